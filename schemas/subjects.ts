@@ -1,0 +1,45 @@
+/**
+ * Which record types each topic carries, for key and value. A value that names several types is an Avro union; `branch`
+ * tells a value's place in it by a field that only that type has.
+ */
+import type * as T from './types.ts'
+
+const isMarker = (value: object): value is T.EpochMarker => 'tick' in value
+
+export interface Subject {
+  readonly types: readonly string[]
+  readonly branch?: (value: object) => number
+}
+
+/** Logical topic → subjects. The deployed topic has a prefix; its subjects are `<topic>-key` and `<topic>-value`. */
+export const SUBJECTS = {
+  'submissions-key': { types: ['SubmissionKey'] },
+  'submissions-value': { types: ['Submission', 'EpochMarker'], branch: (v) => (isMarker(v) ? 1 : 0) },
+  'epoch-ticks-key': { types: ['MarketKey'] },
+  'epoch-ticks-value': { types: ['EpochTick'] },
+  'tick-requests-key': { types: ['MarketKey'] },
+  'tick-requests-value': { types: ['TickRequest'] },
+  'slots-key': { types: ['SlotKey'] },
+  'slots-value': { types: ['SlotOwner'] },
+  'validated-key': { types: ['SlotEpochKey'] },
+  'validated-value': { types: ['Submission', 'EpochMarker'], branch: (v) => (isMarker(v) ? 1 : 0) },
+  'admitted-key': { types: ['SubmissionKey'] },
+  'admitted-value': {
+    types: ['Submission', 'EpochMarker', 'Withdrawal'],
+    branch: (v) => (isMarker(v) ? 1 : 'withdrawnDigest' in v ? 2 : 0),
+  },
+  'finalizations-key': { types: ['EpochKey'] },
+  'finalizations-value': { types: ['ProjectFinalization', 'EpochMarker'], branch: (v) => (isMarker(v) ? 1 : 0) },
+  'batches-key': { types: ['MarketKey'] },
+  'batches-value': { types: ['Batch', 'EpochSummary'], branch: (v) => ('summaryOf' in v ? 1 : 0) },
+  'anchor-intents-key': { types: ['AnchorKey'] },
+  'anchor-intents-value': { types: ['AnchorIntent'] },
+  'anchor-results-key': { types: ['AnchorKey'] },
+  'anchor-results-value': { types: ['AnchorResult'] },
+  'anchors-key': { types: ['AnchorKey'] },
+  'anchors-value': { types: ['Anchor'] },
+  'verdicts-key': { types: ['SlotEpochKey'] },
+  'verdicts-value': { types: ['Verdict'] },
+} as const satisfies Record<string, Subject>
+
+export type SubjectName = keyof typeof SUBJECTS

@@ -1,0 +1,362 @@
+// Generated from schemas/*.avsc by schemas/generate.ts. Do not edit.
+
+/** State of a batch on its way to the chain; the last row of a key is its final state. */
+export interface Anchor {
+  readonly state: AnchorState
+  readonly batchOffset: number
+  readonly cid: string
+  readonly roothash: string
+  readonly finalizedCidsRootHash: string
+  readonly nonce: number
+  readonly attempts: number
+  readonly transactionHash: string
+  readonly blockNumber: number
+  readonly blockHash: string
+  readonly error: string
+  readonly attestations: readonly Attestation[]
+  /** The contract finalized the batch. */
+  readonly attested: boolean
+}
+
+export type AnchorState =
+  | 'PLANNED'
+  | 'STORED'
+  | 'SIGNED'
+  | 'SENT'
+  | 'MINED'
+  | 'FINAL'
+  | 'LATE'
+  | 'FAILED'
+
+/** The next effect that the anchor connector is to carry out for a batch. Only committed intents are acted on; each can be repeated. */
+export interface AnchorIntent {
+  /** STORE: put the bytes on IPFS. PREPARE: dry-run the call, estimate gas and fees. SIGN: sign with the nonce given. SEND: broadcast the raw transaction and follow it to the depth. WATCH: follow attestations. DONE: nothing. */
+  readonly step: AnchorStep
+  /** Counts from 1; a result answers the attempt it names. */
+  readonly attempt: number
+  /** Offset of the Batch in batches (partition 0); -1 for the ending call. */
+  readonly batchOffset: number
+  readonly cid: string
+  readonly nonce: number
+  readonly gasLimit: number
+  /** Wei, decimal. */
+  readonly maxFeePerGas: string
+  /** Wei, decimal. */
+  readonly maxPriorityFeePerGas: string
+  /** Every signed form for this nonce, oldest first; the last is broadcast. */
+  readonly rawTransactions: readonly string[]
+}
+
+export type AnchorStep =
+  | 'STORE'
+  | 'PREPARE'
+  | 'SIGN'
+  | 'SEND'
+  | 'WATCH'
+  | 'DONE'
+
+export interface AnchorKey {
+  /** Data market contract, 0x and 40 lower-case hex digits. */
+  readonly dataMarket: string
+  /** Epoch of the market. */
+  readonly epochId: number
+  /** Batch of the epoch, from 0; -1 is the call that ends the epoch's batches. */
+  readonly batchIndex: number
+}
+
+/** What came of an intent. */
+export interface AnchorResult {
+  readonly step: AnchorStep
+  readonly attempt: number
+  readonly outcome: AnchorOutcome
+  readonly cid: string
+  /** READY: the chain's next nonce for the signer. */
+  readonly nonce: number
+  readonly gasLimit: number
+  readonly maxFeePerGas: string
+  readonly maxPriorityFeePerGas: string
+  readonly rawTransaction: string
+  readonly transactionHash: string
+  readonly blockNumber: number
+  readonly blockHash: string
+  /** Exx of the contract, or the failure in words. */
+  readonly error: string
+  readonly attestation: null | Attestation
+}
+
+export type AnchorOutcome =
+  | 'STORED'
+  | 'READY'
+  | 'ALREADY_ANCHORED'
+  | 'SIGNED'
+  | 'MINED'
+  | 'FINAL'
+  | 'LATE'
+  | 'REVERTED'
+  | 'STUCK'
+  | 'REORGED'
+  | 'NONCE_TAKEN'
+  | 'ATTESTED'
+  | 'FAILED'
+
+export interface Attestation {
+  readonly validator: string
+  /** The validator attested the root that the sequencer sent. */
+  readonly matches: boolean
+  readonly blockNumber: number
+  /** With this one the contract finalized the batch. */
+  readonly finalized: boolean
+}
+
+/** A batch as it is stored and anchored. */
+export interface Batch {
+  readonly epochId: number
+  /** From 0. */
+  readonly batchIndex: number
+  /** Batches of this epoch. */
+  readonly batchCount: number
+  /** The exact bytes to store. */
+  readonly json: Uint8Array
+  /** keccak256 of the submission-id tree's root, 0x hex. */
+  readonly roothash: string
+  /** keccak256 of the root over snapshotCids, 0x hex. */
+  readonly finalizedCidsRootHash: string
+  readonly projectIds: readonly string[]
+  readonly snapshotCids: readonly string[]
+  readonly submissions: number
+  /** Leaves already in the epoch's submission-id tree; 0 with a fresh tree. */
+  readonly leavesBefore: number
+  readonly gasEstimate: number
+}
+
+export interface EpochKey {
+  /** Data market contract, 0x and 40 lower-case hex digits. */
+  readonly dataMarket: string
+  /** Epoch of the market. */
+  readonly epochId: number
+}
+
+/** A tick in the band of the submissions: its place in each partition decides what came before it. */
+export interface EpochMarker {
+  readonly tick: EpochTick
+  /** Task that sent it. */
+  readonly from: number
+  /** How many tasks send it. */
+  readonly of: number
+  /** Data records of the marker's epoch that the sender put into this partition. */
+  readonly count: number
+  /** XOR of the CRC-32 of their value bytes. */
+  readonly checksum: number
+}
+
+/** Follows the last batch of an epoch; also written for an epoch without a batch. */
+export interface EpochSummary {
+  /** Epoch. */
+  readonly summaryOf: number
+  readonly releaseBlock: number
+  readonly closeBlock: number
+  readonly closeBlockHash: string
+  readonly batches: number
+  /** Projects with a winner. */
+  readonly projects: number
+  readonly projectsWithoutQuorum: number
+  /** Submissions counted. */
+  readonly submissions: number
+}
+
+/** What the clock says of the anchor chain. Ticks of one block come in the order HEAD, OPEN, CLOSE. */
+export interface EpochTick {
+  /** HEAD: a block is canonical. OPEN: an epoch was released in this block. CLOSE: this is the first block past an epoch's window. ORPHAN: this block and all after it left the chain. */
+  readonly kind: TickKind
+  /** Lower case; empty for HEAD and ORPHAN. */
+  readonly dataMarket: string
+  /** 0 for HEAD and ORPHAN. */
+  readonly epochId: number
+  readonly blockNumber: number
+  /** 0x and 64 lower-case hex digits. */
+  readonly blockHash: string
+  readonly parentHash: string
+  /** Seconds, from the block. */
+  readonly blockTimestamp: number
+  /** Offset in slots (partition 0) below which every slot change up to this block lies. */
+  readonly slotsOffset: number
+  /** OPEN, CLOSE: block of EpochReleased. */
+  readonly releaseBlock: number
+  /** OPEN: first source-chain block of the epoch. */
+  readonly begin: number
+  /** OPEN: last source-chain block of the epoch. */
+  readonly end: number
+  /** OPEN, CLOSE: snapshotSubmissionWindow read at the release block, in the market's unit. */
+  readonly submissionWindow: number
+  /** CLOSE: hashes of the canonical blocks from the release block to this one. */
+  readonly acceptedHeaders: readonly string[]
+}
+
+export type TickKind =
+  | 'HEAD'
+  | 'OPEN'
+  | 'CLOSE'
+  | 'ORPHAN'
+
+/** Where a submission lies in the topic submissions: its identity for verdicts and receipts. */
+export interface LogPosition {
+  readonly partition: number
+  readonly offset: number
+}
+
+export interface MarketKey {
+  /** Data market contract, 0x and 40 lower-case hex digits; empty for ticks of the whole chain. */
+  readonly dataMarket: string
+}
+
+/** What became of one project at the close of an epoch. */
+export interface ProjectFinalization {
+  readonly projectId: string
+  /** The winner; empty when there was no quorum. */
+  readonly snapshotCid: string
+  /** Slots that reported the winner. */
+  readonly votes: number
+  /** Slots that voted. */
+  readonly voters: number
+  readonly closeBlock: number
+  /** The winner's submissions, ascending by slotId. */
+  readonly counted: readonly Submission[]
+  readonly dropped: readonly DroppedSubmission[]
+  /** Slots that signed more than one CID for this project, ascending. */
+  readonly equivocations: readonly number[]
+}
+
+export interface DroppedSubmission {
+  readonly position: LogPosition
+  readonly submissionId: string
+  readonly slotId: number
+  readonly snapshotCid: string
+  readonly reason: VerdictReason
+  readonly expected: string
+  readonly actual: string
+}
+
+/** Key of what is decided per slot and epoch. */
+export interface SlotEpochKey {
+  /** Data market contract, 0x and 40 lower-case hex digits. */
+  readonly dataMarket: string
+  /** Epoch of the market. */
+  readonly epochId: number
+  /** The snapshotter's seat; -1 for markers. */
+  readonly slotId: number
+}
+
+export interface SlotKey {
+  /** The snapshotter's seat, from 1. */
+  readonly slotId: number
+}
+
+/** Owners of a slot over time, so that a look-up as of a block gives the same answer in any replay. */
+export interface SlotOwner {
+  readonly slotId: number
+  /** Ascending by sinceBlock; at most 64, the oldest are dropped. */
+  readonly history: readonly SlotOwnership[]
+}
+
+export interface SlotOwnership {
+  readonly sinceBlock: number
+  /** Snapshotter address, lower case; the zero address when unassigned. */
+  readonly owner: string
+  /** nodeInfo.active and not burned. */
+  readonly active: boolean
+}
+
+/** A snapshot submission as the snapshotter sent it, with what the intake and validate add. */
+export interface Submission {
+  /** UUID that the collector put before the message; not signed. */
+  readonly submissionId: string
+  readonly slotId: number
+  /** Last block of the anchor chain at which the submission may be taken; signed. */
+  readonly deadline: number
+  readonly snapshotCid: string
+  /** 0 is a simulation. */
+  readonly epochId: number
+  readonly projectId: string
+  /** 130 hex digits as sent: r, s, v. */
+  readonly signature: string
+  /** Block hash as sent; not signed. */
+  readonly header: string
+  /** As sent, any letter case; not signed. The record's key has the lower-case form. */
+  readonly dataMarket: string
+  /** As sent; null when the field was absent. */
+  readonly nodeVersion: null | string
+  /** Wall clock of the intake; orders the submissions of a slot, decides nothing about windows. */
+  readonly receivedAt: number
+  /** Set by validate. */
+  readonly position: null | LogPosition
+  /** EIP-712 digest, 32 bytes: the submission's identity. Set by validate. */
+  readonly digest: Uint8Array
+}
+
+/** Key of a submission and of the markers around it. */
+export interface SubmissionKey {
+  /** Data market contract, 0x and 40 lower-case hex digits; empty for markers of the whole chain. */
+  readonly dataMarket: string
+  /** Epoch of the market; 0 is a simulation submission. */
+  readonly epochId: number
+  /** Opaque project name; empty for markers. */
+  readonly projectId: string
+}
+
+/** Asks the clock to send the ticks of these blocks again: the fan-out saw a gap. */
+export interface TickRequest {
+  readonly fromBlock: number
+  readonly toBlock: number
+}
+
+/** The one final outcome of a submission. */
+export interface Verdict {
+  readonly position: LogPosition
+  readonly submissionId: string
+  readonly slotId: number
+  readonly projectId: string
+  readonly snapshotCid: string
+  readonly reason: VerdictReason
+  /** Stage that decided. */
+  readonly stage: string
+  /** The rule in words. */
+  readonly rule: string
+  /** What the rule asked for. */
+  readonly expected: string
+  /** What the submission had. */
+  readonly actual: string
+  /** Head (or closing) block as of which it was decided. */
+  readonly blockNumber: number
+}
+
+export type VerdictReason =
+  | 'UNKNOWN'
+  | 'MALFORMED'
+  | 'OVERSIZE'
+  | 'UNKNOWN_MARKET'
+  | 'BAD_SIGNATURE'
+  | 'UNKNOWN_SLOT'
+  | 'SLOT_MISMATCH'
+  | 'SLOT_INACTIVE'
+  | 'FLAGGED'
+  | 'EPOCH_NOT_OPEN'
+  | 'EPOCH_CLOSED'
+  | 'EPOCH_TOO_FAR'
+  | 'DEADLINE_PASSED'
+  | 'UNKNOWN_HEADER'
+  | 'STALE_HEADER'
+  | 'ORPHANED_HEADER'
+  | 'DUPLICATE'
+  | 'RATE_LIMITED'
+  | 'SUPERSEDED'
+  | 'WRONG_DATA_SOURCE'
+  | 'NO_QUORUM'
+  | 'OUTVOTED'
+  | 'COUNTED'
+  | 'SIMULATION'
+
+/** Takes back an admitted submission: an earlier one of the slot came later in the log and filled the quota. */
+export interface Withdrawal {
+  readonly slotId: number
+  readonly withdrawnDigest: Uint8Array
+}

@@ -1,0 +1,211 @@
+/**
+ * The ports of the engine: everything it asks of the outside world.
+ *
+ * `Log` has three drivers (embedded, simulated, kafka) held to one contract suite, so it keeps Kafka's truths: partitions,
+ * groups with generations, fencing by transactional id, read-committed fetch up to a last stable offset, and positions
+ * that jump (control records and compaction leave holes; `next` may exceed the last record's offset + 1).
+ */
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface TopicConfig {
+  readonly name: string
+  readonly partitions: number
+  /** `delete` drops by age; `compact` keeps at least the newest record of each key (null value = tombstone). */
+  readonly cleanup: 'delete' | 'compact'
+  /** Age in ms at which a `delete` topic may drop a record; undefined = never by age. */
+  readonly retentionMs?: number
+}
+
+export interface RecordHeader {
+  readonly key: string
+  readonly value: Uint8Array
+}
+
+/** A record as it lies in the log. `timestamp` is CreateTime in ms; a null value is a tombstone. */
+export interface LogRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: readonly RecordHeader[]
+}
+
+/** A record to be written. The partition is always explicit: partitioning is the caller's (see partitioner.ts). */
+export interface OutgoingRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers?: readonly RecordHeader[]
+}
+
+export interface FetchPosition extends TopicPartition {
+  readonly offset: number
+}
+
+export interface FetchedPartition extends TopicPartition {
+  /** Committed records at or after the position asked for, in offset order; may be empty while `next` still advances. */
+  readonly records: readonly LogRecord[]
+  /** Position to fetch next. */
+  readonly next: number
+  /** Last stable offset: no record at or above it is visible yet. */
+  readonly stable: number
+  /** First offset still in the log. */
+  readonly start: number
+  /** The position lies below `start` or above the end; `records` is empty and `next` is the position asked for. */
+  readonly outOfRange: boolean
+}
+
+export interface PartitionBounds {
+  readonly start: number
+  readonly stable: number
+}
+
+export interface CommittedOffset {
+  /** Offset of the next record to consume. */
+  readonly next: number
+  /** Free text kept with the offset, at most 4,096 bytes (Kafka's offset.metadata.max.bytes). */
+  readonly metadata: string
+}
+
+export interface OffsetCommit extends TopicPartition, CommittedOffset {}
+
+/** The records and input offsets of one transaction: all of it becomes visible, or none. */
+export interface Burst {
+  readonly records: readonly OutgoingRecord[]
+  readonly offsets?: {
+    readonly group: string
+    readonly commits: readonly OffsetCommit[]
+    readonly membership?: MemberIdentity
+  }
+}
+
+/**
+ * - `committed`: visible; `baseOffsets` has, per `topic/partition` written, the offset of the burst's first record there.
+ * - `aborted`: nothing is visible; the same writer may send the burst again.
+ * - `unknown`: the answer was lost. Open a new writer with the same id (it settles the old transaction), compare the
+ *   committed offsets with the burst's, and send again only if they differ.
+ * - `fenced`: a newer writer with the same id exists (or the membership is stale). Drop everything of the task.
+ */
+export type CommitOutcome =
+  | { readonly outcome: 'committed'; readonly baseOffsets: ReadonlyMap<string, number> }
+  | { readonly outcome: 'aborted' | 'unknown' | 'fenced'; readonly cause?: unknown }
+
+export interface TransactionalWriter {
+  /** One transaction. One call at a time. Never rejects: every failure is an outcome. */
+  commit(burst: Burst): Promise<CommitOutcome>
+  close(): Promise<void>
+}
+
+/** Writes outside transactions (the intake). Idempotent within one appender, so a driver's own retries never double. */
+export interface Appender {
+  /**
+   * Resolves when every record is durable, with each record's offset in input order. Rejects with `LogError`; when it is
+   * `indefinite` the records may or may not be there, and appending them again may double them.
+   */
+  append(records: readonly OutgoingRecord[]): Promise<readonly number[]>
+  close(): Promise<void>
+}
+
+export interface MemberIdentity {
+  readonly memberId: string
+  readonly generation: number
+}
+
+export interface JoinOptions {
+  readonly group: string
+  readonly topics: readonly string[]
+  /** Stable name of this process; assignments sort by it, so they are the same whoever leads. */
+  readonly instanceId: string
+  /** Hash of the topology; members with another hash are refused (`LogError` code `TOPOLOGY_MISMATCH`). */
+  readonly fingerprint: string
+}
+
+export interface GroupListener {
+  /** The whole assignment of this member in a new generation; what is not in it is lost. Called in generation order. */
+  assigned(partitions: readonly TopicPartition[], identity: MemberIdentity): void
+  /** The member was thrown out (session expired, fenced); join again. */
+  lost(cause: Error): void
+}
+
+export interface Membership {
+  leave(): Promise<void>
+}
+
+export interface FetchOptions {
+  /** Wait up to this long for a first record when none is there; 0 answers at once. */
+  readonly maxWaitMs: number
+  /** Soft bound on bytes per partition; a single larger record is still returned. */
+  readonly maxBytesPerPartition: number
+  readonly signal?: AbortSignal
+}
+
+export interface Log {
+  /** Idempotent. Rejects with `TOPIC_MISMATCH` when a topic exists with another partition count. */
+  createTopics(topics: readonly TopicConfig[]): Promise<void>
+  partitionCount(topic: string): Promise<number>
+  bounds(partitions: readonly TopicPartition[]): Promise<readonly PartitionBounds[]>
+  committedOffsets(
+    group: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly (CommittedOffset | undefined)[]>
+  /** Read-committed. Answers for each position asked for, in the order asked. */
+  fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]>
+  join(options: JoinOptions, listener: GroupListener): Promise<Membership>
+  /** Fences every older writer with this id and settles its open transaction (Kafka: InitProducerId). */
+  transactionalWriter(transactionalId: string): Promise<TransactionalWriter>
+  appender(): Promise<Appender>
+  /** Deletes the records before `offset`; may keep some. */
+  deleteRecords(before: readonly FetchPosition[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** A failure of the log. `retriable`: the same call may succeed later. `indefinite`: it may have taken effect. */
+export class LogError extends Error {
+  readonly code: string
+  readonly retriable: boolean
+  readonly indefinite: boolean
+  constructor(
+    code: string,
+    message: string,
+    options: { retriable?: boolean; indefinite?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.name = 'LogError'
+    this.code = code
+    this.retriable = options.retriable ?? false
+    this.indefinite = options.indefinite ?? false
+  }
+}
+
+/** Time and waiting, so that a simulation owns them. Never used to decide an output, only when to try again. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Resolves after `ms`, or at once when the signal is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** What the runtime tells whoever watches it. Called per burst or per slice, never per record. */
+export interface RuntimeObserver {
+  /** `records` were processed by a task in one slice of `elapsedMs`. */
+  processed?(stage: string, partition: number, records: number, elapsedMs: number): void
+  committed?(
+    stage: string,
+    partition: number,
+    outcome: CommitOutcome['outcome'],
+    records: number,
+    elapsedMs: number,
+  ): void
+  restored?(stage: string, partition: number, records: number, elapsedMs: number): void
+  rebalanced?(stage: string, assigned: number, lost: number): void
+  deadLettered?(topic: string, error: string): void
+  /** Records between the task's position and the last stable offset of its inputs. */
+  lag?(stage: string, topic: string, partition: number, lag: number): void
+  taskFailed?(stage: string, partition: number, error: unknown): void
+}

@@ -1,0 +1,57 @@
+/** The rules of one data market. All of it decides outputs, so it is the same on every instance. */
+export interface MarketRules {
+  /** Data market contract, 0x and 40 lower-case hex digits. */
+  readonly dataMarket: string
+  /** EIP-712 domain: the anchor chain, and the ProtocolState proxy (lower case) as verifyingContract. */
+  readonly chainId: number
+  readonly protocolState: string
+  /** Unit of the contract's snapshotSubmissionWindow: blocks after the release block (its text) or seconds of block time (as deployed). */
+  readonly windowUnit: 'blocks' | 'seconds'
+  /** How many epochs past the newest open one a submission may be early. */
+  readonly epochsAhead: number
+  /** Distinct submissions of one slot that are taken in one epoch. */
+  readonly perSlotPerEpoch: number
+  /** Signers (lower case) with a quota of their own. */
+  readonly fullNodes: readonly string[]
+  readonly perFullNodePerEpoch: number
+  /** Signers (lower case) refused as FLAGGED. */
+  readonly flagged: readonly string[]
+  /** Fewest votes for a winner, at least 1. */
+  readonly votesMin: number
+  /** Smallest share of the voters that the winner must have, 0 to 1. */
+  readonly shareMin: number
+  /** A batch is cut at whichever comes first; a project is never split. */
+  readonly batchProjectsMax: number
+  readonly batchBytesMax: number
+  readonly batchGasMax: number
+  /** `chained`: each batch of an epoch continues the submission-id tree of the one before. `fresh`: a tree per batch. */
+  readonly tree: 'chained' | 'fresh'
+  /** Data sources (lower case) for the optional check that a slot reports the project assigned to it; empty = no check. */
+  readonly dataSources: readonly string[]
+}
+
+export interface ProtocolRules {
+  readonly markets: readonly MarketRules[]
+  /** Submissions that one validate task holds for a block or an epoch that it does not know yet; above it they are refused. */
+  readonly parkedMax: number
+  /** Blocks of history that validate keeps for header checks; must exceed every window and epoch in flight. */
+  readonly headsKept: number
+}
+
+export const MARKET_DEFAULTS = {
+  windowUnit: 'blocks',
+  epochsAhead: 2,
+  perSlotPerEpoch: 2,
+  fullNodes: [],
+  perFullNodePerEpoch: 1_000,
+  flagged: [],
+  votesMin: 1,
+  shareMin: 0,
+  batchProjectsMax: 50,
+  batchBytesMax: 4 * 1024 * 1024,
+  batchGasMax: 24_000_000,
+  tree: 'chained',
+  dataSources: [],
+} as const satisfies Omit<MarketRules, 'dataMarket' | 'chainId' | 'protocolState'>
+
+export const RULES_DEFAULTS = { parkedMax: 100_000, headsKept: 4_096 } as const

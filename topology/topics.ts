@@ -1,0 +1,176 @@
+/** Every Kafka topic of the sequencer: its types, its partitions, how long it keeps records. */
+import type { Codec } from '../schemas/codec.ts'
+import type * as T from '../schemas/types.ts'
+import type { KafkaTopic, MarkerProtocol, MarkerStamp } from '../streams/kafka-topic.ts'
+import type { TopicConfig } from '../streams/ports.ts'
+
+export type SubmissionEvent = T.Submission | T.EpochMarker
+export type AdmittedEvent = T.Submission | T.EpochMarker | T.Withdrawal
+export type FinalizationEvent = T.ProjectFinalization | T.EpochMarker
+export type BatchEvent = T.Batch | T.EpochSummary
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+export interface TopicOptions {
+  /** Put before every topic name, e.g. `powerloom-mainnet-`. */
+  readonly prefix: string
+  /** Partitions of submissions, validated, admitted and finalizations, each on its own. The others have one. */
+  readonly partitions: {
+    readonly submissions: number
+    readonly validated: number
+    readonly admitted: number
+    readonly finalizations: number
+    readonly verdicts: number
+  }
+}
+
+export type Topics = ReturnType<typeof sequencerTopics>
+
+export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptions) {
+  return {
+    submissions: topic({
+      name: `${prefix}submissions`,
+      key: codec.serde<T.SubmissionKey>('submissions-key'),
+      value: codec.serde<SubmissionEvent>('submissions-value'),
+      partitions: partitions.submissions,
+      cleanup: 'delete',
+      retentionMs: 7 * DAY_MS,
+      markers: epochMarkers<T.SubmissionKey, SubmissionEvent>((dataMarket, epochId) => ({
+        dataMarket,
+        epochId,
+        projectId: '',
+      })),
+    }),
+    epochTicks: topic({
+      name: `${prefix}epoch-ticks`,
+      key: codec.serde<T.MarketKey>('epoch-ticks-key'),
+      value: codec.serde<T.EpochTick>('epoch-ticks-value'),
+      partitions: 1,
+      cleanup: 'delete',
+      retentionMs: 30 * DAY_MS,
+    }),
+    tickRequests: topic({
+      name: `${prefix}tick-requests`,
+      key: codec.serde<T.MarketKey>('tick-requests-key'),
+      value: codec.serde<T.TickRequest>('tick-requests-value'),
+      partitions: 1,
+      cleanup: 'delete',
+      retentionMs: DAY_MS,
+    }),
+    slots: topic({
+      name: `${prefix}slots`,
+      key: codec.serde<T.SlotKey>('slots-key'),
+      value: codec.serde<T.SlotOwner>('slots-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
+    validated: topic({
+      name: `${prefix}validated`,
+      key: codec.serde<T.SlotEpochKey>('validated-key'),
+      value: codec.serde<SubmissionEvent>('validated-value'),
+      partitions: partitions.validated,
+      cleanup: 'delete',
+      markers: epochMarkers<T.SlotEpochKey, SubmissionEvent>((dataMarket, epochId) => ({
+        dataMarket,
+        epochId,
+        slotId: -1,
+      })),
+    }),
+    admitted: topic({
+      name: `${prefix}admitted`,
+      key: codec.serde<T.SubmissionKey>('admitted-key'),
+      value: codec.serde<AdmittedEvent>('admitted-value'),
+      partitions: partitions.admitted,
+      cleanup: 'delete',
+      retentionMs: 7 * DAY_MS,
+      markers: epochMarkers<T.SubmissionKey, AdmittedEvent>((dataMarket, epochId) => ({
+        dataMarket,
+        epochId,
+        projectId: '',
+      })),
+    }),
+    finalizations: topic({
+      name: `${prefix}finalizations`,
+      key: codec.serde<T.EpochKey>('finalizations-key'),
+      value: codec.serde<FinalizationEvent>('finalizations-value'),
+      partitions: partitions.finalizations,
+      cleanup: 'delete',
+      retentionMs: 30 * DAY_MS,
+      markers: epochMarkers<T.EpochKey, FinalizationEvent>((dataMarket, epochId) => ({ dataMarket, epochId })),
+    }),
+    batches: topic({
+      name: `${prefix}batches`,
+      key: codec.serde<T.MarketKey>('batches-key'),
+      value: codec.serde<BatchEvent>('batches-value'),
+      partitions: 1,
+      cleanup: 'delete',
+      retentionMs: 30 * DAY_MS,
+    }),
+    anchorIntents: topic({
+      name: `${prefix}anchor-intents`,
+      key: codec.serde<T.AnchorKey>('anchor-intents-key'),
+      value: codec.serde<T.AnchorIntent>('anchor-intents-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
+    anchorResults: topic({
+      name: `${prefix}anchor-results`,
+      key: codec.serde<T.AnchorKey>('anchor-results-key'),
+      value: codec.serde<T.AnchorResult>('anchor-results-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
+    anchors: topic({
+      name: `${prefix}anchors`,
+      key: codec.serde<T.AnchorKey>('anchors-key'),
+      value: codec.serde<T.Anchor>('anchors-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
+    verdicts: topic({
+      name: `${prefix}verdicts`,
+      key: codec.serde<T.SlotEpochKey>('verdicts-key'),
+      value: codec.serde<T.Verdict>('verdicts-value'),
+      partitions: partitions.verdicts,
+      cleanup: 'delete',
+      retentionMs: 30 * DAY_MS,
+    }),
+    deadLetters: {
+      name: `${prefix}dead-letters`,
+      partitions: 1,
+      cleanup: 'delete',
+      retentionMs: 30 * DAY_MS,
+    } satisfies TopicConfig,
+  }
+}
+
+const topic = <K, V>(definition: KafkaTopic<K, V>): KafkaTopic<K, V> => definition
+
+export const isMarker = (value: object): value is T.EpochMarker => 'tick' in value
+export const isWithdrawal = (value: object): value is T.Withdrawal => 'withdrawnDigest' in value
+export const isEpochSummary = (value: BatchEvent): value is T.EpochSummary => 'summaryOf' in value
+
+/** Scope of everything that belongs to one epoch of one market; the key of scoped stores and of marker counts. */
+export const epochScope = (dataMarket: string, epochId: number): string => `${dataMarket}/${epochId}`
+
+/** How the engine handles our markers: a CLOSE ends the scope of its epoch, the other kinds end none. */
+function epochMarkers<K extends T.EpochKey, V extends object>(
+  keyOf: (dataMarket: string, epochId: number) => K,
+): MarkerProtocol<K, V> {
+  const marker = (value: V): T.EpochMarker => value as object as T.EpochMarker
+  return {
+    isMarker,
+    idOf: (value) => {
+      const { kind, dataMarket, epochId, blockNumber, blockHash } = marker(value).tick
+      return `${kind}/${dataMarket}/${epochId}/${blockNumber}/${blockHash}`
+    },
+    scopeOf: (value) => {
+      const { kind, dataMarket, epochId } = marker(value).tick
+      return kind === 'CLOSE' ? epochScope(dataMarket, epochId) : undefined
+    },
+    scopeOfKey: (key) => epochScope(key.dataMarket, key.epochId),
+    keyOf: (value) => keyOf(marker(value).tick.dataMarket, marker(value).tick.epochId),
+    stampOf: (value): MarkerStamp => marker(value),
+    withStamp: (value, { from, of, count, checksum }) => ({ ...value, from, of, count, checksum }),
+  }
+}

@@ -1,0 +1,81 @@
+import type { LogPosition, Submission, Verdict, VerdictReason } from '../schemas/types.ts'
+
+/** Why a submission was refused. The Avro enum, the metric label and the table below are this one set. */
+export const REJECT_REASONS = [
+  'MALFORMED',
+  'OVERSIZE',
+  'UNKNOWN_MARKET',
+  'BAD_SIGNATURE',
+  'UNKNOWN_SLOT',
+  'SLOT_MISMATCH',
+  'SLOT_INACTIVE',
+  'FLAGGED',
+  'EPOCH_NOT_OPEN',
+  'EPOCH_CLOSED',
+  'EPOCH_TOO_FAR',
+  'DEADLINE_PASSED',
+  'UNKNOWN_HEADER',
+  'STALE_HEADER',
+  'ORPHANED_HEADER',
+  'DUPLICATE',
+  'RATE_LIMITED',
+  'SUPERSEDED',
+  'WRONG_DATA_SOURCE',
+  'NO_QUORUM',
+  'OUTVOTED',
+] as const satisfies readonly VerdictReason[]
+
+export type RejectReason = (typeof REJECT_REASONS)[number]
+export const ACCEPT_REASONS = ['COUNTED', 'SIMULATION'] as const satisfies readonly VerdictReason[]
+export type AcceptReason = (typeof ACCEPT_REASONS)[number]
+
+/** What each reason means and what the snapshotter should do. */
+export const REASON_HELP = {
+  MALFORMED:
+    'The message is not a snapshot submission. Send a 36-character UUID and one JSON object as the collector does.',
+  OVERSIZE: 'The message is larger than the intake takes. A submission has about 600 bytes.',
+  UNKNOWN_MARKET: 'This sequencer does not serve that data market. Check DATA_MARKET_CONTRACT.',
+  BAD_SIGNATURE:
+    'The EIP-712 signature is not 65 bytes with v 27 or 28 and a low s, or recovers no address. Check the signer.',
+  UNKNOWN_SLOT: 'No such slot at that block. Check SLOT_ID.',
+  SLOT_MISMATCH:
+    'The signer is not the snapshotter assigned to the slot. Assign the signer to the slot, or use its key.',
+  SLOT_INACTIVE: 'The slot was inactive or burned at that block.',
+  FLAGGED: 'The signer is flagged by the operator. Ask the operator.',
+  EPOCH_NOT_OPEN: 'The epoch was never released while this sequencer could wait for it.',
+  EPOCH_CLOSED: 'The submission window of the epoch was over. Send sooner; check the node is not behind.',
+  EPOCH_TOO_FAR: 'The epoch lies too far ahead. Check which chain the node follows.',
+  DEADLINE_PASSED: 'The signed deadline block was over. Check the node is not behind; raise the deadline buffer.',
+  UNKNOWN_HEADER: 'The header is no block of the anchor chain that was known before the window closed.',
+  STALE_HEADER: 'The header is a block before the release of the epoch. Sign with the latest block.',
+  ORPHANED_HEADER: 'The header is a block that left the chain in a reorganisation.',
+  DUPLICATE: 'The same signed submission was received before. Nothing is lost; the first one stands.',
+  RATE_LIMITED: 'The slot sent more distinct submissions in this epoch than it may.',
+  SUPERSEDED: 'The slot sent a later submission with a higher deadline for this project. That one stands.',
+  WRONG_DATA_SOURCE: 'The project is not the one assigned to the slot for this epoch and day.',
+  NO_QUORUM: 'Too few slots agreed on any CID for this project.',
+  OUTVOTED: 'More slots reported another CID for this project (or as many, and the tie went to the other).',
+} as const satisfies Record<RejectReason, string>
+
+/** The rule that decided, with both sides of the comparison. */
+export interface Evidence {
+  readonly rule: string
+  readonly expected: string
+  readonly actual: string
+}
+
+export const isAccepted = (reason: VerdictReason): reason is AcceptReason =>
+  (ACCEPT_REASONS as readonly VerdictReason[]).includes(reason)
+
+/** The verdict on a submission; `position` is where it lies in the topic submissions. */
+export function verdictOn(
+  submission: Submission,
+  position: LogPosition,
+  reason: VerdictReason,
+  stage: string,
+  blockNumber: number,
+  evidence: Evidence,
+): Verdict {
+  const { submissionId, slotId, projectId, snapshotCid } = submission
+  return { position, submissionId, slotId, projectId, snapshotCid, reason, stage, ...evidence, blockNumber }
+}
