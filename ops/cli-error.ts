@@ -26,7 +26,8 @@ const HINTS: Readonly<Record<string, string>> = {
   CORRUPT: 'Restore the directory from a copy. `sequencer audit` says what is still whole.',
   PORT_IN_USE: 'Stop what uses the port, or choose another one.',
   ANVIL_MISSING: 'Install anvil (Foundry), or point --rpc to an EVM node that has the contract.',
-  WRONG_CHAIN: 'Point --rpc to a node of the chain that --chain-id names; with --data-dir of another chain, give a new directory.',
+  WRONG_CHAIN:
+    'Point --rpc to a node of the chain that --chain-id names; with --data-dir of another chain, give a new directory.',
   TOPOLOGY_MISMATCH: 'Members of one group must run the same topology. Stop the older ones first.',
 }
 
@@ -37,7 +38,10 @@ export function explain(error: unknown): { text: string; exitCode: number } {
     const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
     const hint = HINTS[code]
     if (hint) return { text: `error: ${error.message}\n  ${hint}`, exitCode: EXIT.unavailable }
-    return { text: `error: ${error.stack ?? error.message}\n  This is a fault of the sequencer; please report it.`, exitCode: EXIT.internal }
+    return {
+      text: `error: ${error.stack ?? error.message}\n  This is a fault of the sequencer; please report it.`,
+      exitCode: EXIT.internal,
+    }
   }
   return { text: `error: ${String(error)}`, exitCode: EXIT.internal }
 }

@@ -2,7 +2,7 @@
  * Every metric, in one place: name, help, labels. Labels are bounded: closed reasons, configured markets, stages, steps;
  * never a slot, a peer or a CID.
  */
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 
@@ -21,7 +21,11 @@ export function createMetrics(version: string) {
   const metrics = {
     registry,
     buildInfo: gauge('seq_build_info', 'Always 1; the labels name the version.', ['version']),
-    intakeMessages: counter('seq_intake_messages_total', 'Messages taken from streams, by what the intake did with them.', ['verdict']),
+    intakeMessages: counter(
+      'seq_intake_messages_total',
+      'Messages taken from streams, by what the intake did with them.',
+      ['verdict'],
+    ),
     intakeBytes: counter('seq_intake_bytes_total', 'Bytes read from streams.'),
     intakeAckSeconds: histogram('seq_intake_ack_seconds', 'Time to append one group of submissions to the log.'),
     intakeInflightBytes: gauge('seq_intake_inflight_bytes', 'Bytes read from streams and not yet in the log.'),
@@ -33,8 +37,14 @@ export function createMetrics(version: string) {
     epochHead: gauge('seq_epoch_head', 'Newest released epoch.', ['market']),
     epochsOpen: gauge('seq_epochs_open', 'Epochs released and not yet closed.', ['market']),
     epochsClosed: counter('seq_epochs_closed_total', 'Epochs closed.', ['market']),
-    epochsAnchored: counter('seq_epochs_anchored_total', 'Epochs whose batches are all on the chain and ended.', ['market']),
-    epochReleaseToAnchor: histogram('seq_epoch_release_to_anchor_seconds', 'From the tick of the release to the end of the epoch on the chain.', ['market']),
+    epochsAnchored: counter('seq_epochs_anchored_total', 'Epochs whose batches are all on the chain and ended.', [
+      'market',
+    ]),
+    epochReleaseToAnchor: histogram(
+      'seq_epoch_release_to_anchor_seconds',
+      'From the tick of the release to the end of the epoch on the chain.',
+      ['market'],
+    ),
     batches: counter('seq_batch_total', 'Batches reaching a stage of their life.', ['stage']),
     batchProjects: histogram('seq_batch_projects', 'Projects in a batch.'),
     batchBytes: gauge('seq_batch_bytes', 'Bytes of the newest batch.'),
@@ -51,7 +61,11 @@ export function createMetrics(version: string) {
     chainLagBlocks: gauge('seq_chain_lag_blocks', 'Blocks between the two.'),
     rpcRequests: counter('seq_rpc_requests_total', 'Requests to EVM nodes.', ['node', 'outcome']),
     reorgDepth: gauge('seq_reorg_depth', 'Depth of the last reorganisation.'),
-    streamLag: gauge('seq_stream_lag', 'Records between a task and the end of its input.', ['stage', 'topic', 'partition']),
+    streamLag: gauge('seq_stream_lag', 'Records between a task and the end of its input.', [
+      'stage',
+      'topic',
+      'partition',
+    ]),
     streamRecords: counter('seq_stream_records_total', 'Records processed.', ['stage']),
     streamProcessSeconds: counter('seq_stream_process_seconds_total', 'Time spent in processors.', ['stage']),
     streamCommits: counter('seq_stream_commits_total', 'Burst transactions, by outcome.', ['stage', 'outcome']),

@@ -1,0 +1,152 @@
+/** What `dev` shows: a table that is redrawn on a terminal, one line per event elsewhere, JSON lines with --json. */
+import Table from 'cli-table3'
+import { isAccepted } from '../../topology/verdict.ts'
+import type { EpochProgress, ProgressListener } from '../progress.ts'
+
+const ROWS_MAX = 12
+const REDRAW_MS = 500
+
+export interface Screen extends ProgressListener {
+  /** A line for the operator: an address, a warning. */
+  say(text: string): void
+  close(): void
+}
+
+export interface ScreenOptions {
+  readonly out: NodeJS.WriteStream
+  readonly json: boolean
+  readonly now: () => number
+}
+
+export function createScreen(options: ScreenOptions): Screen {
+  if (options.json) return jsonLines(options)
+  return options.out.isTTY ? liveTable(options) : plainLines(options)
+}
+
+const name = (epoch: EpochProgress): string => `epoch ${epoch.epochId} of ${epoch.dataMarket.slice(0, 8)}`
+const batchAnchors = (epoch: EpochProgress) => [...epoch.anchors].filter(([index]) => index >= 0)
+const refused = (epoch: EpochProgress): number =>
+  [...epoch.reasons].reduce((sum, [reason, n]) => sum + (isAccepted(reason as never) ? 0 : n), 0)
+const reasonsOf = (epoch: EpochProgress): string =>
+  [...epoch.reasons]
+    .sort()
+    .map(([reason, n]) => `${reason} ${n}`)
+    .join(', ')
+const secondsToAnchor = (epoch: EpochProgress): string =>
+  epoch.anchoredAt === undefined ? '' : `${((epoch.anchoredAt - epoch.releasedAt) / 1000).toFixed(1)} s`
+
+function plainLines({ out }: ScreenOptions): Screen {
+  const say = (text: string) => void out.write(`${text}\n`)
+  return {
+    say,
+    released: (epoch) => say(`${name(epoch)}: released in block ${epoch.releaseBlock}`),
+    closed: (epoch) => say(`${name(epoch)}: closed by block ${epoch.closeBlock}`),
+    summarised: (epoch) =>
+      say(
+        `${name(epoch)}: ${epoch.submissions} submissions counted for ${epoch.projects} projects, ${epoch.batches} batches`,
+      ),
+    anchorChanged(epoch, batchIndex, anchor, before) {
+      if (batchIndex < 0 || anchor.state === before?.state) return
+      if (anchor.state === 'MINED')
+        say(`${name(epoch)}: batch ${batchIndex} ${anchor.cid} mined in block ${anchor.blockNumber}`)
+      if (anchor.state === 'LATE' || anchor.state === 'FAILED')
+        say(`${name(epoch)}: batch ${batchIndex} ${anchor.state}: ${anchor.error}`)
+    },
+    anchored: (epoch) =>
+      say(`${name(epoch)}: anchored, ${secondsToAnchor(epoch)} after its release; ${reasonsOf(epoch)}`),
+    close() {},
+  }
+}
+
+function jsonLines({ out }: ScreenOptions): Screen {
+  const say = (event: string, data: object) => void out.write(`${JSON.stringify({ event, ...data })}\n`)
+  const id = ({ dataMarket, epochId }: EpochProgress) => ({ dataMarket, epochId })
+  return {
+    say: (text) => say('note', { text }),
+    released: (epoch) => say('released', { ...id(epoch), releaseBlock: epoch.releaseBlock }),
+    closed: (epoch) => say('closed', { ...id(epoch), closeBlock: epoch.closeBlock }),
+    summarised: (epoch) =>
+      say('batched', {
+        ...id(epoch),
+        batches: epoch.batches,
+        projects: epoch.projects,
+        submissions: epoch.submissions,
+      }),
+    anchorChanged: (epoch, batchIndex, anchor) =>
+      say('anchor', {
+        ...id(epoch),
+        batchIndex,
+        state: anchor.state,
+        cid: anchor.cid,
+        transactionHash: anchor.transactionHash,
+        error: anchor.error,
+      }),
+    anchored: (epoch) =>
+      say('anchored', {
+        ...id(epoch),
+        seconds: (epoch.anchoredAt! - epoch.releasedAt) / 1000,
+        verdicts: Object.fromEntries(epoch.reasons),
+      }),
+    close() {},
+  }
+}
+
+function liveTable({ out }: ScreenOptions): Screen {
+  const epochs = new Map<string, EpochProgress>()
+  let drawn = 0
+  const keep = (epoch: EpochProgress) => {
+    epochs.set(`${epoch.dataMarket}/${epoch.epochId}`, epoch)
+    if (epochs.size > ROWS_MAX) epochs.delete(epochs.keys().next().value!)
+  }
+  const draw = () => {
+    const text = tableOf([...epochs.values()])
+    if (drawn > 0) out.write(`\u001b[${drawn}A\u001b[0J`)
+    out.write(`${text}\n`)
+    drawn = text.split('\n').length
+  }
+  const timer = setInterval(() => epochs.size > 0 && draw(), REDRAW_MS)
+  return {
+    say(text) {
+      out.write(`${text}\n`)
+      drawn = 0
+    },
+    released: keep,
+    close() {
+      clearInterval(timer)
+      if (epochs.size > 0) draw()
+    },
+  }
+}
+
+function tableOf(epochs: readonly EpochProgress[]): string {
+  const table = new Table({
+    head: ['epoch', 'market', 'released', 'closed', 'counted', 'refused', 'projects', 'batches', 'mined', 'state'],
+    style: { head: [], border: [], compact: true },
+  })
+  for (const epoch of epochs) {
+    const anchors = batchAnchors(epoch)
+    const mined = anchors.filter(([, { state }]) => state === 'MINED' || state === 'FINAL').length
+    const { epochId, dataMarket, releaseBlock, closeBlock, submissions, projects, batches } = epoch
+    table.push([
+      epochId,
+      dataMarket.slice(0, 8),
+      releaseBlock,
+      closeBlock ?? '',
+      submissions,
+      refused(epoch),
+      projects,
+      batches ?? '',
+      mined,
+      stateOf(epoch),
+    ])
+  }
+  return table.toString()
+}
+
+function stateOf(epoch: EpochProgress): string {
+  if (epoch.anchoredAt !== undefined) return `anchored ${secondsToAnchor(epoch)}`
+  const bad = batchAnchors(epoch).find(([, { state }]) => state === 'LATE' || state === 'FAILED')
+  if (bad) return `batch ${bad[0]} ${bad[1].state}`
+  if (epoch.batches !== undefined) return 'anchoring'
+  return epoch.closeBlock === undefined ? 'open' : 'finalizing'
+}
