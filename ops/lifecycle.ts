@@ -1,0 +1,36 @@
+/** Things that were started, closed in the opposite order; one that fails to close does not keep the others open. */
+export interface Closeable {
+  close(): Promise<void>
+}
+
+export class Lifecycle {
+  private readonly started: { name: string; part: Closeable }[] = []
+  private closing: Promise<void> | undefined
+  private readonly warn: (text: string) => void
+
+  constructor(warn: (text: string) => void) {
+    this.warn = warn
+  }
+
+  /** Waits for a part to start, remembers it, and returns it. */
+  async add<P extends Closeable>(name: string, starting: P | Promise<P>): Promise<P> {
+    const part = await starting
+    this.started.push({ name, part })
+    return part
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeAll()
+    return this.closing
+  }
+
+  private async closeAll(): Promise<void> {
+    for (const { name, part } of this.started.reverse()) {
+      try {
+        await part.close()
+      } catch (error) {
+        this.warn(`${name} did not close cleanly: ${error instanceof Error ? error.message : error}`)
+      }
+    }
+  }
+}

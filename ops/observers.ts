@@ -1,0 +1,68 @@
+/** Turns what the parts say of themselves into metrics. */
+import type { Anchor } from '../schemas/types.ts'
+import type { RuntimeObserver } from '../streams/ports.ts'
+import type { Metrics } from './metrics.ts'
+import type { ProgressListener } from './progress.ts'
+
+export function runtimeMetrics(metrics: Metrics): RuntimeObserver {
+  return {
+    processed(stage, _partition, records, elapsedMs) {
+      metrics.streamRecords.inc({ stage }, records)
+      metrics.streamProcessSeconds.inc({ stage }, elapsedMs / 1000)
+    },
+    committed(stage, _partition, outcome, _records, elapsedMs) {
+      metrics.streamCommits.inc({ stage, outcome })
+      metrics.streamCommitSeconds.observe({ stage }, elapsedMs / 1000)
+    },
+    restored: (stage, _partition, _records, elapsedMs) => metrics.restoreSeconds.set({ stage }, elapsedMs / 1000),
+    rebalanced: (stage) => metrics.rebalances.inc({ stage }),
+    deadLettered: (topic) => metrics.poison.inc({ topic }),
+    lag: (stage, topic, partition, lag) => metrics.streamLag.set({ stage, topic, partition: String(partition) }, lag),
+    taskFailed: (stage) => metrics.taskFailures.inc({ stage }),
+  }
+}
+
+const BATCH_STAGES: Partial<Record<Anchor['state'], string>> = {
+  PLANNED: 'built',
+  STORED: 'stored',
+  SENT: 'submitted',
+  MINED: 'mined',
+  FINAL: 'confirmed',
+  LATE: 'late',
+  FAILED: 'failed',
+}
+
+export function progressMetrics(metrics: Metrics): ProgressListener {
+  return {
+    released({ dataMarket: market, epochId }) {
+      metrics.epochHead.set({ market }, epochId)
+      metrics.epochsOpen.inc({ market })
+    },
+    closed({ dataMarket: market }) {
+      metrics.epochsOpen.dec({ market })
+      metrics.epochsClosed.inc({ market })
+    },
+    anchorChanged(_epoch, batchIndex, anchor, before) {
+      if (batchIndex >= 0 && anchor.state !== before?.state) metrics.batches.inc({ stage: BATCH_STAGES[anchor.state] ?? 'signed' })
+      const news = anchor.attestations.slice(before?.attestations.length ?? 0)
+      for (const { matches } of news) metrics.attestations.inc({ matches: String(matches) })
+    },
+    anchored({ dataMarket: market, releasedAt, anchoredAt }) {
+      metrics.epochsAnchored.inc({ market })
+      metrics.epochReleaseToAnchor.observe({ market }, (anchoredAt! - releasedAt) / 1000)
+    },
+    verdict: (market, { reason }) => metrics.verdicts.inc({ market: market || 'none', reason }),
+  }
+}
+
+/** One listener that tells several. */
+export function allListeners(listeners: readonly ProgressListener[]): ProgressListener {
+  return {
+    released: (epoch) => listeners.forEach((listener) => listener.released?.(epoch)),
+    closed: (epoch) => listeners.forEach((listener) => listener.closed?.(epoch)),
+    summarised: (epoch) => listeners.forEach((listener) => listener.summarised?.(epoch)),
+    anchorChanged: (epoch, index, anchor, before) => listeners.forEach((listener) => listener.anchorChanged?.(epoch, index, anchor, before)),
+    anchored: (epoch) => listeners.forEach((listener) => listener.anchored?.(epoch)),
+    verdict: (market, verdict) => listeners.forEach((listener) => listener.verdict?.(market, verdict)),
+  }
+}

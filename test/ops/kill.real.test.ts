@@ -1,0 +1,43 @@
+/**
+ * `dev` is killed with SIGKILL at random moments under load and started again each time; then the audit recomputes
+ * everything from the log. The seed is printed: KILL_SEED repeats the moments, KILLS sets how many (25 by default).
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { seededRandom } from './random.ts'
+import { runSequencer, startSequencer } from './run-sequencer.ts'
+
+const KILLS = Number(process.env.KILLS ?? 25)
+const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000)
+/** Up to this long after the process said that it runs, the kill falls. */
+const KILL_WITHIN_MS = 4_000
+
+const directory = mkdtempSync(join(tmpdir(), 'sequencer-kill-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const dev = ['dev', '--data-dir', directory, '--json', '--listen-port', '0', '--ops-port', '0', '--chain-port', '0']
+
+describe('dev under kill -9', () => {
+  it(`behavior: ${KILLS} kills lose, double and skip nothing (KILL_SEED=${SEED})`, { timeout: 20 * 60_000 }, async () => {
+    console.log(`KILL_SEED=${SEED}`)
+    const random = seededRandom(SEED)
+    for (let kill = 0; kill < KILLS; kill++) {
+      const run = startSequencer(dev)
+      // every third kill falls while the process is still starting, the others under load
+      if (kill % 3 !== 0) await run.waitFor(({ event }) => event === 'running')
+      await new Promise((resolve) => setTimeout(resolve, random() * KILL_WITHIN_MS))
+      run.child.kill('SIGKILL')
+      const { signal, stderr } = await run.finished
+      expect(signal, stderr).toBe('SIGKILL')
+    }
+    const last = await runSequencer([...dev, '--epochs', '3'])
+    expect(last.exitCode, last.stderr).toBe(0)
+    const audit = await runSequencer(['audit', '--data-dir', directory, '--json'])
+    const report = JSON.parse(audit.stdout) as Record<string, number>
+    console.log(`after ${KILLS} kills: ${audit.stdout.trim()}`)
+    expect(report).toMatchObject({ lost: 0, duplicated: 0, skipped: 0, mismatches: 0 })
+    expect(report.epochsAnchored).toBeGreaterThan(3)
+    expect(audit.exitCode).toBe(0)
+  })
+})
