@@ -1,0 +1,112 @@
+import { mkdir, open, readFile as readWholeFile, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { NextToLast } from 'blockstore-fs/sharding'
+import { CID } from 'multiformats/cid'
+import { type BatchStore, StoreError } from './batch-store.ts'
+import { type CidVersion, importBatch } from './cid.ts'
+import { readFile } from './unixfs.ts'
+
+export interface FileBlockStoreOptions {
+  /** Made when it does not exist; the layout is that of blockstore-fs, so any tool for it reads these blocks. */
+  readonly directory: string
+  readonly version?: CidVersion
+  /** Longest batch that `get` gives back. */
+  readonly bytesMax?: number
+}
+
+const BYTES_MAX = 64 * 1024 * 1024
+
+/**
+ * Batches as blocks in files, with the CIDs that a Kubo node gives them. `put` resolves when every block and its directory
+ * entry are on the disk (fsync); a block appears whole or not at all, whenever the process dies.
+ */
+export async function createFileBlockStore(options: FileBlockStoreOptions): Promise<BatchStore> {
+  const { version = 1, bytesMax = BYTES_MAX } = options
+  const files = await openBlockFiles(resolve(options.directory))
+  return {
+    name: 'file',
+    async put(bytes) {
+      const cid = await importBatch(bytes, version, { put: (key, block) => files.write(key, block) })
+      return cid.toString()
+    },
+    get: (cid, { signal } = {}) =>
+      readFile(
+        CID.parse(cid),
+        (key) => {
+          signal?.throwIfAborted()
+          return files.read(key)
+        },
+        bytesMax,
+      ),
+  }
+}
+
+interface BlockFiles {
+  write(cid: CID, block: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<CID>
+  read(cid: CID): Promise<Uint8Array>
+}
+
+async function openBlockFiles(directory: string): Promise<BlockFiles> {
+  const unfinished = join(directory, 'unfinished')
+  await guarded(`open ${directory}`, async () => {
+    await rm(unfinished, { recursive: true, force: true })
+    await mkdir(unfinished, { recursive: true })
+    await syncDirectory(dirname(directory))
+  })
+  const sharding = new NextToLast()
+  const pathOf = (cid: CID): string => {
+    const { dir, file } = sharding.encode(cid)
+    return join(directory, dir, file)
+  }
+  let writes = 0
+  return {
+    write: (cid, block) =>
+      guarded(`write block ${cid}`, async () => {
+        if (!(block instanceof Uint8Array)) throw new TypeError('the importer hands over whole blocks')
+        await writeDurably(pathOf(cid), block, join(unfinished, `${process.pid}-${++writes}`))
+        return cid
+      }),
+    read: (cid) => guarded(`read block ${cid}`, () => readWholeFile(pathOf(cid))),
+  }
+}
+
+/** Bytes to a temporary file and to the disk, then its name, then the directory that holds the name. */
+async function writeDurably(path: string, bytes: Uint8Array, temporary: string): Promise<void> {
+  const file = await open(temporary, 'wx')
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  const made = await mkdir(dirname(path), { recursive: true })
+  await rename(temporary, path)
+  await syncDirectory(dirname(path))
+  if (made !== undefined) await syncDirectory(dirname(dirname(path)))
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+const CODES = {
+  ENOENT: 'NOT_FOUND',
+  ENOSPC: 'DISK_FULL',
+  EDQUOT: 'DISK_FULL',
+  EROFS: 'READ_ONLY',
+  EACCES: 'READ_ONLY',
+} as const
+
+async function guarded<T>(what: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (cause) {
+    const code = CODES[(cause as NodeJS.ErrnoException).code as keyof typeof CODES] ?? 'UNAVAILABLE'
+    throw new StoreError(code, `cannot ${what}: ${(cause as Error).message}`, cause)
+  }
+}
