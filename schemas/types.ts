@@ -1,7 +1,8 @@
 // Generated from schemas/*.avsc by schemas/generate.ts. Do not edit.
 
-/** State of a batch on its way to the chain; the last row of a key is its final state. */
+/** State of a batch (batchIndex -1: of the ending call) on its way to the chain; the last row of a key is its final state. */
 export interface Anchor {
+  /** FINAL, LATE and FAILED stay. LATE: the contract's window was over, so it kept nothing. */
   readonly state: AnchorState
   readonly batchOffset: number
   readonly cid: string
@@ -12,15 +13,20 @@ export interface Anchor {
   readonly transactionHash: string
   readonly blockNumber: number
   readonly blockHash: string
+  /** Why it is not further; the last failure. */
   readonly error: string
   readonly attestations: readonly Attestation[]
   /** The contract finalized the batch. */
   readonly attested: boolean
+  /** The validators agreed on another root (TriggerBatchResubmission). */
+  readonly diverged: boolean
 }
 
 export type AnchorState =
+  | 'UNKNOWN'
   | 'PLANNED'
   | 'STORED'
+  | 'READY'
   | 'SIGNED'
   | 'SENT'
   | 'MINED'
@@ -30,14 +36,23 @@ export type AnchorState =
 
 /** The next effect that the anchor connector is to carry out for a batch. Only committed intents are acted on; each can be repeated. */
 export interface AnchorIntent {
-  /** STORE: put the bytes on IPFS. PREPARE: dry-run the call, estimate gas and fees. SIGN: sign with the nonce given. SEND: broadcast the raw transaction and follow it to the depth. WATCH: follow attestations. DONE: nothing. */
+  /** STORE: put the bytes on IPFS. PREPARE: dry-run the call, estimate gas and fees. SIGN: sign with the nonce given. SEND: broadcast the last raw transaction and follow all of them to the depth. WATCH: follow attestations. DONE: nothing. */
   readonly step: AnchorStep
-  /** Counts from 1; a result answers the attempt it names. */
+  /** Counts the intents of the key from 1; a result answers the attempt it names. */
   readonly attempt: number
+  /** SUBMIT: submitSubmissionBatch. END: endBatchSubmissions. FILL: nothing, sent to oneself to use up a nonce. */
+  readonly call: AnchorCall
+  /** Wait before the effect. */
+  readonly delayMs: number
   /** Offset of the Batch in batches (partition 0); -1 for the ending call. */
   readonly batchOffset: number
   readonly cid: string
+  /** What validators should attest. */
+  readonly finalizedCidsRootHash: string
+  /** Lower case; empty until a nonce is assigned. */
+  readonly signer: string
   readonly nonce: number
+  /** PREPARE: the limit that was not enough the last time, else 0. */
   readonly gasLimit: number
   /** Wei, decimal. */
   readonly maxFeePerGas: string
@@ -45,6 +60,8 @@ export interface AnchorIntent {
   readonly maxPriorityFeePerGas: string
   /** Every signed form for this nonce, oldest first; the last is broadcast. */
   readonly rawTransactions: readonly string[]
+  /** WATCH: block of the batch; attestations lie in it or later. */
+  readonly blockNumber: number
 }
 
 export type AnchorStep =
@@ -55,6 +72,11 @@ export type AnchorStep =
   | 'WATCH'
   | 'DONE'
 
+export type AnchorCall =
+  | 'SUBMIT'
+  | 'END'
+  | 'FILL'
+
 export interface AnchorKey {
   /** Data market contract, 0x and 40 lower-case hex digits. */
   readonly dataMarket: string
@@ -64,16 +86,21 @@ export interface AnchorKey {
   readonly batchIndex: number
 }
 
-/** What came of an intent. */
+/** What came of an intent. Written only when it is definite; outages are waited out. */
 export interface AnchorResult {
   readonly step: AnchorStep
   readonly attempt: number
+  /** MINED: in a block. FINAL, LATE, FILLED, REVERTED, NONCE_TAKEN: at the depth. STUCK: not mined for long. REORGED: no longer in a block. REJECTED: no node will ever take the transaction. DIVERGED: the validators agree on another root. */
   readonly outcome: AnchorOutcome
   readonly cid: string
-  /** READY: the chain's next nonce for the signer. */
+  /** READY: who will sign, lower case. */
+  readonly signer: string
+  /** READY, NONCE_TAKEN: the chain's next nonce for the signer. */
   readonly nonce: number
   readonly gasLimit: number
+  /** READY, STUCK: what the chain asks now. Wei, decimal. */
   readonly maxFeePerGas: string
+  /** Likewise. */
   readonly maxPriorityFeePerGas: string
   readonly rawTransaction: string
   readonly transactionHash: string
@@ -85,6 +112,7 @@ export interface AnchorResult {
 }
 
 export type AnchorOutcome =
+  | 'UNKNOWN'
   | 'STORED'
   | 'READY'
   | 'ALREADY_ANCHORED'
@@ -92,17 +120,21 @@ export type AnchorOutcome =
   | 'MINED'
   | 'FINAL'
   | 'LATE'
+  | 'FILLED'
   | 'REVERTED'
   | 'STUCK'
   | 'REORGED'
   | 'NONCE_TAKEN'
+  | 'REJECTED'
   | 'ATTESTED'
+  | 'DIVERGED'
   | 'FAILED'
 
 export interface Attestation {
+  /** Lower case. */
   readonly validator: string
-  /** The validator attested the root that the sequencer sent. */
-  readonly matches: boolean
+  /** The validator attested the root that the sequencer sent; null when its call could not be read. */
+  readonly matches: null | boolean
   readonly blockNumber: number
   /** With this one the contract finalized the batch. */
   readonly finalized: boolean

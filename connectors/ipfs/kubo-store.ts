@@ -57,18 +57,11 @@ async function guarded<T>(
   const timeout = AbortSignal.timeout(timeoutMs)
   const signal = call?.signal ? AbortSignal.any([call.signal, timeout]) : timeout
   try {
-    // The race: once the answer's head has come, the client no longer listens to the signal while it reads the body.
-    return await Promise.race([action(signal), rejectOnAbort(signal)])
+    return await action(signal)
   } catch (cause) {
     throw classify(name, cause, timeout.aborted ? `no answer within ${timeoutMs} ms` : undefined)
   }
 }
-
-const rejectOnAbort = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 
 /** Everything but a 4xx answer may be better the next time. */
 function classify(name: string, cause: unknown, timedOut: string | undefined): StoreError {
