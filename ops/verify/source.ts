@@ -1,0 +1,99 @@
+/** Where the bytes of a batch come from: a file, a block store's folder, or a Kubo node. */
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { NextToLast } from 'blockstore-fs/sharding'
+import { CID } from 'multiformats/cid'
+import { StoreError } from '../../connectors/ipfs/batch-store.ts'
+import { createKuboStore } from '../../connectors/ipfs/kubo-store.ts'
+import { readFile as readUnixfs } from '../../connectors/ipfs/unixfs.ts'
+import { CliError, EXIT } from '../cli-error.ts'
+
+/** Far above any batch; a larger file is not read into memory. */
+export const BATCH_BYTES_MAX = 64 * 1024 * 1024
+
+export interface SourceOptions {
+  /** Folders of block stores, looked through in order. */
+  readonly blocks: readonly string[]
+  readonly kubo?: string | undefined
+}
+
+export interface BatchSource {
+  readonly bytes: Uint8Array
+  /** The CID asked for; undefined for a file. */
+  readonly cid?: string
+}
+
+/** Throws CliError when the target is neither a file nor a CID that one of the stores has. */
+export async function readBatch(target: string, options: SourceOptions): Promise<BatchSource> {
+  if (await isFile(target)) return { bytes: await readBatchFile(target) }
+  const cid = parseCid(target)
+  if (!cid)
+    throw new CliError(
+      `there is no file ${target}, and it is no CID either`,
+      'Give the path of a batch file, or a CID.',
+    )
+  const { blocks, kubo } = options
+  for (const folder of blocks) {
+    const bytes = await fromBlocks(cid, folder)
+    if (bytes) return { bytes, cid: target }
+  }
+  if (kubo) return { bytes: await createKuboStore({ url: kubo, bytesMax: BATCH_BYTES_MAX }).get(target), cid: target }
+  const places = blocks.length > 0 ? blocks.join(', ') : 'no block store was named'
+  throw new CliError(
+    `the batch ${target} was not found (${places})`,
+    'Name a block store with --blocks or --data-dir, or a node with --kubo.',
+    EXIT.unavailable,
+  )
+}
+
+export async function readBatchFile(path: string): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(path)
+    if (size <= BATCH_BYTES_MAX) return await readFile(path)
+  } catch (error) {
+    throw new CliError(
+      `${path} cannot be read: ${(error as Error).message}`,
+      'Check the path and its permissions.',
+      EXIT.usage,
+      error,
+    )
+  }
+  throw new CliError(`${path} has more than ${BATCH_BYTES_MAX} bytes`, 'A batch is far smaller. Check the path.')
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  )
+}
+
+function parseCid(text: string): CID | undefined {
+  try {
+    return CID.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads the blocks where they lie, without opening the store: a running process may be writing to it. */
+async function fromBlocks(cid: CID, folder: string): Promise<Uint8Array | undefined> {
+  const sharding = new NextToLast()
+  const readBlock = (key: CID) => {
+    const { dir, file } = sharding.encode(key)
+    return readFile(join(folder, dir, file))
+  }
+  try {
+    return await readUnixfs(cid, readBlock, BATCH_BYTES_MAX)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (error instanceof StoreError)
+      throw new CliError(
+        error.message,
+        'The block store is damaged; restore it or ask another one.',
+        EXIT.failed,
+        error,
+      )
+    throw error
+  }
+}

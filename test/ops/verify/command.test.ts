@@ -1,0 +1,101 @@
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { createFileBlockStore } from '../../../connectors/ipfs/file-store.ts'
+import { CliError } from '../../../ops/cli-error.ts'
+import { BLOCKS_FOLDER, runVerify, type VerifyArguments, verifyCommand } from '../../../ops/verify/command.ts'
+import { renderReport } from '../../../ops/verify/render.ts'
+
+const published = fileURLToPath(new URL('../../vectors/published-batch.json', import.meta.url))
+const compact = Buffer.from(JSON.stringify(JSON.parse(readFileSync(published, 'utf8'))))
+const folder = () => mkdtempSync(join(tmpdir(), 'verify-'))
+const domain: VerifyArguments = { chainId: '11169', protocolState: '0xF68342970beF978697e1104223b2E1B6a1D7764d' }
+const slot = ['4036=0xa865187E8E86ae8c649a7bD8DE1C6E0a3Bd4b2Be', '3164=0x7151Ba35EbCd9B17449A3F2B09ac14B0d3b0Ece8']
+
+test('default: a file, with all signatures checked', async () => {
+  const report = await runVerify(published, { ...domain, slot })
+  expect(report).toMatchObject({ ok: true, signatures: { valid: 51, invalid: 0, unchecked: 0 } })
+  expect(renderReport(report)).toMatchInlineSnapshot(`
+    "batch           51 submissions, 50 projects, epoch 11267
+    cid             QmdFHpLZT4dgdFKYyd1yGM62chhJjYpZCtXppAYtWYpDjW
+    cid (v1)        bafkreic63f2mrpqwnyyf5qg3othdawgpvw7mot2g2zlqp7ykcdneeatcia
+    roothash        0x86faa4aead7f5387aa70c763524c674a4877e2d1d6134851a02de127d5e02322  ok
+    finalized cids  0x04a066d979147a36eca07812c338f429fba6334baeef10c25ec428ffc48c821a
+    signatures      51 valid, 0 invalid, 0 unchecked
+    The batch is sound.
+    "
+  `)
+})
+
+test('behavior: a CID out of the block store of a data directory, either version', async () => {
+  const dataDir = folder()
+  for (const version of [0, 1] as const) {
+    const store = await createFileBlockStore({ directory: join(dataDir, BLOCKS_FOLDER), version })
+    const cid = await store.put(compact)
+    expect(await runVerify(cid, { dataDir })).toMatchObject({ ok: true, [version ? 'cidV1' : 'cid']: cid })
+    expect(await runVerify(cid, { blocks: join(dataDir, BLOCKS_FOLDER) })).toMatchObject({ ok: true })
+  }
+})
+
+test('behavior: what is wrong stands in the text', async () => {
+  const path = join(folder(), 'batch.json')
+  writeFileSync(path, compact.toString().replace('0c0f951b', '0c0f951c'))
+  const text = renderReport(await runVerify(path, {}))
+  expect(text).toContain('WRONG, computed 0x')
+  expect(text).toContain('problem ROOT_MISMATCH at roothash')
+  expect(text).toContain('NOT sound')
+})
+
+const failing = (target: string, options: VerifyArguments): Promise<CliError> =>
+  runVerify(target, options).then(
+    () => expect.unreachable(),
+    (error) => {
+      expect(error).toBeInstanceOf(CliError)
+      return error
+    },
+  )
+
+test('args: every fault of the options at once', async () => {
+  const { message, exitCode } = await failing(published, {
+    chainId: 'x',
+    slot: ['1'],
+    closeBlockHash: '0x1',
+  })
+  expect(exitCode).toBe(2)
+  for (const option of ['--chain-id', '--protocol-state', '--slot 1', '--close-block-hash'])
+    expect(message).toContain(option)
+  expect((await failing(published, { slot })).message).toContain('--slot needs')
+})
+
+test('error: neither a file nor a CID', async () => {
+  expect(await failing('/no/such/file', {})).toMatchObject({ exitCode: 2 })
+})
+
+test('error: a CID that no store has', async () => {
+  const cid = 'bafkreic63f2mrpqwnyyf5qg3othdawgpvw7mot2g2zlqp7ykcdneeatcia'
+  expect(await failing(cid, {})).toMatchObject({ exitCode: 3 })
+  expect((await failing(cid, { blocks: folder() })).message).toContain('not found')
+})
+
+test.each([
+  ['not JSON', 'x', 'no JSON'],
+  ['other JSON', '{}', 'no batch'],
+])('error: a file that is %s', async (_name, text, message) => {
+  const path = join(folder(), 'file')
+  writeFileSync(path, text)
+  expect(await failing(path, {})).toMatchObject({ exitCode: 1, message: expect.stringContaining(message) })
+})
+
+test('error: a damaged block', async () => {
+  const blocks = folder()
+  const cid = await (await createFileBlockStore({ directory: blocks })).put(compact)
+  const block = readdirSync(blocks, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith('.data'))!
+  writeFileSync(join(blocks, block), 'x')
+  expect((await failing(cid, { blocks })).message).toContain('does not hash')
+})
+
+test('default: the command has a description of each option', () => {
+  for (const option of verifyCommand().options) expect(option.description).not.toBe('')
+})
