@@ -1,0 +1,49 @@
+/** Reads topics from end to end, in bounded pieces. */
+import type { Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
+
+const FETCH_BYTES = 1024 * 1024
+
+export interface ScanRange {
+  /** First offset; the start of the log by default. */
+  readonly from?: number
+  /** Offset before which the scan ends; the last stable offset at the beginning of the scan by default. */
+  readonly to?: number
+}
+
+/** The committed records of one partition in order, in pieces of about 1 MiB. What is written meanwhile is left out. */
+export async function* scan(
+  log: Log,
+  partition: TopicPartition,
+  range: ScanRange = {},
+): AsyncGenerator<readonly LogRecord[]> {
+  const [bounds] = await log.bounds([partition])
+  const end = Math.min(range.to ?? Number.POSITIVE_INFINITY, bounds!.stable)
+  let offset = Math.max(range.from ?? 0, bounds!.start)
+  while (offset < end) {
+    const [fetched] = await log.fetch([{ ...partition, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
+    const { records, next, start, outOfRange } = fetched!
+    // records may have expired under the scan: go on where the log begins now
+    if (outOfRange && start > offset) offset = start
+    else if (next <= offset) return
+    else {
+      offset = next
+      const within = next <= end ? records : records.filter((record) => record.offset < end)
+      if (within.length > 0) yield within
+    }
+  }
+}
+
+/** Every record of a topic, one partition after another. */
+export async function* scanTopic(
+  log: Log,
+  topic: { readonly name: string; readonly partitions: number },
+): AsyncGenerator<{ readonly partition: number; readonly records: readonly LogRecord[] }> {
+  for (let partition = 0; partition < topic.partitions; partition++)
+    for await (const records of scan(log, { topic: topic.name, partition })) yield { partition, records }
+}
+
+/** The record at an offset; undefined when it is gone or no record. */
+export async function readAt(log: Log, partition: TopicPartition, offset: number): Promise<LogRecord | undefined> {
+  const [fetched] = await log.fetch([{ ...partition, offset }], { maxWaitMs: 0, maxBytesPerPartition: 1 })
+  return fetched!.records.find((record) => record.offset === offset)
+}

@@ -1,0 +1,32 @@
+import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
+import { isEpochSummary, type Topics } from '../../topology/topics.ts'
+import { readAt, scan } from '../audit/scan.ts'
+import { anchorsOf } from './keys.ts'
+
+/** The call that ends an epoch's batches is kept under this index. */
+export const END_OF_BATCHES = -1
+
+/** The newest row of each batch of an epoch, by batch index. */
+export async function anchorsOfEpoch(log: Log, topics: Topics, key: EpochKey): Promise<ReadonlyMap<number, Anchor>> {
+  const { anchors } = topics
+  const matches = anchorsOf(topics, key)
+  const rows = new Map<number, Anchor>()
+  for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
+    for (const record of records) {
+      if (!matches(record.key)) continue
+      const { batchIndex } = anchors.key.decode(record.key!)
+      if (record.value === null) rows.delete(batchIndex)
+      else rows.set(batchIndex, anchors.value.decode(record.value))
+    }
+  return rows
+}
+
+/** The batch that an anchor row names; undefined when it is no longer in the log. */
+export async function batchOf(log: Log, { batches }: Topics, anchor: Anchor): Promise<Batch | undefined> {
+  if (anchor.batchOffset < 0) return undefined
+  const record = await readAt(log, { topic: batches.name, partition: 0 }, anchor.batchOffset)
+  if (!record?.value) return undefined
+  const event = batches.value.decode(record.value)
+  return isEpochSummary(event) ? undefined : event
+}

@@ -1,0 +1,61 @@
+/** Where look-ups read: the process that runs on a data directory, or the directory itself when none does. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Log } from '../../streams/ports.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import type { Topics } from '../../topology/topics.ts'
+import { CliError } from '../cli-error.ts'
+
+export interface OpenedDirectory {
+  readonly log: Log
+  readonly topics: Topics
+  readonly rules: ProtocolRules
+  /** Prefix of the consumer groups, `<appId>-<stage>`. */
+  readonly appId: string
+  close(): Promise<void>
+}
+
+/** Opens an existing data directory; rejects with `NOT_FOUND` or `LOCKED`. */
+export type OpenDirectory = (dataDir: string) => Promise<OpenedDirectory>
+
+/** Written by a running process into its data directory: `{ "url": "http://127.0.0.1:9090", … }`. */
+export const RUNNING_FILE = 'dev.json'
+
+const ANSWER_MS_MAX = 60_000
+
+/**
+ * The answer of the process that runs on this directory; undefined when none does. Throws CliError with the words of the
+ * process when it refuses the question.
+ */
+export async function askRunning(
+  dataDir: string,
+  path: string,
+  fields: Readonly<Record<string, string | undefined>>,
+): Promise<unknown> {
+  const url = await runningUrl(dataDir)
+  if (url === undefined) return undefined
+  const asked = new URL(path, url)
+  for (const [name, value] of Object.entries(fields)) if (value) asked.searchParams.set(name, value)
+  let response: Response
+  try {
+    response = await fetch(asked, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })
+  } catch {
+    return undefined // it ended without taking its file away
+  }
+  const answer: unknown = await response.json().catch(() => undefined)
+  if (response.ok) return answer
+  const words = (answer as { error?: string; message?: string } | undefined) ?? {}
+  throw new CliError(
+    words.message ?? words.error ?? `${asked} answered ${response.status}`,
+    'See --help for the options.',
+  )
+}
+
+async function runningUrl(dataDir: string): Promise<string | undefined> {
+  try {
+    const { url } = JSON.parse(await readFile(join(dataDir, RUNNING_FILE), 'utf8')) as { url?: unknown }
+    return typeof url === 'string' && /^http:\/\//.test(url) ? url : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,205 @@
+/** Where an epoch stands, from its release to the attestations, read from the log. */
+import type { Anchor, EpochKey, EpochTick } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import { isMarker, type Topics } from '../../topology/topics.ts'
+import { scan } from '../audit/scan.ts'
+import { anchorsOfEpoch, batchOf, END_OF_BATCHES } from './anchors.ts'
+import { finalizationPartition, finalizationsOf, submissionsOf, verdictsOf } from './keys.ts'
+
+export interface EpochQuery {
+  readonly epochId: number
+  /** Lower case; may be left out when the rules have one market. */
+  readonly dataMarket?: string | undefined
+}
+
+/**
+ * - `UNKNOWN`: no release was seen. `OPEN`: it takes submissions. `CLOSED`: its window is over, votes are being counted.
+ * - `ANCHORING`: its batches are on their way to the chain. `ANCHORED`: all of them are there, and the ending call.
+ * - `ATTESTED`: and the contract finalized each. `FAILED`: a batch cannot be anchored any more.
+ */
+export type EpochPhase = 'UNKNOWN' | 'OPEN' | 'CLOSED' | 'ANCHORING' | 'ANCHORED' | 'ATTESTED' | 'FAILED'
+
+export interface EpochStatus {
+  readonly dataMarket: string
+  readonly epochId: number
+  readonly phase: EpochPhase
+  /** What happens next, in words. */
+  readonly next: string
+  readonly releaseBlock: number | null
+  readonly closeBlock: number | null
+  /** Source-chain blocks of the epoch. */
+  readonly begin: number | null
+  readonly end: number | null
+  /** Acknowledged submissions, and the final verdicts on them by reason. */
+  readonly submissions: number
+  readonly verdicts: number
+  readonly reasons: Readonly<Record<string, number>>
+  readonly projects: readonly {
+    readonly projectId: string
+    readonly snapshotCid: string
+    readonly votes: number
+    readonly voters: number
+  }[]
+  readonly batches: readonly BatchStatus[]
+  readonly endCall: { readonly state: string; readonly transactionHash: string } | null
+}
+
+export interface BatchStatus {
+  readonly batchIndex: number
+  readonly state: string
+  readonly cid: string
+  readonly projects: number
+  readonly submissions: number
+  readonly transactionHash: string
+  readonly blockNumber: number
+  readonly attestations: number
+  readonly attested: boolean
+  readonly error: string
+}
+
+/** Resolves with one status per market that the query may mean. */
+export async function epochStatus(
+  log: Log,
+  topics: Topics,
+  rules: ProtocolRules,
+  query: EpochQuery,
+): Promise<readonly EpochStatus[]> {
+  const markets =
+    query.dataMarket === undefined ? rules.markets.map(({ dataMarket }) => dataMarket) : [query.dataMarket]
+  return Promise.all(markets.map((dataMarket) => statusOf(log, topics, { dataMarket, epochId: query.epochId })))
+}
+
+async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochStatus> {
+  const { open, close } = await ticksOf(log, topics, key)
+  const submissions = await countSubmissions(log, topics, key)
+  const reasons = await countVerdicts(log, topics, key)
+  const anchors = await anchorsOfEpoch(log, topics, key)
+  const batches = await batchStatuses(log, topics, anchors)
+  const end = anchors.get(END_OF_BATCHES)
+  const phase = phaseOf(open, close, batches, end)
+  return {
+    ...key,
+    phase,
+    next: NEXT[phase],
+    releaseBlock: open?.releaseBlock ?? close?.releaseBlock ?? null,
+    closeBlock: close?.blockNumber ?? null,
+    begin: open?.begin ?? null,
+    end: open?.end ?? null,
+    submissions,
+    verdicts: Object.values(reasons).reduce((sum, count) => sum + count, 0),
+    reasons,
+    projects: await winnersOf(log, topics, key),
+    batches,
+    endCall: end ? { state: end.state, transactionHash: end.transactionHash } : null,
+  }
+}
+
+const NEXT = {
+  UNKNOWN: 'The contract releases the epoch (EpochReleased).',
+  OPEN: 'The clock reaches the first block past the submission window, which closes the epoch.',
+  CLOSED: 'The votes are counted and the batches are cut.',
+  ANCHORING: 'The batches are stored, sent, and mined to the configured depth; then the epoch is ended on the chain.',
+  ANCHORED: 'Validators attest the batches.',
+  ATTESTED: 'Nothing; the contract has finalized every batch.',
+  FAILED: 'Nothing by itself: see the error of the batch.',
+} as const satisfies Record<EpochPhase, string>
+
+function phaseOf(
+  open: EpochTick | undefined,
+  close: EpochTick | undefined,
+  batches: readonly BatchStatus[],
+  end: Anchor | undefined,
+): EpochPhase {
+  if (batches.some(({ state }) => state === 'FAILED' || state === 'LATE')) return 'FAILED'
+  const anchored = end?.state === 'FINAL' && batches.every(({ state }) => state === 'FINAL')
+  if (anchored) return batches.length > 0 && batches.every(({ attested }) => attested) ? 'ATTESTED' : 'ANCHORED'
+  if (batches.length > 0 || end) return 'ANCHORING'
+  if (close) return 'CLOSED'
+  return open ? 'OPEN' : 'UNKNOWN'
+}
+
+/** The newest release and close; a reorganisation may release an epoch again, which takes an earlier close back. */
+async function ticksOf(
+  log: Log,
+  { epochTicks }: Topics,
+  { dataMarket, epochId }: EpochKey,
+): Promise<{ open?: EpochTick; close?: EpochTick }> {
+  const ofMarket = Buffer.from(epochTicks.key.encode({ dataMarket }))
+  let found: { open?: EpochTick; close?: EpochTick } = {}
+  for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
+    for (const record of records) {
+      if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
+      const tick = epochTicks.value.decode(record.value)
+      if (tick.epochId !== epochId) continue
+      if (tick.kind === 'OPEN') found = { open: tick }
+      else if (tick.kind === 'CLOSE') found = { ...found, close: tick }
+    }
+  return found
+}
+
+async function countSubmissions(log: Log, topics: Topics, key: EpochKey): Promise<number> {
+  const { name, partitions, value } = topics.submissions
+  const matches = submissionsOf(topics, key)
+  let count = 0
+  for (let partition = 0; partition < partitions; partition++)
+    for await (const records of scan(log, { topic: name, partition }))
+      for (const record of records)
+        if (matches(record.key) && record.value !== null && !isMarker(value.decode(record.value))) count++
+  return count
+}
+
+async function countVerdicts(log: Log, topics: Topics, key: EpochKey): Promise<Record<string, number>> {
+  const { name, partitions, value } = topics.verdicts
+  const matches = verdictsOf(topics, key)
+  const reasons: Record<string, number> = {}
+  for (let partition = 0; partition < partitions; partition++)
+    for await (const records of scan(log, { topic: name, partition }))
+      for (const record of records) {
+        if (!matches(record.key) || record.value === null) continue
+        const { reason } = value.decode(record.value)
+        reasons[reason] = (reasons[reason] ?? 0) + 1
+      }
+  return reasons
+}
+
+async function winnersOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochStatus['projects']> {
+  const { name, value } = topics.finalizations
+  const matches = finalizationsOf(topics, key)
+  const projects: EpochStatus['projects'][number][] = []
+  for await (const records of scan(log, { topic: name, partition: finalizationPartition(topics, key) }))
+    for (const record of records) {
+      if (!matches(record.key) || record.value === null) continue
+      const event = value.decode(record.value)
+      if (isMarker(event)) continue
+      const { projectId, snapshotCid, votes, voters } = event
+      projects.push({ projectId, snapshotCid, votes, voters })
+    }
+  return projects.sort((a, b) => (a.projectId < b.projectId ? -1 : 1))
+}
+
+async function batchStatuses(
+  log: Log,
+  topics: Topics,
+  anchors: ReadonlyMap<number, Anchor>,
+): Promise<readonly BatchStatus[]> {
+  const statuses: BatchStatus[] = []
+  for (const [batchIndex, anchor] of [...anchors].sort(([a], [b]) => a - b)) {
+    if (batchIndex === END_OF_BATCHES) continue
+    const batch = await batchOf(log, topics, anchor)
+    const { state, cid, transactionHash, blockNumber, attestations, attested, error } = anchor
+    const sizes = { projects: batch?.projectIds.length ?? 0, submissions: batch?.submissions ?? 0 }
+    statuses.push({
+      batchIndex,
+      state,
+      cid,
+      ...sizes,
+      transactionHash,
+      blockNumber,
+      attestations: attestations.length,
+      attested,
+      error,
+    })
+  }
+  return statuses
+}

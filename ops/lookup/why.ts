@@ -1,0 +1,206 @@
+/** What became of the submissions of a slot, and by which rule. */
+import type { Anchor, Submission, Verdict } from '../../schemas/types.ts'
+import type { Log, LogRecord } from '../../streams/ports.ts'
+import { isMarker, type Topics } from '../../topology/topics.ts'
+import { isAccepted, REASON_HELP, type RejectReason } from '../../topology/verdict.ts'
+import { readAt, scan } from '../audit/scan.ts'
+import { anchorsOfEpoch, batchOf } from './anchors.ts'
+import { type KeyFilter, submissionPartitions, submissionsOf, verdictPartitions, verdictsOf } from './keys.ts'
+
+/** At least `slotId` or `submissionId`. Each further field narrows the search and makes it faster. */
+export interface WhyQuery {
+  readonly slotId?: number
+  readonly epochId?: number
+  readonly projectId?: string
+  readonly submissionId?: string
+  /** Lower case. */
+  readonly dataMarket?: string
+}
+
+export interface WhyItem {
+  readonly status: 'DECIDED' | 'PENDING'
+  readonly submissionId: string
+  readonly dataMarket: string
+  readonly epochId: number
+  readonly slotId: number
+  readonly projectId: string
+  readonly snapshotCid: string
+  /** Where the submission lies in the topic `submissions`. */
+  readonly position: { readonly partition: number; readonly offset: number }
+  /** ISO time of the intake; null when the submission is no longer in the log. */
+  readonly receivedAt: string | null
+  readonly verdict: {
+    readonly reason: string
+    readonly accepted: boolean
+    readonly stage: string
+    readonly rule: string
+    readonly expected: string
+    readonly actual: string
+    readonly blockNumber: number
+    /** What the reason means and what to do. */
+    readonly help: string
+  } | null
+  /** The batch that counts the submission; null when none does, or does not yet. */
+  readonly batch: {
+    readonly batchIndex: number
+    readonly cid: string
+    readonly state: string
+    readonly transactionHash: string
+  } | null
+}
+
+export interface WhyAnswer {
+  readonly items: readonly WhyItem[]
+  /** More matched than ITEMS_MAX; the oldest are shown. */
+  readonly truncated: boolean
+}
+
+export const ITEMS_MAX = 500
+
+export async function why(log: Log, topics: Topics, query: WhyQuery): Promise<WhyAnswer> {
+  const decided = await findVerdicts(log, topics, query)
+  const items = await findSubmissions(log, topics, query, decided)
+  for (const { verdict, dataMarket, epochId } of decided.values())
+    items.push(await decidedItem(log, topics, verdict, dataMarket, epochId))
+  items.sort(
+    (a, b) =>
+      a.epochId - b.epochId || a.position.partition - b.position.partition || a.position.offset - b.position.offset,
+  )
+  return { items: await withBatches(log, topics, items.slice(0, ITEMS_MAX)), truncated: items.length > ITEMS_MAX }
+}
+
+interface Decided {
+  readonly verdict: Verdict
+  readonly dataMarket: string
+  readonly epochId: number
+}
+const placeOf = (partition: number, offset: number): string => `${partition}/${offset}`
+
+async function findVerdicts(log: Log, topics: Topics, query: WhyQuery): Promise<Map<string, Decided>> {
+  const found = new Map<string, Decided>()
+  const { name, key, value } = topics.verdicts
+  const mayMatch = epochFilter(query, (epoch) => verdictsOf(topics, epoch))
+  for (const partition of verdictPartitions(topics, query))
+    for await (const records of scan(log, { topic: name, partition }))
+      for (const record of records) {
+        if (!mayMatch(record.key) || record.value === null || found.size > ITEMS_MAX) continue
+        const { dataMarket, epochId } = key.decode(record.key!)
+        const verdict = value.decode(record.value)
+        if (!matches(query, { ...verdict, dataMarket, epochId })) continue
+        found.set(placeOf(verdict.position.partition, verdict.position.offset), { verdict, dataMarket, epochId })
+      }
+  return found
+}
+
+/** Acknowledged submissions without a verdict. */
+async function findSubmissions(
+  log: Log,
+  topics: Topics,
+  query: WhyQuery,
+  decided: ReadonlyMap<string, Decided>,
+): Promise<WhyItem[]> {
+  const items: WhyItem[] = []
+  const { name, key, value } = topics.submissions
+  const mayMatch = epochFilter(query, (epoch) => submissionsOf(topics, epoch))
+  for (const partition of submissionPartitions(topics, query))
+    for await (const records of scan(log, { topic: name, partition }))
+      for (const record of records) {
+        if (!mayMatch(record.key) || record.value === null || items.length > ITEMS_MAX) continue
+        if (decided.has(placeOf(partition, record.offset))) continue
+        const event = value.decode(record.value)
+        if (isMarker(event)) continue
+        const { dataMarket } = key.decode(record.key!)
+        if (matches(query, { ...event, dataMarket })) items.push(pendingItem(event, dataMarket, partition, record))
+      }
+  return items
+}
+
+function epochFilter(
+  { dataMarket, epochId }: WhyQuery,
+  filterOf: (key: { dataMarket: string; epochId: number }) => KeyFilter,
+): KeyFilter {
+  if (dataMarket === undefined || epochId === undefined) return (key) => key !== null
+  return filterOf({ dataMarket, epochId })
+}
+
+function matches(query: WhyQuery, found: Required<WhyQuery>): boolean {
+  return (
+    (query.slotId === undefined || query.slotId === found.slotId) &&
+    (query.epochId === undefined || query.epochId === found.epochId) &&
+    (query.projectId === undefined || query.projectId === found.projectId) &&
+    (query.submissionId === undefined || query.submissionId === found.submissionId.toLowerCase()) &&
+    (query.dataMarket === undefined || query.dataMarket === found.dataMarket)
+  )
+}
+
+function pendingItem(submission: Submission, dataMarket: string, partition: number, { offset }: LogRecord): WhyItem {
+  const { submissionId, epochId, slotId, projectId, snapshotCid } = submission
+  const receivedAt = new Date(submission.receivedAt).toISOString()
+  const identity = { submissionId, dataMarket, epochId, slotId, projectId, snapshotCid }
+  return { status: 'PENDING', ...identity, position: { partition, offset }, receivedAt, verdict: null, batch: null }
+}
+
+async function decidedItem(
+  log: Log,
+  topics: Topics,
+  verdict: Verdict,
+  dataMarket: string,
+  epochId: number,
+): Promise<WhyItem> {
+  const { submissionId, slotId, projectId, snapshotCid, position, reason, stage, rule, expected, actual, blockNumber } =
+    verdict
+  const { name, value } = topics.submissions
+  const record = await readAt(log, { topic: name, partition: position.partition }, position.offset)
+  const submission = record?.value ? (value.decode(record.value) as Submission) : undefined
+  const accepted = isAccepted(reason)
+  const help = accepted ? ACCEPTED_HELP[reason] : (REASON_HELP[reason as RejectReason] ?? '')
+  return {
+    status: 'DECIDED',
+    submissionId,
+    dataMarket,
+    epochId,
+    slotId,
+    projectId,
+    snapshotCid,
+    position: { partition: position.partition, offset: position.offset },
+    receivedAt: submission ? new Date(submission.receivedAt).toISOString() : null,
+    verdict: { reason, accepted, stage, rule, expected, actual, blockNumber, help },
+    batch: null,
+  }
+}
+
+const ACCEPTED_HELP = {
+  COUNTED: 'The submission counts for the winner of its project.',
+  SIMULATION: 'A test submission (epoch 0): it was checked in full and counts for nothing.',
+} as const
+
+/** Adds to the counted ones the batch that holds their project. */
+async function withBatches(log: Log, topics: Topics, items: readonly WhyItem[]): Promise<readonly WhyItem[]> {
+  const epochs = new Map<string, ReadonlyMap<string, WhyItem['batch']>>()
+  const answers: WhyItem[] = []
+  for (const item of items) {
+    if (item.verdict?.reason !== 'COUNTED') answers.push(item)
+    else {
+      const epoch = `${item.dataMarket}/${item.epochId}`
+      const batches = epochs.get(epoch) ?? (await batchByProject(log, topics, item))
+      epochs.set(epoch, batches)
+      answers.push({ ...item, batch: batches.get(item.projectId) ?? null })
+    }
+  }
+  return answers
+}
+
+async function batchByProject(
+  log: Log,
+  topics: Topics,
+  { dataMarket, epochId }: WhyItem,
+): Promise<ReadonlyMap<string, WhyItem['batch']>> {
+  const byProject = new Map<string, WhyItem['batch']>()
+  for (const [batchIndex, anchor] of await anchorsOfEpoch(log, topics, { dataMarket, epochId })) {
+    const batch = await batchOf(log, topics, anchor)
+    for (const projectId of batch?.projectIds ?? []) byProject.set(projectId, { batchIndex, ...anchorFacts(anchor) })
+  }
+  return byProject
+}
+
+const anchorFacts = ({ cid, state, transactionHash }: Anchor) => ({ cid, state, transactionHash })
