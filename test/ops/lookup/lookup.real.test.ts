@@ -1,0 +1,55 @@
+/** Look-ups while a process runs on the data directory: they ask it over HTTP. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { runEpoch, runWhy } from '../../../ops/lookup/command.ts'
+import { RUNNING_FILE } from '../../../ops/lookup/directory.ts'
+import { createFixture, MARKET, RULES, submissionOf, verdictOf } from './fixture.ts'
+
+let server: Server | undefined
+afterEach(() => server?.close())
+
+/** A data directory whose process answers with `listener`. */
+async function runningOn(listener: RequestListener): Promise<string> {
+  server = createServer(listener).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server!.once('listening', resolve))
+  const dataDir = mkdtempSync(join(tmpdir(), 'lookup-'))
+  const { port } = server.address() as AddressInfo
+  writeFileSync(join(dataDir, RUNNING_FILE), JSON.stringify({ url: `http://127.0.0.1:${port}` }))
+  return dataDir
+}
+const locked = async () => Promise.reject(new Error('locked'))
+const nothing = { items: [], truncated: false }
+
+test('default: a running process is asked', async () => {
+  const asked: string[] = []
+  const dataDir = await runningOn((request, response) => {
+    asked.push(request.url!)
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(nothing))
+  })
+  expect(await runWhy(locked, { dataDir, slot: '7', epoch: '3' })).toEqual(nothing)
+  await runEpoch(locked, { dataDir, epoch: '3', dataMarket: MARKET })
+  expect(asked).toEqual(['/v1/why?slot=7&epoch=3', `/v1/epoch/3?dataMarket=${MARKET}`])
+})
+
+test('behavior: the file of a process that is gone does not matter', async () => {
+  const { log, topics, put } = await createFixture()
+  const submission = submissionOf({})
+  const key = { dataMarket: MARKET, epochId: 3 }
+  const position = await put(topics.submissions, { ...key, projectId: submission.projectId }, submission)
+  await put(topics.verdicts, { ...key, slotId: 7 }, verdictOf(submission, position, 'DUPLICATE'))
+  const dataDir = await runningOn(() => {})
+  await new Promise((resolve) => server!.close(resolve))
+  const open = async () => ({ log, topics, rules: RULES, appId: 'test', close: async () => {} })
+  expect((await runWhy(open, { dataDir, slot: '7' })).items).toHaveLength(1)
+})
+
+test('error: the words of a process that refuses', async () => {
+  const dataDir = await runningOn((_request, response) => {
+    response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"no such market"}')
+  })
+  await expect(runWhy(locked, { dataDir, slot: '7' })).rejects.toMatchObject({ message: 'no such market', exitCode: 2 })
+})
