@@ -1,6 +1,128 @@
-/** The inert graph. The engine's owner fills this in. */
-export interface Topology {
-  /** Stable text of the whole graph; its hash is the fingerprint that members compare when they join. */
-  describe(): string
-  readonly fingerprint: string
+import { createHash } from 'node:crypto'
+import type { KafkaTopic } from './kafka-topic.ts'
+import type { TopicConfig } from './ports.ts'
+import type { OutputTypes, ProcessorSupplier } from './processor.ts'
+import type { Store, StoreBuilder } from './store.ts'
+
+export type AnyTopic = KafkaTopic<never, never>
+
+/** Writes to a topic: `keyed` by the partitioner, `broadcast` to every partition as a marker. */
+export interface SinkNode {
+  readonly type: 'sink'
+  readonly topic: AnyTopic
+  readonly mode: 'keyed' | 'broadcast'
 }
+
+export interface ProcessorNode {
+  readonly type: 'processor'
+  readonly name: string
+  readonly supplier: ProcessorSupplier<unknown, unknown, OutputTypes>
+  readonly stores: readonly StoreBuilder<Store>[]
+  readonly outputs: ReadonlyMap<string, GraphNode[]>
+}
+
+export type GraphNode = SinkNode | ProcessorNode
+
+/** Kafka Streams' sub-topology: what one task of it does with the records of its sources. */
+export interface Stage {
+  readonly name: string
+  readonly sources: readonly AnyTopic[]
+  readonly children: readonly GraphNode[]
+  readonly stores: readonly StoreBuilder<Store>[]
+}
+
+export class TopologyError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'TopologyError'
+  }
+}
+
+export class Topology {
+  readonly stages: readonly Stage[]
+  readonly globalTables: readonly AnyTopic[]
+  /** Topics that the engine purges behind the stage that reads them. */
+  readonly repartitionTopics: ReadonlySet<string>
+  readonly deadLetterTopic: string | undefined
+
+  constructor(parts: Pick<Topology, 'stages' | 'globalTables' | 'repartitionTopics' | 'deadLetterTopic'>) {
+    this.stages = parts.stages
+    this.globalTables = parts.globalTables
+    this.repartitionTopics = parts.repartitionTopics
+    this.deadLetterTopic = parts.deadLetterTopic
+  }
+
+  /** Every topic that is read or written, but for changelogs and the dead letters. */
+  get topics(): readonly AnyTopic[] {
+    const byName = new Map<string, AnyTopic>()
+    const add = (topic: AnyTopic) => byName.set(topic.name, topic)
+    for (const stage of this.stages) {
+      stage.sources.forEach(add)
+      for (const node of nodesOf(stage)) if (node.type === 'sink') add(node.topic)
+    }
+    this.globalTables.forEach(add)
+    return [...byName.values()]
+  }
+
+  /** Changelogs: a partition per task, compacted for key-value stores, purged by the engine for scoped ones. */
+  internalTopics(appId: string): readonly TopicConfig[] {
+    return this.stages.flatMap((stage) => {
+      const partitions = tasksOf(stage)
+      const names = [
+        ...stage.stores.map(({ name, kind }) => ({ name, kind })),
+        { name: `${stage.name}-engine`, kind: 'scoped' as const },
+      ]
+      return names.map(({ name, kind }) => ({
+        name: changelogTopic(appId, name),
+        partitions,
+        cleanup: kind === 'key-value' ? ('compact' as const) : ('delete' as const),
+      }))
+    })
+  }
+
+  describe(): string {
+    return describeTopology(this)
+  }
+
+  get fingerprint(): string {
+    return createHash('sha256').update(this.describe()).digest('hex')
+  }
+}
+
+export const changelogTopic = (appId: string, store: string): string => `${appId}-${store}-changelog`
+export const tasksOf = (stage: Stage): number => Math.max(...stage.sources.map(({ partitions }) => partitions))
+
+export function* nodesOf(stage: Stage): IterableIterator<GraphNode> {
+  const seen = new Set<GraphNode>()
+  const queue = [...stage.children]
+  for (let node = queue.shift(); node; node = queue.shift()) {
+    if (seen.has(node)) continue
+    seen.add(node)
+    yield node
+    if (node.type === 'processor') for (const children of node.outputs.values()) queue.push(...children)
+  }
+}
+
+function describeTopology(topology: Topology): string {
+  const lines = ['Topology']
+  for (const stage of topology.stages) {
+    lines.push(`  Stage ${stage.name} (${tasksOf(stage)} tasks)`)
+    lines.push(`    Source ${stage.sources.map(describeTopic).join(', ')} --> ${targets(stage.children)}`)
+    for (const node of nodesOf(stage)) {
+      if (node.type === 'sink') continue
+      const stores = node.stores.map(({ name, kind }) => `${name} (${kind})`).join(', ')
+      lines.push(`    Processor ${node.name}${stores ? ` [stores: ${stores}]` : ''}`)
+      for (const [output, children] of node.outputs) lines.push(`      ${output} --> ${targets(children)}`)
+    }
+  }
+  for (const table of topology.globalTables) lines.push(`  Global table ${describeTopic(table)}`)
+  if (topology.deadLetterTopic) lines.push(`  Dead letters ${topology.deadLetterTopic}`)
+  return `${lines.join('\n')}\n`
+}
+
+const describeTopic = ({ name, partitions }: AnyTopic): string => `${name} (${partitions})`
+const targets = (nodes: readonly GraphNode[]): string => (nodes.length === 0 ? 'none' : nodes.map(target).join(', '))
+const target = (node: GraphNode): string =>
+  node.type === 'processor'
+    ? node.name
+    : `${node.mode === 'broadcast' ? 'every partition of ' : ''}${describeTopic(node.topic)}`

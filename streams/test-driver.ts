@@ -1,0 +1,165 @@
+/**
+ * Runs a topology without a log or a broker, synchronously: what is piped in flows through all stages, repartition topics
+ * and partitions until nothing is left to do.
+ */
+import type { GlobalTable } from './global-table.ts'
+import type { KafkaTopic } from './kafka-topic.ts'
+import { partitionFor } from './partitioner.ts'
+import type { LogRecord, OutgoingRecord } from './ports.ts'
+import type { Store, StoreBuilder } from './store.ts'
+import { countedTopics, Task } from './task.ts'
+import { type Stage, type Topology, tasksOf } from './topology.ts'
+
+export interface DriverOptions {
+  /** Records a task processes before it commits; outputs become visible to the next stage then. */
+  readonly commitEvery?: number
+}
+
+export interface OutputRecord<K, V> {
+  readonly key: K
+  readonly value: V
+  readonly timestamp: number
+  readonly partition: number
+  readonly offset: number
+}
+
+export class TopologyTestDriver {
+  private readonly partitions = new Map<string, LogRecord[][]>()
+  private readonly tables = new Map<string, Map<string, unknown>>()
+  private readonly tasks: Task[] = []
+  private readonly commitEvery: number
+  private readonly topology: Topology
+
+  constructor(topology: Topology, { commitEvery = 1 }: DriverOptions = {}) {
+    this.topology = topology
+    this.commitEvery = commitEvery
+    for (const table of topology.globalTables) this.tables.set(table.name, new Map())
+    for (const stage of topology.stages)
+      for (let p = 0; p < tasksOf(stage); p++) this.tasks.push(this.openTask(stage, p))
+  }
+
+  /** Appends a record and runs everything until it is quiet. */
+  pipe<K, V>(
+    topic: KafkaTopic<K, V>,
+    key: K,
+    value: V,
+    options: { timestamp?: number; partition?: number } = {},
+  ): void {
+    this.append(topic, key, value, options)
+    this.run()
+  }
+
+  /** Appends a record without running anything. */
+  append<K, V>(
+    topic: KafkaTopic<K, V>,
+    key: K,
+    value: V,
+    { timestamp = 0, partition }: { timestamp?: number; partition?: number } = {},
+  ): void {
+    const keyBytes = topic.key.encode(key)
+    const to = partition ?? partitionFor(keyBytes, topic.partitions)
+    this.write({ topic: topic.name, partition: to, timestamp, key: keyBytes, value: topic.value.encode(value) })
+    const table = this.tables.get(topic.name)
+    if (table) table.set(Buffer.from(keyBytes).toString('latin1'), topic.value.decode(topic.value.encode(value)))
+  }
+
+  run(): void {
+    for (let worked = true; worked; ) {
+      worked = false
+      for (const task of this.tasks) worked = this.step(task) || worked
+    }
+  }
+
+  read<K, V>(topic: KafkaTopic<K, V>): OutputRecord<K, V>[] {
+    return (this.partitions.get(topic.name) ?? []).flatMap((records, partition) =>
+      records.map(({ key, value, timestamp, offset }) => ({
+        key: topic.key.decode(key!),
+        value: topic.value.decode(value!),
+        timestamp,
+        partition,
+        offset,
+      })),
+    )
+  }
+
+  /** Records of a topic as they are, e.g. of the dead letters. */
+  readRaw(topicName: string): readonly LogRecord[] {
+    return (this.partitions.get(topicName) ?? []).flat()
+  }
+
+  store<S extends Store>(builder: StoreBuilder<S>, partition: number): S {
+    const task = this.tasks.find(
+      (t) => t.partition === partition && t.stage.stores.some(({ name }) => name === builder.name),
+    )
+    if (!task) throw new Error(`no task ${partition} has a store ${builder.name}`)
+    return task.store(builder.name) as unknown as S
+  }
+
+  /** Throws a task away and restores it from its changelogs, as after a crash. */
+  restart(stageName: string, partition: number): void {
+    const index = this.tasks.findIndex((task) => task.stage.name === stageName && task.partition === partition)
+    this.tasks[index] = this.openTask(this.tasks[index]!.stage, partition)
+  }
+
+  private openTask(stage: Stage, partition: number): Task {
+    const task = new Task(stage, partition, {
+      appId: 'test',
+      deadLetterTopic: this.topology.deadLetterTopic,
+      globalTable: (name) => this.tableView(name),
+    })
+    task.countedTopics = countedTopics(this.topology.stages)
+    for (const store of task.changelogs)
+      for (const record of this.partitions.get(store.changelog)?.[partition] ?? []) store.restore(record)
+    const vector = task.restoredPositions()
+    for (const { name } of stage.sources) task.startAt(name, vector[name] ?? 0)
+    return task
+  }
+
+  private tableView(name: string): GlobalTable<unknown, unknown> {
+    const rows = this.tables.get(name)!
+    const topic = this.topology.globalTables.find((table) => table.name === name) as unknown as KafkaTopic<
+      unknown,
+      unknown
+    >
+    return {
+      get: (key) => rows.get(Buffer.from(topic.key.encode(key)).toString('latin1')),
+      get size() {
+        return rows.size
+      },
+    }
+  }
+
+  private step(task: Task): boolean {
+    let worked = false
+    for (const { name } of task.stage.sources) {
+      const records = this.partitions.get(name)?.[task.partition] ?? []
+      const position = task.positions.get(name)!
+      const to = Math.min(records.length, position + this.commitEvery)
+      if (to <= position) continue
+      task.process(name, records, position, to, undefined)
+      this.commit(task)
+      worked = true
+    }
+    return worked
+  }
+
+  private commit(task: Task): void {
+    const burst = task.seal('test', '')
+    const bases = new Map<string, number>()
+    for (const record of burst.records) {
+      const offset = this.write(record)
+      const at = `${record.topic}/${record.partition}`
+      if (!bases.has(at)) bases.set(at, offset)
+    }
+    task.applied(burst, bases)
+  }
+
+  private write({ topic, partition, timestamp, key, value, headers = [] }: OutgoingRecord): number {
+    let partitions = this.partitions.get(topic)
+    if (!partitions) this.partitions.set(topic, (partitions = []))
+    for (let p = partitions.length; p <= partition; p++) partitions.push([])
+    const records = partitions[partition]!
+    records.push({ offset: records.length, timestamp, key, value, headers })
+    return records.length - 1
+  }
+}
