@@ -170,7 +170,7 @@ export class StreamsRuntime {
         asked.map(({ position }) => position),
         { maxWaitMs: POLL_MS, maxBytesPerPartition: FETCH_BYTES, signal: this.poll.signal },
       )
-      fetched.forEach((answer, i) => asked[i]!.runner.accept(asked[i]!.position.offset, answer))
+      for (const [i, answer] of fetched.entries()) asked[i]!.runner.accept(asked[i]!.position.offset, answer)
       this.notify()
     }
   }

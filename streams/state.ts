@@ -94,9 +94,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
 
   get = (scope: string, key: string): unknown => this.byScope.get(scope)?.values.get(key)
   put(scope: string, key: string, value: unknown): void {
-    let state = this.byScope.get(scope)
-    if (!state) this.byScope.set(scope, (state = new Scope()))
-    state.values.set(key, value)
+    this.scopeState(scope).values.set(key, value)
     this.touch(scope, key)
   }
   delete(scope: string, key: string): void {
@@ -112,10 +110,18 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
     this.dropped.add(scope)
   }
 
+  private scopeState(scope: string): Scope {
+    const known = this.byScope.get(scope)
+    if (known) return known
+    const state = new Scope()
+    this.byScope.set(scope, state)
+    return state
+  }
+
   private touch(scope: string, key: string): void {
-    let keys = this.dirty.get(scope)
-    if (!keys) this.dirty.set(scope, (keys = new Set()))
-    keys.add(key)
+    const keys = this.dirty.get(scope)
+    if (keys) keys.add(key)
+    else this.dirty.set(scope, new Set([key]))
   }
 
   seal(records: OutgoingRecord[], partition: number, timestamp: number): void {
@@ -148,8 +154,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
     this.end = offset + 1
     const [scope, name] = Buffer.from(key!).toString('utf8', 1).split(SEPARATOR) as [string, string]
     if (type === DROP) return void this.byScope.delete(scope)
-    let state = this.byScope.get(scope)
-    if (!state) this.byScope.set(scope, (state = new Scope()))
+    const state = this.scopeState(scope)
     state.firstOffset ??= offset
     if (value === null) state.values.delete(name)
     else state.values.set(name, this.builder.value.decode(value))

@@ -122,11 +122,15 @@ export class Task {
       key = record.key === null ? null : topic.key.decode(record.key)
       value = record.value === null ? null : topic.value.decode(record.value)
     } catch (error) {
-      return this.deadLetter(topic.name, record, error)
+      this.deadLetter(topic.name, record, error)
+      return
     }
     const { markers } = topic
     if (markers !== undefined && value !== null) {
-      if (markers.isMarker(value)) return this.align(topic, markers, value)
+      if (markers.isMarker(value)) {
+        this.align(topic, markers, value)
+        return
+      }
       if (this.counted(topic)) this.tally(`received/${topic.name}/${markers.scopeOfKey(key)}`, 0, 1, record.value!)
     }
     for (const root of this.roots) root.receive(key, value, record.timestamp)
@@ -143,7 +147,10 @@ export class Task {
       count: before.count + Math.max(count, 0),
       checksum: (before.checksum ^ checksum) >>> 0,
     }
-    if (now.seen.length < of) return this.engine.put(key, now)
+    if (now.seen.length < of) {
+      this.engine.put(key, now)
+      return
+    }
     this.engine.delete(key)
     const scope = markers.scopeOf(marker)
     if (scope !== undefined && count !== UNCOUNTED) this.checkReceived(`received/${topic.name}/${scope}`, now)

@@ -155,8 +155,8 @@ export class TopologyTestDriver {
   }
 
   private write({ topic, partition, timestamp, key, value, headers = [] }: OutgoingRecord): number {
-    let partitions = this.partitions.get(topic)
-    if (!partitions) this.partitions.set(topic, (partitions = []))
+    const partitions = this.partitions.get(topic) ?? []
+    this.partitions.set(topic, partitions)
     for (let p = partitions.length; p <= partition; p++) partitions.push([])
     const records = partitions[partition]!
     records.push({ offset: records.length, timestamp, key, value, headers })
