@@ -27,7 +27,6 @@ export type AnchorState =
   | 'PLANNED'
   | 'STORED'
   | 'READY'
-  | 'SIGNED'
   | 'SENT'
   | 'MINED'
   | 'FINAL'
@@ -230,15 +229,46 @@ export type TickKind =
   | 'CLOSE'
   | 'ORPHAN'
 
+/** Where an epoch stands: released, closed, or (its release block was orphaned) awaited again. */
+export interface EpochWindow {
+  readonly dataMarket: string
+  readonly epochId: number
+  readonly state: EpochState
+  readonly releaseBlock: number
+  /** 0 until closed. */
+  readonly closeBlock: number
+}
+
+export type EpochState =
+  | 'AWAITED'
+  | 'OPEN'
+  | 'CLOSED'
+
 /** Where a submission lies in the topic submissions: its identity for verdicts and receipts. */
 export interface LogPosition {
   readonly partition: number
   readonly offset: number
 }
 
+/** The epochs of one market in two numbers. */
+export interface MarketEpochs {
+  /** Highest epoch released so far; 0 when none. */
+  readonly newest: number
+  /** Highest closed epoch whose row is gone; that epoch and all before it count as closed. */
+  readonly forgotten: number
+}
+
 export interface MarketKey {
   /** Data market contract, 0x and 40 lower-case hex digits; empty for ticks of the whole chain. */
   readonly dataMarket: string
+}
+
+/** A submission that waits for its epoch to open or its header to be known. */
+export interface ParkedSubmission {
+  /** With position and digest. */
+  readonly submission: Submission
+  /** Recovered address, lower case. */
+  readonly signer: string
 }
 
 /** What became of one project at the close of an epoch. */
@@ -253,6 +283,8 @@ export interface ProjectFinalization {
   readonly closeBlock: number
   /** The winner's submissions, ascending by slotId. */
   readonly counted: readonly Submission[]
+  /** The votes for other CIDs, ascending by slotId; empty when there was no quorum. A batch holds them too, so that anyone can recount it. */
+  readonly outvoted: readonly Submission[]
   readonly dropped: readonly DroppedSubmission[]
   /** Slots that signed more than one CID for this project, ascending. */
   readonly equivocations: readonly number[]
@@ -298,6 +330,26 @@ export interface SlotOwnership {
   readonly active: boolean
 }
 
+/** One distinct submission of a slot in an epoch: admitted, or refused for good. */
+export interface SlotQuota {
+  readonly slotId: number
+  /** Over the quota; remembered so that a copy cannot come back. */
+  readonly refused: boolean
+  readonly receivedAt: number
+  readonly submissionId: string
+  readonly projectId: string
+  readonly snapshotCid: string
+  readonly position: LogPosition
+}
+
+/** A block of the anchor chain that a HEAD tick named. */
+export interface StoredHead {
+  readonly number: number
+  readonly hash: string
+  /** False once an ORPHAN tick took it off the chain. */
+  readonly canonical: boolean
+}
+
 /** A snapshot submission as the snapshotter sent it, with what the intake and validate add. */
 export interface Submission {
   /** UUID that the collector put before the message; not signed. */
@@ -323,6 +375,8 @@ export interface Submission {
   readonly position: null | LogPosition
   /** EIP-712 digest, 32 bytes: the submission's identity. Set by validate. */
   readonly digest: Uint8Array
+  /** The signer has a quota of its own. Set by validate. */
+  readonly fullNode: boolean
 }
 
 /** Key of a submission and of the markers around it. */
@@ -335,10 +389,12 @@ export interface SubmissionKey {
   readonly projectId: string
 }
 
-/** Asks the clock to send the ticks of these blocks again: the fan-out saw a gap. */
+/** Asks the clock to send the ticks of these blocks again: the fan-out saw a gap or refused a tick. */
 export interface TickRequest {
   readonly fromBlock: number
   readonly toBlock: number
+  /** What the fan-out saw: a gap, or which tick it refused and why. */
+  readonly reason: string
 }
 
 /** The one final outcome of a submission. */

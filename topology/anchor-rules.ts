@@ -1,0 +1,32 @@
+/** How batches go to the chain. All of it decides outputs, so it is the same wherever the stage runs. */
+export interface AnchorRules {
+  /** Nonces assigned and not yet mined, at most. */
+  readonly noncesInFlightMax: number
+  /** Failures of one batch that are tried again, apart from E04 and taken nonces; then it is FAILED. */
+  readonly retriesMax: number
+  /** Wait before the first such retry; doubles with each, up to the maximum. */
+  readonly retryDelayMs: number
+  readonly retryDelayMsMax: number
+  /** Wait before trying again when the signer is no sequencer of the market (E04); for ever, since the operator may add it. */
+  readonly notSequencerDelayMs: number
+  /** By how much both fees of a replacement exceed the last; nodes ask for 10 at least. */
+  readonly feeBumpPercent: number
+  /** No transaction is signed for more than this, wei, decimal. */
+  readonly maxFeePerGasMax: string
+  /** Attestations of a batch are followed until so many later epochs of its market have ended. */
+  readonly watchEpochs: number
+  /** Attestations kept in a row of `anchors`. */
+  readonly attestationsMax: number
+}
+
+export const ANCHOR_RULES_DEFAULTS: AnchorRules = {
+  noncesInFlightMax: 4,
+  retriesMax: 5,
+  retryDelayMs: 2_000,
+  retryDelayMsMax: 60_000,
+  notSequencerDelayMs: 30_000,
+  feeBumpPercent: 13,
+  maxFeePerGasMax: '500000000000',
+  watchEpochs: 64,
+  attestationsMax: 128,
+}

@@ -1,0 +1,167 @@
+/** The life of one batch as a table: (phase, outcome) → what it is next. Pure; anchor.ts turns the difference into records. */
+import type { AnchorOutcome, AnchorResult, AnchorStep } from '../schemas/types.ts'
+import { bumpFees, clampFees } from './anchor-fees.ts'
+import type { AnchorRules } from './anchor-rules.ts'
+import type { AnchorPhase, AnchorProgress, Quote } from './anchor-stores.ts'
+
+type Transition = (at: AnchorProgress, result: AnchorResult, rules: AnchorRules) => AnchorProgress
+
+/** Reverts that no retry can change: the contract has other snapshots of this epoch, the epoch has ended, or the call is wrong. */
+const PERMANENT = ['E23', 'E24', 'E25', 'E43']
+const NOT_SEQUENCER = 'E04'
+const ALREADY_ENDED = 'E39'
+const OUT_OF_GAS = 'OUT_OF_GAS'
+/** A transfer takes 21,000 on most chains; on a rollup the data is paid in gas as well. Only what is used costs. */
+const FILLER_GAS = 100_000
+const CONTRACT_CODE = /^E\d\d$/
+
+const fail: Transition = (at, { error }) => ended(at, 'FAILED', error)
+
+const retry =
+  (step: AnchorStep): Transition =>
+  (at, { error }, rules) => {
+    if (at.retries >= rules.retriesMax) return ended(at, 'FAILED', error)
+    const delayMs = Math.min(rules.retryDelayMs * 2 ** at.retries, rules.retryDelayMsMax)
+    return { ...intend(at, step), phase: phaseOf(step), retries: at.retries + 1, delayMs, error }
+  }
+
+const stored: Transition = (at, { cid }) => ({ ...intend(at, 'PREPARE'), phase: 'PREPARING', cid, error: '' })
+
+const ready: Transition = (at, result, rules) => ({
+  ...at,
+  phase: 'QUEUED',
+  signer: result.signer,
+  chainNonce: result.nonce,
+  quote: clampFees(result, rules),
+  error: '',
+})
+
+const refused: Transition = (at, result, rules) => {
+  const { error } = result
+  if (error === ALREADY_ENDED && at.call === 'END') return final(at, result, rules)
+  if (PERMANENT.includes(error)) return fail(at, result, rules)
+  if (error !== NOT_SEQUENCER) return retry('PREPARE')(at, result, rules)
+  return { ...intend(at, 'PREPARE'), phase: 'PREPARING', delayMs: rules.notSequencerDelayMs, error }
+}
+
+const signed: Transition = (at, { rawTransaction, transactionHash }) => ({
+  ...intend(at, 'SEND'),
+  phase: 'SENDING',
+  rawTransactions: [...at.rawTransactions, rawTransaction],
+  transactionHash,
+})
+
+const mined: Transition = (at, { transactionHash, blockNumber, blockHash }) => ({
+  ...at,
+  phase: 'MINED',
+  transactionHash,
+  blockNumber,
+  blockHash,
+  error: '',
+})
+
+const final: Transition = (at, { transactionHash, blockNumber, blockHash }) => {
+  const next: AnchorProgress = { ...at, phase: 'FINAL', transactionHash, blockNumber, blockHash, error: '' }
+  return intend(next, isEnding(at) ? 'DONE' : 'WATCH')
+}
+
+const late: Transition = (at, { transactionHash, blockNumber, blockHash, error }) => {
+  const why = error || 'the batch submission window was over'
+  return { ...ended(at, 'LATE', why), transactionHash, blockNumber, blockHash }
+}
+
+/** The nonce is used up, but not by what it was for. Nothing of this batch can be mined any more: from the dry run again. */
+const replan: Transition = (at, result, rules) => {
+  const next = retry('PREPARE')(withoutNonce(at), result, rules)
+  // A limit that was not enough is handed to the next dry run, which then asks for more.
+  return result.error === OUT_OF_GAS ? { ...next, quote: { ...next.quote, gasLimit: at.quote.gasLimit } } : next
+}
+
+/** Someone else used the nonce, which says nothing against the batch: it does not count as a failure. */
+const nonceTaken: Transition = (at) => ({
+  ...intend(withoutNonce(at), 'PREPARE'),
+  phase: 'PREPARING',
+  error: 'the nonce was used by another transaction of the signer',
+})
+
+/** A nonce once assigned is used, or every later one would wait for ever: a transaction to oneself takes the place. */
+const fill: Transition = (at, { error }, rules) => ({
+  ...intend(at, 'SIGN'),
+  phase: 'SIGNING',
+  // That even the filler cannot be signed means that the key is gone: it is asked for slowly, until it is back.
+  delayMs: at.call === 'FILL' ? rules.notSequencerDelayMs : 0,
+  call: 'FILL',
+  quote: fillerQuote(at.rawTransactions.length > 0 ? (bumpFees(at.quote, at.quote, rules) ?? at.quote) : at.quote),
+  error,
+})
+
+/** Replaces a transaction that is not mined; the call of a batch that would only revert by now becomes a filler. */
+const stuck: Transition = (at, result, rules) => {
+  const quote = bumpFees(at.quote, result, rules)
+  if (!quote)
+    return { ...intend(at, 'SEND'), error: `not mined, and its fee is at the cap: ${rules.maxFeePerGasMax} wei` }
+  const next: AnchorProgress = { ...intend(at, 'SIGN'), phase: 'SIGNING', quote, error: result.error }
+  return CONTRACT_CODE.test(result.error) ? { ...next, call: 'FILL', quote: fillerQuote(quote) } : next
+}
+
+const reorged: Transition = (at) => ({ ...intend(at, 'SEND'), phase: 'SENDING', blockNumber: -1, blockHash: '' })
+
+const attested: Transition = (at, { attestation }, rules) => {
+  const finalized = attestation === null || attestation.finalized
+  const others = at.attestations.filter(({ validator }) => validator !== attestation?.validator)
+  const attestations = attestation && others.length < rules.attestationsMax ? [...others, attestation] : at.attestations
+  const next = { ...at, attestations, attested: at.attested || finalized }
+  return next.attested ? intend(next, 'DONE') : next
+}
+
+const diverged: Transition = (at) => ({ ...at, diverged: true })
+
+const prepared = { READY: ready, ALREADY_ANCHORED: final, LATE: late, REVERTED: refused, FAILED: retry('PREPARE') }
+const settled = { MINED: mined, FINAL: final, LATE: late, FILLED: replan, REVERTED: replan, NONCE_TAKEN: nonceTaken }
+
+const TRANSITIONS: { readonly [P in AnchorPhase]?: { readonly [O in AnchorOutcome]?: Transition } } = {
+  STORING: { STORED: stored, FAILED: retry('STORE') },
+  PREPARING: prepared,
+  QUEUED: prepared, // a connector that started again repeats the dry run
+  SIGNING: { SIGNED: signed, FAILED: fill },
+  SENDING: { ...settled, STUCK: stuck, REJECTED: fill, FAILED: fill },
+  MINED: { ...settled, REORGED: reorged },
+  FINAL: { ATTESTED: attested, DIVERGED: diverged },
+}
+
+/** The progress after a result; the same object when the result is stale, repeated, or means nothing in this phase. */
+export function applyResult(at: AnchorProgress, result: AnchorResult, rules: AnchorRules): AnchorProgress {
+  if (result.attempt !== at.attempt || result.step !== at.step) return at
+  return TRANSITIONS[at.phase]?.[result.outcome]?.(at, result, rules) ?? at
+}
+
+/** The next intent in force. */
+export const intend = (at: AnchorProgress, step: AnchorStep): AnchorProgress => ({
+  ...at,
+  step,
+  attempt: at.attempt + 1,
+  delayMs: 0,
+})
+
+export const isEnding = ({ key }: Pick<AnchorProgress, 'key'>): boolean => key.batchIndex < 0
+
+const ended = (at: AnchorProgress, phase: 'LATE' | 'FAILED', error: string): AnchorProgress => ({
+  ...intend(at, 'DONE'),
+  phase,
+  error,
+})
+
+const fillerQuote = (quote: Quote): Quote => ({ ...quote, gasLimit: FILLER_GAS })
+
+const withoutNonce = (at: AnchorProgress): AnchorProgress => ({
+  ...at,
+  call: isEnding(at) ? 'END' : 'SUBMIT',
+  nonce: -1,
+  quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
+  rawTransactions: [],
+  transactionHash: '',
+  blockNumber: -1,
+  blockHash: '',
+})
+
+const phaseOf = (step: AnchorStep): AnchorPhase => (step === 'STORE' ? 'STORING' : 'PREPARING')

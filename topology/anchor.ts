@@ -1,0 +1,193 @@
+/**
+ * The anchor stage: a finite state machine per batch, and one per epoch for the call that ends it. It decides, the
+ * connector acts: every intent is in the log before its effect, every effect answers through the log.
+ */
+import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary, MarketKey } from '../schemas/types.ts'
+import type { ProcessorContext, ProcessorSupplier } from '../streams/processor.ts'
+import { createNonceQueue } from './anchor-queue.ts'
+import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
+import { type AnchorProgress, anchorStores } from './anchor-stores.ts'
+import { applyResult, intend, isEnding } from './anchor-transitions.ts'
+import { type BatchEvent, epochScope, isEpochSummary } from './topics.ts'
+
+export type AnchorOutputs = {
+  readonly intents: readonly [AnchorKey, AnchorIntent]
+  readonly anchors: readonly [AnchorKey, Anchor]
+}
+
+const ENDING_INDEX = -1
+
+/**
+ * Takes `batches` and `anchor-results`, one partition each. One task with one signer: it alone assigns nonces.
+ *
+ * The ending call is planned when every batch of the epoch is settled: mined, or LATE or FAILED for good. Those two do not
+ * hold it back: validators attest only after it, and one bad batch must not cost the epoch its good ones (decision 0007).
+ */
+export const planAnchor =
+  (
+    options: Partial<AnchorRules> = {},
+  ): ProcessorSupplier<MarketKey | AnchorKey, BatchEvent | AnchorResult, AnchorOutputs> =>
+  (context) => {
+    const anchor = createAnchor(context, { ...ANCHOR_RULES_DEFAULTS, ...options })
+    return {
+      process(key, value) {
+        if ('outcome' in value) anchor.answer(key as AnchorKey, value)
+        else if (isEpochSummary(value)) anchor.endEpoch(key.dataMarket, value)
+        else anchor.plan(key.dataMarket, value, context.origin.offset)
+        context.requestCommit() // a batch takes five turns through the log: none waits for the next interval
+        return undefined
+      },
+    }
+  }
+
+function createAnchor(context: ProcessorContext<AnchorOutputs>, rules: AnchorRules) {
+  const { intents, anchors } = context.outputs
+  const progress = context.store(anchorStores.progress)
+  const queue = createNonceQueue(context, rules)
+
+  const read = ({ dataMarket, epochId, batchIndex }: AnchorKey): AnchorProgress | undefined =>
+    progress.get(epochScope(dataMarket, epochId), `${batchIndex}`)
+
+  /** Stores what is next, and sends what is new about it. */
+  const advance = (before: AnchorProgress | undefined, after: AnchorProgress): void => {
+    const { key } = after
+    progress.put(epochScope(key.dataMarket, key.epochId), `${key.batchIndex}`, after)
+    if (after.attempt !== (before?.attempt ?? 0)) intents.send(key, intentOf(after))
+    const row = rowOf(after)
+    if (!before || JSON.stringify(row) !== JSON.stringify(rowOf(before))) anchors.send(key, row)
+    if (after.phase === 'QUEUED' && before?.phase !== 'QUEUED') queue.append(key)
+    queue.track(after)
+  }
+
+  const plan = (dataMarket: string, batch: Batch, offset: number): void => {
+    const { epochId, batchIndex } = batch
+    const key = { dataMarket, epochId, batchIndex }
+    if (read(key)) return
+    advance(undefined, { ...intend(newProgress(key, batch), 'STORE'), phase: 'STORING', batchOffset: offset })
+  }
+
+  const endEpoch = (dataMarket: string, { summaryOf, batches }: EpochSummary): void => {
+    const key = { dataMarket, epochId: summaryOf, batchIndex: ENDING_INDEX }
+    if (!read(key)) advance(undefined, { ...newProgress(key), phase: 'WAITING', batches })
+    endWhenSettled(key)
+    stopWatching(dataMarket, summaryOf - rules.watchEpochs)
+  }
+
+  const answer = (key: AnchorKey, result: AnchorResult): void => {
+    const before = read(key)
+    if (!before) return // of an epoch that is done and dropped
+    const after = applyResult(before, result, rules)
+    if (after === before) return
+    advance(before, after)
+    endWhenSettled(key)
+    assignNonces()
+    dropWhenDone(key)
+  }
+
+  const endWhenSettled = ({ dataMarket, epochId }: AnchorKey): void => {
+    const ending = read({ dataMarket, epochId, batchIndex: ENDING_INDEX })
+    if (ending?.phase === 'WAITING' && batchesSettled(ending))
+      advance(ending, { ...intend(ending, 'PREPARE'), phase: 'PREPARING' })
+  }
+
+  const batchesSettled = ({ key, batches }: AnchorProgress): boolean => {
+    for (let batchIndex = 0; batchIndex < batches; batchIndex++) {
+      const batch = read({ ...key, batchIndex })
+      if (!batch || !SETTLED.includes(batch.phase)) return false
+    }
+    return true
+  }
+
+  const assignNonces = (): void => {
+    for (;;) {
+      const next = queue.takeNext(read)
+      if (!next) return
+      // A reorg took a batch out again meanwhile: the ending call waits, and its dry run is made anew.
+      if (isEnding(next) && !batchesSettled(next)) advance(next, { ...next, phase: 'WAITING' })
+      else advance(next, { ...intend(next, 'SIGN'), phase: 'SIGNING', nonce: queue.assignNonce(next) })
+    }
+  }
+
+  /** Attestations that have not come by then are not waited for. */
+  const stopWatching = (dataMarket: string, epochMax: number): void => {
+    for (const scope of [...progress.scopes()]) {
+      const entries = [...progress.entries(scope)].map(([, value]) => value)
+      const { key } = entries[0] ?? {}
+      if (!key || key.dataMarket !== dataMarket || key.epochId > epochMax) continue
+      for (const entry of entries)
+        if (entry.phase === 'FINAL' && entry.step === 'WATCH') advance(entry, intend(entry, 'DONE'))
+      dropWhenDone(key)
+    }
+  }
+
+  const dropWhenDone = ({ dataMarket, epochId }: AnchorKey): void => {
+    const scope = epochScope(dataMarket, epochId)
+    const ending = read({ dataMarket, epochId, batchIndex: ENDING_INDEX })
+    if (!ending || progress.sizeOf(scope) !== ending.batches + 1) return
+    for (const [, { phase, step }] of progress.entries(scope)) if (step !== 'DONE' || !ENDED.includes(phase)) return
+    progress.dropScope(scope)
+  }
+
+  return { plan, endEpoch, answer }
+}
+
+const ENDED: readonly AnchorProgress['phase'][] = ['FINAL', 'LATE', 'FAILED']
+const SETTLED: readonly AnchorProgress['phase'][] = ['MINED', ...ENDED]
+
+const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
+  key,
+  phase: 'WAITING',
+  step: 'DONE',
+  call: batch ? 'SUBMIT' : 'END',
+  attempt: 0,
+  delayMs: 0,
+  retries: 0,
+  batchOffset: -1,
+  batches: 0,
+  cid: '',
+  roothash: batch?.roothash ?? '',
+  finalizedCidsRootHash: batch?.finalizedCidsRootHash ?? '',
+  signer: '',
+  chainNonce: -1,
+  nonce: -1,
+  quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
+  rawTransactions: [],
+  transactionHash: '',
+  blockNumber: -1,
+  blockHash: '',
+  error: '',
+  attestations: [],
+  attested: false,
+  diverged: false,
+})
+
+function intentOf(at: AnchorProgress): AnchorIntent {
+  const { step, attempt, call, delayMs, batchOffset, cid, finalizedCidsRootHash, signer, nonce, blockNumber } = at
+  const { rawTransactions, quote } = at
+  const head = { step, attempt, call, delayMs, batchOffset, cid, finalizedCidsRootHash, signer, nonce, blockNumber }
+  return { ...head, ...quote, rawTransactions: step === 'DONE' ? [] : rawTransactions }
+}
+
+function rowOf(at: AnchorProgress): Anchor {
+  const { batchOffset, cid, roothash, finalizedCidsRootHash, nonce, attempt, transactionHash } = at
+  const { blockNumber, blockHash, error, attestations, attested, diverged } = at
+  const identity = { batchOffset, cid, roothash, finalizedCidsRootHash, nonce, attempts: attempt }
+  const state = stateOf(at)
+  return { state, ...identity, transactionHash, blockNumber, blockHash, error, attestations, attested, diverged }
+}
+
+function stateOf({ phase, cid, rawTransactions }: AnchorProgress): Anchor['state'] {
+  switch (phase) {
+    case 'WAITING':
+    case 'STORING':
+    case 'PREPARING':
+      return cid === '' ? 'PLANNED' : 'STORED'
+    case 'QUEUED':
+      return 'READY'
+    case 'SIGNING':
+    case 'SENDING':
+      return rawTransactions.length === 0 ? 'READY' : 'SENT'
+    default:
+      return phase
+  }
+}
