@@ -40,6 +40,17 @@ export const SUBJECTS = {
   'anchors-value': { types: ['Anchor'] },
   'verdicts-key': { types: ['SlotEpochKey'] },
   'verdicts-value': { types: ['Verdict'] },
+  // What the state stores keep (topology/stores.ts); their keys are plain strings.
+  'chain-heads-changelog-value': { types: ['StoredHead'] },
+  'chain-epochs-changelog-value': { types: ['EpochWindow'] },
+  'tick-gap-changelog-value': { types: ['EpochTick'] },
+  'heads-changelog-value': { types: ['StoredHead'] },
+  'epochs-changelog-value': { types: ['EpochWindow'] },
+  'markets-changelog-value': { types: ['MarketEpochs'] },
+  'parked-changelog-value': { types: ['ParkedSubmission'] },
+  'slot-quota-changelog-value': { types: ['SlotQuota'] },
+  'votes-changelog-value': { types: ['Submission'] },
+  'projects-changelog-value': { types: ['ProjectFinalization'] },
 } as const satisfies Record<string, Subject>
 
 export type SubjectName = keyof typeof SUBJECTS

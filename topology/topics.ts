@@ -35,11 +35,13 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       partitions: partitions.submissions,
       cleanup: 'delete',
       retentionMs: 7 * DAY_MS,
-      markers: epochMarkers<T.SubmissionKey, SubmissionEvent>((dataMarket, epochId) => ({
-        dataMarket,
-        epochId,
-        projectId: '',
-      })),
+      markers: uncounted(
+        epochMarkers<T.SubmissionKey, SubmissionEvent>((dataMarket, epochId) => ({
+          dataMarket,
+          epochId,
+          projectId: '',
+        })),
+      ),
     }),
     epochTicks: topic({
       name: `${prefix}epoch-ticks`,
@@ -111,14 +113,15 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       key: codec.serde<T.AnchorKey>('anchor-intents-key'),
       value: codec.serde<T.AnchorIntent>('anchor-intents-value'),
       partitions: 1,
-      cleanup: 'compact',
+      cleanup: 'delete', // the connector purges what is no longer in force (decision 0007)
     }),
     anchorResults: topic({
       name: `${prefix}anchor-results`,
       key: codec.serde<T.AnchorKey>('anchor-results-key'),
       value: codec.serde<T.AnchorResult>('anchor-results-value'),
       partitions: 1,
-      cleanup: 'compact',
+      cleanup: 'delete',
+      retentionMs: 30 * DAY_MS,
     }),
     anchors: topic({
       name: `${prefix}anchors`,
@@ -174,3 +177,9 @@ function epochMarkers<K extends T.EpochKey, V extends object>(
     withStamp: (value, { from, of, count, checksum }) => ({ ...value, from, of, count, checksum }),
   }
 }
+
+/** For a topic that others than the markers' sender write to as well (the intake): their records are in nobody's count. */
+const uncounted = <K, V>(markers: MarkerProtocol<K, V>): MarkerProtocol<K, V> => ({
+  ...markers,
+  scopeOf: () => undefined,
+})

@@ -30,6 +30,7 @@ const submission: Submission = {
   receivedAt: 1_700_000_000_000,
   position: null,
   digest: Buffer.alloc(0),
+  fullNode: false,
 }
 const codeOf = (run: () => unknown): string => {
   try {

@@ -63,6 +63,7 @@ export const submissionOf = (fields: Partial<Submission>): Submission => ({
   receivedAt: Date.UTC(2026, 0, 1),
   position: null,
   digest: Buffer.alloc(0),
+  fullNode: false,
   ...fields,
 })
 

@@ -58,6 +58,7 @@ async function anchoredEpoch(fields: { attested?: boolean } = {}) {
     voters: 2,
     closeBlock: 16,
     counted: [],
+    outvoted: [],
     dropped: [],
     equivocations: [],
   }
