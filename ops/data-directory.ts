@@ -1,0 +1,136 @@
+/** The data directory of an embedded sequencer: what lies where, and the settings that its log was made with. */
+import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { openEmbeddedLog } from '../connectors/log/embedded.ts'
+import { openFileRegistry } from '../connectors/schema-registry/file.ts'
+import { createCodec } from '../schemas/codec.ts'
+import type { Log } from '../streams/ports.ts'
+import type { ProtocolRules } from '../topology/rules.ts'
+import { sequencerTopics, type TopicOptions, type Topics } from '../topology/topics.ts'
+import { CliError, EXIT } from './cli-error.ts'
+
+/** What decides the meaning of the records in the log. Written once; a start that wants something else is refused. */
+export interface DirectorySettings {
+  readonly appId: string
+  readonly topicOptions: TopicOptions
+  readonly rules: ProtocolRules
+  readonly chain: { readonly rpcUrls: readonly string[]; readonly chainId: number; readonly protocolState: string }
+}
+
+export interface DirectoryPaths {
+  readonly log: string
+  readonly registry: string
+  readonly blocks: string
+  readonly chain: string
+  readonly peerKey: string
+  readonly settings: string
+  /** Present while a process runs on the directory. */
+  readonly running: string
+  /** What the simulated snapshotters sent. */
+  readonly ledger: string
+}
+
+export const directoryPaths = (dataDir: string): DirectoryPaths => ({
+  log: join(dataDir, 'log'),
+  registry: join(dataDir, 'schemas.json'),
+  blocks: join(dataDir, 'blocks'),
+  chain: join(dataDir, 'chain'),
+  peerKey: join(dataDir, 'peer.key'),
+  settings: join(dataDir, 'settings.json'),
+  running: join(dataDir, 'dev.json'),
+  ledger: join(dataDir, 'snapshotters.jsonl'),
+})
+
+/** Makes the directory if need be. Throws CliError when it cannot be written to. */
+export function ensureWritable(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true })
+    accessSync(dataDir, constants.W_OK)
+    // root may write anywhere that the mode forbids, but not to a read-only mount: so try
+    writeFileSync(join(dataDir, '.writable'), '')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const full = code === 'ENOSPC'
+    throw new CliError(
+      `data directory ${dataDir} cannot be written to (${code})`,
+      full
+        ? 'Free some space, or give --data-dir another disk.'
+        : 'Give --data-dir a directory that this user may write to.',
+      EXIT.unavailable,
+      error,
+    )
+  }
+}
+
+export interface OpenedDirectory extends DirectorySettings {
+  readonly log: Log
+  readonly topics: Topics
+  close(): Promise<void>
+}
+
+/** Opens the log of a directory that no process runs on. Throws CliError when there is none. */
+export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
+  const settings = readSettings(dataDir)
+  if (!settings)
+    throw new CliError(
+      `${dataDir} is not a data directory of a sequencer`,
+      'Check --data-dir; `sequencer dev --data-dir D` makes one.',
+      EXIT.unavailable,
+    )
+  const paths = directoryPaths(dataDir)
+  const log = await openEmbeddedLog({ directory: paths.log, mustExist: true })
+  try {
+    const topics = await openTopics(dataDir, settings.topicOptions)
+    return { ...settings, log, topics, close: () => log.close() }
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+export async function openTopics(dataDir: string, options: TopicOptions): Promise<Topics> {
+  const codec = await createCodec(await openFileRegistry(directoryPaths(dataDir).registry), options.prefix)
+  return sequencerTopics(codec, options)
+}
+
+export function readSettings(dataDir: string): DirectorySettings | undefined {
+  let text: string
+  try {
+    text = readFileSync(directoryPaths(dataDir).settings, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    return JSON.parse(text) as DirectorySettings
+  } catch (error) {
+    throw new CliError(
+      `${directoryPaths(dataDir).settings} is not JSON`,
+      'Restore it from a copy, or use another --data-dir.',
+      EXIT.unavailable,
+      error,
+    )
+  }
+}
+
+/**
+ * Keeps the settings with the log. The node's address may change; partitions, chain and contract may not, since the log
+ * was written for them.
+ */
+export function keepSettings(dataDir: string, settings: DirectorySettings): void {
+  const before = readSettings(dataDir)
+  const fixed = ({ appId, topicOptions, chain }: DirectorySettings) => ({
+    appId,
+    topicOptions,
+    chainId: chain.chainId,
+    protocolState: chain.protocolState,
+  })
+  if (before && JSON.stringify(fixed(before)) !== JSON.stringify(fixed(settings)))
+    throw new CliError(
+      `${dataDir} was made with ${JSON.stringify(fixed(before))}, but this start asks for ${JSON.stringify(fixed(settings))}`,
+      'Start with the same options, or give --data-dir a new directory.',
+    )
+  const { settings: path } = directoryPaths(dataDir)
+  writeFileSync(`${path}.new`, `${JSON.stringify(settings, null, 2)}\n`)
+  renameSync(`${path}.new`, path)
+}
