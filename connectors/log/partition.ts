@@ -42,6 +42,13 @@ export class PartitionLog {
     this.index = index
   }
 
+  /** Takes over the bounds of a partition whose records lie in storage. */
+  restore(start: number, end: number): void {
+    this.start = start
+    this.end = end
+    this.cachedFrom = end
+  }
+
   get stable(): number {
     return this.unsettled[0]?.base ?? this.end
   }
