@@ -51,6 +51,10 @@ export const SUBJECTS = {
   'slot-quota-changelog-value': { types: ['SlotQuota'] },
   'votes-changelog-value': { types: ['Submission'] },
   'projects-changelog-value': { types: ['ProjectFinalization'] },
+  'anchor-progress-changelog-value': { types: ['AnchorProgress'] },
+  'anchor-nonces-changelog-value': { types: ['SignerNonce'] },
+  'anchor-window-changelog-value': { types: ['NonceWindow'] },
+  'anchor-queue-changelog-value': { types: ['AnchorKey'] },
 } as const satisfies Record<string, Subject>
 
 export type SubjectName = keyof typeof SUBJECTS

@@ -85,6 +85,59 @@ export interface AnchorKey {
   readonly batchIndex: number
 }
 
+/** All that the anchor FSM knows of one batch, or (batchIndex -1) of the call that ends an epoch. */
+export interface AnchorProgress {
+  readonly key: AnchorKey
+  /** WAITING is only the ending call's, until the batches are settled. QUEUED: ready, but too many nonces are in flight. FINAL, LATE and FAILED stay. */
+  readonly phase: AnchorPhase
+  /** The intent in force: its step, its call, and its number from 1 (0: none yet). Results that name another are stale. */
+  readonly step: AnchorStep
+  readonly call: AnchorCall
+  readonly attempt: number
+  readonly delayMs: number
+  /** Failures so far that count against retriesMax. */
+  readonly retries: number
+  readonly batchOffset: number
+  /** The ending call: how many batches the epoch has. */
+  readonly batches: number
+  readonly cid: string
+  readonly roothash: string
+  readonly finalizedCidsRootHash: string
+  readonly signer: string
+  /** The signer's next nonce on the chain, as of the dry run. */
+  readonly chainNonce: number
+  /** The nonce assigned, -1 while none is. */
+  readonly nonce: number
+  readonly quote: AnchorQuote
+  readonly rawTransactions: readonly string[]
+  readonly transactionHash: string
+  readonly blockNumber: number
+  readonly blockHash: string
+  readonly error: string
+  readonly attestations: readonly Attestation[]
+  readonly attested: boolean
+  readonly diverged: boolean
+}
+
+export type AnchorPhase =
+  | 'WAITING'
+  | 'STORING'
+  | 'PREPARING'
+  | 'QUEUED'
+  | 'SIGNING'
+  | 'SENDING'
+  | 'MINED'
+  | 'FINAL'
+  | 'LATE'
+  | 'FAILED'
+
+/** Gas and fees of one transaction; wei as decimals. */
+export interface AnchorQuote {
+  readonly gasLimit: number
+  readonly maxFeePerGas: string
+  readonly maxPriorityFeePerGas: string
+}
+
 /** What came of an intent. Written only when it is definite; outages are waited out. */
 export interface AnchorResult {
   readonly step: AnchorStep
@@ -263,6 +316,13 @@ export interface MarketKey {
   readonly dataMarket: string
 }
 
+/** Who has a nonce and is not mined yet, and the ends of the queue behind them: first and next free number. */
+export interface NonceWindow {
+  readonly inFlight: readonly string[]
+  readonly first: number
+  readonly next: number
+}
+
 /** A submission that waits for its epoch to open or its header to be known. */
 export interface ParkedSubmission {
   /** With position and digest. */
@@ -298,6 +358,11 @@ export interface DroppedSubmission {
   readonly reason: VerdictReason
   readonly expected: string
   readonly actual: string
+}
+
+export interface SignerNonce {
+  /** Lowest nonce of the signer that was never assigned. */
+  readonly next: number
 }
 
 /** Key of what is decided per slot and epoch. */

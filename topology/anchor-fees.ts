@@ -1,8 +1,11 @@
+import type { AnchorQuote } from '../schemas/types.ts'
 import type { AnchorRules } from './anchor-rules.ts'
-import type { Quote } from './anchor-stores.ts'
 
 /** A quote with its fees held under the cap. */
-export function clampFees({ gasLimit, maxFeePerGas, maxPriorityFeePerGas }: Quote, rules: AnchorRules): Quote {
+export function clampFees(
+  { gasLimit, maxFeePerGas, maxPriorityFeePerGas }: AnchorQuote,
+  rules: AnchorRules,
+): AnchorQuote {
   const cap = smaller(BigInt(maxFeePerGas), BigInt(rules.maxFeePerGasMax))
   return { gasLimit, maxFeePerGas: `${cap}`, maxPriorityFeePerGas: `${smaller(cap, BigInt(maxPriorityFeePerGas))}` }
 }
@@ -12,10 +15,10 @@ export function clampFees({ gasLimit, maxFeePerGas, maxPriorityFeePerGas }: Quot
  * chain asks by now if that is more. Undefined when the cap leaves no room for it.
  */
 export function bumpFees(
-  last: Quote,
-  now: Pick<Quote, 'maxFeePerGas' | 'maxPriorityFeePerGas'>,
+  last: AnchorQuote,
+  now: Pick<AnchorQuote, 'maxFeePerGas' | 'maxPriorityFeePerGas'>,
   rules: AnchorRules,
-): Quote | undefined {
+): AnchorQuote | undefined {
   const cap = BigInt(rules.maxFeePerGasMax)
   const fee = raised(last.maxFeePerGas, rules)
   const tip = raised(last.maxPriorityFeePerGas, rules)

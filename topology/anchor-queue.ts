@@ -1,7 +1,7 @@
-import type { AnchorKey } from '../schemas/types.ts'
+import type { AnchorKey, AnchorProgress, NonceWindow } from '../schemas/types.ts'
 import type { OutputTypes, ProcessorContext } from '../streams/processor.ts'
 import type { AnchorRules } from './anchor-rules.ts'
-import { type AnchorProgress, anchorStores, type NonceWindow } from './anchor-stores.ts'
+import type { AnchorStores } from './anchor-stores.ts'
 
 const ROW = 'window'
 const EMPTY: NonceWindow = { inFlight: [], first: 0, next: 0 }
@@ -10,10 +10,14 @@ const EMPTY: NonceWindow = { inFlight: [], first: 0, next: 0 }
  * Nonces are assigned as late as possible, first ready first served, and at most `noncesInFlightMax` at a time, so that a
  * call that turns out to be impossible holds up few others. A key holds its place from the assignment until it is mined.
  */
-export function createNonceQueue<O extends OutputTypes>(context: ProcessorContext<O>, rules: AnchorRules) {
-  const nonces = context.store(anchorStores.nonces)
-  const window = context.store(anchorStores.window)
-  const waiting = context.store(anchorStores.queue)
+export function createNonceQueue<O extends OutputTypes>(
+  context: ProcessorContext<O>,
+  stores: AnchorStores,
+  rules: AnchorRules,
+) {
+  const nonces = context.store(stores.nonces)
+  const window = context.store(stores.window)
+  const waiting = context.store(stores.queue)
   const read = (): NonceWindow => window.get(ROW) ?? EMPTY
 
   return {
@@ -49,8 +53,8 @@ export function createNonceQueue<O extends OutputTypes>(context: ProcessorContex
 
     /** The chain is ahead only when someone else used the key; then there is no way but to follow. */
     assignNonce({ signer, chainNonce }: AnchorProgress): number {
-      const nonce = Math.max(nonces.get(signer) ?? 0, chainNonce)
-      nonces.put(signer, nonce + 1)
+      const nonce = Math.max(nonces.get(signer)?.next ?? 0, chainNonce)
+      nonces.put(signer, { next: nonce + 1 })
       return nonce
     },
   }

@@ -1,8 +1,14 @@
 /** The life of one batch as a table: (phase, outcome) → what it is next. Pure; anchor.ts turns the difference into records. */
-import type { AnchorOutcome, AnchorResult, AnchorStep } from '../schemas/types.ts'
+import type {
+  AnchorOutcome,
+  AnchorPhase,
+  AnchorProgress,
+  AnchorQuote,
+  AnchorResult,
+  AnchorStep,
+} from '../schemas/types.ts'
 import { bumpFees, clampFees } from './anchor-fees.ts'
 import type { AnchorRules } from './anchor-rules.ts'
-import type { AnchorPhase, AnchorProgress, Quote } from './anchor-stores.ts'
 
 type Transition = (at: AnchorProgress, result: AnchorResult, rules: AnchorRules) => AnchorProgress
 
@@ -118,14 +124,15 @@ const diverged: Transition = (at) => ({ ...at, diverged: true })
 
 const prepared = { READY: ready, ALREADY_ANCHORED: final, LATE: late, REVERTED: refused, FAILED: retry('PREPARE') }
 const settled = { MINED: mined, FINAL: final, LATE: late, FILLED: replan, REVERTED: replan, NONCE_TAKEN: nonceTaken }
+const sent = { ...settled, STUCK: stuck, REJECTED: fill, FAILED: fill }
 
 const TRANSITIONS: { readonly [P in AnchorPhase]?: { readonly [O in AnchorOutcome]?: Transition } } = {
   STORING: { STORED: stored, FAILED: retry('STORE') },
   PREPARING: prepared,
   QUEUED: prepared, // a connector that started again repeats the dry run
   SIGNING: { SIGNED: signed, FAILED: fill },
-  SENDING: { ...settled, STUCK: stuck, REJECTED: fill, FAILED: fill },
-  MINED: { ...settled, REORGED: reorged },
+  SENDING: sent,
+  MINED: { ...sent, REORGED: reorged }, // a connector that started again may not know that it was mined once
   FINAL: { ATTESTED: attested, DIVERGED: diverged },
 }
 
@@ -151,7 +158,7 @@ const ended = (at: AnchorProgress, phase: 'LATE' | 'FAILED', error: string): Anc
   error,
 })
 
-const fillerQuote = (quote: Quote): Quote => ({ ...quote, gasLimit: FILLER_GAS })
+const fillerQuote = (quote: AnchorQuote): AnchorQuote => ({ ...quote, gasLimit: FILLER_GAS })
 
 const withoutNonce = (at: AnchorProgress): AnchorProgress => ({
   ...at,

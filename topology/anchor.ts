@@ -2,11 +2,20 @@
  * The anchor stage: a finite state machine per batch, and one per epoch for the call that ends it. It decides, the
  * connector acts: every intent is in the log before its effect, every effect answers through the log.
  */
-import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary, MarketKey } from '../schemas/types.ts'
+import type {
+  Anchor,
+  AnchorIntent,
+  AnchorKey,
+  AnchorProgress,
+  AnchorResult,
+  Batch,
+  EpochSummary,
+  MarketKey,
+} from '../schemas/types.ts'
 import type { ProcessorContext, ProcessorSupplier } from '../streams/processor.ts'
 import { createNonceQueue } from './anchor-queue.ts'
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
-import { type AnchorProgress, anchorStores } from './anchor-stores.ts'
+import type { AnchorStores } from './anchor-stores.ts'
 import { applyResult, intend, isEnding } from './anchor-transitions.ts'
 import { type BatchEvent, epochScope, isEpochSummary } from './topics.ts'
 
@@ -25,10 +34,11 @@ const ENDING_INDEX = -1
  */
 export const planAnchor =
   (
+    stores: AnchorStores,
     options: Partial<AnchorRules> = {},
   ): ProcessorSupplier<MarketKey | AnchorKey, BatchEvent | AnchorResult, AnchorOutputs> =>
   (context) => {
-    const anchor = createAnchor(context, { ...ANCHOR_RULES_DEFAULTS, ...options })
+    const anchor = createAnchor(context, stores, { ...ANCHOR_RULES_DEFAULTS, ...options })
     return {
       process(key, value) {
         if ('outcome' in value) anchor.answer(key as AnchorKey, value)
@@ -40,10 +50,10 @@ export const planAnchor =
     }
   }
 
-function createAnchor(context: ProcessorContext<AnchorOutputs>, rules: AnchorRules) {
+function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorStores, rules: AnchorRules) {
   const { intents, anchors } = context.outputs
-  const progress = context.store(anchorStores.progress)
-  const queue = createNonceQueue(context, rules)
+  const progress = context.store(stores.progress)
+  const queue = createNonceQueue(context, stores, rules)
 
   const read = ({ dataMarket, epochId, batchIndex }: AnchorKey): AnchorProgress | undefined =>
     progress.get(epochScope(dataMarket, epochId), `${batchIndex}`)

@@ -1,8 +1,11 @@
+import { createCodec } from '../../schemas/codec.ts'
+import { memoryRegistry } from '../../schemas/registry.ts'
 import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary } from '../../schemas/types.ts'
 import type { ProcessorContext } from '../../streams/processor.ts'
 import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from '../../streams/store.ts'
 import { type AnchorOutputs, planAnchor } from '../../topology/anchor.ts'
 import type { AnchorRules } from '../../topology/anchor-rules.ts'
+import { anchorStores } from '../../topology/anchor-stores.ts'
 
 export const MARKET = '0x00000000000000000000000000000000000000aa'
 export const SIGNER = '0x0000000000000000000000000000000000000051'
@@ -11,6 +14,8 @@ export interface SentIntent {
   readonly key: AnchorKey
   readonly intent: AnchorIntent
 }
+
+const codec = await createCodec(memoryRegistry())
 
 /** The anchor stage by itself, over stores that are maps. Store values pass through their serde, as on a restore. */
 export function anchorStage(rules: Partial<AnchorRules> = {}) {
@@ -41,7 +46,7 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
     owns: () => true,
     requestCommit: () => {},
   }
-  const processor = planAnchor(rules)(context)
+  const processor = planAnchor(anchorStores(codec), rules)(context)
   const last = <T extends { key: AnchorKey }>(of: readonly T[], key: AnchorKey): T | undefined =>
     of.findLast((one) => one.key.epochId === key.epochId && one.key.batchIndex === key.batchIndex)
 

@@ -145,7 +145,9 @@ describe('planAnchor under any sequence of results', () => {
   })
 })
 
-const reorgedNow = (step: unknown): boolean => (step as Event).outcome === 'REORGED'
+/** What was mined is not any more: it takes its place again, whoever has taken one meanwhile. */
+const reorgedNow = (step: unknown): boolean =>
+  ['REORGED', 'STUCK', 'REJECTED', 'FAILED'].includes((step as Event).outcome)
 
 function act(stage: AnchorStage, { epochId, batchIndex, outcome, behind, error, chainNonce }: Event, i: number): void {
   const key = keyOf(epochId, batchIndex)
