@@ -54,7 +54,8 @@ export class StreamsRuntime {
   private readonly groups = new Map<string, StageGroup>()
   private readonly stop = new AbortController()
   private poll = new AbortController()
-  private notify: () => void = () => {}
+  /** Loops that wait until something happens. */
+  private readonly waiting = new Set<() => void>()
   private loops: Promise<unknown> = Promise.resolve()
 
   constructor(topology: Topology, options: RuntimeOptions) {
@@ -155,6 +156,11 @@ export class StreamsRuntime {
     this.notify()
   }
 
+  private notify(): void {
+    for (const happened of this.waiting) happened()
+    this.waiting.clear()
+  }
+
   private async fetchLoop(): Promise<void> {
     const { log } = this.options
     while (!this.stop.signal.aborted) {
@@ -190,8 +196,10 @@ export class StreamsRuntime {
         if (due <= clock.now()) this.startCommit(runner)
         else wakeAt = Math.min(wakeAt, due)
       }
-      if (worked) await yieldToLoop()
-      else await this.pause(Math.max(1, wakeAt - clock.now()))
+      if (worked) {
+        this.notify()
+        await yieldToLoop()
+      } else await this.pause(Math.max(1, wakeAt - clock.now()))
     }
   }
 
@@ -238,9 +246,7 @@ export class StreamsRuntime {
   /** Waits until something happens, at most `ms`. */
   private async pause(ms: number): Promise<void> {
     const over = new AbortController()
-    const happened = new Promise<void>((resolve) => {
-      this.notify = resolve
-    })
+    const happened = new Promise<void>((resolve) => this.waiting.add(resolve))
     await Promise.race([happened, this.options.clock.sleep(ms, over.signal)])
     over.abort()
   }
