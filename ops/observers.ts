@@ -43,7 +43,8 @@ export function progressMetrics(metrics: Metrics): ProgressListener {
       metrics.epochsClosed.inc({ market })
     },
     anchorChanged(_epoch, batchIndex, anchor, before) {
-      if (batchIndex >= 0 && anchor.state !== before?.state) metrics.batches.inc({ stage: BATCH_STAGES[anchor.state] ?? 'signed' })
+      if (batchIndex >= 0 && anchor.state !== before?.state)
+        metrics.batches.inc({ stage: BATCH_STAGES[anchor.state] ?? 'signed' })
       const news = anchor.attestations.slice(before?.attestations.length ?? 0)
       for (const { matches } of news) metrics.attestations.inc({ matches: String(matches) })
     },
@@ -56,13 +57,18 @@ export function progressMetrics(metrics: Metrics): ProgressListener {
 }
 
 /** One listener that tells several. */
-export function allListeners(listeners: readonly ProgressListener[]): ProgressListener {
+export function allListeners(listeners: readonly ProgressListener[]): Required<ProgressListener> {
+  const tell =
+    <E extends keyof ProgressListener>(event: E) =>
+    (...said: Parameters<NonNullable<ProgressListener[E]>>): void => {
+      for (const listener of listeners) (listener[event] as ((...args: typeof said) => void) | undefined)?.(...said)
+    }
   return {
-    released: (epoch) => listeners.forEach((listener) => listener.released?.(epoch)),
-    closed: (epoch) => listeners.forEach((listener) => listener.closed?.(epoch)),
-    summarised: (epoch) => listeners.forEach((listener) => listener.summarised?.(epoch)),
-    anchorChanged: (epoch, index, anchor, before) => listeners.forEach((listener) => listener.anchorChanged?.(epoch, index, anchor, before)),
-    anchored: (epoch) => listeners.forEach((listener) => listener.anchored?.(epoch)),
-    verdict: (market, verdict) => listeners.forEach((listener) => listener.verdict?.(market, verdict)),
+    released: tell('released'),
+    closed: tell('closed'),
+    summarised: tell('summarised'),
+    anchorChanged: tell('anchorChanged'),
+    anchored: tell('anchored'),
+    verdict: tell('verdict'),
   }
 }

@@ -1,25 +1,36 @@
 /**
  * What is done for a whole fetched batch of `submissions` before its records enter a validate task: wait until the slot
- * table holds everything the markers name, and recover the signers, here or in worker threads.
+ * table holds everything that the markers name, and recover the signers, here or in worker threads.
  */
-import type { EpochMarker } from '../schemas/types.ts'
 import type { LogRecord } from '../streams/ports.ts'
-import { isMarker, type Topics } from '../topology/topics.ts'
+import { isMarker, type SubmissionEvent, type Topics } from '../topology/topics.ts'
+import type { SignerPool } from './signers.ts'
 
-/** The offset in `slots` that the newest marker of the batch asks for; 0 when there is none. */
-export function slotsOffsetNeeded(values: readonly object[]): number {
-  let needed = 0
-  for (const value of values) if (isMarker(value)) needed = Math.max(needed, (value as EpochMarker).tick.slotsOffset)
-  return needed
+export interface PrepareOptions {
+  readonly topics: Topics
+  readonly signers: SignerPool
+  /** Resolves when the table of `slots` holds every record below the offset. */
+  readonly slotsReached: (offset: number) => Promise<void>
 }
 
-/** Values of the records that can be decoded; the others are left to the task, which dead-letters them. */
-export function decodeValues(topics: Topics, records: readonly LogRecord[]): (object | undefined)[] {
-  return records.map((record) => {
-    try {
-      return record.value === null ? undefined : topics.submissions.value.decode(record.value)
-    } catch {
-      return undefined
-    }
-  })
+/** Element i is the recovered signer of record i; undefined for markers and for records that cannot be decoded. */
+export function createPrepare({ topics, signers, slotsReached }: PrepareOptions) {
+  return async (records: readonly LogRecord[]): Promise<unknown[]> => {
+    const values = records.map((record) => decode(topics, record))
+    const [recovered] = await Promise.all([signers.recover(values), slotsReached(slotsOffsetNeeded(values))])
+    return recovered
+  }
+}
+
+/** The highest offset of `slots` that a marker of the batch asks for; 0 without one. */
+const slotsOffsetNeeded = (values: readonly (SubmissionEvent | undefined)[]): number =>
+  values.reduce((needed, value) => (value && isMarker(value) ? Math.max(needed, value.tick.slotsOffset) : needed), 0)
+
+function decode(topics: Topics, { value }: LogRecord): SubmissionEvent | undefined {
+  if (value === null) return undefined
+  try {
+    return topics.submissions.value.decode(value)
+  } catch {
+    return undefined // the task meets the same failure and dead-letters the record
+  }
 }

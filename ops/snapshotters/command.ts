@@ -1,0 +1,78 @@
+/** `sequencer snapshotters`: simulated snapshotters against a running intake, also the load of the benchmarks. */
+import { Command } from 'commander'
+import { z } from 'zod'
+import { CliError } from '../cli-error.ts'
+import { runSnapshotters, type SnapshottersReport } from './run.ts'
+
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, '0x and 40 hex digits')
+  .transform((text) => text.toLowerCase())
+const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+
+const schema = z.object({
+  to: z.string().regex(/^\/.+\/p2p\/.+$/, 'a multiaddr that ends in /p2p/<peer id>'),
+  rpc: z.url({ protocol: /^https?$/ }),
+  chainId: count(1, Number.MAX_SAFE_INTEGER),
+  protocolState: address,
+  dataMarket: z.array(address).min(1),
+  slots: count(1, 20_000),
+  projects: count(1, 5_000),
+  seed: count(0, 2 ** 31),
+  badShare: z.coerce.number().min(0).max(1),
+  minorityShare: z.coerce.number().min(0).max(1),
+  connections: count(1, 1_000),
+  encryption: z.enum(['tls', 'noise', 'both']),
+  spreadMs: count(0, 600_000),
+  deadlineBlocks: count(1, 1_000_000),
+  epochs: count(1, 1_000_000).optional(),
+  ledger: z.string().optional(),
+  json: z.boolean().default(false),
+})
+
+export function snapshottersCommand(): Command {
+  return new Command('snapshotters')
+    .description('Send signed submissions of simulated snapshotters, a share of them wrong on purpose, to an intake')
+    .requiredOption('--to <multiaddr>', 'intake, with its peer id')
+    .option('--rpc <url>', 'node of the anchor chain', 'http://127.0.0.1:8545')
+    .option('--chain-id <n>', 'chain id', '31337')
+    .requiredOption('--protocol-state <address>', 'ProtocolState contract')
+    .requiredOption('--data-market <address...>', 'data markets')
+    .option('--slots <n>', 'slots from 1 to n; their keys follow from the seed', '36')
+    .option('--projects <n>', 'projects', '12')
+    .option('--seed <n>', 'decides keys, kinds and CIDs', '1')
+    .option('--bad-share <share>', 'share of the slots that send something wrong', '0.15')
+    .option('--minority-share <share>', 'share of the slots that report another CID', '0.05')
+    .option('--connections <n>', 'libp2p hosts', '16')
+    .option('--encryption <kind>', 'tls, noise or both', 'both')
+    .option('--spread-ms <ms>', 'time over which the messages of an epoch are spread', '1500')
+    .option('--deadline-blocks <n>', 'blocks from the head to the signed deadline', '100')
+    .option('--epochs <n>', 'end after this many epochs of each market')
+    .option('--ledger <file>', 'append a JSON line per message: what it was, which verdicts it deserves')
+    .option('--json', 'print the report as JSON')
+    .action(async (given: unknown) => {
+      const options = parse(given)
+      const stop = new AbortController()
+      process.once('SIGINT', () => stop.abort())
+      process.once('SIGTERM', () => stop.abort())
+      const { rpc: rpcUrl, dataMarket: dataMarkets, json, ...rest } = options
+      const onError = (error: unknown) =>
+        process.stderr.write(`snapshotters: ${error instanceof Error ? error.message : error}\n`)
+      const report = await runSnapshotters({ ...rest, rpcUrl, dataMarkets, onError }, stop.signal)
+      process.stdout.write(json ? `${JSON.stringify(report)}\n` : render(report))
+    })
+}
+
+function parse(given: unknown) {
+  const parsed = schema.safeParse(given)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new CliError(faults.join('\n       '), 'See `sequencer snapshotters --help`.')
+}
+
+function render({ epochs, sent, byKind, reconnects }: SnapshottersReport): string {
+  const kinds = Object.entries(byKind)
+    .sort()
+    .map(([kind, n]) => `  ${kind} ${n}\n`)
+  return `${sent} messages for ${epochs} epochs, ${reconnects} reconnects\n${kinds.join('')}`
+}
