@@ -55,3 +55,26 @@ export const MARKET_DEFAULTS = {
 } as const satisfies Omit<MarketRules, 'dataMarket' | 'chainId' | 'protocolState'>
 
 export const RULES_DEFAULTS = { parkedMax: 100_000, headsKept: 4_096 } as const
+
+/**
+ * What a topology needs of its rules. @throws RangeError that names the market and the rule
+ */
+export function checkRules({ markets, parkedMax, headsKept }: ProtocolRules): void {
+  const check = (holds: boolean, rule: string): void => {
+    if (!holds) throw new RangeError(rule)
+  }
+  check(markets.length > 0, 'no data market is configured')
+  check(Number.isSafeInteger(parkedMax) && parkedMax >= 0, `parkedMax is ${parkedMax}, at least 0 is needed`)
+  check(Number.isSafeInteger(headsKept) && headsKept >= 1, `headsKept is ${headsKept}, at least 1 is needed`)
+  check(new Set(markets.map(({ dataMarket }) => dataMarket)).size === markets.length, 'a data market is there twice')
+  for (const market of markets) {
+    const isAddress = (text: string): boolean => /^0x[0-9a-f]{40}$/.test(text)
+    for (const name of ['dataMarket', 'protocolState'] as const)
+      check(isAddress(market[name]), `${name} ${market[name]} is no address in lower case`)
+    for (const name of ['perSlotPerEpoch', 'perFullNodePerEpoch', 'votesMin', 'batchProjectsMax'] as const)
+      check(market[name] >= 1, `${name} of ${market.dataMarket} is ${market[name]}, at least 1 is needed`)
+    check(market.shareMin >= 0 && market.shareMin <= 1, `shareMin of ${market.dataMarket} is not between 0 and 1`)
+    // The check needs the contract's day as of the release, which no tick carries: refused rather than passed over.
+    check(market.dataSources.length === 0, `dataSources of ${market.dataMarket}: that check is not built`)
+  }
+}

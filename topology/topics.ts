@@ -35,13 +35,11 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       partitions: partitions.submissions,
       cleanup: 'delete',
       retentionMs: 7 * DAY_MS,
-      markers: uncounted(
-        epochMarkers<T.SubmissionKey, SubmissionEvent>((dataMarket, epochId) => ({
-          dataMarket,
-          epochId,
-          projectId: '',
-        })),
-      ),
+      markers: epochMarkers<T.SubmissionKey, SubmissionEvent>((dataMarket, epochId) => ({
+        dataMarket,
+        epochId,
+        projectId: '',
+      })),
     }),
     epochTicks: topic({
       name: `${prefix}epoch-ticks`,
@@ -177,9 +175,3 @@ function epochMarkers<K extends T.EpochKey, V extends object>(
     withStamp: (value, { from, of, count, checksum }) => ({ ...value, from, of, count, checksum }),
   }
 }
-
-/** For a topic that others than the markers' sender write to as well (the intake): their records are in nobody's count. */
-const uncounted = <K, V>(markers: MarkerProtocol<K, V>): MarkerProtocol<K, V> => ({
-  ...markers,
-  scopeOf: () => undefined,
-})

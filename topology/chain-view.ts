@@ -1,0 +1,87 @@
+/**
+ * What a validate task knows of the anchor chain: the blocks and epochs that the markers in its partition have told so far.
+ * Another partition may be ahead or behind; each submission is judged by what lies before it in its own.
+ */
+import type { EpochTick, EpochWindow, MarketEpochs, StoredHead } from '../schemas/types.ts'
+import type { KeyValueStore } from '../streams/store.ts'
+import { HEAD_KEY } from './tick-chain.ts'
+import { epochScope } from './topics.ts'
+
+/** Closed epochs per market that are remembered one by one; of older ones only that they are closed. */
+export const EPOCHS_KEPT = 1_024
+/** Blocks are swept this many at a time. */
+const SWEEP_BLOCKS = 256
+
+export type ChainView = ReturnType<typeof createChainView>
+
+export function createChainView(
+  heads: KeyValueStore<StoredHead>,
+  epochs: KeyValueStore<EpochWindow>,
+  markets: KeyValueStore<MarketEpochs>,
+  headsKept: number,
+) {
+  const addHead = ({ blockNumber: number, blockHash: hash }: EpochTick): void => {
+    const head = { number, hash, canonical: true }
+    heads.put(hash, head)
+    heads.put(HEAD_KEY, head)
+    if (heads.size <= headsKept + SWEEP_BLOCKS) return
+    for (const [key, block] of [...heads.entries()]) if (block.number <= number - headsKept) heads.delete(key)
+  }
+
+  const orphanFrom = (blockNumber: number): void => {
+    for (const [hash, block] of [...heads.entries()])
+      if (hash !== HEAD_KEY && block.number >= blockNumber && block.canonical)
+        heads.put(hash, { ...block, canonical: false })
+    heads.put(HEAD_KEY, { number: blockNumber - 1, hash: '', canonical: true })
+    for (const [scope, epoch] of [...epochs.entries()])
+      if (epoch.state === 'OPEN' && epoch.releaseBlock >= blockNumber) epochs.put(scope, { ...epoch, state: 'AWAITED' })
+    for (const [dataMarket, market] of [...markets.entries()])
+      markets.put(dataMarket, { ...market, newest: newestOf(dataMarket, market.forgotten) })
+  }
+
+  const newestOf = (dataMarket: string, atLeast: number): number => {
+    let newest = atLeast
+    for (const [, epoch] of epochs.entries())
+      if (epoch.dataMarket === dataMarket && epoch.state !== 'AWAITED') newest = Math.max(newest, epoch.epochId)
+    return newest
+  }
+
+  const open = ({ dataMarket, epochId, releaseBlock }: EpochTick): void => {
+    const { newest, forgotten } = markets.get(dataMarket) ?? { newest: 0, forgotten: 0 }
+    epochs.put(epochScope(dataMarket, epochId), { dataMarket, epochId, state: 'OPEN', releaseBlock, closeBlock: 0 })
+    markets.put(dataMarket, { newest: Math.max(newest, epochId), forgotten })
+  }
+
+  const close = ({ dataMarket, epochId, releaseBlock, blockNumber }: EpochTick): void => {
+    const window = { dataMarket, epochId, releaseBlock, state: 'CLOSED', closeBlock: blockNumber } as const
+    epochs.put(epochScope(dataMarket, epochId), window)
+    const before = markets.get(dataMarket) ?? { newest: epochId, forgotten: 0 }
+    markets.put(dataMarket, { ...before, forgotten: forgetClosed(dataMarket, before.forgotten) })
+  }
+
+  /** Lets the lowest closed epoch of a market go when there are too many. @returns the highest that is forgotten */
+  const forgetClosed = (dataMarket: string, forgotten: number): number => {
+    const closed = [...epochs.entries()]
+      .map(([, epoch]) => epoch)
+      .filter((epoch) => epoch.dataMarket === dataMarket && epoch.state === 'CLOSED')
+    if (closed.length <= EPOCHS_KEPT) return forgotten
+    const lowest = Math.min(...closed.map(({ epochId }) => epochId))
+    epochs.delete(epochScope(dataMarket, lowest))
+    return Math.max(forgotten, lowest)
+  }
+
+  return {
+    head: (): StoredHead | undefined => heads.get(HEAD_KEY),
+    blockOf: (hash: string): StoredHead | undefined => heads.get(hash),
+    epoch: (dataMarket: string, epochId: number): EpochWindow | undefined =>
+      epochs.get(epochScope(dataMarket, epochId)),
+    market: (dataMarket: string): MarketEpochs | undefined => markets.get(dataMarket),
+
+    apply(tick: EpochTick): void {
+      if (tick.kind === 'HEAD') addHead(tick)
+      else if (tick.kind === 'ORPHAN') orphanFrom(tick.blockNumber)
+      else if (tick.kind === 'OPEN') open(tick)
+      else close(tick)
+    },
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * One vote per slot, and per project the CID that most slots reported. Everything is decided at the close, over all that
+ * was admitted, so the order of arrival decides nothing.
+ */
+import type {
+  DroppedSubmission,
+  EpochKey,
+  EpochMarker,
+  EpochTick,
+  ProjectFinalization,
+  Submission,
+  SubmissionKey,
+  VerdictReason,
+} from '../schemas/types.ts'
+import type { ProcessorSupplier } from '../streams/processor.ts'
+import { byArrival } from './admit.ts'
+import type { MarketRules, ProtocolRules } from './rules.ts'
+import { tieBreaker } from './signature.ts'
+import type { Stores } from './stores.ts'
+import { type AdmittedEvent, epochScope, type FinalizationEvent, isWithdrawal } from './topics.ts'
+
+export type ConsensusOutputs = { readonly finalized: readonly [EpochKey, FinalizationEvent] }
+
+export const tallyEpoch =
+  (
+    rules: ProtocolRules,
+    stores: Pick<Stores, 'votes'>,
+  ): ProcessorSupplier<SubmissionKey, AdmittedEvent, ConsensusOutputs> =>
+  (context) => {
+    const markets = new Map(rules.markets.map((market) => [market.dataMarket, market]))
+    const votes = context.store(stores.votes)
+    const { finalized } = context.outputs
+    return {
+      process({ dataMarket, epochId }, value) {
+        const scope = epochScope(dataMarket, epochId)
+        if (isWithdrawal(value)) votes.delete(scope, hexOf(value.withdrawnDigest))
+        else votes.put(scope, hexOf((value as Submission).digest), value as Submission)
+        return undefined
+      },
+      onMarker(marker) {
+        const { tick } = marker as EpochMarker
+        const { dataMarket, epochId } = tick
+        const scope = epochScope(dataMarket, epochId)
+        const headers = new Set(tick.acceptedHeaders)
+        for (const [projectId, submissions] of byProject(votes.entries(scope)))
+          finalized.send(
+            { dataMarket, epochId },
+            finalizeProject(projectId, submissions, { tick, headers, market: markets.get(dataMarket)! }),
+          )
+        votes.dropScope(scope)
+        finalized.sendMarker(marker as FinalizationEvent)
+        return undefined
+      },
+    }
+  }
+
+const hexOf = (digest: Uint8Array): string =>
+  Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('hex')
+
+function byProject(votes: Iterable<[string, Submission]>): Map<string, Submission[]> {
+  const projects = new Map<string, Submission[]>()
+  for (const [, submission] of votes) {
+    const project = projects.get(submission.projectId)
+    if (project) project.push(submission)
+    else projects.set(submission.projectId, [submission])
+  }
+  return projects
+}
+
+export interface Closing {
+  readonly tick: Pick<EpochTick, 'blockNumber' | 'blockHash' | 'releaseBlock'>
+  /** Hashes of the canonical blocks from release to close. */
+  readonly headers: ReadonlySet<string>
+  readonly market: Pick<MarketRules, 'votesMin' | 'shareMin'>
+}
+
+/**
+ * The CID most slots reported for one project in one closed epoch.
+ * @param submissions all that was admitted for the project, in any order: the result is the same
+ */
+export function finalizeProject(
+  projectId: string,
+  submissions: readonly Submission[],
+  { tick, headers, market }: Closing,
+): ProjectFinalization {
+  const dropped: DroppedSubmission[] = []
+  const onChain: Submission[] = []
+  for (const submission of submissions.toSorted(byArrival)) {
+    // "The header must be a canonical block in [release, close]": since it was validated, its block may have left the chain.
+    if (headers.has(submission.header)) onChain.push(submission)
+    else dropped.push(drop(submission, 'ORPHANED_HEADER', headersExpected(tick), submission.header))
+  }
+  const votes = oneVotePerSlot(onChain, dropped)
+  const winner = winnerOf(votes, tick.blockHash)
+  const counted = votes.filter(({ snapshotCid }) => snapshotCid === winner)
+  const summary = {
+    projectId,
+    votes: counted.length,
+    voters: votes.length,
+    closeBlock: tick.blockNumber,
+    dropped,
+    equivocations: equivocators(submissions),
+  }
+  const quorum = quorumMissed(counted.length, votes.length, market)
+  if (quorum) {
+    for (const vote of votes)
+      dropped.push(drop(vote, 'NO_QUORUM', quorum, `${counted.length} of ${votes.length} votes`))
+    return { ...summary, snapshotCid: '', counted: [], outvoted: [] }
+  }
+  const outvoted = votes.filter(({ snapshotCid }) => snapshotCid !== winner)
+  return { ...summary, snapshotCid: winner!, counted, outvoted }
+}
+
+/**
+ * One slot has one vote for a project: the highest signed deadline, of equal ones the first to arrive.
+ * @param submissions in the order of arrival
+ * @returns ascending by slotId
+ */
+function oneVotePerSlot(submissions: readonly Submission[], dropped: DroppedSubmission[]): Submission[] {
+  const standing = new Map<number, Submission>()
+  for (const submission of submissions) {
+    const before = standing.get(submission.slotId)
+    if (!before || submission.deadline > before.deadline) standing.set(submission.slotId, submission)
+  }
+  for (const submission of submissions) {
+    const stands = standing.get(submission.slotId)!
+    if (submission !== stands)
+      dropped.push(
+        drop(
+          submission,
+          'SUPERSEDED',
+          `deadline ${stands.deadline} of ${stands.submissionId}`,
+          `${submission.deadline}`,
+        ),
+      )
+  }
+  return [...standing.values()].sort((a, b) => a.slotId - b.slotId)
+}
+
+/** Most votes; ties go to the lowest keccak256(closeBlockHash ‖ utf8 cid), which nobody can know while submitting. */
+function winnerOf(votes: readonly Submission[], closeBlockHash: string): string | undefined {
+  const counts = new Map<string, number>()
+  for (const { snapshotCid } of votes) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  const tied = [...counts.keys()].filter((cid) => counts.get(cid) === most)
+  if (tied.length < 2) return tied[0]
+  const ranked = tied.map((cid) => ({ cid, rank: tieBreaker(closeBlockHash, cid) }))
+  return ranked.sort((a, b) => Buffer.compare(a.rank, b.rank))[0]!.cid
+}
+
+/** What the winner needs and lacks; undefined when it has it. */
+function quorumMissed(
+  votes: number,
+  voters: number,
+  { votesMin, shareMin }: Pick<MarketRules, 'votesMin' | 'shareMin'>,
+): string | undefined {
+  if (votes < Math.max(votesMin, 1)) return `at least ${votesMin} votes`
+  return votes / voters < shareMin ? `at least ${shareMin} of the votes` : undefined
+}
+
+/** Slots that signed more than one CID for the project, ascending. */
+function equivocators(submissions: readonly Submission[]): number[] {
+  const first = new Map<number, string>()
+  const found = new Set<number>()
+  for (const { slotId, snapshotCid } of submissions) {
+    const before = first.get(slotId)
+    if (before === undefined) first.set(slotId, snapshotCid)
+    else if (before !== snapshotCid) found.add(slotId)
+  }
+  return [...found].sort((a, b) => a - b)
+}
+
+const headersExpected = ({ releaseBlock, blockNumber }: Closing['tick']): string =>
+  `a block of the chain from ${releaseBlock} to ${blockNumber}`
+
+const drop = (
+  { position, submissionId, slotId, snapshotCid }: Submission,
+  reason: VerdictReason,
+  expected: string,
+  actual: string,
+): DroppedSubmission => ({ position: position!, submissionId, slotId, snapshotCid, reason, expected, actual })

@@ -1,0 +1,74 @@
+/** Splits a stream by verdict: what goes on, and what is settled for good. */
+import type { SlotEpochKey, Submission, Verdict, VerdictReason } from '../schemas/types.ts'
+import type { KStream } from '../streams/builder.ts'
+import type { ProcessorContext } from '../streams/processor.ts'
+import type { Store, StoreBuilder } from '../streams/store.ts'
+import { type Evidence, verdictOn } from './verdict.ts'
+
+/**
+ * What a stage decides about a record in hand, or about one it had kept: it goes on, it is settled, or a marker goes on
+ * behind it. To keep a record for later is to decide nothing about it.
+ */
+export type Decision<K, V> =
+  | { readonly kind: 'accept'; readonly key: K; readonly value: V }
+  | { readonly kind: 'settle'; readonly key: SlotEpochKey; readonly verdict: Verdict }
+  | { readonly kind: 'marker'; readonly marker: V }
+
+/** A stage is a pure function of its state: records and markers in, decisions out, in the order in which they leave. */
+export interface GateStage<KIn, VIn, KOut, VOut> {
+  decide(key: KIn, value: VIn): readonly Decision<KOut, VOut>[]
+  onMarker(marker: VIn): readonly Decision<KOut, VOut>[]
+}
+
+export type GateOutputs<K, V> = {
+  readonly accepted: readonly [K, V]
+  readonly verdicts: readonly [SlotEpochKey, Verdict]
+}
+export type StageSupplier<KIn, VIn, KOut, VOut> = (
+  context: ProcessorContext<GateOutputs<KOut, VOut>>,
+) => GateStage<KIn, VIn, KOut, VOut>
+
+export function gate<KIn, VIn, KOut, VOut>(
+  stream: KStream<KIn, VIn>,
+  name: string,
+  stage: StageSupplier<KIn, VIn, KOut, VOut>,
+  ...stores: readonly StoreBuilder<Store>[]
+) {
+  return stream.process<GateOutputs<KOut, VOut>>(
+    name,
+    ['accepted', 'verdicts'],
+    (context) => {
+      const { decide, onMarker } = stage(context)
+      const { accepted, verdicts } = context.outputs
+      const carryOut = (decisions: readonly Decision<KOut, VOut>[]): undefined => {
+        for (const decision of decisions) {
+          if (decision.kind === 'accept') accepted.send(decision.key, decision.value)
+          else if (decision.kind === 'settle') verdicts.send(decision.key, decision.verdict)
+          else accepted.sendMarker(decision.marker)
+        }
+      }
+      return {
+        process: (key, value) => carryOut(decide(key, value)),
+        onMarker: (marker) => carryOut(onMarker(marker)),
+      }
+    },
+    ...stores,
+  )
+}
+
+export const accept = <K, V>(key: K, value: V): Decision<K, V> => ({ kind: 'accept', key, value })
+export const passOn = <V>(marker: V): Decision<never, V> => ({ kind: 'marker', marker })
+
+/** The final word on a submission. @param dataMarket lower case */
+export const settle = (
+  dataMarket: string,
+  submission: Submission,
+  reason: VerdictReason,
+  stage: string,
+  blockNumber: number,
+  evidence: Evidence,
+): Decision<never, never> => ({
+  kind: 'settle',
+  key: { dataMarket, epochId: submission.epochId, slotId: submission.slotId },
+  verdict: verdictOn(submission, submission.position!, reason, stage, blockNumber, evidence),
+})

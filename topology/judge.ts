@@ -1,0 +1,126 @@
+/** The rules that depend on the chain: whose slot it is, whether the epoch takes submissions, which block was signed against. */
+import type { SlotKey, SlotOwner, SlotOwnership, Submission, VerdictReason } from '../schemas/types.ts'
+import type { GlobalTable } from '../streams/global-table.ts'
+import type { ChainView } from './chain-view.ts'
+import type { MarketRules } from './rules.ts'
+import type { Evidence } from './verdict.ts'
+
+/** `wait`: nothing can be said before the first head, before the epoch opens, or before the header is known. */
+export type Judgement =
+  | { readonly kind: 'valid' }
+  | { readonly kind: 'wait'; readonly reason: 'EPOCH_NOT_OPEN' | 'UNKNOWN_HEADER'; readonly evidence: Evidence }
+  | { readonly kind: 'final'; readonly reason: VerdictReason; readonly evidence: Evidence }
+
+export interface Candidate {
+  readonly submission: Submission
+  /** Recovered address, lower case. */
+  readonly signer: string
+}
+
+export type Judge = (candidate: Candidate, market: MarketRules) => Judgement
+
+const VALID: Judgement = { kind: 'valid' }
+const BLOCK_HASH = /^0x[0-9a-f]{64}$/
+
+/** As of the newest head: who owns the slot, is the signer flagged, is it a simulation, and the rules of the epoch. */
+export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOwner>): Judge {
+  return ({ submission, signer }, market) => {
+    const head = chain.head()
+    if (!head) return NO_HEAD
+    const ownership = judgeOwner(submission.slotId, signer, head.number, slots)
+    if (ownership) return ownership
+    if (market.flagged.includes(signer))
+      return final('FLAGGED', 'the signer is not flagged', 'a signer that is not flagged', signer)
+    if (submission.epochId === 0) return SIMULATION
+    return (
+      judgeEpoch(submission, market, chain) ??
+      judgeDeadline(submission, head.number) ??
+      judgeHeader(submission, market, chain)
+    )
+  }
+}
+
+/** "The recovered address must own the slot": known, the owner's, active, as of the block. */
+function judgeOwner(
+  slotId: number,
+  signer: string,
+  blockNumber: number,
+  slots: GlobalTable<SlotKey, SlotOwner>,
+): Judgement | undefined {
+  const slot = ownerAsOf(slots.get({ slotId }), blockNumber)
+  const asOf = `block ${blockNumber}`
+  if (!slot) return final('UNKNOWN_SLOT', `the slot exists at ${asOf}`, 'an assigned slot', `slot ${slotId}`)
+  if (slot.owner !== signer)
+    return final('SLOT_MISMATCH', `the signer owns slot ${slotId} at ${asOf}`, slot.owner, signer)
+  if (!slot.active) return final('SLOT_INACTIVE', `the slot is active at ${asOf}`, 'active', 'inactive')
+  return undefined
+}
+
+/** The newest ownership at or before the block. */
+export const ownerAsOf = (slot: SlotOwner | undefined, blockNumber: number): SlotOwnership | undefined =>
+  slot?.history.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)
+
+/** An epoch takes submissions from its release to its close; up to `epochsAhead` early ones wait for it. */
+function judgeEpoch({ epochId }: Submission, market: MarketRules, chain: ChainView): Judgement | undefined {
+  const window = chain.epoch(market.dataMarket, epochId)
+  if (window?.state === 'OPEN') return undefined
+  if (window?.state === 'CLOSED')
+    return final('EPOCH_CLOSED', 'the epoch is open', `before block ${window.closeBlock} in the log`, 'after it')
+  const { newest, forgotten } = chain.market(market.dataMarket) ?? { newest: 0, forgotten: 0 }
+  if (epochId <= forgotten)
+    return final('EPOCH_CLOSED', 'the epoch is open', `epochs after ${forgotten}`, `epoch ${epochId}`)
+  if (newest > 0 && epochId > newest + market.epochsAhead)
+    return final(
+      'EPOCH_TOO_FAR',
+      `at most ${market.epochsAhead} epochs ahead of the newest`,
+      `at most ${newest + market.epochsAhead}`,
+      `${epochId}`,
+    )
+  const rule = 'the epoch is released'
+  // Epochs are released in order: one that is not known and lies before the newest cannot come any more.
+  if (!window && epochId < newest)
+    return final('EPOCH_NOT_OPEN', rule, `epoch ${newest} or later`, `epoch ${epochId}, never seen released`)
+  return wait('EPOCH_NOT_OPEN', rule, `a release of epoch ${epochId}`, newest > 0 ? `newest is ${newest}` : 'none yet')
+}
+
+/** "The deadline is the last block at which it may be taken." */
+function judgeDeadline({ deadline }: Submission, headNumber: number): Judgement | undefined {
+  if (deadline >= headNumber) return undefined
+  return final('DEADLINE_PASSED', 'the deadline is not over', `at least ${headNumber}`, `${deadline}`)
+}
+
+/** The header is a canonical block between the release of the epoch and now. */
+function judgeHeader({ header, epochId }: Submission, market: MarketRules, chain: ChainView): Judgement {
+  const rule = 'the header is a known block'
+  if (!BLOCK_HASH.test(header))
+    return final('UNKNOWN_HEADER', rule, '0x and 64 lower-case hex digits', header.slice(0, 80))
+  const block = chain.blockOf(header)
+  if (!block) return wait('UNKNOWN_HEADER', rule, 'a block of the anchor chain', header)
+  if (!block.canonical)
+    return final('ORPHANED_HEADER', 'the header is on the chain', 'a canonical block', `${block.number}, orphaned`)
+  const { releaseBlock } = chain.epoch(market.dataMarket, epochId)!
+  if (block.number < releaseBlock)
+    return final(
+      'STALE_HEADER',
+      'the header is not older than the release of the epoch',
+      `block ${releaseBlock} or later`,
+      `block ${block.number}`,
+    )
+  return VALID
+}
+
+const final = (reason: VerdictReason, rule: string, expected: string, actual: string): Judgement => ({
+  kind: 'final',
+  reason,
+  evidence: { rule, expected, actual },
+})
+
+const wait = (
+  reason: 'EPOCH_NOT_OPEN' | 'UNKNOWN_HEADER',
+  rule: string,
+  expected: string,
+  actual: string,
+): Judgement => ({ kind: 'wait', reason, evidence: { rule, expected, actual } })
+
+const NO_HEAD = wait('EPOCH_NOT_OPEN', 'the chain is known', 'a first block', 'none yet')
+const SIMULATION = final('SIMULATION', 'epoch 0 is a simulation: checked, not counted', '0', '0')

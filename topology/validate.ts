@@ -1,0 +1,133 @@
+/**
+ * Is it a submission of a served market, signed by the owner of its slot, for an epoch that is open, against a block of it?
+ * Checks in this order: market, signature, slot, flagged, epoch, deadline, header. What cannot be judged yet is parked.
+ */
+import type { EpochMarker, SlotEpochKey, Submission, SubmissionKey, VerdictReason } from '../schemas/types.ts'
+import { type ChainView, createChainView } from './chain-view.ts'
+import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
+import { type Candidate, createJudge, type Judge, type Judgement } from './judge.ts'
+import { createParking, type Parking, type Place } from './parking.ts'
+import type { MarketRules, ProtocolRules } from './rules.ts'
+import { prepareSubmissions, type Recovered } from './signature.ts'
+import type { Stores } from './stores.ts'
+import type { SubmissionEvent, Topics } from './topics.ts'
+import type { Evidence } from './verdict.ts'
+
+const STAGE = 'validate'
+type Outcome = Decision<SlotEpochKey, SubmissionEvent>
+
+export const validateSubmission =
+  (
+    rules: ProtocolRules,
+    topics: Pick<Topics, 'slots'>,
+    stores: Pick<Stores, 'heads' | 'epochs' | 'markets' | 'parked'>,
+  ): StageSupplier<SubmissionKey, SubmissionEvent, SlotEpochKey, SubmissionEvent> =>
+  (context) => {
+    const [heads, epochs, markets] = [stores.heads, stores.epochs, stores.markets] as const
+    const chain = createChainView(context.store(heads), context.store(epochs), context.store(markets), rules.headsKept)
+    const state: State = {
+      rules,
+      chain,
+      judge: createJudge(chain, context.globalTable(topics.slots)),
+      parking: createParking(context.store(stores.parked), rules.parkedMax),
+      markets: new Map(rules.markets.map((market) => [market.dataMarket, market])),
+    }
+    const recover = prepareSubmissions(rules)
+    return {
+      decide(_, value) {
+        const { partition, offset } = context.origin
+        const received = { ...(value as Submission), position: { partition, offset } }
+        // The runtime recovers the signers of a whole fetched batch ahead of the task; where it does not, it is done here.
+        return decide(state, received, (context.prepared as Recovered | undefined) ?? recover([received])[0]!)
+      },
+      onMarker: (marker) => followMarker(state, marker as EpochMarker),
+    }
+  }
+
+interface State {
+  readonly rules: ProtocolRules
+  readonly markets: ReadonlyMap<string, MarketRules>
+  readonly chain: ChainView
+  readonly judge: Judge
+  readonly parking: Parking
+}
+
+function decide(state: State, received: Submission, { digest, signer, problem }: Recovered): Outcome[] {
+  const market = marketOf(state, received)
+  if (!market) return [refuse(state, received, 'UNKNOWN_MARKET', unserved(received))]
+  if (problem) return [refuse(state, { ...received, digest }, 'BAD_SIGNATURE', problem)]
+  const submission = { ...received, digest, fullNode: market.fullNodes.includes(signer) }
+  const judgement = state.judge({ submission, signer }, market)
+  if (judgement.kind !== 'wait') return [outcomeOf(state, submission, judgement)]
+  if (state.parking.park(market.dataMarket, { submission, signer })) return []
+  return [refuse(state, submission, judgement.reason, noRoom(state.rules.parkedMax, judgement.evidence))]
+}
+
+/** The chain moves; what was waiting for that is judged again, in the order of the log. */
+function followMarker(state: State, marker: EpochMarker): Outcome[] {
+  const { chain } = state
+  const { kind, dataMarket, blockHash } = marker.tick
+  if (kind === 'CLOSE') return closeEpoch(state, marker)
+  const first = chain.head() === undefined
+  chain.apply(marker.tick)
+  // An OPEN lets its own epoch's in, and tells those of earlier epochs, and those too far ahead, that they wait in vain.
+  if (kind === 'OPEN') return judgeAgain(state, { dataMarket })
+  if (kind === 'ORPHAN') return []
+  return judgeAgain(state, {}, ({ submission: { header } }) => first || header === blockHash)
+}
+
+/** What still waits for its header gets its last word, the epoch is closed, and the marker goes out behind them all. */
+function closeEpoch(state: State, marker: EpochMarker): Outcome[] {
+  const leftovers: Outcome[] = []
+  state.parking.release(marker.tick, ({ submission, signer }) => {
+    const judgement = state.judge({ submission, signer }, marketOf(state, submission)!)
+    leftovers.push(outcomeOf(state, submission, judgement.kind === 'wait' ? tooLate(judgement) : judgement))
+    return true
+  })
+  state.chain.apply(marker.tick)
+  return [...leftovers, passOn<SubmissionEvent>(marker)]
+}
+
+const tooLate = ({ reason, evidence }: Judgement & { kind: 'wait' }): Judgement & { kind: 'final' } => ({
+  kind: 'final',
+  reason,
+  evidence: { ...evidence, rule: `${evidence.rule} before the epoch closes` },
+})
+
+function judgeAgain(state: State, where: Place, concerns = everyone): Outcome[] {
+  const outcomes: Outcome[] = []
+  state.parking.release(where, (candidate) => {
+    if (!concerns(candidate)) return false
+    const judgement = state.judge(candidate, marketOf(state, candidate.submission)!)
+    if (judgement.kind === 'wait') return false
+    outcomes.push(outcomeOf(state, candidate.submission, judgement))
+    return true
+  })
+  return outcomes
+}
+
+const everyone = (_: Candidate): boolean => true
+
+function outcomeOf(state: State, submission: Submission, judgement: Exclude<Judgement, { kind: 'wait' }>): Outcome {
+  if (judgement.kind === 'final') return refuse(state, submission, judgement.reason, judgement.evidence)
+  const { epochId, slotId } = submission
+  return accept({ dataMarket: submission.dataMarket.toLowerCase(), epochId, slotId }, submission)
+}
+
+const refuse = ({ chain }: State, submission: Submission, reason: VerdictReason, evidence: Evidence): Outcome =>
+  settle(submission.dataMarket.toLowerCase(), submission, reason, STAGE, chain.head()?.number ?? 0, evidence)
+
+const marketOf = ({ markets }: State, { dataMarket }: Submission): MarketRules | undefined =>
+  markets.get(dataMarket.toLowerCase())
+
+const unserved = ({ dataMarket }: Submission): Evidence => ({
+  rule: 'the data market is served here',
+  expected: 'a served data market',
+  actual: dataMarket.slice(0, 80),
+})
+
+const noRoom = (parkedMax: number, { expected }: Evidence): Evidence => ({
+  rule: 'not more submissions wait than there is room for',
+  expected: `at most ${parkedMax} that wait, this one for ${expected}`,
+  actual: 'one more',
+})
