@@ -1,0 +1,147 @@
+/**
+ * What the clock knows of the chain: a pure fold over the ticks it has written, so that a restart, which reads them again,
+ * knows the same as before.
+ */
+import type { EpochTick } from '../../schemas/types.ts'
+import type { BlockHeader, ReleasedEpoch } from './chain-reader.ts'
+import { windowIsOver } from './window.ts'
+
+export interface Head {
+  readonly number: number
+  readonly hash: string
+  readonly parentHash: string
+  /** Seconds. */
+  readonly timestamp: number
+  /** Offset of its HEAD in epoch-ticks. */
+  readonly offset: number
+}
+
+export interface OpenEpoch extends ReleasedEpoch {
+  readonly releaseBlock: number
+  readonly releaseTimestamp: number
+  readonly submissionWindow: number
+}
+
+export interface ChainState {
+  /** Canonical blocks in ascending order without a gap; the last is the newest that has ticks. */
+  readonly heads: readonly Head[]
+  /** Released and not yet closed, in the order of release. */
+  readonly open: readonly OpenEpoch[]
+}
+
+export const EMPTY_CHAIN: ChainState = { heads: [], open: [] }
+
+/** A market and the measure of its submission window. */
+export interface ClockMarket {
+  /** Lower case. */
+  readonly dataMarket: string
+  readonly windowUnit: 'blocks' | 'seconds'
+}
+
+/** All there is to say of one block. */
+export interface BlockFacts {
+  readonly header: BlockHeader
+  /** Releases of configured markets in this block, each with its window as of this block. */
+  readonly releases: readonly (ReleasedEpoch & { readonly submissionWindow: number })[]
+}
+
+/**
+ * The state after one more tick. Ticks that were sent again change nothing: a HEAD counts only on top of the newest one, an
+ * OPEN or a CLOSE only for the newest block.
+ */
+export function applyTick(state: ChainState, tick: EpochTick, offset: number): ChainState {
+  const newest = state.heads.at(-1)
+  if (tick.kind === 'ORPHAN') return withoutBlocksFrom(state, tick.blockNumber)
+  if (tick.kind === 'HEAD') {
+    if (newest !== undefined && tick.blockNumber <= newest.number) return state
+    // A step over blocks is never written: then what came before it was sent again, and reading began in the midst of it.
+    const before = newest === undefined || tick.blockNumber > newest.number + 1 ? EMPTY_CHAIN : state
+    const { blockNumber: number, blockHash: hash, parentHash, blockTimestamp: timestamp } = tick
+    return { ...before, heads: [...before.heads, { number, hash, parentHash, timestamp, offset }] }
+  }
+  if (newest?.number !== tick.blockNumber || newest.hash !== tick.blockHash) return state
+  const others = state.open.filter((epoch) => !isEpochOf(epoch, tick))
+  if (tick.kind === 'CLOSE') return { ...state, open: others }
+  if (others.length < state.open.length) return state
+  const { dataMarket, epochId, begin, end, releaseBlock, submissionWindow } = tick
+  const epoch = {
+    dataMarket,
+    epochId,
+    begin,
+    end,
+    releaseBlock,
+    releaseTimestamp: tick.blockTimestamp,
+    submissionWindow,
+  }
+  return { ...state, open: [...others, epoch] }
+}
+
+/** Sameness of an epoch includes its release: after a reorg the same id may be released anew. */
+const isEpochOf = (epoch: OpenEpoch, tick: EpochTick): boolean =>
+  epoch.dataMarket === tick.dataMarket && epoch.epochId === tick.epochId && epoch.releaseBlock === tick.releaseBlock
+
+const withoutBlocksFrom = ({ heads, open }: ChainState, number: number): ChainState => ({
+  heads: heads.filter((head) => head.number < number),
+  open: open.filter((epoch) => epoch.releaseBlock < number),
+})
+
+/** Drops the heads that nothing asks for: neither an open epoch nor a walk back over `reorgDepthMax` blocks. */
+export function forgetOldHeads(state: ChainState, reorgDepthMax: number): ChainState {
+  const newest = state.heads.at(-1)
+  if (!newest) return state
+  const needed = state.open.reduce(
+    (min, { releaseBlock }) => Math.min(min, releaseBlock),
+    newest.number - reorgDepthMax,
+  )
+  return { ...state, heads: state.heads.filter((head) => head.number >= needed) }
+}
+
+/**
+ * The ticks of a block that follows the newest head: HEAD, OPEN for each release, CLOSE for each open epoch whose window
+ * lies behind. An epoch closes once; when only the block that closed it is orphaned, it stays closed.
+ * @param contractBlockOf a canonical block as the contract counts it (window.ts)
+ */
+export function ticksOf(
+  state: ChainState,
+  { header, releases }: BlockFacts,
+  markets: readonly ClockMarket[],
+  contractBlockOf: (blockNumber: number) => number,
+  slotsOffset: number,
+): EpochTick[] {
+  const head = headTick(header, slotsOffset)
+  const opens = releases.map((release) => ({ ...head, ...release, kind: 'OPEN', releaseBlock: header.number }) as const)
+  const closes = state.open
+    .filter((epoch) => {
+      const market = markets.find(({ dataMarket }) => dataMarket === epoch.dataMarket)
+      const release = { contractBlock: contractBlockOf(epoch.releaseBlock), timestamp: epoch.releaseTimestamp }
+      return market !== undefined && windowIsOver(market.windowUnit, epoch.submissionWindow, release, header)
+    })
+    .map(({ dataMarket, epochId, releaseBlock, submissionWindow }) => {
+      const acceptedHeaders = state.heads.filter(({ number }) => number >= releaseBlock).map(({ hash }) => hash)
+      acceptedHeaders.push(header.hash)
+      return { ...head, kind: 'CLOSE', dataMarket, epochId, releaseBlock, submissionWindow, acceptedHeaders } as const
+    })
+  return [head, ...opens, ...closes]
+}
+
+/** ORPHAN names the first block that left the chain, as it was. */
+export const orphanTick = (head: Head, slotsOffset: number): EpochTick => ({
+  ...headTick(head, slotsOffset),
+  kind: 'ORPHAN',
+})
+
+const headTick = (block: Omit<Head, 'offset'>, slotsOffset: number): EpochTick => ({
+  kind: 'HEAD',
+  dataMarket: '',
+  epochId: 0,
+  blockNumber: block.number,
+  blockHash: block.hash,
+  parentHash: block.parentHash,
+  blockTimestamp: block.timestamp,
+  slotsOffset,
+  releaseBlock: 0,
+  begin: 0,
+  end: 0,
+  submissionWindow: 0,
+  acceptedHeaders: [],
+})

@@ -1,0 +1,190 @@
+/** A chain in memory, with forks, and nodes of it that can be behind, cut off, or wrong. */
+import { AbiCoder, getAddress, id, keccak256, zeroPadValue } from 'ethers'
+import { nodesInterface, protocolStateInterface } from '../../../connectors/evm/abi.ts'
+import { ZERO_ADDRESS } from '../../../connectors/evm/chain-reader.ts'
+import type { Endpoint } from '../../../connectors/evm/rpc.ts'
+
+export const PROTOCOL_STATE = `0x${'aa'.repeat(20)}`
+export const NODES = `0x${'bb'.repeat(20)}`
+export const MARKET = `0x${'cc'.repeat(20)}`
+export const OTHER_MARKET = `0x${'dd'.repeat(20)}`
+export const CHAIN_ID = 11_169
+const SECONDS_PER_BLOCK = 2
+const GENESIS_TIMESTAMP = 1_700_000_000
+
+export interface BlockContent {
+  readonly releases?: readonly { readonly dataMarket: string; readonly epochId: number }[]
+  /** `owner` undefined: burned. */
+  readonly slots?: readonly { readonly slotId: number; readonly owner?: string }[]
+  /** Changes a slot without an event. */
+  readonly silently?: readonly { readonly slotId: number; readonly owner: string }[]
+  /** The submission window of all markets from this block on. */
+  readonly window?: number
+  readonly l1BlockNumber?: number
+  readonly seconds?: number
+}
+
+export interface ScriptedBlock extends BlockContent {
+  readonly number: number
+  readonly hash: string
+  readonly parentHash: string
+  readonly timestamp: number
+  /** State after the block. */
+  readonly owners: ReadonlyMap<number, string>
+  readonly windowNow: number
+}
+
+/** Returns an answer in place of the right one, throws, or returns undefined to let the right one through. */
+export type Fault = (method: string, params: readonly unknown[]) => unknown
+
+export class ScriptedChain {
+  blocks: ScriptedBlock[] = []
+  private forks = 0
+
+  constructor(first: BlockContent = {}) {
+    this.mine(first)
+  }
+
+  get head(): ScriptedBlock {
+    return this.blocks.at(-1)!
+  }
+
+  mine(content: BlockContent = {}): ScriptedBlock {
+    const parent = this.blocks.at(-1)
+    const number = this.blocks.length
+    const owners = new Map(parent?.owners)
+    for (const { slotId, owner } of [...(content.slots ?? []), ...(content.silently ?? [])]) {
+      owners.set(slotId, owner ?? ZERO_ADDRESS)
+    }
+    const block = {
+      ...content,
+      number,
+      hash: id(`block ${number} of fork ${this.forks}`),
+      parentHash: parent?.hash ?? id('none'),
+      timestamp: parent ? parent.timestamp + (content.seconds ?? SECONDS_PER_BLOCK) : GENESIS_TIMESTAMP,
+      owners,
+      windowNow: content.window ?? parent?.windowNow ?? 3,
+    }
+    this.blocks.push(block)
+    return block
+  }
+
+  /** Drops the newest blocks; those mined from now on are other ones. */
+  reorg(depth: number): void {
+    this.blocks.length -= depth
+    this.forks++
+  }
+
+  /** A node that may lag by `behind()` blocks and answer wrongly. */
+  node(fault: Fault = () => undefined, behind: () => number = () => 0): Endpoint {
+    return {
+      ask: async (method, params) => {
+        const answer = fault(method, params)
+        return answer === undefined ? this.answer(method, params, this.blocks.length - 1 - behind()) : answer
+      },
+      close: () => undefined,
+    }
+  }
+
+  private answer(method: string, params: readonly unknown[], head: number): unknown {
+    const visible = this.blocks.slice(0, head + 1)
+    switch (method) {
+      case 'eth_chainId':
+        return hex(CHAIN_ID)
+      case 'eth_blockNumber':
+        return hex(head)
+      case 'eth_getBlockByNumber': {
+        const block = visible[Number(params[0])]
+        return block ? headerJson(block) : null
+      }
+      case 'eth_getLogs': {
+        const { blockHash } = params[0] as { blockHash: string }
+        const block = visible.find(({ hash }) => hash === blockHash)
+        if (!block) throw rpcError('unknown block')
+        return logsJson(block)
+      }
+      case 'eth_call':
+        return call(params[0] as { to: string; data: string }, this.stateAt(params[1], visible))
+      default:
+        throw rpcError(`method ${method} not found`)
+    }
+  }
+
+  private stateAt(at: unknown, visible: readonly ScriptedBlock[]): ScriptedBlock {
+    if (at === 'latest') return visible.at(-1)!
+    const block = visible.find(({ hash }) => hash === (at as { blockHash: string }).blockHash)
+    if (!block) throw rpcError('header not found')
+    return block
+  }
+}
+
+export const rpcError = (message: string): Error =>
+  Object.assign(new Error('could not coalesce error'), { error: { code: -32000, message } })
+
+const hex = (value: number): string => `0x${value.toString(16)}`
+const coder = AbiCoder.defaultAbiCoder()
+
+const headerJson = (block: ScriptedBlock) => ({
+  number: hex(block.number),
+  hash: block.hash,
+  parentHash: block.parentHash,
+  timestamp: hex(block.timestamp),
+  logsBloom: `0x${(logsJson(block).length > 0 ? 'ff' : '00').repeat(256)}`,
+  ...(block.l1BlockNumber !== undefined && { l1BlockNumber: hex(block.l1BlockNumber) }),
+})
+
+export const epochRange = (epochId: number): { begin: number; end: number } => ({
+  begin: epochId * 10,
+  end: epochId * 10 + 9,
+})
+
+function logsJson(block: ScriptedBlock) {
+  const releases = (block.releases ?? []).map(({ dataMarket, epochId }) => {
+    const { begin, end } = epochRange(epochId)
+    return {
+      address: getAddress(PROTOCOL_STATE),
+      topics: [
+        protocolStateInterface.getEvent('EpochReleased')!.topicHash,
+        zeroPadValue(dataMarket, 32),
+        zeroPadValue(`0x${epochId.toString(16).padStart(4, '0')}`, 32),
+      ],
+      data: coder.encode(['uint256', 'uint256', 'uint256'], [begin, end, block.timestamp]),
+    }
+  })
+  const slots = (block.slots ?? []).map(({ slotId, owner }) =>
+    owner === undefined
+      ? {
+          address: NODES,
+          topics: [nodesInterface.getEvent('NodeBurned')!.topicHash, zeroPadValue(MARKET, 32)],
+          data: coder.encode(['uint256'], [slotId]),
+        }
+      : {
+          address: NODES,
+          topics: [nodesInterface.getEvent('SnapshotterAddressChanged')!.topicHash],
+          data: coder.encode(['uint256', 'address', 'address'], [slotId, owner, owner]),
+        },
+  )
+  return [...releases, ...slots].map((log, i) => ({ ...log, blockHash: block.hash, logIndex: hex(i), removed: false }))
+}
+
+function call({ to, data }: { to: string; data: string }, state: ScriptedBlock): string {
+  const abi = to === NODES ? nodesInterface : protocolStateInterface
+  const { name, args } = abi.parseTransaction({ data })!
+  switch (name) {
+    case 'snapshotterState':
+      return abi.encodeFunctionResult(name, [NODES])
+    case 'snapshotSubmissionWindow':
+      return abi.encodeFunctionResult(name, [state.windowNow])
+    case 'getTotalNodeCount':
+      return abi.encodeFunctionResult(name, [Math.max(0, ...state.owners.keys())])
+    case 'nodeInfo': {
+      const owner = state.owners.get(Number(args[0])) ?? ZERO_ADDRESS
+      const burned = owner === ZERO_ADDRESS ? 1 : 0
+      return abi.encodeFunctionResult(name, [owner, 0, 0, 1, burned, 1, false, false, burned === 0, false])
+    }
+    default:
+      throw rpcError(`no ${name}`)
+  }
+}
+
+export const ownerAddress = (n: number): string => `0x${keccak256(`0x${n.toString(16).padStart(8, '0')}`).slice(-40)}`
