@@ -1,4 +1,7 @@
 import type { KStream, StreamsBuilder } from './builder.ts'
+import { checkTopology } from './check-topology.ts'
+import type { OutputTypes, ProcessorSupplier } from './processor.ts'
+import type { Store, StoreBuilder } from './store.ts'
 import {
   type AnyTopic,
   type GraphNode,
@@ -9,11 +12,17 @@ import {
   TopologyError,
 } from './topology.ts'
 
-/** A source while the graph is being built; merged sources point to one. */
+/** A source while the graph is being built; merged sources are one. */
 interface Origin {
-  sources: AnyTopic[]
-  children: GraphNode[]
-  mergedInto?: Origin
+  readonly sources: AnyTopic[]
+  readonly children: GraphNode[]
+  merged: boolean
+}
+
+/** What a KStream is inside: a place in the graph to which children are added. */
+interface StreamNode extends KStream<unknown, unknown> {
+  readonly origin: Origin
+  readonly children: GraphNode[]
 }
 
 export function createStreamsBuilder(): StreamsBuilder {
@@ -22,60 +31,63 @@ export function createStreamsBuilder(): StreamsBuilder {
   const repartitionTopics = new Set<string>()
   let deadLetterTopic: string | undefined
 
-  const source = (topic: AnyTopic): KStream<never, never> => {
-    const origin: Origin = { sources: [topic], children: [] }
+  const source = (topic: AnyTopic): StreamNode => {
+    const origin: Origin = { sources: [topic], children: [], merged: false }
     origins.push(origin)
-    return stream(origin, origin.children)
+    return streamOf(origin, origin.children, (repartitioned) => {
+      if (repartitioned.retentionMs === undefined) repartitionTopics.add(repartitioned.name)
+      return source(repartitioned)
+    })
   }
 
-  const stream = (origin: Origin, children: GraphNode[]): KStream<never, never> => {
-    const sink = (topic: AnyTopic, mode: 'keyed' | 'broadcast') => void children.push({ type: 'sink', topic, mode })
-    const kstream = {
-      origin,
-      children,
-      process(name: string, outputs: readonly string[], supplier: never, ...stores: never[]) {
-        const node: ProcessorNode = {
-          type: 'processor',
-          name,
-          supplier,
-          stores,
-          outputs: new Map(outputs.map((output) => [output, []])),
-        }
-        children.push(node)
-        return Object.fromEntries(
-          [...node.outputs].map(([output, nodes]) => [output, stream(origin, nodes as GraphNode[])]),
-        )
-      },
-      merge(other: { origin: Origin; children: GraphNode[] }) {
-        if (children !== origin.children || other.children !== other.origin.children)
-          throw new TopologyError('merge joins two sources, before any processor')
-        other.origin.mergedInto = origin
-        origin.sources.push(...other.origin.sources)
-        return kstream
-      },
-      to: (topic: AnyTopic) => sink(topic, 'keyed'),
-      broadcast: (topic: AnyTopic) => sink(topic, 'broadcast'),
-      repartition(topic: AnyTopic) {
-        sink(topic, 'keyed')
-        repartitionTopics.add(topic.name)
-        return source(topic)
-      },
-    }
-    return kstream as never
-  }
-
-  return {
-    stream: source as never,
-    globalTable: (topic) => void globalTables.push(topic as never),
-    deadLetters(name) {
+  const builder = {
+    stream: source,
+    globalTable: (topic: AnyTopic) => void globalTables.push(topic),
+    deadLetters(name: string) {
       deadLetterTopic = name
     },
     build() {
-      const stages = origins.filter((origin) => !origin.mergedInto).map(toStage)
-      checkNames(stages)
-      return new Topology({ stages, globalTables, repartitionTopics, deadLetterTopic })
+      const stages = origins.filter(({ merged }) => !merged).map(toStage)
+      const topology = new Topology({ stages, globalTables, repartitionTopics, deadLetterTopic })
+      checkTopology(topology)
+      return topology
     },
-  } as StreamsBuilder
+  }
+  return builder as unknown as StreamsBuilder
+}
+
+function streamOf(origin: Origin, children: GraphNode[], source: (topic: AnyTopic) => StreamNode): StreamNode {
+  const sink = (topic: AnyTopic, mode: 'keyed' | 'broadcast') => void children.push({ type: 'sink', topic, mode })
+  const node = {
+    origin,
+    children,
+    process(
+      name: string,
+      outputs: readonly string[],
+      supplier: ProcessorSupplier<unknown, unknown, OutputTypes>,
+      ...stores: readonly StoreBuilder<Store>[]
+    ) {
+      const grown = new Map<string, GraphNode[]>(outputs.map((output) => [output, []]))
+      children.push({ type: 'processor', name, supplier, stores, outputs: grown })
+      return Object.fromEntries([...grown].map(([output, nodes]) => [output, streamOf(origin, nodes, source)]))
+    },
+    merge(other: StreamNode) {
+      if (children !== origin.children || other.children !== other.origin.children)
+        throw new TopologyError('merge joins two sources, before any processor')
+      if (other.children.length > 0 || origin === other.origin)
+        throw new TopologyError('merge joins two different sources of which the second has no processor yet')
+      other.origin.merged = true
+      origin.sources.push(...other.origin.sources)
+      return node
+    },
+    to: (topic: AnyTopic) => sink(topic, 'keyed'),
+    broadcast: (topic: AnyTopic) => sink(topic, 'broadcast'),
+    repartition(topic: AnyTopic) {
+      sink(topic, 'keyed')
+      return source(topic)
+    },
+  }
+  return node as unknown as StreamNode
 }
 
 function toStage({ sources, children }: Origin): Stage {
@@ -84,19 +96,4 @@ function toStage({ sources, children }: Origin): Stage {
   const stage: Stage = { name: first.name, sources, children, stores: [] }
   const stores = [...nodesOf(stage)].flatMap((node) => (node.type === 'processor' ? node.stores : []))
   return { ...stage, stores: [...new Set(stores)] }
-}
-
-function checkNames(stages: readonly Stage[]): void {
-  const owners = new Map<string, string>()
-  const claim = (name: string, owner: string) => {
-    const other = owners.get(name)
-    if (other !== undefined) throw new TopologyError(`${name} is used by ${other} and by ${owner}; names are unique`)
-    owners.set(name, owner)
-  }
-  for (const stage of stages) {
-    const counts = new Set(stage.sources.map(({ partitions }) => partitions))
-    if (counts.size > 1) throw new TopologyError(`the sources of stage ${stage.name} have different partition counts`)
-    for (const node of nodesOf(stage)) if (node.type === 'processor') claim(`processor ${node.name}`, stage.name)
-    for (const { name } of stage.stores) claim(`store ${name}`, stage.name)
-  }
 }

@@ -3,20 +3,14 @@
  * one fetches for all tasks, the other processes in slices and starts commits, which overlap between tasks.
  */
 import type { KafkaTopic } from './kafka-topic.ts'
-import type {
-  Clock,
-  FetchPosition,
-  Log,
-  LogRecord,
-  MemberIdentity,
-  Membership,
-  RuntimeObserver,
-  TopicPartition,
-} from './ports.ts'
+import type { Clock, Log, LogRecord, MemberIdentity, RuntimeObserver, TopicConfig } from './ports.ts'
+import { retried } from './retry.ts'
+import { Signal } from './signal.ts'
+import { StageGroup } from './stage-group.ts'
 import { TableReader } from './table-reader.ts'
-import { countedTopics, Task } from './task.ts'
+import { Task } from './task.ts'
 import { TaskRunner } from './task-runner.ts'
-import type { Stage, Topology } from './topology.ts'
+import type { AnyTopic, Stage, Topology } from './topology.ts'
 
 export type Prepare = (records: readonly LogRecord[]) => unknown[] | Promise<unknown[]>
 
@@ -31,88 +25,135 @@ export interface RuntimeOptions {
   /** Pure, costly work on a fetched batch of a source topic, done before its records enter the task. */
   readonly prepare?: Readonly<Record<string, Prepare>>
   readonly observer?: RuntimeObserver
-  /** Called once when a task failed for good; the runtime has stopped processing then. */
+  /** Called once, when a task failed for good; nothing is processed any more then. Close the runtime. */
   readonly onFailure?: (error: Error) => void
+  /** Time between two commits of a task, 100 ms; a marker that closes a scope, or a processor, may ask for one sooner. */
   readonly commitIntervalMs?: number
+  /** Bytes of output after which a task commits, 8 MiB. */
   readonly burstBytesMax?: number
+  /** Records and bytes fetched ahead per task, 10,000 and 16 MiB; passed by one fetch at most. */
   readonly bufferedRecordsMax?: number
+  readonly bufferedBytesMax?: number
+  /** Time between two deletions of what repartition topics and changelogs need no more, 30 s. */
   readonly purgeIntervalMs?: number
   /** Lets other work of the event loop run between slices; a simulation passes its own. */
   readonly yieldToLoop?: () => Promise<void>
 }
 
+export type RuntimeState = 'created' | 'rebalancing' | 'running' | 'stopping' | 'stopped' | 'error'
+
+/** Longest wait for news: of a fetch, and of the process loop. */
 const POLL_MS = 500
 const FETCH_BYTES = 1024 * 1024
-const SLICE_MS = 5
-const REJOIN_MS = 1_000
+
+const DEFAULTS = {
+  observer: {},
+  commitIntervalMs: 100,
+  burstBytesMax: 8 * 1024 * 1024,
+  bufferedRecordsMax: 10_000,
+  bufferedBytesMax: 16 * 1024 * 1024,
+  purgeIntervalMs: 30_000,
+  yieldToLoop: (): Promise<void> => new Promise((resolve) => setImmediate(resolve)),
+} as const satisfies Partial<RuntimeOptions>
+
+type Settings = RuntimeOptions & Required<Pick<RuntimeOptions, keyof typeof DEFAULTS>>
 
 export class StreamsRuntime {
-  state: 'created' | 'rebalancing' | 'running' | 'stopping' | 'stopped' | 'error' = 'created'
   private readonly topology: Topology
-  private readonly options: RuntimeOptions & { observer: RuntimeObserver }
+  private readonly options: Settings
   private readonly tables = new Map<string, TableReader>()
-  private readonly groups = new Map<string, StageGroup>()
+  private readonly groups: StageGroup[] = []
   private readonly stop = new AbortController()
+  private readonly news: Signal
   private poll = new AbortController()
-  /** Loops that wait until something happens. */
-  private readonly waiting = new Set<() => void>()
+  private phase: Exclude<RuntimeState, 'rebalancing'> = 'created'
   private loops: Promise<unknown> = Promise.resolve()
 
   constructor(topology: Topology, options: RuntimeOptions) {
     this.topology = topology
-    this.options = { ...options, observer: options.observer ?? {} }
+    this.options = { ...DEFAULTS, ...options }
+    this.news = new Signal(options.clock)
   }
 
+  get state(): RuntimeState {
+    if (this.phase !== 'running') return this.phase
+    return this.groups.every(({ settled }) => settled) ? 'running' : 'rebalancing'
+  }
+
+  /** Creates what topics are missing, loads the global tables, joins the groups. Rejects when any of it cannot be. */
   async start(): Promise<void> {
-    const { log, appId } = this.options
-    await log.createTopics([...this.topology.topics.map(configOf), ...this.topology.internalTopics(appId)])
-    for (const topic of this.topology.globalTables) {
-      const table = new TableReader(log, topic as unknown as KafkaTopic<unknown, unknown>)
-      await table.load()
-      this.tables.set(topic.name, table)
+    if (this.phase !== 'created') throw new Error(`a runtime that is ${this.phase} cannot be started`)
+    this.phase = 'running'
+    try {
+      const stages = this.stages()
+      await this.createTopics()
+      const followers = await this.loadTables()
+      const loops = [this.fetchLoop(), this.processLoop(), this.purgeLoop(), ...followers]
+      this.loops = Promise.all(loops.map((loop) => loop.catch((error) => this.fail(error))))
+      for (const stage of stages) {
+        const group = this.createGroup(stage)
+        await group.join()
+        this.groups.push(group)
+      }
+    } catch (error) {
+      this.phase = 'error'
+      await this.close()
+      throw error
     }
-    this.state = 'rebalancing'
-    const followers = [...this.tables.values()].map((table) => table.follow(this.stop.signal))
-    for (const stage of this.stages()) {
-      const group = new StageGroup(stage, this.groupOptions(stage))
-      this.groups.set(stage.name, group)
-      await group.join()
-    }
-    this.state = 'running'
-    const loops = [this.fetchLoop(), this.processLoop(), this.purgeLoop(), ...followers]
-    this.loops = Promise.allSettled(loops.map((loop) => loop.catch((error) => this.fail(error))))
   }
 
-  /** Resolves when the global table of this topic holds every record below the offset. */
+  /** Resolves when the global table of this topic holds every record of partition 0 below the offset. */
   async globalTableReached(topic: string, offset: number): Promise<void> {
-    await this.tables.get(topic)!.reached(offset)
+    await this.table(topic).reached(offset)
   }
 
+  /** Finishes the slices, commits, leaves the groups. Rejects when the last commits failed; everything is let go all the same. */
   async close(): Promise<void> {
-    if (this.state === 'stopped') return
-    const healthy = this.state === 'running'
-    this.state = 'stopping'
-    this.stop.abort()
-    this.wake()
+    if (this.phase === 'stopped' || this.phase === 'stopping') return
+    const healthy = this.phase === 'running'
+    this.phase = 'stopping'
+    this.stopLoops()
     await this.loops
-    for (const group of this.groups.values()) await group.close(healthy)
-    this.state = 'stopped'
+    const results = await Promise.allSettled(this.groups.map((group) => group.close(healthy)))
+    this.phase = 'stopped'
+    for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
   private stages(): Stage[] {
-    const { stages } = this.options
-    const unknown = stages?.filter((name) => !this.topology.stages.some((stage) => stage.name === name)) ?? []
-    if (unknown.length > 0)
-      throw new Error(
-        `no such stage: ${unknown.join(', ')}; there are ${this.topology.stages.map(({ name }) => name).join(', ')}`,
-      )
-    return this.topology.stages.filter(({ name }) => !stages || stages.includes(name))
+    const { stages: names } = this.options
+    const known = this.topology.stages.map(({ name }) => name)
+    const unknown = names?.filter((name) => !known.includes(name)) ?? []
+    if (unknown.length > 0) throw new Error(`no such stage: ${unknown.join(', ')}; there are ${known.join(', ')}`)
+    return this.topology.stages.filter(({ name }) => names?.includes(name) ?? true)
   }
 
-  private groupOptions(stage: Stage): GroupOptions {
-    const { appId, log, clock, observer, instanceId, prepare } = this.options
-    const counted = countedTopics(this.topology.stages)
-    return {
+  private async createTopics(): Promise<void> {
+    const { log, clock, appId } = this.options
+    const configs = [...this.topology.topics.map(configOf), ...this.topology.internalTopics(appId)]
+    await retried(clock, this.stop.signal, () => log.createTopics(configs))
+    const { deadLetterTopic } = this.topology
+    if (deadLetterTopic !== undefined) await log.partitionCount(deadLetterTopic) // it is the application's to create
+  }
+
+  private async loadTables(): Promise<Promise<void>[]> {
+    const { log, clock } = this.options
+    for (const topic of this.topology.globalTables) {
+      const table = new TableReader(log, clock, topic as unknown as KafkaTopic<unknown, unknown>, this.stop.signal)
+      this.tables.set(topic.name, table)
+      await table.load()
+    }
+    return [...this.tables.values()].map((table) => table.follow())
+  }
+
+  private table(topic: string): TableReader {
+    const table = this.tables.get(topic)
+    if (!table) throw new Error(`${topic} is no global table of the topology, or the runtime has not started`)
+    return table
+  }
+
+  private createGroup(stage: Stage): StageGroup {
+    const { appId, log, clock, observer, instanceId } = this.options
+    return new StageGroup(stage, {
       group: `${appId}-${stage.name}`,
       instanceId,
       fingerprint: this.topology.fingerprint,
@@ -121,247 +162,144 @@ export class StreamsRuntime {
       observer,
       fail: (error) => this.fail(error),
       wake: () => this.wake(),
-      createRunner: (partition, identity) => {
-        const task = new Task(stage, partition, {
-          appId,
-          deadLetterTopic: this.topology.deadLetterTopic,
-          globalTable: (name) => this.tables.get(name)!,
-          onDeadLetter: (topic, error) => observer.deadLettered?.(topic, error),
-        })
-        task.countedTopics = counted
-        return new TaskRunner(task, {
-          group: `${appId}-${stage.name}`,
-          transactionalId: `${appId}-${stage.name}-${partition}`,
-          log,
-          clock,
-          observer,
-          identity,
-          commitIntervalMs: this.options.commitIntervalMs ?? 100,
-          burstBytesMax: this.options.burstBytesMax ?? 8 * 1024 * 1024,
-          bufferedRecordsMax: this.options.bufferedRecordsMax ?? 10_000,
-          sliceMs: SLICE_MS,
-          prepare: (topic, records) => prepare?.[topic]?.(records),
-          wake: () => this.wake(),
-        })
-      },
-    }
+      createRunner: (partition, identity) => this.createRunner(stage, partition, identity),
+    })
   }
 
-  private *runners(): IterableIterator<TaskRunner> {
-    for (const group of this.groups.values()) yield* group.runners.values()
+  private createRunner(stage: Stage, partition: number, identity: () => MemberIdentity | undefined): TaskRunner {
+    const { appId, observer, prepare } = this.options
+    const task = new Task(stage, partition, {
+      appId,
+      deadLetterTopic: this.topology.deadLetterTopic,
+      countedTopics: this.topology.countedTopics,
+      globalTable: (name) => this.table(name),
+      onDeadLetter: (topic, error) => observer.deadLettered?.(topic, error),
+    })
+    return new TaskRunner(task, {
+      ...this.options,
+      group: `${appId}-${stage.name}`,
+      transactionalId: `${appId}-${stage.name}-${partition}`,
+      identity,
+      prepare: (topic, records) => prepare?.[topic]?.(records),
+      wake: () => this.news.raise(),
+      fail: (error) => this.failTask(task, error),
+    })
   }
 
+  private runners(): TaskRunner[] {
+    return this.groups.flatMap(({ runners }) => [...runners.values()])
+  }
+
+  /** The tasks changed: look again, and ask for their positions. */
   private wake(): void {
     this.poll.abort()
-    this.notify()
-  }
-
-  private notify(): void {
-    for (const happened of this.waiting) happened()
-    this.waiting.clear()
+    this.news.raise()
   }
 
   private async fetchLoop(): Promise<void> {
-    const { log } = this.options
-    while (!this.stop.signal.aborted) {
+    const { signal } = this.stop
+    while (!signal.aborted) {
       this.poll = new AbortController()
-      const asked: { runner: TaskRunner; position: FetchPosition }[] = []
-      for (const runner of this.runners())
-        for (const position of runner.positionsToFetch()) asked.push({ runner, position })
-      if (asked.length === 0) {
-        await this.pause(POLL_MS)
-        continue
-      }
-      const fetched = await log.fetch(
-        asked.map(({ position }) => position),
-        { maxWaitMs: POLL_MS, maxBytesPerPartition: FETCH_BYTES, signal: this.poll.signal },
-      )
-      for (const [i, answer] of fetched.entries()) asked[i]!.runner.accept(asked[i]!.position.offset, answer)
-      this.notify()
+      const runners = this.runners()
+      for (const runner of runners) runner.asked = runner.hungry
+      const hungry = runners.filter(({ asked }) => asked)
+      if (hungry.length === 0) await this.news.wait(POLL_MS)
+      else await this.fetchFor(hungry)
     }
+  }
+
+  private async fetchFor(runners: readonly TaskRunner[]): Promise<void> {
+    const { log, clock } = this.options
+    const asked = runners.flatMap((runner) => runner.positionsToFetch().map((position) => ({ runner, position })))
+    const positions = asked.map(({ position }) => position)
+    const fetched = await retried(clock, this.stop.signal, () =>
+      log.fetch(positions, { maxWaitMs: POLL_MS, maxBytesPerPartition: FETCH_BYTES, signal: this.poll.signal }),
+    ).catch((error) => {
+      if (this.stop.signal.aborted) return []
+      throw error
+    })
+    for (const [at, answer] of fetched.entries()) {
+      const { runner, position } = asked[at]!
+      try {
+        runner.accept(position.offset, answer)
+      } catch (error) {
+        this.failTask(runner.task, error)
+      }
+    }
+    this.news.raise()
   }
 
   private async processLoop(): Promise<void> {
-    const { clock, yieldToLoop = defaultYield } = this.options
+    const { clock, yieldToLoop } = this.options
     while (!this.stop.signal.aborted) {
       let worked = false
       let wakeAt = clock.now() + POLL_MS
-      for (const runner of [...this.runners()]) {
-        if (runner.runnable) {
-          this.runSlice(runner)
-          worked = true
-        }
+      for (const runner of this.runners()) {
+        if (runner.runnable) worked = this.runSlice(runner) || worked
         const due = runner.commitDueAt()
-        if (due === undefined) continue
-        if (due <= clock.now()) this.startCommit(runner)
-        else wakeAt = Math.min(wakeAt, due)
+        if (due !== undefined && due <= clock.now()) this.startCommit(runner)
+        else if (due !== undefined) wakeAt = Math.min(wakeAt, due)
       }
-      if (worked) {
-        this.notify()
-        await yieldToLoop()
-      } else await this.pause(Math.max(1, wakeAt - clock.now()))
+      if (worked) await yieldToLoop()
+      else await this.news.wait(Math.max(1, wakeAt - clock.now()))
     }
   }
 
-  private runSlice(runner: TaskRunner): void {
+  private runSlice(runner: TaskRunner): boolean {
     try {
       runner.runSlice()
     } catch (error) {
-      this.options.observer.taskFailed?.(runner.task.stage.name, runner.task.partition, error)
-      this.fail(error)
+      this.failTask(runner.task, error)
+      return false
     }
+    if (!runner.asked && runner.hungry) this.wake()
+    return true
   }
 
   private startCommit(runner: TaskRunner): void {
     runner.commit().then(
       (kept) => {
-        if (!kept) this.groups.get(runner.task.stage.name)!.reopen(runner)
+        if (!kept) for (const group of this.groups) group.reopen(runner)
+        this.news.raise()
       },
-      (error) => this.fail(error),
+      (error) => this.failTask(runner.task, error),
     )
   }
 
   private async purgeLoop(): Promise<void> {
-    const { clock, log, purgeIntervalMs = 30_000 } = this.options
-    while (!this.stop.signal.aborted) {
-      await clock.sleep(purgeIntervalMs, this.stop.signal)
-      if (this.stop.signal.aborted) return
-      const before = [...this.runners()].flatMap((runner) => this.purgeable(runner))
-      if (before.length > 0) await log.deleteRecords(before).catch(() => {}) // tried again at the next interval
+    const { clock, log, purgeIntervalMs } = this.options
+    const { repartitionTopics } = this.topology
+    const { signal } = this.stop
+    while (!signal.aborted) {
+      await clock.sleep(purgeIntervalMs, signal)
+      const before = signal.aborted ? [] : this.runners().flatMap((runner) => runner.purgeable(repartitionTopics))
+      if (before.length > 0) await log.deleteRecords(before).catch(() => {}) // at the next interval again
     }
   }
 
-  private purgeable({ task, state }: TaskRunner): FetchPosition[] {
-    if (state !== 'running') return []
-    const { partition } = task
-    const inputs = [...task.committedPositions].filter(([topic]) => this.topology.repartitionTopics.has(topic))
-    const purges = inputs.map(([topic, offset]) => ({ topic, partition, offset }))
-    for (const store of task.changelogs) {
-      const offset = store.purgeBefore()
-      if (offset > 0) purges.push({ topic: store.changelog, partition, offset })
-    }
-    return purges
-  }
-
-  /** Waits until something happens, at most `ms`. */
-  private async pause(ms: number): Promise<void> {
-    const over = new AbortController()
-    const happened = new Promise<void>((resolve) => this.waiting.add(resolve))
-    await Promise.race([happened, this.options.clock.sleep(ms, over.signal)])
-    over.abort()
+  private failTask(task: Task, error: unknown): void {
+    if (this.phase !== 'running') return
+    this.options.observer.taskFailed?.(task.stageName, task.partition, error)
+    this.fail(error)
   }
 
   private fail(cause: unknown): void {
-    if (this.state === 'error' || this.state === 'stopping' || this.state === 'stopped') return
-    this.state = 'error'
-    this.stop.abort()
-    this.wake()
+    if (this.phase !== 'running') return
+    this.phase = 'error'
+    this.stopLoops()
     this.options.onFailure?.(cause instanceof Error ? cause : new Error(String(cause)))
+  }
+
+  private stopLoops(): void {
+    this.stop.abort()
+    this.poll.abort()
+    this.news.raise()
   }
 }
 
-const configOf = ({ name, partitions, cleanup, retentionMs }: Topology['topics'][number]) => ({
+const configOf = ({ name, partitions, cleanup, retentionMs }: AnyTopic): TopicConfig => ({
   name,
   partitions,
   cleanup,
   ...(retentionMs !== undefined && { retentionMs }),
 })
-
-const defaultYield = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-interface GroupOptions {
-  readonly group: string
-  readonly instanceId: string
-  readonly fingerprint: string
-  readonly log: Log
-  readonly clock: Clock
-  readonly observer: RuntimeObserver
-  readonly fail: (error: unknown) => void
-  readonly wake: () => void
-  readonly createRunner: (partition: number, identity: () => MemberIdentity | undefined) => TaskRunner
-}
-
-/** The membership of this process in one stage's group, and the tasks it got. */
-class StageGroup {
-  readonly runners = new Map<number, TaskRunner>()
-  private readonly stage: Stage
-  private readonly options: GroupOptions
-  private membership: Membership | undefined
-  private identity: MemberIdentity | undefined
-  private owned = new Set<number>()
-  private changing: Promise<void> = Promise.resolve()
-  private closed = false
-
-  constructor(stage: Stage, options: GroupOptions) {
-    this.stage = stage
-    this.options = options
-  }
-
-  async join(): Promise<void> {
-    const { log, group, instanceId, fingerprint } = this.options
-    this.membership = await log.join(
-      { group, topics: this.stage.sources.map(({ name }) => name), instanceId, fingerprint },
-      {
-        assigned: (partitions, identity) => this.assigned(partitions, identity),
-        lost: () => void this.rejoin(),
-      },
-    )
-  }
-
-  private assigned(partitions: readonly TopicPartition[], identity: MemberIdentity): void {
-    this.identity = identity
-    const owned = new Set(partitions.map(({ partition }) => partition))
-    const lost = [...this.owned].filter((partition) => !owned.has(partition)).length
-    this.owned = owned
-    this.options.observer.rebalanced?.(this.stage.name, owned.size, lost)
-    this.reconcile()
-  }
-
-  private async rejoin(): Promise<void> {
-    this.owned = new Set()
-    this.reconcile()
-    if (this.closed) return
-    await this.options.clock.sleep(REJOIN_MS)
-    if (!this.closed) await this.join().catch(this.options.fail)
-  }
-
-  /** A task was fenced: another owner was there first. Drop it, and open it again if it is still ours. */
-  reopen(runner: TaskRunner): void {
-    this.changing = this.changing.then(async () => {
-      if (this.runners.get(runner.task.partition) !== runner) return
-      this.runners.delete(runner.task.partition)
-      await runner.close(false)
-      await this.options.clock.sleep(REJOIN_MS)
-    })
-    this.reconcile()
-  }
-
-  private reconcile(): void {
-    this.changing = this.changing.then(() => this.match()).catch(this.options.fail)
-  }
-
-  private async match(): Promise<void> {
-    for (const [partition, runner] of this.runners) {
-      if (this.owned.has(partition)) continue
-      this.runners.delete(partition)
-      await runner.close(false)
-    }
-    if (this.closed) return
-    const opening = [...this.owned]
-      .filter((partition) => !this.runners.has(partition))
-      .map(async (partition) => {
-        const runner = this.options.createRunner(partition, () => this.identity)
-        this.runners.set(partition, runner)
-        await runner.open()
-      })
-    await Promise.all(opening)
-    this.options.wake()
-  }
-
-  async close(commitRest: boolean): Promise<void> {
-    this.closed = true
-    await this.changing
-    await Promise.all([...this.runners.values()].map((runner) => runner.close(commitRest)))
-    await this.membership?.leave()
-  }
-}

@@ -1,175 +1,254 @@
-/** Stores in memory with a changelog: every write of a burst becomes one changelog record per key when the burst is sealed. */
+/**
+ * Stores in memory, each backed by a partition of its changelog: the writes of a burst become one changelog record per
+ * key when the burst is sealed. Folding the changelog gives the same state in the same order, compacted or not.
+ */
 import type { LogRecord, OutgoingRecord } from './ports.ts'
 import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from './store.ts'
 
+/** What the engine asks of a store, beside what its processors see. */
 export interface StateStore extends Store {
   readonly changelog: string
   /** Moves the writes since the last seal into `records`. */
   seal(records: OutgoingRecord[], partition: number, timestamp: number): void
-  /** The sealed writes lie in the changelog from this offset on. */
-  committed(baseOffset: number): void
+  /** The sealed writes are in the changelog, from this offset on; undefined when the answer was lost. */
+  committed(baseOffset: number | undefined): void
+  /** Applies one record of the changelog, in its order. */
   restore(record: LogRecord): void
+  /** Forgets everything, to be restored from the start. */
+  clear(): void
   /** Changelog records before this offset are needed no more; 0 when nothing may go (or the topic is compacted instead). */
   purgeBefore(): number
 }
-
-const PUT = 0x50
-const DROP = 0x44
-const SEPARATOR = '\0'
 
 export function createStateStore(builder: StoreBuilder<Store>, changelog: string): StateStore {
   return builder.kind === 'key-value' ? new KeyValueState(builder, changelog) : new ScopedState(builder, changelog)
 }
 
+/** Iterates in the order of the last puts: the one order that a compacted changelog keeps. */
 class KeyValueState implements StateStore, KeyValueStore<unknown> {
   readonly name: string
   readonly changelog: string
+  private readonly serde: StoreBuilder<Store>['value']
   private readonly values = new Map<string, unknown>()
   private readonly dirty = new Set<string>()
-  private readonly builder: StoreBuilder<Store>
 
   constructor(builder: StoreBuilder<Store>, changelog: string) {
-    this.builder = builder
     this.name = builder.name
     this.changelog = changelog
+    this.serde = builder.value
   }
 
-  get = (key: string): unknown => this.values.get(key)
+  get(key: string): unknown {
+    return this.values.get(key)
+  }
+
   put(key: string, value: unknown): void {
+    this.values.delete(key)
     this.values.set(key, value)
+    this.dirty.delete(key)
     this.dirty.add(key)
   }
+
   delete(key: string): void {
     if (this.values.delete(key)) this.dirty.add(key)
   }
-  entries = (): IterableIterator<[string, unknown]> => this.values.entries()
+
+  entries(): IterableIterator<[string, unknown]> {
+    return this.values.entries()
+  }
+
   get size(): number {
     return this.values.size
   }
 
   seal(records: OutgoingRecord[], partition: number, timestamp: number): void {
+    const topic = this.changelog
     for (const key of this.dirty) {
       const value = this.values.get(key)
-      records.push({
-        topic: this.changelog,
-        partition,
-        timestamp,
-        key: Buffer.from(key),
-        value: value === undefined ? null : this.builder.value.encode(value),
-      })
+      const bytes = value === undefined ? null : this.serde.encode(value)
+      records.push({ topic, partition, timestamp, key: Buffer.from(key), value: bytes })
     }
     this.dirty.clear()
   }
+
   committed(): void {}
+
   restore({ key, value }: LogRecord): void {
-    const name = Buffer.from(key!).toString()
-    if (value === null) this.values.delete(name)
-    else this.values.set(name, this.builder.value.decode(value))
+    const name = textOf(key!)
+    this.values.delete(name)
+    if (value !== null) this.values.set(name, this.serde.decode(value))
   }
-  purgeBefore = (): number => 0
+
+  clear(): void {
+    this.values.clear()
+    this.dirty.clear()
+  }
+
+  purgeBefore(): number {
+    return 0
+  }
 }
+
+/** First byte of a scoped changelog key. */
+const ENTRY = 0x45
+const DROP = 0x44
+const SEPARATOR = '\0'
+
+/** How a key was written since the last seal. A key put again after a delete moves to the end, so both are logged. */
+const PUT = 0
+const DELETED = 1
+const PUT_AGAIN = 2
 
 class Scope {
   readonly values = new Map<string, unknown>()
-  /** Offset of the first changelog record of this scope; undefined until it is committed. */
+  readonly dirty = new Map<string, number>()
+  /** Whether the changelog knows this scope. */
+  logged = false
+  /** Offset of its first changelog record, when known. */
   firstOffset: number | undefined
 }
 
+/** Iterates in insertion order, scopes and keys alike: its changelog is never compacted. */
 class ScopedState implements StateStore, ScopedStore<unknown> {
   readonly name: string
   readonly changelog: string
+  private readonly serde: StoreBuilder<Store>['value']
   private readonly byScope = new Map<string, Scope>()
+  private readonly dirty = new Set<string>()
   private readonly dropped = new Set<string>()
-  private readonly dirty = new Map<string, Set<string>>()
-  private readonly sealed: string[] = []
+  /** Records of the sealed burst: scope of each, from the base offset on. */
+  private sealed: string[] = []
   /** Offset behind the last changelog record known. */
   private end = 0
-  private readonly builder: StoreBuilder<Store>
 
   constructor(builder: StoreBuilder<Store>, changelog: string) {
-    this.builder = builder
     this.name = builder.name
     this.changelog = changelog
+    this.serde = builder.value
   }
 
-  get = (scope: string, key: string): unknown => this.byScope.get(scope)?.values.get(key)
-  put(scope: string, key: string, value: unknown): void {
-    this.scopeState(scope).values.set(key, value)
-    this.touch(scope, key)
-  }
-  delete(scope: string, key: string): void {
-    if (this.byScope.get(scope)?.values.delete(key)) this.touch(scope, key)
-  }
-  entries = (scope: string): IterableIterator<[string, unknown]> =>
-    (this.byScope.get(scope)?.values ?? new Map()).entries()
-  sizeOf = (scope: string): number => this.byScope.get(scope)?.values.size ?? 0
-  scopes = (): IterableIterator<string> => this.byScope.keys()
-  dropScope(scope: string): void {
-    if (!this.byScope.delete(scope)) return
-    this.dirty.delete(scope)
-    this.dropped.add(scope)
+  get(scope: string, key: string): unknown {
+    return this.byScope.get(scope)?.values.get(key)
   }
 
-  private scopeState(scope: string): Scope {
-    const known = this.byScope.get(scope)
-    if (known) return known
-    const state = new Scope()
-    this.byScope.set(scope, state)
-    return state
+  put(name: string, key: string, value: unknown): void {
+    const scope = this.byScope.get(name) ?? this.createScope(name)
+    scope.values.set(key, value)
+    if (scope.dirty.size === 0) this.dirty.add(name)
+    const written = scope.dirty.get(key)
+    if (written === undefined) scope.dirty.set(key, PUT)
+    else if (written === DELETED) {
+      scope.dirty.delete(key)
+      scope.dirty.set(key, PUT_AGAIN)
+    }
   }
 
-  private touch(scope: string, key: string): void {
-    const keys = this.dirty.get(scope)
-    if (keys) keys.add(key)
-    else this.dirty.set(scope, new Set([key]))
+  delete(name: string, key: string): void {
+    const scope = this.byScope.get(name)
+    if (!scope?.values.delete(key)) return
+    if (scope.dirty.size === 0) this.dirty.add(name)
+    scope.dirty.set(key, DELETED)
+  }
+
+  entries(scope: string): IterableIterator<[string, unknown]> {
+    return (this.byScope.get(scope)?.values ?? NOTHING).entries()
+  }
+
+  sizeOf(scope: string): number {
+    return this.byScope.get(scope)?.values.size ?? 0
+  }
+
+  scopes(): IterableIterator<string> {
+    return this.byScope.keys()
+  }
+
+  dropScope(name: string): void {
+    const scope = this.byScope.get(name)
+    if (!scope) return
+    this.byScope.delete(name)
+    this.dirty.delete(name)
+    if (scope.logged) this.dropped.add(name)
   }
 
   seal(records: OutgoingRecord[], partition: number, timestamp: number): void {
-    this.sealed.length = 0
-    const write = (scope: string, type: number, key: string, value: Uint8Array | null) => {
-      this.sealed.push(scope)
-      records.push({ topic: this.changelog, partition, timestamp, key: scopedKey(type, scope, key), value })
+    const topic = this.changelog
+    const sealed: string[] = []
+    const write = (scope: string, key: Uint8Array, value: Uint8Array | null): void => {
+      sealed.push(scope)
+      records.push({ topic, partition, timestamp, key, value })
     }
-    for (const scope of this.dropped) write(scope, DROP, '', null)
-    for (const [scope, keys] of this.dirty) {
-      const values = this.byScope.get(scope)?.values
-      for (const key of keys) {
-        const value = values?.get(key)
-        write(scope, PUT, key, value === undefined ? null : this.builder.value.encode(value))
+    for (const name of this.dropped) write(name, scopedKey(DROP, name, ''), null)
+    for (const name of this.dirty) {
+      const { values, dirty } = this.byScope.get(name)!
+      for (const [key, written] of dirty) {
+        const bytes = scopedKey(ENTRY, name, key)
+        if (written !== PUT) write(name, bytes, null)
+        if (written !== DELETED) write(name, bytes, this.serde.encode(values.get(key)))
       }
+      dirty.clear()
     }
     this.dropped.clear()
     this.dirty.clear()
+    this.sealed = sealed
   }
-  committed(baseOffset: number): void {
-    this.end = baseOffset + this.sealed.length
-    this.sealed.forEach((scope, i) => {
-      const state = this.byScope.get(scope)
-      if (state) state.firstOffset ??= baseOffset + i
-    })
-    this.sealed.length = 0
+
+  committed(baseOffset: number | undefined): void {
+    const { sealed } = this
+    this.sealed = []
+    if (baseOffset !== undefined) this.end = baseOffset + sealed.length
+    for (let at = 0; at < sealed.length; at++) {
+      const scope = this.byScope.get(sealed[at]!)
+      if (scope === undefined || scope.logged) continue
+      scope.logged = true
+      scope.firstOffset = baseOffset === undefined ? undefined : baseOffset + at
+    }
   }
+
   restore({ key, value, offset }: LogRecord): void {
-    const type = key![0]
     this.end = offset + 1
-    const [scope, name] = Buffer.from(key!).toString('utf8', 1).split(SEPARATOR) as [string, string]
-    if (type === DROP) return void this.byScope.delete(scope)
-    const state = this.scopeState(scope)
-    state.firstOffset ??= offset
-    if (value === null) state.values.delete(name)
-    else state.values.set(name, this.builder.value.decode(value))
+    const text = textOf(key!.subarray(1))
+    const split = text.indexOf(SEPARATOR)
+    const name = text.slice(0, split)
+    if (key![0] === DROP) return void this.byScope.delete(name)
+    const scope = this.byScope.get(name) ?? this.createScope(name)
+    scope.logged = true
+    scope.firstOffset ??= offset
+    const entry = text.slice(split + 1)
+    if (value === null) scope.values.delete(entry)
+    else scope.values.set(entry, this.serde.decode(value))
   }
+
+  clear(): void {
+    this.byScope.clear()
+    this.dirty.clear()
+    this.dropped.clear()
+    this.end = 0
+  }
+
   purgeBefore(): number {
     let oldest = this.end
-    for (const { firstOffset } of this.byScope.values()) oldest = Math.min(oldest, firstOffset ?? 0)
+    for (const { logged, firstOffset } of this.byScope.values()) if (logged) oldest = Math.min(oldest, firstOffset ?? 0)
     return oldest
+  }
+
+  private createScope(name: string): Scope {
+    if (name.includes(SEPARATOR)) throw new Error(`a scope of store ${this.name} contains a zero character`)
+    const scope = new Scope()
+    this.byScope.set(name, scope)
+    return scope
   }
 }
 
-const scopedKey = (type: number, scope: string, key: string): Uint8Array => {
+const NOTHING: ReadonlyMap<string, unknown> = new Map()
+
+function scopedKey(type: number, scope: string, key: string): Uint8Array {
   const text = scope + SEPARATOR + key
   const bytes = Buffer.allocUnsafe(1 + Buffer.byteLength(text))
   bytes[0] = type
   bytes.write(text, 1)
   return bytes
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
 }

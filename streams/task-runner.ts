@@ -1,237 +1,224 @@
-/** One task with its writer: opens it from the log, feeds it, and commits its bursts. All awaiting around a task is here. */
-import type {
-  Clock,
-  CommitOutcome,
-  FetchedPartition,
-  Log,
-  LogRecord,
-  MemberIdentity,
-  RuntimeObserver,
-  TopicPartition,
-  TransactionalWriter,
-} from './ports.ts'
+/** One task with its writer: opens it from the log, feeds it in slices, and commits its bursts. */
+import { Committer, type CommitterOptions } from './committer.ts'
+import type { FetchedPartition, FetchPosition, LogRecord } from './ports.ts'
+import { restoreTask } from './restore.ts'
+import { retried } from './retry.ts'
 import type { Task } from './task.ts'
 
-export interface RunnerOptions {
-  readonly group: string
-  readonly transactionalId: string
-  readonly log: Log
-  readonly clock: Clock
-  readonly observer: RuntimeObserver
+export interface RunnerOptions extends CommitterOptions {
   readonly commitIntervalMs: number
   readonly burstBytesMax: number
   readonly bufferedRecordsMax: number
-  readonly sliceMs: number
-  readonly identity: () => MemberIdentity | undefined
+  readonly bufferedBytesMax: number
   readonly prepare: (topic: string, records: readonly LogRecord[]) => unknown[] | Promise<unknown[]> | undefined
   /** Something changed that the loops should look at. */
   readonly wake: () => void
+  readonly fail: (error: unknown) => void
+  readonly yieldToLoop: () => Promise<void>
 }
 
+/** Records of one fetch. */
 interface Chunk {
   readonly topic: string
   readonly records: readonly LogRecord[]
+  /** Position behind the chunk, which may lie behind its last record + 1. */
   readonly next: number
+  readonly bytes: number
   prepared: readonly unknown[] | undefined
   ready: boolean
+  /** First record not processed yet. */
   index: number
 }
 
+const SLICE_MS = 5
 const SLICE_RECORDS = 1_000
-const FETCH_BYTES = 1024 * 1024
-const RETRY_FIRST_MS = 10
-const RETRY_MOST_MS = 2_000
+/** Records between two looks at the clock. */
+const STEP_RECORDS = 64
 
 export class TaskRunner {
   readonly task: Task
   state: 'opening' | 'running' | 'committing' | 'closed' = 'opening'
+  /** Whether the fetch under way asks for this task's positions. */
+  asked = false
   private readonly options: RunnerOptions
-  private readonly chunks: Chunk[] = []
+  private readonly committer: Committer
+  private readonly life = new AbortController()
   private readonly fetchPositions = new Map<string, number>()
-  private buffered = 0
+  private chunks: Chunk[] = []
+  private bufferedRecords = 0
+  private bufferedBytes = 0
   private lastCommit = 0
-  private writer: TransactionalWriter | undefined
-  private inFlight: Promise<void> = Promise.resolve()
+  private busy: Promise<unknown> = Promise.resolve()
 
   constructor(task: Task, options: RunnerOptions) {
     this.task = task
     this.options = options
+    this.committer = new Committer(task, options, this.life.signal)
   }
 
-  /** Fences older owners, reads the offsets, restores the stores. */
-  async open(): Promise<void> {
-    const { log, clock, group, observer, transactionalId } = this.options
+  /** Fences older owners, then reads the offsets, then restores: an older owner's last burst is in the log or never will be. */
+  open(): Promise<void> {
+    const opened = this.openTask()
+    this.busy = opened.catch(() => {})
+    return opened
+  }
+
+  private async openTask(): Promise<void> {
+    const { log, clock, group, observer, yieldToLoop } = this.options
+    const { signal } = this.life
     const started = clock.now()
-    this.writer = await log.transactionalWriter(transactionalId)
-    const inputs = this.inputs()
-    const committed = await log.committedOffsets(group, inputs)
-    const bounds = await log.bounds(inputs)
-    const restored = await this.restore()
-    if (this.closed) return
-    const vector = this.task.restoredPositions()
-    inputs.forEach(({ topic }, i) => {
-      const offset = Math.max(committed[i]?.next ?? bounds[i]!.start, vector[topic] ?? 0)
+    await this.committer.open()
+    const inputs = this.task.stage.sources.map(({ name }) => ({ topic: name, partition: this.task.partition }))
+    const committed = await retried(clock, signal, () => log.committedOffsets(group, inputs))
+    const bounds = await retried(clock, signal, () => log.bounds(inputs))
+    const restored = await this.restore(yieldToLoop)
+    if (signal.aborted) return
+    inputs.forEach(({ topic }, at) => {
+      // An old broker may answer a stale offset; the one in the changelog came with the state itself.
+      const logged = this.task.engine?.offsets?.[topic] ?? 0
+      const offset = Math.max(committed[at]?.next ?? bounds[at]!.start, logged)
       this.task.startAt(topic, offset)
       this.fetchPositions.set(topic, offset)
     })
     this.lastCommit = clock.now()
     this.state = 'running'
-    observer.restored?.(this.task.stage.name, this.task.partition, restored, clock.now() - started)
-    this.options.wake()
+    observer.restored?.(this.task.stageName, this.task.partition, restored, clock.now() - started)
   }
 
-  get closed(): boolean {
-    return this.state === 'closed'
+  private restore(yieldToLoop: () => Promise<void>): Promise<number> {
+    const { log, clock } = this.options
+    return retried(clock, this.life.signal, () => {
+      for (const store of this.task.changelogs) store.clear()
+      return restoreTask(log, this.task, this.life.signal, yieldToLoop)
+    })
   }
 
-  private inputs = (): TopicPartition[] =>
-    this.task.stage.sources.map(({ name }) => ({ topic: name, partition: this.task.partition }))
-
-  private async restore(): Promise<number> {
-    let count = 0
-    for (const store of this.task.changelogs) {
-      const at = { topic: store.changelog, partition: this.task.partition }
-      const [bounds] = await this.options.log.bounds([at])
-      let offset = bounds!.start
-      while (offset < bounds!.stable && !this.closed) {
-        const [fetched] = await this.options.log.fetch([{ ...at, offset }], {
-          maxWaitMs: 0,
-          maxBytesPerPartition: 4 * FETCH_BYTES,
-        })
-        for (const record of fetched!.records) if (record.offset < bounds!.stable) store.restore(record)
-        count += fetched!.records.length
-        offset = fetched!.outOfRange ? fetched!.start : fetched!.next
-      }
-    }
-    return count
+  /** Whether the buffer is at most half full, so that the next fetch should ask for this task too. */
+  get hungry(): boolean {
+    const { bufferedRecordsMax, bufferedBytesMax } = this.options
+    return (
+      (this.state === 'running' || this.state === 'committing') &&
+      this.bufferedRecords * 2 <= bufferedRecordsMax &&
+      this.bufferedBytes * 2 <= bufferedBytesMax
+    )
   }
 
-  /** Where to fetch next, unless enough is buffered. */
-  positionsToFetch(): { topic: string; partition: number; offset: number }[] {
-    if (this.state !== 'running' && this.state !== 'committing') return []
-    if (this.buffered >= this.options.bufferedRecordsMax) return []
-    return [...this.fetchPositions].map(([topic, offset]) => ({ topic, partition: this.task.partition, offset }))
+  positionsToFetch(): FetchPosition[] {
+    const { partition } = this.task
+    return [...this.fetchPositions].map(([topic, offset]) => ({ topic, partition, offset }))
   }
 
-  /** Takes a fetch answer, if it is the one for the present position. */
-  accept(askedFrom: number, { topic, partition, records, next, outOfRange, stable }: FetchedPartition): void {
-    if (this.closed || this.fetchPositions.get(topic) !== askedFrom) return
+  /** Takes a fetch answer, if it is the one for the present position. @throws when the input is gone from the log */
+  accept(askedFrom: number, { topic, partition, records, next, outOfRange, stable, start }: FetchedPartition): void {
+    if (this.state === 'closed' || this.fetchPositions.get(topic) !== askedFrom) return
     if (outOfRange)
       throw new Error(
-        `${topic}/${partition}: offset ${askedFrom} is no longer in the log; the input was deleted before it was processed`,
+        `${topic}/${partition}: offset ${askedFrom} is not in the log (it begins at ${start} and ends at ${stable}); ` +
+          `what stage ${this.task.stageName} has not processed was deleted. Reset the offsets of its group to go on`,
       )
-    this.options.observer.lag?.(this.task.stage.name, topic, partition, stable - next + this.buffered + records.length)
+    const lag = Math.max(0, stable - next) + this.bufferedRecords + records.length
+    this.options.observer.lag?.(this.task.stageName, topic, partition, lag)
     if (next === askedFrom && records.length === 0) return
     this.fetchPositions.set(topic, next)
-    const chunk: Chunk = { topic, records, next, prepared: undefined, ready: true, index: 0 }
+    const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
+    const chunk: Chunk = { topic, records, next, bytes, prepared: undefined, ready: true, index: 0 }
     this.chunks.push(chunk)
-    this.buffered += records.length
-    const prepared = records.length > 0 ? this.options.prepare(topic, records) : undefined
-    if (prepared instanceof Promise) {
-      chunk.ready = false
-      void prepared.then((values) => {
+    this.bufferedRecords += records.length
+    this.bufferedBytes += bytes
+    if (records.length > 0) this.prepare(chunk)
+  }
+
+  private prepare(chunk: Chunk): void {
+    const { prepare, wake, fail } = this.options
+    const prepared = prepare(chunk.topic, chunk.records)
+    if (!(prepared instanceof Promise)) {
+      chunk.prepared = prepared
+      return
+    }
+    chunk.ready = false
+    prepared.then(
+      (values) => {
         chunk.prepared = values
         chunk.ready = true
-        this.options.wake()
-      })
-    } else chunk.prepared = prepared
+        wake()
+      },
+      (error) => {
+        if (!this.life.signal.aborted) fail(error)
+      },
+    )
   }
 
   get runnable(): boolean {
-    return this.state === 'running' && this.chunks[0]?.ready === true && !this.task.commitRequested
+    return this.state === 'running' && this.chunks[0]?.ready === true
   }
 
-  /** Processes until the slice is over, the buffer empty, or a commit asked for. */
-  runSlice(): void {
-    const { clock, sliceMs, burstBytesMax, observer } = this.options
+  /** Processes until the slice is over, the buffer empty, or the burst full. @returns the number of records */
+  runSlice(): number {
+    const { clock, burstBytesMax, observer } = this.options
     const { task } = this
     const started = clock.now()
     let processed = 0
-    while (this.runnable && task.bytes < burstBytesMax) {
-      const chunk = this.chunks[0]!
-      const from = chunk.index
-      const to = Math.min(chunk.records.length, from + 64)
-      if (to > from) {
-        chunk.index = task.process(chunk.topic, chunk.records, from, to, chunk.prepared)
-        processed += chunk.index - from
-        this.buffered -= chunk.index - from
-      }
-      if (chunk.index >= chunk.records.length) {
-        task.positions.set(chunk.topic, chunk.next)
-        this.chunks.shift()
-      }
-      if (processed >= SLICE_RECORDS || clock.now() - started >= sliceMs) break
+    let elapsed = 0
+    while (this.runnable && task.bytes < burstBytesMax && processed < SLICE_RECORDS && elapsed < SLICE_MS) {
+      processed += this.step(this.chunks[0]!)
+      elapsed = clock.now() - started
     }
-    observer.processed?.(task.stage.name, task.partition, processed, clock.now() - started)
+    if (processed > 0) observer.processed?.(task.stageName, task.partition, processed, elapsed)
+    return processed
   }
 
+  private step(chunk: Chunk): number {
+    const { index: from, records, topic, next } = chunk
+    const to = Math.min(records.length, from + STEP_RECORDS)
+    if (to > from) this.task.process(topic, records, from, to, chunk.prepared)
+    chunk.index = to
+    this.bufferedRecords -= to - from
+    if (to === records.length) {
+      this.task.skipTo(topic, next)
+      this.bufferedBytes -= chunk.bytes
+      this.chunks.shift()
+    }
+    return to - from
+  }
+
+  /** When the next commit is due, ms; undefined while there is nothing to commit, or a commit is under way. */
   commitDueAt(): number | undefined {
     if (this.state !== 'running' || !this.task.dirty) return undefined
     if (this.task.commitRequested || this.task.bytes >= this.options.burstBytesMax) return 0
     return this.lastCommit + this.options.commitIntervalMs
   }
 
-  /** Commits what the task has done since the last time. Resolves to false when the task was lost. */
+  /** Commits what the task has done since the last time; it is frozen meanwhile. @returns false when the task is lost */
   commit(): Promise<boolean> {
     this.state = 'committing'
-    const result = this.commitBurst()
-    this.inFlight = result.then(
-      () => {},
-      () => {},
-    )
-    return result
+    const kept = this.committer.commit()
+    this.busy = kept.catch(() => {})
+    return kept.then((isKept) => {
+      this.lastCommit = this.options.clock.now()
+      if (isKept && this.state === 'committing') this.state = 'running'
+      return isKept
+    })
   }
 
-  private async commitBurst(): Promise<boolean> {
-    const { group, clock, observer, identity } = this.options
-    const { task } = this
-    const started = clock.now()
-    const sealed = task.seal(group, '')
-    for (let attempt = 1; !this.closed; attempt++) {
-      const membership = identity()
-      const burst = membership ? { ...sealed, offsets: { ...sealed.offsets!, membership } } : sealed
-      const outcome = await this.writer!.commit(burst)
-      observer.committed?.(
-        task.stage.name,
-        task.partition,
-        outcome.outcome,
-        sealed.records.length,
-        clock.now() - started,
-      )
-      const settled = await this.settle(outcome, sealed)
-      if (settled === 'fenced') return false
-      if (settled) {
-        task.applied(sealed, settled)
-        this.lastCommit = clock.now()
-        if (!this.closed) this.state = 'running'
-        this.options.wake()
-        return true
-      }
-      await clock.sleep(Math.min(RETRY_FIRST_MS * 2 ** (attempt - 1), RETRY_MOST_MS))
-    }
-    return false
+  /** What nobody needs any more: committed input of repartition topics, and changelogs before the oldest live scope. */
+  purgeable(repartitionTopics: ReadonlySet<string>): FetchPosition[] {
+    if (this.state !== 'running') return []
+    const { partition, stage, changelogs } = this.task
+    const inputs = stage.sources
+      .filter(({ name }) => repartitionTopics.has(name))
+      .map(({ name }) => ({ topic: name, partition, offset: this.task.committedPositionOf(name) }))
+    const logs = changelogs.map((store) => ({ topic: store.changelog, partition, offset: store.purgeBefore() }))
+    return [...inputs, ...logs].filter(({ offset }) => offset > 0)
   }
 
-  /** The base offsets when the burst is in the log; undefined when it must be sent again. */
-  private async settle(
-    outcome: CommitOutcome,
-    sealed: ReturnType<Task['seal']>,
-  ): Promise<ReadonlyMap<string, number> | 'fenced' | undefined> {
-    if (outcome.outcome === 'committed') return outcome.baseOffsets
-    if (outcome.outcome === 'fenced') return 'fenced'
-    if (outcome.outcome === 'aborted') return undefined
-    // The answer was lost: a new writer settles the old transaction, then the offsets say whether it committed.
-    this.writer = await this.options.log.transactionalWriter(this.options.transactionalId)
-    const { commits } = sealed.offsets!
-    const committed = await this.options.log.committedOffsets(this.options.group, commits)
-    return commits.every(({ next }, i) => committed[i]?.next === next) ? new Map() : undefined
-  }
-
-  /** Waits for a commit in flight, commits the rest when asked to, and lets go of the task. */
+  /** Waits for the opening or the commit under way, commits the rest when asked to, and lets go of the task. */
   async close(commitRest: boolean): Promise<void> {
-    await this.inFlight
-    if (commitRest && this.state === 'running' && this.task.dirty) await this.commit()
+    if (!commitRest) this.life.abort()
+    await this.busy
+    if (commitRest && this.state !== 'closed' && this.task.dirty) await this.commit()
+    this.life.abort()
     this.state = 'closed'
-    await this.writer?.close()
+    this.chunks = []
+    await this.committer.close()
   }
 }

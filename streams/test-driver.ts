@@ -7,7 +7,8 @@ import type { KafkaTopic } from './kafka-topic.ts'
 import { partitionFor } from './partitioner.ts'
 import type { LogRecord, OutgoingRecord } from './ports.ts'
 import type { Store, StoreBuilder } from './store.ts'
-import { countedTopics, Task } from './task.ts'
+import { latin1 } from './table-reader.ts'
+import { Task } from './task.ts'
 import { type Stage, type Topology, tasksOf } from './topology.ts'
 
 export interface DriverOptions {
@@ -26,6 +27,7 @@ export interface OutputRecord<K, V> {
 export class TopologyTestDriver {
   private readonly partitions = new Map<string, LogRecord[][]>()
   private readonly tables = new Map<string, Map<string, unknown>>()
+  private readonly committed = new Map<string, number>()
   private readonly tasks: Task[] = []
   private readonly commitEvery: number
   private readonly topology: Topology
@@ -60,7 +62,7 @@ export class TopologyTestDriver {
     const to = partition ?? partitionFor(keyBytes, topic.partitions)
     this.write({ topic: topic.name, partition: to, timestamp, key: keyBytes, value: topic.value.encode(value) })
     const table = this.tables.get(topic.name)
-    if (table) table.set(Buffer.from(keyBytes).toString('latin1'), topic.value.decode(topic.value.encode(value)))
+    if (table) table.set(latin1(keyBytes), topic.value.decode(topic.value.encode(value)))
   }
 
   run(): void {
@@ -105,13 +107,13 @@ export class TopologyTestDriver {
     const task = new Task(stage, partition, {
       appId: 'test',
       deadLetterTopic: this.topology.deadLetterTopic,
+      countedTopics: this.topology.countedTopics,
       globalTable: (name) => this.tableView(name),
     })
-    task.countedTopics = countedTopics(this.topology.stages)
     for (const store of task.changelogs)
       for (const record of this.partitions.get(store.changelog)?.[partition] ?? []) store.restore(record)
-    const vector = task.restoredPositions()
-    for (const { name } of stage.sources) task.startAt(name, vector[name] ?? 0)
+    for (const { name } of stage.sources)
+      task.startAt(name, task.engine?.offsets?.[name] ?? this.committed.get(`${stage.name}/${name}/${partition}`) ?? 0)
     return task
   }
 
@@ -122,7 +124,7 @@ export class TopologyTestDriver {
       unknown
     >
     return {
-      get: (key) => rows.get(Buffer.from(topic.key.encode(key)).toString('latin1')),
+      get: (key) => rows.get(latin1(topic.key.encode(key))),
       get size() {
         return rows.size
       },
@@ -133,10 +135,10 @@ export class TopologyTestDriver {
     let worked = false
     for (const { name } of task.stage.sources) {
       const records = this.partitions.get(name)?.[task.partition] ?? []
-      const position = task.positions.get(name)!
+      const position = task.positionOf(name)
       const to = Math.min(records.length, position + this.commitEvery)
       if (to <= position) continue
-      task.process(name, records, position, to, undefined)
+      task.process(name, records, position, to)
       this.commit(task)
       worked = true
     }
@@ -144,13 +146,15 @@ export class TopologyTestDriver {
   }
 
   private commit(task: Task): void {
-    const burst = task.seal('test', '')
+    const burst = task.seal(task.stageName)
     const bases = new Map<string, number>()
     for (const record of burst.records) {
       const offset = this.write(record)
       const at = `${record.topic}/${record.partition}`
       if (!bases.has(at)) bases.set(at, offset)
     }
+    for (const { topic, partition, next } of burst.offsets!.commits)
+      this.committed.set(`${task.stageName}/${topic}/${partition}`, next)
     task.applied(burst, bases)
   }
 

@@ -67,30 +67,44 @@ export class Topology {
   /** Changelogs: a partition per task, compacted for key-value stores, purged by the engine for scoped ones. */
   internalTopics(appId: string): readonly TopicConfig[] {
     return this.stages.flatMap((stage) => {
-      const partitions = tasksOf(stage)
-      const names = [
-        ...stage.stores.map(({ name, kind }) => ({ name, kind })),
-        { name: `${stage.name}-engine`, kind: 'scoped' as const },
-      ]
-      return names.map(({ name, kind }) => ({
+      const changelog = (name: string, cleanup: TopicConfig['cleanup']): TopicConfig => ({
         name: changelogTopic(appId, name),
-        partitions,
-        cleanup: kind === 'key-value' ? ('compact' as const) : ('delete' as const),
-      }))
+        partitions: tasksOf(stage),
+        cleanup,
+      })
+      const stores = stage.stores.map(({ name, kind }) => changelog(name, kind === 'key-value' ? 'compact' : 'delete'))
+      return hasEngineState(stage) ? [...stores, changelog(engineStoreName(stage), 'compact')] : stores
     })
+  }
+
+  /** Topics with markers that stages of this topology write record by record, so that their markers carry counts. */
+  get countedTopics(): ReadonlySet<string> {
+    return new Set(this.stages.flatMap((stage) => countedSinks(stage).map(({ topic }) => topic.name)))
   }
 
   describe(): string {
     return describeTopology(this)
   }
 
+  /** SHA-256 of `describe()` in hex: members of a group compare it when they join. */
   get fingerprint(): string {
     return createHash('sha256').update(this.describe()).digest('hex')
   }
 }
 
 export const changelogTopic = (appId: string, store: string): string => `${appId}-${store}-changelog`
+/** The store in which the engine keeps a task's offsets, alignments and counts; part of its changelog's name. */
+export const engineStoreName = (stage: Stage): string => `${stage.name}-engine`
+/** Whether the engine has anything to remember of a stage beyond its committed offsets. */
+export const hasEngineState = (stage: Stage): boolean =>
+  stage.stores.length > 0 || stage.sources.some(({ markers }) => markers) || countedSinks(stage).length > 0
 export const tasksOf = (stage: Stage): number => Math.max(...stage.sources.map(({ partitions }) => partitions))
+
+function countedSinks(stage: Stage): SinkNode[] {
+  return [...nodesOf(stage)].filter(
+    (node): node is SinkNode => node.type === 'sink' && node.mode === 'keyed' && node.topic.markers !== undefined,
+  )
+}
 
 export function* nodesOf(stage: Stage): IterableIterator<GraphNode> {
   const seen = new Set<GraphNode>()

@@ -1,0 +1,125 @@
+import type { Burst, Clock, CommitOutcome, Log, MemberIdentity, RuntimeObserver, TransactionalWriter } from './ports.ts'
+import { LogError } from './ports.ts'
+import { backOff, retried } from './retry.ts'
+import type { Task } from './task.ts'
+
+/** About two minutes of refusals (see retry.ts). */
+const ATTEMPTS_MAX = 60
+const FETCH_BYTES = 1024 * 1024
+
+export interface CommitterOptions {
+  readonly group: string
+  readonly transactionalId: string
+  readonly log: Log
+  readonly clock: Clock
+  readonly observer: RuntimeObserver
+  /** This member in the present generation, while the task is its own; undefined when it is not any more. */
+  readonly identity: () => MemberIdentity | undefined
+}
+
+/** Brings the bursts of one task into the log, whatever the outcome of an attempt. */
+export class Committer {
+  private readonly task: Task
+  private readonly options: CommitterOptions
+  private readonly signal: AbortSignal
+  private writer: TransactionalWriter | undefined
+
+  /** @param signal aborted when the task is let go: then there is no further attempt */
+  constructor(task: Task, options: CommitterOptions, signal: AbortSignal) {
+    this.task = task
+    this.options = options
+    this.signal = signal
+  }
+
+  /** Fences older owners of the task. */
+  async open(): Promise<void> {
+    const { log, clock, transactionalId } = this.options
+    this.writer = await retried(clock, this.signal, () => log.transactionalWriter(transactionalId))
+  }
+
+  async close(): Promise<void> {
+    const { writer } = this
+    this.writer = undefined
+    await writer?.close()
+  }
+
+  /**
+   * Commits everything since the last commit. One call at a time; the task must not process meanwhile.
+   * @returns false when the task is lost: it has another owner, or was let go before the outcome was certain
+   */
+  async commit(): Promise<boolean> {
+    const { group, clock } = this.options
+    const sealed = this.task.seal(group)
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      const identity = this.options.identity()
+      if (identity === undefined) return false
+      const outcome = await this.attempt(sealed, identity)
+      const settled = outcome.outcome === 'unknown' ? await this.settle(sealed) : outcome.outcome
+      if (settled === 'fenced') return false
+      if (settled === 'committed') {
+        this.task.applied(sealed, outcome.outcome === 'committed' ? outcome.baseOffsets : undefined)
+        return true
+      }
+      checkRetriable(outcome)
+      if (this.signal.aborted) return false
+      await backOff(clock, attempt, this.signal)
+    }
+    throw new Error(`${this.options.transactionalId}: no commit in ${ATTEMPTS_MAX} attempts`)
+  }
+
+  private async attempt(sealed: Burst, membership: MemberIdentity): Promise<CommitOutcome> {
+    const { clock, observer } = this.options
+    const started = clock.now()
+    const outcome = await this.writer!.commit({ ...sealed, offsets: { ...sealed.offsets!, membership } })
+    const { stageName, partition } = this.task
+    observer.committed?.(stageName, partition, outcome.outcome, sealed.records.length, clock.now() - started)
+    return outcome
+  }
+
+  /**
+   * The answer was lost. A new writer settles the old transaction (never when the task is not ours any more: it would fence
+   * the owner); then the offsets in the log say whether the burst is there.
+   */
+  private async settle(sealed: Burst): Promise<'committed' | 'aborted' | 'fenced'> {
+    if (this.signal.aborted || this.options.identity() === undefined) return 'fenced'
+    await this.close().catch(() => {}) // it failed already
+    await this.open()
+    const { clock } = this.options
+    const found = await retried(clock, this.signal, () => this.offsetsInLog(sealed))
+    const { commits } = sealed.offsets!
+    if (commits.every(({ next }, at) => found[at] === next)) return 'committed'
+    return commits.some(({ next }, at) => found[at]! > next) ? 'fenced' : 'aborted'
+  }
+
+  /** The group's offsets, or those in the task's changelog where they are ahead (an old broker may answer stale ones). */
+  private async offsetsInLog(sealed: Burst): Promise<number[]> {
+    const { log, group } = this.options
+    const { commits } = sealed.offsets!
+    const committed = await log.committedOffsets(group, commits)
+    const logged = await this.loggedOffsets()
+    return commits.map(({ topic }, at) => Math.max(committed[at]?.next ?? -1, logged?.[topic] ?? -1))
+  }
+
+  private async loggedOffsets(): Promise<Readonly<Record<string, number>> | undefined> {
+    const { engine, partition } = this.task
+    if (engine === undefined) return undefined
+    const { log } = this.options
+    const at = { topic: engine.changelog, partition }
+    const [bounds] = await log.bounds([at])
+    let offsets: Readonly<Record<string, number>> | undefined
+    for (let offset = Math.max(engine.end, bounds!.start), next = 0; offset < bounds!.stable; offset = next) {
+      const options = { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES }
+      const [fetched] = await log.fetch([{ ...at, offset }], options)
+      for (const record of fetched!.records) offsets = engine.offsetsOf(record) ?? offsets
+      next = fetched!.next
+      if (next === offset) break // only control records are left
+    }
+    return offsets
+  }
+}
+
+/** @throws when the burst was refused for a reason that stays: no attempt can succeed */
+function checkRetriable(outcome: CommitOutcome): void {
+  if (outcome.outcome === 'aborted' && outcome.cause instanceof LogError && !outcome.cause.retriable)
+    throw outcome.cause
+}

@@ -1,0 +1,78 @@
+import type { GlobalTable } from './global-table.ts'
+import type { KafkaTopic } from './kafka-topic.ts'
+import { partitionFor } from './partitioner.ts'
+import type { Outputs, OutputTypes, ProcessorContext, RecordOrigin } from './processor.ts'
+import type { Store, StoreBuilder } from './store.ts'
+
+/** The record in hand; one object per task, moved from record to record. */
+export class Cursor {
+  topic = ''
+  offset = -1
+  timestamp = 0
+  prepared: unknown = undefined
+}
+
+/** The parts of a task that its processors may reach. */
+export interface TaskScope {
+  readonly stageName: string
+  readonly partition: number
+  readonly partitions: number
+  readonly cursor: Cursor
+  requestCommit(): void
+  store(name: string): Store
+  globalTable(name: string): GlobalTable<unknown, unknown>
+}
+
+/** The context of one processor: the task's record in hand, and the outputs of its own. */
+export class TaskContext implements ProcessorContext<OutputTypes> {
+  readonly outputs: Outputs<OutputTypes>
+  private readonly task: TaskScope
+  private readonly cursor: Cursor
+
+  constructor(task: TaskScope, outputs: Outputs<OutputTypes>) {
+    this.task = task
+    this.cursor = task.cursor
+    this.outputs = outputs
+  }
+
+  get stage(): string {
+    return this.task.stageName
+  }
+
+  get partition(): number {
+    return this.task.partition
+  }
+
+  get partitions(): number {
+    return this.task.partitions
+  }
+
+  /** A new object each time: it may be kept. */
+  get origin(): RecordOrigin {
+    return { topic: this.cursor.topic, partition: this.task.partition, offset: this.cursor.offset }
+  }
+
+  get timestamp(): number {
+    return this.cursor.timestamp
+  }
+
+  get prepared(): unknown {
+    return this.cursor.prepared
+  }
+
+  store<S extends Store>(builder: StoreBuilder<S>): S {
+    return this.task.store(builder.name) as unknown as S
+  }
+
+  globalTable<K, V>(topic: KafkaTopic<K, V>): GlobalTable<K, V> {
+    return this.task.globalTable(topic.name) as GlobalTable<K, V>
+  }
+
+  owns(keyBytes: Uint8Array): boolean {
+    return partitionFor(keyBytes, this.task.partitions) === this.task.partition
+  }
+
+  requestCommit(): void {
+    this.task.requestCommit()
+  }
+}

@@ -1,0 +1,161 @@
+import { crc32 } from 'node:zlib'
+import { UNCOUNTED } from './alignment.ts'
+import type { EngineState, Tally } from './engine-state.ts'
+import type { KafkaTopic, MarkerProtocol } from './kafka-topic.ts'
+import { partitionFor } from './partitioner.ts'
+import type { OutgoingRecord } from './ports.ts'
+import type { Output, Processor } from './processor.ts'
+
+type Topic = KafkaTopic<unknown, unknown>
+
+/** Receives what flows along one edge of the graph. */
+export interface Receiver {
+  receive(key: unknown, value: unknown, timestamp: number): void
+  receiveMarker(marker: unknown): void
+}
+
+/** What a task gathers for its next burst, and the record in hand. */
+export interface Collector {
+  readonly partition: number
+  readonly partitions: number
+  /** Timestamp of the record in hand. */
+  readonly timestamp: number
+  /** Present in every stage that writes counted records. */
+  readonly engine: EngineState | undefined
+  emit(record: OutgoingRecord): void
+  requestCommit(): void
+}
+
+/** One output of a processor, with what is behind it. */
+export class Fork implements Output<unknown, unknown> {
+  private readonly collector: Collector
+  private readonly children: readonly Receiver[]
+
+  constructor(collector: Collector, children: readonly Receiver[]) {
+    this.collector = collector
+    this.children = children
+  }
+
+  send(key: unknown, value: unknown, timestamp: number = this.collector.timestamp): void {
+    const { children } = this
+    for (let at = 0; at < children.length; at++) children[at]!.receive(key, value, timestamp)
+  }
+
+  sendMarker(marker: unknown): void {
+    for (const child of this.children) child.receiveMarker(marker)
+  }
+}
+
+export class ProcessorReceiver implements Receiver {
+  private readonly processor: Processor<unknown, unknown>
+
+  constructor(processor: Processor<unknown, unknown>) {
+    this.processor = processor
+  }
+
+  receive(key: unknown, value: unknown): void {
+    this.processor.process(key, value)
+  }
+
+  receiveMarker(marker: unknown): void {
+    this.processor.onMarker?.(marker)
+  }
+}
+
+/** Writes by key, and counts what it writes within each scope; a marker goes to every partition with its counts. */
+export class KeyedSink implements Receiver {
+  private readonly collector: Collector
+  private readonly topic: Topic
+  private scope = ''
+  private tally: Tally | undefined
+
+  constructor(collector: Collector, topic: Topic) {
+    this.collector = collector
+    this.topic = topic
+  }
+
+  receive(key: unknown, value: unknown, timestamp: number): void {
+    const { topic } = this
+    const keyBytes = topic.key.encode(key)
+    const valueBytes = topic.value.encode(value)
+    const partition = partitionFor(keyBytes, topic.partitions)
+    if (topic.markers !== undefined) this.count(topic.markers, key, value, valueBytes, partition)
+    this.collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: valueBytes })
+  }
+
+  receiveMarker(marker: unknown): void {
+    const { collector, topic } = this
+    const { markers } = topic
+    if (markers === undefined) throw new Error(`${topic.name} takes no markers`)
+    const scope = markers.scopeOf(marker)
+    const tally = scope === undefined ? undefined : collector.engine!.find(this.sentKey(scope))
+    for (let partition = 0; partition < topic.partitions; partition++)
+      emitMarker(collector, topic, marker, partition, tally?.counts[partition] ?? 0, tally?.checksums[partition] ?? 0)
+    if (scope !== undefined) collector.requestCommit()
+    if (tally === undefined) return
+    collector.engine!.drop(tally)
+    this.tally = undefined
+  }
+
+  private count(
+    markers: MarkerProtocol<unknown, unknown>,
+    key: unknown,
+    value: unknown,
+    bytes: Uint8Array,
+    partition: number,
+  ): void {
+    if (markers.isMarker(value)) throw new Error(`a marker was sent to ${this.topic.name} as data; use sendMarker`)
+    const engine = this.collector.engine!
+    const scope = markers.scopeOfKey(key)
+    if (this.tally === undefined || scope !== this.scope) {
+      this.scope = scope
+      this.tally = engine.findOrCreate(this.sentKey(scope), this.topic.partitions)
+    }
+    engine.add(this.tally, partition, 1, crc32(bytes))
+  }
+
+  private sentKey(scope: string): string {
+    return `sent/${this.topic.name}/${scope}`
+  }
+}
+
+/** Writes each value to every partition, as a marker from this task. Others write the data there, so nothing is counted. */
+export class BroadcastSink implements Receiver {
+  private readonly collector: Collector
+  private readonly topic: Topic
+
+  constructor(collector: Collector, topic: Topic) {
+    this.collector = collector
+    this.topic = topic
+  }
+
+  receive(_key: unknown, value: unknown): void {
+    this.receiveMarker(value)
+  }
+
+  receiveMarker(marker: unknown): void {
+    const { collector, topic } = this
+    for (let partition = 0; partition < topic.partitions; partition++)
+      emitMarker(collector, topic, marker, partition, UNCOUNTED, 0)
+    if (topic.markers!.scopeOf(marker) !== undefined) collector.requestCommit()
+  }
+}
+
+function emitMarker(
+  collector: Collector,
+  topic: Topic,
+  marker: unknown,
+  partition: number,
+  count: number,
+  checksum: number,
+): void {
+  const markers = topic.markers!
+  const stamp = { from: collector.partition, of: collector.partitions, count, checksum }
+  collector.emit({
+    topic: topic.name,
+    partition,
+    timestamp: collector.timestamp,
+    key: topic.key.encode(markers.keyOf(marker)),
+    value: topic.value.encode(markers.withStamp(marker, stamp)),
+  })
+}

@@ -1,0 +1,47 @@
+/** Topics, serdes and small topologies that the engine's tests share. Nothing of Powerloom. */
+import type { KafkaTopic, MarkerProtocol } from '../../streams/kafka-topic.ts'
+import type { Serde } from '../../streams/serde.ts'
+
+export const text: Serde<string> = {
+  encode: (value) => Buffer.from(value),
+  decode: (bytes) => Buffer.from(bytes).toString(),
+}
+
+export function json<T>(): Serde<T> {
+  return {
+    encode: (value) => Buffer.from(JSON.stringify(value)),
+    decode: (bytes) => JSON.parse(Buffer.from(bytes).toString()) as T,
+  }
+}
+
+/** A number, or the end of a round: a marker. */
+export type Item = number | End
+export interface End {
+  readonly round: string
+  readonly from: number
+  readonly of: number
+  readonly count: number
+  readonly checksum: number
+}
+
+export const isEnd = (item: Item): item is End => typeof item === 'object'
+export const end = (round: string): End => ({ round, from: 0, of: 1, count: 0, checksum: 0 })
+
+/** Keys are `round/name`; a round whose name begins with `-` closes no scope. */
+export const rounds: MarkerProtocol<string, Item> = {
+  isMarker: isEnd,
+  idOf: (marker) => (marker as End).round,
+  scopeOf: (marker) => ((marker as End).round.startsWith('-') ? undefined : (marker as End).round),
+  scopeOfKey: (key) => key.split('/')[0]!,
+  keyOf: (marker) => `${(marker as End).round}/`,
+  stampOf: (marker) => marker as End,
+  withStamp: (marker, stamp) => ({ ...(marker as End), ...stamp }),
+}
+
+export function plainTopic(name: string, partitions = 1): KafkaTopic<string, string> {
+  return { name, key: text, value: text, partitions, cleanup: 'delete' }
+}
+
+export function itemTopic(name: string, partitions = 1): KafkaTopic<string, Item> {
+  return { name, key: text, value: json<Item>(), partitions, cleanup: 'delete', markers: rounds }
+}

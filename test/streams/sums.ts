@@ -1,0 +1,84 @@
+/**
+ * A small application with everything the engine has: numbers and round ends come in; the numbers of a round are added up
+ * per name behind a repartition, and the sums are written when the round ends.
+ */
+
+import { createStreamsBuilder } from '../../streams/create-builder.ts'
+import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import { scopedStore } from '../../streams/store.ts'
+import type { Topology } from '../../streams/topology.ts'
+import { type End, end, type Item, isEnd, itemTopic, json, plainTopic } from './fixture.ts'
+
+export interface SumsOptions {
+  readonly input?: number
+  readonly middle?: number
+}
+
+export type Sum = { readonly round: string; readonly name: string; readonly sum: number }
+
+export const sumStore = scopedStore<number>('sums', json<number>())
+
+export function sumsTopics({ input = 2, middle = 3 }: SumsOptions = {}) {
+  return {
+    ends: plainTopic('ends'),
+    numbers: itemTopic('numbers', input),
+    byName: itemTopic('by-name', middle),
+    sums: { ...plainTopic('sums-out'), value: json<Sum>() } as KafkaTopic<string, Sum>,
+    rest: plainTopic('dead'),
+  }
+}
+
+export function sumsTopology(topics: ReturnType<typeof sumsTopics>): Topology {
+  const builder = createStreamsBuilder()
+  builder.deadLetters('dead')
+  const fanOut = builder
+    .stream(topics.ends)
+    .process<{ ends: readonly [string, Item] }>('fan-out', ['ends'], (context) => ({
+      process(_key, value) {
+        context.outputs.ends.sendMarker(end(value))
+        return undefined
+      },
+    }))
+  fanOut.ends.broadcast(topics.numbers)
+
+  const forward = builder
+    .stream(topics.numbers)
+    .process<{ out: readonly [string, Item] }>('forward', ['out'], (context) => ({
+      process(key, value) {
+        context.outputs.out.send(key, value)
+        return undefined
+      },
+      onMarker(marker) {
+        context.outputs.out.sendMarker(marker)
+        return undefined
+      },
+    }))
+
+  forward.out
+    .repartition(topics.byName)
+    .process<{ sums: readonly [string, Sum] }>(
+      'sum',
+      ['sums'],
+      (context) => {
+        const store = context.store(sumStore)
+        return {
+          process(key, value) {
+            if (isEnd(value)) throw new Error('a marker is never data')
+            const [round, name] = key.split('/') as [string, string]
+            store.put(round, name, (store.get(round, name) ?? 0) + value)
+            return undefined
+          },
+          onMarker(marker) {
+            const { round } = marker as End
+            for (const [name, sum] of store.entries(round))
+              context.outputs.sums.send(`${round}/${name}`, { round, name, sum })
+            store.dropScope(round)
+            return undefined
+          },
+        }
+      },
+      sumStore,
+    )
+    .sums.to(topics.sums)
+  return builder.build()
+}
