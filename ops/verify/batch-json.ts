@@ -65,9 +65,13 @@ export function parseBatch(bytes: Uint8Array): BatchContent {
 
 /** The bytes whose CID is the batch's. A submission that cannot be read stays as it is. */
 export function batchBytes(batch: BatchContent): Buffer {
-  const { submissionIDs, submissions, roothash, pids, cids } = batch
-  const canonical = { submissionIDs, submissions: submissions.map(canonicalText), roothash, pids, cids }
-  return Buffer.from(JSON.stringify(canonical).replace(GO_ESCAPED, goEscape), 'utf8')
+  return compactBytes({ ...batch, submissions: batch.submissions.map(canonicalText) })
+}
+
+/** The bytes of a batch whose submissions are canonical already. */
+export function compactBytes({ submissionIDs, submissions, roothash, pids, cids }: BatchContent): Buffer {
+  const text = JSON.stringify({ submissionIDs, submissions, roothash, pids, cids })
+  return Buffer.from(text.replace(GO_ESCAPED, goEscape), 'utf8')
 }
 
 /** Go's encoding/json writes these as \u00xx inside strings; none of them occurs outside strings. */

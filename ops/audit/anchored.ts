@@ -1,0 +1,69 @@
+/** What the log says was built and anchored, by epoch. */
+import type { Anchor, Batch, EpochSummary } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
+import { epochScope, isEpochSummary, type Topics } from '../../topology/topics.ts'
+import type { Findings } from './report.ts'
+import { readAt, scan } from './scan.ts'
+
+export interface EpochBatches {
+  /** Offset of each batch in `batches`, by batch index. */
+  readonly offsets: readonly number[]
+  readonly summary: EpochSummary | undefined
+}
+
+/** Where the batches of each epoch lie; their bytes are read when they are compared. Counts repeated ones as duplicated. */
+export async function indexBatches(
+  log: Log,
+  { batches }: Topics,
+  findings: Findings,
+): Promise<Map<string, EpochBatches>> {
+  const index = new Map<string, { offsets: number[]; summary: EpochSummary | undefined }>()
+  for await (const records of scan(log, { topic: batches.name, partition: 0 }))
+    for (const { offset, key, value } of records) {
+      if (key === null || value === null) continue
+      const { dataMarket } = batches.key.decode(key)
+      const event = batches.value.decode(value)
+      const epochId = isEpochSummary(event) ? event.summaryOf : event.epochId
+      const scope = epochScope(dataMarket, epochId)
+      const epoch = index.get(scope) ?? { offsets: [], summary: undefined }
+      index.set(scope, epoch)
+      const where = `batches offset ${offset}, epoch ${epochId} of ${dataMarket}`
+      if (isEpochSummary(event)) {
+        if (epoch.summary) findings.add('duplicated', where, 'a second summary')
+        epoch.summary ??= event
+      } else if (epoch.offsets[event.batchIndex] !== undefined)
+        findings.add('duplicated', where, `batch ${event.batchIndex} a second time`)
+      else epoch.offsets[event.batchIndex] = offset
+    }
+  return index
+}
+
+export async function readBatchAt(
+  log: Log,
+  { batches }: Topics,
+  offset: number | undefined,
+): Promise<Batch | undefined> {
+  if (offset === undefined) return undefined
+  const record = await readAt(log, { topic: batches.name, partition: 0 }, offset)
+  const event = record?.value ? batches.value.decode(record.value) : undefined
+  return event === undefined || isEpochSummary(event) ? undefined : event
+}
+
+/** The newest row of `anchors` by epoch and batch index. */
+export async function readAnchors(
+  log: Log,
+  { anchors }: Topics,
+): Promise<ReadonlyMap<string, ReadonlyMap<number, Anchor>>> {
+  const rows = new Map<string, Map<number, Anchor>>()
+  for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
+    for (const { key, value } of records) {
+      if (key === null) continue
+      const { dataMarket, epochId, batchIndex } = anchors.key.decode(key)
+      const scope = epochScope(dataMarket, epochId)
+      const epoch = rows.get(scope) ?? new Map<number, Anchor>()
+      rows.set(scope, epoch)
+      if (value === null) epoch.delete(batchIndex)
+      else epoch.set(batchIndex, anchors.value.decode(value))
+    }
+  return rows
+}

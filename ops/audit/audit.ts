@@ -1,0 +1,255 @@
+/**
+ * Recomputes every epoch from the log with a second, plain implementation of the rules and compares. It shares with the
+ * sequencer what a record looks like (schemas, topics) and nothing of how it is processed.
+ */
+import type { EpochTick } from '../../schemas/types.ts'
+import type { Log, PartitionBounds } from '../../streams/ports.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import { epochScope, type Topics } from '../../topology/topics.ts'
+import { createKeccak256 } from '../verify/keccak.ts'
+import { createSignatureReader } from '../verify/signature.ts'
+import { indexBatches, readAnchors } from './anchored.ts'
+import type { ChainReader } from './chain.ts'
+import { ChainView } from './chain-view.ts'
+import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
+import { type Decision, type Entry, identityOf, placeOf } from './entry.ts'
+import { admitAll, auditEpoch, type EpochSources, nameOf } from './epoch-audit.ts'
+import { Judge } from './judge.ts'
+import { readVerdicts, type VerdictLedger } from './ledger.ts'
+import { readOwners } from './owners.ts'
+import { type AuditReport, Findings } from './report.ts'
+import { readStages } from './stages.ts'
+
+export interface AuditOptions {
+  readonly topics: Topics
+  readonly rules: ProtocolRules
+  /** Prefix of the consumer groups. Without it every stage counts as past everything in the log. */
+  readonly appId?: string
+  readonly chain?: ChainReader
+}
+
+export async function auditLog(log: Log, options: AuditOptions): Promise<AuditReport> {
+  const audit = await openAudit(log, options)
+  await audit.replay()
+  await audit.compareReleases()
+  return audit.report()
+}
+
+async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions): Promise<Audit> {
+  const findings = new Findings()
+  const { name, partitions } = topics.submissions
+  const bounds = await log.bounds(Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })))
+  const sources: EpochSources = {
+    log,
+    topics,
+    stages: await readStages(log, topics, appId),
+    batches: await indexBatches(log, topics, findings),
+    anchors: await readAnchors(log, topics),
+    chain,
+    keccak: await createKeccak256(),
+    findings,
+  }
+  const ledger = await readVerdicts(log, topics, bounds, findings)
+  const markets = new Map(rules.markets.map((market) => [market.dataMarket, market]))
+  const isCut = bounds.some(({ start }) => start > 0)
+  const view = new ChainView(markets, findings, isCut)
+  const judge = new Judge(rules, await readOwners(log, topics), await createSignatureReader(), isCut)
+  const audit = new Audit(sources, rules, ledger, view, judge, bounds)
+  if (isCut) await audit.align()
+  return audit
+}
+
+class Audit {
+  private readonly sources: EpochSources
+  private readonly findings: Findings
+  private readonly rules: ProtocolRules
+  private readonly ledger: VerdictLedger
+  private readonly view: ChainView
+  private readonly judge: Judge
+  private readonly cursors: readonly PartitionCursor[]
+  /** Valid submissions of each epoch that is not closed yet. */
+  private readonly valid = new Map<string, Entry[]>()
+  private acknowledged = 0
+  private pending = 0
+  private beyondRetention = 0
+  private anchored = 0
+  private onChain = 0
+  private blocks: { first: number; last: number } | undefined
+
+  constructor(
+    sources: EpochSources,
+    rules: ProtocolRules,
+    ledger: VerdictLedger,
+    view: ChainView,
+    judge: Judge,
+    bounds: readonly PartitionBounds[],
+  ) {
+    this.sources = sources
+    this.findings = sources.findings
+    this.rules = rules
+    this.ledger = ledger
+    this.view = view
+    this.judge = judge
+    this.cursors = bounds.map(
+      ({ stable }, partition) => new PartitionCursor(sources.log, sources.topics, partition, stable),
+    )
+  }
+
+  /** Where records have expired, the partitions begin at different markers: goes on to the first one that all have. */
+  async align(): Promise<void> {
+    for (;;) {
+      const stops: (ReadMarker | undefined)[] = []
+      for (const cursor of this.cursors) stops.push(await cursor.untilMarker(() => this.beyondRetention++))
+      const latest = stops.reduce((a, b) => (a && b && isBefore(a.marker.tick, b.marker.tick) ? b : a))
+      if (stops.includes(undefined)) return
+      const behind = stops.map((stop) => tickId(stop!.marker.tick) !== tickId(latest!.marker.tick))
+      if (!behind.includes(true)) return
+      for (const [partition, isBehind] of behind.entries()) if (isBehind) this.cursors[partition]!.takeMarker()
+    }
+  }
+
+  /** From marker to marker: what lies before a marker in any partition is judged by the state before it. */
+  async replay(): Promise<void> {
+    for (;;) {
+      const stops: (ReadMarker | undefined)[] = []
+      for (const cursor of this.cursors)
+        stops.push(
+          await cursor.untilMarker((read) => {
+            this.acknowledged++
+            this.take(this.judge.judge(read), (entry) => entry.offset)
+          }),
+        )
+      const next = this.nextMarker(stops)
+      if (!next) break
+      await this.applyMarker(next, stops)
+    }
+    this.finish()
+  }
+
+  /** Every partition has the same markers in the same order; the earliest is applied first, and who lacks it is reported. */
+  private nextMarker(stops: readonly (ReadMarker | undefined)[]): EpochTick | undefined {
+    const ticks = stops.flatMap((stop) => (stop ? [stop.marker.tick] : []))
+    const times = new Map<string, number>()
+    for (const tick of ticks) times.set(tickId(tick), (times.get(tickId(tick)) ?? 0) + 1)
+    return ticks.sort((a, b) => times.get(tickId(b))! - times.get(tickId(a))! || (isBefore(a, b) ? -1 : 1))[0]
+  }
+
+  private async applyMarker(tick: EpochTick, stops: readonly (ReadMarker | undefined)[]): Promise<void> {
+    const id = tickId(tick)
+    for (const [partition, stop] of stops.entries()) {
+      if (stop && tickId(stop.marker.tick) === id) this.cursors[partition]!.takeMarker()
+      else
+        this.findings.add(
+          'skipped',
+          `submissions[${partition}]`,
+          `the marker ${id} is missing, which other partitions have`,
+        )
+    }
+    this.view.apply(tick)
+    if (tick.kind === 'HEAD') this.blocks = { first: this.blocks?.first ?? tick.blockNumber, last: tick.blockNumber }
+    const offsetOf = ({ partition, offset }: Entry) => stops[partition]?.offset ?? offset
+    for (const outcome of this.judge.onTick(tick)) this.take(outcome, offsetOf)
+    if (tick.kind === 'CLOSE') await this.closeEpoch(tick)
+  }
+
+  private take(outcome: ReturnType<Judge['judge']>, offsetOf: (entry: Entry) => number): void {
+    if (outcome.kind === 'refused') {
+      const { partition } = outcome.decision.entry
+      this.compareVerdict(outcome.decision, this.sources.stages.validated(partition, offsetOf(outcome.decision.entry)))
+    } else if (outcome.kind === 'valid') {
+      const { dataMarket, submission } = outcome.entry
+      const scope = epochScope(dataMarket, submission.epochId)
+      const entries = this.valid.get(scope)
+      if (entries) entries.push(outcome.entry)
+      else this.valid.set(scope, [outcome.entry])
+    } else if (outcome.kind === 'beyond') this.beyondRetention++
+  }
+
+  private async closeEpoch({ dataMarket, epochId }: EpochTick): Promise<void> {
+    const scope = epochScope(dataMarket, epochId)
+    const epoch = this.view.epoch(dataMarket, epochId)
+    const market = this.rules.markets.find((rules) => rules.dataMarket === dataMarket)
+    const entries = this.valid.get(scope) ?? []
+    this.valid.delete(scope)
+    if (!epoch || !market) return
+    const { decisions, anchored, onChain } = await auditEpoch(epoch, entries, market, this.sources)
+    const settled = this.sources.stages.settled(scope)
+    for (const decision of decisions) this.compareVerdict(decision, settled)
+    if (anchored) this.anchored++
+    if (onChain) this.onChain++
+  }
+
+  private compareVerdict({ entry, reason }: Decision, isDue: boolean): void {
+    const found = this.ledger.reasonAt(entry.partition, entry.offset)
+    if (found === undefined && isDue) this.findings.add('lost', placeOf(entry), `no verdict; recomputed ${reason}`)
+    else if (found === undefined) this.pending++
+    else if (found !== reason) this.findings.same(placeOf(entry), 'verdict', reason, found)
+    else if (!this.ledger.isAbout(entry.partition, entry.offset, identityOf(entry)))
+      this.findings.add('mismatches', placeOf(entry), `its verdict ${found} names another submission`)
+  }
+
+  /** What is open still: the quota has decided for good, the rest waits and has no verdict yet. */
+  private finish(): void {
+    for (const entries of this.valid.values()) {
+      const market = this.rules.markets.find(({ dataMarket }) => dataMarket === entries[0]!.dataMarket)!
+      const { decisions, admitted } = admitAll(entries, market)
+      for (const decision of decisions) this.compareVerdict(decision, false)
+      for (const entry of admitted) this.expectNone(entry)
+    }
+    for (const entry of this.judge.waiting()) this.expectNone(entry)
+    for (const epoch of this.view.epochs.values()) {
+      const scope = epochScope(epoch.dataMarket, epoch.epochId)
+      if (!epoch.close && this.sources.batches.has(scope))
+        this.findings.add('mismatches', nameOf(epoch), 'it has batches, though it was not closed')
+    }
+  }
+
+  private expectNone(entry: Entry): void {
+    this.pending++
+    const found = this.ledger.reasonAt(entry.partition, entry.offset)
+    if (found !== undefined)
+      this.findings.add('mismatches', placeOf(entry), `a verdict, ${found}, though nothing is decided yet`)
+  }
+
+  /** Epochs that the contract released between the first and the last block of the log. */
+  async compareReleases(): Promise<void> {
+    const { chain } = this.sources
+    if (!chain || !this.blocks) return
+    for (const { dataMarket } of this.rules.markets)
+      for (const { epochId, blockNumber } of await chain.releasedEpochs(
+        dataMarket,
+        this.blocks.first,
+        this.blocks.last,
+      )) {
+        const epoch = this.view.epoch(dataMarket, epochId)
+        const where = `epoch ${epochId} of ${dataMarket}`
+        if (!epoch)
+          this.findings.add(
+            'skipped',
+            where,
+            `the contract released it in block ${blockNumber}; the log has no such release`,
+          )
+        else this.findings.same(where, 'release block', blockNumber, epoch.releaseBlock)
+      }
+  }
+
+  report(): AuditReport {
+    return {
+      epochsReleased: this.view.released,
+      epochsClosed: this.view.closed,
+      epochsAnchored: this.anchored,
+      acknowledged: this.acknowledged,
+      verdicts: this.ledger.size,
+      pending: this.pending,
+      beyondRetention: this.beyondRetention,
+      ...this.findings.counts,
+      epochsOnChain: this.sources.chain ? this.onChain : null,
+      differences: this.findings.differences(),
+    }
+  }
+}
+
+const ORDER: readonly EpochTick['kind'][] = ['HEAD', 'OPEN', 'CLOSE', 'ORPHAN']
+
+const isBefore = (a: EpochTick, b: EpochTick): boolean =>
+  a.blockNumber !== b.blockNumber ? a.blockNumber < b.blockNumber : ORDER.indexOf(a.kind) < ORDER.indexOf(b.kind)

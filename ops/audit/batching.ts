@@ -1,0 +1,115 @@
+/** Cuts the winners of an epoch into batches and writes each batch's bytes, a second time and plainly. */
+import type { MarketRules } from '../../topology/rules.ts'
+import { compactBytes, submissionText } from '../verify/batch-json.ts'
+import type { Keccak } from '../verify/keccak.ts'
+import { referenceTree, rootDigest } from '../verify/merkle.ts'
+import type { Entry } from './entry.ts'
+import type { ProjectResult } from './tally.ts'
+
+export interface ExpectedBatch {
+  readonly json: Buffer
+  readonly roothash: string
+  readonly finalizedCidsRootHash: string
+  readonly projectIds: readonly string[]
+  readonly snapshotCids: readonly string[]
+  readonly submissions: readonly Entry[]
+  readonly leavesBefore: number
+  readonly gasEstimate: number
+}
+
+export function expectedBatches(
+  results: readonly ProjectResult[],
+  rules: MarketRules,
+  keccak: Keccak,
+): readonly ExpectedBatch[] {
+  const winners = results
+    .filter(({ snapshotCid }) => snapshotCid !== '')
+    .sort((a, b) => Buffer.compare(Buffer.from(a.projectId), Buffer.from(b.projectId)))
+  let tree = referenceTree(keccak)
+  let leaves = 0
+  return cut(winners, rules).map((projects) => {
+    if (rules.tree === 'fresh') {
+      tree = referenceTree(keccak)
+      leaves = 0
+    }
+    const submissions = projects.flatMap(({ votes }) => votes)
+    const ids = submissions.map(({ submission }) => submission.submissionId)
+    const leavesBefore = leaves
+    tree.append(ids)
+    leaves += ids.length
+    const content = {
+      submissionIDs: ids,
+      submissions: submissions.map(textOf),
+      roothash: tree.digest(),
+      pids: projects.map(({ projectId }) => projectId),
+      cids: projects.map(({ snapshotCid }) => snapshotCid),
+    }
+    return {
+      json: compactBytes(content),
+      roothash: content.roothash,
+      finalizedCidsRootHash: rootDigest(keccak, content.cids),
+      projectIds: content.pids,
+      snapshotCids: content.cids,
+      submissions,
+      leavesBefore,
+      gasEstimate: projects.length * GAS_PER_PROJECT,
+    }
+  })
+}
+
+/** A batch is full when one more project would exceed the projects, the bytes or the gas; a project is never split. */
+function cut(winners: readonly ProjectResult[], rules: MarketRules): ProjectResult[][] {
+  const batches: ProjectResult[][] = []
+  let bytes = 0
+  for (const project of winners) {
+    const more = bytesOf(project)
+    const last = batches.at(-1)
+    const count = (last?.length ?? 0) + 1
+    const fits =
+      last !== undefined &&
+      count <= rules.batchProjectsMax &&
+      bytes + more <= rules.batchBytesMax &&
+      count * GAS_PER_PROJECT <= rules.batchGasMax
+    if (fits) last.push(project)
+    else batches.push([project])
+    // four lists, and in each a comma before what is not the first
+    bytes = fits ? bytes + more : EMPTY_BYTES + more - LISTS
+  }
+  return batches
+}
+
+/** What the contract takes to store a project, as the sequencer estimates it. */
+const GAS_PER_PROJECT = 238_000
+const LISTS = 4
+const EMPTY_BYTES = compactBytes({
+  submissionIDs: [],
+  submissions: [],
+  roothash: '0'.repeat(66),
+  pids: [],
+  cids: [],
+}).length
+
+/** Bytes that a project adds to a batch that holds others. */
+function bytesOf({ projectId, snapshotCid, votes }: ProjectResult): number {
+  const submissionIDs = votes.map(({ submission }) => submission.submissionId)
+  const alone = {
+    submissionIDs,
+    submissions: votes.map(textOf),
+    roothash: '0'.repeat(66),
+    pids: [projectId],
+    cids: [snapshotCid],
+  }
+  return compactBytes(alone).length - EMPTY_BYTES + LISTS
+}
+
+function textOf({ submission }: Entry): string {
+  const { slotId, deadline, snapshotCid, epochId, projectId, signature, header, dataMarket, nodeVersion } = submission
+  const request = {
+    slotId: BigInt(slotId),
+    deadline: BigInt(deadline),
+    snapshotCid,
+    epochId: BigInt(epochId),
+    projectId,
+  }
+  return submissionText({ request, signature, header, dataMarket, ...(nodeVersion !== null && { nodeVersion }) })
+}

@@ -1,0 +1,145 @@
+/** The anchor chain and its epochs as the markers in `submissions` tell them, and what is missing between them. */
+import type { EpochTick } from '../../schemas/types.ts'
+import type { MarketRules } from '../../topology/rules.ts'
+import type { Findings } from './report.ts'
+
+export interface Head {
+  readonly number: number
+  readonly hash: string
+  /** Seconds. */
+  readonly timestamp: number
+}
+
+export interface EpochView {
+  readonly dataMarket: string
+  readonly epochId: number
+  readonly releaseBlock: number
+  readonly releaseTimestamp: number
+  readonly window: number
+  close: EpochTick | undefined
+}
+
+export class ChainView {
+  /** Canonical blocks in order. */
+  readonly heads: Head[] = []
+  readonly epochs = new Map<string, EpochView>()
+  /** Highest epoch released per market. */
+  readonly newest = new Map<string, number>()
+  /** Epochs released and closed so far, over all markets. */
+  released = 0
+  closed = 0
+  private readonly markets: ReadonlyMap<string, MarketRules>
+  private readonly findings: Findings
+  /** Records at the beginning of the log have expired. */
+  private readonly isCut: boolean
+
+  constructor(markets: ReadonlyMap<string, MarketRules>, findings: Findings, isCut: boolean) {
+    this.markets = markets
+    this.findings = findings
+    this.isCut = isCut
+  }
+
+  get head(): Head | undefined {
+    return this.heads.at(-1)
+  }
+
+  epoch(dataMarket: string, epochId: number): EpochView | undefined {
+    return this.epochs.get(`${dataMarket}/${epochId}`)
+  }
+
+  apply(tick: EpochTick): void {
+    if (tick.kind === 'HEAD') this.addHead(tick)
+    else if (tick.kind === 'ORPHAN') this.dropHeads(tick.blockNumber)
+    else if (tick.kind === 'OPEN') this.open(tick)
+    else this.close(tick)
+  }
+
+  private addHead(tick: EpochTick): void {
+    const last = this.head
+    const where = `block ${tick.blockNumber}`
+    if (last && tick.blockNumber > last.number + 1)
+      this.findings.add('skipped', where, `blocks ${last.number + 1} to ${tick.blockNumber - 1} are missing`)
+    else if (last && tick.blockNumber <= last.number)
+      this.findings.add('mismatches', where, `it comes after block ${last.number} without an ORPHAN`)
+    else if (last && tick.parentHash !== last.hash)
+      this.findings.add('mismatches', where, `its parent ${tick.parentHash} is not block ${last.number}, ${last.hash}`)
+    const head = { number: tick.blockNumber, hash: tick.blockHash, timestamp: tick.blockTimestamp }
+    this.heads.push(head)
+    this.checkClosed(head)
+  }
+
+  private dropHeads(from: number): void {
+    while (this.head && this.head.number >= from) this.heads.pop()
+    for (const [key, epoch] of this.epochs) {
+      if (epoch.close || epoch.releaseBlock < from) continue
+      this.epochs.delete(key)
+      this.released--
+      const before = this.newest.get(epoch.dataMarket)!
+      if (before >= epoch.epochId) this.newest.set(epoch.dataMarket, epoch.epochId - 1)
+    }
+  }
+
+  private open(tick: EpochTick): void {
+    const { dataMarket, epochId, releaseBlock, submissionWindow: window } = tick
+    const before = this.newest.get(dataMarket)
+    const where = `epoch ${epochId} of ${dataMarket}`
+    if (before !== undefined && epochId > before + 1)
+      this.findings.add('skipped', where, `no release of epochs ${before + 1} to ${epochId - 1}`)
+    if (this.epoch(dataMarket, epochId)) {
+      this.findings.add('duplicated', where, 'it was released before')
+      return
+    }
+    this.newest.set(dataMarket, Math.max(before ?? epochId, epochId))
+    const releaseTimestamp = tick.blockTimestamp
+    this.epochs.set(`${dataMarket}/${epochId}`, {
+      dataMarket,
+      epochId,
+      releaseBlock,
+      releaseTimestamp,
+      window,
+      close: undefined,
+    })
+    this.released++
+  }
+
+  private close(tick: EpochTick): void {
+    const { dataMarket, epochId, blockNumber } = tick
+    const epoch = this.epoch(dataMarket, epochId)
+    const where = `epoch ${epochId} of ${dataMarket}`
+    if (!epoch) {
+      if (!this.isCut) this.findings.add('mismatches', where, `closed by block ${blockNumber}, though it was not open`)
+      return
+    }
+    if (epoch.close) {
+      this.findings.add('duplicated', where, `it was closed before, by block ${epoch.close.blockNumber}`)
+      return
+    }
+    epoch.close = tick
+    this.closed++
+    const canonical = this.heads.filter(({ number }) => number >= epoch.releaseBlock && number <= blockNumber)
+    const first = canonical.find((head) => this.isPast(epoch, head))
+    this.findings.same(where, 'closing block', first?.number, blockNumber)
+    this.findings.same(where, 'accepted headers', canonical.map(({ hash }) => hash).join(), tick.acceptedHeaders.join())
+  }
+
+  /** Whether the window of an epoch is over at this block. */
+  private isPast(
+    { dataMarket, releaseBlock, releaseTimestamp, window }: EpochView,
+    { number, timestamp }: Head,
+  ): boolean {
+    const unit = this.markets.get(dataMarket)?.windowUnit ?? 'blocks'
+    return unit === 'blocks' ? number > releaseBlock + window : timestamp > releaseTimestamp + window
+  }
+
+  /** An epoch must be closed by the first block past its window: by the next block at the latest it was. */
+  private checkClosed(head: Head): void {
+    const before = this.heads.at(-2)
+    if (!before) return
+    for (const epoch of this.epochs.values()) {
+      if (epoch.close || !this.isPast(epoch, before)) continue
+      const where = `epoch ${epoch.epochId} of ${epoch.dataMarket}`
+      this.findings.add('skipped', where, `not closed by block ${before.number}, though block ${head.number} follows`)
+      this.epochs.delete(`${epoch.dataMarket}/${epoch.epochId}`)
+    }
+  }
+}

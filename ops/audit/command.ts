@@ -1,0 +1,72 @@
+/** `sequencer audit`. */
+import { Command } from 'commander'
+import { CliError, EXIT } from '../cli-error.ts'
+import type { OpenedDirectory } from '../lookup/directory.ts'
+import { type AuditOptions, auditLog } from './audit.ts'
+import { type ChainReader, openChainReader } from './chain.ts'
+import { isClean, renderAudit } from './render.ts'
+import type { AuditReport } from './report.ts'
+
+/** A data directory with the contract that its log was written for. */
+export interface AuditableDirectory extends OpenedDirectory {
+  readonly chain: { readonly rpcUrls: readonly string[]; readonly chainId: number; readonly protocolState: string }
+}
+
+export interface AuditArguments {
+  readonly dataDir: string
+  readonly rpc?: string
+  readonly json?: boolean
+}
+
+export function auditCommand(open: (dataDir: string) => Promise<AuditableDirectory>): Command {
+  return new Command('audit')
+    .description('Recompute everything from the log with a second implementation of the rules, and compare')
+    .option('--data-dir <dir>', 'data directory; no process may be running on it', '.data/dev')
+    .option(
+      '--rpc <url>',
+      'node of the anchor chain to compare with; by default the one that the directory was made with',
+    )
+    .option('--json', 'print the report as JSON')
+    .action(async (options: AuditArguments) => {
+      const report = await runAudit(open, options)
+      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : renderAudit(report))
+      if (!isClean(report)) process.exitCode = EXIT.failed
+    })
+}
+
+export async function runAudit(
+  open: (dataDir: string) => Promise<AuditableDirectory>,
+  { dataDir, rpc }: AuditArguments,
+): Promise<AuditReport> {
+  const directory = await open(dataDir)
+  try {
+    const chain = await connect(directory, rpc)
+    try {
+      const { topics, rules, appId } = directory
+      const options: AuditOptions = { topics, rules, appId, ...(chain && { chain }) }
+      return await auditLog(directory.log, options)
+    } finally {
+      chain?.close()
+    }
+  } finally {
+    await directory.close()
+  }
+}
+
+/** The node that was named, or the first of the directory's own that answers; a node that is down is no fault there. */
+async function connect({ chain }: AuditableDirectory, rpc: string | undefined): Promise<ChainReader | undefined> {
+  for (const url of rpc === undefined ? chain.rpcUrls : [rpc]) {
+    try {
+      return await openChainReader({ ...chain, url })
+    } catch (error) {
+      if (rpc === undefined) continue
+      throw new CliError(
+        `the node ${rpc} cannot be asked: ${(error as Error).message}`,
+        'Check --rpc, or leave it out: the log is audited without a node too.',
+        EXIT.unavailable,
+        error,
+      )
+    }
+  }
+  return undefined
+}

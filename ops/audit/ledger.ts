@@ -1,0 +1,74 @@
+import type { Verdict, VerdictReason } from '../../schemas/types.ts'
+import type { Log, PartitionBounds } from '../../streams/ports.ts'
+import type { Topics } from '../../topology/topics.ts'
+import type { Findings } from './report.ts'
+import { scanTopic } from './scan.ts'
+
+/** The verdicts by the place of their submission: five bytes each, so that 10^8 fit into memory. */
+export interface VerdictLedger {
+  /** Submissions that have a verdict. */
+  readonly size: number
+  /** undefined when there is none. */
+  reasonAt(partition: number, offset: number): VerdictReason | undefined
+  /** Whether the verdict there is about this submission (by a hash of its names). */
+  isAbout(partition: number, offset: number, identity: VerdictIdentity): boolean
+}
+
+export type VerdictIdentity = Pick<Verdict, 'submissionId' | 'slotId' | 'projectId' | 'snapshotCid'> & {
+  readonly dataMarket: string
+  readonly epochId: number
+}
+
+/** Reads `verdicts` whole. Counts a second verdict for one submission as duplicated, one for no record as a mismatch. */
+export async function readVerdicts(
+  log: Log,
+  topics: Topics,
+  bounds: readonly PartitionBounds[],
+  findings: Findings,
+): Promise<VerdictLedger> {
+  const reasons: VerdictReason[] = []
+  const codes = bounds.map(({ start, stable }) => new Uint8Array(Math.max(0, stable - start)))
+  const hashes = bounds.map(({ start, stable }) => new Int32Array(Math.max(0, stable - start)))
+  const { verdicts } = topics
+  let size = 0
+
+  const record = (key: { dataMarket: string; epochId: number }, verdict: Verdict, place: string): void => {
+    const { partition, offset } = verdict.position
+    const at = offset - (bounds[partition]?.start ?? 0)
+    if (at < 0) return // its submission has expired
+    if (codes[partition]?.[at] === undefined)
+      findings.add('mismatches', place, `a verdict for submissions[${partition}] offset ${offset}, where nothing lies`)
+    else if (codes[partition][at] !== 0)
+      findings.add(
+        'duplicated',
+        `submissions[${partition}] offset ${offset}`,
+        `another verdict, ${verdict.reason}, at ${place}`,
+      )
+    else {
+      const known = reasons.indexOf(verdict.reason)
+      codes[partition][at] = 1 + (known >= 0 ? known : reasons.push(verdict.reason) - 1)
+      hashes[partition]![at] = hashOf({ ...verdict, ...key })
+      size++
+    }
+  }
+
+  for await (const { partition, records } of scanTopic(log, verdicts))
+    for (const { offset, key, value } of records)
+      if (key !== null && value !== null)
+        record(verdicts.key.decode(key), verdicts.value.decode(value), `verdicts[${partition}] offset ${offset}`)
+
+  const indexOf = (partition: number, offset: number) => offset - bounds[partition]!.start
+  return {
+    size,
+    reasonAt: (partition, offset) => reasons[codes[partition]![indexOf(partition, offset)]! - 1],
+    isAbout: (partition, offset, identity) => hashes[partition]![indexOf(partition, offset)] === hashOf(identity),
+  }
+}
+
+/** FNV-1a over the names, enough to see a verdict that lies at the wrong place. */
+function hashOf({ submissionId, slotId, projectId, snapshotCid, dataMarket, epochId }: VerdictIdentity): number {
+  const text = `${submissionId}|${slotId}|${projectId}|${snapshotCid}|${dataMarket}|${epochId}`
+  let hash = 0x811c9dc5 | 0
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash
+}

@@ -1,0 +1,58 @@
+/**
+ * - `lost`: an acknowledged submission without a final verdict, though every stage is past it.
+ * - `duplicated`: a second verdict for a submission, a submission in two batches, a project anchored twice in an epoch.
+ * - `skipped`: a block, an epoch, or a part of one (close, batches, summary, anchor) that is missing though later ones are there.
+ * - `mismatches`: anything recomputed that differs from what the log or the chain has.
+ */
+export type DifferenceKind = 'lost' | 'duplicated' | 'skipped' | 'mismatches'
+
+export interface Difference {
+  readonly kind: DifferenceKind
+  /** What differs, e.g. `epoch 12 of 0x…, batch 0` or `submissions[2] offset 17`. */
+  readonly where: string
+  readonly message: string
+}
+
+export interface AuditReport {
+  readonly epochsReleased: number
+  readonly epochsClosed: number
+  /** Epochs whose batches and ending call are all final on the chain. */
+  readonly epochsAnchored: number
+  /** Submissions in the topic `submissions`. */
+  readonly acknowledged: number
+  /** Submissions with a verdict. */
+  readonly verdicts: number
+  /** Submissions that wait: their epoch is open, or a stage is not past them yet. */
+  readonly pending: number
+  /** Submissions that cannot be judged because the log no longer reaches back to their epoch's release. */
+  readonly beyondRetention: number
+  readonly lost: number
+  readonly duplicated: number
+  readonly skipped: number
+  readonly mismatches: number
+  /** Epochs compared with the state of the contract; null when no node was asked. */
+  readonly epochsOnChain: number | null
+  /** The first of each kind, DIFFERENCES_KEPT at most. */
+  readonly differences: readonly Difference[]
+}
+
+export const DIFFERENCES_KEPT = 100
+
+export class Findings {
+  readonly counts: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
+  private readonly kept: Difference[] = []
+
+  add(kind: DifferenceKind, where: string, message: string): void {
+    this.counts[kind]++
+    if (this.counts[kind] <= DIFFERENCES_KEPT / 4) this.kept.push({ kind, where, message })
+  }
+
+  /** Adds a mismatch unless both are the same. */
+  same(where: string, what: string, recomputed: unknown, found: unknown): void {
+    if (recomputed !== found) this.add('mismatches', where, `${what}: recomputed ${recomputed}, found ${found}`)
+  }
+
+  differences(): readonly Difference[] {
+    return this.kept
+  }
+}

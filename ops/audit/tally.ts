@@ -1,0 +1,70 @@
+/** The vote on one project at the close of an epoch, as plainly as it can be said. */
+import type { EpochTick } from '../../schemas/types.ts'
+import type { MarketRules } from '../../topology/rules.ts'
+import { fromHex, type Keccak, toHex } from '../verify/keccak.ts'
+import { byArrival, compareText, type Decision, type Entry } from './entry.ts'
+
+export interface ProjectResult {
+  readonly projectId: string
+  /** Empty without a quorum. */
+  readonly snapshotCid: string
+  /** One per slot, the outvoted ones too, ascending by slot: what stands in the batch. Empty without a quorum. */
+  readonly votes: readonly Entry[]
+  /** Votes for the winner. */
+  readonly counted: number
+  /** One per submission of the project. */
+  readonly decisions: readonly Decision[]
+}
+
+export function tallyProject(
+  projectId: string,
+  entries: readonly Entry[],
+  close: EpochTick,
+  rules: MarketRules,
+  keccak: Keccak,
+): ProjectResult {
+  const headers = new Set(close.acceptedHeaders)
+  const decisions: Decision[] = []
+  const onChain = entries.filter((entry) => {
+    if (headers.has(entry.submission.header)) return true
+    decisions.push({ entry, reason: 'ORPHANED_HEADER' })
+    return false
+  })
+
+  const votes = oneVotePerSlot(onChain)
+  const voters = new Set(votes)
+  for (const entry of onChain) if (!voters.has(entry)) decisions.push({ entry, reason: 'SUPERSEDED' })
+
+  const winner = winnerOf(votes, close.blockHash, keccak)
+  const supporters = votes.filter(({ submission }) => submission.snapshotCid === winner)
+  const quorum = supporters.length >= rules.votesMin && supporters.length / votes.length >= rules.shareMin
+  if (winner === undefined || !quorum) {
+    for (const entry of votes) decisions.push({ entry, reason: 'NO_QUORUM' })
+    return { projectId, snapshotCid: '', votes: [], counted: 0, decisions }
+  }
+  for (const entry of votes)
+    decisions.push({ entry, reason: entry.submission.snapshotCid === winner ? 'COUNTED' : 'OUTVOTED' })
+  const bySlot = votes.sort((a, b) => a.submission.slotId - b.submission.slotId)
+  return { projectId, snapshotCid: winner, votes: bySlot, counted: supporters.length, decisions }
+}
+
+/** Per slot the highest deadline; of equal ones the first. */
+function oneVotePerSlot(entries: readonly Entry[]): Entry[] {
+  const bySlot = new Map<number, Entry>()
+  for (const entry of [...entries].sort(byArrival)) {
+    const { slotId, deadline } = entry.submission
+    const before = bySlot.get(slotId)
+    if (!before || deadline > before.submission.deadline) bySlot.set(slotId, entry)
+  }
+  return [...bySlot.values()]
+}
+
+/** Most votes; of equal ones the lowest keccak256(closeBlockHash ‖ utf8 cid) (decision 0004). */
+function winnerOf(votes: readonly Entry[], closeBlockHash: string, keccak: Keccak): string | undefined {
+  const counts = new Map<string, number>()
+  for (const { submission } of votes) counts.set(submission.snapshotCid, (counts.get(submission.snapshotCid) ?? 0) + 1)
+  const most = Math.max(...counts.values())
+  const tied = [...counts.keys()].filter((cid) => counts.get(cid) === most)
+  const rank = (cid: string) => toHex(keccak(Buffer.concat([fromHex(closeBlockHash), Buffer.from(cid, 'utf8')])))
+  return tied.sort((a, b) => compareText(rank(a), rank(b)))[0]
+}
