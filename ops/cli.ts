@@ -26,16 +26,46 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** Commands are loaded when they are called for, so that `--help` does not wait for libp2p. */
+/** The whole command line. Each command's own modules are loaded here: libp2p and ethers cost about a second. */
 export async function createProgram(): Promise<Command> {
+  const [
+    { devCommand },
+    { verifyCommand },
+    { auditCommand },
+    { epochCommand, whyCommand },
+    { topologyCommand },
+    { snapshottersCommand },
+    { doctorCommand },
+    { openDirectory },
+  ] = await Promise.all([
+    import('./dev/command.ts'),
+    import('./verify/command.ts'),
+    import('./audit/command.ts'),
+    import('./lookup/command.ts'),
+    import('./describe.ts'),
+    import('./snapshotters/command.ts'),
+    import('./doctor.ts'),
+    import('./data-directory.ts'),
+  ])
   const program = new Command('sequencer')
     .description('Snapshot sequencer for Powerloom data markets')
     .version(VERSION)
-    .exitOverride()
-    .showHelpAfterError('(run with --help for the options)')
     .addHelpText(
       'after',
       '\nExit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside cannot be used · 70 a fault of ours',
     )
+  const commands = [
+    devCommand(VERSION),
+    verifyCommand(),
+    auditCommand(openDirectory),
+    whyCommand(openDirectory),
+    epochCommand(openDirectory),
+    topologyCommand(),
+    snapshottersCommand(),
+    doctorCommand(),
+  ]
+  for (const command of commands) program.addCommand(command)
+  for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
+    command.exitOverride().showHelpAfterError('(run with --help for the options)')
   return program
 }

@@ -6,6 +6,7 @@ import { openFileRegistry } from '../connectors/schema-registry/file.ts'
 import { createCodec } from '../schemas/codec.ts'
 import type { Log } from '../streams/ports.ts'
 import type { ProtocolRules } from '../topology/rules.ts'
+import { type Stores, sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics, type TopicOptions, type Topics } from '../topology/topics.ts'
 import { CliError, EXIT } from './cli-error.ts'
 
@@ -80,7 +81,7 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
   const paths = directoryPaths(dataDir)
   const log = await openEmbeddedLog({ directory: paths.log, mustExist: true })
   try {
-    const topics = await openTopics(dataDir, settings.topicOptions)
+    const { topics } = await openRecords(dataDir, settings.topicOptions)
     return { ...settings, log, topics, close: () => log.close() }
   } catch (error) {
     await log.close()
@@ -88,9 +89,10 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
   }
 }
 
-export async function openTopics(dataDir: string, options: TopicOptions): Promise<Topics> {
+/** Topics and stores with the schema ids of this directory. */
+export async function openRecords(dataDir: string, options: TopicOptions): Promise<{ topics: Topics; stores: Stores }> {
   const codec = await createCodec(await openFileRegistry(directoryPaths(dataDir).registry), options.prefix)
-  return sequencerTopics(codec, options)
+  return { topics: sequencerTopics(codec, options), stores: sequencerStores(codec) }
 }
 
 export function readSettings(dataDir: string): DirectorySettings | undefined {

@@ -1,6 +1,9 @@
 /** Turns what the parts say of themselves into metrics. */
+import type { AnchorObserver } from '../connectors/evm/anchor-options.ts'
+import type { ClockObserver } from '../connectors/evm/clock.ts'
 import type { Anchor } from '../schemas/types.ts'
 import type { RuntimeObserver } from '../streams/ports.ts'
+import type { Health } from './health.ts'
 import type { Metrics } from './metrics.ts'
 import type { ProgressListener } from './progress.ts'
 
@@ -21,6 +24,39 @@ export function runtimeMetrics(metrics: Metrics): RuntimeObserver {
     taskFailed: (stage) => metrics.taskFailures.inc({ stage }),
   }
 }
+
+export function clockMetrics(metrics: Metrics, health: Health): ClockObserver {
+  return {
+    answered: (endpoint, _method, outcome) => metrics.rpcRequests.inc({ node: String(endpoint), outcome }),
+    advanced({ head, cursor, lag }) {
+      metrics.chainHead.set(head)
+      metrics.chainCursor.set(cursor)
+      metrics.chainLagBlocks.set(lag)
+      metrics.slotTableBlock.set(cursor)
+      health.set('clock', true, `block ${cursor}`)
+    },
+    reorged: (_first, blocks) => metrics.reorgDepth.set(blocks),
+    failed: (error, retryInMs) => health.set('clock', false, `${reasonOf(error)}; next try in ${retryInMs} ms`),
+    recovered: () => health.set('clock', true),
+  }
+}
+
+export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver {
+  return {
+    waiting: (step, reason, retryInMs) =>
+      health.set('anchor', false, `${step}: ${reason.message}; next try in ${retryInMs} ms`),
+    answered: () => health.set('anchor', true),
+    pending: (transactions) => metrics.txPending.set(transactions),
+    signed: (nonce) => metrics.txNonce.set(nonce),
+    balance: (wei) => metrics.signerBalanceWei.set(Number(wei)),
+    lowBalance: (wei, needed) => health.set('anchor', false, `the signer has ${wei} wei and needs ${needed}`),
+    reverted: (code) => metrics.txReverts.inc({ code }),
+    feeBumped: () => metrics.txGasBumps.inc(),
+    lateAccepted: () => metrics.txDelayedAccept.inc(),
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const BATCH_STAGES: Partial<Record<Anchor['state'], string>> = {
   PLANNED: 'built',
@@ -72,3 +108,4 @@ export function allListeners(listeners: readonly ProgressListener[]): Required<P
     verdict: tell('verdict'),
   }
 }
+export const intakeMetrics = (_metrics: Metrics) => ({})

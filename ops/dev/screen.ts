@@ -7,9 +7,20 @@ const ROWS_MAX = 12
 const REDRAW_MS = 500
 
 export interface Screen extends ProgressListener {
-  /** A line for the operator: an address, a warning. */
+  /** Everything runs; where it is reached. */
+  running(at: Addresses): void
+  /** A line for the operator, e.g. a warning. */
   say(text: string): void
   close(): void
+}
+
+export interface Addresses {
+  /** Multiaddr that snapshotters dial. */
+  readonly intake: string
+  readonly ops: string
+  readonly rpc: string
+  readonly protocolState: string
+  readonly markets: readonly string[]
 }
 
 export interface ScreenOptions {
@@ -35,10 +46,19 @@ const reasonsOf = (epoch: EpochProgress): string =>
 const secondsToAnchor = (epoch: EpochProgress): string =>
   epoch.anchoredAt === undefined ? '' : `${((epoch.anchoredAt - epoch.releasedAt) / 1000).toFixed(1)} s`
 
+const addressLines = ({ intake, ops, rpc, protocolState, markets }: Addresses): string =>
+  [
+    `intake        ${intake}`,
+    `metrics       ${ops}/metrics (also /readyz)`,
+    `chain         ${rpc}, ProtocolState ${protocolState}`,
+    `data markets  ${markets.join(', ')}`,
+  ].join('\n')
+
 function plainLines({ out }: ScreenOptions): Screen {
   const say = (text: string) => void out.write(`${text}\n`)
   return {
     say,
+    running: (at) => say(addressLines(at)),
     released: (epoch) => say(`${name(epoch)}: released in block ${epoch.releaseBlock}`),
     closed: (epoch) => say(`${name(epoch)}: closed by block ${epoch.closeBlock}`),
     summarised: (epoch) =>
@@ -63,6 +83,7 @@ function jsonLines({ out }: ScreenOptions): Screen {
   const id = ({ dataMarket, epochId }: EpochProgress) => ({ dataMarket, epochId })
   return {
     say: (text) => say('note', { text }),
+    running: (at) => say('running', at),
     released: (epoch) => say('released', { ...id(epoch), releaseBlock: epoch.releaseBlock }),
     closed: (epoch) => say('closed', { ...id(epoch), closeBlock: epoch.closeBlock }),
     summarised: (epoch) =>
@@ -105,11 +126,13 @@ function liveTable({ out }: ScreenOptions): Screen {
     drawn = text.split('\n').length
   }
   const timer = setInterval(() => epochs.size > 0 && draw(), REDRAW_MS)
+  const say = (text: string) => {
+    out.write(`${text}\n`)
+    drawn = 0
+  }
   return {
-    say(text) {
-      out.write(`${text}\n`)
-      drawn = 0
-    },
+    say,
+    running: (at) => say(addressLines(at)),
     released: keep,
     close() {
       clearInterval(timer)

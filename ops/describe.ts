@@ -1,0 +1,72 @@
+/** `sequencer topology describe`: the graph as it is deployed, as text, as JSON, or as a Mermaid diagram. */
+import { Command } from 'commander'
+import { createCodec } from '../schemas/codec.ts'
+import { memoryRegistry } from '../schemas/registry.ts'
+import { nodesOf, type Topology } from '../streams/topology.ts'
+import { sequencerTopology } from '../topology/index.ts'
+import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../topology/rules.ts'
+import { sequencerStores } from '../topology/stores.ts'
+import { sequencerTopics } from '../topology/topics.ts'
+import { CliError } from './cli-error.ts'
+
+export function topologyCommand(): Command {
+  const command = new Command('topology').description('Look at the stream graph')
+  command
+    .command('describe')
+    .description('Print stages, topics, stores')
+    .option('--mermaid', 'as a Mermaid flowchart')
+    .option('--json', 'as JSON, with the fingerprint that members compare')
+    .option('--prefix <text>', 'put before every topic name', '')
+    .option('--partitions <n>', 'partitions of the keyed topics', '4')
+    .action(
+      async ({
+        mermaid,
+        json,
+        prefix,
+        partitions,
+      }: Record<'prefix' | 'partitions', string> & Partial<Record<'mermaid' | 'json', boolean>>) => {
+        const count = Number(partitions)
+        if (!Number.isSafeInteger(count) || count < 1)
+          throw new CliError(`--partitions ${partitions} is not a whole number from 1`, 'See --help.')
+        const topology = await describedTopology(prefix, count)
+        process.stdout.write(
+          json
+            ? `${JSON.stringify({ fingerprint: topology.fingerprint, text: topology.describe() })}\n`
+            : mermaid
+              ? mermaidOf(topology)
+              : topology.describe(),
+        )
+      },
+    )
+  return command
+}
+
+async function describedTopology(prefix: string, n: number): Promise<Topology> {
+  const codec = await createCodec(memoryRegistry(), prefix)
+  const zero = `0x${'0'.repeat(40)}`
+  const market = { ...MARKET_DEFAULTS, dataMarket: zero, chainId: 1, protocolState: zero }
+  const topics = sequencerTopics(codec, {
+    prefix,
+    partitions: { submissions: n, validated: n, admitted: n, finalizations: n, verdicts: n },
+  })
+  return sequencerTopology({ ...RULES_DEFAULTS, markets: [market] }, topics, sequencerStores(codec))
+}
+
+/** Topics as rounded boxes, stages as boxes; an arrow for each that is read or written. */
+export function mermaidOf(topology: Topology): string {
+  const lines = ['flowchart LR']
+  for (const { name, partitions } of topology.topics) lines.push(`  ${id(name)}(["${name} · ${partitions}"])`)
+  for (const stage of topology.stages) {
+    lines.push(`  ${id(`stage ${stage.name}`)}["${stage.name}"]`)
+    for (const source of stage.sources) lines.push(`  ${id(source.name)} --> ${id(`stage ${stage.name}`)}`)
+    const written = new Set([...nodesOf(stage)].flatMap((node) => (node.type === 'sink' ? [node.topic.name] : [])))
+    for (const topic of written) lines.push(`  ${id(`stage ${stage.name}`)} --> ${id(topic)}`)
+  }
+  for (const { name } of topology.globalTables)
+    lines.push(
+      `  ${id(name)} -. table .-> ${id(`stage ${topology.stages.find(({ name: stage }) => stage === 'validate')!.name}`)}`,
+    )
+  return `${lines.join('\n')}\n`
+}
+
+const id = (name: string): string => name.replace(/[^A-Za-z0-9]/g, '_')

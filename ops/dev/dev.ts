@@ -1,0 +1,225 @@
+/**
+ * `sequencer dev`: the sequencer with a world around it. A development chain, or a node given with --rpc; an epoch manager,
+ * validators and simulated snapshotters that dial the real port.
+ */
+import { rmSync, writeFileSync } from 'node:fs'
+import { startEpochManager } from '../../connectors/evm/dev-epochs.ts'
+import { startValidator } from '../../connectors/evm/dev-validator.ts'
+import { type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
+import { startSequencer } from '../compose.ts'
+import type { DevConfig } from '../config.ts'
+import { type DirectorySettings, directoryPaths, ensureWritable } from '../data-directory.ts'
+import { Lifecycle } from '../lifecycle.ts'
+import { epochStatus } from '../lookup/epoch.ts'
+import { parseEpochQuery, parseWhyQuery } from '../lookup/query.ts'
+import { why } from '../lookup/why.ts'
+import { allListeners, progressMetrics } from '../observers.ts'
+import { followProgress } from '../progress.ts'
+import { startOpsServer } from '../server.ts'
+import { runSnapshotters } from '../snapshotters/run.ts'
+import { slotWallet } from '../snapshotters/wallets.ts'
+import type { Screen } from './screen.ts'
+
+const APP_ID = 'sequencer'
+const BATCH_WINDOW_BLOCKS = 40
+const ATTESTATION_WINDOW_BLOCKS = 120
+/** Part of the submission window over which the snapshotters spread their messages. */
+const SPREAD_SHARE = 0.5
+const COMMIT_INTERVAL_MS = 25
+const POLL_MS = 200
+
+export interface DevPorts {
+  readonly screen: Screen
+  readonly version: string
+  /** Ends the run when aborted. */
+  readonly signal: AbortSignal
+}
+
+/** Runs until the signal, until --epochs are anchored, or until something fails for good (then it rejects). */
+export async function runDev(config: DevConfig, { screen, version, signal }: DevPorts): Promise<void> {
+  ensureWritable(config.dataDir)
+  const parts = new Lifecycle((text) => screen.say(`warning: ${text}`))
+  const stop = new AbortController()
+  signal.addEventListener('abort', () => stop.abort(), { once: true })
+  let fail: (error: Error) => void = () => {}
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  failed.catch(() => {}) // heard by the race below, if it still runs
+  try {
+    await Promise.race([failed, runParts(config, { screen, version, signal: stop.signal }, parts, fail)])
+  } finally {
+    stop.abort()
+    await parts.close()
+    screen.close()
+  }
+}
+
+async function runParts(
+  config: DevConfig,
+  ports: DevPorts,
+  parts: Lifecycle,
+  fail: (error: Error) => void,
+): Promise<void> {
+  const { screen, signal } = ports
+  const paths = directoryPaths(config.dataDir)
+  const chain = await parts.add('chain', startChain(config))
+  const settings = settingsOf(config, chain)
+  const sequencer = await parts.add(
+    'sequencer',
+    startSequencer({
+      ...settings,
+      dataDir: config.dataDir,
+      version: ports.version,
+      listenAddresses: [`/ip4/0.0.0.0/tcp/${config.listenPort}`],
+      signerKey: chain.accounts.sequencer.privateKey,
+      startBlock: chain.startBlock,
+      clockDepth: 0,
+      confirmations: 1,
+      pollMs: POLL_MS,
+      kubo: config.kubo,
+      cidVersion: config.cidVersion,
+      workers: config.workers,
+      commitIntervalMs: COMMIT_INTERVAL_MS,
+      onFailure: fail,
+      warn: (text) => screen.say(`warning: ${text}`),
+    }),
+  )
+  const { log, topics, metrics, health } = sequencer
+  let countAnchored = {}
+  const enough = new Promise<void>((resolve) => {
+    let anchored = 0
+    countAnchored = { anchored: () => void (++anchored === config.epochs && resolve()) }
+  })
+  await parts.add(
+    'progress',
+    followProgress(log, topics, allListeners([progressMetrics(metrics), screen, countAnchored]), systemClock),
+  )
+  const server = await parts.add(
+    'server',
+    startOpsServer(
+      { port: config.opsPort },
+      {
+        metrics,
+        health,
+        lookups: {
+          why: (query) => why(log, topics, parseWhyQuery(query)),
+          epoch: (epochId, dataMarket) =>
+            epochStatus(log, topics, settings.rules, parseEpochQuery({ epoch: String(epochId), dataMarket })),
+        },
+      },
+    ),
+  )
+  writeFileSync(paths.running, JSON.stringify({ url: server.url, pid: process.pid }))
+  await parts.add('running file', { close: async () => rmSync(paths.running, { force: true }) })
+  screen.running({
+    intake: sequencer.multiaddrs.find((address) => address.includes('127.0.0.1')) ?? sequencer.multiaddrs[0]!,
+    ops: server.url,
+    rpc: chain.rpcUrl,
+    protocolState: chain.protocolState,
+    markets: chain.markets,
+  })
+  await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
+  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  await Promise.race([enough, stopped])
+}
+
+const startChain = (config: DevConfig): Promise<DevChain> =>
+  startDevChain({
+    directory: directoryPaths(config.dataDir).chain,
+    port: config.chainPort,
+    blockTimeSeconds: config.blockTime,
+    markets: config.markets,
+    windows: {
+      snapshot: config.window,
+      batch: config.window + BATCH_WINDOW_BLOCKS,
+      attestation: config.window + ATTESTATION_WINDOW_BLOCKS,
+    },
+    slots: Array.from({ length: config.snapshotters }, (_, i) => ({
+      slotId: i + 1,
+      owner: slotWallet(config.seed, i + 1).address,
+    })),
+  })
+
+function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings {
+  const { chainId, protocolState, rpcUrl } = chain
+  const { partitions, tree } = config
+  return {
+    appId: APP_ID,
+    topicOptions: {
+      prefix: '',
+      partitions: {
+        submissions: partitions,
+        validated: partitions,
+        admitted: partitions,
+        finalizations: Math.min(partitions, 2),
+        verdicts: partitions,
+      },
+    },
+    rules: {
+      ...RULES_DEFAULTS,
+      markets: chain.markets.map((dataMarket) => ({ ...MARKET_DEFAULTS, dataMarket, chainId, protocolState, tree })),
+    },
+    chain: { rpcUrls: [rpcUrl], chainId, protocolState },
+  }
+}
+
+async function startWorld(
+  config: DevConfig,
+  chain: DevChain,
+  intake: readonly string[],
+  parts: Lifecycle,
+  screen: Screen,
+  signal: AbortSignal,
+): Promise<void> {
+  const { rpcUrl, chainId, protocolState, markets, accounts, startBlock } = chain
+  const world = { rpcUrl, chainId, protocolState, markets }
+  const warn = (who: string) => (error: unknown) => {
+    if (!signal.aborted) screen.say(`warning: ${who}: ${error instanceof Error ? error.message : error}`)
+  }
+  await parts.add(
+    'epoch manager',
+    startEpochManager({
+      ...world,
+      account: accounts.epochManager,
+      everyBlocks: config.epochBlocks,
+      onError: warn('epoch manager'),
+    }),
+  )
+  for (const account of accounts.validators)
+    await parts.add(
+      'validator',
+      startValidator({ ...world, account, fromBlock: startBlock, onError: warn('validator') }),
+    )
+  if (config.snapshotters === 0) return
+  const stop = new AbortController()
+  const running = runSnapshotters(
+    {
+      to: intake.find((address) => address.includes('127.0.0.1')) ?? intake[0]!,
+      rpcUrl,
+      chainId,
+      protocolState,
+      dataMarkets: markets,
+      slots: config.snapshotters,
+      projects: config.projects,
+      seed: config.seed,
+      badShare: config.badShare,
+      minorityShare: 0.05,
+      connections: config.snapshotters,
+      encryption: 'both',
+      spreadMs: config.window * config.blockTime * 1_000 * SPREAD_SHARE,
+      deadlineBlocks: 100,
+      ledger: directoryPaths(config.dataDir).ledger,
+      onError: warn('snapshotters'),
+    },
+    stop.signal,
+  ).catch(warn('snapshotters'))
+  await parts.add('snapshotters', {
+    async close() {
+      stop.abort()
+      await running
+    },
+  })
+}

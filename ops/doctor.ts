@@ -1,0 +1,218 @@
+/** `sequencer doctor`: what this machine, this directory and this node lack, each with what to do about it. */
+import { existsSync, statfsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { Command } from 'commander'
+import { findAnvil } from '../connectors/evm/anvil.ts'
+import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
+import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
+import { recovery } from '../topology/recovery.ts'
+import { EXIT } from './cli-error.ts'
+import { DEV_DEFAULTS } from './config.ts'
+import { directoryPaths, ensureWritable, readSettings } from './data-directory.ts'
+import { askRunning } from './lookup/directory.ts'
+
+export interface Finding {
+  readonly check: string
+  readonly ok: boolean
+  readonly detail: string
+  readonly advice?: string
+}
+
+export interface DoctorOptions {
+  readonly dataDir: string
+  readonly rpc?: string
+  readonly kubo?: string
+  readonly json?: boolean
+}
+
+const NODE_MAJOR_MIN = 20
+const FREE_BYTES_MIN = 1024 ** 3
+const RPC_TIMEOUT_MS = 5_000
+const CLOCK_SKEW_SECONDS_MAX = 60
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('Check the machine, the data directory, the ports, the node and the storage')
+    .option('--data-dir <dir>', 'data directory', DEV_DEFAULTS.dataDir)
+    .option('--rpc <url>', 'EVM node to check')
+    .option('--kubo <url>', 'Kubo node to check')
+    .option('--json', 'print the findings as JSON')
+    .action(async (options: DoctorOptions) => {
+      const findings = await examine(options)
+      process.stdout.write(options.json ? `${JSON.stringify(findings)}\n` : render(findings))
+      if (findings.some(({ ok }) => !ok)) process.exitCode = EXIT.failed
+    })
+}
+
+export async function examine(options: DoctorOptions): Promise<readonly Finding[]> {
+  const { dataDir, rpc, kubo } = options
+  const running = (await askRunning(dataDir, '/healthz', {})) !== undefined
+  const findings = [nodeVersion(), signatures(), directory(dataDir), space(dataDir)]
+  if (running) findings.push({ check: 'process', ok: true, detail: `one runs on ${dataDir}; see its /readyz` })
+  else
+    findings.push(
+      anvil(),
+      await port(DEV_DEFAULTS.listenPort, '--listen-port'),
+      await port(DEV_DEFAULTS.opsPort, '--ops-port'),
+      await port(DEV_DEFAULTS.chainPort, '--chain-port'),
+    )
+  findings.push(await storage(dataDir, kubo))
+  if (rpc) findings.push(...(await node(rpc, readSettings(dataDir)?.chain.chainId)))
+  return findings
+}
+
+function nodeVersion(): Finding {
+  const major = Number(process.versions.node.split('.')[0])
+  const ok = major >= NODE_MAJOR_MIN
+  return { check: 'node', ok, detail: process.version, ...(!ok && { advice: 'Install Node 20.19 or newer.' }) }
+}
+
+const signatures = (): Finding => ({
+  check: 'signatures',
+  ok: true,
+  detail:
+    recovery.backend === 'native'
+      ? 'native libsecp256k1'
+      : 'libsecp256k1 as WebAssembly: half as fast; no prebuilt binary fits this machine',
+})
+
+function directory(dataDir: string): Finding {
+  try {
+    ensureWritable(dataDir)
+    return {
+      check: 'data directory',
+      ok: true,
+      detail: existsSync(directoryPaths(dataDir).settings) ? `${dataDir} holds a log` : `${dataDir} is empty`,
+    }
+  } catch (error) {
+    return {
+      check: 'data directory',
+      ok: false,
+      detail: (error as Error).message,
+      advice: 'Give --data-dir a directory that this user may write to.',
+    }
+  }
+}
+
+function space(dataDir: string): Finding {
+  if (!existsSync(dataDir)) return { check: 'disk', ok: true, detail: 'not looked at: the directory does not exist' }
+  const { bavail, bsize } = statfsSync(dataDir)
+  const free = bavail * bsize
+  const ok = free >= FREE_BYTES_MIN
+  return {
+    check: 'disk',
+    ok,
+    detail: `${(free / 1024 ** 3).toFixed(1)} GiB free`,
+    ...(!ok && { advice: 'Free some space: at least 1 GiB.' }),
+  }
+}
+
+function anvil(): Finding {
+  try {
+    return { check: 'anvil', ok: true, detail: findAnvil() }
+  } catch (error) {
+    return {
+      check: 'anvil',
+      ok: false,
+      detail: (error as Error).message,
+      advice: 'Install anvil (Foundry), or give `dev` a node with --rpc.',
+    }
+  }
+}
+
+const port = (number: number, option: string): Promise<Finding> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({
+        check: `port ${number}`,
+        ok: false,
+        detail: error.code ?? error.message,
+        advice: `Stop what uses it, or choose another with ${option}.`,
+      }),
+    )
+    server.listen(number, '127.0.0.1', () =>
+      server.close(() => resolve({ check: `port ${number}`, ok: true, detail: 'free' })),
+    )
+  })
+
+/** Writes a few bytes and reads them back. */
+async function storage(dataDir: string, kubo: string | undefined): Promise<Finding> {
+  const bytes = Buffer.from('sequencer doctor\n')
+  try {
+    const store = kubo
+      ? createKuboStore({ url: kubo })
+      : await createFileBlockStore({ directory: directoryPaths(dataDir).blocks })
+    const cid = await store.put(bytes)
+    const read = await store.get(cid)
+    return {
+      check: 'storage',
+      ok: Buffer.compare(read, bytes) === 0,
+      detail: `${store.name}: wrote and read back ${cid}`,
+    }
+  } catch (error) {
+    return {
+      check: 'storage',
+      ok: false,
+      detail: (error as Error).message,
+      advice: kubo ? 'Check --kubo and the node behind it.' : 'Check the data directory.',
+    }
+  }
+}
+
+async function node(rpc: string, chainIdExpected: number | undefined): Promise<Finding[]> {
+  try {
+    const [chainId, block] = await Promise.all([
+      ask(rpc, 'eth_chainId', []),
+      ask(rpc, 'eth_getBlockByNumber', ['latest', false]),
+    ])
+    const { number, timestamp } = block as { number: string; timestamp: string }
+    const skew = Math.round(Date.now() / 1000 - Number(timestamp))
+    const right = chainIdExpected === undefined || Number(chainId) === chainIdExpected
+    return [
+      {
+        check: 'chain',
+        ok: right,
+        detail: `chain id ${Number(chainId)}, block ${Number(number)}`,
+        ...(!right && {
+          advice: `The log was written for chain ${chainIdExpected}: give another --rpc or another --data-dir.`,
+        }),
+      },
+      {
+        check: 'clock',
+        ok: Math.abs(skew) <= CLOCK_SKEW_SECONDS_MAX,
+        detail: `newest block is ${skew} s old`,
+        ...(Math.abs(skew) > CLOCK_SKEW_SECONDS_MAX && { advice: 'The node is behind, or a clock is wrong.' }),
+      },
+    ]
+  } catch (error) {
+    return [
+      {
+        check: 'chain',
+        ok: false,
+        detail: `${rpc}: ${(error as Error).message}`,
+        advice: 'Start the node, or check --rpc.',
+      },
+    ]
+  }
+}
+
+async function ask(rpc: string, method: string, params: readonly unknown[]): Promise<unknown> {
+  const response = await fetch(rpc, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    signal: AbortSignal.timeout(RPC_TIMEOUT_MS),
+  })
+  const answer = (await response.json()) as { result?: unknown; error?: { message: string } }
+  if (answer.error) throw new Error(answer.error.message)
+  return answer.result
+}
+
+const render = (findings: readonly Finding[]): string =>
+  findings
+    .map(
+      ({ check, ok, detail, advice }) =>
+        `${ok ? 'ok  ' : 'FAIL'}  ${check.padEnd(14)} ${detail}${advice ? `\n      ${advice}` : ''}\n`,
+    )
+    .join('')
