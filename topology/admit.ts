@@ -6,6 +6,7 @@
 import type { EpochMarker, SlotEpochKey, SlotQuota, Submission, SubmissionKey, Withdrawal } from '../schemas/types.ts'
 import type { ScopedStore } from '../streams/store.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
+import { asBuffer } from './keccak.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
 import type { Stores } from './stores.ts'
 import { type AdmittedEvent, epochScope, type SubmissionEvent } from './topics.ts'
@@ -41,7 +42,7 @@ function admit(seats: Seats, market: MarketRules, submission: Submission): Outco
   const { dataMarket } = market
   const { slotId, epochId, projectId } = submission
   const scope = epochScope(dataMarket, epochId)
-  const digest = Buffer.from(submission.digest).toString('hex')
+  const digest = asBuffer(submission.digest).toString('hex')
   const known = seats.find(scope, slotId, digest)
   if (known) return [duplicate(dataMarket, submission, known)]
 

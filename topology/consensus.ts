@@ -14,6 +14,7 @@ import type {
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
 import { byArrival } from './admit.ts'
+import { asBuffer } from './keccak.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
 import { tieBreaker } from './signature.ts'
 import type { Stores } from './stores.ts'
@@ -54,8 +55,7 @@ export const tallyEpoch =
     }
   }
 
-const hexOf = (digest: Uint8Array): string =>
-  Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('hex')
+const hexOf = (digest: Uint8Array): string => asBuffer(digest).toString('hex')
 
 function byProject(votes: Iterable<[string, Submission]>): Map<string, Submission[]> {
   const projects = new Map<string, Submission[]>()

@@ -10,9 +10,12 @@ export const keccak256 = (data: Uint8Array | string): Uint8Array => hasher.init(
 export const keccak256Of = (first: Uint8Array, second: Uint8Array | string): Uint8Array =>
   hasher.init().update(first).update(second).digest('binary')
 
+/** The same bytes as a Buffer, which is what Avro takes; a digest that comes from a worker thread is a bare array. */
+export const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
 /** 0x and lower-case hex, as hashes and roots are published. */
-export const toHex = (bytes: Uint8Array): string =>
-  `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`
+export const toHex = (bytes: Uint8Array): string => `0x${asBuffer(bytes).toString('hex')}`
 
 /** The bytes of 0x and hex. */
 export const fromHex = (hex: string): Uint8Array => Buffer.from(hex.slice(2), 'hex')

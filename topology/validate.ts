@@ -6,6 +6,7 @@ import type { EpochMarker, SlotEpochKey, Submission, SubmissionKey, VerdictReaso
 import { type ChainView, createChainView } from './chain-view.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
 import { type Candidate, createJudge, type Judge, type Judgement } from './judge.ts'
+import { asBuffer } from './keccak.ts'
 import { createParking, type Parking, type Place } from './parking.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
 import { prepareSubmissions, type Recovered } from './signature.ts'
@@ -52,7 +53,9 @@ interface State {
   readonly parking: Parking
 }
 
-function decide(state: State, received: Submission, { digest, signer, problem }: Recovered): Outcome[] {
+function decide(state: State, received: Submission, recovered: Recovered): Outcome[] {
+  const { signer, problem } = recovered
+  const digest = asBuffer(recovered.digest)
   const market = marketOf(state, received)
   if (!market) return [refuse(state, received, 'UNKNOWN_MARKET', unserved(received))]
   if (problem) return [refuse(state, { ...received, digest }, 'BAD_SIGNATURE', problem)]
