@@ -156,16 +156,8 @@ async function untilAnswering(guard: ChildProcess, record: RunningRecord, files:
   }
 }
 
-/** The binary of the npm package, else the one on PATH. */
-export function findAnvil(path = process.env.PATH ?? ''): string {
-  const candidates = path.split(delimiter).map((folder) => join(folder, 'anvil'))
-  try {
-    const manifest = createRequire(import.meta.url).resolve('@foundry-rs/anvil-linux-amd64/package.json')
-    if (process.platform === 'linux' && process.arch === 'x64')
-      candidates.unshift(join(dirname(manifest), 'bin', 'anvil'))
-  } catch {
-    // an optional dependency: absent on other platforms
-  }
+/** The first candidate that is there. */
+export function findAnvil(candidates = anvilCandidates()): string {
   const found = candidates.find((file) => existsSync(file))
   if (found) return found
   throw new EvmError(
@@ -173,6 +165,18 @@ export function findAnvil(path = process.env.PATH ?? ''): string {
     `There is no anvil for ${process.platform}-${process.arch} among the installed packages and none on PATH. ` +
       'Install Foundry (https://getfoundry.sh), or point to a node that runs already with --rpc.',
   )
+}
+
+/** The binary of the npm package where its platform is ours, then those on PATH. */
+function anvilCandidates(): string[] {
+  const onPath = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'anvil'))
+  if (process.platform !== 'linux' || process.arch !== 'x64') return onPath
+  try {
+    const manifest = createRequire(import.meta.url).resolve('@foundry-rs/anvil-linux-amd64/package.json')
+    return [join(dirname(manifest), 'bin', 'anvil'), ...onPath]
+  } catch {
+    return onPath // an optional dependency
+  }
 }
 
 /** `wanted`, or a free port for 0. */

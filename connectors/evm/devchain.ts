@@ -97,15 +97,16 @@ async function setUp(anvil: Anvil, options: DevChainOptions): Promise<DevChain> 
   const owner = createDevSender(anvil.rpcUrl, DEV_CHAIN_ID, accounts.owner.privateKey, { mine: true })
   try {
     const file = join(options.directory, 'devchain.json')
-    const genesisHash = await hashOfGenesis(owner.provider)
     const record = readRecord(file)
-    if (record && record.genesisHash !== genesisHash) throw chainLost(options.directory)
+    if (record && (await hashOf(owner.provider, record.startBlock)) !== record.startHash)
+      throw chainLost(options.directory)
     const state = await deploy(owner)
     await ensureMarkets(state, options)
     await ensureRoles(state, accounts, options)
     await ensureSlots(state, options.slots)
     const startBlock = record?.startBlock ?? (await owner.provider.getBlockNumber())
-    if (!record) writeFileSync(file, JSON.stringify({ genesisHash, startBlock }))
+    if (!record)
+      writeFileSync(file, JSON.stringify({ startBlock, startHash: await hashOf(owner.provider, startBlock) }))
     const { address: protocolState, markets } = state
     const { rpcUrl, adopted, close } = anvil
     return { rpcUrl, chainId: DEV_CHAIN_ID, protocolState, markets, accounts, startBlock, adopted, close }
@@ -234,10 +235,14 @@ async function read(state: DevState, name: string, args: readonly unknown[]): Pr
   return state.contract.decodeFunctionResult(name, answer)[0]
 }
 
-const hashOfGenesis = async (provider: JsonRpcProvider): Promise<string> =>
-  ((await provider.send('eth_getBlockByNumber', ['0x0', false])) as { hash: string }).hash
+async function hashOf(provider: JsonRpcProvider, block: number): Promise<string | undefined> {
+  const found = (await provider.send('eth_getBlockByNumber', [`0x${block.toString(16)}`, false])) as {
+    hash: string
+  } | null
+  return found?.hash
+}
 
-function readRecord(file: string): { readonly genesisHash: string; readonly startBlock: number } | undefined {
+function readRecord(file: string): { readonly startBlock: number; readonly startHash: string } | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
