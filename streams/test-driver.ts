@@ -14,6 +14,8 @@ import { type Stage, type Topology, tasksOf } from './topology.ts'
 export interface DriverOptions {
   /** Records a task processes before it commits; outputs become visible to the next stage then. */
   readonly commitEvery?: number
+  /** Picks the next task out of so many that have work; in their order when undefined. For tests of interleavings. */
+  readonly schedule?: (runnable: number) => number
 }
 
 export interface OutputRecord<K, V> {
@@ -30,11 +32,13 @@ export class TopologyTestDriver {
   private readonly committed = new Map<string, number>()
   private readonly tasks: Task[] = []
   private readonly commitEvery: number
+  private readonly schedule: DriverOptions['schedule']
   private readonly topology: Topology
 
-  constructor(topology: Topology, { commitEvery = 1 }: DriverOptions = {}) {
+  constructor(topology: Topology, { commitEvery = 1, schedule }: DriverOptions = {}) {
     this.topology = topology
     this.commitEvery = commitEvery
+    this.schedule = schedule
     for (const table of topology.globalTables) this.tables.set(table.name, new Map())
     for (const stage of topology.stages)
       for (let p = 0; p < tasksOf(stage); p++) this.tasks.push(this.openTask(stage, p))
@@ -65,13 +69,22 @@ export class TopologyTestDriver {
     if (table) table.set(latin1(keyBytes), topic.value.decode(topic.value.encode(value)))
   }
 
+  /** Appends bytes as they are, e.g. such as cannot be decoded, without running anything. */
+  appendRaw(record: OutgoingRecord): void {
+    this.write(record)
+  }
+
+  /** Runs everything until it is quiet. */
   run(): void {
-    for (let worked = true; worked; ) {
-      worked = false
-      for (const task of this.tasks) worked = this.step(task) || worked
+    for (;;) {
+      const runnable = this.tasks.filter((task) => this.waitingTopic(task) !== undefined)
+      if (runnable.length === 0) return
+      if (this.schedule) this.step(runnable[this.schedule(runnable.length)]!)
+      else for (const task of runnable) this.step(task)
     }
   }
 
+  /** All records of a topic, partition by partition; markers too. */
   read<K, V>(topic: KafkaTopic<K, V>): OutputRecord<K, V>[] {
     return (this.partitions.get(topic.name) ?? []).flatMap((records, partition) =>
       records.map(({ key, value, timestamp, offset }) => ({
@@ -131,18 +144,21 @@ export class TopologyTestDriver {
     }
   }
 
-  private step(task: Task): boolean {
-    let worked = false
-    for (const { name } of task.stage.sources) {
-      const records = this.partitions.get(name)?.[task.partition] ?? []
-      const position = task.positionOf(name)
-      const to = Math.min(records.length, position + this.commitEvery)
-      if (to <= position) continue
-      task.process(name, records, position, to)
-      this.commit(task)
-      worked = true
-    }
-    return worked
+  private waitingTopic(task: Task): string | undefined {
+    const waits = ({ name }: { name: string }) => this.recordsOf(name, task.partition).length > task.positionOf(name)
+    return task.stage.sources.find(waits)?.name
+  }
+
+  private step(task: Task): void {
+    const name = this.waitingTopic(task)!
+    const records = this.recordsOf(name, task.partition)
+    const from = task.positionOf(name)
+    task.process(name, records, from, Math.min(records.length, from + this.commitEvery))
+    this.commit(task)
+  }
+
+  private recordsOf(topic: string, partition: number): readonly LogRecord[] {
+    return this.partitions.get(topic)?.[partition] ?? []
   }
 
   private commit(task: Task): void {

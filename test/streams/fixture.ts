@@ -38,9 +38,11 @@ export const rounds: MarkerProtocol<string, Item> = {
   withStamp: (marker, stamp) => ({ ...(marker as End), ...stamp }),
 }
 
-export function plainTopic(name: string, partitions = 1): KafkaTopic<string, string> {
-  return { name, key: text, value: text, partitions, cleanup: 'delete' }
+export function topicOf<V>(name: string, value: Serde<V>, partitions = 1): KafkaTopic<string, V> {
+  return { name, key: text, value, partitions, cleanup: 'delete' }
 }
+
+export const plainTopic = (name: string, partitions = 1): KafkaTopic<string, string> => topicOf(name, text, partitions)
 
 export function itemTopic(name: string, partitions = 1): KafkaTopic<string, Item> {
   return { name, key: text, value: json<Item>(), partitions, cleanup: 'delete', markers: rounds }

@@ -4,10 +4,9 @@
  */
 
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
-import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import { scopedStore } from '../../streams/store.ts'
 import type { Topology } from '../../streams/topology.ts'
-import { type End, end, type Item, isEnd, itemTopic, json, plainTopic } from './fixture.ts'
+import { type End, end, type Item, isEnd, itemTopic, json, plainTopic, topicOf } from './fixture.ts'
 
 export interface SumsOptions {
   readonly input?: number
@@ -23,7 +22,7 @@ export function sumsTopics({ input = 2, middle = 3 }: SumsOptions = {}) {
     ends: plainTopic('ends'),
     numbers: itemTopic('numbers', input),
     byName: itemTopic('by-name', middle),
-    sums: { ...plainTopic('sums-out'), value: json<Sum>() } as KafkaTopic<string, Sum>,
+    sums: topicOf('sums-out', json<Sum>()),
     rest: plainTopic('dead'),
   }
 }
