@@ -1,6 +1,10 @@
 /** The state of the contract, for comparing with what was recomputed. */
 import { Contract, FetchRequest, JsonRpcProvider, Network } from 'ethers'
 import { DATA_MARKET_ABI, PROTOCOL_STATE_ABI } from '../../connectors/evm/abi.ts'
+import type { EpochTick } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
+import type { Topics } from '../../topology/topics.ts'
+import { scan } from './scan.ts'
 
 export interface ReleasedEpoch {
   readonly epochId: number
@@ -18,6 +22,8 @@ export interface ChainReader {
   snapshotCid(dataMarket: string, projectId: string, epochId: number): Promise<string>
   /** Whether endBatchSubmissions was called for the epoch. */
   completed(dataMarket: string, epochId: number): Promise<boolean>
+  /** Hash of a canonical block; undefined when the node has none of that number. */
+  blockHash(blockNumber: number): Promise<string | undefined>
   close(): void
 }
 
@@ -68,6 +74,25 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
       new Contract(dataMarket, DATA_MARKET_ABI, provider)
         .getFunction('epochIdToBatchSubmissionsCompleted')
         .staticCall(epochId) as Promise<boolean>,
+    blockHash: async (blockNumber) => (await provider.getBlock(blockNumber))?.hash ?? undefined,
     close: () => provider.destroy(),
   }
+}
+
+const TICKS_ASKED = 500
+const BLOCKS_ASKED = 20
+
+/** Whether the node has any of the newest blocks that the log knows: another development chain has the same chain id. */
+export async function isChainOf(chain: ChainReader, log: Log, { epochTicks }: Topics): Promise<boolean> {
+  const partition = { topic: epochTicks.name, partition: 0 }
+  const [bounds] = await log.bounds([partition])
+  const heads: EpochTick[] = []
+  for await (const records of scan(log, partition, { from: bounds!.stable - TICKS_ASKED }))
+    for (const { value } of records) {
+      const tick = value && epochTicks.value.decode(value)
+      if (tick?.kind === 'HEAD') heads.push(tick)
+    }
+  for (const { blockNumber, blockHash } of heads.slice(-BLOCKS_ASKED))
+    if ((await chain.blockHash(blockNumber)) === blockHash) return true
+  return heads.length === 0
 }

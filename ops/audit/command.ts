@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { CliError, EXIT } from '../cli-error.ts'
 import type { OpenedDirectory } from '../lookup/directory.ts'
 import { type AuditOptions, auditLog } from './audit.ts'
-import { type ChainReader, openChainReader } from './chain.ts'
+import { type ChainReader, isChainOf, openChainReader } from './chain.ts'
 import { isClean, renderAudit } from './render.ts'
 import type { AuditReport } from './report.ts'
 
@@ -54,10 +54,16 @@ export async function runAudit(
 }
 
 /** The node that was named, or the first of the directory's own that answers; a node that is down is no fault there. */
-async function connect({ chain }: AuditableDirectory, rpc: string | undefined): Promise<ChainReader | undefined> {
+async function connect(
+  { chain, log, topics }: AuditableDirectory,
+  rpc: string | undefined,
+): Promise<ChainReader | undefined> {
   for (const url of rpc === undefined ? chain.rpcUrls : [rpc]) {
     try {
-      return await openChainReader({ ...chain, url })
+      const reader = await openChainReader({ ...chain, url })
+      if (await isChainOf(reader, log, topics)) return reader
+      reader.close()
+      throw new Error(`${url} has none of the blocks that the log knows`)
     } catch (error) {
       if (rpc === undefined) continue
       throw new CliError(

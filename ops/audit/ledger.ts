@@ -1,4 +1,4 @@
-import type { Verdict, VerdictReason } from '../../schemas/types.ts'
+import type { SlotEpochKey, Verdict, VerdictReason } from '../../schemas/types.ts'
 import type { Log, PartitionBounds } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Findings } from './report.ts'
@@ -32,8 +32,9 @@ export async function readVerdicts(
   const { verdicts } = topics
   let size = 0
 
-  const record = (key: { dataMarket: string; epochId: number }, verdict: Verdict, place: string): void => {
+  const record = (key: SlotEpochKey, verdict: Verdict, place: string): void => {
     const { partition, offset } = verdict.position
+    findings.same(place, 'slot of the key', verdict.slotId, key.slotId)
     const at = offset - (bounds[partition]?.start ?? 0)
     if (at < 0) return // its submission has expired
     if (codes[partition]?.[at] === undefined)
@@ -47,7 +48,7 @@ export async function readVerdicts(
     else {
       const known = reasons.indexOf(verdict.reason)
       codes[partition][at] = 1 + (known >= 0 ? known : reasons.push(verdict.reason) - 1)
-      hashes[partition]![at] = hashOf({ ...verdict, ...key })
+      hashes[partition]![at] = hashOf({ ...verdict, dataMarket: key.dataMarket, epochId: key.epochId })
       size++
     }
   }

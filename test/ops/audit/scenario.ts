@@ -1,0 +1,395 @@
+/**
+ * A small life of two data markets through the real topology: signed submissions of every kind in a shuffled order, ticks
+ * with a reorganisation, batches on their way to the chain. Everything comes from the seed.
+ */
+import { instantiateSecp256k1 } from '@bitauth/libauth'
+import { computeCid } from '../../../connectors/ipfs/cid.ts'
+import { createKeccak256, toHex } from '../../../ops/verify/keccak.ts'
+import { createSignatureReader } from '../../../ops/verify/signature.ts'
+import { createCodec } from '../../../schemas/codec.ts'
+import { memoryRegistry } from '../../../schemas/registry.ts'
+import type { AnchorIntent, AnchorKey, AnchorResult, EpochTick, Submission } from '../../../schemas/types.ts'
+import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import { TopologyTestDriver } from '../../../streams/test-driver.ts'
+import { sequencerTopology } from '../../../topology/index.ts'
+import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
+import { sequencerStores } from '../../../topology/stores.ts'
+import { isEpochSummary, sequencerTopics, type Topics } from '../../../topology/topics.ts'
+import { FrozenLog, type FrozenTopic } from './frozen-log.ts'
+
+export const MARKETS = [`0x${'a1'.repeat(20)}`, `0x${'b2'.repeat(20)}`] as const
+const PROTOCOL_STATE = `0x${'c3'.repeat(20)}`
+const SLOTS = 9
+const PROJECTS = 5
+const WINDOW = 3
+const EPOCH_BLOCKS = 4
+
+const signer = await createSigner()
+
+export const RULES: ProtocolRules = {
+  ...RULES_DEFAULTS,
+  parkedMax: 12,
+  markets: MARKETS.map(
+    (dataMarket, index): MarketRules => ({
+      ...MARKET_DEFAULTS,
+      dataMarket,
+      chainId: 31337,
+      protocolState: PROTOCOL_STATE,
+      perSlotPerEpoch: 3,
+      batchProjectsMax: index === 0 ? 2 : 50,
+      batchBytesMax: index === 0 ? MARKET_DEFAULTS.batchBytesMax : 6_000,
+      tree: index === 0 ? 'chained' : 'fresh',
+      votesMin: 1 + index,
+      shareMin: index === 0 ? 0 : 0.5,
+      flagged: index === 0 ? [] : [signer.addressOf(5)],
+      fullNodes: index === 0 ? [signer.addressOf(6)] : [],
+    }),
+  ),
+}
+
+export interface Scenario {
+  readonly topics: Topics
+  readonly log: FrozenLog
+  /** How often each verdict was given. */
+  readonly reasons: Readonly<Record<string, number>>
+}
+
+export interface ScenarioOptions {
+  readonly seed: number
+  readonly epochs?: number
+  readonly partitions?: number
+  /** Leave the last epoch open. */
+  readonly openEnd?: boolean
+}
+
+export async function runScenario({
+  seed,
+  epochs = 4,
+  partitions = 3,
+  openEnd = false,
+}: ScenarioOptions): Promise<Scenario> {
+  const counts = { submissions: partitions, validated: partitions, admitted: partitions, finalizations: 2, verdicts: 2 }
+  const codec = await createCodec(memoryRegistry())
+  const topics = sequencerTopics(codec, { prefix: 't-', partitions: counts })
+  const driver = new TopologyTestDriver(sequencerTopology(RULES, topics, sequencerStores(codec)), { commitEvery: 7 })
+  const random = seeded(seed)
+  for (let slotId = 1; slotId <= SLOTS; slotId++) {
+    const history = [{ sinceBlock: 0, owner: signer.addressOf(slotId), active: slotId !== SLOTS }]
+    driver.append(topics.slots, { slotId }, { slotId, history })
+  }
+  const chain = new Chain(random)
+  let sent = 0
+  const submit = (fields: Partial<Submission>, key = fields.slotId ?? 1): void => {
+    const unsigned = blankSubmission(++sent, random, fields)
+    const submission = { ...unsigned, signature: fields.signature ?? signer.sign(key, unsigned) }
+    const { dataMarket, epochId, projectId } = submission
+    driver.append(topics.submissions, { dataMarket: dataMarket.toLowerCase(), epochId, projectId }, submission)
+  }
+  const tell = (ticks: readonly EpochTick[]): void => {
+    for (const tick of ticks) driver.append(topics.epochTicks, { dataMarket: tick.dataMarket }, tick)
+    driver.run()
+  }
+
+  submit({ epochId: 1, header: chain.hashAt(1) }) // before the first head
+  const blocks = epochs * EPOCH_BLOCKS + (openEnd ? 0 : WINDOW + 2)
+  for (let block = 1; block <= blocks; block++) {
+    tell(chain.advance(block, epochs))
+    if (block === 7) tell(chain.reorganise(2, epochs))
+    const batch = submissionsAt(chain, block, random)
+    shuffle(batch, random)
+    for (const { fields, key } of batch) submit(fields, key)
+    driver.run()
+    if (!openEnd || block < blocks) await anchorAll(driver, topics)
+  }
+  driver.run()
+  if (!openEnd) await anchorAll(driver, topics)
+
+  const reasons: Record<string, number> = {}
+  for (const { value } of driver.read(topics.verdicts)) reasons[value.reason] = (reasons[value.reason] ?? 0) + 1
+  return { topics, log: new FrozenLog(freeze(driver, topics)), reasons }
+}
+
+/** What snapshotters send while `block` is the newest: for the open epoch, and a share of wrong ones of every kind. */
+function submissionsAt(
+  chain: Chain,
+  block: number,
+  random: () => number,
+): { fields: Partial<Submission>; key?: number }[] {
+  const all: { fields: Partial<Submission>; key?: number }[] = []
+  const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!
+  for (const [index, dataMarket] of MARKETS.entries()) {
+    const epochId = Math.ceil(block / EPOCH_BLOCKS)
+    for (let i = 0; i < 6; i++) {
+      const slotId = 1 + Math.floor(random() * (SLOTS - 1))
+      const project = Math.floor(random() * PROJECTS)
+      const projectId = `project-${project}:${index}${project === 4 ? '<&>é' : ''}`
+      const snapshotCid = `bafk${epochId}${project}${random() < 0.3 ? pick(['x', 'y']) : ''}`
+      const good = {
+        dataMarket,
+        epochId,
+        slotId,
+        projectId,
+        snapshotCid,
+        header: chain.hashAt(block),
+        deadline: block + 5 + Math.floor(random() * 4),
+      }
+      all.push({ fields: good })
+      if (random() < 0.15)
+        all.push({ fields: good }, { fields: { ...good, header: chain.hashAt(Math.max(1, block - 1)) } })
+    }
+    const base = {
+      dataMarket,
+      epochId,
+      slotId: 2,
+      projectId: 'project-0',
+      header: chain.hashAt(block),
+      deadline: block + 5,
+    }
+    const wrong: { fields: Partial<Submission>; key?: number }[] = [
+      { fields: { ...base, dataMarket: `0x${'dd'.repeat(20)}` } },
+      { fields: { ...base, signature: 'zz' } },
+      { fields: { ...base, slotId: 77 } },
+      { fields: base, key: 3 },
+      { fields: { ...base, slotId: SLOTS } },
+      { fields: { ...base, epochId: 0 } },
+      { fields: { ...base, epochId: epochId + 1 } },
+      { fields: { ...base, epochId: epochId + 9 } },
+      { fields: { ...base, epochId: Math.max(1, epochId - 2) } },
+      { fields: { ...base, deadline: Math.max(0, block - 1) } },
+      { fields: { ...base, header: `0x${'99'.repeat(32)}` } },
+      { fields: { ...base, header: 'no hash' } },
+      { fields: { ...base, header: chain.hashAt(1) } },
+      { fields: { ...base, header: chain.hashAt(block + 1) } },
+      { fields: { ...base, dataMarket: dataMarket.toUpperCase().replace('0X', '0x'), nodeVersion: pick(['', 'v1']) } },
+    ]
+    for (let i = 0; i < 6; i++) all.push(pick(wrong))
+  }
+  return all
+}
+
+/** An anchor chain of blocks with hashes from number and fork; the markets' epochs are released every EPOCH_BLOCKS. */
+class Chain {
+  private readonly hashes = new Map<number, string>()
+  private readonly opened = new Map<number, number>()
+  private readonly random: () => number
+
+  constructor(random: () => number) {
+    this.random = random
+  }
+
+  hashAt(block: number): string {
+    const known = this.hashes.get(block)
+    if (known) return known
+    const digits = Array.from({ length: 64 }, () => Math.floor(this.random() * 16).toString(16)).join('')
+    this.hashes.set(block, `0x${digits}`)
+    return `0x${digits}`
+  }
+
+  advance(block: number, epochs: number): EpochTick[] {
+    const ticks = [this.tick('HEAD', '', 0, block, {})]
+    const epochId = Math.ceil(block / EPOCH_BLOCKS)
+    if (block % EPOCH_BLOCKS === 1 && epochId <= epochs) {
+      this.opened.set(epochId, block)
+      for (const dataMarket of MARKETS)
+        ticks.push(
+          this.tick('OPEN', dataMarket, epochId, block, {
+            releaseBlock: block,
+            begin: block * 10,
+            end: block * 10 + 9,
+          }),
+        )
+    }
+    for (const [id, releaseBlock] of this.opened)
+      if (block === releaseBlock + WINDOW + 1)
+        for (const dataMarket of MARKETS)
+          ticks.push(
+            this.tick('CLOSE', dataMarket, id, block, {
+              releaseBlock,
+              acceptedHeaders: this.range(releaseBlock, block),
+            }),
+          )
+    return ticks
+  }
+
+  /** The newest `depth` blocks are replaced by others, with the same releases in them. */
+  reorganise(depth: number, epochs: number): EpochTick[] {
+    const last =
+      Math.max(...this.opened.values(), 0) > 0
+        ? [...this.hashes.keys()].filter((block) => this.told.has(block)).at(-1)!
+        : 0
+    const first = last - depth + 1
+    const ticks = [this.tick('ORPHAN', '', 0, first, {})]
+    for (let block = first; block <= last; block++) this.hashes.delete(block)
+    for (let block = first; block <= last; block++) ticks.push(...this.advance(block, epochs))
+    return ticks
+  }
+  private readonly told = new Set<number>()
+
+  private range(from: number, to: number): string[] {
+    return Array.from({ length: to - from + 1 }, (_, i) => this.hashAt(from + i))
+  }
+
+  private tick(
+    kind: EpochTick['kind'],
+    dataMarket: string,
+    epochId: number,
+    blockNumber: number,
+    fields: Partial<EpochTick>,
+  ): EpochTick {
+    this.told.add(blockNumber)
+    return {
+      kind,
+      dataMarket,
+      epochId,
+      blockNumber,
+      blockHash: this.hashAt(blockNumber),
+      parentHash: this.hashAt(blockNumber - 1),
+      blockTimestamp: blockNumber * 2,
+      slotsOffset: 0,
+      releaseBlock: 0,
+      begin: 0,
+      end: 0,
+      submissionWindow: WINDOW,
+      acceptedHeaders: [],
+      ...fields,
+    }
+  }
+}
+
+/** Plays the anchor connector and a chain where everything goes well, until no intent is left to carry out. */
+async function anchorAll(driver: TopologyTestDriver, topics: Topics): Promise<void> {
+  for (;;) {
+    const newest = new Map<string, { key: AnchorKey; value: AnchorIntent }>()
+    for (const { key, value } of driver.read(topics.anchorIntents)) newest.set(JSON.stringify(key), { key, value })
+    const answered = new Set(
+      driver.read(topics.anchorResults).map(({ key, value }) => JSON.stringify([key, value.attempt])),
+    )
+    const open = [...newest.values()].filter(
+      ({ key, value }) =>
+        value.step !== 'DONE' && value.step !== 'WATCH' && !answered.has(JSON.stringify([key, value.attempt])),
+    )
+    if (open.length === 0) return
+    for (const { key, value } of open)
+      for (const result of await answersTo(driver, topics, value)) driver.append(topics.anchorResults, key, result)
+    driver.run()
+  }
+}
+
+async function answersTo(driver: TopologyTestDriver, topics: Topics, intent: AnchorIntent): Promise<AnchorResult[]> {
+  const { step, attempt } = intent
+  const result = (fields: Partial<AnchorResult> & Pick<AnchorResult, 'outcome'>): AnchorResult => ({
+    ...BLANK_RESULT,
+    step,
+    attempt,
+    ...fields,
+  })
+  const mined = { transactionHash: `0x${'77'.repeat(32)}`, blockNumber: 40, blockHash: `0x${'66'.repeat(32)}` }
+  if (step === 'STORE') {
+    const batch = driver.read(topics.batches)[intent.batchOffset]!.value
+    if (isEpochSummary(batch)) throw new Error('an intent names a summary')
+    return [result({ outcome: 'STORED', cid: await computeCid(batch.json, 1) })]
+  }
+  if (step === 'PREPARE')
+    return [result({ outcome: 'READY', signer: PROTOCOL_STATE, nonce: 0, gasLimit: 1, maxFeePerGas: '1' })]
+  if (step === 'SIGN')
+    return [result({ outcome: 'SIGNED', rawTransaction: '0x00', transactionHash: mined.transactionHash })]
+  return [result({ outcome: 'MINED', ...mined }), result({ outcome: 'FINAL', ...mined })]
+}
+
+const BLANK_RESULT: AnchorResult = {
+  step: 'STORE',
+  attempt: 0,
+  outcome: 'FAILED',
+  cid: '',
+  signer: '',
+  nonce: -1,
+  gasLimit: 0,
+  maxFeePerGas: '0',
+  maxPriorityFeePerGas: '0',
+  rawTransaction: '',
+  transactionHash: '',
+  blockNumber: -1,
+  blockHash: '',
+  error: '',
+  attestation: null,
+}
+
+function blankSubmission(count: number, random: () => number, fields: Partial<Submission>): Submission {
+  return {
+    submissionId: `00000000-0000-4000-8000-${Math.floor(random() * 1e12)
+      .toString()
+      .padStart(12, '0')}`,
+    slotId: 1,
+    deadline: 9,
+    snapshotCid: 'bafkreione',
+    epochId: 1,
+    projectId: 'project-0',
+    signature: '',
+    header: '',
+    dataMarket: MARKETS[0],
+    nodeVersion: null,
+    // arrival in the log and by the clock of the intake differ
+    receivedAt: 1_000 + count + Math.floor(random() * 50),
+    position: null,
+    digest: Buffer.alloc(0),
+    fullNode: false,
+    ...fields,
+  }
+}
+
+async function createSigner() {
+  const [secp256k1, keccak, reader] = await Promise.all([
+    instantiateSecp256k1(),
+    createKeccak256(),
+    createSignatureReader(),
+  ])
+  const separator = reader.domainSeparator({ chainId: 31337, protocolState: PROTOCOL_STATE })
+  const keyOf = (slotId: number) => Buffer.alloc(32, slotId)
+  return {
+    addressOf: (slotId: number): string => {
+      const key = secp256k1.derivePublicKeyUncompressed(keyOf(slotId)) as Uint8Array
+      return toHex(keccak(key.subarray(1)).subarray(12))
+    },
+    sign: (slotId: number, submission: Submission): string => {
+      const digest = reader.digest(separator, submission)
+      const signed = secp256k1.signMessageHashRecoverableCompact(keyOf(slotId), digest)
+      if (typeof signed === 'string') throw new Error(signed)
+      return Buffer.from([...signed.signature, 27 + signed.recoveryId]).toString('hex')
+    },
+  }
+}
+
+/** Everything in the driver's topics, as a log that can be read and tampered with. */
+function freeze(driver: TopologyTestDriver, topics: Topics): FrozenTopic[] {
+  const { deadLetters: _, ...rest } = topics
+  return (Object.values(rest) as KafkaTopic<unknown, unknown>[]).map((topic) => {
+    const partitions: FrozenTopic['partitions'] = Array.from({ length: topic.partitions }, () => [])
+    for (const { key, value, partition, offset, timestamp } of driver.read(topic))
+      partitions[partition]!.push({
+        offset,
+        timestamp,
+        key: topic.key.encode(key),
+        value: topic.value.encode(value),
+        headers: [],
+      })
+    return { name: topic.name, partitions }
+  })
+}
+
+function shuffle<T>(values: T[], random: () => number): void {
+  for (let i = values.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1))
+    ;[values[i], values[j]] = [values[j]!, values[i]!]
+  }
+}
+
+/** mulberry32 */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
