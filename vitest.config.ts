@@ -20,6 +20,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'real',
+          globalSetup: ['./test/global-setup.ts'],
           include: ['test/**/*.real.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,

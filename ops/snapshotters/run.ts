@@ -1,4 +1,5 @@
 /** Simulated snapshotters: they follow the chain, sign for each released epoch, and send to a real intake. */
+import { setMaxListeners } from 'node:events'
 import { appendFileSync } from 'node:fs'
 import { Interface, JsonRpcProvider, toBeHex, zeroPadValue } from 'ethers'
 import {
@@ -46,6 +47,7 @@ export interface SnapshottersReport {
 
 /** Runs until the signal, or until it has sent for `epochs` epochs of each market. */
 export async function runSnapshotters(options: SnapshottersOptions, signal: AbortSignal): Promise<SnapshottersReport> {
+  setMaxListeners(0, signal) // every pause and send listens to it
   const wallets = Array.from({ length: options.slots }, (_, i) => slotWallet(options.seed, i + 1))
   const provider = new JsonRpcProvider(options.rpcUrl, options.chainId, { staticNetwork: true, cacheTimeout: -1 })
   const senders = await Promise.all(

@@ -35,7 +35,10 @@ describe('dev', () => {
   })
 
   it('behavior: every injected wrong submission has a verdict that it deserves', async () => {
-    const ledger = readFileSync(join(directory, 'snapshotters.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line))
+    const ledger = readFileSync(join(directory, 'snapshotters.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
     expect(ledger.length).toBeGreaterThan(100)
   })
 })

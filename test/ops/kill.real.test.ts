@@ -19,7 +19,9 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 const dev = ['dev', '--data-dir', directory, '--json', '--listen-port', '0', '--ops-port', '0', '--chain-port', '0']
 
 describe('dev under kill -9', () => {
-  it(`behavior: ${KILLS} kills lose, double and skip nothing (KILL_SEED=${SEED})`, { timeout: 20 * 60_000 }, async () => {
+  it(`behavior: ${KILLS} kills lose, double and skip nothing (KILL_SEED=${SEED})`, {
+    timeout: 20 * 60_000,
+  }, async () => {
     console.log(`KILL_SEED=${SEED}`)
     const random = seededRandom(SEED)
     for (let kill = 0; kill < KILLS; kill++) {

@@ -1,4 +1,4 @@
-/** Runs the command line as a user does: a child process of the sources (through tsx), its output, its exit code. */
+/** Runs the command line as a user does: a child process, its output, its exit code. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -26,11 +26,11 @@ export interface StartedSequencer {
 }
 
 export function startSequencer(args: readonly string[]): StartedSequencer {
-  const child = spawn(
-    process.execPath,
-    ['--import', './ops/bin/shim.mjs', '--import', 'tsx', 'ops/main.ts', ...args],
-    { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } },
-  )
+  const child = spawn(process.execPath, ['ops/bin/sequencer.mjs', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1' },
+  })
   const events: SequencerEvent[] = []
   const waiters = new Set<() => void>()
   let stdout = ''
@@ -59,7 +59,9 @@ export function startSequencer(args: readonly string[]): StartedSequencer {
       }
       waiters.add(look)
       look()
-      void finished.then((run) => reject(new Error(`the process ended (${run.exitCode ?? run.signal}):\n${run.stderr}`)))
+      void finished.then((run) =>
+        reject(new Error(`the process ended (${run.exitCode ?? run.signal}):\n${run.stderr}`)),
+      )
     })
   return { child, finished, waitFor }
 }
