@@ -37,6 +37,7 @@ export function explain(error: unknown): { text: string; exitCode: number } {
   if (error instanceof Error) {
     const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
     const hint = HINTS[code]
+    // a failure of the operating system names its call; ours carry what to do in the table above
     if (hint) return { text: `error: ${error.message}\n  ${hint}`, exitCode: EXIT.unavailable }
     return {
       text: `error: ${error.stack ?? error.message}\n  This is a fault of the sequencer; please report it.`,

@@ -10,11 +10,6 @@ const devSchema = z.object({
   dataDir: z.string().min(1),
   epochs: count(1, 1_000_000).optional(),
   rpc: z.url({ protocol: /^https?$/ }).optional(),
-  protocolState: z
-    .string()
-    .regex(/^0x[0-9a-fA-F]{40}$/, '0x and 40 hex digits')
-    .optional(),
-  chainId: count(1, Number.MAX_SAFE_INTEGER).optional(),
   listenPort: port,
   opsPort: port,
   chainPort: port,

@@ -2,14 +2,16 @@
  * The development chain of `sequencer dev`: anvil with DevProtocolState, its markets, roles, windows and slots. Started
  * again on the same directory it is the same chain; what the options ask for and the chain lacks is added.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { getCreateAddress, type Interface, type JsonRpcProvider } from 'ethers'
-import { type Anvil, startAnvil } from './anvil.ts'
+import { type Anvil, type AnvilOptions, startAnvil } from './anvil.ts'
 import { devProtocolState } from './contracts/dev-contract.ts'
 import { DEV_ROLE_INDEX, type DevAccount, devAccount } from './dev-accounts.ts'
-import { createDevSender, type DevSender, type DevTransaction } from './dev-sender.ts'
-import { EvmError } from './errors.ts'
+import { createDevSender, type DevSender, type DevTransaction, devProvider } from './dev-sender.ts'
+import { classifyRpcFailure, EvmError } from './errors.ts'
+
+type Node = Pick<Anvil, 'rpcUrl' | 'adopted' | 'close'>
 
 export const DEV_CHAIN_ID = 31_337
 const FUNDED_ACCOUNTS = 20
@@ -36,6 +38,8 @@ export interface DevWindows {
 
 export interface DevChainOptions {
   readonly directory: string
+  /** A development node with anvil's accounts that runs already, instead of an anvil of our own. */
+  readonly rpcUrl?: string | undefined
   /** 0 takes a free port. */
   readonly port: number
   readonly blockTimeSeconds: number
@@ -75,26 +79,45 @@ export interface DevChain {
 }
 
 export async function startDevChain(options: DevChainOptions): Promise<DevChain> {
-  const anvil = await startAnvil({
-    directory: options.directory,
-    port: options.port,
-    chainId: DEV_CHAIN_ID,
-    blockTimeSeconds: options.blockTimeSeconds,
-    fundedAccounts: FUNDED_ACCOUNTS,
-    idleSeconds: options.idleSeconds ?? IDLE_SECONDS,
-    stateIntervalSeconds: options.stateIntervalSeconds ?? STATE_INTERVAL_SECONDS,
-  })
+  const { rpcUrl } = options
+  const node = rpcUrl === undefined ? await startAnvil(anvilOptions(options)) : await existingNode(rpcUrl, options)
   try {
-    return await setUp(anvil, options)
+    return await setUp(node, options)
   } catch (error) {
-    await anvil.close()
+    await node.close()
     throw error
   }
 }
 
-async function setUp(anvil: Anvil, options: DevChainOptions): Promise<DevChain> {
+/** A development node that runs already; it is left running. Throws EvmError `UNREACHABLE` or `WRONG_CHAIN`. */
+async function existingNode(rpcUrl: string, { directory }: DevChainOptions): Promise<Node> {
+  mkdirSync(directory, { recursive: true })
+  const provider = devProvider(rpcUrl, DEV_CHAIN_ID)
+  try {
+    const chainId = Number(await provider.send('eth_chainId', []))
+    if (chainId !== DEV_CHAIN_ID)
+      throw new EvmError('WRONG_CHAIN', `${rpcUrl} serves chain ${chainId}, a development chain has id ${DEV_CHAIN_ID}`)
+  } catch (error) {
+    throw classifyRpcFailure(error, rpcUrl)
+  } finally {
+    provider.destroy()
+  }
+  return { rpcUrl, adopted: true, close: async () => {} }
+}
+
+const anvilOptions = (options: DevChainOptions): AnvilOptions => ({
+  directory: options.directory,
+  port: options.port,
+  chainId: DEV_CHAIN_ID,
+  blockTimeSeconds: options.blockTimeSeconds,
+  fundedAccounts: FUNDED_ACCOUNTS,
+  idleSeconds: options.idleSeconds ?? IDLE_SECONDS,
+  stateIntervalSeconds: options.stateIntervalSeconds ?? STATE_INTERVAL_SECONDS,
+})
+
+async function setUp(node: Node, options: DevChainOptions): Promise<DevChain> {
   const accounts = rolesOf(options.validators ?? VALIDATORS)
-  const owner = createDevSender(anvil.rpcUrl, DEV_CHAIN_ID, accounts.owner.privateKey, { mine: true })
+  const owner = createDevSender(node.rpcUrl, DEV_CHAIN_ID, accounts.owner.privateKey, { mine: true })
   try {
     const file = join(options.directory, 'devchain.json')
     const record = readRecord(file)
@@ -108,7 +131,7 @@ async function setUp(anvil: Anvil, options: DevChainOptions): Promise<DevChain> 
     if (!record)
       writeFileSync(file, JSON.stringify({ startBlock, startHash: await hashOf(owner.provider, startBlock) }))
     const { address: protocolState, markets } = state
-    const { rpcUrl, adopted, close } = anvil
+    const { rpcUrl, adopted, close } = node
     return { rpcUrl, chainId: DEV_CHAIN_ID, protocolState, markets, accounts, startBlock, adopted, close }
   } finally {
     owner.close()

@@ -14,6 +14,7 @@ export function devCommand(version: string): Command {
     .option('--listen-port <port>', 'libp2p port of the intake; 0 takes a free one', fallback('listenPort'))
     .option('--ops-port <port>', 'port of /metrics, /readyz and look-ups; 0 takes a free one', fallback('opsPort'))
     .option('--chain-port <port>', 'port of the development chain; 0 takes a free one', fallback('chainPort'))
+    .option('--rpc <url>', "development node with anvil's accounts that runs already, instead of an anvil of our own")
     .option('--kubo <url>', 'RPC address of a Kubo node that keeps the batches too')
     .option('--cid-version <0|1>', 'CIDs of the batches', fallback('cidVersion'))
     .option('--tree <chained|fresh>', 'submission-id trees: one per epoch, or one per batch', fallback('tree'))

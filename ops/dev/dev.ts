@@ -129,6 +129,7 @@ async function runParts(
 const startChain = (config: DevConfig): Promise<DevChain> =>
   startDevChain({
     directory: directoryPaths(config.dataDir).chain,
+    rpcUrl: config.rpc,
     port: config.chainPort,
     blockTimeSeconds: config.blockTime,
     markets: config.markets,
