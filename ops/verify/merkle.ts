@@ -15,12 +15,19 @@ export interface ReferenceTree {
 export function referenceTree(keccak: Keccak): ReferenceTree {
   // merkletreejs hands the children over as a list; a hash of their text would give a wrong root without an error
   const hashChildren = (children: readonly Buffer[]): Buffer => sha256(Buffer.concat(children))
-  const tree = new IncrementalMerkleTree(hashChildren, { depth: DEPTH, arity: 2, zeroValue: Buffer.alloc(32) })
+  const tree = new DeepTree(hashChildren, { depth: DEPTH, arity: 2, zeroValue: Buffer.alloc(32) })
   return {
     append(texts) {
       for (const text of texts) tree.insert(sha256(Buffer.from(text, 'utf8')))
     },
     digest: () => toHex(keccak(tree.getRoot() as Buffer)),
+  }
+}
+
+/** merkletreejs takes a tree for full at depth ** arity leaves, 1,024 here, where it has room for arity ** depth. */
+class DeepTree extends IncrementalMerkleTree {
+  override getMaxLeaves(): number {
+    return 2 ** DEPTH
   }
 }
 

@@ -1,4 +1,5 @@
 /** The plain implementations that verify and audit share, against vectors from outside. */
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { TypedDataEncoder, Wallet } from 'ethers'
 import fc from 'fast-check'
@@ -25,6 +26,21 @@ describe('merkle', () => {
   )
   test.each(vectors)('behavior: $name', ({ leaves, keccakRoot }) => {
     expect(rootDigest(keccak, leaves!)).toBe(keccakRoot)
+  })
+})
+
+describe('large trees', () => {
+  test('behavior: more than 1,024 leaves, as level by level', () => {
+    const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest()
+    const texts = Array.from({ length: 3_001 }, (_, i) => `leaf ${i}`)
+    let level: Uint8Array[] = texts.map((text) => sha256(Buffer.from(text)))
+    let zero: Uint8Array = Buffer.alloc(32)
+    for (let depth = 0; depth < 32; depth++) {
+      if (level.length % 2 === 1) level.push(zero)
+      level = Array.from({ length: level.length / 2 }, (_, i) => sha256(level[2 * i]!, level[2 * i + 1]!))
+      zero = sha256(zero, zero)
+    }
+    expect(rootDigest(keccak, texts)).toBe(toHex(keccak(level[0]!)))
   })
 })
 
