@@ -140,6 +140,11 @@ export class LogCore {
     }
   }
 
+  /** `group topic/partition` → next offset, of every group; for whoever watches that they never go back. */
+  *committedEntries(): IterableIterator<[at: string, next: number]> {
+    for (const [group, offsets] of this.committed) for (const [at, { next }] of offsets) yield [`${group} ${at}`, next]
+  }
+
   committedOffset(group: string, { topic, partition }: TopicPartition): CommittedOffset | undefined {
     return this.committed.get(group)?.get(`${topic}/${partition}`)
   }

@@ -1,0 +1,212 @@
+/**
+ * One simulated run of the whole topology: three instances, an intake, a clock and the anchor's effects over one simulated
+ * log, with every fault of its driver, then peace; and the invariants that must hold at the end.
+ */
+import { everyFault, type Faults } from '../../connectors/log/faults.ts'
+import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated.ts'
+import type { SimulatedLog } from '../../connectors/log/simulated-log.ts'
+import { auditLog } from '../../ops/audit/audit.ts'
+import { createCodec } from '../../schemas/codec.ts'
+import { memoryRegistry } from '../../schemas/registry.ts'
+import type { Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
+import { StreamsRuntime } from '../../streams/runtime.ts'
+import { sequencerTopology } from '../../topology/index.ts'
+import { sequencerStores } from '../../topology/stores.ts'
+import { isEpochSummary, isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts'
+import { anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
+import { RULES, type Script, scriptOf } from './script.ts'
+
+const APP_ID = 'sequencer'
+const INSTANCES = ['a', 'b', 'c']
+const PARTITIONS = { submissions: 3, validated: 2, admitted: 3, finalizations: 2, verdicts: 2 }
+/** Faults happen for so long after the last block; then everything is left in peace to finish. */
+const PEACE_AFTER_MS = 15_000
+const STEPS_MAX = 400_000
+
+export interface RunReport {
+  readonly seed: number
+  readonly steps: number
+  readonly acknowledged: number
+  readonly batches: number
+  readonly fingerprint: number
+}
+
+/** @throws when an invariant does not hold, or when the run does not end; the message has the seed */
+export async function simulate(seed: number, faults: Partial<Faults> = everyFault): Promise<RunReport> {
+  const codec = await createCodec(memoryRegistry())
+  const topics = sequencerTopics(codec, { prefix: '', partitions: PARTITIONS })
+  const script = scriptOf(seed)
+  const simulation = createSimulatedLog({ seed, faults })
+  const outside: Outside = { acknowledged: 0, chain: new Map() }
+  const failures: Error[] = []
+  const begun = simulation.clock.now()
+  const setUp = simulation.connect('set-up')
+  await finish(
+    simulation,
+    retrying(setUp, () => createTopics(setUp, topics)),
+  )
+
+  for (const id of INSTANCES) simulation.spawn(id, (log) => runInstance(log, topics, sequencerStores(codec), failures))
+  simulation.spawn('intake', (log) => spawned(intake(log, topics, script, outside, begun), failures))
+  simulation.spawn('clock', (log) => spawned(clock(log, topics, script, begun), failures))
+  simulation.spawn('anchor', (log) => spawned(anchorEffects(log, topics, outside), failures))
+
+  const regressions = watchOffsets(simulation)
+  const peaceAt = begun + script.blocks.length * 1_000 + PEACE_AFTER_MS
+  const calm = () => failures.length > 0 || simulation.clock.now() >= peaceAt
+  await simulation.run(() => regressions() && calm(), { stepsMax: STEPS_MAX })
+  if (failures.length === 0) simulation.heal()
+  const auditor = simulation.connect('auditor')
+  await finish(simulation, untilAnchored(auditor, topics, script, failures))
+  if (failures.length > 0) throw new Error(`seed ${seed}: ${failures[0]!.stack}`)
+  const batches = await finish(simulation, checkInvariants(seed, auditor, topics, script))
+  return {
+    seed,
+    steps: simulation.steps,
+    acknowledged: outside.acknowledged,
+    batches,
+    fingerprint: simulation.fingerprint,
+  }
+}
+
+function runInstance(
+  log: SimulatedLog,
+  topics: Topics,
+  stores: ReturnType<typeof sequencerStores>,
+  failures: Error[],
+): void {
+  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(RULES, topics, stores), {
+    appId: APP_ID,
+    instanceId: log.instanceId,
+    log,
+    clock: log.clock,
+    commitIntervalMs: 100,
+    purgeIntervalMs: 5_000,
+    yieldToLoop: () => log.clock.sleep(1),
+    prepare: { [topics.submissions.name]: (records) => slotsReady(runtime, topics, records) },
+    onFailure: (error) => failures.push(error),
+  })
+  spawned(runtime.start(), failures)
+}
+
+async function slotsReady(runtime: StreamsRuntime, topics: Topics, records: readonly LogRecord[]): Promise<unknown[]> {
+  let needed = 0
+  for (const { value } of records) {
+    const event = topics.submissions.value.decode(value!)
+    if (isMarker(event)) needed = Math.max(needed, event.tick.slotsOffset)
+  }
+  await runtime.globalTableReached(topics.slots.name, needed)
+  return []
+}
+
+const spawned = (running: Promise<unknown>, failures: Error[]): void =>
+  void running.catch((error: Error) => failures.push(error))
+
+const createTopics = (log: Log, topics: Topics): Promise<void> =>
+  log.createTopics(
+    Object.values(topics).map((topic) => ({
+      name: topic.name,
+      partitions: topic.partitions,
+      cleanup: topic.cleanup,
+    })),
+  )
+
+/** Runs the simulation until the promise settles. */
+async function finish<T>(simulation: Simulation, promise: Promise<T>): Promise<T> {
+  let done = false
+  const result = promise.finally(() => {
+    done = true
+  })
+  result.catch(() => {})
+  await simulation.run(() => done, { stepsMax: STEPS_MAX })
+  return result
+}
+
+/** I3: offsets that a group has committed never go back. */
+function watchOffsets(simulation: Simulation): () => true {
+  const highest = new Map<string, number>()
+  return () => {
+    for (const [at, next] of simulation.core.committedEntries()) {
+      if (next < (highest.get(at) ?? 0))
+        throw new Error(
+          `seed ${simulation.seed}: committed offset of ${at} went from ${highest.get(at)} back to ${next}`,
+        )
+      highest.set(at, next)
+    }
+    return true
+  }
+}
+
+async function untilAnchored(log: SimulatedLog, topics: Topics, script: Script, failures: Error[]): Promise<void> {
+  for (;;) {
+    const rows = await readAll(log, topics.anchors)
+    const ended = new Set(
+      rows.filter(({ key, value }) => key.batchIndex === -1 && value.state === 'FINAL').map(({ key }) => key.epochId),
+    )
+    if (ended.size === script.epochs || failures.length > 0) break
+    await log.clock.sleep(500)
+  }
+  await log.clock.sleep(5_000) // what trails behind: verdicts
+}
+
+/** I1 by the audit (a second implementation of the rules), I4, I5 and I6 by counting. @returns batches */
+async function checkInvariants(seed: number, log: SimulatedLog, topics: Topics, script: Script): Promise<number> {
+  const fail = (what: string): never => {
+    throw new Error(`seed ${seed}: ${what}`)
+  }
+  const report = await auditLog(log, { topics, rules: RULES, appId: APP_ID })
+  const { lost, duplicated, skipped, mismatches } = report
+  if (lost + duplicated + skipped + mismatches > 0 || report.pending > 0)
+    fail(`audit: ${JSON.stringify(report, null, 1)}`)
+
+  const submissions = await readAll(log, topics.submissions)
+  for (let partition = 0; partition < PARTITIONS.submissions; partition++) {
+    const ids = submissions
+      .filter((record) => record.partition === partition && isMarker(record.value))
+      .map(({ value }) => topics.submissions.markers!.idOf(value))
+    if (new Set(ids).size !== ids.length || ids.length !== script.blocks.flat().length)
+      fail(
+        `I4: partition ${partition} has ${ids.length} markers, ${new Set(ids).size} distinct, of ${script.blocks.flat().length} ticks`,
+      )
+  }
+  const nonces = new Map<number, string>()
+  for (const { key, value } of await readAll(log, topics.anchorIntents)) {
+    if (value.step !== 'SEND') continue
+    const content = `${key.epochId}/${key.batchIndex}`
+    if ((nonces.get(value.nonce) ?? content) !== content)
+      fail(`I5: nonce ${value.nonce} was approved for ${nonces.get(value.nonce)} and ${content}`)
+    nonces.set(value.nonce, content)
+  }
+  const batches = await readAll(log, topics.batches)
+  const summaries = batches.flatMap(({ value }) => (isEpochSummary(value) ? [value.summaryOf] : []))
+  if (summaries.toSorted((a, b) => a - b).join() !== Array.from({ length: script.epochs }, (_, i) => i + 1).join())
+    fail(`I6: epochs batched: ${summaries.join()}`)
+  return batches.length - summaries.length
+}
+
+interface ReadableTopic<K, V> {
+  readonly name: string
+  readonly partitions: number
+  readonly key: { decode(bytes: Uint8Array): K }
+  readonly value: { decode(bytes: Uint8Array): V }
+}
+
+async function readAll<K, V>(log: Log, topic: ReadableTopic<K, V>) {
+  const rows: { readonly partition: number; readonly offset: number; readonly key: K; readonly value: V }[] = []
+  for (let partition = 0; partition < topic.partitions; partition++) {
+    for (const { offset, key, value } of await readPartition(log, { topic: topic.name, partition }))
+      if (key && value) rows.push({ partition, offset, key: topic.key.decode(key), value: topic.value.decode(value) })
+  }
+  return rows
+}
+
+async function readPartition(log: Log, at: TopicPartition): Promise<LogRecord[]> {
+  const [bounds] = await log.bounds([at])
+  const records: LogRecord[] = []
+  for (let offset = bounds!.start; offset < bounds!.stable; ) {
+    const [fetched] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: 1e7 })
+    records.push(...fetched!.records.filter((record) => record.offset >= offset))
+    offset = Math.max(offset, fetched!.next)
+  }
+  return records
+}
