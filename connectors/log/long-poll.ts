@@ -79,7 +79,7 @@ export function closedError(): LogError {
   return new LogError('CLOSED', 'the log is closed')
 }
 
-function hasNews(answer: readonly FetchedPartition[], positions: readonly FetchPosition[]): boolean {
+export function hasNews(answer: readonly FetchedPartition[], positions: readonly FetchPosition[]): boolean {
   for (let at = 0; at < answer.length; at++) {
     const { records, next, outOfRange } = answer[at]!
     if (records.length > 0 || outOfRange || next > positions[at]!.offset) return true

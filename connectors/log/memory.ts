@@ -17,21 +17,40 @@ import type {
 import { baseOffsetsOf, LogCore, type Producer } from './core.ts'
 import { joinLocally } from './local-membership.ts'
 import { closedError, LongPoll } from './long-poll.ts'
+import { maintainMemory } from './memory-maintenance.ts'
 import { systemClock } from './system-clock.ts'
 
+export interface MemoryLogOptions {
+  readonly clock?: Clock
+  /** Time between two rounds of retention and compaction; never when undefined. */
+  readonly maintenanceIntervalMs?: number
+}
+
 /** A log in memory without faults, for tests and benches. Key and value bytes are kept as given: do not change them. */
-export function createMemoryLog(options: { readonly clock?: Clock; readonly core?: LogCore } = {}): Log {
-  return new MemoryLog(options.core ?? new LogCore(), options.clock ?? systemClock)
+export function createMemoryLog(options: MemoryLogOptions = {}): Log {
+  const log = new MemoryLog(options.clock ?? systemClock)
+  if (options.maintenanceIntervalMs !== undefined) void log.maintain(options.maintenanceIntervalMs)
+  return log
 }
 
 class MemoryLog implements Log {
-  private readonly core: LogCore
+  private readonly core = new LogCore()
+  private readonly clock: Clock
   private readonly polls: LongPoll
-  private closed = false
+  private readonly closing = new AbortController()
 
-  constructor(core: LogCore, clock: Clock) {
-    this.core = core
-    this.polls = new LongPoll(core, clock)
+  constructor(clock: Clock) {
+    this.clock = clock
+    this.polls = new LongPoll(this.core, clock)
+  }
+
+  async maintain(intervalMs: number): Promise<void> {
+    const cleaned = new Map<string, number>()
+    for (;;) {
+      await this.clock.sleep(intervalMs, this.closing.signal)
+      if (this.closing.signal.aborted) return
+      maintainMemory(this.core, this.clock.now(), cleaned)
+    }
   }
 
   async createTopics(topics: readonly TopicConfig[]): Promise<void> {
@@ -82,7 +101,7 @@ class MemoryLog implements Log {
   }
 
   async close(): Promise<void> {
-    this.closed = true
+    this.closing.abort()
     this.polls.close()
   }
 
@@ -107,6 +126,6 @@ class MemoryLog implements Log {
   }
 
   private checkOpen(): void {
-    if (this.closed) throw closedError()
+    if (this.closing.signal.aborted) throw closedError()
   }
 }
