@@ -114,6 +114,7 @@ export class Compaction {
 
   private async finish(partition: PartitionLog, pass: Pass): Promise<void> {
     this.passes.delete(partition)
+    partition.evictBefore(pass.learnt) // memory still has what was dropped
     this.parts.catalog.setCleaned(partition, { clean: pass.learnt, kept: pass.kept })
     await this.parts.writes.submit({ touched: [partition] })
   }
