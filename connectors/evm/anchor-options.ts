@@ -1,0 +1,101 @@
+import type { AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary, MarketKey } from '../../schemas/types.ts'
+import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { Clock, Log } from '../../streams/ports.ts'
+import type { ContractBlockSource } from './chain-reader.ts'
+import type { Endpoint, RpcObserver, RpcOptions } from './rpc.ts'
+
+export interface AnchorTopics {
+  readonly batches: KafkaTopic<MarketKey, Batch | EpochSummary>
+  readonly anchorIntents: KafkaTopic<AnchorKey, AnchorIntent>
+  readonly anchorResults: KafkaTopic<AnchorKey, AnchorResult>
+}
+
+export interface AnchorOptions extends Partial<AnchorTuning> {
+  /** The role's group and transactional id is `<appId>-anchor-effects`. */
+  readonly appId: string
+  /** Name of this process within the group. */
+  readonly instanceId: string
+  readonly topics: AnchorTopics
+  /** RPC URLs in order of preference. */
+  readonly urls: readonly string[]
+  readonly chainId: number
+  /** ProtocolState of each data market. */
+  readonly protocolStateOf: (dataMarket: string) => string
+  /** The one key that signs, 0x and 64 hex digits; see `readSignerKey`. */
+  readonly signerKey: string
+  readonly observer?: AnchorObserver
+}
+
+export interface AnchorTuning {
+  /** Blocks on top of a transaction's before it is final. */
+  readonly confirmations: number
+  readonly pollMs: number
+  /** A transaction that could be next is STUCK after so many new blocks and so long. */
+  readonly stuckBlocks: number
+  readonly stuckMs: number
+  /** Without a receipt it is broadcast again so often. */
+  readonly rebroadcastMs: number
+  /** Gas limit = estimate × this, rounded up, + GAS_HEADROOM (anchor-prepare.ts). */
+  readonly gasMargin: number
+  /** Batches stored at once, and dry runs or signatures made at once. */
+  readonly stepsAtOnce: number
+  /** Blocks of one request for attestation events. */
+  readonly logRangeBlocks: number
+  /** For one RPC call. */
+  readonly timeoutMs: number
+  /** Calls per JSON-RPC batch; 1 for nodes without batches. */
+  readonly rpcBatchMax: number
+  /** First and longest pause between two attempts at what failed. */
+  readonly backoffMs: number
+  readonly backoffMsMax: number
+  readonly purgeIntervalMs: number
+  /** How the contract counts blocks: on Arbitrum Nitro chains `l1BlockNumber` (window.ts). */
+  readonly contractBlock: ContractBlockSource
+}
+
+export const ANCHOR_DEFAULTS: AnchorTuning = {
+  confirmations: 6,
+  pollMs: 500,
+  stuckBlocks: 6,
+  stuckMs: 30_000,
+  rebroadcastMs: 15_000,
+  gasMargin: 1.25,
+  stepsAtOnce: 4,
+  logRangeBlocks: 2_000,
+  timeoutMs: 10_000,
+  rpcBatchMax: 50,
+  backoffMs: 250,
+  backoffMsMax: 15_000,
+  purgeIntervalMs: 60_000,
+  contractBlock: 'number',
+}
+
+export interface AnchorPorts {
+  readonly log: Log
+  readonly clock: Clock
+  /** Stores the bytes, compares the CID with the one computed beforehand, reads back; gives the CID. */
+  readonly store: (bytes: Uint8Array, signal: AbortSignal) => Promise<string>
+  /** Opens an RPC endpoint; the default speaks HTTP. */
+  readonly connect?: (url: string, options: RpcOptions) => Endpoint
+}
+
+/** Told as it happens; none of it is needed for the work. */
+export interface AnchorObserver extends RpcObserver {
+  /** This process executes the intents (or no longer does). */
+  owning?(owns: boolean): void
+  concluded?(key: AnchorKey, result: AnchorResult): void
+  /** Something is down or not yet so; it is tried again. `step` is the intent's, or `log`. */
+  waiting?(step: string, reason: Error, retryInMs: number): void
+  /** Transactions sent and not yet mined. */
+  pending?(transactions: number): void
+  signed?(nonce: number, maxFeePerGas: bigint): void
+  balance?(wei: bigint): void
+  /** The signer cannot pay; nothing goes on until it can. */
+  lowBalance?(wei: bigint, needed: bigint): void
+  reverted?(code: string): void
+  feeBumped?(): void
+  /** The contract took a batch too late and kept nothing of it. */
+  lateAccepted?(key: AnchorKey): void
+}
+
+export type AnchorSettings = AnchorOptions & AnchorTuning

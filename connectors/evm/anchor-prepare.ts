@@ -1,0 +1,133 @@
+import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
+import {
+  balanceOf,
+  type ContractCall,
+  cidIn,
+  dryRun,
+  estimateGas,
+  feesNow,
+  type Head,
+  headerOf,
+  logsOf,
+  nonceOf,
+  readContract,
+  topicOf,
+  word,
+} from './anchor-chain.ts'
+import type { AnchorSettings } from './anchor-options.ts'
+import { NotYet, resultOf } from './anchor-result.ts'
+import type { Ask } from './rpc.ts'
+
+/** A revert counts only if it is there so many blocks back too: nodes keep the state of 128 blocks, and reorgs are shorter. */
+const DEFINITE_BLOCKS_MAX = 32
+/**
+ * An estimate made in the second of the last write to a slot takes that write for free (`lastUpdated = block.timestamp` does
+ * not change anything), and the transaction a second later runs out of gas: two cold storage writes on top. protocol.md §6.3.
+ */
+const GAS_HEADROOM = 50_000
+/** How much more is asked for than what was not enough. */
+const GAS_AGAIN = 1.5
+/** How far back the event of a batch is looked for that lies on the chain already. */
+const EVENT_LOOKBACK_BLOCKS = 10_000
+
+export interface PrepareInput {
+  readonly key: AnchorKey
+  readonly intent: AnchorIntent
+  readonly call: ContractCall
+  readonly signer: string
+}
+
+/**
+ * Whether the call can be made now, with what gas, fees and next nonce; or why not. All reads go to one node.
+ * @throws NotYet when what the node says may still change by a reorg, or when the signer cannot pay
+ */
+export async function prepare(ask: Ask, input: PrepareInput, settings: AnchorSettings): Promise<AnchorResult> {
+  const { intent, call, signer } = input
+  const head = (await headerOf(ask, 'latest', settings.contractBlock))!
+  const code = await dryRun(ask, signer, call, 'latest')
+  const over = code === undefined && (await windowIsOver(ask, input, head))
+  const refusal = code ?? (over ? 'LATE' : undefined)
+  if (refusal !== undefined) return refused(ask, input, head, refusal, settings)
+  const estimate = await estimateGas(ask, signer, call)
+  if (typeof estimate === 'string') throw new NotYet(`the dry run passed, the estimate was refused: ${estimate}`)
+  const limit = Math.ceil(Math.max(estimate * settings.gasMargin + GAS_HEADROOM, intent.gasLimit * GAS_AGAIN))
+  if (estimate > head.gasLimit)
+    return resultOf(intent, 'FAILED', { error: `needs ${estimate} gas, and a block has ${head.gasLimit}` })
+  return quote(ask, input, head, Math.min(limit, head.gasLimit), settings)
+}
+
+async function quote(
+  ask: Ask,
+  { intent, signer }: PrepareInput,
+  head: Head,
+  gasLimit: number,
+  { observer }: AnchorSettings,
+): Promise<AnchorResult> {
+  const { maxFee, tip } = await feesNow(ask, head)
+  const balance = await balanceOf(ask, signer)
+  observer?.balance?.(balance)
+  const needed = BigInt(gasLimit) * maxFee
+  if (balance < needed) {
+    observer?.lowBalance?.(balance, needed)
+    throw new NotYet(`the signer ${signer} has ${balance} wei, and the transaction may cost ${needed}`)
+  }
+  const nonce = await nonceOf(ask, signer, 'latest')
+  const fees = { maxFeePerGas: `${maxFee}`, maxPriorityFeePerGas: `${tip}` }
+  return resultOf(intent, 'READY', { signer, nonce, gasLimit, ...fees })
+}
+
+/** The contract takes a batch up to `release + window`, and drops a later one without a revert. */
+async function windowIsOver(ask: Ask, { key, intent, call }: PrepareInput, head: Head): Promise<boolean> {
+  if (intent.call === 'END') return false
+  const { dataMarket, epochId } = key
+  const [, releaseBlock] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
+  if (releaseBlock === 0n) throw new NotYet(`the node knows no epoch ${epochId}`)
+  const [window] = await readContract(ask, call.to, 'batchSubmissionWindow', [dataMarket], 'latest')
+  return head.contractBlock >= Number(releaseBlock) + Number(window) // the transaction lies in the next block at best
+}
+
+async function refused(
+  ask: Ask,
+  input: PrepareInput,
+  head: Head,
+  code: string,
+  settings: AnchorSettings,
+): Promise<AnchorResult> {
+  const { intent, call, signer } = input
+  const settledBlock = head.number - Math.min(settings.confirmations, DEFINITE_BLOCKS_MAX)
+  const already = await alreadyAnchored(ask, input, code, head.number, 'latest')
+  if (already) {
+    const settled = settledBlock >= 0 && (await alreadyAnchored(ask, input, code, head.number, settledBlock))
+    if (!settled) throw new NotYet('it is on the chain, but not deep enough')
+    return settled
+  }
+  if (code === 'LATE') return resultOf(intent, 'LATE')
+  if (settledBlock < 0 || (await dryRun(ask, signer, call, settledBlock)) !== code)
+    throw new NotYet(`the contract refuses it with ${code}, but may not after a reorg`)
+  settings.observer?.reverted?.(code)
+  return resultOf(intent, 'REVERTED', { error: code })
+}
+
+/** Whether the contract has this very batch (or ending) at a block; then with where its event lies. */
+async function alreadyAnchored(
+  ask: Ask,
+  { key, intent, call, signer }: PrepareInput,
+  code: string,
+  headNumber: number,
+  block: number | 'latest',
+): Promise<AnchorResult | undefined> {
+  const { dataMarket, epochId } = key
+  if (intent.call === 'END') {
+    if (code !== 'E39' || (await dryRun(ask, signer, call, block)) !== 'E39') return undefined
+  } else {
+    const [cids] = await readContract(ask, call.to, 'epochIdToBatchCids', [dataMarket, epochId], block)
+    if (!(cids as string[]).includes(intent.cid)) return undefined
+  }
+  const event = topicOf(intent.call === 'END' ? 'BatchSubmissionsCompleted' : 'SnapshotBatchSubmitted')
+  const range = { fromBlock: Math.max(0, headNumber - EVENT_LOOKBACK_BLOCKS), toBlock: headNumber }
+  const logs = await logsOf(ask, { address: call.to, topics: [event, word(dataMarket), word(epochId)], ...range })
+  const log = logs.find((one) => intent.call === 'END' || cidIn(one) === intent.cid)
+  if (!log) return resultOf(intent, 'ALREADY_ANCHORED') // older than what is looked through
+  const where = { blockNumber: Number(log.blockNumber), blockHash: log.blockHash.toLowerCase() }
+  return resultOf(intent, 'ALREADY_ANCHORED', { transactionHash: log.transactionHash, ...where })
+}

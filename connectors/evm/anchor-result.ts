@@ -1,0 +1,28 @@
+import type { AnchorIntent, AnchorOutcome, AnchorResult } from '../../schemas/types.ts'
+
+/** The answer to an intent; what is not given has its default. */
+export const resultOf = (
+  { step, attempt, cid }: Pick<AnchorIntent, 'step' | 'attempt' | 'cid'>,
+  outcome: AnchorOutcome,
+  fields: Partial<AnchorResult> = {},
+): AnchorResult => ({
+  step,
+  attempt,
+  outcome,
+  cid,
+  signer: '',
+  nonce: -1,
+  gasLimit: 0,
+  maxFeePerGas: '0',
+  maxPriorityFeePerGas: '0',
+  rawTransaction: '',
+  transactionHash: '',
+  blockNumber: -1,
+  blockHash: '',
+  error: '',
+  attestation: null,
+  ...fields,
+})
+
+/** Not definite yet: look again later. Thrown, since it ends an attempt like an outage does. */
+export class NotYet extends Error {}

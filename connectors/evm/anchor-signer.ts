@@ -1,0 +1,47 @@
+import { readFileSync, statSync } from 'node:fs'
+import { Transaction, Wallet } from 'ethers'
+import type { AnchorIntent } from '../../schemas/types.ts'
+import { EvmError } from './errors.ts'
+
+const KEY = /^(0x)?[0-9a-fA-F]{64}$/
+/** Bits that let group or others read, write or run. */
+const OTHERS = 0o077
+
+/** A private key as 64 hex digits in a file that only its owner may read. The key itself is in no message. */
+export function readSignerKey(file: string): string {
+  let text: string
+  try {
+    if (process.platform !== 'win32' && (statSync(file).mode & OTHERS) !== 0)
+      throw new EvmError('SIGNER_KEY', `The key file ${file} can be read by others. Run: chmod 600 ${file}`)
+    text = readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    if (cause instanceof EvmError) throw cause
+    throw new EvmError('SIGNER_KEY', `The key file ${file} cannot be read: ${(cause as Error).message}`)
+  }
+  if (!KEY.test(text))
+    throw new EvmError('SIGNER_KEY', `The key file ${file} does not hold 64 hex digits and nothing else`)
+  return text.startsWith('0x') ? text : `0x${text}`
+}
+
+export interface Signer {
+  /** Lower case. */
+  readonly address: string
+  /**
+   * The transaction of an intent; the same intent gives the same bytes (RFC 6979), so signing twice sends nothing twice.
+   * With 50 projects it takes about 11 ms of the event loop (ethers encodes, hashes and signs in JavaScript): one per batch.
+   */
+  sign(intent: AnchorIntent, call: { to: string; data: string }): Promise<{ raw: string; hash: string }>
+}
+
+export function createSigner(privateKey: string, chainId: number): Signer {
+  if (!KEY.test(privateKey)) throw new EvmError('SIGNER_KEY', 'The key of the signer is not 64 hex digits')
+  const wallet = new Wallet(privateKey)
+  return {
+    address: wallet.address.toLowerCase(),
+    async sign({ nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas }, call) {
+      const fees = { maxFeePerGas: BigInt(maxFeePerGas), maxPriorityFeePerGas: BigInt(maxPriorityFeePerGas) }
+      const raw = await wallet.signTransaction({ type: 2, chainId, nonce, gasLimit, ...fees, ...call, value: 0n })
+      return { raw, hash: Transaction.from(raw).hash! }
+    },
+  }
+}

@@ -1,0 +1,123 @@
+import { id } from 'ethers'
+import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
+import { addressIn, attestedRoot, cidIn, type Log, logsOf, topicOf, word } from './anchor-chain.ts'
+import { textOf } from './anchor-intents.ts'
+import type { AnchorSettings } from './anchor-options.ts'
+import { resultOf } from './anchor-result.ts'
+import type { HeadWatch } from './head-watch.ts'
+import type { Ask, Rpc } from './rpc.ts'
+
+const ATTESTED = topicOf('SnapshotBatchAttestationSubmitted')
+const FINALIZED = topicOf('SnapshotBatchFinalized')
+const DIVERGED = topicOf('TriggerBatchResubmission')
+/** For a batch whose block is not known. */
+const LOOKBACK_BLOCKS = 10_000
+const HEAD_WAIT_MS = 60_000
+
+interface Watched {
+  readonly key: AnchorKey
+  readonly intent: AnchorIntent
+  /** First block not looked at yet. */
+  next: number
+}
+
+export interface AttestationWatch {
+  add(key: AnchorKey, intent: AnchorIntent): void
+  remove(key: AnchorKey): void
+  /** Follows until the signal: one request for all batches, whenever there is a new block at the depth. */
+  follow(): Promise<void>
+}
+
+export interface WatchPorts {
+  readonly rpc: Pick<Rpc, 'read'>
+  readonly heads: HeadWatch
+  readonly persist: <T>(action: () => Promise<T>) => Promise<T>
+  readonly answer: (key: AnchorKey, result: AnchorResult) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+/**
+ * Attestations of batches that are final, at the depth, so that none is taken back. Which root a validator attested is not
+ * in its event; it is read from its transaction. The contract itself says when a batch is finalized, or diverged.
+ */
+export function createAttestationWatch(settings: AnchorSettings, ports: WatchPorts): AttestationWatch {
+  const { rpc, heads, persist, signal } = ports
+  const watched = new Map<string, Watched>()
+
+  /** Looks through the next range of blocks for those that are furthest behind; false when nothing is left to look at. */
+  const step = async (target: number): Promise<boolean> => {
+    const behind = [...watched.values()].filter(({ next }) => next <= target)
+    if (behind.length === 0) return false
+    for (const one of behind) if (one.next < 0) one.next = Math.max(0, target - LOOKBACK_BLOCKS)
+    const fromBlock = Math.min(...behind.map(({ next }) => next))
+    const toBlock = Math.min(target, fromBlock + settings.logRangeBlocks - 1)
+    const news = await persist(() => rpc.read((ask) => newsOf(ask, behind, fromBlock, toBlock, settings)))
+    await Promise.all(news.map(({ key, result }) => ports.answer(key, result)))
+    for (const one of behind) one.next = Math.max(one.next, toBlock + 1)
+    return true
+  }
+
+  return {
+    add: (key, intent) => void watched.set(textOf(key), { key, intent, next: intent.blockNumber }),
+    remove: (key) => void watched.delete(textOf(key)),
+    async follow() {
+      let head = heads.head
+      while (!signal.aborted) {
+        const target = head ? head.number - settings.confirmations : -1
+        while (target >= 0 && !signal.aborted && (await step(target)));
+        head = await heads.changed(head, watched.size > 0 ? settings.pollMs : HEAD_WAIT_MS, signal)
+      }
+    },
+  }
+}
+
+interface News {
+  readonly key: AnchorKey
+  readonly result: AnchorResult
+}
+
+async function newsOf(
+  ask: Ask,
+  watched: readonly Watched[],
+  fromBlock: number,
+  toBlock: number,
+  settings: AnchorSettings,
+): Promise<News[]> {
+  const news: News[] = []
+  const markets = [...new Set(watched.map(({ key }) => key.dataMarket))]
+  for (const address of new Set(markets.map((market) => settings.protocolStateOf(market).toLowerCase()))) {
+    const topics = [[ATTESTED, FINALIZED, DIVERGED], markets.map(word)]
+    const logs = await logsOf(ask, { address, topics, fromBlock, toBlock })
+    for (const log of logs)
+      for (const one of watched) {
+        if (Number(log.blockNumber) < one.next || !concerns(log, one)) continue
+        const result = await meaningOf(ask, log, logs, one)
+        if (result) news.push({ key: one.key, result })
+      }
+  }
+  return news
+}
+
+function concerns(log: Log, { key, intent }: Watched): boolean {
+  const [event, market, epoch, cidHash] = log.topics
+  if (market !== word(key.dataMarket) || epoch !== word(key.epochId)) return false
+  return event === ATTESTED ? cidIn(log) === intent.cid : cidHash === id(intent.cid)
+}
+
+async function meaningOf(ask: Ask, log: Log, logs: readonly Log[], one: Watched): Promise<AnchorResult | undefined> {
+  const { intent } = one
+  const [event, , , validator] = log.topics
+  if (event === DIVERGED) return resultOf(intent, 'DIVERGED')
+  const together = (other: string): boolean =>
+    logs.some((near) => near.topics[0] === other && near.transactionHash === log.transactionHash && concerns(near, one))
+  // Finalized by an attestation it is told with that one; without one, the owner forced it.
+  if (event === FINALIZED) return together(ATTESTED) ? undefined : resultOf(intent, 'ATTESTED')
+  const root = await attestedRoot(ask, log.transactionHash, intent.cid)
+  const attestation = {
+    validator: addressIn(validator),
+    matches: root === undefined ? null : root === intent.finalizedCidsRootHash,
+    blockNumber: Number(log.blockNumber),
+    finalized: together(FINALIZED),
+  }
+  return resultOf(intent, 'ATTESTED', { attestation })
+}
