@@ -1,0 +1,257 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { id } from 'ethers'
+import { protocolStateInterface } from '../../../connectors/evm/abi.ts'
+import { startAnchor } from '../../../connectors/evm/anchor.ts'
+import { cidIn, type Log as EventLog } from '../../../connectors/evm/anchor-chain.ts'
+import type { AnchorObserver, AnchorOptions } from '../../../connectors/evm/anchor-options.ts'
+import type { DevAccount } from '../../../connectors/evm/dev-accounts.ts'
+import { createDevSender, devProvider } from '../../../connectors/evm/dev-sender.ts'
+import { finalizedCidsRoot } from '../../../connectors/evm/dev-validator.ts'
+import { DEV_CHAIN_ID, type DevChainOptions, startDevChain } from '../../../connectors/evm/devchain.ts'
+import { createFileBlockStore } from '../../../connectors/ipfs/file-store.ts'
+import { storeBatch } from '../../../connectors/ipfs/store.ts'
+import { createMemoryLog } from '../../../connectors/log/memory.ts'
+import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { createCodec } from '../../../schemas/codec.ts'
+import { memoryRegistry } from '../../../schemas/registry.ts'
+import type { Anchor, AnchorIntent, AnchorResult, Batch, EpochSummary } from '../../../schemas/types.ts'
+import { createStreamsBuilder } from '../../../streams/create-builder.ts'
+import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import { StreamsRuntime } from '../../../streams/runtime.ts'
+import { planAnchor } from '../../../topology/anchor.ts'
+import type { AnchorRules } from '../../../topology/anchor-rules.ts'
+import { sequencerStores } from '../../../topology/stores.ts'
+import { sequencerTopics } from '../../../topology/topics.ts'
+
+export const APP = 'test'
+const WAIT_MS = 60_000
+
+/** A development chain whose blocks the test mines, the anchor stage on a log in memory, and the connector between. */
+export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, rules: Partial<AnchorRules> = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'anchor-'))
+  const windows = { snapshot: 2, batch: 40, attestation: 80 }
+  const chain = await startDevChain({
+    directory,
+    port: 0,
+    blockTimeSeconds: 3_600, // blocks come when the test asks for them
+    markets: 1,
+    windows,
+    slots: [],
+    validators: 3,
+    ...chainOptions,
+  })
+  const provider = devProvider(chain.rpcUrl, DEV_CHAIN_ID)
+  const send = (method: string, params: readonly unknown[] = []): Promise<unknown> => provider.send(method, [...params])
+  const market = chain.markets[0]!
+
+  const codec = await createCodec(memoryRegistry())
+  const partitions = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
+  const topics = sequencerTopics(codec, { prefix: '', partitions })
+  const stores = sequencerStores(codec).anchor
+  const log = createMemoryLog()
+  const runtime = new StreamsRuntime(anchorTopology(), {
+    appId: APP,
+    instanceId: 'stage',
+    log,
+    clock: systemClock,
+    commitIntervalMs: 10,
+    onFailure: (error) => {
+      throw error
+    },
+  })
+  await runtime.start()
+  const files = await createFileBlockStore({ directory: join(directory, 'blocks') })
+
+  function anchorTopology() {
+    const builder = createStreamsBuilder()
+    const turns = builder.stream(topics.batches).merge(builder.stream(topics.anchorResults))
+    const fast = { retryDelayMs: 50, retryDelayMsMax: 200, notSequencerDelayMs: 200, ...rules }
+    const anchor = turns.process('anchor', ['intents', 'anchors'], planAnchor(stores, fast), ...Object.values(stores))
+    anchor.intents.to(topics.anchorIntents)
+    anchor.anchors.to(topics.anchors)
+    return builder.build()
+  }
+
+  async function readAll<K, V>(topic: KafkaTopic<K, V>): Promise<{ key: K; value: V }[]> {
+    const [bounds] = await log.bounds([{ topic: topic.name, partition: 0 }])
+    const found: { key: K; value: V }[] = []
+    for (let offset = bounds!.start; offset < bounds!.stable; ) {
+      const options = { maxWaitMs: 0, maxBytesPerPartition: 1 << 20 }
+      const [fetched] = await log.fetch([{ topic: topic.name, partition: 0, offset }], options)
+      for (const { key, value } of fetched!.records)
+        found.push({ key: topic.key.decode(key!), value: topic.value.decode(value!) })
+      offset = fetched!.next
+    }
+    return found
+  }
+
+  async function until<T>(what: string, found: () => Promise<T | undefined | false>): Promise<T> {
+    const deadline = Date.now() + WAIT_MS
+    for (;;) {
+      const value = await found()
+      if (value !== undefined && value !== false) return value
+      if (Date.now() > deadline)
+        throw new Error(`${what} did not happen; rows ${JSON.stringify(await readAll(topics.anchors))}`)
+      await systemClock.sleep(20)
+    }
+  }
+
+  const row = async (epochId: number, batchIndex: number): Promise<Anchor | undefined> =>
+    (await readAll(topics.anchors)).findLast(({ key }) => key.epochId === epochId && key.batchIndex === batchIndex)
+      ?.value
+
+  /** Waits until a row holds, mining a block every so often when asked to. */
+  const untilRow = (
+    epochId: number,
+    batchIndex: number,
+    holds: (row: Anchor) => boolean,
+    { mining = true } = {},
+  ): Promise<Anchor> =>
+    until(`row ${epochId}/${batchIndex}: ${holds}`, async () => {
+      const now = await row(epochId, batchIndex)
+      if (now && holds(now)) return now
+      if (mining) await send('evm_mine')
+      return undefined
+    })
+
+  const senderOf = (account: DevAccount) =>
+    createDevSender(chain.rpcUrl, DEV_CHAIN_ID, account.privateKey, { mine: true })
+  /** A call of the contract by one of the accounts, mined at once. */
+  async function callAs(account: DevAccount, name: string, args: readonly unknown[]): Promise<void> {
+    const sender = senderOf(account)
+    const data = protocolStateInterface.encodeFunctionData(name, args)
+    await sender.send([{ to: chain.protocolState, data, gasLimit: 3_000_000 }])
+    sender.close()
+  }
+
+  async function append<V extends Batch | EpochSummary>(value: V): Promise<void> {
+    const appender = await log.appender()
+    const { batches } = topics
+    const record = { key: batches.key.encode({ dataMarket: market }), value: batches.value.encode(value) }
+    await appender.append([{ topic: batches.name, partition: 0, timestamp: 0, ...record }])
+    await appender.close()
+  }
+
+  /** Releases the next epoch on the chain; gives its id. */
+  async function release(): Promise<number> {
+    const [, end, epochId] = protocolStateInterface.decodeFunctionResult(
+      'currentEpoch',
+      await provider.call({
+        to: chain.protocolState,
+        data: protocolStateInterface.encodeFunctionData('currentEpoch', [market]),
+      }),
+    ) as unknown as [bigint, bigint, bigint]
+    await callAs(chain.accounts.epochManager, 'releaseEpoch', [market, end + 1n, end + 1n])
+    return Number(epochId) + 1
+  }
+
+  /** Releases an epoch and hands its batches to the anchor stage. */
+  async function epoch(batches: number, projectsPerBatch = 2): Promise<number> {
+    const epochId = await release()
+    for (let batchIndex = 0; batchIndex < batches; batchIndex++)
+      await append(batchOf(epochId, batchIndex, projectsPerBatch))
+    await append(summaryOf(epochId, batches))
+    return epochId
+  }
+
+  /** Every event of that name, by the CID in it. */
+  async function events(name: string, epochId: number): Promise<string[]> {
+    const topic = protocolStateInterface.getEvent(name)!.topicHash
+    const logs = (await provider.getLogs({
+      address: chain.protocolState,
+      topics: [topic],
+      fromBlock: 0,
+    })) as unknown as EventLog[]
+    const ofEpoch = logs.filter(({ topics: [, , epoch] }) => Number(epoch) === epochId)
+    return name === 'BatchSubmissionsCompleted' ? ofEpoch.map(() => name) : ofEpoch.map(cidIn)
+  }
+
+  const connect = (observer: AnchorObserver = {}, options: Partial<AnchorOptions> = {}, store = storeInFiles) =>
+    startAnchor(
+      {
+        appId: APP,
+        instanceId: 'connector',
+        topics,
+        urls: [chain.rpcUrl],
+        chainId: DEV_CHAIN_ID,
+        protocolStateOf: () => chain.protocolState,
+        signerKey: chain.accounts.sequencer.privateKey,
+        observer,
+        confirmations: 2,
+        pollMs: 20,
+        stuckBlocks: 3,
+        stuckMs: 100,
+        rebroadcastMs: 200,
+        backoffMs: 20,
+        backoffMsMax: 200,
+        timeoutMs: 3_000,
+        ...options,
+      },
+      { log, clock: systemClock, store },
+    )
+  const storeInFiles = async (bytes: Uint8Array, signal: AbortSignal): Promise<string> =>
+    (await storeBatch(bytes, [files], { version: 1, storesRequired: 1, signal })).cid
+
+  return {
+    chain,
+    provider,
+    send,
+    market,
+    log,
+    topics,
+    files,
+    callAs,
+    append,
+    release,
+    epoch,
+    events,
+    row,
+    untilRow,
+    until,
+    connect,
+    storeInFiles,
+    intents: (): Promise<{ value: AnchorIntent }[]> => readAll(topics.anchorIntents),
+    results: (): Promise<{ value: AnchorResult }[]> => readAll(topics.anchorResults),
+    async close(): Promise<void> {
+      await runtime.close()
+      provider.destroy()
+      await log.close()
+      await chain.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+export type AnchorWorld = Awaited<ReturnType<typeof createAnchorWorld>>
+
+export function batchOf(epochId: number, batchIndex: number, projects = 2): Batch {
+  const names = Array.from({ length: projects }, (_, i) => `project:${batchIndex}:${i}`)
+  const snapshotCids = names.map((name) => `bafkrei${id(`${epochId}${name}`).slice(2, 54)}`)
+  const json = Buffer.from(JSON.stringify({ epochId, batchIndex, names, snapshotCids }))
+  return {
+    epochId,
+    batchIndex,
+    batchCount: 1,
+    json,
+    roothash: id(`root ${epochId} ${batchIndex}`),
+    finalizedCidsRootHash: finalizedCidsRoot(snapshotCids),
+    projectIds: names,
+    snapshotCids,
+    submissions: projects,
+    leavesBefore: 0,
+    gasEstimate: 0,
+  }
+}
+
+export const summaryOf = (epochId: number, batches: number): EpochSummary => ({
+  summaryOf: epochId,
+  releaseBlock: 1,
+  closeBlock: 2,
+  closeBlockHash: id('close'),
+  batches,
+  projects: batches,
+  projectsWithoutQuorum: 0,
+  submissions: batches,
+})
