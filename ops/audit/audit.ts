@@ -10,10 +10,10 @@ import { createKeccak256 } from '../verify/keccak.ts'
 import { createSignatureReader } from '../verify/signature.ts'
 import { indexBatches, readAnchors } from './anchored.ts'
 import type { ChainReader } from './chain.ts'
-import { ChainView } from './chain-view.ts'
+import { ChainView, nameOf } from './chain-view.ts'
 import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
-import { type Decision, type Entry, identityOf, placeOf } from './entry.ts'
-import { admitAll, auditEpoch, type EpochSources, nameOf } from './epoch-audit.ts'
+import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
+import { admitAll, auditEpoch, type EpochSources } from './epoch-audit.ts'
 import { Judge } from './judge.ts'
 import { readVerdicts, type VerdictLedger } from './ledger.ts'
 import { readOwners } from './owners.ts'
@@ -68,7 +68,7 @@ class Audit {
   private readonly judge: Judge
   private readonly cursors: readonly PartitionCursor[]
   /** Valid submissions of each epoch that is not closed yet. */
-  private readonly valid = new Map<string, Entry[]>()
+  private readonly valid = new Map<string, { readonly entries: Entry[]; readonly keep: (entry: Entry) => Entry }>()
   private acknowledged = 0
   private pending = 0
   private beyondRetention = 0
@@ -159,9 +159,9 @@ class Audit {
     } else if (outcome.kind === 'valid') {
       const { dataMarket, submission } = outcome.entry
       const scope = epochScope(dataMarket, submission.epochId)
-      const entries = this.valid.get(scope)
-      if (entries) entries.push(outcome.entry)
-      else this.valid.set(scope, [outcome.entry])
+      const epoch = this.valid.get(scope) ?? { entries: [], keep: createKeeper() }
+      this.valid.set(scope, epoch)
+      epoch.entries.push(epoch.keep(outcome.entry))
     } else if (outcome.kind === 'beyond') this.beyondRetention++
   }
 
@@ -169,31 +169,30 @@ class Audit {
     const scope = epochScope(dataMarket, epochId)
     const epoch = this.view.epoch(dataMarket, epochId)
     const market = this.rules.markets.find((rules) => rules.dataMarket === dataMarket)
-    const entries = this.valid.get(scope) ?? []
+    const entries = this.valid.get(scope)?.entries ?? []
     this.valid.delete(scope)
     if (!epoch || !market) return
-    const { decisions, anchored, onChain } = await auditEpoch(epoch, entries, market, this.sources)
     const settled = this.sources.stages.settled(scope)
-    for (const decision of decisions) this.compareVerdict(decision, settled)
+    const decide = (decision: Decision) => this.compareVerdict(decision, settled)
+    const { anchored, onChain } = await auditEpoch(epoch, entries, market, this.sources, decide)
     if (anchored) this.anchored++
     if (onChain) this.onChain++
   }
 
-  private compareVerdict({ entry, reason }: Decision, isDue: boolean): void {
+  private compareVerdict({ entry, reason, or }: Decision, isDue: boolean): void {
     const found = this.ledger.reasonAt(entry.partition, entry.offset)
     if (found === undefined && isDue) this.findings.add('lost', placeOf(entry), `no verdict; recomputed ${reason}`)
     else if (found === undefined) this.pending++
-    else if (found !== reason) this.findings.same(placeOf(entry), 'verdict', reason, found)
+    else if (found !== reason && found !== or) this.findings.same(placeOf(entry), 'verdict', reason, found)
     else if (!this.ledger.isAbout(entry.partition, entry.offset, identityOf(entry)))
       this.findings.add('mismatches', placeOf(entry), `its verdict ${found} names another submission`)
   }
 
   /** What is open still: the quota has decided for good, the rest waits and has no verdict yet. */
   private finish(): void {
-    for (const entries of this.valid.values()) {
+    for (const { entries } of this.valid.values()) {
       const market = this.rules.markets.find(({ dataMarket }) => dataMarket === entries[0]!.dataMarket)!
-      const { decisions, admitted } = admitAll(entries, market)
-      for (const decision of decisions) this.compareVerdict(decision, false)
+      const admitted = admitAll(entries, market, (decision) => this.compareVerdict(decision, false))
       for (const entry of admitted) this.expectNone(entry)
     }
     for (const entry of this.judge.waiting()) this.expectNone(entry)

@@ -12,49 +12,60 @@ export interface ExpectedBatch {
   readonly finalizedCidsRootHash: string
   readonly projectIds: readonly string[]
   readonly snapshotCids: readonly string[]
-  readonly submissions: readonly Entry[]
+  readonly submissionIds: readonly string[]
   readonly leavesBefore: number
   readonly gasEstimate: number
+}
+
+export interface ExpectedBatches {
+  readonly count: number
+  /** Made one at a time: their bytes together are as large as the epoch. */
+  batches(): Generator<ExpectedBatch>
 }
 
 export function expectedBatches(
   results: readonly ProjectResult[],
   rules: MarketRules,
   keccak: Keccak,
-): readonly ExpectedBatch[] {
+): ExpectedBatches {
   const winners = results
     .filter(({ snapshotCid }) => snapshotCid !== '')
     .sort((a, b) => Buffer.compare(Buffer.from(a.projectId), Buffer.from(b.projectId)))
+  const parts = cut(winners, rules)
+  return { count: parts.length, batches: () => render(parts, rules, keccak) }
+}
+
+function* render(
+  parts: readonly (readonly ProjectResult[])[],
+  rules: MarketRules,
+  keccak: Keccak,
+): Generator<ExpectedBatch> {
   let tree = referenceTree(keccak)
-  let leaves = 0
-  return cut(winners, rules).map((projects) => {
+  let leavesBefore = 0
+  for (const projects of parts) {
     if (rules.tree === 'fresh') {
       tree = referenceTree(keccak)
-      leaves = 0
+      leavesBefore = 0
     }
-    const submissions = projects.flatMap(({ votes }) => votes)
-    const ids = submissions.map(({ submission }) => submission.submissionId)
-    const leavesBefore = leaves
-    tree.append(ids)
-    leaves += ids.length
-    const content = {
-      submissionIDs: ids,
-      submissions: submissions.map(textOf),
-      roothash: tree.digest(),
-      pids: projects.map(({ projectId }) => projectId),
-      cids: projects.map(({ snapshotCid }) => snapshotCid),
-    }
-    return {
-      json: compactBytes(content),
-      roothash: content.roothash,
-      finalizedCidsRootHash: rootDigest(keccak, content.cids),
-      projectIds: content.pids,
-      snapshotCids: content.cids,
-      submissions,
+    const votes = projects.flatMap((project) => project.votes)
+    const submissionIds = votes.map(({ submission }) => submission.submissionId)
+    tree.append(submissionIds)
+    const roothash = tree.digest()
+    const projectIds = projects.map(({ projectId }) => projectId)
+    const snapshotCids = projects.map(({ snapshotCid }) => snapshotCid)
+    const submissions = votes.map(textOf)
+    yield {
+      json: compactBytes({ submissionIDs: submissionIds, submissions, roothash, pids: projectIds, cids: snapshotCids }),
+      roothash,
+      finalizedCidsRootHash: rootDigest(keccak, snapshotCids),
+      projectIds,
+      snapshotCids,
+      submissionIds,
       leavesBefore,
       gasEstimate: projects.length * GAS_PER_PROJECT,
     }
-  })
+    leavesBefore += submissionIds.length
+  }
 }
 
 /** A batch is full when one more project would exceed the projects, the bytes or the gas; a project is never split. */

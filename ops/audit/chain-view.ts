@@ -143,3 +143,5 @@ export class ChainView {
     }
   }
 }
+
+export const nameOf = ({ dataMarket, epochId }: EpochView): string => `epoch ${epochId} of ${dataMarket}`

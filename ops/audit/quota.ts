@@ -2,25 +2,33 @@
 import type { MarketRules } from '../../topology/rules.ts'
 import { byArrival, type Decision, type Entry } from './entry.ts'
 
-export interface QuotaResult {
-  readonly admitted: readonly Entry[]
-  readonly decisions: readonly Decision[]
-}
+/**
+ * The stage remembers so many refused submissions of a slot; a copy of one beyond is told that it is over the quota
+ * instead of being a copy. Which ones it remembers depends on how its partitions were interleaved.
+ */
+const REFUSED_REMEMBERED = 1_000
 
 /**
  * @param entries one slot's valid submissions of one epoch; those of one project in the order of the log
- * A digest that comes again is a DUPLICATE; of the distinct ones the first by arrival stay, the others are RATE_LIMITED.
+ * @returns who is in: of the distinct digests the first by arrival
+ * A digest that comes again is a DUPLICATE; whoever is over the quota is RATE_LIMITED.
  */
-export function applyQuota(entries: readonly Entry[], rules: MarketRules): QuotaResult {
+export function applyQuota(
+  entries: readonly Entry[],
+  rules: MarketRules,
+  decide: (decision: Decision) => void,
+): readonly Entry[] {
   const first = new Map<string, Entry>()
-  const decisions: Decision[] = []
+  const copies: Entry[] = []
   for (const entry of entries)
-    if (first.has(entry.digest)) decisions.push({ entry, reason: 'DUPLICATE' })
+    if (first.has(entry.digest)) copies.push(entry)
     else first.set(entry.digest, entry)
   const distinct = [...first.values()].sort(byArrival)
   const quota = quotaOf(distinct[0]!, rules)
-  for (const entry of distinct.slice(quota)) decisions.push({ entry, reason: 'RATE_LIMITED' })
-  return { admitted: distinct.slice(0, quota), decisions }
+  const isFlooded = distinct.length > quota + REFUSED_REMEMBERED
+  for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlooded && { or: 'RATE_LIMITED' }) })
+  for (const entry of distinct.slice(quota)) decide({ entry, reason: 'RATE_LIMITED' })
+  return distinct.slice(0, quota)
 }
 
 const quotaOf = ({ signer }: Entry, rules: MarketRules): number =>

@@ -12,40 +12,40 @@ export interface ProjectResult {
   readonly votes: readonly Entry[]
   /** Votes for the winner. */
   readonly counted: number
-  /** One per submission of the project. */
-  readonly decisions: readonly Decision[]
+}
+
+export interface TallyPorts {
+  readonly rules: MarketRules
+  readonly keccak: Keccak
+  /** Takes the final word on each submission. */
+  readonly decide: (decision: Decision) => void
 }
 
 export function tallyProject(
   projectId: string,
   entries: readonly Entry[],
   close: EpochTick,
-  rules: MarketRules,
-  keccak: Keccak,
+  { rules, keccak, decide }: TallyPorts,
 ): ProjectResult {
   const headers = new Set(close.acceptedHeaders)
-  const decisions: Decision[] = []
-  const onChain = entries.filter((entry) => {
-    if (headers.has(entry.submission.header)) return true
-    decisions.push({ entry, reason: 'ORPHANED_HEADER' })
-    return false
-  })
+  const isOnChain = ({ submission }: Entry) => headers.has(submission.header)
+  for (const entry of entries) if (!isOnChain(entry)) decide({ entry, reason: 'ORPHANED_HEADER' })
 
+  const onChain = entries.filter(isOnChain)
   const votes = oneVotePerSlot(onChain)
   const voters = new Set(votes)
-  for (const entry of onChain) if (!voters.has(entry)) decisions.push({ entry, reason: 'SUPERSEDED' })
+  for (const entry of onChain) if (!voters.has(entry)) decide({ entry, reason: 'SUPERSEDED' })
 
   const winner = winnerOf(votes, close.blockHash, keccak)
-  const supporters = votes.filter(({ submission }) => submission.snapshotCid === winner)
-  const quorum = supporters.length >= rules.votesMin && supporters.length / votes.length >= rules.shareMin
-  if (winner === undefined || !quorum) {
-    for (const entry of votes) decisions.push({ entry, reason: 'NO_QUORUM' })
-    return { projectId, snapshotCid: '', votes: [], counted: 0, decisions }
+  const isForWinner = ({ submission }: Entry) => submission.snapshotCid === winner
+  const counted = votes.filter(isForWinner).length
+  if (winner === undefined || counted < rules.votesMin || counted / votes.length < rules.shareMin) {
+    for (const entry of votes) decide({ entry, reason: 'NO_QUORUM' })
+    return { projectId, snapshotCid: '', votes: [], counted: 0 }
   }
-  for (const entry of votes)
-    decisions.push({ entry, reason: entry.submission.snapshotCid === winner ? 'COUNTED' : 'OUTVOTED' })
+  for (const entry of votes) decide({ entry, reason: isForWinner(entry) ? 'COUNTED' : 'OUTVOTED' })
   const bySlot = votes.sort((a, b) => a.submission.slotId - b.submission.slotId)
-  return { projectId, snapshotCid: winner, votes: bySlot, counted: supporters.length, decisions }
+  return { projectId, snapshotCid: winner, votes: bySlot, counted }
 }
 
 /** Per slot the highest deadline; of equal ones the first. */
