@@ -123,7 +123,7 @@ async function startParts(config: SequencerConfig, parts: Lifecycle): Promise<Se
   const intake = await parts.add(
     'intake',
     startIntake(
-      { listen: config.listenAddresses, keyFile: paths.peerKey, topics, observer: intakeMetrics(metrics) },
+      { listen: config.listenAddresses, keyFile: paths.peerKey, topics, observer: intakeMetrics(metrics, health) },
       { log, clock: systemClock },
     ),
   )

@@ -1,6 +1,6 @@
 /** Things that were started, closed in the opposite order; one that fails to close does not keep the others open. */
 export interface Closeable {
-  close(): Promise<void>
+  close(): Promise<unknown>
 }
 
 export class Lifecycle {

@@ -1,6 +1,7 @@
 /** Turns what the parts say of themselves into metrics. */
 import type { AnchorObserver } from '../connectors/evm/anchor-options.ts'
 import type { ClockObserver } from '../connectors/evm/clock.ts'
+import type { IntakeObserver } from '../connectors/libp2p/intake.ts'
 import type { Anchor } from '../schemas/types.ts'
 import type { RuntimeObserver } from '../streams/ports.ts'
 import type { Health } from './health.ts'
@@ -56,6 +57,24 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
   }
 }
 
+export function intakeMetrics(metrics: Metrics, health: Health): IntakeObserver {
+  return {
+    sampled({ taken, malformed, oversize, bytes, shed }, { connections, streams, inflightBytes, stopped }) {
+      metrics.intakeMessages.inc({ verdict: 'taken' }, taken)
+      metrics.intakeMessages.inc({ verdict: 'malformed' }, malformed)
+      metrics.intakeMessages.inc({ verdict: 'oversize' }, oversize)
+      metrics.intakeBytes.inc(bytes)
+      for (const [reason, count] of Object.entries(shed)) metrics.intakeShed.inc({ reason }, count)
+      metrics.connections.set(connections)
+      metrics.streams.set(streams)
+      metrics.intakeInflightBytes.set(inflightBytes)
+      health.set('intake', true, stopped ? 'back-pressure: nothing is read until the log catches up' : '')
+    },
+    appended: (_records, _bytes, elapsedMs) => metrics.intakeAckSeconds.observe(elapsedMs / 1000),
+    appendFailed: (error, retryInMs) => health.set('intake', false, `${reasonOf(error)}; next try in ${retryInMs} ms`),
+  }
+}
+
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const BATCH_STAGES: Partial<Record<Anchor['state'], string>> = {
@@ -108,4 +127,3 @@ export function allListeners(listeners: readonly ProgressListener[]): Required<P
     verdict: tell('verdict'),
   }
 }
-export const intakeMetrics = (_metrics: Metrics) => ({})

@@ -1,11 +1,11 @@
 import type { Burst, Clock, CommitOutcome, Log, MemberIdentity, RuntimeObserver, TransactionalWriter } from './ports.ts'
 import { LogError } from './ports.ts'
+import { readRange } from './read-range.ts'
 import { backOff, retried } from './retry.ts'
 import type { Task } from './task.ts'
 
 /** About two minutes of refusals (see retry.ts). */
 const ATTEMPTS_MAX = 60
-const FETCH_BYTES = 1024 * 1024
 
 export interface CommitterOptions {
   readonly group: string
@@ -86,6 +86,7 @@ export class Committer {
     await this.open()
     const { clock } = this.options
     const found = await retried(clock, this.signal, () => this.offsetsInLog(sealed))
+    if (this.signal.aborted) return 'fenced' // the reading may have stopped early
     const { commits } = sealed.offsets!
     if (commits.every(({ next }, at) => found[at] === next)) return 'committed'
     return commits.some(({ next }, at) => found[at]! > next) ? 'fenced' : 'aborted'
@@ -103,17 +104,14 @@ export class Committer {
   private async loggedOffsets(): Promise<Readonly<Record<string, number>> | undefined> {
     const { engine, partition } = this.task
     if (engine === undefined) return undefined
-    const { log } = this.options
+    const { log, clock } = this.options
     const at = { topic: engine.changelog, partition }
     const [bounds] = await log.bounds([at])
+    const from = { ...at, offset: Math.max(engine.end, bounds!.start) }
     let offsets: Readonly<Record<string, number>> | undefined
-    for (let offset = Math.max(engine.end, bounds!.start), next = 0; offset < bounds!.stable; offset = next) {
-      const options = { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES }
-      const [fetched] = await log.fetch([{ ...at, offset }], options)
-      for (const record of fetched!.records) offsets = engine.offsetsOf(record) ?? offsets
-      next = fetched!.next
-      if (next === offset) break // only control records are left
-    }
+    await readRange({ log, clock, signal: this.signal }, from, bounds!.stable, (record) => {
+      offsets = engine.offsetsOf(record) ?? offsets
+    })
     return offsets
   }
 }

@@ -132,7 +132,8 @@ export class StreamsRuntime {
     const configs = [...this.topology.topics.map(configOf), ...this.topology.internalTopics(appId)]
     await retried(clock, this.stop.signal, () => log.createTopics(configs))
     const { deadLetterTopic } = this.topology
-    if (deadLetterTopic !== undefined) await log.partitionCount(deadLetterTopic) // it is the application's to create
+    if (deadLetterTopic === undefined) return
+    await retried(clock, this.stop.signal, () => log.partitionCount(deadLetterTopic)) // it is the application's to create
   }
 
   private async loadTables(): Promise<Promise<void>[]> {
@@ -220,11 +221,7 @@ export class StreamsRuntime {
     })
     for (const [at, answer] of fetched.entries()) {
       const { runner, position } = asked[at]!
-      try {
-        runner.accept(position.offset, answer)
-      } catch (error) {
-        this.failTask(runner.task, error)
-      }
+      if (!runner.accept(position.offset, answer)) this.reopen(runner)
     }
     this.news.raise()
   }
@@ -259,11 +256,15 @@ export class StreamsRuntime {
   private startCommit(runner: TaskRunner): void {
     runner.commit().then(
       (kept) => {
-        if (!kept) for (const group of this.groups) group.reopen(runner)
+        if (!kept) this.reopen(runner)
         this.news.raise()
       },
       (error) => this.failTask(runner.task, error),
     )
+  }
+
+  private reopen(runner: TaskRunner): void {
+    for (const group of this.groups) group.reopen(runner)
   }
 
   private async purgeLoop(): Promise<void> {

@@ -1,5 +1,13 @@
 import type { TopicPartition } from './ports.ts'
-import { type Clock, type Log, LogError, type MemberIdentity, type Membership, type RuntimeObserver } from './ports.ts'
+import {
+  type Clock,
+  type GroupListener,
+  type Log,
+  LogError,
+  type MemberIdentity,
+  type Membership,
+  type RuntimeObserver,
+} from './ports.ts'
 import { retried } from './retry.ts'
 import type { TaskRunner } from './task-runner.ts'
 import type { Stage } from './topology.ts'
@@ -46,18 +54,18 @@ export class StageGroup {
   }
 
   async join(): Promise<void> {
-    const { log, group, instanceId, fingerprint } = this.options
+    const { log, clock, group, instanceId, fingerprint } = this.options
     const topics = this.stage.sources.map(({ name }) => name)
-    this.membership = await log.join(
-      { group, topics, instanceId, fingerprint },
-      {
-        assigned: (partitions, identity) => this.assigned(partitions, identity),
-        lost: (cause) => this.lost(cause),
-      },
+    const listener: GroupListener = {
+      assigned: (partitions, identity) => this.assigned(partitions, identity),
+      lost: (cause) => this.lost(cause),
+    }
+    this.membership = await retried(clock, this.closing.signal, () =>
+      log.join({ group, topics, instanceId, fingerprint }, listener),
     )
   }
 
-  /** The task has another owner: drop it, and open it again if it is still, or again, ours. */
+  /** The task seems to have another owner: drop it, and open it again if it is still, or again, ours. */
   reopen(runner: TaskRunner): void {
     if (this.runners.get(runner.task.partition) === runner) this.retire(runner, PAUSE_MS)
   }
@@ -98,7 +106,7 @@ export class StageGroup {
     const { clock } = this.options
     const { signal } = this.closing
     await clock.sleep(PAUSE_MS, signal)
-    if (!signal.aborted) await retried(clock, signal, () => this.join())
+    if (!signal.aborted) await this.join()
     if (signal.aborted) await this.membership?.leave()
   }
 
@@ -111,11 +119,13 @@ export class StageGroup {
   }
 
   private open(partition: number): void {
-    const { createRunner, wake, fail } = this.options
+    const { createRunner, observer, wake, fail } = this.options
     const runner = createRunner(partition, () => (this.owned.has(partition) ? this.identity : undefined))
     this.runners.set(partition, runner)
     runner.open().then(wake, (error) => {
-      if (this.runners.get(partition) === runner && !this.closing.signal.aborted) fail(error)
+      if (this.runners.get(partition) !== runner || this.closing.signal.aborted) return
+      observer.taskFailed?.(this.stage.name, partition, error)
+      fail(error)
     })
   }
 

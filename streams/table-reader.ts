@@ -1,12 +1,11 @@
 import type { GlobalTable } from './global-table.ts'
 import type { KafkaTopic } from './kafka-topic.ts'
-import type { Clock, FetchPosition, Log } from './ports.ts'
+import type { Clock, FetchPosition, Log, LogRecord } from './ports.ts'
+import { readRange } from './read-range.ts'
 import { retried } from './retry.ts'
 
 const FETCH_BYTES = 1024 * 1024
 const FOLLOW_WAIT_MS = 500
-/** A fetch below the end that finds nothing and gets nowhere: twice, and there is nothing (only control records). */
-const EMPTY_FETCHES_MAX = 2
 
 interface Waiter {
   readonly offset: number
@@ -44,20 +43,19 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     const { name: topic, partitions } = this.topic
     const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
     const bounds = await retried(this.clock, this.signal, () => this.log.bounds(all))
-    this.positions = all.map((at, i) => ({ ...at, offset: bounds[i]!.start }))
-    let emptyFetches = 0
-    while (
-      this.positions.some(({ offset }, i) => offset < bounds[i]!.stable) &&
-      emptyFetches < EMPTY_FETCHES_MAX &&
-      !this.signal.aborted
-    )
-      emptyFetches = (await this.advance(0)) ? 0 : emptyFetches + 1
+    const reading = { log: this.log, clock: this.clock, signal: this.signal }
+    for (const [i, at] of all.entries()) {
+      const { start, stable } = bounds[i]!
+      const read = () => readRange(reading, { ...at, offset: start }, stable, (record) => this.apply(record))
+      await retried(this.clock, this.signal, read)
+    }
+    this.positions = all.map((at, i) => ({ ...at, offset: bounds[i]!.stable }))
   }
 
   /** Applies what is written, until the runtime stops. */
   async follow(): Promise<void> {
     try {
-      while (!this.signal.aborted) await this.advance(FOLLOW_WAIT_MS)
+      while (!this.signal.aborted) await this.advance()
     } finally {
       for (const { reject } of this.waiters) reject(new Error(`global table ${this.topic.name} is closed`))
       this.waiters.clear()
@@ -71,24 +69,22 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     return new Promise((resolve, reject) => this.waiters.add({ offset, resolve, reject }))
   }
 
-  /** @returns whether there was anything new */
-  private async advance(maxWaitMs: number): Promise<boolean> {
+  private async advance(): Promise<void> {
     const { signal } = this
     const fetched = await retried(this.clock, signal, () =>
-      this.log.fetch(this.positions, { maxWaitMs, maxBytesPerPartition: FETCH_BYTES, signal }),
+      this.log.fetch(this.positions, { maxWaitMs: FOLLOW_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }),
     )
-    for (const { records } of fetched) for (const { key, value } of records) if (key !== null) this.apply(key, value)
-    const before = this.positions
-    this.positions = fetched.map(({ topic, partition, next, outOfRange, start }) => ({
-      topic,
-      partition,
-      offset: outOfRange ? start : next,
-    }))
+    this.positions = fetched.map(({ topic, partition, records, next, outOfRange }, at) => {
+      const { offset } = this.positions[at]!
+      if (outOfRange) throw new Error(`${topic}/${partition}: offset ${offset} of a global table is not in the log`)
+      for (const record of records) if (record.offset >= offset) this.apply(record)
+      return { topic, partition, offset: Math.max(offset, next) }
+    })
     this.settleWaiters()
-    return this.positions.some(({ offset }, at) => offset !== before[at]!.offset)
   }
 
-  private apply(key: Uint8Array, value: Uint8Array | null): void {
+  private apply({ key, value }: LogRecord): void {
+    if (key === null) return
     const row = latin1(key)
     if (value === null) this.rows.delete(row)
     else this.rows.set(row, this.topic.value.decode(value))

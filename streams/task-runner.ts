@@ -1,7 +1,7 @@
 /** One task with its writer: opens it from the log, feeds it in slices, and commits its bursts. */
 import { Committer, type CommitterOptions } from './committer.ts'
 import type { FetchedPartition, FetchPosition, LogRecord } from './ports.ts'
-import { restoreTask } from './restore.ts'
+import { readRange } from './read-range.ts'
 import { retried } from './retry.ts'
 import type { Task } from './task.ts'
 
@@ -14,7 +14,6 @@ export interface RunnerOptions extends CommitterOptions {
   /** Something changed that the loops should look at. */
   readonly wake: () => void
   readonly fail: (error: unknown) => void
-  readonly yieldToLoop: () => Promise<void>
 }
 
 /** Records of one fetch. */
@@ -64,32 +63,53 @@ export class TaskRunner {
   }
 
   private async openTask(): Promise<void> {
-    const { log, clock, group, observer, yieldToLoop } = this.options
+    const { clock, observer } = this.options
     const { signal } = this.life
     const started = clock.now()
     await this.committer.open()
-    const inputs = this.task.stage.sources.map(({ name }) => ({ topic: name, partition: this.task.partition }))
-    const committed = await retried(clock, signal, () => log.committedOffsets(group, inputs))
-    const bounds = await retried(clock, signal, () => log.bounds(inputs))
-    const restored = await this.restore(yieldToLoop)
+    const starts = await retried(clock, signal, () => this.committedPositions())
+    const restored = await this.restore()
     if (signal.aborted) return
-    inputs.forEach(({ topic }, at) => {
+    for (const { topic, offset: committed, partition, start } of starts) {
       // An old broker may answer a stale offset; the one in the changelog came with the state itself.
-      const logged = this.task.engine?.offsets?.[topic] ?? 0
-      const offset = Math.max(committed[at]?.next ?? bounds[at]!.start, logged)
+      const offset = Math.max(committed, this.task.engine?.offsets?.[topic] ?? 0)
+      if (offset < start) throw new Error(deletedInput(this.task.stageName, { topic, partition, offset }, start))
       this.task.startAt(topic, offset)
       this.fetchPositions.set(topic, offset)
-    })
+    }
     this.lastCommit = clock.now()
     this.state = 'running'
     observer.restored?.(this.task.stageName, this.task.partition, restored, clock.now() - started)
   }
 
-  private restore(yieldToLoop: () => Promise<void>): Promise<number> {
+  /** The group's offset for each input, or where the input begins when there is none. */
+  private async committedPositions(): Promise<(FetchPosition & { readonly start: number })[]> {
+    const { log, group } = this.options
+    const { partition, stage } = this.task
+    const inputs = stage.sources.map(({ name }) => ({ topic: name, partition }))
+    const committed = await log.committedOffsets(group, inputs)
+    const bounds = await log.bounds(inputs)
+    return inputs.map((input, at) => {
+      const { start } = bounds[at]!
+      return { ...input, start, offset: committed[at]?.next ?? start }
+    })
+  }
+
+  /** Folds the changelogs into the stores; the writer is open, so nothing older can be added to them any more. */
+  private restore(): Promise<number> {
     const { log, clock } = this.options
-    return retried(clock, this.life.signal, () => {
-      for (const store of this.task.changelogs) store.clear()
-      return restoreTask(log, this.task, this.life.signal, yieldToLoop)
+    const { signal } = this.life
+    const { partition, changelogs } = this.task
+    return retried(clock, signal, async () => {
+      const bounds = await log.bounds(changelogs.map(({ changelog }) => ({ topic: changelog, partition })))
+      let records = 0
+      for (const [at, store] of changelogs.entries()) {
+        const { start, stable } = bounds[at]!
+        store.clear()
+        const from = { topic: store.changelog, partition, offset: start }
+        records += await readRange({ log, clock, signal }, from, stable, (record) => store.restore(record))
+      }
+      return records
     })
   }
 
@@ -108,24 +128,26 @@ export class TaskRunner {
     return [...this.fetchPositions].map(([topic, offset]) => ({ topic, partition, offset }))
   }
 
-  /** Takes a fetch answer, if it is the one for the present position. @throws when the input is gone from the log */
-  accept(askedFrom: number, { topic, partition, records, next, outOfRange, stable, start }: FetchedPartition): void {
-    if (this.state === 'closed' || this.fetchPositions.get(topic) !== askedFrom) return
-    if (outOfRange)
-      throw new Error(
-        `${topic}/${partition}: offset ${askedFrom} is not in the log (it begins at ${start} and ends at ${stable}); ` +
-          `what stage ${this.task.stageName} has not processed was deleted. Reset the offsets of its group to go on`,
-      )
-    const lag = Math.max(0, stable - next) + this.bufferedRecords + records.length
-    this.options.observer.lag?.(this.task.stageName, topic, partition, lag)
-    if (next === askedFrom && records.length === 0) return
+  /**
+   * Takes a fetch answer, if it is the one for the present position.
+   * @returns false when that position is not in the log: another owner has gone on from it and purged what is behind (then
+   * opening again finds the new position), or what was not processed yet was deleted (then opening again says so)
+   */
+  accept(askedFrom: number, { topic, records, next, outOfRange, stable }: FetchedPartition): boolean {
+    if (this.state === 'closed' || this.fetchPositions.get(topic) !== askedFrom) return true
+    if (outOfRange) return false
+    const fresh = freshRecords(records, askedFrom)
+    const lag = Math.max(0, stable - next) + this.bufferedRecords + fresh.length
+    this.options.observer.lag?.(this.task.stageName, topic, this.task.partition, lag)
+    if (next <= askedFrom) return true
     this.fetchPositions.set(topic, next)
-    const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
-    const chunk: Chunk = { topic, records, next, bytes, prepared: undefined, ready: true, index: 0 }
+    const bytes = fresh.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
+    const chunk: Chunk = { topic, records: fresh, next, bytes, prepared: undefined, ready: true, index: 0 }
     this.chunks.push(chunk)
-    this.bufferedRecords += records.length
+    this.bufferedRecords += fresh.length
     this.bufferedBytes += bytes
-    if (records.length > 0) this.prepare(chunk)
+    if (fresh.length > 0) this.prepare(chunk)
+    return true
   }
 
   private prepare(chunk: Chunk): void {
@@ -221,4 +243,14 @@ export class TaskRunner {
     this.chunks = []
     await this.committer.close()
   }
+}
+
+const deletedInput = (stage: string, { topic, partition, offset }: FetchPosition, start: number): string =>
+  `${topic}/${partition} begins at offset ${start}, but stage ${stage} has processed it up to ${offset} only: what lies ` +
+  'between was deleted. Reset the offsets of its group to go on without it'
+
+/** The records at or above the position: an old answer that comes again begins below it. */
+function freshRecords(records: readonly LogRecord[], position: number): readonly LogRecord[] {
+  if (records.length === 0 || records[0]!.offset >= position) return records
+  return records.filter(({ offset }) => offset >= position)
 }

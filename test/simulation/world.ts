@@ -69,12 +69,25 @@ export async function simulate(seed: number, faults: Partial<Faults> = everyFaul
   }
 }
 
+/** What cannot start is started again, as a supervisor would. */
 function runInstance(
   log: SimulatedLog,
   topics: Topics,
   stores: ReturnType<typeof sequencerStores>,
   failures: Error[],
 ): void {
+  spawned(
+    retrying(log, () => createRuntime(log, topics, stores, failures).start()),
+    failures,
+  )
+}
+
+function createRuntime(
+  log: SimulatedLog,
+  topics: Topics,
+  stores: ReturnType<typeof sequencerStores>,
+  failures: Error[],
+): StreamsRuntime {
   const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(RULES, topics, stores), {
     appId: APP_ID,
     instanceId: log.instanceId,
@@ -86,7 +99,7 @@ function runInstance(
     prepare: { [topics.submissions.name]: (records) => slotsReady(runtime, topics, records) },
     onFailure: (error) => failures.push(error),
   })
-  spawned(runtime.start(), failures)
+  return runtime
 }
 
 async function slotsReady(runtime: StreamsRuntime, topics: Topics, records: readonly LogRecord[]): Promise<unknown[]> {
@@ -146,7 +159,15 @@ async function untilAnchored(log: SimulatedLog, topics: Topics, script: Script, 
     if (ended.size === script.epochs || failures.length > 0) break
     await log.clock.sleep(500)
   }
+  await markersArrived(log, topics, script)
   await log.clock.sleep(5_000) // what trails behind: verdicts
+}
+
+/** The last blocks close nothing, so nothing else waits for them. */
+async function markersArrived(log: SimulatedLog, topics: Topics, script: Script): Promise<void> {
+  const ticks = script.blocks.flat().length * topics.submissions.partitions
+  while ((await readAll(log, topics.submissions)).filter(({ value }) => isMarker(value)).length < ticks)
+    await log.clock.sleep(500)
 }
 
 /** I1 by the audit (a second implementation of the rules), I4, I5 and I6 by counting. @returns batches */

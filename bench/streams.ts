@@ -1,0 +1,145 @@
+/**
+ * What the engine costs: records per second through a topology of one stage, exactly once, on the log in memory and on the
+ * embedded log. Run: npx tsx bench/streams.ts
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openEmbeddedLog } from '../connectors/log/embedded.ts'
+import { createMemoryLog } from '../connectors/log/memory.ts'
+import { systemClock } from '../connectors/log/system-clock.ts'
+import { createStreamsBuilder } from '../streams/create-builder.ts'
+import type { KafkaTopic } from '../streams/kafka-topic.ts'
+import type { Log, OutgoingRecord } from '../streams/ports.ts'
+import { StreamsRuntime } from '../streams/runtime.ts'
+import type { Serde } from '../streams/serde.ts'
+import { keyValueStore } from '../streams/store.ts'
+import type { Topology } from '../streams/topology.ts'
+
+export interface BenchRow {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+  readonly conditions: string
+}
+
+const PARTITIONS = 4
+const VALUE_BYTES = 400
+const KEYS = 10_000
+const APPEND_RECORDS = 1_000
+
+const raw: Serde<Uint8Array> = { encode: (value) => value, decode: (bytes) => bytes }
+const text: Serde<string> = {
+  encode: (value) => Buffer.from(value, 'latin1'),
+  decode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'),
+}
+const topicOf = (name: string): KafkaTopic<string, Uint8Array> => ({
+  name,
+  key: text,
+  value: raw,
+  partitions: PARTITIONS,
+  cleanup: 'delete',
+})
+type Out = { out: readonly [string, Uint8Array] }
+
+export async function benchStreams(): Promise<BenchRow[]> {
+  const rows: BenchRow[] = []
+  const memory = async () => createMemoryLog()
+  rows.push(await measure('pass-through, memory', memory, passThrough(), 1_000_000))
+  rows.push(await measure('stateful, memory', memory, stateful(), 500_000))
+  await withDirectory(async (directory) => {
+    rows.push(await measure('pass-through, embedded', () => openEmbeddedLog({ directory }), passThrough(), 300_000))
+  })
+  await withDirectory(async (directory) => {
+    rows.push(await measure('stateful, embedded', () => openEmbeddedLog({ directory }), stateful(), 200_000))
+  })
+  return rows
+}
+
+function passThrough(): Topology {
+  const builder = createStreamsBuilder()
+  builder
+    .stream(topicOf('in'))
+    .process<Out>('copy', ['out'], ({ outputs: { out } }) => ({
+      process: (key, value) => void out.send(key, value) as undefined,
+    }))
+    .out.to(topicOf('out'))
+  return builder.build()
+}
+
+/** Keeps the newest value of each key and passes it on: one output and one changelog record for each record in. */
+function stateful(): Topology {
+  const newest = keyValueStore<Uint8Array>('newest', raw)
+  const builder = createStreamsBuilder()
+  builder
+    .stream(topicOf('in'))
+    .process<Out>(
+      'keep',
+      ['out'],
+      (context) => {
+        const store = context.store(newest)
+        const { out } = context.outputs
+        return {
+          process(key, value) {
+            store.put(key, value)
+            out.send(key, value)
+            return undefined
+          },
+        }
+      },
+      newest,
+    )
+    .out.to(topicOf('out'))
+  return builder.build()
+}
+
+/** From the start of the runtime to the last commit, with everything to process in the log already. */
+async function measure(name: string, open: () => Promise<Log>, topology: Topology, records: number): Promise<BenchRow> {
+  const log = await open()
+  await log.createTopics([{ name: 'in', partitions: PARTITIONS, cleanup: 'delete' }])
+  await fill(log, records)
+  const runtime = new StreamsRuntime(topology, { appId: 'bench', instanceId: 'bench', log, clock: systemClock })
+  const cpu = process.cpuUsage()
+  const started = performance.now()
+  await runtime.start()
+  await processed(log, topology.stages[0]!.name, records)
+  const seconds = (performance.now() - started) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  await runtime.close()
+  await log.close()
+  const cost = ((user + system) / records).toFixed(1)
+  const conditions = `exactly-once, ${VALUE_BYTES} B values, ${PARTITIONS} tasks, ${KEYS} keys, ${cost} µs CPU a record`
+  return { name, value: Math.round(records / seconds), unit: 'records/s', conditions }
+}
+
+async function fill(log: Log, records: number): Promise<void> {
+  const appender = await log.appender()
+  const value = Buffer.alloc(VALUE_BYTES, 'x')
+  for (let at = 0; at < records; at += APPEND_RECORDS) {
+    const batch = Array.from({ length: APPEND_RECORDS }, (_, i): OutgoingRecord => {
+      const key = Buffer.from(`key-${(at + i) % KEYS}`)
+      return { topic: 'in', partition: (at + i) % PARTITIONS, timestamp: 1, key, value }
+    })
+    await appender.append(batch)
+  }
+}
+
+async function processed(log: Log, stage: string, records: number): Promise<void> {
+  const inputs = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: 'in', partition }))
+  for (;;) {
+    const offsets = await log.committedOffsets(`bench-${stage}`, inputs)
+    if (offsets.reduce((sum, offset) => sum + (offset?.next ?? 0), 0) >= records) return
+    await systemClock.sleep(2)
+  }
+}
+
+async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-streams-'))
+  try {
+    await use(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+if (import.meta.filename === process.argv[1]) console.table(await benchStreams())

@@ -1,0 +1,192 @@
+/** The handler of `/collect`: bytes of one stream in, submissions and dead letters out to the queue, limits kept. */
+import type { Connection, Stream } from '@libp2p/interface'
+import type { EpochMarker, Submission, SubmissionKey } from '../../schemas/types.ts'
+import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import { partitionFor } from '../../streams/partitioner.ts'
+import type { Clock, OutgoingRecord } from '../../streams/ports.ts'
+import type { Connections, Peer } from './connections.ts'
+import type { Counts } from './counts.ts'
+import { EVIDENCE_BYTES_MAX, type Frame, FrameDecoder, type FramingProblem } from './framing.ts'
+import { type IntakeLimits, TokenBucket } from './limits.ts'
+import { decodeSubmission } from './wire.ts'
+
+export const COLLECT_PROTOCOL = '/collect'
+
+/** What one record takes beside its bytes: the object, its place in the queue. */
+const RECORD_OVERHEAD_BYTES = 256
+
+export interface IntakeTopics {
+  readonly submissions: KafkaTopic<SubmissionKey, Submission | EpochMarker>
+  /** One partition, no schema. */
+  readonly deadLetters: { readonly name: string }
+}
+
+export interface CollectorOptions {
+  readonly topics: IntakeTopics
+  readonly limits: IntakeLimits
+  readonly clock: Clock
+  readonly connections: Connections
+  readonly counts: Counts
+  /** Takes a record and counts its bytes against the peer. */
+  readonly queue: (record: OutgoingRecord, bytes: number, peer: Peer) => void
+}
+
+/** One open stream. */
+export interface CollectStream {
+  readonly stream: Stream
+  readonly peer: Peer
+  readonly decoder: FrameDecoder
+  /** Memory that the decoder holds, as counted. */
+  partialBytes: number
+  /** When the unfinished message began, ms; undefined when there is none. */
+  unfinishedSince: number | undefined
+}
+
+export class Collector {
+  /** Memory for unfinished messages, of all streams. */
+  partialBytes = 0
+  readonly streams = new Set<CollectStream>()
+  private readonly options: CollectorOptions
+  private readonly letters: TokenBucket
+  private closed = false
+
+  constructor(options: CollectorOptions) {
+    this.options = options
+    this.letters = new TokenBucket(options.limits.letters, options.clock.now())
+  }
+
+  readonly onStream = (stream: Stream, connection: Connection): void => {
+    const { connections, clock, limits } = this.options
+    if (this.closed) return stream.abort(new Error('the intake stops'))
+    const peer = connections.of(connection, clock.now())
+    const decoder = new FrameDecoder(limits.frameBytesMax)
+    const open: CollectStream = { stream, peer, decoder, partialBytes: 0, unfinishedSince: undefined }
+    this.streams.add(open)
+    peer.streams.add(open)
+    stream.addEventListener('message', ({ data }) => this.onData(open, data))
+    stream.addEventListener('close', () => this.onClose(open))
+    // Both halves must be closed before a stream is gone; the collector never reads, so ours closes when its does.
+    stream.addEventListener('remoteCloseWrite', () => closeOurHalf(stream))
+    if ((stream as { remoteWriteStatus?: string }).remoteWriteStatus === 'closed') closeOurHalf(stream)
+    if (this.streams.size > limits.streamsMax) this.shedGreediest('streams', ({ streams }) => streams.size)
+  }
+
+  /** No further bytes are read. */
+  close(): void {
+    this.closed = true
+  }
+
+  /** Resets streams whose message does not end; to be called every so often. */
+  sweep(): void {
+    const { clock, limits, counts } = this.options
+    const now = clock.now()
+    for (const open of this.streams) {
+      if (open.unfinishedSince === undefined) continue
+      if (open.peer.paused) open.unfinishedSince = now
+      else if (now - open.unfinishedSince > limits.frameTimeoutMs) {
+        counts.shed('stalled')
+        reset(open, `no end of a message within ${limits.frameTimeoutMs} ms`)
+      }
+    }
+  }
+
+  private onData(open: CollectStream, data: Uint8Array | Iterable<Uint8Array>): void {
+    if (this.closed) return
+    const receivedAt = this.options.clock.now()
+    for (const chunk of data instanceof Uint8Array ? [data] : data) {
+      if (open.stream.status !== 'open') break
+      this.options.counts.bytes += chunk.length
+      const { frames, problem } = open.decoder.push(chunk)
+      if (frames.length > 0) open.unfinishedSince = undefined
+      for (const frame of frames) if (!this.onFrame(open, frame, receivedAt)) return
+      if (problem) return this.onGarbage(open, problem, receivedAt)
+    }
+    this.measurePartial(open, receivedAt)
+  }
+
+  /** False when the stream was reset. */
+  private onFrame(open: CollectStream, frame: Frame, receivedAt: number): boolean {
+    const { counts } = this.options
+    counts.messages++
+    const { submission, problem, unframed } = { unframed: false, ...decodeSubmission(frame, receivedAt) }
+    if (submission) {
+      counts.taken++
+      this.queueSubmission(submission, open.peer)
+      return true
+    }
+    counts.malformed++
+    const evidence = Buffer.from(frame.bytes.subarray(0, EVIDENCE_BYTES_MAX))
+    this.queueLetter({ reason: 'MALFORMED', message: problem ?? '', evidence }, open.peer, receivedAt)
+    if (unframed) reset(open, problem ?? '')
+    return !unframed
+  }
+
+  private onGarbage(open: CollectStream, problem: FramingProblem, receivedAt: number): void {
+    const { counts } = this.options
+    counts.messages++
+    if (problem.reason === 'OVERSIZE') counts.oversize++
+    else counts.malformed++
+    this.queueLetter(problem, open.peer, receivedAt)
+    reset(open, problem.message) // this stream only: where the next message would begin cannot be known
+  }
+
+  private queueSubmission(submission: Submission, peer: Peer): void {
+    const { submissions } = this.options.topics
+    const { epochId, projectId } = submission
+    const key = submissions.key.encode({ dataMarket: submission.dataMarket.toLowerCase(), epochId, projectId })
+    const value = submissions.value.encode(submission)
+    const partition = partitionFor(key, submissions.partitions)
+    const record = { topic: submissions.name, partition, timestamp: submission.receivedAt, key, value }
+    this.options.queue(record, key.length + value.length + RECORD_OVERHEAD_BYTES, peer)
+  }
+
+  /** Kept within the rates; beyond them only counted. */
+  private queueLetter({ reason, message, evidence }: FramingProblem, peer: Peer, receivedAt: number): void {
+    if (!peer.letters.take(receivedAt) || !this.letters.take(receivedAt)) {
+      this.options.counts.shed('letters')
+      return
+    }
+    const headers = Object.entries({ reason, peer: peer.peerId, message, receivedAt: String(receivedAt) }).map(
+      ([key, text]) => ({ key, value: Buffer.from(text) }),
+    )
+    const { name: topic } = this.options.topics.deadLetters
+    const record = { topic, partition: 0, timestamp: receivedAt, key: null, value: evidence, headers }
+    this.options.queue(record, evidence.length + RECORD_OVERHEAD_BYTES, peer)
+  }
+
+  private measurePartial(open: CollectStream, now: number): void {
+    const { limits, counts } = this.options
+    const { partialBytes, unfinishedBytes } = open.decoder
+    this.countPartial(open, partialBytes)
+    if (unfinishedBytes > 0) open.unfinishedSince ??= now
+    if (open.peer.partialBytes > limits.partialBytesPerConnectionMax) {
+      counts.shed('partial-bytes')
+      reset(open, 'too many unfinished messages on this connection')
+    } else if (this.partialBytes > limits.partialBytesMax)
+      this.shedGreediest('partial-bytes', (peer) => peer.partialBytes)
+  }
+
+  private countPartial(open: CollectStream, bytes: number): void {
+    const added = bytes - open.partialBytes
+    open.partialBytes = bytes
+    open.peer.partialBytes += added
+    this.partialBytes += added
+  }
+
+  private shedGreediest(reason: 'streams' | 'partial-bytes', measure: (peer: Peer) => number): void {
+    this.options.counts.shed(reason)
+    this.options.connections.greediest(measure)?.connection.abort(new Error(`the intake has too many: ${reason}`))
+  }
+
+  private onClose(open: CollectStream): void {
+    this.streams.delete(open)
+    open.peer.streams.delete(open)
+    this.countPartial(open, 0)
+    if (open.decoder.unfinishedBytes > 0) this.options.counts.unfinished++
+  }
+}
+
+const reset = ({ stream }: CollectStream, message: string): void => stream.abort(new Error(message))
+
+/** Fails only when the connection is gone, and the stream with it. */
+const closeOurHalf = (stream: Stream): void => void stream.close().catch(() => {})

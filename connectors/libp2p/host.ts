@@ -1,0 +1,70 @@
+/** The libp2p host of the intake: TCP, TLS and noise, yamux, identify and ping; it accepts and never dials. */
+import { identify } from '@libp2p/identify'
+import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import type { Connections } from './connections.ts'
+import type { IntakeLimits } from './limits.ts'
+
+/** Smallest that yamux allows: a stream's peer may send this much before we say that we have read. It never grows. */
+const STREAM_WINDOW_BYTES = 256 * 1024
+/** Streams of identify and ping beside those of /collect. */
+const OTHER_STREAMS = 64
+/** Streams that a collector opens in the same breath as the connection. libp2p closes it above 10. */
+const EARLY_STREAMS = 256
+
+export interface HostOptions {
+  readonly listen: readonly string[]
+  readonly privateKey: PrivateKey
+  readonly limits: IntakeLimits
+  readonly connections: Connections
+}
+
+/** Not started. */
+export function createHost({ listen, privateKey, limits, connections }: HostOptions): Promise<Libp2p> {
+  return createLibp2p({
+    start: false,
+    privateKey,
+    addresses: { listen: [...listen] },
+    transports: [
+      tcp({ inboundSocketInactivityTimeout: limits.socketIdleMs, maxConnections: 2 * limits.connectionsMax }),
+    ],
+    // The deployed collector (Go) asks for TLS first; each dialer picks what it has.
+    connectionEncrypters: [connections.remembering(tls()), connections.remembering(noise())],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: limits.streamsPerConnectionMax + OTHER_STREAMS,
+        maxEarlyStreams: EARLY_STREAMS,
+        streamOptions: {
+          initialStreamWindowSize: STREAM_WINDOW_BYTES,
+          maxStreamWindowSize: STREAM_WINDOW_BYTES,
+          maxReadBufferLength: limits.unreadBytesMax,
+          maxWriteBufferLength: limits.unsentBytesMax,
+        },
+      }),
+    ],
+    connectionGater: connections.gater,
+    connectionManager: {
+      maxConnections: limits.connectionsMax,
+      inboundConnectionThreshold: limits.connectionsPerHostPerSecond,
+      maxIncomingPendingConnections: limits.handshakesMax,
+      inboundUpgradeTimeout: limits.upgradeTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
+      reconnectRetries: 0,
+    },
+    // It closes connections whose peer does not answer a ping: all of them, while back-pressure keeps us from reading.
+    connectionMonitor: { enabled: false },
+    services: { identify: identify({ maxObservedAddresses: 1 }), ping: ping() },
+  })
+}
+
+/** Peers come with a new random id every 300 s, so what libp2p remembers of each would grow for ever. */
+export async function forgetGonePeers(host: Libp2p): Promise<void> {
+  const connected = new Set(host.getPeers().map(String))
+  for (const { id } of await host.peerStore.all())
+    if (!connected.has(id.toString()) && !id.equals(host.peerId)) await host.peerStore.delete(id)
+}

@@ -1,0 +1,100 @@
+/**
+ * Every bound of the intake, on purpose: the defaults of js-libp2p would break real collectors (protocol.md §1.5), and
+ * where it has none a peer could take all memory. All of them can be given to `startIntake`.
+ */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const INTAKE_LIMITS = {
+  /**
+   * Connections. One takes some 150 KiB of memory; a market has at most some thousands of collectors, and replicas of
+   * the intake share them. libp2p's default: 300.
+   */
+  connectionsMax: 2_048,
+  /** Of one IP address: many collectors may stand behind one, but not all the others'. */
+  connectionsPerHostMax: 512,
+  /** New ones of one IP address in a second. Collectors reconnect every 300 s, all of a cloud region at once. libp2p: 5. */
+  connectionsPerHostPerSecond: 200,
+  /** Handshakes at a time; one costs 7 ms. A peer that stalls in one keeps its place for `upgradeTimeoutMs`. libp2p: 10. */
+  handshakesMax: 256,
+  /** Of one IP address, so that nobody alone can fill the places above. */
+  handshakesPerHostMax: 64,
+  upgradeTimeoutMs: 10_000,
+  /**
+   * go-libp2p opens the streams of its pool without a word, and negotiates with the first message: it may come much later.
+   * libp2p's 10 s would reset them.
+   */
+  negotiationTimeoutMs: 60_000,
+  /** Streams of /collect on one connection: a collector pools 100 by default. libp2p's 32 silently resets the rest. */
+  streamsPerConnectionMax: 10_000,
+  /** Of all connections; one more takes the connection with the most streams with it. A stream takes some 6 KiB. */
+  streamsMax: 20_000,
+  /** Bytes of one message. */
+  frameBytesMax: 64 * KiB,
+  /** A message that began must end within this, or its stream is reset (time in which we did not read is left out). */
+  frameTimeoutMs: 30_000,
+  /** Memory for unfinished messages of one connection, and of all. A pool of 100 streams takes 100 KiB at worst. */
+  partialBytesPerConnectionMax: 1 * MiB,
+  partialBytesMax: 16 * MiB,
+  /** Bytes decoded and not yet in the log, of one connection; above it the connection is not read. */
+  inflightBytesPerConnectionMax: 4 * MiB,
+  /** The same of all connections. Above three quarters of it no connection is read until half of it is in the log. */
+  inflightBytesMax: 32 * MiB,
+  /**
+   * Unread bytes that libp2p may hold for a stream or connection. Not the means of back-pressure: one that overruns it is
+   * reset, so it must exceed what can arrive before a pause takes effect, that is the yamux window and a chunk.
+   */
+  unreadBytesMax: 1 * MiB,
+  /** Unsent bytes per stream. The intake sends nothing but negotiation. libp2p: unbounded. */
+  unsentBytesMax: 256 * KiB,
+  /** Silence on a socket. yamux pings every 30 s, so a living connection is never silent. Idle streams live as long as it. */
+  socketIdleMs: 120_000,
+  /** Records and bytes of one append; and how long the first of them waits for more. */
+  appendRecordsMax: 1_000,
+  appendBytesMax: 1 * MiB,
+  appendLingerMs: 2,
+  /** Wait after an append that failed: doubles from the first to the second. It is repeated for ever. */
+  retryMsMin: 50,
+  retryMsMax: 5_000,
+  /** Dead letters that are kept of one connection and of all: at once, and per second after. The others are counted. */
+  lettersPerConnection: { burst: 10, perSecond: 1 },
+  letters: { burst: 200, perSecond: 50 },
+  /** How long `close` waits for the log to take what was read. */
+  drainMsMax: 10_000,
+  /** How often the limits that depend on time are looked at, and the observer is told. */
+  sweepMs: 250,
+} as const
+
+/** @see INTAKE_LIMITS for meanings and units */
+export type IntakeLimits = {
+  readonly [N in keyof typeof INTAKE_LIMITS]: (typeof INTAKE_LIMITS)[N] extends number ? number : Rate
+}
+
+export interface Rate {
+  readonly burst: number
+  readonly perSecond: number
+}
+
+/** A token bucket: `burst` at once, `perSecond` in the long run. */
+export class TokenBucket {
+  private readonly rate: Rate
+  private tokens: number
+  private at: number
+
+  constructor(rate: Rate, now: number) {
+    this.rate = rate
+    this.tokens = rate.burst
+    this.at = now
+  }
+
+  /** @param now ms; a clock that goes back gives nothing */
+  take(now: number): boolean {
+    const { burst, perSecond } = this.rate
+    this.tokens = Math.min(burst, this.tokens + (Math.max(0, now - this.at) / 1000) * perSecond)
+    this.at = now
+    if (this.tokens < 1) return false
+    this.tokens--
+    return true
+  }
+}

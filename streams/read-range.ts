@@ -1,0 +1,39 @@
+import { type Clock, type FetchPosition, type Log, LogError, type LogRecord } from './ports.ts'
+import { backOff } from './retry.ts'
+
+const FETCH_BYTES = 4 * 1024 * 1024
+/** Fetches in a row that get no further, with waits between them: about two minutes. */
+const IDLE_FETCHES_MAX = 60
+
+/**
+ * Reads one partition from a position up to `end`, which must be at most its last stable offset, and gives each record to
+ * `apply` once. Stops early when the signal is aborted. Done is when the position has reached the end, whatever the last
+ * record's offset is: control records and compaction leave holes.
+ * @returns the number of records
+ * @throws LogError `OUT_OF_RANGE` (retriable) when the position was deleted meanwhile
+ */
+export async function readRange(
+  { log, clock, signal }: { readonly log: Log; readonly clock: Clock; readonly signal: AbortSignal },
+  { topic, partition, offset: from }: FetchPosition,
+  end: number,
+  apply: (record: LogRecord) => void,
+): Promise<number> {
+  let count = 0
+  let idle = 0
+  for (let offset = from; offset < end && !signal.aborted; ) {
+    const options = { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES, signal }
+    const [answer] = await log.fetch([{ topic, partition, offset }], options)
+    if (answer!.outOfRange)
+      throw new LogError('OUT_OF_RANGE', `${topic}/${partition} has no offset ${offset}`, { retriable: true })
+    for (const record of answer!.records) {
+      if (record.offset < offset || record.offset >= end) continue // an old answer again, or beyond what is wanted
+      apply(record)
+      count++
+    }
+    if (answer!.next > offset) idle = 0
+    else if (++idle > IDLE_FETCHES_MAX) throw new Error(`${topic}/${partition} cannot be read beyond ${offset}`)
+    else await backOff(clock, idle, signal)
+    offset = Math.max(offset, answer!.next)
+  }
+  return count
+}
