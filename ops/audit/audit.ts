@@ -210,7 +210,7 @@ class Audit {
       this.findings.add('mismatches', placeOf(entry), `a verdict, ${found}, though nothing is decided yet`)
   }
 
-  /** Epochs that the contract released between the first and the last block of the log. */
+  /** Epochs that the contract released from the first block of the log to the last but one: the last may be incomplete. */
   async compareReleases(): Promise<void> {
     const { chain } = this.sources
     if (!chain || !this.blocks) return
@@ -218,7 +218,7 @@ class Audit {
       for (const { epochId, blockNumber } of await chain.releasedEpochs(
         dataMarket,
         this.blocks.first,
-        this.blocks.last,
+        this.blocks.last - 1,
       )) {
         const epoch = this.view.epoch(dataMarket, epochId)
         const where = `epoch ${epochId} of ${dataMarket}`
