@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { id } from 'ethers'
+import { afterEach } from 'vitest'
 import { protocolStateInterface } from '../../../connectors/evm/abi.ts'
 import { startAnchor } from '../../../connectors/evm/anchor.ts'
 import { cidIn, type Log as EventLog } from '../../../connectors/evm/anchor-chain.ts'
 import type { AnchorObserver, AnchorOptions } from '../../../connectors/evm/anchor-options.ts'
-import type { DevAccount } from '../../../connectors/evm/dev-accounts.ts'
+import { type DevAccount, devAccount } from '../../../connectors/evm/dev-accounts.ts'
 import { createDevSender, devProvider } from '../../../connectors/evm/dev-sender.ts'
 import { finalizedCidsRoot } from '../../../connectors/evm/dev-validator.ts'
 import { DEV_CHAIN_ID, type DevChainOptions, startDevChain } from '../../../connectors/evm/devchain.ts'
@@ -25,8 +26,40 @@ import type { AnchorRules } from '../../../topology/anchor-rules.ts'
 import { sequencerStores } from '../../../topology/stores.ts'
 import { sequencerTopics } from '../../../topology/topics.ts'
 
-export const APP = 'test'
+const APP = 'test'
 const WAIT_MS = 60_000
+/** Another sequencer of the market, when the chain is given it. */
+export const RIVAL = devAccount(12)
+/** 1e15 wei: no transaction here pays that. */
+const HIGH_BASE_FEE = '0x38d7ea4c68000'
+
+export const isFinal = ({ state }: { state: string }): boolean => state === 'FINAL'
+
+/** Blocks that take no transaction. */
+export async function mineWithoutUs(w: AnchorWorld, blocks: number): Promise<void> {
+  for (let i = 0; i < blocks; i++) {
+    await w.send('anvil_setNextBlockBaseFeePerGas', [HIGH_BASE_FEE])
+    await w.send('evm_mine')
+  }
+}
+
+export const lowerBaseFee = (w: AnchorWorld) => w.send('anvil_setNextBlockBaseFeePerGas', ['0x1'])
+
+/** Worlds, and whatever else a test keeps, are closed after it. */
+export function anchorWorlds() {
+  let open: { close(): Promise<unknown> }[] = []
+  afterEach(async () => {
+    for (const part of open.toReversed()) await part.close()
+    open = []
+  })
+  const keep = <T extends { close(): Promise<unknown> }>(part: T): T => {
+    open.push(part)
+    return part
+  }
+  const world = async (...options: Parameters<typeof createAnchorWorld>): Promise<AnchorWorld> =>
+    keep(await createAnchorWorld(...options))
+  return { keep, world }
+}
 
 /** A development chain whose blocks the test mines, the anchor stage on a log in memory, and the connector between. */
 export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, rules: Partial<AnchorRules> = {}) {
@@ -126,6 +159,14 @@ export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> =
     sender.close()
   }
 
+  const submitAs = (account: DevAccount, batch: Batch, cid: string): Promise<void> => {
+    const { epochId, projectIds, snapshotCids, finalizedCidsRootHash } = batch
+    const args = [market, cid, epochId, projectIds, snapshotCids, finalizedCidsRootHash]
+    return callAs(account, 'submitSubmissionBatch', args)
+  }
+  /** Transactions in the node's pool that could be mined next. */
+  const poolSize = async (): Promise<number> => Number(((await send('txpool_status')) as { pending: string }).pending)
+
   async function append<V extends Batch | EpochSummary>(value: V): Promise<void> {
     const appender = await log.appender()
     const { batches } = topics
@@ -203,8 +244,8 @@ export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> =
     topics,
     files,
     callAs,
-    append,
-    release,
+    submitAs,
+    poolSize,
     epoch,
     events,
     row,
@@ -214,6 +255,7 @@ export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> =
     storeInFiles,
     intents: (): Promise<{ value: AnchorIntent }[]> => readAll(topics.anchorIntents),
     results: (): Promise<{ value: AnchorResult }[]> => readAll(topics.anchorResults),
+    outcomes: async (): Promise<string[]> => (await readAll(topics.anchorResults)).map(({ value }) => value.outcome),
     async close(): Promise<void> {
       await runtime.close()
       provider.destroy()
