@@ -23,6 +23,7 @@ export class ChainView {
   /** Canonical blocks in order. */
   readonly heads: Head[] = []
   readonly epochs = new Map<string, EpochView>()
+  private readonly unclosed = new Map<string, EpochView>()
   /** Highest epoch released per market. */
   readonly newest = new Map<string, number>()
   /** Epochs released and closed so far, over all markets. */
@@ -70,8 +71,9 @@ export class ChainView {
 
   private dropHeads(from: number): void {
     while (this.head && this.head.number >= from) this.heads.pop()
-    for (const [key, epoch] of this.epochs) {
-      if (epoch.close || epoch.releaseBlock < from) continue
+    for (const [key, epoch] of this.unclosed) {
+      if (epoch.releaseBlock < from) continue
+      this.unclosed.delete(key)
       this.epochs.delete(key)
       this.released--
       const before = this.newest.get(epoch.dataMarket)!
@@ -91,14 +93,9 @@ export class ChainView {
     }
     this.newest.set(dataMarket, Math.max(before ?? epochId, epochId))
     const releaseTimestamp = tick.blockTimestamp
-    this.epochs.set(`${dataMarket}/${epochId}`, {
-      dataMarket,
-      epochId,
-      releaseBlock,
-      releaseTimestamp,
-      window,
-      close: undefined,
-    })
+    const epoch: EpochView = { dataMarket, epochId, releaseBlock, releaseTimestamp, window, close: undefined }
+    this.epochs.set(`${dataMarket}/${epochId}`, epoch)
+    this.unclosed.set(`${dataMarket}/${epochId}`, epoch)
     this.released++
   }
 
@@ -115,11 +112,19 @@ export class ChainView {
       return
     }
     epoch.close = tick
+    this.unclosed.delete(`${dataMarket}/${epochId}`)
     this.closed++
-    const canonical = this.heads.filter(({ number }) => number >= epoch.releaseBlock && number <= blockNumber)
+    const canonical = this.headsFrom(epoch.releaseBlock).filter(({ number }) => number <= blockNumber)
     const first = canonical.find((head) => this.isPast(epoch, head))
     this.findings.same(where, 'closing block', first?.number, blockNumber)
     this.findings.same(where, 'accepted headers', canonical.map(({ hash }) => hash).join(), tick.acceptedHeaders.join())
+  }
+
+  /** Blocks in order, a number may be missing between them. */
+  private headsFrom(number: number): readonly Head[] {
+    let at = this.heads.length
+    while (at > 0 && this.heads[at - 1]!.number >= number) at--
+    return this.heads.slice(at)
   }
 
   /** Whether the window of an epoch is over at this block. */
@@ -135,11 +140,12 @@ export class ChainView {
   private checkClosed(head: Head): void {
     const before = this.heads.at(-2)
     if (!before) return
-    for (const epoch of this.epochs.values()) {
-      if (epoch.close || !this.isPast(epoch, before)) continue
+    for (const [key, epoch] of this.unclosed) {
+      if (!this.isPast(epoch, before)) continue
       const where = `epoch ${epoch.epochId} of ${epoch.dataMarket}`
       this.findings.add('skipped', where, `not closed by block ${before.number}, though block ${head.number} follows`)
-      this.epochs.delete(`${epoch.dataMarket}/${epoch.epochId}`)
+      this.unclosed.delete(key)
+      this.epochs.delete(key)
     }
   }
 }
