@@ -69,13 +69,20 @@ async function holdRole(role: Role): Promise<void> {
     const stop = (): void => member.abort()
     signal.addEventListener('abort', stop, { once: true })
     let membership: Membership | undefined
+    const joinedAt = ports.clock.now()
     try {
       const ownership = createOwnership()
-      membership = await joinGroup(role, ownership, (cause) => member.abort(cause))
-      failures = 0
+      let lost: Error | undefined
+      membership = await joinGroup(role, ownership, (cause) => {
+        lost = cause
+        member.abort()
+      })
       await workWhileOwner(role, ownership, member.signal)
+      if (!signal.aborted) throw new LogError('LOST', 'thrown out of the group', { retriable: true, cause: lost })
     } catch (error) {
+      if (signal.aborted) return
       if (!(error instanceof LogError && error.retriable)) throw error
+      if (ports.clock.now() - joinedAt > settings.backoffMsMax) failures = 0
       const pauseMs = backoff(settings, failures++)
       settings.observer?.waiting?.('log', error, pauseMs)
       await ports.clock.sleep(pauseMs, signal)

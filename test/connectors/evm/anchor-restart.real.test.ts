@@ -34,7 +34,7 @@ describe('outages and restarts', () => {
       if (++puts < 4) throw new StoreError('UNAVAILABLE', 'down')
       return w.storeInFiles(bytes, signal)
     }
-    keep(await w.connect({}, {}, store))
+    keep(await w.connect({}, {}, { store }))
     const epochId = await w.epoch(1)
     await w.untilRow(epochId, 0, isFinal)
     expect(puts).toBe(4)
@@ -43,7 +43,7 @@ describe('outages and restarts', () => {
   it('error: a batch that every store gives another CID is FAILED', async () => {
     const w = await world({}, { retriesMax: 2 })
     const store = () => Promise.reject(new StoreError('CID_MISMATCH', 'the store gave another CID'))
-    keep(await w.connect({}, {}, store))
+    keep(await w.connect({}, {}, { store }))
     const epochId = await w.epoch(1)
     const row = await w.untilRow(epochId, 0, ({ state }) => state === 'FAILED')
     expect(row).toMatchObject({ cid: '', error: 'the store gave another CID' })

@@ -6,7 +6,7 @@ import { afterEach } from 'vitest'
 import { protocolStateInterface } from '../../../connectors/evm/abi.ts'
 import { startAnchor } from '../../../connectors/evm/anchor.ts'
 import { cidIn, type Log as EventLog } from '../../../connectors/evm/anchor-chain.ts'
-import type { AnchorObserver, AnchorOptions } from '../../../connectors/evm/anchor-options.ts'
+import type { AnchorObserver, AnchorOptions, AnchorPorts } from '../../../connectors/evm/anchor-options.ts'
 import { type DevAccount, devAccount } from '../../../connectors/evm/dev-accounts.ts'
 import { createDevSender, devProvider } from '../../../connectors/evm/dev-sender.ts'
 import { finalizedCidsRoot } from '../../../connectors/evm/dev-validator.ts'
@@ -209,7 +209,11 @@ export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> =
     return name === 'BatchSubmissionsCompleted' ? ofEpoch.map(() => name) : ofEpoch.map(cidIn)
   }
 
-  const connect = (observer: AnchorObserver = {}, options: Partial<AnchorOptions> = {}, store = storeInFiles) =>
+  const connect = (
+    observer: AnchorObserver = {},
+    options: Partial<AnchorOptions> = {},
+    ports: Partial<AnchorPorts> = {},
+  ) =>
     startAnchor(
       {
         appId: APP,
@@ -230,7 +234,7 @@ export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> =
         timeoutMs: 3_000,
         ...options,
       },
-      { log, clock: systemClock, store },
+      { log, clock: systemClock, store: storeInFiles, ...ports },
     )
   const storeInFiles = async (bytes: Uint8Array, signal: AbortSignal): Promise<string> =>
     (await storeBatch(bytes, [files], { version: 1, storesRequired: 1, signal })).cid
