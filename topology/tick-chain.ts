@@ -95,6 +95,8 @@ export function createTickChain(
   }
 
   return {
+    /** Undefined before the first block. */
+    newest: (): number | undefined => head()?.number,
     /** The block that a HEAD is awaited for; undefined before the first. */
     nextBlock: (): number | undefined => {
       const last = head()

@@ -64,33 +64,41 @@ export function createTickFanOut(
   }
 
   const askForMissing = (): void => {
-    const toBlock = gap.lastMissing()
-    if (toBlock === undefined) return
-    const fromBlock = chain.nextBlock()!
+    const [fromBlock, toBlock] = [chain.nextBlock()!, gap.lastMissing()]
+    if (toBlock === undefined || toBlock < fromBlock) return
     outputs.request({ fromBlock, toBlock, reason: `gap: blocks ${fromBlock} to ${toBlock} are missing` })
   }
 
-  const wait = (tick: EpochTick): void => {
-    if (gap.add(tick)) askForMissing()
-  }
-
-  const drain = (): number => {
-    let accepted = 0
-    const waited = !gap.isEmpty()
-    for (let tick = gap.takeBefore(chain.nextBlock()!); tick; tick = gap.takeBefore(chain.nextBlock()!))
+  /**
+   * Takes what waited and lacks nothing any more. The ticks of one block come together, so a tick of another block says
+   * that the newest block's are all here; those of the tick's own block, or above it, may still be coming.
+   */
+  const drainBefore = ({ blockNumber }: EpochTick): number => {
+    const newest = chain.newest()
+    if (gap.isEmpty() || newest === blockNumber) return 0
+    const upTo = blockNumber > newest! ? blockNumber : Number.MAX_SAFE_INTEGER
+    let [taken, accepted] = [0, 0]
+    for (let tick = gap.takeNext(chain.nextBlock()!, upTo); tick; tick = gap.takeNext(chain.nextBlock()!, upTo)) {
+      taken++
       if (take(tick)) accepted++
-    if (waited) askForMissing()
+    }
+    if (taken > 0) askForMissing()
     return accepted
   }
 
+  const takeOrphan = (tick: EpochTick): number => {
+    const accepted = take(tick)
+    // What waits above a block that leaves the chain leaves with it.
+    if (accepted || gap.has(tick)) gap.dropFrom(tick.blockNumber)
+    return accepted ? 1 : 0
+  }
+
   return (tick) => {
-    if (tick.kind === 'ORPHAN') gap.dropFrom(tick)
-    else if (chain.isAhead(tick)) {
-      wait(tick)
-      return 0
-    }
-    if (!take(tick)) return 0
-    return 1 + (tick.kind === 'HEAD' ? drain() : 0)
+    if (tick.kind === 'ORPHAN') return takeOrphan(tick)
+    const drained = drainBefore(tick)
+    if (!chain.isAhead(tick)) return drained + (take(tick) ? 1 : 0)
+    if (gap.add(tick)) askForMissing()
+    return drained
   }
 }
 

@@ -35,19 +35,23 @@ export function createTickGap(store: KeyValueStore<EpochTick>) {
       return tick && headNeeded(tick)
     },
 
-    /** Takes out the first tick in chain order if no block is missing below it. @param next the block after the newest */
-    takeBefore(next: number): EpochTick | undefined {
+    /**
+     * Takes out the first tick in chain order if no block is missing below it and it is not of a block above `upTo`.
+     * @param next the block after the newest
+     */
+    takeNext(next: number, upTo: number): EpochTick | undefined {
       const tick = first()
-      if (!tick || headNeeded(tick) >= next) return undefined
+      if (!tick || headNeeded(tick) >= next || tick.blockNumber > upTo) return undefined
       store.delete(keyOf(tick))
       return tick
     },
 
-    /** A block that waits here has left the chain, and with it all that came after it. */
-    dropFrom({ blockNumber, blockHash }: EpochTick): void {
-      const gone = waiting()
-      if (!gone.some((tick) => tick.blockNumber === blockNumber && tick.blockHash === blockHash)) return
-      for (const tick of gone) if (tick.blockNumber >= blockNumber) store.delete(keyOf(tick))
+    /** Whether the very block waits here. */
+    has: ({ blockNumber, blockHash }: EpochTick): boolean =>
+      waiting().some((tick) => tick.blockNumber === blockNumber && tick.blockHash === blockHash),
+
+    dropFrom(blockNumber: number): void {
+      for (const tick of waiting()) if (tick.blockNumber >= blockNumber) store.delete(keyOf(tick))
     },
   }
 }
