@@ -57,7 +57,10 @@ export class Collector {
 
   readonly onStream = (stream: Stream, connection: Connection): void => {
     const { connections, clock, limits } = this.options
-    if (this.closed) return stream.abort(new Error('the intake stops'))
+    if (this.closed) {
+      stream.abort(new Error('the intake stops'))
+      return
+    }
     const peer = connections.of(connection, clock.now())
     const decoder = new FrameDecoder(limits.frameBytesMax)
     const open: CollectStream = { stream, peer, decoder, partialBytes: 0, unfinishedSince: undefined }
@@ -99,9 +102,9 @@ export class Collector {
       const { frames, problem } = open.decoder.push(chunk)
       if (frames.length > 0) open.unfinishedSince = undefined
       for (const frame of frames) if (!this.onFrame(open, frame, receivedAt)) return
-      if (problem) return this.onGarbage(open, problem, receivedAt)
+      if (problem) this.onGarbage(open, problem, receivedAt)
     }
-    this.measurePartial(open, receivedAt)
+    if (open.stream.status === 'open') this.measurePartial(open, receivedAt)
   }
 
   /** False when the stream was reset. */

@@ -41,7 +41,10 @@ export interface IntakeGauges {
   readonly stopped: boolean
 }
 
-export interface IntakeStats extends IntakeCounts, IntakeGauges {}
+export interface IntakeStats extends IntakeCounts, IntakeGauges {
+  /** Submissions and dead letters that `close` gave up on. */
+  readonly unappended: number
+}
 
 /** Told now and then, never per message. */
 export interface IntakeObserver {
@@ -60,9 +63,9 @@ export interface Intake {
   stats(): IntakeStats
   /**
    * Stops accepting and reading, appends what was read (for at most `limits.drainMsMax`), and closes.
-   * @returns submissions and dead letters that the log did not take in that time
+   * What the log did not take in that time is in `stats().unappended`; it was never acknowledged.
    */
-  close(): Promise<{ readonly unappended: number }>
+  close(): Promise<void>
 }
 
 /** Rejects with IntakeError when it cannot listen or has no usable key. */
@@ -101,7 +104,8 @@ class RunningIntake implements Intake {
   private readonly collector: Collector
   private readonly timers: NodeJS.Timeout[] = []
   private sampled: IntakeCounts
-  private closing: Promise<{ unappended: number }> | undefined
+  private unappended = 0
+  private closing: Promise<void> | undefined
 
   constructor(host: Libp2p, parts: Parts, appender: Appender) {
     const { limits, connections, counts, observer } = parts
@@ -139,25 +143,24 @@ class RunningIntake implements Intake {
   }
 
   stats(): IntakeStats {
-    return { ...this.parts.counts.snapshot(), ...this.gauges() }
+    return { ...this.parts.counts.snapshot(), ...this.gauges(), unappended: this.unappended }
   }
 
-  close(): Promise<{ unappended: number }> {
+  close(): Promise<void> {
     this.closing ??= this.closeOnce()
     return this.closing
   }
 
-  private async closeOnce(): Promise<{ unappended: number }> {
+  private async closeOnce(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer)
     this.collector.close()
     this.pressure.close()
     await this.host.unhandle(COLLECT_PROTOCOL)
-    const unappended = await this.queue.drain()
+    this.unappended = await this.queue.drain()
     for (const connection of this.host.getConnections()) connection.abort(new Error('the intake stops'))
     await this.host.stop()
     await this.queue.close()
     this.sample()
-    return { unappended }
   }
 
   private queueEvents(observer: IntakeObserver | undefined) {

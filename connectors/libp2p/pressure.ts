@@ -20,6 +20,11 @@ export interface Pressed {
 const PAUSE_SHARE = 0.75
 /** Share at which reading goes on, of the total and of a connection. */
 const RESUME_SHARE = 0.5
+/**
+ * What a connection may hand over at once when it is resumed: a chunk of the socket, and what TLS and noise had decrypted.
+ * So many are resumed at a time as there is room for, the others in later turns of the event loop.
+ */
+const RESUMED_BYTES = 256 * 1024
 
 export class Pressure<P extends Pressed> {
   inflightBytes = 0
@@ -27,7 +32,11 @@ export class Pressure<P extends Pressed> {
   stopped = false
   private readonly limits: IntakeLimits
   private readonly connections: ReadonlySet<P>
-  private readonly waiting = new Set<P>()
+  /** To be paused at the end of this turn. */
+  private readonly excessive = new Set<P>()
+  /** Longest paused first. */
+  private readonly paused = new Set<P>()
+  private resuming = false
   private closed = false
 
   constructor(limits: IntakeLimits, connections: ReadonlySet<P>) {
@@ -43,46 +52,67 @@ export class Pressure<P extends Pressed> {
     if (!this.stopped && from.inflightBytes <= this.limits.inflightBytesPerConnectionMax) return
     // Not here: `resume` of the library hands over data before it undoes the pause, so that a pause from within its own
     // hand-over would be undone as well.
-    if (this.waiting.size === 0) queueMicrotask(this.pauseWaiting)
-    this.waiting.add(from)
+    if (this.excessive.size === 0) queueMicrotask(this.pauseExcessive)
+    this.excessive.add(from)
   }
 
   /** Bytes of a connection are in the log. */
   release(from: P, bytes: number): void {
     from.inflightBytes -= bytes
     this.inflightBytes -= bytes
-    if (this.closed) return
-    if (this.stopped && this.inflightBytes < RESUME_SHARE * this.limits.inflightBytesMax) {
-      this.stopped = false
-      for (const connection of this.connections) this.maybeResume(connection)
-    } else this.maybeResume(from)
+    if (this.inflightBytes < RESUME_SHARE * this.limits.inflightBytesMax) this.stopped = this.closed
+    if (this.paused.size > 0) this.resumeSoon()
   }
 
   /** Stops reading for good. */
   close(): void {
     this.closed = true
     this.stopped = true
-    for (const connection of this.connections) pause(connection)
+    for (const connection of this.connections) this.pause(connection)
   }
 
-  private readonly pauseWaiting = (): void => {
-    const paused = this.stopped ? this.connections : [...this.waiting]
-    this.waiting.clear()
-    for (const connection of paused) pause(connection)
+  private readonly pauseExcessive = (): void => {
+    const pausing = this.stopped ? this.connections : [...this.excessive]
+    this.excessive.clear()
+    for (const connection of pausing) this.pause(connection)
   }
 
-  private maybeResume(connection: P): void {
-    const enough = RESUME_SHARE * this.limits.inflightBytesPerConnectionMax
-    if (this.stopped || !connection.paused || connection.inflightBytes > enough) return
+  private pause(connection: P): void {
+    if (connection.paused || !isReadable(connection.source)) return
+    connection.paused = true
+    this.paused.add(connection)
+    connection.source.pause()
+  }
+
+  private resumeSoon(): void {
+    if (this.resuming || this.stopped) return
+    this.resuming = true
+    setImmediate(this.resumeSome)
+  }
+
+  private readonly resumeSome = (): void => {
+    this.resuming = false
+    const { inflightBytesMax, inflightBytesPerConnectionMax } = this.limits
+    let room = Math.max(RESUMED_BYTES, PAUSE_SHARE * inflightBytesMax - this.inflightBytes)
+    for (const connection of this.paused) {
+      if (this.stopped) return
+      if (room < RESUMED_BYTES) {
+        this.resumeSoon()
+        return
+      }
+      if (!this.connections.has(connection)) this.paused.delete(connection)
+      else if (connection.inflightBytes <= RESUME_SHARE * inflightBytesPerConnectionMax) {
+        room -= RESUMED_BYTES
+        this.resume(connection)
+      }
+    }
+  }
+
+  private resume(connection: P): void {
     connection.paused = false
+    this.paused.delete(connection)
     if (isReadable(connection.source)) connection.source.resume()
   }
-}
-
-function pause(connection: Pressed): void {
-  if (connection.paused || !isReadable(connection.source)) return
-  connection.paused = true
-  connection.source.pause()
 }
 
 /** The library throws when a stream is paused or resumed whose reading end is closed; the status does not tell. */
