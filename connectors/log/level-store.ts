@@ -30,11 +30,10 @@ const LEVEL_OPTIONS = {
 /** One LevelDB directory. Every failure comes out as a `LogError` that says what to do. */
 export class LevelStore {
   readonly directory: string
-  private readonly level: ClassicLevel<Buffer, Buffer>
+  private database: ClassicLevel<Buffer, Buffer> | undefined
 
   constructor(directory: string) {
     this.directory = directory
-    this.level = new ClassicLevel<Buffer, Buffer>(directory, { ...LEVEL_OPTIONS })
   }
 
   /**
@@ -45,7 +44,9 @@ export class LevelStore {
     if (mustExist && !(await exists(this.directory))) {
       throw new LogError('NOT_FOUND', `there is no log in ${this.directory}: start the sequencer there first`)
     }
-    await this.guard(() => this.level.open({ createIfMissing: !mustExist }))
+    // Created only here: a ClassicLevel opens, and creates, its directory by itself.
+    this.database = new ClassicLevel<Buffer, Buffer>(this.directory, { ...LEVEL_OPTIONS, createIfMissing: !mustExist })
+    await this.guard(() => this.level.open())
   }
 
   /** After a failed write LevelDB's own log file is in an unknown state; opening again cuts it back to whole batches. */
@@ -57,7 +58,7 @@ export class LevelStore {
   }
 
   async close(): Promise<void> {
-    await this.guard(() => this.level.close())
+    await this.guard(async () => this.database?.close())
   }
 
   /** All operations or none, durable when it resolves. */
@@ -86,6 +87,10 @@ export class LevelStore {
   /** Deletes a range, in the background of whatever else is written; not atomic. */
   async clear(range: LevelRange): Promise<void> {
     await this.guard(() => this.level.clear(range))
+  }
+
+  private get level(): ClassicLevel<Buffer, Buffer> {
+    return this.database!
   }
 
   private async guard<T>(action: () => Promise<T>): Promise<T> {
@@ -128,7 +133,7 @@ function classify(error: unknown, directory: string): LogError {
   if (/EEXIST|ENOTDIR|not a directory/i.test(text)) {
     return failure('NOT_A_DIRECTORY', `${directory} is not a directory`, false)
   }
-  if (/corrupt|missing files|bad record|invalid argument/i.test(text)) {
+  if (/corrupt|missing files|bad record|invalid argument|no such file/i.test(text)) {
     const hint = 'keep a copy of the directory, then restore it from a backup or start with an empty one'
     return failure('CORRUPT', `the log in ${directory} is damaged: ${hint}`, false)
   }
