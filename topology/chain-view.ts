@@ -36,14 +36,7 @@ export function createChainView(
     for (const [scope, epoch] of [...epochs.entries()])
       if (epoch.state === 'OPEN' && epoch.releaseBlock >= blockNumber) epochs.put(scope, { ...epoch, state: 'AWAITED' })
     for (const [dataMarket, market] of [...markets.entries()])
-      markets.put(dataMarket, { ...market, newest: newestOf(dataMarket, market.forgotten) })
-  }
-
-  const newestOf = (dataMarket: string, atLeast: number): number => {
-    let newest = atLeast
-    for (const [, epoch] of epochs.entries())
-      if (epoch.dataMarket === dataMarket && epoch.state !== 'AWAITED') newest = Math.max(newest, epoch.epochId)
-    return newest
+      markets.put(dataMarket, { ...market, newest: newestOf(epochs, dataMarket, market.forgotten) })
   }
 
   const open = ({ dataMarket, epochId, releaseBlock }: EpochTick): void => {
@@ -84,4 +77,11 @@ export function createChainView(
       else close(tick)
     },
   }
+}
+
+function newestOf(epochs: KeyValueStore<EpochWindow>, dataMarket: string, atLeast: number): number {
+  let newest = atLeast
+  for (const [, epoch] of epochs.entries())
+    if (epoch.dataMarket === dataMarket && epoch.state !== 'AWAITED') newest = Math.max(newest, epoch.epochId)
+  return newest
 }

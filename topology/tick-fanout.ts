@@ -7,8 +7,8 @@ import type { EpochMarker, EpochTick, MarketKey, SubmissionKey, TickRequest } fr
 import type { ProcessorContext, ProcessorSupplier } from '../streams/processor.ts'
 import type { ProtocolRules } from './rules.ts'
 import type { Stores } from './stores.ts'
-import { createTickChain, type TickProblem } from './tick-chain.ts'
-import { createTickGap } from './tick-gap.ts'
+import { createTickChain, type TickChain, type TickProblem } from './tick-chain.ts'
+import { createTickGap, type TickGap } from './tick-gap.ts'
 import type { SubmissionEvent } from './topics.ts'
 
 export type FanOutOutputs = {
@@ -45,11 +45,7 @@ export interface TickOutputs {
 }
 
 /** @returns takes one tick, and answers how many were accepted by it (those that had waited for it, too) */
-export function createTickFanOut(
-  chain: ReturnType<typeof createTickChain>,
-  gap: ReturnType<typeof createTickGap>,
-  outputs: TickOutputs,
-): (tick: EpochTick) => number {
+export function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs): (tick: EpochTick) => number {
   const take = (tick: EpochTick): boolean => {
     const answer = chain.offer(tick)
     if (answer === 'accepted') outputs.accept(tick)

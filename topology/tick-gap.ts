@@ -9,6 +9,8 @@ export const REQUEST_AGAIN_TICKS = 50
 
 const ORDER: Readonly<Record<EpochTick['kind'], number>> = { HEAD: 0, OPEN: 1, CLOSE: 2, ORPHAN: 3 }
 
+export type TickGap = ReturnType<typeof createTickGap>
+
 export function createTickGap(store: KeyValueStore<EpochTick>) {
   const waiting = (): EpochTick[] => [...store.entries()].map(([, tick]) => tick)
   const first = (): EpochTick | undefined =>

@@ -1,0 +1,249 @@
+/** What house style asks of the whole tree: arrows between folders, purity, sizes, nothing dead. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseAst } from 'rolldown/parseAst'
+import { describe, expect, test } from 'vitest'
+import { createCodec } from '../schemas/codec.ts'
+import { generateTypes } from '../schemas/generate.ts'
+import { memoryRegistry } from '../schemas/registry.ts'
+import { SUBJECTS } from '../schemas/subjects.ts'
+import { sequencerStores } from '../topology/stores.ts'
+import { sequencerTopics } from '../topology/topics.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const FOLDERS = ['topology', 'streams', 'schemas', 'connectors', 'ops', 'bench', 'test'] as const
+const LINES_MAX = 300
+const TEST_LINES_MAX = 600
+const FUNCTION_LINES_MAX = 70
+
+/** Longer than the rule; each may shrink, none may grow, and no other joins them without a reason here. */
+const LONG_FILES: Record<string, number> = {
+  'schemas/types.ts': Number.POSITIVE_INFINITY, // generated
+  'streams/runtime.ts': 306, // the loop of a process: splitting it would part what runs as one
+}
+const LONG_FUNCTIONS: Record<string, number> = {
+  'topology/topics.ts sequencerTopics': 120, // the table of all topics
+  // Closures over one state, each inner function short:
+  'topology/anchor.ts createAnchor': 90,
+  'connectors/evm/anchor-effects.ts createEffects': 152,
+  'connectors/evm/clock-log.ts openSession': 96,
+  'ops/snapshotters/plan.ts messagesOf': 82,
+}
+
+/** Where a folder's arrows may point: folders (or single files) of ours, and packages. */
+const ARROWS: Record<string, { ours: readonly string[]; packages: readonly string[] }> = {
+  streams: { ours: ['streams/'], packages: ['node:crypto', 'node:zlib'] },
+  schemas: { ours: ['schemas/'], packages: ['avsc', 'node:fs', 'node:path', 'node:url'] },
+  topology: {
+    ours: ['topology/', 'streams/', 'schemas/'],
+    packages: ['hash-wasm', '@bitauth/libauth', 'node:crypto', 'node:module'],
+  },
+  connectors: {
+    ours: [
+      'connectors/',
+      'schemas/',
+      'streams/ports.ts',
+      'streams/serde.ts',
+      'streams/partitioner.ts',
+      'streams/kafka-topic.ts',
+    ],
+    packages: ['*'],
+  },
+}
+
+/** A turn of the event loop between two slices of work; it decides nothing. */
+const PURE_ENOUGH = ['streams/runtime.ts: setImmediate']
+
+const IMPURE = [
+  /\bDate\.now\b/,
+  /\bnew Date\b/,
+  /\bMath\.random\b/,
+  /\brandomUUID\b|\brandomBytes\b/,
+  /\bperformance\.now\b/,
+  /\bprocess\./,
+  /\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/,
+  /(await|return|=) fetch\(/,
+  /\bconsole\./,
+]
+
+/** Reached from outside the imports: started by hand, by npm or as a worker; the last two are there for tests. */
+const ENTRIES = [
+  'ops/cli.ts',
+  'ops/signer-worker.ts',
+  'schemas/generate.ts',
+  'schemas/history.ts',
+  'connectors/evm/contracts/build.ts',
+  'connectors/log/simulated.ts',
+  'streams/test-driver.ts',
+]
+
+interface Source {
+  readonly path: string
+  readonly text: string
+  /** Without comments. */
+  readonly code: string
+  readonly imports: readonly string[]
+}
+
+const sources: Source[] = FOLDERS.flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readSource(join(folder, file))),
+)
+const product = sources.filter(({ path }) => !path.startsWith('test/'))
+const within = (folder: string) => product.filter(({ path }) => path.startsWith(`${folder}/`))
+
+function readSource(path: string): Source {
+  const text = readFileSync(join(ROOT, path), 'utf8')
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
+  const imports = [...code.matchAll(/(?:\bfrom\s+|\bimport\s*\(?\s*)'([^']+)'/g)].map(([, target]) => target!)
+  return { path, text, code, imports: imports.map((target) => resolveImport(path, target)) }
+}
+
+/** A path from the root for ours, the package (or node:module) for others. */
+function resolveImport(path: string, target: string): string {
+  if (target.startsWith('.')) return relative(ROOT, join(ROOT, dirname(path), target))
+  const parts = target.split('/')
+  return target.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0]!
+}
+const isOurs = (target: string): boolean => FOLDERS.some((folder) => target.startsWith(`${folder}/`))
+
+describe('arrows', () => {
+  test.each(Object.entries(ARROWS))('behavior: %s imports only what it may', (folder, { ours, packages }) => {
+    const wrong = within(folder).flatMap(({ path, imports }) =>
+      imports
+        .filter((target) =>
+          isOurs(target)
+            ? !ours.some((allowed) => target.startsWith(allowed))
+            : !packages.includes('*') && !packages.includes(target),
+        )
+        .map((target) => `${path} → ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('behavior: nothing but tests imports tests', () => {
+    expect(product.filter(({ imports }) => imports.some((target) => target.startsWith('test/')))).toEqual([])
+  })
+})
+
+test.each(['topology', 'streams'])('behavior: %s reads no clock, rolls no dice, does no I/O', (folder) => {
+  const wrong = within(folder).flatMap(({ path, code }) =>
+    IMPURE.flatMap((pattern) => code.match(pattern)?.[0] ?? []).map((found) => `${path}: ${found}`),
+  )
+  expect(wrong.filter((one) => !PURE_ENOUGH.includes(one))).toEqual([])
+})
+
+describe('sizes', () => {
+  const tooLong = (all: readonly Source[], max: number) =>
+    all
+      .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+      .filter(({ path, lines }) => lines > (LONG_FILES[path] ?? max))
+
+  test(`behavior: no file of the product has more than ${LINES_MAX} lines`, () => {
+    expect(tooLong(product, LINES_MAX)).toEqual([])
+  })
+  test(`behavior: no file of tests has more than ${TEST_LINES_MAX} lines`, () => {
+    expect(
+      tooLong(
+        sources.filter(({ path }) => path.startsWith('test/')),
+        TEST_LINES_MAX,
+      ),
+    ).toEqual([])
+  })
+  test(`behavior: no function of the product has more than ${FUNCTION_LINES_MAX} lines`, () => {
+    const long = product.flatMap(({ path, text }) =>
+      functionsOf(text)
+        .map(({ name, lines }) => ({ name: `${path} ${name}`, lines }))
+        .filter(({ name, lines }) => lines > (LONG_FUNCTIONS[name] ?? FUNCTION_LINES_MAX)),
+    )
+    expect(long).toEqual([])
+  })
+})
+
+test('behavior: no default exports but where a tool asks for one', () => {
+  const withDefault = sources.filter(({ code }) => /\bexport default\b/.test(code)).map(({ path }) => path)
+  expect(withDefault.sort()).toEqual(['ops/signer-worker.ts', 'test/reporter.ts'])
+})
+
+test('behavior: every file is reached from an entry', () => {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  const isEntry = (path: string) => ENTRIES.includes(path) || path.startsWith('bench/')
+  const queue = product.map(({ path }) => path).filter(isEntry)
+  const reached = new Set(queue)
+  for (const path of queue)
+    for (const target of byPath.get(path)?.imports ?? [])
+      if (byPath.has(target) && !reached.has(target)) reached.add(queue[queue.push(target) - 1]!)
+  expect(product.map(({ path }) => path).filter((path) => !reached.has(path))).toEqual([])
+})
+
+test('behavior: nothing refers to the machine it was written on', () => {
+  const machine = ['', 'work', 'shared'].join('/')
+  expect(sources.filter(({ text }) => text.includes(machine)).map(({ path }) => path)).toEqual([])
+})
+
+describe('schemas', async () => {
+  const codec = await createCodec(memoryRegistry())
+  const partitions = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
+  const { deadLetters, ...topics } = sequencerTopics(codec, { prefix: '', partitions })
+  const { anchor, ...stores } = sequencerStores(codec)
+
+  test('behavior: every topic has one for its keys and one for its values; only the dead letters are bytes', () => {
+    const needed = Object.values(topics).flatMap(({ name }) => [`${name}-key`, `${name}-value`])
+    expect(needed.filter((subject) => !(subject in SUBJECTS))).toEqual([])
+    expect(deadLetters.name in SUBJECTS).toBe(false)
+  })
+  test('behavior: every store has one for its values, and no subject is left over', () => {
+    const ofStores = [...Object.values(stores), ...Object.values(anchor)].map(({ name }) => `${name}-changelog-value`)
+    const ofTopics = Object.values(topics).flatMap(({ name }) => [`${name}-key`, `${name}-value`])
+    expect(Object.keys(SUBJECTS).sort()).toEqual([...ofTopics, ...ofStores].sort())
+  })
+  test('behavior: the generated types are those of the schemas (else: npm run schemas:generate)', () => {
+    expect(readFileSync(join(ROOT, 'schemas/types.ts'), 'utf8')).toBe(generateTypes())
+  })
+})
+
+interface Node {
+  readonly type: string
+  readonly start: number
+  readonly end: number
+  readonly id?: { readonly name: string } | null
+  readonly key?: { readonly name?: string }
+  readonly [field: string]: unknown
+}
+
+/** Every function with its name (or that of what it is assigned to) and the lines it spans. */
+function functionsOf(text: string): { name: string; lines: number }[] {
+  const found: { name: string; lines: number }[] = []
+  const visit = (node: Node, name: string): void => {
+    if (/Function/.test(node.type))
+      found.push({ name: node.id?.name ?? name, lines: text.slice(node.start, node.end).split('\n').length })
+    const inner = node.id?.name ?? node.key?.name ?? name
+    for (const child of Object.values(node).flat()) if (isNode(child)) visit(child, inner)
+  }
+  visit(parseAst(text, { lang: 'ts' }) as unknown as Node, '(module)')
+  return found
+}
+const isNode = (value: unknown): value is Node =>
+  typeof value === 'object' && value !== null && 'type' in value && 'start' in value
+
+describe('the checks themselves', () => {
+  test('behavior: functions are found with their names and lines', () => {
+    const text =
+      'export const a = (x: number) => {\n  const b = () => 1\n  return b\n}\nclass C { m(): void {\n} }\nfunction d() {}\n'
+    expect(functionsOf(text)).toEqual([
+      { name: 'a', lines: 4 },
+      { name: 'b', lines: 1 },
+      { name: 'm', lines: 2 },
+      { name: 'd', lines: 1 },
+    ])
+  })
+  test('behavior: all of the tree is looked at', () => {
+    expect(product.length).toBeGreaterThan(100)
+    expect(product.every(({ path, imports }) => imports.length > 0 || path.length > 0)).toBe(true)
+    expect(within('topology').find(({ path }) => path === 'topology/index.ts')!.imports).toContain(
+      'topology/validate.ts',
+    )
+  })
+})
