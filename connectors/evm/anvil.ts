@@ -23,7 +23,7 @@ const BLOCK_GAS_LIMIT = 60_000_000
 const GUARD = `
 beat=$1; seen=$2; idle=$3; shift 3
 "$@" & chain=$!
-stop() { kill -TERM "$chain" 2>/dev/null; wait "$chain"; exit 0; }
+stop() { echo "ending the chain after $still s without a heartbeat"; kill -TERM "$chain" 2>/dev/null; wait "$chain"; exit 0; }
 trap stop TERM INT HUP
 still=0
 while kill -0 "$chain" 2>/dev/null; do
@@ -31,7 +31,8 @@ while kill -0 "$chain" 2>/dev/null; do
   if [ "$beat" -nt "$seen" ]; then touch "$seen"; still=0; else still=$((still + 1)); fi
   [ "$still" -lt "$idle" ] || stop
 done
-wait "$chain"; exit $?
+wait "$chain"; code=$?
+echo "anvil ended with code $code"; exit $code
 `
 
 export interface AnvilOptions {

@@ -21,9 +21,10 @@ export class SlotTable {
     return this.rows.size
   }
 
-  /** Slots as they are from `block` on; equal ones change nothing. */
+  /** Slots as they are from `block` on, the last of each; equal ones change nothing. */
   apply(changes: readonly SlotChange[], block: number): SlotOwner[] {
-    return this.replace(changes.map((change) => withEntry(this.rows.get(change.slotId), change, block)))
+    const last = new Map(changes.map((change) => [change.slotId, change]))
+    return this.replace([...last.values()].map((change) => withEntry(this.rows.get(change.slotId), change, block)))
   }
 
   /** Blocks from `block` on left the chain, and what they changed with them. */
@@ -31,15 +32,11 @@ export class SlotTable {
     return this.replace([...this.rows.values()].map((row) => withoutEntriesFrom(row, block)))
   }
 
-  /** Keeps the rows that differ from what is there, the last of each slot. */
+  /** Keeps the rows that differ from what is there; at most one of each slot is given. */
   private replace(rows: readonly SlotOwner[]): SlotOwner[] {
-    const changed = new Map<number, SlotOwner>()
-    for (const row of rows) {
-      if (sameHistory(this.rows.get(row.slotId)?.history ?? [], row.history)) continue
-      this.rows.set(row.slotId, row)
-      changed.set(row.slotId, row)
-    }
-    return [...changed.values()]
+    const changed = rows.filter(({ slotId, history }) => !sameHistory(this.rows.get(slotId)?.history ?? [], history))
+    for (const row of changed) this.rows.set(row.slotId, row)
+    return changed
   }
 }
 
