@@ -30,7 +30,7 @@ export class SimulatedProcess {
   resume(): void {
     if (this.state !== 'paused') return
     this.state = 'running'
-    for (const action of this.held.splice(0)) this.schedule(0, 'go on', action)
+    for (const action of this.held.splice(0)) action() // in the order of arrival, before anything newer
   }
 
   /**
