@@ -57,8 +57,9 @@ export class Collector {
 
   readonly onStream = (stream: Stream, connection: Connection): void => {
     const { connections, clock, limits } = this.options
-    if (this.closed) {
-      stream.abort(new Error('the intake stops'))
+    // A stream may be gone by the end of its negotiation; then its `close` is over and would never free what is kept here.
+    if (this.closed || stream.status !== 'open') {
+      stream.abort(new Error('not taken'))
       return
     }
     const peer = connections.of(connection, clock.now())

@@ -94,8 +94,6 @@ interface Parts extends Omit<IntakeOptions, 'limits'>, IntakePorts {
   readonly connections: Connections
 }
 
-const FORGET_PEERS_MS = 600_000
-
 class RunningIntake implements Intake {
   private readonly host: Libp2p
   private readonly parts: Parts
@@ -134,11 +132,10 @@ class RunningIntake implements Intake {
   async start(): Promise<void> {
     const { host, collector, parts } = this
     await host.handle(COLLECT_PROTOCOL, collector.onStream, { maxInboundStreams: parts.limits.streamsPerConnectionMax })
-    host.addEventListener('peer:disconnect', ({ detail }) => void host.peerStore.delete(detail).catch(() => {}))
     await host.start()
     this.timers.push(
       setInterval(() => this.sweep(), parts.limits.sweepMs),
-      setInterval(() => void forgetGonePeers(host).catch(() => {}), FORGET_PEERS_MS),
+      setInterval(() => void forgetGonePeers(host).catch(() => {}), parts.limits.forgetPeersMs),
     )
   }
 

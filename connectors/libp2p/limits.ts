@@ -16,8 +16,11 @@ export const INTAKE_LIMITS = {
   connectionsPerHostMax: 512,
   /** New ones of one IP address in a second. Collectors reconnect every 300 s, all of a cloud region at once. libp2p: 5. */
   connectionsPerHostPerSecond: 200,
-  /** Handshakes at a time; one costs 7 ms. A peer that stalls in one keeps its place for `upgradeTimeoutMs`. libp2p: 10. */
-  handshakesMax: 256,
+  /**
+   * Handshakes at a time. A peer that stalls in one keeps its place for `upgradeTimeoutMs`, and many addresses can take
+   * many places: so there are many, each worth little memory. libp2p: 10.
+   */
+  handshakesMax: 1_024,
   /** Of one IP address, so that nobody alone can fill the places above. */
   handshakesPerHostMax: 64,
   upgradeTimeoutMs: 10_000,
@@ -64,6 +67,8 @@ export const INTAKE_LIMITS = {
   drainMsMax: 10_000,
   /** How often the limits that depend on time are looked at, and the observer is told. */
   sweepMs: 250,
+  /** How often libp2p is made to forget the peers that are gone; in between it remembers some 500 bytes of each. */
+  forgetPeersMs: 60_000,
 } as const
 
 /** @see INTAKE_LIMITS for meanings and units */

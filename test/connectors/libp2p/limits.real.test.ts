@@ -1,0 +1,153 @@
+import { connect } from 'node:net'
+import type { Stream } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { describe, expect, test } from 'vitest'
+import { hostOf } from '../../../connectors/libp2p/connections.ts'
+import { TokenBucket } from '../../../connectors/libp2p/limits.ts'
+import { message, open, Stage, until, write } from './harness.ts'
+
+const unfinished = () => message().bytes.subarray(0, 60)
+const ended = (stream: Stream) => stream.status !== 'open'
+
+describe('limits of a running intake', () => {
+  test('behavior: a message that does not end is reset; one that is slow but ends is not', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { frameTimeoutMs: 400, sweepMs: 20 } })
+    const client = await stage.client()
+    const [stuck, slow, idle] = [await open(client, running), await open(client, running), await open(client, running)]
+    await write(stuck, Buffer.concat([message().bytes, unfinished()]))
+    for (let i = 0; i < 8; i++) {
+      await write(slow, message().bytes, 150)
+      await write(slow, message().bytes.subarray(0, 0))
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    await until(() => ended(stuck), 'reset')
+    expect([slow.status, idle.status]).toEqual(['open', 'open'])
+    expect(running.log.submissions).toHaveLength(9)
+    expect(running.intake.stats()).toMatchObject({ unfinished: 1, partialBytes: 0, shed: { stalled: 1 } })
+  })
+
+  test('behavior: time in which back-pressure keeps us from reading does not count against a message', async () => {
+    await using stage = new Stage()
+    let release = () => {}
+    const running = await stage.intake({
+      limits: { frameTimeoutMs: 200, sweepMs: 20, inflightBytesMax: 300_000, inflightBytesPerConnectionMax: 20_000 },
+    })
+    running.log.before = () =>
+      new Promise((resolve) => {
+        release = resolve
+      })
+    const client = await stage.client()
+    const stream = await open(client, running)
+    const many = Array.from({ length: 400 }, () => message())
+    const bytes = Buffer.concat(many.map((one) => one.bytes))
+    const sent = write(stream, bytes, 1_000)
+    await until(() => running.intake.stats().partialBytes > 0 && running.intake.stats().inflightBytes > 20_000, 'held')
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    running.log.before = async () => {}
+    release()
+    await sent
+    await until(() => running.log.records.length === 400, 'all appended')
+    expect(running.intake.stats().shed.stalled).toBe(0)
+  })
+
+  test('behavior: unfinished messages of a connection take bounded memory, and of all; the greediest pays', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({
+      limits: { partialBytesPerConnectionMax: 20 * 1024, partialBytesMax: 30 * 1024 },
+    })
+    const [modest, middle, greedy] = [await stage.client(), await stage.client(), await stage.client()]
+    const mine = await open(modest, running)
+    await write(mine, unfinished())
+    for (const [client, count] of [
+      [middle, 12],
+      [greedy, 15],
+    ] as const)
+      for (let i = 0; i < count; i++) await write(await open(client, running), unfinished())
+    const more = async () => {
+      for (let i = 0; i < 8; i++) await write(await open(greedy, running), unfinished())
+    }
+    await more().catch(() => {}) // thrown out in the middle of it
+    await until(() => running.intake.stats().shed['partial-bytes'] > 0, 'shed')
+    await until(() => greedy.getConnections().length === 0, 'the greediest is gone')
+    expect(mine.status).toBe('open')
+    expect(running.intake.stats().partialBytes).toBeLessThanOrEqual(30 * 1024)
+  })
+
+  test('behavior: beyond the streams of all connections the greediest connection goes', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { streamsMax: 40 } })
+    const [modest, greedy] = [await stage.client(), await stage.client()]
+    const streamsOf = async (client: typeof modest, count: number) => {
+      const connection = await client.dial(multiaddr(running.intake.multiaddrs[0]!))
+      const opening = () => connection.newStream('/collect', { maxOutboundStreams: 100 }).catch(() => undefined)
+      return Promise.all(Array.from({ length: count }, opening))
+    }
+    const mine = await streamsOf(modest, 15)
+    const theirs = await streamsOf(greedy, 30)
+    await until(() => running.intake.stats().shed.streams > 0, 'shed')
+    await until(() => running.intake.stats().streams === 15, 'streams gone')
+    expect(mine.every((stream) => stream && !ended(stream))).toBe(true)
+    expect(theirs.filter((stream) => stream && !ended(stream))).toEqual([])
+  })
+
+  test('behavior: beyond the streams of one connection the excess is reset', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { streamsPerConnectionMax: 30 } })
+    const connection = await (await stage.client()).dial(multiaddr(running.intake.multiaddrs[0]!))
+    const streams = await Promise.all(
+      Array.from({ length: 40 }, () => connection.newStream('/collect', { maxOutboundStreams: 100 })),
+    )
+    await until(() => streams.filter(ended).length === 10, 'ten reset')
+    expect(running.intake.stats().streams).toBe(30)
+    expect(connection.status).toBe('open')
+  })
+
+  test('behavior: one host has bounded connections and handshakes', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { connectionsPerHostMax: 4, handshakesPerHostMax: 2 } })
+    const port = Number(/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1])
+    const silent = [0, 1].map(() => connect(port, '127.0.0.1'))
+    const stats = () => running.intake.stats()
+    await until(() => silent.every(({ readyState }) => readyState === 'open'), 'connected')
+    await expect(open(await stage.client(), running)).rejects.toThrow()
+    expect(stats().shed['host-handshakes']).toBeGreaterThan(0)
+    for (const socket of silent) socket.destroy()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    for (let i = 0; i < 4; i++) await write(await open(await stage.client(), running), message().bytes)
+    await expect(open(await stage.client(), running)).rejects.toThrow()
+    expect(stats().shed['host-connections']).toBeGreaterThan(0)
+    await until(() => running.log.records.length === 4, 'the four are served')
+  })
+
+  test('behavior: peers that are gone are forgotten', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { forgetPeersMs: 50 } })
+    const host = (running.intake as unknown as { host: { peerStore: { all(): Promise<unknown[]> } } }).host
+    for (let i = 0; i < 5; i++) {
+      const client = await stage.client()
+      await write(await open(client, running), message().bytes)
+      await client.stop()
+    }
+    await until(() => running.intake.stats().connections === 0, 'gone')
+    await expect.poll(async () => (await host.peerStore.all()).length).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('token bucket', () => {
+  test('default: a burst, then a rate; a clock that goes back gives nothing', () => {
+    const bucket = new TokenBucket({ burst: 2, perSecond: 10 }, 0)
+    const taken = [0, 0, 0, 50, 100, 100, 99, 250, 10_000, 10_000, 10_000].map((now) => bucket.take(now))
+    expect(taken).toEqual([true, true, false, false, true, false, false, true, true, true, false])
+  })
+})
+
+describe('host of an address', () => {
+  for (const [address, host] of Object.entries({
+    '/ip4/10.1.2.3/tcp/1': '10.1.2.3',
+    '/ip6/2001:db8:1:2:3:4:5:6/tcp/1': '2001:db8:1:2::/64',
+    '/ip6/2001:db8::6/tcp/1': '2001:db8:0:0::/64',
+    '/ip6/::1/tcp/1': '0:0:0:0::/64',
+  }))
+    test(`args: ${address}`, () => expect(hostOf({ remoteAddr: multiaddr(address) })).toBe(host))
+})
