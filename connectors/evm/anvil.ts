@@ -22,6 +22,7 @@ const BLOCK_GAS_LIMIT = 60_000_000
 /** $1 heartbeat, $2 the guard's mark, $3 idle seconds, then the command. Ends the chain (which writes its state) on TERM. */
 const GUARD = `
 beat=$1; seen=$2; idle=$3; shift 3
+touch "$seen" # nothing is newer than a file that is not there
 "$@" & chain=$!
 stop() { echo "ending the chain after $still s without a heartbeat"; kill -TERM "$chain" 2>/dev/null; wait "$chain"; exit 0; }
 trap stop TERM INT HUP

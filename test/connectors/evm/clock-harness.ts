@@ -21,6 +21,8 @@ export async function clockTopics(): Promise<ClockTopics> {
 export interface ClockRun extends RunningClock {
   /** Resolves when the block has ticks; rejects when the role ends before. */
   reached(block: number): Promise<void>
+  /** Resolves when so many ticks of the kind were written by this run. */
+  wrote(kind: EpochTick['kind'], ticks: number): Promise<void>
   /** Resolves after the next failed step. */
   failed(): Promise<unknown>
 }
@@ -37,6 +39,7 @@ export async function runClock(
   }
   let cursor = -1
   let failures: unknown[] = []
+  const written: EpochTick['kind'][] = []
   const clock = await startClock(
     {
       appId: APP_ID,
@@ -56,6 +59,11 @@ export async function runClock(
         advanced: (progress) => {
           cursor = progress.cursor
           options.observer?.advanced?.(progress)
+          notify()
+        },
+        wrote: (kind, ticks) => {
+          for (let i = 0; i < ticks; i++) written.push(kind)
+          options.observer?.wrote?.(kind, ticks)
           notify()
         },
         failed: (error, retryInMs) => {
@@ -79,6 +87,7 @@ export async function runClock(
   return {
     ...clock,
     reached: (block) => until(() => cursor === block),
+    wrote: (kind, ticks) => until(() => written.filter((one) => one === kind).length === ticks),
     failed: async () => {
       failures = []
       await until(() => failures.length > 0)

@@ -137,30 +137,31 @@ describe('following the chain', () => {
     expect((await kinds(log)).filter((tick) => !tick.endsWith('HEAD'))).toEqual(['1 OPEN', '9 CLOSE'])
   })
 
-  test('behavior: ticks that are asked for are sent again, and the clock goes on as if it had not', async () => {
+  test('behavior: ticks that are asked for are sent again, and a restart goes on as if they had not been', async () => {
     const [chain, log] = [exampleChain(), createMemoryLog()]
+    chain.mine(release(3))
     const clock = await runClock(log, topics, [chain.node()])
-    await clock.reached(12)
+    await clock.reached(13)
     const before = await readTicks(log, topics)
     const appender = await log.appender()
     const value = topics.tickRequests.value.encode({ fromBlock: 5, toBlock: 6, reason: 'GAP' })
     const key = topics.tickRequests.key.encode({ dataMarket: '' })
     await appender.append([{ topic: topics.tickRequests.name, partition: 0, timestamp: 0, key, value }])
     chain.mine()
-    await clock.reached(13)
-    chain.mine(release(3))
     await clock.reached(14)
+    chain.mine()
+    await clock.reached(15)
     await clock.close()
     const again = await runClock(log, topics, [chain.node()])
-    chain.mine()
-    await again.reached(15)
+    for (let i = 0; i < 5; i++) chain.mine()
+    await again.reached(20)
     await again.close()
-    const ticks = await readTicks(log, topics)
+    const ticks = (await readTicks(log, topics)).map((tick) => JSON.stringify(tick))
     const sent = before.filter(({ blockNumber }) => blockNumber === 5 || blockNumber === 6)
-    expect(sent.length).toBe(4)
-    const text = ticks.map((tick) => JSON.stringify(tick))
-    for (const tick of sent) expect(text.filter((other) => other === JSON.stringify(tick)).length).toBe(2)
-    expect(ticks.length).toBe(before.length + sent.length + 4)
+    expect(sent.map(({ kind }) => kind)).toEqual(['HEAD', 'OPEN', 'HEAD', 'CLOSE'])
+    for (const tick of sent) expect(ticks.filter((other) => other === JSON.stringify(tick)).length).toBe(2)
+    // Blocks 14 to 20, and the close of epoch 3, which was open when the ticks were sent again.
+    expect(ticks.length).toBe(before.length + sent.length + 7 + 1)
   })
 })
 
@@ -229,6 +230,17 @@ describe('reorganizations', () => {
     chain.mine()
     chain.mine()
     await clock.reached(13)
+    await clock.close()
+    await expectTicksOfChain(log, topics, chain)
+  })
+
+  test('behavior: the newest block replaced by another is seen before the chain grows', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const clock = await runClock(log, topics, [chain.node()])
+    await clock.reached(12)
+    chain.reorg(1)
+    chain.mine(release(3))
+    await clock.wrote('OPEN', 3)
     await clock.close()
     await expectTicksOfChain(log, topics, chain)
   })
@@ -362,6 +374,24 @@ describe('bad nodes', () => {
     }
     await clock.close()
     expect((await readTicks(log, topics)).filter(({ kind }) => kind === 'ORPHAN')).toEqual([])
+    await expectTicksOfChain(log, topics, chain)
+  })
+
+  test('behavior: a node that is behind what is known is no failure', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const clock = await runClock(log, topics, [chain.node()])
+    await clock.reached(12)
+    await clock.close()
+    const failures: unknown[] = []
+    let behind = 4
+    const options = { observer: { failed: (error: unknown) => void failures.push(error) } }
+    const again = await runClock(log, topics, [chain.node(undefined, () => behind)], options)
+    await again.reached(12)
+    behind = 0
+    chain.mine()
+    await again.reached(13)
+    await again.close()
+    expect(failures).toEqual([])
     await expectTicksOfChain(log, topics, chain)
   })
 

@@ -126,6 +126,15 @@ describe('the process', () => {
     expect(await answers(rpcUrl)).toBe(false)
   })
 
+  test('behavior: while its starter lives the chain does not end, however short the idle time', async () => {
+    const { rpcUrl } = await start({ idleSeconds: 3 })
+    const deadline = Date.now() + 7_000
+    while (Date.now() < deadline) {
+      expect(await answers(rpcUrl)).toBe(true)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  })
+
   test('behavior: a chain that nobody comes back for ends, with its state kept', async () => {
     const { child, rpcUrl } = await startElsewhere(2)
     await killNow(child)
