@@ -347,6 +347,61 @@ describe('bad nodes', () => {
     await expectTicksOfChain(log, topics, chain)
   })
 
+  test.each([
+    [
+      'a log of another fork',
+      'eth_getLogs',
+      (answer: object[]) => answer.map((log) => ({ ...log, blockHash: `0x${'12'.repeat(32)}` })),
+    ],
+    ['a removed log', 'eth_getLogs', (answer: object[]) => answer.map((log) => ({ ...log, removed: true }))],
+    [
+      'a block that does not follow its parent',
+      'eth_getBlockByNumber',
+      (answer: object) => ({ ...answer, parentHash: `0x${'12'.repeat(32)}` }),
+    ],
+  ] as const)('error: %s is not taken', async (_name, method, change) => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const right = chain.node()
+    let asked = 0
+    const node = chain.node((called, params) => {
+      if (called !== method || ++asked > 12) return undefined
+      return asked % 3 === 0 ? right.ask(called, params).then((answer) => change(answer as never)) : undefined
+    })
+    const failures: unknown[] = []
+    const options = { rangeBlocks: 5, observer: { failed: (error: unknown) => void failures.push(error) } }
+    const clock = await runClock(log, topics, [node], options)
+    await clock.reached(12)
+    await clock.close()
+    expect(failures).toContainEqual(expect.objectContaining({ code: 'INCONSISTENT' }))
+    await expectTicksOfChain(log, topics, chain)
+  })
+
+  test('behavior: a stray answer of another fork, with the next node behind, is no reorganization', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const right = chain.node()
+    let stray: 'no' | 'next' | 'walk' = 'no'
+    const node = chain.node((method, params) => {
+      if (method !== 'eth_getBlockByNumber') return undefined
+      if (stray === 'next' && Number(params[0]) === 13) {
+        stray = 'walk'
+        return right
+          .ask(method, params)
+          .then((answer) => ({ ...(answer as object), parentHash: `0x${'12'.repeat(32)}` }))
+      }
+      if (stray !== 'walk' || Number(params[0]) !== 12) return undefined
+      stray = 'no'
+      return null
+    })
+    const clock = await runClock(log, topics, [node])
+    await clock.reached(12)
+    stray = 'next'
+    chain.mine()
+    await clock.reached(13)
+    await clock.close()
+    expect(stray).toBe('no')
+    expect((await readTicks(log, topics)).filter(({ kind }) => kind === 'ORPHAN')).toEqual([])
+  })
+
   test('error: no logs where the bloom filter says there may be some are asked for again', async () => {
     const [chain, log] = [exampleChain(), createMemoryLog()]
     const asked = new Map<string, number>()
