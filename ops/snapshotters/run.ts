@@ -154,8 +154,7 @@ class Run {
       const head = await this.head(provider)
       const sender = this.senders[assignment.wallet.slotId % this.senders.length]!
       for (const message of messagesOf(this.options, epoch, assignment, head)) {
-        await sender.send(message.bytes, message.ownStream, this.signal)
-        this.sentOne(message)
+        if (await sender.send(message.bytes, message.ownStream, this.signal)) this.sentOne(message)
       }
     } catch (error) {
       if (!this.signal.aborted) this.options.onError?.(error)

@@ -13,7 +13,6 @@ const PROTOCOL = '/collect'
 const STREAMS_MAX = 1_000
 const RECONNECT_FIRST_MS = 100
 const RECONNECT_MOST_MS = 5_000
-const SEND_TRIES = 20
 
 export interface SenderOptions {
   readonly to: string
@@ -23,8 +22,11 @@ export interface SenderOptions {
 
 /** One host with one long-lived stream. Sends one message after the other. */
 export interface Sender {
-  /** Resolves when the message was handed to the connection; tries again through reconnects until the signal. */
-  send(bytes: Uint8Array, ownStream: boolean, signal: AbortSignal): Promise<void>
+  /**
+   * Resolves when the message was handed to the connection; tries again through reconnects for as long as it takes. False
+   * when the signal came first.
+   */
+  send(bytes: Uint8Array, ownStream: boolean, signal: AbortSignal): Promise<boolean>
   readonly reconnects: number
   close(): Promise<void>
 }
@@ -36,6 +38,8 @@ export async function createSender({ to, encryption }: SenderOptions): Promise<S
     streamMuxers: [yamux()],
     services: { identify: identify() },
     connectionManager: { reconnectRetries: 0 },
+    // It hangs up on an intake that does not answer pings while back-pressure keeps it from reading; collectors do not.
+    connectionMonitor: { enabled: false },
   })
   await host.start()
   return new PooledSender(host, to)
@@ -46,37 +50,55 @@ class PooledSender implements Sender {
   private readonly host: Libp2p
   private readonly to: string
   private stream: Stream | undefined
-  private last: Promise<void> = Promise.resolve()
+  private last: Promise<unknown> = Promise.resolve()
 
   constructor(host: Libp2p, to: string) {
     this.host = host
     this.to = to
   }
 
-  send(bytes: Uint8Array, ownStream: boolean, signal: AbortSignal): Promise<void> {
-    const sent = this.last.then(() => this.sendNow(bytes, ownStream, signal))
+  send(bytes: Uint8Array, ownStream: boolean, signal: AbortSignal): Promise<boolean> {
+    const sent = this.last.then(() => (ownStream ? this.sendAlone(bytes, signal) : this.sendPooled(bytes, signal)))
     this.last = sent.catch(() => {})
     return sent
   }
 
-  private async sendNow(bytes: Uint8Array, ownStream: boolean, signal: AbortSignal): Promise<void> {
-    for (let attempt = 0; attempt < SEND_TRIES && !signal.aborted; attempt++) {
+  private sendPooled(bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    return this.retry(signal, async () => {
       try {
-        const stream = ownStream ? await this.open(signal) : await this.pooled(signal)
-        await write(stream, bytes, signal)
-        if (ownStream) await stream.close({ signal }).catch(() => {})
-        return
-      } catch {
+        if (this.stream?.status !== 'open') this.stream = await this.open(signal)
+        await write(this.stream, bytes, signal)
+      } catch (error) {
         this.stream = undefined
-        this.reconnects++
-        await pause(Math.min(RECONNECT_FIRST_MS * 2 ** attempt, RECONNECT_MOST_MS), signal)
+        throw error
       }
-    }
+    })
   }
 
-  private async pooled(signal: AbortSignal): Promise<Stream> {
-    if (this.stream?.status !== 'open') this.stream = await this.open(signal)
-    return this.stream
+  /** What is to end its stream is sent once: being reset in the middle of it is the answer. */
+  private async sendAlone(bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    let stream: Stream | undefined
+    const opened = await this.retry(signal, async () => {
+      stream = await this.open(signal)
+    })
+    if (!stream) return opened
+    await write(stream, bytes, signal).catch(() => {})
+    await stream.close({ signal }).catch(() => {})
+    return true
+  }
+
+  private async retry(signal: AbortSignal, step: () => Promise<void>): Promise<boolean> {
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        await step()
+        return true
+      } catch {
+        if (signal.aborted) return false
+        this.reconnects++
+        await pause(Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(attempt, 10), RECONNECT_MOST_MS), signal)
+      }
+    }
+    return false
   }
 
   private open = (signal: AbortSignal): Promise<Stream> =>
@@ -94,9 +116,17 @@ async function write(stream: Stream, bytes: Uint8Array, signal: AbortSignal): Pr
   if (stream.status !== 'open') throw new Error(`the stream is ${stream.status}`)
   if (stream.send(bytes) || !stream.writableNeedsDrain) return
   await new Promise<void>((resolve, reject) => {
-    stream.addEventListener('drain', () => resolve(), { once: true })
-    stream.addEventListener('close', () => reject(new Error('closed while writing')), { once: true })
-    signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true })
+    const settle = (): void => {
+      stream.removeEventListener('drain', settle)
+      stream.removeEventListener('close', settle)
+      signal.removeEventListener('abort', settle)
+      if (stream.status !== 'open') reject(new Error('closed while writing'))
+      else if (signal.aborted) reject(new Error('stopped'))
+      else resolve()
+    }
+    stream.addEventListener('drain', settle)
+    stream.addEventListener('close', settle)
+    signal.addEventListener('abort', settle)
   })
 }
 
