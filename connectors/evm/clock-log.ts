@@ -1,7 +1,16 @@
 /** The clock's side of the log: what it knows is read from there, and each step is one transaction. */
 import type { EpochTick, MarketKey, SlotKey, SlotOwner, TickRequest } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
-import type { Clock, Log, LogRecord, OffsetCommit, OutgoingRecord, TopicConfig } from '../../streams/ports.ts'
+import type {
+  Clock,
+  Log,
+  LogRecord,
+  OffsetCommit,
+  OutgoingRecord,
+  TopicConfig,
+  TopicPartition,
+  TransactionalWriter,
+} from '../../streams/ports.ts'
 import { applyTick, type ChainState, EMPTY_CHAIN, forgetOldHeads } from './chain-state.ts'
 import { EvmError } from './errors.ts'
 import { SlotTable } from './slot-table.ts'
@@ -35,23 +44,6 @@ interface Cursor {
 /** The answer to a commit was lost, or it was refused: what is in the log must be read again before going on. */
 export class SessionLost extends Error {}
 
-export interface ClockSession {
-  readonly chain: ChainState
-  readonly slots: SlotTable
-  /** Every row written lies below this offset of the topic slots. */
-  readonly slotsOffset: number
-  /** Block of the newest full reading of the slots; undefined before the first. */
-  readonly slotsReadAt: number | undefined
-  writeSlots(rows: readonly SlotOwner[]): Promise<void>
-  /** Appends ticks that follow the newest head, with the cursor behind them. */
-  writeTicks(ticks: readonly EpochTick[], slotsReadAt: number): Promise<void>
-  /** Requests that have not been answered, in order; undefined when there is none. */
-  requests(): Promise<TickRequests | undefined>
-  /** Sends the ticks of the canonical blocks asked for again, as they lie in the log. */
-  resend(requests: TickRequests): Promise<void>
-  close(): Promise<void>
-}
-
 export interface TickRequests {
   readonly ranges: readonly TickRequest[]
   /** Offset behind them. */
@@ -66,31 +58,132 @@ export interface SessionOptions {
 
 /** Takes the role over from whoever had it, then reads how far it got. Rejects with LogError. */
 export async function openSession(options: SessionOptions, ports: { log: Log; clock: Clock }): Promise<ClockSession> {
-  const { topics, reorgDepthMax } = options
-  const { log, clock } = ports
-  const group = `${options.appId}-clock`
-  await log.createTopics([topics.epochTicks, topics.tickRequests, topics.slots].map(configOf))
-  const writer = await log.transactionalWriter(group)
-  const ticksAt = { topic: topics.epochTicks.name, partition: PARTITION }
-  const requestsAt = { topic: topics.tickRequests.name, partition: PARTITION }
+  const { epochTicks, tickRequests, slots } = options.topics
+  await ports.log.createTopics([epochTicks, tickRequests, slots].map(configOf))
+  const writer = await ports.log.transactionalWriter(groupOf(options))
+  const session = new ClockSession(options, ports, writer)
+  await session.restore()
+  return session
+}
 
-  const slots = new SlotTable()
-  let slotsOffset = await readAll(log, topics.slots.name, 0, ({ value }) => {
-    if (value) slots.load(topics.slots.value.decode(value))
-  })
-  const [committed, answered] = await log.committedOffsets(group, [ticksAt, requestsAt])
-  let cursor = cursorIn(committed?.metadata)
-  let requestsNext = answered?.next ?? 0
-  let chain = EMPTY_CHAIN
-  // Without a cursor (someone reset the offset) the whole topic is read: what has ticks is gone on from.
-  let ticksEnd = await readAll(log, ticksAt.topic, cursor ? committed!.next : 0, ({ offset, value }) => {
-    chain = applyTick(chain, topics.epochTicks.value.decode(value!), offset)
-    if (offset % FORGET_EVERY === 0) chain = forgetOldHeads(chain, reorgDepthMax)
-  })
-  chain = startFrom(cursor, forgetOldHeads(chain, reorgDepthMax))
+const groupOf = ({ appId }: SessionOptions): string => `${appId}-clock`
 
-  const commit = async (records: readonly OutgoingRecord[], commits: readonly OffsetCommit[] = []): Promise<number> => {
-    const outcome = await writer.commit({ records, ...(commits.length > 0 && { offsets: { group, commits } }) })
+/** One holder of the role: what it knows of the chain, and its way to write. */
+export class ClockSession {
+  readonly slots = new SlotTable()
+  private readonly ticksAt: TopicPartition
+  private readonly requestsAt: TopicPartition
+  private known = EMPTY_CHAIN
+  private cursor: Cursor | undefined
+  private rowsEnd = 0
+  private ticksEnd = 0
+  private requestsNext = 0
+  private readonly options: SessionOptions
+  private readonly log: Log
+  private readonly clock: Clock
+  private readonly writer: TransactionalWriter
+
+  constructor(options: SessionOptions, { log, clock }: { log: Log; clock: Clock }, writer: TransactionalWriter) {
+    this.options = options
+    this.log = log
+    this.clock = clock
+    this.writer = writer
+    this.ticksAt = { topic: options.topics.epochTicks.name, partition: PARTITION }
+    this.requestsAt = { topic: options.topics.tickRequests.name, partition: PARTITION }
+  }
+
+  get chain(): ChainState {
+    return this.known
+  }
+
+  /** Every row written lies below this offset of the topic slots. */
+  get slotsOffset(): number {
+    return this.rowsEnd
+  }
+
+  /** Block of the newest full reading of the slots; undefined before the first. */
+  get slotsReadAt(): number | undefined {
+    return this.cursor?.slotsReadAt
+  }
+
+  async restore(): Promise<void> {
+    const { topics, reorgDepthMax } = this.options
+    this.rowsEnd = await readAll(this.log, topics.slots.name, 0, ({ value }) => {
+      if (value) this.slots.load(topics.slots.value.decode(value))
+    })
+    const [committed, answered] = await this.log.committedOffsets(groupOf(this.options), [
+      this.ticksAt,
+      this.requestsAt,
+    ])
+    this.cursor = cursorIn(committed?.metadata)
+    this.requestsNext = answered?.next ?? 0
+    // Without a cursor (someone reset the offset) the whole topic is read: what has ticks is gone on from.
+    const from = this.cursor ? committed!.next : 0
+    let chain = EMPTY_CHAIN
+    this.ticksEnd = await readAll(this.log, this.ticksAt.topic, from, ({ offset, value }) => {
+      chain = applyTick(chain, topics.epochTicks.value.decode(value!), offset)
+      if (offset % FORGET_EVERY === 0) chain = forgetOldHeads(chain, reorgDepthMax)
+    })
+    this.known = startFrom(this.cursor, forgetOldHeads(chain, reorgDepthMax))
+    // Rows are written before the ticks of their blocks. When only the rows got through, those blocks may leave the chain
+    // unseen, so the rows are taken back.
+    const newest = this.known.heads.at(-1)
+    if (newest) await this.writeSlots(this.slots.orphan(newest.number + 1))
+  }
+
+  async writeSlots(rows: readonly SlotOwner[]): Promise<void> {
+    const { slots } = this.options.topics
+    for (const chunk of chunksOf(rows, RECORDS_PER_BURST)) {
+      const records = chunk.map((row) => record(slots, { slotId: row.slotId }, row, this.clock.now()))
+      this.rowsEnd = (await this.commit(records)) + chunk.length
+    }
+  }
+
+  /** Appends ticks that follow the newest head, with the cursor behind them. */
+  async writeTicks(ticks: readonly EpochTick[], slotsReadAt: number): Promise<void> {
+    const { reorgDepthMax } = this.options
+    const { number: block, hash, parentHash, timestamp } = fold(this.known, ticks, 0).heads.at(-1)!
+    const cursor: Cursor = { block, hash, parentHash, timestamp, slotsReadAt }
+    const next = this.known.heads[0]?.offset ?? this.ticksEnd
+    const commits = [{ ...this.ticksAt, next, metadata: JSON.stringify(cursor) }]
+    const base = await this.commit(this.tickRecords(ticks), commits)
+    this.known = forgetOldHeads(fold(this.known, ticks, base), reorgDepthMax)
+    this.cursor = cursor
+    this.ticksEnd = base + ticks.length
+  }
+
+  /** Requests that have not been answered, in order; undefined when there is none. */
+  async requests(): Promise<TickRequests | undefined> {
+    const position = { ...this.requestsAt, offset: this.requestsNext }
+    const [got] = await this.log.fetch([position], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
+    if (got!.outOfRange) this.requestsNext = got!.start
+    if (got!.records.length === 0) return undefined
+    const { value } = this.options.topics.tickRequests
+    return { ranges: got!.records.map((request) => value.decode(request.value!)), next: got!.next }
+  }
+
+  /** Sends the ticks of the canonical blocks asked for again, as they lie in the log. */
+  async resend({ ranges, next }: TickRequests): Promise<void> {
+    const asked = (block: number): boolean =>
+      ranges.some(
+        ({ fromBlock: from, toBlock: to }) => from <= block && block <= to && block < from + REQUEST_BLOCKS_MAX,
+      )
+    const ticks = await canonicalTicks(this.log, this.options.topics, asked)
+    for (const chunk of chunksOf(ticks, RECORDS_PER_BURST)) {
+      this.ticksEnd = (await this.commit(this.tickRecords(chunk))) + chunk.length
+    }
+    await this.commit([], [{ ...this.requestsAt, next, metadata: '' }])
+    this.requestsNext = next
+  }
+
+  close(): Promise<void> {
+    return this.writer.close()
+  }
+
+  /** @returns the offset of the first record */
+  private async commit(records: readonly OutgoingRecord[], commits: readonly OffsetCommit[] = []): Promise<number> {
+    const group = groupOf(this.options)
+    const outcome = await this.writer.commit({ records, ...(commits.length > 0 && { offsets: { group, commits } }) })
     if (outcome.outcome === 'committed') {
       const [first] = records
       return first ? outcome.baseOffsets.get(`${first.topic}/${first.partition}`)! : 0
@@ -100,72 +193,11 @@ export async function openSession(options: SessionOptions, ports: { log: Log; cl
     }
     throw new SessionLost(`a commit of ${group} was ${outcome.outcome}`, { cause: outcome.cause })
   }
-  const tickRecord = (tick: EpochTick): OutgoingRecord =>
-    record(topics.epochTicks, { dataMarket: tick.dataMarket }, tick, clock.now())
 
-  const writeSlots = async (rows: readonly SlotOwner[]): Promise<void> => {
-    for (const chunk of chunksOf(rows, RECORDS_PER_BURST)) {
-      const records = chunk.map((row) => record(topics.slots, { slotId: row.slotId }, row, clock.now()))
-      slotsOffset = (await commit(records)) + chunk.length
-    }
+  private tickRecords(ticks: readonly EpochTick[]): OutgoingRecord[] {
+    const { epochTicks } = this.options.topics
+    return ticks.map((tick) => record(epochTicks, { dataMarket: tick.dataMarket }, tick, this.clock.now()))
   }
-
-  const writeTicks = async (ticks: readonly EpochTick[], slotsReadAt: number): Promise<void> => {
-    const after = forgetOldHeads(fold(chain, ticks, 0), reorgDepthMax)
-    const { number: block, hash, parentHash, timestamp } = after.heads.at(-1)!
-    const next: Cursor = { block, hash, parentHash, timestamp, slotsReadAt }
-    const needed = chain.heads[0]?.offset ?? ticksEnd
-    const base = await commit(ticks.map(tickRecord), [{ ...ticksAt, next: needed, metadata: JSON.stringify(next) }])
-    chain = forgetOldHeads(fold(chain, ticks, base), reorgDepthMax)
-    cursor = next
-    ticksEnd = base + ticks.length
-  }
-
-  const requests = async (): Promise<TickRequests | undefined> => {
-    const position = { ...requestsAt, offset: requestsNext }
-    const [got] = await log.fetch([position], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    if (got!.outOfRange) requestsNext = got!.start
-    if (got!.records.length === 0) return undefined
-    return { ranges: got!.records.map(({ value }) => topics.tickRequests.value.decode(value!)), next: got!.next }
-  }
-
-  const resend = async ({ ranges, next }: TickRequests): Promise<void> => {
-    const asked = (block: number): boolean =>
-      ranges.some(
-        ({ fromBlock: from, toBlock: to }) => from <= block && block <= to && block < from + REQUEST_BLOCKS_MAX,
-      )
-    const ticks = await canonicalTicks(log, topics, asked)
-    for (const chunk of chunksOf(ticks, RECORDS_PER_BURST))
-      ticksEnd = (await commit(chunk.map(tickRecord))) + chunk.length
-    await commit([], [{ ...requestsAt, next, metadata: '' }])
-    requestsNext = next
-  }
-
-  const session: ClockSession = {
-    get chain() {
-      return chain
-    },
-    slots,
-    get slotsOffset() {
-      return slotsOffset
-    },
-    get slotsReadAt() {
-      return cursor?.slotsReadAt
-    },
-    writeSlots,
-    writeTicks,
-    requests,
-    resend,
-    close: () => writer.close(),
-  }
-  await dropUncommitted(session)
-  return session
-}
-
-/** Rows are written before the ticks of their blocks. When only the rows got through, a reorg may follow unseen: they go. */
-async function dropUncommitted({ chain, slots, writeSlots }: ClockSession): Promise<void> {
-  const newest = chain.heads.at(-1)
-  if (newest) await writeSlots(slots.orphan(newest.number + 1))
 }
 
 function cursorIn(metadata: string | undefined): Cursor | undefined {

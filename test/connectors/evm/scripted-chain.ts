@@ -188,3 +188,34 @@ function call({ to, data }: { to: string; data: string }, state: ScriptedBlock):
 }
 
 export const ownerAddress = (n: number): string => `0x${keccak256(`0x${n.toString(16).padStart(8, '0')}`).slice(-40)}`
+
+export const release = (epochId: number, dataMarket = MARKET) => ({ releases: [{ dataMarket, epochId }] })
+
+/** Blocks 0 to 12: epochs 1 (block 2), 2 (block 5) and one of a market that is not ours; slots in blocks 0, 4 and 8. */
+export function exampleChain(): ScriptedChain {
+  const chain = new ScriptedChain({
+    slots: [
+      { slotId: 1, owner: ownerAddress(1) },
+      { slotId: 3, owner: ownerAddress(3) },
+    ],
+  })
+  chain.mine()
+  chain.mine(release(1))
+  chain.mine(release(77, OTHER_MARKET))
+  chain.mine({ slots: [{ slotId: 1, owner: ownerAddress(11) }] })
+  chain.mine(release(2))
+  chain.mine({ window: 5 })
+  chain.mine()
+  chain.mine({ slots: [{ slotId: 3 }, { slotId: 2, owner: ownerAddress(2) }] })
+  for (let i = 0; i < 4; i++) chain.mine()
+  return chain
+}
+
+/** Numbers below 2^15 from a seed (the generator of the C standard). */
+export function pseudoRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return (state >>> 16) & 0x7fff
+  }
+}
