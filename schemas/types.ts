@@ -341,13 +341,20 @@ export interface ProjectFinalization {
   /** Slots that voted. */
   readonly voters: number
   readonly closeBlock: number
-  /** The winner's submissions, ascending by slotId. */
-  readonly counted: readonly Submission[]
-  /** The votes for other CIDs, ascending by slotId; empty when there was no quorum. A batch holds them too, so that anyone can recount it. */
-  readonly outvoted: readonly Submission[]
+  /** One vote per slot, for whatever CID, ascending by slotId; empty when there was no quorum. A batch holds them all, so that anyone can recount it. */
+  readonly ballots: readonly Ballot[]
+  /** The submissions of the ballots as they stand in the batch: JSON strings with commas between. */
+  readonly texts: Uint8Array
   readonly dropped: readonly DroppedSubmission[]
   /** Slots that signed more than one CID for this project, ascending. */
   readonly equivocations: readonly number[]
+}
+
+export interface Ballot {
+  readonly position: LogPosition
+  readonly submissionId: string
+  readonly slotId: number
+  readonly snapshotCid: string
 }
 
 export interface DroppedSubmission {

@@ -83,13 +83,14 @@ export class Committer {
   private async settle(sealed: Burst): Promise<'committed' | 'aborted' | 'fenced'> {
     if (this.signal.aborted || this.options.identity() === undefined) return 'fenced'
     await this.close().catch(() => {}) // it failed already
-    await this.open()
-    const { clock } = this.options
-    const found = await retried(clock, this.signal, () => this.offsetsInLog(sealed))
-    if (this.signal.aborted) return 'fenced' // the reading may have stopped early
-    const { commits } = sealed.offsets!
-    if (commits.every(({ next }, at) => found[at] === next)) return 'committed'
-    return commits.some(({ next }, at) => found[at]! > next) ? 'fenced' : 'aborted'
+    try {
+      await this.open()
+      const found = await retried(this.options.clock, this.signal, () => this.offsetsInLog(sealed))
+      return this.signal.aborted ? 'fenced' : compare(sealed, found)
+    } catch (error) {
+      if (this.signal.aborted) return 'fenced' // let go of meanwhile: the next owner will find out
+      throw error
+    }
   }
 
   /** The group's offsets, or those in the task's changelog where they are ahead (an old broker may answer stale ones). */
@@ -114,6 +115,12 @@ export class Committer {
     })
     return offsets
   }
+}
+
+function compare({ offsets }: Burst, found: readonly number[]): 'committed' | 'aborted' | 'fenced' {
+  const { commits } = offsets!
+  if (commits.every(({ next }, at) => found[at] === next)) return 'committed'
+  return commits.some(({ next }, at) => found[at]! > next) ? 'fenced' : 'aborted'
 }
 
 /** @throws when the burst was refused for a reason that stays: no attempt can succeed */

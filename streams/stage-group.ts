@@ -39,6 +39,10 @@ export class StageGroup {
   private readonly retiring = new Map<number, Promise<void>>()
   private membership: Membership | undefined
   private identity: MemberIdentity | undefined
+  /** Newest generation heard of; an assignment of an older one comes too late to mean anything. */
+  private generation = 0
+  /** Counts the memberships, so that nothing is heard of those before the present one. */
+  private joins = 0
   private owned: ReadonlySet<number> = new Set()
 
   constructor(stage: Stage, options: GroupOptions) {
@@ -56,9 +60,14 @@ export class StageGroup {
   async join(): Promise<void> {
     const { log, clock, group, instanceId, fingerprint } = this.options
     const topics = this.stage.sources.map(({ name }) => name)
+    const joined = ++this.joins
     const listener: GroupListener = {
-      assigned: (partitions, identity) => this.assigned(partitions, identity),
-      lost: (cause) => this.lost(cause),
+      assigned: (partitions, identity) => {
+        if (joined === this.joins) this.assigned(partitions, identity)
+      },
+      lost: (cause) => {
+        if (joined === this.joins) this.lost(cause)
+      },
     }
     this.membership = await retried(clock, this.closing.signal, () =>
       log.join({ group, topics, instanceId, fingerprint }, listener),
@@ -84,7 +93,8 @@ export class StageGroup {
   }
 
   private assigned(partitions: readonly TopicPartition[], identity: MemberIdentity): void {
-    if (this.closing.signal.aborted) return
+    if (this.closing.signal.aborted || identity.generation < this.generation) return
+    this.generation = identity.generation
     const owned = new Set(partitions.map(({ partition }) => partition))
     const lost = [...this.owned].filter((partition) => !owned.has(partition)).length
     this.identity = identity
@@ -94,6 +104,7 @@ export class StageGroup {
   }
 
   private lost(cause: Error): void {
+    this.joins++
     this.identity = undefined
     this.owned = new Set()
     this.match()

@@ -12,7 +12,7 @@ import type {
   ProjectFinalization,
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
-import { batchJson, EMPTY_BATCH_BYTES, quote, quotedSubmission } from './batch-json.ts'
+import { batchJson, EMPTY_BATCH_BYTES, quoteAll } from './batch-json.ts'
 import { createTree, publishedRoot, rootOf } from './merkle.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
 import type { Stores } from './stores.ts'
@@ -60,7 +60,7 @@ export function packEpoch(
   market: MarketRules,
 ): [...Batch[], EpochSummary] {
   const winners = finalized.filter(({ snapshotCid }) => snapshotCid !== '')
-  const parts = cut(inByteOrder(winners).map(renderProject), market)
+  const parts = cut(inByteOrder(winners).map(partOf), market)
   let tree = createTree()
   const batches = parts.map((projects, batchIndex): Batch => {
     if (market.tree === 'fresh') tree = createTree()
@@ -68,22 +68,23 @@ export function packEpoch(
     const submissionIds = projects.flatMap((project) => project.submissionIds)
     tree.append(submissionIds)
     const roothash = publishedRoot(tree)
+    const projectIds = projects.map(({ projectId }) => projectId)
     const snapshotCids = projects.map(({ snapshotCid }) => snapshotCid)
     const json = batchJson({
-      submissionIds: submissionIds.map(quote),
-      submissions: projects.flatMap(({ submissions }) => submissions),
+      submissionIds,
+      submissions: projects.map(({ texts }) => texts),
       roothash,
-      projectIds: projects.map(({ quotedId }) => quotedId),
-      snapshotCids: snapshotCids.map(quote),
+      projectIds,
+      snapshotCids,
     })
     return {
       epochId: tick.epochId,
       batchIndex,
       batchCount: parts.length,
-      json: Buffer.from(json),
+      json,
       roothash,
       finalizedCidsRootHash: rootOf(snapshotCids),
-      projectIds: projects.map(({ projectId }) => projectId),
+      projectIds,
       snapshotCids,
       submissions: submissionIds.length,
       leavesBefore,
@@ -94,30 +95,22 @@ export function packEpoch(
 }
 
 /** A project as it goes into a batch. */
-interface RenderedProject {
+interface ProjectPart {
   readonly projectId: string
-  readonly quotedId: string
   readonly snapshotCid: string
   readonly submissionIds: readonly string[]
-  /** Quoted. */
-  readonly submissions: readonly string[]
-  /** What it adds to the batch's bytes, with a comma behind each element. */
+  /** Its submissions as they stand in the batch. */
+  readonly texts: Uint8Array
+  /** What it adds to the batch's bytes, with a comma behind each of its elements. */
   readonly bytes: number
 }
 
-/**
- * All votes of the project are in the batch, the outvoted ones too, ascending by slotId: whoever holds it can recount
- * (decision 0008). Source: FinalizeBatch of the deployed finalizer.
- */
-function renderProject({ projectId, snapshotCid, counted, outvoted }: ProjectFinalization): RenderedProject {
-  const votes = outvoted.length === 0 ? counted : [...counted, ...outvoted].sort((a, b) => a.slotId - b.slotId)
-  const submissionIds = votes.map(({ submissionId }) => submissionId)
-  const submissions = votes.map(quotedSubmission)
-  const quotedId = quote(projectId)
-  let bytes = Buffer.byteLength(quotedId) + Buffer.byteLength(quote(snapshotCid)) + 2
-  for (const id of submissionIds) bytes += Buffer.byteLength(quote(id)) + 1
-  for (const text of submissions) bytes += Buffer.byteLength(text) + 1
-  return { projectId, quotedId, snapshotCid, submissionIds, submissions, bytes }
+/** All votes of the project are in the batch, the outvoted ones too: whoever holds it can recount (decision 0008). */
+function partOf({ projectId, snapshotCid, ballots, texts }: ProjectFinalization): ProjectPart {
+  const submissionIds = ballots.map(({ submissionId }) => submissionId)
+  const names = [quoteAll(submissionIds), quoteAll([projectId, snapshotCid])]
+  const bytes = texts.length + names.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 1)
+  return { projectId, snapshotCid, submissionIds, texts, bytes }
 }
 
 /** Byte order of the UTF-8 projectIds, which differs from JavaScript's order of strings above U+FFFF. */
@@ -128,9 +121,9 @@ const inByteOrder = (projects: readonly ProjectFinalization[]): ProjectFinalizat
     .map(({ project }) => project)
 
 /** A new batch begins where one more project would exceed a bound; a project by itself may exceed it. */
-function cut(projects: readonly RenderedProject[], market: MarketRules): RenderedProject[][] {
-  const parts: RenderedProject[][] = []
-  let part: RenderedProject[] = []
+function cut(projects: readonly ProjectPart[], market: MarketRules): ProjectPart[][] {
+  const parts: ProjectPart[][] = []
+  let part: ProjectPart[] = []
   let bytes = 0
   for (const project of projects) {
     const count = part.length + 1
@@ -165,5 +158,5 @@ const summaryOf = (
   batches,
   projects: winners.length,
   projectsWithoutQuorum: finalized.length - winners.length,
-  submissions: winners.reduce((sum, { counted }) => sum + counted.length, 0),
+  submissions: winners.reduce((sum, { votes }) => sum + votes, 0),
 })

@@ -3,6 +3,7 @@
  * was admitted, so the order of arrival decides nothing.
  */
 import type {
+  Ballot,
   DroppedSubmission,
   EpochKey,
   EpochMarker,
@@ -14,6 +15,7 @@ import type {
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
 import { byArrival } from './admit.ts'
+import { quotedSubmissions } from './batch-json.ts'
 import { asBuffer } from './keccak.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
 import { tieBreaker } from './signature.ts'
@@ -92,23 +94,22 @@ export function finalizeProject(
   }
   const votes = oneVotePerSlot(onChain, dropped)
   const winner = winnerOf(votes, tick.blockHash)
-  const counted = votes.filter(({ snapshotCid }) => snapshotCid === winner)
+  const counted = votes.filter(({ snapshotCid }) => snapshotCid === winner).length
   const summary = {
     projectId,
-    votes: counted.length,
+    votes: counted,
     voters: votes.length,
     closeBlock: tick.blockNumber,
     dropped,
     equivocations: equivocators(submissions),
   }
-  const quorum = quorumMissed(counted.length, votes.length, market)
+  const quorum = quorumMissed(counted, votes.length, market)
   if (quorum) {
-    for (const vote of votes)
-      dropped.push(drop(vote, 'NO_QUORUM', quorum, `${counted.length} of ${votes.length} votes`))
-    return { ...summary, snapshotCid: '', counted: [], outvoted: [] }
+    for (const vote of votes) dropped.push(drop(vote, 'NO_QUORUM', quorum, `${counted} of ${votes.length} votes`))
+    return { ...summary, snapshotCid: '', ballots: [], texts: NO_TEXTS }
   }
-  const outvoted = votes.filter(({ snapshotCid }) => snapshotCid !== winner)
-  return { ...summary, snapshotCid: winner!, counted, outvoted }
+  // The texts are written here, where the votes are spread over tasks, and not by the one task that has the whole epoch.
+  return { ...summary, snapshotCid: winner!, ballots: votes.map(ballotOf), texts: quotedSubmissions(votes) }
 }
 
 /**
@@ -169,6 +170,15 @@ function equivocators(submissions: readonly Submission[]): number[] {
   }
   return [...found].sort((a, b) => a - b)
 }
+
+const NO_TEXTS = Buffer.alloc(0)
+
+const ballotOf = ({ position, submissionId, slotId, snapshotCid }: Submission): Ballot => ({
+  position: position!,
+  submissionId,
+  slotId,
+  snapshotCid,
+})
 
 const headersExpected = ({ releaseBlock, blockNumber }: Closing['tick']): string =>
   `a block of the chain from ${releaseBlock} to ${blockNumber}`

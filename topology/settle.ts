@@ -1,5 +1,6 @@
 /** Writes the verdicts of a closed epoch, off the path from the close to the batch (decision 0006). */
 import type {
+  Ballot,
   DroppedSubmission,
   EpochKey,
   ProjectFinalization,
@@ -9,6 +10,7 @@ import type {
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
 import type { FinalizationEvent } from './topics.ts'
+import type { Evidence } from './verdict.ts'
 
 export type SettleOutputs = { readonly verdicts: readonly [SlotEpochKey, Verdict] }
 
@@ -22,41 +24,36 @@ export const settleEpoch = (): ProcessorSupplier<EpochKey, FinalizationEvent, Se
 
 /** One verdict for every admitted submission of the project. */
 export function verdictsOf(project: ProjectFinalization): Verdict[] {
-  const { projectId, snapshotCid: winner, votes, voters, closeBlock } = project
-  const settled = (
-    submission: Settled,
-    reason: VerdictReason,
-    rule: string,
-    expected: string,
-    actual: string,
-  ): Verdict => {
-    const { position, submissionId, slotId, snapshotCid } = submission
-    const stage = 'consensus'
-    return {
-      position: position!,
-      submissionId,
-      slotId,
-      projectId,
-      snapshotCid,
-      reason,
-      stage,
-      rule,
-      expected,
-      actual,
-      blockNumber: closeBlock,
-    }
-  }
-  const share = `${winner} with ${votes} of ${voters} votes`
+  const { snapshotCid: winner, votes, voters } = project
+  const result = `${winner} with ${votes} of ${voters} votes`
   return [
-    ...project.counted.map((s) => settled(s, 'COUNTED', RULES.COUNTED, winner, share)),
-    ...project.outvoted.map((s) => settled(s, 'OUTVOTED', RULES.OUTVOTED, share, s.snapshotCid)),
-    ...project.dropped.map((s) => settled(s, s.reason, ruleOf(s), s.expected, s.actual)),
+    ...project.ballots.map((ballot) =>
+      ballot.snapshotCid === winner
+        ? verdict(project, ballot, 'COUNTED', { rule: RULES.COUNTED, expected: winner, actual: result })
+        : verdict(project, ballot, 'OUTVOTED', { rule: RULES.OUTVOTED, expected: result, actual: ballot.snapshotCid }),
+    ),
+    ...project.dropped.map((one) => verdict(project, one, one.reason, { ...one, rule: ruleOf(one) })),
   ]
 }
 
-type Settled = Pick<DroppedSubmission, 'submissionId' | 'slotId' | 'snapshotCid'> & {
-  readonly position: DroppedSubmission['position'] | null
-}
+const verdict = (
+  { projectId, closeBlock }: ProjectFinalization,
+  { position, submissionId, slotId, snapshotCid }: Ballot,
+  reason: VerdictReason,
+  { rule, expected, actual }: Evidence,
+): Verdict => ({
+  position,
+  submissionId,
+  slotId,
+  projectId,
+  snapshotCid,
+  reason,
+  stage: 'consensus',
+  rule,
+  expected,
+  actual,
+  blockNumber: closeBlock,
+})
 
 const RULES = {
   COUNTED: 'the CID is the one that most slots reported',

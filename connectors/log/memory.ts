@@ -33,14 +33,20 @@ export function createMemoryLog(options: MemoryLogOptions = {}): Log {
   return log
 }
 
+/** What lies in the log of this core, now: for an oracle that reads it while nothing happens. */
+export function memoryLogOver(core: LogCore): Log {
+  return new MemoryLog(systemClock, core)
+}
+
 class MemoryLog implements Log {
-  private readonly core = new LogCore()
+  private readonly core: LogCore
   private readonly clock: Clock
   private readonly polls: LongPoll
   private readonly closing = new AbortController()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, core = new LogCore()) {
     this.clock = clock
+    this.core = core
     this.polls = new LongPoll(this.core, clock)
   }
 

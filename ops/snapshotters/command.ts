@@ -1,7 +1,8 @@
 /** `sequencer snapshotters`: simulated snapshotters against a running intake, also the load of the benchmarks. */
 import { Command } from 'commander'
 import { z } from 'zod'
-import { CliError } from '../cli-error.ts'
+import { CliError, EXIT } from '../cli-error.ts'
+import { type LoadReport, runLoad } from './load.ts'
 import { runSnapshotters, type SnapshottersReport } from './run.ts'
 
 const address = z
@@ -27,6 +28,8 @@ const schema = z.object({
   deadlineBlocks: count(1, 1_000_000),
   epochs: count(1, 1_000_000).optional(),
   ledger: z.string().optional(),
+  presign: count(1, 5_000_000).optional(),
+  epochId: count(0, Number.MAX_SAFE_INTEGER),
   json: z.boolean().default(false),
 })
 
@@ -49,18 +52,54 @@ export function snapshottersCommand(): Command {
     .option('--deadline-blocks <n>', 'blocks from the head to the signed deadline', '100')
     .option('--epochs <n>', 'end after this many epochs of each market')
     .option('--ledger <file>', 'append a JSON line per message: what it was, which verdicts it deserves')
+    .option('--presign <n>', 'load: sign n good submissions first, then send them as fast as they are taken, and end')
+    .option('--epoch-id <n>', 'with --presign: the epoch they are for; 0 = simulation', '0')
     .option('--json', 'print the report as JSON')
     .action(async (given: unknown) => {
       const options = parse(given)
       const stop = new AbortController()
       process.once('SIGINT', () => stop.abort())
       process.once('SIGTERM', () => stop.abort())
-      const { rpc: rpcUrl, dataMarket: dataMarkets, json, ...rest } = options
-      const onError = (error: unknown) =>
-        process.stderr.write(`snapshotters: ${error instanceof Error ? error.message : error}\n`)
-      const report = await runSnapshotters({ ...rest, rpcUrl, dataMarkets, onError }, stop.signal)
-      process.stdout.write(json ? `${JSON.stringify(report)}\n` : render(report))
+      const { json } = options
+      const print = (report: object, text: string) => process.stdout.write(json ? `${JSON.stringify(report)}\n` : text)
+      if (options.presign === undefined) {
+        const report = await follow(options, stop.signal)
+        print(report, render(report))
+      } else {
+        const report = await load({ ...options, presign: options.presign }, stop.signal)
+        print(report, renderLoad(report))
+      }
     })
+}
+
+type Options = z.infer<typeof schema>
+
+function follow({ rpc: rpcUrl, dataMarket: dataMarkets, ...rest }: Options, signal: AbortSignal) {
+  return runSnapshotters({ ...rest, rpcUrl, dataMarkets, onError: sayOnce() }, signal)
+}
+
+async function load(options: Options & { presign: number }, signal: AbortSignal): Promise<LoadReport> {
+  const { rpc: rpcUrl, dataMarket, ...rest } = options
+  try {
+    return await runLoad({ ...rest, rpcUrl, dataMarket: dataMarket[0]! }, signal)
+  } catch (error) {
+    throw new CliError(
+      `the load cannot be made ready: ${error instanceof Error ? error.message : error}`,
+      'Check --rpc: the newest block is asked for once, to sign with.',
+      EXIT.unavailable,
+      error,
+    )
+  }
+}
+
+/** A failure that lasts is said once, not at every try. */
+function sayOnce(): (error: unknown) => void {
+  let last = ''
+  return (error) => {
+    const text = error instanceof Error ? error.message : String(error)
+    if (text !== last) process.stderr.write(`snapshotters: ${text}\n`)
+    last = text
+  }
 }
 
 function parse(given: unknown) {
@@ -76,3 +115,6 @@ function render({ epochs, sent, byKind, reconnects }: SnapshottersReport): strin
     .map(([kind, n]) => `  ${kind} ${n}\n`)
   return `${sent} messages for ${epochs} epochs, ${reconnects} reconnects\n${kinds.join('')}`
 }
+
+const renderLoad = ({ submissions, signSeconds, signedPerSecond, sendSeconds, sentPerSecond }: LoadReport): string =>
+  `signed ${signedPerSecond}/s (${signSeconds.toFixed(1)} s), sent ${submissions} in ${sendSeconds.toFixed(1)} s: ${sentPerSecond}/s\n`

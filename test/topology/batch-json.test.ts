@@ -6,7 +6,7 @@ import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { describe, expect, test } from 'vitest'
 import type { Submission } from '../../schemas/types.ts'
-import { batchJson, EMPTY_BATCH_BYTES, quote, quotedSubmission, submissionText } from '../../topology/batch-json.ts'
+import { batchJson, EMPTY_BATCH_BYTES, quote, quotedSubmissions, submissionText } from '../../topology/batch-json.ts'
 import { submissionOf } from './world.ts'
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8'))
@@ -57,15 +57,13 @@ describe('protojson', () => {
 test('behavior: the published batch, byte for byte, from its parts', () => {
   const batch = read('published-batch')
   const { byteLength, cidV1_rawLeaf } = read('batch')
-  const bytes = Buffer.from(
-    batchJson({
-      submissionIds: batch.submissionIDs.map(quote),
-      submissions: batch.submissions.map((text: string) => quotedSubmission(fromWire(JSON.parse(text)))),
-      roothash: batch.roothash,
-      projectIds: batch.pids.map(quote),
-      snapshotCids: batch.cids.map(quote),
-    }),
-  )
+  const bytes = batchJson({
+    submissionIds: batch.submissionIDs,
+    submissions: [quotedSubmissions(batch.submissions.map((text: string) => fromWire(JSON.parse(text))))],
+    roothash: batch.roothash,
+    projectIds: batch.pids,
+    snapshotCids: batch.cids,
+  })
   expect(bytes).toHaveLength(byteLength)
   const digest = createHash('sha256').update(bytes).digest()
   expect(CID.createV1(raw.code, create(0x12, digest)).toString()).toBe(cidV1_rawLeaf)
@@ -101,12 +99,21 @@ describe('escapes', () => {
       nodeVersion: fc.option(text),
     })
     const base = submissionOf()
+    // Runs of the same fields with another slot and signature, as the votes for a project are.
+    const runs = fc.array(
+      fc.tuple(submissions, fc.array(fc.tuple(number, fc.oneof(text, fc.constant('0aF'))), { maxLength: 3 })),
+      { maxLength: 5 },
+    )
     fc.assert(
-      fc.property(submissions, (fields) => {
-        const submission = { ...base, ...fields }
-        expect(quotedSubmission(submission)).toBe(quote(submissionText(submission)))
+      fc.property(runs, (all) => {
+        const votes = all.flatMap(([fields, others]) => [
+          { ...base, ...fields },
+          ...others.map(([slotId, signature]) => ({ ...base, ...fields, slotId, signature })),
+        ])
+        const expected = votes.map((vote) => quote(submissionText(vote))).join()
+        expect(quotedSubmissions(votes).toString()).toBe(expected)
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     )
   })
 })

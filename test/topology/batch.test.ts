@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Batch, EpochSummary, ProjectFinalization, Submission } from '../../schemas/types.ts'
 import { GAS_PER_PROJECT, packEpoch } from '../../topology/batch.ts'
+import { quotedSubmissions } from '../../topology/batch-json.ts'
 import { rootOf } from '../../topology/merkle.ts'
 import type { MarketRules } from '../../topology/rules.ts'
 import {
@@ -25,21 +26,33 @@ const submission = (projectId: string, slotId: number, snapshotCid = 'cid'): Sub
   slotId,
   snapshotCid,
 })
+/** Slots that voted for the winner, and others. */
 const project = (
   projectId: string,
   slots: readonly number[] = [1],
   outvoted: readonly number[] = [],
-): ProjectFinalization => ({
-  projectId,
-  snapshotCid: slots.length > 0 ? 'cid' : '',
-  votes: slots.length,
-  voters: slots.length + outvoted.length,
-  closeBlock: 15,
-  counted: slots.map((slot) => submission(projectId, slot)),
-  outvoted: outvoted.map((slot) => submission(projectId, slot, 'other')),
-  dropped: [],
-  equivocations: [],
-})
+): ProjectFinalization => {
+  const votes = [
+    ...slots.map((slot) => submission(projectId, slot)),
+    ...outvoted.map((slot) => submission(projectId, slot, 'other')),
+  ].sort((a, b) => a.slotId - b.slotId)
+  return {
+    projectId,
+    snapshotCid: slots.length > 0 ? 'cid' : '',
+    votes: slots.length,
+    voters: votes.length,
+    closeBlock: 15,
+    ballots: votes.map(({ submissionId, slotId, snapshotCid }, offset) => ({
+      position: { partition: 0, offset },
+      submissionId,
+      slotId,
+      snapshotCid,
+    })),
+    texts: quotedSubmissions(votes),
+    dropped: [],
+    equivocations: [],
+  }
+}
 const pack = (projects: readonly ProjectFinalization[], changes: Partial<MarketRules> = {}) => {
   const events = packEpoch(projects, TICK, marketRules(changes))
   return { batches: events.slice(0, -1) as Batch[], summary: events.at(-1) as EpochSummary }

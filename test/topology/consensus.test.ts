@@ -107,8 +107,7 @@ describe('quorum', () => {
     expect(finalize(votesFor('AAB'), { votesMin: 3 })).toMatchObject({
       snapshotCid: '',
       votes: 2,
-      counted: [],
-      outvoted: [],
+      ballots: [],
     })
     expect(reasons(votesFor('AAB'), { votesMin: 3 })).toEqual(['NO_QUORUM', 'NO_QUORUM', 'NO_QUORUM'])
     expect(reasons(votesFor('AAAB'), { votesMin: 3 })).toEqual(['COUNTED', 'COUNTED', 'COUNTED', 'OUTVOTED'])
@@ -157,10 +156,11 @@ test('behavior: every submission has one verdict, no slot votes twice', () => {
       const project = finalize(submissions, market)
       const settled = verdictsOf(project).map(({ submissionId }) => submissionId)
       expect(settled.sort()).toEqual(submissions.map(({ submissionId }) => submissionId).sort())
-      const slots = [...project.counted, ...project.outvoted].map(({ slotId }) => slotId)
+      const slots = project.ballots.map(({ slotId }) => slotId)
+      expect(slots).toEqual(slots.toSorted((a, b) => a - b))
       expect(new Set(slots).size).toBe(slots.length)
-      expect(project.counted.every(({ snapshotCid }) => snapshotCid === project.snapshotCid)).toBe(true)
-      if (project.snapshotCid !== '') expect(project.counted).toHaveLength(project.votes)
+      const counted = project.ballots.filter(({ snapshotCid }) => snapshotCid === project.snapshotCid)
+      if (project.snapshotCid !== '') expect(counted).toHaveLength(project.votes)
     }),
   )
 })

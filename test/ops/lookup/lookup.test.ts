@@ -57,8 +57,8 @@ async function anchoredEpoch(fields: { attested?: boolean } = {}) {
     votes: 1,
     voters: 2,
     closeBlock: 16,
-    counted: [],
-    outvoted: [],
+    ballots: [],
+    texts: Buffer.alloc(0),
     dropped: [],
     equivocations: [],
   }
