@@ -20,6 +20,9 @@ export async function startOpsServer(
   { metrics, health, lookups }: { metrics: Metrics; health: Health; lookups: LookupRoutes },
 ): Promise<OpsServer> {
   const server = Fastify({ logger: false, forceCloseConnections: true })
+  server.setErrorHandler((error, _request, reply) =>
+    error instanceof CliError ? reply.code(400).send({ error: error.message }) : reply.send(error),
+  )
   server.get('/metrics', async (_request, reply) => {
     reply.header('content-type', metrics.registry.contentType)
     return metrics.registry.metrics()

@@ -22,7 +22,7 @@ import type { Ask } from './rpc.ts'
 const DEFINITE_BLOCKS_MAX = 32
 /**
  * An estimate made in the second of the last write to a slot takes that write for free (`lastUpdated = block.timestamp` does
- * not change anything), and the transaction a second later runs out of gas: two cold storage writes on top. protocol.md §6.3.
+ * not change anything), and the transaction a second later runs out of gas: two cold storage writes on top.
  */
 const GAS_HEADROOM = 50_000
 /** How much more is asked for than what was not enough. */

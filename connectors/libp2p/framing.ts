@@ -1,6 +1,6 @@
 /**
  * Cuts the byte stream of `/collect` into messages: 36 ASCII bytes of a UUID, then one JSON object, back to back, without
- * length or delimiter (protocol.md §1.3). A chunk is not a message: it may hold half of one, or many.
+ * length or delimiter. A chunk is not a message: it may hold half of one, or many.
  *
  * Each byte is looked at once, however it is dribbled; the end of the object is found by counting braces outside strings.
  * There is no way to find the next message behind a broken one, so the first problem ends the stream.

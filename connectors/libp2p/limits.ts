@@ -1,5 +1,5 @@
 /**
- * Every bound of the intake, on purpose: the defaults of js-libp2p would break real collectors (protocol.md §1.5), and
+ * Every bound of the intake, on purpose: the defaults of js-libp2p would break real collectors, and
  * where it has none a peer could take all memory. All of them can be given to `startIntake`.
  */
 

@@ -1,6 +1,6 @@
 /**
  * Message of a collector → `Submission`, or what is wrong with it. Fields as Go's encoding/json writes the protobuf struct
- * (protocol.md §1.3): an absent field is its zero value, uint64 are JSON numbers; decimal strings are taken too.
+ *: an absent field is its zero value, uint64 are JSON numbers; decimal strings are taken too.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Submission } from '../../schemas/types.ts'

@@ -1,6 +1,6 @@
 /**
  * The JSON of a batch, read from any layout and written in the one form that is hashed: compact, Go's escapes, and each
- * submission as canonical protojson. Source: protocol.md §5.2.
+ * submission as canonical protojson. Source: the deployed finalizer (BatchSubmission); Go protojson.
  */
 import { z } from 'zod'
 

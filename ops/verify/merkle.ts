@@ -11,7 +11,7 @@ export interface ReferenceTree {
   digest(): string
 }
 
-/** An incremental tree: sha256, height 32, zero leaf of 32 zero bytes, leaf = sha256(utf8 text). Source: protocol.md §5.4. */
+/** An incremental tree: sha256, height 32, zero leaf of 32 zero bytes, leaf = sha256(utf8 text). Source: the deployed finalizer (its incremental tree). */
 export function referenceTree(keccak: Keccak): ReferenceTree {
   // merkletreejs hands the children over as a list; a hash of their text would give a wrong root without an error
   const hashChildren = (children: readonly Buffer[]): Buffer => sha256(Buffer.concat(children))

@@ -1,6 +1,6 @@
 /**
  * EIP-712 digest and signer of a submission, by libauth's WebAssembly: a second implementation beside topology/signature.ts.
- * Source: EIP-712; protocol.md §2 for domain, type and signature form.
+ * Source: EIP-712; the deployed dequeuer (HashRequest) for domain, type and signature form.
  */
 import { instantiateSecp256k1 } from '@bitauth/libauth'
 import { createKeccak256, fromHex, toHex } from './keccak.ts'
