@@ -12,6 +12,10 @@ export interface Faults {
   readonly refusedRequest: number
   /** A partition's answer in a fetch is the one of an earlier fetch again, with records below the position asked for. */
   readonly repeatedFetch: number
+  /** A partition's answer in a fetch begins with the records of the one before, below the position asked for. */
+  readonly overlappingFetch: number
+  /** A group's offset is answered as it was before its last commit (an old broker, while that commit settles). */
+  readonly staleOffset: number
   /** Some spawned instance dies: none of its promises settles any more. It is started again up to `restartMsMax` later. */
   readonly crashEveryMs: number
   readonly restartMsMax: number
@@ -35,6 +39,8 @@ export const noFaults: Faults = {
   lostRequest: 0,
   refusedRequest: 0,
   repeatedFetch: 0,
+  overlappingFetch: 0,
+  staleOffset: 0,
   crashEveryMs: 0,
   restartMsMax: 2_000,
   pauseEveryMs: 0,
@@ -45,7 +51,7 @@ export const noFaults: Faults = {
   requestTimeoutMs: 1_000,
 }
 
-/** Everything at once, often enough that a run of some simulated minutes meets each of them. */
+/** All that a user of the port must expect, often enough that a run of some simulated minutes meets each of them. */
 export const everyFault: Faults = {
   ...noFaults,
   latencyMsMax: 40,

@@ -1,10 +1,12 @@
 import {
   type Burst,
   type CommitOutcome,
+  type CommittedOffset,
   type FetchedPartition,
   type FetchOptions,
   type FetchPosition,
   LogError,
+  type TopicPartition,
 } from '../../streams/ports.ts'
 import { baseOffsetsOf, type LogCore, type Producer, type Staged } from './core.ts'
 import type { Faults } from './faults.ts'
@@ -28,6 +30,8 @@ export class SimulatedBroker {
   readonly random: SeededRandom
   faults: Faults
   private readonly open = new Map<string, OpenTransaction>()
+  /** Group, topic and partition → its offset before the last commit. */
+  private readonly overwritten = new Map<string, CommittedOffset | undefined>()
 
   constructor(core: LogCore, clock: SimulatedClock, random: SeededRandom, faults: Faults) {
     this.core = core
@@ -78,11 +82,23 @@ export class SimulatedBroker {
       transaction.ended = true
       transaction.timer.cancelled = true
       this.open.delete(transaction.producer.id)
+      if (how === 'committed') this.keepOverwritten(transaction.offsets)
       this.core.settle(transaction.staged, how, transaction.offsets)
       if (how === 'committed') return { outcome: 'committed', baseOffsets: baseOffsetsOf(transaction.staged) }
     }
     const fenced = this.core.isFenced(transaction.producer, { records: [] })
     return { outcome: fenced ? 'fenced' : 'aborted' }
+  }
+
+  committedOffset(group: string, at: TopicPartition): CommittedOffset | undefined {
+    const key = offsetKey(group, at)
+    if (this.overwritten.has(key) && this.random.chance(this.faults.staleOffset)) return this.overwritten.get(key)
+    return this.core.committedOffset(group, at)
+  }
+
+  private keepOverwritten(offsets: Burst['offsets']): void {
+    for (const at of offsets?.commits ?? [])
+      this.overwritten.set(offsetKey(offsets!.group, at), this.core.committedOffset(offsets!.group, at))
   }
 
   /** Answers when there is something, when the time is up, or when `cancel` (returned) is called. */
@@ -119,6 +135,8 @@ export class SimulatedBroker {
     this.core.openProducer(transaction.producer.id)
   }
 }
+
+const offsetKey = (group: string, { topic, partition }: TopicPartition): string => `${group} ${topic}/${partition}`
 
 function once(action: () => void): () => void {
   let called = false

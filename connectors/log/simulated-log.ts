@@ -82,7 +82,7 @@ export class SimulatedLog implements Log {
 
   committedOffsets(group: string, partitions: readonly TopicPartition[]) {
     return this.request('committed offsets', () =>
-      partitions.map((partition) => this.broker.core.committedOffset(group, partition)),
+      partitions.map((partition) => this.broker.committedOffset(group, partition)),
     )
   }
 
@@ -176,7 +176,8 @@ export class SimulatedLog implements Log {
     const { random, faults } = this.broker
     if (earlier !== undefined && earlier.next <= asked && random.chance(faults.repeatedFetch)) return earlier
     if (fetched.records.length > 0) this.earlier.set(name, fetched)
-    return fetched
+    if (earlier?.next !== asked || fetched.outOfRange || !random.chance(faults.overlappingFetch)) return fetched
+    return { ...fetched, records: [...earlier.records, ...fetched.records] }
   }
 
   private async commit(producer: Producer, burst: Burst): Promise<CommitOutcome> {

@@ -1,9 +1,14 @@
-/** `npm run sim -- --seed N` runs one seed; `--seeds N [--from M]` many, and prints the ones that failed. */
+/** `npm run sim -- --seed N` runs one seed; `--seeds N [--from M] [--stop]` many, and prints the ones that failed (or the first). */
 import { parseArgs } from 'node:util'
 import { simulate } from './world.ts'
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' } },
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    stop: { type: 'boolean', default: false },
+  },
 })
 const first = Number(values.seed ?? values.from ?? 1)
 const count = values.seed === undefined ? Number(values.seeds ?? 500) : 1
@@ -17,7 +22,9 @@ for (let seed = first; seed < first + count; seed++) {
     if (count === 1) console.log(JSON.stringify(report))
   } catch (error) {
     failed.push(seed)
-    console.log(error instanceof Error ? error.message : error)
+    const message = error instanceof Error ? error.message : String(error)
+    console.log(message.startsWith('seed ') ? message : `seed ${seed}: ${message}`)
+    if (values.stop) break
   }
 }
 const seconds = (performance.now() - started) / 1000

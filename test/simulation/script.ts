@@ -1,20 +1,27 @@
-/** What happens around the sequencer in one simulated run, by the seed: blocks, releases, closes, and what slots send. */
-import { createHash } from 'node:crypto'
+/** What happens around the sequencer in one simulated run, by the seed: blocks, slots, and what snapshotters send. */
 import { SeededRandom } from '../../connectors/log/seeded-random.ts'
 import { signDigest, slotWallet } from '../../ops/snapshotters/wallets.ts'
 import type { EpochTick, SlotOwner, Submission, SubmissionKey } from '../../schemas/types.ts'
 import { MARKET_DEFAULTS, type ProtocolRules, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { digestOf, domainOf } from '../../topology/signature.ts'
+import {
+  BLOCK_MS,
+  type ChainStory,
+  chainStory,
+  EPOCHS,
+  hash,
+  isQuiet,
+  MARKET,
+  releaseBlock,
+  WINDOW_BLOCKS,
+} from './chain-story.ts'
 
-export const MARKET = `0x${'a1'.repeat(20)}`
-export const PROTOCOL_STATE = `0x${'b2'.repeat(20)}`
-export const CHAIN_ID = 31_337
+const PROTOCOL_STATE = `0x${'b2'.repeat(20)}`
+const CHAIN_ID = 31_337
 const SLOTS = 6
 const PROJECTS = 4
-const EPOCHS = 3
-const WINDOW_BLOCKS = 2
-const BLOCKS_PER_EPOCH = 3
-export const BLOCK_MS = 1_000
+/** Snapshotters reach one of them; each appends on its own. */
+export const INTAKES = 2
 
 export const RULES: ProtocolRules = {
   ...RULES_DEFAULTS,
@@ -25,109 +32,148 @@ export const RULES: ProtocolRules = {
 
 export interface ScriptedSubmission {
   readonly atMs: number
+  readonly intake: number
   readonly key: SubmissionKey
   readonly submission: Submission
 }
 
-export interface Script {
+/** What the clock writes at once: rows of the slot table first, then the ticks. */
+export interface Delivery {
+  readonly atMs: number
   readonly slots: readonly SlotOwner[]
-  /** One entry per block: its ticks in order. */
-  readonly blocks: readonly (readonly EpochTick[])[]
+  readonly ticks: readonly EpochTick[]
+}
+
+export interface Script {
+  readonly deliveries: readonly Delivery[]
+  /** Each tick that is to become a marker, in the order of the chain. */
+  readonly ticks: readonly EpochTick[]
   /** Ascending by time. */
   readonly submissions: readonly ScriptedSubmission[]
   readonly epochs: number
+  readonly endMs: number
 }
 
-const WALLETS = Array.from({ length: SLOTS }, (_, i) => slotWallet(1, i + 1))
-const hash = (text: string): string => `0x${createHash('sha256').update(text).digest('hex')}`
-export const blockHash = (number: number): string => hash(`block ${number}`)
+/** The second half belongs to no slot at first. */
+const WALLETS = Array.from({ length: 2 * SLOTS }, (_, i) => slotWallet(1, i + 1))
 
 export function scriptOf(seed: number): Script {
   const random = new SeededRandom(seed ^ 0x5eed)
-  const slots = WALLETS.map(({ slotId, address: owner }) => ({
-    slotId,
-    history: [{ sinceBlock: 0, owner, active: true }],
-  }))
-  const blocks = Array.from({ length: EPOCHS * BLOCKS_PER_EPOCH + WINDOW_BLOCKS + 2 }, (_, i) => ticksOf(i + 1))
-  const submissions = Array.from({ length: EPOCHS }, (_, i) => submissionsOf(i + 1, random)).flat()
-  return { slots, blocks, submissions: submissions.sort((a, b) => a.atMs - b.atMs), epochs: EPOCHS }
-}
-
-const releaseBlock = (epochId: number): number => (epochId - 1) * BLOCKS_PER_EPOCH + 2
-const epochAt = (block: number, distance: number): number | undefined => {
-  const epochId = (block - distance - 2) / BLOCKS_PER_EPOCH + 1
-  return Number.isInteger(epochId) && epochId >= 1 && epochId <= EPOCHS ? epochId : undefined
-}
-
-function ticksOf(blockNumber: number): EpochTick[] {
-  const head: EpochTick = {
-    kind: 'HEAD',
-    dataMarket: '',
-    epochId: 0,
-    blockNumber,
-    blockHash: blockHash(blockNumber),
-    parentHash: blockHash(blockNumber - 1),
-    blockTimestamp: 1_700_000_000 + blockNumber,
-    slotsOffset: SLOTS,
-    releaseBlock: 0,
-    begin: 0,
-    end: 0,
-    submissionWindow: 0,
-    acceptedHeaders: [],
+  const story = chainStory(random)
+  const slots = slotsOf(story, random)
+  const submissions = Array.from({ length: EPOCHS }, (_, i) => submissionsOf(i + 1, story, slots, random)).flat()
+  return {
+    deliveries: deliveriesOf(story, slots, random),
+    ticks: story.flat(),
+    submissions: submissions.sort((a, b) => a.atMs - b.atMs),
+    epochs: EPOCHS,
+    endMs: story.length * BLOCK_MS,
   }
-  const ticks = [head]
-  const epoch = (epochId: number) => ({
-    ...head,
-    dataMarket: MARKET,
-    epochId,
-    releaseBlock: releaseBlock(epochId),
-    submissionWindow: WINDOW_BLOCKS,
+}
+
+/** Some slots change hands once. */
+function slotsOf(story: ChainStory, random: SeededRandom): SlotOwner[] {
+  return WALLETS.slice(0, SLOTS).map(({ slotId, address: owner }, i) => {
+    const first = { sinceBlock: 0, owner, active: true }
+    if (!random.chance(0.5)) return { slotId, history: [first] }
+    const sinceBlock = 2 + random.below(story.length - 4)
+    return { slotId, history: [first, { sinceBlock, owner: WALLETS[SLOTS + i]!.address, active: true }] }
   })
-  const opened = epochAt(blockNumber, 0)
-  const closed = epochAt(blockNumber, WINDOW_BLOCKS + 1)
-  if (opened !== undefined) ticks.push({ ...epoch(opened), kind: 'OPEN', begin: opened, end: opened })
-  if (closed !== undefined) {
-    const from = releaseBlock(closed)
-    const acceptedHeaders = Array.from({ length: blockNumber - from + 1 }, (_, i) => blockHash(from + i))
-    ticks.push({ ...epoch(closed), kind: 'CLOSE', acceptedHeaders })
-  }
-  return ticks
+}
+
+/** Block by block; now and then a block's ticks are written again, or a block only after the next one. */
+function deliveriesOf(story: ChainStory, slots: readonly SlotOwner[], random: SeededRandom): Delivery[] {
+  const written = story.map((ticks, i) => {
+    const repeated = random.chance(0.2) ? (story[i - 1 - random.below(2)] ?? []) : []
+    return random.chance(0.5) ? [...repeated, ...ticks] : [...ticks, ...repeated]
+  })
+  // The first block is where the log begins, and the last have nothing after them to wait for.
+  for (let i = 1; i + 3 < written.length; i++)
+    if (isQuiet(story.slice(i, i + 4)) && random.chance(0.15)) written.splice(i, 2, written[i + 1]!, written[i++]!)
+  const before = slots.map(({ slotId, history }) => ({ slotId, history: history.slice(0, 1) }))
+  let known = 0
+  const deliveries = written.map((ticks, i): Delivery => {
+    const newest = Math.max(known, ...ticks.map(({ blockNumber }) => blockNumber))
+    const sold = slots.filter(
+      ({ history: [, second] }) => second && second.sinceBlock > known && second.sinceBlock <= newest,
+    )
+    known = newest
+    return { atMs: (i + 1) * BLOCK_MS, slots: sold, ticks }
+  })
+  return [{ atMs: 0, slots: before, ticks: [] }, ...deliveries]
 }
 
 /** Mostly good; some twice, from a foreign slot, over quota, with an unknown header, late, or of another CID. */
-function submissionsOf(epochId: number, random: SeededRandom): ScriptedSubmission[] {
+function submissionsOf(
+  epochId: number,
+  story: ChainStory,
+  slots: readonly SlotOwner[],
+  random: SeededRandom,
+): ScriptedSubmission[] {
   const release = releaseBlock(epochId)
-  return WALLETS.flatMap(({ slotId, privateKey }) => {
-    const count = 1 + random.below(4)
-    return Array.from({ length: count }, () => {
+  const headers = story
+    .flat()
+    .filter(({ kind, blockNumber }) => kind === 'HEAD' && (blockNumber === release || blockNumber === release + 1))
+    .map(({ blockHash }) => blockHash)
+  return slots.flatMap(({ slotId, history }) =>
+    Array.from({ length: 1 + random.below(4) }, () => {
       const late = random.chance(0.1)
       const atMs = Math.floor((release + (late ? WINDOW_BLOCKS + 2 : random.next() * WINDOW_BLOCKS)) * BLOCK_MS)
-      const project = `project:${random.below(PROJECTS)}`
-      const fields = {
-        slotId: random.chance(0.05) ? (slotId % SLOTS) + 1 : slotId,
-        deadline: release + 10 + random.below(3),
-        snapshotCid: `cid-${epochId}-${project}-${random.chance(0.25) ? random.below(2) : 'right'}`,
-        epochId: random.chance(0.03) ? 0 : epochId,
-        projectId: project,
-      }
-      const submission: Submission = {
-        ...fields,
-        submissionId: uuidOf(random),
-        signature: random.chance(0.05)
-          ? 'ff'.repeat(65)
-          : signDigest(digestOf(fields, domainOf(RULES.markets[0]!)), privateKey),
-        header: random.chance(0.07) ? hash(`no block ${random.next()}`) : blockHash(release + random.below(2)),
-        dataMarket: random.chance(0.03) ? `0x${'99'.repeat(20)}` : MARKET,
-        nodeVersion: null,
-        receivedAt: 1_700_000_000_000 + atMs,
-        position: null,
-        digest: Buffer.alloc(0),
-        fullNode: false,
-      }
-      const { dataMarket, projectId } = submission
-      return { atMs, submission, key: { dataMarket, epochId: submission.epochId, projectId } }
-    })
-  })
+      const isSold = (history[1]?.sinceBlock ?? Number.POSITIVE_INFINITY) * BLOCK_MS <= atMs
+      const byBuyer = history.length > 1 && random.chance(0.8) === isSold
+      const { privateKey } = WALLETS[slotId - 1 + (byBuyer ? SLOTS : 0)]!
+      const header = random.chance(0.07) ? hash(`no block ${random.next()}`) : random.pick(headers)!
+      const submission = submissionOf(epochId, slotId, privateKey, header, random)
+      return withCopy(scripted(submission, atMs, random), headers, random)
+    }).flat(),
+  )
+}
+
+function submissionOf(
+  epochId: number,
+  slotId: number,
+  privateKey: Uint8Array,
+  header: string,
+  random: SeededRandom,
+): Submission {
+  const projectId = `project:${random.below(PROJECTS)}`
+  const fields = {
+    slotId: random.chance(0.05) ? (slotId % SLOTS) + 1 : slotId,
+    deadline: releaseBlock(epochId) + 10 + random.below(3),
+    snapshotCid: `cid-${epochId}-${projectId}-${random.chance(0.25) ? random.below(2) : 'right'}`,
+    epochId: random.chance(0.03) ? 0 : epochId,
+    projectId,
+  }
+  const digest = digestOf(fields, domainOf(RULES.markets[0]!))
+  return {
+    ...fields,
+    submissionId: uuidOf(random),
+    signature: random.chance(0.05) ? 'ff'.repeat(65) : signDigest(digest, privateKey),
+    header,
+    dataMarket: random.chance(0.03) ? `0x${'99'.repeat(20)}` : MARKET,
+    nodeVersion: null,
+    receivedAt: 0,
+    position: null,
+    digest: Buffer.alloc(0),
+    fullNode: false,
+  }
+}
+
+function scripted(submission: Submission, atMs: number, random: SeededRandom): ScriptedSubmission {
+  const { dataMarket, epochId, projectId } = submission
+  return {
+    atMs,
+    intake: random.below(INTAKES),
+    key: { dataMarket, epochId, projectId },
+    submission: { ...submission, receivedAt: 1_700_000_000_000 + atMs },
+  }
+}
+
+/** Anyone who saw a submission can send it again, under another name, with another header, through another intake. */
+function withCopy(first: ScriptedSubmission, headers: readonly string[], random: SeededRandom): ScriptedSubmission[] {
+  if (!random.chance(0.2)) return [first]
+  const copy = { ...first.submission, submissionId: uuidOf(random), header: random.pick(headers)! }
+  return [first, scripted(copy, first.atMs + random.below(2 * BLOCK_MS), random)]
 }
 
 function uuidOf(random: SeededRandom): string {

@@ -1,0 +1,80 @@
+/** The anchor chain of one simulated run: blocks with their epochs, and the reorganisations between them. */
+import { createHash } from 'node:crypto'
+import type { SeededRandom } from '../../connectors/log/seeded-random.ts'
+import type { EpochTick } from '../../schemas/types.ts'
+
+export const MARKET = `0x${'a1'.repeat(20)}`
+export const EPOCHS = 3
+export const WINDOW_BLOCKS = 2
+export const BLOCK_MS = 1_000
+const BLOCKS_PER_EPOCH = 3
+const BLOCKS = EPOCHS * BLOCKS_PER_EPOCH + WINDOW_BLOCKS + 2
+
+/** The ticks of each moment a block comes, in order: the block's own, and before it what a reorganisation changes. */
+export type ChainStory = readonly (readonly EpochTick[])[]
+
+export const hash = (text: string): string => `0x${createHash('sha256').update(text).digest('hex')}`
+export const releaseBlock = (epochId: number): number => (epochId - 1) * BLOCKS_PER_EPOCH + 2
+const epochAt = (block: number, distance: number): number | undefined => {
+  const epochId = (block - distance - 2) / BLOCKS_PER_EPOCH + 1
+  return Number.isInteger(epochId) && epochId >= 1 && epochId <= EPOCHS ? epochId : undefined
+}
+
+export function chainStory(random: SeededRandom): ChainStory {
+  /** How often a block was replaced. */
+  const forks = new Map<number, number>()
+  const hashOf = (block: number) => hash(`block ${block}, fork ${forks.get(block) ?? 0}`)
+  return Array.from({ length: BLOCKS }, (_, i) => {
+    const block = i + 1
+    const depth = random.chance(0.3) ? 1 + random.below(2) : 0
+    const gone = Array.from({ length: depth }, (_, back) => block - depth + back)
+    // What has closed an epoch is deep enough: the clock follows the head at a distance.
+    if (depth === 0 || gone[0]! < 2 || gone.some((number) => epochClosed(number) !== undefined))
+      return ticksOf(block, hashOf)
+    const orphan: EpochTick = { ...headOf(gone[0]!, hashOf), kind: 'ORPHAN' }
+    for (const number of gone) forks.set(number, (forks.get(number) ?? 0) + 1)
+    return [orphan, ...gone.flatMap((number) => ticksOf(number, hashOf)), ...ticksOf(block, hashOf)]
+  })
+}
+
+/** Whether there is no reorganisation in this part of the story. */
+export const isQuiet = (story: ChainStory): boolean => story.flat().every(({ kind }) => kind !== 'ORPHAN')
+
+const epochClosed = (block: number): number | undefined => epochAt(block, WINDOW_BLOCKS + 1)
+
+function ticksOf(blockNumber: number, hashOf: (block: number) => string): EpochTick[] {
+  const head = headOf(blockNumber, hashOf)
+  const ticks = [head]
+  const epoch = (epochId: number) => ({
+    ...head,
+    dataMarket: MARKET,
+    epochId,
+    releaseBlock: releaseBlock(epochId),
+    submissionWindow: WINDOW_BLOCKS,
+  })
+  const opened = epochAt(blockNumber, 0)
+  const closed = epochClosed(blockNumber)
+  if (opened !== undefined) ticks.push({ ...epoch(opened), kind: 'OPEN', begin: opened, end: opened })
+  if (closed !== undefined) {
+    const from = releaseBlock(closed)
+    const acceptedHeaders = Array.from({ length: blockNumber - from + 1 }, (_, i) => hashOf(from + i))
+    ticks.push({ ...epoch(closed), kind: 'CLOSE', acceptedHeaders })
+  }
+  return ticks
+}
+
+const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTick => ({
+  kind: 'HEAD',
+  dataMarket: '',
+  epochId: 0,
+  blockNumber,
+  blockHash: hashOf(blockNumber),
+  parentHash: hashOf(blockNumber - 1),
+  blockTimestamp: 1_700_000_000 + blockNumber,
+  slotsOffset: 0,
+  releaseBlock: 0,
+  begin: 0,
+  end: 0,
+  submissionWindow: 0,
+  acceptedHeaders: [],
+})

@@ -1,0 +1,328 @@
+/** What keeps the promises, one guard each, and how to take it out of the sources. See docs/simulation.md. */
+
+export interface Guard {
+  readonly name: string
+  /** From the root. */
+  readonly file: string
+  /** Occurs exactly once in the file. */
+  readonly find: string
+  /** What stands there without the guard. */
+  readonly replace: string
+  /** What the guard is for. */
+  readonly why: string
+  /** Another guard, by name, that covers for this one: both are taken out. */
+  readonly alsoWithout?: string
+  /** Why no seed is expected to find its absence. */
+  readonly uncaught?: string
+}
+
+const OPEN = 'await this.committer.open()\n    '
+const STARTS = 'const starts = await retried(clock, signal, () => this.committedPositions())\n    '
+const RESTORED = 'const restored = await this.restore()'
+const COMMIT = 'await this.writer!.commit({ ...sealed, offsets: { ...sealed.offsets!, membership } })'
+const OFFSETS_ONLY = 'this.writer!.commit({ records: [], offsets: { ...sealed.offsets!, membership } })'
+const RECORDS_ONLY = 'this.writer!.commit({ records: sealed.records })'
+
+const ENGINE: readonly Guard[] = [
+  {
+    name: 'older owners are fenced before their offsets and state are read',
+    file: 'streams/task-runner.ts',
+    find: OPEN + STARTS + RESTORED,
+    replace: `${STARTS}${RESTORED}\n    ${OPEN}`,
+    why: 'else an older owner commits between the reading and the fencing, and its records are processed twice',
+  },
+  {
+    name: 'a lost answer is settled by the offsets in the log',
+    file: 'streams/committer.ts',
+    find: "'fenced' : compare(sealed, found)",
+    replace: "'fenced' : 'aborted'",
+    why: 'a burst whose answer was lost may be in the log already',
+  },
+  {
+    name: 'a lost answer is not taken for a commit',
+    file: 'streams/committer.ts',
+    find: "'fenced' : compare(sealed, found)",
+    replace: "'fenced' : 'committed'",
+    why: 'a burst whose answer was lost may not be in the log',
+  },
+  {
+    name: 'a new writer settles what the lost one left',
+    file: 'streams/committer.ts',
+    find: 'await this.open()\n      const found',
+    replace: 'const found',
+    why: 'a late commit may still arrive after the offsets were compared',
+  },
+  {
+    name: 'a fenced task is dropped',
+    file: 'streams/committer.ts',
+    find: "if (settled === 'fenced') return false",
+    replace: "if (settled === 'fenced') return true",
+    why: 'its burst is not in the log, and what it holds in memory is no longer true',
+  },
+  {
+    name: 'a commit carries the generation of the group',
+    file: 'streams/committer.ts',
+    find: 'offsets: { ...sealed.offsets!, membership }',
+    replace: 'offsets: sealed.offsets!',
+    why: 'who lost the partition must not write for it, even before the new owner has come',
+  },
+  {
+    name: 'an answer is taken only for the position asked for',
+    file: 'streams/task-runner.ts',
+    find: ' || this.fetchPositions.get(topic) !== askedFrom) return true',
+    replace: ') return true',
+    why: 'an answer that took long would be processed again',
+  },
+  {
+    name: 'an answer that ends before the position changes nothing',
+    file: 'streams/task-runner.ts',
+    find: 'if (next <= askedFrom) return true',
+    replace: '',
+    why: 'the position would go back, and what lies between would be processed again',
+  },
+  {
+    name: 'records below the position are left out',
+    file: 'streams/task-runner.ts',
+    find: 'const fresh = freshRecords(records, askedFrom)',
+    replace: 'const fresh = freshRecords(records, 0)',
+    why: 'an old answer that comes again begins below the position',
+  },
+  {
+    name: 'outputs and offsets are one transaction: outputs first',
+    file: 'streams/committer.ts',
+    find: COMMIT,
+    replace: `await ${RECORDS_ONLY}.then((first) => (first.outcome === 'committed' ? ${OFFSETS_ONLY} : first))`,
+    why: 'between the two a crash has the input processed twice',
+    alsoWithout: 'the offsets in the changelog are restored',
+  },
+  {
+    name: 'outputs and offsets are one transaction: offsets first',
+    file: 'streams/committer.ts',
+    find: COMMIT,
+    replace: `await ${OFFSETS_ONLY}.then((first) => (first.outcome === 'committed' ? ${RECORDS_ONLY} : first))`,
+    why: 'between the two a crash loses the outputs',
+  },
+  {
+    name: 'the offsets in the changelog are restored',
+    file: 'streams/task-runner.ts',
+    find: 'this.task.engine?.offsets?.[topic] ?? 0',
+    replace: '0',
+    why: 'an old broker may answer committed offsets that are behind the state',
+  },
+  {
+    name: 'the offsets in the changelog settle a lost answer too',
+    file: 'streams/committer.ts',
+    find: 'logged?.[topic] ?? -1',
+    replace: '-1',
+    why: 'the same broker may answer so when a burst is looked for',
+  },
+  {
+    name: 'the changelog is restored before anything is processed',
+    file: 'streams/task-runner.ts',
+    find: RESTORED,
+    replace: 'const restored = 0',
+    why: 'a task that moves would forget votes, quotas and who was seen',
+  },
+  {
+    name: 'what a scope held is dropped from the changelog with it',
+    file: 'streams/state.ts',
+    find: "for (const name of this.dropped) write(name, scopedKey(DROP, name, ''), null)",
+    replace: '',
+    why: 'a restored task would hold what was let go of, and decide it again',
+  },
+  {
+    name: 'the votes of an epoch are dropped at its close',
+    file: 'topology/consensus.ts',
+    find: 'votes.dropScope(scope)',
+    replace: '',
+    why: 'state is bounded by the open epochs',
+  },
+  {
+    name: 'a marker waits for all its senders',
+    file: 'streams/alignment.ts',
+    find: 'if (all.seen.length < of) return false',
+    replace: '',
+    why: 'an epoch would close over what the slower senders still have to send',
+  },
+  {
+    name: 'a marker waits for all its senders, with nothing counted',
+    file: 'streams/alignment.ts',
+    find: 'if (all.seen.length < of) return false',
+    replace: '',
+    why: 'that the audit finds it without the counts, too',
+    alsoWithout: 'counts and checksums of a scope are compared',
+  },
+  {
+    name: 'the batch stage waits for all consensus tasks',
+    file: 'streams/alignment.ts',
+    find: 'if (all.seen.length < of) return false',
+    replace: "if (all.seen.length < of && !this.topic.endsWith('finalizations')) return false",
+    why: 'projects of the slower tasks would be missing from the batches',
+    alsoWithout: 'counts and checksums of a scope are compared',
+  },
+  {
+    name: 'a marker that comes twice from one sender counts once',
+    file: 'streams/alignment.ts',
+    find: 'if (all.seen.includes(from)) return false',
+    replace: '',
+    why: 'two from one sender are not two senders',
+    uncaught: 'exactly-once lets no marker come twice; the line is there for a log that is not',
+  },
+  {
+    name: 'counts and checksums of a scope are compared',
+    file: 'streams/alignment.ts',
+    find: 'if (counts[0] !== count || checksums[0] !== checksum)',
+    replace: 'if (counts.length < 0)',
+    why: 'it notices what any other fault lost or doubled, before an epoch closes over it',
+    uncaught: 'by itself it changes nothing; it is the first to notice many of the others',
+  },
+  {
+    name: 'a marker is processed after the slot table has reached its offset',
+    file: 'streams/runtime.ts',
+    find: 'await this.table(topic).reached(offset)',
+    replace: 'this.table(topic)',
+    why: 'ownership would depend on how far the table happened to be read',
+  },
+]
+
+const TOPOLOGY: readonly Guard[] = [
+  {
+    name: 'a block that comes again makes no second marker',
+    file: 'topology/tick-chain.ts',
+    find: "if (!known || known.hash === blockHash) return 'duplicate'",
+    replace: "if (!known || known.hash === blockHash) return 'accepted'",
+    why: 'the clock writes ticks at least once',
+  },
+  {
+    name: 'an epoch opens once and closes once',
+    file: 'topology/tick-chain.ts',
+    find: "if (state === 'CLOSED' || (state === 'OPEN' && kind === 'OPEN')) return 'duplicate'",
+    replace: '',
+    why: 'the clock writes ticks at least once',
+  },
+  {
+    name: 'ticks above a missing block wait for it',
+    file: 'topology/tick-fanout.ts',
+    find: 'if (!chain.isAhead(tick)) return drained',
+    replace: 'if (chain) return drained',
+    why: 'else they are refused, and their epochs never open or close',
+  },
+  {
+    name: 'what came too late is refused after the marker',
+    file: 'topology/judge.ts',
+    find: "if (window?.state === 'CLOSED')",
+    replace: "if (window?.state === 'CLOSED' && epochId < 0)",
+    why: 'who is in time is decided by the place of the marker',
+  },
+  {
+    name: 'what waits for its header is settled at the close',
+    file: 'topology/validate.ts',
+    find: 'return [...leftovers, passOn<SubmissionEvent>(marker)]',
+    replace: 'return [passOn<SubmissionEvent>(marker)]',
+    why: 'every submission gets its verdict',
+  },
+  {
+    name: 'the same digest counts once',
+    file: 'topology/admit.ts',
+    find: 'if (known) return [duplicate(dataMarket, submission, known)]',
+    replace: '',
+    why: 'an intake that got no answer appends again; anyone can repeat what others signed',
+  },
+  {
+    name: 'a refused digest stays refused',
+    file: 'topology/admit.ts',
+    find: 'if (at < 0 && slot.refused >= REFUSED_MAX) return',
+    replace: 'if (at < 0) return',
+    why: 'a copy of it is a DUPLICATE, in any order of arrival',
+  },
+  {
+    name: 'the quota goes by arrival as the records tell it',
+    file: 'topology/admit.ts',
+    find: 'byArrival(newcomer, last) > 0)',
+    replace: 'byArrival(newcomer, last) > Number.NEGATIVE_INFINITY)',
+    why: 'who comes first at a task depends on partitions and speed',
+  },
+  {
+    name: 'who loses its seat is withdrawn from the vote',
+    file: 'topology/admit.ts',
+    find: 'return [comesIn, goesOut, ',
+    replace: 'return [comesIn, ',
+    why: 'it was told RATE_LIMITED and must not vote',
+  },
+  {
+    name: 'of one slot the highest deadline stands',
+    file: 'topology/consensus.ts',
+    find: 'if (!before || submission.deadline > before.deadline)',
+    replace: 'if (!before)',
+    why: 'a slot may correct itself, by its signature and not by arrival',
+  },
+  {
+    name: 'headers are checked again at the close',
+    file: 'topology/consensus.ts',
+    find: 'if (headers.has(submission.header))',
+    replace: 'if (headers)',
+    why: 'the block may have left the chain since',
+  },
+  {
+    name: 'an orphaned block does not validate what comes later',
+    file: 'topology/chain-view.ts',
+    find: 'heads.put(hash, { ...block, canonical: false })',
+    replace: '{}',
+    why: 'the header must be on the chain',
+  },
+  {
+    name: 'ties go by the hash of the closing block',
+    file: 'topology/consensus.ts',
+    find: 'ranked.sort((a, b) => Buffer.compare(a.rank, b.rank))',
+    replace: 'ranked',
+    why: 'else the first to arrive wins',
+  },
+  {
+    name: 'only the owner of an epoch batches it',
+    file: 'topology/batch.ts',
+    find: 'if (!context.owns(topics.finalizations.key.encode({ dataMarket, epochId })))',
+    replace: 'if (!context)',
+    why: 'the marker reaches every task',
+  },
+]
+
+const ANCHOR: readonly Guard[] = [
+  {
+    name: 'answers of earlier attempts are ignored',
+    file: 'topology/anchor-transitions.ts',
+    find: 'if (result.attempt !== at.attempt || result.step !== at.step) return at',
+    replace: '',
+    why: 'the connector answers at least once, and may answer late',
+  },
+  {
+    name: 'a nonce is never used for two contents',
+    file: 'topology/anchor-queue.ts',
+    find: 'Math.max(nonces.get(signer)?.next ?? 0, chainNonce)',
+    replace: 'chainNonce',
+    why: 'the chain does not know yet what is signed and not mined',
+  },
+  {
+    name: 'an epoch ends only when its batches are settled',
+    file: 'topology/anchor.ts',
+    find: 'if (!batch || !SETTLED.includes(batch.phase)) return false',
+    replace: '',
+    why: 'the contract takes no batch after it',
+  },
+  {
+    name: 'a call that waits for a reorganised batch is prepared anew',
+    file: 'topology/anchor.ts',
+    find: 'if (isEnding(next) && !batchesSettled(next))',
+    replace: 'if (!next)',
+    why: 'a batch may leave the chain while the ending call waits for its nonce',
+  },
+  {
+    name: 'a batch is planned once',
+    file: 'topology/anchor.ts',
+    find: 'if (read(key)) return',
+    replace: '',
+    why: 'a batch that came again would begin from the start',
+    uncaught: 'exactly-once lets no batch come twice; the line is there for a log that is not',
+  },
+]
+
+export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...ANCHOR]
