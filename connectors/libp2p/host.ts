@@ -15,7 +15,7 @@ const STREAM_WINDOW_BYTES = 256 * 1024
 /** Streams of identify and ping beside those of /collect. */
 const OTHER_STREAMS = 64
 /** Streams that a collector opens in the same breath as the connection. libp2p closes it above 10. */
-const EARLY_STREAMS = 256
+const EARLY_STREAMS = 1_024
 
 export interface HostOptions {
   readonly listen: readonly string[]

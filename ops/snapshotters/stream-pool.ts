@@ -10,6 +10,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 
 const PROTOCOL = '/collect'
+const CLOSE_MS = 2_000
 const STREAMS_MAX = 1_000
 const RECONNECT_FIRST_MS = 100
 const RECONNECT_MOST_MS = 5_000
@@ -106,9 +107,20 @@ class PooledSender implements Sender {
 
   async close(): Promise<void> {
     await this.last
-    await this.stream?.close({ signal: AbortSignal.timeout(1_000) }).catch(() => {})
+    if (this.stream?.status === 'open') await closeBothHalves(this.stream)
     await this.host.stop()
   }
+}
+
+/** The intake closes its half when it has read ours to the end: a host that stops sooner may take its last message along. */
+async function closeBothHalves(stream: Stream): Promise<void> {
+  const signal = AbortSignal.timeout(CLOSE_MS)
+  const closed = new Promise<void>((resolve) => {
+    stream.addEventListener('close', () => resolve(), { once: true })
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await stream.close({ signal }).catch(() => {})
+  await closed
 }
 
 /** Waits for room by the event: the library's own `onDrain` resolves at once after the first time. */
