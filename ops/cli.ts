@@ -37,6 +37,7 @@ export async function createProgram(): Promise<Command> {
     { snapshottersCommand },
     { doctorCommand },
     { openDirectory },
+    { openWithChain },
   ] = await Promise.all([
     import('./dev/command.ts'),
     import('./verify/command.ts'),
@@ -46,6 +47,7 @@ export async function createProgram(): Promise<Command> {
     import('./snapshotters/command.ts'),
     import('./doctor.ts'),
     import('./data-directory.ts'),
+    import('./audit/with-chain.ts'),
   ])
   const program = new Command('sequencer')
     .description('Snapshot sequencer for Powerloom data markets')
@@ -57,7 +59,7 @@ export async function createProgram(): Promise<Command> {
   const commands = [
     devCommand(VERSION),
     verifyCommand(),
-    auditCommand(openDirectory),
+    auditCommand(openWithChain),
     whyCommand(openDirectory),
     epochCommand(openDirectory),
     topologyCommand(),

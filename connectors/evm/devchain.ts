@@ -105,14 +105,21 @@ async function existingNode(rpcUrl: string, { directory }: DevChainOptions): Pro
   return { rpcUrl, adopted: true, close: async () => {} }
 }
 
+/** Of every anvil that runs a development chain. */
+export const DEV_CHAIN_OPTIONS = {
+  chainId: DEV_CHAIN_ID,
+  fundedAccounts: FUNDED_ACCOUNTS,
+  idleSeconds: IDLE_SECONDS,
+  stateIntervalSeconds: STATE_INTERVAL_SECONDS,
+} as const
+
 const anvilOptions = (options: DevChainOptions): AnvilOptions => ({
+  ...DEV_CHAIN_OPTIONS,
   directory: options.directory,
   port: options.port,
-  chainId: DEV_CHAIN_ID,
   blockTimeSeconds: options.blockTimeSeconds,
-  fundedAccounts: FUNDED_ACCOUNTS,
-  idleSeconds: options.idleSeconds ?? IDLE_SECONDS,
-  stateIntervalSeconds: options.stateIntervalSeconds ?? STATE_INTERVAL_SECONDS,
+  ...(options.idleSeconds !== undefined && { idleSeconds: options.idleSeconds }),
+  ...(options.stateIntervalSeconds !== undefined && { stateIntervalSeconds: options.stateIntervalSeconds }),
 })
 
 async function setUp(node: Node, options: DevChainOptions): Promise<DevChain> {

@@ -211,6 +211,7 @@ async function startWorld(
       connections: config.snapshotters,
       encryption: 'both',
       spreadMs: config.window * config.blockTime * 1_000 * SPREAD_SHARE,
+      lateByEpochs: Math.ceil((config.window + 1) / config.epochBlocks) + 1,
       deadlineBlocks: 100,
       ledger: directoryPaths(config.dataDir).ledger,
       onError: warn('snapshotters'),

@@ -25,6 +25,7 @@ const schema = z.object({
   connections: count(1, 1_000),
   encryption: z.enum(['tls', 'noise', 'both']),
   spreadMs: count(0, 600_000),
+  lateByEpochs: count(1, 1_000_000),
   deadlineBlocks: count(1, 1_000_000),
   epochs: count(1, 1_000_000).optional(),
   ledger: z.string().optional(),
@@ -49,6 +50,7 @@ export function snapshottersCommand(): Command {
     .option('--connections <n>', 'libp2p hosts', '16')
     .option('--encryption <kind>', 'tls, noise or both', 'both')
     .option('--spread-ms <ms>', 'time over which the messages of an epoch are spread', '1500')
+    .option('--late-by-epochs <n>', 'how far back a late submission is for: an epoch whose window is over', '6')
     .option('--deadline-blocks <n>', 'blocks from the head to the signed deadline', '100')
     .option('--epochs <n>', 'end after this many epochs of each market')
     .option('--ledger <file>', 'append a JSON line per message: what it was, which verdicts it deserves')

@@ -5,7 +5,7 @@ import { messagesOf, type PlanOptions } from './plan.ts'
 import { createSender, type Sender } from './stream-pool.ts'
 import { slotWallet } from './wallets.ts'
 
-export interface LoadOptions extends Omit<PlanOptions, 'wallets' | 'badShare' | 'minorityShare'> {
+export interface LoadOptions extends Omit<PlanOptions, 'wallets' | 'badShare' | 'minorityShare' | 'lateByEpochs'> {
   readonly to: string
   readonly rpcUrl: string
   readonly dataMarket: string
@@ -68,7 +68,7 @@ async function headOf({ rpcUrl, chainId }: LoadOptions): Promise<{ number: numbe
 
 function sign(options: LoadOptions, head: { number: number; hash: string }): Uint8Array[] {
   const wallets = Array.from({ length: options.slots }, (_, i) => slotWallet(options.seed, i + 1))
-  const plan = { ...options, wallets, badShare: 0, minorityShare: 0 }
+  const plan = { ...options, wallets, badShare: 0, minorityShare: 0, lateByEpochs: 0 }
   const epoch = { dataMarket: options.dataMarket, epochId: options.epochId, releaseBlock: 0, staleHeader: head.hash }
   const frames: Uint8Array[] = []
   for (let round = 0; frames.length < options.presign; round++)

@@ -32,6 +32,8 @@ export interface PlanOptions {
   readonly minorityShare: number
   readonly chainId: number
   readonly protocolState: string
+  /** So many epochs back, the submission window is over for certain. */
+  readonly lateByEpochs: number
   /** Blocks that the signed deadline lies behind the head. */
   readonly deadlineBlocks: number
 }
@@ -54,15 +56,13 @@ export interface Assignment {
   readonly kind: Kind
 }
 
-const FIRST_EPOCH_WITH_A_CLOSED_ONE = 8
-const LATE_BY_EPOCHS = 6
 const TOO_FAR_EPOCHS = 1_000
 const UNKNOWN_SLOT = 900_000
 const OVERSIZE_BYTES = 80 * 1024
 
 /** Which slot does what in this epoch. Wrong kinds take turns, so that a few epochs show them all. */
 export function assignKinds(
-  { seed, wallets, badShare, minorityShare }: PlanOptions,
+  { seed, wallets, badShare, minorityShare, lateByEpochs }: PlanOptions,
   { dataMarket, epochId }: ReleasedEpoch,
 ): Assignment[] {
   let turn = draw(seed, dataMarket, epochId, 'turn')
@@ -70,7 +70,7 @@ export function assignKinds(
     const share = draw(seed, dataMarket, epochId, wallet.slotId) / 2 ** 32
     if (share >= badShare) return { wallet, kind: share < badShare + minorityShare ? 'minority' : 'good' }
     const kind = WRONG_KINDS[turn++ % WRONG_KINDS.length]!
-    return { wallet, kind: kind === 'late' && epochId < FIRST_EPOCH_WITH_A_CLOSED_ONE ? 'good' : kind }
+    return { wallet, kind: kind === 'late' && epochId <= lateByEpochs ? 'good' : kind }
   })
 }
 
@@ -115,7 +115,7 @@ export function messagesOf(
     case 'unknown-slot':
       return [make({ ...honest, slotId: UNKNOWN_SLOT + wallet.slotId })]
     case 'late':
-      return [make({ ...honest, epochId: epoch.epochId - LATE_BY_EPOCHS })]
+      return [make({ ...honest, epochId: epoch.epochId - options.lateByEpochs })]
     case 'too-far':
       return [make({ ...honest, epochId: epoch.epochId + TOO_FAR_EPOCHS })]
     case 'replayed': {

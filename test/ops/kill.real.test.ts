@@ -40,6 +40,7 @@ describe('dev under kill -9', () => {
     console.log(`after ${KILLS} kills: ${audit.stdout.trim()}`)
     expect(report).toMatchObject({ lost: 0, duplicated: 0, skipped: 0, mismatches: 0 })
     expect(report.epochsAnchored).toBeGreaterThan(3)
+    expect(report.epochsOnChain).toBeGreaterThan(3)
     expect(audit.exitCode).toBe(0)
   })
 })

@@ -14,6 +14,7 @@ const options: PlanOptions = {
   minorityShare: 0.1,
   chainId: 31337,
   protocolState: `0x${'5'.repeat(40)}`,
+  lateByEpochs: 6,
   deadlineBlocks: 100,
 }
 const epoch = { dataMarket: `0x${'a'.repeat(40)}`, epochId: 20, releaseBlock: 400, staleHeader: `0x${'0'.repeat(64)}` }

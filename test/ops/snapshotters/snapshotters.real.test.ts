@@ -24,6 +24,7 @@ const options = (to: string, rpcUrl: string): SnapshottersOptions => ({
   connections: 4,
   encryption: 'both',
   spreadMs: 100,
+  lateByEpochs: 6,
   deadlineBlocks: 100,
 })
 
