@@ -93,11 +93,11 @@ describe('who sends what', () => {
     const epochs = Array.from({ length: 8 }, (_, i) => assignKinds(options, { ...epoch, epochId: 20 + i }))
     expect(new Set(epochs.flat().map(({ kind }) => kind))).toEqual(new Set(Object.keys(KINDS)))
   })
-  test('behavior: nobody is late before an epoch has closed', () => {
-    for (let epochId = 1; epochId < 8; epochId++)
-      expect(assignKinds({ ...options, badShare: 1 }, { ...epoch, epochId }).map(({ kind }) => kind)).not.toContain(
-        'late',
-      )
+  test('behavior: nobody is late before an epoch has closed, and somebody is after', () => {
+    const kindsIn = (epochId: number) =>
+      assignKinds({ ...options, badShare: 1 }, { ...epoch, epochId }).map(({ kind }) => kind)
+    for (let epochId = 1; epochId <= options.lateByEpochs; epochId++) expect(kindsIn(epochId)).not.toContain('late')
+    expect(kindsIn(options.lateByEpochs + 1)).toContain('late')
   })
   test('args: no wrong ones, and only wrong ones', () => {
     const kinds = (badShare: number) =>
