@@ -115,7 +115,8 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
   private readonly serde: StoreBuilder<Store>['value']
   private readonly byScope = new Map<string, Scope>()
   private readonly dirty = new Set<string>()
-  private readonly dropped = new Set<string>()
+  /** Scopes dropped since the last commit, with the offset of their first record: until then a restore brings them back. */
+  private readonly dropped = new Map<string, number>()
   /** Records of the sealed burst: scope of each, from the base offset on. */
   private sealed: string[] = []
   /** Offset behind the last changelog record known. */
@@ -167,7 +168,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
     if (!scope) return
     this.byScope.delete(name)
     this.dirty.delete(name)
-    if (scope.logged) this.dropped.add(name)
+    if (scope.logged) this.dropped.set(name, scope.firstOffset ?? 0)
   }
 
   seal(records: OutgoingRecord[], partition: number, timestamp: number): void {
@@ -177,7 +178,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
       sealed.push(scope)
       records.push({ topic, partition, timestamp, key, value })
     }
-    for (const name of this.dropped) write(name, scopedKey(DROP, name, ''), null)
+    for (const name of this.dropped.keys()) write(name, scopedKey(DROP, name, ''), null)
     for (const name of this.dirty) {
       const { values, dirty } = this.byScope.get(name)!
       for (const [key, written] of dirty) {
@@ -187,7 +188,6 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
       }
       dirty.clear()
     }
-    this.dropped.clear()
     this.dirty.clear()
     this.sealed = sealed
   }
@@ -195,6 +195,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
   committed(baseOffset: number | undefined): void {
     const { sealed } = this
     this.sealed = []
+    this.dropped.clear()
     if (baseOffset !== undefined) this.end = baseOffset + sealed.length
     for (let at = 0; at < sealed.length; at++) {
       const scope = this.byScope.get(sealed[at]!)
@@ -226,7 +227,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
   }
 
   purgeBefore(): number {
-    let oldest = this.end
+    let oldest = Math.min(this.end, ...this.dropped.values())
     for (const { logged, firstOffset } of this.byScope.values()) if (logged) oldest = Math.min(oldest, firstOffset ?? 0)
     return oldest
   }
