@@ -1,0 +1,17 @@
+import type { ByteReader, ByteWriter } from './bytes.ts'
+
+/**
+ * One request of Kafka's protocol at one version, and how its answer reads. Headers (correlation id, client id, their
+ * tagged fields) are the connection's; the body is the request's.
+ */
+export interface KafkaRequest<T> {
+  /** Number of the API in the protocol guide. */
+  readonly apiKey: number
+  /** Its name there, for errors and logs. */
+  readonly apiName: string
+  readonly apiVersion: number
+  /** Whether this version is written with compact lengths and tagged fields; decides the headers' version too. */
+  readonly flexible: boolean
+  encode(writer: ByteWriter): void
+  decode(reader: ByteReader): T
+}
