@@ -7,8 +7,8 @@ import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
 import { recovery } from '../topology/recovery.ts'
 import { EXIT } from './cli-error.ts'
-import { DEV_DEFAULTS } from './config.ts'
 import { directoryPaths, ensureWritable, readSettings } from './data-directory.ts'
+import { DEV_DEFAULTS } from './dev/config.ts'
 import { askRunning } from './lookup/directory.ts'
 
 export interface Finding {

@@ -1,7 +1,7 @@
 /** `sequencer dev`. */
 import { Command } from 'commander'
 import { systemClock } from '../../connectors/log/system-clock.ts'
-import { DEV_DEFAULTS, parseDevConfig } from '../config.ts'
+import { DEV_DEFAULTS, parseDevConfig } from './config.ts'
 import { runDev } from './dev.ts'
 import { createScreen } from './screen.ts'
 

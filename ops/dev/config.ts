@@ -1,7 +1,7 @@
 /** Options of `sequencer dev`, parsed once; all faults are reported together. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { CliError } from './cli-error.ts'
+import { CliError } from '../cli-error.ts'
 
 const port = z.coerce.number().int().min(0).max(65_535)
 const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
