@@ -1,3 +1,4 @@
+import type { TopicConfig } from './ports.ts'
 import type { Serde } from './serde.ts'
 
 /**
@@ -13,6 +14,14 @@ export interface KafkaTopic<K, V> {
   readonly retentionMs?: number
   readonly markers?: MarkerProtocol<K, V>
 }
+
+/** What of a topic the log has to know. */
+export const configOf = ({ name, partitions, cleanup, retentionMs }: TopicConfig): TopicConfig => ({
+  name,
+  partitions,
+  cleanup,
+  ...(retentionMs !== undefined && { retentionMs }),
+})
 
 /** Who sent a marker, how many senders there are, and what this sender put into this partition within the marker's scope. */
 export interface MarkerStamp {

@@ -1,13 +1,12 @@
 /** The clock's side of the log: what it knows is read from there, and each step is one transaction. */
 import type { EpochTick, MarketKey, SlotKey, SlotOwner, TickRequest } from '../../schemas/types.ts'
-import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import { configOf, type KafkaTopic } from '../../streams/kafka-topic.ts'
 import type {
   Clock,
   Log,
   LogRecord,
   OffsetCommit,
   OutgoingRecord,
-  TopicConfig,
   TopicPartition,
   TransactionalWriter,
 } from '../../streams/ports.ts'
@@ -220,13 +219,6 @@ function startFrom(cursor: Cursor | undefined, chain: ChainState): ChainState {
   const { block: number, hash, parentHash, timestamp } = cursor
   return { heads: [{ number, hash, parentHash, timestamp, offset: 0 }], open: [] }
 }
-
-const configOf = ({ name, partitions, cleanup, retentionMs }: TopicConfig): TopicConfig => ({
-  name,
-  partitions,
-  cleanup,
-  ...(retentionMs !== undefined && { retentionMs }),
-})
 
 const fold = (chain: ChainState, ticks: readonly EpochTick[], base: number): ChainState =>
   ticks.reduce((state, tick, i) => applyTick(state, tick, base + i), chain)
