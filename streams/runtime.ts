@@ -2,15 +2,15 @@
  * Runs a topology on a log: one consumer group per stage, one task per assigned partition. Two loops share one event loop:
  * one fetches for all tasks, the other processes in slices and starts commits, which overlap between tasks.
  */
-import type { KafkaTopic } from './kafka-topic.ts'
-import type { Clock, Log, LogRecord, MemberIdentity, RuntimeObserver, TopicConfig } from './ports.ts'
+import { configOf, type KafkaTopic } from './kafka-topic.ts'
+import type { Clock, Log, LogRecord, MemberIdentity, RuntimeObserver } from './ports.ts'
 import { retried } from './retry.ts'
 import { Signal } from './signal.ts'
 import { StageGroup } from './stage-group.ts'
 import { TableReader } from './table-reader.ts'
 import { Task } from './task.ts'
 import { TaskRunner } from './task-runner.ts'
-import type { AnyTopic, Stage, Topology } from './topology.ts'
+import type { Stage, Topology } from './topology.ts'
 
 export type Prepare = (records: readonly LogRecord[]) => unknown[] | Promise<unknown[]>
 
@@ -78,6 +78,12 @@ export class StreamsRuntime {
   get state(): RuntimeState {
     if (this.phase !== 'running') return this.phase
     return this.groups.every(({ settled }) => settled) ? 'running' : 'rebalancing'
+  }
+
+  /** Whether a stage that runs here has its assignment and all its tasks are open, and how many those are. */
+  stageState(name: string): { readonly settled: boolean; readonly tasks: number } {
+    const group = this.groups.find(({ stageName }) => stageName === name)
+    return { settled: this.phase === 'running' && (group?.settled ?? false), tasks: group?.runners.size ?? 0 }
   }
 
   /** Creates what topics are missing, loads the global tables, joins the groups. Rejects when any of it cannot be. */
@@ -297,10 +303,3 @@ export class StreamsRuntime {
     this.news.raise()
   }
 }
-
-const configOf = ({ name, partitions, cleanup, retentionMs }: AnyTopic): TopicConfig => ({
-  name,
-  partitions,
-  cleanup,
-  ...(retentionMs !== undefined && { retentionMs }),
-})

@@ -50,6 +50,10 @@ export class StageGroup {
     this.options = options
   }
 
+  get stageName(): string {
+    return this.stage.name
+  }
+
   /** Whether this member has an assignment, and every task of it runs. */
   get settled(): boolean {
     if (this.identity === undefined || this.retiring.size > 0) return false
