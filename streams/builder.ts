@@ -32,6 +32,8 @@ export interface StreamsBuilder {
   globalTable<K, V>(topic: KafkaTopic<K, V>): void
   /** Where records that cannot be decoded go, inside the task's transaction. */
   deadLetters(topicName: string): void
+  /** Whatever decides outputs and is not in the graph. It joins the fingerprint, so members with other rules are refused. */
+  rules(text: string): void
   /** Throws TopologyError on a bad graph: a missing name, a name used twice, a store shared between stages. */
   build(): Topology
 }

@@ -30,6 +30,7 @@ export function createStreamsBuilder(): StreamsBuilder {
   const globalTables: AnyTopic[] = []
   const repartitionTopics = new Set<string>()
   let deadLetterTopic: string | undefined
+  let rules: string | undefined
 
   const source = (topic: AnyTopic): StreamNode => {
     const origin: Origin = { sources: [topic], children: [], merged: false }
@@ -46,9 +47,12 @@ export function createStreamsBuilder(): StreamsBuilder {
     deadLetters(name: string) {
       deadLetterTopic = name
     },
+    rules(text: string) {
+      rules = text
+    },
     build() {
       const stages = origins.filter(({ merged }) => !merged).map(toStage)
-      const topology = new Topology({ stages, globalTables, repartitionTopics, deadLetterTopic })
+      const topology = new Topology({ stages, globalTables, repartitionTopics, deadLetterTopic, rules })
       checkTopology(topology)
       return topology
     },

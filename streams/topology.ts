@@ -44,12 +44,15 @@ export class Topology {
   /** Topics that the engine purges behind the stage that reads them. */
   readonly repartitionTopics: ReadonlySet<string>
   readonly deadLetterTopic: string | undefined
+  /** What decides outputs beside the graph. */
+  readonly rules: string | undefined
 
-  constructor(parts: Pick<Topology, 'stages' | 'globalTables' | 'repartitionTopics' | 'deadLetterTopic'>) {
+  constructor(parts: Pick<Topology, 'stages' | 'globalTables' | 'repartitionTopics' | 'deadLetterTopic' | 'rules'>) {
     this.stages = parts.stages
     this.globalTables = parts.globalTables
     this.repartitionTopics = parts.repartitionTopics
     this.deadLetterTopic = parts.deadLetterTopic
+    this.rules = parts.rules
   }
 
   /** Every topic that is read or written, but for changelogs and the dead letters. */
@@ -88,7 +91,7 @@ export class Topology {
 
   /** SHA-256 of `describe()` in hex: members of a group compare it when they join. */
   get fingerprint(): string {
-    return createHash('sha256').update(this.describe()).digest('hex')
+    return sha256(this.describe())
   }
 }
 
@@ -131,9 +134,11 @@ function describeTopology(topology: Topology): string {
   }
   for (const table of topology.globalTables) lines.push(`  Global table ${describeTopic(table)}`)
   if (topology.deadLetterTopic) lines.push(`  Dead letters ${topology.deadLetterTopic}`)
+  if (topology.rules !== undefined) lines.push(`  Rules ${sha256(topology.rules)}`)
   return `${lines.join('\n')}\n`
 }
 
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 const describeTopic = ({ name, partitions }: AnyTopic): string => `${name} (${partitions})`
 const targets = (nodes: readonly GraphNode[]): string => (nodes.length === 0 ? 'none' : nodes.map(target).join(', '))
 const target = (node: GraphNode): string =>

@@ -7,7 +7,7 @@ import type { AnchorRules } from './anchor-rules.ts'
 import { cutBatches } from './batch.ts'
 import { tallyEpoch } from './consensus.ts'
 import { gate } from './gate.ts'
-import { checkRules, type ProtocolRules } from './rules.ts'
+import { checkRules, type ProtocolRules, rulesText } from './rules.ts'
 import { settleEpoch } from './settle.ts'
 import type { Stores } from './stores.ts'
 import { fanOutTicks } from './tick-fanout.ts'
@@ -26,6 +26,7 @@ export function sequencerTopology(
   const builder = createStreamsBuilder()
   builder.globalTable(topics.slots)
   builder.deadLetters(topics.deadLetters.name)
+  builder.rules(rulesText(rules, anchoring))
 
   const ticks = builder
     .stream(topics.epochTicks)

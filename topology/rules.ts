@@ -1,3 +1,5 @@
+import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
+
 /** The rules of one data market. All of it decides outputs, so it is the same on every instance. */
 export interface MarketRules {
   /** Data market contract, 0x and 40 lower-case hex digits. */
@@ -78,3 +80,11 @@ export function checkRules({ markets, parkedMax, headsKept }: ProtocolRules): vo
     check(market.dataSources.length === 0, `dataSources of ${market.dataMarket}: that check is not built`)
   }
 }
+
+/** Everything that decides outputs and is not in the graph, as one text: instances compare it by its hash. */
+export const rulesText = (rules: ProtocolRules, anchoring: Partial<AnchorRules>): string =>
+  JSON.stringify({ ...rules, anchoring: { ...ANCHOR_RULES_DEFAULTS, ...anchoring } }, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  )
