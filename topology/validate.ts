@@ -69,12 +69,19 @@ function decide(state: State, received: Submission, recovered: Recovered): Outco
 /** The chain moves; what was waiting for that is judged again, in the order of the log. */
 function followMarker(state: State, marker: EpochMarker): Outcome[] {
   const { chain } = state
-  const { kind, dataMarket, blockHash } = marker.tick
+  const { kind, dataMarket, epochId, blockHash } = marker.tick
   if (kind === 'CLOSE') return closeEpoch(state, marker)
   const first = chain.head() === undefined
   chain.apply(marker.tick)
-  // An OPEN lets its own epoch's in, and tells those of earlier epochs, and those too far ahead, that they wait in vain.
-  if (kind === 'OPEN') return judgeAgain(state, { dataMarket })
+  // An OPEN lets its own epoch's in, and tells those of earlier epochs, and those too far ahead, that they wait in vain. The
+  // others wait on, whatever else is true now: in the midst of a reorganisation the newest block is not one to judge them by.
+  const lastAwaited = epochId + (state.markets.get(dataMarket)?.epochsAhead ?? 0)
+  if (kind === 'OPEN')
+    return judgeAgain(
+      state,
+      { dataMarket },
+      ({ submission: { epochId: theirs } }) => theirs <= epochId || theirs > lastAwaited,
+    )
   if (kind === 'ORPHAN') return []
   return judgeAgain(state, {}, ({ submission: { header } }) => first || header === blockHash)
 }

@@ -79,8 +79,9 @@ export class Judge {
     const isFirst = this.chain.head === undefined
     this.chain.apply(tick)
     if (kind === 'HEAD') return this.judgeAgain(({ submission }) => isFirst || submission.header === blockHash)
-    if (kind === 'OPEN')
-      return this.judgeAgain((entry) => entry.dataMarket === dataMarket && entry.submission.epochId !== epochId + 1)
+    const awaited = epochId + (this.markets.get(dataMarket)?.rules.epochsAhead ?? 0)
+    const isAwaited = ({ submission }: Entry) => submission.epochId > epochId && submission.epochId <= awaited
+    if (kind === 'OPEN') return this.judgeAgain((entry) => entry.dataMarket === dataMarket && !isAwaited(entry))
     return []
   }
 

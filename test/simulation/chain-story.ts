@@ -7,6 +7,8 @@ export const MARKET = `0x${'a1'.repeat(20)}`
 export const EPOCHS = 3
 export const WINDOW_BLOCKS = 2
 export const BLOCK_MS = 1_000
+/** When every simulation begins, ms: what looks older than it is would expire. */
+export const BEGIN_MS = Date.UTC(2024, 0, 1)
 const BLOCKS_PER_EPOCH = 3
 const BLOCKS = EPOCHS * BLOCKS_PER_EPOCH + WINDOW_BLOCKS + 2
 
@@ -70,7 +72,7 @@ const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTi
   blockNumber,
   blockHash: hashOf(blockNumber),
   parentHash: hashOf(blockNumber - 1),
-  blockTimestamp: 1_700_000_000 + blockNumber,
+  blockTimestamp: (BEGIN_MS + blockNumber * BLOCK_MS) / 1_000,
   slotsOffset: 0,
   releaseBlock: 0,
   begin: 0,

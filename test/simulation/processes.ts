@@ -132,7 +132,7 @@ export async function anchorEffects(log: SimulatedLog, topics: Topics, { chain }
         const record = {
           topic: topics.anchorResults.name,
           partition: 0,
-          timestamp: 0,
+          timestamp: log.clock.now(),
           key: topics.anchorResults.key.encode(key),
           value: topics.anchorResults.value.encode(result),
         }

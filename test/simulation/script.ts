@@ -5,6 +5,7 @@ import type { EpochTick, SlotOwner, Submission, SubmissionKey } from '../../sche
 import { MARKET_DEFAULTS, type ProtocolRules, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { digestOf, domainOf } from '../../topology/signature.ts'
 import {
+  BEGIN_MS,
   BLOCK_MS,
   type ChainStory,
   chainStory,
@@ -88,8 +89,11 @@ function deliveriesOf(story: ChainStory, slots: readonly SlotOwner[], random: Se
     return random.chance(0.5) ? [...repeated, ...ticks] : [...ticks, ...repeated]
   })
   // The first block is where the log begins, and the last have nothing after them to wait for.
-  for (let i = 1; i + 3 < written.length; i++)
-    if (isQuiet(story.slice(i, i + 4)) && random.chance(0.15)) written.splice(i, 2, written[i + 1]!, written[i++]!)
+  for (let i = 1; i + 3 < written.length; i++) {
+    if (!isQuiet(story.slice(i, i + 4)) || !random.chance(0.15)) continue
+    written.splice(i, 2, written[i + 1]!, written[i]!)
+    i++
+  }
   const before = slots.map(({ slotId, history }) => ({ slotId, history: history.slice(0, 1) }))
   let known = 0
   const deliveries = written.map((ticks, i): Delivery => {
@@ -165,7 +169,7 @@ function scripted(submission: Submission, atMs: number, random: SeededRandom): S
     atMs,
     intake: random.below(INTAKES),
     key: { dataMarket, epochId, projectId },
-    submission: { ...submission, receivedAt: 1_700_000_000_000 + atMs },
+    submission: { ...submission, receivedAt: BEGIN_MS + atMs },
   }
 }
 

@@ -19,6 +19,7 @@ import { sequencerTopology } from '../../topology/index.ts'
 import { type Stores, sequencerStores } from '../../topology/stores.ts'
 import { isEpochSummary, isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts'
 import { AnchorChain } from './anchor-chain.ts'
+import { BEGIN_MS } from './chain-story.ts'
 import { anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
 import { INTAKES, RULES, type Script, scriptOf } from './script.ts'
 
@@ -47,6 +48,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   const script = scriptOf(seed)
   const simulation = createSimulatedLog({ seed, faults })
   const begun = simulation.clock.now()
+  if (begun !== BEGIN_MS) throw new Error(`the simulated clock begins at ${begun}`)
   const outside: Outside = { begun, acknowledged: new Array(INTAKES).fill(0), chain: new AnchorChain(seed) }
   const failures: Error[] = []
   const setUp = simulation.connect('set-up')
@@ -71,7 +73,13 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   failed()
   simulation.heal()
   const auditor = simulation.connect('auditor')
-  await finish(simulation, untilAnchored(auditor, topics, script, failures))
+  const found: Found = { epochs: 0, markers: 0 }
+  await finish(simulation, untilDone(auditor, topics, script, found, failures)).catch((error) => {
+    failed()
+    throw new Error(
+      `seed ${seed}: no end, with ${found.epochs} of ${script.epochs} epochs and ${found.markers} of ${script.ticks.length * PARTITIONS.submissions} markers; ${error.message}`,
+    )
+  })
   failed()
   const batches = await checkInvariants(seed, memoryLogOver(simulation.core), topics, stores, script)
   return {
@@ -98,7 +106,7 @@ function createRuntime(log: SimulatedLog, topics: Topics, stores: Stores, failur
     log,
     clock: log.clock,
     commitIntervalMs: 100,
-    purgeIntervalMs: 5_000,
+    purgeIntervalMs: 200,
     yieldToLoop: () => log.clock.sleep(1),
     prepare: { [topics.submissions.name]: (records) => slotsReady(runtime, topics, records) },
     onFailure: (error) => failures.push(error),
@@ -154,24 +162,17 @@ function watchOffsets(simulation: Simulation): () => true {
   }
 }
 
-async function untilAnchored(log: SimulatedLog, topics: Topics, script: Script, failures: Error[]): Promise<void> {
-  for (;;) {
-    const rows = await readAll(log, topics.anchors)
-    const ended = new Set(
-      rows.filter(({ key, value }) => key.batchIndex === -1 && value.state === 'FINAL').map(({ key }) => key.epochId),
-    )
-    if (ended.size === script.epochs || failures.length > 0) break
+/** Until every epoch is ended on the chain, and every marker there: the last blocks close nothing, so nothing else waits for them. */
+async function untilDone(log: SimulatedLog, topics: Topics, script: Script, found: Found, failures: Error[]) {
+  const markers = script.ticks.length * topics.submissions.partitions
+  while ((found.epochs < script.epochs || found.markers < markers) && failures.length === 0) {
     await log.clock.sleep(500)
+    const anchors = await readAll(log, topics.anchors)
+    const ended = anchors.filter(({ key, value }) => key.batchIndex === -1 && value.state === 'FINAL')
+    found.epochs = new Set(ended.map(({ key }) => key.epochId)).size
+    found.markers = (await readAll(log, topics.submissions)).filter(({ value }) => isMarker(value)).length
   }
-  await markersArrived(log, topics, script)
   await log.clock.sleep(5_000) // what trails behind: verdicts
-}
-
-/** The last blocks close nothing, so nothing else waits for them. */
-async function markersArrived(log: SimulatedLog, topics: Topics, script: Script): Promise<void> {
-  const ticks = script.ticks.length * topics.submissions.partitions
-  while ((await readAll(log, topics.submissions)).filter(({ value }) => isMarker(value)).length < ticks)
-    await log.clock.sleep(500)
 }
 
 /** I1 and I2 by the audit (a second implementation of the rules), I4 to I7 by looking. @returns batches */
@@ -241,6 +242,11 @@ function describe({ lost, duplicated, skipped, mismatches, pending, differences 
     counts.map(([name, count]) => `${count} ${name}`).join(', '),
     ...firsts.map(({ where, message }) => `${where}: ${message}`),
   ].join('; ')
+}
+
+interface Found {
+  epochs: number
+  markers: number
 }
 
 interface ReadableTopic<K, V> {
