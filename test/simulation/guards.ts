@@ -48,8 +48,8 @@ const ENGINE: readonly Guard[] = [
   {
     name: 'a new writer settles what the lost one left',
     file: 'streams/committer.ts',
-    find: 'await this.open()\n      const found',
-    replace: 'const found',
+    find: 'await this.close().catch(() => {}) // it failed already\n    try {\n      await this.open()\n',
+    replace: 'try {\n',
     why: 'a late commit may still arrive after the offsets were compared',
   },
   {
@@ -65,6 +65,8 @@ const ENGINE: readonly Guard[] = [
     find: 'offsets: { ...sealed.offsets!, membership }',
     replace: 'offsets: sealed.offsets!',
     why: 'who lost the partition must not write for it, even before the new owner has come',
+    uncaught:
+      'the next owner opens its own writer before it reads anything, which fences the late one all the same; the generation only spares work in vain',
   },
   {
     name: 'an answer is taken only for the position asked for',
@@ -72,6 +74,8 @@ const ENGINE: readonly Guard[] = [
     find: ' || this.fetchPositions.get(topic) !== askedFrom) return true',
     replace: ') return true',
     why: 'an answer that took long would be processed again',
+    uncaught:
+      'the runtime has one fetch under way at a time and no position moves meanwhile; the next two lines refuse what is old anyway',
   },
   {
     name: 'an answer that ends before the position changes nothing',
@@ -129,6 +133,27 @@ const ENGINE: readonly Guard[] = [
     find: "for (const name of this.dropped) write(name, scopedKey(DROP, name, ''), null)",
     replace: '',
     why: 'a restored task would hold what was let go of, and decide it again',
+  },
+  {
+    name: 'a changelog is purged only before its oldest live scope',
+    file: 'streams/state.ts',
+    find: 'if (logged) oldest = Math.min(oldest, firstOffset ?? 0)',
+    replace: '{}',
+    why: 'what is purged cannot be restored',
+  },
+  {
+    name: 'a dropped scope holds the purge until the drop is committed',
+    file: 'streams/state.ts',
+    find: 'Math.min(this.end, ...this.dropped.values())',
+    replace: 'this.end',
+    why: 'a crash before the commit brings the scope back',
+  },
+  {
+    name: 'input is purged only behind what is committed',
+    file: 'streams/task-runner.ts',
+    find: 'offset: this.task.committedPositionOf(name)',
+    replace: 'offset: this.task.positionOf(name)',
+    why: 'what is not committed is processed again by the next owner',
   },
   {
     name: 'the votes of an epoch are dropped at its close',
@@ -208,6 +233,27 @@ const TOPOLOGY: readonly Guard[] = [
     why: 'else they are refused, and their epochs never open or close',
   },
   {
+    name: 'an epoch whose release left the chain opens anew',
+    file: 'topology/tick-chain.ts',
+    find: 'book.awaitReleasesFrom(blockNumber)',
+    replace: '',
+    why: 'its release comes again in another block, and is no repetition',
+  },
+  {
+    name: 'the signer owns the slot',
+    file: 'topology/judge.ts',
+    find: 'if (slot.owner !== signer)',
+    replace: 'if (slot.owner === signer.toUpperCase())',
+    why: 'one slot, one voice',
+  },
+  {
+    name: 'a slot is its owner’s as of the block of the marker',
+    file: 'topology/judge.ts',
+    find: 'slot?.history.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)',
+    replace: 'slot?.history.at(blockNumber === undefined ? 0 : -1)',
+    why: 'the table may be ahead of the markers, by as much as it likes',
+  },
+  {
     name: 'what came too late is refused after the marker',
     file: 'topology/judge.ts',
     find: "if (window?.state === 'CLOSED')",
@@ -257,6 +303,13 @@ const TOPOLOGY: readonly Guard[] = [
     why: 'a slot may correct itself, by its signature and not by arrival',
   },
   {
+    name: 'of equal deadlines the first by arrival stands',
+    file: 'topology/consensus.ts',
+    find: 'of submissions.toSorted(byArrival)',
+    replace: 'of submissions',
+    why: 'the order in which a task got them is chance',
+  },
+  {
     name: 'headers are checked again at the close',
     file: 'topology/consensus.ts',
     find: 'if (headers.has(submission.header))',
@@ -300,6 +353,20 @@ const ANCHOR: readonly Guard[] = [
     find: 'Math.max(nonces.get(signer)?.next ?? 0, chainNonce)',
     replace: 'chainNonce',
     why: 'the chain does not know yet what is signed and not mined',
+  },
+  {
+    name: 'a nonce once assigned is used',
+    file: 'topology/anchor-transitions.ts',
+    find: 'SIGNING: { SIGNED: signed, FAILED: fill }',
+    replace: 'SIGNING: { SIGNED: signed, FAILED: nonceTaken }',
+    why: 'every later one would wait for ever',
+  },
+  {
+    name: 'what a reorganisation took out is sent again',
+    file: 'topology/anchor-transitions.ts',
+    find: ', REORGED: reorged }',
+    replace: ' }',
+    why: 'nothing else brings it back',
   },
   {
     name: 'an epoch ends only when its batches are settled',
