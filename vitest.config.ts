@@ -1,8 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 const shared = { setupFiles: ['./ops/bin/shim.mjs'] }
+const withKafka = ['test/**/*kafka*.real.test.ts', 'test/**/kafka/**/*.real.test.ts']
+const slow = { testTimeout: 300_000, hookTimeout: 120_000 }
 
-/** `unit` does no I/O beyond a temporary directory and no sockets; `real` starts real parts (anvil, libp2p, child processes). */
+/**
+ * `unit` does no I/O beyond a temporary directory and no sockets; `real` starts real parts (anvil, libp2p, child
+ * processes); `kafka` has a broker, and runs after the others, one file at a time, since the broker alone fills a core.
+ */
 export default defineConfig({
   test: {
     reporters: ['default', './test/reporter.ts'],
@@ -19,11 +24,22 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          ...slow,
           name: 'real',
           globalSetup: ['./test/global-setup.ts'],
           include: ['test/**/*.real.test.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 120_000,
+          exclude: withKafka,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          ...slow,
+          name: 'kafka',
+          globalSetup: ['./test/global-setup.ts', './test/real/kafka-setup.ts'],
+          include: withKafka,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
