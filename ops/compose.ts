@@ -1,173 +1,137 @@
 /**
- * All wiring of the embedded sequencer: the log, the topology on it, and the connectors around it. What connects the parts
- * is here and nowhere else.
+ * All wiring: the stages of the topology and the connectors around them, by role. `dev` runs every role on the embedded
+ * log, `run` any of them on a cluster. What connects the parts is here and nowhere else.
  */
-import { startAnchor } from '../connectors/evm/anchor.ts'
-import type { AnchorObserver, AnchorOptions, AnchorPorts } from '../connectors/evm/anchor-options.ts'
-import { type ClockObserver, type ClockOptions, startClock } from '../connectors/evm/clock.ts'
-import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
-import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
-import { storeBatch } from '../connectors/ipfs/store.ts'
-import { startIntake } from '../connectors/libp2p/intake.ts'
-import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import type { Log } from '../streams/ports.ts'
 import { StreamsRuntime } from '../streams/runtime.ts'
+import type { AnchorRules } from '../topology/anchor-rules.ts'
 import { sequencerTopology } from '../topology/index.ts'
+import type { ProtocolRules } from '../topology/rules.ts'
+import type { Stores } from '../topology/stores.ts'
 import type { Topics } from '../topology/topics.ts'
-import { type DirectorySettings, directoryPaths, keepSettings, openRecords } from './data-directory.ts'
+import { CONNECTOR_PARTS, type ConnectorConfig, type Part } from './connectors.ts'
 import { createHealth, type Health } from './health.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { anchorMetrics, clockMetrics, intakeMetrics, runtimeMetrics } from './observers.ts'
+import { runtimeMetrics } from './observers.ts'
 import { createPrepare } from './prepare.ts'
+import type { ProgressListener } from './progress.ts'
+import { CONNECTORS, isStage, type Role } from './roles.ts'
+import { startOpsServer } from './server.ts'
 import { createSignerPool } from './signers.ts'
+import { watchEventLoop } from './watchdog.ts'
 
-const INSTANCE = 'embedded'
-
-export interface SequencerConfig extends DirectorySettings {
-  readonly dataDir: string
+export interface SequencerConfig extends ConnectorConfig {
   readonly version: string
-  readonly listenAddresses: readonly string[]
-  /** Private key of the sequencer's account, 0x hex. */
-  readonly signerKey: string
-  /** Block at which the clock begins on an empty log. */
-  readonly startBlock: number
-  /** Blocks behind the head that the clock waits, and that a transaction needs on top of it. */
-  readonly clockDepth: number
-  readonly confirmations: number
-  readonly pollMs: number
-  /** RPC address of a Kubo node that keeps the batches beside the files. */
-  readonly kubo: string | undefined
-  readonly cidVersion: 0 | 1
+  readonly roles: readonly Role[]
+  readonly rules: ProtocolRules
+  readonly anchoring: Partial<AnchorRules>
+  readonly ops: { readonly host: string; readonly port: number }
   /** Worker threads for signatures; 0 = in the main thread. */
   readonly workers: number
   readonly commitIntervalMs: number
-  /** Something stopped for good. */
+  /** Beside the metrics, who follows the epochs of the role `api`. */
+  readonly listeners?: readonly ProgressListener[]
+  /** Something stopped for good; close the sequencer. Called once. */
   readonly onFailure: (error: Error) => void
   readonly warn: (text: string) => void
 }
 
-export interface Sequencer {
+/** The log a sequencer stands on, and what its records look like there. Whoever opened it closes it. */
+export interface Ground {
   readonly log: Log
   readonly topics: Topics
+  readonly stores: Stores
+}
+
+/** What every part of a process is given. */
+export interface Wiring extends Ground {
+  readonly config: SequencerConfig
   readonly metrics: Metrics
   readonly health: Health
+}
+
+export interface Sequencer {
+  readonly health: Health
+  /** Where collectors dial the role `intake`; none without it. */
   readonly multiaddrs: readonly string[]
+  /** Of /metrics, /healthz, /readyz and the look-ups. */
+  readonly url: string
   close(): Promise<void>
 }
 
-export async function startSequencer(config: SequencerConfig): Promise<Sequencer> {
+export async function startSequencer(config: SequencerConfig, ground: Ground): Promise<Sequencer> {
   const parts = new Lifecycle(config.warn)
   try {
-    return await startParts(config, parts)
+    return await startRoles(config, ground, parts)
   } catch (error) {
     await parts.close()
     throw error
   }
 }
 
-async function startParts(config: SequencerConfig, parts: Lifecycle): Promise<Sequencer> {
-  const { appId, dataDir, rules } = config
-  const paths = directoryPaths(dataDir)
+async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecycle): Promise<Sequencer> {
   const metrics = createMetrics(config.version)
-  const health = createHealth(['log', 'topology', 'clock', 'anchor', 'intake'], systemClock.now)
+  const health = createHealth(config.roles, systemClock.now)
+  const wiring: Wiring = { ...ground, config, metrics, health }
+  await parts.add('watchdog', watchEventLoop(metrics, config.warn))
+  const server = await parts.add('server', startOpsServer(config.ops, wiring))
 
-  const log = await parts.add('log', openEmbeddedLog({ directory: paths.log, clock: systemClock }))
-  keepSettings(dataDir, config)
-  const { topics, stores } = await openRecords(dataDir, config.topicOptions)
-  await log.createTopics([topics.deadLetters])
-  health.set('log', true)
+  await ground.log.createTopics([ground.topics.deadLetters])
+  if (config.roles.some(isStage)) await startStages(wiring, parts)
+  const multiaddrs: string[] = []
+  for (const role of CONNECTORS) {
+    if (!config.roles.includes(role)) continue
+    const part: Part = await parts.add(role, CONNECTOR_PARTS[role](wiring))
+    health.set(role, true)
+    multiaddrs.push(...(part.multiaddrs ?? []))
+    void part.stopped?.then((error) => error && fail(wiring, role, error))
+  }
+  return { health, multiaddrs, url: server.url, close: () => parts.close() }
+}
 
-  const signers = await parts.add('signers', createSignerPool(rules, config.workers))
-  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, stores), {
+/** One runtime for all stages of this process; each is a group of its own in it. */
+async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
+  const { config, log, topics, stores, metrics, health } = wiring
+  const { rules, anchoring, appId, instanceId, commitIntervalMs } = config
+  const stages = config.roles.filter(isStage)
+  const signers = stages.includes('validate')
+    ? await parts.add('signers', createSignerPool(rules, config.workers))
+    : undefined
+  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, stores, anchoring), {
     appId,
-    instanceId: INSTANCE,
+    instanceId,
     log,
     clock: systemClock,
-    commitIntervalMs: config.commitIntervalMs,
-    prepare: {
-      [topics.submissions.name]: createPrepare({
-        topics,
-        signers,
-        slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
-      }),
-    },
+    stages,
+    commitIntervalMs,
+    ...(signers && {
+      prepare: {
+        [topics.submissions.name]: createPrepare({
+          topics,
+          signers,
+          slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
+        }),
+      },
+    }),
     observer: runtimeMetrics(metrics),
-    onFailure(error) {
-      health.set('topology', false, error.message)
-      config.onFailure(error)
+    onFailure: (error) => {
+      for (const stage of stages) fail(wiring, stage, error)
     },
   })
+  for (const stage of stages)
+    health.probe(stage, () => {
+      const { settled, tasks } = runtime.stageState(stage)
+      return { ready: settled, detail: settled ? `${tasks} tasks` : `${runtime.state}, ${tasks} tasks so far` }
+    })
   await parts.add(
-    'topology',
+    'stages',
     runtime.start().then(() => runtime),
   )
-  health.set('topology', true)
-
-  const anchor = await parts.add(
-    'anchor',
-    startAnchor(anchorOptions(config, topics, anchorMetrics(metrics, health)), await anchorPorts(config, log, metrics)),
-  )
-  health.set('anchor', true)
-  const clock = await parts.add(
-    'clock',
-    startClock(clockOptions(config, topics, clockMetrics(metrics, health)), { log, clock: systemClock }),
-  )
-  for (const [name, part] of Object.entries({ anchor, clock }))
-    void part.stopped.then((error) => {
-      if (!error) return
-      health.set(name, false, error.message)
-      config.onFailure(error)
-    })
-  const intake = await parts.add(
-    'intake',
-    startIntake(
-      { listen: config.listenAddresses, keyFile: paths.peerKey, topics, observer: intakeMetrics(metrics, health) },
-      { log, clock: systemClock },
-    ),
-  )
-  health.set('intake', true)
-  return { log, topics, metrics, health, multiaddrs: intake.multiaddrs, close: () => parts.close() }
 }
 
-function clockOptions(config: SequencerConfig, topics: Topics, observer: ClockObserver): ClockOptions {
-  const { appId, chain, rules, startBlock, clockDepth: depth, pollMs } = config
-  const { rpcUrls: urls, chainId, protocolState } = chain
-  return { appId, topics, urls, chainId, protocolState, markets: rules.markets, startBlock, depth, pollMs, observer }
-}
-
-function anchorOptions(config: SequencerConfig, topics: Topics, observer: AnchorObserver): AnchorOptions {
-  const { appId, chain, rules, signerKey, confirmations, pollMs } = config
-  const protocolStates = new Map(rules.markets.map(({ dataMarket, protocolState }) => [dataMarket, protocolState]))
-  const protocolStateOf = (dataMarket: string) => protocolStates.get(dataMarket) ?? chain.protocolState
-  return {
-    appId,
-    instanceId: INSTANCE,
-    topics,
-    urls: chain.rpcUrls,
-    chainId: chain.chainId,
-    protocolStateOf,
-    signerKey,
-    confirmations,
-    pollMs,
-    observer,
-  }
-}
-
-/** Batches go to files, and to a Kubo node too when there is one; all of them must hold a batch before it is anchored. */
-async function anchorPorts(
-  { dataDir, kubo, cidVersion: version }: SequencerConfig,
-  log: Log,
-  metrics: Metrics,
-): Promise<AnchorPorts> {
-  const files = await createFileBlockStore({ directory: directoryPaths(dataDir).blocks, version })
-  const stores = kubo ? [files, createKuboStore({ url: kubo, version })] : [files]
-  const store = async (bytes: Uint8Array, signal: AbortSignal): Promise<string> => {
-    const done = metrics.ipfsPutSeconds.startTimer({ provider: kubo ? 'kubo' : 'file' })
-    const { cid } = await storeBatch(bytes, stores, { version, storesRequired: stores.length, signal })
-    done()
-    return cid
-  }
-  return { log, clock: systemClock, store }
+function fail({ config, health }: Wiring, role: Role, error: Error): void {
+  health.fail(role, error.message)
+  config.onFailure(error)
 }

@@ -2,6 +2,7 @@
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
+import { systemClock } from '../connectors/log/system-clock.ts'
 import { openFileRegistry } from '../connectors/schema-registry/file.ts'
 import { createCodec } from '../schemas/codec.ts'
 import type { Log } from '../streams/ports.ts'
@@ -9,6 +10,8 @@ import type { ProtocolRules } from '../topology/rules.ts'
 import { type Stores, sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics, type TopicOptions, type Topics } from '../topology/topics.ts'
 import { CliError, EXIT } from './cli-error.ts'
+import type { Ground } from './compose.ts'
+import type { Closeable } from './lifecycle.ts'
 
 /** What decides the meaning of the records in the log. Written once; a start that wants something else is refused. */
 export interface DirectorySettings {
@@ -89,8 +92,20 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
   }
 }
 
+/** Opens the directory for a sequencer that runs on it, and keeps the settings. Throws CliError when they differ. */
+export async function openForRunning(dataDir: string, settings: DirectorySettings): Promise<Ground & Closeable> {
+  const log = await openEmbeddedLog({ directory: directoryPaths(dataDir).log, clock: systemClock })
+  try {
+    keepSettings(dataDir, settings)
+    return { log, ...(await openRecords(dataDir, settings.topicOptions)), close: () => log.close() }
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
 /** Topics and stores with the schema ids of this directory. */
-export async function openRecords(dataDir: string, options: TopicOptions): Promise<{ topics: Topics; stores: Stores }> {
+async function openRecords(dataDir: string, options: TopicOptions): Promise<{ topics: Topics; stores: Stores }> {
   const codec = await createCodec(await openFileRegistry(directoryPaths(dataDir).registry), options.prefix)
   return { topics: sequencerTopics(codec, options), stores: sequencerStores(codec) }
 }
@@ -119,7 +134,7 @@ export function readSettings(dataDir: string): DirectorySettings | undefined {
  * Keeps the settings with the log. The node's address may change; partitions, chain and contract may not, since the log
  * was written for them.
  */
-export function keepSettings(dataDir: string, settings: DirectorySettings): void {
+function keepSettings(dataDir: string, settings: DirectorySettings): void {
   const before = readSettings(dataDir)
   const fixed = ({ appId, topicOptions, chain }: DirectorySettings) => ({
     appId,

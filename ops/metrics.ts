@@ -72,6 +72,8 @@ export function createMetrics(version: string) {
     streamCommitSeconds: histogram('seq_stream_commit_seconds', 'Time of one burst transaction.', ['stage']),
     rebalances: counter('seq_rebalance_total', 'Assignments received.', ['stage']),
     restoreSeconds: gauge('seq_state_restore_seconds', 'Time of the last restore of a task.', ['stage']),
+    loopBlocks: counter('seq_event_loop_blocks_total', 'Times the event loop stood still for a second or more.'),
+    loopLagSeconds: gauge('seq_event_loop_lag_seconds', 'How late the last turn of the watchdog came.'),
     poison: counter('seq_poison_total', 'Records put aside as dead letters by a stage.', ['topic']),
     taskFailures: counter('seq_task_failures_total', 'Tasks stopped by an error.', ['stage']),
   }

@@ -44,13 +44,14 @@ export function clockMetrics(metrics: Metrics, health: Health): ClockObserver {
 
 export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver {
   return {
+    owning: (owns) => health.set('anchor-effects', true, owns ? 'this process sends' : 'standing by'),
     waiting: (step, reason, retryInMs) =>
-      health.set('anchor', false, `${step}: ${reason.message}; next try in ${retryInMs} ms`),
-    answered: () => health.set('anchor', true),
+      health.set('anchor-effects', false, `${step}: ${reason.message}; next try in ${retryInMs} ms`),
+    answered: () => health.set('anchor-effects', true, 'this process sends'),
     pending: (transactions) => metrics.txPending.set(transactions),
     signed: (nonce) => metrics.txNonce.set(nonce),
     balance: (wei) => metrics.signerBalanceWei.set(Number(wei)),
-    lowBalance: (wei, needed) => health.set('anchor', false, `the signer has ${wei} wei and needs ${needed}`),
+    lowBalance: (wei, needed) => health.set('anchor-effects', false, `the signer has ${wei} wei and needs ${needed}`),
     reverted: (code) => metrics.txReverts.inc({ code }),
     feeBumped: () => metrics.txGasBumps.inc(),
     lateAccepted: () => metrics.txDelayedAccept.inc(),

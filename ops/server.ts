@@ -1,24 +1,24 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { CliError, EXIT } from './cli-error.ts'
-import type { Health } from './health.ts'
-import type { Metrics } from './metrics.ts'
-
-/** Answers look-ups from the running process, which alone may read the log that it holds open. */
-export interface LookupRoutes {
-  why(query: Record<string, string>): Promise<unknown>
-  epoch(epochId: number, dataMarket: string | undefined): Promise<unknown>
-}
+import type { Wiring } from './compose.ts'
+import { epochStatus } from './lookup/epoch.ts'
+import { parseEpochQuery, parseWhyQuery } from './lookup/query.ts'
+import { why } from './lookup/why.ts'
 
 export interface OpsServer {
   readonly url: string
   close(): Promise<void>
 }
 
-/** `/metrics`, `/healthz` (the process works), `/readyz` (every part has started and none is stuck), and the look-ups. */
+/**
+ * `/metrics`, `/healthz` (the process works), `/readyz` (every role of it has started and none is stuck), and for the role
+ * `api` the look-ups.
+ */
 export async function startOpsServer(
-  { port, host = '127.0.0.1' }: { port: number; host?: string },
-  { metrics, health, lookups }: { metrics: Metrics; health: Health; lookups: LookupRoutes },
+  { host, port }: { host: string; port: number },
+  wiring: Wiring,
 ): Promise<OpsServer> {
+  const { metrics, health, config } = wiring
   const server = Fastify({ logger: false, forceCloseConnections: true })
   server.setErrorHandler((error, _request, reply) =>
     error instanceof CliError ? reply.code(400).send({ error: error.message }) : reply.send(error),
@@ -32,14 +32,22 @@ export async function startOpsServer(
     const report = health.report()
     return reply.code(report.ready ? 200 : 503).send(report)
   })
-  server.get<{ Querystring: Record<string, string> }>('/v1/why', (request) => lookups.why(request.query))
-  server.get<{ Params: { id: string }; Querystring: { dataMarket?: string } }>('/v1/epoch/:id', (request, reply) => {
-    const epochId = Number(request.params.id)
-    if (!Number.isSafeInteger(epochId) || epochId < 0)
-      return reply.code(400).send({ error: `epoch "${request.params.id}" is not a whole number` })
-    return lookups.epoch(epochId, request.query.dataMarket)
-  })
+  if (config.roles.includes('api')) addLookups(server, wiring)
   return { url: await listen(server, host, port), close: () => server.close() }
+}
+
+function addLookups(server: FastifyInstance, { config, log, topics }: Wiring): void {
+  server.get<{ Querystring: Record<string, string> }>('/v1/why', (request) =>
+    why(log, topics, parseWhyQuery(request.query)),
+  )
+  server.get<{ Params: { id: string }; Querystring: { dataMarket?: string } }>('/v1/epoch/:id', (request) =>
+    epochStatus(
+      log,
+      topics,
+      config.rules,
+      parseEpochQuery({ epoch: request.params.id, dataMarket: request.query.dataMarket }),
+    ),
+  )
 }
 
 async function listen(server: FastifyInstance, host: string, port: number): Promise<string> {

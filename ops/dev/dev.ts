@@ -6,23 +6,18 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { startEpochManager } from '../../connectors/evm/dev-epochs.ts'
 import { startValidator } from '../../connectors/evm/dev-validator.ts'
 import { type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
 import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { startSequencer } from '../compose.ts'
-import { type DirectorySettings, directoryPaths, ensureWritable } from '../data-directory.ts'
+import { type DirectorySettings, directoryPaths, ensureWritable, openForRunning } from '../data-directory.ts'
 import { Lifecycle } from '../lifecycle.ts'
-import { epochStatus } from '../lookup/epoch.ts'
-import { parseEpochQuery, parseWhyQuery } from '../lookup/query.ts'
-import { why } from '../lookup/why.ts'
-import { allListeners, progressMetrics } from '../observers.ts'
-import { followProgress } from '../progress.ts'
-import { startOpsServer } from '../server.ts'
+import { ROLES } from '../roles.ts'
 import { runSnapshotters } from '../snapshotters/run.ts'
 import { slotWallet } from '../snapshotters/wallets.ts'
 import type { DevConfig } from './config.ts'
 import type { Screen } from './screen.ts'
 
 const APP_ID = 'sequencer'
+const INSTANCE = 'embedded'
 const BATCH_WINDOW_BLOCKS = 40
 const ATTESTATION_WINDOW_BLOCKS = 120
 /** Part of the submission window over which the snapshotters spread their messages. */
@@ -67,56 +62,40 @@ async function runParts(
   const paths = directoryPaths(config.dataDir)
   const chain = await parts.add('chain', startChain(config))
   const settings = settingsOf(config, chain)
-  const sequencer = await parts.add(
-    'sequencer',
-    startSequencer({
-      ...settings,
-      dataDir: config.dataDir,
-      version: ports.version,
-      listenAddresses: [`/ip4/0.0.0.0/tcp/${config.listenPort}`],
-      signerKey: chain.accounts.sequencer.privateKey,
-      startBlock: chain.startBlock,
-      clockDepth: 0,
-      confirmations: 1,
-      pollMs: POLL_MS,
-      kubo: config.kubo,
-      cidVersion: config.cidVersion,
-      workers: config.workers,
-      commitIntervalMs: COMMIT_INTERVAL_MS,
-      onFailure: fail,
-      warn: (text) => screen.say(`warning: ${text}`),
-    }),
-  )
-  const { log, topics, metrics, health } = sequencer
+  const ground = await parts.add('log', openForRunning(config.dataDir, settings))
   let countAnchored = {}
   const enough = new Promise<void>((resolve) => {
     let anchored = 0
     countAnchored = { anchored: () => void (++anchored === config.epochs && resolve()) }
   })
-  await parts.add(
-    'progress',
-    followProgress(log, topics, allListeners([progressMetrics(metrics), screen, countAnchored]), systemClock),
-  )
-  const server = await parts.add(
-    'server',
-    startOpsServer(
-      { port: config.opsPort },
+  const sequencer = await parts.add(
+    'sequencer',
+    startSequencer(
       {
-        metrics,
-        health,
-        lookups: {
-          why: (query) => why(log, topics, parseWhyQuery(query)),
-          epoch: (epochId, dataMarket) =>
-            epochStatus(log, topics, settings.rules, parseEpochQuery({ epoch: String(epochId), dataMarket })),
-        },
+        ...settings,
+        instanceId: INSTANCE,
+        version: ports.version,
+        roles: ROLES,
+        anchoring: {},
+        clock: { startBlock: chain.startBlock, depth: 0, pollMs: POLL_MS },
+        anchor: { signerKey: chain.accounts.sequencer.privateKey, confirmations: 1, pollMs: POLL_MS },
+        intake: { listen: [`/ip4/0.0.0.0/tcp/${config.listenPort}`], peerKeyFile: paths.peerKey },
+        storage: { directory: paths.blocks, kubo: config.kubo ? [config.kubo] : [], cidVersion: config.cidVersion },
+        ops: { host: '127.0.0.1', port: config.opsPort },
+        workers: config.workers,
+        commitIntervalMs: COMMIT_INTERVAL_MS,
+        listeners: [screen, countAnchored],
+        onFailure: fail,
+        warn: (text) => screen.say(`warning: ${text}`),
       },
+      ground,
     ),
   )
-  writeFileSync(paths.running, JSON.stringify({ url: server.url, pid: process.pid }))
+  writeFileSync(paths.running, JSON.stringify({ url: sequencer.url, pid: process.pid }))
   await parts.add('running file', { close: async () => rmSync(paths.running, { force: true }) })
   screen.running({
     intake: sequencer.multiaddrs.find((address) => address.includes('127.0.0.1')) ?? sequencer.multiaddrs[0]!,
-    ops: server.url,
+    ops: sequencer.url,
     rpc: chain.rpcUrl,
     protocolState: chain.protocolState,
     markets: chain.markets,

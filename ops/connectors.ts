@@ -1,0 +1,130 @@
+/** What each connector role is made of. */
+import { startAnchor } from '../connectors/evm/anchor.ts'
+import type { ContractBlockSource } from '../connectors/evm/chain-reader.ts'
+import { startClock } from '../connectors/evm/clock.ts'
+import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
+import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
+import { storeBatch } from '../connectors/ipfs/store.ts'
+import { startIntake } from '../connectors/libp2p/intake.ts'
+import { systemClock } from '../connectors/log/system-clock.ts'
+import type { Wiring } from './compose.ts'
+import type { Closeable } from './lifecycle.ts'
+import { allListeners, anchorMetrics, clockMetrics, intakeMetrics, progressMetrics } from './observers.ts'
+import { followProgress } from './progress.ts'
+import type { Connector } from './roles.ts'
+
+export interface ConnectorConfig {
+  /** Prefix of groups, transactional ids and changelogs. */
+  readonly appId: string
+  /** Stable name of this process within its groups. */
+  readonly instanceId: string
+  readonly chain: {
+    /** RPC URLs in order of preference. */
+    readonly rpcUrls: readonly string[]
+    readonly chainId: number
+    readonly protocolState: string
+    readonly contractBlock?: ContractBlockSource
+  }
+  readonly clock: {
+    /** Block at which the clock begins on an empty log; the head when absent. */
+    readonly startBlock?: number | undefined
+    /** Blocks behind the head that the clock waits. */
+    readonly depth: number
+    readonly pollMs: number
+  }
+  readonly anchor: {
+    /** Private key of the sequencer's account, 0x hex. */
+    readonly signerKey: string
+    /** Blocks on top of a transaction's before it is final. */
+    readonly confirmations: number
+    readonly pollMs: number
+  }
+  readonly intake: {
+    /** TCP multiaddrs. */
+    readonly listen: readonly string[]
+    readonly peerKeyFile: string
+  }
+  /** At least one; all of them must hold a batch before it is anchored. */
+  readonly storage: {
+    readonly directory?: string | undefined
+    /** RPC addresses of Kubo nodes. */
+    readonly kubo: readonly string[]
+    readonly cidVersion: 0 | 1
+  }
+}
+
+/** A connector as it runs. */
+export interface Part extends Closeable {
+  /** Resolves when it has ended: with the failure that nothing can be done about, or undefined after `close`. */
+  readonly stopped?: Promise<Error | undefined>
+  readonly multiaddrs?: readonly string[]
+}
+
+export const CONNECTOR_PARTS: Record<Connector, (wiring: Wiring) => Promise<Part>> = {
+  'anchor-effects': startAnchorEffects,
+  clock: startChainClock,
+  intake: startCollecting,
+  api: followEpochs,
+}
+
+async function startAnchorEffects({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
+  const { appId, instanceId, chain, rules, anchor } = config
+  const protocolStates = new Map(rules.markets.map(({ dataMarket, protocolState }) => [dataMarket, protocolState]))
+  const options = {
+    ...anchor,
+    appId,
+    instanceId,
+    topics,
+    urls: chain.rpcUrls,
+    chainId: chain.chainId,
+    protocolStateOf: (dataMarket: string) => protocolStates.get(dataMarket) ?? chain.protocolState,
+    ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
+    observer: anchorMetrics(metrics, health),
+  }
+  return startAnchor(options, { log, clock: systemClock, store: await batchStorage(config.storage, metrics) })
+}
+
+/** Puts a batch into every store that is configured. */
+async function batchStorage(
+  { directory, kubo, cidVersion: version }: Wiring['config']['storage'],
+  metrics: Wiring['metrics'],
+) {
+  const files = directory === undefined ? [] : [await createFileBlockStore({ directory, version })]
+  const stores = [...files, ...kubo.map((url) => createKuboStore({ url, version }))]
+  const provider = kubo.length > 0 ? 'kubo' : 'file'
+  return async (bytes: Uint8Array, signal: AbortSignal): Promise<string> => {
+    const done = metrics.ipfsPutSeconds.startTimer({ provider })
+    const { cid } = await storeBatch(bytes, stores, { version, storesRequired: stores.length, signal })
+    done()
+    return cid
+  }
+}
+
+function startChainClock({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
+  const { appId, chain, rules, clock } = config
+  const { startBlock, ...tuning } = clock
+  const options = {
+    ...tuning,
+    appId,
+    topics,
+    urls: chain.rpcUrls,
+    chainId: chain.chainId,
+    protocolState: chain.protocolState,
+    markets: rules.markets,
+    ...(startBlock !== undefined && { startBlock }),
+    ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
+    observer: clockMetrics(metrics, health),
+  }
+  return startClock(options, { log, clock: systemClock })
+}
+
+function startCollecting({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
+  const { listen, peerKeyFile: keyFile } = config.intake
+  return startIntake({ listen, keyFile, topics, observer: intakeMetrics(metrics, health) }, { log, clock: systemClock })
+}
+
+/** The look-ups need no part of their own (server.ts); what is followed here is measured and shown. */
+function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
+  const listener = allListeners([progressMetrics(metrics), ...(config.listeners ?? [])])
+  return followProgress(log, topics, listener, systemClock)
+}

@@ -1,0 +1,30 @@
+/** The roles of the sequencer: its stages, and the connectors around them. A process runs any set of them. */
+
+/** Stages of the topology, each a consumer group of its own; a test compares the names with the graph. */
+export const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batch', 'anchor'] as const
+
+/** In the order in which they start; they close in the opposite one, so the intake stops before what it feeds. */
+export const CONNECTORS = ['anchor-effects', 'clock', 'intake', 'api'] as const
+
+export type Stage = (typeof STAGES)[number]
+export type Connector = (typeof CONNECTORS)[number]
+export type Role = Stage | Connector
+
+export const ROLES: readonly Role[] = [...CONNECTORS, ...STAGES]
+
+export const ROLE_HELP = {
+  intake: 'takes submissions over libp2p. Any number of processes',
+  clock: 'turns blocks into ticks and follows the slots. One works, others stand by',
+  'anchor-effects':
+    'stores batches and sends transactions; the only role with the signing key. One works, others stand by',
+  api: 'answers look-ups over HTTP and measures epochs. Any number of processes',
+  'tick-fanout': 'puts each tick into every partition of submissions. One task',
+  validate: 'checks signature, slot, epoch and header. A task per partition of submissions',
+  admit: 'refuses duplicates, limits each slot. A task per partition of validated',
+  consensus: 'counts votes, finds each project’s CID. A task per partition of admitted',
+  settle: 'writes the final verdicts of a closed epoch. A task per partition of finalizations',
+  batch: 'packs finalized projects into batches. A task per partition of finalizations',
+  anchor: 'decides what is sent to the chain, and when. One task',
+} as const satisfies Record<Role, string>
+
+export const isStage = (role: Role): role is Stage => (STAGES as readonly Role[]).includes(role)
