@@ -1,0 +1,203 @@
+import { LogError, type TopicPartition } from '../../../streams/ports.ts'
+import { attempts } from './attempts.ts'
+import { Connection } from './connection.ts'
+import { Code, closedError, KafkaRefusal, unreachable } from './errors.ts'
+import { type CreateNode, openDoor } from './kafkajs.ts'
+import { type KafkaLogOptions, type KafkaSettings, settingsOf } from './options.ts'
+import type { KafkaRequest } from './request.ts'
+import { apiVersions, type BrokerVersions } from './requests/api-versions.ts'
+import { type CoordinatorType, findCoordinator } from './requests/find-coordinator.ts'
+import { type Metadata, metadata, type NodeAddress, type TopicMetadata } from './requests/metadata.ts'
+
+/** Looks at a topic that seems not to exist: news of a new one takes a moment to reach every broker. */
+const UNKNOWN_TOPIC_LOOKS = 3
+const UNKNOWN_TOPIC_PAUSE_MS = 100
+/** How long a leader or a coordinator is looked for before the caller hears of it. */
+const LOOKUP_LIMIT_MS = 5_000
+
+/**
+ * The brokers of one cluster: who leads which partition, who coordinates what, and connections to all of them. What it knows
+ * is kept until somebody finds it stale and says so (`forget…`). Metadata is our own request, since kafkajs' fails as a
+ * whole while one partition of one topic has no leader.
+ */
+export class KafkaCluster {
+  readonly settings: KafkaSettings
+  private readonly createNode: CreateNode
+  private readonly seeds: readonly string[]
+  private readonly connections = new Map<string, Connection>()
+  private readonly topics = new Map<string, TopicMetadata>()
+  private readonly coordinators = new Map<string, number>()
+  private readonly lookups = new Map<string, Promise<Metadata>>()
+  private nodes: readonly NodeAddress[] = []
+  private offered: BrokerVersions = { newest: new Map(), features: new Map() }
+  private asked = 0
+  private closed = false
+
+  constructor(options: KafkaLogOptions) {
+    this.settings = settingsOf(options)
+    this.createNode = openDoor(this.settings)
+    this.seeds = options.brokers.map(checkAddress)
+  }
+
+  /** @throws LogError `UNREACHABLE` when no broker answers, `AUTHENTICATION` */
+  async connect(): Promise<void> {
+    const { nodes } = await this.lookup([])
+    this.offered = await this.send(nodes[0]!.nodeId, apiVersions())
+  }
+
+  /** What the cluster offers, as the first broker said when the log was opened. */
+  get versions(): BrokerVersions {
+    return this.offered
+  }
+
+  get nodeIds(): readonly number[] {
+    return this.nodes.map(({ nodeId }) => nodeId)
+  }
+
+  /**
+   * Sends a request to a broker.
+   * @param lane requests of one lane share a connection, where the broker works on them one after the other
+   * @param timeoutMs longest wait, if longer than the usual
+   */
+  send<T>(nodeId: number, request: KafkaRequest<T>, lane = 'common', timeoutMs?: number): Promise<T> {
+    const node = this.nodes.find((one) => one.nodeId === nodeId)
+    if (node) return this.connection(`${node.host}:${node.port}`, lane).send(request, timeoutMs)
+    return Promise.reject(unreachable(request.apiName, `broker ${nodeId} is not in the cluster`))
+  }
+
+  /** As `send`, to whichever broker answers. */
+  async sendToAny<T>(request: KafkaRequest<T>, lane = 'common'): Promise<T> {
+    const addresses = [...new Set([...this.nodes.map(({ host, port }) => `${host}:${port}`), ...this.seeds])]
+    const first = this.asked++
+    let failure: unknown
+    for (let at = 0; at < addresses.length; at++) {
+      const address = addresses[(first + at) % addresses.length]!
+      try {
+        return await this.connection(address, lane).send(request)
+      } catch (error) {
+        if (!(error instanceof LogError) || !error.retriable || error instanceof KafkaRefusal) throw error
+        failure = error
+      }
+    }
+    throw unreachable(`no broker of ${addresses.join(', ')} answers`, failure)
+  }
+
+  /**
+   * Who leads a partition.
+   * @throws LogError `UNKNOWN_TOPIC`, `UNKNOWN_PARTITION`, `LEADER_NOT_AVAILABLE` (retriable)
+   */
+  async leaderOf(at: TopicPartition): Promise<number> {
+    return this.knownLeader(at) ?? (await this.findLeader(at))
+  }
+
+  /** As `leaderOf`, without asking; undefined when it is not known. */
+  knownLeader({ topic, partition }: TopicPartition): number | undefined {
+    const leader = this.topics.get(topic)?.leaders[partition]
+    return leader === undefined || leader.nodeId < 0 ? undefined : leader.nodeId
+  }
+
+  /** @throws LogError `UNKNOWN_TOPIC` */
+  async partitionCount(topic: string): Promise<number> {
+    return (await this.describe(topic)).leaders.length
+  }
+
+  /** Somebody else leads partitions of this topic. */
+  forgetLeaders(topic: string): void {
+    this.topics.delete(topic)
+  }
+
+  /** Which broker looks after a group, or a transactional id. */
+  async coordinatorOf(type: CoordinatorType, key: string): Promise<number> {
+    const name = `${type} ${key}`
+    const known = this.coordinators.get(name)
+    if (known !== undefined) return known
+    const { clock } = this.settings
+    const limits = { clock, limitMs: LOOKUP_LIMIT_MS, evenIfUnanswered: true }
+    const { nodeId } = await attempts(limits, () => this.sendToAny(findCoordinator(type, key)))
+    if (!this.nodes.some((node) => node.nodeId === nodeId)) await this.lookup([])
+    this.coordinators.set(name, nodeId)
+    return nodeId
+  }
+
+  forgetCoordinator(type: CoordinatorType, key: string): void {
+    this.coordinators.delete(`${type} ${key}`)
+  }
+
+  /** Asks for topics as they are now; one that does not exist has error code 3. */
+  async lookup(topics: readonly string[]): Promise<Metadata> {
+    const key = topics.join()
+    const pending = this.lookups.get(key) ?? this.lookupNow(topics).finally(() => this.lookups.delete(key))
+    this.lookups.set(key, pending)
+    return await pending
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    await Promise.all([...this.connections.values()].map((connection) => connection.close()))
+  }
+
+  private async lookupNow(topics: readonly string[]): Promise<Metadata> {
+    const found = await this.sendToAny(metadata(topics), 'metadata')
+    this.learn(found.nodes)
+    for (const topic of found.topics) if (topic.errorCode === 0) this.topics.set(topic.name, topic)
+    return found
+  }
+
+  /** Keeps the connections of the brokers that are still there, and of those we were told of to begin with. */
+  private learn(nodes: readonly NodeAddress[]): void {
+    if (nodes.length === 0) return
+    this.nodes = nodes
+    const kept = new Set([...nodes.map(({ host, port }) => `${host}:${port}`), ...this.seeds])
+    for (const [name, connection] of this.connections) {
+      if (kept.has(connection.address)) continue
+      this.connections.delete(name)
+      void connection.close()
+    }
+  }
+
+  private async findLeader(at: TopicPartition): Promise<number> {
+    const { leaders } = await this.describe(at.topic)
+    if (at.partition < 0 || at.partition >= leaders.length)
+      throw new LogError('UNKNOWN_PARTITION', `topic ${at.topic} has no partition ${at.partition}`)
+    const leader = this.knownLeader(at)
+    if (leader !== undefined) return leader
+    const { clock } = this.settings
+    return await attempts({ clock, limitMs: LOOKUP_LIMIT_MS, evenIfUnanswered: true }, async () => {
+      await this.lookup([at.topic])
+      const found = this.knownLeader(at)
+      if (found !== undefined) return found
+      const message = `${at.topic}/${at.partition} has no leader`
+      throw new LogError('LEADER_NOT_AVAILABLE', message, { retriable: true })
+    })
+  }
+
+  private async describe(topic: string): Promise<TopicMetadata> {
+    for (let look = 1; ; look++) {
+      const [found] = (await this.lookup([topic])).topics
+      const errorCode = found?.errorCode ?? Code.UNKNOWN_TOPIC_OR_PARTITION
+      if (errorCode === 0) return found!
+      if (errorCode === Code.INVALID_TOPIC) throw new LogError('INVALID_TOPIC', `${topic} is no topic name`)
+      if (errorCode !== Code.UNKNOWN_TOPIC_OR_PARTITION) throw new KafkaRefusal(errorCode, `metadata of ${topic}`)
+      if (look >= UNKNOWN_TOPIC_LOOKS) throw new LogError('UNKNOWN_TOPIC', `there is no topic ${topic}`)
+      await this.settings.clock.sleep(UNKNOWN_TOPIC_PAUSE_MS)
+    }
+  }
+
+  private connection(address: string, lane: string): Connection {
+    if (this.closed) throw closedError()
+    const name = `${address} ${lane}`
+    let connection = this.connections.get(name)
+    if (connection === undefined) {
+      const split = address.lastIndexOf(':')
+      connection = new Connection(this.createNode, address.slice(0, split), Number(address.slice(split + 1)))
+      this.connections.set(name, connection)
+    }
+    return connection
+  }
+}
+
+function checkAddress(address: string): string {
+  const port = Number(address.slice(address.lastIndexOf(':') + 1))
+  if (address.includes(':') && Number.isInteger(port) && port > 0 && port < 65_536) return address
+  throw new LogError('INVALID_ADDRESS', `${JSON.stringify(address)} is no broker address: write host:port`)
+}

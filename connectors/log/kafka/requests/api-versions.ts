@@ -1,0 +1,48 @@
+import { expectNoError } from '../errors.ts'
+import type { KafkaRequest } from '../request.ts'
+
+export interface BrokerVersions {
+  /** API key → the highest version the broker understands. */
+  readonly newest: ReadonlyMap<number, number>
+  /** Feature → the level that the whole cluster has switched on. */
+  readonly features: ReadonlyMap<string, number>
+}
+
+const FINALIZED_FEATURES_TAG = 2
+
+/** What a broker understands, and what its cluster has switched on. */
+export function apiVersions(): KafkaRequest<BrokerVersions> {
+  return {
+    apiKey: 18,
+    apiName: 'ApiVersions',
+    apiVersion: 3,
+    flexible: true,
+    encode(writer) {
+      writer.string('powerloom-snapshot-sequencer')
+      writer.string('0')
+      writer.endStructure()
+    },
+    decode(reader) {
+      expectNoError(reader.int16(), 'ApiVersions')
+      const newest = new Map<number, number>()
+      reader.array(() => {
+        const apiKey = reader.int16()
+        reader.int16() // the oldest
+        newest.set(apiKey, reader.int16())
+        reader.endStructure()
+      })
+      reader.int32() // throttle time
+      const features = new Map<string, number>()
+      reader.endStructure((tag, value) => {
+        if (tag !== FINALIZED_FEATURES_TAG) return
+        value.array(() => {
+          const name = value.string()
+          features.set(name, value.int16())
+          value.int16() // the lowest level in use
+          value.endStructure()
+        })
+      })
+      return { newest, features }
+    },
+  }
+}
