@@ -1,8 +1,8 @@
 export type RealPartErrorCode =
   /** A program of the system that the launcher needs is not there. */
   | 'TOOL_MISSING'
-  /** A package could not be fetched from its registry. */
-  | 'FETCH_FAILED'
+  /** A program that fetches a package or prepares a folder failed. */
+  | 'TOOL_FAILED'
   /** A process ended, or was not healthy in time. */
   | 'START_FAILED'
 

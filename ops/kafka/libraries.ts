@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cached } from './cache.ts'
-import { fetchWith, findTool } from './tools.ts'
+import { findTool, runTool } from './tools.ts'
 
 export const KAFKA_VERSION = '4.3.1'
 /** 50 MB from an empty cache. */
@@ -10,7 +10,7 @@ const FETCH_WAIT_MS = 600_000
 /** The folder with Kafka's jars, fetched from Maven Central on first use. */
 export const kafkaLibraries = (): Promise<string> =>
   cached(`kafka-${KAFKA_VERSION}`, (directory) =>
-    fetchWith(
+    runTool(
       findTool('mvn'),
       ['-q', '-B', '-ntp', '-f', pomFile(), 'dependency:copy-dependencies', `-DoutputDirectory=${directory}`],
       FETCH_WAIT_MS,

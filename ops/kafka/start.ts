@@ -8,7 +8,7 @@ import { type JavaProcess, pause, startJava } from './java-process.ts'
 import { kafkaLibraries } from './libraries.ts'
 import { freePorts } from './ports.ts'
 import { brokersAlive } from './probe.ts'
-import { fetchWith, findTool } from './tools.ts'
+import { findTool, runTool } from './tools.ts'
 
 const START_WAIT_MS = 120_000
 const FORMAT_WAIT_MS = 60_000
@@ -49,7 +49,7 @@ export interface Kafka {
   close(): Promise<void>
 }
 
-/** Rejects with RealPartError: `TOOL_MISSING` without Java or Maven, `FETCH_FAILED`, `START_FAILED`. */
+/** Rejects with RealPartError: `TOOL_MISSING` without Java or Maven, `TOOL_FAILED`, `START_FAILED`. */
 export async function startKafka(options: KafkaOptions): Promise<Kafka> {
   const java = findTool('java')
   const libraries = await kafkaLibraries()
@@ -108,7 +108,7 @@ async function startNode(nodeId: number, nodes: ReadonlyMap<number, BrokerPorts>
   const classPath = ['-cp', join(libraries, '*')]
   if (!existsSync(join(dataDirectory, 'meta.properties'))) {
     const format = ['format', '--cluster-id', clusterId(directory), '--config', settings]
-    await fetchWith(java, [...jvm, ...classPath, 'kafka.tools.StorageTool', ...format], FORMAT_WAIT_MS)
+    await runTool(java, [...jvm, ...classPath, 'kafka.tools.StorageTool', ...format], FORMAT_WAIT_MS)
   }
   const { clients: port } = nodes.get(nodeId)!
   const process = await startJava({

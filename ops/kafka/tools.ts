@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { RealPartError } from './errors.ts'
 
 export const TOOLS = {
-  java: 'openjdk-17-jre-headless',
+  java: 'default-jre-headless',
   mvn: 'maven',
   pip3: 'python3-pip',
   kcat: 'kcat',
@@ -31,14 +31,14 @@ export function findTool(tool: Tool, path = process.env.PATH ?? ''): string {
   )
 }
 
-/** Runs a fetching program to its end; rejects with `FETCH_FAILED` and the tail of what it printed. */
-export function fetchWith(command: string, args: readonly string[], timeoutMs: number): Promise<void> {
+/** Runs a program to its end; rejects with `TOOL_FAILED` and the tail of what it printed. */
+export function runTool(command: string, args: readonly string[], timeoutMs: number): Promise<void> {
   return new Promise((done, fail) => {
     execFile(command, args, { timeout: timeoutMs, maxBuffer: OUTPUT_BYTES_MAX }, (cause, stdout, stderr) => {
       if (!cause) return done()
       const why = cause.killed ? `did not end within ${timeoutMs / 1000} s` : `failed (${cause.code})`
       const tail = `${stdout}${stderr}`.slice(-TAIL_CHARS).trim()
-      fail(new RealPartError('FETCH_FAILED', `${command} ${args.join(' ')} ${why}: ${tail}`, { cause }))
+      fail(new RealPartError('TOOL_FAILED', `${command} ${args.join(' ')} ${why}: ${tail}`, { cause }))
     })
   })
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { cacheDirectory, cached } from '../../../ops/kafka/cache.ts'
-import { fetchWith, findTool } from '../../../ops/kafka/tools.ts'
+import { runTool, findTool } from '../../../ops/kafka/tools.ts'
 
 const temporary = () => mkdtempSync(join(tmpdir(), 'sequencer-cache-'))
 
@@ -14,8 +14,8 @@ test('error: a missing program is named with its Debian package', () => {
 })
 
 test('error: a fetch that fails says what it printed', async () => {
-  const fetching = fetchWith(process.execPath, ['-e', 'console.error("no route"); process.exit(3)'], 10_000)
-  await expect(fetching).rejects.toMatchObject({ code: 'FETCH_FAILED', message: expect.stringContaining('no route') })
+  const fetching = runTool(process.execPath, ['-e', 'console.error("no route"); process.exit(3)'], 10_000)
+  await expect(fetching).rejects.toMatchObject({ code: 'TOOL_FAILED', message: expect.stringContaining('no route') })
 })
 
 test('args: the cache is where the environment says', () => {

