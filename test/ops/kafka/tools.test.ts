@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { cacheDirectory, cached } from '../../../ops/kafka/cache.ts'
-import { runTool, findTool } from '../../../ops/kafka/tools.ts'
+import { findTool, runTool } from '../../../ops/kafka/tools.ts'
 
 const temporary = () => mkdtempSync(join(tmpdir(), 'sequencer-cache-'))
 
