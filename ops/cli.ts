@@ -36,6 +36,7 @@ export async function createProgram(): Promise<Command> {
     { topologyCommand },
     { snapshottersCommand },
     { doctorCommand },
+    { configCommand },
     { openDirectory },
     { openWithChain },
   ] = await Promise.all([
@@ -46,6 +47,7 @@ export async function createProgram(): Promise<Command> {
     import('./describe.ts'),
     import('./snapshotters/command.ts'),
     import('./doctor.ts'),
+    import('./config/command.ts'),
     import('./data-directory.ts'),
     import('./audit/with-chain.ts'),
   ])
@@ -65,6 +67,7 @@ export async function createProgram(): Promise<Command> {
     topologyCommand(),
     snapshottersCommand(),
     doctorCommand(),
+    configCommand(),
   ]
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])

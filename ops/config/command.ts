@@ -1,0 +1,77 @@
+/** `sequencer config`, and the options that every command on a cluster shares. */
+import { Command } from 'commander'
+import { type Configuration, readConfiguration, valueAt } from './parse.ts'
+import { configurationReference } from './reference.ts'
+import { SETTINGS } from './settings.ts'
+import { CONFIG_VARIABLE, type FlagValues } from './sources.ts'
+
+/** Adds the flags of FLAGS that name the cluster, and --config and --set. */
+export const withClusterOptions = (command: Command): Command =>
+  command
+    .option('--config <file>', `YAML or JSON with settings (${CONFIG_VARIABLE})`)
+    .option('--kafka <brokers>', 'brokers to begin with, host:port,…')
+    .option('--registry <url>', 'schema registry')
+    .option('--app-id <name>', 'before every group, transactional id and changelog')
+    .option('--prefix <text>', 'before every topic and subject')
+    .option(
+      '--set <setting=value>',
+      'any other setting, e.g. kafka.replicationFactor=1; may be repeated',
+      (one: string, before: readonly string[] = []) => [...before, one],
+    )
+
+export function configCommand(): Command {
+  const command = new Command('config').description('Look at the settings of a sequencer on a cluster')
+  withClusterOptions(command.command('print'))
+    .description('Print every setting with its value and where it came from; access keys are blotted out')
+    .option('--json', 'as JSON')
+    .action((flags: FlagValues) => {
+      const configuration = readConfiguration(flags, process.env)
+      process.stdout.write(flags.json ? `${JSON.stringify(printable(configuration))}\n` : renderSettings(configuration))
+    })
+  withClusterOptions(command.command('check'))
+    .description('Say what is wrong with the settings, all of it')
+    .option('--json', 'as JSON')
+    .action((flags: FlagValues) => {
+      const { sources } = readConfiguration(flags, process.env)
+      const good = `The configuration is good: ${sources.size} settings given, ${SETTINGS.length - sources.size} by default.\n`
+      process.stdout.write(flags.json ? `${JSON.stringify({ ok: true, given: sources.size })}\n` : good)
+    })
+  command
+    .command('reference')
+    .description('Print what docs/configuration.md holds')
+    .action(() => void process.stdout.write(configurationReference()))
+  return command
+}
+
+const printable = (configuration: Configuration): Record<string, unknown> =>
+  Object.fromEntries(
+    SETTINGS.map(({ path }) => [
+      path,
+      {
+        value: redacted(path, valueAt(configuration.settings, path)) ?? null,
+        source: configuration.sources.get(path) ?? 'default',
+      },
+    ]),
+  )
+
+function renderSettings({ settings, sources }: Configuration): string {
+  const rows = SETTINGS.map(({ path }) => {
+    const value = redacted(path, valueAt(settings, path))
+    return [path, value === undefined ? '' : JSON.stringify(value), sources.get(path) ?? 'default'] as const
+  })
+  const width = Math.max(...rows.map(([path]) => path.length))
+  return rows.map(([path, value, source]) => `${path.padEnd(width)}  ${value}  # ${source}\n`).join('')
+}
+
+/** Addresses of nodes may hold an access key in their path, query or login. */
+function redacted(path: string, value: unknown): unknown {
+  const urls = ['chain.rpcUrls', 'storage.kubo', 'registry.url']
+  if (!urls.includes(path)) return value
+  return Array.isArray(value) ? value.map(redactedUrl) : value === undefined ? value : redactedUrl(String(value))
+}
+
+export function redactedUrl(text: string): string {
+  const { protocol, host, pathname, search, username } = new URL(text)
+  const hidden = username !== '' || search !== '' || pathname.length > 1
+  return `${protocol}//${host}${hidden ? '/…' : ''}`
+}

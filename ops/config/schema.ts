@@ -1,0 +1,247 @@
+/**
+ * Every setting of a sequencer on a cluster: its type, its bounds, its default, its meaning. The documentation, the names of
+ * the environment variables and what `config check` finds all come from here. Secrets are never settings: a setting names
+ * the file that holds one.
+ */
+import { z } from 'zod'
+import { ANCHOR_DEFAULTS } from '../../connectors/evm/anchor-options.ts'
+import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
+import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
+import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
+import { ROLES } from '../roles.ts'
+
+const name = (lengthMax: number) =>
+  z.string().regex(new RegExp(`^[a-zA-Z0-9._-]{0,${lengthMax}}$`), 'only letters, digits, ".", "_" and "-"')
+const whole = (min: number, max: number) => z.number().int().min(min).max(max)
+const url = z.url({ protocol: /^https?$/, error: 'not an http or https address' })
+const file = z.string().min(1)
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, 'not 0x and 40 hex digits')
+  .transform((text) => text.toLowerCase())
+const brokerAddress = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9._-]+):\d{1,5}$/, 'not host:port')
+const partitions = (of: string) => whole(1, 1_000).default(6).describe(`Partitions of ${of}.`)
+
+const marketSchema = z.strictObject({
+  dataMarket: address,
+  windowUnit: z.enum(['blocks', 'seconds']).default(MARKET_DEFAULTS.windowUnit),
+  epochsAhead: whole(0, 1_000).default(MARKET_DEFAULTS.epochsAhead),
+  perSlotPerEpoch: whole(1, 1_000_000).default(MARKET_DEFAULTS.perSlotPerEpoch),
+  fullNodes: z.array(address).default([]),
+  perFullNodePerEpoch: whole(1, 10_000_000).default(MARKET_DEFAULTS.perFullNodePerEpoch),
+  flagged: z.array(address).default([]),
+  votesMin: whole(1, 1_000_000).default(MARKET_DEFAULTS.votesMin),
+  shareMin: z.number().min(0).max(1).default(MARKET_DEFAULTS.shareMin),
+  batchProjectsMax: whole(1, 100_000).default(MARKET_DEFAULTS.batchProjectsMax),
+  batchBytesMax: whole(1_024, 8 * 1024 * 1024).default(MARKET_DEFAULTS.batchBytesMax),
+  batchGasMax: whole(100_000, 1_000_000_000).default(MARKET_DEFAULTS.batchGasMax),
+  tree: z.enum(['chained', 'fresh']).default(MARKET_DEFAULTS.tree),
+})
+
+const rules = RULES_DEFAULTS
+const anchoring = ANCHOR_RULES_DEFAULTS
+
+export const configSchema = z.strictObject({
+  appId: name(60)
+    .min(1)
+    .default('sequencer')
+    .describe('Before every consumer group, transactional id and changelog. Two sequencers on one cluster need two.'),
+  prefix: name(60)
+    .default('')
+    .describe('Before every topic and subject, e.g. `powerloom-mainnet-`; also what ACLs can match.'),
+  instanceId: name(100)
+    .min(1)
+    .optional()
+    .describe('Name of this process within its groups, the same after a restart. The host name when absent.'),
+  roles: z
+    .array(z.enum(['all', ...ROLES]))
+    .min(1)
+    .default(['all'])
+    .transform((given) => (given.includes('all') ? ROLES : ROLES.filter((role) => given.includes(role))))
+    .describe('What this process runs: `all`, or any of the roles below.'),
+  workers: whole(0, 64).default(0).describe('Worker threads that recover signatures, for the role validate; 0 = none.'),
+  commitIntervalMs: whole(5, 10_000).default(100).describe('Time between two commits of a task, ms.'),
+
+  kafka: z
+    .strictObject({
+      brokers: z.array(brokerAddress).min(1).describe('Brokers to begin with, host:port.'),
+      tls: z
+        .strictObject({
+          enabled: z.boolean().default(false).describe('Encrypt connections. Also on when one of the files is given.'),
+          caFile: file.optional().describe('PEM of the authority that signed the brokers’ certificates.'),
+          certFile: file.optional().describe('PEM of this client’s certificate.'),
+          keyFile: file.optional().describe('PEM of its key.'),
+        })
+        .prefault({}),
+      sasl: z
+        .strictObject({
+          mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional().describe('How to log in.'),
+          username: z.string().min(1).optional().describe('Who logs in.'),
+          passwordFile: file.optional().describe('File with the password.'),
+        })
+        .prefault({}),
+      replicationFactor: whole(1, 9).default(3).describe('Copies of every partition. 1 on a single broker.'),
+      minInsyncReplicas: whole(1, 9)
+        .default(2)
+        .describe('Copies that must have a record before it counts as written. 1 on a single broker.'),
+      standbys: whole(0, 3).default(0).describe('Processes that keep a warm copy of each task’s state.'),
+      transactions: z
+        .enum(['newest', 'v1'])
+        .default('newest')
+        .describe('Transaction protocol: the newest that the brokers offer, or version 1.'),
+    })
+    .describe('The cluster.'),
+
+  registry: z
+    .strictObject({
+      url: url.describe('Address of the schema registry (Confluent’s interface).'),
+      username: z.string().min(1).optional().describe('Who logs in.'),
+      passwordFile: file.optional().describe('File with the password.'),
+    })
+    .describe('The schema registry.'),
+
+  partitions: z
+    .strictObject({
+      submissions: partitions('`submissions`: the most processes that validate in parallel'),
+      validated: partitions('`validated`, read by admit'),
+      admitted: partitions('`admitted`, read by consensus'),
+      finalizations: whole(1, 1_000).default(2).describe('Partitions of `finalizations`, read by settle and batch.'),
+      verdicts: partitions('`verdicts`'),
+    })
+    .prefault({})
+    .describe('Fixed by the first `deploy apply`: keys would move, and state with them.'),
+
+  chain: z
+    .strictObject({
+      rpcUrls: z.array(url).min(1).optional().describe('Nodes of the anchor chain in order of preference.'),
+      rpcUrlsFile: file.optional().describe('File with the same, one a line, when they hold an access key.'),
+      chainId: whole(1, Number.MAX_SAFE_INTEGER).describe('Chain id; also in the EIP-712 domain.'),
+      protocolState: address.describe('ProtocolState proxy; also the EIP-712 verifying contract.'),
+      contractBlock: z
+        .enum(['number', 'l1BlockNumber'])
+        .default('number')
+        .describe('How the contract counts blocks; `l1BlockNumber` on Arbitrum Nitro chains.'),
+    })
+    .describe('The anchor chain.'),
+
+  markets: z
+    .array(z.preprocess((given) => (typeof given === 'string' ? { dataMarket: given } : given), marketSchema))
+    .min(1)
+    .describe('Data markets: addresses, or objects with `dataMarket` and any of the rules below.'),
+
+  rules: z
+    .strictObject({
+      parkedMax: whole(0, 10_000_000)
+        .default(rules.parkedMax)
+        .describe('Submissions that one validate task holds for a block or an epoch that it does not know yet.'),
+      headsKept: whole(16, 1_000_000)
+        .default(rules.headsKept)
+        .describe('Blocks of history for header checks; more than every window and epoch in flight.'),
+    })
+    .prefault({})
+    .describe('Part of the fingerprint, as the markets are: a change needs every stage stopped.'),
+
+  anchoring: z
+    .strictObject({
+      noncesInFlightMax: whole(1, 64)
+        .default(anchoring.noncesInFlightMax)
+        .describe('Transactions not yet mined, at most.'),
+      retriesMax: whole(0, 1_000).default(anchoring.retriesMax).describe('Failures of a batch that are tried again.'),
+      retryDelayMs: whole(1, 3_600_000)
+        .default(anchoring.retryDelayMs)
+        .describe('Before the first retry; doubles with each.'),
+      retryDelayMsMax: whole(1, 86_400_000).default(anchoring.retryDelayMsMax).describe('The longest such wait.'),
+      notSequencerDelayMs: whole(1, 86_400_000)
+        .default(anchoring.notSequencerDelayMs)
+        .describe('Wait while the contract does not know the signer as a sequencer.'),
+      feeBumpPercent: whole(10, 1_000)
+        .default(anchoring.feeBumpPercent)
+        .describe('Rise of a replacement’s fees; nodes ask for 10.'),
+      maxFeePerGasMax: z
+        .string()
+        .regex(/^\d{1,30}$/, 'not a whole number of wei')
+        .default(anchoring.maxFeePerGasMax)
+        .describe('No transaction is signed for more, wei.'),
+      watchEpochs: whole(1, 100_000)
+        .default(anchoring.watchEpochs)
+        .describe('Later epochs for which attestations are followed.'),
+      attestationsMax: whole(1, 10_000).default(anchoring.attestationsMax).describe('Attestations kept per batch.'),
+    })
+    .prefault({})
+    .describe('How batches go to the chain; part of the fingerprint.'),
+
+  clock: z
+    .strictObject({
+      startBlock: whole(0, Number.MAX_SAFE_INTEGER)
+        .optional()
+        .describe('Where the very first start begins; the head when absent.'),
+      depth: whole(0, 10_000).default(CLOCK_DEFAULTS.depth).describe('Blocks behind the head that are waited for.'),
+      pollMs: whole(10, 60_000).default(CLOCK_DEFAULTS.pollMs).describe('Time between two looks at the head, ms.'),
+    })
+    .prefault({})
+    .describe('The role clock.'),
+
+  anchor: z
+    .strictObject({
+      signerKeyFile: file
+        .optional()
+        .describe('File with the private key of the sequencer’s account, 64 hex digits, mode 0600.'),
+      confirmations: whole(1, 10_000)
+        .default(ANCHOR_DEFAULTS.confirmations)
+        .describe('Blocks on top of a transaction’s before it is final.'),
+      pollMs: whole(10, 60_000).default(ANCHOR_DEFAULTS.pollMs).describe('Time between two looks at the head, ms.'),
+    })
+    .prefault({})
+    .describe('The role anchor-effects.'),
+
+  intake: z
+    .strictObject({
+      listen: z
+        .array(z.string().startsWith('/'))
+        .min(1)
+        .default(['/ip4/0.0.0.0/tcp/9100'])
+        .describe('TCP multiaddrs to listen on.'),
+      peerKeyFile: file
+        .optional()
+        .describe(
+          'File with the libp2p key behind the peer id; made when it does not exist. Replicas behind one address share it.',
+        ),
+    })
+    .prefault({})
+    .describe('The role intake.'),
+
+  storage: z
+    .strictObject({
+      kubo: z
+        .array(url)
+        .default([])
+        .describe('RPC addresses of Kubo nodes; every one must hold a batch before it is anchored.'),
+      directory: file.optional().describe('Directory that keeps the batches as files, beside or instead of Kubo.'),
+      cidVersion: z
+        .union([z.literal(0), z.literal(1)])
+        .default(1)
+        .describe('CIDs of the batches.'),
+    })
+    .prefault({})
+    .describe('Where the role anchor-effects stores batches.'),
+
+  ops: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1').describe('Address of /metrics, /healthz, /readyz and the look-ups.'),
+      port: whole(0, 65_535).default(9090).describe('Its port; 0 takes a free one.'),
+    })
+    .prefault({}),
+
+  acls: z
+    .strictObject({
+      principals: z
+        .partialRecord(z.enum(ROLES as readonly [string, ...string[]]), z.string().regex(/^User:.+/, 'not `User:name`'))
+        .default({})
+        .describe('Role → principal that `deploy` gives exactly the rights of the role, e.g. `intake: User:intake`.'),
+      host: z.string().min(1).default('*').describe('Host that they connect from.'),
+    })
+    .prefault({})
+    .describe('Access control; nothing is done without principals.'),
+})
+
+export type SequencerSettings = z.output<typeof configSchema>

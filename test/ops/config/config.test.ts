@@ -1,0 +1,164 @@
+/** Settings of a cluster: where they come from, who wins, and that every fault is told at once with its place. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import { readConfiguration } from '../../../ops/config/parse.ts'
+import { configurationReference } from '../../../ops/config/reference.ts'
+import { FLAGS, SETTINGS } from '../../../ops/config/settings.ts'
+import { ROLES } from '../../../ops/roles.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'sequencer-config-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const MARKET = `0x${'a'.repeat(40)}`
+const STATE = `0x${'B'.repeat(40)}`
+
+const environment = {
+  SEQUENCER_KAFKA_BROKERS: 'one:9092, two:9092',
+  SEQUENCER_REGISTRY_URL: 'http://registry:8081',
+  SEQUENCER_CHAIN_CHAIN_ID: '31337',
+  SEQUENCER_CHAIN_PROTOCOL_STATE: STATE,
+  SEQUENCER_MARKETS: MARKET,
+}
+
+function fileWith(name: string, text: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, text, { mode: 0o600 })
+  return path
+}
+
+const faultsOf = (
+  flags: Record<string, unknown>,
+  variables: Record<string, string> = environment,
+  need?: () => string[],
+): string => {
+  try {
+    readConfiguration(flags, variables, need)
+  } catch (error) {
+    return (error as Error).message
+  }
+  return ''
+}
+
+describe('sources', () => {
+  test('default: the environment alone is enough', () => {
+    const { settings, rules } = readConfiguration({}, environment)
+    expect(settings).toMatchObject({ appId: 'sequencer', prefix: '', roles: ROLES })
+    expect(settings.kafka.brokers).toEqual(['one:9092', 'two:9092'])
+    expect(settings.instanceId).not.toBe('')
+    expect(rules.markets[0]).toMatchObject({ dataMarket: MARKET, chainId: 31_337, protocolState: STATE.toLowerCase() })
+  })
+
+  test('behavior: a flag wins over a variable, a variable over the file, setting by setting', () => {
+    const config = fileWith(
+      'layers.yaml',
+      'prefix: file-\nappId: file\nkafka:\n  brokers: [file:1]\n  replicationFactor: 5\n',
+    )
+    const { settings, sources } = readConfiguration(
+      { config, kafka: 'flag:3', set: ['kafka.standbys=1'] },
+      { ...environment, SEQUENCER_APP_ID: 'variable' },
+    )
+    expect(settings).toMatchObject({ prefix: 'file-', appId: 'variable' })
+    expect(settings.kafka).toMatchObject({ brokers: ['flag:3'], replicationFactor: 5, standbys: 1 })
+    expect(sources.get('prefix')).toBe(`${config}:1`)
+    expect(sources.get('kafka.replicationFactor')).toBe(`${config}:5`)
+    expect(sources.get('appId')).toBe('SEQUENCER_APP_ID')
+    expect(sources.get('kafka.brokers')).toBe('--kafka')
+    expect(sources.get('kafka.standbys')).toBe('--set kafka.standbys')
+  })
+
+  test('behavior: JSON is a file too, and a market may have rules of its own', () => {
+    const config = fileWith('markets.json', JSON.stringify({ markets: [{ dataMarket: MARKET, votesMin: 3 }] }))
+    const { SEQUENCER_MARKETS: _, ...others } = environment
+    expect(readConfiguration({ config }, others).rules.markets[0]).toMatchObject({ votesMin: 3, epochsAhead: 2 })
+  })
+
+  test('behavior: roles come in their own order, once, and `all` means all', () => {
+    const rolesOf = (roles: string) => readConfiguration({ roles }, environment).settings.roles
+    expect(rolesOf('validate,intake,validate')).toEqual(['intake', 'validate'])
+    expect(rolesOf('intake,all')).toEqual(ROLES)
+  })
+
+  test('behavior: the result cannot be changed', () => {
+    const { settings } = readConfiguration({}, environment)
+    expect(() => Object.assign(settings.kafka, { standbys: 2 })).toThrow(TypeError)
+  })
+
+  test('behavior: what Kubernetes puts into pods is not taken for a setting', () => {
+    const links = { SEQUENCER_INTAKE_SERVICE_HOST: '10.0.0.1', SEQUENCER_INTAKE_PORT_9100_TCP_ADDR: '10.0.0.1' }
+    expect(faultsOf({}, { ...environment, ...links })).toBe('')
+  })
+})
+
+describe('faults', () => {
+  test('error: all of them at once, each with its place', () => {
+    const config = fileWith(
+      'faults.yaml',
+      'kafka:\n  brokers: [nowhere]\n  tls: { certFile: /c }\n  bootstrap: x\nclock:\n  depth: -1\n',
+    )
+    const text = faultsOf(
+      { config, roles: 'intake,cook', set: ['nothing=1'] },
+      { SEQUENCER_WORKER: '2', SEQUENCER_WORKERS: 'two' },
+    )
+    for (const line of [
+      `kafka.brokers.0: not host:port  (${config}:2)`,
+      `kafka.bootstrap: no such setting  (${config}:4)`,
+      `clock.depth: Too small: expected number to be >=0  (${config}:6)`,
+      'workers: expected number, received string  (SEQUENCER_WORKERS)',
+      'no such setting; docs/configuration.md has them all  (SEQUENCER_WORKER)',
+      'nothing: no such setting  (--set nothing=1)',
+      'registry.url: is needed  (not set: registry.url in the file, SEQUENCER_REGISTRY_URL or --registry)',
+      'chain.chainId: is needed  (not set: chain.chainId in the file, SEQUENCER_CHAIN_CHAIN_ID)',
+      'markets: is needed',
+      '(--roles)',
+    ])
+      expect(text).toContain(line)
+  })
+
+  const cases: [string, Record<string, unknown>, Record<string, string>, RegExp][] = [
+    ['a file that is not there', { config: join(directory, 'none.yaml') }, {}, /cannot be read \(ENOENT\)/],
+    ['a file that is no YAML', { config: fileWith('bad.yaml', 'a: [1\nb: 2\n') }, {}, /bad\.yaml:\d/],
+    ['a file without settings', { config: fileWith('list.yaml', '- 1\n') }, {}, /holds no settings/],
+    ['a section that is a text', { config: fileWith('text.yaml', 'kafka: host\n') }, {}, /kafka: is a section/],
+    ['half a login', { set: ['kafka.sasl.username=me'] }, {}, /kafka\.sasl\.mechanism: is needed to log in/],
+    ['a password in a variable', {}, { SEQUENCER_KAFKA_SASL_PASSWORD: 'x' }, /set SEQUENCER_KAFKA_SASL_PASSWORD_FILE/],
+    [
+      'a secret file that is not there',
+      { set: ['registry.passwordFile=/none', 'registry.username=me'] },
+      {},
+      /\/none cannot be read/,
+    ],
+    ['more copies in sync than there are', { set: ['kafka.replicationFactor=1'] }, {}, /2 of 1 copies cannot be/],
+    ['a market twice', {}, { SEQUENCER_MARKETS: `${MARKET},${MARKET}` }, /a data market is there twice/],
+    ['an address that is none', {}, { SEQUENCER_MARKETS: '0x12' }, /markets\.0\.dataMarket: not 0x and 40 hex digits/],
+    ['--set without a value', { set: ['prefix'] }, {}, /not <setting>=<value>/],
+  ]
+  test.each(cases)('error: %s', (_, flags, variables, message) => {
+    expect(faultsOf(flags, { ...environment, ...variables })).toMatch(message)
+  })
+
+  test('error: what a command needs is named with how to give it', () => {
+    expect(faultsOf({}, environment, () => ['chain.rpcUrls', 'prefix'])).toContain(
+      'chain.rpcUrls: is needed  (not set: chain.rpcUrls in the file, SEQUENCER_CHAIN_RPC_URLS or --rpc)',
+    )
+  })
+
+  test('error: a key that others can read is refused', () => {
+    const key = join(directory, 'open.key')
+    writeFileSync(key, '1'.repeat(64), { mode: 0o644 })
+    expect(faultsOf({ set: [`anchor.signerKeyFile=${key}`] })).toMatch(/can be read by others/)
+  })
+})
+
+describe('reference', () => {
+  test('behavior: docs/configuration.md is current (else: sequencer config reference > docs/configuration.md)', () => {
+    const path = fileURLToPath(new URL('../../../docs/configuration.md', import.meta.url))
+    expect(readFileSync(path, 'utf8')).toBe(configurationReference())
+  })
+  test('behavior: every setting has words, a variable of its own, and each flag is one', () => {
+    expect(SETTINGS.filter(({ help }) => help === '').map(({ path }) => path)).toEqual([])
+    expect(new Set(SETTINGS.map(({ variable }) => variable)).size).toBe(SETTINGS.length)
+    expect(Object.keys(FLAGS).filter((path) => !SETTINGS.some((setting) => setting.path === path))).toEqual([])
+  })
+})
