@@ -1,8 +1,10 @@
-import { JsonRpcProvider, Network, type TransactionReceipt, Wallet } from 'ethers'
+import { FetchRequest, JsonRpcProvider, Network, type TransactionReceipt, Wallet } from 'ethers'
 import { EvmError } from './errors.ts'
 
 const RECEIPT_POLL_MS = 100
 const RECEIPT_WAIT_MS = 60_000
+/** A node that takes the connection and says nothing. */
+const ANSWER_WAIT_MS = 15_000
 
 /** Far above the development chain's base fee. */
 const FEES = { maxFeePerGas: 20_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n }
@@ -24,8 +26,11 @@ export interface DevSender {
 }
 
 /** ethers answers equal calls within 250 ms from a cache; a sequential sender then reuses a nonce: the cache is off. */
-export const devProvider = (rpcUrl: string, chainId: number): JsonRpcProvider =>
-  new JsonRpcProvider(rpcUrl, chainId, { staticNetwork: Network.from(chainId), cacheTimeout: -1 })
+export function devProvider(rpcUrl: string, chainId: number): JsonRpcProvider {
+  const request = new FetchRequest(rpcUrl)
+  request.timeout = ANSWER_WAIT_MS
+  return new JsonRpcProvider(request, chainId, { staticNetwork: Network.from(chainId), cacheTimeout: -1 })
+}
 
 export function createDevSender(
   rpcUrl: string,

@@ -66,7 +66,8 @@ async function guarded<T>(
 /** Everything but a 4xx answer may be better the next time. */
 function classify(name: string, cause: unknown, timedOut: string | undefined): StoreError {
   if (cause instanceof StoreError) return cause
-  const { message, response } = cause as Error & { response?: { status: number } }
+  const { message, response, cause: below } = cause as Error & { response?: { status: number } }
+  const words = below instanceof Error ? `${message}: ${below.message}` : message // fetch says only that it failed
   const refused = response !== undefined && response.status >= 400 && response.status < 500 && response.status !== 429
-  return new StoreError(refused ? 'REFUSED' : 'UNAVAILABLE', `${name}: ${timedOut ?? message}`, cause)
+  return new StoreError(refused ? 'REFUSED' : 'UNAVAILABLE', `${name}: ${timedOut ?? words}`, cause)
 }
