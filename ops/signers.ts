@@ -19,11 +19,12 @@ export function createSignerPool(rules: ProtocolRules, workers: number): SignerP
   const inline = prepareSubmissions(rules)
   if (workers === 0)
     return { recover: async (values) => spread(values, inline(submissionsOf(values))), close: async () => {} }
+  const threads = Math.min(workers, availableParallelism())
   const pool = new Piscina<SignedSubmission[], Recovered[]>({
     filename: new URL(import.meta.url.endsWith('.ts') ? './signer-worker.ts' : './signer-worker.js', import.meta.url)
       .href,
-    minThreads: workers,
-    maxThreads: Math.min(workers, availableParallelism()),
+    minThreads: threads,
+    maxThreads: threads,
     workerData: rules,
   })
   const inWorkers = async (submissions: SignedSubmission[]): Promise<Recovered[]> => {
