@@ -16,33 +16,56 @@ export class CliError extends Error {
   }
 }
 
-/** What to do about the failures that carry a code (LogError and the connectors' errors). */
+const NO_SPACE = 'Free some space and start again; nothing that was acknowledged is lost.'
+const NOT_WRITABLE = 'Give --data-dir a directory that this user may write to.'
+
+/** What to do about the failures that carry a code: of the log, of the connectors, of the operating system. */
 const HINTS: Readonly<Record<string, string>> = {
   LOCKED: 'Another process uses this directory. Stop it, or give --data-dir another one.',
-  READ_ONLY: 'Give --data-dir a directory that this user may write to.',
-  DISK_FULL: 'Free some space and start again; nothing that was acknowledged is lost.',
+  READ_ONLY: NOT_WRITABLE,
+  DISK_FULL: NO_SPACE,
   IO_ERROR: 'Look at the disk and its messages; nothing that was acknowledged is lost.',
   NOT_FOUND: 'Check --data-dir; `sequencer dev --data-dir D` makes one.',
   CORRUPT: 'Restore the directory from a copy. `sequencer audit` says what is still whole.',
+  NOT_A_DIRECTORY: 'Give --data-dir a directory.',
+  FORMAT_NEWER: 'Start the newer version of the sequencer that wrote the directory.',
   PORT_IN_USE: 'Stop what uses the port, or choose another one.',
+  PORT_BUSY: 'Stop what uses the port, or choose another one with --chain-port; 0 takes any free port.',
+  BAD_ADDRESS: 'Listen on an address of this machine, and on a port that this user may use.',
+  PEER_KEY: 'Restore the key file, or remove it: the intake then makes a new one and has a new peer id.',
   ANVIL_MISSING: 'Install anvil (Foundry), or point --rpc to an EVM node that has the contract.',
-  WRONG_CHAIN:
-    'Point --rpc to a node of the chain that --chain-id names; with --data-dir of another chain, give a new directory.',
+  WRONG_CHAIN: 'Point --rpc to a node of the right chain, or give --data-dir a new directory.',
+  FOREIGN_CHAIN: 'Point --rpc to the chain that the log was written for, or give --data-dir a new directory.',
+  CHAIN_LOST: 'Put the file back, or give --data-dir a new directory.',
+  ANVIL_FAILED: 'Read what anvil said above; `sequencer doctor` looks at the machine.',
+  UNREACHABLE: 'Start the node, or check its address.',
+  RPC_ERROR: 'The node answered, but not as an EVM node does: check its address.',
+  SIGNER_KEY: 'Give the private key of the sequencer as 0x and 64 hex digits.',
+  UNAVAILABLE: 'Start the storage node, or check its address.',
+  REFUSED: 'The storage node answered that it will not take the request: check its address and its rights.',
+  ENOSPC: NO_SPACE,
+  EROFS: NOT_WRITABLE,
+  EACCES: NOT_WRITABLE,
   TOPOLOGY_MISMATCH: 'Members of one group must run the same topology. Stop the older ones first.',
 }
+
+/** For the failures of the outside world that the table has no own words for. */
+const ANY_HINT = 'Nothing that was acknowledged is lost. Mend what the message names, then start again.'
 
 /** Any failure as one text for standard error, and the exit code. */
 export function explain(error: unknown): { text: string; exitCode: number } {
   if (error instanceof CliError) return { text: `error: ${error.message}\n  ${error.hint}`, exitCode: error.exitCode }
-  if (error instanceof Error) {
-    const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-    const hint = HINTS[code]
-    // a failure of the operating system names its call; ours carry what to do in the table above
-    if (hint) return { text: `error: ${error.message}\n  ${hint}`, exitCode: EXIT.unavailable }
-    return {
-      text: `error: ${error.stack ?? error.message}\n  This is a fault of the sequencer; please report it.`,
-      exitCode: EXIT.internal,
-    }
+  if (isOutside(error))
+    return { text: `error: ${error.message}\n  ${HINTS[error.code] ?? ANY_HINT}`, exitCode: EXIT.unavailable }
+  return {
+    text: `error: ${error instanceof Error ? (error.stack ?? error.message) : error}\n  This is a fault of the sequencer; please report it.`,
+    exitCode: EXIT.internal,
   }
-  return { text: `error: ${String(error)}`, exitCode: EXIT.internal }
 }
+
+/** The errors of log and connectors say whether they may pass, those of the operating system which call of it failed. */
+const isOutside = (error: unknown): error is Error & { readonly code: string } =>
+  error instanceof Error &&
+  ('retriable' in error || 'syscall' in error) &&
+  'code' in error &&
+  typeof error.code === 'string'

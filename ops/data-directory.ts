@@ -136,18 +136,28 @@ export function readSettings(dataDir: string): DirectorySettings | undefined {
  */
 function keepSettings(dataDir: string, settings: DirectorySettings): void {
   const before = readSettings(dataDir)
-  const fixed = ({ appId, topicOptions, chain }: DirectorySettings) => ({
-    appId,
-    topicOptions,
-    chainId: chain.chainId,
-    protocolState: chain.protocolState,
-  })
-  if (before && JSON.stringify(fixed(before)) !== JSON.stringify(fixed(settings)))
+  const different = before ? differences(before, settings) : []
+  if (different.length > 0)
     throw new CliError(
-      `${dataDir} was made with ${JSON.stringify(fixed(before))}, but this start asks for ${JSON.stringify(fixed(settings))}`,
+      `${dataDir} was made with other settings:\n       ${different.join('\n       ')}`,
       'Start with the same options, or give --data-dir a new directory.',
     )
   const { settings: path } = directoryPaths(dataDir)
   writeFileSync(`${path}.new`, `${JSON.stringify(settings, null, 2)}\n`)
   renameSync(`${path}.new`, path)
+}
+
+/** What the log was written for and this start does not ask for, in words. */
+function differences(before: DirectorySettings, now: DirectorySettings): string[] {
+  const fixed = ({ appId, topicOptions, chain }: DirectorySettings): Record<string, unknown> => ({
+    'application id': appId,
+    'topic prefix': topicOptions.prefix,
+    ...Object.fromEntries(Object.entries(topicOptions.partitions).map(([topic, n]) => [`partitions of ${topic}`, n])),
+    'chain id': chain.chainId,
+    ProtocolState: chain.protocolState,
+  })
+  const [had, wants] = [fixed(before), fixed(now)]
+  return Object.keys(wants).flatMap((name) =>
+    had[name] === wants[name] ? [] : [`${name}: ${had[name]}, and this start asks for ${wants[name]}`],
+  )
 }

@@ -1,5 +1,6 @@
 /** `sequencer topology describe`: the graph as it is deployed, as text, as JSON, or as a Mermaid diagram. */
 import { Command } from 'commander'
+import { z } from 'zod'
 import { createCodec } from '../schemas/codec.ts'
 import { memoryRegistry } from '../schemas/registry.ts'
 import { nodesOf, type Topology } from '../streams/topology.ts'
@@ -7,7 +8,14 @@ import { sequencerTopology } from '../topology/index.ts'
 import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../topology/rules.ts'
 import { sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics } from '../topology/topics.ts'
-import { CliError } from './cli-error.ts'
+import { parseOptions, whole } from './options.ts'
+
+const schema = z.object({
+  mermaid: z.boolean().default(false),
+  json: z.boolean().default(false),
+  prefix: z.string().regex(/^[A-Za-z0-9._-]{0,100}$/, 'not up to 100 letters, digits, dots, underscores and hyphens'),
+  partitions: whole(1, 1_000),
+})
 
 export function topologyCommand(): Command {
   const command = new Command('topology').description('Look at the stream graph')
@@ -18,26 +26,17 @@ export function topologyCommand(): Command {
     .option('--json', 'as JSON, with the fingerprint that members compare')
     .option('--prefix <text>', 'put before every topic name', '')
     .option('--partitions <n>', 'partitions of the keyed topics', '4')
-    .action(
-      async ({
-        mermaid,
-        json,
-        prefix,
-        partitions,
-      }: Record<'prefix' | 'partitions', string> & Partial<Record<'mermaid' | 'json', boolean>>) => {
-        const count = Number(partitions)
-        if (!Number.isSafeInteger(count) || count < 1)
-          throw new CliError(`--partitions ${partitions} is not a whole number from 1`, 'See --help.')
-        const topology = await describedTopology(prefix, count)
-        process.stdout.write(
-          json
-            ? `${JSON.stringify({ fingerprint: topology.fingerprint, text: topology.describe() })}\n`
-            : mermaid
-              ? mermaidOf(topology)
-              : topology.describe(),
-        )
-      },
-    )
+    .action(async (given: unknown) => {
+      const { mermaid, json, prefix, partitions } = parseOptions(schema, given, 'topology describe')
+      const topology = await describedTopology(prefix, partitions)
+      process.stdout.write(
+        json
+          ? `${JSON.stringify({ fingerprint: topology.fingerprint, text: topology.describe() })}\n`
+          : mermaid
+            ? mermaidOf(topology)
+            : topology.describe(),
+      )
+    })
   return command
 }
 

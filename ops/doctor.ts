@@ -2,6 +2,7 @@
 import { existsSync, statfsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { Command } from 'commander'
+import { z } from 'zod'
 import { findAnvil } from '../connectors/evm/anvil.ts'
 import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
@@ -10,6 +11,7 @@ import { EXIT } from './cli-error.ts'
 import { directoryPaths, ensureWritable, readSettings } from './data-directory.ts'
 import { DEV_DEFAULTS } from './dev/config.ts'
 import { askRunning } from './lookup/directory.ts'
+import { httpUrl, parseOptions } from './options.ts'
 
 export interface Finding {
   readonly check: string
@@ -18,12 +20,14 @@ export interface Finding {
   readonly advice?: string
 }
 
-export interface DoctorOptions {
-  readonly dataDir: string
-  readonly rpc?: string
-  readonly kubo?: string
-  readonly json?: boolean
-}
+const schema = z.object({
+  dataDir: z.string().min(1, 'no name of a directory'),
+  rpc: httpUrl.optional(),
+  kubo: httpUrl.optional(),
+  json: z.boolean().optional(),
+})
+
+export type DoctorOptions = Readonly<z.infer<typeof schema>>
 
 const NODE_MAJOR_MIN = 20
 const FREE_BYTES_MIN = 1024 ** 3
@@ -37,7 +41,8 @@ export function doctorCommand(): Command {
     .option('--rpc <url>', 'EVM node to check')
     .option('--kubo <url>', 'Kubo node to check')
     .option('--json', 'print the findings as JSON')
-    .action(async (options: DoctorOptions) => {
+    .action(async (given: unknown) => {
+      const options = parseOptions(schema, given, 'doctor')
       const findings = await examine(options)
       process.stdout.write(options.json ? `${JSON.stringify(findings)}\n` : render(findings))
       if (findings.some(({ ok }) => !ok)) process.exitCode = EXIT.failed
@@ -190,7 +195,7 @@ async function node(rpc: string, chainIdExpected: number | undefined): Promise<F
       {
         check: 'chain',
         ok: false,
-        detail: `${rpc}: ${(error as Error).message}`,
+        detail: `${rpc}: ${((error as Error).cause as Error | undefined)?.message ?? (error as Error).message}`,
         advice: 'Start the node, or check --rpc.',
       },
     ]

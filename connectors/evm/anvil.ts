@@ -187,8 +187,7 @@ async function choosePort(wanted: number): Promise<number> {
   return new Promise((done, fail) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const what = cause.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${cause.code})`
-      const advice = 'Choose another with --chain-port, or 0 for any free one.'
-      fail(new EvmError('PORT_BUSY', `Port ${wanted} for the development chain ${what}. ${advice}`, { cause }))
+      fail(new EvmError('PORT_BUSY', `port ${wanted} for the development chain ${what}`, { cause }))
     })
     server.listen(wanted, '127.0.0.1', () => {
       const address = server.address()

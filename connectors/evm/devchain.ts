@@ -155,8 +155,7 @@ const rolesOf = (validators: number): DevChain['accounts'] => ({
 const chainLost = (directory: string): EvmError =>
   new EvmError(
     'CHAIN_LOST',
-    `The development chain of ${directory} is gone (its state.json was removed or replaced), but the log beside it knows ` +
-      'that chain. Put the file back, or start with an empty data directory.',
+    `the development chain of ${directory} is gone (its state.json was removed or replaced), but the log beside it knows that chain`,
   )
 
 /** The contract as the set-up sees it: `markets` is filled in by `ensureMarkets`. */

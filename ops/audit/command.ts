@@ -1,7 +1,9 @@
 /** `sequencer audit`. */
 import { Command } from 'commander'
+import { z } from 'zod'
 import { CliError, EXIT } from '../cli-error.ts'
 import type { OpenedDirectory } from '../lookup/directory.ts'
+import { httpUrl, parseOptions } from '../options.ts'
 import { type AuditOptions, auditLog } from './audit.ts'
 import { type ChainReader, isChainOf, openChainReader } from './chain.ts'
 import { isClean, renderAudit } from './render.ts'
@@ -12,11 +14,13 @@ export interface AuditableDirectory extends OpenedDirectory {
   readonly chain: { readonly rpcUrls: readonly string[]; readonly chainId: number; readonly protocolState: string }
 }
 
-export interface AuditArguments {
-  readonly dataDir: string
-  readonly rpc?: string
-  readonly json?: boolean
-}
+const schema = z.object({
+  dataDir: z.string().min(1, 'no name of a directory'),
+  rpc: httpUrl.optional(),
+  json: z.boolean().optional(),
+})
+
+export type AuditArguments = Readonly<z.infer<typeof schema>>
 
 export function auditCommand(open: (dataDir: string) => Promise<AuditableDirectory>): Command {
   return new Command('audit')
@@ -27,7 +31,8 @@ export function auditCommand(open: (dataDir: string) => Promise<AuditableDirecto
       'node of the anchor chain to compare with; by default the one that the directory was made with',
     )
     .option('--json', 'print the report as JSON')
-    .action(async (options: AuditArguments) => {
+    .action(async (given: unknown) => {
+      const options = parseOptions(schema, given, 'audit')
       const report = await runAudit(open, options)
       process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : renderAudit(report))
       if (!isClean(report)) process.exitCode = EXIT.failed

@@ -1,31 +1,28 @@
 /** Options of `sequencer dev`, parsed once; all faults are reported together. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { CliError } from '../cli-error.ts'
-
-const port = z.coerce.number().int().min(0).max(65_535)
-const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+import { httpUrl, oneOf, parseOptions, port, share, whole } from '../options.ts'
 
 const devSchema = z.object({
-  dataDir: z.string().min(1),
-  epochs: count(1, 1_000_000).optional(),
-  rpc: z.url({ protocol: /^https?$/ }).optional(),
+  dataDir: z.string().min(1, 'no name of a directory'),
+  epochs: whole(1, 1_000_000).optional(),
+  rpc: httpUrl.optional(),
   listenPort: port,
   opsPort: port,
   chainPort: port,
-  kubo: z.url({ protocol: /^https?$/ }).optional(),
-  cidVersion: z.coerce.number().pipe(z.union([z.literal(0), z.literal(1)])),
-  tree: z.enum(['chained', 'fresh']),
-  snapshotters: count(0, 5_000),
-  projects: count(1, 2_000),
-  badShare: z.coerce.number().min(0).max(1),
-  seed: count(0, 2 ** 31),
-  blockTime: count(1, 60),
-  epochBlocks: count(1, 1_000),
-  window: count(1, 10_000),
-  markets: count(1, 4),
-  partitions: count(1, 64),
-  workers: count(0, 16),
+  kubo: httpUrl.optional(),
+  cidVersion: whole(0, 1).transform((version) => (version === 0 ? 0 : 1)),
+  tree: oneOf('chained', 'fresh'),
+  snapshotters: whole(0, 5_000),
+  projects: whole(1, 2_000),
+  badShare: share,
+  seed: whole(0, 2 ** 31),
+  blockTime: whole(1, 60),
+  epochBlocks: whole(1, 1_000),
+  window: whole(1, 10_000),
+  markets: whole(1, 4),
+  partitions: whole(1, 64),
+  workers: whole(0, 16),
   json: z.boolean(),
 })
 
@@ -53,12 +50,6 @@ export const DEV_DEFAULTS = {
 
 /** Reads the options of the command line. Throws CliError that lists every fault. */
 export function parseDevConfig(options: Record<string, unknown>): DevConfig {
-  const parsed = devSchema.safeParse({ ...DEV_DEFAULTS, ...options })
-  if (!parsed.success) throw new CliError(faultsOf(parsed.error), 'See `sequencer dev --help`.')
-  return { ...parsed.data, dataDir: resolve(parsed.data.dataDir) }
+  const config = parseOptions(devSchema, { ...DEV_DEFAULTS, ...options }, 'dev')
+  return { ...config, dataDir: resolve(config.dataDir) }
 }
-
-const faultsOf = (error: z.ZodError): string =>
-  error.issues.map(({ path, message }) => `--${kebab(path.map(String).join('.'))}: ${message}`).join('\n       ')
-
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

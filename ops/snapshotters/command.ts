@@ -2,35 +2,30 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { CliError, EXIT } from '../cli-error.ts'
+import { address, httpUrl, oneOf, parseOptions, share, whole } from '../options.ts'
 import { type LoadReport, runLoad } from './load.ts'
 import { runSnapshotters, type SnapshottersReport } from './run.ts'
 
-const address = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{40}$/, '0x and 40 hex digits')
-  .transform((text) => text.toLowerCase())
-const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
-
 const schema = z.object({
-  to: z.string().regex(/^\/.+\/p2p\/.+$/, 'a multiaddr that ends in /p2p/<peer id>'),
-  rpc: z.url({ protocol: /^https?$/ }),
-  chainId: count(1, Number.MAX_SAFE_INTEGER),
+  to: z.string().regex(/^\/.+\/p2p\/.+$/, 'not a multiaddr that ends in /p2p/<peer id>'),
+  rpc: httpUrl,
+  chainId: whole(1, Number.MAX_SAFE_INTEGER),
   protocolState: address,
   dataMarket: z.array(address).min(1),
-  slots: count(1, 20_000),
-  projects: count(1, 5_000),
-  seed: count(0, 2 ** 31),
-  badShare: z.coerce.number().min(0).max(1),
-  minorityShare: z.coerce.number().min(0).max(1),
-  connections: count(1, 1_000),
-  encryption: z.enum(['tls', 'noise', 'both']),
-  spreadMs: count(0, 600_000),
-  lateByEpochs: count(1, 1_000_000),
-  deadlineBlocks: count(1, 1_000_000),
-  epochs: count(1, 1_000_000).optional(),
+  slots: whole(1, 20_000),
+  projects: whole(1, 5_000),
+  seed: whole(0, 2 ** 31),
+  badShare: share,
+  minorityShare: share,
+  connections: whole(1, 1_000),
+  encryption: oneOf('tls', 'noise', 'both'),
+  spreadMs: whole(0, 600_000),
+  lateByEpochs: whole(1, 1_000_000),
+  deadlineBlocks: whole(1, 1_000_000),
+  epochs: whole(1, 1_000_000).optional(),
   ledger: z.string().optional(),
-  presign: count(1, 5_000_000).optional(),
-  epochId: count(0, Number.MAX_SAFE_INTEGER),
+  presign: whole(1, 5_000_000).optional(),
+  epochId: whole(0, Number.MAX_SAFE_INTEGER),
   json: z.boolean().default(false),
 })
 
@@ -58,7 +53,7 @@ export function snapshottersCommand(): Command {
     .option('--epoch-id <n>', 'with --presign: the epoch they are for; 0 = simulation', '0')
     .option('--json', 'print the report as JSON')
     .action(async (given: unknown) => {
-      const options = parse(given)
+      const options = parseOptions(schema, given, 'snapshotters')
       const stop = new AbortController()
       process.once('SIGINT', () => stop.abort())
       process.once('SIGTERM', () => stop.abort())
@@ -102,13 +97,6 @@ function sayOnce(): (error: unknown) => void {
     if (text !== last) process.stderr.write(`snapshotters: ${text}\n`)
     last = text
   }
-}
-
-function parse(given: unknown) {
-  const parsed = schema.safeParse(given)
-  if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
-  throw new CliError(faults.join('\n       '), 'See `sequencer snapshotters --help`.')
 }
 
 function render({ epochs, sent, byKind, reconnects }: SnapshottersReport): string {

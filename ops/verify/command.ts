@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { CliError, EXIT } from '../cli-error.ts'
+import { httpUrl } from '../options.ts'
 import { BatchFormatError } from './batch-json.ts'
 import { renderReport } from './render.ts'
 import type { VerifyReport } from './report.ts'
@@ -79,6 +80,8 @@ function parseOptions(options: VerifyArguments): VerifyOptions {
     faults.push(`--protocol-state ${protocolState}: not 0x and 40 hex digits`)
   if (closeBlockHash !== undefined && !/^0x[0-9a-fA-F]{64}$/.test(closeBlockHash))
     faults.push(`--close-block-hash ${closeBlockHash}: not 0x and 64 hex digits`)
+  if (options.kubo !== undefined && !httpUrl.safeParse(options.kubo).success)
+    faults.push(`--kubo ${options.kubo}: not an http or https URL`)
   const slots = new Map<number, string>()
   for (const text of slot) {
     const [, id, owner] = /^([0-9]{1,15})=(0x[0-9a-fA-F]{40})$/.exec(text) ?? []

@@ -25,20 +25,21 @@ export interface BatchSource {
 
 /** Throws CliError when the target is neither a file nor a CID that one of the stores has. */
 export async function readBatch(target: string, options: SourceOptions): Promise<BatchSource> {
-  if (await isFile(target)) return { bytes: await readBatchFile(target) }
+  const there = await stat(target).catch(() => undefined)
+  if (there?.isFile()) return { bytes: await readBatchFile(target) }
   const cid = parseCid(target)
-  if (!cid)
-    throw new CliError(
-      `there is no file ${target}, and it is no CID either`,
-      'Give the path of a batch file, or a CID.',
-    )
+  if (!cid) {
+    const what = there ? `${target} is no file` : `there is no file ${target}`
+    throw new CliError(`${what}, and no CID either`, 'Give the path of a batch file, or a CID.')
+  }
   const { blocks, kubo } = options
   for (const folder of blocks) {
     const bytes = await fromBlocks(cid, folder)
     if (bytes) return { bytes, cid: target }
   }
-  if (kubo) return { bytes: await createKuboStore({ url: kubo, bytesMax: BATCH_BYTES_MAX }).get(target), cid: target }
-  const places = blocks.length > 0 ? blocks.join(', ') : 'no block store was named'
+  const bytes = kubo === undefined ? undefined : await fromKubo(target, kubo)
+  if (bytes) return { bytes, cid: target }
+  const places = [...blocks, ...(kubo === undefined ? [] : [kubo])].join(', ') || 'no block store was named'
   throw new CliError(
     `the batch ${target} was not found (${places})`,
     'Name a block store with --blocks or --data-dir, or a node with --kubo.',
@@ -61,18 +62,20 @@ export async function readBatchFile(path: string): Promise<Uint8Array> {
   throw new CliError(`${path} has more than ${BATCH_BYTES_MAX} bytes`, 'A batch is far smaller. Check the path.')
 }
 
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  )
-}
-
 function parseCid(text: string): CID | undefined {
   try {
     return CID.parse(text)
   } catch {
     return undefined
+  }
+}
+
+async function fromKubo(cid: string, url: string): Promise<Uint8Array | undefined> {
+  try {
+    return await createKuboStore({ url, bytesMax: BATCH_BYTES_MAX }).get(cid)
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'NOT_FOUND') return undefined
+    throw error
   }
 }
 

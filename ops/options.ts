@@ -1,0 +1,41 @@
+/** Options of the commands, parsed once; every fault is reported, with what was given and what is wanted. */
+import { z } from 'zod'
+import { CliError } from './cli-error.ts'
+
+/** A whole number in decimal digits. */
+export const whole = (min: number, max: number) =>
+  z
+    .union([z.string(), z.number()])
+    .refine((given) => /^[0-9]+$/.test(String(given)) && Number(given) >= min && Number(given) <= max, {
+      error: `not a whole number from ${min} to ${max}`,
+    })
+    .transform(Number)
+
+/** A share of a whole. */
+export const share = z
+  .union([z.string(), z.number()])
+  .refine((given) => /^[0-9]*\.?[0-9]+$/.test(String(given)) && Number(given) <= 1, {
+    error: 'not a number from 0 to 1',
+  })
+  .transform(Number)
+
+export const port = whole(0, 65_535)
+export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' })
+export const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, 'not 0x and 40 hex digits')
+  .transform((text) => text.toLowerCase())
+export const oneOf = <const Words extends readonly string[]>(...words: Words) =>
+  z.enum(words, { error: `not one of ${words.join(', ')}` })
+
+/** @param command as it is typed, for the advice. Throws CliError that lists every fault. */
+export function parseOptions<T>(schema: z.ZodType<T>, given: unknown, command: string): T {
+  const parsed = schema.safeParse(given, { reportInput: true })
+  if (parsed.success) return parsed.data
+  throw new CliError(parsed.error.issues.map(faultOf).join('\n       '), `See \`sequencer ${command} --help\`.`)
+}
+
+const faultOf = ({ path: [name], input, message }: z.core.$ZodIssue): string =>
+  `--${kebab(String(name))}${input === undefined ? '' : ` ${JSON.stringify(input)}`}: ${message}`
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

@@ -1,0 +1,134 @@
+/**
+ * Wrong input at the command line: each command says what was wrong and what to do, on standard error and without a stack,
+ * and ends with the exit code of its kind.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { main } from '../../ops/cli.ts'
+import { explain } from '../../ops/cli-error.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'wrong-input-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const file = (name: string, text: string): string => {
+  writeFileSync(join(directory, name), text)
+  return join(directory, name)
+}
+const other = file('other.json', '{"a":1}')
+const noJson = file('no.json', 'a batch')
+const missing = join(directory, 'missing')
+const CID = 'bafkreic63f2mrpqwnyyf5qg3othdawgpvw7mot2g2zlqp7ykcdneeatcia'
+const PEER = '/ip4/127.0.0.1/tcp/9/p2p/12D3KooWLr4weBwN3aWWEJudfScMdZVjhhnrqoKqb2TUMRyT9Kwp'
+const ZERO = `0x${'0'.repeat(40)}`
+/** Nothing listens on this port, and it is none of those that fetch refuses by itself. */
+const NOBODY = 'http://127.0.0.1:2'
+
+/** Arguments, exit code, and what standard error must say. */
+const cases: readonly (readonly [args: readonly string[], exitCode: number, ...said: string[]])[] = [
+  [[], 2, 'Usage: sequencer', 'verify'],
+  [['nope'], 2, "unknown command 'nope'", '--help'],
+  [['dev', '--nope'], 2, "unknown option '--nope'", '--help'],
+  [['dev', 'more'], 2, 'too many arguments', '--help'],
+  [
+    ['dev', '--epochs', '0', '--partitions', 'x', '--ops-port', '99999', '--bad-share', '2', '--rpc', 'node'],
+    2,
+    '--epochs "0": not a whole number from 1 to',
+    '--partitions "x": not a whole number',
+    '--ops-port "99999"',
+    '--bad-share "2": not a number from 0 to 1',
+    '--rpc "node": not an http or https URL',
+    '--help',
+  ],
+  [['dev', '--tree', 'oak', '--cid-version', '2'], 2, '--tree "oak": not one of chained, fresh', '--cid-version "2"'],
+  [['dev', '--epochs'], 2, "option '--epochs <n>' argument missing"],
+  [['verify'], 2, "missing required argument 'file|cid'"],
+  [['verify', missing], 2, `there is no file ${missing}`, 'Give the path of a batch file'],
+  [['verify', directory], 2, `${directory} is no file`],
+  [['verify', noJson], 1, 'no JSON text', 'A batch is JSON with'],
+  [['verify', other], 1, 'no batch', 'submissionIDs', 'A batch is JSON with'],
+  [['verify', CID], 3, 'was not found', '--blocks or --data-dir'],
+  [['verify', CID, '--data-dir', missing], 3, 'was not found', missing],
+  [['verify', CID, '--kubo', NOBODY], 3, 'ECONNREFUSED', 'Start the storage node'],
+  [['verify', CID, '--kubo', 'kubo'], 2, '--kubo kubo: not an http'],
+  [['verify', other, '--chain-id', 'x', '--slot', '3'], 2, '--chain-id x', '--slot 3: not <slot>=', 'belong together'],
+  [['audit', '--data-dir', missing], 3, `${missing} is not a data directory`, 'Check --data-dir'],
+  [['audit', '--rpc', 'node'], 2, '--rpc "node": not an http or https URL'],
+  [['why'], 2, '--slot or --submission-id is needed', 'why --help'],
+  [['why', '--slot', '1.5', '--epoch', '-1'], 2, '--slot "1.5"', '--epoch "-1"'],
+  [['why', '--slot', '1', '--data-dir', missing], 3, 'is not a data directory'],
+  [['epoch'], 2, "missing required argument 'id'"],
+  [['epoch', 'x'], 2, 'the epoch "x": not a whole number'],
+  [['epoch', '1', '--data-dir', missing, '--data-market', '0x1'], 2, '--data-market "0x1": not 0x and 40 hex'],
+  [['topology'], 2, 'describe'],
+  [['topology', 'describe', '--partitions', '0'], 2, '--partitions "0": not a whole number from 1'],
+  [['topology', 'describe', '--prefix', 'a b'], 2, '--prefix "a b"'],
+  [['doctor', '--rpc', 'node'], 2, '--rpc "node"'],
+  [['snapshotters'], 2, "required option '--to <multiaddr>' not specified"],
+  [
+    ['snapshotters', '--to', 'x', '--protocol-state', '0x1', '--data-market', 'y', '--encryption', 'rot13'],
+    2,
+    '--to "x": not a multiaddr',
+    '--protocol-state "0x1"',
+    '--data-market "y"',
+    '--encryption "rot13": not one of tls, noise, both',
+  ],
+  [
+    [
+      ...['snapshotters', '--to', PEER, '--protocol-state', ZERO, '--data-market', ZERO],
+      ...['--presign', '1', '--rpc', NOBODY],
+    ],
+    3,
+    'ECONNREFUSED',
+    'Check --rpc',
+  ],
+]
+
+/** The command line in this process: what it writes, and the exit code it sets. */
+async function run(args: readonly string[]) {
+  const written = { stdout: '', stderr: '' }
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      written[name] += text
+      return true
+    }),
+  )
+  try {
+    await main(['node', 'sequencer', ...args])
+    return { ...written, exitCode: process.exitCode }
+  } finally {
+    process.exitCode = undefined
+    for (const spy of spies) spy.mockRestore()
+  }
+}
+
+describe('wrong input', () => {
+  test.for(cases)('error: sequencer %s', async ([args, exitCode, ...said]) => {
+    const { stdout, stderr, exitCode: ended } = await run(args)
+    for (const words of said) expect(stderr).toContain(words)
+    expect(stderr).not.toMatch(/^ {4}at /m)
+    expect(stdout).toBe('')
+    expect(ended, stderr).toBe(exitCode)
+  })
+
+  test('error: a doctor that finds something says what to do about it, and ends with 1', async () => {
+    const { stdout, stderr, exitCode } = await run([
+      'doctor',
+      '--data-dir',
+      directory,
+      '--rpc',
+      NOBODY,
+      '--kubo',
+      NOBODY,
+    ])
+    expect(stdout).toMatch(/FAIL {2}storage .*ECONNREFUSED[^\n]*\n +Check --kubo/)
+    expect(stdout).toMatch(/FAIL {2}chain .*ECONNREFUSED[^\n]*\n +Start the node/)
+    expect(exitCode, stderr).toBe(1)
+  })
+
+  test('error: a fault of ours has a stack and asks for a report; one of the outside has neither', () => {
+    expect(explain(new Error('a bug'))).toMatchObject({ exitCode: 70, text: expect.stringMatching(/ at .*report it/s) })
+    const full = explain(Object.assign(new Error('write'), { code: 'ENOSPC', syscall: 'write' }))
+    expect(full).toMatchObject({ exitCode: 3, text: expect.stringContaining('Free some space') })
+  })
+})
