@@ -124,11 +124,21 @@ export interface JoinOptions {
   readonly instanceId: string
   /** Hash of the topology; members with another hash are refused (`LogError` code `TOPOLOGY_MISMATCH`). */
   readonly fingerprint: string
+  /** Members that keep the state of each task ready beside its owner; 0 by default, at most as many as there are others. */
+  readonly standbys?: number
+  /**
+   * How far this member has restored each task that it keeps ready, as the sum of its changelog positions. Asked for in
+   * each rebalance: a task that loses its owner goes where most of its state is.
+   */
+  readonly restored?: () => ReadonlyMap<number, number>
 }
 
 export interface GroupListener {
-  /** The whole assignment of this member in a new generation; what is not in it is lost. Called in generation order. */
-  assigned(partitions: readonly TopicPartition[], identity: MemberIdentity): void
+  /**
+   * The whole assignment of this member in a new generation; what is not in it is lost. Called in generation order.
+   * @param standbys numbers of the tasks whose state this member is to keep ready; none of them is in `partitions`
+   */
+  assigned(partitions: readonly TopicPartition[], identity: MemberIdentity, standbys: readonly number[]): void
   /** The member was thrown out (session expired, fenced); join again. */
   lost(cause: Error): void
 }

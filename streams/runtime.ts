@@ -2,11 +2,13 @@
  * Runs a topology on a log: one consumer group per stage, one task per assigned partition. Two loops share one event loop:
  * one fetches for all tasks, the other processes in slices and starts commits, which overlap between tasks.
  */
+import { FetchLoop, type Reader } from './fetch-loop.ts'
 import { configOf, type KafkaTopic } from './kafka-topic.ts'
 import type { Clock, Log, LogRecord, MemberIdentity, RuntimeObserver } from './ports.ts'
 import { retried } from './retry.ts'
 import { Signal } from './signal.ts'
 import { StageGroup } from './stage-group.ts'
+import { type Restored, Standby } from './standby.ts'
 import { TableReader } from './table-reader.ts'
 import { Task } from './task.ts'
 import { TaskRunner } from './task-runner.ts'
@@ -27,6 +29,8 @@ export interface RuntimeOptions {
   readonly observer?: RuntimeObserver
   /** Called once, when a task failed for good; nothing is processed any more then. Close the runtime. */
   readonly onFailure?: (error: Error) => void
+  /** Members that keep the state of each task ready beside its owner, so that one of them goes on at once; 0. */
+  readonly standbys?: number
   /** Time between two commits of a task, 100 ms; a marker that closes a scope, or a processor, may ask for one sooner. */
   readonly commitIntervalMs?: number
   /** Bytes of output after which a task commits, 8 MiB. */
@@ -42,12 +46,12 @@ export interface RuntimeOptions {
 
 export type RuntimeState = 'created' | 'rebalancing' | 'running' | 'stopping' | 'stopped' | 'error'
 
-/** Longest wait for news: of a fetch, and of the process loop. */
+/** Longest wait of the process loop for news. */
 const POLL_MS = 500
-const FETCH_BYTES = 1024 * 1024
 
 const DEFAULTS = {
   observer: {},
+  standbys: 0,
   commitIntervalMs: 100,
   burstBytesMax: 8 * 1024 * 1024,
   bufferedRecordsMax: 10_000,
@@ -65,7 +69,7 @@ export class StreamsRuntime {
   private readonly groups: StageGroup[] = []
   private readonly stop = new AbortController()
   private readonly news: Signal
-  private poll = new AbortController()
+  private readonly fetching: FetchLoop
   private phase: Exclude<RuntimeState, 'rebalancing'> = 'created'
   private loops: Promise<unknown> = Promise.resolve()
 
@@ -73,6 +77,14 @@ export class StreamsRuntime {
     this.topology = topology
     this.options = { ...DEFAULTS, ...options }
     this.news = new Signal(options.clock)
+    this.fetching = new FetchLoop({
+      log: options.log,
+      clock: options.clock,
+      readers: () => [...this.runners(), ...this.groups.flatMap(({ standbys }) => [...standbys.values()])],
+      reopen: (reader) => this.reopen(reader),
+      news: this.news,
+      stop: this.stop.signal,
+    })
   }
 
   get state(): RuntimeState {
@@ -94,7 +106,7 @@ export class StreamsRuntime {
       const stages = this.stages()
       await this.createTopics()
       const followers = await this.loadTables()
-      const loops = [this.fetchLoop(), this.processLoop(), this.purgeLoop(), ...followers]
+      const loops = [this.fetching.run(), this.processLoop(), this.purgeLoop(), ...followers]
       this.loops = Promise.all(loops.map((loop) => loop.catch((error) => this.fail(error))))
       for (const stage of stages) {
         const group = this.createGroup(stage)
@@ -159,7 +171,7 @@ export class StreamsRuntime {
   }
 
   private createGroup(stage: Stage): StageGroup {
-    const { appId, log, clock, observer, instanceId } = this.options
+    const { appId, log, clock, observer, instanceId, standbys } = this.options
     return new StageGroup(stage, {
       group: `${appId}-${stage.name}`,
       instanceId,
@@ -169,28 +181,41 @@ export class StreamsRuntime {
       observer,
       fail: (error) => this.fail(error),
       wake: () => this.wake(),
-      createRunner: (partition, identity) => this.createRunner(stage, partition, identity),
+      standbys,
+      createTask: (partition) => this.createTask(stage, partition),
+      createStandby: (task) => new Standby(task, observer),
+      createRunner: (task, identity, restored) => this.createRunner(task, identity, restored),
     })
   }
 
-  private createRunner(stage: Stage, partition: number, identity: () => MemberIdentity | undefined): TaskRunner {
-    const { appId, observer, prepare } = this.options
-    const task = new Task(stage, partition, {
+  private createTask(stage: Stage, partition: number): Task {
+    const { appId, observer } = this.options
+    return new Task(stage, partition, {
       appId,
       deadLetterTopic: this.topology.deadLetterTopic,
       countedTopics: this.topology.countedTopics,
       globalTable: (name) => this.table(name),
       onDeadLetter: (topic, error) => observer.deadLettered?.(topic, error),
     })
-    return new TaskRunner(task, {
+  }
+
+  private createRunner(
+    task: Task,
+    identity: () => MemberIdentity | undefined,
+    restored: Restored | undefined,
+  ): TaskRunner {
+    const { appId, prepare } = this.options
+    const name = `${appId}-${task.stageName}`
+    const options = {
       ...this.options,
-      group: `${appId}-${stage.name}`,
-      transactionalId: `${appId}-${stage.name}-${partition}`,
+      group: name,
+      transactionalId: `${name}-${task.partition}`,
       identity,
-      prepare: (topic, records) => prepare?.[topic]?.(records),
+      prepare: (topic: string, records: readonly LogRecord[]) => prepare?.[topic]?.(records),
       wake: () => this.news.raise(),
-      fail: (error) => this.failTask(task, error),
-    })
+      fail: (error: unknown) => this.failTask(task, error),
+    }
+    return new TaskRunner(task, options, restored)
   }
 
   private runners(): TaskRunner[] {
@@ -199,36 +224,7 @@ export class StreamsRuntime {
 
   /** The tasks changed: look again, and ask for their positions. */
   private wake(): void {
-    this.poll.abort()
-    this.news.raise()
-  }
-
-  private async fetchLoop(): Promise<void> {
-    const { signal } = this.stop
-    while (!signal.aborted) {
-      this.poll = new AbortController()
-      const runners = this.runners()
-      for (const runner of runners) runner.asked = runner.hungry
-      const hungry = runners.filter(({ asked }) => asked)
-      if (hungry.length === 0) await this.news.wait(POLL_MS)
-      else await this.fetchFor(hungry)
-    }
-  }
-
-  private async fetchFor(runners: readonly TaskRunner[]): Promise<void> {
-    const { log, clock } = this.options
-    const asked = runners.flatMap((runner) => runner.positionsToFetch().map((position) => ({ runner, position })))
-    const positions = asked.map(({ position }) => position)
-    const fetched = await retried(clock, this.stop.signal, () =>
-      log.fetch(positions, { maxWaitMs: POLL_MS, maxBytesPerPartition: FETCH_BYTES, signal: this.poll.signal }),
-    ).catch((error) => {
-      if (this.stop.signal.aborted) return []
-      throw error
-    })
-    for (const [at, answer] of fetched.entries()) {
-      const { runner, position } = asked[at]!
-      if (!runner.accept(position.offset, answer)) this.reopen(runner)
-    }
+    this.fetching.interrupt()
     this.news.raise()
   }
 
@@ -269,8 +265,8 @@ export class StreamsRuntime {
     )
   }
 
-  private reopen(runner: TaskRunner): void {
-    for (const group of this.groups) group.reopen(runner)
+  private reopen(reader: Reader): void {
+    for (const group of this.groups) group.reopen(reader)
   }
 
   private async purgeLoop(): Promise<void> {
@@ -299,7 +295,6 @@ export class StreamsRuntime {
 
   private stopLoops(): void {
     this.stop.abort()
-    this.poll.abort()
-    this.news.raise()
+    this.wake()
   }
 }

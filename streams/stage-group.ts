@@ -1,3 +1,4 @@
+import type { Reader } from './fetch-loop.ts'
 import type { TopicPartition } from './ports.ts'
 import {
   type Clock,
@@ -9,8 +10,10 @@ import {
   type RuntimeObserver,
 } from './ports.ts'
 import { retried } from './retry.ts'
+import type { Restored, Standby } from './standby.ts'
+import type { Task } from './task.ts'
 import type { TaskRunner } from './task-runner.ts'
-import type { Stage } from './topology.ts'
+import { hasEngineState, type Stage } from './topology.ts'
 
 export interface GroupOptions {
   readonly group: string
@@ -21,18 +24,30 @@ export interface GroupOptions {
   readonly observer: RuntimeObserver
   readonly fail: (error: unknown) => void
   readonly wake: () => void
-  readonly createRunner: (partition: number, identity: () => MemberIdentity | undefined) => TaskRunner
+  /** Members that keep the state of each task ready beside its owner. */
+  readonly standbys: number
+  readonly createTask: (partition: number) => Task
+  readonly createStandby: (task: Task) => Standby
+  readonly createRunner: (
+    task: Task,
+    identity: () => MemberIdentity | undefined,
+    restored: Restored | undefined,
+  ) => TaskRunner
 }
 
 /** Pause before a lost member joins again, and before a fenced task is opened again: whoever fenced it should settle. */
 const PAUSE_MS = 1_000
 
+const NONE: ReadonlySet<number> = new Set()
+
 /**
- * The membership of this process in one stage's group, and a runner for each partition it owns. Every change ends in
- * `match`, which compares what is owned with what runs; so it does not matter in which order things happen.
+ * The membership of this process in one stage's group, a runner for each partition it owns, and a standby for each whose
+ * state it keeps ready. Every change ends in `match`, which compares what is wanted with what there is; so it does not
+ * matter in which order things happen.
  */
 export class StageGroup {
   readonly runners = new Map<number, TaskRunner>()
+  readonly standbys = new Map<number, Standby>()
   private readonly stage: Stage
   private readonly options: GroupOptions
   private readonly closing = new AbortController()
@@ -43,7 +58,8 @@ export class StageGroup {
   private generation = 0
   /** Counts the memberships, so that nothing is heard of those before the present one. */
   private joins = 0
-  private owned: ReadonlySet<number> = new Set()
+  private owned: ReadonlySet<number> = NONE
+  private keptReady: ReadonlySet<number> = NONE
 
   constructor(stage: Stage, options: GroupOptions) {
     this.stage = stage
@@ -64,23 +80,26 @@ export class StageGroup {
   async join(): Promise<void> {
     const { log, clock, group, instanceId, fingerprint } = this.options
     const topics = this.stage.sources.map(({ name }) => name)
+    const standbys = hasEngineState(this.stage) ? this.options.standbys : 0
+    const restored = (): Map<number, number> =>
+      new Map([...this.standbys].map(([partition, { progress }]) => [partition, progress]))
     const joined = ++this.joins
     const listener: GroupListener = {
-      assigned: (partitions, identity) => {
-        if (joined === this.joins) this.assigned(partitions, identity)
+      assigned: (partitions, identity, standbys) => {
+        if (joined === this.joins) this.assigned(partitions, identity, standbys)
       },
       lost: (cause) => {
         if (joined === this.joins) this.lost(cause)
       },
     }
     this.membership = await retried(clock, this.closing.signal, () =>
-      log.join({ group, topics, instanceId, fingerprint }, listener),
+      log.join({ group, topics, instanceId, fingerprint, standbys, restored }, listener),
     )
   }
 
   /** The task seems to have another owner: drop it, and open it again if it is still, or again, ours. */
-  reopen(runner: TaskRunner): void {
-    if (this.runners.get(runner.task.partition) === runner) this.retire(runner, PAUSE_MS)
+  reopen(reader: Reader): void {
+    for (const runner of this.runners.values()) if (runner === reader) this.retire(runner, PAUSE_MS)
   }
 
   /** Finishes every task, with a last commit when `commitRest`, then leaves the group. */
@@ -92,17 +111,19 @@ export class StageGroup {
       ...this.retiring.values(),
     ])
     this.runners.clear()
+    for (const partition of this.standbys.keys()) this.drop(partition)
     await this.membership?.leave()
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
-  private assigned(partitions: readonly TopicPartition[], identity: MemberIdentity): void {
+  private assigned(partitions: readonly TopicPartition[], identity: MemberIdentity, standbys: readonly number[]): void {
     if (this.closing.signal.aborted || identity.generation < this.generation) return
     this.generation = identity.generation
     const owned = new Set(partitions.map(({ partition }) => partition))
     const lost = [...this.owned].filter((partition) => !owned.has(partition)).length
     this.identity = identity
     this.owned = owned
+    this.keptReady = new Set(standbys)
     this.options.observer.rebalanced?.(this.stage.name, owned.size, lost)
     this.match()
   }
@@ -110,7 +131,7 @@ export class StageGroup {
   private lost(cause: Error): void {
     this.joins++
     this.identity = undefined
-    this.owned = new Set()
+    this.owned = NONE // the standbys stay: whether this member is one does not change what is in the changelogs
     this.match()
     // Two processes with one name would throw each other out for ever.
     if (cause instanceof LogError && cause.code === 'MEMBER_REPLACED') this.options.fail(cause)
@@ -126,16 +147,35 @@ export class StageGroup {
   }
 
   private match(): void {
-    for (const [partition, runner] of this.runners) if (!this.owned.has(partition)) this.retire(runner, 0)
+    const { owned, keptReady, runners, standbys, retiring } = this
+    for (const [partition, runner] of runners) if (!owned.has(partition)) this.retire(runner, 0)
     if (!this.closing.signal.aborted)
-      for (const partition of this.owned)
-        if (!this.runners.has(partition) && !this.retiring.has(partition)) this.open(partition)
+      for (const partition of owned) if (!runners.has(partition) && !retiring.has(partition)) this.open(partition)
+    for (const partition of standbys.keys()) if (!keptReady.has(partition)) this.drop(partition)
+    if (!this.closing.signal.aborted)
+      for (const partition of keptReady)
+        if (!standbys.has(partition) && !owned.has(partition)) this.keepReady(partition)
     this.options.wake()
   }
 
+  private keepReady(partition: number): void {
+    const { createStandby, createTask } = this.options
+    this.standbys.set(partition, createStandby(createTask(partition)))
+  }
+
+  /** @returns the standby of that partition, which follows no more */
+  private drop(partition: number): Standby | undefined {
+    const standby = this.standbys.get(partition)
+    this.standbys.delete(partition)
+    standby?.close()
+    return standby
+  }
+
   private open(partition: number): void {
-    const { createRunner, observer, wake, fail } = this.options
-    const runner = createRunner(partition, () => (this.owned.has(partition) ? this.identity : undefined))
+    const { createRunner, createTask, observer, wake, fail } = this.options
+    const standby = this.drop(partition)
+    const identity = () => (this.owned.has(partition) ? this.identity : undefined)
+    const runner = createRunner(standby?.task ?? createTask(partition), identity, standby?.restored)
     this.runners.set(partition, runner)
     runner.open().then(wake, (error) => {
       if (this.runners.get(partition) !== runner || this.closing.signal.aborted) return

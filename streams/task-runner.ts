@@ -1,8 +1,10 @@
 /** One task with its writer: opens it from the log, feeds it in slices, and commits its bursts. */
 import { Committer, type CommitterOptions } from './committer.ts'
+import type { Reader } from './fetch-loop.ts'
 import type { FetchedPartition, FetchPosition, LogRecord } from './ports.ts'
 import { readRange } from './read-range.ts'
 import { retried } from './retry.ts'
+import type { Restored } from './standby.ts'
 import type { Task } from './task.ts'
 
 export interface RunnerOptions extends CommitterOptions {
@@ -34,11 +36,11 @@ const SLICE_RECORDS = 1_000
 /** Records between two looks at the clock. */
 const STEP_RECORDS = 64
 
-export class TaskRunner {
+export class TaskRunner implements Reader {
   readonly task: Task
   state: 'opening' | 'running' | 'committing' | 'closed' = 'opening'
-  /** Whether the fetch under way asks for this task's positions. */
   asked = false
+  private restored: Restored
   private readonly options: RunnerOptions
   private readonly committer: Committer
   private readonly life = new AbortController()
@@ -49,8 +51,10 @@ export class TaskRunner {
   private lastCommit = 0
   private busy: Promise<unknown> = Promise.resolve()
 
-  constructor(task: Task, options: RunnerOptions) {
+  /** @param restored how much of its state the task has already; nothing by default */
+  constructor(task: Task, options: RunnerOptions, restored: Restored = NOTHING) {
     this.task = task
+    this.restored = restored
     this.options = options
     this.committer = new Committer(task, options, this.life.signal)
   }
@@ -102,11 +106,14 @@ export class TaskRunner {
     const { partition, changelogs } = this.task
     return retried(clock, signal, async () => {
       const bounds = await log.bounds(changelogs.map(({ changelog }) => ({ topic: changelog, partition })))
+      const { restored } = this
+      this.restored = NOTHING // what fails half way begins anew
       let records = 0
       for (const [at, store] of changelogs.entries()) {
         const { start, stable } = bounds[at]!
-        store.clear()
-        const from = { topic: store.changelog, partition, offset: start }
+        const offset = restored.get(store.changelog) ?? -1
+        if (offset < start) store.clear()
+        const from = { topic: store.changelog, partition, offset: Math.max(start, offset) }
         records += await readRange({ log, clock, signal }, from, stable, (record) => store.restore(record))
       }
       return records
@@ -244,6 +251,8 @@ export class TaskRunner {
     await this.committer.close()
   }
 }
+
+const NOTHING: Restored = new Map()
 
 const deletedInput = (stage: string, { topic, partition, offset }: FetchPosition, start: number): string =>
   `${topic}/${partition} begins at offset ${start}, but stage ${stage} has processed it up to ${offset} only: what lies ` +

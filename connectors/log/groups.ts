@@ -1,17 +1,26 @@
 import { type JoinOptions, LogError, type MemberIdentity, type TopicPartition } from '../../streams/ports.ts'
-import { assignPartitions } from './assignment.ts'
+import { assignTasks } from './assignment.ts'
 
 /** What a member is told; the driver decides when. */
 export type GroupEvent =
-  | { readonly kind: 'assigned'; readonly partitions: readonly TopicPartition[]; readonly identity: MemberIdentity }
+  | {
+      readonly kind: 'assigned'
+      readonly partitions: readonly TopicPartition[]
+      readonly identity: MemberIdentity
+      readonly standbys: readonly number[]
+    }
   | { readonly kind: 'lost'; readonly cause: Error }
 
 /** Members one group may have; far above any sensible split of a topic. */
 const MEMBERS_MAX = 1_000
 
+const NOTHING: ReadonlyMap<number, number> = new Map()
+
 interface Member {
   readonly id: string
   readonly instanceId: string
+  readonly standbys: number
+  readonly restored: () => ReadonlyMap<number, number>
   readonly notify: (event: GroupEvent) => void
 }
 
@@ -48,7 +57,8 @@ export class Groups {
       member.notify({ kind: 'lost', cause: lostTo(options) })
     }
     const id = `${options.instanceId}-${++this.joined}`
-    group.members.set(id, { id, instanceId: options.instanceId, notify })
+    const { instanceId, standbys = 0, restored = () => NOTHING } = options
+    group.members.set(id, { id, instanceId, standbys, restored, notify })
     this.rebalance(group)
     return id
   }
@@ -105,17 +115,18 @@ export class Groups {
     group.generation++
     const partitions = Math.max(0, ...group.topics.map((topic) => this.partitionCount(topic)))
     const members = [...group.members.values()]
-    const shares = assignPartitions(
-      members.map((member) => member.instanceId),
+    const shares = assignTasks(
+      members.map(({ instanceId, restored }) => ({ name: instanceId, restored: restored() })),
       partitions,
       group.owners,
+      Math.max(0, ...members.map(({ standbys }) => standbys)),
     )
-    for (const [name, share] of shares) for (const partition of share) group.owners.set(partition, name)
+    for (const [name, { active }] of shares) for (const partition of active) group.owners.set(partition, name)
     const generation = group.generation
     for (const member of members) {
+      const { active, standby: standbys } = shares.get(member.instanceId)!
       const identity = { memberId: member.id, generation }
-      const share = this.expand(group.topics, shares.get(member.instanceId) ?? [])
-      member.notify({ kind: 'assigned', partitions: share, identity })
+      member.notify({ kind: 'assigned', partitions: this.expand(group.topics, active), identity, standbys })
     }
   }
 

@@ -17,7 +17,7 @@ export function joinLocally(
   let left = false
   const deliver = (event: GroupEvent): void => {
     if (left) return
-    if (event.kind === 'assigned') listener.assigned(event.partitions, event.identity)
+    if (event.kind === 'assigned') listener.assigned(event.partitions, event.identity, event.standbys)
     else listener.lost(event.cause)
   }
   const memberId = groups.join(options, (event) => (started ? deliver(event) : early.push(event)))

@@ -102,7 +102,7 @@ export class SimulatedLog implements Log {
     const notify = (event: GroupEvent): void =>
       this.lineOf(options.group)(() => {
         if (this.memberships.get(options.group) === undefined) return
-        if (event.kind === 'assigned') listener.assigned(event.partitions, event.identity)
+        if (event.kind === 'assigned') listener.assigned(event.partitions, event.identity, event.standbys)
         else listener.lost(event.cause)
       })
     return this.request(`join ${options.group}`, () => {

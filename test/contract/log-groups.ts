@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Log } from '../../streams/ports.ts'
+import type { JoinOptions, Log } from '../../streams/ports.ts'
 import { createTopic, expectCommitted, fresh, Listener, type LogUnderTest, records, values } from './log-kit.ts'
 
 /** Consumer groups: who works on what, in which generation. */
@@ -52,6 +52,22 @@ export function groupTests(current: () => LogUnderTest): void {
       }
     })
 
+    test('behavior: what one member works on the other keeps ready, while there is another', async () => {
+      const { log, other } = current()
+      const topics = [await createTopic(log, 3)]
+      const group = fresh('group')
+      const more = { standbys: 1, restored: () => new Map<number, number>() }
+      const a = await join(log, group, topics, 'a', more)
+      expect(a.listener.standbys).toEqual([])
+      const b = await join(other, group, topics, 'b', more)
+      await a.listener.until(() => a.listener.identity.generation === b.listener.identity.generation)
+      expect(a.listener.standbys).toEqual(b.listener.numbers)
+      expect(b.listener.standbys).toEqual(a.listener.numbers)
+      await b.membership.leave()
+      await a.listener.until(() => a.listener.numbers.length === 3)
+      expect(a.listener.standbys).toEqual([])
+    })
+
     test('error: a member with another topology is refused, and nobody is disturbed', async () => {
       const { log, other } = current()
       const topics = [await createTopic(log, 2)]
@@ -102,9 +118,15 @@ export function groupTests(current: () => LogUnderTest): void {
   })
 }
 
-async function join(log: Log, group: string, topics: readonly string[], instanceId: string) {
+async function join(
+  log: Log,
+  group: string,
+  topics: readonly string[],
+  instanceId: string,
+  more: Pick<JoinOptions, 'standbys' | 'restored'> = {},
+) {
   const listener = new Listener()
-  const membership = await log.join({ group, topics, instanceId, fingerprint: 'topology' }, listener)
+  const membership = await log.join({ group, topics, instanceId, fingerprint: 'topology', ...more }, listener)
   await listener.until(() => listener.generations.length > 0)
   return { listener, membership }
 }

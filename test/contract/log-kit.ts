@@ -112,11 +112,13 @@ export class Listener implements GroupListener {
   readonly generations: number[] = []
   readonly causes: Error[] = []
   partitions: readonly TopicPartition[] = []
+  standbys: readonly number[] = []
   identity: MemberIdentity = { memberId: '', generation: -1 }
   private waiting: { readonly until: () => boolean; readonly resolve: () => void }[] = []
 
-  assigned(partitions: readonly TopicPartition[], identity: MemberIdentity): void {
+  assigned(partitions: readonly TopicPartition[], identity: MemberIdentity, standbys: readonly number[]): void {
     this.partitions = partitions
+    this.standbys = standbys
     this.identity = identity
     this.generations.push(identity.generation)
     this.check()

@@ -57,7 +57,8 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     retrying(setUp, () => createTopics(setUp, topics)),
   )
 
-  for (const id of INSTANCES) simulation.spawn(id, (log) => runInstance(log, topics, stores, failures))
+  const world: World = { topics, stores, failures, standbys: seed % 2 }
+  for (const id of INSTANCES) simulation.spawn(id, (log) => runInstance(log, world))
   for (let number = 0; number < INTAKES; number++)
     simulation.spawn(`intake ${number}`, (log) => spawned(intake(log, topics, script, outside, number), failures))
   simulation.spawn('clock', (log) => spawned(clock(log, topics, script, outside), failures))
@@ -91,15 +92,24 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   }
 }
 
+/** What all instances share. */
+interface World {
+  readonly topics: Topics
+  readonly stores: Stores
+  readonly failures: Error[]
+  /** In every second run. */
+  readonly standbys: number
+}
+
 /** What cannot start is started again, as a supervisor would. */
-function runInstance(log: SimulatedLog, topics: Topics, stores: Stores, failures: Error[]): void {
+function runInstance(log: SimulatedLog, world: World): void {
   spawned(
-    retrying(log, () => createRuntime(log, topics, stores, failures).start()),
-    failures,
+    retrying(log, () => createRuntime(log, world).start()),
+    world.failures,
   )
 }
 
-function createRuntime(log: SimulatedLog, topics: Topics, stores: Stores, failures: Error[]): StreamsRuntime {
+function createRuntime(log: SimulatedLog, { topics, stores, failures, standbys }: World): StreamsRuntime {
   const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(RULES, topics, stores), {
     appId: APP_ID,
     instanceId: log.instanceId,
@@ -107,6 +117,7 @@ function createRuntime(log: SimulatedLog, topics: Topics, stores: Stores, failur
     clock: log.clock,
     commitIntervalMs: 100,
     purgeIntervalMs: 200,
+    standbys,
     yieldToLoop: () => log.clock.sleep(1),
     prepare: { [topics.submissions.name]: (records) => slotsReady(runtime, topics, records) },
     onFailure: (error) => failures.push(error),

@@ -15,13 +15,15 @@ const topics = sumsTopics({ input: 2, middle: 3 })
 const topology = sumsTopology(topics)
 
 function spawn(simulation: Simulation, instanceId: string, failures: Error[]): void {
+  const standbys = simulation.seed % 3
   simulation.spawn(instanceId, (log) => {
     const runtime = new StreamsRuntime(topology, {
       appId: 'app',
       instanceId,
       log,
       clock: log.clock,
-      purgeIntervalMs: 2_000,
+      purgeIntervalMs: 200,
+      standbys,
       yieldToLoop: () => log.clock.sleep(0),
       onFailure: (error) => failures.push(error),
     })

@@ -1,0 +1,73 @@
+import type { Clock, FetchedPartition, FetchPosition, Log } from './ports.ts'
+import { retried } from './retry.ts'
+import type { Signal } from './signal.ts'
+
+/** Whoever takes records from the log: a task that processes them, or a standby that only keeps state. */
+export interface Reader {
+  /** Whether the fetch under way asks for its positions. */
+  asked: boolean
+  /** Whether the next fetch should. */
+  readonly hungry: boolean
+  positionsToFetch(): FetchPosition[]
+  /** @returns false when the position is not in the log, and the reader must be opened again */
+  accept(askedFrom: number, fetched: FetchedPartition): boolean
+}
+
+export interface FetchLoopOptions {
+  readonly log: Log
+  readonly clock: Clock
+  /** Those of the moment. */
+  readonly readers: () => readonly Reader[]
+  readonly reopen: (reader: Reader) => void
+  /** Raised after each answer; waited for while nobody wants anything. */
+  readonly news: Signal
+  readonly stop: AbortSignal
+}
+
+/** Longest wait for a first record, and for somebody who wants one. */
+const WAIT_MS = 500
+const FETCH_BYTES = 1024 * 1024
+
+/** One fetch at a time for everybody who wants records. */
+export class FetchLoop {
+  private readonly options: FetchLoopOptions
+  private poll = new AbortController()
+
+  constructor(options: FetchLoopOptions) {
+    this.options = options
+  }
+
+  /** Ends the wait of the fetch under way, so that the next one asks for what is wanted now. */
+  interrupt(): void {
+    this.poll.abort()
+  }
+
+  async run(): Promise<void> {
+    const { readers, news, stop } = this.options
+    while (!stop.aborted) {
+      this.poll = new AbortController()
+      const all = readers()
+      for (const reader of all) reader.asked = reader.hungry
+      const hungry = all.filter(({ asked }) => asked)
+      if (hungry.length === 0) await news.wait(WAIT_MS)
+      else await this.fetchFor(hungry)
+    }
+  }
+
+  private async fetchFor(readers: readonly Reader[]): Promise<void> {
+    const { log, clock, reopen, news, stop } = this.options
+    const asked = readers.flatMap((reader) => reader.positionsToFetch().map((position) => ({ reader, position })))
+    const positions = asked.map(({ position }) => position)
+    const fetched = await retried(clock, stop, () =>
+      log.fetch(positions, { maxWaitMs: WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal: this.poll.signal }),
+    ).catch((error) => {
+      if (stop.aborted) return []
+      throw error
+    })
+    for (const [at, answer] of fetched.entries()) {
+      const { reader, position } = asked[at]!
+      if (!reader.accept(position.offset, answer)) reopen(reader)
+    }
+    news.raise()
+  }
+}

@@ -1,0 +1,66 @@
+/** A task whose owner is another member: its stores follow their changelogs, so that this member could take it over. */
+import type { Reader } from './fetch-loop.ts'
+import type { FetchedPartition, FetchPosition, RuntimeObserver } from './ports.ts'
+import type { StateStore } from './state.ts'
+import type { Task } from './task.ts'
+
+/** How far the changelogs of a task have been folded into its stores: changelog → next offset. */
+export type Restored = ReadonlyMap<string, number>
+
+export class Standby implements Reader {
+  readonly task: Task
+  asked = false
+  /** Always: what comes is applied at once. */
+  readonly hungry = true
+  private readonly observer: RuntimeObserver
+  private readonly positions = new Map<string, number>()
+  private readonly stores = new Map<string, StateStore>()
+  private closed = false
+
+  /** @param task of a stage that has state; nothing was processed or restored yet */
+  constructor(task: Task, observer: RuntimeObserver) {
+    this.task = task
+    this.observer = observer
+    for (const store of task.changelogs) {
+      this.stores.set(store.changelog, store)
+      this.positions.set(store.changelog, 0)
+    }
+  }
+
+  get restored(): Restored {
+    return this.positions
+  }
+
+  /** The sum of its positions, by which members that have more of the state are preferred. */
+  get progress(): number {
+    let sum = 0
+    for (const position of this.positions.values()) sum += position
+    return sum
+  }
+
+  positionsToFetch(): FetchPosition[] {
+    const { partition } = this.task
+    return [...this.positions].map(([topic, offset]) => ({ topic, partition, offset }))
+  }
+
+  /** Takes a fetch answer, if it is the one for the present position. */
+  accept(askedFrom: number, { topic, partition, records, next, start, stable, outOfRange }: FetchedPartition): true {
+    if (this.closed || this.positions.get(topic) !== askedFrom) return true
+    const store = this.stores.get(topic)!
+    if (outOfRange) {
+      // The owner has purged what came before its oldest scope: the rest is the whole state.
+      store.clear()
+      this.positions.set(topic, start)
+      return true
+    }
+    for (const record of records) if (record.offset >= askedFrom) store.restore(record)
+    if (next > askedFrom) this.positions.set(topic, next)
+    this.observer.lag?.(this.task.stageName, topic, partition, Math.max(0, stable - next))
+    return true
+  }
+
+  /** What comes later is not for it any more. */
+  close(): void {
+    this.closed = true
+  }
+}
