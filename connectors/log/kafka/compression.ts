@@ -1,0 +1,97 @@
+import { gunzipSync } from 'node:zlib'
+import { Decompress } from 'fzstd'
+import { decompressFrameSync } from 'lz4-napi'
+import { uncompress } from 'snappyjs'
+import { LogError } from '../../../streams/ports.ts'
+import { corrupt } from './bytes.ts'
+
+/**
+ * Batches that other producers compressed (or brokers, for a topic with a `compression.type` of its own). We write none:
+ * values are small, signatures do not compress, and the time would be the hot path's.
+ */
+
+/** What the records of one batch may come to. Kafka's batches are of a megabyte by default; a bomb stops here. */
+export const DECOMPRESSED_BYTES_MAX = 128 * 1024 * 1024
+
+interface Codec {
+  readonly name: string
+  decompress(bytes: Buffer): Buffer
+}
+
+/** By the number in a batch's attributes. */
+const CODECS: Readonly<Record<number, Codec>> = {
+  1: { name: 'gzip', decompress: (bytes) => gunzipSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX }) },
+  2: { name: 'snappy', decompress: decompressSnappy },
+  3: { name: 'lz4', decompress: decompressLz4 },
+  4: { name: 'zstd', decompress: decompressZstd },
+}
+
+/** @throws LogError `CORRUPT`, or `UNSUPPORTED_FORMAT` for a codec that Kafka does not have yet */
+export function decompress(codec: number, bytes: Buffer): Buffer {
+  const found = CODECS[codec]
+  if (found === undefined)
+    throw new LogError('UNSUPPORTED_FORMAT', `a batch is compressed by an unknown codec, ${codec}`)
+  try {
+    return found.decompress(bytes)
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new LogError('CORRUPT', `a batch does not decompress by ${found.name}: ${message}`, { cause })
+  }
+}
+
+/** Java's producer puts Snappy blocks into frames of the library it uses (xerial); librdkafka writes one plain block. */
+const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
+const XERIAL_HEADER_BYTES = 16
+
+function decompressSnappy(bytes: Buffer): Buffer {
+  if (!bytes.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return uncompress(bytes, DECOMPRESSED_BYTES_MAX)
+  const blocks: Buffer[] = []
+  let left = DECOMPRESSED_BYTES_MAX
+  for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
+    const from = at + 4
+    const end = from + bytes.readUInt32BE(at)
+    if (end > bytes.length) throw corrupt('a block is cut off')
+    const block = uncompress(bytes.subarray(from, end), left)
+    left -= block.length
+    blocks.push(block)
+    at = end
+  }
+  return Buffer.concat(blocks)
+}
+
+function decompressLz4(bytes: Buffer): Buffer {
+  if (lz4BoundBytes(bytes) > DECOMPRESSED_BYTES_MAX) throw new Error(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
+  return decompressFrameSync(bytes)
+}
+
+const LZ4_MAGIC = 0x184d2204
+const LZ4_BLOCK_CHECKSUM_FLAG = 0x10
+const LZ4_CONTENT_SIZE_FLAG = 0x08
+/** No token of LZ4 stands for more bytes than this per byte of its own. */
+const LZ4_RATIO_MAX = 255
+
+/** At most how large a frame's content is, by the sizes of its blocks: the library has no limit to give. */
+function lz4BoundBytes(frame: Buffer): number {
+  if (frame.readUInt32LE(0) !== LZ4_MAGIC) throw new Error('no LZ4 frame')
+  const flags = frame[4]!
+  const blockBytesMax = 2 ** (8 + 2 * ((frame[5]! >> 4) & 7))
+  let bound = 0
+  for (let at = flags & LZ4_CONTENT_SIZE_FLAG ? 15 : 7; ; ) {
+    const size = frame.readUInt32LE(at) & 0x7fff_ffff
+    if (size === 0) return bound
+    bound += Math.min(blockBytesMax, size * LZ4_RATIO_MAX)
+    at += 4 + size + (flags & LZ4_BLOCK_CHECKSUM_FLAG ? 4 : 0)
+  }
+}
+
+function decompressZstd(bytes: Buffer): Buffer {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const stream = new Decompress((chunk) => {
+    length += chunk.length
+    if (length > DECOMPRESSED_BYTES_MAX) throw new Error(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
+    chunks.push(chunk)
+  })
+  stream.push(bytes, true)
+  return Buffer.concat(chunks, length)
+}
