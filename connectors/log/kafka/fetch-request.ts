@@ -1,0 +1,133 @@
+import type { ByteReader, ByteWriter } from './bytes.ts'
+import type { AbortedTransaction } from './read-committed.ts'
+import type { KafkaRequest } from './request.ts'
+
+/** What is asked of one partition. */
+export interface FetchedFrom {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+export interface FetchAnswer {
+  /** Of the request as a whole; 0 is none. Those of partitions are their own. */
+  readonly errorCode: number
+  readonly partitions: readonly PartitionAnswer[]
+}
+
+export interface PartitionAnswer {
+  readonly topic: string
+  readonly partition: number
+  readonly errorCode: number
+  readonly lastStableOffset: number
+  readonly logStartOffset: number
+  readonly abortedTransactions: readonly AbortedTransaction[]
+  /** Record batches; the last may be cut off. */
+  readonly records: Buffer
+}
+
+export interface FetchLimits {
+  readonly maxWaitMs: number
+  readonly maxBytesPerPartition: number
+}
+
+/**
+ * Versions with topic names; newer ones name topics by id, which kafkajs' metadata does not know. 11 is what brokers from
+ * 2.3 on speak, 12 (flexible) those from 2.7 on; every 4.x so far speaks both.
+ */
+export const FETCH_VERSIONS = { oldest: 11, newest: 12 } as const
+
+const FETCH = 1
+const CONSUMER = -1
+const READ_COMMITTED = 1
+const NO_SESSION = 0
+const SESSIONLESS_EPOCH = -1
+const NO_EPOCH = -1
+const NO_LOG_START = -1
+/** A bound per partition is enough; that of the whole answer must not cut it short. */
+const MAX_BYTES = 0x7fffffff
+const EMPTY = Buffer.alloc(0)
+
+/** Asks for committed records. Answers at once when a single byte is there, else after `maxWaitMs`. */
+export function fetchRequest(
+  apiVersion: number,
+  from: readonly FetchedFrom[],
+  limits: FetchLimits,
+): KafkaRequest<FetchAnswer> {
+  return {
+    apiKey: FETCH,
+    apiName: 'Fetch',
+    apiVersion,
+    flexible: apiVersion >= 12,
+    encode: (writer) => encodeFetch(writer, from, limits),
+    decode: decodeFetch,
+  }
+}
+
+function encodeFetch(writer: ByteWriter, from: readonly FetchedFrom[], limits: FetchLimits): void {
+  writer.int32(CONSUMER)
+  writer.int32(limits.maxWaitMs)
+  writer.int32(1) // bytes to wait for
+  writer.int32(MAX_BYTES)
+  writer.int8(READ_COMMITTED)
+  writer.int32(NO_SESSION)
+  writer.int32(SESSIONLESS_EPOCH)
+  writer.array(byTopic(from), ([topic, partitions]) => {
+    writer.string(topic)
+    writer.array(partitions, ({ partition, offset }) => {
+      writer.int32(partition)
+      writer.int32(NO_EPOCH) // of the leader, as known here
+      writer.int64(offset)
+      if (writer.flexible) writer.int32(NO_EPOCH) // of the last record fetched
+      writer.int64(NO_LOG_START)
+      writer.int32(limits.maxBytesPerPartition)
+      writer.endStructure()
+    })
+    writer.endStructure()
+  })
+  writer.array([], () => {}) // topics a session forgets
+  writer.string('') // rack
+  writer.endStructure()
+}
+
+/** Neighbours of one topic together; their order is kept, since the broker fills its answer in that order. */
+function byTopic(from: readonly FetchedFrom[]): readonly (readonly [topic: string, FetchedFrom[]])[] {
+  const topics: [string, FetchedFrom[]][] = []
+  for (const one of from) {
+    const last = topics.at(-1)
+    if (last?.[0] === one.topic) last[1].push(one)
+    else topics.push([one.topic, [one]])
+  }
+  return topics
+}
+
+function decodeFetch(reader: ByteReader): FetchAnswer {
+  reader.int32() // throttled for so long
+  const errorCode = reader.int16()
+  reader.int32() // session
+  const partitions: PartitionAnswer[] = []
+  reader.array(() => {
+    const topic = reader.string()
+    reader.array(() => partitions.push(decodePartition(reader, topic)))
+    reader.endStructure()
+  })
+  reader.endStructure()
+  return { errorCode, partitions }
+}
+
+function decodePartition(reader: ByteReader, topic: string): PartitionAnswer {
+  const partition = reader.int32()
+  const errorCode = reader.int16()
+  reader.int64() // high watermark
+  const lastStableOffset = reader.int64()
+  const logStartOffset = reader.int64()
+  const abortedTransactions = reader.array(() => {
+    const aborted = { producerId: reader.bigint64(), firstOffset: reader.int64() }
+    reader.endStructure()
+    return aborted
+  })
+  reader.int32() // replica to read from rather
+  const records = reader.nullableBytes() ?? EMPTY
+  reader.endStructure()
+  return { topic, partition, errorCode, lastStableOffset, logStartOffset, abortedTransactions, records }
+}
