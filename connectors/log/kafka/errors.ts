@@ -6,6 +6,8 @@ export interface ErrorKind {
   readonly name: string
   /** The same request may succeed later. */
   readonly retriable?: true
+  /** The transaction must be aborted; then the same burst may succeed. */
+  readonly abortable?: true
   /** What must be looked up again before the next attempt. */
   readonly stale?: 'leader' | 'coordinator'
   /** `writer`: a newer writer has this transactional id. `member`: the group has gone on without this member. */
@@ -16,6 +18,7 @@ export interface ErrorKind {
 
 /** Not in the table: neither retriable nor fencing, so that the caller hears of it. */
 const KINDS: Readonly<Record<number, ErrorKind>> = {
+  1: { name: 'OFFSET_OUT_OF_RANGE' },
   2: { name: 'CORRUPT_MESSAGE', retriable: true },
   3: { name: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: true, stale: 'leader' },
   5: { name: 'LEADER_NOT_AVAILABLE', retriable: true, stale: 'leader' },
@@ -51,17 +54,18 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   41: { name: 'NOT_CONTROLLER', retriable: true },
   42: { name: 'INVALID_REQUEST' },
   44: { name: 'POLICY_VIOLATION' },
-  45: { name: 'OUT_OF_ORDER_SEQUENCE_NUMBER' },
-  46: { name: 'DUPLICATE_SEQUENCE_NUMBER' },
+  45: { name: 'OUT_OF_ORDER_SEQUENCE_NUMBER', abortable: true },
+  46: { name: 'DUPLICATE_SEQUENCE_NUMBER', abortable: true },
   47: { name: 'INVALID_PRODUCER_EPOCH', fences: 'writer' },
-  48: { name: 'INVALID_TXN_STATE' },
+  48: { name: 'INVALID_TXN_STATE', abortable: true },
   49: { name: 'INVALID_PRODUCER_ID_MAPPING', fences: 'writer' },
   50: { name: 'INVALID_TRANSACTION_TIMEOUT', advice: 'transaction.max.timeout.ms of the brokers bounds it' },
   51: { name: 'CONCURRENT_TRANSACTIONS', retriable: true },
   53: { name: 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED', advice: 'give the principal its ACL on the transactional id' },
+  55: { name: 'OPERATION_NOT_ATTEMPTED' },
   56: { name: 'KAFKA_STORAGE_ERROR', retriable: true, stale: 'leader' },
   58: { name: 'SASL_AUTHENTICATION_FAILED' },
-  59: { name: 'UNKNOWN_PRODUCER_ID' },
+  59: { name: 'UNKNOWN_PRODUCER_ID', abortable: true },
   74: { name: 'FENCED_LEADER_EPOCH', retriable: true, stale: 'leader' },
   75: { name: 'UNKNOWN_LEADER_EPOCH', retriable: true, stale: 'leader' },
   78: { name: 'OFFSET_NOT_AVAILABLE', retriable: true },
@@ -72,19 +76,22 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   88: { name: 'UNSTABLE_OFFSET_COMMIT', retriable: true },
   89: { name: 'THROTTLING_QUOTA_EXCEEDED', retriable: true },
   90: { name: 'PRODUCER_FENCED', fences: 'writer' },
-  120: { name: 'TRANSACTION_ABORTABLE' },
+  120: { name: 'TRANSACTION_ABORTABLE', abortable: true },
 }
 
 /** Codes that a caller treats in a way of its own. */
 export const Code = {
   UNKNOWN_TOPIC_OR_PARTITION: 3,
   INVALID_TOPIC: 17,
+  ILLEGAL_GENERATION: 22,
   INCONSISTENT_GROUP_PROTOCOL: 23,
+  UNKNOWN_MEMBER_ID: 25,
   REBALANCE_IN_PROGRESS: 27,
   TOPIC_ALREADY_EXISTS: 36,
   INVALID_PARTITIONS: 37,
   POLICY_VIOLATION: 44,
   INVALID_TXN_STATE: 48,
+  OPERATION_NOT_ATTEMPTED: 55,
   GROUP_MAX_SIZE_REACHED: 81,
   FENCED_INSTANCE_ID: 82,
 } as const
@@ -102,6 +109,10 @@ export class KafkaRefusal extends LogError {
     this.kind = kind
   }
 }
+
+/** Whether the next attempt should look again who leads the partition, or coordinates. */
+export const isStale = (error: LogError, what: 'leader' | 'coordinator'): boolean =>
+  !(error instanceof KafkaRefusal) || error.kind.stale === what
 
 /** @throws KafkaRefusal unless the code is 0 */
 export function expectNoError(kafkaCode: number, what: string, detail?: string | null): void {

@@ -1,0 +1,62 @@
+import type { KafkaRequest } from '../request.ts'
+
+export interface NewTopic {
+  readonly name: string
+  readonly partitions: number
+  /** -1: the broker's default. */
+  readonly replicationFactor: number
+  readonly configs: Readonly<Record<string, string>>
+}
+
+export interface CreatedTopic {
+  readonly name: string
+  readonly errorCode: number
+  readonly message: string | null
+}
+
+/** Creates topics, each for itself. Any broker passes it on to the controller. */
+export function createTopics(topics: readonly NewTopic[], timeoutMs: number): KafkaRequest<CreatedTopic[]> {
+  return {
+    apiKey: 19,
+    apiName: 'CreateTopics',
+    apiVersion: 5,
+    flexible: true,
+    encode(writer) {
+      writer.array(topics, ({ name, partitions, replicationFactor, configs }) => {
+        writer.string(name)
+        writer.int32(partitions)
+        writer.int16(replicationFactor)
+        writer.array([], () => {}) // replicas by hand
+        writer.array(Object.entries(configs), ([key, value]) => {
+          writer.string(key)
+          writer.nullableString(value)
+          writer.endStructure()
+        })
+        writer.endStructure()
+      })
+      writer.int32(timeoutMs)
+      writer.boolean(false) // only validate
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.int32() // throttle time
+      const created = reader.array(() => {
+        const topic = { name: reader.string(), errorCode: reader.int16(), message: reader.nullableString() }
+        reader.int32() // partitions
+        reader.int16() // replicas
+        reader.array(() => {
+          reader.string()
+          reader.nullableString()
+          reader.boolean()
+          reader.int8()
+          reader.boolean()
+          reader.endStructure()
+        })
+        reader.endStructure()
+        return topic
+      })
+      reader.endStructure()
+      return created
+    },
+  }
+}

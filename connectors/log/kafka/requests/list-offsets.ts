@@ -1,0 +1,49 @@
+import type { TopicPartition } from '../../../../streams/ports.ts'
+import type { KafkaRequest } from '../request.ts'
+import { type PartitionResult, readByTopic, writeByTopic } from './by-topic.ts'
+
+export interface ListedOffset extends PartitionResult {
+  readonly offset: number
+}
+
+const CONSUMER = -1
+const ANY_LEADER_EPOCH = -1
+const TIMESTAMPS = { start: -2n, stable: -1n, end: -1n } as const
+
+/** The first offset of partitions, the end of what is committed (`stable`), or the end of what was written (`end`). */
+export function listOffsets(
+  partitions: readonly TopicPartition[],
+  which: keyof typeof TIMESTAMPS,
+): KafkaRequest<ListedOffset[]> {
+  return {
+    apiKey: 2,
+    apiName: 'ListOffsets',
+    apiVersion: 6,
+    flexible: true,
+    encode(writer) {
+      writer.int32(CONSUMER)
+      writer.int8(which === 'end' ? 0 : 1) // isolation level
+      writeByTopic(writer, partitions, ({ partition }) => {
+        writer.int32(partition)
+        writer.int32(ANY_LEADER_EPOCH)
+        writer.int64(TIMESTAMPS[which])
+        writer.endStructure()
+      })
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.int32() // throttle time
+      const offsets = readByTopic(reader, (topic) => {
+        const partition = reader.int32()
+        const errorCode = reader.int16()
+        reader.int64() // timestamp
+        const offset = reader.int64()
+        reader.int32() // leader epoch
+        reader.endStructure()
+        return { topic, partition, errorCode, offset }
+      })
+      reader.endStructure()
+      return offsets
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import type { TopicPartition } from '../../../../streams/ports.ts'
+import { expectNoError } from '../errors.ts'
+import type { KafkaRequest } from '../request.ts'
+import { type PartitionResult, readByTopic, writeByTopic } from './by-topic.ts'
+
+export interface FetchedOffset extends PartitionResult {
+  /** -1 when nothing is committed. */
+  readonly offset: number
+  readonly metadata: string | null
+}
+
+/** The committed offsets of a group; refused (`UNSTABLE_OFFSET_COMMIT`) while a transaction that changes them is being ended. */
+export function offsetFetch(group: string, partitions: readonly TopicPartition[]): KafkaRequest<FetchedOffset[]> {
+  return {
+    apiKey: 9,
+    apiName: 'OffsetFetch',
+    apiVersion: 7,
+    flexible: true,
+    encode(writer) {
+      writer.string(group)
+      writeByTopic(writer, partitions, ({ partition }) => writer.int32(partition))
+      writer.boolean(true) // require stable
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.int32() // throttle time
+      const offsets = readByTopic(reader, (topic) => {
+        const partition = reader.int32()
+        const offset = reader.int64()
+        reader.int32() // leader epoch
+        const metadata = reader.nullableString()
+        const errorCode = reader.int16()
+        reader.endStructure()
+        return { topic, partition, offset, metadata, errorCode }
+      })
+      expectNoError(reader.int16(), `offsets of group ${group}`)
+      reader.endStructure()
+      return offsets
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import type { TopicPartition } from '../../../../streams/ports.ts'
+import type { KafkaRequest } from '../request.ts'
+import { type PartitionResult, readByTopic, writeByTopic } from './by-topic.ts'
+
+export interface ProduceBatch extends TopicPartition {
+  /** One record batch, encoded. */
+  readonly batch: Buffer
+}
+
+export interface ProducedBatch extends PartitionResult {
+  readonly baseOffset: number
+}
+
+export interface ProduceOptions {
+  readonly transactionalId: string | null
+  /** Longest wait of the broker for its replicas. */
+  readonly timeoutMs: number
+  /** Whether a transaction begins by being written to (KIP-890), or was told of its partitions before. */
+  readonly version: 9 | 12
+}
+
+const EVERY_REPLICA_IN_SYNC = -1
+
+/** Appends one batch to each of several partitions of one leader. */
+export function produce(
+  batches: readonly ProduceBatch[],
+  { transactionalId, timeoutMs, version }: ProduceOptions,
+): KafkaRequest<ProducedBatch[]> {
+  return {
+    apiKey: 0,
+    apiName: 'Produce',
+    apiVersion: version,
+    flexible: true,
+    encode(writer) {
+      writer.nullableString(transactionalId)
+      writer.int16(EVERY_REPLICA_IN_SYNC)
+      writer.int32(timeoutMs)
+      writeByTopic(writer, batches, ({ partition, batch }) => {
+        writer.int32(partition)
+        writer.bytes(batch)
+        writer.endStructure()
+      })
+      writer.endStructure()
+    },
+    decode(reader) {
+      const produced = readByTopic(reader, (topic) => {
+        const partition = reader.int32()
+        const errorCode = reader.int16()
+        const baseOffset = reader.int64()
+        reader.int64() // log append time
+        reader.int64() // start of the log
+        reader.array(() => {
+          reader.int32() // record
+          reader.nullableString() // its error
+          reader.endStructure()
+        })
+        const message = reader.nullableString()
+        reader.endStructure()
+        return { topic, partition, errorCode, baseOffset, message }
+      })
+      reader.int32() // throttle time
+      reader.endStructure()
+      return produced
+    },
+  }
+}

@@ -1,0 +1,134 @@
+import type { OffsetCommit, TopicPartition } from '../../../../streams/ports.ts'
+import type { ByteWriter } from '../bytes.ts'
+import { Code, expectNoError, KafkaRefusal } from '../errors.ts'
+import type { KafkaRequest } from '../request.ts'
+import { readByTopic, readResult, writeByTopic } from './by-topic.ts'
+import type { ProducerIdentity } from './init-producer-id.ts'
+
+/** The steps of a transaction but for Produce. Versions 5 are those of KIP-890, the others as before it. */
+export interface TransactionOwner extends ProducerIdentity {
+  readonly transactionalId: string
+}
+
+function writeOwner(writer: ByteWriter, { transactionalId, producerId, producerEpoch }: TransactionOwner): void {
+  writer.string(transactionalId)
+  writer.int64(producerId)
+  writer.int16(producerEpoch)
+}
+
+/** Tells the coordinator which partitions the transaction will write to. */
+export function addPartitionsToTxn(owner: TransactionOwner, partitions: readonly TopicPartition[]): KafkaRequest<void> {
+  return {
+    apiKey: 24,
+    apiName: 'AddPartitionsToTxn',
+    apiVersion: 3,
+    flexible: true,
+    encode(writer) {
+      writeOwner(writer, owner)
+      writeByTopic(writer, partitions, ({ partition }) => writer.int32(partition))
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.int32() // throttle time
+      const results = readByTopic(reader, (topic) => readResult(reader, topic))
+      reader.endStructure()
+      // One partition that is refused lets all others be refused with 55 (not attempted), which says nothing.
+      const refused = results.filter(({ errorCode }) => errorCode !== 0)
+      const cause = refused.find(({ errorCode }) => errorCode !== Code.OPERATION_NOT_ATTEMPTED) ?? refused[0]
+      if (cause) throw new KafkaRefusal(cause.errorCode, `${owner.transactionalId}: ${cause.topic}/${cause.partition}`)
+    },
+  }
+}
+
+/** Tells the coordinator that the transaction will commit offsets of a group. */
+export function addOffsetsToTxn(owner: TransactionOwner, group: string): KafkaRequest<void> {
+  return {
+    apiKey: 25,
+    apiName: 'AddOffsetsToTxn',
+    apiVersion: 3,
+    flexible: true,
+    encode(writer) {
+      writeOwner(writer, owner)
+      writer.string(group)
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.int32() // throttle time
+      expectNoError(reader.int16(), `${owner.transactionalId}: offsets of group ${group}`)
+      reader.endStructure()
+    },
+  }
+}
+
+export interface GroupOffsets {
+  readonly group: string
+  readonly commits: readonly OffsetCommit[]
+  /** Refused by the group when it has gone on without this member. */
+  readonly membership?: { readonly memberId: string; readonly generation: number }
+}
+
+/** Commits offsets as part of the transaction. */
+export function txnOffsetCommit(
+  { transactionalId, producerId, producerEpoch }: TransactionOwner,
+  { group, commits, membership }: GroupOffsets,
+  apiVersion: 3 | 5,
+): KafkaRequest<void> {
+  return {
+    apiKey: 28,
+    apiName: 'TxnOffsetCommit',
+    apiVersion,
+    flexible: true,
+    encode(writer) {
+      writer.string(transactionalId)
+      writer.string(group)
+      writer.int64(producerId)
+      writer.int16(producerEpoch)
+      writer.int32(membership?.generation ?? -1)
+      writer.string(membership?.memberId ?? '')
+      writer.nullableString(null) // group instance id: the member id is checked anyway
+      writeByTopic(writer, commits, ({ partition, next, metadata }) => {
+        writer.int32(partition)
+        writer.int64(next)
+        writer.int32(-1) // leader epoch
+        writer.nullableString(metadata)
+        writer.endStructure()
+      })
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.int32() // throttle time
+      const results = readByTopic(reader, (topic) => readResult(reader, topic))
+      reader.endStructure()
+      for (const { topic, partition, errorCode } of results)
+        expectNoError(errorCode, `${transactionalId}: offset of ${topic}/${partition} in group ${group}`)
+    },
+  }
+}
+
+/**
+ * Ends the transaction.
+ * @returns the identity for the next one: a new one in version 5, the same before
+ */
+export function endTxn(owner: TransactionOwner, commit: boolean, apiVersion: 3 | 5): KafkaRequest<ProducerIdentity> {
+  return {
+    apiKey: 26,
+    apiName: 'EndTxn',
+    apiVersion,
+    flexible: true,
+    encode(writer) {
+      writeOwner(writer, owner)
+      writer.boolean(commit)
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.int32() // throttle time
+      expectNoError(reader.int16(), `${owner.transactionalId}: ${commit ? 'commit' : 'abort'}`)
+      const next =
+        apiVersion === 5
+          ? { producerId: reader.bigint64(), producerEpoch: reader.int16() }
+          : { producerId: owner.producerId, producerEpoch: owner.producerEpoch }
+      reader.endStructure()
+      return next
+    },
+  }
+}
