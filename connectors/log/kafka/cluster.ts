@@ -1,5 +1,5 @@
 import { LogError, type TopicPartition } from '../../../streams/ports.ts'
-import { attempts } from './attempts.ts'
+import { type AttemptLimits, attempts } from './attempts.ts'
 import { Connection } from './connection.ts'
 import { Code, closedError, KafkaRefusal, unreachable } from './errors.ts'
 import { type CreateNode, openDoor } from './kafkajs.ts'
@@ -30,8 +30,8 @@ export class KafkaCluster {
   private readonly lookups = new Map<string, Promise<Metadata>>()
   private nodes: readonly NodeAddress[] = []
   private offered: BrokerVersions = { newest: new Map(), features: new Map() }
+  private readonly life = new AbortController()
   private asked = 0
-  private closed = false
 
   constructor(options: KafkaLogOptions) {
     this.settings = settingsOf(options)
@@ -50,8 +50,17 @@ export class KafkaCluster {
     return this.offered
   }
 
+  get isClosed(): boolean {
+    return this.life.signal.aborted
+  }
+
   get nodeIds(): readonly number[] {
     return this.nodes.map(({ nodeId }) => nodeId)
+  }
+
+  /** How long to try, until the log is closed. @param evenIfUnanswered false for what must not happen twice */
+  limits(limitMs: number, evenIfUnanswered = true): AttemptLimits {
+    return { clock: this.settings.clock, limitMs, signal: this.life.signal, evenIfUnanswered }
   }
 
   /**
@@ -111,9 +120,7 @@ export class KafkaCluster {
     const name = `${type} ${key}`
     const known = this.coordinators.get(name)
     if (known !== undefined) return known
-    const { clock } = this.settings
-    const limits = { clock, limitMs: LOOKUP_LIMIT_MS, evenIfUnanswered: true }
-    const { nodeId } = await attempts(limits, () => this.sendToAny(findCoordinator(type, key)))
+    const { nodeId } = await attempts(this.limits(LOOKUP_LIMIT_MS), () => this.sendToAny(findCoordinator(type, key)))
     if (!this.nodes.some((node) => node.nodeId === nodeId)) await this.lookup([])
     this.coordinators.set(name, nodeId)
     return nodeId
@@ -132,7 +139,7 @@ export class KafkaCluster {
   }
 
   async close(): Promise<void> {
-    this.closed = true
+    this.life.abort()
     await Promise.all([...this.connections.values()].map((connection) => connection.close()))
   }
 
@@ -161,8 +168,7 @@ export class KafkaCluster {
       throw new LogError('UNKNOWN_PARTITION', `topic ${at.topic} has no partition ${at.partition}`)
     const leader = this.knownLeader(at)
     if (leader !== undefined) return leader
-    const { clock } = this.settings
-    return await attempts({ clock, limitMs: LOOKUP_LIMIT_MS, evenIfUnanswered: true }, async () => {
+    return await attempts(this.limits(LOOKUP_LIMIT_MS), async () => {
       await this.lookup([at.topic])
       const found = this.knownLeader(at)
       if (found !== undefined) return found
@@ -184,7 +190,7 @@ export class KafkaCluster {
   }
 
   private connection(address: string, lane: string): Connection {
-    if (this.closed) throw closedError()
+    if (this.isClosed) throw closedError()
     const name = `${address} ${lane}`
     let connection = this.connections.get(name)
     if (connection === undefined) {

@@ -35,7 +35,7 @@ export const CONNECT_TIMEOUT_MS = 3_000
 const DEFAULTS = {
   requestTimeoutMs: 10_000,
   sessionTimeoutMs: 10_000,
-  transactionTimeoutMs: 10_000,
+  transactionTimeoutMs: 20_000,
 }
 
 export const settingsOf = (options: KafkaLogOptions): KafkaSettings => ({ ...DEFAULTS, ...options })

@@ -1,0 +1,98 @@
+import { LogError, type TopicConfig } from '../../../streams/ports.ts'
+import { attempts } from './attempts.ts'
+import type { KafkaCluster } from './cluster.ts'
+import { Code, KafkaRefusal } from './errors.ts'
+import { createTopics as createRequest } from './requests/create-topics.ts'
+import { metadata, type TopicMetadata } from './requests/metadata.ts'
+
+/** How long brokers may take to create topics, and to tell one another. */
+const CREATE_LIMIT_MS = 30_000
+/** A record batch as large as the largest record, 16 MiB, with its header. */
+const BATCH_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024
+const FOREVER = '9223372036854775807'
+
+/**
+ * The settings of a topic on Kafka. A compacted topic has the policy `compact,delete` without an age, which deletes nothing
+ * by itself but lets the engine delete what lies before its oldest live state (Kafka refuses that for `compact` alone).
+ */
+export function topicSettings({ cleanup, retentionMs }: TopicConfig): Readonly<Record<string, string>> {
+  return {
+    'cleanup.policy': cleanup === 'compact' ? 'compact,delete' : 'delete',
+    'retention.ms': String(cleanup === 'compact' ? -1 : (retentionMs ?? -1)),
+    'retention.bytes': '-1',
+    'max.message.bytes': String(BATCH_BYTES_MAX),
+    'message.timestamp.type': 'CreateTime',
+    // Timestamps come from records and blocks. A refused one would stop its task for ever.
+    'message.timestamp.after.max.ms': FOREVER,
+  }
+}
+
+/**
+ * Creates what is missing. The settings of what exists are left as they are: to change them is the operator's.
+ * @throws LogError `TOPIC_MISMATCH` (then nothing was created), `INVALID_TOPIC`, and what the brokers refuse
+ */
+export async function createTopics(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<void> {
+  if (configs.length === 0) return
+  const missing = await missingTopics(cluster, configs)
+  if (missing.length > 0) {
+    await attempts(cluster.limits(CREATE_LIMIT_MS), () => create(cluster, missing))
+    await missingTopics(cluster, configs) // somebody else may have created it another way
+  }
+  await attempts(cluster.limits(CREATE_LIMIT_MS), () => knownEverywhere(cluster, configs))
+}
+
+async function missingTopics(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<TopicConfig[]> {
+  const found = await lookup(cluster, configs)
+  const missing: TopicConfig[] = []
+  const wrong: string[] = []
+  for (const [at, config] of configs.entries()) {
+    const { errorCode, leaders } = found[at]!
+    if (errorCode === Code.UNKNOWN_TOPIC_OR_PARTITION) missing.push(config)
+    else if (errorCode === Code.INVALID_TOPIC) throw new LogError('INVALID_TOPIC', `${config.name} is no topic name`)
+    else if (errorCode !== 0) throw new KafkaRefusal(errorCode, `metadata of ${config.name}`)
+    else if (leaders.length !== config.partitions) wrong.push(mismatch(config, leaders.length))
+  }
+  if (wrong.length === 0) return missing
+  throw new LogError(
+    'TOPIC_MISMATCH',
+    `${wrong.join('; ')}. Which partition a key is in, and so where its state is, follows from their number: configure the ` +
+      'number that is there, or start with new topics (another prefix)',
+  )
+}
+
+async function create(cluster: KafkaCluster, missing: readonly TopicConfig[]): Promise<void> {
+  const { replicationFactor = -1, requestTimeoutMs } = cluster.settings
+  const topics = missing.map((config) => {
+    const { name, partitions } = config
+    return { name, partitions, replicationFactor, configs: topicSettings(config) }
+  })
+  for (const { name, errorCode, message } of await cluster.sendToAny(createRequest(topics, requestTimeoutMs))) {
+    if (errorCode === Code.INVALID_TOPIC || errorCode === Code.INVALID_PARTITIONS)
+      throw new LogError('INVALID_TOPIC', `topic ${name} cannot be created: ${message}`)
+    if (errorCode !== 0 && errorCode !== Code.TOPIC_ALREADY_EXISTS)
+      throw new KafkaRefusal(errorCode, `creating topic ${name}`, message)
+  }
+}
+
+/** Every broker that answers has heard of them, so that nobody is told that they do not exist. */
+async function knownEverywhere(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<void> {
+  const names = configs.map(({ name }) => name)
+  const answers = await Promise.allSettled(cluster.nodeIds.map((nodeId) => cluster.send(nodeId, metadata(names))))
+  const known = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.topics] : []))
+  const ready = ({ errorCode, leaders }: TopicMetadata) => errorCode === 0 && leaders.every(({ nodeId }) => nodeId >= 0)
+  if (known.length > 0 && known.every((topics) => topics.every(ready))) return
+  throw new LogError('LEADER_NOT_AVAILABLE', 'not every broker knows the leaders of the new topics', {
+    retriable: true,
+  })
+}
+
+async function lookup(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<TopicMetadata[]> {
+  const { topics } = await cluster.lookup(configs.map(({ name }) => name))
+  const byName = new Map(topics.map((topic) => [topic.name, topic]))
+  return configs.map(
+    ({ name }) => byName.get(name) ?? { name, errorCode: Code.UNKNOWN_TOPIC_OR_PARTITION, leaders: [] },
+  )
+}
+
+const mismatch = ({ name, partitions }: TopicConfig, existing: number): string =>
+  `topic ${name} has ${existing} partitions, not ${partitions}`
