@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { JoinOptions, Log } from '../../streams/ports.ts'
+import type { JoinOptions, Log, MemberIdentity } from '../../streams/ports.ts'
 import { createTopic, expectCommitted, fresh, Listener, type LogUnderTest, records, values } from './log-kit.ts'
 
 /** Consumer groups: who works on what, in which generation. */
@@ -113,7 +113,11 @@ export function groupTests(current: () => LogUnderTest): void {
       const young = await join(other, group, topics, 'a')
       await old.listener.until(() => old.listener.causes.length > 0)
       await young.listener.until(() => young.listener.numbers.length === 2)
-      expect(young.listener.identity.generation).toBeGreaterThan(old.listener.identity.generation)
+      const commits = [{ topic: topics[0]!, partition: 0, next: 1, metadata: '' }]
+      const burst = (membership: MemberIdentity) => ({ records: [], offsets: { group, commits, membership } })
+      const writer = await log.transactionalWriter(fresh('writer'))
+      expect(await writer.commit(burst(old.listener.identity))).toMatchObject({ outcome: 'fenced' })
+      expectCommitted(await writer.commit(burst(young.listener.identity)))
     })
   })
 }
