@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import type {
   CommitOutcome,
@@ -36,11 +37,12 @@ export async function cannot(): Promise<never> {
   throw new Error('this driver cannot')
 }
 
+const run = randomUUID().slice(0, 8)
 let names = 0
 
-/** A name nobody has used: drivers may share one broker between tests. */
+/** A name nobody has used: drivers may share one broker between tests, and between files of tests. */
 export function fresh(kind: string): string {
-  return `${kind}-${++names}`
+  return `${kind}-${run}-${++names}`
 }
 
 export async function createTopic(log: Log, partitions = 1, more: Partial<TopicConfig> = {}): Promise<string> {
