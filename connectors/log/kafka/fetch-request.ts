@@ -44,8 +44,8 @@ const NO_SESSION = 0
 const SESSIONLESS_EPOCH = -1
 const NO_EPOCH = -1
 const NO_LOG_START = -1
-/** A bound per partition is enough; that of the whole answer must not cut it short. */
-const MAX_BYTES = 0x7fffffff
+/** Of a whole answer: the partitions that it cuts off come first the next time. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 const EMPTY = Buffer.alloc(0)
 
 /** Asks for committed records. Answers at once when a single byte is there, else after `maxWaitMs`. */
@@ -68,7 +68,7 @@ function encodeFetch(writer: ByteWriter, from: readonly FetchedFrom[], limits: F
   writer.int32(CONSUMER)
   writer.int32(limits.maxWaitMs)
   writer.int32(1) // bytes to wait for
-  writer.int32(MAX_BYTES)
+  writer.int32(ANSWER_BYTES_MAX)
   writer.int8(READ_COMMITTED)
   writer.int32(NO_SESSION)
   writer.int32(SESSIONLESS_EPOCH)

@@ -30,7 +30,7 @@ describe('asking', () => {
       isolationLevel: 1,
       maxWaitTime: 250,
       minBytes: 1,
-      maxBytes: 0x7fffffff,
+      maxBytes: 64 * 1024 * 1024,
       rackId: '',
       topics: [
         { topic: 'a', partitions: from.slice(0, 2).map(asked) },

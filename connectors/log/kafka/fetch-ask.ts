@@ -1,0 +1,91 @@
+import type { Clock, FetchedPartition, FetchPosition, LogError, PartitionBounds } from '../../../streams/ports.ts'
+
+/** A position that is asked of its leader, and what came of it. Callers that ask for the same one share it. */
+export class Ask implements FetchPosition {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Of its partition. */
+  readonly name: string
+  /** Of its position. */
+  readonly key: string
+  answer: FetchedPartition | undefined
+  failure: LogError | undefined
+  settledAtMs = 0
+  private readonly waiting = new Set<() => void>()
+
+  constructor({ topic, partition, offset }: FetchPosition) {
+    this.topic = topic
+    this.partition = partition
+    this.offset = offset
+    this.name = `${topic}/${partition}`
+    this.key = `${topic}/${partition}@${offset}`
+  }
+
+  get settled(): boolean {
+    return this.answer !== undefined || this.failure !== undefined
+  }
+
+  /** Whether there is something that the caller must see: it moves the position, or says that there is no such one. */
+  get hasNews(): boolean {
+    return this.answer !== undefined && (this.movesOn || this.answer.outOfRange)
+  }
+
+  /** Whether the answer moves the position: such a one stays true for whoever asks later. */
+  get movesOn(): boolean {
+    return this.answer !== undefined && this.answer.next > this.offset
+  }
+
+  get failedForGood(): boolean {
+    return this.failure !== undefined && !this.failure.retriable
+  }
+
+  /** Takes the first outcome only. */
+  settle(outcome: FetchedPartition | LogError, nowMs: number): void {
+    if (this.settled) return
+    if (outcome instanceof Error) this.failure = outcome
+    else this.answer = outcome
+    this.settledAtMs = nowMs
+    for (const look of this.waiting) look()
+  }
+
+  onSettled(look: () => void): () => void {
+    this.waiting.add(look)
+    return () => this.waiting.delete(look)
+  }
+
+  /** What is known when no answer has come: nothing new. */
+  nothingNew(known: PartitionBounds | undefined): FetchedPartition {
+    const { topic, partition, offset } = this
+    const { start, stable } = known ?? { start: 0, stable: offset }
+    return { topic, partition, records: [], next: offset, stable, start, outOfRange: false }
+  }
+}
+
+export interface AskWait {
+  readonly clock: Clock
+  /** Looked at after each outcome. */
+  readonly enough: () => boolean
+  readonly maxWaitMs?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Resolves when it is enough, the time is up, or the signal is aborted. */
+export function waitFor(asks: readonly Ask[], { clock, enough, maxWaitMs, signal }: AskWait): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = new AbortController()
+    const finish = (): void => {
+      for (const stop of stops) stop()
+      signal?.removeEventListener('abort', finish)
+      timer.abort()
+      resolve()
+    }
+    const look = (): void => {
+      if (enough()) finish()
+    }
+    const stops = asks.filter(({ settled }) => !settled).map((ask) => ask.onSettled(look))
+    if (signal?.aborted || enough()) return finish()
+    signal?.addEventListener('abort', finish, { once: true })
+    if (maxWaitMs !== undefined) void clock.sleep(maxWaitMs, timer.signal).then(finish)
+  })
+}

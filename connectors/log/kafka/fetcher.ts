@@ -1,0 +1,258 @@
+import {
+  type FetchedPartition,
+  type FetchOptions,
+  type FetchPosition,
+  LogError,
+  type PartitionBounds,
+  type TopicPartition,
+} from '../../../streams/ports.ts'
+import type { KafkaCluster } from './cluster.ts'
+import { closedError, expectNoError, isStale, KafkaRefusal } from './errors.ts'
+import { Ask, waitFor } from './fetch-ask.ts'
+import { FetchLanes } from './fetch-lanes.ts'
+import { FETCH_VERSIONS, fetchRequest, type PartitionAnswer } from './fetch-request.ts'
+import { readCommitted } from './read-committed.ts'
+
+const FETCH = 1
+const OFFSET_OUT_OF_RANGE = 1
+/** Positions that may be asked for at the same time. */
+const ASKS_MAX = 10_000
+/** How long an answer that nobody has come for is kept. */
+const KEPT_MS = 5_000
+/** Between two attempts of the same call, when a broker failed or answered early without news. */
+const PAUSE_MS = 50
+/** Attempts of a call that does not wait: a leader that moved is found with the second one. */
+const ATTEMPTS_MIN = 2
+
+/** What a fetch needs of the cluster. */
+export type FetchCluster = Pick<
+  KafkaCluster,
+  'settings' | 'versions' | 'knownLeader' | 'leaderOf' | 'forgetLeaders' | 'send'
+>
+
+/**
+ * Reads committed records from the leaders of partitions. A call answers as soon as one leader has news; what the others
+ * have been asked stays asked, and the next call for the same position takes its answer over. So an idle broker delays
+ * nobody, and a call that ends early (its signal was aborted) costs no second request.
+ */
+export class Fetcher {
+  private readonly cluster: FetchCluster
+  private readonly boundsOf: (partitions: readonly TopicPartition[]) => Promise<readonly PartitionBounds[]>
+  private readonly lanes = new FetchLanes()
+  /** By position: those on their way, and those with news that nobody has taken yet. */
+  private readonly asks = new Map<string, Ask>()
+  private readonly known = new Map<string, PartitionBounds>()
+  private sweptAtMs = 0
+  private closed = false
+
+  constructor(
+    cluster: FetchCluster,
+    boundsOf: (partitions: readonly TopicPartition[]) => Promise<readonly PartitionBounds[]>,
+  ) {
+    this.cluster = cluster
+    this.boundsOf = boundsOf
+  }
+
+  /**
+   * As the port says. A leader that moves or is not there is looked for until the time is up; partitions that can be read
+   * are answered meanwhile.
+   * @throws LogError of a partition: at once when it is for good (`UNKNOWN_TOPIC`, `CORRUPT`, …), else when no partition
+   * has news and the time is up
+   */
+  async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<FetchedPartition[]> {
+    const { clock } = this.cluster.settings
+    const waits = options.maxWaitMs > 0 && !options.signal?.aborted
+    const deadline = clock.now() + (waits ? options.maxWaitMs : 0)
+    this.sweep()
+    let asks: Ask[] = []
+    for (let attempt = 1; ; attempt++) {
+      if (this.closed) throw closedError()
+      const leftMs = Math.max(0, deadline - clock.now())
+      asks = this.ask(positions, asks, leftMs, options.maxBytesPerPartition)
+      await this.outcomes(asks, waits, leftMs, options.signal)
+      const fatal = asks.find(({ failedForGood }) => failedForGood)
+      if (fatal) throw fatal.failure
+      const isAborted = waits && options.signal?.aborted
+      if (isAborted || asks.some(({ hasNews }) => hasNews)) return this.claim(asks)
+      const failed = asks.find(({ failure }) => failure !== undefined)
+      if (clock.now() >= deadline && !(failed && attempt < ATTEMPTS_MIN)) {
+        if (failed) throw failed.failure
+        return this.claim(asks)
+      }
+      await clock.sleep(PAUSE_MS, options.signal)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    for (const ask of [...this.asks.values()]) this.settle(ask, closedError())
+  }
+
+  /** Those of an earlier attempt that are still on their way, those of other calls, and new ones for the rest. */
+  private ask(positions: readonly FetchPosition[], earlier: readonly Ask[], waitMs: number, maxBytes: number): Ask[] {
+    if (this.asks.size + positions.length > ASKS_MAX)
+      throw new LogError('TOO_MANY_FETCHES', `more than ${ASKS_MAX} positions are asked for`, { retriable: true })
+    const fresh: Ask[] = []
+    const asks = positions.map((position, at) => {
+      const mine = earlier[at]
+      if (mine && !mine.settled) return mine
+      const ask = new Ask(position)
+      const found = this.asks.get(ask.key)
+      // One that is on its way may be so for long: who does not wait asks anew.
+      if (found && (found.settled || waitMs > 0)) return found
+      this.asks.set(ask.key, ask)
+      fresh.push(ask)
+      return ask
+    })
+    void this.send(fresh, waitMs, maxBytes)
+    return asks
+  }
+
+  private async send(asks: readonly Ask[], waitMs: number, maxBytes: number): Promise<void> {
+    const lost = this.sendToLeaders(asks, (ask) => this.cluster.knownLeader(ask), waitMs, maxBytes)
+    if (lost.length === 0) return
+    const found = new Map<Ask, number>()
+    const search = async (ask: Ask): Promise<void> => {
+      found.set(ask, await this.cluster.leaderOf(ask))
+    }
+    await Promise.all(lost.map((ask) => search(ask).catch((error) => this.settle(ask, asLogError(error)))))
+    this.sendToLeaders([...found.keys()], (ask) => found.get(ask), waitMs, maxBytes)
+  }
+
+  /** @returns those without a leader */
+  private sendToLeaders(
+    asks: readonly Ask[],
+    leaderOf: (ask: Ask) => number | undefined,
+    waitMs: number,
+    maxBytes: number,
+  ): Ask[] {
+    const byLeader = new Map<number, Ask[]>()
+    const lost: Ask[] = []
+    for (const ask of asks) {
+      const leader = leaderOf(ask)
+      if (leader === undefined) lost.push(ask)
+      else if (byLeader.has(leader)) byLeader.get(leader)!.push(ask)
+      else byLeader.set(leader, [ask])
+    }
+    for (const [leader, those] of byLeader) void this.sendTo(leader, those, waitMs, maxBytes)
+    return lost
+  }
+
+  /** One request. Settles each of the asks, whatever happens. */
+  private async sendTo(nodeId: number, asks: readonly Ask[], maxWaitMs: number, maxBytes: number): Promise<void> {
+    const asked = new Map<string, Ask>()
+    const again: Ask[] = [] // another position of the same partition
+    for (const ask of this.lanes.inTurn(asks)) {
+      if (asked.has(ask.name)) again.push(ask)
+      else asked.set(ask.name, ask)
+    }
+    if (again.length > 0) void this.sendTo(nodeId, again, maxWaitMs, maxBytes)
+    const served: string[] = []
+    try {
+      for (const answer of await this.exchange(nodeId, [...asked.values()], maxWaitMs, maxBytes)) {
+        const ask = asked.get(`${answer.topic}/${answer.partition}`)
+        if (ask === undefined) continue
+        asked.delete(ask.name)
+        this.accept(ask, answer)
+        if (answer.records.length > 0) served.push(ask.name)
+      }
+    } catch (error) {
+      for (const ask of asked.values()) this.fail(ask, asLogError(error))
+    }
+    this.lanes.serve(served)
+    // A broker over its quota answers without partitions.
+    for (const ask of asked.values()) this.settle(ask, ask.nothingNew(this.known.get(ask.name)))
+  }
+
+  private async exchange(nodeId: number, asks: readonly Ask[], maxWaitMs: number, maxBytesPerPartition: number) {
+    const { settings, versions } = this.cluster
+    const version = Math.min(FETCH_VERSIONS.newest, versions.newest.get(FETCH) ?? FETCH_VERSIONS.oldest)
+    const request = fetchRequest(version, asks, { maxWaitMs, maxBytesPerPartition })
+    const lane = this.lanes.take(nodeId)
+    try {
+      const answer = await this.cluster.send(nodeId, request, lane, maxWaitMs + settings.requestTimeoutMs)
+      expectNoError(answer.errorCode, `fetch from broker ${nodeId}`)
+      return answer.partitions
+    } finally {
+      this.lanes.release(nodeId, lane)
+    }
+  }
+
+  private accept(ask: Ask, answer: PartitionAnswer): void {
+    const { errorCode, lastStableOffset: stable, logStartOffset: start } = answer
+    if (errorCode === OFFSET_OUT_OF_RANGE) {
+      void this.placeOutOfRange(ask)
+      return
+    }
+    if (errorCode !== 0) {
+      this.fail(ask, new KafkaRefusal(errorCode, `fetch of ${ask.name}`))
+      return
+    }
+    const { topic, partition, offset } = ask
+    this.known.set(ask.name, { start, stable })
+    try {
+      const { records, next } = readCommitted(answer.records, answer.abortedTransactions, offset)
+      this.settle(ask, { topic, partition, records, next, stable, start, outOfRange: false })
+    } catch (cause) {
+      const { code, message } = asLogError(cause)
+      this.settle(ask, new LogError(code, `${ask.name}, fetched from offset ${offset}: ${message}`, { cause }))
+    }
+  }
+
+  /** The broker says that there is no such offset, not which there are. */
+  private async placeOutOfRange(ask: Ask): Promise<void> {
+    const { topic, partition, offset, name } = ask
+    try {
+      const [bounds] = await this.boundsOf([ask])
+      const { start, stable } = bounds!
+      this.known.set(name, { start, stable })
+      const isGone = offset < start || offset > stable
+      const again = new LogError('OFFSET_OUT_OF_RANGE', `${name} had no offset ${offset}`, { retriable: true })
+      if (!isGone) this.settle(ask, again)
+      else this.settle(ask, { topic, partition, records: [], next: offset, stable, start, outOfRange: true })
+    } catch (error) {
+      this.settle(ask, asLogError(error))
+    }
+  }
+
+  /** Whoever led the partition may not lead it any more. */
+  private fail(ask: Ask, error: LogError): void {
+    if (isStale(error, 'leader')) this.cluster.forgetLeaders(ask.topic)
+    this.settle(ask, error)
+  }
+
+  private settle(ask: Ask, outcome: FetchedPartition | LogError): void {
+    ask.settle(outcome, this.cluster.settings.clock.now())
+    if (!ask.movesOn) this.forget(ask)
+  }
+
+  private outcomes(asks: readonly Ask[], waits: boolean, maxWaitMs: number, signal?: AbortSignal): Promise<void> {
+    const { clock } = this.cluster.settings
+    const isAnswered = (): boolean => asks.every(({ settled }) => settled)
+    if (!waits) return waitFor(asks, { clock, enough: isAnswered })
+    const enough = (): boolean => asks.some((ask) => ask.hasNews || ask.failure !== undefined) || isAnswered()
+    return waitFor(asks, { clock, enough, maxWaitMs, signal })
+  }
+
+  private claim(asks: readonly Ask[]): FetchedPartition[] {
+    return asks.map((ask) => {
+      if (ask.settled) this.forget(ask)
+      return ask.answer ?? ask.nothingNew(this.known.get(ask.name))
+    })
+  }
+
+  private forget(ask: Ask): void {
+    if (this.asks.get(ask.key) === ask) this.asks.delete(ask.key)
+  }
+
+  /** Drops the answers whose callers went elsewhere. */
+  private sweep(): void {
+    const now = this.cluster.settings.clock.now()
+    if (now < this.sweptAtMs + KEPT_MS) return
+    this.sweptAtMs = now
+    for (const ask of this.asks.values()) if (ask.settled && ask.settledAtMs + KEPT_MS < now) this.forget(ask)
+  }
+}
+
+const asLogError = (error: unknown): LogError =>
+  error instanceof LogError ? error : new LogError('FETCH_FAILED', (error as Error).message, { cause: error })
