@@ -14,8 +14,8 @@ interface Entry {
 export class AppendQueue implements TopicPartition {
   readonly topic: string
   readonly partition: number
-  /** Held back by the appender. */
-  paused = false
+  /** Reasons for which the appender holds it back. */
+  pauses = 0
   failures = 0
   firstSentAt = 0
   private identity: ProducerIdentity
@@ -34,7 +34,7 @@ export class AppendQueue implements TopicPartition {
 
   /** Whether there is something to send now. */
   get ready(): boolean {
-    return !this.paused && (this.encoded !== undefined || this.waiting.length > 0)
+    return this.pauses === 0 && (this.encoded !== undefined || this.waiting.length > 0)
   }
 
   add(batch: BatchRecords, call: AppendCall): void {

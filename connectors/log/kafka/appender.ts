@@ -77,7 +77,7 @@ export class KafkaAppender implements Appender {
 
   /** @throws LogError before anything of the call is sent */
   private async checkPartitions(parts: readonly BatchRecords[][]): Promise<void> {
-    const unknown = parts.some(([first]) => this.cluster.knownLeader(first!) === undefined)
+    const unknown = parts.some(([first]) => !this.cluster.knows(first!))
     if (!unknown && this.checking === undefined) return
     const check = (this.checking ?? Promise.resolve())
       .catch(() => {})
@@ -128,11 +128,17 @@ export class KafkaAppender implements Appender {
     for (const queue of this.queues.values()) {
       if (!queue.ready) continue
       const leader = this.cluster.knownLeader(queue)
-      if (leader === undefined) this.pause(queue, this.cluster.leaderOf(queue))
+      if (leader === undefined) this.search(queue)
       else if (this.busyLeaders.has(leader)) continue
       else byLeader.set(leader, [...(byLeader.get(leader) ?? []), queue])
     }
     for (const [leader, queues] of byLeader) void this.send(leader, queues)
+  }
+
+  private search(queue: AppendQueue): void {
+    queue.take(this.cluster.settings.clock.now()) // its time begins
+    const found = this.cluster.leaderOf(queue).catch((error) => this.failed(queue, error))
+    this.pause(queue, found)
   }
 
   private async send(leader: number, queues: readonly AppendQueue[]): Promise<void> {
@@ -171,22 +177,20 @@ export class KafkaAppender implements Appender {
       return
     }
     queue.giveUp(error)
-    const renewed = newIdentity(this.cluster).then((identity) => queue.restart(identity))
+    const renewed = newIdentity(this.cluster).then(
+      (identity) => queue.restart(identity),
+      (failure) => queue.failAll(failure),
+    )
     this.pause(queue, renewed)
   }
 
   /** Keeps the partition back until something has been found or time has passed. */
   private pause(queue: AppendQueue, until: Promise<unknown>): void {
-    queue.paused = true
-    until
-      .then(
-        () => {},
-        (error: LogError) => queue.failAll(error),
-      )
-      .finally(() => {
-        queue.paused = false
-        this.wake()
-      })
+    queue.pauses++
+    void until.finally(() => {
+      queue.pauses--
+      this.wake()
+    })
   }
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { LogError, type TopicPartition } from '../../../streams/ports.ts'
 import { type AttemptLimits, attempts } from './attempts.ts'
 import { Connection } from './connection.ts'
@@ -26,6 +27,8 @@ export class KafkaCluster {
   private readonly seeds: readonly string[]
   private readonly connections = new Map<string, Connection>()
   private readonly topics = new Map<string, TopicMetadata>()
+  /** Topics whose leaders are not those that we know. */
+  private readonly moved = new Set<string>()
   private readonly coordinators = new Map<string, number>()
   private readonly lookups = new Map<string, Promise<Metadata>>()
   private nodes: readonly NodeAddress[] = []
@@ -37,6 +40,7 @@ export class KafkaCluster {
     this.settings = settingsOf(options)
     this.createNode = openDoor(this.settings)
     this.seeds = options.brokers.map(checkAddress)
+    setMaxListeners(0, this.life.signal) // every wait listens
   }
 
   /** @throws LogError `UNREACHABLE` when no broker answers, `AUTHENTICATION` */
@@ -101,8 +105,14 @@ export class KafkaCluster {
 
   /** As `leaderOf`, without asking; undefined when it is not known. */
   knownLeader({ topic, partition }: TopicPartition): number | undefined {
+    if (this.moved.has(topic)) return undefined
     const leader = this.topics.get(topic)?.leaders[partition]
     return leader === undefined || leader.nodeId < 0 ? undefined : leader.nodeId
+  }
+
+  /** Whether the partition was there when we last looked. */
+  knows({ topic, partition }: TopicPartition): boolean {
+    return this.topics.get(topic)?.leaders[partition] !== undefined
   }
 
   /** @throws LogError `UNKNOWN_TOPIC` */
@@ -112,7 +122,7 @@ export class KafkaCluster {
 
   /** Somebody else leads partitions of this topic. */
   forgetLeaders(topic: string): void {
-    this.topics.delete(topic)
+    this.moved.add(topic)
   }
 
   /** Which broker looks after a group, or a transactional id. */
@@ -146,7 +156,12 @@ export class KafkaCluster {
   private async lookupNow(topics: readonly string[]): Promise<Metadata> {
     const found = await this.sendToAny(metadata(topics), 'metadata')
     this.learn(found.nodes)
-    for (const topic of found.topics) if (topic.errorCode === 0) this.topics.set(topic.name, topic)
+    for (const topic of found.topics) {
+      if (topic.errorCode === Code.UNKNOWN_TOPIC_OR_PARTITION) this.topics.delete(topic.name)
+      if (topic.errorCode !== 0) continue
+      this.topics.set(topic.name, topic)
+      this.moved.delete(topic.name)
+    }
     return found
   }
 
