@@ -2,7 +2,9 @@ import { LogError, type TopicConfig } from '../../../streams/ports.ts'
 import { attempts } from './attempts.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { Code, KafkaRefusal } from './errors.ts'
+import { perLeader } from './per-leader.ts'
 import { createTopics as createRequest } from './requests/create-topics.ts'
+import { listOffsets } from './requests/list-offsets.ts'
 import { metadata, type TopicMetadata } from './requests/metadata.ts'
 
 /** How long brokers may take to create topics, and to tell one another. */
@@ -39,6 +41,7 @@ export async function createTopics(cluster: KafkaCluster, configs: readonly Topi
     await missingTopics(cluster, configs) // somebody else may have created it another way
   }
   await attempts(cluster.limits(CREATE_LIMIT_MS), () => knownEverywhere(cluster, configs))
+  if (missing.length > 0) await served(cluster, missing)
 }
 
 async function missingTopics(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<TopicConfig[]> {
@@ -84,6 +87,15 @@ async function knownEverywhere(cluster: KafkaCluster, configs: readonly TopicCon
   throw new LogError('LEADER_NOT_AVAILABLE', 'not every broker knows the leaders of the new topics', {
     retriable: true,
   })
+}
+
+/** Leaders are named before they are ready; until then they refuse. */
+async function served(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<void> {
+  const partitions = configs.flatMap(({ name: topic, partitions }) =>
+    Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+  )
+  const options = { what: 'creating topics: start', limitMs: CREATE_LIMIT_MS }
+  await perLeader(cluster, partitions, (asked) => listOffsets(asked, 'start'), options)
 }
 
 async function lookup(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<TopicMetadata[]> {
