@@ -1,0 +1,139 @@
+import {
+  type FetchedPartition,
+  type FetchOptions,
+  type FetchPosition,
+  type GroupListener,
+  type JoinOptions,
+  type Log,
+  LogError,
+  type MemberIdentity,
+  type Membership,
+  type TopicConfig,
+  type TopicPartition,
+  type TransactionalWriter,
+} from '../../../streams/ports.ts'
+import { KafkaAppender } from './appender.ts'
+import { KafkaCluster } from './cluster.ts'
+import { closedError } from './errors.ts'
+import { Fetcher } from './fetcher.ts'
+import { GroupMembership } from './membership.ts'
+import { bounds, committedOffsets, deleteRecords } from './offsets.ts'
+import type { KafkaLogOptions } from './options.ts'
+import { createTopics } from './topics.ts'
+import { TransactionWriter } from './transaction-writer.ts'
+
+/** Longest wait for the groups to hear that members leave, when the log is closed. */
+const LEAVE_LIMIT_MS = 3_000
+
+/** Kafka's APIs with the versions that KIP-890 needs: Produce, EndTxn, TxnOffsetCommit. */
+const TRANSACTIONS_2 = [
+  [0, 12],
+  [26, 5],
+  [28, 5],
+] as const
+
+/**
+ * Opens a log on a Kafka cluster, version 3.6 or newer.
+ * @throws LogError `UNREACHABLE` (retriable), `AUTHENTICATION`, `INVALID_ADDRESS`, `TRANSACTIONS_VERSION`
+ */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
+  const cluster = new KafkaCluster(options)
+  try {
+    await cluster.connect()
+    return new KafkaLog(cluster, transactionsVersion(cluster))
+  } catch (error) {
+    await cluster.close()
+    throw error
+  }
+}
+
+function transactionsVersion({ settings, versions: { newest, features } }: KafkaCluster): 1 | 2 {
+  const on = (features.get('transaction.version') ?? 0) >= 2
+  const offered = on && TRANSACTIONS_2.every(([apiKey, version]) => (newest.get(apiKey) ?? 0) >= version)
+  const { transactionsVersion: wanted = offered ? 2 : 1 } = settings
+  if (wanted === 1 || offered) return wanted
+  throw new LogError(
+    'TRANSACTIONS_VERSION',
+    'the cluster has not switched on transactions version 2: upgrade it (kafka-features.sh --feature transaction.version=2), ' +
+      'or leave the version to the driver',
+  )
+}
+
+class KafkaLog implements Log {
+  private readonly cluster: KafkaCluster
+  private readonly transactionsVersion: 1 | 2
+  private readonly fetcher: Fetcher
+  private readonly memberships = new Set<GroupMembership>()
+  private closing: Promise<void> | undefined
+
+  constructor(cluster: KafkaCluster, transactionsVersion: 1 | 2) {
+    this.cluster = cluster
+    this.transactionsVersion = transactionsVersion
+    this.fetcher = new Fetcher(cluster, (partitions) => bounds(cluster, partitions))
+  }
+
+  async createTopics(topics: readonly TopicConfig[]): Promise<void> {
+    await createTopics(this.open(), topics)
+  }
+
+  async partitionCount(topic: string): Promise<number> {
+    return await this.open().partitionCount(topic)
+  }
+
+  async bounds(partitions: readonly TopicPartition[]) {
+    return await bounds(this.open(), partitions)
+  }
+
+  async committedOffsets(group: string, partitions: readonly TopicPartition[]) {
+    return await committedOffsets(this.open(), group, partitions)
+  }
+
+  async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]> {
+    this.open()
+    return await this.fetcher.fetch(positions, options)
+  }
+
+  async join(options: JoinOptions, listener: GroupListener): Promise<Membership> {
+    const membership = await GroupMembership.join(this.open(), options, listener)
+    for (const earlier of this.memberships) if (earlier.ended) this.memberships.delete(earlier)
+    this.memberships.add(membership)
+    return membership
+  }
+
+  async transactionalWriter(transactionalId: string): Promise<TransactionalWriter> {
+    const version = this.transactionsVersion
+    const isCurrent = (group: string, identity: MemberIdentity) => this.isCurrent(group, identity)
+    return await TransactionWriter.open(this.open(), { transactionalId, version, isCurrent })
+  }
+
+  async appender(): Promise<KafkaAppender> {
+    return await KafkaAppender.open(this.open())
+  }
+
+  async deleteRecords(before: readonly FetchPosition[]): Promise<void> {
+    await deleteRecords(this.open(), before)
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shut()
+    return this.closing
+  }
+
+  private async shut(): Promise<void> {
+    const left = Promise.all([...this.memberships].map((membership) => membership.leave()))
+    await Promise.race([left, this.cluster.settings.clock.sleep(LEAVE_LIMIT_MS)])
+    await this.fetcher.close()
+    await this.cluster.close()
+  }
+
+  private isCurrent(group: string, identity: MemberIdentity): boolean {
+    for (const membership of this.memberships)
+      if (membership.group === group && membership.isCurrent(identity)) return true
+    return false
+  }
+
+  private open(): KafkaCluster {
+    if (this.closing) throw closedError()
+    return this.cluster
+  }
+}
