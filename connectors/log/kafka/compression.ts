@@ -42,22 +42,29 @@ export function decompress(codec: number, bytes: Buffer): Buffer {
 /** Java's producer puts Snappy blocks into frames of the library it uses (xerial); librdkafka writes one plain block. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 const XERIAL_HEADER_BYTES = 16
+/** The densest element of Snappy: three bytes for a copy of 64. */
+const SNAPPY_RATIO_MAX = 22
 
 function decompressSnappy(bytes: Buffer): Buffer {
-  if (!bytes.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) return uncompress(bytes, DECOMPRESSED_BYTES_MAX)
+  if (!bytes.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC))
+    return decompressSnappyBlock(bytes, DECOMPRESSED_BYTES_MAX)
   const blocks: Buffer[] = []
   let left = DECOMPRESSED_BYTES_MAX
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
     const from = at + 4
     const end = from + bytes.readUInt32BE(at)
     if (end > bytes.length) throw corrupt('a block is cut off')
-    const block = uncompress(bytes.subarray(from, end), left)
+    const block = decompressSnappyBlock(bytes.subarray(from, end), left)
     left -= block.length
     blocks.push(block)
     at = end
   }
   return Buffer.concat(blocks)
 }
+
+/** The block states its length, which is allocated before anything else is looked at. */
+const decompressSnappyBlock = (block: Buffer, sizeBytesMax: number): Buffer =>
+  uncompress(block, Math.min(sizeBytesMax, block.length * SNAPPY_RATIO_MAX))
 
 function decompressLz4(bytes: Buffer): Buffer {
   if (lz4BoundBytes(bytes) > DECOMPRESSED_BYTES_MAX) throw new Error(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
