@@ -4,8 +4,9 @@
  */
 import { FetchLoop, type Reader } from './fetch-loop.ts'
 import { configOf, type KafkaTopic } from './kafka-topic.ts'
-import type { Clock, Log, LogRecord, MemberIdentity, RuntimeObserver } from './ports.ts'
+import type { LogRecord, MemberIdentity } from './ports.ts'
 import { retried } from './retry.ts'
+import { RUNTIME_DEFAULTS, type RuntimeOptions, type RuntimeSettings } from './runtime-options.ts'
 import { Signal } from './signal.ts'
 import { StageGroup } from './stage-group.ts'
 import { type Restored, Standby } from './standby.ts'
@@ -14,57 +15,14 @@ import { Task } from './task.ts'
 import { TaskRunner } from './task-runner.ts'
 import type { Stage, Topology } from './topology.ts'
 
-export type Prepare = (records: readonly LogRecord[]) => unknown[] | Promise<unknown[]>
-
-export interface RuntimeOptions {
-  readonly appId: string
-  /** Stable name of this process within its groups. */
-  readonly instanceId: string
-  readonly log: Log
-  readonly clock: Clock
-  /** Stages to run here; all when undefined. */
-  readonly stages?: readonly string[]
-  /** Pure, costly work on a fetched batch of a source topic, done before its records enter the task. */
-  readonly prepare?: Readonly<Record<string, Prepare>>
-  readonly observer?: RuntimeObserver
-  /** Called once, when a task failed for good; nothing is processed any more then. Close the runtime. */
-  readonly onFailure?: (error: Error) => void
-  /** Members that keep the state of each task ready beside its owner, so that one of them goes on at once; 0. */
-  readonly standbys?: number
-  /** Time between two commits of a task, 100 ms; a marker that closes a scope, or a processor, may ask for one sooner. */
-  readonly commitIntervalMs?: number
-  /** Bytes of output after which a task commits, 8 MiB. */
-  readonly burstBytesMax?: number
-  /** Records and bytes fetched ahead per task, 10,000 and 16 MiB; passed by one fetch at most. */
-  readonly bufferedRecordsMax?: number
-  readonly bufferedBytesMax?: number
-  /** Time between two deletions of what repartition topics and changelogs need no more, 30 s. */
-  readonly purgeIntervalMs?: number
-  /** Lets other work of the event loop run between slices; a simulation passes its own. */
-  readonly yieldToLoop?: () => Promise<void>
-}
-
 export type RuntimeState = 'created' | 'rebalancing' | 'running' | 'stopping' | 'stopped' | 'error'
 
 /** Longest wait of the process loop for news. */
 const POLL_MS = 500
 
-const DEFAULTS = {
-  observer: {},
-  standbys: 0,
-  commitIntervalMs: 100,
-  burstBytesMax: 8 * 1024 * 1024,
-  bufferedRecordsMax: 10_000,
-  bufferedBytesMax: 16 * 1024 * 1024,
-  purgeIntervalMs: 30_000,
-  yieldToLoop: (): Promise<void> => new Promise((resolve) => setImmediate(resolve)),
-} as const satisfies Partial<RuntimeOptions>
-
-type Settings = RuntimeOptions & Required<Pick<RuntimeOptions, keyof typeof DEFAULTS>>
-
 export class StreamsRuntime {
   private readonly topology: Topology
-  private readonly options: Settings
+  private readonly options: RuntimeSettings
   private readonly tables = new Map<string, TableReader>()
   private readonly groups: StageGroup[] = []
   private readonly stop = new AbortController()
@@ -75,7 +33,7 @@ export class StreamsRuntime {
 
   constructor(topology: Topology, options: RuntimeOptions) {
     this.topology = topology
-    this.options = { ...DEFAULTS, ...options }
+    this.options = { ...RUNTIME_DEFAULTS, ...options }
     this.news = new Signal(options.clock)
     this.fetching = new FetchLoop({
       log: options.log,
@@ -211,6 +169,7 @@ export class StreamsRuntime {
       group: name,
       transactionalId: `${name}-${task.partition}`,
       identity,
+      tableCurrent: (name: string, signal: AbortSignal) => this.table(name).current(signal),
       prepare: (topic: string, records: readonly LogRecord[]) => prepare?.[topic]?.(records),
       wake: () => this.news.raise(),
       fail: (error: unknown) => this.failTask(task, error),

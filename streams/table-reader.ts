@@ -1,6 +1,6 @@
 import type { GlobalTable } from './global-table.ts'
 import type { KafkaTopic } from './kafka-topic.ts'
-import type { Clock, FetchPosition, Log, LogRecord } from './ports.ts'
+import type { Clock, FetchPosition, Log, LogRecord, PartitionBounds, TopicPartition } from './ports.ts'
 import { readRange } from './read-range.ts'
 import { retried } from './retry.ts'
 
@@ -8,6 +8,7 @@ const FETCH_BYTES = 1024 * 1024
 const FOLLOW_WAIT_MS = 500
 
 interface Waiter {
+  readonly partition: number
   readonly offset: number
   readonly resolve: () => void
   readonly reject: (error: Error) => void
@@ -40,9 +41,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
 
   /** Resolves when the table holds everything that was there when the call was made. */
   async load(): Promise<void> {
-    const { name: topic, partitions } = this.topic
-    const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
-    const bounds = await retried(this.clock, this.signal, () => this.log.bounds(all))
+    const [all, bounds] = await this.bounds(this.signal)
     const reading = { log: this.log, clock: this.clock, signal: this.signal }
     for (const [i, at] of all.entries()) {
       const { start, stable } = bounds[i]!
@@ -62,11 +61,26 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     }
   }
 
-  /** Resolves when every record of partition 0 below `offset` has been applied. Rejects when the runtime stops first. */
-  reached(offset: number): Promise<void> {
-    if (this.positions[0]!.offset >= offset) return Promise.resolve()
+  /** Resolves when every record of a partition below `offset` has been applied. Rejects when the runtime stops first. */
+  reached(offset: number, partition = 0): Promise<void> {
+    if (this.positions[partition]!.offset >= offset) return Promise.resolve()
     if (this.signal.aborted) return Promise.reject(new Error(`global table ${this.topic.name} is closed`))
-    return new Promise((resolve, reject) => this.waiters.add({ offset, resolve, reject }))
+    return new Promise((resolve, reject) => this.waiters.add({ partition, offset, resolve, reject }))
+  }
+
+  /** Resolves when the table holds everything that was there when the call was made, or when the signal is aborted. */
+  async current(signal: AbortSignal): Promise<void> {
+    const [, bounds] = await this.bounds(signal)
+    const reached = Promise.all(bounds.map(({ stable }, partition) => this.reached(stable, partition)))
+    reached.catch(() => {}) // heard by the race, if that still runs
+    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    if (!signal.aborted) await Promise.race([reached, aborted])
+  }
+
+  private async bounds(signal: AbortSignal): Promise<[readonly TopicPartition[], readonly PartitionBounds[]]> {
+    const { name: topic, partitions } = this.topic
+    const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+    return [all, await retried(this.clock, signal, () => this.log.bounds(all))]
   }
 
   private async advance(): Promise<void> {
@@ -92,7 +106,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
 
   private settleWaiters(): void {
     for (const waiter of this.waiters) {
-      if (this.positions[0]!.offset < waiter.offset) continue
+      if (this.positions[waiter.partition]!.offset < waiter.offset) continue
       this.waiters.delete(waiter)
       waiter.resolve()
     }

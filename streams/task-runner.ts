@@ -12,6 +12,8 @@ export interface RunnerOptions extends CommitterOptions {
   readonly burstBytesMax: number
   readonly bufferedRecordsMax: number
   readonly bufferedBytesMax: number
+  /** Resolves when the global table of that name holds all that is in the log by now, or the signal is aborted. */
+  readonly tableCurrent: (name: string, signal: AbortSignal) => Promise<void>
   readonly prepare: (topic: string, records: readonly LogRecord[]) => unknown[] | Promise<unknown[]> | undefined
   /** Something changed that the loops should look at. */
   readonly wake: () => void
@@ -59,7 +61,10 @@ export class TaskRunner implements Reader {
     this.committer = new Committer(task, options, this.life.signal)
   }
 
-  /** Fences older owners, then reads the offsets, then restores: an older owner's last burst is in the log or never will be. */
+  /**
+   * Fences older owners, then reads the offsets, then restores: an older owner's last burst is in the log or never will be.
+   * Then waits until the global tables are as new as that owner's can have been.
+   */
   open(): Promise<void> {
     const opened = this.openTask()
     this.busy = opened.catch(() => {})
@@ -67,12 +72,13 @@ export class TaskRunner implements Reader {
   }
 
   private async openTask(): Promise<void> {
-    const { clock, observer } = this.options
+    const { clock, observer, tableCurrent } = this.options
     const { signal } = this.life
     const started = clock.now()
     await this.committer.open()
     const starts = await retried(clock, signal, () => this.committedPositions())
     const restored = await this.restore()
+    await Promise.all([...this.task.globalTables].map((name) => tableCurrent(name, signal)))
     if (signal.aborted) return
     for (const { topic, offset: committed, partition, start } of starts) {
       // An old broker may answer a stale offset; the one in the changelog came with the state itself.

@@ -66,6 +66,8 @@ export class Task {
   readonly engine: EngineState | undefined
   /** Every store with a changelog, the engine's own last. */
   readonly changelogs: readonly StateStore[]
+  /** Names of the global tables that its processors look into. */
+  readonly globalTables = new Set<string>()
   commitRequested = false
   /** Bytes of the outputs since the last seal. */
   bytes = 0
@@ -222,6 +224,7 @@ export class Task {
   }
 
   globalTable(name: string): GlobalTable<unknown, unknown> {
+    this.globalTables.add(name)
     return this.options.globalTable(name)
   }
 

@@ -16,7 +16,7 @@ const SOURCES = ['streams', 'schemas', 'topology', 'connectors', 'ops', 'test/si
 const DOCUMENT = join(ROOT, 'docs/simulation.md')
 const TABLE = /(<!-- guards -->\n)[\s\S]*(<!-- end of guards -->)/
 /** Without its guard a run may never end. */
-const CHILD_MS_MAX = 180_000
+const CHILD_MS_MAX = 400_000
 
 interface Trial {
   readonly guard: Guard | undefined
@@ -70,7 +70,7 @@ async function trial(guard: Guard | undefined): Promise<Trial> {
   for (const source of SOURCES) cpSync(join(ROOT, source), join(copy, source), { recursive: true })
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
   if (guard) remove(copy, guard)
-  const output = await runSeeds(copy)
+  const output = await runSeeds(copy, guard?.seeds ?? Number(values.seeds))
   rmSync(copy, { recursive: true, force: true })
   return { guard, ...verdictOn(output) }
 }
@@ -83,8 +83,8 @@ function remove(copy: string, { file, find, replace, alsoWithout }: Guard): void
   if (alsoWithout !== undefined) remove(copy, GUARDS.find(({ name }) => name === alsoWithout)!)
 }
 
-function runSeeds(copy: string): Promise<string> {
-  const args = ['--import', 'tsx', 'test/simulation/run.ts', '--stop', '--seeds', values.seeds]
+function runSeeds(copy: string, seeds: number): Promise<string> {
+  const args = ['--import', 'tsx', 'test/simulation/run.ts', '--stop', '--seeds', `${seeds}`]
   const child = spawn(process.execPath, args, { cwd: copy })
   const timer = setTimeout(() => child.kill('SIGKILL'), CHILD_MS_MAX)
   let output = ''
@@ -128,4 +128,6 @@ function writeTable(trials: readonly Trial[]): void {
   )
 }
 
-const shortened = (message: string): string => (message.length > 180 ? `${message.slice(0, 179)}…` : message)
+function shortened(message: string): string {
+  return message.length > 180 ? `${message.slice(0, 179)}…` : message
+}

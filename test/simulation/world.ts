@@ -57,7 +57,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     retrying(setUp, () => createTopics(setUp, topics)),
   )
 
-  const world: World = { topics, stores, failures, standbys: seed % 2 }
+  const world: World = { topics, stores, failures, standbys: seed % 2, slotsDelayMs: seed % 3 === 0 ? 2_000 : 0 }
   for (const id of INSTANCES) simulation.spawn(id, (log) => runInstance(log, world))
   for (let number = 0; number < INTAKES; number++)
     simulation.spawn(`intake ${number}`, (log) => spawned(intake(log, topics, script, outside, number), failures))
@@ -99,6 +99,8 @@ interface World {
   readonly failures: Error[]
   /** In every second run. */
   readonly standbys: number
+  /** How much later the slot table hears of its rows than the log's latency; in every third run, so that markers overtake it. */
+  readonly slotsDelayMs: number
 }
 
 /** What cannot start is started again, as a supervisor would. */
@@ -109,7 +111,9 @@ function runInstance(log: SimulatedLog, world: World): void {
   )
 }
 
-function createRuntime(log: SimulatedLog, { topics, stores, failures, standbys }: World): StreamsRuntime {
+function createRuntime(connection: SimulatedLog, world: World): StreamsRuntime {
+  const { topics, stores, failures, standbys } = world
+  const log = withSlowTable(connection, world)
   const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(RULES, topics, stores), {
     appId: APP_ID,
     instanceId: log.instanceId,
@@ -123,6 +127,16 @@ function createRuntime(log: SimulatedLog, { topics, stores, failures, standbys }
     onFailure: (error) => failures.push(error),
   })
   return runtime
+}
+
+function withSlowTable(log: SimulatedLog, { topics, slotsDelayMs }: World): SimulatedLog {
+  if (slotsDelayMs === 0) return log
+  const fetch: SimulatedLog['fetch'] = async (positions, options) => {
+    const fetched = await log.fetch(positions, options)
+    if (positions.some(({ topic }) => topic === topics.slots.name)) await log.clock.sleep(slotsDelayMs)
+    return fetched
+  }
+  return Object.assign(Object.create(log) as SimulatedLog, { fetch })
 }
 
 async function slotsReady(runtime: StreamsRuntime, topics: Topics, records: readonly LogRecord[]): Promise<unknown[]> {

@@ -1,0 +1,45 @@
+import type { Clock, Log, LogRecord, RuntimeObserver } from './ports.ts'
+
+export type Prepare = (records: readonly LogRecord[]) => unknown[] | Promise<unknown[]>
+
+export interface RuntimeOptions {
+  readonly appId: string
+  /** Stable name of this process within its groups. */
+  readonly instanceId: string
+  readonly log: Log
+  readonly clock: Clock
+  /** Stages to run here; all when undefined. */
+  readonly stages?: readonly string[]
+  /** Pure, costly work on a fetched batch of a source topic, done before its records enter the task. */
+  readonly prepare?: Readonly<Record<string, Prepare>>
+  readonly observer?: RuntimeObserver
+  /** Called once, when a task failed for good; nothing is processed any more then. Close the runtime. */
+  readonly onFailure?: (error: Error) => void
+  /** Members that keep the state of each task ready beside its owner, so that one of them goes on at once; 0. */
+  readonly standbys?: number
+  /** Time between two commits of a task, 100 ms; a marker that closes a scope, or a processor, may ask for one sooner. */
+  readonly commitIntervalMs?: number
+  /** Bytes of output after which a task commits, 8 MiB. */
+  readonly burstBytesMax?: number
+  /** Records and bytes fetched ahead per task, 10,000 and 16 MiB; passed by one fetch at most. */
+  readonly bufferedRecordsMax?: number
+  readonly bufferedBytesMax?: number
+  /** Time between two deletions of what repartition topics and changelogs need no more, 30 s. */
+  readonly purgeIntervalMs?: number
+  /** Lets other work of the event loop run between slices; a simulation passes its own. */
+  readonly yieldToLoop?: () => Promise<void>
+}
+
+export const RUNTIME_DEFAULTS = {
+  observer: {},
+  standbys: 0,
+  commitIntervalMs: 100,
+  burstBytesMax: 8 * 1024 * 1024,
+  bufferedRecordsMax: 10_000,
+  bufferedBytesMax: 16 * 1024 * 1024,
+  purgeIntervalMs: 30_000,
+  yieldToLoop: (): Promise<void> => new Promise((resolve) => setImmediate(resolve)),
+} as const satisfies Partial<RuntimeOptions>
+
+/** With every default filled in. */
+export type RuntimeSettings = RuntimeOptions & Required<Pick<RuntimeOptions, keyof typeof RUNTIME_DEFAULTS>>
