@@ -20,7 +20,8 @@ export async function openVisibleLog(options: KafkaLogOptions): Promise<Log> {
     const writer = await log.transactionalWriter(id)
     const commit = async (burst: Burst) => {
       const outcome = await writer.commit(burst)
-      await visible(observer, burst)
+      // One whose end is not known stays open until a new writer comes.
+      if (outcome.outcome === 'committed' || outcome.outcome === 'aborted') await visible(observer, burst)
       return outcome
     }
     return { commit, close: () => writer.close() }

@@ -1,0 +1,220 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../../connectors/log/system-clock.ts'
+import { type Kafka, startKafka } from '../../../../ops/kafka/start.ts'
+import type { Log, OffsetCommit } from '../../../../streams/ports.ts'
+import { createTopic, expectCommitted, fresh, records, values } from '../../../contract/log-kit.ts'
+import { Api, KafkaProxy } from '../../../real/kafka-proxy.ts'
+import { openVisibleLog } from './visible.ts'
+
+/** Short, so that a lost answer is soon given up; long enough for a machine that is busy. */
+const REQUEST_TIMEOUT_MS = 3_000
+
+/** A few requests get through, but hardly a burst with all that comes before it. */
+const CUT_EVERY_MS = 67
+
+let directory: string
+let kafka: Kafka
+let proxy: KafkaProxy
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kafka-faults-'))
+  const advertised = async (_nodeId: number, port: number): Promise<number> => {
+    proxy = await KafkaProxy.start(port)
+    return proxy.port
+  }
+  kafka = await startKafka({ brokers: 1, directory, advertised })
+})
+
+afterAll(async () => {
+  await proxy?.close()
+  await kafka?.close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+/** Runs with logs that reach the broker through the proxy. */
+async function withLogs(transactionsVersion: 1 | 2, run: (log: Log, other: Log) => Promise<void>): Promise<void> {
+  const open = (clientId: string) =>
+    openVisibleLog({
+      brokers: kafka.bootstrap,
+      clientId,
+      clock: systemClock,
+      transactionsVersion,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    })
+  const log = await open('one')
+  const other = await open('two')
+  try {
+    await run(log, other)
+  } finally {
+    await Promise.all([log.close(), other.close()])
+  }
+}
+
+/** A transactional id with a topic and a group of its own. */
+async function subject(log: Log) {
+  const topic = await createTopic(log)
+  const group = fresh('group')
+  const id = fresh('writer')
+  const burst = (next: number, ...texts: string[]) => {
+    const commits: OffsetCommit[] = [{ topic, partition: 0, next, metadata: '' }]
+    return { records: records(topic, 0, ...texts), offsets: { group, commits } }
+  }
+  const offset = async () => (await log.committedOffsets(group, [{ topic, partition: 0 }]))[0]?.next
+  return { topic, id, burst, offset }
+}
+
+describe.each([1, 2] as const)('transactions version %i', (version) => {
+  test('behavior: the end is done, its answer lost: a new writer finds everything there', () =>
+    withLogs(version, async (log) => {
+      const { topic, id, burst, offset } = await subject(log)
+      const writer = await log.transactionalWriter(id)
+      expectCommitted(await writer.commit(burst(1, 'a')))
+      for (const [at, kind] of (['lose answer', 'cut after'] as const).entries()) {
+        const young = await log.transactionalWriter(id)
+        const lost = proxy.next(Api.END_TXN, kind, id)
+        expect(await young.commit(burst(at + 2, `b${at}`))).toMatchObject({ outcome: 'unknown' })
+        await lost.happened
+        expect(await young.commit(burst(9, 'never'))).toMatchObject({ outcome: 'unknown' })
+        await log.transactionalWriter(id)
+        expect(await offset()).toBe(at + 2)
+      }
+      expect(await values(log, topic)).toEqual(['a', 'b0', 'b1'])
+    }))
+
+  test('behavior: the end is lost: a new writer finds nothing there, and writes the burst again', () =>
+    withLogs(version, async (log) => {
+      const { topic, id, burst, offset } = await subject(log)
+      const writer = await log.transactionalWriter(id)
+      const lost = proxy.next(Api.END_TXN, 'cut before', id)
+      expect(await writer.commit(burst(1, 'a'))).toMatchObject({ outcome: 'unknown' })
+      await lost.happened
+      const young = await log.transactionalWriter(id)
+      expect(await offset()).toBe(undefined)
+      expectCommitted(await young.commit(burst(1, 'a')))
+      expect(await offset()).toBe(1)
+      expect(await values(log, topic)).toEqual(['a'])
+    }))
+
+  test('behavior: an end that comes late does nothing to the transaction of a newer writer', () =>
+    withLogs(version, async (log, other) => {
+      const { topic, id, burst, offset } = await subject(log)
+      const old = await log.transactionalWriter(id)
+      expectCommitted(await old.commit(burst(1, 'a')))
+      const late = proxy.next(Api.END_TXN, 'hold', id)
+      expect(await old.commit(burst(2, 'old'))).toMatchObject({ outcome: 'unknown' })
+      await late.happened
+      const young = await other.transactionalWriter(id)
+      const open = proxy.next(Api.END_TXN, 'hold', id)
+      const committing = young.commit(burst(3, 'b'))
+      await open.happened // the newer transaction has its records, but not its end
+      await late.release()
+      expect(await values(log, topic)).toEqual(['a'])
+      await open.release()
+      expectCommitted(await committing)
+      expect(await values(log, topic)).toEqual(['a', 'b'])
+      expect(await offset()).toBe(3)
+    }))
+
+  test('behavior: a burst whose batch or offsets were not answered is there once', () =>
+    withLogs(version, async (log) => {
+      const { topic, id, burst, offset } = await subject(log)
+      const writer = await log.transactionalWriter(id)
+      const kinds = ['lose answer', 'cut before', 'cut after'] as const
+      let at = 0
+      for (const apiKey of [Api.PRODUCE, Api.TXN_OFFSET_COMMIT])
+        for (const kind of kinds) {
+          const lost = proxy.next(apiKey, kind, id)
+          expectCommitted(await writer.commit(burst(++at, `${at}`)))
+          await lost.happened
+        }
+      expect(await values(log, topic)).toEqual(['1', '2', '3', '4', '5', '6'])
+      expect(await offset()).toBe(6)
+    }))
+
+  test('behavior: a writer that stood still in its transaction is fenced, and leaves nothing', () =>
+    withLogs(version, async (log, other) => {
+      const { topic, id, burst } = await subject(log)
+      const old = await log.transactionalWriter(id)
+      const still = proxy.next(Api.PRODUCE, 'hold', id)
+      const late = old.commit(burst(1, 'zombie'))
+      await still.happened
+      const young = await other.transactionalWriter(id)
+      expectCommitted(await young.commit(burst(1, 'a')))
+      await still.release()
+      expect(await late).toMatchObject({ outcome: 'fenced' })
+      expect(await old.commit(burst(2, 'zombie'))).toMatchObject({ outcome: 'fenced' })
+      expect(await values(log, topic)).toEqual(['a'])
+    }))
+
+  test('behavior: when every connection is cut at any moment, each burst is there once', () =>
+    withLogs(version, async (log) => {
+      const { topic, id, burst, offset } = await subject(log)
+      let writer = await log.transactionalWriter(id)
+      const rounds = 60
+      const cutting = setInterval(() => proxy.cut(), CUT_EVERY_MS)
+      try {
+        for (let round = 1; round <= rounds; ) {
+          const { outcome } = await writer.commit(burst(round, `${round}`)).catch(() => ({ outcome: 'unknown' }))
+          if (outcome === 'unknown') {
+            writer = await patiently(() => log.transactionalWriter(id))
+            if ((await patiently(offset)) === round) round++
+          } else if (outcome === 'committed') round++
+        }
+      } finally {
+        clearInterval(cutting)
+      }
+      expect(await values(log, topic)).toEqual(Array.from({ length: rounds }, (_, at) => `${at + 1}`))
+    }))
+})
+
+describe('appends', () => {
+  test('behavior: an append that was not answered is sent again and there once, in order', () =>
+    withLogs(2, async (log) => {
+      const topic = await createTopic(log, 2)
+      const appender = await log.appender()
+      const kinds = ['lose answer', 'cut before', 'cut after'] as const
+      for (const kind of kinds) {
+        const lost = proxy.next(Api.PRODUCE, kind, topic)
+        const appended = [kind, `${kind}, later`].map((text) => appender.append(records(topic, 0, text)))
+        const beside = appender.append(records(topic, 1, kind))
+        const [first, second] = await Promise.all(appended)
+        expect(second![0]).toBe(first![0]! + 1)
+        await lost.happened
+        await beside
+      }
+      expect(await values(log, topic, 0)).toEqual(kinds.flatMap((kind) => [kind, `${kind}, later`]))
+      expect(await values(log, topic, 1)).toEqual(kinds)
+    }))
+
+  test('behavior: when the broker is killed and comes back, each append is there once, in order', () =>
+    withLogs(2, async (log) => {
+      const topic = await createTopic(log)
+      const appender = await log.appender()
+      const appends: Promise<readonly number[]>[] = []
+      const append = (count: number): void => {
+        for (let at = 0; at < count; at++) appends.push(appender.append(records(topic, 0, `${appends.length}`)))
+      }
+      append(20)
+      await appends[0]
+      append(20)
+      await kafka.brokers[0]!.kill9()
+      append(20)
+      await kafka.brokers[0]!.restart()
+      append(20)
+      expect((await Promise.all(appends)).flat()).toEqual(appends.map((_, at) => at))
+      expect(await values(log, topic)).toEqual(appends.map((_, at) => `${at}`))
+    }))
+})
+
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error as { retriable?: boolean }).retriable || attempt > 100) throw error
+    }
+  }
+}
