@@ -11,18 +11,19 @@ import { type End, end, type Item, isEnd, itemTopic, json, plainTopic, topicOf }
 export interface SumsOptions {
   readonly input?: number
   readonly middle?: number
+  readonly prefix?: string
 }
 
 export type Sum = { readonly round: string; readonly name: string; readonly sum: number }
 
 export const sumStore = scopedStore<number>('sums', json<number>())
 
-export function sumsTopics({ input = 2, middle = 3 }: SumsOptions = {}) {
+export function sumsTopics({ input = 2, middle = 3, prefix = '' }: SumsOptions = {}) {
   return {
-    ends: plainTopic('ends'),
-    numbers: itemTopic('numbers', input),
-    byName: itemTopic('by-name', middle),
-    sums: topicOf('sums-out', json<Sum>()),
+    ends: plainTopic(`${prefix}ends`),
+    numbers: itemTopic(`${prefix}numbers`, input),
+    byName: itemTopic(`${prefix}by-name`, middle),
+    sums: topicOf(`${prefix}sums-out`, json<Sum>()),
     rest: plainTopic('dead'),
   }
 }
