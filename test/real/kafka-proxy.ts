@@ -4,6 +4,7 @@ import { FrameSplitter } from './kafka-frames.ts'
 
 export const Api = {
   PRODUCE: 0,
+  SYNC_GROUP: 14,
   INIT_PRODUCER_ID: 22,
   END_TXN: 26,
   TXN_OFFSET_COMMIT: 28,

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../../connectors/log/system-clock.ts'
 import { type Kafka, startKafka } from '../../../../ops/kafka/start.ts'
 import type { Log, OffsetCommit } from '../../../../streams/ports.ts'
-import { createTopic, expectCommitted, fresh, records, values } from '../../../contract/log-kit.ts'
+import { createTopic, expectCommitted, fresh, Listener, records, values } from '../../../contract/log-kit.ts'
 import { Api, KafkaProxy } from '../../../real/kafka-proxy.ts'
 import { openVisibleLog } from './visible.ts'
 
@@ -169,6 +169,33 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       expect(await values(log, topic)).toEqual(Array.from({ length: rounds }, (_, at) => `${at + 1}`))
     }))
 })
+
+test('behavior: a member that has yet to hear of the new generation is not fenced by it', () =>
+  withLogs(2, async (log, other) => {
+    const topic = await createTopic(log, 2)
+    const group = fresh('group')
+    const join = async (at: Log, instanceId: string): Promise<Listener> => {
+      const listener = new Listener()
+      await at.join({ group, topics: [topic], instanceId, fingerprint: 'f' }, listener)
+      await listener.until(() => listener.generations.length > 0)
+      return listener
+    }
+    const a = await join(log, 'a')
+    const writer = await log.transactionalWriter(fresh('writer'))
+    const commits: OffsetCommit[] = [{ topic, partition: 0, next: 1, metadata: '' }]
+    const burst = () => ({ records: records(topic, 0, 'x'), offsets: { group, commits, membership: a.identity } })
+    const before = a.identity
+    const held = proxy.next(Api.SYNC_GROUP, 'hold', `${before.memberId}`)
+    const joining = join(other, 'b')
+    await held.happened // the group has the new generation; a does not know its share of it
+    const outcome = await writer.commit(burst())
+    expect(outcome).toMatchObject({ outcome: 'aborted', cause: { retriable: true } })
+    await held.release()
+    await a.until(() => a.identity.generation > before.generation)
+    await joining
+    expectCommitted(await writer.commit(burst()))
+    expect(await values(log, topic)).toEqual(['x'])
+  }))
 
 describe('appends', () => {
   test('behavior: an append that was not answered is sent again and there once, in order', () =>
