@@ -1,9 +1,11 @@
+import { createRequire } from 'node:module'
 import { gunzipSync } from 'node:zlib'
-import { Decompress } from 'fzstd'
-import { decompressFrameSync } from 'lz4-napi'
-import { uncompress } from 'snappyjs'
+import { decompress as zstdDecompress } from 'fzstd'
+import type * as Lz4 from 'lz4-napi'
+import type * as Snappy from 'snappy'
 import { LogError } from '../../../streams/ports.ts'
-import { corrupt } from './bytes.ts'
+import { ByteReader, corrupt } from './bytes.ts'
+import { zstdFrame } from './zstd-frame.ts'
 
 /**
  * Batches that other producers compressed (or brokers, for a topic with a `compression.type` of its own). We write none:
@@ -12,6 +14,9 @@ import { corrupt } from './bytes.ts'
 
 /** What the records of one batch may come to. Kafka's batches are of a megabyte by default; a bomb stops here. */
 export const DECOMPRESSED_BYTES_MAX = 128 * 1024 * 1024
+
+/** Native modules, loaded when they are needed: a platform without a binary can do everything else. */
+const native = createRequire(import.meta.url)
 
 interface Codec {
   readonly name: string
@@ -63,12 +68,16 @@ function decompressSnappy(bytes: Buffer): Buffer {
 }
 
 /** The block states its length, which is allocated before anything else is looked at. */
-const decompressSnappyBlock = (block: Buffer, sizeBytesMax: number): Buffer =>
-  uncompress(block, Math.min(sizeBytesMax, block.length * SNAPPY_RATIO_MAX))
+function decompressSnappyBlock(block: Buffer, sizeBytesMax: number): Buffer {
+  const stated = new ByteReader(block, true).uvarint()
+  if (stated > Math.min(sizeBytesMax, block.length * SNAPPY_RATIO_MAX))
+    throw corrupt(`a block of ${block.length} bytes states to hold ${stated}`)
+  return (native('snappy') as typeof Snappy).uncompressSync(block, { asBuffer: true }) as Buffer
+}
 
 function decompressLz4(bytes: Buffer): Buffer {
-  if (lz4BoundBytes(bytes) > DECOMPRESSED_BYTES_MAX) throw new Error(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
-  return decompressFrameSync(bytes)
+  if (lz4BoundBytes(bytes) > DECOMPRESSED_BYTES_MAX) throw corrupt(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
+  return (native('lz4-napi') as typeof Lz4).decompressFrameSync(bytes)
 }
 
 const LZ4_MAGIC = 0x184d2204
@@ -77,9 +86,9 @@ const LZ4_CONTENT_SIZE_FLAG = 0x08
 /** No token of LZ4 stands for more bytes than this per byte of its own. */
 const LZ4_RATIO_MAX = 255
 
-/** At most how large a frame's content is, by the sizes of its blocks: the library has no limit to give. */
+/** At most how large a frame's content is, by the sizes of its blocks: the library takes no limit. */
 function lz4BoundBytes(frame: Buffer): number {
-  if (frame.readUInt32LE(0) !== LZ4_MAGIC) throw new Error('no LZ4 frame')
+  if (frame.readUInt32LE(0) !== LZ4_MAGIC) throw corrupt('no LZ4 frame')
   const flags = frame[4]!
   const blockBytesMax = 2 ** (8 + 2 * ((frame[5]! >> 4) & 7))
   let bound = 0
@@ -92,13 +101,14 @@ function lz4BoundBytes(frame: Buffer): number {
 }
 
 function decompressZstd(bytes: Buffer): Buffer {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  const stream = new Decompress((chunk) => {
-    length += chunk.length
-    if (length > DECOMPRESSED_BYTES_MAX) throw new Error(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
-    chunks.push(chunk)
-  })
-  stream.push(bytes, true)
-  return Buffer.concat(chunks, length)
+  const frames: Uint8Array[] = []
+  let left = DECOMPRESSED_BYTES_MAX
+  for (let at = 0; at < bytes.length; ) {
+    const { length, boundBytes } = zstdFrame(bytes.subarray(at))
+    left -= boundBytes
+    if (left < 0) throw corrupt(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
+    frames.push(zstdDecompress(bytes.subarray(at, at + length)))
+    at += length
+  }
+  return Buffer.concat(frames)
 }
