@@ -1,7 +1,7 @@
 /** Independent clients (librdkafka through kcat, Apache's own in Java) read what we write, and we read what they write. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { KafkaAppender } from '../../../../connectors/log/kafka/appender.ts'
 import { attempts } from '../../../../connectors/log/kafka/attempts.ts'
 import { COMPRESSION_MASK } from '../../../../connectors/log/kafka/batch-format.ts'
@@ -179,11 +179,23 @@ describe('what we write', () => {
     await coordinated(endTxn(owner, commit, 3))
   }
 
+  /** Of the eight committed records. Markers are written some time after a transaction has ended, so it varies. */
+  async function lastOffset(topic: string): Promise<number> {
+    const records = await vi.waitUntil(
+      async () => {
+        const found = await readAll(topic)
+        return found.length === 8 && found
+      },
+      { timeout: TOOL_WAIT_MS },
+    )
+    return records.at(-1)!.offset
+  }
+
   const COMMITTED = ['plain', '', 'with headers', 'committed 1', 'committed 2', 'committed 3']
 
   test('behavior: kcat reads keys, values, times, headers, and only what is committed', async () => {
     const topic = await written()
-    const last = (await readAll(topic)).at(-1)!.offset // markers are written when they are
+    const last = await lastOffset(topic)
     const format = '%o|%T|%K|%k|%S|%h\\n'
     const args = ['-C', '-t', topic, '-e', '-q', '-X', 'isolation.level=read_committed', '-X', 'check.crcs=true']
     expect((await kcat([...args, '-f', format])).trim().split('\n')).toEqual([
@@ -205,7 +217,7 @@ describe('what we write', () => {
 
   test('behavior: Java reads keys, values, times, headers, and only what is committed', async () => {
     const topic = await written()
-    const last = (await readAll(topic)).at(-1)!.offset
+    const last = await lastOffset(topic)
     const printed = ['key', 'headers', 'timestamp', 'offset'].flatMap((what) => [
       '--formatter-property',
       `print.${what}=true`,
