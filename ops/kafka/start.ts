@@ -107,7 +107,7 @@ async function startNode(nodeId: number, nodes: ReadonlyMap<number, BrokerPorts>
   writeFileSync(settings, serverProperties({ nodeId, nodes, dataDirectory, more: properties }))
   const classPath = ['-cp', join(libraries, '*')]
   if (!existsSync(join(dataDirectory, 'meta.properties'))) {
-    const format = ['format', '--cluster-id', clusterId(directory), '--config', settings]
+    const format = ['format', `--cluster-id=${clusterId(directory)}`, '--config', settings] // an id may begin with a dash
     await runTool(java, [...jvm, ...classPath, 'kafka.tools.StorageTool', ...format], FORMAT_WAIT_MS)
   }
   const { clients: port } = nodes.get(nodeId)!
