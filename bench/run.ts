@@ -1,10 +1,17 @@
-/** `npm run bench`: every benchmark, one row a figure. Give names to run only some: wire log streams stages. */
+/** `npm run bench`: every benchmark, one row a figure. Give names to run only some: stages streams log codec intake. */
 import { benchIntake } from './intake.ts'
+import { benchKafkaCodec } from './kafka-codec.ts'
 import { benchLog } from './log.ts'
 import { benchStages } from './stages.ts'
 import { benchStreams } from './streams.ts'
 
-const BENCHES = { stages: benchStages, streams: benchStreams, log: benchLog, intake: benchIntake }
+const BENCHES = {
+  stages: benchStages,
+  streams: benchStreams,
+  log: benchLog,
+  codec: benchKafkaCodec,
+  intake: benchIntake,
+}
 
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !(name in BENCHES))
