@@ -64,11 +64,10 @@ export class Fetcher {
     const waits = options.maxWaitMs > 0 && !options.signal?.aborted
     const deadline = clock.now() + (waits ? options.maxWaitMs : 0)
     this.sweep()
-    let asks: Ask[] = []
     for (let attempt = 1; ; attempt++) {
       if (this.closed) throw closedError()
       const leftMs = Math.max(0, deadline - clock.now())
-      asks = this.ask(positions, asks, leftMs, options.maxBytesPerPartition)
+      const asks = this.ask(positions, waits, leftMs, options.maxBytesPerPartition)
       await this.outcomes(asks, waits, leftMs, options.signal)
       const fatal = asks.find(({ failedForGood }) => failedForGood)
       if (fatal) throw fatal.failure
@@ -88,18 +87,16 @@ export class Fetcher {
     for (const ask of [...this.asks.values()]) this.settle(ask, closedError())
   }
 
-  /** Those of an earlier attempt that are still on their way, those of other calls, and new ones for the rest. */
-  private ask(positions: readonly FetchPosition[], earlier: readonly Ask[], waitMs: number, maxBytes: number): Ask[] {
+  /** Those of earlier attempts and of other calls, and new ones for the rest. */
+  private ask(positions: readonly FetchPosition[], waits: boolean, waitMs: number, maxBytes: number): Ask[] {
     if (this.asks.size + positions.length > ASKS_MAX)
       throw new LogError('TOO_MANY_FETCHES', `more than ${ASKS_MAX} positions are asked for`, { retriable: true })
     const fresh: Ask[] = []
-    const asks = positions.map((position, at) => {
-      const mine = earlier[at]
-      if (mine && !mine.settled) return mine
+    const asks = positions.map((position) => {
       const ask = new Ask(position)
       const found = this.asks.get(ask.key)
       // One that is on its way may be so for long: who does not wait asks anew.
-      if (found && (found.settled || waitMs > 0)) return found
+      if (found && (found.settled || waits)) return found
       this.asks.set(ask.key, ask)
       fresh.push(ask)
       return ask

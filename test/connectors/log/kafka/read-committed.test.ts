@@ -156,10 +156,10 @@ const CASES: readonly Case[] = [
     expected: { offsets: [], next: 0 },
   },
   {
-    name: 'batches before the position only',
+    name: 'batches before the position only: it does not go back',
     given: [batchAt(0, many(3))],
-    from: 3,
-    expected: { offsets: [], next: 3 },
+    from: 5,
+    expected: { offsets: [], next: 5 },
   },
 ]
 
