@@ -88,7 +88,7 @@ export class Connection {
 function exchangeOf<T>(request: KafkaRequest<T>, requestTimeout: number, onEncoded: () => void): KafkajsExchange {
   const { apiKey, apiName, apiVersion, flexible } = request
   const encode = async () => {
-    const writer = new ByteWriter(flexible)
+    const writer = new ByteWriter(flexible, request.sizeBytes)
     writer.endStructure()
     request.encode(writer)
     const buffer = writer.finish()

@@ -12,6 +12,8 @@ export interface KafkaRequest<T> {
   readonly apiVersion: number
   /** Whether this version is written with compact lengths and tagged fields; decides the headers' version too. */
   readonly flexible: boolean
+  /** About how many bytes `encode` writes, where that is many: the writer need not grow then. */
+  readonly sizeBytes?: number
   encode(writer: ByteWriter): void
   decode(reader: ByteReader): T
 }

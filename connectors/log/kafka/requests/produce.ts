@@ -20,6 +20,8 @@ export interface ProduceOptions {
 }
 
 const EVERY_REPLICA_IN_SYNC = -1
+/** For what is written beside the batches, and beside each. */
+const ROOM_BYTES = 512
 
 /** Appends one batch to each of several partitions of one leader. */
 export function produce(
@@ -31,6 +33,7 @@ export function produce(
     apiName: 'Produce',
     apiVersion: version,
     flexible: true,
+    sizeBytes: batches.reduce((sum, { topic, batch }) => sum + topic.length + batch.length + ROOM_BYTES, ROOM_BYTES),
     encode(writer) {
       writer.nullableString(transactionalId)
       writer.int16(EVERY_REPLICA_IN_SYNC)
