@@ -1,6 +1,7 @@
 import { LogError, type TopicPartition } from '../../../streams/ports.ts'
 import type { AppendCall } from './appender.ts'
 import { BATCH_BYTES_MAX, type BatchRecords, nextSequence } from './batches.ts'
+import { KafkaRefusal } from './errors.ts'
 import { encodeRecordBatch } from './record-batch.ts'
 import type { ProducerIdentity } from './requests/init-producer-id.ts'
 import type { ProduceBatch } from './requests/produce.ts'
@@ -65,7 +66,8 @@ export class AppendQueue implements TopicPartition {
 
   /** The batch under way will not be sent again. */
   giveUp(error: LogError): void {
-    const { code, message, retriable } = error
+    const { code, message } = error
+    const retriable = error.retriable || (error instanceof KafkaRefusal && error.kind.abortable === true)
     const indefinite = this.perhapsWritten
     for (const { call } of this.sending)
       fail(call, new LogError(code, message, { retriable, indefinite, cause: error }))

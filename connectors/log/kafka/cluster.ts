@@ -45,8 +45,8 @@ export class KafkaCluster {
 
   /** @throws LogError `UNREACHABLE` when no broker answers, `AUTHENTICATION` */
   async connect(): Promise<void> {
-    const { nodes } = await this.lookup([])
-    this.offered = await this.send(nodes[0]!.nodeId, apiVersions())
+    await this.lookup([])
+    this.offered = await this.sendToAny(apiVersions())
   }
 
   /** What the cluster offers, as the first broker said when the log was opened. */
@@ -78,13 +78,11 @@ export class KafkaCluster {
     return Promise.reject(unreachable(request.apiName, `broker ${nodeId} is not in the cluster`))
   }
 
-  /** As `send`, to whichever broker answers. */
+  /** As `send`, to whichever broker answers, those first to which there is a connection. */
   async sendToAny<T>(request: KafkaRequest<T>, lane = 'common'): Promise<T> {
-    const addresses = [...new Set([...this.nodes.map(({ host, port }) => `${host}:${port}`), ...this.seeds])]
-    const first = this.asked++
+    const addresses = this.addresses(lane)
     let failure: unknown
-    for (let at = 0; at < addresses.length; at++) {
-      const address = addresses[(first + at) % addresses.length]!
+    for (const address of addresses) {
       try {
         return await this.connection(address, lane).send(request)
       } catch (error) {
@@ -151,6 +149,15 @@ export class KafkaCluster {
   async close(): Promise<void> {
     this.life.abort()
     await Promise.all([...this.connections.values()].map((connection) => connection.close()))
+  }
+
+  /** All that we know, beginning with another one each time. */
+  private addresses(lane: string): string[] {
+    const all = [...new Set([...this.nodes.map(({ host, port }) => `${host}:${port}`), ...this.seeds])]
+    const first = this.asked++ % all.length
+    const turned = [...all.slice(first), ...all.slice(0, first)]
+    const open = new Set(turned.filter((address) => this.connections.get(`${address} ${lane}`)?.isOpen))
+    return [...open, ...turned.filter((address) => !open.has(address))]
   }
 
   private async lookupNow(topics: readonly string[]): Promise<Metadata> {

@@ -46,6 +46,10 @@ export class Connection {
     }
   }
 
+  get isOpen(): boolean {
+    return this.node?.connectionPool.pool[0]?.isConnected() === true
+  }
+
   /** Ends every exchange under way with `CLOSED`. */
   async close(): Promise<void> {
     this.closed = true

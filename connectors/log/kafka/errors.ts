@@ -94,6 +94,7 @@ export const Code = {
   OPERATION_NOT_ATTEMPTED: 55,
   GROUP_MAX_SIZE_REACHED: 81,
   FENCED_INSTANCE_ID: 82,
+  TRANSACTION_ABORTABLE: 120,
 } as const
 
 /** A refusal by a broker: what was asked did not happen. */

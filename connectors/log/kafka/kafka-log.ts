@@ -120,8 +120,10 @@ class KafkaLog implements Log {
   }
 
   private async shut(): Promise<void> {
-    const left = Promise.all([...this.memberships].map((membership) => membership.leave()))
-    await Promise.race([left, this.cluster.settings.clock.sleep(LEAVE_LIMIT_MS)])
+    const left = new AbortController()
+    const leaving = Promise.all([...this.memberships].map((membership) => membership.leave()))
+    void leaving.then(() => left.abort())
+    await this.cluster.settings.clock.sleep(LEAVE_LIMIT_MS, left.signal)
     await this.fetcher.close()
     await this.cluster.close()
   }

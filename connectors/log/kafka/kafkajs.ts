@@ -1,4 +1,6 @@
-import { Kafka, type LogEntry, logLevel, type PartitionAssigner } from 'kafkajs'
+import { connect, isIP } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { type ISocketFactory, Kafka, type LogEntry, logLevel, type PartitionAssigner } from 'kafkajs'
 import { LogError } from '../../../streams/ports.ts'
 import { CONNECT_TIMEOUT_MS, type KafkaSettings } from './options.ts'
 
@@ -53,6 +55,9 @@ interface KafkajsCluster {
   readonly brokerPool: { createBroker(options: { connectionPool: KafkajsPool; logger: unknown }): KafkajsNode }
 }
 
+/** Silence after which the system asks whether the other end is still there. */
+const KEEP_ALIVE_MS = 60_000
+
 /** Makes a node that is not connected yet. */
 export type CreateNode = (host: string, port: number) => Promise<KafkajsNode>
 
@@ -78,6 +83,7 @@ function createClient({ brokers, clientId, ssl, sasl, requestTimeoutMs, onClient
     ...(sasl !== undefined && { sasl }),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: requestTimeoutMs,
+    socketFactory: openSocket,
     retry: { retries: 0 },
     logLevel: onClientMessage ? logLevel.ERROR : logLevel.NOTHING,
     logCreator: () => (entry: LogEntry) => {
@@ -85,6 +91,15 @@ function createClient({ brokers, clientId, ssl, sasl, requestTimeoutMs, onClient
       onClientMessage?.(message, details)
     },
   })
+}
+
+/** As kafkajs' own, but small requests do not wait for the answers to those before them (Nagle's algorithm). */
+const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  const servername = isIP(host) ? {} : { servername: host }
+  const socket = ssl ? connectTls({ host, port, ...servername, ...ssl }, onConnect) : connect({ host, port }, onConnect)
+  socket.setKeepAlive(true, KEEP_ALIVE_MS)
+  socket.setNoDelay(true)
+  return socket
 }
 
 /** kafkajs hands its cluster to every partition assigner; the consumer that this one belongs to is never started. */

@@ -161,7 +161,9 @@ export class TransactionWriter implements TransactionalWriter {
       this.proceed(await this.endTransaction(true))
       return { outcome: 'committed', baseOffsets }
     } catch (cause) {
-      if (cause instanceof KafkaRefusal && (cause.kind.fences || cause.kind.abortable)) throw cause
+      // Other refusals may hide an end that was written: COORDINATOR_NOT_AVAILABLE is also said when its replicas are late.
+      if (cause instanceof KafkaRefusal && (cause.kind.fences || cause.kafkaCode === Code.TRANSACTION_ABORTABLE))
+        throw cause
       this.ended = { outcome: 'unknown', cause }
       return this.ended
     }
