@@ -25,8 +25,8 @@ export interface KafkaOptions {
   readonly directory: string
   /** Given the port a broker listens on, the one that clients are told: that of a proxy before it. */
   readonly advertised?: (nodeId: number, port: number) => number | Promise<number>
-  /** Broker settings beside or instead of the usual ones. */
-  readonly properties?: Readonly<Record<string, string>>
+  /** Broker settings beside or instead of the usual ones; those of one broker may depend on its ports. */
+  readonly properties?: Readonly<Record<string, string>> | ((ports: BrokerPorts) => Readonly<Record<string, string>>)
   readonly jvm?: readonly string[]
   /** Told what takes long (fetching, starting). */
   readonly log?: (line: string) => void
@@ -104,7 +104,8 @@ async function startNode(nodeId: number, nodes: ReadonlyMap<number, BrokerPorts>
   const dataDirectory = join(directory, `broker-${nodeId}`)
   const settings = join(directory, `broker-${nodeId}.properties`)
   const logFile = join(directory, `broker-${nodeId}.log`)
-  writeFileSync(settings, serverProperties({ nodeId, nodes, dataDirectory, more: properties }))
+  const more = typeof properties === 'function' ? properties(nodes.get(nodeId)!) : properties
+  writeFileSync(settings, serverProperties({ nodeId, nodes, dataDirectory, more }))
   const classPath = ['-cp', join(libraries, '*')]
   if (!existsSync(join(dataDirectory, 'meta.properties'))) {
     const format = ['format', `--cluster-id=${clusterId(directory)}`, '--config', settings] // an id may begin with a dash
