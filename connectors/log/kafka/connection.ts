@@ -42,7 +42,9 @@ export class Connection {
       return (await connection.send(exchange)) as T
     } catch (error) {
       if (error instanceof LogError) throw error
-      throw sent ? unanswered(what, error) : refusedConnection(what, error)
+      if (sent) throw unanswered(what, error)
+      this.forget()
+      throw refusedConnection(what, error)
     }
   }
 
@@ -79,12 +81,19 @@ export class Connection {
       this.node ??= await this.createNode(this.host, this.port)
       await this.node.connect()
     } catch (error) {
+      this.forget()
       throw refusedConnection(what, error)
     }
     const connection = this.node.connectionPool.pool[0]!
     if (!this.closed) return connection
-    await this.node.disconnect().catch(() => {})
+    this.forget()
     throw closedError()
+  }
+
+  /** One that could not be opened, or lost its right to be open, is not used again. */
+  private forget(): void {
+    void this.node?.disconnect().catch(() => {})
+    this.node = undefined
   }
 }
 
