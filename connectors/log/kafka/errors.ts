@@ -6,6 +6,8 @@ export interface ErrorKind {
   readonly name: string
   /** The same request may succeed later. */
   readonly retriable?: true
+  /** It may have happened all the same. */
+  readonly indefinite?: true
   /** The transaction must be aborted; then the same burst may succeed. */
   readonly abortable?: true
   /** What must be looked up again before the next attempt. */
@@ -18,6 +20,7 @@ export interface ErrorKind {
 
 /** Not in the table: neither retriable nor fencing, so that the caller hears of it. */
 const KINDS: Readonly<Record<number, ErrorKind>> = {
+  [-1]: { name: 'UNKNOWN_SERVER_ERROR', retriable: true, indefinite: true, abortable: true },
   1: { name: 'OFFSET_OUT_OF_RANGE' },
   2: { name: 'CORRUPT_MESSAGE', retriable: true },
   3: { name: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: true, stale: 'leader' },
@@ -97,7 +100,7 @@ export const Code = {
   TRANSACTION_ABORTABLE: 120,
 } as const
 
-/** A refusal by a broker: what was asked did not happen. */
+/** A refusal by a broker: what was asked did not happen, unless it is indefinite. */
 export class KafkaRefusal extends LogError {
   readonly kafkaCode: number
   readonly kind: ErrorKind
@@ -105,7 +108,8 @@ export class KafkaRefusal extends LogError {
   constructor(kafkaCode: number, what: string, detail?: string | null) {
     const kind = KINDS[kafkaCode] ?? { name: `KAFKA_ERROR_${kafkaCode}` }
     const more = detail ?? kind.advice
-    super(kind.name, `${what}: ${kind.name}${more ? ` (${more})` : ''}`, { retriable: kind.retriable ?? false })
+    const { retriable = false, indefinite = false } = kind
+    super(kind.name, `${what}: ${kind.name}${more ? ` (${more})` : ''}`, { retriable, indefinite })
     this.kafkaCode = kafkaCode
     this.kind = kind
   }

@@ -161,9 +161,11 @@ export class TransactionWriter implements TransactionalWriter {
       this.proceed(await this.endTransaction(true))
       return { outcome: 'committed', baseOffsets }
     } catch (cause) {
+      const refusal = cause instanceof KafkaRefusal ? cause : undefined
+      // Somebody else has ended it: a newer writer, or the coordinator after its time.
+      if (refusal?.kafkaCode === Code.INVALID_TXN_STATE) return this.fence(cause)
       // Other refusals may hide an end that was written: COORDINATOR_NOT_AVAILABLE is also said when its replicas are late.
-      if (cause instanceof KafkaRefusal && (cause.kind.fences || cause.kafkaCode === Code.TRANSACTION_ABORTABLE))
-        throw cause
+      if (refusal?.kind.fences || refusal?.kafkaCode === Code.TRANSACTION_ABORTABLE) throw cause
       this.ended = { outcome: 'unknown', cause }
       return this.ended
     }
