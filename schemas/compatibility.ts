@@ -2,6 +2,7 @@
  * Which changes a schema may go through. FULL_TRANSITIVE: the newest version reads records of every older one, and every
  * older one reads records of the newest. Source: Avro 1.12 specification, "Schema Resolution".
  */
+import { shortName, withFullNames } from './full-names.ts'
 import type { AvroField, AvroSchema } from './load.ts'
 
 type RecordSchema = Extract<AvroSchema, { type: 'record' }>
@@ -44,9 +45,10 @@ export function assertFullTransitive(subject: string, versions: readonly AvroSch
 }
 
 /** What keeps `reader` from reading records written with `writer`; empty when nothing does. */
-export function incompatibilities(writer: AvroSchema, reader: AvroSchema): readonly Incompatibility[] {
+export function incompatibilities(written: AvroSchema, read: AvroSchema): readonly Incompatibility[] {
+  const [writer, reader] = [withFullNames(written), withFullNames(read)]
   const comparison: Comparison = { writers: namedIn(writer), readers: namedIn(reader), seen: new Set(), found: [] }
-  compare(writer, reader, nameOf(reader), comparison)
+  compare(writer, reader, shortName(nameOf(reader)), comparison)
   return comparison.found
 }
 
@@ -111,12 +113,12 @@ function compareUnions(writer: AvroSchema, reader: AvroSchema, path: string, com
   for (const branch of Array.isArray(writer) ? writer : [writer]) {
     const name = nameOf(spelledOut(branch, comparison.writers))
     const match = readerBranches.find((candidate) => nameOf(spelledOut(candidate, comparison.readers)) === name)
-    if (match !== undefined) compare(branch, match, `${path}[${name}]`, comparison)
+    if (match !== undefined) compare(branch, match, `${path}[${shortName(name)}]`, comparison)
     else
       comparison.found.push({
         field: path,
         rule: 'BRANCH_UNKNOWN',
-        detail: `${name} is no branch of the other version`,
+        detail: `${shortName(name)} is no branch of the other version`,
       })
   }
 }

@@ -15,10 +15,22 @@ export interface SchemaRegistry {
    * new version and one of those known cannot read each other (FULL_TRANSITIVE).
    */
   register(subject: string, schema: AvroSchema): Promise<number>
-  /** The schema of an id. Rejects when the registry does not know it. */
+  /**
+   * The schema of an id. Rejects with `NotAvroError` when what the registry has is no Avro schema, and with any other error
+   * when it does not know the id or cannot be asked: either may change.
+   */
   schemaOf(id: number): Promise<AvroSchema>
   /** Every version of a subject, oldest first; none for an unknown subject. */
   versions(subject: string): Promise<readonly RegisteredSchema[]>
+}
+
+/** What is registered under this id is of another kind, or cannot be parsed; asking again will not help. */
+export class NotAvroError extends Error {
+  readonly code = 'NOT_AVRO'
+  constructor(id: number, why: string, cause?: unknown) {
+    super(`schema id ${id} is no Avro schema: ${why}`, { cause })
+    this.name = 'NotAvroError'
+  }
 }
 
 /** The content of a registry: schema texts by id (from 1, in order of registration) and the ids under each subject. */

@@ -13,20 +13,9 @@ import {
   schemaAt,
   versionsIn,
 } from '../../schemas/registry.ts'
+import { SchemaRegistryError } from './errors.ts'
 
 const FORMAT = 1
-
-/** `CORRUPT`: the file is there and is no registry. `IO_ERROR`: it cannot be read or written; `retriable`. */
-export class SchemaRegistryError extends Error {
-  readonly code: 'CORRUPT' | 'IO_ERROR'
-  readonly retriable: boolean
-  constructor(code: SchemaRegistryError['code'], message: string, cause?: unknown) {
-    super(message, { cause })
-    this.name = 'SchemaRegistryError'
-    this.code = code
-    this.retriable = code === 'IO_ERROR'
-  }
-}
 
 /**
  * Opens the registry, empty when there is no file yet. One process at a time: the data directory's lock sees to that.

@@ -111,6 +111,29 @@ describe('rules', () => {
     expect(refused).toThrow('topic-value')
   })
 
+  test('default: a name may be written with its namespace or without', () => {
+    const inner = { type: 'record', name: 'I', fields: [a] }
+    const fields = [
+      { name: 'i', type: inner },
+      { name: 'k', type: 'I' },
+    ]
+    const apart = { type: 'record', name: 'R', namespace: 'n.m', fields } as AvroSchema
+    const whole = {
+      type: 'record',
+      name: 'n.m.R',
+      fields: [
+        { name: 'i', type: { ...inner, name: 'n.m.I' } },
+        { name: 'k', type: 'n.m.I' },
+      ],
+    } as AvroSchema
+    expect(() => assertFullTransitive('t', [apart], whole)).not.toThrow()
+  })
+
+  test('error: another namespace is another name', () => {
+    const named = (namespace: string) => ({ type: 'record', name: 'R', namespace, fields: [a] }) as AvroSchema
+    expect(() => assertFullTransitive('t', [named('n')], named('m'))).toThrow('R: NAME_CHANGED (m.R is read as n.R)')
+  })
+
   test('default: fields with defaults, symbols with an enum default, and words may change', () => {
     const e = (symbols: string[]) => ({ name: 'e', type: { type: 'enum', name: 'E', symbols, default: 'A' } })
     const from = record(a, e(['A', 'B']), { name: 'gone', type: 'long', default: 0 })

@@ -1,0 +1,122 @@
+/** JSON over HTTP as schema registries speak it, with a time limit for each request and a bounded number of tries. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SchemaRegistryError } from './errors.ts'
+
+const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
+/** Apicurio on a Kafka store does not answer at all while its broker is down. */
+const REQUEST_TIMEOUT_MS = 10_000
+const ATTEMPTS_MAX = 4
+const FIRST_WAIT_MS = 100
+const BODY_SHOWN_CHARS = 200
+
+export interface RegistryEndpoint {
+  /** Base of the Confluent interface: http://host:8081, of Apicurio …/apis/ccompat/v7. May carry user:password@. */
+  readonly url: string
+  readonly requestTimeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** `code` is the registry's own (40401: no such subject, …); 0 for an answer without one. */
+export type RegistryAnswer =
+  | { readonly ok: true; readonly body: unknown }
+  | { readonly ok: false; readonly status: number; readonly code: number; readonly message: string }
+
+export interface RegistryHttp {
+  /** Without credentials. */
+  readonly url: string
+  readonly auth?: { readonly username: string; readonly password: string }
+  readonly requestTimeoutMs: number
+  /** 404, 409 and 422 are answers. Rejects with SchemaRegistryError for everything else. Repeats what may pass. */
+  request(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<RegistryAnswer>
+  /** Repeats a call while it fails with `UNREACHABLE`. */
+  retried<T>(call: () => Promise<T>): Promise<T>
+}
+
+export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
+  const { requestTimeoutMs = REQUEST_TIMEOUT_MS, signal } = endpoint
+  const { url, auth } = parseUrl(endpoint.url)
+  const headers: Record<string, string> = { accept: `${CONTENT_TYPE}, application/json`, 'content-type': CONTENT_TYPE }
+  if (auth) headers.authorization = `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`
+
+  const once = async (method: string, path: string, body: object | undefined): Promise<RegistryAnswer> => {
+    const what = `${method} ${url}${path}`
+    const limits = [AbortSignal.timeout(requestTimeoutMs), ...(signal ? [signal] : [])]
+    let status: number
+    let text: string
+    try {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers,
+        ...(body && { body: JSON.stringify(body) }),
+        signal: AbortSignal.any(limits),
+      })
+      status = response.status
+      text = await response.text()
+    } catch (cause) {
+      throw new SchemaRegistryError('UNREACHABLE', `${what}: ${reasonOf(cause)}`, cause)
+    }
+    return judge(what, status, text)
+  }
+
+  const retried = async <T>(call: () => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await call()
+      } catch (error) {
+        const passing = error instanceof SchemaRegistryError && error.code === 'UNREACHABLE'
+        if (!passing || attempt >= ATTEMPTS_MAX || signal?.aborted) throw error
+        await sleep(FIRST_WAIT_MS * 2 ** (attempt - 1), undefined, { ...(signal && { signal }) }).catch(() => {})
+      }
+    }
+  }
+
+  return {
+    url,
+    ...(auth && { auth }),
+    requestTimeoutMs,
+    request: (method, path, body) => retried(() => once(method, path, body)),
+    retried,
+  }
+}
+
+function parseUrl(text: string): Pick<RegistryHttp, 'url' | 'auth'> {
+  const url = new URL(text)
+  const { username, password } = url
+  url.username = ''
+  url.password = ''
+  const bare = url.toString().replace(/\/+$/, '')
+  if (!username) return { url: bare }
+  return { url: bare, auth: { username: decodeURIComponent(username), password: decodeURIComponent(password) } }
+}
+
+function judge(what: string, status: number, text: string): RegistryAnswer {
+  const body = parsed(text)
+  if (status >= 200 && status < 300) {
+    if (body === undefined) throw new SchemaRegistryError('NOT_A_REGISTRY', `${what}: not JSON: ${shown(text)}`)
+    return { ok: true, body }
+  }
+  const { error_code: code = 0, message = shown(text) } = (body ?? {}) as { error_code?: number; message?: string }
+  const why = `${what}: status ${status}: ${message}`
+  if (status === 401 || status === 403) throw new SchemaRegistryError('UNAUTHORIZED', why)
+  if (status === 408 || status === 429 || status >= 500) throw new SchemaRegistryError('UNREACHABLE', why)
+  const isAnswer = status === 404 || status === 409 || status === 422
+  if (!isAnswer || code === 0) throw new SchemaRegistryError('NOT_A_REGISTRY', why)
+  return { ok: false, status, code, message }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const shown = (text: string): string => text.slice(0, BODY_SHOWN_CHARS)
+
+/** `fetch` hides the reason (refused, cut, not resolved) in the cause of its error. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause } = error
+  return cause instanceof Error && cause.message ? cause.message : error.message
+}

@@ -1,0 +1,159 @@
+/** The client against a fake that answers as Confluent's registry does (fake-confluent.ts says in what). */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type ConfluentRegistry, createConfluentRegistry } from '../../../connectors/schema-registry/confluent.ts'
+import type { AvroSchema } from '../../../schemas/load.ts'
+import { NotAvroError } from '../../../schemas/registry.ts'
+import { type FakeConfluent, startFakeConfluent } from './fake-confluent.ts'
+
+let fake: FakeConfluent
+let registry: ConfluentRegistry
+beforeEach(async () => {
+  fake = await startFakeConfluent()
+  registry = createConfluentRegistry({ url: fake.url, requestTimeoutMs: 300 })
+})
+afterEach(() => fake.close())
+
+const thing = (doc?: string): AvroSchema =>
+  ({ type: 'record', name: 'Thing', fields: [{ name: 'id', type: 'long', ...(doc && { doc }) }] }) as AvroSchema
+
+describe('fake Confluent: answers', () => {
+  test('behavior: a subject without a level of its own is given one, before its first schema', async () => {
+    expect(await registry.level('a-value')).toBeUndefined()
+    await registry.register('a-value', thing())
+    expect(await registry.level('a-value')).toBe('FULL_TRANSITIVE')
+    const writes = fake.requests.filter((request) => !request.startsWith('GET'))
+    expect(writes).toEqual(['PUT /config/a-value', 'POST /subjects/a-value/versions'])
+  })
+
+  test('behavior: a schema that is there is not written again, so reading rights are enough', async () => {
+    const id = await registry.register('a-value', thing())
+    fake.requests.length = 0
+    expect(await registry.register('a-value', thing())).toBe(id)
+    expect(fake.requests.every((request) => request.startsWith('GET'))).toBe(true)
+  })
+
+  test('behavior: one schema has one id under two subjects, and other words are a version of their own', async () => {
+    const id = await registry.register('a-value', thing())
+    expect(await registry.register('b-value', thing())).toBe(id)
+    const worded = await registry.register('a-value', thing('of the thing'))
+    expect(worded).not.toBe(id)
+    expect(await registry.versions('a-value')).toEqual([
+      { version: 1, id, schema: thing() },
+      { version: 2, id: worded, schema: thing('of the thing') },
+    ])
+    expect(await registry.register('a-value', thing())).toBe(id)
+  })
+
+  test('error: a read-only subject refuses with what the registry says', async () => {
+    fake.readOnly = true
+    const refused = registry.register('a-value', thing())
+    await expect(refused).rejects.toMatchObject({ code: 'REFUSED', retriable: false })
+    await expect(refused).rejects.toThrow(/a-value \(42205\): .*read-only/)
+  })
+
+  test('error: a level that the registry does not keep', async () => {
+    fake.stubbornLevel = 'BACKWARD'
+    await expect(registry.register('a-value', thing())).rejects.toMatchObject({
+      code: 'MISMATCH',
+      message: expect.stringContaining('level BACKWARD'),
+    })
+  })
+
+  test('error: an id that stands for another schema than was registered', async () => {
+    fake.put(100, { schema: '"string"' })
+    fake.failures.push([200, { compatibilityLevel: 'FULL_TRANSITIVE' }], [200, []], [200, { id: 100 }])
+    await expect(registry.register('a-value', thing())).rejects.toMatchObject({ code: 'MISMATCH' })
+  })
+
+  test('behavior: a schema with references comes back whole', async () => {
+    const inner = { type: 'record', name: 'Inner', fields: [{ name: 'n', type: 'long' }] } as AvroSchema
+    await registry.register('inner-value', inner)
+    const outer = { type: 'record', name: 'Outer', fields: [{ name: 'inner', type: 'Inner' }] }
+    const references = [{ name: 'Inner', subject: 'inner-value', version: 1 }]
+    fake.put(7, { schema: JSON.stringify(outer), references })
+    expect(await registry.schemaOf(7)).toEqual({ ...outer, fields: [{ name: 'inner', type: inner }] })
+  })
+
+  test('error: an id of another kind of schema, or of none', async () => {
+    fake.put(8, { schemaType: 'PROTOBUF', schema: 'syntax = "proto3"; message M { int64 n = 1; }' })
+    fake.put(9, { schema: '{"type":"record"}' })
+    for (const id of [8, 9]) await expect(registry.schemaOf(id)).rejects.toThrow(NotAvroError)
+  })
+
+  test('behavior: a subject is deleted softly, then for good', async () => {
+    await registry.register('a-value', thing())
+    fake.requests.length = 0
+    await registry.deleteSubject('a-value')
+    expect(fake.requests).toEqual(['DELETE /subjects/a-value', 'DELETE /subjects/a-value?permanent=true'])
+  })
+})
+
+describe('fake Confluent: failures', () => {
+  test.each(['cut', 'half an answer', 'silence', [500, { error_code: 50001, message: 'store' }]] as const)(
+    'behavior: %s once is tried again, by every call',
+    async (failure) => {
+      const id = await registry.register('a-value', thing())
+      for (const call of [
+        () => createConfluentRegistry({ url: fake.url, requestTimeoutMs: 300 }).schemaOf(id),
+        () => registry.versions('a-value'),
+        () => registry.level('a-value'),
+      ]) {
+        fake.failures.push(failure)
+        await call()
+        expect(fake.failures).toEqual([])
+      }
+    },
+  )
+
+  test('error: silence is given up after a bounded number of tries, and costs nothing later', async () => {
+    const id = await registry.register('a-value', thing())
+    const fresh = createConfluentRegistry({ url: fake.url, requestTimeoutMs: 100 })
+    fake.requests.length = 0
+    fake.failures.push('silence', 'silence', 'silence', 'silence')
+    await expect(fresh.schemaOf(id)).rejects.toMatchObject({ code: 'UNREACHABLE', retriable: true })
+    expect(fake.requests).toHaveLength(4)
+    expect(await fresh.schemaOf(id)).toEqual(thing())
+  })
+
+  test('error: nobody listens', async () => {
+    await fake.close()
+    await expect(registry.versions('a-value')).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringMatching(/ECONNREFUSED/),
+    })
+    await expect(registry.schemaOf(1)).rejects.toMatchObject({ code: 'UNREACHABLE' })
+  })
+
+  test('error: no rights', async () => {
+    for (const status of [401, 403]) {
+      fake.failures.push([status, { error_code: 40101, message: 'who?' }])
+      await expect(registry.versions('a-value')).rejects.toMatchObject({ code: 'UNAUTHORIZED', retriable: false })
+      fake.failures.push([status, { error_code: 40101, message: 'who?' }])
+      await expect(registry.schemaOf(1)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    }
+  })
+
+  test('error: something else than a registry answers', async () => {
+    for (const answer of [
+      [404, '<html>'],
+      [200, '<html>'],
+      [302, ''],
+      [404, { message: 'no route' }],
+    ] as const) {
+      fake.failures.push(answer)
+      await expect(registry.versions('a-value')).rejects.toMatchObject({ code: 'NOT_A_REGISTRY' })
+    }
+  })
+
+  test('args: name and password come from the address, and no message shows them', async () => {
+    const url = fake.url.replace('http://', 'http://anna:p%40ss@')
+    const named = createConfluentRegistry({ url, requestTimeoutMs: 300 })
+    await named.register('a-value', thing())
+    const expected = `Basic ${Buffer.from('anna:p@ss').toString('base64')}`
+    expect(new Set(fake.authorizations)).toEqual(new Set([expected]))
+    expect(named.url).toBe(fake.url)
+    fake.failures.push([401, { error_code: 40101, message: 'no' }])
+    const failed = await named.versions('a-value').catch((error) => String(error))
+    expect(failed).not.toContain('p@ss')
+  })
+})
