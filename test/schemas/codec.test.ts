@@ -1,9 +1,10 @@
 import avro from 'avsc'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Codec, CodecError, createCodec, createSerde } from '../../schemas/codec.ts'
+import { type Codec, createCodec, createSerde } from '../../schemas/codec.ts'
+import { CodecError } from '../../schemas/codec-error.ts'
 import { type AvroSchema, subjectSchema } from '../../schemas/load.ts'
-import { memoryRegistry, type SchemaRegistry } from '../../schemas/registry.ts'
+import { memoryRegistry, NotAvroError, type RegisteredSchema, type SchemaRegistry } from '../../schemas/registry.ts'
 import { SUBJECTS, type Subject, type SubjectName } from '../../schemas/subjects.ts'
 import type { Submission } from '../../schemas/types.ts'
 import { arbitraryOf } from './arbitrary.ts'
@@ -131,9 +132,9 @@ describe('bytes that do not fit', () => {
       expect(codeOf(() => serde.decode(Uint8Array.from(bytes)))).toBe('NOT_FRAMED')
   })
 
-  test('error: UNKNOWN_SCHEMA for an id of another subject', () => {
+  test('error: UNREADABLE for a record of another subject', () => {
     const bytes = codec.serde('slots-key').encode({ slotId: 1 })
-    expect(codeOf(() => codec.serde('slots-value').decode(bytes))).toBe('UNKNOWN_SCHEMA')
+    expect(codeOf(() => codec.serde('slots-value').decode(bytes))).toBe('UNREADABLE')
   })
 
   test('error: UNREADABLE for trailing bytes, missing bytes, and a branch that does not exist', () => {
@@ -174,6 +175,7 @@ describe('bytes that do not fit', () => {
 
 describe('other versions', () => {
   const record = (fields: object[]): AvroSchema => ({ type: 'record', name: 'R', fields }) as AvroSchema
+  const byId = (versions: readonly RegisteredSchema[]) => new Map(versions.map(({ id, schema }) => [id, schema]))
   const color = (symbols: string[]) => ({ type: 'enum', name: 'Color', symbols, default: 'UNKNOWN' })
 
   test('behavior: a record of an older version is read with the defaults of the newest', () => {
@@ -186,8 +188,8 @@ describe('other versions', () => {
       { id: 3, schema: v1 },
       { id: 9, schema: v2 },
     ]
-    const older = createSerde('r', versions[0]!, versions)
-    const newer = createSerde('r', versions[1]!, versions)
+    const older = createSerde('r', versions[0]!, byId(versions))
+    const newer = createSerde('r', versions[1]!, byId(versions))
     expect(newer.decode(older.encode({ a: 7 }))).toEqual({ a: 7, b: 'none' })
     expect(older.decode(newer.encode({ a: 7, b: 'x' }))).toEqual({ a: 7 })
   })
@@ -197,8 +199,8 @@ describe('other versions', () => {
       { id: 1, schema: record([{ name: 'c', type: color(['UNKNOWN', 'RED']) }]) },
       { id: 2, schema: record([{ name: 'c', type: color(['UNKNOWN', 'RED', 'BLUE']) }]) },
     ]
-    const older = createSerde('r', versions[0]!, versions)
-    const newer = createSerde('r', versions[1]!, versions)
+    const older = createSerde('r', versions[0]!, byId(versions))
+    const newer = createSerde('r', versions[1]!, byId(versions))
     expect(older.decode(newer.encode({ c: 'BLUE' }))).toEqual({ c: 'UNKNOWN' })
   })
 
@@ -209,8 +211,8 @@ describe('other versions', () => {
       { id: 1, schema: [named('A', 'a'), named('B', 'b')] },
       { id: 2, schema: [named('B', 'b'), named('C', 'c'), named('A', 'a')] },
     ]
-    const older = createSerde('u', versions[0]!, versions, (value) => ('a' in value ? 0 : 1))
-    const newer = createSerde('u', versions[1]!, versions, (value) => ('b' in value ? 0 : 'c' in value ? 1 : 2))
+    const older = createSerde('u', versions[0]!, byId(versions), (value) => ('a' in value ? 0 : 1))
+    const newer = createSerde('u', versions[1]!, byId(versions), (value) => ('b' in value ? 0 : 'c' in value ? 1 : 2))
     expect(newer.decode(older.encode({ a: 1 }))).toEqual({ a: 1 })
     expect(newer.decode(older.encode({ b: 2 }))).toEqual({ b: 2 })
     expect(codeOf(() => older.decode(newer.encode({ c: 3 })))).toBe('UNREADABLE')
@@ -224,7 +226,80 @@ describe('other versions', () => {
       fields: [...now.fields, { name: 'gone', type: 'string', default: '' }],
     } as unknown as AvroSchema
     const id = await content.register('slots-key', before)
-    const written = createSerde('slots-key', { id, schema: before }, []).encode({ slotId: 5, gone: 'x' })
+    const written = createSerde('slots-key', { id, schema: before }, new Map()).encode({ slotId: 5, gone: 'x' })
     expect((await createCodec(content)).serde('slots-key').decode(written)).toEqual({ slotId: 5 })
+  })
+
+  test('behavior: what was no union is read as a branch of one, and the reverse', () => {
+    const [single, union] = [record([{ name: 'a', type: 'long' }]), [record([{ name: 'a', type: 'long' }])]]
+    const versions = [
+      { id: 1, schema: single },
+      { id: 2, schema: union },
+    ]
+    const plain = createSerde('u', versions[0]!, byId(versions))
+    const branched = createSerde('u', versions[1]!, byId(versions), () => 0)
+    expect(branched.decode(plain.encode({ a: 7 }))).toEqual({ a: 7 })
+    expect(plain.decode(branched.encode({ a: 7 }))).toEqual({ a: 7 })
+  })
+
+  test('error: a schema that cannot be read as the newest, or is not Avro, says so', () => {
+    const newest = { id: 1, schema: record([{ name: 'a', type: 'long' }]) }
+    const writer = { id: 2, schema: record([{ name: 'a', type: 'string' }]) }
+    const bytes = createSerde('r', writer, new Map()).encode({ a: 'x' })
+    const reading = (schema: AvroSchema | NotAvroError) => createSerde('r', newest, new Map([[2, schema]]))
+    expect(() => reading(writer.schema).decode(bytes)).toThrow(
+      'r: R of schema id 2 cannot be read as the newest version',
+    )
+    expect(() => reading(new NotAvroError(2, 'it is of another kind')).decode(bytes)).toThrow(/schema id 2 is no Avro/)
+  })
+})
+
+describe('schemas that were not known at the start', () => {
+  const foreign = { ...(subjectSchema(SUBJECTS['slots-key']) as object), doc: 'of another writer' } as AvroSchema
+
+  test('behavior: a record of one is missing its schema until that is learned, then every serde reads it', async () => {
+    const [mine, theirs] = [memoryRegistry(), memoryRegistry()]
+    for (let at = 0; at < 100; at++) await theirs.register('filler', { type: 'enum', name: `F${at}`, symbols: [] })
+    const late = await createCodec({ ...mine, schemaOf: theirs.schemaOf })
+    const id = await theirs.register('slots-key', foreign)
+    const bytes = createSerde('slots-key', { id, schema: foreign }, new Map()).encode({ slotId: 5 })
+    const { decode } = late.serde<{ slotId: number }>('slots-key')
+    expect([late.missing(bytes), codeOf(() => decode(bytes))]).toEqual([id, 'UNKNOWN_SCHEMA'])
+    await late.learn(id)
+    expect([late.missing(bytes), decode(bytes)]).toEqual([undefined, { slotId: 5 }])
+  })
+
+  test('behavior: bytes of a known schema, no frame and a tombstone miss nothing', () => {
+    const known = codec.serde('slots-key').encode({ slotId: 1 })
+    const misses = [known, Buffer.from('plain text'), Buffer.alloc(4), null].map((bytes) => codec.missing(bytes))
+    expect(misses).toEqual([undefined, undefined, undefined, undefined])
+  })
+
+  test('behavior: a registry is asked once at a time for an id, again after it failed, and never after it answered', async () => {
+    let calls = 0
+    const failing = { ...memoryRegistry() }
+    const slow = await createCodec({
+      ...failing,
+      schemaOf: async () => {
+        if (++calls === 1) throw new Error('away')
+        return foreign
+      },
+    })
+    await Promise.allSettled([slow.learn(900), slow.learn(900)])
+    expect(calls).toBe(1)
+    await Promise.all([slow.learn(900), slow.learn(900)])
+    await slow.learn(900)
+    expect(calls).toBe(2)
+  })
+
+  test('error: an id that stands for no Avro schema is learned as such', async () => {
+    const protobuf = async (id: number): Promise<AvroSchema> => Promise.reject(new NotAvroError(id, 'it is Protobuf'))
+    const other = await createCodec({ ...memoryRegistry(), schemaOf: protobuf })
+    await other.learn(900)
+    const bytes = Buffer.from([0, 0, 0, 3, 0x84, 2])
+    expect([other.missing(bytes), codeOf(() => other.serde('slots-key').decode(bytes))]).toEqual([
+      undefined,
+      'UNREADABLE',
+    ])
   })
 })

@@ -1,0 +1,9 @@
+/** The Confluent frame around a value: magic byte 0, schema id as int32 big-endian. */
+export const MAGIC = 0
+export const HEADER_BYTES = 5
+
+/** The schema id of a frame; undefined when the bytes are none. */
+export function schemaIdIn(bytes: Uint8Array): number | undefined {
+  if (bytes.length < HEADER_BYTES || bytes[0] !== MAGIC) return undefined
+  return (bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!
+}
