@@ -46,6 +46,13 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOSPC: NO_SPACE,
   EROFS: NOT_WRITABLE,
   EACCES: NOT_WRITABLE,
+  REGISTRY_UNREACHABLE: 'Start the schema registry, or check its address.',
+  NOT_A_REGISTRY:
+    'Give the base of Confluent’s interface: http://host:8081, of Apicurio http://host:8080/apis/ccompat/v7.',
+  REGISTRY_RIGHTS: 'Give a user who may read the subjects, and write those that are not registered yet.',
+  REGISTRY_MISMATCH: 'Look at the settings of the registry: something there changes what is written to it.',
+  SCHEMA_REFUSED: 'Look at the mode and the level of the subject; `sequencer schemas diff` shows what differs.',
+  SCHEMA_INCOMPATIBLE: '`sequencer schemas check` names each field; a change that breaks readers needs a new topic.',
   TOPOLOGY_MISMATCH: 'Members of one group must run the same topology. Stop the older ones first.',
 }
 

@@ -36,6 +36,7 @@ export async function createProgram(): Promise<Command> {
     { topologyCommand },
     { snapshottersCommand },
     { doctorCommand },
+    { schemasCommand },
     { configCommand },
     { openDirectory },
     { openWithChain },
@@ -47,6 +48,7 @@ export async function createProgram(): Promise<Command> {
     import('./describe.ts'),
     import('./snapshotters/command.ts'),
     import('./doctor.ts'),
+    import('./schemas/command.ts'),
     import('./config/command.ts'),
     import('./data-directory.ts'),
     import('./audit/with-chain.ts'),
@@ -67,6 +69,7 @@ export async function createProgram(): Promise<Command> {
     topologyCommand(),
     snapshottersCommand(),
     doctorCommand(),
+    schemasCommand(),
     configCommand(),
   ]
   for (const command of commands) program.addCommand(command)

@@ -6,10 +6,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { assertFullTransitive } from './compatibility.ts'
-import { type AvroSchema, loadRecords, subjectSchema } from './load.ts'
+import { type AvroSchema, loadRecords, schemaFolder, subjectSchema } from './load.ts'
 import { SUBJECTS, type Subject } from './subjects.ts'
 
-const FOLDER = fileURLToPath(new URL('history/', import.meta.url))
+const FOLDER = fileURLToPath(new URL('history/', schemaFolder()))
 
 /** The versions of a subject, oldest first. */
 export function historyOf(subject: string, folder = FOLDER): readonly AvroSchema[] {

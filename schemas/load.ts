@@ -17,14 +17,13 @@ export interface AvroField {
 }
 
 /** The folder of the *.avsc files: beside this file in the sources, two levels up from dist/schemas. */
-function schemaFolder(): URL {
+export function schemaFolder(): URL {
   const beside = new URL('./', import.meta.url)
   return existsSync(new URL('Submission.avsc', beside)) ? beside : new URL('../../schemas/', import.meta.url)
 }
 
 /** Every record of schemas/*.avsc by name, as written: references to other records are plain names. */
-export function loadRecords(): ReadonlyMap<string, AvroSchema & object> {
-  const folder = schemaFolder()
+export function loadRecords(folder = schemaFolder()): ReadonlyMap<string, AvroSchema & object> {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith('.avsc'))
     .sort()

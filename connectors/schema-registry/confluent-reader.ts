@@ -13,7 +13,7 @@ import type { RegistryHttp } from './http.ts'
 export function createSchemaReader(http: RegistryHttp): (id: number) => Promise<AvroSchema> {
   const { url, auth, requestTimeoutMs } = http
   const create = (): Client =>
-    new Client({ host: url, clientId: 'sequencer', retry: { retries: 0 }, ...(auth && { auth }) })
+    new Client({ host: url, clientId: 'sequencer', retry: { retries: 0 }, ...(auth && { auth: { ...auth } }) })
   let client = create()
 
   const read = async (id: number): Promise<AvroSchema> => {
@@ -37,8 +37,8 @@ function classify(error: unknown, id: number, url: string): Error {
   if (status === undefined) return new NotAvroError(id, String(message), error)
   const what = `schema id ${id} at ${url}: ${message}`
   if (status === 404) return new SchemaRegistryError('UNKNOWN_SCHEMA', what, error)
-  if (status === 401 || status === 403) return new SchemaRegistryError('UNAUTHORIZED', what, error)
-  return new SchemaRegistryError('UNREACHABLE', what, error)
+  if (status === 401 || status === 403) return new SchemaRegistryError('REGISTRY_RIGHTS', what, error)
+  return new SchemaRegistryError('REGISTRY_UNREACHABLE', what, error)
 }
 
 async function within<T>(ms: number, call: Promise<T>): Promise<T> {
@@ -52,5 +52,5 @@ async function within<T>(ms: number, call: Promise<T>): Promise<T> {
 
 async function expire(ms: number, signal: AbortSignal): Promise<never> {
   await sleep(ms, undefined, { signal })
-  throw new SchemaRegistryError('UNREACHABLE', `the schema registry did not answer within ${ms / 1000} s`)
+  throw new SchemaRegistryError('REGISTRY_UNREACHABLE', `the schema registry did not answer within ${ms / 1000} s`)
 }

@@ -6,32 +6,23 @@
  * is plain HTTP: that client cannot list versions, refuses to register a union, and sets a subject's level only after its
  * first schema. Source: Confluent Schema Registry API reference, v1.
  */
-import avro from 'avsc'
 import { assertFullTransitive } from '../../schemas/compatibility.ts'
 import type { AvroSchema } from '../../schemas/load.ts'
 import type { RegisteredSchema, SchemaRegistry } from '../../schemas/registry.ts'
 import { createSchemaReader } from './confluent-reader.ts'
 import { SchemaRegistryError } from './errors.ts'
-import { createRegistryHttp, type RegistryEndpoint } from './http.ts'
-
-export const LEVEL = 'FULL_TRANSITIVE'
-
-const NO_SUBJECT = 40401
-/** A subject without a level of its own: Confluent's code, and what Apicurio says instead. */
-const NO_LEVEL = [40408, NO_SUBJECT]
+import { bodyOf, createRegistryHttp, NO_SUBJECT, type RegistryEndpoint } from './http.ts'
+import { createLevels, type Levels } from './levels.ts'
+import { sameOnTheWire, sameText } from './same.ts'
 
 export interface SubjectVersion extends RegisteredSchema {
   readonly version: number
 }
 
-export interface ConfluentRegistry extends SchemaRegistry {
+export interface ConfluentRegistry extends SchemaRegistry, Levels {
   readonly url: string
   subjects(): Promise<readonly string[]>
   versions(subject: string): Promise<readonly SubjectVersion[]>
-  /** The subject's own compatibility level; undefined when it has none (then the registry's global one holds). */
-  level(subject: string): Promise<string | undefined>
-  /** Sets the level to FULL_TRANSITIVE unless it is so. Rejects with `MISMATCH` when the registry did not keep it. */
-  ensureLevel(subject: string): Promise<void>
   /** Removes a subject with all its versions for good; records with its ids cannot be read any more. */
   deleteSubject(subject: string): Promise<void>
 }
@@ -40,6 +31,7 @@ export interface ConfluentRegistry extends SchemaRegistry {
 export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRegistry {
   const http = createRegistryHttp(endpoint)
   const schemaOf = createSchemaReader(http)
+  const { level, ensureLevel } = createLevels(http)
 
   const versions = async (subject: string): Promise<readonly SubjectVersion[]> => {
     const path = `/subjects/${encodeURIComponent(subject)}/versions`
@@ -53,29 +45,11 @@ export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRe
     })
   }
 
-  const level = async (subject: string): Promise<string | undefined> => {
-    const answer = await http.request('GET', `/config/${encodeURIComponent(subject)}`)
-    if (!answer.ok && NO_LEVEL.includes(answer.code)) return undefined
-    return bodyOf<{ compatibilityLevel: string }>(answer, subject).compatibilityLevel
-  }
-
-  const ensureLevel = async (subject: string): Promise<void> => {
-    if ((await level(subject)) === LEVEL) return
-    bodyOf(await http.request('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: LEVEL }), subject)
-    const kept = await level(subject)
-    if (kept !== LEVEL)
-      throw new SchemaRegistryError(
-        'MISMATCH',
-        `${http.url} keeps ${subject} at level ${kept ?? 'none'}, although ${LEVEL} was set`,
-      )
-  }
-
   /** A registry that has the very text is not written to, so a process that only runs needs no right to write. */
   const register = async (subject: string, schema: AvroSchema): Promise<number> => {
     await ensureLevel(subject)
     const known = await versions(subject)
-    const text = JSON.stringify(schema)
-    const same = known.findLast((version) => JSON.stringify(version.schema) === text)
+    const same = known.findLast((version) => sameText(version.schema, schema))
     if (same) return same.id
     assertFullTransitive(
       subject,
@@ -83,10 +57,13 @@ export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRe
       schema,
     )
     const path = `/subjects/${encodeURIComponent(subject)}/versions`
-    const { id } = bodyOf<{ id: number }>(await http.request('POST', path, { schema: text }), subject)
+    const { id } = bodyOf<{ id: number }>(await http.request('POST', path, { schema: JSON.stringify(schema) }), subject)
     const kept = await schemaOf(id)
     if (!sameOnTheWire(kept, schema))
-      throw new SchemaRegistryError('MISMATCH', `${http.url} gave ${subject} id ${id}, which is another schema`)
+      throw new SchemaRegistryError(
+        'REGISTRY_MISMATCH',
+        `${http.url} gave ${subject} id ${id}, which is another schema`,
+      )
     return id
   }
 
@@ -106,16 +83,4 @@ export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRe
       }
     },
   }
-}
-
-function bodyOf<T>(answer: Awaited<ReturnType<ReturnType<typeof createRegistryHttp>['request']>>, subject: string): T {
-  if (answer.ok) return answer.body as T
-  const { code, message } = answer
-  throw new SchemaRegistryError('REFUSED', `the registry refuses ${subject} (${code}): ${message}`)
-}
-
-/** Whether the same bytes mean the same: equal in the canonical form, without words, aliases and defaults (Avro 1.12). */
-export function sameOnTheWire(one: AvroSchema, other: AvroSchema): boolean {
-  const canonical = (schema: AvroSchema) => JSON.stringify(avro.Type.forSchema(schema as avro.Schema).schema())
-  return canonical(one) === canonical(other)
 }

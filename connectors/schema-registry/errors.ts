@@ -4,18 +4,18 @@ export type SchemaRegistryErrorCode =
   /** The registry's file cannot be read or written. */
   | 'IO_ERROR'
   /** No answer in time, a cut connection, or the server's own fault. */
-  | 'UNREACHABLE'
+  | 'REGISTRY_UNREACHABLE'
   /** What answers does not speak the interface of a schema registry. */
   | 'NOT_A_REGISTRY'
-  | 'UNAUTHORIZED'
+  | 'REGISTRY_RIGHTS'
   /** The registry has no schema of this id, yet: who wrote the record registered it somewhere else, or it is still on its way. */
   | 'UNKNOWN_SCHEMA'
   /** The registry does not take the schema: it breaks a reader, or the subject is read-only. */
-  | 'REFUSED'
+  | 'SCHEMA_REFUSED'
   /** What the registry gives back is not what was put in. */
-  | 'MISMATCH'
+  | 'REGISTRY_MISMATCH'
 
-const RETRIABLE: readonly SchemaRegistryErrorCode[] = ['IO_ERROR', 'UNREACHABLE', 'UNKNOWN_SCHEMA']
+const RETRIABLE: readonly SchemaRegistryErrorCode[] = ['IO_ERROR', 'REGISTRY_UNREACHABLE', 'UNKNOWN_SCHEMA']
 
 /** A failure of a schema registry. `retriable`: the same call may succeed later. */
 export class SchemaRegistryError extends Error {

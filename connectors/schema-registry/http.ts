@@ -9,11 +9,20 @@ const ATTEMPTS_MAX = 4
 const FIRST_WAIT_MS = 100
 const BODY_SHOWN_CHARS = 200
 
+/** The registry's code for a subject that it does not have. */
+export const NO_SUBJECT = 40401
+
 export interface RegistryEndpoint {
   /** Base of the Confluent interface: http://host:8081, of Apicurio …/apis/ccompat/v7. May carry user:password@. */
   readonly url: string
+  readonly auth?: RegistryAuth
   readonly requestTimeoutMs?: number
   readonly signal?: AbortSignal
+}
+
+export interface RegistryAuth {
+  readonly username: string
+  readonly password: string
 }
 
 /** `code` is the registry's own (40401: no such subject, …); 0 for an answer without one. */
@@ -24,17 +33,17 @@ export type RegistryAnswer =
 export interface RegistryHttp {
   /** Without credentials. */
   readonly url: string
-  readonly auth?: { readonly username: string; readonly password: string }
+  readonly auth?: RegistryAuth
   readonly requestTimeoutMs: number
   /** 404, 409 and 422 are answers. Rejects with SchemaRegistryError for everything else. Repeats what may pass. */
   request(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<RegistryAnswer>
-  /** Repeats a call while it fails with `UNREACHABLE`. */
+  /** Repeats a call while it fails with `REGISTRY_UNREACHABLE`. */
   retried<T>(call: () => Promise<T>): Promise<T>
 }
 
 export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
   const { requestTimeoutMs = REQUEST_TIMEOUT_MS, signal } = endpoint
-  const { url, auth } = parseUrl(endpoint.url)
+  const { url, auth } = { ...parseUrl(endpoint.url), ...(endpoint.auth && { auth: endpoint.auth }) }
   const headers: Record<string, string> = { accept: `${CONTENT_TYPE}, application/json`, 'content-type': CONTENT_TYPE }
   if (auth) headers.authorization = `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`
 
@@ -53,7 +62,7 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
       status = response.status
       text = await response.text()
     } catch (cause) {
-      throw new SchemaRegistryError('UNREACHABLE', `${what}: ${reasonOf(cause)}`, cause)
+      throw new SchemaRegistryError('REGISTRY_UNREACHABLE', `${what}: ${reasonOf(cause)}`, cause)
     }
     return judge(what, status, text)
   }
@@ -63,7 +72,7 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
       try {
         return await call()
       } catch (error) {
-        const passing = error instanceof SchemaRegistryError && error.code === 'UNREACHABLE'
+        const passing = error instanceof SchemaRegistryError && error.code === 'REGISTRY_UNREACHABLE'
         if (!passing || attempt >= ATTEMPTS_MAX || signal?.aborted) throw error
         await sleep(FIRST_WAIT_MS * 2 ** (attempt - 1), undefined, { ...(signal && { signal }) }).catch(() => {})
       }
@@ -77,6 +86,13 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
     request: (method, path, body) => retried(() => once(method, path, body)),
     retried,
   }
+}
+
+/** What the registry answered about a subject. Throws `SCHEMA_REFUSED` when it said no. */
+export function bodyOf<T>(answer: RegistryAnswer, subject: string): T {
+  if (answer.ok) return answer.body as T
+  const { code, message } = answer
+  throw new SchemaRegistryError('SCHEMA_REFUSED', `the registry refuses ${subject} (${code}): ${message}`)
 }
 
 function parseUrl(text: string): Pick<RegistryHttp, 'url' | 'auth'> {
@@ -97,8 +113,8 @@ function judge(what: string, status: number, text: string): RegistryAnswer {
   }
   const { error_code: code = 0, message = shown(text) } = (body ?? {}) as { error_code?: number; message?: string }
   const why = `${what}: status ${status}: ${message}`
-  if (status === 401 || status === 403) throw new SchemaRegistryError('UNAUTHORIZED', why)
-  if (status === 408 || status === 429 || status >= 500) throw new SchemaRegistryError('UNREACHABLE', why)
+  if (status === 401 || status === 403) throw new SchemaRegistryError('REGISTRY_RIGHTS', why)
+  if (status === 408 || status === 429 || status >= 500) throw new SchemaRegistryError('REGISTRY_UNREACHABLE', why)
   const isAnswer = status === 404 || status === 409 || status === 422
   if (!isAnswer || code === 0) throw new SchemaRegistryError('NOT_A_REGISTRY', why)
   return { ok: false, status, code, message }

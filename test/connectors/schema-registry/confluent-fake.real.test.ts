@@ -47,14 +47,14 @@ describe('fake Confluent: answers', () => {
   test('error: a read-only subject refuses with what the registry says', async () => {
     fake.readOnly = true
     const refused = registry.register('a-value', thing())
-    await expect(refused).rejects.toMatchObject({ code: 'REFUSED', retriable: false })
+    await expect(refused).rejects.toMatchObject({ code: 'SCHEMA_REFUSED', retriable: false })
     await expect(refused).rejects.toThrow(/a-value \(42205\): .*read-only/)
   })
 
   test('error: a level that the registry does not keep', async () => {
     fake.stubbornLevel = 'BACKWARD'
     await expect(registry.register('a-value', thing())).rejects.toMatchObject({
-      code: 'MISMATCH',
+      code: 'REGISTRY_MISMATCH',
       message: expect.stringContaining('level BACKWARD'),
     })
   })
@@ -62,7 +62,7 @@ describe('fake Confluent: answers', () => {
   test('error: an id that stands for another schema than was registered', async () => {
     fake.put(100, { schema: '"string"' })
     fake.failures.push([200, { compatibilityLevel: 'FULL_TRANSITIVE' }], [200, []], [200, { id: 100 }])
-    await expect(registry.register('a-value', thing())).rejects.toMatchObject({ code: 'MISMATCH' })
+    await expect(registry.register('a-value', thing())).rejects.toMatchObject({ code: 'REGISTRY_MISMATCH' })
   })
 
   test('behavior: a schema with references comes back whole', async () => {
@@ -110,7 +110,7 @@ describe('fake Confluent: failures', () => {
     const fresh = createConfluentRegistry({ url: fake.url, requestTimeoutMs: 100 })
     fake.requests.length = 0
     fake.failures.push('silence', 'silence', 'silence', 'silence')
-    await expect(fresh.schemaOf(id)).rejects.toMatchObject({ code: 'UNREACHABLE', retriable: true })
+    await expect(fresh.schemaOf(id)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE', retriable: true })
     expect(fake.requests).toHaveLength(4)
     expect(await fresh.schemaOf(id)).toEqual(thing())
   })
@@ -118,18 +118,18 @@ describe('fake Confluent: failures', () => {
   test('error: nobody listens', async () => {
     await fake.close()
     await expect(registry.versions('a-value')).rejects.toMatchObject({
-      code: 'UNREACHABLE',
+      code: 'REGISTRY_UNREACHABLE',
       message: expect.stringMatching(/ECONNREFUSED/),
     })
-    await expect(registry.schemaOf(1)).rejects.toMatchObject({ code: 'UNREACHABLE' })
+    await expect(registry.schemaOf(1)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' })
   })
 
   test('error: no rights', async () => {
     for (const status of [401, 403]) {
       fake.failures.push([status, { error_code: 40101, message: 'who?' }])
-      await expect(registry.versions('a-value')).rejects.toMatchObject({ code: 'UNAUTHORIZED', retriable: false })
+      await expect(registry.versions('a-value')).rejects.toMatchObject({ code: 'REGISTRY_RIGHTS', retriable: false })
       fake.failures.push([status, { error_code: 40101, message: 'who?' }])
-      await expect(registry.schemaOf(1)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+      await expect(registry.schemaOf(1)).rejects.toMatchObject({ code: 'REGISTRY_RIGHTS' })
     }
   })
 

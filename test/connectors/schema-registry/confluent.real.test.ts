@@ -3,11 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  type ConfluentRegistry,
-  createConfluentRegistry,
-  sameOnTheWire,
-} from '../../../connectors/schema-registry/confluent.ts'
+import { type ConfluentRegistry, createConfluentRegistry } from '../../../connectors/schema-registry/confluent.ts'
+import { sameOnTheWire } from '../../../connectors/schema-registry/same.ts'
 import { type Registry, startRegistry } from '../../../ops/kafka/registry.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { incompatibilities, SchemaIncompatibleError } from '../../../schemas/compatibility.ts'
@@ -140,8 +137,8 @@ describe('what cannot be had', () => {
     const known = await registry.register('stays', record(id))
     await server.kill9()
     const fresh = createConfluentRegistry({ url: server.url }) // the other one knows the schema by now
-    await expect(fresh.schemaOf(known)).rejects.toMatchObject({ code: 'UNREACHABLE', retriable: true })
-    await expect(registry.register('stays', record(id, note))).rejects.toMatchObject({ code: 'UNREACHABLE' })
+    await expect(fresh.schemaOf(known)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE', retriable: true })
+    await expect(registry.register('stays', record(id, note))).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' })
     await server.restart()
     expect(await fresh.schemaOf(known)).toMatchObject({ type: 'record', fields: [{ name: 'id' }] })
     expect(await registry.register('stays', record(id))).toBe(known)
