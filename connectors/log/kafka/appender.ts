@@ -41,6 +41,7 @@ export class KafkaAppender implements Appender {
   /** Calls that wait to hear whether their partitions exist, in order. */
   private checking: Promise<unknown> | undefined
   private identity: ProducerIdentity
+  private readonly underWay = new Set<Promise<unknown>>()
   private waitingBytes = 0
   private pumping = false
   private closed = false
@@ -62,17 +63,20 @@ export class KafkaAppender implements Appender {
     if (this.waitingBytes > 0 && this.waitingBytes + sizeBytes > WAITING_BYTES_MAX)
       throw new LogError('BUSY', `${this.waitingBytes} bytes wait to be written`, { retriable: true })
     this.waitingBytes += sizeBytes
+    const appended = this.checkPartitions(parts).then(() => this.enqueue(parts, records.length))
+    this.underWay.add(appended)
     try {
-      await this.checkPartitions(parts)
-      return await this.enqueue(parts, records.length)
+      return await appended
     } finally {
       this.waitingBytes -= sizeBytes
+      this.underWay.delete(appended)
     }
   }
 
-  /** Lets what is under way end; refuses what comes. */
+  /** Refuses what comes, and waits for what is under way. */
   async close(): Promise<void> {
     this.closed = true
+    await Promise.allSettled(this.underWay)
   }
 
   /** @throws LogError before anything of the call is sent */

@@ -52,12 +52,12 @@ export class Connection {
     return this.node?.connectionPool.pool[0]?.isConnected() === true
   }
 
-  /** Ends every exchange under way with `CLOSED`. */
+  /** Ends every exchange under way with `CLOSED`, whatever the broker makes of it. */
   async close(): Promise<void> {
     this.closed = true
     await this.connecting?.catch(() => {})
     const connection = this.node?.connectionPool.pool[0]
-    connection?.rejectRequests(closedError())
+    connection?.rejectRequests(closedError(true))
     await this.node?.disconnect().catch(() => {})
     connection?.socket?.destroy()
   }

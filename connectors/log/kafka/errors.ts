@@ -124,7 +124,9 @@ export function expectNoError(kafkaCode: number, what: string, detail?: string |
   if (kafkaCode !== 0) throw new KafkaRefusal(kafkaCode, what, detail)
 }
 
-export const closedError = (): LogError => new LogError('CLOSED', 'the log was closed')
+/** @param indefinite when something was sent already */
+export const closedError = (indefinite = false): LogError =>
+  new LogError('CLOSED', 'the log was closed', { indefinite })
 
 /** Nobody heard what was asked. */
 export const unreachable = (what: string, cause: unknown): LogError =>
