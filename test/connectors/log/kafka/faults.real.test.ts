@@ -10,7 +10,7 @@ import { Api, KafkaProxy } from '../../../real/kafka-proxy.ts'
 import { openVisibleLog } from './visible.ts'
 
 /** Short, so that a lost answer is soon given up; long enough for a machine that is busy. */
-const REQUEST_TIMEOUT_MS = 3_000
+const REQUEST_TIMEOUT_MS = 5_000
 
 /** A few requests get through, but hardly a burst with all that comes before it. */
 const CUT_EVERY_MS = 67
@@ -34,18 +34,17 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
+const settings = (clientId: string) => ({
+  brokers: kafka.bootstrap,
+  clientId,
+  clock: systemClock,
+  requestTimeoutMs: REQUEST_TIMEOUT_MS,
+})
+
 /** Runs with logs that reach the broker through the proxy. */
 async function withLogs(transactionsVersion: 1 | 2, run: (log: Log, other: Log) => Promise<void>): Promise<void> {
-  const open = (clientId: string) =>
-    openVisibleLog({
-      brokers: kafka.bootstrap,
-      clientId,
-      clock: systemClock,
-      transactionsVersion,
-      requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    })
-  const log = await open('one')
-  const other = await open('two')
+  const log = await openVisibleLog({ ...settings('one'), transactionsVersion })
+  const other = await openVisibleLog({ ...settings('two'), transactionsVersion })
   try {
     await run(log, other)
   } finally {
@@ -134,6 +133,22 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       expect(await offset()).toBe(6)
     }))
 
+  test('behavior: a batch that comes after its transaction was aborted is in no later one', () =>
+    withLogs(version, async (log) => {
+      const { topic, id, burst, offset } = await subject(log)
+      const writer = await log.transactionalWriter(id)
+      const late = proxy.next(Api.PRODUCE, 'hold', id)
+      expect(await writer.commit(burst(1, 'late'))).toMatchObject({ outcome: 'aborted', cause: { retriable: true } })
+      const open = proxy.next(Api.END_TXN, 'hold', id)
+      const committing = writer.commit(burst(1, 'again'))
+      await open.happened
+      await late.release()
+      await open.release()
+      expectCommitted(await committing)
+      expect(await values(log, topic)).toEqual(['again'])
+      expect(await offset()).toBe(1)
+    }))
+
   test('behavior: a writer that stood still in its transaction is fenced, and leaves nothing', () =>
     withLogs(version, async (log, other) => {
       const { topic, id, burst } = await subject(log)
@@ -147,6 +162,29 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       expect(await late).toMatchObject({ outcome: 'fenced' })
       expect(await old.commit(burst(2, 'zombie'))).toMatchObject({ outcome: 'fenced' })
       expect(await values(log, topic)).toEqual(['a'])
+    }))
+
+  test('behavior: a transaction that the broker ended after its time leaves nothing, and its writer is fenced', () =>
+    withLogs(version, async (log) => {
+      const impatient = await openVisibleLog({
+        ...settings('impatient'),
+        transactionsVersion: version,
+        transactionTimeoutMs: 1_000,
+      })
+      const { topic, id, burst, offset } = await subject(log)
+      const writer = await impatient.transactionalWriter(id)
+      expectCommitted(await writer.commit(burst(1, 'a')))
+      const late = proxy.next(Api.END_TXN, 'hold', id)
+      const committing = writer.commit(burst(2, 'late'))
+      await late.happened
+      await until(async () => (await offset().catch(() => 0)) === 1) // stable: the broker has ended it
+      void late.release()
+      expect(await committing).toMatchObject({ outcome: 'fenced' })
+      expect(await values(log, topic)).toEqual(['a'])
+      const young = await log.transactionalWriter(id)
+      expectCommitted(await young.commit(burst(2, 'again')))
+      expect(await values(log, topic)).toEqual(['a', 'again'])
+      await impatient.close()
     }))
 
   test('behavior: when every connection is cut at any moment, each burst is there once', () =>
@@ -244,4 +282,8 @@ async function patiently<T>(call: () => Promise<T>): Promise<T> {
       if (!(error as { retriable?: boolean }).retriable || attempt > 100) throw error
     }
   }
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let look = 1; !(await condition()); look++) if (look > 100) throw new Error('not in 100 looks')
 }
