@@ -2,6 +2,7 @@
  * The role `anchor`: carries out what the anchor stage decided. It acts only on committed intents and answers through the
  * log; every effect can be repeated, so it may be killed and started again at any point.
  */
+import { setMaxListeners } from 'node:events'
 import { type Clock, LogError, type Membership } from '../../streams/ports.ts'
 import { openAnswers } from './anchor-answers.ts'
 import { createBatchReader } from './anchor-batches.ts'
@@ -136,6 +137,7 @@ async function work({ settings, ports, rpc, signer }: Role, signal: AbortSignal)
   const { topics, observer } = settings
   const failure = new AbortController()
   const session = AbortSignal.any([signal, failure.signal])
+  setMaxListeners(0, session) // every effect under way listens to it, and after an outage there are many
   const failed = (error: Error, retryInMs: number): void => observer?.waiting?.('head', error, retryInMs)
   const answers = await openAnswers(ports, `${settings.appId}-anchor-effects`, topics.anchorResults, session)
   const heads = watchHead(rpc, clock, { ...settings, failed }, session)
