@@ -47,6 +47,8 @@ export interface AnvilOptions {
   readonly idleSeconds: number
   /** Seconds between two writes of the state; only a kill of anvil itself, not of us, loses what lies between. */
   readonly stateIntervalSeconds: number
+  /** The chain is gone although nobody closed it; called once. */
+  readonly onEnded?: (error: EvmError) => void
 }
 
 export interface Anvil {
@@ -71,10 +73,13 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   writeFileSync(files.heartbeat, '')
   const running = await takeOver(files, options.chainId)
   const { guardPid, port } = running ?? (await launch(options, files))
-  const beat = setInterval(
-    () => touch(files.heartbeat),
-    Math.min(HEARTBEAT_MS, (options.idleSeconds * 1000) / 4),
-  ).unref()
+  const look = () => {
+    touch(files.heartbeat)
+    if (isOurGuard(guardPid, files)) return
+    clearInterval(beat)
+    options.onEnded?.(new EvmError('ANVIL_FAILED', `the development chain ended by itself: ${lastWords(files)}`))
+  }
+  const beat = setInterval(look, Math.min(HEARTBEAT_MS, (options.idleSeconds * 1000) / 4)).unref()
   return {
     rpcUrl: urlOf(port),
     port,
@@ -151,12 +156,16 @@ async function untilAnswering(guard: ChildProcess, record: RunningRecord, files:
       await stopGuard(record.guardPid, files)
       rmSync(files.running, { force: true })
       const why = ended ? `ended with code ${guard.exitCode}` : `did not answer within ${START_WAIT_MS / 1000} s`
-      const tail = readFileSync(files.log, 'utf8').slice(-LOG_TAIL_CHARS).trim()
-      throw new EvmError('ANVIL_FAILED', `anvil ${why} on port ${record.port} (state ${files.state}): ${tail}`)
+      throw new EvmError(
+        'ANVIL_FAILED',
+        `anvil ${why} on port ${record.port} (state ${files.state}): ${lastWords(files)}`,
+      )
     }
     await pause(POLL_MS)
   }
 }
+
+const lastWords = (files: Files): string => readFileSync(files.log, 'utf8').slice(-LOG_TAIL_CHARS).trim()
 
 /** The first candidate that is there. */
 export function findAnvil(candidates = anvilCandidates()): string {

@@ -56,6 +56,8 @@ export interface DevChainOptions {
   readonly minAttestations?: number
   readonly idleSeconds?: number
   readonly stateIntervalSeconds?: number
+  /** The chain is gone although nobody closed it; not told of a node given by `rpcUrl`. */
+  readonly onEnded?: (error: EvmError) => void
 }
 
 export interface DevChain {
@@ -120,6 +122,7 @@ const anvilOptions = (options: DevChainOptions): AnvilOptions => ({
   blockTimeSeconds: options.blockTimeSeconds,
   ...(options.idleSeconds !== undefined && { idleSeconds: options.idleSeconds }),
   ...(options.stateIntervalSeconds !== undefined && { stateIntervalSeconds: options.stateIntervalSeconds }),
+  ...(options.onEnded && { onEnded: options.onEnded }),
 })
 
 async function setUp(node: Node, options: DevChainOptions): Promise<DevChain> {
