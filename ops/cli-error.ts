@@ -37,7 +37,7 @@ const HINTS: Readonly<Record<string, string>> = {
   WRONG_CHAIN: 'Point --rpc to a node of the right chain, or give --data-dir a new directory.',
   FOREIGN_CHAIN: 'Point --rpc to the chain that the log was written for, or give --data-dir a new directory.',
   CHAIN_LOST: 'Put the file back, or give --data-dir a new directory.',
-  ANVIL_FAILED: 'Read what anvil said above; `sequencer doctor` looks at the machine.',
+  ANVIL_FAILED: 'Start again: chain and log go on from where they are. `sequencer doctor` says what the machine lacks.',
   UNREACHABLE: 'Start the node, or check its address.',
   RPC_ERROR: 'The node answered, but not as an EVM node does: check its address.',
   SIGNER_KEY: 'Give the private key of the sequencer as 0x and 64 hex digits.',

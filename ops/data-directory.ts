@@ -11,7 +11,6 @@ import { type Stores, sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics, type TopicOptions, type Topics } from '../topology/topics.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { Ground } from './compose.ts'
-import type { Closeable } from './lifecycle.ts'
 
 /** What decides the meaning of the records in the log. Written once; a start that wants something else is refused. */
 export interface DirectorySettings {
@@ -92,16 +91,14 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
   }
 }
 
-/** Opens the directory for a sequencer that runs on it, and keeps the settings. Throws CliError when they differ. */
-export async function openForRunning(dataDir: string, settings: DirectorySettings): Promise<Ground & Closeable> {
-  const log = await openEmbeddedLog({ directory: directoryPaths(dataDir).log, clock: systemClock })
-  try {
-    keepSettings(dataDir, settings)
-    return { log, ...(await openRecords(dataDir, settings.topicOptions)), close: () => log.close() }
-  } catch (error) {
-    await log.close()
-    throw error
-  }
+/** Opens the log for a sequencer that runs on it; nobody else can until it is closed. */
+export const openLog = (dataDir: string): Promise<Log> =>
+  openEmbeddedLog({ directory: directoryPaths(dataDir).log, clock: systemClock })
+
+/** What a sequencer stands on, on its open log. Keeps the settings; throws CliError when the log was made with others. */
+export async function groundOf(dataDir: string, log: Log, settings: DirectorySettings): Promise<Ground> {
+  keepSettings(dataDir, settings)
+  return { log, ...(await openRecords(dataDir, settings.topicOptions)) }
 }
 
 /** Topics and stores with the schema ids of this directory. */

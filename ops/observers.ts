@@ -6,7 +6,7 @@ import type { Anchor } from '../schemas/types.ts'
 import type { RuntimeObserver } from '../streams/ports.ts'
 import type { Health } from './health.ts'
 import type { Metrics } from './metrics.ts'
-import type { ProgressListener } from './progress.ts'
+import { type ProgressListener, secondsToAnchor } from './progress.ts'
 
 export function runtimeMetrics(metrics: Metrics): RuntimeObserver {
   return {
@@ -59,6 +59,7 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
 }
 
 export function intakeMetrics(metrics: Metrics, health: Health): IntakeObserver {
+  let failing = false
   return {
     sampled({ taken, malformed, oversize, bytes, shed }, { connections, streams, inflightBytes, stopped }) {
       metrics.intakeMessages.inc({ verdict: 'taken' }, taken)
@@ -69,10 +70,16 @@ export function intakeMetrics(metrics: Metrics, health: Health): IntakeObserver 
       metrics.connections.set(connections)
       metrics.streams.set(streams)
       metrics.intakeInflightBytes.set(inflightBytes)
-      health.set('intake', true, stopped ? 'back-pressure: nothing is read until the log catches up' : '')
+      if (!failing) health.set('intake', true, stopped ? 'back-pressure: nothing is read until the log catches up' : '')
     },
-    appended: (_records, _bytes, elapsedMs) => metrics.intakeAckSeconds.observe(elapsedMs / 1000),
-    appendFailed: (error, retryInMs) => health.set('intake', false, `${reasonOf(error)}; next try in ${retryInMs} ms`),
+    appended(_records, _bytes, elapsedMs) {
+      failing = false
+      metrics.intakeAckSeconds.observe(elapsedMs / 1000)
+    },
+    appendFailed(error, retryInMs) {
+      failing = true
+      health.set('intake', false, `${reasonOf(error)}; next try in ${retryInMs} ms`)
+    },
   }
 }
 
@@ -104,9 +111,11 @@ export function progressMetrics(metrics: Metrics): ProgressListener {
       const news = anchor.attestations.slice(before?.attestations.length ?? 0)
       for (const { matches } of news) metrics.attestations.inc({ matches: String(matches) })
     },
-    anchored({ dataMarket: market, releasedAt, anchoredAt }) {
+    anchored(epoch) {
+      const market = epoch.dataMarket
       metrics.epochsAnchored.inc({ market })
-      metrics.epochReleaseToAnchor.observe({ market }, (anchoredAt! - releasedAt) / 1000)
+      const seconds = secondsToAnchor(epoch)
+      if (seconds !== undefined) metrics.epochReleaseToAnchor.observe({ market }, seconds)
     },
     verdict: (market, { reason }) => metrics.verdicts.inc({ market: market || 'none', reason }),
   }

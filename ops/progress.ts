@@ -15,8 +15,8 @@ export interface EpochProgress {
   readonly epochId: number
   releaseBlock: number
   closeBlock: number | undefined
-  /** When this process saw the release and the end, ms. */
-  releasedAt: number
+  /** When this process saw the release and the end, ms; undefined when it did not, as after a restart. */
+  releasedAt: number | undefined
   anchoredAt: number | undefined
   submissions: number
   projects: number
@@ -39,6 +39,10 @@ export interface Progress {
   readonly epochs: ReadonlyMap<string, EpochProgress>
   close(): Promise<void>
 }
+
+/** From the release to the end on the chain, when this process saw both. */
+export const secondsToAnchor = ({ releasedAt, anchoredAt }: EpochProgress): number | undefined =>
+  releasedAt === undefined || anchoredAt === undefined ? undefined : (anchoredAt - releasedAt) / 1000
 
 /** Follows from the present end of the topics, or from the beginning when `fromStart`. */
 export async function followProgress(
@@ -102,7 +106,7 @@ function createApply(
         epochId,
         releaseBlock: 0,
         closeBlock: undefined,
-        releasedAt: now(),
+        releasedAt: undefined,
         anchoredAt: undefined,
         submissions: 0,
         projects: 0,
@@ -119,11 +123,9 @@ function createApply(
     if (tick.kind !== 'OPEN' && tick.kind !== 'CLOSE') return
     const epoch = epochOf(tick.dataMarket, tick.epochId)
     epoch.releaseBlock = tick.releaseBlock
-    if (tick.kind === 'OPEN') listener.released?.(epoch)
-    else {
-      epoch.closeBlock = tick.blockNumber
-      listener.closed?.(epoch)
-    }
+    if (tick.kind === 'OPEN') epoch.releasedAt = now()
+    else epoch.closeBlock = tick.blockNumber
+    listener[tick.kind === 'OPEN' ? 'released' : 'closed']?.(epoch)
   }
   const onBatch = (dataMarket: string, value: BatchEvent) => {
     if (!isEpochSummary(value)) return

@@ -57,7 +57,7 @@ async function listen(server: FastifyInstance, host: string, port: number): Prom
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EADDRINUSE' || code === 'EACCES')
       throw new CliError(
-        `port ${port} for metrics and look-ups cannot be used (${code})`,
+        `port ${port} for metrics and look-ups ${code === 'EADDRINUSE' ? 'is in use' : 'is not for this user'}`,
         'Choose another one with --ops-port; 0 takes any free port.',
         EXIT.unavailable,
         error,

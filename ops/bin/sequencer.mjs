@@ -20,3 +20,7 @@ if (!existsSync(entry)) {
 }
 const { main } = await import(entry.href)
 await main(process.argv)
+
+// A node that took a connection and never answered must not keep the process; what is still written is written first.
+const endSoon = () => setTimeout(() => (process.stdout.writableLength > 0 ? endSoon() : process.exit()), 1_000).unref()
+endSoon()

@@ -6,14 +6,16 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { startEpochManager } from '../../connectors/evm/dev-epochs.ts'
 import { startValidator } from '../../connectors/evm/dev-validator.ts'
 import { type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
 import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { startSequencer } from '../compose.ts'
-import { type DirectorySettings, directoryPaths, ensureWritable, openForRunning } from '../data-directory.ts'
+import { type DirectorySettings, directoryPaths, ensureWritable, groundOf, openLog } from '../data-directory.ts'
 import { Lifecycle } from '../lifecycle.ts'
 import { ROLES } from '../roles.ts'
 import { runSnapshotters } from '../snapshotters/run.ts'
 import { slotWallet } from '../snapshotters/wallets.ts'
 import type { DevConfig } from './config.ts'
+import { rarely, watchHealth } from './notices.ts'
 import type { Screen } from './screen.ts'
 
 const APP_ID = 'sequencer'
@@ -60,9 +62,11 @@ async function runParts(
 ): Promise<void> {
   const { screen, signal } = ports
   const paths = directoryPaths(config.dataDir)
-  const chain = await parts.add('chain', startChain(config))
+  // the log first: who has it open has the directory, and a second process must not touch the chain of the first
+  const log = await parts.add('log', openLog(config.dataDir))
+  const chain = await parts.add('chain', startChain(config, fail))
   const settings = settingsOf(config, chain)
-  const ground = await parts.add('log', openForRunning(config.dataDir, settings))
+  const ground = await groundOf(config.dataDir, log, settings)
   let countAnchored = {}
   const enough = new Promise<void>((resolve) => {
     let anchored = 0
@@ -100,13 +104,15 @@ async function runParts(
     protocolState: chain.protocolState,
     markets: chain.markets,
   })
+  await parts.add('health lines', watchHealth(sequencer.health, screen))
   await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   await Promise.race([enough, stopped])
 }
 
-const startChain = (config: DevConfig): Promise<DevChain> =>
+const startChain = (config: DevConfig, onEnded: (error: Error) => void): Promise<DevChain> =>
   startDevChain({
+    onEnded,
     directory: directoryPaths(config.dataDir).chain,
     rpcUrl: config.rpc,
     port: config.chainPort,
@@ -156,8 +162,10 @@ async function startWorld(
 ): Promise<void> {
   const { rpcUrl, chainId, protocolState, markets, accounts, startBlock } = chain
   const world = { rpcUrl, chainId, protocolState, markets }
+  const sayRarely = rarely((text) => screen.say(text), systemClock.now)
   const warn = (who: string) => (error: unknown) => {
-    if (!signal.aborted) screen.say(`warning: ${who}: ${error instanceof Error ? error.message : error}`)
+    const words = error instanceof Error ? error.message : String(error)
+    if (!signal.aborted) sayRarely(words, `warning: ${who}: ${words}`)
   }
   await parts.add(
     'epoch manager',

@@ -1,10 +1,12 @@
 /** What `dev` shows: a table that is redrawn on a terminal, one line per event elsewhere, JSON lines with --json. */
 import Table from 'cli-table3'
 import { isAccepted } from '../../topology/verdict.ts'
-import type { EpochProgress, ProgressListener } from '../progress.ts'
+import { type EpochProgress, type ProgressListener, secondsToAnchor } from '../progress.ts'
 
 const ROWS_MAX = 12
 const REDRAW_MS = 500
+/** Of a table without epochs, and the line below it. */
+const FRAME_ROWS = 5
 
 export interface Screen extends ProgressListener {
   /** Everything runs; where it is reached. */
@@ -43,8 +45,7 @@ const reasonsOf = (epoch: EpochProgress): string =>
     .sort()
     .map(([reason, n]) => `${reason} ${n}`)
     .join(', ')
-const secondsToAnchor = (epoch: EpochProgress): string =>
-  epoch.anchoredAt === undefined ? '' : `${((epoch.anchoredAt - epoch.releasedAt) / 1000).toFixed(1)} s`
+const timeToAnchor = (epoch: EpochProgress): string => secondsToAnchor(epoch)?.toFixed(1).concat(' s') ?? ''
 
 const addressLines = ({ intake, ops, rpc, protocolState, markets }: Addresses): string =>
   [
@@ -72,8 +73,11 @@ function plainLines({ out }: ScreenOptions): Screen {
       if (anchor.state === 'LATE' || anchor.state === 'FAILED')
         say(`${name(epoch)}: batch ${batchIndex} ${anchor.state}: ${anchor.error}`)
     },
-    anchored: (epoch) =>
-      say(`${name(epoch)}: anchored, ${secondsToAnchor(epoch)} after its release; ${reasonsOf(epoch)}`),
+    anchored(epoch) {
+      const time = timeToAnchor(epoch)
+      const verdicts = reasonsOf(epoch)
+      say(`${name(epoch)}: anchored${time && `, ${time} after its release`}${verdicts && `; ${verdicts}`}`)
+    },
     close() {},
   }
 }
@@ -105,7 +109,7 @@ function jsonLines({ out }: ScreenOptions): Screen {
     anchored: (epoch) =>
       say('anchored', {
         ...id(epoch),
-        seconds: (epoch.anchoredAt! - epoch.releasedAt) / 1000,
+        seconds: secondsToAnchor(epoch) ?? null,
         verdicts: Object.fromEntries(epoch.reasons),
       }),
     close() {},
@@ -119,24 +123,26 @@ function liveTable({ out }: ScreenOptions): Screen {
     epochs.set(`${epoch.dataMarket}/${epoch.epochId}`, epoch)
     if (epochs.size > ROWS_MAX) epochs.delete(epochs.keys().next().value!)
   }
-  const draw = () => {
-    const text = tableOf([...epochs.values()])
-    if (drawn > 0) out.write(`\u001b[${drawn}A\u001b[0J`)
-    out.write(`${text}\n`)
-    drawn = text.split('\n').length
+  /** Text above the table, which is drawn anew below it. A line that is wider or a table that is higher than the terminal would not be erased whole. */
+  const draw = (above = '') => {
+    const rows = Math.max(1, (out.rows ?? Number.POSITIVE_INFINITY) - FRAME_ROWS)
+    const lines = epochs.size === 0 ? [] : tableOf([...epochs.values()].slice(-rows)).split('\n')
+    const table = lines.map((line) => `${line.slice(0, out.columns)}\n`).join('')
+    // \r: a terminal shows Ctrl-C where the cursor stands
+    out.write(`${drawn > 0 ? `\r\u001b[${drawn}A\u001b[0J` : ''}${above}${table}`)
+    drawn = lines.length
   }
   const timer = setInterval(() => epochs.size > 0 && draw(), REDRAW_MS)
-  const say = (text: string) => {
-    out.write(`${text}\n`)
-    drawn = 0
-  }
+  const say = (text: string) => draw(`${text}\n`)
   return {
     say,
-    running: (at) => say(addressLines(at)),
+    running: (at) => say(`${addressLines(at)}\n`),
     released: keep,
+    closed: keep,
+    anchorChanged: keep,
     close() {
       clearInterval(timer)
-      if (epochs.size > 0) draw()
+      draw()
     },
   }
 }
@@ -153,7 +159,7 @@ function tableOf(epochs: readonly EpochProgress[]): string {
     table.push([
       epochId,
       dataMarket.slice(0, 8),
-      releaseBlock,
+      releaseBlock || '',
       closeBlock ?? '',
       submissions,
       refused(epoch),
@@ -167,7 +173,7 @@ function tableOf(epochs: readonly EpochProgress[]): string {
 }
 
 function stateOf(epoch: EpochProgress): string {
-  if (epoch.anchoredAt !== undefined) return `anchored ${secondsToAnchor(epoch)}`
+  if (epoch.anchoredAt !== undefined) return `anchored ${timeToAnchor(epoch)}`
   const bad = batchAnchors(epoch).find(([, { state }]) => state === 'LATE' || state === 'FAILED')
   if (bad) return `batch ${bad[0]} ${bad[1].state}`
   if (epoch.batches !== undefined) return 'anchoring'

@@ -21,6 +21,8 @@ export interface SequencerRun {
 export interface StartedSequencer {
   readonly child: ChildProcess
   readonly finished: Promise<SequencerRun>
+  /** So far. */
+  readonly events: readonly SequencerEvent[]
   /** Resolves with the first event that matches, also one from before the call; rejects when the process ends without it. */
   waitFor(matches: (event: SequencerEvent) => boolean): Promise<SequencerEvent>
 }
@@ -63,7 +65,7 @@ export function startSequencer(args: readonly string[]): StartedSequencer {
         reject(new Error(`the process ended (${run.exitCode ?? run.signal}):\n${run.stderr}`)),
       )
     })
-  return { child, finished, waitFor }
+  return { child, finished, events, waitFor }
 }
 
 export const runSequencer = (args: readonly string[]): Promise<SequencerRun> => startSequencer(args).finished
