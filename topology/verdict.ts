@@ -57,6 +57,12 @@ export const REASON_HELP = {
   OUTVOTED: 'More slots reported another CID for this project (or as many, and the tie went to the other).',
 } as const satisfies Record<RejectReason, string>
 
+/** The same for what was accepted. */
+export const ACCEPT_HELP = {
+  COUNTED: 'The submission counts for the winner of its project.',
+  SIMULATION: 'A test submission (epoch 0): it was checked in full and counts for nothing.',
+} as const satisfies Record<AcceptReason, string>
+
 /** The rule that decided, with both sides of the comparison. */
 export interface Evidence {
   readonly rule: string

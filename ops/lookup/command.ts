@@ -4,6 +4,7 @@ import { EXIT } from '../cli-error.ts'
 import { askRunning, type OpenDirectory, type OpenedDirectory } from './directory.ts'
 import { type EpochStatus, epochStatus } from './epoch.ts'
 import { type LookupFields, parseEpochQuery, parseWhyQuery } from './query.ts'
+import { reasonsReference } from './reasons.ts'
 import { renderEpochs, renderWhy } from './render.ts'
 import { type WhyAnswer, why } from './why.ts'
 
@@ -24,7 +25,9 @@ export function whyCommand(open: OpenDirectory): Command {
     .option('--data-market <address>', 'only this data market')
     .option('--data-dir <dir>', 'data directory', DATA_DIR)
     .option('--json', 'print the answer as JSON')
-    .action(async (options: LookupArguments) => {
+    .option('--reasons', 'print every reason there is, as docs/verdicts.md has them, and nothing else')
+    .action(async (options: LookupArguments & { readonly reasons?: boolean }) => {
+      if (options.reasons) return void process.stdout.write(reasonsReference())
       const answer = await runWhy(open, options)
       process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : renderWhy(answer))
       if (answer.items.length === 0) process.exitCode = EXIT.failed

@@ -2,7 +2,7 @@
 import type { Anchor, Submission, Verdict } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
-import { isAccepted, REASON_HELP, type RejectReason } from '../../topology/verdict.ts'
+import { ACCEPT_HELP, isAccepted, REASON_HELP, type RejectReason } from '../../topology/verdict.ts'
 import { readAt, scan } from '../audit/scan.ts'
 import { anchorsOfEpoch, batchOf } from './anchors.ts'
 import { type KeyFilter, submissionPartitions, submissionsOf, verdictPartitions, verdictsOf } from './keys.ts'
@@ -153,7 +153,7 @@ async function decidedItem(
   const record = await readAt(log, { topic: name, partition: position.partition }, position.offset)
   const submission = record?.value ? (value.decode(record.value) as Submission) : undefined
   const accepted = isAccepted(reason)
-  const help = accepted ? ACCEPTED_HELP[reason] : (REASON_HELP[reason as RejectReason] ?? '')
+  const help = accepted ? ACCEPT_HELP[reason] : (REASON_HELP[reason as RejectReason] ?? '')
   return {
     status: 'DECIDED',
     submissionId,
@@ -168,11 +168,6 @@ async function decidedItem(
     batch: null,
   }
 }
-
-const ACCEPTED_HELP = {
-  COUNTED: 'The submission counts for the winner of its project.',
-  SIMULATION: 'A test submission (epoch 0): it was checked in full and counts for nothing.',
-} as const
 
 /** Adds to the counted ones the batch that holds their project. */
 async function withBatches(log: Log, topics: Topics, items: readonly WhyItem[]): Promise<readonly WhyItem[]> {

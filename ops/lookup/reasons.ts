@@ -1,0 +1,66 @@
+/** docs/verdicts.md, from the set of reasons. */
+import {
+  ACCEPT_HELP,
+  ACCEPT_REASONS,
+  type AcceptReason,
+  REASON_HELP,
+  REJECT_REASONS,
+  type RejectReason,
+} from '../../topology/verdict.ts'
+
+type Reason = AcceptReason | RejectReason
+
+/** Who decides it. `intake` writes a dead letter: bytes that name no submission have no place for a verdict. */
+const DECIDED_BY = {
+  MALFORMED: 'intake',
+  OVERSIZE: 'intake',
+  UNKNOWN_MARKET: 'validate',
+  BAD_SIGNATURE: 'validate',
+  UNKNOWN_SLOT: 'validate',
+  SLOT_MISMATCH: 'validate',
+  SLOT_INACTIVE: 'validate',
+  FLAGGED: 'validate',
+  EPOCH_NOT_OPEN: 'validate',
+  EPOCH_CLOSED: 'validate',
+  EPOCH_TOO_FAR: 'validate',
+  DEADLINE_PASSED: 'validate',
+  UNKNOWN_HEADER: 'validate',
+  STALE_HEADER: 'validate',
+  ORPHANED_HEADER: 'validate, consensus',
+  DUPLICATE: 'admit',
+  RATE_LIMITED: 'admit',
+  SUPERSEDED: 'consensus',
+  WRONG_DATA_SOURCE: 'nobody yet',
+  NO_QUORUM: 'consensus',
+  OUTVOTED: 'consensus',
+  COUNTED: 'consensus',
+  SIMULATION: 'validate',
+} as const satisfies Record<Reason, string>
+
+const INTRODUCTION = `# Verdicts
+
+Written by \`sequencer why --reasons > docs/verdicts.md\`; a test compares.
+
+Every submission that the intake acknowledged ends with exactly one verdict: its reason, the rule that decided, what the
+rule expected and what it found, and the block as of which it was decided. Look one up with
+\`sequencer why --slot <slot> --epoch <epoch>\`. The reasons are one closed set: they are also the labels of
+\`seq_submission_verdict_total\` and the symbols of the Avro enum in the topic \`verdicts\`.
+
+A verdict is final when it is written. Those of \`consensus\` come when the epoch closes, \`EPOCH_NOT_OPEN\` and
+\`UNKNOWN_HEADER\` when the wait for the release or the block was in vain, all others at once.
+
+`
+
+export function reasonsReference(): string {
+  return `${INTRODUCTION}## Accepted
+
+${tableOf(ACCEPT_REASONS, ACCEPT_HELP)}
+## Refused
+
+${tableOf(REJECT_REASONS, REASON_HELP)}`
+}
+
+function tableOf<R extends Reason>(reasons: readonly R[], help: Readonly<Record<R, string>>): string {
+  const rows = reasons.map((reason) => `| \`${reason}\` | ${DECIDED_BY[reason]} | ${help[reason]} |`)
+  return ['| reason | decided by | what it means, and what to do |', '|---|---|---|', ...rows, ''].join('\n')
+}
