@@ -13,7 +13,7 @@ import { systemClock } from '../connectors/log/system-clock.ts'
 import { createCodec } from '../schemas/codec.ts'
 import { memoryRegistry } from '../schemas/registry.ts'
 import { sequencerTopics } from '../topology/topics.ts'
-import type { BenchRow } from './streams.ts'
+import type { BenchRow } from './rows.ts'
 import { benchWire } from './wire.ts'
 
 const WARM_UP_MS = 2_000

@@ -6,14 +6,9 @@ import { pathToFileURL } from 'node:url'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import { createMemoryLog } from '../connectors/log/memory.ts'
 import type { Log, OutgoingRecord } from '../streams/ports.ts'
+import { type BenchRow, row } from './rows.ts'
 
-/** One measured figure. `cpuMicros` is CPU time of the whole process per record. */
-export interface LogBenchRow {
-  readonly log: 'memory' | 'embedded'
-  readonly what: string
-  readonly recordsPerSecond: number
-  readonly cpuMicros: number
-}
+type LogName = 'memory' | 'embedded'
 
 const TOPIC = 'bench'
 const PARTITIONS = 4
@@ -25,7 +20,7 @@ const FETCH_SIZE_BYTES = 1024 * 1024
 const TAIL_RECORDS = 100_000
 
 /** Figures of both logs: 400 B random hex values, bursts of 1,000, 4 partitions with a writer each, every burst durable. */
-export async function benchLog(): Promise<LogBenchRow[]> {
+export async function benchLog(): Promise<BenchRow[]> {
   const memory = createMemoryLog()
   const rows = await benchWrites('memory', memory)
   rows.push(await measure('memory', 'fetch from the tail', RECORDS * 2, () => read(memory, 0, RECORDS * 2)))
@@ -39,7 +34,7 @@ export async function benchLog(): Promise<LogBenchRow[]> {
   return rows
 }
 
-async function benchEmbedded(directory: string): Promise<LogBenchRow[]> {
+async function benchEmbedded(directory: string): Promise<BenchRow[]> {
   let log = await openEmbeddedLog({ directory })
   const rows = await benchWrites('embedded', log)
   const bounds = await log.bounds([{ topic: TOPIC, partition: 0 }])
@@ -59,7 +54,7 @@ async function benchEmbedded(directory: string): Promise<LogBenchRow[]> {
   return rows
 }
 
-async function benchWrites(name: LogBenchRow['log'], log: Log): Promise<LogBenchRow[]> {
+async function benchWrites(name: LogName, log: Log): Promise<BenchRow[]> {
   await log.createTopics([{ name: TOPIC, partitions: PARTITIONS, cleanup: 'delete' }])
   const bursts = Array.from({ length: PARTITIONS }, (_, partition) => burstOf(partition))
   const share = RECORDS / BURST / PARTITIONS
@@ -83,7 +78,7 @@ async function benchWrites(name: LogBenchRow['log'], log: Log): Promise<LogBench
 }
 
 /** Transactions of one record, one after the other: what a sync costs. */
-async function single(log: Log): Promise<LogBenchRow> {
+async function single(log: Log): Promise<BenchRow> {
   const writer = await log.transactionalWriter('single')
   const records = burstOf(0).slice(0, 1)
   const count = 500
@@ -129,23 +124,16 @@ function burstOf(partition: number): OutgoingRecord[] {
   })
 }
 
-async function measure(
-  log: LogBenchRow['log'],
-  what: string,
-  records: number,
-  work: () => Promise<void>,
-): Promise<LogBenchRow> {
+async function measure(log: LogName, what: string, records: number, work: () => Promise<void>): Promise<BenchRow> {
   const cpu = process.cpuUsage()
   const begun = performance.now()
   await work()
   const seconds = (performance.now() - begun) / 1_000
   const { user, system } = process.cpuUsage(cpu)
-  return { log, what, recordsPerSecond: records / seconds, cpuMicros: (user + system) / records }
+  const cost = ((user + system) / records).toFixed(2)
+  const conditions = `${VALUE_SIZE_BYTES} B values, bursts of ${BURST}, ${PARTITIONS} partitions, ${cost} µs CPU a record`
+  return row(`log: ${what}, ${log}`, records / seconds, 'records/s', conditions)
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  for (const { log, what, recordsPerSecond, cpuMicros } of await benchLog()) {
-    const rate = Math.round(recordsPerSecond).toLocaleString('en').padStart(12)
-    console.log(`${log.padEnd(9)} ${what.padEnd(40)} ${rate} records/s ${cpuMicros.toFixed(2).padStart(9)} µs CPU`)
-  }
-}
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  console.table(await benchLog())

@@ -15,14 +15,14 @@ export async function benchSignatures(): Promise<BenchRow[]> {
     row(
       'EIP-712 digest',
       perItem(submissions, (submission) => digestOf(submission, domain)),
-      'µs',
+      'µs CPU',
       '1 thread',
     ),
   ]
   const recoveries = [nativeRecovery(), await wasmRecovery()].filter((one): one is Recovery => one !== undefined)
   for (const recovery of recoveries) {
     const micros = perItem(submissions, (submission) => recoverSigner(submission, domain, recovery))
-    rows.push(row(`signature recovery, ${recovery.backend}`, micros, 'µs', conditions))
+    rows.push(row(`signature recovery, ${recovery.backend}`, micros, 'µs CPU', conditions))
   }
   const types = {
     EIPRequest: ['slotId:uint256', 'deadline:uint256', 'snapshotCid:string', 'epochId:uint256', 'projectId:string'].map(
@@ -38,7 +38,7 @@ export async function benchSignatures(): Promise<BenchRow[]> {
   const ether = perItem(submissions.slice(0, 200), ({ slotId, deadline, snapshotCid, epochId, projectId, signature }) =>
     ethers.verifyTypedData(typed, types, { slotId, deadline, snapshotCid, epochId, projectId }, `0x${signature}`),
   )
-  rows.push(row('signature recovery, ethers.verifyTypedData', ether, 'µs', conditions))
+  rows.push(row('signature recovery, ethers.verifyTypedData', ether, 'µs CPU', conditions))
   rows.push(row('ethers / ours', ether / rows[1]!.value, 'ratio', `ours: ${recoveries[0]!.backend}`))
   return rows
 }
@@ -56,3 +56,11 @@ function signedSubmissions(count: number, domain: Uint8Array): Submission[] {
     return { ...submission, signature: `${r.slice(2)}${s.slice(2)}${v.toString(16)}` }
   })
 }
+
+/** What a bare recovery is given. */
+export const signedDigests = (count: number) =>
+  signedSubmissions(count, domainOf(market)).map((submission) => ({
+    digest: digestOf(submission, domainOf(market)),
+    compact: Buffer.from(submission.signature.slice(0, 128), 'hex'),
+    recoveryId: submission.signature.endsWith('1b') ? (0 as const) : (1 as const),
+  }))

@@ -15,13 +15,7 @@ import { StreamsRuntime } from '../streams/runtime.ts'
 import type { Serde } from '../streams/serde.ts'
 import { keyValueStore } from '../streams/store.ts'
 import type { Topology } from '../streams/topology.ts'
-
-export interface BenchRow {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly conditions: string
-}
+import { type BenchRow, row } from './rows.ts'
 
 const PARTITIONS = 4
 const VALUE_BYTES = 400
@@ -109,7 +103,7 @@ async function measure(name: string, open: () => Promise<Log>, topology: Topolog
   await log.close()
   const cost = ((user + system) / records).toFixed(1)
   const conditions = `exactly-once, ${VALUE_BYTES} B values, ${PARTITIONS} tasks, ${KEYS} keys, ${cost} µs CPU a record`
-  return { name, value: Math.round(records / seconds), unit: 'records/s', conditions }
+  return row(name, records / seconds, 'records/s', conditions)
 }
 
 async function fill(log: Log, records: number): Promise<void> {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { FrameDecoder } from '../connectors/libp2p/framing.ts'
 import { decodeSubmission } from '../connectors/libp2p/wire.ts'
-import type { BenchRow } from './streams.ts'
+import type { BenchRow } from './rows.ts'
 
 const MESSAGES = 400_000
 const ROUNDS = 5

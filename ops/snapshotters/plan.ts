@@ -172,8 +172,9 @@ interface Fields {
   readonly dataMarket: string
 }
 
-function message(
-  options: PlanOptions,
+/** One signed message. */
+export function message(
+  options: Pick<PlanOptions, 'chainId' | 'protocolState'>,
   wallet: SlotWallet,
   kind: Kind,
   fields: Fields,

@@ -1,0 +1,103 @@
+/**
+ * From the tick that closes an epoch to its last batch on the embedded log, and how fast the state of the stages is
+ * restored. Signatures are taken as recovered: both come after them.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openEmbeddedLog } from '../connectors/log/embedded.ts'
+import type { Submission } from '../schemas/types.ts'
+import { createFlowWorld, type FlowWorld, headerOf, untilBatched } from './flow-world.ts'
+import { type BenchRow, median, row } from './rows.ts'
+import { PROJECTS, SLOTS, SUBMISSIONS, submissionOf } from './stage-data.ts'
+
+const EPOCHS = 10
+const RESTORED_EPOCHS = 2
+
+export async function benchClose(): Promise<BenchRow[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-close-'))
+  try {
+    return [...(await closes(join(directory, 'close'))), ...(await restore(join(directory, 'restore')))]
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function closes(directory: string): Promise<BenchRow[]> {
+  const log = await openEmbeddedLog({ directory })
+  const world = await createFlowWorld({ log, slots: SLOTS, signatures: 'given' })
+  await world.start()
+  const times: number[] = []
+  const cpuTimes: number[] = []
+  let fillSeconds = 0
+  let offset = 0
+  for (let epochId = 1; epochId <= EPOCHS + 1; epochId++) {
+    const started = performance.now()
+    await fill(world, epochId)
+    fillSeconds += (performance.now() - started) / 1000
+    const [cpu, closing] = [process.cpuUsage(), performance.now()]
+    await world.close(epochId)
+    offset = await untilBatched(log, world, epochId, offset)
+    if (epochId === 1) continue // it warms up
+    times.push(performance.now() - closing)
+    const { user, system } = process.cpuUsage(cpu)
+    cpuTimes.push((user + system) / 1000)
+  }
+  await world.stop()
+  await log.close()
+  times.sort((a, b) => a - b)
+  const at = (share: number): number => times[Math.min(times.length - 1, Math.ceil(times.length * share) - 1)]!
+  const conditions = `embedded log, ${PROJECTS} projects × ${SLOTS} slots, tick appended → summary after the last batch readable, ${EPOCHS} closes`
+  return [
+    row('close → batch, p50', at(0.5), 'ms', conditions),
+    row('close → batch, p99', at(0.99), 'ms', `${conditions}: the slowest of them`),
+    row(
+      'close → batch, CPU of all threads, p50',
+      median(cpuTimes),
+      'ms CPU',
+      `${conditions}; verdicts begun meanwhile`,
+    ),
+    row(
+      'submissions through validate and admit into votes, without signatures',
+      (SUBMISSIONS * (EPOCHS + 1)) / fillSeconds,
+      'submissions/s',
+      'embedded log, exactly-once, one process, appending included',
+    ),
+  ]
+}
+
+/** Two full epochs of votes and quotas, then another start on the same log. */
+async function restore(directory: string): Promise<BenchRow[]> {
+  const log = await openEmbeddedLog({ directory })
+  const first = await createFlowWorld({ log, slots: SLOTS, signatures: 'given' })
+  await first.start()
+  for (let epochId = 1; epochId <= RESTORED_EPOCHS; epochId++) await fill(first, epochId)
+  await first.stop()
+  let [records, ready] = [0, 0]
+  const observer = {
+    restored(_stage: string, _partition: number, count: number) {
+      records += count
+      ready = performance.now()
+    },
+  }
+  const second = await createFlowWorld({ log, slots: SLOTS, signatures: 'given', observer })
+  const started = performance.now()
+  await second.start()
+  await second.open(RESTORED_EPOCHS + 1)
+  await second.caughtUp('consensus', second.topics.admitted)
+  await second.stop()
+  await log.close()
+  const conditions = `embedded log, ${RESTORED_EPOCHS} open epochs of ${SUBMISSIONS} votes, ${records} records, all stages at once`
+  return [row('restore of the stages', records / ((ready - started) / 1000), 'records/s', conditions)]
+}
+
+async function fill(world: FlowWorld, epochId: number): Promise<void> {
+  await world.open(epochId)
+  await world.feed(submissionsOf(epochId))
+  for (const [stage, topic] of world.path.slice(0, -1)) await world.caughtUp(stage, topic)
+}
+
+function* submissionsOf(epochId: number): Iterable<Submission> {
+  const header = headerOf(epochId)
+  for (let n = 0; n < SUBMISSIONS; n++) yield { ...submissionOf(n), epochId, header }
+}

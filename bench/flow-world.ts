@@ -1,0 +1,184 @@
+/** The stages from a received submission to the batch, on a log, with a chain that the benchmark itself moves on. */
+
+import { systemClock } from '../connectors/log/system-clock.ts'
+import { createPrepare } from '../ops/prepare.ts'
+import { createSignerPool, type SignerPool } from '../ops/signers.ts'
+import { slotWallet } from '../ops/snapshotters/wallets.ts'
+import { createCodec } from '../schemas/codec.ts'
+import { memoryRegistry } from '../schemas/registry.ts'
+import type { EpochTick, Submission } from '../schemas/types.ts'
+import { partitionFor } from '../streams/partitioner.ts'
+import type { Appender, Log, LogRecord, OutgoingRecord, RuntimeObserver } from '../streams/ports.ts'
+import { StreamsRuntime } from '../streams/runtime.ts'
+import { sequencerTopology } from '../topology/index.ts'
+import { sequencerStores } from '../topology/stores.ts'
+import { isEpochSummary, isMarker, sequencerTopics, type Topics } from '../topology/topics.ts'
+import { blockHash, ownerOf, recoveredOf, rules, tick } from './stage-data.ts'
+
+const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batch']
+const PARTITIONS = 4
+const COMMIT_INTERVAL_MS = 25
+const FEED_RECORDS = 1_000
+const FETCH = { maxWaitMs: 500, maxBytesPerPartition: 4 * 1024 * 1024 }
+const POLL_MS = 5
+const SEED = 1
+
+export interface FlowOptions {
+  readonly log: Log
+  readonly slots: number
+  /** Recovered for good, in so many worker threads (0 = the main thread); or `given`, to measure what is left. */
+  readonly signatures: { readonly workers: number } | 'given'
+  readonly observer?: RuntimeObserver
+}
+
+const BLOCKS_PER_EPOCH = 3
+const releaseBlockOf = (epochId: number): number => 10 + epochId * BLOCKS_PER_EPOCH
+/** The header that submissions of an epoch sign as the newest. */
+export const headerOf = (epochId: number): string => blockHash(releaseBlockOf(epochId) + 1)
+export const walletOf = (slotId: number) => slotWallet(SEED, slotId)
+
+export type FlowWorld = Awaited<ReturnType<typeof createFlowWorld>>
+
+export async function createFlowWorld({ log, slots, signatures, observer = {} }: FlowOptions) {
+  const codec = await createCodec(memoryRegistry())
+  const counts = { submissions: PARTITIONS, validated: PARTITIONS, admitted: PARTITIONS, finalizations: 1 }
+  const topics = sequencerTopics(codec, { prefix: '', partitions: { ...counts, verdicts: PARTITIONS } })
+  const { submissions, epochTicks, slots: slotTopic } = topics
+  await log.createTopics([submissions, epochTicks, slotTopic, topics.deadLetters])
+  const appender = await log.appender()
+
+  const owners = Array.from({ length: slots }, (_, i) => i + 1).map((slotId): OutgoingRecord => {
+    const address = signatures === 'given' ? ownerOf(slotId) : walletOf(slotId).address
+    const value = { slotId, history: [{ sinceBlock: 0, owner: address, active: true }] }
+    return recordOf(slotTopic.name, 0, slotTopic.key.encode({ slotId }), slotTopic.value.encode(value))
+  })
+  const { length: slotsOffset } = owners
+  const [bounds] = await log.bounds([{ topic: slotTopic.name, partition: 0 }])
+  if (bounds!.stable === 0) await appender.append(owners)
+
+  const pool = signatures === 'given' ? undefined : await createSignerPool(rules, signatures.workers)
+  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, sequencerStores(codec)), {
+    appId: 'bench',
+    instanceId: 'bench',
+    log,
+    clock: systemClock,
+    stages: STAGES,
+    commitIntervalMs: COMMIT_INTERVAL_MS,
+    observer,
+    prepare: {
+      [submissions.name]: createPrepare({
+        topics,
+        signers: pool ?? givenSigners,
+        slotsReached: (offset) => runtime.globalTableReached(slotTopic.name, offset),
+      }),
+    },
+    onFailure(error) {
+      throw error
+    },
+  })
+
+  const appendTicks = (...ticks: readonly EpochTick[]) =>
+    appender.append(
+      ticks.map((one) => {
+        const key = epochTicks.key.encode({ dataMarket: one.dataMarket })
+        return recordOf(epochTicks.name, 0, key, epochTicks.value.encode({ ...one, slotsOffset }))
+      }),
+    )
+
+  return {
+    topics,
+    start: () => runtime.start(),
+    async stop() {
+      await runtime.close()
+      await pool?.close()
+    },
+    /** The ticks up to the block after the release. */
+    open: (epochId: number) => appendTicks(...openTicks(epochId)),
+    close: (epochId: number) => appendTicks(...closeTicks(epochId)),
+    /** Appends submissions as the intake does. */
+    feed: (all: Iterable<Submission>) => feed(appender, topics, all),
+    /** The stages that a submission passes, each with what it reads, in order. */
+    path: [
+      ['validate', submissions],
+      ['admit', topics.validated],
+      ['consensus', topics.admitted],
+      ['settle', topics.finalizations],
+    ] as const,
+    /** Resolves when a stage has read its input to the end. */
+    caughtUp: (stage: string, topic: { name: string; partitions: number }) => caughtUp(log, stage, topic),
+  }
+}
+
+async function feed(appender: Appender, { submissions }: Topics, all: Iterable<Submission>): Promise<void> {
+  let burst: OutgoingRecord[] = []
+  for (const submission of all) {
+    const { dataMarket, epochId, projectId } = submission
+    const key = submissions.key.encode({ dataMarket: dataMarket.toLowerCase(), epochId, projectId })
+    const value = submissions.value.encode(submission)
+    burst.push(recordOf(submissions.name, partitionFor(key, PARTITIONS), key, value))
+    if (burst.length < FEED_RECORDS) continue
+    await appender.append(burst)
+    burst = []
+  }
+  if (burst.length > 0) await appender.append(burst)
+}
+
+const givenSigners: SignerPool = {
+  recover: async (values) => values.map((value) => (value && !isMarker(value) ? recoveredOf(value) : undefined)),
+  close: async () => {},
+}
+
+const recordOf = (topic: string, partition: number, key: Uint8Array, value: Uint8Array): OutgoingRecord => ({
+  topic,
+  partition,
+  timestamp: systemClock.now(), // retention looks at it
+  key,
+  value,
+})
+
+function openTicks(epochId: number): EpochTick[] {
+  const release = releaseBlockOf(epochId)
+  return [
+    tick('HEAD', release),
+    { ...tick('OPEN', release), epochId, releaseBlock: release },
+    tick('HEAD', release + 1),
+  ]
+}
+
+function closeTicks(epochId: number): EpochTick[] {
+  const release = releaseBlockOf(epochId)
+  const acceptedHeaders = [release, release + 1, release + 2].map(blockHash)
+  const closed = { ...tick('CLOSE', release + 2), epochId, releaseBlock: release, acceptedHeaders }
+  return [tick('HEAD', release + 2), closed]
+}
+
+async function caughtUp(log: Log, stage: string, { name, partitions }: { name: string; partitions: number }) {
+  const all = Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition }))
+  for (;;) {
+    const [bounds, offsets] = await Promise.all([log.bounds(all), log.committedOffsets(`bench-${stage}`, all)])
+    if (bounds.every(({ stable }, i) => (offsets[i]?.next ?? 0) >= stable)) return
+    await systemClock.sleep(POLL_MS)
+  }
+}
+
+/** Resolves when the last batch of an epoch can be read; answers the offset after it. */
+export const untilBatched = (log: Log, { topics }: FlowWorld, epochId: number, from: number): Promise<number> =>
+  readUntil(log, topics.batches.name, from, ({ value }) => {
+    const event = topics.batches.value.decode(value!)
+    return isEpochSummary(event) && event.summaryOf === epochId
+  })
+
+/** Reads one partition from `offset` on until a record satisfies; answers the offset after it. */
+async function readUntil(
+  log: Log,
+  topic: string,
+  offset: number,
+  enough: (record: LogRecord) => boolean,
+): Promise<number> {
+  for (let next = offset; ; ) {
+    const [fetched] = await log.fetch([{ topic, partition: 0, offset: next }], FETCH)
+    for (const record of fetched!.records) if (enough(record)) return record.offset + 1
+    if (fetched!.outOfRange) throw new Error(`${topic} begins at ${fetched!.start}, ${next} was asked for`)
+    next = fetched!.next
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * From a libp2p socket to the final verdict: intake, embedded log, all stages, the close of the epoch. The snapshotters are
+ * another process, which has signed everything before the clock starts.
+ */
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { startIntake } from '../connectors/libp2p/intake.ts'
+import { openEmbeddedLog } from '../connectors/log/embedded.ts'
+import { systemClock } from '../connectors/log/system-clock.ts'
+import { recovery } from '../topology/recovery.ts'
+import { createFlowWorld, untilBatched } from './flow-world.ts'
+import { type BenchRow, perItem, row } from './rows.ts'
+import { signedDigests } from './signatures.ts'
+import { PROJECTS } from './stage-data.ts'
+
+const COUNT = 20_000
+const CONNECTIONS = 8
+const WORKERS = [0, 1]
+
+export async function benchFlow(): Promise<BenchRow[]> {
+  const bare = bareRecovery()
+  const rows = [row('bare recovery', bare, 'µs CPU', `${recovery.backend} libsecp256k1, digest given, 1 thread`)]
+  for (const workers of WORKERS) rows.push(...(await measure(workers, bare)))
+  return rows
+}
+
+/** Public key from digest and signature, and nothing else. */
+function bareRecovery(): number {
+  const all = signedDigests(2_000)
+  return perItem(all, ({ compact, recoveryId, digest }) => recovery.recover(compact, recoveryId, digest))
+}
+
+async function measure(workers: number, bare: number): Promise<BenchRow[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-flow-'))
+  const log = await openEmbeddedLog({ directory })
+  const world = await createFlowWorld({ log, slots: Math.ceil(COUNT / PROJECTS), signatures: { workers } })
+  await world.start()
+  await world.open(1)
+  const { topics } = world
+  const keyFile = join(directory, `${randomBytes(4).toString('hex')}.key`)
+  const listen = ['/ip4/127.0.0.1/tcp/0']
+  const intake = await startIntake({ listen, keyFile, topics }, { log, clock: systemClock })
+  const client = startClient(intake.multiaddrs[0]!)
+  try {
+    await client.said('signed')
+    const [cpu, started] = [process.cpuUsage(), performance.now()]
+    client.go()
+    while (intake.stats().appended < COUNT) await systemClock.sleep(5)
+    for (const [stage, topic] of world.path.slice(0, -1)) await world.caughtUp(stage, topic)
+    await world.close(1)
+    await untilBatched(log, world, 1, 0)
+    await world.caughtUp('settle', topics.finalizations)
+    const seconds = (performance.now() - started) / 1000
+    const { user, system } = process.cpuUsage(cpu)
+    const micros = (user + system) / COUNT
+    const name = `socket → final verdict, ${workers === 0 ? 'one thread' : `${workers} worker thread(s)`}`
+    const conditions = `${COUNT} submissions, ${CONNECTIONS} connections, embedded log, exactly-once; client in another process`
+    return [
+      row(name, COUNT / seconds, 'submissions/s', conditions),
+      row(`${name}, CPU`, micros, 'µs/submission', conditions),
+      row(`${name}, CPU / bare recovery`, micros / bare, 'ratio', conditions),
+    ]
+  } finally {
+    client.kill()
+    await intake.close()
+    await world.stop()
+    await log.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+function startClient(to: string) {
+  const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+  const words = ['--import', file('../ops/bin/shim.mjs'), '--import', 'tsx', file('./flow-client.ts')]
+  const child = spawn(process.execPath, [...words, to, `${COUNT}`, `${CONNECTIONS}`], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const lines = createInterface(child.stdout)
+  return {
+    async said(word: string): Promise<void> {
+      const [line] = await once(lines, 'line')
+      if (line !== word) throw new Error(`the client said ${line}`)
+    },
+    go: () => child.stdin.write('go\n'),
+    kill: () => child.kill('SIGKILL'),
+  }
+}
