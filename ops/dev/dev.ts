@@ -20,8 +20,9 @@ import type { Screen } from './screen.ts'
 
 const APP_ID = 'sequencer'
 const INSTANCE = 'embedded'
-const BATCH_WINDOW_BLOCKS = 40
-const ATTESTATION_WINDOW_BLOCKS = 120
+/** Some minutes, so that no outage, no busy machine and no laptop that sleeps a while makes a batch late. */
+const BATCH_WINDOW_BLOCKS = 600
+const ATTESTATION_WINDOW_BLOCKS = 1_200
 /** Part of the submission window over which the snapshotters spread their messages. */
 const SPREAD_SHARE = 0.5
 const COMMIT_INTERVAL_MS = 25
