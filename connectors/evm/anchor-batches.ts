@@ -1,6 +1,6 @@
 import type { Batch, EpochSummary, MarketKey } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
-import type { Log } from '../../streams/ports.ts'
+import { type Log, LogError } from '../../streams/ports.ts'
 
 /** Batches kept decoded: each is needed three times in a row (stored, dry-run, signed). */
 const KEPT = 8
@@ -16,7 +16,12 @@ export function createBatchReader(log: Log, topic: KafkaTopic<MarketKey, Batch |
     if (found) return found
     const options = { maxWaitMs: 0, maxBytesPerPartition: 1, signal } // one record, whatever its size
     const [fetched] = await log.fetch([{ topic: topic.name, partition: 0, offset }], options)
-    const record = fetched?.records[0]
+    const { records, next, outOfRange } = fetched!
+    if (next <= offset && !outOfRange)
+      throw new LogError('OFFSET_NOT_AVAILABLE', `offset ${offset} of ${topic.name} is not to be had yet`, {
+        retriable: true,
+      })
+    const record = records[0]
     const value = record?.offset === offset && record.value ? topic.value.decode(record.value) : undefined
     if (!value || !('json' in value))
       throw new BatchGone(`there is no batch at offset ${offset} of ${topic.name} any more`)
