@@ -82,6 +82,11 @@ export class Fetcher {
     }
   }
 
+  /** Told of bounds that somebody was told of: a fetch below them must find something. */
+  note({ topic, partition }: TopicPartition, bounds: PartitionBounds): void {
+    this.known.set(`${topic}/${partition}`, bounds)
+  }
+
   async close(): Promise<void> {
     this.closed = true
     for (const ask of [...this.asks.values()]) this.settle(ask, closedError())
@@ -144,21 +149,24 @@ export class Fetcher {
       else asked.set(ask.name, ask)
     }
     if (again.length > 0) void this.sendTo(nodeId, again, maxWaitMs, maxBytes)
-    const served: string[] = []
     try {
-      for (const answer of await this.exchange(nodeId, [...asked.values()], maxWaitMs, maxBytes)) {
+      const answers = await this.exchange(nodeId, [...asked.values()], maxWaitMs, maxBytes)
+      const served = answers.filter(({ records }) => records.length > 0)
+      this.lanes.serve(served.map(({ topic, partition }) => `${topic}/${partition}`))
+      for (const answer of answers) {
         const ask = asked.get(`${answer.topic}/${answer.partition}`)
         if (ask === undefined) continue
         asked.delete(ask.name)
-        this.accept(ask, answer)
-        if (answer.records.length > 0) served.push(ask.name)
+        this.accept(ask, answer, served.length > 0)
       }
     } catch (error) {
       for (const ask of asked.values()) this.fail(ask, asLogError(error))
     }
-    this.lanes.serve(served)
     // A broker over its quota answers without partitions.
-    for (const ask of asked.values()) this.settle(ask, ask.nothingNew(this.known.get(ask.name)))
+    for (const ask of asked.values()) {
+      const known = this.known.get(ask.name)
+      this.settle(ask, known && known.stable > ask.offset ? notGiven(ask) : ask.nothingNew(known))
+    }
   }
 
   private async exchange(nodeId: number, asks: readonly Ask[], maxWaitMs: number, maxBytesPerPartition: number) {
@@ -175,38 +183,45 @@ export class Fetcher {
     }
   }
 
-  private accept(ask: Ask, answer: PartitionAnswer): void {
+  /** @param full whether there are bytes in the answer, so that there may have been no room for these */
+  private accept(ask: Ask, answer: PartitionAnswer, full: boolean): void {
     const { errorCode, lastStableOffset: stable, logStartOffset: start } = answer
     if (errorCode === OFFSET_OUT_OF_RANGE) {
-      void this.placeOutOfRange(ask)
+      void this.consultBounds(ask)
       return
     }
     if (errorCode !== 0) {
       this.fail(ask, new KafkaRefusal(errorCode, `fetch of ${ask.name}`))
       return
     }
-    const { topic, partition, offset } = ask
-    this.known.set(ask.name, { start, stable })
+    const { topic, partition, offset, name } = ask
+    const knownStable = Math.max(stable, this.known.get(name)?.stable ?? stable)
+    this.known.set(name, { start, stable: knownStable })
     try {
       const { records, next } = readCommitted(answer.records, answer.abortedTransactions, offset)
-      this.settle(ask, { topic, partition, records, next, stable, start, outOfRange: false })
+      if (next <= offset && offset < knownStable && !full) void this.consultBounds(ask)
+      else this.settle(ask, { topic, partition, records, next, stable, start, outOfRange: false })
     } catch (cause) {
       const { code, message } = asLogError(cause)
-      this.settle(ask, new LogError(code, `${ask.name}, fetched from offset ${offset}: ${message}`, { cause }))
+      this.settle(ask, new LogError(code, `${name}, fetched from offset ${offset}: ${message}`, { cause }))
     }
   }
 
-  /** The broker says that there is no such offset, not which there are. */
-  private async placeOutOfRange(ask: Ask): Promise<void> {
+  /**
+   * A broker says of an offset out of range that it is, not what the range is; and one that has just become the leader may
+   * give nothing where there are records, until it has heard from the other replicas how far they are. It answers for its
+   * bounds only then (KIP-207), so a committed record is never taken for one that is not there.
+   */
+  private async consultBounds(ask: Ask): Promise<void> {
     const { topic, partition, offset, name } = ask
     try {
       const [bounds] = await this.boundsOf([ask])
       const { start, stable } = bounds!
       this.known.set(name, { start, stable })
-      const isGone = offset < start || offset > stable
-      const again = new LogError('OFFSET_OUT_OF_RANGE', `${name} had no offset ${offset}`, { retriable: true })
-      if (!isGone) this.settle(ask, again)
-      else this.settle(ask, { topic, partition, records: [], next: offset, stable, start, outOfRange: true })
+      if (offset < start || offset > stable)
+        this.settle(ask, { topic, partition, records: [], next: offset, stable, start, outOfRange: true })
+      else if (offset === stable) this.settle(ask, ask.nothingNew(bounds))
+      else this.settle(ask, notGiven(ask))
     } catch (error) {
       this.settle(ask, asLogError(error))
     }
@@ -250,6 +265,11 @@ export class Fetcher {
     for (const ask of this.asks.values()) if (ask.settled && ask.settledAtMs + KEPT_MS < now) this.forget(ask)
   }
 }
+
+const notGiven = ({ name, offset }: Ask): LogError =>
+  new LogError('OFFSET_NOT_AVAILABLE', `${name}: the leader does not give what it has from ${offset} on`, {
+    retriable: true,
+  })
 
 const asLogError = (error: unknown): LogError =>
   error instanceof LogError ? error : new LogError('FETCH_FAILED', (error as Error).message, { cause: error })

@@ -81,7 +81,9 @@ class KafkaLog implements Log {
   }
 
   async bounds(partitions: readonly TopicPartition[]) {
-    return await bounds(this.open(), partitions)
+    const found = await bounds(this.open(), partitions)
+    for (const [at, partition] of partitions.entries()) this.fetcher.note(partition, found[at]!)
+    return found
   }
 
   async committedOffsets(group: string, partitions: readonly TopicPartition[]) {

@@ -102,7 +102,7 @@ function answerOf(parts: readonly Answered[]): Buffer {
   writer.int32(0)
   writer.array(parts.length > 0 ? ['t'] : [], (topic) => {
     writer.string(topic)
-    writer.array(parts, ({ partition, errorCode = 0, records = null, stable = 100 }) => {
+    writer.array(parts, ({ partition, errorCode = 0, records = null, stable = 10 }) => {
       writer.int32(partition)
       writer.int16(errorCode)
       writer.int64(stable)
@@ -152,7 +152,7 @@ describe('several brokers', () => {
       offset: undefined,
       records: [],
       next: 10,
-      stable: 100,
+      stable: 10,
       start: 5,
       outOfRange: false,
     })
@@ -252,6 +252,32 @@ describe('what passes', () => {
     void refuse()
     await refused
     expect(cluster.asked.length).toBeLessThan(10)
+  })
+
+  test('behavior: a new leader that gives nothing where records were known is asked again', async () => {
+    const { cluster, fetcher } = start()
+    fetcher.note(at(0), { start: 5, stable: 20 })
+    const fetching = fetcher.fetch([at(0)], AT_ONCE)
+    ;(await cluster.requests(1))[0]!.answer([{ partition: 0, stable: 10 }])
+    ;(await cluster.requests(2))[1]!.answer([{ partition: 0, records: one(10) }])
+    expect((await fetching)[0]).toMatchObject({ next: 11 })
+  })
+
+  test('error: one that goes on giving nothing below its own bounds is no end of the log', async () => {
+    const { cluster, fetcher } = start()
+    const fetching = fetcher.fetch([at(0)], AT_ONCE)
+    const refused = expect(fetching).rejects.toMatchObject({ code: 'OFFSET_NOT_AVAILABLE', retriable: true })
+    ;(await cluster.requests(1))[0]!.answer([{ partition: 0, stable: 20 }])
+    ;(await cluster.requests(2))[1]!.answer([{ partition: 0, stable: 20 }])
+    await refused
+  })
+
+  test('behavior: a log that ends earlier than was known ends there, once the leader says so', async () => {
+    const { cluster, fetcher } = start({ start: 5, stable: 10 })
+    fetcher.note(at(0), { start: 5, stable: 20 })
+    const fetching = fetcher.fetch([at(0)], AT_ONCE)
+    ;(await cluster.requests(1))[0]!.answer([{ partition: 0, stable: 10 }])
+    expect((await fetching)[0]).toMatchObject({ records: [], next: 10, stable: 10, outOfRange: false })
   })
 
   test('behavior: an answer without the partition, as of a broker over its quota, is nothing new', async () => {
