@@ -21,13 +21,11 @@ import { PROJECTS } from './stage-data.ts'
 
 const COUNT = 20_000
 const CONNECTIONS = 8
-const WORKERS = [0, 1]
 
 export async function benchFlow(): Promise<BenchRow[]> {
   const bare = bareRecovery()
-  const rows = [row('bare recovery', bare, 'µs CPU', `${recovery.backend} libsecp256k1, digest given, 1 thread`)]
-  for (const workers of WORKERS) rows.push(...(await measure(workers, bare)))
-  return rows
+  const conditions = `${recovery.backend} libsecp256k1, digest given, 1 thread`
+  return [row('bare recovery', bare, 'µs CPU', conditions), ...(await measure(bare))]
 }
 
 /** Public key from digest and signature, and nothing else. */
@@ -36,10 +34,10 @@ function bareRecovery(): number {
   return perItem(all, ({ compact, recoveryId, digest }) => recovery.recover(compact, recoveryId, digest))
 }
 
-async function measure(workers: number, bare: number): Promise<BenchRow[]> {
+async function measure(bare: number): Promise<BenchRow[]> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-flow-'))
   const log = await openEmbeddedLog({ directory })
-  const world = await createFlowWorld({ log, slots: Math.ceil(COUNT / PROJECTS), signatures: { workers } })
+  const world = await createFlowWorld({ log, slots: Math.ceil(COUNT / PROJECTS), signatures: { workers: 0 } })
   await world.start()
   await world.open(1)
   const { topics } = world
@@ -59,7 +57,7 @@ async function measure(workers: number, bare: number): Promise<BenchRow[]> {
     const seconds = (performance.now() - started) / 1000
     const { user, system } = process.cpuUsage(cpu)
     const micros = (user + system) / COUNT
-    const name = `socket → final verdict, ${workers === 0 ? 'one thread' : `${workers} worker thread(s)`}`
+    const name = 'socket → final verdict, one process without worker threads'
     const conditions = `${COUNT} submissions, ${CONNECTIONS} connections, embedded log, exactly-once; client in another process`
     return [
       row(name, COUNT / seconds, 'submissions/s', conditions),
