@@ -86,7 +86,8 @@ export interface Burst {
 }
 
 /**
- * - `committed`: visible; `baseOffsets` has, per `topic/partition` written, the offset of the burst's first record there.
+ * - `committed`: visible, or about to be (Kafka answers before it has written the markers that readers wait for);
+ *   `baseOffsets` has, per `topic/partition` written, the offset of the burst's first record there.
  * - `aborted`: nothing is visible; the same writer may send the burst again.
  * - `unknown`: the answer was lost. Open a new writer with the same id (it settles the old transaction), compare the
  *   committed offsets with the burst's, and send again only if they differ.
