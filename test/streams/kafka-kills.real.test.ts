@@ -22,11 +22,9 @@ const SETTLED_WAIT_MS = 120_000
 const children: Child[] = []
 afterEach(() => Promise.all(children.splice(0).map((child) => child.kill())))
 
-test.each([1, 2] as const)('behavior: every sum once, while instances are killed, transactions version %i', (version) =>
-  run(version, 0),
-)
+test('behavior: every sum once, while instances are killed, transactions version 1', () => run(1, 0))
 
-test('behavior: every sum once, while instances with standbys are killed', () => run(2, 1))
+test('behavior: every sum once, while instances with standbys are killed, transactions version 2', () => run(2, 1))
 
 async function run(transactionsVersion: 1 | 2, standbys: number): Promise<void> {
   const { bootstrap: brokers } = sharedKafka()

@@ -11,7 +11,7 @@ import { createTopic, fresh, Listener, readAll, records, text } from '../../../c
 
 /** What one broker alone cannot show: a leader, or a coordinator, is killed and another takes over. */
 const TIME_MS = 240_000
-const KILLS = 3
+const KILLS = 2
 const BURSTS_BETWEEN = 15
 
 let directory: string
