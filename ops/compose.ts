@@ -31,6 +31,8 @@ export interface SequencerConfig extends ConnectorConfig {
   /** Worker threads for signatures; 0 = in the main thread. */
   readonly workers: number
   readonly commitIntervalMs: number
+  /** Processes that keep a warm copy of each task's state. */
+  readonly standbys: number
   /** Beside the metrics, who follows the epochs of the role `api`. */
   readonly listeners?: readonly ProgressListener[]
   /** Something stopped for good; close the sequencer. Called once. */
@@ -94,7 +96,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
 /** One runtime for all stages of this process; each is a group of its own in it. */
 async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
   const { config, log, topics, stores, metrics, health } = wiring
-  const { rules, anchoring, appId, instanceId, commitIntervalMs } = config
+  const { rules, anchoring, appId, instanceId, commitIntervalMs, standbys } = config
   const stages = config.roles.filter(isStage)
   const signers = stages.includes('validate')
     ? await parts.add('signers', createSignerPool(rules, config.workers))
@@ -106,6 +108,7 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
     clock: systemClock,
     stages,
     commitIntervalMs,
+    standbys,
     ...(signers && {
       prepare: {
         [topics.submissions.name]: createPrepare({

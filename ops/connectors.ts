@@ -2,16 +2,19 @@
 import { startAnchor } from '../connectors/evm/anchor.ts'
 import type { ContractBlockSource } from '../connectors/evm/chain-reader.ts'
 import { startClock } from '../connectors/evm/clock.ts'
+import { EvmError } from '../connectors/evm/errors.ts'
 import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
 import { storeBatch } from '../connectors/ipfs/store.ts'
 import { startIntake } from '../connectors/libp2p/intake.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
+import { configOf } from '../streams/kafka-topic.ts'
 import type { Wiring } from './compose.ts'
 import type { Closeable } from './lifecycle.ts'
 import { allListeners, anchorMetrics, clockMetrics, intakeMetrics, progressMetrics } from './observers.ts'
+import { startOneOfMany } from './one-of-many.ts'
 import { followProgress } from './progress.ts'
-import type { Connector } from './roles.ts'
+import { type Connector, clockGroup } from './roles.ts'
 
 export interface ConnectorConfig {
   /** Prefix of groups, transactional ids and changelogs. */
@@ -100,8 +103,9 @@ async function batchStorage(
   }
 }
 
-function startChainClock({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
-  const { appId, chain, rules, clock } = config
+/** The clock writes as one, whoever it is: with several processes of the role, one works and the others stand by. */
+async function startChainClock({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
+  const { appId, instanceId, chain, rules, clock } = config
   const { startBlock, ...tuning } = clock
   const options = {
     ...tuning,
@@ -115,8 +119,20 @@ function startChainClock({ config, log, topics, metrics, health }: Wiring): Prom
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
     observer: clockMetrics(metrics, health),
   }
-  return startClock(options, { log, clock: systemClock })
+  const holder = {
+    group: clockGroup(appId),
+    topic: topics.epochTicks.name,
+    instanceId,
+    fingerprint: CLOCK_FINGERPRINT,
+    start: () => startClock(options, { log, clock: systemClock }),
+    owning: (owns: boolean) => health.set('clock', true, owns ? 'this process follows the chain' : 'standing by'),
+    isTakenOver: (error: Error) => error instanceof EvmError && error.code === 'FENCED',
+  }
+  await log.createTopics([configOf(topics.epochTicks)])
+  return startOneOfMany(holder, { log, clock: systemClock })
 }
+
+const CLOCK_FINGERPRINT = 'clock/1'
 
 function startCollecting({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
   const { listen, peerKeyFile: keyFile } = config.intake

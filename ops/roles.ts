@@ -28,3 +28,6 @@ export const ROLE_HELP = {
 } as const satisfies Record<Role, string>
 
 export const isStage = (role: Role): role is Stage => (STAGES as readonly Role[]).includes(role)
+
+/** The group that chooses which process is the clock; the clock's cursor is with the group `<appId>-clock`. */
+export const clockGroup = (appId: string): string => `${appId}-clock-holder`

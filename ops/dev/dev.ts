@@ -89,6 +89,7 @@ async function runParts(
         ops: { host: '127.0.0.1', port: config.opsPort },
         workers: config.workers,
         commitIntervalMs: COMMIT_INTERVAL_MS,
+        standbys: 0,
         listeners: [screen, countAnchored],
         onFailure: fail,
         warn: (text) => screen.say(`warning: ${text}`),
