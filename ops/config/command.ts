@@ -63,15 +63,16 @@ function renderSettings({ settings, sources }: Configuration): string {
   return rows.map(([path, value, source]) => `${path.padEnd(width)}  ${value}  # ${source}\n`).join('')
 }
 
-/** Addresses of nodes may hold an access key in their path, query or login. */
+/** Addresses may hold a login, and those of nodes an access key in path or query. */
 function redacted(path: string, value: unknown): unknown {
-  const urls = ['chain.rpcUrls', 'storage.kubo', 'registry.url']
-  if (!urls.includes(path)) return value
-  return Array.isArray(value) ? value.map(redactedUrl) : value === undefined ? value : redactedUrl(String(value))
+  if (!['chain.rpcUrls', 'storage.kubo', 'registry.url'].includes(path)) return value
+  const one = (text: string): string => redactedUrl(text, path === 'chain.rpcUrls')
+  return Array.isArray(value) ? value.map(one) : value === undefined ? value : one(String(value))
 }
 
-export function redactedUrl(text: string): string {
+function redactedUrl(text: string, hidePath: boolean): string {
   const { protocol, host, pathname, search, username } = new URL(text)
-  const hidden = username !== '' || search !== '' || pathname.length > 1
-  return `${protocol}//${host}${hidden ? '/…' : ''}`
+  const login = username === '' ? '' : '…@'
+  const path = hidePath && pathname.length > 1 ? '/…' : pathname
+  return `${protocol}//${login}${host}${path}${search === '' ? '' : '?…'}`
 }

@@ -5,7 +5,7 @@ import type { z } from 'zod'
 import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { checkRules, type ProtocolRules } from '../../topology/rules.ts'
 import { CliError } from '../cli-error.ts'
-import { configSchema, type SequencerSettings } from './schema.ts'
+import { type Address, addressSchema, configSchema, isOfAddress, type SequencerSettings } from './schema.ts'
 import { settingAt } from './settings.ts'
 import {
   CONFIG_VARIABLE,
@@ -15,7 +15,10 @@ import {
   fromFile,
   fromFlags,
   type Given,
+  type Layer,
 } from './sources.ts'
+
+export type { Address }
 
 export interface Configuration {
   readonly settings: SequencerSettings & { readonly instanceId: string }
@@ -24,30 +27,66 @@ export interface Configuration {
   readonly sources: ReadonlyMap<string, string>
 }
 
-/** Settings without which a command cannot work, by path. */
-export type Need = (settings: SequencerSettings) => readonly string[]
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Settings without which a command cannot work, by path. Sections with faults of their own are missing. */
+export type Need = (settings: Partial<SequencerSettings>) => readonly string[]
 
 /** Throws CliError that lists every fault with its place. */
-export function readConfiguration(
-  flags: FlagValues,
-  environment: Readonly<Record<string, string | undefined>>,
-  need: Need = () => [],
-): Configuration {
-  const file = (flags.config as string | undefined) ?? environment[CONFIG_VARIABLE]
-  const layers = [...(file ? [fromFile(file)] : []), fromEnvironment(environment), fromFlags(flags)]
-  const given = new Map(layers.flatMap((layer) => layer.given.map((one) => [one.path, one] as const)))
-  const sourceOf = (path: string): string => given.get(path)?.source ?? howToGive(path)
-  const faults = layers.flatMap((layer) => layer.faults)
-  const parsed = configSchema.safeParse(nested([...given.values()]))
-  if (!parsed.success) faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, given)))
-  else faults.push(...crossFaults(parsed.data, need).map((fault) => ({ ...fault, source: sourceOf(fault.path) })))
-  if (faults.length > 0 || !parsed.success) throw refusal(faults)
-  const sources = new Map([...given.values()].map(({ path, source }) => [path, source]))
+export function readConfiguration(flags: FlagValues, environment: Environment, need: Need = () => []): Configuration {
+  const layers = layersOf(flags, environment)
+  const { value: settings, sources } = read(configSchema, [...layers, needed(layers, need)], crossFaults)
   return deepFreeze({
-    settings: { ...parsed.data, instanceId: parsed.data.instanceId ?? hostname() },
-    rules: rulesOf(parsed.data),
+    settings: { ...settings, instanceId: settings.instanceId ?? hostname() },
+    rules: rulesOf(settings),
     sources,
   })
+}
+
+/** Only what is needed to read a cluster: the rest is deployed there. Throws as `readConfiguration`. */
+export function readAddress(flags: FlagValues, environment: Environment): Address {
+  const layers = layersOf(flags, environment).map(({ given, faults }) => ({
+    given: given.filter(({ path }) => !settingAt(path) || isOfAddress(path)),
+    faults,
+  }))
+  return deepFreeze(read(addressSchema, layers, connectionFaults).value)
+}
+
+function read<T>(
+  schema: z.ZodType<T>,
+  layers: readonly Layer[],
+  check: (parsed: T) => readonly Omit<Fault, 'source'>[],
+): { value: T; sources: ReadonlyMap<string, string> } {
+  const given = new Map(layers.flatMap((layer) => layer.given.map((one) => [one.path, one] as const)))
+  const faults = layers.flatMap((layer) => layer.faults)
+  const parsed = schema.safeParse(nested([...given.values()]))
+  if (!parsed.success) faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, given)))
+  else
+    faults.push(
+      ...check(parsed.data).map((fault) => ({
+        ...fault,
+        source: given.get(fault.path)?.source ?? howToGive(fault.path),
+      })),
+    )
+  if (faults.length > 0 || !parsed.success) throw refusal(faults)
+  return { value: parsed.data, sources: new Map([...given.values()].map(({ path, source }) => [path, source])) }
+}
+
+/** Checked section by section, so that faults elsewhere do not hide what is missing. */
+function needed(layers: readonly Layer[], need: Need): Layer {
+  const raw = nested(layers.flatMap(({ given }) => given))
+  const sections = Object.entries(configSchema.shape).flatMap(([section, schema]) => {
+    const parsed = schema.safeParse(raw[section])
+    return parsed.success ? [[section, parsed.data]] : []
+  })
+  const good = Object.fromEntries(sections) as Partial<SequencerSettings>
+  const missing = need(good).filter((path) => path.split('.')[0]! in good && isMissing(valueAt(good, path)))
+  return { given: [], faults: missing.map((path) => ({ path, message: 'is needed', source: howToGive(path) })) }
+}
+
+function layersOf(flags: FlagValues, environment: Environment): Layer[] {
+  const file = (flags.config as string | undefined) ?? environment[CONFIG_VARIABLE]
+  return [...(file ? [fromFile(file)] : []), fromEnvironment(environment), fromFlags(flags)]
 }
 
 /** The rules of the topology: each market with its domain. */
@@ -62,42 +101,14 @@ const rulesOf = ({ rules, markets, chain }: SequencerSettings): ProtocolRules =>
 })
 
 /** What one setting alone cannot show. */
-function crossFaults(settings: SequencerSettings, need: Need): Omit<Fault, 'source'>[] {
-  const { kafka, registry, chain } = settings
-  const faults: Omit<Fault, 'source'>[] = need(settings)
-    .filter((path) => isMissing(valueAt(settings, path)))
-    .map((path) => ({ path, message: 'is needed' }))
-  const check = (holds: boolean, path: string, message: string): void => void (holds || faults.push({ path, message }))
-  const readable = (path: string): void => {
-    const file = valueAt(settings, path) as string | undefined
-    const problem = file === undefined ? undefined : whyUnreadable(file, path)
-    check(problem === undefined, path, problem ?? '')
-  }
-  const { mechanism, username, passwordFile } = kafka.sasl
-  const some = mechanism ?? username ?? passwordFile
-  for (const [path, value] of Object.entries({ mechanism, username, passwordFile }))
-    check(some === undefined || value !== undefined, `kafka.sasl.${path}`, 'is needed to log in')
-  check(
-    (kafka.tls.certFile === undefined) === (kafka.tls.keyFile === undefined),
-    'kafka.tls.keyFile',
-    'certificate and key go together',
-  )
-  check(
-    registry.username === undefined || registry.passwordFile !== undefined,
-    'registry.passwordFile',
-    'is needed to log in',
-  )
-  check(
-    kafka.minInsyncReplicas <= kafka.replicationFactor,
-    'kafka.minInsyncReplicas',
-    `${kafka.minInsyncReplicas} of ${kafka.replicationFactor} copies cannot be`,
-  )
-  check(
-    chain.rpcUrls === undefined || chain.rpcUrlsFile === undefined,
-    'chain.rpcUrlsFile',
-    'is given beside chain.rpcUrls',
-  )
-  for (const path of SECRET_FILES) readable(path)
+function crossFaults(settings: SequencerSettings): Omit<Fault, 'source'>[] {
+  const { kafka, anchor } = settings
+  const faults = [...connectionFaults(settings), ...unreadable('anchor.signerKeyFile', anchor.signerKeyFile)]
+  if (kafka.minInsyncReplicas > kafka.replicationFactor)
+    faults.push({
+      path: 'kafka.minInsyncReplicas',
+      message: `${kafka.minInsyncReplicas} of ${kafka.replicationFactor} copies cannot be`,
+    })
   try {
     checkRules(rulesOf(settings))
   } catch (error) {
@@ -106,15 +117,36 @@ function crossFaults(settings: SequencerSettings, need: Need): Omit<Fault, 'sour
   return faults
 }
 
-const SECRET_FILES = [
-  'kafka.tls.caFile',
-  'kafka.tls.certFile',
-  'kafka.tls.keyFile',
-  'kafka.sasl.passwordFile',
-  'registry.passwordFile',
-  'chain.rpcUrlsFile',
-  'anchor.signerKeyFile',
-]
+function connectionFaults({ kafka, registry, chain }: Address): Omit<Fault, 'source'>[] {
+  const { mechanism, username, passwordFile } = kafka.sasl
+  const { caFile, certFile, keyFile } = kafka.tls
+  const faults: Omit<Fault, 'source'>[] = []
+  const check = (holds: boolean, path: string, message: string): void => void (holds || faults.push({ path, message }))
+  const login = mechanism ?? username ?? passwordFile
+  for (const [name, value] of Object.entries({ mechanism, username, passwordFile }))
+    check(login === undefined || value !== undefined, `kafka.sasl.${name}`, 'is needed to log in')
+  check((certFile === undefined) === (keyFile === undefined), 'kafka.tls.keyFile', 'certificate and key go together')
+  check(
+    registry.username === undefined || registry.passwordFile !== undefined,
+    'registry.passwordFile',
+    'is needed to log in',
+  )
+  check(chain.rpcUrls === undefined || !chain.rpcUrlsFile, 'chain.rpcUrlsFile', 'is given beside chain.rpcUrls')
+  const files = {
+    'kafka.tls.caFile': caFile,
+    'kafka.tls.certFile': certFile,
+    'kafka.tls.keyFile': keyFile,
+    'kafka.sasl.passwordFile': passwordFile,
+    'registry.passwordFile': registry.passwordFile,
+    'chain.rpcUrlsFile': chain.rpcUrlsFile,
+  }
+  return [...faults, ...Object.entries(files).flatMap(([path, file]) => unreadable(path, file))]
+}
+
+const unreadable = (path: string, file: string | undefined): Omit<Fault, 'source'>[] => {
+  const message = file === undefined ? undefined : whyUnreadable(file, path)
+  return message === undefined ? [] : [{ path, message }]
+}
 
 function whyUnreadable(file: string, path: string): string | undefined {
   try {

@@ -245,3 +245,16 @@ export const configSchema = z.strictObject({
 })
 
 export type SequencerSettings = z.output<typeof configSchema>
+
+const { chain, ...shape } = configSchema.shape
+/** What it takes to read a cluster. */
+export const addressSchema = z.strictObject({
+  appId: shape.appId,
+  kafka: shape.kafka,
+  registry: shape.registry,
+  chain: chain.pick({ rpcUrls: true, rpcUrlsFile: true }).prefault({}),
+})
+
+export type Address = z.output<typeof addressSchema>
+
+export const isOfAddress = (path: string): boolean => /^(appId$|kafka\.|registry\.|chain\.rpcUrls)/.test(path)

@@ -144,6 +144,12 @@ describe('faults', () => {
     )
   })
 
+  test('error: what is missing is told beside other faults', () => {
+    const text = faultsOf({ set: ['workers=-1'] }, environment, () => ['chain.rpcUrls'])
+    expect(text).toMatch(/workers: Too small/)
+    expect(text).toMatch(/chain\.rpcUrls: is needed/)
+  })
+
   test('error: a key that others can read is refused', () => {
     const key = join(directory, 'open.key')
     writeFileSync(key, '1'.repeat(64), { mode: 0o644 })

@@ -1,0 +1,84 @@
+/** From settings to connections: how the brokers are reached and who we are to them. */
+import { readFileSync } from 'node:fs'
+import { type Admin, Kafka, logLevel, type SASLOptions } from 'kafkajs'
+import type { KafkaLogOptions } from '../../connectors/log/kafka/options.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import { CliError, EXIT } from '../cli-error.ts'
+import type { Address, SequencerSettings } from '../config/schema.ts'
+
+export type KafkaSettings = SequencerSettings['kafka']
+
+const CONNECT_TIMEOUT_MS = 5_000
+const REQUEST_TIMEOUT_MS = 30_000
+/** A new cluster answers `COORDINATOR_NOT_AVAILABLE` for a while. */
+const ADMIN_RETRIES = 8
+
+export function kafkaLogOptions(kafka: KafkaSettings, clientId: string): KafkaLogOptions {
+  const sasl = loginOf(kafka.sasl)
+  return {
+    brokers: kafka.brokers,
+    clientId,
+    clock: systemClock,
+    replicationFactor: kafka.replicationFactor,
+    ssl: encryptionOf(kafka.tls),
+    ...(sasl && { sasl }),
+    ...(kafka.transactions === 'v1' && { transactionsVersion: 1 as const }),
+  }
+}
+
+/** kafkajs' own client for what an administrator does, connected. Throws CliError when no broker answers. */
+export async function openAdmin(kafka: KafkaSettings, clientId: string): Promise<Admin> {
+  const sasl = loginOf(kafka.sasl)
+  const client = new Kafka({
+    brokers: [...kafka.brokers],
+    clientId,
+    ssl: encryptionOf(kafka.tls),
+    ...(sasl && { sasl }),
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    retry: { retries: ADMIN_RETRIES },
+    logLevel: logLevel.NOTHING,
+  })
+  const admin = client.admin()
+  try {
+    await admin.connect()
+    return admin
+  } catch (error) {
+    const { message } = error as Error
+    throw new CliError(
+      `the brokers ${kafka.brokers.join(', ')} cannot be used: ${message}`,
+      'Check kafka.brokers, TLS and login.',
+      EXIT.unavailable,
+      error,
+    )
+  }
+}
+
+function encryptionOf({
+  enabled,
+  caFile,
+  certFile,
+  keyFile,
+}: KafkaSettings['tls']): boolean | { ca?: string; cert?: string; key?: string } {
+  if (!caFile && !certFile) return enabled
+  return {
+    ...(caFile && { ca: readFileSync(caFile, 'utf8') }),
+    ...(certFile && keyFile && { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }),
+  }
+}
+
+function loginOf({ mechanism, username, passwordFile }: KafkaSettings['sasl']): SASLOptions | undefined {
+  if (!mechanism || !username || !passwordFile) return undefined
+  return { mechanism, username, password: secretIn(passwordFile) }
+}
+
+export const secretIn = (file: string): string => readFileSync(file, 'utf8').trim()
+
+/** Of the setting, or of the file that it names, one a line. */
+export const rpcUrlsOf = ({ rpcUrls, rpcUrlsFile }: Address['chain']): readonly string[] =>
+  rpcUrlsFile === undefined
+    ? (rpcUrls ?? [])
+    : readFileSync(rpcUrlsFile, 'utf8')
+        .split('\n')
+        .map((line) => line.trim())
+        .filter((line) => line !== '')

@@ -1,0 +1,111 @@
+/** `sequencer deploy plan|apply|destroy`. */
+import { Command } from 'commander'
+import type { Admin } from 'kafkajs'
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
+import type { Log } from '../../streams/ports.ts'
+import { EXIT } from '../cli-error.ts'
+import { openAdmin } from '../cluster/connect.ts'
+import { openClusterLog, openRegistry } from '../cluster/open.ts'
+import { clusterSettingsOf, readClusterSettings, writeClusterSettings } from '../cluster/settings-topic.ts'
+import { withClusterOptions } from '../config/command.ts'
+import { readConfiguration } from '../config/parse.ts'
+import type { FlagValues } from '../config/sources.ts'
+import { Lifecycle } from '../lifecycle.ts'
+import { applyChanges, isApplied } from './apply.ts'
+import { type Desired, desiredState } from './desired.ts'
+import { destroy, renderLeftovers } from './destroy.ts'
+import { type Change, differences } from './diff.ts'
+import { liveState } from './live.ts'
+import { countsOf, plainChanges, renderPlan } from './render.ts'
+
+export interface Deployment {
+  readonly desired: Desired
+  readonly log: Log
+  readonly admin: Admin
+  readonly registry: ConfluentRegistry
+}
+
+const EXIT_CODES =
+  '\nExit codes: 0 nothing is left to do · 1 something is · 2 wrong usage · 3 cluster or registry cannot be used'
+
+export function deployCommand(): Command {
+  const command = new Command('deploy').description('Compare a cluster with what the sequencer needs, and make it so')
+  withClusterOptions(command.command('plan'))
+    .description('Show every difference: topics, subjects, rights, settings. Changes nothing')
+    .option('--json', 'as JSON')
+    .addHelpText('after', EXIT_CODES)
+    .action((flags: FlagValues) => withDeployment(flags, (deployment) => showPlan(deployment, flags)))
+  withClusterOptions(command.command('apply'))
+    .description('Create what is missing and change what is safe; say what to do about the rest. May be repeated')
+    .option('--dry-run', 'only show the plan')
+    .option('--yes-delete', 'also make the changes by which records go')
+    .option('--json', 'as JSON')
+    .addHelpText('after', EXIT_CODES)
+    .action((flags: FlagValues) =>
+      withDeployment(flags, (deployment) => (flags.dryRun ? showPlan(deployment, flags) : apply(deployment, flags))),
+    )
+  withClusterOptions(command.command('destroy'))
+    .description('Delete the topics, groups, subjects and rights of this sequencer, and nothing else')
+    .option('--yes-delete', 'really; without it, only say what would go')
+    .option('--json', 'as JSON')
+    .addHelpText('after', EXIT_CODES)
+    .action((flags: FlagValues) =>
+      withDeployment(flags, async (deployment) => {
+        const yes = flags.yesDelete === true
+        const leftovers = await destroy(deployment, yes)
+        process.stdout.write(flags.json ? `${JSON.stringify(leftovers)}\n` : renderLeftovers(leftovers, yes))
+        if (!yes && leftovers.length > 0) process.exitCode = EXIT.failed
+      }),
+    )
+  return command
+}
+
+/** Opens everything that a deployment touches. For `reset` too. */
+export async function withDeployment(
+  flags: FlagValues,
+  work: (deployment: Deployment) => Promise<void>,
+): Promise<void> {
+  const configuration = readConfiguration(flags, process.env)
+  const { settings } = configuration
+  const parts = new Lifecycle((text) => process.stderr.write(`warning: ${text}\n`))
+  try {
+    const desired = await desiredState(clusterSettingsOf(configuration), settings.kafka, settings.acls)
+    const log = await parts.add('log', openClusterLog(settings, 'deploy'))
+    const admin = await openAdmin(settings.kafka, `${settings.appId}-deploy`)
+    await parts.add('admin', { close: () => admin.disconnect() })
+    await work({ desired, log, admin, registry: openRegistry(settings) })
+  } finally {
+    await parts.close()
+  }
+}
+
+async function changesOf({ desired, log, admin, registry }: Deployment): Promise<readonly Change[]> {
+  const kept = await readClusterSettings(log, desired.settings.appId)
+  return differences(desired, await liveState(desired, admin, registry, kept))
+}
+
+async function showPlan(deployment: Deployment, { json }: FlagValues): Promise<void> {
+  const changes = await changesOf(deployment)
+  process.stdout.write(json ? `${JSON.stringify(plainChanges(changes))}\n` : renderPlan(changes))
+  if (changes.length > 0) process.exitCode = EXIT.failed
+}
+
+async function apply(deployment: Deployment, { json, yesDelete }: FlagValues): Promise<void> {
+  const { log, admin, registry } = deployment
+  const changes = await changesOf(deployment)
+  const [done, left] = [true, false].map((wanted) =>
+    changes.filter((change) => isApplied(change, yesDelete === true) === wanted),
+  )
+  await applyChanges(done!, {
+    admin,
+    registry,
+    writeSettings: (settings) => writeClusterSettings(log, settings, systemClock.now()),
+  })
+  if (json) process.stdout.write(`${JSON.stringify({ applied: plainChanges(done!), left: plainChanges(left!) })}\n`)
+  else
+    process.stdout.write(
+      `${done!.length > 0 ? `Done: ${countsOf(done!)}\n` : ''}${left!.length > 0 || done!.length === 0 ? renderPlan(left!) : ''}`,
+    )
+  if (left!.length > 0) process.exitCode = EXIT.failed
+}

@@ -1,0 +1,33 @@
+/** A plan as text: one line per difference, what to do under those that apply leaves, and a count. */
+import type { Change, ChangeClass } from './diff.ts'
+
+const CLASSES: readonly ChangeClass[] = ['create', 'safe', 'deletes', 'drain', 'refused']
+const COUNTED: Readonly<Record<ChangeClass, string>> = {
+  create: 'to create',
+  safe: 'to change',
+  deletes: 'that would delete records',
+  drain: 'that need a drain',
+  refused: 'refused',
+}
+
+export function renderPlan(changes: readonly Change[]): string {
+  if (changes.length === 0) return 'Nothing to do: the cluster is as it should be.\n'
+  const width = Math.max(...changes.map(({ name }) => name.length))
+  const lines = changes.flatMap(({ class: what, kind, name, detail, advice }) => [
+    `${what.padEnd(8)} ${kind.padEnd(8)} ${name.padEnd(width)}  ${detail}`,
+    ...(advice ? [`         ${advice}`] : []),
+  ])
+  return `${lines.join('\n')}\n\n${countsOf(changes)}\n`
+}
+
+export function countsOf(changes: readonly Change[]): string {
+  const counts = CLASSES.flatMap((what) => {
+    const count = changes.filter((change) => change.class === what).length
+    return count > 0 ? [`${count} ${COUNTED[what]}`] : []
+  })
+  return `${counts.join(', ')}.`
+}
+
+/** For programs: without the actions, which repeat the detail. */
+export const plainChanges = (changes: readonly Change[]): readonly Omit<Change, 'action'>[] =>
+  changes.map(({ action: _, ...change }) => change)

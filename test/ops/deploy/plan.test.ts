@@ -1,0 +1,172 @@
+/** What a plan says of an empty cluster, of a deployed one, and of one with every kind of drift: golden outputs. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { ClusterSettings } from '../../../ops/cluster/settings-topic.ts'
+import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
+import { type Change, differences, type Live, type LiveTopic } from '../../../ops/deploy/diff.ts'
+import { renderPlan } from '../../../ops/deploy/render.ts'
+import type { AvroSchema } from '../../../schemas/load.ts'
+import { ANCHOR_RULES_DEFAULTS } from '../../../topology/anchor-rules.ts'
+import { rulesOf } from '../../topology/world.ts'
+
+const settings: ClusterSettings = {
+  appId: 'sequencer',
+  topicOptions: {
+    prefix: 'main-',
+    partitions: { submissions: 6, validated: 6, admitted: 6, finalizations: 2, verdicts: 3 },
+  },
+  rules: rulesOf(),
+  anchoring: ANCHOR_RULES_DEFAULTS,
+  chain: { chainId: 31_337, protocolState: `0x${'b'.repeat(40)}` },
+}
+const replication = { replicationFactor: 3, minInsyncReplicas: 2 }
+const principals = { intake: 'User:edge', validate: 'User:stages', admit: 'User:stages' }
+
+type AvroRecord = Extract<AvroSchema, { type: 'record' }>
+
+let desired: Desired
+beforeAll(async () => {
+  desired = await desiredState(settings, replication, { principals: {}, host: '*' })
+})
+
+const empty: Live = {
+  brokers: 3,
+  topics: [],
+  subjects: new Map(),
+  acls: undefined,
+  settings: undefined,
+  activeGroups: [],
+}
+
+/** A cluster as a deployment leaves it; brokers answer with more settings than were asked for. */
+const deployed = ({ topics, subjects, acls, settings: kept }: Desired): Live => ({
+  brokers: 3,
+  topics: topics.map(({ configs, ...topic }) => ({
+    ...topic,
+    configs: { 'flush.ms': '9223372036854775807', ...configs },
+    ownConfigs: new Set(Object.keys(configs)),
+  })),
+  subjects: new Map(subjects.map(({ name, schema }) => [name, [schema]])),
+  acls,
+  settings: kept,
+  activeGroups: [],
+})
+
+const withTopic = (live: Live, name: string, change: (topic: LiveTopic) => LiveTopic): Live => ({
+  ...live,
+  topics: live.topics.map((topic) => (topic.name === name ? change(topic) : topic)),
+})
+const withConfig = (live: Live, name: string, key: string, value: string): Live =>
+  withTopic(live, name, (topic) => ({ ...topic, configs: { ...topic.configs, [key]: value } }))
+const withSubject = (live: Live, name: string, ...versions: AvroSchema[]): Live => ({
+  ...live,
+  subjects: new Map([...live.subjects, [name, versions]]),
+})
+const schemaOf = (name: string) => desired.subjects.find((subject) => subject.name === name)!.schema as AvroRecord
+const classesOf = (changes: readonly Change[]) => changes.map(({ class: what, name }) => `${what} ${name}`)
+
+describe('golden', () => {
+  test('default: an empty cluster', async () => {
+    await expect(renderPlan(differences(desired, empty))).toMatchFileSnapshot('empty.golden.txt')
+  })
+
+  test('default: a deployed one has nothing to do', () => {
+    expect(renderPlan(differences(desired, deployed(desired)))).toBe('Nothing to do: the cluster is as it should be.\n')
+  })
+
+  test('default: one with drift', async () => {
+    let live = deployed(desired)
+    live = {
+      ...live,
+      topics: live.topics.filter(({ name }) => name !== 'main-slots'),
+      activeGroups: ['sequencer-batch'],
+    }
+    live = withTopic(live, 'main-submissions', (topic) => ({ ...topic, partitions: 4 }))
+    live = withTopic(live, 'main-verdicts', (topic) => ({ ...topic, partitions: 12, replicationFactor: 1 }))
+    live = withConfig(live, 'main-batches', 'min.insync.replicas', '1')
+    live = withConfig(live, 'main-admitted', 'retention.ms', '-1')
+    live = withConfig(live, 'main-finalizations', 'retention.ms', '3600000')
+    live = withConfig(live, 'sequencer-heads-changelog', 'cleanup.policy', 'delete')
+    live = withSubject(live, 'main-slots-key', {
+      type: 'record',
+      name: 'SlotKey',
+      fields: [{ name: 'slot', type: 'long' }],
+    })
+    const verdict = schemaOf('main-verdicts-value')
+    live = withSubject(live, 'main-verdicts-value', { ...verdict, fields: verdict.fields.slice(1) } as AvroSchema)
+    const anchor = schemaOf('main-anchors-value')
+    const older = { ...anchor, fields: anchor.fields.filter((field) => !('default' in field)) }
+    live = withSubject(live, 'main-anchors-value', older as AvroSchema)
+    live = { ...live, settings: { ...settings, rules: rulesOf({ votesMin: 2 }) } }
+    await expect(renderPlan(differences(desired, live))).toMatchFileSnapshot('drift.golden.txt')
+  })
+
+  test('default: the rights of roles', async () => {
+    const guarded = await desiredState(settings, replication, { principals, host: '*' })
+    const changes = differences(guarded, { ...deployed(guarded), acls: [] })
+    await expect(renderPlan(changes)).toMatchFileSnapshot('acls.golden.txt')
+  })
+})
+
+describe('differences', () => {
+  test('behavior: fewer brokers than copies is refused before anything is made', () => {
+    const changes = differences(desired, { ...empty, brokers: 1 }).filter(({ kind }) => kind === 'topic')
+    expect(new Set(changes.map((change) => change.class))).toEqual(new Set(['refused']))
+    expect(changes[0]!.advice).toContain('at most 1')
+  })
+
+  test('behavior: a setting that the brokers have by default need not be the topic’s own', () => {
+    const live = withTopic(deployed(desired), 'main-slots', (topic) => ({ ...topic, ownConfigs: new Set() }))
+    expect(differences(desired, live)).toEqual([])
+  })
+
+  test('behavior: a change keeps what others set on the topic, since the whole set is replaced', () => {
+    const live = withTopic(deployed(desired), 'main-slots', (topic) => ({
+      ...topic,
+      configs: { ...topic.configs, 'max.message.bytes': '1000', 'segment.ms': '60000' },
+      ownConfigs: new Set([...topic.ownConfigs, 'segment.ms']),
+    }))
+    const [change] = differences(desired, live)
+    expect(change!.action).toMatchObject({
+      type: 'set-configs',
+      configs: { 'segment.ms': '60000', 'cleanup.policy': 'compact,delete' },
+    })
+    expect(change!.action).not.toHaveProperty('configs.flush.ms')
+  })
+
+  test('behavior: a longer retention is safe, a shorter one deletes', () => {
+    const week = 7 * 86_400_000
+    const longer = differences(
+      desired,
+      withConfig(deployed(desired), 'main-submissions', 'retention.ms', String(week - 1)),
+    )
+    const shorter = differences(
+      desired,
+      withConfig(deployed(desired), 'main-submissions', 'retention.ms', String(week + 1)),
+    )
+    expect(classesOf([...longer, ...shorter])).toEqual(['safe main-submissions', 'deletes main-submissions'])
+  })
+
+  test('behavior: a newer version in the registry is left alone while ours is one of its versions', () => {
+    const ours = schemaOf('main-anchors-value')
+    const newer = { ...ours, fields: [...ours.fields, { name: 'later', type: 'string', default: '' }] } as AvroSchema
+    expect(differences(desired, withSubject(deployed(desired), 'main-anchors-value', ours, newer))).toEqual([])
+  })
+
+  test('behavior: other rules wait until every process is stopped', () => {
+    const live = { ...deployed(desired), settings: { ...settings, rules: rulesOf({ votesMin: 5 }) } }
+    expect(differences(desired, live)).toMatchObject([{ class: 'safe', detail: 'rules.markets.0.votesMin 5 → 1' }])
+    expect(differences(desired, { ...live, activeGroups: ['sequencer-admit'] })).toMatchObject([{ class: 'drain' }])
+  })
+
+  test('behavior: another chain or other partitions are not for these records', () => {
+    const chain = { ...deployed(desired), settings: { ...settings, chain: { ...settings.chain, chainId: 1 } } }
+    expect(differences(desired, chain)).toMatchObject([{ class: 'refused', detail: 'chain.chainId 1 → 31337' }])
+  })
+
+  test('error: rights on brokers without access control', async () => {
+    const guarded = await desiredState(settings, replication, { principals, host: '*' })
+    expect(differences(guarded, { ...deployed(guarded), acls: undefined })).toMatchObject([
+      { class: 'refused', kind: 'acl' },
+    ])
+  })
+})
