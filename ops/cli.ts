@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { EXIT, explain } from './cli-error.ts'
+import type { OpenLog } from './open-log.ts'
 
 const VERSION = (
   JSON.parse(
@@ -12,7 +13,7 @@ const VERSION = (
 ).version
 
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = await createProgram()
+  const program = await createProgram(argv[2])
   try {
     await program.parseAsync(argv)
   } catch (error) {
@@ -26,33 +27,24 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** The whole command line. Each command's own modules are loaded here: libp2p and ethers cost about a second. */
-export async function createProgram(): Promise<Command> {
-  const [
-    { devCommand },
-    { verifyCommand },
-    { auditCommand },
-    { epochCommand, whyCommand },
-    { topologyCommand },
-    { snapshottersCommand },
-    { doctorCommand },
-    { schemasCommand },
-    { configCommand },
-    { openDirectory },
-    { openWithChain },
-  ] = await Promise.all([
-    import('./dev/command.ts'),
-    import('./verify/command.ts'),
-    import('./audit/command.ts'),
-    import('./lookup/command.ts'),
-    import('./describe.ts'),
-    import('./snapshotters/command.ts'),
-    import('./doctor.ts'),
-    import('./schemas/command.ts'),
-    import('./config/command.ts'),
-    import('./data-directory.ts'),
-    import('./audit/with-chain.ts'),
-  ])
+/** Each command with its modules: those of one load in a moment, those of all take a second or two (libp2p, ethers). */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  dev: async () => (await import('./dev/command.ts')).devCommand(VERSION),
+  run: async () => (await import('./run/command.ts')).runCommand(VERSION),
+  deploy: async () => (await import('./deploy/command.ts')).deployCommand(),
+  verify: async () => (await import('./verify/command.ts')).verifyCommand(),
+  audit: async () => (await import('./audit/command.ts')).auditCommand(withChain),
+  why: async () => (await import('./lookup/command.ts')).whyCommand(openLog),
+  epoch: async () => (await import('./lookup/command.ts')).epochCommand(openLog),
+  topology: async () => (await import('./describe.ts')).topologyCommand(),
+  schemas: async () => (await import('./schemas/command.ts')).schemasCommand(),
+  snapshotters: async () => (await import('./snapshotters/command.ts')).snapshottersCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  config: async () => (await import('./config/command.ts')).configCommand(),
+}
+
+/** @param only the one command that is wanted; all of them when it is not one, for the help and for what to say of it */
+export async function createProgram(only?: string): Promise<Command> {
   const program = new Command('sequencer')
     .description('Snapshot sequencer for Powerloom data markets')
     .version(VERSION)
@@ -60,20 +52,13 @@ export async function createProgram(): Promise<Command> {
       'after',
       '\nExit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside cannot be used · 70 a fault of ours',
     )
-  const commands = [
-    devCommand(VERSION),
-    verifyCommand(),
-    auditCommand(openWithChain),
-    whyCommand(openDirectory),
-    epochCommand(openDirectory),
-    topologyCommand(),
-    snapshottersCommand(),
-    doctorCommand(),
-    schemasCommand(),
-    configCommand(),
-  ]
+  const wanted = only !== undefined && Object.hasOwn(COMMANDS, only) ? [COMMANDS[only]!] : Object.values(COMMANDS)
+  const commands = await Promise.all(wanted.map((create) => create()))
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
     command.exitOverride().showHelpAfterError('(run with --help for the options)')
   return program
 }
+
+const openLog: OpenLog = async (target) => (await import('./open-log.ts')).openLog(target)
+const withChain: OpenLog = async (target) => (await import('./open-log.ts')).openLog(target, { withChain: true })

@@ -1,29 +1,29 @@
 /** `sequencer why` and `sequencer epoch`. */
 import { Command } from 'commander'
 import { EXIT } from '../cli-error.ts'
-import { askRunning, type OpenDirectory, type OpenedDirectory } from './directory.ts'
+import { type LogTarget, type OpenedLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
+import { askRunning } from './directory.ts'
 import { type EpochStatus, epochStatus } from './epoch.ts'
 import { type LookupFields, parseEpochQuery, parseWhyQuery } from './query.ts'
 import { reasonsReference } from './reasons.ts'
 import { renderEpochs, renderWhy } from './render.ts'
 import { type WhyAnswer, why } from './why.ts'
 
-export interface LookupArguments extends LookupFields {
-  readonly dataDir: string
+export interface LookupArguments extends LookupFields, TargetOptions {
   readonly json?: boolean
 }
 
-const DATA_DIR = '.data/dev'
+/** A look-up needs what lies in the log, not the chain behind it. */
+type Open = (target: LogTarget) => Promise<Omit<OpenedLog, 'chain'>>
 
-export function whyCommand(open: OpenDirectory): Command {
-  return new Command('why')
+export function whyCommand(open: Open): Command {
+  return withTargetOptions(new Command('why'))
     .description('What became of the submissions of a slot, and by which rule')
     .option('--slot <n>', 'slot of the snapshotter')
     .option('--submission-id <uuid>', 'id that the collector gave the submission')
     .option('--epoch <n>', 'only this epoch')
     .option('--project <id>', 'only this project')
     .option('--data-market <address>', 'only this data market')
-    .option('--data-dir <dir>', 'data directory', DATA_DIR)
     .option('--json', 'print the answer as JSON')
     .option('--reasons', 'print every reason there is, as docs/verdicts.md has them, and nothing else')
     .action(async (options: LookupArguments & { readonly reasons?: boolean }) => {
@@ -34,12 +34,11 @@ export function whyCommand(open: OpenDirectory): Command {
     })
 }
 
-export function epochCommand(open: OpenDirectory): Command {
-  return new Command('epoch')
+export function epochCommand(open: Open): Command {
+  return withTargetOptions(new Command('epoch'))
     .description('Where an epoch stands: submissions, verdicts, winners, batches, transactions, attestations')
     .argument('<id>', 'epoch')
     .option('--data-market <address>', 'only this data market')
-    .option('--data-dir <dir>', 'data directory', DATA_DIR)
     .option('--json', 'print the answer as JSON')
     .action(async (epoch: string, options: LookupArguments) => {
       const statuses = await runEpoch(open, { ...options, epoch })
@@ -48,32 +47,35 @@ export function epochCommand(open: OpenDirectory): Command {
     })
 }
 
-/** Asks the running process, or reads the directory when none runs. */
-export async function runWhy(open: OpenDirectory, options: LookupArguments): Promise<WhyAnswer> {
+/** Asks the process that runs on the directory; reads the log when none does, or when it is on a cluster. */
+export async function runWhy(open: Open, options: LookupArguments): Promise<WhyAnswer> {
   const { slot, epoch, project, submissionId, dataMarket } = options
   const query = parseWhyQuery(options)
-  const answer = await askRunning(options.dataDir, '/v1/why', { slot, epoch, project, submissionId, dataMarket })
-  return (
-    (answer as WhyAnswer | undefined) ?? reading(open, options.dataDir, ({ log, topics }) => why(log, topics, query))
-  )
+  const target = targetOf(options)
+  const answer = await askHolder(target, '/v1/why', { slot, epoch, project, submissionId, dataMarket })
+  return (answer as WhyAnswer | undefined) ?? reading(open, target, ({ log, topics }) => why(log, topics, query))
 }
 
-export async function runEpoch(open: OpenDirectory, options: LookupArguments): Promise<readonly EpochStatus[]> {
+export async function runEpoch(open: Open, options: LookupArguments): Promise<readonly EpochStatus[]> {
   const query = parseEpochQuery(options)
-  const answer = await askRunning(options.dataDir, `/v1/epoch/${query.epochId}`, { dataMarket: options.dataMarket })
+  const target = targetOf(options)
+  const answer = await askHolder(target, `/v1/epoch/${query.epochId}`, { dataMarket: options.dataMarket })
   if (answer !== undefined) return answer as readonly EpochStatus[]
-  return reading(open, options.dataDir, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))
+  return reading(open, target, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))
 }
+
+const askHolder = async (target: LogTarget, path: string, fields: Readonly<Record<string, string | undefined>>) =>
+  target.kind === 'directory' ? askRunning(target.dataDir, path, fields) : undefined
 
 async function reading<T>(
-  open: OpenDirectory,
-  dataDir: string,
-  read: (directory: OpenedDirectory) => Promise<T>,
+  open: Open,
+  target: LogTarget,
+  read: (opened: Omit<OpenedLog, 'chain'>) => Promise<T>,
 ): Promise<T> {
-  const directory = await open(dataDir)
+  const opened = await open(target)
   try {
-    return await read(directory)
+    return await read(opened)
   } finally {
-    await directory.close()
+    await opened.close()
   }
 }

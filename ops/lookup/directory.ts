@@ -1,22 +1,7 @@
-/** Where look-ups read: the process that runs on a data directory, or the directory itself when none does. */
+/** Asks the process that runs on a data directory, which alone may read its log. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Log } from '../../streams/ports.ts'
-import type { ProtocolRules } from '../../topology/rules.ts'
-import type { Topics } from '../../topology/topics.ts'
 import { CliError } from '../cli-error.ts'
-
-export interface OpenedDirectory {
-  readonly log: Log
-  readonly topics: Topics
-  readonly rules: ProtocolRules
-  /** Prefix of the consumer groups, `<appId>-<stage>`. */
-  readonly appId: string
-  close(): Promise<void>
-}
-
-/** Opens an existing data directory; rejects with `NOT_FOUND` or `LOCKED`. */
-export type OpenDirectory = (dataDir: string) => Promise<OpenedDirectory>
 
 /** Written by a running process into its data directory: `{ "url": "http://127.0.0.1:9090", … }`. */
 export const RUNNING_FILE = 'dev.json'

@@ -7,6 +7,7 @@ import type { Log, LogRecord } from '../../streams/ports.ts'
 
 export interface LedgerLine {
   readonly submissionId: string
+  readonly epochId: number
   readonly kind: Kind
   readonly expected: readonly VerdictReason[]
 }

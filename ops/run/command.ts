@@ -1,0 +1,43 @@
+/** `sequencer run`. */
+import { Command } from 'commander'
+import { EXIT } from '../cli-error.ts'
+import { withClusterOptions } from '../config/command.ts'
+import { readConfiguration } from '../config/parse.ts'
+import type { FlagValues } from '../config/sources.ts'
+import { ROLE_HELP, ROLES } from '../roles.ts'
+import { createRunLines } from './lines.ts'
+import { needOf, runRoles } from './run.ts'
+
+/** Between the first signal and giving up; orchestrators kill after 30 s. */
+const CLOSE_MS_MAX = 25_000
+
+export function runCommand(version: string): Command {
+  return withClusterOptions(new Command('run'))
+    .description('Run roles of the sequencer on a Kafka cluster, until SIGTERM or Ctrl-C')
+    .option('--roles <roles>', 'role,…; all by default')
+    .option('--instance-id <name>', 'name of this process, the same after a restart; the host name by default')
+    .option('--rpc <urls>', 'nodes of the anchor chain, for clock and anchor-effects')
+    .option('--ops-port <port>', 'port of /metrics, /healthz, /readyz; 0 takes a free one')
+    .option('--json', 'print events as JSON lines')
+    .addHelpText('after', `\nRoles:\n${ROLES.map((role) => `  ${role.padEnd(16)} ${ROLE_HELP[role]}`).join('\n')}`)
+    .addHelpText(
+      'after',
+      '\nEvery other setting: docs/configuration.md. A second signal stops at once (exit code 130).',
+    )
+    .action(async (flags: FlagValues) => {
+      const configuration = readConfiguration(flags, process.env, needOf)
+      const lines = createRunLines(process.stdout, flags.json === true)
+      const stop = new AbortController()
+      const onSignal = (): void => {
+        if (stop.signal.aborted) process.exit(130) // asked twice: at once, as after a kill
+        lines.stopping()
+        stop.abort()
+        setTimeout(() => {
+          lines.warn(`not everything was closed within ${CLOSE_MS_MAX / 1000} s; what was not committed is done again`)
+          process.exit(EXIT.failed)
+        }, CLOSE_MS_MAX).unref()
+      }
+      process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+      await runRoles(configuration, { lines, version, signal: stop.signal })
+    })
+}

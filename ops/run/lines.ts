@@ -1,0 +1,44 @@
+/** What `run` says: a line per event, as text or as JSON. Whoever collects them adds the time. */
+import type { SequencerSettings } from '../config/schema.ts'
+import type { RoleHealth } from '../health.ts'
+import type { ProgressListener } from '../progress.ts'
+
+export interface RunLines extends ProgressListener {
+  starting(settings: SequencerSettings & { readonly instanceId: string }): void
+  running(at: { readonly intake: readonly string[]; readonly ops: string; readonly roles: readonly string[] }): void
+  role(name: string, health: RoleHealth): void
+  stopping(): void
+  warn(text: string): void
+}
+
+export function createRunLines(out: NodeJS.WritableStream, json: boolean): RunLines {
+  const say = (event: string, data: object, text: string): void =>
+    void out.write(json ? `${JSON.stringify({ event, ...data })}\n` : `${text}\n`)
+  return {
+    starting: ({ appId, instanceId, kafka, roles }) =>
+      say(
+        'starting',
+        { appId, instanceId, roles },
+        `starting ${roles.join(', ')} of ${appId} as ${instanceId} on ${kafka.brokers.join(', ')}`,
+      ),
+    running: ({ intake, ops, roles }) =>
+      say(
+        'running',
+        { intake, ops, roles },
+        [...intake.map((at) => `intake        ${at}`), `metrics       ${ops}/metrics (also /readyz)`].join('\n'),
+      ),
+    role: (role, { ready, detail }) =>
+      say('role', { role, ready, detail }, `${role}: ${ready ? 'runs' : 'waits'}${detail && `, ${detail}`}`),
+    stopping: () => say('stopping', {}, 'stopping; once more to stop at once'),
+    warn: (text) => say('note', { text }, `warning: ${text}`),
+    anchored: (epoch) => {
+      const { dataMarket, epochId, releasedAt, anchoredAt } = epoch
+      const seconds = (anchoredAt! - releasedAt) / 1000
+      say(
+        'anchored',
+        { dataMarket, epochId, seconds },
+        `epoch ${epochId} of ${dataMarket.slice(0, 8)}: anchored, ${seconds.toFixed(1)} s after its release`,
+      )
+    },
+  }
+}

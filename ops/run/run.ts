@@ -1,0 +1,87 @@
+/**
+ * `sequencer run`: some roles, or all, on a Kafka cluster. Nothing that correctness rests on is kept on this machine: state
+ * is in changelogs, positions with the groups, the rules in the topic of settings.
+ */
+import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
+import { CliError, EXIT } from '../cli-error.ts'
+import { rpcUrlsOf } from '../cluster/connect.ts'
+import { openGround } from '../cluster/open.ts'
+import { type ClusterSettings, changedParts, clusterSettingsOf, settingsTopic } from '../cluster/settings-topic.ts'
+import { type SequencerConfig, startSequencer } from '../compose.ts'
+import type { Configuration, Need } from '../config/parse.ts'
+import { Lifecycle } from '../lifecycle.ts'
+import type { RunLines } from './lines.ts'
+import { reportRoles } from './report-roles.ts'
+
+export interface RunPorts {
+  readonly lines: RunLines
+  readonly version: string
+  /** Ends the run when aborted: slices are finished and committed, groups are left. */
+  readonly signal: AbortSignal
+}
+
+/** What the roles of this process need beyond the cluster itself. */
+export const needOf: Need = ({ roles = [], chain, storage }) => [
+  ...(roles.some((role) => role === 'clock' || role === 'anchor-effects') && !chain?.rpcUrlsFile
+    ? ['chain.rpcUrls']
+    : []),
+  ...(roles.includes('anchor-effects') ? ['anchor.signerKeyFile'] : []),
+  ...(roles.includes('anchor-effects') && !storage?.directory ? ['storage.kubo'] : []),
+  ...(roles.includes('intake') ? ['intake.peerKeyFile'] : []),
+]
+
+/** Runs until the signal, or until something fails for good (then it rejects). */
+export async function runRoles(configuration: Configuration, { lines, version, signal }: RunPorts): Promise<void> {
+  const { settings } = configuration
+  const parts = new Lifecycle(lines.warn)
+  let fail: (error: Error) => void = () => {}
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  failed.catch(() => {}) // heard by the race below, if it still runs
+  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  try {
+    lines.starting(settings)
+    const ground = await parts.add('log', openGround(settings, settings.instanceId))
+    checkDeployed(ground.settings, clusterSettingsOf(configuration))
+    const config = { ...configOf(configuration), version, onFailure: fail, warn: lines.warn, listeners: [lines] }
+    const sequencer = await parts.add('sequencer', startSequencer(config, ground))
+    await parts.add('role reports', reportRoles(sequencer.health, lines))
+    lines.running({ intake: sequencer.multiaddrs, ops: sequencer.url, roles: settings.roles })
+    await Promise.race([failed, stopped])
+  } finally {
+    await parts.close()
+  }
+}
+
+/** Every process must decide by what was deployed: stages of one epoch may run in many. */
+function checkDeployed(deployed: ClusterSettings, wanted: ClusterSettings): void {
+  const different = changedParts(deployed, wanted)
+  if (different.length === 0) return
+  throw new CliError(
+    `this configuration is not the one deployed (${settingsTopic(wanted.appId).name}):\n  ${different.join('\n  ')}`,
+    'See `sequencer deploy plan`; a change of rules is deployed while every role is stopped.',
+    EXIT.usage,
+  )
+}
+
+function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 'version' | 'onFailure' | 'warn'> {
+  const { appId, instanceId, roles, anchoring, chain, clock, anchor, intake, storage, ops } = settings
+  const { signerKeyFile, ...anchorTuning } = anchor
+  return {
+    appId,
+    instanceId,
+    roles,
+    rules,
+    anchoring,
+    chain: { ...chain, rpcUrls: rpcUrlsOf(chain) },
+    clock,
+    anchor: { ...anchorTuning, signerKey: roles.includes('anchor-effects') ? readSignerKey(signerKeyFile!) : '' },
+    intake: { listen: intake.listen, peerKeyFile: intake.peerKeyFile ?? '' },
+    storage,
+    ops,
+    workers: settings.workers,
+    commitIntervalMs: settings.commitIntervalMs,
+    standbys: settings.kafka.standbys,
+  }
+}
