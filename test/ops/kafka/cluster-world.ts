@@ -26,8 +26,10 @@ export interface ClusterWorld {
   readonly directory: string
   /** Writes the configuration with changes, and gives its path. */
   configWith(changes: object): string
-  /** Simulated snapshotters that dial the intake, as a process of their own. */
-  snapshotters(intake: string): StartedSequencer
+  /** From now on epochs are released, and validators attest. */
+  startEpochs(): Promise<void>
+  /** Simulated snapshotters that dial the intake, as a process of their own, for so many epochs. */
+  snapshotters(intake: string, epochs: number): StartedSequencer
   close(): Promise<void>
 }
 
@@ -49,7 +51,6 @@ async function startParts(directory: string, parts: Lifecycle): Promise<ClusterW
   ])
   await parts.add('registry', { close: () => registry.stop() })
   await parts.add('chain', chain)
-  await addChainRoles(chain, parts)
   const appId = uniqueName('app')
   const prefix = `${appId}-`
   const settings = settingsOf(directory, chain, registry.url, appId, prefix)
@@ -66,7 +67,12 @@ async function startParts(directory: string, parts: Lifecycle): Promise<ClusterW
     prefix,
     directory,
     configWith,
-    snapshotters: (intake) => startSequencer(['snapshotters', '--to', intake, ...loadOptions(directory, chain)]),
+    startEpochs: () => addChainRoles(chain, parts),
+    snapshotters: (intake, epochs) =>
+      startSequencer([
+        ...['snapshotters', '--to', intake, '--epochs', String(epochs)],
+        ...loadOptions(directory, chain),
+      ]),
     close: () => parts.close(),
   }
 }

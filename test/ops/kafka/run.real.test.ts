@@ -70,11 +70,11 @@ describe('run', () => {
     const [edge] = (Object.keys(SPLIT) as (keyof typeof SPLIT)[]).map((name) => start(name))
     const { intake } = (await edge!.waitFor(({ event }) => event === 'running')) as unknown as { intake: string[] }
     await Promise.all([...processes.values()].map(({ waitFor }) => waitFor(({ event }) => event === 'running')))
-    const load = world.snapshotters(intake[0]!)
-    let anchored = 0
-    await edge!.waitFor(({ event }) => event === 'anchored' && ++anchored >= EPOCHS)
-    load.child.kill('SIGTERM')
-    await load.finished
+    await world.startEpochs()
+    const load = await world.snapshotters(intake[0]!, EPOCHS).finished
+    expect(load.exitCode, load.stderr).toBe(0)
+    const last = Math.max(...readLedger(directory).map(({ epochId }) => epochId))
+    await edge!.waitFor(({ event, epochId }) => event === 'anchored' && epochId === last)
     for (const [name, started] of processes)
       expect(await readyOf(started), name).toMatchObject({ status: 200, ready: true })
   })
