@@ -3,6 +3,7 @@ import kafkajs, { type AclEntry, type Admin } from 'kafkajs'
 import type { SchemaRegistry } from '../../schemas/registry.ts'
 import type { ClusterSettings } from '../cluster/settings-topic.ts'
 import type { Acl } from './acls.ts'
+import type { DesiredTopic } from './desired.ts'
 import type { Action, Change } from './diff.ts'
 import { OPERATIONS, RESOURCES } from './live.ts'
 
@@ -24,18 +25,21 @@ const REGISTER_AT_ONCE = 8
 /** Topics at once, then the subjects, then the rest; the settings come last, since they say that all of it is there. */
 export async function applyChanges(changes: readonly Change[], target: Target): Promise<void> {
   const actions = changes.flatMap(({ action }) => action ?? [])
-  const topics = actions.filter((action) => action.type === 'create-topic')
-  if (topics.length > 0) await createTopics(topics, target.admin)
+  await createTopics(
+    actions.flatMap((action) => (action.type === 'create-topic' ? [action.topic] : [])),
+    target.admin,
+  )
   const subjects = actions.filter((action) => action.type === 'register')
   for (let at = 0; at < subjects.length; at += REGISTER_AT_ONCE)
     await Promise.all(subjects.slice(at, at + REGISTER_AT_ONCE).map((action) => apply(action, target)))
   for (const action of actions) if (action.type !== 'register') await apply(action, target)
 }
 
-async function createTopics(actions: readonly (Action & { type: 'create-topic' })[], admin: Admin): Promise<void> {
+export async function createTopics(topics: readonly DesiredTopic[], admin: Admin): Promise<void> {
+  if (topics.length === 0) return
   await admin.createTopics({
     waitForLeaders: true,
-    topics: actions.map(({ topic: { name, partitions, replicationFactor, configs } }) => ({
+    topics: topics.map(({ name, partitions, replicationFactor, configs }) => ({
       topic: name,
       numPartitions: partitions,
       replicationFactor,

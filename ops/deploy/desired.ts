@@ -26,6 +26,7 @@ export interface DesiredSubject {
 }
 
 export interface Desired {
+  readonly topology: Topology
   readonly settings: ClusterSettings
   readonly topics: readonly DesiredTopic[]
   readonly subjects: readonly DesiredSubject[]
@@ -53,6 +54,7 @@ export async function desiredState(
   const topics = sequencerTopics(codec, topicOptions)
   const topology = sequencerTopology(rules, topics, sequencerStores(codec), anchoring)
   return {
+    topology,
     settings,
     topics: topicsOf(appId, topology, topics, replication),
     subjects: subjectsOf(prefix),
