@@ -32,6 +32,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   dev: async () => (await import('./dev/command.ts')).devCommand(VERSION),
   run: async () => (await import('./run/command.ts')).runCommand(VERSION),
   deploy: async () => (await import('./deploy/command.ts')).deployCommand(),
+  devchain: async () => (await import('./dev/chain-command.ts')).devChainCommand(),
+  reset: async () => (await import('./reset/command.ts')).resetCommand(),
   verify: async () => (await import('./verify/command.ts')).verifyCommand(),
   audit: async () => (await import('./audit/command.ts')).auditCommand(withChain),
   why: async () => (await import('./lookup/command.ts')).whyCommand(openLog),

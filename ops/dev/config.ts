@@ -28,6 +28,23 @@ const devSchema = z.object({
 
 export type DevConfig = z.infer<typeof devSchema>
 
+const chainSchema = devSchema
+  .pick({
+    dataDir: true,
+    rpc: true,
+    chainPort: true,
+    snapshotters: true,
+    seed: true,
+    blockTime: true,
+    epochBlocks: true,
+    window: true,
+    markets: true,
+    json: true,
+  })
+  .extend({ signerKeyFile: z.string().min(1).optional() })
+
+export type ChainConfig = z.infer<typeof chainSchema>
+
 export const DEV_DEFAULTS = {
   dataDir: '.data/dev',
   listenPort: 9100,
@@ -51,5 +68,11 @@ export const DEV_DEFAULTS = {
 /** Reads the options of the command line. Throws CliError that lists every fault. */
 export function parseDevConfig(options: Record<string, unknown>): DevConfig {
   const config = parseOptions(devSchema, { ...DEV_DEFAULTS, ...options }, 'dev')
+  return { ...config, dataDir: resolve(config.dataDir) }
+}
+
+/** Reads the options of `devchain`, as `parseDevConfig`. */
+export function parseChainConfig(options: Record<string, unknown>): ChainConfig {
+  const config = parseOptions(chainSchema, { ...DEV_DEFAULTS, ...options }, 'devchain')
   return { ...config, dataDir: resolve(config.dataDir) }
 }

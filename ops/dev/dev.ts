@@ -3,9 +3,7 @@
  * validators and simulated snapshotters that dial the real port.
  */
 import { rmSync, writeFileSync } from 'node:fs'
-import { startEpochManager } from '../../connectors/evm/dev-epochs.ts'
-import { startValidator } from '../../connectors/evm/dev-validator.ts'
-import { type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
+import type { DevChain } from '../../connectors/evm/devchain.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { startSequencer } from '../compose.ts'
@@ -13,16 +11,13 @@ import { type DirectorySettings, directoryPaths, ensureWritable, groundOf, openL
 import { Lifecycle } from '../lifecycle.ts'
 import { ROLES } from '../roles.ts'
 import { runSnapshotters } from '../snapshotters/run.ts'
-import { slotWallet } from '../snapshotters/wallets.ts'
+import { startActors, startChain } from './chain.ts'
 import type { DevConfig } from './config.ts'
 import { rarely, watchHealth } from './notices.ts'
 import type { Screen } from './screen.ts'
 
 const APP_ID = 'sequencer'
 const INSTANCE = 'embedded'
-/** Some minutes, so that no outage, no busy machine and no laptop that sleeps a while makes a batch late. */
-const BATCH_WINDOW_BLOCKS = 600
-const ATTESTATION_WINDOW_BLOCKS = 1_200
 /** Part of the submission window over which the snapshotters spread their messages. */
 const SPREAD_SHARE = 0.5
 const COMMIT_INTERVAL_MS = 25
@@ -112,25 +107,6 @@ async function runParts(
   await Promise.race([enough, stopped])
 }
 
-const startChain = (config: DevConfig, onEnded: (error: Error) => void): Promise<DevChain> =>
-  startDevChain({
-    onEnded,
-    directory: directoryPaths(config.dataDir).chain,
-    rpcUrl: config.rpc,
-    port: config.chainPort,
-    blockTimeSeconds: config.blockTime,
-    markets: config.markets,
-    windows: {
-      snapshot: config.window,
-      batch: config.window + BATCH_WINDOW_BLOCKS,
-      attestation: config.window + ATTESTATION_WINDOW_BLOCKS,
-    },
-    slots: Array.from({ length: config.snapshotters }, (_, i) => ({
-      slotId: i + 1,
-      owner: slotWallet(config.seed, i + 1).address,
-    })),
-  })
-
 function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings {
   const { chainId, protocolState, rpcUrl } = chain
   const { partitions, tree } = config
@@ -162,27 +138,13 @@ async function startWorld(
   screen: Screen,
   signal: AbortSignal,
 ): Promise<void> {
-  const { rpcUrl, chainId, protocolState, markets, accounts, startBlock } = chain
-  const world = { rpcUrl, chainId, protocolState, markets }
+  const { rpcUrl, chainId, protocolState, markets } = chain
   const sayRarely = rarely((text) => screen.say(text), systemClock.now)
   const warn = (who: string) => (error: unknown) => {
     const words = error instanceof Error ? error.message : String(error)
     if (!signal.aborted) sayRarely(words, `warning: ${who}: ${words}`)
   }
-  await parts.add(
-    'epoch manager',
-    startEpochManager({
-      ...world,
-      account: accounts.epochManager,
-      everyBlocks: config.epochBlocks,
-      onError: warn('epoch manager'),
-    }),
-  )
-  for (const account of accounts.validators)
-    await parts.add(
-      'validator',
-      startValidator({ ...world, account, fromBlock: startBlock, onError: warn('validator') }),
-    )
+  await startActors(config, chain, parts, warn)
   if (config.snapshotters === 0) return
   const stop = new AbortController()
   const running = runSnapshotters(

@@ -1,0 +1,65 @@
+/** `sequencer devchain`: the development chain of `dev` alone, for a sequencer that runs elsewhere. */
+import { writeFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { ensureWritable } from '../data-directory.ts'
+import { Lifecycle } from '../lifecycle.ts'
+import { startActors, startChain } from './chain.ts'
+import { type ChainConfig, DEV_DEFAULTS, parseChainConfig } from './config.ts'
+
+const OWNER_ONLY = 0o600
+
+export function devChainCommand(): Command {
+  const fallback = (name: keyof typeof DEV_DEFAULTS): string => String(DEV_DEFAULTS[name])
+  return new Command('devchain')
+    .description('Run a development chain with the contract, an epoch manager and validators, for trials of `run`')
+    .option('--data-dir <dir>', 'where the chain is kept', '.data/chain')
+    .option('--chain-port <port>', 'port of the chain; 0 takes a free one', fallback('chainPort'))
+    .option('--rpc <url>', "development node with anvil's accounts that runs already, instead of an anvil of our own")
+    .option('--snapshotters <n>', 'slots that simulated snapshotters own', fallback('snapshotters'))
+    .option('--seed <n>', 'decides their keys', fallback('seed'))
+    .option('--block-time <s>', 'seconds per block', fallback('blockTime'))
+    .option('--epoch-blocks <n>', 'blocks from one release to the next', fallback('epochBlocks'))
+    .option('--window <n>', 'submission window in blocks', fallback('window'))
+    .option('--markets <n>', 'data markets', fallback('markets'))
+    .option('--signer-key-file <file>', "write the sequencer's key there, as anchor.signerKeyFile wants it")
+    .option('--json', 'print where everything is as JSON')
+    .action(async (given: Record<string, unknown>) => {
+      const config = parseChainConfig(given)
+      const stop = new AbortController()
+      const onSignal = (): void => (stop.signal.aborted ? process.exit(130) : stop.abort())
+      process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+      await runChain(config, stop.signal)
+    })
+}
+
+async function runChain(config: ChainConfig, signal: AbortSignal): Promise<void> {
+  ensureWritable(config.dataDir)
+  const warn = (text: string): void => void process.stderr.write(`warning: ${text}\n`)
+  const parts = new Lifecycle(warn)
+  try {
+    let fail: (error: Error) => void = () => {}
+    const ended = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    ended.catch(() => {}) // heard by the race below, if it still runs
+    const chain = await parts.add('chain', startChain(config, fail))
+    const { rpcUrl, chainId, protocolState, markets, startBlock, accounts } = chain
+    const { signerKeyFile } = config
+    if (signerKeyFile) writeFileSync(signerKeyFile, accounts.sequencer.privateKey, { mode: OWNER_ONLY })
+    await startActors(config, chain, parts, (who) => (error) => {
+      if (!signal.aborted) warn(`${who}: ${error instanceof Error ? error.message : error}`)
+    })
+    const settings = { chain: { rpcUrls: [rpcUrl], chainId, protocolState }, markets, clock: { startBlock } }
+    const text = [
+      'The chain runs. In the configuration of a sequencer:',
+      `  chain: { rpcUrls: ["${rpcUrl}"], chainId: ${chainId}, protocolState: "${protocolState}" }`,
+      `  markets: [${markets.map((market) => `"${market}"`).join(', ')}]`,
+      `  clock: { startBlock: ${startBlock} }`,
+    ].join('\n')
+    process.stdout.write(`${config.json ? JSON.stringify({ event: 'running', ...settings }) : text}\n`)
+    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    await Promise.race([ended, stopped])
+  } finally {
+    await parts.close()
+  }
+}
