@@ -37,6 +37,7 @@ const start = (name: keyof typeof SPLIT, config = world.config): StartedSequence
   processes.set(name, started)
   return started
 }
+const goodOnes = () => readLedger(directory).filter(({ kind }) => kind === 'good')
 const readyOf = async ({ waitFor }: StartedSequencer) => {
   const { ops } = (await waitFor(({ event }) => event === 'running')) as unknown as { ops: string }
   const answer = await fetch(`${ops}/readyz`)
@@ -73,7 +74,7 @@ describe('run', () => {
     await world.startEpochs()
     const load = await world.snapshotters(intake[0]!, EPOCHS).finished
     expect(load.exitCode, load.stderr).toBe(0)
-    const last = Math.max(...readLedger(directory).map(({ epochId }) => epochId))
+    const last = Math.max(...goodOnes().map(({ epochId }) => epochId))
     await edge!.waitFor(({ event, epochId }) => event === 'anchored' && epochId === last)
     for (const [name, started] of processes)
       expect(await readyOf(started), name).toMatchObject({ status: 200, ready: true })
@@ -101,7 +102,7 @@ describe('run', () => {
   })
 
   test('behavior: look-ups and the audit read the cluster while it runs', async () => {
-    const { submissionId, epochId } = readLedger(directory).find(({ kind }) => kind === 'good')!
+    const { submissionId, epochId } = goodOnes()[0]!
     const [epoch, why] = await Promise.all([
       onCluster('epoch', String(epochId), '--json'),
       onCluster('why', '--submission-id', submissionId, '--json'),
