@@ -1,7 +1,7 @@
 /** What `run` says: a line per event, as text or as JSON. Whoever collects them adds the time. */
 import type { SequencerSettings } from '../config/schema.ts'
 import type { RoleHealth } from '../health.ts'
-import type { ProgressListener } from '../progress.ts'
+import { type ProgressListener, secondsToAnchor } from '../progress.ts'
 
 export interface RunLines extends ProgressListener {
   starting(settings: SequencerSettings & { readonly instanceId: string }): void
@@ -32,12 +32,13 @@ export function createRunLines(out: NodeJS.WritableStream, json: boolean): RunLi
     stopping: () => say('stopping', {}, 'stopping; once more to stop at once'),
     warn: (text) => say('note', { text }, `warning: ${text}`),
     anchored: (epoch) => {
-      const { dataMarket, epochId, releasedAt, anchoredAt } = epoch
-      const seconds = (anchoredAt! - releasedAt) / 1000
+      const { dataMarket, epochId } = epoch
+      const seconds = secondsToAnchor(epoch)
+      const after = seconds === undefined ? '' : `, ${seconds.toFixed(1)} s after its release`
       say(
         'anchored',
         { dataMarket, epochId, seconds },
-        `epoch ${epochId} of ${dataMarket.slice(0, 8)}: anchored, ${seconds.toFixed(1)} s after its release`,
+        `epoch ${epochId} of ${dataMarket.slice(0, 8)}: anchored${after}`,
       )
     },
   }
