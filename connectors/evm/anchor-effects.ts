@@ -1,6 +1,7 @@
 /** Carries out intents: for each key the one in force, and no other. */
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
 import { LogError } from '../../streams/ports.ts'
+import { createLimiter } from '../limiter.ts'
 import type { Answers } from './anchor-answers.ts'
 import { BatchGone, type BatchReader } from './anchor-batches.ts'
 import { type ContractCall, callOf } from './anchor-chain.ts'
@@ -13,7 +14,6 @@ import type { Signer } from './anchor-signer.ts'
 import { createAttestationWatch } from './anchor-watch.ts'
 import { EvmError } from './errors.ts'
 import type { HeadWatch } from './head-watch.ts'
-import { createLimiter } from './limiter.ts'
 import type { Rpc } from './rpc.ts'
 
 export interface EffectsPorts extends AnchorPorts {
