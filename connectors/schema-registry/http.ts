@@ -1,11 +1,14 @@
 /** JSON over HTTP as schema registries speak it, with a time limit for each request and a bounded number of tries. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createLimiter } from '../limiter.ts'
 import { SchemaRegistryError } from './errors.ts'
 
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
 /** Apicurio on a Kafka store does not answer at all while its broker is down. */
 const REQUEST_TIMEOUT_MS = 10_000
 const ATTEMPTS_MAX = 4
+/** A start asks for every subject: together, but not all at once, or the last would wait longer than a request may. */
+const REQUESTS_AT_ONCE = 6
 const FIRST_WAIT_MS = 100
 const BODY_SHOWN_CHARS = 200
 
@@ -47,6 +50,7 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
   const headers: Record<string, string> = { accept: `${CONTENT_TYPE}, application/json`, 'content-type': CONTENT_TYPE }
   if (auth) headers.authorization = `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`
 
+  const limited = createLimiter(REQUESTS_AT_ONCE)
   const once = async (method: string, path: string, body: object | undefined): Promise<RegistryAnswer> => {
     const what = `${method} ${url}${path}`
     const limits = [AbortSignal.timeout(requestTimeoutMs), ...(signal ? [signal] : [])]
@@ -83,7 +87,7 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
     url,
     ...(auth && { auth }),
     requestTimeoutMs,
-    request: (method, path, body) => retried(() => once(method, path, body)),
+    request: (method, path, body) => retried(() => limited(() => once(method, path, body))),
     retried,
   }
 }
