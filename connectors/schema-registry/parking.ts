@@ -1,0 +1,119 @@
+/** The partitions that wait for a schema. */
+import type { Codec } from '../../schemas/codec.ts'
+import {
+  type Clock,
+  type FetchedPartition,
+  type FetchPosition,
+  LogError,
+  type TopicPartition,
+} from '../../streams/ports.ts'
+
+const FIRST_WAIT_MS = 100
+const WAIT_MS_MAX = 5_000
+/** A partition that nobody has asked for this long was assigned to another member: whoever asks again parks it anew. */
+const UNWANTED_MS = 60_000
+
+export interface ParkingObserver {
+  /** After each try that failed. */
+  parked?(at: TopicPartition, cause: Error): void
+  /** The schemas are known, or nobody wants the partition any more. */
+  resumed?(at: TopicPartition): void
+}
+
+export interface ParkingOptions {
+  readonly clock: Clock
+  readonly codec: Pick<Codec, 'learn'>
+  readonly observer?: ParkingObserver
+  /** Ends the waiting, as `close` does. */
+  readonly signal?: AbortSignal
+}
+
+interface Place {
+  readonly at: TopicPartition
+  readonly bounds: Pick<FetchedPartition, 'start' | 'stable'>
+  readonly freed: Promise<void>
+  askedAt: number
+  cause: Error | undefined
+}
+
+export class Parking {
+  private readonly options: ParkingOptions
+  private readonly places = new Map<string, Place>()
+  private readonly closing = new AbortController()
+  private readonly over: AbortSignal
+
+  constructor(options: ParkingOptions) {
+    this.options = options
+    this.over = AbortSignal.any([this.closing.signal, ...(options.signal ? [options.signal] : [])])
+  }
+
+  /** Keeps the partition until the schemas are known. */
+  park({ topic, partition, start, stable }: FetchedPartition, ids: ReadonlySet<number>): void {
+    const name = `${topic}/${partition}`
+    if (this.places.has(name)) return
+    const place: Place = {
+      at: { topic, partition },
+      bounds: { start, stable },
+      freed: Promise.resolve().then(() => this.learn(place, ids)),
+      askedAt: this.options.clock.now(),
+      cause: undefined,
+    }
+    this.places.set(name, place)
+  }
+
+  /** What a parked partition answers; undefined for one that is not. Whoever asks wants it. */
+  answer(position: FetchPosition): FetchedPartition | undefined {
+    const place = this.places.get(`${position.topic}/${position.partition}`)
+    if (!place) return undefined
+    place.askedAt = this.options.clock.now()
+    return nothingNew(position, place.bounds)
+  }
+
+  /** Resolves when one of the partitions is free, after the time, or when the signal is aborted. */
+  async released(positions: readonly FetchPosition[], ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const over = new AbortController()
+    const places = positions.map(({ topic, partition }) => this.places.get(`${topic}/${partition}`))
+    for (const place of places) void (place?.freed ?? Promise.resolve()).then(() => over.abort())
+    const signals = [over.signal, this.over, ...(signal ? [signal] : [])]
+    await this.options.clock.sleep(ms, AbortSignal.any(signals))
+    if (this.over.aborted) throw new LogError('CLOSED', 'the log is closed')
+  }
+
+  /** Why a fetch of these partitions can give nothing. */
+  failure(positions: readonly FetchPosition[]): LogError {
+    const { cause } =
+      positions.map(({ topic, partition }) => this.places.get(`${topic}/${partition}`)).find(Boolean) ?? {}
+    const names = positions.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+    const why = cause?.message ?? 'the registry has not answered yet'
+    return new LogError('SCHEMA_MISSING', `${names} cannot be read: ${why}`, { retriable: true, cause })
+  }
+
+  /** Nobody waits any more. */
+  close(): void {
+    this.closing.abort()
+  }
+
+  private async learn(place: Place, ids: ReadonlySet<number>): Promise<void> {
+    const { clock, codec, observer } = this.options
+    const signal = this.over
+    for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(2 * wait, WAIT_MS_MAX)) {
+      try {
+        await Promise.all([...ids].map((id) => codec.learn(id)))
+        break
+      } catch (error) {
+        place.cause = error instanceof Error ? error : new Error(String(error))
+        observer?.parked?.(place.at, place.cause)
+      }
+      await clock.sleep(wait, signal)
+      if (clock.now() - place.askedAt > UNWANTED_MS) break
+    }
+    this.places.delete(`${place.at.topic}/${place.at.partition}`)
+    if (place.cause) observer?.resumed?.(place.at)
+  }
+}
+
+/** The answer of a partition that has no record beyond the position. */
+export const nothingNew = (
+  { topic, partition, offset }: FetchPosition,
+  { start, stable }: Pick<FetchedPartition, 'start' | 'stable'>,
+): FetchedPartition => ({ topic, partition, records: [], next: offset, start, stable, outOfRange: false })

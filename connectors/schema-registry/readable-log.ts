@@ -1,0 +1,113 @@
+/**
+ * A log that hands out only records whose schemas are known. A record may name a schema that was registered after the codec
+ * was made, by a newer version of the sequencer or by another producer; decoding is synchronous and cannot ask for it. So
+ * it is asked for here, between the log and whoever reads it. While it cannot be had (the id is unknown, the registry is
+ * away) the partition is parked: it answers that there is nothing new, keeps its position, and goes on by itself; other
+ * partitions are not held up.
+ */
+import type { Codec } from '../../schemas/codec.ts'
+import type {
+  Clock,
+  FetchedPartition,
+  FetchOptions,
+  FetchPosition,
+  GroupListener,
+  JoinOptions,
+  Log,
+  TopicConfig,
+  TopicPartition,
+} from '../../streams/ports.ts'
+import { nothingNew, Parking, type ParkingOptions } from './parking.ts'
+
+/**
+ * How long a fetch of parked partitions alone waits when its caller cannot stop it; then it fails and may be made again.
+ * One that has a signal waits until it is aborted.
+ */
+const PATIENCE_MS = 5_000
+
+export interface ReadableLogOptions extends Omit<ParkingOptions, 'codec'> {
+  readonly log: Log
+  readonly codec: Pick<Codec, 'missing' | 'learn'>
+  /** Topics whose records are framed, and whether their keys are too. Others are handed out as they are. */
+  readonly framed: ReadonlyMap<string, Framed>
+}
+
+export type Framed = 'value' | 'key and value'
+
+export const readableLog = (options: ReadableLogOptions): Log => new ReadableLog(options)
+
+class ReadableLog implements Log {
+  private readonly log: Log
+  private readonly clock: Clock
+  private readonly codec: ReadableLogOptions['codec']
+  private readonly framed: ReadableLogOptions['framed']
+  private readonly parking: Parking
+
+  constructor(options: ReadableLogOptions) {
+    this.log = options.log
+    this.clock = options.clock
+    this.codec = options.codec
+    this.framed = options.framed
+    this.parking = new Parking(options)
+  }
+
+  async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]> {
+    const { signal } = options
+    const givenUpAt = signal ? Number.POSITIVE_INFINITY : this.clock.now() + PATIENCE_MS
+    for (;;) {
+      const held = positions.map((position) => this.parking.answer(position))
+      const open = positions.filter((_, at) => held[at] === undefined)
+      const answers = open.length > 0 ? await this.log.fetch(open, options) : []
+      const given = answers.map((answer, at) => (this.park(answer) ? nothingNew(open[at]!, answer) : answer))
+      const readable = given.filter((answer, at) => answer === answers[at]).length
+      if (readable > 0 || signal?.aborted) return held.map((answer) => answer ?? given.shift()!)
+      if (this.clock.now() >= givenUpAt) throw this.parking.failure(positions)
+      await this.parking.released(positions, Math.min(PATIENCE_MS, givenUpAt - this.clock.now()), signal)
+    }
+  }
+
+  /** @returns whether the records cannot be read yet */
+  private park(answer: FetchedPartition): boolean {
+    const framed = this.framed.get(answer.topic)
+    if (framed === undefined) return false
+    const missing = new Set<number>()
+    for (const { key, value } of answer.records) {
+      const inValue = this.codec.missing(value)
+      if (inValue !== undefined) missing.add(inValue)
+      const inKey = framed === 'value' ? undefined : this.codec.missing(key)
+      if (inKey !== undefined) missing.add(inKey)
+    }
+    if (missing.size > 0) this.parking.park(answer, missing)
+    return missing.size > 0
+  }
+
+  async close(): Promise<void> {
+    this.parking.close()
+    await this.log.close()
+  }
+
+  createTopics(topics: readonly TopicConfig[]) {
+    return this.log.createTopics(topics)
+  }
+  partitionCount(topic: string) {
+    return this.log.partitionCount(topic)
+  }
+  bounds(partitions: readonly TopicPartition[]) {
+    return this.log.bounds(partitions)
+  }
+  committedOffsets(group: string, partitions: readonly TopicPartition[]) {
+    return this.log.committedOffsets(group, partitions)
+  }
+  join(options: JoinOptions, listener: GroupListener) {
+    return this.log.join(options, listener)
+  }
+  transactionalWriter(transactionalId: string) {
+    return this.log.transactionalWriter(transactionalId)
+  }
+  appender() {
+    return this.log.appender()
+  }
+  deleteRecords(before: readonly FetchPosition[]) {
+    return this.log.deleteRecords(before)
+  }
+}

@@ -1,0 +1,202 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createMemoryLog } from '../../../connectors/log/memory.ts'
+import { createSimulatedLog } from '../../../connectors/log/simulated.ts'
+import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { readableLog } from '../../../connectors/schema-registry/readable-log.ts'
+import { createCodec, createSerde } from '../../../schemas/codec.ts'
+import type { AvroSchema } from '../../../schemas/load.ts'
+import { memoryRegistry } from '../../../schemas/registry.ts'
+import type { Log } from '../../../streams/ports.ts'
+import { logContract } from '../../contract/log.ts'
+import { append, cannot, fetchOne, record } from '../../contract/log-kit.ts'
+import { PatientClock } from '../log/patient-clock.ts'
+
+const nothingMissing = { missing: () => undefined, learn: async () => {} }
+
+/** Between a log and its readers it must not show, as long as nothing is missing. */
+logContract('memory, handing out what is readable', { maintains: true, reopens: false }, async () => {
+  const clock = new PatientClock(1_000)
+  const memory = createMemoryLog({ clock, maintenanceIntervalMs: 1_000 })
+  const framed = { get: () => 'key and value' as const } as unknown as ReadonlyMap<string, 'key and value'>
+  const log = readableLog({ log: memory, clock, codec: nothingMissing, framed })
+  return {
+    log,
+    other: log,
+    now: () => clock.now(),
+    maintain: (ms) => clock.maintain(ms),
+    reopen: cannot,
+    close: () => log.close(),
+  }
+})
+
+const FOREIGN_ID = 900
+const foreign = {
+  type: 'record',
+  name: 'SlotKey',
+  namespace: 'powerloom.sequencer',
+  fields: [
+    { name: 'slotId', type: 'long' },
+    { name: 'region', type: 'string', default: '' },
+  ],
+} as unknown as AvroSchema
+
+let away: boolean
+let asked: number
+let log: Log
+let said: string[]
+let decode: (bytes: Uint8Array) => unknown
+const known = { encode: (_: object): Uint8Array => Buffer.alloc(0) }
+const unknown = createSerde('slots-key', { id: FOREIGN_ID, schema: foreign }, new Map())
+
+beforeEach(async () => {
+  away = true
+  asked = 0
+  said = []
+  const registry = {
+    ...memoryRegistry(),
+    schemaOf: async () => {
+      asked++
+      if (away) throw new Error('the registry is away')
+      return foreign
+    },
+  }
+  const codec = await createCodec(registry)
+  known.encode = codec.serde<object>('slots-key').encode
+  decode = codec.serde('slots-key').decode
+  log = readableLog({
+    log: createMemoryLog({}),
+    clock: systemClock,
+    codec,
+    framed: new Map([['slots', 'key and value']]),
+    observer: {
+      parked: ({ topic, partition }, cause) => said.push(`${topic}/${partition}: ${cause.message}`),
+      resumed: ({ topic, partition }) => said.push(`${topic}/${partition} goes on`),
+    },
+  })
+  await log.createTopics(['slots', 'dead'].map((name) => ({ name, partitions: 2, cleanup: 'delete' as const })))
+})
+afterEach(() => log.close())
+
+const put = (topic: string, partition: number, ...values: Uint8Array[]) =>
+  append(
+    log,
+    values.map((value) => ({ ...record(topic, partition, null), value })),
+  )
+const both = [0, 1].map((partition) => ({ topic: 'slots', partition, offset: 0 }))
+const options = { maxWaitMs: 0, maxBytesPerPartition: 1 << 20 }
+const values = (records: readonly { value: Uint8Array | null }[]) => records.map(({ value }) => decode(value!))
+
+describe('a partition with a record of an unknown schema', () => {
+  test('behavior: is parked with its position, while the others go on', async () => {
+    await put('slots', 0, known.encode({ slotId: 1 }), unknown.encode({ slotId: 2, region: 'eu' }))
+    await put('slots', 1, known.encode({ slotId: 3 }))
+    for (let round = 0; round < 3; round++) {
+      const [parked, free] = await log.fetch(both, options)
+      expect(parked).toEqual({
+        topic: 'slots',
+        partition: 0,
+        records: [],
+        next: 0,
+        start: 0,
+        stable: 2,
+        outOfRange: false,
+      })
+      expect(values(free!.records)).toEqual([{ slotId: 3 }])
+    }
+    expect(said[0]).toBe('slots/0: the registry is away')
+  })
+
+  test('behavior: goes on by itself when the schema can be had, and nothing is lost', async () => {
+    await put('slots', 0, known.encode({ slotId: 1 }), unknown.encode({ slotId: 2, region: 'eu' }))
+    const stop = new AbortController()
+    const fetching = log.fetch(both.slice(0, 1), { ...options, signal: stop.signal })
+    await expect.poll(() => said.length).toBeGreaterThan(1)
+    away = false
+    const [answer] = await fetching
+    expect(values(answer!.records)).toEqual([{ slotId: 1 }, { slotId: 2 }])
+    expect(said.at(-1)).toBe('slots/0 goes on')
+    const asksSoFar = asked
+    expect(values((await fetchOne(log, 'slots', 1)).records)).toEqual([{ slotId: 2 }])
+    expect(asked).toBe(asksSoFar)
+  })
+
+  test('default: nothing is said of one whose schema comes at once', async () => {
+    away = false
+    await put('slots', 0, unknown.encode({ slotId: 2, region: 'eu' }))
+    expect(values((await fetchOne(log, 'slots', 0)).records)).toEqual([{ slotId: 2 }])
+    expect(said).toEqual([])
+  })
+
+  test('behavior: an unknown schema in the key parks too', async () => {
+    const outgoing = { ...record('slots', 0, null), key: unknown.encode({ slotId: 2, region: '' }) }
+    await append(log, [{ ...outgoing, value: known.encode({ slotId: 1 }) }])
+    await put('slots', 1, known.encode({ slotId: 3 }))
+    const [parked] = await log.fetch(both, options)
+    expect(parked!.records).toEqual([])
+  })
+
+  test('behavior: a topic that is not framed is handed out as it is', async () => {
+    await put('dead', 0, unknown.encode({ slotId: 2, region: '' }))
+    expect((await fetchOne(log, 'dead', 0)).records).toHaveLength(1)
+    expect(asked).toBe(0)
+  })
+})
+
+describe('a fetch of parked partitions alone', () => {
+  beforeEach(() => put('slots', 0, unknown.encode({ slotId: 2, region: 'eu' })))
+
+  test('behavior: that can be stopped waits, and answers with nothing when it is', async () => {
+    const stop = new AbortController()
+    const fetching = log.fetch(both.slice(0, 1), { ...options, signal: stop.signal })
+    await expect.poll(() => said.length).toBeGreaterThan(0)
+    stop.abort()
+    expect(await fetching).toMatchObject([{ records: [], next: 0 }])
+  })
+
+  test('error: that cannot be stopped fails in bounded time, and may be made again', async () => {
+    await expect(fetchOne(log, 'slots', 0)).rejects.toMatchObject({
+      code: 'SCHEMA_MISSING',
+      retriable: true,
+      message: 'slots/0 cannot be read: the registry is away',
+    })
+  })
+
+  test('error: ends when the log is closed', async () => {
+    const fetching = log.fetch(both.slice(0, 1), { ...options, signal: new AbortController().signal })
+    const ended = expect(fetching).rejects.toMatchObject({ code: 'CLOSED' })
+    await expect.poll(() => said.length).toBeGreaterThan(0)
+    await log.close()
+    await ended
+  })
+})
+
+test('behavior: the registry is asked ever less often, and no more when nobody wants the partition', async () => {
+  const simulation = createSimulatedLog({ seed: 1 })
+  const { clock } = simulation
+  const tries: number[] = []
+  const codec = {
+    missing: () => 7,
+    learn: async () => {
+      tries.push(clock.now())
+      throw new Error('away')
+    },
+  }
+  const simulated = simulation.connect('reader')
+  const reader = readableLog({ log: simulated, clock, codec, framed: new Map([['slots', 'value']]) })
+  const stop = new AbortController()
+  let over = false
+  clock.schedule(60_000, 'stop', () => stop.abort())
+  clock.schedule(600_000, 'over', () => {
+    over = true
+  })
+  const running = simulation.run(() => over)
+  await reader.createTopics([{ name: 'slots', partitions: 1, cleanup: 'delete' }])
+  await append(simulated, [record('slots', 0, 'x')])
+  const started = clock.now()
+  await reader.fetch([{ topic: 'slots', partition: 0, offset: 0 }], { ...options, signal: stop.signal })
+  await running
+  const pauses = tries.map((at, i) => at - (tries[i - 1] ?? at)).slice(1)
+  expect(pauses.slice(0, 7)).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000])
+  expect(Math.max(...pauses)).toBe(5_000)
+  expect(tries.at(-1)! - started).toBeLessThan(130_000)
+})
