@@ -3,6 +3,7 @@
  * log, `run` any of them on a cluster. What connects the parts is here and nowhere else.
  */
 import { systemClock } from '../connectors/log/system-clock.ts'
+import type { Codec } from '../schemas/codec.ts'
 import type { Log } from '../streams/ports.ts'
 import { StreamsRuntime } from '../streams/runtime.ts'
 import type { AnchorRules } from '../topology/anchor-rules.ts'
@@ -17,6 +18,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { runtimeMetrics } from './observers.ts'
 import { createPrepare } from './prepare.ts'
 import type { ProgressListener } from './progress.ts'
+import { readableForRoles } from './readable.ts'
 import { CONNECTORS, isStage, type Role } from './roles.ts'
 import { startOpsServer } from './server.ts'
 import { createSignerPool } from './signers.ts'
@@ -45,6 +47,8 @@ export interface Ground {
   readonly log: Log
   readonly topics: Topics
   readonly stores: Stores
+  /** Where others may register schemas while we run: their records wait until the codec knows them. */
+  readonly codec?: Codec
 }
 
 /** What every part of a process is given. */
@@ -76,7 +80,10 @@ export async function startSequencer(config: SequencerConfig, ground: Ground): P
 async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecycle): Promise<Sequencer> {
   const metrics = createMetrics(config.version)
   const health = createHealth(config.roles, systemClock.now)
-  const wiring: Wiring = { ...ground, config, metrics, health }
+  const reading = new AbortController()
+  await parts.add('reading', { close: async () => reading.abort() })
+  const log = readableForRoles({ ...ground, appId: config.appId, metrics, health, signal: reading.signal })
+  const wiring: Wiring = { ...ground, log, config, metrics, health }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
   const server = await parts.add('server', startOpsServer(config.ops, wiring))
 

@@ -66,6 +66,10 @@ export function createMetrics(version: string) {
       'topic',
       'partition',
     ]),
+    partitionParked: gauge('seq_partition_parked', '1 while a partition waits for a schema that its records name.', [
+      'topic',
+      'partition',
+    ]),
     streamRecords: counter('seq_stream_records_total', 'Records processed.', ['stage']),
     streamProcessSeconds: counter('seq_stream_process_seconds_total', 'Time spent in processors.', ['stage']),
     streamCommits: counter('seq_stream_commits_total', 'Burst transactions, by outcome.', ['stage', 'outcome']),

@@ -1,0 +1,61 @@
+/** The log as the roles of a process read it where a schema may be registered while they run: see readable-log.ts. */
+import { systemClock } from '../connectors/log/system-clock.ts'
+import { type Framed, readableLog } from '../connectors/schema-registry/readable-log.ts'
+import type { Codec } from '../schemas/codec.ts'
+import type { Log, TopicPartition } from '../streams/ports.ts'
+import { changelogTopic } from '../streams/topology.ts'
+import type { Stores } from '../topology/stores.ts'
+import type { Topics } from '../topology/topics.ts'
+import type { Health } from './health.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface ReadableOptions {
+  readonly log: Log
+  /** None where nobody else registers schemas: then the log is read as it is. */
+  readonly codec?: Codec
+  readonly topics: Topics
+  readonly stores: Stores
+  /** Prefix of the changelogs. */
+  readonly appId: string
+  readonly metrics: Metrics
+  readonly health: Health
+  /** Nobody reads any more. */
+  readonly signal: AbortSignal
+}
+
+/** While a partition waits for a schema the process is not ready, and says which one and why. */
+export function readableForRoles({ log, codec, metrics, health, signal, ...records }: ReadableOptions): Log {
+  if (codec === undefined) return log
+  const parked = new Map<string, string>()
+  const tell = (at: TopicPartition, why: string | undefined): void => {
+    const name = `${at.topic}/${at.partition}`
+    if (why === undefined) parked.delete(name)
+    else parked.set(name, why)
+    metrics.partitionParked.set({ topic: at.topic, partition: String(at.partition) }, why === undefined ? 0 : 1)
+    const waiting = [...parked].map(([partition, reason]) => `${partition} waits for a schema: ${reason}`)
+    health.set('schemas', parked.size === 0, waiting.join('; '))
+  }
+  return readableLog({
+    log,
+    codec,
+    clock: systemClock,
+    framed: framedTopics(records),
+    signal,
+    observer: { parked: (at, cause) => tell(at, cause.message), resumed: (at) => tell(at, undefined) },
+  })
+}
+
+/** Every topic but the dead letters, and the changelogs of the stores, whose keys are plain. */
+export function framedTopics({
+  topics,
+  stores,
+  appId,
+}: Pick<ReadableOptions, 'topics' | 'stores' | 'appId'>): ReadonlyMap<string, Framed> {
+  const { deadLetters: _, ...framed } = topics
+  const { anchor, ...others } = stores
+  const changelogs = [...Object.values(others), ...Object.values(anchor)].map(({ name }) => changelogTopic(appId, name))
+  return new Map<string, Framed>([
+    ...Object.values(framed).map(({ name }) => [name, 'key and value'] as const),
+    ...changelogs.map((name) => [name, 'value'] as const),
+  ])
+}
