@@ -9,11 +9,12 @@
 import { assertFullTransitive } from '../../schemas/compatibility.ts'
 import type { AvroSchema } from '../../schemas/load.ts'
 import type { RegisteredSchema, SchemaRegistry } from '../../schemas/registry.ts'
+import { sameText } from '../../schemas/same-schema.ts'
 import { createSchemaReader } from './confluent-reader.ts'
 import { SchemaRegistryError } from './errors.ts'
 import { bodyOf, createRegistryHttp, NO_SUBJECT, type RegistryEndpoint } from './http.ts'
 import { createLevels, type Levels } from './levels.ts'
-import { sameOnTheWire, sameText } from './same.ts'
+import { sameOnTheWire } from './same.ts'
 
 export interface SubjectVersion extends RegisteredSchema {
   readonly version: number

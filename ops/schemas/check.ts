@@ -1,10 +1,11 @@
 /** Whether each schema may become the newest version of its subject: against the history, and against a registry. */
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { LEVEL } from '../../connectors/schema-registry/levels.ts'
-import { sameOnTheWire, sameText } from '../../connectors/schema-registry/same.ts'
+import { sameOnTheWire } from '../../connectors/schema-registry/same.ts'
 import { assertFullTransitive, type Incompatibility, SchemaIncompatibleError } from '../../schemas/compatibility.ts'
 import { historyOf, withoutDocs } from '../../schemas/history.ts'
 import type { AvroSchema } from '../../schemas/load.ts'
+import { sameText } from '../../schemas/same-schema.ts'
 import type { Desired } from './desired.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { LEVEL } from '../../connectors/schema-registry/levels.ts'
-import { sameText } from '../../connectors/schema-registry/same.ts'
+import { sameText } from '../../schemas/same-schema.ts'
 import { type CheckReport, checkRegistry } from './check.ts'
 import type { Desired } from './desired.ts'
 
