@@ -1,5 +1,7 @@
 /** Where a command that reads a log finds it: a data directory, or a cluster. One way to open either. */
 import type { Command } from 'commander'
+import { systemClock } from '../connectors/log/system-clock.ts'
+import { readableLog } from '../connectors/schema-registry/readable-log.ts'
 import type { Log } from '../streams/ports.ts'
 import type { ProtocolRules } from '../topology/rules.ts'
 import type { Topics } from '../topology/topics.ts'
@@ -10,6 +12,7 @@ import { openGround } from './cluster/open.ts'
 import { type Address, readAddress } from './config/parse.ts'
 import { CONFIG_VARIABLE } from './config/sources.ts'
 import { openDirectory } from './data-directory.ts'
+import { framedTopics } from './readable.ts'
 
 export const DATA_DIR = '.data/dev'
 
@@ -68,8 +71,10 @@ export function targetOf(options: TargetOptions, environment: NodeJS.ProcessEnv 
 /** @param withChain also bring up the development chain of a directory, which ends with its process */
 export async function openLog(target: LogTarget, { withChain = false } = {}): Promise<OpenedLog> {
   if (target.kind === 'directory') return withChain ? openWithChain(target.dataDir) : openDirectory(target.dataDir)
-  const { settings, log, topics, close } = await openGround(target.address, 'reader')
+  const ground = await openGround(target.address, 'reader')
+  const { settings, topics, close } = ground
   const { appId, rules, chain } = settings
+  const log = readableLog({ ...ground, clock: systemClock, framed: framedTopics({ ...ground, appId }) })
   return { log, topics, rules, appId, chain: { ...chain, rpcUrls: rpcUrlsOf(target.address.chain) }, close }
 }
 

@@ -36,7 +36,7 @@ export async function deployedSettings(log: Log, appId: string): Promise<Cluster
   )
 }
 
-export interface DeployedGround extends Ground {
+export interface DeployedGround extends Required<Ground> {
   readonly settings: ClusterSettings
   close(): Promise<void>
 }
@@ -48,7 +48,7 @@ export async function openGround(address: ClusterAddress, instanceId: string): P
     const settings = await deployedSettings(log, address.appId)
     const codec = await createCodec(registeredOnly(openRegistry(address)), settings.topicOptions.prefix)
     const topics = sequencerTopics(codec, settings.topicOptions)
-    return { settings, log, topics, stores: sequencerStores(codec), close: () => log.close() }
+    return { settings, log, topics, stores: sequencerStores(codec), codec, close: () => log.close() }
   } catch (error) {
     await log.close()
     throw error
