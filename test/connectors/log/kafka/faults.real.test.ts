@@ -9,8 +9,13 @@ import { createTopic, expectCommitted, fresh, Listener, records, values } from '
 import { Api, KafkaProxy } from '../../../real/kafka-proxy.ts'
 import { openVisibleLog } from './visible.ts'
 
-/** Short, so that a lost answer is soon given up; long enough for a machine that is busy. */
-const REQUEST_TIMEOUT_MS = 5_000
+/**
+ * Short, so that a lost answer is soon given up, and a step of a transaction is tried again within its 5 s; long enough for
+ * a machine that is busy.
+ */
+const REQUEST_TIMEOUT_MS = 4_000
+/** So long that a step whose answer is lost is not tried again. */
+const STEP_TIMEOUT_MS = 6_000
 
 /** A few requests get through, but hardly a burst with all that comes before it. */
 const CUT_EVERY_MS = 67
@@ -34,17 +39,21 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-const settings = (clientId: string) => ({
+const settings = (clientId: string, requestTimeoutMs = REQUEST_TIMEOUT_MS) => ({
   brokers: kafka.bootstrap,
   clientId,
   clock: systemClock,
-  requestTimeoutMs: REQUEST_TIMEOUT_MS,
+  requestTimeoutMs,
 })
 
 /** Runs with logs that reach the broker through the proxy. */
-async function withLogs(transactionsVersion: 1 | 2, run: (log: Log, other: Log) => Promise<void>): Promise<void> {
-  const log = await openVisibleLog({ ...settings('one'), transactionsVersion })
-  const other = await openVisibleLog({ ...settings('two'), transactionsVersion })
+async function withLogs(
+  transactionsVersion: 1 | 2,
+  run: (log: Log, other: Log) => Promise<void>,
+  requestTimeoutMs?: number,
+): Promise<void> {
+  const log = await openVisibleLog({ ...settings('one', requestTimeoutMs), transactionsVersion })
+  const other = await openVisibleLog({ ...settings('two', requestTimeoutMs), transactionsVersion })
   try {
     await run(log, other)
   } finally {
@@ -134,20 +143,24 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
     }))
 
   test('behavior: a batch that comes after its transaction was aborted is in no later one', () =>
-    withLogs(version, async (log) => {
-      const { topic, id, burst, offset } = await subject(log)
-      const writer = await log.transactionalWriter(id)
-      const late = proxy.next(Api.PRODUCE, 'hold', id)
-      expect(await writer.commit(burst(1, 'late'))).toMatchObject({ outcome: 'aborted', cause: { retriable: true } })
-      const open = proxy.next(Api.END_TXN, 'hold', id)
-      const committing = writer.commit(burst(1, 'again'))
-      await open.happened
-      await late.release()
-      await open.release()
-      expectCommitted(await committing)
-      expect(await values(log, topic)).toEqual(['again'])
-      expect(await offset()).toBe(1)
-    }))
+    withLogs(
+      version,
+      async (log) => {
+        const { topic, id, burst, offset } = await subject(log)
+        const writer = await log.transactionalWriter(id)
+        const late = proxy.next(Api.PRODUCE, 'hold', id)
+        expect(await writer.commit(burst(1, 'late'))).toMatchObject({ outcome: 'aborted', cause: { retriable: true } })
+        const open = proxy.next(Api.END_TXN, 'hold', id)
+        const committing = writer.commit(burst(1, 'again'))
+        await open.happened
+        await late.release()
+        await open.release()
+        expectCommitted(await committing)
+        expect(await values(log, topic)).toEqual(['again'])
+        expect(await offset()).toBe(1)
+      },
+      STEP_TIMEOUT_MS,
+    ))
 
   test('behavior: a writer that stood still in its transaction is fenced, and leaves nothing', () =>
     withLogs(version, async (log, other) => {
