@@ -10,7 +10,9 @@ import { recovery } from '../topology/recovery.ts'
 import { EXIT } from './cli-error.ts'
 import { directoryPaths, ensureWritable, readSettings } from './data-directory.ts'
 import { DEV_DEFAULTS } from './dev/config.ts'
+import { examineCluster } from './doctor-cluster.ts'
 import { askRunning } from './lookup/directory.ts'
+import { type TargetOptions, targetOf, withTargetOptions } from './open-log.ts'
 import { httpUrl, parseOptions } from './options.ts'
 
 export interface Finding {
@@ -20,14 +22,14 @@ export interface Finding {
   readonly advice?: string
 }
 
-const schema = z.object({
-  dataDir: z.string().min(1, 'no name of a directory'),
+const schema = z.looseObject({
+  dataDir: z.string().min(1, 'no name of a directory').optional(),
   rpc: httpUrl.optional(),
   kubo: httpUrl.optional(),
   json: z.boolean().optional(),
 })
 
-export type DoctorOptions = Readonly<z.infer<typeof schema>>
+export type DoctorOptions = TargetOptions & Readonly<z.infer<typeof schema>>
 
 const NODE_MAJOR_MIN = 20
 const FREE_BYTES_MIN = 1024 ** 3
@@ -35,35 +37,42 @@ const RPC_TIMEOUT_MS = 5_000
 const CLOCK_SKEW_SECONDS_MAX = 60
 
 export function doctorCommand(): Command {
-  return new Command('doctor')
-    .description('Check the machine, the data directory, the ports, the node and the storage')
-    .option('--data-dir <dir>', 'data directory', DEV_DEFAULTS.dataDir)
+  return withTargetOptions(new Command('doctor'))
+    .description('Check the machine, the data directory or the cluster, the ports, the node and the storage')
     .option('--rpc <url>', 'EVM node to check')
     .option('--kubo <url>', 'Kubo node to check')
     .option('--json', 'print the findings as JSON')
-    .action(async (given: unknown) => {
-      const options = parseOptions(schema, given, 'doctor')
+    .action(async (given: TargetOptions) => {
+      const options: DoctorOptions = { ...given, ...parseOptions(schema, given, 'doctor') }
       const findings = await examine(options)
       process.stdout.write(options.json ? `${JSON.stringify(findings)}\n` : render(findings))
       if (findings.some(({ ok }) => !ok)) process.exitCode = EXIT.failed
     })
 }
 
-export async function examine(options: DoctorOptions): Promise<readonly Finding[]> {
-  const { dataDir, rpc, kubo } = options
-  const running = (await askRunning(dataDir, '/healthz', {})) !== undefined
-  const findings = [nodeVersion(), signatures(), directory(dataDir), space(dataDir)]
-  if (running) findings.push({ check: 'process', ok: true, detail: `one runs on ${dataDir}; see its /readyz` })
-  else
-    findings.push(
-      anvil(),
-      await port(DEV_DEFAULTS.listenPort, '--listen-port'),
-      await port(DEV_DEFAULTS.opsPort, '--ops-port'),
-      await port(DEV_DEFAULTS.chainPort, '--chain-port'),
-    )
-  findings.push(await storage(dataDir, kubo))
-  if (rpc) findings.push(...(await node(rpc, readSettings(dataDir)?.chain.chainId)))
+export async function examine({ rpc, kubo, ...options }: DoctorOptions): Promise<readonly Finding[]> {
+  const target = targetOf(options)
+  const findings = [nodeVersion(), signatures()]
+  if (target.kind === 'directory') findings.push(...(await examineDirectory(target.dataDir, kubo)))
+  const cluster = target.kind === 'cluster' ? await examineCluster(target.address) : undefined
+  findings.push(...(cluster?.findings ?? []))
+  if (cluster && kubo) findings.push(await storage(undefined, kubo))
+  const chainId = target.kind === 'directory' ? readSettings(target.dataDir)?.chain.chainId : cluster?.chainId
+  if (rpc) findings.push(...(await node(rpc, chainId)))
   return findings
+}
+
+async function examineDirectory(dataDir: string, kubo: string | undefined): Promise<readonly Finding[]> {
+  const running = (await askRunning(dataDir, '/healthz', {})) !== undefined
+  const machine = running
+    ? [{ check: 'process', ok: true, detail: `one runs on ${dataDir}; see its /readyz` }]
+    : [
+        anvil(),
+        await port(DEV_DEFAULTS.listenPort, '--listen-port'),
+        await port(DEV_DEFAULTS.opsPort, '--ops-port'),
+        await port(DEV_DEFAULTS.chainPort, '--chain-port'),
+      ]
+  return [directory(dataDir), space(dataDir), ...machine, await storage(dataDir, kubo)]
 }
 
 function nodeVersion(): Finding {
@@ -142,12 +151,12 @@ const port = (number: number, option: string): Promise<Finding> =>
   })
 
 /** Writes a few bytes and reads them back. */
-async function storage(dataDir: string, kubo: string | undefined): Promise<Finding> {
+async function storage(dataDir: string | undefined, kubo: string | undefined): Promise<Finding> {
   const bytes = Buffer.from('sequencer doctor\n')
   try {
     const store = kubo
       ? createKuboStore({ url: kubo })
-      : await createFileBlockStore({ directory: directoryPaths(dataDir).blocks })
+      : await createFileBlockStore({ directory: directoryPaths(dataDir!).blocks })
     const cid = await store.put(bytes)
     const read = await store.get(cid)
     return {

@@ -1,0 +1,64 @@
+/** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
+import type { Log, TopicPartition } from '../streams/ports.ts'
+import { sequencerTopology } from '../topology/index.ts'
+import { openAdmin } from './cluster/connect.ts'
+import { openGround, openRegistry } from './cluster/open.ts'
+import type { Address } from './config/schema.ts'
+import { groupsWithMembers } from './deploy/live.ts'
+import type { Finding } from './doctor.ts'
+
+export async function examineCluster(address: Address): Promise<{ findings: Finding[]; chainId?: number }> {
+  const { appId, kafka, registry } = address
+  const broken = (check: string, error: unknown, advice: string) => ({
+    findings: [...findings, { check, ok: false, detail: (error as Error).message, advice }],
+  })
+  const findings: Finding[] = []
+  const admin = await openAdmin(kafka, `${appId}-doctor`).catch((error: unknown) => error as Error)
+  if (admin instanceof Error) return broken('brokers', admin, 'Start the brokers, or check --kafka, TLS and login.')
+  try {
+    const { brokers } = await admin.describeCluster()
+    findings.push({ check: 'brokers', ok: true, detail: brokers.map(({ host, port }) => `${host}:${port}`).join(', ') })
+    const subjects = await openRegistry(address)
+      .subjects()
+      .catch((error: unknown) => error as Error)
+    if (subjects instanceof Error) return broken('registry', subjects, 'Start the registry, or check --registry.')
+    findings.push({ check: 'registry', ok: true, detail: `${registry.url}: ${subjects.length} subjects` })
+    const ground = await openGround(address, 'doctor').catch((error: unknown) => error as Error)
+    if (ground instanceof Error) return broken('deployment', ground, 'See `sequencer deploy plan`.')
+    try {
+      const { rules, anchoring, chain } = ground.settings
+      const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
+      findings.push({ check: 'deployment', ok: true, detail: `${appId}, ${rules.markets.length} data markets` })
+      const active = new Set(
+        await groupsWithMembers(
+          admin,
+          topology.stages.map(({ name }) => `${appId}-${name}`),
+        ),
+      )
+      for (const { name, sources } of topology.stages)
+        findings.push(await stage(ground.log, name, `${appId}-${name}`, active, sources))
+      return { findings, chainId: chain.chainId }
+    } finally {
+      await ground.close()
+    }
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+async function stage(
+  log: Log,
+  name: string,
+  group: string,
+  active: ReadonlySet<string>,
+  sources: readonly { readonly name: string; readonly partitions: number }[],
+): Promise<Finding> {
+  const partitions: TopicPartition[] = sources.flatMap((topic) =>
+    Array.from({ length: topic.partitions }, (_, partition) => ({ topic: topic.name, partition })),
+  )
+  const [bounds, committed] = await Promise.all([log.bounds(partitions), log.committedOffsets(group, partitions)])
+  const behind = bounds.reduce((sum, { start, stable }, at) => sum + stable - (committed[at]?.next ?? start), 0)
+  const ok = active.has(group)
+  const detail = `${behind} records behind${ok ? '' : ', and no process runs it'}`
+  return { check: name, ok, detail, ...(!ok && { advice: `Start a process with --roles ${name}.` }) }
+}
