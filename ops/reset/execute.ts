@@ -18,6 +18,19 @@ export async function executeReset({ moves, changelogs }: ResetPlan, { desired, 
     desired.topics.filter(({ name }) => changelogs.includes(name)),
     admin,
   )
+  const groups = [...new Set(moves.map(({ group }) => group))]
+  await Promise.all(
+    groups.map((group) =>
+      moveGroup(
+        moves.filter((move) => move.group === group),
+        admin,
+      ),
+    ),
+  )
+}
+
+/** kafkajs takes five seconds for each: it joins the group for a moment. */
+async function moveGroup(moves: readonly OffsetMove[], admin: Admin): Promise<void> {
   for (const move of moves) await moveOffsets(move, admin)
 }
 
