@@ -4,8 +4,12 @@ import { FrameSplitter } from './kafka-frames.ts'
 
 export const Api = {
   PRODUCE: 0,
+  METADATA: 3,
+  FIND_COORDINATOR: 10,
   SYNC_GROUP: 14,
   INIT_PRODUCER_ID: 22,
+  ADD_PARTITIONS_TO_TXN: 24,
+  ADD_OFFSETS_TO_TXN: 25,
   END_TXN: 26,
   TXN_OFFSET_COMMIT: 28,
 } as const
@@ -69,6 +73,16 @@ export class KafkaProxy {
       return answered.raised
     }
     return { happened: happened.raised, release }
+  }
+
+  /** Faults that have not happened yet. */
+  get waiting(): number {
+    return this.planned.length
+  }
+
+  /** Faults that have not happened yet will not. */
+  heal(): void {
+    this.planned.splice(0)
   }
 
   /** Closes every connection at once; new ones are taken. */
