@@ -3,7 +3,7 @@
  * sequencer what a record looks like (schemas, topics) and nothing of how it is processed.
  */
 import type { EpochTick } from '../../schemas/types.ts'
-import type { Log, PartitionBounds } from '../../streams/ports.ts'
+import type { Log, PartitionBounds, TopicPartition } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { epochScope, type Topics } from '../../topology/topics.ts'
 import { createKeccak256 } from '../verify/keccak.ts'
@@ -35,21 +35,26 @@ export async function auditLog(log: Log, options: AuditOptions): Promise<AuditRe
   return audit.report()
 }
 
+/**
+ * The log may be in use. So what stages have committed is looked up first, then where what they wrote ends, and where the
+ * submissions end last: then whatever is due is there, and whatever was decided has its cause in what is replayed.
+ */
 async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions): Promise<Audit> {
   const findings = new Findings()
-  const { name, partitions } = topics.submissions
-  const bounds = await log.bounds(Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })))
+  const stages = await readStages(log, topics, appId)
+  const verdictBounds = await log.bounds(partitionsOf(topics.verdicts))
   const sources: EpochSources = {
     log,
     topics,
-    stages: await readStages(log, topics, appId),
+    stages,
     batches: await indexBatches(log, topics, findings),
     anchors: await readAnchors(log, topics),
     chain,
     keccak: await createKeccak256(),
     findings,
   }
-  const ledger = await readVerdicts(log, topics, bounds, findings)
+  const bounds = await log.bounds(partitionsOf(topics.submissions))
+  const ledger = await readVerdicts(log, topics, bounds, verdictBounds, findings)
   const markets = new Map(rules.markets.map((market) => [market.dataMarket, market]))
   const isCut = bounds.some(({ start }) => start > 0)
   const view = new ChainView(markets, findings, isCut)
@@ -58,6 +63,9 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   if (isCut) await audit.align()
   return audit
 }
+
+const partitionsOf = ({ name: topic, partitions }: { name: string; partitions: number }): TopicPartition[] =>
+  Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
 
 class Audit {
   private readonly sources: EpochSources

@@ -2,7 +2,7 @@ import type { SlotEpochKey, Verdict, VerdictReason } from '../../schemas/types.t
 import type { Log, PartitionBounds } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Findings } from './report.ts'
-import { scanTopic } from './scan.ts'
+import { scan } from './scan.ts'
 
 /** The verdicts by the place of their submission: five bytes each, so that 10^8 fit into memory. */
 export interface VerdictLedger {
@@ -19,11 +19,16 @@ export type VerdictIdentity = Pick<Verdict, 'submissionId' | 'slotId' | 'project
   readonly epochId: number
 }
 
-/** Reads `verdicts` whole. Counts a second verdict for one submission as duplicated, one for no record as a mismatch. */
+/**
+ * Reads `verdicts`. Counts a second verdict for one submission as duplicated, one for no record as a mismatch.
+ * @param bounds of the partitions of `submissions`
+ * @param verdictBounds of those of `verdicts`: what was written behind them is left out
+ */
 export async function readVerdicts(
   log: Log,
   topics: Topics,
   bounds: readonly PartitionBounds[],
+  verdictBounds: readonly PartitionBounds[],
   findings: Findings,
 ): Promise<VerdictLedger> {
   const reasons: VerdictReason[] = []
@@ -53,10 +58,11 @@ export async function readVerdicts(
     }
   }
 
-  for await (const { partition, records } of scanTopic(log, verdicts))
-    for (const { offset, key, value } of records)
-      if (key !== null && value !== null)
-        record(verdicts.key.decode(key), verdicts.value.decode(value), `verdicts[${partition}] offset ${offset}`)
+  for (const [partition, { stable }] of verdictBounds.entries())
+    for await (const records of scan(log, { topic: verdicts.name, partition }, { to: stable }))
+      for (const { offset, key, value } of records)
+        if (key !== null && value !== null)
+          record(verdicts.key.decode(key), verdicts.value.decode(value), `verdicts[${partition}] offset ${offset}`)
 
   const indexOf = (partition: number, offset: number) => offset - bounds[partition]!.start
   return {

@@ -5,7 +5,7 @@ import { isClean, renderAudit } from '../../../ops/audit/render.ts'
 import type { AuditReport, DifferenceKind } from '../../../ops/audit/report.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../../topology/verdict.ts'
-import type { FrozenLog } from './frozen-log.ts'
+import { type FrozenLog, growing } from './frozen-log.ts'
 import { MARKETS, RULES, runScenario, type Scenario } from './scenario.ts'
 
 const CLEAN = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0, differences: [] }
@@ -48,6 +48,21 @@ describe('a sound log', () => {
     const report = await auditOf(scenario)
     expect(report).toMatchObject({ ...CLEAN, epochsReleased: 8, epochsClosed: 6 })
     expect(report.pending).toBeGreaterThan(20)
+  })
+
+  test('behavior: a log that is written meanwhile is as sound at every moment', async () => {
+    const [early, late] = [await runScenario({ seed: 13, openEnd: true }), await runScenario({ seed: 13 })]
+    const { topics } = late
+    const { submissions, finalizations, batches } = topics
+    const sourceOf = { validate: submissions, settle: finalizations, batch: finalizations, anchor: batches }
+    for (const { log } of [early, late]) log.commitAll('app', sourceOf)
+    const auditAt = async (turn: number) => {
+      const { log, answers } = growing(early.log, late.log, turn)
+      return { report: await auditLog(log, { topics, rules: RULES, appId: 'app' }), answers: answers() }
+    }
+    const { answers } = await auditAt(0)
+    for (let turn = 0; turn <= answers; turn += turn < 20 ? 1 : Math.ceil(answers / 12))
+      expect((await auditAt(turn)).report, `it grows with answer ${turn}`).toMatchObject(CLEAN)
   })
 
   test('behavior: a log whose beginning has expired is audited from where all partitions reach', async () => {

@@ -98,12 +98,33 @@ export class FrozenLog implements Log {
   async partitionCount(topic: string) {
     return this.topics.get(topic)!.length
   }
+
+  /** The groups of these stages have committed everything there is. */
+  commitAll(appId: string, sourceOf: Readonly<Record<string, Pick<KafkaTopic<unknown, unknown>, 'name'>>>): void {
+    for (const [stage, { name }] of Object.entries(sourceOf))
+      for (const [partition, records] of this.topics.get(name)!.entries())
+        this.committed.set(`${appId}-${stage}/${name}/${partition}`, (records.at(-1)?.offset ?? -1) + 1)
+  }
+
   createTopics = refuse
   join = refuse
   transactionalWriter = refuse
   appender = refuse
   deleteRecords = refuse
   async close() {}
+}
+
+/** What a log answers that is at one moment as `early` and from its `turn`-th answer on as `late`, which begins alike. */
+export function growing(early: FrozenLog, late: FrozenLog, turn: number): { readonly log: Log; answers(): number } {
+  let answered = 0
+  const now = (): FrozenLog => (answered++ < turn ? early : late)
+  const log: Log = Object.assign(late.copy(), {
+    bounds: (partitions: readonly TopicPartition[]) => now().bounds(partitions),
+    fetch: (positions: readonly FetchPosition[]) => now().fetch(positions),
+    committedOffsets: (group: string, partitions: readonly TopicPartition[]) =>
+      now().committedOffsets(group, partitions),
+  })
+  return { log, answers: () => answered }
 }
 
 const refuse = async (): Promise<never> => {
