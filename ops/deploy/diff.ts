@@ -149,7 +149,7 @@ function subjectChanges(subject: DesiredSubject, versions: readonly AvroSchema[]
   return [{ ...about, class: 'safe', detail: `version ${versions.length + 1}, compatible with all before it`, action }]
 }
 
-function aclChanges(desired: readonly Acl[], live: readonly Acl[] | undefined): Change[] {
+export function aclChanges(desired: readonly Acl[], live: readonly Acl[] | undefined): Change[] {
   if (desired.length === 0) return []
   if (live === undefined)
     return [

@@ -1,16 +1,16 @@
 /**
  * A sequencer on a real broker, registry and chain, in three processes with different roles: deployed by plan, epochs
- * anchored, ended by SIGTERM, audited from the cluster, taken away again.
+ * anchored while one process is replaced and another is killed, ended by SIGTERM, audited from the cluster, taken away again.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { readLedger } from '../ledger.ts'
 import { runSequencer, type StartedSequencer, startSequencer } from '../run-sequencer.ts'
 import { type ClusterWorld, startClusterWorld } from './cluster-world.ts'
 
-const EPOCHS = 3
+const EPOCHS = 4
 const SPLIT = {
   edge: 'intake,api,validate,settle',
   middle: 'clock,tick-fanout,admit,batch',
@@ -36,6 +36,14 @@ const start = (name: keyof typeof SPLIT, config = world.config): StartedSequence
   const started = startSequencer(['run', '--config', config, '--json', ...roles])
   processes.set(name, started)
   return started
+}
+/** Ends a process and starts it again, as an orchestrator does. */
+async function replace(name: keyof typeof SPLIT, signal: NodeJS.Signals) {
+  const { child, finished } = processes.get(name)!
+  child.kill(signal)
+  const run = await finished
+  await start(name).waitFor(({ event }) => event === 'running')
+  return run
 }
 const goodOnes = () => readLedger(directory).filter(({ kind }) => kind === 'good')
 const readyOf = async ({ waitFor }: StartedSequencer) => {
@@ -67,17 +75,23 @@ describe('deploy', () => {
 })
 
 describe('run', () => {
-  test(`default: three processes with roles split anchor ${EPOCHS} epochs`, async () => {
+  test(`default: three processes anchor ${EPOCHS} epochs, while one is replaced and one is killed`, async () => {
     const [edge] = (Object.keys(SPLIT) as (keyof typeof SPLIT)[]).map((name) => start(name))
     const { intake } = (await edge!.waitFor(({ event }) => event === 'running')) as unknown as { intake: string[] }
     await Promise.all([...processes.values()].map(({ waitFor }) => waitFor(({ event }) => event === 'running')))
     await world.startEpochs()
-    const load = await world.snapshotters(intake[0]!, EPOCHS).finished
-    expect(load.exitCode, load.stderr).toBe(0)
+    const load = world.snapshotters(intake[0]!, EPOCHS)
+    expect((await replace('middle', 'SIGTERM')).exitCode).toBe(0)
+    expect((await replace('chain', 'SIGKILL')).signal).toBe('SIGKILL')
+    const { exitCode, stderr } = await load.finished
+    expect(exitCode, stderr).toBe(0)
     const last = Math.max(...goodOnes().map(({ epochId }) => epochId))
     await edge!.waitFor(({ event, epochId }) => event === 'anchored' && epochId === last)
     for (const [name, started] of processes)
-      expect(await readyOf(started), name).toMatchObject({ status: 200, ready: true })
+      await vi.waitFor(async () => expect(await readyOf(started), name).toMatchObject({ status: 200, ready: true }), {
+        timeout: 30_000,
+        interval: 500,
+      })
   })
 
   test('behavior: only the roles of a process are in its health, and its metrics are its own', async () => {
