@@ -1,5 +1,5 @@
 /** Rights on a real broker that has access control: planned, given once, taken away, and nobody else's touched. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin } from 'kafkajs'
@@ -12,9 +12,14 @@ import { applyChanges, entryOf } from '../../../ops/deploy/apply.ts'
 import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
 import { aclChanges } from '../../../ops/deploy/diff.ts'
 import { liveAcls } from '../../../ops/deploy/live.ts'
+import type { BrokerPorts } from '../../../ops/kafka/broker-settings.ts'
+import { freePorts } from '../../../ops/kafka/ports.ts'
 import { type Kafka, startKafka } from '../../../ops/kafka/start.ts'
+import type { Role } from '../../../ops/roles.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../../topology/anchor-rules.ts'
 import { rulesOf } from '../../topology/world.ts'
+import { runSequencer, type StartedSequencer, startSequencer } from '../run-sequencer.ts'
+import { startClusterWorld } from './cluster-world.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sequencer-acls-'))
 const settings: ClusterSettings = {
@@ -27,16 +32,21 @@ const settings: ClusterSettings = {
   anchoring: ANCHOR_RULES_DEFAULTS,
   chain: { chainId: 1, protocolState: `0x${'b'.repeat(40)}` },
 }
+const PASSWORD = 'not a secret'
+/** One user for each process, with the rights of its roles alone. */
+const USERS: Readonly<Record<string, readonly Role[]>> = {
+  edge: ['intake', 'api'],
+  middle: ['clock', 'tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batch'],
+  signer: ['anchor', 'anchor-effects'],
+}
+let securePort: number
 let kafka: Kafka
 let admin: Admin
 let desired: Desired
 
 beforeAll(async () => {
-  const properties = {
-    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-    'super.users': 'User:ANONYMOUS',
-  }
-  kafka = await startKafka({ brokers: 1, directory, properties })
+  ;[securePort] = (await freePorts(1)) as [number]
+  kafka = await startKafka({ brokers: 1, directory, properties: guarded })
   const environment = {
     SEQUENCER_KAFKA_BROKERS: kafka.bootstrap.join(),
     SEQUENCER_REGISTRY_URL: 'http://registry',
@@ -53,6 +63,22 @@ afterAll(async () => {
   await kafka?.close()
   rmSync(directory, { recursive: true, force: true })
 })
+
+/** Who comes in without a name may do everything; who logs in at the other listener only what is granted. */
+function guarded({ clients, advertised, brokers, controllers }: BrokerPorts): Record<string, string> {
+  const users = Object.keys(USERS).map((user) => `user_${user}="${PASSWORD}"`)
+  const login = `org.apache.kafka.common.security.plain.PlainLoginModule required ${users.join(' ')};`
+  const [ours, inner] = [`SECURE://127.0.0.1:${securePort}`, `BROKERS://127.0.0.1:${brokers}`]
+  return {
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': 'User:ANONYMOUS',
+    listeners: `CLIENTS://127.0.0.1:${clients},${inner},CONTROLLER://127.0.0.1:${controllers},${ours}`,
+    'advertised.listeners': `CLIENTS://127.0.0.1:${advertised},${inner},${ours}`,
+    'listener.security.protocol.map': 'CLIENTS:PLAINTEXT,BROKERS:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_PLAINTEXT',
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.secure.plain.sasl.jaas.config': login,
+  }
+}
 
 const plan = async () => aclChanges(desired.acls, await liveAcls(admin))
 const target = () => ({ admin, registry: { register: async () => 0 }, writeSettings: async () => {} })
@@ -73,4 +99,50 @@ test('behavior: what is taken away is planned again, and rights of others stay',
   expect((await plan()).map(({ detail }) => detail)).toEqual([aclText(first!).slice(first!.principal.length + 1)])
   await admin.deleteAcls({ filters: desired.acls.map(entryOf) })
   expect((await liveAcls(admin))!.map(aclText)).toEqual([aclText(foreign)])
+})
+
+test('behavior: the rights of its roles are enough for each process, and those of other roles are not', async () => {
+  const world = await startClusterWorld(join(directory, 'world'), kafka.bootstrap)
+  const passwordFile = join(directory, 'password')
+  writeFileSync(passwordFile, PASSWORD)
+  const principals = Object.entries(USERS).flatMap(([user, roles]) => roles.map((role) => [role, `User:${user}`]))
+  const acls = { principals: Object.fromEntries(principals) }
+  const as = (username: string) => {
+    const sasl = { mechanism: 'plain', username, passwordFile }
+    const secure = { brokers: [`127.0.0.1:${securePort}`], sasl, replicationFactor: 1, minInsyncReplicas: 1 }
+    return world.configWith({ kafka: secure, acls })
+  }
+  const started: StartedSequencer[] = []
+  try {
+    const deployed = await runSequencer(['deploy', 'apply', '--config', world.configWith({ acls })])
+    expect(deployed.exitCode, deployed.stderr).toBe(0)
+    for (const [user, roles] of Object.entries(USERS))
+      started.push(
+        startSequencer(['run', '--config', as(user), '--json', '--instance-id', user, '--roles', roles.join()]),
+      )
+    const [edge] = started
+    const { intake } = (await edge!.waitFor(({ event }) => event === 'running')) as unknown as { intake: string[] }
+    await Promise.all(started.map(({ waitFor }) => waitFor(({ event }) => event === 'running')))
+    await world.startEpochs()
+    const load = await world.snapshotters(intake[0]!, 1).finished
+    expect(load.exitCode, load.stderr).toBe(0)
+    await edge!.waitFor(({ event }) => event === 'anchored')
+
+    const wrong = await runSequencer([
+      'run',
+      '--config',
+      as('edge'),
+      '--json',
+      '--instance-id',
+      'x',
+      '--roles',
+      'batch',
+    ])
+    expect(wrong.exitCode).toBe(3)
+    expect(wrong.stderr).toContain('AUTHORIZATION')
+  } finally {
+    for (const { child } of started) child.kill('SIGTERM')
+    await Promise.all(started.map(({ finished }) => finished))
+    await world.close()
+  }
 })

@@ -33,18 +33,18 @@ export interface ClusterWorld {
   close(): Promise<void>
 }
 
-export async function startClusterWorld(directory: string): Promise<ClusterWorld> {
+export async function startClusterWorld(directory: string, brokers = sharedKafka().bootstrap): Promise<ClusterWorld> {
   installMissing(['java', 'mvn', 'pip3'])
   const parts = new Lifecycle((text) => console.log(`[world] ${text}`))
   try {
-    return await startParts(directory, parts)
+    return await startParts(directory, brokers, parts)
   } catch (error) {
     await parts.close()
     throw error
   }
 }
 
-async function startParts(directory: string, parts: Lifecycle): Promise<ClusterWorld> {
+async function startParts(directory: string, brokers: readonly string[], parts: Lifecycle): Promise<ClusterWorld> {
   const [registry, chain] = await Promise.all([
     startRegistry({ directory: join(directory, 'registry'), log: (line) => console.log(`[registry] ${line}`) }),
     startChain(join(directory, 'chain')),
@@ -53,7 +53,8 @@ async function startParts(directory: string, parts: Lifecycle): Promise<ClusterW
   await parts.add('chain', chain)
   const appId = uniqueName('app')
   const prefix = `${appId}-`
-  const settings = settingsOf(directory, chain, registry.url, appId, prefix)
+  const kafka = { brokers, replicationFactor: 1, minInsyncReplicas: 1 }
+  const settings = { ...settingsOf(directory, chain, registry.url), appId, prefix, kafka }
   let files = 0
   const configWith = (changes: object): string => {
     const path = join(directory, `config-${files++}.json`)
@@ -97,13 +98,10 @@ async function addChainRoles(chain: DevChain, parts: Lifecycle): Promise<void> {
     await parts.add('validator', startValidator({ ...world, account, fromBlock: startBlock }))
 }
 
-function settingsOf(directory: string, chain: DevChain, registryUrl: string, appId: string, prefix: string) {
+function settingsOf(directory: string, chain: DevChain, registryUrl: string) {
   const signerKeyFile = join(directory, 'signer.key')
   writeFileSync(signerKeyFile, chain.accounts.sequencer.privateKey, { mode: 0o600 })
   return {
-    appId,
-    prefix,
-    kafka: { brokers: sharedKafka().bootstrap, replicationFactor: 1, minInsyncReplicas: 1 },
     registry: { url: registryUrl },
     partitions: { submissions: 3, validated: 3, admitted: 3, finalizations: 2, verdicts: 2 },
     chain: { rpcUrls: [chain.rpcUrl], chainId: chain.chainId, protocolState: chain.protocolState },
