@@ -116,7 +116,7 @@ function printBursts(tasks: number, { records: bursts, wallSeconds, cpuSeconds, 
   const rate = Math.round(bursts / wallSeconds)
   const cost = ((cpuSeconds / bursts) * 1_000).toFixed(2)
   const latency = `p50 ${p50Ms!.toFixed(1)} ms, p99 ${p99Ms!.toFixed(1)} ms`
-  console.log(`${`bursts of one record, ${tasks} tasks`.padEnd(36)} ${rate} bursts/s, ${cost} ms CPU each, ${latency}`)
+  console.log(`${`bursts back to back, ${tasks} tasks`.padEnd(36)} ${rate} bursts/s, ${cost} ms CPU each, ${latency}`)
 }
 
 function perCpu({ records, cpuSeconds }: Measured): number {
