@@ -19,6 +19,8 @@ export class CliError extends Error {
 const NO_SPACE = 'Free some space and start again; nothing that was acknowledged is lost.'
 const NOT_WRITABLE = 'Give --data-dir a directory that this user may write to.'
 
+const RIGHTS = 'Give the rights: with acls.principals, `sequencer deploy plan` shows those that a role lacks.'
+
 /** What to do about the failures that carry a code: of the log, of the connectors, of the operating system. */
 const HINTS: Readonly<Record<string, string>> = {
   LOCKED: 'Another process uses this directory. Stop it, or give --data-dir another one.',
@@ -38,7 +40,7 @@ const HINTS: Readonly<Record<string, string>> = {
   FOREIGN_CHAIN: 'Point --rpc to the chain that the log was written for, or give --data-dir a new directory.',
   CHAIN_LOST: 'Put the file back, or give --data-dir a new directory.',
   ANVIL_FAILED: 'Start again: chain and log go on from where they are. `sequencer doctor` says what the machine lacks.',
-  UNREACHABLE: 'Start the node, or check its address.',
+  UNREACHABLE: 'Start what does not answer, or check its address.',
   RPC_ERROR: 'The node answered, but not as an EVM node does: check its address.',
   SIGNER_KEY: 'Give the private key of the sequencer as 0x and 64 hex digits.',
   UNAVAILABLE: 'Start the storage node, or check its address.',
@@ -53,6 +55,13 @@ const HINTS: Readonly<Record<string, string>> = {
   REGISTRY_MISMATCH: 'Look at the settings of the registry: something there changes what is written to it.',
   SCHEMA_REFUSED: 'Look at the mode and the level of the subject; `sequencer schemas diff` shows what differs.',
   SCHEMA_INCOMPATIBLE: '`sequencer schemas check` names each field; a change that breaks readers needs a new topic.',
+  AUTHENTICATION: 'Check kafka.sasl.* and kafka.tls.*: `sequencer config print` shows what counts.',
+  TOPIC_AUTHORIZATION_FAILED: RIGHTS,
+  GROUP_AUTHORIZATION_FAILED: RIGHTS,
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: RIGHTS,
+  MEMBER_REPLACED: 'Give each process an --instance-id of its own, the same after a restart.',
+  TOPIC_MISMATCH: '`sequencer deploy plan` shows every difference and what to do about it.',
+  UNKNOWN_TOPIC: 'Run `sequencer deploy apply`; `deploy plan` shows what is missing.',
   TOPOLOGY_MISMATCH: 'Members of one group must run the same topology. Stop the older ones first.',
 }
 
