@@ -5,9 +5,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test, vi } from 'vitest'
-import { main } from '../../ops/cli.ts'
+import { afterAll, describe, expect, test } from 'vitest'
 import { explain } from '../../ops/cli-error.ts'
+import { runHere } from './run-here.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'wrong-input-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -84,27 +84,9 @@ const cases: readonly (readonly [args: readonly string[], exitCode: number, ...s
   ],
 ]
 
-/** The command line in this process: what it writes, and the exit code it sets. */
-async function run(args: readonly string[]) {
-  const written = { stdout: '', stderr: '' }
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      written[name] += text
-      return true
-    }),
-  )
-  try {
-    await main(['node', 'sequencer', ...args])
-    return { ...written, exitCode: process.exitCode }
-  } finally {
-    process.exitCode = undefined
-    for (const spy of spies) spy.mockRestore()
-  }
-}
-
 describe('wrong input', () => {
   test.for(cases)('error: sequencer %s', async ([args, exitCode, ...said]) => {
-    const { stdout, stderr, exitCode: ended } = await run(args)
+    const { stdout, stderr, exitCode: ended } = await runHere(args)
     for (const words of said) expect(stderr).toContain(words)
     expect(stderr).not.toMatch(/^ {4}at /m)
     expect(stdout).toBe('')
@@ -112,7 +94,7 @@ describe('wrong input', () => {
   })
 
   test('error: a doctor that finds something says what to do about it, and ends with 1', async () => {
-    const { stdout, stderr, exitCode } = await run([
+    const { stdout, stderr, exitCode } = await runHere([
       'doctor',
       '--data-dir',
       directory,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Registry, startRegistry } from '../../../ops/kafka/registry.ts'
 import { SUBJECTS } from '../../../schemas/subjects.ts'
 import { installMissing } from '../../real/debian.ts'
-import { runSequencer, type SequencerRun } from '../run-sequencer.ts'
+import { runHere } from '../run-here.ts'
 import { changedSchemas, compatible, incompatible } from './changed.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sequencer-registry-'))
@@ -22,9 +22,9 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-const schemas = async (...args: string[]): Promise<SequencerRun> => {
-  const run = await runSequencer(['schemas', ...args, '--registry', server.url])
-  return { ...run, stdout: run.stdout.replaceAll(server.url, 'REGISTRY') }
+const schemas = async (...args: string[]) => {
+  const run = await runHere(['schemas', ...args, '--registry', server.url])
+  return { ...run, exitCode: run.exitCode ?? 0, stdout: run.stdout.replaceAll(server.url, 'REGISTRY') }
 }
 
 /** In the order in which an operator meets them: each test goes on from what the one before left. */
@@ -53,7 +53,7 @@ test('behavior: a compatible change is registered as a further version, and its 
   const changed = changedSchemas(compatible)
   const check = await schemas('check', '--schemas', changed, '--json')
   expect(check.exitCode).toBe(0)
-  const [history, registry] = (check.events[0] as unknown as { reports: { subjects: { state: string }[] }[] }).reports
+  const [history, registry] = (JSON.parse(check.stdout) as { reports: { subjects: { state: string }[] }[] }).reports
   for (const report of [history!, registry!])
     expect(report.subjects.filter(({ state }) => state !== 'same')).toMatchObject([
       { subject: 'slots-key', state: 'changed' },
@@ -108,12 +108,12 @@ test('args: a prefix makes subjects of their own', async () => {
 })
 
 test('error: no registry, a wrong address, one that is away', async () => {
-  const missing = await runSequencer(['schemas', 'register'])
+  const missing = await runHere(['schemas', 'register'])
   expect([missing.exitCode, missing.stderr]).toEqual([2, expect.stringContaining('--registry is missing')])
-  const wrong = await runSequencer(['schemas', 'check', '--registry', server.url.replace('ccompat/v7', 'nothing')])
+  const wrong = await runHere(['schemas', 'check', '--registry', server.url.replace('ccompat/v7', 'nothing')])
   expect([wrong.exitCode, wrong.stderr]).toEqual([3, expect.stringContaining('/apis/ccompat/v7')])
   await server.stop()
-  const away = await runSequencer(['schemas', 'export', '--registry', server.url])
+  const away = await runHere(['schemas', 'export', '--registry', server.url])
   expect([away.exitCode, away.stderr]).toEqual([
     3,
     expect.stringMatching(/ECONNREFUSED[\s\S]*Start the schema registry/),

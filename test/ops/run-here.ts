@@ -1,0 +1,20 @@
+import { vi } from 'vitest'
+import { main } from '../../ops/cli.ts'
+
+/** The command line in this process, which is quicker than a child: what it writes, and the exit code it sets. */
+export async function runHere(args: readonly string[]) {
+  const written = { stdout: '', stderr: '' }
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      written[name] += text
+      return true
+    }),
+  )
+  try {
+    await main(['node', 'sequencer', ...args])
+    return { ...written, exitCode: process.exitCode }
+  } finally {
+    process.exitCode = undefined
+    for (const spy of spies) spy.mockRestore()
+  }
+}
