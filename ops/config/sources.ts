@@ -27,6 +27,9 @@ export type FlagValues = Readonly<Record<string, unknown>>
 
 export const CONFIG_VARIABLE = 'SEQUENCER_CONFIG'
 
+/** Variables of ours that are no settings of a sequencer: where `npm run kafka` keeps what it fetched. */
+const NO_SETTINGS = [CONFIG_VARIABLE, 'SEQUENCER_CACHE_DIR']
+
 /** What Kubernetes puts into every pod for a Service called `sequencer…`. */
 const SERVICE_LINK = /_(SERVICE_(HOST|PORT)|PORT)(_[A-Z0-9_]+)?$/
 
@@ -68,7 +71,7 @@ export function fromEnvironment(environment: Readonly<Record<string, string | un
   const given: Given[] = []
   const faults: Fault[] = []
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith('SEQUENCER_') || variable === CONFIG_VARIABLE || text === undefined) continue
+    if (!variable.startsWith('SEQUENCER_') || NO_SETTINGS.includes(variable) || text === undefined) continue
     const setting = SETTINGS.find((candidate) => candidate.variable === variable)
     if (setting) given.push({ path: setting.path, value: parseText(setting, text), source: variable })
     else if (!SERVICE_LINK.test(variable))

@@ -85,8 +85,12 @@ describe('sources', () => {
     expect(() => Object.assign(settings.kafka, { standbys: 2 })).toThrow(TypeError)
   })
 
-  test('behavior: what Kubernetes puts into pods is not taken for a setting', () => {
-    const links = { SEQUENCER_INTAKE_SERVICE_HOST: '10.0.0.1', SEQUENCER_INTAKE_PORT_9100_TCP_ADDR: '10.0.0.1' }
+  test('behavior: what Kubernetes puts into pods, and where the tests keep things, is not taken for a setting', () => {
+    const links = {
+      SEQUENCER_CACHE_DIR: '/cache',
+      SEQUENCER_INTAKE_SERVICE_HOST: '10.0.0.1',
+      SEQUENCER_INTAKE_PORT_9100_TCP_ADDR: '10.0.0.1',
+    }
     expect(faultsOf({}, { ...environment, ...links })).toBe('')
   })
 })
