@@ -161,6 +161,11 @@ export interface Log {
   createTopics(topics: readonly TopicConfig[]): Promise<void>
   partitionCount(topic: string): Promise<number>
   bounds(partitions: readonly TopicPartition[]): Promise<readonly PartitionBounds[]>
+  /**
+   * Offsets behind everything written, also by transactions that are open or whose end readers do not see yet. What was
+   * committed before the call is visible once a partition's stable offset has reached its end.
+   */
+  ends(partitions: readonly TopicPartition[]): Promise<readonly number[]>
   committedOffsets(
     group: string,
     partitions: readonly TopicPartition[],

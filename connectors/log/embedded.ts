@@ -107,6 +107,10 @@ class EmbeddedLog implements Log {
     })
   }
 
+  async ends(partitions: readonly TopicPartition[]) {
+    return partitions.map((partition) => this.core.partition(partition).end)
+  }
+
   async committedOffsets(group: string, partitions: readonly TopicPartition[]) {
     return partitions.map((partition) => this.core.committedOffset(group, partition))
   }

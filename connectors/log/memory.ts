@@ -75,6 +75,10 @@ class MemoryLog implements Log {
     })
   }
 
+  async ends(partitions: readonly TopicPartition[]) {
+    return partitions.map((partition) => this.core.partition(partition).end)
+  }
+
   async committedOffsets(group: string, partitions: readonly TopicPartition[]) {
     return partitions.map((partition) => this.core.committedOffset(group, partition))
   }

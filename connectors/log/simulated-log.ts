@@ -80,6 +80,10 @@ export class SimulatedLog implements Log {
     )
   }
 
+  ends(partitions: readonly TopicPartition[]) {
+    return this.request('ends', () => partitions.map((partition) => this.broker.core.partition(partition).end))
+  }
+
   committedOffsets(group: string, partitions: readonly TopicPartition[]) {
     return this.request('committed offsets', () =>
       partitions.map((partition) => this.broker.committedOffset(group, partition)),

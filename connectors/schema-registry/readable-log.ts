@@ -95,6 +95,10 @@ class ReadableLog implements Log {
   bounds(partitions: readonly TopicPartition[]) {
     return this.log.bounds(partitions)
   }
+
+  ends(partitions: readonly TopicPartition[]) {
+    return this.log.ends(partitions)
+  }
   committedOffsets(group: string, partitions: readonly TopicPartition[]) {
     return this.log.committedOffsets(group, partitions)
   }

@@ -2,6 +2,7 @@
  * Recomputes every epoch from the log with a second, plain implementation of the rules and compares. It shares with the
  * sequencer what a record looks like (schemas, topics) and nothing of how it is processed.
  */
+import { setTimeout } from 'node:timers/promises'
 import type { EpochTick } from '../../schemas/types.ts'
 import type { Log, PartitionBounds, TopicPartition } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
@@ -20,6 +21,10 @@ import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
 import { readStages } from './stages.ts'
 
+/** A minute: brokers abort what a dead writer left open after 20 s. */
+const VISIBLE_TRIES_MAX = 300
+const VISIBLE_PAUSE_MS = 200
+
 export interface AuditOptions {
   readonly topics: Topics
   readonly rules: ProtocolRules
@@ -36,12 +41,14 @@ export async function auditLog(log: Log, options: AuditOptions): Promise<AuditRe
 }
 
 /**
- * The log may be in use. So what stages have committed is looked up first, then where what they wrote ends, and where the
- * submissions end last: then whatever is due is there, and whatever was decided has its cause in what is replayed.
+ * The log may be in use. So what stages have committed is looked up first, then where what they wrote ends, once readers see
+ * it; and where the submissions end last: then whatever is due is there, and whatever was decided has its cause in what is
+ * replayed.
  */
 async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions): Promise<Audit> {
   const findings = new Findings()
   const stages = await readStages(log, topics, appId)
+  await untilVisible(log, [topics.verdicts, topics.batches, topics.anchors].flatMap(partitionsOf))
   const verdictBounds = await log.bounds(partitionsOf(topics.verdicts))
   const sources: EpochSources = {
     log,
@@ -62,6 +69,17 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   const audit = new Audit(sources, rules, ledger, view, judge, bounds)
   if (isCut) await audit.align()
   return audit
+}
+
+/** Until what is written by now is committed or not; a transaction whose writer died holds readers back for a while. */
+async function untilVisible(log: Log, partitions: readonly TopicPartition[]): Promise<void> {
+  const ends = await log.ends(partitions)
+  for (let tries = 1; ; tries++) {
+    const bounds = await log.bounds(partitions)
+    if (bounds.every(({ stable }, at) => stable >= ends[at]!)) return
+    if (tries === VISIBLE_TRIES_MAX) throw new Error('a transaction stays open on the log: audit it when it has ended')
+    await setTimeout(VISIBLE_PAUSE_MS)
+  }
 }
 
 const partitionsOf = ({ name: topic, partitions }: { name: string; partitions: number }): TopicPartition[] =>

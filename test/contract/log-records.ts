@@ -24,6 +24,7 @@ export function recordTests(current: () => LogUnderTest): void {
       await log.createTopics([{ name: topic, partitions: 3, cleanup: 'delete' }])
       expect(await log.partitionCount(topic)).toBe(3)
       expect(await log.bounds([{ topic, partition: 2 }])).toEqual([{ start: 0, stable: 1 }])
+      expect(await log.ends([2, 0].map((partition) => ({ topic, partition })))).toEqual([1, 0])
     })
 
     test('error: another partition count is refused and creates nothing', async () => {

@@ -17,7 +17,7 @@ import { KafkaCluster } from './cluster.ts'
 import { closedError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupMembership } from './membership.ts'
-import { bounds, committedOffsets, deleteRecords } from './offsets.ts'
+import { bounds, committedOffsets, deleteRecords, ends } from './offsets.ts'
 import type { KafkaLogOptions } from './options.ts'
 import { createTopics } from './topics.ts'
 import { TransactionWriter } from './transaction-writer.ts'
@@ -84,6 +84,10 @@ class KafkaLog implements Log {
     const found = await bounds(this.open(), partitions)
     for (const [at, partition] of partitions.entries()) this.fetcher.note(partition, found[at]!)
     return found
+  }
+
+  async ends(partitions: readonly TopicPartition[]) {
+    return await ends(this.open(), partitions)
   }
 
   async committedOffsets(group: string, partitions: readonly TopicPartition[]) {

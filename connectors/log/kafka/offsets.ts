@@ -22,6 +22,12 @@ export async function bounds(
   return partitions.map((_, at) => ({ start: starts[at]!.offset, stable: stables[at]!.offset }))
 }
 
+export async function ends(cluster: KafkaCluster, partitions: readonly TopicPartition[]): Promise<readonly number[]> {
+  const options = { what: 'ends', limitMs: OFFSETS_LIMIT_MS }
+  const found = await perLeader(cluster, partitions, (asked) => listOffsets(asked, 'end'), options)
+  return found.map(({ offset }) => offset)
+}
+
 /** Waits for transactions that are being ended, so that what it returns does not change by itself. */
 export async function committedOffsets(
   cluster: KafkaCluster,

@@ -59,6 +59,7 @@ const mortalLog = (log: Log, { call, read }: Mortal): Log => ({
   partitionCount: (topic) => read(() => log.partitionCount(topic)),
   committedOffsets: (group, partitions) => read(() => log.committedOffsets(group, partitions)),
   bounds: (partitions) => read(() => log.bounds(partitions)),
+  ends: (partitions) => read(() => log.ends(partitions)),
   fetch: (positions, options) => read(() => log.fetch(positions, options)),
   // The same instance id: the group throws the dead member out, as it does when a process is started again.
   join: (options, listener) => read(() => log.join(options, listener)),

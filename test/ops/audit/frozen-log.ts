@@ -77,6 +77,10 @@ export class FrozenLog implements Log {
     })
   }
 
+  async ends(partitions: readonly TopicPartition[]) {
+    return (await this.bounds(partitions)).map(({ stable }) => stable)
+  }
+
   async fetch(positions: readonly FetchPosition[]): Promise<readonly FetchedPartition[]> {
     const bounds = await this.bounds(positions)
     return positions.map((position, i) => {
@@ -120,6 +124,7 @@ export function growing(early: FrozenLog, late: FrozenLog, turn: number): { read
   const now = (): FrozenLog => (answered++ < turn ? early : late)
   const log: Log = Object.assign(late.copy(), {
     bounds: (partitions: readonly TopicPartition[]) => now().bounds(partitions),
+    ends: (partitions: readonly TopicPartition[]) => now().ends(partitions),
     fetch: (positions: readonly FetchPosition[]) => now().fetch(positions),
     committedOffsets: (group: string, partitions: readonly TopicPartition[]) =>
       now().committedOffsets(group, partitions),
