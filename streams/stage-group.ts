@@ -131,6 +131,7 @@ export class StageGroup {
   private lost(cause: Error): void {
     this.joins++
     this.identity = undefined
+    this.generation = 0 // a group that had no members for long counts from 1 again
     this.owned = NONE // the standbys stay: whether this member is one does not change what is in the changelogs
     this.match()
     // Two processes with one name would throw each other out for ever.
