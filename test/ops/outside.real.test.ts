@@ -86,12 +86,16 @@ describe('a port in use', () => {
 
 describe('a node that cannot be used', () => {
   it('error: one that is down at the start', async () => {
-    expectRefused(await runSequencer(dev(fresh(), '--rpc', 'http://127.0.0.1:2')), 'ECONNREFUSED', 'Start the node')
+    expectRefused(
+      await runSequencer(dev(fresh(), '--rpc', 'http://127.0.0.1:2')),
+      'ECONNREFUSED',
+      'Start what does not answer',
+    )
   })
 
   it('error: one that takes the connection and says nothing', async () => {
     const run = await runSequencer(dev(fresh(), '--rpc', `http://127.0.0.1:${takenPort}`))
-    expectRefused(run, 'timeout', 'Start the node')
+    expectRefused(run, 'timeout', 'Start what does not answer')
   })
 
   it('error: one of another chain', async () => {

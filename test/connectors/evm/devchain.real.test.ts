@@ -151,7 +151,7 @@ describe('the process', () => {
     const { port } = server.address() as { port: number }
     await expect(start({ port })).rejects.toMatchObject({
       code: 'PORT_BUSY',
-      message: expect.stringContaining(`Port ${port} for the development chain is in use by another program`),
+      message: expect.stringContaining(`port ${port} for the development chain is in use by another program`),
     })
     server.close()
   })
