@@ -164,6 +164,11 @@ export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> =
     const args = [market, cid, epochId, projectIds, snapshotCids, finalizedCidsRootHash]
     return callAs(account, 'submitSubmissionBatch', args)
   }
+  /** Replaces this block and those after it by empty ones. */
+  const reorganiseFrom = async (blockNumber: number): Promise<void> => {
+    await send('anvil_reorg', [(await provider.getBlockNumber()) - blockNumber + 1, []])
+  }
+
   /** Transactions in the node's pool that could be mined next. */
   const poolSize = async (): Promise<number> => Number(((await send('txpool_status')) as { pending: string }).pending)
 
@@ -249,6 +254,7 @@ export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> =
     files,
     callAs,
     submitAs,
+    reorganiseFrom,
     poolSize,
     epoch,
     events,
