@@ -6,6 +6,7 @@ import { systemClock } from '../../../../connectors/log/system-clock.ts'
 import { type Kafka, startKafka } from '../../../../ops/kafka/start.ts'
 import type { Log, OffsetCommit } from '../../../../streams/ports.ts'
 import { createTopic, expectCommitted, fresh, Listener, records, values } from '../../../contract/log-kit.ts'
+import { seededRandom } from '../../../ops/random.ts'
 import { Api, KafkaProxy } from '../../../real/kafka-proxy.ts'
 import { openVisibleLog } from './visible.ts'
 
@@ -17,8 +18,11 @@ const REQUEST_TIMEOUT_MS = 4_000
 /** So long that a step whose answer is lost is not tried again. */
 const STEP_TIMEOUT_MS = 6_000
 
-/** A few requests get through, but hardly a burst with all that comes before it. */
-const CUT_EVERY_MS = 67
+/**
+ * Between two cuts, at most; any time below is as likely. Sometimes a few requests get through, sometimes a burst with all
+ * that comes before it; at a fixed time a machine where that takes longer would never get on.
+ */
+const CUT_WITHIN_MS = 400
 
 let directory: string
 let kafka: Kafka
@@ -205,7 +209,7 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       const { topic, id, burst, offset } = await subject(log)
       let writer = await log.transactionalWriter(id)
       const rounds = 60
-      const cutting = setInterval(() => proxy.cut(), CUT_EVERY_MS)
+      const stopCutting = cutAtRandom()
       try {
         for (let round = 1; round <= rounds; ) {
           const { outcome } = await writer.commit(burst(round, `${round}`)).catch(() => ({ outcome: 'unknown' }))
@@ -215,7 +219,7 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
           } else if (outcome === 'committed') round++
         }
       } finally {
-        clearInterval(cutting)
+        stopCutting()
       }
       expect(await values(log, topic)).toEqual(Array.from({ length: rounds }, (_, at) => `${at + 1}`))
     }))
@@ -286,6 +290,18 @@ describe('appends', () => {
       expect(await values(log, topic)).toEqual(appends.map((_, at) => `${at}`))
     }))
 })
+
+/** @returns stops it */
+function cutAtRandom(): () => void {
+  const random = seededRandom(7)
+  let timer: NodeJS.Timeout
+  const cut = (): void => {
+    proxy.cut()
+    timer = setTimeout(cut, random() * CUT_WITHIN_MS)
+  }
+  cut()
+  return () => clearTimeout(timer)
+}
 
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
