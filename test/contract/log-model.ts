@@ -110,7 +110,8 @@ async function compareRead(log: Log, model: ModelLog, topic: string, step: Comma
   const left = fetched!.outOfRange ? [] : model.seen(step.partition).filter(([offset]) => offset >= step.from)
   const got = fetched!.records.map(({ offset, value }) => [offset, text(value)])
   expect(got).toEqual(left.slice(0, got.length))
-  if (left.length > 0) expect(got.length).toBeGreaterThan(0)
+  // An answer without records moves on all the same: Kafka's may hold one control batch.
+  if (left.length > 0 && got.length === 0) expect(fetched!.next).toBeGreaterThan(step.from)
   const skipped = left[got.length]?.[0] ?? cells.length
   expect(fetched!.next).toBeLessThanOrEqual(Math.max(skipped, step.from))
   if (got.length > 0) expect(fetched!.next).toBeGreaterThan(got.at(-1)![0] as number)
