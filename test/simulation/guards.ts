@@ -32,6 +32,7 @@ const ENGINE: readonly Guard[] = [
     find: OPEN + STARTS + RESTORED,
     replace: `${STARTS}${RESTORED}\n    ${OPEN}`,
     why: 'else an older owner commits between the reading and the fencing, and its records are processed twice',
+    seeds: 500, // the commit must fall between two requests
   },
   {
     name: 'a lost answer is settled by the offsets in the log',
