@@ -8,83 +8,41 @@ import { join } from 'node:path'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import { createMemoryLog } from '../connectors/log/memory.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
-import { createStreamsBuilder } from '../streams/create-builder.ts'
-import type { KafkaTopic } from '../streams/kafka-topic.ts'
 import type { Log, OutgoingRecord } from '../streams/ports.ts'
 import { StreamsRuntime } from '../streams/runtime.ts'
-import type { Serde } from '../streams/serde.ts'
-import { keyValueStore } from '../streams/store.ts'
 import type { Topology } from '../streams/topology.ts'
+import { PARTITIONS, VALUE_BYTES, workTopology } from './kafka/work.ts'
 import { type BenchRow, row } from './rows.ts'
 
-const PARTITIONS = 4
-const VALUE_BYTES = 400
 const KEYS = 10_000
 const APPEND_RECORDS = 1_000
-
-const raw: Serde<Uint8Array> = { encode: (value) => value, decode: (bytes) => bytes }
-const text: Serde<string> = {
-  encode: (value) => Buffer.from(value, 'latin1'),
-  decode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1'),
-}
-const topicOf = (name: string): KafkaTopic<string, Uint8Array> => ({
-  name,
-  key: text,
-  value: raw,
-  partitions: PARTITIONS,
-  cleanup: 'delete',
-})
-type Out = { out: readonly [string, Uint8Array] }
 
 export async function benchStreams(): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
   const memory = async () => createMemoryLog()
-  rows.push(await measure('pass-through, memory', memory, passThrough(), 1_000_000))
-  rows.push(await measure('stateful, memory', memory, stateful(), 500_000))
+  rows.push(await measure('pass-through, memory', memory, workTopology('pass-through', 'in', 'out'), 1_000_000))
+  rows.push(await measure('stateful, memory', memory, workTopology('stateful', 'in', 'out'), 500_000))
   await withDirectory(async (directory) => {
-    rows.push(await measure('pass-through, embedded', () => openEmbeddedLog({ directory }), passThrough(), 300_000))
+    rows.push(
+      await measure(
+        'pass-through, embedded',
+        () => openEmbeddedLog({ directory }),
+        workTopology('pass-through', 'in', 'out'),
+        300_000,
+      ),
+    )
   })
   await withDirectory(async (directory) => {
-    rows.push(await measure('stateful, embedded', () => openEmbeddedLog({ directory }), stateful(), 200_000))
+    rows.push(
+      await measure(
+        'stateful, embedded',
+        () => openEmbeddedLog({ directory }),
+        workTopology('stateful', 'in', 'out'),
+        200_000,
+      ),
+    )
   })
   return rows
-}
-
-function passThrough(): Topology {
-  const builder = createStreamsBuilder()
-  builder
-    .stream(topicOf('in'))
-    .process<Out>('copy', ['out'], ({ outputs: { out } }) => ({
-      process: (key, value) => void out.send(key, value) as undefined,
-    }))
-    .out.to(topicOf('out'))
-  return builder.build()
-}
-
-/** Keeps the newest value of each key and passes it on: one output and one changelog record for each record in. */
-function stateful(): Topology {
-  const newest = keyValueStore<Uint8Array>('newest', raw)
-  const builder = createStreamsBuilder()
-  builder
-    .stream(topicOf('in'))
-    .process<Out>(
-      'keep',
-      ['out'],
-      (context) => {
-        const store = context.store(newest)
-        const { out } = context.outputs
-        return {
-          process(key, value) {
-            store.put(key, value)
-            out.send(key, value)
-            return undefined
-          },
-        }
-      },
-      newest,
-    )
-    .out.to(topicOf('out'))
-  return builder.build()
 }
 
 /** From the start of the runtime to the last commit, with everything to process in the log already. */
