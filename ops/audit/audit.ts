@@ -19,6 +19,7 @@ import { Judge } from './judge.ts'
 import { readVerdicts, type VerdictLedger } from './ledger.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
+import { partitionsOf } from './scan.ts'
 import { readStages } from './stages.ts'
 
 /** A minute: brokers abort what a dead writer left open after 20 s. */
@@ -81,9 +82,6 @@ async function untilVisible(log: Log, partitions: readonly TopicPartition[]): Pr
     await setTimeout(VISIBLE_PAUSE_MS)
   }
 }
-
-const partitionsOf = ({ name: topic, partitions }: { name: string; partitions: number }): TopicPartition[] =>
-  Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
 
 class Audit {
   private readonly sources: EpochSources

@@ -3,6 +3,10 @@ import type { Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
 
 const FETCH_BYTES = 1024 * 1024
 
+/** Every partition of a topic. */
+export const partitionsOf = ({ name: topic, partitions }: { name: string; partitions: number }): TopicPartition[] =>
+  Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+
 export interface ScanRange {
   /** First offset; the start of the log by default. */
   readonly from?: number

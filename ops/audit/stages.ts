@@ -1,7 +1,7 @@
 /** How far each stage has come, so that what is still on its way is not called lost. */
 import type { Log } from '../../streams/ports.ts'
 import { epochScope, isMarker, type Topics } from '../../topology/topics.ts'
-import { scanTopic } from './scan.ts'
+import { partitionsOf, scanTopic } from './scan.ts'
 
 export interface Stages {
   /** validate has committed past this record of `submissions`. */
@@ -42,10 +42,9 @@ const yes = (): boolean => true
 async function committed(
   log: Log,
   group: string,
-  { name, partitions }: { name: string; partitions: number },
+  topic: { name: string; partitions: number },
 ): Promise<readonly number[]> {
-  const all = Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition }))
-  return (await log.committedOffsets(group, all)).map((offset) => offset?.next ?? 0)
+  return (await log.committedOffsets(group, partitionsOf(topic))).map((offset) => offset?.next ?? 0)
 }
 
 /** Epoch → the offset in each partition of `finalizations` by which its last CLOSE marker has come. */
