@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import type { Problem } from './api/schema.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { Wiring } from './compose.ts'
 import { epochStatus } from './lookup/epoch.ts'
@@ -21,7 +22,7 @@ export async function startOpsServer(
   const { metrics, health, config } = wiring
   const server = Fastify({ logger: false, forceCloseConnections: true })
   server.setErrorHandler((error, _request, reply) =>
-    error instanceof CliError ? reply.code(400).send({ error: error.message }) : reply.send(error),
+    error instanceof CliError ? reply.code(400).send(badRequest(error.message)) : reply.send(error),
   )
   server.get('/metrics', async (_request, reply) => {
     reply.header('content-type', metrics.registry.contentType)
@@ -35,6 +36,8 @@ export async function startOpsServer(
   if (config.roles.includes('api')) addLookups(server, wiring)
   return { url: await listen(server, host, port), close: () => server.close() }
 }
+
+const badRequest = (detail: string): Problem => ({ type: 'about:blank', title: 'Bad Request', status: 400, detail })
 
 function addLookups(server: FastifyInstance, { config, log, topics }: Wiring): void {
   server.get<{ Querystring: Record<string, string> }>('/v1/why', (request) =>

@@ -29,9 +29,9 @@ export async function askRunning(
   }
   const answer: unknown = await response.json().catch(() => undefined)
   if (response.ok) return answer
-  const words = (answer as { error?: string; message?: string } | undefined) ?? {}
+  const words = (answer as { detail?: string; message?: string } | undefined) ?? {}
   throw new CliError(
-    words.message ?? words.error ?? `${asked} answered ${response.status}`,
+    words.detail ?? words.message ?? `${asked} answered ${response.status}`,
     'See --help for the options.',
   )
 }

@@ -1,0 +1,295 @@
+/**
+ * The shape of every answer of the query API: what its description (OpenAPI), its tests and the console's types are made
+ * from. Times are ms of the records in the log; blocks, epochs and slots are whole numbers; addresses are lower case.
+ */
+import { z } from 'zod'
+import type { AnchorState, VerdictReason } from '../../schemas/types.ts'
+import { ACCEPT_REASONS, REJECT_REASONS } from '../../topology/verdict.ts'
+import type { EpochPhase } from '../lookup/epoch.ts'
+
+/** Items of one page, when not asked for otherwise and at most. */
+export const PAGE_DEFAULT = 50
+export const PAGE_MAX = 500
+
+export const dataMarket = z
+  .string()
+  .regex(/^0x[0-9a-f]{40}$/)
+  .describe('Data market contract.')
+const whole = z.int().min(0)
+const wholeOrNone = whole.nullable()
+const time = (what: string) =>
+  whole.nullable().describe(`${what}, ms since 1970 as the log has it; null: not (yet) seen.`)
+const text = z.string()
+
+const PHASES = ['UNKNOWN', 'OPEN', 'CLOSED', 'ANCHORING', 'ANCHORED', 'ATTESTED', 'FAILED'] as const
+export const phase = z.enum(PHASES satisfies readonly EpochPhase[])
+
+export const reason = z.enum([
+  ...ACCEPT_REASONS,
+  ...REJECT_REASONS,
+  'UNKNOWN',
+] as const satisfies readonly VerdictReason[])
+
+const STATES = ['UNKNOWN', 'PLANNED', 'STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED'] as const
+export const anchorState = z.enum(STATES satisfies readonly AnchorState[])
+
+const reasons = z.partialRecord(reason, whole).describe('Final verdicts by reason.')
+
+/** One page of a list. */
+const listOf = <T extends z.ZodType>(item: T) =>
+  z.object({
+    items: z.array(item),
+    next: text.nullable().describe('Pass it as `cursor` for the next page; null: there is none.'),
+  })
+
+const epochFields = {
+  dataMarket,
+  epochId: whole,
+  phase,
+  releaseBlock: wholeOrNone,
+  closeBlock: wholeOrNone,
+  begin: wholeOrNone.describe('First source-chain block.'),
+  end: wholeOrNone.describe('Last source-chain block.'),
+  releasedAt: time('The tick of the release'),
+  closedAt: time('The tick that closed it'),
+  batchedAt: time('Its batches were cut'),
+  storedAt: time('The last of its batches was stored'),
+  minedAt: time('The last of its batches was mined'),
+  finalAt: time('The call that ends the epoch was final, and all batches'),
+  submissions: whole.describe('Acknowledged submissions.'),
+  reasons,
+}
+
+export const epochSummary = z
+  .object({
+    ...epochFields,
+    projects: whole.describe('Projects with a winner.'),
+    projectsWithoutQuorum: whole,
+    agreement: z
+      .number()
+      .min(0)
+      .max(1)
+      .nullable()
+      .describe('Votes for the winners of all projects, as a share of all votes; null before the votes are counted.'),
+    batches: wholeOrNone.describe('null before they are cut.'),
+    batchesFinal: whole,
+  })
+  .meta({ id: 'EpochSummary' })
+
+export const batchStatus = z
+  .object({
+    batchIndex: whole,
+    state: text,
+    cid: text,
+    projects: whole,
+    submissions: whole,
+    transactionHash: text,
+    blockNumber: whole,
+    attestations: whole,
+    attested: z.boolean(),
+    error: text,
+  })
+  .meta({ id: 'BatchStatus' })
+
+/** What `sequencer epoch` prints, and when it happened. */
+export const epochDetail = z
+  .object({
+    ...epochFields,
+    next: text.describe('What happens next, in words.'),
+    verdicts: whole.describe('Submissions that have one.'),
+    projects: z.array(z.object({ projectId: text, snapshotCid: text, votes: whole, voters: whole })),
+    batches: z.array(batchStatus),
+    endCall: z.object({ state: text, transactionHash: text }).nullable(),
+  })
+  .meta({ id: 'EpochDetail' })
+
+export const gapCause = z.enum(['NOT_RELEASED', 'NOT_CLOSED', 'NOT_BATCHED', 'NOT_ANCHORED', 'LATE', 'FAILED'])
+
+export const gap = z
+  .object({
+    dataMarket,
+    epochId: whole.describe('The first epoch of the gap.'),
+    lastEpochId: whole.describe('The last one; the same for a single epoch.'),
+    cause: gapCause,
+    detail: text,
+  })
+  .meta({ id: 'Gap' })
+
+export const project = z
+  .object({
+    projectId: text,
+    snapshotCid: text.describe('The winner; empty without a quorum.'),
+    votes: whole.describe('Slots that reported the winner.'),
+    voters: whole.describe('Slots that voted.'),
+    candidates: z.array(z.object({ snapshotCid: text, votes: whole })).describe('Every CID, most votes first.'),
+    equivocations: z.array(whole).describe('Slots that signed more than one CID.'),
+    batchIndex: wholeOrNone,
+  })
+  .meta({ id: 'Project' })
+
+/** What `sequencer why` prints of one submission. */
+export const submission = z
+  .object({
+    status: z.enum(['DECIDED', 'PENDING']),
+    submissionId: text,
+    dataMarket: text,
+    epochId: whole,
+    slotId: whole,
+    projectId: text,
+    snapshotCid: text,
+    position: z.object({ partition: whole, offset: whole }).describe('Where it lies in the topic `submissions`.'),
+    receivedAt: text.nullable().describe('ISO time of the intake; null: no longer in the log.'),
+    verdict: z
+      .object({
+        reason,
+        accepted: z.boolean(),
+        stage: text,
+        rule: text,
+        expected: text,
+        actual: text,
+        blockNumber: whole,
+        help: text.describe('What the reason means and what to do.'),
+      })
+      .nullable(),
+    batch: z
+      .object({ batchIndex: whole, cid: text, state: text, transactionHash: text })
+      .nullable()
+      .describe('The batch that counts it.'),
+  })
+  .meta({ id: 'Submission' })
+
+const batchFields = {
+  dataMarket,
+  epochId: whole,
+  batchIndex: whole,
+  batchCount: whole.describe('Batches of the epoch.'),
+  state: anchorState,
+  cid: text.describe('Empty until it is stored.'),
+  roothash: text,
+  finalizedCidsRootHash: text,
+  projects: whole,
+  submissions: whole,
+  sizeBytes: whole,
+  leavesBefore: whole.describe('Leaves of the batches before it in the tree; 0 with a tree per batch.'),
+  gasEstimate: whole,
+  transactionHash: text,
+  blockNumber: whole,
+  builtAt: time('It was cut'),
+}
+
+export const batchSummary = z.object(batchFields).meta({ id: 'BatchSummary' })
+
+export const attestation = z
+  .object({
+    validator: text,
+    matches: z.boolean().nullable().describe('It attested the root that the sequencer sent; null: not readable.'),
+    blockNumber: whole,
+    finalized: z.boolean().describe('With this one the contract finalized the batch.'),
+  })
+  .meta({ id: 'Attestation' })
+
+export const batchDetail = z
+  .object({
+    ...batchFields,
+    contents: z.array(z.object({ projectId: text, snapshotCid: text })).describe('In the order of the batch.'),
+    attestations: z.array(attestation),
+    attested: z.boolean(),
+    diverged: z.boolean(),
+    error: text,
+  })
+  .meta({ id: 'BatchDetail' })
+
+export const anchor = z
+  .object({
+    dataMarket,
+    epochId: whole,
+    batchIndex: z.int().min(-1).describe('-1: the call that ends the batches of the epoch.'),
+    state: anchorState,
+    cid: text,
+    nonce: wholeOrNone,
+    attempts: whole,
+    transactionHash: text,
+    blockNumber: whole,
+    error: text,
+    attestations: z.array(attestation),
+    attested: z.boolean(),
+    diverged: z.boolean(),
+    changedAt: time('The state was written'),
+  })
+  .meta({ id: 'Anchor' })
+
+export const anchorQueue = z.enum(['pending', 'final', 'failed'])
+
+export const signer = z
+  .object({
+    nonce: wholeOrNone.describe('Highest nonce assigned so far.'),
+    pending: whole.describe('Batches and ending calls on their way.'),
+    inFlight: z.array(anchor).describe('Those with a transaction that is sent and not final.'),
+  })
+  .meta({ id: 'Signer' })
+
+export const market = z
+  .object({
+    dataMarket,
+    chainId: whole,
+    protocolState: text,
+    windowUnit: z.enum(['blocks', 'seconds']),
+    perSlotPerEpoch: whole,
+    votesMin: whole,
+    shareMin: z.number(),
+    batchProjectsMax: whole,
+    tree: z.enum(['chained', 'fresh']),
+    headEpoch: wholeOrNone.describe('Newest released epoch.'),
+  })
+  .meta({ id: 'Market' })
+
+export const health = z
+  .object({
+    ready: z.boolean().describe('Every role of this process runs.'),
+    roles: z.record(z.string(), z.object({ ready: z.boolean(), detail: text, since: text })),
+    view: z.object({
+      lag: whole.describe('Records in the log that these answers do not reflect yet.'),
+      caughtUp: z.boolean().describe('It has reached what was in the log when the process started.'),
+    }),
+    markets: z.array(z.object({ dataMarket, headEpoch: wholeOrNone, stuck: z.array(gap) })),
+  })
+  .meta({ id: 'Health' })
+
+/** RFC 9457. */
+export const problem = z
+  .object({ type: text, title: text, status: z.int().min(400).max(599), detail: text })
+  .meta({ id: 'Problem' })
+
+export const markets = listOf(market)
+export const epochs = listOf(epochSummary)
+export const gaps = listOf(gap)
+export const projects = listOf(project)
+export const submissions = listOf(submission)
+export const batches = listOf(batchSummary)
+export const anchors = listOf(anchor)
+
+/** `/v1/events`: the data of each kind of event. `reset`: too much was missed, ask for the lists again. */
+export const events = {
+  epoch: epochSummary,
+  verdicts: z.object({ dataMarket, epochId: whole, submissions: whole, reasons }).meta({ id: 'VerdictCounts' }),
+  anchor,
+  reset: z.object({}),
+}
+
+export type EpochSummary = z.infer<typeof epochSummary>
+export type EpochDetail = z.infer<typeof epochDetail>
+export type Gap = z.infer<typeof gap>
+export type Project = z.infer<typeof project>
+export type SubmissionItem = z.infer<typeof submission>
+export type BatchSummary = z.infer<typeof batchSummary>
+export type BatchDetail = z.infer<typeof batchDetail>
+export type AnchorItem = z.infer<typeof anchor>
+export type Signer = z.infer<typeof signer>
+export type Market = z.infer<typeof market>
+export type HealthAnswer = z.infer<typeof health>
+export type Problem = z.infer<typeof problem>
+export type VerdictCounts = z.infer<typeof events.verdicts>
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next: string | null
+}
