@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import type { Submission } from '../schemas/types.ts'
+import type { Log } from '../streams/ports.ts'
 import { createFlowWorld, type FlowWorld, headerOf, untilBatched } from './flow-world.ts'
-import { type BenchRow, median, row } from './rows.ts'
+import { type BenchRow, median, percentile, row } from './rows.ts'
 import { PROJECTS, SLOTS, SUBMISSIONS, submissionOf } from './stage-data.ts'
 
 const EPOCHS = 10
@@ -25,7 +26,39 @@ export async function benchClose(): Promise<BenchRow[]> {
 
 async function closes(directory: string): Promise<BenchRow[]> {
   const log = await openEmbeddedLog({ directory })
-  const world = await createFlowWorld({ log, slots: SLOTS, signatures: 'given' })
+  const { times, cpuTimes, fillRate } = await runCloses(log)
+  await log.close()
+  const conditions = `embedded log, ${PROJECTS} projects × ${SLOTS} slots, tick appended → summary after the last batch readable, ${EPOCHS} closes`
+  return [
+    row('close → batch, p50', percentile(times, 0.5), 'ms', conditions),
+    row('close → batch, p99', percentile(times, 0.99), 'ms', `${conditions}: the slowest of them`),
+    row(
+      'close → batch, CPU of all threads, p50',
+      median(cpuTimes),
+      'ms CPU',
+      `${conditions}; verdicts begun meanwhile`,
+    ),
+    row(
+      'submissions through validate and admit into votes, without signatures',
+      fillRate,
+      'submissions/s',
+      'embedded log, exactly-once, one process, appending included',
+    ),
+  ]
+}
+
+export interface Closes {
+  /** From the tick to the last batch, ms, one for each epoch. */
+  readonly times: readonly number[]
+  /** CPU of all threads of this process meanwhile, ms. */
+  readonly cpuTimes: readonly number[]
+  /** Submissions per second into votes before. */
+  readonly fillRate: number
+}
+
+/** Fills and closes epochs on any log, one more than are counted: the first warms up. */
+export async function runCloses(log: Log, prefix = ''): Promise<Closes> {
+  const world = await createFlowWorld({ log, slots: SLOTS, signatures: 'given', prefix })
   await world.start()
   const times: number[] = []
   const cpuTimes: number[] = []
@@ -38,32 +71,13 @@ async function closes(directory: string): Promise<BenchRow[]> {
     const [cpu, closing] = [process.cpuUsage(), performance.now()]
     await world.close(epochId)
     offset = await untilBatched(log, world, epochId, offset)
-    if (epochId === 1) continue // it warms up
+    if (epochId === 1) continue
     times.push(performance.now() - closing)
     const { user, system } = process.cpuUsage(cpu)
     cpuTimes.push((user + system) / 1000)
   }
   await world.stop()
-  await log.close()
-  times.sort((a, b) => a - b)
-  const at = (share: number): number => times[Math.min(times.length - 1, Math.ceil(times.length * share) - 1)]!
-  const conditions = `embedded log, ${PROJECTS} projects × ${SLOTS} slots, tick appended → summary after the last batch readable, ${EPOCHS} closes`
-  return [
-    row('close → batch, p50', at(0.5), 'ms', conditions),
-    row('close → batch, p99', at(0.99), 'ms', `${conditions}: the slowest of them`),
-    row(
-      'close → batch, CPU of all threads, p50',
-      median(cpuTimes),
-      'ms CPU',
-      `${conditions}; verdicts begun meanwhile`,
-    ),
-    row(
-      'submissions through validate and admit into votes, without signatures',
-      (SUBMISSIONS * (EPOCHS + 1)) / fillSeconds,
-      'submissions/s',
-      'embedded log, exactly-once, one process, appending included',
-    ),
-  ]
+  return { times, cpuTimes, fillRate: (SUBMISSIONS * (EPOCHS + 1)) / fillSeconds }
 }
 
 /** Two full epochs of votes and quotas, then another start on the same log. */

@@ -29,6 +29,8 @@ export interface FlowOptions {
   /** Recovered for good, in so many worker threads (0 = the main thread); or `given`, to measure what is left. */
   readonly signatures: { readonly workers: number } | 'given'
   readonly observer?: RuntimeObserver
+  /** Before every name in the log, where several worlds share one. */
+  readonly prefix?: string
 }
 
 const BLOCKS_PER_EPOCH = 3
@@ -39,10 +41,11 @@ export const walletOf = (slotId: number) => slotWallet(SEED, slotId)
 
 export type FlowWorld = Awaited<ReturnType<typeof createFlowWorld>>
 
-export async function createFlowWorld({ log, slots, signatures, observer = {} }: FlowOptions) {
-  const codec = await createCodec(memoryRegistry())
+export async function createFlowWorld({ log, slots, signatures, observer = {}, prefix = '' }: FlowOptions) {
+  const appId = `${prefix}bench`
+  const codec = await createCodec(memoryRegistry(), prefix)
   const counts = { submissions: PARTITIONS, validated: PARTITIONS, admitted: PARTITIONS, finalizations: 1 }
-  const topics = sequencerTopics(codec, { prefix: '', partitions: { ...counts, verdicts: PARTITIONS } })
+  const topics = sequencerTopics(codec, { prefix, partitions: { ...counts, verdicts: PARTITIONS } })
   const { submissions, epochTicks, slots: slotTopic } = topics
   await log.createTopics([submissions, epochTicks, slotTopic, topics.deadLetters])
   const appender = await log.appender()
@@ -58,7 +61,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {} }:
 
   const pool = signatures === 'given' ? undefined : await createSignerPool(rules, signatures.workers)
   const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, sequencerStores(codec)), {
-    appId: 'bench',
+    appId,
     instanceId: 'bench',
     log,
     clock: systemClock,
@@ -105,7 +108,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {} }:
       ['settle', topics.finalizations],
     ] as const,
     /** Resolves when a stage has read its input to the end. */
-    caughtUp: (stage: string, topic: { name: string; partitions: number }) => caughtUp(log, stage, topic),
+    caughtUp: (stage: string, topic: { name: string; partitions: number }) => caughtUp(log, `${appId}-${stage}`, topic),
   }
 }
 
@@ -152,10 +155,10 @@ function closeTicks(epochId: number): EpochTick[] {
   return [tick('HEAD', release + 2), closed]
 }
 
-async function caughtUp(log: Log, stage: string, { name, partitions }: { name: string; partitions: number }) {
+async function caughtUp(log: Log, group: string, { name, partitions }: { name: string; partitions: number }) {
   const all = Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition }))
   for (;;) {
-    const [bounds, offsets] = await Promise.all([log.bounds(all), log.committedOffsets(`bench-${stage}`, all)])
+    const [bounds, offsets] = await Promise.all([log.bounds(all), log.committedOffsets(group, all)])
     if (bounds.every(({ stable }, i) => (offsets[i]?.next ?? 0) >= stable)) return
     await systemClock.sleep(POLL_MS)
   }

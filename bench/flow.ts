@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { startIntake } from '../connectors/libp2p/intake.ts'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
+import type { Log } from '../streams/ports.ts'
 import { recovery } from '../topology/recovery.ts'
 import { createFlowWorld, untilBatched } from './flow-world.ts'
 import { type BenchRow, perItem, row } from './rows.ts'
@@ -37,11 +38,37 @@ function bareRecovery(): number {
 async function measure(bare: number): Promise<BenchRow[]> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-flow-'))
   const log = await openEmbeddedLog({ directory })
-  const world = await createFlowWorld({ log, slots: Math.ceil(COUNT / PROJECTS), signatures: { workers: 0 } })
+  try {
+    const { submissions, wallSeconds, cpuSeconds } = await runFlow(log)
+    const micros = (cpuSeconds * 1e6) / submissions
+    const name = 'socket → final verdict, one process without worker threads'
+    const conditions = `${submissions} submissions, ${CONNECTIONS} connections, embedded log, exactly-once; client in another process`
+    return [
+      row(name, submissions / wallSeconds, 'submissions/s', conditions),
+      row(`${name}, CPU`, micros, 'µs/submission', conditions),
+      row(`${name}, CPU / bare recovery`, micros / bare, 'ratio', conditions),
+    ]
+  } finally {
+    await log.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+export interface FlowRun {
+  readonly submissions: number
+  readonly wallSeconds: number
+  /** Of all threads of this process: the intake, all stages, the driver of the log. */
+  readonly cpuSeconds: number
+}
+
+/** Submissions of one epoch through a libp2p socket of this process to their final verdicts, on any log. */
+export async function runFlow(log: Log, prefix = ''): Promise<FlowRun> {
+  const slots = Math.ceil(COUNT / PROJECTS)
+  const world = await createFlowWorld({ log, slots, signatures: { workers: 0 }, prefix })
   await world.start()
   await world.open(1)
   const { topics } = world
-  const keyFile = join(directory, `${randomBytes(4).toString('hex')}.key`)
+  const keyFile = join(tmpdir(), `bench-${randomBytes(8).toString('hex')}.key`)
   const listen = ['/ip4/127.0.0.1/tcp/0']
   const intake = await startIntake({ listen, keyFile, topics }, { log, clock: systemClock })
   const client = startClient(intake.multiaddrs[0]!)
@@ -54,22 +81,14 @@ async function measure(bare: number): Promise<BenchRow[]> {
     await world.close(1)
     await untilBatched(log, world, 1, 0)
     await world.caughtUp('settle', topics.finalizations)
-    const seconds = (performance.now() - started) / 1000
+    const wallSeconds = (performance.now() - started) / 1000
     const { user, system } = process.cpuUsage(cpu)
-    const micros = (user + system) / COUNT
-    const name = 'socket → final verdict, one process without worker threads'
-    const conditions = `${COUNT} submissions, ${CONNECTIONS} connections, embedded log, exactly-once; client in another process`
-    return [
-      row(name, COUNT / seconds, 'submissions/s', conditions),
-      row(`${name}, CPU`, micros, 'µs/submission', conditions),
-      row(`${name}, CPU / bare recovery`, micros / bare, 'ratio', conditions),
-    ]
+    return { submissions: COUNT, wallSeconds, cpuSeconds: (user + system) / 1e6 }
   } finally {
     client.kill()
     await intake.close()
     await world.stop()
-    await log.close()
-    await rm(directory, { recursive: true, force: true })
+    await rm(keyFile, { force: true })
   }
 }
 

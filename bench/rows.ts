@@ -29,6 +29,12 @@ export function perItem<T>(items: readonly T[], work: (item: T) => unknown): num
 export const millis = (work: () => unknown): number => perItem([0], work) / 1_000
 
 export const median = (all: readonly number[]): number => all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)]!
+/** The smallest value that so large a share of all does not exceed. */
+export function percentile(all: readonly number[], share: number): number {
+  const sorted = all.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]!
+}
+
 export const row = (name: string, value: number, unit: string, conditions: string): BenchRow => ({
   name,
   value: value < 1_000 ? Number(value.toPrecision(3)) : Math.round(value),

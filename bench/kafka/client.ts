@@ -1,8 +1,12 @@
 // One run of our client in a process of its own, so that its CPU time is nobody else's. Prints one line of JSON.
+
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { Log, RuntimeObserver } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
+import { runCloses } from '../close.ts'
+import { runFlow } from '../flow.ts'
+import { percentile } from '../rows.ts'
 import { COMMIT_INTERVAL_MS, PARTITIONS, type WorkKind, workTopology } from './work.ts'
 
 export type ClientRun =
@@ -16,13 +20,19 @@ export type ClientRun =
     }
   | { readonly run: 'restore'; readonly input: string; readonly output: string; readonly appId: string }
   | { readonly run: 'bursts'; readonly topic: string; readonly tasks: number; readonly seconds: number }
+  /** Submissions from a socket to their verdicts. */
+  | { readonly run: 'flow'; readonly prefix: string }
+  /** Closes of full epochs to their last batch. */
+  | { readonly run: 'closes'; readonly prefix: string }
+
+type WorkRun = Extract<ClientRun, { readonly input: string }>
 
 export interface ClientSettings {
   readonly brokers: readonly string[]
   readonly transactionsVersion: 1 | 2
 }
 
-/** What was done, in which time; bursts also have their latencies. */
+/** What was done, in which time; bursts and closes also have their latencies. */
 export interface Measured {
   readonly records: number
   readonly wallSeconds: number
@@ -33,9 +43,17 @@ export interface Measured {
 
 const [settings, run] = JSON.parse(process.argv[2]!) as [ClientSettings, ClientRun]
 const log = await openKafkaLog({ ...settings, clientId: 'bench', clock: systemClock })
-const measured = run.run === 'bursts' ? await bursts(log, run) : await work(log, run)
+const measured = await measure()
 process.stdout.write(`${JSON.stringify(measured)}\n`)
 await log.close()
+
+async function measure(): Promise<Measured> {
+  if (run.run === 'bursts') return await bursts(log, run)
+  if (run.run === 'closes') return await closes(log, run.prefix)
+  if (run.run !== 'flow') return await work(log, run)
+  const { submissions: records, ...time } = await runFlow(log, run.prefix)
+  return { records, ...time }
+}
 
 /** Takes the time from one moment to another. */
 function stopwatch(): () => { readonly wallSeconds: number; readonly cpuSeconds: number } {
@@ -48,7 +66,7 @@ function stopwatch(): () => { readonly wallSeconds: number; readonly cpuSeconds:
 }
 
 /** From the `warmUp`th record to the last (as Java's meter), or the reading of the state of all tasks. */
-async function work(log: Log, options: Exclude<ClientRun, { run: 'bursts' }>): Promise<Measured> {
+async function work(log: Log, options: WorkRun): Promise<Measured> {
   const kind = options.run === 'restore' ? 'stateful' : options.run
   const topology = workTopology(kind, options.input, options.output)
   let runtime: StreamsRuntime | undefined
@@ -116,8 +134,15 @@ async function bursts(log: Log, { topic, tasks, seconds }: Extract<ClientRun, { 
     }
   }
   await Promise.all(writers.map(repeat))
-  const time = stop()
-  latencies.sort((a, b) => a - b)
-  const at = (share: number): number => latencies[Math.floor(latencies.length * share)]!
-  return { records: latencies.length, ...time, p50Ms: at(0.5), p99Ms: at(0.99) }
+  return { records: latencies.length, ...stop(), ...latency(latencies) }
+}
+
+async function closes(log: Log, prefix: string): Promise<Measured> {
+  const { times, cpuTimes } = await runCloses(log, prefix)
+  const seconds = (all: readonly number[]): number => all.reduce((sum, ms) => sum + ms, 0) / 1_000
+  return { records: times.length, wallSeconds: seconds(times), cpuSeconds: seconds(cpuTimes), ...latency(times) }
+}
+
+function latency(times: readonly number[]) {
+  return { p50Ms: percentile(times, 0.5), p99Ms: percentile(times, 0.99) }
 }

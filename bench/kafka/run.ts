@@ -1,7 +1,8 @@
 /**
  * `npm run bench:kafka`: what the engine costs on a real broker, beside Kafka Streams at the same work in the same run.
  * Rates are per second of wall time and per CPU-second (user and system) of the client process; the broker's own are not
- * counted. `--records N`, `--no-java`, `--transactions 1`; `--broker host:port` for one that runs already.
+ * counted. Then the sequencer itself: submissions from a socket to their verdicts, and from the close of an epoch to its last
+ * batch. `--records N`, `--no-java`, `--no-engine`, `--transactions 1`; `--broker host:port` for one that runs already.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -12,6 +13,7 @@ import { parseArgs, promisify } from 'node:util'
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import { startKafka } from '../../ops/kafka/start.ts'
+import { PROJECTS, SLOTS } from '../stage-data.ts'
 import type { ClientRun, ClientSettings, Measured } from './client.ts'
 import { type JavaRun, runJava } from './java.ts'
 import { fillInput, PARTITIONS, VALUE_BYTES, type WorkKind } from './work.ts'
@@ -24,6 +26,7 @@ const { values: options } = parseArgs({
   options: {
     records: { type: 'string', default: '1500000' },
     java: { type: 'boolean', default: true },
+    engine: { type: 'boolean', default: true },
     transactions: { type: 'string', default: '2' },
     broker: { type: 'string' },
   },
@@ -37,12 +40,28 @@ const input = `bench-in-${unique}`
 await withBroker(async (bootstrap) => {
   const settings: ClientSettings = { brokers: [bootstrap], transactionsVersion: options.transactions === '1' ? 1 : 2 }
   conditions()
+  if (options.engine) await engine(settings, bootstrap)
+  await sequencer(settings)
+})
+
+async function engine(settings: ClientSettings, bootstrap: string): Promise<void> {
   await fill(settings)
   for (const tasks of [1, 4, 12]) printBursts(tasks, await client(settings, await burstsOf(settings, tasks)))
   for (const kind of ['pass-through', 'stateful'] as const) await compare(kind, settings, bootstrap)
   const restored = { run: 'restore', input, output: outputOf('stateful', 'ours'), appId: appOf('stateful') } as const
   print('restore of the state', await client(settings, restored))
-})
+}
+
+async function sequencer(settings: ClientSettings): Promise<void> {
+  const flow = await client(settings, { run: 'flow', prefix: `flow-${unique}-` })
+  print('socket → verdict, no worker threads', flow)
+  const closes = await client(settings, { run: 'closes', prefix: `closes-${unique}-` })
+  const cost = Math.round((closes.cpuSeconds / closes.records) * 1_000)
+  console.log(
+    `close → batch, ${closes.records} closes of ${PROJECTS} projects × ${SLOTS} slots: p50 ${closes.p50Ms!.toFixed()} ms, ` +
+      `p99 (the slowest) ${closes.p99Ms!.toFixed()} ms, ${cost} ms CPU each`,
+  )
+}
 
 async function compare(kind: WorkKind, settings: ClientSettings, bootstrap: string): Promise<void> {
   const run = { input, output: outputOf(kind, 'ours'), appId: appOf(kind), records, warmUp }
