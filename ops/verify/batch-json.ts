@@ -74,6 +74,9 @@ export function compactBytes({ submissionIDs, submissions, roothash, pids, cids 
   return Buffer.from(text.replace(GO_ESCAPED, goEscape), 'utf8')
 }
 
+/** A text as a JSON string in a batch. */
+export const quoted = (text: string): string => JSON.stringify(text).replace(GO_ESCAPED, goEscape)
+
 /** Go's encoding/json writes these as \u00xx inside strings; none of them occurs outside strings. */
 const GO_ESCAPED = /[<>&\u2028\u2029]/g
 const goEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -18,7 +18,7 @@ export function referenceTree(keccak: Keccak): ReferenceTree {
   const tree = new DeepTree(hashChildren, { depth: DEPTH, arity: 2, zeroValue: Buffer.alloc(32) })
   return {
     append(texts) {
-      for (const text of texts) tree.insert(sha256(Buffer.from(text, 'utf8')))
+      for (const text of texts) tree.insert(leafHash(text))
     },
     digest: () => toHex(keccak(tree.getRoot() as Buffer)),
   }
@@ -38,4 +38,33 @@ export function rootDigest(keccak: Keccak, texts: readonly string[]): string {
   return tree.digest()
 }
 
-const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest()
+/** Roots of empty subtrees by level, from an empty leaf on. */
+const emptyRoots: readonly Buffer[] = Array.from({ length: DEPTH - 1 }).reduce<Buffer[]>(
+  (roots) => [...roots, sha256(Buffer.concat([roots.at(-1)!, roots.at(-1)!]))],
+  [Buffer.alloc(32)],
+)
+
+/** Levels of a tree of so many leaves below which a leaf can have a sibling that is not empty. */
+export const pathLength = (size: number): number => (size <= 1 ? 0 : Math.floor(Math.log2(size - 1)) + 1)
+
+/** The root above a leaf. @param path the siblings of `pathLength` levels; those above them are empty subtrees */
+export function rootAbove(leaf: Buffer, index: number, path: readonly Buffer[]): Buffer {
+  let node = leaf
+  for (let level = 0; level < DEPTH; level++) {
+    const sibling = path[level] ?? emptyRoots[level]!
+    const isRight = Math.floor(index / 2 ** level) % 2 === 1
+    node = sha256(Buffer.concat(isRight ? [sibling, node] : [node, sibling]))
+  }
+  return node
+}
+
+/** Whether nothing stands to the right of this leaf, so that it is the tree's last. */
+export const isLast = (index: number, path: readonly Buffer[]): boolean =>
+  path.every((sibling, level) => Math.floor(index / 2 ** level) % 2 === 1 || sibling.equals(emptyRoots[level]!))
+
+/** The leaf of a text. */
+export const leafHash = (text: string): Buffer => sha256(Buffer.from(text, 'utf8'))
+
+function sha256(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest()
+}
