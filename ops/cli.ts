@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   devchain: async () => (await import('./dev/chain-command.ts')).devChainCommand(),
   reset: async () => (await import('./reset/command.ts')).resetCommand(),
   verify: async () => (await import('./verify/command.ts')).verifyCommand(),
+  proof: async () => (await import('./proof/command.ts')).proofCommand(openLog),
   audit: async () => (await import('./audit/command.ts')).auditCommand(withChain),
   why: async () => (await import('./lookup/command.ts')).whyCommand(openLog),
   epoch: async () => (await import('./lookup/command.ts')).epochCommand(openLog),

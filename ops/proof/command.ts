@@ -1,0 +1,178 @@
+/** `sequencer proof get` and `sequencer proof verify`. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { z } from 'zod'
+import { CliError, EXIT } from '../cli-error.ts'
+import { askRunning } from '../lookup/directory.ts'
+import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
+import { address, httpUrl, parseOptions, whole } from '../options.ts'
+import { checkOnChain } from './chain.ts'
+import { type Proof, ProofFault, proofText } from './format.ts'
+import { createProofs, type ProofQuery, ProofRefusal, proofPorts } from './source.ts'
+import { createProofVerifier } from './verify.ts'
+
+const number = whole(0, Number.MAX_SAFE_INTEGER)
+const getSchema = z.looseObject({
+  slot: number,
+  epoch: number,
+  project: z.string().optional(),
+  dataMarket: address.optional(),
+  api: httpUrl.optional(),
+  out: z.string().optional(),
+})
+const verifySchema = z.looseObject({ rpc: httpUrl.optional(), json: z.boolean().optional() })
+
+type GetArguments = TargetOptions & z.infer<typeof getSchema>
+
+export function proofCommand(open: OpenLog): Command {
+  return new Command('proof')
+    .description('Prove that a submission is in an anchored batch, and check such a proof')
+    .addCommand(getCommand(open))
+    .addCommand(checkCommand())
+}
+
+function getCommand(open: OpenLog): Command {
+  return withTargetOptions(new Command('get'))
+    .description('Write the proof for a submission, a JSON file that speaks for itself')
+    .requiredOption('--slot <n>', 'slot of the snapshotter')
+    .requiredOption('--epoch <n>', 'epoch')
+    .option('--project <id>', 'project; needed when the slot counts in several')
+    .option('--data-market <address>', 'data market; needed when there are several')
+    .option('--api <url>', 'ask a sequencer with the role api instead of reading its log')
+    .option('--out <file>', 'where to write it; standard output by default')
+    .action(async (given: TargetOptions) => {
+      const options: GetArguments = { ...given, ...parseOptions(getSchema, given, 'proof get') }
+      const text = proofText(await runProofGet(open, options))
+      if (options.out === undefined) process.stdout.write(text)
+      else await write(options.out, text)
+    })
+}
+
+function checkCommand(): Command {
+  return new Command('verify')
+    .description('Check a proof: alone from the file, and against the chain when a node is given')
+    .argument('<file>', 'what `proof get` wrote')
+    .option('--rpc <url>', 'node of the anchor chain')
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      '\nThe file alone shows that a signed submission is in a batch with this CID. That the batch is anchored, only a node' +
+        '\ncan show. Exit code 1: the proof does not hold; the first reason is printed.',
+    )
+    .action(async (file: string, given: Record<string, unknown>) => {
+      const { rpc, json } = parseOptions(verifySchema, given, 'proof verify')
+      const result = await runProofVerify(file, rpc)
+      process.stdout.write(json ? `${JSON.stringify(result)}\n` : renderResult(result))
+      process.exitCode = result.ok ? EXIT.ok : EXIT.failed
+    })
+}
+
+/** Throws CliError when there is no such proof. */
+export async function runProofGet(open: OpenLog, options: GetArguments): Promise<Proof> {
+  const { slot, epoch, project, dataMarket, api } = options
+  const path = `/v1/proofs/${epoch}/${slot}`
+  if (api !== undefined) return askApi(api, path, { project, market: dataMarket })
+  const target = targetOf(options)
+  const running =
+    target.kind === 'directory' ? await askRunning(target.dataDir, path, { project, market: dataMarket }) : undefined
+  if (running !== undefined) return running as Proof
+  const opened = await open(target)
+  try {
+    const markets = opened.rules.markets.map((market) => market.dataMarket)
+    const query = { dataMarket: marketOf(markets, dataMarket), epochId: epoch, slotId: slot, projectId: project }
+    return await createProofs(opened.chain, proofPorts(opened.log, opened.topics)).get(query)
+  } catch (error) {
+    throw error instanceof ProofRefusal ? refused(error, { slotId: slot, epochId: epoch }) : error
+  } finally {
+    await opened.close()
+  }
+}
+
+function marketOf(markets: readonly string[], given: string | undefined): string {
+  if (given !== undefined && !markets.includes(given))
+    throw new CliError(`${given} is not one of the data markets: ${markets.join(', ')}`, 'Check --data-market.')
+  if (given === undefined && markets.length > 1)
+    throw new CliError(`there are several data markets: ${markets.join(', ')}`, 'Name one with --data-market.')
+  return given ?? markets[0]!
+}
+
+function refused(
+  { code, message }: ProofRefusal,
+  { slotId, epochId }: Pick<ProofQuery, 'slotId' | 'epochId'>,
+): CliError {
+  const hint = {
+    NOT_IN_A_BATCH: `\`sequencer why --slot ${slotId} --epoch ${epochId}\` says what became of its submissions.`,
+    NOT_ANCHORED: `\`sequencer epoch ${epochId}\` says where it stands. A proof is given once the batch is final.`,
+    AMBIGUOUS: 'Name the project with --project.',
+  }[code]
+  return new CliError(message, hint, EXIT.failed)
+}
+
+async function askApi(base: string, path: string, fields: Record<string, string | undefined>): Promise<Proof> {
+  const url = new URL(path, base)
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) url.searchParams.set(name, value)
+  let response: Response
+  let answer: unknown
+  try {
+    response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })
+    answer = await response.json()
+  } catch (error) {
+    throw new CliError(`${base} does not answer: ${error}`, 'Check --api.', EXIT.unavailable, error)
+  }
+  if (response.ok) return answer as Proof
+  const { detail, title } = answer as { detail?: string; title?: string }
+  const hint = 'Check --slot, --epoch and --project; /v1/slots/{slot}/verdicts says what became of its submissions.'
+  throw new CliError(detail ?? title ?? `${url} answered ${response.status}`, hint, EXIT.failed)
+}
+
+const ANSWER_MS_MAX = 60_000
+
+export interface ProofResult {
+  readonly ok: boolean
+  /** Why it does not hold; null when it does. */
+  readonly reason: string | null
+  /** What file and node show, in words. */
+  readonly shown: readonly string[]
+  readonly notShown: readonly string[]
+}
+
+export async function runProofVerify(path: string, rpc: string | undefined): Promise<ProofResult> {
+  const bytes = await read(path)
+  try {
+    const { proof, shown, notShown } = (await createProofVerifier())(bytes)
+    if (rpc === undefined) return { ok: true, reason: null, shown, notShown: notShown.map(({ text }) => text) }
+    const onChain = await checkOnChain(proof, rpc)
+    const still = notShown.filter(({ nodeShows }) => !nodeShows).map(({ text }) => text)
+    return { ok: true, reason: null, shown: [...shown, ...onChain], notShown: still }
+  } catch (error) {
+    if (!(error instanceof ProofFault)) throw error
+    return { ok: false, reason: error.message, shown: [], notShown: [] }
+  }
+}
+
+export function renderResult({ ok, reason, shown, notShown }: ProofResult): string {
+  if (!ok) return `The proof does NOT hold: ${reason}.\n`
+  const lines = [...shown.map((text) => `shown       ${text}`), ...notShown.map((text) => `not shown   ${text}`)]
+  return `${lines.join('\n')}\nThe proof holds.\n`
+}
+
+async function read(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    throw new CliError(`${path} cannot be read: ${(error as Error).message}`, 'Check the path.', EXIT.usage, error)
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text)
+  } catch (error) {
+    throw new CliError(
+      `${path} cannot be written: ${(error as Error).message}`,
+      'Check --out.',
+      EXIT.unavailable,
+      error,
+    )
+  }
+}
