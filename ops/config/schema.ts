@@ -185,7 +185,9 @@ export const configSchema = z.strictObject({
     .strictObject({
       signerKeyFile: file
         .optional()
-        .describe('File with the private key of the sequencer’s account, 64 hex digits, mode 0600.'),
+        .describe(
+          'File with the private key of the sequencer’s account, 64 hex digits, for its reader alone: mode 0600, or root’s with 0440 as Kubernetes mounts it.',
+        ),
       confirmations: whole(1, 10_000)
         .default(ANCHOR_DEFAULTS.confirmations)
         .describe('Blocks on top of a transaction’s before it is final.'),

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openAnswers } from '../../../connectors/evm/anchor-answers.ts'
 import { createIntentFollower, type IntentChange } from '../../../connectors/evm/anchor-intents.ts'
 import { resultOf } from '../../../connectors/evm/anchor-result.ts'
-import { createSigner, readSignerKey } from '../../../connectors/evm/anchor-signer.ts'
+import { createSigner, isKept, readSignerKey } from '../../../connectors/evm/anchor-signer.ts'
 import { createLimiter } from '../../../connectors/limiter.ts'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
@@ -204,6 +204,17 @@ describe('readSignerKey', () => {
     const read = () => readSignerKey(file())
     expect(read).toThrow(/key file/)
     expect(read).not.toThrow(secret)
+  })
+
+  it.each([
+    { owner: 'its reader', mode: 0o100600, uid: 1000, reader: 1000, kept: true },
+    { owner: 'its reader', mode: 0o100640, uid: 1000, reader: 1000, kept: false },
+    { owner: 'root', mode: 0o100440, uid: 0, reader: 1000, kept: true },
+    { owner: 'root', mode: 0o100460, uid: 0, reader: 1000, kept: false },
+    { owner: 'root', mode: 0o100444, uid: 0, reader: 1000, kept: false },
+    { owner: 'root, who reads it', mode: 0o100640, uid: 0, reader: 0, kept: false },
+  ])('args: a file of $owner with mode $mode is kept: $kept', ({ mode, uid, reader, kept }) => {
+    expect(isKept({ mode, uid }, reader)).toBe(kept)
   })
 
   it('error: a bad key is refused, without it in the message', () => {
