@@ -9,7 +9,7 @@ import { createRunLines } from './lines.ts'
 import { needOf, runRoles } from './run.ts'
 
 /** Between the first signal and giving up; orchestrators kill after 30 s. */
-const CLOSE_MS_MAX = 25_000
+export const CLOSE_MS_MAX = 25_000
 
 export function runCommand(version: string): Command {
   return withClusterOptions(new Command('run'))

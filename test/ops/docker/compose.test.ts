@@ -5,14 +5,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { createProgram } from '../../../ops/cli.ts'
 import { readConfiguration } from '../../../ops/config/parse.ts'
 import { SETTINGS } from '../../../ops/config/settings.ts'
 import { ROLES } from '../../../ops/roles.ts'
 import { needOf } from '../../../ops/run/run.ts'
+import { accepts } from '../accepts.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -83,18 +82,6 @@ describe('references', () => {
 })
 
 describe('the program', () => {
-  /** Parses without doing anything. Throws what commander has to say. */
-  async function accepts(args: readonly string[]): Promise<void> {
-    const program = await createProgram(args[0])
-    const silence = (command: Command): void => {
-      command.exitOverride().configureOutput({ writeErr: () => {} })
-      command.action(() => {})
-      command.commands.forEach(silence)
-    }
-    program.commands.forEach(silence)
-    await program.parseAsync(['node', 'sequencer', ...args])
-  }
-
   test.each(ours)('behavior: %s has a command line that is one of ours', async (_, { command }) => {
     const given = command!.map((word) => word.replace(/\$\{\w+:-([^}]*)\}/, '$1'))
     await expect(accepts(given)).resolves.toBeUndefined()
