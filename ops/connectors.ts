@@ -38,6 +38,8 @@ export interface ConnectorConfig {
   readonly anchor: {
     /** Private key of the sequencer's account, 0x hex. */
     readonly signerKey: string
+    /** Of accounts that signed before: they end what they began. */
+    readonly formerSignerKeys?: readonly string[]
     /** Blocks on top of a transaction's before it is final. */
     readonly confirmations: number
     readonly pollMs: number

@@ -20,7 +20,8 @@ export interface EffectsPorts extends AnchorPorts {
   readonly rpc: Rpc
   readonly heads: HeadWatch
   readonly answers: Answers
-  readonly signer: Signer
+  /** The first is for what is planned now, the others for what was begun under them. */
+  readonly signers: readonly Signer[]
   readonly readBatch: BatchReader
   readonly signal: AbortSignal
   /** Something that must not happen, or the role is lost: everything of this session ends. */
@@ -88,15 +89,14 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
 
   const dryRun = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
     const call = await contractCall(key, intent, until)
-    return rpc.read((ask) => prepare(ask, { key, intent, call, signer: ports.signer.address }, settings))
+    return rpc.read((ask) => prepare(ask, { key, intent, call, signer: ports.signers[0]!.address }, settings))
   }
 
   const sign = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
-    const { address } = ports.signer
-    if (intent.signer !== address)
-      throw new NotYet(`nonce ${intent.nonce} belongs to ${intent.signer}, but the key here is that of ${address}`)
-    const call = intent.call === 'FILL' ? { to: address, data: '0x' } : await contractCall(key, intent, until)
-    const { raw, hash } = await ports.signer.sign(intent, call)
+    const signer = ports.signers.find(({ address }) => address === intent.signer)
+    if (!signer) throw new NotYet(`nonce ${intent.nonce} belongs to ${intent.signer}, whose key is not here`)
+    const call = intent.call === 'FILL' ? { to: signer.address, data: '0x' } : await contractCall(key, intent, until)
+    const { raw, hash } = await signer.sign(intent, call)
     observer?.signed?.(intent.nonce, BigInt(intent.maxFeePerGas))
     return resultOf(intent, 'SIGNED', { nonce: intent.nonce, rawTransaction: raw, transactionHash: hash })
   }

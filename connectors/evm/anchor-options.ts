@@ -21,8 +21,10 @@ export interface AnchorOptions extends Partial<AnchorTuning> {
   readonly chainId: number
   /** ProtocolState of each data market. */
   readonly protocolStateOf: (dataMarket: string) => string
-  /** The one key that signs, 0x and 64 hex digits; see `readSignerKey`. */
+  /** The key that signs what is planned from now on, 0x and 64 hex digits; see `readSignerKey`. */
   readonly signerKey: string
+  /** Keys that signed before: they end what was begun under them, since a nonce belongs to its account. */
+  readonly formerSignerKeys?: readonly string[]
   readonly observer?: AnchorObserver
 }
 

@@ -29,7 +29,7 @@ interface Role {
   readonly settings: AnchorSettings
   readonly ports: AnchorPorts
   readonly rpc: Rpc
-  readonly signer: Signer
+  readonly signers: readonly Signer[]
   readonly signal: AbortSignal
 }
 
@@ -38,6 +38,7 @@ export async function startAnchor(options: AnchorOptions, ports: AnchorPorts): P
   const settings = { ...ANCHOR_DEFAULTS, ...options }
   const { urls, chainId, timeoutMs, rpcBatchMax: batchMax, observer } = settings
   const signer = createSigner(settings.signerKey, chainId)
+  const signers = [signer, ...(settings.formerSignerKeys ?? []).map((key) => createSigner(key, chainId))]
   const rpc = createRpc(
     { urls, chainId, timeoutMs, batchMax },
     { clock: ports.clock, observer, connect: ports.connect },
@@ -47,7 +48,7 @@ export async function startAnchor(options: AnchorOptions, ports: AnchorPorts): P
     throw error
   })
   const abort = new AbortController()
-  const stopped = holdRole({ settings, ports, rpc, signer, signal: abort.signal }).then(
+  const stopped = holdRole({ settings, ports, rpc, signers, signal: abort.signal }).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
   )
@@ -132,7 +133,7 @@ async function workWhileOwner(role: Role, ownership: Ownership, signal: AbortSig
 }
 
 /** One session of ownership: reads every intent in force and carries it out, until the signal. */
-async function work({ settings, ports, rpc, signer }: Role, signal: AbortSignal): Promise<void> {
+async function work({ settings, ports, rpc, signers }: Role, signal: AbortSignal): Promise<void> {
   const { log, clock } = ports
   const { topics, observer } = settings
   const failure = new AbortController()
@@ -146,7 +147,7 @@ async function work({ settings, ports, rpc, signer }: Role, signal: AbortSignal)
     rpc,
     heads,
     answers,
-    signer,
+    signers,
     readBatch: createBatchReader(log, topics.batches),
     signal: session,
     fail: (error) => failure.abort(error),

@@ -104,6 +104,7 @@ const rulesOf = ({ rules, markets, chain }: SequencerSettings): ProtocolRules =>
 function crossFaults(settings: SequencerSettings): Omit<Fault, 'source'>[] {
   const { kafka, anchor } = settings
   const faults = [...connectionFaults(settings), ...unreadable('anchor.signerKeyFile', anchor.signerKeyFile)]
+  faults.push(...anchor.formerSignerKeyFiles.flatMap((file) => unreadable('anchor.formerSignerKeyFiles', file)))
   if (kafka.minInsyncReplicas > kafka.replicationFactor)
     faults.push({
       path: 'kafka.minInsyncReplicas',
@@ -150,7 +151,7 @@ const unreadable = (path: string, file: string | undefined): Omit<Fault, 'source
 
 function whyUnreadable(file: string, path: string): string | undefined {
   try {
-    if (path === 'anchor.signerKeyFile') readSignerKey(file)
+    if (/^anchor\..*signerKeyFiles?$/i.test(path)) readSignerKey(file)
     else if (readFileSync(file, 'utf8').trim() === '') return `${file} is empty`
     return undefined
   } catch (error) {

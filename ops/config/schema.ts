@@ -188,6 +188,12 @@ export const configSchema = z.strictObject({
         .describe(
           'File with the private key of the sequencer’s account, 64 hex digits, for its reader alone: mode 0600, or root’s with 0440 as Kubernetes mounts it.',
         ),
+      formerSignerKeyFiles: z
+        .array(file)
+        .default([])
+        .describe(
+          'Key files of accounts that signed before: they end the transactions that they began, and sign no other.',
+        ),
       confirmations: whole(1, 10_000)
         .default(ANCHOR_DEFAULTS.confirmations)
         .describe('Blocks on top of a transaction’s before it is final.'),

@@ -67,7 +67,8 @@ function checkDeployed(deployed: ClusterSettings, wanted: ClusterSettings): void
 
 function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 'version' | 'onFailure' | 'warn'> {
   const { appId, instanceId, roles, anchoring, chain, clock, anchor, intake, storage, ops } = settings
-  const { signerKeyFile, ...anchorTuning } = anchor
+  const { signerKeyFile, formerSignerKeyFiles, ...anchorTuning } = anchor
+  const signs = roles.includes('anchor-effects')
   return {
     appId,
     instanceId,
@@ -76,7 +77,11 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
     anchoring,
     chain: { ...chain, rpcUrls: rpcUrlsOf(chain) },
     clock,
-    anchor: { ...anchorTuning, signerKey: roles.includes('anchor-effects') ? readSignerKey(signerKeyFile!) : '' },
+    anchor: {
+      ...anchorTuning,
+      signerKey: signs ? readSignerKey(signerKeyFile!) : '',
+      formerSignerKeys: signs ? formerSignerKeyFiles.map(readSignerKey) : [],
+    },
     intake: { listen: intake.listen, peerKeyFile: intake.peerKeyFile ?? '' },
     storage,
     ops,

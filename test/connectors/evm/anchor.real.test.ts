@@ -116,6 +116,23 @@ describe('what the contract refuses or drops', () => {
     expect(await w.untilRow(epochId, 0, isFinal)).toMatchObject({ nonce: 0, error: '' })
   })
 
+  it('behavior: after a change of keys the former ends what it began, and the new one signs what comes', async () => {
+    const w = await world({ sequencers: [RIVAL.address] })
+    const former = w.chain.accounts.sequencer
+    const before = await w.connect({}, { rebroadcastMs: 100_000 })
+    const begun = await w.epoch(1)
+    const { nonce } = await w.untilRow(begun, 0, ({ state }) => state === 'SENT', { mining: false })
+    await w.until('the transaction in the pool', async () => (await w.poolSize()) === 1)
+    await before.close()
+    await w.send('anvil_dropAllTransactions') // so that it has to be signed again
+    const keys = { signerKey: RIVAL.privateKey, formerSignerKeys: [former.privateKey] }
+    keep(await w.connect({}, { ...keys, rebroadcastMs: 100_000 }))
+    expect(await w.untilRow(begun, 0, isFinal)).toMatchObject({ nonce })
+    const { transactionHash } = await w.untilRow(await w.epoch(1), 0, isFinal)
+    expect((await w.provider.getTransaction(transactionHash))!.from.toLowerCase()).toBe(RIVAL.address.toLowerCase())
+    expect(await w.provider.getTransactionCount(former.address)).toBe(nonce + 1)
+  })
+
   it('behavior: a call that became pointless while it waited is replaced by a filler, so that its nonce is used', async () => {
     const w = await world({ sequencers: [RIVAL.address] })
     keep(await w.connect({}, { rebroadcastMs: 100_000 }))

@@ -157,7 +157,8 @@ describe('faults', () => {
   test('error: a key that others can read is refused', () => {
     const key = join(directory, 'open.key')
     writeFileSync(key, '1'.repeat(64), { mode: 0o644 })
-    expect(faultsOf({ set: [`anchor.signerKeyFile=${key}`] })).toMatch(/can be read by others/)
+    for (const setting of ['anchor.signerKeyFile', 'anchor.formerSignerKeyFiles'])
+      expect(faultsOf({ set: [`${setting}=${key}`] })).toMatch(/can be read by others/)
   })
 })
 
