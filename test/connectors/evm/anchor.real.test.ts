@@ -119,15 +119,18 @@ describe('what the contract refuses or drops', () => {
   it('behavior: after a change of keys the former ends what it began, and the new one signs what comes', async () => {
     const w = await world({ sequencers: [RIVAL.address] })
     const former = w.chain.accounts.sequencer
-    const before = await w.connect({}, { rebroadcastMs: 100_000 })
+    let stopped: Promise<void> | undefined
+    const before = await w.connect({
+      concluded: (_, { outcome }) => {
+        if (outcome === 'READY') stopped ??= before.close() // its nonce is planned, and not signed
+      },
+    })
     const begun = await w.epoch(1)
-    const { nonce } = await w.untilRow(begun, 0, ({ state }) => state === 'SENT', { mining: false })
-    await w.until('the transaction in the pool', async () => (await w.poolSize()) === 1)
-    await before.close()
-    await w.send('anvil_dropAllTransactions') // so that it has to be signed again
-    const keys = { signerKey: RIVAL.privateKey, formerSignerKeys: [former.privateKey] }
-    keep(await w.connect({}, { ...keys, rebroadcastMs: 100_000 }))
-    expect(await w.untilRow(begun, 0, isFinal)).toMatchObject({ nonce })
+    await w.until('the nonce is planned', async () => stopped !== undefined)
+    await stopped
+    expect(await w.outcomes()).not.toContain('SIGNED')
+    keep(await w.connect({}, { signerKey: RIVAL.privateKey, formerSignerKeys: [former.privateKey] }))
+    const { nonce } = await w.untilRow(begun, 0, isFinal)
     const { transactionHash } = await w.untilRow(await w.epoch(1), 0, isFinal)
     expect((await w.provider.getTransaction(transactionHash))!.from.toLowerCase()).toBe(RIVAL.address.toLowerCase())
     expect(await w.provider.getTransactionCount(former.address)).toBe(nonce + 1)
