@@ -14,8 +14,9 @@ import type { Topics } from '../topology/topics.ts'
 import { CONNECTOR_PARTS, type ConnectorConfig, type Part } from './connectors.ts'
 import { createHealth, type Health } from './health.ts'
 import { Lifecycle } from './lifecycle.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
-import { runtimeMetrics } from './observers.ts'
+import { createMetrics, type Metrics } from './metrics/create.ts'
+import { roleMetrics } from './metrics/roles.ts'
+import { runtimeMetrics, stageMetrics } from './metrics/runtime.ts'
 import { createPrepare } from './prepare.ts'
 import type { ProgressListener } from './progress.ts'
 import { readableForRoles } from './readable.ts'
@@ -78,8 +79,10 @@ export async function startSequencer(config: SequencerConfig, ground: Ground): P
 }
 
 async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecycle): Promise<Sequencer> {
-  const metrics = createMetrics(config.version)
+  const { version, roles, rules } = config
+  const metrics = createMetrics({ version, roles, markets: rules.markets.map(({ dataMarket }) => dataMarket) })
   const health = createHealth(config.roles, systemClock.now)
+  roleMetrics(metrics, roles, health)
   const reading = new AbortController()
   await parts.add('reading', { close: async () => reading.abort() })
   const log = readableForRoles({ ...ground, appId: config.appId, metrics, health, signal: reading.signal })
@@ -93,7 +96,8 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   for (const role of CONNECTORS) {
     if (!config.roles.includes(role)) continue
     const part: Part = await parts.add(role, CONNECTOR_PARTS[role](wiring))
-    health.set(role, true)
+    // of the other two, who works and who stands by is decided by their groups
+    if (role === 'intake' || role === 'api') health.set(role, true, '', true)
     multiaddrs.push(...(part.multiaddrs ?? []))
     void part.stopped?.then((error) => error && fail(wiring, role, error))
   }
@@ -122,6 +126,7 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
           topics,
           signers,
           slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
+          recovered: (seconds) => metrics.sigverifySeconds.observe(seconds),
         }),
       },
     }),
@@ -132,9 +137,11 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
   })
   for (const stage of stages)
     health.probe(stage, () => {
-      const { settled, tasks } = runtime.stageState(stage)
-      return { ready: settled, detail: settled ? `${tasks} tasks` : `${runtime.state}, ${tasks} tasks so far` }
+      const { settled: ready, tasks } = runtime.stageState(stage)
+      const detail = ready ? `${tasks} tasks` : `${runtime.state}, ${tasks} tasks so far`
+      return { ready, works: ready && tasks > 0, detail }
     })
+  stageMetrics(metrics, stages, runtime)
   await parts.add(
     'stages',
     runtime.start().then(() => runtime),

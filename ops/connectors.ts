@@ -11,7 +11,9 @@ import { systemClock } from '../connectors/log/system-clock.ts'
 import { configOf } from '../streams/kafka-topic.ts'
 import type { Wiring } from './compose.ts'
 import type { Closeable } from './lifecycle.ts'
-import { allListeners, anchorMetrics, clockMetrics, intakeMetrics, progressMetrics } from './observers.ts'
+import { anchorMetrics, clockMetrics, intakeMetrics, storeMetrics } from './metrics/connectors.ts'
+import { consumerLag } from './metrics/consumer-lag.ts'
+import { epochMetrics } from './metrics/epochs.ts'
 import { startOneOfMany } from './one-of-many.ts'
 import { followProgress } from './progress.ts'
 import { type Connector, clockGroup } from './roles.ts'
@@ -96,11 +98,12 @@ async function batchStorage(
 ) {
   const files = directory === undefined ? [] : [await createFileBlockStore({ directory, version })]
   const stores = [...files, ...kubo.map((url) => createKuboStore({ url, version }))]
-  const provider = kubo.length > 0 ? 'kubo' : 'file'
+  const tried = storeMetrics(
+    metrics,
+    stores.map(({ name }) => name),
+  )
   return async (bytes: Uint8Array, signal: AbortSignal): Promise<string> => {
-    const done = metrics.ipfsPutSeconds.startTimer({ provider })
-    const { cid } = await storeBatch(bytes, stores, { version, storesRequired: stores.length, signal })
-    done()
+    const { cid } = await storeBatch(bytes, stores, { version, storesRequired: stores.length, signal, tried })
     return cid
   }
 }
@@ -109,6 +112,7 @@ async function batchStorage(
 async function startChainClock({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
   const { appId, instanceId, chain, rules, clock } = config
   const { startBlock, ...tuning } = clock
+  const { observer, owning } = clockMetrics(metrics, health, systemClock.now)
   const options = {
     ...tuning,
     appId,
@@ -119,7 +123,7 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
     markets: rules.markets,
     ...(startBlock !== undefined && { startBlock }),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
-    observer: clockMetrics(metrics, health),
+    observer,
   }
   const holder = {
     group: clockGroup(appId),
@@ -127,7 +131,7 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
     instanceId,
     fingerprint: CLOCK_FINGERPRINT,
     start: () => startClock(options, { log, clock: systemClock }),
-    owning: (owns: boolean) => health.set('clock', true, owns ? 'this process follows the chain' : 'standing by'),
+    owning,
     isTakenOver: (error: Error) => error instanceof EvmError && error.code === 'FENCED',
   }
   await log.createTopics([configOf(topics.epochTicks)])
@@ -142,7 +146,13 @@ function startCollecting({ config, log, topics, metrics, health }: Wiring): Prom
 }
 
 /** The look-ups need no part of their own (server.ts); what is followed here is measured and shown. */
-function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
-  const listener = allListeners([progressMetrics(metrics), ...(config.listeners ?? [])])
-  return followProgress(log, topics, listener, systemClock)
+async function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
+  const markets = config.rules.markets.map(({ dataMarket }) => dataMarket)
+  const measured = epochMetrics(metrics, { markets, now: systemClock.now })
+  const progress = await followProgress(log, topics, [measured, ...(config.listeners ?? [])], systemClock)
+  const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock })
+  return {
+    stopped: progress.stopped,
+    close: () => Promise.all([lag.close(), progress.close()]),
+  }
 }

@@ -1,6 +1,8 @@
 /** What each role of the process last said of itself. One that was never heard of is not ready. */
 export interface RoleHealth {
   readonly ready: boolean
+  /** It does the work, or waits for something outside to do it; it does not stand by, and has not failed. */
+  readonly works: boolean
   /** In words: what it waits for, or what went wrong last. */
   readonly detail: string
   readonly since: string
@@ -13,9 +15,10 @@ export interface HealthReport {
 }
 
 export interface Health {
-  set(role: string, ready: boolean, detail?: string): void
+  /** @param works as before when it is left out; at first it does not */
+  set(role: string, ready: boolean, detail?: string, works?: boolean): void
   /** Asks at each report instead of waiting to be told. */
-  probe(role: string, ask: () => { ready: boolean; detail: string }): void
+  probe(role: string, ask: () => Omit<RoleHealth, 'since'>): void
   /** It will not come back: nothing that is said later makes the role ready again. */
   fail(role: string, detail: string): void
   report(): HealthReport
@@ -23,26 +26,26 @@ export interface Health {
 
 export function createHealth(roles: readonly string[], now: () => number): Health {
   const states = new Map<string, RoleHealth>()
-  const probes = new Map<string, () => { ready: boolean; detail: string }>()
+  const probes = new Map<string, () => Omit<RoleHealth, 'since'>>()
   const failed = new Set<string>()
   const at = () => new Date(now()).toISOString()
-  for (const role of roles) states.set(role, { ready: false, detail: 'not started', since: at() })
-  const set = (role: string, ready: boolean, detail = ''): void => {
+  for (const role of roles) states.set(role, { ready: false, works: false, detail: 'not started', since: at() })
+  const set: Health['set'] = (role, ready, detail = '', works = states.get(role)?.works ?? false) => {
     const last = states.get(role)
-    if (failed.has(role) || (last?.ready === ready && last.detail === detail)) return
-    states.set(role, { ready, detail, since: last?.ready === ready ? last.since : at() })
+    if (failed.has(role) || (last?.ready === ready && last.detail === detail && last.works === works)) return
+    states.set(role, { ready, works, detail, since: last?.ready === ready ? last.since : at() })
   }
   return {
     set,
     probe: (role, ask) => void probes.set(role, ask),
     fail(role, detail) {
-      set(role, false, detail)
+      set(role, false, detail, false)
       failed.add(role)
     },
     report() {
       for (const [role, ask] of probes) {
-        const { ready, detail } = ask()
-        set(role, ready, detail)
+        const { ready, detail, works } = ask()
+        set(role, ready, detail, works)
       }
       return { ready: [...states.values()].every((state) => state.ready), roles: Object.fromEntries(states) }
     },

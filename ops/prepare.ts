@@ -11,13 +11,20 @@ export interface PrepareOptions {
   readonly signers: SignerPool
   /** Resolves when the table of `slots` holds every record below the offset. */
   readonly slotsReached: (offset: number) => Promise<void>
+  /** Told how long the signers of one batch took. */
+  readonly recovered?: (seconds: number) => void
 }
 
 /** Element i is the recovered signer of record i; undefined for markers and for records that cannot be decoded. */
-export function createPrepare({ topics, signers, slotsReached }: PrepareOptions) {
+export function createPrepare({ topics, signers, slotsReached, recovered: tell }: PrepareOptions) {
   return async (records: readonly LogRecord[]): Promise<unknown[]> => {
     const values = records.map((record) => decode(topics, record))
-    const [recovered] = await Promise.all([signers.recover(values), slotsReached(slotsOffsetNeeded(values))])
+    const reached = slotsReached(slotsOffsetNeeded(values))
+    const started = performance.now()
+    const [recovered] = await Promise.all([
+      signers.recover(values).finally(() => tell?.((performance.now() - started) / 1000)),
+      reached,
+    ])
     return recovered
   }
 }

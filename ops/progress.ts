@@ -2,13 +2,18 @@
  * What has become of each epoch, followed from the topics as they are written. For the live table, the plain lines, the
  * metrics and `--epochs N`; it decides nothing.
  */
-import type { Anchor, AnchorKey, EpochTick, SlotEpochKey, Verdict } from '../schemas/types.ts'
-import type { FetchPosition, Log, LogRecord } from '../streams/ports.ts'
-import { type BatchEvent, isEpochSummary, type Topics } from '../topology/topics.ts'
+import type { Anchor, Batch, EpochTick, ProjectFinalization, Verdict } from '../schemas/types.ts'
+import type { Clock, FetchPosition, Log, LogRecord } from '../streams/ports.ts'
+import { retried } from '../streams/retry.ts'
+import { isEpochSummary, isMarker, type Topics } from '../topology/topics.ts'
+import { recall } from './recall.ts'
 
-const EPOCHS_KEPT = 256
+/** Epochs remembered, the oldest are forgotten: at one every 12 s, more than three hours. */
+export const EPOCHS_KEPT = 1_024
 const FETCH_WAIT_MS = 500
 const FETCH_BYTES = 1024 * 1024
+/** Ticks, and rows of anchors: enough for the epochs under way, whose number is bounded by windows and depth. */
+const RECALLED_RECORDS = 10_000
 
 export interface EpochProgress {
   readonly dataMarket: string
@@ -20,23 +25,45 @@ export interface EpochProgress {
   anchoredAt: number | undefined
   submissions: number
   projects: number
+  projectsWithoutQuorum: number
   batches: number | undefined
   readonly anchors: Map<number, Anchor>
   readonly reasons: Map<string, number>
 }
 
+/** When something was, as far as can be known: for what is read as it is written, now; for the past, when its record was. */
+export interface Moment {
+  /** Ms. */
+  readonly at: number
+  /** It was there before this process began to follow. */
+  readonly past: boolean
+}
+
 export interface ProgressListener {
-  released?(epoch: EpochProgress): void
-  closed?(epoch: EpochProgress): void
-  summarised?(epoch: EpochProgress): void
-  anchorChanged?(epoch: EpochProgress, batchIndex: number, anchor: Anchor, before: Anchor | undefined): void
+  /** Is told also what is under way when the following begins: releases, closes and anchors. */
+  readonly wantsPast?: boolean
+  released?(epoch: EpochProgress, when: Moment): void
+  closed?(epoch: EpochProgress, when: Moment): void
+  /** The blocks from this one on left the chain, with the releases in them. */
+  orphaned?(blockNumber: number, when: Moment): void
+  finalized?(dataMarket: string, epochId: number, project: ProjectFinalization): void
+  batched?(dataMarket: string, batch: Batch): void
+  summarised?(epoch: EpochProgress, when: Moment): void
+  anchorChanged?(
+    epoch: EpochProgress,
+    batchIndex: number,
+    anchor: Anchor,
+    before: Anchor | undefined,
+    when: Moment,
+  ): void
   /** The call that ends the epoch's batches is on the chain. */
-  anchored?(epoch: EpochProgress): void
+  anchored?(epoch: EpochProgress, when: Moment): void
   verdict?(dataMarket: string, verdict: Verdict): void
 }
 
 export interface Progress {
-  readonly epochs: ReadonlyMap<string, EpochProgress>
+  /** Resolves when the following has ended: with the failure that nothing can be done about, or undefined after `close`. */
+  readonly stopped: Promise<Error | undefined>
   close(): Promise<void>
 }
 
@@ -44,38 +71,70 @@ export interface Progress {
 export const secondsToAnchor = ({ releasedAt, anchoredAt }: EpochProgress): number | undefined =>
   releasedAt === undefined || anchoredAt === undefined ? undefined : (anchoredAt - releasedAt) / 1000
 
-/** Follows from the present end of the topics, or from the beginning when `fromStart`. */
+/** Follows from the present end of the topics; of the epochs that are under way, it first reads how far they have come. */
 export async function followProgress(
   log: Log,
   topics: Topics,
-  listener: ProgressListener,
-  { now, fromStart = false }: { now: () => number; fromStart?: boolean },
+  listeners: readonly ProgressListener[],
+  clock: Clock,
 ): Promise<Progress> {
-  const epochs = new Map<string, EpochProgress>()
   const stop = new AbortController()
-  const positions = await startPositions(log, topics, fromStart)
-  const apply = createApply(topics, epochs, listener, now)
-  const loop = follow(log, positions, apply, stop.signal)
-  return {
+  const { signal } = stop
+  const epochs = new Map<string, EpochProgress>()
+  const past = createFold(
+    topics,
     epochs,
+    listeners.filter(({ wantsPast }) => wantsPast),
+  )
+  const live = createFold(topics, epochs, listeners)
+  const positions = await startPositions(log, topics)
+  const now = (topic: string, record: LogRecord): void => live(topic, record, { at: clock.now(), past: false })
+  const stopped = readPast({ log, clock, signal }, topics, positions, past)
+    .then(() => follow(log, positions, now, signal))
+    .then(
+      () => undefined,
+      (error: unknown) => (signal.aborted ? undefined : error instanceof Error ? error : new Error(String(error))),
+    )
+  return {
+    stopped,
     async close() {
       stop.abort()
-      await loop
+      await stopped
     },
   }
 }
 
-async function startPositions(log: Log, topics: Topics, fromStart: boolean): Promise<FetchPosition[]> {
-  const partitions = [topics.epochTicks, topics.batches, topics.anchors, topics.verdicts].flatMap(
-    ({ name, partitions: n }) => Array.from({ length: n }, (_, partition) => ({ topic: name, partition })),
+type Fold = (topic: string, record: LogRecord, when: Moment) => void
+
+async function startPositions(log: Log, topics: Topics): Promise<FetchPosition[]> {
+  const { epochTicks, finalizations, batches, anchors, verdicts } = topics
+  const partitions = [epochTicks, finalizations, batches, anchors, verdicts].flatMap(({ name, partitions: n }) =>
+    Array.from({ length: n }, (_, partition) => ({ topic: name, partition })),
   )
   const bounds = await log.bounds(partitions)
-  return partitions.map((tp, i) => ({ ...tp, offset: fromStart ? bounds[i]!.start : bounds[i]!.stable }))
+  return partitions.map((tp, i) => ({ ...tp, offset: bounds[i]!.stable }))
+}
+
+/** An epoch of which not everything can be known any more is left out: it would seem to be under way for ever. */
+async function readPast(
+  ports: { readonly log: Log; readonly clock: Clock; readonly signal: AbortSignal },
+  { epochTicks, anchors }: Topics,
+  positions: readonly FetchPosition[],
+  fold: Fold,
+): Promise<void> {
+  const ends = positions.filter(({ topic }) => topic === epochTicks.name || topic === anchors.name)
+  const starts = await ports.log.bounds(ends)
+  const bounds = ends.map(({ offset: stable }, i) => ({ start: starts[i]!.start, stable }))
+  const { records, completeFrom } = await retried(ports.clock, ports.signal, () =>
+    recall(ports, ends, bounds, RECALLED_RECORDS),
+  )
+  for (const [topic, record] of records)
+    if (record.timestamp >= completeFrom) fold(topic, record, { at: record.timestamp, past: true })
 }
 
 async function follow(
   log: Log,
-  start: FetchPosition[],
+  start: readonly FetchPosition[],
   apply: (topic: string, record: LogRecord) => void,
   signal: AbortSignal,
 ) {
@@ -91,71 +150,115 @@ async function follow(
   }
 }
 
-function createApply(
-  topics: Topics,
+function createFold(topics: Topics, epochs: Map<string, EpochProgress>, listeners: readonly ProgressListener[]): Fold {
+  const tell: Required<ProgressListener> = allListeners(listeners)
+  const { epochTicks, finalizations, batches, anchors, verdicts } = topics
+  const folds: Record<string, (key: Uint8Array, value: Uint8Array, when: Moment) => void> = {
+    [epochTicks.name]: (_, value, when) => onTick(epochs, tell, epochTicks.value.decode(value), when),
+    [finalizations.name](key, value) {
+      const project = finalizations.value.decode(value)
+      if (isMarker(project)) return
+      const { dataMarket, epochId } = finalizations.key.decode(key)
+      tell.finalized(dataMarket, epochId, project)
+    },
+    [batches.name](key, value, when) {
+      const { dataMarket } = batches.key.decode(key)
+      const event = batches.value.decode(value)
+      if (!isEpochSummary(event)) return tell.batched(dataMarket, event)
+      const { summaryOf, batches: count, projects, projectsWithoutQuorum, submissions } = event
+      const epoch = epochOf(epochs, dataMarket, summaryOf)
+      Object.assign(epoch, { batches: count, projects, projectsWithoutQuorum, submissions })
+      tell.summarised(epoch, when)
+    },
+    [anchors.name](key, value, when) {
+      const { dataMarket, epochId, batchIndex } = anchors.key.decode(key)
+      onAnchor(epochOf(epochs, dataMarket, epochId), batchIndex, anchors.value.decode(value), tell, when)
+    },
+    [verdicts.name](key, value) {
+      const { dataMarket, epochId } = verdicts.key.decode(key)
+      const verdict = verdicts.value.decode(value)
+      const known = epochs.get(`${dataMarket}/${epochId}`)
+      if (known) known.reasons.set(verdict.reason, (known.reasons.get(verdict.reason) ?? 0) + 1)
+      tell.verdict(dataMarket, verdict)
+    },
+  }
+  return (topic, { key, value }, when) => {
+    if (key !== null && value !== null) folds[topic]!(key, value, when)
+  }
+}
+
+function onTick(
   epochs: Map<string, EpochProgress>,
-  listener: ProgressListener,
-  now: () => number,
-) {
-  const epochOf = (dataMarket: string, epochId: number): EpochProgress => {
-    const id = `${dataMarket}/${epochId}`
-    let epoch = epochs.get(id)
-    if (!epoch) {
-      epoch = {
-        dataMarket,
-        epochId,
-        releaseBlock: 0,
-        closeBlock: undefined,
-        releasedAt: undefined,
-        anchoredAt: undefined,
-        submissions: 0,
-        projects: 0,
-        batches: undefined,
-        anchors: new Map(),
-        reasons: new Map(),
-      }
-      epochs.set(id, epoch)
-      if (epochs.size > EPOCHS_KEPT) epochs.delete(epochs.keys().next().value!)
+  tell: Required<ProgressListener>,
+  tick: EpochTick,
+  when: Moment,
+): void {
+  const { kind, dataMarket, epochId, blockNumber, releaseBlock } = tick
+  if (kind === 'ORPHAN') tell.orphaned(blockNumber, when)
+  if (kind !== 'OPEN' && kind !== 'CLOSE') return
+  const epoch = epochOf(epochs, dataMarket, epochId)
+  epoch.releaseBlock = releaseBlock
+  if (kind === 'CLOSE') epoch.closeBlock = blockNumber
+  else if (!when.past) epoch.releasedAt = when.at
+  tell[kind === 'CLOSE' ? 'closed' : 'released'](epoch, when)
+}
+
+function onAnchor(
+  epoch: EpochProgress,
+  batchIndex: number,
+  anchor: Anchor,
+  tell: Required<ProgressListener>,
+  when: Moment,
+): void {
+  const before = epoch.anchors.get(batchIndex)
+  epoch.anchors.set(batchIndex, anchor)
+  tell.anchorChanged(epoch, batchIndex, anchor, before, when)
+  if (batchIndex !== -1 || anchor.state !== 'FINAL' || epoch.anchoredAt !== undefined) return
+  epoch.anchoredAt = when.at
+  tell.anchored(epoch, when)
+}
+
+function epochOf(epochs: Map<string, EpochProgress>, dataMarket: string, epochId: number): EpochProgress {
+  const id = `${dataMarket}/${epochId}`
+  const known = epochs.get(id)
+  if (known) return known
+  const epoch: EpochProgress = {
+    dataMarket,
+    epochId,
+    releaseBlock: 0,
+    closeBlock: undefined,
+    releasedAt: undefined,
+    anchoredAt: undefined,
+    submissions: 0,
+    projects: 0,
+    projectsWithoutQuorum: 0,
+    batches: undefined,
+    anchors: new Map(),
+    reasons: new Map(),
+  }
+  epochs.set(id, epoch)
+  if (epochs.size > EPOCHS_KEPT) epochs.delete(epochs.keys().next().value!)
+  return epoch
+}
+
+/** One listener that tells several. */
+function allListeners(listeners: readonly ProgressListener[]): Required<ProgressListener> {
+  type Event = Exclude<keyof ProgressListener, 'wantsPast'>
+  const tell =
+    <E extends Event>(event: E) =>
+    (...said: Parameters<NonNullable<ProgressListener[E]>>): void => {
+      for (const listener of listeners) (listener[event] as ((...args: typeof said) => void) | undefined)?.(...said)
     }
-    return epoch
-  }
-  const onTick = (tick: EpochTick) => {
-    if (tick.kind !== 'OPEN' && tick.kind !== 'CLOSE') return
-    const epoch = epochOf(tick.dataMarket, tick.epochId)
-    epoch.releaseBlock = tick.releaseBlock
-    if (tick.kind === 'OPEN') epoch.releasedAt = now()
-    else epoch.closeBlock = tick.blockNumber
-    listener[tick.kind === 'OPEN' ? 'released' : 'closed']?.(epoch)
-  }
-  const onBatch = (dataMarket: string, value: BatchEvent) => {
-    if (!isEpochSummary(value)) return
-    const epoch = epochOf(dataMarket, value.summaryOf)
-    epoch.batches = value.batches
-    epoch.projects = value.projects
-    epoch.submissions = value.submissions
-    listener.summarised?.(epoch)
-  }
-  const onAnchor = (key: AnchorKey, anchor: Anchor) => {
-    const epoch = epochOf(key.dataMarket, key.epochId)
-    const before = epoch.anchors.get(key.batchIndex)
-    epoch.anchors.set(key.batchIndex, anchor)
-    listener.anchorChanged?.(epoch, key.batchIndex, anchor, before)
-    if (key.batchIndex === -1 && anchor.state === 'FINAL' && epoch.anchoredAt === undefined) {
-      epoch.anchoredAt = now()
-      listener.anchored?.(epoch)
-    }
-  }
-  const onVerdict = (key: SlotEpochKey, verdict: Verdict) => {
-    const known = epochs.get(`${key.dataMarket}/${key.epochId}`)
-    if (known) known.reasons.set(verdict.reason, (known.reasons.get(verdict.reason) ?? 0) + 1)
-    listener.verdict?.(key.dataMarket, verdict)
-  }
-  return (topic: string, { key, value }: LogRecord): void => {
-    if (key === null || value === null) return
-    if (topic === topics.epochTicks.name) onTick(topics.epochTicks.value.decode(value))
-    else if (topic === topics.batches.name)
-      onBatch(topics.batches.key.decode(key).dataMarket, topics.batches.value.decode(value))
-    else if (topic === topics.anchors.name) onAnchor(topics.anchors.key.decode(key), topics.anchors.value.decode(value))
-    else onVerdict(topics.verdicts.key.decode(key), topics.verdicts.value.decode(value))
+  return {
+    wantsPast: true,
+    released: tell('released'),
+    closed: tell('closed'),
+    orphaned: tell('orphaned'),
+    finalized: tell('finalized'),
+    batched: tell('batched'),
+    summarised: tell('summarised'),
+    anchorChanged: tell('anchorChanged'),
+    anchored: tell('anchored'),
+    verdict: tell('verdict'),
   }
 }

@@ -7,7 +7,7 @@ import { changelogTopic } from '../streams/topology.ts'
 import type { Stores } from '../topology/stores.ts'
 import type { Topics } from '../topology/topics.ts'
 import type { Health } from './health.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics } from './metrics/create.ts'
 
 export interface ReadableOptions {
   readonly log: Log

@@ -25,8 +25,8 @@ export async function startOpsServer(
     error instanceof CliError ? reply.code(400).send(badRequest(error.message)) : reply.send(error),
   )
   server.get('/metrics', async (_request, reply) => {
-    reply.header('content-type', metrics.registry.contentType)
-    return metrics.registry.metrics()
+    reply.header('content-type', metrics.contentType)
+    return metrics.text()
   })
   server.get('/healthz', async () => ({ status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {

@@ -3,7 +3,7 @@
  * group (30 s) its members are thrown out. Seen from inside, so a block is told of when it ends.
  */
 import type { Closeable } from './lifecycle.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics } from './metrics/create.ts'
 
 const TICK_MS = 500
 /** A slice of a task takes 5 ms; a blocked second is a fault of something. */

@@ -72,7 +72,9 @@ export class Committer {
     const started = clock.now()
     const outcome = await this.writer!.commit({ ...sealed, offsets: { ...sealed.offsets!, membership } })
     const { stageName, partition } = this.task
-    observer.committed?.(stageName, partition, outcome.outcome, sealed.records.length, clock.now() - started)
+    const elapsedMs = clock.now() - started
+    const { records } = sealed
+    observer.committed?.(stageName, partition, outcome.outcome, records.length, bytesOf(records), elapsedMs)
     return outcome
   }
 
@@ -115,6 +117,12 @@ export class Committer {
     })
     return offsets
   }
+}
+
+function bytesOf(records: Burst['records']): number {
+  let bytes = 0
+  for (const { value } of records) bytes += value?.length ?? 0
+  return bytes
 }
 
 function compare({ offsets }: Burst, found: readonly number[]): 'committed' | 'aborted' | 'fenced' {

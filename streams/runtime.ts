@@ -17,6 +17,16 @@ import type { Stage, Topology } from './topology.ts'
 
 export type RuntimeState = 'created' | 'rebalancing' | 'running' | 'stopping' | 'stopped' | 'error'
 
+/** How a stage that runs here stands. */
+export interface StageState {
+  /** It has its assignment, and all its tasks are open. */
+  readonly settled: boolean
+  readonly tasks: number
+  readonly standbys: number
+  /** Records fetched and not processed. */
+  readonly buffered: number
+}
+
 /** Longest wait of the process loop for news. */
 const POLL_MS = 500
 
@@ -50,10 +60,13 @@ export class StreamsRuntime {
     return this.groups.every(({ settled }) => settled) ? 'running' : 'rebalancing'
   }
 
-  /** Whether a stage that runs here has its assignment and all its tasks are open, and how many those are. */
-  stageState(name: string): { readonly settled: boolean; readonly tasks: number } {
+  stageState(name: string): StageState {
     const group = this.groups.find(({ stageName }) => stageName === name)
-    return { settled: this.phase === 'running' && (group?.settled ?? false), tasks: group?.runners.size ?? 0 }
+    if (!group) return { settled: false, tasks: 0, standbys: 0, buffered: 0 }
+    let buffered = 0
+    for (const runner of group.runners.values()) buffered += runner.buffered
+    const settled = this.phase === 'running' && group.settled
+    return { settled, tasks: group.runners.size, standbys: group.standbys.size, buffered }
   }
 
   /** Creates what topics are missing, loads the global tables, joins the groups. Rejects when any of it cannot be. */

@@ -120,11 +120,10 @@ export class StageGroup {
     if (this.closing.signal.aborted || identity.generation < this.generation) return
     this.generation = identity.generation
     const owned = new Set(partitions.map(({ partition }) => partition))
-    const lost = [...this.owned].filter((partition) => !owned.has(partition)).length
     this.identity = identity
     this.owned = owned
     this.keptReady = new Set(standbys)
-    this.options.observer.rebalanced?.(this.stage.name, owned.size, lost)
+    this.options.observer.rebalanced?.(this.stage.name, owned, this.keptReady)
     this.match()
   }
 
@@ -133,6 +132,7 @@ export class StageGroup {
     this.identity = undefined
     this.generation = 0 // a group that had no members for long counts from 1 again
     this.owned = NONE // the standbys stay: whether this member is one does not change what is in the changelogs
+    this.options.observer.rebalanced?.(this.stage.name, NONE, this.keptReady)
     this.match()
     // Two processes with one name would throw each other out for ever.
     if (cause instanceof LogError && cause.code === 'MEMBER_REPLACED') this.options.fail(cause)

@@ -55,7 +55,7 @@ export class Standby implements Reader {
     }
     for (const record of records) if (record.offset >= askedFrom) store.restore(record)
     if (next > askedFrom) this.positions.set(topic, next)
-    this.observer.lag?.(this.task.stageName, topic, partition, Math.max(0, stable - next))
+    this.observer.standbyLag?.(this.task.stageName, topic, partition, Math.max(0, stable - next))
     return true
   }
 

@@ -136,6 +136,11 @@ export class TaskRunner implements Reader {
     )
   }
 
+  /** Records fetched and not processed. */
+  get buffered(): number {
+    return this.bufferedRecords
+  }
+
   positionsToFetch(): FetchPosition[] {
     const { partition } = this.task
     return [...this.fetchPositions].map(([topic, offset]) => ({ topic, partition, offset }))
@@ -159,7 +164,9 @@ export class TaskRunner implements Reader {
     this.chunks.push(chunk)
     this.bufferedRecords += fresh.length
     this.bufferedBytes += bytes
-    if (fresh.length > 0) this.prepare(chunk)
+    if (fresh.length === 0) return true
+    this.options.observer.fetched?.(this.task.stageName, fresh.length, bytes)
+    this.prepare(chunk)
     return true
   }
 

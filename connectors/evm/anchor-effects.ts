@@ -97,7 +97,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     if (!signer) throw new NotYet(`nonce ${intent.nonce} belongs to ${intent.signer}, whose key is not here`)
     const call = intent.call === 'FILL' ? { to: signer.address, data: '0x' } : await contractCall(key, intent, until)
     const { raw, hash } = await signer.sign(intent, call)
-    observer?.signed?.(intent.nonce, BigInt(intent.maxFeePerGas))
+    observer?.signed?.(intent.nonce, BigInt(intent.maxFeePerGas), intent.gasLimit)
     return resultOf(intent, 'SIGNED', { nonce: intent.nonce, rawTransaction: raw, transactionHash: hash })
   }
 

@@ -90,7 +90,7 @@ export interface AnchorObserver extends RpcObserver {
   waiting?(step: string, reason: Error, retryInMs: number): void
   /** Transactions sent and not yet mined. */
   pending?(transactions: number): void
-  signed?(nonce: number, maxFeePerGas: bigint): void
+  signed?(nonce: number, maxFeePerGas: bigint, gasLimit: number): void
   balance?(wei: bigint): void
   /** The signer cannot pay; nothing goes on until it can. */
   lowBalance?(wei: bigint, needed: bigint): void

@@ -64,8 +64,11 @@ export const CLOCK_DEFAULTS: ClockTuning = {
 const BACKOFF_MS_FIRST = 200
 
 export interface ClockObserver extends RpcObserver {
-  /** `lag`: blocks between the head, less the depth, and the cursor. */
-  advanced?(progress: { head: number; cursor: number; lag: number }): void
+  /**
+   * Told after each step, also when there is no new block. `lag`: blocks between the head, less the depth, and the cursor;
+   * `cursorTime`: timestamp of the cursor's block, seconds.
+   */
+  advanced?(progress: { head: number; cursor: number; cursorTime: number; lag: number }): void
   wrote?(kind: EpochTick['kind'], ticks: number): void
   slotsChanged?(rows: number): void
   /** Blocks from `firstOrphaned` on left the chain, `blocks` of which had ticks. */
@@ -190,10 +193,11 @@ async function advance(session: ClockSession, context: Context): Promise<boolean
   )
   if (step.kind === 'reorg') await goBack(session, step.orphaned, context)
   if (step.kind === 'blocks') await goOn(session, step, context)
-  const cursor = session.chain.heads.at(-1)?.number
-  if (cursor !== undefined) {
+  const newest = session.chain.heads.at(-1)
+  if (newest !== undefined) {
+    const { number: cursor, timestamp: cursorTime } = newest
     const lag = Math.max(0, step.head - settings.depth - cursor)
-    settings.observer?.advanced?.({ head: step.head, cursor, lag })
+    settings.observer?.advanced?.({ head: step.head, cursor, cursorTime, lag })
   }
   return step.kind !== 'idle'
 }

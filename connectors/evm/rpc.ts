@@ -19,9 +19,12 @@ export interface RpcOptions {
   readonly batchMax: number
 }
 
+/** `refused`: the node is well, but the contract, or the rules for transactions, say no. */
+export type RpcOutcome = 'ok' | 'refused' | 'failed'
+
 export interface RpcObserver {
   /** `endpoint` is the index of its URL (a URL may hold a secret). */
-  answered?(endpoint: number, method: string, outcome: 'ok' | 'failed', elapsedMs: number): void
+  answered?(endpoint: number, method: string, outcome: RpcOutcome, elapsedMs: number): void
 }
 
 export interface RpcPorts {
@@ -45,6 +48,8 @@ export interface Rpc {
   close(): void
 }
 
+const REFUSALS = /revert|insufficient funds|nonce too|already (known|imported|exists)|known transaction|underpriced/i
+
 export function createRpc(options: RpcOptions, ports: RpcPorts): Rpc {
   const { connect = connectHttp } = ports
   const endpoints = options.urls.map((url) => connect(url, options))
@@ -55,15 +60,16 @@ export function createRpc(options: RpcOptions, ports: RpcPorts): Rpc {
     (index: number): Ask =>
     async (method, params) => {
       const started = ports.clock.now()
-      const report = (outcome: 'ok' | 'failed'): void =>
+      const report = (outcome: RpcOutcome): void =>
         ports.observer?.answered?.(index, method, outcome, ports.clock.now() - started)
       try {
         const answer = await withDeadline(endpoints[index]!.ask(method, params), options.timeoutMs, ports.clock)
         report('ok')
         return answer
       } catch (cause) {
-        report('failed')
-        throw classifyRpcFailure(cause, `${method} at RPC endpoint ${index + 1} of ${endpoints.length}`)
+        const error = classifyRpcFailure(cause, `${method} at RPC endpoint ${index + 1} of ${endpoints.length}`)
+        report(error.code === 'RPC_ERROR' && REFUSALS.test(error.message) ? 'refused' : 'failed')
+        throw error
       }
     }
 

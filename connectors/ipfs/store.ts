@@ -6,6 +6,8 @@ export interface StoreBatchOptions {
   /** Stores that must hold the batch, at least 1. The others are tried too, and their failures only reported. */
   readonly storesRequired: number
   readonly signal?: AbortSignal
+  /** Told of each store: why it does not hold the batch, or undefined when it does. */
+  readonly tried?: (store: string, failure: StoreError | undefined, elapsedMs: number) => void
 }
 
 export interface StoredBatch {
@@ -29,7 +31,14 @@ export async function storeBatch(
   if (!(storesRequired >= 1 && storesRequired <= stores.length))
     throw new RangeError(`storesRequired is ${storesRequired}, but there are ${stores.length} stores`)
   const cid = await computeCid(bytes, options.version)
-  const errors = await Promise.all(stores.map((store) => storeIn(store, bytes, cid, options.signal)))
+  const errors = await Promise.all(
+    stores.map(async (store) => {
+      const started = performance.now()
+      const failure = await storeIn(store, bytes, cid, options.signal)
+      options.tried?.(store.name, failure, performance.now() - started)
+      return failure
+    }),
+  )
   const storedIn = stores.filter((_, i) => errors[i] === undefined).map(({ name }) => name)
   const failures = stores.flatMap(({ name }, i) => (errors[i] ? [{ store: name, error: errors[i] }] : []))
   if (storedIn.length < storesRequired)

@@ -12,7 +12,8 @@ export interface AppendQueueOptions<O> {
   readonly limits: IntakeLimits
   /** Called per record of a group that is in the log, then once for the group. */
   readonly released: (owner: O, bytes: number, record: OutgoingRecord) => void
-  readonly appended?: (records: number, bytes: number, elapsedMs: number) => void
+  /** `waitedMs`: since the first of them was queued. */
+  readonly appended?: (records: number, bytes: number, waitedMs: number) => void
   readonly failed?: (error: unknown, retryInMs: number) => void
 }
 
@@ -21,6 +22,8 @@ interface Group<O> {
   readonly owners: O[]
   readonly sizes: number[]
   bytes: number
+  /** When its first record was queued, ms. */
+  since: number
 }
 
 export class AppendQueue<O> {
@@ -43,6 +46,7 @@ export class AppendQueue<O> {
   /** Queues a record; `bytes` is what it counts for until it is released. */
   add(record: OutgoingRecord, bytes: number, owner: O): void {
     const { filling } = this
+    if (filling.records.length === 0) filling.since = this.options.clock.now()
     filling.records.push(record)
     filling.owners.push(owner)
     filling.sizes.push(bytes)
@@ -101,11 +105,10 @@ export class AppendQueue<O> {
     }
     const group = this.full[0]!
     const { clock, released, appended } = this.options
-    const started = clock.now()
     if (!(await this.appendUntilTaken(group.records))) return
     this.full.shift()
     for (const [i, record] of group.records.entries()) released(group.owners[i]!, group.sizes[i]!, record)
-    appended?.(group.records.length, group.bytes, clock.now() - started)
+    appended?.(group.records.length, group.bytes, clock.now() - group.since)
   }
 
   /**
@@ -138,4 +141,4 @@ export class AppendQueue<O> {
   }
 }
 
-const emptyGroup = <O>(): Group<O> => ({ records: [], owners: [], sizes: [], bytes: 0 })
+const emptyGroup = <O>(): Group<O> => ({ records: [], owners: [], sizes: [], bytes: 0, since: 0 })

@@ -50,8 +50,8 @@ export interface IntakeStats extends IntakeCounts, IntakeGauges {
 export interface IntakeObserver {
   /** Every `limits.sweepMs` and at the end: what was added since the last call, and what stands. */
   sampled?(added: IntakeCounts, now: IntakeGauges): void
-  /** A group of records is in the log. */
-  appended?(records: number, bytes: number, elapsedMs: number): void
+  /** A group of records is in the log, so long after its first was read. */
+  appended?(records: number, bytes: number, waitedMs: number): void
   /** The log refused a group; it is tried again. */
   appendFailed?(error: unknown, retryInMs: number): void
 }
@@ -167,7 +167,7 @@ class RunningIntake implements Intake {
         if (topic === submissions) this.parts.counts.appended++
         this.pressure.release(peer, bytes)
       },
-      appended: (records: number, bytes: number, elapsedMs: number) => observer?.appended?.(records, bytes, elapsedMs),
+      appended: (records: number, bytes: number, waitedMs: number) => observer?.appended?.(records, bytes, waitedMs),
       failed: (error: unknown, retryInMs: number) => observer?.appendFailed?.(error, retryInMs),
     }
   }

@@ -14,7 +14,7 @@ test('default: nothing is ready before each role has said so', () => {
 test('behavior: a role with a probe is asked at each report', () => {
   let tasks = 0
   const health = createHealth(['batch'], () => start)
-  health.probe('batch', () => ({ ready: tasks > 0, detail: `${tasks} tasks` }))
+  health.probe('batch', () => ({ ready: tasks > 0, works: tasks > 0, detail: `${tasks} tasks` }))
   expect(health.report().ready).toBe(false)
   tasks = 2
   expect(health.report().roles.batch).toMatchObject({ ready: true, detail: '2 tasks' })
@@ -25,7 +25,16 @@ test('behavior: what failed for good stays so, whatever is said after it', () =>
   health.set('clock', true)
   health.fail('clock', 'fenced')
   health.set('clock', true)
-  expect(health.report().roles.clock).toMatchObject({ ready: false, detail: 'fenced' })
+  expect(health.report().roles.clock).toMatchObject({ ready: false, works: false, detail: 'fenced' })
+})
+
+test('behavior: one that stands by is ready and does not work; one that waits for something outside still does', () => {
+  const health = createHealth(['clock'], () => start)
+  health.set('clock', true, 'standing by', false)
+  expect(health.report()).toMatchObject({ ready: true, roles: { clock: { works: false } } })
+  health.set('clock', true, 'this process follows the chain', true)
+  health.set('clock', false, 'no answer')
+  expect(health.report()).toMatchObject({ ready: false, roles: { clock: { works: true } } })
 })
 
 test('behavior: `since` moves when readiness changes, not with each word', () => {
@@ -34,5 +43,10 @@ test('behavior: `since` moves when readiness changes, not with each word', () =>
   health.set('clock', true, 'block 1')
   now += 1_000
   health.set('clock', true, 'block 2')
-  expect(health.report().roles.clock).toEqual({ ready: true, detail: 'block 2', since: new Date(start).toISOString() })
+  expect(health.report().roles.clock).toEqual({
+    ready: true,
+    works: false,
+    detail: 'block 2',
+    since: new Date(start).toISOString(),
+  })
 })

@@ -8,7 +8,7 @@ import { systemClock } from '../../connectors/log/system-clock.ts'
 import { createConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { createHealth } from '../../ops/health.ts'
 import { type Registry, startRegistry } from '../../ops/kafka/registry.ts'
-import { createMetrics } from '../../ops/metrics.ts'
+import { createMetrics } from '../../ops/metrics/create.ts'
 import { readableForRoles } from '../../ops/readable.ts'
 import { createCodec, createSerde } from '../../schemas/codec.ts'
 import { type AvroSchema, subjectSchema } from '../../schemas/load.ts'
@@ -46,7 +46,7 @@ test('behavior: a stage parks the partition, says so, and processes every record
   const codec = await createCodec(createConfluentRegistry({ url: server.url }))
   const topics = sequencerTopics(codec, { prefix: '', partitions })
   const slots = { ...topics.slots, name: 'seats', partitions: 2, cleanup: 'delete' as const }
-  const metrics = createMetrics('test')
+  const metrics = createMetrics({ version: 'test', roles: [], markets: [] })
   const health = createHealth(['copy'], systemClock.now)
   const reading = new AbortController()
   const memory = createMemoryLog({})
@@ -106,7 +106,7 @@ test('behavior: a stage parks the partition, says so, and processes every record
   await expect.poll(async () => (await written()).length, { timeout: 30_000 }).toBe(1)
   await expect.poll(() => health.report().roles.schemas?.ready, { timeout: 60_000 }).toBe(false)
   expect(health.report().roles.schemas!.detail).toMatch(/^seats\/0 waits for a schema: schema id \d+ at .*ECONNREFUSED/)
-  expect(await metrics.registry.metrics()).toContain('seq_partition_parked{topic="seats",partition="0"} 1')
+  expect(await metrics.text()).toContain('seq_partition_parked{topic="seats",partition="0"} 1')
   expect(await written()).toHaveLength(1)
 
   await server.restart()
@@ -114,7 +114,7 @@ test('behavior: a stage parks the partition, says so, and processes every record
   const copies = (await written()).map((copy) => topics.slots.value.decode(copy.value!).slotId)
   expect(copies.sort()).toEqual([1, 1, 2])
   await expect.poll(() => health.report().roles.schemas).toMatchObject({ ready: true })
-  expect(await metrics.registry.metrics()).toContain('seq_partition_parked{topic="seats",partition="0"} 0')
+  expect(await metrics.text()).toContain('seq_partition_parked{topic="seats",partition="0"} 0')
   const dead = await memory.bounds([{ topic: 'dead', partition: 0 }])
   expect([failures, dead[0]!.stable]).toEqual([[], 0])
   await runtime.close()

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
-import { createMetrics } from '../../ops/metrics.ts'
+import { createMetrics } from '../../ops/metrics/create.ts'
 import { watchEventLoop } from '../../ops/watchdog.ts'
 
 test('behavior: a blocked event loop is told of and counted, a free one is not', async () => {
-  const metrics = createMetrics('test')
+  const metrics = createMetrics({ version: 'test', roles: [], markets: [] })
   const warnings: string[] = []
   const blocks = async () => (await metrics.loopBlocks.get()).values[0]?.value ?? 0
   const watchdog = watchEventLoop(metrics, (text) => warnings.push(text))

@@ -1,0 +1,189 @@
+/** What the connectors say of themselves, as metrics and as health. */
+import type { AnchorObserver } from '../../connectors/evm/anchor-options.ts'
+import type { ClockObserver } from '../../connectors/evm/clock.ts'
+import type { RpcObserver } from '../../connectors/evm/rpc.ts'
+import type { StoreBatchOptions } from '../../connectors/ipfs/store.ts'
+import type { IntakeObserver } from '../../connectors/libp2p/intake.ts'
+import type { Health } from '../health.ts'
+import { forget, type Metrics } from './create.ts'
+import { OTHER } from './definition.ts'
+import { ANCHOR_STEPS, REVERT_CODES, STORE_OUTCOMES } from './table/anchor.ts'
+import { RPC_METHODS } from './table/chain.ts'
+
+/** An acknowledgement counts as late after this; the objective is 99.9 % before. */
+const ACK_LATE_MS = 1_000
+
+export interface OwnerMetrics<O> {
+  readonly observer: O
+  /** This process has the part now, or no longer. */
+  readonly owning: (owns: boolean) => void
+}
+
+/** One process follows the chain; what it was told before it lost that is not for it to repeat. */
+export function clockMetrics(metrics: Metrics, health: Health, now: () => number): OwnerMetrics<ClockObserver> {
+  const { chainHead, chainCursor, chainLagBlocks, chainAdvanced, chainBlockTime, slotTableBlock, slotTableTime } =
+    metrics
+  const gauges = [chainHead, chainCursor, chainLagBlocks, chainAdvanced, chainBlockTime, slotTableBlock, slotTableTime]
+  let owner = false
+  let cursorBefore = -1
+  const observer: ClockObserver = {
+    ...rpcMetrics(metrics),
+    advanced({ head, cursor, cursorTime, lag }) {
+      if (!owner) return
+      chainHead.set(head)
+      chainCursor.set(cursor)
+      chainLagBlocks.set(lag)
+      chainBlockTime.set(cursorTime)
+      slotTableBlock.set(cursor)
+      slotTableTime.set(cursorTime)
+      if (cursor !== cursorBefore) chainAdvanced.set(now() / 1000)
+      cursorBefore = cursor
+      health.set('clock', true, `block ${cursor}`)
+    },
+    wrote: (kind, ticks) => metrics.ticks.inc({ kind }, ticks),
+    slotsChanged: (rows) => metrics.slotChanges.inc(rows),
+    reorged(_first, blocks) {
+      metrics.reorgs.inc()
+      metrics.reorgDepth.set(blocks)
+    },
+    stateMissing: () => metrics.stateMissing.inc(),
+    failed(error, retryInMs) {
+      metrics.clockFailures.inc()
+      health.set('clock', false, `${reasonOf(error)}; next try in ${retryInMs} ms`)
+    },
+    recovered: () => health.set('clock', true),
+  }
+  return {
+    observer,
+    owning(owns) {
+      owner = owns
+      if (owns) chainAdvanced.set(now() / 1000)
+      else for (const gauge of gauges) forget(gauge)
+      health.set('clock', true, owns ? 'this process follows the chain' : 'standing by', owns)
+    },
+  }
+}
+
+export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver {
+  const { txPending, txNonce, txFee, txCost, signerBalanceWei } = metrics
+  const gauges = [txPending, txNonce, txFee, txCost, signerBalanceWei]
+  const rpc = rpcMetrics(metrics)
+  const waits = createWaits(health)
+  return {
+    answered(endpoint, method, outcome, elapsedMs) {
+      rpc.answered(endpoint, method, outcome, elapsedMs)
+      if (outcome === 'ok') waits.over(...NODE_STEPS)
+    },
+    owning(owns) {
+      if (!owns) for (const gauge of gauges) forget(gauge)
+      waits.owning(owns)
+    },
+    waiting(step, reason, retryInMs) {
+      metrics.anchorRetries.inc({ step: oneOf(ANCHOR_STEPS, step) })
+      waits.begin(step, `${step}: ${reason.message}; next try in ${retryInMs} ms`)
+    },
+    concluded: (_key, { step }) => waits.over(step, 'log'),
+    pending: (transactions) => txPending.set(transactions),
+    signed(nonce, maxFeePerGas, gasLimit) {
+      txNonce.set(nonce)
+      txFee.set(Number(maxFeePerGas))
+      txCost.set(Number(maxFeePerGas) * gasLimit)
+    },
+    balance: (wei) => signerBalanceWei.set(Number(wei)),
+    lowBalance(wei, needed) {
+      signerBalanceWei.set(Number(wei))
+      txCost.set(Number(needed))
+    },
+    reverted: (code) => metrics.txReverts.inc({ code: oneOf(REVERT_CODES, code) }),
+    feeBumped: () => metrics.txGasBumps.inc(),
+    lateAccepted: () => metrics.txDelayedAccept.inc(),
+  }
+}
+
+/** Steps that wait for nothing but a node: any answer of it ends that. The others wait until one of their kind concludes. */
+const NODE_STEPS = ['WATCH', 'head']
+
+/** The role is ready while nothing that it does waits for something outside; else it says for what. */
+function createWaits(health: Health) {
+  const waiting = new Map<string, string>()
+  let owner = false
+  const tell = (): void => {
+    if (owner)
+      health.set('anchor-effects', waiting.size === 0, [...waiting.values()].at(-1) ?? 'this process sends', true)
+    else health.set('anchor-effects', true, 'standing by', false)
+  }
+  return {
+    begin(step: string, words: string): void {
+      if (step === 'purge') return // it costs only space, and is tried again
+      waiting.delete(step)
+      waiting.set(step, words)
+      tell()
+    },
+    over(...steps: readonly string[]): void {
+      let changed = false
+      for (const step of steps) changed = waiting.delete(step) || changed
+      if (changed) tell()
+    },
+    owning(owns: boolean): void {
+      owner = owns
+      waiting.clear()
+      tell()
+    },
+  }
+}
+
+function rpcMetrics(metrics: Metrics): Required<RpcObserver> {
+  return {
+    answered(endpoint, method, outcome, elapsedMs) {
+      const node = String(endpoint + 1)
+      metrics.rpcRequests.inc({ node, method: oneOf(RPC_METHODS, method), outcome })
+      metrics.rpcSeconds.observe({ node }, elapsedMs / 1000)
+    },
+  }
+}
+
+export function intakeMetrics(metrics: Metrics, health: Health): IntakeObserver {
+  let failing = false
+  return {
+    sampled({ taken, malformed, oversize, unfinished, bytes, shed }, now) {
+      metrics.intakeMessages.inc({ verdict: 'taken' }, taken)
+      metrics.intakeMessages.inc({ verdict: 'malformed' }, malformed)
+      metrics.intakeMessages.inc({ verdict: 'oversize' }, oversize)
+      metrics.intakeMessages.inc({ verdict: 'unfinished' }, unfinished)
+      metrics.intakeBytes.inc(bytes)
+      for (const [reason, count] of Object.entries(shed)) metrics.intakeShed.inc({ reason }, count)
+      metrics.connections.set(now.connections)
+      metrics.streams.set(now.streams)
+      metrics.intakeInflightBytes.set(now.inflightBytes)
+      metrics.intakePartialBytes.set(now.partialBytes)
+      metrics.intakeStopped.set(now.stopped ? 1 : 0)
+      const { stopped } = now
+      if (!failing) health.set('intake', true, stopped ? 'back-pressure: nothing is read until the log catches up' : '')
+    },
+    appended(records, _bytes, waitedMs) {
+      failing = false
+      metrics.intakeAcked.inc(records)
+      if (waitedMs > ACK_LATE_MS) metrics.intakeAckedLate.inc(records)
+      metrics.intakeAckSeconds.observe(waitedMs / 1000)
+    },
+    appendFailed(error, retryInMs) {
+      failing = true
+      metrics.intakeAppendFailures.inc()
+      health.set('intake', false, `${reasonOf(error)}; next try in ${retryInMs} ms`)
+    },
+  }
+}
+
+export function storeMetrics(metrics: Metrics, providers: readonly string[]): NonNullable<StoreBatchOptions['tried']> {
+  for (const provider of providers) for (const outcome of STORE_OUTCOMES) metrics.ipfsPuts.inc({ provider, outcome }, 0)
+  return (provider, failure, elapsedMs) => {
+    const outcome = failure === undefined ? 'stored' : failure.code === 'CID_MISMATCH' ? 'mismatch' : 'failed'
+    metrics.ipfsPuts.inc({ provider, outcome })
+    if (failure === undefined) metrics.ipfsPutSeconds.observe({ provider }, elapsedMs / 1000)
+  }
+}
+
+/** A label has no other values than these. */
+const oneOf = (known: readonly string[], value: string): string => (known.includes(value) ? value : OTHER)
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

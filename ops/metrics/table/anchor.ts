@@ -1,0 +1,97 @@
+import type { Role } from '../../roles.ts'
+import { type Definition, OTHER, SECONDS } from '../definition.ts'
+
+const roles = ['anchor-effects'] as const satisfies readonly Role[]
+
+/** What is tried again while something is down: the steps of an intent, and what the role does beside them. */
+export const ANCHOR_STEPS = ['STORE', 'PREPARE', 'SIGN', 'SEND', 'WATCH', 'log', 'head', 'purge', OTHER] as const
+
+/** Of the contract (`require` messages) as far as a call of ours can meet them. */
+export const REVERT_CODES = ['E02', 'E04', 'E23', 'E24', 'E25', 'E39', 'E43', OTHER] as const
+
+export const STORE_OUTCOMES = ['stored', 'failed', 'mismatch'] as const
+
+/** Of the one process that stores and sends; one that stands by has none of the gauges. */
+export const ANCHOR = {
+  txPending: {
+    type: 'gauge',
+    name: 'seq_tx_pending',
+    help: 'Transactions sent and in no block yet.',
+    unit: 'transactions',
+    roles,
+    use: 'At most `anchoring.noncesInFlightMax`.',
+  },
+  txNonce: { type: 'gauge', name: 'seq_tx_nonce', help: 'Newest nonce that was signed.', unit: 'nonce', roles },
+  txFee: {
+    type: 'gauge',
+    name: 'seq_tx_max_fee_per_gas_wei',
+    help: 'Highest fee per gas of the newest transaction that was signed.',
+    unit: 'wei',
+    roles,
+    use: 'No transaction is signed above `anchoring.maxFeePerGasMax`.',
+  },
+  txCost: {
+    type: 'gauge',
+    name: 'seq_tx_cost_wei',
+    help: 'The most that the newest transaction may cost: its gas limit at its highest fee.',
+    unit: 'wei',
+    roles,
+  },
+  signerBalanceWei: {
+    type: 'gauge',
+    name: 'seq_signer_balance_wei',
+    help: 'Balance of the signer, read before each transaction.',
+    unit: 'wei',
+    roles,
+    use: 'Divided by `seq_tx_cost_wei` it is the number of transactions that are paid for.',
+  },
+  txGasBumps: {
+    type: 'counter',
+    name: 'seq_tx_gas_bumps_total',
+    help: 'Transactions that were in no block for long and are signed again at a higher fee.',
+    unit: 'transactions',
+    roles,
+  },
+  txReverts: {
+    type: 'counter',
+    name: 'seq_tx_reverts_total',
+    help: 'Calls that the contract refused for good, in a dry run or in a block.',
+    unit: 'calls',
+    roles,
+    labels: { code: REVERT_CODES },
+    use: 'E04: the signer is not a sequencer of the market.',
+  },
+  txDelayedAccept: {
+    type: 'counter',
+    name: 'seq_tx_delayed_accept_total',
+    help: 'Transactions that came after the window: the contract took them, kept nothing, and did not revert.',
+    unit: 'transactions',
+    roles,
+  },
+  anchorRetries: {
+    type: 'counter',
+    name: 'seq_anchor_retries_total',
+    help: 'Attempts at a step that failed for an outage, or for what is not definite yet. Each is repeated, with pauses of up to 15 s.',
+    unit: 'attempts',
+    roles,
+    labels: { step: ANCHOR_STEPS },
+  },
+  ipfsPuts: {
+    type: 'counter',
+    name: 'seq_ipfs_puts_total',
+    help: 'Attempts to store a batch, by store. `mismatch`: it gave another CID, or gave back other bytes.',
+    unit: 'attempts',
+    roles,
+    labels: { provider: 'name of a configured store: `file`, or `kubo` with its host', outcome: STORE_OUTCOMES },
+    use: 'A batch is anchored when every store has it. A mismatch is never anchored.',
+  },
+  ipfsPutSeconds: {
+    type: 'histogram',
+    name: 'seq_ipfs_put_seconds',
+    help: 'Time to store one batch and to read it back.',
+    unit: 'seconds',
+    roles,
+    labels: { provider: 'as above' },
+    buckets: SECONDS,
+  },
+} as const satisfies Record<string, Definition>
