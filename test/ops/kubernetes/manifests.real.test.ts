@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Wiring } from '../../../ops/compose.ts'
 import { type Configuration, readConfiguration } from '../../../ops/config/parse.ts'
 import { createHealth } from '../../../ops/health.ts'
-import { createMetrics } from '../../../ops/metrics.ts'
+import { createMetrics } from '../../../ops/metrics/create.ts'
+import { METRICS } from '../../../ops/metrics/table/index.ts'
 import { isStage, ROLES, type Role } from '../../../ops/roles.ts'
 import { CLOSE_MS_MAX } from '../../../ops/run/command.ts'
 import { needOf } from '../../../ops/run/run.ts'
@@ -125,7 +126,11 @@ describe('roles', () => {
       if (role === 'intake') expect(intake.listen).toEqual([`/ip4/0.0.0.0/tcp/${ports.libp2p}`])
       const health = createHealth([role], () => 0)
       health.set(role, true)
-      const wiring = { metrics: createMetrics('0'), health, config: { roles: [] as readonly Role[] } } as Wiring
+      const wiring = {
+        metrics: createMetrics({ version: '0', roles: [], markets: [] }),
+        health,
+        config: { roles: [] as readonly Role[] },
+      } as Wiring
       const server = await startOpsServer({ host: '127.0.0.1', port: 0 }, wiring)
       for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const) {
         const { path, port } = containerOf(role)[probe]!.httpGet
@@ -180,7 +185,7 @@ describe('scaling', () => {
 
   test('behavior: KEDA asks the brokers as the program does, and for metrics that there are', async () => {
     const { kafka } = configurationOf('validate').settings
-    const known = (await createMetrics('0').registry.getMetricsAsJSON()).map(({ name }) => name)
+    const known = Object.values(METRICS).map(({ name }): string => name)
     for (const { metadata, query } of ofKind('ScaledObject').flatMap(({ spec: { triggers } }) =>
       triggers.map((trigger) => ({ ...trigger, query: trigger.metadata.query })),
     )) {
