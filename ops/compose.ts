@@ -11,6 +11,7 @@ import { sequencerTopology } from '../topology/index.ts'
 import type { ProtocolRules } from '../topology/rules.ts'
 import type { Stores } from '../topology/stores.ts'
 import type { Topics } from '../topology/topics.ts'
+import { type ApiDoor, createApiDoor } from './api/mount.ts'
 import { CONNECTOR_PARTS, type ConnectorConfig, type Part } from './connectors.ts'
 import { createHealth, type Health } from './health.ts'
 import { Lifecycle } from './lifecycle.ts'
@@ -57,6 +58,8 @@ export interface Wiring extends Ground {
   readonly config: SequencerConfig
   readonly metrics: Metrics
   readonly health: Health
+  /** What the role `api` opens when it has something to answer from. */
+  readonly apiDoor: ApiDoor
 }
 
 export interface Sequencer {
@@ -86,7 +89,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const reading = new AbortController()
   await parts.add('reading', { close: async () => reading.abort() })
   const log = readableForRoles({ ...ground, appId: config.appId, metrics, health, signal: reading.signal })
-  const wiring: Wiring = { ...ground, log, config, metrics, health }
+  const wiring: Wiring = { ...ground, log, config, metrics, health, apiDoor: createApiDoor() }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
   const server = await parts.add('server', startOpsServer(config.ops, wiring))
 

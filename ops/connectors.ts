@@ -9,6 +9,7 @@ import { storeBatch } from '../connectors/ipfs/store.ts'
 import { startIntake } from '../connectors/libp2p/intake.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { configOf } from '../streams/kafka-topic.ts'
+import { openApi } from './api/start.ts'
 import type { Wiring } from './compose.ts'
 import type { Closeable } from './lifecycle.ts'
 import { anchorMetrics, clockMetrics, intakeMetrics, storeMetrics } from './metrics/connectors.ts'
@@ -58,6 +59,14 @@ export interface ConnectorConfig {
     readonly kubo: readonly string[]
     readonly cidVersion: 0 | 1
   }
+  readonly api: {
+    /** Where the view behind the query API is kept; may be deleted at any time. */
+    readonly viewDirectory: string
+    /** Rows older than this go. */
+    readonly keepHours: number
+    /** What clients of the deployed collector send; without one its endpoints are not served. */
+    readonly legacyToken?: string | undefined
+  }
 }
 
 /** A connector as it runs. */
@@ -71,7 +80,7 @@ export const CONNECTOR_PARTS: Record<Connector, (wiring: Wiring) => Promise<Part
   'anchor-effects': startAnchorEffects,
   clock: startChainClock,
   intake: startCollecting,
-  api: followEpochs,
+  api: startApi,
 }
 
 async function startAnchorEffects({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
@@ -145,7 +154,16 @@ function startCollecting({ config, log, topics, metrics, health }: Wiring): Prom
   return startIntake({ listen, keyFile, topics, observer: intakeMetrics(metrics, health) }, { log, clock: systemClock })
 }
 
-/** The look-ups need no part of their own (server.ts); what is followed here is measured and shown. */
+/**
+ * The view behind the query API goes on from where it stopped, which may be far back; what is measured begins at the end of
+ * the topics, since it is when things happen. So each follows the topics by itself.
+ */
+async function startApi(wiring: Wiring): Promise<Part> {
+  const followed = await followEpochs(wiring)
+  const api = await openApi(wiring)
+  return { ...followed, close: () => Promise.all([api.close(), followed.close()]) }
+}
+
 async function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
   const markets = config.rules.markets.map(({ dataMarket }) => dataMarket)
   const measured = epochMetrics(metrics, { markets, now: systemClock.now })

@@ -26,6 +26,8 @@ export interface DirectoryPaths {
   readonly blocks: string
   readonly chain: string
   readonly peerKey: string
+  /** Behind the query API; may be deleted. */
+  readonly view: string
   readonly settings: string
   /** Present while a process runs on the directory. */
   readonly running: string
@@ -39,6 +41,7 @@ export const directoryPaths = (dataDir: string): DirectoryPaths => ({
   blocks: join(dataDir, 'blocks'),
   chain: join(dataDir, 'chain'),
   peerKey: join(dataDir, 'peer.key'),
+  view: join(dataDir, 'view'),
   settings: join(dataDir, 'settings.json'),
   running: join(dataDir, 'dev.json'),
   ledger: join(dataDir, 'snapshotters.jsonl'),

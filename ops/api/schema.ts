@@ -251,6 +251,10 @@ export const health = z
       lag: whole.describe('Records in the log that these answers do not reflect yet.'),
       caughtUp: z.boolean().describe('It has reached what was in the log when the process started.'),
     }),
+    chain: z
+      .object({ blockNumber: whole, at: whole.describe('When its tick was written, ms.') })
+      .nullable()
+      .describe('Newest block that became a tick; when it is old, the clock or its node stands still.'),
     markets: z.array(z.object({ dataMarket, headEpoch: wholeOrNone, stuck: z.array(gap) })),
   })
   .meta({ id: 'Health' })
@@ -290,6 +294,6 @@ export type HealthAnswer = z.infer<typeof health>
 export type Problem = z.infer<typeof problem>
 export type VerdictCounts = z.infer<typeof events.verdicts>
 export interface Page<T> {
-  readonly items: readonly T[]
+  readonly items: T[]
   readonly next: string | null
 }

@@ -235,10 +235,33 @@ export const configSchema = z.strictObject({
 
   ops: z
     .strictObject({
-      host: z.string().min(1).default('127.0.0.1').describe('Address of /metrics, /healthz, /readyz and the look-ups.'),
+      host: z
+        .string()
+        .min(1)
+        .default('127.0.0.1')
+        .describe('Address of /metrics, /healthz, /readyz and the query API.'),
       port: whole(0, 65_535).default(9090).describe('Its port; 0 takes a free one.'),
     })
     .prefault({}),
+
+  api: z
+    .strictObject({
+      viewDirectory: file
+        .optional()
+        .describe(
+          'Where the view behind the answers is kept; a directory in the system’s temporary one by default. May be deleted: it is built anew from the topics.',
+        ),
+      keepHours: whole(1, 8_760)
+        .default(720)
+        .describe('Age at which rows leave the view. The topics keep 30 days at most.'),
+      legacyTokenFile: file
+        .optional()
+        .describe(
+          'File with the token that clients of the deployed collector send; with it /legacy is served, without it not.',
+        ),
+    })
+    .prefault({})
+    .describe('The role api: docs/api.md.'),
 
   acls: z
     .strictObject({

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { EXIT } from '../cli-error.ts'
 import { type LogTarget, type OpenedLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
-import { askRunning } from './directory.ts'
+import { askEpoch, askWhy } from './ask.ts'
 import { type EpochStatus, epochStatus } from './epoch.ts'
 import { type LookupFields, parseEpochQuery, parseWhyQuery } from './query.ts'
 import { reasonsReference } from './reasons.ts'
@@ -49,23 +49,18 @@ export function epochCommand(open: Open): Command {
 
 /** Asks the process that runs on the directory; reads the log when none does, or when it is on a cluster. */
 export async function runWhy(open: Open, options: LookupArguments): Promise<WhyAnswer> {
-  const { slot, epoch, project, submissionId, dataMarket } = options
   const query = parseWhyQuery(options)
   const target = targetOf(options)
-  const answer = await askHolder(target, '/v1/why', { slot, epoch, project, submissionId, dataMarket })
-  return (answer as WhyAnswer | undefined) ?? reading(open, target, ({ log, topics }) => why(log, topics, query))
+  const answer = target.kind === 'directory' ? await askWhy(target.dataDir, query) : undefined
+  return answer ?? reading(open, target, ({ log, topics }) => why(log, topics, query))
 }
 
 export async function runEpoch(open: Open, options: LookupArguments): Promise<readonly EpochStatus[]> {
   const query = parseEpochQuery(options)
   const target = targetOf(options)
-  const answer = await askHolder(target, `/v1/epoch/${query.epochId}`, { dataMarket: options.dataMarket })
-  if (answer !== undefined) return answer as readonly EpochStatus[]
-  return reading(open, target, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))
+  const answer = target.kind === 'directory' ? await askEpoch(target.dataDir, query) : undefined
+  return answer ?? reading(open, target, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))
 }
-
-const askHolder = async (target: LogTarget, path: string, fields: Readonly<Record<string, string | undefined>>) =>
-  target.kind === 'directory' ? askRunning(target.dataDir, path, fields) : undefined
 
 async function reading<T>(
   open: Open,

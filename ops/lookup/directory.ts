@@ -7,16 +7,17 @@ import { CliError } from '../cli-error.ts'
 export const RUNNING_FILE = 'dev.json'
 
 const ANSWER_MS_MAX = 60_000
+const NOT_FOUND = 404
 
 /**
- * The answer of the process that runs on this directory; undefined when none does. Throws CliError with the words of the
- * process when it refuses the question.
+ * The answer of the process that runs on this directory; undefined when none does, null when it knows no such thing. Throws
+ * CliError with the words of the process when it refuses the question.
  */
-export async function askRunning(
+export async function askRunning<T>(
   dataDir: string,
   path: string,
   fields: Readonly<Record<string, string | undefined>>,
-): Promise<unknown> {
+): Promise<T | null | undefined> {
   const url = await runningUrl(dataDir)
   if (url === undefined) return undefined
   const asked = new URL(path, url)
@@ -28,7 +29,8 @@ export async function askRunning(
     return undefined // it ended without taking its file away
   }
   const answer: unknown = await response.json().catch(() => undefined)
-  if (response.ok) return answer
+  if (response.ok) return answer as T
+  if (response.status === NOT_FOUND) return null
   const words = (answer as { detail?: string; message?: string } | undefined) ?? {}
   throw new CliError(
     words.detail ?? words.message ?? `${asked} answered ${response.status}`,

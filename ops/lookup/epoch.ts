@@ -77,7 +77,7 @@ async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochS
   const anchors = await anchorsOfEpoch(log, topics, key)
   const batches = await batchStatuses(log, topics, anchors)
   const end = anchors.get(END_OF_BATCHES)
-  const phase = phaseOf(open, close, batches, end)
+  const phase = phaseOf({ released: open !== undefined, closed: close !== undefined, batches, end })
   return {
     ...key,
     phase,
@@ -95,7 +95,7 @@ async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochS
   }
 }
 
-const NEXT = {
+export const NEXT = {
   UNKNOWN: 'The contract releases the epoch (EpochReleased).',
   OPEN: 'The clock reaches the first block past the submission window, which closes the epoch.',
   CLOSED: 'The votes are counted and the batches are cut.',
@@ -105,18 +105,20 @@ const NEXT = {
   FAILED: 'Nothing by itself: see the error of the batch.',
 } as const satisfies Record<EpochPhase, string>
 
-function phaseOf(
-  open: EpochTick | undefined,
-  close: EpochTick | undefined,
-  batches: readonly BatchStatus[],
-  end: Anchor | undefined,
-): EpochPhase {
+interface Progress {
+  readonly released: boolean
+  readonly closed: boolean
+  readonly batches: readonly Pick<BatchStatus, 'state' | 'attested'>[]
+  readonly end: Pick<Anchor, 'state'> | undefined
+}
+
+export function phaseOf({ released, closed, batches, end }: Progress): EpochPhase {
   if (batches.some(({ state }) => state === 'FAILED' || state === 'LATE')) return 'FAILED'
   const anchored = end?.state === 'FINAL' && batches.every(({ state }) => state === 'FINAL')
   if (anchored) return batches.length > 0 && batches.every(({ attested }) => attested) ? 'ATTESTED' : 'ANCHORED'
   if (batches.length > 0 || end) return 'ANCHORING'
-  if (close) return 'CLOSED'
-  return open ? 'OPEN' : 'UNKNOWN'
+  if (closed) return 'CLOSED'
+  return released ? 'OPEN' : 'UNKNOWN'
 }
 
 /** The newest release and close; a reorganisation may release an epoch again, which takes an earlier close back. */
@@ -132,7 +134,7 @@ async function ticksOf(
       if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
       const tick = epochTicks.value.decode(record.value)
       if (tick.epochId !== epochId) continue
-      if (tick.kind === 'OPEN') found = { open: tick }
+      if (tick.kind === 'OPEN') found = found.open?.blockHash === tick.blockHash ? found : { open: tick }
       else if (tick.kind === 'CLOSE') found = { ...found, close: tick }
     }
   return found

@@ -1,6 +1,6 @@
 /** What became of the submissions of a slot, and by which rule. */
-import type { Anchor, Submission, Verdict } from '../../schemas/types.ts'
-import type { Log, LogRecord } from '../../streams/ports.ts'
+import type { Anchor, EpochKey, Submission, Verdict, VerdictReason } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { ACCEPT_HELP, isAccepted, REASON_HELP, type RejectReason } from '../../topology/verdict.ts'
 import { readAt, scan } from '../audit/scan.ts'
@@ -30,7 +30,7 @@ export interface WhyItem {
   /** ISO time of the intake; null when the submission is no longer in the log. */
   readonly receivedAt: string | null
   readonly verdict: {
-    readonly reason: string
+    readonly reason: VerdictReason
     readonly accepted: boolean
     readonly stage: string
     readonly rule: string
@@ -58,16 +58,15 @@ export interface WhyAnswer {
 export const ITEMS_MAX = 500
 
 export async function why(log: Log, topics: Topics, query: WhyQuery): Promise<WhyAnswer> {
-  const decided = await findVerdicts(log, topics, query)
-  const items = await findSubmissions(log, topics, query, decided)
-  for (const { verdict, dataMarket, epochId } of decided.values())
-    items.push(await decidedItem(log, topics, verdict, dataMarket, epochId))
-  items.sort(
-    (a, b) =>
-      a.epochId - b.epochId || a.position.partition - b.position.partition || a.position.offset - b.position.offset,
-  )
+  const verdicts = await findVerdicts(log, topics, query)
+  const items = await findSubmissions(log, topics, query, verdicts)
+  for (const one of verdicts.values()) items.push(await decidedItem(log, topics, one))
+  items.sort(inOrder)
   return { items: await withBatches(log, topics, items.slice(0, ITEMS_MAX)), truncated: items.length > ITEMS_MAX }
 }
+
+export const inOrder = (a: WhyItem, b: WhyItem): number =>
+  a.epochId - b.epochId || a.position.partition - b.position.partition || a.position.offset - b.position.offset
 
 interface Decided {
   readonly verdict: Verdict
@@ -97,7 +96,7 @@ async function findSubmissions(
   log: Log,
   topics: Topics,
   query: WhyQuery,
-  decided: ReadonlyMap<string, Decided>,
+  verdicts: ReadonlyMap<string, Decided>,
 ): Promise<WhyItem[]> {
   const items: WhyItem[] = []
   const { name, key, value } = topics.submissions
@@ -106,11 +105,12 @@ async function findSubmissions(
     for await (const records of scan(log, { topic: name, partition }))
       for (const record of records) {
         if (!mayMatch(record.key) || record.value === null || items.length > ITEMS_MAX) continue
-        if (decided.has(placeOf(partition, record.offset))) continue
+        if (verdicts.has(placeOf(partition, record.offset))) continue
         const event = value.decode(record.value)
         if (isMarker(event)) continue
         const { dataMarket } = key.decode(record.key!)
-        if (matches(query, { ...event, dataMarket })) items.push(pendingItem(event, dataMarket, partition, record))
+        if (matches(query, { ...event, dataMarket }))
+          items.push(pending({ ...event, dataMarket, position: { partition, offset: record.offset } }))
       }
   return items
 }
@@ -123,7 +123,7 @@ function epochFilter(
   return filterOf({ dataMarket, epochId })
 }
 
-function matches(query: WhyQuery, found: Required<WhyQuery>): boolean {
+export function matches(query: WhyQuery, found: Required<WhyQuery>): boolean {
   return (
     (query.slotId === undefined || query.slotId === found.slotId) &&
     (query.epochId === undefined || query.epochId === found.epochId) &&
@@ -133,25 +133,23 @@ function matches(query: WhyQuery, found: Required<WhyQuery>): boolean {
   )
 }
 
-function pendingItem(submission: Submission, dataMarket: string, partition: number, { offset }: LogRecord): WhyItem {
-  const { submissionId, epochId, slotId, projectId, snapshotCid } = submission
-  const receivedAt = new Date(submission.receivedAt).toISOString()
+type Received = Pick<
+  WhyItem,
+  'submissionId' | 'dataMarket' | 'epochId' | 'slotId' | 'projectId' | 'snapshotCid' | 'position'
+>
+
+/** @param receivedAt ms */
+export function pending({ receivedAt, ...received }: Received & { readonly receivedAt: number }): WhyItem {
+  const { submissionId, dataMarket, epochId, slotId, projectId, snapshotCid, position } = received
   const identity = { submissionId, dataMarket, epochId, slotId, projectId, snapshotCid }
-  return { status: 'PENDING', ...identity, position: { partition, offset }, receivedAt, verdict: null, batch: null }
+  const at = new Date(receivedAt).toISOString()
+  return { status: 'PENDING', ...identity, position, receivedAt: at, verdict: null, batch: null }
 }
 
-async function decidedItem(
-  log: Log,
-  topics: Topics,
-  verdict: Verdict,
-  dataMarket: string,
-  epochId: number,
-): Promise<WhyItem> {
+/** @param receivedAt ms; null when the submission is no longer there */
+export function decided(verdict: Verdict, { dataMarket, epochId }: EpochKey, receivedAt: number | null): WhyItem {
   const { submissionId, slotId, projectId, snapshotCid, position, reason, stage, rule, expected, actual, blockNumber } =
     verdict
-  const { name, value } = topics.submissions
-  const record = await readAt(log, { topic: name, partition: position.partition }, position.offset)
-  const submission = record?.value ? (value.decode(record.value) as Submission) : undefined
   const accepted = isAccepted(reason)
   const help = accepted ? ACCEPT_HELP[reason] : (REASON_HELP[reason as RejectReason] ?? '')
   return {
@@ -163,10 +161,18 @@ async function decidedItem(
     projectId,
     snapshotCid,
     position: { partition: position.partition, offset: position.offset },
-    receivedAt: submission ? new Date(submission.receivedAt).toISOString() : null,
+    receivedAt: receivedAt === null ? null : new Date(receivedAt).toISOString(),
     verdict: { reason, accepted, stage, rule, expected, actual, blockNumber, help },
     batch: null,
   }
+}
+
+async function decidedItem(log: Log, topics: Topics, { verdict, dataMarket, epochId }: Decided): Promise<WhyItem> {
+  const { position } = verdict
+  const { name, value } = topics.submissions
+  const record = await readAt(log, { topic: name, partition: position.partition }, position.offset)
+  const submission = record?.value ? (value.decode(record.value) as Submission) : undefined
+  return decided(verdict, { dataMarket, epochId }, submission?.receivedAt ?? null)
 }
 
 /** Adds to the counted ones the batch that holds their project. */

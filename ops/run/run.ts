@@ -2,9 +2,11 @@
  * `sequencer run`: some roles, or all, on a Kafka cluster. Nothing that correctness rests on is kept on this machine: state
  * is in changelogs, positions with the groups, the rules in the topic of settings.
  */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { CliError, EXIT } from '../cli-error.ts'
-import { rpcUrlsOf } from '../cluster/connect.ts'
+import { rpcUrlsOf, secretIn } from '../cluster/connect.ts'
 import { openGround } from '../cluster/open.ts'
 import { type ClusterSettings, changedParts, clusterSettingsOf, settingsTopic } from '../cluster/settings-topic.ts'
 import { type SequencerConfig, startSequencer } from '../compose.ts'
@@ -66,7 +68,7 @@ function checkDeployed(deployed: ClusterSettings, wanted: ClusterSettings): void
 }
 
 function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 'version' | 'onFailure' | 'warn'> {
-  const { appId, instanceId, roles, anchoring, chain, clock, anchor, intake, storage, ops } = settings
+  const { appId, instanceId, roles, anchoring, chain, clock, anchor, intake, storage, ops, api } = settings
   const { signerKeyFile, formerSignerKeyFiles, ...anchorTuning } = anchor
   const signs = roles.includes('anchor-effects')
   return {
@@ -85,6 +87,11 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
     intake: { listen: intake.listen, peerKeyFile: intake.peerKeyFile ?? '' },
     storage,
     ops,
+    api: {
+      viewDirectory: api.viewDirectory ?? join(tmpdir(), 'powerloom-sequencer', `view-${appId}-${instanceId}`),
+      keepHours: api.keepHours,
+      legacyToken: api.legacyTokenFile && secretIn(api.legacyTokenFile),
+    },
     workers: settings.workers,
     commitIntervalMs: settings.commitIntervalMs,
     standbys: settings.kafka.standbys,

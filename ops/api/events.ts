@@ -1,0 +1,135 @@
+/**
+ * `/v1/events`: what changes, as it changes (server-sent events). Each event has the state it leads to, not a difference, so
+ * one that comes twice does no harm. Its id is the position of the log; who comes back with it is told what he missed.
+ */
+import type { ServerResponse } from 'node:http'
+import type { AnchorKey, EpochKey } from '../../schemas/types.ts'
+import type { Topics } from '../../topology/topics.ts'
+import { HttpProblem } from './problem.ts'
+import { anchorItem } from './queries/batches.ts'
+import { countsOf, epochSummaryOf } from './queries/epochs.ts'
+import type { events } from './schema.ts'
+import type { Change } from './view/rows.ts'
+import type { ViewReader } from './view/store.ts'
+import type { View } from './view/view.ts'
+
+/** Listeners of one process. */
+export const CLIENTS_MAX = 200
+/** Written to a client and not taken by it; one that takes nothing is let go, and comes back with its last id. */
+export const BUFFER_BYTES_MAX = 256 * 1024
+/** Changes are told together, at most this often, so verdicts at most once a second for each epoch. */
+const TELL_MS = 1_000
+/** Told one by one; of more than these, that there are many. */
+const EVENTS_MAX = 500
+/** Keeps proxies from closing a connection over which nothing is said. */
+const HEARTBEAT_MS = 15_000
+/** What browsers wait before they come back. */
+const RETRY_MS = 2_000
+
+const HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store',
+  'access-control-allow-origin': '*',
+  'x-accel-buffering': 'no',
+} as const
+
+export interface EventHub {
+  /** @throws HttpProblem 503 when as many listen as may */
+  add(response: ServerResponse, lastEventId: string | undefined): Promise<void>
+  clients(): number
+  close(): void
+}
+
+interface Pending {
+  readonly epochs: Map<string, EpochKey>
+  readonly verdicts: Map<string, EpochKey>
+  readonly anchors: Map<string, AnchorKey>
+}
+
+export function createEventHub(view: View, topics: Topics): EventHub {
+  const clients = new Set<ServerResponse>()
+  let pending = gather([])
+  let telling = Promise.resolve()
+  let joining = 0
+
+  const tell = async (): Promise<void> => {
+    const changes = pending
+    if (sizeOf(changes) === 0) return
+    pending = gather([])
+    if (clients.size === 0) return
+    const text = await view.read((reader) => news(reader, topics, changes))
+    for (const client of clients) send(client, text)
+  }
+  const send = (client: ServerResponse, text: string): void => {
+    if (client.writableLength > BUFFER_BYTES_MAX) client.destroy()
+    else client.write(text)
+  }
+  const forget = view.journal.watch((change) => void addTo(pending, change))
+  const ticking = setInterval(() => {
+    telling = telling.then(tell, tell)
+  }, TELL_MS)
+  const beating = setInterval(() => {
+    for (const client of clients) send(client, ': still here\n\n')
+  }, HEARTBEAT_MS)
+
+  return {
+    async add(response, lastEventId) {
+      if (clients.size + joining >= CLIENTS_MAX)
+        throw new HttpProblem(503, `${CLIENTS_MAX} listen already; try again later`)
+      joining++
+      response.writeHead(200, HEADERS)
+      response.write(`retry: ${RETRY_MS}\n\n`)
+      // in turn with what others are told, so that nothing older comes after something newer
+      const join = async (): Promise<void> => {
+        const missed = lastEventId === undefined ? undefined : view.journal.since(lastEventId)
+        const text = await view.read(async (reader) =>
+          missed === undefined ? resetText(reader.position) : news(reader, topics, gather(missed)),
+        )
+        if (response.destroyed) return
+        clients.add(response)
+        response.on('close', () => clients.delete(response))
+        response.write(text)
+      }
+      telling = telling.then(join, join).finally(() => joining--)
+      await telling
+    },
+    clients: () => clients.size,
+    close() {
+      forget()
+      clearInterval(ticking)
+      clearInterval(beating)
+      for (const client of clients) client.destroy()
+    },
+  }
+}
+
+const idOf = ({ dataMarket, epochId }: EpochKey): string => `${dataMarket}/${epochId}`
+const sizeOf = ({ epochs, verdicts, anchors }: Pending): number => epochs.size + verdicts.size + anchors.size
+
+function gather(changes: readonly Change[]): Pending {
+  const pending: Pending = { epochs: new Map(), verdicts: new Map(), anchors: new Map() }
+  for (const change of changes) addTo(pending, change)
+  return pending
+}
+
+function addTo({ epochs, verdicts, anchors }: Pending, change: Change): void {
+  for (const key of change.epochs) epochs.set(idOf(key), key)
+  for (const key of change.verdicts) verdicts.set(idOf(key), key)
+  for (const key of change.anchors) anchors.set(`${idOf(key)}/${key.batchIndex}`, key)
+}
+
+/** Each epoch and each anchor once, as it is now. Only the last has the id: before it, not everything was told. */
+async function news(reader: ViewReader, topics: Topics, pending: Pending): Promise<string> {
+  if (sizeOf(pending) > EVENTS_MAX) return resetText(reader.position)
+  const told: [keyof typeof events, object | undefined][] = []
+  for (const key of pending.epochs.values()) told.push(['epoch', epochSummaryOf(reader, key)])
+  for (const { dataMarket, epochId } of pending.verdicts.values()) {
+    const { submissions, reasons } = countsOf(reader, { dataMarket, epochId })
+    told.push(['verdicts', { dataMarket, epochId, submissions, reasons }])
+  }
+  for (const key of pending.anchors.values()) told.push(['anchor', anchorItem(reader, topics, key)])
+  const texts = told.flatMap(([event, data]) => (data ? [`event: ${event}\ndata: ${JSON.stringify(data)}\n`] : []))
+  return texts.length === 0 ? '' : `${texts.join('\n')}id: ${reader.position}\n\n`
+}
+
+const resetText = (position: string): string => `event: reset\ndata: {}\nid: ${position}\n\n`

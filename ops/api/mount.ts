@@ -1,0 +1,92 @@
+/** Puts the query API onto the server. Before the view is open it answers that it is not. */
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { z } from 'zod'
+import { createEventHub, type EventHub } from './events.ts'
+import { addCommonHeaders, POSITION_HEADER } from './http.ts'
+import { addLegacy } from './legacy.ts'
+import { openApi } from './openapi.ts'
+import { faultsOf } from './params.ts'
+import { badRequest, HttpProblem, notFound } from './problem.ts'
+import { batchContent } from './queries/batches.ts'
+import { type ApiSource, ROUTES, type Route } from './routes.ts'
+
+/** Between the server, which is there first, and the view, which needs the topics. */
+export interface ApiDoor {
+  /** What is answered from, from now on. */
+  open(source: ApiSource): void
+  close(): void
+  /** @throws HttpProblem 503 while there is nothing */
+  source(): ApiSource
+  hub(): EventHub
+}
+
+export function createApiDoor(): ApiDoor {
+  let opened: { readonly source: ApiSource; readonly hub: EventHub } | undefined
+  const through = () => {
+    if (!opened) throw new HttpProblem(503, 'the view of the log is not open yet; try again')
+    return opened
+  }
+  return {
+    open(source) {
+      opened = { source, hub: createEventHub(source.view, source.topics) }
+    },
+    close() {
+      opened?.hub.close()
+      opened = undefined
+    },
+    source: () => through().source,
+    hub: () => through().hub,
+  }
+}
+
+/** @param legacyToken what the deployed collector's clients send; without one its endpoints are not served */
+export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: string | undefined): void {
+  void server.register(async (api) => {
+    addCommonHeaders(api)
+    const description = JSON.stringify(openApi())
+    api.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description))
+    for (const route of ROUTES) addRoute(api, door, route)
+    addContent(api, door)
+    api.get('/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
+      const lastEventId = request.headers['last-event-id']
+      const hub = door.hub()
+      reply.hijack()
+      await hub.add(reply.raw, typeof lastEventId === 'string' ? lastEventId : undefined)
+    })
+    addLegacy(api, door, legacyToken)
+  })
+}
+
+function addRoute(api: FastifyInstance, door: ApiDoor, route: Route): void {
+  api.get(route.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (request, reply) => {
+    const params = parsed(route.params, request.params, [])
+    const query = parsed(route.query, request.query, Object.keys(route.query.shape))
+    const source = door.source()
+    return source.view.read(async (reader) => {
+      const answer = await route.handle({ ...source, reader }, params, query)
+      return sendJson(reply, reader.position, answer)
+    })
+  })
+}
+
+function addContent(api: FastifyInstance, door: ApiDoor): void {
+  api.get<{ Params: { cid: string } }>('/v1/batches/:cid/content', async (request, reply) => {
+    const { cid } = request.params
+    const { view, log, topics } = door.source()
+    return view.read(async (reader) => {
+      const bytes = await batchContent(reader, log, topics, cid)
+      if (!bytes) throw notFound(`no batch ${cid} is in the log`)
+      reply.header(POSITION_HEADER, reader.position).header('etag', `"${cid}"`)
+      return reply.header('cache-control', 'public, max-age=31536000, immutable').type('application/json').send(bytes)
+    })
+  })
+}
+
+function parsed(schema: z.ZodObject, given: unknown, known: readonly string[]): unknown {
+  const result = schema.safeParse(given)
+  if (!result.success) throw badRequest(faultsOf(result.error, known))
+  return result.data
+}
+
+const sendJson = (reply: FastifyReply, position: string, answer: unknown): FastifyReply =>
+  reply.header(POSITION_HEADER, position).type('application/json').send(JSON.stringify(answer))

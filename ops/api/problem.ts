@@ -1,0 +1,39 @@
+/** Refusals as RFC 9457 has them. */
+import type { Problem } from './schema.ts'
+
+export const PROBLEM_JSON = 'application/problem+json'
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  503: 'Service Unavailable',
+}
+
+/** Thrown by a handler; becomes the answer. */
+export class HttpProblem extends Error {
+  readonly status: number
+
+  constructor(status: number, detail: string) {
+    super(detail)
+    this.name = 'HttpProblem'
+    this.status = status
+  }
+}
+
+export const badRequest = (detail: string): HttpProblem => new HttpProblem(400, detail)
+export const notFound = (detail: string): HttpProblem => new HttpProblem(404, detail)
+
+export const problemOf = (status: number, detail: string): Problem => ({
+  type: 'about:blank',
+  title: TITLES[status] ?? 'Error',
+  status,
+  detail,
+})

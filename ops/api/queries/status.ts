@@ -1,0 +1,113 @@
+/** The markets, what became of epochs that went wrong, and how the process is. */
+import type { EpochKey } from '../../../schemas/types.ts'
+import type { ProtocolRules } from '../../../topology/rules.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import type { HealthReport } from '../../health.ts'
+import { END_OF_BATCHES } from '../../lookup/anchors.ts'
+import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
+import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'
+import { phaseOfRow } from '../view/epoch-row.ts'
+import {
+  EMPTY_HEADS,
+  type EpochRow,
+  epochParts,
+  fromJson,
+  type Heads,
+  keyOf,
+  partsOf,
+  prefixOf,
+  TABLE,
+  type Unsettled,
+} from '../view/rows.ts'
+import type { ViewReader } from '../view/store.ts'
+import type { View } from '../view/view.ts'
+import { anchorItem } from './batches.ts'
+import { type PageQuery, pageOf, rowsBehind } from './page.ts'
+
+const headsOf = (reader: ViewReader, dataMarket: string): Heads =>
+  reader.getJson<Heads>(keyOf(TABLE.heads, dataMarket)) ?? EMPTY_HEADS
+const headEpoch = (reader: ViewReader, dataMarket: string): number | null =>
+  headsOf(reader, dataMarket).released || null
+
+export const listMarkets = (reader: ViewReader, { markets }: ProtocolRules): Page<Market> => ({
+  items: markets.map((market) => {
+    const { dataMarket, chainId, protocolState, windowUnit, perSlotPerEpoch } = market
+    const { votesMin, shareMin, batchProjectsMax, tree } = market
+    const limits = { windowUnit, perSlotPerEpoch, votesMin, shareMin, batchProjectsMax, tree }
+    return { dataMarket, chainId, protocolState, ...limits, headEpoch: headEpoch(reader, dataMarket) }
+  }),
+  next: null,
+})
+
+/** Epochs that a later one has overtaken, that failed, or that were never released. Newest first. */
+export function listGaps(reader: ViewReader, topics: Topics, page: PageQuery, market?: string): Promise<Page<Gap>> {
+  const prefix = market === undefined ? prefixOf(TABLE.unsettled) : prefixOf(TABLE.unsettled, market)
+  const rows = rowsBehind(reader, { prefix, page, newestFirst: true }, (key, row) => {
+    const [, dataMarket, epochId] = partsOf(key)
+    return gapOf(reader, topics, { dataMarket: dataMarket!, epochId: Number(epochId) }, fromJson<Unsettled>(row))
+  })
+  return pageOf(rows, page)
+}
+
+function gapOf(reader: ViewReader, topics: Topics, key: EpochKey, { last, before }: Unsettled): Gap | undefined {
+  if (last !== undefined)
+    return {
+      ...key,
+      lastEpochId: last,
+      cause: 'NOT_RELEASED',
+      detail: `epoch ${before} was released after epoch ${key.epochId - 1}`,
+    }
+  const row = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
+  const found = row && causeOf(row, key.epochId, headsOf(reader, key.dataMarket))
+  if (!found) return undefined
+  const [cause, detail] = found
+  return { ...key, lastEpochId: key.epochId, cause, detail: detail || errorsOf(reader, topics, key, row) }
+}
+
+/** The rule that an epoch on its way breaks; undefined for one that is merely not done yet. */
+function causeOf(row: EpochRow, epochId: number, heads: Heads): [Gap['cause'], string] | undefined {
+  if (phaseOfRow(row) === 'FAILED')
+    return [Object.values(row.anchors).some(({ state }) => state === 'LATE') ? 'LATE' : 'FAILED', '']
+  if (row.closeBlock === null)
+    return epochId < heads.closed ? ['NOT_CLOSED', `epoch ${heads.closed} is closed, this one is not`] : undefined
+  if (row.batches === null)
+    return epochId < heads.batched
+      ? ['NOT_BATCHED', `epoch ${heads.batched} has its batches, this one has none`]
+      : undefined
+  return epochId < heads.final ? ['NOT_ANCHORED', ''] : undefined
+}
+
+/** What the anchors of the epoch say last. */
+function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochRow): string {
+  const words = Object.keys(row.anchors).flatMap((index) => {
+    const anchor = anchorItem(reader, topics, { ...key, batchIndex: Number(index) })
+    if (!anchor || anchor.state === 'FINAL') return []
+    const name = anchor.batchIndex === END_OF_BATCHES ? 'the ending call' : `batch ${anchor.batchIndex}`
+    return [`${name} is ${anchor.state}${anchor.error && `: ${anchor.error}`}`]
+  })
+  return words.join('; ')
+}
+
+/** Stuck epochs that are named; the list of gaps has all. */
+const STUCK_MAX = 20
+
+export async function healthOf(
+  reader: ViewReader,
+  topics: Topics,
+  { markets }: ProtocolRules,
+  report: HealthReport,
+  view: View,
+): Promise<HealthAnswer> {
+  const ofMarkets = markets.map(async ({ dataMarket }) => {
+    const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
+    const stuck = items.filter(({ cause }) => cause !== 'NOT_RELEASED')
+    return { dataMarket, headEpoch: headEpoch(reader, dataMarket), stuck }
+  })
+  return {
+    ready: report.ready,
+    roles: { ...report.roles },
+    view: { lag: view.lag(), caughtUp: view.caughtUp() },
+    chain: reader.getJson<ChainHead>(CHAIN_HEAD) ?? null,
+    markets: await Promise.all(ofMarkets),
+  }
+}

@@ -1,0 +1,174 @@
+/** Every route of the query API: what it takes, what it gives, and where that comes from. */
+import { z } from 'zod'
+import type { EpochKey } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import type { Topics } from '../../topology/topics.ts'
+import type { Health } from '../health.ts'
+import * as take from './params.ts'
+import { badRequest, notFound } from './problem.ts'
+import { batchDetail, listAnchors, listBatches, signerOf } from './queries/batches.ts'
+import { epochDetail, listEpochs, listProjects } from './queries/epochs.ts'
+import { healthOf, listGaps, listMarkets } from './queries/status.ts'
+import { listOfSlot, listVerdicts, submissionsById } from './queries/submissions.ts'
+import * as give from './schema.ts'
+import type { ViewReader } from './view/store.ts'
+import type { View } from './view/view.ts'
+
+/** What the API answers from. */
+export interface ApiSource {
+  readonly view: View
+  readonly log: Log
+  readonly topics: Topics
+  readonly rules: ProtocolRules
+  readonly health: Health
+}
+
+export interface Asked extends ApiSource {
+  readonly reader: ViewReader
+}
+
+export interface Route {
+  /** As OpenAPI writes it. */
+  readonly path: string
+  readonly summary: string
+  readonly params: z.ZodObject
+  readonly query: z.ZodObject
+  readonly answer: z.ZodType
+  /** It may answer that there is no such thing. */
+  readonly mayMiss: boolean
+  handle(asked: Asked, params: unknown, query: unknown): Promise<unknown>
+}
+
+interface RouteOf<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.ZodType> {
+  readonly summary: string
+  readonly params?: P
+  readonly query?: Q
+  readonly answer: A
+  /** Undefined: there is no such thing. */
+  handle(
+    asked: Asked,
+    params: z.output<z.ZodObject<P>>,
+    query: z.output<z.ZodObject<Q>>,
+  ): Promise<z.input<A> | undefined>
+}
+
+function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.ZodType>(
+  path: string,
+  { summary, params, query, answer, handle }: RouteOf<P, Q, A>,
+): Route {
+  return {
+    path,
+    summary,
+    params: z.object(params ?? {}),
+    query: z.strictObject(query ?? {}),
+    answer,
+    mayMiss: params !== undefined,
+    async handle(asked, parsedParams, parsedQuery) {
+      const found = await handle(asked, parsedParams as never, parsedQuery as never)
+      if (found === undefined) throw notFound(`there is no ${path} for ${JSON.stringify(parsedParams)} in the log`)
+      return found
+    },
+  }
+}
+
+/** The epoch that a path and `?market=` name. */
+function epochKey({ rules }: ApiSource, epochId: number, market: string | undefined): EpochKey {
+  const [only, ...others] = rules.markets
+  if (market !== undefined) return { dataMarket: market, epochId }
+  if (others.length > 0) throw badRequest(`there are ${rules.markets.length} data markets: name one with ?market=`)
+  return { dataMarket: only!.dataMarket, epochId }
+}
+
+const { market, page, filters } = take
+
+export const ROUTES: readonly Route[] = [
+  route('/v1/markets', {
+    summary: 'The data markets that this sequencer serves, and their rules',
+    answer: give.markets,
+    handle: async ({ reader, rules }) => listMarkets(reader, rules),
+  }),
+  route('/v1/health', {
+    summary: 'How the roles of this process are, and which epochs are stuck',
+    answer: give.health,
+    handle: ({ reader, topics, rules, health, view }) => healthOf(reader, topics, rules, health.report(), view),
+  }),
+  route('/v1/epochs', {
+    summary: 'Epochs, newest first',
+    query: { market, ...page },
+    answer: give.epochs,
+    handle: ({ reader }, _, query) => listEpochs(reader, query, query.market),
+  }),
+  route('/v1/epochs/gaps', {
+    summary: 'Epochs that were never released, closed, batched or anchored, and why',
+    query: { market, ...page },
+    answer: give.gaps,
+    handle: ({ reader, topics }, _, query) => listGaps(reader, topics, query, query.market),
+  }),
+  route('/v1/epochs/{epochId}', {
+    summary: 'Where an epoch stands; what `sequencer epoch` prints',
+    params: { epochId: take.epochId },
+    query: { market },
+    answer: give.epochDetail,
+    handle: (asked, { epochId }, query) =>
+      epochDetail(asked.reader, asked.topics, epochKey(asked, epochId, query.market)),
+  }),
+  route('/v1/epochs/{epochId}/projects', {
+    summary: 'The projects of an epoch: every candidate with its votes, and the winner',
+    params: { epochId: take.epochId },
+    query: { market, ...page },
+    answer: give.projects,
+    handle: (asked, { epochId }, query) => listProjects(asked.reader, epochKey(asked, epochId, query.market), query),
+  }),
+  route('/v1/epochs/{epochId}/verdicts', {
+    summary: 'The submissions of an epoch with their verdicts, by slot',
+    params: { epochId: take.epochId },
+    query: { market, reason: filters.reason, slot: filters.slot, project: filters.project, ...page },
+    answer: give.submissions,
+    handle: (asked, { epochId }, query) =>
+      listVerdicts(asked.reader, asked.topics, epochKey(asked, epochId, query.market), query),
+  }),
+  route('/v1/slots/{slotId}/verdicts', {
+    summary: 'What became of the submissions of a slot; what `sequencer why` prints. Newest epoch first',
+    params: { slotId: take.slotId },
+    query: { market, epoch: filters.epoch, reason: filters.reason, project: filters.project, ...page },
+    answer: give.submissions,
+    handle: ({ reader, topics }, { slotId }, query) => listOfSlot(reader, topics, slotId, query),
+  }),
+  route('/v1/submissions/{submissionId}', {
+    summary: 'What became of a submission. An id is the collector’s word, so there may be several',
+    params: { submissionId: take.submissionId },
+    query: page,
+    answer: give.submissions,
+    async handle({ reader, topics }, { submissionId }, query) {
+      const found = await submissionsById(reader, topics, submissionId, query)
+      return found.items.length > 0 || query.cursor !== undefined ? found : undefined
+    },
+  }),
+  route('/v1/batches', {
+    summary: 'Batches, newest epoch first',
+    query: { market, epoch: filters.epoch, ...page },
+    answer: give.batches,
+    handle({ reader, topics, rules }, _, { epoch, ...query }) {
+      const of = epoch === undefined ? query.market : epochKey({ rules } as ApiSource, epoch, query.market).dataMarket
+      return listBatches(reader, topics, query, { epoch, market: of })
+    },
+  }),
+  route('/v1/batches/{cid}', {
+    summary: 'A batch: what it holds, and where it is on its way to the chain',
+    params: { cid: take.cid },
+    answer: give.batchDetail,
+    handle: ({ reader, topics }, { cid }) => batchDetail(reader, topics, cid),
+  }),
+  route('/v1/anchors', {
+    summary: 'Batches and ending calls on their way to the chain, newest epoch first',
+    query: { market, state: filters.state, ...page },
+    answer: give.anchors,
+    handle: ({ reader, topics }, _, query) => listAnchors(reader, topics, query, query),
+  }),
+  route('/v1/signer', {
+    summary: 'The nonces of the signer and what is in flight, as far as the log tells',
+    answer: give.signer,
+    handle: ({ reader, topics }) => signerOf(reader, topics),
+  }),
+]

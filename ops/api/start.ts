@@ -1,0 +1,26 @@
+/** Opens the view of the role `api`, and lets the query API answer from it. */
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import type { Wiring } from '../compose.ts'
+import type { Closeable } from '../lifecycle.ts'
+import { HOUR_MS } from './view/commit.ts'
+import { openView } from './view/view.ts'
+
+export async function openApi({ config, log, topics, health, apiDoor }: Wiring): Promise<Closeable> {
+  const { appId, chain, rules, api } = config
+  const view = await openView({
+    directory: api.viewDirectory,
+    identity: [appId, topics.submissions.name, chain.chainId, chain.protocolState].join(' '),
+    keepMs: api.keepHours * HOUR_MS,
+    log,
+    topics,
+    clock: systemClock,
+    waiting: (reason) => health.set('api', reason === undefined, reason),
+  })
+  apiDoor.open({ view, log, topics, rules, health })
+  return {
+    async close() {
+      apiDoor.close()
+      await view.close()
+    },
+  }
+}

@@ -1,0 +1,116 @@
+/** The rows of one commit as they come together. */
+import type { AnchorKey, EpochKey, VerdictReason } from '../../../schemas/types.ts'
+import { isSettled } from './epoch-row.ts'
+import type { RowCache } from './row-cache.ts'
+import {
+  type Change,
+  type Counts,
+  EMPTY_COUNTS,
+  EMPTY_EPOCH,
+  EMPTY_HEADS,
+  type EpochRow,
+  epochParts,
+  type Heads,
+  json,
+  keyOf,
+  NOTHING,
+  number,
+  TABLE,
+  type Unsettled,
+} from './rows.ts'
+import type { ViewWrite } from './store.ts'
+
+export interface ChainHead {
+  readonly blockNumber: number
+  readonly at: number
+}
+
+export interface ViewCommit {
+  put(key: string, value: Buffer): void
+  del(key: string): void
+  epochRow(key: EpochKey): EpochRow
+  epoch(key: EpochKey, change: (row: EpochRow) => EpochRow, time: number): void
+  /** One more submission of the epoch, or with a reason one more verdict. */
+  count(key: EpochKey, time: number, reason?: VerdictReason): void
+  heads(dataMarket: string, reached: Partial<Heads>): void
+  /** The newest epoch of its market is at least this one; between them and the one before, none was released. */
+  released(key: EpochKey): void
+  chainHead(head: ChainHead): void
+  anchorChanged(key: AnchorKey): void
+  /** Everything to write. */
+  finish(): { readonly operations: readonly ViewWrite[]; readonly change: Omit<Change, 'from' | 'to'> }
+}
+
+export const HOUR_MS = 3_600_000
+export const CHAIN_HEAD = keyOf(TABLE.meta, 'chain head')
+
+export function createCommit(cache: RowCache): ViewCommit {
+  const operations: ViewWrite[] = []
+  const changed = { rows: new Set<string>(), epochs: new Map<string, EpochKey>(), counts: new Map<string, EpochKey>() }
+  const anchors = new Map<string, AnchorKey>()
+  const put = (key: string, value: Buffer): void => void operations.push({ type: 'put', key, value })
+  const del = (key: string): void => void operations.push({ type: 'del', key })
+  const keep = (key: string, row: object): void => {
+    cache.set(key, row)
+    changed.rows.add(key)
+  }
+  const epochKey = (key: EpochKey): string => keyOf(TABLE.epochs, ...epochParts(key))
+  const epochRow = (key: EpochKey): EpochRow => cache.get<EpochRow>(epochKey(key)) ?? EMPTY_EPOCH
+  const headsOf = (dataMarket: string) => cache.get<Heads>(keyOf(TABLE.heads, dataMarket)) ?? EMPTY_HEADS
+
+  const countsChanged = (key: EpochKey, time: number, change: (counts: Counts) => Counts): void => {
+    const id = keyOf(TABLE.counts, ...epochParts(key))
+    const counts = cache.get<Counts>(id) ?? EMPTY_COUNTS
+    const hour = Math.floor(time / HOUR_MS)
+    if (hour !== counts.hour) put(keyOf(TABLE.hours, number(hour), ...epochParts(key)), NOTHING)
+    keep(id, { ...change(counts), hour: Math.max(hour, counts.hour) })
+  }
+  const heads = (dataMarket: string, reached: Partial<Heads>): void => {
+    const before = headsOf(dataMarket)
+    const after = { ...before }
+    for (const [name, epoch] of Object.entries(reached) as [keyof Heads, number][])
+      after[name] = Math.max(after[name], epoch)
+    keep(keyOf(TABLE.heads, dataMarket), after)
+  }
+  const unsettled = (key: EpochKey, row: Unsettled): void => put(keyOf(TABLE.unsettled, ...epochParts(key)), json(row))
+
+  return {
+    put,
+    del,
+    epochRow,
+    epoch(key, change, time) {
+      keep(epochKey(key), change(epochRow(key)))
+      changed.epochs.set(epochKey(key), key)
+      countsChanged(key, time, (counts) => counts)
+    },
+    count(key, time, reason) {
+      countsChanged(key, time, (counts) =>
+        reason === undefined
+          ? { ...counts, submissions: counts.submissions + 1 }
+          : { ...counts, reasons: { ...counts.reasons, [reason]: (counts.reasons[reason] ?? 0) + 1 } },
+      )
+      changed.counts.set(epochKey(key), key)
+    },
+    heads,
+    released({ dataMarket, epochId }) {
+      const { released } = headsOf(dataMarket)
+      if (released > 0 && epochId > released + 1)
+        unsettled({ dataMarket, epochId: released + 1 }, { last: epochId - 1, before: epochId })
+      heads(dataMarket, { released: epochId })
+    },
+    chainHead: (head) => keep(CHAIN_HEAD, head),
+    anchorChanged: (key) => void anchors.set(keyOf(...epochParts(key), number(key.batchIndex + 1)), key),
+    finish() {
+      for (const key of changed.epochs.values()) {
+        const settled = isSettled(epochRow(key))
+        if (settled) {
+          del(keyOf(TABLE.unsettled, ...epochParts(key)))
+          heads(key.dataMarket, { final: key.epochId })
+        } else unsettled(key, {})
+      }
+      for (const key of changed.rows) put(key, json(cache.get(key)))
+      const verdicts = [...changed.counts].filter(([id]) => cache.get(id) !== undefined).map(([, key]) => key)
+      return { operations, change: { epochs: [...changed.epochs.values()], verdicts, anchors: [...anchors.values()] } }
+    },
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * What the view keeps, and under which key. Keys are text with a NUL between their parts and numbers of fixed width, so that
+ * LevelDB's order is ours; a market that somebody made up may hold anything, so a NUL in it is replaced.
+ */
+import type { AnchorKey, AnchorState, EpochKey, LogPosition } from '../../../schemas/types.ts'
+import type { Gap, Project } from '../schema.ts'
+
+/** Raised with every change of what rows mean: an older view is built anew. */
+export const LAYOUT = '1'
+
+const SEPARATOR = '\u0000'
+/** As many digits as 2^53 has. */
+const DIGITS = 16
+
+export const number = (value: number): string => String(value).padStart(DIGITS, '0')
+export const keyOf = (...parts: readonly string[]): string =>
+  parts.map((part) => part.replaceAll(SEPARATOR, '\u0001')).join(SEPARATOR)
+/** Begins every key that has these parts before others. */
+export const prefixOf = (...parts: readonly string[]): string => keyOf(...parts) + SEPARATOR
+export const partsOf = (key: string): readonly string[] => key.split(SEPARATOR)
+
+/** One letter each, the first part of a key. */
+export const TABLE = {
+  /** `layout`, `position`. */
+  meta: 'm',
+  /** Newest epochs of a market, by how far they came: `Heads`. */
+  heads: 'h',
+  /** Market, epoch: `EpochRow`; only epochs that ticks, batches or anchors named. */
+  epochs: 'e',
+  /** Market, epoch: `Counts`; of every epoch that a submission named. */
+  counts: 'c',
+  /** Market, epoch: not settled, or (with `last`) never released: `Unsettled`. */
+  unsettled: 'u',
+  /** Market, epoch, project: `Project`. */
+  projects: 'f',
+  /** Market, epoch, project: index of its batch. */
+  batchOfProject: 'q',
+  /** Market, epoch, slot, partition, offset: `SubmissionRow`. */
+  submissions: 's',
+  /** The same key: `time` and the verdict as it lies in the topic. */
+  verdicts: 'v',
+  /** Submission id, then the same parts: nothing. */
+  submissionIds: 'i',
+  /** Slot, market, epoch: nothing. */
+  slotEpochs: 'l',
+  /** Market, epoch, index: `BatchRow`. */
+  batches: 'b',
+  /** CID, then market, epoch, index: nothing. */
+  batchCids: 'd',
+  /** Market, epoch, index + 1: `time` and the anchor as it lies in the topic. */
+  anchors: 'a',
+  /** `pending`, `final` or `failed`, then the same parts: nothing. */
+  anchorQueues: 'k',
+  /** Hour, market, epoch: something was written in that hour, so it is looked at when the hour expires. */
+  hours: 'p',
+  /** Number of the commit: what changed in it (`Change`). */
+  journal: 'j',
+} as const
+
+export interface Heads {
+  readonly released: number
+  readonly closed: number
+  readonly batched: number
+  readonly final: number
+}
+
+export interface EpochRow {
+  readonly releaseBlock: number | null
+  readonly releaseHash: string
+  readonly closeBlock: number | null
+  readonly closeHash: string
+  readonly begin: number | null
+  readonly end: number | null
+  readonly releasedAt: number | null
+  readonly closedAt: number | null
+  readonly batchedAt: number | null
+  readonly projects: number
+  readonly projectsWithoutQuorum: number
+  readonly votes: number
+  readonly voters: number
+  /** null before the summary. */
+  readonly batches: number | null
+  /** By index; -1 is the ending call. */
+  readonly anchors: Readonly<Record<number, AnchorSteps>>
+}
+
+/** How far a batch is, and when it came there; null: not seen. */
+export interface AnchorSteps {
+  readonly state: AnchorState
+  readonly attested: boolean
+  readonly storedAt: number | null
+  readonly minedAt: number | null
+  readonly finalAt: number | null
+}
+
+export interface Counts {
+  readonly submissions: number
+  readonly reasons: Readonly<Record<string, number>>
+  /** Newest hour in which a row of the epoch was written. */
+  readonly hour: number
+}
+
+export interface Unsettled {
+  /** The last epoch that was never released; absent for one that was. */
+  readonly last?: number
+  /** The epoch whose release showed it. */
+  readonly before?: number
+}
+
+export interface SubmissionRow {
+  readonly submissionId: string
+  readonly projectId: string
+  readonly snapshotCid: string
+  readonly receivedAt: number
+  /** Of the record. */
+  readonly time: number
+}
+
+export type ProjectRow = Omit<Project, 'batchIndex'>
+
+export interface BatchRow {
+  readonly batchCount: number
+  readonly roothash: string
+  readonly finalizedCidsRootHash: string
+  readonly projectIds: readonly string[]
+  readonly snapshotCids: readonly string[]
+  readonly submissions: number
+  readonly sizeBytes: number
+  readonly leavesBefore: number
+  readonly gasEstimate: number
+  readonly builtAt: number
+  /** In the topic of batches. */
+  readonly offset: number
+}
+
+/** Everything of a commit that whoever watches wants to know. */
+export interface Change {
+  /** Position before and after. */
+  readonly from: string
+  readonly to: string
+  readonly epochs: readonly EpochKey[]
+  readonly verdicts: readonly EpochKey[]
+  readonly anchors: readonly AnchorKey[]
+}
+
+export const EMPTY_EPOCH: EpochRow = {
+  releaseBlock: null,
+  releaseHash: '',
+  closeBlock: null,
+  closeHash: '',
+  begin: null,
+  end: null,
+  releasedAt: null,
+  closedAt: null,
+  batchedAt: null,
+  projects: 0,
+  projectsWithoutQuorum: 0,
+  votes: 0,
+  voters: 0,
+  batches: null,
+  anchors: {},
+}
+export const EMPTY_COUNTS: Counts = { submissions: 0, reasons: {}, hour: 0 }
+export const EMPTY_HEADS: Heads = { released: 0, closed: 0, batched: 0, final: 0 }
+
+export const epochParts = ({ dataMarket, epochId }: EpochKey): [string, string] => [dataMarket, number(epochId)]
+export const anchorParts = ({ dataMarket, epochId, batchIndex }: AnchorKey): [string, string, string] => [
+  dataMarket,
+  number(epochId),
+  number(batchIndex + 1),
+]
+export const submissionParts = (key: EpochKey, slotId: number, { partition, offset }: LogPosition): string[] => [
+  ...epochParts(key),
+  number(slotId),
+  number(partition),
+  number(offset),
+]
+
+export const queueOf = (state: AnchorState): 'pending' | 'final' | 'failed' =>
+  state === 'FINAL' ? 'final' : state === 'LATE' || state === 'FAILED' ? 'failed' : 'pending'
+
+export type GapCause = Gap['cause']
+
+/** Values of rows: JSON, or a time and the bytes of the topic. */
+export const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
+export const fromJson = <T>(bytes: Uint8Array): T =>
+  JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as T
+export const NOTHING: Buffer = Buffer.alloc(0)
+
+const TIME_BYTES = 8
+export function timed(time: number, bytes: Uint8Array): Buffer {
+  const row = Buffer.allocUnsafe(TIME_BYTES + bytes.length)
+  row.writeDoubleBE(time, 0)
+  row.set(bytes, TIME_BYTES)
+  return row
+}
+export const timeOf = (row: Buffer): number => row.readDoubleBE(0)
+export const bytesOf = (row: Buffer): Buffer => row.subarray(TIME_BYTES)

@@ -1,0 +1,140 @@
+/**
+ * The materialized view behind the query API: rows built from the topics, kept on disk together with the positions they
+ * reflect, so that a restart goes on where it stopped. It reads and decides nothing; every process has its own.
+ */
+import type { Clock, FetchedPartition, Log, TopicPartition } from '../../../streams/ports.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import { partitionsOf } from '../../audit/scan.ts'
+import { HOUR_MS } from './commit.ts'
+import { createJournal, type Journal } from './journal.ts'
+import { parsePosition, positionText } from './position.ts'
+import { expired } from './prune.ts'
+import { RowCache } from './row-cache.ts'
+import type { Change } from './rows.ts'
+import { openViewStore, type ViewReader, type ViewStore } from './store.ts'
+import { rowsOf, VIEW_TOPICS } from './writer.ts'
+
+const FETCH_WAIT_MS = 500
+/** Of each partition in one commit: small, since a commit holds up whatever else the process does. */
+const FETCH_BYTES = 64 * 1024
+/** Between two commits, so that many small appends make few of them. */
+const PAUSE_MS = 20
+const RETRY_MS = 1_000
+
+export interface ViewOptions {
+  readonly directory: string
+  /** What the log is: its application, contract, topics. A view made for another one is built anew. */
+  readonly identity: string
+  /** Rows older than this against the newest tick go. */
+  readonly keepMs: number
+  readonly log: Log
+  readonly topics: Topics
+  readonly clock: Clock
+  /** It cannot read or write now, and tries again; undefined when it works again. */
+  readonly waiting?: (reason: string | undefined) => void
+}
+
+export interface View {
+  read<T>(ask: (reader: ViewReader) => Promise<T>): Promise<T>
+  readonly journal: Journal
+  /** Records that are in the log and not reflected. */
+  lag(): number
+  /** It has reached what was in the log when it was opened. */
+  caughtUp(): boolean
+  close(): Promise<void>
+}
+
+export async function openView(options: ViewOptions): Promise<View> {
+  const { log, topics, directory, identity } = options
+  const partitions = VIEW_TOPICS.flatMap((name) => partitionsOf(topics[name]))
+  const bounds = await log.bounds(partitions)
+  const store = await openViewStore(directory, `${identity} ${partitions.length}`)
+  let offsets = parsePosition(store.newest().position, partitions.length)
+  // a log that ends before our position was made anew
+  if (offsets?.some((offset, i) => offset > bounds[i]!.stable)) {
+    await store.empty()
+    offsets = undefined
+  }
+  const from = offsets ?? bounds.map(({ start }) => start)
+  if (!offsets) await store.write([], positionText(from))
+  return followLog(options, { store, partitions, from, stable: bounds.map(({ stable }) => stable) })
+}
+
+interface Start {
+  readonly store: ViewStore
+  readonly partitions: readonly TopicPartition[]
+  readonly from: readonly number[]
+  readonly stable: readonly number[]
+}
+
+async function followLog(options: ViewOptions, { store, partitions, from, stable }: Start): Promise<View> {
+  const { log, topics, clock, keepMs } = options
+  const stop = new AbortController()
+  const cache = new RowCache(() => store.newest())
+  const journal = await createJournal(store, positionText(from))
+  const state = { offsets: from, stable, newestTick: 0, prunedHour: 0 }
+
+  const commit = async (fetched: readonly FetchedPartition[]): Promise<void> => {
+    const rows = rowsOf(topics, cache, fetched)
+    const { operations, change } = rows.finish()
+    const offsets = fetched.map(({ outOfRange, start, next }) => (outOfRange ? start : next))
+    const whole: Change = { from: positionText(state.offsets), to: positionText(offsets), ...change }
+    await store.write([...operations, ...journal.append(whole)], whole.to)
+    state.offsets = offsets
+    state.stable = fetched.map((one) => one.stable)
+    state.newestTick = Math.max(state.newestTick, ...fetched[0]!.records.map(({ timestamp }) => timestamp))
+    cache.trim()
+    journal.publish(whole)
+  }
+  const prune = async (): Promise<void> => {
+    const before = state.newestTick - keepMs
+    if (Math.floor(before / HOUR_MS) === state.prunedHour) return
+    const old = await expired(store.newest(), topics, before)
+    if (old.length === 0) state.prunedHour = Math.floor(before / HOUR_MS)
+    else await store.write(old, positionText(state.offsets))
+    if (old.length > 0) cache.clear()
+  }
+  const turn = async (): Promise<void> => {
+    const positions = partitions.map((at, i) => ({ ...at, offset: state.offsets[i]! }))
+    const fetched = await log.fetch(positions, {
+      maxWaitMs: FETCH_WAIT_MS,
+      maxBytesPerPartition: FETCH_BYTES,
+      signal: stop.signal,
+    })
+    if (fetched.some(({ outOfRange, stable: end }, i) => outOfRange && state.offsets[i]! > end)) {
+      await store.empty() // the log was made anew under us
+      cache.clear()
+      state.offsets = fetched.map(({ start }) => start)
+    } else if (fetched.some(({ outOfRange, next }, i) => outOfRange || next !== state.offsets[i]!))
+      await commit(fetched)
+    await prune()
+  }
+  const loop = (async () => {
+    let failing = false
+    while (!stop.signal.aborted) {
+      try {
+        await turn()
+        if (failing) options.waiting?.(undefined)
+        failing = false
+        await clock.sleep(PAUSE_MS, stop.signal)
+      } catch (error) {
+        if (stop.signal.aborted) return
+        failing = true
+        cache.clear() // what it holds may not have been written
+        options.waiting?.(error instanceof Error ? error.message : String(error))
+        await clock.sleep(RETRY_MS, stop.signal)
+      }
+    }
+  })()
+  return {
+    read: (ask) => store.read(ask),
+    journal,
+    lag: () => state.stable.reduce((sum, end, i) => sum + Math.max(0, end - state.offsets[i]!), 0),
+    caughtUp: () => stable.every((end, i) => state.offsets[i]! >= end),
+    async close() {
+      stop.abort()
+      await loop
+      await store.close()
+    },
+  }
+}

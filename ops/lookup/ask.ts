@@ -1,0 +1,66 @@
+/** The look-ups, asked of the process that runs on a data directory: over its query API. */
+import type { EpochDetail, Market, Page, SubmissionItem } from '../api/schema.ts'
+import { askRunning } from './directory.ts'
+import { type EpochQuery, type EpochStatus, NEXT } from './epoch.ts'
+import { ITEMS_MAX, inOrder, matches, type WhyAnswer, type WhyQuery } from './why.ts'
+
+const PAGE = '500'
+
+/** Undefined when no process runs there. */
+export async function askWhy(dataDir: string, query: WhyQuery): Promise<WhyAnswer | undefined> {
+  const { slotId, epochId, projectId, submissionId, dataMarket } = query
+  const path =
+    submissionId === undefined ? `/v1/slots/${slotId}/verdicts` : `/v1/submissions/${encodeURIComponent(submissionId)}`
+  const narrow =
+    submissionId === undefined ? { epoch: epochId?.toString(), project: projectId, market: dataMarket } : {}
+  const items: SubmissionItem[] = []
+  let cursor: string | undefined
+  do {
+    const page = await askRunning<Page<SubmissionItem>>(dataDir, path, { ...narrow, limit: PAGE, cursor })
+    if (page === undefined) return undefined
+    items.push(...(page?.items ?? []).filter((item) => matches(query, item)))
+    cursor = page?.next ?? undefined
+  } while (cursor !== undefined && items.length <= ITEMS_MAX)
+  return { items: items.sort(inOrder).slice(0, ITEMS_MAX), truncated: items.length > ITEMS_MAX }
+}
+
+export async function askEpoch(
+  dataDir: string,
+  { epochId, dataMarket }: EpochQuery,
+): Promise<readonly EpochStatus[] | undefined> {
+  const known = await askRunning<Page<Market>>(dataDir, '/v1/markets', {})
+  if (!known) return undefined
+  const markets = dataMarket === undefined ? known.items.map((market) => market.dataMarket) : [dataMarket]
+  const statuses: EpochStatus[] = []
+  for (const market of markets) {
+    const found = await askRunning<EpochDetail>(dataDir, `/v1/epochs/${epochId}`, { market })
+    if (found === undefined) return undefined
+    statuses.push(found === null ? unknown(market, epochId) : statusIn(found))
+  }
+  return statuses
+}
+
+/** Without the times, which the look-up in the log does not give. */
+function statusIn(detail: EpochDetail): EpochStatus {
+  const { dataMarket, epochId, phase, next, releaseBlock, closeBlock, begin, end } = detail
+  const { submissions, verdicts, reasons, projects, batches, endCall } = detail
+  const blocks = { releaseBlock, closeBlock, begin, end }
+  return { dataMarket, epochId, phase, next, ...blocks, submissions, verdicts, reasons, projects, batches, endCall }
+}
+
+const unknown = (dataMarket: string, epochId: number): EpochStatus => ({
+  dataMarket,
+  epochId,
+  phase: 'UNKNOWN',
+  next: NEXT.UNKNOWN,
+  releaseBlock: null,
+  closeBlock: null,
+  begin: null,
+  end: null,
+  submissions: 0,
+  verdicts: 0,
+  reasons: {},
+  projects: [],
+  batches: [],
+  endCall: null,
+})

@@ -1,0 +1,153 @@
+/** What each route answers, against its shape and against the look-ups in the log. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ROUTES } from '../../../ops/api/routes.ts'
+import { epochStatus } from '../../../ops/lookup/epoch.ts'
+import { why } from '../../../ops/lookup/why.ts'
+import { MARKET } from '../lookup/fixture.ts'
+import { createStory, ONE_MARKET, type RunningApi, type Story, startApi, uuid } from './story.ts'
+
+const SLOTS = 7
+let story: Story
+let api: RunningApi
+
+beforeAll(async () => {
+  story = await createStory()
+  for (const epochId of [1, 2, 3, 6]) await story.epoch(epochId, SLOTS)
+  await story.open(7)
+  await story.submit({ epochId: 7, slotId: 2, submissionId: 'waits' })
+  await story.submit({ epochId: 0, slotId: 2, submissionId: 'simulated' }, 'SIMULATION', 'validate')
+  await story.submit({ epochId: 99, slotId: 2, submissionId: 'ahead' }, 'EPOCH_TOO_FAR', 'validate')
+  api = await startApi(story.fixture)
+  await api.caughtUp()
+})
+afterAll(() => api.close())
+
+/** The answer, which must fit its shape. */
+async function answer(path: string, url: string) {
+  const response = await api.get(url)
+  expect(response.statusCode, response.body).toBe(200)
+  expect(response.headers['x-log-position']).toMatch(/^\d+\./)
+  return ROUTES.find((route) => route.path === path)!.answer.parse(response.json()) as never
+}
+
+describe('every route fits its shape', () => {
+  const examples: Record<string, string> = {
+    epochId: '3',
+    slotId: '2',
+    cid: 'bafybatch3',
+    submissionId: uuid(3, 2),
+  }
+  test.each(ROUTES.map(({ path }) => path))('default: %s', async (path) => {
+    await answer(
+      path,
+      path.replace(/\{(\w+)\}/g, (_, name: string) => examples[name]!),
+    )
+  })
+})
+
+describe('the same as the look-ups in the log', () => {
+  test.each([1, 3, 6, 7])('behavior: epoch %i', async (epochId) => {
+    const [expected] = await epochStatus(story.fixture.log, story.fixture.topics, ONE_MARKET, { epochId })
+    expect(await answer('/v1/epochs/{epochId}', `/v1/epochs/${epochId}`)).toMatchObject({ ...expected })
+  })
+  test.each([1, 2, 3])('behavior: slot %i', async (slotId) => {
+    for (const query of [{ slotId, epochId: 3 }, { slotId }]) {
+      const expected = await why(story.fixture.log, story.fixture.topics, query)
+      const found: { items: { submissionId: string }[] } = await answer(
+        '/v1/slots/{slotId}/verdicts',
+        `/v1/slots/${slotId}/verdicts${'epochId' in query ? '?epoch=3' : ''}`,
+      )
+      const sorted = (items: readonly { submissionId: string }[]) =>
+        [...items].sort((a, b) => (a.submissionId < b.submissionId ? -1 : 1))
+      expect(sorted(found.items)).toEqual(sorted(expected.items))
+    }
+  })
+})
+
+describe('epochs', () => {
+  test('default: newest first, with times and agreement', async () => {
+    const { items } = (await answer('/v1/epochs', '/v1/epochs')) as { items: Record<string, unknown>[] }
+    expect(items.map(({ epochId }) => epochId)).toEqual([7, 6, 3, 2, 1])
+    expect(items[1]).toMatchObject({
+      phase: 'ANCHORED',
+      batches: 1,
+      batchesFinal: 1,
+      submissions: SLOTS,
+      agreement: 5 / SLOTS,
+    })
+    expect(items[1]).toMatchObject({ releasedAt: 0, storedAt: 0, minedAt: 0, finalAt: 0 })
+    expect(items[0]).toMatchObject({ phase: 'OPEN', batches: null, agreement: null, closedAt: null })
+  })
+  test('behavior: one that no tick named is told by its submissions, and not in the list', async () => {
+    expect(await answer('/v1/epochs/{epochId}', '/v1/epochs/99')).toMatchObject({
+      phase: 'UNKNOWN',
+      reasons: { EPOCH_TOO_FAR: 1 },
+    })
+  })
+  test('default: candidates with their votes', async () => {
+    expect(await answer('/v1/epochs/{epochId}/projects', '/v1/epochs/3/projects')).toMatchObject({
+      items: [
+        {
+          projectId: 'project-a',
+          batchIndex: 0,
+          candidates: [
+            { snapshotCid: 'bafkreione', votes: 5 },
+            { snapshotCid: 'bafkreiother', votes: 2 },
+          ],
+        },
+      ],
+    })
+  })
+  test('args: verdicts by reason and by slot', async () => {
+    const of = async (query: string) =>
+      (
+        (await answer('/v1/epochs/{epochId}/verdicts', `/v1/epochs/3/verdicts?${query}`)) as {
+          items: { slotId: number }[]
+        }
+      ).items.map(({ slotId }) => slotId)
+    expect(await of('reason=OUTVOTED')).toEqual([3, 6])
+    expect(await of('slot=3')).toEqual([3])
+    expect(await of('slot=4&reason=OUTVOTED')).toEqual([])
+    expect(await of('project=project-a&limit=2')).toEqual([1, 2])
+  })
+})
+
+describe('gaps', () => {
+  test('behavior: never released', async () => {
+    expect(await answer('/v1/epochs/gaps', '/v1/epochs/gaps')).toEqual({
+      items: [
+        {
+          dataMarket: MARKET,
+          epochId: 4,
+          lastEpochId: 5,
+          cause: 'NOT_RELEASED',
+          detail: 'epoch 6 was released after epoch 3',
+        },
+      ],
+      next: null,
+    })
+  })
+})
+
+describe('batches', () => {
+  test('default: the bytes of a batch, for ever', async () => {
+    const response = await api.get('/v1/batches/bafybatch3/content')
+    expect(response.body).toBe('{"epoch":3}')
+    expect(response.headers).toMatchObject({
+      etag: '"bafybatch3"',
+      'cache-control': expect.stringContaining('immutable'),
+    })
+  })
+  test('args: of an epoch', async () => {
+    const { items } = (await answer('/v1/batches', '/v1/batches?epoch=2')) as { items: { cid: string }[] }
+    expect(items.map(({ cid }) => cid)).toEqual(['bafybatch2'])
+  })
+  test('args: anchors by state', async () => {
+    const of = async (state: string) =>
+      ((await answer('/v1/anchors', `/v1/anchors?state=${state}`)) as { items: unknown[] }).items.length
+    expect([await of('pending'), await of('final'), await of('failed')]).toEqual([0, 8, 0])
+  })
+  test('default: the signer as far as the anchors tell', async () => {
+    expect(await answer('/v1/signer', '/v1/signer')).toEqual({ nonce: 6, pending: 0, inFlight: [] })
+  })
+})

@@ -1,0 +1,192 @@
+/** A log in which epochs run their course, written by hand, and the API on it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
+import { type ApiDoor, createApiDoor, mountApi } from '../../../ops/api/mount.ts'
+import { openView, type View, type ViewOptions } from '../../../ops/api/view/view.ts'
+import { createHealth } from '../../../ops/health.ts'
+import type { Submission, VerdictReason } from '../../../schemas/types.ts'
+import type { ProtocolRules } from '../../../topology/rules.ts'
+import {
+  anchorOf,
+  batchOf,
+  createFixture,
+  type Fixture,
+  HASH,
+  MARKET,
+  RULES,
+  submissionOf,
+  tickOf,
+  verdictOf,
+} from '../lookup/fixture.ts'
+
+export const ONE_MARKET: ProtocolRules = { ...RULES, markets: [RULES.markets[0]!] }
+export const TOKEN = 'let me in'
+
+export const uuid = (epochId: number, slotId: number): string =>
+  `00000000-0000-4000-8000-${String(epochId).padStart(6, '0')}${String(slotId).padStart(6, '0')}`
+
+export interface Story {
+  readonly fixture: Fixture
+  submit(fields: Partial<Submission>, reason?: VerdictReason, stage?: string): Promise<void>
+  open(epochId: number): Promise<void>
+  close(epochId: number): Promise<void>
+  /** Votes are counted, a batch is cut, and goes as far as `state`. */
+  batch(epochId: number, slots: number): Promise<void>
+  anchor(epochId: number, state?: 'PLANNED' | 'STORED' | 'SENT' | 'MINED' | 'FINAL' | 'LATE'): Promise<void>
+  end(epochId: number): Promise<void>
+  /** All of it; every third slot is outvoted. */
+  epoch(epochId: number, slots: number): Promise<void>
+}
+
+export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promise<Story> {
+  const made = fixture ?? (await createFixture())
+  const { topics, put } = made
+  const offsets = new Map<number, number>()
+  const hash = (block: number): string => `0x${block.toString(16).padStart(64, '0')}`
+  const blockOf = (epochId: number): number => epochId * 10
+  const won = (slotId: number): boolean => slotId % 3 !== 0
+
+  const story: Story = {
+    fixture: made,
+    async submit(fields, reason, stage = 'consensus') {
+      const submission = submissionOf(fields)
+      const { epochId, projectId, slotId } = submission
+      const position = await put(topics.submissions, { dataMarket, epochId, projectId }, submission)
+      if (!reason) return
+      const verdict = { ...verdictOf(submission, position, reason), stage, expected: 'bafkreione with 2 of 3 votes' }
+      await put(topics.verdicts, { dataMarket, epochId, slotId }, verdict)
+    },
+    async open(epochId) {
+      const block = blockOf(epochId)
+      const tick = { dataMarket, epochId, blockNumber: block, blockHash: hash(block), releaseBlock: block }
+      await put(topics.epochTicks, { dataMarket: '' }, tickOf({ ...tick, kind: 'HEAD', dataMarket: '', epochId: 0 }))
+      await put(topics.epochTicks, { dataMarket }, tickOf({ ...tick, kind: 'OPEN' }))
+    },
+    async close(epochId) {
+      const block = blockOf(epochId) + 5
+      const tick = { dataMarket, epochId, blockNumber: block, blockHash: hash(block), releaseBlock: blockOf(epochId) }
+      await put(topics.epochTicks, { dataMarket }, tickOf({ ...tick, kind: 'CLOSE' }))
+    },
+    async batch(epochId, slots) {
+      const ballots = Array.from({ length: slots }, (_, i) => ({
+        position: { partition: 0, offset: i },
+        submissionId: uuid(epochId, i + 1),
+        slotId: i + 1,
+        snapshotCid: won(i + 1) ? 'bafkreione' : 'bafkreiother',
+      }))
+      const votes = ballots.filter(({ snapshotCid }) => snapshotCid === 'bafkreione').length
+      const finalization = { projectId: 'project-a', snapshotCid: 'bafkreione', votes, voters: slots, closeBlock: 16 }
+      const rest = { ballots, texts: Buffer.alloc(0), dropped: [], equivocations: [] }
+      await put(topics.finalizations, { dataMarket, epochId }, { ...finalization, ...rest })
+      const { offset } = await put(
+        topics.batches,
+        { dataMarket },
+        batchOf({ epochId, submissions: slots, json: Buffer.from(`{"epoch":${epochId}}`) }),
+      )
+      offsets.set(epochId, offset)
+      const summary = { summaryOf: epochId, releaseBlock: 10, closeBlock: 16, closeBlockHash: HASH, batches: 1 }
+      await put(
+        topics.batches,
+        { dataMarket },
+        { ...summary, projects: 1, projectsWithoutQuorum: 0, submissions: slots },
+      )
+    },
+    async anchor(epochId, state = 'FINAL') {
+      const cid = state === 'PLANNED' ? '' : `bafybatch${epochId}`
+      const anchor = anchorOf({
+        state,
+        batchOffset: offsets.get(epochId) ?? -1,
+        cid,
+        nonce: epochId,
+        transactionHash: `0x${epochId}`,
+      })
+      await put(topics.anchors, { dataMarket, epochId, batchIndex: 0 }, anchor)
+    },
+    async end(epochId) {
+      await put(topics.anchors, { dataMarket, epochId, batchIndex: -1 }, anchorOf({ batchOffset: -1, cid: '' }))
+    },
+    async epoch(epochId, slots) {
+      await story.open(epochId)
+      for (let slotId = 1; slotId <= slots; slotId++)
+        await story.submit(
+          {
+            epochId,
+            slotId,
+            submissionId: uuid(epochId, slotId),
+            snapshotCid: won(slotId) ? 'bafkreione' : 'bafkreiother',
+          },
+          won(slotId) ? 'COUNTED' : 'OUTVOTED',
+        )
+      await story.close(epochId)
+      await story.batch(epochId, slots)
+      for (const state of ['PLANNED', 'STORED', 'SENT', 'MINED', 'FINAL'] as const) await story.anchor(epochId, state)
+      await story.end(epochId)
+    },
+  }
+  return story
+}
+
+export interface RunningApi {
+  readonly server: FastifyInstance
+  readonly view: View
+  readonly door: ApiDoor
+  readonly directory: string
+  /** Resolves when everything that was put is reflected. */
+  caughtUp(): Promise<void>
+  get(url: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+  /** With `keep` the directory stays for the next. */
+  close(keep?: boolean): Promise<void>
+}
+
+export async function startApi(
+  { log, topics }: Fixture,
+  {
+    rules = ONE_MARKET,
+    directory = mkdtempSync(join(tmpdir(), 'api-view-')),
+    ...options
+  }: Partial<ViewOptions> & { rules?: ProtocolRules } = {},
+): Promise<RunningApi> {
+  const errors: Error[] = []
+  const identity = 'test'
+  const view = await openView({ identity, keepMs: 1e12, log, topics, clock: systemClock, ...options, directory })
+  const door = createApiDoor()
+  const health = createHealth(['api'], systemClock.now)
+  health.set('api', true)
+  door.open({ view, log, topics, rules, health })
+  const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
+  answerProblems(server, (error) => errors.push(error))
+  mountApi(server, door, TOKEN)
+  await server.ready()
+  return {
+    server,
+    view,
+    door,
+    directory,
+    get: (url, headers = {}) => server.inject({ url, headers }),
+    async caughtUp() {
+      const ends = await endsOf({ log, topics })
+      while ((await view.read(async ({ position }) => sumOf(position))) < ends) await systemClock.sleep(5)
+    },
+    async close(keep = false) {
+      await server.close()
+      door.close()
+      await view.close()
+      if (!keep) rmSync(directory, { recursive: true })
+      if (errors.length > 0) throw new AggregateError(errors, `the server failed: ${errors[0]!.stack}`)
+    },
+  }
+}
+
+const sumOf = (position: string): number => Number(position.split('.')[0])
+
+async function endsOf({ log, topics }: Pick<Fixture, 'log' | 'topics'>): Promise<number> {
+  const { epochTicks, submissions, verdicts, finalizations, batches, anchors } = topics
+  const partitions = [epochTicks, submissions, verdicts, finalizations, batches, anchors].flatMap(
+    ({ name: topic, partitions: n }) => Array.from({ length: n }, (_, partition) => ({ topic, partition })),
+  )
+  return (await log.bounds(partitions)).reduce((sum, { stable }) => sum + stable, 0)
+}
