@@ -134,11 +134,14 @@ async function ticksOf(
       if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
       const tick = epochTicks.value.decode(record.value)
       if (tick.epochId !== epochId) continue
-      if (tick.kind === 'OPEN') found = found.open?.blockHash === tick.blockHash ? found : { open: tick }
+      if (tick.kind === 'OPEN') found = isSame(found.open, tick) ? found : { open: tick }
       else if (tick.kind === 'CLOSE') found = { ...found, close: tick }
     }
   return found
 }
+
+const isSame = (one: EpochTick | undefined, other: EpochTick): boolean =>
+  one?.blockHash === other.blockHash && one.releaseBlock === other.releaseBlock
 
 async function countSubmissions(log: Log, topics: Topics, key: EpochKey): Promise<number> {
   const { name, partitions, value } = topics.submissions

@@ -8,7 +8,7 @@ import type { AnchorSteps, EpochRow } from './rows.ts'
 export function withTick(row: EpochRow, tick: EpochTick, time: number): EpochRow {
   const { kind, blockNumber, blockHash, releaseBlock, begin, end } = tick
   if (kind === 'OPEN') {
-    if (row.releaseHash === blockHash) return row
+    if (row.releaseHash === blockHash && row.releaseBlock === releaseBlock) return row
     const opened = { releaseBlock, releaseHash: blockHash, begin, end, releasedAt: time }
     return { ...row, ...opened, closeBlock: null, closeHash: '', closedAt: null }
   }

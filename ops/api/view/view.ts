@@ -68,7 +68,7 @@ interface Start {
 }
 
 async function followLog(options: ViewOptions, { store, partitions, from, stable }: Start): Promise<View> {
-  const { log, topics, clock, keepMs } = options
+  const { log, topics, keepMs } = options
   const stop = new AbortController()
   const cache = new RowCache(() => store.newest())
   const journal = await createJournal(store, positionText(from))
@@ -109,23 +109,7 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
       await commit(fetched)
     await prune()
   }
-  const loop = (async () => {
-    let failing = false
-    while (!stop.signal.aborted) {
-      try {
-        await turn()
-        if (failing) options.waiting?.(undefined)
-        failing = false
-        await clock.sleep(PAUSE_MS, stop.signal)
-      } catch (error) {
-        if (stop.signal.aborted) return
-        failing = true
-        cache.clear() // what it holds may not have been written
-        options.waiting?.(error instanceof Error ? error.message : String(error))
-        await clock.sleep(RETRY_MS, stop.signal)
-      }
-    }
-  })()
+  const loop = repeat(turn, () => cache.clear(), stop.signal, options)
   return {
     read: (ask) => store.read(ask),
     journal,
@@ -136,5 +120,29 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
       await loop
       await store.close()
     },
+  }
+}
+
+/** Until the signal; a turn that fails is taken again. @param undo what the turn had in memory was perhaps not written */
+async function repeat(
+  turn: () => Promise<void>,
+  undo: () => void,
+  signal: AbortSignal,
+  { clock, waiting }: Pick<ViewOptions, 'clock' | 'waiting'>,
+): Promise<void> {
+  let failing = false
+  while (!signal.aborted) {
+    try {
+      await turn()
+      if (failing) waiting?.(undefined)
+      failing = false
+      await clock.sleep(PAUSE_MS, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      failing = true
+      undo()
+      waiting?.(error instanceof Error ? error.message : String(error))
+      await clock.sleep(RETRY_MS, signal)
+    }
   }
 }

@@ -28,11 +28,20 @@ test('default: a running process is asked', async () => {
   const asked: string[] = []
   const dataDir = await runningOn((request, response) => {
     asked.push(request.url!)
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(nothing))
+    const missing = request.url!.startsWith('/v1/epochs')
+    response.writeHead(missing ? 404 : 200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ items: [], next: null }))
   })
   expect(await runWhy(locked, { dataDir, slot: '7', epoch: '3' })).toEqual(nothing)
-  await runEpoch(locked, { dataDir, epoch: '3', dataMarket: MARKET })
-  expect(asked).toEqual(['/v1/why?slot=7&epoch=3', `/v1/epoch/3?dataMarket=${MARKET}`])
+  expect(await runWhy(locked, { dataDir, submissionId: 'A/b' })).toEqual(nothing)
+  const [status] = await runEpoch(locked, { dataDir, epoch: '3', dataMarket: MARKET })
+  expect(status).toMatchObject({ dataMarket: MARKET, epochId: 3, phase: 'UNKNOWN' })
+  expect(asked).toEqual([
+    '/v1/slots/7/verdicts?epoch=3&limit=500',
+    '/v1/submissions/a%2Fb?limit=500',
+    '/v1/markets',
+    `/v1/epochs/3?market=${MARKET}`,
+  ])
 })
 
 test('behavior: the file of a process that is gone does not matter', async () => {
@@ -49,7 +58,7 @@ test('behavior: the file of a process that is gone does not matter', async () =>
 
 test('error: the words of a process that refuses', async () => {
   const dataDir = await runningOn((_request, response) => {
-    response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"no such market"}')
+    response.writeHead(400, { 'content-type': 'application/json' }).end('{"detail":"no such market"}')
   })
   await expect(runWhy(locked, { dataDir, slot: '7' })).rejects.toMatchObject({ message: 'no such market', exitCode: 2 })
 })
