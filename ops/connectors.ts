@@ -9,7 +9,7 @@ import { storeBatch } from '../connectors/ipfs/store.ts'
 import { startIntake } from '../connectors/libp2p/intake.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { configOf } from '../streams/kafka-topic.ts'
-import { openApi } from './api/start.ts'
+import { openQueryApi } from './api/start.ts'
 import type { Wiring } from './compose.ts'
 import type { Closeable } from './lifecycle.ts'
 import { anchorMetrics, clockMetrics, intakeMetrics, storeMetrics } from './metrics/connectors.ts'
@@ -160,7 +160,7 @@ function startCollecting({ config, log, topics, metrics, health }: Wiring): Prom
  */
 async function startApi(wiring: Wiring): Promise<Part> {
   const followed = await followEpochs(wiring)
-  const api = await openApi(wiring)
+  const api = await openQueryApi(wiring)
   return { ...followed, close: () => Promise.all([api.close(), followed.close()]) }
 }
 

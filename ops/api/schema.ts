@@ -246,7 +246,7 @@ export const market = z
 export const health = z
   .object({
     ready: z.boolean().describe('Every role of this process runs.'),
-    roles: z.record(z.string(), z.object({ ready: z.boolean(), detail: text, since: text })),
+    roles: z.record(z.string(), z.object({ ready: z.boolean(), works: z.boolean(), detail: text, since: text })),
     view: z.object({
       lag: whole.describe('Records in the log that these answers do not reflect yet.'),
       caughtUp: z.boolean().describe('It has reached what was in the log when the process started.'),

@@ -5,7 +5,7 @@ import type { Closeable } from '../lifecycle.ts'
 import { HOUR_MS } from './view/commit.ts'
 import { openView } from './view/view.ts'
 
-export async function openApi({ config, log, topics, health, apiDoor }: Wiring): Promise<Closeable> {
+export async function openQueryApi({ config, log, topics, health, apiDoor }: Wiring): Promise<Closeable> {
   const { appId, chain, rules, api } = config
   const view = await openView({
     directory: api.viewDirectory,
