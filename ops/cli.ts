@@ -37,6 +37,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   verify: async () => (await import('./verify/command.ts')).verifyCommand(),
   proof: async () => (await import('./proof/command.ts')).proofCommand(openLog),
   audit: async () => (await import('./audit/command.ts')).auditCommand(withChain),
+  replay: async () => (await import('./replay/command.ts')).replayCommand(withChain),
   why: async () => (await import('./lookup/command.ts')).whyCommand(openLog),
   epoch: async () => (await import('./lookup/command.ts')).epochCommand(openLog),
   topology: async () => (await import('./describe.ts')).topologyCommand(),

@@ -1,5 +1,6 @@
 /** Options of the commands, parsed once; every fault is reported, with what was given and what is wanted. */
 import { z } from 'zod'
+import type { ProtocolRules } from '../topology/rules.ts'
 import { CliError } from './cli-error.ts'
 
 /** A whole number in decimal digits. */
@@ -27,6 +28,16 @@ export const address = z
   .transform((text) => text.toLowerCase())
 export const oneOf = <const Words extends readonly string[]>(...words: Words) =>
   z.enum(words, { error: `not one of ${words.join(', ')}` })
+
+/** The market that is meant; it may be left out where there is one. Throws CliError. */
+export function marketOf({ markets }: ProtocolRules, given: string | undefined): string {
+  const known = markets.map(({ dataMarket }) => dataMarket)
+  if (given !== undefined && !known.includes(given))
+    throw new CliError(`${given} is not one of the data markets: ${known.join(', ')}`, 'Check --data-market.')
+  if (given === undefined && known.length > 1)
+    throw new CliError(`there are several data markets: ${known.join(', ')}`, 'Name one with --data-market.')
+  return given ?? known[0]!
+}
 
 /** @param command as it is typed, for the advice. Throws CliError that lists every fault. */
 export function parseOptions<T>(schema: z.ZodType<T>, given: unknown, command: string): T {

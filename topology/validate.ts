@@ -136,8 +136,11 @@ const unserved = ({ dataMarket }: Submission): Evidence => ({
   actual: dataMarket.slice(0, 80),
 })
 
+/** The one rule by which submissions of other epochs decide about one. */
+export const NO_ROOM_RULE = 'not more submissions wait than there is room for'
+
 const noRoom = (parkedMax: number, { expected }: Evidence): Evidence => ({
-  rule: 'not more submissions wait than there is room for',
+  rule: NO_ROOM_RULE,
   expected: `at most ${parkedMax} that wait, this one for ${expected}`,
   actual: 'one more',
 })

@@ -33,7 +33,7 @@ export function auditCommand(open: OpenLog): Command {
 export async function runAudit(open: OpenLog, { rpc, ...options }: AuditArguments): Promise<AuditReport> {
   const opened = await open(targetOf(options))
   try {
-    const chain = await connect(opened, rpc)
+    const chain = await connectChain(opened, rpc)
     try {
       const { topics, rules, appId } = opened
       return await auditLog(opened.log, { topics, rules, appId, ...(chain && { chain }) })
@@ -46,7 +46,10 @@ export async function runAudit(open: OpenLog, { rpc, ...options }: AuditArgument
 }
 
 /** The node that was named, or the first of the directory's own that answers; a node that is down is no fault there. */
-async function connect({ chain, log, topics }: OpenedLog, rpc: string | undefined): Promise<ChainReader | undefined> {
+export async function connectChain(
+  { chain, log, topics }: OpenedLog,
+  rpc: string | undefined,
+): Promise<ChainReader | undefined> {
   for (const url of rpc === undefined ? chain.rpcUrls : [rpc]) {
     try {
       const reader = await openChainReader({ ...chain, url })
@@ -57,7 +60,7 @@ async function connect({ chain, log, topics }: OpenedLog, rpc: string | undefine
       if (rpc === undefined) continue
       throw new CliError(
         `the node ${rpc} cannot be asked: ${(error as Error).message}`,
-        'Check --rpc, or leave it out: the log is audited without a node too.',
+        'Check --rpc, or leave it out: the log is checked without a node too.',
         EXIT.unavailable,
         error,
       )

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { CliError, EXIT } from '../cli-error.ts'
 import { askRunning } from '../lookup/directory.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
-import { address, httpUrl, parseOptions, whole } from '../options.ts'
+import { address, httpUrl, marketOf, parseOptions, whole } from '../options.ts'
 import { checkOnChain } from './chain.ts'
 import { type Proof, ProofFault, proofText } from './format.ts'
 import { createProofs, type ProofQuery, ProofRefusal, proofPorts } from './source.ts'
@@ -78,22 +78,13 @@ export async function runProofGet(open: OpenLog, options: GetArguments): Promise
   if (running !== undefined) return running as Proof
   const opened = await open(target)
   try {
-    const markets = opened.rules.markets.map((market) => market.dataMarket)
-    const query = { dataMarket: marketOf(markets, dataMarket), epochId: epoch, slotId: slot, projectId: project }
+    const query = { dataMarket: marketOf(opened.rules, dataMarket), epochId: epoch, slotId: slot, projectId: project }
     return await createProofs(opened.chain, proofPorts(opened.log, opened.topics)).get(query)
   } catch (error) {
     throw error instanceof ProofRefusal ? refused(error, { slotId: slot, epochId: epoch }) : error
   } finally {
     await opened.close()
   }
-}
-
-function marketOf(markets: readonly string[], given: string | undefined): string {
-  if (given !== undefined && !markets.includes(given))
-    throw new CliError(`${given} is not one of the data markets: ${markets.join(', ')}`, 'Check --data-market.')
-  if (given === undefined && markets.length > 1)
-    throw new CliError(`there are several data markets: ${markets.join(', ')}`, 'Name one with --data-market.')
-  return given ?? markets[0]!
 }
 
 function refused(

@@ -1,0 +1,151 @@
+/** `sequencer replay`. */
+import { Command } from 'commander'
+import { z } from 'zod'
+import { NO_ROOM_RULE } from '../../topology/validate.ts'
+import { connectChain } from '../audit/command.ts'
+import { partitionsOf } from '../audit/scan.ts'
+import { CliError, EXIT } from '../cli-error.ts'
+import { type OpenedLog, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
+import { address, httpUrl, marketOf, parseOptions, whole } from '../options.ts'
+import {
+  compareBatches,
+  compareChain,
+  compareFinalizations,
+  compareVerdicts,
+  type Difference,
+  Differences,
+} from './compare.ts'
+import { readInput } from './input.ts'
+import { readRecorded } from './outcome.ts'
+import { recompute } from './recompute.ts'
+
+const schema = z.looseObject({
+  epoch: whole(1, Number.MAX_SAFE_INTEGER),
+  dataMarket: address.optional(),
+  rpc: httpUrl.optional(),
+  json: z.boolean().optional(),
+})
+
+interface ReplayOptions {
+  readonly epoch: number
+  readonly dataMarket?: string | undefined
+}
+
+export type ReplayArguments = TargetOptions &
+  ReplayOptions & { readonly rpc?: string | undefined; readonly json?: boolean | undefined }
+
+export interface ReplayReport {
+  readonly dataMarket: string
+  readonly epochId: number
+  readonly identical: boolean
+  readonly submissions: number
+  readonly verdicts: number
+  readonly projects: number
+  readonly batches: number
+  /** Whether the contract was compared too: no node was at hand, or not everything is anchored yet. */
+  readonly chain: boolean
+  /** Submissions that came after the close and have no verdict yet. */
+  readonly pending: number
+  /** The log begins at this block: what was decided by earlier ones (a header from before) may differ. */
+  readonly cutAt: number | null
+  readonly differences: readonly Difference[]
+}
+
+export function replayCommand(open: OpenLog): Command {
+  return withTargetOptions(new Command('replay'))
+    .description('Recompute one epoch from the log with the topology itself, and compare with what was recorded')
+    .requiredOption('--epoch <n>', 'epoch')
+    .option('--data-market <address>', 'data market; needed when there are several')
+    .option('--rpc <url>', 'node of the anchor chain to compare with; by default those that the log was made with')
+    .option('--json', 'print the report as JSON')
+    .addHelpText(
+      'after',
+      '\nIt runs the very code that made the epoch, so a difference means that the log, the rules or the code changed since:' +
+        '\nwhat a new version would have decided. `sequencer audit` asks another question, whether that code is right, and' +
+        '\ntherefore has an implementation of its own. Exit code 1: there are differences; 3: the log does not hold the epoch.' +
+        '\nNo process may be running on a data directory; a cluster is read while it runs.',
+    )
+    .action(async (given: TargetOptions) => {
+      const options: ReplayArguments = { ...given, ...parseOptions(schema, given, 'replay') }
+      const report = await runReplay(open, options)
+      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : renderReplay(report))
+      if (!report.identical) process.exitCode = EXIT.failed
+    })
+}
+
+export async function runReplay(open: OpenLog, { rpc, ...options }: ReplayArguments): Promise<ReplayReport> {
+  const opened = await open(targetOf(options))
+  try {
+    return await replay(opened, options, rpc)
+  } finally {
+    await opened.close()
+  }
+}
+
+export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: string): Promise<ReplayReport> {
+  const { log, topics, rules } = opened
+  const key = { dataMarket: marketOf(rules, options.dataMarket), epochId: options.epoch }
+  // first where the submissions end, so that what was decided about them is there to be read
+  const bounds = await log.bounds(partitionsOf(topics.submissions))
+  const recorded = await readRecorded(log, topics, key)
+  const withOthers = [...recorded.verdicts.values()].some(({ rule }) => rule === NO_ROOM_RULE)
+  const input = await readInput(log, topics, key, { bounds, withOthers })
+  if (!recorded.summary)
+    throw new CliError(
+      `epoch ${key.epochId} is closed, but its batches are not in the log`,
+      'They are still to be cut, or have expired: `sequencer epoch` says where it stands.',
+      EXIT.unavailable,
+    )
+  const recomputed = await recompute(log, topics, rules, key, input)
+  const differences = new Differences()
+  const pending = compareVerdicts(input, recomputed.verdicts, recorded.verdicts, differences)
+  compareFinalizations(recomputed.finalizations, recorded.finalizations, differences)
+  await compareBatches(recomputed, recorded, differences)
+  const chain = await connectChain(opened, rpc)
+  try {
+    const isCompared = chain !== undefined && (await compareChain(chain, key, recomputed, recorded, differences))
+    return {
+      ...key,
+      identical: differences.all.length === 0,
+      submissions: input.submissions,
+      verdicts: recomputed.verdicts.size,
+      projects: recomputed.finalizations.size,
+      batches: recomputed.batches.length,
+      chain: isCompared,
+      pending,
+      cutAt: input.cutAt ?? null,
+      differences: differences.all,
+    }
+  } finally {
+    chain?.close()
+  }
+}
+
+/** Differences printed in words; --json has them all. */
+const DIFFERENCES_SHOWN = 20
+
+export function renderReplay(report: ReplayReport): string {
+  const { dataMarket, epochId, identical, submissions, verdicts, projects, batches, chain, pending, cutAt } = report
+  const lines = [
+    `epoch ${epochId} of ${dataMarket}: ${identical ? 'identical' : `${report.differences.length} difference(s)`}`,
+    `  recomputed   ${submissions} submissions, ${verdicts} verdicts, ${projects} projects, ${batches} batches with CIDs and roots`,
+    `  chain        ${chain ? 'the contract was compared too' : 'not compared: no node was at hand, or the epoch is not anchored yet'}`,
+    ...(pending > 0 ? [`  pending      ${pending} came after the close and have no verdict yet`] : []),
+    ...(cutAt === null
+      ? []
+      : [
+          `  note         the log begins at block ${cutAt}: a header from before it cannot be told from an unknown one`,
+        ]),
+    ...report.differences
+      .slice(0, DIFFERENCES_SHOWN)
+      .flatMap(({ where, what, recomputed, recorded }) => [
+        `  ${where}: ${what}`,
+        `    recomputed ${recomputed}`,
+        `    recorded   ${recorded}`,
+      ]),
+    ...(report.differences.length > DIFFERENCES_SHOWN
+      ? [`  … and ${report.differences.length - DIFFERENCES_SHOWN} more (--json has them all)`]
+      : []),
+  ]
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,108 @@
+/** What the log holds of one epoch for a replay: its submissions, and every marker, each where it lies in its partition. */
+import type { EpochKey, EpochTick } from '../../schemas/types.ts'
+import type { Log, LogRecord, PartitionBounds } from '../../streams/ports.ts'
+import { isMarker, type Topics } from '../../topology/topics.ts'
+import { scan } from '../audit/scan.ts'
+import { CliError, EXIT } from '../cli-error.ts'
+import { submissionsOf } from '../lookup/keys.ts'
+
+/** A record of the topic `submissions`. */
+export interface Piece {
+  readonly record: LogRecord
+  /** Of a marker. */
+  readonly tick?: EpochTick
+  /** A submission of another epoch. */
+  readonly isOther?: boolean
+}
+
+export interface ReplayInput {
+  /** By partition, in the order of the log. */
+  readonly partitions: readonly (readonly Piece[])[]
+  readonly close: EpochTick
+  readonly submissions: number
+  /** Block from which on the log holds every partition; undefined when it holds everything. */
+  readonly cutAt: number | undefined
+}
+
+export interface InputRange {
+  readonly bounds: readonly PartitionBounds[]
+  /** The submissions of other epochs too: needed when they took the room of some that had to wait. */
+  readonly withOthers: boolean
+}
+
+/** Throws CliError when the log does not hold the epoch from its release to its close. */
+export async function readInput(
+  log: Log,
+  topics: Topics,
+  key: EpochKey,
+  { bounds, withOthers }: InputRange,
+): Promise<ReplayInput> {
+  const all: Piece[][] = []
+  for (const [partition, { stable }] of bounds.entries()) {
+    const pieces = await readPartition(log, topics, key, partition, stable)
+    all.push(withOthers ? pieces : pieces.filter(({ isOther }) => !isOther))
+  }
+  const isCut = bounds.some(({ start }) => start > 0)
+  const partitions = isCut ? fromCommonMarker(all) : all
+  const lost = count(all) - count(partitions)
+  const close = checkHeld(partitions, key, isCut, lost)
+  return { partitions, close, submissions: count(partitions), cutAt: isCut ? firstBlock(partitions) : undefined }
+}
+
+async function readPartition(log: Log, topics: Topics, key: EpochKey, partition: number, to: number): Promise<Piece[]> {
+  const { name, value } = topics.submissions
+  const isOfEpoch = submissionsOf(topics, key)
+  const pieces: Piece[] = []
+  for await (const records of scan(log, { topic: name, partition }, { to }))
+    for (const record of records) {
+      if (record.key === null || record.value === null) continue
+      // the key of a marker ends with an empty text, so most of the others need no decoding
+      const event = record.key.at(-1) === 0 ? value.decode(record.value) : undefined
+      if (event && isMarker(event)) pieces.push({ record, tick: event.tick })
+      else pieces.push(isOfEpoch(record.key) ? { record } : { record, isOther: true })
+    }
+  return pieces
+}
+
+/** Where records have expired, the partitions begin at different markers: from the first one on that all of them have. */
+function fromCommonMarker(all: readonly Piece[][]): Piece[][] {
+  const ids = all.map((pieces) => new Set(pieces.flatMap(({ tick }) => (tick ? [idOf(tick)] : []))))
+  const first = all[0]!.find(({ tick }) => tick && ids.every((known) => known.has(idOf(tick))))
+  if (!first) return all.map(() => [])
+  return all.map((pieces) => pieces.slice(pieces.findIndex(({ tick }) => tick && idOf(tick) === idOf(first.tick!))))
+}
+
+const idOf = ({ kind, dataMarket, epochId, blockHash }: EpochTick): string =>
+  `${kind}/${dataMarket}/${epochId}/${blockHash}`
+
+/** @returns the tick that closed the epoch */
+function checkHeld(partitions: readonly (readonly Piece[])[], key: EpochKey, isCut: boolean, lost: number): EpochTick {
+  const name = `epoch ${key.epochId} of ${key.dataMarket}`
+  const ticks = partitions.map((pieces) => pieces.flatMap(({ tick }) => (tick && isOf(tick, key) ? [tick] : [])))
+  const has = (kind: EpochTick['kind']) => ticks.every((own) => own.some((tick) => tick.kind === kind))
+  const close = ticks[0]!.find(({ kind }) => kind === 'CLOSE')
+  if (has('OPEN') && !has('CLOSE'))
+    throw new CliError(
+      `${name} is not closed yet`,
+      'Nothing of it is decided before; ask again then.',
+      EXIT.unavailable,
+    )
+  if (isCut && (lost > 0 || !has('OPEN')))
+    throw new CliError(
+      `the log no longer holds all of ${name}: ${close ? 'a part of its submissions has' : 'its submissions have'} expired`,
+      'A replay needs the records from its release on; `sequencer verify` checks its batches without them.',
+      EXIT.unavailable,
+    )
+  if (!has('OPEN') || !close)
+    throw new CliError(`the log has no release of ${name}`, 'Check --epoch and --data-market.', EXIT.unavailable)
+  return close
+}
+
+const isOf = (tick: EpochTick, { dataMarket, epochId }: EpochKey): boolean =>
+  tick.dataMarket === dataMarket && tick.epochId === epochId
+
+const count = (partitions: readonly (readonly Piece[])[]): number =>
+  partitions.reduce((sum, pieces) => sum + pieces.filter(({ tick, isOther }) => !tick && !isOther).length, 0)
+
+const firstBlock = (partitions: readonly (readonly Piece[])[]): number | undefined =>
+  partitions[0]!.find(({ tick }) => tick)?.tick?.blockNumber
