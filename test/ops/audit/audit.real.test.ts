@@ -7,6 +7,7 @@ import { type Anvil, startAnvil } from '../../../connectors/evm/anvil.ts'
 import type { AuditReport } from '../../../ops/audit/report.ts'
 import type { EpochStatus } from '../../../ops/lookup/epoch.ts'
 import type { WhyAnswer } from '../../../ops/lookup/why.ts'
+import type { ReplayReport } from '../../../ops/replay/command.ts'
 import type { VerifyReport } from '../../../ops/verify/report.ts'
 import { runSequencer, startSequencer } from '../run-sequencer.ts'
 
@@ -79,4 +80,13 @@ test('error: a node that is another chain, or none', async () => {
     const run = await runSequencer(['audit', '--data-dir', dataDir, '--rpc', url])
     expect(run).toMatchObject({ exitCode: 3, stderr: expect.stringContaining(words) })
   }
+})
+
+test('default: an epoch is replayed alike, and the contract has the same', async () => {
+  const report = await ask<ReplayReport>('replay', '--epoch', '2')
+  expect(report).toMatchObject({ epochId: 2, identical: true, chain: true, differences: [] })
+  expect(report.verdicts).toBe(report.submissions)
+  expect(report.batches).toBeGreaterThan(0)
+  const late = await runSequencer(['replay', '--epoch', '9999', '--data-dir', dataDir])
+  expect(late).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('no release of epoch 9999') })
 })

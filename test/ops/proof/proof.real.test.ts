@@ -1,0 +1,119 @@
+/** Proofs of a real run of `dev` against its own chain, one that forgot the transaction, and one that is another. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type Anvil, startAnvil } from '../../../connectors/evm/anvil.ts'
+import type { WhyAnswer } from '../../../ops/lookup/why.ts'
+import { type Proof, proofText, seal, type UnsealedProof } from '../../../ops/proof/format.ts'
+import { MARKET } from '../lookup/fixture.ts'
+import { runHere } from '../run-here.ts'
+import { runSequencer, startSequencer } from '../run-sequencer.ts'
+import { EPOCH, signedEpoch } from './epoch.ts'
+
+const [dataDir, elsewhere, abroad] = ['dev', 'other', 'foreign'].map((name) =>
+  mkdtempSync(join(tmpdir(), `sequencer-proof-${name}-`)),
+) as [string, string, string]
+const CHAIN_ID = 31337
+const chain = {
+  port: 0,
+  chainId: CHAIN_ID,
+  blockTimeSeconds: 1,
+  fundedAccounts: 2,
+  idleSeconds: 120,
+  stateIntervalSeconds: 60,
+}
+let node: Anvil
+let other: Anvil
+let foreign: Anvil
+
+const ask = async <T>(...args: string[]): Promise<T> => {
+  const run = await runSequencer([...args, '--data-dir', dataDir, '--json'])
+  expect(run.exitCode, run.stderr).toBe(0)
+  return JSON.parse(run.stdout) as T
+}
+
+beforeAll(async () => {
+  const ports = ['--listen-port', '0', '--ops-port', '0', '--chain-port', '0']
+  const dev = startSequencer(['dev', '--data-dir', dataDir, '--json', ...ports])
+  await dev.waitFor(({ event, epochId }) => event === 'anchored' && epochId === 2)
+  dev.child.kill('SIGKILL') // the chain outlives it, and with it its receipts, which a restarted one has forgotten
+  await dev.finished
+  node = await startAnvil({ ...chain, directory: join(dataDir, 'chain') })
+  expect(node.adopted).toBe(true)
+  other = await startAnvil({ ...chain, directory: elsewhere })
+  foreign = await startAnvil({ ...chain, chainId: 7869, directory: abroad })
+}, 120_000)
+afterAll(async () => {
+  await Promise.all([node?.close(), other?.close(), foreign?.close()])
+  for (const folder of [dataDir, elsewhere, abroad]) rmSync(folder, { recursive: true, force: true })
+})
+
+describe('proofs', () => {
+  const file = join(dataDir, 'proof.json')
+  const verify = (...args: string[]) => runHere(['proof', 'verify', file, ...args])
+  let proof: Proof
+
+  beforeAll(async () => {
+    const verdicts = await ask<WhyAnswer>('why', '--slot', '3', '--epoch', '2')
+    const counted = verdicts.items.find(({ verdict }) => verdict?.reason === 'COUNTED')!
+    const get = ['proof', 'get', '--slot', '3', '--epoch', '2', '--project', counted.projectId, '--data-dir', dataDir]
+    const run = await runSequencer([...get, '--out', file])
+    expect(run.exitCode, run.stderr).toBe(0)
+    proof = JSON.parse(readFileSync(file, 'utf8')) as Proof
+    expect(proof.submission.id).toBe(counted.submissionId)
+  })
+  const rewrite = (change: Partial<UnsealedProof>) => {
+    const { checksum: _, ...rest } = proof
+    writeFileSync(file, proofText(seal({ ...rest, ...change })))
+  }
+  afterEach(() => rewrite({}))
+
+  test('default: one holds by itself, and the chain confirms it', async () => {
+    const alone = await verify()
+    expect(alone, alone.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/not shown .*anchored/) })
+    const confirmed = await verify('--rpc', node.rpcUrl)
+    expect(confirmed, confirmed.stdout).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining(`transaction ${proof.anchor.transactionHash} is in block`),
+    })
+    expect(confirmed.stdout).not.toMatch(/not shown .*anchored/)
+  })
+
+  test('error: a byte was changed, in words', async () => {
+    const bytes = readFileSync(file)
+    bytes[200]! ^= 1
+    writeFileSync(file, bytes)
+    expect(await verify()).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('does NOT hold') })
+  })
+
+  test.each<[string, () => Partial<UnsealedProof>, () => string, RegExp]>([
+    ['the node of a fork without the transaction', () => ({}), () => other.rpcUrl, /no transaction .*reorganised away/],
+    [
+      'the transaction moved to another block',
+      () => ({ anchor: { ...proof.anchor, blockHash: `0x${'ab'.repeat(32)}` } }),
+      () => node.rpcUrl,
+      /is in block \d+ .*not in \d+ .*reorganised/,
+    ],
+    ['the node of another chain', () => ({}), () => foreign.rpcUrl, /not a node of chain 31337/],
+  ])('error: %s', async (_name, change, url, words) => {
+    rewrite(change())
+    expect(await verify('--rpc', url())).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(words) })
+  })
+
+  test('error: a batch of another market, sound by itself, that no transaction anchored', async () => {
+    const epoch = await signedEpoch({ slots: 4, projects: 2 })
+    const made = await epoch.proofs.get({ dataMarket: MARKET, epochId: EPOCH, slotId: 1 })
+    const { checksum: _, ...rest } = made
+    writeFileSync(file, proofText(seal({ ...rest, anchor: proof.anchor })))
+    expect(await verify()).toMatchObject({ exitCode: 0 })
+    const onChain = await verify('--rpc', node.rpcUrl)
+    expect(onChain).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(`does not anchor ${made.batch.cid}`) })
+  })
+
+  test('error: a node that does not answer, a slot that is in no batch', async () => {
+    expect(await verify('--rpc', 'http://127.0.0.1:1')).toMatchObject({ exitCode: 3 })
+    const none = await runSequencer(['proof', 'get', '--slot', '9999', '--epoch', '2', '--data-dir', dataDir])
+    expect(none).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('no batch of epoch 2') })
+  })
+})
