@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { SchemaRegistry as Client } from '@kafkajs/confluent-schema-registry'
 import type avro from 'avsc'
 import type { AvroSchema } from '../../schemas/load.ts'
 import { NotAvroError } from '../../schemas/registry.ts'
+import { within } from '../within.ts'
 import { SchemaRegistryError } from './errors.ts'
 import type { RegistryHttp } from './http.ts'
 
@@ -15,11 +15,16 @@ export function createSchemaReader(http: RegistryHttp): (id: number) => Promise<
   const create = (): Client =>
     new Client({ host: url, clientId: 'sequencer', retry: { retries: 0 }, ...(auth && { auth: { ...auth } }) })
   let client = create()
+  const late = (): Error =>
+    new SchemaRegistryError(
+      'REGISTRY_UNREACHABLE',
+      `the schema registry did not answer within ${requestTimeoutMs / 1000} s`,
+    )
 
   const read = async (id: number): Promise<AvroSchema> => {
     const asked = client
     try {
-      const type = (await within(requestTimeoutMs, asked.getSchema(id))) as unknown as Partial<avro.Type>
+      const type = (await within(requestTimeoutMs, asked.getSchema(id), late)) as unknown as Partial<avro.Type>
       if (typeof type.schema !== 'function') throw new NotAvroError(id, 'it is of another kind')
       return JSON.parse(JSON.stringify(type.schema({ exportAttrs: true }))) as AvroSchema
     } catch (error) {
@@ -39,18 +44,4 @@ function classify(error: unknown, id: number, url: string): Error {
   if (status === 404) return new SchemaRegistryError('UNKNOWN_SCHEMA', what, error)
   if (status === 401 || status === 403) return new SchemaRegistryError('REGISTRY_RIGHTS', what, error)
   return new SchemaRegistryError('REGISTRY_UNREACHABLE', what, error)
-}
-
-async function within<T>(ms: number, call: Promise<T>): Promise<T> {
-  const expired = new AbortController()
-  try {
-    return await Promise.race([call, expire(ms, expired.signal)])
-  } finally {
-    expired.abort()
-  }
-}
-
-async function expire(ms: number, signal: AbortSignal): Promise<never> {
-  await sleep(ms, undefined, { signal })
-  throw new SchemaRegistryError('REGISTRY_UNREACHABLE', `the schema registry did not answer within ${ms / 1000} s`)
 }

@@ -13,7 +13,7 @@ import { type Metadata, metadata, type NodeAddress, type TopicMetadata } from '.
 /** Looks at a topic that seems not to exist: news of a new one takes a moment to reach every broker. */
 const UNKNOWN_TOPIC_LOOKS = 3
 const UNKNOWN_TOPIC_PAUSE_MS = 100
-/** How long a leader or a coordinator is looked for before the caller hears of it. */
+/** How long a topic, a leader or a coordinator is looked for before the caller hears of it. */
 const LOOKUP_LIMIT_MS = 5_000
 
 /**
@@ -201,7 +201,8 @@ export class KafkaCluster {
 
   private async describe(topic: string): Promise<TopicMetadata> {
     for (let look = 1; ; look++) {
-      const [found] = (await this.lookup([topic])).topics
+      const { topics } = await attempts(this.limits(LOOKUP_LIMIT_MS), () => this.lookup([topic]))
+      const [found] = topics
       const errorCode = found?.errorCode ?? Code.UNKNOWN_TOPIC_OR_PARTITION
       if (errorCode === 0) return found!
       if (errorCode === Code.INVALID_TOPIC) throw new LogError('INVALID_TOPIC', `${topic} is no topic name`)
@@ -217,7 +218,8 @@ export class KafkaCluster {
     let connection = this.connections.get(name)
     if (connection === undefined) {
       const split = address.lastIndexOf(':')
-      connection = new Connection(this.createNode, address.slice(0, split), Number(address.slice(split + 1)))
+      const [host, port] = [address.slice(0, split), Number(address.slice(split + 1))]
+      connection = new Connection(this.createNode, host, port, this.settings.requestTimeoutMs)
       this.connections.set(name, connection)
     }
     return connection

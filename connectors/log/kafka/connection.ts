@@ -1,10 +1,15 @@
 import { LogError } from '../../../streams/ports.ts'
+import { within } from '../../within.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { closedError, unanswered, unreachable } from './errors.ts'
 import type { CreateNode, KafkajsConnection, KafkajsExchange, KafkajsNode } from './kafkajs.ts'
 import type { KafkaRequest } from './request.ts'
 
 const API_VERSIONS = 18
+/** kafkajs limits each step of connecting but the login. */
+const CONNECT_LIMIT_MS = 20_000
+/** What kafkajs' own time limits are given to speak first. */
+const GRACE_MS = 1_000
 
 /**
  * One connection to one broker, opened when it is needed and again after it was lost. A broker works on one request of a
@@ -15,12 +20,15 @@ export class Connection {
   private readonly host: string
   private readonly port: number
   private readonly createNode: CreateNode
+  private readonly requestTimeoutMs: number
   private node: KafkajsNode | undefined
   private connecting: Promise<KafkajsConnection> | undefined
   private closed = false
 
-  constructor(createNode: CreateNode, host: string, port: number) {
+  /** @param requestTimeoutMs as kafkajs was told */
+  constructor(createNode: CreateNode, host: string, port: number, requestTimeoutMs: number) {
     this.createNode = createNode
+    this.requestTimeoutMs = requestTimeoutMs
     this.host = host
     this.port = port
     this.address = `${host}:${port}`
@@ -38,8 +46,9 @@ export class Connection {
     const exchange = exchangeOf(request, timeoutMs, () => {
       sent = true
     })
+    const limitMs = Math.max(timeoutMs, this.requestTimeoutMs) + GRACE_MS
     try {
-      return (await connection.send(exchange)) as T
+      return (await within(limitMs, connection.send(exchange), () => this.abandoned(what, limitMs))) as T
     } catch (error) {
       if (error instanceof LogError) throw error
       if (sent) throw unanswered(what, error)
@@ -79,7 +88,8 @@ export class Connection {
   private async open(what: string): Promise<KafkajsConnection> {
     try {
       this.node ??= await this.createNode(this.host, this.port)
-      await this.node.connect()
+      const late = () => new Error(`no connection within ${CONNECT_LIMIT_MS / 1_000} s`)
+      await within(CONNECT_LIMIT_MS, this.node.connect(), late)
     } catch (error) {
       this.forget()
       throw refusedConnection(what, error)
@@ -88,6 +98,13 @@ export class Connection {
     if (!this.closed) return connection
     this.forget()
     throw closedError()
+  }
+
+  /** kafkajs forgets a request that is sent in the moment in which it takes its connection for lost. */
+  private abandoned(what: string, limitMs: number): LogError {
+    this.node?.connectionPool.pool[0]?.rejectRequests(new Error('the connection was given up'))
+    this.forget()
+    return unanswered(what, new Error(`no answer within ${limitMs / 1_000} s`))
   }
 
   /** One that could not be opened, or lost its right to be open, is not used again. */

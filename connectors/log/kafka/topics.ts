@@ -45,7 +45,7 @@ export async function createTopics(cluster: KafkaCluster, configs: readonly Topi
 }
 
 async function missingTopics(cluster: KafkaCluster, configs: readonly TopicConfig[]): Promise<TopicConfig[]> {
-  const found = await lookup(cluster, configs)
+  const found = await attempts(cluster.limits(CREATE_LIMIT_MS), () => lookup(cluster, configs))
   const missing: TopicConfig[] = []
   const wrong: string[] = []
   for (const [at, config] of configs.entries()) {
