@@ -5,9 +5,11 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import { rpcUrlsOf, secretIn } from '../cluster/connect.ts'
 import { openGround } from '../cluster/open.ts'
+import { patiently } from '../cluster/patience.ts'
 import { type ClusterSettings, changedParts, clusterSettingsOf, settingsTopic } from '../cluster/settings-topic.ts'
 import { type SequencerConfig, startSequencer } from '../compose.ts'
 import type { Configuration, Need } from '../config/parse.ts'
@@ -44,7 +46,9 @@ export async function runRoles(configuration: Configuration, { lines, version, s
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   try {
     lines.starting(settings)
-    const ground = await parts.add('log', openGround(settings, settings.instanceId))
+    const patience = { clock: systemClock, signal, warn: lines.warn }
+    const opening = patiently(patience, () => openGround(settings, settings.instanceId))
+    const ground = await parts.add('log', opening)
     checkDeployed(ground.settings, clusterSettingsOf(configuration))
     const config = { ...configOf(configuration), version, onFailure: fail, warn: lines.warn, listeners: [lines] }
     const sequencer = await parts.add('sequencer', startSequencer(config, ground))
