@@ -27,6 +27,8 @@ export class KafkaCluster {
   private readonly seeds: readonly string[]
   private readonly connections = new Map<string, Connection>()
   private readonly topics = new Map<string, TopicMetadata>()
+  /** Of each topic when it was first seen: what is done with its keys rests on it. */
+  private readonly partitionCounts = new Map<string, number>()
   /** Topics whose leaders are not those that we know. */
   private readonly moved = new Set<string>()
   private readonly coordinators = new Map<string, number>()
@@ -138,7 +140,10 @@ export class KafkaCluster {
     this.coordinators.delete(`${type} ${key}`)
   }
 
-  /** Asks for topics as they are now; one that does not exist has error code 3. */
+  /**
+   * Asks for topics as they are now; one that does not exist has error code 3.
+   * @throws LogError `TOPIC_MISMATCH` when one has other partitions than before: keys are looked for where they were put
+   */
   async lookup(topics: readonly string[]): Promise<Metadata> {
     const key = topics.join()
     const pending = this.lookups.get(key) ?? this.lookupNow(topics).finally(() => this.lookups.delete(key))
@@ -164,12 +169,27 @@ export class KafkaCluster {
     const found = await this.sendToAny(metadata(topics), 'metadata')
     this.learn(found.nodes)
     for (const topic of found.topics) {
-      if (topic.errorCode === Code.UNKNOWN_TOPIC_OR_PARTITION) this.topics.delete(topic.name)
+      if (topic.errorCode === Code.UNKNOWN_TOPIC_OR_PARTITION) {
+        this.topics.delete(topic.name)
+        this.partitionCounts.delete(topic.name)
+      }
       if (topic.errorCode !== 0) continue
+      this.checkPartitions(topic)
       this.topics.set(topic.name, topic)
       this.moved.delete(topic.name)
     }
     return found
+  }
+
+  private checkPartitions({ name, leaders: { length: found } }: TopicMetadata): void {
+    const expected = this.partitionCounts.get(name) ?? found
+    this.partitionCounts.set(name, expected)
+    if (found === expected) return
+    throw new LogError(
+      'TOPIC_MISMATCH',
+      `topic ${name} has ${found} partitions now; there were ${expected} when this process began. What somebody else puts ` +
+        'into new ones would be read by no task, and Kafka cannot take them away again',
+    )
   }
 
   /** Keeps the connections of the brokers that are still there, and of those we were told of to begin with. */

@@ -15,6 +15,8 @@ import { heartbeat, type Joined, joinGroup, leaveGroup, syncGroup } from './requ
 
 /** Time between two heartbeats, by which a member hears of a rebalance. */
 const HEARTBEAT_MS = 500
+/** Time between two looks at the topics, which somebody may have given more partitions. */
+const LOOK_MS = 5_000
 /** How long joining may fail for want of a coordinator before the member gives up. */
 const JOIN_LIMIT_MS = 30_000
 
@@ -32,6 +34,7 @@ export class GroupMembership implements Membership {
   private readonly protocolName: string
   private readonly lane: string
   private readonly life = new AbortController()
+  private lookedAt = 0
   private memberId = ''
   private generation = -1
   private share: Share = { partitions: [], standbys: [] }
@@ -138,6 +141,7 @@ export class GroupMembership implements Membership {
     for (;;) {
       await clock.sleep(HEARTBEAT_MS, signal)
       if (signal.aborted) return
+      await this.lookAtTopics()
       try {
         await this.send(heartbeat({ group, instanceId, memberId: this.memberId }, this.generation), this.lane)
       } catch (error) {
@@ -146,6 +150,16 @@ export class GroupMembership implements Membership {
         this.forgetCoordinator(error)
       }
     }
+  }
+
+  /** One that has other partitions than before is the end: they would go to tasks that nobody has. */
+  private async lookAtTopics(): Promise<void> {
+    const now = this.cluster.settings.clock.now()
+    if (now < this.lookedAt + LOOK_MS) return
+    this.lookedAt = now
+    await this.cluster.lookup(this.options.topics).catch((error) => {
+      if (!(error instanceof LogError) || !error.retriable) throw error // else at the next look
+    })
   }
 
   private async send<T>(request: KafkaRequest<T>, lane: string, timeoutMs?: number): Promise<T> {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
+import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../../../connectors/log/system-clock.ts'
@@ -31,15 +31,21 @@ beforeAll(async () => {
 })
 afterAll(() => log.close())
 
-async function configOf(topic: string): Promise<Record<string, string>> {
+async function asAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
   const kafka = new Kafka({ brokers: [...sharedKafka().bootstrap], logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
-  const { resources } = await admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [{ type: TOPIC_RESOURCE, name: topic }],
-  })
-  await admin.disconnect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+async function configOf(topic: string): Promise<Record<string, string>> {
+  const { resources } = await asAdmin((admin) =>
+    admin.describeConfigs({ includeSynonyms: false, resources: [{ type: TOPIC_RESOURCE, name: topic }] }),
+  )
   return Object.fromEntries(resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]))
 }
 
@@ -130,4 +136,24 @@ test("behavior: Kafka's own tool shows members, their partitions and the lag of 
     expect.arrayContaining([group, '1', '3', '2', expect.stringMatching(/^one-/)]),
   )
   await membership.leave()
+})
+
+test('error: a topic that is given more partitions while a group reads it ends the group, which says what was found', async () => {
+  const topic = await createTopic(log, 2)
+  const own = await openKafkaLog({ brokers: sharedKafka().bootstrap, clientId: 'test', clock: systemClock })
+  const listener = new Listener()
+  const options = { group: fresh('group'), topics: [topic], instanceId: 'a', fingerprint: 'f' }
+  await own.join(options, listener)
+  await listener.until(() => listener.numbers.length === 2)
+  await asAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] }))
+  await listener.until(() => listener.causes.length > 0)
+  const refusal = {
+    code: 'TOPIC_MISMATCH',
+    retriable: false,
+    message: expect.stringContaining(`topic ${topic} has 3 partitions now; there were 2 when this process began`),
+  }
+  expect(listener.causes).toMatchObject([refusal])
+  expect(listener.numbers).toEqual([0, 1])
+  await expect(own.join(options, new Listener())).rejects.toMatchObject(refusal) // it would have the new one
+  await own.close()
 })
