@@ -110,6 +110,11 @@ export class KafkaCluster {
     return leader === undefined || leader.nodeId < 0 ? undefined : leader.nodeId
   }
 
+  /** Counts the leaders of the partition up to the one that we know; -1 when we know none. */
+  leaderEpoch({ topic, partition }: TopicPartition): number {
+    return this.topics.get(topic)?.leaders[partition]?.leaderEpoch ?? -1
+  }
+
   /** Whether the partition was there when we last looked. */
   knows({ topic, partition }: TopicPartition): boolean {
     return this.topics.get(topic)?.leaders[partition] !== undefined

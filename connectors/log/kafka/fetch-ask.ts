@@ -9,6 +9,9 @@ export class Ask implements FetchPosition {
   readonly name: string
   /** Of its position. */
   readonly key: string
+  /** What the leader was told of itself, and of the record before the offset; -1 when that is not known. */
+  leaderEpoch = -1
+  lastEpoch = -1
   answer: FetchedPartition | undefined
   failure: LogError | undefined
   settledAtMs = 0

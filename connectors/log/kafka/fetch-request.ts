@@ -7,6 +7,10 @@ export interface FetchedFrom {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** Of the leader, as known here: refused by one that has gone on, or is behind. */
+  readonly leaderEpoch?: number
+  /** Of the leader that wrote the record before `offset`. */
+  readonly lastEpoch?: number
 }
 
 export interface FetchAnswer {
@@ -22,6 +26,8 @@ export interface PartitionAnswer {
   readonly lastStableOffset: number
   readonly logStartOffset: number
   readonly abortedTransactions: readonly AbortedTransaction[]
+  /** What was read before `offset` is not in this log: it has only this much of that epoch. */
+  readonly divergence?: { readonly leaderEpoch: number; readonly endOffset: number }
   /** Record batches; the last may be cut off. */
   readonly records: Buffer
 }
@@ -38,6 +44,7 @@ export interface FetchLimits {
 export const FETCH_VERSIONS = { oldest: 11, newest: 12 } as const
 
 const FETCH = 1
+const DIVERGENCE_TAG = 0
 const CONSUMER = -1
 const READ_COMMITTED = 1
 const NO_SESSION = 0
@@ -74,11 +81,11 @@ function encodeFetch(writer: ByteWriter, from: readonly FetchedFrom[], limits: F
   writer.int32(SESSIONLESS_EPOCH)
   writer.array(byTopic(from), ([topic, partitions]) => {
     writer.string(topic)
-    writer.array(partitions, ({ partition, offset }) => {
+    writer.array(partitions, ({ partition, offset, leaderEpoch = NO_EPOCH, lastEpoch = NO_EPOCH }) => {
       writer.int32(partition)
-      writer.int32(NO_EPOCH) // of the leader, as known here
+      writer.int32(leaderEpoch)
       writer.int64(offset)
-      if (writer.flexible) writer.int32(NO_EPOCH) // of the last record fetched
+      if (writer.flexible) writer.int32(lastEpoch)
       writer.int64(NO_LOG_START)
       writer.int32(limits.maxBytesPerPartition)
       writer.endStructure()
@@ -128,6 +135,10 @@ function decodePartition(reader: ByteReader, topic: string): PartitionAnswer {
   })
   reader.int32() // replica to read from rather
   const records = reader.nullableBytes() ?? EMPTY
-  reader.endStructure()
-  return { topic, partition, errorCode, lastStableOffset, logStartOffset, abortedTransactions, records }
+  let divergence: PartitionAnswer['divergence']
+  reader.endStructure((tag, value) => {
+    if (tag === DIVERGENCE_TAG) divergence = { leaderEpoch: value.int32(), endOffset: value.int64() }
+  })
+  const answer = { topic, partition, errorCode, lastStableOffset, logStartOffset, abortedTransactions, records }
+  return divergence === undefined ? answer : { ...answer, divergence }
 }

@@ -11,6 +11,7 @@ import { closedError, expectNoError, isStale, KafkaRefusal } from './errors.ts'
 import { Ask, waitFor } from './fetch-ask.ts'
 import { FetchLanes } from './fetch-lanes.ts'
 import { FETCH_VERSIONS, fetchRequest, type PartitionAnswer } from './fetch-request.ts'
+import { LeaderEpochs } from './leader-epochs.ts'
 import { readCommitted } from './read-committed.ts'
 
 const FETCH = 1
@@ -27,7 +28,7 @@ const ATTEMPTS_MIN = 2
 /** What a fetch needs of the cluster. */
 export type FetchCluster = Pick<
   KafkaCluster,
-  'settings' | 'versions' | 'knownLeader' | 'leaderOf' | 'forgetLeaders' | 'send'
+  'settings' | 'versions' | 'knownLeader' | 'leaderEpoch' | 'leaderOf' | 'forgetLeaders' | 'send'
 >
 
 /**
@@ -42,6 +43,8 @@ export class Fetcher {
   /** By position: those on their way, and those with news that nobody has taken yet. */
   private readonly asks = new Map<string, Ask>()
   private readonly known = new Map<string, PartitionBounds>()
+  /** Of what was read, for whoever commits a position too. */
+  readonly epochs = new LeaderEpochs()
   private sweptAtMs = 0
   private closed = false
 
@@ -172,6 +175,10 @@ export class Fetcher {
   private async exchange(nodeId: number, asks: readonly Ask[], maxWaitMs: number, maxBytesPerPartition: number) {
     const { settings, versions } = this.cluster
     const version = Math.min(FETCH_VERSIONS.newest, versions.newest.get(FETCH) ?? FETCH_VERSIONS.oldest)
+    for (const ask of asks) {
+      ask.leaderEpoch = this.cluster.leaderEpoch(ask)
+      ask.lastEpoch = this.epochs.before(ask)
+    }
     const request = fetchRequest(version, asks, { maxWaitMs, maxBytesPerPartition })
     const lane = this.lanes.take(nodeId)
     try {
@@ -187,18 +194,23 @@ export class Fetcher {
   private accept(ask: Ask, answer: PartitionAnswer, full: boolean): void {
     const { errorCode, lastStableOffset: stable, logStartOffset: start } = answer
     if (errorCode === OFFSET_OUT_OF_RANGE) {
-      void this.consultBounds(ask)
+      void this.consultBounds(ask, errorCode)
       return
     }
     if (errorCode !== 0) {
       this.fail(ask, new KafkaRefusal(errorCode, `fetch of ${ask.name}`))
       return
     }
+    if (answer.divergence) {
+      this.settle(ask, truncated(ask, `those from ${answer.divergence.endOffset} on`))
+      return
+    }
     const { topic, partition, offset, name } = ask
     const knownStable = Math.max(stable, this.known.get(name)?.stable ?? stable)
     this.known.set(name, { start, stable: knownStable })
     try {
-      const { records, next } = readCommitted(answer.records, answer.abortedTransactions, offset)
+      const { records, next, leaderEpochs } = readCommitted(answer.records, answer.abortedTransactions, offset)
+      this.epochs.read(ask, next, leaderEpochs)
       if (next <= offset && offset < knownStable && !full) void this.consultBounds(ask)
       else this.settle(ask, { topic, partition, records, next, stable, start, outOfRange: false })
     } catch (cause) {
@@ -212,7 +224,7 @@ export class Fetcher {
    * give nothing where there are records, until it has heard from the other replicas how far they are. It answers for its
    * bounds only then (KIP-207), so a committed record is never taken for one that is not there.
    */
-  private async consultBounds(ask: Ask): Promise<void> {
+  private async consultBounds(ask: Ask, errorCode = 0): Promise<void> {
     const { topic, partition, offset, name } = ask
     try {
       const [bounds] = await this.boundsOf([ask])
@@ -220,6 +232,8 @@ export class Fetcher {
       this.known.set(name, { start, stable })
       if (offset < start || offset > stable)
         this.settle(ask, { topic, partition, records: [], next: offset, stable, start, outOfRange: true })
+      // A leader that has never heard of the epoch says out of range of any offset.
+      else if (errorCode === OFFSET_OUT_OF_RANGE && ask.lastEpoch >= 0) this.settle(ask, truncated(ask, 'some'))
       else if (offset === stable) this.settle(ask, ask.nothingNew(bounds))
       else this.settle(ask, notGiven(ask))
     } catch (error) {
@@ -270,6 +284,14 @@ const notGiven = ({ name, offset }: Ask): LogError =>
   new LogError('OFFSET_NOT_AVAILABLE', `${name}: the leader does not give what it has from ${offset} on`, {
     retriable: true,
   })
+
+/** For good: whoever read on would miss what is in the place of the records that are gone. */
+const truncated = ({ name, offset }: Ask, which: string): LogError =>
+  new LogError(
+    'TRUNCATED',
+    `${name}: records before offset ${offset} were read here, and the cluster has lost ${which} (an unclean leader election, ` +
+      'a lost disk, or a topic made anew)',
+  )
 
 const asLogError = (error: unknown): LogError =>
   error instanceof LogError ? error : new LogError('FETCH_FAILED', (error as Error).message, { cause: error })

@@ -91,7 +91,7 @@ class KafkaLog implements Log {
   }
 
   async committedOffsets(group: string, partitions: readonly TopicPartition[]) {
-    return await committedOffsets(this.open(), group, partitions)
+    return await committedOffsets(this.open(), group, partitions, this.fetcher.epochs)
   }
 
   async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]> {
@@ -109,7 +109,8 @@ class KafkaLog implements Log {
   async transactionalWriter(transactionalId: string): Promise<TransactionalWriter> {
     const version = this.transactionsVersion
     const isCurrent = (group: string, identity: MemberIdentity) => this.isCurrent(group, identity)
-    return await TransactionWriter.open(this.open(), { transactionalId, version, isCurrent })
+    const epochBefore = (at: FetchPosition) => this.fetcher.epochs.before(at)
+    return await TransactionWriter.open(this.open(), { transactionalId, version, isCurrent, epochBefore })
   }
 
   async appender(): Promise<KafkaAppender> {

@@ -2,6 +2,7 @@ import type { CommittedOffset, FetchPosition, PartitionBounds, TopicPartition } 
 import { attempts } from './attempts.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { Code, expectNoError, isStale } from './errors.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
 import { perLeader } from './per-leader.ts'
 import { deleteRecords as deleteRequest } from './requests/delete-records.ts'
 import { listOffsets } from './requests/list-offsets.ts'
@@ -33,6 +34,7 @@ export async function committedOffsets(
   cluster: KafkaCluster,
   group: string,
   partitions: readonly TopicPartition[],
+  epochs: LeaderEpochs,
 ): Promise<readonly (CommittedOffset | undefined)[]> {
   if (partitions.length === 0) return []
   const ask = async (): Promise<FetchedOffset[]> => {
@@ -47,7 +49,9 @@ export async function committedOffsets(
   })
   return partitions.map(({ topic, partition }) => {
     const one = found.find((offset) => offset.topic === topic && offset.partition === partition)
-    return one === undefined || one.offset < 0 ? undefined : { next: one.offset, metadata: one.metadata ?? '' }
+    if (one === undefined || one.offset < 0) return undefined
+    epochs.committed(one, one.leaderEpoch)
+    return { next: one.offset, metadata: one.metadata ?? '' }
   })
 }
 

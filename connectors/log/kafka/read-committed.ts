@@ -1,4 +1,5 @@
 import type { LogRecord } from '../../../streams/ports.ts'
+import type { EpochStart } from './leader-epochs.ts'
 import { isAbortMarker, readBatches, readRecords } from './record-batch-read.ts'
 
 /** A transaction that ended without effect, as a fetch names it: some of its records may be among those fetched. */
@@ -11,6 +12,8 @@ export interface CommittedRecords {
   readonly records: LogRecord[]
   /** Where the next fetch begins: behind the last whole batch, whatever of it is left; at least `from`. */
   readonly next: number
+  /** Where a batch is of another leader epoch than the one before it, beginning with the first. */
+  readonly leaderEpochs: readonly EpochStart[]
 }
 
 /**
@@ -29,6 +32,7 @@ export function readCommitted(
   const waiting = [...abortedTransactions].sort((a, b) => a.firstOffset - b.firstOffset)
   const aborted = new Set<bigint>()
   const records: LogRecord[] = []
+  const leaderEpochs: EpochStart[] = []
   let next = from
   let begun = 0
   for (const batch of readBatches(fetched)) {
@@ -40,6 +44,8 @@ export function readCommitted(
       readRecords(batch, from, records)
     }
     if (batch.lastOffset >= next) next = batch.lastOffset + 1
+    const { leaderEpoch, baseOffset } = batch
+    if (leaderEpochs.at(-1)?.leaderEpoch !== leaderEpoch) leaderEpochs.push({ offset: baseOffset, leaderEpoch })
   }
-  return { records, next }
+  return { records, next, leaderEpochs }
 }

@@ -8,6 +8,7 @@ import {
   CONTROL_FLAG,
   CRC_AT,
   LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
   LENGTH_AT,
   LENGTH_COUNTS_FROM,
   MAGIC,
@@ -28,6 +29,8 @@ export interface RecordBatch {
   readonly baseOffset: number
   /** Of the batch as it was written: compaction may have removed the record that had it, or all of them. */
   readonly lastOffset: number
+  /** Of the leader that appended it; -1 before Kafka 0.11. */
+  readonly leaderEpoch: number
   readonly producerId: bigint
   readonly transactional: boolean
   /** Its one record is a marker that ends a transaction of the producer. */
@@ -72,6 +75,7 @@ function readBatch(bytes: Buffer): RecordBatch {
   return {
     baseOffset,
     lastOffset,
+    leaderEpoch: bytes.readInt32BE(LEADER_EPOCH_AT),
     producerId: bytes.readBigInt64BE(PRODUCER_ID_AT),
     transactional: (attributes & TRANSACTIONAL_FLAG) !== 0,
     control: (attributes & CONTROL_FLAG) !== 0,

@@ -18,6 +18,7 @@ import { produce } from './requests/produce.ts'
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
+  type EpochBefore,
   endTxn,
   type TransactionOwner,
   txnOffsetCommit,
@@ -33,6 +34,8 @@ const LANES = 4
 export interface WriterOptions {
   readonly transactionalId: string
   readonly version: 1 | 2
+  /** What the group is told beside a position. */
+  readonly epochBefore: EpochBefore
   /** Whether this identity is the newest of a member in this process. */
   readonly isCurrent: (group: string, identity: MemberIdentity) => boolean
 }
@@ -151,7 +154,7 @@ export class TransactionWriter implements TransactionalWriter {
 
   private async commitOffsets(offsets: Burst['offsets']): Promise<void> {
     if (!offsets) return
-    const request = txnOffsetCommit(this.owner, offsets, this.options.version === 1 ? 3 : 5)
+    const request = txnOffsetCommit(this.owner, offsets, this.options.epochBefore, this.options.version === 1 ? 3 : 5)
     const { lane } = this
     await atCoordinator(this.cluster, 'group', offsets.group, request, { lane, limitMs: STEP_LIMIT_MS })
   }

@@ -6,6 +6,8 @@ import { type PartitionResult, readByTopic, writeByTopic } from './by-topic.ts'
 export interface FetchedOffset extends PartitionResult {
   /** -1 when nothing is committed. */
   readonly offset: number
+  /** Of the leader that wrote the record before it; -1 when whoever committed did not know. */
+  readonly leaderEpoch: number
   readonly metadata: string | null
 }
 
@@ -27,11 +29,11 @@ export function offsetFetch(group: string, partitions: readonly TopicPartition[]
       const offsets = readByTopic(reader, (topic) => {
         const partition = reader.int32()
         const offset = reader.int64()
-        reader.int32() // leader epoch
+        const leaderEpoch = reader.int32()
         const metadata = reader.nullableString()
         const errorCode = reader.int16()
         reader.endStructure()
-        return { topic, partition, offset, metadata, errorCode }
+        return { topic, partition, offset, leaderEpoch, metadata, errorCode }
       })
       expectNoError(reader.int16(), `offsets of group ${group}`)
       reader.endStructure()

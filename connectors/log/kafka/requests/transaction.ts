@@ -1,4 +1,4 @@
-import type { OffsetCommit, TopicPartition } from '../../../../streams/ports.ts'
+import type { FetchPosition, OffsetCommit, TopicPartition } from '../../../../streams/ports.ts'
 import type { ByteWriter } from '../bytes.ts'
 import { Code, expectNoError, KafkaRefusal } from '../errors.ts'
 import type { KafkaRequest } from '../request.ts'
@@ -67,10 +67,14 @@ export interface GroupOffsets {
   readonly membership?: { readonly memberId: string; readonly generation: number }
 }
 
+/** Of the leader that wrote the record before a position; -1 when it is not known. */
+export type EpochBefore = (at: FetchPosition) => number
+
 /** Commits offsets as part of the transaction. */
 export function txnOffsetCommit(
   { transactionalId, producerId, producerEpoch }: TransactionOwner,
   { group, commits, membership }: GroupOffsets,
+  epochBefore: EpochBefore,
   apiVersion: 3 | 5,
 ): KafkaRequest<void> {
   return {
@@ -86,10 +90,10 @@ export function txnOffsetCommit(
       writer.int32(membership?.generation ?? -1)
       writer.string(membership?.memberId ?? '')
       writer.nullableString(null) // group instance id: the member id is checked anyway
-      writeByTopic(writer, commits, ({ partition, next, metadata }) => {
+      writeByTopic(writer, commits, ({ topic, partition, next, metadata }) => {
         writer.int32(partition)
         writer.int64(next)
-        writer.int32(-1) // leader epoch
+        writer.int32(epochBefore({ topic, partition, offset: next }))
         writer.nullableString(metadata)
         writer.endStructure()
       })

@@ -1,6 +1,12 @@
 /** Record batches as brokers keep them, built from those our encoder makes; and kafkajs' codec, as an independent one. */
 import { createRequire } from 'node:module'
-import { ATTRIBUTES_AT, CONTROL_FLAG, CRC_AT, RECORDS_AT } from '../../../../connectors/log/kafka/batch-format.ts'
+import {
+  ATTRIBUTES_AT,
+  CONTROL_FLAG,
+  CRC_AT,
+  LEADER_EPOCH_AT,
+  RECORDS_AT,
+} from '../../../../connectors/log/kafka/batch-format.ts'
 import { crc32c } from '../../../../connectors/log/kafka/crc32c.ts'
 import { type BatchProducer, encodeRecordBatch, NO_PRODUCER } from '../../../../connectors/log/kafka/record-batch.ts'
 import { readBatches, readRecords } from '../../../../connectors/log/kafka/record-batch-read.ts'
@@ -28,6 +34,7 @@ export interface Kept {
   readonly control?: boolean
   /** Of the batch as it was written, when compaction has removed records from its end. */
   readonly lastOffset?: number
+  readonly leaderEpoch?: number
 }
 
 /** A batch at an offset. */
@@ -39,6 +46,7 @@ export function batchAt(baseOffset: number, records: readonly OutgoingRecord[], 
   batch.writeInt32BE(batch.length - 12, 8)
   writeInt64(batch, 0, baseOffset)
   if (kept.lastOffset !== undefined) batch.writeInt32BE(kept.lastOffset - baseOffset, 23)
+  if (kept.leaderEpoch !== undefined) batch.writeInt32BE(kept.leaderEpoch, LEADER_EPOCH_AT)
   if (kept.control) batch.writeInt16BE(batch.readInt16BE(ATTRIBUTES_AT) | CONTROL_FLAG, ATTRIBUTES_AT)
   return sealed(batch)
 }

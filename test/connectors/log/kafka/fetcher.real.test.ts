@@ -1,12 +1,19 @@
 import { type Admin, Kafka, logLevel, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KafkaCluster } from '../../../../connectors/log/kafka/cluster.ts'
+import { FETCH_VERSIONS, fetchRequest } from '../../../../connectors/log/kafka/fetch-request.ts'
 import { Fetcher } from '../../../../connectors/log/kafka/fetcher.ts'
+import { openKafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
+import type { EpochStart } from '../../../../connectors/log/kafka/leader-epochs.ts'
 import { bounds } from '../../../../connectors/log/kafka/offsets.ts'
+import { readCommitted } from '../../../../connectors/log/kafka/read-committed.ts'
+import { offsetFetch } from '../../../../connectors/log/kafka/requests/offset-fetch.ts'
+import { TransactionWriter } from '../../../../connectors/log/kafka/transaction-writer.ts'
 import { systemClock } from '../../../../connectors/log/system-clock.ts'
 import type { FetchedPartition } from '../../../../streams/ports.ts'
 import { text } from '../../../contract/log-kit.ts'
 import { sharedKafka, uniqueName } from '../../../real/kafka.ts'
+import { outgoing } from './batch-kit.ts'
 
 const { bootstrap } = sharedKafka()
 const kafkajs = new Kafka({ brokers: [...bootstrap], clientId: 'writer', logLevel: logLevel.NOTHING })
@@ -259,5 +266,58 @@ describe('compaction', () => {
       const read = await readFrom(topic, from)
       expect(read.map(({ offset }) => offset)).toEqual(all.map(({ offset }) => offset).filter((at) => at >= from))
     }
+  })
+})
+
+describe('leader epochs', () => {
+  /** What the leader answers when it is told these epochs. */
+  async function ask(topic: string, offset: number, epochs: { leaderEpoch?: number; lastEpoch?: number }) {
+    const from = [{ topic, partition: 0, offset, ...epochs }]
+    const request = fetchRequest(FETCH_VERSIONS.newest, from, { maxWaitMs: 0, maxBytesPerPartition: MANY_BYTES })
+    return (await cluster.send(await cluster.leaderOf(from[0]!), request)).partitions[0]!
+  }
+
+  test('default: a broker says where its log differs, and when another leader is meant', async () => {
+    const topic = await createTopic()
+    const producer = kafkajs.producer()
+    await producer.connect()
+    await producer.send({ topic, messages: [{ value: 'a' }, { value: 'b' }] })
+    await producer.disconnect()
+    const { leaderEpochs } = readCommitted((await ask(topic, 0, {})).records, [], 0)
+    const [{ leaderEpoch: written }] = leaderEpochs as [EpochStart]
+    const known = cluster.leaderEpoch({ topic, partition: 0 })
+    expect(await ask(topic, 2, { leaderEpoch: known, lastEpoch: written })).toMatchObject({ errorCode: 0 })
+    expect((await ask(topic, 2, { lastEpoch: written })).divergence).toBe(undefined)
+    expect(await ask(topic, 9, { lastEpoch: written })).toMatchObject({
+      divergence: { leaderEpoch: written, endOffset: 2 },
+    })
+    expect(await ask(topic, 1, { lastEpoch: written + 7 })).toMatchObject({ errorCode: 1 })
+    expect(await ask(topic, 1, { leaderEpoch: known + 7 })).toMatchObject({ errorCode: 75 })
+  })
+
+  test('error: a position whose record the cluster has lost is found out also after a restart', async () => {
+    const topic = await createTopic()
+    const group = uniqueName('group')
+    const at = { topic, partition: 0 }
+    const limits = { maxWaitMs: 5_000, maxBytesPerPartition: MANY_BYTES }
+    const burst = { records: [], offsets: { group, commits: [{ ...at, next: 1, metadata: '' }] } }
+    const log = await openKafkaLog({ brokers: bootstrap, clientId: 'reader', clock: systemClock })
+    const writer = await log.transactionalWriter(uniqueName('writer'))
+    await writer.commit({ records: [outgoing('a', { topic })] })
+    await log.fetch([{ ...at, offset: 0 }], limits)
+    expect(await writer.commit(burst)).toMatchObject({ outcome: 'committed' })
+    const coordinator = await cluster.coordinatorOf('group', group)
+    const committed = () => cluster.send(coordinator, offsetFetch(group, [at]))
+    await expect.poll(committed).toMatchObject([{ offset: 1, leaderEpoch: 0 }])
+
+    // One that has read what an election then took away, as its leader epoch says.
+    const options = { transactionalId: uniqueName('writer'), version: 2, isCurrent: () => false } as const
+    const other = await TransactionWriter.open(cluster, { ...options, epochBefore: () => 99 })
+    expect(await other.commit(burst)).toMatchObject({ outcome: 'committed' })
+    await expect.poll(committed).toMatchObject([{ offset: 1, leaderEpoch: 99 }])
+    const younger = await openKafkaLog({ brokers: bootstrap, clientId: 'reader', clock: systemClock })
+    expect(await younger.committedOffsets(group, [at])).toMatchObject([{ next: 1 }])
+    await expect(younger.fetch([{ ...at, offset: 1 }], limits)).rejects.toMatchObject({ code: 'TRUNCATED' })
+    await Promise.all([log.close(), younger.close()])
   })
 })

@@ -20,6 +20,8 @@ interface Asked {
   readonly lane: string
   readonly maxWaitMs: number
   readonly partitions: readonly { topic: string; partition: number; offset: number }[]
+  /** Of each: that of the leader, and that of the last record read. */
+  readonly epochs: readonly (readonly [leader: number, last: number])[]
   answer(parts: readonly Answered[]): void
   fail(error: Error): void
 }
@@ -28,6 +30,7 @@ interface Answered {
   readonly errorCode?: number
   readonly records?: Buffer
   readonly stable?: number
+  readonly divergesAt?: number
 }
 
 /** Two brokers, one topic `t`: whoever leads a partition is in `leaders`, what is asked waits in `asked`. */
@@ -36,12 +39,16 @@ class Cluster implements FetchCluster {
   readonly versions = { newest: new Map([[1, 17]]), features: new Map() }
   readonly leaders = [1, 1, 2, 2]
   readonly asked: Asked[] = []
+  epoch = 3
   forgotten = 0
   private knows = true
   private waiting: (() => void)[] = []
 
   knownLeader({ partition }: TopicPartition): number | undefined {
     return this.knows ? this.leaders[partition] : undefined
+  }
+  leaderEpoch(): number {
+    return this.epoch
   }
   async leaderOf(at: TopicPartition): Promise<number> {
     this.knows = true
@@ -83,16 +90,18 @@ function readRequest(bytes: Buffer) {
     const topic = reader.string()
     const partitions = reader.array(() => {
       const partition = reader.int32()
-      reader.int32()
+      const leader = reader.int32()
       const offset = reader.int64()
-      reader.raw(4 + 8 + 4)
+      const last = reader.int32()
+      reader.raw(8 + 4)
       reader.endStructure()
-      return { topic, partition, offset }
+      return { at: { topic, partition, offset }, epochs: [leader, last] as const }
     })
     reader.endStructure()
     return partitions
   })
-  return { maxWaitMs, partitions: topics.flat() }
+  const all = topics.flat()
+  return { maxWaitMs, partitions: all.map(({ at }) => at), epochs: all.map(({ epochs }) => epochs) }
 }
 
 function answerOf(parts: readonly Answered[]): Buffer {
@@ -102,7 +111,7 @@ function answerOf(parts: readonly Answered[]): Buffer {
   writer.int32(0)
   writer.array(parts.length > 0 ? ['t'] : [], (topic) => {
     writer.string(topic)
-    writer.array(parts, ({ partition, errorCode = 0, records = null, stable = 10 }) => {
+    writer.array(parts, ({ partition, errorCode = 0, records = null, stable = 10, divergesAt }) => {
       writer.int32(partition)
       writer.int16(errorCode)
       writer.int64(stable)
@@ -111,7 +120,13 @@ function answerOf(parts: readonly Answered[]): Buffer {
       writer.nullArray()
       writer.int32(-1)
       writer.nullableBytes(records)
-      writer.endStructure()
+      if (divergesAt === undefined) writer.endStructure()
+      else for (const byte of [1, 0, 13]) writer.int8(byte) // one tagged field, its number and its size
+      if (divergesAt !== undefined) {
+        writer.int32(2)
+        writer.int64(divergesAt)
+        writer.endStructure()
+      }
     })
     writer.endStructure()
   })
@@ -327,5 +342,59 @@ describe('what does not', () => {
     await fetcher.close()
     for (const call of fetching) await expect(call).rejects.toMatchObject({ code: closedError().code })
     await expect(fetcher.fetch([at(0)], AT_ONCE)).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+})
+
+describe('leader epochs', () => {
+  const written = (offset: number, leaderEpoch: number) => batchAt(offset, [outgoing(`${offset}`)], { leaderEpoch })
+
+  test('default: a leader is told which epoch we think it has, and in which one the last record was written', async () => {
+    const { cluster, fetcher } = start()
+    const first = fetcher.fetch([at(0)], WAIT)
+    const [request] = await cluster.requests(1)
+    expect(request!.epochs).toEqual([[3, -1]])
+    request!.answer([{ partition: 0, records: Buffer.concat([written(10, 1), written(11, 2)]) }])
+    await first
+    cluster.epoch = 4
+    void fetcher.fetch([at(0, 12)], WAIT).catch(() => {})
+    expect((await cluster.requests(2))[1]!.epochs).toEqual([[4, 2]])
+  })
+
+  test.each([
+    [74, 'FENCED_LEADER_EPOCH'],
+    [75, 'UNKNOWN_LEADER_EPOCH'],
+  ])('behavior: after the error %i (%s) the leader is looked for, and asked again', async (errorCode) => {
+    const { cluster, fetcher } = start()
+    const fetching = fetcher.fetch([at(0)], WAIT)
+    ;(await cluster.requests(1))[0]!.answer([{ partition: 0, errorCode }])
+    ;(await cluster.requests(2))[1]!.answer([{ partition: 0, records: one(10) }])
+    expect((await fetching)[0]).toMatchObject({ next: 11 })
+    expect(cluster.forgotten).toBe(1)
+  })
+
+  test('error: a log that has lost what was read is not read on, whatever stands in its place', async () => {
+    const { cluster, fetcher } = start()
+    const reading = fetcher.fetch([at(0)], WAIT)
+    ;(await cluster.requests(1))[0]!.answer([{ partition: 0, records: written(10, 2) }])
+    await reading
+    const fetching = fetcher.fetch([at(0, 11)], WAIT)
+    ;(await cluster.requests(2))[1]!.answer([{ partition: 0, stable: 90, divergesAt: 8 }])
+    await expect(fetching).rejects.toMatchObject({
+      code: 'TRUNCATED',
+      retriable: false,
+      message: expect.stringContaining(
+        't/0: records before offset 11 were read here, and the cluster has lost those from 8 on',
+      ),
+    })
+  })
+
+  test('error: the same of a leader that has never heard of the epoch: it says out of range of any offset', async () => {
+    const { cluster, fetcher } = start()
+    const reading = fetcher.fetch([at(0)], WAIT)
+    ;(await cluster.requests(1))[0]!.answer([{ partition: 0, records: written(10, 2) }])
+    await reading
+    const fetching = fetcher.fetch([at(0, 11)], WAIT)
+    ;(await cluster.requests(2))[1]!.answer([{ partition: 0, errorCode: OUT_OF_RANGE }])
+    await expect(fetching).rejects.toMatchObject({ code: 'TRUNCATED' })
   })
 })
