@@ -53,7 +53,12 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
   const limited = createLimiter(REQUESTS_AT_ONCE)
   const once = async (method: string, path: string, body: object | undefined): Promise<RegistryAnswer> => {
     const what = `${method} ${url}${path}`
-    const limits = [AbortSignal.timeout(requestTimeoutMs), ...(signal ? [signal] : [])]
+    // A request whose connection is cut may never settle, and `AbortSignal.timeout` keeps no process alive to hear of it.
+    const limit = new AbortController()
+    const timer = setTimeout(
+      () => limit.abort(new Error(`no answer within ${requestTimeoutMs / 1_000} s`)),
+      requestTimeoutMs,
+    )
     let status: number
     let text: string
     try {
@@ -61,12 +66,14 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
         method,
         headers,
         ...(body && { body: JSON.stringify(body) }),
-        signal: AbortSignal.any(limits),
+        signal: signal ? AbortSignal.any([limit.signal, signal]) : limit.signal,
       })
       status = response.status
       text = await response.text()
     } catch (cause) {
       throw new SchemaRegistryError('REGISTRY_UNREACHABLE', `${what}: ${reasonOf(cause)}`, cause)
+    } finally {
+      clearTimeout(timer)
     }
     return judge(what, status, text)
   }

@@ -115,6 +115,16 @@ describe('fake Confluent: failures', () => {
     expect(await fresh.schemaOf(id)).toEqual(thing())
   })
 
+  test('behavior: a process that waits for the registry alone is kept alive until the wait ends', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+    const before = timers()
+    fake.failures.push('silence', 'silence', 'silence', 'silence')
+    const call = expect(registry.versions('a-value')).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' })
+    await new Promise(setImmediate)
+    expect(timers()).toBeGreaterThan(before)
+    await call
+  })
+
   test('error: nobody listens', async () => {
     await fake.close()
     await expect(registry.versions('a-value')).rejects.toMatchObject({
