@@ -71,6 +71,7 @@ const ENTRIES = [
   'ops/cli.ts',
   'ops/signer-worker.ts',
   'ops/kafka/main.ts',
+  'ops/metrics/generate.ts',
   'schemas/generate.ts',
   'schemas/history.ts',
   'connectors/evm/contracts/build.ts',

@@ -9,6 +9,8 @@ export const TOOLS = {
   mvn: 'maven',
   pip3: 'python3-pip',
   kcat: 'kcat',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
 } as const
 
 export type Tool = keyof typeof TOOLS

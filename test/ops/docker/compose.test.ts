@@ -76,8 +76,18 @@ describe('references', () => {
   test('behavior: every role has a service, and Prometheus asks each', () => {
     const roles = withSettings.flatMap(([, { environment }]) => environment!.SEQUENCER_ROLES ?? [])
     expect(roles.sort()).toEqual([...ROLES].sort())
-    const { scrape_configs } = parse(readFileSync(join(ROOT, 'ops/docker/prometheus.yml'), 'utf8'))
+    const { scrape_configs } = parse(readFileSync(join(ROOT, 'ops/prometheus/prometheus.yml'), 'utf8'))
     expect(scrape_configs[0].static_configs[0].targets.sort()).toEqual(ROLES.map((role) => `${role}:9090`).sort())
+  })
+
+  test('behavior: Prometheus has its rules, and Grafana its dashboards, where they look for them', () => {
+    const inContainer = (service: string): Record<string, string> =>
+      Object.fromEntries(file.services[service]!.volumes!.map((volume) => volume.split(':').slice(0, 2).reverse()))
+    const { rule_files } = parse(readFileSync(join(ROOT, 'ops/prometheus/prometheus.yml'), 'utf8'))
+    for (const name of rule_files) expect(inContainer('prometheus')).toHaveProperty([`/etc/prometheus/${name}`])
+    const provisioning = inContainer('grafana')['/etc/grafana/provisioning']!
+    const { providers } = parse(readFileSync(join(ROOT, provisioning, 'dashboards/sequencer.yml'), 'utf8'))
+    expect(inContainer('grafana')[providers[0].options.path]).toBe('./ops/grafana/dashboards')
   })
 })
 

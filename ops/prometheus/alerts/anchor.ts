@@ -1,0 +1,55 @@
+import { type Alerts, HOUR, MINUTE } from '../alert.ts'
+
+export const anchorAlerts: Alerts = ({ range, age }) => [
+  {
+    name: 'SignerCannotPay',
+    severity: 'page',
+    expr: 'max(seq_signer_balance_wei) / max(seq_tx_cost_wei) < 1',
+    for: MINUTE,
+    summary: 'The signer cannot pay for its next transaction',
+    description: 'Nothing is anchored until it has a balance. Send it some; it goes on by itself.',
+  },
+  {
+    name: 'SignerBalanceLow',
+    severity: 'ticket',
+    expr: 'max(seq_signer_balance_wei) / max(seq_tx_cost_wei) < 200',
+    for: 10 * MINUTE,
+    summary: 'The signer can pay for {{ $value | humanize }} more transactions',
+    description: 'At the highest fee that the newest one may cost. An epoch takes one per batch, and one more.',
+    explainedBy: ['SignerCannotPay'],
+  },
+  {
+    name: 'TransactionStuck',
+    severity: 'page',
+    expr: `max by (market) (seq_tx_oldest_pending_seconds) > ${age(10 * MINUTE)}`,
+    for: MINUTE,
+    summary: 'A transaction of {{ $labels.market }} is in no block',
+    description:
+      'It was sent {{ $value | humanizeDuration }} ago, and later ones wait behind it. Compare `seq_tx_max_fee_per_gas_wei` with what the chain asks, and `anchoring.maxFeePerGasMax` with both.',
+    explainedBy: ['LogUnreachable', 'RoleDown', 'ChainStalled', 'SignerCannotPay'],
+  },
+  {
+    name: 'ContractRefuses',
+    severity: 'ticket',
+    expr: `sum by (code) (increase(seq_tx_reverts_total[${range(30 * MINUTE)}])) > 0`,
+    summary: 'The contract refuses calls with {{ $labels.code }}',
+    description: 'E04: the signer is not a sequencer of the market; have it added. The others are in the runbook.',
+  },
+  {
+    name: 'IpfsPutFailing',
+    severity: 'page',
+    expr: `sum by (provider) (increase(seq_ipfs_puts_total{outcome="failed"}[${range(2 * MINUTE)}])) > 0 unless sum by (provider) (increase(seq_ipfs_puts_total{outcome="stored"}[${range(2 * MINUTE)}])) > 0`,
+    for: MINUTE,
+    summary: 'Store {{ $labels.provider }} takes no batches',
+    description:
+      'A batch is anchored only when every store has it. Look at its disk, or at the Kubo node; /readyz of anchor-effects has its words.',
+  },
+  {
+    name: 'IpfsMismatch',
+    severity: 'page',
+    expr: `sum by (provider) (increase(seq_ipfs_puts_total{outcome="mismatch"}[${range(HOUR)}])) > 0`,
+    summary: 'Store {{ $labels.provider }} gives batches another CID, or other bytes',
+    description:
+      'Such a batch is not anchored. The node is set up to cut or hash files otherwise, or its disk is damaged. Take the store out until it is mended.',
+  },
+]

@@ -1,0 +1,43 @@
+import { type Alerts, MINUTE } from '../alert.ts'
+
+export const chainAlerts: Alerts = ({ range, age }) => [
+  {
+    name: 'ChainStalled',
+    severity: 'page',
+    expr: `time() - max(seq_chain_advanced_timestamp_seconds) > ${age(2 * MINUTE)}`,
+    for: MINUTE / 2,
+    summary: 'The clock sees no new block',
+    description:
+      'The last one was {{ $value | humanizeDuration }} ago. Epochs neither open nor close meanwhile, and nothing is anchored. Look at the EVM nodes; /readyz of the clock says what it hears from them.',
+    explainedBy: ['LogUnreachable'],
+  },
+  {
+    name: 'ChainBehind',
+    severity: 'ticket',
+    expr: 'max(seq_chain_lag_blocks) > 30',
+    for: 5 * MINUTE,
+    summary: 'The clock is {{ $value }} blocks behind the head',
+    description: 'Epochs close late by as much. The node answers slowly, or the clock has just begun far back.',
+    explainedBy: ['ChainStalled', 'LogUnreachable'],
+  },
+  {
+    name: 'SlotTableOld',
+    severity: 'ticket',
+    expr: `time() - max(seq_slot_table_timestamp_seconds) > ${age(15 * MINUTE)}`,
+    for: 5 * MINUTE,
+    summary: 'Slots are judged by old owners',
+    description:
+      'The newest block of the slot table is {{ $value | humanizeDuration }} old, though blocks come: the node is syncing, or its chain stands still.',
+    explainedBy: ['ChainStalled', 'ChainBehind', 'LogUnreachable'],
+  },
+  {
+    name: 'RpcNodeFailing',
+    severity: 'ticket',
+    expr: `sum by (node) (rate(seq_rpc_requests_total{outcome="failed"}[${range(5 * MINUTE)}])) / sum by (node) (rate(seq_rpc_requests_total[${range(5 * MINUTE)}])) > 0.5`,
+    for: 5 * MINUTE,
+    summary: 'EVM node {{ $labels.node }} does not answer',
+    description:
+      '{{ $value | humanizePercentage }} of the requests to it fail; another node answers. Mend it before that one fails too.',
+    explainedBy: ['ChainStalled'],
+  },
+]

@@ -1,0 +1,32 @@
+import { type Alerts, MINUTE } from '../alert.ts'
+
+export const intakeAlerts: Alerts = ({ range }) => [
+  {
+    name: 'IntakeNotAcking',
+    severity: 'page',
+    expr: `sum(increase(seq_intake_append_failures_total[${range(2 * MINUTE)}])) > 0 unless sum(increase(seq_intake_acked_total[${range(2 * MINUTE)}])) > 0`,
+    for: MINUTE,
+    summary: 'The log refuses what comes in',
+    description:
+      'Nothing is acknowledged; connections are held and then not read. Look at the space on the disk, or at the brokers; /readyz of the intake has the error.',
+    explainedBy: ['LogUnreachable'],
+  },
+  {
+    name: 'IntakeBackpressure',
+    severity: 'ticket',
+    expr: `max(avg_over_time(seq_intake_stopped[${range(5 * MINUTE)}])) > 0.5`,
+    for: 5 * MINUTE,
+    summary: 'The intake reads nothing for half of the time',
+    description: 'More comes in than the log takes. Start more intakes, or look at the log.',
+    explainedBy: ['LogUnreachable', 'IntakeNotAcking'],
+  },
+  {
+    name: 'IntakeShedding',
+    severity: 'ticket',
+    expr: `sum by (reason) (rate(seq_intake_shed_total[${range(5 * MINUTE)}])) > 1`,
+    for: 5 * MINUTE,
+    summary: 'The intake turns connections away: {{ $labels.reason }}',
+    description:
+      '{{ $value | humanize }} a second. Somebody attacks, or honest collectors share an address: then spread them over more intakes.',
+  },
+]

@@ -1,0 +1,60 @@
+import { type Alerts, MINUTE } from '../alert.ts'
+import { STAGE_LAG } from '../recording.ts'
+
+export const stageAlerts: Alerts = ({ range }) => [
+  {
+    name: 'TaskFailed',
+    severity: 'page',
+    expr: `sum by (stage) (increase(seq_task_failures_total[${range(15 * MINUTE)}])) > 0`,
+    summary: 'Stage {{ $labels.stage }} met something that cannot be',
+    description:
+      'Its process has ended. If the next one ends too, stop there: keep the log, run `sequencer audit`, and report the error with both.',
+  },
+  {
+    name: 'PartitionParked',
+    severity: 'page',
+    expr: 'max by (topic, partition) (seq_partition_parked) == 1',
+    for: 2 * MINUTE,
+    summary: '{{ $labels.topic }}/{{ $labels.partition }} waits for a schema',
+    description:
+      'Its records name a schema that the registry does not give. Make the registry answer, or register what the writer has; then it goes on by itself.',
+  },
+  {
+    name: 'StageStalled',
+    severity: 'page',
+    expr: `count by (stage) (max by (stage, topic, partition) (min_over_time(seq_consumer_lag[${range(2 * MINUTE)}])) > 10 and max by (stage, topic, partition) (changes(seq_consumer_offset[${range(2 * MINUTE)}])) == 0)`,
+    for: 5 * MINUTE,
+    summary: 'Stage {{ $labels.stage }} has stopped on {{ $value }} partitions',
+    description:
+      'There are records, and it commits nothing. Look at /readyz and the log of the process that owns the partitions; a restart moves them to another.',
+    explainedBy: ['LogUnreachable', 'RoleDown', 'PartitionParked'],
+  },
+  {
+    name: 'StageLagGrowing',
+    severity: 'ticket',
+    expr: `${STAGE_LAG} > 5000 and deriv(${STAGE_LAG}[${range(10 * MINUTE)}]) > 0`,
+    for: 10 * MINUTE,
+    summary: 'Stage {{ $labels.stage }} falls behind',
+    description:
+      'It is {{ $value | humanize }} records behind, and more every minute. Start more processes of the role, up to the number of partitions; or give them more CPU.',
+    explainedBy: ['LogUnreachable', 'RoleDown', 'StageStalled', 'PartitionParked'],
+  },
+  {
+    name: 'PoisonRecords',
+    severity: 'ticket',
+    expr: `sum by (topic) (increase(seq_poison_total[${range(15 * MINUTE)}])) > 0`,
+    summary: 'Records of {{ $labels.topic }} cannot be decoded',
+    description:
+      'They lie in dead-letters, with the error in their headers. Somebody else writes to the topic, or with other schemas.',
+  },
+  {
+    name: 'CommitsAborting',
+    severity: 'ticket',
+    expr: `sum by (stage) (rate(seq_stream_commits_total{outcome!="committed"}[${range(10 * MINUTE)}])) / sum by (stage) (rate(seq_stream_commits_total[${range(10 * MINUTE)}])) > 0.1`,
+    for: 10 * MINUTE,
+    summary: 'Transactions of {{ $labels.stage }} do not go through',
+    description:
+      '{{ $value | humanizePercentage }} of them are tried again. A broker is in trouble, or two processes fight for the same tasks.',
+    explainedBy: ['LogUnreachable'],
+  },
+]

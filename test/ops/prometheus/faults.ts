@@ -1,0 +1,108 @@
+/** What is broken, which alert says so, and what else fires meanwhile. */
+import type { FiringAlert, Prometheus } from './server.ts'
+import type { World } from './world.ts'
+
+/** Every time of the rules is so much shorter: five minutes are fifteen seconds. */
+export const SCALE = 1 / 20
+
+export interface Fault {
+  readonly name: string
+  readonly alert: string
+  begin(world: World): Promise<void> | void
+  end(world: World): Promise<void> | void
+}
+
+const PLENTY = 10n ** 22n
+
+export const FAULTS: readonly Fault[] = [
+  {
+    name: 'EVM node stopped',
+    alert: 'ChainStalled',
+    begin: (world) => world.stopNode(),
+    end: (world) => world.startNode(),
+  },
+  {
+    name: 'stage `validate` stopped',
+    alert: 'RoleDown',
+    begin: (world) => world.stopValidate(),
+    end: (world) => world.startValidate(),
+  },
+  {
+    name: 'batch store cannot be written to',
+    alert: 'IpfsPutFailing',
+    begin: (world) => world.breakStore(),
+    end: (world) => world.mendStore(),
+  },
+  {
+    name: 'signer without balance',
+    alert: 'SignerCannotPay',
+    begin: (world) => world.setBalance(0n),
+    end: (world) => world.setBalance(PLENTY),
+  },
+]
+
+export interface Outcome {
+  readonly fault: string
+  readonly expected: string
+  /** Names, in the order in which they fired. */
+  readonly fired: readonly string[]
+  readonly secondsToFire: number
+  readonly secondsToClear: number
+  readonly alerts: readonly FiringAlert[]
+}
+
+const LOOK_MS = 250
+const FIRE_MS = 60_000
+const CLEAR_MS = 90_000
+
+/** Breaks it, waits for an alert, keeps it broken for `holdMs` more, mends it, and waits until nothing fires. */
+export async function tryFault(fault: Fault, world: World, prometheus: Prometheus, holdMs: number): Promise<Outcome> {
+  const fired = new Map<string, FiringAlert>()
+  const look = async (): Promise<string[]> => {
+    const firing = (await prometheus.alerts()).filter(({ state }) => state === 'firing')
+    for (const alert of firing) if (!fired.has(alert.labels.alertname!)) fired.set(alert.labels.alertname!, alert)
+    return firing.map(({ labels }) => labels.alertname!)
+  }
+  const began = Date.now()
+  await fault.begin(world)
+  await until(async () => (await look()).includes(fault.alert), FIRE_MS, `${fault.alert} to fire`)
+  const secondsToFire = (Date.now() - began) / 1000
+  const heldUntil = Date.now() + holdMs
+  await until(() => look().then(() => Date.now() > heldUntil), holdMs + FIRE_MS, 'the hold')
+  const mended = Date.now()
+  await fault.end(world)
+  await until(async () => (await look()).length === 0, CLEAR_MS, `nothing to fire after ${fault.name}`)
+  const secondsToClear = (Date.now() - mended) / 1000
+  const names = [...fired.keys()]
+  return {
+    fault: fault.name,
+    expected: fault.alert,
+    fired: names,
+    secondsToFire,
+    secondsToClear,
+    alerts: [...fired.values()],
+  }
+}
+
+export async function until(holds: () => Promise<boolean>, limitMs: number, what: string): Promise<void> {
+  const deadline = Date.now() + limitMs
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+}
+
+/** Nothing fires while all is well: from the very first sample until `epochs` are anchored. */
+export async function settle(prometheus: Prometheus, epochs: number): Promise<readonly string[]> {
+  const fired = new Set<string>()
+  await until(
+    async () => {
+      for (const { labels, state } of await prometheus.alerts()) if (state === 'firing') fired.add(labels.alertname!)
+      const [anchored] = await prometheus.query('sum(seq_epochs_anchored_total)')
+      return Number(anchored?.value[1] ?? 0) >= epochs
+    },
+    120_000,
+    `${epochs} epochs to be anchored`,
+  )
+  return [...fired]
+}
