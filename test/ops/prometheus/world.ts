@@ -118,7 +118,7 @@ function sequencerOf(
   directory: string,
   { startBlock, accounts }: DevChain,
 ): Omit<SequencerConfig, 'roles' | 'ops' | 'instanceId' | 'appId' | 'rules' | 'chain'> {
-  const { peerKey, blocks } = directoryPaths(directory)
+  const { peerKey, blocks, view } = directoryPaths(directory)
   const anchor = { ...TUNING, signerKey: accounts.sequencer.privateKey, confirmations: 1 }
   const clock = { ...TUNING, startBlock, depth: 0 }
   return {
@@ -128,6 +128,7 @@ function sequencerOf(
     anchor,
     intake: { listen: ['/ip4/127.0.0.1/tcp/0'], peerKeyFile: peerKey },
     storage: { directory: blocks, kubo: [], cidVersion: 1 },
+    api: { viewDirectory: view, keepHours: 1 },
     workers: 0,
     commitIntervalMs: 50,
     standbys: 0,
