@@ -22,7 +22,7 @@ export class Connection {
   private readonly createNode: CreateNode
   private readonly requestTimeoutMs: number
   private node: KafkajsNode | undefined
-  private connecting: Promise<KafkajsConnection> | undefined
+  private connecting: Promise<KafkajsNode> | undefined
   private closed = false
 
   /** @param requestTimeoutMs as kafkajs was told */
@@ -35,83 +35,82 @@ export class Connection {
   }
 
   /**
-   * Sends a request and decodes its answer.
+   * Sends a request and decodes its answer. One that is not answered in time takes its connection with it: a broker that has
+   * vanished says nothing more on it, and the operating system would wait a quarter of an hour.
    * @param timeoutMs longest wait, if longer than the connection's own
    * @throws LogError `UNREACHABLE` (nothing was sent), `UNANSWERED` (indefinite), `AUTHENTICATION`, `CORRUPT`, `CLOSED`
    */
   async send<T>(request: KafkaRequest<T>, timeoutMs = 0): Promise<T> {
     const what = `${request.apiName} to ${this.address}`
-    const connection = this.connected() ?? (await this.connect(what))
+    const node = await this.opened(what)
     let sent = false
     const exchange = exchangeOf(request, timeoutMs, () => {
       sent = true
     })
     const limitMs = Math.max(timeoutMs, this.requestTimeoutMs) + GRACE_MS
+    // kafkajs forgets a request that is sent in the moment in which it takes its connection for lost.
+    const late = () => new Error(`no answer within ${limitMs / 1_000} s`)
     try {
-      return (await within(limitMs, connection.send(exchange), () => this.abandoned(what, limitMs))) as T
+      return (await within(limitMs, connectionOf(node).send(exchange), late)) as T
     } catch (error) {
       if (error instanceof LogError) throw error
-      if (sent) throw unanswered(what, error)
-      this.forget()
-      throw refusedConnection(what, error)
+      this.giveUp(node, error as Error)
+      throw sent ? unanswered(what, error) : refusedConnection(what, error)
     }
   }
 
   get isOpen(): boolean {
-    return this.node?.connectionPool.pool[0]?.isConnected() === true
+    return this.connecting === undefined && this.node !== undefined && connectionOf(this.node).isConnected()
   }
 
   /** Ends every exchange under way with `CLOSED`, whatever the broker makes of it. */
   async close(): Promise<void> {
     this.closed = true
     await this.connecting?.catch(() => {})
-    const connection = this.node?.connectionPool.pool[0]
-    connection?.rejectRequests(closedError(true))
-    await this.node?.disconnect().catch(() => {})
-    connection?.socket?.destroy()
+    if (this.node) await abandon(this.node, closedError(true))
   }
 
-  private connected(): KafkajsConnection | undefined {
+  /** Whoever comes while it is being opened waits for that: its first exchanges are kafkajs' own. */
+  private async opened(what: string): Promise<KafkajsNode> {
     if (this.closed) throw closedError()
-    const connection = this.node?.connectionPool.pool[0]
-    return connection?.isConnected() ? connection : undefined
-  }
-
-  /** kafkajs would open one socket for each request that finds none. */
-  private connect(what: string): Promise<KafkajsConnection> {
+    if (this.node && this.isOpen) return this.node
     this.connecting ??= this.open(what).finally(() => {
       this.connecting = undefined
     })
-    return this.connecting
+    return await this.connecting
   }
 
-  private async open(what: string): Promise<KafkajsConnection> {
+  /** Always a new node: one that lost its socket in the middle of an answer would take the rest for the next one's beginning. */
+  private async open(what: string): Promise<KafkajsNode> {
+    if (this.node) this.giveUp(this.node, new Error('the connection was lost'))
+    const node = await this.createNode(this.host, this.port)
+    this.node = node
+    const late = () => new Error(`no connection within ${CONNECT_LIMIT_MS / 1_000} s`)
     try {
-      this.node ??= await this.createNode(this.host, this.port)
-      const late = () => new Error(`no connection within ${CONNECT_LIMIT_MS / 1_000} s`)
-      await within(CONNECT_LIMIT_MS, this.node.connect(), late)
+      await within(CONNECT_LIMIT_MS, node.connect(), late)
     } catch (error) {
-      this.forget()
+      this.giveUp(node, error as Error)
       throw refusedConnection(what, error)
     }
-    const connection = this.node.connectionPool.pool[0]!
-    if (!this.closed) return connection
-    this.forget()
+    if (!this.closed) return node
+    this.giveUp(node, closedError())
     throw closedError()
   }
 
-  /** kafkajs forgets a request that is sent in the moment in which it takes its connection for lost. */
-  private abandoned(what: string, limitMs: number): LogError {
-    this.node?.connectionPool.pool[0]?.rejectRequests(new Error('the connection was given up'))
-    this.forget()
-    return unanswered(what, new Error(`no answer within ${limitMs / 1_000} s`))
+  /** It is not used again, and whoever waits for an answer on it hears of it now. */
+  private giveUp(node: KafkajsNode, reason: Error): void {
+    if (this.node === node) this.node = undefined
+    void abandon(node, reason)
   }
+}
 
-  /** One that could not be opened, or lost its right to be open, is not used again. */
-  private forget(): void {
-    void this.node?.disconnect().catch(() => {})
-    this.node = undefined
-  }
+const connectionOf = (node: KafkajsNode): KafkajsConnection => node.connectionPool.pool[0]!
+
+async function abandon(node: KafkajsNode, reason: Error): Promise<void> {
+  const connection = connectionOf(node)
+  connection.rejectRequests(reason)
+  await node.disconnect().catch(() => {})
+  connection.socket?.destroy()
 }
 
 /** The request in the form that kafkajs sends: its header is written there, but for the tags of a flexible one. */
