@@ -18,6 +18,12 @@ if (!existsSync(entry)) {
     process.exit(70)
   }
 }
+// Node ends with 13, and without a word, when nothing is left that could settle what is awaited.
+process.once('exit', () => {
+  if (process.exitCode !== 13) return
+  process.stderr.write('sequencer: waits for something that cannot come any more: a fault of ours, please report it\n')
+  process.exitCode = 70
+})
 const { main } = await import(entry.href)
 await main(process.argv)
 
