@@ -104,14 +104,17 @@ export class KafkaProxy {
     }
     for (const socket of [client, broker]) {
       this.sockets.add(socket)
-      socket.on('error', end)
-      socket.on('close', () => {
-        this.sockets.delete(socket)
-        end()
-      })
+      socket.on('error', () => socket.destroy())
+      socket.on('close', () => this.sockets.delete(socket))
     }
+    // What is held is still under way to the broker, whether or not its sender waits for it.
+    client.on('close', () => holdsAny(answers) || broker.destroy())
+    broker.on('close', () => client.destroy())
     const requests = new FrameSplitter((frame) => this.request(frame, broker, answers, end))
-    const replies = new FrameSplitter((frame) => this.answer(frame, client, answers, end))
+    const replies = new FrameSplitter((frame) => {
+      this.answer(frame, client, answers, end)
+      if (client.destroyed && !holdsAny(answers)) broker.destroy()
+    })
     client.on('data', (bytes) => requests.push(bytes))
     broker.on('data', (bytes) => replies.push(bytes))
   }
@@ -141,7 +144,7 @@ export class KafkaProxy {
     answers.delete(correlation)
     fault?.answered()
     if (fault === undefined || fault.kind === 'hold') {
-      client.write(frame)
+      if (!client.destroyed) client.write(frame)
       return
     }
     fault.happen()
@@ -154,6 +157,9 @@ export class KafkaProxy {
     return at < 0 ? undefined : this.planned.splice(at, 1)[0]
   }
 }
+
+const holdsAny = (answers: ReadonlyMap<number, Planned>): boolean =>
+  [...answers.values()].some(({ kind }) => kind === 'hold')
 
 interface Signal {
   readonly raised: Promise<void>
