@@ -5,12 +5,12 @@ import type { EpochTick, Submission } from '../schemas/types.ts'
 import type { LogRecord, OutgoingRecord } from '../streams/ports.ts'
 import { Task } from '../streams/task.ts'
 import { packEpoch } from '../topology/batch.ts'
-import { quotedSubmissions } from '../topology/batch-json.ts'
 import { finalizeProject } from '../topology/consensus.ts'
 import { sequencerTopology } from '../topology/index.ts'
 import { asBuffer } from '../topology/keccak.ts'
 import { rootOf } from '../topology/merkle.ts'
 import { sequencerStores } from '../topology/stores.ts'
+import { frameTexts } from '../topology/submission-text.ts'
 import { sequencerTopics } from '../topology/topics.ts'
 import { type BenchRow, median, millis, onCpu, row } from './rows.ts'
 import { benchSignatures } from './signatures.ts'
@@ -204,8 +204,8 @@ function benchParts(): BenchRow[] {
   return [
     row('part: tally', millis(finalize), 'ms CPU', conditions),
     row(
-      'part: submissions as JSON',
-      millis(() => [...projects.values()].map(quotedSubmissions)),
+      'part: frames of the texts',
+      millis(() => [...projects.values()].map(frameTexts)),
       'ms CPU',
       conditions,
     ),
@@ -217,7 +217,7 @@ function benchParts(): BenchRow[] {
     ),
     row(
       'part: batches from finalizations',
-      millis(() => packEpoch(finalized, tick('CLOSE', 12), market)),
+      millis(() => [...packEpoch(finalized, tick('CLOSE', 12), market)]),
       'ms CPU',
       conditions,
     ),

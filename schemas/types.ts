@@ -343,8 +343,12 @@ export interface ProjectFinalization {
   readonly closeBlock: number
   /** One vote per slot, for whatever CID, ascending by slotId; empty when there was no quorum. A batch holds them all, so that anyone can recount it. */
   readonly ballots: readonly Ballot[]
-  /** The submissions of the ballots as they stand in the batch: JSON strings with commas between. */
+  /** Empty. Before there were frames: the submissions of the ballots as they stand in the batch. */
   readonly texts: Uint8Array
+  /** The votes for a project mostly differ in slot and signature alone, so their texts have these in common. */
+  readonly frames: readonly TextFrame[]
+  /** 65 bytes for each ballot; zeros where the frame is the whole text. */
+  readonly signatures: Uint8Array
   readonly dropped: readonly DroppedSubmission[]
   /** Slots that signed more than one CID for this project, ascending. */
   readonly equivocations: readonly number[]
@@ -355,6 +359,16 @@ export interface Ballot {
   readonly submissionId: string
   readonly slotId: number
   readonly snapshotCid: string
+  /** Which of the frames its text has. */
+  readonly frame: number
+}
+
+/** What stands around slot and signature in a submission's text in the batch. */
+export interface TextFrame {
+  /** Between slot and signature; the whole text where nothing is behind it. */
+  readonly middle: string
+  /** Behind the signature. */
+  readonly end: string
 }
 
 export interface DroppedSubmission {

@@ -12,10 +12,13 @@ import type {
   ProjectFinalization,
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
-import { batchJson, EMPTY_BATCH_BYTES, quoteAll } from './batch-json.ts'
-import { createTree, publishedRoot, rootOf } from './merkle.ts'
+import { batchJson, EMPTY_BATCH_BYTES } from './batch-json.ts'
+import { quoteAll } from './go-json.ts'
+import { asBuffer } from './keccak.ts'
+import { createTree, type MerkleTree, publishedRoot, rootOf } from './merkle.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
 import type { Stores } from './stores.ts'
+import { type Texts, textsLength } from './submission-text.ts'
 import { type BatchEvent, epochScope, type FinalizationEvent, type Topics } from './topics.ts'
 
 /** submitSubmissionBatch stores each project: 11.91 M gas for 50 new ones, 23.67 M for 100 (protocol-contracts, measured). */
@@ -53,65 +56,89 @@ export const cutBatches =
     }
   }
 
-/** The batches of an epoch from 0 on, then its summary. @param finalized in any order */
-export function packEpoch(
+/**
+ * The batches of an epoch from 0 on, then its summary. Made one at a time: all of an epoch can be hundreds of MiB, and
+ * whoever takes them needs no second copy of it.
+ * @param finalized in any order
+ */
+export function* packEpoch(
   finalized: readonly ProjectFinalization[],
   tick: Pick<EpochTick, 'epochId' | 'releaseBlock' | 'blockNumber' | 'blockHash'>,
   market: MarketRules,
-): [...Batch[], EpochSummary] {
+): Generator<BatchEvent> {
   const winners = finalized.filter(({ snapshotCid }) => snapshotCid !== '')
   const parts = cut(inByteOrder(winners).map(partOf), market)
   let tree = createTree()
-  const batches = parts.map((projects, batchIndex): Batch => {
+  for (const [batchIndex, projects] of parts.entries()) {
     if (market.tree === 'fresh') tree = createTree()
-    const leavesBefore = tree.size
-    const submissionIds = projects.flatMap((project) => project.submissionIds)
-    tree.append(submissionIds)
-    const roothash = publishedRoot(tree)
-    const projectIds = projects.map(({ projectId }) => projectId)
-    const snapshotCids = projects.map(({ snapshotCid }) => snapshotCid)
-    const json = batchJson({
-      submissionIds,
-      submissions: projects.map(({ texts }) => texts),
-      roothash,
-      projectIds,
-      snapshotCids,
-    })
-    return {
-      epochId: tick.epochId,
-      batchIndex,
-      batchCount: parts.length,
-      json,
-      roothash,
-      finalizedCidsRootHash: rootOf(snapshotCids),
-      projectIds,
-      snapshotCids,
-      submissions: submissionIds.length,
-      leavesBefore,
-      gasEstimate: projects.length * GAS_PER_PROJECT,
-    }
-  })
-  return [...batches, summaryOf(finalized, winners, batches.length, tick)]
+    yield batchOf(projects, tree, { epochId: tick.epochId, batchIndex, batchCount: parts.length })
+  }
+  yield summaryOf(finalized, winners, parts.length, tick)
 }
+
+/** @param tree grows by the batch's submissionIds */
+function batchOf(
+  projects: readonly ProjectPart[],
+  tree: MerkleTree,
+  place: Pick<Batch, 'epochId' | 'batchIndex' | 'batchCount'>,
+): Batch {
+  const leavesBefore = tree.size
+  const submissionIds = NO_IDS.concat(...projects.map((project) => project.submissionIds))
+  tree.append(submissionIds)
+  const roothash = publishedRoot(tree)
+  const projectIds = projects.map(({ projectId }) => projectId)
+  const snapshotCids = projects.map(({ snapshotCid }) => snapshotCid)
+  const quotedIds = projects.map((project) => project.quotedIds)
+  const submissions = projects.map(({ texts }) => texts)
+  const bytes = projects.reduce((sum, project) => sum + project.bytes, EMPTY_BATCH_BYTES)
+  const json = batchJson({ submissionIds: quotedIds, submissions, roothash, projectIds, snapshotCids }, bytes)
+  return {
+    ...place,
+    json,
+    roothash,
+    finalizedCidsRootHash: rootOf(snapshotCids),
+    projectIds,
+    snapshotCids,
+    submissions: submissionIds.length,
+    leavesBefore,
+    gasEstimate: projects.length * GAS_PER_PROJECT,
+  }
+}
+
+const NO_IDS: readonly string[] = []
 
 /** A project as it goes into a batch. */
 interface ProjectPart {
   readonly projectId: string
   readonly snapshotCid: string
   readonly submissionIds: readonly string[]
+  readonly quotedIds: string
   /** Its submissions as they stand in the batch. */
-  readonly texts: Uint8Array
+  readonly texts: Texts
   /** What it adds to the batch's bytes, with a comma behind each of its elements. */
   readonly bytes: number
 }
 
 /** All votes of the project are in the batch, the outvoted ones too: whoever holds it can recount (decision 0008). */
-function partOf({ projectId, snapshotCid, ballots, texts }: ProjectFinalization): ProjectPart {
+function partOf(project: ProjectFinalization): ProjectPart {
+  const { projectId, snapshotCid, ballots } = project
   const submissionIds = ballots.map(({ submissionId }) => submissionId)
-  const names = [quoteAll(submissionIds), quoteAll([projectId, snapshotCid])]
-  const bytes = texts.length + names.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 1)
-  return { projectId, snapshotCid, submissionIds, texts, bytes }
+  const quotedIds = quoteAll(submissionIds)
+  const texts = textsOf(project)
+  const lengths = [quotedIds, quoteAll([projectId, snapshotCid])].map((text) => Buffer.byteLength(text) + 1)
+  const bytes = lengths.reduce((a, b) => a + b, textsLength(texts) + 1)
+  return { projectId, snapshotCid, submissionIds, quotedIds, texts, bytes }
 }
+
+/** A finalization that was written before there were frames has all texts in one piece. */
+const textsOf = (project: ProjectFinalization): Texts =>
+  project.texts.length === 0
+    ? project
+    : {
+        ballots: [{ slotId: 0, frame: 0 }],
+        frames: [{ middle: asBuffer(project.texts).toString(), end: '' }],
+        signatures: project.signatures,
+      }
 
 /** Byte order of the UTF-8 projectIds, which differs from JavaScript's order of strings above U+FFFF. */
 const inByteOrder = (projects: readonly ProjectFinalization[]): ProjectFinalization[] =>

@@ -15,11 +15,11 @@ import type {
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
 import { byArrival } from './admit.ts'
-import { quotedSubmissions } from './batch-json.ts'
 import { asBuffer } from './keccak.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
 import { tieBreaker } from './signature.ts'
 import type { Stores } from './stores.ts'
+import { frameTexts } from './submission-text.ts'
 import { type AdmittedEvent, epochScope, type FinalizationEvent, isWithdrawal } from './topics.ts'
 
 export type ConsensusOutputs = { readonly finalized: readonly [EpochKey, FinalizationEvent] }
@@ -100,16 +100,26 @@ export function finalizeProject(
     votes: counted,
     voters: votes.length,
     closeBlock: tick.blockNumber,
+    texts: NOTHING,
     dropped,
     equivocations: equivocators(submissions),
   }
   const quorum = quorumMissed(counted, votes.length, market)
   if (quorum) {
     for (const vote of votes) dropped.push(drop(vote, 'NO_QUORUM', quorum, `${counted} of ${votes.length} votes`))
-    return { ...summary, snapshotCid: '', ballots: [], texts: NO_TEXTS }
+    return { ...summary, snapshotCid: '', ballots: [], frames: [], signatures: NOTHING }
   }
-  // The texts are written here, where the votes are spread over tasks, and not by the one task that has the whole epoch.
-  return { ...summary, snapshotCid: winner!, ballots: votes.map(ballotOf), texts: quotedSubmissions(votes) }
+  const { frames, frameNumbers, signatures } = frameTexts(votes)
+  const ballots = votes.map(
+    ({ position, submissionId, slotId, snapshotCid }, i): Ballot => ({
+      position: position!,
+      submissionId,
+      slotId,
+      snapshotCid,
+      frame: frameNumbers[i]!,
+    }),
+  )
+  return { ...summary, snapshotCid: winner!, ballots, frames, signatures }
 }
 
 /**
@@ -171,14 +181,7 @@ function equivocators(submissions: readonly Submission[]): number[] {
   return [...found].sort((a, b) => a - b)
 }
 
-const NO_TEXTS = Buffer.alloc(0)
-
-const ballotOf = ({ position, submissionId, slotId, snapshotCid }: Submission): Ballot => ({
-  position: position!,
-  submissionId,
-  slotId,
-  snapshotCid,
-})
+const NOTHING = Buffer.alloc(0)
 
 const headersExpected = ({ releaseBlock, blockNumber }: Closing['tick']): string =>
   `a block of the chain from ${releaseBlock} to ${blockNumber}`

@@ -38,7 +38,7 @@ export function verdictsOf(project: ProjectFinalization): Verdict[] {
 
 const verdict = (
   { projectId, closeBlock }: ProjectFinalization,
-  { position, submissionId, slotId, snapshotCid }: Ballot,
+  { position, submissionId, slotId, snapshotCid }: Ballot | DroppedSubmission,
   reason: VerdictReason,
   { rule, expected, actual }: Evidence,
 ): Verdict => ({

@@ -23,7 +23,8 @@ export type SignedFields = Pick<
 
 const DOMAIN_TYPE = 'EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)'
 const REQUEST_TYPE = 'EIPRequest(uint256 slotId,uint256 deadline,string snapshotCid,uint256 epochId,string projectId)'
-const SIGNATURE_BYTES = 65
+/** r, s, v. */
+export const SIGNATURE_BYTES = 65
 /** Half the order of the group: of the two valid s of a signature, the lower one is taken (EIP-2). */
 const LOW_S_MAX = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex')
 

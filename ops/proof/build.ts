@@ -1,7 +1,7 @@
 /** Makes proofs of the submissions of one anchored batch. What they share is made once, a proof then takes about 0.1 ms. */
 import { createHash } from 'node:crypto'
 import type { Anchor, Batch } from '../../schemas/types.ts'
-import { quote } from '../../topology/batch-json.ts'
+import { quote } from '../../topology/go-json.ts'
 import { keccak256, toHex } from '../../topology/keccak.ts'
 import { domainOf, recoverSigner } from '../../topology/signature.ts'
 import { type FileBlock, fileBlocks } from './file-blocks.ts'

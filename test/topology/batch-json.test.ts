@@ -6,7 +6,10 @@ import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { describe, expect, test } from 'vitest'
 import type { Submission } from '../../schemas/types.ts'
-import { batchJson, EMPTY_BATCH_BYTES, quote, quotedSubmissions, submissionText } from '../../topology/batch-json.ts'
+import { batchJson, EMPTY_BATCH_BYTES } from '../../topology/batch-json.ts'
+import { quote, quoteAll } from '../../topology/go-json.ts'
+import { frameTexts, submissionText, type Texts, textsLength, writeTexts } from '../../topology/submission-text.ts'
+import { TextBuffer } from '../../topology/text-buffer.ts'
 import { submissionOf } from './world.ts'
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8'))
@@ -38,6 +41,12 @@ const fromWire = ({
   nodeVersion: nodeVersion ?? null,
 })
 
+const textsOf = (submissions: readonly Submission[]): Texts => {
+  const { frames, frameNumbers, signatures } = frameTexts(submissions)
+  const ballots = submissions.map(({ slotId }, i) => ({ slotId, frame: frameNumbers[i]! }))
+  return { frames, signatures, ballots }
+}
+
 describe('protojson', () => {
   const { vectors, published } = read('protojson') as {
     vectors: { name: string; goJsonInput: string; protojson: string }[]
@@ -57,13 +66,15 @@ describe('protojson', () => {
 test('behavior: the published batch, byte for byte, from its parts', () => {
   const batch = read('published-batch')
   const { byteLength, cidV1_rawLeaf } = read('batch')
-  const bytes = batchJson({
-    submissionIds: batch.submissionIDs,
-    submissions: [quotedSubmissions(batch.submissions.map((text: string) => fromWire(JSON.parse(text))))],
+  const parts = {
+    submissionIds: [quoteAll(batch.submissionIDs)],
+    submissions: [textsOf(batch.submissions.map((text: string) => fromWire(JSON.parse(text))))],
     roothash: batch.roothash,
     projectIds: batch.pids,
     snapshotCids: batch.cids,
-  })
+  }
+  const bytes = batchJson(parts, byteLength)
+  expect(batchJson(parts, 0).equals(bytes)).toBe(true)
   expect(bytes).toHaveLength(byteLength)
   const digest = createHash('sha256').update(bytes).digest()
   expect(CID.createV1(raw.code, create(0x12, digest)).toString()).toBe(cidV1_rawLeaf)
@@ -101,7 +112,19 @@ describe('escapes', () => {
     const base = submissionOf()
     // Runs of the same fields with another slot and signature, as the votes for a project are.
     const runs = fc.array(
-      fc.tuple(submissions, fc.array(fc.tuple(number, fc.oneof(text, fc.constant('0aF'))), { maxLength: 3 })),
+      fc.tuple(
+        submissions,
+        fc.array(
+          fc.tuple(
+            number,
+            fc.oneof(
+              text,
+              fc.constantFrom('0a', '0af', 'aF'.repeat(65), '0a'.repeat(65), 'f1'.repeat(65), `${'0a'.repeat(64)}xy`),
+            ),
+          ),
+          { maxLength: 3 },
+        ),
+      ),
       { maxLength: 5 },
     )
     fc.assert(
@@ -111,7 +134,11 @@ describe('escapes', () => {
           ...others.map(([slotId, signature]) => ({ ...base, ...fields, slotId, signature })),
         ])
         const expected = votes.map((vote) => quote(submissionText(vote))).join()
-        expect(quotedSubmissions(votes).toString()).toBe(expected)
+        const texts = textsOf(votes)
+        const out = new TextBuffer(textsLength(texts))
+        writeTexts(out, texts)
+        expect(out.take().toString()).toBe(expected)
+        expect(textsLength(texts)).toBe(Buffer.byteLength(expected))
       }),
       { numRuns: 500 },
     )
@@ -121,6 +148,6 @@ describe('escapes', () => {
 test('behavior: the size of an empty batch', () => {
   const roothash = `0x${'0'.repeat(64)}`
   expect(EMPTY_BATCH_BYTES).toBe(
-    batchJson({ submissionIds: [], submissions: [], roothash, projectIds: [], snapshotCids: [] }).length,
+    batchJson({ submissionIds: [], submissions: [], roothash, projectIds: [], snapshotCids: [] }, 0).length,
   )
 })

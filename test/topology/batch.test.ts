@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Batch, EpochSummary, ProjectFinalization, Submission } from '../../schemas/types.ts'
 import { GAS_PER_PROJECT, packEpoch } from '../../topology/batch.ts'
-import { quotedSubmissions } from '../../topology/batch-json.ts'
 import { rootOf } from '../../topology/merkle.ts'
 import type { MarketRules } from '../../topology/rules.ts'
+import { frameTexts, writeTexts } from '../../topology/submission-text.ts'
+import { TextBuffer } from '../../topology/text-buffer.ts'
 import {
   closeEpoch,
   createWorld,
@@ -36,6 +37,7 @@ const project = (
     ...slots.map((slot) => submission(projectId, slot)),
     ...outvoted.map((slot) => submission(projectId, slot, 'other')),
   ].sort((a, b) => a.slotId - b.slotId)
+  const { frames, frameNumbers, signatures } = frameTexts(votes)
   return {
     projectId,
     snapshotCid: slots.length > 0 ? 'cid' : '',
@@ -47,14 +49,17 @@ const project = (
       submissionId,
       slotId,
       snapshotCid,
+      frame: frameNumbers[offset]!,
     })),
-    texts: quotedSubmissions(votes),
+    texts: Buffer.alloc(0),
+    frames,
+    signatures,
     dropped: [],
     equivocations: [],
   }
 }
 const pack = (projects: readonly ProjectFinalization[], changes: Partial<MarketRules> = {}) => {
-  const events = packEpoch(projects, TICK, marketRules(changes))
+  const events = [...packEpoch(projects, TICK, marketRules(changes))]
   return { batches: events.slice(0, -1) as Batch[], summary: events.at(-1) as EpochSummary }
 }
 const contentOf = (batch: Batch) =>
@@ -95,6 +100,17 @@ describe('order', () => {
       projectsWithoutQuorum: 1,
       submissions: 3,
     })
+  })
+
+  test('behavior: a finalization of before there were frames gives the same batch', () => {
+    const projects = [project('a', [1, 22], [3]), project('b', [7])]
+    const older = projects.map((one): ProjectFinalization => {
+      const out = new TextBuffer(0)
+      writeTexts(out, one)
+      const ballots = one.ballots.map((ballot) => ({ ...ballot, frame: -1 }))
+      return { ...one, ballots, frames: [], signatures: Buffer.alloc(0), texts: out.take() }
+    })
+    expect(pack(older)).toEqual(pack(projects))
   })
 
   test('behavior: an epoch of nothing has a summary', () => {

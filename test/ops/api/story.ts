@@ -77,10 +77,12 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
         submissionId: uuid(epochId, i + 1),
         slotId: i + 1,
         snapshotCid: won(i + 1) ? 'bafkreione' : 'bafkreiother',
+        frame: 0,
       }))
       const votes = ballots.filter(({ snapshotCid }) => snapshotCid === 'bafkreione').length
       const finalization = { projectId: 'project-a', snapshotCid: 'bafkreione', votes, voters: slots, closeBlock: 16 }
-      const rest = { ballots, texts: Buffer.alloc(0), dropped: [], equivocations: [] }
+      const none = Buffer.alloc(0)
+      const rest = { ballots, texts: none, frames: [], signatures: none, dropped: [], equivocations: [] }
       await put(topics.finalizations, { dataMarket, epochId }, { ...finalization, ...rest })
       const { offset } = await put(
         topics.batches,

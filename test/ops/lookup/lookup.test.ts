@@ -59,6 +59,8 @@ async function anchoredEpoch(fields: { attested?: boolean } = {}) {
     closeBlock: 16,
     ballots: [],
     texts: Buffer.alloc(0),
+    frames: [],
+    signatures: Buffer.alloc(0),
     dropped: [],
     equivocations: [],
   }

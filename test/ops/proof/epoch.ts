@@ -5,9 +5,9 @@ import { createProofs, type ProofPorts, type Proofs } from '../../../ops/proof/s
 import { signDigest, slotWallet } from '../../../ops/snapshotters/wallets.ts'
 import type { Anchor, Batch, ProjectFinalization, Submission } from '../../../schemas/types.ts'
 import { packEpoch } from '../../../topology/batch.ts'
-import { quotedSubmissions } from '../../../topology/batch-json.ts'
 import { MARKET_DEFAULTS, type MarketRules } from '../../../topology/rules.ts'
 import { digestOf, domainOf } from '../../../topology/signature.ts'
+import { frameTexts } from '../../../topology/submission-text.ts'
 import { anchorOf, HASH, MARKET, submissionOf } from '../lookup/fixture.ts'
 
 export const CHAIN = { chainId: 31337, protocolState: `0x${'c3'.repeat(20)}` }
@@ -57,7 +57,7 @@ export async function signedEpoch({
   })
   const market: MarketRules = { ...MARKET_DEFAULTS, ...CHAIN, dataMarket: MARKET, ...rules }
   const tick = { epochId: EPOCH, releaseBlock: 10, blockNumber: 20, blockHash: HASH }
-  const batches = packEpoch(finalizationsOf(submissions), tick, market).slice(0, -1) as Batch[]
+  const batches = [...packEpoch(finalizationsOf(submissions), tick, market)].slice(0, -1) as Batch[]
   const anchors = new Map<number, Anchor>()
   for (const { batchIndex, json, roothash, finalizedCidsRootHash } of batches) {
     const cid = await computeCid(json, cidVersion)
@@ -77,22 +77,28 @@ export async function signedEpoch({
 function finalizationsOf(submissions: readonly Submission[]): ProjectFinalization[] {
   const byProject = new Map<string, Submission[]>()
   for (const one of submissions) byProject.set(one.projectId, [...(byProject.get(one.projectId) ?? []), one])
-  return [...byProject].map(([projectId, all]) => ({
-    projectId,
-    snapshotCid: all[0]!.snapshotCid,
-    votes: all.length,
-    voters: all.length,
-    closeBlock: 20,
-    ballots: all.map(({ submissionId, slotId, snapshotCid }) => ({
-      position: { partition: 0, offset: 0 },
-      submissionId,
-      slotId,
-      snapshotCid,
-    })),
-    texts: quotedSubmissions(all),
-    dropped: [],
-    equivocations: [],
-  }))
+  return [...byProject].map(([projectId, all]) => {
+    const { frames, frameNumbers, signatures } = frameTexts(all)
+    return {
+      projectId,
+      snapshotCid: all[0]!.snapshotCid,
+      votes: all.length,
+      voters: all.length,
+      closeBlock: 20,
+      ballots: all.map(({ submissionId, slotId, snapshotCid }, i) => ({
+        position: { partition: 0, offset: 0 },
+        submissionId,
+        slotId,
+        snapshotCid,
+        frame: frameNumbers[i]!,
+      })),
+      texts: Buffer.alloc(0),
+      frames,
+      signatures,
+      dropped: [],
+      equivocations: [],
+    }
+  })
 }
 
 const hex = (text: string): string => createHash('sha256').update(text).digest('hex')
