@@ -8,6 +8,7 @@ import type { Connections, Peer } from './connections.ts'
 import type { Counts } from './counts.ts'
 import { EVIDENCE_BYTES_MAX, type Frame, FrameDecoder, type FramingProblem } from './framing.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
+import { updateWindowSeldom } from './window-updates.ts'
 import { decodeSubmission } from './wire.ts'
 
 export const COLLECT_PROTOCOL = '/collect'
@@ -62,6 +63,7 @@ export class Collector {
       stream.abort(new Error('not taken'))
       return
     }
+    updateWindowSeldom(stream)
     const peer = connections.of(connection, clock.now())
     const decoder = new FrameDecoder(limits.frameBytesMax)
     const open: CollectStream = { stream, peer, decoder, partialBytes: 0, unfinishedSince: undefined }

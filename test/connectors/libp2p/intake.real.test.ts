@@ -1,6 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import type { YamuxStream } from '@libp2p/yamux/stream'
 import { describe, expect, test } from 'vitest'
 import { partitionFor } from '../../../streams/partitioner.ts'
 import { message, messages, open, refusal, ScriptedLog, Stage, topics, until, write } from './harness.ts'
@@ -15,6 +16,9 @@ const gate = () => {
   })
   return { promise, resolve }
 }
+
+/** Of a yamux stream. */
+const WINDOW_BYTES = 256 * 1024
 
 for (const encryption of ['noise', 'tls'] as const)
   describe(`over ${encryption}`, () => {
@@ -49,6 +53,25 @@ for (const encryption of ['noise', 'tls'] as const)
         await until(() => running.log.records.length === many.length, 'appended')
         expect(running.log.submissions.map(({ submissionId }) => submissionId)).toEqual(ids(many))
       })
+
+    test('behavior: a stream goes on beyond its window, and is told of it once per half a window', async () => {
+      await using stage = new Stage()
+      const running = await stage.intake()
+      const stream = await open(await stage.client(encryption), running)
+      let updates = 0
+      const handle = (stream as YamuxStream).handleWindowUpdate.bind(stream)
+      ;(stream as YamuxStream).handleWindowUpdate = (frame) => {
+        updates++
+        handle(frame)
+      }
+      const many = messages(2_000)
+      const bytes = join36(many)
+      await write(stream, bytes, 500)
+      await until(() => running.log.records.length === many.length, 'appended')
+      expect(bytes.length).toBeGreaterThan(3 * WINDOW_BYTES)
+      expect(updates).toBeGreaterThan(4)
+      expect(updates).toBeLessThanOrEqual((2 * bytes.length) / WINDOW_BYTES + 1)
+    })
 
     test('behavior: 300 streams of one connection, each its own messages', async () => {
       await using stage = new Stage()
