@@ -3,7 +3,7 @@ import type { Catalog } from './catalog.ts'
 import type { LogCore, Staged } from './core.ts'
 import type { LevelOperation, LevelStore } from './level-store.ts'
 import { putOffset, putSequence, putTopic, readSequence, type StoredTopic, sequenceKey } from './meta-rows.ts'
-import type { PartitionLog } from './partition.ts'
+import { type PartitionLog, sizeOf } from './partition.ts'
 import { packRows } from './rows.ts'
 import type { TailCache } from './tail-cache.ts'
 
@@ -25,6 +25,7 @@ export type WriteResult =
 
 interface Pending {
   readonly request: WriteRequest
+  readonly sizeBytes: number
   readonly reply: (result: WriteResult) => void
 }
 
@@ -41,6 +42,12 @@ interface Batch {
 
 /** Records in one write: enough to make the sync cheap, small enough that the next ones do not wait long. */
 const WRITE_RECORDS_MAX = 20_000
+
+/**
+ * Bytes in one write beyond which no other request joins it: a write of this size is as cheap per byte as any, and while it
+ * lasts LevelDB holds all of it twice. One request alone may have more.
+ */
+const WRITE_BYTES_MAX = 16 * 1024 * 1024
 
 /** Records that may wait for their write; beyond, callers are refused and have to slow down. */
 const WAITING_RECORDS_MAX = 400_000
@@ -99,7 +106,7 @@ export class WriteQueue {
       return Promise.resolve({ state: 'refused', cause })
     }
     return new Promise((reply) => {
-      this.waiting.push({ request, reply })
+      this.waiting.push({ request, reply, sizeBytes: bytesOf(request.records ?? []) })
       this.waitingRecords += count
       this.draining ??= this.drain()
     })
@@ -120,16 +127,20 @@ export class WriteQueue {
   private take(): Pending[] {
     let count = 0
     let records = 0
-    while (count < this.waiting.length && (count === 0 || records < WRITE_RECORDS_MAX)) {
-      records += this.waiting[count++]!.request.records?.length ?? 0
+    let sizeBytes = 0
+    while (count < this.waiting.length && records < WRITE_RECORDS_MAX && sizeBytes < WRITE_BYTES_MAX) {
+      const next = this.waiting[count++]!
+      records += next.request.records?.length ?? 0
+      sizeBytes += next.sizeBytes
     }
     this.waitingRecords -= records
     return this.waiting.splice(0, count)
   }
 
   private async write(pending: readonly Pending[]): Promise<void> {
-    const writing = pending.map(({ request, reply }) => {
-      return { request, reply, staged: this.core.stage(request.records ?? [], request.control ?? false) }
+    const writing = pending.map((one) => {
+      const { records = [], control = false } = one.request
+      return { ...one, staged: this.core.stage(records, control) }
     })
     const batch = { sequence: this.sequence + 1, topics: this.catalog.unsavedTopics(), writing }
     try {
@@ -206,4 +217,10 @@ export class WriteQueue {
     }
     return operations
   }
+}
+
+function bytesOf(records: readonly OutgoingRecord[]): number {
+  let sizeBytes = 0
+  for (const record of records) sizeBytes += sizeOf(record)
+  return sizeBytes
 }
