@@ -12,6 +12,7 @@ import {
   readOffset,
   readSequence,
   readTopic,
+  rowRange,
   type StoredTopic,
   sequenceKey,
   topicRange,
@@ -70,7 +71,8 @@ export class Catalog {
   }
 
   /**
-   * Reads everything but the records into the core, and writes the format into a new log.
+   * Reads everything but the records into the core, writes the format into a new log, and erases what a transaction left
+   * that a crash cut short.
    * @returns the number of the last write
    * @throws LogError `FORMAT_NEWER`
    */
@@ -89,7 +91,14 @@ export class Catalog {
       const { topicId, group, partition, next, metadata } = readOffset(key, value)
       core.commitOffsets(group, [{ topic: names.get(topicId)!, partition, next, metadata }])
     }
+    for (const name of names.values())
+      for (const partition of core.topic(name).partitions) await this.eraseFrom(store, partition, partition.end)
     return readSequence(await store.get(sequenceKey))
+  }
+
+  /** Erases the rows of a partition from an offset on, which no bounds row covers. */
+  async eraseFrom(store: LevelStore, { topic, index }: PartitionLog, offset: number): Promise<void> {
+    await store.erase(rowRange(this.idOf(topic), index, offset, Number.MAX_SAFE_INTEGER))
   }
 
   private async loadTopics(store: LevelStore, core: LogCore): Promise<Map<number, string>> {

@@ -34,6 +34,8 @@ export interface EmbeddedLogOptions {
   readonly mustExist?: boolean
   /** Newest records kept in memory for readers at the tail. */
   readonly tailSizeBytes?: number
+  /** Bytes that LevelDB is given at once; a larger transaction is written in pieces. */
+  readonly writeBytes?: number
   /** Time between two rounds of retention and compaction. */
   readonly maintenanceIntervalMs?: number
 }
@@ -55,7 +57,8 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
   const tail = new TailCache(options.tailSizeBytes ?? TAIL_SIZE_BYTES)
   try {
     const sequence = await catalog.load(store, core)
-    const writes = new WriteQueue({ core, store, catalog, tail, clock, sequence })
+    const { writeBytes } = options
+    const writes = new WriteQueue({ core, store, catalog, tail, clock, sequence, ...(writeBytes && { writeBytes }) })
     const maintenance = new Maintenance({ core, store, catalog, writes, clock })
     maintenance.start(options.maintenanceIntervalMs ?? MAINTENANCE_INTERVAL_MS)
     return new EmbeddedLog({ core, store, catalog, writes, maintenance, clock })

@@ -84,6 +84,12 @@ export class LevelStore {
     }
   }
 
+  /** Deletes a range; it is gone for good when this resolves. For ranges that mostly are empty. */
+  async erase(range: LevelRange): Promise<void> {
+    const keys = await this.guard(() => this.level.keys(range).all())
+    if (keys.length > 0) await this.write(keys.map((key) => ({ type: 'del', key })))
+  }
+
   /** Deletes a range, in the background of whatever else is written; not atomic. */
   async clear(range: LevelRange): Promise<void> {
     await this.guard(() => this.level.clear(range))

@@ -41,9 +41,13 @@ export function lastOffsetOf(key: Buffer): number {
   return key.readUInt32BE(9) * 2 ** 32 + key.readUInt32BE(13)
 }
 
-/** Rows of records of one partition. @param next first offset behind them, control records included */
-export function packRows(topicId: number, partition: number, records: readonly LogRecord[], next: number): Row[] {
-  const rows: Row[] = []
+/** Rows of records of one partition, each packed when it is asked for. @param next first offset behind them, control records included */
+export function* packRows(
+  topicId: number,
+  partition: number,
+  records: readonly LogRecord[],
+  next: number,
+): Generator<Row> {
   for (let from = 0; from < records.length; ) {
     let to = from
     let size = ROW_HEAD_BYTES
@@ -51,10 +55,9 @@ export function packRows(topicId: number, partition: number, records: readonly L
       size += packedSize(records[to++]!)
     }
     const lastOffset = to < records.length ? records[to]!.offset - 1 : next - 1
-    rows.push({ key: rowKey(topicId, partition, lastOffset), value: packRow(records, from, to, size) })
+    yield { key: rowKey(topicId, partition, lastOffset), value: packRow(records, from, to, size) }
     from = to
   }
-  return rows
 }
 
 /** The same row with only some of its records. */

@@ -44,10 +44,10 @@ interface Batch {
 const WRITE_RECORDS_MAX = 20_000
 
 /**
- * Bytes in one write beyond which no other request joins it: a write of this size is as cheap per byte as any, and while it
- * lasts LevelDB holds all of it twice. One request alone may have more.
+ * Bytes in one write beyond which no other request joins it, and a request that has more is written in pieces: a write of
+ * this size is as cheap per byte as any, and while it lasts LevelDB holds all of it twice.
  */
-const WRITE_BYTES_MAX = 16 * 1024 * 1024
+const WRITE_BYTES = 16 * 1024 * 1024
 
 /** Records that may wait for their write; beyond, callers are refused and have to slow down. */
 const WAITING_RECORDS_MAX = 400_000
@@ -58,6 +58,9 @@ const REOPEN_WAIT_MS_MAX = 5_000
 /**
  * The one writer of an embedded log. What arrives while a write is on its way goes together into the next one: one synced
  * LevelDB batch, atomic as a whole, so each request in it is too (group commit).
+ *
+ * A transaction too large for one write goes ahead in pieces, rows only. The last piece has what makes them count (bounds,
+ * offsets, number), so a crash before it leaves rows behind the end of a partition, which nobody reads and opening erases.
  *
  * When a write fails LevelDB is opened again, and the number of the last write, which is part of every batch, tells whether
  * the failed one is there after all. Until it can be opened, everything is refused and what was on its way is `unknown`.
@@ -75,6 +78,7 @@ export class WriteQueue {
   private recovering: Promise<void> | undefined
   private failure: LogError | undefined
   private sequence: number
+  private readonly writeBytes: number
 
   constructor(parts: {
     readonly core: LogCore
@@ -83,6 +87,7 @@ export class WriteQueue {
     readonly tail: TailCache
     readonly clock: Clock
     readonly sequence: number
+    readonly writeBytes?: number
   }) {
     this.core = parts.core
     this.store = parts.store
@@ -90,6 +95,7 @@ export class WriteQueue {
     this.tail = parts.tail
     this.clock = parts.clock
     this.sequence = parts.sequence
+    this.writeBytes = parts.writeBytes ?? WRITE_BYTES
   }
 
   /** @throws LogError while the disk does not take writes, or after `close` */
@@ -128,7 +134,7 @@ export class WriteQueue {
     let count = 0
     let records = 0
     let sizeBytes = 0
-    while (count < this.waiting.length && records < WRITE_RECORDS_MAX && sizeBytes < WRITE_BYTES_MAX) {
+    while (count < this.waiting.length && records < WRITE_RECORDS_MAX && sizeBytes < this.writeBytes) {
       const next = this.waiting[count++]!
       records += next.request.records?.length ?? 0
       sizeBytes += next.sizeBytes
@@ -144,7 +150,7 @@ export class WriteQueue {
     })
     const batch = { sequence: this.sequence + 1, topics: this.catalog.unsavedTopics(), writing }
     try {
-      await this.store.write(this.operationsOf(batch))
+      for (const piece of this.piecesOf(batch)) await this.store.write(piece)
     } catch (error) {
       return await this.recover(batch, error as LogError)
     }
@@ -183,6 +189,9 @@ export class WriteQueue {
     try {
       await this.store.reopen()
       stored = readSequence(await this.store.get(sequenceKey))
+      if (stored !== batch.sequence)
+        for (const { partition, base } of batch.writing.flatMap(({ staged }) => staged.spans))
+          await this.catalog.eraseFrom(this.store, partition, base)
     } catch (error) {
       this.failure = error as LogError
       return false
@@ -197,7 +206,8 @@ export class WriteQueue {
     return true
   }
 
-  private operationsOf({ writing, sequence, topics }: Batch): LevelOperation[] {
+  /** What is to be written: mostly one piece, of a large transaction several. Each is packed when the one before it is on disk. */
+  private *piecesOf({ writing, sequence, topics }: Batch): Generator<LevelOperation[]> {
     const operations: LevelOperation[] = [putSequence(sequence), ...topics.map(putTopic)]
     const recordsOf = new Map<PartitionLog, readonly LogRecord[]>()
     for (const { request, staged } of writing) {
@@ -210,12 +220,21 @@ export class WriteQueue {
       const { group, commits } = request.offsets ?? { group: '', commits: [] }
       for (const commit of commits) operations.push(putOffset(group, this.catalog.idOf(commit.topic), commit))
     }
+    let piece: LevelOperation[] = []
+    let bytes = 0
     for (const [partition, records] of recordsOf) {
+      for (const row of packRows(this.catalog.idOf(partition.topic), partition.index, records, partition.end)) {
+        if (bytes > 0 && bytes + row.value.length > this.writeBytes) {
+          yield piece
+          piece = []
+          bytes = 0
+        }
+        piece.push({ type: 'put', ...row })
+        bytes += row.value.length
+      }
       operations.push(this.catalog.boundsRow(partition))
-      const rows = packRows(this.catalog.idOf(partition.topic), partition.index, records, partition.end)
-      for (const { key, value } of rows) operations.push({ type: 'put', key, value })
     }
-    return operations
+    yield [...piece, ...operations]
   }
 }
 

@@ -7,7 +7,9 @@ const KEYS = 50
 
 const [directory, round] = process.argv.slice(2) as [string, string]
 
-const log = await openEmbeddedLog({ directory, maintenanceIntervalMs: 20, tailSizeBytes: 200_000 })
+/** Every other life writes all but the smallest transactions in pieces. */
+const pieces = Number(round) % 2 === 0 ? { writeBytes: 60 } : {}
+const log = await openEmbeddedLog({ directory, maintenanceIntervalMs: 20, tailSizeBytes: 200_000, ...pieces })
 await log.createTopics([
   { name: 'appended', partitions: 2, cleanup: 'delete' },
   { name: 'committed', partitions: 2, cleanup: 'delete' },

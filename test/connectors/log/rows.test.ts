@@ -17,7 +17,7 @@ describe('rows', () => {
     fc.assert(
       fc.property(fc.array(content, { minLength: 1 }), fc.nat(2 ** 40), fc.nat(100), (contents, base, from) => {
         const records = numbered(contents, base)
-        const rows = packRows(7, 3, records, records.at(-1)!.offset + 2)
+        const rows = [...packRows(7, 3, records, records.at(-1)!.offset + 2)]
         const back = rows.flatMap(({ value }) => unpackRow(value, base + from))
         expect(plain(back)).toEqual(plain(records.filter(({ offset }) => offset >= base + from)))
         expect(lastOffsetOf(rows.at(-1)!.key)).toBe(records.at(-1)!.offset + 1)
@@ -33,7 +33,7 @@ describe('rows', () => {
     const records = Array.from({ length: 1_000 }, (_, at) => {
       return { offset: at * 2, timestamp: 1, key: null, value, headers: [] }
     })
-    const rows = packRows(1, 0, records, 2_000)
+    const rows = [...packRows(1, 0, records, 2_000)]
     expect(rows.length).toBeGreaterThan(5)
     let next = 0
     for (const row of rows) {
