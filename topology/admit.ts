@@ -8,6 +8,7 @@ import type { ScopedStore } from '../streams/store.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
 import { asBuffer } from './keccak.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
+import { createSharedTexts } from './shared-texts.ts'
 import type { Stores } from './stores.ts'
 import { type AdmittedEvent, epochScope, type SubmissionEvent } from './topics.ts'
 
@@ -81,6 +82,7 @@ type Seats = ReturnType<typeof createSeats>
 /** The store holds one row per digest; an index by slot, made from it when it is first asked for, finds the last seat. */
 function createSeats(store: ScopedStore<SlotQuota>) {
   const index = new Map<string, Map<number, SlotSeats>>()
+  const texts = createSharedTexts()
   const keyOf = (slotId: number, digest: string): string => `${slotId}/${digest}`
 
   const of = (scope: string, slotId: number): SlotSeats => {
@@ -94,29 +96,37 @@ function createSeats(store: ScopedStore<SlotQuota>) {
     return slot
   }
 
+  /** The slots of an epoch name the same projects and CIDs. */
+  const keep = (scope: string, seat: Seat, refused = false): Seat => {
+    const share = texts.of(scope)
+    return { ...seat, refused, projectId: share(seat.projectId), snapshotCid: share(seat.snapshotCid) }
+  }
+
   return {
     of,
     find: (scope: string, slotId: number, digest: string): SlotQuota | undefined =>
       store.get(scope, keyOf(slotId, digest)),
 
     take(scope: string, seat: Seat): void {
-      insert(of(scope, seat.slotId).seated, seat)
-      const { digest, ...row } = seat
-      store.put(scope, keyOf(seat.slotId, digest), row)
+      const kept = keep(scope, seat)
+      insert(of(scope, kept.slotId).seated, kept)
+      store.put(scope, keyOf(kept.slotId, kept.digest), kept) // the same object: a row without its digest would be a second
     },
 
     /** Remembers a refusal, of a newcomer or of the one in the last seat. */
-    refuse(scope: string, { digest, ...row }: Seat): void {
-      const slot = of(scope, row.slotId)
-      const at = slot.seated.findIndex((seat) => seat.digest === digest)
+    refuse(scope: string, seat: Seat): void {
+      const { slotId, digest } = seat
+      const slot = of(scope, slotId)
+      const at = slot.seated.findIndex((seated) => seated.digest === digest)
       if (at >= 0) slot.seated.splice(at, 1)
       if (at < 0 && slot.refused >= REFUSED_MAX) return
       slot.refused++
-      store.put(scope, keyOf(row.slotId, digest), { ...row, refused: true })
+      store.put(scope, keyOf(slotId, digest), keep(scope, seat, true))
     },
 
     forget(scope: string): void {
       index.delete(scope)
+      texts.forget(scope)
       store.dropScope(scope)
     },
   }

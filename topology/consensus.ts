@@ -17,6 +17,7 @@ import type { ProcessorSupplier } from '../streams/processor.ts'
 import { byArrival } from './admit.ts'
 import { asBuffer } from './keccak.ts'
 import type { MarketRules, ProtocolRules } from './rules.ts'
+import { createSharedTexts } from './shared-texts.ts'
 import { tieBreaker } from './signature.ts'
 import type { Stores } from './stores.ts'
 import { frameTexts } from './submission-text.ts'
@@ -32,12 +33,13 @@ export const tallyEpoch =
   (context) => {
     const markets = new Map(rules.markets.map((market) => [market.dataMarket, market]))
     const votes = context.store(stores.votes)
+    const texts = createSharedTexts()
     const { finalized } = context.outputs
     return {
       process({ dataMarket, epochId }, value) {
         const scope = epochScope(dataMarket, epochId)
         if (isWithdrawal(value)) votes.delete(scope, hexOf(value.withdrawnDigest))
-        else votes.put(scope, hexOf((value as Submission).digest), value as Submission)
+        else votes.put(scope, hexOf((value as Submission).digest), withTexts(value as Submission, texts.of(scope)))
         return undefined
       },
       onMarker(marker) {
@@ -51,11 +53,22 @@ export const tallyEpoch =
             finalizeProject(projectId, submissions, { tick, headers, market: markets.get(dataMarket)! }),
           )
         votes.dropScope(scope)
+        texts.forget(scope)
         finalized.sendMarker(marker as FinalizationEvent)
         return undefined
       },
     }
   }
+
+/** The votes for a project repeat these. */
+const withTexts = (submission: Submission, share: (text: string) => string): Submission => ({
+  ...submission,
+  snapshotCid: share(submission.snapshotCid),
+  projectId: share(submission.projectId),
+  header: share(submission.header),
+  dataMarket: share(submission.dataMarket),
+  nodeVersion: submission.nodeVersion === null ? null : share(submission.nodeVersion),
+})
 
 const hexOf = (digest: Uint8Array): string => asBuffer(digest).toString('hex')
 
