@@ -17,7 +17,12 @@ export interface RuntimeOptions {
   readonly onFailure?: (error: Error) => void
   /** Members that keep the state of each task ready beside its owner, so that one of them goes on at once; 0. */
   readonly standbys?: number
-  /** Time between two commits of a task, 100 ms; a marker that closes a scope, or a processor, may ask for one sooner. */
+  /** Stages that nobody waits for: they work while no other has something to do, and at the latest after 500 ms. */
+  readonly background?: readonly string[]
+  /**
+   * Time between two commits of a task, 100 ms, and 10 times as long while it has written to its stores only: nobody waits
+   * for that. A marker that closes a scope, or a processor, may ask for a commit sooner.
+   */
   readonly commitIntervalMs?: number
   /** Bytes of output after which a task commits, 8 MiB. */
   readonly burstBytesMax?: number
@@ -33,6 +38,7 @@ export interface RuntimeOptions {
 export const RUNTIME_DEFAULTS = {
   observer: {},
   standbys: 0,
+  background: [],
   commitIntervalMs: 100,
   burstBytesMax: 8 * 1024 * 1024,
   bufferedRecordsMax: 10_000,

@@ -30,6 +30,9 @@ export interface StageState {
 /** Longest wait of the process loop for news. */
 const POLL_MS = 500
 
+/** Longest time that a background stage waits for others. */
+const BACKGROUND_WAIT_MS = 500
+
 export class StreamsRuntime {
   private readonly topology: Topology
   private readonly options: RuntimeSettings
@@ -113,7 +116,8 @@ export class StreamsRuntime {
     const known = this.topology.stages.map(({ name }) => name)
     const unknown = names?.filter((name) => !known.includes(name)) ?? []
     if (unknown.length > 0) throw new Error(`no such stage: ${unknown.join(', ')}; there are ${known.join(', ')}`)
-    return this.topology.stages.filter(({ name }) => names?.includes(name) ?? true)
+    const stages = this.topology.stages.filter(({ name }) => names?.includes(name) ?? true)
+    return stages.sort((a, b) => Number(this.isBackground(a)) - Number(this.isBackground(b))) // they come last in each round
   }
 
   private async createTopics(): Promise<void> {
@@ -206,7 +210,7 @@ export class StreamsRuntime {
       let worked = false
       let wakeAt = clock.now() + POLL_MS
       for (const runner of this.runners()) {
-        if (runner.runnable) worked = this.runSlice(runner) || worked
+        if (runner.runnable && !(worked && this.letsOthersGo(runner))) worked = this.runSlice(runner) || worked
         const due = runner.commitDueAt()
         if (due !== undefined && due <= clock.now()) this.startCommit(runner)
         else if (due !== undefined) wakeAt = Math.min(wakeAt, due)
@@ -216,6 +220,16 @@ export class StreamsRuntime {
     }
   }
 
+  private letsOthersGo(runner: TaskRunner): boolean {
+    if (!this.isBackground(runner.task.stage)) return false
+    runner.waitingSince ??= this.options.clock.now()
+    return this.options.clock.now() - runner.waitingSince < BACKGROUND_WAIT_MS
+  }
+
+  private isBackground({ name }: Stage): boolean {
+    return this.options.background.includes(name)
+  }
+
   private runSlice(runner: TaskRunner): boolean {
     try {
       runner.runSlice()
@@ -223,6 +237,7 @@ export class StreamsRuntime {
       this.failTask(runner.task, error)
       return false
     }
+    if (!runner.hasWork) runner.waitingSince = undefined
     if (!runner.asked && runner.hungry) this.wake()
     return true
   }

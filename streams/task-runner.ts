@@ -33,6 +33,10 @@ interface Chunk {
   index: number
 }
 
+/** Intervals between two commits of a task without output, and the records after which it commits as any other. */
+const QUIET_INTERVALS = 10
+const QUIET_RECORDS_MAX = 10_000
+
 const SLICE_MS = 5
 const SLICE_RECORDS = 1_000
 /** Records between two looks at the clock. */
@@ -42,6 +46,8 @@ export class TaskRunner implements Reader {
   readonly task: Task
   state: 'opening' | 'running' | 'committing' | 'closed' = 'opening'
   asked = false
+  /** Since when others go before it, ms. */
+  waitingSince: number | undefined
   private restored: Restored
   private readonly options: RunnerOptions
   private readonly committer: Committer
@@ -51,6 +57,8 @@ export class TaskRunner implements Reader {
   private bufferedRecords = 0
   private bufferedBytes = 0
   private lastCommit = 0
+  /** Records processed since then. */
+  private uncommitted = 0
   private busy: Promise<unknown> = Promise.resolve()
 
   /** @param restored how much of its state the task has already; nothing by default */
@@ -190,6 +198,11 @@ export class TaskRunner implements Reader {
     )
   }
 
+  /** Whether something fetched waits to be processed. */
+  get hasWork(): boolean {
+    return this.chunks.length > 0
+  }
+
   get runnable(): boolean {
     return this.state === 'running' && this.chunks[0]?.ready === true
   }
@@ -215,6 +228,7 @@ export class TaskRunner implements Reader {
     if (to > from) this.task.process(topic, records, from, to, chunk.prepared)
     chunk.index = to
     this.bufferedRecords -= to - from
+    this.uncommitted += to - from
     if (to === records.length) {
       this.task.skipTo(topic, next)
       this.bufferedBytes -= chunk.bytes
@@ -227,12 +241,14 @@ export class TaskRunner implements Reader {
   commitDueAt(): number | undefined {
     if (this.state !== 'running' || !this.task.dirty) return undefined
     if (this.task.commitRequested || this.task.bytes >= this.options.burstBytesMax) return 0
-    return this.lastCommit + this.options.commitIntervalMs
+    const isQuiet = !this.task.hasOutput && this.uncommitted < QUIET_RECORDS_MAX
+    return this.lastCommit + this.options.commitIntervalMs * (isQuiet ? QUIET_INTERVALS : 1)
   }
 
   /** Commits what the task has done since the last time; it is frozen meanwhile. @returns false when the task is lost */
   commit(): Promise<boolean> {
     this.state = 'committing'
+    this.uncommitted = 0
     const kept = this.committer.commit()
     this.busy = kept.catch(() => {})
     return kept.then((isKept) => {

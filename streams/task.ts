@@ -178,9 +178,14 @@ export class Task {
     if (alignment.closesScope(marker)) this.commitRequested = true
   }
 
+  /** Whether there are records that somebody may wait for. */
+  get hasOutput(): boolean {
+    return this.records.length > 0
+  }
+
   /** Whether there is anything to commit. */
   get dirty(): boolean {
-    if (this.records.length > 0) return true
+    if (this.hasOutput) return true
     for (const { position, committed } of this.inputs.values()) if (position !== committed) return true
     return false
   }
