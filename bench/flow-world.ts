@@ -66,6 +66,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
     log,
     clock: systemClock,
     stages: STAGES,
+    background: ['settle'],
     commitIntervalMs: COMMIT_INTERVAL_MS,
     observer,
     prepare: {

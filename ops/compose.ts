@@ -21,7 +21,7 @@ import { runtimeMetrics, stageMetrics } from './metrics/runtime.ts'
 import { createPrepare } from './prepare.ts'
 import type { ProgressListener } from './progress.ts'
 import { readableForRoles } from './readable.ts'
-import { CONNECTORS, isStage, type Role } from './roles.ts'
+import { BACKGROUND_STAGES, CONNECTORS, isStage, type Role } from './roles.ts'
 import { startOpsServer } from './server.ts'
 import { createSignerPool } from './signers.ts'
 import { watchEventLoop } from './watchdog.ts'
@@ -121,6 +121,7 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
     log,
     clock: systemClock,
     stages,
+    background: BACKGROUND_STAGES,
     commitIntervalMs,
     standbys,
     ...(signers && {

@@ -3,6 +3,9 @@
 /** Stages of the topology, each a consumer group of its own; a test compares the names with the graph. */
 export const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batch', 'anchor'] as const
 
+/** Nothing is built on what they write, so they let the way to the chain go first. */
+export const BACKGROUND_STAGES: readonly Stage[] = ['settle']
+
 /** In the order in which they start; they close in the opposite one, so the intake stops before what it feeds. */
 export const CONNECTORS = ['anchor-effects', 'clock', 'intake', 'api'] as const
 
