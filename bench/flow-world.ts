@@ -76,9 +76,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
         slotsReached: (offset) => runtime.globalTableReached(slotTopic.name, offset),
       }),
     },
-    onFailure(error) {
-      throw error
-    },
+    onFailure: (error) => void Promise.reject(error), // ends the process
   })
 
   const appendTicks = (...ticks: readonly EpochTick[]) =>

@@ -81,10 +81,15 @@ export function checkRules({ markets, parkedMax, headsKept }: ProtocolRules): vo
   }
 }
 
+/** What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames. */
+const HANDOVER = 2
+
 /** Everything that decides outputs and is not in the graph, as one text: instances compare it by its hash. */
 export const rulesText = (rules: ProtocolRules, anchoring: Partial<AnchorRules>): string =>
-  JSON.stringify({ ...rules, anchoring: { ...ANCHOR_RULES_DEFAULTS, ...anchoring } }, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
+  JSON.stringify(
+    { ...rules, handover: HANDOVER, anchoring: { ...ANCHOR_RULES_DEFAULTS, ...anchoring } },
+    (_, value: unknown) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : value,
   )
