@@ -15,6 +15,8 @@ import { type ApiDoor, createApiDoor } from './api/mount.ts'
 import { CONNECTOR_PARTS, type ConnectorConfig, type Part } from './connectors.ts'
 import { createHealth, type Health } from './health.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { logRoles, logRuntime } from './logging/events.ts'
+import { type EventLog, noLog } from './logging/log.ts'
 import { createMetrics, type Metrics } from './metrics/create.ts'
 import { roleMetrics } from './metrics/roles.ts'
 import { runtimeMetrics, stageMetrics } from './metrics/runtime.ts'
@@ -42,6 +44,8 @@ export interface SequencerConfig extends ConnectorConfig {
   /** Something stopped for good; close the sequencer. Called once. */
   readonly onFailure: (error: Error) => void
   readonly warn: (text: string) => void
+  /** Of the process; nothing is logged without. */
+  readonly log?: EventLog
 }
 
 /** The log a sequencer stands on, and what its records look like there. Whoever opened it closes it. */
@@ -91,6 +95,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const log = readableForRoles({ ...ground, appId: config.appId, metrics, health, signal: reading.signal })
   const wiring: Wiring = { ...ground, log, config, metrics, health, apiDoor: createApiDoor() }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
+  await parts.add('log of roles', logRoles(health, config.log ?? noLog()))
   const server = await parts.add('server', startOpsServer(config.ops, wiring))
 
   await ground.log.createTopics([ground.topics.deadLetters])
@@ -110,7 +115,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
 /** One runtime for all stages of this process; each is a group of its own in it. */
 async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
   const { config, log, topics, stores, metrics, health } = wiring
-  const { rules, anchoring, appId, instanceId, commitIntervalMs, standbys } = config
+  const { rules, anchoring, appId, instanceId, commitIntervalMs, standbys, log: eventLog = noLog() } = config
   const stages = config.roles.filter(isStage)
   const signers = stages.includes('validate')
     ? await parts.add('signers', createSignerPool(rules, config.workers))
@@ -134,7 +139,7 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
         }),
       },
     }),
-    observer: runtimeMetrics(metrics),
+    observer: logRuntime(runtimeMetrics(metrics), eventLog),
     onFailure: (error) => {
       for (const stage of stages) fail(wiring, stage, error)
     },

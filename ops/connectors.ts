@@ -12,6 +12,7 @@ import { configOf } from '../streams/kafka-topic.ts'
 import { openQueryApi } from './api/start.ts'
 import type { Wiring } from './compose.ts'
 import type { Closeable } from './lifecycle.ts'
+import { logEpochs } from './logging/events.ts'
 import { anchorMetrics, clockMetrics, intakeMetrics, storeMetrics } from './metrics/connectors.ts'
 import { consumerLag } from './metrics/consumer-lag.ts'
 import { epochMetrics } from './metrics/epochs.ts'
@@ -167,7 +168,12 @@ async function startApi(wiring: Wiring): Promise<Part> {
 async function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
   const markets = config.rules.markets.map(({ dataMarket }) => dataMarket)
   const measured = epochMetrics(metrics, { markets, now: systemClock.now })
-  const progress = await followProgress(log, topics, [measured, ...(config.listeners ?? [])], systemClock)
+  const progress = await followProgress(
+    log,
+    topics,
+    [measured, ...(config.log ? [logEpochs(config.log)] : []), ...(config.listeners ?? [])],
+    systemClock,
+  )
   const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock })
   return {
     stopped: progress.stopped,

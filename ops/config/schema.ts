@@ -8,6 +8,7 @@ import { ANCHOR_DEFAULTS } from '../../connectors/evm/anchor-options.ts'
 import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
+import { logSettings } from '../logging/settings.ts'
 import { ROLES } from '../roles.ts'
 
 const name = (lengthMax: number) =>
@@ -62,6 +63,7 @@ export const configSchema = z.strictObject({
   workers: whole(0, 64).default(0).describe('Worker threads that recover signatures, for the role validate; 0 = none.'),
   commitIntervalMs: whole(5, 10_000).default(100).describe('Time between two commits of a task, ms.'),
 
+  log: logSettings,
   kafka: z
     .strictObject({
       brokers: z.array(brokerAddress).min(1).describe('Brokers to begin with, host:port.'),

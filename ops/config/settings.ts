@@ -24,6 +24,7 @@ export const FLAGS: Readonly<Record<string, string>> = {
   roles: '--roles',
   'chain.rpcUrls': '--rpc',
   'ops.port': '--ops-port',
+  'log.level': '--log-level',
 }
 
 interface Node {

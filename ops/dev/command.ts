@@ -28,6 +28,7 @@ export function devCommand(version: string): Command {
     .option('--markets <n>', 'data markets', fallback('markets'))
     .option('--partitions <n>', 'partitions of the keyed topics', fallback('partitions'))
     .option('--workers <n>', 'worker threads for signatures', fallback('workers'))
+    .option('--log-level <level>', 'silent, error, warn, info or debug: of the JSON lines on standard error')
     .option('--json', 'print events as JSON lines')
     .action(async (given: Record<string, unknown>) => {
       const config = parseDevConfig(given)

@@ -1,6 +1,7 @@
 /** Options of `sequencer dev`, parsed once; all faults are reported together. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { LOG_LEVELS } from '../logging/settings.ts'
 import { httpUrl, oneOf, parseOptions, port, share, whole } from '../options.ts'
 
 const devSchema = z.object({
@@ -23,6 +24,7 @@ const devSchema = z.object({
   markets: whole(1, 4),
   partitions: whole(1, 64),
   workers: whole(0, 16),
+  logLevel: oneOf(...LOG_LEVELS).optional(),
   json: z.boolean(),
 })
 

@@ -9,6 +9,8 @@ import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { startSequencer } from '../compose.ts'
 import { type DirectorySettings, directoryPaths, ensureWritable, groundOf, openLog } from '../data-directory.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { say } from '../logging/events.ts'
+import { createLog } from '../logging/log.ts'
 import { ROLES } from '../roles.ts'
 import { runSnapshotters } from '../snapshotters/run.ts'
 import { startActors, startChain } from './chain.ts'
@@ -63,6 +65,10 @@ async function runParts(
   const log = await parts.add('log', openLog(config.dataDir))
   const chain = await parts.add('chain', startChain(config, fail))
   const settings = settingsOf(config, chain)
+  const secrets = [chain.accounts.sequencer.privateKey]
+  const events = createLog({ level: config.logLevel, fields: { app: APP_ID }, secrets })
+  say(events, 'starting', { version: ports.version, roles: ROLES })
+  signal.addEventListener('abort', () => say(events, 'stopping'), { once: true })
   const ground = await groundOf(config.dataDir, log, settings)
   let countAnchored = {}
   const enough = new Promise<void>((resolve) => {
@@ -89,13 +95,18 @@ async function runParts(
         standbys: 0,
         listeners: [screen, countAnchored],
         onFailure: fail,
-        warn: (text) => screen.say(`warning: ${text}`),
+        warn(text) {
+          screen.say(`warning: ${text}`)
+          say(events, 'note', { text })
+        },
+        log: events,
       },
       ground,
     ),
   )
   writeFileSync(paths.running, JSON.stringify({ url: sequencer.url, pid: process.pid }))
   await parts.add('running file', { close: async () => rmSync(paths.running, { force: true }) })
+  say(events, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })
   screen.running({
     intake: sequencer.multiaddrs.find((address) => address.includes('127.0.0.1')) ?? sequencer.multiaddrs[0]!,
     ops: sequencer.url,

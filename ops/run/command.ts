@@ -18,6 +18,7 @@ export function runCommand(version: string): Command {
     .option('--instance-id <name>', 'name of this process, the same after a restart; the host name by default')
     .option('--rpc <urls>', 'nodes of the anchor chain, for clock and anchor-effects')
     .option('--ops-port <port>', 'port of /metrics, /healthz, /readyz; 0 takes a free one')
+    .option('--log-level <level>', 'silent, error, warn, info or debug: of the JSON lines on standard error')
     .option('--json', 'print events as JSON lines')
     .addHelpText('after', `\nRoles:\n${ROLES.map((role) => `  ${role.padEnd(16)} ${ROLE_HELP[role]}`).join('\n')}`)
     .addHelpText(

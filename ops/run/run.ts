@@ -14,6 +14,9 @@ import { type ClusterSettings, changedParts, clusterSettingsOf, settingsTopic } 
 import { type SequencerConfig, startSequencer } from '../compose.ts'
 import type { Configuration, Need } from '../config/parse.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { say } from '../logging/events.ts'
+import { createLog } from '../logging/log.ts'
+import { secretsOf } from '../logging/secrets.ts'
 import type { RunLines } from './lines.ts'
 import { reportRoles } from './report-roles.ts'
 
@@ -37,7 +40,14 @@ export const needOf: Need = ({ roles = [], chain, storage }) => [
 /** Runs until the signal, or until something fails for good (then it rejects). */
 export async function runRoles(configuration: Configuration, { lines, version, signal }: RunPorts): Promise<void> {
   const { settings } = configuration
-  const parts = new Lifecycle(lines.warn)
+  const { appId, instanceId, roles } = settings
+  const fields = { app: appId, instance: instanceId }
+  const log = createLog({ level: settings.log.level, fields, secrets: secretsOf(settings) })
+  const warn = (text: string): void => {
+    lines.warn(text)
+    say(log, 'note', { text })
+  }
+  const parts = new Lifecycle(warn)
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<never>((_, reject) => {
     fail = reject
@@ -46,13 +56,16 @@ export async function runRoles(configuration: Configuration, { lines, version, s
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   try {
     lines.starting(settings)
-    const patience = { clock: systemClock, signal, warn: lines.warn }
+    say(log, 'starting', { version, roles })
+    signal.addEventListener('abort', () => say(log, 'stopping'), { once: true })
+    const patience = { clock: systemClock, signal, warn }
     const opening = patiently(patience, () => openGround(settings, settings.instanceId))
     const ground = await parts.add('log', opening)
     checkDeployed(ground.settings, clusterSettingsOf(configuration))
-    const config = { ...configOf(configuration), version, onFailure: fail, warn: lines.warn, listeners: [lines] }
+    const config = { ...configOf(configuration), version, onFailure: fail, warn, log, listeners: [lines] }
     const sequencer = await parts.add('sequencer', startSequencer(config, ground))
     await parts.add('role reports', reportRoles(sequencer.health, lines))
+    say(log, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })
     lines.running({ intake: sequencer.multiaddrs, ops: sequencer.url, roles: settings.roles })
     await Promise.race([failed, stopped])
   } finally {

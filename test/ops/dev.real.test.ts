@@ -2,13 +2,16 @@
  * The first check of the product: `dev` on an empty directory anchors epochs, every injected bad submission has the verdict
  * it deserves, the chain holds the batches' roots, and a second start goes on where the first stopped.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { DEV_ROLE_INDEX, devAccount } from '../../connectors/evm/dev-accounts.ts'
+import { directoryPaths } from '../../ops/data-directory.ts'
 import { FRAME_KINDS, type Kind, WRONG_KINDS } from '../../ops/snapshotters/kinds.ts'
 import { readLedger, readOutcome } from './ledger.ts'
 import { runSequencer, startSequencer } from './run-sequencer.ts'
+import { expectNoSecrets } from './secrets.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sequencer-dev-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -26,6 +29,7 @@ const dev = [
   '--bad-share',
   '0.5',
 ]
+const written: string[] = []
 const clean = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
 
 describe('dev', () => {
@@ -33,6 +37,25 @@ describe('dev', () => {
     const run = await runSequencer([...dev, '--epochs', '5'])
     expect(run.exitCode, run.stderr).toBe(0)
     expect(run.events.filter(({ event }) => event === 'anchored').length).toBeGreaterThanOrEqual(5)
+    written.push(run.stdout, run.stderr)
+  })
+
+  it('behavior: the log on standard error tells an epoch from its release to its end', () => {
+    const lines = written[1]!
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const ofEpoch = lines.filter(({ epoch }) => epoch === 2)
+    const told = ['released', 'closed', 'summarised', 'anchored'].map((what) => `epoch-${what}`)
+    for (const event of [...told, 'batch-stored', 'batch-mined', 'batch-final'])
+      expect(ofEpoch, event).toContainEqual(expect.objectContaining({ event, level: 'info' }))
+    for (const event of ['starting', 'running', 'role-up', 'rebalanced'])
+      expect(lines, event).toContainEqual(expect.objectContaining({ event }))
+  })
+
+  it('behavior: nothing that it writes has a key, a signature or a signed transaction in it', () => {
+    const peerKey = readFileSync(directoryPaths(directory).peerKey, 'utf8')
+    expectNoSecrets(written.join(''), [peerKey, devAccount(DEV_ROLE_INDEX.sequencer).privateKey])
   })
 
   it('behavior: a second start goes on where the first stopped, and Ctrl-C ends it cleanly', async () => {

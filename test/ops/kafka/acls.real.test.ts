@@ -1,5 +1,5 @@
 /** Rights on a real broker that has access control: planned, given once, taken away, and nobody else's touched. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin } from 'kafkajs'
@@ -18,7 +18,8 @@ import { type Kafka, startKafka } from '../../../ops/kafka/start.ts'
 import type { Role } from '../../../ops/roles.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../../topology/anchor-rules.ts'
 import { rulesOf } from '../../topology/world.ts'
-import { runSequencer, type StartedSequencer, startSequencer } from '../run-sequencer.ts'
+import { runSequencer, type SequencerRun, type StartedSequencer, startSequencer } from '../run-sequencer.ts'
+import { expectNoSecrets } from '../secrets.ts'
 import { startClusterWorld } from './cluster-world.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sequencer-acls-'))
@@ -113,6 +114,8 @@ test('behavior: the rights of its roles are enough for each process, and those o
     return world.configWith({ kafka: secure, acls })
   }
   const started: StartedSequencer[] = []
+  const ended: SequencerRun[] = []
+  const signer = world.chain.accounts.sequencer.privateKey
   try {
     const deployed = await runSequencer(['deploy', 'apply', '--config', world.configWith({ acls })])
     expect(deployed.exitCode, deployed.stderr).toBe(0)
@@ -142,7 +145,11 @@ test('behavior: the rights of its roles are enough for each process, and those o
     expect(wrong.stderr).toContain('AUTHORIZATION')
   } finally {
     for (const { child } of started) child.kill('SIGTERM')
-    await Promise.all(started.map(({ finished }) => finished))
+    ended.push(...(await Promise.all(started.map(({ finished }) => finished))))
     await world.close()
+  }
+  for (const { stdout, stderr } of ended) {
+    expect(stderr).toContain('"event":"running"')
+    expectNoSecrets(stdout + stderr, [PASSWORD, readFileSync(join(world.directory, 'peer.key'), 'utf8'), signer])
   }
 })

@@ -1,0 +1,147 @@
+/** The events of the log, and the fields of each. docs/logging.md lists them; a test compares. */
+import type { Anchor } from '../../schemas/types.ts'
+import type { RuntimeObserver } from '../../streams/ports.ts'
+import type { Health, RoleHealth } from '../health.ts'
+import type { Closeable } from '../lifecycle.ts'
+import { type EpochProgress, type ProgressListener, secondsToAnchor } from '../progress.ts'
+import type { EventLog } from './log.ts'
+
+/** Event → what it means. */
+export const LOG_EVENTS = {
+  starting: 'the process begins; its roles',
+  running: 'every part of it was started; where it is reached',
+  stopping: 'it was told to end',
+  note: 'a warning in words',
+  'role-up': 'a role works, or stands by (role, detail)',
+  'role-down': 'a role waits for something, a node for instance, or failed (role, detail)',
+  'back-pressure': 'the intake reads nothing until the log catches up',
+  'back-pressure-over': 'and it reads again',
+  rebalanced: 'a stage of this process has these tasks from now on (stage, tasks, standbys)',
+  restored: 'the state of a task was read back (stage, partition, records, ms)',
+  'task-failed': 'a task stopped, and is opened again from the log (stage, partition, reason)',
+  'dead-letter': 'a record could not be decoded and was put aside (topic)',
+  'epoch-released': 'the contract released an epoch (block)',
+  'epoch-closed': 'its window is over (block)',
+  'epoch-summarised': 'its batches were cut (submissions, projects, withoutQuorum, batches)',
+  'epoch-anchored': 'all its batches and the ending call are final (seconds after the release, verdicts by reason)',
+  'chain-reorganised': 'blocks left the chain (block: the first of them)',
+  'batch-stored': 'a batch is on IPFS (batch, cid)',
+  'batch-sent': 'its transaction was sent (transaction, nonce, attempts)',
+  'batch-mined': 'it is in a block',
+  'batch-final': 'and deep enough to stay',
+  'batch-late': 'the contract’s window was over: it kept nothing',
+  'batch-failed': 'it cannot be anchored any more (reason)',
+} as const
+
+export type LogEvent = keyof typeof LOG_EVENTS
+type Level = 'info' | 'warn' | 'error'
+
+const LEVELS: Partial<Record<LogEvent, Level>> = {
+  note: 'warn',
+  'role-down': 'warn',
+  'back-pressure': 'warn',
+  'task-failed': 'warn',
+  'dead-letter': 'warn',
+  'chain-reorganised': 'warn',
+  'batch-late': 'error',
+  'batch-failed': 'error',
+}
+
+export const say = (log: EventLog, event: LogEvent, fields: object = {}): void =>
+  log[LEVELS[event] ?? 'info']({ event, ...fields })
+
+const BATCH_EVENTS: Partial<Record<Anchor['state'], LogEvent>> = {
+  STORED: 'batch-stored',
+  SENT: 'batch-sent',
+  MINED: 'batch-mined',
+  FINAL: 'batch-final',
+  LATE: 'batch-late',
+  FAILED: 'batch-failed',
+}
+
+export function logEpochs(log: EventLog): ProgressListener {
+  const of = ({ dataMarket: market, epochId: epoch }: EpochProgress) => ({ market, epoch })
+  return {
+    released: (epoch) => say(log, 'epoch-released', { ...of(epoch), block: epoch.releaseBlock }),
+    closed: (epoch) => say(log, 'epoch-closed', { ...of(epoch), block: epoch.closeBlock }),
+    orphaned: (block) => say(log, 'chain-reorganised', { block }),
+    summarised(epoch) {
+      const { submissions, projects, projectsWithoutQuorum: withoutQuorum, batches } = epoch
+      say(log, 'epoch-summarised', { ...of(epoch), submissions, projects, withoutQuorum, batches })
+    },
+    anchorChanged(epoch, batch, anchor, before) {
+      const event = BATCH_EVENTS[anchor.state]
+      // the call that ends the epoch has no batch; its end is the epoch's
+      if (batch < 0 || !event || anchor.state === before?.state) return
+      say(log, event, { ...of(epoch), batch, ...anchorFields(anchor) })
+    },
+    anchored(epoch) {
+      const verdicts = Object.fromEntries(epoch.reasons)
+      say(log, 'epoch-anchored', { ...of(epoch), seconds: secondsToAnchor(epoch), verdicts })
+    },
+  }
+}
+
+function anchorFields({
+  state,
+  cid,
+  nonce,
+  attempts,
+  transactionHash: transaction,
+  blockNumber: block,
+  error,
+}: Anchor) {
+  if (state === 'STORED') return { cid }
+  if (state === 'SENT') return { cid, transaction, nonce, attempts }
+  if (state === 'MINED' || state === 'FINAL') return { cid, transaction, block }
+  return { cid, transaction, reason: error }
+}
+
+/** Adds what an operator needs of it to what else is observed. */
+export function logRuntime(observer: RuntimeObserver, log: EventLog): RuntimeObserver {
+  return {
+    ...observer,
+    rebalanced(stage, owned, standbys) {
+      observer.rebalanced?.(stage, owned, standbys)
+      say(log, 'rebalanced', { stage, tasks: [...owned].sort(byNumber), standbys: [...standbys].sort(byNumber) })
+    },
+    restored(stage, partition, records, elapsedMs) {
+      observer.restored?.(stage, partition, records, elapsedMs)
+      say(log, 'restored', { stage, partition, records, ms: Math.round(elapsedMs) })
+    },
+    deadLettered(topic, error) {
+      observer.deadLettered?.(topic, error)
+      say(log, 'dead-letter', { topic })
+    },
+    taskFailed(stage, partition, error) {
+      observer.taskFailed?.(stage, partition, error)
+      say(log, 'task-failed', { stage, partition, reason: error instanceof Error ? error.message : String(error) })
+    },
+  }
+}
+
+const byNumber = (a: number, b: number): number => a - b
+
+const LOOK_MS = 500
+const PRESSURE = 'back-pressure'
+
+/** Says when a role becomes ready or no longer is, and when the intake stops reading. */
+export function logRoles(health: Health, log: EventLog): Closeable {
+  const before = new Map<string, RoleHealth>()
+  const look = (): void => {
+    for (const [role, state] of Object.entries(health.report().roles)) {
+      const last = before.get(role)
+      before.set(role, state)
+      if (last?.ready !== state.ready) say(log, state.ready ? 'role-up' : 'role-down', { role, detail: state.detail })
+      const [was, is] = [last?.detail.startsWith(PRESSURE) ?? false, state.detail.startsWith(PRESSURE)]
+      if (was !== is) say(log, is ? 'back-pressure' : 'back-pressure-over', { role })
+    }
+  }
+  look()
+  const timer = setInterval(look, LOOK_MS)
+  return {
+    async close() {
+      clearInterval(timer)
+    },
+  }
+}

@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { createHealth } from '../../../ops/health.ts'
+import { LOG_EVENTS, type LogEvent, logEpochs, logRoles, logRuntime, say } from '../../../ops/logging/events.ts'
+import { createLog, scrub } from '../../../ops/logging/log.ts'
+import type { EpochProgress } from '../../../ops/progress.ts'
+import { anchorOf, MARKET } from '../lookup/fixture.ts'
+
+const NOW = { at: 0, past: false }
+
+function captured(options: Parameters<typeof createLog>[0] = { level: 'debug' }) {
+  const lines: Record<string, unknown>[] = []
+  const log = createLog({ ...options, to: { write: (text: string) => void lines.push(JSON.parse(text)) } })
+  return { log, lines, events: () => lines.map(({ event }) => event as LogEvent) }
+}
+
+const epoch = (): EpochProgress => ({
+  dataMarket: MARKET,
+  epochId: 3,
+  releaseBlock: 10,
+  closeBlock: 14,
+  releasedAt: 1_000,
+  anchoredAt: 9_500,
+  submissions: 36,
+  projects: 5,
+  projectsWithoutQuorum: 1,
+  batches: 2,
+  anchors: new Map(),
+  reasons: new Map([['COUNTED', 30]]),
+})
+
+describe('a line', () => {
+  test('default: is JSON with its event, level, time and the fields of the process', () => {
+    const { log, lines } = captured({ fields: { instance: 'a' }, level: 'info' })
+    say(log, 'role-down', { role: 'clock', detail: 'no answer' })
+    expect(lines).toEqual([
+      {
+        level: 'warn',
+        time: expect.stringMatching(/^20\d\d-.*Z$/),
+        instance: 'a',
+        event: 'role-down',
+        role: 'clock',
+        detail: 'no answer',
+      },
+    ])
+  })
+
+  test('args: the level leaves out what is less important', () => {
+    const { log, events } = captured({ level: 'error' })
+    say(log, 'epoch-released')
+    say(log, 'batch-late')
+    expect(events()).toEqual(['batch-late'])
+  })
+
+  test('behavior: has no secret in it, however it got there', () => {
+    const key = `0x${'ab'.repeat(32)}`
+    const secrets = [key, 'p"ss w\\rd', 'key/with?signs', 'abc']
+    const text: string[] = []
+    const log = createLog({ level: 'info', secrets, to: { write: (line: string) => void text.push(line) } })
+    say(log, 'note', {
+      text: `${key} and ${key.slice(2)} and ${secrets[1]} and ${encodeURIComponent(secrets[2]!)} and abc`,
+    })
+    expect(text.join('')).toContain('[secret] and [secret] and [secret] and [secret] and abc')
+    expect(scrub([])('as it is')).toBe('as it is')
+  })
+})
+
+describe('events', () => {
+  test('default: an epoch from release to the end on the chain, a batch from store to depth', () => {
+    const { log, lines, events } = captured()
+    const listener = logEpochs(log)
+    const batch = (state: Parameters<typeof anchorOf>[0]['state'], before?: ReturnType<typeof anchorOf>) => {
+      const anchor = anchorOf({ state: state!, cid: 'bafy', transactionHash: '0x1', error: 'why' })
+      listener.anchorChanged?.(epoch(), 0, anchor, before, NOW)
+      return anchor
+    }
+    listener.released?.(epoch(), NOW)
+    listener.closed?.(epoch(), NOW)
+    listener.summarised?.(epoch(), NOW)
+    batch('PLANNED')
+    const stored = batch('STORED')
+    batch('STORED', stored)
+    for (const state of ['SENT', 'MINED', 'FINAL', 'LATE', 'FAILED'] as const) batch(state)
+    listener.anchorChanged?.(epoch(), -1, anchorOf({}), undefined, NOW)
+    listener.anchored?.(epoch(), NOW)
+    listener.orphaned?.(12, NOW)
+    expect(events()).toEqual([
+      'epoch-released',
+      'epoch-closed',
+      'epoch-summarised',
+      'batch-stored',
+      'batch-sent',
+      'batch-mined',
+      'batch-final',
+      'batch-late',
+      'batch-failed',
+      'epoch-anchored',
+      'chain-reorganised',
+    ])
+    expect(lines[0]).toMatchObject({ market: MARKET, epoch: 3, block: 10 })
+    expect(lines[4]).toMatchObject({ market: MARKET, epoch: 3, batch: 0, cid: 'bafy', transaction: '0x1', nonce: 1 })
+    expect(lines[8]).toMatchObject({ level: 'error', reason: 'why' })
+    expect(lines[9]).toMatchObject({ seconds: 8.5, verdicts: { COUNTED: 30 } })
+  })
+
+  test('behavior: roles as they come and go, and the intake that stops reading', async () => {
+    const { log, lines, events } = captured()
+    const health = createHealth(['intake'], () => 0)
+    const looking = logRoles(health, log)
+    const becomes = async (ready: boolean, detail: string, count: number) => {
+      health.set('intake', ready, detail)
+      await expect.poll(() => lines.length, { timeout: 5_000 }).toBe(count)
+    }
+    await becomes(true, '', 2)
+    await becomes(true, 'back-pressure: nothing is read', 3)
+    await becomes(true, '', 4)
+    await becomes(false, 'broker away', 5)
+    await looking.close()
+    expect(events()).toEqual(['role-down', 'role-up', 'back-pressure', 'back-pressure-over', 'role-down'])
+    expect(lines[4]).toMatchObject({ role: 'intake', detail: 'broker away' })
+  })
+
+  test('behavior: the runtime is observed as before, and heard', () => {
+    const { log, lines, events } = captured()
+    const seen: unknown[] = []
+    const observer = logRuntime({ rebalanced: (stage) => seen.push(stage), processed: () => seen.push('p') }, log)
+    observer.rebalanced?.('admit', new Set([2, 1]), new Set())
+    observer.processed?.('admit', 0, 1, 1)
+    observer.restored?.('admit', 1, 20, 3.6)
+    observer.deadLettered?.('submissions', 'the bytes: secret payload')
+    observer.taskFailed?.('admit', 1, new Error('why'))
+    expect(seen).toEqual(['admit', 'p'])
+    expect(events()).toEqual(['rebalanced', 'restored', 'dead-letter', 'task-failed'])
+    expect(lines[0]).toMatchObject({ stage: 'admit', tasks: [1, 2], standbys: [] })
+    expect(JSON.stringify(lines)).not.toContain('payload')
+  })
+
+  test('default: each has words in the documentation', () => {
+    const page = readFileSync(new URL('../../../docs/logging.md', import.meta.url), 'utf8')
+    for (const [event, words] of Object.entries(LOG_EVENTS)) expect(page).toContain(`| \`${event}\` | ${words} |`)
+  })
+})
