@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { startIntake } from '../connectors/libp2p/intake.ts'
+import { type IntakeObserver, startIntake } from '../connectors/libp2p/intake.ts'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
-import type { Log } from '../streams/ports.ts'
+import type { Log, RuntimeObserver } from '../streams/ports.ts'
 import { recovery } from '../topology/recovery.ts'
 import { createFlowWorld, untilBatched } from './flow-world.ts'
 import { type BenchRow, perItem, row } from './rows.ts'
@@ -61,16 +61,23 @@ export interface FlowRun {
   readonly cpuSeconds: number
 }
 
+/** Whoever watches the run; it counts as part of it. */
+export interface Watched {
+  readonly runtime?: RuntimeObserver
+  readonly intake?: IntakeObserver
+}
+
 /** Submissions of one epoch through a libp2p socket of this process to their final verdicts, on any log. */
-export async function runFlow(log: Log, prefix = ''): Promise<FlowRun> {
+export async function runFlow(log: Log, prefix = '', watched: Watched = {}): Promise<FlowRun> {
   const slots = Math.ceil(COUNT / PROJECTS)
-  const world = await createFlowWorld({ log, slots, signatures: { workers: 0 }, prefix })
+  const { runtime: observer = {}, intake: intakeObserver = {} } = watched
+  const world = await createFlowWorld({ log, slots, signatures: { workers: 0 }, prefix, observer })
   await world.start()
   await world.open(1)
   const { topics } = world
   const keyFile = join(tmpdir(), `bench-${randomBytes(8).toString('hex')}.key`)
   const listen = ['/ip4/127.0.0.1/tcp/0']
-  const intake = await startIntake({ listen, keyFile, topics }, { log, clock: systemClock })
+  const intake = await startIntake({ listen, keyFile, topics, observer: intakeObserver }, { log, clock: systemClock })
   const client = startClient(intake.multiaddrs[0]!)
   try {
     await client.said('signed')

@@ -9,6 +9,7 @@ import { benchIntake } from './intake.ts'
 import { benchKafkaCodec } from './kafka-codec.ts'
 import { benchLog } from './log.ts'
 import { benchMemory } from './memory.ts'
+import { benchMetrics } from './metrics.ts'
 import type { BenchRow } from './rows.ts'
 import { benchStages } from './stages.ts'
 import { benchStreams } from './streams.ts'
@@ -21,6 +22,7 @@ const BENCHES = {
   intake: benchIntake,
   close: benchClose,
   flow: benchFlow,
+  metrics: benchMetrics,
   memory: benchMemory,
 } as const satisfies Record<string, () => Promise<BenchRow[]>>
 
