@@ -150,7 +150,7 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
       const detail = ready ? `${tasks} tasks` : `${runtime.state}, ${tasks} tasks so far`
       return { ready, works: ready && tasks > 0, detail }
     })
-  stageMetrics(metrics, stages, runtime)
+  stageMetrics(metrics, stages, topics, runtime)
   await parts.add(
     'stages',
     runtime.start().then(() => runtime),

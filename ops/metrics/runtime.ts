@@ -1,7 +1,9 @@
 /** What the engine says of itself, as metrics. */
 import type { RuntimeObserver } from '../../streams/ports.ts'
 import type { StreamsRuntime } from '../../streams/runtime.ts'
-import { isStage, type Role } from '../roles.ts'
+import type { Topics } from '../../topology/topics.ts'
+import type { Stage } from '../roles.ts'
+import { INPUTS } from './consumer-lag.ts'
 import type { Metrics } from './create.ts'
 
 export function runtimeMetrics(metrics: Metrics): RuntimeObserver {
@@ -62,9 +64,15 @@ function createLags(gauge: Metrics['streamLag'] | Metrics['standbyLag']) {
 }
 
 /** What is looked up when somebody asks. */
-export function stageMetrics(metrics: Metrics, roles: readonly Role[], runtime: StreamsRuntime): void {
+export function stageMetrics(
+  metrics: Metrics,
+  stages: readonly Stage[],
+  topics: Topics,
+  runtime: StreamsRuntime,
+): void {
+  for (const stage of stages) for (const input of INPUTS[stage]) metrics.poison.inc({ topic: topics[input].name }, 0)
   metrics.onScrape(() => {
-    for (const stage of roles.filter(isStage)) {
+    for (const stage of stages) {
       const { tasks, standbys, buffered } = runtime.stageState(stage)
       metrics.streamTasks.set({ stage }, tasks)
       metrics.streamStandbys.set({ stage }, standbys)

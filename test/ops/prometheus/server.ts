@@ -7,7 +7,8 @@ import { freePorts } from '../../../ops/kafka/ports.ts'
 import { findTool } from '../../../ops/kafka/tools.ts'
 import { rulesText } from '../../../ops/prometheus/rules.ts'
 
-const INTERVAL = '500ms'
+/** Between two scrapes, and two evaluations, when no time is shortened. */
+const INTERVAL_MS = 10_000
 const START_MS = 30_000
 
 export interface FiringAlert {
@@ -31,13 +32,14 @@ export async function startPrometheus(
 ): Promise<Prometheus> {
   mkdirSync(directory, { recursive: true })
   const [port] = await freePorts(1)
+  const interval = `${INTERVAL_MS * scale}ms`
   const config = {
-    global: { scrape_interval: INTERVAL, scrape_timeout: INTERVAL, evaluation_interval: INTERVAL },
+    global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
     rule_files: ['rules.yml'],
     scrape_configs: [{ job_name: 'sequencer', static_configs: [{ targets }] }],
   }
   writeFileSync(join(directory, 'prometheus.yml'), stringify(config))
-  writeFileSync(join(directory, 'rules.yml'), rulesText({ scale, interval: INTERVAL }))
+  writeFileSync(join(directory, 'rules.yml'), rulesText({ scale, interval }))
   const at = `127.0.0.1:${port}`
   const child = spawn(
     findTool('prometheus'),

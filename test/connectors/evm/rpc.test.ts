@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { createRpc } from '../../../connectors/evm/rpc.ts'
+import { systemClock } from '../../../connectors/log/system-clock.ts'
+
+const OPTIONS = { urls: ['http://node'], chainId: 5, timeoutMs: 1_000, batchMax: 1 }
+
+/** What is told of one request whose answer is this. */
+async function told(answer: () => Promise<unknown>): Promise<string[]> {
+  const outcomes: string[] = []
+  const ask = (method: string) => (method === 'eth_chainId' ? Promise.resolve('0x5') : answer())
+  const observer = {
+    answered: (_: number, method: string, outcome: string) => void outcomes.push(`${method} ${outcome}`),
+  }
+  const rpc = createRpc(OPTIONS, { clock: systemClock, observer, connect: () => ({ ask, close: () => {} }) })
+  await rpc.read((node) => node('eth_call', [])).catch(() => {})
+  return outcomes
+}
+
+const fails = (fields: object) => () => Promise.reject(Object.assign(new Error(), fields))
+
+test('default: an answer is ok', async () => {
+  expect(await told(async () => '0x')).toEqual(['eth_chainId ok', 'eth_call ok'])
+})
+
+test.each([
+  ['execution reverted: E04', 'refused'],
+  ['insufficient funds for gas * price + value', 'refused'],
+  ['nonce too low', 'refused'],
+  ['internal error', 'failed'],
+  ['429 Too Many Requests', 'failed'],
+])('behavior: a node that says "%s" has %s', async (message, outcome) => {
+  expect((await told(fails({ message }))).at(-1)).toBe(`eth_call ${outcome}`)
+})
+
+test('error: a node that is down has failed, whatever the words', async () => {
+  expect((await told(fails({ code: 'ECONNREFUSED', message: 'reverted' }))).at(-1)).toBe('eth_call failed')
+})

@@ -1,0 +1,133 @@
+/** What is told of epochs to who follows the topics from their end, and to who wants to know what is under way as well. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createMemoryLog } from '../../connectors/log/memory.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import { createMetrics, type Metrics } from '../../ops/metrics/create.ts'
+import { epochMetrics } from '../../ops/metrics/epochs.ts'
+import { followProgress, type Progress, type ProgressListener } from '../../ops/progress.ts'
+import { createCodec } from '../../schemas/codec.ts'
+import { memoryRegistry } from '../../schemas/registry.ts'
+import type { Anchor, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
+import { configOf } from '../../streams/kafka-topic.ts'
+import type { Appender, Log } from '../../streams/ports.ts'
+import { sequencerTopics, type Topics } from '../../topology/topics.ts'
+
+const MARKET = '0x00000000000000000000000000000000000000aa'
+const HASH = `0x${'0'.repeat(64)}`
+
+let log: Log
+let topics: Topics
+let appender: Appender
+let following: Progress[]
+
+beforeEach(async () => {
+  log = createMemoryLog()
+  const partitions = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
+  topics = sequencerTopics(await createCodec(memoryRegistry()), { prefix: '', partitions })
+  const { epochTicks, finalizations, batches, anchors, verdicts } = topics
+  await log.createTopics([epochTicks, finalizations, batches, anchors, verdicts].map(configOf))
+  appender = await log.appender()
+  following = []
+})
+afterEach(async () => {
+  await Promise.all(following.map((one) => one.close()))
+  await log.close()
+})
+
+const append = (topic: string, key: Uint8Array, value: Uint8Array, timestamp = Date.now()) =>
+  appender.append([{ topic, partition: 0, timestamp, key, value }])
+
+function tick(kind: EpochTick['kind'], epochId: number, timestamp?: number) {
+  const { name, key, value } = topics.epochTicks
+  const blocks = { blockNumber: 10, blockHash: HASH, parentHash: HASH, blockTimestamp: 1, releaseBlock: 10 }
+  const window = { slotsOffset: 0, begin: 0, end: 0, submissionWindow: 3, acceptedHeaders: [] }
+  const dataMarket = kind === 'ORPHAN' ? '' : MARKET
+  const encoded = value.encode({ kind, dataMarket, epochId, ...blocks, ...window })
+  return append(name, key.encode({ dataMarket }), encoded, timestamp)
+}
+
+function anchor(epochId: number, batchIndex: number, state: Anchor['state'], more: Partial<Anchor> = {}) {
+  const { name, key, value } = topics.anchors
+  const texts = { cid: '', roothash: '', finalizedCidsRootHash: '', transactionHash: '', blockHash: '', error: '' }
+  const numbers = { batchOffset: 0, nonce: 0, attempts: 1, blockNumber: 1 }
+  const row = { state, ...texts, ...numbers, attestations: [], attested: false, diverged: false, ...more }
+  return append(name, key.encode({ dataMarket: MARKET, epochId, batchIndex }), value.encode(row))
+}
+
+async function follow(...listeners: ProgressListener[]): Promise<void> {
+  following.push(await followProgress(log, topics, listeners, systemClock))
+}
+
+async function measured(): Promise<Metrics> {
+  const metrics = createMetrics({ version: '0', roles: ['api'], markets: [MARKET] })
+  await follow(epochMetrics(metrics, { markets: [MARKET], now: Date.now }))
+  return metrics
+}
+
+const sample = async (metrics: Metrics, series: string): Promise<number | undefined> => {
+  const line = (await metrics.text()).split('\n').find((one) => one.startsWith(`${series.replace('M', MARKET)} `))
+  return line === undefined ? undefined : Number(line.split(' ')[1])
+}
+const becomes = (metrics: Metrics, series: string, value: number | undefined) =>
+  vi.waitFor(async () => expect(await sample(metrics, series)).toBe(value))
+
+test('default: an epoch is followed from its release to its end', async () => {
+  const metrics = await measured()
+  await tick('OPEN', 7)
+  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="open"}', 1)
+  await becomes(metrics, 'seq_epoch_oldest{market="M",phase="open"}', 7)
+  await tick('CLOSE', 7)
+  await anchor(7, 0, 'PLANNED')
+  await anchor(7, -1, 'PLANNED')
+  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="store"}', 1)
+  await anchor(7, 0, 'SENT')
+  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="mine"}', 1)
+  expect(await sample(metrics, 'seq_tx_oldest_pending_seconds{market="M"}')).toBeGreaterThanOrEqual(0)
+  await anchor(7, 0, 'FINAL')
+  await anchor(7, -1, 'FINAL')
+  await becomes(metrics, 'seq_epochs_anchored_total{market="M"}', 1)
+  await becomes(metrics, 'seq_epoch_oldest{market="M",phase="end"}', undefined)
+  expect(await sample(metrics, 'seq_epoch_missed_total{market="M",cause="late"}')).toBe(0)
+})
+
+test('behavior: after a restart it is known what is under way, and nothing is counted twice', async () => {
+  const longAgo = Date.now() - 100_000
+  await tick('OPEN', 6)
+  await anchor(6, -1, 'FINAL')
+  await tick('OPEN', 7, longAgo)
+  await tick('CLOSE', 7, longAgo)
+  const metrics = await measured()
+  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="tally"}', 1)
+  expect(await sample(metrics, 'seq_epoch_oldest_seconds{market="M",phase="tally"}')).toBeGreaterThan(99)
+  expect(await sample(metrics, 'seq_epochs_released_total{market="M"}')).toBe(0)
+  await anchor(7, 0, 'LATE')
+  await becomes(metrics, 'seq_epoch_missed_total{market="M",cause="late"}', 1)
+})
+
+test('behavior: who shows what happens is not told of the past', async () => {
+  await tick('OPEN', 6)
+  const told: string[] = []
+  await follow({ released: ({ epochId }) => void told.push(`released ${epochId}`) })
+  await tick('OPEN', 7)
+  await vi.waitFor(() => expect(told).toEqual(['released 7']))
+})
+
+test('behavior: votes, ties and slots of a project are counted as it is read', async () => {
+  const metrics = await measured()
+  const { name, key, value } = topics.finalizations
+  const position = { partition: 0, offset: 0 }
+  const ballots = ['a', 'a', 'b', 'b'].map((snapshotCid, slotId) => ({
+    position,
+    submissionId: `${slotId}`,
+    slotId,
+    snapshotCid,
+  }))
+  const project = { projectId: 'p', snapshotCid: 'a', votes: 2, voters: 4, closeBlock: 12, ballots, texts: Buffer.of() }
+  const whole: ProjectFinalization = { ...project, dropped: [], equivocations: [3] }
+  await append(name, key.encode({ dataMarket: MARKET, epochId: 7 }), value.encode(whole))
+  await becomes(metrics, 'seq_consensus_ties_total{market="M"}', 1)
+  expect(await sample(metrics, 'seq_consensus_votes_total{market="M",agreed="true"}')).toBe(2)
+  expect(await sample(metrics, 'seq_consensus_votes_total{market="M",agreed="false"}')).toBe(2)
+  expect(await sample(metrics, 'seq_consensus_equivocations_total{market="M"}')).toBe(1)
+  expect(await sample(metrics, 'seq_epoch_active_slots{market="M"}')).toBe(4)
+})
