@@ -121,9 +121,10 @@ test('behavior: votes, ties and slots of a project are counted as it is read', a
     submissionId: `${slotId}`,
     slotId,
     snapshotCid,
+    frame: 0,
   }))
-  const project = { projectId: 'p', snapshotCid: 'a', votes: 2, voters: 4, closeBlock: 12, ballots, texts: Buffer.of() }
-  const whole: ProjectFinalization = { ...project, dropped: [], equivocations: [3] }
+  const project = { projectId: 'p', snapshotCid: 'a', votes: 2, voters: 4, closeBlock: 12, ballots }
+  const whole: ProjectFinalization = { ...project, dropped: [], equivocations: [3], ...NO_TEXTS }
   await append(name, key.encode({ dataMarket: MARKET, epochId: 7 }), value.encode(whole))
   await becomes(metrics, 'seq_consensus_ties_total{market="M"}', 1)
   expect(await sample(metrics, 'seq_consensus_votes_total{market="M",agreed="true"}')).toBe(2)
@@ -131,3 +132,5 @@ test('behavior: votes, ties and slots of a project are counted as it is read', a
   expect(await sample(metrics, 'seq_consensus_equivocations_total{market="M"}')).toBe(1)
   expect(await sample(metrics, 'seq_epoch_active_slots{market="M"}')).toBe(4)
 })
+
+const NO_TEXTS = { texts: Buffer.of(), frames: [], signatures: Buffer.of() }
