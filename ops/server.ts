@@ -3,6 +3,7 @@ import { answerProblems, onFrameworkError } from './api/http.ts'
 import { mountApi } from './api/mount.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { Wiring } from './compose.ts'
+import { registerConsole } from './console/serve.ts'
 
 /** Of everybody together; more than the listeners to events, scrapers and browsers of a team. */
 const CONNECTIONS_MAX = 1_024
@@ -33,7 +34,10 @@ export async function startOpsServer(
     const report = health.report()
     return reply.code(report.ready ? 200 : 503).send(report)
   })
-  if (config.roles.includes('api')) mountApi(server, apiDoor, config.api.legacyToken)
+  if (config.roles.includes('api')) {
+    registerConsole(server)
+    mountApi(server, apiDoor, config.api.legacyToken)
+  }
   return { url: await listen(server, host, port), close: () => server.close() }
 }
 

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-/** The real tests run the program as users do, compiled. */
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const run = (...args: string[]) => execFileSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' })
+
+/** The real tests run the program as users do, compiled; the console, for the browser, has types of its own. */
 export function setup(): void {
-  const root = fileURLToPath(new URL('..', import.meta.url))
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
-    cwd: root,
-    stdio: 'inherit',
-  })
+  run('ops/bin/build.mjs')
+  run('node_modules/typescript/bin/tsc', '-p', 'ops/console/app')
 }

@@ -1,19 +1,13 @@
 #!/usr/bin/env node
 import './shim.mjs'
-import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 
 // `npm ci` works with install scripts blocked, so nothing is compiled then: the first start compiles.
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const entry = new URL('../../dist/ops/cli.js', import.meta.url)
 if (!existsSync(entry)) {
   process.stderr.write('sequencer: compiling (first start)\n')
-  const built = spawnSync(process.execPath, [`${root}node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  })
-  if (built.status !== 0) {
+  const { build } = await import('./build.mjs')
+  if (!(await build(() => {}))) {
     process.stderr.write('sequencer: the sources do not compile; run `npm run build` and read its errors\n')
     process.exit(70)
   }
