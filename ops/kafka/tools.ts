@@ -11,6 +11,7 @@ export const TOOLS = {
   kcat: 'kcat',
   prometheus: 'prometheus',
   promtool: 'prometheus',
+  chromium: 'chromium',
 } as const
 
 export type Tool = keyof typeof TOOLS

@@ -5,6 +5,7 @@ import { RealPartError } from '../../ops/kafka/errors.ts'
 import { findTool, type Tool } from '../../ops/kafka/tools.ts'
 
 const INSTALL_WAIT_MS = 600_000
+const LOCK_FILE = '/tmp/sequencer-apt-get.lock'
 
 /** Installs the Debian packages of the tools that are not on PATH. Throws RealPartError where that is not possible. */
 export function installMissing(tools: readonly Tool[]): void {
@@ -28,8 +29,9 @@ function packageMissing(tool: Tool): string | undefined {
   }
 }
 
+/** One at a time: test files that run beside each other may each miss something. */
 const aptGet = (...args: string[]): void => {
-  execFileSync('/usr/bin/apt-get', args, {
+  execFileSync('/usr/bin/flock', [LOCK_FILE, '/usr/bin/apt-get', ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
     timeout: INSTALL_WAIT_MS,
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
