@@ -3,11 +3,12 @@ import type { Log, TopicPartition } from '../streams/ports.ts'
 import { sequencerTopology } from '../topology/index.ts'
 import { openAdmin } from './cluster/connect.ts'
 import { openGround, openRegistry } from './cluster/open.ts'
+import type { ClusterSettings } from './cluster/settings-topic.ts'
 import type { Address } from './config/schema.ts'
 import { groupsWithMembers } from './deploy/live.ts'
 import type { Finding } from './doctor.ts'
 
-export async function examineCluster(address: Address): Promise<{ findings: Finding[]; chainId?: number }> {
+export async function examineCluster(address: Address): Promise<{ findings: Finding[]; deployed?: ClusterSettings }> {
   const { appId, kafka, registry } = address
   const broken = (check: string, error: unknown, advice: string) => ({
     findings: [...findings, { check, ok: false, detail: (error as Error).message, advice }],
@@ -26,7 +27,7 @@ export async function examineCluster(address: Address): Promise<{ findings: Find
     const ground = await openGround(address, 'doctor').catch((error: unknown) => error as Error)
     if (ground instanceof Error) return broken('deployment', ground, 'See `sequencer deploy plan`.')
     try {
-      const { rules, anchoring, chain } = ground.settings
+      const { rules, anchoring } = ground.settings
       const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
       findings.push({ check: 'deployment', ok: true, detail: `${appId}, ${rules.markets.length} data markets` })
       const active = new Set(
@@ -37,7 +38,7 @@ export async function examineCluster(address: Address): Promise<{ findings: Find
       )
       for (const { name, sources } of topology.stages)
         findings.push(await stage(ground.log, name, `${appId}-${name}`, active, sources))
-      return { findings, chainId: chain.chainId }
+      return { findings, deployed: ground.settings }
     } finally {
       await ground.close()
     }
@@ -56,7 +57,8 @@ async function stage(
   const partitions: TopicPartition[] = sources.flatMap((topic) =>
     Array.from({ length: topic.partitions }, (_, partition) => ({ topic: topic.name, partition })),
   )
-  const [bounds, committed] = await Promise.all([log.bounds(partitions), log.committedOffsets(group, partitions)])
+  const committed = await log.committedOffsets(group, partitions)
+  const bounds = await log.bounds(partitions) // after the positions: they move on meanwhile
   const behind = bounds.reduce((sum, { start, stable }, at) => sum + stable - (committed[at]?.next ?? start), 0)
   const ok = active.has(group)
   const detail = `${behind} records behind${ok ? '' : ', and no process runs it'}`

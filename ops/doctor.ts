@@ -8,9 +8,12 @@ import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
 import { recovery } from '../topology/recovery.ts'
 import { EXIT } from './cli-error.ts'
+import type { Address } from './config/schema.ts'
 import { directoryPaths, ensureWritable, readSettings } from './data-directory.ts'
 import { DEV_DEFAULTS } from './dev/config.ts'
+import { examineAnchoring } from './doctor-anchor.ts'
 import { examineCluster } from './doctor-cluster.ts'
+import { examineNode, examineStore } from './doctor-outside.ts'
 import { askRunning } from './lookup/directory.ts'
 import { type TargetOptions, targetOf, withTargetOptions } from './open-log.ts'
 import { httpUrl, parseOptions } from './options.ts'
@@ -33,8 +36,6 @@ export type DoctorOptions = TargetOptions & Readonly<z.infer<typeof schema>>
 
 const NODE_MAJOR_MIN = 20
 const FREE_BYTES_MIN = 1024 ** 3
-const RPC_TIMEOUT_MS = 5_000
-const CLOCK_SKEW_SECONDS_MAX = 60
 
 export function doctorCommand(): Command {
   return withTargetOptions(new Command('doctor'))
@@ -53,14 +54,23 @@ export function doctorCommand(): Command {
 export async function examine({ rpc, kubo, ...options }: DoctorOptions): Promise<readonly Finding[]> {
   const target = targetOf(options)
   const findings = [nodeVersion(), signatures()]
-  if (target.kind === 'directory') findings.push(...(await examineDirectory(target.dataDir, kubo)))
-  const cluster = target.kind === 'cluster' ? await examineCluster(target.address) : undefined
-  findings.push(...(cluster?.findings ?? []))
-  if (cluster && kubo) findings.push(await storage(undefined, kubo))
-  const chainId = target.kind === 'directory' ? readSettings(target.dataDir)?.chain.chainId : cluster?.chainId
-  if (rpc) findings.push(...(await node(rpc, chainId)))
-  return findings
+  if (target.kind === 'directory') {
+    findings.push(...(await examineDirectory(target.dataDir, kubo)))
+    return rpc ? [...findings, ...(await examineNode(rpc, readSettings(target.dataDir)?.chain.chainId))] : findings
+  }
+  const { address } = target
+  findings.push(...(await examineDeployed(rpc ? { ...address, chain: { rpcUrls: [rpc] } } : address)))
+  return kubo ? [...findings, await examineStore(kuboStore(kubo), CHECK_KUBO)] : findings
 }
+
+/** The cluster, and when something is deployed on it also what that needs outside. */
+async function examineDeployed(address: Address): Promise<readonly Finding[]> {
+  const { findings, deployed } = await examineCluster(address)
+  return deployed ? [...findings, ...(await examineAnchoring(address, deployed))] : findings
+}
+
+const CHECK_KUBO = 'Check --kubo and the node behind it.'
+const kuboStore = async (url: string) => createKuboStore({ url })
 
 async function examineDirectory(dataDir: string, kubo: string | undefined): Promise<readonly Finding[]> {
   const running = (await askRunning(dataDir, '/healthz', {})) !== undefined
@@ -72,7 +82,10 @@ async function examineDirectory(dataDir: string, kubo: string | undefined): Prom
         await port(DEV_DEFAULTS.opsPort, '--ops-port'),
         await port(DEV_DEFAULTS.chainPort, '--chain-port'),
       ]
-  return [directory(dataDir), space(dataDir), ...machine, await storage(dataDir, kubo)]
+  const storage = kubo
+    ? examineStore(kuboStore(kubo), CHECK_KUBO)
+    : examineStore(createFileBlockStore({ directory: directoryPaths(dataDir).blocks }), 'Check the data directory.')
+  return [directory(dataDir), space(dataDir), ...machine, await storage]
 }
 
 function nodeVersion(): Finding {
@@ -149,79 +162,6 @@ const port = (number: number, option: string): Promise<Finding> =>
       server.close(() => resolve({ check: `port ${number}`, ok: true, detail: 'free' })),
     )
   })
-
-/** Writes a few bytes and reads them back. */
-async function storage(dataDir: string | undefined, kubo: string | undefined): Promise<Finding> {
-  const bytes = Buffer.from('sequencer doctor\n')
-  try {
-    const store = kubo
-      ? createKuboStore({ url: kubo })
-      : await createFileBlockStore({ directory: directoryPaths(dataDir!).blocks })
-    const cid = await store.put(bytes)
-    const read = await store.get(cid)
-    return {
-      check: 'storage',
-      ok: Buffer.compare(read, bytes) === 0,
-      detail: `${store.name}: wrote and read back ${cid}`,
-    }
-  } catch (error) {
-    return {
-      check: 'storage',
-      ok: false,
-      detail: (error as Error).message,
-      advice: kubo ? 'Check --kubo and the node behind it.' : 'Check the data directory.',
-    }
-  }
-}
-
-async function node(rpc: string, chainIdExpected: number | undefined): Promise<Finding[]> {
-  try {
-    const [chainId, block] = await Promise.all([
-      ask(rpc, 'eth_chainId', []),
-      ask(rpc, 'eth_getBlockByNumber', ['latest', false]),
-    ])
-    const { number, timestamp } = block as { number: string; timestamp: string }
-    const skew = Math.round(Date.now() / 1000 - Number(timestamp))
-    const right = chainIdExpected === undefined || Number(chainId) === chainIdExpected
-    return [
-      {
-        check: 'chain',
-        ok: right,
-        detail: `chain id ${Number(chainId)}, block ${Number(number)}`,
-        ...(!right && {
-          advice: `The log was written for chain ${chainIdExpected}: give another --rpc or another --data-dir.`,
-        }),
-      },
-      {
-        check: 'clock',
-        ok: Math.abs(skew) <= CLOCK_SKEW_SECONDS_MAX,
-        detail: `newest block is ${skew} s old`,
-        ...(Math.abs(skew) > CLOCK_SKEW_SECONDS_MAX && { advice: 'The node is behind, or a clock is wrong.' }),
-      },
-    ]
-  } catch (error) {
-    return [
-      {
-        check: 'chain',
-        ok: false,
-        detail: `${rpc}: ${((error as Error).cause as Error | undefined)?.message ?? (error as Error).message}`,
-        advice: 'Start the node, or check --rpc.',
-      },
-    ]
-  }
-}
-
-async function ask(rpc: string, method: string, params: readonly unknown[]): Promise<unknown> {
-  const response = await fetch(rpc, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-    signal: AbortSignal.timeout(RPC_TIMEOUT_MS),
-  })
-  const answer = (await response.json()) as { result?: unknown; error?: { message: string } }
-  if (answer.error) throw new Error(answer.error.message)
-  return answer.result
-}
 
 const render = (findings: readonly Finding[]): string =>
   findings

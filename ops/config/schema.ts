@@ -280,14 +280,17 @@ export const configSchema = z.strictObject({
 export type SequencerSettings = z.output<typeof configSchema>
 
 const { chain, ...shape } = configSchema.shape
-/** What it takes to read a cluster. */
+/** What it takes to read a cluster, and for `doctor` what else is there to examine. */
 export const addressSchema = z.strictObject({
   appId: shape.appId,
   kafka: shape.kafka,
   registry: shape.registry,
   chain: chain.pick({ rpcUrls: true, rpcUrlsFile: true }).prefault({}),
+  anchor: shape.anchor,
+  storage: shape.storage,
 })
 
 export type Address = z.output<typeof addressSchema>
 
-export const isOfAddress = (path: string): boolean => /^(appId$|kafka\.|registry\.|chain\.rpcUrls)/.test(path)
+export const isOfAddress = (path: string): boolean =>
+  /^(appId$|kafka\.|registry\.|chain\.rpcUrls|anchor\.|storage\.)/.test(path)

@@ -1,0 +1,80 @@
+/** What the roles clock and anchor-effects need beside the cluster: nodes of the right chain, a signer that may and can pay, stores. */
+import { formatEther, getAddress } from 'ethers'
+import { protocolStateInterface } from '../connectors/evm/abi.ts'
+import { balanceOf } from '../connectors/evm/anchor-chain.ts'
+import { createSigner, readSignerKey } from '../connectors/evm/anchor-signer.ts'
+import { createRpc, type Rpc } from '../connectors/evm/rpc.ts'
+import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
+import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
+import { systemClock } from '../connectors/log/system-clock.ts'
+import { rpcUrlsOf } from './cluster/connect.ts'
+import type { ClusterSettings } from './cluster/settings-topic.ts'
+import type { Address } from './config/schema.ts'
+import type { Finding } from './doctor.ts'
+import { examineNode, examineStore } from './doctor-outside.ts'
+
+const RPC_TIMEOUT_MS = 5_000
+
+/** Of what the configuration names; what it does not name is another process's. */
+export async function examineAnchoring(address: Address, deployed: ClusterSettings): Promise<readonly Finding[]> {
+  const { chainId } = deployed.chain
+  const urls = rpcUrlsOf(address.chain)
+  const findings = (await Promise.all(urls.map((url) => examineNode(url, chainId)))).flat()
+  const { signerKeyFile, formerSignerKeyFiles } = address.anchor
+  if (signerKeyFile && urls.length > 0) {
+    const rpc = createRpc({ urls, chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 }, { clock: systemClock })
+    for (const file of [signerKeyFile, ...formerSignerKeyFiles]) findings.push(...(await signer(file, rpc, deployed)))
+    rpc.close()
+  }
+  return [...findings, ...(await stores(address.storage))]
+}
+
+async function signer(file: string, rpc: Rpc, { chain, rules }: ClusterSettings): Promise<readonly Finding[]> {
+  try {
+    const { address } = createSigner(readSignerKey(file), chain.chainId)
+    const wei = await rpc.read((ask) => balanceOf(ask, address))
+    const findings: Finding[] = [
+      {
+        check: 'signer',
+        ok: wei > 0n,
+        detail: `${address} of ${file} has ${formatEther(wei)} of the chain’s coin`,
+        ...(wei === 0n && { advice: 'Send it what its transactions cost.' }),
+      },
+    ]
+    for (const { dataMarket } of rules.markets)
+      findings.push(await membership(address, dataMarket, chain.protocolState, rpc))
+    return findings
+  } catch (error) {
+    return [
+      {
+        check: 'signer',
+        ok: false,
+        detail: (error as Error).message,
+        advice: 'Check anchor.signerKeyFile and the nodes.',
+      },
+    ]
+  }
+}
+
+async function membership(address: string, dataMarket: string, protocolState: string, rpc: Rpc): Promise<Finding> {
+  const data = protocolStateInterface.encodeFunctionData('getSequencers', [dataMarket])
+  const answer = await rpc.read((ask) => ask('eth_call', [{ to: protocolState, data }, 'latest']))
+  const [sequencers] = protocolStateInterface.decodeFunctionResult('getSequencers', String(answer)) as unknown as [
+    readonly string[],
+  ]
+  const ok = sequencers.includes(getAddress(address))
+  return {
+    check: 'role',
+    ok,
+    detail: `${address} is ${ok ? 'a' : 'no'} sequencer of ${dataMarket}`,
+    ...(!ok && { advice: `The owner of the market adds it: updateAddresses(${dataMarket}, 1, [${address}], [true]).` }),
+  }
+}
+
+async function stores({ kubo, directory, cidVersion: version }: Address['storage']): Promise<readonly Finding[]> {
+  const named = [
+    ...(directory === undefined ? [] : [createFileBlockStore({ directory, version })]),
+    ...kubo.map(async (url) => createKuboStore({ url, version })),
+  ]
+  return Promise.all(named.map((opening) => examineStore(opening, 'Check storage.kubo and storage.directory.')))
+}

@@ -1,0 +1,71 @@
+/** What lies outside of the log: a node of the chain, a store of batches. */
+import type { BatchStore } from '../connectors/ipfs/batch-store.ts'
+import type { Finding } from './doctor.ts'
+
+const RPC_TIMEOUT_MS = 5_000
+const CLOCK_SKEW_SECONDS_MAX = 60
+
+/** Whether a node answers, for the right chain, with a block of now. Of its address only the host is told: it may hold a key. */
+export async function examineNode(rpc: string, chainIdExpected: number | undefined): Promise<Finding[]> {
+  const { host } = new URL(rpc)
+  try {
+    const [chainId, block] = await Promise.all([
+      ask(rpc, 'eth_chainId', []),
+      ask(rpc, 'eth_getBlockByNumber', ['latest', false]),
+    ])
+    const { number, timestamp } = block as { number: string; timestamp: string }
+    const skew = Math.round(Date.now() / 1000 - Number(timestamp))
+    const right = chainIdExpected === undefined || Number(chainId) === chainIdExpected
+    return [
+      {
+        check: 'chain',
+        ok: right,
+        detail: `${host}: chain id ${Number(chainId)}, block ${Number(number)}`,
+        ...(!right && {
+          advice: `The log was written for chain ${chainIdExpected}: give a node of that chain.`,
+        }),
+      },
+      {
+        check: 'clock',
+        ok: Math.abs(skew) <= CLOCK_SKEW_SECONDS_MAX,
+        detail: `newest block is ${skew} s old`,
+        ...(Math.abs(skew) > CLOCK_SKEW_SECONDS_MAX && { advice: 'The node is behind, or a clock is wrong.' }),
+      },
+    ]
+  } catch (error) {
+    return [
+      {
+        check: 'chain',
+        ok: false,
+        detail: `${host}: ${((error as Error).cause as Error | undefined)?.message ?? (error as Error).message}`,
+        advice: 'Start the node, or check --rpc.',
+      },
+    ]
+  }
+}
+
+/** Writes a few bytes and reads them back. */
+export async function examineStore(opening: Promise<BatchStore>, advice: string): Promise<Finding> {
+  const bytes = Buffer.from('sequencer doctor\n')
+  try {
+    const store = await opening
+    const cid = await store.put(bytes)
+    const read = await store.get(cid)
+    const ok = Buffer.compare(read, bytes) === 0
+    return { check: 'storage', ok, detail: `${store.name}: wrote and read back ${cid}` }
+  } catch (error) {
+    return { check: 'storage', ok: false, detail: (error as Error).message, advice }
+  }
+}
+
+async function ask(rpc: string, method: string, params: readonly unknown[]): Promise<unknown> {
+  const response = await fetch(rpc, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    signal: AbortSignal.timeout(RPC_TIMEOUT_MS),
+  })
+  const answer = (await response.json()) as { result?: unknown; error?: { message: string } }
+  if (answer.error) throw new Error(answer.error.message)
+  return answer.result
+}

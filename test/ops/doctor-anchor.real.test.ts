@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { DEV_CHAIN_ID, type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
+import type { ClusterSettings } from '../../ops/cluster/settings-topic.ts'
+import { readAddress } from '../../ops/config/parse.ts'
+import { examineAnchoring } from '../../ops/doctor-anchor.ts'
+
+let directory: string
+let chain: DevChain
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'sequencer-doctor-'))
+  const windows = { snapshot: 2, batch: 20, attestation: 40 }
+  chain = await startDevChain({ directory, port: 0, blockTimeSeconds: 1, markets: 2, windows, slots: [] })
+  writeFileSync(join(directory, 'signer.key'), chain.accounts.sequencer.privateKey, { mode: 0o600 })
+  writeFileSync(join(directory, 'stranger.key'), 'ab'.repeat(32), { mode: 0o600 })
+})
+afterAll(async () => {
+  await chain.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** `ok check` of every finding, in order. */
+async function examined(settings: Readonly<Record<string, string>>, chainId = DEV_CHAIN_ID): Promise<string[]> {
+  const set = Object.entries({ 'chain.rpcUrls': chain.rpcUrl, ...settings }).map(([name, value]) => `${name}=${value}`)
+  const address = readAddress({ kafka: '127.0.0.1:1', registry: 'http://127.0.0.1:1', set }, {})
+  const deployed = {
+    chain: { chainId, protocolState: chain.protocolState },
+    rules: { markets: chain.markets.map((dataMarket) => ({ dataMarket })) },
+  } as unknown as ClusterSettings
+  const findings = await examineAnchoring(address, deployed)
+  for (const { ok, advice } of findings) expect(advice === undefined).toBe(ok)
+  return findings.map(({ ok, check }) => `${ok} ${check}`)
+}
+const file = (name: string): string => join(directory, name)
+
+test('default: nodes, the signer’s coin and its role in each market, and a store', async () => {
+  expect(await examined({ 'anchor.signerKeyFile': file('signer.key'), 'storage.directory': file('blocks') })).toEqual([
+    'true chain',
+    'true clock',
+    'true signer',
+    'true role',
+    'true role',
+    'true storage',
+  ])
+})
+
+test('behavior: a process without the key and without stores has neither looked at', async () => {
+  expect(await examined({})).toEqual(['true chain', 'true clock'])
+})
+
+test('error: a signer that cannot pay and may not anchor, a former one that may, a Kubo that is down', async () => {
+  const keys = { 'anchor.signerKeyFile': file('stranger.key'), 'anchor.formerSignerKeyFiles': file('signer.key') }
+  expect(await examined({ ...keys, 'storage.kubo': 'http://127.0.0.1:9' })).toEqual([
+    'true chain',
+    'true clock',
+    ...['false signer', 'false role', 'false role'],
+    ...['true signer', 'true role', 'true role'],
+    'false storage',
+  ])
+})
+
+test('error: a key that is not there, and a node of another chain', async () => {
+  expect(await examined({ 'anchor.signerKeyFile': file('none.key') })).toContain('false signer')
+  expect(await examined({ 'anchor.signerKeyFile': file('signer.key') }, 1)).toEqual([
+    'false chain',
+    'true clock',
+    'false signer',
+  ])
+})
