@@ -44,6 +44,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   schemas: async () => (await import('./schemas/command.ts')).schemasCommand(),
   snapshotters: async () => (await import('./snapshotters/command.ts')).snapshottersCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
+  keys: async () => (await import('./keys/command.ts')).keysCommand(),
   config: async () => (await import('./config/command.ts')).configCommand(),
 }
 

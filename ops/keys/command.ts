@@ -1,0 +1,32 @@
+/** `sequencer keys`: the files that hold the keys of a sequencer, made when they are not there. */
+import { randomBytes } from 'node:crypto'
+import { existsSync, writeFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { createSigner, readSignerKey } from '../../connectors/evm/anchor-signer.ts'
+import { loadIdentity } from '../../connectors/libp2p/identity.ts'
+
+const OWNER_ONLY = 0o600
+/** An address is the same on every chain. */
+const ANY_CHAIN = 1
+
+export function keysCommand(): Command {
+  const command = new Command('keys').description('Make the key files of a sequencer, and say who they are')
+  command
+    .command('signer')
+    .description('The account that sends transactions (anchor.signerKeyFile): prints its address')
+    .argument('<file>', 'made, with mode 0600, when it does not exist; never overwritten')
+    .action((file: string) => {
+      if (!existsSync(file))
+        writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: OWNER_ONLY, flag: 'wx' })
+      process.stdout.write(`${createSigner(readSignerKey(file), ANY_CHAIN).address}\n`)
+    })
+  command
+    .command('peer')
+    .description('The libp2p host of the intakes (intake.peerKeyFile): prints the peer id that collectors dial')
+    .argument('<file>', 'made, with mode 0600, when it does not exist; never overwritten')
+    .action(async (file: string) => {
+      const { publicKey } = await loadIdentity(file)
+      process.stdout.write(`${publicKey.toString()}\n`)
+    })
+  return command
+}

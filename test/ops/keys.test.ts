@@ -1,0 +1,34 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { computeAddress } from 'ethers'
+import { afterAll, expect, test } from 'vitest'
+import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
+import { runHere } from './run-here.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'sequencer-keys-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+test.each([
+  ['signer', /^0x[0-9a-f]{40}\n$/],
+  ['peer', /^12D3KooW\w+\n$/],
+])('default: keys %s makes the file, for its owner alone, and then only says who it is', async (kind, form) => {
+  const file = join(directory, kind)
+  const made = await runHere(['keys', kind, file])
+  expect(made.stdout).toMatch(form)
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  const text = readFileSync(file, 'utf8')
+  expect(await runHere(['keys', kind, file])).toEqual(made)
+  expect(readFileSync(file, 'utf8')).toBe(text)
+})
+
+test('behavior: the address is that of the key', async () => {
+  const file = join(directory, 'signer')
+  const { stdout } = await runHere(['keys', 'signer', file])
+  expect(stdout.trim()).toBe(computeAddress(readSignerKey(file)).toLowerCase())
+})
+
+test('error: a file of something else is refused and left alone', async () => {
+  const { stderr, exitCode } = await runHere(['keys', 'peer', join(directory, 'signer')])
+  expect([stderr, exitCode]).toEqual([expect.stringContaining('holds no libp2p private key'), 3])
+})
