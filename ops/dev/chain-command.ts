@@ -1,6 +1,8 @@
 /** `sequencer devchain`: the development chain of `dev` alone, for a sequencer that runs elsewhere. */
 import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { devProvider } from '../../connectors/evm/dev-sender.ts'
+import type { DevChain } from '../../connectors/evm/devchain.ts'
 import { ensureWritable } from '../data-directory.ts'
 import { Lifecycle } from '../lifecycle.ts'
 import { startActors, startChain } from './chain.ts'
@@ -21,6 +23,10 @@ export function devChainCommand(): Command {
     .option('--epoch-blocks <n>', 'blocks from one release to the next', fallback('epochBlocks'))
     .option('--window <n>', 'submission window in blocks', fallback('window'))
     .option('--markets <n>', 'data markets', fallback('markets'))
+    .option(
+      '--sequencer <address...>',
+      'more accounts that may anchor, beside the one of the key file; they are given coin',
+    )
     .option('--signer-key-file <file>', "write the sequencer's key there, as anchor.signerKeyFile wants it")
     .option('--json', 'print where everything is as JSON')
     .action(async (given: Record<string, unknown>) => {
@@ -30,6 +36,14 @@ export function devChainCommand(): Command {
       process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
       await runChain(config, stop.signal)
     })
+}
+
+const COIN_OF_EACH = 10n ** 20n
+
+async function fund({ rpcUrl, chainId }: DevChain, accounts: readonly string[]): Promise<void> {
+  const provider = devProvider(rpcUrl, chainId)
+  for (const account of accounts) await provider.send('anvil_setBalance', [account, `0x${COIN_OF_EACH.toString(16)}`])
+  provider.destroy()
 }
 
 async function runChain(config: ChainConfig, signal: AbortSignal): Promise<void> {
@@ -42,7 +56,8 @@ async function runChain(config: ChainConfig, signal: AbortSignal): Promise<void>
       fail = reject
     })
     ended.catch(() => {}) // heard by the race below, if it still runs
-    const chain = await parts.add('chain', startChain(config, fail))
+    const chain = await parts.add('chain', startChain(config, fail, config.sequencer))
+    await fund(chain, config.sequencer)
     const { rpcUrl, chainId, protocolState, markets, startBlock, accounts } = chain
     const { signerKeyFile } = config
     if (signerKeyFile) writeFileSync(signerKeyFile, accounts.sequencer.privateKey, { mode: OWNER_ONLY })

@@ -11,9 +11,14 @@ import type { ChainConfig } from './config.ts'
 const BATCH_WINDOW_BLOCKS = 600
 const ATTESTATION_WINDOW_BLOCKS = 1_200
 
-export const startChain = (config: ChainConfig, onEnded: (error: Error) => void): Promise<DevChain> =>
+export const startChain = (
+  config: Omit<ChainConfig, 'sequencer'>,
+  onEnded: (error: Error) => void,
+  sequencers: readonly string[] = [],
+): Promise<DevChain> =>
   startDevChain({
     onEnded,
+    sequencers,
     directory: directoryPaths(config.dataDir).chain,
     rpcUrl: config.rpc,
     port: config.chainPort,
@@ -32,7 +37,7 @@ export const startChain = (config: ChainConfig, onEnded: (error: Error) => void)
 
 /** Releases epochs and attests until `parts` close. */
 export async function startActors(
-  { epochBlocks }: ChainConfig,
+  { epochBlocks }: Pick<ChainConfig, 'epochBlocks'>,
   { rpcUrl, chainId, protocolState, markets, accounts, startBlock }: DevChain,
   parts: Lifecycle,
   warn: (who: string) => (error: unknown) => void,

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { LOG_LEVELS } from '../logging/settings.ts'
-import { httpUrl, oneOf, parseOptions, port, share, whole } from '../options.ts'
+import { address, httpUrl, oneOf, parseOptions, port, share, whole } from '../options.ts'
 
 const devSchema = z.object({
   dataDir: z.string().min(1, 'no name of a directory'),
@@ -43,7 +43,7 @@ const chainSchema = devSchema
     markets: true,
     json: true,
   })
-  .extend({ signerKeyFile: z.string().min(1).optional() })
+  .extend({ signerKeyFile: z.string().min(1).optional(), sequencer: z.array(address).default([]) })
 
 export type ChainConfig = z.infer<typeof chainSchema>
 
