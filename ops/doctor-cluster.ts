@@ -1,5 +1,5 @@
 /** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
-import type { Log, TopicPartition } from '../streams/ports.ts'
+import { type Log, LogError, type TopicPartition } from '../streams/ports.ts'
 import { sequencerTopology } from '../topology/index.ts'
 import { openAdmin } from './cluster/connect.ts'
 import { openGround, openRegistry } from './cluster/open.ts'
@@ -57,10 +57,14 @@ async function stage(
   const partitions: TopicPartition[] = sources.flatMap((topic) =>
     Array.from({ length: topic.partitions }, (_, partition) => ({ topic: topic.name, partition })),
   )
-  const committed = await log.committedOffsets(group, partitions)
+  const committed = await log.committedOffsets(group, partitions).catch((error: unknown) => {
+    if (error instanceof LogError && error.retriable) return undefined // a killed process left a transaction open
+    throw error
+  })
   const bounds = await log.bounds(partitions) // after the positions: they move on meanwhile
-  const behind = bounds.reduce((sum, { start, stable }, at) => sum + stable - (committed[at]?.next ?? start), 0)
+  const behind = bounds.reduce((sum, { start, stable }, at) => sum + stable - (committed?.[at]?.next ?? start), 0)
   const ok = active.has(group)
-  const detail = `${behind} records behind${ok ? '' : ', and no process runs it'}`
+  const lag = committed ? `${behind} records behind` : 'its position is about to be written'
+  const detail = `${lag}${ok ? '' : ', and no process runs it'}`
   return { check: name, ok, detail, ...(!ok && { advice: `Start a process with --roles ${name}.` }) }
 }
