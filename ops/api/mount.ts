@@ -1,5 +1,5 @@
 /** Puts the query API onto the server. Before the view is open it answers that it is not. */
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import { createEventHub, type EventHub } from './events.ts'
 import { addCommonHeaders, POSITION_HEADER } from './http.ts'
@@ -64,7 +64,8 @@ function addRoute(api: FastifyInstance, door: ApiDoor, route: Route): void {
     const source = door.source()
     return source.view.read(async (reader) => {
       const answer = await route.handle({ ...source, reader }, params, query)
-      return sendJson(reply, reader.position, answer)
+      const text = route.write ? route.write(answer as never) : JSON.stringify(answer)
+      return reply.header(POSITION_HEADER, reader.position).type('application/json').send(text)
     })
   })
 }
@@ -87,6 +88,3 @@ function parsed(schema: z.ZodObject, given: unknown, known: readonly string[]): 
   if (!result.success) throw badRequest(faultsOf(result.error, known))
   return result.data
 }
-
-const sendJson = (reply: FastifyReply, position: string, answer: unknown): FastifyReply =>
-  reply.header(POSITION_HEADER, position).type('application/json').send(JSON.stringify(answer))

@@ -5,10 +5,13 @@ import type { Log } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Health } from '../health.ts'
+import { proofSchema, proofText } from '../proof/format.ts'
+import type { Proofs } from '../proof/source.ts'
 import * as take from './params.ts'
 import { badRequest, notFound } from './problem.ts'
 import { batchDetail, listAnchors, listBatches, signerOf } from './queries/batches.ts'
 import { epochDetail, listEpochs, listProjects } from './queries/epochs.ts'
+import { proofFor } from './queries/proofs.ts'
 import { healthOf, listGaps, listMarkets } from './queries/status.ts'
 import { listOfSlot, listVerdicts, submissionsById } from './queries/submissions.ts'
 import * as give from './schema.ts'
@@ -22,6 +25,7 @@ export interface ApiSource {
   readonly topics: Topics
   readonly rules: ProtocolRules
   readonly health: Health
+  readonly proofs: Proofs
 }
 
 export interface Asked extends ApiSource {
@@ -38,6 +42,8 @@ export interface Route {
   /** It may answer that there is no such thing. */
   readonly mayMiss: boolean
   handle(asked: Asked, params: unknown, query: unknown): Promise<unknown>
+  /** How the answer is written; as compact JSON when absent. */
+  readonly write?: ((answer: never) => string) | undefined
 }
 
 interface RouteOf<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.ZodType> {
@@ -45,6 +51,7 @@ interface RouteOf<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.
   readonly params?: P
   readonly query?: Q
   readonly answer: A
+  readonly write?: (answer: z.output<A>) => string
   /** Undefined: there is no such thing. */
   handle(
     asked: Asked,
@@ -55,7 +62,7 @@ interface RouteOf<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.
 
 function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.ZodType>(
   path: string,
-  { summary, params, query, answer, handle }: RouteOf<P, Q, A>,
+  { summary, params, query, answer, write, handle }: RouteOf<P, Q, A>,
 ): Route {
   return {
     path,
@@ -64,6 +71,7 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.Zod
     query: z.strictObject(query ?? {}),
     answer,
     mayMiss: params !== undefined,
+    write,
     async handle(asked, parsedParams, parsedQuery) {
       const found = await handle(asked, parsedParams as never, parsedQuery as never)
       if (found === undefined) throw notFound(`there is no ${path} for ${JSON.stringify(parsedParams)} in the log`)
@@ -165,6 +173,15 @@ export const ROUTES: readonly Route[] = [
     query: { market, state: filters.state, ...page },
     answer: give.anchors,
     handle: ({ reader, topics }, _, query) => listAnchors(reader, topics, query, query),
+  }),
+  route('/v1/proofs/{epochId}/{slotId}', {
+    summary: 'The file that proves a slot’s submission to be in an anchored batch, byte for byte',
+    params: { epochId: take.epochId, slotId: take.slotId },
+    query: { market, project: filters.project },
+    answer: proofSchema.meta({ id: 'Proof' }),
+    write: proofText,
+    handle: (asked, { epochId, slotId }, query) =>
+      proofFor(asked.proofs, { ...epochKey(asked, epochId, query.market), slotId, projectId: query.project }),
   }),
   route('/v1/signer', {
     summary: 'The nonces of the signer and what is in flight, as far as the log tells',

@@ -2,6 +2,7 @@
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { Wiring } from '../compose.ts'
 import type { Closeable } from '../lifecycle.ts'
+import { proofsOf } from './queries/proofs.ts'
 import { HOUR_MS } from './view/commit.ts'
 import { openView } from './view/view.ts'
 
@@ -16,7 +17,7 @@ export async function openQueryApi({ config, log, topics, health, apiDoor }: Wir
     clock: systemClock,
     waiting: (reason) => health.set('api', reason === undefined, reason),
   })
-  apiDoor.open({ view, log, topics, rules, health })
+  apiDoor.open({ view, log, topics, rules, health, proofs: proofsOf(chain, { view, log, topics }) })
   return {
     async close() {
       apiDoor.close()

@@ -1,10 +1,11 @@
 /** The look-ups, asked of the process that runs on a data directory: over its query API. */
-import type { EpochDetail, Market, Page, SubmissionItem } from '../api/schema.ts'
+import type { Market, Page, SubmissionItem } from '../api/schema.ts'
 import { askRunning } from './directory.ts'
 import { type EpochQuery, type EpochStatus, NEXT } from './epoch.ts'
 import { ITEMS_MAX, inOrder, matches, type WhyAnswer, type WhyQuery } from './why.ts'
 
 const PAGE = '500'
+const NOTHING: Page<SubmissionItem> = { items: [], next: null }
 
 /** Undefined when no process runs there. */
 export async function askWhy(dataDir: string, query: WhyQuery): Promise<WhyAnswer | undefined> {
@@ -16,10 +17,10 @@ export async function askWhy(dataDir: string, query: WhyQuery): Promise<WhyAnswe
   const items: SubmissionItem[] = []
   let cursor: string | undefined
   do {
-    const page = await askRunning<Page<SubmissionItem>>(dataDir, path, { ...narrow, limit: PAGE, cursor })
+    const page = await askRunning<Page<SubmissionItem>>(dataDir, path, { ...narrow, limit: PAGE, cursor }, NOTHING)
     if (page === undefined) return undefined
-    items.push(...(page?.items ?? []).filter((item) => matches(query, item)))
-    cursor = page?.next ?? undefined
+    items.push(...page.items.filter((item) => matches(query, item)))
+    cursor = page.next ?? undefined
   } while (cursor !== undefined && items.length <= ITEMS_MAX)
   return { items: items.sort(inOrder).slice(0, ITEMS_MAX), truncated: items.length > ITEMS_MAX }
 }
@@ -33,15 +34,16 @@ export async function askEpoch(
   const markets = dataMarket === undefined ? known.items.map((market) => market.dataMarket) : [dataMarket]
   const statuses: EpochStatus[] = []
   for (const market of markets) {
-    const found = await askRunning<EpochDetail>(dataDir, `/v1/epochs/${epochId}`, { market })
+    const missing = unknown(market, epochId)
+    const found = await askRunning<EpochStatus>(dataDir, `/v1/epochs/${epochId}`, { market }, missing)
     if (found === undefined) return undefined
-    statuses.push(found === null ? unknown(market, epochId) : statusIn(found))
+    statuses.push(withoutTimes(found))
   }
   return statuses
 }
 
-/** Without the times, which the look-up in the log does not give. */
-function statusIn(detail: EpochDetail): EpochStatus {
+/** The look-up in the log does not give them. */
+function withoutTimes(detail: EpochStatus): EpochStatus {
   const { dataMarket, epochId, phase, next, releaseBlock, closeBlock, begin, end } = detail
   const { submissions, verdicts, reasons, projects, batches, endCall } = detail
   const blocks = { releaseBlock, closeBlock, begin, end }

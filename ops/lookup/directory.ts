@@ -10,14 +10,15 @@ const ANSWER_MS_MAX = 60_000
 const NOT_FOUND = 404
 
 /**
- * The answer of the process that runs on this directory; undefined when none does, null when it knows no such thing. Throws
- * CliError with the words of the process when it refuses the question.
+ * The answer of the process that runs on this directory; undefined when none does. Throws CliError with the words of the
+ * process when it refuses the question, or knows no such thing and `missing` does not say what that means.
  */
 export async function askRunning<T>(
   dataDir: string,
   path: string,
   fields: Readonly<Record<string, string | undefined>>,
-): Promise<T | null | undefined> {
+  missing?: T,
+): Promise<T | undefined> {
   const url = await runningUrl(dataDir)
   if (url === undefined) return undefined
   const asked = new URL(path, url)
@@ -30,7 +31,7 @@ export async function askRunning<T>(
   }
   const answer: unknown = await response.json().catch(() => undefined)
   if (response.ok) return answer as T
-  if (response.status === NOT_FOUND) return null
+  if (response.status === NOT_FOUND && missing !== undefined) return missing
   const words = (answer as { detail?: string; message?: string } | undefined) ?? {}
   throw new CliError(
     words.detail ?? words.message ?? `${asked} answered ${response.status}`,

@@ -19,7 +19,7 @@ const base64 = z.string().refine((text) => Buffer.from(text, 'base64').toString(
 const path = z.array(hex(32)).max(PATH_MAX)
 
 /** The order of the fields is that of the file. */
-const schema = z.strictObject({
+export const proofSchema = z.strictObject({
   format: z.literal(FORMAT),
   version: z.literal(VERSION),
   /** Chain and contract in which the batch is anchored; also the EIP-712 domain of the signature. */
@@ -82,7 +82,7 @@ const schema = z.strictObject({
   checksum: hex(32),
 })
 
-export type Proof = Readonly<z.infer<typeof schema>>
+export type Proof = Readonly<z.infer<typeof proofSchema>>
 export type UnsealedProof = Omit<Proof, 'checksum'>
 
 /** Why a proof does not hold, in words for the one who has the file. */
@@ -107,7 +107,7 @@ const checksumOf = (lines: string): string => `0x${createHash('sha256').update(l
 /** Throws ProofFault for bytes that are not exactly what `proofText` writes of a proof. */
 export function parseProof(bytes: Uint8Array): Proof {
   if (bytes.length > PROOF_BYTES_MAX) throw new ProofFault(`the file has more than ${PROOF_BYTES_MAX} bytes`)
-  const parsed = schema.safeParse(jsonOf(bytes))
+  const parsed = proofSchema.safeParse(jsonOf(bytes))
   if (!parsed.success) throw new ProofFault(parsed.error.issues.slice(0, 3).map(faultOf).join('; '))
   const { checksum, ...proof } = parsed.data
   const lines = linesOf(proof)

@@ -6,6 +6,7 @@ import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fast
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
 import { type ApiDoor, createApiDoor, mountApi } from '../../../ops/api/mount.ts'
+import { proofsOf } from '../../../ops/api/queries/proofs.ts'
 import { openView, type View, type ViewOptions } from '../../../ops/api/view/view.ts'
 import { createHealth } from '../../../ops/health.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
@@ -158,7 +159,8 @@ export async function startApi(
   const door = createApiDoor()
   const health = createHealth(['api'], systemClock.now)
   health.set('api', true)
-  door.open({ view, log, topics, rules, health })
+  const proofs = proofsOf(rules.markets[0]!, { view, log, topics })
+  door.open({ view, log, topics, rules, health, proofs })
   const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
   answerProblems(server, (error) => errors.push(error))
   mountApi(server, door, TOKEN)
