@@ -33,12 +33,9 @@ export async function expired(reader: ViewReader, topics: Topics, before: number
   const verdicts = await old(reader, TABLE.verdicts, epoch, (row) => isOld(timeOf(row)))
   const submissions = await old(reader, TABLE.submissions, epoch, (row) => isOld(fromJson<SubmissionRow>(row).time))
   const keys = [
-    ...verdicts.flatMap(([key, row]) => [
-      key,
-      ...indexesOf(key, topics.verdicts.value.decode(bytesOf(row)).submissionId),
-    ]),
-    ...submissions.flatMap(([key, row]) => [key, ...indexesOf(key, fromJson<SubmissionRow>(row).submissionId)]),
-  ]
+    ...verdicts.map(([key, row]) => [key, topics.verdicts.value.decode(bytesOf(row)).submissionId] as const),
+    ...submissions.map(([key, row]) => [key, fromJson<SubmissionRow>(row).submissionId] as const),
+  ].flatMap(([key, id]) => [key, idKey(key, id), ...(newest <= hour ? [slotKey(key)] : [])]) // else it may have newer ones
   if (keys.length > 0) return keys.map((key) => ({ type: 'del', key }))
   if (newest > hour) return [{ type: 'del', key: oldest[0] }]
   const rest = await rowsOfEpoch(reader, topics, epoch)
@@ -60,13 +57,14 @@ async function old(
   }
 }
 
-function indexesOf(key: string, submissionId: string): string[] {
+function idKey(key: string, submissionId: string): string {
   const [, ...parts] = partsOf(key)
-  const [dataMarket, epochId, slotId] = parts
-  return [
-    keyOf(TABLE.submissionIds, submissionId.toLowerCase(), ...parts),
-    keyOf(TABLE.slotEpochs, slotId!, dataMarket!, epochId!),
-  ]
+  return keyOf(TABLE.submissionIds, submissionId.toLowerCase(), ...parts)
+}
+
+function slotKey(key: string): string {
+  const [, dataMarket, epochId, slotId] = partsOf(key)
+  return keyOf(TABLE.slotEpochs, slotId!, dataMarket!, epochId!)
 }
 
 /** Everything else of an epoch; there is little of it. */

@@ -72,7 +72,7 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
   const stop = new AbortController()
   const cache = new RowCache(() => store.newest())
   const journal = await createJournal(store, positionText(from))
-  const state = { offsets: from, stable, newestTick: 0, prunedHour: 0 }
+  const state = { offsets: from, stable, newestTick: 0, prunedHour: 0, pruning: false }
 
   const commit = async (fetched: readonly FetchedPartition[]): Promise<void> => {
     const rows = rowsOf(topics, cache, fetched)
@@ -90,14 +90,15 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
     const before = state.newestTick - keepMs
     if (Math.floor(before / HOUR_MS) === state.prunedHour) return
     const old = await expired(store.newest(), topics, before)
-    if (old.length === 0) state.prunedHour = Math.floor(before / HOUR_MS)
+    state.pruning = old.length > 0
+    if (!state.pruning) state.prunedHour = Math.floor(before / HOUR_MS)
     else await store.write(old, positionText(state.offsets))
-    if (old.length > 0) cache.clear()
+    if (state.pruning) cache.clear()
   }
   const turn = async (): Promise<void> => {
     const positions = partitions.map((at, i) => ({ ...at, offset: state.offsets[i]! }))
     const fetched = await log.fetch(positions, {
-      maxWaitMs: FETCH_WAIT_MS,
+      maxWaitMs: state.pruning ? 0 : FETCH_WAIT_MS,
       maxBytesPerPartition: FETCH_BYTES,
       signal: stop.signal,
     })
