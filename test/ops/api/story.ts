@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import { computeCid } from '../../../connectors/ipfs/cid.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
 import { type ApiDoor, createApiDoor, mountApi } from '../../../ops/api/mount.ts'
@@ -29,6 +30,21 @@ export const TOKEN = 'let me in'
 
 export const uuid = (epochId: number, slotId: number): string =>
   `00000000-0000-4000-8000-${String(epochId).padStart(6, '0')}${String(slotId).padStart(6, '0')}`
+
+/** The file of an epoch's batch: it holds a slot that nobody asks for, since its signature proves nothing. */
+export const contentOf = (epochId: number): Buffer => {
+  const request = {
+    slotId: '999',
+    deadline: '1',
+    snapshotCid: 'bafkreione',
+    epochId: String(epochId),
+    projectId: 'project-a',
+  }
+  const submission = JSON.stringify({ request, signature: '00'.repeat(65), header: HASH, dataMarket: MARKET }, null, 2)
+  const trees = { roothash: HASH, pids: ['project-a'], cids: ['bafkreione'] }
+  return Buffer.from(JSON.stringify({ submissionIDs: [uuid(epochId, 999)], submissions: [submission], ...trees }))
+}
+export const cidOf = (epochId: number): Promise<string> => computeCid(contentOf(epochId))
 
 export interface Story {
   readonly fixture: Fixture
@@ -88,7 +104,7 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
       const { offset } = await put(
         topics.batches,
         { dataMarket },
-        batchOf({ epochId, submissions: slots, json: Buffer.from(`{"epoch":${epochId}}`) }),
+        batchOf({ epochId, submissions: slots, json: contentOf(epochId) }),
       )
       offsets.set(epochId, offset)
       const summary = { summaryOf: epochId, releaseBlock: 10, closeBlock: 16, closeBlockHash: HASH, batches: 1 }
@@ -99,7 +115,7 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
       )
     },
     async anchor(epochId, state = 'FINAL') {
-      const cid = state === 'PLANNED' ? '' : `bafybatch${epochId}`
+      const cid = state === 'PLANNED' ? '' : await cidOf(epochId)
       const anchor = anchorOf({
         state,
         batchOffset: offsets.get(epochId) ?? -1,
