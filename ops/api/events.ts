@@ -35,7 +35,10 @@ const HEADERS = {
 
 export interface EventHub {
   /** @throws HttpProblem 503 when as many listen as may */
+  checkRoom(): void
   add(response: ServerResponse, lastEventId: string | undefined): Promise<void>
+  /** To everyone who listens. */
+  say(text: string): void
   clients(): number
   close(): void
 }
@@ -58,24 +61,27 @@ export function createEventHub(view: View, topics: Topics): EventHub {
     pending = gather([])
     if (clients.size === 0) return
     const text = await view.read((reader) => news(reader, topics, changes))
-    for (const client of clients) send(client, text)
+    say(text)
   }
   const send = (client: ServerResponse, text: string): void => {
     if (client.writableLength > BUFFER_BYTES_MAX) client.destroy()
     else client.write(text)
   }
+  const say = (text: string): void => {
+    for (const client of clients) send(client, text)
+  }
   const forget = view.journal.watch((change) => void addTo(pending, change))
   const ticking = setInterval(() => {
     telling = telling.then(tell, tell)
   }, TELL_MS)
-  const beating = setInterval(() => {
-    for (const client of clients) send(client, ': still here\n\n')
-  }, HEARTBEAT_MS)
+  const beating = setInterval(() => say(': still here\n\n'), HEARTBEAT_MS)
 
   return {
-    async add(response, lastEventId) {
+    checkRoom() {
       if (clients.size + joining >= CLIENTS_MAX)
         throw new HttpProblem(503, `${CLIENTS_MAX} listen already; try again later`)
+    },
+    async add(response, lastEventId) {
       joining++
       response.writeHead(200, HEADERS)
       response.write(`retry: ${RETRY_MS}\n\n`)
@@ -93,6 +99,7 @@ export function createEventHub(view: View, topics: Topics): EventHub {
       telling = telling.then(join, join).finally(() => joining--)
       await telling
     },
+    say,
     clients: () => clients.size,
     close() {
       forget()

@@ -50,6 +50,7 @@ export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: st
     api.get('/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
       const lastEventId = request.headers['last-event-id']
       const hub = door.hub()
+      hub.checkRoom() // before the answer is out of Fastify's hands
       reply.hijack()
       await hub.add(reply.raw, typeof lastEventId === 'string' ? lastEventId : undefined)
     })

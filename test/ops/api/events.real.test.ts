@@ -1,0 +1,130 @@
+/** Server-sent events over a socket: told as things happen, resumed without a gap, bounded. */
+import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { CLIENTS_MAX } from '../../../ops/api/events.ts'
+import { events } from '../../../ops/api/schema.ts'
+import { createStory, type RunningApi, type Story, startApi } from './story.ts'
+
+let story: Story
+let api: RunningApi
+let url: string
+const serve = async (directory?: string): Promise<void> => {
+  api = await startApi(story.fixture, directory === undefined ? {} : { directory })
+  await api.server.listen({ host: '127.0.0.1', port: 0 })
+  url = `http://127.0.0.1:${(api.server.server.address() as AddressInfo).port}/v1/events`
+}
+beforeEach(async () => {
+  story = await createStory()
+  await story.epoch(1, 3)
+  await serve()
+  await api.caughtUp()
+})
+afterEach(() => api.close())
+
+interface Heard {
+  readonly event: keyof typeof events
+  readonly data: Record<string, unknown>
+  readonly id: string | undefined
+}
+interface Listener {
+  readonly heard: readonly Heard[]
+  close(): void
+}
+async function listen(lastEventId?: string): Promise<Listener> {
+  const stop = new AbortController()
+  const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+  const response = await fetch(url, { signal: stop.signal, headers })
+  expect(response.headers.get('content-type')).toBe('text/event-stream')
+  const heard: Heard[] = []
+  const read = async (): Promise<void> => {
+    let text = ''
+    for await (const chunk of response.body!) {
+      text += Buffer.from(chunk).toString()
+      const blocks = text.split('\n\n')
+      text = blocks.pop()!
+      for (const block of blocks) if (block.includes('data: ')) heard.push(parse(block))
+    }
+  }
+  read().catch(() => {})
+  return { heard, close: () => stop.abort() }
+}
+function parse(block: string): Heard {
+  const field = (name: string) =>
+    block
+      .split('\n')
+      .find((line) => line.startsWith(`${name}: `))
+      ?.slice(name.length + 2)
+  const event = field('event') as Heard['event']
+  return { event, data: events[event].parse(JSON.parse(field('data')!)), id: field('id') }
+}
+const lastId = ({ heard }: Listener): string | undefined => heard.findLast(({ id }) => id !== undefined)?.id
+const epochsOf = ({ heard }: Listener) =>
+  new Set(heard.flatMap(({ event, data }) => (event === 'epoch' ? [data.epochId] : [])))
+
+test('default: epochs, verdicts and anchors as they happen; first that everything is to be asked for', async () => {
+  const listener = await listen()
+  await expect.poll(() => listener.heard.length, { timeout: 10_000 }).toBe(1)
+  expect(listener.heard[0]).toMatchObject({ event: 'reset', data: {} })
+  await story.epoch(2, 3)
+  await expect
+    .poll(() => listener.heard.map(({ event }) => event), { timeout: 10_000 })
+    .toEqual(expect.arrayContaining(['epoch', 'verdicts', 'anchor']))
+  await expect
+    .poll(() => listener.heard.findLast(({ event }) => event === 'epoch')?.data, { timeout: 10_000 })
+    .toMatchObject({ epochId: 2, phase: 'ANCHORED', submissions: 3 })
+  listener.close()
+})
+
+test('behavior: who comes back is told what he missed, also by a process that was restarted meanwhile', async () => {
+  const first = await listen()
+  await story.epoch(2, 2)
+  await expect.poll(() => epochsOf(first).has(2), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => lastId(first), { timeout: 10_000 }).toBeDefined()
+  first.close()
+  const id = lastId(first)!
+  await story.epoch(3, 2)
+  await api.caughtUp()
+  const second = await listen(id)
+  await expect.poll(() => epochsOf(second).has(3), { timeout: 10_000 }).toBe(true)
+  expect(second.heard.map(({ event }) => event)).not.toContain('reset')
+  second.close()
+  await story.epoch(4, 2)
+  await api.caughtUp()
+  await api.close(true)
+  await serve(api.directory)
+  const third = await listen(id)
+  await expect.poll(() => [...epochsOf(third)], { timeout: 10_000 }).toEqual(expect.arrayContaining([3, 4]))
+  expect(third.heard.map(({ event }) => event)).not.toContain('reset')
+  third.close()
+})
+
+test.each(['1.2', 'x', '99.0-0'])('args: an id that is none of ours, %s', async (id) => {
+  const listener = await listen(id)
+  await expect.poll(() => listener.heard[0]?.event, { timeout: 10_000 }).toBe('reset')
+  listener.close()
+})
+
+test('error: more listeners than there may be', async () => {
+  const { port } = new URL(url)
+  const sockets = Array.from({ length: CLIENTS_MAX }, () => connect(Number(port), '127.0.0.1'))
+  for (const socket of sockets) socket.on('error', () => {}).write('GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n')
+  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(CLIENTS_MAX)
+  const refused = await fetch(url)
+  expect(refused.status).toBe(503)
+  expect(await refused.json()).toMatchObject({ detail: `${CLIENTS_MAX} listen already; try again later` })
+  for (const socket of sockets) socket.destroy()
+  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(0)
+})
+
+test('error: one that takes nothing is let go', async () => {
+  const { port } = new URL(url)
+  const socket = connect(Number(port), '127.0.0.1')
+  socket.on('error', () => {}).write('GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n')
+  socket.pause()
+  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(1)
+  const flood = setInterval(() => api.door.hub().say(`: ${'x'.repeat(1 << 20)}\n\n`), 20)
+  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(0)
+  clearInterval(flood)
+  socket.destroy()
+})
