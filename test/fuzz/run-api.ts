@@ -5,9 +5,13 @@
 import { request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
+import { systemClock } from '../../connectors/log/system-clock.ts'
 import { createStory, startApi } from '../ops/api/story.ts'
 import { type Description, fuzzApi, type Send } from './api.ts'
 import { KNOWN } from './api-known.ts'
+
+/** Between two epochs. */
+const EPOCH_MS = 250
 
 const { values } = parseArgs({ options: { requests: { type: 'string', default: '10000' }, seed: { type: 'string' } } })
 const runs = Number(values.requests)
@@ -38,7 +42,10 @@ const send: Send = ({ method, url, headers }) =>
 
 let going = true
 const goesOn = (async () => {
-  for (let epochId = 21; going; epochId++) await story.epoch(epochId, 20)
+  for (let epochId = 21; going; epochId++) {
+    await story.epoch(epochId, 20)
+    await systemClock.sleep(EPOCH_MS)
+  }
 })()
 const started = performance.now()
 try {

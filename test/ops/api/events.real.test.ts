@@ -64,7 +64,7 @@ const epochsOf = ({ heard }: Listener) =>
 
 test('default: epochs, verdicts and anchors as they happen; first that everything is to be asked for', async () => {
   const listener = await listen()
-  await expect.poll(() => listener.heard.length, { timeout: 10_000 }).toBe(1)
+  await expect.poll(() => listener.heard.length, { timeout: 10_000 }).toBeGreaterThan(0)
   expect(listener.heard[0]).toMatchObject({ event: 'reset', data: {} })
   await story.epoch(2, 3)
   await expect
