@@ -92,11 +92,12 @@ export function Hash({ text, name, none = 'none yet' }: { text: string; name: st
 }
 
 /** How long ago, counting; the time of day on hover. */
-export function Ago({ at }: { at: number | null }) {
+export function Ago({ at, after = ' ago' }: { at: number | null; after?: string }) {
   if (at === null) return <span class="muted">–</span>
   return (
     <time dateTime={new Date(at).toISOString()} title={clockTime(at, now.value)}>
-      {duration(now.value - at)} ago
+      {duration(now.value - at)}
+      {after}
     </time>
   )
 }

@@ -23,7 +23,7 @@ export function AnchorTable({
             <th scope="col">Epoch</th>
             <th scope="col">What</th>
             <th scope="col">State</th>
-            <th scope="col">Since</th>
+            <th scope="col">For</th>
             <th scope="col" class="wide">
               Transaction
             </th>
@@ -66,7 +66,7 @@ function Row({ anchor }: { anchor: AnchorItem }) {
           </span>
         </td>
         <td class="nowrap">
-          <Ago at={changedAt} />
+          <Ago at={changedAt} after="" />
         </td>
         <td class="wide">
           <Hash text={transactionHash} name="transaction" />

@@ -40,19 +40,25 @@ function SubmissionCard({ item }: { item: SubmissionItem }) {
           ...(batch ? [['Batch', <BatchWords key="batch" batch={batch} />] as const] : []),
         ]}
       />
-      {verdict?.reason === 'COUNTED' && batch && (
-        <p class="actions">
-          <a class="button" href={proofPath(item)} download={`proof-${epochId}-${slotId}.json`}>
-            Download the proof
-          </a>
-          <span class="note">
-            Shows offline that the batch holds this submission: <code>sequencer proof verify</code>
-          </span>
-        </p>
-      )}
+      {verdict?.reason === 'COUNTED' && <Proof item={item} />}
     </article>
   )
 }
+
+/** A proof names the transaction, so there is none before that is final. */
+const Proof = ({ item }: { item: SubmissionItem }) =>
+  item.batch?.state === 'FINAL' ? (
+    <p class="actions">
+      <a class="button" href={proofPath(item)} download={`proof-${item.epochId}-${item.slotId}.json`}>
+        Download the proof
+      </a>
+      <span class="note">
+        Shows offline that the batch holds this submission: <code>sequencer proof verify</code>
+      </span>
+    </p>
+  ) : (
+    <p class="note">There is a proof to download as soon as its batch is final.</p>
+  )
 
 const proofPath = ({ epochId, slotId, projectId }: SubmissionItem): string =>
   ofMarket(`/v1/proofs/${epochId}/${slotId}`, { project: projectId })
