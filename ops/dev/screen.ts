@@ -49,6 +49,7 @@ const timeToAnchor = (epoch: EpochProgress): string => secondsToAnchor(epoch)?.t
 
 const addressLines = ({ intake, ops, rpc, protocolState, markets }: Addresses): string =>
   [
+    `console       ${ops}/`,
     `intake        ${intake}`,
     `metrics       ${ops}/metrics (also /readyz)`,
     `chain         ${rpc}, ProtocolState ${protocolState}`,
