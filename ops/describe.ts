@@ -1,4 +1,7 @@
-/** `sequencer topology describe`: the graph as it is deployed, as text, as JSON, or as a Mermaid diagram. */
+/**
+ * `sequencer topology describe`: the graph as text, as JSON, or as a Mermaid diagram. Rules and fingerprint belong to a
+ * configuration, and are shown of one.
+ */
 import { Command } from 'commander'
 import { z } from 'zod'
 import { createCodec } from '../schemas/codec.ts'
@@ -8,14 +11,23 @@ import { sequencerTopology } from '../topology/index.ts'
 import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../topology/rules.ts'
 import { sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics } from '../topology/topics.ts'
+import { CliError } from './cli-error.ts'
+import { readConfiguration } from './config/parse.ts'
 import { parseOptions, whole } from './options.ts'
 
 const schema = z.object({
   mermaid: z.boolean().default(false),
   json: z.boolean().default(false),
-  prefix: z.string().regex(/^[A-Za-z0-9._-]{0,100}$/, 'not up to 100 letters, digits, dots, underscores and hyphens'),
-  partitions: whole(1, 1_000),
+  config: z.string().optional(),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{0,100}$/, 'not up to 100 letters, digits, dots, underscores and hyphens')
+    .optional(),
+  partitions: whole(1, 1_000).optional(),
 })
+
+const PARTITIONS = 4
+const RULES_LINE = /^ {2}Rules .*\n/m
 
 export function topologyCommand(): Command {
   const command = new Command('topology').description('Look at the stream graph')
@@ -23,24 +35,32 @@ export function topologyCommand(): Command {
     .command('describe')
     .description('Print stages, topics, stores')
     .option('--mermaid', 'as a Mermaid flowchart')
-    .option('--json', 'as JSON, with the fingerprint that members compare')
-    .option('--prefix <text>', 'put before every topic name', '')
-    .option('--partitions <n>', 'partitions of the keyed topics', '4')
+    .option('--json', 'as JSON; with --config also the fingerprint that members compare')
+    .option('--config <file>', 'with the names, partitions and rules of this configuration')
+    .option('--prefix <text>', 'put before every topic name (none without a configuration)')
+    .option('--partitions <n>', `partitions of the keyed topics (${PARTITIONS} without a configuration)`)
     .action(async (given: unknown) => {
-      const { mermaid, json, prefix, partitions } = parseOptions(schema, given, 'topology describe')
-      const topology = await describedTopology(prefix, partitions)
-      process.stdout.write(
-        json
-          ? `${JSON.stringify({ fingerprint: topology.fingerprint, text: topology.describe() })}\n`
-          : mermaid
-            ? mermaidOf(topology)
-            : topology.describe(),
-      )
+      const { mermaid, json, config, prefix, partitions } = parseOptions(schema, given, 'topology describe')
+      if (config !== undefined && (prefix !== undefined || partitions !== undefined))
+        throw new CliError('--config says prefix and partitions already', 'Give it alone, or leave it out.')
+      const topology =
+        config === undefined ? await sampleTopology(prefix, partitions) : await configuredTopology(config)
+      const fingerprint = config === undefined ? null : topology.fingerprint
+      const text = config === undefined ? topology.describe().replace(RULES_LINE, '') : topology.describe()
+      process.stdout.write(json ? `${JSON.stringify({ fingerprint, text })}\n` : mermaid ? mermaidOf(topology) : text)
     })
   return command
 }
 
-async function describedTopology(prefix: string, n: number): Promise<Topology> {
+async function configuredTopology(file: string): Promise<Topology> {
+  const { settings, rules } = readConfiguration({ config: file }, process.env)
+  const { prefix, partitions, anchoring } = settings
+  const codec = await createCodec(memoryRegistry(), prefix)
+  return sequencerTopology(rules, sequencerTopics(codec, { prefix, partitions }), sequencerStores(codec), anchoring)
+}
+
+/** The rules of any market: the graph does not depend on them. */
+async function sampleTopology(prefix = '', n = PARTITIONS): Promise<Topology> {
   const codec = await createCodec(memoryRegistry(), prefix)
   const zero = `0x${'0'.repeat(40)}`
   const market = { ...MARKET_DEFAULTS, dataMarket: zero, chainId: 1, protocolState: zero }
