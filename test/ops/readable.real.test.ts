@@ -1,13 +1,8 @@
-/** A registry outage while records with a new schema arrive: the stages park, and go on by themselves. Real registry. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createMemoryLog } from '../../connectors/log/memory.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import { createConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { createHealth } from '../../ops/health.ts'
-import { type Registry, startRegistry } from '../../ops/kafka/registry.ts'
 import { createMetrics } from '../../ops/metrics/create.ts'
 import { readableForRoles } from '../../ops/readable.ts'
 import { createCodec, createSerde } from '../../schemas/codec.ts'
@@ -20,20 +15,10 @@ import { StreamsRuntime } from '../../streams/runtime.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import { sequencerTopics } from '../../topology/topics.ts'
 import { append, record } from '../contract/log-kit.ts'
-import { installMissing } from '../real/debian.ts'
+import { useRegistry } from '../real/registry.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-registry-'))
+const { server } = useRegistry()
 const partitions = { submissions: 2, validated: 1, admitted: 1, finalizations: 1, verdicts: 2 }
-let server: Registry
-
-beforeAll(async () => {
-  installMissing(['mvn', 'pip3'])
-  server = await startRegistry({ directory, log: (line) => console.log(`[registry] ${line}`) })
-}, 900_000)
-afterAll(async () => {
-  await server?.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
 
 /** The newest version of `subject` with one more field, as the next version of the program would have it. */
 function nextVersion(subject: 'slots-key' | 'slots-value'): AvroSchema {
@@ -43,7 +28,7 @@ function nextVersion(subject: 'slots-key' | 'slots-value'): AvroSchema {
 }
 
 test('behavior: a stage parks the partition, says so, and processes every record once the registry is back', async () => {
-  const codec = await createCodec(createConfluentRegistry({ url: server.url }))
+  const codec = await createCodec(createConfluentRegistry({ url: server().url }))
   const topics = sequencerTopics(codec, { prefix: '', partitions })
   const slots = { ...topics.slots, name: 'seats', partitions: 2, cleanup: 'delete' as const }
   const metrics = createMetrics({ version: 'test', roles: [], markets: [] })
@@ -62,13 +47,13 @@ test('behavior: a stage parks the partition, says so, and processes every record
   })
 
   // The next version registers its schemas, writes a record to partition 0, and the registry goes away.
-  const registry = createConfluentRegistry({ url: server.url })
+  const registry = createConfluentRegistry({ url: server().url })
   const [keyId, valueId] = await Promise.all(
     (['slots-key', 'slots-value'] as const).map((subject) => registry.register(subject, nextVersion(subject))),
   )
   const key = createSerde('slots-key', { id: keyId!, schema: nextVersion('slots-key') }, new Map())
   const value = createSerde('slots-value', { id: valueId!, schema: nextVersion('slots-value') }, new Map())
-  await server.stop()
+  await server().stop()
 
   const out = { name: 'out', partitions: 2, cleanup: 'delete' as const }
   await log.createTopics([out, { name: 'dead', partitions: 1, cleanup: 'delete' }])
@@ -109,7 +94,7 @@ test('behavior: a stage parks the partition, says so, and processes every record
   expect(await metrics.text()).toContain('seq_partition_parked{topic="seats",partition="0"} 1')
   expect(await written()).toHaveLength(1)
 
-  await server.restart()
+  await server().restart()
   await expect.poll(async () => (await written()).length, { timeout: 60_000 }).toBe(3)
   const copies = (await written()).map((copy) => topics.slots.value.decode(copy.value!).slotId)
   expect(copies.sort()).toEqual([1, 1, 2])

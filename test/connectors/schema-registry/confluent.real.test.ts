@@ -1,30 +1,18 @@
-/** The client on a real registry (Apicurio). */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { type ConfluentRegistry, createConfluentRegistry } from '../../../connectors/schema-registry/confluent.ts'
 import { sameOnTheWire } from '../../../connectors/schema-registry/same.ts'
-import { type Registry, startRegistry } from '../../../ops/kafka/registry.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { incompatibilities, SchemaIncompatibleError } from '../../../schemas/compatibility.ts'
 import { type AvroSchema, subjectSchema } from '../../../schemas/load.ts'
 import { SUBJECTS, type Subject } from '../../../schemas/subjects.ts'
-import { installMissing } from '../../real/debian.ts'
+import { useRegistry } from '../../real/registry.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-registry-'))
-let server: Registry
+const { server } = useRegistry()
 let registry: ConfluentRegistry
 
 beforeAll(async () => {
-  installMissing(['mvn', 'pip3'])
-  server = await startRegistry({ directory, log: (line) => console.log(`[registry] ${line}`) })
-  registry = createConfluentRegistry({ url: server.url })
+  registry = createConfluentRegistry({ url: server().url })
 }, 900_000)
-afterAll(async () => {
-  await server?.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
 
 const id = { name: 'id', type: 'long' }
 const record = (...fields: object[]): AvroSchema =>
@@ -100,7 +88,7 @@ describe('a subject', () => {
   test.each(changes)('behavior: %s: the registry judges as we do', async (name, from, to) => {
     const subject = `agrees-${name.replaceAll(' ', '-').replace(',', '')}`
     await registry.register(subject, from)
-    const response = await fetch(`${server.url}/compatibility/subjects/${subject}/versions`, {
+    const response = await fetch(`${server().url}/compatibility/subjects/${subject}/versions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ schema: JSON.stringify(to) }),
@@ -129,17 +117,17 @@ describe('what cannot be had', () => {
   })
 
   test('error: a wrong base address is no registry', async () => {
-    const wrong = createConfluentRegistry({ url: server.url.replace('/apis/ccompat/v7', '/nowhere') })
+    const wrong = createConfluentRegistry({ url: server().url.replace('/apis/ccompat/v7', '/nowhere') })
     await expect(wrong.subjects()).rejects.toMatchObject({ code: 'NOT_A_REGISTRY', retriable: false })
   })
 
   test('behavior: while the registry is away calls fail within their bound; when it is back its schemas are there', async () => {
     const known = await registry.register('stays', record(id))
-    await server.kill9()
-    const fresh = createConfluentRegistry({ url: server.url }) // the other one knows the schema by now
+    await server().kill9()
+    const fresh = createConfluentRegistry({ url: server().url }) // the other one knows the schema by now
     await expect(fresh.schemaOf(known)).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE', retriable: true })
     await expect(registry.register('stays', record(id, note))).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' })
-    await server.restart()
+    await server().restart()
     expect(await fresh.schemaOf(known)).toMatchObject({ type: 'record', fields: [{ name: 'id' }] })
     expect(await registry.register('stays', record(id))).toBe(known)
   })

@@ -3,8 +3,6 @@
  * registry by the field's client, which decodes with plain avsc. None of our reading code is used.
  */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
@@ -13,7 +11,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { createConfluentRegistry } from '../../../connectors/schema-registry/confluent.ts'
-import { type Registry, startRegistry } from '../../../ops/kafka/registry.ts'
 import { findTool } from '../../../ops/kafka/tools.ts'
 import { type Codec, createCodec } from '../../../schemas/codec.ts'
 import { type AvroSchema, subjectSchema } from '../../../schemas/load.ts'
@@ -21,6 +18,7 @@ import { SUBJECTS, type Subject, type SubjectName } from '../../../schemas/subje
 import type { Log } from '../../../streams/ports.ts'
 import { installMissing } from '../../real/debian.ts'
 import { sharedKafka, uniqueName } from '../../real/kafka.ts'
+import { useRegistry } from '../../real/registry.ts'
 import { arbitraryOf } from '../../schemas/arbitrary.ts'
 
 const SEED = 20_251_125
@@ -29,26 +27,22 @@ const TOOL = { timeout: 120_000, maxBuffer: 64 * 1024 * 1024 }
 
 const { bootstrap, libraries } = sharedKafka()
 const execute = promisify(execFile)
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-registry-'))
+const { server } = useRegistry()
 const prefix = `${uniqueName('readers')}-`
 const names = Object.keys(SUBJECTS).flatMap((name) => (name.endsWith('-key') ? [name.slice(0, -'-key'.length)] : []))
-let server: Registry
 let codec: Codec
 let log: Log
 let client: SchemaRegistry
 
 beforeAll(async () => {
-  installMissing(['mvn', 'pip3', 'kcat'])
-  server = await startRegistry({ directory, log: (line) => console.log(`[registry] ${line}`) })
-  codec = await createCodec(createConfluentRegistry({ url: server.url }), prefix)
-  client = new SchemaRegistry({ host: server.url })
+  installMissing(['kcat'])
+  codec = await createCodec(createConfluentRegistry({ url: server().url }), prefix)
+  client = new SchemaRegistry({ host: server().url })
   log = await openKafkaLog({ brokers: bootstrap, clientId: 'readers', clock: systemClock, replicationFactor: 1 })
   await log.createTopics(names.map((name) => ({ name: prefix + name, partitions: 1, cleanup: 'delete' })))
 }, 900_000)
 afterAll(async () => {
   await log?.close()
-  await server?.stop()
-  rmSync(directory, { recursive: true, force: true })
 })
 
 interface Bytes {

@@ -1,30 +1,18 @@
 /** `sequencer schemas` on a real registry (Apicurio). */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Registry, startRegistry } from '../../../ops/kafka/registry.ts'
+import { expect, test } from 'vitest'
 import { SUBJECTS } from '../../../schemas/subjects.ts'
-import { installMissing } from '../../real/debian.ts'
+import { useRegistry } from '../../real/registry.ts'
 import { runHere } from '../run-here.ts'
 import { changedSchemas, compatible, incompatible } from './changed.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-registry-'))
+const { directory, server } = useRegistry()
 const count = Object.keys(SUBJECTS).length
-let server: Registry
-
-beforeAll(async () => {
-  installMissing(['mvn', 'pip3'])
-  server = await startRegistry({ directory, log: (line) => console.log(`[registry] ${line}`) })
-}, 900_000)
-afterAll(async () => {
-  await server?.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
 
 const schemas = async (...args: string[]) => {
-  const run = await runHere(['schemas', ...args, '--registry', server.url])
-  return { ...run, exitCode: run.exitCode ?? 0, stdout: run.stdout.replaceAll(server.url, 'REGISTRY') }
+  const run = await runHere(['schemas', ...args, '--registry', server().url])
+  return { ...run, exitCode: run.exitCode ?? 0, stdout: run.stdout.replaceAll(server().url, 'REGISTRY') }
 }
 
 /** In the order in which an operator meets them: each test goes on from what the one before left. */
@@ -110,10 +98,10 @@ test('args: a prefix makes subjects of their own', async () => {
 test('error: no registry, a wrong address, one that is away', async () => {
   const missing = await runHere(['schemas', 'register'])
   expect([missing.exitCode, missing.stderr]).toEqual([2, expect.stringContaining('--registry is missing')])
-  const wrong = await runHere(['schemas', 'check', '--registry', server.url.replace('ccompat/v7', 'nothing')])
+  const wrong = await runHere(['schemas', 'check', '--registry', server().url.replace('ccompat/v7', 'nothing')])
   expect([wrong.exitCode, wrong.stderr]).toEqual([3, expect.stringContaining('/apis/ccompat/v7')])
-  await server.stop()
-  const away = await runHere(['schemas', 'export', '--registry', server.url])
+  await server().stop()
+  const away = await runHere(['schemas', 'export', '--registry', server().url])
   expect([away.exitCode, away.stderr]).toEqual([
     3,
     expect.stringMatching(/ECONNREFUSED[\s\S]*Start the schema registry/),

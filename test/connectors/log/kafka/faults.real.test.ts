@@ -1,13 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../../../connectors/log/system-clock.ts'
-import { type Kafka, startKafka } from '../../../../ops/kafka/start.ts'
 import type { Log, OffsetCommit } from '../../../../streams/ports.ts'
 import { createTopic, expectCommitted, fresh, Listener, records, values } from '../../../contract/log-kit.ts'
 import { seededRandom } from '../../../ops/random.ts'
-import { Api, KafkaProxy } from '../../../real/kafka-proxy.ts'
+import { useBrokerBehindProxy } from '../../../real/broker-behind-proxy.ts'
+import { Api } from '../../../real/kafka-proxy.ts'
 import { openVisibleLog } from './visible.ts'
 
 /**
@@ -24,27 +21,10 @@ const STEP_TIMEOUT_MS = 6_000
  */
 const CUT_WITHIN_MS = 400
 
-let directory: string
-let kafka: Kafka
-let proxy: KafkaProxy
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kafka-faults-'))
-  const advertised = async (_nodeId: number, port: number): Promise<number> => {
-    proxy = await KafkaProxy.start(port)
-    return proxy.port
-  }
-  kafka = await startKafka({ brokers: 1, directory, advertised })
-})
-
-afterAll(async () => {
-  await proxy?.close()
-  await kafka?.close()
-  await rm(directory, { recursive: true, force: true })
-})
+const { kafka, proxy } = useBrokerBehindProxy()
 
 const settings = (clientId: string, requestTimeoutMs = REQUEST_TIMEOUT_MS) => ({
-  brokers: kafka.bootstrap,
+  brokers: kafka().bootstrap,
   clientId,
   clock: systemClock,
   requestTimeoutMs,
@@ -86,7 +66,7 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       expectCommitted(await writer.commit(burst(1, 'a')))
       for (const [at, kind] of (['lose answer', 'cut after'] as const).entries()) {
         const young = await log.transactionalWriter(id)
-        const lost = proxy.next(Api.END_TXN, kind, id)
+        const lost = proxy().next(Api.END_TXN, kind, id)
         expect(await young.commit(burst(at + 2, `b${at}`))).toMatchObject({ outcome: 'unknown' })
         await lost.happened
         expect(await young.commit(burst(9, 'never'))).toMatchObject({ outcome: 'unknown' })
@@ -100,7 +80,7 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
     withLogs(version, async (log) => {
       const { topic, id, burst, offset } = await subject(log)
       const writer = await log.transactionalWriter(id)
-      const lost = proxy.next(Api.END_TXN, 'cut before', id)
+      const lost = proxy().next(Api.END_TXN, 'cut before', id)
       expect(await writer.commit(burst(1, 'a'))).toMatchObject({ outcome: 'unknown' })
       await lost.happened
       const young = await log.transactionalWriter(id)
@@ -115,11 +95,11 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       const { topic, id, burst, offset } = await subject(log)
       const old = await log.transactionalWriter(id)
       expectCommitted(await old.commit(burst(1, 'a')))
-      const late = proxy.next(Api.END_TXN, 'hold', id)
+      const late = proxy().next(Api.END_TXN, 'hold', id)
       expect(await old.commit(burst(2, 'old'))).toMatchObject({ outcome: 'unknown' })
       await late.happened
       const young = await other.transactionalWriter(id)
-      const open = proxy.next(Api.END_TXN, 'hold', id)
+      const open = proxy().next(Api.END_TXN, 'hold', id)
       const committing = young.commit(burst(3, 'b'))
       await open.happened // the newer transaction has its records, but not its end
       await late.release()
@@ -138,7 +118,7 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       let at = 0
       for (const apiKey of [Api.PRODUCE, Api.TXN_OFFSET_COMMIT])
         for (const kind of kinds) {
-          const lost = proxy.next(apiKey, kind, id)
+          const lost = proxy().next(apiKey, kind, id)
           expectCommitted(await writer.commit(burst(++at, `${at}`)))
           await lost.happened
         }
@@ -152,9 +132,9 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       async (log) => {
         const { topic, id, burst, offset } = await subject(log)
         const writer = await log.transactionalWriter(id)
-        const late = proxy.next(Api.PRODUCE, 'hold', id)
+        const late = proxy().next(Api.PRODUCE, 'hold', id)
         expect(await writer.commit(burst(1, 'late'))).toMatchObject({ outcome: 'aborted', cause: { retriable: true } })
-        const open = proxy.next(Api.END_TXN, 'hold', id)
+        const open = proxy().next(Api.END_TXN, 'hold', id)
         const committing = writer.commit(burst(1, 'again'))
         await open.happened
         await late.release()
@@ -170,7 +150,7 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
     withLogs(version, async (log, other) => {
       const { topic, id, burst } = await subject(log)
       const old = await log.transactionalWriter(id)
-      const still = proxy.next(Api.PRODUCE, 'hold', id)
+      const still = proxy().next(Api.PRODUCE, 'hold', id)
       const late = old.commit(burst(1, 'zombie'))
       await still.happened
       const young = await other.transactionalWriter(id)
@@ -191,7 +171,7 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       const { topic, id, burst, offset } = await subject(log)
       const writer = await impatient.transactionalWriter(id)
       expectCommitted(await writer.commit(burst(1, 'a')))
-      const late = proxy.next(Api.END_TXN, 'hold', id)
+      const late = proxy().next(Api.END_TXN, 'hold', id)
       const committing = writer.commit(burst(2, 'late'))
       await late.happened
       await until(async () => (await offset().catch(() => 0)) === 1) // stable: the broker has ended it
@@ -240,7 +220,7 @@ test('behavior: a member that has yet to hear of the new generation is not fence
     const commits: OffsetCommit[] = [{ topic, partition: 0, next: 1, metadata: '' }]
     const burst = () => ({ records: records(topic, 0, 'x'), offsets: { group, commits, membership: a.identity } })
     const before = a.identity
-    const held = proxy.next(Api.SYNC_GROUP, 'hold', `${before.memberId}`)
+    const held = proxy().next(Api.SYNC_GROUP, 'hold', `${before.memberId}`)
     const joining = join(other, 'b')
     await held.happened // the group has the new generation; a does not know its share of it
     const outcome = await writer.commit(burst())
@@ -259,7 +239,7 @@ describe('appends', () => {
       const appender = await log.appender()
       const kinds = ['lose answer', 'cut before', 'cut after'] as const
       for (const kind of kinds) {
-        const lost = proxy.next(Api.PRODUCE, kind, topic)
+        const lost = proxy().next(Api.PRODUCE, kind, topic)
         const appended = [kind, `${kind}, later`].map((text) => appender.append(records(topic, 0, text)))
         const beside = appender.append(records(topic, 1, kind))
         const [first, second] = await Promise.all(appended)
@@ -282,9 +262,9 @@ describe('appends', () => {
       append(20)
       await appends[0]
       append(20)
-      await kafka.brokers[0]!.kill9()
+      await kafka().brokers[0]!.kill9()
       append(20)
-      await kafka.brokers[0]!.restart()
+      await kafka().brokers[0]!.restart()
       append(20)
       expect((await Promise.all(appends)).flat()).toEqual(appends.map((_, at) => at))
       expect(await values(log, topic)).toEqual(appends.map((_, at) => `${at}`))
@@ -296,7 +276,7 @@ function cutAtRandom(): () => void {
   const random = seededRandom(7)
   let timer: NodeJS.Timeout
   const cut = (): void => {
-    proxy.cut()
+    proxy().cut()
     timer = setTimeout(cut, random() * CUT_WITHIN_MS)
   }
   cut()

@@ -1,14 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openKafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
 import { SeededRandom } from '../../../../connectors/log/seeded-random.ts'
 import { systemClock } from '../../../../connectors/log/system-clock.ts'
-import { type Kafka, startKafka } from '../../../../ops/kafka/start.ts'
 import { type Log, LogError } from '../../../../streams/ports.ts'
 import { createTopic, fresh, readAll, records, text } from '../../../contract/log-kit.ts'
-import { Api, type FaultKind, KafkaProxy } from '../../../real/kafka-proxy.ts'
+import { useBrokerBehindProxy } from '../../../real/broker-behind-proxy.ts'
+import { Api, type FaultKind } from '../../../real/kafka-proxy.ts'
 
 /** Writers that behave as the engine does, while whatever they send is lost, cut or held at random. */
 const TIME_MS = 20_000
@@ -22,24 +19,7 @@ const KINDS: readonly FaultKind[] = ['lose answer', 'cut before', 'cut after', '
 /** The end most of all: it is what leaves an outcome unknown. */
 const APIS = [...Object.values(Api), Api.END_TXN, Api.END_TXN]
 
-let directory: string
-let kafka: Kafka
-let proxy: KafkaProxy
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kafka-random-'))
-  const advertised = async (_nodeId: number, port: number): Promise<number> => {
-    proxy = await KafkaProxy.start(port)
-    return proxy.port
-  }
-  kafka = await startKafka({ brokers: 1, directory, advertised })
-})
-
-afterAll(async () => {
-  await proxy?.close()
-  await kafka?.close()
-  await rm(directory, { recursive: true, force: true })
-})
+const { kafka, proxy } = useBrokerBehindProxy()
 
 test.each([1, 2] as const)(
   'behavior: each burst is there once, transactions version %i',
@@ -47,7 +27,7 @@ test.each([1, 2] as const)(
     const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
     console.log(`[kafka] SEED=${seed} chooses the faults`)
     const log = await openKafkaLog({
-      brokers: kafka.bootstrap,
+      brokers: kafka().bootstrap,
       clientId: 'random faults',
       clock: systemClock,
       transactionsVersion,
@@ -59,7 +39,7 @@ test.each([1, 2] as const)(
     const end = Date.now() + TIME_MS
     const writing = Array.from({ length: WRITERS }, (_, own) => writeUntil(log, topic, own, end))
     const written = await Promise.all(writing).finally(() => clearInterval(disturbing))
-    proxy.heal()
+    proxy().heal()
     await systemClock.sleep(HELD_MS_MOST) // whatever comes late has come
     expect(Math.min(...written.map(({ bursts }) => bursts))).toBeGreaterThan(0)
     for (const { id } of written) await patiently(() => log.transactionalWriter(id)) // settles the last
@@ -75,9 +55,9 @@ test.each([1, 2] as const)(
 )
 
 function disturb(random: SeededRandom): void {
-  if (proxy.waiting >= WAITING_MOST) return
+  if (proxy().waiting >= WAITING_MOST) return
   const kind = KINDS[random.below(KINDS.length)]!
-  const fault = proxy.next(APIS[random.below(APIS.length)]!, kind)
+  const fault = proxy().next(APIS[random.below(APIS.length)]!, kind)
   const heldMs = random.below(HELD_MS_MOST)
   if (kind === 'hold') void fault.happened.then(() => setTimeout(() => void fault.release(), heldMs))
 }
