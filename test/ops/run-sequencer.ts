@@ -27,9 +27,10 @@ export interface StartedSequencer {
   waitFor(matches: (event: SequencerEvent) => boolean): Promise<SequencerEvent>
 }
 
-export function startSequencer(args: readonly string[]): StartedSequencer {
+/** @param root of the checkout whose sequencer is meant */
+export function startSequencer(args: readonly string[], root = ROOT): StartedSequencer {
   const child = spawn(process.execPath, ['ops/bin/sequencer.mjs', ...args], {
-    cwd: ROOT,
+    cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1' },
   })
@@ -68,4 +69,5 @@ export function startSequencer(args: readonly string[]): StartedSequencer {
   return { child, finished, events, waitFor }
 }
 
-export const runSequencer = (args: readonly string[]): Promise<SequencerRun> => startSequencer(args).finished
+export const runSequencer = (args: readonly string[], root = ROOT): Promise<SequencerRun> =>
+  startSequencer(args, root).finished
