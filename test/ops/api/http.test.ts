@@ -21,6 +21,8 @@ describe('validators', () => {
     const again = await api.get('/v1/epochs/3', { 'if-none-match': `"other", W/${first.headers.etag}` })
     expect([again.statusCode, again.body, again.headers.etag]).toEqual([304, '', first.headers.etag])
     expect((await api.get('/v1/epochs/3', { 'if-none-match': '"other"' })).statusCode).toBe(200)
+    const head = await api.server.inject({ method: 'HEAD', url: '/v1/epochs/3', headers: { 'if-none-match': '*' } })
+    expect(head.statusCode).toBe(304)
   })
   test('behavior: they change with the answer, not with the position', async () => {
     const [before, list] = [await api.get('/v1/epochs/3'), await api.get('/v1/epochs')]
