@@ -8,8 +8,8 @@ import { fork } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { systemClock } from '../connectors/log/system-clock.ts'
-import { createStory, startApi } from '../test/ops/api/story.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import { createStory, startApi } from '../ops/api/story.ts'
 import type { LoadReport } from './api-load.ts'
 
 const SLOTS = 200

@@ -1,6 +1,6 @@
-/** The load of bench/api.ts: port, requests a second, seconds. */
+/** The load of test/load/api.ts: port, requests a second, seconds. */
 import { Agent, get } from 'node:http'
-import { uuid } from '../test/ops/api/story.ts'
+import { uuid } from '../ops/api/story.ts'
 
 export interface LoadReport {
   readonly sent: number
