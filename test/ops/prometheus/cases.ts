@@ -245,12 +245,13 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     also: ['BatchFailed'],
   },
   AckBudgetBurnsFast: {
-    fires: { seq_intake_acked_late_total: growing(2) },
-    silent: { seq_intake_acked_late_total: growing(0.05) },
+    fires: { seq_intake_acked_total: growing(1_000), seq_intake_acked_late_total: growing(20) },
+    // one in forty, but only five in five minutes: the first ones of a process, or a small market
+    silent: { seq_intake_acked_total: growing(20), seq_intake_acked_late_total: growing(0.5) },
   },
   AckBudgetBurnsSlowly: {
-    fires: { seq_intake_acked_late_total: growing(1) },
-    silent: { seq_intake_acked_late_total: growing(0.05) },
+    fires: { seq_intake_acked_total: growing(1_000), seq_intake_acked_late_total: growing(10) },
+    silent: { seq_intake_acked_total: growing(1_000), seq_intake_acked_late_total: growing(0.5) },
   },
 }
 
