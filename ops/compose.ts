@@ -46,6 +46,8 @@ export interface SequencerConfig extends ConnectorConfig {
   readonly warn: (text: string) => void
   /** Of the process; nothing is logged without. */
   readonly log?: EventLog
+  /** Of a share of the submissions, told by the role `api`; none without an address. */
+  readonly tracing?: { readonly otlpUrl?: string | undefined; readonly sampleShare: number }
 }
 
 /** The log a sequencer stands on, and what its records look like there. Whoever opened it closes it. */

@@ -19,6 +19,7 @@ import { epochMetrics } from './metrics/epochs.ts'
 import { startOneOfMany } from './one-of-many.ts'
 import { followProgress } from './progress.ts'
 import { type Connector, clockGroup } from './roles.ts'
+import { startTracing, type Tracing } from './tracing/follow.ts'
 
 export interface ConnectorConfig {
   /** Prefix of groups, transactional ids and changelogs. */
@@ -168,15 +169,21 @@ async function startApi(wiring: Wiring): Promise<Part> {
 async function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
   const markets = config.rules.markets.map(({ dataMarket }) => dataMarket)
   const measured = epochMetrics(metrics, { markets, now: systemClock.now })
-  const progress = await followProgress(
-    log,
-    topics,
-    [measured, ...(config.log ? [logEpochs(config.log)] : []), ...(config.listeners ?? [])],
-    systemClock,
-  )
+  const tracing = await openTracing(config, { topics, log })
+  const told = [...(config.log ? [logEpochs(config.log)] : []), ...(tracing ? [tracing.listener] : [])]
+  const progress = await followProgress(log, topics, [measured, ...told, ...(config.listeners ?? [])], systemClock)
   const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock })
   return {
     stopped: progress.stopped,
-    close: () => Promise.all([lag.close(), progress.close()]),
+    close: () => Promise.all([lag.close(), progress.close().then(() => tracing?.close())]),
   }
+}
+
+async function openTracing(
+  { tracing, version }: Wiring['config'],
+  { topics, log }: Pick<Wiring, 'topics' | 'log'>,
+): Promise<Tracing | undefined> {
+  if (tracing?.otlpUrl === undefined) return undefined
+  const { otlpUrl, sampleShare } = tracing
+  return startTracing({ otlpUrl, sampleShare }, { topics, version, log, clock: systemClock })
 }

@@ -10,6 +10,7 @@ import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { logSettings } from '../logging/settings.ts'
 import { ROLES } from '../roles.ts'
+import { tracingSettings } from '../tracing/settings.ts'
 
 const name = (lengthMax: number) =>
   z.string().regex(new RegExp(`^[a-zA-Z0-9._-]{0,${lengthMax}}$`), 'only letters, digits, ".", "_" and "-"')
@@ -64,6 +65,7 @@ export const configSchema = z.strictObject({
   commitIntervalMs: whole(5, 10_000).default(100).describe('Time between two commits of a task, ms.'),
 
   log: logSettings,
+  tracing: tracingSettings,
   kafka: z
     .strictObject({
       brokers: z.array(brokerAddress).min(1).describe('Brokers to begin with, host:port.'),

@@ -28,6 +28,7 @@ export function devCommand(version: string): Command {
     .option('--markets <n>', 'data markets', fallback('markets'))
     .option('--partitions <n>', 'partitions of the keyed topics', fallback('partitions'))
     .option('--workers <n>', 'worker threads for signatures', fallback('workers'))
+    .option('--otlp-url <url>', 'where traces of all submissions go, e.g. http://127.0.0.1:4318/v1/traces')
     .option('--log-level <level>', 'silent, error, warn, info or debug: of the JSON lines on standard error')
     .option('--json', 'print events as JSON lines')
     .action(async (given: Record<string, unknown>) => {

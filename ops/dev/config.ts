@@ -24,6 +24,7 @@ const devSchema = z.object({
   markets: whole(1, 4),
   partitions: whole(1, 64),
   workers: whole(0, 16),
+  otlpUrl: httpUrl.optional(),
   logLevel: oneOf(...LOG_LEVELS).optional(),
   json: z.boolean(),
 })

@@ -90,6 +90,7 @@ async function runParts(
         storage: { directory: paths.blocks, kubo: config.kubo ? [config.kubo] : [], cidVersion: config.cidVersion },
         ops: { host: '127.0.0.1', port: config.opsPort },
         api: { viewDirectory: paths.view, keepHours: VIEW_HOURS },
+        tracing: { otlpUrl: config.otlpUrl, sampleShare: 1 },
         workers: config.workers,
         commitIntervalMs: COMMIT_INTERVAL_MS,
         standbys: 0,

@@ -3,7 +3,7 @@ import { rpcUrlsOf, secretIn } from '../cluster/connect.ts'
 import type { SequencerSettings } from '../config/schema.ts'
 
 /** What the files hold that settings name as secret, and the parts of addresses that may be. */
-export function secretsOf({ kafka, registry, chain, anchor, intake }: SequencerSettings): readonly string[] {
+export function secretsOf({ kafka, registry, chain, anchor, intake, api }: SequencerSettings): readonly string[] {
   const { signerKeyFile, formerSignerKeyFiles } = anchor
   const files = [
     kafka.sasl.passwordFile,
@@ -11,6 +11,7 @@ export function secretsOf({ kafka, registry, chain, anchor, intake }: SequencerS
     signerKeyFile,
     ...formerSignerKeyFiles,
     intake.peerKeyFile,
+    api.legacyTokenFile,
   ]
   const held = files.flatMap((file) => (file && existsSync(file) ? [secretIn(file)] : []))
   const urls = chain.rpcUrlsFile && !existsSync(chain.rpcUrlsFile) ? [] : rpcUrlsOf(chain)

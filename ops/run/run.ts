@@ -109,6 +109,7 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
       keepHours: api.keepHours,
       legacyToken: api.legacyTokenFile && secretIn(api.legacyTokenFile),
     },
+    tracing: settings.tracing,
     workers: settings.workers,
     commitIntervalMs: settings.commitIntervalMs,
     standbys: settings.kafka.standbys,
