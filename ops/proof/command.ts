@@ -71,17 +71,20 @@ function checkCommand(): Command {
 export async function runProofGet(open: OpenLog, options: GetArguments): Promise<Proof> {
   const { slot, epoch, project, dataMarket, api } = options
   const path = `/v1/proofs/${epoch}/${slot}`
+  const key = { slotId: slot, epochId: epoch }
   if (api !== undefined) return askApi(api, path, { project, market: dataMarket })
   const target = targetOf(options)
   const running =
     target.kind === 'directory' ? await askRunning(target.dataDir, path, { project, market: dataMarket }) : undefined
+  if (running === null)
+    throw refused(new ProofRefusal('NOT_IN_A_BATCH', 'the running sequencer has no such proof'), key)
   if (running !== undefined) return running as Proof
   const opened = await open(target)
   try {
     const query = { dataMarket: marketOf(opened.rules, dataMarket), epochId: epoch, slotId: slot, projectId: project }
     return await createProofs(opened.chain, proofPorts(opened.log, opened.topics)).get(query)
   } catch (error) {
-    throw error instanceof ProofRefusal ? refused(error, { slotId: slot, epochId: epoch }) : error
+    throw error instanceof ProofRefusal ? refused(error, key) : error
   } finally {
     await opened.close()
   }
