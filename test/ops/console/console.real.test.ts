@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createProofVerifier } from '../../../ops/proof/verify.ts'
 import { accessibilityFaults, type OpenedConsole, openConsole, overflowOf, startBrowser } from './browser.ts'
 import { anchoredEpoch, type DevWorld, startDevWorld, submissionWith, until } from './world.ts'
 
@@ -95,6 +96,17 @@ describe('the console', () => {
       verdict!.help,
     ])
       expect(text).toContain(words)
+    expect(faults).toEqual([])
+  })
+
+  it('default: a counted submission has a proof to download, which holds offline', async () => {
+    const { slotId, epochId, projectId } = await submissionWith(world, 'COUNTED')
+    const { page, faults, visit } = await open()
+    await visit(`/slots/${slotId}?epoch=${epochId}`)
+    const card = page.locator('.submission', { hasText: projectId }).filter({ hasText: 'COUNTED' })
+    const proof = await downloadOf(page, card.locator('a[download]').first())
+    const { proof: shownBy } = (await createProofVerifier())(proof)
+    expect(shownBy).toMatchObject({ slotId, epochId, projectId })
     expect(faults).toEqual([])
   })
 
