@@ -274,6 +274,8 @@ export interface EpochTick {
   readonly submissionWindow: number
   /** CLOSE: hashes of the canonical blocks from the release block to this one. */
   readonly acceptedHeaders: readonly string[]
+  /** HEAD: data markets that are served, or no longer, from this block on. Stays true when the block leaves the chain. */
+  readonly markets: readonly MarketChange[]
 }
 
 export type TickKind =
@@ -303,17 +305,34 @@ export interface LogPosition {
   readonly offset: number
 }
 
-/** The epochs of one market in two numbers. */
+/** From this block on a data market is served, or no longer, because the operator asked for it at run time. */
+export interface MarketChange {
+  /** Data market contract, 0x and 40 lower-case hex digits. */
+  readonly dataMarket: string
+  readonly served: boolean
+}
+
+/** The epochs of one market in two numbers, and whether it is served. */
 export interface MarketEpochs {
   /** Highest epoch released so far; 0 when none. */
   readonly newest: number
   /** Highest closed epoch whose row is gone; that epoch and all before it count as closed. */
   readonly forgotten: number
+  /** Whether the market is served, as far as the ticks have told. */
+  readonly serving: Serving
 }
 
 export interface MarketKey {
   /** Data market contract, 0x and 40 lower-case hex digits; empty for ticks of the whole chain. */
   readonly dataMarket: string
+}
+
+/** The operator asks for a data market to be served, or no longer. The newest of a market counts. */
+export interface MarketRequest {
+  /** UUID, repeated in the answer. */
+  readonly requestId: string
+  /** What is asked for. */
+  readonly served: boolean
 }
 
 /** Who has a nonce and is not mined yet, and the ends of the queue behind them: first and next free number. */
@@ -380,6 +399,25 @@ export interface DroppedSubmission {
   readonly expected: string
   readonly actual: string
 }
+
+/** What became of the operator's newest request for a data market, written by the clock in the transaction of the tick that says so to everybody. */
+export interface ServedMarket {
+  /** CONFIGURED: as the configuration says. ADDED, REMOVED: changed at run time, whatever the configuration says. */
+  readonly serving: Serving
+  /** ADDED, REMOVED: first block for which it holds. */
+  readonly sinceBlock: number
+  /** REMOVED: highest epoch that was open; it and those before it still close, also when a reorganisation releases them again. */
+  readonly lastEpoch: number
+  /** The newest request answered. */
+  readonly requestId: string
+  /** Why that request was refused; empty when it was not. */
+  readonly refused: string
+}
+
+export type Serving =
+  | 'CONFIGURED'
+  | 'ADDED'
+  | 'REMOVED'
 
 export interface SignerNonce {
   /** Lowest nonce of the signer that was never assigned. */

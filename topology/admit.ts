@@ -7,7 +7,7 @@ import type { EpochMarker, SlotEpochKey, SlotQuota, Submission, SubmissionKey, W
 import type { ScopedStore } from '../streams/store.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
 import { asBuffer } from './keccak.ts'
-import type { MarketRules, ProtocolRules } from './rules.ts'
+import { type MarketRules, marketRulesLookup, type ProtocolRules } from './rules.ts'
 import { createSharedTexts } from './shared-texts.ts'
 import type { Stores } from './stores.ts'
 import { type AdmittedEvent, epochScope, type SubmissionEvent } from './topics.ts'
@@ -27,10 +27,10 @@ export const admitSubmission =
     stores: Pick<Stores, 'slotQuota'>,
   ): StageSupplier<SlotEpochKey, SubmissionEvent, SubmissionKey, AdmittedEvent> =>
   (context) => {
-    const markets = new Map(rules.markets.map((market) => [market.dataMarket, market]))
+    const rulesOf = marketRulesLookup(rules)
     const seats = createSeats(context.store(stores.slotQuota))
     return {
-      decide: ({ dataMarket }, value) => admit(seats, markets.get(dataMarket)!, value as Submission),
+      decide: ({ dataMarket }, value) => admit(seats, rulesOf(dataMarket), value as Submission),
       onMarker(marker) {
         const { dataMarket, epochId } = (marker as EpochMarker).tick
         seats.forget(epochScope(dataMarket, epochId))

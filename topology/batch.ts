@@ -16,7 +16,7 @@ import { batchJson, EMPTY_BATCH_BYTES } from './batch-json.ts'
 import { quoteAll } from './go-json.ts'
 import { asBuffer } from './keccak.ts'
 import { createTree, type MerkleTree, publishedRoot, rootOf } from './merkle.ts'
-import type { MarketRules, ProtocolRules } from './rules.ts'
+import { type MarketRules, type ProtocolRules, rulesOfMarket } from './rules.ts'
 import type { Stores } from './stores.ts'
 import { type Texts, textsLength } from './submission-text.ts'
 import { type BatchEvent, epochScope, type FinalizationEvent, type Topics } from './topics.ts'
@@ -33,7 +33,6 @@ export const cutBatches =
     stores: Pick<Stores, 'projects'>,
   ): ProcessorSupplier<EpochKey, FinalizationEvent, BatchOutputs> =>
   (context) => {
-    const markets = new Map(rules.markets.map((market) => [market.dataMarket, market]))
     const projects = context.store(stores.projects)
     return {
       process({ dataMarket, epochId }, value) {
@@ -48,7 +47,7 @@ export const cutBatches =
         if (!context.owns(topics.finalizations.key.encode({ dataMarket, epochId }))) return undefined
         const scope = epochScope(dataMarket, epochId)
         const finalized = [...projects.entries(scope)].map(([, project]) => project)
-        for (const event of packEpoch(finalized, tick, markets.get(dataMarket)!))
+        for (const event of packEpoch(finalized, tick, rulesOfMarket(rules, dataMarket)))
           context.outputs.batches.send({ dataMarket }, event)
         projects.dropScope(scope)
         return undefined

@@ -2,7 +2,7 @@
  * What a validate task knows of the anchor chain: the blocks and epochs that the markers in its partition have told so far.
  * Another partition may be ahead or behind; each submission is judged by what lies before it in its own.
  */
-import type { EpochTick, EpochWindow, MarketEpochs, StoredHead } from '../schemas/types.ts'
+import type { EpochTick, EpochWindow, MarketChange, MarketEpochs, StoredHead } from '../schemas/types.ts'
 import type { KeyValueStore } from '../streams/store.ts'
 import { HEAD_KEY } from './tick-chain.ts'
 import { epochScope } from './topics.ts'
@@ -11,15 +11,19 @@ import { epochScope } from './topics.ts'
 export const EPOCHS_KEPT = 1_024
 /** Blocks are swept this many at a time. */
 const SWEEP_BLOCKS = 256
+const UNHEARD_OF: MarketEpochs = { newest: 0, forgotten: 0, serving: 'CONFIGURED' }
 
 export type ChainView = ReturnType<typeof createChainView>
 
+/** @param configured data markets that are served as long as no tick says otherwise */
 export function createChainView(
   heads: KeyValueStore<StoredHead>,
   epochs: KeyValueStore<EpochWindow>,
   markets: KeyValueStore<MarketEpochs>,
-  headsKept: number,
+  { headsKept, configured }: { readonly headsKept: number; readonly configured: ReadonlySet<string> },
 ) {
+  const { isServed, serve } = createServing(markets, configured)
+
   const addHead = ({ blockNumber: number, blockHash: hash }: EpochTick): void => {
     const head = { number, hash, canonical: true }
     heads.put(hash, head)
@@ -40,15 +44,15 @@ export function createChainView(
   }
 
   const open = ({ dataMarket, epochId, releaseBlock }: EpochTick): void => {
-    const { newest, forgotten } = markets.get(dataMarket) ?? { newest: 0, forgotten: 0 }
+    const before = markets.get(dataMarket) ?? UNHEARD_OF
     epochs.put(epochScope(dataMarket, epochId), { dataMarket, epochId, state: 'OPEN', releaseBlock, closeBlock: 0 })
-    markets.put(dataMarket, { newest: Math.max(newest, epochId), forgotten })
+    markets.put(dataMarket, { ...before, newest: Math.max(before.newest, epochId) })
   }
 
   const close = ({ dataMarket, epochId, releaseBlock, blockNumber }: EpochTick): void => {
     const window = { dataMarket, epochId, releaseBlock, state: 'CLOSED', closeBlock: blockNumber } as const
     epochs.put(epochScope(dataMarket, epochId), window)
-    const before = markets.get(dataMarket) ?? { newest: epochId, forgotten: 0 }
+    const before = markets.get(dataMarket) ?? { ...UNHEARD_OF, newest: epochId }
     markets.put(dataMarket, { ...before, forgotten: forgetClosed(dataMarket, before.forgotten) })
   }
 
@@ -69,10 +73,14 @@ export function createChainView(
     epoch: (dataMarket: string, epochId: number): EpochWindow | undefined =>
       epochs.get(epochScope(dataMarket, epochId)),
     market: (dataMarket: string): MarketEpochs | undefined => markets.get(dataMarket),
+    /** Whether submissions for the market are taken. */
+    isServed,
 
     apply(tick: EpochTick): void {
-      if (tick.kind === 'HEAD') addHead(tick)
-      else if (tick.kind === 'ORPHAN') orphanFrom(tick.blockNumber)
+      if (tick.kind === 'HEAD') {
+        addHead(tick)
+        for (const change of tick.markets) serve(change)
+      } else if (tick.kind === 'ORPHAN') orphanFrom(tick.blockNumber)
       else if (tick.kind === 'OPEN') open(tick)
       else close(tick)
     },
@@ -84,4 +92,21 @@ function newestOf(epochs: KeyValueStore<EpochWindow>, dataMarket: string, atLeas
   for (const [, epoch] of epochs.entries())
     if (epoch.dataMarket === dataMarket && epoch.state !== 'AWAITED') newest = Math.max(newest, epoch.epochId)
   return newest
+}
+
+/** Which markets are served: the configured ones, until a HEAD says otherwise. */
+function createServing(markets: KeyValueStore<MarketEpochs>, configured: ReadonlySet<string>) {
+  const isServed = (dataMarket: string): boolean => {
+    const { serving } = markets.get(dataMarket) ?? UNHEARD_OF
+    return serving === 'CONFIGURED' ? configured.has(dataMarket) : serving === 'ADDED'
+  }
+  return {
+    isServed,
+    /** Said once more after a reorganisation, it changes nothing. Epochs begin anew: those between were not followed. */
+    serve({ dataMarket, served }: MarketChange): void {
+      const before = markets.get(dataMarket) ?? UNHEARD_OF
+      const newest = served && !isServed(dataMarket) ? 0 : before.newest
+      markets.put(dataMarket, { ...before, newest, serving: served ? 'ADDED' : 'REMOVED' })
+    },
+  }
 }

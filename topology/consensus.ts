@@ -16,7 +16,7 @@ import type {
 import type { ProcessorSupplier } from '../streams/processor.ts'
 import { byArrival } from './admit.ts'
 import { asBuffer } from './keccak.ts'
-import type { MarketRules, ProtocolRules } from './rules.ts'
+import { type MarketRules, type ProtocolRules, rulesOfMarket } from './rules.ts'
 import { createSharedTexts } from './shared-texts.ts'
 import { tieBreaker } from './signature.ts'
 import type { Stores } from './stores.ts'
@@ -31,7 +31,6 @@ export const tallyEpoch =
     stores: Pick<Stores, 'votes'>,
   ): ProcessorSupplier<SubmissionKey, AdmittedEvent, ConsensusOutputs> =>
   (context) => {
-    const markets = new Map(rules.markets.map((market) => [market.dataMarket, market]))
     const votes = context.store(stores.votes)
     const texts = createSharedTexts()
     const { finalized } = context.outputs
@@ -47,11 +46,9 @@ export const tallyEpoch =
         const { dataMarket, epochId } = tick
         const scope = epochScope(dataMarket, epochId)
         const headers = new Set(tick.acceptedHeaders)
+        const market = rulesOfMarket(rules, dataMarket)
         for (const [projectId, submissions] of byProject(votes.entries(scope)))
-          finalized.send(
-            { dataMarket, epochId },
-            finalizeProject(projectId, submissions, { tick, headers, market: markets.get(dataMarket)! }),
-          )
+          finalized.send({ dataMarket, epochId }, finalizeProject(projectId, submissions, { tick, headers, market }))
         votes.dropScope(scope)
         texts.forget(scope)
         finalized.sendMarker(marker as FinalizationEvent)

@@ -32,8 +32,14 @@ export interface MarketRules {
   readonly dataSources: readonly string[]
 }
 
+/** Chain and contract of a market that is added are those of the configured ones. */
+export type AddedMarketRules = Omit<MarketRules, 'dataMarket' | 'chainId' | 'protocolState'>
+
 export interface ProtocolRules {
+  /** The configured ones: served from the first block on, unless a tick says otherwise (decision 0017). */
   readonly markets: readonly MarketRules[]
+  /** Of every market that is added at run time. */
+  readonly addedMarkets: AddedMarketRules
   /** Submissions that one validate task holds for a block or an epoch that it does not know yet; above it they are refused. */
   readonly parkedMax: number
   /** Blocks of history that validate keeps for header checks; must exceed every window and epoch in flight. */
@@ -54,22 +60,45 @@ export const MARKET_DEFAULTS = {
   batchGasMax: 24_000_000,
   tree: 'chained',
   dataSources: [],
-} as const satisfies Omit<MarketRules, 'dataMarket' | 'chainId' | 'protocolState'>
+} as const satisfies AddedMarketRules
 
-export const RULES_DEFAULTS = { parkedMax: 100_000, headsKept: 4_096 } as const
+export const RULES_DEFAULTS = { parkedMax: 100_000, headsKept: 4_096, addedMarkets: MARKET_DEFAULTS } as const
+
+/** Markets served at one time, configured ones and added ones. They are labels of metrics. */
+export const MARKETS_MAX = 64
+
+/** The rules of a market that is configured, or else those that it has when it is added. */
+export function rulesOfMarket({ markets, addedMarkets }: ProtocolRules, dataMarket: string): MarketRules {
+  const configured = markets.find((market) => market.dataMarket === dataMarket)
+  const { chainId, protocolState } = markets[0]!
+  return configured ?? { ...addedMarkets, dataMarket, chainId, protocolState }
+}
+
+/** `rulesOfMarket`, for a stage that asks per record. Ask for served markets only: each is kept. */
+export function marketRulesLookup(rules: ProtocolRules): (dataMarket: string) => MarketRules {
+  const known = new Map(rules.markets.map((market) => [market.dataMarket, market]))
+  return (dataMarket) => {
+    const found = known.get(dataMarket)
+    if (found) return found
+    const added = rulesOfMarket(rules, dataMarket)
+    known.set(dataMarket, added)
+    return added
+  }
+}
 
 /**
  * What a topology needs of its rules. @throws RangeError that names the market and the rule
  */
-export function checkRules({ markets, parkedMax, headsKept }: ProtocolRules): void {
+export function checkRules({ markets, addedMarkets, parkedMax, headsKept }: ProtocolRules): void {
   const check = (holds: boolean, rule: string): void => {
     if (!holds) throw new RangeError(rule)
   }
   check(markets.length > 0, 'no data market is configured')
+  check(markets.length <= MARKETS_MAX, `${markets.length} data markets are configured, at most ${MARKETS_MAX} can be`)
   check(Number.isSafeInteger(parkedMax) && parkedMax >= 0, `parkedMax is ${parkedMax}, at least 0 is needed`)
   check(Number.isSafeInteger(headsKept) && headsKept >= 1, `headsKept is ${headsKept}, at least 1 is needed`)
   check(new Set(markets.map(({ dataMarket }) => dataMarket)).size === markets.length, 'a data market is there twice')
-  for (const market of markets) {
+  for (const market of [...markets, { ...markets[0]!, ...addedMarkets, dataMarket: ANY_MARKET }]) {
     const isAddress = (text: string): boolean => /^0x[0-9a-f]{40}$/.test(text)
     for (const name of ['dataMarket', 'protocolState'] as const)
       check(isAddress(market[name]), `${name} ${market[name]} is no address in lower case`)
@@ -83,6 +112,9 @@ export function checkRules({ markets, parkedMax, headsKept }: ProtocolRules): vo
 
 /** What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames. */
 const HANDOVER = 2
+
+/** Stands for one that is added, in what `checkRules` says. */
+const ANY_MARKET = `0x${'0'.repeat(40)}`
 
 /** Everything that decides outputs and is not in the graph, as one text: instances compare it by its hash. */
 export const rulesText = (rules: ProtocolRules, anchoring: Partial<AnchorRules>): string =>

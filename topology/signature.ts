@@ -5,13 +5,13 @@
 import type { Submission } from '../schemas/types.ts'
 import { fromHex, keccak256, keccak256Of, toHex } from './keccak.ts'
 import { type Recovery, recovery } from './recovery.ts'
-import type { MarketRules, ProtocolRules } from './rules.ts'
+import { type MarketRules, type ProtocolRules, rulesOfMarket } from './rules.ts'
 import type { Evidence } from './verdict.ts'
 
 /** A domain separator, 32 bytes: it binds a signature to one chain and one ProtocolState contract. */
 export type Domain = Uint8Array
 
-/** The digest is 32 bytes (empty for a market that is not served); with it the signer, lower case, or why there is none. */
+/** The digest is 32 bytes; with it the signer, lower case, or why there is none. */
 export type Recovered =
   | { readonly digest: Uint8Array; readonly signer: string; readonly problem?: undefined }
   | { readonly digest: Uint8Array; readonly signer?: undefined; readonly problem: Evidence }
@@ -30,23 +30,18 @@ const LOW_S_MAX = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501dd
 
 /**
  * Signers of a batch of submissions of any market; the costly step that the runtime runs ahead of `validate`, here or in
- * worker threads.
+ * worker threads. Also of markets that are not served: only the task knows which ones are, at that place of the log.
  */
 export function prepareSubmissions(rules: ProtocolRules): (submissions: readonly SignedSubmission[]) => Recovered[] {
   const domains = new Map(rules.markets.map((market) => [market.dataMarket, domainOf(market)]))
+  const ofAdded = domainOf(rulesOfMarket(rules, ''))
   return (submissions) =>
-    submissions.map((submission) => {
-      const domain = domains.get(submission.dataMarket.toLowerCase())
-      return domain ? recoverSigner(submission, domain) : NOT_SERVED
-    })
+    submissions.map((submission) =>
+      recoverSigner(submission, domains.get(submission.dataMarket.toLowerCase()) ?? ofAdded),
+    )
 }
 
 export type SignedSubmission = SignedFields & Pick<Submission, 'dataMarket'>
-
-const NOT_SERVED: Recovered = {
-  digest: new Uint8Array(0),
-  problem: { rule: 'the data market is served here', expected: 'a served data market', actual: 'another' },
-}
 
 /** Who signed the submission under this domain; every refusal says what was expected and what came. */
 export function recoverSigner(submission: SignedFields, domain: Domain, by: Recovery = recovery): Recovered {

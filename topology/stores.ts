@@ -28,7 +28,7 @@ export const sequencerStores = (codec: Codec) => ({
   heads: keyValueStore('heads', codec.serde<StoredHead>('heads-changelog-value')),
   /** validate: epochScope → released or closed; EPOCHS_KEPT closed ones per market. */
   epochs: keyValueStore('epochs', codec.serde<EpochWindow>('epochs-changelog-value')),
-  /** validate: data market → its newest epoch. */
+  /** validate: data market → its newest epoch, and whether it is served. */
   markets: keyValueStore('markets', codec.serde<MarketEpochs>('markets-changelog-value')),
   /** validate: scope, offset in submissions → what waits; `parkedMax` in all. */
   parked: scopedStore('parked', codec.serde<ParkedSubmission>('parked-changelog-value')),

@@ -57,6 +57,20 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       cleanup: 'delete',
       retentionMs: DAY_MS,
     }),
+    marketRequests: topic({
+      name: `${prefix}market-requests`,
+      key: codec.serde<T.MarketKey>('market-requests-key'),
+      value: codec.serde<T.MarketRequest>('market-requests-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
+    markets: topic({
+      name: `${prefix}markets`,
+      key: codec.serde<T.MarketKey>('markets-key'),
+      value: codec.serde<T.ServedMarket>('markets-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
     slots: topic({
       name: `${prefix}slots`,
       key: codec.serde<T.SlotKey>('slots-key'),

@@ -8,7 +8,7 @@ import { accept, type Decision, passOn, type StageSupplier, settle } from './gat
 import { type Candidate, createJudge, type Judge, type Judgement } from './judge.ts'
 import { asBuffer } from './keccak.ts'
 import { createParking, type Parking, type Place } from './parking.ts'
-import type { MarketRules, ProtocolRules } from './rules.ts'
+import { type MarketRules, marketRulesLookup, type ProtocolRules } from './rules.ts'
 import { prepareSubmissions, type Recovered } from './signature.ts'
 import type { Stores } from './stores.ts'
 import type { SubmissionEvent, Topics } from './topics.ts'
@@ -25,13 +25,17 @@ export const validateSubmission =
   ): StageSupplier<SubmissionKey, SubmissionEvent, SlotEpochKey, SubmissionEvent> =>
   (context) => {
     const [heads, epochs, markets] = [stores.heads, stores.epochs, stores.markets] as const
-    const chain = createChainView(context.store(heads), context.store(epochs), context.store(markets), rules.headsKept)
+    const configured = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
+    const chain = createChainView(context.store(heads), context.store(epochs), context.store(markets), {
+      headsKept: rules.headsKept,
+      configured,
+    })
     const state: State = {
       rules,
       chain,
       judge: createJudge(chain, context.globalTable(topics.slots)),
       parking: createParking(context.store(stores.parked), rules.parkedMax),
-      markets: new Map(rules.markets.map((market) => [market.dataMarket, market])),
+      rulesOf: marketRulesLookup(rules),
     }
     const recover = prepareSubmissions(rules)
     return {
@@ -47,7 +51,7 @@ export const validateSubmission =
 
 interface State {
   readonly rules: ProtocolRules
-  readonly markets: ReadonlyMap<string, MarketRules>
+  readonly rulesOf: (dataMarket: string) => MarketRules
   readonly chain: ChainView
   readonly judge: Judge
   readonly parking: Parking
@@ -56,9 +60,10 @@ interface State {
 function decide(state: State, received: Submission, recovered: Recovered): Outcome[] {
   const { signer, problem } = recovered
   const digest = asBuffer(recovered.digest)
-  const market = marketOf(state, received)
-  if (!market) return [refuse(state, received, 'UNKNOWN_MARKET', unserved(received))]
+  const dataMarket = received.dataMarket.toLowerCase()
+  if (!state.chain.isServed(dataMarket)) return [refuse(state, received, 'UNKNOWN_MARKET', unserved(received))]
   if (problem) return [refuse(state, { ...received, digest }, 'BAD_SIGNATURE', problem)]
+  const market = state.rulesOf(dataMarket)
   const submission = { ...received, digest, fullNode: market.fullNodes.includes(signer) }
   const judgement = state.judge({ submission, signer }, market)
   if (judgement.kind !== 'wait') return [outcomeOf(state, submission, judgement)]
@@ -75,22 +80,41 @@ function followMarker(state: State, marker: EpochMarker): Outcome[] {
   chain.apply(marker.tick)
   // An OPEN lets its own epoch's in, and tells those of earlier epochs, and those too far ahead, that they wait in vain. The
   // others wait on, whatever else is true now: in the midst of a reorganisation the newest block is not one to judge them by.
-  const lastAwaited = epochId + (state.markets.get(dataMarket)?.epochsAhead ?? 0)
-  if (kind === 'OPEN')
+  if (kind === 'OPEN') {
+    const lastAwaited = epochId + state.rulesOf(dataMarket).epochsAhead
     return judgeAgain(
       state,
       { dataMarket },
       ({ submission: { epochId: theirs } }) => theirs <= epochId || theirs > lastAwaited,
     )
+  }
   if (kind === 'ORPHAN') return []
-  return judgeAgain(state, {}, ({ submission: { header } }) => first || header === blockHash)
+  return [
+    ...turnAway(state, marker),
+    ...judgeAgain(state, {}, ({ submission: { header } }) => first || header === blockHash),
+  ]
+}
+
+/** No further epoch of a market that is removed is opened: who waits for one waits in vain. */
+function turnAway(state: State, { tick }: EpochMarker): Outcome[] {
+  const outcomes: Outcome[] = []
+  for (const { dataMarket, served } of tick.markets) {
+    if (served) continue
+    state.parking.release({ dataMarket }, ({ submission }) => {
+      const window = state.chain.epoch(dataMarket, submission.epochId)
+      if (window?.state === 'OPEN' || window?.state === 'AWAITED') return false // that one still closes
+      outcomes.push(refuse(state, submission, 'UNKNOWN_MARKET', removed(tick.blockNumber)))
+      return true
+    })
+  }
+  return outcomes
 }
 
 /** What still waits for its header gets its last word, the epoch is closed, and the marker goes out behind them all. */
 function closeEpoch(state: State, marker: EpochMarker): Outcome[] {
   const leftovers: Outcome[] = []
   state.parking.release(marker.tick, ({ submission, signer }) => {
-    const judgement = state.judge({ submission, signer }, marketOf(state, submission)!)
+    const judgement = state.judge({ submission, signer }, rulesFor(state, submission))
     leftovers.push(outcomeOf(state, submission, judgement.kind === 'wait' ? tooLate(judgement) : judgement))
     return true
   })
@@ -108,7 +132,7 @@ function judgeAgain(state: State, where: Place, concerns = everyone): Outcome[] 
   const outcomes: Outcome[] = []
   state.parking.release(where, (candidate) => {
     if (!concerns(candidate)) return false
-    const judgement = state.judge(candidate, marketOf(state, candidate.submission)!)
+    const judgement = state.judge(candidate, rulesFor(state, candidate.submission))
     if (judgement.kind === 'wait') return false
     outcomes.push(outcomeOf(state, candidate.submission, judgement))
     return true
@@ -127,8 +151,7 @@ function outcomeOf(state: State, submission: Submission, judgement: Exclude<Judg
 const refuse = ({ chain }: State, submission: Submission, reason: VerdictReason, evidence: Evidence): Outcome =>
   settle(submission.dataMarket.toLowerCase(), submission, reason, STAGE, chain.head()?.number ?? 0, evidence)
 
-const marketOf = ({ markets }: State, { dataMarket }: Submission): MarketRules | undefined =>
-  markets.get(dataMarket.toLowerCase())
+const rulesFor = ({ rulesOf }: State, { dataMarket }: Submission): MarketRules => rulesOf(dataMarket.toLowerCase())
 
 const unserved = ({ dataMarket }: Submission): Evidence => ({
   rule: 'the data market is served here',
@@ -138,6 +161,12 @@ const unserved = ({ dataMarket }: Submission): Evidence => ({
 
 /** The one rule by which submissions of other epochs decide about one. */
 export const NO_ROOM_RULE = 'not more submissions wait than there is room for'
+
+const removed = (blockNumber: number): Evidence => ({
+  rule: 'the data market is served until the epoch is released',
+  expected: 'a served data market',
+  actual: `removed at block ${blockNumber}`,
+})
 
 const noRoom = (parkedMax: number, { expected }: Evidence): Evidence => ({
   rule: NO_ROOM_RULE,

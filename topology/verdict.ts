@@ -34,7 +34,7 @@ export const REASON_HELP = {
   MALFORMED:
     'The message is not a snapshot submission. Send a 36-character UUID and one JSON object as the collector does.',
   OVERSIZE: 'The message is larger than the intake takes. A submission has about 600 bytes.',
-  UNKNOWN_MARKET: 'This sequencer does not serve that data market. Check DATA_MARKET_CONTRACT.',
+  UNKNOWN_MARKET: 'This sequencer does not serve that data market, not yet or no longer. Check DATA_MARKET_CONTRACT.',
   BAD_SIGNATURE:
     'The EIP-712 signature is not 65 bytes with v 27 or 28 and a low s, or recovers no address. Check the signer.',
   UNKNOWN_SLOT: 'No such slot at that block. Check SLOT_ID.',

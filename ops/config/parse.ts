@@ -90,8 +90,9 @@ function layersOf(flags: FlagValues, environment: Environment): Layer[] {
 }
 
 /** The rules of the topology: each market with its domain. */
-const rulesOf = ({ rules, markets, chain }: SequencerSettings): ProtocolRules => ({
+const rulesOf = ({ rules, markets, addedMarkets, chain }: SequencerSettings): ProtocolRules => ({
   ...rules,
+  addedMarkets: { ...addedMarkets, dataSources: [] },
   markets: markets.map((market) => ({
     ...market,
     chainId: chain.chainId,

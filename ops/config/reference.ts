@@ -52,10 +52,9 @@ const rolesTable = (): string =>
 
 const MARKET_RULES = `## A market
 
-\`markets\` takes addresses (\`SEQUENCER_MARKETS=0x…,0x…\`), or objects with \`dataMarket\` and any of these; \`topology/rules.ts\`
-says what each means: \`windowUnit\` (\`blocks\`, \`seconds\`), \`epochsAhead\`, \`perSlotPerEpoch\`, \`fullNodes\`,
-\`perFullNodePerEpoch\`, \`flagged\`, \`votesMin\`, \`shareMin\`, \`batchProjectsMax\`, \`batchBytesMax\`, \`batchGasMax\`,
-\`tree\` (\`chained\`, \`fresh\`).
+\`markets\` takes addresses (\`SEQUENCER_MARKETS=0x…,0x…\`), or objects with \`dataMarket\` and any of the rules under
+\`addedMarkets\`, by the same names and with the same defaults. A market can also be added and removed while everything runs,
+\`sequencer markets add 0x…\`; it has the rules of \`addedMarkets\` then, unless it is configured too.
 
 \`\`\`yaml
 kafka: { brokers: [kafka-1:9092, kafka-2:9092, kafka-3:9092] }

@@ -7,38 +7,18 @@ import { z } from 'zod'
 import { ANCHOR_DEFAULTS } from '../../connectors/evm/anchor-options.ts'
 import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
-import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
+import { RULES_DEFAULTS } from '../../topology/rules.ts'
 import { logSettings } from '../logging/settings.ts'
 import { ROLES } from '../roles.ts'
 import { tracingSettings } from '../tracing/settings.ts'
+import { address, marketSchema, whole } from './market-schema.ts'
 
 const name = (lengthMax: number) =>
   z.string().regex(new RegExp(`^[a-zA-Z0-9._-]{0,${lengthMax}}$`), 'only letters, digits, ".", "_" and "-"')
-const whole = (min: number, max: number) => z.number().int().min(min).max(max)
 const url = z.url({ protocol: /^https?$/, error: 'not an http or https address' })
 const file = z.string().min(1)
-const address = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{40}$/, 'not 0x and 40 hex digits')
-  .transform((text) => text.toLowerCase())
 const brokerAddress = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9._-]+):\d{1,5}$/, 'not host:port')
 const partitions = (of: string) => whole(1, 1_000).default(6).describe(`Partitions of ${of}.`)
-
-const marketSchema = z.strictObject({
-  dataMarket: address,
-  windowUnit: z.enum(['blocks', 'seconds']).default(MARKET_DEFAULTS.windowUnit),
-  epochsAhead: whole(0, 1_000).default(MARKET_DEFAULTS.epochsAhead),
-  perSlotPerEpoch: whole(1, 1_000_000).default(MARKET_DEFAULTS.perSlotPerEpoch),
-  fullNodes: z.array(address).default([]),
-  perFullNodePerEpoch: whole(1, 10_000_000).default(MARKET_DEFAULTS.perFullNodePerEpoch),
-  flagged: z.array(address).default([]),
-  votesMin: whole(1, 1_000_000).default(MARKET_DEFAULTS.votesMin),
-  shareMin: z.number().min(0).max(1).default(MARKET_DEFAULTS.shareMin),
-  batchProjectsMax: whole(1, 100_000).default(MARKET_DEFAULTS.batchProjectsMax),
-  batchBytesMax: whole(1_024, 8 * 1024 * 1024).default(MARKET_DEFAULTS.batchBytesMax),
-  batchGasMax: whole(100_000, 1_000_000_000).default(MARKET_DEFAULTS.batchGasMax),
-  tree: z.enum(['chained', 'fresh']).default(MARKET_DEFAULTS.tree),
-})
 
 const rules = RULES_DEFAULTS
 const anchoring = ANCHOR_RULES_DEFAULTS
@@ -132,6 +112,11 @@ export const configSchema = z.strictObject({
     .array(z.preprocess((given) => (typeof given === 'string' ? { dataMarket: given } : given), marketSchema))
     .min(1)
     .describe('Data markets: addresses, or objects with `dataMarket` and any of the rules below.'),
+
+  addedMarkets: marketSchema
+    .omit({ dataMarket: true })
+    .prefault({})
+    .describe('Rules of the data markets that `sequencer markets add` adds. Part of the fingerprint, as `markets` is.'),
 
   rules: z
     .strictObject({

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Batch, EpochSummary, ProjectFinalization, Submission } from '../../schemas/types.ts'
 import { GAS_PER_PROJECT, packEpoch } from '../../topology/batch.ts'
 import { rootOf } from '../../topology/merkle.ts'
-import type { MarketRules } from '../../topology/rules.ts'
+import { type MarketRules, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { frameTexts, writeTexts } from '../../topology/submission-text.ts'
 import { TextBuffer } from '../../topology/text-buffer.ts'
 import {
@@ -223,6 +223,7 @@ describe('in the topology', () => {
 })
 
 const createRules = (changes: Partial<MarketRules>) => ({
+  ...RULES_DEFAULTS,
   markets: [marketRules(changes)],
   parkedMax: 10,
   headsKept: 100,

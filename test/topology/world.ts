@@ -83,6 +83,7 @@ const NO_EPOCH = {
   end: 0,
   submissionWindow: 0,
   acceptedHeaders: [],
+  markets: [],
 }
 
 export const headTick = (blockNumber: number, fork = '', parentFork = fork): EpochTick => ({

@@ -91,6 +91,7 @@ export const tickOf = (fields: Partial<EpochTick>): EpochTick => ({
   end: 109,
   submissionWindow: 5,
   acceptedHeaders: [],
+  markets: [],
   ...fields,
 })
 

@@ -1,0 +1,44 @@
+/** The rules of a data market as settings; topology/rules.ts says more of what each means. */
+import { z } from 'zod'
+import { MARKET_DEFAULTS } from '../../topology/rules.ts'
+
+export const whole = (min: number, max: number) => z.number().int().min(min).max(max)
+export const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, 'not 0x and 40 hex digits')
+  .transform((text) => text.toLowerCase())
+
+export const marketSchema = z.strictObject({
+  dataMarket: address,
+  windowUnit: z
+    .enum(['blocks', 'seconds'])
+    .default(MARKET_DEFAULTS.windowUnit)
+    .describe('What the contract’s submission window counts: blocks, or seconds of block time.'),
+  epochsAhead: whole(0, 1_000)
+    .default(MARKET_DEFAULTS.epochsAhead)
+    .describe('Epochs past the newest open one that a submission may be early.'),
+  perSlotPerEpoch: whole(1, 1_000_000)
+    .default(MARKET_DEFAULTS.perSlotPerEpoch)
+    .describe('Distinct submissions of a slot taken in an epoch.'),
+  fullNodes: z.array(address).default([]).describe('Signers with a quota of their own.'),
+  perFullNodePerEpoch: whole(1, 10_000_000).default(MARKET_DEFAULTS.perFullNodePerEpoch).describe('That quota.'),
+  flagged: z.array(address).default([]).describe('Signers that are refused.'),
+  votesMin: whole(1, 1_000_000).default(MARKET_DEFAULTS.votesMin).describe('Fewest votes for a winner.'),
+  shareMin: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(MARKET_DEFAULTS.shareMin)
+    .describe('Smallest share of the votes that the winner must have.'),
+  batchProjectsMax: whole(1, 100_000).default(MARKET_DEFAULTS.batchProjectsMax).describe('Projects in a batch.'),
+  batchBytesMax: whole(1_024, 8 * 1024 * 1024)
+    .default(MARKET_DEFAULTS.batchBytesMax)
+    .describe('Bytes of a batch.'),
+  batchGasMax: whole(100_000, 1_000_000_000)
+    .default(MARKET_DEFAULTS.batchGasMax)
+    .describe('Gas of the transaction that submits it.'),
+  tree: z
+    .enum(['chained', 'fresh'])
+    .default(MARKET_DEFAULTS.tree)
+    .describe('Submission-id trees: one per epoch, or one per batch.'),
+})
