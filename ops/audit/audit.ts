@@ -17,9 +17,11 @@ import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './
 import { admitAll, auditEpoch, type EpochSources } from './epoch-audit.ts'
 import { Judge } from './judge.ts'
 import { readVerdicts, type VerdictLedger } from './ledger.ts'
+import { readMarketRows } from './market-rows.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
 import { partitionsOf } from './scan.ts'
+import { ServedMarkets } from './served-markets.ts'
 import { readStages } from './stages.ts'
 
 /** A minute: brokers abort what a dead writer left open after 20 s. */
@@ -63,11 +65,11 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   }
   const bounds = await log.bounds(partitionsOf(topics.submissions))
   const ledger = await readVerdicts(log, topics, bounds, verdictBounds, findings)
-  const markets = new Map(rules.markets.map((market) => [market.dataMarket, market]))
   const isCut = bounds.some(({ start }) => start > 0)
+  const markets = new ServedMarkets(rules, await readMarketRows(log, topics), isCut)
   const view = new ChainView(markets, findings, isCut)
-  const judge = new Judge(rules, await readOwners(log, topics), await createSignatureReader(), isCut)
-  const audit = new Audit(sources, rules, ledger, view, judge, bounds)
+  const judge = new Judge(rules, markets, await readOwners(log, topics), await createSignatureReader(), isCut)
+  const audit = new Audit(sources, markets, ledger, view, judge, bounds)
   if (isCut) await audit.align()
   return audit
 }
@@ -86,7 +88,7 @@ async function untilVisible(log: Log, partitions: readonly TopicPartition[]): Pr
 class Audit {
   private readonly sources: EpochSources
   private readonly findings: Findings
-  private readonly rules: ProtocolRules
+  private readonly markets: ServedMarkets
   private readonly ledger: VerdictLedger
   private readonly view: ChainView
   private readonly judge: Judge
@@ -102,7 +104,7 @@ class Audit {
 
   constructor(
     sources: EpochSources,
-    rules: ProtocolRules,
+    markets: ServedMarkets,
     ledger: VerdictLedger,
     view: ChainView,
     judge: Judge,
@@ -110,7 +112,7 @@ class Audit {
   ) {
     this.sources = sources
     this.findings = sources.findings
-    this.rules = rules
+    this.markets = markets
     this.ledger = ledger
     this.view = view
     this.judge = judge
@@ -192,10 +194,10 @@ class Audit {
   private async closeEpoch({ dataMarket, epochId }: EpochTick): Promise<void> {
     const scope = epochScope(dataMarket, epochId)
     const epoch = this.view.epoch(dataMarket, epochId)
-    const market = this.rules.markets.find((rules) => rules.dataMarket === dataMarket)
+    const market = this.markets.rulesOf(dataMarket)
     const entries = this.valid.get(scope)?.entries ?? []
     this.valid.delete(scope)
-    if (!epoch || !market) return
+    if (!epoch) return
     const settled = this.sources.stages.settled(scope)
     const decide = (decision: Decision) => this.compareVerdict(decision, settled)
     const { anchored, onChain } = await auditEpoch(epoch, entries, market, this.sources, decide)
@@ -215,7 +217,7 @@ class Audit {
   /** What is open still: the quota has decided for good, the rest waits and has no verdict yet. */
   private finish(): void {
     for (const { entries } of this.valid.values()) {
-      const market = this.rules.markets.find(({ dataMarket }) => dataMarket === entries[0]!.dataMarket)!
+      const market = this.markets.rulesOf(entries[0]!.dataMarket)
       const admitted = admitAll(entries, market, (decision) => this.compareVerdict(decision, false))
       for (const entry of admitted) this.expectNone(entry)
     }
@@ -234,16 +236,20 @@ class Audit {
       this.findings.add('mismatches', placeOf(entry), `a verdict, ${found}, though nothing is decided yet`)
   }
 
-  /** Epochs that the contract released from the first block of the log to the last but one: the last may be incomplete. */
+  /**
+   * Epochs that the contract released from the first block of the log to the last but one (the last may be incomplete) while
+   * the market was served.
+   */
   async compareReleases(): Promise<void> {
     const { chain } = this.sources
     if (!chain || !this.blocks) return
-    for (const { dataMarket } of this.rules.markets)
+    for (const dataMarket of this.markets.all)
       for (const { epochId, blockNumber } of await chain.releasedEpochs(
         dataMarket,
         this.blocks.first,
         this.blocks.last - 1,
       )) {
+        if (!this.markets.wasServed(dataMarket, blockNumber)) continue
         const epoch = this.view.epoch(dataMarket, epochId)
         const where = `epoch ${epochId} of ${dataMarket}`
         if (!epoch)

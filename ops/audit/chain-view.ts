@@ -1,7 +1,7 @@
 /** The anchor chain and its epochs as the markers in `submissions` tell them, and what is missing between them. */
 import type { EpochTick } from '../../schemas/types.ts'
-import type { MarketRules } from '../../topology/rules.ts'
 import type { Findings } from './report.ts'
+import type { ServedMarkets } from './served-markets.ts'
 
 export interface Head {
   readonly number: number
@@ -29,12 +29,14 @@ export class ChainView {
   /** Epochs released and closed so far, over all markets. */
   released = 0
   closed = 0
-  private readonly markets: ReadonlyMap<string, MarketRules>
+  private readonly markets: ServedMarkets
+  /** Epochs whose release has left the chain. */
+  private readonly awaited = new Set<string>()
   private readonly findings: Findings
   /** Records at the beginning of the log have expired. */
   private readonly isCut: boolean
 
-  constructor(markets: ReadonlyMap<string, MarketRules>, findings: Findings, isCut: boolean) {
+  constructor(markets: ServedMarkets, findings: Findings, isCut: boolean) {
     this.markets = markets
     this.findings = findings
     this.isCut = isCut
@@ -66,6 +68,8 @@ export class ChainView {
       this.findings.add('mismatches', where, `its parent ${tick.parentHash} is not block ${last.number}, ${last.hash}`)
     const head = { number: tick.blockNumber, hash: tick.blockHash, timestamp: tick.blockTimestamp }
     this.heads.push(head)
+    for (const { dataMarket, served } of tick.markets)
+      if (served && this.markets.isServed(dataMarket) === false) this.newest.delete(dataMarket)
     this.checkClosed(head)
   }
 
@@ -75,6 +79,7 @@ export class ChainView {
       if (epoch.releaseBlock < from) continue
       this.unclosed.delete(key)
       this.epochs.delete(key)
+      this.awaited.add(key)
       this.released--
       const before = this.newest.get(epoch.dataMarket)!
       if (before >= epoch.epochId) this.newest.set(epoch.dataMarket, epoch.epochId - 1)
@@ -85,6 +90,9 @@ export class ChainView {
     const { dataMarket, epochId, releaseBlock, submissionWindow: window } = tick
     const before = this.newest.get(dataMarket)
     const where = `epoch ${epochId} of ${dataMarket}`
+    const key = `${dataMarket}/${epochId}`
+    if (this.markets.isServed(dataMarket) === false && !this.awaited.delete(key))
+      this.findings.add('mismatches', where, 'it was opened, though the market is not served')
     if (before !== undefined && epochId > before + 1)
       this.findings.add('skipped', where, `no release of epochs ${before + 1} to ${epochId - 1}`)
     if (this.epoch(dataMarket, epochId)) {
@@ -94,8 +102,8 @@ export class ChainView {
     this.newest.set(dataMarket, Math.max(before ?? epochId, epochId))
     const releaseTimestamp = tick.blockTimestamp
     const epoch: EpochView = { dataMarket, epochId, releaseBlock, releaseTimestamp, window, close: undefined }
-    this.epochs.set(`${dataMarket}/${epochId}`, epoch)
-    this.unclosed.set(`${dataMarket}/${epochId}`, epoch)
+    this.epochs.set(key, epoch)
+    this.unclosed.set(key, epoch)
     this.released++
   }
 
@@ -132,7 +140,7 @@ export class ChainView {
     { dataMarket, releaseBlock, releaseTimestamp, window }: EpochView,
     { number, timestamp }: Head,
   ): boolean {
-    const unit = this.markets.get(dataMarket)?.windowUnit ?? 'blocks'
+    const unit = this.markets.rulesOf(dataMarket).windowUnit
     return unit === 'blocks' ? number > releaseBlock + window : timestamp > releaseTimestamp + window
   }
 

@@ -10,6 +10,7 @@ import type { ReadSubmission } from './cursor.ts'
 import type { Decision, Entry } from './entry.ts'
 import { KnownChain } from './known-chain.ts'
 import type { OwnerAt } from './owners.ts'
+import type { ServedMarkets } from './served-markets.ts'
 
 export type Outcome =
   | { readonly kind: 'valid'; readonly entry: Entry }
@@ -27,7 +28,8 @@ const waits = (reason: VerdictReason): Judgement => ({ reason, waits: true })
 const BLOCK_HASH = /^0x[0-9a-f]{64}$/
 
 export class Judge {
-  private readonly markets: ReadonlyMap<string, { readonly rules: MarketRules; readonly separator: Uint8Array }>
+  private readonly markets: ServedMarkets
+  private readonly separators = new Map<string, Uint8Array>()
   private readonly ownerAt: OwnerAt
   private readonly reader: SignatureReader
   private readonly chain: KnownChain
@@ -37,10 +39,8 @@ export class Judge {
   /** Per partition, in the order of the log. */
   private readonly parked = new Map<number, Entry[]>()
 
-  constructor(rules: ProtocolRules, ownerAt: OwnerAt, reader: SignatureReader, isCut: boolean) {
-    this.markets = new Map(
-      rules.markets.map((market) => [market.dataMarket, { rules: market, separator: reader.domainSeparator(market) }]),
-    )
+  constructor(rules: ProtocolRules, markets: ServedMarkets, ownerAt: OwnerAt, reader: SignatureReader, isCut: boolean) {
+    this.markets = markets
     this.ownerAt = ownerAt
     this.reader = reader
     this.chain = new KnownChain(rules.headsKept)
@@ -51,10 +51,11 @@ export class Judge {
   judge({ partition, offset, submission }: ReadSubmission): Outcome {
     const dataMarket = submission.dataMarket.toLowerCase()
     const unsigned = { partition, offset, dataMarket, submission, digest: '', signer: '' }
-    const market = this.markets.get(dataMarket)
-    if (!market) return outcome(unsigned, 'UNKNOWN_MARKET')
+    const served = this.markets.isServed(dataMarket)
+    if (served === undefined) return { kind: 'beyond' }
+    if (!served) return outcome(unsigned, 'UNKNOWN_MARKET')
     if (this.isCut && !this.chain.reachesBackTo(dataMarket, submission.epochId)) return { kind: 'beyond' }
-    const digest = this.reader.digest(market.separator, submission)
+    const digest = this.reader.digest(this.separatorOf(dataMarket), submission)
     const signer = this.reader.signer(digest, submission.signature)
     if ('fault' in signer) return outcome(unsigned, 'BAD_SIGNATURE')
     const entry = { ...unsigned, digest: toHex(digest), signer: signer.address }
@@ -78,11 +79,46 @@ export class Judge {
     }
     const isFirst = this.chain.head === undefined
     this.chain.apply(tick)
-    if (kind === 'HEAD') return this.judgeAgain(({ submission }) => isFirst || submission.header === blockHash)
-    const awaited = epochId + (this.markets.get(dataMarket)?.rules.epochsAhead ?? 0)
+    if (kind === 'HEAD')
+      return [
+        ...this.followMarkets(tick),
+        ...this.judgeAgain(({ submission }) => isFirst || submission.header === blockHash),
+      ]
+    if (kind === 'ORPHAN') {
+      this.markets.apply(tick)
+      return []
+    }
+    const awaited = epochId + this.markets.rulesOf(dataMarket).epochsAhead
     const isAwaited = ({ submission }: Entry) => submission.epochId > epochId && submission.epochId <= awaited
-    if (kind === 'OPEN') return this.judgeAgain((entry) => entry.dataMarket === dataMarket && !isAwaited(entry))
-    return []
+    return this.judgeAgain((entry) => entry.dataMarket === dataMarket && !isAwaited(entry))
+  }
+
+  /** Of a removed market, who waits for an epoch that was never open is refused; of one that comes, epochs begin anew. */
+  private followMarkets(tick: EpochTick): readonly Outcome[] {
+    for (const { dataMarket, served } of tick.markets)
+      if (served && this.markets.isServed(dataMarket) === false) this.chain.beginAnew(dataMarket)
+    this.markets.apply(tick)
+    const removed = new Set(tick.markets.filter(({ served }) => !served).map(({ dataMarket }) => dataMarket))
+    if (removed.size === 0) return []
+    const outcomes: Outcome[] = []
+    for (const [partition, entries] of this.parked) {
+      const waitsInVain = ({ dataMarket, submission }: Entry): boolean => {
+        const state = this.chain.epoch(dataMarket, submission.epochId)?.state
+        return removed.has(dataMarket) && state !== 'OPEN' && state !== 'AWAITED'
+      }
+      outcomes.push(...entries.filter(waitsInVain).map((entry) => outcome(entry, 'UNKNOWN_MARKET')))
+      this.parked.set(
+        partition,
+        entries.filter((entry) => !waitsInVain(entry)),
+      )
+    }
+    return outcomes
+  }
+
+  private separatorOf(dataMarket: string): Uint8Array {
+    const separator = this.separators.get(dataMarket) ?? this.reader.domainSeparator(this.markets.rulesOf(dataMarket))
+    this.separators.set(dataMarket, separator)
+    return separator
   }
 
   *waiting(): Generator<Entry> {
@@ -107,7 +143,7 @@ export class Judge {
   }
 
   private judgeEntry({ dataMarket, submission, signer }: Entry): Judgement {
-    const { rules } = this.markets.get(dataMarket)!
+    const rules = this.markets.rulesOf(dataMarket)
     const { head } = this.chain
     if (head === undefined) return waits('EPOCH_NOT_OPEN')
     const ownership = this.ownerAt(submission.slotId, head)

@@ -52,6 +52,11 @@ export class KnownChain {
     return first !== undefined && (epochId === 0 || epochId >= first)
   }
 
+  /** Of a market that is served once more: epochs between were not followed. */
+  beginAnew(dataMarket: string): void {
+    this.newest.delete(dataMarket)
+  }
+
   apply(tick: EpochTick): void {
     const { kind, dataMarket, epochId, releaseBlock, blockNumber } = tick
     if (kind === 'HEAD') this.addBlock(tick)

@@ -18,6 +18,11 @@ import { isEpochSummary, sequencerTopics, type Topics } from '../../../topology/
 import { FrozenLog, type FrozenTopic } from './frozen-log.ts'
 
 export const MARKETS = [`0x${'a1'.repeat(20)}`, `0x${'b2'.repeat(20)}`] as const
+/** With `comings`: added in block 6, which a reorganisation takes back once. */
+export const ADDED_MARKET = `0x${'d4'.repeat(20)}`
+const ADDED_AT = 6
+/** With `comings`: the second market is removed in this block, in the middle of its epoch 3. */
+const REMOVED_AT = 11
 const PROTOCOL_STATE = `0x${'c3'.repeat(20)}`
 const SLOTS = 9
 const PROJECTS = 5
@@ -60,6 +65,8 @@ export interface ScenarioOptions {
   readonly partitions?: number
   /** Leave the last epoch open. */
   readonly openEnd?: boolean
+  /** A market is added and another removed on the way. */
+  readonly comings?: boolean
 }
 
 export async function runScenario({
@@ -67,6 +74,7 @@ export async function runScenario({
   epochs = 4,
   partitions = 3,
   openEnd = false,
+  comings = false,
 }: ScenarioOptions): Promise<Scenario> {
   const counts = { submissions: partitions, validated: partitions, admitted: partitions, finalizations: 2, verdicts: 2 }
   const codec = await createCodec(memoryRegistry())
@@ -77,7 +85,7 @@ export async function runScenario({
     const history = [{ sinceBlock: 0, owner: signer.addressOf(slotId), active: slotId !== SLOTS }]
     driver.append(topics.slots, { slotId }, { slotId, history })
   }
-  const chain = new Chain(random)
+  const chain = new Chain(random, comings)
   let sent = 0
   const submit = (fields: Partial<Submission>, key = fields.slotId ?? 1): void => {
     const unsigned = blankSubmission(++sent, random, fields)
@@ -95,7 +103,7 @@ export async function runScenario({
   for (let block = 1; block <= blocks; block++) {
     tell(chain.advance(block, epochs))
     if (block === 7) tell(chain.reorganise(2, epochs))
-    const batch = submissionsAt(chain, block, random)
+    const batch = submissionsAt(chain, block, random, comings ? [...MARKETS, ADDED_MARKET] : MARKETS)
     shuffle(batch, random)
     for (const { fields, key } of batch) submit(fields, key)
     driver.run()
@@ -114,10 +122,11 @@ function submissionsAt(
   chain: Chain,
   block: number,
   random: () => number,
+  markets: readonly string[],
 ): { fields: Partial<Submission>; key?: number }[] {
   const all: { fields: Partial<Submission>; key?: number }[] = []
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!
-  for (const [index, dataMarket] of MARKETS.entries()) {
+  for (const [index, dataMarket] of markets.entries()) {
     const epochId = Math.ceil(block / EPOCH_BLOCKS)
     for (let i = 0; i < 6; i++) {
       const slotId = 1 + Math.floor(random() * (SLOTS - 1))
@@ -172,9 +181,22 @@ class Chain {
   private readonly hashes = new Map<number, string>()
   private readonly opened = new Map<number, number>()
   private readonly random: () => number
+  private readonly comings: boolean
 
-  constructor(random: () => number) {
+  constructor(random: () => number, comings: boolean) {
     this.random = random
+    this.comings = comings
+  }
+
+  private served(block: number): readonly string[] {
+    if (!this.comings) return MARKETS
+    return [MARKETS[0], ...(block < REMOVED_AT ? [MARKETS[1]] : []), ...(block >= ADDED_AT ? [ADDED_MARKET] : [])]
+  }
+
+  private changes(block: number): EpochTick['markets'] {
+    if (!this.comings) return []
+    if (block === ADDED_AT) return [{ dataMarket: ADDED_MARKET, served: true }]
+    return block === REMOVED_AT ? [{ dataMarket: MARKETS[1], served: false }] : []
   }
 
   hashAt(block: number): string {
@@ -186,11 +208,11 @@ class Chain {
   }
 
   advance(block: number, epochs: number): EpochTick[] {
-    const ticks = [this.tick('HEAD', '', 0, block, {})]
+    const ticks = [this.tick('HEAD', '', 0, block, { markets: this.changes(block) })]
     const epochId = Math.ceil(block / EPOCH_BLOCKS)
     if (block % EPOCH_BLOCKS === 1 && epochId <= epochs) {
       this.opened.set(epochId, block)
-      for (const dataMarket of MARKETS)
+      for (const dataMarket of this.served(block))
         ticks.push(
           this.tick('OPEN', dataMarket, epochId, block, {
             releaseBlock: block,
@@ -201,7 +223,7 @@ class Chain {
     }
     for (const [id, releaseBlock] of this.opened)
       if (block === releaseBlock + WINDOW + 1)
-        for (const dataMarket of MARKETS)
+        for (const dataMarket of this.served(releaseBlock))
           ticks.push(
             this.tick('CLOSE', dataMarket, id, block, {
               releaseBlock,
@@ -251,6 +273,7 @@ class Chain {
       end: 0,
       submissionWindow: WINDOW,
       acceptedHeaders: [],
+      markets: [],
       ...fields,
     }
   }

@@ -1,0 +1,19 @@
+import type { ServedMarket } from '../../schemas/types.ts'
+import { type Log, LogError } from '../../streams/ports.ts'
+import type { Topics } from '../../topology/topics.ts'
+import { scan } from './scan.ts'
+
+/** The newest row of `markets` by data market. None in a log that is older than the topic. */
+export async function readMarketRows(log: Log, { markets }: Topics): Promise<ReadonlyMap<string, ServedMarket>> {
+  const rows = new Map<string, ServedMarket>()
+  try {
+    await log.partitionCount(markets.name)
+  } catch (error) {
+    if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return rows
+    throw error
+  }
+  for await (const records of scan(log, { topic: markets.name, partition: 0 }))
+    for (const { key, value } of records)
+      if (key !== null && value !== null) rows.set(markets.key.decode(key).dataMarket, markets.value.decode(value))
+  return rows
+}
