@@ -10,6 +10,7 @@ import { startIntake } from '../connectors/libp2p/intake.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { configOf } from '../streams/kafka-topic.ts'
 import { openQueryApi } from './api/start.ts'
+import { MARKETS_MAX } from '../topology/rules.ts'
 import type { Wiring } from './compose.ts'
 import type { Closeable } from './lifecycle.ts'
 import { logEpochs } from './logging/events.ts'
@@ -132,6 +133,8 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
     chainId: chain.chainId,
     protocolState: chain.protocolState,
     markets: rules.markets,
+    addedWindowUnit: rules.addedMarkets.windowUnit,
+    marketsMax: MARKETS_MAX,
     ...(startBlock !== undefined && { startBlock }),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
     observer,
@@ -149,7 +152,8 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
   return startOneOfMany(holder, { log, clock: systemClock })
 }
 
-const CLOCK_FINGERPRINT = 'clock/1'
+/** Another one when clocks of two releases must not take over from each other: the second one follows markets at run time. */
+const CLOCK_FINGERPRINT = 'clock/2'
 
 function startCollecting({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
   const { listen, peerKeyFile: keyFile } = config.intake

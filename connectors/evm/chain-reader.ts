@@ -143,6 +143,13 @@ export const submissionWindow = async (
 ): Promise<number> =>
   quantity(await call(ask, protocolState, 'snapshotSubmissionWindow', [dataMarket], at), 'snapshotSubmissionWindow')
 
+/** The newest epoch of a market; 0 when none was released. */
+export async function currentEpochId(ask: Ask, protocolState: string, dataMarket: string): Promise<number> {
+  const data = protocolStateInterface.encodeFunctionData('currentEpoch', [dataMarket])
+  const answer = await ask('eth_call', [{ to: protocolState, data }, 'latest'])
+  return quantity(decode(protocolStateInterface, 'currentEpoch', answer).epochId, 'currentEpoch')
+}
+
 export const nodesAddress = async (ask: Ask, protocolState: string): Promise<string> =>
   String(await call(ask, protocolState, 'snapshotterState', [], 'latest')).toLowerCase()
 

@@ -2,7 +2,7 @@
  * What the clock knows of the chain: a pure fold over the ticks it has written, so that a restart, which reads them again,
  * knows the same as before.
  */
-import type { EpochTick } from '../../schemas/types.ts'
+import type { EpochTick, MarketChange } from '../../schemas/types.ts'
 import type { BlockHeader, ReleasedEpoch } from './chain-reader.ts'
 import { windowIsOver } from './window.ts'
 
@@ -41,7 +41,7 @@ export interface ClockMarket {
 /** All there is to say of one block. */
 export interface BlockFacts {
   readonly header: BlockHeader
-  /** Releases of configured markets in this block, each with its window as of this block. */
+  /** Releases of served markets in this block, each with its window as of this block. */
   readonly releases: readonly (ReleasedEpoch & { readonly submissionWindow: number })[]
 }
 
@@ -99,29 +99,30 @@ export function forgetOldHeads(state: ChainState, reorgDepthMax: number): ChainS
 /**
  * The ticks of a block that follows the newest head: HEAD, OPEN for each release, CLOSE for each open epoch whose window
  * lies behind. An epoch closes once; when only the block that closed it is orphaned, it stays closed.
+ * @param unitOf the measure of a market's window; also of one that is no longer served, whose open epochs still close
  * @param contractBlockOf a canonical block as the contract counts it (window.ts)
  */
 export function ticksOf(
   state: ChainState,
   { header, releases }: BlockFacts,
-  markets: readonly ClockMarket[],
+  unitOf: (dataMarket: string) => ClockMarket['windowUnit'],
   contractBlockOf: (blockNumber: number) => number,
   slotsOffset: number,
+  markets: readonly MarketChange[] = [],
 ): EpochTick[] {
   const head = headTick(header, slotsOffset)
   const opens = releases.map((release) => ({ ...head, ...release, kind: 'OPEN', releaseBlock: header.number }) as const)
   const closes = state.open
     .filter((epoch) => {
-      const market = markets.find(({ dataMarket }) => dataMarket === epoch.dataMarket)
       const release = { contractBlock: contractBlockOf(epoch.releaseBlock), timestamp: epoch.releaseTimestamp }
-      return market !== undefined && windowIsOver(market.windowUnit, epoch.submissionWindow, release, header)
+      return windowIsOver(unitOf(epoch.dataMarket), epoch.submissionWindow, release, header)
     })
     .map(({ dataMarket, epochId, releaseBlock, submissionWindow }) => {
       const acceptedHeaders = state.heads.filter(({ number }) => number >= releaseBlock).map(({ hash }) => hash)
       acceptedHeaders.push(header.hash)
       return { ...head, kind: 'CLOSE', dataMarket, epochId, releaseBlock, submissionWindow, acceptedHeaders } as const
     })
-  return [head, ...opens, ...closes]
+  return [{ ...head, markets }, ...opens, ...closes]
 }
 
 /** ORPHAN names the first block that left the chain, as it was. */
@@ -144,4 +145,5 @@ const headTick = (block: Omit<Head, 'offset'>, slotsOffset: number): EpochTick =
   end: 0,
   submissionWindow: 0,
   acceptedHeaders: [],
+  markets: [],
 })

@@ -11,13 +11,14 @@ import {
   type StateAt,
   submissionWindow,
 } from './chain-reader.ts'
-import type { BlockFacts, ChainState, ClockMarket, Head } from './chain-state.ts'
+import type { BlockFacts, ChainState, Head } from './chain-state.ts'
 import { EvmError } from './errors.ts'
 import type { Ask } from './rpc.ts'
 
 export interface ReadOptions {
   readonly addresses: ContractAddresses
-  readonly markets: readonly ClockMarket[]
+  /** Whether the release of an epoch is taken up. */
+  readonly follows: (dataMarket: string, epochId: number) => boolean
   /** Blocks behind the head that the clock stays. */
   readonly depth: number
   /** Blocks in one step, at most. */
@@ -94,11 +95,11 @@ async function headersOf(ask: Ask, first: number, last: number, source: Contract
 async function readBlock(
   ask: Ask,
   header: BlockHeader,
-  { addresses, markets }: ReadOptions,
+  { addresses, follows }: ReadOptions,
   anyState: boolean,
 ): Promise<BlockRead> {
   const { releases, slotChanges } = await eventsOf(ask, header, addresses)
-  const ours = releases.filter(({ dataMarket }) => markets.some((market) => market.dataMarket === dataMarket))
+  const ours = releases.filter(({ dataMarket, epochId }) => follows(dataMarket, epochId))
   const at: StateAt = anyState ? 'latest' : { blockHash: header.hash }
   const withWindow = async (release: ReleasedEpoch) => ({
     ...release,

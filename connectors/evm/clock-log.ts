@@ -1,31 +1,42 @@
 /** The clock's side of the log: what it knows is read from there, and each step is one transaction. */
-import type { EpochTick, MarketKey, SlotKey, SlotOwner, TickRequest } from '../../schemas/types.ts'
+import type {
+  EpochTick,
+  MarketKey,
+  MarketRequest,
+  ServedMarket,
+  SlotKey,
+  SlotOwner,
+  TickRequest,
+} from '../../schemas/types.ts'
 import { configOf, type KafkaTopic } from '../../streams/kafka-topic.ts'
 import type {
   Clock,
   Log,
-  LogRecord,
   OffsetCommit,
   OutgoingRecord,
   TopicPartition,
   TransactionalWriter,
 } from '../../streams/ports.ts'
-import { applyTick, type ChainState, EMPTY_CHAIN, forgetOldHeads } from './chain-state.ts'
+import { applyTick, type ChainState, type ClockMarket, EMPTY_CHAIN, forgetOldHeads } from './chain-state.ts'
+import { type CheckMarket, ClockMarkets, type MarketNews } from './clock-markets.ts'
 import { EvmError } from './errors.ts'
 import { SlotTable } from './slot-table.ts'
+import { canonicalTicks, FETCH_BYTES, PARTITION, readAll } from './tick-log.ts'
 
 export interface ClockTopics {
   readonly epochTicks: KafkaTopic<MarketKey, EpochTick>
   readonly tickRequests: KafkaTopic<MarketKey, TickRequest>
   readonly slots: KafkaTopic<SlotKey, SlotOwner>
+  readonly marketRequests: KafkaTopic<MarketKey, MarketRequest>
+  readonly markets: KafkaTopic<MarketKey, ServedMarket>
 }
 
-/** All three topics have one partition. */
-const PARTITION = 0
-const FETCH_BYTES = 4 * 1024 * 1024
 const FORGET_EVERY = 256
 /** Rows or ticks of one transaction. */
 const RECORDS_PER_BURST = 1_000
+
+/** Above every block: with it nothing was said in a block that has left the chain. */
+const NO_BLOCK = Number.MAX_SAFE_INTEGER
 
 /** Blocks that one request gets; who needs more asks again. */
 const REQUEST_BLOCKS_MAX = 10_000
@@ -53,12 +64,16 @@ export interface SessionOptions {
   readonly appId: string
   readonly topics: ClockTopics
   readonly reorgDepthMax: number
+  /** The configured ones. */
+  readonly markets: readonly ClockMarket[]
+  readonly addedWindowUnit: ClockMarket['windowUnit']
+  readonly marketsMax: number
 }
 
 /** Takes the role over from whoever had it, then reads how far it got. Rejects with LogError. */
 export async function openSession(options: SessionOptions, ports: { log: Log; clock: Clock }): Promise<ClockSession> {
-  const { epochTicks, tickRequests, slots } = options.topics
-  await ports.log.createTopics([epochTicks, tickRequests, slots].map(configOf))
+  const { epochTicks, tickRequests, slots, marketRequests, markets } = options.topics
+  await ports.log.createTopics([epochTicks, tickRequests, slots, marketRequests, markets].map(configOf))
   const writer = await ports.log.transactionalWriter(groupOf(options))
   const session = new ClockSession(options, ports, writer)
   await session.restore()
@@ -70,13 +85,16 @@ const groupOf = ({ appId }: SessionOptions): string => `${appId}-clock`
 /** One holder of the role: what it knows of the chain, and its way to write. */
 export class ClockSession {
   readonly slots = new SlotTable()
+  readonly markets: ClockMarkets
   private readonly ticksAt: TopicPartition
   private readonly requestsAt: TopicPartition
+  private readonly marketRequestsAt: TopicPartition
   private known = EMPTY_CHAIN
   private cursor: Cursor | undefined
   private rowsEnd = 0
   private ticksEnd = 0
   private requestsNext = 0
+  private marketRequestsNext = 0
   private readonly options: SessionOptions
   private readonly log: Log
   private readonly clock: Clock
@@ -89,6 +107,8 @@ export class ClockSession {
     this.writer = writer
     this.ticksAt = { topic: options.topics.epochTicks.name, partition: PARTITION }
     this.requestsAt = { topic: options.topics.tickRequests.name, partition: PARTITION }
+    this.marketRequestsAt = { topic: options.topics.marketRequests.name, partition: PARTITION }
+    this.markets = new ClockMarkets(options.markets, options)
   }
 
   get chain(): ChainState {
@@ -110,12 +130,17 @@ export class ClockSession {
     this.rowsEnd = await readAll(this.log, topics.slots.name, 0, ({ value }) => {
       if (value) this.slots.load(topics.slots.value.decode(value))
     })
-    const [committed, answered] = await this.log.committedOffsets(groupOf(this.options), [
+    await readAll(this.log, topics.markets.name, 0, ({ key, value }) => {
+      if (key && value) this.markets.load(topics.markets.key.decode(key).dataMarket, topics.markets.value.decode(value))
+    })
+    const [committed, answered, decided] = await this.log.committedOffsets(groupOf(this.options), [
       this.ticksAt,
       this.requestsAt,
+      this.marketRequestsAt,
     ])
     this.cursor = cursorIn(committed?.metadata)
     this.requestsNext = answered?.next ?? 0
+    this.marketRequestsNext = decided?.next ?? 0
     // Without a cursor (someone reset the offset) the whole topic is read: what has ticks is gone on from.
     const from = this.cursor ? committed!.next : 0
     let chain = EMPTY_CHAIN
@@ -138,17 +163,39 @@ export class ClockSession {
     }
   }
 
-  /** Appends ticks that follow the newest head, with the cursor behind them. */
-  async writeTicks(ticks: readonly EpochTick[], slotsReadAt: number): Promise<void> {
+  /** Appends ticks that follow the newest head, with the cursor behind them, and what they say of markets. */
+  async writeTicks(ticks: readonly EpochTick[], slotsReadAt: number, news?: MarketNews): Promise<void> {
     const { reorgDepthMax } = this.options
     const { number: block, hash, parentHash, timestamp } = fold(this.known, ticks, 0).heads.at(-1)!
     const cursor: Cursor = { block, hash, parentHash, timestamp, slotsReadAt }
     const next = this.known.heads[0]?.offset ?? this.ticksEnd
     const commits = [{ ...this.ticksAt, next, metadata: JSON.stringify(cursor) }]
-    const base = await this.commit(this.tickRecords(ticks), commits)
+    const base = await this.commit(
+      [...this.tickRecords(ticks), ...(news ? this.marketRecords(news) : [])],
+      [...commits, ...(news ? [this.decidedUpTo()] : [])],
+    )
+    if (news) this.markets.written(news)
     this.known = forgetOldHeads(fold(this.known, ticks, base), reorgDepthMax)
     this.cursor = cursor
     this.ticksEnd = base + ticks.length
+  }
+
+  /** Lets `markets` decide on requests that have come. What is refused is answered now, the rest with the next block. */
+  async takeMarketRequests(check: CheckMarket): Promise<void> {
+    const { key, value } = this.options.topics.marketRequests
+    const [got] = await this.log.fetch([{ ...this.marketRequestsAt, offset: this.marketRequestsNext }], {
+      maxWaitMs: 0,
+      maxBytesPerPartition: FETCH_BYTES,
+    })
+    const asked = got!.records.flatMap((record) =>
+      record.key && record.value ? [{ ...key.decode(record.key), ...value.decode(record.value) }] : [],
+    )
+    if (asked.length > 0) await this.markets.decide(asked, check)
+    this.marketRequestsNext = got!.outOfRange ? got!.start : got!.next
+    if (!this.markets.hasOnlyRefusals) return
+    const news = { ...this.markets.news(NO_BLOCK, NO_BLOCK, []), changes: [] }
+    await this.commit(this.marketRecords(news), [this.decidedUpTo()])
+    this.markets.written(news)
   }
 
   /** Requests that have not been answered, in order; undefined when there is none. */
@@ -167,7 +214,7 @@ export class ClockSession {
       ranges.some(
         ({ fromBlock: from, toBlock: to }) => from <= block && block <= to && block < from + REQUEST_BLOCKS_MAX,
       )
-    const ticks = await canonicalTicks(this.log, this.options.topics, asked)
+    const ticks = await canonicalTicks(this.log, this.options.topics.epochTicks, asked)
     for (const chunk of chunksOf(ticks, RECORDS_PER_BURST)) {
       this.ticksEnd = (await this.commit(this.tickRecords(chunk))) + chunk.length
     }
@@ -191,6 +238,15 @@ export class ClockSession {
       throw new EvmError('FENCED', `another ${group} has taken over; this one stops`, { cause: outcome.cause })
     }
     throw new SessionLost(`a commit of ${group} was ${outcome.outcome}`, { cause: outcome.cause })
+  }
+
+  private decidedUpTo(): OffsetCommit {
+    return { ...this.marketRequestsAt, next: this.marketRequestsNext, metadata: '' }
+  }
+
+  private marketRecords({ rows }: MarketNews): OutgoingRecord[] {
+    const { markets } = this.options.topics
+    return [...rows].map(([dataMarket, row]) => record(markets, { dataMarket }, row, this.clock.now()))
   }
 
   private tickRecords(ticks: readonly EpochTick[]): OutgoingRecord[] {
@@ -222,37 +278,6 @@ function startFrom(cursor: Cursor | undefined, chain: ChainState): ChainState {
 
 const fold = (chain: ChainState, ticks: readonly EpochTick[], base: number): ChainState =>
   ticks.reduce((state, tick, i) => applyTick(state, tick, base + i), chain)
-
-/** The ticks of the blocks asked for, of the chain as it ended, once each and in chain order. */
-async function canonicalTicks(log: Log, topics: ClockTopics, asked: (block: number) => boolean): Promise<EpochTick[]> {
-  const byBlock = new Map<number, Map<string, EpochTick>>()
-  await readAll(log, topics.epochTicks.name, 0, ({ value }) => {
-    const tick = topics.epochTicks.value.decode(value!)
-    if (tick.kind === 'ORPHAN') {
-      for (const block of [...byBlock.keys()]) if (block >= tick.blockNumber) byBlock.delete(block)
-      return
-    }
-    if (!asked(tick.blockNumber)) return
-    const ofBlock = byBlock.get(tick.blockNumber) ?? new Map<string, EpochTick>()
-    byBlock.set(tick.blockNumber, ofBlock)
-    const id = `${tick.kind}/${tick.dataMarket}/${tick.epochId}`
-    if (!ofBlock.has(id)) ofBlock.set(id, tick)
-  })
-  return [...byBlock.entries()].toSorted(([a], [b]) => a - b).flatMap(([, ticks]) => [...ticks.values()])
-}
-
-/** Reads a topic from an offset to its end as of now; answers the end. */
-async function readAll(log: Log, topic: string, from: number, take: (record: LogRecord) => void): Promise<number> {
-  const at = { topic, partition: PARTITION }
-  const [bounds] = await log.bounds([at])
-  let offset = Math.max(from, bounds!.start)
-  while (offset < bounds!.stable) {
-    const [got] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    for (const record of got!.records) take(record)
-    offset = got!.outOfRange ? Math.max(offset, got!.start) : got!.next
-  }
-  return offset
-}
 
 const record = <K, V>({ name, key, value }: KafkaTopic<K, V>, k: K, v: V, timestamp: number): OutgoingRecord => ({
   topic: name,

@@ -9,6 +9,7 @@ import { applyTick, type ChainState, type ClockMarket, type Head, orphanTick, ti
 import { type BlockRead, type ChainStep, nextStep, type ReadOptions } from './chain-steps.ts'
 import { type ClockSession, type ClockTopics, openSession, SessionLost } from './clock-log.ts'
 import { EvmError } from './errors.ts'
+import { marketOnChain } from './market-check.ts'
 import { createRpc, type Endpoint, type Rpc, type RpcObserver, type RpcOptions } from './rpc.ts'
 import { followSlots, readAllSlots, type SlotReading } from './slots.ts'
 
@@ -21,6 +22,7 @@ export interface ClockOptions extends Partial<ClockTuning> {
   readonly chainId: number
   /** ProtocolState. */
   readonly protocolState: string
+  /** The configured ones. */
   readonly markets: readonly ClockMarket[]
   /** Where the very first start begins; absent = at the head. Epochs released before it are not taken up. */
   readonly startBlock?: number
@@ -45,6 +47,10 @@ export interface ClockTuning {
   readonly rpcBatchMax: number
   /** Blocks between two full readings of the slots, against events that a node left out; 0 = only the first. */
   readonly slotsRereadBlocks: number
+  /** Measure of the submission window of markets that are added at run time. */
+  readonly addedWindowUnit: ClockMarket['windowUnit']
+  /** Markets served at one time. */
+  readonly marketsMax: number
   /** How the contract counts blocks: on Arbitrum Nitro chains `l1BlockNumber` (window.ts). */
   readonly contractBlock: ContractBlockSource
 }
@@ -59,6 +65,8 @@ export const CLOCK_DEFAULTS: ClockTuning = {
   stallMs: 60_000,
   rpcBatchMax: 50,
   slotsRereadBlocks: 0,
+  addedWindowUnit: 'blocks',
+  marketsMax: 64,
   contractBlock: 'number',
 }
 const BACKOFF_MS_FIRST = 200
@@ -147,6 +155,7 @@ async function follow(context: Context): Promise<void> {
     while (!signal.aborted) {
       try {
         session ??= await openSession(settings, ports)
+        await takeMarketRequests(session, context)
         const moved = await advance(session, context)
         const requests = await session.requests()
         if (requests) await session.resend(requests)
@@ -176,6 +185,19 @@ async function drop(session: ClockSession | undefined): Promise<undefined> {
   return undefined
 }
 
+/** A node that cannot say anything of a market holds up nothing else: the request waits for the next step. */
+async function takeMarketRequests(session: ClockSession, { settings, rpc }: Context): Promise<void> {
+  const check = async (dataMarket: string): Promise<string | undefined> => {
+    const found = await rpc.read((ask) => marketOnChain(ask, settings.protocolState, dataMarket))
+    return 'refused' in found ? found.refused : undefined
+  }
+  try {
+    await session.takeMarketRequests(check)
+  } catch (error) {
+    if (!(error instanceof EvmError) || !error.retriable) throw error
+  }
+}
+
 /** Trouble with the log means reading it again; trouble with a node does not. */
 const isRetriable = (error: unknown): boolean =>
   error instanceof SessionLost || ((error instanceof EvmError || error instanceof LogError) && error.retriable)
@@ -186,6 +208,7 @@ async function advance(session: ClockSession, context: Context): Promise<boolean
   context.nodes ??= await rpc.read((ask) => nodesAddress(ask, settings.protocolState))
   const options: ReadOptions = {
     ...settings,
+    follows: (dataMarket, epochId) => session.markets.follows(dataMarket, epochId),
     addresses: { protocolState: settings.protocolState, nodes: context.nodes },
   }
   const step = await withAnyState(context, session.chain, (anyState) =>
@@ -239,12 +262,16 @@ async function goOn(session: ClockSession, { blocks, contractBlockOf }: BlocksSt
   await session.writeSlots(rows)
   const ticks: EpochTick[] = []
   let chain = session.chain
+  const [first] = blocks
+  const news = session.markets.news(first!.header.number, chain.heads.at(-1)?.number, chain.open)
+  const unitOf = (dataMarket: string) => session.markets.unitOf(dataMarket)
   for (const block of blocks) {
-    const ofBlock = ticksOf(chain, block, settings.markets, contractBlockOf, session.slotsOffset)
+    const changes = block === first ? news.changes : []
+    const ofBlock = ticksOf(chain, block, unitOf, contractBlockOf, session.slotsOffset, changes)
     chain = ofBlock.reduce((state, tick) => applyTick(state, tick, 0), chain)
     ticks.push(...ofBlock)
   }
-  await session.writeTicks(ticks, reading?.block ?? session.slotsReadAt!)
+  await session.writeTicks(ticks, reading?.block ?? session.slotsReadAt!, news)
   if (rows.length > 0) settings.observer?.slotsChanged?.(rows.length)
   for (const kind of ['HEAD', 'OPEN', 'CLOSE'] as const) {
     const count = ticks.filter((tick) => tick.kind === kind).length

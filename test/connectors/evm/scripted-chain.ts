@@ -8,6 +8,8 @@ export const PROTOCOL_STATE = `0x${'aa'.repeat(20)}`
 export const NODES = `0x${'bb'.repeat(20)}`
 export const MARKET = `0x${'cc'.repeat(20)}`
 export const OTHER_MARKET = `0x${'dd'.repeat(20)}`
+/** The contract has no such market. */
+export const FOREIGN_MARKET = `0x${'ee'.repeat(20)}`
 export const CHAIN_ID = 11_169
 const SECONDS_PER_BLOCK = 2
 const GENESIS_TIMESTAMP = 1_700_000_000
@@ -173,7 +175,10 @@ function call({ to, data }: { to: string; data: string }, state: ScriptedBlock):
   switch (name) {
     case 'snapshotterState':
       return abi.encodeFunctionResult(name, [NODES])
+    case 'currentEpoch':
+      return abi.encodeFunctionResult(name, [0, 0, 0])
     case 'snapshotSubmissionWindow':
+      if (String(args[0]).toLowerCase() === FOREIGN_MARKET) throw rpcError('execution reverted: unknown data market')
       return abi.encodeFunctionResult(name, [state.windowNow])
     case 'getTotalNodeCount':
       return abi.encodeFunctionResult(name, [Math.max(0, ...state.owners.keys())])

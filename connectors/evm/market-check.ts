@@ -1,0 +1,35 @@
+import { currentEpochId, submissionWindow } from './chain-reader.ts'
+import { EvmError } from './errors.ts'
+import type { Ask } from './rpc.ts'
+
+export interface MarketOnChain {
+  /** In the market's unit. */
+  readonly submissionWindow: number
+  /** Newest epoch that was released; 0 when none. */
+  readonly epochId: number
+}
+
+/** How nodes say that the contract itself refused a read. */
+const REVERTED = /revert|invalid opcode/i
+
+/**
+ * What the contract knows of a data market, or in words why it cannot be served. There is no read that lists the markets of
+ * every version of the contract, so the reads that serving needs are the check. Rejects when the node cannot say.
+ */
+export async function marketOnChain(
+  ask: Ask,
+  protocolState: string,
+  dataMarket: string,
+): Promise<MarketOnChain | { readonly refused: string }> {
+  try {
+    const [window, epochId] = await Promise.all([
+      submissionWindow(ask, protocolState, dataMarket, 'latest'),
+      currentEpochId(ask, protocolState, dataMarket),
+    ])
+    if (window > 0) return { submissionWindow: window, epochId }
+    return { refused: 'its submission window is 0: the contract would take no submission' }
+  } catch (error) {
+    if (!(error instanceof EvmError) || !REVERTED.test(error.message)) throw error
+    return { refused: `the protocol state contract does not know this data market (${error.message})` }
+  }
+}
