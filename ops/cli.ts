@@ -40,6 +40,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import('./replay/command.ts')).replayCommand(withChain),
   why: async () => (await import('./lookup/command.ts')).whyCommand(openLog),
   epoch: async () => (await import('./lookup/command.ts')).epochCommand(openLog),
+  markets: async () => (await import('./markets/command.ts')).marketsCommand(openLog),
   topology: async () => (await import('./describe.ts')).topologyCommand(),
   schemas: async () => (await import('./schemas/command.ts')).schemasCommand(),
   snapshotters: async () => (await import('./snapshotters/command.ts')).snapshottersCommand(),

@@ -6,7 +6,7 @@ import { systemClock } from '../connectors/log/system-clock.ts'
 import { openFileRegistry } from '../connectors/schema-registry/file.ts'
 import { createCodec } from '../schemas/codec.ts'
 import type { Log } from '../streams/ports.ts'
-import type { ProtocolRules } from '../topology/rules.ts'
+import { type ProtocolRules, RULES_DEFAULTS } from '../topology/rules.ts'
 import { type Stores, sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics, type TopicOptions, type Topics } from '../topology/topics.ts'
 import { CliError, EXIT } from './cli-error.ts'
@@ -119,7 +119,8 @@ export function readSettings(dataDir: string): DirectorySettings | undefined {
     throw error
   }
   try {
-    return JSON.parse(text) as DirectorySettings
+    const settings = JSON.parse(text) as DirectorySettings
+    return { ...settings, rules: { ...RULES_DEFAULTS, ...settings.rules } } // those of an older release lack what came later
   } catch (error) {
     throw new CliError(
       `${directoryPaths(dataDir).settings} is not JSON`,

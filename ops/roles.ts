@@ -32,5 +32,8 @@ export const ROLE_HELP = {
 
 export const isStage = (role: Role): role is Stage => (STAGES as readonly Role[]).includes(role)
 
-/** The group that chooses which process is the clock; the clock's cursor is with the group `<appId>-clock`. */
+/** The group with the clock's cursors. */
+export const clockCursorGroup = (appId: string): string => `${appId}-clock`
+
+/** The group that chooses which process is the clock. */
 export const clockGroup = (appId: string): string => `${appId}-clock-holder`

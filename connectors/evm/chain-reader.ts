@@ -150,6 +150,18 @@ export async function currentEpochId(ask: Ask, protocolState: string, dataMarket
   return quantity(decode(protocolStateInterface, 'currentEpoch', answer).epochId, 'currentEpoch')
 }
 
+/** The block that released an epoch; 0 when none did. */
+export async function releaseBlockOf(
+  ask: Ask,
+  protocolState: string,
+  dataMarket: string,
+  epochId: number,
+): Promise<number> {
+  const data = protocolStateInterface.encodeFunctionData('epochInfo', [dataMarket, epochId])
+  const answer = await ask('eth_call', [{ to: protocolState, data }, 'latest'])
+  return quantity(decode(protocolStateInterface, 'epochInfo', answer).blocknumber, 'release block')
+}
+
 export const nodesAddress = async (ask: Ask, protocolState: string): Promise<string> =>
   String(await call(ask, protocolState, 'snapshotterState', [], 'latest')).toLowerCase()
 

@@ -6,14 +6,19 @@ import { scan } from './scan.ts'
 /** The newest row of `markets` by data market. None in a log that is older than the topic. */
 export async function readMarketRows(log: Log, { markets }: Topics): Promise<ReadonlyMap<string, ServedMarket>> {
   const rows = new Map<string, ServedMarket>()
-  try {
-    await log.partitionCount(markets.name)
-  } catch (error) {
-    if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return rows
-    throw error
-  }
+  if (!(await exists(log, markets.name))) return rows
   for await (const records of scan(log, { topic: markets.name, partition: 0 }))
     for (const { key, value } of records)
       if (key !== null && value !== null) rows.set(markets.key.decode(key).dataMarket, markets.value.decode(value))
   return rows
+}
+
+/** Whether the log has the topic; one of an older release lacks what came later. */
+export async function exists(log: Log, topic: string): Promise<boolean> {
+  try {
+    return (await log.partitionCount(topic)) > 0
+  } catch (error) {
+    if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return false
+    throw error
+  }
 }

@@ -93,13 +93,14 @@ const changelogsOf = (appId: string, stage: Stage): string[] =>
 
 function connectorRights(role: Role, appId: string, topics: Topics, every: readonly string[]): Right[] {
   const { submissions, deadLetters, epochTicks, slots, tickRequests, anchorIntents, anchorResults, batches } = topics
+  const { marketRequests, markets } = topics
   const own = (...of: readonly { readonly name: string }[]) => of.map(({ name }) => name)
   const holder = [...grant('group', [`${appId}-${role}`], 'Read'), ...transactions(`${appId}-${role}`, 'literal')]
   if (role === 'intake') return grant('topic', own(submissions, deadLetters), 'Write')
   if (role === 'clock')
     return [
-      ...grant('topic', own(epochTicks, slots), 'Read', 'Write'),
-      ...grant('topic', own(tickRequests), 'Read'),
+      ...grant('topic', own(epochTicks, slots, markets), 'Read', 'Write'),
+      ...grant('topic', own(tickRequests, marketRequests), 'Read'),
       ...grant('group', [clockGroup(appId)], 'Read'),
       ...holder,
     ]
@@ -110,5 +111,5 @@ function connectorRights(role: Role, appId: string, topics: Topics, every: reado
       ...grant('topic', own(anchorResults), 'Write'),
       ...holder,
     ]
-  return grant('topic', every, 'Read') // api
+  return grant('topic', [...every, ...own(marketRequests, markets)], 'Read') // api
 }

@@ -10,7 +10,7 @@ import { sequencerTopology } from '../../topology/index.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import { sequencerTopics, type Topics } from '../../topology/topics.ts'
 import { type ClusterSettings, settingsTopic } from '../cluster/settings-topic.ts'
-import { clockGroup } from '../roles.ts'
+import { clockCursorGroup, clockGroup } from '../roles.ts'
 import { type Acl, type AclOptions, aclsOf } from './acls.ts'
 
 export interface DesiredTopic {
@@ -69,7 +69,8 @@ function topicsOf(appId: string, topology: Topology, topics: Topics, replication
     ...topology.repartitionTopics,
     ...internal.filter(({ cleanup }) => cleanup === 'delete').map(({ name }) => name),
   ])
-  const all: readonly TopicConfig[] = [...topology.topics, topics.deadLetters, ...internal, settingsTopic(appId)]
+  const outside = [topics.deadLetters, topics.marketRequests, topics.markets] // no stage reads them
+  const all: readonly TopicConfig[] = [...topology.topics, ...outside, ...internal, settingsTopic(appId)]
   return all.map((topic) => ({
     name: topic.name,
     partitions: topic.partitions,
@@ -99,7 +100,7 @@ function subjectsOf(prefix: string): DesiredSubject[] {
 
 const groupsOf = (appId: string, topology: Topology): string[] => [
   ...topology.stages.map(({ name }) => `${appId}-${name}`),
-  `${appId}-clock`,
+  clockCursorGroup(appId),
   clockGroup(appId),
   `${appId}-anchor-effects`,
 ]

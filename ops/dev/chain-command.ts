@@ -27,6 +27,11 @@ export function devChainCommand(): Command {
       '--sequencer <address...>',
       'more accounts that may anchor, beside the one of the key file; they are given coin',
     )
+    .option(
+      '--spare-markets <n>',
+      'further ones in the contract, that `sequencer markets add` may add',
+      fallback('spareMarkets'),
+    )
     .option('--signer-key-file <file>', "write the sequencer's key there, as anchor.signerKeyFile wants it")
     .option('--json', 'print where everything is as JSON')
     .action(async (given: Record<string, unknown>) => {
@@ -64,14 +69,19 @@ async function runChain(config: ChainConfig, signal: AbortSignal): Promise<void>
     await startActors(config, chain, parts, (who) => (error) => {
       if (!signal.aborted) warn(`${who}: ${error instanceof Error ? error.message : error}`)
     })
-    const settings = { chain: { rpcUrls: [rpcUrl], chainId, protocolState }, markets, clock: { startBlock } }
+    const served = markets.slice(0, config.markets)
+    const spare = markets.slice(config.markets)
+    const settings = { chain: { rpcUrls: [rpcUrl], chainId, protocolState }, markets: served, clock: { startBlock } }
     const text = [
       'The chain runs. In the configuration of a sequencer:',
       `  chain: { rpcUrls: ["${rpcUrl}"], chainId: ${chainId}, protocolState: "${protocolState}" }`,
-      `  markets: [${markets.map((market) => `"${market}"`).join(', ')}]`,
+      `  markets: [${served.map((market) => `"${market}"`).join(', ')}]`,
       `  clock: { startBlock: ${startBlock} }`,
+      ...(spare.length > 0 ? [`Not served until it is added: ${spare.join(', ')}`] : []),
     ].join('\n')
-    process.stdout.write(`${config.json ? JSON.stringify({ event: 'running', ...settings }) : text}\n`)
+    process.stdout.write(
+      `${config.json ? JSON.stringify({ event: 'running', ...settings, spareMarkets: spare }) : text}\n`,
+    )
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     await Promise.race([ended, stopped])
   } finally {

@@ -23,7 +23,7 @@ export const startChain = (
     rpcUrl: config.rpc,
     port: config.chainPort,
     blockTimeSeconds: config.blockTime,
-    markets: config.markets,
+    markets: config.markets + config.spareMarkets,
     windows: {
       snapshot: config.window,
       batch: config.window + BATCH_WINDOW_BLOCKS,

@@ -26,6 +26,11 @@ export function devCommand(version: string): Command {
     .option('--epoch-blocks <n>', 'blocks from one release to the next', fallback('epochBlocks'))
     .option('--window <n>', 'submission window in blocks', fallback('window'))
     .option('--markets <n>', 'data markets', fallback('markets'))
+    .option(
+      '--spare-markets <n>',
+      'further ones in the contract, that `sequencer markets add` may add',
+      fallback('spareMarkets'),
+    )
     .option('--partitions <n>', 'partitions of the keyed topics', fallback('partitions'))
     .option('--workers <n>', 'worker threads for signatures', fallback('workers'))
     .option('--otlp-url <url>', 'where traces of all submissions go, e.g. http://127.0.0.1:4318/v1/traces')

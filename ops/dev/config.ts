@@ -22,6 +22,7 @@ const devSchema = z.object({
   epochBlocks: whole(1, 1_000),
   window: whole(1, 10_000),
   markets: whole(1, 4),
+  spareMarkets: whole(0, 4),
   partitions: whole(1, 64),
   workers: whole(0, 16),
   otlpUrl: httpUrl.optional(),
@@ -42,6 +43,7 @@ const chainSchema = devSchema
     epochBlocks: true,
     window: true,
     markets: true,
+    spareMarkets: true,
     json: true,
   })
   .extend({ signerKeyFile: z.string().min(1).optional(), sequencer: z.array(address).default([]) })
@@ -63,6 +65,7 @@ export const DEV_DEFAULTS = {
   epochBlocks: 4,
   window: 3,
   markets: 1,
+  spareMarkets: 0,
   partitions: 4,
   workers: 0,
   json: false,

@@ -11,6 +11,9 @@ import { type DirectorySettings, directoryPaths, ensureWritable, groundOf, openL
 import { Lifecycle } from '../lifecycle.ts'
 import { say } from '../logging/events.ts'
 import { createLog } from '../logging/log.ts'
+
+import { adminSocketPath, startAdminSocket } from '../markets/admin-socket.ts'
+import { doorOfLog } from '../markets/door.ts'
 import { ROLES } from '../roles.ts'
 import { runSnapshotters } from '../snapshotters/run.ts'
 import { startActors, startChain } from './chain.ts'
@@ -105,6 +108,8 @@ async function runParts(
       ground,
     ),
   )
+  const markets = doorOfLog({ ...ground, rules: settings.rules, appId: settings.appId })
+  await parts.add('admin socket', startAdminSocket(adminSocketPath(config.dataDir), markets))
   writeFileSync(paths.running, JSON.stringify({ url: sequencer.url, pid: process.pid }))
   await parts.add('running file', { close: async () => rmSync(paths.running, { force: true }) })
   say(events, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })
@@ -113,13 +118,17 @@ async function runParts(
     ops: sequencer.url,
     rpc: chain.rpcUrl,
     protocolState: chain.protocolState,
-    markets: chain.markets,
+    markets: servedAtFirst(config, chain),
+    spareMarkets: chain.markets.slice(config.markets),
   })
   await parts.add('health lines', watchHealth(sequencer.health, screen))
   await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
   await Promise.race([enough, stopped])
 }
+
+/** The others of the chain wait for `sequencer markets add`. */
+const servedAtFirst = ({ markets }: DevConfig, chain: DevChain): readonly string[] => chain.markets.slice(0, markets)
 
 function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings {
   const { chainId, protocolState, rpcUrl } = chain
@@ -138,7 +147,14 @@ function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings {
     },
     rules: {
       ...RULES_DEFAULTS,
-      markets: chain.markets.map((dataMarket) => ({ ...MARKET_DEFAULTS, dataMarket, chainId, protocolState, tree })),
+      addedMarkets: { ...MARKET_DEFAULTS, tree },
+      markets: servedAtFirst(config, chain).map((dataMarket) => ({
+        ...MARKET_DEFAULTS,
+        dataMarket,
+        chainId,
+        protocolState,
+        tree,
+      })),
     },
     chain: { rpcUrls: [rpcUrl], chainId, protocolState },
   }

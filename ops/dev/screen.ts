@@ -23,6 +23,8 @@ export interface Addresses {
   readonly rpc: string
   readonly protocolState: string
   readonly markets: readonly string[]
+  /** In the contract, and not served until they are added. */
+  readonly spareMarkets: readonly string[]
 }
 
 export interface ScreenOptions {
@@ -47,13 +49,14 @@ const reasonsOf = (epoch: EpochProgress): string =>
     .join(', ')
 const timeToAnchor = (epoch: EpochProgress): string => secondsToAnchor(epoch)?.toFixed(1).concat(' s') ?? ''
 
-const addressLines = ({ intake, ops, rpc, protocolState, markets }: Addresses): string =>
+const addressLines = ({ intake, ops, rpc, protocolState, markets, spareMarkets }: Addresses): string =>
   [
     `console       ${ops}/`,
     `intake        ${intake}`,
     `metrics       ${ops}/metrics (also /readyz)`,
     `chain         ${rpc}, ProtocolState ${protocolState}`,
     `data markets  ${markets.join(', ')}`,
+    ...(spareMarkets.length > 0 ? [`spare markets ${spareMarkets.join(', ')}`] : []),
   ].join('\n')
 
 function plainLines({ out }: ScreenOptions): Screen {

@@ -4,12 +4,13 @@ import type { Log } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { scan } from '../audit/scan.ts'
+import { knownMarkets } from '../markets/known-markets.ts'
 import { anchorsOfEpoch, batchOf, END_OF_BATCHES } from './anchors.ts'
 import { finalizationPartition, finalizationsOf, submissionsOf, verdictsOf } from './keys.ts'
 
 export interface EpochQuery {
   readonly epochId: number
-  /** Lower case; may be left out when the rules have one market. */
+  /** Lower case; when it is left out, every market that is configured or was added. */
   readonly dataMarket?: string | undefined
 }
 
@@ -65,8 +66,7 @@ export async function epochStatus(
   rules: ProtocolRules,
   query: EpochQuery,
 ): Promise<readonly EpochStatus[]> {
-  const markets =
-    query.dataMarket === undefined ? rules.markets.map(({ dataMarket }) => dataMarket) : [query.dataMarket]
+  const markets = query.dataMarket === undefined ? await knownMarkets(log, topics, rules) : [query.dataMarket]
   return Promise.all(markets.map((dataMarket) => statusOf(log, topics, { dataMarket, epochId: query.epochId })))
 }
 

@@ -1,0 +1,111 @@
+/** Which data markets are served, since when, and what still has to finish, read from the log. */
+import type { MarketKey, ServedMarket } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import { epochScope, type Topics } from '../../topology/topics.ts'
+import { exists, readMarketRows } from '../audit/market-rows.ts'
+import { scan } from '../audit/scan.ts'
+import { END_OF_BATCHES } from '../lookup/anchors.ts'
+import { clockCursorGroup } from '../roles.ts'
+
+export interface MarketStatus {
+  readonly dataMarket: string
+  readonly configured: boolean
+  readonly served: boolean
+  /** Block from which that holds, when it was changed at run time; null: as configured, or never served. */
+  readonly sinceBlock: number | null
+  /** What was asked for and is not answered yet. */
+  readonly pending: 'add' | 'remove' | null
+  /** Why the newest request was refused; null when it was not. */
+  readonly refused: string | null
+  /** The newest request that was answered. */
+  readonly requestId: string | null
+  /** First epoch from `sinceBlock` on, and the newest one; null when there is none, or it is no longer in the log. */
+  readonly firstEpoch: number | null
+  readonly newestEpoch: number | null
+  /** Epochs that were opened and are not ended on the chain yet. */
+  readonly unfinished: readonly number[]
+}
+
+export interface MarketSources {
+  readonly log: Log
+  readonly topics: Topics
+  readonly rules: ProtocolRules
+  readonly appId: string
+}
+
+/** Configured markets first, then those that were ever asked for. */
+export async function marketStatuses({ log, topics, rules, appId }: MarketSources): Promise<readonly MarketStatus[]> {
+  const rows = await readMarketRows(log, topics)
+  const pending = await readPending(log, topics, appId)
+  const epochs = await readEpochs(log, topics)
+  const ended = await readEnded(log, topics)
+  const configured = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
+  return [...new Set([...configured, ...rows.keys(), ...pending.keys()])].map((dataMarket) => {
+    const row = rows.get(dataMarket) ?? UNTOUCHED
+    const isConfigured = configured.has(dataMarket)
+    const sinceBlock = row.serving === 'CONFIGURED' ? null : row.sinceBlock
+    const opened = epochs.get(dataMarket) ?? new Map<number, number>()
+    const since = [...opened].filter(([, block]) => block >= (sinceBlock ?? 0)).map(([epochId]) => epochId)
+    const wanted = pending.get(dataMarket)
+    return {
+      dataMarket,
+      configured: isConfigured,
+      served: isServed(row, isConfigured),
+      sinceBlock,
+      pending: wanted === undefined ? null : wanted ? 'add' : 'remove',
+      refused: row.refused || null,
+      requestId: row.requestId || null,
+      firstEpoch: row.serving === 'ADDED' ? lowest(since) : null,
+      newestEpoch: opened.size === 0 ? null : Math.max(...opened.keys()),
+      unfinished: [...opened.keys()].filter((epochId) => !ended.has(epochScope(dataMarket, epochId))).sort(ascending),
+    }
+  })
+}
+
+const UNTOUCHED: ServedMarket = { serving: 'CONFIGURED', sinceBlock: 0, lastEpoch: 0, requestId: '', refused: '' }
+const isServed = ({ serving }: ServedMarket, configured: boolean): boolean =>
+  serving === 'CONFIGURED' ? configured : serving === 'ADDED'
+const ascending = (a: number, b: number): number => a - b
+const lowest = (ids: readonly number[]): number | null => (ids.length === 0 ? null : Math.min(...ids))
+
+/** Requests behind what the clock has answered: data market → what is wanted. */
+async function readPending(log: Log, { marketRequests }: Topics, appId: string): Promise<ReadonlyMap<string, boolean>> {
+  const pending = new Map<string, boolean>()
+  if (!(await exists(log, marketRequests.name))) return pending
+  const at = { topic: marketRequests.name, partition: 0 }
+  const [committed] = await log.committedOffsets(clockCursorGroup(appId), [at])
+  for await (const records of scan(log, at, { from: committed?.next ?? 0 }))
+    for (const { key, value } of records)
+      if (key && value)
+        pending.set(marketRequests.key.decode(key).dataMarket, marketRequests.value.decode(value).served)
+  return pending
+}
+
+/** Data market → its epochs in epoch-ticks, each with the block of its newest release. */
+async function readEpochs(log: Log, { epochTicks }: Topics): Promise<ReadonlyMap<string, Map<number, number>>> {
+  const ofChain = Buffer.from(epochTicks.key.encode({ dataMarket: '' } satisfies MarketKey))
+  const markets = new Map<string, Map<number, number>>()
+  for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
+    for (const { key, value } of records) {
+      if (key === null || value === null || ofChain.equals(key)) continue
+      const { kind, dataMarket, epochId, blockNumber } = epochTicks.value.decode(value)
+      const epochs = markets.get(dataMarket) ?? new Map<number, number>()
+      markets.set(dataMarket, epochs)
+      if (kind === 'OPEN') epochs.set(epochId, blockNumber)
+    }
+  return markets
+}
+
+/** Scopes of the epochs that are ended on the chain. */
+async function readEnded(log: Log, { anchors }: Topics): Promise<ReadonlySet<string>> {
+  const ended = new Set<string>()
+  for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
+    for (const { key, value } of records) {
+      if (key === null || value === null) continue
+      const { dataMarket, epochId, batchIndex } = anchors.key.decode(key)
+      if (batchIndex === END_OF_BATCHES && anchors.value.decode(value).state === 'FINAL')
+        ended.add(epochScope(dataMarket, epochId))
+    }
+  return ended
+}
