@@ -112,7 +112,7 @@ export class AnchorChain {
     if (mined.outcome === 'MINED') {
       const done = this.mined.filter(({ outcome }) => outcome === 'MINED').map(({ key }) => key)
       if (done.some((key) => isSame(key, mined.key))) throw new Error(`${contentOf(mined.key)} was anchored twice`)
-      if (done.some(({ epochId, batchIndex }) => epochId === mined.key.epochId && batchIndex < 0))
+      if (done.some((key) => isSame(key, { ...mined.key, batchIndex: -1 })))
         throw new Error(`${contentOf(mined.key)} came after the end of its epoch`)
     }
     this.mined.push(mined)
@@ -137,7 +137,7 @@ export class AnchorChain {
   }
 }
 
-const contentOf = ({ epochId, batchIndex }: AnchorKey): string => `${epochId}/${batchIndex}`
+const contentOf = ({ dataMarket, epochId, batchIndex }: AnchorKey): string => `${dataMarket}/${epochId}/${batchIndex}`
 const isSame = (a: AnchorKey, b: AnchorKey): boolean => contentOf(a) === contentOf(b)
 const placeOf = (nonce: number) => ({
   transactionHash: `0x${nonce}`,

@@ -4,6 +4,8 @@ import type { SeededRandom } from '../../connectors/log/seeded-random.ts'
 import type { EpochTick } from '../../schemas/types.ts'
 
 export const MARKET = `0x${'a1'.repeat(20)}`
+/** Not configured; in some runs it is added on the way. */
+export const OTHER_MARKET = `0x${'c3'.repeat(20)}`
 export const EPOCHS = 3
 export const WINDOW_BLOCKS = 2
 export const BLOCK_MS = 1_000
@@ -15,6 +17,25 @@ const BLOCKS = EPOCHS * BLOCKS_PER_EPOCH + WINDOW_BLOCKS + 2
 /** The ticks of each moment a block comes, in order: the block's own, and before it what a reorganisation changes. */
 export type ChainStory = readonly (readonly EpochTick[])[]
 
+/** Blocks in which the one market is added and the configured one is removed; in some runs neither is. */
+export interface Comings {
+  readonly addedAt: number
+  readonly removedAt: number
+}
+
+export const noComings: Comings = { addedAt: Number.POSITIVE_INFINITY, removedAt: Number.POSITIVE_INFINITY }
+
+export const comingsOf = (random: SeededRandom): Comings => ({
+  addedAt: 2 + random.below(5),
+  removedAt: 4 + random.below(6),
+})
+
+/** Markets whose releases in this block are taken up. */
+export const marketsAt = (block: number, { addedAt, removedAt }: Comings): string[] => [
+  ...(block < removedAt ? [MARKET] : []),
+  ...(block >= addedAt ? [OTHER_MARKET] : []),
+]
+
 export const hash = (text: string): string => `0x${createHash('sha256').update(text).digest('hex')}`
 export const releaseBlock = (epochId: number): number => (epochId - 1) * BLOCKS_PER_EPOCH + 2
 const epochAt = (block: number, distance: number): number | undefined => {
@@ -22,7 +43,7 @@ const epochAt = (block: number, distance: number): number | undefined => {
   return Number.isInteger(epochId) && epochId >= 1 && epochId <= EPOCHS ? epochId : undefined
 }
 
-export function chainStory(random: SeededRandom): ChainStory {
+export function chainStory(random: SeededRandom, comings: Comings): ChainStory {
   /** How often a block was replaced. */
   const forks = new Map<number, number>()
   const hashOf = (block: number) => hash(`block ${block}, fork ${forks.get(block) ?? 0}`)
@@ -32,10 +53,10 @@ export function chainStory(random: SeededRandom): ChainStory {
     const gone = Array.from({ length: depth }, (_, back) => block - depth + back)
     // What has closed an epoch is deep enough: the clock follows the head at a distance.
     if (depth === 0 || gone[0]! < 2 || gone.some((number) => epochClosed(number) !== undefined))
-      return ticksOf(block, hashOf)
+      return ticksOf(block, hashOf, comings)
     const orphan: EpochTick = { ...headOf(gone[0]!, hashOf), kind: 'ORPHAN' }
     for (const number of gone) forks.set(number, (forks.get(number) ?? 0) + 1)
-    return [orphan, ...gone.flatMap((number) => ticksOf(number, hashOf)), ...ticksOf(block, hashOf)]
+    return [orphan, ...gone.flatMap((number) => ticksOf(number, hashOf, comings)), ...ticksOf(block, hashOf, comings)]
   })
 }
 
@@ -44,26 +65,32 @@ export const isQuiet = (story: ChainStory): boolean => story.flat().every(({ kin
 
 const epochClosed = (block: number): number | undefined => epochAt(block, WINDOW_BLOCKS + 1)
 
-function ticksOf(blockNumber: number, hashOf: (block: number) => string): EpochTick[] {
+function ticksOf(blockNumber: number, hashOf: (block: number) => string, comings: Comings): EpochTick[] {
   const head = headOf(blockNumber, hashOf)
-  const ticks = [head]
-  const epoch = (epochId: number) => ({
+  const epoch = (dataMarket: string, epochId: number) => ({
     ...head,
-    dataMarket: MARKET,
+    dataMarket,
     epochId,
     releaseBlock: releaseBlock(epochId),
     submissionWindow: WINDOW_BLOCKS,
   })
   const opened = epochAt(blockNumber, 0)
   const closed = epochClosed(blockNumber)
-  if (opened !== undefined) ticks.push({ ...epoch(opened), kind: 'OPEN', begin: opened, end: opened })
-  if (closed !== undefined) {
-    const from = releaseBlock(closed)
-    const acceptedHeaders = Array.from({ length: blockNumber - from + 1 }, (_, i) => hashOf(from + i))
-    ticks.push({ ...epoch(closed), kind: 'CLOSE', acceptedHeaders })
-  }
-  return ticks
+  const opens = opened === undefined ? [] : marketsAt(blockNumber, comings)
+  const from = closed === undefined ? 0 : releaseBlock(closed)
+  const closes = closed === undefined ? [] : marketsAt(from, comings)
+  const acceptedHeaders = Array.from({ length: blockNumber - from + 1 }, (_, i) => hashOf(from + i))
+  return [
+    { ...head, markets: changesAt(blockNumber, comings) },
+    ...opens.map((market) => ({ ...epoch(market, opened!), kind: 'OPEN', begin: opened!, end: opened! }) as const),
+    ...closes.map((market) => ({ ...epoch(market, closed!), kind: 'CLOSE', acceptedHeaders }) as const),
+  ]
 }
+
+const changesAt = (block: number, { addedAt, removedAt }: Comings): EpochTick['markets'] => [
+  ...(block === addedAt ? [{ dataMarket: OTHER_MARKET, served: true }] : []),
+  ...(block === removedAt ? [{ dataMarket: MARKET, served: false }] : []),
+]
 
 const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTick => ({
   kind: 'HEAD',

@@ -8,11 +8,16 @@ import {
   BEGIN_MS,
   BLOCK_MS,
   type ChainStory,
+  type Comings,
   chainStory,
+  comingsOf,
   EPOCHS,
   hash,
   isQuiet,
   MARKET,
+  marketsAt,
+  noComings,
+  OTHER_MARKET,
   releaseBlock,
   WINDOW_BLOCKS,
 } from './chain-story.ts'
@@ -51,7 +56,8 @@ export interface Script {
   readonly ticks: readonly EpochTick[]
   /** Ascending by time. */
   readonly submissions: readonly ScriptedSubmission[]
-  readonly epochs: number
+  /** `market/epoch` of each epoch that is to be anchored, sorted. */
+  readonly epochs: readonly string[]
   readonly endMs: number
 }
 
@@ -60,17 +66,26 @@ const WALLETS = Array.from({ length: 2 * SLOTS }, (_, i) => slotWallet(1, i + 1)
 
 export function scriptOf(seed: number): Script {
   const random = new SeededRandom(seed ^ 0x5eed)
-  const story = chainStory(random)
+  // In every third run; drawn apart, so that the others stay as they are.
+  const come = seed % 3 === 2
+  const others = new SeededRandom(seed ^ 0xadded)
+  const comings = come ? comingsOf(others) : noComings
+  const story = chainStory(random, comings)
   const slots = slotsOf(story, random)
-  const submissions = Array.from({ length: EPOCHS }, (_, i) => submissionsOf(i + 1, story, slots, random)).flat()
+  const ids = Array.from({ length: EPOCHS }, (_, i) => i + 1)
+  const submissions = ids.flatMap((epochId) => submissionsOf(MARKET, epochId, story, slots, random))
+  if (come) submissions.push(...ids.flatMap((id) => submissionsOf(OTHER_MARKET, id, story, slots, others)))
   return {
     deliveries: deliveriesOf(story, slots, random),
     ticks: story.flat(),
     submissions: submissions.sort((a, b) => a.atMs - b.atMs),
-    epochs: EPOCHS,
+    epochs: ids.flatMap((epochId) => scopesOf(epochId, comings)).sort(),
     endMs: story.length * BLOCK_MS,
   }
 }
+
+const scopesOf = (epochId: number, comings: Comings): string[] =>
+  marketsAt(releaseBlock(epochId), comings).map((market) => `${market}/${epochId}`)
 
 /** Some slots change hands once. */
 function slotsOf(story: ChainStory, random: SeededRandom): SlotOwner[] {
@@ -109,6 +124,7 @@ function deliveriesOf(story: ChainStory, slots: readonly SlotOwner[], random: Se
 
 /** Mostly good; some twice, from a foreign slot, over quota, with an unknown header, late, or of another CID. */
 function submissionsOf(
+  dataMarket: string,
   epochId: number,
   story: ChainStory,
   slots: readonly SlotOwner[],
@@ -127,13 +143,14 @@ function submissionsOf(
       const byBuyer = history.length > 1 && random.chance(0.8) === isSold
       const { privateKey } = WALLETS[slotId - 1 + (byBuyer ? SLOTS : 0)]!
       const header = random.chance(0.07) ? hash(`no block ${random.next()}`) : random.pick(headers)!
-      const submission = submissionOf(epochId, slotId, privateKey, header, random)
+      const submission = submissionOf(dataMarket, epochId, slotId, privateKey, header, random)
       return withCopy(scripted(submission, atMs, random), headers, random)
     }).flat(),
   )
 }
 
 function submissionOf(
+  dataMarket: string,
   epochId: number,
   slotId: number,
   privateKey: Uint8Array,
@@ -154,7 +171,7 @@ function submissionOf(
     submissionId: uuidOf(random),
     signature: random.chance(0.05) ? 'ff'.repeat(65) : signDigest(digest, privateKey),
     header,
-    dataMarket: random.chance(0.03) ? `0x${'99'.repeat(20)}` : MARKET,
+    dataMarket: random.chance(0.03) ? `0x${'99'.repeat(20)}` : dataMarket,
     nodeVersion: null,
     receivedAt: 0,
     position: null,

@@ -78,7 +78,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   await finish(simulation, untilDone(auditor, topics, script, found, failures)).catch((error) => {
     failed()
     throw new Error(
-      `seed ${seed}: no end, with ${found.epochs} of ${script.epochs} epochs and ${found.markers} of ${script.ticks.length * PARTITIONS.submissions} markers; ${error.message}`,
+      `seed ${seed}: no end, with ${found.epochs} of ${script.epochs.length} epochs and ${found.markers} of ${script.ticks.length * PARTITIONS.submissions} markers; ${error.message}`,
     )
   })
   failed()
@@ -190,11 +190,11 @@ function watchOffsets(simulation: Simulation): () => true {
 /** Until every epoch is ended on the chain, and every marker there: the last blocks close nothing, so nothing else waits for them. */
 async function untilDone(log: SimulatedLog, topics: Topics, script: Script, found: Found, failures: Error[]) {
   const markers = script.ticks.length * topics.submissions.partitions
-  while ((found.epochs < script.epochs || found.markers < markers) && failures.length === 0) {
+  while ((found.epochs < script.epochs.length || found.markers < markers) && failures.length === 0) {
     await log.clock.sleep(500)
     const anchors = await readAll(log, topics.anchors)
     const ended = anchors.filter(({ key, value }) => key.batchIndex === -1 && value.state === 'FINAL')
-    found.epochs = new Set(ended.map(({ key }) => key.epochId)).size
+    found.epochs = new Set(ended.map(({ key }) => `${key.dataMarket}/${key.epochId}`)).size
     found.markers = (await readAll(log, topics.submissions)).filter(({ value }) => isMarker(value)).length
   }
   await log.clock.sleep(5_000) // what trails behind: verdicts
@@ -230,15 +230,16 @@ async function checkInvariants(
   const nonces = new Map<number, string>()
   for (const { key, value } of await readAll(log, topics.anchorIntents)) {
     if (value.step !== 'SEND') continue
-    const content = `${key.epochId}/${key.batchIndex}`
+    const content = `${key.dataMarket}/${key.epochId}/${key.batchIndex}`
     if ((nonces.get(value.nonce) ?? content) !== content)
       fail(`I5: nonce ${value.nonce} was approved for ${nonces.get(value.nonce)} and ${content}`)
     nonces.set(value.nonce, content)
   }
   const batches = await readAll(log, topics.batches)
-  const summaries = batches.flatMap(({ value }) => (isEpochSummary(value) ? [value.summaryOf] : []))
-  if (summaries.toSorted((a, b) => a - b).join() !== Array.from({ length: script.epochs }, (_, i) => i + 1).join())
-    fail(`I6: epochs batched: ${summaries.join()}`)
+  const summaries = batches.flatMap(({ key, value }) =>
+    isEpochSummary(value) ? [`${key.dataMarket}/${value.summaryOf}`] : [],
+  )
+  if (summaries.toSorted().join() !== script.epochs.join()) fail(`I6: epochs batched: ${summaries.join()}`)
   const left = await stateLeft(log, stores)
   if (left.length > 0) fail(`I7: state of closed epochs is left: ${left.join()}`)
   return batches.length - summaries.length
