@@ -171,8 +171,7 @@ async function startApi(wiring: Wiring): Promise<Part> {
 }
 
 async function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
-  const markets = config.rules.markets.map(({ dataMarket }) => dataMarket)
-  const measured = epochMetrics(metrics, { markets, now: systemClock.now })
+  const measured = epochMetrics(metrics, { now: systemClock.now })
   const tracing = await openTracing(config, { topics, log })
   const told = [...(config.log ? [logEpochs(config.log)] : []), ...(tracing ? [tracing.listener] : [])]
   const progress = await followProgress(log, topics, [measured, ...told, ...(config.listeners ?? [])], systemClock)

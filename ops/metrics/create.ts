@@ -1,5 +1,6 @@
 /** The metrics of one process: those of its roles, in a registry of its own. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { MARKETS_MAX } from '../../topology/rules.ts'
 import { isStage, type Role } from '../roles.ts'
 import {
   type Definition,
@@ -27,8 +28,12 @@ export interface Metrics extends Table {
   text(): Promise<string>
   /** Called before each answer, to set what is cheaper to look up than to follow. */
   onScrape(refresh: () => void): void
-  /** The label of a market: itself when it is configured, since the others are whatever somebody writes. */
+  /** Data markets that are labels: configured, or learned; at most MARKETS_MAX. */
+  readonly markets: readonly string[]
+  /** The label of a market: itself when it is one of `markets`, since the others are whatever somebody writes. */
   marketLabel(dataMarket: string): string
+  /** The same for a market that is served, so it becomes one of `markets` when there is room. */
+  servedLabel(dataMarket: string): string
 }
 
 /** Metrics of roles that the process does not have can be set like the others; nobody sees them. */
@@ -36,18 +41,18 @@ export function createMetrics({ version, roles, markets }: MetricsOptions): Metr
   const registry = new Registry()
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as unknown as typeof registry.contentType)
   collectDefaultMetrics({ register: registry })
-  const labelled = new Set(markets)
+  const known = [...markets]
   const stages = roles.filter(isStage)
   const isOurs = (definition: Definition): boolean => definition.roles?.some((role) => roles.includes(role)) ?? true
-  const table = Object.fromEntries(
-    Object.entries<Definition>(METRICS).map(([key, definition]) => {
-      const metric = metricOf(definition, isOurs(definition) ? [registry] : [])
-      startAtZero(metric, definition, { markets, stages })
-      return [key, metric]
-    }),
-  ) as unknown as Table
+  const every = Object.entries<Definition>(METRICS).map(([key, definition]) => {
+    const metric = metricOf(definition, isOurs(definition) ? [registry] : [])
+    startAtZero(metric, definition, { markets, stages })
+    return { key, definition, metric }
+  })
+  const table = Object.fromEntries(every.map(({ key, metric }) => [key, metric])) as unknown as Table
   table.buildInfo.set({ version, node: process.versions.node }, 1)
   const refreshes: (() => void)[] = []
+  const marketLabel = (dataMarket: string): string => (known.includes(dataMarket) ? dataMarket : OTHER)
   return {
     ...table,
     contentType: registry.contentType,
@@ -56,7 +61,17 @@ export function createMetrics({ version, roles, markets }: MetricsOptions): Metr
       return registry.metrics()
     },
     onScrape: (refresh) => void refreshes.push(refresh),
-    marketLabel: (dataMarket) => (labelled.has(dataMarket) ? dataMarket : OTHER),
+    markets: known,
+    marketLabel,
+    servedLabel(dataMarket) {
+      if (!known.includes(dataMarket) && known.length < MARKETS_MAX) {
+        known.push(dataMarket)
+        for (const { definition, metric } of every)
+          if (Object.values(definition.labels ?? {}).some((of) => of === MARKET || of === MARKET_OR_OTHER))
+            if (!(metric instanceof Gauge)) startAtZero(metric, definition, { markets: [dataMarket], stages })
+      }
+      return marketLabel(dataMarket)
+    },
   }
 }
 

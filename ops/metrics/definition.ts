@@ -6,8 +6,8 @@ import type { Role } from '../roles.ts'
 export type LabelValues = readonly string[] | string
 
 /** Values that only the configuration knows. */
-export const MARKET = 'a configured data market, lower case'
-export const MARKET_OR_OTHER = 'a configured data market, lower case; `other` for all that are not'
+export const MARKET = 'a data market, lower case: configured, or added at run time; `other` above 64 of them'
+export const MARKET_OR_OTHER = 'a data market as above; `other` for all that are not served'
 export const OTHER = 'other'
 
 export interface Definition {

@@ -6,14 +6,16 @@ import { EpochLedger } from './epoch-ledger.ts'
 import { type BATCH_STAGES, PHASES } from './table/epochs.ts'
 
 export interface EpochMetricsOptions {
-  readonly markets: readonly string[]
   readonly now: () => number
 }
 
-export function epochMetrics(metrics: Metrics, { markets, now }: EpochMetricsOptions): ProgressListener {
+export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): ProgressListener {
+  const { markets, servedLabel } = metrics
   const ledger = new EpochLedger({
-    left: ({ dataMarket: market }, phase, seconds) => metrics.epochPhaseSeconds.observe({ market, phase }, seconds),
-    ended({ dataMarket: market, epochId }, outcome, value) {
+    left: ({ dataMarket }, phase, seconds) =>
+      metrics.epochPhaseSeconds.observe({ market: servedLabel(dataMarket), phase }, seconds),
+    ended({ dataMarket, epochId }, outcome, value) {
+      const market = servedLabel(dataMarket)
       if (outcome !== 'anchored') return metrics.epochsMissed.inc({ market, cause: outcome })
       metrics.epochsAnchored.inc({ market })
       const exemplarLabels = { epoch: String(epochId) }
@@ -29,32 +31,35 @@ export function epochMetrics(metrics: Metrics, { markets, now }: EpochMetricsOpt
   return {
     wantsPast: true,
     released(epoch, when) {
-      const market = epoch.dataMarket
+      const market = servedLabel(epoch.dataMarket)
       metrics.epochHead.set({ market }, epoch.epochId)
       if (!when.past) metrics.epochsReleased.inc({ market })
       ledger.released(epoch, when)
     },
     closed(epoch, when) {
-      if (!when.past) metrics.epochsClosed.inc({ market: epoch.dataMarket })
+      if (!when.past) metrics.epochsClosed.inc({ market: servedLabel(epoch.dataMarket) })
       ledger.look(epoch, when)
     },
     orphaned: (blockNumber) => ledger.orphaned(blockNumber),
-    finalized(market, epochId, project) {
+    finalized(dataMarket, epochId, project) {
+      const market = servedLabel(dataMarket)
       countVotes(metrics, market, project)
       slots.add(market, epochId, project)
     },
-    batched(market, { projectIds, json }) {
+    batched(dataMarket, { projectIds, json }) {
+      const market = servedLabel(dataMarket)
       metrics.batchProjects.observe({ market }, projectIds.length)
       metrics.batchBytes.observe({ market }, json.length)
     },
     summarised(epoch, when) {
-      const { dataMarket: market, submissions, projects } = epoch
+      const { submissions, projects } = epoch
+      const market = servedLabel(epoch.dataMarket)
       metrics.epochSubmissions.set({ market }, submissions)
       metrics.epochProjects.set({ market }, projects)
       ledger.look(epoch, when)
     },
     anchorChanged(epoch, batchIndex, anchor, before, when) {
-      if (!when.past) countAnchor(metrics, epoch.dataMarket, batchIndex, anchor, before)
+      if (!when.past) countAnchor(metrics, servedLabel(epoch.dataMarket), batchIndex, anchor, before)
       transactions.look(epoch, batchIndex, anchor, when)
       ledger.look(epoch, when)
     },
@@ -69,7 +74,8 @@ function setStandings(metrics: Metrics, ledger: EpochLedger, markets: readonly s
       metrics.epochsUnfinished.set({ market, phase }, 0)
       metrics.epochOldestSeconds.set({ market, phase }, 0)
     }
-  for (const { dataMarket: market, phase, epochs, oldest, since } of ledger.standings()) {
+  for (const { dataMarket, phase, epochs, oldest, since } of ledger.standings()) {
+    const market = metrics.servedLabel(dataMarket)
     metrics.epochsUnfinished.set({ market, phase }, epochs)
     metrics.epochOldest.set({ market, phase }, oldest)
     metrics.epochOldestSeconds.set({ market, phase }, Math.max(0, now - since) / 1000)
@@ -127,8 +133,9 @@ function countAnchor(
 function createTransactions(metrics: Metrics) {
   const sent = new Map<string, { readonly market: string; readonly at: number }>()
   return {
-    look({ dataMarket: market, epochId }: EpochProgress, batchIndex: number, anchor: Anchor, when: Moment): void {
-      const id = `${market}/${epochId}/${batchIndex}`
+    look({ dataMarket, epochId }: EpochProgress, batchIndex: number, anchor: Anchor, when: Moment): void {
+      const market = metrics.servedLabel(dataMarket)
+      const id = `${dataMarket}/${epochId}/${batchIndex}`
       if (anchor.state === 'SENT') {
         if (!sent.has(id)) sent.set(id, { market, at: when.at })
         return
