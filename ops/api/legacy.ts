@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { ApiDoor } from './mount.ts'
 import { activeNodes, batchCount, discarded, lastSubmission, submissionDetails } from './queries/legacy.ts'
+import { knownMarkets } from './queries/status.ts'
 import type { ApiSource, Asked } from './routes.ts'
 
 const BODY_BYTES_MAX = 16 * 1024
@@ -115,9 +116,12 @@ async function answerLegacy(given: unknown, reply: FastifyReply, source: ApiSour
     const asked = parseBody(given)
     if (!sameText(asked.token, token)) throw new LegacyRefusal(401, 'Incorrect Token!')
     const dataMarket = asked.dataMarketAddress.toLowerCase()
-    if (!source.rules.markets.some((market) => market.dataMarket === dataMarket))
-      throw new LegacyRefusal(400, 'Invalid Data Market Address!')
-    const response = await source.view.read((reader) => answer({ ...source, reader }, dataMarket, asked))
+    const response = await source.view.read(async (reader) => {
+      const known = await knownMarkets(reader, source.rules)
+      if (!known.some((market) => market.dataMarket === dataMarket))
+        throw new LegacyRefusal(400, 'Invalid Data Market Address!')
+      return answer({ ...source, reader }, dataMarket, asked)
+    })
     const envelope = { info: { success: true, response }, requestID }
     return reply.type('application/json').send(`${JSON.stringify(envelope)}\n`)
   } catch (error) {

@@ -12,7 +12,7 @@ import { badRequest, notFound } from './problem.ts'
 import { batchDetail, listAnchors, listBatches, signerOf } from './queries/batches.ts'
 import { epochDetail, listEpochs, listProjects } from './queries/epochs.ts'
 import { proofFor } from './queries/proofs.ts'
-import { healthOf, listGaps, listMarkets } from './queries/status.ts'
+import { healthOf, knownMarkets, listGaps, listMarkets } from './queries/status.ts'
 import { listOfSlot, listVerdicts, submissionsById } from './queries/submissions.ts'
 import * as give from './schema.ts'
 import type { ViewReader } from './view/store.ts'
@@ -81,10 +81,10 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.Zod
 }
 
 /** The epoch that a path and `?market=` name. */
-function epochKey({ rules }: ApiSource, epochId: number, market: string | undefined): EpochKey {
-  const [only, ...others] = rules.markets
+async function epochKey({ reader, rules }: Asked, epochId: number, market: string | undefined): Promise<EpochKey> {
   if (market !== undefined) return { dataMarket: market, epochId }
-  if (others.length > 0) throw badRequest(`there are ${rules.markets.length} data markets: name one with ?market=`)
+  const [only, ...others] = await knownMarkets(reader, rules)
+  if (others.length > 0) throw badRequest(`there are ${others.length + 1} data markets: name one with ?market=`)
   return { dataMarket: only!.dataMarket, epochId }
 }
 
@@ -94,7 +94,7 @@ export const ROUTES: readonly Route[] = [
   route('/v1/markets', {
     summary: 'The data markets that this sequencer serves, and their rules',
     answer: give.markets,
-    handle: async ({ reader, rules }) => listMarkets(reader, rules),
+    handle: ({ reader, rules }) => listMarkets(reader, rules),
   }),
   route('/v1/health', {
     summary: 'How the roles of this process are, and which epochs are stuck',
@@ -118,23 +118,24 @@ export const ROUTES: readonly Route[] = [
     params: { epochId: take.epochId },
     query: { market },
     answer: give.epochDetail,
-    handle: (asked, { epochId }, query) =>
-      epochDetail(asked.reader, asked.topics, epochKey(asked, epochId, query.market)),
+    handle: async (asked, { epochId }, query) =>
+      epochDetail(asked.reader, asked.topics, await epochKey(asked, epochId, query.market)),
   }),
   route('/v1/epochs/{epochId}/projects', {
     summary: 'The projects of an epoch: every candidate with its votes, and the winner',
     params: { epochId: take.epochId },
     query: { market, ...page },
     answer: give.projects,
-    handle: (asked, { epochId }, query) => listProjects(asked.reader, epochKey(asked, epochId, query.market), query),
+    handle: async (asked, { epochId }, query) =>
+      listProjects(asked.reader, await epochKey(asked, epochId, query.market), query),
   }),
   route('/v1/epochs/{epochId}/verdicts', {
     summary: 'The submissions of an epoch with their verdicts, by slot',
     params: { epochId: take.epochId },
     query: { market, reason: filters.reason, slot: filters.slot, project: filters.project, ...page },
     answer: give.submissions,
-    handle: (asked, { epochId }, query) =>
-      listVerdicts(asked.reader, asked.topics, epochKey(asked, epochId, query.market), query),
+    handle: async (asked, { epochId }, query) =>
+      listVerdicts(asked.reader, asked.topics, await epochKey(asked, epochId, query.market), query),
   }),
   route('/v1/slots/{slotId}/verdicts', {
     summary: 'What became of the submissions of a slot; what `sequencer why` prints. Newest epoch first',
@@ -157,9 +158,9 @@ export const ROUTES: readonly Route[] = [
     summary: 'Batches, newest epoch first',
     query: { market, epoch: filters.epoch, ...page },
     answer: give.batches,
-    handle({ reader, topics, rules }, _, { epoch, ...query }) {
-      const of = epoch === undefined ? query.market : epochKey({ rules } as ApiSource, epoch, query.market).dataMarket
-      return listBatches(reader, topics, query, { epoch, market: of })
+    async handle(asked, _, { epoch, ...query }) {
+      const of = epoch === undefined ? query.market : (await epochKey(asked, epoch, query.market)).dataMarket
+      return listBatches(asked.reader, asked.topics, query, { epoch, market: of })
     },
   }),
   route('/v1/batches/{cid}', {

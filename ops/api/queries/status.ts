@@ -1,6 +1,6 @@
 /** The markets, what became of epochs that went wrong, and how the process is. */
 import type { EpochKey } from '../../../schemas/types.ts'
-import type { ProtocolRules } from '../../../topology/rules.ts'
+import { MARKETS_MAX, type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { HealthReport } from '../../health.ts'
 import { END_OF_BATCHES } from '../../lookup/anchors.ts'
@@ -29,8 +29,16 @@ const headsOf = (reader: ViewReader, dataMarket: string): Heads =>
 const headEpoch = (reader: ViewReader, dataMarket: string): number | null =>
   headsOf(reader, dataMarket).released || null
 
-export const listMarkets = (reader: ViewReader, { markets }: ProtocolRules): Page<Market> => ({
-  items: markets.map((market) => {
+/** Configured ones, and those added at run time of which an epoch was released. */
+export async function knownMarkets(reader: ViewReader, rules: ProtocolRules): Promise<readonly MarketRules[]> {
+  const heads = await reader.range({ prefix: prefixOf(TABLE.heads), limit: MARKETS_MAX })
+  const seen = heads.map(([key]) => partsOf(key)[1]!)
+  const all = new Set([...rules.markets.map(({ dataMarket }) => dataMarket), ...seen])
+  return [...all].map((dataMarket) => rulesOfMarket(rules, dataMarket))
+}
+
+export const listMarkets = async (reader: ViewReader, rules: ProtocolRules): Promise<Page<Market>> => ({
+  items: (await knownMarkets(reader, rules)).map((market) => {
     const { dataMarket, chainId, protocolState, windowUnit, perSlotPerEpoch } = market
     const { votesMin, shareMin, batchProjectsMax, tree } = market
     const limits = { windowUnit, perSlotPerEpoch, votesMin, shareMin, batchProjectsMax, tree }
@@ -94,11 +102,11 @@ const STUCK_MAX = 20
 export async function healthOf(
   reader: ViewReader,
   topics: Topics,
-  { markets }: ProtocolRules,
+  rules: ProtocolRules,
   report: HealthReport,
   view: View,
 ): Promise<HealthAnswer> {
-  const ofMarkets = markets.map(async ({ dataMarket }) => {
+  const ofMarkets = (await knownMarkets(reader, rules)).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
     const stuck = items.filter(({ cause }) => cause !== 'NOT_RELEASED')
     return { dataMarket, headEpoch: headEpoch(reader, dataMarket), stuck }

@@ -35,6 +35,8 @@ export interface ViewCommit {
   heads(dataMarket: string, reached: Partial<Heads>): void
   /** The newest epoch of its market is at least this one; between them and the one before, none was released. */
   released(key: EpochKey): void
+  /** The market is added: which epoch comes next, nobody knows. */
+  beginAnew(dataMarket: string): void
   chainHead(head: ChainHead): void
   anchorChanged(key: AnchorKey): void
   /** Everything to write. */
@@ -73,7 +75,6 @@ export function createCommit(cache: RowCache): ViewCommit {
     keep(keyOf(TABLE.heads, dataMarket), after)
   }
   const unsettled = (key: EpochKey, row: Unsettled): void => put(keyOf(TABLE.unsettled, ...epochParts(key)), json(row))
-
   return {
     put,
     del,
@@ -98,6 +99,7 @@ export function createCommit(cache: RowCache): ViewCommit {
         unsettled({ dataMarket, epochId: released + 1 }, { last: epochId - 1, before: epochId })
       heads(dataMarket, { released: epochId })
     },
+    beginAnew: (dataMarket) => keep(keyOf(TABLE.heads, dataMarket), { ...headsOf(dataMarket), released: 0 }),
     chainHead: (head) => keep(CHAIN_HEAD, head),
     anchorChanged: (key) => void anchors.set(keyOf(...epochParts(key), number(key.batchIndex + 1)), key),
     finish() {

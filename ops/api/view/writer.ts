@@ -101,6 +101,7 @@ const APPLY: Record<Kind, Apply> = {
 function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
   const { kind, dataMarket, epochId, blockNumber } = tick
   if (kind === 'HEAD') commit.chainHead({ blockNumber, at: time })
+  for (const market of tick.markets) if (market.served) commit.beginAnew(market.dataMarket)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
   const key = { dataMarket, epochId }
   if (kind === 'OPEN') commit.released(key)
