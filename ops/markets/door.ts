@@ -55,7 +55,7 @@ async function callSocket(socketPath: string, method: string, body?: object): Pr
   const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
     const headers = { 'content-type': 'application/json' }
     const signal = AbortSignal.timeout(ANSWER_MS_MAX)
-    const call = request({ socketPath, path: '/markets', method, headers, signal }, (response) => {
+    const call = request({ socketPath, path: '/markets', method, headers, signal, agent: false }, (response) => {
       let answer = ''
       response.setEncoding('utf8').on('data', (part: string) => {
         answer += part
