@@ -91,7 +91,7 @@ function callsAgain(metrics: Metrics, calls: readonly Call[]): number {
 
 async function epochsAgain(log: Log, metrics: Metrics, submissions: number) {
   const topics = sequencerTopics(await createCodec(memoryRegistry()), { prefix: '', partitions: PARTITIONS })
-  const listener = epochMetrics(metrics, { markets: [DATA_MARKET], now: systemClock.now })
+  const listener = epochMetrics(metrics, { now: systemClock.now })
   const { verdicts, finalizations } = topics
   const verdictRecords = await recordsOf(log, verdicts)
   const finalizationRecords = await recordsOf(log, finalizations)

@@ -27,7 +27,9 @@ export async function marketOnChain(
       currentEpochId(ask, protocolState, dataMarket),
     ])
     if (window > 0) return { submissionWindow: window, epochId }
-    return { refused: 'its submission window is 0: the contract does not know this data market, or nobody has set it up' }
+    return {
+      refused: 'its submission window is 0: the contract does not know this data market, or nobody has set it up',
+    }
   } catch (error) {
     if (!(error instanceof EvmError) || !REVERTED.test(error.message)) throw error
     return { refused: `the protocol state contract does not know this data market (${error.message})` }

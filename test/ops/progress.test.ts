@@ -40,7 +40,7 @@ const append = (topic: string, key: Uint8Array, value: Uint8Array, timestamp = D
 function tick(kind: EpochTick['kind'], epochId: number, timestamp?: number) {
   const { name, key, value } = topics.epochTicks
   const blocks = { blockNumber: 10, blockHash: HASH, parentHash: HASH, blockTimestamp: 1, releaseBlock: 10 }
-  const window = { slotsOffset: 0, begin: 0, end: 0, submissionWindow: 3, acceptedHeaders: [] }
+  const window = { slotsOffset: 0, begin: 0, end: 0, submissionWindow: 3, acceptedHeaders: [], markets: [] }
   const dataMarket = kind === 'ORPHAN' ? '' : MARKET
   const encoded = value.encode({ kind, dataMarket, epochId, ...blocks, ...window })
   return append(name, key.encode({ dataMarket }), encoded, timestamp)
@@ -60,7 +60,7 @@ async function follow(...listeners: ProgressListener[]): Promise<void> {
 
 async function measured(): Promise<Metrics> {
   const metrics = createMetrics({ version: '0', roles: ['api'], markets: [MARKET] })
-  await follow(epochMetrics(metrics, { markets: [MARKET], now: Date.now }))
+  await follow(epochMetrics(metrics, { now: Date.now }))
   return metrics
 }
 
