@@ -179,6 +179,7 @@ const tickOf = (kind: EpochTick['kind'], { dataMarket, epochId }: Key): EpochTic
   end: epochId * 10 + 9,
   submissionWindow: 9,
   acceptedHeaders: [],
+  markets: [],
 })
 
 /** Appends in bursts; gives where each lies. */
