@@ -181,8 +181,8 @@ export const ROUTES: readonly Route[] = [
     query: { market, project: filters.project },
     answer: proofSchema.meta({ id: 'Proof' }),
     write: proofText,
-    handle: (asked, { epochId, slotId }, query) =>
-      proofFor(asked.proofs, { ...epochKey(asked, epochId, query.market), slotId, projectId: query.project }),
+    handle: async (asked, { epochId, slotId }, query) =>
+      proofFor(asked.proofs, { ...(await epochKey(asked, epochId, query.market)), slotId, projectId: query.project }),
   }),
   route('/v1/signer', {
     summary: 'The nonces of the signer and what is in flight, as far as the log tells',
