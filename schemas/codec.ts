@@ -64,20 +64,22 @@ export function createSerde(
   const reader = createReader(name, current, schemas)
   const { branches } = reader
   const valueAt = branch ? HEADER_BYTES + 1 : HEADER_BYTES
-  let scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
+  const scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
 
-  const encode = (value: unknown): Uint8Array => {
+  const write = (value: unknown, into: Buffer): number => {
     const index = branch ? branch(value as object) : 0
-    scratch.writeUInt8(MAGIC, 0)
-    scratch.writeInt32BE(current.id, 1)
-    if (branch) scratch.writeUInt8(index << 1, HEADER_BYTES) // a union is its branch as a zigzag long, then the value
-    const end = branches[index]!.encode(value, scratch, valueAt)
-    if (end < 0) {
-      // avsc answers −(bytes missing) when the buffer is short
-      scratch = Buffer.allocUnsafe(2 * (scratch.length - end))
-      return encode(value)
-    }
-    return Buffer.from(scratch.subarray(0, end))
+    into.writeUInt8(MAGIC, 0)
+    into.writeInt32BE(current.id, 1)
+    if (branch) into.writeUInt8(index << 1, HEADER_BYTES) // a union is its branch as a zigzag long, then the value
+    return branches[index]!.encode(value, into, valueAt)
+  }
+  const encode = (value: unknown): Uint8Array => {
+    const end = write(value, scratch)
+    if (end >= 0) return Buffer.from(scratch.subarray(0, end))
+    // avsc answers −(bytes missing) when the buffer is short: a large value gets a buffer of its own, which needs no copy
+    const bytes = Buffer.allocUnsafe(scratch.length - end)
+    write(value, bytes)
+    return bytes
   }
 
   return { encode, decode: reader.decode }
