@@ -2,7 +2,7 @@
 
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { createPrepare } from '../ops/prepare.ts'
-import { createSignerPool, type SignerPool } from '../ops/signers.ts'
+import type { SignerPool } from '../ops/signers.ts'
 import { slotWallet } from '../ops/snapshotters/wallets.ts'
 import { createCodec } from '../schemas/codec.ts'
 import { memoryRegistry } from '../schemas/registry.ts'
@@ -59,7 +59,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
   const [bounds] = await log.bounds([{ topic: slotTopic.name, partition: 0 }])
   if (bounds!.stable === 0) await appender.append(owners)
 
-  const pool = signatures === 'given' ? undefined : await createSignerPool(rules, signatures.workers)
+  const pool = signatures === 'given' ? undefined : await signerPool(signatures.workers)
   const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, sequencerStores(codec)), {
     appId,
     instanceId: 'bench',
@@ -128,6 +128,13 @@ async function feed(appender: Appender, { submissions }: Topics, all: Iterable<S
 const givenSigners: SignerPool = {
   recover: async (values) => values.map((value) => (value && !isMarker(value) ? recoveredOf(value) : undefined)),
   close: async () => {},
+}
+
+/** Compiled: a worker thread cannot load the sources. */
+async function signerPool(workers: number): Promise<SignerPool> {
+  const compiled = new URL('../dist/ops/signers.js', import.meta.url).href
+  const { createSignerPool } = (await import(compiled)) as typeof import('../ops/signers.ts')
+  return createSignerPool(rules, workers)
 }
 
 const recordOf = (topic: string, partition: number, key: Uint8Array, value: Uint8Array): OutgoingRecord => ({

@@ -22,11 +22,16 @@ import { PROJECTS } from './stage-data.ts'
 
 const COUNT = 20_000
 const CONNECTIONS = 8
+const WORKERS = 2
 
 export async function benchFlow(): Promise<BenchRow[]> {
   const bare = bareRecovery()
   const conditions = `${recovery.backend} libsecp256k1, digest given, 1 thread`
-  return [row('bare recovery', bare, 'µs CPU', conditions), ...(await measure(bare))]
+  return [
+    row('bare recovery', bare, 'µs CPU', conditions),
+    ...(await measure(bare, 0)),
+    ...(await measure(bare, WORKERS)),
+  ]
 }
 
 /** Public key from digest and signature, and nothing else. */
@@ -35,13 +40,13 @@ function bareRecovery(): number {
   return perItem(all, ({ compact, recoveryId, digest }) => recovery.recover(compact, recoveryId, digest))
 }
 
-async function measure(bare: number): Promise<BenchRow[]> {
+async function measure(bare: number, workers: number): Promise<BenchRow[]> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-flow-'))
   const log = await openEmbeddedLog({ directory })
   try {
     const { submissions, wallSeconds, cpuSeconds } = await runFlow(log)
     const micros = (cpuSeconds * 1e6) / submissions
-    const name = 'socket → final verdict, one process without worker threads'
+    const name = `socket → final verdict, one process with ${workers} worker threads`
     const conditions = `${submissions} submissions, ${CONNECTIONS} connections, embedded log, exactly-once; client in another process`
     return [
       row(name, submissions / wallSeconds, 'submissions/s', conditions),
