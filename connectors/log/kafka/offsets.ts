@@ -8,8 +8,10 @@ import { deleteRecords as deleteRequest } from './requests/delete-records.ts'
 import { listOffsets } from './requests/list-offsets.ts'
 import { type FetchedOffset, offsetFetch } from './requests/offset-fetch.ts'
 
-/** How long a leader may be missing, or an offset unstable, before the caller hears of it. */
+/** How long a leader may be missing before the caller hears of it. */
 const OFFSETS_LIMIT_MS = 10_000
+/** Beyond a transaction's own time: brokers look every 10 s for those that nobody ended. */
+const ABORT_DELAY_MS = 15_000
 
 export async function bounds(
   cluster: KafkaCluster,
@@ -29,38 +31,45 @@ export async function ends(cluster: KafkaCluster, partitions: readonly TopicPart
   return found.map(({ offset }) => offset)
 }
 
-/** Waits for transactions that are being ended, so that what it returns does not change by itself. */
+/**
+ * Waits for transactions that are being ended, each partition for its own: in a busy group there is always one. A process that
+ * was killed leaves one open until the brokers abort it.
+ */
 export async function committedOffsets(
   cluster: KafkaCluster,
   group: string,
   partitions: readonly TopicPartition[],
   epochs: LeaderEpochs,
 ): Promise<readonly (CommittedOffset | undefined)[]> {
-  if (partitions.length === 0) return []
-  const ask = async (): Promise<FetchedOffset[]> => {
+  const found = new Map<string, FetchedOffset>()
+  const ask = async (): Promise<void> => {
+    const missing = partitions.filter((at) => !found.has(nameOf(at)))
+    if (missing.length === 0) return
     const coordinator = await cluster.coordinatorOf('group', group)
-    const found = await cluster.send(coordinator, offsetFetch(group, partitions))
-    for (const { topic, partition, errorCode } of found)
-      expectNoError(errorCode, `offset of ${topic}/${partition} in group ${group}`)
-    return found
+    const answer = await cluster.send(coordinator, offsetFetch(group, missing))
+    for (const offset of answer) if (offset.errorCode === 0) found.set(nameOf(offset), offset)
+    for (const { errorCode, ...at } of answer) expectNoError(errorCode, `offset of ${nameOf(at)} in group ${group}`)
   }
-  const found = await attempts(cluster.limits(OFFSETS_LIMIT_MS), ask, (error) => {
+  const limits = cluster.limits(cluster.settings.transactionTimeoutMs + ABORT_DELAY_MS)
+  await attempts(limits, ask, (error) => {
     if (isStale(error, 'coordinator')) cluster.forgetCoordinator('group', group)
   })
-  return partitions.map(({ topic, partition }) => {
-    const one = found.find((offset) => offset.topic === topic && offset.partition === partition)
+  return partitions.map((at) => {
+    const one = found.get(nameOf(at))
     if (one === undefined || one.offset < 0) return undefined
     epochs.committed(one, one.leaderEpoch)
     return { next: one.offset, metadata: one.metadata ?? '' }
   })
 }
 
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
+
 /** What the topic's policy forbids to delete is kept. */
 export async function deleteRecords(cluster: KafkaCluster, before: readonly FetchPosition[]): Promise<void> {
   const { requestTimeoutMs } = cluster.settings
   const furthest = new Map<string, FetchPosition>()
   for (const position of before) {
-    const name = `${position.topic}/${position.partition}`
+    const name = nameOf(position)
     if (position.offset > (furthest.get(name)?.offset ?? -1)) furthest.set(name, position)
   }
   await perLeader(cluster, [...furthest.values()], (asked) => deleteRequest(asked, requestTimeoutMs), {
