@@ -24,12 +24,15 @@ export interface Health {
   report(): HealthReport
 }
 
+/** What is said of a role before it says anything itself. */
+export const NOT_STARTED = 'not started'
+
 export function createHealth(roles: readonly string[], now: () => number): Health {
   const states = new Map<string, RoleHealth>()
   const probes = new Map<string, () => Omit<RoleHealth, 'since'>>()
   const failed = new Set<string>()
   const at = () => new Date(now()).toISOString()
-  for (const role of roles) states.set(role, { ready: false, works: false, detail: 'not started', since: at() })
+  for (const role of roles) states.set(role, { ready: false, works: false, detail: NOT_STARTED, since: at() })
   const set: Health['set'] = (role, ready, detail = '', works = states.get(role)?.works ?? false) => {
     const last = states.get(role)
     if (failed.has(role) || (last?.ready === ready && last.detail === detail && last.works === works)) return

@@ -69,7 +69,7 @@ async function runParts(
   const chain = await parts.add('chain', startChain(config, fail))
   const settings = settingsOf(config, chain)
   const secrets = [chain.accounts.sequencer.privateKey]
-  const events = createLog({ level: config.logLevel, fields: { app: APP_ID }, secrets })
+  const events = createLog({ level: config.logLevel ?? 'silent', fields: { app: APP_ID }, secrets })
   say(events, 'starting', { version: ports.version, roles: ROLES })
   signal.addEventListener('abort', () => say(events, 'stopping'), { once: true })
   const ground = await groundOf(config.dataDir, log, settings)

@@ -1,7 +1,7 @@
 /** The events of the log, and the fields of each. docs/logging.md lists them; a test compares. */
 import type { Anchor } from '../../schemas/types.ts'
 import type { RuntimeObserver } from '../../streams/ports.ts'
-import type { Health, RoleHealth } from '../health.ts'
+import { type Health, NOT_STARTED, type RoleHealth } from '../health.ts'
 import type { Closeable } from '../lifecycle.ts'
 import { type EpochProgress, type ProgressListener, secondsToAnchor } from '../progress.ts'
 import type { EventLog } from './log.ts'
@@ -26,7 +26,7 @@ export const LOG_EVENTS = {
   'epoch-anchored': 'all its batches and the ending call are final (seconds after the release, verdicts by reason)',
   'chain-reorganised': 'blocks left the chain (block: the first of them)',
   'batch-stored': 'a batch is on IPFS (batch, cid)',
-  'batch-sent': 'its transaction was sent (transaction, nonce, attempts)',
+  'batch-sent': 'its transaction was sent (transaction, nonce)',
   'batch-mined': 'it is in a block',
   'batch-final': 'and deep enough to stay',
   'batch-late': 'the contract’s window was over: it kept nothing',
@@ -82,17 +82,9 @@ export function logEpochs(log: EventLog): ProgressListener {
   }
 }
 
-function anchorFields({
-  state,
-  cid,
-  nonce,
-  attempts,
-  transactionHash: transaction,
-  blockNumber: block,
-  error,
-}: Anchor) {
+function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNumber: block, error }: Anchor) {
   if (state === 'STORED') return { cid }
-  if (state === 'SENT') return { cid, transaction, nonce, attempts }
+  if (state === 'SENT') return { cid, transaction, nonce }
   if (state === 'MINED' || state === 'FINAL') return { cid, transaction, block }
   return { cid, transaction, reason: error }
 }
@@ -122,6 +114,9 @@ export function logRuntime(observer: RuntimeObserver, log: EventLog): RuntimeObs
 
 const byNumber = (a: number, b: number): number => a - b
 
+/** Neither up nor down: it was not yet tried. */
+const isStarting = ({ ready, detail }: RoleHealth): boolean => !ready && detail === NOT_STARTED
+
 const LOOK_MS = 500
 const PRESSURE = 'back-pressure'
 
@@ -132,7 +127,8 @@ export function logRoles(health: Health, log: EventLog): Closeable {
     for (const [role, state] of Object.entries(health.report().roles)) {
       const last = before.get(role)
       before.set(role, state)
-      if (last?.ready !== state.ready) say(log, state.ready ? 'role-up' : 'role-down', { role, detail: state.detail })
+      const changed = !last || isStarting(last) || last.ready !== state.ready
+      if (changed && !isStarting(state)) say(log, state.ready ? 'role-up' : 'role-down', { role, detail: state.detail })
       const [was, is] = [last?.detail.startsWith(PRESSURE) ?? false, state.detail.startsWith(PRESSURE)]
       if (was !== is) say(log, is ? 'back-pressure' : 'back-pressure-over', { role })
     }

@@ -34,7 +34,7 @@ const clean = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
 
 describe('dev', () => {
   it('default: anchors 5 epochs on an empty directory', async () => {
-    const run = await runSequencer([...dev, '--epochs', '5'])
+    const run = await runSequencer([...dev, '--epochs', '5', '--log-level', 'info'])
     expect(run.exitCode, run.stderr).toBe(0)
     expect(run.events.filter(({ event }) => event === 'anchored').length).toBeGreaterThanOrEqual(5)
     written.push(run.stdout, run.stderr)

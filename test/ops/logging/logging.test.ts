@@ -111,13 +111,23 @@ describe('events', () => {
       health.set('intake', ready, detail)
       await expect.poll(() => lines.length, { timeout: 5_000 }).toBe(count)
     }
-    await becomes(true, '', 2)
-    await becomes(true, 'back-pressure: nothing is read', 3)
-    await becomes(true, '', 4)
-    await becomes(false, 'broker away', 5)
+    await becomes(true, '', 1) // not yet started is nothing to warn of
+    await becomes(true, 'back-pressure: nothing is read', 2)
+    await becomes(true, '', 3)
+    await becomes(false, 'broker away', 4)
     await looking.close()
-    expect(events()).toEqual(['role-down', 'role-up', 'back-pressure', 'back-pressure-over', 'role-down'])
-    expect(lines[4]).toMatchObject({ role: 'intake', detail: 'broker away' })
+    expect(events()).toEqual(['role-up', 'back-pressure', 'back-pressure-over', 'role-down'])
+    expect(lines[3]).toMatchObject({ role: 'intake', detail: 'broker away' })
+  })
+
+  test('error: a role that waits from the beginning is down', async () => {
+    const { log, lines } = captured()
+    const health = createHealth(['clock'], () => 0)
+    const looking = logRoles(health, log)
+    health.set('clock', false, 'no node answers')
+    await expect.poll(() => lines.length, { timeout: 5_000 }).toBe(1)
+    await looking.close()
+    expect(lines[0]).toMatchObject({ event: 'role-down', role: 'clock', detail: 'no node answers' })
   })
 
   test('behavior: the runtime is observed as before, and heard', () => {
