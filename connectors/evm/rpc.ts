@@ -59,15 +59,16 @@ export function createRpc(options: RpcOptions, ports: RpcPorts): Rpc {
   const askOf =
     (index: number): Ask =>
     async (method, params) => {
+      const what = `${method} at RPC endpoint ${index + 1} of ${endpoints.length}`
       const started = ports.clock.now()
       const report = (outcome: RpcOutcome): void =>
         ports.observer?.answered?.(index, method, outcome, ports.clock.now() - started)
       try {
-        const answer = await withDeadline(endpoints[index]!.ask(method, params), options.timeoutMs, ports.clock)
+        const answer = await withDeadline(endpoints[index]!.ask(method, params), what, options.timeoutMs, ports.clock)
         report('ok')
         return answer
       } catch (cause) {
-        const error = classifyRpcFailure(cause, `${method} at RPC endpoint ${index + 1} of ${endpoints.length}`)
+        const error = classifyRpcFailure(cause, what)
         report(error.code === 'RPC_ERROR' && REFUSALS.test(error.message) ? 'refused' : 'failed')
         throw error
       }
@@ -122,10 +123,10 @@ async function checkChainId(ask: Ask, chainId: number, index: number): Promise<v
   )
 }
 
-async function withDeadline<T>(answer: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
+async function withDeadline<T>(answer: Promise<T>, what: string, timeoutMs: number, clock: Clock): Promise<T> {
   const done = new AbortController()
   const late = clock.sleep(timeoutMs, done.signal).then((): never => {
-    throw new EvmError('UNREACHABLE', `no answer within ${timeoutMs} ms`, { retriable: true })
+    throw new EvmError('UNREACHABLE', `${what}: no answer within ${timeoutMs / 1_000} s`, { retriable: true })
   })
   late.catch(() => undefined)
   try {

@@ -45,17 +45,33 @@ export function assess(facts: MarketFacts): Assessment {
 }
 
 const roleDown: Rule = ({ health }) => {
-  const down = Object.entries(health.roles).filter(([, { ready }]) => !ready)
+  const down = Object.entries(health.roles).filter(([, { ready, works }]) => !ready && !works)
   if (down.length === 0) return undefined
-  const [[name, { detail }]] = down as [(typeof down)[number]]
   const names = listing(down.map(([role]) => role))
   return {
     tone: 'bad',
     title: down.length === 1 ? `The role ${names} does not run` : `${down.length} roles do not run: ${names}`,
-    detail: detail ? sentence(`${name}: ${detail}`) : 'It did not say why.',
+    detail: said(down[0]!),
     advice: 'Read the last lines of its process; `sequencer doctor` checks what it needs.',
   }
 }
+
+/** What it waits for is outside of us: a node, the storage, coins for the signer, the log. */
+const roleWaits: Rule = ({ health }) => {
+  const waiting = Object.entries(health.roles).filter(([, { ready, works }]) => !ready && works)
+  if (waiting.length === 0) return undefined
+  const names = listing(waiting.map(([role]) => role))
+  return {
+    tone: 'bad',
+    title: waiting.length === 1 ? `The role ${names} waits` : `${waiting.length} roles wait: ${names}`,
+    detail: said(waiting[0]!),
+    advice:
+      'Bring back what it waits for: it goes on by itself then, and nothing is lost. `sequencer doctor` looks at all of it.',
+  }
+}
+
+const said = ([name, { detail }]: [string, { detail: string }]): string =>
+  detail ? sentence(`${name}: ${detail}`) : 'It did not say why.'
 
 /** A later epoch may overtake one for a moment; that is nothing yet. */
 const stuck: Rule = ({ epochs, now, ...facts }) => {
@@ -208,6 +224,7 @@ const noEpoch: Rule = ({ epochs, health: { chain } }) =>
 
 const RULES: readonly Rule[] = [
   roleDown,
+  roleWaits,
   catchingUp,
   failedLately,
   stuck,

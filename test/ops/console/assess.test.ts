@@ -97,6 +97,15 @@ describe('the state of a market in a sentence', () => {
     })
   })
 
+  it('behavior: a role that waits for something outside is not one that is down', () => {
+    const detail = 'eth_blockNumber at RPC endpoint 1 of 1: no answer within 10 s; next try in 200 ms'
+    const found = assess(
+      facts({ health: health({ roles: { clock: { ready: false, works: true, detail, since: '' } } }) }),
+    )
+    expect(found).toMatchObject({ tone: 'bad', title: 'The role clock waits', detail: `Clock: ${detail}.` })
+    expect(found.advice).toContain('Bring back what it waits for')
+  })
+
   const withGap = (gap: Partial<Gap>, more: Partial<MarketFacts> = {}) => {
     const whole: Gap = { dataMarket: MARKET, epochId: 8, lastEpochId: 8, cause: 'NOT_ANCHORED', detail: '', ...gap }
     const { dataMarket } = whole

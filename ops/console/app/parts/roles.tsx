@@ -3,6 +3,7 @@ import type { HealthAnswer } from '../../../api/schema.ts'
 import { ROLE_HELP, ROLES, type Role } from '../../../roles.ts'
 import { now } from '../connection.ts'
 import { duration, plural, sentence } from '../format.ts'
+import type { Tone } from '../words.ts'
 import { Tag } from './basics.tsx'
 
 /** In the order in which a submission meets them. */
@@ -27,14 +28,13 @@ export function Roles({ health }: { health: HealthAnswer }) {
     <>
       <ul class="roles">
         {here.map((role) => {
-          const { ready, works, detail, since } = health.roles[role]!
+          const { detail, since } = health.roles[role]!
+          const { tone, word } = stateOf(health.roles[role]!)
           return (
-            <li key={role} class={ready ? '' : 'is-down'}>
+            <li key={role} class={tone === 'bad' || tone === 'warn' ? `is-${tone}` : ''}>
               <div class="role-head">
                 <span class="strong">{role}</span>
-                <Tag tone={!ready ? 'bad' : works ? 'good' : 'muted'}>
-                  {!ready ? 'Does not run' : works ? 'Runs' : 'Stands by'}
-                </Tag>
+                <Tag tone={tone}>{word}</Tag>
               </div>
               <p class="note">{sentence(ROLE_HELP[role])}</p>
               <p class="note">
@@ -51,4 +51,9 @@ export function Roles({ health }: { health: HealthAnswer }) {
       )}
     </>
   )
+}
+
+function stateOf({ ready, works }: HealthAnswer['roles'][string]): { tone: Tone; word: string } {
+  if (ready) return works ? { tone: 'good', word: 'Runs' } : { tone: 'muted', word: 'Stands by' }
+  return works ? { tone: 'warn', word: 'Waits' } : { tone: 'bad', word: 'Does not run' }
 }
