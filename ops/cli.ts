@@ -13,7 +13,7 @@ const VERSION = (
 ).version
 
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = await createProgram(argv[2])
+  const program = await createProgram(argv[2] === 'help' ? argv[3] : argv[2])
   try {
     await program.parseAsync(argv)
   } catch (error) {
@@ -27,29 +27,96 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** Each command with its modules: those of one load in a moment, those of all take a second or two (libp2p, ethers). */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  dev: async () => (await import('./dev/command.ts')).devCommand(VERSION),
-  run: async () => (await import('./run/command.ts')).runCommand(VERSION),
-  deploy: async () => (await import('./deploy/command.ts')).deployCommand(),
-  devchain: async () => (await import('./dev/chain-command.ts')).devChainCommand(),
-  reset: async () => (await import('./reset/command.ts')).resetCommand(),
-  verify: async () => (await import('./verify/command.ts')).verifyCommand(),
-  proof: async () => (await import('./proof/command.ts')).proofCommand(openLog),
-  audit: async () => (await import('./audit/command.ts')).auditCommand(withChain),
-  replay: async () => (await import('./replay/command.ts')).replayCommand(withChain),
-  why: async () => (await import('./lookup/command.ts')).whyCommand(openLog),
-  epoch: async () => (await import('./lookup/command.ts')).epochCommand(openLog),
-  markets: async () => (await import('./markets/command.ts')).marketsCommand(openLog),
-  topology: async () => (await import('./describe.ts')).topologyCommand(),
-  schemas: async () => (await import('./schemas/command.ts')).schemasCommand(),
-  snapshotters: async () => (await import('./snapshotters/command.ts')).snapshottersCommand(),
-  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
-  keys: async () => (await import('./keys/command.ts')).keysCommand(),
-  config: async () => (await import('./config/command.ts')).configCommand(),
+interface CommandEntry {
+  readonly about: string
+  /** Loads its modules: those of one command take a moment, those of all take seconds (libp2p, ethers). */
+  readonly create: () => Promise<Command>
 }
 
-/** @param only the one command that is wanted; all of them when it is not one, for the help and for what to say of it */
+const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> = {
+  'Run:': {
+    dev: {
+      about: 'Run everything in one process: sequencer, development chain, validators, simulated snapshotters',
+      create: async () => (await import('./dev/command.ts')).devCommand(VERSION),
+    },
+    run: {
+      about: 'Run roles of the sequencer on a Kafka cluster, until SIGTERM or Ctrl-C',
+      create: async () => (await import('./run/command.ts')).runCommand(VERSION),
+    },
+    devchain: {
+      about: 'Run a development chain with the contract, an epoch manager and validators, for trials of `run`',
+      create: async () => (await import('./dev/chain-command.ts')).devChainCommand(),
+    },
+    snapshotters: {
+      about: 'Send signed submissions of simulated snapshotters, a share of them wrong on purpose, to an intake',
+      create: async () => (await import('./snapshotters/command.ts')).snapshottersCommand(),
+    },
+  },
+  'Look:': {
+    epoch: {
+      about: 'Where an epoch stands: submissions, verdicts, winners, batches, transactions, attestations',
+      create: async () => (await import('./lookup/command.ts')).epochCommand(openLog),
+    },
+    why: {
+      about: 'What became of the submissions of a slot, and by which rule',
+      create: async () => (await import('./lookup/command.ts')).whyCommand(openLog),
+    },
+    doctor: {
+      about: 'Check the machine, the data directory or the cluster, the ports, the node and the storage',
+      create: async () => (await import('./doctor.ts')).doctorCommand(),
+    },
+    topology: {
+      about: 'Look at the stream graph',
+      create: async () => (await import('./describe.ts')).topologyCommand(),
+    },
+  },
+  'Check and prove:': {
+    audit: {
+      about: 'Recompute everything from the log with a second implementation of the rules, and compare',
+      create: async () => (await import('./audit/command.ts')).auditCommand(withChain),
+    },
+    replay: {
+      about: 'Recompute one epoch from the log with the topology itself, and compare with what was recorded',
+      create: async () => (await import('./replay/command.ts')).replayCommand(withChain),
+    },
+    verify: {
+      about: 'Check a batch: CIDs, both roots, signatures, one vote per slot, the winner per project',
+      create: async () => (await import('./verify/command.ts')).verifyCommand(),
+    },
+    proof: {
+      about: 'Prove that a submission is in an anchored batch, and check such a proof',
+      create: async () => (await import('./proof/command.ts')).proofCommand(openLog),
+    },
+  },
+  'Deploy and change:': {
+    deploy: {
+      about: 'Compare a cluster with what the sequencer needs, and make it so',
+      create: async () => (await import('./deploy/command.ts')).deployCommand(),
+    },
+    schemas: {
+      about: 'Check, compare and register the schemas of the topics',
+      create: async () => (await import('./schemas/command.ts')).schemasCommand(),
+    },
+    config: {
+      about: 'Look at the settings of a sequencer on a cluster',
+      create: async () => (await import('./config/command.ts')).configCommand(),
+    },
+    keys: {
+      about: 'Make the key files of a sequencer, and say who they are',
+      create: async () => (await import('./keys/command.ts')).keysCommand(),
+    },
+    markets: {
+      about: 'List, add and remove data markets while everything runs',
+      create: async () => (await import('./markets/command.ts')).marketsCommand(openLog),
+    },
+    reset: {
+      about: 'Move the offsets of stages that stand still, and empty their state',
+      create: async () => (await import('./reset/command.ts')).resetCommand(),
+    },
+  },
+}
+
+/** @param only the one command that is wanted and loaded; of the others only the name and what they are for is known */
 export async function createProgram(only?: string): Promise<Command> {
   const program = new Command('sequencer')
     .description('Snapshot sequencer for Powerloom data markets')
@@ -58,8 +125,12 @@ export async function createProgram(only?: string): Promise<Command> {
       'after',
       '\nExit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside cannot be used · 70 a fault of ours',
     )
-  const wanted = only !== undefined && Object.hasOwn(COMMANDS, only) ? [COMMANDS[only]!] : Object.values(COMMANDS)
-  const commands = await Promise.all(wanted.map((create) => create()))
+  const commands: Command[] = []
+  for (const [group, entries] of Object.entries(GROUPS))
+    for (const [name, { about, create }] of Object.entries(entries)) {
+      const command = name === only ? await create() : new Command(name)
+      commands.push(command.description(about).helpGroup(group))
+    }
   for (const command of commands) program.addCommand(command)
   for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
     command.exitOverride().showHelpAfterError('(run with --help for the options)')

@@ -30,7 +30,7 @@ const PARTITIONS = 4
 const RULES_LINE = /^ {2}Rules .*\n/m
 
 export function topologyCommand(): Command {
-  const command = new Command('topology').description('Look at the stream graph')
+  const command = new Command('topology')
   command
     .command('describe')
     .description('Print stages, topics, stores')

@@ -39,7 +39,6 @@ const FREE_BYTES_MIN = 1024 ** 3
 
 export function doctorCommand(): Command {
   return withTargetOptions(new Command('doctor'))
-    .description('Check the machine, the data directory or the cluster, the ports, the node and the storage')
     .option('--rpc <url>', 'EVM node to check')
     .option('--kubo <url>', 'Kubo node to check')
     .option('--json', 'print the findings as JSON')

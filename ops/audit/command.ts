@@ -18,7 +18,6 @@ export type AuditArguments = TargetOptions & Readonly<z.infer<typeof schema>>
 
 export function auditCommand(open: OpenLog): Command {
   return withTargetOptions(new Command('audit'))
-    .description('Recompute everything from the log with a second implementation of the rules, and compare')
     .option('--rpc <url>', 'node of the anchor chain to compare with; by default those that the log was made with')
     .option('--json', 'print the report as JSON')
     .addHelpText('after', '\nNo process may be running on a data directory; a cluster is read while it runs.')

@@ -20,7 +20,7 @@ export const withClusterOptions = (command: Command): Command =>
     )
 
 export function configCommand(): Command {
-  const command = new Command('config').description('Look at the settings of a sequencer on a cluster')
+  const command = new Command('config')
   withClusterOptions(command.command('print'))
     .description('Print every setting with its value and where it came from; access keys are blotted out')
     .option('--json', 'as JSON')

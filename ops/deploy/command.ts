@@ -30,7 +30,7 @@ const EXIT_CODES =
   '\nExit codes: 0 nothing is left to do · 1 something is · 2 wrong usage · 3 cluster or registry cannot be used'
 
 export function deployCommand(): Command {
-  const command = new Command('deploy').description('Compare a cluster with what the sequencer needs, and make it so')
+  const command = new Command('deploy')
   withClusterOptions(command.command('plan'))
     .description('Show every difference: topics, subjects, rights, settings. Changes nothing')
     .option('--json', 'as JSON')

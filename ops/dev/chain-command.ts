@@ -13,7 +13,6 @@ const OWNER_ONLY = 0o600
 export function devChainCommand(): Command {
   const fallback = (name: keyof typeof DEV_DEFAULTS): string => String(DEV_DEFAULTS[name])
   return new Command('devchain')
-    .description('Run a development chain with the contract, an epoch manager and validators, for trials of `run`')
     .option('--data-dir <dir>', 'where the chain is kept', '.data/chain')
     .option('--chain-port <port>', 'port of the chain; 0 takes a free one', fallback('chainPort'))
     .option('--rpc <url>', "development node with anvil's accounts that runs already, instead of an anvil of our own")

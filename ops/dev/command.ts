@@ -8,7 +8,6 @@ import { createScreen } from './screen.ts'
 export function devCommand(version: string): Command {
   const fallback = (name: keyof typeof DEV_DEFAULTS): string => String(DEV_DEFAULTS[name])
   return new Command('dev')
-    .description('Run everything in one process: sequencer, development chain, validators, simulated snapshotters')
     .option('--data-dir <dir>', 'where everything is kept; a second start goes on from it', fallback('dataDir'))
     .option('--epochs <n>', 'end after n epochs are anchored')
     .option('--listen-port <port>', 'libp2p port of the intake; 0 takes a free one', fallback('listenPort'))

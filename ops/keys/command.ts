@@ -10,7 +10,7 @@ const OWNER_ONLY = 0o600
 const ANY_CHAIN = 1
 
 export function keysCommand(): Command {
-  const command = new Command('keys').description('Make the key files of a sequencer, and say who they are')
+  const command = new Command('keys')
   command
     .command('signer')
     .description('The account that sends transactions (anchor.signerKeyFile): prints its address')

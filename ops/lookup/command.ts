@@ -18,7 +18,6 @@ type Open = (target: LogTarget) => Promise<Omit<OpenedLog, 'chain'>>
 
 export function whyCommand(open: Open): Command {
   return withTargetOptions(new Command('why'))
-    .description('What became of the submissions of a slot, and by which rule')
     .option('--slot <n>', 'slot of the snapshotter')
     .option('--submission-id <uuid>', 'id that the collector gave the submission')
     .option('--epoch <n>', 'only this epoch')
@@ -36,7 +35,6 @@ export function whyCommand(open: Open): Command {
 
 export function epochCommand(open: Open): Command {
   return withTargetOptions(new Command('epoch'))
-    .description('Where an epoch stands: submissions, verdicts, winners, batches, transactions, attestations')
     .argument('<id>', 'epoch')
     .option('--data-market <address>', 'only this data market')
     .option('--json', 'print the answer as JSON')

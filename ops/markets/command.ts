@@ -29,7 +29,6 @@ export function marketsCommand(open: OpenLog): Command {
       process.stdout.write(options.json ? `${JSON.stringify(statuses)}\n` : renderMarkets(statuses))
     })
   return new Command('markets')
-    .description('List, add and remove data markets while everything runs')
     .addCommand(list)
     .addCommand(changeCommand(open, 'add', 'Serve a data market from one of the next blocks on'))
     .addCommand(changeCommand(open, 'remove', 'Serve it no longer; its open epochs are still finished'))

@@ -25,10 +25,7 @@ const verifySchema = z.looseObject({ rpc: httpUrl.optional(), json: z.boolean().
 type GetArguments = TargetOptions & z.infer<typeof getSchema>
 
 export function proofCommand(open: OpenLog): Command {
-  return new Command('proof')
-    .description('Prove that a submission is in an anchored batch, and check such a proof')
-    .addCommand(getCommand(open))
-    .addCommand(checkCommand())
+  return new Command('proof').addCommand(getCommand(open)).addCommand(checkCommand())
 }
 
 function getCommand(open: OpenLog): Command {

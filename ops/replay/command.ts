@@ -53,7 +53,6 @@ export interface ReplayReport {
 
 export function replayCommand(open: OpenLog): Command {
   return withTargetOptions(new Command('replay'))
-    .description('Recompute one epoch from the log with the topology itself, and compare with what was recorded')
     .requiredOption('--epoch <n>', 'epoch')
     .option('--data-market <address>', 'data market; needed when there are several')
     .option('--rpc <url>', 'node of the anchor chain to compare with; by default those that the log was made with')

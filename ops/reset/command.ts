@@ -12,7 +12,6 @@ import { type Position, planReset, type ResetPlan } from './plan.ts'
 
 export function resetCommand(): Command {
   return withClusterOptions(new Command('reset'))
-    .description('Move the offsets of stages that stand still, and empty their state')
     .requiredOption('--stages <names>', `stages, or all: ${STAGES.join(', ')}`)
     .option('--to-earliest', 'to the beginning of their input')
     .option('--to-latest', 'to its end')

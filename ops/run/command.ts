@@ -13,7 +13,6 @@ export const CLOSE_MS_MAX = 25_000
 
 export function runCommand(version: string): Command {
   return withClusterOptions(new Command('run'))
-    .description('Run roles of the sequencer on a Kafka cluster, until SIGTERM or Ctrl-C')
     .option('--roles <roles>', 'role,…; all by default')
     .option('--instance-id <name>', 'name of this process, the same after a restart; the host name by default')
     .option('--rpc <urls>', 'nodes of the anchor chain, for clock and anchor-effects')

@@ -26,7 +26,7 @@ const options = z.object({
 type Options = Readonly<z.infer<typeof options>>
 
 export function schemasCommand(): Command {
-  const command = new Command('schemas').description('Check, compare and register the schemas of the topics')
+  const command = new Command('schemas')
   withOptions(
     command,
     'check',

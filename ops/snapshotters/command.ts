@@ -31,7 +31,6 @@ const schema = z.object({
 
 export function snapshottersCommand(): Command {
   return new Command('snapshotters')
-    .description('Send signed submissions of simulated snapshotters, a share of them wrong on purpose, to an intake')
     .requiredOption('--to <multiaddr>', 'intake, with its peer id')
     .option('--rpc <url>', 'node of the anchor chain', 'http://127.0.0.1:8545')
     .option('--chain-id <n>', 'chain id', '31337')

@@ -27,7 +27,6 @@ export interface VerifyArguments {
 export function verifyCommand(): Command {
   const collect = (value: string, before: readonly string[] = []) => [...before, value]
   return new Command('verify')
-    .description('Check a batch: CIDs, both roots, signatures, one vote per slot, the winner per project')
     .argument('<file|cid>', 'batch file (compact or pretty JSON), or a CID to look up in a store')
     .option('--chain-id <n>', 'chain of the EIP-712 domain; needed to check signatures')
     .option('--protocol-state <address>', 'ProtocolState contract of the EIP-712 domain; needed to check signatures')
