@@ -3,12 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { CliError, EXIT } from '../cli-error.ts'
-import { askRunning } from '../lookup/directory.ts'
+import { askApi, askRunning } from '../lookup/directory.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { address, httpUrl, marketOf, parseOptions, whole } from '../options.ts'
 import { checkOnChain } from './chain.ts'
 import { type Proof, ProofFault, proofText } from './format.ts'
-import { createProofs, type ProofQuery, ProofRefusal, proofPorts } from './source.ts'
+import { createProofs, ProofRefusal, proofPorts } from './source.ts'
 import { createProofVerifier } from './verify.ts'
 
 const number = whole(0, Number.MAX_SAFE_INTEGER)
@@ -68,55 +68,30 @@ function checkCommand(): Command {
 export async function runProofGet(open: OpenLog, options: GetArguments): Promise<Proof> {
   const { slot, epoch, project, dataMarket, api } = options
   const path = `/v1/proofs/${epoch}/${slot}`
-  const key = { slotId: slot, epochId: epoch }
-  if (api !== undefined) return askApi(api, path, { project, market: dataMarket })
+  const fields = { project, market: dataMarket }
+  if (api !== undefined) return askApi(api, path, fields)
   const target = targetOf(options)
-  const running =
-    target.kind === 'directory' ? await askRunning(target.dataDir, path, { project, market: dataMarket }) : undefined
-  if (running === null)
-    throw refused(new ProofRefusal('NOT_IN_A_BATCH', 'the running sequencer has no such proof'), key)
-  if (running !== undefined) return running as Proof
+  const running = target.kind === 'directory' ? await askRunning<Proof>(target.dataDir, path, fields) : undefined
+  if (running) return running
   const opened = await open(target)
   try {
     const query = { dataMarket: marketOf(opened.rules, dataMarket), epochId: epoch, slotId: slot, projectId: project }
     return await createProofs(opened.chain, proofPorts(opened.log, opened.topics)).get(query)
   } catch (error) {
-    throw error instanceof ProofRefusal ? refused(error, key) : error
+    throw error instanceof ProofRefusal ? refused(error, slot, epoch) : error
   } finally {
     await opened.close()
   }
 }
 
-function refused(
-  { code, message }: ProofRefusal,
-  { slotId, epochId }: Pick<ProofQuery, 'slotId' | 'epochId'>,
-): CliError {
+function refused({ code, message }: ProofRefusal, slot: number, epoch: number): CliError {
   const hint = {
-    NOT_IN_A_BATCH: `\`sequencer why --slot ${slotId} --epoch ${epochId}\` says what became of its submissions.`,
-    NOT_ANCHORED: `\`sequencer epoch ${epochId}\` says where it stands. A proof is given once the batch is final.`,
+    NOT_IN_A_BATCH: `\`sequencer why --slot ${slot} --epoch ${epoch}\` says what became of its submissions.`,
+    NOT_ANCHORED: `\`sequencer epoch ${epoch}\` says where it stands. A proof is given once the batch is final.`,
     AMBIGUOUS: 'Name the project with --project.',
   }[code]
   return new CliError(message, hint, EXIT.failed)
 }
-
-async function askApi(base: string, path: string, fields: Record<string, string | undefined>): Promise<Proof> {
-  const url = new URL(path, base)
-  for (const [name, value] of Object.entries(fields)) if (value !== undefined) url.searchParams.set(name, value)
-  let response: Response
-  let answer: unknown
-  try {
-    response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })
-    answer = await response.json()
-  } catch (error) {
-    throw new CliError(`${base} does not answer: ${error}`, 'Check --api.', EXIT.unavailable, error)
-  }
-  if (response.ok) return answer as Proof
-  const { detail, title } = answer as { detail?: string; title?: string }
-  const hint = 'Check --slot, --epoch and --project; /v1/slots/{slot}/verdicts says what became of its submissions.'
-  throw new CliError(detail ?? title ?? `${url} answered ${response.status}`, hint, EXIT.failed)
-}
-
-const ANSWER_MS_MAX = 60_000
 
 export interface ProofResult {
   readonly ok: boolean

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { runEpoch, runWhy } from '../../../ops/lookup/command.ts'
 import { RUNNING_FILE } from '../../../ops/lookup/directory.ts'
+import { runProofGet } from '../../../ops/proof/command.ts'
 import { createFixture, MARKET, RULES, submissionOf, verdictOf } from './fixture.ts'
 
 let server: Server | undefined
@@ -56,9 +57,15 @@ test('behavior: the file of a process that is gone does not matter', async () =>
   expect((await runWhy(open, { dataDir, slot: '7' })).items).toHaveLength(1)
 })
 
-test('error: the words of a process that refuses', async () => {
+test.each([
+  [400, 'why', 'no such market', 2],
+  [404, 'proof', 'no batch of epoch 3 has a submission of slot 7', 1],
+  [503, 'proof', 'the view of the log is not open yet', 3],
+])('error: the words of a process that refuses with %i', async (status, command, detail, exitCode) => {
   const dataDir = await runningOn((_request, response) => {
-    response.writeHead(400, { 'content-type': 'application/json' }).end('{"detail":"no such market"}')
+    response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify({ detail }))
   })
-  await expect(runWhy(locked, { dataDir, slot: '7' })).rejects.toMatchObject({ message: 'no such market', exitCode: 2 })
+  const asked =
+    command === 'why' ? runWhy(locked, { dataDir, slot: '7' }) : runProofGet(locked, { dataDir, slot: 7, epoch: 3 })
+  await expect(asked).rejects.toMatchObject({ message: detail, exitCode })
 })
