@@ -72,7 +72,7 @@ async function sampleTopology(prefix = '', n = PARTITIONS): Promise<Topology> {
 }
 
 /** Topics as rounded boxes, stages as boxes; an arrow for each that is read or written. */
-export function mermaidOf(topology: Topology): string {
+function mermaidOf(topology: Topology): string {
   const lines = ['flowchart LR']
   for (const { name, partitions } of topology.topics) lines.push(`  ${id(name)}(["${name} · ${partitions}"])`)
   for (const stage of topology.stages) {

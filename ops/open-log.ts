@@ -14,7 +14,7 @@ import { CONFIG_VARIABLE } from './config/sources.ts'
 import { openDirectory } from './data-directory.ts'
 import { framedTopics } from './readable.ts'
 
-export const DATA_DIR = '.data/dev'
+const DATA_DIR = '.data/dev'
 
 /** As commander gives them; `dataDir` is missing when it was not given. */
 export interface TargetOptions {

@@ -171,7 +171,6 @@ test('behavior: no default exports but where a tool asks for one', () => {
 
 test('behavior: every file is reached from an entry', () => {
   const byPath = new Map(sources.map((source) => [source.path, source]))
-  // The Kafka driver counts as reached until a command opens it.
   const isEntry = (path: string) => ENTRIES.includes(path) || path.startsWith('bench/')
   const queue = product.map(({ path }) => path).filter(isEntry)
   const reached = new Set(queue)
@@ -179,6 +178,16 @@ test('behavior: every file is reached from an entry', () => {
     for (const target of byPath.get(path)?.imports ?? [])
       if (byPath.has(target) && !reached.has(target)) reached.add(queue[queue.push(target) - 1]!)
   expect(product.map(({ path }) => path).filter((path) => !reached.has(path))).toEqual([])
+})
+
+test('behavior: what a file exports is used by another file', () => {
+  const words = new Map(sources.map(({ path, text }) => [path, new Set(text.match(/\w+/g))]))
+  const unused = sources.flatMap(({ path, code }) =>
+    [...code.matchAll(/^export (?:async )?(?:function\*?|const|class) (\w+)/gm)]
+      .filter(([, name]) => ![...words].some(([other, used]) => other !== path && used.has(name!)))
+      .map(([, name]) => `${path} ${name}`),
+  )
+  expect(unused).toEqual([])
 })
 
 test('behavior: nothing refers to the machine it was written on', () => {

@@ -57,7 +57,7 @@ function judgeOwner(
 }
 
 /** The newest ownership at or before the block. */
-export const ownerAsOf = (slot: SlotOwner | undefined, blockNumber: number): SlotOwnership | undefined =>
+const ownerAsOf = (slot: SlotOwner | undefined, blockNumber: number): SlotOwnership | undefined =>
   slot?.history.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)
 
 /** An epoch takes submissions from its release to its close; up to `epochsAhead` early ones wait for it. */

@@ -45,7 +45,7 @@ export interface TickOutputs {
 }
 
 /** @returns takes one tick, and answers how many were accepted by it (those that had waited for it, too) */
-export function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs): (tick: EpochTick) => number {
+function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs): (tick: EpochTick) => number {
   const take = (tick: EpochTick): boolean => {
     const answer = chain.offer(tick)
     if (answer === 'accepted') outputs.accept(tick)

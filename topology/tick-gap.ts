@@ -5,7 +5,7 @@ import type { KeyValueStore } from '../streams/store.ts'
 /** Above it what lies furthest ahead is let go: the request that follows the filled gap brings it again. */
 export const GAP_TICKS_MAX = 1_000
 /** A request may get lost with the clock that took it, so it is made again for every so many ticks that wait. */
-export const REQUEST_AGAIN_TICKS = 50
+const REQUEST_AGAIN_TICKS = 50
 
 const ORDER: Readonly<Record<EpochTick['kind'], number>> = { HEAD: 0, OPEN: 1, CLOSE: 2, ORPHAN: 3 }
 

@@ -73,7 +73,7 @@ export const DATA_MARKET_ABI = [
  * changes a slot's owner or activity: minted (no owner, inactive), assigned (active), burned (no owner, inactive).
  * `oldSnapshotter` is set after the change in the deployed contract and so equals `newSnapshotter`: it is not read.
  */
-export const NODES_ABI = [
+const NODES_ABI = [
   'function nodeInfo(uint256 nodeId) view returns (address snapshotterAddress, uint256 nodePrice, uint256 amountSentOnL1, uint256 mintedOn, uint256 burnedOn, uint256 lastUpdated, bool isLegacy, bool claimedTokens, bool active, bool isKyced)',
   'event NodeMinted(address indexed to, uint256 nodeId)',
   'event NodeBurned(address indexed from, uint256 nodeId)',

@@ -194,7 +194,7 @@ function decode(abi: typeof nodesInterface, name: string, answer: unknown) {
 }
 
 /** False only when the bloom filter excludes every event we look for; true without a filter in the header. */
-export function mayHold(logsBloom: string, protocolState: string, nodes: string): boolean {
+function mayHold(logsBloom: string, protocolState: string, nodes: string): boolean {
   if (!/^0x[0-9a-f]{512}$/i.test(logsBloom)) return true
   const has = (item: string): boolean => bloomBits(item).every((bit) => isSet(logsBloom, bit))
   if (has(protocolState) && has(topicOf.release)) return true

@@ -6,7 +6,7 @@
  * There is no way to find the next message behind a broken one, so the first problem ends the stream.
  */
 
-export const UUID_BYTES = 36
+const UUID_BYTES = 36
 /** A submission has 400–600 bytes; the longest project names seen stay far below this. Above it a message is OVERSIZE. */
 export const FRAME_BYTES_MAX = 64 * 1024
 /** Bytes of a bad message that are kept to look at. */

@@ -12,10 +12,10 @@ import { Groups } from './groups.ts'
 import { PartitionLog, RECORD_OVERHEAD_BYTES, type Span, sizeOf } from './partition.ts'
 
 /** The largest record, as Kafka's max.message.bytes would be set for batches of some MiB. */
-export const RECORD_SIZE_BYTES_MAX = 16 * 1024 * 1024
+const RECORD_SIZE_BYTES_MAX = 16 * 1024 * 1024
 
 /** Kafka's offset.metadata.max.bytes. */
-export const OFFSET_METADATA_BYTES_MAX = 4_096
+const OFFSET_METADATA_BYTES_MAX = 4_096
 
 const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/
 const PARTITIONS_MAX = 10_000

@@ -10,7 +10,7 @@ import { LogError, type LogRecord, type RecordHeader } from '../../streams/ports
  * `offset - first (u32) | timestamp (f64) | key length (i32, -1 = null) | value length (i32, -1 = null) | headers (u16) |
  * key | value | headers, each key length (u32), key, value length (u32), value`. All little-endian.
  */
-export const ROW_KIND = 0x72
+const ROW_KIND = 0x72
 
 /** A row is closed when it has this many bytes: small enough to read one for one record, large enough to be read fast. */
 const ROW_SIZE_BYTES = 128 * 1024

@@ -16,7 +16,7 @@ import type { View } from './view/view.ts'
 /** Listeners of one process. */
 export const CLIENTS_MAX = 200
 /** Written to a client and not taken by it; one that takes nothing is let go, and comes back with its last id. */
-export const BUFFER_BYTES_MAX = 256 * 1024
+const BUFFER_BYTES_MAX = 256 * 1024
 /** Changes are told together, at most this often, so verdicts at most once a second for each epoch. */
 const TELL_MS = 1_000
 /** Told one by one; of more than these, that there are many. */

@@ -57,7 +57,7 @@ const matches = (asked: string | undefined, etag: string): boolean =>
   asked !== undefined &&
   (asked.trim() === '*' || asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag))
 
-export const sendProblem = (reply: FastifyReply, status: number, detail: string): FastifyReply =>
+const sendProblem = (reply: FastifyReply, status: number, detail: string): FastifyReply =>
   reply
     .code(status)
     .type(PROBLEM_JSON)

@@ -31,7 +31,7 @@ export const reason = z.enum([
 ] as const satisfies readonly VerdictReason[])
 
 const STATES = ['UNKNOWN', 'PLANNED', 'STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED'] as const
-export const anchorState = z.enum(STATES satisfies readonly AnchorState[])
+const anchorState = z.enum(STATES satisfies readonly AnchorState[])
 
 const reasons = z.partialRecord(reason, whole).describe('Final verdicts by reason.')
 
@@ -60,7 +60,7 @@ const epochFields = {
   reasons,
 }
 
-export const epochSummary = z
+const epochSummary = z
   .object({
     ...epochFields,
     projects: whole.describe('Projects with a winner.'),
@@ -76,7 +76,7 @@ export const epochSummary = z
   })
   .meta({ id: 'EpochSummary' })
 
-export const batchStatus = z
+const batchStatus = z
   .object({
     batchIndex: whole,
     state: text,
@@ -103,7 +103,7 @@ export const epochDetail = z
   })
   .meta({ id: 'EpochDetail' })
 
-export const gapCause = z.enum(['NOT_RELEASED', 'NOT_CLOSED', 'NOT_BATCHED', 'NOT_ANCHORED', 'LATE', 'FAILED'])
+const gapCause = z.enum(['NOT_RELEASED', 'NOT_CLOSED', 'NOT_BATCHED', 'NOT_ANCHORED', 'LATE', 'FAILED'])
 
 export const gap = z
   .object({

@@ -29,7 +29,7 @@ export function auditCommand(open: OpenLog): Command {
     })
 }
 
-export async function runAudit(open: OpenLog, { rpc, ...options }: AuditArguments): Promise<AuditReport> {
+async function runAudit(open: OpenLog, { rpc, ...options }: AuditArguments): Promise<AuditReport> {
   const opened = await open(targetOf(options))
   try {
     const chain = await connectChain(opened, rpc)

@@ -36,7 +36,7 @@ export interface AuditReport {
   readonly differences: readonly Difference[]
 }
 
-export const DIFFERENCES_KEPT = 100
+const DIFFERENCES_KEPT = 100
 
 export class Findings {
   readonly counts: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }

@@ -26,7 +26,7 @@ export function openRegistry({ registry: { url, username, passwordFile } }: Clus
 }
 
 /** What is deployed there. Throws CliError when nothing is. */
-export async function deployedSettings(log: Log, appId: string): Promise<ClusterSettings> {
+async function deployedSettings(log: Log, appId: string): Promise<ClusterSettings> {
   const settings = await readClusterSettings(log, appId)
   if (settings) return settings
   throw new CliError(

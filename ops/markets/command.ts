@@ -49,7 +49,7 @@ function changeCommand(open: OpenLog, action: 'add' | 'remove', description: str
     })
 }
 
-export async function runChange(
+async function runChange(
   open: OpenLog,
   action: 'add' | 'remove',
   market: string,

@@ -10,7 +10,7 @@ import { processAlerts } from './alerts/processes.ts'
 import { stageAlerts } from './alerts/stages.ts'
 import { recordingRules } from './recording.ts'
 
-export const RUNBOOK = 'docs/runbook.md'
+const RUNBOOK = 'docs/runbook.md'
 
 /** From the ground up: what explains others comes before them. */
 const TABLES = [processAlerts, stageAlerts, intakeAlerts, chainAlerts, anchorAlerts, epochAlerts, budgetAlerts]

@@ -102,7 +102,7 @@ export interface ProofResult {
   readonly notShown: readonly string[]
 }
 
-export async function runProofVerify(path: string, rpc: string | undefined): Promise<ProofResult> {
+async function runProofVerify(path: string, rpc: string | undefined): Promise<ProofResult> {
   const bytes = await read(path)
   try {
     const { proof, shown, notShown } = (await createProofVerifier())(bytes)
@@ -116,7 +116,7 @@ export async function runProofVerify(path: string, rpc: string | undefined): Pro
   }
 }
 
-export function renderResult({ ok, reason, shown, notShown }: ProofResult): string {
+function renderResult({ ok, reason, shown, notShown }: ProofResult): string {
   if (!ok) return `The proof does NOT hold: ${reason}.\n`
   const lines = [...shown.map((text) => `shown       ${text}`), ...notShown.map((text) => `not shown   ${text}`)]
   return `${lines.join('\n')}\nThe proof holds.\n`

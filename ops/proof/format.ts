@@ -8,7 +8,7 @@ import { z } from 'zod'
 export const FORMAT = 'powerloom-inclusion-proof'
 export const VERSION = 1
 /** A file above it is not read. Most have at most four blocks, of 350 KB each in base64. */
-export const PROOF_BYTES_MAX = 8 * 1024 * 1024
+const PROOF_BYTES_MAX = 8 * 1024 * 1024
 
 const BLOCKS_MAX = 16
 const PATH_MAX = 32

@@ -72,7 +72,7 @@ export function replayCommand(open: OpenLog): Command {
     })
 }
 
-export async function runReplay(open: OpenLog, { rpc, ...options }: ReplayArguments): Promise<ReplayReport> {
+async function runReplay(open: OpenLog, { rpc, ...options }: ReplayArguments): Promise<ReplayReport> {
   const opened = await open(targetOf(options))
   try {
     return await replay(opened, options, rpc)

@@ -4,7 +4,7 @@ import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { digestOf, domainOf } from '../../topology/signature.ts'
-import { FRAME_KINDS, KINDS, type Kind, WRONG_KINDS } from './kinds.ts'
+import { KINDS, type Kind, WRONG_KINDS } from './kinds.ts'
 import { highSTwin, type SlotWallet, signDigest } from './wallets.ts'
 
 /** One epoch of one market as the chain shows it. */
@@ -160,7 +160,6 @@ export function messagesOf(
 
 /** What may be said of a message by whoever knows how it was made. */
 export const expectedOf = ({ kind }: PlannedMessage) => KINDS[kind]
-export const isFrameKind = ({ kind }: PlannedMessage): boolean => FRAME_KINDS.has(kind)
 
 interface Fields {
   readonly slotId: number

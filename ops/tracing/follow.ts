@@ -48,7 +48,7 @@ export function traceIdOf(submissionId: string): string | undefined {
 export const isSampled = (traceId: string, share: number): boolean =>
   Number.parseInt(traceId.slice(-8), 16) < share * 2 ** 32
 
-export function followTraces({ topics, sampleShare, spans }: TracingOptions, ports: { log: Log; clock: Clock }) {
+function followTraces({ topics, sampleShare, spans }: TracingOptions, ports: { log: Log; clock: Clock }) {
   const waiting = new Map<string, Waiting>()
   let reading = 0
 

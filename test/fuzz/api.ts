@@ -36,7 +36,7 @@ export interface Description {
 const STREAMS = ['/v1/events']
 
 /** @param known values that lead somewhere, by the name of the parameter */
-export function requestsOf(
+function requestsOf(
   { paths }: Description,
   known: Readonly<Record<string, readonly string[]>>,
 ): fc.Arbitrary<readonly [string, ApiRequest]> {
@@ -108,9 +108,7 @@ export function requestsOf(
 const encode = (text: string): string => encodeURIComponent(Buffer.from(text).toString())
 
 /** What is wrong with an answer; empty when nothing is. */
-export function createCheck(
-  description: Description,
-): (path: string, request: ApiRequest, response: ApiResponse) => string {
+function createCheck(description: Description): (path: string, request: ApiRequest, response: ApiResponse) => string {
   const ajv = new Ajv2020({ strict: false, validateFormats: false })
   ajv.addSchema({ $id: 'api', components: description.components })
   const validators = new Map<object, ReturnType<typeof ajv.compile>>()

@@ -276,7 +276,7 @@ export function readInt64(buffer: Buffer, at: number): number {
 }
 
 /** @returns where the next byte goes */
-export function writeUvarint(buffer: Buffer, from: number, value: number): number {
+function writeUvarint(buffer: Buffer, from: number, value: number): number {
   let at = from
   let rest = value
   while (rest > MAX_INT32) {

@@ -58,7 +58,7 @@ function batchSummary(reader: ViewReader, topics: Topics, key: AnchorKey, row: B
 }
 
 /** Where a batch lies; undefined for a CID that is none of ours. */
-export async function findBatch(reader: ViewReader, cid: string): Promise<AnchorKey | undefined> {
+async function findBatch(reader: ViewReader, cid: string): Promise<AnchorKey | undefined> {
   const [found] = await reader.range({ prefix: prefixOf(TABLE.batchCids, cid), limit: 1 })
   return found && anchorKeyOf(partsOf(found[0]).slice(2))
 }

@@ -3,7 +3,7 @@
  * LevelDB's order is ours; a market that somebody made up may hold anything, so a NUL in it is replaced.
  */
 import type { AnchorKey, AnchorState, EpochKey, LogPosition } from '../../../schemas/types.ts'
-import type { Gap, Project } from '../schema.ts'
+import type { Project } from '../schema.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
 export const LAYOUT = '1'
@@ -178,8 +178,6 @@ export const submissionParts = (key: EpochKey, slotId: number, { partition, offs
 
 export const queueOf = (state: AnchorState): 'pending' | 'final' | 'failed' =>
   state === 'FINAL' ? 'final' : state === 'LATE' || state === 'FAILED' ? 'failed' : 'pending'
-
-export type GapCause = Gap['cause']
 
 /** Values of rows: JSON, or a time and the bytes of the topic. */
 export const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))

@@ -34,7 +34,7 @@ export class ApiProblem extends Error {
 }
 
 /** No answer, or one of a server that is not itself. */
-export class ApiDown extends Error {
+class ApiDown extends Error {
   override readonly name = 'ApiDown'
 }
 

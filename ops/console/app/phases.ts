@@ -62,7 +62,7 @@ export function phasesOf(epoch: TimedEpoch, now: number, usual: Usual, stuck = f
 }
 
 /** The phase that an epoch is in; PHASES.length when it is through. The last event that was seen decides. */
-export function phaseAt(epoch: TimedEpoch): number {
+function phaseAt(epoch: TimedEpoch): number {
   const last = PHASES.findLastIndex(({ to }) => epoch[to] !== null)
   return last + 1
 }

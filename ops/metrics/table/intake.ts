@@ -5,7 +5,7 @@ import type { Definition } from '../definition.ts'
 const roles = ['intake'] as const satisfies readonly Role[]
 
 /** What the intake made of a message. */
-export const INTAKE_VERDICTS = ['taken', 'malformed', 'oversize', 'unfinished'] as const
+const INTAKE_VERDICTS = ['taken', 'malformed', 'oversize', 'unfinished'] as const
 
 export const INTAKE = {
   intakeMessages: {

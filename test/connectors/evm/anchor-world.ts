@@ -62,7 +62,7 @@ export function anchorWorlds() {
 }
 
 /** A development chain whose blocks the test mines, the anchor stage on a log in memory, and the connector between. */
-export async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, rules: Partial<AnchorRules> = {}) {
+async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, rules: Partial<AnchorRules> = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'anchor-'))
   const windows = { snapshot: 2, batch: 40, attestation: 80 }
   const chain = await startDevChain({

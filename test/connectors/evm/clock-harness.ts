@@ -128,7 +128,7 @@ export function canonical(ticks: readonly EpochTick[]): EpochTick[] {
 }
 
 /** What the ticks of a chain must be, computed from the chain alone, for one market whose window is in blocks. */
-export function expectedTicks(chain: ScriptedChain, from = 0): readonly string[] {
+function expectedTicks(chain: ScriptedChain, from = 0): readonly string[] {
   return chain.blocks.slice(from).flatMap((block) => {
     const opens = (block.releases ?? [])
       .filter(({ dataMarket }) => dataMarket === MARKET)
@@ -148,7 +148,7 @@ export function expectedTicks(chain: ScriptedChain, from = 0): readonly string[]
   })
 }
 
-export const describeTick = (tick: EpochTick): string => {
+const describeTick = (tick: EpochTick): string => {
   const { kind, blockNumber, blockHash, blockTimestamp, epochId, begin, end, submissionWindow, acceptedHeaders } = tick
   if (kind === 'OPEN') return `${blockNumber} OPEN ${epochId} ${begin}-${end} w${submissionWindow}`
   if (kind === 'CLOSE') return `${blockNumber} CLOSE ${epochId} ${acceptedHeaders.join(' ')}`

@@ -5,7 +5,7 @@ import { ZERO_ADDRESS } from '../../../connectors/evm/chain-reader.ts'
 import type { Endpoint } from '../../../connectors/evm/rpc.ts'
 
 export const PROTOCOL_STATE = `0x${'aa'.repeat(20)}`
-export const NODES = `0x${'bb'.repeat(20)}`
+const NODES = `0x${'bb'.repeat(20)}`
 export const MARKET = `0x${'cc'.repeat(20)}`
 export const OTHER_MARKET = `0x${'dd'.repeat(20)}`
 /** The contract has no such market. */

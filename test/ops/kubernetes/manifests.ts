@@ -9,7 +9,7 @@ import { parseAllDocuments } from 'yaml'
 const MANIFESTS = fileURLToPath(new URL('../../../ops/kubernetes', import.meta.url))
 const KEDA = new URL('../../vectors/kubernetes/keda.json', import.meta.url)
 
-export const SECRETS = {
+const SECRETS = {
   'kafka-username': 'sequencer',
   'kafka-password': 'a password',
   'kafka-ca.crt': 'a certificate',

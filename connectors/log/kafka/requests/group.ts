@@ -9,7 +9,7 @@ export interface GroupMember {
   readonly memberId: string
 }
 
-export const PROTOCOL_TYPE = 'consumer'
+const PROTOCOL_TYPE = 'consumer'
 
 export interface JoinedMember {
   readonly memberId: string

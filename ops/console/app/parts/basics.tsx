@@ -110,7 +110,7 @@ export function Bar({ share, tone }: { share: number; tone: Tone }) {
   )
 }
 
-export const agreementTone = (share: number): Tone => (share >= 0.9 ? 'good' : share > 0.5 ? 'warn' : 'bad')
+const agreementTone = (share: number): Tone => (share >= 0.9 ? 'good' : share > 0.5 ? 'warn' : 'bad')
 
 export const Agreement = ({ share }: { share: number | null }) =>
   share === null ? (
