@@ -1,6 +1,7 @@
 /** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
-import { type Log, LogError, type TopicPartition } from '../streams/ports.ts'
+import { type Log, LogError } from '../streams/ports.ts'
 import { sequencerTopology } from '../topology/index.ts'
+import { partitionsOf } from './audit/scan.ts'
 import { openAdmin } from './cluster/connect.ts'
 import { openGround, openRegistry } from './cluster/open.ts'
 import type { ClusterSettings } from './cluster/settings-topic.ts'
@@ -54,9 +55,7 @@ async function stage(
   active: ReadonlySet<string>,
   sources: readonly { readonly name: string; readonly partitions: number }[],
 ): Promise<Finding> {
-  const partitions: TopicPartition[] = sources.flatMap((topic) =>
-    Array.from({ length: topic.partitions }, (_, partition) => ({ topic: topic.name, partition })),
-  )
+  const partitions = sources.flatMap(partitionsOf)
   const committed = await log.committedOffsets(group, partitions).catch((error: unknown) => {
     if (error instanceof LogError && error.retriable) return undefined // a killed process left a transaction open
     throw error

@@ -6,6 +6,7 @@ import type { Anchor, Batch, EpochTick, ProjectFinalization, Verdict } from '../
 import type { Clock, FetchPosition, Log, LogRecord } from '../streams/ports.ts'
 import { retried } from '../streams/retry.ts'
 import { isEpochSummary, isMarker, type Topics } from '../topology/topics.ts'
+import { partitionsOf } from './audit/scan.ts'
 import { recall } from './recall.ts'
 
 /** Epochs remembered, the oldest are forgotten: at one every 12 s, more than three hours. */
@@ -108,9 +109,7 @@ type Fold = (topic: string, record: LogRecord, when: Moment) => void
 
 async function startPositions(log: Log, topics: Topics): Promise<FetchPosition[]> {
   const { epochTicks, finalizations, batches, anchors, verdicts } = topics
-  const partitions = [epochTicks, finalizations, batches, anchors, verdicts].flatMap(({ name, partitions: n }) =>
-    Array.from({ length: n }, (_, partition) => ({ topic: name, partition })),
-  )
+  const partitions = [epochTicks, finalizations, batches, anchors, verdicts].flatMap(partitionsOf)
   const bounds = await log.bounds(partitions)
   return partitions.map((tp, i) => ({ ...tp, offset: bounds[i]!.stable }))
 }

@@ -24,7 +24,8 @@ export type AnchorOutputs = {
   readonly anchors: readonly [AnchorKey, Anchor]
 }
 
-const ENDING_INDEX = -1
+/** The index under which the call stands that ends an epoch's batches. */
+export const END_OF_BATCHES = -1
 
 /**
  * Takes `batches` and `anchor-results`, one partition each. One task with one signer: it alone assigns nonces.
@@ -77,7 +78,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
   }
 
   const endEpoch = (dataMarket: string, { summaryOf, batches }: EpochSummary): void => {
-    const key = { dataMarket, epochId: summaryOf, batchIndex: ENDING_INDEX }
+    const key = { dataMarket, epochId: summaryOf, batchIndex: END_OF_BATCHES }
     if (!read(key)) advance(undefined, { ...newProgress(key), phase: 'WAITING', batches })
     endWhenSettled(key)
     stopWatching(dataMarket, summaryOf - rules.watchEpochs)
@@ -95,7 +96,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
   }
 
   const endWhenSettled = ({ dataMarket, epochId }: AnchorKey): void => {
-    const ending = read({ dataMarket, epochId, batchIndex: ENDING_INDEX })
+    const ending = read({ dataMarket, epochId, batchIndex: END_OF_BATCHES })
     if (ending?.phase === 'WAITING' && batchesSettled(ending))
       advance(ending, { ...intend(ending, 'PREPARE'), phase: 'PREPARING' })
   }
@@ -132,7 +133,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
 
   const dropWhenDone = ({ dataMarket, epochId }: AnchorKey): void => {
     const scope = epochScope(dataMarket, epochId)
-    const ending = read({ dataMarket, epochId, batchIndex: ENDING_INDEX })
+    const ending = read({ dataMarket, epochId, batchIndex: END_OF_BATCHES })
     if (!ending || progress.sizeOf(scope) !== ending.batches + 1) return
     for (const [, { phase, step }] of progress.entries(scope)) if (step !== 'DONE' || !ENDED.includes(phase)) return
     progress.dropScope(scope)

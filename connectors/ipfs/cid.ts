@@ -5,6 +5,8 @@ import type { CID } from 'multiformats/cid'
 /** 1 = raw leaves, what current sequencers publish. 0 = dag-pb, `Qm…`, published before 2024-12-27. */
 export type CidVersion = 0 | 1
 
+export const cidVersionOf = (cid: string): CidVersion => (cid.startsWith('Qm') ? 0 : 1)
+
 /** Kubo's default chunk size; another one gives other CIDs. */
 const CHUNK_BYTES = 262_144
 

@@ -4,9 +4,6 @@ import { isEpochSummary, type Topics } from '../../topology/topics.ts'
 import { readAt, scan } from '../audit/scan.ts'
 import { anchorsOf } from './keys.ts'
 
-/** The call that ends an epoch's batches is kept under this index. */
-export const END_OF_BATCHES = -1
-
 /** The newest row of each batch of an epoch, by batch index. */
 export async function anchorsOfEpoch(log: Log, topics: Topics, key: EpochKey): Promise<ReadonlyMap<number, Anchor>> {
   const { anchors } = topics
@@ -30,3 +27,7 @@ export async function batchOf(log: Log, { batches }: Topics, anchor: Anchor): Pr
   const event = batches.value.decode(record.value)
   return isEpochSummary(event) ? undefined : event
 }
+
+/** The ids of a batch's submissions, in the order of its leaves. */
+export const submissionIdsIn = ({ json }: Pick<Batch, 'json'>): readonly string[] =>
+  (JSON.parse(Buffer.from(json).toString('utf8')) as { submissionIDs: string[] }).submissionIDs

@@ -1,11 +1,12 @@
 /** Where an epoch stands, from its release to the attestations, read from the log. */
 import type { Anchor, EpochKey, EpochTick } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { scan } from '../audit/scan.ts'
 import { knownMarkets } from '../markets/known-markets.ts'
-import { anchorsOfEpoch, batchOf, END_OF_BATCHES } from './anchors.ts'
+import { anchorsOfEpoch, batchOf } from './anchors.ts'
 import { finalizationPartition, finalizationsOf, submissionsOf, verdictsOf } from './keys.ts'
 
 export interface EpochQuery {

@@ -1,11 +1,11 @@
 /** Which data markets are served, since when, and what still has to finish, read from the log. */
 import type { MarketKey, ServedMarket } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { epochScope, type Topics } from '../../topology/topics.ts'
 import { exists, readMarketRows } from '../audit/market-rows.ts'
 import { scan } from '../audit/scan.ts'
-import { END_OF_BATCHES } from '../lookup/anchors.ts'
 import { clockCursorGroup } from '../roles.ts'
 
 export interface MarketStatus {

@@ -4,6 +4,7 @@
  */
 import type { Clock, Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { partitionsOf } from '../audit/scan.ts'
 import type { Closeable } from '../lifecycle.ts'
 import type { Stage } from '../roles.ts'
 import type { Metrics } from './create.ts'
@@ -58,10 +59,7 @@ export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Clos
 
 async function ask(metrics: Metrics, { appId, topics, log }: ConsumerLagOptions): Promise<void> {
   for (const [stage, inputs] of Object.entries(INPUTS)) {
-    const partitions = inputs.flatMap((input) => {
-      const { name, partitions: count } = topics[input]
-      return Array.from({ length: count }, (_, partition) => ({ topic: name, partition }))
-    })
+    const partitions = inputs.flatMap((input) => partitionsOf(topics[input]))
     const group = `${appId}-${stage}`
     const [bounds, offsets] = await Promise.all([log.bounds(partitions), log.committedOffsets(group, partitions)])
     for (const [at, { topic, partition: number }] of partitions.entries()) {

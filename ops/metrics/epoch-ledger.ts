@@ -1,4 +1,5 @@
 /** Where every unfinished epoch stands and since when, folded from what is said of them in whatever order. */
+import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import { EPOCHS_KEPT, type EpochProgress, type Moment } from '../progress.ts'
 import { type MissCause, PHASES, type Phase } from './table/epochs.ts'
 
@@ -105,20 +106,19 @@ export class EpochLedger {
   }
 }
 
-const ENDING = -1
 const STORED = ['STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED']
 const SETTLED = ['MINED', 'FINAL', 'LATE', 'FAILED']
 
 const hasEnded = ({ anchors }: EpochProgress): boolean => {
-  const state = anchors.get(ENDING)?.state
+  const state = anchors.get(END_OF_BATCHES)?.state
   return state === 'FINAL' || state === 'FAILED' || state === 'LATE'
 }
 
 /** The anchor stage plans the ending call when it has all the batches: its row tells the same as the summary of the epoch. */
 function phaseOf({ closeBlock, batches, anchors }: EpochProgress): Phase {
-  const ending = anchors.get(ENDING)
+  const ending = anchors.get(END_OF_BATCHES)
   if (batches === undefined && !ending) return closeBlock === undefined ? 'open' : 'tally'
-  const states = [...anchors].flatMap(([index, { state }]) => (index === ENDING ? [] : [state]))
+  const states = [...anchors].flatMap(([index, { state }]) => (index === END_OF_BATCHES ? [] : [state]))
   if (!ending || states.length < (batches ?? 0)) return 'store'
   if (states.every((state) => SETTLED.includes(state))) return 'end'
   return states.every((state) => STORED.includes(state)) ? 'mine' : 'store'

@@ -3,7 +3,7 @@ import { decode } from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import type { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
-import { importBatch } from '../../connectors/ipfs/cid.ts'
+import { cidVersionOf, importBatch } from '../../connectors/ipfs/cid.ts'
 
 export interface FileBlock {
   readonly base64: string
@@ -22,7 +22,7 @@ export async function fileBlocks(bytes: Uint8Array, cid: string): Promise<readon
     byCid.set(key.toString(), block)
     return key
   }
-  const root = await importBatch(bytes, cid.startsWith('Qm') ? 0 : 1, { put } as Parameters<typeof importBatch>[2])
+  const root = await importBatch(bytes, cidVersionOf(cid), { put } as Parameters<typeof importBatch>[2])
   if (root.toString() !== cid) throw new Error(`the batch in the log has the CID ${root}, but ${cid} was anchored`)
   const blocks: FileBlock[] = []
   let at = 0

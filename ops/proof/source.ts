@@ -1,8 +1,9 @@
 /** Finds what a proof is made of in the log. One for the API and the command line; batches are kept ready, within a bound. */
 import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { anchorsOfEpoch, batchOf, END_OF_BATCHES } from '../lookup/anchors.ts'
+import { anchorsOfEpoch, batchOf, submissionIdsIn } from '../lookup/anchors.ts'
 import { type Entry, type ProofContext, type ProvableBatch, provableBatch } from './build.ts'
 import type { Proof } from './format.ts'
 
@@ -128,13 +129,10 @@ async function readyBatch(
   const earlier: string[] = []
   for (const [index, row] of [...anchors].sort(([a], [b]) => a - b)) {
     if (batch.leavesBefore === 0 || index === END_OF_BATCHES || index >= batch.batchIndex) continue
-    earlier.push(...idsOf(await read(row)))
+    earlier.push(...submissionIdsIn(await read(row)))
   }
   return provableBatch({ ...chain, dataMarket }, batch, anchor, earlier)
 }
-
-const idsOf = ({ json }: Batch): readonly string[] =>
-  (JSON.parse(Buffer.from(json).toString('utf8')) as { submissionIDs: string[] }).submissionIDs
 
 /** The newest asked for, each made once however many ask for it at a time. */
 function createKeep() {

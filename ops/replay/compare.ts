@@ -1,9 +1,9 @@
 /** Recomputed against recorded, and both against the chain. */
 import { isDeepStrictEqual } from 'node:util'
-import { computeCid } from '../../connectors/ipfs/cid.ts'
+import { cidVersionOf, computeCid } from '../../connectors/ipfs/cid.ts'
 import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
+import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import type { ChainReader } from '../audit/chain.ts'
-import { END_OF_BATCHES } from '../lookup/anchors.ts'
 import type { ReplayInput } from './input.ts'
 import { type Outcome, placeOf, type Recorded } from './outcome.ts'
 
@@ -109,7 +109,7 @@ async function compareAnchor(
   differences: Differences,
 ): Promise<void> {
   if (!anchor?.cid) return // not stored yet
-  const cid = await computeCid(batch.json, anchor.cid.startsWith('Qm') ? 0 : 1)
+  const cid = await computeCid(batch.json, cidVersionOf(anchor.cid))
   const { roothash, finalizedCidsRootHash } = batch
   const mine = { cid, roothash, finalizedCidsRootHash }
   const theirs = { cid: anchor.cid, roothash: anchor.roothash, finalizedCidsRootHash: anchor.finalizedCidsRootHash }
@@ -127,7 +127,7 @@ export async function compareChain(
   const isFinal = (index: number) => anchors.get(index)?.state === 'FINAL'
   if (!batches.every((_, index) => isFinal(index))) return false
   const cids = await Promise.all(
-    batches.map(({ json }, index) => computeCid(json, anchors.get(index)!.cid.startsWith('Qm') ? 0 : 1)),
+    batches.map(({ json }, index) => computeCid(json, cidVersionOf(anchors.get(index)!.cid))),
   )
   const kept = await chain.batchCids(dataMarket, epochId)
   differences.same('the contract', 'batches of the epoch', [...cids].sort(), [...kept].sort())

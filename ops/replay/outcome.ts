@@ -1,9 +1,10 @@
 /** What became of an epoch, as the topology writes it: recomputed, or recorded in the log. */
 import type { Anchor, Batch, EpochKey, EpochSummary, ProjectFinalization, Verdict } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
+import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import { type BatchEvent, isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { partitionsOf, scan } from '../audit/scan.ts'
-import { anchorsOfEpoch, END_OF_BATCHES } from '../lookup/anchors.ts'
+import { anchorsOfEpoch } from '../lookup/anchors.ts'
 import { finalizationPartition, finalizationsOf, verdictsOf } from '../lookup/keys.ts'
 
 export interface Outcome {

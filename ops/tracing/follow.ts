@@ -8,6 +8,7 @@ import type { Topics } from '../../topology/topics.ts'
 import { isAccepted } from '../../topology/verdict.ts'
 import { readAt } from '../audit/scan.ts'
 import type { Closeable } from '../lifecycle.ts'
+import { submissionIdsIn } from '../lookup/anchors.ts'
 import type { ProgressListener } from '../progress.ts'
 import type { Spans } from './spans.ts'
 
@@ -92,9 +93,10 @@ function followTraces({ topics, sampleShare, spans }: TracingOptions, ports: { l
       const goesOn = verdict.reason === 'OUTVOTED' || (isAccepted(verdict.reason) && verdict.reason !== 'SIMULATION')
       if (!goesOn) void write(traceId, state)
     },
-    batched(dataMarket, { epochId, batchIndex, json }) {
+    batched(dataMarket, batch) {
+      const { epochId, batchIndex } = batch
       const cutAt = ports.clock.now()
-      for (const id of idsIn(json)) {
+      for (const id of submissionIdsIn(batch)) {
         const traceId = traceIdOf(id)
         if (traceId !== undefined && isSampled(traceId, sampleShare))
           stateOf(traceId, dataMarket).batch = { epochId, batchIndex, cutAt }
@@ -128,9 +130,6 @@ function stepsOf(
   if (batch) steps.push({ name: 'batch', from: appended, to: batch.cutAt, attributes: { batch: batch.batchIndex } })
   return steps
 }
-
-const idsIn = (json: Uint8Array): readonly string[] =>
-  (JSON.parse(Buffer.from(json).toString('utf8')) as { submissionIDs: string[] }).submissionIDs
 
 export interface Tracing extends Closeable {
   readonly listener: ProgressListener

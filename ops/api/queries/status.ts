@@ -1,9 +1,9 @@
 /** The markets, what became of epochs that went wrong, and how the process is. */
 import type { EpochKey } from '../../../schemas/types.ts'
+import { END_OF_BATCHES } from '../../../topology/anchor.ts'
 import { MARKETS_MAX, type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { HealthReport } from '../../health.ts'
-import { END_OF_BATCHES } from '../../lookup/anchors.ts'
 import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
 import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'
 import { phaseOfRow } from '../view/epoch-row.ts'

@@ -1,6 +1,6 @@
 /** The row of an epoch after one more record. Pure: the same records in the same order give the same row. */
 import type { Anchor, AnchorState, EpochSummary, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
-import { END_OF_BATCHES } from '../../lookup/anchors.ts'
+import { END_OF_BATCHES } from '../../../topology/anchor.ts'
 import { type EpochPhase, phaseOf } from '../../lookup/epoch.ts'
 import type { AnchorSteps, EpochRow } from './rows.ts'
 
