@@ -8,6 +8,7 @@ import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { SeededRandom } from '../../connectors/log/seeded-random.ts'
 import type { AnchorIntent, AnchorKey, AnchorOutcome, AnchorResult } from '../../schemas/types.ts'
+import { resultOf } from '../topology/anchor-harness.ts'
 import { hash } from './chain-story.ts'
 
 export interface Answer {
@@ -56,7 +57,7 @@ export class AnchorChain {
   private answersTo(key: AnchorKey, intent: AnchorIntent, bytes: Uint8Array): Answer[] {
     const { step, attempt, nonce, call } = intent
     const answer = (outcome: AnchorOutcome, fields: Partial<AnchorResult> = {}): Answer[] => [
-      { key, result: { ...NO_RESULT, step, attempt, outcome, ...fields } },
+      { key, result: resultOf({ step, attempt, outcome, ...fields }) },
     ]
     if (step === 'STORE') {
       if (this.draw(key, attempt, { FAILED: 0.15 }) === 'FAILED') return answer('FAILED', { error: 'no space' })
@@ -97,7 +98,7 @@ export class AnchorChain {
       const { key, attempt } = next
       const drawn = this.draw(key, attempt, { STUCK: 0.1, REVERTED: 0.12, REORGED: 0.12 })
       if (drawn === 'STUCK')
-        return [...answers, { key, result: { ...NO_RESULT, ...QUOTE, ...SENT, attempt, outcome: drawn } }]
+        return [...answers, { key, result: resultOf({ ...QUOTE, ...SENT, attempt, outcome: drawn }) }]
       const isFiller = next.raw.includes('filler')
       // What was mined once does not revert when it is mined again: its epoch may be ended by then (decision 0007).
       const reverts = drawn === 'REVERTED' && !this.takenOut.has(contentOf(key))
@@ -105,7 +106,7 @@ export class AnchorChain {
       this.pending.delete(nonce)
       if (drawn === 'REORGED' && !isFiller) {
         this.takenOut.add(contentOf(key))
-        const reorged: AnchorResult = { ...NO_RESULT, ...SENT, attempt, outcome: 'REORGED' }
+        const reorged = resultOf({ ...SENT, attempt, outcome: 'REORGED' })
         return [...answers, minedAnswer(nonce, mined), { key, result: reorged }]
       }
       this.add(mined)
@@ -152,25 +153,10 @@ const placeOf = (nonce: number) => ({
 
 const minedAnswer = (nonce: number, { key, attempt, outcome }: Mined): Answer => ({
   key,
-  result: { ...NO_RESULT, ...SENT, ...placeOf(nonce), attempt, outcome },
+  result: resultOf({ ...SENT, ...placeOf(nonce), attempt, outcome }),
 })
 const withFinal = (mined: Answer): Answer[] =>
   mined.result.outcome === 'MINED' ? [mined, { ...mined, result: { ...mined.result, outcome: 'FINAL' } }] : [mined]
 
 const QUOTE = { gasLimit: 500_000, maxFeePerGas: '2000', maxPriorityFeePerGas: '100' }
 const SENT = { step: 'SEND' } as const
-
-const NO_RESULT: Omit<AnchorResult, 'step' | 'attempt' | 'outcome'> = {
-  cid: '',
-  signer: '',
-  nonce: -1,
-  gasLimit: 0,
-  maxFeePerGas: '0',
-  maxPriorityFeePerGas: '0',
-  rawTransaction: '',
-  transactionHash: '',
-  blockNumber: -1,
-  blockHash: '',
-  error: '',
-  attestation: null,
-}

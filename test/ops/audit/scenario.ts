@@ -15,6 +15,7 @@ import { sequencerTopology } from '../../../topology/index.ts'
 import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
 import { sequencerStores } from '../../../topology/stores.ts'
 import { isEpochSummary, sequencerTopics, type Topics } from '../../../topology/topics.ts'
+import { resultOf } from '../../topology/anchor-harness.ts'
 import { FrozenLog, type FrozenTopic } from './frozen-log.ts'
 
 export const MARKETS = [`0x${'a1'.repeat(20)}`, `0x${'b2'.repeat(20)}`] as const
@@ -300,12 +301,8 @@ async function anchorAll(driver: TopologyTestDriver, topics: Topics): Promise<vo
 
 async function answersTo(driver: TopologyTestDriver, topics: Topics, intent: AnchorIntent): Promise<AnchorResult[]> {
   const { step, attempt } = intent
-  const result = (fields: Partial<AnchorResult> & Pick<AnchorResult, 'outcome'>): AnchorResult => ({
-    ...BLANK_RESULT,
-    step,
-    attempt,
-    ...fields,
-  })
+  const result = (fields: Partial<AnchorResult> & Pick<AnchorResult, 'outcome'>) =>
+    resultOf({ step, attempt, ...fields })
   const mined = { transactionHash: `0x${'77'.repeat(32)}`, blockNumber: 40, blockHash: `0x${'66'.repeat(32)}` }
   if (step === 'STORE') {
     const batch = driver.read(topics.batches)[intent.batchOffset]!.value
@@ -317,24 +314,6 @@ async function answersTo(driver: TopologyTestDriver, topics: Topics, intent: Anc
   if (step === 'SIGN')
     return [result({ outcome: 'SIGNED', rawTransaction: '0x00', transactionHash: mined.transactionHash })]
   return [result({ outcome: 'MINED', ...mined }), result({ outcome: 'FINAL', ...mined })]
-}
-
-const BLANK_RESULT: AnchorResult = {
-  step: 'STORE',
-  attempt: 0,
-  outcome: 'FAILED',
-  cid: '',
-  signer: '',
-  nonce: -1,
-  gasLimit: 0,
-  maxFeePerGas: '0',
-  maxPriorityFeePerGas: '0',
-  rawTransaction: '',
-  transactionHash: '',
-  blockNumber: -1,
-  blockHash: '',
-  error: '',
-  attestation: null,
 }
 
 function blankSubmission(count: number, random: () => number, fields: Partial<Submission>): Submission {
