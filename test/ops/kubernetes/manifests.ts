@@ -41,6 +41,7 @@ export interface Pod {
       readonly name: string
       readonly configMap?: { readonly name: string }
       readonly secret?: { readonly secretName: string }
+      readonly emptyDir?: object
     }[]
   }
 }
@@ -88,7 +89,11 @@ export function renderExample(kubectl: string, directory: string): readonly Kube
 /** The files of a pod's volumes, under `root` instead of `/`. */
 export function mountVolumes({ spec }: Pod, objects: readonly KubernetesObject[], root: string): void {
   for (const { name, mountPath } of spec.containers[0]!.volumeMounts) {
-    const { configMap, secret } = spec.volumes.find((volume) => volume.name === name)!
+    const { configMap, secret, emptyDir } = spec.volumes.find((volume) => volume.name === name)!
+    if (emptyDir) {
+      mkdirSync(join(root, mountPath), { recursive: true })
+      continue
+    }
     const [kind, source] = configMap ? ['ConfigMap', configMap.name] : ['Secret', secret!.secretName]
     const { data = {} } = objects.find((object) => object.kind === kind && object.metadata.name === source)!
     for (const [key, text] of Object.entries(data)) {
