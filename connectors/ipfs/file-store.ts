@@ -1,7 +1,9 @@
-import { mkdir, open, readFile as readWholeFile, rename, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readdir, readFile as readWholeFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { NextToLast } from 'blockstore-fs/sharding'
 import { CID } from 'multiformats/cid'
+import { systemClock } from '../log/system-clock.ts'
 import { type BatchStore, StoreError } from './batch-store.ts'
 import { type CidVersion, importBatch } from './cid.ts'
 import { readFile } from './unixfs.ts'
@@ -15,6 +17,8 @@ export interface FileBlockStoreOptions {
 }
 
 const BYTES_MAX = 64 * 1024 * 1024
+/** No block takes that long to write: what is older was left by a process that was killed, the rest may be another's. */
+const UNFINISHED_MS_MAX = 3_600_000
 
 /**
  * Batches as blocks in files, with the CIDs that a Kubo node gives them. `put` resolves when every block and its directory
@@ -49,8 +53,8 @@ interface BlockFiles {
 async function openBlockFiles(directory: string): Promise<BlockFiles> {
   const unfinished = join(directory, 'unfinished')
   await guarded(`open ${directory}`, async () => {
-    await rm(unfinished, { recursive: true, force: true })
     await mkdir(unfinished, { recursive: true })
+    await removeLeftovers(unfinished)
     await syncDirectory(dirname(directory))
   })
   const sharding = new NextToLast()
@@ -58,29 +62,43 @@ async function openBlockFiles(directory: string): Promise<BlockFiles> {
     const { dir, file } = sharding.encode(cid)
     return join(directory, dir, file)
   }
-  let writes = 0
   return {
     write: (cid, block) =>
       guarded(`write block ${cid}`, async () => {
         if (!(block instanceof Uint8Array)) throw new TypeError('the importer hands over whole blocks')
-        await writeDurably(pathOf(cid), block, join(unfinished, `${process.pid}-${++writes}`))
+        await writeDurably(pathOf(cid), block, join(unfinished, randomUUID()))
         return cid
       }),
     read: (cid) => guarded(`read block ${cid}`, () => readWholeFile(pathOf(cid))),
   }
 }
 
+async function removeLeftovers(unfinished: string): Promise<void> {
+  const oldest = systemClock.now() - UNFINISHED_MS_MAX
+  for (const name of await readdir(unfinished)) {
+    const path = join(unfinished, name)
+    const found = await stat(path).catch(() => undefined) // its writer may have ended meanwhile
+    if (found && found.mtimeMs < oldest) await rm(path, { force: true })
+  }
+}
+
 /** Bytes to a temporary file and to the disk, then its name, then the directory that holds the name. */
 async function writeDurably(path: string, bytes: Uint8Array, temporary: string): Promise<void> {
-  const file = await open(temporary, 'wx')
+  let made: string | undefined
   try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
+    const file = await open(temporary, 'wx')
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    made = await mkdir(dirname(path), { recursive: true })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {}) // what failed before it says why
+    throw error
   }
-  const made = await mkdir(dirname(path), { recursive: true })
-  await rename(temporary, path)
   await syncDirectory(dirname(path))
   if (made !== undefined) await syncDirectory(dirname(dirname(path)))
 }

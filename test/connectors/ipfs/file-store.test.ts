@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FsBlockstore } from 'blockstore-fs'
@@ -66,10 +66,24 @@ describe('createFileBlockStore', () => {
     expect(filesIn(directory)).toHaveLength(1)
   })
 
-  it('behavior: what a killed process left unfinished is gone after the next start', async () => {
+  it('behavior: what a killed process left unfinished is removed by a later start, what another writes now is not', async () => {
     await createFileBlockStore({ directory })
-    writeFileSync(join(directory, 'unfinished', '1-1'), 'half')
+    const [left, written] = ['left', 'written'].map((name) => join(directory, 'unfinished', name)) as [string, string]
+    for (const file of [left, written]) writeFileSync(file, 'half')
+    const twoHoursAgo = Date.now() / 1_000 - 7_200
+    utimesSync(left, twoHoursAgo, twoHoursAgo)
     await createFileBlockStore({ directory })
+    expect(filesIn(directory)).toEqual([written])
+  })
+
+  it('error: a block that cannot be put in its place leaves nothing behind, however often it is tried', async () => {
+    const store = await createFileBlockStore({ directory })
+    const cid = await store.put(Buffer.from('x'))
+    const [place] = filesIn(directory)
+    rmSync(place!)
+    mkdirSync(join(place!, 'in the way'), { recursive: true })
+    for (let tries = 0; tries < 3; tries++)
+      await expect(store.put(Buffer.from('x'))).rejects.toThrow(`cannot write block ${cid}`)
     expect(filesIn(directory)).toEqual([])
   })
 
