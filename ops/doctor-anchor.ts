@@ -8,15 +8,16 @@ import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { rpcUrlsOf } from './cluster/connect.ts'
-import type { ClusterSettings } from './cluster/settings-topic.ts'
 import type { Address } from './config/schema.ts'
 import type { Finding } from './doctor.ts'
+import type { Examined } from './doctor-cluster.ts'
 import { examineNode, examineStore } from './doctor-outside.ts'
 
 const RPC_TIMEOUT_MS = 5_000
+type Deployed = NonNullable<Examined['deployed']>
 
 /** Of what the configuration names; what it does not name is another process's. */
-export async function examineAnchoring(address: Address, deployed: ClusterSettings): Promise<readonly Finding[]> {
+export async function examineAnchoring(address: Address, deployed: Deployed): Promise<readonly Finding[]> {
   const { chainId } = deployed.chain
   const urls = rpcUrlsOf(address.chain)
   const findings = (await Promise.all(urls.map((url) => examineNode(url, chainId)))).flat()
@@ -29,7 +30,7 @@ export async function examineAnchoring(address: Address, deployed: ClusterSettin
   return [...findings, ...(await stores(address.storage))]
 }
 
-async function signer(file: string, rpc: Rpc, { chain, rules }: ClusterSettings): Promise<readonly Finding[]> {
+async function signer(file: string, rpc: Rpc, { chain, served }: Deployed): Promise<readonly Finding[]> {
   try {
     const { address } = createSigner(readSignerKey(file), chain.chainId)
     const wei = await rpc.read((ask) => balanceOf(ask, address))
@@ -41,8 +42,7 @@ async function signer(file: string, rpc: Rpc, { chain, rules }: ClusterSettings)
         ...(wei === 0n && { advice: 'Send it what its transactions cost.' }),
       },
     ]
-    for (const { dataMarket } of rules.markets)
-      findings.push(await membership(address, dataMarket, chain.protocolState, rpc))
+    for (const dataMarket of served) findings.push(await membership(address, dataMarket, chain.protocolState, rpc))
     return findings
   } catch (error) {
     return [

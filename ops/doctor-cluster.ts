@@ -8,8 +8,14 @@ import type { ClusterSettings } from './cluster/settings-topic.ts'
 import type { Address } from './config/schema.ts'
 import { groupsWithMembers } from './deploy/live.ts'
 import type { Finding } from './doctor.ts'
+import { servedMarkets } from './markets/known-markets.ts'
 
-export async function examineCluster(address: Address): Promise<{ findings: Finding[]; deployed?: ClusterSettings }> {
+export interface Examined {
+  readonly findings: Finding[]
+  readonly deployed?: ClusterSettings & { readonly served: readonly string[] }
+}
+
+export async function examineCluster(address: Address): Promise<Examined> {
   const { appId, kafka, registry } = address
   const broken = (check: string, error: unknown, advice: string) => ({
     findings: [...findings, { check, ok: false, detail: (error as Error).message, advice }],
@@ -30,7 +36,8 @@ export async function examineCluster(address: Address): Promise<{ findings: Find
     try {
       const { rules, anchoring } = ground.settings
       const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
-      findings.push({ check: 'deployment', ok: true, detail: `${appId}, ${rules.markets.length} data markets` })
+      const served = await servedMarkets(ground.log, ground.topics, rules)
+      findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
       const active = new Set(
         await groupsWithMembers(
           admin,
@@ -39,7 +46,7 @@ export async function examineCluster(address: Address): Promise<{ findings: Find
       )
       for (const { name, sources } of topology.stages)
         findings.push(await stage(ground.log, name, `${appId}-${name}`, active, sources))
-      return { findings, deployed: ground.settings }
+      return { findings, deployed: { ...ground.settings, served } }
     } finally {
       await ground.close()
     }

@@ -7,6 +7,7 @@ import { epochScope, type Topics } from '../../topology/topics.ts'
 import { exists, readMarketRows } from '../audit/market-rows.ts'
 import { scan } from '../audit/scan.ts'
 import { clockCursorGroup } from '../roles.ts'
+import { isServed } from './known-markets.ts'
 
 export interface MarketStatus {
   readonly dataMarket: string
@@ -64,8 +65,6 @@ export async function marketStatuses({ log, topics, rules, appId }: MarketSource
 }
 
 const UNTOUCHED: ServedMarket = { serving: 'CONFIGURED', sinceBlock: 0, lastEpoch: 0, requestId: '', refused: '' }
-const isServed = ({ serving }: ServedMarket, configured: boolean): boolean =>
-  serving === 'CONFIGURED' ? configured : serving === 'ADDED'
 const ascending = (a: number, b: number): number => a - b
 const lowest = (ids: readonly number[]): number | null => (ids.length === 0 ? null : Math.min(...ids))
 

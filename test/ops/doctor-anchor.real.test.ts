@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DEV_CHAIN_ID, type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
-import type { ClusterSettings } from '../../ops/cluster/settings-topic.ts'
 import { readAddress } from '../../ops/config/parse.ts'
 import { examineAnchoring } from '../../ops/doctor-anchor.ts'
 
@@ -25,11 +24,8 @@ afterAll(async () => {
 async function examined(settings: Readonly<Record<string, string>>, chainId = DEV_CHAIN_ID): Promise<string[]> {
   const set = Object.entries({ 'chain.rpcUrls': chain.rpcUrl, ...settings }).map(([name, value]) => `${name}=${value}`)
   const address = readAddress({ kafka: '127.0.0.1:1', registry: 'http://127.0.0.1:1', set }, {})
-  const deployed = {
-    chain: { chainId, protocolState: chain.protocolState },
-    rules: { markets: chain.markets.map((dataMarket) => ({ dataMarket })) },
-  } as unknown as ClusterSettings
-  const findings = await examineAnchoring(address, deployed)
+  const deployed = { chain: { chainId, protocolState: chain.protocolState }, served: chain.markets }
+  const findings = await examineAnchoring(address, deployed as Parameters<typeof examineAnchoring>[1])
   for (const { ok, advice } of findings) expect(advice === undefined).toBe(ok)
   return findings.map(({ ok, check }) => `${ok} ${check}`)
 }

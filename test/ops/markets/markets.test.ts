@@ -7,6 +7,7 @@ import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { adminSocketPath, startAdminSocket } from '../../../ops/markets/admin-socket.ts'
 import { changeMarket } from '../../../ops/markets/change.ts'
 import { doorOfLog, doorOfRunning, type MarketsDoor } from '../../../ops/markets/door.ts'
+import { servedMarkets } from '../../../ops/markets/known-markets.ts'
 import { firstEpochFrom } from '../../../ops/markets/on-chain.ts'
 import { renderChange, renderMarkets } from '../../../ops/markets/render.ts'
 import { createCodec } from '../../../schemas/codec.ts'
@@ -107,6 +108,20 @@ test('default: one that is removed names the epochs that are still to finish', a
   expect(added).toMatchObject({ served: true, sinceBlock: 11, firstEpoch: 7, newestEpoch: 8, unfinished: [6, 7, 8] })
   const report = await change(door, 'remove', { dryRun: true })
   expect(renderChange(report)).toBe(`${OTHER_MARKET} would be removed; still finishing: epochs 6, 7, 8\n`)
+})
+
+test('behavior: served are the configured markets and those that were added, not what was removed or refused', async () => {
+  const { log } = await createWorld()
+  const served = () => servedMarkets(log, topics, rulesOf())
+  expect(await served()).toEqual([MARKET])
+  await answer(log, 'refused', { refused: 'no such market' })
+  expect(await served()).toEqual([MARKET])
+  await answer(log, 'added', { serving: 'ADDED', sinceBlock: 11 })
+  expect(await served()).toEqual([MARKET, OTHER_MARKET])
+  const removed = { serving: 'REMOVED', sinceBlock: 12, lastEpoch: 0, requestId: 'removed', refused: '' } as const
+  await write(log, topics.markets, { dataMarket: OTHER_MARKET }, removed)
+  await write(log, topics.markets, { dataMarket: MARKET }, removed)
+  expect(await served()).toEqual([])
 })
 
 test('error: what the clock refuses is said with its reason, and can be asked for again', async () => {
