@@ -10,6 +10,9 @@ import { groupsWithMembers } from './deploy/live.ts'
 import type { Finding } from './doctor.ts'
 import { servedMarkets } from './markets/known-markets.ts'
 
+/** About five seconds in all: whoever asks what does not work wants to know it soon. */
+const ADMIN_RETRIES = 4
+
 export interface Examined {
   readonly findings: Finding[]
   readonly deployed?: ClusterSettings & { readonly served: readonly string[] }
@@ -21,7 +24,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
     findings: [...findings, { check, ok: false, detail: (error as Error).message, advice }],
   })
   const findings: Finding[] = []
-  const admin = await openAdmin(kafka, `${appId}-doctor`).catch((error: unknown) => error as Error)
+  const admin = await openAdmin(kafka, `${appId}-doctor`, ADMIN_RETRIES).catch((error: unknown) => error as Error)
   if (admin instanceof Error) return broken('brokers', admin, 'Start the brokers, or check --kafka, TLS and login.')
   try {
     const { brokers } = await admin.describeCluster()

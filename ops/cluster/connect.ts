@@ -27,7 +27,7 @@ export function kafkaLogOptions(kafka: KafkaSettings, clientId: string): KafkaLo
 }
 
 /** kafkajs' own client for what an administrator does, connected. Throws CliError when no broker answers. */
-export async function openAdmin(kafka: KafkaSettings, clientId: string): Promise<Admin> {
+export async function openAdmin(kafka: KafkaSettings, clientId: string, retries = ADMIN_RETRIES): Promise<Admin> {
   const sasl = loginOf(kafka.sasl)
   const client = new Kafka({
     brokers: [...kafka.brokers],
@@ -36,7 +36,7 @@ export async function openAdmin(kafka: KafkaSettings, clientId: string): Promise
     ...(sasl && { sasl }),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    retry: { retries: ADMIN_RETRIES },
+    retry: { retries },
     logLevel: logLevel.NOTHING,
   })
   const admin = client.admin()
