@@ -1,12 +1,9 @@
 /** The rules of a data market as settings; topology/rules.ts says more of what each means. */
 import { z } from 'zod'
 import { MARKET_DEFAULTS } from '../../topology/rules.ts'
+import { address } from '../options.ts'
 
 export const whole = (min: number, max: number) => z.number().int().min(min).max(max)
-export const address = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{40}$/, 'not 0x and 40 hex digits')
-  .transform((text) => text.toLowerCase())
 
 export const marketSchema = z.strictObject({
   dataMarket: address,

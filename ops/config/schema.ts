@@ -9,13 +9,13 @@ import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
 import { logSettings } from '../logging/settings.ts'
+import { address, httpUrl as url } from '../options.ts'
 import { ROLES } from '../roles.ts'
 import { tracingSettings } from '../tracing/settings.ts'
-import { address, marketSchema, whole } from './market-schema.ts'
+import { marketSchema, whole } from './market-schema.ts'
 
 const name = (lengthMax: number) =>
   z.string().regex(new RegExp(`^[a-zA-Z0-9._-]{0,${lengthMax}}$`), 'only letters, digits, ".", "_" and "-"')
-const url = z.url({ protocol: /^https?$/, error: 'not an http or https address' })
 const file = z.string().min(1)
 const brokerAddress = z.string().regex(/^(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9._-]+):\d{1,5}$/, 'not host:port')
 const partitions = (of: string) => whole(1, 1_000).default(6).describe(`Partitions of ${of}.`)

@@ -1,4 +1,4 @@
-/** Look-ups as text fields, from the command line or a URL. */
+/** Look-ups as the options of `why` and `epoch`. */
 import { CliError } from '../cli-error.ts'
 import type { EpochQuery } from './epoch.ts'
 import type { WhyQuery } from './why.ts'

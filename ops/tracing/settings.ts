@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import { httpUrl } from '../options.ts'
 
 export const tracingSettings = z
   .strictObject({
-    otlpUrl: z
-      .url({ protocol: /^https?$/, error: 'not an http or https address' })
+    otlpUrl: httpUrl
       .optional()
       .describe(
         'Where traces go, by OTLP over HTTP, e.g. `http://collector:4318/v1/traces`; without it there are none.',
