@@ -12,7 +12,7 @@ const sha256 = (bytes: Uint8Array | string): Buffer => hash('sha256', bytes, 'bu
 /** Writes the hash to its place. By way of a string of bytes, since a Buffer per hash costs more than the hash. */
 const sha256Into = (target: Buffer, node: number, bytes: Uint8Array | string): void =>
   void target.write(hash('sha256', bytes, 'binary'), node * NODE_BYTES, 'latin1')
-const parentOf = (left: Uint8Array, right: Uint8Array): Buffer => sha256(Buffer.concat([left, right]))
+export const parentOf = (left: Uint8Array, right: Uint8Array): Buffer => sha256(Buffer.concat([left, right]))
 
 /** zeroHashes[level] is the root of an empty subtree of that level; 32 of them. */
 export const zeroHashes: readonly Uint8Array[] = emptySubtrees()
@@ -75,34 +75,6 @@ export function rootOf(texts: readonly string[]): string {
   const tree = createTree()
   tree.append(texts)
   return publishedRoot(tree)
-}
-
-/**
- * The 32 siblings from the leaf at `index` up to the root of the tree over `texts`.
- * @param index from 0, below texts.length (RangeError otherwise)
- */
-export function proofOf(texts: readonly string[], index: number): Uint8Array[] {
-  if (!(index >= 0 && index < texts.length)) throw new RangeError(`no leaf ${index} among ${texts.length}`)
-  let nodes = texts.map(leafOf)
-  const siblings: Uint8Array[] = []
-  for (let level = 0; level < TREE_HEIGHT; level++) {
-    const empty = zeroHashes[level]!
-    siblings.push(nodes[(index >> level) ^ 1] ?? empty)
-    nodes = Array.from({ length: Math.ceil(nodes.length / 2) }, (_, pair) =>
-      parentOf(nodes[2 * pair]!, nodes[2 * pair + 1] ?? empty),
-    )
-  }
-  return siblings
-}
-
-/** Whether `text` is leaf `index` of the tree with this root (32 bytes, before keccak256). */
-export function provesLeaf(text: string, index: number, siblings: readonly Uint8Array[], root: Uint8Array): boolean {
-  if (siblings.length !== TREE_HEIGHT) return false
-  const node = siblings.reduce<Uint8Array>(
-    (child, sibling, level) => ((index >>> level) & 1 ? parentOf(sibling, child) : parentOf(child, sibling)),
-    leafOf(text),
-  )
-  return Buffer.compare(node, root) === 0
 }
 
 function emptySubtrees(): Uint8Array[] {

@@ -1,5 +1,4 @@
 /** Makes proofs of the submissions of one anchored batch. What they share is made once, a proof then takes about 0.1 ms. */
-import { createHash } from 'node:crypto'
 import type { Anchor, Batch } from '../../schemas/types.ts'
 import { quote } from '../../topology/go-json.ts'
 import { keccak256, toHex } from '../../topology/keccak.ts'
@@ -41,8 +40,8 @@ export async function provableBatch(
 ): Promise<ProvableBatch> {
   const blocks = await fileBlocks(batch.json, anchor.cid)
   const file = JSON.parse(Buffer.from(batch.json).toString('utf8')) as BatchFile
-  const idTree = levelsOf([...earlierIds, ...file.submissionIDs], parentOf)
-  const cidTree = levelsOf(file.cids, parentOf)
+  const idTree = levelsOf([...earlierIds, ...file.submissionIDs])
+  const cidTree = levelsOf(file.cids)
   const places = placesOf(file)
   const bySlot = entriesBySlot(file)
   const domain = domainOf({ chainId, protocolState })
@@ -84,9 +83,6 @@ interface BatchFile {
   readonly pids: readonly string[]
   readonly cids: readonly string[]
 }
-
-const parentOf = (left: Uint8Array, right: Uint8Array): Buffer =>
-  createHash('sha256').update(left).update(right).digest()
 
 const leafIn = (tree: Levels, index: number) => ({
   leaf: toHex(tree.leaf(index)),

@@ -1,5 +1,5 @@
 /** All levels of a Merkle tree of a batch, so that each leaf's path is a few look-ups. For the builder of proofs. */
-import { leafOf, TREE_HEIGHT, zeroHashes } from '../../topology/merkle.ts'
+import { leafOf, parentOf, TREE_HEIGHT, zeroHashes } from '../../topology/merkle.ts'
 
 export interface Levels {
   readonly size: number
@@ -10,10 +10,7 @@ export interface Levels {
 }
 
 /** @param texts at least one */
-export function levelsOf(
-  texts: readonly string[],
-  parentOf: (left: Uint8Array, right: Uint8Array) => Uint8Array,
-): Levels {
+export function levelsOf(texts: readonly string[]): Levels {
   const levels: Uint8Array[][] = [texts.map(leafOf)]
   while (levels.at(-1)!.length > 1) {
     const [nodes, empty] = [levels.at(-1)!, zeroHashes[levels.length - 1]!]

@@ -4,15 +4,7 @@ import fc from 'fast-check'
 import { IncrementalMerkleTree } from 'merkletreejs'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../topology/keccak.ts'
-import {
-  createTree,
-  proofOf,
-  provesLeaf,
-  publishedRoot,
-  rootOf,
-  TREE_HEIGHT,
-  zeroHashes,
-} from '../../topology/merkle.ts'
+import { createTree, publishedRoot, rootOf, TREE_HEIGHT, zeroHashes } from '../../topology/merkle.ts'
 
 interface Vector {
   name: string
@@ -97,29 +89,6 @@ test('behavior: it does not matter in how many pieces leaves are appended, nor w
     }),
     { numRuns: 100 },
   )
-})
-
-describe('inclusion proofs', () => {
-  const distinct = fc.uniqueArray(fc.string({ unit: 'binary', maxLength: 40 }), { minLength: 1, maxLength: 70 })
-
-  test('behavior: each leaf is proved, and nothing else by its proof', () => {
-    fc.assert(
-      fc.property(distinct, fc.nat(), (leaves, n) => {
-        const index = n % leaves.length
-        const root = treeOf(leaves).root()
-        const proof = proofOf(leaves, index)
-        expect(provesLeaf(leaves[index]!, index, proof, root)).toBe(true)
-        expect(provesLeaf(`${leaves[index]} `, index, proof, root)).toBe(false)
-        expect(provesLeaf(leaves[index]!, index ^ 1, proof, root)).toBe(false)
-        expect(provesLeaf(leaves[index]!, index, proof.slice(1), root)).toBe(false)
-      }),
-      { numRuns: 100 },
-    )
-  })
-
-  test('args: a leaf that is not there', () => {
-    for (const index of [-1, 1, Number.NaN]) expect(() => proofOf(['a'], index)).toThrow(RangeError)
-  })
 })
 
 test('default: an empty append changes nothing', () => {
