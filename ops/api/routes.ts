@@ -92,7 +92,7 @@ const { market, page, filters } = take
 
 export const ROUTES: readonly Route[] = [
   route('/v1/markets', {
-    summary: 'The data markets that this sequencer serves, and their rules',
+    summary: 'The data markets that are configured or were ever added, and their rules',
     answer: give.markets,
     handle: ({ reader, rules }) => listMarkets(reader, rules),
   }),

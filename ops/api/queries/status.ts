@@ -29,7 +29,7 @@ const headsOf = (reader: ViewReader, dataMarket: string): Heads =>
 const headEpoch = (reader: ViewReader, dataMarket: string): number | null =>
   headsOf(reader, dataMarket).released || null
 
-/** Configured ones, and those added at run time of which an epoch was released. */
+/** Configured ones, and those that were ever added at run time. */
 export async function knownMarkets(reader: ViewReader, rules: ProtocolRules): Promise<readonly MarketRules[]> {
   const heads = await reader.range({ prefix: prefixOf(TABLE.heads), limit: MARKETS_MAX })
   const seen = heads.map(([key]) => partsOf(key)[1]!)
