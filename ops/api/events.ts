@@ -1,6 +1,7 @@
 /**
  * `/v1/events`: what changes, as it changes (server-sent events). Each event has the state it leads to, not a difference, so
- * one that comes twice does no harm. Its id is the position of the log; who comes back with it is told what he missed.
+ * one that comes twice does no harm. Its id is the position of the log; who comes back with it is told what he missed. So
+ * when the view cannot be read, listeners are let go instead of being left without a piece of news.
  */
 import type { ServerResponse } from 'node:http'
 import type { AnchorKey, EpochKey } from '../../schemas/types.ts'
@@ -70,9 +71,12 @@ export function createEventHub(view: View, topics: Topics): EventHub {
   const say = (text: string): void => {
     for (const client of clients) send(client, text)
   }
+  const letAllGo = (): void => {
+    for (const client of clients) client.destroy()
+  }
   const forget = view.journal.watch((change) => void addTo(pending, change))
   const ticking = setInterval(() => {
-    telling = telling.then(tell, tell)
+    telling = telling.then(tell).catch(letAllGo)
   }, TELL_MS)
   const beating = setInterval(() => say(': still here\n\n'), HEARTBEAT_MS)
 
@@ -96,7 +100,10 @@ export function createEventHub(view: View, topics: Topics): EventHub {
         response.on('close', () => clients.delete(response))
         response.write(text)
       }
-      telling = telling.then(join, join).finally(() => joining--)
+      telling = telling
+        .then(join)
+        .catch(() => void response.destroy())
+        .finally(() => joining--)
       await telling
     },
     say,
@@ -105,7 +112,7 @@ export function createEventHub(view: View, topics: Topics): EventHub {
       forget()
       clearInterval(ticking)
       clearInterval(beating)
-      for (const client of clients) client.destroy()
+      letAllGo()
     },
   }
 }

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { CLIENTS_MAX } from '../../../ops/api/events.ts'
 import { events } from '../../../ops/api/schema.ts'
+import type { View } from '../../../ops/api/view/view.ts'
 import { createStory, type RunningApi, type Story, startApi } from './story.ts'
 
 let story: Story
@@ -115,6 +116,27 @@ test('error: more listeners than there may be', async () => {
   expect(await refused.json()).toMatchObject({ detail: `${CLIENTS_MAX} listen already; try again later` })
   for (const socket of sockets) socket.destroy()
   await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(0)
+})
+
+test('error: when the view cannot be read, listeners are let go; who comes back has missed nothing', async () => {
+  let failing = false
+  const read: View['read'] = (ask) => (failing ? Promise.reject(new Error('the disk failed')) : api.view.read(ask))
+  const source = api.door.source()
+  api.door.close()
+  api.door.open({ ...source, view: { ...api.view, read } })
+  const first = await listen()
+  await expect.poll(() => lastId(first), { timeout: 10_000 }).toBeDefined()
+  failing = true
+  await story.epoch(2, 2)
+  await expect.poll(() => api.door.hub().clients(), { timeout: 10_000 }).toBe(0)
+  const refused = await fetch(url)
+    .then((response) => response.text())
+    .catch(() => 'let go')
+  expect(refused).toBe('let go')
+  failing = false
+  const second = await listen(lastId(first))
+  await expect.poll(() => epochsOf(second).has(2), { timeout: 10_000 }).toBe(true)
+  second.close()
 })
 
 test('error: one that takes nothing is let go', async () => {
