@@ -166,8 +166,13 @@ function startCollecting({ config, log, topics, metrics, health }: Wiring): Prom
  */
 async function startApi(wiring: Wiring): Promise<Part> {
   const followed = await followEpochs(wiring)
-  const api = await openQueryApi(wiring)
-  return { ...followed, close: () => Promise.all([api.close(), followed.close()]) }
+  try {
+    const api = await openQueryApi(wiring)
+    return { ...followed, close: () => Promise.all([api.close(), followed.close()]) }
+  } catch (error) {
+    await followed.close()
+    throw error
+  }
 }
 
 async function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
