@@ -4,27 +4,26 @@
  * What a store restored has texts of its own.
  */
 export function createSharedTexts() {
-  const byScope = new Map<string, Map<string, string>>()
-
-  const textsOf = (scope: string): Map<string, string> => {
-    const known = byScope.get(scope)
-    if (known) return known
-    const texts = new Map<string, string>()
-    byScope.set(scope, texts)
-    return texts
-  }
-
+  const byScope = new Map<string, (text: string) => string>()
   return {
     /** Answers each text with the equal one that the scope has already. */
     of(scope: string): (text: string) => string {
-      const texts = textsOf(scope)
-      return (text) => {
-        const known = texts.get(text)
-        if (known !== undefined) return known
-        texts.set(text, text)
-        return text
-      }
+      const known = byScope.get(scope)
+      if (known) return known
+      const share = createShare()
+      byScope.set(scope, share)
+      return share
     },
     forget: (scope: string): void => void byScope.delete(scope),
+  }
+}
+
+function createShare(): (text: string) => string {
+  const texts = new Map<string, string>()
+  return (text) => {
+    const known = texts.get(text)
+    if (known !== undefined) return known
+    texts.set(text, text)
+    return text
   }
 }
