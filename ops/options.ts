@@ -1,6 +1,5 @@
 /** Options of the commands, parsed once; every fault is reported, with what was given and what is wanted. */
 import { z } from 'zod'
-import type { ProtocolRules } from '../topology/rules.ts'
 import { CliError } from './cli-error.ts'
 
 /** A whole number in decimal digits. */
@@ -29,9 +28,8 @@ export const address = z
 export const oneOf = <const Words extends readonly string[]>(...words: Words) =>
   z.enum(words, { error: `not one of ${words.join(', ')}` })
 
-/** The market that is meant; it may be left out where there is one. Throws CliError. */
-export function marketOf({ markets }: ProtocolRules, given: string | undefined): string {
-  const known = markets.map(({ dataMarket }) => dataMarket)
+/** The one of the known markets that is meant; it may be left out where there is one. Throws CliError. */
+export function marketOf(known: readonly string[], given: string | undefined): string {
   if (given !== undefined && !known.includes(given))
     throw new CliError(`${given} is not one of the data markets: ${known.join(', ')}`, 'Check --data-market.')
   if (given === undefined && known.length > 1)

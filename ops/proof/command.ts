@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { CliError, EXIT } from '../cli-error.ts'
 import { askApi, askRunning } from '../lookup/directory.ts'
+import { knownMarkets } from '../markets/known-markets.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { address, httpUrl, marketOf, parseOptions, whole } from '../options.ts'
 import { checkOnChain } from './chain.ts'
@@ -75,8 +76,10 @@ export async function runProofGet(open: OpenLog, options: GetArguments): Promise
   if (running) return running
   const opened = await open(target)
   try {
-    const query = { dataMarket: marketOf(opened.rules, dataMarket), epochId: epoch, slotId: slot, projectId: project }
-    return await createProofs(opened.chain, proofPorts(opened.log, opened.topics)).get(query)
+    const { log, topics, rules, chain } = opened
+    const market = marketOf(await knownMarkets(log, topics, rules), dataMarket)
+    const query = { dataMarket: market, epochId: epoch, slotId: slot, projectId: project }
+    return await createProofs(chain, proofPorts(log, topics)).get(query)
   } catch (error) {
     throw error instanceof ProofRefusal ? refused(error, slot, epoch) : error
   } finally {

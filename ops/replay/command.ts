@@ -1,10 +1,12 @@
 /** `sequencer replay`. */
 import { Command } from 'commander'
 import { z } from 'zod'
+import type { EpochKey } from '../../schemas/types.ts'
 import { NO_ROOM_RULE } from '../../topology/validate.ts'
 import { connectChain } from '../audit/command.ts'
 import { partitionsOf } from '../audit/scan.ts'
 import { CliError, EXIT } from '../cli-error.ts'
+import { knownMarkets } from '../markets/known-markets.ts'
 import { type OpenedLog, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { address, httpUrl, marketOf, parseOptions, whole } from '../options.ts'
 import {
@@ -15,7 +17,7 @@ import {
   type Difference,
   Differences,
 } from './compare.ts'
-import { readInput } from './input.ts'
+import { type ReplayInput, readInput } from './input.ts'
 import { readRecorded } from './outcome.ts'
 import { recompute } from './recompute.ts'
 
@@ -83,12 +85,15 @@ async function runReplay(open: OpenLog, { rpc, ...options }: ReplayArguments): P
 
 export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: string): Promise<ReplayReport> {
   const { log, topics, rules } = opened
-  const key = { dataMarket: marketOf(rules, options.dataMarket), epochId: options.epoch }
+  const dataMarket = marketOf(await knownMarkets(log, topics, rules), options.dataMarket)
+  const key = { dataMarket, epochId: options.epoch }
   // first where the submissions end, so that what was decided about them is there to be read
   const bounds = await log.bounds(partitionsOf(topics.submissions))
   const recorded = await readRecorded(log, topics, key)
   const withOthers = [...recorded.verdicts.values()].some(({ rule }) => rule === NO_ROOM_RULE)
   const input = await readInput(log, topics, key, { bounds, withOthers })
+  if (input.cutAt !== undefined && !rules.markets.some((market) => market.dataMarket === dataMarket))
+    checkAdded(input, key)
   if (!recorded.summary)
     throw new CliError(
       `epoch ${key.epochId} is closed, but its batches are not in the log`,
@@ -118,6 +123,19 @@ export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: st
   } finally {
     chain?.close()
   }
+}
+
+/** Without the tick that added a market the topology refuses all of it. */
+function checkAdded({ partitions }: ReplayInput, { dataMarket, epochId }: EpochKey): void {
+  const isSaid = partitions[0]!.some(({ tick }) =>
+    tick?.markets.some((change) => change.served && change.dataMarket === dataMarket),
+  )
+  if (isSaid) return
+  throw new CliError(
+    `the log no longer holds the tick that added ${dataMarket}, which epoch ${epochId} needs`,
+    '`sequencer verify` checks its batches without it.',
+    EXIT.unavailable,
+  )
 }
 
 /** Differences printed in words; --json has them all. */

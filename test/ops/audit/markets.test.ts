@@ -5,7 +5,7 @@ import type { ChainReader } from '../../../ops/audit/chain.ts'
 import type { AuditReport } from '../../../ops/audit/report.ts'
 import { isMarker } from '../../../topology/topics.ts'
 import type { FrozenLog } from './frozen-log.ts'
-import { ADDED_MARKET, MARKETS, RULES, runScenario, type Scenario } from './scenario.ts'
+import { ADDED_MARKET, MARKETS, putAddedRow, RULES, runScenario, type Scenario } from './scenario.ts'
 
 const CLEAN = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0, differences: [] }
 const RELEASES = [1, 5, 9, 13].map((blockNumber, i) => ({ epochId: i + 1, blockNumber }))
@@ -28,14 +28,7 @@ test('behavior: a log that begins after a market was added takes that from the t
   for (let partition = 0; partition < topics.submissions.partitions; partition++)
     log.expire(topics.submissions, partition, firstMarker(log, topics, partition, 10))
   const withoutRow = await auditLog(log, { topics, rules: RULES })
-  const served = { serving: 'ADDED', sinceBlock: 6, lastEpoch: 0, requestId: 'id', refused: '' } as const
-  log.records(topics.markets, 0).push({
-    offset: 0,
-    timestamp: 0,
-    key: topics.markets.key.encode({ dataMarket: ADDED_MARKET }),
-    value: topics.markets.value.encode(served),
-    headers: [],
-  })
+  putAddedRow({ log, topics })
   const report = await auditLog(log, { topics, rules: RULES })
   expect(report).toMatchObject({ lost: 0, duplicated: 0, skipped: 0 })
   expect(withoutRow.mismatches).toBeGreaterThan(report.mismatches + 20)

@@ -299,6 +299,23 @@ async function anchorAll(driver: TopologyTestDriver, topics: Topics): Promise<vo
   }
 }
 
+/** What the clock keeps of the market that is added. */
+export function putAddedRow({ log, topics }: Pick<Scenario, 'log' | 'topics'>): void {
+  log.records(topics.markets, 0).push({
+    offset: 0,
+    timestamp: 0,
+    key: topics.markets.key.encode({ dataMarket: ADDED_MARKET }),
+    value: topics.markets.value.encode({
+      serving: 'ADDED',
+      sinceBlock: ADDED_AT,
+      lastEpoch: 0,
+      requestId: 'id',
+      refused: '',
+    }),
+    headers: [],
+  })
+}
+
 async function answersTo(driver: TopologyTestDriver, topics: Topics, intent: AnchorIntent): Promise<AnchorResult[]> {
   const { step, attempt } = intent
   const result = (fields: Partial<AnchorResult> & Pick<AnchorResult, 'outcome'>) =>

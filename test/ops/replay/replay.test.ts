@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { renderReplay, replay } from '../../../ops/replay/command.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
 import type { FrozenLog } from '../audit/frozen-log.ts'
-import { MARKETS, RULES, runScenario, type Scenario } from '../audit/scenario.ts'
+import { ADDED_MARKET, MARKETS, putAddedRow, RULES, runScenario, type Scenario } from '../audit/scenario.ts'
 
 const NO_CHAIN = { rpcUrls: [], chainId: 31337, protocolState: '' }
 const replayOf = ({ log, topics }: Pick<Scenario, 'log' | 'topics'>, epoch: number, dataMarket: string = MARKETS[0]) =>
@@ -38,6 +38,27 @@ describe('an epoch as it was made', () => {
     expect(report, renderReplay(report)).toMatchObject({ identical: true })
     expect(report.cutAt).toBeGreaterThan(0)
     await expect(replayOf({ log, topics }, 2)).rejects.toMatchObject({ exitCode: 3, message: /no longer holds/ })
+  })
+
+  test('behavior: also of markets that were added or removed while it ran', async () => {
+    const scenario = await runScenario({ seed: 27, partitions: 3, comings: true })
+    putAddedRow(scenario)
+    for (const [market, epoch] of [
+      [ADDED_MARKET, 3],
+      [MARKETS[1], 2],
+      [MARKETS[1], 3],
+    ] as const) {
+      const report = await replayOf(scenario, epoch, market)
+      expect(report, renderReplay(report)).toMatchObject({ identical: true, pending: 0 })
+      expect(report.projects).toBeGreaterThan(0)
+    }
+  })
+
+  test('error: the tick that added its market has expired', async () => {
+    const scenario = await runScenario({ seed: 24, epochs: 6, comings: true })
+    putAddedRow(scenario)
+    expireBefore(scenario.log, scenario.topics, 4)
+    await expect(replayOf(scenario, 5, ADDED_MARKET)).rejects.toMatchObject({ exitCode: 3, message: /tick that added/ })
   })
 
   test('error: an epoch that is open, or was never released, or has no batches yet', async () => {
