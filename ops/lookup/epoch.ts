@@ -97,7 +97,8 @@ async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochS
 }
 
 export const NEXT = {
-  UNKNOWN: 'The contract releases the epoch (EpochReleased).',
+  UNKNOWN:
+    'The contract releases the epoch (EpochReleased); one that it released while the market was not served stays unknown.',
   OPEN: 'The clock reaches the first block past the submission window, which closes the epoch.',
   CLOSED: 'The votes are counted and the batches are cut.',
   ANCHORING: 'The batches are stored, sent, and mined to the configured depth; then the epoch is ended on the chain.',
