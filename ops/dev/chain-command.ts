@@ -1,5 +1,6 @@
 /** `sequencer devchain`: the development chain of `dev` alone, for a sequencer that runs elsewhere. */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Command } from 'commander'
 import { devProvider } from '../../connectors/evm/dev-sender.ts'
 import type { DevChain } from '../../connectors/evm/devchain.ts'
@@ -64,7 +65,10 @@ async function runChain(config: ChainConfig, signal: AbortSignal): Promise<void>
     await fund(chain, config.sequencer)
     const { rpcUrl, chainId, protocolState, markets, startBlock, accounts } = chain
     const { signerKeyFile } = config
-    if (signerKeyFile) writeFileSync(signerKeyFile, accounts.sequencer.privateKey, { mode: OWNER_ONLY })
+    if (signerKeyFile) {
+      mkdirSync(dirname(signerKeyFile), { recursive: true })
+      writeFileSync(signerKeyFile, accounts.sequencer.privateKey, { mode: OWNER_ONLY })
+    }
     await startActors(config, chain, parts, (who) => (error) => {
       if (!signal.aborted) warn(`${who}: ${error instanceof Error ? error.message : error}`)
     })

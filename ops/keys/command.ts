@@ -1,6 +1,7 @@
 /** `sequencer keys`: the files that hold the keys of a sequencer, made when they are not there. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Command } from 'commander'
 import { createSigner, readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { loadIdentity } from '../../connectors/libp2p/identity.ts'
@@ -14,8 +15,9 @@ export function keysCommand(): Command {
   command
     .command('signer')
     .description('The account that sends transactions (anchor.signerKeyFile): prints its address')
-    .argument('<file>', 'made, with mode 0600, when it does not exist; never overwritten')
+    .argument('<file>', 'made, with its folder and mode 0600, when it does not exist; never overwritten')
     .action((file: string) => {
+      mkdirSync(dirname(file), { recursive: true })
       if (!existsSync(file))
         writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: OWNER_ONLY, flag: 'wx' })
       process.stdout.write(`${createSigner(readSignerKey(file), ANY_CHAIN).address}\n`)
@@ -23,8 +25,9 @@ export function keysCommand(): Command {
   command
     .command('peer')
     .description('The libp2p host of the intakes (intake.peerKeyFile): prints the peer id that collectors dial')
-    .argument('<file>', 'made, with mode 0600, when it does not exist; never overwritten')
+    .argument('<file>', 'made, with its folder and mode 0600, when it does not exist; never overwritten')
     .action(async (file: string) => {
+      mkdirSync(dirname(file), { recursive: true })
       const { publicKey } = await loadIdentity(file)
       process.stdout.write(`${publicKey.toString()}\n`)
     })

@@ -13,7 +13,7 @@ test.each([
   ['signer', /^0x[0-9a-f]{40}\n$/],
   ['peer', /^12D3KooW\w+\n$/],
 ])('default: keys %s makes the file, for its owner alone, and then only says who it is', async (kind, form) => {
-  const file = join(directory, kind)
+  const file = join(directory, 'secrets', kind)
   const made = await runHere(['keys', kind, file])
   expect(made.stdout).toMatch(form)
   expect(statSync(file).mode & 0o777).toBe(0o600)
@@ -23,12 +23,12 @@ test.each([
 })
 
 test('behavior: the address is that of the key', async () => {
-  const file = join(directory, 'signer')
+  const file = join(directory, 'secrets', 'signer')
   const { stdout } = await runHere(['keys', 'signer', file])
   expect(stdout.trim()).toBe(computeAddress(readSignerKey(file)).toLowerCase())
 })
 
 test('error: a file of something else is refused and left alone', async () => {
-  const { stderr, exitCode } = await runHere(['keys', 'peer', join(directory, 'signer')])
+  const { stderr, exitCode } = await runHere(['keys', 'peer', join(directory, 'secrets', 'signer')])
   expect([stderr, exitCode]).toEqual([expect.stringContaining('holds no libp2p private key'), 3])
 })
