@@ -125,13 +125,12 @@ export async function createProgram(only?: string): Promise<Command> {
       'after',
       '\nExit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside cannot be used · 70 a fault of ours',
     )
-  const commands: Command[] = []
   for (const [group, entries] of Object.entries(GROUPS))
     for (const [name, { about, create }] of Object.entries(entries)) {
       const command = name === only ? await create() : new Command(name)
-      commands.push(command.description(about).helpGroup(group))
+      program.addCommand(command.description(about).helpGroup(group))
     }
-  for (const command of commands) program.addCommand(command)
+  const { commands } = program
   for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
     command.exitOverride().showHelpAfterError('(run with --help for the options)')
   return program

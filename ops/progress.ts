@@ -221,24 +221,27 @@ function epochOf(epochs: Map<string, EpochProgress>, dataMarket: string, epochId
   const id = `${dataMarket}/${epochId}`
   const known = epochs.get(id)
   if (known) return known
-  const epoch: EpochProgress = {
-    dataMarket,
-    epochId,
-    releaseBlock: 0,
-    closeBlock: undefined,
-    releasedAt: undefined,
-    anchoredAt: undefined,
-    submissions: 0,
-    projects: 0,
-    projectsWithoutQuorum: 0,
-    batches: undefined,
-    anchors: new Map(),
-    reasons: new Map(),
-  }
+  const epoch = unseenEpoch(dataMarket, epochId)
   epochs.set(id, epoch)
   if (epochs.size > EPOCHS_KEPT) epochs.delete(epochs.keys().next().value!)
   return epoch
 }
+
+/** One of which nothing was read yet. */
+export const unseenEpoch = (dataMarket: string, epochId: number): EpochProgress => ({
+  dataMarket,
+  epochId,
+  releaseBlock: 0,
+  closeBlock: undefined,
+  releasedAt: undefined,
+  anchoredAt: undefined,
+  submissions: 0,
+  projects: 0,
+  projectsWithoutQuorum: 0,
+  batches: undefined,
+  anchors: new Map(),
+  reasons: new Map(),
+})
 
 /** One listener that tells several. */
 function allListeners(listeners: readonly ProgressListener[]): Required<ProgressListener> {

@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { ApiDoor } from './mount.ts'
 import { activeNodes, batchCount, discarded, lastSubmission, submissionDetails } from './queries/legacy.ts'
-import { knownMarkets } from './queries/status.ts'
+import { marketsSeen } from './queries/status.ts'
 import type { ApiSource, Asked } from './routes.ts'
 
 const BODY_BYTES_MAX = 16 * 1024
@@ -117,7 +117,7 @@ async function answerLegacy(given: unknown, reply: FastifyReply, source: ApiSour
     if (!sameText(asked.token, token)) throw new LegacyRefusal(401, 'Incorrect Token!')
     const dataMarket = asked.dataMarketAddress.toLowerCase()
     const response = await source.view.read(async (reader) => {
-      const known = await knownMarkets(reader, source.rules)
+      const known = await marketsSeen(reader, source.rules)
       if (!known.some((market) => market.dataMarket === dataMarket))
         throw new LegacyRefusal(400, 'Invalid Data Market Address!')
       return answer({ ...source, reader }, dataMarket, asked)

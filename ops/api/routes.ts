@@ -12,7 +12,7 @@ import { badRequest, notFound } from './problem.ts'
 import { batchDetail, listAnchors, listBatches, signerOf } from './queries/batches.ts'
 import { epochDetail, listEpochs, listProjects } from './queries/epochs.ts'
 import { proofFor } from './queries/proofs.ts'
-import { healthOf, knownMarkets, listGaps, listMarkets } from './queries/status.ts'
+import { healthOf, listGaps, listMarkets, marketsSeen } from './queries/status.ts'
 import { listOfSlot, listVerdicts, submissionsById } from './queries/submissions.ts'
 import * as give from './schema.ts'
 import type { ViewReader } from './view/store.ts'
@@ -83,7 +83,7 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.Zod
 /** The epoch that a path and `?market=` name. */
 async function epochKey({ reader, rules }: Asked, epochId: number, market: string | undefined): Promise<EpochKey> {
   if (market !== undefined) return { dataMarket: market, epochId }
-  const [only, ...others] = await knownMarkets(reader, rules)
+  const [only, ...others] = await marketsSeen(reader, rules)
   if (others.length > 0) throw badRequest(`there are ${others.length + 1} data markets: name one with ?market=`)
   return { dataMarket: only!.dataMarket, epochId }
 }

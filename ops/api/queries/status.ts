@@ -30,7 +30,7 @@ const headEpoch = (reader: ViewReader, dataMarket: string): number | null =>
   headsOf(reader, dataMarket).released || null
 
 /** Configured ones, and those that were ever added at run time. */
-export async function knownMarkets(reader: ViewReader, rules: ProtocolRules): Promise<readonly MarketRules[]> {
+export async function marketsSeen(reader: ViewReader, rules: ProtocolRules): Promise<readonly MarketRules[]> {
   const heads = await reader.range({ prefix: prefixOf(TABLE.heads), limit: MARKETS_MAX })
   const seen = heads.map(([key]) => partsOf(key)[1]!)
   const all = new Set([...rules.markets.map(({ dataMarket }) => dataMarket), ...seen])
@@ -38,7 +38,7 @@ export async function knownMarkets(reader: ViewReader, rules: ProtocolRules): Pr
 }
 
 export const listMarkets = async (reader: ViewReader, rules: ProtocolRules): Promise<Page<Market>> => ({
-  items: (await knownMarkets(reader, rules)).map((market) => {
+  items: (await marketsSeen(reader, rules)).map((market) => {
     const { dataMarket, chainId, protocolState, windowUnit, perSlotPerEpoch } = market
     const { votesMin, shareMin, batchProjectsMax, tree } = market
     const limits = { windowUnit, perSlotPerEpoch, votesMin, shareMin, batchProjectsMax, tree }
@@ -106,7 +106,7 @@ export async function healthOf(
   report: HealthReport,
   view: View,
 ): Promise<HealthAnswer> {
-  const ofMarkets = (await knownMarkets(reader, rules)).map(async ({ dataMarket }) => {
+  const ofMarkets = (await marketsSeen(reader, rules)).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
     const stuck = items.filter(({ cause }) => cause !== 'NOT_RELEASED')
     return { dataMarket, headEpoch: headEpoch(reader, dataMarket), stuck }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { EpochLedger } from '../../../ops/metrics/epoch-ledger.ts'
-import type { EpochProgress } from '../../../ops/progress.ts'
+import { unseenEpoch } from '../../../ops/progress.ts'
 import type { Anchor } from '../../../schemas/types.ts'
 
 const seconds = (at: number, past = false) => ({ at: at * 1_000, past })
@@ -13,20 +13,7 @@ function world(epochId = 7) {
     ended: ({ epochId: id }, outcome, took) =>
       told.push(`${id} ${outcome}${took === undefined ? '' : ` after ${took}`}`),
   })
-  const epoch: EpochProgress = {
-    dataMarket: '0xaa',
-    epochId,
-    releaseBlock: 100,
-    closeBlock: undefined,
-    releasedAt: undefined,
-    anchoredAt: undefined,
-    submissions: 0,
-    projects: 0,
-    projectsWithoutQuorum: 0,
-    batches: undefined,
-    anchors: new Map(),
-    reasons: new Map(),
-  }
+  const epoch = { ...unseenEpoch('0xaa', epochId), releaseBlock: 100 }
   const anchor = (index: number, state: Anchor['state'], at: number, past = false) => {
     epoch.anchors.set(index, row(state))
     ledger.look(epoch, seconds(at, past))
