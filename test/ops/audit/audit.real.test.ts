@@ -9,27 +9,15 @@ import type { EpochStatus } from '../../../ops/lookup/epoch.ts'
 import type { WhyAnswer } from '../../../ops/lookup/why.ts'
 import type { ReplayReport } from '../../../ops/replay/command.ts'
 import type { VerifyReport } from '../../../ops/verify/report.ts'
+import { askOf, chainOfDev } from '../dev-chain.ts'
 import { runSequencer, startSequencer } from '../run-sequencer.ts'
 
 const dataDir = mkdtempSync(join(tmpdir(), 'sequencer-audit-'))
 const elsewhere = mkdtempSync(join(tmpdir(), 'sequencer-other-chain-'))
-const CHAIN_ID = 31337
-const chain = {
-  port: 0,
-  chainId: CHAIN_ID,
-  blockTimeSeconds: 1,
-  fundedAccounts: 2,
-  idleSeconds: 120,
-  stateIntervalSeconds: 60,
-}
 let node: Anvil
 let other: Anvil
 
-const ask = async <T>(...args: string[]): Promise<T> => {
-  const run = await runSequencer([...args, '--data-dir', dataDir, '--json'])
-  expect(run.exitCode, run.stderr).toBe(0)
-  return JSON.parse(run.stdout) as T
-}
+const ask = askOf(dataDir)
 
 beforeAll(async () => {
   const dev = startSequencer([
@@ -51,8 +39,8 @@ beforeAll(async () => {
   expect((await ask<WhyAnswer>('why', '--slot', '3', '--epoch', '1')).items.length).toBeGreaterThan(0)
   dev.child.kill('SIGINT')
   expect((await dev.finished).exitCode).toBe(0)
-  node = await startAnvil({ ...chain, directory: join(dataDir, 'chain') })
-  other = await startAnvil({ ...chain, directory: elsewhere })
+  node = await startAnvil({ ...chainOfDev, directory: join(dataDir, 'chain') })
+  other = await startAnvil({ ...chainOfDev, directory: elsewhere })
 }, 120_000)
 afterAll(async () => {
   await Promise.all([node?.close(), other?.close()])

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Anvil, startAnvil } from '../../../connectors/evm/anvil.ts'
 import type { WhyAnswer } from '../../../ops/lookup/why.ts'
 import { type Proof, proofText, seal, type UnsealedProof } from '../../../ops/proof/format.ts'
+import { askOf, chainOfDev } from '../dev-chain.ts'
 import { MARKET } from '../lookup/fixture.ts'
 import { runHere } from '../run-here.ts'
 import { runSequencer, startSequencer } from '../run-sequencer.ts'
@@ -14,24 +15,11 @@ import { EPOCH, signedEpoch } from './epoch.ts'
 const [dataDir, elsewhere, abroad] = ['dev', 'other', 'foreign'].map((name) =>
   mkdtempSync(join(tmpdir(), `sequencer-proof-${name}-`)),
 ) as [string, string, string]
-const CHAIN_ID = 31337
-const chain = {
-  port: 0,
-  chainId: CHAIN_ID,
-  blockTimeSeconds: 1,
-  fundedAccounts: 2,
-  idleSeconds: 120,
-  stateIntervalSeconds: 60,
-}
 let node: Anvil
 let other: Anvil
 let foreign: Anvil
 
-const ask = async <T>(...args: string[]): Promise<T> => {
-  const run = await runSequencer([...args, '--data-dir', dataDir, '--json'])
-  expect(run.exitCode, run.stderr).toBe(0)
-  return JSON.parse(run.stdout) as T
-}
+const ask = askOf(dataDir)
 
 beforeAll(async () => {
   const ports = ['--listen-port', '0', '--ops-port', '0', '--chain-port', '0']
@@ -39,10 +27,10 @@ beforeAll(async () => {
   await dev.waitFor(({ event, epochId }) => event === 'anchored' && epochId === 2)
   dev.child.kill('SIGKILL') // the chain outlives it, and with it its receipts, which a restarted one has forgotten
   await dev.finished
-  node = await startAnvil({ ...chain, directory: join(dataDir, 'chain') })
+  node = await startAnvil({ ...chainOfDev, directory: join(dataDir, 'chain') })
   expect(node.adopted).toBe(true)
-  other = await startAnvil({ ...chain, directory: elsewhere })
-  foreign = await startAnvil({ ...chain, chainId: 7869, directory: abroad })
+  other = await startAnvil({ ...chainOfDev, directory: elsewhere })
+  foreign = await startAnvil({ ...chainOfDev, chainId: 7869, directory: abroad })
 }, 120_000)
 afterAll(async () => {
   await Promise.all([node?.close(), other?.close(), foreign?.close()])

@@ -3,7 +3,7 @@ import type { EpochSummary, Gap, Page } from '../../../api/schema.ts'
 import { useAnswer } from '../answers.ts'
 import { now } from '../connection.ts'
 import { count, duration } from '../format.ts'
-import { Ago, Agreement, Card, Empty, Link, Shown, Tag } from '../parts/basics.tsx'
+import { Ago, Agreement, Card, Empty, Link, Scrolling, Shown, Tag } from '../parts/basics.tsx'
 import { GapList } from '../parts/gaps.tsx'
 import { Pager, usePages } from '../parts/pager.tsx'
 import { toneOf } from '../parts/timeline.tsx'
@@ -59,8 +59,7 @@ function EpochTable() {
 const Rows = ({ epochs }: { epochs: readonly EpochSummary[] }) => {
   const usual = usualPhases(epochs)
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keyboard
-    <section class="scroll-x" tabIndex={0} aria-label="Epochs">
+    <Scrolling label="Epochs">
       <table>
         <thead>
           <tr>
@@ -92,7 +91,7 @@ const Rows = ({ epochs }: { epochs: readonly EpochSummary[] }) => {
           ))}
         </tbody>
       </table>
-    </section>
+    </Scrolling>
   )
 }
 

@@ -8,6 +8,14 @@ import { linkTo } from '../place.ts'
 import type { Route } from '../routes.ts'
 import type { Tone } from '../words.ts'
 
+/** A table that may be wider than the page. What scrolls must be reached with the keyboard. */
+export const Scrolling = ({ label, children }: { label: string; children: ComponentChildren }) => (
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
+  <section class="scroll-x" tabIndex={0} aria-label={label}>
+    {children}
+  </section>
+)
+
 export function Card(props: {
   title: string
   note?: ComponentChildren

@@ -6,7 +6,7 @@ import type { EpochSummary } from '../../../api/schema.ts'
 import { count } from '../format.ts'
 import { colours } from '../theme.ts'
 import { reasonWords } from '../words.ts'
-import { Empty } from './basics.tsx'
+import { Empty, Scrolling } from './basics.tsx'
 
 /** Reasons with a colour of their own; the others share one. */
 const SERIES_MAX = 6
@@ -87,8 +87,7 @@ const Legend = ({ stacks }: { stacks: readonly Stack[] }) => (
 )
 
 const StackTable = ({ epochs, stacks }: { epochs: readonly EpochSummary[]; stacks: readonly Stack[] }) => (
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keyboard
-  <section class="scroll-x" tabIndex={0} aria-label="Verdicts per epoch as a table">
+  <Scrolling label="Verdicts per epoch as a table">
     <table>
       <thead>
         <tr>
@@ -113,7 +112,7 @@ const StackTable = ({ epochs, stacks }: { epochs: readonly EpochSummary[]; stack
         ))}
       </tbody>
     </table>
-  </section>
+  </Scrolling>
 )
 
 /** A bar under the pointer is told in words below the chart. */

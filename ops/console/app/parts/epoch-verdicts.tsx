@@ -5,7 +5,7 @@ import type { EpochDetail, Page, SubmissionItem } from '../../../api/schema.ts'
 import { useAnswer } from '../answers.ts'
 import { count, percent } from '../format.ts'
 import { linkTo, ofMarket } from '../place.ts'
-import { Bar, Empty, Link, Shown } from './basics.tsx'
+import { Bar, Empty, Link, Scrolling, Shown } from './basics.tsx'
 import { Pager, usePages } from './pager.tsx'
 
 const PAGE_ROWS = 20
@@ -70,8 +70,7 @@ function Submissions({ epochId, reason }: { epochId: number; reason: string }) {
 }
 
 const SubmissionTable = ({ items, reason }: { items: readonly SubmissionItem[]; reason: string }) => (
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keyboard
-  <section class="scroll-x" tabIndex={0} aria-label={`Submissions with ${reason}`}>
+  <Scrolling label={`Submissions with ${reason}`}>
     <table>
       <thead>
         <tr>
@@ -100,5 +99,5 @@ const SubmissionTable = ({ items, reason }: { items: readonly SubmissionItem[]; 
         ))}
       </tbody>
     </table>
-  </section>
+  </Scrolling>
 )

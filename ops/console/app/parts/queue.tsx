@@ -2,7 +2,7 @@
 import type { AnchorItem } from '../../../api/schema.ts'
 import { epochRoute } from '../routes.ts'
 import { ANCHOR_STATES, callName } from '../words.ts'
-import { Ago, Empty, Hash, Link, Tag } from './basics.tsx'
+import { Ago, Empty, Hash, Link, Scrolling, Tag } from './basics.tsx'
 
 export function AnchorTable({
   anchors,
@@ -15,8 +15,7 @@ export function AnchorTable({
 }) {
   if (anchors.length === 0) return <Empty title={empty} />
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keyboard
-    <section class="scroll-x" tabIndex={0} aria-label={`Table: ${label}`}>
+    <Scrolling label={`Table: ${label}`}>
       <table class="anchors">
         <thead>
           <tr>
@@ -44,7 +43,7 @@ export function AnchorTable({
           ))}
         </tbody>
       </table>
-    </section>
+    </Scrolling>
   )
 }
 
