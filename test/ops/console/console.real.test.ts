@@ -156,7 +156,7 @@ describe('the console', () => {
     const { name } = await page.evaluate<{ name: string }>(FOCUSED)
     await page.keyboard.press('Enter')
     await page.locator('h1', { hasText: `Epoch ${name}` }).waitFor()
-    expect(await page.evaluate('document.activeElement.textContent')).toBe(`Epoch ${name}`)
+    await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe(`Epoch ${name}`)
     await page.keyboard.press('/')
     await page.keyboard.type('nonsense')
     await page.keyboard.press('Enter')
