@@ -6,7 +6,7 @@ import type { Anchor, Batch, EpochTick, ProjectFinalization, Verdict } from '../
 import type { Clock, FetchPosition, Log, LogRecord } from '../streams/ports.ts'
 import { retried } from '../streams/retry.ts'
 import { isEpochSummary, isMarker, type Topics } from '../topology/topics.ts'
-import { partitionsOf } from './audit/scan.ts'
+import { partitionsOf } from './log-reading/scan.ts'
 import { recall } from './recall.ts'
 
 /** Epochs remembered, the oldest are forgotten: at one every 12 s, more than three hours. */

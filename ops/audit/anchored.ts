@@ -2,8 +2,8 @@
 import type { Anchor, Batch, EpochSummary } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { epochScope, isEpochSummary, type Topics } from '../../topology/topics.ts'
+import { readAt, scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
-import { readAt, scan } from './scan.ts'
 
 export interface EpochBatches {
   /** Offset of each batch in `batches`, by batch index. */

@@ -4,7 +4,7 @@ import { DATA_MARKET_ABI, PROTOCOL_STATE_ABI } from '../../connectors/evm/abi.ts
 import type { EpochTick } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { scan } from './scan.ts'
+import { scan } from '../log-reading/scan.ts'
 
 export interface ReleasedEpoch {
   readonly epochId: number

@@ -2,7 +2,7 @@
 import type { EpochMarker, EpochTick, Submission } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
-import { scan } from './scan.ts'
+import { scan } from '../log-reading/scan.ts'
 
 export interface ReadSubmission {
   readonly partition: number

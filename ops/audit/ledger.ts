@@ -1,8 +1,8 @@
 import type { SlotEpochKey, Verdict, VerdictReason } from '../../schemas/types.ts'
 import type { Log, PartitionBounds } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
-import { scan } from './scan.ts'
 
 /** The verdicts by the place of their submission: five bytes each, so that 10^8 fit into memory. */
 export interface VerdictLedger {

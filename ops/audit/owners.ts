@@ -1,7 +1,7 @@
 import type { SlotOwnership } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { scan } from './scan.ts'
+import { scan } from '../log-reading/scan.ts'
 
 /** The owner of a slot as of a block; undefined when there was none yet. */
 export type OwnerAt = (slotId: number, blockNumber: number) => SlotOwnership | undefined

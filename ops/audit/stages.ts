@@ -1,7 +1,7 @@
 /** How far each stage has come, so that what is still on its way is not called lost. */
 import type { Log } from '../../streams/ports.ts'
 import { epochScope, isMarker, type Topics } from '../../topology/topics.ts'
-import { partitionsOf, scanTopic } from './scan.ts'
+import { partitionsOf, scanTopic } from '../log-reading/scan.ts'
 
 export interface Stages {
   /** validate has committed past this record of `submissions`. */

@@ -1,7 +1,7 @@
 import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { isEpochSummary, type Topics } from '../../topology/topics.ts'
-import { readAt, scan } from '../audit/scan.ts'
+import { readAt, scan } from '../log-reading/scan.ts'
 import { anchorsOf } from './keys.ts'
 
 /** The newest row of each batch of an epoch, by batch index. */

@@ -3,7 +3,7 @@ import type { Anchor, EpochKey, Submission, Verdict, VerdictReason } from '../..
 import type { Log } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { ACCEPT_HELP, isAccepted, REASON_HELP, type RejectReason } from '../../topology/verdict.ts'
-import { readAt, scan } from '../audit/scan.ts'
+import { readAt, scan } from '../log-reading/scan.ts'
 import { anchorsOfEpoch, batchOf } from './anchors.ts'
 import { type KeyFilter, submissionPartitions, submissionsOf, verdictPartitions, verdictsOf } from './keys.ts'
 

@@ -4,8 +4,8 @@
  */
 import type { Clock, Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { partitionsOf } from '../audit/scan.ts'
 import type { Closeable } from '../lifecycle.ts'
+import { partitionsOf } from '../log-reading/scan.ts'
 import type { Stage } from '../roles.ts'
 import type { Metrics } from './create.ts'
 

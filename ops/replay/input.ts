@@ -2,8 +2,8 @@
 import type { EpochKey, EpochTick } from '../../schemas/types.ts'
 import type { Log, LogRecord, PartitionBounds } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
-import { scan } from '../audit/scan.ts'
 import { CliError, EXIT } from '../cli-error.ts'
+import { scan } from '../log-reading/scan.ts'
 import { submissionsOf } from '../lookup/keys.ts'
 
 /** A record of the topic `submissions`. */

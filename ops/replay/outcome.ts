@@ -3,7 +3,7 @@ import type { Anchor, Batch, EpochKey, EpochSummary, ProjectFinalization, Verdic
 import type { Log, LogRecord } from '../../streams/ports.ts'
 import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import { type BatchEvent, isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
-import { partitionsOf, scan } from '../audit/scan.ts'
+import { partitionsOf, scan } from '../log-reading/scan.ts'
 import { anchorsOfEpoch } from '../lookup/anchors.ts'
 import { finalizationPartition, finalizationsOf, verdictsOf } from '../lookup/keys.ts'
 

@@ -8,7 +8,7 @@ import { sequencerTopology } from '../../topology/index.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { scan } from '../audit/scan.ts'
+import { scan } from '../log-reading/scan.ts'
 import type { ReplayInput } from './input.ts'
 import { createCollector, newOutcome, type Outcome } from './outcome.ts'
 

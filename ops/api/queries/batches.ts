@@ -2,7 +2,7 @@
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { isEpochSummary, type Topics } from '../../../topology/topics.ts'
-import { readAt } from '../../audit/scan.ts'
+import { readAt } from '../../log-reading/scan.ts'
 import type { AnchorItem, BatchDetail, BatchSummary, Page, Signer } from '../schema.ts'
 import {
   anchorParts,

@@ -1,7 +1,7 @@
 /** What the endpoints of the deployed collector give, from the view. */
 import type { EpochKey, Submission } from '../../../schemas/types.ts'
 import { isMarker } from '../../../topology/topics.ts'
-import { scan } from '../../audit/scan.ts'
+import { scan } from '../../log-reading/scan.ts'
 import type { Asked } from '../routes.ts'
 import type { SubmissionItem } from '../schema.ts'
 import { type EpochRow, epochParts, keyOf, TABLE } from '../view/rows.ts'

@@ -4,7 +4,7 @@
  */
 import type { Clock, FetchedPartition, Log, TopicPartition } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { partitionsOf } from '../../audit/scan.ts'
+import { partitionsOf } from '../../log-reading/scan.ts'
 import { HOUR_MS } from './commit.ts'
 import { createJournal, type Journal } from './journal.ts'
 import { parsePosition, positionText } from './position.ts'
