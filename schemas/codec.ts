@@ -10,7 +10,10 @@ import type { RegisteredSchema, SchemaRegistry } from './registry.ts'
 import { SUBJECTS, type Subject, type SubjectName } from './subjects.ts'
 import { createWriterSchemas, type WriterSchemas } from './writer-schemas.ts'
 
-const SCRATCH_BYTES = 64 * 1024
+/** What is encoded lies one behind the other in buffers of this size, so that a small value needs no buffer and no copy of its own. */
+const SHARED_BYTES = 64 * 1024
+/** A value from here on gets a buffer of its own. */
+const LARGE_BYTES = 16 * 1024
 
 export interface AvroSerde<T> {
   encode(value: T): Uint8Array
@@ -64,21 +67,36 @@ export function createSerde(
   const reader = createReader(name, current, schemas)
   const { branches } = reader
   const valueAt = branch ? HEADER_BYTES + 1 : HEADER_BYTES
-  const scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
+  let shared = Buffer.allocUnsafe(SHARED_BYTES)
+  let used = 0
 
-  const write = (value: unknown, into: Buffer): number => {
+  /** @returns where it ends, or −(bytes missing) */
+  const write = (value: unknown, into: Buffer, at: number): number => {
     const index = branch ? branch(value as object) : 0
-    into.writeUInt8(MAGIC, 0)
-    into.writeInt32BE(current.id, 1)
-    if (branch) into.writeUInt8(index << 1, HEADER_BYTES) // a union is its branch as a zigzag long, then the value
-    return branches[index]!.encode(value, into, valueAt)
+    into[at] = MAGIC
+    into.writeInt32BE(current.id, at + 1)
+    if (branch) into[at + HEADER_BYTES] = index << 1 // a union is its branch as a zigzag long, then the value
+    return branches[index]!.encode(value, into, at + valueAt)
+  }
+  const renew = (): void => {
+    shared = Buffer.allocUnsafe(SHARED_BYTES)
+    used = 0
   }
   const encode = (value: unknown): Uint8Array => {
-    const end = write(value, scratch)
-    if (end >= 0) return Buffer.from(scratch.subarray(0, end))
-    // avsc answers −(bytes missing) when the buffer is short: a large value gets a buffer of its own, which needs no copy
-    const bytes = Buffer.allocUnsafe(scratch.length - end)
-    write(value, bytes)
+    if (SHARED_BYTES - used < valueAt) renew()
+    const end = write(value, shared, used)
+    if (end >= 0) {
+      const bytes = shared.subarray(used, end)
+      used = end
+      return bytes
+    }
+    const length = SHARED_BYTES - used - end
+    if (length < LARGE_BYTES) {
+      renew()
+      return encode(value)
+    }
+    const bytes = Buffer.allocUnsafe(length)
+    write(value, bytes, 0)
     return bytes
   }
 

@@ -86,7 +86,17 @@ describe('wire format', () => {
     expect(Buffer.from(codec.serde('submissions-key').encode(key))).toEqual(expected)
   })
 
-  test('behavior: values larger than the scratch buffer, and after them small ones', () => {
+  test('behavior: texts of any length and alphabet are what Avro itself writes', () => {
+    const plain = avro.Type.forSchema(subjectSchema(SUBJECTS['finalizations-key']) as avro.Schema)
+    const serde = codec.serde<unknown>('finalizations-key')
+    for (const text of ['x', 'ü', '\u{1f600}', 'x\u{1f600}'])
+      for (let repeats = 0; repeats < 140; repeats++) {
+        const key = { dataMarket: text.repeat(repeats), epochId: 1 }
+        expect(Buffer.from(serde.encode(key)).subarray(5).equals(plain.toBuffer(key))).toBe(true)
+      }
+  })
+
+  test('behavior: values larger than the shared buffer, and after them small ones', () => {
     const serde = codec.serde<Submission>('submissions-value')
     const large = { ...submission, projectId: 'x'.repeat(1_000_000) }
     expect(serde.decode(serde.encode(large))).toEqual(large)
@@ -98,6 +108,19 @@ describe('wire format', () => {
     const first = serde.encode(submission)
     serde.encode({ ...submission, slotId: 1 })
     expect(serde.decode(first)).toEqual(submission)
+  })
+
+  test('behavior: nor by any that follow, of whatever size', () => {
+    const serde = codec.serde<Submission>('submissions-value')
+    const sizes = fc.array(fc.nat({ max: 20_000 }), { minLength: 20, maxLength: 40 })
+    fc.assert(
+      fc.property(sizes, (lengths) => {
+        const values = lengths.map((length) => ({ ...submission, projectId: 'p'.repeat(length) }))
+        const encoded = values.map((value) => serde.encode(value))
+        expect(encoded.map((bytes) => serde.decode(bytes))).toEqual(values)
+      }),
+      { numRuns: 20 },
+    )
   })
 
   test('behavior: bytes in a larger array buffer', () => {
