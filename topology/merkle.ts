@@ -54,17 +54,16 @@ export function createTree(): MerkleTree {
   }
 }
 
-/** The complete parents of a level's new nodes; an odd last node waits in `waiting`. */
-function climb(added: Buffer, waiting: (Uint8Array | undefined)[], level: number): Buffer<ArrayBuffer> {
+/** The complete parents of a level's new nodes, over those; an odd last node waits in `waiting`. */
+function climb(added: Buffer<ArrayBuffer>, waiting: (Uint8Array | undefined)[], level: number): Buffer<ArrayBuffer> {
   const left = waiting[level]
   const nodes = left ? Buffer.concat([left, added]) : added
   const pairs = Math.floor(nodes.length / (2 * NODE_BYTES))
   const last = nodes.subarray(pairs * 2 * NODE_BYTES)
   waiting[level] = last.length > 0 ? Uint8Array.prototype.slice.call(last) : undefined
-  const parents = Buffer.allocUnsafe(pairs * NODE_BYTES)
   for (let pair = 0; pair < pairs; pair++)
-    sha256Into(parents, pair, nodes.subarray(pair * 2 * NODE_BYTES, (pair + 1) * 2 * NODE_BYTES))
-  return parents
+    sha256Into(nodes, pair, nodes.subarray(pair * 2 * NODE_BYTES, (pair + 1) * 2 * NODE_BYTES))
+  return nodes.subarray(0, pairs * NODE_BYTES)
 }
 
 /** What is published of a tree: keccak256 of its root, 0x hex. */
