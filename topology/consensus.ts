@@ -38,7 +38,7 @@ export const tallyEpoch =
       process({ dataMarket, epochId }, value) {
         const scope = epochScope(dataMarket, epochId)
         if (isWithdrawal(value)) votes.delete(scope, hexOf(value.withdrawnDigest))
-        else votes.put(scope, hexOf((value as Submission).digest), withTexts(value as Submission, texts.of(scope)))
+        else votes.put(scope, hexOf((value as Submission).digest), voteOf(value as Submission, texts.of(scope)))
         return undefined
       },
       onMarker(marker) {
@@ -57,9 +57,10 @@ export const tallyEpoch =
     }
   }
 
-/** The votes for a project repeat these. */
-const withTexts = (submission: Submission, share: (text: string) => string): Submission => ({
+/** What the votes for a project repeat is kept once, and the digest is the key already: an epoch may have a million votes. */
+const voteOf = (submission: Submission, share: (text: string) => string): Submission => ({
   ...submission,
+  digest: NOTHING,
   snapshotCid: share(submission.snapshotCid),
   projectId: share(submission.projectId),
   header: share(submission.header),
