@@ -44,7 +44,7 @@ async function measure(bare: number, workers: number): Promise<BenchRow[]> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-flow-'))
   const log = await openEmbeddedLog({ directory })
   try {
-    const { submissions, wallSeconds, cpuSeconds } = await runFlow(log)
+    const { submissions, wallSeconds, cpuSeconds } = await runFlow(log, { workers })
     const micros = (cpuSeconds * 1e6) / submissions
     const name = `socket → final verdict, one process with ${workers} worker threads`
     const conditions = `${submissions} submissions, ${CONNECTIONS} connections, embedded log, exactly-once; client in another process`
@@ -66,17 +66,23 @@ export interface FlowRun {
   readonly cpuSeconds: number
 }
 
-/** Whoever watches the run; it counts as part of it. */
-export interface Watched {
+export interface FlowOptions {
+  /** Of the topics. */
+  readonly prefix?: string
+  /** Threads for signatures beside the main one. */
+  readonly workers?: number
+  /** Whoever watches the run counts as part of it. */
   readonly runtime?: RuntimeObserver
   readonly intake?: IntakeObserver
 }
 
 /** Submissions of one epoch through a libp2p socket of this process to their final verdicts, on any log. */
-export async function runFlow(log: Log, prefix = '', watched: Watched = {}): Promise<FlowRun> {
+export async function runFlow(
+  log: Log,
+  { prefix = '', workers = 0, runtime: observer = {}, intake: intakeObserver = {} }: FlowOptions = {},
+): Promise<FlowRun> {
   const slots = Math.ceil(COUNT / PROJECTS)
-  const { runtime: observer = {}, intake: intakeObserver = {} } = watched
-  const world = await createFlowWorld({ log, slots, signatures: { workers: 0 }, prefix, observer })
+  const world = await createFlowWorld({ log, slots, signatures: { workers }, prefix, observer })
   await world.start()
   await world.open(1)
   const { topics } = world

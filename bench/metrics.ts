@@ -34,7 +34,7 @@ export async function benchMetrics(): Promise<BenchRow[]> {
   const log = await openEmbeddedLog({ directory })
   try {
     const calls: Call[] = []
-    const { submissions, cpuSeconds } = await runFlow(log, '', {
+    const { submissions, cpuSeconds } = await runFlow(log, {
       runtime: recorder('runtime', calls),
       intake: recorder('intake', calls),
     })

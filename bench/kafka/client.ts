@@ -51,7 +51,7 @@ async function measure(): Promise<Measured> {
   if (run.run === 'bursts') return await bursts(log, run)
   if (run.run === 'closes') return await closes(log, run.prefix)
   if (run.run !== 'flow') return await work(log, run)
-  const { submissions: records, ...time } = await runFlow(log, run.prefix)
+  const { submissions: records, ...time } = await runFlow(log, { prefix: run.prefix })
   return { records, ...time }
 }
 
