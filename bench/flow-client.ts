@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Kind } from '../ops/snapshotters/kinds.ts'
 import { message } from '../ops/snapshotters/plan.ts'
-import { createSender } from '../ops/snapshotters/stream-pool.ts'
+import { createSenders } from '../ops/snapshotters/stream-pool.ts'
 import { headerOf, walletOf } from './flow-world.ts'
 import { market, PROJECTS, submissionOf } from './stage-data.ts'
 
@@ -15,15 +15,13 @@ const frames = Array.from({ length: Number(count) }, (_, n) => {
   const fields = { slotId: wallet.slotId, deadline, snapshotCid, epochId: 1, projectId, header }
   return message(market, wallet, good, { ...fields, dataMarket: market.dataMarket }).bytes
 })
-const senders = await Promise.all(
-  Array.from({ length: Number(connections) }, (_, i) => createSender({ to, encryption: i % 2 ? 'noise' : 'tls' })),
-)
+const never = new AbortController().signal
+const senders = await createSenders({ to, connections: Number(connections), encryption: 'both' }, never)
 process.stdout.write('signed\n')
 await once(process.stdin, 'data')
-const never = new AbortController().signal
 await Promise.all(
   senders.map(async (sender, first) => {
-    for (let at = first; at < frames.length; at += senders.length) await sender.send(frames[at]!, false, never)
+    for (let at = first; at < frames.length; at += senders.length) await sender.send(frames[at]!, false)
   }),
 )
 process.stdout.write('sent\n')

@@ -1,17 +1,15 @@
 /** Load: submissions signed beforehand, then sent as fast as the intake takes them. */
-import { setMaxListeners } from 'node:events'
 import { JsonRpcProvider } from 'ethers'
 import { messagesOf, type PlanOptions } from './plan.ts'
-import { createSender, type Sender } from './stream-pool.ts'
+import { createSenders, type Sender, type SendersOptions } from './stream-pool.ts'
 import { slotWallet } from './wallets.ts'
 
-export interface LoadOptions extends Omit<PlanOptions, 'wallets' | 'badShare' | 'minorityShare' | 'lateByEpochs'> {
-  readonly to: string
+export interface LoadOptions
+  extends Omit<PlanOptions, 'wallets' | 'badShare' | 'minorityShare' | 'lateByEpochs'>,
+    SendersOptions {
   readonly rpcUrl: string
   readonly dataMarket: string
   readonly slots: number
-  readonly connections: number
-  readonly encryption: 'tls' | 'noise' | 'both'
   /** Epoch they are signed for: the newest released one, if its votes are to count. */
   readonly epochId: number
   /** Submissions to sign and send. All are kept in memory, some 700 bytes each. */
@@ -29,19 +27,11 @@ export interface LoadReport {
 
 /** Distinct submissions: slots take turns, each round with another deadline. */
 export async function runLoad(options: LoadOptions, signal: AbortSignal): Promise<LoadReport> {
-  setMaxListeners(0, signal)
   const head = await headOf(options)
   const signing = performance.now()
   const frames = sign(options, head)
   const signSeconds = (performance.now() - signing) / 1000
-  const senders = await Promise.all(
-    Array.from({ length: options.connections }, (_, i) =>
-      createSender({
-        to: options.to,
-        encryption: options.encryption === 'both' ? (i % 2 ? 'noise' : 'tls') : options.encryption,
-      }),
-    ),
-  )
+  const senders = await createSenders(options, signal)
   const sending = performance.now()
   const sent = await Promise.all(senders.map((sender, i) => sendEvery(sender, frames, i, senders.length, signal)))
   const sendSeconds = (performance.now() - sending) / 1000
@@ -89,6 +79,6 @@ async function sendEvery(
 ): Promise<number> {
   let sent = 0
   for (let at = first; at < frames.length && !signal.aborted; at += step)
-    if (await sender.send(frames[at]!, false, signal)) sent++
+    if (await sender.send(frames[at]!, false)) sent++
   return sent
 }

@@ -1,5 +1,4 @@
 /** Simulated snapshotters: they follow the chain, sign for each released epoch, and send to a real intake. */
-import { setMaxListeners } from 'node:events'
 import { appendFileSync } from 'node:fs'
 import { Interface, JsonRpcProvider, toBeHex, zeroPadValue } from 'ethers'
 import {
@@ -11,7 +10,7 @@ import {
   type PlanOptions,
   type ReleasedEpoch,
 } from './plan.ts'
-import { createSender, pause, type Sender } from './stream-pool.ts'
+import { createSenders, pause, type Sender, type SendersOptions } from './stream-pool.ts'
 import { type SlotWallet, slotWallet } from './wallets.ts'
 
 const EVENTS = new Interface([
@@ -20,15 +19,11 @@ const EVENTS = new Interface([
 const POLL_MS = 200
 const LOG_RANGE_BLOCKS = 100
 
-export interface SnapshottersOptions extends Omit<PlanOptions, 'wallets'> {
-  /** Multiaddr of the intake, with its peer id. */
-  readonly to: string
+export interface SnapshottersOptions extends Omit<PlanOptions, 'wallets'>, SendersOptions {
   readonly rpcUrl: string
   readonly dataMarkets: readonly string[]
   /** Slots from 1 to this many. */
   readonly slots: number
-  readonly connections: number
-  readonly encryption: 'tls' | 'noise' | 'both'
   /** Over how long the messages of an epoch are spread. */
   readonly spreadMs: number
   /** Ends after this many epochs of each market; undefined = when stopped. */
@@ -47,14 +42,9 @@ export interface SnapshottersReport {
 
 /** Runs until the signal, or until it has sent for `epochs` epochs of each market. */
 export async function runSnapshotters(options: SnapshottersOptions, signal: AbortSignal): Promise<SnapshottersReport> {
-  setMaxListeners(0, signal) // every pause and send listens to it
   const wallets = Array.from({ length: options.slots }, (_, i) => slotWallet(options.seed, i + 1))
   const provider = new JsonRpcProvider(options.rpcUrl, options.chainId, { staticNetwork: true, cacheTimeout: -1 })
-  const senders = await Promise.all(
-    Array.from({ length: options.connections }, (_, i) =>
-      createSender({ to: options.to, encryption: encryptionOf(options, i) }),
-    ),
-  )
+  const senders = await createSenders(options, signal)
   const run = new Run({ ...options, wallets }, senders, signal)
   try {
     await run.follow(provider)
@@ -64,9 +54,6 @@ export async function runSnapshotters(options: SnapshottersOptions, signal: Abor
   }
   return run.report()
 }
-
-const encryptionOf = ({ encryption }: SnapshottersOptions, i: number) =>
-  encryption === 'both' ? (i % 2 === 0 ? 'tls' : 'noise') : encryption
 
 class Run {
   private readonly options: SnapshottersOptions & { readonly wallets: readonly SlotWallet[] }
@@ -154,7 +141,7 @@ class Run {
       const head = await this.head(provider)
       const sender = this.senders[assignment.wallet.slotId % this.senders.length]!
       for (const message of messagesOf(this.options, epoch, assignment, head)) {
-        if (await sender.send(message.bytes, message.ownStream, this.signal)) this.sentOne(message)
+        if (await sender.send(message.bytes, message.ownStream)) this.sentOne(message)
       }
     } catch (error) {
       if (!this.signal.aborted) this.options.onError?.(error)

@@ -1,5 +1,5 @@
 /** Connections to an intake as the deployed collector keeps them: one libp2p host each, long-lived streams, random peer ids. */
-
+import { setMaxListeners } from 'node:events'
 import { identify } from '@libp2p/identify'
 import type { Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
@@ -15,24 +15,37 @@ const STREAMS_MAX = 1_000
 const RECONNECT_FIRST_MS = 100
 const RECONNECT_MOST_MS = 5_000
 
-export interface SenderOptions {
+type Encryption = 'tls' | 'noise'
+
+export interface SendersOptions {
+  /** Multiaddr of the intake, with its peer id. */
   readonly to: string
-  /** The deployed collector connects by TLS. */
-  readonly encryption: 'tls' | 'noise'
+  readonly connections: number
+  /** The deployed collector connects by TLS; of `both`, connections take turns. */
+  readonly encryption: Encryption | 'both'
 }
 
 /** One host with one long-lived stream. Sends one message after the other. */
 export interface Sender {
-  /**
-   * Resolves when the message was handed to the connection; tries again through reconnects for as long as it takes. False
-   * when the signal came first.
-   */
-  send(bytes: Uint8Array, ownStream: boolean, signal: AbortSignal): Promise<boolean>
+  /** Resolves when the connection has the message, tries again until then; false when the signal came first. */
+  send(bytes: Uint8Array, ownStream: boolean): Promise<boolean>
   readonly reconnects: number
   close(): Promise<void>
 }
 
-export async function createSender({ to, encryption }: SenderOptions): Promise<Sender> {
+/** @param signal every dial, write and pause of theirs may listen to it at once */
+export function createSenders(
+  { to, connections, encryption }: SendersOptions,
+  signal: AbortSignal,
+): Promise<readonly Sender[]> {
+  setMaxListeners(0, signal)
+  const encryptions: readonly Encryption[] = encryption === 'both' ? ['tls', 'noise'] : [encryption]
+  return Promise.all(
+    Array.from({ length: connections }, (_, i) => createSender(to, encryptions[i % encryptions.length]!, signal)),
+  )
+}
+
+async function createSender(to: string, encryption: Encryption, signal: AbortSignal): Promise<Sender> {
   const host = await createLibp2p({
     transports: [tcp()],
     connectionEncrypters: encryption === 'tls' ? [tls()] : [noise()],
@@ -43,32 +56,34 @@ export async function createSender({ to, encryption }: SenderOptions): Promise<S
     connectionMonitor: { enabled: false },
   })
   await host.start()
-  return new PooledSender(host, to)
+  return new PooledSender(host, to, signal)
 }
 
 class PooledSender implements Sender {
   reconnects = 0
   private readonly host: Libp2p
   private readonly to: string
+  private readonly signal: AbortSignal
   private stream: Stream | undefined
   private last: Promise<unknown> = Promise.resolve()
 
-  constructor(host: Libp2p, to: string) {
+  constructor(host: Libp2p, to: string, signal: AbortSignal) {
     this.host = host
     this.to = to
+    this.signal = signal
   }
 
-  send(bytes: Uint8Array, ownStream: boolean, signal: AbortSignal): Promise<boolean> {
-    const sent = this.last.then(() => (ownStream ? this.sendAlone(bytes, signal) : this.sendPooled(bytes, signal)))
+  send(bytes: Uint8Array, ownStream: boolean): Promise<boolean> {
+    const sent = this.last.then(() => (ownStream ? this.sendAlone(bytes) : this.sendPooled(bytes)))
     this.last = sent.catch(() => {})
     return sent
   }
 
-  private sendPooled(bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
-    return this.retry(signal, async () => {
+  private sendPooled(bytes: Uint8Array): Promise<boolean> {
+    return this.retry(async () => {
       try {
-        if (this.stream?.status !== 'open') this.stream = await this.open(signal)
-        await write(this.stream, bytes, signal)
+        if (this.stream?.status !== 'open') this.stream = await this.open()
+        await write(this.stream, bytes, this.signal)
       } catch (error) {
         this.stream = undefined
         throw error
@@ -77,33 +92,33 @@ class PooledSender implements Sender {
   }
 
   /** What is to end its stream is sent once: being reset in the middle of it is the answer. */
-  private async sendAlone(bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  private async sendAlone(bytes: Uint8Array): Promise<boolean> {
     let stream: Stream | undefined
-    const opened = await this.retry(signal, async () => {
-      stream = await this.open(signal)
+    const opened = await this.retry(async () => {
+      stream = await this.open()
     })
     if (!stream) return opened
-    await write(stream, bytes, signal).catch(() => {})
-    await stream.close({ signal }).catch(() => {})
+    await write(stream, bytes, this.signal).catch(() => {})
+    await stream.close({ signal: this.signal }).catch(() => {})
     return true
   }
 
-  private async retry(signal: AbortSignal, step: () => Promise<void>): Promise<boolean> {
-    for (let attempt = 0; !signal.aborted; attempt++) {
+  private async retry(step: () => Promise<void>): Promise<boolean> {
+    for (let attempt = 0; !this.signal.aborted; attempt++) {
       try {
         await step()
         return true
       } catch {
-        if (signal.aborted) return false
+        if (this.signal.aborted) return false
         this.reconnects++
-        await pause(Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(attempt, 10), RECONNECT_MOST_MS), signal)
+        await pause(Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(attempt, 10), RECONNECT_MOST_MS), this.signal)
       }
     }
     return false
   }
 
-  private open = (signal: AbortSignal): Promise<Stream> =>
-    this.host.dialProtocol(multiaddr(this.to), PROTOCOL, { signal, maxOutboundStreams: STREAMS_MAX })
+  private open = (): Promise<Stream> =>
+    this.host.dialProtocol(multiaddr(this.to), PROTOCOL, { signal: this.signal, maxOutboundStreams: STREAMS_MAX })
 
   async close(): Promise<void> {
     await this.last
