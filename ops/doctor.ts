@@ -25,7 +25,7 @@ export interface Finding {
   readonly advice?: string
 }
 
-const schema = z.looseObject({
+const schema = z.object({
   dataDir: z.string().min(1, 'no name of a directory').optional(),
   rpc: httpUrl.optional(),
   kubo: httpUrl.optional(),

@@ -37,14 +37,25 @@ export function marketOf(known: readonly string[], given: string | undefined): s
   return given ?? known[0]!
 }
 
-/** @param command as it is typed, for the advice. Throws CliError that lists every fault. */
-export function parseOptions<T>(schema: z.ZodType<T>, given: unknown, command: string): T {
+/** For a rule over several fields: its fault is told beside those of the fields. */
+export const evenWithFaults = (error: string) => ({ error, when: () => true })
+
+/**
+ * @param command as it is typed, for the advice
+ * @param argument the field that is given without a name
+ * Throws CliError that lists every fault.
+ */
+export function parseOptions<T>(schema: z.ZodType<T>, given: unknown, command: string, argument?: string): T {
   const parsed = schema.safeParse(given, { reportInput: true })
   if (parsed.success) return parsed.data
-  throw new CliError(parsed.error.issues.map(faultOf).join('\n       '), `See \`sequencer ${command} --help\`.`)
+  const faults = parsed.error.issues.map((issue) => faultOf(issue, argument))
+  throw new CliError(faults.join('\n       '), `See \`sequencer ${command} --help\`.`)
 }
 
-const faultOf = ({ path: [name], input, message }: z.core.$ZodIssue): string =>
-  `--${kebab(String(name))}${input === undefined ? '' : ` ${JSON.stringify(input)}`}: ${message}`
+function faultOf({ path: [field], input, message }: z.core.$ZodIssue, argument: string | undefined): string {
+  if (field === undefined) return message
+  const name = field === argument ? `<${argument}>` : `--${kebab(String(field))}`
+  return `${name}${input === undefined ? '' : ` ${JSON.stringify(input)}`}: ${message}`
+}
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

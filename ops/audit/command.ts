@@ -9,7 +9,7 @@ import { type ChainReader, isChainOf, openChainReader } from './chain.ts'
 import { isClean, renderAudit } from './render.ts'
 import type { AuditReport } from './report.ts'
 
-const schema = z.looseObject({
+const schema = z.object({
   rpc: httpUrl.optional(),
   json: z.boolean().optional(),
 })

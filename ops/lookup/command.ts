@@ -2,16 +2,13 @@
 import { Command } from 'commander'
 import { EXIT } from '../cli-error.ts'
 import { type LogTarget, type OpenedLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
+import { parseOptions } from '../options.ts'
 import { askEpoch, askWhy } from './ask.ts'
 import { type EpochStatus, epochStatus } from './epoch.ts'
-import { type LookupFields, parseEpochQuery, parseWhyQuery } from './query.ts'
+import { type EpochFields, epochQuery, epochSchema, type WhyFields, whyQuery, whySchema } from './query.ts'
 import { reasonsReference } from './reasons.ts'
 import { renderEpochs, renderWhy } from './render.ts'
 import { type WhyAnswer, why } from './why.ts'
-
-export interface LookupArguments extends LookupFields, TargetOptions {
-  readonly json?: boolean
-}
 
 /** A look-up needs what lies in the log, not the chain behind it. */
 type Open = (target: LogTarget) => Promise<Omit<OpenedLog, 'chain'>>
@@ -25,8 +22,9 @@ export function whyCommand(open: Open): Command {
     .option('--data-market <address>', 'only this data market')
     .option('--json', 'print the answer as JSON')
     .option('--reasons', 'print every reason there is, as docs/verdicts.md has them, and nothing else')
-    .action(async (options: LookupArguments & { readonly reasons?: boolean }) => {
-      if (options.reasons) return void process.stdout.write(reasonsReference())
+    .action(async (given: TargetOptions & { readonly reasons?: boolean }) => {
+      if (given.reasons) return void process.stdout.write(reasonsReference())
+      const options = { ...given, ...parseOptions(whySchema, given, 'why') }
       const answer = await runWhy(open, options)
       process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : renderWhy(answer))
       if (answer.items.length === 0) process.exitCode = EXIT.failed
@@ -38,23 +36,24 @@ export function epochCommand(open: Open): Command {
     .argument('<id>', 'epoch')
     .option('--data-market <address>', 'only this data market')
     .option('--json', 'print the answer as JSON')
-    .action(async (epoch: string, options: LookupArguments) => {
-      const statuses = await runEpoch(open, { ...options, epoch })
+    .action(async (id: string, given: TargetOptions) => {
+      const options = { ...given, ...parseOptions(epochSchema, { ...given, id }, 'epoch', 'id') }
+      const statuses = await runEpoch(open, options)
       process.stdout.write(options.json ? `${JSON.stringify(statuses)}\n` : renderEpochs(statuses))
       if (statuses.every(({ phase }) => phase === 'UNKNOWN')) process.exitCode = EXIT.failed
     })
 }
 
 /** Asks the process that runs on the directory; reads the log when none does, or when it is on a cluster. */
-export async function runWhy(open: Open, options: LookupArguments): Promise<WhyAnswer> {
-  const query = parseWhyQuery(options)
+export async function runWhy(open: Open, options: TargetOptions & WhyFields): Promise<WhyAnswer> {
+  const query = whyQuery(options)
   const target = targetOf(options)
   const answer = target.kind === 'directory' ? await askWhy(target.dataDir, query) : undefined
   return answer ?? reading(open, target, ({ log, topics }) => why(log, topics, query))
 }
 
-export async function runEpoch(open: Open, options: LookupArguments): Promise<readonly EpochStatus[]> {
-  const query = parseEpochQuery(options)
+export async function runEpoch(open: Open, options: TargetOptions & EpochFields): Promise<readonly EpochStatus[]> {
+  const query = epochQuery(options)
   const target = targetOf(options)
   const answer = target.kind === 'directory' ? await askEpoch(target.dataDir, query) : undefined
   return answer ?? reading(open, target, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))

@@ -24,14 +24,16 @@ export const anchorsOf = (topics: Topics, { dataMarket, epochId }: EpochKey): Ke
 export const finalizationsOf = (topics: Topics, key: EpochKey): KeyFilter =>
   startsWith(topics.finalizations.key.encode(key))
 
+type Known<Key> = { readonly [Field in keyof Key]?: Key[Field] | undefined }
+
 /** The partitions that may hold a key: one when the key is known whole, else all. */
-export function verdictPartitions({ verdicts }: Topics, key: Partial<SlotEpochKey>): readonly number[] {
+export function verdictPartitions({ verdicts }: Topics, key: Known<SlotEpochKey>): readonly number[] {
   const { dataMarket, epochId, slotId } = key
   if (dataMarket === undefined || epochId === undefined || slotId === undefined) return allOf(verdicts)
   return [partitionFor(verdicts.key.encode({ dataMarket, epochId, slotId }), verdicts.partitions)]
 }
 
-export function submissionPartitions({ submissions }: Topics, key: Partial<SubmissionKey>): readonly number[] {
+export function submissionPartitions({ submissions }: Topics, key: Known<SubmissionKey>): readonly number[] {
   const { dataMarket, epochId, projectId } = key
   if (dataMarket === undefined || epochId === undefined || projectId === undefined) return allOf(submissions)
   return [partitionFor(submissions.key.encode({ dataMarket, epochId, projectId }), submissions.partitions)]

@@ -9,12 +9,12 @@ import { type KeyFilter, submissionPartitions, submissionsOf, verdictPartitions,
 
 /** At least `slotId` or `submissionId`. Each further field narrows the search and makes it faster. */
 export interface WhyQuery {
-  readonly slotId?: number
-  readonly epochId?: number
-  readonly projectId?: string
-  readonly submissionId?: string
+  readonly slotId?: number | undefined
+  readonly epochId?: number | undefined
+  readonly projectId?: string | undefined
+  readonly submissionId?: string | undefined
   /** Lower case. */
-  readonly dataMarket?: string
+  readonly dataMarket?: string | undefined
 }
 
 export interface WhyItem {
@@ -123,7 +123,9 @@ function epochFilter(
   return filterOf({ dataMarket, epochId })
 }
 
-export function matches(query: WhyQuery, found: Required<WhyQuery>): boolean {
+type Found = { readonly [Field in keyof WhyQuery]-?: NonNullable<WhyQuery[Field]> }
+
+export function matches(query: WhyQuery, found: Found): boolean {
   return (
     (query.slotId === undefined || query.slotId === found.slotId) &&
     (query.epochId === undefined || query.epochId === found.epochId) &&

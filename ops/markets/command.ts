@@ -14,8 +14,8 @@ import { renderChange, renderMarkets } from './render.ts'
 /** Blocks come within seconds; a clock that was just started may have to catch up first. */
 const WAIT_SECONDS = 60
 
-const changeSchema = z.looseObject({
-  dataMarket: address,
+const changeSchema = z.object({
+  address,
   wait: z.union([z.literal(false), whole(0, 3_600)]),
   dryRun: z.boolean().default(false),
 })
@@ -55,11 +55,8 @@ async function runChange(
   market: string,
   given: TargetOptions,
 ): Promise<ChangeReport> {
-  const { dataMarket, wait, dryRun } = parseOptions(
-    changeSchema,
-    { wait: WAIT_SECONDS, ...given, dataMarket: market },
-    `markets ${action}`,
-  )
+  const fields = { wait: WAIT_SECONDS, ...given, address: market }
+  const { address: dataMarket, wait, dryRun } = parseOptions(changeSchema, fields, `markets ${action}`, 'address')
   return throughDoor(open, targetOf(given), ({ door, chain, answers }) => {
     const waitMs = answers && wait !== false ? wait * 1_000 : 0
     return changeMarket({ dataMarket, action, dryRun, waitMs }, { door, onChain: () => askChain(chain, dataMarket) })

@@ -13,7 +13,7 @@ import { createProofs, ProofRefusal, proofPorts } from './source.ts'
 import { createProofVerifier } from './verify.ts'
 
 const number = whole(0, Number.MAX_SAFE_INTEGER)
-const getSchema = z.looseObject({
+const getSchema = z.object({
   slot: number,
   epoch: number,
   project: z.string().optional(),
@@ -21,7 +21,7 @@ const getSchema = z.looseObject({
   api: httpUrl.optional(),
   out: z.string().optional(),
 })
-const verifySchema = z.looseObject({ rpc: httpUrl.optional(), json: z.boolean().optional() })
+const verifySchema = z.object({ rpc: httpUrl.optional(), json: z.boolean().optional() })
 
 type GetArguments = TargetOptions & z.infer<typeof getSchema>
 

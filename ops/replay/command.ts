@@ -21,7 +21,7 @@ import { type ReplayInput, readInput } from './input.ts'
 import { readRecorded } from './outcome.ts'
 import { recompute } from './recompute.ts'
 
-const schema = z.looseObject({
+const schema = z.object({
   epoch: whole(1, Number.MAX_SAFE_INTEGER),
   dataMarket: address.optional(),
   rpc: httpUrl.optional(),

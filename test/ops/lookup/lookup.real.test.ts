@@ -33,9 +33,9 @@ test('default: a running process is asked', async () => {
     response.writeHead(missing ? 404 : 200, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ items: [], next: null }))
   })
-  expect(await runWhy(locked, { dataDir, slot: '7', epoch: '3' })).toEqual(nothing)
-  expect(await runWhy(locked, { dataDir, submissionId: 'A/b' })).toEqual(nothing)
-  const [status] = await runEpoch(locked, { dataDir, epoch: '3', dataMarket: MARKET })
+  expect(await runWhy(locked, { dataDir, slot: 7, epoch: 3 })).toEqual(nothing)
+  expect(await runWhy(locked, { dataDir, submissionId: 'a/b' })).toEqual(nothing)
+  const [status] = await runEpoch(locked, { dataDir, id: 3, dataMarket: MARKET })
   expect(status).toMatchObject({ dataMarket: MARKET, epochId: 3, phase: 'UNKNOWN' })
   expect(asked).toEqual([
     '/v1/slots/7/verdicts?epoch=3&limit=500',
@@ -54,7 +54,7 @@ test('behavior: the file of a process that is gone does not matter', async () =>
   const dataDir = await runningOn(() => {})
   await new Promise((resolve) => server!.close(resolve))
   const open = async () => ({ log, topics, rules: RULES, appId: 'test', close: async () => {} })
-  expect((await runWhy(open, { dataDir, slot: '7' })).items).toHaveLength(1)
+  expect((await runWhy(open, { dataDir, slot: 7 })).items).toHaveLength(1)
 })
 
 test.each([
@@ -66,6 +66,6 @@ test.each([
     response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify({ detail }))
   })
   const asked =
-    command === 'why' ? runWhy(locked, { dataDir, slot: '7' }) : runProofGet(locked, { dataDir, slot: 7, epoch: 3 })
+    command === 'why' ? runWhy(locked, { dataDir, slot: 7 }) : runProofGet(locked, { dataDir, slot: 7, epoch: 3 })
   await expect(asked).rejects.toMatchObject({ message: detail, exitCode })
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { epochCommand, runEpoch, runWhy, whyCommand } from '../../../ops/lookup/command.ts'
 import { epochStatus } from '../../../ops/lookup/epoch.ts'
-import { parseEpochQuery, parseWhyQuery } from '../../../ops/lookup/query.ts'
+import { epochQuery, epochSchema, whyQuery, whySchema } from '../../../ops/lookup/query.ts'
 import { renderEpochs, renderWhy } from '../../../ops/lookup/render.ts'
 import { why } from '../../../ops/lookup/why.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
@@ -218,20 +218,10 @@ describe('epoch', () => {
 })
 
 describe('queries', () => {
-  test('args: every fault at once', () => {
-    expect(() => parseWhyQuery({ epoch: '-1', dataMarket: 'x' })).toThrow(
-      /--epoch.*--data-market.*--slot or --submission-id/s,
-    )
-    expect(() => parseWhyQuery({ slot: '1.5' })).toThrow('--slot')
-    expect(() => parseEpochQuery({ epoch: 'abc' })).toThrow('not a whole number')
-    expect(() => parseEpochQuery({ epoch: '9007199254740992' })).toThrow('not a whole number')
-  })
-
-  test('args: addresses in any letter case', () => {
-    expect(parseEpochQuery({ epoch: '3', dataMarket: MARKET.toUpperCase().replace('0X', '0x') })).toEqual({
-      epochId: 3,
-      dataMarket: MARKET,
-    })
+  test('args: addresses and ids in any letter case', () => {
+    const dataMarket = MARKET.toUpperCase().replace('0X', '0x')
+    expect(epochQuery(epochSchema.parse({ id: '3', dataMarket }))).toEqual({ epochId: 3, dataMarket: MARKET })
+    expect(whyQuery(whySchema.parse({ submissionId: 'A-1' }))).toEqual({ submissionId: 'a-1' })
   })
 })
 
@@ -241,8 +231,8 @@ describe('commands', () => {
 
   test('default: the directory is read when no process runs on it', async () => {
     await submit({}, 'DUPLICATE')
-    expect((await runWhy(open, { dataDir: directory(), slot: '7' })).items).toHaveLength(1)
-    expect(await runEpoch(open, { dataDir: directory(), epoch: '3', dataMarket: MARKET })).toMatchObject([
+    expect((await runWhy(open, { dataDir: directory(), slot: 7 })).items).toHaveLength(1)
+    expect(await runEpoch(open, { dataDir: directory(), id: 3, dataMarket: MARKET })).toMatchObject([
       { submissions: 1 },
     ])
   })
