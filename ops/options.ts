@@ -2,11 +2,11 @@
 import { z } from 'zod'
 import { CliError } from './cli-error.ts'
 
-/** A whole number in decimal digits. */
+/** A whole number in decimal digits, with a sign when it is negative. */
 export const whole = (min: number, max: number) =>
   z
     .union([z.string(), z.number()])
-    .refine((given) => /^[0-9]+$/.test(String(given)) && Number(given) >= min && Number(given) <= max, {
+    .refine((given) => /^-?[0-9]+$/.test(String(given)) && Number(given) >= min && Number(given) <= max, {
       error: `not a whole number from ${min} to ${max}`,
     })
     .transform(Number)

@@ -1,14 +1,48 @@
 /** `sequencer reset`: lets stages that stand still read their input again, without the state they had. */
 import { Command } from 'commander'
+import { z } from 'zod'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import { withClusterOptions } from '../config/command.ts'
 import type { FlagValues } from '../config/sources.ts'
 import { withDeployment } from '../deploy/command.ts'
 import { groupsWithMembers } from '../deploy/live.ts'
+import { evenWithFaults, oneOf, parseOptions, whole } from '../options.ts'
 import { STAGES } from '../roles.ts'
 import { executeReset } from './execute.ts'
 import { type Position, planReset, type ResetPlan } from './plan.ts'
+
+/** More than any log goes back. */
+const SECONDS_MAX = 10 * 365 * 86_400
+
+const any = whole(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+const time = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], { error: 'not a time such as 2026-01-31T12:00:00Z' })
+  .transform((text) => Date.parse(text))
+
+const schema = z
+  .object({
+    stages: z
+      .string()
+      .transform((text) => (text === 'all' ? STAGES : text.split(',').map((name) => name.trim())))
+      .pipe(z.array(oneOf(...STAGES))),
+    toEarliest: z.boolean().optional(),
+    toLatest: z.boolean().optional(),
+    toOffset: whole(0, Number.MAX_SAFE_INTEGER).optional(),
+    toDatetime: time.optional(),
+    byDuration: whole(0, SECONDS_MAX).optional(),
+    shiftBy: any.optional(),
+    dryRun: z.boolean().default(false),
+    force: z.boolean().default(false),
+    json: z.boolean().default(false),
+  })
+  .refine(
+    ({ toEarliest, toLatest, toOffset, toDatetime, byDuration, shiftBy }) =>
+      [toEarliest, toLatest, toOffset, toDatetime, byDuration, shiftBy].filter((one) => one !== undefined).length === 1,
+    evenWithFaults(
+      'exactly one of --to-earliest, --to-latest, --to-offset, --to-datetime, --by-duration, --shift-by is needed',
+    ),
+  )
 
 export function resetCommand(): Command {
   return withClusterOptions(new Command('reset'))
@@ -24,12 +58,11 @@ export function resetCommand(): Command {
     .option('--json', 'as JSON')
     .addHelpText('after', `\n${WARNING}`)
     .action(async (flags: FlagValues) => {
-      const stages = stagesOf(String(flags.stages))
-      const position = positionOf(flags, systemClock.now())
+      const { stages, position, dryRun, force, json } = readReset(flags, systemClock.now())
       await withDeployment(flags, async (deployment) => {
         const { desired, admin } = deployment
         const plan = planReset(desired.topology, desired.settings.appId, stages, position)
-        checkPlan(plan, flags.force === true)
+        checkPlan(plan, force)
         const active = await groupsWithMembers(
           admin,
           plan.moves.map(({ group }) => group),
@@ -40,8 +73,8 @@ export function resetCommand(): Command {
             'Stop their processes; a process that was killed is gone after the session time-out.',
             EXIT.failed,
           )
-        if (!flags.dryRun) await executeReset(plan, deployment)
-        process.stdout.write(flags.json ? `${JSON.stringify(plan)}\n` : render(plan, flags.dryRun === true))
+        if (!dryRun) await executeReset(plan, deployment)
+        process.stdout.write(json ? `${JSON.stringify(plan)}\n` : render(plan, dryRun))
       })
     })
 }
@@ -57,39 +90,21 @@ function checkPlan({ givenAgain }: ResetPlan, force: boolean): void {
   )
 }
 
-function stagesOf(text: string): readonly string[] {
-  const names = text === 'all' ? STAGES : text.split(',').map((name) => name.trim())
-  const unknown = names.filter((name) => !(STAGES as readonly string[]).includes(name))
-  if (unknown.length === 0) return names
-  throw new CliError(`--stages: there is no stage ${unknown.join(', ')}`, `There are ${STAGES.join(', ')}.`)
+/** Throws CliError that lists every fault. */
+export function readReset(flags: FlagValues, now: number) {
+  const options = parseOptions(schema, flags, 'reset')
+  return { ...options, position: positionOf(options, now) }
 }
 
-/** Throws CliError unless exactly one position is given, and right. */
-export function positionOf(flags: FlagValues, now: number): Position {
-  const given: Position[] = []
-  const faults: string[] = []
-  const whole = (name: string, text: unknown): number => {
-    if (!/^-?\d+$/.test(String(text)) || !Number.isSafeInteger(Number(text)))
-      faults.push(`${name} ${JSON.stringify(text)}: not a whole number`)
-    return Number(text)
-  }
-  if (flags.toEarliest) given.push({ to: 'earliest' })
-  if (flags.toLatest) given.push({ to: 'latest' })
-  if (flags.toOffset !== undefined) given.push({ to: 'offset', offset: whole('--to-offset', flags.toOffset) })
-  if (flags.shiftBy !== undefined) given.push({ to: 'shift', by: whole('--shift-by', flags.shiftBy) })
-  if (flags.byDuration !== undefined)
-    given.push({ to: 'time', timestamp: now - 1_000 * whole('--by-duration', flags.byDuration) })
-  if (flags.toDatetime !== undefined) {
-    const timestamp = Date.parse(String(flags.toDatetime))
-    if (Number.isNaN(timestamp)) faults.push(`--to-datetime ${JSON.stringify(flags.toDatetime)}: not a time`)
-    given.push({ to: 'time', timestamp })
-  }
-  if (given.length !== 1)
-    faults.push(
-      'exactly one of --to-earliest, --to-latest, --to-offset, --to-datetime, --by-duration, --shift-by is needed',
-    )
-  if (faults.length > 0) throw new CliError(faults.join('\n       '), 'See `sequencer reset --help`.')
-  return given[0]!
+function positionOf(
+  { toOffset, toDatetime, byDuration, shiftBy, toLatest }: z.infer<typeof schema>,
+  now: number,
+): Position {
+  if (toOffset !== undefined) return { to: 'offset', offset: toOffset }
+  if (toDatetime !== undefined) return { to: 'time', timestamp: toDatetime }
+  if (byDuration !== undefined) return { to: 'time', timestamp: now - 1_000 * byDuration }
+  if (shiftBy !== undefined) return { to: 'shift', by: shiftBy }
+  return { to: toLatest ? 'latest' : 'earliest' }
 }
 
 function render({ moves, changelogs, givenAgain }: ResetPlan, dryRun: boolean): string {

@@ -1,28 +1,45 @@
 /** `sequencer verify`: checks a batch without a log and without a node. */
-import { join } from 'node:path'
 import { Command } from 'commander'
+import { z } from 'zod'
 import { CliError, EXIT } from '../cli-error.ts'
-import { httpUrl } from '../options.ts'
+import { directoryPaths } from '../data-directory.ts'
+import { address, evenWithFaults, httpUrl, parseOptions, whole } from '../options.ts'
 import { BatchFormatError } from './batch-json.ts'
 import { renderReport } from './render.ts'
 import type { VerifyReport } from './report.ts'
 import { readBatch, readBatchFile } from './source.ts'
 import { type VerifyOptions, verifyBatch } from './verify.ts'
 
-/** Folder of the file block store inside a data directory. */
-export const BLOCKS_FOLDER = 'blocks'
+const slotOwner = z
+  .string()
+  .regex(/^[0-9]{1,15}=0x[0-9a-fA-F]{40}$/, 'not <slot>=<0x and 40 hex digits>')
+  .transform((text) => text.split('=') as [slot: string, owner: string])
 
-export interface VerifyArguments {
-  readonly chainId?: string
-  readonly protocolState?: string
-  readonly slot?: readonly string[]
-  readonly previous?: readonly string[]
-  readonly closeBlockHash?: string
-  readonly blocks?: string
-  readonly dataDir?: string
-  readonly kubo?: string
-  readonly json?: boolean
-}
+const schema = z
+  .object({
+    chainId: whole(1, Number.MAX_SAFE_INTEGER).optional(),
+    protocolState: address.optional(),
+    slot: z.array(slotOwner).default([]),
+    previous: z.array(z.string()).default([]),
+    closeBlockHash: z
+      .string()
+      .regex(/^0x[0-9a-fA-F]{64}$/, 'not 0x and 64 hex digits')
+      .optional(),
+    blocks: z.string().optional(),
+    dataDir: z.string().optional(),
+    kubo: httpUrl.optional(),
+    json: z.boolean().default(false),
+  })
+  .refine(
+    ({ chainId, protocolState }) => (chainId === undefined) === (protocolState === undefined),
+    evenWithFaults('--chain-id and --protocol-state belong together'),
+  )
+  .refine(
+    ({ slot, chainId }) => !slot?.length || chainId !== undefined,
+    evenWithFaults('--slot needs --chain-id and --protocol-state'),
+  )
+
+export type VerifyArguments = z.input<typeof schema>
 
 export function verifyCommand(): Command {
   const collect = (value: string, before: readonly string[] = []) => [...before, value]
@@ -41,23 +58,29 @@ export function verifyCommand(): Command {
     .option('--data-dir <dir>', 'data directory whose block store to look a CID up in')
     .option('--kubo <url>', 'Kubo RPC address to look a CID up at')
     .option('--json', 'print the report as JSON')
-    .action(async (target: string, options: VerifyArguments) => {
-      const report = await runVerify(target, options)
-      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : renderReport(report))
+    .action(async (target: string, given: VerifyArguments) => {
+      const report = await runVerify(target, given)
+      process.stdout.write(given.json ? `${JSON.stringify(report)}\n` : renderReport(report))
       process.exitCode = report.ok ? EXIT.ok : EXIT.failed
     })
 }
 
 /** Throws CliError for wrong arguments, a batch that is not found, and bytes that are no batch. */
-export async function runVerify(target: string, options: VerifyArguments): Promise<VerifyReport> {
-  const checks = parseOptions(options)
-  const blocks = [options.blocks, options.dataDir && join(options.dataDir, BLOCKS_FOLDER)].filter(
-    (dir) => dir !== undefined,
+export async function runVerify(target: string, given: VerifyArguments): Promise<VerifyReport> {
+  const { chainId, protocolState, slot, closeBlockHash, ...options } = parseOptions(schema, given, 'verify')
+  const blocks = [options.blocks, options.dataDir && directoryPaths(options.dataDir).blocks].filter(
+    (folder) => folder !== undefined,
   )
-  const { bytes, cid } = await readBatch(target, { blocks: blocks as string[], kubo: options.kubo })
-  const previous = await Promise.all((options.previous ?? []).map(readBatchFile))
+  const { bytes, cid } = await readBatch(target, { blocks, kubo: options.kubo })
+  const checks: VerifyOptions = {
+    slots: new Map(slot.map(([id, owner]) => [Number(id), owner])),
+    domain: chainId === undefined || protocolState === undefined ? undefined : { chainId, protocolState },
+    closeBlockHash,
+    previous: await Promise.all(options.previous.map(readBatchFile)),
+    expectedCid: cid,
+  }
   try {
-    return await verifyBatch(bytes, { ...checks, previous, ...(cid !== undefined && { expectedCid: cid }) })
+    return await verifyBatch(bytes, checks)
   } catch (error) {
     if (!(error instanceof BatchFormatError)) throw error
     throw new CliError(
@@ -68,32 +91,3 @@ export async function runVerify(target: string, options: VerifyArguments): Promi
     )
   }
 }
-
-function parseOptions(options: VerifyArguments): VerifyOptions {
-  const { chainId, protocolState, slot = [], closeBlockHash } = options
-  const faults: string[] = []
-  if ((chainId === undefined) !== (protocolState === undefined))
-    faults.push('--chain-id and --protocol-state belong together')
-  if (chainId !== undefined && !/^[1-9][0-9]{0,15}$/.test(chainId)) faults.push(`--chain-id ${chainId}: not a chain id`)
-  if (protocolState !== undefined && !ADDRESS.test(protocolState))
-    faults.push(`--protocol-state ${protocolState}: not 0x and 40 hex digits`)
-  if (closeBlockHash !== undefined && !/^0x[0-9a-fA-F]{64}$/.test(closeBlockHash))
-    faults.push(`--close-block-hash ${closeBlockHash}: not 0x and 64 hex digits`)
-  if (options.kubo !== undefined && !httpUrl.safeParse(options.kubo).success)
-    faults.push(`--kubo ${options.kubo}: not an http or https URL`)
-  const slots = new Map<number, string>()
-  for (const text of slot) {
-    const [, id, owner] = /^([0-9]{1,15})=(0x[0-9a-fA-F]{40})$/.exec(text) ?? []
-    if (id === undefined) faults.push(`--slot ${text}: not <slot>=<0x and 40 hex digits>`)
-    else slots.set(Number(id), owner!)
-  }
-  if (slots.size > 0 && chainId === undefined) faults.push('--slot needs --chain-id and --protocol-state')
-  if (faults.length > 0) throw new CliError(faults.join('\n       '), 'See `sequencer verify --help`.')
-  return {
-    slots,
-    ...(chainId !== undefined && { domain: { chainId: Number(chainId), protocolState: protocolState! } }),
-    ...(closeBlockHash !== undefined && { closeBlockHash }),
-  }
-}
-
-const ADDRESS = /^0x[0-9a-fA-F]{40}$/

@@ -8,15 +8,15 @@ import { createSignatureReader, type SigningDomain } from './signature.ts'
 
 export interface VerifyOptions {
   /** Without it no signature is checked. */
-  readonly domain?: SigningDomain
+  readonly domain?: SigningDomain | undefined
   /** Slot → owner, 0x and 40 hex digits of any letter case. A slot without an owner here stays unchecked. */
-  readonly slots?: ReadonlyMap<number, string>
+  readonly slots?: ReadonlyMap<number, string> | undefined
   /** The epoch's earlier batches in order, when its submission-id tree is chained. */
-  readonly previous?: readonly Uint8Array[]
+  readonly previous?: readonly Uint8Array[] | undefined
   /** 0x and 64 hex digits: decides ties. */
-  readonly closeBlockHash?: string
+  readonly closeBlockHash?: string | undefined
   /** The CID under which the bytes were found. */
-  readonly expectedCid?: string
+  readonly expectedCid?: string | undefined
 }
 
 /** Throws `BatchFormatError` when the bytes are no batch. Everything else is in the report. */

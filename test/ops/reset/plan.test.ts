@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { positionOf } from '../../../ops/reset/command.ts'
+import { readReset } from '../../../ops/reset/command.ts'
 import { planReset } from '../../../ops/reset/plan.ts'
 import { createWorld } from '../../topology/world.ts'
 
@@ -37,22 +37,26 @@ describe('position', () => {
   const now = Date.UTC(2026, 0, 2)
   const cases: [Record<string, unknown>, object][] = [
     [{ toEarliest: true }, { to: 'earliest' }],
+    [{ toLatest: true }, { to: 'latest' }],
     [{ toOffset: '7' }, { to: 'offset', offset: 7 }],
     [{ shiftBy: '-3' }, { to: 'shift', by: -3 }],
     [{ byDuration: '60' }, { to: 'time', timestamp: now - 60_000 }],
     [{ toDatetime: '2026-01-01T00:00:00Z' }, { to: 'time', timestamp: Date.UTC(2026, 0, 1) }],
   ]
   test.each(cases)('args: %o', (flags, position) => {
-    expect(positionOf(flags, now)).toEqual(position)
+    expect(readReset({ stages: 'admit, batch', ...flags }, now)).toMatchObject({ stages: ['admit', 'batch'], position })
   })
 
   const wrong: [Record<string, unknown>, RegExp][] = [
     [{}, /exactly one/],
     [{ toEarliest: true, toLatest: true }, /exactly one/],
     [{ toOffset: 'x' }, /--to-offset "x": not a whole number/],
-    [{ toDatetime: 'yesterday' }, /not a time/],
+    [{ toOffset: '-3' }, /--to-offset "-3": not a whole number/],
+    [{ byDuration: '-60' }, /--by-duration "-60"/],
+    [{ toDatetime: 'yesterday' }, /--to-datetime "yesterday": not a time/],
+    [{ stages: 'admit,judge', toOffset: 'x' }, /--stages "judge": not one of tick-fanout.*--to-offset "x"/s],
   ]
   test.each(wrong)('error: %o', (flags, message) => {
-    expect(() => positionOf(flags, now)).toThrow(message)
+    expect(() => readReset({ stages: 'all', ...flags }, now)).toThrow(message)
   })
 })

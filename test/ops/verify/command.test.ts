@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { createFileBlockStore } from '../../../connectors/ipfs/file-store.ts'
 import { CliError } from '../../../ops/cli-error.ts'
-import { BLOCKS_FOLDER, runVerify, type VerifyArguments, verifyCommand } from '../../../ops/verify/command.ts'
+import { directoryPaths } from '../../../ops/data-directory.ts'
+import { runVerify, type VerifyArguments, verifyCommand } from '../../../ops/verify/command.ts'
 import { renderReport } from '../../../ops/verify/render.ts'
 
 const published = fileURLToPath(new URL('../../vectors/published-batch.json', import.meta.url))
@@ -32,10 +33,10 @@ test('default: a file, with all signatures checked', async () => {
 test('behavior: a CID out of the block store of a data directory, either version', async () => {
   const dataDir = folder()
   for (const version of [0, 1] as const) {
-    const store = await createFileBlockStore({ directory: join(dataDir, BLOCKS_FOLDER), version })
+    const store = await createFileBlockStore({ directory: directoryPaths(dataDir).blocks, version })
     const cid = await store.put(compact)
     expect(await runVerify(cid, { dataDir })).toMatchObject({ ok: true, [version ? 'cidV1' : 'cid']: cid })
-    expect(await runVerify(cid, { blocks: join(dataDir, BLOCKS_FOLDER) })).toMatchObject({ ok: true })
+    expect(await runVerify(cid, { blocks: directoryPaths(dataDir).blocks })).toMatchObject({ ok: true })
   }
 })
 
@@ -64,7 +65,7 @@ test('args: every fault of the options at once', async () => {
     closeBlockHash: '0x1',
   })
   expect(exitCode).toBe(2)
-  for (const option of ['--chain-id', '--protocol-state', '--slot 1', '--close-block-hash'])
+  for (const option of ['--chain-id', '--protocol-state', '--slot "1"', '--close-block-hash'])
     expect(message).toContain(option)
   expect((await failing(published, { slot })).message).toContain('--slot needs')
 })
