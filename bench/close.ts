@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import type { Submission } from '../schemas/types.ts'
 import type { Log } from '../streams/ports.ts'
-import { createFlowWorld, type FlowWorld, headerOf, untilBatched } from './flow-world.ts'
+import { createFlowWorld, type FlowWorld, headerOf, untilBatched, untilCommitted } from './flow-world.ts'
 import { type BenchRow, median, percentile, row } from './rows.ts'
 import { PROJECTS, SLOTS, SUBMISSIONS, submissionOf } from './stage-data.ts'
 
@@ -28,7 +28,7 @@ async function closes(directory: string): Promise<BenchRow[]> {
   const log = await openEmbeddedLog({ directory })
   const { times, cpuTimes, fillRate } = await runCloses(log)
   await log.close()
-  const conditions = `embedded log, ${PROJECTS} projects × ${SLOTS} slots, tick appended → summary after the last batch readable, ${EPOCHS} closes`
+  const conditions = `embedded log, ${PROJECTS} projects × ${SLOTS} slots, tick appended → batches and summary committed, ${EPOCHS} closes`
   return [
     row('close → batch, p50', percentile(times, 0.5), 'ms', conditions),
     row('close → batch, p99', percentile(times, 0.99), 'ms', `${conditions}: the slowest of them`),
@@ -63,17 +63,19 @@ export async function runCloses(log: Log, prefix = ''): Promise<Closes> {
   const times: number[] = []
   const cpuTimes: number[] = []
   let fillSeconds = 0
-  let offset = 0
+  let [offset, end] = [0, 0]
   for (let epochId = 1; epochId <= EPOCHS + 1; epochId++) {
     const started = performance.now()
     await fill(world, epochId)
     fillSeconds += (performance.now() - started) / 1000
     const [cpu, closing] = [process.cpuUsage(), performance.now()]
     await world.close(epochId)
+    end = await untilCommitted(log, world.topics.batches.name, end)
+    const [took, { user, system }] = [performance.now() - closing, process.cpuUsage(cpu)]
     offset = await untilBatched(log, world, epochId, offset)
+    if (offset > end) throw new Error(`the batches of epoch ${epochId} were not committed at once: ${offset} > ${end}`)
     if (epochId === 1) continue
-    times.push(performance.now() - closing)
-    const { user, system } = process.cpuUsage(cpu)
+    times.push(took)
     cpuTimes.push((user + system) / 1000)
   }
   await world.stop()

@@ -19,6 +19,8 @@ const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batc
 const PARTITIONS = 4
 const COMMIT_INTERVAL_MS = 25
 const FEED_RECORDS = 1_000
+/** A look at the log while a close goes on, ms. */
+const LOOK_MS = 2
 const FETCH = { maxWaitMs: 500, maxBytesPerPartition: 4 * 1024 * 1024 }
 const POLL_MS = 5
 const SEED = 1
@@ -170,7 +172,16 @@ async function caughtUp(log: Log, group: string, { name, partitions }: { name: s
   }
 }
 
-/** Resolves when the last batch of an epoch can be read; answers the offset after it. */
+/** Resolves when a partition 0 has committed records from an offset on; answers the offset behind them. */
+export async function untilCommitted(log: Log, topic: string, from: number): Promise<number> {
+  for (;;) {
+    const [bounds] = await log.bounds([{ topic, partition: 0 }])
+    if (bounds!.stable > from) return bounds!.stable
+    await systemClock.sleep(LOOK_MS)
+  }
+}
+
+/** Resolves when the last batch of an epoch has been read; answers the offset after it. */
 export const untilBatched = (log: Log, { topics }: FlowWorld, epochId: number, from: number): Promise<number> =>
   readUntil(log, topics.batches.name, from, ({ value }) => {
     const event = topics.batches.value.decode(value!)

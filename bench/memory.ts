@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import type { Submission } from '../schemas/types.ts'
-import { createFlowWorld, headerOf, untilBatched } from './flow-world.ts'
+import { createFlowWorld, headerOf, untilBatched, untilCommitted } from './flow-world.ts'
 import { type BenchRow, row } from './rows.ts'
 import { PROJECTS, submissionOf } from './stage-data.ts'
 
@@ -64,8 +64,9 @@ async function fillAndClose(directory: string, count: number): Promise<void> {
   }
   const closing = performance.now()
   await world.close(1)
-  await untilBatched(log, world, 1, 0)
+  await untilCommitted(log, world.topics.batches.name, 0)
   const closeMs = performance.now() - closing
+  await untilBatched(log, world, 1, 0) // whoever anchors reads them
   await world.caughtUp('settle', world.topics.finalizations)
   const peakBytes = process.resourceUsage().maxRSS * 1024
   clearInterval(sampling)
