@@ -73,7 +73,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
   'Check and prove:': {
     audit: {
       about: 'Recompute everything from the log with a second implementation of the rules, and compare',
-      create: async () => (await import('./audit/command.ts')).auditCommand(withChain),
+      create: async () => (await import('./audit/command.ts')).auditCommand(asItIs),
     },
     replay: {
       about: 'Recompute one epoch from the log with the topology itself, and compare with what was recorded',
@@ -137,4 +137,6 @@ export async function createProgram(only?: string): Promise<Command> {
 }
 
 const openLog: OpenLog = async (target) => (await import('./open-log.ts')).openLog(target)
+const asItIs: OpenLog = async (target) =>
+  (await import('./open-log.ts')).openLog(target, { withChain: true, withUnknown: true })
 const withChain: OpenLog = async (target) => (await import('./open-log.ts')).openLog(target, { withChain: true })

@@ -68,13 +68,20 @@ export function targetOf(options: TargetOptions, environment: NodeJS.ProcessEnv 
     : { kind: 'directory', dataDir: DATA_DIR }
 }
 
-/** @param withChain also bring up the development chain of a directory, which ends with its process */
-export async function openLog(target: LogTarget, { withChain = false } = {}): Promise<OpenedLog> {
+export interface OpenOptions {
+  /** Also bring up the development chain of a directory, which ends with its process. */
+  readonly withChain?: boolean
+  /** Hand out records of a schema that the registry does not have, too: the caller tells of them. */
+  readonly withUnknown?: boolean
+}
+
+export async function openLog(target: LogTarget, { withChain, withUnknown }: OpenOptions = {}): Promise<OpenedLog> {
   if (target.kind === 'directory') return withChain ? openWithChain(target.dataDir) : openDirectory(target.dataDir)
   const ground = await openGround(target.address, 'reader')
   const { settings, topics, close } = ground
   const { appId, rules, chain } = settings
-  const log = readableLog({ ...ground, clock: systemClock, framed: framedTopics({ ...ground, appId }) })
+  const framed = framedTopics({ ...ground, appId })
+  const log = readableLog({ ...ground, clock: systemClock, framed, handsOutUnknown: withUnknown === true })
   return { log, topics, rules, appId, chain: { ...chain, rpcUrls: rpcUrlsOf(target.address.chain) }, close }
 }
 

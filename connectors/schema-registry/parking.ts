@@ -7,6 +7,7 @@ import {
   LogError,
   type TopicPartition,
 } from '../../streams/ports.ts'
+import { SchemaRegistryError } from './errors.ts'
 
 const FIRST_WAIT_MS = 100
 const WAIT_MS_MAX = 5_000
@@ -31,6 +32,7 @@ export interface ParkingOptions {
 interface Place {
   readonly at: TopicPartition
   readonly bounds: Pick<FetchedPartition, 'start' | 'stable'>
+  readonly ids: ReadonlySet<number>
   readonly freed: Promise<void>
   askedAt: number
   cause: Error | undefined
@@ -54,7 +56,8 @@ export class Parking {
     const place: Place = {
       at: { topic, partition },
       bounds: { start, stable },
-      freed: Promise.resolve().then(() => this.learn(place, ids)),
+      ids,
+      freed: Promise.resolve().then(() => this.learn(place)),
       askedAt: this.options.clock.now(),
       cause: undefined,
     }
@@ -88,13 +91,27 @@ export class Parking {
     return new LogError('SCHEMA_MISSING', `${names} cannot be read: ${why}`, { retriable: true, cause })
   }
 
+  /** Lets those go whose schemas the registry says it does not have. @returns the ids that they waited for */
+  freeUnknown(positions: readonly FetchPosition[]): readonly number[] {
+    const freed: number[] = []
+    for (const { topic, partition } of positions) {
+      const place = this.places.get(`${topic}/${partition}`)
+      if (!(place?.cause instanceof SchemaRegistryError) || place.cause.code !== 'UNKNOWN_SCHEMA') continue
+      this.places.delete(`${topic}/${partition}`)
+      freed.push(...place.ids)
+    }
+    return freed
+  }
+
   /** Nobody waits any more. */
   close(): void {
     this.closing.abort()
   }
 
-  private async learn(place: Place, ids: ReadonlySet<number>): Promise<void> {
+  private async learn(place: Place): Promise<void> {
     const { clock, codec, observer } = this.options
+    const { ids } = place
+    const name = `${place.at.topic}/${place.at.partition}`
     const signal = this.over
     for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(2 * wait, WAIT_MS_MAX)) {
       try {
@@ -105,9 +122,10 @@ export class Parking {
         observer?.parked?.(place.at, place.cause)
       }
       await clock.sleep(wait, signal)
+      if (this.places.get(name) !== place) return // it was let go
       if (clock.now() - place.askedAt > UNWANTED_MS) break
     }
-    this.places.delete(`${place.at.topic}/${place.at.partition}`)
+    this.places.delete(name)
     if (place.cause) observer?.resumed?.(place.at)
   }
 }

@@ -30,6 +30,11 @@ export interface ReadableLogOptions extends Omit<ParkingOptions, 'codec'> {
   readonly codec: Pick<Codec, 'missing' | 'learn'>
   /** Topics whose records are framed, and whether their keys are too. Others are handed out as they are. */
   readonly framed: ReadonlyMap<string, Framed>
+  /**
+   * For a reader that tells which records it cannot decode. When the registry says for PATIENCE_MS that it does not have their
+   * schema, they are handed out as they are, from then on at once.
+   */
+  readonly handsOutUnknown?: boolean
 }
 
 export type Framed = 'value' | 'key and value'
@@ -42,6 +47,9 @@ class ReadableLog implements Log {
   private readonly codec: ReadableLogOptions['codec']
   private readonly framed: ReadableLogOptions['framed']
   private readonly parking: Parking
+  private readonly handsOutUnknown: boolean
+  /** Schemas that were waited for in vain. */
+  private readonly givenUp = new Set<number>()
 
   constructor(options: ReadableLogOptions) {
     this.log = options.log
@@ -49,6 +57,7 @@ class ReadableLog implements Log {
     this.codec = options.codec
     this.framed = options.framed
     this.parking = new Parking(options)
+    this.handsOutUnknown = options.handsOutUnknown ?? false
   }
 
   async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]> {
@@ -61,7 +70,12 @@ class ReadableLog implements Log {
       const given = answers.map((answer, at) => (this.park(answer) ? nothingNew(open[at]!, answer) : answer))
       const readable = given.filter((answer, at) => answer === answers[at]).length
       if (readable > 0 || signal?.aborted) return held.map((answer) => answer ?? given.shift()!)
-      if (this.clock.now() >= givenUpAt) throw this.parking.failure(positions)
+      if (this.clock.now() >= givenUpAt) {
+        const unknown = this.handsOutUnknown ? this.parking.freeUnknown(positions) : []
+        if (unknown.length === 0) throw this.parking.failure(positions)
+        for (const id of unknown) this.givenUp.add(id)
+        continue
+      }
       await this.parking.released(positions, Math.min(PATIENCE_MS, givenUpAt - this.clock.now()), signal)
     }
   }
@@ -73,9 +87,9 @@ class ReadableLog implements Log {
     const missing = new Set<number>()
     for (const { key, value } of answer.records) {
       const inValue = this.codec.missing(value)
-      if (inValue !== undefined) missing.add(inValue)
+      if (inValue !== undefined && !this.givenUp.has(inValue)) missing.add(inValue)
       const inKey = framed === 'value' ? undefined : this.codec.missing(key)
-      if (inKey !== undefined) missing.add(inKey)
+      if (inKey !== undefined && !this.givenUp.has(inKey)) missing.add(inKey)
     }
     if (missing.size > 0) this.parking.park(answer, missing)
     return missing.size > 0

@@ -2,6 +2,7 @@
 import type { Anchor, Batch, EpochSummary } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { epochScope, isEpochSummary, type Topics } from '../../topology/topics.ts'
+import { decoded } from '../log-reading/decoded.ts'
 import { readAt, scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
 
@@ -19,10 +20,9 @@ export async function indexBatches(
 ): Promise<Map<string, EpochBatches>> {
   const index = new Map<string, { offsets: number[]; summary: EpochSummary | undefined }>()
   for await (const records of scan(log, { topic: batches.name, partition: 0 }))
-    for (const { offset, key, value } of records) {
-      if (key === null || value === null) continue
-      const { dataMarket } = batches.key.decode(key)
-      const event = batches.value.decode(value)
+    for (const { offset, key, value: event } of decoded(batches, 0, records, findings.unreadable)) {
+      if (event === null) continue
+      const { dataMarket } = key
       const epochId = isEpochSummary(event) ? event.summaryOf : event.epochId
       const scope = epochScope(dataMarket, epochId)
       const epoch = index.get(scope) ?? { offsets: [], summary: undefined }
@@ -53,17 +53,17 @@ export async function readBatchAt(
 export async function readAnchors(
   log: Log,
   { anchors }: Topics,
+  findings: Findings,
 ): Promise<ReadonlyMap<string, ReadonlyMap<number, Anchor>>> {
   const rows = new Map<string, Map<number, Anchor>>()
   for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
-    for (const { key, value } of records) {
-      if (key === null) continue
-      const { dataMarket, epochId, batchIndex } = anchors.key.decode(key)
+    for (const { key, value } of decoded(anchors, 0, records, findings.unreadable)) {
+      const { dataMarket, epochId, batchIndex } = key
       const scope = epochScope(dataMarket, epochId)
       const epoch = rows.get(scope) ?? new Map<number, Anchor>()
       rows.set(scope, epoch)
       if (value === null) epoch.delete(batchIndex)
-      else epoch.set(batchIndex, anchors.value.decode(value))
+      else epoch.set(batchIndex, value)
     }
   return rows
 }

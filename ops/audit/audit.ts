@@ -50,7 +50,7 @@ export async function auditLog(log: Log, options: AuditOptions): Promise<AuditRe
  */
 async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions): Promise<Audit> {
   const findings = new Findings()
-  const stages = await readStages(log, topics, appId)
+  const stages = await readStages(log, topics, appId, findings)
   await untilVisible(log, [topics.verdicts, topics.batches, topics.anchors].flatMap(partitionsOf))
   const verdictBounds = await log.bounds(partitionsOf(topics.verdicts))
   const sources: EpochSources = {
@@ -58,7 +58,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
     topics,
     stages,
     batches: await indexBatches(log, topics, findings),
-    anchors: await readAnchors(log, topics),
+    anchors: await readAnchors(log, topics, findings),
     chain,
     keccak: await createKeccak256(),
     findings,
@@ -66,9 +66,9 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   const bounds = await log.bounds(partitionsOf(topics.submissions))
   const ledger = await readVerdicts(log, topics, bounds, verdictBounds, findings)
   const isCut = bounds.some(({ start }) => start > 0)
-  const markets = new ServedMarkets(rules, await readMarketRows(log, topics), isCut)
+  const markets = new ServedMarkets(rules, await readMarketRows(log, topics, findings.unreadable), isCut)
   const view = new ChainView(markets, findings, isCut)
-  const judge = new Judge(rules, markets, await readOwners(log, topics), await createSignatureReader(), isCut)
+  const judge = new Judge(rules, markets, await readOwners(log, topics, findings), await createSignatureReader(), isCut)
   const audit = new Audit(sources, markets, ledger, view, judge, bounds)
   if (isCut) await audit.align()
   return audit
@@ -117,7 +117,8 @@ class Audit {
     this.view = view
     this.judge = judge
     this.cursors = bounds.map(
-      ({ stable }, partition) => new PartitionCursor(sources.log, sources.topics, partition, stable),
+      ({ stable }, partition) =>
+        new PartitionCursor(sources.log, sources.topics, partition, stable, this.findings.unreadable),
     )
   }
 

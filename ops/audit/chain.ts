@@ -4,6 +4,7 @@ import { DATA_MARKET_ABI, PROTOCOL_STATE_ABI } from '../../connectors/evm/abi.ts
 import type { EpochTick } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { decoded } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 
 export interface ReleasedEpoch {
@@ -88,10 +89,8 @@ export async function isChainOf(chain: ChainReader, log: Log, { epochTicks }: To
   const [bounds] = await log.bounds([partition])
   const heads: EpochTick[] = []
   for await (const records of scan(log, partition, { from: bounds!.stable - TICKS_ASKED }))
-    for (const { value } of records) {
-      const tick = value && epochTicks.value.decode(value)
+    for (const { value: tick } of decoded(epochTicks, 0, records, () => undefined))
       if (tick?.kind === 'HEAD') heads.push(tick)
-    }
   for (const { blockNumber, blockHash } of heads.slice(-BLOCKS_ASKED))
     if ((await chain.blockHash(blockNumber)) === blockHash) return true
   return heads.length === 0

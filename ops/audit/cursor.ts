@@ -1,7 +1,8 @@
 /** One partition of `submissions`, read from marker to marker. */
-import type { EpochMarker, EpochTick, Submission } from '../../schemas/types.ts'
-import type { Log, LogRecord } from '../../streams/ports.ts'
-import { isMarker, type Topics } from '../../topology/topics.ts'
+import type { EpochMarker, EpochTick, Submission, SubmissionKey } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
+import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
+import { type DecodedRecord, decoded, type OnUnreadable } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 
 export interface ReadSubmission {
@@ -17,18 +18,17 @@ export interface ReadMarker {
   readonly marker: EpochMarker
 }
 
+type Read = DecodedRecord<SubmissionKey, SubmissionEvent>
+
 export class PartitionCursor {
   readonly partition: number
-  private readonly topics: Topics
-  private readonly pieces: AsyncGenerator<readonly LogRecord[]>
-  private piece: readonly LogRecord[] = []
-  private next = 0
+  private readonly pieces: AsyncGenerator<Iterable<Read>>
+  private piece: Iterator<Read> = [][Symbol.iterator]()
   private stopped: ReadMarker | undefined
 
-  constructor(log: Log, topics: Topics, partition: number, end: number) {
-    this.topics = topics
+  constructor(log: Log, topics: Topics, partition: number, end: number, onUnreadable: OnUnreadable) {
     this.partition = partition
-    this.pieces = scan(log, { topic: topics.submissions.name, partition }, { to: end })
+    this.pieces = piecesOf(log, topics, partition, end, onUnreadable)
   }
 
   /** Hands over every submission before the next marker and gives that marker, again until it is taken; undefined at the end. */
@@ -36,13 +36,10 @@ export class PartitionCursor {
     while (this.stopped === undefined) {
       const record = await this.nextRecord()
       if (record === undefined) return undefined
-      if (record.key === null || record.value === null) continue
-      const event = this.topics.submissions.value.decode(record.value)
-      if (isMarker(event)) this.stopped = { offset: record.offset, marker: event }
-      else {
-        const { dataMarket } = this.topics.submissions.key.decode(record.key)
-        take({ partition: this.partition, offset: record.offset, dataMarket, submission: event })
-      }
+      const { offset, key, value: event } = record
+      if (event === null) continue
+      if (isMarker(event)) this.stopped = { offset, marker: event }
+      else take({ partition: this.partition, offset, dataMarket: key.dataMarket, submission: event })
     }
     return this.stopped
   }
@@ -52,15 +49,26 @@ export class PartitionCursor {
     this.stopped = undefined
   }
 
-  private async nextRecord(): Promise<LogRecord | undefined> {
-    while (this.next >= this.piece.length) {
-      const { done, value } = await this.pieces.next()
-      if (done) return undefined
-      this.piece = value
-      this.next = 0
+  private async nextRecord(): Promise<Read | undefined> {
+    for (;;) {
+      const inPiece = this.piece.next()
+      if (!inPiece.done) return inPiece.value
+      const next = await this.pieces.next()
+      if (next.done) return undefined
+      this.piece = next.value[Symbol.iterator]()
     }
-    return this.piece[this.next++]
   }
+}
+
+async function* piecesOf(
+  log: Log,
+  { submissions }: Topics,
+  partition: number,
+  to: number,
+  onUnreadable: OnUnreadable,
+): AsyncGenerator<Iterable<Read>> {
+  for await (const records of scan(log, { topic: submissions.name, partition }, { to }))
+    yield decoded(submissions, partition, records, onUnreadable)
 }
 
 /** Same text for the same tick. */

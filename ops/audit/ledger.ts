@@ -1,6 +1,7 @@
 import type { SlotEpochKey, Verdict, VerdictReason } from '../../schemas/types.ts'
 import type { Log, PartitionBounds } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { decoded } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
 
@@ -60,9 +61,8 @@ export async function readVerdicts(
 
   for (const [partition, { stable }] of verdictBounds.entries())
     for await (const records of scan(log, { topic: verdicts.name, partition }, { to: stable }))
-      for (const { offset, key, value } of records)
-        if (key !== null && value !== null)
-          record(verdicts.key.decode(key), verdicts.value.decode(value), `verdicts[${partition}] offset ${offset}`)
+      for (const { offset, key, value } of decoded(verdicts, partition, records, findings.unreadable))
+        if (value !== null) record(key, value, `verdicts[${partition}] offset ${offset}`)
 
   const indexOf = (partition: number, offset: number) => offset - bounds[partition]!.start
   return {

@@ -1,20 +1,19 @@
 import type { SlotOwnership } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { decoded } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
+import type { Findings } from './report.ts'
 
 /** The owner of a slot as of a block; undefined when there was none yet. */
 export type OwnerAt = (slotId: number, blockNumber: number) => SlotOwnership | undefined
 
 /** Reads `slots` whole: a row carries the owners of its slot over time. */
-export async function readOwners(log: Log, { slots }: Topics): Promise<OwnerAt> {
+export async function readOwners(log: Log, { slots }: Topics, findings: Findings): Promise<OwnerAt> {
   const histories = new Map<number, readonly SlotOwnership[]>()
   for await (const records of scan(log, { topic: slots.name, partition: 0 }))
-    for (const { key, value } of records) {
-      if (key === null) continue
-      const { slotId } = slots.key.decode(key)
-      if (value === null) histories.delete(slotId)
-      else histories.set(slotId, slots.value.decode(value).history)
-    }
+    for (const { key, value } of decoded(slots, 0, records, findings.unreadable))
+      if (value === null) histories.delete(key.slotId)
+      else histories.set(key.slotId, value.history)
   return (slotId, blockNumber) => histories.get(slotId)?.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)
 }

@@ -2,7 +2,7 @@
  * - `lost`: an acknowledged submission without a final verdict, though every stage is past it.
  * - `duplicated`: a second verdict for a submission, a submission in two batches, a project anchored twice in an epoch.
  * - `skipped`: a block, an epoch, or a part of one (close, batches, summary, anchor) that is missing though later ones are there.
- * - `mismatches`: anything recomputed that differs from what the log or the chain has.
+ * - `mismatches`: anything recomputed that differs from what the log or the chain has, and records that cannot be decoded.
  */
 export type DifferenceKind = 'lost' | 'duplicated' | 'skipped' | 'mismatches'
 
@@ -46,6 +46,9 @@ export class Findings {
     this.counts[kind]++
     if (this.counts[kind] <= DIFFERENCES_KEPT / 4) this.kept.push({ kind, where, message })
   }
+
+  /** A record that cannot be decoded: what follows from it is judged as if it were not there. */
+  readonly unreadable = (where: string, why: string): void => this.add('mismatches', where, `it cannot be read: ${why}`)
 
   /** Adds a mismatch unless both are the same. */
   same(where: string, what: string, recomputed: unknown, found: unknown): void {

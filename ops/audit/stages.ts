@@ -1,7 +1,9 @@
 /** How far each stage has come, so that what is still on its way is not called lost. */
 import type { Log } from '../../streams/ports.ts'
 import { epochScope, isMarker, type Topics } from '../../topology/topics.ts'
+import { decoded } from '../log-reading/decoded.ts'
 import { partitionsOf, scanTopic } from '../log-reading/scan.ts'
+import type { Findings } from './report.ts'
 
 export interface Stages {
   /** validate has committed past this record of `submissions`. */
@@ -15,7 +17,12 @@ export interface Stages {
 }
 
 /** Without an application id nothing is known of the groups, and every stage counts as past everything. */
-export async function readStages(log: Log, topics: Topics, appId: string | undefined): Promise<Stages> {
+export async function readStages(
+  log: Log,
+  topics: Topics,
+  appId: string | undefined,
+  findings: Findings,
+): Promise<Stages> {
   if (appId === undefined) return { validated: yes, settled: yes, batched: yes, planned: yes }
   const [validate, settle, batch, anchor] = await Promise.all([
     committed(log, `${appId}-validate`, topics.submissions),
@@ -23,7 +30,7 @@ export async function readStages(log: Log, topics: Topics, appId: string | undef
     committed(log, `${appId}-batch`, topics.finalizations),
     committed(log, `${appId}-anchor`, topics.batches),
   ])
-  const closes = await closeMarkers(log, topics)
+  const closes = await closeMarkers(log, topics, findings)
   const past = (group: readonly number[], scope: string): boolean => {
     const offsets = closes.get(scope)
     // every consensus task forwards the marker to every partition; before that the epoch is on its way
@@ -51,14 +58,13 @@ async function committed(
 async function closeMarkers(
   log: Log,
   { finalizations }: Topics,
+  findings: Findings,
 ): Promise<ReadonlyMap<string, readonly (number | undefined)[]>> {
   const senders = new Map<string, number[]>()
   const closes = new Map<string, (number | undefined)[]>()
   for await (const { partition, records } of scanTopic(log, finalizations))
-    for (const { offset, value } of records) {
-      if (value === null) continue
-      const event = finalizations.value.decode(value)
-      if (!isMarker(event) || event.tick.kind !== 'CLOSE') continue
+    for (const { offset, value: event } of decoded(finalizations, partition, records, findings.unreadable)) {
+      if (event === null || !isMarker(event) || event.tick.kind !== 'CLOSE') continue
       const scope = epochScope(event.tick.dataMarket, event.tick.epochId)
       const arrived = senders.get(scope) ?? new Array<number>(finalizations.partitions).fill(0)
       const offsets = closes.get(scope) ?? new Array<number | undefined>(finalizations.partitions).fill(undefined)

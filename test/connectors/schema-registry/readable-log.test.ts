@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { createSimulatedLog } from '../../../connectors/log/simulated.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { SchemaRegistryError } from '../../../connectors/schema-registry/errors.ts'
 import { readableLog } from '../../../connectors/schema-registry/readable-log.ts'
 import { createCodec, createSerde } from '../../../schemas/codec.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
@@ -42,6 +43,7 @@ const foreign = {
 
 let away: boolean
 let asked: number
+let bare: Log
 let log: Log
 let said: string[]
 let decode: (bytes: Uint8Array) => unknown
@@ -63,8 +65,9 @@ beforeEach(async () => {
   const codec = await createCodec(registry)
   known.encode = codec.serde<object>('slots-key').encode
   decode = codec.serde('slots-key').decode
+  bare = createMemoryLog({})
   log = readableLog({
-    log: createMemoryLog({}),
+    log: bare,
     clock: systemClock,
     codec,
     framed: new Map([['slots', 'key and value']]),
@@ -159,6 +162,21 @@ describe('a fetch of parked partitions alone', () => {
       retriable: true,
       message: 'slots/0 cannot be read: the registry is away',
     })
+  })
+
+  test('behavior: for a reader that tells of unknown schemas fails while the registry is away, then hands them out', async () => {
+    let answer: Error = new SchemaRegistryError('REGISTRY_UNREACHABLE', 'the registry is away')
+    const clock = { now: () => systemClock.now() * 100, sleep: (ms: number) => systemClock.sleep(ms / 100) }
+    const codec = { missing: () => FOREIGN_ID, learn: () => Promise.reject(answer) }
+    const framed = new Map([['slots', 'value' as const]])
+    const reader = readableLog({ log: bare, clock, codec, framed, handsOutUnknown: true })
+    const read = () => fetchOne(reader, 'slots', 0)
+    await expect(read()).rejects.toMatchObject({ code: 'SCHEMA_MISSING' })
+    answer = new SchemaRegistryError('UNKNOWN_SCHEMA', 'schema id 900: not found')
+    expect((await read()).records).toHaveLength(1)
+    const startedAt = clock.now()
+    expect((await read()).records).toHaveLength(1)
+    expect(clock.now() - startedAt).toBeLessThan(5_000)
   })
 
   test('error: ends when the log is closed', async () => {
