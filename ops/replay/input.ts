@@ -30,7 +30,11 @@ export interface InputRange {
   readonly withOthers: boolean
 }
 
-/** Throws CliError when the log does not hold the epoch from its release to its close. */
+/**
+ * Throws CliError when the log does not hold the epoch from its release to its close. Reads `submissions` whole, since what
+ * decides about the epoch lies on both sides of its markers (blocks and markets before its release, submissions that came
+ * early or late), and keeps every marker with the epoch's submissions in memory.
+ */
 export async function readInput(
   log: Log,
   topics: Topics,
@@ -38,10 +42,8 @@ export async function readInput(
   { bounds, withOthers }: InputRange,
 ): Promise<ReplayInput> {
   const all: Piece[][] = []
-  for (const [partition, { stable }] of bounds.entries()) {
-    const pieces = await readPartition(log, topics, key, partition, stable)
-    all.push(withOthers ? pieces : pieces.filter(({ isOther }) => !isOther))
-  }
+  for (const [partition, { stable: to }] of bounds.entries())
+    all.push(await readPartition(log, topics, key, { partition, to, withOthers }))
   const isCut = bounds.some(({ start }) => start > 0)
   const partitions = isCut ? fromCommonMarker(all) : all
   const lost = count(all) - count(partitions)
@@ -49,20 +51,34 @@ export async function readInput(
   return { partitions, close, submissions: count(partitions), cutAt: isCut ? firstBlock(partitions) : undefined }
 }
 
-async function readPartition(log: Log, topics: Topics, key: EpochKey, partition: number, to: number): Promise<Piece[]> {
+async function readPartition(
+  log: Log,
+  topics: Topics,
+  key: EpochKey,
+  { partition, to, withOthers }: { readonly partition: number; readonly to: number; readonly withOthers: boolean },
+): Promise<Piece[]> {
   const { name, value } = topics.submissions
   const isOfEpoch = submissionsOf(topics, key)
   const pieces: Piece[] = []
+  const keep = (record: LogRecord, rest: Omit<Piece, 'record'> = {}) => pieces.push({ ...rest, record: copyOf(record) })
   for await (const records of scan(log, { topic: name, partition }, { to }))
     for (const record of records) {
       if (record.key === null || record.value === null) continue
       // the key of a marker ends with an empty text, so most of the others need no decoding
       const event = record.key.at(-1) === 0 ? value.decode(record.value) : undefined
-      if (event && isMarker(event)) pieces.push({ record, tick: event.tick })
-      else pieces.push(isOfEpoch(record.key) ? { record } : { record, isOther: true })
+      if (event && isMarker(event)) keep(record, { tick: event.tick })
+      else if (isOfEpoch(record.key)) keep(record)
+      else if (withOthers) keep(record, { isOther: true })
     }
   return pieces
 }
+
+/** What is fetched are views into a piece of the log, which would stay in memory whole. */
+const copyOf = ({ key, value, ...rest }: LogRecord): LogRecord => ({
+  ...rest,
+  key: key && Buffer.from(key),
+  value: value && Buffer.from(value),
+})
 
 /** Where records have expired, the partitions begin at different markers: from the first one on that all of them have. */
 function fromCommonMarker(all: readonly Piece[][]): Piece[][] {

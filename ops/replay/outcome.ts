@@ -66,6 +66,7 @@ export interface Recorded extends Outcome {
   readonly anchors: ReadonlyMap<number, Anchor>
 }
 
+/** Reads `verdicts` whole: they lie in the order in which stages and partitions came to them, and a late one may be last. */
 export async function readRecorded(log: Log, topics: Topics, key: EpochKey): Promise<Recorded> {
   const anchors = await anchorsOfEpoch(log, topics, key)
   const outcome = newOutcome()
