@@ -1,3 +1,4 @@
+import { resultOf as answerTo } from '../../connectors/evm/anchor-result.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
 import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary } from '../../schemas/types.ts'
@@ -77,23 +78,13 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
 
 export type AnchorStage = ReturnType<typeof anchorStage>
 
-export const resultOf = (
-  fields: Pick<AnchorResult, 'step' | 'attempt' | 'outcome'> & Partial<AnchorResult>,
-): AnchorResult => ({
-  cid: '',
-  signer: '',
-  nonce: -1,
-  gasLimit: 0,
-  maxFeePerGas: '0',
-  maxPriorityFeePerGas: '0',
-  rawTransaction: '',
-  transactionHash: '',
-  blockNumber: -1,
-  blockHash: '',
-  error: '',
-  attestation: null,
-  ...fields,
-})
+export const resultOf = ({
+  step,
+  attempt,
+  outcome,
+  ...fields
+}: Pick<AnchorResult, 'step' | 'attempt' | 'outcome'> & Partial<AnchorResult>): AnchorResult =>
+  answerTo({ step, attempt, cid: '' }, outcome, fields)
 
 export const READY: Partial<AnchorResult> = {
   signer: SIGNER,
