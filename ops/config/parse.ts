@@ -86,7 +86,10 @@ function needed(layers: readonly Layer[], need: Need): Layer {
 
 function layersOf(flags: FlagValues, environment: Environment): Layer[] {
   const file = (flags.config as string | undefined) ?? environment[CONFIG_VARIABLE]
-  return [...(file ? [fromFile(file)] : []), fromEnvironment(environment), fromFlags(flags)]
+  const layers = [...(file ? [fromFile(file)] : []), fromEnvironment(environment), fromFlags(flags)]
+  const unread = layers.find(({ isUnread }) => isUnread)
+  if (unread) throw refusal(unread.faults)
+  return layers
 }
 
 /** The rules of the topology: each market with its domain. */

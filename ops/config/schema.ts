@@ -9,7 +9,7 @@ import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
 import { logSettings } from '../logging/settings.ts'
-import { address, httpUrl as url } from '../options.ts'
+import { address, oneOf, httpUrl as url } from '../options.ts'
 import { ROLES } from '../roles.ts'
 import { tracingSettings } from '../tracing/settings.ts'
 import { marketSchema, whole } from './market-schema.ts'
@@ -36,7 +36,7 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('Name of this process within its groups, the same after a restart. The host name when absent.'),
   roles: z
-    .array(z.enum(['all', ...ROLES]))
+    .array(oneOf('all', ...ROLES))
     .min(1)
     .default(['all'])
     .transform((given) => (given.includes('all') ? ROLES : ROLES.filter((role) => given.includes(role))))
@@ -59,7 +59,7 @@ export const configSchema = z.strictObject({
         .prefault({}),
       sasl: z
         .strictObject({
-          mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional().describe('How to log in.'),
+          mechanism: oneOf('plain', 'scram-sha-256', 'scram-sha-512').optional().describe('How to log in.'),
           username: z.string().min(1).optional().describe('Who logs in.'),
           passwordFile: file.optional().describe('File with the password.'),
         })

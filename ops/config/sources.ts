@@ -20,6 +20,8 @@ export interface Given {
 export interface Layer {
   readonly given: readonly Given[]
   readonly faults: readonly Fault[]
+  /** Nothing of it could be read, so what is missing elsewhere may stand there. */
+  readonly isUnread?: boolean
 }
 
 /** Options of a command by commander's names: `set` is a list of `path=value`, the others as in FLAGS. */
@@ -40,7 +42,7 @@ export function fromFile(path: string): Layer {
     text = readFileSync(path, 'utf8')
   } catch (error) {
     const message = `cannot be read (${(error as NodeJS.ErrnoException).code})`
-    return { given: [], faults: [{ path: '', message, source: path }] }
+    return { given: [], faults: [{ path: '', message, source: path }], isUnread: true }
   }
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
@@ -53,6 +55,7 @@ export function fromFile(path: string): Layer {
         message: error.message.split('\n')[0]!,
         source: at(error.pos[0]),
       })),
+      isUnread: true,
     }
   const content: unknown = document.toJS()
   if (content === null || content === undefined) return { given: [], faults: [] }

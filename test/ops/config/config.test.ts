@@ -115,6 +115,7 @@ describe('faults', () => {
       'registry.url: is needed  (not set: registry.url in the file, SEQUENCER_REGISTRY_URL or --registry)',
       'chain.chainId: is needed  (not set: chain.chainId in the file, SEQUENCER_CHAIN_CHAIN_ID)',
       'markets: is needed',
+      'roles.1: not one of all, anchor-effects, clock,',
       '(--roles)',
     ])
       expect(text).toContain(line)
@@ -140,6 +141,11 @@ describe('faults', () => {
   ]
   test.each(cases)('error: %s', (_, flags, variables, message) => {
     expect(faultsOf(flags, { ...environment, ...variables })).toMatch(message)
+  })
+
+  test('error: of a file that cannot be read nothing is said to be missing', () => {
+    for (const config of [join(directory, 'none.yaml'), fileWith('worse.yaml', 'a: [1\nb: 2\n')])
+      expect(faultsOf({ config }, {})).not.toContain('is needed')
   })
 
   test('error: what a command needs is named with how to give it', () => {
