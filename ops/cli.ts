@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help, type HelpConfiguration } from 'commander'
 import { EXIT, explain } from './cli-error.ts'
 import type { OpenLog } from './open-log.ts'
 
@@ -132,8 +132,16 @@ export async function createProgram(only?: string): Promise<Command> {
     }
   const { commands } = program
   for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
-    command.exitOverride().showHelpAfterError('(run with --help for the options)')
+    command.exitOverride().configureHelp(HELP).showHelpAfterError('(run with --help for the options)')
   return program
+}
+
+/** Commander does not say which options cannot be left out. */
+const HELP: HelpConfiguration = {
+  optionDescription(option) {
+    const text = new Help().optionDescription(option)
+    return option.mandatory ? `${text} (required)` : text
+  },
 }
 
 const openLog: OpenLog = async (target) => (await import('./open-log.ts')).openLog(target)

@@ -9,6 +9,13 @@ test('behavior: whatever is wanted, every command is known by its name', async (
   for (const only of ['run', 'rum', 'constructor']) expect(await namesOf(only)).toEqual(names)
 })
 
+test('default: help says which options are required', async () => {
+  const snapshotters = (await createProgram('snapshotters')).commands.find((one) => one.name() === 'snapshotters')!
+  const help = snapshotters.helpInformation().replaceAll(/\s+/g, ' ')
+  expect(help).toContain('--to <multiaddr> intake, with its peer id (required)')
+  expect(help).not.toMatch(/--slots <n>[^-]*\(required\)/)
+})
+
 test('default: every command and option has words', async () => {
   for (const name of await namesOf()) {
     const command = (await createProgram(name)).commands.find((one) => one.name() === name)!
