@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { GUARDS, type Guard } from './guards.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const SOURCES = ['streams', 'schemas', 'topology', 'connectors', 'ops', 'test/simulation', 'package.json']
+const SOURCES = ['streams', 'schemas', 'topology', 'connectors', 'ops', 'test', 'package.json']
 const DOCUMENT = join(ROOT, 'docs/simulation.md')
 const TABLE = /(<!-- guards -->\n)[\s\S]*(<!-- end of guards -->)/
 /** Without its guard a run may never end. */
