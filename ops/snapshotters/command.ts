@@ -71,6 +71,8 @@ export function snapshottersCommand(): Command {
 type Options = z.infer<typeof schema>
 
 function follow({ rpc: rpcUrl, dataMarket: dataMarkets, ...rest }: Options, signal: AbortSignal) {
+  const until = rest.epochs === undefined ? 'Ctrl-C stops them' : `they stop after ${rest.epochs} epochs`
+  process.stderr.write(`${rest.slots} snapshotters send over ${rest.connections} connections; ${until}\n`)
   return runSnapshotters({ ...rest, rpcUrl, dataMarkets, onError: sayOnce() }, signal)
 }
 
