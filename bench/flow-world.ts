@@ -20,7 +20,7 @@ const PARTITIONS = 4
 const COMMIT_INTERVAL_MS = 25
 const FEED_RECORDS = 1_000
 /** A look at the log while a close goes on, ms. */
-const LOOK_MS = 2
+const LOOK_MS = 5
 const FETCH = { maxWaitMs: 500, maxBytesPerPartition: 4 * 1024 * 1024 }
 const POLL_MS = 5
 const SEED = 1
