@@ -5,7 +5,7 @@
 import { systemClock } from '../connectors/log/system-clock.ts'
 import type { Codec } from '../schemas/codec.ts'
 import type { Log } from '../streams/ports.ts'
-import { StreamsRuntime } from '../streams/runtime.ts'
+import { type RuntimeState, type StageState, StreamsRuntime } from '../streams/runtime.ts'
 import type { AnchorRules } from '../topology/anchor-rules.ts'
 import { sequencerTopology } from '../topology/index.ts'
 import type { ProtocolRules } from '../topology/rules.ts'
@@ -13,7 +13,7 @@ import type { Stores } from '../topology/stores.ts'
 import type { Topics } from '../topology/topics.ts'
 import { type ApiDoor, createApiDoor } from './api/mount.ts'
 import { CONNECTOR_PARTS, type ConnectorConfig, type Part } from './connectors.ts'
-import { createHealth, type Health } from './health.ts'
+import { createHealth, type Health, type RoleHealth } from './health.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { logRoles, logRuntime } from './logging/events.ts'
 import { type EventLog, noLog } from './logging/log.ts'
@@ -146,17 +146,19 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
       for (const stage of stages) fail(wiring, stage, error)
     },
   })
-  for (const stage of stages)
-    health.probe(stage, () => {
-      const { settled: ready, tasks } = runtime.stageState(stage)
-      const detail = ready ? `${tasks} tasks` : `${runtime.state}, ${tasks} tasks so far`
-      return { ready, works: ready && tasks > 0, detail }
-    })
+  for (const stage of stages) health.probe(stage, () => stageHealth(runtime.stageState(stage), runtime.state))
   stageMetrics(metrics, stages, topics, runtime)
   await parts.add(
     'stages',
     runtime.start().then(() => runtime),
   )
+}
+
+/** One that waits for the log still has its work: whether there is another that could do it, the log alone could say. */
+function stageHealth({ settled, tasks, waitsFor }: StageState, state: RuntimeState): Omit<RoleHealth, 'since'> {
+  if (waitsFor !== undefined) return { ready: false, works: true, detail: `LOG: ${waitsFor}` }
+  const detail = settled ? `${tasks} tasks` : `${state}, ${tasks} tasks so far`
+  return { ready: settled, works: settled && tasks > 0, detail }
 }
 
 function fail({ config, health }: Wiring, role: Role, error: Error): void {

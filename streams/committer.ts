@@ -3,6 +3,7 @@ import { LogError } from './ports.ts'
 import { readRange } from './read-range.ts'
 import { backOff, retried } from './retry.ts'
 import type { Task } from './task.ts'
+import { Trouble } from './trouble.ts'
 
 /** About two minutes of refusals (see retry.ts). */
 const ATTEMPTS_MAX = 60
@@ -19,6 +20,8 @@ export interface CommitterOptions {
 
 /** Brings the bursts of one task into the log, whatever the outcome of an attempt. */
 export class Committer {
+  /** What keeps it from committing. */
+  readonly trouble: Trouble
   private readonly task: Task
   private readonly options: CommitterOptions
   private readonly signal: AbortSignal
@@ -29,12 +32,13 @@ export class Committer {
     this.task = task
     this.options = options
     this.signal = signal
+    this.trouble = new Trouble(options.clock)
   }
 
   /** Fences older owners of the task. */
   async open(): Promise<void> {
     const { log, clock, transactionalId } = this.options
-    this.writer = await retried(clock, this.signal, () => log.transactionalWriter(transactionalId))
+    this.writer = await retried(clock, this.signal, () => log.transactionalWriter(transactionalId), this.trouble)
   }
 
   async close(): Promise<void> {
@@ -71,6 +75,8 @@ export class Committer {
     const { clock, observer } = this.options
     const started = clock.now()
     const outcome = await this.writer!.commit({ ...sealed, offsets: { ...sealed.offsets!, membership } })
+    if (outcome.outcome === 'committed') this.trouble.over()
+    else this.trouble.met(reasonOf(outcome.cause))
     const { stageName, partition } = this.task
     const elapsedMs = clock.now() - started
     const { records } = sealed
@@ -87,7 +93,7 @@ export class Committer {
     await this.close().catch(() => {}) // it failed already
     try {
       await this.open()
-      const found = await retried(this.options.clock, this.signal, () => this.offsetsInLog(sealed))
+      const found = await retried(this.options.clock, this.signal, () => this.offsetsInLog(sealed), this.trouble)
       return this.signal.aborted ? 'fenced' : compare(sealed, found)
     } catch (error) {
       if (this.signal.aborted) return 'fenced' // let go of meanwhile: the next owner will find out
@@ -124,6 +130,8 @@ function bytesOf(records: Burst['records']): number {
   for (const { value } of records) bytes += value?.length ?? 0
   return bytes
 }
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : 'the log did not take it')
 
 function compare({ offsets }: Burst, found: readonly number[]): 'committed' | 'aborted' | 'fenced' {
   const { commits } = offsets!

@@ -1,6 +1,7 @@
 import type { Clock, FetchedPartition, FetchPosition, Log } from './ports.ts'
 import { retried } from './retry.ts'
 import type { Signal } from './signal.ts'
+import { Trouble } from './trouble.ts'
 
 /** Whoever takes records from the log: a task that processes them, or a standby that only keeps state. */
 export interface Reader {
@@ -30,11 +31,14 @@ const FETCH_BYTES = 1024 * 1024
 
 /** One fetch at a time for everybody who wants records. */
 export class FetchLoop {
+  /** What keeps it from reading. */
+  readonly trouble: Trouble
   private readonly options: FetchLoopOptions
   private poll = new AbortController()
 
   constructor(options: FetchLoopOptions) {
     this.options = options
+    this.trouble = new Trouble(options.clock)
   }
 
   /** Ends the wait of the fetch under way, so that the next one asks for what is wanted now. */
@@ -58,9 +62,9 @@ export class FetchLoop {
     const { log, clock, reopen, news, stop } = this.options
     const asked = readers.flatMap((reader) => reader.positionsToFetch().map((position) => ({ reader, position })))
     const positions = asked.map(({ position }) => position)
-    const fetched = await retried(clock, stop, () =>
-      log.fetch(positions, { maxWaitMs: WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal: this.poll.signal }),
-    ).catch((error) => {
+    const fetch = () =>
+      log.fetch(positions, { maxWaitMs: WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal: this.poll.signal })
+    const fetched = await retried(clock, stop, fetch, this.trouble).catch((error) => {
       if (stop.aborted) return []
       throw error
     })

@@ -1,4 +1,5 @@
 import { type Clock, LogError } from './ports.ts'
+import type { Trouble } from './trouble.ts'
 
 const FIRST_MS = 10
 const MOST_MS = 2_000
@@ -12,14 +13,23 @@ export const backOff = (clock: Clock, attempt: number, signal?: AbortSignal): Pr
 /**
  * Repeats a call of the log while it fails with a retriable `LogError`, at most `ATTEMPTS_MAX` times.
  * Only for calls that may be made twice. Rejects with the last error, also when the signal is aborted meanwhile.
+ * @param trouble is told of each failure, and when the call succeeds
  */
-export async function retried<T>(clock: Clock, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+export async function retried<T>(
+  clock: Clock,
+  signal: AbortSignal,
+  call: () => Promise<T>,
+  trouble?: Trouble,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await call()
+      const result = await call()
+      trouble?.over()
+      return result
     } catch (error) {
       const retriable = error instanceof LogError && error.retriable
       if (!retriable || attempt >= ATTEMPTS_MAX || signal.aborted) throw error
+      trouble?.met(error.message)
       await backOff(clock, attempt, signal)
     }
   }

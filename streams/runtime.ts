@@ -25,6 +25,8 @@ export interface StageState {
   readonly standbys: number
   /** Records fetched and not processed. */
   readonly buffered: number
+  /** The log does not do what it was asked to for some seconds already: its words. It is asked again and again. */
+  readonly waitsFor: string | undefined
 }
 
 /** Longest wait of the process loop for news. */
@@ -65,11 +67,12 @@ export class StreamsRuntime {
 
   stageState(name: string): StageState {
     const group = this.groups.find(({ stageName }) => stageName === name)
-    if (!group) return { settled: false, tasks: 0, standbys: 0, buffered: 0 }
+    if (!group) return { settled: false, tasks: 0, standbys: 0, buffered: 0, waitsFor: undefined }
     let buffered = 0
     for (const runner of group.runners.values()) buffered += runner.buffered
     const settled = this.phase === 'running' && group.settled
-    return { settled, tasks: group.runners.size, standbys: group.standbys.size, buffered }
+    const waitsFor = group.waitsFor ?? this.fetching.trouble.lasting
+    return { settled, tasks: group.runners.size, standbys: group.standbys.size, buffered, waitsFor }
   }
 
   /** Creates what topics are missing, loads the global tables, joins the groups. Rejects when any of it cannot be. */

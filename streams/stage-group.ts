@@ -14,6 +14,7 @@ import type { Restored, Standby } from './standby.ts'
 import type { Task } from './task.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { hasEngineState, type Stage } from './topology.ts'
+import { Trouble } from './trouble.ts'
 
 export interface GroupOptions {
   readonly group: string
@@ -48,6 +49,7 @@ const NONE: ReadonlySet<number> = new Set()
 export class StageGroup {
   readonly runners = new Map<number, TaskRunner>()
   readonly standbys = new Map<number, Standby>()
+  private readonly joining: Trouble
   private readonly stage: Stage
   private readonly options: GroupOptions
   private readonly closing = new AbortController()
@@ -64,6 +66,7 @@ export class StageGroup {
   constructor(stage: Stage, options: GroupOptions) {
     this.stage = stage
     this.options = options
+    this.joining = new Trouble(options.clock)
   }
 
   get stageName(): string {
@@ -75,6 +78,13 @@ export class StageGroup {
     if (this.identity === undefined || this.retiring.size > 0) return false
     for (const runner of this.runners.values()) if (runner.state === 'opening') return false
     return true
+  }
+
+  /** What keeps it from its group, or a task of it from opening or committing, for some seconds already. */
+  get waitsFor(): string | undefined {
+    if (this.joining.lasting !== undefined) return this.joining.lasting
+    for (const { waitsFor } of this.runners.values()) if (waitsFor !== undefined) return waitsFor
+    return undefined
   }
 
   async join(): Promise<void> {
@@ -92,9 +102,8 @@ export class StageGroup {
         if (joined === this.joins) this.lost(cause)
       },
     }
-    this.membership = await retried(clock, this.closing.signal, () =>
-      log.join({ group, topics, instanceId, fingerprint, standbys, restored }, listener),
-    )
+    const join = () => log.join({ group, topics, instanceId, fingerprint, standbys, restored }, listener)
+    this.membership = await retried(clock, this.closing.signal, join, this.joining)
   }
 
   /** The task seems to have another owner: drop it, and open it again if it is still, or again, ours. */

@@ -144,6 +144,11 @@ export class TaskRunner implements Reader {
     )
   }
 
+  /** What keeps it from opening or committing, for some seconds already. */
+  get waitsFor(): string | undefined {
+    return this.committer.trouble.lasting
+  }
+
   /** Records fetched and not processed. */
   get buffered(): number {
     return this.bufferedRecords

@@ -110,6 +110,11 @@ export class Simulation {
     this.logs.get(instanceId)?.resume()
   }
 
+  /** From now on these go wrong too. */
+  harm(faults: Partial<Faults>): void {
+    this.broker.faults = { ...this.broker.faults, ...faults }
+  }
+
   /** From here on nothing goes wrong any more: paused instances go on, dead ones are started again. */
   heal(): void {
     const { transactionTimeoutMs, sessionTimeoutMs, latencyMsMax } = this.broker.faults
