@@ -4,6 +4,7 @@ import type { ClockObserver } from '../../connectors/evm/clock.ts'
 import type { RpcObserver } from '../../connectors/evm/rpc.ts'
 import type { StoreBatchOptions } from '../../connectors/ipfs/store.ts'
 import type { IntakeObserver } from '../../connectors/libp2p/intake.ts'
+import { LogError } from '../../streams/ports.ts'
 import type { Health } from '../health.ts'
 import { forget, type Metrics } from './create.ts'
 import { OTHER } from './definition.ts'
@@ -80,9 +81,11 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
     },
     waiting(step, reason, retryInMs) {
       metrics.anchorRetries.inc({ step: oneOf(ANCHOR_STEPS, step) })
-      waits.begin(step, `${step}: ${reason.message}; next try in ${retryInMs} ms`)
+      // every step reads its intent and writes its answer: when the log is away, no store or node is at fault
+      const [what, name] = reason instanceof LogError ? [LOG_STEP, 'LOG'] : [step, step]
+      waits.begin(what, `${name}: ${reason.message}; next try in ${retryInMs} ms`)
     },
-    concluded: (_key, { step }) => waits.over(step, 'log'),
+    concluded: (_key, { step }) => waits.over(step, LOG_STEP),
     pending: (transactions) => txPending.set(transactions),
     signed(nonce, maxFeePerGas, gasLimit) {
       txNonce.set(nonce)
@@ -99,6 +102,9 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
     lateAccepted: () => metrics.txDelayedAccept.inc(),
   }
 }
+
+/** The step of what waits for the log. */
+const LOG_STEP = 'log'
 
 /** Steps that wait for nothing but a node: any answer of it ends that. The others wait until one of their kind concludes. */
 const NODE_STEPS = ['WATCH', 'head']

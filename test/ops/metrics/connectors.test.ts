@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { StoreError } from '../../../connectors/ipfs/batch-store.ts'
+import { createHealth } from '../../../ops/health.ts'
+import { anchorMetrics } from '../../../ops/metrics/connectors.ts'
+import { createMetrics } from '../../../ops/metrics/create.ts'
+import { LogError } from '../../../streams/ports.ts'
+
+const LOG_AWAY = new LogError('UNREACHABLE', 'no broker of b:9092 answers: connect ECONNREFUSED', { retriable: true })
+
+function anchorEffects() {
+  const health = createHealth(['anchor-effects'], () => 0)
+  const metrics = createMetrics({ version: '1', roles: ['anchor-effects'], markets: [] })
+  const observer = anchorMetrics(metrics, health)
+  observer.owning?.(true)
+  const concluded = (step: 'STORE' | 'SEND') =>
+    observer.concluded?.({ dataMarket: '0x0', epochId: 1, batchIndex: 0 }, { step } as never)
+  return { observer, concluded, said: () => health.report().roles['anchor-effects'] }
+}
+
+describe('anchor-effects', () => {
+  it('behavior: says that it waits for the log, whichever step found that out', () => {
+    const { observer, concluded, said } = anchorEffects()
+    observer.waiting?.('STORE', LOG_AWAY, 2_000)
+    observer.waiting?.('SEND', LOG_AWAY, 1_000)
+    const detail = 'LOG: no broker of b:9092 answers: connect ECONNREFUSED; next try in 1000 ms'
+    expect(said()).toMatchObject({ ready: false, works: true, detail })
+    concluded('SEND')
+    expect(said()).toMatchObject({ ready: true, detail: 'this process sends' })
+  })
+
+  it('behavior: says that it waits for a store, until one of its batches is stored', () => {
+    const { observer, concluded, said } = anchorEffects()
+    observer.waiting?.('STORE', new StoreError('UNAVAILABLE', 'kubo: connect ECONNREFUSED'), 2_000)
+    concluded('SEND')
+    expect(said()).toMatchObject({ ready: false, detail: 'STORE: kubo: connect ECONNREFUSED; next try in 2000 ms' })
+    concluded('STORE')
+    expect(said()).toMatchObject({ ready: true })
+  })
+})
