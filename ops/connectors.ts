@@ -20,6 +20,7 @@ import { epochMetrics } from './metrics/epochs.ts'
 import { startOneOfMany } from './one-of-many.ts'
 import { followProgress } from './progress.ts'
 import { type Connector, clockGroup } from './roles.ts'
+import { createStageWatch, type StageWatch } from './stage-watch.ts'
 import { startTracing, type Tracing } from './tracing/follow.ts'
 
 export interface ConnectorConfig {
@@ -165,9 +166,10 @@ function startCollecting({ config, log, topics, metrics, health }: Wiring): Prom
  * the topics, since it is when things happen. So each follows the topics by itself.
  */
 async function startApi(wiring: Wiring): Promise<Part> {
-  const followed = await followEpochs(wiring)
+  const watch = createStageWatch(systemClock.now)
+  const followed = await followEpochs(wiring, watch)
   try {
-    const api = await openQueryApi(wiring)
+    const api = await openQueryApi(wiring, watch)
     return { ...followed, close: () => Promise.all([api.close(), followed.close()]) }
   } catch (error) {
     await followed.close()
@@ -175,12 +177,12 @@ async function startApi(wiring: Wiring): Promise<Part> {
   }
 }
 
-async function followEpochs({ config, log, topics, metrics }: Wiring): Promise<Part> {
+async function followEpochs({ config, log, topics, metrics }: Wiring, watch: StageWatch): Promise<Part> {
   const measured = epochMetrics(metrics, { now: systemClock.now })
   const tracing = await openTracing(config, { topics, log })
   const told = [...(config.log ? [logEpochs(config.log)] : []), ...(tracing ? [tracing.listener] : [])]
   const progress = await followProgress(log, topics, [measured, ...told, ...(config.listeners ?? [])], systemClock)
-  const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock })
+  const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock, watch })
   return {
     stopped: progress.stopped,
     close: () => Promise.all([lag.close(), progress.close().then(() => tracing?.close())]),

@@ -1,5 +1,6 @@
 /** The description of the API, from the same shapes and routes that serve it. */
 import { z } from 'zod'
+import { PROBLEM_JSON, problem as problemShape } from './problem.ts'
 import { ROUTES, type Route } from './routes.ts'
 import * as give from './schema.ts'
 
@@ -12,7 +13,7 @@ export function openApi(): Json {
   const shape = (of: z.ZodType): Json => collected(z.toJSONSchema(z.object({ of }), { io: 'output' }), schemas)
   const problem = (description: string): Json => ({
     description,
-    content: { 'application/problem+json': { schema: shape(give.problem) } },
+    content: { [PROBLEM_JSON]: { schema: shape(problemShape) } },
   })
   const refusals = (mayMiss: boolean): Json => ({
     304: { description: 'What `if-none-match` names is still so.' },

@@ -1,5 +1,14 @@
 /** Refusals as RFC 9457 has them. */
-import type { Problem } from './schema.ts'
+import { z } from 'zod'
+
+const text = z.string()
+
+/** RFC 9457. */
+export const problem = z
+  .object({ type: text, title: text, status: z.int().min(400).max(599), detail: text })
+  .meta({ id: 'Problem' })
+
+export type Problem = z.infer<typeof problem>
 
 export const PROBLEM_JSON = 'application/problem+json'
 

@@ -7,6 +7,7 @@ import type { Topics } from '../../topology/topics.ts'
 import type { Health } from '../health.ts'
 import { proofSchema, proofText } from '../proof/format.ts'
 import type { Proofs } from '../proof/source.ts'
+import type { StageWatch } from '../stage-watch.ts'
 import * as take from './params.ts'
 import { badRequest, notFound } from './problem.ts'
 import { batchDetail, listAnchors, listBatches, signerOf } from './queries/batches.ts'
@@ -25,6 +26,7 @@ export interface ApiSource {
   readonly topics: Topics
   readonly rules: ProtocolRules
   readonly health: Health
+  readonly stages: Pick<StageWatch, 'report'>
   readonly proofs: Proofs
 }
 
@@ -97,9 +99,9 @@ export const ROUTES: readonly Route[] = [
     handle: ({ reader, rules }) => listMarkets(reader, rules),
   }),
   route('/v1/health', {
-    summary: 'How the roles of this process are, and which epochs are stuck',
+    summary: 'How the roles of this process are, whether every stage goes on, and which epochs are stuck',
     answer: give.health,
-    handle: ({ reader, topics, rules, health, view }) => healthOf(reader, topics, rules, health.report(), view),
+    handle: healthOf,
   }),
   route('/v1/epochs', {
     summary: 'Epochs, newest first',

@@ -247,6 +247,11 @@ export const health = z
   .object({
     ready: z.boolean().describe('Every role of this process runs.'),
     roles: z.record(z.string(), z.object({ ready: z.boolean(), works: z.boolean(), detail: text, since: text })),
+    stages: z
+      .record(z.string(), z.object({ behind: whole, stillSince: wholeOrNone }))
+      .describe(
+        'Each stage of any process, while the log answers: records it has not taken; since when it takes none, ms.',
+      ),
     view: z.object({
       lag: whole.describe('Records in the log that these answers do not reflect yet.'),
       caughtUp: z.boolean().describe('It has reached what was in the log when the process started.'),
@@ -258,11 +263,6 @@ export const health = z
     markets: z.array(z.object({ dataMarket, headEpoch: wholeOrNone, stuck: z.array(gap) })),
   })
   .meta({ id: 'Health' })
-
-/** RFC 9457. */
-export const problem = z
-  .object({ type: text, title: text, status: z.int().min(400).max(599), detail: text })
-  .meta({ id: 'Problem' })
 
 export const markets = listOf(market)
 export const epochs = listOf(epochSummary)
@@ -291,7 +291,6 @@ export type AnchorItem = z.infer<typeof anchor>
 export type Signer = z.infer<typeof signer>
 export type Market = z.infer<typeof market>
 export type HealthAnswer = z.infer<typeof health>
-export type Problem = z.infer<typeof problem>
 export type VerdictCounts = z.infer<typeof events.verdicts>
 export interface Page<T> {
   readonly items: T[]

@@ -2,11 +2,15 @@
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { Wiring } from '../compose.ts'
 import type { Closeable } from '../lifecycle.ts'
+import type { StageWatch } from '../stage-watch.ts'
 import { proofsOf } from './queries/proofs.ts'
 import { HOUR_MS } from './view/commit.ts'
 import { openView } from './view/view.ts'
 
-export async function openQueryApi({ config, log, topics, health, apiDoor }: Wiring): Promise<Closeable> {
+export async function openQueryApi(
+  { config, log, topics, health, apiDoor }: Wiring,
+  stages: Pick<StageWatch, 'report'>,
+): Promise<Closeable> {
   const { appId, chain, rules, api } = config
   const view = await openView({
     directory: api.viewDirectory,
@@ -17,7 +21,7 @@ export async function openQueryApi({ config, log, topics, health, apiDoor }: Wir
     clock: systemClock,
     waiting: (reason) => health.set('api', reason === undefined, reason),
   })
-  apiDoor.open({ view, log, topics, rules, health, proofs: proofsOf(chain, { view, log, topics }) })
+  apiDoor.open({ view, log, topics, rules, health, stages, proofs: proofsOf(chain, { view, log, topics }) })
   return {
     async close() {
       apiDoor.close()

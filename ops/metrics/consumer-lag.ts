@@ -7,6 +7,7 @@ import type { Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../lifecycle.ts'
 import { partitionsOf } from '../log-reading/scan.ts'
 import type { Stage } from '../roles.ts'
+import type { StageWatch } from '../stage-watch.ts'
 import type { Metrics } from './create.ts'
 
 const ASK_MS = 5_000
@@ -31,11 +32,12 @@ export interface ConsumerLagOptions {
   readonly topics: Topics
   readonly log: Log
   readonly clock: Clock
+  readonly watch: StageWatch
 }
 
 export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Closeable {
   const stop = new AbortController()
-  const { clock } = options
+  const { clock, watch } = options
   const asking = (async () => {
     while (!stop.signal.aborted) {
       const waited = new AbortController()
@@ -44,7 +46,9 @@ export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Clos
         () => 1,
         () => 0, // the roles that need the log say why
       )
-      metrics.logReachable.set(await Promise.race([asked, late]))
+      const reachable = await Promise.race([asked, late])
+      metrics.logReachable.set(reachable)
+      if (reachable === 0) watch.lostSight()
       waited.abort()
       await clock.sleep(ASK_MS, stop.signal)
     }
@@ -57,7 +61,7 @@ export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Clos
   }
 }
 
-async function ask(metrics: Metrics, { appId, topics, log }: ConsumerLagOptions): Promise<void> {
+async function ask(metrics: Metrics, { appId, topics, log, watch }: ConsumerLagOptions): Promise<void> {
   for (const [stage, inputs] of Object.entries(INPUTS)) {
     const partitions = inputs.flatMap((input) => partitionsOf(topics[input]))
     const group = `${appId}-${stage}`
@@ -66,8 +70,10 @@ async function ask(metrics: Metrics, { appId, topics, log }: ConsumerLagOptions)
       const { start, stable } = bounds[at]!
       const next = Math.max(start, offsets[at]?.next ?? 0)
       const labels = { stage, topic, partition: String(number) }
-      metrics.consumerLag.set(labels, Math.max(0, stable - next))
+      const behind = Math.max(0, stable - next)
+      metrics.consumerLag.set(labels, behind)
       metrics.consumerOffset.set(labels, next)
+      watch.saw(stage, `${topic}/${number}`, next, behind)
     }
   }
 }

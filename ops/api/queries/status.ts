@@ -3,7 +3,7 @@ import type { EpochKey } from '../../../schemas/types.ts'
 import { END_OF_BATCHES } from '../../../topology/anchor.ts'
 import { MARKETS_MAX, type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import type { HealthReport } from '../../health.ts'
+import type { Asked } from '../routes.ts'
 import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
 import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'
 import { phaseOfRow } from '../view/epoch-row.ts'
@@ -20,7 +20,6 @@ import {
   type Unsettled,
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
-import type { View } from '../view/view.ts'
 import { anchorItem } from './batches.ts'
 import { type PageQuery, pageOf, rowsBehind } from './page.ts'
 
@@ -99,13 +98,8 @@ function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochR
 /** Stuck epochs that are named; the list of gaps has all. */
 const STUCK_MAX = 20
 
-export async function healthOf(
-  reader: ViewReader,
-  topics: Topics,
-  rules: ProtocolRules,
-  report: HealthReport,
-  view: View,
-): Promise<HealthAnswer> {
+export async function healthOf({ reader, topics, rules, health, stages, view }: Asked): Promise<HealthAnswer> {
+  const report = health.report()
   const ofMarkets = (await marketsSeen(reader, rules)).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
     const stuck = items.filter(({ cause }) => cause !== 'NOT_RELEASED')
@@ -114,6 +108,7 @@ export async function healthOf(
   return {
     ready: report.ready,
     roles: { ...report.roles },
+    stages: { ...stages.report() },
     view: { lag: view.lag(), caughtUp: view.caughtUp() },
     chain: reader.getJson<ChainHead>(CHAIN_HEAD) ?? null,
     markets: await Promise.all(ofMarkets),

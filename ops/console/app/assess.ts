@@ -32,6 +32,10 @@ const RECENT = 12
 const REFUSED_SHARE = 0.5
 /** Slower chains than that are none we know. */
 const BLOCK_MS_MAX = 20_000
+/** Committing takes less, also on a busy machine. */
+export const STILL_MS = 20_000
+/** One may be empty by chance: its snapshotters were late. */
+const EMPTY_MIN = 2
 /** No release for so many times the usual distance, and at least so long. */
 const SILENT_FACTOR = 4
 const SILENT_MS_MIN = 15_000
@@ -72,6 +76,22 @@ const roleWaits: Rule = ({ health }) => {
 
 const said = ([name, { detail }]: [string, { detail: string }]): string =>
   detail ? sentence(`${name}: ${detail}`) : 'It did not say why.'
+
+/** Of any process: the log shows that records wait for it, and that nobody takes them. */
+const stageStill: Rule = ({ health, now }) => {
+  const still = Object.entries(health.stages).flatMap(([stage, { behind, stillSince }]) =>
+    stillSince !== null && now - stillSince >= STILL_MS ? [{ stage, behind, ms: now - stillSince }] : [],
+  )
+  const [first] = still
+  if (!first) return undefined
+  const names = listing(still.map(({ stage }) => stage))
+  return {
+    tone: 'bad',
+    title: `Nobody does the work of ${names}`,
+    detail: `${plural(first.behind, 'record')} wait for ${first.stage}, and for ${duration(first.ms)} none of some partition was taken.`,
+    advice: `Start a process with the role ${first.stage}; if one runs, its /readyz says what it waits for. \`sequencer doctor\` says which.`,
+  }
+}
 
 /** A later epoch may overtake one for a moment; that is nothing yet. */
 const stuck: Rule = ({ epochs, now, ...facts }) => {
@@ -194,6 +214,19 @@ const retrying: Rule = ({ pending }) => {
   }
 }
 
+const nobodySubmits: Rule = ({ epochs }) => {
+  const closed = epochs.filter(({ closedAt }) => closedAt !== null)
+  const firstTaken = closed.findIndex(({ submissions }) => submissions > 0)
+  const empty = firstTaken < 0 ? closed.length : firstTaken
+  if (empty < EMPTY_MIN) return undefined
+  return {
+    tone: 'warn',
+    title: `Nobody submitted for the last ${plural(empty, 'epoch')}`,
+    detail: 'Nothing came in from any snapshotter while they were open.',
+    advice: 'Check that a process runs the role intake, and that its address can be reached from outside.',
+  }
+}
+
 const refused: Rule = ({ epochs }) => {
   const totals = new Map<string, number>()
   for (const { reasons, closedAt } of epochs.filter(({ closedAt }) => closedAt !== null).slice(0, 3))
@@ -226,12 +259,14 @@ const RULES: readonly Rule[] = [
   roleDown,
   roleWaits,
   catchingUp,
+  stageStill,
   failedLately,
   stuck,
   chainStill,
   noEpoch,
   slowPhase,
   silent,
+  nobodySubmits,
   retrying,
   refused,
   failedBefore,

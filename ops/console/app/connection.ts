@@ -1,6 +1,6 @@
 /** Whether the API answers, how the screen hears of news, and what time it is there. */
 import { signal } from '@preact/signals'
-import type { Problem } from '../../api/schema.ts'
+import type { Problem } from '../../api/problem.ts'
 
 export interface Connection {
   /** `live`: events come in. `polling`: they do not, so the lists are asked for again and again. `down`: no answer. */

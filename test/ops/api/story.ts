@@ -10,6 +10,7 @@ import { type ApiDoor, createApiDoor, mountApi } from '../../../ops/api/mount.ts
 import { proofsOf } from '../../../ops/api/queries/proofs.ts'
 import { openView, type View, type ViewOptions } from '../../../ops/api/view/view.ts'
 import { createHealth } from '../../../ops/health.ts'
+import { createStageWatch } from '../../../ops/stage-watch.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
 import {
@@ -176,7 +177,7 @@ export async function startApi(
   const health = createHealth(['api'], systemClock.now)
   health.set('api', true)
   const proofs = proofsOf(rules.markets[0]!, { view, log, topics })
-  door.open({ view, log, topics, rules, health, proofs })
+  door.open({ view, log, topics, rules, health, stages: createStageWatch(systemClock.now), proofs })
   const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
   answerProblems(server, (error) => errors.push(error))
   mountApi(server, door, TOKEN)

@@ -41,6 +41,7 @@ const health = (more: Partial<HealthAnswer> = {}): HealthAnswer => ({
     clock: { ready: true, works: true, detail: '', since: '' },
     api: { ready: true, works: true, detail: '', since: '' },
   },
+  stages: { validate: { behind: 12, stillSince: null } },
   view: { lag: 0, caughtUp: true },
   chain: { blockNumber: 77, at: ago(1) },
   markets: [{ dataMarket: MARKET, headEpoch: 9, stuck: [] }],
@@ -149,6 +150,29 @@ describe('the state of a market in a sentence', () => {
     expect(assess(facts({ health: still }))).toMatchObject({ tone: 'warn', title: 'No new block for 1 min' })
     const silent = assess(facts({ epochs: [50, 54, 58, 62].map((seconds, i) => epoch(9 - i, seconds)) }))
     expect(silent.title).toBe('No epoch was released for 50 s')
+  })
+
+  it('behavior: a stage of another process whose records nobody takes is told, unless it is only a moment', () => {
+    const standing = (seconds: number) =>
+      health({
+        stages: { validate: { behind: 390, stillSince: ago(seconds) }, admit: { behind: 0, stillSince: null } },
+      })
+    expect(assess(facts({ health: standing(40) }))).toMatchObject({
+      tone: 'bad',
+      title: 'Nobody does the work of validate',
+      detail: expect.stringContaining('390 records wait for validate'),
+    })
+    expect(assess(facts({ health: standing(10) })).title).toBe('Healthy')
+  })
+
+  it('behavior: epochs that nobody submitted to are told; one may be empty', () => {
+    const empty = usual.map((each, at) => (at > 0 && at < 3 ? { ...each, submissions: 0, reasons: {} } : each))
+    const [newest, last, ...before] = empty
+    const none = { ...newest!, submissions: 0, reasons: {} }
+    expect(assess(facts({ epochs: [none, last!, ...before] })).title).toMatch(/^Nobody submitted for the last/)
+    expect(
+      assess(facts({ epochs: usual.map((each, at) => (at === 1 ? { ...each, submissions: 0 } : each)) })).title,
+    ).toBe('Healthy')
   })
 
   it('behavior: what is tried again, what is mostly refused, and the log being read are told', () => {

@@ -1,6 +1,7 @@
 /** The roles of the process that answers: what each does and whether it runs. */
 import type { HealthAnswer } from '../../../api/schema.ts'
-import { ROLE_HELP, ROLES, type Role } from '../../../roles.ts'
+import { ROLE_HELP, type Role } from '../../../roles.ts'
+import { STILL_MS } from '../assess.ts'
 import { now } from '../connection.ts'
 import { duration, plural, sentence } from '../format.ts'
 import type { Tone } from '../words.ts'
@@ -23,7 +24,9 @@ const ORDER: readonly Role[] = [
 
 export function Roles({ health }: { health: HealthAnswer }) {
   const here = ORDER.filter((role) => role in health.roles)
-  const elsewhere = ROLES.filter((role) => !(role in health.roles))
+  const elsewhere = ORDER.filter((role) => !(role in health.roles))
+  const seen = elsewhere.filter((role) => role in health.stages)
+  const unseen = elsewhere.filter((role) => !(role in health.stages))
   return (
     <>
       <ul class="roles">
@@ -44,12 +47,38 @@ export function Roles({ health }: { health: HealthAnswer }) {
           )
         })}
       </ul>
-      {elsewhere.length > 0 && (
+      {seen.length > 0 && (
+        <>
+          <p class="note">In other processes, as the log shows them:</p>
+          <ul class="roles">
+            {seen.map((role) => (
+              <Elsewhere key={role} role={role} {...health.stages[role]!} />
+            ))}
+          </ul>
+        </>
+      )}
+      {unseen.length > 0 && (
         <p class="note">
-          {plural(elsewhere.length, 'role')} in other processes ({elsewhere.join(', ')}): see their own /readyz.
+          {plural(unseen.length, 'role')} in other processes ({unseen.join(', ')}): see their own /readyz.
         </p>
       )}
     </>
+  )
+}
+
+function Elsewhere({ role, behind, stillSince }: { role: Role } & HealthAnswer['stages'][string]) {
+  const stillMs = stillSince === null ? 0 : now.value - stillSince
+  const isStill = stillMs >= STILL_MS
+  return (
+    <li class={isStill ? 'is-bad' : ''}>
+      <div class="role-head">
+        <span class="strong">{role}</span>
+        <Tag tone={isStill ? 'bad' : 'good'}>{isStill ? 'Stands still' : 'Goes on'}</Tag>
+      </div>
+      <p class="note">
+        {plural(behind, 'record')} behind{isStill && `, none taken for ${duration(stillMs)}`}
+      </p>
+    </li>
   )
 }
 

@@ -1,0 +1,49 @@
+/** Whether the stages go on, whichever process runs them: seen from what their groups have committed. */
+
+export interface StageProgress {
+  /** Records of its input that it has not taken yet. */
+  readonly behind: number
+  /** Since when it has taken none of those of some partition, ms since 1970; null while it goes on. */
+  readonly stillSince: number | null
+}
+
+export interface StageWatch {
+  /** Called for every partition of its input, every few seconds. */
+  saw(stage: string, partition: string, position: number, behind: number): void
+  /** The log does not answer: nothing is known any more. */
+  lostSight(): void
+  report(): Readonly<Record<string, StageProgress>>
+}
+
+/** Fewer may be the ends of transactions, which nobody takes; the alert `StageStalled` has the same. */
+const BEHIND_MIN = 10
+
+interface Seen {
+  readonly position: number
+  readonly behind: number
+  /** When it was first seen at this position with records to take. */
+  readonly since: number
+  /** When it was seen last. */
+  readonly at: number
+}
+
+export function createStageWatch(now: () => number): StageWatch {
+  const stages = new Map<string, Map<string, Seen>>()
+  return {
+    saw(stage, partition, position, behind) {
+      const partitions = stages.get(stage) ?? new Map<string, Seen>()
+      const last = partitions.get(partition)
+      const isStill = last?.position === position && behind > BEHIND_MIN && last.behind > BEHIND_MIN
+      partitions.set(partition, { position, behind, since: isStill ? last.since : now(), at: now() })
+      stages.set(stage, partitions)
+    },
+    lostSight: () => stages.clear(),
+    report: () => Object.fromEntries([...stages].map(([stage, seen]) => [stage, progressOf([...seen.values()])])),
+  }
+}
+
+function progressOf(partitions: readonly Seen[]): StageProgress {
+  const behind = partitions.reduce((sum, seen) => sum + seen.behind, 0)
+  const still = partitions.filter(({ since, at }) => since < at).map(({ since }) => since)
+  return { behind, stillSince: still.length === 0 ? null : Math.min(...still) }
+}
