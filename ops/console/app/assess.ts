@@ -87,8 +87,8 @@ const stageStill: Rule = ({ health, now }) => {
   const names = listing(still.map(({ stage }) => stage))
   return {
     tone: 'bad',
-    title: `Nobody does the work of ${names}`,
-    detail: `${plural(first.behind, 'record')} wait for ${first.stage}, and for ${duration(first.ms)} none of some partition was taken.`,
+    title: still.length === 1 ? `The stage ${names} stands still` : `${still.length} stages stand still: ${names}`,
+    detail: `${plural(first.behind, 'record')} wait for ${first.stage}; nothing was taken for ${duration(first.ms)}.`,
     advice: `Start a process with the role ${first.stage}; if one runs, its /readyz says what it waits for. \`sequencer doctor\` says which.`,
   }
 }

@@ -159,7 +159,7 @@ describe('the state of a market in a sentence', () => {
       })
     expect(assess(facts({ health: standing(40) }))).toMatchObject({
       tone: 'bad',
-      title: 'Nobody does the work of validate',
+      title: 'The stage validate stands still',
       detail: expect.stringContaining('390 records wait for validate'),
     })
     expect(assess(facts({ health: standing(10) })).title).toBe('Healthy')
