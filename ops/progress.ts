@@ -3,8 +3,8 @@
  * metrics and `--epochs N`; it decides nothing.
  */
 import type { Anchor, Batch, EpochTick, ProjectFinalization, Verdict } from '../schemas/types.ts'
-import type { Clock, FetchPosition, Log, LogRecord } from '../streams/ports.ts'
-import { retried } from '../streams/retry.ts'
+import { type Clock, type FetchPosition, type Log, LogError, type LogRecord } from '../streams/ports.ts'
+import { backOff, retried } from '../streams/retry.ts'
 import { isEpochSummary, isMarker, type Topics } from '../topology/topics.ts'
 import { partitionsOf } from './log-reading/scan.ts'
 import { recall } from './recall.ts'
@@ -91,7 +91,7 @@ export async function followProgress(
   const positions = await startPositions(log, topics)
   const now = (topic: string, record: LogRecord): void => live(topic, record, { at: clock.now(), past: false })
   const stopped = readPast({ log, clock, signal }, topics, positions, past)
-    .then(() => follow(log, positions, now, signal))
+    .then(() => follow({ log, clock, signal }, positions, now))
     .then(
       () => undefined,
       (error: unknown) => (signal.aborted ? undefined : error instanceof Error ? error : new Error(String(error))),
@@ -105,6 +105,12 @@ export async function followProgress(
   }
 }
 
+interface Following {
+  readonly log: Log
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
 type Fold = (topic: string, record: LogRecord, when: Moment) => void
 
 async function startPositions(log: Log, topics: Topics): Promise<FetchPosition[]> {
@@ -116,7 +122,7 @@ async function startPositions(log: Log, topics: Topics): Promise<FetchPosition[]
 
 /** An epoch of which not everything can be known any more is left out: it would seem to be under way for ever. */
 async function readPast(
-  ports: { readonly log: Log; readonly clock: Clock; readonly signal: AbortSignal },
+  ports: Following,
   { epochTicks, anchors }: Topics,
   positions: readonly FetchPosition[],
   fold: Fold,
@@ -131,15 +137,24 @@ async function readPast(
     if (record.timestamp >= completeFrom) fold(topic, record, { at: record.timestamp, past: true })
 }
 
+/** Through any outage of the log: who only looks on does not end the process, nor its other roles. */
 async function follow(
-  log: Log,
+  { log, clock, signal }: Following,
   start: readonly FetchPosition[],
   apply: (topic: string, record: LogRecord) => void,
-  signal: AbortSignal,
 ) {
   let positions = start
-  while (!signal.aborted) {
-    const fetched = await log.fetch(positions, { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal })
+  const options = { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
+  for (let failures = 0; !signal.aborted; ) {
+    const fetched = await log.fetch(positions, options).catch((error: unknown) => {
+      if (error instanceof LogError && error.retriable) return undefined
+      throw error
+    })
+    if (!fetched) {
+      await backOff(clock, ++failures, signal)
+      continue
+    }
+    failures = 0
     for (const { topic, records } of fetched) for (const record of records) apply(topic, record)
     positions = fetched.map(({ topic, partition, next, outOfRange, start: first }) => ({
       topic,

@@ -9,7 +9,7 @@ import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
 import type { Anchor, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
-import type { Appender, Log } from '../../streams/ports.ts'
+import { type Appender, type Log, LogError } from '../../streams/ports.ts'
 import { sequencerTopics, type Topics } from '../../topology/topics.ts'
 
 const MARKET = '0x00000000000000000000000000000000000000aa'
@@ -134,3 +134,20 @@ test('behavior: votes, ties and slots of a project are counted as it is read', a
 })
 
 const NO_TEXTS = { texts: Buffer.of(), frames: [], signatures: Buffer.of() }
+
+test('behavior: a log that does not answer for a while is waited for', async () => {
+  const away = new LogError('UNREACHABLE', 'no broker answers', { retriable: true })
+  const fetching = vi.spyOn(log, 'fetch')
+  for (let refusal = 1; refusal <= 5; refusal++) fetching.mockRejectedValueOnce(away)
+  const released: number[] = []
+  await follow({ released: ({ epochId }) => void released.push(epochId) })
+  await tick('OPEN', 7)
+  await vi.waitFor(() => expect(released).toEqual([7]))
+})
+
+test('error: one that will never answer again ends the following, with what it said', async () => {
+  const gone = new LogError('CLOSED', 'the log was closed')
+  vi.spyOn(log, 'fetch').mockRejectedValueOnce(gone)
+  await follow()
+  expect(await following[0]!.stopped).toBe(gone)
+})
