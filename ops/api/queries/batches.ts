@@ -17,7 +17,7 @@ import {
   timeOf,
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
-import { eachRow, type PageQuery, pageOf, rowsBehind } from './page.ts'
+import { type PageQuery, pageOf } from './page.ts'
 
 interface Filter {
   readonly market?: string | undefined
@@ -27,10 +27,9 @@ interface Filter {
 /** Newest epoch first; within an epoch the last batch first. */
 export function listBatches(reader: ViewReader, topics: Topics, page: PageQuery, filter: Filter) {
   const prefix = prefixFor(TABLE.batches, filter)
-  const rows = rowsBehind(reader, { prefix, page, newestFirst: true }, (key, row) =>
+  return pageOf(reader, { prefix, page, newestFirst: true }, (key, row) =>
     batchSummary(reader, topics, anchorKeyOf(partsOf(key).slice(1)), fromJson<BatchRow>(row)),
   )
-  return pageOf<BatchSummary>(rows, page)
 }
 
 const prefixFor = (table: string, { market, epoch }: Filter): string =>
@@ -106,10 +105,9 @@ export function listAnchors(
 ): Promise<Page<AnchorItem>> {
   const table = state === undefined ? [TABLE.anchors] : [TABLE.anchorQueues, state]
   const prefix = prefixOf(...table, ...(market === undefined ? [] : [market]))
-  const rows = rowsBehind(reader, { prefix, page, newestFirst: true }, (key) =>
+  return pageOf(reader, { prefix, page, newestFirst: true }, (key) =>
     anchorItem(reader, topics, anchorKeyOf(partsOf(key).slice(table.length))),
   )
-  return pageOf(rows, page)
 }
 
 export function anchorItem(reader: ViewReader, topics: Topics, key: AnchorKey): AnchorItem | undefined {
@@ -126,11 +124,8 @@ const PENDING_MAX = 1_000
 
 /** As far as the anchors tell: the signer's balance and nonce on the chain are the chain's. */
 export async function signerOf(reader: ViewReader, topics: Topics): Promise<Signer> {
-  const pending: AnchorItem[] = []
-  for await (const [key] of eachRow(reader, { prefix: prefixOf(TABLE.anchorQueues, 'pending'), chunk: PENDING_MAX })) {
-    const item = anchorItem(reader, topics, anchorKeyOf(partsOf(key).slice(2)))
-    if (item && pending.push(item) >= PENDING_MAX) break
-  }
+  const queue = await reader.range({ prefix: prefixOf(TABLE.anchorQueues, 'pending'), limit: PENDING_MAX })
+  const pending = queue.flatMap(([key]) => anchorItem(reader, topics, anchorKeyOf(partsOf(key).slice(2))) ?? [])
   const [newest] = (await listAnchors(reader, topics, { limit: 1 }, { state: 'final' })).items
   const nonces = [...pending, ...(newest ? [newest] : [])].flatMap(({ nonce }) => nonce ?? [])
   return {

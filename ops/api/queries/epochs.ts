@@ -6,6 +6,7 @@ import { NEXT } from '../../lookup/epoch.ts'
 import type { EpochDetail, EpochSummary, Page, Project } from '../schema.ts'
 import { phaseOfRow, timesOf } from '../view/epoch-row.ts'
 import {
+  anchorParts,
   type BatchRow,
   bytesOf,
   type Counts,
@@ -15,23 +16,21 @@ import {
   epochParts,
   fromJson,
   keyOf,
-  number,
   type ProjectRow,
   partsOf,
   prefixOf,
   TABLE,
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
-import { type PageQuery, pageOf, rowsBehind } from './page.ts'
+import { type PageQuery, pageOf } from './page.ts'
 
 /** Newest first; without a market, one market after another. */
 export function listEpochs(reader: ViewReader, page: PageQuery, market?: string): Promise<Page<EpochSummary>> {
   const prefix = market === undefined ? prefixOf(TABLE.epochs) : prefixOf(TABLE.epochs, market)
-  const rows = rowsBehind(reader, { prefix, page, newestFirst: true }, (key, row) => {
+  return pageOf(reader, { prefix, page, newestFirst: true }, (key, row) => {
     const [, dataMarket, epochId] = partsOf(key)
     return summaryOf(reader, { dataMarket: dataMarket!, epochId: Number(epochId) }, fromJson<EpochRow>(row))
   })
-  return pageOf(rows, page)
 }
 
 export function epochSummaryOf(reader: ViewReader, key: EpochKey): EpochSummary | undefined {
@@ -81,7 +80,6 @@ export async function epochDetail(reader: ViewReader, topics: Topics, key: Epoch
   const row = known ?? EMPTY_EPOCH
   const phase = phaseOfRow(known)
   const projects = await reader.range({ prefix: prefixOf(TABLE.projects, ...epochParts(key)), limit: PROJECTS_MAX })
-  const end = row.anchors[END_OF_BATCHES]
   return {
     ...fieldsOf(key, row, counts),
     next: NEXT[phase],
@@ -90,21 +88,25 @@ export async function epochDetail(reader: ViewReader, topics: Topics, key: Epoch
       const { projectId, snapshotCid, votes, voters } = fromJson<ProjectRow>(value)
       return { projectId, snapshotCid, votes, voters }
     }),
-    batches: await batchStatuses(reader, topics, key),
-    endCall: end ? endCallOf(reader, topics, key) : null,
+    batches: batchStatuses(reader, topics, key, row),
+    endCall: row.anchors[END_OF_BATCHES] ? endCallOf(reader, topics, key) : null,
   }
 }
 
 /** An epoch with more has the others in its list of projects. */
 const PROJECTS_MAX = 10_000
-const BATCHES_MAX = 10_000
 
-async function batchStatuses(reader: ViewReader, topics: Topics, key: EpochKey): Promise<EpochDetail['batches']> {
-  const rows = await reader.range({ prefix: prefixOf(TABLE.anchors, ...epochParts(key)), limit: BATCHES_MAX })
-  return rows.flatMap(([id, row]) => {
-    const batchIndex = Number(partsOf(id)[3]) - 1
-    if (batchIndex === END_OF_BATCHES) return []
-    const batch = reader.getJson<BatchRow>(keyOf(TABLE.batches, ...epochParts(key), number(batchIndex + 1)))
+function batchStatuses(
+  reader: ViewReader,
+  topics: Topics,
+  key: EpochKey,
+  { anchors }: EpochRow,
+): EpochDetail['batches'] {
+  const indexes = Object.keys(anchors).map(Number)
+  return indexes.flatMap((batchIndex) => {
+    const row = reader.get(keyOf(TABLE.anchors, ...anchorParts({ ...key, batchIndex })))
+    if (batchIndex === END_OF_BATCHES || !row) return []
+    const batch = reader.getJson<BatchRow>(keyOf(TABLE.batches, ...anchorParts({ ...key, batchIndex })))
     const { state, cid, transactionHash, blockNumber, attestations, attested, error } = topics.anchors.value.decode(
       bytesOf(row),
     )
@@ -115,7 +117,7 @@ async function batchStatuses(reader: ViewReader, topics: Topics, key: EpochKey):
 }
 
 function endCallOf(reader: ViewReader, topics: Topics, key: EpochKey): EpochDetail['endCall'] {
-  const row = reader.get(keyOf(TABLE.anchors, ...epochParts(key), number(END_OF_BATCHES + 1)))
+  const row = reader.get(keyOf(TABLE.anchors, ...anchorParts({ ...key, batchIndex: END_OF_BATCHES })))
   if (!row) return null
   const { state, transactionHash } = topics.anchors.value.decode(bytesOf(row))
   return { state, transactionHash }
@@ -124,10 +126,9 @@ function endCallOf(reader: ViewReader, topics: Topics, key: EpochKey): EpochDeta
 /** By project id. */
 export function listProjects(reader: ViewReader, key: EpochKey, page: PageQuery): Promise<Page<Project>> {
   const prefix = prefixOf(TABLE.projects, ...epochParts(key))
-  const rows = rowsBehind(reader, { prefix, page }, (_, row) => {
+  return pageOf(reader, { prefix, page }, (_, row) => {
     const project = fromJson<ProjectRow>(row)
     const batch = reader.getJson<number>(keyOf(TABLE.batchOfProject, ...epochParts(key), project.projectId))
     return { ...project, batchIndex: batch ?? null }
   })
-  return pageOf(rows, page)
 }

@@ -9,65 +9,42 @@ export interface PageQuery {
 
 /** Rows that one page may look at; with a filter that few pass, a page may come short, and `next` goes on. */
 const ROWS_MAX = 2_000
-
-/** One row of a list, and where the list goes on behind it; no item when a filter keeps it out. */
-export interface Row<T> {
-  readonly at: string
-  readonly item: T | undefined
-}
-
-export async function pageOf<T>(rows: AsyncIterable<Row<T>>, { limit }: PageQuery): Promise<Page<T>> {
-  const items: T[] = []
-  let last: string | undefined
-  let looked = 0
-  for await (const { at, item } of rows) {
-    if (items.length === limit || looked === ROWS_MAX) return { items, next: toCursor(last!) }
-    last = at
-    looked++
-    if (item !== undefined) items.push(item)
-  }
-  return { items, next: null }
-}
-
-const toCursor = (at: string): string => Buffer.from(at).toString('base64url')
-/** Any text gives a place: a cursor that was never ours begins somewhere in the list, never outside it. */
-export const fromCursor = (cursor: string | undefined): string | undefined =>
-  cursor === undefined ? undefined : Buffer.from(cursor, 'base64url').toString()
+/** Read at once when a filter may keep most of them out. */
+const FILTERED_CHUNK = 256
 
 interface ListOptions {
   readonly prefix: string
   readonly page: PageQuery
   readonly newestFirst?: boolean
+  /** Few of the rows may become items. */
+  readonly filtered?: boolean
 }
 
-/** A list whose rows are those of one table; a cursor is the rest of a key. */
-export async function* rowsBehind<T>(
+/**
+ * A list whose rows are those of one table; a cursor is the rest of a key.
+ * @param itemOf undefined when a filter keeps the row out
+ */
+export async function pageOf<T>(
   reader: ViewReader,
-  { prefix, page, newestFirst = false }: ListOptions,
+  { prefix, page: { limit, cursor }, newestFirst = false, filtered = false }: ListOptions,
   itemOf: (key: string, row: Buffer) => T | undefined,
-): AsyncGenerator<Row<T>> {
-  const rest = fromCursor(page.cursor)
-  const after = rest === undefined ? undefined : prefix + rest
-  for await (const [key, row] of eachRow(reader, { prefix, after, newestFirst, chunk: page.limit + 1 }))
-    yield { at: key.slice(prefix.length), item: itemOf(key, row) }
-}
-
-interface EachOptions {
-  readonly prefix: string
-  readonly after?: string | undefined
-  readonly newestFirst?: boolean
-  readonly chunk: number
-}
-
-export async function* eachRow(
-  reader: ViewReader,
-  { prefix, after, newestFirst = false, chunk }: EachOptions,
-): AsyncGenerator<readonly [string, Buffer]> {
-  let behind = after
-  for (;;) {
-    const rows = await reader.range({ prefix, after: behind, newestFirst, limit: chunk })
-    yield* rows
-    if (rows.length < chunk) return
-    behind = rows.at(-1)![0]
+): Promise<Page<T>> {
+  const items: T[] = []
+  const chunk = filtered ? FILTERED_CHUNK : limit + 1
+  let after = cursor === undefined ? undefined : prefix + fromCursor(cursor)
+  for (let looked = 0; ; ) {
+    const rows = await reader.range({ prefix, after, newestFirst, limit: chunk })
+    for (const [key, row] of rows) {
+      if (items.length === limit || looked === ROWS_MAX) return { items, next: toCursor(after!.slice(prefix.length)) }
+      after = key
+      looked++
+      const item = itemOf(key, row)
+      if (item !== undefined) items.push(item)
+    }
+    if (rows.length < chunk) return { items, next: null }
   }
 }
+
+const toCursor = (rest: string): string => Buffer.from(rest).toString('base64url')
+/** Any text gives a place: a cursor that was never ours begins somewhere in the list, never outside it. */
+const fromCursor = (cursor: string): string => Buffer.from(cursor, 'base64url').toString()

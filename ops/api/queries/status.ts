@@ -21,7 +21,7 @@ import {
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { anchorItem } from './batches.ts'
-import { type PageQuery, pageOf, rowsBehind } from './page.ts'
+import { type PageQuery, pageOf } from './page.ts'
 
 const headsOf = (reader: ViewReader, dataMarket: string): Heads =>
   reader.getJson<Heads>(keyOf(TABLE.heads, dataMarket)) ?? EMPTY_HEADS
@@ -49,11 +49,10 @@ export const listMarkets = async (reader: ViewReader, rules: ProtocolRules): Pro
 /** Epochs that a later one has overtaken, that failed, or that were never released. Newest first. */
 export function listGaps(reader: ViewReader, topics: Topics, page: PageQuery, market?: string): Promise<Page<Gap>> {
   const prefix = market === undefined ? prefixOf(TABLE.unsettled) : prefixOf(TABLE.unsettled, market)
-  const rows = rowsBehind(reader, { prefix, page, newestFirst: true }, (key, row) => {
+  return pageOf(reader, { prefix, page, newestFirst: true }, (key, row) => {
     const [, dataMarket, epochId] = partsOf(key)
     return gapOf(reader, topics, { dataMarket: dataMarket!, epochId: Number(epochId) }, fromJson<Unsettled>(row))
   })
-  return pageOf(rows, page)
 }
 
 function gapOf(reader: ViewReader, topics: Topics, key: EpochKey, { last, before }: Unsettled): Gap | undefined {

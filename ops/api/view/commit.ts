@@ -28,6 +28,8 @@ export interface ChainHead {
 export interface ViewCommit {
   put(key: string, value: Buffer): void
   del(key: string): void
+  /** The row was written by an earlier commit. */
+  has(key: string): boolean
   epochRow(key: EpochKey): EpochRow
   epoch(key: EpochKey, change: (row: EpochRow) => EpochRow, time: number): void
   /** One more submission of the epoch, or with a reason one more verdict. */
@@ -78,6 +80,7 @@ export function createCommit(cache: RowCache): ViewCommit {
   return {
     put,
     del,
+    has: (key) => cache.has(key),
     epochRow,
     epoch(key, change, time) {
       keep(epochKey(key), change(epochRow(key)))

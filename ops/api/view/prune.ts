@@ -10,8 +10,8 @@ import {
   prefixOf,
   queueOf,
   type SubmissionRow,
+  slotParts,
   TABLE,
-  timeOf,
 } from './rows.ts'
 import type { ViewReader, ViewWrite } from './store.ts'
 
@@ -29,13 +29,12 @@ export async function expired(reader: ViewReader, topics: Topics, before: number
   const hour = Number(hourText)
   if ((hour + 1) * HOUR_MS > before) return []
   const newest = reader.getJson<Counts>(keyOf(TABLE.counts, ...epoch))?.hour ?? 0
-  const isOld = (time: number): boolean => newest <= hour || Math.floor(time / HOUR_MS) <= hour
-  const verdicts = await old(reader, TABLE.verdicts, epoch, (row) => isOld(timeOf(row)))
-  const submissions = await old(reader, TABLE.submissions, epoch, (row) => isOld(fromJson<SubmissionRow>(row).time))
-  const keys = [
-    ...verdicts.map(([key, row]) => [key, topics.verdicts.value.decode(bytesOf(row)).submissionId] as const),
-    ...submissions.map(([key, row]) => [key, fromJson<SubmissionRow>(row).submissionId] as const),
-  ].flatMap(([key, id]) => [key, idKey(key, id), ...(newest <= hour ? [slotKey(key)] : [])]) // else it may have newer ones
+  const submissions = await old(reader, epoch, ({ time }) => newest <= hour || Math.floor(time / HOUR_MS) <= hour)
+  const keys = submissions.flatMap(([key, { submissionId }]) => {
+    const [, ...parts] = partsOf(key)
+    const id = keyOf(TABLE.submissionIds, submissionId.toLowerCase(), ...parts)
+    return [key, keyOf(TABLE.verdicts, ...parts), id, keyOf(TABLE.slotSubmissions, ...slotParts(parts))]
+  })
   if (keys.length > 0) return keys.map((key) => ({ type: 'del', key }))
   if (newest > hour) return [{ type: 'del', key: oldest[0] }]
   const rest = await rowsOfEpoch(reader, topics, epoch)
@@ -44,33 +43,22 @@ export async function expired(reader: ViewReader, topics: Topics, before: number
 
 async function old(
   reader: ViewReader,
-  table: string,
   epoch: readonly string[],
-  isOld: (row: Buffer) => boolean,
-): Promise<readonly (readonly [string, Buffer])[]> {
+  isOld: (row: SubmissionRow) => boolean,
+): Promise<readonly (readonly [string, SubmissionRow])[]> {
   let after: string | undefined
   for (;;) {
-    const rows = await reader.range({ prefix: prefixOf(table, ...epoch), after, limit: PIECE_ROWS })
-    const found = rows.filter(([, row]) => isOld(row))
+    const rows = await reader.range({ prefix: prefixOf(TABLE.submissions, ...epoch), after, limit: PIECE_ROWS })
+    const found = rows.map(([key, row]) => [key, fromJson<SubmissionRow>(row)] as const).filter(([, row]) => isOld(row))
     if (found.length > 0 || rows.length < PIECE_ROWS) return found
     after = rows.at(-1)![0]
   }
 }
 
-function idKey(key: string, submissionId: string): string {
-  const [, ...parts] = partsOf(key)
-  return keyOf(TABLE.submissionIds, submissionId.toLowerCase(), ...parts)
-}
-
-function slotKey(key: string): string {
-  const [, dataMarket, epochId, slotId] = partsOf(key)
-  return keyOf(TABLE.slotEpochs, slotId!, dataMarket!, epochId!)
-}
-
-/** Everything else of an epoch; there is little of it. */
+/** Everything else of an epoch; there is little of it: verdicts only if their submissions were never read. */
 async function rowsOfEpoch(reader: ViewReader, { anchors }: Topics, epoch: readonly string[]): Promise<string[]> {
   const keys = [TABLE.epochs, TABLE.counts, TABLE.unsettled].map((table) => keyOf(table, ...epoch))
-  for (const table of [TABLE.projects, TABLE.batchOfProject, TABLE.batches, TABLE.anchors])
+  for (const table of [TABLE.verdicts, TABLE.projects, TABLE.batchOfProject, TABLE.batches, TABLE.anchors])
     for (const [key, row] of await reader.range({
       prefix: prefixOf(table, ...epoch),
       limit: Number.MAX_SAFE_INTEGER,

@@ -17,6 +17,11 @@ export class RowCache {
     return this.rows.get(key) as T | undefined
   }
 
+  /** Asks the disk, and keeps nothing. */
+  has(key: string): boolean {
+    return this.reader().get(key) !== undefined
+  }
+
   set(key: string, row: object): void {
     this.rows.delete(key)
     this.rows.set(key, row)

@@ -6,7 +6,7 @@ import type { AnchorKey, AnchorState, EpochKey, LogPosition } from '../../../sch
 import type { Project } from '../schema.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '1'
+export const LAYOUT = '2'
 
 const SEPARATOR = '\u0000'
 /** As many digits as 2^53 has. */
@@ -35,14 +35,14 @@ export const TABLE = {
   projects: 'f',
   /** Market, epoch, project: index of its batch. */
   batchOfProject: 'q',
-  /** Market, epoch, slot, partition, offset: `SubmissionRow`. */
+  /** Market, epoch, slot, partition, offset: `SubmissionRow`; also of one that only its verdict tells of. */
   submissions: 's',
   /** The same key: `time` and the verdict as it lies in the topic. */
   verdicts: 'v',
   /** Submission id, then the same parts: nothing. */
   submissionIds: 'i',
-  /** Slot, market, epoch: nothing. */
-  slotEpochs: 'l',
+  /** Slot, epoch, market, partition, offset: nothing. */
+  slotSubmissions: 'l',
   /** Market, epoch, index: `BatchRow`. */
   batches: 'b',
   /** CID, then market, epoch, index: nothing. */
@@ -111,7 +111,8 @@ export interface SubmissionRow {
   readonly submissionId: string
   readonly projectId: string
   readonly snapshotCid: string
-  readonly receivedAt: number
+  /** null: it was gone from the log when its verdict was read. */
+  readonly receivedAt: number | null
   /** Of the record. */
   readonly time: number
 }
@@ -174,6 +175,13 @@ export const submissionParts = (key: EpochKey, slotId: number, { partition, offs
   number(slotId),
   number(partition),
   number(offset),
+]
+/** The same, as the index by slot has them: an epoch of all markets together. */
+export const slotParts = ([dataMarket, epochId, slotId, ...position]: readonly string[]): string[] => [
+  slotId!,
+  epochId!,
+  dataMarket!,
+  ...position,
 ]
 
 export const queueOf = (state: AnchorState): 'pending' | 'final' | 'failed' =>

@@ -22,9 +22,9 @@ import {
   json,
   keyOf,
   NOTHING,
-  number,
   queueOf,
   type SubmissionRow,
+  slotParts,
   submissionParts,
   TABLE,
   timed,
@@ -76,7 +76,7 @@ const APPLY: Record<Kind, Apply> = {
     onVerdict(commit, epoch, verdict, record)
     // its submission is gone from the log, so nothing else leads to it
     const { partition, offset } = verdict.position
-    if (offset < (starts.get(partition) ?? 0)) putIndexes(commit, epoch, verdict, verdict.position)
+    if (offset < (starts.get(partition) ?? 0)) putSubmission(commit, epoch, { ...verdict, receivedAt: null }, record)
   },
   finalizations({ finalizations: { key, value } }, commit, record) {
     if (record.value === null) return
@@ -110,23 +110,21 @@ function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
 }
 
 function onSubmission(commit: ViewCommit, key: EpochKey, submission: Submission, record: LogRecord, partition: number) {
-  const { submissionId, slotId, projectId, snapshotCid, receivedAt } = submission
-  const parts = submissionParts(key, slotId, { partition, offset: record.offset })
-  const row: SubmissionRow = { submissionId, projectId, snapshotCid, receivedAt, time: record.timestamp }
-  commit.put(keyOf(TABLE.submissions, ...parts), json(row))
-  putIndexes(commit, key, submission, { partition, offset: record.offset })
+  putSubmission(commit, key, { ...submission, position: { partition, offset: record.offset } }, record)
   commit.count(key, record.timestamp)
 }
 
-function putIndexes(
-  commit: ViewCommit,
-  key: EpochKey,
-  of: Pick<Submission, 'submissionId' | 'slotId'>,
-  at: LogPosition,
-) {
-  const { submissionId, slotId } = of
-  commit.put(keyOf(TABLE.submissionIds, submissionId.toLowerCase(), ...submissionParts(key, slotId, at)), NOTHING)
-  commit.put(keyOf(TABLE.slotEpochs, number(slotId), ...epochParts(key)), NOTHING)
+type Received = Omit<SubmissionRow, 'time'> & { readonly slotId: number; readonly position: LogPosition }
+
+/** One that was read before it went from the log stays as it is. */
+function putSubmission(commit: ViewCommit, key: EpochKey, received: Received, { timestamp }: LogRecord): void {
+  const { submissionId, projectId, snapshotCid, receivedAt, slotId, position } = received
+  const parts = submissionParts(key, slotId, position)
+  const id = keyOf(TABLE.submissions, ...parts)
+  if (receivedAt === null && commit.has(id)) return
+  commit.put(id, json({ submissionId, projectId, snapshotCid, receivedAt, time: timestamp } satisfies SubmissionRow))
+  commit.put(keyOf(TABLE.submissionIds, submissionId.toLowerCase(), ...parts), NOTHING)
+  commit.put(keyOf(TABLE.slotSubmissions, ...slotParts(parts)), NOTHING)
 }
 
 function onVerdict(commit: ViewCommit, key: EpochKey, verdict: Verdict, record: LogRecord): void {
