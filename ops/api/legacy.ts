@@ -117,7 +117,7 @@ async function answerLegacy(given: unknown, reply: FastifyReply, source: ApiSour
     if (!sameText(asked.token, token)) throw new LegacyRefusal(401, 'Incorrect Token!')
     const dataMarket = asked.dataMarketAddress.toLowerCase()
     const response = await source.view.read(async (reader) => {
-      const known = await marketsSeen(reader, source.rules)
+      const known = marketsSeen(reader, source.rules)
       if (!known.some((market) => market.dataMarket === dataMarket))
         throw new LegacyRefusal(400, 'Invalid Data Market Address!')
       return answer({ ...source, reader }, dataMarket, asked)

@@ -83,9 +83,9 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.Zod
 }
 
 /** The epoch that a path and `?market=` name. */
-async function epochKey({ reader, rules }: Asked, epochId: number, market: string | undefined): Promise<EpochKey> {
+function epochKey({ reader, rules }: Asked, epochId: number, market: string | undefined): EpochKey {
   if (market !== undefined) return { dataMarket: market, epochId }
-  const [only, ...others] = await marketsSeen(reader, rules)
+  const [only, ...others] = marketsSeen(reader, rules)
   if (others.length > 0) throw badRequest(`there are ${others.length + 1} data markets: name one with ?market=`)
   return { dataMarket: only!.dataMarket, epochId }
 }
@@ -94,9 +94,9 @@ const { market, page, filters } = take
 
 export const ROUTES: readonly Route[] = [
   route('/v1/markets', {
-    summary: 'The data markets that are configured or were ever added, and their rules',
+    summary: 'The data markets that are configured or were ever added, whether they are served, and their rules',
     answer: give.markets,
-    handle: ({ reader, rules }) => listMarkets(reader, rules),
+    handle: async ({ reader, rules }) => listMarkets(reader, rules),
   }),
   route('/v1/health', {
     summary: 'How the roles of this process are, whether every stage goes on, and which epochs are stuck',
@@ -121,7 +121,7 @@ export const ROUTES: readonly Route[] = [
     query: { market },
     answer: give.epochDetail,
     handle: async (asked, { epochId }, query) =>
-      epochDetail(asked.reader, asked.topics, await epochKey(asked, epochId, query.market)),
+      epochDetail(asked.reader, asked.topics, epochKey(asked, epochId, query.market)),
   }),
   route('/v1/epochs/{epochId}/projects', {
     summary: 'The projects of an epoch: every candidate with its votes, and the winner',
@@ -129,7 +129,7 @@ export const ROUTES: readonly Route[] = [
     query: { market, ...page },
     answer: give.projects,
     handle: async (asked, { epochId }, query) =>
-      listProjects(asked.reader, await epochKey(asked, epochId, query.market), query),
+      listProjects(asked.reader, epochKey(asked, epochId, query.market), query),
   }),
   route('/v1/epochs/{epochId}/verdicts', {
     summary: 'The submissions of an epoch with their verdicts, by slot',
@@ -137,7 +137,7 @@ export const ROUTES: readonly Route[] = [
     query: { market, reason: filters.reason, slot: filters.slot, project: filters.project, ...page },
     answer: give.submissions,
     handle: async (asked, { epochId }, query) =>
-      listVerdicts(asked.reader, asked.topics, await epochKey(asked, epochId, query.market), query),
+      listVerdicts(asked.reader, asked.topics, epochKey(asked, epochId, query.market), query),
   }),
   route('/v1/slots/{slotId}/verdicts', {
     summary: 'What became of the submissions of a slot; what `sequencer why` prints. Newest epoch first',
@@ -161,7 +161,7 @@ export const ROUTES: readonly Route[] = [
     query: { market, epoch: filters.epoch, ...page },
     answer: give.batches,
     async handle(asked, _, { epoch, ...query }) {
-      const of = epoch === undefined ? query.market : (await epochKey(asked, epoch, query.market)).dataMarket
+      const of = epoch === undefined ? query.market : epochKey(asked, epoch, query.market).dataMarket
       return listBatches(asked.reader, asked.topics, query, { epoch, market: of })
     },
   }),
@@ -184,7 +184,7 @@ export const ROUTES: readonly Route[] = [
     answer: proofSchema.meta({ id: 'Proof' }),
     write: proofText,
     handle: async (asked, { epochId, slotId }, query) =>
-      proofFor(asked.proofs, { ...(await epochKey(asked, epochId, query.market)), slotId, projectId: query.project }),
+      proofFor(asked.proofs, { ...epochKey(asked, epochId, query.market), slotId, projectId: query.project }),
   }),
   route('/v1/signer', {
     summary: 'The nonces of the signer and what is in flight, as far as the log tells',

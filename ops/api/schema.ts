@@ -11,15 +11,12 @@ import type { EpochPhase } from '../lookup/epoch.ts'
 export const PAGE_DEFAULT = 50
 export const PAGE_MAX = 500
 
-export const dataMarket = z
-  .string()
-  .regex(/^0x[0-9a-f]{40}$/)
-  .describe('Data market contract.')
+const text = z.string()
+export const dataMarket = text.regex(/^0x[0-9a-f]{40}$/).describe('Data market contract.')
 const whole = z.int().min(0)
 const wholeOrNone = whole.nullable()
 const time = (what: string) =>
   whole.nullable().describe(`${what}, ms since 1970 as the log has it; null: not (yet) seen.`)
-const text = z.string()
 
 const PHASES = ['UNKNOWN', 'OPEN', 'CLOSED', 'ANCHORING', 'ANCHORED', 'ATTESTED', 'FAILED'] as const
 export const phase = z.enum(PHASES satisfies readonly EpochPhase[])
@@ -231,6 +228,8 @@ export const signer = z
 export const market = z
   .object({
     dataMarket,
+    served: z.boolean().describe('One that was removed finishes the epochs that were open.'),
+    sinceBlock: wholeOrNone.describe('First block for which that holds; null: as configured.'),
     chainId: whole,
     protocolState: text,
     windowUnit: z.enum(['blocks', 'seconds']),

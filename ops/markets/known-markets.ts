@@ -19,5 +19,5 @@ export async function servedMarkets(log: Log, topics: Topics, rules: ProtocolRul
   )
 }
 
-export const isServed = (row: ServedMarket | undefined, configured: boolean): boolean =>
+export const isServed = (row: Pick<ServedMarket, 'serving'> | undefined, configured: boolean): boolean =>
   row === undefined || row.serving === 'CONFIGURED' ? configured : row.serving === 'ADDED'

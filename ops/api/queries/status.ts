@@ -1,8 +1,9 @@
 /** The markets, what became of epochs that went wrong, and how the process is. */
 import type { EpochKey } from '../../../schemas/types.ts'
 import { END_OF_BATCHES } from '../../../topology/anchor.ts'
-import { MARKETS_MAX, type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
+import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
+import { isServed } from '../../markets/known-markets.ts'
 import type { Asked } from '../routes.ts'
 import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
 import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'
@@ -14,6 +15,8 @@ import {
   fromJson,
   type Heads,
   keyOf,
+  MARKETS,
+  type MarketsRow,
   partsOf,
   prefixOf,
   TABLE,
@@ -28,23 +31,36 @@ const headsOf = (reader: ViewReader, dataMarket: string): Heads =>
 const headEpoch = (reader: ViewReader, dataMarket: string): number | null =>
   headsOf(reader, dataMarket).released || null
 
-/** Configured ones, and those that were ever added at run time. */
-export async function marketsSeen(reader: ViewReader, rules: ProtocolRules): Promise<readonly MarketRules[]> {
-  const heads = await reader.range({ prefix: prefixOf(TABLE.heads), limit: MARKETS_MAX })
-  const seen = heads.map(([key]) => partsOf(key)[1]!)
-  const all = new Set([...rules.markets.map(({ dataMarket }) => dataMarket), ...seen])
+const marketsRow = (reader: ViewReader): MarketsRow => reader.getJson<MarketsRow>(MARKETS) ?? {}
+
+/** Configured ones, and those that have epochs or were added at run time, also when they were removed since. */
+export function marketsSeen(reader: ViewReader, rules: ProtocolRules): readonly MarketRules[] {
+  const all = new Set([...rules.markets.map(({ dataMarket }) => dataMarket), ...Object.keys(marketsRow(reader))])
   return [...all].map((dataMarket) => rulesOfMarket(rules, dataMarket))
 }
 
-export const listMarkets = async (reader: ViewReader, rules: ProtocolRules): Promise<Page<Market>> => ({
-  items: (await marketsSeen(reader, rules)).map((market) => {
+export function listMarkets(reader: ViewReader, rules: ProtocolRules): Page<Market> {
+  const rows = marketsRow(reader)
+  const configured = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
+  const items = marketsSeen(reader, rules).map((market) => {
     const { dataMarket, chainId, protocolState, windowUnit, perSlotPerEpoch } = market
     const { votesMin, shareMin, batchProjectsMax, tree } = market
     const limits = { windowUnit, perSlotPerEpoch, votesMin, shareMin, batchProjectsMax, tree }
-    return { dataMarket, chainId, protocolState, ...limits, headEpoch: headEpoch(reader, dataMarket) }
-  }),
-  next: null,
-})
+    const row = rows[dataMarket]
+    const served = isServed(row, configured.has(dataMarket))
+    const sinceBlock = row === undefined || row.serving === 'CONFIGURED' ? null : row.sinceBlock
+    return {
+      dataMarket,
+      served,
+      sinceBlock,
+      chainId,
+      protocolState,
+      ...limits,
+      headEpoch: headEpoch(reader, dataMarket),
+    }
+  })
+  return { items, next: null }
+}
 
 /** Epochs that a later one has overtaken, that failed, or that were never released. Newest first. */
 export function listGaps(reader: ViewReader, topics: Topics, page: PageQuery, market?: string): Promise<Page<Gap>> {
@@ -99,7 +115,7 @@ const STUCK_MAX = 20
 
 export async function healthOf({ reader, topics, rules, health, stages, view }: Asked): Promise<HealthAnswer> {
   const report = health.report()
-  const ofMarkets = (await marketsSeen(reader, rules)).map(async ({ dataMarket }) => {
+  const ofMarkets = marketsSeen(reader, rules).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
     const stuck = items.filter(({ cause }) => cause !== 'NOT_RELEASED')
     return { dataMarket, headEpoch: headEpoch(reader, dataMarket), stuck }

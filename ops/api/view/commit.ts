@@ -1,16 +1,15 @@
 /** The rows of one commit as they come together. */
 import type { AnchorKey, EpochKey, VerdictReason } from '../../../schemas/types.ts'
 import { isSettled } from './epoch-row.ts'
+import { createMarketRows, type MarketRows } from './market-rows.ts'
 import type { RowCache } from './row-cache.ts'
 import {
   type Change,
   type Counts,
   EMPTY_COUNTS,
   EMPTY_EPOCH,
-  EMPTY_HEADS,
   type EpochRow,
   epochParts,
-  type Heads,
   json,
   keyOf,
   NOTHING,
@@ -25,7 +24,7 @@ export interface ChainHead {
   readonly at: number
 }
 
-export interface ViewCommit {
+export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
   put(key: string, value: Buffer): void
   del(key: string): void
   /** The row was written by an earlier commit. */
@@ -34,11 +33,8 @@ export interface ViewCommit {
   epoch(key: EpochKey, change: (row: EpochRow) => EpochRow, time: number): void
   /** One more submission of the epoch, or with a reason one more verdict. */
   count(key: EpochKey, time: number, reason?: VerdictReason): void
-  heads(dataMarket: string, reached: Partial<Heads>): void
   /** The newest epoch of its market is at least this one; between them and the one before, none was released. */
   released(key: EpochKey): void
-  /** The market is added: which epoch comes next, nobody knows. */
-  beginAnew(dataMarket: string): void
   chainHead(head: ChainHead): void
   anchorChanged(key: AnchorKey): void
   /** Everything to write. */
@@ -60,7 +56,6 @@ export function createCommit(cache: RowCache): ViewCommit {
   }
   const epochKey = (key: EpochKey): string => keyOf(TABLE.epochs, ...epochParts(key))
   const epochRow = (key: EpochKey): EpochRow => cache.get<EpochRow>(epochKey(key)) ?? EMPTY_EPOCH
-  const headsOf = (dataMarket: string) => cache.get<Heads>(keyOf(TABLE.heads, dataMarket)) ?? EMPTY_HEADS
 
   const countsChanged = (key: EpochKey, time: number, change: (counts: Counts) => Counts): void => {
     const id = keyOf(TABLE.counts, ...epochParts(key))
@@ -69,13 +64,7 @@ export function createCommit(cache: RowCache): ViewCommit {
     if (hour !== counts.hour) put(keyOf(TABLE.hours, number(hour), ...epochParts(key)), NOTHING)
     keep(id, { ...change(counts), hour: Math.max(hour, counts.hour) })
   }
-  const heads = (dataMarket: string, reached: Partial<Heads>): void => {
-    const before = headsOf(dataMarket)
-    const after = { ...before }
-    for (const [name, epoch] of Object.entries(reached) as [keyof Heads, number][])
-      after[name] = Math.max(after[name], epoch)
-    keep(keyOf(TABLE.heads, dataMarket), after)
-  }
+  const { headsOf, heads, beginAnew, market } = createMarketRows(cache, keep)
   const unsettled = (key: EpochKey, row: Unsettled): void => put(keyOf(TABLE.unsettled, ...epochParts(key)), json(row))
   return {
     put,
@@ -96,13 +85,14 @@ export function createCommit(cache: RowCache): ViewCommit {
       changed.counts.set(epochKey(key), key)
     },
     heads,
+    market,
+    beginAnew,
     released({ dataMarket, epochId }) {
       const { released } = headsOf(dataMarket)
       if (released > 0 && epochId > released + 1)
         unsettled({ dataMarket, epochId: released + 1 }, { last: epochId - 1, before: epochId })
       heads(dataMarket, { released: epochId })
     },
-    beginAnew: (dataMarket) => keep(keyOf(TABLE.heads, dataMarket), { ...headsOf(dataMarket), released: 0 }),
     chainHead: (head) => keep(CHAIN_HEAD, head),
     anchorChanged: (key) => void anchors.set(keyOf(...epochParts(key), number(key.batchIndex + 1)), key),
     finish() {

@@ -2,7 +2,7 @@
  * What the view keeps, and under which key. Keys are text with a NUL between their parts and numbers of fixed width, so that
  * LevelDB's order is ours; a market that somebody made up may hold anything, so a NUL in it is replaced.
  */
-import type { AnchorKey, AnchorState, EpochKey, LogPosition } from '../../../schemas/types.ts'
+import type { AnchorKey, AnchorState, EpochKey, LogPosition, ServedMarket } from '../../../schemas/types.ts'
 import type { Project } from '../schema.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
@@ -21,7 +21,7 @@ export const partsOf = (key: string): readonly string[] => key.split(SEPARATOR)
 
 /** One letter each, the first part of a key. */
 export const TABLE = {
-  /** `layout`, `position`. */
+  /** `layout`, `position`, `chain head`, `markets`. */
   meta: 'm',
   /** Newest epochs of a market, by how far they came: `Heads`. */
   heads: 'h',
@@ -56,6 +56,10 @@ export const TABLE = {
   /** Number of the commit: what changed in it (`Change`). */
   journal: 'j',
 } as const
+
+/** Every data market that has epochs here or was changed at run time, and how it is served. */
+export type MarketsRow = Readonly<Record<string, Pick<ServedMarket, 'serving' | 'sinceBlock'>>>
+export const MARKETS = keyOf(TABLE.meta, 'markets')
 
 export interface Heads {
   readonly released: number

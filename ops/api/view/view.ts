@@ -2,6 +2,8 @@
  * The materialized view behind the query API: rows built from the topics, kept on disk together with the positions they
  * reflect, so that a restart goes on where it stopped. It reads and decides nothing; every process has its own.
  */
+
+import { configOf } from '../../../streams/kafka-topic.ts'
 import type { Clock, FetchedPartition, Log, TopicPartition } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { partitionsOf } from '../../log-reading/scan.ts'
@@ -47,6 +49,7 @@ export interface View {
 export async function openView(options: ViewOptions): Promise<View> {
   const { log, topics, directory, identity } = options
   const partitions = VIEW_TOPICS.flatMap((name) => partitionsOf(topics[name]))
+  await log.createTopics([configOf(topics.markets)]) // the clock does too, but a log may be older than the topic
   const bounds = await log.bounds(partitions)
   const store = await openViewStore(directory, `${identity} ${partitions.length}`)
   let offsets = parsePosition(store.newest().position, partitions.length)

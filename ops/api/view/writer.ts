@@ -42,7 +42,7 @@ export function rowsOf(topics: Topics, cache: RowCache, fetched: readonly Fetche
   return commit
 }
 
-type Kind = 'submissions' | 'epochTicks' | 'finalizations' | 'batches' | 'anchors' | 'verdicts'
+type Kind = 'submissions' | 'epochTicks' | 'finalizations' | 'batches' | 'anchors' | 'verdicts' | 'markets'
 export const VIEW_TOPICS = [
   'epochTicks',
   'submissions',
@@ -50,6 +50,7 @@ export const VIEW_TOPICS = [
   'finalizations',
   'batches',
   'anchors',
+  'markets',
 ] as const satisfies readonly Kind[]
 
 const kindOf = (topics: Topics, name: string): Kind => VIEW_TOPICS.find((kind) => topics[kind].name === name)!
@@ -95,6 +96,9 @@ const APPLY: Record<Kind, Apply> = {
   anchors({ anchors: { key, value } }, commit, record) {
     const anchor = record.value === null ? null : value.decode(record.value)
     onAnchor(commit, key.decode(record.key!), anchor, record)
+  },
+  markets({ markets: { key, value } }, commit, record) {
+    if (record.value !== null) commit.market(key.decode(record.key!).dataMarket, value.decode(record.value))
   },
 }
 

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROUTES } from '../../../ops/api/routes.ts'
 import { epochStatus } from '../../../ops/lookup/epoch.ts'
 import { why } from '../../../ops/lookup/why.ts'
-import { MARKET } from '../lookup/fixture.ts'
+import type { ServedMarket } from '../../../schemas/types.ts'
+import { MARKET, OTHER_MARKET } from '../lookup/fixture.ts'
 import { cidOf, contentOf, createStory, ONE_MARKET, type RunningApi, type Story, startApi, uuid } from './story.ts'
 
 const SLOTS = 7
@@ -163,5 +164,30 @@ describe('batches', () => {
   })
   test('default: the signer as far as the anchors tell', async () => {
     expect(await answer('/v1/signer', '/v1/signer')).toEqual({ nonce: 6, pending: 0, inFlight: [] })
+  })
+})
+
+// the last, since two markets have to be told apart from then on
+describe('markets', () => {
+  const ask = async () => ((await answer('/v1/markets', '/v1/markets')) as { items: { dataMarket: string }[] }).items
+  const change = async (dataMarket: string, serving: ServedMarket['serving'], refused = '') => {
+    const { put, topics } = story.fixture
+    const row = { serving, sinceBlock: 70, lastEpoch: 6, requestId: 'r', refused }
+    await put(topics.markets, { dataMarket }, row)
+    await api.caughtUp()
+  }
+  test('default: as configured', async () => {
+    expect(await ask()).toMatchObject([{ dataMarket: MARKET, served: true, sinceBlock: null, headEpoch: 7 }])
+  })
+  test('behavior: added, removed and refused at run time', async () => {
+    await change(OTHER_MARKET, 'ADDED')
+    await change(`0x${'d4'.repeat(20)}`, 'CONFIGURED', 'no contract there') // is not listed
+    expect((await ask())[1]).toMatchObject({ dataMarket: OTHER_MARKET, served: true, sinceBlock: 70, headEpoch: null })
+    await change(OTHER_MARKET, 'REMOVED')
+    await change(MARKET, 'REMOVED')
+    expect(await ask()).toMatchObject([
+      { dataMarket: MARKET, served: false, sinceBlock: 70, headEpoch: 7 },
+      { dataMarket: OTHER_MARKET, served: false, sinceBlock: 70, headEpoch: null },
+    ])
   })
 })

@@ -205,8 +205,8 @@ export async function startApi(
 const sumOf = (position: string): number => Number(position.split('.')[0])
 
 async function endsOf({ log, topics }: Pick<Fixture, 'log' | 'topics'>): Promise<number> {
-  const { epochTicks, submissions, verdicts, finalizations, batches, anchors } = topics
-  const partitions = [epochTicks, submissions, verdicts, finalizations, batches, anchors].flatMap(
+  const { epochTicks, submissions, verdicts, finalizations, batches, anchors, markets } = topics
+  const partitions = [epochTicks, submissions, verdicts, finalizations, batches, anchors, markets].flatMap(
     ({ name: topic, partitions: n }) => Array.from({ length: n }, (_, partition) => ({ topic, partition })),
   )
   return (await log.bounds(partitions)).reduce((sum, { stable }) => sum + stable, 0)
