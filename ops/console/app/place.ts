@@ -1,5 +1,6 @@
 /** Where in the console we are, and the data market it shows. */
 import { computed, signal } from '@preact/signals'
+import type { Market } from '../../api/schema.ts'
 import { hashOf, placeOf, type Route } from './routes.ts'
 
 const place = signal(placeOf(location.hash))
@@ -11,11 +12,15 @@ window.addEventListener('hashchange', () => {
 
 export const route = computed(() => place.value.route)
 
-/** Those the API serves; empty until it said so. */
-export const markets = signal<readonly string[]>([])
+/** Those the API knows; empty until it said so. */
+export const markets = signal<readonly Market[]>([])
 
-/** The market on the screen: the last one that a link named, else the first. */
-export const market = computed(() => markets.value.find((one) => one === chosen.value) ?? markets.value[0])
+/** The market on the screen: the last one that a link named, else the first that is served. */
+export const marketShown = computed(() => {
+  const all = markets.value
+  return all.find(({ dataMarket }) => dataMarket === chosen.value) ?? all.find(({ served }) => served) ?? all[0]
+})
+export const market = computed(() => marketShown.value?.dataMarket)
 
 /** A link to a page; it names the market where there are several. */
 export const linkTo = (to: Route): string => hashOf(to, markets.value.length > 1 ? market.value : undefined)

@@ -11,7 +11,7 @@ import { Lookup, Submission } from './pages/lookup.tsx'
 import { Overview } from './pages/overview.tsx'
 import { Transactions } from './pages/transactions.tsx'
 import { Empty } from './parts/basics.tsx'
-import { chooseMarket, go, linkTo, market, markets, route } from './place.ts'
+import { chooseMarket, go, linkTo, market, marketShown, markets, route } from './place.ts'
 import { parseLookup, type Route } from './routes.ts'
 import { nextTheme, theme } from './theme.ts'
 
@@ -24,10 +24,11 @@ const NAVIGATION = [
 
 export function Shell() {
   const answer = useAnswer<Page<Market>>('/v1/markets', 'health')
-  const served = answer.data?.items.map(({ dataMarket }) => dataMarket).join()
+  const known = answer.data?.items
+  const told = known?.map(({ dataMarket, served, sinceBlock }) => `${dataMarket} ${served} ${sinceBlock}`).join()
   useEffect(() => {
-    if (served !== undefined) markets.value = served === '' ? [] : served.split(',')
-  }, [served])
+    if (known !== undefined) markets.value = known
+  }, [told])
   const main = useFocusOnChange()
   return (
     <>
@@ -36,8 +37,9 @@ export function Shell() {
       </button>
       <Header />
       <Banner />
+      <Removed />
       <main ref={main} id="main" tabIndex={-1}>
-        {market.value === undefined && served !== '' ? (
+        {market.value === undefined && told !== '' ? (
           <p class="loading" role="status">
             Asking the sequencer…
           </p>
@@ -188,9 +190,10 @@ const MarketChoice = () =>
     <label class="market">
       <span class="visually-hidden">Data market</span>
       <select value={market.value} onChange={(event) => chooseMarket(event.currentTarget.value)}>
-        {markets.value.map((one) => (
-          <option key={one} value={one}>
-            {short(one, 6, 4)}
+        {markets.value.map(({ dataMarket, served }) => (
+          <option key={dataMarket} value={dataMarket}>
+            {short(dataMarket, 6, 4)}
+            {served ? '' : ' (removed)'}
           </option>
         ))}
       </select>
@@ -211,6 +214,18 @@ const ConnectionLight = () => {
       <span class="dot" aria-hidden="true" />
       {CONNECTION[state].name}
     </span>
+  )
+}
+
+/** On every page of a data market that is no longer served. */
+function Removed() {
+  const { served, sinceBlock } = marketShown.value ?? { served: true }
+  if (served) return null
+  return (
+    <div class="banner" role="status">
+      <strong>This data market is not served{sinceBlock ? ` since block ${sinceBlock}` : ''}.</strong> No epoch of it is
+      followed any more; those that were open still finish.
+    </div>
   )
 }
 
