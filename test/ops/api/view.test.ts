@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
+import type { SubmissionItem } from '../../../ops/api/schema.ts'
 import type { Log } from '../../../streams/ports.ts'
-import { createFixture, MARKET } from '../lookup/fixture.ts'
+import { createFixture, MARKET, submissionOf, verdictOf } from '../lookup/fixture.ts'
 import { createStory, type RunningApi, type Story, startApi } from './story.ts'
 
 let story: Story
@@ -87,6 +88,46 @@ describe('restart', () => {
     expect((await other.get('/v1/epochs')).json()).toEqual((await api.get('/v1/epochs')).json())
     await other.close(true)
     rmSync(`${api.directory}-2`, { recursive: true })
+  })
+})
+
+describe('submissions that are gone from the log', () => {
+  const found = async () => {
+    await api.caughtUp()
+    const urls = ['/v1/epochs/2/verdicts', '/v1/slots/9/verdicts', '/v1/submissions/gone']
+    const lists = (await Promise.all(urls.map((url) => api.get(url)))).map((response) => response.json())
+    return lists.map(({ items }) =>
+      items.flatMap((item: SubmissionItem) =>
+        item.submissionId === 'gone' ? [[item.receivedAt, item.verdict?.reason]] : [],
+      ),
+    )
+  }
+  const submitAndDelete = async () => {
+    const { log, topics, put } = story.fixture
+    const submission = submissionOf({ epochId: 2, slotId: 9, submissionId: 'gone' })
+    const key = { dataMarket: MARKET, epochId: 2 }
+    const at = await put(topics.submissions, { ...key, projectId: 'project-a' }, submission)
+    return {
+      deleted: () =>
+        log.deleteRecords([{ topic: topics.submissions.name, partition: at.partition, offset: at.offset + 1 }]),
+      decided: () => put(topics.verdicts, { ...key, slotId: 9 }, verdictOf(submission, at, 'COUNTED')),
+    }
+  }
+  test('behavior: the verdict alone leads to them', async () => {
+    const { deleted, decided } = await submitAndDelete()
+    await deleted()
+    await decided()
+    api = await startApi(story.fixture)
+    expect(await found()).toEqual([[[null, 'COUNTED']], [[null, 'COUNTED']], [[null, 'COUNTED']]])
+  })
+  test('behavior: one that was read before stays as it was', async () => {
+    const { deleted, decided } = await submitAndDelete()
+    api = await startApi(story.fixture)
+    const received = (await found())[0]![0]![0]
+    expect(received).toMatch(/^2026/)
+    await deleted()
+    await decided()
+    expect((await found()).flat()).toEqual(Array(3).fill([received, 'COUNTED']))
   })
 })
 
