@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startAnvil } from '../../connectors/evm/anvil.ts'
 import { DEV_CHAIN_OPTIONS } from '../../connectors/evm/devchain.ts'
 import { directoryPaths } from '../../ops/data-directory.ts'
+import { auditClean } from './audit-clean.ts'
 import { readOnlyPlace, smallDisk } from './places.ts'
 import { runSequencer, type SequencerEvent, type SequencerRun, startSequencer } from './run-sequencer.ts'
 
@@ -69,14 +70,6 @@ function expectRefused({ exitCode, stderr }: SequencerRun, ...said: readonly str
   expect(exitCode, stderr).toBe(3)
 }
 
-async function expectClean(dataDir: string): Promise<Record<string, number>> {
-  const audit = await runSequencer(['audit', '--data-dir', dataDir, '--json'])
-  const report = JSON.parse(audit.stdout) as Record<string, number>
-  expect(report, audit.stderr).toMatchObject({ lost: 0, duplicated: 0, skipped: 0, mismatches: 0 })
-  expect(audit.exitCode).toBe(0)
-  return report
-}
-
 describe('a port in use', () => {
   it.each(['--listen-port', '--ops-port', '--chain-port'])('error: %s', async (option) => {
     const run = await runSequencer(dev(fresh(), option, takenPort))
@@ -119,7 +112,7 @@ describe('a node that cannot be used', () => {
       await run.waitFor(notes(/^clock: ready again/))
       const { exitCode, stderr } = await run.finished
       expect(exitCode, stderr).toBe(0)
-      expect((await expectClean(dataDir)).epochsOnChain).toBeGreaterThanOrEqual(4)
+      expect((await auditClean('--data-dir', dataDir)).epochsOnChain).toBeGreaterThanOrEqual(4)
     } finally {
       run.child.kill('SIGKILL')
       await chain.close()
@@ -134,7 +127,7 @@ describe('a node that cannot be used', () => {
     expectRefused(await run.finished, 'the development chain ended by itself', 'Start again')
     const again = await runSequencer(dev(dataDir, '--epochs', '1'))
     expect(again.exitCode, again.stderr).toBe(0)
-    await expectClean(dataDir)
+    await auditClean('--data-dir', dataDir)
   })
 })
 
@@ -177,7 +170,7 @@ describe('a data directory that cannot be used', () => {
     const { exitCode, stderr } = await first.finished
     expect(exitCode, stderr).toBe(0)
     expect(stderr).toBe('')
-    await expectClean(dataDir)
+    await auditClean('--data-dir', dataDir)
   })
 })
 
@@ -198,6 +191,6 @@ describe('a disk', () => {
     run.child.kill('SIGINT')
     const { exitCode, stderr } = await run.finished
     expect(exitCode, stderr).toBe(0)
-    expect((await expectClean(dataDir)).acknowledged).toBeGreaterThan(0)
+    expect((await auditClean('--data-dir', dataDir)).acknowledged).toBeGreaterThan(0)
   })
 })

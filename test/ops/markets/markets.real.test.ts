@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { auditClean } from '../audit-clean.ts'
 import { runSequencer, startSequencer } from '../run-sequencer.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sequencer-markets-'))
@@ -44,8 +45,5 @@ it('default: an added market is anchored, a removed one finishes, and the audit 
   ])
   dev.child.kill('SIGINT')
   expect((await dev.finished).exitCode).toBe(0)
-  const audit = await runSequencer(['audit', ...at, '--json'])
-  const clean = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
-  expect(JSON.parse(audit.stdout), audit.stderr).toMatchObject(clean)
-  expect(JSON.parse(audit.stdout).epochsOnChain).toBeGreaterThanOrEqual(3)
+  expect((await auditClean(...at)).epochsOnChain).toBeGreaterThanOrEqual(3)
 })
