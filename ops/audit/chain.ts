@@ -1,11 +1,6 @@
 /** The state of the contract, for comparing with what was recomputed. */
 import { Contract, FetchRequest, JsonRpcProvider, Network } from 'ethers'
 import { DATA_MARKET_ABI, PROTOCOL_STATE_ABI } from '../../connectors/evm/abi.ts'
-import type { EpochTick } from '../../schemas/types.ts'
-import type { Log } from '../../streams/ports.ts'
-import type { Topics } from '../../topology/topics.ts'
-import { decoded } from '../log-reading/decoded.ts'
-import { scan } from '../log-reading/scan.ts'
 
 export interface ReleasedEpoch {
   readonly epochId: number
@@ -78,20 +73,4 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
     blockHash: async (blockNumber) => (await provider.getBlock(blockNumber))?.hash ?? undefined,
     close: () => provider.destroy(),
   }
-}
-
-const TICKS_ASKED = 500
-const BLOCKS_ASKED = 20
-
-/** Whether the node has any of the newest blocks that the log knows: another development chain has the same chain id. */
-export async function isChainOf(chain: ChainReader, log: Log, { epochTicks }: Topics): Promise<boolean> {
-  const partition = { topic: epochTicks.name, partition: 0 }
-  const [bounds] = await log.bounds([partition])
-  const heads: EpochTick[] = []
-  for await (const records of scan(log, partition, { from: bounds!.stable - TICKS_ASKED }))
-    for (const { value: tick } of decoded(epochTicks, 0, records, () => undefined))
-      if (tick?.kind === 'HEAD') heads.push(tick)
-  for (const { blockNumber, blockHash } of heads.slice(-BLOCKS_ASKED))
-    if ((await chain.blockHash(blockNumber)) === blockHash) return true
-  return heads.length === 0
 }

@@ -1,11 +1,11 @@
 /** `sequencer audit`. */
 import { Command } from 'commander'
 import { z } from 'zod'
-import { CliError, EXIT } from '../cli-error.ts'
-import { type OpenedLog, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
+import { EXIT } from '../cli-error.ts'
+import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { httpUrl, parseOptions } from '../options.ts'
 import { auditLog } from './audit.ts'
-import { type ChainReader, isChainOf, openChainReader } from './chain.ts'
+import { connectChain } from './connect-chain.ts'
 import { isClean, renderAudit } from './render.ts'
 import type { AuditReport } from './report.ts'
 
@@ -42,28 +42,4 @@ async function runAudit(open: OpenLog, { rpc, ...options }: AuditArguments): Pro
   } finally {
     await opened.close()
   }
-}
-
-/** The node that was named, or the first of the directory's own that answers; a node that is down is no fault there. */
-export async function connectChain(
-  { chain, log, topics }: OpenedLog,
-  rpc: string | undefined,
-): Promise<ChainReader | undefined> {
-  for (const url of rpc === undefined ? chain.rpcUrls : [rpc]) {
-    try {
-      const reader = await openChainReader({ ...chain, url })
-      if (await isChainOf(reader, log, topics)) return reader
-      reader.close()
-      throw new Error(`${url} has none of the blocks that the log knows`)
-    } catch (error) {
-      if (rpc === undefined) continue
-      throw new CliError(
-        `the node ${rpc} cannot be asked: ${(error as Error).message}`,
-        'Check --rpc, or leave it out: the log is checked without a node too.',
-        EXIT.unavailable,
-        error,
-      )
-    }
-  }
-  return undefined
 }
