@@ -63,7 +63,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
     },
     doctor: {
       about: 'Check the machine, the data directory or the cluster, the ports, the node and the storage',
-      create: async () => (await import('./doctor.ts')).doctorCommand(),
+      create: async () => (await import('./doctor/command.ts')).doctorCommand(),
     },
     topology: {
       about: 'Look at the stream graph',

@@ -1,14 +1,14 @@
 /** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
-import { type Log, LogError } from '../streams/ports.ts'
-import { sequencerTopology } from '../topology/index.ts'
-import { openAdmin } from './cluster/connect.ts'
-import { openGround, openRegistry } from './cluster/open.ts'
-import type { ClusterSettings } from './cluster/settings-topic.ts'
-import type { Address } from './config/schema.ts'
-import { groupsWithMembers } from './deploy/live.ts'
-import type { Finding } from './doctor.ts'
-import { partitionsOf } from './log-reading/scan.ts'
-import { servedMarkets } from './markets/known-markets.ts'
+import { type Log, LogError } from '../../streams/ports.ts'
+import { sequencerTopology } from '../../topology/index.ts'
+import { openAdmin } from '../cluster/connect.ts'
+import { openGround, openRegistry } from '../cluster/open.ts'
+import type { ClusterSettings } from '../cluster/settings-topic.ts'
+import type { Address } from '../config/schema.ts'
+import { groupsWithMembers } from '../deploy/live.ts'
+import { partitionsOf } from '../log-reading/scan.ts'
+import { servedMarkets } from '../markets/known-markets.ts'
+import type { Finding } from './finding.ts'
 
 /** About five seconds in all: whoever asks what does not work wants to know it soon. */
 const ADMIN_RETRIES = 4

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { DEV_CHAIN_ID, type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
-import { readAddress } from '../../ops/config/parse.ts'
-import { examineAnchoring } from '../../ops/doctor-anchor.ts'
+import { DEV_CHAIN_ID, type DevChain, startDevChain } from '../../../connectors/evm/devchain.ts'
+import { readAddress } from '../../../ops/config/parse.ts'
+import { examineAnchoring } from '../../../ops/doctor/anchor.ts'
 
 let directory: string
 let chain: DevChain

@@ -1,6 +1,6 @@
 /** What lies outside of the log: a node of the chain, a store of batches. */
-import type { BatchStore } from '../connectors/ipfs/batch-store.ts'
-import type { Finding } from './doctor.ts'
+import type { BatchStore } from '../../connectors/ipfs/batch-store.ts'
+import type { Finding } from './finding.ts'
 
 const RPC_TIMEOUT_MS = 5_000
 const CLOCK_SKEW_SECONDS_MAX = 60

@@ -1,0 +1,84 @@
+/** `sequencer doctor`: what this machine, this directory and this node lack, each with what to do about it. */
+import { Command } from 'commander'
+import { z } from 'zod'
+import { createFileBlockStore } from '../../connectors/ipfs/file-store.ts'
+import { createKuboStore } from '../../connectors/ipfs/kubo-store.ts'
+import { EXIT } from '../cli-error.ts'
+import type { Address } from '../config/schema.ts'
+import { directoryPaths, readSettings } from '../data-directory.ts'
+import { DEV_DEFAULTS } from '../dev/config.ts'
+import { askRunning } from '../lookup/directory.ts'
+import { type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
+import { httpUrl, parseOptions } from '../options.ts'
+import { examineAnchoring } from './anchor.ts'
+import { examineCluster } from './cluster.ts'
+import type { Finding } from './finding.ts'
+import { anvil, directory, nodeVersion, port, signatures, space } from './machine.ts'
+import { examineNode, examineStore } from './outside.ts'
+
+const schema = z.object({
+  dataDir: z.string().min(1, 'no name of a directory').optional(),
+  rpc: httpUrl.optional(),
+  kubo: httpUrl.optional(),
+  json: z.boolean().optional(),
+})
+
+export type DoctorOptions = TargetOptions & Readonly<z.infer<typeof schema>>
+
+export function doctorCommand(): Command {
+  return withTargetOptions(new Command('doctor'))
+    .option('--rpc <url>', 'EVM node to check')
+    .option('--kubo <url>', 'Kubo node to check')
+    .option('--json', 'print the findings as JSON')
+    .action(async (given: TargetOptions) => {
+      const options: DoctorOptions = { ...given, ...parseOptions(schema, given, 'doctor') }
+      const findings = await examine(options)
+      process.stdout.write(options.json ? `${JSON.stringify(findings)}\n` : render(findings))
+      if (findings.some(({ ok }) => !ok)) process.exitCode = EXIT.failed
+    })
+}
+
+export async function examine({ rpc, kubo, ...options }: DoctorOptions): Promise<readonly Finding[]> {
+  const target = targetOf(options)
+  const findings = [nodeVersion(), signatures()]
+  if (target.kind === 'directory') {
+    findings.push(...(await examineDirectory(target.dataDir, kubo)))
+    return rpc ? [...findings, ...(await examineNode(rpc, readSettings(target.dataDir)?.chain.chainId))] : findings
+  }
+  const { address } = target
+  findings.push(...(await examineDeployed(rpc ? { ...address, chain: { rpcUrls: [rpc] } } : address)))
+  return kubo ? [...findings, await examineStore(kuboStore(kubo), CHECK_KUBO)] : findings
+}
+
+/** The cluster, and when something is deployed on it also what that needs outside. */
+async function examineDeployed(address: Address): Promise<readonly Finding[]> {
+  const { findings, deployed } = await examineCluster(address)
+  return deployed ? [...findings, ...(await examineAnchoring(address, deployed))] : findings
+}
+
+const CHECK_KUBO = 'Check --kubo and the node behind it.'
+const kuboStore = async (url: string) => createKuboStore({ url })
+
+async function examineDirectory(dataDir: string, kubo: string | undefined): Promise<readonly Finding[]> {
+  const running = (await askRunning(dataDir, '/healthz', {})) !== undefined
+  const machine = running
+    ? [{ check: 'process', ok: true, detail: `one runs on ${dataDir}; see its /readyz` }]
+    : [
+        anvil(),
+        await port(DEV_DEFAULTS.listenPort, '--listen-port'),
+        await port(DEV_DEFAULTS.opsPort, '--ops-port'),
+        await port(DEV_DEFAULTS.chainPort, '--chain-port'),
+      ]
+  const storage = kubo
+    ? examineStore(kuboStore(kubo), CHECK_KUBO)
+    : examineStore(createFileBlockStore({ directory: directoryPaths(dataDir).blocks }), 'Check the data directory.')
+  return [directory(dataDir), space(dataDir), ...machine, await storage]
+}
+
+const render = (findings: readonly Finding[]): string =>
+  findings
+    .map(
+      ({ check, ok, detail, advice }) =>
+        `${ok ? 'ok  ' : 'FAIL'}  ${check.padEnd(14)} ${detail}${advice ? `\n      ${advice}` : ''}\n`,
+    )
+    .join('')

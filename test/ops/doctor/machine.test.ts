@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { nodeVersion } from '../../../ops/doctor/machine.ts'
+
+const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
+
+test('behavior: the oldest Node that is good is the one of package.json', () => {
+  const [, oldest] = /^>=(\d+\.\d+)$/.exec(manifest.engines.node)!
+  for (const version of [`${oldest}.0`, '20.20.1', '22.1.0', '24.0.0']) expect(nodeVersion(version).ok).toBe(true)
+  for (const version of ['18.20.0', '20.9.0', '20.18.3']) {
+    expect(nodeVersion(version)).toMatchObject({ ok: false, advice: `Install Node ${oldest} or newer.` })
+  }
+})
