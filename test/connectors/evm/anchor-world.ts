@@ -15,6 +15,8 @@ import { createFileBlockStore } from '../../../connectors/ipfs/file-store.ts'
 import { storeBatch } from '../../../connectors/ipfs/store.ts'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { decoded } from '../../../ops/log-reading/decoded.ts'
+import { scan } from '../../../ops/log-reading/scan.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { Anchor, AnchorIntent, AnchorResult, Batch, EpochSummary } from '../../../schemas/types.ts'
@@ -108,15 +110,9 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
   }
 
   async function readAll<K, V>(topic: KafkaTopic<K, V>): Promise<{ key: K; value: V }[]> {
-    const [bounds] = await log.bounds([{ topic: topic.name, partition: 0 }])
     const found: { key: K; value: V }[] = []
-    for (let offset = bounds!.start; offset < bounds!.stable; ) {
-      const options = { maxWaitMs: 0, maxBytesPerPartition: 1 << 20 }
-      const [fetched] = await log.fetch([{ topic: topic.name, partition: 0, offset }], options)
-      for (const { key, value } of fetched!.records)
-        found.push({ key: topic.key.decode(key!), value: topic.value.decode(value!) })
-      offset = fetched!.next
-    }
+    for await (const records of scan(log, { topic: topic.name, partition: 0 }))
+      for (const { key, value } of decoded(topic, 0, records)) found.push({ key, value: value! })
     return found
   }
 
