@@ -22,6 +22,10 @@ export function whyCommand(open: Open): Command {
     .option('--data-market <address>', 'only this data market')
     .option('--json', 'print the answer as JSON')
     .option('--reasons', 'print every reason there is, as docs/verdicts.md has them, and nothing else')
+    .addHelpText(
+      'after',
+      '\n--slot or --submission-id is needed. Each further option narrows the search, and makes it faster.',
+    )
     .action(async (given: TargetOptions & { readonly reasons?: boolean }) => {
       if (given.reasons) return void process.stdout.write(reasonsReference())
       const options = { ...given, ...parseOptions(whySchema, given, 'why') }
