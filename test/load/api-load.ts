@@ -16,9 +16,10 @@ const SOCKETS_MAX = 64
 const TICK_MS = 5
 const [port, rate, seconds] = process.argv.slice(2).map(Number) as [number, number, number]
 const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })
-/** As a console, dashboards and snapshotters ask: lists, one epoch, what became of a slot or a submission. */
+/** As a console, dashboards and snapshotters ask: lists, any of 50 epochs, what became of a slot or a submission in it. */
 const paths = (n: number): string => {
-  const [epoch, slot] = [(n % 50) + 1, (n % 200) + 1]
+  const turn = Math.floor(n / 10)
+  const [epoch, slot] = [(turn % 50) + 1, ((turn * 7 + Math.floor(turn / 200)) % 200) + 1]
   return [
     '/v1/epochs?limit=20',
     `/v1/slots/${slot}/verdicts?epoch=${epoch}`,
