@@ -1,8 +1,8 @@
 /** What every answer of the API has in common: validators, cross-origin access, refusals as problem JSON. */
-import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../../streams/ports.ts'
 import { CliError } from '../cli-error.ts'
+import { etagOf } from './answers.ts'
 import { HttpProblem, PROBLEM_JSON, problemOf } from './problem.ts'
 
 export const POSITION_HEADER = 'x-log-position'
@@ -46,7 +46,7 @@ export function addCommonHeaders(api: FastifyInstance): void {
 /** The same bytes have the same validator, whatever the position of the log. */
 function withValidator(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
   if (reply.statusCode !== 200 || !(typeof payload === 'string' || Buffer.isBuffer(payload))) return payload
-  if (!reply.hasHeader('etag')) reply.header('etag', `"${createHash('sha1').update(payload).digest('base64url')}"`)
+  if (!reply.hasHeader('etag')) reply.header('etag', etagOf(payload))
   if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-cache')
   if (!matches(request.headers['if-none-match'], String(reply.getHeader('etag')))) return payload
   reply.code(304).removeHeader('content-type').removeHeader('content-length')

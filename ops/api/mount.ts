@@ -1,6 +1,7 @@
 /** Puts the query API onto the server. Before the view is open it answers that it is not. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import { type Answer, Answers, etagOf } from './answers.ts'
 import { createEventHub, type EventHub } from './events.ts'
 import { addCommonHeaders, POSITION_HEADER } from './http.ts'
 import { addLegacy } from './legacy.ts'
@@ -8,7 +9,7 @@ import { openApi } from './openapi.ts'
 import { faultsOf } from './params.ts'
 import { badRequest, HttpProblem, notFound } from './problem.ts'
 import { batchContent } from './queries/batches.ts'
-import { type ApiSource, ROUTES, type Route } from './routes.ts'
+import { type ApiSource, type Asked, ROUTES, type Route } from './routes.ts'
 
 /** Between the server, which is there first, and the view, which needs the topics. */
 export interface ApiDoor {
@@ -18,17 +19,18 @@ export interface ApiDoor {
   /** @throws HttpProblem 503 while there is nothing */
   source(): ApiSource
   hub(): EventHub
+  answers(): Answers
 }
 
 export function createApiDoor(): ApiDoor {
-  let opened: { readonly source: ApiSource; readonly hub: EventHub } | undefined
+  let opened: { readonly source: ApiSource; readonly hub: EventHub; readonly answers: Answers } | undefined
   const through = () => {
     if (!opened) throw new HttpProblem(503, 'the view of the log is not open yet; try again')
     return opened
   }
   return {
     open(source) {
-      opened = { source, hub: createEventHub(source.view, source.topics) }
+      opened = { source, hub: createEventHub(source.view, source.topics), answers: new Answers() }
     },
     close() {
       opened?.hub.close()
@@ -36,6 +38,7 @@ export function createApiDoor(): ApiDoor {
     },
     source: () => through().source,
     hub: () => through().hub,
+    answers: () => through().answers,
   }
 }
 
@@ -44,7 +47,8 @@ export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: st
   void server.register(async (api) => {
     addCommonHeaders(api)
     const description = JSON.stringify(openApi())
-    api.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description))
+    const etag = etagOf(description)
+    api.get('/openapi.json', (_request, reply) => reply.header('etag', etag).type('application/json').send(description))
     for (const route of ROUTES) addRoute(api, door, route)
     addContent(api, door)
     api.get('/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
@@ -60,15 +64,23 @@ export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: st
 
 function addRoute(api: FastifyInstance, door: ApiDoor, route: Route): void {
   api.get(route.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (request, reply) => {
-    const params = parsed(route.params, request.params, [])
-    const query = parsed(route.query, request.query, Object.keys(route.query.shape))
     const source = door.source()
     return source.view.read(async (reader) => {
-      const answer = await route.handle({ ...source, reader }, params, query)
-      const text = route.write ? route.write(answer as never) : JSON.stringify(answer)
-      return reply.header(POSITION_HEADER, reader.position).type('application/json').send(text)
+      const make = () => answerOf(route, { ...source, reader }, request)
+      const { text, etag } = await (route.live ? make() : door.answers().at(reader.version, request.url, make))
+      return reply.header(POSITION_HEADER, reader.position).header('etag', etag).type('application/json').send(text)
     })
   })
+}
+
+async function answerOf(route: Route, asked: Asked, { params, query }: FastifyRequest): Promise<Answer> {
+  const answer = await route.handle(
+    asked,
+    parsed(route.params, params, []),
+    parsed(route.query, query, Object.keys(route.query.shape)),
+  )
+  const text = route.write ? route.write(answer as never) : JSON.stringify(answer)
+  return { text, etag: etagOf(text) }
 }
 
 function addContent(api: FastifyInstance, door: ApiDoor): void {

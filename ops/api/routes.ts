@@ -43,6 +43,8 @@ export interface Route {
   readonly answer: z.ZodType
   /** It may answer that there is no such thing. */
   readonly mayMiss: boolean
+  /** It tells of more than the view, so an answer is not kept for the next who asks. */
+  readonly live: boolean
   handle(asked: Asked, params: unknown, query: unknown): Promise<unknown>
   /** How the answer is written; as compact JSON when absent. */
   readonly write?: ((answer: never) => string) | undefined
@@ -54,6 +56,7 @@ interface RouteOf<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.
   readonly query?: Q
   readonly answer: A
   readonly write?: (answer: z.output<A>) => string
+  readonly live?: boolean
   /** Undefined: there is no such thing. */
   handle(
     asked: Asked,
@@ -64,7 +67,7 @@ interface RouteOf<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.
 
 function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.ZodType>(
   path: string,
-  { summary, params, query, answer, write, handle }: RouteOf<P, Q, A>,
+  { summary, params, query, answer, write, live = false, handle }: RouteOf<P, Q, A>,
 ): Route {
   return {
     path,
@@ -74,6 +77,7 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.Zod
     answer,
     mayMiss: params !== undefined,
     write,
+    live,
     async handle(asked, parsedParams, parsedQuery) {
       const found = await handle(asked, parsedParams as never, parsedQuery as never)
       if (found === undefined) throw notFound(`there is no ${path} for ${JSON.stringify(parsedParams)} in the log`)
@@ -101,6 +105,7 @@ export const ROUTES: readonly Route[] = [
   route('/v1/health', {
     summary: 'How the roles of this process are, whether every stage goes on, and which epochs are stuck',
     answer: give.health,
+    live: true,
     handle: healthOf,
   }),
   route('/v1/epochs', {
@@ -183,6 +188,7 @@ export const ROUTES: readonly Route[] = [
     query: { market, project: filters.project },
     answer: proofSchema.meta({ id: 'Proof' }),
     write: proofText,
+    live: true,
     handle: async (asked, { epochId, slotId }, query) =>
       proofFor(asked.proofs, { ...epochKey(asked, epochId, query.market), slotId, projectId: query.project }),
   }),

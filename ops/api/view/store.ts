@@ -21,6 +21,8 @@ export interface RangeOptions {
 export interface ViewReader {
   /** Of the last commit it reflects. */
   readonly position: string
+  /** Another one after every write, also one that only takes old rows away and leaves the position as it is. */
+  readonly version: string
   get(key: string): Buffer | undefined
   getJson<T>(key: string): T | undefined
   range(options: RangeOptions): Promise<readonly (readonly [string, Buffer])[]>
@@ -41,6 +43,7 @@ const OPTIONS = {
 export class ViewStore {
   private readonly level: ClassicLevel<string, Buffer>
   private readonly layout: Buffer
+  private writes = 0
 
   /** @param layout what its rows mean; kept with them */
   constructor(level: ClassicLevel<string, Buffer>, layout: string) {
@@ -57,12 +60,14 @@ export class ViewStore {
   async empty(): Promise<void> {
     await this.level.clear()
     await this.level.put(LAYOUT_KEY, this.layout)
+    this.writes++
   }
 
   /** All of it or nothing. Not synced: what a crash of the machine takes is read from the topics again. */
   async write(operations: readonly ViewWrite[], position: string): Promise<void> {
     const moved = { type: 'put', key: POSITION, value: Buffer.from(position) } as const
     await this.level.batch([...operations, moved])
+    this.writes++
   }
 
   async read<T>(ask: (reader: ViewReader) => Promise<T>): Promise<T> {
@@ -85,8 +90,10 @@ export class ViewStore {
 
   private reader(at: { snapshot?: ReturnType<ClassicLevel['snapshot']> }): ViewReader {
     const get = (key: string) => this.level.getSync(key, at as object)
+    const position = get(POSITION)?.toString() ?? ''
     return {
-      position: get(POSITION)?.toString() ?? '',
+      position,
+      version: `${this.writes} ${position}`,
       get,
       getJson: <T>(key: string) => {
         const row = get(key)
