@@ -1,5 +1,5 @@
 /** `npm run kafka`: a broker (or three) to try things on, until Ctrl-C. */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
@@ -15,7 +15,7 @@ interface Options {
 const command = new Command('npm run kafka --')
   .description('Start Apache Kafka on loopback and run it until Ctrl-C (needs Java 17 and Maven)')
   .addOption(new Option('--brokers <number>', 'how many brokers').choices(['1', '3']).default('1'))
-  .option('--directory <dir>', 'data and logs; kept, and used again (default: a new temporary one)')
+  .option('--directory <dir>', 'data and logs; kept, and used again (default: a temporary one, removed at the end)')
   .option('--registry', 'a schema registry too (needs pip)')
   .action(run)
 
@@ -33,6 +33,7 @@ async function run({ brokers, registry: withRegistry, ...options }: Options): Pr
   await interrupted
   log('stopping')
   await Promise.all([kafka.close(), registry?.stop()])
+  if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
   clearInterval(awake)
 }
 

@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { newFolder } from '../folder.ts'
 import { runHere } from './run-here.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-describe-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 
 const MARKET = `0x${'a'.repeat(40)}`
 const describe = (...args: string[]) => runHere(['topology', 'describe', ...args])

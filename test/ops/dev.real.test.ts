@@ -2,20 +2,18 @@
  * The first check of the product: `dev` on an empty directory anchors epochs, every injected bad submission has the verdict
  * it deserves, the chain holds the batches' roots, and a second start goes on where the first stopped.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
 import { DEV_ROLE_INDEX, devAccount } from '../../connectors/evm/dev-accounts.ts'
 import { directoryPaths } from '../../ops/data-directory.ts'
 import { FRAME_KINDS, type Kind, WRONG_KINDS } from '../../ops/snapshotters/kinds.ts'
+import { newFolder } from '../folder.ts'
 import { auditClean } from './audit-clean.ts'
 import { readLedger, readOutcome } from './ledger.ts'
 import { runSequencer, startSequencer } from './run-sequencer.ts'
 import { expectNoSecrets } from './secrets.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-dev-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 const dev = [
   'dev',
   '--data-dir',

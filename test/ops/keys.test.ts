@@ -1,13 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { computeAddress } from 'ethers'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
+import { newFolder } from '../folder.ts'
 import { runHere } from './run-here.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-keys-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 
 test.each([
   ['signer', /^0x[0-9a-f]{40}\n$/],

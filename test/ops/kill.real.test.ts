@@ -1,11 +1,5 @@
-/**
- * `dev` is killed with SIGKILL at random moments under load and started again each time; then the audit recomputes
- * everything from the log. The seed is printed: KILL_SEED repeats the moments, KILLS sets how many (25 by default).
- */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { newFolder } from '../folder.ts'
 import { auditClean } from './audit-clean.ts'
 import { seededRandom } from './random.ts'
 import { runSequencer, startSequencer } from './run-sequencer.ts'
@@ -15,8 +9,7 @@ const SEED = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000)
 /** Up to this long after the process said that it runs, the kill falls. */
 const KILL_WITHIN_MS = 4_000
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-kill-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 const dev = ['dev', '--data-dir', directory, '--json', '--listen-port', '0', '--ops-port', '0', '--chain-port', '0']
 
 describe('dev under kill -9', () => {

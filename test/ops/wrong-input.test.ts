@@ -2,15 +2,14 @@
  * Wrong input at the command line: each command says what was wrong and what to do, on standard error and without a stack,
  * and ends with the exit code of its kind.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { explain } from '../../ops/cli-error.ts'
+import { newFolder } from '../folder.ts'
 import { runHere } from './run-here.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'wrong-input-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 const file = (name: string, text: string): string => {
   writeFileSync(join(directory, name), text)
   return join(directory, name)

@@ -1,5 +1,5 @@
 /** One broker for all tests that need a broker; started when such a file runs. */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -22,7 +22,11 @@ export interface SharedKafka {
 export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   installMissing(['java', 'mvn'])
   const log = (line: string) => console.log(`[kafka] ${line}`)
-  const kafka = await startKafka({ brokers: 1, directory: mkdtempSync(join(tmpdir(), 'sequencer-kafka-')), log })
+  const directory = mkdtempSync(join(tmpdir(), 'sequencer-kafka-'))
+  const kafka = await startKafka({ brokers: 1, directory, log })
   provide('kafka', { bootstrap: kafka.bootstrap, libraries: kafka.libraries })
-  return kafka.close
+  return async () => {
+    await kafka.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
 }

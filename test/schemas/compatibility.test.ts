@@ -1,12 +1,10 @@
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import avro from 'avsc'
 import { describe, expect, test } from 'vitest'
 import { assertFullTransitive, incompatibilities, SchemaIncompatibleError } from '../../schemas/compatibility.ts'
 import { historyOf, updateHistory } from '../../schemas/history.ts'
 import { type AvroSchema, subjectSchema } from '../../schemas/load.ts'
 import { SUBJECTS, type Subject } from '../../schemas/subjects.ts'
+import { newFolder } from '../folder.ts'
 
 const subjects = Object.entries<Subject>(SUBJECTS)
 const typeOf = (schema: AvroSchema) => avro.Type.forSchema(schema as avro.Schema)
@@ -28,7 +26,7 @@ describe('history', () => {
   })
 
   test('behavior: a run adds what is missing, a second run nothing', () => {
-    const folder = `${mkdtempSync(join(tmpdir(), 'history-'))}/`
+    const folder = `${newFolder()}/`
     expect(updateHistory({ write: true, folder })).toHaveLength(subjects.length)
     expect(updateHistory({ write: true, folder })).toEqual([])
     expect(historyOf('batches-value', folder)).toHaveLength(1)

@@ -1,18 +1,17 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FsBlockstore } from 'blockstore-fs'
 import fc from 'fast-check'
 import { CID } from 'multiformats/cid'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { computeCid } from '../../../connectors/ipfs/cid.ts'
 import { createFileBlockStore } from '../../../connectors/ipfs/file-store.ts'
+import { newFolder } from '../../folder.ts'
 
 let directory: string
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'blocks-'))
+  directory = newFolder()
 })
-afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 const filesIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })

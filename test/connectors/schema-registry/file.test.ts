@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { openFileRegistry } from '../../../connectors/schema-registry/file.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
+import { newFolder } from '../../folder.ts'
 
 const record = (...names: string[]): AvroSchema => ({
   type: 'record',
@@ -12,8 +12,8 @@ const record = (...names: string[]): AvroSchema => ({
   fields: names.map((name) => ({ name, type: 'long', default: 0 })),
 })
 let path: string
-beforeEach(async () => {
-  path = join(await mkdtemp(join(tmpdir(), 'registry-')), 'deep', 'registry.json')
+beforeEach(() => {
+  path = join(newFolder(), 'deep', 'registry.json')
 })
 
 test('default: ids count from 1, are the same for the same schema, and stay over a restart', async () => {
@@ -77,7 +77,7 @@ test.each([
   ['another format', '{"format":2,"schemas":[],"subjects":{}}'],
   ['an id without a schema', '{"format":1,"schemas":[],"subjects":{"a":[1]}}'],
 ])('error: a damaged file (%s) is CORRUPT and is named', async (_name, text) => {
-  const damaged = join(await mkdtemp(join(tmpdir(), 'registry-')), 'registry.json')
+  const damaged = join(newFolder(), 'registry.json')
   await writeFile(damaged, text)
   await expect(openFileRegistry(damaged)).rejects.toMatchObject({
     code: 'CORRUPT',
@@ -91,7 +91,7 @@ test('error: an unknown id', async () => {
 })
 
 test('error: a folder that cannot be written is IO_ERROR', async () => {
-  const file = join(await mkdtemp(join(tmpdir(), 'registry-')), 'file')
+  const file = join(newFolder(), 'file')
   await writeFile(file, '')
   await expect(openFileRegistry(join(file, 'registry.json'))).rejects.toMatchObject({ code: 'IO_ERROR' })
 })

@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { kafkaLogOptions, rpcUrlsOf } from '../../../ops/cluster/connect.ts'
 import { openRegistry } from '../../../ops/cluster/open.ts'
 import { readAddress } from '../../../ops/config/parse.ts'
 import { targetOf } from '../../../ops/open-log.ts'
+import { newFolder } from '../../folder.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-connect-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 const fileWith = (name: string, text: string): string => {
   const path = join(directory, name)
   writeFileSync(path, text)

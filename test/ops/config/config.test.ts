@@ -1,16 +1,15 @@
 /** Settings of a cluster: where they come from, who wins, and that every fault is told at once with its place. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { readConfiguration } from '../../../ops/config/parse.ts'
 import { configurationReference } from '../../../ops/config/reference.ts'
 import { FLAGS, SETTINGS } from '../../../ops/config/settings.ts'
 import { ROLES } from '../../../ops/roles.ts'
+import { newFolder } from '../../folder.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-config-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 const MARKET = `0x${'a'.repeat(40)}`
 const STATE = `0x${'B'.repeat(40)}`
 

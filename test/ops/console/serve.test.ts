@@ -1,14 +1,13 @@
 /** What a browser is given: the page, its assets, and the headers that hold it to this server. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import Fastify from 'fastify'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { registerConsole } from '../../../ops/console/serve.ts'
+import { newFolder } from '../../folder.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'console-assets-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = newFolder()
 writeFileSync(join(folder, 'index.html'), '<!doctype html><title>page</title>')
 writeFileSync(join(folder, 'main-AB12.js'), 'console.log(1)')
 

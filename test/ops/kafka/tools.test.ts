@@ -1,11 +1,9 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { cacheDirectory, cached } from '../../../ops/kafka/cache.ts'
 import { findTool, runTool } from '../../../ops/kafka/tools.ts'
-
-const temporary = () => mkdtempSync(join(tmpdir(), 'sequencer-cache-'))
+import { newFolder } from '../../folder.ts'
 
 test('error: a missing program is named with its Debian package', () => {
   expect(() => findTool('mvn', '/nowhere')).toThrow(
@@ -24,7 +22,7 @@ test('args: the cache is where the environment says', () => {
 })
 
 test('behavior: a folder of the cache is filled once', async () => {
-  const root = temporary()
+  const root = newFolder()
   let fills = 0
   const fill = async (directory: string) => writeFileSync(join(directory, 'file'), String(fills++))
   expect(await cached('part', fill, root)).toBe(await cached('part', fill, root))
@@ -32,14 +30,14 @@ test('behavior: a folder of the cache is filled once', async () => {
 })
 
 test('behavior: of two runs that fill it at once one wins, and both have it', async () => {
-  const root = temporary()
+  const root = newFolder()
   const fill = async (directory: string) => writeFileSync(join(directory, 'file'), '')
   const [one, two] = await Promise.all([cached('part', fill, root), cached('part', fill, root)])
   expect([one, readdirSync(root)]).toEqual([two, ['part']])
 })
 
 test('error: a fill that fails leaves nothing behind', async () => {
-  const root = temporary()
+  const root = newFolder()
   const fill = async (directory: string) => {
     writeFileSync(join(directory, 'half'), '')
     throw new Error('cut off')

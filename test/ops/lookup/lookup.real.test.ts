@@ -1,13 +1,13 @@
 /** Look-ups while a process runs on the data directory: they ask it over HTTP. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { runEpoch, runWhy } from '../../../ops/lookup/command.ts'
 import { RUNNING_FILE } from '../../../ops/lookup/directory.ts'
 import { runProofGet } from '../../../ops/proof/command.ts'
+import { newFolder } from '../../folder.ts'
 import { createFixture, MARKET, RULES, submissionOf, verdictOf } from './fixture.ts'
 
 let server: Server | undefined
@@ -17,7 +17,7 @@ afterEach(() => server?.close())
 async function runningOn(listener: RequestListener): Promise<string> {
   server = createServer(listener).listen(0, '127.0.0.1')
   await new Promise((resolve) => server!.once('listening', resolve))
-  const dataDir = mkdtempSync(join(tmpdir(), 'lookup-'))
+  const dataDir = newFolder()
   const { port } = server.address() as AddressInfo
   writeFileSync(join(dataDir, RUNNING_FILE), JSON.stringify({ url: `http://127.0.0.1:${port}` }))
   return dataDir

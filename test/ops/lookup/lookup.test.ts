@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { epochCommand, runEpoch, runWhy, whyCommand } from '../../../ops/lookup/command.ts'
 import { epochStatus } from '../../../ops/lookup/epoch.ts'
@@ -8,6 +5,7 @@ import { epochQuery, epochSchema, whyQuery, whySchema } from '../../../ops/looku
 import { renderEpochs, renderWhy } from '../../../ops/lookup/render.ts'
 import { why } from '../../../ops/lookup/why.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
+import { newFolder } from '../../folder.ts'
 import {
   anchorOf,
   batchOf,
@@ -226,13 +224,12 @@ describe('queries', () => {
 })
 
 describe('commands', () => {
-  const directory = () => mkdtempSync(join(tmpdir(), 'lookup-'))
   const open = async () => ({ ...fixture, rules: RULES, appId: 'test', close: async () => {} })
 
   test('default: the directory is read when no process runs on it', async () => {
     await submit({}, 'DUPLICATE')
-    expect((await runWhy(open, { dataDir: directory(), slot: 7 })).items).toHaveLength(1)
-    expect(await runEpoch(open, { dataDir: directory(), id: 3, dataMarket: MARKET })).toMatchObject([
+    expect((await runWhy(open, { dataDir: newFolder(), slot: 7 })).items).toHaveLength(1)
+    expect(await runEpoch(open, { dataDir: newFolder(), id: 3, dataMarket: MARKET })).toMatchObject([
       { submissions: 1 },
     ])
   })

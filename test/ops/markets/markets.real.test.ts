@@ -1,13 +1,9 @@
-/** A market is added to a running `dev` and another removed, while snapshotters of both send; the audit finds nothing. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { newFolder } from '../../folder.ts'
 import { auditClean } from '../audit-clean.ts'
 import { runSequencer, startSequencer } from '../run-sequencer.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-markets-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 const at = ['--data-dir', directory]
 const ports = ['--listen-port', '0', '--ops-port', '0', '--chain-port', '0']
 const load = ['--snapshotters', '6', '--projects', '3', '--bad-share', '0.3']

@@ -1,8 +1,7 @@
 /** What an operator is told of markets: from the log, and through the socket of a process that has the log to itself. */
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { adminSocketPath, startAdminSocket } from '../../../ops/markets/admin-socket.ts'
 import { changeMarket } from '../../../ops/markets/change.ts'
@@ -16,10 +15,10 @@ import type { EpochTick, ServedMarket } from '../../../schemas/types.ts'
 import { configOf, type KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { sequencerTopics } from '../../../topology/topics.ts'
+import { newFolder } from '../../folder.ts'
 import { headTick, MARKET, OTHER_MARKET, openTick, rulesOf } from '../../topology/world.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'sequencer-markets-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = newFolder()
 
 const partitions = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
 const topics = sequencerTopics(await createCodec(memoryRegistry()), { prefix: '', partitions })

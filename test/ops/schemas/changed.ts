@@ -1,7 +1,7 @@
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { newFolder } from '../../folder.ts'
 
 interface Record {
   doc?: string
@@ -12,7 +12,7 @@ const SCHEMAS = fileURLToPath(new URL('../../../schemas/', import.meta.url))
 
 /** A folder with the product's *.avsc files, changed by name. */
 export function changedSchemas(changes: { readonly [name: string]: (record: Record) => void }): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sequencer-schemas-'))
+  const folder = newFolder()
   cpSync(SCHEMAS, folder, { recursive: true, filter: (file) => file.endsWith('.avsc') || file === SCHEMAS })
   for (const [name, change] of Object.entries(changes)) {
     const file = join(folder, `${name}.avsc`)

@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -8,10 +7,10 @@ import { CliError } from '../../../ops/cli-error.ts'
 import { directoryPaths } from '../../../ops/data-directory.ts'
 import { runVerify, type VerifyArguments, verifyCommand } from '../../../ops/verify/command.ts'
 import { renderReport } from '../../../ops/verify/render.ts'
+import { newFolder } from '../../folder.ts'
 
 const published = fileURLToPath(new URL('../../vectors/published-batch.json', import.meta.url))
 const compact = Buffer.from(JSON.stringify(JSON.parse(readFileSync(published, 'utf8'))))
-const folder = () => mkdtempSync(join(tmpdir(), 'verify-'))
 const domain: VerifyArguments = { chainId: '11169', protocolState: '0xF68342970beF978697e1104223b2E1B6a1D7764d' }
 const slot = ['4036=0xa865187E8E86ae8c649a7bD8DE1C6E0a3Bd4b2Be', '3164=0x7151Ba35EbCd9B17449A3F2B09ac14B0d3b0Ece8']
 
@@ -31,7 +30,7 @@ test('default: a file, with all signatures checked', async () => {
 })
 
 test('behavior: a CID out of the block store of a data directory, either version', async () => {
-  const dataDir = folder()
+  const dataDir = newFolder()
   for (const version of [0, 1] as const) {
     const store = await createFileBlockStore({ directory: directoryPaths(dataDir).blocks, version })
     const cid = await store.put(compact)
@@ -41,7 +40,7 @@ test('behavior: a CID out of the block store of a data directory, either version
 })
 
 test('behavior: what is wrong stands in the text', async () => {
-  const path = join(folder(), 'batch.json')
+  const path = join(newFolder(), 'batch.json')
   writeFileSync(path, compact.toString().replace('0c0f951b', '0c0f951c'))
   const text = renderReport(await runVerify(path, {}))
   expect(text).toContain('WRONG, computed 0x')
@@ -77,20 +76,20 @@ test('error: neither a file nor a CID', async () => {
 test('error: a CID that no store has', async () => {
   const cid = 'bafkreic63f2mrpqwnyyf5qg3othdawgpvw7mot2g2zlqp7ykcdneeatcia'
   expect(await failing(cid, {})).toMatchObject({ exitCode: 3 })
-  expect((await failing(cid, { blocks: folder() })).message).toContain('not found')
+  expect((await failing(cid, { blocks: newFolder() })).message).toContain('not found')
 })
 
 test.each([
   ['not JSON', 'x', 'no JSON'],
   ['other JSON', '{}', 'no batch'],
 ])('error: a file that is %s', async (_name, text, message) => {
-  const path = join(folder(), 'file')
+  const path = join(newFolder(), 'file')
   writeFileSync(path, text)
   expect(await failing(path, {})).toMatchObject({ exitCode: 1, message: expect.stringContaining(message) })
 })
 
 test('error: a damaged block', async () => {
-  const blocks = folder()
+  const blocks = newFolder()
   const cid = await (await createFileBlockStore({ directory: blocks })).put(compact)
   const block = readdirSync(blocks, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith('.data'))!
   writeFileSync(join(blocks, block), 'x')
