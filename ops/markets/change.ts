@@ -49,7 +49,7 @@ export async function changeMarket(options: ChangeOptions, { door, onChain }: Ch
   if ((before?.served ?? false) === served && before?.pending == null)
     return { ...report, outcome: 'already', sinceBlock: before?.sinceBlock ?? null, ...effectOf(options, before) }
   const chain = served ? await onChain() : undefined
-  const reason = served && !chain ? 'no node could be asked; the clock will ask its own' : null
+  const reason = chain && 'unasked' in chain ? `not checked (${chain.unasked}): the clock asks its own node` : null
   if (chain && 'refused' in chain) return { ...report, outcome: 'refused', reason: chain.refused }
   if (dryRun) return { ...report, ...effectOf(options, before), outcome: 'would', reason }
   const after = await untilAnswered(door, dataMarket, await door.ask(dataMarket, served), waitMs)

@@ -1,5 +1,6 @@
 /** What a node says of a data market, for a command: whether it can be served, and which epoch it is at. */
 import { releaseBlockOf } from '../../connectors/evm/chain-reader.ts'
+import { EvmError } from '../../connectors/evm/errors.ts'
 import { type MarketOnChain, marketOnChain } from '../../connectors/evm/market-check.ts'
 import { createRpc } from '../../connectors/evm/rpc.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
@@ -10,8 +11,11 @@ export interface ChainAddress {
   readonly protocolState: string
 }
 
-/** `undefined`: no node could be asked. */
-export type ChainAnswer = (MarketOnChain & { readonly releaseBlock: number }) | { readonly refused: string } | undefined
+/** `unasked`: why no node could say. */
+export type ChainAnswer =
+  | (MarketOnChain & { readonly releaseBlock: number })
+  | { readonly refused: string }
+  | { readonly unasked: string }
 
 const CALL_MS_MAX = 10_000
 
@@ -19,7 +23,7 @@ export async function askChain(
   { rpcUrls, chainId, protocolState }: ChainAddress,
   dataMarket: string,
 ): Promise<ChainAnswer> {
-  if (rpcUrls.length === 0) return undefined
+  if (rpcUrls.length === 0) return { unasked: 'no node is configured here' }
   const options = { urls: rpcUrls, chainId, timeoutMs: CALL_MS_MAX, batchMax: 1 }
   const rpc = createRpc(options, { clock: systemClock })
   try {
@@ -28,8 +32,9 @@ export async function askChain(
       if ('refused' in found) return found
       return { ...found, releaseBlock: await releaseBlockOf(ask, protocolState, dataMarket, found.epochId) }
     })
-  } catch {
-    return undefined
+  } catch (error) {
+    if (error instanceof EvmError) return { unasked: error.message }
+    throw error
   } finally {
     rpc.close()
   }
@@ -37,6 +42,6 @@ export async function askChain(
 
 /** The first epoch from a block on, as far as the chain tells: the newest one if it was released by then, else the next. */
 export const firstEpochFrom = (block: number, answer: ChainAnswer): number | null => {
-  if (!answer || 'refused' in answer) return null
+  if ('refused' in answer || 'unasked' in answer) return null
   return answer.epochId > 0 && answer.releaseBlock >= block ? answer.epochId : answer.epochId + 1
 }

@@ -7,7 +7,7 @@ import { adminSocketPath, startAdminSocket } from '../../../ops/markets/admin-so
 import { changeMarket } from '../../../ops/markets/change.ts'
 import { doorOfLog, doorOfRunning, type MarketsDoor } from '../../../ops/markets/door.ts'
 import { servedMarkets } from '../../../ops/markets/known-markets.ts'
-import { firstEpochFrom } from '../../../ops/markets/on-chain.ts'
+import { askChain, firstEpochFrom } from '../../../ops/markets/on-chain.ts'
 import { renderChange, renderMarkets } from '../../../ops/markets/render.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
@@ -136,6 +136,19 @@ test('error: what the contract refuses is not asked for', async () => {
   const report = await changeMarket(options, { door, onChain: async () => ({ refused: 'no such market' }) })
   expect(renderChange(report)).toBe(`${OTHER_MARKET} was refused: no such market\n`)
   expect((await door.statuses()).length).toBe(1)
+})
+
+test('error: why no node could be asked is said, and the clock is asked all the same', async () => {
+  const { door } = await createWorld()
+  const chain = { chainId: 31337, protocolState: OTHER_MARKET }
+  const nobody = { rpcUrls: ['http://127.0.0.1:1'], ...chain }
+  const options = { dataMarket: OTHER_MARKET, action: 'add', dryRun: true, waitMs: 0 } as const
+  const report = await changeMarket(options, { door, onChain: () => askChain(nobody, OTHER_MARKET) })
+  expect(report).toMatchObject({
+    outcome: 'would',
+    reason: expect.stringMatching(/ECONNREFUSED.*the clock asks its own/),
+  })
+  expect(await askChain({ rpcUrls: [], ...chain }, OTHER_MARKET)).toEqual({ unasked: 'no node is configured here' })
 })
 
 test('behavior: a log of an older release has the configured markets', async () => {
