@@ -12,10 +12,11 @@ export class Lifecycle {
     this.warn = warn
   }
 
-  /** Waits for a part to start, remembers it, and returns it. */
+  /** Waits for a part to start, remembers it, and returns it. One that started too late is closed at once. */
   async add<P extends Closeable>(name: string, starting: P | Promise<P>): Promise<P> {
     const part = await starting
-    this.started.push({ name, part })
+    if (this.closing) await part.close()
+    else this.started.push({ name, part })
     return part
   }
 

@@ -54,16 +54,26 @@ export async function runRoles(configuration: Configuration, { lines, version, s
   })
   failed.catch(() => {}) // heard by the race below, if it still runs
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  /** Whoever is told to end while it starts does not wait for what may never answer. */
+  const unlessStopped = <T>(starting: Promise<T>): Promise<T | undefined> => {
+    starting.catch(() => {}) // heard by the race, if it still runs
+    return Promise.race([starting, stopped.then(() => undefined)])
+  }
   try {
     lines.starting(settings)
     say(log, 'starting', { version, roles })
     signal.addEventListener('abort', () => say(log, 'stopping'), { once: true })
     const patience = { clock: systemClock, signal, warn }
-    const opening = patiently(patience, () => openGround(settings, settings.instanceId))
-    const ground = await parts.add('log', opening)
+    const opening = parts.add(
+      'log',
+      patiently(patience, () => openGround(settings, settings.instanceId)),
+    )
+    const ground = await unlessStopped(opening)
+    if (!ground) return
     checkDeployed(ground.settings, clusterSettingsOf(configuration))
     const config = { ...configOf(configuration), version, onFailure: fail, warn, log, listeners: [lines] }
-    const sequencer = await parts.add('sequencer', startSequencer(config, ground))
+    const sequencer = await unlessStopped(parts.add('sequencer', startSequencer(config, ground)))
+    if (!sequencer) return // it fails to start when the log under it is closed
     await parts.add('role reports', reportRoles(sequencer.health, lines))
     say(log, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })
     lines.running({ intake: sequencer.multiaddrs, ops: sequencer.url, roles: settings.roles })
