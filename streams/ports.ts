@@ -59,6 +59,8 @@ export interface FetchedPartition extends TopicPartition {
   readonly start: number
   /** The position lies below `start` or above the end; `records` is empty and `next` is the position asked for. */
   readonly outOfRange: boolean
+  /** The partition cannot be read at present and is asked for again: that `records` is empty means nothing. */
+  readonly failure?: LogError
 }
 
 export interface PartitionBounds {

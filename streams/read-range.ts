@@ -37,3 +37,9 @@ export async function readRange(
   }
   return count
 }
+
+/** The records at or above the position: an old answer that comes again begins below it. */
+export function freshRecords(records: readonly LogRecord[], position: number): readonly LogRecord[] {
+  if (records.length === 0 || records[0]!.offset >= position) return records
+  return records.filter(({ offset }) => offset >= position)
+}

@@ -2,10 +2,11 @@
 import { Committer, type CommitterOptions } from './committer.ts'
 import type { Reader } from './fetch-loop.ts'
 import type { FetchedPartition, FetchPosition, LogRecord } from './ports.ts'
-import { readRange } from './read-range.ts'
+import { freshRecords, readRange } from './read-range.ts'
 import { retried } from './retry.ts'
 import type { Restored } from './standby.ts'
 import type { Task } from './task.ts'
+import { Trouble } from './trouble.ts'
 
 export interface RunnerOptions extends CommitterOptions {
   readonly commitIntervalMs: number
@@ -48,6 +49,7 @@ export class TaskRunner implements Reader {
   asked = false
   /** Since when others go before it, ms. */
   waitingSince: number | undefined
+  private readonly reading: Trouble
   private restored: Restored
   private readonly options: RunnerOptions
   private readonly committer: Committer
@@ -66,6 +68,7 @@ export class TaskRunner implements Reader {
     this.task = task
     this.restored = restored
     this.options = options
+    this.reading = new Trouble(options.clock)
     this.committer = new Committer(task, options, this.life.signal)
   }
 
@@ -144,9 +147,9 @@ export class TaskRunner implements Reader {
     )
   }
 
-  /** What keeps it from opening or committing, for some seconds already. */
+  /** What keeps it from reading, opening or committing, for some seconds already. */
   get waitsFor(): string | undefined {
-    return this.committer.trouble.lasting
+    return this.reading.lasting ?? this.committer.trouble.lasting
   }
 
   /** Records fetched and not processed. */
@@ -164,7 +167,9 @@ export class TaskRunner implements Reader {
    * @returns false when that position is not in the log: another owner has gone on from it and purged what is behind (then
    * opening again finds the new position), or what was not processed yet was deleted (then opening again says so)
    */
-  accept(askedFrom: number, { topic, records, next, outOfRange, stable }: FetchedPartition): boolean {
+  accept(askedFrom: number, { topic, records, next, outOfRange, stable, failure }: FetchedPartition): boolean {
+    if (failure) this.reading.met(failure.message)
+    else this.reading.over()
     if (this.state === 'closed' || this.fetchPositions.get(topic) !== askedFrom) return true
     if (outOfRange) return false
     const fresh = freshRecords(records, askedFrom)
@@ -291,9 +296,3 @@ const NOTHING: Restored = new Map()
 const deletedInput = (stage: string, { topic, partition, offset }: FetchPosition, start: number): string =>
   `${topic}/${partition} begins at offset ${start}, but stage ${stage} has processed it up to ${offset} only: what lies ` +
   'between was deleted. Reset the offsets of its group to go on without it'
-
-/** The records at or above the position: an old answer that comes again begins below it. */
-function freshRecords(records: readonly LogRecord[], position: number): readonly LogRecord[] {
-  if (records.length === 0 || records[0]!.offset >= position) return records
-  return records.filter(({ offset }) => offset >= position)
-}

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Faults } from '../../connectors/log/faults.ts'
 import { createSimulatedLog } from '../../connectors/log/simulated.ts'
+import { LogError } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { Trouble } from '../../streams/trouble.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'
@@ -16,8 +17,12 @@ async function startSums() {
   ])
   const failures: Error[] = []
   const started: StreamsRuntime[] = []
+  let unread: LogError | undefined
   simulation.spawn('a', (log) => {
     const { clock } = log
+    const fetch = log.fetch.bind(log)
+    log.fetch = async (positions, options) =>
+      (await fetch(positions, options)).map((answer) => (unread ? { ...answer, failure: unread } : answer))
     const yieldToLoop = () => clock.sleep(0)
     const onFailure = (error: Error) => failures.push(error)
     const runtime = new StreamsRuntime(topology, { appId: 'app', instanceId: 'a', log, clock, yieldToLoop, onFailure })
@@ -33,6 +38,9 @@ async function startSums() {
     waits,
     until,
     heal: () => simulation.heal(),
+    cannotBeRead(failure: LogError | undefined) {
+      unread = failure
+    },
     begin: (faults: Partial<Faults>) => simulation.harm(faults),
     append() {
       const value = topics.numbers.value.encode(1)
@@ -51,6 +59,15 @@ test('behavior: every stage says what keeps it when the log does not answer, and
   heal()
   await until(() => waits().every((words) => words === undefined))
   expect(failures).toEqual([])
+})
+
+test('behavior: a partition that a log answers for without having asked its leader keeps its stage too', async () => {
+  const { append, cannotBeRead, until, waits } = await startSums()
+  cannotBeRead(new LogError('UNREACHABLE', 'broker 2 does not answer', { retriable: true }))
+  append()
+  await until(() => waits().every((words) => words === 'broker 2 does not answer'))
+  cannotBeRead(undefined)
+  await until(() => waits().every((words) => words === undefined))
 })
 
 test('behavior: the stage whose commits are refused says so, and no other', async () => {

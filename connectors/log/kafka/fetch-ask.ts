@@ -57,11 +57,12 @@ export class Ask implements FetchPosition {
     return () => this.waiting.delete(look)
   }
 
-  /** What is known when no answer has come: nothing new. */
-  nothingNew(known: PartitionBounds | undefined): FetchedPartition {
+  /** What is known when no answer has come: nothing new, and what went wrong before. */
+  nothingNew(known: PartitionBounds | undefined, failure?: LogError): FetchedPartition {
     const { topic, partition, offset } = this
     const { start, stable } = known ?? { start: 0, stable: offset }
-    return { topic, partition, records: [], next: offset, stable, start, outOfRange: false }
+    const nothing = { topic, partition, records: [], next: offset, stable, start, outOfRange: false }
+    return failure ? { ...nothing, failure } : nothing
   }
 }
 

@@ -43,6 +43,8 @@ export class Fetcher {
   /** By position: those on their way, and those with news that nobody has taken yet. */
   private readonly asks = new Map<string, Ask>()
   private readonly known = new Map<string, PartitionBounds>()
+  /** By partition: why it could not be read last, until it can. */
+  private readonly failing = new Map<string, LogError | undefined>()
   /** Of what was read, for whoever commits a position too. */
   readonly epochs = new LeaderEpochs()
   private sweptAtMs = 0
@@ -248,6 +250,7 @@ export class Fetcher {
   }
 
   private settle(ask: Ask, outcome: FetchedPartition | LogError): void {
+    this.failing.set(ask.name, outcome instanceof LogError ? outcome : undefined)
     ask.settle(outcome, this.cluster.settings.clock.now())
     if (!ask.movesOn) this.forget(ask)
   }
@@ -263,7 +266,7 @@ export class Fetcher {
   private claim(asks: readonly Ask[]): FetchedPartition[] {
     return asks.map((ask) => {
       if (ask.settled) this.forget(ask)
-      return ask.answer ?? ask.nothingNew(this.known.get(ask.name))
+      return ask.answer ?? ask.nothingNew(this.known.get(ask.name), this.failing.get(ask.name))
     })
   }
 

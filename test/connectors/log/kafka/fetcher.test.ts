@@ -250,7 +250,11 @@ describe('what passes', () => {
     const [of1, of2] = await cluster.requests(2)
     of1!.answer([{ partition: 0, errorCode: NOT_LEADER }])
     of2!.answer([{ partition: 2, records: one(10) }])
-    expect((await fetching).map(({ next }) => next)).toEqual([10, 11])
+    const seen = (await fetching).map(({ next, failure }) => [next, failure?.code])
+    expect(seen).toEqual([
+      [10, 'NOT_LEADER_OR_FOLLOWER'],
+      [11, undefined],
+    ])
   })
 
   test('error: when nothing can be read until the time is up, the failure is told, as one that passes', async () => {
