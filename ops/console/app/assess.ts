@@ -84,14 +84,24 @@ const stageStill: Rule = ({ health, now }) => {
   )
   const [first] = still
   if (!first) return undefined
-  const names = listing(still.map(({ stage }) => stage))
   return {
     tone: 'bad',
-    title: still.length === 1 ? `The stage ${names} stands still` : `${still.length} stages stand still: ${names}`,
+    title: `Standing still: ${listing(still.map(({ stage }) => stage))}`,
     detail: `${plural(first.behind, 'record')} wait for ${first.stage}; nothing was taken for ${duration(first.ms)}.`,
     advice: `Start a process with the role ${first.stage}; if one runs, its /readyz says what it waits for. \`sequencer doctor\` says which.`,
   }
 }
+
+const logAway: Rule = ({ health: { stages } }) =>
+  Object.keys(stages).length > 0
+    ? undefined
+    : {
+        tone: 'bad',
+        title: 'The log does not answer',
+        detail: 'Nothing goes on meanwhile, and the pages below show how it was. What was acknowledged is not lost.',
+        advice:
+          'Look at the brokers, and at the network between: `sequencer doctor`. All of it goes on by itself then.',
+      }
 
 /** A later epoch may overtake one for a moment; that is nothing yet. */
 const stuck: Rule = ({ epochs, now, ...facts }) => {
@@ -259,6 +269,7 @@ const RULES: readonly Rule[] = [
   roleDown,
   roleWaits,
   catchingUp,
+  logAway,
   stageStill,
   failedLately,
   stuck,

@@ -159,10 +159,15 @@ describe('the state of a market in a sentence', () => {
       })
     expect(assess(facts({ health: standing(40) }))).toMatchObject({
       tone: 'bad',
-      title: 'The stage validate stands still',
+      title: 'Standing still: validate',
       detail: expect.stringContaining('390 records wait for validate'),
     })
     expect(assess(facts({ health: standing(10) })).title).toBe('Healthy')
+  })
+
+  it('behavior: a log of which the stages could not be asked is away, whatever block is the newest', () => {
+    const away = health({ stages: {}, chain: { blockNumber: 77, at: ago(60) } })
+    expect(assess(facts({ health: away })).title).toBe('The log does not answer')
   })
 
   it('behavior: epochs that nobody submitted to are told; one may be empty', () => {
