@@ -8,6 +8,7 @@ import type { Address } from '../config/schema.ts'
 import { groupsWithMembers } from '../deploy/live.ts'
 import { partitionsOf } from '../log-reading/scan.ts'
 import { servedMarkets } from '../markets/known-markets.ts'
+import { examineBrokers } from './brokers.ts'
 import type { Finding } from './finding.ts'
 
 /** About five seconds in all: whoever asks what does not work wants to know it soon. */
@@ -28,7 +29,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
   if (admin instanceof Error) return broken('brokers', admin, 'Start the brokers, or check --kafka, TLS and login.')
   try {
     const { brokers } = await admin.describeCluster()
-    findings.push({ check: 'brokers', ok: true, detail: brokers.map(({ host, port }) => `${host}:${port}`).join(', ') })
+    findings.push(await examineBrokers(brokers))
     const subjects = await openRegistry(address)
       .subjects()
       .catch((error: unknown) => error as Error)
@@ -50,6 +51,9 @@ export async function examineCluster(address: Address): Promise<Examined> {
       for (const { name, sources } of topology.stages)
         findings.push(await stage(ground.log, name, `${appId}-${name}`, active, sources))
       return { findings, deployed: { ...ground.settings, served } }
+    } catch (error) {
+      // with some of the brokers away the others answer for a part of it only
+      return broken('stages', error, 'Start the brokers that do not answer, then look again.')
     } finally {
       await ground.close()
     }
