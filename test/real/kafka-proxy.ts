@@ -47,6 +47,7 @@ export class KafkaProxy {
   private readonly server: Server
   private readonly sockets = new Set<Socket>()
   private readonly planned: Planned[] = []
+  private isDown = false
 
   private constructor(server: Server) {
     this.server = server
@@ -90,12 +91,23 @@ export class KafkaProxy {
     for (const socket of this.sockets) socket.destroy()
   }
 
+  /** As if the broker were gone, until it is `up`: every connection is closed, new ones too. */
+  down(): void {
+    this.isDown = true
+    this.cut()
+  }
+
+  up(): void {
+    this.isDown = false
+  }
+
   async close(): Promise<void> {
     this.cut()
     await new Promise((resolve) => this.server.close(resolve))
   }
 
   private accept(client: Socket, targetPort: number): void {
+    if (this.isDown) return void client.destroy()
     const broker = connect(targetPort, '127.0.0.1')
     const answers = new Map<number, Planned>()
     const end = (): void => {

@@ -1,4 +1,4 @@
-/** A memory log with the sequencer's topics, written to by hand. */
+/** A log, in memory unless another is given, with the sequencer's topics, written to by hand. */
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
@@ -30,10 +30,9 @@ export interface Fixture {
   put<K, V>(topic: KafkaTopic<K, V>, key: K, value: V): Promise<{ partition: number; offset: number }>
 }
 
-export async function createFixture(partitions = 3): Promise<Fixture> {
+export async function createFixture(partitions = 3, log: Log = createMemoryLog()): Promise<Fixture> {
   const counts = { submissions: partitions, validated: 1, admitted: 1, finalizations: 2, verdicts: 2 }
   const topics = sequencerTopics(await createCodec(memoryRegistry()), { prefix: 'test-', partitions: counts })
-  const log = createMemoryLog()
   await log.createTopics(Object.values(topics))
   const appender = await log.appender()
   return {
