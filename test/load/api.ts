@@ -26,7 +26,7 @@ const { values } = parseArgs({
 
 const seconds = Number(values.seconds)
 const fixture = await createFixture()
-const { epochs, append } = await recordEpochs(EPOCHS_BEFORE + 2 * seconds + QUIET_SECONDS)
+const { epochs, append } = await recordEpochs(EPOCHS_BEFORE + 3 * seconds + QUIET_SECONDS)
 for (const records of epochs.splice(0, EPOCHS_BEFORE)) await append(records)
 const building = performance.now()
 const api = await startApi(fixture)
@@ -38,7 +38,7 @@ const { port } = api.server.server.address() as AddressInfo
 let going = true
 let closed = 0
 const goesOn = (async () => {
-  while (going) {
+  while (going && closed < epochs.length) {
     await append(epochs[closed++]!)
     await systemClock.sleep(EPOCH_MS)
   }
