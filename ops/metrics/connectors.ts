@@ -81,6 +81,7 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
     },
     waiting(step, reason, retryInMs) {
       metrics.anchorRetries.inc({ step: oneOf(ANCHOR_STEPS, step) })
+      if (step === 'purge') return // it costs only space, and is tried again
       // every step reads its intent and writes its answer: when the log is away, no store or node is at fault
       const [what, name] = reason instanceof LogError ? [LOG_STEP, 'LOG'] : [step, step]
       waits.begin(what, `${name}: ${reason.message}; next try in ${retryInMs} ms`)
@@ -120,7 +121,6 @@ function createWaits(health: Health) {
   }
   return {
     begin(step: string, words: string): void {
-      if (step === 'purge') return // it costs only space, and is tried again
       waiting.delete(step)
       waiting.set(step, words)
       tell()

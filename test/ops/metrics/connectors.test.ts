@@ -28,6 +28,12 @@ describe('anchor-effects', () => {
     expect(said()).toMatchObject({ ready: true, detail: 'this process sends' })
   })
 
+  it('behavior: does not wait for a purge, which is tried again in a minute', () => {
+    const { observer, said } = anchorEffects()
+    observer.waiting?.('purge', LOG_AWAY, 60_000)
+    expect(said()).toMatchObject({ ready: true })
+  })
+
   it('behavior: says that it waits for a store, until one of its batches is stored', () => {
     const { observer, concluded, said } = anchorEffects()
     observer.waiting?.('STORE', new StoreError('UNAVAILABLE', 'kubo: connect ECONNREFUSED'), 2_000)
