@@ -14,6 +14,9 @@ import type { Finding } from './finding.ts'
 /** About five seconds in all: whoever asks what does not work wants to know it soon. */
 const ADMIN_RETRIES = 4
 
+const BROKERS_AWAY = 'Start the brokers that do not answer, then look again.'
+const isAway = (error: Error): boolean => error instanceof LogError && error.retriable
+
 export interface Examined {
   readonly findings: Finding[]
   readonly deployed?: ClusterSettings & { readonly served: readonly string[] }
@@ -36,7 +39,8 @@ export async function examineCluster(address: Address): Promise<Examined> {
     if (subjects instanceof Error) return broken('registry', subjects, 'Start the registry, or check --registry.')
     findings.push({ check: 'registry', ok: true, detail: `${registry.url}: ${subjects.length} subjects` })
     const ground = await openGround(address, 'doctor').catch((error: unknown) => error as Error)
-    if (ground instanceof Error) return broken('deployment', ground, 'See `sequencer deploy plan`.')
+    if (ground instanceof Error)
+      return broken('deployment', ground, isAway(ground) ? BROKERS_AWAY : 'See `sequencer deploy plan`.')
     try {
       const { rules, anchoring } = ground.settings
       const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
@@ -53,7 +57,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
       return { findings, deployed: { ...ground.settings, served } }
     } catch (error) {
       // with some of the brokers away the others answer for a part of it only
-      return broken('stages', error, 'Start the brokers that do not answer, then look again.')
+      return broken('stages', error, BROKERS_AWAY)
     } finally {
       await ground.close()
     }
