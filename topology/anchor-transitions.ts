@@ -150,7 +150,7 @@ export const intend = (at: AnchorProgress, step: AnchorStep): AnchorProgress => 
   delayMs: 0,
 })
 
-export const isEnding = ({ key }: Pick<AnchorProgress, 'key'>): boolean => key.batchIndex < 0
+const isEnding = ({ key }: Pick<AnchorProgress, 'key'>): boolean => key.batchIndex < 0
 
 const ended = (at: AnchorProgress, phase: 'LATE' | 'FAILED', error: string): AnchorProgress => ({
   ...intend(at, 'DONE'),

@@ -16,7 +16,7 @@ import type { ProcessorContext, ProcessorSupplier } from '../streams/processor.t
 import { createNonceQueue } from './anchor-queue.ts'
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
 import type { AnchorStores } from './anchor-stores.ts'
-import { applyResult, intend, isEnding } from './anchor-transitions.ts'
+import { applyResult, intend } from './anchor-transitions.ts'
 import { type BatchEvent, epochScope, isEpochSummary } from './topics.ts'
 
 export type AnchorOutputs = {
@@ -30,8 +30,9 @@ export const END_OF_BATCHES = -1
 /**
  * Takes `batches` and `anchor-results`, one partition each. One task with one signer: it alone assigns nonces.
  *
- * The ending call is planned when every batch of the epoch is settled: mined, or LATE or FAILED for good. Those two do not
- * hold it back: validators attest only after it, and one bad batch must not cost the epoch its good ones (decision 0007).
+ * The ending call is planned when every batch of the epoch is FINAL, or LATE or FAILED for good. Those two do not hold it
+ * back: validators attest only after it, and one bad batch must not cost the epoch its good ones. A batch that is mined does:
+ * a reorg may take it out again, and then it could need a nonce behind that of the ending call (decision 0007).
  */
 export const planAnchor =
   (
@@ -80,7 +81,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
   const endEpoch = (dataMarket: string, { summaryOf, batches }: EpochSummary): void => {
     const key = { dataMarket, epochId: summaryOf, batchIndex: END_OF_BATCHES }
     if (!read(key)) advance(undefined, { ...newProgress(key), phase: 'WAITING', batches })
-    endWhenSettled(key)
+    endWhenDone(key)
     stopWatching(dataMarket, summaryOf - rules.watchEpochs)
   }
 
@@ -90,21 +91,21 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     const after = applyResult(before, result, rules)
     if (after === before) return
     advance(before, after)
-    endWhenSettled(key)
+    endWhenDone(key)
     assignNonces()
     dropWhenDone(key)
   }
 
-  const endWhenSettled = ({ dataMarket, epochId }: AnchorKey): void => {
+  const endWhenDone = ({ dataMarket, epochId }: AnchorKey): void => {
     const ending = read({ dataMarket, epochId, batchIndex: END_OF_BATCHES })
-    if (ending?.phase === 'WAITING' && batchesSettled(ending))
+    if (ending?.phase === 'WAITING' && batchesEnded(ending))
       advance(ending, { ...intend(ending, 'PREPARE'), phase: 'PREPARING' })
   }
 
-  const batchesSettled = ({ key, batches }: AnchorProgress): boolean => {
+  const batchesEnded = ({ key, batches }: AnchorProgress): boolean => {
     for (let batchIndex = 0; batchIndex < batches; batchIndex++) {
       const batch = read({ ...key, batchIndex })
-      if (!batch || !SETTLED.includes(batch.phase)) return false
+      if (!batch || !ENDED.includes(batch.phase)) return false
     }
     return true
   }
@@ -113,9 +114,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     for (;;) {
       const next = queue.takeNext(read)
       if (!next) return
-      // A reorg took a batch out again meanwhile: the ending call waits, and its dry run is made anew.
-      if (isEnding(next) && !batchesSettled(next)) advance(next, { ...next, phase: 'WAITING' })
-      else advance(next, { ...intend(next, 'SIGN'), phase: 'SIGNING', nonce: queue.assignNonce(next) })
+      advance(next, { ...intend(next, 'SIGN'), phase: 'SIGNING', nonce: queue.assignNonce(next) })
     }
   }
 
@@ -143,7 +142,6 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
 }
 
 const ENDED: readonly AnchorProgress['phase'][] = ['FINAL', 'LATE', 'FAILED']
-const SETTLED: readonly AnchorProgress['phase'][] = ['MINED', ...ENDED]
 
 const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
   key,

@@ -107,7 +107,7 @@ export class EpochLedger {
 }
 
 const STORED = ['STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED']
-const SETTLED = ['MINED', 'FINAL', 'LATE', 'FAILED']
+const SETTLED = ['FINAL', 'LATE', 'FAILED']
 
 const hasEnded = ({ anchors }: EpochProgress): boolean => {
   const state = anchors.get(END_OF_BATCHES)?.state

@@ -39,8 +39,6 @@ export class AnchorChain {
   /** The outcome of an attempt is drawn once. */
   private readonly drawn = new Map<string, AnchorOutcome>()
   private readonly given: Answer[] = []
-  /** Contents that were in a block which left the chain. */
-  private readonly takenOut = new Set<string>()
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed ^ 0xc4a1)
@@ -100,12 +98,9 @@ export class AnchorChain {
       if (drawn === 'STUCK')
         return [...answers, { key, result: resultOf({ ...QUOTE, ...SENT, attempt, outcome: drawn }) }]
       const isFiller = next.raw.includes('filler')
-      // What was mined once does not revert when it is mined again: its epoch may be ended by then (decision 0007).
-      const reverts = drawn === 'REVERTED' && !this.takenOut.has(contentOf(key))
-      const mined: Mined = { ...next, outcome: isFiller ? 'FILLED' : reverts ? 'REVERTED' : 'MINED' }
+      const mined: Mined = { ...next, outcome: isFiller ? 'FILLED' : drawn === 'REVERTED' ? 'REVERTED' : 'MINED' }
       this.pending.delete(nonce)
       if (drawn === 'REORGED' && !isFiller) {
-        this.takenOut.add(contentOf(key))
         const reorged = resultOf({ ...SENT, attempt, outcome: 'REORGED' })
         return [...answers, minedAnswer(nonce, mined), { key, result: reorged }]
       }

@@ -7,7 +7,6 @@ const IN_FLIGHT_MAX = 2
 const EPOCHS = 3
 const BATCHES_MAX = 3
 const TERMINAL: readonly (AnchorState | undefined)[] = ['FINAL', 'LATE', 'FAILED']
-const SETTLED: readonly (AnchorState | undefined)[] = ['MINED', ...TERMINAL]
 
 const OUTCOMES = [
   'STORED',
@@ -111,7 +110,7 @@ describe('planAnchor under any sequence of results', () => {
             stage.summary(epochId, count)
             return Array.from({ length: count + 1 }, (_, index) => keyOf(epochId, index - 1))
           })
-          const settled = (epochId: number) =>
+          const statesOf = (epochId: number) =>
             Array.from({ length: batches[epochId - 1]! }, (_, i) => stage.row(keyOf(epochId, i))?.state)
 
           events.forEach((step, i) => {
@@ -124,9 +123,9 @@ describe('planAnchor under any sequence of results', () => {
                 intent.step === 'PREPARE' &&
                 stage.rows.every((row) => row.key.epochId !== key.epochId || row.row.nonce < 0)
               )
-                for (const state of settled(key.epochId)) expect(SETTLED).toContain(state)
+                for (const state of statesOf(key.epochId)) expect(TERMINAL).toContain(state)
               if (intent.step === 'SIGN' && intent.rawTransactions.length === 0)
-                for (const state of settled(key.epochId)) expect(SETTLED).toContain(state)
+                for (const state of statesOf(key.epochId)) expect(TERMINAL).toContain(state)
             }
             if (inFlight(stage) > flying) expect(reorgedNow(step) || inFlight(stage) <= IN_FLIGHT_MAX).toBe(true)
           })

@@ -331,15 +331,15 @@ describe('ending call', () => {
     expect(stage.stores.get('anchor-progress')!.size).toBe(0)
   })
 
-  it('behavior: it waits until every batch is mined', () => {
+  it('behavior: it waits until every batch is final', () => {
     const stage = anchorStage()
     const [a, b] = [0, 1].map((index) => stage.batch(1, index))
     const end = stage.summary(1, 2)
-    advanceTo(stage, a!, 'MINED')
-    advanceTo(stage, b!, 'SENDING')
+    advanceTo(stage, a!, 'FINAL')
+    advanceTo(stage, b!, 'MINED')
     expect(stage.intent(end)).toBeUndefined()
     expect(stage.row(end)).toMatchObject({ state: 'PLANNED' })
-    stage.answer(b!, 'MINED', BLOCK)
+    stage.answer(b!, 'FINAL', BLOCK)
     expect(stage.intent(end)).toMatchObject({ step: 'PREPARE', call: 'END' })
   })
 
@@ -353,20 +353,17 @@ describe('ending call', () => {
     expect(stage.intent(end)).toMatchObject({ step: 'PREPARE', call: 'END' })
   })
 
-  it('behavior: a reorg before its nonce is assigned makes it wait again', () => {
-    const stage = anchorStage({ noncesInFlightMax: 1 })
-    const [a, b] = [stage.batch(1, 0), stage.batch(2, 0)]
+  it('behavior: a batch that a reorg took out, and that needs another nonce then, is still before it', () => {
+    const stage = anchorStage()
+    const key = stage.batch(1, 0)
     const end = stage.summary(1, 1)
-    advanceTo(stage, a, 'MINED')
-    advanceTo(stage, b, 'SENDING')
+    advanceTo(stage, key, 'MINED')
+    stage.answer(key, 'REORGED')
+    stage.answer(key, 'NONCE_TAKEN')
+    expect(stage.intent(end)).toBeUndefined()
+    for (const outcome of ['READY', 'SIGNED', 'MINED', 'FINAL'] as const) stage.answer(key, outcome, FIELDS[outcome])
     stage.answer(end, 'READY', READY)
-    stage.answer(a, 'REORGED')
-    stage.answer(b, 'MINED', BLOCK)
-    expect(stage.row(end)).toMatchObject({ state: 'READY', nonce: -1 })
-    stage.answer(a, 'NONCE_TAKEN')
-    expect(stage.row(end)).toMatchObject({ state: 'PLANNED' })
-    stage.answer(a, 'ALREADY_ANCHORED', BLOCK)
-    expect(stage.intent(end)).toMatchObject({ step: 'PREPARE', attempt: 2 })
+    expect(stage.row(end)!.nonce).toBeGreaterThan(stage.row(key)!.nonce)
   })
 
   it.each(['REVERTED', 'ALREADY_ANCHORED'] as const)('behavior: E39 (%s) is success: it was made before', (outcome) => {

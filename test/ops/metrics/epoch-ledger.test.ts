@@ -38,16 +38,17 @@ test('default: an epoch passes every phase, each is timed, and it ends anchored'
   anchor(0, 'STORED', 33)
   expect(phases(ledger)).toEqual([['mine', 7, 33]])
   anchor(0, 'MINED', 40)
+  expect(phases(ledger)).toEqual([['mine', 7, 33]])
   anchor(0, 'FINAL', 50)
-  expect(phases(ledger)).toEqual([['end', 7, 40]])
+  expect(phases(ledger)).toEqual([['end', 7, 50]])
   anchor(-1, 'FINAL', 60)
   expect(ledger.standings()).toEqual([])
   expect(told).toEqual([
     '7 left open after 30',
     '7 left tally after 1',
     '7 left store after 2',
-    '7 left mine after 7',
-    '7 left end after 20',
+    '7 left mine after 17',
+    '7 left end after 10',
     '7 anchored after 60',
   ])
 })
