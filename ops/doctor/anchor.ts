@@ -10,7 +10,7 @@ import { systemClock } from '../../connectors/log/system-clock.ts'
 import { rpcUrlsOf } from '../cluster/connect.ts'
 import type { Address } from '../config/schema.ts'
 import type { Examined } from './cluster.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, failed } from './finding.ts'
 import { examineNode, examineStore } from './outside.ts'
 
 const RPC_TIMEOUT_MS = 5_000
@@ -45,14 +45,7 @@ async function signer(file: string, rpc: Rpc, { chain, served }: Deployed): Prom
     for (const dataMarket of served) findings.push(await membership(address, dataMarket, chain.protocolState, rpc))
     return findings
   } catch (error) {
-    return [
-      {
-        check: 'signer',
-        ok: false,
-        detail: (error as Error).message,
-        advice: 'Check anchor.signerKeyFile and the nodes.',
-      },
-    ]
+    return [failed('signer', error, 'Check anchor.signerKeyFile and the nodes.')]
   }
 }
 

@@ -9,7 +9,7 @@ import { groupsWithMembers } from '../deploy/live.ts'
 import { partitionsOf } from '../log-reading/scan.ts'
 import { servedMarkets } from '../markets/known-markets.ts'
 import { examineBrokers } from './brokers.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, failed } from './finding.ts'
 
 /** About five seconds in all: whoever asks what does not work wants to know it soon. */
 const ADMIN_RETRIES = 4
@@ -25,7 +25,7 @@ export interface Examined {
 export async function examineCluster(address: Address): Promise<Examined> {
   const { appId, kafka, registry } = address
   const broken = (check: string, error: unknown, advice: string) => ({
-    findings: [...findings, { check, ok: false, detail: (error as Error).message, advice }],
+    findings: [...findings, failed(check, error, advice)],
   })
   const findings: Finding[] = []
   const admin = await openAdmin(kafka, `${appId}-doctor`, ADMIN_RETRIES).catch((error: unknown) => error as Error)

@@ -5,3 +5,11 @@ export interface Finding {
   readonly detail: string
   readonly advice?: string
 }
+
+/** What it says of one thing that cannot even be looked at. */
+export const failed = (check: string, error: unknown, advice: string): Finding => ({
+  check,
+  ok: false,
+  detail: (error as Error).message,
+  advice,
+})

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { findAnvil } from '../../connectors/evm/anvil.ts'
 import { recovery } from '../../topology/recovery.ts'
 import { directoryPaths, ensureWritable } from '../data-directory.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, failed } from './finding.ts'
 
 /** As `engines` in package.json; a test compares. */
 const NODE_MIN = { major: 20, minor: 19 }
@@ -35,12 +35,7 @@ export function directory(dataDir: string): Finding {
       detail: existsSync(directoryPaths(dataDir).settings) ? `${dataDir} holds a log` : `${dataDir} is empty`,
     }
   } catch (error) {
-    return {
-      check: 'data directory',
-      ok: false,
-      detail: (error as Error).message,
-      advice: 'Give --data-dir a directory that this user may write to.',
-    }
+    return failed('data directory', error, 'Give --data-dir a directory that this user may write to.')
   }
 }
 
@@ -61,12 +56,7 @@ export function anvil(): Finding {
   try {
     return { check: 'anvil', ok: true, detail: findAnvil() }
   } catch (error) {
-    return {
-      check: 'anvil',
-      ok: false,
-      detail: (error as Error).message,
-      advice: 'Install anvil (Foundry), or give `dev` a node with --rpc.',
-    }
+    return failed('anvil', error, 'Install anvil (Foundry), or give `dev` a node with --rpc.')
   }
 }
 

@@ -1,6 +1,6 @@
 /** What lies outside of the log: a node of the chain, a store of batches. */
 import type { BatchStore } from '../../connectors/ipfs/batch-store.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, failed } from './finding.ts'
 
 const RPC_TIMEOUT_MS = 5_000
 const CLOCK_SKEW_SECONDS_MAX = 60
@@ -54,7 +54,7 @@ export async function examineStore(opening: Promise<BatchStore>, advice: string)
     const ok = Buffer.compare(read, bytes) === 0
     return { check: 'storage', ok, detail: `${store.name}: wrote and read back ${cid}` }
   } catch (error) {
-    return { check: 'storage', ok: false, detail: (error as Error).message, advice }
+    return failed('storage', error, advice)
   }
 }
 
