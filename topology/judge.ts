@@ -2,6 +2,7 @@
 import type { SlotKey, SlotOwner, SlotOwnership, Submission, VerdictReason } from '../schemas/types.ts'
 import type { GlobalTable } from '../streams/global-table.ts'
 import type { ChainView } from './chain-view.ts'
+import { excerpt } from './form.ts'
 import type { MarketRules } from './rules.ts'
 import type { Evidence } from './verdict.ts'
 
@@ -92,8 +93,7 @@ function judgeDeadline({ deadline }: Submission, headNumber: number): Judgement 
 /** The header is a canonical block between the release of the epoch and now. */
 function judgeHeader({ header, epochId }: Submission, market: MarketRules, chain: ChainView): Judgement {
   const rule = 'the header is a known block'
-  if (!BLOCK_HASH.test(header))
-    return final('UNKNOWN_HEADER', rule, '0x and 64 lower-case hex digits', header.slice(0, 80))
+  if (!BLOCK_HASH.test(header)) return final('UNKNOWN_HEADER', rule, '0x and 64 lower-case hex digits', excerpt(header))
   const block = chain.blockOf(header)
   if (!block) return wait('UNKNOWN_HEADER', rule, 'a block of the anchor chain', header)
   if (!block.canonical)

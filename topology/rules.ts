@@ -16,6 +16,10 @@ export interface MarketRules {
   /** Signers (lower case) with a quota of their own. */
   readonly fullNodes: readonly string[]
   readonly perFullNodePerEpoch: number
+  /** Longest texts of a submission, in bytes of UTF-8. */
+  readonly projectIdBytesMax: number
+  readonly snapshotCidBytesMax: number
+  readonly nodeVersionBytesMax: number
   /** Signers (lower case) refused as FLAGGED. */
   readonly flagged: readonly string[]
   /** Fewest votes for a winner, at least 1. */
@@ -52,6 +56,9 @@ export const MARKET_DEFAULTS = {
   perSlotPerEpoch: 2,
   fullNodes: [],
   perFullNodePerEpoch: 1_000,
+  projectIdBytesMax: 256, // seen: up to 110
+  snapshotCidBytesMax: 128, // a CIDv1 of sha256 in base32 has 59
+  nodeVersionBytesMax: 64,
   flagged: [],
   votesMin: 1,
   shareMin: 0,
@@ -63,6 +70,9 @@ export const MARKET_DEFAULTS = {
 } as const satisfies AddedMarketRules
 
 export const RULES_DEFAULTS = { parkedMax: 100_000, headsKept: 4_096, addedMarkets: MARKET_DEFAULTS } as const
+
+/** How far the rules about texts can be widened: an intake takes as much. */
+export const TEXT_BYTES_MAX = { projectId: 1_024, snapshotCid: 256, nodeVersion: 256 } as const
 
 /** Markets served at one time, configured ones and added ones. They are labels of metrics. */
 export const MARKETS_MAX = 64
@@ -104,6 +114,14 @@ export function checkRules({ markets, addedMarkets, parkedMax, headsKept }: Prot
       check(isAddress(market[name]), `${name} ${market[name]} is no address in lower case`)
     for (const name of ['perSlotPerEpoch', 'perFullNodePerEpoch', 'votesMin', 'batchProjectsMax'] as const)
       check(market[name] >= 1, `${name} of ${market.dataMarket} is ${market[name]}, at least 1 is needed`)
+    for (const name of ['projectId', 'snapshotCid', 'nodeVersion'] as const) {
+      const [rule, most] = [`${name}BytesMax`, TEXT_BYTES_MAX[name]] as const
+      const bytesMax = market[`${name}BytesMax`]
+      check(
+        Number.isSafeInteger(bytesMax) && bytesMax >= 1 && bytesMax <= most,
+        `${rule} of ${market.dataMarket} is ${bytesMax}, 1 to ${most} can be`,
+      )
+    }
     check(market.shareMin >= 0 && market.shareMin <= 1, `shareMin of ${market.dataMarket} is not between 0 and 1`)
     // The check needs the contract's day as of the release, which no tick carries: refused rather than passed over.
     check(market.dataSources.length === 0, `dataSources of ${market.dataMarket}: that check is not built`)

@@ -1,9 +1,10 @@
 /**
  * Is it a submission of a served market, signed by the owner of its slot, for an epoch that is open, against a block of it?
- * Checks in this order: market, signature, slot, flagged, epoch, deadline, header. What cannot be judged yet is parked.
+ * Checks in this order: market, form, signature, slot, flagged, epoch, deadline, header. What cannot be judged yet is parked.
  */
 import type { EpochMarker, SlotEpochKey, Submission, SubmissionKey, VerdictReason } from '../schemas/types.ts'
 import { type ChainView, createChainView } from './chain-view.ts'
+import { excerpt, formFault } from './form.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
 import { type Candidate, createJudge, type Judge, type Judgement } from './judge.ts'
 import { asBuffer } from './keccak.ts'
@@ -62,8 +63,10 @@ function decide(state: State, received: Submission, recovered: Recovered): Outco
   const digest = asBuffer(recovered.digest)
   const dataMarket = received.dataMarket.toLowerCase()
   if (!state.chain.isServed(dataMarket)) return [refuse(state, received, 'UNKNOWN_MARKET', unserved(received))]
-  if (problem) return [refuse(state, { ...received, digest }, 'BAD_SIGNATURE', problem)]
   const market = state.rulesOf(dataMarket)
+  const fault = formFault(received, market)
+  if (fault) return [refuse(state, { ...received, digest }, fault.reason, fault.evidence)]
+  if (problem) return [refuse(state, { ...received, digest }, 'BAD_SIGNATURE', problem)]
   const submission = { ...received, digest, fullNode: market.fullNodes.includes(signer) }
   const judgement = state.judge({ submission, signer }, market)
   if (judgement.kind !== 'wait') return [outcomeOf(state, submission, judgement)]
@@ -156,7 +159,7 @@ const rulesFor = ({ rulesOf }: State, { dataMarket }: Submission): MarketRules =
 const unserved = ({ dataMarket }: Submission): Evidence => ({
   rule: 'the data market is served here',
   expected: 'a served data market',
-  actual: dataMarket.slice(0, 80),
+  actual: excerpt(dataMarket),
 })
 
 /** The one rule by which submissions of other epochs decide about one. */

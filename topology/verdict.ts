@@ -32,8 +32,9 @@ export type AcceptReason = (typeof ACCEPT_REASONS)[number]
 /** What each reason means and what the snapshotter should do. */
 export const REASON_HELP = {
   MALFORMED:
-    'The message is not a snapshot submission. Send a 36-character UUID and one JSON object as the collector does.',
-  OVERSIZE: 'The message is larger than the intake takes. A submission has about 600 bytes.',
+    'The message is not a snapshot submission, or one of its texts is empty, has another form, or holds characters that are not printable. Send a 36-character UUID and one JSON object as the collector does.',
+  OVERSIZE:
+    'The message is larger than the intake takes, or one of its texts is longer than the market takes. A submission has about 600 bytes.',
   UNKNOWN_MARKET: 'This sequencer does not serve that data market, not yet or no longer. Check DATA_MARKET_CONTRACT.',
   BAD_SIGNATURE:
     'The EIP-712 signature is not 65 bytes with v 27 or 28 and a low s, or recovers no address. Check the signer.',

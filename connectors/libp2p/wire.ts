@@ -7,16 +7,14 @@ import type { Submission } from '../../schemas/types.ts'
 import type { Frame } from './framing.ts'
 
 /**
- * Longest strings taken, in UTF-16 units. Whether a value is right is for `validate` to say, with a verdict; these only
- * bound what a record of the log can hold, so they lie well above what is seen.
+ * Longest strings taken, in bytes of UTF-8. Whether a value is right is for `validate` to say, with a verdict; these only
+ * bound what a record of the log can hold. No market has a rule that takes more.
  */
 export const LENGTH_MAX = {
-  /** Seen: up to 110. */
-  projectId: 4_096,
-  /** A CIDv1 in base32 has 59. */
-  snapshotCid: 512,
+  projectId: 1_024,
+  snapshotCid: 256,
   /** 130 hex digits. */
-  signature: 512,
+  signature: 256,
   /** 0x and 64 hex digits. */
   header: 128,
   /** 0x and 40 hex digits. */
@@ -82,7 +80,8 @@ class FieldReader {
     const value = object[name]
     if (isAbsent(value)) return ''
     if (typeof value !== 'string') this.problem ??= `${name} is no string`
-    else if (value.length > LENGTH_MAX[name]) this.problem ??= `${name} is longer than ${LENGTH_MAX[name]}`
+    else if (Buffer.byteLength(value) > LENGTH_MAX[name])
+      this.problem ??= `${name} is longer than ${LENGTH_MAX[name]} bytes`
     // A lone surrogate has no UTF-8 form: what was signed could not be told from what is stored.
     else if (!isWellFormed(value)) this.problem ??= `${name} holds half of a surrogate pair`
     else return value

@@ -1,6 +1,6 @@
 /**
- * Whether a submission is valid, recomputed: market, signature, slot, flagged, epoch, deadline, header, in this order. What
- * cannot be judged yet waits for the tick that it needs.
+ * Whether a submission is valid, recomputed: market, form, signature, slot, flagged, epoch, deadline, header, in this order.
+ * What cannot be judged yet waits for the tick that it needs.
  */
 import type { EpochTick, VerdictReason } from '../../schemas/types.ts'
 import type { MarketRules, ProtocolRules } from '../../topology/rules.ts'
@@ -8,6 +8,7 @@ import { toHex } from '../verify/keccak.ts'
 import type { SignatureReader } from '../verify/signature.ts'
 import type { ReadSubmission } from './cursor.ts'
 import type { Decision, Entry } from './entry.ts'
+import { faultOfForm } from './form.ts'
 import { KnownChain } from './known-chain.ts'
 import type { OwnerAt } from './owners.ts'
 import type { ServedMarkets } from './served-markets.ts'
@@ -55,6 +56,8 @@ export class Judge {
     if (served === undefined) return { kind: 'beyond' }
     if (!served) return outcome(unsigned, 'UNKNOWN_MARKET')
     if (this.isCut && !this.chain.reachesBackTo(dataMarket, submission.epochId)) return { kind: 'beyond' }
+    const fault = faultOfForm(submission, this.markets.rulesOf(dataMarket))
+    if (fault) return outcome(unsigned, fault)
     const digest = this.reader.digest(this.separatorOf(dataMarket), submission)
     const signer = this.reader.signer(digest, submission.signature)
     if ('fault' in signer) return outcome(unsigned, 'BAD_SIGNATURE')

@@ -1,6 +1,6 @@
 /** The rules of a data market as settings; topology/rules.ts says more of what each means. */
 import { z } from 'zod'
-import { MARKET_DEFAULTS } from '../../topology/rules.ts'
+import { MARKET_DEFAULTS, TEXT_BYTES_MAX } from '../../topology/rules.ts'
 import { address } from '../options.ts'
 
 export const whole = (min: number, max: number) => z.number().int().min(min).max(max)
@@ -19,6 +19,15 @@ export const marketSchema = z.strictObject({
     .describe('Distinct submissions of a slot taken in an epoch.'),
   fullNodes: z.array(address).default([]).describe('Signers with a quota of their own.'),
   perFullNodePerEpoch: whole(1, 10_000_000).default(MARKET_DEFAULTS.perFullNodePerEpoch).describe('That quota.'),
+  projectIdBytesMax: whole(1, TEXT_BYTES_MAX.projectId)
+    .default(MARKET_DEFAULTS.projectIdBytesMax)
+    .describe('Bytes of a project id.'),
+  snapshotCidBytesMax: whole(1, TEXT_BYTES_MAX.snapshotCid)
+    .default(MARKET_DEFAULTS.snapshotCidBytesMax)
+    .describe('Bytes of a snapshot CID.'),
+  nodeVersionBytesMax: whole(1, TEXT_BYTES_MAX.nodeVersion)
+    .default(MARKET_DEFAULTS.nodeVersionBytesMax)
+    .describe('Bytes of a node version.'),
   flagged: z.array(address).default([]).describe('Signers that are refused.'),
   votesMin: whole(1, 1_000_000).default(MARKET_DEFAULTS.votesMin).describe('Fewest votes for a winner.'),
   shareMin: z

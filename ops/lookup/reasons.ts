@@ -12,8 +12,8 @@ type Reason = AcceptReason | RejectReason
 
 /** Who decides it. `intake` writes a dead letter: bytes that name no submission have no place for a verdict. */
 const DECIDED_BY = {
-  MALFORMED: 'intake',
-  OVERSIZE: 'intake',
+  MALFORMED: 'intake, validate',
+  OVERSIZE: 'intake, validate',
   UNKNOWN_MARKET: 'validate',
   BAD_SIGNATURE: 'validate',
   UNKNOWN_SLOT: 'validate',

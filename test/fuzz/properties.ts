@@ -33,7 +33,7 @@ function feed(chunks: readonly Buffer[]) {
       for (const number of [submission.slotId, submission.deadline, submission.epochId])
         assert(Number.isSafeInteger(number) && number >= 0 && !Object.is(number, -0))
       for (const [name, max] of Object.entries(LENGTH_MAX))
-        assert((submission[name as keyof typeof LENGTH_MAX] ?? '').length <= max)
+        assert(Buffer.byteLength(submission[name as keyof typeof LENGTH_MAX] ?? '') <= max)
     }
   return { submissions, problem }
 }

@@ -208,6 +208,11 @@ describe('fields', () => {
     expect(withRequest('"projectId":"\\ud83d"')).toMatchObject({ problem: 'projectId holds half of a surrogate pair' })
     expect(withRequest('"projectId":"\\ud83d\\ude00"').submission?.projectId).toBe('😀')
   })
+  test('error: longer in bytes than in characters', () => {
+    const field = (count: number) => `"projectId":"${'é'.repeat(count)}"`
+    expect(withRequest(field(LENGTH_MAX.projectId / 2)).submission).toBeDefined()
+    expect(withRequest(field(LENGTH_MAX.projectId / 2 + 1)).problem).toMatch('projectId is longer')
+  })
   for (const [name, max] of Object.entries(LENGTH_MAX))
     test(`args: ${name} up to ${max}`, () => {
       const inRequest = name === 'projectId' || name === 'snapshotCid'
@@ -216,7 +221,7 @@ describe('fields', () => {
         return inRequest ? `{"request":{${field}}}` : `{"request":{},${field}}`
       }
       expect(decode(json(max)).submission).toBeDefined()
-      expect(decode(json(max + 1))).toMatchObject({ problem: `${name} is longer than ${max}` })
+      expect(decode(json(max + 1))).toMatchObject({ problem: `${name} is longer than ${max} bytes` })
       expect(decode(json(1).replace('"a"', '5'))).toMatchObject({ problem: `${name} is no string` })
     })
 })

@@ -158,6 +158,10 @@ function submissionsAt(
     const wrong: { fields: Partial<Submission>; key?: number }[] = [
       { fields: { ...base, dataMarket: `0x${'dd'.repeat(20)}` } },
       { fields: { ...base, signature: 'zz' } },
+      { fields: { ...base, projectId: pick(['', 'two\nlines', 'right-to-left \u202e']) } },
+      { fields: { ...base, projectId: 'é'.repeat(129) } },
+      { fields: { ...base, snapshotCid: pick(['', 'b'.repeat(129), 'b\u0000']) } },
+      { fields: { ...base, nodeVersion: pick(['\u001b[2J', 'v'.repeat(65)]) } },
       { fields: { ...base, slotId: 77 } },
       { fields: base, key: 3 },
       { fields: { ...base, slotId: SLOTS } },
