@@ -4,6 +4,7 @@ import type { Anchor, EpochTick, Verdict } from '../schemas/types.ts'
 import type { KafkaTopic } from '../streams/kafka-topic.ts'
 import { partitionFor } from '../streams/partitioner.ts'
 import type { Appender, Log } from '../streams/ports.ts'
+import { candidatesOf } from '../topology/parts.ts'
 import type { Topics } from '../topology/topics.ts'
 import { blockHash, submissionOf } from './stage-data.ts'
 
@@ -104,6 +105,9 @@ function finalizationsOf(key: Key, submissions: readonly Reported[], positions: 
       signatures: Buffer.alloc(0),
       dropped: [],
       equivocations: [],
+      candidates: candidatesOf(ballots, snapshotCid),
+      part: 0,
+      parts: 1,
     }
     return [key, { projectId, snapshotCid, votes, voters: ballots.length, ballots, ...rest }] as const
   })
@@ -124,6 +128,9 @@ async function writeBatch(appender: Appender, topics: Topics, key: Key, at: numb
     submissions: SLOTS,
     leavesBefore: 0,
     gasEstimate: 1,
+    part: 0,
+    parts: 1,
+    sizeBytes: 2,
   }
   const closing = { releaseBlock: epochId * 12, closeBlock: epochId * 12 + 9, closeBlockHash: blockHash(epochId) }
   const totals = { batches: 1, projects: PROJECTS, projectsWithoutQuorum: 0, submissions: SLOTS }

@@ -2,6 +2,7 @@
  * What has become of each epoch, followed from the topics as they are written. For the live table, the plain lines, the
  * metrics and `--epochs N`; it decides nothing.
  */
+import { createBatchJoiner } from '../schemas/batch-joiner.ts'
 import type { Anchor, Batch, EpochTick, ProjectFinalization, Verdict } from '../schemas/types.ts'
 import { type Clock, type FetchPosition, type Log, LogError, type LogRecord } from '../streams/ports.ts'
 import { backOff, retried } from '../streams/retry.ts'
@@ -47,7 +48,9 @@ export interface ProgressListener {
   closed?(epoch: EpochProgress, when: Moment): void
   /** The blocks from this one on left the chain, with the releases in them. */
   orphaned?(blockNumber: number, when: Moment): void
+  /** Each part of a finalization by itself; what is not a list is the same in all of them. */
   finalized?(dataMarket: string, epochId: number, project: ProjectFinalization): void
+  /** In one piece. */
   batched?(dataMarket: string, batch: Batch): void
   summarised?(epoch: EpochProgress, when: Moment): void
   anchorChanged?(
@@ -167,6 +170,7 @@ async function follow(
 function createFold(topics: Topics, epochs: Map<string, EpochProgress>, listeners: readonly ProgressListener[]): Fold {
   const tell: Required<ProgressListener> = allListeners(listeners)
   const { epochTicks, finalizations, batches, anchors, verdicts } = topics
+  const joiner = createBatchJoiner()
   const folds: Record<string, (key: Uint8Array, value: Uint8Array, when: Moment) => void> = {
     [epochTicks.name]: (_, value, when) => onTick(epochs, tell, epochTicks.value.decode(value), when),
     [finalizations.name](key, value) {
@@ -178,7 +182,10 @@ function createFold(topics: Topics, epochs: Map<string, EpochProgress>, listener
     [batches.name](key, value, when) {
       const { dataMarket } = batches.key.decode(key)
       const event = batches.value.decode(value)
-      if (!isEpochSummary(event)) return tell.batched(dataMarket, event)
+      if (!isEpochSummary(event)) {
+        const batch = joiner.take(dataMarket, event)
+        return batch && tell.batched(dataMarket, batch)
+      }
       const { summaryOf, batches: count, projects, projectsWithoutQuorum, submissions } = event
       const epoch = epochOf(epochs, dataMarket, summaryOf)
       Object.assign(epoch, { batches: count, projects, projectsWithoutQuorum, submissions })

@@ -192,14 +192,14 @@ export interface Attestation {
   readonly finalized: boolean
 }
 
-/** A batch as it is stored and anchored. */
+/** A batch as it is stored and anchored. A large one takes several records, of which this is the part 0; the others have more of its bytes and are empty but for epochId, batchIndex, batchCount, part and parts. They follow in one transaction; records of other epochs may lie between. */
 export interface Batch {
   readonly epochId: number
   /** From 0. */
   readonly batchIndex: number
   /** Batches of this epoch. */
   readonly batchCount: number
-  /** The exact bytes to store. */
+  /** The exact bytes to store; of a large batch the piece that this part has. */
   readonly json: Uint8Array
   /** keccak256 of the submission-id tree's root, 0x hex. */
   readonly roothash: string
@@ -211,6 +211,12 @@ export interface Batch {
   /** Leaves already in the epoch's submission-id tree; 0 with a fresh tree. */
   readonly leavesBefore: number
   readonly gasEstimate: number
+  /** From 0. */
+  readonly part: number
+  /** Records that the batch takes. */
+  readonly parts: number
+  /** Part 0: bytes of the whole batch; 0 before there were parts. */
+  readonly sizeBytes: number
 }
 
 export interface EpochKey {
@@ -350,7 +356,7 @@ export interface ParkedSubmission {
   readonly signer: string
 }
 
-/** What became of one project at the close of an epoch. */
+/** What became of one project at the close of an epoch, or a part of it: what is one value is the same in each part, and each list has a run of the project's entries. */
 export interface ProjectFinalization {
   readonly projectId: string
   /** The winner; empty when there was no quorum. */
@@ -371,6 +377,12 @@ export interface ProjectFinalization {
   readonly dropped: readonly DroppedSubmission[]
   /** Slots that signed more than one CID for this project, ascending. */
   readonly equivocations: readonly number[]
+  /** From 0. The lists of all parts in this order, one behind the other, are the project's. */
+  readonly part: number
+  /** How many there are. */
+  readonly parts: number
+  /** The CIDs that slots reported, with their votes: the winner first, then those with most votes, CANDIDATES_MAX of them. In part 0; empty before there were parts. */
+  readonly candidates: readonly Candidate[]
 }
 
 export interface Ballot {
@@ -398,6 +410,11 @@ export interface DroppedSubmission {
   readonly reason: VerdictReason
   readonly expected: string
   readonly actual: string
+}
+
+export interface Candidate {
+  readonly snapshotCid: string
+  readonly votes: number
 }
 
 /** What became of the operator's newest request for a data market, written by the clock in the transaction of the tick that says so to everybody. */

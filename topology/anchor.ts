@@ -45,6 +45,8 @@ export const planAnchor =
       process(key, value) {
         if ('outcome' in value) anchor.answer(key as AnchorKey, value)
         else if (isEpochSummary(value)) anchor.endEpoch(key.dataMarket, value)
+        else if (value.part > 0)
+          return undefined // of a batch that was planned with its first
         else anchor.plan(key.dataMarket, value, context.origin.offset)
         context.requestCommit() // a batch takes five turns through the log: none waits for the next interval
         return undefined

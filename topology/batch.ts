@@ -16,10 +16,11 @@ import { batchJson, EMPTY_BATCH_BYTES } from './batch-json.ts'
 import { quoteAll } from './go-json.ts'
 import { asBuffer } from './keccak.ts'
 import { createTree, type MerkleTree, publishedRoot, rootOf } from './merkle.ts'
+import { batchParts } from './parts.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from './rules.ts'
 import type { Stores } from './stores.ts'
 import { type Texts, textsLength } from './submission-text.ts'
-import { type BatchEvent, epochScope, type FinalizationEvent, type Topics } from './topics.ts'
+import { type BatchEvent, epochScope, type FinalizationEvent, isEpochSummary, type Topics } from './topics.ts'
 
 /** submitSubmissionBatch stores each project: 11.91 M gas for 50 new ones, 23.67 M for 100 (protocol-contracts, measured). */
 export const GAS_PER_PROJECT = 238_000
@@ -37,7 +38,10 @@ export const cutBatches =
     return {
       process({ dataMarket, epochId }, value) {
         const project = value as ProjectFinalization
-        projects.put(epochScope(dataMarket, epochId), project.projectId, project)
+        const { projectId, part } = project
+        const scope = epochScope(dataMarket, epochId)
+        if (part === 0) projects.put(scope, projectId, project)
+        else projects.put(furtherPartsOf(scope), `${part}/${projectId}`, project)
         return undefined
       },
       onMarker(marker) {
@@ -46,33 +50,57 @@ export const cutBatches =
         // The marker reaches every task; the epoch lies in one of them.
         if (!context.owns(topics.finalizations.key.encode({ dataMarket, epochId }))) return undefined
         const scope = epochScope(dataMarket, epochId)
-        const finalized = [...projects.entries(scope)].map(([, project]) => project)
+        const scopes = [scope, furtherPartsOf(scope)]
+        const finalized = scopes.flatMap((one) => [...projects.entries(one)].map(([, project]) => project))
         for (const event of packEpoch(finalized, tick, rulesOfMarket(rules, dataMarket)))
-          context.outputs.batches.send({ dataMarket }, event)
-        projects.dropScope(scope)
+          for (const record of isEpochSummary(event) ? [event] : batchParts(event))
+            context.outputs.batches.send({ dataMarket }, record)
+        for (const one of scopes) projects.dropScope(one)
         return undefined
       },
     }
   }
 
+/** The scope of what no part 0 is: its keys cannot be those of a project, whatever projects are called. */
+const furtherPartsOf = (scope: string): string => `${scope}/parts`
+
 /**
- * The batches of an epoch from 0 on, then its summary. Made one at a time: all of an epoch can be hundreds of MiB, and
+ * The batches of an epoch from 0 on, each in one piece, then its summary. Made one at a time: all of an epoch can be hundreds of MiB, and
  * whoever takes them needs no second copy of it.
- * @param finalized in any order
+ * @param finalized all parts of all projects, in any order
  */
 export function* packEpoch(
   finalized: readonly ProjectFinalization[],
   tick: Pick<EpochTick, 'epochId' | 'releaseBlock' | 'blockNumber' | 'blockHash'>,
   market: MarketRules,
 ): Generator<BatchEvent> {
-  const winners = finalized.filter(({ snapshotCid }) => snapshotCid !== '')
+  const projects = together(finalized)
+  const winners = projects.filter(([first]) => first!.snapshotCid !== '')
   const parts = cut(inByteOrder(winners).map(partOf), market)
   let tree = createTree()
-  for (const [batchIndex, projects] of parts.entries()) {
+  for (const [batchIndex, part] of parts.entries()) {
     if (market.tree === 'fresh') tree = createTree()
-    yield batchOf(projects, tree, { epochId: tick.epochId, batchIndex, batchCount: parts.length })
+    yield batchOf(part, tree, { epochId: tick.epochId, batchIndex, batchCount: parts.length })
   }
-  yield summaryOf(finalized, winners, parts.length, tick)
+  yield summaryOf(projects, winners, parts.length, tick)
+}
+
+/** The parts of one project, in their order. */
+type Finalized = readonly ProjectFinalization[]
+
+function together(finalized: readonly ProjectFinalization[]): Finalized[] {
+  const projects = new Map<string, ProjectFinalization[]>()
+  for (const part of finalized) {
+    const known = projects.get(part.projectId)
+    if (known) known.push(part)
+    else projects.set(part.projectId, [part])
+  }
+  for (const parts of projects.values()) {
+    parts.sort((a, b) => a.part - b.part)
+    if (parts.some(({ part, parts: count }, i) => part !== i || count !== parts.length))
+      throw new Error(`a part of the finalization of ${JSON.stringify(parts[0]!.projectId)} is missing at the close`)
+  }
+  return [...projects.values()]
 }
 
 /** @param tree grows by the batch's submissionIds */
@@ -88,7 +116,7 @@ function batchOf(
   const projectIds = projects.map(({ projectId }) => projectId)
   const snapshotCids = projects.map(({ snapshotCid }) => snapshotCid)
   const quotedIds = projects.map((project) => project.quotedIds)
-  const submissions = projects.map(({ texts }) => texts)
+  const submissions = projects.flatMap(({ texts }) => texts)
   const bytes = projects.reduce((sum, project) => sum + project.bytes, EMPTY_BATCH_BYTES)
   const json = batchJson({ submissionIds: quotedIds, submissions, roothash, projectIds, snapshotCids }, bytes)
   return {
@@ -101,6 +129,9 @@ function batchOf(
     submissions: submissionIds.length,
     leavesBefore,
     gasEstimate: projects.length * GAS_PER_PROJECT,
+    part: 0,
+    parts: 1,
+    sizeBytes: json.length,
   }
 }
 
@@ -113,19 +144,19 @@ interface ProjectPart {
   readonly submissionIds: readonly string[]
   readonly quotedIds: string
   /** Its submissions as they stand in the batch. */
-  readonly texts: Texts
+  readonly texts: readonly Texts[]
   /** What it adds to the batch's bytes, with a comma behind each of its elements. */
   readonly bytes: number
 }
 
 /** All votes of the project are in the batch, the outvoted ones too: whoever holds it can recount (decision 0008). */
-function partOf(project: ProjectFinalization): ProjectPart {
-  const { projectId, snapshotCid, ballots } = project
-  const submissionIds = ballots.map(({ submissionId }) => submissionId)
+function partOf(parts: Finalized): ProjectPart {
+  const { projectId, snapshotCid } = parts[0]!
+  const submissionIds = parts.flatMap(({ ballots }) => ballots.map(({ submissionId }) => submissionId))
   const quotedIds = quoteAll(submissionIds)
-  const texts = textsOf(project)
+  const texts = parts.filter(({ ballots }) => ballots.length > 0).map(textsOf)
   const lengths = [quotedIds, quoteAll([projectId, snapshotCid])].map((text) => Buffer.byteLength(text) + 1)
-  const bytes = lengths.reduce((a, b) => a + b, textsLength(texts) + 1)
+  const bytes = [...lengths, ...texts.map((text) => textsLength(text) + 1)].reduce((a, b) => a + b)
   return { projectId, snapshotCid, submissionIds, quotedIds, texts, bytes }
 }
 
@@ -140,9 +171,9 @@ const textsOf = (project: ProjectFinalization): Texts =>
       }
 
 /** Byte order of the UTF-8 projectIds, which differs from JavaScript's order of strings above U+FFFF. */
-const inByteOrder = (projects: readonly ProjectFinalization[]): ProjectFinalization[] =>
+const inByteOrder = (projects: readonly Finalized[]): Finalized[] =>
   projects
-    .map((project) => ({ project, id: Buffer.from(project.projectId) }))
+    .map((project) => ({ project, id: Buffer.from(project[0]!.projectId) }))
     .sort((a, b) => Buffer.compare(a.id, b.id))
     .map(({ project }) => project)
 
@@ -172,8 +203,8 @@ function cut(projects: readonly ProjectPart[], market: MarketRules): ProjectPart
 const LAST_COMMAS = 4
 
 const summaryOf = (
-  finalized: readonly ProjectFinalization[],
-  winners: readonly ProjectFinalization[],
+  projects: readonly Finalized[],
+  winners: readonly Finalized[],
   batches: number,
   { epochId, releaseBlock, blockNumber, blockHash }: Parameters<typeof packEpoch>[1],
 ): EpochSummary => ({
@@ -183,6 +214,6 @@ const summaryOf = (
   closeBlockHash: blockHash,
   batches,
   projects: winners.length,
-  projectsWithoutQuorum: finalized.length - winners.length,
-  submissions: winners.reduce((sum, { votes }) => sum + votes, 0),
+  projectsWithoutQuorum: projects.length - winners.length,
+  submissions: winners.reduce((sum, [first]) => sum + first!.votes, 0),
 })

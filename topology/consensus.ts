@@ -16,6 +16,7 @@ import type {
 import type { ProcessorSupplier } from '../streams/processor.ts'
 import { byArrival } from './admit.ts'
 import { asBuffer } from './keccak.ts'
+import { candidatesOf, finalizationParts } from './parts.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from './rules.ts'
 import { createSharedTexts } from './shared-texts.ts'
 import { tieBreaker } from './signature.ts'
@@ -48,7 +49,8 @@ export const tallyEpoch =
         const headers = new Set(tick.acceptedHeaders)
         const market = rulesOfMarket(rules, dataMarket)
         for (const [projectId, submissions] of byProject(votes.entries(scope)))
-          finalized.send({ dataMarket, epochId }, finalizeProject(projectId, submissions, { tick, headers, market }))
+          for (const part of finalizationParts(finalizeProject(projectId, submissions, { tick, headers, market })))
+            finalized.send({ dataMarket, epochId }, part)
         votes.dropScope(scope)
         texts.forget(scope)
         finalized.sendMarker(marker as FinalizationEvent)
@@ -90,6 +92,7 @@ export interface Closing {
 /**
  * The CID most slots reported for one project in one closed epoch.
  * @param submissions all that was admitted for the project, in any order: the result is the same
+ * @returns in one piece, of any size
  */
 export function finalizeProject(
   projectId: string,
@@ -114,6 +117,9 @@ export function finalizeProject(
     texts: NOTHING,
     dropped,
     equivocations: equivocators(submissions),
+    candidates: candidatesOf(votes, winner),
+    part: 0,
+    parts: 1,
   }
   const quorum = quorumMissed(counted, votes.length, market)
   if (quorum) {

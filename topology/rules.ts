@@ -128,8 +128,8 @@ export function checkRules({ markets, addedMarkets, parkedMax, headsKept }: Prot
   }
 }
 
-/** What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames. */
-const HANDOVER = 2
+/** What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in parts. */
+const HANDOVER = 3
 
 /** Stands for one that is added, in what `checkRules` says. */
 const ANY_MARKET = `0x${'0'.repeat(40)}`

@@ -22,7 +22,7 @@ export interface EffectsPorts extends AnchorPorts {
   readonly answers: Answers
   /** The first is for what is planned now, the others for what was begun under them. */
   readonly signers: readonly Signer[]
-  readonly readBatch: BatchReader
+  readonly batches: BatchReader
   readonly signal: AbortSignal
   /** Something that must not happen, or the role is lost: everything of this session ends. */
   readonly fail: (error: unknown) => void
@@ -75,7 +75,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   })
 
   const batchOf = ({ call, batchOffset }: AnchorIntent, until: AbortSignal) =>
-    call === 'SUBMIT' ? ports.readBatch(batchOffset, until) : undefined
+    call === 'SUBMIT' ? ports.batches.summary(batchOffset, until) : undefined
 
   const contractCall = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<ContractCall> => {
     const protocolState = settings.protocolStateOf(key.dataMarket).toLowerCase()
@@ -83,7 +83,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   }
 
   const store = async (intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
-    const { json } = await ports.readBatch(intent.batchOffset, until)
+    const { json } = await ports.batches.whole(intent.batchOffset, until)
     return resultOf(intent, 'STORED', { cid: await ports.store(json, until) })
   }
 

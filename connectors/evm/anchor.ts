@@ -148,7 +148,7 @@ async function work({ settings, ports, rpc, signers }: Role, signal: AbortSignal
     heads,
     answers,
     signers,
-    readBatch: createBatchReader(log, topics.batches),
+    batches: createBatchReader(log, topics.batches),
     signal: session,
     fail: (error) => failure.abort(error),
   })

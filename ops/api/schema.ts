@@ -4,8 +4,10 @@
  */
 import { z } from 'zod'
 import type { AnchorState, VerdictReason } from '../../schemas/types.ts'
+import { CANDIDATES_MAX } from '../../topology/parts.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../topology/verdict.ts'
 import type { EpochPhase } from '../lookup/epoch.ts'
+import { EQUIVOCATIONS_MAX } from './view/rows.ts'
 
 /** Items of one page, when not asked for otherwise and at most. */
 export const PAGE_DEFAULT = 50
@@ -112,14 +114,15 @@ export const gap = z
   })
   .meta({ id: 'Gap' })
 
+const candidate = z.object({ snapshotCid: text, votes: whole })
 export const project = z
   .object({
     projectId: text,
     snapshotCid: text.describe('The winner; empty without a quorum.'),
     votes: whole.describe('Slots that reported the winner.'),
     voters: whole.describe('Slots that voted.'),
-    candidates: z.array(z.object({ snapshotCid: text, votes: whole })).describe('Every CID, most votes first.'),
-    equivocations: z.array(whole).describe('Slots that signed more than one CID.'),
+    candidates: z.array(candidate).describe(`The winner, then those with most votes; at most ${CANDIDATES_MAX}.`),
+    equivocations: z.array(whole).describe(`Slots that signed more than one CID; the first ${EQUIVOCATIONS_MAX}.`),
     batchIndex: wholeOrNone,
   })
   .meta({ id: 'Project' })

@@ -1,13 +1,13 @@
 /** What the log says was built and anchored, by epoch. */
-import type { Anchor, Batch, EpochSummary } from '../../schemas/types.ts'
+import type { Anchor, EpochSummary } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { epochScope, isEpochSummary, type Topics } from '../../topology/topics.ts'
 import { decoded } from '../log-reading/decoded.ts'
-import { readAt, scan } from '../log-reading/scan.ts'
+import { scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
 
 export interface EpochBatches {
-  /** Offset of each batch in `batches`, by batch index. */
+  /** Offset of the first record of each batch in `batches`, by batch index. */
   readonly offsets: readonly number[]
   readonly summary: EpochSummary | undefined
 }
@@ -19,6 +19,7 @@ export async function indexBatches(
   findings: Findings,
 ): Promise<Map<string, EpochBatches>> {
   const index = new Map<string, { offsets: number[]; summary: EpochSummary | undefined }>()
+  const parts = new Set<string>()
   for await (const records of scan(log, { topic: batches.name, partition: 0 }))
     for (const { offset, key, value: event } of decoded(batches, 0, records, findings.unreadable)) {
       if (event === null) continue
@@ -31,22 +32,16 @@ export async function indexBatches(
       if (isEpochSummary(event)) {
         if (epoch.summary) findings.add('duplicated', where, 'a second summary')
         epoch.summary ??= event
-      } else if (epoch.offsets[event.batchIndex] !== undefined)
-        findings.add('duplicated', where, `batch ${event.batchIndex} a second time`)
-      else epoch.offsets[event.batchIndex] = offset
+        continue
+      }
+      const { batchIndex, part } = event
+      const id = `${scope}/${batchIndex}/${part}`
+      if (parts.has(id))
+        findings.add('duplicated', where, `batch ${batchIndex}${part > 0 ? `, part ${part},` : ''} a second time`)
+      else if (part === 0) epoch.offsets[batchIndex] = offset
+      parts.add(id)
     }
   return index
-}
-
-export async function readBatchAt(
-  log: Log,
-  { batches }: Topics,
-  offset: number | undefined,
-): Promise<Batch | undefined> {
-  if (offset === undefined) return undefined
-  const record = await readAt(log, { topic: batches.name, partition: 0 }, offset)
-  const event = record?.value ? batches.value.decode(record.value) : undefined
-  return event === undefined || isEpochSummary(event) ? undefined : event
 }
 
 /** The newest row of `anchors` by epoch and batch index. */

@@ -1,8 +1,9 @@
 /** The batches and the summary of an epoch against what was recomputed; one batch in memory at a time. */
 import type { Batch } from '../../schemas/types.ts'
 import { epochScope } from '../../topology/topics.ts'
+import { batchAt } from '../log-reading/batch-at.ts'
 import { cidsOf } from '../verify/cid.ts'
-import { type EpochBatches, readBatchAt } from './anchored.ts'
+import type { EpochBatches } from './anchored.ts'
 import type { ExpectedBatch, ExpectedBatches } from './batching.ts'
 import { type EpochView, nameOf } from './chain-view.ts'
 import type { EpochSources } from './epoch-audit.ts'
@@ -64,14 +65,15 @@ async function compareEach(
   const repeated = new Repeated(nameOf(epoch), findings)
   for (const batch of expected.batches()) {
     const index = facts.length
-    const there = await readBatchAt(log, topics, found.offsets[index])
+    const offset = found.offsets[index]
+    const there = offset === undefined ? undefined : await batchAt(log, topics, offset)
     compareBatch(`${nameOf(epoch)}, batch ${index}`, batch, there, expected.count, findings)
     repeated.expect(batch)
     if (there) repeated.take(there)
     facts.push(await factOf(batch))
   }
-  for (const offset of found.offsets.slice(facts.length)) {
-    const there = await readBatchAt(log, topics, offset)
+  for (const offset of found.offsets.slice(facts.length).filter((one) => one !== undefined)) {
+    const there = await batchAt(log, topics, offset)
     findings.add('mismatches', `${nameOf(epoch)}, batch ${there?.batchIndex}`, 'no such batch should be there')
     if (there) repeated.take(there)
   }

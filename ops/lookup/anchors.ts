@@ -1,7 +1,8 @@
 import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
-import { isEpochSummary, type Topics } from '../../topology/topics.ts'
-import { readAt, scan } from '../log-reading/scan.ts'
+import type { Topics } from '../../topology/topics.ts'
+import { batchAt } from '../log-reading/batch-at.ts'
+import { scan } from '../log-reading/scan.ts'
 import { anchorsOf } from './keys.ts'
 
 /** The newest row of each batch of an epoch, by batch index. */
@@ -19,13 +20,9 @@ export async function anchorsOfEpoch(log: Log, topics: Topics, key: EpochKey): P
   return rows
 }
 
-/** The batch that an anchor row names; undefined when it is no longer in the log. */
-export async function batchOf(log: Log, { batches }: Topics, anchor: Anchor): Promise<Batch | undefined> {
-  if (anchor.batchOffset < 0) return undefined
-  const record = await readAt(log, { topic: batches.name, partition: 0 }, anchor.batchOffset)
-  if (!record?.value) return undefined
-  const event = batches.value.decode(record.value)
-  return isEpochSummary(event) ? undefined : event
+/** The batch that an anchor row names, in one piece; undefined when it is no longer in the log. */
+export async function batchOf(log: Log, topics: Topics, { batchOffset }: Anchor): Promise<Batch | undefined> {
+  return batchOffset < 0 ? undefined : batchAt(log, topics, batchOffset)
 }
 
 /** The ids of a batch's submissions, in the order of its leaves. */

@@ -178,7 +178,7 @@ async function winnersOf(log: Log, topics: Topics, key: EpochKey): Promise<Epoch
     for (const record of records) {
       if (!matches(record.key) || record.value === null) continue
       const event = value.decode(record.value)
-      if (isMarker(event)) continue
+      if (isMarker(event) || event.part > 0) continue
       const { projectId, snapshotCid, votes, voters } = event
       projects.push({ projectId, snapshotCid, votes, voters })
     }

@@ -43,7 +43,8 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
     orphaned: (blockNumber) => ledger.orphaned(blockNumber),
     finalized(dataMarket, epochId, project) {
       const market = servedLabel(dataMarket)
-      countVotes(metrics, market, project)
+      metrics.equivocations.inc({ market }, project.equivocations.length)
+      if (project.part === 0) countVotes(metrics, market, project)
       slots.add(market, epochId, project)
     },
     batched(dataMarket, { projectIds, json }) {
@@ -83,22 +84,13 @@ function setStandings(metrics: Metrics, ledger: EpochLedger, markets: readonly s
 }
 
 function countVotes(metrics: Metrics, market: string, project: ProjectFinalization): void {
-  const { snapshotCid: winner, votes, voters, ballots, equivocations } = project
+  const { snapshotCid: winner, votes, voters, candidates } = project
   metrics.consensusProjects.inc({ market })
   metrics.consensusVotes.inc({ market, agreed: 'true' }, winner === '' ? 0 : votes)
   metrics.consensusVotes.inc({ market, agreed: 'false' }, winner === '' ? voters : voters - votes)
-  metrics.equivocations.inc({ market }, equivocations.length)
   if (winner === '') metrics.consensusNoQuorum.inc({ market })
   if (voters === 1) metrics.consensusSingleSource.inc({ market })
-  if (votes < voters && isTie(winner, votes, ballots)) metrics.consensusTies.inc({ market })
-}
-
-/** Only where somebody disagreed is anything counted. */
-function isTie(winner: string, votes: number, ballots: ProjectFinalization['ballots']): boolean {
-  const others = new Map<string, number>()
-  for (const { snapshotCid } of ballots)
-    if (snapshotCid !== winner) others.set(snapshotCid, (others.get(snapshotCid) ?? 0) + 1)
-  return [...others.values()].includes(votes)
+  if (winner !== '' && candidates[1]?.votes === votes) metrics.consensusTies.inc({ market })
 }
 
 type BatchStage = (typeof BATCH_STAGES)[number]

@@ -74,9 +74,10 @@ export function compareFinalizations(
   recorded: Outcome['finalizations'],
   differences: Differences,
 ): void {
-  for (const project of new Set([...recomputed.keys(), ...recorded.keys()])) {
-    const [mine, theirs] = [recomputed.get(project), recorded.get(project)]
-    const where = `project ${project}`
+  for (const id of new Set([...recomputed.keys(), ...recorded.keys()])) {
+    const [mine, theirs] = [recomputed.get(id), recorded.get(id)]
+    const { projectId, part, parts } = (mine ?? theirs)!
+    const where = `project ${projectId}${parts > 1 ? `, part ${part}` : ''}`
     if (!mine || !theirs) differences.same(where, 'finalization', mine?.snapshotCid, theirs?.snapshotCid)
     else {
       const { texts: a, ...own } = mine

@@ -1,7 +1,7 @@
 /** What became of an epoch, as the topology writes it: recomputed, or recorded in the log. */
+import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
 import type { Anchor, Batch, EpochKey, EpochSummary, ProjectFinalization, Verdict } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
-import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import { type BatchEvent, isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { partitionsOf, scan } from '../log-reading/scan.ts'
 import { anchorsOfEpoch } from '../lookup/anchors.ts'
@@ -10,7 +10,7 @@ import { finalizationPartition, finalizationsOf, verdictsOf } from '../lookup/ke
 export interface Outcome {
   /** By place in the topic `submissions`. */
   readonly verdicts: Map<string, Verdict>
-  /** By project. */
+  /** By part and project. */
   readonly finalizations: Map<string, ProjectFinalization>
   readonly batches: Batch[]
   summary?: EpochSummary
@@ -31,6 +31,7 @@ export interface Collector {
 export function createCollector(topics: Topics, key: EpochKey, outcome: Outcome): Collector {
   const { verdicts, finalizations, batches } = topics
   const [ofVerdicts, ofFinalizations] = [verdictsOf(topics, key), finalizationsOf(topics, key)]
+  const joiner = createBatchJoiner()
   return {
     verdict(record) {
       if (!ofVerdicts(record.key) || record.value === null) return
@@ -40,7 +41,7 @@ export function createCollector(topics: Topics, key: EpochKey, outcome: Outcome)
     finalization(record) {
       if (!ofFinalizations(record.key) || record.value === null) return
       const event = plain(finalizations.value.decode(record.value))
-      if (!isMarker(event)) outcome.finalizations.set(event.projectId, event)
+      if (!isMarker(event)) outcome.finalizations.set(`${event.part}/${event.projectId}`, event)
     },
     batch(record) {
       if (record.key === null || record.value === null) return
@@ -48,7 +49,10 @@ export function createCollector(topics: Topics, key: EpochKey, outcome: Outcome)
       const event = plain(batches.value.decode(record.value))
       if (epochOf(event) !== key.epochId) return
       if (isEpochSummary(event)) outcome.summary = event
-      else outcome.batches[event.batchIndex] = event
+      else {
+        const batch = joiner.take(key.dataMarket, event)
+        if (batch) outcome.batches[batch.batchIndex] = batch
+      }
     },
   }
 }
@@ -83,10 +87,5 @@ export async function readRecorded(log: Log, topics: Topics, key: EpochKey): Pro
   return { ...outcome, anchors }
 }
 
-/** Batches of an epoch lie together; the anchors say where. Without any, the topic is read from its beginning. */
-function firstBatch(anchors: ReadonlyMap<number, Anchor>): number {
-  const starts = [...anchors]
-    .filter(([index, { batchOffset }]) => index !== END_OF_BATCHES && batchOffset >= 0)
-    .map(([index, { batchOffset }]) => batchOffset - index)
-  return starts.length > 0 ? Math.max(0, Math.min(...starts)) : 0
-}
+/** Where the epoch's first batch lies, the others behind it. When the anchors do not say, the topic is read from its beginning. */
+const firstBatch = (anchors: ReadonlyMap<number, Anchor>): number => Math.max(0, anchors.get(0)?.batchOffset ?? 0)

@@ -10,6 +10,7 @@ import { memoryRegistry } from '../../schemas/registry.ts'
 import type { Anchor, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
 import { type Appender, type Log, LogError } from '../../streams/ports.ts'
+import { candidatesOf, finalizationParts } from '../../topology/parts.ts'
 import { sequencerTopics, type Topics } from '../../topology/topics.ts'
 
 const MARKET = '0x00000000000000000000000000000000000000aa'
@@ -124,16 +125,21 @@ test('behavior: votes, ties and slots of a project are counted as it is read', a
     frame: 0,
   }))
   const project = { projectId: 'p', snapshotCid: 'a', votes: 2, voters: 4, closeBlock: 12, ballots }
-  const whole: ProjectFinalization = { ...project, dropped: [], equivocations: [3], ...NO_TEXTS }
-  await append(name, key.encode({ dataMarket: MARKET, epochId: 7 }), value.encode(whole))
-  await becomes(metrics, 'seq_consensus_ties_total{market="M"}', 1)
+  const candidates = candidatesOf(ballots, 'a')
+  const rest = { dropped: [], equivocations: [3], ...NO_TEXTS, candidates, part: 0, parts: 1 }
+  const whole: ProjectFinalization = { ...project, ...rest }
+  const parts = [...finalizationParts(whole, 600)]
+  expect(parts.length).toBeGreaterThan(2)
+  for (const part of parts) await append(name, key.encode({ dataMarket: MARKET, epochId: 7 }), value.encode(part))
+  await becomes(metrics, 'seq_epoch_active_slots{market="M"}', 4)
+  expect(await sample(metrics, 'seq_consensus_ties_total{market="M"}')).toBe(1)
+  expect(await sample(metrics, 'seq_consensus_projects_total{market="M"}')).toBe(1)
   expect(await sample(metrics, 'seq_consensus_votes_total{market="M",agreed="true"}')).toBe(2)
   expect(await sample(metrics, 'seq_consensus_votes_total{market="M",agreed="false"}')).toBe(2)
   expect(await sample(metrics, 'seq_consensus_equivocations_total{market="M"}')).toBe(1)
-  expect(await sample(metrics, 'seq_epoch_active_slots{market="M"}')).toBe(4)
 })
 
-const NO_TEXTS = { texts: Buffer.of(), frames: [], signatures: Buffer.of() }
+const NO_TEXTS = { texts: Buffer.of(), frames: [{ middle: 'm', end: 'e' }], signatures: Buffer.alloc(4 * 65) }
 
 test('behavior: a log that does not answer for a while is waited for', async () => {
   const away = new LogError('UNREACHABLE', 'no broker answers', { retriable: true })

@@ -106,6 +106,9 @@ const batchOf = (epochId: number, batchIndex: number): Batch => ({
   submissions: 0,
   leavesBefore: 0,
   gasEstimate: 0,
+  part: 0,
+  parts: 1,
+  sizeBytes: 0,
 })
 
 const summaryOf = (epochId: number, batches: number): EpochSummary => ({

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Batch, EpochSummary, ProjectFinalization, Submission } from '../../schemas/types.ts'
 import { GAS_PER_PROJECT, packEpoch } from '../../topology/batch.ts'
 import { rootOf } from '../../topology/merkle.ts'
+import { candidatesOf } from '../../topology/parts.ts'
 import { type MarketRules, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { frameTexts, writeTexts } from '../../topology/submission-text.ts'
 import { TextBuffer } from '../../topology/text-buffer.ts'
@@ -56,6 +57,9 @@ const project = (
     signatures,
     dropped: [],
     equivocations: [],
+    candidates: candidatesOf(votes, 'cid'),
+    part: 0,
+    parts: 1,
   }
 }
 const pack = (projects: readonly ProjectFinalization[], changes: Partial<MarketRules> = {}) => {

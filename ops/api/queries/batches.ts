@@ -1,8 +1,8 @@
 /** Batches and their way to the chain. */
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
-import { isEpochSummary, type Topics } from '../../../topology/topics.ts'
-import { readAt } from '../../log-reading/scan.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import { batchAt } from '../../log-reading/batch-at.ts'
 import type { AnchorItem, BatchDetail, BatchSummary, Page, Signer } from '../schema.ts'
 import {
   anchorParts,
@@ -89,9 +89,8 @@ export async function batchContent(
   const key = await findBatch(reader, cid)
   const row = key && reader.getJson<BatchRow>(keyOf(TABLE.batches, ...anchorParts(key)))
   if (!row) return undefined
-  const record = await readAt(log, { topic: topics.batches.name, partition: 0 }, row.offset)
-  const event = record?.value && topics.batches.value.decode(record.value)
-  return event && !isEpochSummary(event) ? Buffer.from(event.json) : undefined
+  const batch = await batchAt(log, topics, row.offset)
+  return batch && Buffer.from(batch.json)
 }
 
 export type AnchorQueue = 'pending' | 'final' | 'failed'

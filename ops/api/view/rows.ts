@@ -121,6 +121,9 @@ export interface SubmissionRow {
   readonly time: number
 }
 
+/** Slots that are kept of those that signed several CIDs for a project. */
+export const EQUIVOCATIONS_MAX = 100
+
 export type ProjectRow = Omit<Project, 'batchIndex'>
 
 export interface BatchRow {

@@ -1,4 +1,5 @@
 /** Turns fetched records into the rows of one commit. Synchronous, a fetched batch at a time; decides nothing. */
+import { sizeBytesOf } from '../../../schemas/batch-joiner.ts'
 import type {
   Anchor,
   AnchorKey,
@@ -18,6 +19,7 @@ import type { RowCache } from './row-cache.ts'
 import {
   anchorParts,
   type BatchRow,
+  EQUIVOCATIONS_MAX,
   epochParts,
   json,
   keyOf,
@@ -137,26 +139,22 @@ function onVerdict(commit: ViewCommit, key: EpochKey, verdict: Verdict, record: 
   commit.count(key, record.timestamp, verdict.reason)
 }
 
+/** A row has a bounded size however many votes there were: what a project's parts have in common, and the first slots. */
 function onFinalization(commit: ViewCommit, key: EpochKey, project: ProjectFinalization, time: number): void {
-  const { projectId, snapshotCid, votes, voters, equivocations } = project
-  const row = { projectId, snapshotCid, votes, voters, candidates: candidatesOf(project), equivocations }
-  commit.put(keyOf(TABLE.projects, ...epochParts(key), projectId), json(row))
+  if (project.part > 0) return
+  const { projectId, snapshotCid, votes, voters, candidates, equivocations } = project
+  const shown = { candidates, equivocations: equivocations.slice(0, EQUIVOCATIONS_MAX) }
+  commit.put(
+    keyOf(TABLE.projects, ...epochParts(key), projectId),
+    json({ projectId, snapshotCid, votes, voters, ...shown }),
+  )
   commit.epoch(key, (epoch) => withFinalization(epoch, project), time)
 }
 
-/** Every CID that a slot stood by at the close, most votes first; without a quorum the votes lie among the dropped. */
-function candidatesOf({ ballots, dropped }: ProjectFinalization) {
-  const votes = new Map<string, number>()
-  const voted = [...ballots, ...dropped.filter(({ reason }) => reason === 'NO_QUORUM')]
-  for (const { snapshotCid } of voted) votes.set(snapshotCid, (votes.get(snapshotCid) ?? 0) + 1)
-  return [...votes]
-    .map(([snapshotCid, count]) => ({ snapshotCid, votes: count }))
-    .sort((a, b) => b.votes - a.votes || (a.snapshotCid < b.snapshotCid ? -1 : 1))
-}
-
 function onBatch(commit: ViewCommit, key: EpochKey, batch: Batch, { offset, timestamp }: LogRecord): void {
-  const { json: content, epochId: _, batchIndex, ...fields } = batch
-  const row: BatchRow = { ...fields, sizeBytes: content.length, builtAt: timestamp, offset }
+  if (batch.part > 0) return
+  const { json: _, epochId: __, batchIndex, part: ___, parts: ____, ...fields } = batch
+  const row: BatchRow = { ...fields, sizeBytes: sizeBytesOf(batch), builtAt: timestamp, offset }
   commit.put(keyOf(TABLE.batches, ...anchorParts({ ...key, batchIndex })), json(row))
   for (const projectId of batch.projectIds)
     commit.put(keyOf(TABLE.batchOfProject, ...epochParts(key), projectId), json(batchIndex))

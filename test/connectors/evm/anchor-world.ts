@@ -290,6 +290,9 @@ export function batchOf(epochId: number, batchIndex: number, projects = 2): Batc
     submissions: projects,
     leavesBefore: 0,
     gasEstimate: 0,
+    part: 0,
+    parts: 1,
+    sizeBytes: 0,
   }
 }
 

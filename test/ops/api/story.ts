@@ -12,6 +12,7 @@ import { openView, type View, type ViewOptions } from '../../../ops/api/view/vie
 import { createHealth } from '../../../ops/health.ts'
 import { createStageWatch } from '../../../ops/stage-watch.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
+import { candidatesOf } from '../../../topology/parts.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
 import {
   anchorOf,
@@ -101,7 +102,8 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
       const finalization = { projectId: 'project-a', snapshotCid: 'bafkreione', votes, voters: slots, closeBlock: 16 }
       const none = Buffer.alloc(0)
       const rest = { ballots, texts: none, frames: [], signatures: none, dropped: [], equivocations: [] }
-      await put(topics.finalizations, { dataMarket, epochId }, { ...finalization, ...rest })
+      const parts = { candidates: candidatesOf(ballots, 'bafkreione'), part: 0, parts: 1 }
+      await put(topics.finalizations, { dataMarket, epochId }, { ...finalization, ...rest, ...parts })
       const { offset } = await put(
         topics.batches,
         { dataMarket },

@@ -108,6 +108,9 @@ export const batchOf = (fields: Partial<Batch>): Batch => ({
   submissions: 1,
   leavesBefore: 0,
   gasEstimate: 0,
+  part: 0,
+  parts: 1,
+  sizeBytes: 0,
   ...fields,
 })
 

@@ -61,6 +61,9 @@ async function anchoredEpoch(fields: { attested?: boolean } = {}) {
     signatures: Buffer.alloc(0),
     dropped: [],
     equivocations: [],
+    candidates: [],
+    part: 0,
+    parts: 1,
   }
   await put(topics.finalizations, { dataMarket: MARKET, epochId: 3 }, finalization)
   const { offset } = await put(topics.batches, { dataMarket: MARKET }, batchOf({}))

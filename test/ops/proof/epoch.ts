@@ -97,6 +97,9 @@ function finalizationsOf(submissions: readonly Submission[]): ProjectFinalizatio
       signatures,
       dropped: [],
       equivocations: [],
+      candidates: [],
+      part: 0,
+      parts: 1,
     }
   })
 }

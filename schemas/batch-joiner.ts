@@ -1,0 +1,45 @@
+/** Puts the records of a batch together again. What each of them holds is said in Batch.avsc. */
+import type { Batch } from './types.ts'
+
+export interface BatchJoiner {
+  /**
+   * Takes a record of `batches`, in the order of the log; those of several batches may be mixed.
+   * @returns the whole batch, in one piece, with its last record
+   */
+  take(dataMarket: string, record: Batch): Batch | undefined
+}
+
+export function createBatchJoiner(): BatchJoiner {
+  const begun = new Map<string, Batch[]>()
+  return {
+    take(dataMarket, record) {
+      if (record.parts === 1) return wholeOf([record])
+      const id = `${dataMarket}/${record.epochId}/${record.batchIndex}`
+      const before = record.part === 0 ? [] : begun.get(id)
+      if (before?.length !== record.part) return undefined // its beginning is not there
+      before.push(record)
+      if (before.length < record.parts) begun.set(id, before)
+      else begun.delete(id)
+      return before.length < record.parts ? undefined : wholeOf(before)
+    },
+  }
+}
+
+function wholeOf(parts: readonly Batch[]): Batch {
+  const pieces = parts.map(({ json }) => json)
+  const json = pieces.length === 1 ? pieces[0]! : concatenated(pieces)
+  return { ...parts[0]!, json, parts: 1, sizeBytes: json.length }
+}
+
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = Buffer.allocUnsafe(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
+
+/** Of the whole batch, by its first record. */
+export const sizeBytesOf = ({ json, parts, sizeBytes }: Batch): number => (parts === 1 ? json.length : sizeBytes)
