@@ -20,6 +20,10 @@ const STATE_INTERVAL_SECONDS = 1
 const VALIDATORS = 3
 /** About 110 k gas each: a full chunk stays below what one transaction may cost on any hard fork (16.7 M). */
 const SLOTS_PER_TRANSACTION = 100
+/** About 2,500 gas each, of the gas of one block. */
+const OWNERS_PER_CALL = 5_000
+/** Of those, as many as one block holds: the set-up mines one block for each sending. */
+const PER_BLOCK = 4
 const DEPLOY_GAS = 6_000_000
 const CALL_GAS = 1_000_000
 const SLOT_GAS = 120_000
@@ -239,7 +243,9 @@ function membership(
 /** Assigns the slots whose owner differs; slots that are no longer asked for stay as they are. */
 async function ensureSlots(state: DevState, slots: readonly DevSlot[]): Promise<void> {
   const last = slots.reduce((max, { slotId }) => Math.max(max, slotId), 0)
-  const owners = (await read(state, 'devSlotOwners', [1, last])) as string[]
+  const owners: string[] = []
+  for (let from = 1; from <= last; from += OWNERS_PER_CALL)
+    owners.push(...((await read(state, 'devSlotOwners', [from, OWNERS_PER_CALL])) as string[]))
   const missing = slots.filter(({ slotId, owner }) => owners[slotId - 1]?.toLowerCase() !== owner.toLowerCase())
   const changes: DevTransaction[] = []
   for (let at = 0; at < missing.length; at += SLOTS_PER_TRANSACTION) {
@@ -248,7 +254,7 @@ async function ensureSlots(state: DevState, slots: readonly DevSlot[]): Promise<
     const transaction = call(state, 'assignSnapshotterToNodeBulkAdmin', args)
     changes.push({ ...transaction, gasLimit: CALL_GAS + chunk.length * SLOT_GAS })
   }
-  await send(state, changes)
+  for (let at = 0; at < changes.length; at += PER_BLOCK) await send(state, changes.slice(at, at + PER_BLOCK))
 }
 
 const call = (state: DevState, name: string, args: readonly unknown[]): DevTransaction => ({

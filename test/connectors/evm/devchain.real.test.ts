@@ -113,6 +113,16 @@ describe('the process', () => {
     provider.destroy()
   })
 
+  test('default: more slots than a block or a call holds, without waiting for blocks', async () => {
+    const owner = devAccount(31).address
+    const slots = Array.from({ length: 5_001 }, (_, i) => ({ slotId: i + 1, owner }))
+    const { rpcUrl, protocolState } = await start({ blockTimeSeconds: 3_600, slots })
+    const provider = devProvider(rpcUrl, DEV_CHAIN_ID)
+    const contract = new Contract(protocolState, devProtocolState().interface, provider)
+    expect((await contract.getFunction('slotSnapshotterMapping')(5_001)).toLowerCase()).toBe(owner)
+    provider.destroy()
+  })
+
   test('behavior: the chain outlives a kill -9 of its starter; the next start takes it over without losing a block', async () => {
     const { child, rpcUrl } = await startElsewhere()
     await until('three blocks', async () => (await height(rpcUrl)) > 6)
