@@ -33,6 +33,8 @@ export interface DirectoryPaths {
   readonly running: string
   /** What the simulated snapshotters sent. */
   readonly ledger: string
+  /** Slots without a snapshotter, with their keys: whoever plays their owners reads it. */
+  readonly spareSlots: string
 }
 
 export const directoryPaths = (dataDir: string): DirectoryPaths => ({
@@ -45,6 +47,7 @@ export const directoryPaths = (dataDir: string): DirectoryPaths => ({
   settings: join(dataDir, 'settings.json'),
   running: join(dataDir, 'dev.json'),
   ledger: join(dataDir, 'snapshotters.jsonl'),
+  spareSlots: join(dataDir, 'spare-slots.json'),
 })
 
 /** Makes the directory if need be. Throws CliError when it cannot be written to. */

@@ -18,6 +18,11 @@ export function devChainCommand(): Command {
     .option('--chain-port <port>', 'port of the chain; 0 takes a free one', fallback('chainPort'))
     .option('--rpc <url>', "development node with anvil's accounts that runs already, instead of an anvil of our own")
     .option('--snapshotters <n>', 'slots that simulated snapshotters own', fallback('snapshotters'))
+    .option(
+      '--spare-slots <n>',
+      'slots after those, without a snapshotter; their keys are written to spare-slots.json',
+      fallback('spareSlots'),
+    )
     .option('--seed <n>', 'decides their keys', fallback('seed'))
     .option('--block-time <s>', 'seconds per block', fallback('blockTime'))
     .option('--epoch-blocks <n>', 'blocks from one release to the next', fallback('epochBlocks'))

@@ -1,22 +1,27 @@
 /** The chain of `dev` and of `devchain`, and who acts on it: an epoch manager and validators. */
+import { rmSync, writeFileSync } from 'node:fs'
 import { startEpochManager } from '../../connectors/evm/dev-epochs.ts'
 import { startValidator } from '../../connectors/evm/dev-validator.ts'
 import { type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
 import { directoryPaths } from '../data-directory.ts'
 import type { Lifecycle } from '../lifecycle.ts'
-import { slotWallet } from '../snapshotters/wallets.ts'
+import { type SlotWallet, slotWallet } from '../snapshotters/wallets.ts'
 import type { ChainConfig } from './config.ts'
 
 /** Some minutes, so that no outage, no busy machine and no laptop that sleeps a while makes a batch late. */
 const BATCH_WINDOW_BLOCKS = 600
 const ATTESTATION_WINDOW_BLOCKS = 1_200
 
-export const startChain = (
+export function startChain(
   config: Omit<ChainConfig, 'sequencer'>,
   onEnded: (error: Error) => void,
   sequencers: readonly string[] = [],
-): Promise<DevChain> =>
-  startDevChain({
+): Promise<DevChain> {
+  const wallets = Array.from({ length: config.snapshotters + config.spareSlots }, (_, i) =>
+    slotWallet(config.seed, i + 1),
+  )
+  writeSpareSlots(directoryPaths(config.dataDir).spareSlots, wallets.slice(config.snapshotters))
+  return startDevChain({
     onEnded,
     sequencers,
     directory: directoryPaths(config.dataDir).chain,
@@ -29,11 +34,21 @@ export const startChain = (
       batch: config.window + BATCH_WINDOW_BLOCKS,
       attestation: config.window + ATTESTATION_WINDOW_BLOCKS,
     },
-    slots: Array.from({ length: config.snapshotters }, (_, i) => ({
-      slotId: i + 1,
-      owner: slotWallet(config.seed, i + 1).address,
-    })),
+    slots: wallets.map(({ slotId, address }) => ({ slotId, owner: address })),
   })
+}
+
+/** For whoever is to play their owners; there is no file when there are none. */
+function writeSpareSlots(file: string, wallets: readonly SlotWallet[]): void {
+  rmSync(file, { force: true })
+  if (wallets.length === 0) return
+  const rows = wallets.map(({ slotId, address, privateKey }) => ({
+    slotId,
+    address,
+    privateKey: Buffer.from(privateKey).toString('hex'),
+  }))
+  writeFileSync(file, JSON.stringify(rows), { mode: 0o600 })
+}
 
 /** Releases epochs and attests until `parts` close. */
 export async function startActors(

@@ -18,6 +18,11 @@ export function devCommand(version: string): Command {
     .option('--cid-version <0|1>', 'CIDs of the batches', fallback('cidVersion'))
     .option('--tree <chained|fresh>', 'submission-id trees: one per epoch, or one per batch', fallback('tree'))
     .option('--snapshotters <n>', 'simulated snapshotters, one slot each; 0 for none', fallback('snapshotters'))
+    .option(
+      '--spare-slots <n>',
+      'slots after those, without a snapshotter; their keys are written to spare-slots.json',
+      fallback('spareSlots'),
+    )
     .option('--projects <n>', 'projects they report', fallback('projects'))
     .option('--bad-share <share>', 'share of them that sends something wrong', fallback('badShare'))
     .option('--seed <n>', 'decides their keys and what they send', fallback('seed'))

@@ -1,0 +1,85 @@
+/** The adversary's connections: libp2p hosts from several addresses of loopback, which send without waiting. */
+import type { Stream } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p, type Libp2p } from 'libp2p'
+
+const AGAIN_MS = 250
+const DIAL_MS = 15_000
+
+export interface Lines {
+  readonly count: number
+  /** How often a line was opened, and how often that failed. */
+  readonly opened: number
+  readonly refused: number
+  /** False when the line is not open, or has as much unsent as it holds: nothing is kept. */
+  send(line: number, bytes: Uint8Array): boolean
+  close(): Promise<void>
+}
+
+/** An address of loopback that nobody honest sends from; as many attackers as there are numbers. */
+export const addressOf = (n: number): string => `127.0.0.${2 + (n % 200)}`
+
+/** @param addresses how many source addresses the lines are spread over; 0: that of everybody else */
+export async function openLines(intakes: readonly string[], lines: number, addresses: number): Promise<Lines> {
+  const counts = { opened: 0, refused: 0 }
+  let closed = false
+  const streams: (Stream | undefined)[] = []
+  const hosts = await Promise.all(
+    Array.from({ length: lines }, (_, i) => hostAt(addresses === 0 ? undefined : addressOf(i % addresses))),
+  )
+  const keepOpen = async (host: Libp2p, i: number): Promise<void> => {
+    while (!closed) {
+      if (streams[i]?.status !== 'open') {
+        try {
+          const signal = AbortSignal.timeout(DIAL_MS)
+          streams[i] = await host.dialProtocol(multiaddr(intakes[i % intakes.length]!), '/collect', { signal })
+          counts.opened++
+        } catch {
+          counts.refused++
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+    }
+  }
+  const kept = hosts.map(keepOpen)
+  return {
+    count: lines,
+    get opened() {
+      return counts.opened
+    },
+    get refused() {
+      return counts.refused
+    },
+    send(line, bytes) {
+      const stream = streams[line]
+      if (stream?.status !== 'open' || stream.writableNeedsDrain) return false
+      try {
+        stream.send(bytes)
+        return true
+      } catch {
+        return false
+      }
+    },
+    async close() {
+      closed = true
+      await Promise.all([...kept, ...hosts.map(async (host) => host.stop())])
+    },
+  }
+}
+
+/** @param localAddress an option of the socket that the transport hands on and does not name */
+export async function hostAt(localAddress: string | undefined): Promise<Libp2p> {
+  const dialOpts = localAddress === undefined ? {} : ({ localAddress } as object)
+  const host = await createLibp2p({
+    transports: [tcp({ dialOpts })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ maxOutboundStreams: 1_000 })],
+    connectionManager: { reconnectRetries: 0 },
+    connectionMonitor: { enabled: false },
+  })
+  await host.start()
+  return host
+}
