@@ -55,7 +55,7 @@ function startApi() {
       anchor: { signerKey: '', confirmations: 1, pollMs: 1_000 },
       intake: { listen: [], peerKeyFile: '' },
       storage: { kubo: [], cidVersion: 1 },
-      api: { viewDirectory: join(directory, 'view'), keepHours: 24 },
+      api: { viewDirectory: join(directory, 'view'), keepHours: 24, submissionsMax: 10_000_000 },
       ops: { host: '127.0.0.1', port: 0 },
       workers: 0,
       commitIntervalMs: 100,

@@ -68,6 +68,8 @@ export interface ConnectorConfig {
     readonly viewDirectory: string
     /** Rows older than this go. */
     readonly keepHours: number
+    /** Submissions kept at most. */
+    readonly submissionsMax: number
     /** What clients of the deployed collector send; without one its endpoints are not served. */
     readonly legacyToken?: string | undefined
   }

@@ -1,6 +1,7 @@
 /** What a request may ask with; the description and the refusals come from the same. */
 import { z } from 'zod'
 import { anchorQueue, dataMarket, PAGE_DEFAULT, PAGE_MAX, reason } from './schema.ts'
+import { ORIGINS } from './view/origin.ts'
 
 /** A number as text, the way a URL has it. */
 const numeric = (min: number, max: number) =>
@@ -35,6 +36,7 @@ export const filters = {
   slot: anyWhole.optional().describe('Only this slot.'),
   reason: reason.optional().describe('Only verdicts with this reason.'),
   project: name.optional().describe('Only this project.'),
+  origin: z.enum(ORIGINS).default('OWNER').describe('Those of the slot’s owner, or those that only claim the slot.'),
   state: anchorQueue.optional().describe('On their way, done, or given up.'),
 }
 

@@ -145,9 +145,17 @@ export const ROUTES: readonly Route[] = [
       listVerdicts(asked.reader, asked.topics, epochKey(asked, epochId, query.market), query),
   }),
   route('/v1/slots/{slotId}/verdicts', {
-    summary: 'What became of the submissions of a slot; what `sequencer why` prints. Newest epoch first',
+    summary:
+      'What became of the submissions of a slot; what `sequencer why` prints. Last received first, or of one epoch',
     params: { slotId: take.slotId },
-    query: { market, epoch: filters.epoch, reason: filters.reason, project: filters.project, ...page },
+    query: {
+      market,
+      origin: filters.origin,
+      epoch: filters.epoch,
+      reason: filters.reason,
+      project: filters.project,
+      ...page,
+    },
     answer: give.submissions,
     handle: ({ reader, topics }, { slotId }, query) => listOfSlot(reader, topics, slotId, query),
   }),

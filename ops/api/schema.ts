@@ -7,6 +7,7 @@ import type { AnchorState, VerdictReason } from '../../schemas/types.ts'
 import { CANDIDATES_MAX } from '../../topology/parts.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../topology/verdict.ts'
 import type { EpochPhase } from '../lookup/epoch.ts'
+import { ORIGIN_HELP, ORIGINS } from './view/origin.ts'
 import { EQUIVOCATIONS_MAX } from './view/rows.ts'
 
 /** Items of one page, when not asked for otherwise and at most. */
@@ -102,14 +103,12 @@ export const epochDetail = z
   })
   .meta({ id: 'EpochDetail' })
 
-const gapCause = z.enum(['NOT_RELEASED', 'NOT_CLOSED', 'NOT_BATCHED', 'NOT_ANCHORED', 'LATE', 'FAILED'])
-
 export const gap = z
   .object({
     dataMarket,
     epochId: whole.describe('The first epoch of the gap.'),
     lastEpochId: whole.describe('The last one; the same for a single epoch.'),
-    cause: gapCause,
+    cause: z.enum(['NOT_RELEASED', 'NOT_CLOSED', 'NOT_BATCHED', 'NOT_ANCHORED', 'LATE', 'FAILED']),
     detail: text,
   })
   .meta({ id: 'Gap' })
@@ -136,7 +135,8 @@ export const submission = z
     epochId: whole,
     slotId: whole,
     projectId: text,
-    snapshotCid: text,
+    snapshotCid: text.nullable().describe('null: secret until the epoch is closed.'),
+    origin: z.enum(ORIGINS).describe(ORIGIN_HELP),
     position: z.object({ partition: whole, offset: whole }).describe('Where it lies in the topic `submissions`.'),
     receivedAt: text.nullable().describe('ISO time of the intake; null: no longer in the log.'),
     verdict: z
@@ -145,8 +145,8 @@ export const submission = z
         accepted: z.boolean(),
         stage: text,
         rule: text,
-        expected: text,
-        actual: text,
+        expected: text.nullable().describe('null: it may tell a vote, which is secret until the epoch is closed.'),
+        actual: text.nullable().describe('The same.'),
         blockNumber: whole,
         help: text.describe('What the reason means and what to do.'),
       })

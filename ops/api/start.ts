@@ -16,6 +16,7 @@ export async function openQueryApi(
     directory: api.viewDirectory,
     identity: [appId, topics.submissions.name, chain.chainId, chain.protocolState].join(' '),
     keepMs: api.keepHours * HOUR_MS,
+    submissionsMax: api.submissionsMax,
     log,
     topics,
     clock: systemClock,

@@ -8,6 +8,7 @@ import { ANCHOR_DEFAULTS } from '../../connectors/evm/anchor-options.ts'
 import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
+import { apiSettings } from '../api/settings.ts'
 import { logSettings } from '../logging/settings.ts'
 import { address, oneOf, httpUrl as url } from '../options.ts'
 import { ROLES } from '../roles.ts'
@@ -233,24 +234,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
 
-  api: z
-    .strictObject({
-      viewDirectory: file
-        .optional()
-        .describe(
-          'Where the view behind the answers is kept; a directory in the system’s temporary one by default. May be deleted: it is built anew from the topics.',
-        ),
-      keepHours: whole(1, 8_760)
-        .default(720)
-        .describe('Age at which rows leave the view. The topics keep 30 days at most.'),
-      legacyTokenFile: file
-        .optional()
-        .describe(
-          'File with the token that clients of the deployed collector send; with it /legacy is served, without it not.',
-        ),
-    })
-    .prefault({})
-    .describe('The role api: docs/api.md.'),
+  api: apiSettings,
 
   acls: z
     .strictObject({

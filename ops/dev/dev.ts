@@ -28,6 +28,7 @@ const SPREAD_SHARE = 0.5
 const COMMIT_INTERVAL_MS = 25
 const POLL_MS = 200
 const VIEW_HOURS = 720
+const VIEW_SUBMISSIONS_MAX = 20_000_000
 
 export interface DevPorts {
   readonly screen: Screen
@@ -92,7 +93,7 @@ async function runParts(
         intake: { listen: [`/ip4/0.0.0.0/tcp/${config.listenPort}`], peerKeyFile: paths.peerKey },
         storage: { directory: paths.blocks, kubo: config.kubo ? [config.kubo] : [], cidVersion: config.cidVersion },
         ops: { host: '127.0.0.1', port: config.opsPort },
-        api: { viewDirectory: paths.view, keepHours: VIEW_HOURS },
+        api: { viewDirectory: paths.view, keepHours: VIEW_HOURS, submissionsMax: VIEW_SUBMISSIONS_MAX },
         tracing: { otlpUrl: config.otlpUrl, sampleShare: 1 },
         workers: config.workers,
         commitIntervalMs: COMMIT_INTERVAL_MS,

@@ -1,8 +1,9 @@
 /** The look-ups, asked of the process that runs on a data directory: over its query API. */
 import type { Market, Page, SubmissionItem } from '../api/schema.ts'
+import { ORIGINS } from '../api/view/origin.ts'
 import { askRunning } from './directory.ts'
 import { type EpochQuery, type EpochStatus, NEXT } from './epoch.ts'
-import { ITEMS_MAX, inOrder, matches, type WhyAnswer, type WhyQuery } from './why.ts'
+import { ITEMS_MAX, inOrder, matches, type WhyAnswer, type WhyItem, type WhyQuery } from './why.ts'
 
 const PAGE = '500'
 const NOTHING: Page<SubmissionItem> = { items: [], next: null }
@@ -10,18 +11,23 @@ const NOTHING: Page<SubmissionItem> = { items: [], next: null }
 /** Undefined when no process runs there. */
 export async function askWhy(dataDir: string, query: WhyQuery): Promise<WhyAnswer | undefined> {
   const { slotId, epochId, projectId, submissionId, dataMarket } = query
-  const path =
-    submissionId === undefined ? `/v1/slots/${slotId}/verdicts` : `/v1/submissions/${encodeURIComponent(submissionId)}`
-  const narrow =
-    submissionId === undefined ? { epoch: epochId?.toString(), project: projectId, market: dataMarket } : {}
-  const items: SubmissionItem[] = []
-  let cursor: string | undefined
-  do {
-    const page = await askRunning<Page<SubmissionItem>>(dataDir, path, { ...narrow, limit: PAGE, cursor }, NOTHING)
-    if (page === undefined) return undefined
-    items.push(...page.items.filter((item) => matches(query, item)))
-    cursor = page.next ?? undefined
-  } while (cursor !== undefined && items.length <= ITEMS_MAX)
+  const lists =
+    submissionId === undefined
+      ? ORIGINS.map((origin) => ({
+          path: `/v1/slots/${slotId}/verdicts`,
+          narrow: { origin, epoch: epochId?.toString(), project: projectId, market: dataMarket },
+        }))
+      : [{ path: `/v1/submissions/${encodeURIComponent(submissionId)}`, narrow: {} }]
+  const items: WhyItem[] = []
+  for (const { path, narrow } of lists) {
+    let cursor: string | undefined
+    do {
+      const page = await askRunning<Page<SubmissionItem>>(dataDir, path, { ...narrow, limit: PAGE, cursor }, NOTHING)
+      if (page === undefined) return undefined
+      for (const { origin: _, ...item } of page.items) if (matches(query, item)) items.push(item)
+      cursor = page.next ?? undefined
+    } while (cursor !== undefined && items.length <= ITEMS_MAX)
+  }
   return { items: items.sort(inOrder).slice(0, ITEMS_MAX), truncated: items.length > ITEMS_MAX }
 }
 

@@ -4,6 +4,9 @@ import type { WhyAnswer, WhyItem } from './why.ts'
 /** Projects printed by name; --json has them all. */
 const PROJECTS_SHOWN = 20
 
+/** What the query API does not tell before the close. */
+const SECRET = '(secret until the epoch is closed)'
+
 export function renderWhy({ items, truncated }: WhyAnswer): string {
   if (items.length === 0)
     return 'Nothing was received that matches. The intake acknowledged no such submission; check slot, epoch and market.\n'
@@ -15,7 +18,7 @@ function renderItem(item: WhyItem): string {
   const { verdict, batch, position } = item
   const lines = [
     `slot ${item.slotId}, epoch ${item.epochId}, ${item.projectId}`,
-    `  submission   ${item.submissionId} -> ${item.snapshotCid}`,
+    `  submission   ${item.submissionId} -> ${item.snapshotCid ?? SECRET}`,
     `  received     ${item.receivedAt ?? 'no longer in the log'} at submissions[${position.partition}] offset ${position.offset}`,
   ]
   if (!verdict)
@@ -25,8 +28,8 @@ function renderItem(item: WhyItem): string {
   lines.push(
     `  verdict      ${verdict.reason} by ${verdict.stage} as of block ${verdict.blockNumber}`,
     `  rule         ${verdict.rule}`,
-    `  expected     ${verdict.expected}`,
-    `  actual       ${verdict.actual}`,
+    `  expected     ${verdict.expected ?? SECRET}`,
+    `  actual       ${verdict.actual ?? SECRET}`,
     `  means        ${verdict.help}`,
   )
   if (batch)

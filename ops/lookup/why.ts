@@ -24,7 +24,8 @@ export interface WhyItem {
   readonly epochId: number
   readonly slotId: number
   readonly projectId: string
-  readonly snapshotCid: string
+  /** null: the query API was asked, and votes are secret until their epoch is closed. */
+  readonly snapshotCid: string | null
   /** Where the submission lies in the topic `submissions`. */
   readonly position: { readonly partition: number; readonly offset: number }
   /** ISO time of the intake; null when the submission is no longer in the log. */
@@ -34,8 +35,9 @@ export interface WhyItem {
     readonly accepted: boolean
     readonly stage: string
     readonly rule: string
-    readonly expected: string
-    readonly actual: string
+    /** null, as the next: it may tell such a vote. */
+    readonly expected: string | null
+    readonly actual: string | null
     readonly blockNumber: number
     /** What the reason means and what to do. */
     readonly help: string

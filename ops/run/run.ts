@@ -117,6 +117,7 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
     api: {
       viewDirectory: api.viewDirectory ?? join(tmpdir(), 'powerloom-sequencer', `view-${appId}-${instanceId}`),
       keepHours: api.keepHours,
+      submissionsMax: api.submissionsMax,
       legacyToken: api.legacyTokenFile && secretIn(api.legacyTokenFile),
     },
     tracing: settings.tracing,

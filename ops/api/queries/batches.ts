@@ -4,18 +4,8 @@ import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { batchAt } from '../../log-reading/batch-at.ts'
 import type { AnchorItem, BatchDetail, BatchSummary, Page, Signer } from '../schema.ts'
-import {
-  anchorParts,
-  type BatchRow,
-  bytesOf,
-  epochParts,
-  fromJson,
-  keyOf,
-  partsOf,
-  prefixOf,
-  TABLE,
-  timeOf,
-} from '../view/rows.ts'
+import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
+import { anchorParts, type BatchRow, bytesOf, epochParts, fromJson, TABLE, timeOf } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { type PageQuery, pageOf } from './page.ts'
 

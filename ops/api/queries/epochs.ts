@@ -5,6 +5,7 @@ import type { Topics } from '../../../topology/topics.ts'
 import { NEXT } from '../../lookup/epoch.ts'
 import type { EpochDetail, EpochSummary, Page, Project } from '../schema.ts'
 import { phaseOfRow, timesOf } from '../view/epoch-row.ts'
+import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import {
   anchorParts,
   type BatchRow,
@@ -15,10 +16,7 @@ import {
   type EpochRow,
   epochParts,
   fromJson,
-  keyOf,
   type ProjectRow,
-  partsOf,
-  prefixOf,
   TABLE,
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'

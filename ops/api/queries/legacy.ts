@@ -4,8 +4,10 @@ import { isMarker } from '../../../topology/topics.ts'
 import { scan } from '../../log-reading/scan.ts'
 import type { Asked } from '../routes.ts'
 import type { SubmissionItem } from '../schema.ts'
-import { type EpochRow, epochParts, keyOf, TABLE } from '../view/rows.ts'
+import { keyOf } from '../view/keys.ts'
+import { type EpochRow, epochParts, TABLE } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
+import { isVoteSecret } from './secrecy.ts'
 import { listOfSlot, listVerdicts } from './submissions.ts'
 
 const PAGE = 500
@@ -38,7 +40,7 @@ export async function activeNodes(asked: Asked, key: EpochKey): Promise<number> 
   return slots.size
 }
 
-/** Every submission taken, with signature and header as they were sent. */
+/** Every submission taken, with signature and header as they were sent; before the close without CID and signature. */
 export async function submissionDetails(asked: Asked, key: EpochKey): Promise<{ submissions: readonly object[] }> {
   const wanted = new Map<number, Set<number>>()
   for await (const { position, ...item } of itemsOf(asked, key))
@@ -46,10 +48,11 @@ export async function submissionDetails(asked: Asked, key: EpochKey): Promise<{ 
       const offsets = wanted.get(position.partition) ?? new Set()
       wanted.set(position.partition, offsets.add(position.offset))
     }
+  const told = isVoteSecret(asked.reader, key) ? withoutVote : detailOf
   const details: { submissionID: string; submissionData: object }[] = []
   for (const [partition, offsets] of wanted)
     for await (const submission of submissionsAt(asked, partition, offsets))
-      details.push({ submissionID: submission.submissionId, submissionData: detailOf(submission) })
+      details.push({ submissionID: submission.submissionId, submissionData: told(submission) })
   return { submissions: details.sort((a, b) => (a.submissionID < b.submissionID ? -1 : 1)) }
 }
 
@@ -73,13 +76,15 @@ function detailOf({ slotId, deadline, snapshotCid, epochId, projectId, signature
   const request = { slotID: slotId, deadline, snapshotCID: snapshotCid, epochID: epochId, projectID: projectId }
   return { request: withoutEmpty(request), ...withoutEmpty({ signature, header }) }
 }
+/** A signature tells whether a guess of the CID is right. */
+const withoutVote = (submission: Submission): object => detailOf({ ...submission, snapshotCid: '', signature: '' })
 const withoutEmpty = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value))
 
 /** Submissions whose CID did not win, by project. */
 export async function discarded(asked: Asked, key: EpochKey): Promise<{ projects: readonly object[] | null }> {
   const byProject = new Map<string, { winner: string; slots: Record<string, string[]> }>()
   for await (const { verdict, projectId, slotId, snapshotCid } of itemsOf(asked, key)) {
-    if (verdict?.reason !== 'OUTVOTED') continue
+    if (verdict?.reason !== 'OUTVOTED' || verdict.expected === null || snapshotCid === null) continue
     const winner = verdict.expected.split(' ')[0]!
     const project = byProject.get(projectId) ?? { winner, slots: {} }
     byProject.set(projectId, project)
@@ -107,9 +112,9 @@ export async function lastSubmission(
   simulated: boolean,
 ): Promise<string | undefined> {
   let cursor: string | undefined
+  const kind = { market, origin: 'OWNER', ...(simulated && { epoch: 0 }) } as const
   for (let pages = 0; pages < PAGES_MAX; pages++) {
-    const epoch = simulated ? { epoch: 0 } : {}
-    const { items, next } = await listOfSlot(reader, topics, slotId, { market, limit: PAGE, cursor, ...epoch })
+    const { items, next } = await listOfSlot(reader, topics, slotId, { ...kind, limit: PAGE, cursor })
     const taken = items.filter((item) =>
       simulated ? item.verdict?.reason === 'SIMULATION' : item.epochId > 0 && wasTaken(item),
     )

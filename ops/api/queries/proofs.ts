@@ -5,7 +5,8 @@ import type { Topics } from '../../../topology/topics.ts'
 import { batchOf } from '../../lookup/anchors.ts'
 import { createProofs, type ProofQuery, ProofRefusal, type Proofs } from '../../proof/source.ts'
 import { badRequest, notFound } from '../problem.ts'
-import { bytesOf, epochParts, partsOf, prefixOf, TABLE } from '../view/rows.ts'
+import { partsOf, prefixOf } from '../view/keys.ts'
+import { bytesOf, epochParts, TABLE } from '../view/rows.ts'
 import type { View } from '../view/view.ts'
 
 const ANCHORS_MAX = 10_000

@@ -8,17 +8,15 @@ import type { Asked } from '../routes.ts'
 import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
 import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'
 import { phaseOfRow } from '../view/epoch-row.ts'
+import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import {
   EMPTY_HEADS,
   type EpochRow,
   epochParts,
   fromJson,
   type Heads,
-  keyOf,
   MARKETS,
   type MarketsRow,
-  partsOf,
-  prefixOf,
   TABLE,
   type Unsettled,
 } from '../view/rows.ts'

@@ -1,22 +1,14 @@
 /** Submissions and their verdicts: of an epoch, of a slot, by id. What `sequencer why` prints of each. */
 import type { EpochKey, VerdictReason } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { decided, pending } from '../../lookup/why.ts'
+import { decided, pending, type WhyItem } from '../../lookup/why.ts'
 import type { Page, SubmissionItem } from '../schema.ts'
-import {
-  anchorParts,
-  bytesOf,
-  epochParts,
-  fromJson,
-  keyOf,
-  number,
-  partsOf,
-  prefixOf,
-  type SubmissionRow,
-  TABLE,
-} from '../view/rows.ts'
+import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
+import { type Origin, originOf } from '../view/origin.ts'
+import { anchorParts, bytesOf, epochParts, fromJson, type SubmissionRow, TABLE } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { type PageQuery, pageOf } from './page.ts'
+import { isVoteSecret, withoutVote } from './secrecy.ts'
 
 export interface VerdictQuery extends PageQuery {
   readonly slot?: number | undefined
@@ -37,24 +29,37 @@ export function listVerdicts(
   return pageOf(reader, list, (at, row) => find(partsOf(at).slice(1), row))
 }
 
-/** Newest epoch first, within it what came last; `epoch` and `market` narrow. */
+interface SlotQuery extends VerdictQuery {
+  readonly origin: Origin
+  readonly epoch?: number | undefined
+  readonly market?: string | undefined
+}
+
+/** What came last first; with `epoch` those of one epoch, the last by its place in the log first. */
 export function listOfSlot(
   reader: ViewReader,
   topics: Topics,
   slotId: number,
-  query: VerdictQuery & { readonly epoch?: number | undefined; readonly market?: string | undefined },
+  query: SlotQuery,
 ): Promise<Page<SubmissionItem>> {
-  const { epoch, market } = query
-  const narrowed = [...(epoch === undefined ? [] : [number(epoch), ...(market === undefined ? [] : [market])])]
+  const { epoch, market, origin } = query
   const find = finder(reader, topics, query)
+  const whose = [number(slotId), origin]
+  const ofEpoch = epoch === undefined ? [] : [number(epoch), ...(market === undefined ? [] : [market])]
   const list = {
-    prefix: prefixOf(TABLE.slotSubmissions, number(slotId), ...narrowed),
+    prefix:
+      epoch === undefined
+        ? prefixOf(TABLE.slotSubmissions, ...whose)
+        : prefixOf(TABLE.slotEpochs, ...whose, ...ofEpoch),
     page: query,
     newestFirst: true,
     filtered: market !== undefined || isFiltered(query),
   }
   return pageOf(reader, list, (at) => {
-    const [, slot, epochId, dataMarket, ...position] = partsOf(at)
+    const parts = partsOf(at).slice(1)
+    const [slot, , ...rest] = parts
+    const [dataMarket, epochId, ...position] =
+      epoch === undefined ? rest.slice(1) : [rest[1]!, rest[0]!, ...rest.slice(2)]
     return (market ?? dataMarket) === dataMarket ? find([dataMarket!, epochId!, slot!, ...position]) : undefined
   })
 }
@@ -82,6 +87,12 @@ function finder(reader: ViewReader, topics: Topics, { reason, project }: Filter)
     if (!batches.has(id)) batches.set(id, findBatch(reader, topics, key, id))
     return batches.get(id)!
   }
+  const secret = new Map<string, boolean>()
+  const isSecret = (key: EpochKey): boolean => {
+    const id = keyOf(...epochParts(key))
+    if (!secret.has(id)) secret.set(id, isVoteSecret(reader, key))
+    return secret.get(id)!
+  }
   return (
     parts: readonly string[],
     row = reader.get(keyOf(TABLE.submissions, ...parts)),
@@ -94,13 +105,16 @@ function finder(reader: ViewReader, topics: Topics, { reason, project }: Filter)
     const found = reader.get(keyOf(TABLE.verdicts, ...parts))
     const verdict = found && topics.verdicts.value.decode(bytesOf(found))
     if (reason !== undefined && verdict?.reason !== reason) return undefined
-    const { receivedAt } = submission
+    const { receivedAt, copy } = submission
+    const origin = originOf(verdict?.reason, copy)
+    const told = isSecret(key) ? withoutVote : (item: WhyItem) => item
     if (!verdict) {
       const position = { partition: Number(partition), offset: Number(offset) }
-      return pending({ ...submission, ...key, slotId: Number(slotId), position, receivedAt: receivedAt! })
+      const item = pending({ ...submission, ...key, slotId: Number(slotId), position, receivedAt: receivedAt! })
+      return { ...told(item), origin }
     }
     const batch = verdict.reason === 'COUNTED' ? batchOf(key, verdict.projectId) : null
-    return { ...decided(verdict, key, receivedAt), batch }
+    return { ...told({ ...decided(verdict, key, receivedAt), batch }), origin }
   }
 }
 

@@ -1,7 +1,9 @@
 /** The rows of one commit as they come together. */
 import type { AnchorKey, EpochKey, VerdictReason } from '../../../schemas/types.ts'
 import { isSettled } from './epoch-row.ts'
+import { keyOf, number } from './keys.ts'
 import { createMarketRows, type MarketRows } from './market-rows.ts'
+import type { Origin } from './origin.ts'
 import type { RowCache } from './row-cache.ts'
 import {
   type Change,
@@ -11,9 +13,10 @@ import {
   type EpochRow,
   epochParts,
   json,
-  keyOf,
+  KEPT,
+  type Kept,
+  NONE_KEPT,
   NOTHING,
-  number,
   TABLE,
   type Unsettled,
 } from './rows.ts'
@@ -27,9 +30,13 @@ export interface ChainHead {
 export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
   put(key: string, value: Buffer): void
   del(key: string): void
-  /** The row was written by an earlier commit. */
-  has(key: string): boolean
+  /** As this commit or an earlier one wrote it. */
+  get(key: string): Buffer | undefined
+  /** One more submission is kept, or `by` fewer. */
+  kept(origin: Origin, by: 1 | -1): void
   epochRow(key: EpochKey): EpochRow
+  /** Ticks, batches or anchors name the epoch. */
+  isKnown(key: EpochKey): boolean
   epoch(key: EpochKey, change: (row: EpochRow) => EpochRow, time: number): void
   /** One more submission of the epoch, or with a reason one more verdict. */
   count(key: EpochKey, time: number, reason?: VerdictReason): void
@@ -44,17 +51,31 @@ export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
 export const HOUR_MS = 3_600_000
 export const CHAIN_HEAD = keyOf(TABLE.meta, 'chain head')
 
+const epochKey = (key: EpochKey): string => keyOf(TABLE.epochs, ...epochParts(key))
+
+/** What a commit writes, each key once; it reads its own. */
+function createWrites(cache: RowCache) {
+  const operations = new Map<string, ViewWrite>()
+  return {
+    operations,
+    put: (key: string, value: Buffer): void => void operations.set(key, { type: 'put', key, value }),
+    del: (key: string): void => void operations.set(key, { type: 'del', key }),
+    get(key: string): Buffer | undefined {
+      const written = operations.get(key)
+      if (written === undefined) return cache.onDisk(key)
+      return written.type === 'put' ? written.value : undefined
+    },
+  }
+}
+
 export function createCommit(cache: RowCache): ViewCommit {
-  const operations: ViewWrite[] = []
+  const { operations, put, del, get } = createWrites(cache)
   const changed = { rows: new Set<string>(), epochs: new Map<string, EpochKey>(), counts: new Map<string, EpochKey>() }
   const anchors = new Map<string, AnchorKey>()
-  const put = (key: string, value: Buffer): void => void operations.push({ type: 'put', key, value })
-  const del = (key: string): void => void operations.push({ type: 'del', key })
   const keep = (key: string, row: object): void => {
     cache.set(key, row)
     changed.rows.add(key)
   }
-  const epochKey = (key: EpochKey): string => keyOf(TABLE.epochs, ...epochParts(key))
   const epochRow = (key: EpochKey): EpochRow => cache.get<EpochRow>(epochKey(key)) ?? EMPTY_EPOCH
 
   const countsChanged = (key: EpochKey, time: number, change: (counts: Counts) => Counts): void => {
@@ -69,8 +90,13 @@ export function createCommit(cache: RowCache): ViewCommit {
   return {
     put,
     del,
-    has: (key) => cache.has(key),
+    get,
+    kept(origin, by) {
+      const before = cache.get<Kept>(KEPT) ?? NONE_KEPT
+      keep(KEPT, { ...before, [origin]: before[origin] + by })
+    },
     epochRow,
+    isKnown: (key) => epochRow(key) !== EMPTY_EPOCH,
     epoch(key, change, time) {
       keep(epochKey(key), change(epochRow(key)))
       changed.epochs.set(epochKey(key), key)
@@ -105,7 +131,10 @@ export function createCommit(cache: RowCache): ViewCommit {
       }
       for (const key of changed.rows) put(key, json(cache.get(key)))
       const verdicts = [...changed.counts].filter(([id]) => cache.get(id) !== undefined).map(([, key]) => key)
-      return { operations, change: { epochs: [...changed.epochs.values()], verdicts, anchors: [...anchors.values()] } }
+      return {
+        operations: [...operations.values()],
+        change: { epochs: [...changed.epochs.values()], verdicts, anchors: [...anchors.values()] },
+      }
     },
   }
 }

@@ -2,8 +2,10 @@
  * What changed in the newest commits, for those who watch: kept with the rows, so that one who was away for a moment, or
  * through a restart of the process, is told what he missed.
  */
+
+import { keyOf, number, partsOf, prefixOf } from './keys.ts'
 import { isWithin, type Offsets, parsePosition } from './position.ts'
-import { type Change, fromJson, json, keyOf, number, partsOf, prefixOf, TABLE } from './rows.ts'
+import { type Change, fromJson, json, TABLE } from './rows.ts'
 import type { ViewStore, ViewWrite } from './store.ts'
 
 /** Commits with a change in them: minutes, up to an hour, of a busy market. */

@@ -1,7 +1,8 @@
 /** The rows of data markets: how far each one's epochs came, and how it is served. */
 import type { ServedMarket } from '../../../schemas/types.ts'
+import { keyOf } from './keys.ts'
 import type { RowCache } from './row-cache.ts'
-import { EMPTY_HEADS, type Heads, keyOf, MARKETS, type MarketsRow, TABLE } from './rows.ts'
+import { EMPTY_HEADS, type Heads, MARKETS, type MarketsRow, TABLE } from './rows.ts'
 
 /** Markets that are known by name; each is one that the operator configured or added, so it is never reached. */
 const MARKETS_KNOWN_MAX = 4_096

@@ -18,8 +18,8 @@ export class RowCache {
   }
 
   /** Asks the disk, and keeps nothing. */
-  has(key: string): boolean {
-    return this.reader().get(key) !== undefined
+  onDisk(key: string): Buffer | undefined {
+    return this.reader().get(key)
   }
 
   set(key: string, row: object): void {

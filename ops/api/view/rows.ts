@@ -1,27 +1,15 @@
-/**
- * What the view keeps, and under which key. Keys are text with a NUL between their parts and numbers of fixed width, so that
- * LevelDB's order is ours; a market that somebody made up may hold anything, so a NUL in it is replaced.
- */
+/** What the view keeps, and under which key (keys.ts says how parts become one). */
 import type { AnchorKey, AnchorState, EpochKey, LogPosition, ServedMarket } from '../../../schemas/types.ts'
 import type { Project } from '../schema.ts'
+import { keyOf, number } from './keys.ts'
+import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '2'
-
-const SEPARATOR = '\u0000'
-/** As many digits as 2^53 has. */
-const DIGITS = 16
-
-export const number = (value: number): string => String(value).padStart(DIGITS, '0')
-export const keyOf = (...parts: readonly string[]): string =>
-  parts.map((part) => part.replaceAll(SEPARATOR, '\u0001')).join(SEPARATOR)
-/** Begins every key that has these parts before others. */
-export const prefixOf = (...parts: readonly string[]): string => keyOf(...parts) + SEPARATOR
-export const partsOf = (key: string): readonly string[] => key.split(SEPARATOR)
+export const LAYOUT = '3'
 
 /** One letter each, the first part of a key. */
 export const TABLE = {
-  /** `layout`, `position`, `chain head`, `markets`. */
+  /** `layout`, `position`, `chain head`, `markets`, `kept`. */
   meta: 'm',
   /** Newest epochs of a market, by how far they came: `Heads`. */
   heads: 'h',
@@ -41,8 +29,14 @@ export const TABLE = {
   verdicts: 'v',
   /** Submission id, then the same parts: nothing. */
   submissionIds: 'i',
-  /** Slot, epoch, market, partition, offset: nothing. */
+  /** Slot, origin, time of receipt, then market, epoch, partition, offset: nothing. */
   slotSubmissions: 'l',
+  /** Slot, origin, epoch, market, partition, offset: nothing. */
+  slotEpochs: 'n',
+  /** Slot, id of a signature: nothing. A further submission with it is a copy. */
+  signatures: 'g',
+  /** Origin, time of the record, then the parts of a submission: nothing. What is oldest, and may go. */
+  byAge: 't',
   /** Market, epoch, index: `BatchRow`. */
   batches: 'b',
   /** CID, then market, epoch, index: nothing. */
@@ -104,6 +98,11 @@ export interface Counts {
   readonly hour: number
 }
 
+/** How many submissions the view holds, by origin. */
+export type Kept = Readonly<Record<Origin, number>>
+export const KEPT = keyOf(TABLE.meta, 'kept')
+export const NONE_KEPT: Kept = { OWNER: 0, UNPROVEN: 0 }
+
 export interface Unsettled {
   /** The last epoch that was never released; absent for one that was. */
   readonly last?: number
@@ -119,6 +118,10 @@ export interface SubmissionRow {
   readonly receivedAt: number | null
   /** Of the record. */
   readonly time: number
+  /** `signatureId`; null when the submission was gone from the log. */
+  readonly signature: string | null
+  /** One with the same signature of the same slot came before. */
+  readonly copy: boolean
 }
 
 /** Slots that are kept of those that signed several CIDs for a project. */
@@ -183,13 +186,16 @@ export const submissionParts = (key: EpochKey, slotId: number, { partition, offs
   number(partition),
   number(offset),
 ]
-/** The same, as the index by slot has them: an epoch of all markets together. */
-export const slotParts = ([dataMarket, epochId, slotId, ...position]: readonly string[]): string[] => [
-  slotId!,
-  epochId!,
-  dataMarket!,
-  ...position,
-]
+/** The keys by which a submission is found as one of a slot: they say whose it is, so they change when that becomes clear. */
+export function indexKeys(parts: readonly string[], origin: Origin, { receivedAt, time }: SubmissionRow): string[] {
+  const [dataMarket, epochId, slotId, ...position] = parts as [string, string, string, ...string[]]
+  return [
+    keyOf(TABLE.slotSubmissions, slotId, origin, timeKey(receivedAt ?? time), dataMarket, epochId, ...position),
+    keyOf(TABLE.slotEpochs, slotId, origin, epochId, dataMarket, ...position),
+    keyOf(TABLE.byAge, origin, timeKey(time), ...parts),
+  ]
+}
+const timeKey = (time: number): string => number(Math.max(0, time))
 
 export const queueOf = (state: AnchorState): 'pending' | 'final' | 'failed' =>
   state === 'FINAL' ? 'final' : state === 'LATE' || state === 'FAILED' ? 'failed' : 'pending'

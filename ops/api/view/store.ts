@@ -2,7 +2,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { ClassicLevel } from 'classic-level'
 import { CliError, EXIT } from '../../cli-error.ts'
-import { fromJson, keyOf, LAYOUT, TABLE } from './rows.ts'
+import { endOf, keyOf } from './keys.ts'
+import { fromJson, LAYOUT, TABLE } from './rows.ts'
 
 export type ViewWrite =
   | { readonly type: 'put'; readonly key: string; readonly value: Buffer }
@@ -100,7 +101,7 @@ export class ViewStore {
         return row && fromJson<T>(row)
       },
       range: ({ prefix, after, newestFirst = false, limit }) => {
-        const end = `${prefix.slice(0, -1)}\u0001` // behind the NUL that ends a prefix
+        const end = endOf(prefix)
         const bounds = newestFirst
           ? { gte: prefix, lt: after ?? end }
           : { ...(after === undefined ? { gte: prefix } : { gt: after }), lt: end }

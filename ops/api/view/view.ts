@@ -10,10 +10,10 @@ import { partitionsOf } from '../../log-reading/scan.ts'
 import { HOUR_MS } from './commit.ts'
 import { createJournal, type Journal } from './journal.ts'
 import { parsePosition, positionText } from './position.ts'
-import { expired } from './prune.ts'
+import { expired, surplus } from './prune.ts'
 import { RowCache } from './row-cache.ts'
 import type { Change } from './rows.ts'
-import { openViewStore, type ViewReader, type ViewStore } from './store.ts'
+import { openViewStore, type ViewReader, type ViewStore, type ViewWrite } from './store.ts'
 import { rowsOf, VIEW_TOPICS } from './writer.ts'
 
 const FETCH_WAIT_MS = 500
@@ -29,6 +29,8 @@ export interface ViewOptions {
   readonly identity: string
   /** Rows older than this against the newest tick go. */
   readonly keepMs: number
+  /** Submissions kept at most; beyond it the oldest go. */
+  readonly submissionsMax: number
   readonly log: Log
   readonly topics: Topics
   readonly clock: Clock
@@ -71,7 +73,7 @@ interface Start {
 }
 
 async function followLog(options: ViewOptions, { store, partitions, from, stable }: Start): Promise<View> {
-  const { log, topics, keepMs } = options
+  const { log, topics, keepMs, submissionsMax } = options
   const stop = new AbortController()
   const cache = new RowCache(() => store.newest())
   const journal = await createJournal(store, positionText(from))
@@ -89,14 +91,24 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
     cache.trim()
     journal.publish(whole)
   }
+  const takeOut = async (rows: readonly ViewWrite[]): Promise<void> => {
+    await store.write(rows, positionText(state.offsets))
+    cache.clear()
+  }
+  const trim = async (): Promise<void> => {
+    for (;;) {
+      const rows = await surplus(store.newest(), submissionsMax)
+      if (rows.length === 0) return
+      await takeOut(rows)
+    }
+  }
   const prune = async (): Promise<void> => {
     const before = state.newestTick - keepMs
     if (Math.floor(before / HOUR_MS) === state.prunedHour) return
     const old = await expired(store.newest(), topics, before)
     state.pruning = old.length > 0
     if (!state.pruning) state.prunedHour = Math.floor(before / HOUR_MS)
-    else await store.write(old, positionText(state.offsets))
-    if (state.pruning) cache.clear()
+    else await takeOut(old)
   }
   const turn = async (): Promise<void> => {
     const positions = partitions.map((at, i) => ({ ...at, offset: state.offsets[i]! }))
@@ -111,6 +123,7 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
       state.offsets = fetched.map(({ start }) => start)
     } else if (fetched.some(({ outOfRange, next }, i) => outOfRange || next !== state.offsets[i]!))
       await commit(fetched)
+    await trim()
     await prune()
   }
   const loop = repeat(turn, () => cache.clear(), stop.signal, options)

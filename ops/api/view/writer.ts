@@ -1,20 +1,11 @@
 /** Turns fetched records into the rows of one commit. Synchronous, a fetched batch at a time; decides nothing. */
 import { sizeBytesOf } from '../../../schemas/batch-joiner.ts'
-import type {
-  Anchor,
-  AnchorKey,
-  Batch,
-  EpochKey,
-  EpochTick,
-  LogPosition,
-  ProjectFinalization,
-  Submission,
-  Verdict,
-} from '../../../schemas/types.ts'
+import type { Anchor, AnchorKey, Batch, EpochKey, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
 import type { FetchedPartition, LogRecord } from '../../../streams/ports.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
 import { createCommit, type ViewCommit } from './commit.ts'
 import { withAnchor, withFinalization, withSummary, withTick } from './epoch-row.ts'
+import { keyOf } from './keys.ts'
 import type { RowCache } from './row-cache.ts'
 import {
   anchorParts,
@@ -22,24 +13,19 @@ import {
   EQUIVOCATIONS_MAX,
   epochParts,
   json,
-  keyOf,
   NOTHING,
   queueOf,
-  type SubmissionRow,
-  slotParts,
-  submissionParts,
   TABLE,
   timed,
 } from './rows.ts'
+import { hasSubmission, putFromVerdict, putSubmission, putVerdict } from './submission-rows.ts'
 
 export function rowsOf(topics: Topics, cache: RowCache, fetched: readonly FetchedPartition[]): ViewCommit {
   const commit = createCommit(cache)
-  const starts = new Map(
-    fetched.flatMap((at) => (at.topic === topics.submissions.name ? [[at.partition, at.start]] : [])),
-  )
+  const read = new Map(fetched.flatMap((at) => (at.topic === topics.submissions.name ? [[at.partition, at]] : [])))
   for (const { topic, partition, records } of fetched) {
     const apply = APPLY[kindOf(topics, topic)]
-    for (const record of records) if (record.key !== null) apply(topics, commit, record, { partition, starts })
+    for (const record of records) if (record.key !== null) apply(topics, commit, record, { partition, read })
   }
   return commit
 }
@@ -59,8 +45,8 @@ const kindOf = (topics: Topics, name: string): Kind => VIEW_TOPICS.find((kind) =
 
 interface Place {
   readonly partition: number
-  /** First offset that is left of each partition of submissions. */
-  readonly starts: ReadonlyMap<number, number>
+  /** Each partition of submissions: what is left of it, and how far it is reflected. */
+  readonly read: ReadonlyMap<number, FetchedPartition>
 }
 type Apply = (topics: Topics, commit: ViewCommit, record: LogRecord, place: Place) => void
 
@@ -68,18 +54,26 @@ const APPLY: Record<Kind, Apply> = {
   epochTicks({ epochTicks }, commit, { value, timestamp }) {
     if (value !== null) onTick(commit, epochTicks.value.decode(value), timestamp)
   },
-  submissions({ submissions: { key, value } }, commit, record, { partition }) {
+  submissions(topics, commit, record, { partition }) {
     if (record.value === null) return
+    const { key, value } = topics.submissions
     const event = value.decode(record.value)
-    if (!isMarker(event)) onSubmission(commit, key.decode(record.key!), event, record, partition)
+    if (isMarker(event)) return
+    const [epoch, time] = [key.decode(record.key!), record.timestamp]
+    putSubmission(commit, topics, event, { key: epoch, position: { partition, offset: record.offset }, time })
+    commit.count(epoch, time)
   },
-  verdicts({ verdicts: { key, value } }, commit, record, { starts }) {
+  verdicts({ verdicts: { key, value } }, commit, record, { read }) {
     if (record.value === null) return
-    const [epoch, verdict] = [key.decode(record.key!), value.decode(record.value)]
-    onVerdict(commit, epoch, verdict, record)
+    const [epoch, verdict, time] = [key.decode(record.key!), value.decode(record.value), record.timestamp]
+    const { position, reason } = verdict
+    const place = { key: epoch, position, time }
+    const { start, next } = read.get(position.partition) ?? { start: 0, next: 0 }
     // its submission is gone from the log, so nothing else leads to it
-    const { partition, offset } = verdict.position
-    if (offset < (starts.get(partition) ?? 0)) putSubmission(commit, epoch, { ...verdict, receivedAt: null }, record)
+    if (position.offset < start) putFromVerdict(commit, verdict, place)
+    const wasTakenOut = position.offset < next && !hasSubmission(commit, verdict, place)
+    if (!wasTakenOut) putVerdict(commit, record.value, verdict, place)
+    if (!wasTakenOut || commit.isKnown(epoch)) commit.count(epoch, time, reason)
   },
   finalizations({ finalizations: { key, value } }, commit, record) {
     if (record.value === null) return
@@ -113,30 +107,6 @@ function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
   if (kind === 'OPEN') commit.released(key)
   else commit.heads(dataMarket, { closed: epochId })
   commit.epoch(key, (row) => withTick(row, tick, time), time)
-}
-
-function onSubmission(commit: ViewCommit, key: EpochKey, submission: Submission, record: LogRecord, partition: number) {
-  putSubmission(commit, key, { ...submission, position: { partition, offset: record.offset } }, record)
-  commit.count(key, record.timestamp)
-}
-
-type Received = Omit<SubmissionRow, 'time'> & { readonly slotId: number; readonly position: LogPosition }
-
-/** One that was read before it went from the log stays as it is. */
-function putSubmission(commit: ViewCommit, key: EpochKey, received: Received, { timestamp }: LogRecord): void {
-  const { submissionId, projectId, snapshotCid, receivedAt, slotId, position } = received
-  const parts = submissionParts(key, slotId, position)
-  const id = keyOf(TABLE.submissions, ...parts)
-  if (receivedAt === null && commit.has(id)) return
-  commit.put(id, json({ submissionId, projectId, snapshotCid, receivedAt, time: timestamp } satisfies SubmissionRow))
-  commit.put(keyOf(TABLE.submissionIds, submissionId.toLowerCase(), ...parts), NOTHING)
-  commit.put(keyOf(TABLE.slotSubmissions, ...slotParts(parts)), NOTHING)
-}
-
-function onVerdict(commit: ViewCommit, key: EpochKey, verdict: Verdict, record: LogRecord): void {
-  const parts = submissionParts(key, verdict.slotId, verdict.position)
-  commit.put(keyOf(TABLE.verdicts, ...parts), timed(record.timestamp, record.value!))
-  commit.count(key, record.timestamp, verdict.reason)
 }
 
 /** A row has a bounded size however many votes there were: what a project's parts have in common, and the first slots. */

@@ -1,4 +1,5 @@
 /** A log in which epochs run their course, written by hand, and the API on it. */
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,8 @@ import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
 import { type ApiDoor, createApiDoor, mountApi } from '../../../ops/api/mount.ts'
 import { proofsOf } from '../../../ops/api/queries/proofs.ts'
+import { prefixOf } from '../../../ops/api/view/keys.ts'
+import { TABLE } from '../../../ops/api/view/rows.ts'
 import { openView, type View, type ViewOptions } from '../../../ops/api/view/view.ts'
 import { createHealth } from '../../../ops/health.ts'
 import { createStageWatch } from '../../../ops/stage-watch.ts'
@@ -48,6 +51,10 @@ export const contentOf = (epochId: number): Buffer => {
 }
 export const cidOf = (epochId: number): Promise<string> => computeCid(contentOf(epochId))
 
+/** Of each its own, as signatures are. */
+const signatureFor = (fields: Partial<Submission>): string =>
+  createHash('sha256').update(JSON.stringify(fields)).digest('hex').padEnd(130, '0')
+
 export interface Story {
   readonly fixture: Fixture
   submit(fields: Partial<Submission>, reason?: VerdictReason, stage?: string): Promise<void>
@@ -72,7 +79,7 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
   const story: Story = {
     fixture: made,
     async submit(fields, reason, stage = 'consensus') {
-      const submission = submissionOf(fields)
+      const submission = submissionOf({ signature: signatureFor(fields), ...fields })
       const { epochId, projectId, slotId } = submission
       const position = await put(topics.submissions, { dataMarket, epochId, projectId }, submission)
       if (!reason) return
@@ -174,7 +181,16 @@ export async function startApi(
 ): Promise<RunningApi> {
   const errors: Error[] = []
   const identity = 'test'
-  const view = await openView({ identity, keepMs: 1e12, log, topics, clock: systemClock, ...options, directory })
+  const view = await openView({
+    identity,
+    keepMs: 1e12,
+    submissionsMax: 1e9,
+    log,
+    topics,
+    clock: systemClock,
+    ...options,
+    directory,
+  })
   const door = createApiDoor()
   const health = createHealth(['api'], systemClock.now)
   health.set('api', true)
@@ -213,3 +229,10 @@ async function endsOf({ log, topics }: Pick<Fixture, 'log' | 'topics'>): Promise
   )
   return (await log.bounds(partitions)).reduce((sum, { stable }) => sum + stable, 0)
 }
+
+/** Every row of the view. */
+export const rowsOf = ({ view }: RunningApi): Promise<(readonly [string, Buffer])[]> =>
+  view.read(async (reader) => {
+    const tables = Object.values(TABLE).map((table) => reader.range({ prefix: prefixOf(table), limit: 1_000_000 }))
+    return (await Promise.all(tables)).flat()
+  })

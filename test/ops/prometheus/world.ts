@@ -128,7 +128,7 @@ function sequencerOf(
     anchor,
     intake: { listen: ['/ip4/127.0.0.1/tcp/0'], peerKeyFile: peerKey },
     storage: { directory: blocks, kubo: [], cidVersion: 1 },
-    api: { viewDirectory: view, keepHours: 1 },
+    api: { viewDirectory: view, keepHours: 1, submissionsMax: 1_000_000 },
     workers: 0,
     commitIntervalMs: 50,
     standbys: 0,

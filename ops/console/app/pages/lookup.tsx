@@ -62,9 +62,31 @@ function LookupForm({ route: { slotId, epochId } }: { route: Extract<Route, { pa
 
 function SlotAnswer({ slotId, epochId }: { slotId: number; epochId: number | undefined }) {
   const pages = usePages()
-  useEffect(pages.reset, [slotId, epochId])
-  const path = ofMarket(`/v1/slots/${slotId}/verdicts`, { epoch: epochId, limit: PAGE_CARDS, cursor: pages.cursor })
+  const [claims, setClaims] = useState(false)
+  useEffect(() => setClaims(false), [slotId, epochId])
+  useEffect(pages.reset, [slotId, epochId, claims])
+  const of = { origin: claims ? 'UNPROVEN' : undefined, epoch: epochId, limit: PAGE_CARDS, cursor: pages.cursor }
+  const path = ofMarket(`/v1/slots/${slotId}/verdicts`, of)
   const answer = useAnswer<Page<SubmissionItem>>(path, 'epoch', 'verdicts')
+  return (
+    <>
+      <label>
+        <input type="checkbox" checked={claims} onInput={(e) => setClaims(e.currentTarget.checked)} /> What was not
+        signed by the owner of the slot, and copies
+      </label>
+      <SlotSubmissions answer={answer} pages={pages} slotId={slotId} epochId={epochId} />
+    </>
+  )
+}
+
+interface SlotSubmissionsProps {
+  readonly answer: ReturnType<typeof useAnswer<Page<SubmissionItem>>>
+  readonly pages: ReturnType<typeof usePages>
+  readonly slotId: number
+  readonly epochId: number | undefined
+}
+
+function SlotSubmissions({ answer, pages, slotId, epochId }: SlotSubmissionsProps) {
   return (
     <Shown answer={answer}>
       {({ items, next }) =>

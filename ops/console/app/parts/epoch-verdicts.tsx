@@ -89,10 +89,10 @@ const SubmissionTable = ({ items, reason }: { items: readonly SubmissionItem[]; 
             <td class="clip" title={projectId}>
               {projectId}
             </td>
-            <td class="clip" title={verdict?.expected}>
+            <td class="clip" title={verdict?.expected ?? undefined}>
               {verdict?.expected}
             </td>
-            <td class="clip" title={verdict?.actual}>
+            <td class="clip" title={verdict?.actual ?? undefined}>
               {verdict?.actual}
             </td>
           </tr>

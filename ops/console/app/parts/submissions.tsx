@@ -15,6 +15,8 @@ export const SubmissionCards = ({ items }: { items: readonly SubmissionItem[] })
   </ul>
 )
 
+const SECRET = 'secret until the epoch is closed'
+
 function SubmissionCard({ item }: { item: SubmissionItem }) {
   const { verdict, batch, epochId, slotId, projectId, snapshotCid, submissionId, receivedAt } = item
   return (
@@ -33,7 +35,7 @@ function SubmissionCard({ item }: { item: SubmissionItem }) {
       {verdict && !verdict.accepted && <Compared verdict={verdict} />}
       <Facts
         rows={[
-          ['Reported CID', <Hash key="cid" text={snapshotCid} name="reported CID" />],
+          ['Reported CID', snapshotCid === null ? SECRET : <Hash key="cid" text={snapshotCid} name="reported CID" />],
           ['Received', receivedAt === null ? 'no longer in the log' : <Ago key="at" at={Date.parse(receivedAt)} />],
           ['Submission', <Hash key="id" text={submissionId} name="submission id" />],
           ...(verdict ? [['Decided', decidedWords(verdict)] as const] : []),
@@ -73,11 +75,11 @@ const Compared = ({ verdict: { rule, expected, actual } }: { verdict: Verdict })
     </div>
     <div>
       <dt>Expected</dt>
-      <dd>{expected}</dd>
+      <dd>{expected ?? SECRET}</dd>
     </div>
     <div class="actual">
       <dt>Found</dt>
-      <dd>{actual}</dd>
+      <dd>{actual ?? SECRET}</dd>
     </div>
   </dl>
 )

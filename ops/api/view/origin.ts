@@ -1,0 +1,46 @@
+/**
+ * Whose a submission is. Anybody may send one that names a slot, or send again what its owner signed, as often as he likes and
+ * with another header. So those that only claim a slot are listed apart, where they push nothing of the owner's aside.
+ */
+import { createHash } from 'node:crypto'
+import type { Submission, VerdictReason } from '../../../schemas/types.ts'
+
+export const ORIGINS = ['OWNER', 'UNPROVEN'] as const
+export type Origin = (typeof ORIGINS)[number]
+export const ORIGIN_HELP =
+  'OWNER: the owner of the slot signed it, or it has no verdict yet. UNPROVEN: refused before that was known, or a copy.'
+
+/** Given behind the check of the owner, to copies too. */
+const SIGNED: ReadonlySet<VerdictReason> = new Set<VerdictReason>([
+  'SLOT_INACTIVE',
+  'FLAGGED',
+  'EPOCH_NOT_OPEN',
+  'EPOCH_CLOSED',
+  'EPOCH_TOO_FAR',
+  'DEADLINE_PASSED',
+  'UNKNOWN_HEADER',
+  'STALE_HEADER',
+  'ORPHANED_HEADER',
+  'SIMULATION',
+])
+/** Given behind the search for copies, so one of them only has it. */
+const SIGNED_ONCE: ReadonlySet<VerdictReason> = new Set<VerdictReason>([
+  'RATE_LIMITED',
+  'SUPERSEDED',
+  'WRONG_DATA_SOURCE',
+  'NO_QUORUM',
+  'OUTVOTED',
+  'COUNTED',
+])
+
+/** @param reason of the verdict, when there is one */
+export function originOf(reason: VerdictReason | undefined, isCopy: boolean): Origin {
+  if (reason !== undefined && SIGNED_ONCE.has(reason)) return 'OWNER'
+  return !isCopy && (reason === undefined || SIGNED.has(reason)) ? 'OWNER' : 'UNPROVEN'
+}
+
+const HEX_CHARS = 32
+
+/** The same for every copy of a submission: nobody but its signer can make another signature of it. */
+export const signatureId = ({ signature }: Submission): string =>
+  createHash('sha256').update(signature.toLowerCase()).digest('hex').slice(0, HEX_CHARS)
