@@ -583,6 +583,8 @@ export type VerdictReason =
   | 'OUTVOTED'
   | 'COUNTED'
   | 'SIMULATION'
+  | 'FOREIGN_PROJECT'
+  | 'UNANCHORABLE'
 
 /** Takes back an admitted submission: an earlier one of the slot came later in the log and filled the quota. */
 export interface Withdrawal {

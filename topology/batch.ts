@@ -1,6 +1,6 @@
 /**
  * Packs the finalized projects of an epoch into batches: projects by the bytes of their id, submissions by slot, cut by
- * projects, bytes and gas, two Merkle roots each.
+ * projects, bytes, gas and calldata, two Merkle roots each.
  */
 import type {
   Batch,
@@ -12,6 +12,7 @@ import type {
   ProjectFinalization,
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
+import { addCosts, type BatchCost, costOfBatch, costOfProject, isTooCostly } from './batch-cost.ts'
 import { batchJson, EMPTY_BATCH_BYTES } from './batch-json.ts'
 import { quoteAll } from './go-json.ts'
 import { asBuffer } from './keccak.ts'
@@ -21,9 +22,6 @@ import { type MarketRules, type ProtocolRules, rulesOfMarket } from './rules.ts'
 import type { Stores } from './stores.ts'
 import { type Texts, textsLength } from './submission-text.ts'
 import { type BatchEvent, epochScope, type FinalizationEvent, isEpochSummary, type Topics } from './topics.ts'
-
-/** submitSubmissionBatch stores each project: 11.91 M gas for 50 new ones, 23.67 M for 100 (protocol-contracts, measured). */
-export const GAS_PER_PROJECT = 238_000
 
 export type BatchOutputs = { readonly batches: readonly [MarketKey, BatchEvent] }
 
@@ -75,7 +73,8 @@ export function* packEpoch(
   market: MarketRules,
 ): Generator<BatchEvent> {
   const projects = together(finalized)
-  const winners = projects.filter(([first]) => first!.snapshotCid !== '')
+  // "A project that fits no transaction has no winner": consensus says so, but for those it finalized by wider rules.
+  const winners = projects.filter(([first]) => first!.snapshotCid !== '' && !isTooCostly(costOf(first!), market))
   const parts = cut(inByteOrder(winners).map(partOf), market)
   let tree = createTree()
   for (const [batchIndex, part] of parts.entries()) {
@@ -128,7 +127,7 @@ function batchOf(
     snapshotCids,
     submissions: submissionIds.length,
     leavesBefore,
-    gasEstimate: projects.length * GAS_PER_PROJECT,
+    gasEstimate: costOfBatch(projects.map(({ cost }) => cost).reduce(addCosts)).gas,
     part: 0,
     parts: 1,
     sizeBytes: json.length,
@@ -147,6 +146,8 @@ interface ProjectPart {
   readonly texts: readonly Texts[]
   /** What it adds to the batch's bytes, with a comma behind each of its elements. */
   readonly bytes: number
+  /** What it adds to the batch's transaction. */
+  readonly cost: BatchCost
 }
 
 /** All votes of the project are in the batch, the outvoted ones too: whoever holds it can recount (decision 0008). */
@@ -157,8 +158,11 @@ function partOf(parts: Finalized): ProjectPart {
   const texts = parts.filter(({ ballots }) => ballots.length > 0).map(textsOf)
   const lengths = [quotedIds, quoteAll([projectId, snapshotCid])].map((text) => Buffer.byteLength(text) + 1)
   const bytes = [...lengths, ...texts.map((text) => textsLength(text) + 1)].reduce((a, b) => a + b)
-  return { projectId, snapshotCid, submissionIds, quotedIds, texts, bytes }
+  return { projectId, snapshotCid, submissionIds, quotedIds, texts, bytes, cost: costOf(parts[0]!) }
 }
+
+const costOf = ({ projectId, snapshotCid }: ProjectFinalization): BatchCost =>
+  costOfProject(Buffer.byteLength(projectId), Buffer.byteLength(snapshotCid))
 
 /** A finalization that was written before there were frames has all texts in one piece. */
 const textsOf = (project: ProjectFinalization): Texts =>
@@ -177,27 +181,34 @@ const inByteOrder = (projects: readonly Finalized[]): Finalized[] =>
     .sort((a, b) => Buffer.compare(a.id, b.id))
     .map(({ project }) => project)
 
-/** A new batch begins where one more project would exceed a bound; a project by itself may exceed it. */
+/**
+ * A new batch begins where one more project would exceed a bound. By itself a project may exceed `batchBytesMax`: how many
+ * votes it has is not for it to say. Gas and calldata it does not exceed.
+ */
 function cut(projects: readonly ProjectPart[], market: MarketRules): ProjectPart[][] {
   const parts: ProjectPart[][] = []
   let part: ProjectPart[] = []
   let bytes = 0
+  let cost = NO_COST
   for (const project of projects) {
-    const count = part.length + 1
     const isFull =
-      count > market.batchProjectsMax ||
+      part.length + 1 > market.batchProjectsMax ||
       bytes + project.bytes > market.batchBytesMax + LAST_COMMAS ||
-      count * GAS_PER_PROJECT > market.batchGasMax
-    if (isFull && part.length > 0) part = []
-    if (part.length === 0) {
+      isTooCostly(addCosts(cost, project.cost), market)
+    if (isFull || part.length === 0) {
+      part = []
       parts.push(part)
       bytes = EMPTY_BATCH_BYTES
+      cost = NO_COST
     }
     part.push(project)
     bytes += project.bytes
+    cost = addCosts(cost, project.cost)
   }
   return parts
 }
+
+const NO_COST: BatchCost = { gas: 0, calldata: 0 }
 
 /** The last element of each of the four lists has no comma behind it. */
 const LAST_COMMAS = 4

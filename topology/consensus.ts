@@ -15,6 +15,7 @@ import type {
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
 import { byArrival } from './admit.ts'
+import { type CostRules, costOfBatch, costOfProject, isTooCostly } from './batch-cost.ts'
 import { asBuffer } from './keccak.ts'
 import { candidatesOf, finalizationParts } from './parts.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from './rules.ts'
@@ -86,7 +87,7 @@ export interface Closing {
   readonly tick: Pick<EpochTick, 'blockNumber' | 'blockHash' | 'releaseBlock'>
   /** Hashes of the canonical blocks from release to close. */
   readonly headers: ReadonlySet<string>
-  readonly market: Pick<MarketRules, 'votesMin' | 'shareMin'>
+  readonly market: Pick<MarketRules, 'votesMin' | 'shareMin'> & CostRules
 }
 
 /**
@@ -120,6 +121,14 @@ export function finalizeProject(
     candidates: candidatesOf(votes, winner),
     part: 0,
     parts: 1,
+  }
+  // "A project that fits no transaction has no winner": only submissions that were admitted by wider rules can be so long.
+  const cost = costOfProject(Buffer.byteLength(projectId), Buffer.byteLength(winner ?? ''))
+  if (winner !== undefined && isTooCostly(cost, market)) {
+    const { gas, calldata } = costOfBatch(cost)
+    const expected = `at most ${market.batchGasMax} gas and ${market.batchCalldataMax} bytes of calldata`
+    for (const vote of votes) dropped.push(drop(vote, 'UNANCHORABLE', expected, `${gas} gas and ${calldata} bytes`))
+    return { ...summary, snapshotCid: '', ballots: [], frames: [], signatures: NOTHING }
   }
   const quorum = quorumMissed(counted, votes.length, market)
   if (quorum) {

@@ -1,4 +1,5 @@
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
+import { costOfBatch, costOfProject } from './batch-cost.ts'
 
 /** The rules of one data market. All of it decides outputs, so it is the same on every instance. */
 export interface MarketRules {
@@ -29,7 +30,9 @@ export interface MarketRules {
   /** A batch is cut at whichever comes first; a project is never split. */
   readonly batchProjectsMax: number
   readonly batchBytesMax: number
+  /** Gas and calldata as batch-cost.ts reckons them; above it a project by itself has no winner. */
   readonly batchGasMax: number
+  readonly batchCalldataMax: number
   /** `chained`: each batch of an epoch continues the submission-id tree of the one before. `fresh`: a tree per batch. */
   readonly tree: 'chained' | 'fresh'
   /** Data sources (lower case) for the optional check that a slot reports the project assigned to it; empty = no check. */
@@ -64,7 +67,8 @@ export const MARKET_DEFAULTS = {
   shareMin: 0,
   batchProjectsMax: 50,
   batchBytesMax: 4 * 1024 * 1024,
-  batchGasMax: 24_000_000,
+  batchGasMax: 24_000_000, // of a block of 30 M
+  batchCalldataMax: 90_000, // geth takes transactions of 128 KiB, Arbitrum's sequencer of 95,000 bytes
   tree: 'chained',
   dataSources: [],
 } as const satisfies AddedMarketRules
@@ -122,6 +126,16 @@ export function checkRules({ markets, addedMarkets, parkedMax, headsKept }: Prot
         `${rule} of ${market.dataMarket} is ${bytesMax}, 1 to ${most} can be`,
       )
     }
+    const longest = costOfProject(market.projectIdBytesMax, market.snapshotCidBytesMax)
+    const { gas, calldata } = costOfBatch(longest)
+    for (const [rule, needed] of [
+      ['batchGasMax', gas],
+      ['batchCalldataMax', calldata],
+    ] as const)
+      check(
+        market[rule] >= needed,
+        `${rule} of ${market.dataMarket} is ${market[rule]}; a project with the longest id and CID needs ${needed}`,
+      )
     check(market.shareMin >= 0 && market.shareMin <= 1, `shareMin of ${market.dataMarket} is not between 0 and 1`)
     // The check needs the contract's day as of the release, which no tick carries: refused rather than passed over.
     check(market.dataSources.length === 0, `dataSources of ${market.dataMarket}: that check is not built`)

@@ -60,6 +60,7 @@ const RULES = {
   OUTVOTED: 'the CID is the one that most slots reported',
   SUPERSEDED: 'of the submissions of a slot for a project the one with the highest deadline stands',
   NO_QUORUM: 'enough slots agree on one CID',
+  UNANCHORABLE: 'the project by itself fits a transaction',
   ORPHANED_HEADER: 'the header is on the chain when the epoch closes',
 } as const satisfies Partial<Record<VerdictReason, string>>
 

@@ -5,6 +5,7 @@ export const REJECT_REASONS = [
   'MALFORMED',
   'OVERSIZE',
   'UNKNOWN_MARKET',
+  'FOREIGN_PROJECT',
   'BAD_SIGNATURE',
   'UNKNOWN_SLOT',
   'SLOT_MISMATCH',
@@ -22,6 +23,7 @@ export const REJECT_REASONS = [
   'SUPERSEDED',
   'WRONG_DATA_SOURCE',
   'NO_QUORUM',
+  'UNANCHORABLE',
   'OUTVOTED',
 ] as const satisfies readonly VerdictReason[]
 
@@ -36,6 +38,8 @@ export const REASON_HELP = {
   OVERSIZE:
     'The message is larger than the intake takes, or one of its texts is longer than the market takes. A submission has about 600 bytes.',
   UNKNOWN_MARKET: 'This sequencer does not serve that data market, not yet or no longer. Check DATA_MARKET_CONTRACT.',
+  FOREIGN_PROJECT:
+    'The project is none of that data market, by the rule projectIds of this sequencer. Check DATA_MARKET_CONTRACT and the namespace of the project.',
   BAD_SIGNATURE:
     'The EIP-712 signature is not 65 bytes with v 27 or 28 and a low s, or recovers no address. Check the signer.',
   UNKNOWN_SLOT: 'No such slot at that block. Check SLOT_ID.',
@@ -55,6 +59,8 @@ export const REASON_HELP = {
   SUPERSEDED: 'The slot sent a later submission with a higher deadline for this project. That one stands.',
   WRONG_DATA_SOURCE: 'The project is not the one assigned to the slot for this epoch and day.',
   NO_QUORUM: 'Too few slots agreed on any CID for this project.',
+  UNANCHORABLE:
+    'The id or the winning CID of the project is so long that it fits no transaction. Use shorter ones; nothing else of the epoch is affected.',
   OUTVOTED: 'More slots reported another CID for this project (or as many, and the tie went to the other).',
 } as const satisfies Record<RejectReason, string>
 

@@ -5,6 +5,7 @@ import type { Keccak } from '../verify/keccak.ts'
 import { referenceTree, rootDigest } from '../verify/merkle.ts'
 import type { Entry } from './entry.ts'
 import type { ProjectResult } from './tally.ts'
+import { isAnchorable, transactionOf } from './transaction.ts'
 
 export interface ExpectedBatch {
   readonly json: Buffer
@@ -29,7 +30,7 @@ export function expectedBatches(
   keccak: Keccak,
 ): ExpectedBatches {
   const winners = results
-    .filter(({ snapshotCid }) => snapshotCid !== '')
+    .filter((project) => project.snapshotCid !== '' && isAnchorable([project], rules))
     .sort((a, b) => Buffer.compare(Buffer.from(a.projectId), Buffer.from(b.projectId)))
   const parts = cut(winners, rules)
   return { count: parts.length, batches: () => render(parts, rules, keccak) }
@@ -62,25 +63,24 @@ function* render(
       snapshotCids,
       submissionIds,
       leavesBefore,
-      gasEstimate: projects.length * GAS_PER_PROJECT,
+      gasEstimate: transactionOf(projects).gas,
     }
     leavesBefore += submissionIds.length
   }
 }
 
-/** A batch is full when one more project would exceed the projects, the bytes or the gas; a project is never split. */
+/** A batch is full when one more project would exceed the projects, the bytes, the gas or the calldata; a project is never split. */
 function cut(winners: readonly ProjectResult[], rules: MarketRules): ProjectResult[][] {
   const batches: ProjectResult[][] = []
   let bytes = 0
   for (const project of winners) {
     const more = bytesOf(project)
     const last = batches.at(-1)
-    const count = (last?.length ?? 0) + 1
     const fits =
       last !== undefined &&
-      count <= rules.batchProjectsMax &&
+      last.length < rules.batchProjectsMax &&
       bytes + more <= rules.batchBytesMax &&
-      count * GAS_PER_PROJECT <= rules.batchGasMax
+      isAnchorable([...last, project], rules)
     if (fits) last.push(project)
     else batches.push([project])
     // four lists, and in each a comma before what is not the first
@@ -89,8 +89,6 @@ function cut(winners: readonly ProjectResult[], rules: MarketRules): ProjectResu
   return batches
 }
 
-/** What the contract takes to store a project, as the sequencer estimates it. */
-const GAS_PER_PROJECT = 238_000
 const LISTS = 4
 const EMPTY_BYTES = compactBytes({
   submissionIDs: [],

@@ -3,6 +3,7 @@ import type { EpochTick } from '../../schemas/types.ts'
 import type { MarketRules } from '../../topology/rules.ts'
 import { fromHex, type Keccak, toHex } from '../verify/keccak.ts'
 import { byArrival, compareText, type Decision, type Entry } from './entry.ts'
+import { isAnchorable } from './transaction.ts'
 
 export interface ProjectResult {
   readonly projectId: string
@@ -39,6 +40,10 @@ export function tallyProject(
   const winner = winnerOf(votes, close.blockHash, keccak)
   const isForWinner = ({ submission }: Entry) => submission.snapshotCid === winner
   const counted = votes.filter(isForWinner).length
+  if (winner !== undefined && !isAnchorable([{ projectId, snapshotCid: winner }], rules)) {
+    for (const entry of votes) decide({ entry, reason: 'UNANCHORABLE' })
+    return { projectId, snapshotCid: '', votes: [], counted: 0 }
+  }
   if (winner === undefined || counted < rules.votesMin || counted / votes.length < rules.shareMin) {
     for (const entry of votes) decide({ entry, reason: 'NO_QUORUM' })
     return { projectId, snapshotCid: '', votes: [], counted: 0 }

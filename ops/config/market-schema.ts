@@ -42,7 +42,10 @@ export const marketSchema = z.strictObject({
     .describe('Bytes of a batch.'),
   batchGasMax: whole(100_000, 1_000_000_000)
     .default(MARKET_DEFAULTS.batchGasMax)
-    .describe('Gas of the transaction that submits it.'),
+    .describe('Gas of the transaction that submits it, as reckoned from its texts.'),
+  batchCalldataMax: whole(1_000, 8 * 1024 * 1024)
+    .default(MARKET_DEFAULTS.batchCalldataMax)
+    .describe('Bytes of calldata of that transaction. geth takes 128 KiB.'),
   tree: z
     .enum(['chained', 'fresh'])
     .default(MARKET_DEFAULTS.tree)

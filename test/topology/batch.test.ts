@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Batch, EpochSummary, ProjectFinalization, Submission } from '../../schemas/types.ts'
-import { GAS_PER_PROJECT, packEpoch } from '../../topology/batch.ts'
+import { packEpoch } from '../../topology/batch.ts'
+import { addCosts, costOfBatch, costOfProject } from '../../topology/batch-cost.ts'
 import { rootOf } from '../../topology/merkle.ts'
 import { candidatesOf } from '../../topology/parts.ts'
 import { type MarketRules, RULES_DEFAULTS } from '../../topology/rules.ts'
@@ -126,6 +127,7 @@ describe('cut', () => {
   const projects = Array.from({ length: 7 }, (_, i) => project(`p${i}`, [1, 2, 3]))
   const sizes = (changes: Partial<MarketRules>, of = projects) =>
     pack(of, changes).batches.map(({ projectIds }) => projectIds.length)
+  const costOf = (count: number) => costOfBatch(Array(count).fill(costOfProject(2, 3)).reduce(addCosts))
   const bytesOf = (count: number) => pack(projects.slice(0, count)).batches[0]!.json.length
 
   test('behavior: by projects', () => {
@@ -137,20 +139,31 @@ describe('cut', () => {
     expect(sizes({ batchBytesMax: bytesOf(2) - 1 })).toEqual([1, 1, 1, 1, 1, 1, 1])
   })
   test('behavior: by gas', () => {
-    expect(sizes({ batchGasMax: 2 * GAS_PER_PROJECT })).toEqual([2, 2, 2, 1])
-    expect(sizes({ batchGasMax: 3 * GAS_PER_PROJECT - 1 })).toEqual([2, 2, 2, 1])
+    expect(sizes({ batchGasMax: costOf(2).gas })).toEqual([2, 2, 2, 1])
+    expect(sizes({ batchGasMax: costOf(3).gas - 1 })).toEqual([2, 2, 2, 1])
+  })
+  test('behavior: by calldata, exactly', () => {
+    expect(sizes({ batchCalldataMax: costOf(3).calldata })).toEqual([3, 3, 1])
+    expect(sizes({ batchCalldataMax: costOf(3).calldata - 1 })).toEqual([2, 2, 2, 1])
   })
   test('behavior: whichever comes first', () => {
-    expect(sizes({ batchProjectsMax: 3, batchGasMax: 2 * GAS_PER_PROJECT })).toEqual([2, 2, 2, 1])
+    expect(sizes({ batchProjectsMax: 3, batchGasMax: costOf(2).gas })).toEqual([2, 2, 2, 1])
   })
-  test('behavior: a project above a bound is a batch of its own', () => {
+  test('behavior: a project above the bytes is a batch of its own', () => {
     const huge = project(
       'p3',
       Array.from({ length: 50 }, (_, slot) => slot + 1),
     )
     const mixed = projects.map((one) => (one.projectId === 'p3' ? huge : one))
     expect(sizes({ batchBytesMax: bytesOf(3) }, mixed)).toEqual([3, 1, 3])
-    expect(sizes({ batchGasMax: 1 })).toEqual(Array(7).fill(1))
+  })
+  test('behavior: a project that fits no transaction is in no batch, and the others are as without it', () => {
+    const long = [project('p3'.padEnd(4_096, '\u0800')), { ...project('p5x'), snapshotCid: 'c'.repeat(6_000) }]
+    const bounds = { batchGasMax: 3_000_000, batchCalldataMax: 6_000 }
+    const { batches, summary } = pack([...projects.slice(0, 3), ...long, ...projects.slice(3)], bounds)
+    expect(batches).toEqual(pack(projects, bounds).batches)
+    expect(summary).toMatchObject({ projects: 7, projectsWithoutQuorum: 2 })
+    expect(pack(projects, { batchGasMax: 1 }).batches).toEqual([])
   })
   test('behavior: no batch exceeds its bytes, whatever the ids', () => {
     const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
@@ -197,7 +210,7 @@ describe('roots', () => {
       expect(batch.finalizedCidsRootHash).toBe(rootOf(cids))
       expect(batch).toMatchObject({ roothash, projectIds: pids, snapshotCids: cids, batchCount: 3 })
       expect([submissionIDs.length, submissions.length]).toEqual([batch.submissions, batch.submissions])
-      expect(batch.gasEstimate).toBe(pids.length * GAS_PER_PROJECT)
+      expect(batch.gasEstimate).toBe(costOfBatch(pids.map(() => costOfProject(2, 3)).reduce(addCosts)).gas)
     }
   })
 })

@@ -73,7 +73,7 @@ const finalize = (projectId: string, votes: readonly Submission[], market: { vot
   finalizeProject(
     projectId,
     votes.map((submission) => ({ ...submission, projectId })),
-    { tick: TICK, headers: new Set(HEADERS), market },
+    { tick: TICK, headers: new Set(HEADERS), market: marketRules(market) },
   )
 const entriesIn = ({ ballots, dropped, equivocations }: ProjectFinalization): number =>
   ballots.length + dropped.length + equivocations.length
