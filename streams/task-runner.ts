@@ -234,8 +234,9 @@ export class TaskRunner implements Reader {
 
   private step(chunk: Chunk): number {
     const { index: from, records, topic, next } = chunk
-    const to = Math.min(records.length, from + STEP_RECORDS)
-    if (to > from) this.task.process(topic, records, from, to, chunk.prepared)
+    const most = Math.min(records.length, from + STEP_RECORDS)
+    const { burstBytesMax } = this.options
+    const to = from === most ? from : this.task.process(topic, records, from, most, chunk.prepared, burstBytesMax)
     chunk.index = to
     this.bufferedRecords -= to - from
     this.uncommitted += to - from

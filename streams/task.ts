@@ -122,6 +122,8 @@ export class Task {
   /**
    * Processes records of one source topic from index `from` to before `to`, and moves the position behind the last.
    * @param prepared result of the source's prepare step for each record, by index
+   * @param bytesMax of output since the last seal, from which on no other record is begun
+   * @returns the index behind the last record processed
    * @throws TaskError when a processor threw; the task cannot go on then
    */
   process(
@@ -130,12 +132,14 @@ export class Task {
     from: number,
     to: number,
     prepared?: readonly unknown[],
-  ): void {
+    bytesMax: number = Number.POSITIVE_INFINITY,
+  ): number {
     const input = this.inputs.get(topicName)!
     const { cursor } = this
     cursor.topic = topicName
+    let at = from
     try {
-      for (let at = from; at < to; at++) {
+      for (; at < to && this.bytes < bytesMax; at++) {
         const record = records[at]!
         cursor.offset = record.offset
         cursor.timestamp = record.timestamp
@@ -144,9 +148,10 @@ export class Task {
         input.position = record.offset + 1
       }
     } catch (cause) {
-      const at = `${topicName}/${this.partition} offset ${cursor.offset}`
-      throw new TaskError(this.stageName, this.partition, at, cause)
+      const where = `${topicName}/${this.partition} offset ${cursor.offset}`
+      throw new TaskError(this.stageName, this.partition, where, cause)
     }
+    return at
   }
 
   private processOne(input: Input, record: LogRecord): void {

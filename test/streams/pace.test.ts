@@ -88,3 +88,31 @@ test('behavior: a task that has written to its stores only commits after ten tim
   expect(commits.get('quiet')! - started).toBeGreaterThanOrEqual(1_000)
   expect(commits.get('quiet')! - started).toBeLessThan(1_200)
 })
+
+test('behavior: a burst is at most one record larger than it may be, however much a record makes', async () => {
+  const KIB = 1024
+  const builder = createStreamsBuilder()
+  const swell: ProcessorSupplier<string, string, Copied> = (context) => ({
+    process: (key) => void context.outputs.copies.send(key, 'x'.repeat(10 * KIB)),
+  })
+  builder.stream(input).process('swell', ['copies'], swell).copies.to(plainTopic('out'))
+  const log = createMemoryLog()
+  await log.createTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }])
+  const appender = await log.appender()
+  await appender.append(Array.from({ length: 60 }, (_, i) => recordOf(`${i}`)))
+  const bursts: number[] = []
+  let written = 0
+  const observer: RuntimeObserver = {
+    committed(_stage, _partition, _outcome, records, bytes) {
+      bursts.push(bytes)
+      written += records
+    },
+  }
+  const options = { appId: 'app', instanceId: 'one', log, clock: systemClock, observer }
+  const runtime = new StreamsRuntime(builder.build(), { ...options, burstBytesMax: 50 * KIB })
+  await runtime.start()
+  while (written < 60) await systemClock.sleep(5)
+  await runtime.close()
+  await log.close()
+  expect(Math.max(...bursts)).toBeLessThanOrEqual(60 * KIB)
+})
