@@ -8,6 +8,12 @@ export interface BatchStore {
   get(cid: string, options?: StoreCallOptions): Promise<Uint8Array>
 }
 
+/**
+ * Longest batch that is read back, so that nobody's file fills the memory. Above the batch of 100,000 votes for one project
+ * with the longest texts of the default rules (320 MB), and below the longest text that Node has (2^29 - 24 characters).
+ */
+export const BATCH_BYTES_MAX = 500 * 1024 * 1024
+
 export interface StoreCallOptions {
   readonly signal?: AbortSignal
 }

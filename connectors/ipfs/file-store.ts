@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { NextToLast } from 'blockstore-fs/sharding'
 import { CID } from 'multiformats/cid'
 import { systemClock } from '../log/system-clock.ts'
-import { type BatchStore, StoreError } from './batch-store.ts'
+import { BATCH_BYTES_MAX, type BatchStore, StoreError } from './batch-store.ts'
 import { type CidVersion, importBatch } from './cid.ts'
 import { readFile } from './unixfs.ts'
 
@@ -16,7 +16,6 @@ export interface FileBlockStoreOptions {
   readonly bytesMax?: number
 }
 
-const BYTES_MAX = 64 * 1024 * 1024
 /** No block takes that long to write: what is older was left by a process that was killed, the rest may be another's. */
 const UNFINISHED_MS_MAX = 3_600_000
 
@@ -25,7 +24,7 @@ const UNFINISHED_MS_MAX = 3_600_000
  * entry are on the disk (fsync); a block appears whole or not at all, whenever the process dies.
  */
 export async function createFileBlockStore(options: FileBlockStoreOptions): Promise<BatchStore> {
-  const { version = 1, bytesMax = BYTES_MAX } = options
+  const { version = 1, bytesMax = BATCH_BYTES_MAX } = options
   const files = await openBlockFiles(resolve(options.directory))
   return {
     name: 'file',

@@ -1,5 +1,5 @@
 import { create, type KuboRPCClient } from 'kubo-rpc-client'
-import { type BatchStore, type StoreCallOptions, StoreError } from './batch-store.ts'
+import { BATCH_BYTES_MAX, type BatchStore, type StoreCallOptions, StoreError } from './batch-store.ts'
 import type { CidVersion } from './cid.ts'
 
 export interface KuboStoreOptions {
@@ -13,11 +13,10 @@ export interface KuboStoreOptions {
 }
 
 const TIMEOUT_MS = 30_000
-const BYTES_MAX = 64 * 1024 * 1024
 
 /** A Kubo node. `put` adds and pins with the settings that give the CID of `computeCid`. It never retries. */
 export function createKuboStore(options: KuboStoreOptions): BatchStore {
-  const { url, version = 1, timeoutMs = TIMEOUT_MS, bytesMax = BYTES_MAX } = options
+  const { url, version = 1, timeoutMs = TIMEOUT_MS, bytesMax = BATCH_BYTES_MAX } = options
   const client = create({ url })
   const name = `kubo ${new URL(url).host}`
   return {

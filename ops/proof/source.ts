@@ -126,10 +126,10 @@ async function readyBatch(
     throw new ProofRefusal('NOT_IN_A_BATCH', `a batch of epoch ${epochId} is no longer in the log: ${row.cid}`)
   }
   const batch = await read(anchor)
-  const earlier: string[] = []
+  let earlier: readonly string[] = []
   for (const [index, row] of [...anchors].sort(([a], [b]) => a - b)) {
     if (batch.leavesBefore === 0 || index === END_OF_BATCHES || index >= batch.batchIndex) continue
-    earlier.push(...submissionIdsIn(await read(row)))
+    earlier = earlier.concat(submissionIdsIn(await read(row)))
   }
   return provableBatch({ ...chain, dataMarket }, batch, anchor, earlier)
 }

@@ -3,13 +3,10 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NextToLast } from 'blockstore-fs/sharding'
 import { CID } from 'multiformats/cid'
-import { StoreError } from '../../connectors/ipfs/batch-store.ts'
+import { BATCH_BYTES_MAX, StoreError } from '../../connectors/ipfs/batch-store.ts'
 import { createKuboStore } from '../../connectors/ipfs/kubo-store.ts'
 import { readFile as readUnixfs } from '../../connectors/ipfs/unixfs.ts'
 import { CliError, EXIT } from '../cli-error.ts'
-
-/** Far above any batch; a larger file is not read into memory. */
-export const BATCH_BYTES_MAX = 64 * 1024 * 1024
 
 export interface SourceOptions {
   /** Folders of block stores, looked through in order. */

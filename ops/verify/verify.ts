@@ -203,7 +203,7 @@ function checkWinners(
       problems.push({ code: 'PROJECT_WITHOUT_SUBMISSION', where, message: `no submission names ${pid}` })
       continue
     }
-    const most = Math.max(...[...byCid.values()].map((slots) => slots.size))
+    const most = [...byCid.values()].reduce((max, slots) => Math.max(max, slots.size), 0)
     const leaders = [...byCid.keys()].filter((cid) => byCid.get(cid)!.size === most)
     const decided = leaders.length === 1 || closeBlockHash !== undefined
     if (leaders.length > 1 && closeBlockHash !== undefined) leaders.sort((a, b) => (tieKey(a) < tieKey(b) ? -1 : 1))
