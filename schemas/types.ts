@@ -57,7 +57,7 @@ export interface AnchorIntent {
   readonly maxFeePerGas: string
   /** Wei, decimal. */
   readonly maxPriorityFeePerGas: string
-  /** Every signed form for this nonce, oldest first; the last is broadcast. */
+  /** Every signed form for this nonce, oldest first; the last is broadcast. An older one that is long has only its hash here. */
   readonly rawTransactions: readonly string[]
   /** WATCH: block of the batch; attestations lie in it or later. */
   readonly blockNumber: number

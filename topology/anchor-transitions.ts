@@ -53,9 +53,15 @@ const refused: Transition = (at, result, rules) => {
 const signed: Transition = (at, { rawTransaction, transactionHash }) => ({
   ...intend(at, 'SEND'),
   phase: 'SENDING',
-  rawTransactions: [...at.rawTransactions, rawTransaction],
+  rawTransactions: [...at.rawTransactions.map((raw, i) => olderForm(at, raw, i)), rawTransaction],
   transactionHash,
 })
+
+/** A call is as long as its projects' names, and a stuck one is signed a hundred times on its way to the fee cap. */
+const olderForm = ({ rawTransactions, transactionHash }: AnchorProgress, raw: string, i: number): string =>
+  i === rawTransactions.length - 1 && raw.length > OLDER_FORM_CHARACTERS_MAX ? transactionHash : raw
+/** Fillers have 240, so that they stay as they are. */
+const OLDER_FORM_CHARACTERS_MAX = 1_024
 
 const mined: Transition = (at, { transactionHash, blockNumber, blockHash }) => ({
   ...at,

@@ -19,10 +19,13 @@ export const resultOf = (
   transactionHash: '',
   blockNumber: -1,
   blockHash: '',
-  error: '',
   attestation: null,
   ...fields,
+  error: (fields.error ?? '').slice(0, ERROR_CHARACTERS_MAX),
 })
+
+/** Of what a node or a store says; the row of an anchor keeps it. */
+const ERROR_CHARACTERS_MAX = 1_000
 
 /** Not definite yet: look again later. Thrown, since it ends an attempt like an outage does. */
 export class NotYet extends Error {}

@@ -55,7 +55,7 @@ export async function sendAndFollow(
   ports: SendPorts,
 ): Promise<void> {
   const { clock, heads, persist, answer, signal } = ports
-  const forms = intent.rawTransactions.map((raw) => ({ hash: hashOf(raw), filler: isFiller(raw) }))
+  const forms = intent.rawTransactions.map(formOf)
   const started = clock.now()
   let firstBlock: number | undefined
   let broadcastAt = Number.NEGATIVE_INFINITY
@@ -101,6 +101,11 @@ export async function sendAndFollow(
     await heads.changed(head, Math.min(settings.rebroadcastMs, settings.stuckMs), signal)
   }
 }
+
+/** Of older forms that were long only the hash is left; a filler never is. */
+const formOf = (form: string) =>
+  HASH.test(form) ? { hash: form, filler: false } : { hash: hashOf(form), filler: isFiller(form) }
+const HASH = /^0x[0-9a-f]{64}$/
 
 async function look(
   ask: Ask,

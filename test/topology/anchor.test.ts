@@ -229,6 +229,21 @@ describe('fees', () => {
     expect(stage.row(key)).toMatchObject({ transactionHash: '0xt2', nonce: 7 })
   })
 
+  it('behavior: of older forms that are long the hash stays, however often it is replaced', () => {
+    const { stage, key } = batchIn('SENDING', { maxFeePerGasMax: `1${'0'.repeat(30)}` })
+    const raw = `0x${'ab'.repeat(100_000)}`
+    const hashOf = (n: number) => `0x${`${n}`.padStart(64, '0')}`
+    stage.answer(key, 'STUCK')
+    for (let n = 0; n < 100; n++) {
+      stage.answer(key, 'SIGNED', { rawTransaction: n === 50 ? '0xfiller' : raw, transactionHash: hashOf(n) })
+      stage.answer(key, 'STUCK')
+    }
+    const { rawTransactions } = stage.intent(key)!
+    expect(rawTransactions.join('').length).toBeLessThan(raw.length + 100 * 70)
+    expect(rawTransactions.slice(0, 3)).toEqual(['0xraw', hashOf(0), hashOf(1)])
+    expect([rawTransactions[51], rawTransactions.at(-1)]).toEqual(['0xfiller', raw])
+  })
+
   it('behavior: it pays what the chain asks when that is more, up to the cap', () => {
     const { stage, key } = batchIn('SENDING', { maxFeePerGasMax: '9000' })
     stage.answer(key, 'STUCK', { maxFeePerGas: '7000', maxPriorityFeePerGas: '300' })

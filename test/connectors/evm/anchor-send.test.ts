@@ -154,9 +154,9 @@ describe('sendAndFollow', () => {
     expect(script.node.sent).toEqual([])
   })
 
-  it('behavior: the newest form is sent, and each form counts when it is mined', async () => {
+  it.each([raw, hash])('behavior: the newest form is sent, and each counts when it is mined (%#)', async (older) => {
     const script = scripted()
-    const results = await follow(script, intentOf([raw, bumped.raw]), (n) => {
+    const results = await follow(script, intentOf([older, bumped.raw]), (n) => {
       if (n === 1)
         script.node.receipts.set(hash, { block: 11, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] })
     })
