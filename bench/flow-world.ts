@@ -73,6 +73,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
     observer,
     prepare: {
       [submissions.name]: createPrepare({
+        seals: undefined,
         topics,
         signers: pool ?? givenSigners,
         slotsReached: (offset) => runtime.globalTableReached(slotTopic.name, offset),

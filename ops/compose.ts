@@ -8,6 +8,7 @@ import type { Log } from '../streams/ports.ts'
 import { type RuntimeState, type StageState, StreamsRuntime } from '../streams/runtime.ts'
 import type { AnchorRules } from '../topology/anchor-rules.ts'
 import { sequencerTopology } from '../topology/index.ts'
+import { type MarkerSigner, markerSeals } from '../topology/marker-seals.ts'
 import type { ProtocolRules } from '../topology/rules.ts'
 import type { Stores } from '../topology/stores.ts'
 import type { Topics } from '../topology/topics.ts'
@@ -33,6 +34,8 @@ export interface SequencerConfig extends ConnectorConfig {
   readonly roles: readonly Role[]
   readonly rules: ProtocolRules
   readonly anchoring: Partial<AnchorRules>
+  /** Of the role tick-fanout. */
+  readonly markerSigner?: MarkerSigner
   readonly ops: { readonly host: string; readonly port: number }
   /** Worker threads for signatures; 0 = in the main thread. */
   readonly workers: number
@@ -122,30 +125,34 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
   const signers = stages.includes('validate')
     ? await parts.add('signers', createSignerPool(rules, config.workers))
     : undefined
-  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, stores, anchoring), {
-    appId,
-    instanceId,
-    log,
-    clock: systemClock,
-    stages,
-    background: BACKGROUND_STAGES,
-    commitIntervalMs,
-    standbys,
-    ...(signers && {
-      prepare: {
-        [topics.submissions.name]: createPrepare({
-          topics,
-          signers,
-          slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
-          recovered: (seconds) => metrics.sigverifySeconds.observe(seconds),
-        }),
+  const runtime: StreamsRuntime = new StreamsRuntime(
+    sequencerTopology(rules, topics, stores, anchoring, config.markerSigner),
+    {
+      appId,
+      instanceId,
+      log,
+      clock: systemClock,
+      stages,
+      background: BACKGROUND_STAGES,
+      commitIntervalMs,
+      standbys,
+      ...(signers && {
+        prepare: {
+          [topics.submissions.name]: createPrepare({
+            topics,
+            seals: markerSeals(rules),
+            signers,
+            slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
+            recovered: (seconds) => metrics.sigverifySeconds.observe(seconds),
+          }),
+        },
+      }),
+      observer: logRuntime(runtimeMetrics(metrics), eventLog),
+      onFailure: (error) => {
+        for (const stage of stages) fail(wiring, stage, error)
       },
-    }),
-    observer: logRuntime(runtimeMetrics(metrics), eventLog),
-    onFailure: (error) => {
-      for (const stage of stages) fail(wiring, stage, error)
     },
-  })
+  )
   for (const stage of stages) health.probe(stage, () => stageHealth(runtime.stageState(stage), runtime.state))
   stageMetrics(metrics, stages, topics, runtime)
   await parts.add(

@@ -26,6 +26,8 @@ export interface DirectoryPaths {
   readonly blocks: string
   readonly chain: string
   readonly peerKey: string
+  /** Of the markers. */
+  readonly markerKey: string
   /** Behind the query API; may be deleted. */
   readonly view: string
   readonly settings: string
@@ -43,6 +45,7 @@ export const directoryPaths = (dataDir: string): DirectoryPaths => ({
   blocks: join(dataDir, 'blocks'),
   chain: join(dataDir, 'chain'),
   peerKey: join(dataDir, 'peer.key'),
+  markerKey: join(dataDir, 'marker.key'),
   view: join(dataDir, 'view'),
   settings: join(dataDir, 'settings.json'),
   running: join(dataDir, 'dev.json'),

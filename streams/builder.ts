@@ -1,4 +1,5 @@
 import type { KafkaTopic } from './kafka-topic.ts'
+import type { MarkerSeals } from './marker-guard.ts'
 import type { Output, OutputTypes, ProcessorSupplier } from './processor.ts'
 import type { Store, StoreBuilder } from './store.ts'
 import type { Topology } from './topology.ts'
@@ -21,8 +22,8 @@ export interface KStream<K, V> {
   to(topic: KafkaTopic<K, V>): void
   /** Writes through a topic that the engine purges, and starts the next stage from it. */
   repartition(topic: KafkaTopic<K, V>): KStream<K, V>
-  /** Every record to every partition, as a marker. */
-  broadcast(topic: KafkaTopic<K, V>): void
+  /** Every record to every partition, as a marker; with seals it is the only one who can write markers there. */
+  broadcast(topic: KafkaTopic<K, V>, seals?: MarkerSeals): void
 }
 
 export interface StreamsBuilder {

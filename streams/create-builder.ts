@@ -1,5 +1,6 @@
 import type { KStream, StreamsBuilder } from './builder.ts'
 import { checkTopology } from './check-topology.ts'
+import type { MarkerSeals } from './marker-guard.ts'
 import type { OutputTypes, ProcessorSupplier } from './processor.ts'
 import type { Store, StoreBuilder } from './store.ts'
 import {
@@ -61,7 +62,7 @@ export function createStreamsBuilder(): StreamsBuilder {
 }
 
 function streamOf(origin: Origin, children: GraphNode[], source: (topic: AnyTopic) => StreamNode): StreamNode {
-  const sink = (topic: AnyTopic, mode: 'keyed' | 'broadcast') => void children.push({ type: 'sink', topic, mode })
+  const sink = (topic: AnyTopic) => void children.push({ type: 'sink', topic, mode: 'keyed' })
   const node = {
     origin,
     children,
@@ -84,10 +85,11 @@ function streamOf(origin: Origin, children: GraphNode[], source: (topic: AnyTopi
       origin.sources.push(...other.origin.sources)
       return node
     },
-    to: (topic: AnyTopic) => sink(topic, 'keyed'),
-    broadcast: (topic: AnyTopic) => sink(topic, 'broadcast'),
+    to: sink,
+    broadcast: (topic: AnyTopic, seals?: MarkerSeals) =>
+      void children.push({ type: 'sink', topic, mode: 'broadcast', seals }),
     repartition(topic: AnyTopic) {
-      sink(topic, 'keyed')
+      sink(topic)
       return source(topic)
     },
   }

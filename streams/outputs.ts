@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib'
 import { UNCOUNTED } from './alignment.ts'
 import type { EngineState, Tally } from './engine-state.ts'
 import type { KafkaTopic, MarkerProtocol } from './kafka-topic.ts'
+import type { MarkerSeals } from './marker-guard.ts'
 import { partitionFor } from './partitioner.ts'
 import type { OutgoingRecord } from './ports.ts'
 import type { Output, Processor } from './processor.ts'
@@ -20,6 +21,8 @@ export interface Collector {
   readonly partitions: number
   /** Timestamp of the record in hand. */
   readonly timestamp: number
+  /** Offset of the record in hand. */
+  readonly offset: number
   /** Present in every stage that writes counted records. */
   readonly engine: EngineState | undefined
   emit(record: OutgoingRecord): void
@@ -90,7 +93,16 @@ export class KeyedSink implements Receiver {
     const scope = markers.scopeOf(marker)
     const tally = scope === undefined ? undefined : collector.engine!.find(this.sentKey(scope))
     for (let partition = 0; partition < topic.partitions; partition++)
-      emitMarker(collector, topic, marker, partition, tally?.counts[partition] ?? 0, tally?.checksums[partition] ?? 0)
+      collector.emit(
+        markerRecord(
+          collector,
+          topic,
+          marker,
+          partition,
+          tally?.counts[partition] ?? 0,
+          tally?.checksums[partition] ?? 0,
+        ),
+      )
     if (scope !== undefined) collector.requestCommit()
     if (tally === undefined) return
     collector.engine!.drop(tally)
@@ -119,14 +131,22 @@ export class KeyedSink implements Receiver {
   }
 }
 
-/** Writes each value to every partition, as a marker from this task. Others write the data there, so nothing is counted. */
+/**
+ * Writes each value to every partition, as a marker from this task. Others write the data there, so nothing is counted; with
+ * seals, nobody else can write the markers.
+ */
 export class BroadcastSink implements Receiver {
   private readonly collector: Collector
   private readonly topic: Topic
+  private readonly seals: MarkerSeals | undefined
+  private offset = -1
+  /** Markers of the record in hand so far. */
+  private made = 0
 
-  constructor(collector: Collector, topic: Topic) {
+  constructor(collector: Collector, topic: Topic, seals?: MarkerSeals) {
     this.collector = collector
     this.topic = topic
+    this.seals = seals
   }
 
   receive(_key: unknown, value: unknown): void {
@@ -134,28 +154,33 @@ export class BroadcastSink implements Receiver {
   }
 
   receiveMarker(marker: unknown): void {
-    const { collector, topic } = this
-    for (let partition = 0; partition < topic.partitions; partition++)
-      emitMarker(collector, topic, marker, partition, UNCOUNTED, 0)
+    const { collector, topic, seals } = this
+    if (collector.offset !== this.offset) this.made = 0
+    this.offset = collector.offset
+    const place = { offset: this.offset, index: this.made++ }
+    for (let partition = 0; partition < topic.partitions; partition++) {
+      const record = markerRecord(collector, topic, marker, partition, UNCOUNTED, 0)
+      collector.emit(seals ? { ...record, headers: [seals.seal(record, place)] } : record)
+    }
     if (topic.markers!.scopeOf(marker) !== undefined) collector.requestCommit()
   }
 }
 
-function emitMarker(
+function markerRecord(
   collector: Collector,
   topic: Topic,
   marker: unknown,
   partition: number,
   count: number,
   checksum: number,
-): void {
+): OutgoingRecord & { readonly key: Uint8Array; readonly value: Uint8Array } {
   const markers = topic.markers!
   const stamp = { from: collector.partition, of: collector.partitions, count, checksum }
-  collector.emit({
+  return {
     topic: topic.name,
     partition,
     timestamp: collector.timestamp,
     key: topic.key.encode(markers.keyOf(marker)),
     value: topic.value.encode(markers.withStamp(marker, stamp)),
-  })
+  }
 }

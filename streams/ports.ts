@@ -227,7 +227,7 @@ export interface RuntimeObserver {
   restored?(stage: string, partition: number, records: number, elapsedMs: number): void
   /** The tasks of this member from now on, and those of others that it keeps ready; it owns none when it is thrown out. */
   rebalanced?(stage: string, owned: ReadonlySet<number>, standbys: ReadonlySet<number>): void
-  deadLettered?(topic: string, error: string): void
+  deadLettered?(topic: string, error: Error): void
   /** Records between the task's position and the last stable offset of its inputs. */
   lag?(stage: string, topic: string, partition: number, lag: number): void
   /** The same of a standby and a changelog. */

@@ -1,6 +1,6 @@
 import type { Clock, Log, LogRecord, RuntimeObserver } from './ports.ts'
 
-export type Prepare = (records: readonly LogRecord[]) => unknown[] | Promise<unknown[]>
+export type Prepare = (records: readonly LogRecord[], partition: number) => unknown[] | Promise<unknown[]>
 
 export interface RuntimeOptions {
   readonly appId: string

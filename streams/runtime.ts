@@ -172,6 +172,7 @@ export class StreamsRuntime {
       appId,
       deadLetterTopic: this.topology.deadLetterTopic,
       countedTopics: this.topology.countedTopics,
+      sealedTopics: this.topology.sealedTopics,
       globalTable: (name) => this.table(name),
       onDeadLetter: (topic, error) => observer.deadLettered?.(topic, error),
     })
@@ -190,7 +191,7 @@ export class StreamsRuntime {
       transactionalId: `${name}-${task.partition}`,
       identity,
       tableCurrent: (name: string, signal: AbortSignal) => this.table(name).current(signal),
-      prepare: (topic: string, records: readonly LogRecord[]) => prepare?.[topic]?.(records),
+      prepare: (topic: string, records: readonly LogRecord[]) => prepare?.[topic]?.(records, task.partition),
       wake: () => this.news.raise(),
       fail: (error: unknown) => this.failTask(task, error),
     }

@@ -9,6 +9,7 @@ import { deadLetterOf } from './dead-letter.ts'
 import { EngineState } from './engine-state.ts'
 import type { GlobalTable } from './global-table.ts'
 import type { KafkaTopic } from './kafka-topic.ts'
+import { MarkerGuard, type MarkerSeals } from './marker-guard.ts'
 import { BroadcastSink, Fork, KeyedSink, ProcessorReceiver, type Receiver } from './outputs.ts'
 import type { Burst, LogRecord, OutgoingRecord } from './ports.ts'
 import type { Outputs, OutputTypes } from './processor.ts'
@@ -25,8 +26,10 @@ export interface TaskOptions {
   readonly deadLetterTopic: string | undefined
   /** See `Topology.countedTopics`. */
   readonly countedTopics: ReadonlySet<string>
+  /** See `Topology.sealedTopics`. */
+  readonly sealedTopics: ReadonlyMap<string, MarkerSeals>
   readonly globalTable: (name: string) => GlobalTable<unknown, unknown>
-  readonly onDeadLetter?: (topic: string, error: string) => void
+  readonly onDeadLetter?: (topic: string, error: Error) => void
 }
 
 /** A processor threw, or something that must hold did not: the task stops before the record. */
@@ -47,13 +50,15 @@ export class TaskError extends Error {
 class Input {
   readonly topic: Topic
   readonly alignment: Alignment | undefined
+  readonly guard: MarkerGuard | undefined
   /** Next offset to process. */
   position = 0
   committed = 0
 
-  constructor(topic: Topic, alignment: Alignment | undefined) {
+  constructor(topic: Topic, alignment?: Alignment, guard?: MarkerGuard) {
     this.topic = topic
     this.alignment = alignment
+    this.guard = guard
   }
 }
 
@@ -97,6 +102,10 @@ export class Task {
 
   get timestamp(): number {
     return this.cursor.timestamp
+  }
+
+  get offset(): number {
+    return this.cursor.offset
   }
 
   /** Sets where an input begins, after the stores were restored. */
@@ -155,13 +164,14 @@ export class Task {
   }
 
   private processOne(input: Input, record: LogRecord): void {
-    const { topic, alignment } = input
+    const { topic, alignment, guard } = input
     let key: unknown
     let value: unknown
     try {
       if (record.key === null || record.value === null) throw new TypeError('the key or the value is null')
       value = topic.value.decode(record.value)
       key = topic.key.decode(record.key)
+      if (guard !== undefined && alignment!.isMarker(value)) guard.take(record)
     } catch (error) {
       this.deadLetter(topic.name, record, error)
       return
@@ -243,20 +253,26 @@ export class Task {
     if (target === undefined) throw error
     const origin = { topic, partition: this.partition, offset: record.offset }
     this.emit(deadLetterOf(target, record, origin, error))
-    this.options.onDeadLetter?.(topic, error instanceof Error ? error.message : String(error))
+    this.options.onDeadLetter?.(topic, error instanceof Error ? error : new Error(String(error)))
   }
 
   private createInput(topic: Topic): Input {
     const { markers } = topic
-    if (markers === undefined || this.engine === undefined) return new Input(topic, undefined)
-    return new Input(topic, new Alignment(topic, markers, this.engine, this.options.countedTopics.has(topic.name)))
+    const { engine, options } = this
+    if (markers === undefined || engine === undefined) return new Input(topic)
+    const seals = options.sealedTopics.get(topic.name)
+    return new Input(
+      topic,
+      new Alignment(topic, markers, engine, options.countedTopics.has(topic.name)),
+      seals && new MarkerGuard(topic.name, this.partition, seals, engine),
+    )
   }
 
   private build(nodes: readonly GraphNode[]): Receiver[] {
     return nodes.map((node) => {
       if (node.type === 'sink') {
         const topic = node.topic as unknown as Topic
-        return node.mode === 'keyed' ? new KeyedSink(this, topic) : new BroadcastSink(this, topic)
+        return node.mode === 'keyed' ? new KeyedSink(this, topic) : new BroadcastSink(this, topic, node.seals)
       }
       const forks = [...node.outputs].map(([name, children]) => [name, new Fork(this, this.build(children))])
       const outputs = Object.fromEntries(forks) as Outputs<OutputTypes>

@@ -126,6 +126,7 @@ export class TopologyTestDriver {
       appId: 'test',
       deadLetterTopic: this.topology.deadLetterTopic,
       countedTopics: this.topology.countedTopics,
+      sealedTopics: this.topology.sealedTopics,
       globalTable: (name) => this.tableView(name),
     })
     for (const store of task.changelogs)

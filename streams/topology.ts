@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { KafkaTopic } from './kafka-topic.ts'
+import type { MarkerSeals } from './marker-guard.ts'
 import type { TopicConfig } from './ports.ts'
 import type { OutputTypes, ProcessorSupplier } from './processor.ts'
 import type { Store, StoreBuilder } from './store.ts'
 
 export type AnyTopic = KafkaTopic<never, never>
 
-/** Writes to a topic: `keyed` by the partitioner, `broadcast` to every partition as a marker. */
+/** Writes to a topic: `keyed` by the partitioner, `broadcast` to every partition as a marker, sealed if others write there. */
 export interface SinkNode {
   readonly type: 'sink'
   readonly topic: AnyTopic
   readonly mode: 'keyed' | 'broadcast'
+  readonly seals?: MarkerSeals | undefined
 }
 
 export interface ProcessorNode {
@@ -83,6 +85,14 @@ export class Topology {
   /** Topics with markers that stages of this topology write record by record, so that their markers carry counts. */
   get countedTopics(): ReadonlySet<string> {
     return new Set(this.stages.flatMap((stage) => countedSinks(stage).map(({ topic }) => topic.name)))
+  }
+
+  /** Topics whose markers count only with the seal of the stage that writes them. */
+  get sealedTopics(): ReadonlyMap<string, MarkerSeals> {
+    const sealed = new Map<string, MarkerSeals>()
+    for (const stage of this.stages)
+      for (const node of nodesOf(stage)) if (node.type === 'sink' && node.seals) sealed.set(node.topic.name, node.seals)
+    return sealed
   }
 
   describe(): string {

@@ -7,6 +7,7 @@ import type { AnchorRules } from './anchor-rules.ts'
 import { cutBatches } from './batch.ts'
 import { tallyEpoch } from './consensus.ts'
 import { gate } from './gate.ts'
+import { type MarkerSigner, markerSeals } from './marker-seals.ts'
 import { checkRules, type ProtocolRules, rulesText } from './rules.ts'
 import { settleEpoch } from './settle.ts'
 import type { Stores } from './stores.ts'
@@ -14,12 +15,16 @@ import { fanOutTicks } from './tick-fanout.ts'
 import type { Topics } from './topics.ts'
 import { validateSubmission } from './validate.ts'
 
-/** @throws RangeError on rules that cannot be, TopologyError on a bad graph: here, never while running */
+/**
+ * @param signer of markers, where the role tick-fanout runs
+ * @throws RangeError on rules that cannot be, TopologyError on a bad graph: here, never while running
+ */
 export function sequencerTopology(
   rules: ProtocolRules,
   topics: Topics,
   stores: Stores,
   anchoring: Partial<AnchorRules> = {},
+  signer?: MarkerSigner,
 ): Topology {
   checkRules(rules)
   const { chainHeads, chainEpochs, tickGap, heads, epochs, markets, parked, slotQuota, votes, projects } = stores
@@ -31,7 +36,7 @@ export function sequencerTopology(
   const ticks = builder
     .stream(topics.epochTicks)
     .process('tick-fanout', ['markers', 'requests'], fanOutTicks(rules, stores), chainHeads, chainEpochs, tickGap)
-  ticks.markers.broadcast(topics.submissions)
+  ticks.markers.broadcast(topics.submissions, markerSeals(rules, signer))
   ticks.requests.to(topics.tickRequests)
 
   const submitted = builder.stream(topics.submissions)

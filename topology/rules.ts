@@ -51,6 +51,13 @@ export interface ProtocolRules {
   readonly parkedMax: number
   /** Blocks of history that validate keeps for header checks; must exceed every window and epoch in flight. */
   readonly headsKept: number
+  /**
+   * Public keys (Ed25519, 64 lower-case hex digits) of tick-fanout, oldest first: markers in `submissions` count only with the
+   * signature of one of them, and of none that another one has replaced. Without any, every marker counts.
+   */
+  readonly markerKeys: readonly string[]
+  /** Take markers without a signature as long as a partition has none with one: the log was begun before they were signed. */
+  readonly unsignedMarkers: boolean
 }
 
 export const MARKET_DEFAULTS = {
@@ -73,7 +80,16 @@ export const MARKET_DEFAULTS = {
   dataSources: [],
 } as const satisfies AddedMarketRules
 
-export const RULES_DEFAULTS = { parkedMax: 100_000, headsKept: 4_096, addedMarkets: MARKET_DEFAULTS } as const
+export const RULES_DEFAULTS = {
+  parkedMax: 100_000,
+  headsKept: 4_096,
+  addedMarkets: MARKET_DEFAULTS,
+  markerKeys: [],
+  unsignedMarkers: false,
+} as const
+
+/** Keys that markers may be signed with, the replaced ones too: as long as the log holds markers of theirs. */
+const MARKER_KEYS_MAX = 64
 
 /** How far the rules about texts can be widened: an intake takes as much. */
 export const TEXT_BYTES_MAX = { projectId: 1_024, snapshotCid: 256, nodeVersion: 256 } as const
@@ -103,7 +119,13 @@ export function marketRulesLookup(rules: ProtocolRules): (dataMarket: string) =>
 /**
  * What a topology needs of its rules. @throws RangeError that names the market and the rule
  */
-export function checkRules({ markets, addedMarkets, parkedMax, headsKept }: ProtocolRules): void {
+export function checkRules({
+  markets,
+  addedMarkets,
+  parkedMax,
+  headsKept,
+  markerKeys = [],
+}: Omit<ProtocolRules, 'markerKeys'> & Partial<ProtocolRules>): void {
   const check = (holds: boolean, rule: string): void => {
     if (!holds) throw new RangeError(rule)
   }
@@ -111,6 +133,10 @@ export function checkRules({ markets, addedMarkets, parkedMax, headsKept }: Prot
   check(markets.length <= MARKETS_MAX, `${markets.length} data markets are configured, at most ${MARKETS_MAX} can be`)
   check(Number.isSafeInteger(parkedMax) && parkedMax >= 0, `parkedMax is ${parkedMax}, at least 0 is needed`)
   check(Number.isSafeInteger(headsKept) && headsKept >= 1, `headsKept is ${headsKept}, at least 1 is needed`)
+  for (const key of markerKeys)
+    check(/^[0-9a-f]{64}$/.test(key), `the marker key ${key} is not 64 lower-case hex digits`)
+  check(new Set(markerKeys).size === markerKeys.length, 'a marker key is there twice')
+  check(markerKeys.length <= MARKER_KEYS_MAX, `${markerKeys.length} marker keys, at most ${MARKER_KEYS_MAX} can be`)
   check(new Set(markets.map(({ dataMarket }) => dataMarket)).size === markets.length, 'a data market is there twice')
   for (const market of [...markets, { ...markets[0]!, ...addedMarkets, dataMarket: ANY_MARKET }]) {
     const isAddress = (text: string): boolean => /^0x[0-9a-f]{40}$/.test(text)

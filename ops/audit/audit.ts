@@ -69,7 +69,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   const markets = new ServedMarkets(rules, await readMarketRows(log, topics, findings.unreadable), isCut)
   const view = new ChainView(markets, findings, isCut)
   const judge = new Judge(rules, markets, await readOwners(log, topics, findings), await createSignatureReader(), isCut)
-  const audit = new Audit(sources, markets, ledger, view, judge, bounds)
+  const audit = new Audit(sources, markets, ledger, view, judge, bounds, rules)
   if (isCut) await audit.align()
   return audit
 }
@@ -109,6 +109,7 @@ class Audit {
     view: ChainView,
     judge: Judge,
     bounds: readonly PartitionBounds[],
+    rules: ProtocolRules,
   ) {
     this.sources = sources
     this.findings = sources.findings
@@ -116,10 +117,8 @@ class Audit {
     this.ledger = ledger
     this.view = view
     this.judge = judge
-    this.cursors = bounds.map(
-      ({ stable }, partition) =>
-        new PartitionCursor(sources.log, sources.topics, partition, stable, this.findings.unreadable),
-    )
+    const ports = { ...sources, rules, onUnreadable: this.findings.unreadable }
+    this.cursors = bounds.map(({ stable }, partition) => new PartitionCursor(ports, partition, stable))
   }
 
   /** Where records have expired, the partitions begin at different markers: goes on to the first one that all have. */

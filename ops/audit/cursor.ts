@@ -1,9 +1,11 @@
 /** One partition of `submissions`, read from marker to marker. */
 import type { EpochMarker, EpochTick, Submission, SubmissionKey } from '../../schemas/types.ts'
-import type { Log } from '../../streams/ports.ts'
+import type { Log, LogRecord } from '../../streams/ports.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
 import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
 import { type DecodedRecord, decoded, type OnUnreadable } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
+import { MarkerOrigin } from './marker-origin.ts'
 
 export interface ReadSubmission {
   readonly partition: number
@@ -18,6 +20,14 @@ export interface ReadMarker {
   readonly marker: EpochMarker
 }
 
+export interface CursorPorts {
+  readonly log: Log
+  readonly topics: Topics
+  readonly rules: ProtocolRules
+  /** Told of records that nobody can read, and of markers that are none. */
+  readonly onUnreadable: OnUnreadable
+}
+
 type Read = DecodedRecord<SubmissionKey, SubmissionEvent>
 
 export class PartitionCursor {
@@ -25,9 +35,15 @@ export class PartitionCursor {
   private readonly pieces: AsyncGenerator<Iterable<Read>>
   private piece: Iterator<Read> = [][Symbol.iterator]()
   private stopped: ReadMarker | undefined
+  private readonly origin: MarkerOrigin
+  private readonly name: string
+  private readonly onUnreadable: OnUnreadable
 
-  constructor(log: Log, topics: Topics, partition: number, end: number, onUnreadable: OnUnreadable) {
+  constructor({ log, topics, rules, onUnreadable }: CursorPorts, partition: number, end: number) {
     this.partition = partition
+    this.origin = new MarkerOrigin(topics.submissions.name, partition, rules)
+    this.name = `${topics.submissions.name}[${partition}]`
+    this.onUnreadable = onUnreadable
     this.pieces = piecesOf(log, topics, partition, end, onUnreadable)
   }
 
@@ -38,10 +54,16 @@ export class PartitionCursor {
       if (record === undefined) return undefined
       const { offset, key, value: event } = record
       if (event === null) continue
-      if (isMarker(event)) this.stopped = { offset, marker: event }
+      if (isMarker(event)) this.meet(record.record, event)
       else take({ partition: this.partition, offset, dataMarket: key.dataMarket, submission: event })
     }
     return this.stopped
+  }
+
+  private meet(record: LogRecord, marker: EpochMarker): void {
+    const fault = this.origin.fault(record)
+    if (fault === undefined) this.stopped = { offset: record.offset, marker }
+    else this.onUnreadable(`${this.name} offset ${record.offset}`, fault)
   }
 
   /** The marker at which the cursor stands was applied: go on behind it. */

@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { checkRules, type ProtocolRules } from '../../topology/rules.ts'
 import { CliError } from '../cli-error.ts'
+import { readMarkerSigner } from '../keys/marker-key.ts'
 import { type Address, addressSchema, configSchema, isOfAddress, type SequencerSettings } from './schema.ts'
 import { settingAt } from './settings.ts'
 import {
@@ -93,8 +94,10 @@ function layersOf(flags: FlagValues, environment: Environment): Layer[] {
 }
 
 /** The rules of the topology: each market with its domain. */
-const rulesOf = ({ rules, markets, addedMarkets, chain }: SequencerSettings): ProtocolRules => ({
+const rulesOf = ({ rules, markets, addedMarkets, chain, markers }: SequencerSettings): ProtocolRules => ({
   ...rules,
+  markerKeys: markerKeysOf(markers),
+  unsignedMarkers: markers.unsignedFirst,
   addedMarkets: { ...addedMarkets, dataSources: [] },
   markets: markets.map((market) => ({
     ...market,
@@ -104,10 +107,17 @@ const rulesOf = ({ rules, markets, addedMarkets, chain }: SequencerSettings): Pr
   })),
 })
 
+/** Of a process that has the key itself, it alone when no others are named. */
+function markerKeysOf({ publicKeys, signingKeyFile }: SequencerSettings['markers']): readonly string[] {
+  if (publicKeys.length > 0 || !signingKeyFile) return publicKeys
+  return whyUnreadable(signingKeyFile, 'markers.signingKeyFile') ? [] : [readMarkerSigner(signingKeyFile).publicKey]
+}
+
 /** What one setting alone cannot show. */
 function crossFaults(settings: SequencerSettings): Omit<Fault, 'source'>[] {
-  const { kafka, anchor } = settings
+  const { kafka, anchor, markers } = settings
   const faults = [...connectionFaults(settings), ...unreadable('anchor.signerKeyFile', anchor.signerKeyFile)]
+  faults.push(...unreadable('markers.signingKeyFile', markers.signingKeyFile), ...wrongMarkerKey(markers))
   faults.push(...anchor.formerSignerKeyFiles.flatMap((file) => unreadable('anchor.formerSignerKeyFiles', file)))
   if (kafka.minInsyncReplicas > kafka.replicationFactor)
     faults.push({
@@ -120,6 +130,14 @@ function crossFaults(settings: SequencerSettings): Omit<Fault, 'source'>[] {
     faults.push({ path: 'markets', message: (error as Error).message })
   }
   return faults
+}
+
+/** Markers that are signed by another key than the newest would not count anywhere. */
+function wrongMarkerKey({ signingKeyFile, publicKeys }: SequencerSettings['markers']): Omit<Fault, 'source'>[] {
+  if (signingKeyFile === undefined || whyUnreadable(signingKeyFile, 'markers.signingKeyFile')) return []
+  const { publicKey } = readMarkerSigner(signingKeyFile)
+  if (publicKeys.length === 0 || publicKeys.at(-1) === publicKey) return []
+  return [{ path: 'markers.publicKeys', message: `the last must be ${publicKey}, the key in ${signingKeyFile}` }]
 }
 
 function connectionFaults({ kafka, registry, chain }: Address): Omit<Fault, 'source'>[] {
@@ -155,7 +173,7 @@ const unreadable = (path: string, file: string | undefined): Omit<Fault, 'source
 
 function whyUnreadable(file: string, path: string): string | undefined {
   try {
-    if (/^anchor\..*signerKeyFiles?$/i.test(path)) readSignerKey(file)
+    if (/^anchor\..*signerKeyFiles?$|^markers\.signingKeyFile$/i.test(path)) readSignerKey(file)
     else if (readFileSync(file, 'utf8').trim() === '') return `${file} is empty`
     return undefined
   } catch (error) {

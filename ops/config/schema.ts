@@ -13,6 +13,7 @@ import { logSettings } from '../logging/settings.ts'
 import { address, oneOf, httpUrl as url } from '../options.ts'
 import { ROLES } from '../roles.ts'
 import { tracingSettings } from '../tracing/settings.ts'
+import { markerSettings } from './marker-settings.ts'
 import { marketSchema, whole } from './market-schema.ts'
 
 const name = (lengthMax: number) =>
@@ -130,6 +131,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Part of the fingerprint, as the markets are: a change needs every stage stopped.'),
+
+  markers: markerSettings,
 
   anchoring: z
     .strictObject({

@@ -9,7 +9,7 @@ import { openAdmin } from '../cluster/connect.ts'
 import { openClusterLog, openRegistry } from '../cluster/open.ts'
 import { clusterSettingsOf, readClusterSettings, writeClusterSettings } from '../cluster/settings-topic.ts'
 import { withClusterOptions } from '../config/command.ts'
-import { readConfiguration } from '../config/parse.ts'
+import { type Need, readConfiguration } from '../config/parse.ts'
 import type { FlagValues } from '../config/sources.ts'
 import { Lifecycle } from '../lifecycle.ts'
 import { applyChanges, isApplied } from './apply.ts'
@@ -29,13 +29,16 @@ export interface Deployment {
 const EXIT_CODES =
   '\nExit codes: 0 nothing is left to do · 1 something is · 2 wrong usage · 3 cluster or registry cannot be used'
 
+/** Without keys whoever may write `submissions` could open and close epochs. */
+const NEED: Need = ({ markers }) => (markers?.signingKeyFile ? [] : ['markers.publicKeys'])
+
 export function deployCommand(): Command {
   const command = new Command('deploy')
   withClusterOptions(command.command('plan'))
     .description('Show every difference: topics, subjects, rights, settings. Changes nothing')
     .option('--json', 'as JSON')
     .addHelpText('after', EXIT_CODES)
-    .action((flags: FlagValues) => withDeployment(flags, (deployment) => showPlan(deployment, flags)))
+    .action((flags: FlagValues) => withDeployment(flags, (deployment) => showPlan(deployment, flags), NEED))
   withClusterOptions(command.command('apply'))
     .description('Create what is missing and change what is safe; say what to do about the rest. May be repeated')
     .option('--dry-run', 'only show the plan')
@@ -43,7 +46,11 @@ export function deployCommand(): Command {
     .option('--json', 'as JSON')
     .addHelpText('after', EXIT_CODES)
     .action((flags: FlagValues) =>
-      withDeployment(flags, (deployment) => (flags.dryRun ? showPlan(deployment, flags) : apply(deployment, flags))),
+      withDeployment(
+        flags,
+        (deployment) => (flags.dryRun ? showPlan(deployment, flags) : apply(deployment, flags)),
+        NEED,
+      ),
     )
   withClusterOptions(command.command('destroy'))
     .description('Delete the topics, groups, subjects and rights of this sequencer, and nothing else')
@@ -65,8 +72,9 @@ export function deployCommand(): Command {
 export async function withDeployment(
   flags: FlagValues,
   work: (deployment: Deployment) => Promise<void>,
+  need?: Need,
 ): Promise<void> {
-  const configuration = readConfiguration(flags, process.env)
+  const configuration = readConfiguration(flags, process.env, need)
   const { settings } = configuration
   const parts = new Lifecycle((text) => process.stderr.write(`warning: ${text}\n`))
   try {

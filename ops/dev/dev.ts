@@ -5,9 +5,19 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import type { DevChain } from '../../connectors/evm/devchain.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
-import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
+import type { MarkerSigner } from '../../topology/marker-seals.ts'
+import { MARKET_DEFAULTS, type ProtocolRules, RULES_DEFAULTS } from '../../topology/rules.ts'
+import { secretIn } from '../cluster/connect.ts'
 import { startSequencer } from '../compose.ts'
-import { type DirectorySettings, directoryPaths, ensureWritable, groundOf, openLog } from '../data-directory.ts'
+import {
+  type DirectorySettings,
+  directoryPaths,
+  ensureWritable,
+  groundOf,
+  openLog,
+  readSettings,
+} from '../data-directory.ts'
+import { ensureMarkerKey } from '../keys/marker-key.ts'
 import { Lifecycle } from '../lifecycle.ts'
 import { say } from '../logging/events.ts'
 import { createLog } from '../logging/log.ts'
@@ -68,8 +78,8 @@ async function runParts(
   // the log first: who has it open has the directory, and a second process must not touch the chain of the first
   const log = await parts.add('log', openLog(config.dataDir))
   const chain = await parts.add('chain', startChain(config, fail))
-  const settings = settingsOf(config, chain)
-  const secrets = [chain.accounts.sequencer.privateKey]
+  const { markerSigner, ...settings } = settingsOf(config, chain)
+  const secrets = [chain.accounts.sequencer.privateKey, secretIn(paths.markerKey)]
   const events = createLog({ level: config.logLevel ?? 'silent', fields: { app: APP_ID }, secrets })
   say(events, 'starting', { version: ports.version, roles: ROLES })
   signal.addEventListener('abort', () => say(events, 'stopping'), { once: true })
@@ -87,7 +97,7 @@ async function runParts(
         instanceId: INSTANCE,
         version: ports.version,
         roles: ROLES,
-        anchoring: {},
+        ...{ anchoring: {}, markerSigner },
         clock: { startBlock: chain.startBlock, depth: 0, pollMs: POLL_MS },
         anchor: { signerKey: chain.accounts.sequencer.privateKey, confirmations: 1, pollMs: POLL_MS },
         intake: { listen: [`/ip4/0.0.0.0/tcp/${config.listenPort}`], peerKeyFile: paths.peerKey },
@@ -128,10 +138,22 @@ async function runParts(
   await Promise.race([enough, stopped])
 }
 
+/** The directory's own key signs markers. A log of an older release begins with markers that nobody signed. */
+function markerRules(dataDir: string, { publicKey }: MarkerSigner): Partial<ProtocolRules> {
+  const before = readSettings(dataDir)?.rules
+  if (!before) return { markerKeys: [publicKey] }
+  const others = before.markerKeys.filter((key) => key !== publicKey)
+  return {
+    markerKeys: [...others, publicKey],
+    unsignedMarkers: before.markerKeys.length === 0 || before.unsignedMarkers,
+  }
+}
+
 /** The others of the chain wait for `sequencer markets add`. */
 const servedAtFirst = ({ markets }: DevConfig, chain: DevChain): readonly string[] => chain.markets.slice(0, markets)
 
-function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings {
+function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings & { readonly markerSigner: MarkerSigner } {
+  const markerSigner = ensureMarkerKey(directoryPaths(config.dataDir).markerKey)
   const { chainId, protocolState, rpcUrl } = chain
   const { partitions, tree } = config
   return {
@@ -148,6 +170,7 @@ function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings {
     },
     rules: {
       ...RULES_DEFAULTS,
+      ...markerRules(config.dataDir, markerSigner),
       addedMarkets: { ...MARKET_DEFAULTS, tree },
       markets: servedAtFirst(config, chain).map((dataMarket) => ({
         ...MARKET_DEFAULTS,
@@ -158,6 +181,7 @@ function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings {
       })),
     },
     chain: { rpcUrls: [rpcUrl], chainId, protocolState },
+    markerSigner,
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { Command } from 'commander'
 import { createSigner, readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { loadIdentity } from '../../connectors/libp2p/identity.ts'
+import { ensureMarkerKey } from './marker-key.ts'
 
 const OWNER_ONLY = 0o600
 /** An address is the same on every chain. */
@@ -31,5 +32,10 @@ export function keysCommand(): Command {
       const { publicKey } = await loadIdentity(file)
       process.stdout.write(`${publicKey.toString()}\n`)
     })
+  command
+    .command('marker')
+    .description('The key that signs markers (markers.signingKeyFile): prints its public key, for markers.publicKeys')
+    .argument('<file>', 'made, with its folder and mode 0600, when it does not exist; never overwritten')
+    .action((file: string) => void process.stdout.write(`${ensureMarkerKey(file).publicKey}\n`))
   return command
 }

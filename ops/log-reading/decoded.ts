@@ -9,6 +9,8 @@ export interface DecodedRecord<K, V> {
   readonly offset: number
   readonly key: K
   readonly value: V | null
+  /** As it lies in the log. */
+  readonly record: LogRecord
 }
 
 /** The records of a partition that have a key. Throws CodecError at one that cannot be decoded, unless that is to be told. */
@@ -18,11 +20,12 @@ export function* decoded<K, V>(
   records: readonly LogRecord[],
   onUnreadable?: OnUnreadable,
 ): Generator<DecodedRecord<K, V>> {
-  for (const { offset, key: keyBytes, value: valueBytes } of records) {
+  for (const raw of records) {
+    const { offset, key: keyBytes, value: valueBytes } = raw
     if (keyBytes === null) continue
     let record: DecodedRecord<K, V>
     try {
-      record = { offset, key: key.decode(keyBytes), value: valueBytes && value.decode(valueBytes) }
+      record = { offset, key: key.decode(keyBytes), value: valueBytes && value.decode(valueBytes), record: raw }
     } catch (error) {
       if (!(error instanceof CodecError) || onUnreadable === undefined) throw error
       onUnreadable(`${name}[${partition}] offset ${offset}`, error.message)

@@ -1,6 +1,8 @@
 /** The events of the log, and the fields of each. docs/logging.md lists them; a test compares. */
+
 import type { Anchor } from '../../schemas/types.ts'
 import type { RuntimeObserver } from '../../streams/ports.ts'
+import { deadLetterReason } from '../dead-letter-reasons.ts'
 import { type Health, NOT_STARTED, type RoleHealth } from '../health.ts'
 import type { Closeable } from '../lifecycle.ts'
 import { type EpochProgress, type ProgressListener, secondsToAnchor } from '../progress.ts'
@@ -103,7 +105,7 @@ export function logRuntime(observer: RuntimeObserver, log: EventLog): RuntimeObs
     },
     deadLettered(topic, error) {
       observer.deadLettered?.(topic, error)
-      say(log, 'dead-letter', { topic })
+      say(log, 'dead-letter', { topic, reason: deadLetterReason(error) })
     },
     taskFailed(stage, partition, error) {
       observer.taskFailed?.(stage, partition, error)

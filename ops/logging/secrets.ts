@@ -3,7 +3,15 @@ import { rpcUrlsOf, secretIn } from '../cluster/connect.ts'
 import type { SequencerSettings } from '../config/schema.ts'
 
 /** What the files hold that settings name as secret, and the parts of addresses that may be. */
-export function secretsOf({ kafka, registry, chain, anchor, intake, api }: SequencerSettings): readonly string[] {
+export function secretsOf({
+  kafka,
+  registry,
+  chain,
+  anchor,
+  intake,
+  api,
+  markers,
+}: SequencerSettings): readonly string[] {
   const { signerKeyFile, formerSignerKeyFiles } = anchor
   const files = [
     kafka.sasl.passwordFile,
@@ -11,6 +19,7 @@ export function secretsOf({ kafka, registry, chain, anchor, intake, api }: Seque
     signerKeyFile,
     ...formerSignerKeyFiles,
     intake.peerKeyFile,
+    markers.signingKeyFile,
     api.legacyTokenFile,
   ]
   const held = files.flatMap((file) => (file && existsSync(file) ? [secretIn(file)] : []))

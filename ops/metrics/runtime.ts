@@ -1,7 +1,9 @@
 /** What the engine says of itself, as metrics. */
+
 import type { RuntimeObserver } from '../../streams/ports.ts'
 import type { StreamsRuntime } from '../../streams/runtime.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { deadLetterReason } from '../dead-letter-reasons.ts'
 import type { Stage } from '../roles.ts'
 import { INPUTS } from './consumer-lag.ts'
 import type { Metrics } from './create.ts'
@@ -34,7 +36,7 @@ export function runtimeMetrics(metrics: Metrics): RuntimeObserver {
       lags.keep(stage, owned)
       standbyLags.keep(stage, standbys)
     },
-    deadLettered: (topic) => metrics.poison.inc({ topic }),
+    deadLettered: (topic, error) => metrics.poison.inc({ topic, reason: deadLetterReason(error) }),
     lag: lags.set,
     standbyLag: standbyLags.set,
     taskFailed: (stage) => metrics.taskFailures.inc({ stage }),

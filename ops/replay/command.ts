@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import type { EpochKey } from '../../schemas/types.ts'
+import { markerSeals } from '../../topology/marker-seals.ts'
 import { NO_ROOM_RULE } from '../../topology/validate.ts'
 import { connectChain } from '../audit/connect-chain.ts'
 import { CliError, EXIT } from '../cli-error.ts'
@@ -91,7 +92,7 @@ export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: st
   const bounds = await log.bounds(partitionsOf(topics.submissions))
   const recorded = await readRecorded(log, topics, key)
   const withOthers = [...recorded.verdicts.values()].some(({ rule }) => rule === NO_ROOM_RULE)
-  const input = await readInput(log, topics, key, { bounds, withOthers })
+  const input = await readInput(log, topics, key, { bounds, withOthers, seals: markerSeals(rules) })
   if (input.cutAt !== undefined && !rules.markets.some((market) => market.dataMarket === dataMarket))
     checkAdded(input, key)
   if (!recorded.summary)

@@ -1,7 +1,11 @@
 /** What the log holds of one epoch for a replay: its submissions, and every marker, each where it lies in its partition. */
+
+import { CodecError } from '../../schemas/codec-error.ts'
 import type { EpochKey, EpochTick } from '../../schemas/types.ts'
+import { EngineState } from '../../streams/engine-state.ts'
+import { ForgedMarkerError, MarkerGuard, type MarkerSeals } from '../../streams/marker-guard.ts'
 import type { Log, LogRecord, PartitionBounds } from '../../streams/ports.ts'
-import { isMarker, type Topics } from '../../topology/topics.ts'
+import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import { scan } from '../log-reading/scan.ts'
 import { submissionsOf } from '../lookup/keys.ts'
@@ -28,6 +32,8 @@ export interface InputRange {
   readonly bounds: readonly PartitionBounds[]
   /** The submissions of other epochs too: needed when they took the room of some that had to wait. */
   readonly withOthers: boolean
+  /** Of the markers; none where every marker counts. */
+  readonly seals: MarkerSeals | undefined
 }
 
 /**
@@ -39,11 +45,11 @@ export async function readInput(
   log: Log,
   topics: Topics,
   key: EpochKey,
-  { bounds, withOthers }: InputRange,
+  { bounds, withOthers, seals }: InputRange,
 ): Promise<ReplayInput> {
   const all: Piece[][] = []
   for (const [partition, { stable: to }] of bounds.entries())
-    all.push(await readPartition(log, topics, key, { partition, to, withOthers }))
+    all.push(await readPartition(log, topics, key, { partition, to, withOthers, seals }))
   const isCut = bounds.some(({ start }) => start > 0)
   const partitions = isCut ? fromCommonMarker(all) : all
   const lost = count(all) - count(partitions)
@@ -55,22 +61,54 @@ async function readPartition(
   log: Log,
   topics: Topics,
   key: EpochKey,
-  { partition, to, withOthers }: { readonly partition: number; readonly to: number; readonly withOthers: boolean },
+  {
+    partition,
+    to,
+    withOthers,
+    seals,
+  }: Omit<InputRange, 'bounds'> & { readonly partition: number; readonly to: number },
 ): Promise<Piece[]> {
   const { name, value } = topics.submissions
   const isOfEpoch = submissionsOf(topics, key)
+  const isGenuine = markerCheck(name, partition, seals)
   const pieces: Piece[] = []
   const keep = (record: LogRecord, rest: Omit<Piece, 'record'> = {}) => pieces.push({ ...rest, record: copyOf(record) })
   for await (const records of scan(log, { topic: name, partition }, { to }))
     for (const record of records) {
       if (record.key === null || record.value === null) continue
       // the key of a marker ends with an empty text, so most of the others need no decoding
-      const event = record.key.at(-1) === 0 ? value.decode(record.value) : undefined
-      if (event && isMarker(event)) keep(record, { tick: event.tick })
-      else if (isOfEpoch(record.key)) keep(record)
+      const event = record.key.at(-1) === 0 ? readEvent(value, record.value) : undefined
+      if (event && isMarker(event)) {
+        if (isGenuine(record)) keep(record, { tick: event.tick })
+      } else if (isOfEpoch(record.key)) keep(record)
       else if (withOthers) keep(record, { isOther: true })
     }
   return pieces
+}
+
+/** What is a marker to validate, asked of the same code, of the markers of a partition in their order. */
+function markerCheck(topic: string, partition: number, seals: MarkerSeals | undefined): (record: LogRecord) => boolean {
+  if (!seals) return () => true
+  const guard = new MarkerGuard(topic, partition, seals, new EngineState('', ''))
+  return (record) => {
+    try {
+      guard.take(record)
+      return true
+    } catch (error) {
+      if (error instanceof ForgedMarkerError) return false
+      throw error
+    }
+  }
+}
+
+/** Undefined for what is no record of ours: a dead letter, as it was when the epoch was made. */
+function readEvent(value: Topics['submissions']['value'], bytes: Uint8Array): SubmissionEvent | undefined {
+  try {
+    return value.decode(bytes)
+  } catch (error) {
+    if (error instanceof CodecError) return undefined
+    throw error
+  }
 }
 
 /** What is fetched are views into a piece of the log, which would stay in memory whole. */

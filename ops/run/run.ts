@@ -13,6 +13,7 @@ import { patiently } from '../cluster/patience.ts'
 import { type ClusterSettings, changedParts, clusterSettingsOf, settingsTopic } from '../cluster/settings-topic.ts'
 import { type SequencerConfig, startSequencer } from '../compose.ts'
 import type { Configuration, Need } from '../config/parse.ts'
+import { readMarkerSigner } from '../keys/marker-key.ts'
 import { Lifecycle } from '../lifecycle.ts'
 import { say } from '../logging/events.ts'
 import { createLog } from '../logging/log.ts'
@@ -35,6 +36,7 @@ export const needOf: Need = ({ roles = [], chain, storage }) => [
   ...(roles.includes('anchor-effects') ? ['anchor.signerKeyFile'] : []),
   ...(roles.includes('anchor-effects') && !storage?.directory ? ['storage.kubo'] : []),
   ...(roles.includes('intake') ? ['intake.peerKeyFile'] : []),
+  ...(roles.includes('tick-fanout') ? ['markers.signingKeyFile'] : []),
 ]
 
 /** Runs until the signal, or until something fails for good (then it rejects). */
@@ -70,8 +72,9 @@ export async function runRoles(configuration: Configuration, { lines, version, s
     )
     const ground = await unlessStopped(opening)
     if (!ground) return
-    checkDeployed(ground.settings, clusterSettingsOf(configuration))
-    const config = { ...configOf(configuration), version, onFailure: fail, warn, log, listeners: [lines] }
+    const agreed = withMarkerKeys(configuration, ground.settings)
+    checkDeployed(ground.settings, clusterSettingsOf(agreed))
+    const config = { ...configOf(agreed), version, onFailure: fail, warn, log, listeners: [lines] }
     const sequencer = await unlessStopped(parts.add('sequencer', startSequencer(config, ground)))
     if (!sequencer) return // it fails to start when the log under it is closed
     await parts.add('role reports', reportRoles(sequencer.health, lines))
@@ -82,6 +85,12 @@ export async function runRoles(configuration: Configuration, { lines, version, s
     await parts.close()
   }
 }
+
+/** The keys of the markers need not be told to every process: they are deployed. */
+const withMarkerKeys = (configuration: Configuration, { rules: { markerKeys } }: ClusterSettings): Configuration =>
+  configuration.rules.markerKeys.length > 0
+    ? configuration
+    : { ...configuration, rules: { ...configuration.rules, markerKeys } }
 
 /** Every process must decide by what was deployed: stages of one epoch may run in many. */
 function checkDeployed(deployed: ClusterSettings, wanted: ClusterSettings): void {
@@ -97,6 +106,7 @@ function checkDeployed(deployed: ClusterSettings, wanted: ClusterSettings): void
 function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 'version' | 'onFailure' | 'warn'> {
   const { appId, instanceId, roles, anchoring, chain, clock, anchor, intake, storage, ops, api } = settings
   const { signerKeyFile, formerSignerKeyFiles, ...anchorTuning } = anchor
+  const markerSigner = roles.includes('tick-fanout') ? readMarkerSigner(settings.markers.signingKeyFile!) : undefined
   const signs = roles.includes('anchor-effects')
   return {
     appId,
@@ -104,6 +114,7 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
     roles,
     rules,
     anchoring,
+    ...(markerSigner && { markerSigner }),
     chain: { ...chain, rpcUrls: rpcUrlsOf(chain) },
     clock,
     anchor: {

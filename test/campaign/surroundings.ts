@@ -6,6 +6,7 @@ import { startValidator } from '../../connectors/evm/dev-validator.ts'
 import { type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
 import { startRegistry } from '../../ops/kafka/registry.ts'
 import { type Kafka, startKafka } from '../../ops/kafka/start.ts'
+import { ensureMarkerKey } from '../../ops/keys/marker-key.ts'
 import { Lifecycle } from '../../ops/lifecycle.ts'
 import { slotWallet } from '../../ops/snapshotters/wallets.ts'
 import { KafkaProxy } from '../real/kafka-proxy.ts'
@@ -23,6 +24,8 @@ export interface SurroundingsOptions {
   readonly directory: string
   readonly slots: number
   readonly log: (line: string) => void
+  /** False for a release that knows no keys of markers; `marker.key` in the directory is made all the same. */
+  readonly signedMarkers?: boolean
 }
 
 export interface Surroundings {
@@ -104,11 +107,13 @@ interface Addresses extends Pick<Surroundings, 'kafka' | 'registryGate' | 'chain
 }
 
 function writeConfig(
-  { directory, brokers }: SurroundingsOptions,
+  { directory, brokers, signedMarkers = true }: SurroundingsOptions,
   { kafka, registry, registryGate, chain, chainGate }: Addresses,
 ): string {
   const signerKeyFile = join(directory, 'signer.key')
   writeFileSync(signerKeyFile, chain.accounts.sequencer.privateKey.slice(2), { mode: 0o600 })
+  const markerKeyFile = join(directory, 'marker.key')
+  ensureMarkerKey(markerKeyFile)
   const through = (url: string, { port }: TcpGate): string => {
     const gated = new URL(url)
     gated.port = `${port}`
@@ -131,6 +136,7 @@ function writeConfig(
     clock: { startBlock: chain.startBlock, depth: 0, pollMs: 200 },
     anchor: { signerKeyFile, confirmations: 1, pollMs: 200 },
     storage: { directory: join(directory, 'blocks') },
+    ...(signedMarkers && { markers: { signingKeyFile: markerKeyFile } }),
   }
   const file = join(directory, 'sequencer.json')
   writeFileSync(file, JSON.stringify(settings, null, 2))

@@ -7,6 +7,7 @@ import type { EpochTick, SlotOwner, Submission, Verdict } from '../../schemas/ty
 import { TopologyTestDriver } from '../../streams/test-driver.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { keccak256, toHex } from '../../topology/keccak.ts'
+import type { MarkerSigner } from '../../topology/marker-seals.ts'
 import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { digestOf, domainOf } from '../../topology/signature.ts'
 import { sequencerStores } from '../../topology/stores.ts'
@@ -126,13 +127,21 @@ export interface WorldOptions {
   readonly rules?: ProtocolRules
   readonly partitions?: number | Partial<Parameters<typeof sequencerTopics>[1]['partitions']>
   readonly commitEvery?: number
+  /** Of the markers; the rules name its key. */
+  readonly signer?: MarkerSigner
   /** Slots 1 to this are owned and active from block 0 on. */
   readonly slots?: number
 }
 
 export type World = ReturnType<typeof createWorld>
 
-export function createWorld({ rules = rulesOf(), partitions = 1, commitEvery = 1, slots = 8 }: WorldOptions = {}) {
+export function createWorld({
+  rules = rulesOf(),
+  partitions = 1,
+  commitEvery = 1,
+  slots = 8,
+  signer,
+}: WorldOptions = {}) {
   const all = typeof partitions === 'number' ? partitions : 1
   const counts = { submissions: all, validated: all, admitted: all, finalizations: all, verdicts: 1 }
   const topics: Topics = sequencerTopics(codec, {
@@ -140,7 +149,7 @@ export function createWorld({ rules = rulesOf(), partitions = 1, commitEvery = 1
     partitions: typeof partitions === 'number' ? counts : { ...counts, ...partitions },
   })
   const stores = sequencerStores(codec)
-  const topology = sequencerTopology(rules, topics, stores)
+  const topology = sequencerTopology(rules, topics, stores, {}, signer)
   const driver = new TopologyTestDriver(topology, { commitEvery })
 
   const own = (slotId: number, history: SlotOwner['history']): void =>

@@ -46,7 +46,7 @@ export class Upgrade {
     await Promise.all(NAMES.map((name) => this.start(name, this.old)))
     this.load = await this.startLoad()
     await this.anchored()
-    const plan = await runSequencer(['deploy', 'plan', '--config', this.configFile, '--json'])
+    const plan = await runSequencer(['deploy', 'plan', '--config', this.configFile, '--json', ...this.markers()])
     const changes = JSON.parse(plan.stdout) as readonly { class: string; name: string }[]
     for (const change of changes) say(`plan: ${change.class} ${change.name}`)
     const stops = changes.some((change) => change.class === 'drain')
@@ -71,15 +71,24 @@ export class Upgrade {
   }
 
   private async deploy(root?: string): Promise<void> {
-    const { exitCode, stdout, stderr } = await runSequencer(['deploy', 'apply', '--config', this.configFile], root)
+    const words = ['deploy', 'apply', '--config', this.configFile, ...this.markers(root)]
+    const { exitCode, stdout, stderr } = await runSequencer(words, root)
     if (exitCode !== 0) throw new Error(`deploy apply ended with ${exitCode}:\n${stdout}${stderr}`)
+  }
+
+  /** The older release begins the log without signatures and does not know the settings. */
+  private markers(root?: string): readonly string[] {
+    if (root !== undefined) return []
+    const keyFile = join(this.directory, 'marker.key')
+    return ['--set', `markers.signingKeyFile=${keyFile}`, '--set', 'markers.unsignedFirst=true']
   }
 
   private async start(name: Name, root?: string): Promise<void> {
     const who = ['--roles', PROCESSES[name].join(), '--instance-id', name, '--ops-port', '0']
     const key = ['--set', `intake.peerKeyFile=${join(this.directory, 'peer.key')}`]
     const listen = ['--set', `intake.listen=/ip4/127.0.0.1/tcp/${this.intakePort}`]
-    const started = startSequencer(['run', '--config', this.configFile, '--json', ...who, ...key, ...listen], root)
+    const more = [...who, ...key, ...listen, ...this.markers(root)]
+    const started = startSequencer(['run', '--config', this.configFile, '--json', ...more], root)
     this.running.set(name, started)
     await started.waitFor(({ event }) => event === 'running')
   }

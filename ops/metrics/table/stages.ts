@@ -1,3 +1,4 @@
+import { DEAD_LETTER_REASONS } from '../../dead-letter-reasons.ts'
 import { STAGES } from '../../roles.ts'
 import { type Definition, SECONDS } from '../definition.ts'
 
@@ -139,10 +140,10 @@ export const OF_STAGES = {
   poison: {
     type: 'counter',
     name: 'seq_poison_total',
-    help: 'Records that a stage could not decode and put aside as dead letters.',
+    help: 'Records that a stage put aside as dead letters: it could not decode them, or they look like markers of a stage that did not write them.',
     unit: 'records',
     roles,
-    labels: { topic: 'an input of a stage of the process' },
+    labels: { topic: 'an input of a stage of the process', reason: DEAD_LETTER_REASONS },
   },
   taskFailures: {
     type: 'counter',

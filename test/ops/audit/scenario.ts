@@ -12,10 +12,12 @@ import type { AnchorIntent, AnchorKey, AnchorResult, EpochTick, Submission } fro
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import { TopologyTestDriver } from '../../../streams/test-driver.ts'
 import { sequencerTopology } from '../../../topology/index.ts'
+import { markerSeals } from '../../../topology/marker-seals.ts'
 import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
 import { sequencerStores } from '../../../topology/stores.ts'
 import { isEpochSummary, sequencerTopics, type Topics } from '../../../topology/topics.ts'
 import { resultOf } from '../../topology/anchor-harness.ts'
+import { markerSigner } from '../../topology/marker-keys.ts'
 import { FrozenLog, type FrozenTopic } from './frozen-log.ts'
 
 export const MARKETS = [`0x${'a1'.repeat(20)}`, `0x${'b2'.repeat(20)}`] as const
@@ -31,6 +33,7 @@ const WINDOW = 3
 const EPOCH_BLOCKS = 4
 
 const signer = await createSigner()
+const forger = markerSigner('forger')
 
 export const RULES: ProtocolRules = {
   ...RULES_DEFAULTS,
@@ -53,6 +56,10 @@ export const RULES: ProtocolRules = {
   ),
 }
 
+const tickFanout = markerSigner('tick-fanout')
+/** Of a scenario with forgers. */
+export const SIGNED_RULES: ProtocolRules = { ...RULES, markerKeys: [tickFanout.publicKey] }
+
 export interface Scenario {
   readonly topics: Topics
   readonly log: FrozenLog
@@ -68,6 +75,8 @@ export interface ScenarioOptions {
   readonly openEnd?: boolean
   /** A market is added and another removed on the way. */
   readonly comings?: boolean
+  /** Markers are signed, and somebody who may write `submissions` puts forged and copied ones between them. */
+  readonly forgers?: boolean
 }
 
 export async function runScenario({
@@ -76,11 +85,15 @@ export async function runScenario({
   partitions = 3,
   openEnd = false,
   comings = false,
+  forgers = false,
 }: ScenarioOptions): Promise<Scenario> {
   const counts = { submissions: partitions, validated: partitions, admitted: partitions, finalizations: 2, verdicts: 2 }
   const codec = await createCodec(memoryRegistry())
   const topics = sequencerTopics(codec, { prefix: 't-', partitions: counts })
-  const driver = new TopologyTestDriver(sequencerTopology(RULES, topics, sequencerStores(codec)), { commitEvery: 7 })
+  const topology = forgers
+    ? sequencerTopology(SIGNED_RULES, topics, sequencerStores(codec), {}, tickFanout)
+    : sequencerTopology(RULES, topics, sequencerStores(codec))
+  const driver = new TopologyTestDriver(topology, { commitEvery: 7 })
   const random = seeded(seed)
   for (let slotId = 1; slotId <= SLOTS; slotId++) {
     const history = [{ sinceBlock: 0, owner: signer.addressOf(slotId), active: slotId !== SLOTS }]
@@ -107,6 +120,7 @@ export async function runScenario({
     const batch = submissionsAt(chain, block, random, comings ? [...MARKETS, ADDED_MARKET] : MARKETS)
     shuffle(batch, random)
     for (const { fields, key } of batch) submit(fields, key)
+    if (forgers) forgeMarkers(driver, topics, block)
     driver.run()
     if (!openEnd || block < blocks) await anchorAll(driver, topics)
   }
@@ -116,6 +130,28 @@ export async function runScenario({
   const reasons: Record<string, number> = {}
   for (const { value } of driver.read(topics.verdicts)) reasons[value.reason] = (reasons[value.reason] ?? 0) + 1
   return { topics, log: new FrozenLog(freeze(driver, topics)), reasons }
+}
+
+/** A close of the open epochs that nobody signed, one signed by a key of their own, and a copy of an old marker. */
+function forgeMarkers(driver: TopologyTestDriver, { submissions }: Topics, block: number): void {
+  const foreign = markerSeals({ markerKeys: [forger.publicKey] }, forger)!
+  const stamp = { from: 0, of: 1, count: -1, checksum: 0 }
+  const tick = blankTick('CLOSE', MARKETS[0], Math.ceil(block / EPOCH_BLOCKS), block)
+  const { dataMarket, epochId } = tick
+  for (let partition = 0; partition < submissions.partitions; partition++) {
+    const record = {
+      topic: submissions.name,
+      partition,
+      timestamp: 0,
+      key: submissions.key.encode({ dataMarket, epochId, projectId: '' }),
+      value: submissions.value.encode({ tick, ...stamp }),
+    }
+    driver.appendRaw(record)
+    driver.appendRaw({ ...record, headers: [foreign.seal(record, { offset: 1e6 + block, index: 0 })] })
+  }
+  const sealed = driver.readRaw(submissions.name).filter(({ headers }) => headers.length > 0)
+  const [old] = sealed
+  if (old) driver.appendRaw({ ...old, topic: submissions.name, partition: block % submissions.partitions })
 }
 
 /** What snapshotters send while `block` is the newest: for the open epoch, and a share of wrong ones of every kind. */
@@ -264,25 +300,27 @@ class Chain {
     fields: Partial<EpochTick>,
   ): EpochTick {
     this.told.add(blockNumber)
-    return {
-      kind,
-      dataMarket,
-      epochId,
-      blockNumber,
-      blockHash: this.hashAt(blockNumber),
-      parentHash: this.hashAt(blockNumber - 1),
-      blockTimestamp: blockNumber * 2,
-      slotsOffset: 0,
-      releaseBlock: 0,
-      begin: 0,
-      end: 0,
-      submissionWindow: WINDOW,
-      acceptedHeaders: [],
-      markets: [],
-      ...fields,
-    }
+    const hashes = { blockHash: this.hashAt(blockNumber), parentHash: this.hashAt(blockNumber - 1) }
+    return { ...blankTick(kind, dataMarket, epochId, blockNumber), ...hashes, ...fields }
   }
 }
+
+const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number, blockNumber: number): EpochTick => ({
+  kind,
+  dataMarket,
+  epochId,
+  blockNumber,
+  blockHash: '',
+  parentHash: '',
+  blockTimestamp: blockNumber * 2,
+  slotsOffset: 0,
+  releaseBlock: 0,
+  begin: 0,
+  end: 0,
+  submissionWindow: WINDOW,
+  acceptedHeaders: [],
+  markets: [],
+})
 
 /** Plays the anchor connector and a chain where everything goes well, until no intent is left to carry out. */
 async function anchorAll(driver: TopologyTestDriver, topics: Topics): Promise<void> {
@@ -387,13 +425,14 @@ function freeze(driver: TopologyTestDriver, topics: Topics): FrozenTopic[] {
   const { deadLetters: _, ...rest } = topics
   return (Object.values(rest) as KafkaTopic<unknown, unknown>[]).map((topic) => {
     const partitions: FrozenTopic['partitions'] = Array.from({ length: topic.partitions }, () => [])
-    for (const { key, value, partition, offset, timestamp } of driver.read(topic))
+    const raw = driver.readRaw(topic.name)
+    for (const [at, { key, value, partition, offset, timestamp }] of driver.read(topic).entries())
       partitions[partition]!.push({
         offset,
         timestamp,
         key: topic.key.encode(key),
         value: topic.value.encode(value),
-        headers: [],
+        headers: raw[at]!.headers,
       })
     return { name: topic.name, partitions }
   })

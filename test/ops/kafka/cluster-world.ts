@@ -6,6 +6,7 @@ import { startValidator } from '../../../connectors/evm/dev-validator.ts'
 import { type DevChain, startDevChain } from '../../../connectors/evm/devchain.ts'
 import { directoryPaths } from '../../../ops/data-directory.ts'
 import { startRegistry } from '../../../ops/kafka/registry.ts'
+import { ensureMarkerKey } from '../../../ops/keys/marker-key.ts'
 import { Lifecycle } from '../../../ops/lifecycle.ts'
 import { slotWallet } from '../../../ops/snapshotters/wallets.ts'
 import { installMissing } from '../../real/debian.ts'
@@ -54,7 +55,9 @@ async function startParts(directory: string, brokers: readonly string[], parts: 
   const appId = uniqueName('app')
   const prefix = `${appId}-`
   const kafka = { brokers, replicationFactor: 1, minInsyncReplicas: 1 }
-  const settings = { ...settingsOf(directory, chain, registry.url), appId, prefix, kafka }
+  const markers = { signingKeyFile: join(directory, 'marker.key') }
+  ensureMarkerKey(markers.signingKeyFile)
+  const settings = { ...settingsOf(directory, chain, registry.url), appId, prefix, kafka, markers }
   let files = 0
   const configWith = (changes: object): string => {
     const path = join(directory, `config-${files++}.json`)

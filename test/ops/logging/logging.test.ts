@@ -137,7 +137,7 @@ describe('events', () => {
     observer.rebalanced?.('admit', new Set([2, 1]), new Set())
     observer.processed?.('admit', 0, 1, 1)
     observer.restored?.('admit', 1, 20, 3.6)
-    observer.deadLettered?.('submissions', 'the bytes: secret payload')
+    observer.deadLettered?.('submissions', new Error('the bytes: secret payload'))
     observer.taskFailed?.('admit', 1, new Error('why'))
     expect(seen).toEqual(['admit', 'p'])
     expect(events()).toEqual(['rebalanced', 'restored', 'dead-letter', 'task-failed'])

@@ -2,11 +2,23 @@ import { describe, expect, test } from 'vitest'
 import { renderReplay, replay } from '../../../ops/replay/command.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
 import type { FrozenLog } from '../audit/frozen-log.ts'
-import { ADDED_MARKET, MARKETS, putAddedRow, RULES, runScenario, type Scenario } from '../audit/scenario.ts'
+import {
+  ADDED_MARKET,
+  MARKETS,
+  putAddedRow,
+  RULES,
+  runScenario,
+  type Scenario,
+  SIGNED_RULES,
+} from '../audit/scenario.ts'
 
 const NO_CHAIN = { rpcUrls: [], chainId: 31337, protocolState: '' }
-const replayOf = ({ log, topics }: Pick<Scenario, 'log' | 'topics'>, epoch: number, dataMarket: string = MARKETS[0]) =>
-  replay({ log, topics, rules: RULES, appId: 'app', chain: NO_CHAIN, close: async () => {} }, { epoch, dataMarket })
+const replayOf = (
+  { log, topics }: Pick<Scenario, 'log' | 'topics'>,
+  epoch: number,
+  dataMarket: string = MARKETS[0],
+  rules = RULES,
+) => replay({ log, topics, rules, appId: 'app', chain: NO_CHAIN, close: async () => {} }, { epoch, dataMarket })
 
 describe('an epoch as it was made', () => {
   test.each([
@@ -29,6 +41,16 @@ describe('an epoch as it was made', () => {
         verdicts += report.verdicts
       }
     expect(verdicts).toBeGreaterThan(100)
+  })
+
+  test('behavior: whatever looks like a marker and was not written by tick-fanout', async () => {
+    const scenario = await runScenario({ seed: 31, forgers: true })
+    for (const market of MARKETS)
+      for (const epoch of [1, 2, 3, 4]) {
+        const report = await replayOf(scenario, epoch, market, SIGNED_RULES)
+        expect(report, renderReplay(report)).toMatchObject({ identical: true, pending: 0 })
+        expect(report.verdicts).toBe(report.submissions)
+      }
   })
 
   test('behavior: the beginning of the log may have expired before the release', async () => {
