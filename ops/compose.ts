@@ -22,6 +22,7 @@ import { createMetrics, type Metrics } from './metrics/create.ts'
 import { roleMetrics } from './metrics/roles.ts'
 import { runtimeMetrics, stageMetrics } from './metrics/runtime.ts'
 import { createPrepare } from './prepare.ts'
+import { probesPortBeside, startProbes } from './probes.ts'
 import type { ProgressListener } from './progress.ts'
 import { readableForRoles } from './readable.ts'
 import { BACKGROUND_STAGES, CONNECTORS, isStage, type Role } from './roles.ts'
@@ -36,7 +37,13 @@ export interface SequencerConfig extends ConnectorConfig {
   readonly anchoring: Partial<AnchorRules>
   /** Of the role tick-fanout. */
   readonly markerSigner?: MarkerSigner
-  readonly ops: { readonly host: string; readonly port: number }
+  readonly ops: {
+    readonly host: string
+    readonly port: number
+    /** Where the probes are answered; `probesPortBeside` the port when absent. */
+    readonly probesHost?: string | undefined
+    readonly probesPort?: number | undefined
+  }
   /** Worker threads for signatures; 0 = in the main thread. */
   readonly workers: number
   readonly commitIntervalMs: number
@@ -75,8 +82,10 @@ export interface Sequencer {
   readonly health: Health
   /** Where collectors dial the role `intake`; none without it. */
   readonly multiaddrs: readonly string[]
-  /** Of /metrics, /healthz, /readyz and the look-ups. */
+  /** Of the query API and the console, and of /metrics, /healthz and /readyz too. */
   readonly url: string
+  /** Of /metrics, /healthz and /readyz alone, whatever clients of the other do. */
+  readonly probesUrl: string
   close(): Promise<void>
 }
 
@@ -98,9 +107,11 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const reading = new AbortController()
   await parts.add('reading', { close: async () => reading.abort() })
   const log = readableForRoles({ ...ground, appId: config.appId, metrics, health, signal: reading.signal })
-  const wiring: Wiring = { ...ground, log, config, metrics, health, apiDoor: createApiDoor() }
+  const wiring: Wiring = { ...ground, log, config, metrics, health, apiDoor: createApiDoor(config.api.limits) }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
   await parts.add('log of roles', logRoles(health, config.log ?? noLog()))
+  const { host, port, probesHost = host, probesPort = probesPortBeside(port) } = config.ops
+  const probes = await parts.add('probes', startProbes({ host: probesHost, port: probesPort }, wiring))
   const server = await parts.add('server', startOpsServer(config.ops, wiring))
 
   await ground.log.createTopics([ground.topics.deadLetters])
@@ -114,7 +125,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
     multiaddrs.push(...(part.multiaddrs ?? []))
     void part.stopped?.then((error) => error && fail(wiring, role, error))
   }
-  return { health, multiaddrs, url: server.url, close: () => parts.close() }
+  return { health, multiaddrs, url: server.url, probesUrl: probes.url, close: () => parts.close() }
 }
 
 /** One runtime for all stages of this process; each is a group of its own in it. */

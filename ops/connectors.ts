@@ -10,6 +10,7 @@ import { startIntake } from '../connectors/libp2p/intake.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { configOf } from '../streams/kafka-topic.ts'
 import { MARKETS_MAX } from '../topology/rules.ts'
+import type { ApiLimits } from './api/limits.ts'
 import { openQueryApi } from './api/start.ts'
 import type { Wiring } from './compose.ts'
 import type { Closeable } from './lifecycle.ts'
@@ -72,6 +73,8 @@ export interface ConnectorConfig {
     readonly submissionsMax: number
     /** What clients of the deployed collector send; without one its endpoints are not served. */
     readonly legacyToken?: string | undefined
+    /** On its clients; the defaults without. */
+    readonly limits?: ApiLimits
   }
 }
 

@@ -14,8 +14,6 @@ import type { Change } from './view/rows.ts'
 import type { ViewReader } from './view/store.ts'
 import type { View } from './view/view.ts'
 
-/** Listeners of one process. */
-export const CLIENTS_MAX = 200
 /** Written to a client and not taken by it; one that takes nothing is let go, and comes back with its last id. */
 const BUFFER_BYTES_MAX = 256 * 1024
 /** Changes are told together, at most this often, so verdicts at most once a second for each epoch. */
@@ -50,7 +48,8 @@ interface Pending {
   readonly anchors: Map<string, AnchorKey>
 }
 
-export function createEventHub(view: View, topics: Topics): EventHub {
+/** @param listenersMax of this process */
+export function createEventHub(view: View, topics: Topics, listenersMax: number): EventHub {
   const clients = new Set<ServerResponse>()
   let pending = gather([])
   let telling = Promise.resolve()
@@ -82,8 +81,8 @@ export function createEventHub(view: View, topics: Topics): EventHub {
 
   return {
     checkRoom() {
-      if (clients.size + joining >= CLIENTS_MAX)
-        throw new HttpProblem(503, `${CLIENTS_MAX} listen already; try again later`)
+      if (clients.size + joining >= listenersMax)
+        throw new HttpProblem(503, `${listenersMax} listen already; try again later`)
     },
     async add(response, lastEventId) {
       joining++

@@ -5,6 +5,7 @@ import { type Answer, Answers, etagOf } from './answers.ts'
 import { createEventHub, type EventHub } from './events.ts'
 import { addCommonHeaders, POSITION_HEADER } from './http.ts'
 import { addLegacy } from './legacy.ts'
+import { API_LIMITS, type ApiLimits } from './limits.ts'
 import { openApi } from './openapi.ts'
 import { faultsOf } from './params.ts'
 import { badRequest, HttpProblem, notFound } from './problem.ts'
@@ -22,7 +23,7 @@ export interface ApiDoor {
   answers(): Answers
 }
 
-export function createApiDoor(): ApiDoor {
+export function createApiDoor({ listenersMax }: Pick<ApiLimits, 'listenersMax'> = API_LIMITS): ApiDoor {
   let opened: { readonly source: ApiSource; readonly hub: EventHub; readonly answers: Answers } | undefined
   const through = () => {
     if (!opened) throw new HttpProblem(503, 'the view of the log is not open yet; try again')
@@ -30,7 +31,7 @@ export function createApiDoor(): ApiDoor {
   }
   return {
     open(source) {
-      opened = { source, hub: createEventHub(source.view, source.topics), answers: new Answers() }
+      opened = { source, hub: createEventHub(source.view, source.topics, listenersMax), answers: new Answers() }
     },
     close() {
       opened?.hub.close()

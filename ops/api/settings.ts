@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import { whole } from '../config/market-schema.ts'
+import { API_LIMITS } from './limits.ts'
 
+const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+  error: 'not an address or a network such as 10.0.0.0/8',
+})
 const file = z.string().min(1)
 
 export const apiSettings = z
@@ -22,6 +26,30 @@ export const apiSettings = z
       .optional()
       .describe(
         'File with the token that clients of the deployed collector send; with it /legacy is served, without it not.',
+      ),
+    connectionsMax: whole(16, 100_000)
+      .default(API_LIMITS.connectionsMax)
+      .describe('Connections of clients. At the bound the oldest of who has most makes room for who has fewer.'),
+    connectionsPerAddressMax: whole(1, 100_000)
+      .default(API_LIMITS.connectionsPerAddressMax)
+      .describe('Connections of one IPv4 address, or one /64 of IPv6.'),
+    requestsPerSecondMax: whole(1, 1_000_000)
+      .default(API_LIMITS.requestsPerSecondMax)
+      .describe('Requests a second of such an address; twice as many may come at once. More get 429.'),
+    requestMsMax: whole(100, 600_000)
+      .default(API_LIMITS.requestMsMax)
+      .describe('Time that a client may take to send a request, ms.'),
+    idleMsMax: whole(1_000, 3_600_000)
+      .default(API_LIMITS.idleMsMax)
+      .describe(
+        'Time after which a connection is closed on which nothing is sent or taken, ms. Events have a sign of life every 15 s.',
+      ),
+    listenersMax: whole(0, 100_000).default(API_LIMITS.listenersMax).describe('Listeners to `/v1/events`.'),
+    proxies: z
+      .array(network)
+      .default([])
+      .describe(
+        'Addresses or networks of proxies before it: their clients are told apart by `x-forwarded-for`, and their connections are not bounded by address.',
       ),
   })
   .prefault({})

@@ -232,8 +232,14 @@ export const configSchema = z.strictObject({
         .string()
         .min(1)
         .default('127.0.0.1')
-        .describe('Address of /metrics, /healthz, /readyz and the query API.'),
+        .describe('Address of the query API and the console; /metrics, /healthz and /readyz are there too.'),
       port: whole(0, 65_535).default(9090).describe('Its port; 0 takes a free one.'),
+      probesHost: z.string().min(1).optional().describe('Address of the probes; that of the query API when absent.'),
+      probesPort: whole(0, 65_535)
+        .optional()
+        .describe(
+          'Port where /metrics, /healthz and /readyz alone are, which clients of the query API cannot take away; 0 takes a free one. 100 behind `ops.port` when absent: 9190.',
+        ),
     })
     .prefault({}),
 

@@ -5,7 +5,12 @@ import { type ProgressListener, secondsToAnchor } from '../progress.ts'
 
 export interface RunLines extends ProgressListener {
   starting(settings: SequencerSettings & { readonly instanceId: string }): void
-  running(at: { readonly intake: readonly string[]; readonly ops: string; readonly roles: readonly string[] }): void
+  running(at: {
+    readonly intake: readonly string[]
+    readonly ops: string
+    readonly probes: string
+    readonly roles: readonly string[]
+  }): void
   role(name: string, health: RoleHealth): void
   stopping(): void
   warn(text: string): void
@@ -21,11 +26,15 @@ export function createRunLines(out: NodeJS.WritableStream, json: boolean): RunLi
         { appId, instanceId, roles },
         `starting ${roles.join(', ')} of ${appId} as ${instanceId} on ${kafka.brokers.join(', ')}`,
       ),
-    running: ({ intake, ops, roles }) =>
+    running: ({ intake, ops, probes, roles }) =>
       say(
         'running',
-        { intake, ops, roles },
-        [...intake.map((at) => `intake        ${at}`), `metrics       ${ops}/metrics (also /readyz)`].join('\n'),
+        { intake, ops, probes, roles },
+        [
+          ...intake.map((at) => `intake        ${at}`),
+          `metrics       ${ops}/metrics (also /readyz)`,
+          `probes        ${probes}/readyz (also /metrics)`,
+        ].join('\n'),
       ),
     role: (role, { ready, detail }) =>
       say('role', { role, ready, detail }, `${role}: ${ready ? 'runs' : 'waits'}${detail && `, ${detail}`}`),

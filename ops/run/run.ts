@@ -78,8 +78,9 @@ export async function runRoles(configuration: Configuration, { lines, version, s
     const sequencer = await unlessStopped(parts.add('sequencer', startSequencer(config, ground)))
     if (!sequencer) return // it fails to start when the log under it is closed
     await parts.add('role reports', reportRoles(sequencer.health, lines))
-    say(log, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })
-    lines.running({ intake: sequencer.multiaddrs, ops: sequencer.url, roles: settings.roles })
+    const { multiaddrs: intake, url: ops, probesUrl: probes } = sequencer
+    say(log, 'running', { intake, ops, probes })
+    lines.running({ intake, ops, probes, roles: settings.roles })
     await Promise.race([failed, stopped])
   } finally {
     await parts.close()
@@ -129,6 +130,7 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
       viewDirectory: api.viewDirectory ?? join(tmpdir(), 'powerloom-sequencer', `view-${appId}-${instanceId}`),
       keepHours: api.keepHours,
       submissionsMax: api.submissionsMax,
+      limits: api,
       legacyToken: api.legacyTokenFile && secretIn(api.legacyTokenFile),
     },
     tracing: settings.tracing,

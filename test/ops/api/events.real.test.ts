@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { CLIENTS_MAX } from '../../../ops/api/events.ts'
+import { API_LIMITS } from '../../../ops/api/limits.ts'
 import { events } from '../../../ops/api/schema.ts'
 import type { View } from '../../../ops/api/view/view.ts'
 import { createStory, type RunningApi, type Story, startApi } from './story.ts'
@@ -108,12 +108,12 @@ test.each(['1.2', 'x', '99.0-0'])('args: an id that is none of ours, %s', async 
 
 test('error: more listeners than there may be', async () => {
   const { port } = new URL(url)
-  const sockets = Array.from({ length: CLIENTS_MAX }, () => connect(Number(port), '127.0.0.1'))
+  const sockets = Array.from({ length: API_LIMITS.listenersMax }, () => connect(Number(port), '127.0.0.1'))
   for (const socket of sockets) socket.on('error', () => {}).write('GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n')
-  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(CLIENTS_MAX)
+  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(API_LIMITS.listenersMax)
   const refused = await fetch(url)
   expect(refused.status).toBe(503)
-  expect(await refused.json()).toMatchObject({ detail: `${CLIENTS_MAX} listen already; try again later` })
+  expect(await refused.json()).toMatchObject({ detail: `${API_LIMITS.listenersMax} listen already; try again later` })
   for (const socket of sockets) socket.destroy()
   await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(0)
 })

@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { readConfiguration } from '../../../ops/config/parse.ts'
 import { SETTINGS } from '../../../ops/config/settings.ts'
+import { probesPortBeside } from '../../../ops/probes.ts'
 import { ROLES } from '../../../ops/roles.ts'
 import { needOf } from '../../../ops/run/run.ts'
 import { accepts } from '../accepts.ts'
@@ -39,6 +40,8 @@ function settingsOf({ environment = {} }: Service): Record<string, string> {
   const isSecret = (name: string): boolean => name.endsWith('_FILE')
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !isSecret(name)))
 }
+
+const PROBES = probesPortBeside(9090)
 
 describe('references', () => {
   test('default: every service that is waited for, volume and mounted file is there', () => {
@@ -77,7 +80,14 @@ describe('references', () => {
     const roles = withSettings.flatMap(([, { environment }]) => environment!.SEQUENCER_ROLES ?? [])
     expect(roles.sort()).toEqual([...ROLES].sort())
     const { scrape_configs } = parse(readFileSync(join(ROOT, 'ops/prometheus/prometheus.yml'), 'utf8'))
-    expect(scrape_configs[0].static_configs[0].targets.sort()).toEqual(ROLES.map((role) => `${role}:9090`).sort())
+    expect(scrape_configs[0].static_configs[0].targets.sort()).toEqual(ROLES.map((role) => `${role}:${PROBES}`).sort())
+  })
+
+  test('behavior: health is asked of the listener that clients cannot take away, and that one is not published', () => {
+    for (const [name, { healthcheck }] of withSettings)
+      if (!JSON.stringify(healthcheck).includes('disable'))
+        expect(JSON.stringify(healthcheck), name).toContain(`127.0.0.1:${PROBES}/readyz`)
+    expect(JSON.stringify(services.map(([, service]) => service))).not.toMatch(new RegExp(`"[\\d.:]*:${PROBES}"`))
   })
 
   test('behavior: Prometheus has its rules, and Grafana its dashboards, where they look for them', () => {

@@ -11,10 +11,10 @@ import { type Configuration, readConfiguration } from '../../../ops/config/parse
 import { createHealth } from '../../../ops/health.ts'
 import { createMetrics } from '../../../ops/metrics/create.ts'
 import { METRICS } from '../../../ops/metrics/table/index.ts'
+import { probesPortBeside, startProbes } from '../../../ops/probes.ts'
 import { isStage, ROLES, type Role } from '../../../ops/roles.ts'
 import { CLOSE_MS_MAX } from '../../../ops/run/command.ts'
 import { needOf } from '../../../ops/run/run.ts'
-import { startOpsServer } from '../../../ops/server.ts'
 import { kubectl, kubernetesSchemas } from '../../real/kubernetes.ts'
 import { createWorld } from '../../topology/world.ts'
 import { accepts } from '../accepts.ts'
@@ -122,7 +122,7 @@ describe('roles', () => {
       expect(named('PodDisruptionBudget', role).spec.selector).toEqual(selector)
       const ports = Object.fromEntries(containerOf(role).ports!.map(({ name, containerPort }) => [name, containerPort]))
       const { ops, intake } = configurationOf(role).settings
-      expect(ports.ops).toBe(ops.port)
+      expect([ports.ops, ports.probes]).toEqual([ops.port, probesPortBeside(ops.port)])
       if (role === 'intake') expect(intake.listen).toEqual([`/ip4/0.0.0.0/tcp/${ports.libp2p}`])
       const health = createHealth([role], () => 0)
       health.set(role, true)
@@ -131,10 +131,10 @@ describe('roles', () => {
         health,
         config: { roles: [] as readonly Role[] },
       } as Wiring
-      const server = await startOpsServer({ host: '127.0.0.1', port: 0 }, wiring)
+      const server = await startProbes({ host: '127.0.0.1', port: 0 }, wiring)
       for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const) {
         const { path, port } = containerOf(role)[probe]!.httpGet
-        expect(ports).toHaveProperty(port)
+        expect(port).toBe('probes')
         expect((await fetch(`${server.url}${path}`)).status).toBe(200)
       }
       await server.close()
@@ -227,7 +227,10 @@ describe('the surroundings', () => {
     ]
     for (const role of ROLES) {
       expect(reach(role, 'egress'), role).toEqual([...wanted(role)].sort())
-      const served = [settings.ops.port, ...(role === 'api' ? [settings.ops.port] : role === 'intake' ? [9100] : [])]
+      const served = [
+        probesPortBeside(settings.ops.port),
+        ...(role === 'api' ? [settings.ops.port] : role === 'intake' ? [9100] : []),
+      ]
       expect(reach(role, 'ingress'), role).toEqual(served.sort())
     }
   })

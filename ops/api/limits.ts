@@ -1,0 +1,122 @@
+/**
+ * What one client, and all of them together, may take of the listener of the query API: connections, requests, time. Nobody who
+ * holds connections or asks without end keeps others from being served.
+ */
+import type { Socket } from 'node:net'
+import { BlockList, isIP } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { HttpProblem } from './problem.ts'
+
+export interface ApiLimits {
+  readonly connectionsMax: number
+  /** Of one IPv4 address, or one /64 of IPv6. */
+  readonly connectionsPerAddressMax: number
+  /** Of such an address; twice as many may come at once. */
+  readonly requestsPerSecondMax: number
+  /** From the connection, or the end of the request before, to the end of a request; ms. */
+  readonly requestMsMax: number
+  /** A connection on which nothing is sent or taken; ms. */
+  readonly idleMsMax: number
+  /** To `/v1/events`. */
+  readonly listenersMax: number
+  /** Addresses or networks of proxies: clients are told apart by their `x-forwarded-for`, their connections are not bounded by address. */
+  readonly proxies: readonly string[]
+}
+
+export const API_LIMITS: ApiLimits = {
+  connectionsMax: 1_024,
+  connectionsPerAddressMax: 64,
+  requestsPerSecondMax: 200,
+  requestMsMax: 10_000,
+  idleMsMax: 60_000,
+  listenersMax: 200,
+  proxies: [],
+}
+
+/** How often connections are looked at for those that send nothing. */
+const CHECK_MS = 500
+
+/** For the making of a server. */
+export const serverOptions = ({ requestMsMax, idleMsMax, proxies }: ApiLimits) => ({
+  http: { connectionsCheckingInterval: CHECK_MS, headersTimeout: requestMsMax },
+  requestTimeout: requestMsMax,
+  connectionTimeout: idleMsMax,
+  keepAliveTimeout: idleMsMax,
+  ...(proxies.length > 0 && { trustProxy: [...proxies] }),
+})
+
+export function limitClients(server: FastifyInstance, limits: ApiLimits, now: () => number): void {
+  limitConnections(server, limits)
+  const takes = createBuckets(limits.requestsPerSecondMax, now)
+  server.addHook('onRequest', async (request, reply) => {
+    if (takes(clientOf(request.ip))) return
+    reply.header('retry-after', 1)
+    throw new HttpProblem(429, `more than ${limits.requestsPerSecondMax} requests a second from ${request.ip}`)
+  })
+}
+
+/** When there are as many as may be, the oldest connection of who has most of them makes room for one who has fewer. */
+function limitConnections(server: FastifyInstance, limits: ApiLimits): void {
+  const { connectionsMax, connectionsPerAddressMax } = limits
+  const proxies = networksOf(limits.proxies)
+  const byClient = new Map<string, Set<Socket>>()
+  let all = 0
+  const greediest = (): Set<Socket> => [...byClient.values()].reduce((most, one) => (one.size > most.size ? one : most))
+  server.server.on('connection', (socket) => {
+    const address = socket.remoteAddress ?? ''
+    const client = clientOf(address)
+    const own = byClient.get(client) ?? new Set()
+    const isProxy = proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+    if (own.size >= connectionsPerAddressMax && !isProxy) return void socket.destroy()
+    if (all >= connectionsMax) {
+      const most = greediest()
+      if (most.size <= own.size + 1) return void socket.destroy()
+      most.values().next().value!.destroy()
+    }
+    byClient.set(client, own.add(socket))
+    all++
+    socket.once('close', () => {
+      all--
+      own.delete(socket)
+      if (own.size === 0 && byClient.get(client) === own) byClient.delete(client)
+    })
+  })
+}
+
+function networksOf(proxies: readonly string[]): BlockList {
+  const networks = new BlockList()
+  for (const proxy of proxies) {
+    const [address, prefix] = proxy.split('/')
+    const family = isIP(address!) === 6 ? 'ipv6' : 'ipv4'
+    if (prefix === undefined) networks.addAddress(address!, family)
+    else networks.addSubnet(address!, Number(prefix), family)
+  }
+  return networks
+}
+
+/** Clients that are remembered; one that is forgotten has all its requests again. */
+const CLIENTS_MAX = 10_000
+
+/** @returns whether the client may have one more; each has `perSecond` a second, and twice as many when it was quiet */
+function createBuckets(perSecond: number, now: () => number): (client: string) => boolean {
+  const buckets = new Map<string, { left: number; at: number }>()
+  return (client) => {
+    const at = now()
+    const { left, at: before } = buckets.get(client) ?? { left: 2 * perSecond, at }
+    const filled = Math.min(2 * perSecond, left + (Math.max(0, at - before) / 1_000) * perSecond)
+    buckets.delete(client)
+    buckets.set(client, { left: Math.max(0, filled - 1), at })
+    if (buckets.size > CLIENTS_MAX) buckets.delete(buckets.keys().next().value!)
+    return filled >= 1
+  }
+}
+
+/** What limits go by: an IPv4 address, also one in IPv6's clothes, or the /64 that an IPv6 user has all of. */
+export function clientOf(address: string): string {
+  const [, v4] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? []
+  if (v4 !== undefined || isIP(address) !== 6) return v4 ?? address
+  const [left = '', right] = address.split('%')[0]!.split('::')
+  const [head, tail] = [left, right ?? ''].map((part) => part.split(':').filter(Boolean)) as [string[], string[]]
+  const middle = right === undefined ? 0 : Math.max(0, 8 - head.length - tail.length)
+  return [...head, ...Array<string>(middle).fill('0'), ...tail].slice(0, 4).join(':')
+}
