@@ -141,6 +141,7 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
     markets: rules.markets,
     addedWindowUnit: rules.addedMarkets.windowUnit,
     marketsMax: MARKETS_MAX,
+    acceptedHeadersMax: rules.headsKept,
     ...(startBlock !== undefined && { startBlock }),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
     observer,

@@ -278,7 +278,7 @@ export interface EpochTick {
   readonly end: number
   /** OPEN, CLOSE: snapshotSubmissionWindow read at the release block, in the market's unit. */
   readonly submissionWindow: number
-  /** CLOSE: hashes of the canonical blocks from the release block to this one. */
+  /** CLOSE: hashes of the canonical blocks from the release block to this one; of a longer window the newest headsKept. */
   readonly acceptedHeaders: readonly string[]
   /** HEAD: data markets that are served, or no longer, from this block on. Stays true when the block leaves the chain. */
   readonly markets: readonly MarketChange[]

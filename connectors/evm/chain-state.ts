@@ -107,7 +107,7 @@ export function ticksOf(
   { header, releases }: BlockFacts,
   unitOf: (dataMarket: string) => ClockMarket['windowUnit'],
   contractBlockOf: (blockNumber: number) => number,
-  slotsOffset: number,
+  { slotsOffset, acceptedHeadersMax }: { readonly slotsOffset: number; readonly acceptedHeadersMax: number },
   markets: readonly MarketChange[] = [],
 ): EpochTick[] {
   const head = headTick(header, slotsOffset)
@@ -118,8 +118,8 @@ export function ticksOf(
       return windowIsOver(unitOf(epoch.dataMarket), epoch.submissionWindow, release, header)
     })
     .map(({ dataMarket, epochId, releaseBlock, submissionWindow }) => {
-      const acceptedHeaders = state.heads.filter(({ number }) => number >= releaseBlock).map(({ hash }) => hash)
-      acceptedHeaders.push(header.hash)
+      const blocks = [...state.heads.filter(({ number }) => number >= releaseBlock), header]
+      const acceptedHeaders = blocks.slice(-acceptedHeadersMax).map(({ hash }) => hash)
       return { ...head, kind: 'CLOSE', dataMarket, epochId, releaseBlock, submissionWindow, acceptedHeaders } as const
     })
   return [{ ...head, markets }, ...opens, ...closes]

@@ -51,6 +51,8 @@ export interface ClockTuning {
   readonly addedWindowUnit: ClockMarket['windowUnit']
   /** Markets served at one time. */
   readonly marketsMax: number
+  /** The newest blocks of a window that its CLOSE names: those that validate knows, `headsKept`. A record must have room. */
+  readonly acceptedHeadersMax: number
   /** How the contract counts blocks: on Arbitrum Nitro chains `l1BlockNumber` (window.ts). */
   readonly contractBlock: ContractBlockSource
 }
@@ -67,6 +69,7 @@ export const CLOCK_DEFAULTS: ClockTuning = {
   slotsRereadBlocks: 0,
   addedWindowUnit: 'blocks',
   marketsMax: 64,
+  acceptedHeadersMax: 4_096,
   contractBlock: 'number',
 }
 const BACKOFF_MS_FIRST = 200
@@ -267,7 +270,8 @@ async function goOn(session: ClockSession, { blocks, contractBlockOf }: BlocksSt
   const unitOf = (dataMarket: string) => session.markets.unitOf(dataMarket)
   for (const block of blocks) {
     const changes = block === first ? news.changes : []
-    const ofBlock = ticksOf(chain, block, unitOf, contractBlockOf, session.slotsOffset, changes)
+    const bounds = { slotsOffset: session.slotsOffset, acceptedHeadersMax: settings.acceptedHeadersMax }
+    const ofBlock = ticksOf(chain, block, unitOf, contractBlockOf, bounds, changes)
     chain = ofBlock.reduce((state, tick) => applyTick(state, tick, 0), chain)
     ticks.push(...ofBlock)
   }

@@ -67,7 +67,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   const ledger = await readVerdicts(log, topics, bounds, verdictBounds, findings)
   const isCut = bounds.some(({ start }) => start > 0)
   const markets = new ServedMarkets(rules, await readMarketRows(log, topics, findings.unreadable), isCut)
-  const view = new ChainView(markets, findings, isCut)
+  const view = new ChainView(markets, findings, isCut, rules.headsKept)
   const judge = new Judge(rules, markets, await readOwners(log, topics, findings), await createSignatureReader(), isCut)
   const audit = new Audit(sources, markets, ledger, view, judge, bounds, rules)
   if (isCut) await audit.align()

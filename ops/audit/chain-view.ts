@@ -36,7 +36,10 @@ export class ChainView {
   /** Records at the beginning of the log have expired. */
   private readonly isCut: boolean
 
-  constructor(markets: ServedMarkets, findings: Findings, isCut: boolean) {
+  private readonly headsKept: number
+
+  constructor(markets: ServedMarkets, findings: Findings, isCut: boolean, headsKept: number) {
+    this.headsKept = headsKept
     this.markets = markets
     this.findings = findings
     this.isCut = isCut
@@ -125,7 +128,8 @@ export class ChainView {
     const canonical = this.headsFrom(epoch.releaseBlock).filter(({ number }) => number <= blockNumber)
     const first = canonical.find((head) => this.isPast(epoch, head))
     this.findings.same(where, 'closing block', first?.number, blockNumber)
-    this.findings.same(where, 'accepted headers', canonical.map(({ hash }) => hash).join(), tick.acceptedHeaders.join())
+    const accepted = canonical.slice(-this.headsKept).map(({ hash }) => hash)
+    this.findings.same(where, 'accepted headers', accepted.join(), tick.acceptedHeaders.join())
   }
 
   /** Blocks in order, a number may be missing between them. */

@@ -125,7 +125,7 @@ export const configSchema = z.strictObject({
       parkedMax: whole(0, 10_000_000)
         .default(rules.parkedMax)
         .describe('Submissions that one validate task holds for a block or an epoch that it does not know yet.'),
-      headsKept: whole(16, 1_000_000)
+      headsKept: whole(16, 200_000)
         .default(rules.headsKept)
         .describe('Blocks of history for header checks; more than every window and epoch in flight.'),
     })

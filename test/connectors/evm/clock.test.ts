@@ -40,6 +40,16 @@ describe('following the chain', () => {
     expect((await readTopic(log, topics.slots.name)).length).toBe(3 + 1 + 2)
   })
 
+  test('args: the close of a long window names its newest blocks only', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const clock = await runClock(log, topics, [chain.node()], { acceptedHeadersMax: 2 })
+    await clock.reached(12)
+    await clock.close()
+    const closes = (await readTicks(log, topics)).filter(({ kind }) => kind === 'CLOSE')
+    const newest = closes.map(({ blockNumber: n }) => chain.blocks.slice(n - 1, n + 1).map(({ hash }) => hash))
+    expect(closes.map(({ acceptedHeaders }) => acceptedHeaders)).toEqual(newest)
+  })
+
   test('args: depth keeps the clock behind the head', async () => {
     const [chain, log] = [exampleChain(), createMemoryLog()]
     const clock = await runClock(log, topics, [chain.node()], { depth: 2 })
