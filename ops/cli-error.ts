@@ -1,8 +1,12 @@
+import type { Lines } from './output.ts'
+import { withoutKeys } from './shown-url.ts'
+
 /**
  * Exit codes of every command: 0 done and well · 1 done, and the answer is no (a check failed) · 2 wrong usage or
- * configuration · 3 something outside cannot be used (node, port, directory, disk) · 70 a fault of ours.
+ * configuration · 3 something outside cannot be used (node, port, directory, disk) · 4 nothing wrong
+ * was found, but not everything could be checked · 70 a fault of ours.
  */
-export const EXIT = { ok: 0, failed: 1, usage: 2, unavailable: 3, internal: 70 } as const
+export const EXIT = { ok: 0, failed: 1, usage: 2, unavailable: 3, unchecked: 4, internal: 70 } as const
 
 /** A failure that the user can act on: what was wrong, and what to do next. */
 export class CliError extends Error {
@@ -71,8 +75,17 @@ const HINTS: Readonly<Record<string, string>> = {
 /** For the failures of the outside world that the table has no own words for. */
 const ANY_HINT = 'Nothing that was acknowledged is lost. Mend what the message names, then start again.'
 
-/** Any failure as one text for standard error, and the exit code. */
-export function explain(error: unknown): { text: string; exitCode: number } {
+/** Any failure as lines for standard error, and the exit code. */
+export function explain(error: unknown): { lines: Lines; exitCode: number } {
+  const { text, exitCode } = explained(error)
+  return { lines: indented(withoutKeys(text)), exitCode }
+}
+
+/** A message may have lines of its own, and what it quotes may pretend to: none begins as a line of ours does. */
+export const indented = (text: string): Lines =>
+  text.split('\n').map((line, at) => (at === 0 || line.startsWith('  ') ? line : `  ${line}`))
+
+function explained(error: unknown): { text: string; exitCode: number } {
   if (error instanceof CliError) return { text: `error: ${error.message}\n  ${error.hint}`, exitCode: error.exitCode }
   if (isOutside(error))
     return { text: `error: ${error.message}\n  ${HINTS[error.code] ?? ANY_HINT}`, exitCode: EXIT.unavailable }

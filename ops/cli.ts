@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Help, type HelpConfiguration } from 'commander'
-import { EXIT, explain } from './cli-error.ts'
+import { Command, CommanderError, Help, type HelpConfiguration, type OutputConfiguration } from 'commander'
+import { EXIT, explain, indented } from './cli-error.ts'
 import type { OpenLog } from './open-log.ts'
+import { type Lines, stderr, stdout } from './output.ts'
 
 const VERSION = (
   JSON.parse(
@@ -21,8 +22,8 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
       return
     }
-    const { text, exitCode } = explain(error)
-    process.stderr.write(`${text}\n`)
+    const { lines, exitCode } = explain(error)
+    stderr.print(...lines)
     process.exitCode = exitCode
   }
 }
@@ -123,7 +124,7 @@ export async function createProgram(only?: string): Promise<Command> {
     .version(VERSION)
     .addHelpText(
       'after',
-      '\nExit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside cannot be used · 70 a fault of ours',
+      '\nExit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside cannot be used · 4 not all could be checked · 70 a fault of ours',
     )
   for (const [group, entries] of Object.entries(GROUPS))
     for (const [name, { about, create }] of Object.entries(entries)) {
@@ -132,9 +133,21 @@ export async function createProgram(only?: string): Promise<Command> {
     }
   const { commands } = program
   for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
-    command.exitOverride().configureHelp(HELP).showHelpAfterError('(run with --help for the options)')
+    command
+      .exitOverride()
+      .configureHelp(HELP)
+      .configureOutput(OUTPUT)
+      .showHelpAfterError('(run with --help for the options)')
   return program
 }
+
+/** What commander quotes of the words that were given is foreign, too. */
+const OUTPUT: OutputConfiguration = {
+  writeOut: (text) => stdout.print(...linesOf(text)),
+  writeErr: (text) => stderr.print(...linesOf(text)),
+  outputError: (text) => stderr.print(...indented(text.replace(/\n$/, ''))),
+}
+const linesOf = (text: string): Lines => text.replace(/\n$/, '').split('\n')
 
 /** Commander does not say which options cannot be left out. */
 const HELP: HelpConfiguration = {

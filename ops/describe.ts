@@ -14,6 +14,7 @@ import { sequencerTopics } from '../topology/topics.ts'
 import { CliError } from './cli-error.ts'
 import { readConfiguration } from './config/parse.ts'
 import { parseOptions, whole } from './options.ts'
+import { stdout } from './output.ts'
 
 const schema = z.object({
   mermaid: z.boolean().default(false),
@@ -47,7 +48,8 @@ export function topologyCommand(): Command {
         config === undefined ? await sampleTopology(prefix, partitions) : await configuredTopology(config)
       const fingerprint = config === undefined ? null : topology.fingerprint
       const text = config === undefined ? topology.describe().replace(RULES_LINE, '') : topology.describe()
-      process.stdout.write(json ? `${JSON.stringify({ fingerprint, text })}\n` : mermaid ? mermaidOf(topology) : text)
+      if (json) stdout.printJson({ fingerprint, text })
+      else stdout.printRaw(mermaid ? mermaidOf(topology) : text)
     })
   return command
 }

@@ -66,6 +66,15 @@ const IMPURE = [
   /\bconsole\./,
 ]
 
+/** The door itself; tools that npm starts and that show nothing foreign; the console, which has no terminal. */
+const WRITE_THEMSELVES = [
+  'ops/output.ts',
+  'ops/kafka/main.ts',
+  'schemas/history.ts',
+  'connectors/evm/contracts/build.ts',
+  'ops/console/app/',
+]
+
 /** Reached from outside the imports: started by hand, by npm or as a worker; the last two are there for tests. */
 const ENTRIES = [
   'ops/cli.ts',
@@ -162,6 +171,17 @@ describe('sizes', () => {
     )
     expect(long).toEqual([])
   })
+})
+
+test('behavior: only ops/output.ts writes to a terminal, so that nothing foreign reaches one as it is', () => {
+  const wrong = product.flatMap(({ path, code }) =>
+    [...code.matchAll(/\bprocess\.(?:stdout|stderr)\b(?!\.isTTY)|\bconsole\.\w+/g)].map(
+      ([found]) => `${path}: ${found}`,
+    ),
+  )
+  expect(
+    wrong.filter((one) => !one.startsWith('bench/') && !WRITE_THEMSELVES.some((file) => one.startsWith(file))),
+  ).toEqual([])
 })
 
 test('behavior: no default exports but where a tool asks for one', () => {

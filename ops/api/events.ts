@@ -6,6 +6,7 @@
 import type { ServerResponse } from 'node:http'
 import type { AnchorKey, EpochKey } from '../../schemas/types.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { printableJson } from '../printable.ts'
 import { HttpProblem } from './problem.ts'
 import { anchorItem } from './queries/batches.ts'
 import { countsOf, epochSummaryOf } from './queries/epochs.ts'
@@ -141,7 +142,9 @@ async function news(reader: ViewReader, topics: Topics, pending: Pending): Promi
     told.push(['verdicts', { dataMarket, epochId, submissions, reasons }])
   }
   for (const key of pending.anchors.values()) told.push(['anchor', anchorItem(reader, topics, key)])
-  const texts = told.flatMap(([event, data]) => (data ? [`event: ${event}\ndata: ${JSON.stringify(data)}\n`] : []))
+  const texts = told.flatMap(([event, data]) =>
+    data ? [`event: ${event}\ndata: ${printableJson(JSON.stringify(data))}\n`] : [],
+  )
   return texts.length === 0 ? '' : `${texts.join('\n')}id: ${reader.position}\n\n`
 }
 

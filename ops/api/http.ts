@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../../streams/ports.ts'
 import { CliError } from '../cli-error.ts'
+import { printableJson } from '../printable.ts'
 import { etagOf } from './answers.ts'
 import { HttpProblem, PROBLEM_JSON, problemOf } from './problem.ts'
 
@@ -61,7 +62,7 @@ const sendProblem = (reply: FastifyReply, status: number, detail: string): Fasti
   reply
     .code(status)
     .type(PROBLEM_JSON)
-    .send(JSON.stringify(problemOf(status, detail)))
+    .send(printableJson(JSON.stringify(problemOf(status, detail))))
 
 function sendError(reply: FastifyReply, error: Error, onError: (error: Error) => void): FastifyReply {
   if (error instanceof HttpProblem) return sendProblem(reply, error.status, error.message)

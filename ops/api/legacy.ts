@@ -6,6 +6,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
+import { printableJson } from '../printable.ts'
 import type { ApiDoor } from './mount.ts'
 import { activeNodes, batchCount, discarded, lastSubmission, submissionDetails } from './queries/legacy.ts'
 import { marketsSeen } from './queries/status.ts'
@@ -123,7 +124,7 @@ async function answerLegacy(given: unknown, reply: FastifyReply, source: ApiSour
       return answer({ ...source, reader }, dataMarket, asked)
     })
     const envelope = { info: { success: true, response }, requestID }
-    return reply.type('application/json').send(`${JSON.stringify(envelope)}\n`)
+    return reply.type('application/json').send(`${printableJson(JSON.stringify(envelope))}\n`)
   } catch (error) {
     if (!(error instanceof LegacyRefusal)) throw error
     return reply.code(error.status).type('text/plain; charset=utf-8').send(`${error.message}\n`)

@@ -1,6 +1,7 @@
 /** Puts the query API onto the server. Before the view is open it answers that it is not. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import { printableJson } from '../printable.ts'
 import { type Answer, Answers, etagOf } from './answers.ts'
 import { createEventHub, type EventHub } from './events.ts'
 import { addCommonHeaders, POSITION_HEADER } from './http.ts'
@@ -80,7 +81,7 @@ async function answerOf(route: Route, asked: Asked, { params, query }: FastifyRe
     parsed(route.params, params, []),
     parsed(route.query, query, Object.keys(route.query.shape)),
   )
-  const text = route.write ? route.write(answer as never) : JSON.stringify(answer)
+  const text = route.write ? route.write(answer as never) : printableJson(JSON.stringify(answer))
   return { text, etag: etagOf(text) }
 }
 

@@ -1,5 +1,6 @@
 /** `sequencer config`, and the options that every command on a cluster shares. */
 import { Command } from 'commander'
+import { answer, type Lines, stdout } from '../output.ts'
 import { type Configuration, readConfiguration, valueAt } from './parse.ts'
 import { configurationReference } from './reference.ts'
 import { SETTINGS } from './settings.ts'
@@ -26,24 +27,24 @@ export function configCommand(): Command {
     .option('--json', 'as JSON')
     .action((flags: FlagValues) => {
       const configuration = readConfiguration(flags, process.env)
-      process.stdout.write(flags.json ? `${JSON.stringify(printable(configuration))}\n` : renderSettings(configuration))
+      answer(flags.json, plainSettings(configuration), () => renderSettings(configuration))
     })
   withClusterOptions(command.command('check'))
     .description('Say what is wrong with the settings, all of it')
     .option('--json', 'as JSON')
     .action((flags: FlagValues) => {
       const { sources } = readConfiguration(flags, process.env)
-      const good = `The configuration is good: ${sources.size} settings given, ${SETTINGS.length - sources.size} by default.\n`
-      process.stdout.write(flags.json ? `${JSON.stringify({ ok: true, given: sources.size })}\n` : good)
+      const good = `The configuration is good: ${sources.size} settings given, ${SETTINGS.length - sources.size} by default.`
+      answer(flags.json, { ok: true, given: sources.size }, () => [good])
     })
   command
     .command('reference')
     .description('Print what docs/configuration.md holds')
-    .action(() => void process.stdout.write(configurationReference()))
+    .action(() => stdout.printRaw(configurationReference()))
   return command
 }
 
-const printable = (configuration: Configuration): Record<string, unknown> =>
+const plainSettings = (configuration: Configuration): Record<string, unknown> =>
   Object.fromEntries(
     SETTINGS.map(({ path }) => [
       path,
@@ -54,13 +55,13 @@ const printable = (configuration: Configuration): Record<string, unknown> =>
     ]),
   )
 
-function renderSettings({ settings, sources }: Configuration): string {
+function renderSettings({ settings, sources }: Configuration): Lines {
   const rows = SETTINGS.map(({ path }) => {
     const value = redacted(path, valueAt(settings, path))
     return [path, value === undefined ? '' : JSON.stringify(value), sources.get(path) ?? 'default'] as const
   })
   const width = Math.max(...rows.map(([path]) => path.length))
-  return rows.map(([path, value, source]) => `${path.padEnd(width)}  ${value}  # ${source}\n`).join('')
+  return rows.map(([path, value, source]) => `${path.padEnd(width)}  ${value}  # ${source}`)
 }
 
 /** Addresses may hold a login, and those of nodes an access key in path or query. */

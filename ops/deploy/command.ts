@@ -12,6 +12,7 @@ import { withClusterOptions } from '../config/command.ts'
 import { type Need, readConfiguration } from '../config/parse.ts'
 import type { FlagValues } from '../config/sources.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { answer, stderr } from '../output.ts'
 import { applyChanges, isApplied } from './apply.ts'
 import { type Desired, desiredState } from './desired.ts'
 import { destroy, renderLeftovers } from './destroy.ts'
@@ -61,7 +62,7 @@ export function deployCommand(): Command {
       withDeployment(flags, async (deployment) => {
         const yes = flags.yesDelete === true
         const leftovers = await destroy(deployment, yes)
-        process.stdout.write(flags.json ? `${JSON.stringify(leftovers)}\n` : renderLeftovers(leftovers, yes))
+        answer(flags.json, leftovers, () => renderLeftovers(leftovers, yes))
         if (!yes && leftovers.length > 0) process.exitCode = EXIT.failed
       }),
     )
@@ -76,7 +77,7 @@ export async function withDeployment(
 ): Promise<void> {
   const configuration = readConfiguration(flags, process.env, need)
   const { settings } = configuration
-  const parts = new Lifecycle((text) => process.stderr.write(`warning: ${text}\n`))
+  const parts = new Lifecycle((text) => stderr.print(`warning: ${text}`))
   try {
     const desired = await desiredState(clusterSettingsOf(configuration), settings.kafka, settings.acls)
     const log = await parts.add('log', openClusterLog(settings, 'deploy'))
@@ -95,7 +96,7 @@ async function changesOf({ desired, log, admin, registry }: Deployment): Promise
 
 async function showPlan(deployment: Deployment, { json }: FlagValues): Promise<void> {
   const changes = await changesOf(deployment)
-  process.stdout.write(json ? `${JSON.stringify(plainChanges(changes))}\n` : renderPlan(changes))
+  answer(json, plainChanges(changes), () => renderPlan(changes))
   if (changes.length > 0) process.exitCode = EXIT.failed
 }
 
@@ -110,10 +111,9 @@ async function apply(deployment: Deployment, { json, yesDelete }: FlagValues): P
     registry,
     writeSettings: (settings) => writeClusterSettings(log, settings, systemClock.now()),
   })
-  if (json) process.stdout.write(`${JSON.stringify({ applied: plainChanges(done!), left: plainChanges(left!) })}\n`)
-  else
-    process.stdout.write(
-      `${done!.length > 0 ? `Done: ${countsOf(done!)}\n` : ''}${left!.length > 0 || done!.length === 0 ? renderPlan(left!) : ''}`,
-    )
+  answer(json, { applied: plainChanges(done!), left: plainChanges(left!) }, () => [
+    ...(done!.length > 0 ? [`Done: ${countsOf(done!)}`] : []),
+    ...(left!.length > 0 || done!.length === 0 ? renderPlan(left!) : []),
+  ])
   if (left!.length > 0) process.exitCode = EXIT.failed
 }

@@ -1,5 +1,6 @@
 /** Takes a deployment away: only what carries our names, and only while nothing runs. */
 import { CliError, EXIT } from '../cli-error.ts'
+import type { Lines } from '../output.ts'
 import { aclText } from './acls.ts'
 import { entryOf } from './apply.ts'
 import type { Deployment } from './command.ts'
@@ -44,10 +45,10 @@ export async function destroy(deployment: Deployment, yes: boolean): Promise<rea
   ]
 }
 
-export function renderLeftovers(leftovers: readonly Leftover[], deleted: boolean): string {
-  if (leftovers.length === 0) return 'Nothing of this sequencer is there.\n'
-  const lines = leftovers.map(({ kind, name }) => `${deleted ? 'deleted' : 'would go'}  ${kind.padEnd(8)} ${name}\n`)
-  return `${lines.join('')}${deleted ? '' : '\nNothing was deleted; --yes-delete does it.\n'}`
+export function renderLeftovers(leftovers: readonly Leftover[], deleted: boolean): Lines {
+  if (leftovers.length === 0) return ['Nothing of this sequencer is there.']
+  const lines = leftovers.map(({ kind, name }) => `${deleted ? 'deleted' : 'would go'}  ${kind.padEnd(8)} ${name}`)
+  return [...lines, ...(deleted ? [] : ['', 'Nothing was deleted; --yes-delete does it.'])]
 }
 
 const presentOf = (ours: readonly string[], all: readonly string[]): string[] => {

@@ -1,4 +1,5 @@
 /** A plan as text: one line per difference, what to do under those that apply leaves, and a count. */
+import type { Lines } from '../output.ts'
 import type { Change, ChangeClass } from './diff.ts'
 
 const CLASSES: readonly ChangeClass[] = ['create', 'safe', 'deletes', 'drain', 'refused']
@@ -10,14 +11,14 @@ const COUNTED: Readonly<Record<ChangeClass, string>> = {
   refused: 'refused',
 }
 
-export function renderPlan(changes: readonly Change[]): string {
-  if (changes.length === 0) return 'Nothing to do: the cluster is as it should be.\n'
+export function renderPlan(changes: readonly Change[]): Lines {
+  if (changes.length === 0) return ['Nothing to do: the cluster is as it should be.']
   const width = Math.max(...changes.map(({ name }) => name.length))
   const lines = changes.flatMap(({ class: what, kind, name, detail, advice }) => [
     `${what.padEnd(8)} ${kind.padEnd(8)} ${name.padEnd(width)}  ${detail}`,
     ...(advice ? [`         ${advice}`] : []),
   ])
-  return `${lines.join('\n')}\n\n${countsOf(changes)}\n`
+  return [...lines, '', countsOf(changes)]
 }
 
 export function countsOf(changes: readonly Change[]): string {

@@ -6,6 +6,7 @@ import { devProvider } from '../../connectors/evm/dev-sender.ts'
 import type { DevChain } from '../../connectors/evm/devchain.ts'
 import { ensureWritable } from '../data-directory.ts'
 import { Lifecycle } from '../lifecycle.ts'
+import { answer, stderr } from '../output.ts'
 import { startActors, startChain } from './chain.ts'
 import { type ChainConfig, DEV_DEFAULTS, parseChainConfig } from './config.ts'
 
@@ -58,7 +59,7 @@ async function fund({ rpcUrl, chainId }: DevChain, accounts: readonly string[]):
 
 async function runChain(config: ChainConfig, signal: AbortSignal): Promise<void> {
   ensureWritable(config.dataDir)
-  const warn = (text: string): void => void process.stderr.write(`warning: ${text}\n`)
+  const warn = (text: string): void => stderr.print(`warning: ${text}`)
   const parts = new Lifecycle(warn)
   try {
     let fail: (error: Error) => void = () => {}
@@ -80,16 +81,14 @@ async function runChain(config: ChainConfig, signal: AbortSignal): Promise<void>
     const served = markets.slice(0, config.markets)
     const spare = markets.slice(config.markets)
     const settings = { chain: { rpcUrls: [rpcUrl], chainId, protocolState }, markets: served, clock: { startBlock } }
-    const text = [
+    const told = { event: 'running', ...settings, spareMarkets: spare }
+    answer(config.json, told, () => [
       'The chain runs. In the configuration of a sequencer:',
       `  chain: { rpcUrls: ["${rpcUrl}"], chainId: ${chainId}, protocolState: "${protocolState}" }`,
       `  markets: [${served.map((market) => `"${market}"`).join(', ')}]`,
       `  clock: { startBlock: ${startBlock} }`,
       ...(spare.length > 0 ? [`Not served until it is added: ${spare.join(', ')}`] : []),
-    ].join('\n')
-    process.stdout.write(
-      `${config.json ? JSON.stringify({ event: 'running', ...settings, spareMarkets: spare }) : text}\n`,
-    )
+    ])
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     await Promise.race([ended, stopped])
   } finally {

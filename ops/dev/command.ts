@@ -1,6 +1,7 @@
 /** `sequencer dev`. */
 import { Command } from 'commander'
 import { systemClock } from '../../connectors/log/system-clock.ts'
+import { stdout } from '../output.ts'
 import { DEV_DEFAULTS, parseDevConfig } from './config.ts'
 import { runDev } from './dev.ts'
 import { createScreen } from './screen.ts'
@@ -42,7 +43,7 @@ export function devCommand(version: string): Command {
     .option('--json', 'print events as JSON lines')
     .action(async (given: Record<string, unknown>) => {
       const config = parseDevConfig(given)
-      const screen = createScreen({ out: process.stdout, json: config.json, now: systemClock.now })
+      const screen = createScreen({ out: stdout, json: config.json, now: systemClock.now })
       const stop = new AbortController()
       const onSignal = () => {
         if (stop.signal.aborted) process.exit(130) // asked twice: at once, as after a kill

@@ -1,6 +1,8 @@
 /** What `dev` shows: a table that is redrawn on a terminal, one line per event elsewhere, JSON lines with --json. */
 import Table from 'cli-table3'
 import { isAccepted } from '../../topology/verdict.ts'
+import type { Lines, Output } from '../output.ts'
+import { printable } from '../printable.ts'
 import { type EpochProgress, type ProgressListener, secondsToAnchor } from '../progress.ts'
 
 const ROWS_MAX = 12
@@ -28,14 +30,14 @@ export interface Addresses {
 }
 
 export interface ScreenOptions {
-  readonly out: NodeJS.WriteStream
+  readonly out: Output
   readonly json: boolean
   readonly now: () => number
 }
 
 export function createScreen(options: ScreenOptions): Screen {
   if (options.json) return jsonLines(options)
-  return options.out.isTTY ? liveTable(options) : plainLines(options)
+  return options.out.isTerminal ? liveTable(options) : plainLines(options)
 }
 
 const name = (epoch: EpochProgress): string => `epoch ${epoch.epochId} of ${epoch.dataMarket.slice(0, 8)}`
@@ -49,21 +51,20 @@ const reasonsOf = (epoch: EpochProgress): string =>
     .join(', ')
 const timeToAnchor = (epoch: EpochProgress): string => secondsToAnchor(epoch)?.toFixed(1).concat(' s') ?? ''
 
-const addressLines = ({ intake, ops, rpc, protocolState, markets, spareMarkets }: Addresses): string =>
-  [
-    `console       ${ops}/`,
-    `intake        ${intake}`,
-    `metrics       ${ops}/metrics (also /readyz)`,
-    `chain         ${rpc}, ProtocolState ${protocolState}`,
-    `data markets  ${markets.join(', ')}`,
-    ...(spareMarkets.length > 0 ? [`spare markets ${spareMarkets.join(', ')}`] : []),
-  ].join('\n')
+const addressLines = ({ intake, ops, rpc, protocolState, markets, spareMarkets }: Addresses): Lines => [
+  `console       ${ops}/`,
+  `intake        ${intake}`,
+  `metrics       ${ops}/metrics (also /readyz)`,
+  `chain         ${rpc}, ProtocolState ${protocolState}`,
+  `data markets  ${markets.join(', ')}`,
+  ...(spareMarkets.length > 0 ? [`spare markets ${spareMarkets.join(', ')}`] : []),
+]
 
 function plainLines({ out }: ScreenOptions): Screen {
-  const say = (text: string) => void out.write(`${text}\n`)
+  const say = (text: string) => out.print(text)
   return {
     say,
-    running: (at) => say(addressLines(at)),
+    running: (at) => out.print(...addressLines(at)),
     released: (epoch) => say(`${name(epoch)}: released in block ${epoch.releaseBlock}`),
     closed: (epoch) => say(`${name(epoch)}: closed by block ${epoch.closeBlock}`),
     summarised: (epoch) =>
@@ -75,7 +76,7 @@ function plainLines({ out }: ScreenOptions): Screen {
       if (anchor.state === 'MINED')
         say(`${name(epoch)}: batch ${batchIndex} ${anchor.cid} mined in block ${anchor.blockNumber}`)
       if (anchor.state === 'LATE' || anchor.state === 'FAILED')
-        say(`${name(epoch)}: batch ${batchIndex} ${anchor.state}: ${anchor.error}`)
+        say(`${name(epoch)}: batch ${batchIndex} ${anchor.state}: ${printable(anchor.error)}`)
     },
     anchored(epoch) {
       const time = timeToAnchor(epoch)
@@ -87,7 +88,7 @@ function plainLines({ out }: ScreenOptions): Screen {
 }
 
 function jsonLines({ out }: ScreenOptions): Screen {
-  const say = (event: string, data: object) => void out.write(`${JSON.stringify({ event, ...data })}\n`)
+  const say = (event: string, data: object) => out.printJson({ event, ...data })
   const id = ({ dataMarket, epochId }: EpochProgress) => ({ dataMarket, epochId })
   return {
     say: (text) => say('note', { text }),
@@ -128,19 +129,18 @@ function liveTable({ out }: ScreenOptions): Screen {
     if (epochs.size > ROWS_MAX) epochs.delete(epochs.keys().next().value!)
   }
   /** Text above the table, which is drawn anew below it. A line that is wider or a table that is higher than the terminal would not be erased whole. */
-  const draw = (above = '') => {
-    const rows = Math.max(1, (out.rows ?? Number.POSITIVE_INFINITY) - FRAME_ROWS)
-    const lines = epochs.size === 0 ? [] : tableOf([...epochs.values()].slice(-rows)).split('\n')
-    const table = lines.map((line) => `${line.slice(0, out.columns)}\n`).join('')
-    // \r: a terminal shows Ctrl-C where the cursor stands
-    out.write(`${drawn > 0 ? `\r\u001b[${drawn}A\u001b[0J` : ''}${above}${table}`)
-    drawn = lines.length
+  const draw = (...above: Lines) => {
+    const { rows, columns } = out.size ?? { rows: Number.POSITIVE_INFINITY, columns: undefined }
+    const shown = [...epochs.values()].slice(-Math.max(1, rows - FRAME_ROWS))
+    const table = shown.length === 0 ? [] : tableOf(shown).split('\n')
+    out.redraw(drawn, [...above, ...table.map((line) => line.slice(0, columns))])
+    drawn = table.length
   }
   const timer = setInterval(() => epochs.size > 0 && draw(), REDRAW_MS)
-  const say = (text: string) => draw(`${text}\n`)
+  const say = (text: string) => draw(text)
   return {
     say,
-    running: (at) => say(`${addressLines(at)}\n`),
+    running: (at) => draw(...addressLines(at), ''),
     released: keep,
     closed: keep,
     anchorChanged: keep,

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { Command } from 'commander'
 import { createSigner, readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { loadIdentity } from '../../connectors/libp2p/identity.ts'
+import { stdout } from '../output.ts'
 import { ensureMarkerKey } from './marker-key.ts'
 
 const OWNER_ONLY = 0o600
@@ -21,7 +22,7 @@ export function keysCommand(): Command {
       mkdirSync(dirname(file), { recursive: true })
       if (!existsSync(file))
         writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: OWNER_ONLY, flag: 'wx' })
-      process.stdout.write(`${createSigner(readSignerKey(file), ANY_CHAIN).address}\n`)
+      stdout.print(createSigner(readSignerKey(file), ANY_CHAIN).address)
     })
   command
     .command('peer')
@@ -30,12 +31,12 @@ export function keysCommand(): Command {
     .action(async (file: string) => {
       mkdirSync(dirname(file), { recursive: true })
       const { publicKey } = await loadIdentity(file)
-      process.stdout.write(`${publicKey.toString()}\n`)
+      stdout.print(publicKey.toString())
     })
   command
     .command('marker')
     .description('The key that signs markers (markers.signingKeyFile): prints its public key, for markers.publicKeys')
     .argument('<file>', 'made, with its folder and mode 0600, when it does not exist; never overwritten')
-    .action((file: string) => void process.stdout.write(`${ensureMarkerKey(file).publicKey}\n`))
+    .action((file: string) => stdout.print(ensureMarkerKey(file).publicKey))
   return command
 }

@@ -1,9 +1,11 @@
 /**
  * The log of a process: JSON lines on standard error, one per event that an operator needs, for whoever collects them.
  * Standard output stays what a person reads. No payloads and no keys: events are put together from named fields, and what
- * is known to be secret is taken out of every line, wherever a message of a library may have brought it from.
+ * is known to be secret is taken out of every line, wherever a message of a library may have brought it from. What foreign
+ * text brings along for a terminal stands in escapes of JSON.
  */
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import { printableJson } from '../printable.ts'
 import type { LogLevel } from './settings.ts'
 
 export type EventLog = Logger
@@ -23,12 +25,13 @@ const STDERR = 2
 const SECRET_LENGTH_MIN = 4
 
 export function createLog({ level, fields = {}, secrets = [], to }: LogOptions): EventLog {
+  const scrubbed = scrub(secrets)
   const options = {
     level: level ?? (process.stderr.isTTY ? 'silent' : 'info'),
     base: fields,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    hooks: { streamWrite: scrub(secrets) },
+    hooks: { streamWrite: (line: string) => printableJson(scrubbed(line)) },
   }
   // few lines, and the last ones before an end matter most: written at once
   return pino(options, to ?? destination({ dest: STDERR, sync: true }))

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { EXIT } from '../cli-error.ts'
 import { type LogTarget, type OpenedLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { parseOptions } from '../options.ts'
+import { answer, stdout } from '../output.ts'
 import { askEpoch, askWhy } from './ask.ts'
 import { type EpochStatus, epochStatus } from './epoch.ts'
 import { type EpochFields, epochQuery, epochSchema, type WhyFields, whyQuery, whySchema } from './query.ts'
@@ -27,11 +28,11 @@ export function whyCommand(open: Open): Command {
       '\n--slot or --submission-id is needed. Each further option narrows the search, and makes it faster.',
     )
     .action(async (given: TargetOptions & { readonly reasons?: boolean }) => {
-      if (given.reasons) return void process.stdout.write(reasonsReference())
+      if (given.reasons) return stdout.printRaw(reasonsReference())
       const options = { ...given, ...parseOptions(whySchema, given, 'why') }
-      const answer = await runWhy(open, options)
-      process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : renderWhy(answer))
-      if (answer.items.length === 0) process.exitCode = EXIT.failed
+      const found = await runWhy(open, options)
+      answer(options.json, found, () => renderWhy(found))
+      if (found.items.length === 0) process.exitCode = EXIT.failed
     })
 }
 
@@ -43,7 +44,7 @@ export function epochCommand(open: Open): Command {
     .action(async (id: string, given: TargetOptions) => {
       const options = { ...given, ...parseOptions(epochSchema, { ...given, id }, 'epoch', 'id') }
       const statuses = await runEpoch(open, options)
-      process.stdout.write(options.json ? `${JSON.stringify(statuses)}\n` : renderEpochs(statuses))
+      answer(options.json, statuses, () => renderEpochs(statuses))
       if (statuses.every(({ phase }) => phase === 'UNKNOWN')) process.exitCode = EXIT.failed
     })
 }
@@ -52,15 +53,15 @@ export function epochCommand(open: Open): Command {
 export async function runWhy(open: Open, options: TargetOptions & WhyFields): Promise<WhyAnswer> {
   const query = whyQuery(options)
   const target = targetOf(options)
-  const answer = target.kind === 'directory' ? await askWhy(target.dataDir, query) : undefined
-  return answer ?? reading(open, target, ({ log, topics }) => why(log, topics, query))
+  const told = target.kind === 'directory' ? await askWhy(target.dataDir, query) : undefined
+  return told ?? reading(open, target, ({ log, topics }) => why(log, topics, query))
 }
 
 export async function runEpoch(open: Open, options: TargetOptions & EpochFields): Promise<readonly EpochStatus[]> {
   const query = epochQuery(options)
   const target = targetOf(options)
-  const answer = target.kind === 'directory' ? await askEpoch(target.dataDir, query) : undefined
-  return answer ?? reading(open, target, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))
+  const told = target.kind === 'directory' ? await askEpoch(target.dataDir, query) : undefined
+  return told ?? reading(open, target, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))
 }
 
 async function reading<T>(

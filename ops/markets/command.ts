@@ -5,6 +5,7 @@ import { EXIT } from '../cli-error.ts'
 import { readSettings } from '../data-directory.ts'
 import { type LogTarget, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { address, parseOptions, whole } from '../options.ts'
+import { answer } from '../output.ts'
 import { adminSocketPath } from './admin-socket.ts'
 import { type ChangeReport, changeMarket } from './change.ts'
 import { doorOfLog, doorOfRunning, type MarketsDoor } from './door.ts'
@@ -26,7 +27,7 @@ export function marketsCommand(open: OpenLog): Command {
     .option('--json', 'print the answer as JSON')
     .action(async (options: TargetOptions & { json?: boolean }) => {
       const statuses = await throughDoor(open, targetOf(options), ({ door }) => door.statuses())
-      process.stdout.write(options.json ? `${JSON.stringify(statuses)}\n` : renderMarkets(statuses))
+      answer(options.json, statuses, () => renderMarkets(statuses))
     })
   return new Command('markets')
     .addCommand(list)
@@ -44,7 +45,7 @@ function changeCommand(open: OpenLog, action: 'add' | 'remove', description: str
     .option('--json', 'print the outcome as JSON')
     .action(async (dataMarket: string, given: TargetOptions & { json?: boolean }) => {
       const report = await runChange(open, action, dataMarket, given)
-      process.stdout.write(given.json ? `${JSON.stringify(report)}\n` : renderChange(report))
+      answer(given.json, report, () => renderChange(report))
       if (report.outcome === 'refused') process.exitCode = EXIT.failed
     })
 }

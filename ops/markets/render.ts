@@ -1,9 +1,10 @@
+import type { Lines } from '../output.ts'
+import { printable } from '../printable.ts'
 import type { ChangeReport } from './change.ts'
 import type { MarketStatus } from './status.ts'
 
-export function renderMarkets(statuses: readonly MarketStatus[]): string {
-  return statuses.map((status) => `${status.dataMarket}  ${stateOf(status)}\n`).join('')
-}
+export const renderMarkets = (statuses: readonly MarketStatus[]): Lines =>
+  statuses.map((status) => `${printable(status.dataMarket)}  ${stateOf(status)}`)
 
 function stateOf(status: MarketStatus): string {
   const { served, configured, sinceBlock, pending, refused, newestEpoch, unfinished } = status
@@ -14,7 +15,7 @@ function stateOf(status: MarketStatus): string {
   if (newestEpoch !== null) parts.push(`newest epoch ${newestEpoch}`)
   if (!served && unfinished.length > 0) parts.push(`still finishing: ${epochs(unfinished)}`)
   if (pending !== null) parts.push(`${pending} is pending: the clock has not taken it yet`)
-  if (refused !== null) parts.push(`refused: ${refused}`)
+  if (refused !== null) parts.push(`refused: ${printable(refused)}`)
   return parts.join(' · ')
 
   function notServed(): string {
@@ -24,9 +25,10 @@ function stateOf(status: MarketStatus): string {
   }
 }
 
-export function renderChange(report: ChangeReport): string {
-  return `${report.dataMarket} ${sentence(report)}${report.reason && report.outcome !== 'refused' ? `\n  ${report.reason}` : ''}\n`
-}
+export const renderChange = (report: ChangeReport): Lines => [
+  `${printable(report.dataMarket)} ${sentence(report)}`,
+  ...(report.reason && report.outcome !== 'refused' ? [`  ${printable(report.reason)}`] : []),
+]
 
 function sentence({ action, outcome, sinceBlock, firstEpoch, finishing, reason }: ChangeReport): string {
   const adding = action === 'add'
@@ -39,7 +41,7 @@ function sentence({ action, outcome, sinceBlock, firstEpoch, finishing, reason }
     case 'would':
       return adding ? 'would be added' : `would be removed${finish}`
     case 'refused':
-      return `was refused: ${reason}`
+      return `was refused: ${printable(reason ?? '')}`
     case 'done':
       return adding
         ? `is served from block ${sinceBlock} on; it begins with ${begin}`

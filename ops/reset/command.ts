@@ -8,6 +8,7 @@ import type { FlagValues } from '../config/sources.ts'
 import { withDeployment } from '../deploy/command.ts'
 import { groupsWithMembers } from '../deploy/live.ts'
 import { evenWithFaults, oneOf, parseOptions, whole } from '../options.ts'
+import { answer, type Lines } from '../output.ts'
 import { STAGES } from '../roles.ts'
 import { executeReset } from './execute.ts'
 import { type Position, planReset, type ResetPlan } from './plan.ts'
@@ -74,7 +75,7 @@ export function resetCommand(): Command {
             EXIT.failed,
           )
         if (!dryRun) await executeReset(plan, deployment)
-        process.stdout.write(json ? `${JSON.stringify(plan)}\n` : render(plan, dryRun))
+        answer(json, plan, () => render(plan, dryRun))
       })
     })
 }
@@ -108,14 +109,14 @@ function positionOf(
   return { to: toLatest ? 'latest' : 'earliest' }
 }
 
-function render({ moves, changelogs, givenAgain }: ResetPlan, dryRun: boolean): string {
-  const lines = [
+function render({ moves, changelogs, givenAgain }: ResetPlan, dryRun: boolean): Lines {
+  return [
     ...moves.map(({ group, topic, position }) => `offsets   ${group} on ${topic}: ${describe(position)}`),
     ...changelogs.map((name) => `state     ${name}: emptied`),
     ...givenAgain.map((text) => `doubled   ${text}`),
-    dryRun ? '\nNothing was done (--dry-run).' : '\nDone. Start the stages again.',
+    '',
+    dryRun ? 'Nothing was done (--dry-run).' : 'Done. Start the stages again.',
   ]
-  return `${lines.join('\n')}\n`
 }
 
 function describe(position: Position): string {

@@ -4,6 +4,7 @@ import { EXIT } from '../cli-error.ts'
 import { withClusterOptions } from '../config/command.ts'
 import { readConfiguration } from '../config/parse.ts'
 import type { FlagValues } from '../config/sources.ts'
+import { stdout } from '../output.ts'
 import { ROLE_HELP, ROLES } from '../roles.ts'
 import { createRunLines } from './lines.ts'
 import { needOf, runRoles } from './run.ts'
@@ -26,7 +27,7 @@ export function runCommand(version: string): Command {
     )
     .action(async (flags: FlagValues) => {
       const configuration = readConfiguration(flags, process.env, needOf)
-      const lines = createRunLines(process.stdout, flags.json === true)
+      const lines = createRunLines(stdout, flags.json === true)
       const stop = new AbortController()
       const onSignal = (): void => {
         if (stop.signal.aborted) process.exit(130) // asked twice: at once, as after a kill

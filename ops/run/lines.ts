@@ -1,6 +1,7 @@
 /** What `run` says: a line per event, as text or as JSON. Whoever collects them adds the time. */
 import type { SequencerSettings } from '../config/schema.ts'
 import type { RoleHealth } from '../health.ts'
+import type { Lines, Output } from '../output.ts'
 import { type ProgressListener, secondsToAnchor } from '../progress.ts'
 
 export interface RunLines extends ProgressListener {
@@ -16,9 +17,9 @@ export interface RunLines extends ProgressListener {
   warn(text: string): void
 }
 
-export function createRunLines(out: NodeJS.WritableStream, json: boolean): RunLines {
-  const say = (event: string, data: object, text: string): void =>
-    void out.write(json ? `${JSON.stringify({ event, ...data })}\n` : `${text}\n`)
+export function createRunLines(out: Output, json: boolean): RunLines {
+  const say = (event: string, data: object, ...lines: Lines): void =>
+    json ? out.printJson({ event, ...data }) : out.print(...lines)
   return {
     starting: ({ appId, instanceId, kafka, roles }) =>
       say(
@@ -30,11 +31,9 @@ export function createRunLines(out: NodeJS.WritableStream, json: boolean): RunLi
       say(
         'running',
         { intake, ops, probes, roles },
-        [
-          ...intake.map((at) => `intake        ${at}`),
-          `metrics       ${ops}/metrics (also /readyz)`,
-          `probes        ${probes}/readyz (also /metrics)`,
-        ].join('\n'),
+        ...intake.map((at) => `intake        ${at}`),
+        `metrics       ${ops}/metrics (also /readyz)`,
+        `probes        ${probes}/readyz (also /metrics)`,
       ),
     role: (role, { ready, detail }) =>
       say('role', { role, ready, detail }, `${role}: ${ready ? 'runs' : 'waits'}${detail && `, ${detail}`}`),

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { type ConfluentRegistry, createConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import { httpUrl, parseOptions } from '../options.ts'
+import { answer, stdout } from '../output.ts'
 import { type CheckReport, checkHistory, checkRegistry } from './check.ts'
 import { type Desired, desiredSchemas } from './desired.ts'
 import { diffHistory, diffRegistry } from './diff.ts'
@@ -70,14 +71,16 @@ async function check(given: Options): Promise<void> {
   const reports: CheckReport[] = [checkHistory(desired)]
   if (given.registry) reports.push(await checkRegistry(desired, connect(given), given.prefix))
   const ok = reports.every((report) => report.ok)
-  print(given, { ok, reports }, () => reports.map(renderCheck).join('\n'))
+  answer(given.json, { ok, reports }, () =>
+    reports.flatMap((report, at) => [...(at > 0 ? [''] : []), ...renderCheck(report)]),
+  )
   if (!ok) process.exitCode = EXIT.failed
 }
 
 async function diff(given: Options): Promise<void> {
   const desired = desiredOf(given)
   const report = given.registry ? await diffRegistry(desired, connect(given), given.prefix) : diffHistory(desired)
-  print(given, report, () => renderDiff(report))
+  answer(given.json, report, () => renderDiff(report))
   if (!report.same) process.exitCode = EXIT.failed
 }
 
@@ -85,25 +88,23 @@ async function register(given: Options): Promise<void> {
   const desired = desiredOf(given)
   if (given.dryRun) {
     const report = await checkRegistry(desired, connect(given), given.prefix)
-    print(given, report, () => renderCheck(report))
+    answer(given.json, report, () => renderCheck(report))
     if (!report.ok) process.exitCode = EXIT.failed
     return
   }
   const report = await registerSchemas(desired, connect(given), given.prefix)
-  print(given, report, () => renderRegister(report))
+  answer(given.json, report, () => renderRegister(report))
   if (!report.ok) process.exitCode = EXIT.failed
 }
 
 async function exportAll(given: Options): Promise<void> {
   const subjects = await exportSchemas(desiredOf(given), connect(given), given.prefix)
   const { out } = given
-  if (out === undefined) return print({ json: true }, subjects, () => '')
+  if (out === undefined) return stdout.printJson(subjects)
   const schemas = writeExport(subjects, out)
-  print(
-    given,
-    { out, subjects: subjects.length, schemas },
-    () => `${schemas} schemas of ${subjects.length} subjects in ${out}\n`,
-  )
+  answer(given.json, { out, subjects: subjects.length, schemas }, () => [
+    `${schemas} schemas of ${subjects.length} subjects in ${out}`,
+  ])
 }
 
 function connect({ registry: url, username, passwordFile }: Options): ConfluentRegistry {
@@ -128,8 +129,4 @@ function desiredOf({ schemas }: Options): Desired {
     const reason = (error as Error).message
     throw new CliError(`--schemas ${schemas}: ${reason}`, 'Give a folder with all *.avsc files.', EXIT.usage, error)
   }
-}
-
-function print({ json }: Pick<Options, 'json'>, report: unknown, render: () => string): void {
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : render())
 }

@@ -1,3 +1,5 @@
+import type { Lines } from '../output.ts'
+import { printable } from '../printable.ts'
 import { type CheckReport, levelMissing, type SubjectCheck, type SubjectState } from './check.ts'
 import type { DiffReport, SubjectDiff } from './diff.ts'
 import type { Difference } from './differences.ts'
@@ -14,7 +16,7 @@ const STATE_WORDS: Record<SubjectState, string> = {
   refused: 'REFUSED',
 }
 
-export function renderCheck({ ok, against, subjects }: CheckReport): string {
+export function renderCheck({ ok, against, subjects }: CheckReport): Lines {
   const lines = [`${subjects.length} subjects against ${against === 'history' ? 'the history' : against}`]
   for (const [state, words] of Object.entries(STATE_WORDS)) {
     const found = subjects.filter((subject) => subject.state === state)
@@ -32,17 +34,16 @@ export function renderCheck({ ok, against, subjects }: CheckReport): string {
       ? 'Every version reads every other (FULL_TRANSITIVE).'
       : 'Not FULL_TRANSITIVE: give the field a default, or make a new topic.',
   )
-  return `${lines.join('\n')}\n`
+  return lines
 }
 
 const refusal = ({ subject, state, problems }: SubjectCheck): string[] =>
   state === 'refused' ? problems.map(({ field, rule, detail }) => `${subject}: ${field}: ${rule}: ${detail}`) : []
 
-export function renderDiff({ same, against, subjects }: DiffReport): string {
+export function renderDiff({ same, against, subjects }: DiffReport): Lines {
   const place = against === 'history' ? 'the history' : against
-  if (same) return `${subjects.length} subjects are as in ${place}.\n`
-  const lines = subjects.flatMap(diffLines)
-  return `${lines.join('\n')}\n`
+  if (same) return [`${subjects.length} subjects are as in ${place}.`]
+  return subjects.flatMap(diffLines)
 }
 
 function diffLines({ subject, version, differences }: SubjectDiff): string[] {
@@ -57,19 +58,18 @@ function differenceLine({ where, before, after }: Difference): string {
   return `  ~ ${where}: ${shown(before)} → ${shown(after)}`
 }
 
-const shown = (text: string): string => (text.length > TEXT_CHARS ? `${text.slice(0, TEXT_CHARS)}…` : text)
+const shown = (text: string): string => printable(text, TEXT_CHARS)
 
-export function renderRegister(report: RegisterReport): string {
-  if (!report.ok) return `${renderCheck(report.check)}Nothing was registered.\n`
+export function renderRegister(report: RegisterReport): Lines {
+  if (!report.ok) return [...renderCheck(report.check), 'Nothing was registered.']
   const { registry, level, subjects } = report
   const added = subjects.filter((subject) => subject.added)
   const reworded = subjects.filter(({ textKept }) => !textKept)
-  const lines = [
+  return [
     `${subjects.length} subjects at ${registry}, level ${level}: ${added.length} added, ${subjects.length - added.length} there before`,
     ...added.map(registeredLine),
     ...reworded.map(({ subject, id }) => `  ${subject}: the registry keeps the text it had under id ${id}; see diff`),
   ]
-  return `${lines.join('\n')}\n`
 }
 
 const registeredLine = ({ subject, version, id }: Registered): string =>

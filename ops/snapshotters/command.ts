@@ -3,6 +3,8 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { CliError, EXIT } from '../cli-error.ts'
 import { address, httpUrl, oneOf, parseOptions, share, whole } from '../options.ts'
+import { answer, type Lines, stderr } from '../output.ts'
+import { printable } from '../printable.ts'
 import { type LoadReport, runLoad } from './load.ts'
 import { runSnapshotters, type SnapshottersReport } from './run.ts'
 
@@ -57,13 +59,12 @@ export function snapshottersCommand(): Command {
       process.once('SIGINT', () => stop.abort())
       process.once('SIGTERM', () => stop.abort())
       const { json } = options
-      const print = (report: object, text: string) => process.stdout.write(json ? `${JSON.stringify(report)}\n` : text)
       if (options.presign === undefined) {
         const report = await follow(options, stop.signal)
-        print(report, render(report))
+        answer(json, report, () => render(report))
       } else {
         const report = await load({ ...options, presign: options.presign }, stop.signal)
-        print(report, renderLoad(report))
+        answer(json, report, () => [renderLoad(report)])
       }
     })
 }
@@ -72,7 +73,7 @@ type Options = z.infer<typeof schema>
 
 function follow({ rpc: rpcUrl, dataMarket: dataMarkets, ...rest }: Options, signal: AbortSignal) {
   const until = rest.epochs === undefined ? 'Ctrl-C stops them' : `they stop after ${rest.epochs} epochs`
-  process.stderr.write(`${rest.slots} snapshotters send over ${rest.connections} connections; ${until}\n`)
+  stderr.print(`${rest.slots} snapshotters send over ${rest.connections} connections; ${until}`)
   return runSnapshotters({ ...rest, rpcUrl, dataMarkets, onError: sayOnce() }, signal)
 }
 
@@ -90,22 +91,25 @@ async function load(options: Options & { presign: number }, signal: AbortSignal)
   }
 }
 
+/** Of what a node or a peer says. */
+const REASON_SHOWN = 400
+
 /** A failure that lasts is said once, not at every try. */
 function sayOnce(): (error: unknown) => void {
   let last = ''
   return (error) => {
     const text = error instanceof Error ? error.message : String(error)
-    if (text !== last) process.stderr.write(`snapshotters: ${text}\n`)
+    if (text !== last) stderr.print(`snapshotters: ${printable(text, REASON_SHOWN)}`)
     last = text
   }
 }
 
-function render({ epochs, sent, byKind, reconnects }: SnapshottersReport): string {
+function render({ epochs, sent, byKind, reconnects }: SnapshottersReport): Lines {
   const kinds = Object.entries(byKind)
     .sort()
-    .map(([kind, n]) => `  ${kind} ${n}\n`)
-  return `${sent} messages for ${epochs} epochs, ${reconnects} reconnects\n${kinds.join('')}`
+    .map(([kind, n]) => `  ${kind} ${n}`)
+  return [`${sent} messages for ${epochs} epochs, ${reconnects} reconnects`, ...kinds]
 }
 
 const renderLoad = ({ submissions, signSeconds, signedPerSecond, sendSeconds, sentPerSecond }: LoadReport): string =>
-  `signed ${signedPerSecond}/s (${signSeconds.toFixed(1)} s), sent ${submissions} in ${sendSeconds.toFixed(1)} s: ${sentPerSecond}/s\n`
+  `signed ${signedPerSecond}/s (${signSeconds.toFixed(1)} s), sent ${submissions} in ${sendSeconds.toFixed(1)} s: ${sentPerSecond}/s`

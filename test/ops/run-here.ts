@@ -2,7 +2,10 @@ import { vi } from 'vitest'
 import { main } from '../../ops/cli.ts'
 
 /** The command line in this process, which is quicker than a child: what it writes, and the exit code it sets. */
-export async function runHere(args: readonly string[]) {
+export const runHere = (args: readonly string[]) => captured(() => main(['node', 'sequencer', ...args]))
+
+/** What is written while something runs, and the exit code that it sets. */
+export async function captured(run: () => Promise<void>) {
   const written = { stdout: '', stderr: '' }
   const spies = (['stdout', 'stderr'] as const).map((name) =>
     vi.spyOn(process[name], 'write').mockImplementation((text) => {
@@ -11,7 +14,7 @@ export async function runHere(args: readonly string[]) {
     }),
   )
   try {
-    await main(['node', 'sequencer', ...args])
+    await run()
     return { ...written, exitCode: process.exitCode }
   } finally {
     process.exitCode = undefined

@@ -4,6 +4,7 @@ import type { ClusterSettings } from '../../../ops/cluster/settings-topic.ts'
 import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
 import { type Change, differences, type Live, type LiveTopic } from '../../../ops/deploy/diff.ts'
 import { renderPlan } from '../../../ops/deploy/render.ts'
+import { textOf } from '../../../ops/output.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../../topology/anchor-rules.ts'
 import { rulesOf } from '../../topology/world.ts'
@@ -66,11 +67,13 @@ const classesOf = (changes: readonly Change[]) => changes.map(({ class: what, na
 
 describe('golden', () => {
   test('default: an empty cluster', async () => {
-    await expect(renderPlan(differences(desired, empty))).toMatchFileSnapshot('empty.golden.txt')
+    await expect(textOf(renderPlan(differences(desired, empty)))).toMatchFileSnapshot('empty.golden.txt')
   })
 
   test('default: a deployed one has nothing to do', () => {
-    expect(renderPlan(differences(desired, deployed(desired)))).toBe('Nothing to do: the cluster is as it should be.\n')
+    expect(textOf(renderPlan(differences(desired, deployed(desired))))).toBe(
+      'Nothing to do: the cluster is as it should be.\n',
+    )
   })
 
   test('default: one with drift', async () => {
@@ -97,13 +100,13 @@ describe('golden', () => {
     const older = { ...anchor, fields: anchor.fields.filter((field) => !('default' in field)) }
     live = withSubject(live, 'main-anchors-value', older as AvroSchema)
     live = { ...live, settings: { ...settings, rules: rulesOf({ votesMin: 2 }) } }
-    await expect(renderPlan(differences(desired, live))).toMatchFileSnapshot('drift.golden.txt')
+    await expect(textOf(renderPlan(differences(desired, live)))).toMatchFileSnapshot('drift.golden.txt')
   })
 
   test('default: the rights of roles', async () => {
     const guarded = await desiredState(settings, replication, { principals, host: '*' })
     const changes = differences(guarded, { ...deployed(guarded), acls: [] })
-    await expect(renderPlan(changes)).toMatchFileSnapshot('acls.golden.txt')
+    await expect(textOf(renderPlan(changes))).toMatchFileSnapshot('acls.golden.txt')
   })
 })
 

@@ -4,6 +4,7 @@ import { createHealth } from '../../../ops/health.ts'
 import { LOG_EVENTS, type LogEvent, logEpochs, logRoles, logRuntime, say } from '../../../ops/logging/events.ts'
 import { createLog, scrub } from '../../../ops/logging/log.ts'
 import type { EpochProgress } from '../../../ops/progress.ts'
+import { HOSTILE, OBEYED } from '../hostile.ts'
 import { anchorOf, MARKET } from '../lookup/fixture.ts'
 
 const NOW = { at: 0, past: false }
@@ -43,6 +44,16 @@ describe('a line', () => {
         detail: 'no answer',
       },
     ])
+  })
+
+  test('behavior: foreign text in it rules no terminal, and is the same text for whoever reads the JSON', () => {
+    const text: string[] = []
+    const log = createLog({ level: 'info', to: { write: (line: string) => void text.push(line) } })
+    say(log, 'batch-failed', { reason: HOSTILE })
+    log.info(HOSTILE)
+    for (const line of text) expect(line).not.toMatch(OBEYED)
+    expect(JSON.parse(text[0]!)).toMatchObject({ reason: HOSTILE })
+    expect(text.join('').split('\n')).toHaveLength(3)
   })
 
   test('args: the level leaves out what is less important', () => {

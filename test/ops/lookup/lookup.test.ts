@@ -4,6 +4,7 @@ import { epochStatus } from '../../../ops/lookup/epoch.ts'
 import { epochQuery, epochSchema, whyQuery, whySchema } from '../../../ops/lookup/query.ts'
 import { renderEpochs, renderWhy } from '../../../ops/lookup/render.ts'
 import { why } from '../../../ops/lookup/why.ts'
+import { textOf } from '../../../ops/output.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
 import { newFolder } from '../../folder.ts'
 import {
@@ -109,7 +110,7 @@ describe('why', () => {
       batch: null,
       verdict: { accepted: false, help: expect.stringContaining('EIP-712') },
     })
-    expect(renderWhy({ items, truncated: false })).toContain('BAD_SIGNATURE by validate')
+    expect(textOf(renderWhy({ items, truncated: false }))).toContain('BAD_SIGNATURE by validate')
   })
 
   test('behavior: an acknowledged submission without a verdict is pending', async () => {
@@ -120,7 +121,7 @@ describe('why', () => {
       ['p', 'PENDING'],
       ['q', 'DECIDED'],
     ])
-    expect(renderWhy({ items, truncated: false })).toContain('none yet')
+    expect(textOf(renderWhy({ items, truncated: false }))).toContain('none yet')
   })
 
   test('behavior: each field narrows', async () => {
@@ -142,7 +143,7 @@ describe('why', () => {
   })
 
   test('behavior: nothing found is said so', () => {
-    expect(renderWhy({ items: [], truncated: false })).toContain('Nothing was received')
+    expect(textOf(renderWhy({ items: [], truncated: false }))).toContain('Nothing was received')
   })
 })
 
@@ -181,7 +182,7 @@ describe('epoch', () => {
       ],
       endCall: { state: 'FINAL', transactionHash: '0xtx' },
     })
-    expect(renderEpochs([await status()])).toContain('project-a -> bafkreione (1 of 2)')
+    expect(textOf(renderEpochs([await status()]))).toContain('project-a -> bafkreione (1 of 2)')
   })
 
   test('behavior: the phases in order', async () => {

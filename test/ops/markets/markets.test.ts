@@ -9,6 +9,7 @@ import { doorOfLog, doorOfRunning, type MarketsDoor } from '../../../ops/markets
 import { servedMarkets } from '../../../ops/markets/known-markets.ts'
 import { askChain, firstEpochFrom } from '../../../ops/markets/on-chain.ts'
 import { renderChange, renderMarkets } from '../../../ops/markets/render.ts'
+import { textOf } from '../../../ops/output.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { EpochTick, ServedMarket } from '../../../schemas/types.ts'
@@ -71,10 +72,10 @@ const change = (
 
 test('default: a market is pending until the clock has taken it, then served from its block on', async () => {
   const { log, door } = await createWorld()
-  expect(renderMarkets(await door.statuses())).toBe(`${MARKET}  served, as configured\n`)
+  expect(textOf(renderMarkets(await door.statuses()))).toBe(`${MARKET}  served, as configured\n`)
   expect(await change(door, 'add', { dryRun: true })).toMatchObject({ outcome: 'would' })
   expect(await change(door, 'add')).toMatchObject({ outcome: 'pending' })
-  expect(renderMarkets(await door.statuses())).toContain(`${OTHER_MARKET}  not served · add is pending`)
+  expect(textOf(renderMarkets(await door.statuses()))).toContain(`${OTHER_MARKET}  not served · add is pending`)
 
   const asking = change(door, 'add', { waitMs: 10_000 })
   let requestId = ''
@@ -89,7 +90,7 @@ test('default: a market is pending until the clock has taken it, then served fro
   await answer(log, requestId, { serving: 'ADDED', sinceBlock: 21 })
   const report = await asking
   expect(report).toMatchObject({ outcome: 'done', sinceBlock: 21, firstEpoch: 7 })
-  expect(renderChange(report)).toBe(`${OTHER_MARKET} is served from block 21 on; it begins with epoch 7\n`)
+  expect(textOf(renderChange(report))).toBe(`${OTHER_MARKET} is served from block 21 on; it begins with epoch 7\n`)
   expect(await change(door, 'add')).toMatchObject({ outcome: 'already', sinceBlock: 21 })
 })
 
@@ -106,7 +107,7 @@ test('default: one that is removed names the epochs that are still to finish', a
   const [, added] = await door.statuses()
   expect(added).toMatchObject({ served: true, sinceBlock: 11, firstEpoch: 7, newestEpoch: 8, unfinished: [6, 7, 8] })
   const report = await change(door, 'remove', { dryRun: true })
-  expect(renderChange(report)).toBe(`${OTHER_MARKET} would be removed; still finishing: epochs 6, 7, 8\n`)
+  expect(textOf(renderChange(report))).toBe(`${OTHER_MARKET} would be removed; still finishing: epochs 6, 7, 8\n`)
 })
 
 test('behavior: served are the configured markets and those that were added, not what was removed or refused', async () => {
@@ -126,7 +127,7 @@ test('behavior: served are the configured markets and those that were added, not
 test('error: what the clock refuses is said with its reason, and can be asked for again', async () => {
   const { log, door } = await createWorld()
   await answer(log, 'id', { refused: 'no such market' })
-  expect(renderMarkets(await door.statuses())).toContain('not served · refused: no such market')
+  expect(textOf(renderMarkets(await door.statuses()))).toContain('not served · refused: no such market')
   expect(await change(door, 'add')).toMatchObject({ outcome: 'pending' })
 })
 
@@ -134,7 +135,7 @@ test('error: what the contract refuses is not asked for', async () => {
   const { door } = await createWorld()
   const options = { dataMarket: OTHER_MARKET, action: 'add', dryRun: false, waitMs: 0 } as const
   const report = await changeMarket(options, { door, onChain: async () => ({ refused: 'no such market' }) })
-  expect(renderChange(report)).toBe(`${OTHER_MARKET} was refused: no such market\n`)
+  expect(textOf(renderChange(report))).toBe(`${OTHER_MARKET} was refused: no such market\n`)
   expect((await door.statuses()).length).toBe(1)
 })
 
