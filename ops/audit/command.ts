@@ -4,9 +4,10 @@ import { z } from 'zod'
 import { EXIT } from '../cli-error.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { httpUrl, parseOptions } from '../options.ts'
+import { answer } from '../output.ts'
 import { auditLog } from './audit.ts'
 import { connectChain } from './connect-chain.ts'
-import { isClean, renderAudit } from './render.ts'
+import { isChecked, isClean, renderAudit } from './render.ts'
 import type { AuditReport } from './report.ts'
 
 const schema = z.object({
@@ -20,12 +21,16 @@ export function auditCommand(open: OpenLog): Command {
   return withTargetOptions(new Command('audit'))
     .option('--rpc <url>', 'node of the anchor chain to compare with; by default those that the log was made with')
     .option('--json', 'print the report as JSON')
-    .addHelpText('after', '\nNo process may be running on a data directory; a cluster is read while it runs.')
+    .addHelpText(
+      'after',
+      '\nNo process may be running on a data directory; a cluster is read while it runs. Exit code 1: something is lost, doubled,' +
+        '\nskipped or different; 4: nothing is in the log, but no node of the chain was asked.',
+    )
     .action(async (given: TargetOptions) => {
       const options: AuditArguments = { ...given, ...parseOptions(schema, given, 'audit') }
       const report = await runAudit(open, options)
-      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : renderAudit(report))
-      if (!isClean(report)) process.exitCode = EXIT.failed
+      answer(options.json, report, () => renderAudit(report))
+      process.exitCode = isClean(report) ? (isChecked(report) ? EXIT.ok : EXIT.unchecked) : EXIT.failed
     })
 }
 

@@ -6,6 +6,7 @@ import { CliError, EXIT } from '../cli-error.ts'
 import { decoded } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 import type { OpenedLog } from '../open-log.ts'
+import { shownUrl, withoutKeys } from '../shown-url.ts'
 import { type ChainOptions, type ChainReader, openChainReader } from './chain.ts'
 
 const TICKS_ASKED = 500
@@ -22,7 +23,7 @@ export async function connectChain(
     } catch (error) {
       if (rpc === undefined) continue
       throw new CliError(
-        `the node ${rpc} cannot be asked: ${(error as Error).message}`,
+        `the node ${shownUrl(rpc)} cannot be asked: ${withoutKeys((error as Error).message)}`,
         'Check --rpc, or leave it out: the log is checked without a node too.',
         EXIT.unavailable,
         error,

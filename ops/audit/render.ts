@@ -1,3 +1,5 @@
+import type { Lines } from '../output.ts'
+import { printable } from '../printable.ts'
 import type { AuditReport, DifferenceKind } from './report.ts'
 
 /** Differences printed in words; --json has more. */
@@ -13,11 +15,26 @@ const KINDS: Readonly<Record<DifferenceKind, string>> = {
 export const isClean = ({ lost, duplicated, skipped, mismatches }: AuditReport): boolean =>
   lost === 0 && duplicated === 0 && skipped === 0 && mismatches === 0
 
-export function renderAudit(report: AuditReport): string {
+/** Without a node the log is only compared with itself. */
+export const isChecked = ({ epochsOnChain }: AuditReport): boolean => epochsOnChain !== null
+
+function conclusion(report: AuditReport): string {
+  if (!isClean(report)) return 'The log does NOT hold what it should.'
+  const left = [
+    ...(isChecked(report) ? [] : ['the contract (no node was asked, see --rpc)']),
+    ...(report.beyondRetention > 0 ? [`${report.beyondRetention} submissions from before the log begins`] : []),
+  ]
+  return `Nothing is lost, doubled, skipped or different.${left.length > 0 ? ` Unchecked: ${left.join(', ')}.` : ''}`
+}
+
+/** Longest part of a difference that is printed: places and messages hold names of projects and texts of the log. */
+const PART_SHOWN = 400
+
+export function renderAudit(report: AuditReport): Lines {
   const { differences } = report
   const chain =
     report.epochsOnChain === null ? 'not asked' : `${report.epochsOnChain} epochs compared with the contract`
-  const lines = [
+  return [
     `epochs         ${report.epochsReleased} released, ${report.epochsClosed} closed, ${report.epochsAnchored} anchored`,
     `submissions    ${report.acknowledged} acknowledged, ${report.verdicts} with a verdict, ${report.pending} pending`,
     `chain          ${chain}`,
@@ -30,9 +47,11 @@ export function renderAudit(report: AuditReport): string {
       : []),
     ...differences
       .slice(0, DIFFERENCES_SHOWN)
-      .map(({ kind, where, message }) => `${KINDS[kind]}: ${where}: ${message}`),
+      .map(
+        ({ kind, where, message }) =>
+          `${KINDS[kind]}: ${printable(where, PART_SHOWN)}: ${printable(message, PART_SHOWN)}`,
+      ),
     ...(differences.length > DIFFERENCES_SHOWN ? ['… (--json has more)'] : []),
-    isClean(report) ? 'Nothing is lost, doubled, skipped or different.' : 'The log does NOT hold what it should.',
+    conclusion(report),
   ]
-  return `${lines.join('\n')}\n`
 }

@@ -10,7 +10,7 @@ import { systemClock } from '../../connectors/log/system-clock.ts'
 import { rpcUrlsOf } from '../cluster/connect.ts'
 import type { Address } from '../config/schema.ts'
 import type { Examined } from './cluster.ts'
-import { type Finding, failed } from './finding.ts'
+import { type Finding, failed, notLookedAt } from './finding.ts'
 import { examineNode, examineStore } from './outside.ts'
 
 const RPC_TIMEOUT_MS = 5_000
@@ -21,12 +21,14 @@ export async function examineAnchoring(address: Address, deployed: Deployed): Pr
   const { chainId } = deployed.chain
   const urls = rpcUrlsOf(address.chain)
   const findings = (await Promise.all(urls.map((url) => examineNode(url, chainId)))).flat()
+  if (urls.length === 0) findings.push(notLookedAt('chain', 'no node is named: --rpc, chain.rpcUrls'))
   const { signerKeyFile, formerSignerKeyFiles } = address.anchor
   if (signerKeyFile && urls.length > 0) {
     const rpc = createRpc({ urls, chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 }, { clock: systemClock })
     for (const file of [signerKeyFile, ...formerSignerKeyFiles]) findings.push(...(await signer(file, rpc, deployed)))
     rpc.close()
-  }
+  } else
+    findings.push(notLookedAt('signer', 'its key file or a node is not named: anchor.signerKeyFile, chain.rpcUrls'))
   return [...findings, ...(await stores(address.storage))]
 }
 
@@ -69,5 +71,6 @@ async function stores({ kubo, directory, cidVersion: version }: Address['storage
     ...(directory === undefined ? [] : [createFileBlockStore({ directory, version })]),
     ...kubo.map(async (url) => createKuboStore({ url, version })),
   ]
+  if (named.length === 0) return [notLookedAt('storage', 'no store is named: storage.kubo, storage.directory')]
   return Promise.all(named.map((opening) => examineStore(opening, 'Check storage.kubo and storage.directory.')))
 }

@@ -80,8 +80,9 @@ async function stage(
   })
   const bounds = await log.bounds(partitions) // after the positions: they move on meanwhile
   const behind = bounds.reduce((sum, { start, stable }, at) => sum + stable - (committed?.[at]?.next ?? start), 0)
-  const ok = active.has(group)
+  const isActive = active.has(group)
+  const ok = isActive && committed === undefined ? null : isActive
   const lag = committed ? `${behind} records behind` : 'its position is about to be written'
-  const detail = `${lag}${ok ? '' : ', and no process runs it'}`
-  return { check: name, ok, detail, ...(!ok && { advice: `Start a process with --roles ${name}.` }) }
+  const detail = `${lag}${isActive ? '' : ', and no process runs it'}`
+  return { check: name, ok, detail, ...(!isActive && { advice: `Start a process with --roles ${name}.` }) }
 }

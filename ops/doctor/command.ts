@@ -10,11 +10,16 @@ import { DEV_DEFAULTS } from '../dev/config.ts'
 import { askRunning } from '../lookup/directory.ts'
 import { type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { httpUrl, parseOptions } from '../options.ts'
+import { answer, type Lines } from '../output.ts'
+import { printable } from '../printable.ts'
 import { examineAnchoring } from './anchor.ts'
 import { examineCluster } from './cluster.ts'
 import type { Finding } from './finding.ts'
 import { anvil, directory, nodeVersion, port, signatures, space } from './machine.ts'
 import { examineNode, examineStore } from './outside.ts'
+
+/** Details hold what nodes, stores and brokers say. */
+const DETAIL_SHOWN = 400
 
 const schema = z.object({
   dataDir: z.string().min(1, 'no name of a directory').optional(),
@@ -33,8 +38,8 @@ export function doctorCommand(): Command {
     .action(async (given: TargetOptions) => {
       const options: DoctorOptions = { ...given, ...parseOptions(schema, given, 'doctor') }
       const findings = await examine(options)
-      process.stdout.write(options.json ? `${JSON.stringify(findings)}\n` : render(findings))
-      if (findings.some(({ ok }) => !ok)) process.exitCode = EXIT.failed
+      answer(options.json, findings, () => render(findings))
+      process.exitCode = exitCodeOf(findings)
     })
 }
 
@@ -75,10 +80,27 @@ async function examineDirectory(dataDir: string, kubo: string | undefined): Prom
   return [directory(dataDir), space(dataDir), ...machine, await storage]
 }
 
-const render = (findings: readonly Finding[]): string =>
-  findings
-    .map(
-      ({ check, ok, detail, advice }) =>
-        `${ok ? 'ok  ' : 'FAIL'}  ${check.padEnd(14)} ${detail}${advice ? `\n      ${advice}` : ''}\n`,
-    )
-    .join('')
+const exitCodeOf = (findings: readonly Finding[]): number => {
+  if (findings.some(({ ok }) => ok === false)) return EXIT.failed
+  return findings.some(({ ok }) => ok === null) ? EXIT.unchecked : EXIT.ok
+}
+
+const MARKS = new Map([
+  [true, 'ok  '],
+  [false, 'FAIL'],
+  [null, '--  '],
+])
+
+const render = (findings: readonly Finding[]): Lines => [...findings.flatMap(findingLines), conclusion(findings)]
+
+function conclusion(findings: readonly Finding[]): string {
+  const names = (wanted: Finding['ok']) => findings.filter(({ ok }) => ok === wanted).map(({ check }) => check)
+  const [bad, left] = [names(false), names(null)]
+  const unchecked = left.length > 0 ? ` Not looked at: ${left.join(', ')}.` : ''
+  return `${bad.length === 0 ? 'Nothing wrong was found.' : `Wrong: ${bad.join(', ')}.`}${unchecked}`
+}
+
+const findingLines = ({ check, ok, detail, advice }: Finding): Lines => [
+  `${MARKS.get(ok)}  ${check.padEnd(14)} ${printable(detail, DETAIL_SHOWN)}`,
+  ...(advice ? [`      ${advice}`] : []),
+]

@@ -1,6 +1,7 @@
 /** What a machine must have for `dev`, and what a data directory needs. */
 import { existsSync, statfsSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { dirname, resolve } from 'node:path'
 import { findAnvil } from '../../connectors/evm/anvil.ts'
 import { recovery } from '../../topology/recovery.ts'
 import { directoryPaths, ensureWritable } from '../data-directory.ts'
@@ -39,9 +40,11 @@ export function directory(dataDir: string): Finding {
   }
 }
 
+/** The folder that is there, or the first above it that is: it is made on the same disk. */
+const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(resolve(path))))
+
 export function space(dataDir: string): Finding {
-  if (!existsSync(dataDir)) return { check: 'disk', ok: true, detail: 'not looked at: the directory does not exist' }
-  const { bavail, bsize } = statfsSync(dataDir)
+  const { bavail, bsize } = statfsSync(nearest(dataDir))
   const free = bavail * bsize
   const ok = free >= FREE_BYTES_MIN
   return {

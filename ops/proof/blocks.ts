@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { decode, type PBNode } from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
+import { printable } from '../printable.ts'
 import { ProofFault } from './format.ts'
 
 const RAW = 0x55
@@ -33,7 +34,8 @@ export function viewFile(cidText: string, blocks: readonly Uint8Array[]): FileVi
   const root = parseCid(cidText)
   if (!isNext(walk, root)) throw new ProofFault('batch.blocks: the first block does not hash to batch.cid')
   visit(walk, root, undefined, 1)
-  if (walk.taken < blocks.length) throw new ProofFault(`batch.blocks: block ${walk.taken} is no part of ${cidText}`)
+  if (walk.taken < blocks.length)
+    throw new ProofFault(`batch.blocks: block ${walk.taken} is no part of ${printable(cidText)}`)
   return { size: walk.at, runs: joined(walk.parts) }
 }
 
@@ -86,9 +88,10 @@ function parseCid(text: string): CID {
   try {
     cid = CID.parse(text)
   } catch (error) {
-    throw new ProofFault(`batch.cid: ${JSON.stringify(text)} is no CID`, error)
+    throw new ProofFault(`batch.cid: ${printable(text)} is no CID`, error)
   }
-  if (cid.toString() !== text) throw new ProofFault(`batch.cid: ${text} is written in another way than a CID is`)
+  if (cid.toString() !== text)
+    throw new ProofFault(`batch.cid: ${printable(text)} is written in another way than a CID is`)
   return checked(cid)
 }
 

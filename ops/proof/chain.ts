@@ -4,9 +4,13 @@ import { EvmError } from '../../connectors/evm/errors.ts'
 import { type Ask, createRpc } from '../../connectors/evm/rpc.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import { CliError, EXIT } from '../cli-error.ts'
+import { printable } from '../printable.ts'
+import { shownUrl, withoutKeys } from '../shown-url.ts'
 import { type Proof, ProofFault } from './format.ts'
 
 const CALL_MS_MAX = 15_000
+/** Of what the node says. */
+const WORDS_SHOWN = 400
 
 /**
  * @returns what the node shows, in words
@@ -18,10 +22,12 @@ export async function checkOnChain(proof: Proof, url: string): Promise<readonly 
   try {
     return await rpc.read((ask) => checkWith(ask, proof))
   } catch (error) {
-    if (!(error instanceof EvmError)) throw error
-    if (error.code === 'WRONG_CHAIN') throw new ProofFault(`${url} is not a node of chain ${proof.chainId}`, error)
+    if (error instanceof ProofFault) throw error
+    if (error instanceof EvmError && error.code === 'WRONG_CHAIN')
+      throw new ProofFault(`${shownUrl(url)} is not a node of chain ${proof.chainId}`, error)
     const hint = 'Check --rpc, or leave it out: the file is checked without a node too.'
-    throw new CliError(`the node ${url} cannot be asked: ${error.message}`, hint, EXIT.unavailable, error)
+    const said = printable(withoutKeys((error as Error).message), WORDS_SHOWN)
+    throw new CliError(`the node ${shownUrl(url)} cannot be asked: ${said}`, hint, EXIT.unavailable, error)
   } finally {
     rpc.close()
   }
@@ -38,7 +44,7 @@ async function checkWith(ask: Ask, proof: Proof): Promise<readonly string[]> {
   const isThere = receipt.blockNumber === blockNumber && receipt.blockHash === blockHash
   if (!isThere)
     throw new ProofFault(
-      `the transaction is in block ${receipt.blockNumber} (${receipt.blockHash}), not in ${blockNumber} (${blockHash}): the chain was reorganised`,
+      `the transaction is in block ${receipt.blockNumber} (${printable(receipt.blockHash)}), not in ${blockNumber} (${blockHash}): the chain was reorganised`,
     )
   checkEvent(receipt.logs, proof)
   const call = async (name: string, ...args: unknown[]) =>
@@ -46,12 +52,12 @@ async function checkWith(ask: Ask, proof: Proof): Promise<readonly string[]> {
   const [root] = await call('batchCidSequencerAttestation', batch.cid)
   if (root !== finalizedCids.finalizedCidsRootHash)
     throw new ProofFault(
-      `the contract keeps the root ${root} for the batch, not ${finalizedCids.finalizedCidsRootHash}`,
+      `the contract keeps the root ${printable(String(root))} for the batch, not ${finalizedCids.finalizedCidsRootHash}`,
     )
   const [, snapshotCid] = await call('snapshotStatus', projectId, epochId)
   if (snapshotCid !== finalizedCids.snapshotCid)
     throw new ProofFault(
-      `the contract keeps ${snapshotCid || 'no CID'} for the project, not ${finalizedCids.snapshotCid}`,
+      `the contract keeps ${snapshotCid ? printable(snapshotCid) : 'no CID'} for the project, not ${printable(finalizedCids.snapshotCid)}`,
     )
   const head = await headerOf(ask, 'latest', 'number')
   return [
@@ -73,6 +79,6 @@ function checkEvent(logs: readonly Log[], { protocolState, dataMarket, epochId, 
   throw new ProofFault(
     ofContract.some(isOurs('DelayedBatchSubmitted'))
       ? 'the batch came too late: the contract did not keep it'
-      : `the transaction does not anchor ${batch.cid} in epoch ${epochId} of ${dataMarket}`,
+      : `the transaction does not anchor ${printable(batch.cid)} in epoch ${epochId} of ${dataMarket}`,
   )
 }

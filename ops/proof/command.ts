@@ -1,16 +1,19 @@
 /** `sequencer proof get` and `sequencer proof verify`. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { z } from 'zod'
+import { readBounded } from '../bounded-file.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import { askApi, askRunning } from '../lookup/directory.ts'
 import { knownMarkets } from '../markets/known-markets.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { address, httpUrl, marketOf, parseOptions, whole } from '../options.ts'
-import { checkOnChain } from './chain.ts'
-import { type Proof, ProofFault, proofText } from './format.ts'
+import { answer, stdout } from '../output.ts'
+import { bothOrNone, pinFields, pinOf, withPinOptions } from '../pin.ts'
+import { printable } from '../printable.ts'
+import { checkProof, exitCodeOf, renderResult } from './check.ts'
+import { PROOF_BYTES_MAX, type Proof, proofText } from './format.ts'
 import { createProofs, ProofRefusal, proofPorts } from './source.ts'
-import { createProofVerifier } from './verify.ts'
 
 const number = whole(0, Number.MAX_SAFE_INTEGER)
 const getSchema = z.object({
@@ -21,7 +24,9 @@ const getSchema = z.object({
   api: httpUrl.optional(),
   out: z.string().optional(),
 })
-const verifySchema = z.object({ rpc: httpUrl.optional(), json: z.boolean().optional() })
+const verifySchema = z
+  .object({ ...pinFields, dataMarket: address.optional(), rpc: httpUrl.optional(), json: z.boolean().optional() })
+  .refine(...bothOrNone)
 
 type GetArguments = TargetOptions & z.infer<typeof getSchema>
 
@@ -41,27 +46,32 @@ function getCommand(open: OpenLog): Command {
     .action(async (given: TargetOptions) => {
       const options: GetArguments = { ...given, ...parseOptions(getSchema, given, 'proof get') }
       const text = proofText(await runProofGet(open, options))
-      if (options.out === undefined) process.stdout.write(text)
+      if (options.out === undefined) stdout.printRaw(text)
       else await write(options.out, text)
     })
 }
 
 function checkCommand(): Command {
-  return new Command('verify')
-    .description('Check a proof: alone from the file, and against the chain when a node is given')
+  return withPinOptions(new Command('verify'))
+    .description('Check a proof against a contract that you name: by the file, and on the chain when a node is given')
     .argument('<file>', 'what `proof get` wrote')
+    .option('--data-market <address>', 'data market that it should be about')
     .option('--rpc <url>', 'node of the anchor chain')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nThe file alone shows that a signed submission is in a batch with this CID. That the batch is anchored, only a node' +
-        '\ncan show. Exit code 1: the proof does not hold; the first reason is printed.',
+      '\nAnybody can make a file that holds for a contract of their own. So it holds only for the one that you name: by' +
+        '\n--chain-id and --protocol-state, --deployment or --config. The file alone shows that a signed submission is in a' +
+        '\nbatch with this CID; that the contract keeps the batch, only a node can show (--rpc).' +
+        '\nExit codes: 0 it holds · 1 it does not, and the first reason is printed · 4 nothing speaks against it, but no contract' +
+        '\nor no node was named.',
     )
     .action(async (file: string, given: Record<string, unknown>) => {
-      const { rpc, json } = parseOptions(verifySchema, given, 'proof verify')
-      const result = await runProofVerify(file, rpc)
-      process.stdout.write(json ? `${JSON.stringify(result)}\n` : renderResult(result))
-      process.exitCode = result.ok ? EXIT.ok : EXIT.failed
+      const { rpc, json, dataMarket, ...pin } = parseOptions(verifySchema, given, 'proof verify')
+      const bytes = await readBounded(file, PROOF_BYTES_MAX)
+      const result = await checkProof(bytes, { pin: pinOf(pin), dataMarket, rpc })
+      answer(json, result, () => renderResult(result))
+      process.exitCode = exitCodeOf(result)
     })
 }
 
@@ -96,49 +106,12 @@ function refused({ code, message }: ProofRefusal, slot: number, epoch: number): 
   return new CliError(message, hint, EXIT.failed)
 }
 
-export interface ProofResult {
-  readonly ok: boolean
-  /** Why it does not hold; null when it does. */
-  readonly reason: string | null
-  /** What file and node show, in words. */
-  readonly shown: readonly string[]
-  readonly notShown: readonly string[]
-}
-
-async function runProofVerify(path: string, rpc: string | undefined): Promise<ProofResult> {
-  const bytes = await read(path)
-  try {
-    const { proof, shown, notShown } = (await createProofVerifier())(bytes)
-    if (rpc === undefined) return { ok: true, reason: null, shown, notShown: notShown.map(({ text }) => text) }
-    const onChain = await checkOnChain(proof, rpc)
-    const still = notShown.filter(({ nodeShows }) => !nodeShows).map(({ text }) => text)
-    return { ok: true, reason: null, shown: [...shown, ...onChain], notShown: still }
-  } catch (error) {
-    if (!(error instanceof ProofFault)) throw error
-    return { ok: false, reason: error.message, shown: [], notShown: [] }
-  }
-}
-
-function renderResult({ ok, reason, shown, notShown }: ProofResult): string {
-  if (!ok) return `The proof does NOT hold: ${reason}.\n`
-  const lines = [...shown.map((text) => `shown       ${text}`), ...notShown.map((text) => `not shown   ${text}`)]
-  return `${lines.join('\n')}\nThe proof holds.\n`
-}
-
-async function read(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    throw new CliError(`${path} cannot be read: ${(error as Error).message}`, 'Check the path.', EXIT.usage, error)
-  }
-}
-
 async function write(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text)
   } catch (error) {
     throw new CliError(
-      `${path} cannot be written: ${(error as Error).message}`,
+      `${printable(path)} cannot be written: ${printable((error as Error).message)}`,
       'Check --out.',
       EXIT.unavailable,
       error,

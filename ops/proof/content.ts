@@ -1,5 +1,6 @@
 /** What the shown part of a batch's file says: whether a submission stands in it, and all that follows the submissions. */
 import { z } from 'zod'
+import { printable } from '../printable.ts'
 import { type BatchContent, compactBytes, parseBatch, quoted } from '../verify/batch-json.ts'
 import type { FileView, Run } from './blocks.ts'
 import { ProofFault } from './format.ts'
@@ -55,7 +56,7 @@ function wholeBatch(bytes: Buffer): BatchContent {
   try {
     return parseBatch(bytes)
   } catch (error) {
-    throw new ProofFault(`batch.blocks: ${(error as Error).message}`, error)
+    throw new ProofFault(`batch.blocks: ${printable((error as Error).message)}`, error)
   }
 }
 

@@ -4,11 +4,12 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { printable } from '../printable.ts'
 
 export const FORMAT = 'powerloom-inclusion-proof'
 export const VERSION = 1
 /** A file above it is not read. Most have at most four blocks, of 350 KB each in base64. */
-const PROOF_BYTES_MAX = 8 * 1024 * 1024
+export const PROOF_BYTES_MAX = 8 * 1024 * 1024
 
 const BLOCKS_MAX = 16
 const PATH_MAX = 32
@@ -85,7 +86,7 @@ export const proofSchema = z.strictObject({
 export type Proof = Readonly<z.infer<typeof proofSchema>>
 export type UnsealedProof = Omit<Proof, 'checksum'>
 
-/** Why a proof does not hold, in words for the one who has the file. */
+/** Why a proof does not hold, in words for the one who has the file: what they quote of it is printable. */
 export class ProofFault extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
@@ -123,8 +124,9 @@ function jsonOf(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
   } catch (error) {
-    throw new ProofFault(`the file is no JSON text: ${(error as Error).message.slice(0, 200)}`, error)
+    throw new ProofFault(`the file is no JSON text: ${printable((error as Error).message)}`, error)
   }
 }
 
-const faultOf = ({ path: where, message }: z.core.$ZodIssue): string => `${where.join('.') || 'the file'}: ${message}`
+const faultOf = ({ path: where, message }: z.core.$ZodIssue): string =>
+  `${where.join('.') || 'the file'}: ${printable(message)}`

@@ -1,4 +1,5 @@
 /** Checks a proof with the file alone. Shares nothing with what builds proofs but the shape of the file. */
+import { printable } from '../printable.ts'
 import { submissionText } from '../verify/batch-json.ts'
 import { createKeccak256, fromHex, type Keccak, toHex } from '../verify/keccak.ts'
 import { isLast, leafHash, pathLength, rootAbove, rootDigest } from '../verify/merkle.ts'
@@ -15,14 +16,18 @@ export interface Shown {
   readonly notShown: readonly { readonly text: string; readonly nodeShows: boolean }[]
 }
 
-/** Throws ProofFault with the first reason why the file proves nothing. */
-export type VerifyProof = (bytes: Uint8Array) => Shown
+/**
+ * Throws ProofFault with the first reason why the file proves nothing.
+ * @param first what else must hold of it, looked at as soon as it can be read; throws ProofFault when it does not
+ */
+export type VerifyProof = (bytes: Uint8Array, first?: (proof: Proof) => void) => Shown
 
 /** Made once for many proofs: it loads two WebAssembly modules. */
 export async function createProofVerifier(): Promise<VerifyProof> {
   const [keccak, signatures] = await Promise.all([createKeccak256(), createSignatureReader()])
-  return (bytes) => {
+  return (bytes, first) => {
     const proof = parseProof(bytes)
+    first?.(proof)
     checkFields(proof)
     checkSignature(proof, signatures)
     const blocks = proof.batch.blocks.map((block) => Buffer.from(block, 'base64'))
@@ -34,6 +39,8 @@ export async function createProofVerifier(): Promise<VerifyProof> {
   }
 }
 
+const quoted = (text: string | undefined): string => (text === undefined ? 'nothing' : printable(text))
+
 /** What stands twice in the file must be the same twice. */
 function checkFields({ dataMarket, epochId, projectId, slotId, submission }: Proof): void {
   const { request } = submission
@@ -44,7 +51,10 @@ function checkFields({ dataMarket, epochId, projectId, slotId, submission }: Pro
     ['dataMarket', dataMarket, submission.dataMarket.toLowerCase()],
   ] as const
   for (const [name, stated, inside] of pairs)
-    check(stated === inside, `${name} is ${stated}, but the submission says ${inside}`)
+    check(
+      stated === inside,
+      `${name} is ${printable(String(stated))}, but the submission says ${printable(String(inside))}`,
+    )
 }
 
 function checkSignature({ chainId, protocolState, signer, submission }: Proof, reader: SignatureReader): void {
@@ -59,7 +69,7 @@ function checkSignature({ chainId, protocolState, signer, submission }: Proof, r
 function checkContent(proof: Proof, { has, batch, pids, cids }: ContentView): void {
   const { submission, submissionIds, finalizedCids, projectId } = proof
   const text = textOf(submission)
-  check(has(text), `the submission is not in the shown blocks of ${proof.batch.cid}`)
+  check(has(text), `the submission is not in the shown blocks of ${printable(proof.batch.cid)}`)
   if (batch) {
     const at = submissionIds.index - (submissionIds.size - batch.submissionIDs.length)
     const isThere = batch.submissionIDs[at] === submission.id && batch.submissions[at] === text
@@ -67,8 +77,14 @@ function checkContent(proof: Proof, { has, batch, pids, cids }: ContentView): vo
   }
   const { index, size, snapshotCid } = finalizedCids
   check(size === cids.length, `the batch has ${cids.length} projects, finalizedCids.size is ${size}`)
-  check(pids[index] === projectId, `the batch has ${pids[index]} as project ${index}, not ${projectId}`)
-  check(cids[index] === snapshotCid, `the batch has ${cids[index]} for the project, not ${snapshotCid}`)
+  check(
+    pids[index] === projectId,
+    `the batch has ${quoted(pids[index])} as project ${index}, not ${printable(projectId)}`,
+  )
+  check(
+    cids[index] === snapshotCid,
+    `the batch has ${quoted(cids[index])} for the project, not ${printable(snapshotCid)}`,
+  )
 }
 
 function checkIdTree({ submission, submissionIds }: Proof, { roothash }: ContentView, keccak: Keccak): void {
@@ -79,7 +95,10 @@ function checkIdTree({ submission, submissionIds }: Proof, { roothash }: Content
   const isRoot = lastPath.length === path.length && toHex(rootAbove(fromHex(lastLeaf), size - 1, lastPath)) === root
   check(isRoot && lastLeaf !== EMPTY_LEAF && isLast(size - 1, lastPath), `the tree does not have ${size} leaves`)
   checkDigest('submissionIds.roothash', root, submissionIds.roothash, keccak)
-  check(roothash === submissionIds.roothash, `the batch states the root ${roothash}, not submissionIds.roothash`)
+  check(
+    roothash === submissionIds.roothash,
+    `the batch states the root ${printable(roothash)}, not submissionIds.roothash`,
+  )
 }
 
 function checkCidTree({ finalizedCids }: Proof, { cids }: ContentView, keccak: Keccak): void {
@@ -125,10 +144,10 @@ function inWords(proof: Proof, { batch }: ContentView): Pick<Shown, 'shown' | 'n
   const place = `leaf ${submissionIds.index} of ${submissionIds.size}`
   return {
     shown: [
-      `${signer} signed ${submission.request.snapshotCid} for project ${projectId} as slot ${slotId} in epoch ${epochId}`,
-      `the batch ${proof.batch.cid} holds this submission`,
-      `its tree of submission ids, as the batch states it, has the id ${submission.id} as ${place}`,
-      `it finalizes ${finalizedCids.snapshotCid} for the project${won ? ', what this submission reported' : ': this submission was outvoted'}`,
+      `${signer} signed ${printable(submission.request.snapshotCid)} for project ${printable(projectId)} as slot ${slotId} in epoch ${epochId}`,
+      `the batch ${printable(proof.batch.cid)} has this submission`,
+      `its tree of submission ids, as the batch states it, has the id ${printable(submission.id)} as ${place}`,
+      `it finalizes ${printable(finalizedCids.snapshotCid)} for the project${won ? ', what this submission reported' : ': this submission was outvoted'}`,
     ],
     notShown: [
       ...(batch ? [] : [{ text: PART_OF_A_BATCH, nodeShows: false }]),

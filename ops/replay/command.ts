@@ -10,6 +10,8 @@ import { partitionsOf } from '../log-reading/scan.ts'
 import { knownMarkets } from '../markets/known-markets.ts'
 import { type OpenedLog, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { address, httpUrl, marketOf, parseOptions, whole } from '../options.ts'
+import { answer, type Lines } from '../output.ts'
+import { printable } from '../printable.ts'
 import {
   compareBatches,
   compareChain,
@@ -64,14 +66,15 @@ export function replayCommand(open: OpenLog): Command {
       'after',
       '\nIt runs the very code that made the epoch, so a difference means that the log, the rules or the code changed since:' +
         '\nwhat a new version would have decided. `sequencer audit` asks another question, whether that code is right, and' +
-        '\ntherefore has an implementation of its own. Exit code 1: there are differences; 3: the log does not hold the epoch.' +
+        '\ntherefore has an implementation of its own. Exit code 1: there are differences; 3: the log does not hold the epoch;' +
+        '\n4: the log has no difference, but no node was asked, or the epoch is not anchored yet.' +
         '\nNo process may be running on a data directory; a cluster is read while it runs.',
     )
     .action(async (given: TargetOptions) => {
       const options: ReplayArguments = { ...given, ...parseOptions(schema, given, 'replay') }
       const report = await runReplay(open, options)
-      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : renderReplay(report))
-      if (!report.identical) process.exitCode = EXIT.failed
+      answer(options.json, report, () => renderReplay(report))
+      process.exitCode = report.identical ? (report.chain ? EXIT.ok : EXIT.unchecked) : EXIT.failed
     })
 }
 
@@ -139,13 +142,22 @@ function checkAdded({ partitions }: ReplayInput, { dataMarket, epochId }: EpochK
   )
 }
 
+function conclusion({ identical, chain, pending }: ReplayReport): string {
+  if (!identical) return 'What was recorded is NOT what is computed now.'
+  const left = [
+    ...(chain ? [] : ['the contract (no node was asked, or the epoch is not anchored yet)']),
+    ...(pending > 0 ? [`${pending} submissions without a verdict yet`] : []),
+  ]
+  return `All of it is computed alike.${left.length > 0 ? ` Unchecked: ${left.join(', ')}.` : ''}`
+}
+
 /** Differences printed in words; --json has them all. */
 const DIFFERENCES_SHOWN = 20
 
-export function renderReplay(report: ReplayReport): string {
+export function renderReplay(report: ReplayReport): Lines {
   const { dataMarket, epochId, identical, submissions, verdicts, projects, batches, chain, pending, cutAt } = report
-  const lines = [
-    `epoch ${epochId} of ${dataMarket}: ${identical ? 'identical' : `${report.differences.length} difference(s)`}`,
+  return [
+    `epoch ${epochId} of ${printable(dataMarket)}: ${identical ? 'identical' : `${report.differences.length} difference(s)`}`,
     `  recomputed   ${submissions} submissions, ${verdicts} verdicts, ${projects} projects, ${batches} batches with CIDs and roots`,
     `  chain        ${chain ? 'the contract was compared too' : 'not compared: no node was at hand, or the epoch is not anchored yet'}`,
     ...(pending > 0 ? [`  pending      ${pending} came after the close and have no verdict yet`] : []),
@@ -157,13 +169,13 @@ export function renderReplay(report: ReplayReport): string {
     ...report.differences
       .slice(0, DIFFERENCES_SHOWN)
       .flatMap(({ where, what, recomputed, recorded }) => [
-        `  ${where}: ${what}`,
-        `    recomputed ${recomputed}`,
-        `    recorded   ${recorded}`,
+        `  ${printable(where)}: ${printable(what)}`,
+        `    recomputed ${printable(recomputed)}`,
+        `    recorded   ${printable(recorded)}`,
       ]),
     ...(report.differences.length > DIFFERENCES_SHOWN
       ? [`  … and ${report.differences.length - DIFFERENCES_SHOWN} more (--json has them all)`]
       : []),
+    conclusion(report),
   ]
-  return `${lines.join('\n')}\n`
 }

@@ -1,24 +1,39 @@
-import type { VerifyReport } from './report.ts'
+import type { Lines } from '../output.ts'
+import { printable } from '../printable.ts'
+import type { Note, Problem, VerifyReport } from './report.ts'
 
 /** Longest list of findings printed in words; --json has them all. */
 const FINDINGS_SHOWN = 20
+/** Longest message of a finding: it may quote a project and several CIDs. */
+const MESSAGE_SHOWN = 600
 
-export function renderReport(report: VerifyReport): string {
+export function renderReport(report: VerifyReport, strict = false): Lines {
   const { roothash, signatures, problems, notes } = report
+  const stated = printable(roothash.stated)
   const lines = [
     ['batch', `${report.submissions} submissions, ${report.projects} projects, epoch ${report.epochId ?? 'unknown'}`],
+    ['data market', report.dataMarket === null ? 'none named' : printable(report.dataMarket)],
     ['cid', report.cid],
     ['cid (v1)', report.cidV1],
-    ['roothash', roothash.ok ? `${roothash.stated}  ok` : `${roothash.stated}  WRONG, computed ${roothash.computed}`],
+    ['roothash', roothash.ok ? `${stated}  ok` : `${stated}  WRONG, computed ${roothash.computed}`],
     ['finalized cids', report.finalizedCidsRootHash],
     ['signatures', `${signatures.valid} valid, ${signatures.invalid} invalid, ${signatures.unchecked} unchecked`],
   ].map(([name, value]) => `${name!.padEnd(16)}${value}`)
   const findings = [
-    ...problems.map(({ code, where, message }) => `problem ${code} at ${where}: ${message}`),
-    ...notes.map(({ code, where, message }) => `note ${code} at ${where}: ${message}`),
+    ...problems.map((problem) => `problem ${findingOf(problem)}`),
+    ...notes.map((note) => `note ${findingOf(note)}`),
   ]
   const more = findings.length - FINDINGS_SHOWN
   const shown = more > 0 ? [...findings.slice(0, FINDINGS_SHOWN), `… and ${more} more (--json has them all)`] : findings
-  const verdict = report.ok ? 'The batch is sound.' : `The batch is NOT sound: ${problems.length} problem(s).`
-  return `${[...lines, ...shown, verdict].join('\n')}\n`
+  return [...lines, ...shown, verdictOf(report, strict)]
+}
+
+const findingOf = ({ code, where, message }: Problem | Note): string =>
+  `${code} at ${printable(where)}: ${printable(message, MESSAGE_SHOWN)}`
+
+function verdictOf({ ok, problems, unchecked }: VerifyReport, strict: boolean): string {
+  const left = unchecked.map(({ message }) => message).join(', ')
+  if (!ok) return `The batch is NOT sound: ${problems.length} problem(s).${left && ` Unchecked: ${left}.`}`
+  if (left === '') return 'The batch is sound.'
+  return `${strict ? 'NOT accepted (--strict): no' : 'No'} fault in what was checked. Unchecked: ${left}.`
 }

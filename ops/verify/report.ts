@@ -14,6 +14,7 @@ export type ProblemCode =
   | 'MARKETS_DIFFER'
   | 'CID_MISMATCH'
   | 'EMPTY_BATCH'
+  | 'NOT_ANCHORED'
 
 export type NoteCode = 'TIE_UNDECIDED' | 'ID_REUSED' | 'NOT_CANONICAL' | 'LATER_BATCH'
 
@@ -26,8 +27,19 @@ export interface Finding<Code extends string> {
 export type Problem = Finding<ProblemCode>
 export type Note = Finding<NoteCode>
 
+/**
+ * What was not checked, for want of something that only the caller has. `DOMAIN`: no signature. `OWNERS`: whether signers own
+ * their slots. `TIES`: which of several CIDs with equal votes wins. `CID`: whether the bytes are those of a CID that somebody
+ * named. `CHAIN`: whether the contract keeps the batch.
+ */
+export interface Unchecked {
+  readonly code: 'DOMAIN' | 'OWNERS' | 'TIES' | 'CID' | 'CHAIN'
+  /** What it is, and which option lets it be checked. */
+  readonly message: string
+}
+
 export interface VerifyReport {
-  /** No problem was found. Notes do not count. */
+  /** No problem was found in what was checked. Notes do not count. */
   readonly ok: boolean
   /** CIDs of the canonical bytes. */
   readonly cid: string
@@ -36,10 +48,13 @@ export interface VerifyReport {
   /** What the contract should have for this batch. */
   readonly finalizedCidsRootHash: string
   readonly epochId: number | null
+  /** As the first submission names it, lower case; no signature covers it. */
+  readonly dataMarket: string | null
   readonly submissions: number
   readonly projects: number
   /** `unchecked`: no domain was given, or no owner for the slot. */
   readonly signatures: { readonly valid: number; readonly invalid: number; readonly unchecked: number }
   readonly problems: readonly Problem[]
   readonly notes: readonly Note[]
+  readonly unchecked: readonly Unchecked[]
 }

@@ -6,7 +6,10 @@ import { CID } from 'multiformats/cid'
 import { BATCH_BYTES_MAX, StoreError } from '../../connectors/ipfs/batch-store.ts'
 import { createKuboStore } from '../../connectors/ipfs/kubo-store.ts'
 import { readFile as readUnixfs } from '../../connectors/ipfs/unixfs.ts'
+import { readBounded } from '../bounded-file.ts'
 import { CliError, EXIT } from '../cli-error.ts'
+import { printable } from '../printable.ts'
+import { shownUrl } from '../shown-url.ts'
 
 export interface SourceOptions {
   /** Folders of block stores, looked through in order. */
@@ -26,7 +29,7 @@ export async function readBatch(target: string, options: SourceOptions): Promise
   if (there?.isFile()) return { bytes: await readBatchFile(target) }
   const cid = parseCid(target)
   if (!cid) {
-    const what = there ? `${target} is no file` : `there is no file ${target}`
+    const what = there ? `${printable(target)} is no file` : `there is no file ${printable(target)}`
     throw new CliError(`${what}, and no CID either`, 'Give the path of a batch file, or a CID.')
   }
   const { blocks, kubo } = options
@@ -36,28 +39,15 @@ export async function readBatch(target: string, options: SourceOptions): Promise
   }
   const bytes = kubo === undefined ? undefined : await fromKubo(target, kubo)
   if (bytes) return { bytes, cid: target }
-  const places = [...blocks, ...(kubo === undefined ? [] : [kubo])].join(', ') || 'no block store was named'
+  const places = [...blocks, ...(kubo === undefined ? [] : [shownUrl(kubo)])].join(', ') || 'no block store was named'
   throw new CliError(
-    `the batch ${target} was not found (${places})`,
+    `the batch ${printable(target)} was not found (${places})`,
     'Name a block store with --blocks or --data-dir, or a node with --kubo.',
     EXIT.unavailable,
   )
 }
 
-export async function readBatchFile(path: string): Promise<Uint8Array> {
-  try {
-    const { size } = await stat(path)
-    if (size <= BATCH_BYTES_MAX) return await readFile(path)
-  } catch (error) {
-    throw new CliError(
-      `${path} cannot be read: ${(error as Error).message}`,
-      'Check the path and its permissions.',
-      EXIT.usage,
-      error,
-    )
-  }
-  throw new CliError(`${path} has more than ${BATCH_BYTES_MAX} bytes`, 'A batch is far smaller. Check the path.')
-}
+export const readBatchFile = (path: string): Promise<Uint8Array> => readBounded(path, BATCH_BYTES_MAX)
 
 function parseCid(text: string): CID | undefined {
   try {

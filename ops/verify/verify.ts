@@ -3,7 +3,7 @@ import { type BatchContent, type BatchSubmission, batchBytes, parseBatch, parseS
 import { cidsOf } from './cid.ts'
 import { createKeccak256, fromHex, type Keccak, toHex } from './keccak.ts'
 import { referenceTree, rootDigest } from './merkle.ts'
-import type { Note, Problem, VerifyReport } from './report.ts'
+import type { Note, Problem, Unchecked, VerifyReport } from './report.ts'
 import { createSignatureReader, type SigningDomain } from './signature.ts'
 
 export interface VerifyOptions {
@@ -17,6 +17,8 @@ export interface VerifyOptions {
   readonly closeBlockHash?: string | undefined
   /** The CID under which the bytes were found. */
   readonly expectedCid?: string | undefined
+  /** The CID that the batch should have, in whatever layout its bytes come. */
+  readonly statedCid?: string | undefined
 }
 
 /** Throws `BatchFormatError` when the bytes are no batch. Everything else is in the report. */
@@ -34,6 +36,9 @@ export async function verifyBatch(bytes: Uint8Array, options: VerifyOptions = {}
       message: 'The bytes are not the canonical form, so their own CID is another than the one shown.',
     })
   if (options.expectedCid !== undefined) await checkCid(bytes, options.expectedCid, findings)
+  const { statedCid } = options
+  if (statedCid !== undefined && statedCid !== cids.v0 && statedCid !== cids.v1)
+    findings.problems.push({ code: 'CID_MISMATCH', where: statedCid, message: `the batch has the CID ${cids.v1}` })
   const roothash = checkRoot(batch, options, keccak, findings)
   const submissions = readSubmissions(batch, findings)
   checkSubmissions(batch, submissions, findings)
@@ -47,11 +52,32 @@ export async function verifyBatch(bytes: Uint8Array, options: VerifyOptions = {}
     roothash,
     finalizedCidsRootHash: rootDigest(keccak, batch.cids),
     epochId: submissions[0] ? Number(submissions[0].content.request.epochId) : null,
+    dataMarket: submissions[0]?.content.dataMarket.toLowerCase() || null,
     submissions: batch.submissions.length,
     projects: batch.pids.length,
     signatures,
     ...findings,
+    unchecked: uncheckedOf(submissions, options, findings),
   }
+}
+
+function uncheckedOf(
+  submissions: readonly PlacedSubmission[],
+  { domain, slots, expectedCid, statedCid }: VerifyOptions,
+  { notes }: Findings,
+): readonly Unchecked[] {
+  const given = (slot: bigint) => slots?.has(Number(slot)) === true
+  const unknown = new Set(submissions.map(({ content }) => content.request.slotId).filter((slot) => !given(slot)))
+  const ties = notes.filter(({ code }) => code === 'TIE_UNDECIDED').length
+  return [
+    ...(domain ? [] : [{ code: 'DOMAIN', message: 'signatures (--chain-id and --protocol-state)' } as const]),
+    ...(unknown.size > 0 ? [{ code: 'OWNERS', message: `owners of ${unknown.size} slots (--slot)` } as const] : []),
+    ...(ties > 0 ? [{ code: 'TIES', message: `winners of ${ties} ties (--close-block-hash)` } as const] : []),
+    ...((expectedCid ?? statedCid) === undefined
+      ? [{ code: 'CID', message: 'the CID of these bytes (--cid)' } as const]
+      : []),
+    { code: 'CHAIN', message: 'that the contract keeps the batch (--rpc)' },
+  ]
 }
 
 interface Findings {

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { auditLog } from '../../../ops/audit/audit.ts'
 import { isClean, renderAudit } from '../../../ops/audit/render.ts'
+import { textOf } from '../../../ops/output.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import { RULES, runScenario, type Scenario } from './scenario.ts'
 
@@ -42,6 +43,6 @@ describe.each([
       skipped: 0,
     })
     expect(isClean(report)).toBe(false)
-    expect(renderAudit(report)).toContain(`${topic.name}[0] offset ${offset}: it cannot be read`)
+    expect(textOf(renderAudit(report))).toContain(`${topic.name}[0] offset ${offset}: it cannot be read`)
   })
 })

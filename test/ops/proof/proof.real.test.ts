@@ -40,6 +40,7 @@ afterAll(async () => {
 describe('proofs', () => {
   const file = join(dataDir, 'proof.json')
   const verify = (...args: string[]) => runHere(['proof', 'verify', file, ...args])
+  const pin = () => ['--chain-id', '31337', '--protocol-state', proof.protocolState]
   let proof: Proof
 
   beforeAll(async () => {
@@ -59,13 +60,16 @@ describe('proofs', () => {
 
   test('default: one holds by itself, and the chain confirms it', async () => {
     const alone = await verify()
-    expect(alone, alone.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/not shown .*anchored/) })
-    const confirmed = await verify('--rpc', node.rpcUrl)
+    expect(alone, alone.stderr).toMatchObject({ exitCode: 4, stdout: expect.stringMatching(/not shown .*anchored/) })
+    const named = await verify('--rpc', node.rpcUrl)
+    expect(named).toMatchObject({ exitCode: 4, stdout: expect.stringMatching(/names itself. Unchecked: [^,]*\n$/) })
+    const confirmed = await verify('--rpc', node.rpcUrl, ...pin())
     expect(confirmed, confirmed.stdout).toMatchObject({
       exitCode: 0,
       stdout: expect.stringContaining(`transaction ${proof.anchor.transactionHash} is in block`),
     })
     expect(confirmed.stdout).not.toMatch(/not shown .*anchored/)
+    expect(confirmed.stdout).toMatch(/The proof holds for the contract 0x[0-9a-f]{40} on chain 31337\.\n$/)
   })
 
   test('error: a byte was changed, in words', async () => {
@@ -86,7 +90,7 @@ describe('proofs', () => {
     ['the node of another chain', () => ({}), () => foreign.rpcUrl, /not a node of chain 31337/],
   ])('error: %s', async (_name, change, url, words) => {
     rewrite(change())
-    expect(await verify('--rpc', url())).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(words) })
+    expect(await verify('--rpc', url(), ...pin())).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(words) })
   })
 
   test('error: a batch of another market, sound by itself, that no transaction anchored', async () => {
@@ -94,13 +98,18 @@ describe('proofs', () => {
     const made = await epoch.proofs.get({ dataMarket: MARKET, epochId: EPOCH, slotId: 1 })
     const { checksum: _, ...rest } = made
     writeFileSync(file, proofText(seal({ ...rest, anchor: proof.anchor })))
-    expect(await verify()).toMatchObject({ exitCode: 0 })
-    const onChain = await verify('--rpc', node.rpcUrl)
+    expect(await verify()).toMatchObject({ exitCode: 4 })
+    expect(await verify(...pin())).toMatchObject({ exitCode: 1 })
+    const own = ['--chain-id', String(made.chainId), '--protocol-state', made.protocolState]
+    const onChain = await verify('--rpc', node.rpcUrl, ...own)
     expect(onChain).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(`does not anchor ${made.batch.cid}`) })
   })
 
   test('error: a node that does not answer, a slot that is in no batch', async () => {
-    expect(await verify('--rpc', 'http://127.0.0.1:1')).toMatchObject({ exitCode: 3 })
+    const key = '0123456789abcdef0123'
+    const away = await verify('--rpc', `http://user:secret@127.0.0.1:1/v2/${key}?token=${key}`)
+    expect(away).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('http://…@127.0.0.1:1/v2/…?…') })
+    expect(away.stderr).not.toMatch(new RegExp(`secret|${key}`))
     const none = await runSequencer(['proof', 'get', '--slot', '9999', '--epoch', '2', '--data-dir', dataDir])
     expect(none).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('no batch of epoch 2') })
   })

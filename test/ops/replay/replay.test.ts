@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { textOf } from '../../../ops/output.ts'
 import { renderReplay, replay } from '../../../ops/replay/command.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
 import type { FrozenLog } from '../audit/frozen-log.ts'
@@ -30,7 +31,7 @@ describe('an epoch as it was made', () => {
     for (const market of MARKETS)
       for (const epoch of [1, 2, 3, 4]) {
         const report = await replayOf(scenario, epoch, market)
-        expect(report, renderReplay(report)).toMatchObject({
+        expect(report, textOf(renderReplay(report))).toMatchObject({
           identical: true,
           differences: [],
           pending: 0,
@@ -57,7 +58,7 @@ describe('an epoch as it was made', () => {
     const { log, topics } = await runScenario({ seed: 12, epochs: 6 })
     expireBefore(log, topics, 3)
     const report = await replayOf({ log, topics }, 5)
-    expect(report, renderReplay(report)).toMatchObject({ identical: true })
+    expect(report, textOf(renderReplay(report))).toMatchObject({ identical: true })
     expect(report.cutAt).toBeGreaterThan(0)
     await expect(replayOf({ log, topics }, 2)).rejects.toMatchObject({ exitCode: 3, message: /no longer holds/ })
   })
@@ -71,7 +72,7 @@ describe('an epoch as it was made', () => {
       [MARKETS[1], 3],
     ] as const) {
       const report = await replayOf(scenario, epoch, market)
-      expect(report, renderReplay(report)).toMatchObject({ identical: true, pending: 0 })
+      expect(report, textOf(renderReplay(report))).toMatchObject({ identical: true, pending: 0 })
       expect(report.projects).toBeGreaterThan(0)
     }
   })
@@ -175,7 +176,7 @@ describe('a log that was changed', () => {
     tamper(log, topics)
     const report = await replayOf({ log, topics }, 2)
     expect(report.identical).toBe(false)
-    expect(renderReplay(report)).toMatch(words)
+    expect(textOf(renderReplay(report))).toMatch(words)
   })
 
   test('error: rules that were changed since', async () => {
@@ -183,7 +184,7 @@ describe('a log that was changed', () => {
     const rules = { ...RULES, markets: RULES.markets.map((market) => ({ ...market, batchProjectsMax: 1 })) }
     const opened = { log, topics, rules, appId: 'app', chain: NO_CHAIN, close: async () => {} }
     const report = await replay(opened, { epoch: 2, dataMarket: MARKETS[0] })
-    expect(renderReplay(report)).toMatch(/the epoch: batches/)
+    expect(textOf(renderReplay(report))).toMatch(/the epoch: batches/)
   })
 })
 

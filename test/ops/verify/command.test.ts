@@ -1,30 +1,40 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createFileBlockStore } from '../../../connectors/ipfs/file-store.ts'
 import { CliError } from '../../../ops/cli-error.ts'
 import { directoryPaths } from '../../../ops/data-directory.ts'
+import { textOf } from '../../../ops/output.ts'
 import { runVerify, type VerifyArguments, verifyCommand } from '../../../ops/verify/command.ts'
 import { renderReport } from '../../../ops/verify/render.ts'
+import type { VerifyReport } from '../../../ops/verify/report.ts'
 import { newFolder } from '../../folder.ts'
+import { HOSTILE, OBEYED } from '../hostile.ts'
+import { runHere } from '../run-here.ts'
 
 const published = fileURLToPath(new URL('../../vectors/published-batch.json', import.meta.url))
 const compact = Buffer.from(JSON.stringify(JSON.parse(readFileSync(published, 'utf8'))))
 const domain: VerifyArguments = { chainId: '11169', protocolState: '0xF68342970beF978697e1104223b2E1B6a1D7764d' }
 const slot = ['4036=0xa865187E8E86ae8c649a7bD8DE1C6E0a3Bd4b2Be', '3164=0x7151Ba35EbCd9B17449A3F2B09ac14B0d3b0Ece8']
 
+const given = [
+  ...['--chain-id', '11169', '--protocol-state', '0xF68342970beF978697e1104223b2E1B6a1D7764d'],
+  ...slot.flatMap((one) => ['--slot', one]),
+]
+
 test('default: a file, with all signatures checked', async () => {
   const report = await runVerify(published, { ...domain, slot })
   expect(report).toMatchObject({ ok: true, signatures: { valid: 51, invalid: 0, unchecked: 0 } })
-  expect(renderReport(report)).toMatchInlineSnapshot(`
+  expect(textOf(renderReport(report))).toMatchInlineSnapshot(`
     "batch           51 submissions, 50 projects, epoch 11267
+    data market     none named
     cid             QmdFHpLZT4dgdFKYyd1yGM62chhJjYpZCtXppAYtWYpDjW
     cid (v1)        bafkreic63f2mrpqwnyyf5qg3othdawgpvw7mot2g2zlqp7ykcdneeatcia
     roothash        0x86faa4aead7f5387aa70c763524c674a4877e2d1d6134851a02de127d5e02322  ok
     finalized cids  0x04a066d979147a36eca07812c338f429fba6334baeef10c25ec428ffc48c821a
     signatures      51 valid, 0 invalid, 0 unchecked
-    The batch is sound.
+    No fault in what was checked. Unchecked: the CID of these bytes (--cid), that the contract keeps the batch (--rpc).
     "
   `)
 })
@@ -42,7 +52,7 @@ test('behavior: a CID out of the block store of a data directory, either version
 test('behavior: what is wrong stands in the text', async () => {
   const path = join(newFolder(), 'batch.json')
   writeFileSync(path, compact.toString().replace('0c0f951b', '0c0f951c'))
-  const text = renderReport(await runVerify(path, {}))
+  const text = textOf(renderReport(await runVerify(path, {})))
   expect(text).toContain('WRONG, computed 0x')
   expect(text).toContain('problem ROOT_MISMATCH at roothash')
   expect(text).toContain('NOT sound')
@@ -98,4 +108,49 @@ test('error: a damaged block', async () => {
 
 test('default: the command has a description of each option', () => {
   for (const option of verifyCommand().options) expect(option.description).not.toBe('')
+})
+
+describe('what is left unchecked', () => {
+  const cid = 'bafkreic63f2mrpqwnyyf5qg3othdawgpvw7mot2g2zlqp7ykcdneeatcia'
+  const lastOf = (text: string) => text.trimEnd().split('\n').at(-1)
+
+  test.each<[string, readonly string[], readonly string[]]>([
+    ['nothing is given', [], ['DOMAIN', 'OWNERS', 'CID', 'CHAIN']],
+    ['the domain by name', ['--deployment', 'powerloom-premainnet'], ['OWNERS', 'CID', 'CHAIN']],
+    ['all but a node', [...given, '--cid', cid], ['CHAIN']],
+  ])('behavior: %s: it stands in the last line and in the exit code', async (_, args, codes) => {
+    const { stdout, exitCode } = await runHere(['verify', published, ...args])
+    expect(exitCode).toBe(4)
+    expect(lastOf(stdout)).toMatch(/^No fault in what was checked\. Unchecked: .*\(--rpc\)\.$/)
+    const strict = await runHere(['verify', published, ...args, '--strict'])
+    expect(strict.exitCode).toBe(1)
+    expect(lastOf(strict.stdout)).toMatch(/^NOT accepted \(--strict\)/)
+    const report = JSON.parse((await runHere(['verify', published, ...args, '--json'])).stdout) as VerifyReport
+    expect(report.unchecked.map(({ code }) => code)).toEqual(codes)
+  })
+
+  test('error: another CID, another market, a node of nobody, whose key is not told', async () => {
+    const wrong = await runHere(['verify', published, ...given, '--cid', `${cid.slice(0, -1)}b`])
+    expect(wrong).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('problem CID_MISMATCH') })
+    const named = [...given, '--data-market', `0x${'a1'.repeat(20)}`]
+    const away = await runHere(['verify', published, ...named, '--rpc', 'http://u:secret@127.0.0.1:2/'])
+    expect(away).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringContaining('http://…@127.0.0.1:2/ cannot be asked'),
+    })
+    expect(away.stderr).not.toContain('secret')
+    expect(await runHere(['verify', published, '--rpc', 'http://127.0.0.1:2'])).toMatchObject({ exitCode: 2 })
+  })
+})
+
+test('error: names in a batch rule no terminal and forge no line', async () => {
+  const path = join(newFolder(), 'batch.json')
+  const batch = JSON.parse(compact.toString()) as { pids: string[]; cids: string[]; roothash: string }
+  writeFileSync(path, JSON.stringify({ ...batch, roothash: HOSTILE, pids: [HOSTILE, HOSTILE], cids: [HOSTILE] }))
+  for (const args of [[], ['--json']]) {
+    const { stdout, exitCode } = await runHere(['verify', path, ...args])
+    expect(exitCode).toBe(1)
+    expect(stdout).not.toMatch(OBEYED)
+    expect(stdout).not.toMatch(/^FORGED/m)
+  }
 })

@@ -55,7 +55,7 @@ const Proof = ({ item }: { item: SubmissionItem }) =>
         Download the proof
       </a>
       <span class="note">
-        Shows offline that the batch holds this submission: <code>sequencer proof verify</code>
+        Shows offline that the batch has this submission: <code>sequencer proof verify</code>
       </span>
     </p>
   ) : (
