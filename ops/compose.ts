@@ -47,6 +47,8 @@ export interface SequencerConfig extends ConnectorConfig {
   /** Worker threads for signatures; 0 = in the main thread. */
   readonly workers: number
   readonly commitIntervalMs: number
+  /** How long the registry may be behind with a schema of `submissions`; 0 by default. */
+  readonly foreignWaitMs?: number
   /** Processes that keep a warm copy of each task's state. */
   readonly standbys: number
   /** Beside the metrics, who follows the epochs of the role `api`. */
@@ -100,13 +102,13 @@ export async function startSequencer(config: SequencerConfig, ground: Ground): P
 }
 
 async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecycle): Promise<Sequencer> {
-  const { version, roles, rules } = config
+  const { version, roles, rules, appId, foreignWaitMs = 0 } = config
   const metrics = createMetrics({ version, roles, markets: rules.markets.map(({ dataMarket }) => dataMarket) })
   const health = createHealth(config.roles, systemClock.now)
   roleMetrics(metrics, roles, health)
   const reading = new AbortController()
   await parts.add('reading', { close: async () => reading.abort() })
-  const log = readableForRoles({ ...ground, appId: config.appId, metrics, health, signal: reading.signal })
+  const log = readableForRoles({ ...ground, appId, foreignWaitMs, metrics, health, signal: reading.signal })
   const wiring: Wiring = { ...ground, log, config, metrics, health, apiDoor: createApiDoor(config.api.limits) }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
   await parts.add('log of roles', logRoles(health, config.log ?? noLog()))

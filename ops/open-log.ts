@@ -12,7 +12,7 @@ import { openGround } from './cluster/open.ts'
 import { type Address, readAddress } from './config/parse.ts'
 import { CONFIG_VARIABLE } from './config/sources.ts'
 import { openDirectory } from './data-directory.ts'
-import { framedTopics } from './readable.ts'
+import { foreignTopics, framedTopics } from './readable.ts'
 
 const DATA_DIR = '.data/dev'
 
@@ -81,7 +81,14 @@ export async function openLog(target: LogTarget, { withChain, withUnknown }: Ope
   const { settings, topics, close } = ground
   const { appId, rules, chain } = settings
   const framed = framedTopics({ ...ground, appId })
-  const log = readableLog({ ...ground, clock: systemClock, framed, handsOutUnknown: withUnknown === true })
+  const log = readableLog({
+    ...ground,
+    clock: systemClock,
+    framed,
+    foreign: foreignTopics(topics),
+    foreignWaitMs: target.address.registry.unknownSchemaWaitMs,
+    handsOutUnknown: withUnknown === true,
+  })
   return { log, topics, rules, appId, chain: { ...chain, rpcUrls: rpcUrlsOf(target.address.chain) }, close }
 }
 

@@ -2,6 +2,7 @@
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { type Framed, readableLog } from '../connectors/schema-registry/readable-log.ts'
 import type { Codec } from '../schemas/codec.ts'
+import type { SubjectName } from '../schemas/subjects.ts'
 import type { Log, TopicPartition } from '../streams/ports.ts'
 import { changelogTopic } from '../streams/topology.ts'
 import type { Stores } from '../topology/stores.ts'
@@ -19,12 +20,22 @@ export interface ReadableOptions {
   readonly appId: string
   readonly metrics: Metrics
   readonly health: Health
+  /** See `registry.unknownSchemaWaitMs`. */
+  readonly foreignWaitMs?: number
   /** Nobody reads any more. */
   readonly signal: AbortSignal
 }
 
 /** While a partition waits for a schema the process is not ready, and says which one and why. */
-export function readableForRoles({ log, codec, metrics, health, signal, ...records }: ReadableOptions): Log {
+export function readableForRoles({
+  log,
+  codec,
+  metrics,
+  health,
+  signal,
+  foreignWaitMs = 0,
+  ...records
+}: ReadableOptions): Log {
   if (codec === undefined) return log
   const parked = new Map<string, string>()
   const tell = (at: TopicPartition, why: string | undefined): void => {
@@ -40,10 +51,16 @@ export function readableForRoles({ log, codec, metrics, health, signal, ...recor
     codec,
     clock: systemClock,
     framed: framedTopics(records),
+    foreign: foreignTopics(records.topics),
+    foreignWaitMs,
     signal,
     observer: { parked: (at, cause) => tell(at, cause.message), resumed: (at) => tell(at, undefined) },
   })
 }
+
+/** What the intake takes from outside, and whoever else may write there. */
+export const foreignTopics = ({ submissions }: Topics): ReadonlyMap<string, readonly SubjectName[]> =>
+  new Map([[submissions.name, ['submissions-key', 'submissions-value']]])
 
 /** Every topic but the dead letters, and the changelogs of the stores, whose keys are plain. */
 export function framedTopics({

@@ -23,10 +23,15 @@ export interface AvroSerde<T> {
 
 export interface Codec {
   serde<T>(subject: SubjectName): AvroSerde<T>
-  /** The schema id that the bytes name when its schema is not known here yet: `learn` it, and every serde can read them. */
+  /**
+   * The schema id that the bytes name when its schema is not known here yet: `learn` it, and every serde can read them.
+   * Undefined for one that no registry gives (they count from 1): nobody can ever read that.
+   */
   missing(bytes: Uint8Array | null): number | undefined
   /** Asks the registry for a schema. Rejects while it cannot be had. */
   learn(id: number): Promise<void>
+  /** Asks the registry for every version of these subjects. Rejects while it cannot be asked. */
+  learnVersions(subjects: readonly SubjectName[]): Promise<void>
 }
 
 /**
@@ -51,9 +56,12 @@ export async function createCodec(registry: SchemaRegistry, prefix = ''): Promis
     serde: <T>(subject: SubjectName) => serdes.get(subject) as AvroSerde<T>,
     missing: (bytes) => {
       const id = bytes === null ? undefined : schemaIdIn(bytes)
-      return id === undefined || writers.schemas.has(id) ? undefined : id
+      return id === undefined || id <= 0 || writers.schemas.has(id) ? undefined : id
     },
     learn: writers.learn,
+    learnVersions: async (subjects) => {
+      for (const name of subjects) for (const version of await registry.versions(prefix + name)) writers.add(version)
+    },
   }
 }
 

@@ -2,6 +2,13 @@
 export const MAGIC = 0
 export const HEADER_BYTES = 5
 
+/** An empty frame of the id. */
+export function frameOf(id: number): Uint8Array {
+  const bytes = Buffer.alloc(HEADER_BYTES)
+  bytes.writeInt32BE(id, 1)
+  return bytes
+}
+
 /** The schema id of a frame; undefined when the bytes are none. */
 export function schemaIdIn(bytes: Uint8Array): number | undefined {
   if (bytes.length < HEADER_BYTES || bytes[0] !== MAGIC) return undefined

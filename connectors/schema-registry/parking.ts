@@ -1,5 +1,7 @@
 /** The partitions that wait for a schema. */
 import type { Codec } from '../../schemas/codec.ts'
+import { frameOf } from '../../schemas/frame.ts'
+import type { SubjectName } from '../../schemas/subjects.ts'
 import {
   type Clock,
   type FetchedPartition,
@@ -11,6 +13,8 @@ import { SchemaRegistryError } from './errors.ts'
 
 const FIRST_WAIT_MS = 100
 const WAIT_MS_MAX = 5_000
+/** Between two waits for schemas that the registry does not have; meanwhile its first word is taken. */
+const PATIENT_AGAIN_MS = 600_000
 /** A partition that nobody has asked for this long was assigned to another member: whoever asks again parks it anew. */
 const UNWANTED_MS = 60_000
 
@@ -23,7 +27,14 @@ export interface ParkingObserver {
 
 export interface ParkingOptions {
   readonly clock: Clock
-  readonly codec: Pick<Codec, 'learn'>
+  readonly codec: Pick<Codec, 'learn' | 'missing' | 'learnVersions'>
+  /**
+   * Topics that others than our stages may write, with their subjects. An id that the registry does not have under these is
+   * nobody's of ours: its record is handed out after `foreignWaitMs`, in case the registry is behind. Such a wait comes once
+   * in PATIENT_AGAIN_MS at most, so that nobody holds a partition up by one id after the other.
+   */
+  readonly foreign?: ReadonlyMap<string, readonly SubjectName[]>
+  readonly foreignWaitMs?: number
   readonly observer?: ParkingObserver
   /** Ends the waiting, as `close` does. */
   readonly signal?: AbortSignal
@@ -32,6 +43,9 @@ export interface ParkingOptions {
 interface Place {
   readonly at: TopicPartition
   readonly bounds: Pick<FetchedPartition, 'start' | 'stable'>
+  /** Behind its records. */
+  readonly next: number
+  readonly parkedAt: number
   readonly ids: ReadonlySet<number>
   readonly freed: Promise<void>
   askedAt: number
@@ -43,6 +57,9 @@ export class Parking {
   private readonly places = new Map<string, Place>()
   private readonly closing = new AbortController()
   private readonly over: AbortSignal
+  /** Per partition: records below are handed out, whatever schema they name. */
+  private readonly passed = new Map<string, number>()
+  private patientAt = Number.NEGATIVE_INFINITY
 
   constructor(options: ParkingOptions) {
     this.options = options
@@ -50,18 +67,25 @@ export class Parking {
   }
 
   /** Keeps the partition until the schemas are known. */
-  park({ topic, partition, start, stable }: FetchedPartition, ids: ReadonlySet<number>): void {
+  park({ topic, partition, start, stable, next }: FetchedPartition, ids: ReadonlySet<number>): void {
     const name = `${topic}/${partition}`
     if (this.places.has(name)) return
     const place: Place = {
       at: { topic, partition },
       bounds: { start, stable },
+      next,
+      parkedAt: this.options.clock.now(),
       ids,
       freed: Promise.resolve().then(() => this.learn(place)),
       askedAt: this.options.clock.now(),
       cause: undefined,
     }
     this.places.set(name, place)
+  }
+
+  /** Offset below which the registry was asked for the schemas of a partition's records, and had no more of them. */
+  passedBefore({ topic, partition }: TopicPartition): number {
+    return this.passed.get(`${topic}/${partition}`) ?? 0
   }
 
   /** What a parked partition answers; undefined for one that is not. Whoever asks wants it. */
@@ -109,14 +133,12 @@ export class Parking {
   }
 
   private async learn(place: Place): Promise<void> {
-    const { clock, codec, observer } = this.options
-    const { ids } = place
+    const { clock, observer } = this.options
     const name = `${place.at.topic}/${place.at.partition}`
     const signal = this.over
     for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(2 * wait, WAIT_MS_MAX)) {
       try {
-        await Promise.all([...ids].map((id) => codec.learn(id)))
-        break
+        if (await this.know(place)) break
       } catch (error) {
         place.cause = error instanceof Error ? error : new Error(String(error))
         observer?.parked?.(place.at, place.cause)
@@ -128,7 +150,32 @@ export class Parking {
     this.places.delete(name)
     if (place.cause) observer?.resumed?.(place.at)
   }
+
+  /** Learns the schemas. @returns true when the partition may go on. @throws while it may not */
+  private async know({ at, ids, next, parkedAt }: Place): Promise<boolean> {
+    const { clock, codec, foreign, foreignWaitMs = 0 } = this.options
+    const subjects = foreign?.get(at.topic)
+    if (!subjects) {
+      await Promise.all([...ids].map((id) => codec.learn(id)))
+      return true
+    }
+    await codec.learnVersions(subjects)
+    const unknown = [...ids].filter((id) => codec.missing(frameOf(id)) !== undefined)
+    if (unknown.length === 0) return true
+    const isPatient = parkedAt - this.patientAt >= PATIENT_AGAIN_MS
+    if (isPatient && clock.now() - parkedAt < foreignWaitMs)
+      throw new SchemaRegistryError(
+        'UNKNOWN_SCHEMA',
+        `the registry has no schema id ${unknown.slice(0, IDS_TOLD).join(', ')} under ${subjects.join(' or ')}`,
+      )
+    if (isPatient) this.patientAt = clock.now()
+    this.passed.set(`${at.topic}/${at.partition}`, next)
+    return true
+  }
 }
+
+/** Ids that a message names. */
+const IDS_TOLD = 5
 
 /** The answer of a partition that has no record beyond the position. */
 export const nothingNew = (

@@ -27,7 +27,7 @@ const PATIENCE_MS = 5_000
 
 export interface ReadableLogOptions extends Omit<ParkingOptions, 'codec'> {
   readonly log: Log
-  readonly codec: Pick<Codec, 'missing' | 'learn'>
+  readonly codec: Pick<Codec, 'missing' | 'learn' | 'learnVersions'>
   /** Topics whose records are framed, and whether their keys are too. Others are handed out as they are. */
   readonly framed: ReadonlyMap<string, Framed>
   /**
@@ -85,7 +85,9 @@ class ReadableLog implements Log {
     const framed = this.framed.get(answer.topic)
     if (framed === undefined) return false
     const missing = new Set<number>()
-    for (const { key, value } of answer.records) {
+    const passed = this.parking.passedBefore(answer)
+    for (const { key, value, offset } of answer.records) {
+      if (offset < passed) continue
       const inValue = this.codec.missing(value)
       if (inValue !== undefined && !this.givenUp.has(inValue)) missing.add(inValue)
       const inKey = framed === 'value' ? undefined : this.codec.missing(key)

@@ -83,6 +83,11 @@ export const configSchema = z.strictObject({
       url: url.describe('Address of the schema registry (Confluent’s interface).'),
       username: z.string().min(1).optional().describe('Who logs in.'),
       passwordFile: file.optional().describe('File with the password.'),
+      unknownSchemaWaitMs: whole(0, 600_000)
+        .default(5_000)
+        .describe(
+          'How long a record in `submissions` waits for a schema that the registry does not have, in case the registry is behind, ms; then it is a dead letter. Once in 10 minutes at most: meanwhile such records are dead letters at once.',
+        ),
     })
     .describe('The schema registry.'),
 

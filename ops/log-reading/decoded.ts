@@ -13,6 +13,16 @@ export interface DecodedRecord<K, V> {
   readonly record: LogRecord
 }
 
+/** Undefined for bytes that nobody can read: a dead letter, which decides nothing. */
+export function decodedOr<V>({ value }: Pick<KafkaTopic<never, V>, 'value'>, bytes: Uint8Array): V | undefined {
+  try {
+    return value.decode(bytes)
+  } catch (error) {
+    if (error instanceof CodecError) return undefined
+    throw error
+  }
+}
+
 /** The records of a partition that have a key. Throws CodecError at one that cannot be decoded, unless that is to be told. */
 export function* decoded<K, V>(
   { name, key, value }: KafkaTopic<K, V>,

@@ -4,6 +4,7 @@ import type { Log } from '../../streams/ports.ts'
 import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
+import { decodedOr } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 import { knownMarkets } from '../markets/known-markets.ts'
 import { anchorsOfEpoch, batchOf } from './anchors.ts'
@@ -146,13 +147,16 @@ const isSame = (one: EpochTick | undefined, other: EpochTick): boolean =>
   one?.blockHash === other.blockHash && one.releaseBlock === other.releaseBlock
 
 async function countSubmissions(log: Log, topics: Topics, key: EpochKey): Promise<number> {
-  const { name, partitions, value } = topics.submissions
+  const { name, partitions } = topics.submissions
   const matches = submissionsOf(topics, key)
   let count = 0
   for (let partition = 0; partition < partitions; partition++)
     for await (const records of scan(log, { topic: name, partition }))
-      for (const record of records)
-        if (matches(record.key) && record.value !== null && !isMarker(value.decode(record.value))) count++
+      for (const record of records) {
+        if (!matches(record.key) || record.value === null) continue
+        const event = decodedOr(topics.submissions, record.value)
+        if (event !== undefined && !isMarker(event)) count++
+      }
   return count
 }
 

@@ -3,6 +3,7 @@ import type { Anchor, EpochKey, Submission, Verdict, VerdictReason } from '../..
 import type { Log } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { ACCEPT_HELP, isAccepted, REASON_HELP, type RejectReason } from '../../topology/verdict.ts'
+import { decodedOr } from '../log-reading/decoded.ts'
 import { readAt, scan } from '../log-reading/scan.ts'
 import { anchorsOfEpoch, batchOf } from './anchors.ts'
 import { type KeyFilter, submissionPartitions, submissionsOf, verdictPartitions, verdictsOf } from './keys.ts'
@@ -101,15 +102,15 @@ async function findSubmissions(
   verdicts: ReadonlyMap<string, Decided>,
 ): Promise<WhyItem[]> {
   const items: WhyItem[] = []
-  const { name, key, value } = topics.submissions
+  const { name, key } = topics.submissions
   const mayMatch = epochFilter(query, (epoch) => submissionsOf(topics, epoch))
   for (const partition of submissionPartitions(topics, query))
     for await (const records of scan(log, { topic: name, partition }))
       for (const record of records) {
         if (!mayMatch(record.key) || record.value === null || items.length > ITEMS_MAX) continue
         if (verdicts.has(placeOf(partition, record.offset))) continue
-        const event = value.decode(record.value)
-        if (isMarker(event)) continue
+        const event = decodedOr(topics.submissions, record.value)
+        if (event === undefined || isMarker(event)) continue
         const { dataMarket } = key.decode(record.key!)
         if (matches(query, { ...event, dataMarket }))
           items.push(pending({ ...event, dataMarket, position: { partition, offset: record.offset } }))

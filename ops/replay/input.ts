@@ -1,12 +1,12 @@
 /** What the log holds of one epoch for a replay: its submissions, and every marker, each where it lies in its partition. */
 
-import { CodecError } from '../../schemas/codec-error.ts'
 import type { EpochKey, EpochTick } from '../../schemas/types.ts'
 import { EngineState } from '../../streams/engine-state.ts'
 import { ForgedMarkerError, MarkerGuard, type MarkerSeals } from '../../streams/marker-guard.ts'
 import type { Log, LogRecord, PartitionBounds } from '../../streams/ports.ts'
-import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
+import { isMarker, type Topics } from '../../topology/topics.ts'
 import { CliError, EXIT } from '../cli-error.ts'
+import { decodedOr } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 import { submissionsOf } from '../lookup/keys.ts'
 
@@ -68,7 +68,7 @@ async function readPartition(
     seals,
   }: Omit<InputRange, 'bounds'> & { readonly partition: number; readonly to: number },
 ): Promise<Piece[]> {
-  const { name, value } = topics.submissions
+  const { name } = topics.submissions
   const isOfEpoch = submissionsOf(topics, key)
   const isGenuine = markerCheck(name, partition, seals)
   const pieces: Piece[] = []
@@ -77,7 +77,7 @@ async function readPartition(
     for (const record of records) {
       if (record.key === null || record.value === null) continue
       // the key of a marker ends with an empty text, so most of the others need no decoding
-      const event = record.key.at(-1) === 0 ? readEvent(value, record.value) : undefined
+      const event = record.key.at(-1) === 0 ? decodedOr(topics.submissions, record.value) : undefined
       if (event && isMarker(event)) {
         if (isGenuine(record)) keep(record, { tick: event.tick })
       } else if (isOfEpoch(record.key)) keep(record)
@@ -98,16 +98,6 @@ function markerCheck(topic: string, partition: number, seals: MarkerSeals | unde
       if (error instanceof ForgedMarkerError) return false
       throw error
     }
-  }
-}
-
-/** Undefined for what is no record of ours: a dead letter, as it was when the epoch was made. */
-function readEvent(value: Topics['submissions']['value'], bytes: Uint8Array): SubmissionEvent | undefined {
-  try {
-    return value.decode(bytes)
-  } catch (error) {
-    if (error instanceof CodecError) return undefined
-    throw error
   }
 }
 

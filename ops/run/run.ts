@@ -136,6 +136,7 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
     tracing: settings.tracing,
     workers: settings.workers,
     commitIntervalMs: settings.commitIntervalMs,
+    foreignWaitMs: settings.registry.unknownSchemaWaitMs,
     standbys: settings.kafka.standbys,
   }
 }

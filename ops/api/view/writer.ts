@@ -1,5 +1,6 @@
 /** Turns fetched records into the rows of one commit. Synchronous, a fetched batch at a time; decides nothing. */
 import { sizeBytesOf } from '../../../schemas/batch-joiner.ts'
+import { CodecError } from '../../../schemas/codec-error.ts'
 import type { Anchor, AnchorKey, Batch, EpochKey, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
 import type { FetchedPartition, LogRecord } from '../../../streams/ports.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
@@ -25,9 +26,19 @@ export function rowsOf(topics: Topics, cache: RowCache, fetched: readonly Fetche
   const read = new Map(fetched.flatMap((at) => (at.topic === topics.submissions.name ? [[at.partition, at]] : [])))
   for (const { topic, partition, records } of fetched) {
     const apply = APPLY[kindOf(topics, topic)]
-    for (const record of records) if (record.key !== null) apply(topics, commit, record, { partition, read })
+    for (const record of records)
+      if (record.key !== null) readable(() => apply(topics, commit, record, { partition, read }))
   }
   return commit
+}
+
+/** A record that nobody can read is a dead letter of its stage: the view goes on behind it. */
+function readable(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error
+  }
 }
 
 type Kind = 'submissions' | 'epochTicks' | 'finalizations' | 'batches' | 'anchors' | 'verdicts' | 'markets'

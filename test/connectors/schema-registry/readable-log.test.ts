@@ -12,7 +12,7 @@ import { logContract } from '../../contract/log.ts'
 import { append, cannot, fetchOne, record } from '../../contract/log-kit.ts'
 import { PatientClock } from '../log/patient-clock.ts'
 
-const nothingMissing = { missing: () => undefined, learn: async () => {} }
+const nothingMissing = { missing: () => undefined, learn: async () => {}, learnVersions: async () => {} }
 
 /** Between a log and its readers it must not show, as long as nothing is missing. */
 logContract('memory, handing out what is readable', { maintains: true, reopens: false }, async () => {
@@ -167,7 +167,7 @@ describe('a fetch of parked partitions alone', () => {
   test('behavior: for a reader that tells of unknown schemas fails while the registry is away, then hands them out', async () => {
     let answer: Error = new SchemaRegistryError('REGISTRY_UNREACHABLE', 'the registry is away')
     const clock = { now: () => systemClock.now() * 100, sleep: (ms: number) => systemClock.sleep(ms / 100) }
-    const codec = { missing: () => FOREIGN_ID, learn: () => Promise.reject(answer) }
+    const codec = { missing: () => FOREIGN_ID, learn: () => Promise.reject(answer), learnVersions: async () => {} }
     const framed = new Map([['slots', 'value' as const]])
     const reader = readableLog({ log: bare, clock, codec, framed, handsOutUnknown: true })
     const read = () => fetchOne(reader, 'slots', 0)
@@ -194,6 +194,7 @@ test('behavior: the registry is asked ever less often, and no more when nobody w
   const tries: number[] = []
   const codec = {
     missing: () => 7,
+    learnVersions: async () => {},
     learn: async () => {
       tries.push(clock.now())
       throw new Error('away')
@@ -218,3 +219,90 @@ test('behavior: the registry is asked ever less often, and no more when nobody w
   expect(Math.max(...pauses)).toBe(5_000)
   expect(tries.at(-1)! - started).toBeLessThan(130_000)
 })
+
+describe('a topic that others write too', () => {
+  const WAIT_MS = 60
+  let versions: { id: number; schema: AvroSchema }[]
+  let registryAway: boolean
+  let codec: Awaited<ReturnType<typeof createCodec>>
+  let reader: Log
+  let parked: number
+
+  beforeEach(async () => {
+    versions = []
+    registryAway = false
+    parked = 0
+    const registry = memoryRegistry()
+    codec = await createCodec({
+      ...registry,
+      versions: async (subject) => {
+        if (registryAway) throw new SchemaRegistryError('REGISTRY_UNREACHABLE', 'the registry is away')
+        return [...(await registry.versions(subject)), ...(subject === 'slots-key' ? versions : [])]
+      },
+    })
+    const observer = { parked: () => void parked++ }
+    const foreign = new Map([['slots', ['slots-key' as const]]])
+    const framed = new Map([['slots', 'value' as const]])
+    const options = { log: bare, clock: systemClock, framed, foreign, foreignWaitMs: WAIT_MS, observer }
+    reader = readableLog({ ...options, codec })
+  })
+  const read = async (offset = 0) => (await fetchOne(reader, 'slots', offset)).records
+  const idsIn = (records: readonly { value: Uint8Array | null }[]) =>
+    records.map(({ value }) => Buffer.from(value!).readInt32BE(1))
+  const framedAs = (id: number): Uint8Array => {
+    const bytes = Buffer.alloc(6)
+    bytes.writeInt32BE(id, 1)
+    return bytes
+  }
+
+  test('behavior: an id that the registry does not have is handed out after the wait, and its partition goes on', async () => {
+    await put('slots', 0, unknown.encode({ slotId: 2, region: 'eu' }), known.encode({ slotId: 3 }))
+    const started = systemClock.now()
+    const records = await read()
+    expect(systemClock.now() - started).toBeGreaterThanOrEqual(WAIT_MS)
+    expect(idsIn(records)[0]).toBe(FOREIGN_ID)
+    expect(() => codec.serde('slots-key').decode(records[0]!.value!)).toThrow(`schema id ${FOREIGN_ID} is not known`)
+    expect(await read()).toHaveLength(2)
+  })
+
+  test('behavior: one id after the other does not hold it up: the wait comes once in ten minutes', async () => {
+    await put('slots', 0, framedAs(1_001))
+    await read()
+    const before = parked
+    for (let id = 1_002; id < 1_012; id++) {
+      await put('slots', 0, framedAs(id))
+      expect(idsIn(await read(id - 1_001))).toEqual([id])
+    }
+    expect(parked).toBe(before)
+  })
+
+  test('behavior: an id of ours that is registered meanwhile is waited for, and read', async () => {
+    await put('slots', 0, unknown.encode({ slotId: 2, region: 'eu' }))
+    const reading = read()
+    versions = [{ id: FOREIGN_ID, schema: foreign }]
+    const [first] = await reading
+    expect(codec.serde('slots-key').decode(first!.value!)).toEqual({ slotId: 2 })
+  })
+
+  test('behavior: while the registry is away nothing is given up', async () => {
+    registryAway = true
+    await put('slots', 0, unknown.encode({ slotId: 2, region: 'eu' }))
+    await expect.poll(async () => (await reader.fetch(both.slice(0, 1), signalled()))[0]!.records.length).toBe(0)
+    await expect.poll(() => parked).toBeGreaterThan(2)
+    registryAway = false
+    expect(await read()).toHaveLength(1)
+  })
+
+  test.each([0, -1, -(2 ** 31)])(
+    'error: id %i is nobody’s, so it is handed out at once, in every topic',
+    async (id) => {
+      await put('slots', 0, framedAs(id))
+      expect((await fetchOne(log, 'slots', 0)).records).toHaveLength(1)
+      expect(await read()).toHaveLength(1)
+      expect(said).toEqual([])
+      expect(() => codec.serde('slots-key').decode(framedAs(id))).toThrow(`schema id ${id} is not known`)
+    },
+  )
+})
+
+const signalled = () => ({ ...options, signal: AbortSignal.timeout(20) })
