@@ -17,5 +17,11 @@ export const asBuffer = (bytes: Uint8Array): Buffer =>
 /** 0x and lower-case hex, as hashes and roots are published. */
 export const toHex = (bytes: Uint8Array): string => `0x${asBuffer(bytes).toString('hex')}`
 
-/** The bytes of 0x and hex. */
-export const fromHex = (hex: string): Uint8Array => Buffer.from(hex.slice(2), 'hex')
+/**
+ * The bytes of 0x and hex digits. @throws RangeError for any other text: Buffer would look at the low byte of each
+ * character alone, so that U+0130 is a 0, and stop at the first that is no digit
+ */
+export function fromHex(hex: string): Uint8Array {
+  if (!/^0x(?:[0-9a-fA-F]{2})*$/.test(hex)) throw new RangeError('a text that must be 0x and hex digits is not')
+  return Buffer.from(hex.slice(2), 'hex')
+}

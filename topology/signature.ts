@@ -91,15 +91,18 @@ function writeUint(into: Buffer, at: number, value: number): void {
   into.writeUInt32BE(value % 2 ** 32, at + 28)
 }
 
+/** 130 hex digits without 0x, upper case too: what Go's hex decoder takes. Buffer's takes U+0130 for a 0 as well. */
+const SIGNATURE = /^[0-9a-fA-F]{130}$/
+
 /** Puts the bytes of r, s, v into `signature`, or says what is wrong with them. */
 function readSignature(hex: string): Evidence | undefined {
-  // 130 hex digits without 0x, upper case too: what Go's hex decoder takes.
-  if (hex.length !== 2 * SIGNATURE_BYTES || signature.write(hex, 'hex') !== SIGNATURE_BYTES)
+  if (!SIGNATURE.test(hex))
     return {
       rule: 'a signature is r, s, v in hex',
       expected: '130 hex digits without 0x',
       actual: hex.startsWith('0x') ? `${hex.length} characters that begin with 0x` : describeText(hex),
     }
+  signature.write(hex, 'hex')
   const v = signature[64]
   if (v !== 27 && v !== 28)
     return { rule: 'the recovery id v is 27 or 28', expected: '1b or 1c', actual: hex.slice(128) }
@@ -115,7 +118,9 @@ function readSignature(hex: string): Evidence | undefined {
 
 const describeText = (hex: string): string => {
   const wrong = hex.search(/[^0-9a-fA-F]/)
-  return wrong < 0 ? `${hex.length} hex digits` : `${hex.length} characters, no hex digit at ${wrong}`
+  if (wrong < 0) return `${hex.length} hex digits`
+  const code = hex.codePointAt(wrong)!.toString(16).toUpperCase().padStart(4, '0')
+  return `${hex.length} characters, no hex digit at ${wrong} (U+${code})`
 }
 
 const noSigner = (hex: string): Evidence => ({

@@ -40,9 +40,8 @@ export function frameTexts(submissions: readonly Submission[]) {
 
 /** False where the text is not to be had again from the bytes: other than 65 of them, capital letters, or no hex at all. */
 const writeSignature = (into: Buffer, at: number, signature: string): boolean =>
-  signature.length === 2 * SIGNATURE_BYTES &&
-  into.write(signature, at, 'hex') === SIGNATURE_BYTES &&
-  signature === signature.toLowerCase()
+  LOWER_SIGNATURE.test(signature) && into.write(signature, at, 'hex') === SIGNATURE_BYTES
+const LOWER_SIGNATURE = /^[0-9a-f]{130}$/
 
 /** Writes the texts with commas between. */
 export function writeTexts(out: TextBuffer, { ballots, frames, signatures }: Texts): void {

@@ -5,6 +5,7 @@ import { protocolStateInterface as abi } from './abi.ts'
 import type { ContractBlockSource } from './chain-reader.ts'
 import { EvmError } from './errors.ts'
 import type { Ask } from './rpc.ts'
+import { bigQuantity, hash, quantity } from './rpc-values.ts'
 
 export interface Head {
   readonly number: number
@@ -46,25 +47,27 @@ const at = (block: At): string => (block === 'latest' ? block : `0x${block.toStr
 export async function headerOf(ask: Ask, block: At, source: ContractBlockSource): Promise<Head | undefined> {
   const raw = (await ask('eth_getBlockByNumber', [at(block), false])) as Record<string, string> | null
   if (!raw) return undefined
-  const { hash = '', number, gasLimit, baseFeePerGas } = raw
+  const { number, gasLimit, baseFeePerGas } = raw
   const contractBlock = quantity(raw[source], source)
   return {
     number: quantity(number, 'block number'),
-    hash: hash.toLowerCase(),
+    hash: hash(raw.hash, 'block hash'),
     contractBlock,
     gasLimit: quantity(gasLimit, 'gas limit of a block'),
-    baseFeePerGas: BigInt(baseFeePerGas ?? 0),
+    baseFeePerGas: bigQuantity(baseFeePerGas ?? '0x0', 'base fee'),
   }
 }
 
-export async function receiptOf(ask: Ask, hash: string): Promise<Receipt | undefined> {
-  const raw = (await ask('eth_getTransactionReceipt', [hash])) as (Record<string, string> & { logs: Log[] }) | null
+export async function receiptOf(ask: Ask, transactionHash: string): Promise<Receipt | undefined> {
+  const raw = (await ask('eth_getTransactionReceipt', [transactionHash])) as
+    | (Record<string, string> & { logs: Log[] })
+    | null
   if (!raw?.blockHash) return undefined // some nodes answer for a pending one
   return {
-    transactionHash: hash,
+    transactionHash,
     blockNumber: quantity(raw.blockNumber, 'block number'),
-    blockHash: raw.blockHash.toLowerCase(),
-    succeeded: BigInt(raw.status ?? 0) === 1n,
+    blockHash: hash(raw.blockHash, 'block hash'),
+    succeeded: quantity(raw.status ?? '0x0', 'status of a receipt') === 1,
     gasUsed: quantity(raw.gasUsed, 'gas used'),
     logs: raw.logs,
   }
@@ -74,11 +77,11 @@ export const nonceOf = async (ask: Ask, address: string, block: At): Promise<num
   quantity(await ask('eth_getTransactionCount', [address, at(block)]), 'nonce')
 
 export const balanceOf = async (ask: Ask, address: string): Promise<bigint> =>
-  BigInt(String(await ask('eth_getBalance', [address, 'latest'])))
+  bigQuantity(await ask('eth_getBalance', [address, 'latest']), 'balance')
 
 /** What the chain asks now: twice the base fee leaves room for six full blocks in a row. */
 export async function feesNow(ask: Ask, { baseFeePerGas }: Head): Promise<{ maxFee: bigint; tip: bigint }> {
-  const tip = BigInt(String(await ask('eth_maxPriorityFeePerGas', [])))
+  const tip = bigQuantity(await ask('eth_maxPriorityFeePerGas', []), 'priority fee')
   return { maxFee: 2n * baseFeePerGas + tip, tip }
 }
 
@@ -189,12 +192,4 @@ function revertCode(error: unknown): string | undefined {
   const { cause } = error as { cause?: { code?: string; data?: string | null; reason?: string | null } }
   if (cause?.code !== 'CALL_EXCEPTION' || !cause.data) return undefined
   return /^E\d\d$/.test(cause.reason ?? '') ? cause.reason! : 'REVERTED'
-}
-
-function quantity(value: unknown, what: string): number {
-  const number = typeof value === 'string' ? Number(value) : Number.NaN
-  if (Number.isSafeInteger(number) && number >= 0) return number
-  throw new EvmError('RPC_ERROR', `${what} is not a number up to 2^53-1: ${String(value).slice(0, 80)}`, {
-    retriable: true,
-  })
 }

@@ -17,6 +17,7 @@ import {
 import type { AnchorSettings } from './anchor-options.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
 import type { Ask } from './rpc.ts'
+import { hash, quantity } from './rpc-values.ts'
 
 /** A revert counts only if it is there so many blocks back too: nodes keep the state of 128 blocks, and reorgs are shorter. */
 const DEFINITE_BLOCKS_MAX = 32
@@ -128,6 +129,9 @@ async function alreadyAnchored(
   const logs = await logsOf(ask, { address: call.to, topics: [event, word(dataMarket), word(epochId)], ...range })
   const log = logs.find((one) => intent.call === 'END' || cidIn(one) === intent.cid)
   if (!log) return resultOf(intent, 'ALREADY_ANCHORED') // older than what is looked through
-  const where = { blockNumber: Number(log.blockNumber), blockHash: log.blockHash.toLowerCase() }
+  const where = {
+    blockNumber: quantity(log.blockNumber, 'block number of a log'),
+    blockHash: hash(log.blockHash, 'block hash of a log'),
+  }
   return resultOf(intent, 'ALREADY_ANCHORED', { transactionHash: log.transactionHash, ...where })
 }

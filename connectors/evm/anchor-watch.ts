@@ -6,6 +6,7 @@ import type { AnchorSettings } from './anchor-options.ts'
 import { resultOf } from './anchor-result.ts'
 import type { HeadWatch } from './head-watch.ts'
 import type { Ask, Rpc } from './rpc.ts'
+import { quantity } from './rpc-values.ts'
 
 const ATTESTED = topicOf('SnapshotBatchAttestationSubmitted')
 const FINALIZED = topicOf('SnapshotBatchFinalized')
@@ -90,7 +91,7 @@ async function newsOf(
     const logs = await logsOf(ask, { address, topics, fromBlock, toBlock })
     for (const log of logs)
       for (const one of watched) {
-        if (Number(log.blockNumber) < one.next || !concerns(log, one)) continue
+        if (quantity(log.blockNumber, 'block number of a log') < one.next || !concerns(log, one)) continue
         const result = await meaningOf(ask, log, logs, one)
         if (result) news.push({ key: one.key, result })
       }
@@ -116,7 +117,7 @@ async function meaningOf(ask: Ask, log: Log, logs: readonly Log[], one: Watched)
   const attestation = {
     validator: addressIn(validator),
     matches: root === undefined ? null : root === intent.finalizedCidsRootHash,
-    blockNumber: Number(log.blockNumber),
+    blockNumber: quantity(log.blockNumber, 'block number of a log'),
     finalized: together(FINALIZED),
   }
   return resultOf(intent, 'ATTESTED', { attestation })

@@ -3,6 +3,7 @@ import { AbiCoder, dataSlice, keccak256 } from 'ethers'
 import { nodesInterface, protocolStateInterface } from './abi.ts'
 import { EvmError } from './errors.ts'
 import type { Ask } from './rpc.ts'
+import { hash, quantity } from './rpc-values.ts'
 import type { BlockPoint } from './window.ts'
 
 export interface BlockHeader extends BlockPoint {
@@ -97,7 +98,7 @@ export async function eventsOf(
     const from = topic === topicOf.release ? protocolState : nodes
     return address.toLowerCase() === from && (topics as string[]).includes(topic)
   })
-  const ordered = known.toSorted((a, b) => Number(a.logIndex) - Number(b.logIndex))
+  const ordered = known.toSorted((a, b) => quantity(a.logIndex, 'log index') - quantity(b.logIndex, 'log index'))
   for (const log of ordered) {
     const fits = log.blockHash.toLowerCase() === block.hash && log.removed !== true
     if (!fits)
@@ -223,14 +224,3 @@ function slotTopics() {
 const hex = (number: number): string => `0x${number.toString(16)}`
 
 const malformed = (message: string): EvmError => new EvmError('RPC_ERROR', message, { retriable: true })
-
-function quantity(value: unknown, what: string): number {
-  const number = typeof value === 'string' || typeof value === 'bigint' ? Number(value) : Number.NaN
-  if (Number.isSafeInteger(number) && number >= 0) return number
-  throw malformed(`${what} is not a number up to 2^53-1: ${String(value).slice(0, 80)}`)
-}
-
-function hash(value: unknown, what: string): string {
-  if (typeof value === 'string' && /^0x[0-9a-fA-F]{64}$/.test(value)) return value.toLowerCase()
-  throw malformed(`${what} is not a hash: ${String(value).slice(0, 80)}`)
-}

@@ -1,6 +1,7 @@
 import { FetchRequest, JsonRpcProvider, Network } from 'ethers'
 import type { Clock } from '../../streams/ports.ts'
 import { classifyRpcFailure, EvmError } from './errors.ts'
+import { quantity } from './rpc-values.ts'
 
 /** Asks one node. Calls made in one turn of the event loop travel in one JSON-RPC batch. */
 export type Ask = (method: string, params: readonly unknown[]) => Promise<unknown>
@@ -114,7 +115,7 @@ export function createRpc(options: RpcOptions, ports: RpcPorts): Rpc {
 }
 
 async function checkChainId(ask: Ask, chainId: number, index: number): Promise<void> {
-  const stated = Number(await ask('eth_chainId', []))
+  const stated = quantity(await ask('eth_chainId', []), 'eth_chainId')
   if (stated === chainId) return
   throw new EvmError(
     'WRONG_CHAIN',

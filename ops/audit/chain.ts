@@ -1,6 +1,7 @@
 /** The state of the contract, for comparing with what was recomputed. */
 import { Contract, FetchRequest, JsonRpcProvider, Network } from 'ethers'
 import { DATA_MARKET_ABI, PROTOCOL_STATE_ABI } from '../../connectors/evm/abi.ts'
+import { quantity } from '../../connectors/evm/rpc-values.ts'
 
 export interface ReleasedEpoch {
   readonly epochId: number
@@ -40,7 +41,7 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
   const network = Network.from(chainId)
   const provider = new JsonRpcProvider(request, network, { staticNetwork: network, cacheTimeout: -1 })
   try {
-    const found = Number(await provider.send('eth_chainId', []))
+    const found = quantity(await provider.send('eth_chainId', []), 'eth_chainId')
     if (found !== chainId) throw new Error(`${url} is a node of chain ${found}, not of ${chainId}`)
   } catch (error) {
     provider.destroy()

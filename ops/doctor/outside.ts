@@ -1,4 +1,5 @@
 /** What lies outside of the log: a node of the chain, a store of batches. */
+import { quantity } from '../../connectors/evm/rpc-values.ts'
 import type { BatchStore } from '../../connectors/ipfs/batch-store.ts'
 import { type Finding, failed } from './finding.ts'
 
@@ -13,14 +14,16 @@ export async function examineNode(rpc: string, chainIdExpected: number | undefin
       ask(rpc, 'eth_chainId', []),
       ask(rpc, 'eth_getBlockByNumber', ['latest', false]),
     ])
-    const { number, timestamp } = block as { number: string; timestamp: string }
-    const skew = Math.round(Date.now() / 1000 - Number(timestamp))
-    const right = chainIdExpected === undefined || Number(chainId) === chainIdExpected
+    const { number, timestamp } = (block ?? {}) as { number?: unknown; timestamp?: unknown }
+    const chain = quantity(chainId, 'eth_chainId')
+    const newest = quantity(number, 'block number')
+    const skew = Math.round(Date.now() / 1000 - quantity(timestamp, 'block timestamp'))
+    const right = chainIdExpected === undefined || chain === chainIdExpected
     return [
       {
         check: 'chain',
         ok: right,
-        detail: `${host}: chain id ${Number(chainId)}, block ${Number(number)}`,
+        detail: `${host}: chain id ${chain}, block ${newest}`,
         ...(!right && {
           advice: `The log was written for chain ${chainIdExpected}: give a node of that chain.`,
         }),

@@ -57,16 +57,26 @@ export async function createSignatureReader(): Promise<SignatureReader> {
     },
 
     signer(digest, signature) {
-      if (!/^[0-9a-fA-F]{130}$/.test(signature)) return { fault: 'the signature is not 130 hex digits' }
-      const bytes = Buffer.from(signature, 'hex')
-      const v = bytes[64]!
-      if (v !== 27 && v !== 28) return { fault: `v is ${v}, not 27 or 28` }
-      if (BigInt(toHex(bytes.subarray(32, 64))) > S_MAX) return { fault: 's lies in the upper half of the order' }
-      const key = secp256k1.recoverPublicKeyUncompressed(bytes.subarray(0, 64), v === 27 ? 0 : 1, digest)
+      const fault = signatureFault(signature)
+      if (fault !== undefined) return { fault }
+      const bytes = fromHex(`0x${signature}`)
+      const key = secp256k1.recoverPublicKeyUncompressed(bytes.subarray(0, 64), bytes[64] === 27 ? 0 : 1, digest)
       if (typeof key === 'string') return { fault: 'no public key can be recovered' }
       return { address: toHex(keccak(key.subarray(1)).subarray(12)) }
     },
   }
+}
+
+/** Why a text is the signature of nothing at all, whatever was signed. */
+export function signatureFault(signature: string): string | undefined {
+  const wrong = signature.search(/[^0-9a-fA-F]/)
+  if (wrong >= 0)
+    return `the signature is not 130 hex digits: it has U+${signature.codePointAt(wrong)!.toString(16).toUpperCase().padStart(4, '0')} at ${wrong}`
+  if (signature.length !== 130) return `the signature is not 130 hex digits: it has ${signature.length}`
+  const bytes = fromHex(`0x${signature}`)
+  const v = bytes[64]!
+  if (v !== 27 && v !== 28) return `v is ${v}, not 27 or 28`
+  return BigInt(toHex(bytes.subarray(32, 64))) > S_MAX ? 's lies in the upper half of the order' : undefined
 }
 
 const PREFIX = Buffer.from([0x19, 0x01])

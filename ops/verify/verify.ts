@@ -4,7 +4,7 @@ import { cidsOf } from './cid.ts'
 import { createKeccak256, fromHex, type Keccak, toHex } from './keccak.ts'
 import { referenceTree, rootDigest } from './merkle.ts'
 import type { Note, Problem, Unchecked, VerifyReport } from './report.ts'
-import { createSignatureReader, type SigningDomain } from './signature.ts'
+import { createSignatureReader, type SigningDomain, signatureFault } from './signature.ts'
 
 export interface VerifyOptions {
   /** Without it no signature is checked. */
@@ -266,7 +266,18 @@ async function checkSignatures(
   { problems }: Findings,
 ): Promise<VerifyReport['signatures']> {
   const counts = { valid: 0, invalid: 0, unchecked: 0 }
-  if (!domain) return { ...counts, unchecked: submissions.length }
+  if (!domain) {
+    // Whose it is needs the domain; that it is nobody's does not.
+    for (const { index, content } of submissions) {
+      const fault = signatureFault(content.signature)
+      if (fault === undefined) counts.unchecked++
+      else {
+        counts.invalid++
+        problems.push({ code: 'BAD_SIGNATURE', where: `submissions[${index}]`, message: fault })
+      }
+    }
+    return counts
+  }
   const reader = await createSignatureReader()
   const separator = reader.domainSeparator(domain)
   for (const { index, content } of submissions) {

@@ -2,9 +2,13 @@ import { readFileSync } from 'node:fs'
 import { ethers } from 'ethers'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { fromHex as plainFromHex } from '../../ops/verify/keccak.ts'
+import { createSignatureReader } from '../../ops/verify/signature.ts'
 import { fromHex, keccak256, toHex } from '../../topology/keccak.ts'
 import { nativeRecovery, type Recovery, recovery, wasmRecovery } from '../../topology/recovery.ts'
 import { digestOf, domainOf, prepareSubmissions, recoverSigner } from '../../topology/signature.ts'
+import { frameTexts, writeTexts } from '../../topology/submission-text.ts'
+import { TextBuffer } from '../../topology/text-buffer.ts'
 import { addressOf, MARKET, marketRules, rulesOf, submissionOf } from './world.ts'
 
 interface Signed {
@@ -87,7 +91,7 @@ describe('refusals say what was expected and what came', () => {
       fc.property(fc.nat(129), (at) => {
         const broken = `${signature.slice(0, at)}g${signature.slice(at + 1)}`
         const { problem } = recoverSigner({ ...submissionOf(), signature: broken }, domainOf(marketRules()))
-        expect(problem?.actual).toBe(`130 characters, no hex digit at ${at}`)
+        expect(problem?.actual).toBe(`130 characters, no hex digit at ${at} (U+0067)`)
       }),
       { numRuns: 50 },
     )
@@ -178,4 +182,39 @@ describe('prepareSubmissions', () => {
 test('behavior: keccak256 of the empty input', () => {
   expect(toHex(keccak256(''))).toBe('0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470')
   expect(fromHex('0x0aff')).toEqual(Buffer.from([10, 255]))
+})
+
+describe('what only a lenient reader takes for hex', () => {
+  const good = submissionOf()
+  const domain = domainOf(marketRules())
+  /** Each digit in turn as a character whose low byte is that of the digit: U+0130 for 0, U+0141 for A. */
+  const spoiled = [good.signature, good.signature.toUpperCase()].flatMap((text) =>
+    [...text].map(
+      (digit, at) => text.slice(0, at) + String.fromCharCode(digit.charCodeAt(0) + 0x100) + text.slice(at + 1),
+    ),
+  )
+  test('error: a signature, wherever the character stands, here and in the audit', async () => {
+    const reader = await createSignatureReader()
+    expect(spoiled).toHaveLength(260)
+    for (const signature of spoiled) {
+      expect(Buffer.from(signature, 'hex')).toHaveLength(65)
+      expect(recoverSigner({ ...good, signature }, domain).problem?.rule).toBe('a signature is r, s, v in hex')
+      expect(reader.signer(digestOf(good, domain), signature)).toHaveProperty('fault')
+    }
+  })
+  test('behavior: its text in a batch is what was sent', () => {
+    const submissions = [good.signature, ...spoiled.slice(0, 3)].map((signature) => ({ ...good, signature }))
+    const { frames, frameNumbers, signatures } = frameTexts(submissions)
+    const out = new TextBuffer(0)
+    writeTexts(out, { frames, signatures, ballots: frameNumbers.map((frame) => ({ slotId: good.slotId, frame })) })
+    const texts = JSON.parse(`[${Buffer.from(out.take()).toString()}]`) as string[]
+    expect(texts.map((text) => JSON.parse(text).signature)).toEqual(submissions.map(({ signature }) => signature))
+  })
+  test.each(['', '0', 'ab', '0x0', '0xzz', '0x\u0130\u0130', '0xab '])(
+    'error: %j is no 0x hex, here and in verify',
+    (text) => {
+      expect(() => fromHex(text)).toThrow(RangeError)
+      expect(() => plainFromHex(text)).toThrow(RangeError)
+    },
+  )
 })

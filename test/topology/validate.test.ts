@@ -61,6 +61,13 @@ const cases: Case[] = [
     expected: '130 hex digits without 0x',
     actual: '128 hex digits',
   },
+  {
+    name: 'a signature with U+0130, whose low byte is that of 0',
+    given: { signature: `\u0130${'0'.repeat(127)}1b` },
+    reason: 'BAD_SIGNATURE',
+    expected: '130 hex digits without 0x',
+    actual: '130 characters, no hex digit at 0 (U+0130)',
+  },
   { name: 'a slot that is nobody’s', given: { slotId: 9 }, reason: 'UNKNOWN_SLOT', actual: 'slot 9' },
   { name: 'a slot that is sold one block later', given: { slotId: 20 }, reason: 'UNKNOWN_SLOT', actual: 'slot 20' },
   {

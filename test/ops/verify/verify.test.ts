@@ -44,6 +44,8 @@ const repeatFirst = (batch: Batch, id: string): void => {
 const codes = async (bytes: Buffer, options: VerifyOptions = known): Promise<string[]> =>
   [...new Set((await verifyBatch(bytes, options)).problems.map(({ code }) => code))].sort()
 
+const problem = (where: string, message: string) => ({ code: 'BAD_SIGNATURE', where, message })
+
 describe('the published batch', () => {
   test.each([
     ['pretty', published],
@@ -73,6 +75,17 @@ describe('the published batch', () => {
     expect((await verifyBatch(compact, some)).signatures).toEqual({ valid: 1, invalid: 0, unchecked: 50 })
   })
 
+  test('error: signatures that only a lenient reader takes for hex, with and without a domain', async () => {
+    const lenient = read('batch-of-lenient-hex.json')
+    for (const options of [{}, known]) {
+      const report = await verifyBatch(lenient, options)
+      expect(report.signatures).toEqual({ valid: 0, invalid: 2, unchecked: 0 })
+      expect(report.problems).toEqual([
+        problem('submissions[0]', 'the signature is not 130 hex digits: it has U+0130 at 3'),
+        problem('submissions[1]', 'the signature is not 130 hex digits: it has U+0141 at 0'),
+      ])
+    }
+  })
   test('error: the owner of another slot, another chain', async () => {
     const foreign = { ...known, slots: new Map([[4036, known.slots!.get(3164)!]]) }
     const report = await verifyBatch(compact, foreign)
