@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
+import { deadLetterOf } from '../../streams/dead-letter.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import type { Burst, LogRecord } from '../../streams/ports.ts'
 import type { OutputTypes, Processor, ProcessorContext } from '../../streams/processor.ts'
@@ -166,6 +167,21 @@ test('behavior: what cannot be decoded goes to the dead letters as it came, in t
   ])
   expect(written(burst, 'counted')).toEqual([[0, 'k', 1]])
   expect(burst.offsets!.commits[0]!.next).toBe(3)
+})
+
+test('behavior: of a record as large as a log takes the beginning goes to the dead letters, so that the rest has room', () => {
+  const MIB = 1024 * 1024
+  const record = {
+    offset: 7,
+    timestamp: 1,
+    key: Buffer.alloc(9 * MIB, 'k'),
+    value: Buffer.alloc(7 * MIB, 'v'),
+    headers: [{ key: 'own', value: Buffer.alloc(16) }],
+  }
+  const { key, value, headers } = deadLetterOf('dead', record, { topic: 'in', partition: 0, offset: 7 }, new Error('x'))
+  expect([key!.length, value!.length]).toEqual([4 * MIB, 4 * MIB])
+  expect(headers![0]).toEqual({ key: '__streams.errors.size', value: Buffer.from(String(16 * MIB + 19)) })
+  expect(headers!.map(({ key: name }) => name)).not.toContain('own')
 })
 
 test('error: without a dead letter topic what cannot be decoded stops the task', () => {
