@@ -47,6 +47,18 @@ export function transactionTests(current: () => LogUnderTest): void {
       expect(behind).toMatchObject({ records: [], next: 5, outOfRange: false })
     })
 
+    test('behavior: a burst of 100 MiB is visible as a whole', { timeout: 300_000 }, async () => {
+      const { log } = current()
+      const topic = await createTopic(log)
+      const value = Buffer.alloc(512 * 1024, 'x')
+      const parts = Array.from({ length: 200 }, (_, i) => ({ ...record(topic, 0, null, `${i}`), value }))
+      await commit(log, fresh('writer'), parts)
+      const found = await readAll(log, { topic, partition: 0 })
+      expect(found.map((one) => [text(one.key), one.value!.length])).toEqual(
+        parts.map((_, i) => [`${i}`, value.length]),
+      )
+    })
+
     test('behavior: an empty burst commits', async () => {
       const writer = await current().log.transactionalWriter(fresh('writer'))
       expect(expectCommitted(await writer.commit({ records: [] })).size).toBe(0)
