@@ -6,7 +6,7 @@ import { systemClock } from '../connectors/log/system-clock.ts'
 import { openFileRegistry } from '../connectors/schema-registry/file.ts'
 import { createCodec } from '../schemas/codec.ts'
 import type { Log } from '../streams/ports.ts'
-import { type ProtocolRules, RULES_DEFAULTS } from '../topology/rules.ts'
+import { completeRules, type ProtocolRules } from '../topology/rules.ts'
 import { type Stores, sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics, type TopicOptions, type Topics } from '../topology/topics.ts'
 import { CliError, EXIT } from './cli-error.ts'
@@ -126,7 +126,7 @@ export function readSettings(dataDir: string): DirectorySettings | undefined {
   }
   try {
     const settings = JSON.parse(text) as DirectorySettings
-    return { ...settings, rules: { ...RULES_DEFAULTS, ...settings.rules } } // those of an older release lack what came later
+    return { ...settings, rules: completeRules(settings.rules) } // those of an older release lack what came later
   } catch (error) {
     throw new CliError(
       `${directoryPaths(dataDir).settings} is not JSON`,

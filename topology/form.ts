@@ -1,15 +1,19 @@
 /**
  * What the texts of a submission must be, before anything is looked up or computed for it: how long, which characters, which
- * form. It depends on the submission and the rules of its market alone.
+ * form, and whether the project is one of the market. It depends on the submission and the rules of its market alone.
  */
 import type { Submission, VerdictReason } from '../schemas/types.ts'
+import { takesProject } from './project-ids.ts'
 import type { MarketRules } from './rules.ts'
 import type { Evidence } from './verdict.ts'
 
-export type FormRules = Pick<MarketRules, 'projectIdBytesMax' | 'snapshotCidBytesMax' | 'nodeVersionBytesMax'>
+export type FormRules = Pick<
+  MarketRules,
+  'projectIdBytesMax' | 'snapshotCidBytesMax' | 'nodeVersionBytesMax' | 'projectIds'
+>
 
 export interface FormFault {
-  readonly reason: Extract<VerdictReason, 'MALFORMED' | 'OVERSIZE'>
+  readonly reason: Extract<VerdictReason, 'MALFORMED' | 'OVERSIZE' | 'FOREIGN_PROJECT'>
   readonly evidence: Evidence
 }
 
@@ -22,7 +26,8 @@ export function formFault(submission: Submission, rules: FormRules): FormFault |
     textFault('projectId', projectId, rules.projectIdBytesMax) ??
     emptyFault('snapshotCid', snapshotCid) ??
     textFault('snapshotCid', snapshotCid, rules.snapshotCidBytesMax) ??
-    textFault('nodeVersion', nodeVersion ?? '', rules.nodeVersionBytesMax)
+    textFault('nodeVersion', nodeVersion ?? '', rules.nodeVersionBytesMax) ??
+    foreignFault(projectId, rules.projectIds)
   )
 }
 
@@ -62,6 +67,21 @@ function textFault(name: string, text: string, bytesMax: number): FormFault | un
     }
   return undefined
 }
+
+const PATTERNS_SHOWN = 4
+
+/** "A digest counts in the market whose projects it names" (decision 0022). */
+const foreignFault = (projectId: string, patterns: readonly string[]): FormFault | undefined =>
+  takesProject(patterns, projectId)
+    ? undefined
+    : {
+        reason: 'FOREIGN_PROJECT',
+        evidence: {
+          rule: 'the project is one of the data market',
+          expected: excerpt(patterns.slice(0, PATTERNS_SHOWN).join(', ')),
+          actual: excerpt(projectId),
+        },
+      }
 
 /**
  * Controls (C0, DEL, C1), line and paragraph separators, format characters (direction, zero width, tags), what is to be

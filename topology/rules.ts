@@ -1,5 +1,6 @@
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
 import { costOfBatch, costOfProject } from './batch-cost.ts'
+import { patternFault, sharedProjects } from './project-ids.ts'
 
 /** The rules of one data market. All of it decides outputs, so it is the same on every instance. */
 export interface MarketRules {
@@ -17,6 +18,8 @@ export interface MarketRules {
   /** Signers (lower case) with a quota of their own. */
   readonly fullNodes: readonly string[]
   readonly perFullNodePerEpoch: number
+  /** Project ids that the market takes: whole ones, or patterns with one `*` (decision 0022). Empty: all. */
+  readonly projectIds: readonly string[]
   /** Longest texts of a submission, in bytes of UTF-8. */
   readonly projectIdBytesMax: number
   readonly snapshotCidBytesMax: number
@@ -66,6 +69,7 @@ export const MARKET_DEFAULTS = {
   perSlotPerEpoch: 2,
   fullNodes: [],
   perFullNodePerEpoch: 1_000,
+  projectIds: [],
   projectIdBytesMax: 256, // seen: up to 110
   snapshotCidBytesMax: 128, // a CIDv1 of sha256 in base32 has 59
   nodeVersionBytesMax: 64,
@@ -93,6 +97,17 @@ const MARKER_KEYS_MAX = 64
 
 /** How far the rules about texts can be widened: an intake takes as much. */
 export const TEXT_BYTES_MAX = { projectId: 1_024, snapshotCid: 256, nodeVersion: 256 } as const
+
+/** Patterns of one market. Each submission is compared with them. */
+export const PROJECT_PATTERNS_MAX = 256
+
+/** Rules that were written down by an older release, with the defaults of what came later. */
+export const completeRules = (older: ProtocolRules): ProtocolRules => ({
+  ...RULES_DEFAULTS,
+  ...older,
+  addedMarkets: { ...MARKET_DEFAULTS, ...older.addedMarkets },
+  markets: older.markets.map((market) => ({ ...MARKET_DEFAULTS, ...market })),
+})
 
 /** Markets served at one time, configured ones and added ones. They are labels of metrics. */
 export const MARKETS_MAX = 64
@@ -126,7 +141,7 @@ export function checkRules({
   headsKept,
   markerKeys = [],
 }: Omit<ProtocolRules, 'markerKeys'> & Partial<ProtocolRules>): void {
-  const check = (holds: boolean, rule: string): void => {
+  const check: Check = (holds, rule) => {
     if (!holds) throw new RangeError(rule)
   }
   check(markets.length > 0, 'no data market is configured')
@@ -144,28 +159,53 @@ export function checkRules({
       check(isAddress(market[name]), `${name} ${market[name]} is no address in lower case`)
     for (const name of ['perSlotPerEpoch', 'perFullNodePerEpoch', 'votesMin', 'batchProjectsMax'] as const)
       check(market[name] >= 1, `${name} of ${market.dataMarket} is ${market[name]}, at least 1 is needed`)
-    for (const name of ['projectId', 'snapshotCid', 'nodeVersion'] as const) {
-      const [rule, most] = [`${name}BytesMax`, TEXT_BYTES_MAX[name]] as const
-      const bytesMax = market[`${name}BytesMax`]
-      check(
-        Number.isSafeInteger(bytesMax) && bytesMax >= 1 && bytesMax <= most,
-        `${rule} of ${market.dataMarket} is ${bytesMax}, 1 to ${most} can be`,
-      )
-    }
-    const longest = costOfProject(market.projectIdBytesMax, market.snapshotCidBytesMax)
-    const { gas, calldata } = costOfBatch(longest)
-    for (const [rule, needed] of [
-      ['batchGasMax', gas],
-      ['batchCalldataMax', calldata],
-    ] as const)
-      check(
-        market[rule] >= needed,
-        `${rule} of ${market.dataMarket} is ${market[rule]}; a project with the longest id and CID needs ${needed}`,
-      )
+    checkTexts(market, check)
     check(market.shareMin >= 0 && market.shareMin <= 1, `shareMin of ${market.dataMarket} is not between 0 and 1`)
     // The check needs the contract's day as of the release, which no tick carries: refused rather than passed over.
     check(market.dataSources.length === 0, `dataSources of ${market.dataMarket}: that check is not built`)
   }
+  checkShared(markets, check)
+}
+
+type Check = (holds: boolean, rule: string) => void
+
+/** Lengths and patterns; and that the longest legal project fits a transaction by itself. */
+function checkTexts(market: MarketRules, check: Check): void {
+  for (const name of ['projectId', 'snapshotCid', 'nodeVersion'] as const) {
+    const [rule, most] = [`${name}BytesMax`, TEXT_BYTES_MAX[name]] as const
+    const bytesMax = market[`${name}BytesMax`]
+    check(
+      Number.isSafeInteger(bytesMax) && bytesMax >= 1 && bytesMax <= most,
+      `${rule} of ${market.dataMarket} is ${bytesMax}, 1 to ${most} can be`,
+    )
+  }
+  check(
+    market.projectIds.length <= PROJECT_PATTERNS_MAX,
+    `projectIds of ${market.dataMarket} has ${market.projectIds.length} patterns, at most ${PROJECT_PATTERNS_MAX} can be`,
+  )
+  for (const pattern of market.projectIds) {
+    const fault = patternFault(pattern)
+    check(!fault, `projectIds of ${market.dataMarket} has ${JSON.stringify(pattern)}, but ${fault}`)
+  }
+  const longest = costOfProject(market.projectIdBytesMax, market.snapshotCidBytesMax)
+  const { gas, calldata } = costOfBatch(longest)
+  for (const [rule, needed] of [
+    ['batchGasMax', gas],
+    ['batchCalldataMax', calldata],
+  ] as const)
+    check(
+      market[rule] >= needed,
+      `${rule} of ${market.dataMarket} is ${market[rule]}; a project with the longest id and CID needs ${needed}`,
+    )
+}
+
+/** "No two markets that say which projects are theirs say so of one project": its votes would count in both. */
+function checkShared(markets: readonly MarketRules[], check: Check): void {
+  for (const { markets: both, patterns } of sharedProjects(markets.filter(({ projectIds }) => projectIds.length > 0)))
+    check(
+      false,
+      `projectIds of ${both[0]} and of ${both[1]} share projects (${patterns.join(' and ')}): a vote would count in both`,
+    )
 }
 
 /** What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in parts. */

@@ -1,8 +1,8 @@
-/** Whether the texts of a submission are as long and as printable as the market wants them, judged a second time. */
+/** Whether the texts of a submission are as long and as printable as its market wants them, and its project one of the market. */
 import type { MarketRules } from '../../topology/rules.ts'
 import type { KeptSubmission } from './entry.ts'
 
-type Fault = 'MALFORMED' | 'OVERSIZE'
+type Fault = 'MALFORMED' | 'OVERSIZE' | 'FOREIGN_PROJECT'
 
 export function faultOfForm(submission: KeptSubmission, rules: MarketRules): Fault | undefined {
   if (!isUuid(submission.submissionId)) return 'MALFORMED'
@@ -17,7 +17,7 @@ export function faultOfForm(submission: KeptSubmission, rules: MarketRules): Fau
     if (length > bytesMax) return 'OVERSIZE'
     for (const character of text) if (isHidden(character.codePointAt(0)!)) return 'MALFORMED'
   }
-  return undefined
+  return isOfMarket(submission.projectId, rules.projectIds) ? undefined : 'FOREIGN_PROJECT'
 }
 
 const isLowerHex = (text: string): boolean => [...text].every((digit) => '0123456789abcdef'.includes(digit))
@@ -37,3 +37,13 @@ const hiddenRanges = HIDDEN.split(' ').map((range) => {
   return [Number.parseInt(first!, 16), Number.parseInt(last!, 16)] as const
 })
 const isHidden = (code: number): boolean => hiddenRanges.some(([first, last]) => code >= first && code <= last)
+
+/** One of the patterns is the id, or is it with something, or nothing, in the place of its star. */
+const isOfMarket = (projectId: string, patterns: readonly string[]): boolean =>
+  patterns.length === 0 ||
+  patterns.some((pattern) => {
+    const [start = '', end] = pattern.split('*')
+    if (end === undefined) return pattern === projectId
+    const middle = projectId.length - start.length - end.length
+    return middle >= 0 && start + projectId.substring(start.length, start.length + middle) + end === projectId
+  })

@@ -5,7 +5,7 @@
 import { configOf } from '../../streams/kafka-topic.ts'
 import { type Log, LogError, type TopicConfig } from '../../streams/ports.ts'
 import type { AnchorRules } from '../../topology/anchor-rules.ts'
-import { type ProtocolRules, RULES_DEFAULTS } from '../../topology/rules.ts'
+import { completeRules, type ProtocolRules } from '../../topology/rules.ts'
 import type { TopicOptions } from '../../topology/topics.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import type { Configuration } from '../config/parse.ts'
@@ -82,7 +82,7 @@ export function changedParts(from: unknown, to: unknown, path = ''): string[] {
 function parse(value: Uint8Array, topic: string): ClusterSettings {
   const { format, ...settings } = JSON.parse(Buffer.from(value).toString()) as ClusterSettings & { format: number }
   // those of an older release lack what came later
-  if (format === FORMAT) return { ...settings, rules: { ...RULES_DEFAULTS, ...settings.rules } }
+  if (format === FORMAT) return { ...settings, rules: completeRules(settings.rules) }
   throw new CliError(
     `the settings in ${topic} have format ${format}, this version knows ${FORMAT}`,
     'A newer sequencer deployed this cluster: use its version.',

@@ -1,5 +1,7 @@
 /** `sequencer config`, and the options that every command on a cluster shares. */
 import { Command } from 'commander'
+import { sharedProjects } from '../../topology/project-ids.ts'
+import { sharedInWords } from '../markets/shared-projects.ts'
 import { answer, type Lines, stdout } from '../output.ts'
 import { type Configuration, readConfiguration, valueAt } from './parse.ts'
 import { configurationReference } from './reference.ts'
@@ -33,9 +35,10 @@ export function configCommand(): Command {
     .description('Say what is wrong with the settings, all of it')
     .option('--json', 'as JSON')
     .action((flags: FlagValues) => {
-      const { sources } = readConfiguration(flags, process.env)
+      const { sources, rules } = readConfiguration(flags, process.env)
       const good = `The configuration is good: ${sources.size} settings given, ${SETTINGS.length - sources.size} by default.`
-      answer(flags.json, { ok: true, given: sources.size }, () => [good])
+      const warnings = sharedProjects(rules.markets).map(sharedInWords)
+      answer(flags.json, { ok: true, given: sources.size, warnings }, () => [good, ...warnings])
     })
   command
     .command('reference')

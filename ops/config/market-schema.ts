@@ -1,6 +1,6 @@
 /** The rules of a data market as settings; topology/rules.ts says more of what each means. */
 import { z } from 'zod'
-import { MARKET_DEFAULTS, TEXT_BYTES_MAX } from '../../topology/rules.ts'
+import { MARKET_DEFAULTS, PROJECT_PATTERNS_MAX, TEXT_BYTES_MAX } from '../../topology/rules.ts'
 import { address } from '../options.ts'
 
 export const whole = (min: number, max: number) => z.number().int().min(min).max(max)
@@ -19,6 +19,11 @@ export const marketSchema = z.strictObject({
     .describe('Distinct submissions of a slot taken in an epoch.'),
   fullNodes: z.array(address).default([]).describe('Signers with a quota of their own.'),
   perFullNodePerEpoch: whole(1, 10_000_000).default(MARKET_DEFAULTS.perFullNodePerEpoch).describe('That quota.'),
+  projectIds: z
+    .array(z.string().min(1).max(TEXT_BYTES_MAX.projectId))
+    .max(PROJECT_PATTERNS_MAX)
+    .default([])
+    .describe('Project ids that the market takes, whole or with one `*`: `*:UNISWAPV2`. None: all of them.'),
   projectIdBytesMax: whole(1, TEXT_BYTES_MAX.projectId)
     .default(MARKET_DEFAULTS.projectIdBytesMax)
     .describe('Bytes of a project id.'),

@@ -1,6 +1,8 @@
 /** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
 import { type Log, LogError } from '../../streams/ports.ts'
 import { sequencerTopology } from '../../topology/index.ts'
+import { sharedProjects } from '../../topology/project-ids.ts'
+import { rulesOfMarket } from '../../topology/rules.ts'
 import { openAdmin } from '../cluster/connect.ts'
 import { openGround, openRegistry } from '../cluster/open.ts'
 import type { ClusterSettings } from '../cluster/settings-topic.ts'
@@ -8,6 +10,7 @@ import type { Address } from '../config/schema.ts'
 import { groupsWithMembers } from '../deploy/live.ts'
 import { partitionsOf } from '../log-reading/scan.ts'
 import { servedMarkets } from '../markets/known-markets.ts'
+import { sharedInWords } from '../markets/shared-projects.ts'
 import { examineBrokers } from './brokers.ts'
 import { type Finding, failed } from './finding.ts'
 
@@ -46,6 +49,8 @@ export async function examineCluster(address: Address): Promise<Examined> {
       const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
       const served = await servedMarkets(ground.log, ground.topics, rules)
       findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
+      const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
+      if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })
       const active = new Set(
         await groupsWithMembers(
           admin,
