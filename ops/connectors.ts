@@ -6,16 +6,16 @@ import { EvmError } from '../connectors/evm/errors.ts'
 import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
 import { storeBatch } from '../connectors/ipfs/store.ts'
-import { startIntake } from '../connectors/libp2p/intake.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { configOf } from '../streams/kafka-topic.ts'
 import { MARKETS_MAX } from '../topology/rules.ts'
 import type { ApiLimits } from './api/limits.ts'
 import { openQueryApi } from './api/start.ts'
 import type { Wiring } from './compose.ts'
+import { type IntakeRoleConfig, startCollecting } from './intake/start.ts'
 import type { Closeable } from './lifecycle.ts'
 import { logEpochs } from './logging/events.ts'
-import { anchorMetrics, clockMetrics, intakeMetrics, storeMetrics } from './metrics/connectors.ts'
+import { anchorMetrics, clockMetrics, storeMetrics } from './metrics/connectors.ts'
 import { consumerLag } from './metrics/consumer-lag.ts'
 import { epochMetrics } from './metrics/epochs.ts'
 import { startOneOfMany } from './one-of-many.ts'
@@ -52,11 +52,7 @@ export interface ConnectorConfig {
     readonly confirmations: number
     readonly pollMs: number
   }
-  readonly intake: {
-    /** TCP multiaddrs. */
-    readonly listen: readonly string[]
-    readonly peerKeyFile: string
-  }
+  readonly intake: IntakeRoleConfig
   /** At least one; all of them must hold a batch before it is anchored. */
   readonly storage: {
     readonly directory?: string | undefined
@@ -161,11 +157,6 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
 
 /** Another one when clocks of two releases must not take over from each other: the second one follows markets at run time. */
 const CLOCK_FINGERPRINT = 'clock/2'
-
-function startCollecting({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
-  const { listen, peerKeyFile: keyFile } = config.intake
-  return startIntake({ listen, keyFile, topics, observer: intakeMetrics(metrics, health) }, { log, clock: systemClock })
-}
 
 /**
  * The view behind the query API goes on from where it stopped, which may be far back; what is measured begins at the end of

@@ -305,6 +305,42 @@ export type EpochState =
   | 'OPEN'
   | 'CLOSED'
 
+export interface IntakeKey {
+  /** The process with the role intake. */
+  readonly instanceId: string
+}
+
+/** Who sends most to an intake, and whom it bans by itself. Written every few seconds; the newest counts. */
+export interface IntakeReport {
+  /** Ms since 1970. */
+  readonly at: number
+  /** Open now. */
+  readonly connections: number
+  /** Records that validate is behind, as the intake heard last. */
+  readonly behind: null | number
+  /** At most 20: most refused messages first, then most messages. */
+  readonly talkers: readonly PeerTraffic[]
+  /** Bans of its own that hold, the newest 100. */
+  readonly bans: readonly IntakeBan[]
+}
+
+export interface PeerTraffic {
+  readonly peerId: string
+  /** The address, or the /64 of an IPv6 one. */
+  readonly host: string
+  /** Of late: what is five minutes old counts half. */
+  readonly messages: number
+  readonly refused: number
+  readonly badSignatures: number
+}
+
+export interface IntakeBan {
+  readonly subject: string
+  /** Ms since 1970. */
+  readonly until: number
+  readonly reason: string
+}
+
 /** Where a submission lies in the topic submissions: its identity for verdicts and receipts. */
 export interface LogPosition {
   readonly partition: number
@@ -354,6 +390,23 @@ export interface ParkedSubmission {
   readonly submission: Submission
   /** Recovered address, lower case. */
   readonly signer: string
+}
+
+/** The operator bans somebody from every intake, or ends that. The newest of a subject counts. */
+export interface PeerBan {
+  /** False also ends bans that an intake gave by itself. */
+  readonly banned: boolean
+  /** Ms since 1970 at which the ban ends; 0 = never. Of no meaning without a ban. */
+  readonly until: number
+  /** In the words of the operator. */
+  readonly reason: string
+  /** When it was asked for, ms since 1970. */
+  readonly at: number
+}
+
+export interface PeerBanKey {
+  /** A peer id, an IP address, or a range of addresses in CIDR notation. */
+  readonly subject: string
 }
 
 /** What became of one project at the close of an epoch, or a part of it: what is one value is the same in each part, and each list has a run of the project's entries. */

@@ -22,7 +22,7 @@ const LONG_FILES: Record<string, number> = {
   'schemas/types.ts': Number.POSITIVE_INFINITY, // generated
 }
 const LONG_FUNCTIONS: Record<string, number> = {
-  'topology/topics.ts sequencerTopics': 132, // the table of all topics
+  'topology/topics.ts sequencerTopics': 146, // the table of all topics
   // Closures over one state, each inner function short:
   'topology/anchor.ts createAnchor': 90,
   'connectors/evm/anchor-effects.ts createEffects': 152,

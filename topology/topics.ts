@@ -71,6 +71,20 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       partitions: 1,
       cleanup: 'compact',
     }),
+    peerBans: topic({
+      name: `${prefix}peer-bans`,
+      key: codec.serde<T.PeerBanKey>('peer-bans-key'),
+      value: codec.serde<T.PeerBan>('peer-bans-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
+    intakeReports: topic({
+      name: `${prefix}intake-reports`,
+      key: codec.serde<T.IntakeKey>('intake-reports-key'),
+      value: codec.serde<T.IntakeReport>('intake-reports-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
     slots: topic({
       name: `${prefix}slots`,
       key: codec.serde<T.SlotKey>('slots-key'),

@@ -4,8 +4,9 @@ import type { EpochMarker, Submission, SubmissionKey } from '../../schemas/types
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import type { Clock, OutgoingRecord } from '../../streams/ports.ts'
+import type { Admission } from './admission.ts'
 import type { Connections, Peer } from './connections.ts'
-import type { Counts } from './counts.ts'
+import type { Counts, Doubt } from './counts.ts'
 import { EVIDENCE_BYTES_MAX, type Frame, FrameDecoder, type FramingProblem } from './framing.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 import { updateWindowSeldom } from './window-updates.ts'
@@ -15,6 +16,10 @@ export const COLLECT_PROTOCOL = '/collect'
 
 /** What one record takes beside its bytes: the object, its place in the queue. */
 const RECORD_OVERHEAD_BYTES = 256
+/** Messages that are judged together: their signatures keep this thread for some 3 ms when it has no workers. */
+const JUDGED_TOGETHER = 64
+/** A message of so many bytes is one for the rates; a longer one counts as several. */
+const MESSAGE_BYTES = 1024
 
 export interface IntakeTopics {
   readonly submissions: KafkaTopic<SubmissionKey, Submission | EpochMarker>
@@ -28,8 +33,26 @@ export interface CollectorOptions {
   readonly clock: Clock
   readonly connections: Connections
   readonly counts: Counts
-  /** Takes a record and counts its bytes against the peer. */
+  readonly admission: Admission
+  /** Counts bytes that were decoded against the peer. */
+  readonly hold: (bytes: number, peer: Peer) => void
+  /** They are not kept any more, without being in the log. */
+  readonly drop: (bytes: number, peer: Peer) => void
+  /** Takes a record whose bytes are counted. */
   readonly queue: (record: OutgoingRecord, bytes: number, peer: Peer) => void
+  /** So much came on a connection. */
+  readonly read: (peer: Peer, messages: number, now: number) => void
+}
+
+/** A submission that waits to be judged. */
+interface Arrived {
+  readonly submission: Submission
+  readonly peer: Peer
+  readonly bytes: number
+}
+
+interface Letter extends Pick<FramingProblem, 'message' | 'evidence'> {
+  readonly reason: FramingProblem['reason'] | 'REFUSED'
 }
 
 /** One open stream. */
@@ -49,6 +72,8 @@ export class Collector {
   readonly streams = new Set<CollectStream>()
   private readonly options: CollectorOptions
   private readonly letters: TokenBucket
+  private readonly arrived: Arrived[] = []
+  private judging: Promise<void> | undefined
   private closed = false
 
   constructor(options: CollectorOptions) {
@@ -82,6 +107,11 @@ export class Collector {
     this.closed = true
   }
 
+  /** Resolves when everything that was read is in the queue, or refused. */
+  async settled(): Promise<void> {
+    while (this.judging) await this.judging
+  }
+
   /** Resets streams whose message does not end; to be called every so often. */
   sweep(): void {
     const { clock, limits, counts } = this.options
@@ -99,14 +129,17 @@ export class Collector {
   private onData(open: CollectStream, data: Uint8Array | Iterable<Uint8Array>): void {
     if (this.closed) return
     const receivedAt = this.options.clock.now()
+    let messages = 0
     for (const chunk of data instanceof Uint8Array ? [data] : data) {
       if (open.stream.status !== 'open') break
       this.options.counts.bytes += chunk.length
       const { frames, problem } = open.decoder.push(chunk)
       if (frames.length > 0) open.unfinishedSince = undefined
-      for (const frame of frames) if (!this.onFrame(open, frame, receivedAt)) return
-      if (problem) this.onGarbage(open, problem, receivedAt)
+      messages += frames.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / MESSAGE_BYTES), problem ? 1 : 0)
+      for (const frame of frames) if (!this.onFrame(open, frame, receivedAt)) break
+      if (problem && open.stream.status === 'open') this.onGarbage(open, problem, receivedAt)
     }
+    if (messages > 0) this.options.read(open.peer, messages, receivedAt)
     if (open.stream.status === 'open') this.measurePartial(open, receivedAt)
   }
 
@@ -116,8 +149,7 @@ export class Collector {
     counts.messages++
     const { submission, problem, unframed } = { unframed: false, ...decodeSubmission(frame, receivedAt) }
     if (submission) {
-      counts.taken++
-      this.queueSubmission(submission, open.peer)
+      this.arrive({ submission, peer: open.peer, bytes: frame.bytes.length + RECORD_OVERHEAD_BYTES })
       return true
     }
     counts.malformed++
@@ -136,18 +168,48 @@ export class Collector {
     reset(open, problem.message) // this stream only: where the next message would begin cannot be known
   }
 
-  private queueSubmission(submission: Submission, peer: Peer): void {
+  private arrive(one: Arrived): void {
+    this.options.hold(one.bytes, one.peer)
+    this.arrived.push(one)
+    this.judging ??= this.judgeAll().finally(() => {
+      this.judging = undefined
+    })
+  }
+
+  private async judgeAll(): Promise<void> {
+    const { admission, clock } = this.options
+    while (this.arrived.length > 0) {
+      const some = this.arrived.splice(0, JUDGED_TOGETHER)
+      const doubts = await admission.judge(some, () => clock.now())
+      for (const [at, one] of some.entries()) {
+        const doubt = doubts[at]
+        if (doubt === undefined) this.queueSubmission(one)
+        else this.refuse(one, doubt)
+      }
+      await new Promise(setImmediate) // other connections have their turn
+    }
+  }
+
+  private refuse({ submission, peer, bytes }: Arrived, doubt: Doubt): void {
+    this.options.drop(bytes, peer)
+    const { receivedAt, position: _, digest: __, fullNode: ___, ...sent } = submission
+    const evidence = Buffer.from(JSON.stringify(sent)).subarray(0, EVIDENCE_BYTES_MAX)
+    this.queueLetter({ reason: 'REFUSED', message: `${doubt}, beyond the rate`, evidence }, peer, receivedAt)
+  }
+
+  private queueSubmission({ submission, peer, bytes }: Arrived): void {
+    this.options.counts.taken++
     const { submissions } = this.options.topics
     const { epochId, projectId } = submission
     const key = submissions.key.encode({ dataMarket: submission.dataMarket.toLowerCase(), epochId, projectId })
     const value = submissions.value.encode(submission)
     const partition = partitionFor(key, submissions.partitions)
     const record = { topic: submissions.name, partition, timestamp: submission.receivedAt, key, value }
-    this.options.queue(record, key.length + value.length + RECORD_OVERHEAD_BYTES, peer)
+    this.options.queue(record, bytes, peer)
   }
 
   /** Kept within the rates; beyond them only counted. */
-  private queueLetter({ reason, message, evidence }: FramingProblem, peer: Peer, receivedAt: number): void {
+  private queueLetter({ reason, message, evidence }: Letter, peer: Peer, receivedAt: number): void {
     if (!peer.letters.take(receivedAt) || !this.letters.take(receivedAt)) {
       this.options.counts.shed('letters')
       return
@@ -157,7 +219,9 @@ export class Collector {
     )
     const { name: topic } = this.options.topics.deadLetters
     const record = { topic, partition: 0, timestamp: receivedAt, key: null, value: evidence, headers }
-    this.options.queue(record, evidence.length + RECORD_OVERHEAD_BYTES, peer)
+    const bytes = evidence.length + RECORD_OVERHEAD_BYTES
+    this.options.hold(bytes, peer)
+    this.options.queue(record, bytes, peer)
   }
 
   private measurePartial(open: CollectStream, now: number): void {

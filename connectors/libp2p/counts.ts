@@ -12,10 +12,34 @@ export const SHED_REASONS = [
   'partial-bytes',
   /** A dead letter beyond the rate. */
   'letters',
+  /** A new connection when there were too many, and none of them idle. */
+  'connections',
+  /** A connection without messages: for too long, or to make room for a new one. */
+  'idle',
+  /** A connection of a banned peer or address. */
+  'banned',
 ] as const
 export type ShedReason = (typeof SHED_REASONS)[number]
 
-/** What the intake has done so far. Messages = taken + malformed + oversize. */
+/**
+ * Why a submission cannot count as far as the intake can tell, or cannot be told from one that does not (admission.ts).
+ * Beyond a rate such a message is refused.
+ */
+export const DOUBTS = [
+  /** The slot table has no such slot. */
+  'unknown-slot',
+  /** No owner of the slot signed it. */
+  'bad-signature',
+  /** The epoch is closed, too far ahead or a simulation, or the market is not served. */
+  'no-epoch',
+  /** The slot has sent enough for the epoch. */
+  'over-quota',
+  /** What it signs has come before. */
+  'copy',
+] as const
+export type Doubt = (typeof DOUBTS)[number]
+
+/** What the intake has done so far. Messages = taken + refused + malformed + oversize, but for those being checked. */
 export interface IntakeCounts {
   readonly messages: number
   /** Bytes read from streams. */
@@ -29,6 +53,12 @@ export interface IntakeCounts {
   /** Messages that the end of their stream cut off. */
   readonly unfinished: number
   readonly shed: Readonly<Record<ShedReason, number>>
+  /** Submissions that were refused, by what made them doubtful. */
+  readonly refused: Readonly<Record<Doubt, number>>
+  /** Bans that the intake gave. */
+  readonly bans: number
+  /** Waits of a connection that was over a rate, or held back while `validate` lags. */
+  readonly holds: number
 }
 
 export class Counts {
@@ -39,6 +69,9 @@ export class Counts {
   malformed = 0
   oversize = 0
   unfinished = 0
+  bans = 0
+  holds = 0
+  readonly refused = Object.fromEntries(DOUBTS.map((doubt) => [doubt, 0])) as Record<Doubt, number>
   private readonly sheds = Object.fromEntries(SHED_REASONS.map((reason) => [reason, 0])) as Record<ShedReason, number>
 
   /** Answers true, as whoever refuses does. */
@@ -48,8 +81,9 @@ export class Counts {
   }
 
   snapshot(): IntakeCounts {
-    const { messages, bytes, taken, appended, malformed, oversize, unfinished } = this
-    return { messages, bytes, taken, appended, malformed, oversize, unfinished, shed: { ...this.sheds } }
+    const { messages, bytes, taken, appended, malformed, oversize, unfinished, bans, holds } = this
+    const [shed, refused] = [{ ...this.sheds }, { ...this.refused }]
+    return { messages, bytes, taken, appended, malformed, oversize, unfinished, bans, holds, shed, refused }
   }
 }
 
@@ -57,6 +91,8 @@ export class Counts {
 export function countsSince(before: IntakeCounts, now: IntakeCounts): IntakeCounts {
   const shed = { ...now.shed }
   for (const reason of SHED_REASONS) shed[reason] -= before.shed[reason]
+  const refused = { ...now.refused }
+  for (const doubt of DOUBTS) refused[doubt] -= before.refused[doubt]
   return {
     messages: now.messages - before.messages,
     bytes: now.bytes - before.bytes,
@@ -65,6 +101,9 @@ export function countsSince(before: IntakeCounts, now: IntakeCounts): IntakeCoun
     malformed: now.malformed - before.malformed,
     oversize: now.oversize - before.oversize,
     unfinished: now.unfinished - before.unfinished,
+    bans: now.bans - before.bans,
+    holds: now.holds - before.holds,
     shed,
+    refused,
   }
 }

@@ -31,7 +31,10 @@ export function createHost({ listen, privateKey, limits, connections }: HostOpti
     privateKey,
     addresses: { listen: [...listen] },
     transports: [
-      tcp({ inboundSocketInactivityTimeout: limits.socketIdleMs, maxConnections: 2 * limits.connectionsMax }),
+      tcp({
+        inboundSocketInactivityTimeout: limits.socketIdleMs,
+        maxConnections: 2 * (limits.connectionsMax + limits.handshakesMax),
+      }),
     ],
     // The deployed collector (Go) asks for TLS first; each dialer picks what it has.
     connectionEncrypters: [connections.remembering(tls()), connections.remembering(noise())],
@@ -49,7 +52,8 @@ export function createHost({ listen, privateKey, limits, connections }: HostOpti
     ],
     connectionGater: connections.gater,
     connectionManager: {
-      maxConnections: limits.connectionsMax,
+      // ours is the gater's: libp2p would turn the newcomer away, or close one by its age
+      maxConnections: 2 * (limits.connectionsMax + limits.handshakesMax),
       inboundConnectionThreshold: limits.connectionsPerHostPerSecond,
       maxIncomingPendingConnections: limits.handshakesMax,
       inboundUpgradeTimeout: limits.upgradeTimeoutMs,

@@ -1,10 +1,13 @@
 /**
  * The intake: collectors dial it by libp2p, open `/collect`, and send signed submissions; they lie in the topic
- * `submissions` when they are acknowledged. Nothing is judged here but the form of a message.
+ * `submissions` when they are acknowledged. The verdicts are given behind the log; here the form of a message is judged, and
+ * whether its bearer is within the rates (admission.ts, pace.ts).
  */
 import type { Libp2p } from '@libp2p/interface'
 import type { Appender, Clock, Log, OutgoingRecord } from '../../streams/ports.ts'
+import { Admission, type Guide, NO_GUIDE } from './admission.ts'
 import { AppendQueue } from './append-queue.ts'
+import { type Ban, Bans } from './bans.ts'
 import { COLLECT_PROTOCOL, Collector, type IntakeTopics } from './collect.ts'
 import { Connections, type Peer } from './connections.ts'
 import { Counts, countsSince, type IntakeCounts } from './counts.ts'
@@ -12,7 +15,9 @@ import { classifyListenFailure } from './errors.ts'
 import { createHost, forgetGonePeers } from './host.ts'
 import { loadIdentity } from './identity.ts'
 import { INTAKE_LIMITS, type IntakeLimits } from './limits.ts'
+import { faulty, Pace } from './pace.ts'
 import { Pressure } from './pressure.ts'
+import { type Talker, Talkers } from './talkers.ts'
 
 export interface IntakeOptions {
   /** TCP multiaddrs, e.g. `/ip4/0.0.0.0/tcp/9100`; port 0 takes a free one. */
@@ -22,11 +27,17 @@ export interface IntakeOptions {
   readonly topics: IntakeTopics
   readonly observer?: IntakeObserver
   readonly limits?: Partial<IntakeLimits>
+  /** Peer ids, addresses and ranges that may never connect. */
+  readonly banned?: readonly string[]
 }
 
 export interface IntakePorts {
   readonly log: Pick<Log, 'appender'>
   readonly clock: Clock
+  /** What is known of slots and epochs; nothing by default, and then no submission is doubtful. */
+  readonly guide?: Guide
+  /** Records that `validate` is behind; undefined when nobody knows. Must not reject. */
+  readonly lag?: () => Promise<number | undefined>
 }
 
 /** What stands now. */
@@ -39,9 +50,15 @@ export interface IntakeGauges {
   readonly partialBytes: number
   /** Back-pressure keeps every connection from being read. */
   readonly stopped: boolean
+  /** Records that `validate` is behind, as the intake heard last; undefined when nobody knows. */
+  readonly behind: number | undefined
+  /** Those with the most refused messages of late, then the most messages. */
+  readonly talkers: readonly Talker[]
+  /** Bans that the intake gave and that still hold. */
+  readonly bans: readonly Ban[]
 }
 
-export interface IntakeStats extends IntakeCounts, IntakeGauges {
+export interface IntakeStats extends IntakeCounts, Omit<IntakeGauges, 'bans'> {
   /** Submissions and dead letters that `close` gave up on. */
   readonly unappended: number
 }
@@ -61,6 +78,10 @@ export interface Intake {
   readonly multiaddrs: readonly string[]
   readonly peerId: string
   stats(): IntakeStats
+  /** The bans of the operator from now on, all of them; connections of the banned are closed. */
+  orderBans(bans: readonly Ban[]): void
+  /** Ends a ban that the intake gave. */
+  liftBan(subject: string): void
   /**
    * Stops accepting and reading, appends what was read (for at most `limits.drainMsMax`), and closes.
    * What the log did not take in that time is in `stats().unappended`; it was never acknowledged.
@@ -73,12 +94,15 @@ export async function startIntake(options: IntakeOptions, ports: IntakePorts): P
   const limits: IntakeLimits = { ...INTAKE_LIMITS, ...options.limits }
   const privateKey = await loadIdentity(options.keyFile)
   const counts = new Counts()
-  const connections = new Connections(limits, counts)
+  const { clock } = ports
+  const bans = new Bans(options.banned ?? [], limits.bansMax)
+  const talkers = new Talkers(limits.talkersMax, clock.now())
+  const connections = new Connections({ limits, counts, bans, talkers, clock })
   const host = await createHost({ listen: options.listen, privateKey, limits, connections }).catch((error) => {
     throw classifyListenFailure(error, options.listen)
   })
   const appender = await ports.log.appender()
-  const intake = new RunningIntake(host, { ...options, ...ports, limits, counts, connections }, appender)
+  const intake = new RunningIntake(host, { ...options, ...ports, limits, counts, connections, bans, talkers }, appender)
   try {
     await intake.start()
   } catch (error) {
@@ -92,7 +116,16 @@ interface Parts extends Omit<IntakeOptions, 'limits'>, IntakePorts {
   readonly limits: IntakeLimits
   readonly counts: Counts
   readonly connections: Connections
+  readonly bans: Bans
+  readonly talkers: Talkers
 }
+
+/** Talkers that are told of. */
+const TALKERS_TOLD = 20
+/** Bans that are told of. */
+const BANS_TOLD = 100
+/** How often connections that were held are looked at. */
+const WAKE_MS = 25
 
 class RunningIntake implements Intake {
   private readonly host: Libp2p
@@ -100,23 +133,35 @@ class RunningIntake implements Intake {
   private readonly pressure: Pressure<Peer>
   private readonly queue: AppendQueue<Peer>
   private readonly collector: Collector
+  private readonly admission: Admission
+  private readonly pace: Pace
+  private behind: number | undefined
+  private asking = false
+  private sweptAt: number
   private readonly timers: NodeJS.Timeout[] = []
   private sampled: IntakeCounts
   private unappended = 0
   private closing: Promise<void> | undefined
 
   constructor(host: Libp2p, parts: Parts, appender: Appender) {
-    const { limits, connections, counts, observer } = parts
+    const { limits, connections, counts, observer, clock, guide = NO_GUIDE } = parts
     this.host = host
     this.parts = parts
     this.sampled = counts.snapshot()
+    this.sweptAt = clock.now()
     this.pressure = new Pressure(limits, connections.peers)
+    this.pace = new Pace(limits, counts, this.pressure, clock.now())
+    this.admission = new Admission(guide, limits, counts, (peer) => this.punish(peer))
     this.queue = new AppendQueue<Peer>({ ...parts, ...this.queueEvents(observer) }, appender)
     this.collector = new Collector({
       ...parts,
-      queue: (record, bytes, peer) => {
-        this.pressure.take(peer, bytes)
-        this.queue.add(record, bytes, peer)
+      admission: this.admission,
+      hold: (bytes, peer) => this.pressure.take(peer, bytes),
+      drop: (bytes, peer) => this.pressure.release(peer, bytes),
+      queue: (record, bytes, peer) => this.queue.add(record, bytes, peer),
+      read: (peer, messages, now) => {
+        connections.touch(peer, now)
+        this.pace.spend(peer, messages, now)
       },
     })
   }
@@ -135,12 +180,25 @@ class RunningIntake implements Intake {
     await host.start()
     this.timers.push(
       setInterval(() => this.sweep(), parts.limits.sweepMs),
+      setInterval(() => this.pressure.wake(parts.clock.now()), WAKE_MS),
+      setInterval(() => void this.askLag(), parts.limits.lagAskMs),
       setInterval(() => void forgetGonePeers(host).catch(() => {}), parts.limits.forgetPeersMs),
     )
   }
 
   stats(): IntakeStats {
-    return { ...this.parts.counts.snapshot(), ...this.gauges(), unappended: this.unappended }
+    const { bans: _, ...gauges } = this.gauges()
+    return { ...this.parts.counts.snapshot(), ...gauges, unappended: this.unappended }
+  }
+
+  orderBans(bans: readonly Ban[]): void {
+    this.parts.bans.order(bans)
+    this.parts.connections.enforceBans()
+  }
+
+  liftBan(subject: string): void {
+    this.parts.bans.lift(subject)
+    this.parts.connections.forgive(subject)
   }
 
   close(): Promise<void> {
@@ -153,6 +211,7 @@ class RunningIntake implements Intake {
     this.collector.close()
     this.pressure.close()
     await this.host.unhandle(COLLECT_PROTOCOL)
+    await this.collector.settled()
     this.unappended = await this.queue.drain()
     for (const connection of this.host.getConnections()) connection.abort(new Error('the intake stops'))
     await this.host.stop()
@@ -173,8 +232,34 @@ class RunningIntake implements Intake {
   }
 
   private sweep(): void {
+    const now = this.parts.clock.now()
     this.collector.sweep()
+    this.parts.connections.sweep(now - this.sweptAt)
+    this.sweptAt = now
     this.sample()
+  }
+
+  /** A log that does not answer holds nothing back: what was known of the lag goes with the next answer. */
+  private async askLag(): Promise<void> {
+    const { lag, limits } = this.parts
+    if (!lag || this.asking) return
+    this.asking = true
+    this.behind = await lag()
+    this.asking = false
+    this.pace.lag(this.behind)
+    this.admission.lagging = this.behind !== undefined && this.behind > limits.lagRecordsMax
+  }
+
+  private punish(peer: Peer): void {
+    const { limits, connections, bans, counts, clock } = this.parts
+    const whom = faulty(peer, limits, connections)
+    if (whom === undefined) return
+    const subject = whom === 'host' ? peer.host.name : peer.peerId
+    if (bans.of(whom === 'host' ? { address: peer.address } : { peerId: subject }, clock.now())) return
+    const reason = `${Math.round(whom === 'host' ? peer.host.faults : peer.standing.faults)} bad signatures`
+    bans.add({ subject, untilMs: clock.now() + limits.banMs, reason })
+    counts.bans++
+    connections.enforceBans()
   }
 
   private sample(): void {
@@ -186,12 +271,16 @@ class RunningIntake implements Intake {
   private gauges(): IntakeGauges {
     const { inflightBytes, stopped } = this.pressure
     const { streams, partialBytes } = this.collector
+    const now = this.parts.clock.now()
     return {
       connections: this.host.getConnections().length,
       streams: streams.size,
       inflightBytes,
       partialBytes,
       stopped,
+      behind: this.behind,
+      talkers: this.parts.talkers.top(TALKERS_TOLD, now),
+      bans: this.parts.bans.mine(now).slice(0, BANS_TOLD),
     }
   }
 }

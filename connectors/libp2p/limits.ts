@@ -63,6 +63,59 @@ export const INTAKE_LIMITS = {
   /** Dead letters that are kept of one connection and of all: at once, and per second after. The others are counted. */
   lettersPerConnection: { burst: 10, perSecond: 1 },
   letters: { burst: 200, perSecond: 50 },
+  /**
+   * What a connection may send, in messages (one of more than 1 KiB counts as several): at once, and per second after.
+   * Beyond it the connection is read no faster, and nothing is refused. A relay may carry thousands of slots.
+   */
+  pacePerConnection: { burst: 20_000, perSecond: 2_000 },
+  /** The same of all connections of one address. */
+  pacePerHost: { burst: 100_000, perSecond: 20_000 },
+  /** Of a connection with `slowFaults`. */
+  pacePerSuspect: { burst: 100, perSecond: 20 },
+  /** Longest time for which a connection is not read because of a rate: whoever is slowed is still heard. */
+  holdMsMax: 10_000,
+  /**
+   * Doubtful messages (admission.ts) that are taken of a connection, so that an honest mistake has its verdict; beyond them
+   * they are refused. The address pays too, unless the connection brought more votes than doubtful ones.
+   */
+  doubtfulPerConnection: { burst: 200, perSecond: 2 },
+  doubtfulPerHost: { burst: 1_000, perSecond: 20 },
+  /** Messages with which a connection may show what it is before the lag of `validate` slows it. */
+  newcomerMessages: 64,
+  /** Most by which votes or doubtful messages count for or against a connection. */
+  creditMax: 1_000,
+  /**
+   * Faults of a connection: signatures that are not the owner's, less the votes, less one each second. From the first number
+   * on it is read slowly, from the second on its peer id is banned.
+   */
+  slowFaults: 50,
+  banFaults: 250,
+  /** Faults of all of one address, from which on the address is banned unless it also brings votes; 0 = never. */
+  hostBanFaults: 2_000,
+  /** How long such a ban lasts. */
+  banMs: 600_000,
+  /** Bans of its own that an intake keeps; beyond them the oldest go. */
+  bansMax: 10_000,
+  /** Digests of votes that are remembered to know copies by; 100 bytes each. */
+  digestsMax: 500_000,
+  /** Epochs in which the votes of slots are counted, the newest of all markets. */
+  votesEpochsMax: 1_024,
+  /**
+   * Records that `validate` may be behind. Above the first number doubtful messages of connections without credit are refused,
+   * and those connections read in turns; above the second all are.
+   */
+  lagRecordsMax: 50_000,
+  lagRecordsStop: 1_000_000,
+  /** Messages of all connections that are read in turns. */
+  paceWhileLagging: { burst: 500, perSecond: 500 },
+  /** How often `validate`'s lag is asked for. */
+  lagAskMs: 1_000,
+  /** Connections on which no message came for so long are closed. */
+  connectionIdleMs: 900_000,
+  /** When there is no place for a new connection, one without a message for so long makes room. */
+  shedIdleMs: 10_000,
+  /** Peers whose messages are counted. */
+  talkersMax: 4_096,
   /** How long `close` waits for the log to take what was read. */
   drainMsMax: 10_000,
   /** How often the limits that depend on time are looked at, and the observer is told. */
@@ -83,7 +136,7 @@ export interface Rate {
 
 /** A token bucket: `burst` at once, `perSecond` in the long run. */
 export class TokenBucket {
-  private readonly rate: Rate
+  private rate: Rate
   private tokens: number
   private at: number
 
@@ -95,11 +148,37 @@ export class TokenBucket {
 
   /** @param now ms; a clock that goes back gives nothing */
   take(now: number): boolean {
+    if (!this.has(now)) return false
+    this.tokens--
+    return true
+  }
+
+  /** Whether `take` would be answered true. */
+  has(now: number): boolean {
+    return this.left(now) >= 1
+  }
+
+  /** What could be taken at once. */
+  left(now: number): number {
+    this.refill(now)
+    return this.tokens
+  }
+
+  /** Takes them though they are not there: answers how long it is until none is owed, ms. */
+  owe(cost: number, now: number): number {
+    this.refill(now)
+    this.tokens -= cost
+    return this.tokens >= 0 ? 0 : (-this.tokens / this.rate.perSecond) * 1000
+  }
+
+  /** Another rate from now on; what was saved beyond its burst is gone. */
+  setRate(rate: Rate): void {
+    this.rate = rate
+  }
+
+  private refill(now: number): void {
     const { burst, perSecond } = this.rate
     this.tokens = Math.min(burst, this.tokens + (Math.max(0, now - this.at) / 1000) * perSecond)
     this.at = now
-    if (this.tokens < 1) return false
-    this.tokens--
-    return true
   }
 }

@@ -14,6 +14,8 @@ export interface Pressed {
   readonly source: MessageStream | undefined
   inflightBytes: number
   paused: boolean
+  /** Not read before this time, ms: it is over a rate. */
+  heldUntil: number
 }
 
 /** Share of the total at which reading stops everywhere; the rest is for what is already under way. */
@@ -36,6 +38,8 @@ export class Pressure<P extends Pressed> {
   private readonly excessive = new Set<P>()
   /** Longest paused first. */
   private readonly paused = new Set<P>()
+  /** Paused ones that are over a rate. */
+  private readonly held = new Set<P>()
   private resuming = false
   private closed = false
 
@@ -62,6 +66,25 @@ export class Pressure<P extends Pressed> {
     this.inflightBytes -= bytes
     if (this.inflightBytes < RESUME_SHARE * this.limits.inflightBytesMax) this.stopped = this.closed
     if (this.paused.size > 0) this.resumeSoon()
+  }
+
+  /** Reads nothing of a connection until then; `release` of others does not end that, `wake` does. */
+  hold(connection: P, untilMs: number): void {
+    connection.heldUntil = Math.max(connection.heldUntil, untilMs)
+    this.held.add(connection)
+    if (this.excessive.size === 0) queueMicrotask(this.pauseExcessive)
+    this.excessive.add(connection)
+  }
+
+  /** To be called every so often: reads those again whose time is over. */
+  wake(now: number): void {
+    for (const connection of this.held) if (connection.heldUntil <= now) this.free(connection)
+    if (this.paused.size > 0) this.resumeSoon()
+  }
+
+  private free(connection: P): void {
+    connection.heldUntil = 0
+    this.held.delete(connection)
   }
 
   /** Stops reading for good. */
@@ -100,12 +123,18 @@ export class Pressure<P extends Pressed> {
         this.resumeSoon()
         return
       }
-      if (!this.connections.has(connection)) this.paused.delete(connection)
+      if (!this.connections.has(connection)) this.forget(connection)
+      else if (connection.heldUntil > 0) continue
       else if (connection.inflightBytes <= RESUME_SHARE * inflightBytesPerConnectionMax) {
         room -= RESUMED_BYTES
         this.resume(connection)
       }
     }
+  }
+
+  private forget(connection: P): void {
+    this.paused.delete(connection)
+    this.free(connection)
   }
 
   private resume(connection: P): void {

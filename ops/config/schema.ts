@@ -9,6 +9,7 @@ import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
 import { apiSettings } from '../api/settings.ts'
+import { intakeSettings } from '../intake/settings.ts'
 import { logSettings } from '../logging/settings.ts'
 import { address, oneOf, httpUrl as url } from '../options.ts'
 import { ROLES } from '../roles.ts'
@@ -43,7 +44,9 @@ export const configSchema = z.strictObject({
     .default(['all'])
     .transform((given) => (given.includes('all') ? ROLES : ROLES.filter((role) => given.includes(role))))
     .describe('What this process runs: `all`, or any of the roles below.'),
-  workers: whole(0, 64).default(0).describe('Worker threads that recover signatures, for the role validate; 0 = none.'),
+  workers: whole(0, 64)
+    .default(0)
+    .describe('Worker threads that recover signatures, for each of the roles validate and intake; 0 = none.'),
   commitIntervalMs: whole(5, 10_000).default(100).describe('Time between two commits of a task, ms.'),
 
   log: logSettings,
@@ -200,21 +203,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('The role anchor-effects.'),
 
-  intake: z
-    .strictObject({
-      listen: z
-        .array(z.string().startsWith('/'))
-        .min(1)
-        .default(['/ip4/0.0.0.0/tcp/9100'])
-        .describe('TCP multiaddrs to listen on.'),
-      peerKeyFile: file
-        .optional()
-        .describe(
-          'File with the libp2p key behind the peer id; made when it does not exist. Replicas behind one address share it.',
-        ),
-    })
-    .prefault({})
-    .describe('The role intake.'),
+  intake: intakeSettings,
 
   storage: z
     .strictObject({

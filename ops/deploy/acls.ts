@@ -93,10 +93,15 @@ const changelogsOf = (appId: string, stage: Stage): string[] =>
 
 function connectorRights(role: Role, appId: string, topics: Topics, every: readonly string[]): Right[] {
   const { submissions, deadLetters, epochTicks, slots, tickRequests, anchorIntents, anchorResults, batches } = topics
-  const { marketRequests, markets } = topics
+  const { marketRequests, markets, peerBans, intakeReports } = topics
   const own = (...of: readonly { readonly name: string }[]) => of.map(({ name }) => name)
   const holder = [...grant('group', [`${appId}-${role}`], 'Read'), ...transactions(`${appId}-${role}`, 'literal')]
-  if (role === 'intake') return grant('topic', own(submissions, deadLetters), 'Write')
+  if (role === 'intake')
+    return [
+      ...grant('topic', own(submissions, deadLetters, intakeReports), 'Write'),
+      ...grant('topic', own(slots, epochTicks, peerBans, intakeReports), 'Read'),
+      ...grant('group', [`${appId}-validate`], 'Describe'), // its lag
+    ]
   if (role === 'clock')
     return [
       ...grant('topic', own(epochTicks, slots, markets), 'Read', 'Write'),
@@ -111,5 +116,5 @@ function connectorRights(role: Role, appId: string, topics: Topics, every: reado
       ...grant('topic', own(anchorResults), 'Write'),
       ...holder,
     ]
-  return grant('topic', [...every, ...own(marketRequests, markets)], 'Read') // api
+  return grant('topic', [...every, ...own(marketRequests, markets, peerBans, intakeReports)], 'Read') // api
 }

@@ -69,7 +69,8 @@ function topicsOf(appId: string, topology: Topology, topics: Topics, replication
     ...topology.repartitionTopics,
     ...internal.filter(({ cleanup }) => cleanup === 'delete').map(({ name }) => name),
   ])
-  const outside = [topics.deadLetters, topics.marketRequests, topics.markets] // no stage reads them
+  const { deadLetters, marketRequests, markets, peerBans, intakeReports } = topics
+  const outside = [deadLetters, marketRequests, markets, peerBans, intakeReports] // no stage reads them
   const all: readonly TopicConfig[] = [...topology.topics, ...outside, ...internal, settingsTopic(appId)]
   return all.map((topic) => ({
     name: topic.name,

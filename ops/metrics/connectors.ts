@@ -10,6 +10,7 @@ import { forget, type Metrics } from './create.ts'
 import { OTHER } from './definition.ts'
 import { ANCHOR_STEPS, REVERT_CODES, STORE_OUTCOMES } from './table/anchor.ts'
 import { RPC_METHODS } from './table/chain.ts'
+import { TALKER_RANKS } from './table/intake.ts'
 
 /** An acknowledgement counts as late after this; the objective is 99.9 % before. */
 const ACK_LATE_MS = 1_000
@@ -151,8 +152,20 @@ function rpcMetrics(metrics: Metrics): Required<RpcObserver> {
 export function intakeMetrics(metrics: Metrics, health: Health): IntakeObserver {
   let failing = false
   return {
-    sampled({ taken, malformed, oversize, unfinished, bytes, shed }, now) {
+    sampled({ taken, malformed, oversize, unfinished, bytes, shed, refused, bans, holds }, now) {
       metrics.intakeMessages.inc({ verdict: 'taken' }, taken)
+      for (const [reason, count] of Object.entries(refused)) {
+        metrics.intakeMessages.inc({ verdict: 'refused' }, count)
+        metrics.intakeRefused.inc({ reason }, count)
+      }
+      metrics.intakeBans.inc(bans)
+      metrics.intakeHolds.inc(holds)
+      if (now.behind === undefined) forget(metrics.intakeBehind)
+      else metrics.intakeBehind.set(now.behind)
+      for (const [at, rank] of TALKER_RANKS.entries()) {
+        metrics.intakeTopMessages.set({ rank }, now.talkers[at]?.messages ?? 0)
+        metrics.intakeTopRefused.set({ rank }, now.talkers[at]?.refused ?? 0)
+      }
       metrics.intakeMessages.inc({ verdict: 'malformed' }, malformed)
       metrics.intakeMessages.inc({ verdict: 'oversize' }, oversize)
       metrics.intakeMessages.inc({ verdict: 'unfinished' }, unfinished)

@@ -13,6 +13,7 @@ import { patiently } from '../cluster/patience.ts'
 import { type ClusterSettings, changedParts, clusterSettingsOf, settingsTopic } from '../cluster/settings-topic.ts'
 import { type SequencerConfig, startSequencer } from '../compose.ts'
 import type { Configuration, Need } from '../config/parse.ts'
+import { limitsOf } from '../intake/settings.ts'
 import { readMarkerSigner } from '../keys/marker-key.ts'
 import { Lifecycle } from '../lifecycle.ts'
 import { say } from '../logging/events.ts'
@@ -123,7 +124,13 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
       signerKey: signs ? readSignerKey(signerKeyFile!) : '',
       formerSignerKeys: signs ? formerSignerKeyFiles.map(readSignerKey) : [],
     },
-    intake: { listen: intake.listen, peerKeyFile: intake.peerKeyFile ?? '' },
+    intake: {
+      listen: intake.listen,
+      peerKeyFile: intake.peerKeyFile ?? '',
+      banned: intake.banned,
+      quotaFactor: intake.quotaFactor,
+      limits: limitsOf(intake),
+    },
     storage,
     ops,
     api: {

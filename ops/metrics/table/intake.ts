@@ -1,11 +1,14 @@
-import { SHED_REASONS } from '../../../connectors/libp2p/counts.ts'
+import { DOUBTS, SHED_REASONS } from '../../../connectors/libp2p/counts.ts'
 import type { Role } from '../../roles.ts'
 import type { Definition } from '../definition.ts'
 
 const roles = ['intake'] as const satisfies readonly Role[]
 
+/** Peer ids are whatever somebody makes, so a label is the place of a peer. */
+export const TALKER_RANKS = ['1', '2', '3', '4', '5'] as const
+
 /** What the intake made of a message. */
-const INTAKE_VERDICTS = ['taken', 'malformed', 'oversize', 'unfinished'] as const
+const INTAKE_VERDICTS = ['taken', 'refused', 'malformed', 'oversize', 'unfinished'] as const
 
 export const INTAKE = {
   intakeMessages: {
@@ -82,6 +85,54 @@ export const INTAKE = {
     roles,
     labels: { reason: SHED_REASONS },
     use: 'Somebody sends more than one may. With honest collectors behind one address, spread them over more intakes.',
+  },
+  intakeRefused: {
+    type: 'counter',
+    name: 'seq_intake_refused_total',
+    help: 'Submissions that cannot count and were beyond the rate of who brought them, so they are not in the log.',
+    unit: 'messages',
+    roles,
+    labels: { reason: DOUBTS },
+    use: '`sequencer peers list` says who sends them. A sample of them lies in `dead-letters`.',
+  },
+  intakeBans: {
+    type: 'counter',
+    name: 'seq_intake_bans_total',
+    help: 'Peers and addresses that the intake banned for their bad signatures.',
+    unit: 'bans',
+    roles,
+  },
+  intakeHolds: {
+    type: 'counter',
+    name: 'seq_intake_holds_total',
+    help: 'Times that a connection was not read for a while: over a rate, or in turns while `validate` lags.',
+    unit: 'times',
+    roles,
+  },
+  intakeBehind: {
+    type: 'gauge',
+    name: 'seq_intake_validate_behind',
+    help: 'Records that `validate` is behind, as the intake heard last. Not there while nobody knows.',
+    unit: 'records',
+    roles,
+    use: 'Above `intake.lag.recordsMax` connections without votes are read in turns.',
+  },
+  intakeTopMessages: {
+    type: 'gauge',
+    name: 'seq_intake_top_talker_messages',
+    help: 'Messages of late of the peers with most refused messages, then most messages. Five minutes old counts half.',
+    unit: 'messages',
+    roles,
+    labels: { rank: TALKER_RANKS },
+    use: '`sequencer peers list` names them.',
+  },
+  intakeTopRefused: {
+    type: 'gauge',
+    name: 'seq_intake_top_talker_refused',
+    help: 'And how many of those were refused.',
+    unit: 'messages',
+    roles,
+    labels: { rank: TALKER_RANKS },
   },
   connections: {
     type: 'gauge',

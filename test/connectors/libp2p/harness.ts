@@ -10,6 +10,7 @@ import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import type { Guide } from '../../../connectors/libp2p/admission.ts'
 import { type Intake, type IntakeObserver, startIntake } from '../../../connectors/libp2p/intake.ts'
 import type { IntakeLimits } from '../../../connectors/libp2p/limits.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
@@ -77,13 +78,28 @@ export class Stage implements AsyncDisposable {
       directory?: string
       observer?: IntakeObserver
       listen?: string
+      guide?: Guide
+      lag?: () => Promise<number | undefined>
+      banned?: readonly string[]
     } = {},
   ): Promise<Running> {
     const directory = options.directory ?? (await this.directory())
     const { log = new ScriptedLog(), limits = {}, observer = {}, listen = '/ip4/127.0.0.1/tcp/0' } = options
     const intake = await startIntake(
-      { listen: [listen], keyFile: join(directory, 'peer.key'), topics, limits, observer },
-      { log, clock: systemClock },
+      {
+        listen: [listen],
+        keyFile: join(directory, 'peer.key'),
+        topics,
+        limits,
+        observer,
+        banned: options.banned ?? [],
+      },
+      {
+        log,
+        clock: systemClock,
+        ...(options.guide && { guide: options.guide }),
+        ...(options.lag && { lag: options.lag }),
+      },
     )
     this.ends.push(() => intake.close())
     return { intake, log, directory }

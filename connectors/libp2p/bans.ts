@@ -1,0 +1,111 @@
+/** Who may not connect: peer ids, addresses and ranges of them, for good or until a time. */
+import { BlockList, isIP } from 'node:net'
+
+export interface Ban {
+  /** A peer id, an address, or a range in CIDR notation. */
+  readonly subject: string
+  /** Ms since 1970; Infinity = for good. */
+  readonly untilMs: number
+  readonly reason: string
+}
+
+/** A peer id in base58 (`12D3…`, `Qm…`) or as a CID. */
+const PEER_ID = /^[1-9A-HJ-NP-Za-km-z]{40,64}$|^[bkz][a-zA-Z0-9]{50,80}$/
+
+/** What a subject names, in one form; undefined for neither a peer id, nor an address, nor a range. */
+export function readSubject(text: string): string | undefined {
+  const [address = '', bits, ...rest] = text.trim().split('/')
+  const version = isIP(address)
+  if (version === 0) return PEER_ID.test(text.trim()) ? text.trim() : undefined
+  const plain = plainAddress(address)
+  if (bits === undefined) return plain
+  const most = version === 4 ? 32 : 128
+  if (rest.length > 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > most) return undefined
+  return `${plain}/${Number(bits)}`
+}
+
+/** An IPv4 address that came over an IPv6 socket is the IPv4 address. */
+export const plainAddress = (address: string): string => address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
+
+interface Entry extends Ban {
+  /** Of an address or a range. */
+  readonly covers: BlockList | undefined
+}
+
+export class Bans {
+  /** Of the settings, of the operator at run time, and of the intake itself. */
+  private readonly fixed: readonly Entry[]
+  private ordered: readonly Entry[] = []
+  private readonly own = new Map<string, Entry>()
+  private readonly ownMax: number
+
+  /** @param fixed subjects that are banned for good. Throws RangeError for one that is none. */
+  constructor(fixed: readonly string[], ownMax: number) {
+    this.fixed = fixed.map((subject) => entryOf({ subject, untilMs: Number.POSITIVE_INFINITY, reason: 'settings' }))
+    this.ownMax = ownMax
+  }
+
+  /** Those of the operator, all of them; what is not there any more is lifted. A subject that is none bans nobody. */
+  order(bans: readonly Ban[]): void {
+    this.ordered = bans.filter(({ subject }) => readSubject(subject) !== undefined).map(entryOf)
+  }
+
+  /** Bans for what the intake saw. */
+  add(ban: Ban): void {
+    this.own.delete(ban.subject)
+    this.own.set(ban.subject, entryOf(ban))
+    for (const subject of this.own.keys()) {
+      if (this.own.size <= this.ownMax) break
+      this.own.delete(subject)
+    }
+  }
+
+  /** Ends bans of the intake itself. */
+  lift(subject: string): void {
+    this.own.delete(subject)
+  }
+
+  /** Why a peer, or whoever is at an address, may not connect; undefined when it may. */
+  of({ peerId, address }: { readonly peerId?: string; readonly address?: string }, now: number): Ban | undefined {
+    const host = address === undefined ? undefined : plainAddress(address)
+    const hits = (entry: Entry): boolean =>
+      entry.untilMs > now && (entry.subject === peerId || (host !== undefined && covers(entry, host)))
+    const mine = [peerId, host].map((subject) => (subject === undefined ? undefined : this.own.get(subject)))
+    return (
+      mine.find((entry) => entry && hits(entry)) ??
+      this.fixed.find(hits) ??
+      this.ordered.find(hits) ??
+      this.ofRange(hits)
+    )
+  }
+
+  /** Those of the intake itself that still hold, newest first. */
+  mine(now: number): readonly Ban[] {
+    const all = [...this.own.values()].filter(({ untilMs }) => untilMs > now)
+    return all.reverse().map(({ subject, untilMs, reason }) => ({ subject, untilMs, reason }))
+  }
+
+  /** Own bans of ranges (the /64 of an IPv6 user): few, and last because they take longest. */
+  private ofRange(hits: (entry: Entry) => boolean): Ban | undefined {
+    for (const entry of this.own.values()) if (entry.covers && entry.subject.includes('/') && hits(entry)) return entry
+    return undefined
+  }
+}
+
+function entryOf(ban: Ban): Entry {
+  const subject = readSubject(ban.subject)
+  if (subject === undefined) throw new RangeError(`${ban.subject} is no peer id, address or range`)
+  const [address = '', bits] = subject.split('/')
+  const version = isIP(address)
+  if (version === 0) return { ...ban, subject, covers: undefined }
+  const covers = new BlockList()
+  const family = version === 4 ? 'ipv4' : 'ipv6'
+  if (bits === undefined) covers.addAddress(address, family)
+  else covers.addSubnet(address, Number(bits), family)
+  return { ...ban, subject, covers }
+}
+
+const covers = ({ covers: list }: Entry, host: string): boolean => {
+  const version = isIP(host)
+  return version !== 0 && list !== undefined && list.check(host, version === 4 ? 'ipv4' : 'ipv6')
+}

@@ -1,0 +1,61 @@
+/**
+ * How fast each connection is read. One over its rate, or over that of its address, is not read for as long as it takes to
+ * be within it again; nothing is refused for that. One with faults is read slowly. While `validate` lags, those that have
+ * not shown that they bring votes share one small rate: each waits for its turn, so none is left out.
+ */
+import type { Connections, Peer } from './connections.ts'
+import type { Counts } from './counts.ts'
+import { type IntakeLimits, TokenBucket } from './limits.ts'
+import type { Pressure } from './pressure.ts'
+
+/** `some`: who brings votes is read as ever. `all`: everybody waits for a turn. */
+export type Lagging = 'no' | 'some' | 'all'
+
+export class Pace {
+  lagging: Lagging = 'no'
+  private readonly limits: IntakeLimits
+  private readonly counts: Counts
+  private readonly pressure: Pressure<Peer>
+  private readonly turns: TokenBucket
+
+  constructor(limits: IntakeLimits, counts: Counts, pressure: Pressure<Peer>, now: number) {
+    this.limits = limits
+    this.counts = counts
+    this.pressure = pressure
+    this.turns = new TokenBucket(limits.paceWhileLagging, now)
+  }
+
+  /** @param behind records that `validate` is behind; undefined: nobody knows, so nothing is held back for it */
+  lag(behind: number | undefined): void {
+    const { lagRecordsMax, lagRecordsStop } = this.limits
+    this.lagging = behind === undefined || behind <= lagRecordsMax ? 'no' : behind <= lagRecordsStop ? 'some' : 'all'
+  }
+
+  /** So many messages came on a connection. */
+  spend(peer: Peer, messages: number, now: number): void {
+    const { standing, host } = peer
+    peer.messages += messages
+    peer.talker.messages += messages
+    const { slowFaults, pacePerSuspect, pacePerConnection } = this.limits
+    standing.pace.setRate(standing.faults >= slowFaults ? pacePerSuspect : pacePerConnection)
+    const waits = [standing.pace.owe(messages, now), host.pace.owe(messages, now)]
+    if (this.isInTurns(peer)) waits.push(this.turns.owe(messages, now))
+    const waitMs = Math.min(this.limits.holdMsMax, Math.max(...waits))
+    if (waitMs <= 0) return
+    this.counts.holds++
+    this.pressure.hold(peer, now + waitMs)
+  }
+
+  private isInTurns({ standing, messages }: Peer): boolean {
+    if (this.lagging !== 'some') return this.lagging === 'all'
+    return standing.credit <= 0 && messages > this.limits.newcomerMessages
+  }
+}
+
+/** Who has gone too far by now. */
+export function faulty(peer: Peer, limits: IntakeLimits, connections: Connections): 'peer' | 'host' | undefined {
+  const { standing, host } = peer
+  const { banFaults, hostBanFaults } = limits
+  if (hostBanFaults > 0 && host.faults >= hostBanFaults && !connections.hasCredit(host)) return 'host'
+  return standing.faults >= banFaults ? 'peer' : undefined
+}

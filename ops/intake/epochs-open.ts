@@ -1,0 +1,51 @@
+/** Which epochs take submissions, as the ticks say. It may be behind the log, or know nothing of an epoch of long ago. */
+import type { EpochTick } from '../../schemas/types.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import { rulesOfMarket } from '../../topology/rules.ts'
+
+/** Open epochs of one market that are remembered; more than windows and depth can leave open. */
+const OPEN_MAX = 1_024
+
+interface MarketState {
+  newest: number
+  readonly open: Set<number>
+}
+
+export interface OpenEpochs {
+  apply(tick: EpochTick): void
+  /** Open, or early by no more than the market allows. Also true while nothing is known of a market that is served. */
+  takes(dataMarket: string, epochId: number): boolean
+}
+
+export function openEpochs(rules: ProtocolRules): OpenEpochs {
+  const markets = new Map<string, MarketState>()
+  const served = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
+  return {
+    apply({ kind, dataMarket, epochId, markets: changes }) {
+      for (const change of changes) {
+        if (change.served) served.add(change.dataMarket)
+        else served.delete(change.dataMarket)
+      }
+      if (kind !== 'OPEN' && kind !== 'CLOSE') return
+      const state = markets.get(dataMarket) ?? { newest: 0, open: new Set<number>() }
+      markets.set(dataMarket, state)
+      if (kind === 'CLOSE') state.open.delete(epochId)
+      else {
+        state.newest = Math.max(state.newest, epochId)
+        state.open.add(epochId)
+        for (const oldest of state.open) {
+          if (state.open.size <= OPEN_MAX) break
+          state.open.delete(oldest)
+        }
+      }
+    },
+    takes(dataMarket, epochId) {
+      if (epochId === 0) return false
+      const state = markets.get(dataMarket)
+      if (state?.open.has(epochId)) return true
+      if (!served.has(dataMarket)) return false
+      if (!state) return true
+      return epochId > state.newest && epochId <= state.newest + rulesOfMarket(rules, dataMarket).epochsAhead
+    },
+  }
+}

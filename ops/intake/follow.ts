@@ -1,0 +1,63 @@
+/**
+ * Follows a topic of one partition for somebody who only looks on: from some way before its end, for ever, whatever goes
+ * wrong. A record that cannot be read is passed over.
+ */
+import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { Clock, Log } from '../../streams/ports.ts'
+import type { Closeable } from '../lifecycle.ts'
+
+const FETCH_BYTES = 1024 * 1024
+const FETCH_WAIT_MS = 500
+const PAUSE_MS = 1_000
+
+export interface Followed<K, V> {
+  /** Records before the end at which the following begins; all by default. */
+  readonly recalled?: number
+  /** In order. A null value is a tombstone. */
+  readonly apply: (key: K, value: V | null) => void
+  /** What was there at the beginning is applied; and after each further piece. */
+  readonly caughtUp?: () => void
+}
+
+export function followTopic<K, V>(
+  { log, clock }: { readonly log: Log; readonly clock: Clock },
+  topic: KafkaTopic<K, V>,
+  { recalled = Number.POSITIVE_INFINITY, apply, caughtUp }: Followed<K, V>,
+): Closeable {
+  const stop = new AbortController()
+  const { signal } = stop
+  const at = { topic: topic.name, partition: 0 }
+  let offset: number | undefined
+
+  const advance = async (): Promise<void> => {
+    const [bounds] = await log.bounds([at])
+    offset ??= Math.max(bounds!.start, bounds!.stable - recalled)
+    const options = { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
+    const [answer] = await log.fetch([{ ...at, offset }], options)
+    const { records, next, outOfRange, start, stable } = answer!
+    if (outOfRange) offset = start
+    else {
+      for (const { offset: place, key, value } of records) if (key !== null && place >= offset) applied(key, value)
+      offset = Math.max(offset, next)
+    }
+    if (!answer!.failure && offset >= stable) caughtUp?.()
+  }
+  const applied = (key: Uint8Array, value: Uint8Array | null): void => {
+    let read: readonly [K, V | null]
+    try {
+      read = [topic.key.decode(key), value && topic.value.decode(value)]
+    } catch {
+      return // of a schema that is not known here: whoever must understand it says so
+    }
+    apply(...read)
+  }
+  const following = (async () => {
+    while (!signal.aborted) await advance().catch(() => clock.sleep(PAUSE_MS, signal)) // the roles that need the log say why
+  })()
+  return {
+    async close() {
+      stop.abort()
+      await following
+    },
+  }
+}

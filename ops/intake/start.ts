@@ -1,0 +1,85 @@
+/** The role intake: the libp2p host, and what it follows in the log to tell honest messages from others. */
+import type { Ban } from '../../connectors/libp2p/bans.ts'
+import { type Intake, startIntake } from '../../connectors/libp2p/intake.ts'
+import type { IntakeLimits } from '../../connectors/libp2p/limits.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import { configOf } from '../../streams/kafka-topic.ts'
+import type { Topics } from '../../topology/topics.ts'
+import type { Wiring } from '../compose.ts'
+import type { Part } from '../connectors.ts'
+import { type Closeable, Lifecycle } from '../lifecycle.ts'
+import { intakeMetrics } from '../metrics/connectors.ts'
+import { createSignerPool } from '../signers.ts'
+import { followTopic } from './follow.ts'
+import { createGuide } from './guide.ts'
+import { validateLag } from './lag.ts'
+import { startReporting } from './report.ts'
+import { QUOTA_FACTOR } from './settings.ts'
+
+export interface IntakeRoleConfig {
+  /** TCP multiaddrs. */
+  readonly listen: readonly string[]
+  readonly peerKeyFile: string
+  /** Peer ids, addresses and ranges that may never connect. */
+  readonly banned?: readonly string[]
+  readonly limits?: Partial<IntakeLimits>
+  /** Votes of a slot that are taken for an epoch, as a multiple of the market's quota. */
+  readonly quotaFactor?: number
+}
+
+export async function startCollecting({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
+  const { listen, peerKeyFile: keyFile, banned = [], limits = {}, quotaFactor = QUOTA_FACTOR } = config.intake
+  const { slots, epochTicks, peerBans, intakeReports } = topics
+  await log.createTopics([slots, epochTicks, peerBans, intakeReports].map(configOf))
+  const parts = new Lifecycle(config.warn)
+  try {
+    const signers = await parts.add('signers', createSignerPool(config.rules, config.workers))
+    const guide = await parts.add('guide', createGuide({ rules: config.rules, topics, log, signers, quotaFactor }))
+    const reporting = await parts.add('reports', startReporting(log, topics, config.instanceId))
+    const measured = intakeMetrics(metrics, health)
+    const intake = await parts.add(
+      'intake',
+      startIntake(
+        {
+          listen,
+          keyFile,
+          topics,
+          banned,
+          limits,
+          observer: {
+            ...measured,
+            sampled(added, now) {
+              measured.sampled?.(added, now)
+              reporting.tell(now)
+            },
+          },
+        },
+        { log, clock: systemClock, guide, lag: validateLag(log, topics, config.appId) },
+      ),
+    )
+    await parts.add('bans', followBans(intake, { log, peerBans }))
+    return { multiaddrs: intake.multiaddrs, close: () => parts.close() }
+  } catch (error) {
+    await parts.close()
+    throw error
+  }
+}
+
+/** What the operator asks for with `sequencer peers ban` and `unban`. */
+function followBans(intake: Intake, { log, peerBans }: Pick<Wiring, 'log'> & Pick<Topics, 'peerBans'>): Closeable {
+  const bans = new Map<string, Ban>()
+  let changed = false
+  return followTopic({ log, clock: systemClock }, peerBans, {
+    apply({ subject }, ban) {
+      changed = true
+      if (ban?.banned)
+        bans.set(subject, { subject, untilMs: ban.until || Number.POSITIVE_INFINITY, reason: ban.reason })
+      else bans.delete(subject)
+      if (ban?.banned === false) intake.liftBan(subject)
+    },
+    caughtUp() {
+      if (changed) intake.orderBans([...bans.values()])
+      changed = false
+    },
+  })
+}
