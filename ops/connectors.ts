@@ -137,6 +137,8 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
     markets: rules.markets,
     addedWindowUnit: rules.addedMarkets.windowUnit,
     marketsMax: MARKETS_MAX,
+    slotHistoryBlocks: rules.slotHistoryBlocks,
+    slotChangesMax: rules.slotChangesMax,
     acceptedHeadersMax: rules.headsKept,
     ...(startBlock !== undefined && { startBlock }),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),

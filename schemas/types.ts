@@ -512,13 +512,13 @@ export interface SlotKey {
 /** Owners of a slot over time, so that a look-up as of a block gives the same answer in any replay. */
 export interface SlotOwner {
   readonly slotId: number
-  /** Ascending by sinceBlock; at most 64, the oldest are dropped. */
+  /** Ascending by sinceBlock: every change within slotHistoryBlocks and the last before, at most slotChangesMax + 2. */
   readonly history: readonly SlotOwnership[]
 }
 
 export interface SlotOwnership {
   readonly sinceBlock: number
-  /** Snapshotter address, lower case; the zero address when unassigned. */
+  /** Snapshotter address, lower case; the zero address when unassigned; empty while the slot is suspended, since its owner changed too often. */
   readonly owner: string
   /** nodeInfo.active and not burned. */
   readonly active: boolean

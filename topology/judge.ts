@@ -20,6 +20,9 @@ export interface Candidate {
 
 export type Judge = (candidate: Candidate, market: MarketRules) => Judgement
 
+/** The clock says so of a slot whose owner changed too often (connectors/evm/slot-table.ts). */
+const SUSPENDED = ''
+
 const VALID: Judgement = { kind: 'valid' }
 const BLOCK_HASH = /^0x[0-9a-f]{64}$/
 
@@ -51,6 +54,13 @@ function judgeOwner(
   const slot = ownerAsOf(slots.get({ slotId }), blockNumber)
   const asOf = `block ${blockNumber}`
   if (!slot) return final('UNKNOWN_SLOT', `the slot exists at ${asOf}`, 'an assigned slot', `slot ${slotId}`)
+  if (slot.owner === SUSPENDED)
+    return final(
+      'SLOT_INACTIVE',
+      `the slot is not suspended at ${asOf}`,
+      'fewer changes of its owner',
+      `since ${slot.sinceBlock}`,
+    )
   if (slot.owner !== signer)
     return final('SLOT_MISMATCH', `the signer owns slot ${slotId} at ${asOf}`, slot.owner, signer)
   if (!slot.active) return final('SLOT_INACTIVE', `the slot is active at ${asOf}`, 'active', 'inactive')

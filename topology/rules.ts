@@ -54,6 +54,10 @@ export interface ProtocolRules {
   readonly parkedMax: number
   /** Blocks of history that validate keeps for header checks; must exceed every window and epoch in flight. */
   readonly headsKept: number
+  /** Blocks for which every change of a slot's owner is kept; more than the log holds submissions of (7 days). */
+  readonly slotHistoryBlocks: number
+  /** Changes of one slot's owner within them; with one more the slot is suspended until half of them are older. */
+  readonly slotChangesMax: number
   /**
    * Public keys (Ed25519, 64 lower-case hex digits) of tick-fanout, oldest first: markers in `submissions` count only with the
    * signature of one of them, and of none that another one has replaced. Without any, every marker counts.
@@ -88,6 +92,8 @@ export const RULES_DEFAULTS = {
   parkedMax: 100_000,
   headsKept: 4_096,
   addedMarkets: MARKET_DEFAULTS,
+  slotHistoryBlocks: 604_800,
+  slotChangesMax: 256,
   markerKeys: [],
   unsignedMarkers: false,
 } as const

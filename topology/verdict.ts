@@ -45,7 +45,7 @@ export const REASON_HELP = {
   UNKNOWN_SLOT: 'No such slot at that block. Check SLOT_ID.',
   SLOT_MISMATCH:
     'The signer is not the snapshotter assigned to the slot. Assign the signer to the slot, or use its key.',
-  SLOT_INACTIVE: 'The slot was inactive or burned at that block.',
+  SLOT_INACTIVE: 'The slot was inactive or burned at that block, or suspended since its owner changed too often.',
   FLAGGED: 'The signer is flagged by the operator. Ask the operator.',
   EPOCH_NOT_OPEN: 'The epoch was never released while this sequencer could wait for it.',
   EPOCH_CLOSED: 'The submission window of the epoch was over. Send sooner; check the node is not behind.',

@@ -64,6 +64,8 @@ export interface SessionOptions {
   readonly appId: string
   readonly topics: ClockTopics
   readonly reorgDepthMax: number
+  readonly slotHistoryBlocks: number
+  readonly slotChangesMax: number
   /** The configured ones. */
   readonly markets: readonly ClockMarket[]
   readonly addedWindowUnit: ClockMarket['windowUnit']
@@ -84,7 +86,7 @@ const groupOf = ({ appId }: SessionOptions): string => `${appId}-clock`
 
 /** One holder of the role: what it knows of the chain, and its way to write. */
 export class ClockSession {
-  readonly slots = new SlotTable()
+  readonly slots: SlotTable
   readonly markets: ClockMarkets
   private readonly ticksAt: TopicPartition
   private readonly requestsAt: TopicPartition
@@ -102,6 +104,7 @@ export class ClockSession {
 
   constructor(options: SessionOptions, { log, clock }: { log: Log; clock: Clock }, writer: TransactionalWriter) {
     this.options = options
+    this.slots = new SlotTable(options)
     this.log = log
     this.clock = clock
     this.writer = writer

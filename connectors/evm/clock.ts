@@ -4,14 +4,14 @@
  */
 import type { EpochTick } from '../../schemas/types.ts'
 import { type Clock, type Log, LogError } from '../../streams/ports.ts'
-import { type BlockHeader, type ContractBlockSource, nodesAddress, type SlotChange } from './chain-reader.ts'
+import { type BlockHeader, type ContractBlockSource, nodesAddress } from './chain-reader.ts'
 import { applyTick, type ChainState, type ClockMarket, type Head, orphanTick, ticksOf } from './chain-state.ts'
-import { type BlockRead, type ChainStep, nextStep, type ReadOptions } from './chain-steps.ts'
+import { type ChainStep, nextStep, type ReadOptions } from './chain-steps.ts'
 import { type ClockSession, type ClockTopics, openSession, SessionLost } from './clock-log.ts'
 import { EvmError } from './errors.ts'
 import { marketOnChain } from './market-check.ts'
 import { createRpc, type Endpoint, type Rpc, type RpcObserver, type RpcOptions } from './rpc.ts'
-import { followSlots, readAllSlots, type SlotReading } from './slots.ts'
+import { followSlots, readAllSlots, readSlots, slotReading } from './slots.ts'
 
 export interface ClockOptions extends Partial<ClockTuning> {
   /** The role's group and transactional id is `<appId>-clock`. */
@@ -47,6 +47,9 @@ export interface ClockTuning {
   readonly rpcBatchMax: number
   /** Blocks between two full readings of the slots, against events that a node left out; 0 = only the first. */
   readonly slotsRereadBlocks: number
+  /** See SlotRules. */
+  readonly slotHistoryBlocks: number
+  readonly slotChangesMax: number
   /** Measure of the submission window of markets that are added at run time. */
   readonly addedWindowUnit: ClockMarket['windowUnit']
   /** Markets served at one time. */
@@ -67,6 +70,8 @@ export const CLOCK_DEFAULTS: ClockTuning = {
   stallMs: 60_000,
   rpcBatchMax: 50,
   slotsRereadBlocks: 0,
+  slotHistoryBlocks: 604_800,
+  slotChangesMax: 256,
   addedWindowUnit: 'blocks',
   marketsMax: 64,
   acceptedHeadersMax: 4_096,
@@ -256,12 +261,15 @@ async function goOn(session: ClockSession, { blocks, contractBlockOf }: BlocksSt
   const { settings, rpc } = context
   const addresses = { protocolState: settings.protocolState, nodes: context.nodes! }
   // All that is read from a node is read before the table changes: a failure must leave it as it was.
-  const readSlots = ({ hash: blockHash }: BlockHeader) =>
+  const readAll = ({ hash: blockHash }: BlockHeader) =>
     withAnyState(context, session.chain, (anyState) =>
       rpc.read((ask) => readAllSlots(ask, addresses, anyState ? 'latest' : { blockHash })),
     )
-  const reading = await slotReading(blocks, session.slotsReadAt, readSlots, settings.slotsRereadBlocks)
-  const rows = followSlots(session.slots, blocks, reading)
+  const reading = await slotReading(blocks, session.slotsReadAt, readAll, settings.slotsRereadBlocks)
+  const last = blocks.at(-1)!.header
+  const due = session.slots.due(last.number)
+  const resumed = due.length > 0 ? await readDue(context, session, last, due) : []
+  const rows = followSlots(session.slots, blocks, reading, resumed)
   await session.writeSlots(rows)
   const ticks: EpochTick[] = []
   let chain = session.chain
@@ -283,16 +291,8 @@ async function goOn(session: ClockSession, { blocks, contractBlockOf }: BlocksSt
   }
 }
 
-/** At the first block ever, and at the last one of a step when it is due again. */
-async function slotReading(
-  blocks: readonly BlockRead[],
-  readAt: number | undefined,
-  reading: (header: BlockHeader) => Promise<readonly SlotChange[]>,
-  rereadBlocks: number,
-): Promise<SlotReading | undefined> {
-  const last = blocks.at(-1)!.header
-  const due = readAt === undefined || (rereadBlocks > 0 && last.number - readAt >= rereadBlocks)
-  if (!due) return undefined
-  const header = readAt === undefined ? blocks[0]!.header : last
-  return { block: header.number, slots: await reading(header) }
-}
+/** Slots whose suspension is over, as of a block. */
+const readDue = (context: Context, session: ClockSession, { hash: blockHash }: BlockHeader, due: readonly number[]) =>
+  withAnyState(context, session.chain, (anyState) =>
+    context.rpc.read((ask) => readSlots(ask, context.nodes!, due, anyState ? 'latest' : { blockHash })),
+  )

@@ -17,10 +17,14 @@ export async function readAllSlots(
   const slots: SlotChange[] = []
   for (let first = 1; first <= count; first += SLOTS_AT_ONCE) {
     const ids = Array.from({ length: Math.min(SLOTS_AT_ONCE, count + 1 - first) }, (_, i) => first + i)
-    slots.push(...(await Promise.all(ids.map((slotId) => slotAt(ask, nodes, slotId, at)))))
+    slots.push(...(await readSlots(ask, nodes, ids, at)))
   }
   return slots
 }
+
+/** These slots as of a block. */
+export const readSlots = (ask: Ask, nodes: string, slotIds: readonly number[], at: StateAt): Promise<SlotChange[]> =>
+  Promise.all(slotIds.map((slotId) => slotAt(ask, nodes, slotId, at)))
 
 /** All slots as of a block. */
 export interface SlotReading {
@@ -31,12 +35,14 @@ export interface SlotReading {
 /**
  * Brings the table up to the last of `blocks`: by their events, and by a full reading as of one of them, which stands for
  * the events of that block and of those before it.
+ * @param resumed slots whose suspension is over, as of the last block
  * @returns the rows to be written, the last of each slot
  */
 export function followSlots(
   table: SlotTable,
   blocks: readonly Pick<BlockRead, 'header' | 'slotChanges'>[],
   reading: SlotReading | undefined,
+  resumed: readonly SlotChange[] = [],
 ): SlotOwner[] {
   const changed = new Map<number, SlotOwner>()
   for (const { header, slotChanges } of blocks) {
@@ -44,5 +50,20 @@ export function followSlots(
     if (reading?.block !== header.number) continue
     table.apply(reading.slots, header.number).forEach((row) => void changed.set(row.slotId, row))
   }
+  table.resume(resumed, blocks.at(-1)!.header.number).forEach((row) => void changed.set(row.slotId, row))
   return [...changed.values()]
+}
+
+/** At the first block ever, and at the last one of a step when it is due again. */
+export async function slotReading(
+  blocks: readonly BlockRead[],
+  readAt: number | undefined,
+  reading: (header: BlockRead['header']) => Promise<readonly SlotChange[]>,
+  rereadBlocks: number,
+): Promise<SlotReading | undefined> {
+  const last = blocks.at(-1)!.header
+  const due = readAt === undefined || (rereadBlocks > 0 && last.number - readAt >= rereadBlocks)
+  if (!due) return undefined
+  const header = readAt === undefined ? blocks[0]!.header : last
+  return { block: header.number, slots: await reading(header) }
 }

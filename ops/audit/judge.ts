@@ -151,6 +151,7 @@ export class Judge {
     if (head === undefined) return waits('EPOCH_NOT_OPEN')
     const ownership = this.ownerAt(submission.slotId, head)
     if (!ownership) return refused('UNKNOWN_SLOT')
+    if (ownership.owner === '') return refused('SLOT_INACTIVE') // suspended: its owner changed too often
     if (ownership.owner !== signer) return refused('SLOT_MISMATCH')
     if (!ownership.active) return refused('SLOT_INACTIVE')
     if (rules.flagged.includes(signer)) return refused('FLAGGED')

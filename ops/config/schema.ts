@@ -136,6 +136,16 @@ export const configSchema = z.strictObject({
       headsKept: whole(16, 200_000)
         .default(rules.headsKept)
         .describe('Blocks of history for header checks; more than every window and epoch in flight.'),
+      slotHistoryBlocks: whole(1_000, 100_000_000)
+        .default(rules.slotHistoryBlocks)
+        .describe(
+          'Blocks for which every change of a slot’s owner is kept: more than the log holds submissions of, 7 days. The default is that of blocks of one second.',
+        ),
+      slotChangesMax: whole(2, 10_000)
+        .default(rules.slotChangesMax)
+        .describe(
+          'Changes of one slot’s owner within them. With one more the slot is suspended (SLOT_INACTIVE) until half of them are older.',
+        ),
     })
     .prefault({})
     .describe('Part of the fingerprint, as the markets are: a change needs every stage stopped.'),

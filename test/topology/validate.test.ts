@@ -31,6 +31,10 @@ function prepared(): World {
     { sinceBlock: 12, owner: addressOf(8), active: true },
   ])
   world.own(20, [{ sinceBlock: 12, owner: addressOf(20), active: true }])
+  world.own(21, [
+    { sinceBlock: 0, owner: addressOf(21), active: true },
+    { sinceBlock: 11, owner: '', active: false },
+  ])
   world.tick(headTick(9), headTick(10), openTick(1, 10), headTick(11))
   return world
 }
@@ -80,6 +84,7 @@ const cases: Case[] = [
   { name: 'signed by the owner before', given: { slotId: 8 }, reason: 'SLOT_MISMATCH', expected: addressOf(2) },
   { name: 'signed by the owner as of the block', given: { slotId: 8, signedBy: 2 }, reason: undefined },
   { name: 'an inactive slot', given: { slotId: 7 }, reason: 'SLOT_INACTIVE', actual: 'inactive' },
+  { name: 'a suspended slot', given: { slotId: 21 }, reason: 'SLOT_INACTIVE', actual: 'since 11' },
   { name: 'a flagged signer', given: { slotId: 6 }, reason: 'FLAGGED', actual: addressOf(6) },
   { name: 'a simulation', given: { epochId: 0, header: '', deadline: 0 }, reason: 'SIMULATION' },
   { name: 'a simulation of a wrong signer', given: { epochId: 0, signedBy: 3 }, reason: 'SLOT_MISMATCH' },

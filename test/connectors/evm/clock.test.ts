@@ -73,6 +73,28 @@ describe('following the chain', () => {
     await expectTicksOfChain(log, topics, chain, 12)
   })
 
+  test('behavior: a slot that changes too often is suspended, and read from the chain when its time is over', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const options = { slotHistoryBlocks: 20, slotChangesMax: 4, rangeBlocks: 1 }
+    const clock = await runClock(log, topics, [chain.node()], options)
+    await clock.reached(12)
+    for (let i = 0; i < 6; i++) chain.mine({ slots: [{ slotId: 2, owner: ownerAddress(40 + i) }] })
+    await clock.reached(18)
+    await clock.close()
+    const again = await runClock(log, topics, [chain.node()], options)
+    for (let i = 0; i < 25; i++) chain.mine()
+    await again.reached(43)
+    await again.close()
+    const rows = (await readTopic(log, topics.slots.name)).map(({ value }) => topics.slots.value.decode(value!))
+    const history = rows.filter(({ slotId }) => slotId === 2).flatMap((row) => row.history.slice(-1))
+    const suspended = history.findIndex(({ owner }) => owner === '')
+    expect(suspended).toBeGreaterThan(0)
+    expect(history.slice(suspended + 1)).toEqual([
+      { sinceBlock: expect.any(Number), owner: ownerAddress(45), active: true },
+    ])
+    expect(history[suspended]!.sinceBlock + 20).toBeGreaterThan(history.at(-1)!.sinceBlock)
+  })
+
   test('args: a full reading finds a slot that changed without an event', async () => {
     const [chain, log] = [exampleChain(), createMemoryLog()]
     const clock = await runClock(log, topics, [chain.node()], { slotsRereadBlocks: 4 })
