@@ -52,6 +52,7 @@ async function attackByMessages(): Promise<void> {
   const world = await watchWorld(orders.place, () => {})
   const lines = await openLines(orders.place.intakes, orders.connections, orders.addresses)
   try {
+    await lines.tried()
     await Promise.all(kinds.map((kind) => shootAll(kind, world, lines)))
   } finally {
     world.close()

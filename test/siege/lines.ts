@@ -14,6 +14,8 @@ export interface Lines {
   /** How often a line was opened, and how often that failed. */
   readonly opened: number
   readonly refused: number
+  /** Resolves when every line was opened or refused. */
+  tried(): Promise<unknown>
   /** False when the line is not open, or has as much unsent as it holds: nothing is kept. */
   send(line: number, bytes: Uint8Array): boolean
   close(): Promise<void>
@@ -30,7 +32,14 @@ export async function openLines(intakes: readonly string[], lines: number, addre
   const hosts = await Promise.all(
     Array.from({ length: lines }, (_, i) => hostAt(addresses === 0 ? undefined : addressOf(i % addresses))),
   )
+  const firstTries: Promise<void>[] = []
   const keepOpen = async (host: Libp2p, i: number): Promise<void> => {
+    let triedOnce = (): void => {}
+    firstTries.push(
+      new Promise((resolve) => {
+        triedOnce = resolve
+      }),
+    )
     while (!closed) {
       if (streams[i]?.status !== 'open') {
         try {
@@ -41,6 +50,7 @@ export async function openLines(intakes: readonly string[], lines: number, addre
           counts.refused++
         }
       }
+      triedOnce()
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
     }
   }
@@ -53,6 +63,7 @@ export async function openLines(intakes: readonly string[], lines: number, addre
     get refused() {
       return counts.refused
     },
+    tried: () => Promise.all(firstTries),
     send(line, bytes) {
       const stream = streams[line]
       if (stream?.status !== 'open' || stream.writableNeedsDrain) return false
