@@ -127,10 +127,10 @@ async function runParts(
   screen.running({
     intake: sequencer.multiaddrs.find((address) => address.includes('127.0.0.1')) ?? sequencer.multiaddrs[0]!,
     ops: sequencer.url,
+    probes: sequencer.probesUrl,
     rpc: chain.rpcUrl,
     protocolState: chain.protocolState,
-    markets: servedAtFirst(config, chain),
-    spareMarkets: chain.markets.slice(config.markets),
+    ...marketsOf(config, chain),
   })
   await parts.add('health lines', watchHealth(sequencer.health, screen))
   await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
@@ -151,6 +151,11 @@ function markerRules(dataDir: string, { publicKey }: MarkerSigner): Partial<Prot
 
 /** The others of the chain wait for `sequencer markets add`. */
 const servedAtFirst = ({ markets }: DevConfig, chain: DevChain): readonly string[] => chain.markets.slice(0, markets)
+
+const marketsOf = (config: DevConfig, chain: DevChain) => ({
+  markets: servedAtFirst(config, chain),
+  spareMarkets: chain.markets.slice(config.markets),
+})
 
 function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings & { readonly markerSigner: MarkerSigner } {
   const markerSigner = ensureMarkerKey(directoryPaths(config.dataDir).markerKey)

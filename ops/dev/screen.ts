@@ -22,6 +22,7 @@ export interface Addresses {
   /** Multiaddr that snapshotters dial. */
   readonly intake: string
   readonly ops: string
+  readonly probes: string
   readonly rpc: string
   readonly protocolState: string
   readonly markets: readonly string[]
@@ -51,10 +52,11 @@ const reasonsOf = (epoch: EpochProgress): string =>
     .join(', ')
 const timeToAnchor = (epoch: EpochProgress): string => secondsToAnchor(epoch)?.toFixed(1).concat(' s') ?? ''
 
-const addressLines = ({ intake, ops, rpc, protocolState, markets, spareMarkets }: Addresses): Lines => [
+const addressLines = ({ intake, ops, probes, rpc, protocolState, markets, spareMarkets }: Addresses): Lines => [
   `console       ${ops}/`,
   `intake        ${intake}`,
   `metrics       ${ops}/metrics (also /readyz)`,
+  `probes        ${probes}/readyz (also /metrics)`,
   `chain         ${rpc}, ProtocolState ${protocolState}`,
   `data markets  ${markets.join(', ')}`,
   ...(spareMarkets.length > 0 ? [`spare markets ${spareMarkets.join(', ')}`] : []),

@@ -182,7 +182,7 @@ describe('what is said while it runs', () => {
   ])('error: dev, on a terminal: %s, as JSON: %s', (isTTY, json) => {
     const { out, text } = write(isTTY)
     const screen = createScreen({ out, json, now: () => 0 })
-    const at = { intake: HOSTILE, ops: HOSTILE, rpc: HOSTILE, protocolState: HOSTILE }
+    const at = { intake: HOSTILE, ops: HOSTILE, probes: HOSTILE, rpc: HOSTILE, protocolState: HOSTILE }
     screen.running({ ...at, markets: [HOSTILE], spareMarkets: [HOSTILE] })
     screen.say(`warning: ${HOSTILE}`)
     screen.released?.(epoch, now)

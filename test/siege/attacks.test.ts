@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { FrameDecoder } from '../../connectors/libp2p/framing.ts'
 import { decodeSubmission } from '../../connectors/libp2p/wire.ts'
 import { slotWallet } from '../../ops/snapshotters/wallets.ts'
+import { MARKET_DEFAULTS } from '../../topology/rules.ts'
 import { domainOf, recoverSigner } from '../../topology/signature.ts'
 import { ATTACKS, type AttackName, type Shooter } from './attacks.ts'
 import type { Shot } from './messages.ts'
@@ -37,7 +38,7 @@ const messagesOf = (shots: readonly Shot[]) =>
   })
 
 const HONEST_LOADS: readonly AttackName[] = ['votes-load', 'projects-load']
-const REFUSED_AT_THE_WIRE: readonly AttackName[] = ['too-long']
+const REFUSED_AT_THE_WIRE: readonly AttackName[] = ['too-long', 'longest', 'copies-longest', 'control']
 /** Signed by nobody, or not in hex. */
 const UNSIGNED: readonly AttackName[] = ['unsigned', 'bad-signature-one', 'bad-signature-spread', 'foreign-slot']
 const SIGNED = (Object.keys(ATTACKS) as AttackName[]).filter(
@@ -72,8 +73,12 @@ describe('messages', () => {
     for (const submission of messagesOf(shotsOf('strange-hex', 4))) expect(submission!.signature).toMatch(/[İŁ]/)
   })
 
-  test('default: too-long is what the wire decoder does not take', () => {
-    expect(messagesOf(shotsOf('too-long', 4))).toEqual([undefined, undefined, undefined, undefined])
+  test('default: longest-legal is as long as the rules take, to the byte or less than a character below', () => {
+    for (const submission of messagesOf(shotsOf('longest-legal', 8)))
+      for (const field of ['projectId', 'snapshotCid', 'nodeVersion'] as const) {
+        const spare = MARKET_DEFAULTS[`${field}BytesMax`] - Buffer.byteLength(submission![field]!)
+        expect([0, 1, 2]).toContain(spare)
+      }
   })
 
   test('default: copies differ in header and id alone', () => {

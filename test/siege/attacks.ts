@@ -1,6 +1,7 @@
 /** Every attack by messages: a name, what it is, and what is to be sent next. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { slotWallet } from '../../ops/snapshotters/wallets.ts'
+import { MARKET_DEFAULTS } from '../../topology/rules.ts'
 import { cidOf, type Fields, fieldsOf, type HonestLine, one, type Shot, sign, signed, write } from './messages.ts'
 import type { World } from './world.ts'
 
@@ -12,7 +13,7 @@ export interface Attack {
   readonly aim: (world: World) => Shooter
 }
 
-/** The longest that the wire decoder takes, in UTF-16 units, each of three bytes in UTF-8. */
+/** Far longer than any rule, in UTF-16 units, each of three bytes in UTF-8. */
 const LONGEST = { projectId: 4_096, snapshotCid: 512, nodeVersion: 256 } as const
 const THREE_BYTES = 'ࠀ'
 const CONTROL = '\u0001'
@@ -116,13 +117,23 @@ export const ATTACKS = {
         }),
       ),
   },
+  'longest-legal': {
+    help: 'the longest texts that the rules take, of three bytes a character, another project each, two an epoch of each slot',
+    aim: (world) => twiceAnEpoch(world, (n) => signed(world, own(world, n), longestLegal(n))),
+  },
+  'control-legal': {
+    help: 'one U+0001 in texts of a legal length, one project, each slot in turn twice an epoch',
+    aim: (world) => twiceAnEpoch(world, (n) => signed(world, own(world, n), { projectId: `siege:${CONTROL}` })),
+  },
   'too-long': {
-    help: 'texts one character too long, and messages of 60 KiB',
+    help: 'messages of 60 KiB, and a CID one byte longer than the rules take',
     aim: (world) => (n) =>
       signed(
         world,
         own(world, n),
-        n % 2 ? { projectId: 'x'.repeat(60 * 1024) } : { snapshotCid: 'x'.repeat(LONGEST.snapshotCid + 1) },
+        n % 2
+          ? { projectId: 'x'.repeat(60 * 1024) }
+          : { snapshotCid: 'x'.repeat(MARKET_DEFAULTS.snapshotCidBytesMax + 1) },
       ),
   },
   escapes: {
@@ -169,27 +180,32 @@ export const ATTACKS = {
     help: 'no attack: as many projects as slots, two votes of each slot, the longest texts that rules allow; all must count',
     aim: (world) =>
       load(world, 2, (slot, round) => ({
-        projectId: padded(`siege:load-${(slot + round) % world.own.length}`, LOAD_BYTES.projectId),
-        nodeVersion: 'v1.0.0-siege',
+        ...longestLegal((slot + round) % world.own.length),
       })),
   },
 } as const satisfies Record<string, Attack>
 
 export type AttackName = keyof typeof ATTACKS
 
-/** Changed by SIEGE_PROJECT_BYTES, where the rules of the market allow more or less. */
-const LOAD_BYTES = { projectId: Number(process.env.SIEGE_PROJECT_BYTES ?? 256) }
-
 const victim = ({ place }: World, n: number) => ({ slotId: 1 + (n % place.honest) })
 const own = (world: World, n: number) => world.own[n % world.own.length]!
 const newest = (world: World): number => world.at().epochs.get(world.place.markets[0]!)!
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex')
-const padded = (text: string, length: number): string => text.padEnd(length, 'x').slice(0, length)
 
 const longest = (n: number): Partial<Fields> => ({
   projectId: `${n}`.padEnd(LONGEST.projectId, THREE_BYTES),
   snapshotCid: `${n}`.padEnd(LONGEST.snapshotCid, THREE_BYTES),
   nodeVersion: THREE_BYTES.repeat(LONGEST.nodeVersion),
+})
+
+/** As many characters of three bytes as fit, behind the number. */
+const filled = (n: number, bytes: number): string =>
+  `${n}`.padEnd(`${n}`.length + Math.floor((bytes - `${n}`.length) / 3), THREE_BYTES)
+
+const longestLegal = (n: number): Partial<Fields> => ({
+  projectId: filled(n, MARKET_DEFAULTS.projectIdBytesMax),
+  snapshotCid: filled(n, MARKET_DEFAULTS.snapshotCidBytesMax),
+  nodeVersion: filled(0, MARKET_DEFAULTS.nodeVersionBytesMax),
 })
 
 /** r and s are random, s in the lower half, v is right: most recover an address, which owns nothing. */

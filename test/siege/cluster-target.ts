@@ -69,7 +69,7 @@ async function startParts(options: TargetOptions, parts: Lifecycle): Promise<Tar
       anchor: { signerKeyFile, confirmations: 1, pollMs: 200 },
       intake: { listen: ['/ip4/127.0.0.1/tcp/0'], peerKeyFile: join(directory, 'peer.key') },
       storage: { directory: blocks },
-      ops: { port: 0 },
+      ops: { port: 0, probesPort: 0 },
     }),
   )
   const deployed = await runSequencer(['deploy', 'apply', '--config', config])
@@ -79,8 +79,9 @@ async function startParts(options: TargetOptions, parts: Lifecycle): Promise<Tar
       start(name, ['run', '--config', config, '--roles', roles.join(','), '--instance-id', name]),
     ),
   )
-  const front = running[0] as unknown as { readonly intake: string[]; readonly ops: string }
+  const front = running[0] as unknown as { readonly intake: string[]; readonly ops: string; readonly probes: string }
   return {
+    probes: front.probes,
     place: {
       intakes: [front.intake[0]!],
       ops: front.ops,

@@ -19,6 +19,7 @@ export async function startDevTarget(options: TargetOptions): Promise<Target> {
     await dev.finished
   }
   return {
+    probes: running.probes as string,
     place: {
       intakes: [running.intake as string],
       ops: running.ops as string,

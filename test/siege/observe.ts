@@ -58,7 +58,7 @@ export class Observer {
 
   private async probe(): Promise<void> {
     this.probes++
-    const answer = await fetch(new URL('/healthz', this.target.place.ops), {
+    const answer = await fetch(new URL('/healthz', this.target.probes), {
       signal: AbortSignal.timeout(PROBE_WAIT_MS),
     }).catch(() => undefined)
     await answer?.arrayBuffer().catch(() => undefined)
@@ -66,7 +66,7 @@ export class Observer {
   }
 
   private async lag(): Promise<Record<string, number> | null> {
-    const text = await ask(this.target, '/metrics').catch(() => undefined)
+    const text = await ask(this.target.probes, '/metrics').catch(() => undefined)
     if (text === undefined) return null
     const lag: Record<string, number> = {}
     for (const [, stage, value] of text.matchAll(/^seq_consumer_lag\{[^}]*stage="([^"]+)"[^}]*\} (\d+)/gm))
@@ -75,8 +75,8 @@ export class Observer {
   }
 }
 
-async function ask({ place }: Pick<Target, 'place'>, path: string): Promise<string> {
-  const answer = await fetch(new URL(path, place.ops), { signal: AbortSignal.timeout(ASK_WAIT_MS) })
+async function ask(at: string, path: string): Promise<string> {
+  const answer = await fetch(new URL(path, at), { signal: AbortSignal.timeout(ASK_WAIT_MS) })
   if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`)
   return answer.text()
 }
@@ -86,7 +86,7 @@ export async function listAll<T>(target: Pick<Target, 'place'>, path: string): P
   const items: T[] = []
   try {
     for (let cursor = ''; ; ) {
-      const page = JSON.parse(await ask(target, `${path}&limit=500${cursor}`)) as Page<T>
+      const page = JSON.parse(await ask(target.place.ops, `${path}&limit=500${cursor}`)) as Page<T>
       items.push(...page.items)
       if (page.next === null) return items
       cursor = `&cursor=${encodeURIComponent(page.next)}`

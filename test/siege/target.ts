@@ -30,6 +30,8 @@ export interface Exit {
 }
 
 export interface Target {
+  /** Where /healthz and /metrics are answered whatever clients do. */
+  readonly probes: string
   readonly place: Omit<Place, 'seed' | 'honest' | 'spare'>
   readonly processes: readonly TargetProcess[]
   readonly exits: readonly Exit[]
