@@ -1,3 +1,5 @@
+import { withoutKeys } from './shown-url.ts'
+
 /** What each role of the process last said of itself. One that was never heard of is not ready. */
 export interface RoleHealth {
   readonly ready: boolean
@@ -33,7 +35,9 @@ export function createHealth(roles: readonly string[], now: () => number): Healt
   const failed = new Set<string>()
   const at = () => new Date(now()).toISOString()
   for (const role of roles) states.set(role, { ready: false, works: false, detail: NOT_STARTED, since: at() })
-  const set: Health['set'] = (role, ready, detail = '', works = states.get(role)?.works ?? false) => {
+  // what a library says of a node has its address in it, and anybody may read this
+  const set: Health['set'] = (role, ready, said = '', works = states.get(role)?.works ?? false) => {
+    const detail = withoutKeys(said)
     const last = states.get(role)
     if (failed.has(role) || (last?.ready === ready && last.detail === detail && last.works === works)) return
     states.set(role, { ready, works, detail, since: last?.ready === ready ? last.since : at() })

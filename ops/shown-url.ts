@@ -1,7 +1,7 @@
 /** Addresses of nodes, stores and collectors, without what may let in: providers put access keys into login, path and query. */
 
 /** A shorter part of a path is a name, of a chain for instance. */
-const KEY_LENGTH_MIN = 16
+export const KEY_LENGTH_MIN = 16
 const URL_IN_TEXT = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>()[\]{},]+/gi
 
 /** A text, e.g. the message of a library, in which every address is without its keys. */

@@ -1,26 +1,16 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Transaction, Wallet } from 'ethers'
 import type { AnchorIntent } from '../../schemas/types.ts'
+import { whyNotKept } from '../secret-file.ts'
 import { EvmError } from './errors.ts'
 
 const KEY = /^(0x)?[0-9a-fA-F]{64}$/
-/** Bits that let group or others read, write or run; and the same without the group's reading. */
-const OTHERS = 0o077
-const OTHERS_BUT_GROUP = 0o037
-
-/**
- * Whether a key file is for its reader alone. One of root's may be read by the group: so Kubernetes mounts a Secret for a
- * process that is not root. PostgreSQL takes the key files of its clients by the same rule.
- */
-export const isKept = ({ mode, uid }: { mode: number; uid: number }, reader: number | undefined): boolean =>
-  (mode & (uid === 0 && reader !== 0 ? OTHERS_BUT_GROUP : OTHERS)) === 0
-
 /** A private key as 64 hex digits in a file that nobody else may read. The key itself is in no message. */
 export function readSignerKey(file: string): string {
   let text: string
   try {
-    if (process.platform !== 'win32' && !isKept(statSync(file), process.getuid?.()))
-      throw new EvmError('SIGNER_KEY', `The key file ${file} can be read by others. Run: chmod 600 ${file}`)
+    const notKept = whyNotKept(file)
+    if (notKept) throw new EvmError('SIGNER_KEY', `The key file ${notKept}`)
     text = readFileSync(file, 'utf8').trim()
   } catch (cause) {
     if (cause instanceof EvmError) throw cause

@@ -1,6 +1,7 @@
 import { link, readFile, unlink, writeFile } from 'node:fs/promises'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
+import { whyNotKept } from '../secret-file.ts'
 import { IntakeError } from './errors.ts'
 
 /** RSA-4096 has some 3,200 characters in base64. */
@@ -19,8 +20,11 @@ export async function loadIdentity(keyFile: string): Promise<PrivateKey> {
 
 async function readKeyText(keyFile: string): Promise<string | undefined> {
   try {
+    const notKept = whyNotKept(keyFile)
+    if (notKept) throw new IntakeError('PEER_KEY', notKept)
     return await readFile(keyFile, 'utf8')
   } catch (error) {
+    if (error instanceof IntakeError) throw error
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new IntakeError('PEER_KEY', `${keyFile} cannot be read (${codeOf(error)})`, error)
   }

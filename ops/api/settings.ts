@@ -12,7 +12,7 @@ export const apiSettings = z
     viewDirectory: file
       .optional()
       .describe(
-        'Where the view behind the answers is kept; a directory in the system’s temporary one by default. May be deleted: it is built anew from the topics.',
+        'Where the view behind the answers is kept; in the user’s cache directory (`XDG_CACHE_HOME`, or `~/.cache`) by default. May be deleted: it is built anew from the topics.',
       ),
     keepHours: whole(1, 8_760)
       .default(720)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type Admin, Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import type { KafkaLogOptions } from '../../connectors/log/kafka/options.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
+import { whyNotKept } from '../../connectors/secret-file.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import type { Address, SequencerSettings } from '../config/schema.ts'
 
@@ -63,7 +64,7 @@ function encryptionOf({
   if (!caFile && !certFile) return enabled
   return {
     ...(caFile && { ca: readFileSync(caFile, 'utf8') }),
-    ...(certFile && keyFile && { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }),
+    ...(certFile && keyFile && { cert: readFileSync(certFile, 'utf8'), key: secretIn(keyFile) }),
   }
 }
 
@@ -72,13 +73,18 @@ function loginOf({ mechanism, username, passwordFile }: KafkaSettings['sasl']): 
   return { mechanism, username, password: secretIn(passwordFile) }
 }
 
-export const secretIn = (file: string): string => readFileSync(file, 'utf8').trim()
+/** Throws CliError when others may read the file. */
+export function secretIn(file: string): string {
+  const notKept = whyNotKept(file)
+  if (notKept) throw new CliError(notKept, 'A secret is for its reader alone: mode 0600, or root’s with 0440.')
+  return readFileSync(file, 'utf8').trim()
+}
 
 /** Of the setting, or of the file that it names, one a line. */
 export const rpcUrlsOf = ({ rpcUrls, rpcUrlsFile }: Address['chain']): readonly string[] =>
   rpcUrlsFile === undefined
     ? (rpcUrls ?? [])
-    : readFileSync(rpcUrlsFile, 'utf8')
+    : secretIn(rpcUrlsFile)
         .split('\n')
         .map((line) => line.trim())
         .filter((line) => line !== '')

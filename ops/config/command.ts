@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { sharedProjects } from '../../topology/project-ids.ts'
 import { sharedInWords } from '../markets/shared-projects.ts'
 import { answer, type Lines, stdout } from '../output.ts'
+import { shownUrl } from '../shown-url.ts'
 import { type Configuration, readConfiguration, valueAt } from './parse.ts'
 import { configurationReference } from './reference.ts'
 import { SETTINGS } from './settings.ts'
@@ -67,16 +68,10 @@ function renderSettings({ settings, sources }: Configuration): Lines {
   return rows.map(([path, value, source]) => `${path.padEnd(width)}  ${value}  # ${source}`)
 }
 
-/** Addresses may hold a login, and those of nodes an access key in path or query. */
+/** Whatever is an address may hold a login or an access key; those of nodes nearly always do. */
 function redacted(path: string, value: unknown): unknown {
-  if (!['chain.rpcUrls', 'storage.kubo', 'registry.url'].includes(path)) return value
-  const one = (text: string): string => redactedUrl(text, path === 'chain.rpcUrls')
-  return Array.isArray(value) ? value.map(one) : value === undefined ? value : one(String(value))
-}
-
-function redactedUrl(text: string, hidePath: boolean): string {
-  const { protocol, host, pathname, search, username } = new URL(text)
-  const login = username === '' ? '' : '…@'
-  const path = hidePath && pathname.length > 1 ? '/…' : pathname
-  return `${protocol}//${login}${host}${path}${search === '' ? '' : '?…'}`
+  if (Array.isArray(value)) return value.map((one) => redacted(path, one))
+  if (typeof value !== 'string') return value
+  const shown = shownUrl(value)
+  return path === 'chain.rpcUrls' ? shown.replace(/^(\w+:\/\/[^/?]+)\/[^?]+/, '$1/…') : shown
 }

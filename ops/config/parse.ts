@@ -1,8 +1,9 @@
 /** File, environment and flags become one configuration: parsed once, frozen, all faults reported together. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { z } from 'zod'
 import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
+import { whyNotKept } from '../../connectors/secret-file.ts'
 import { checkRules, type ProtocolRules } from '../../topology/rules.ts'
 import { CliError } from '../cli-error.ts'
 import { readMarkerSigner } from '../keys/marker-key.ts'
@@ -115,10 +116,14 @@ function markerKeysOf({ publicKeys, signingKeyFile }: SequencerSettings['markers
 
 /** What one setting alone cannot show. */
 function crossFaults(settings: SequencerSettings): Omit<Fault, 'source'>[] {
-  const { kafka, anchor, markers } = settings
+  const { kafka, anchor, markers, intake, api } = settings
   const faults = [...connectionFaults(settings), ...unreadable('anchor.signerKeyFile', anchor.signerKeyFile)]
   faults.push(...unreadable('markers.signingKeyFile', markers.signingKeyFile), ...wrongMarkerKey(markers))
   faults.push(...anchor.formerSignerKeyFiles.flatMap((file) => unreadable('anchor.formerSignerKeyFiles', file)))
+  faults.push(...unreadable('api.legacyTokenFile', api.legacyTokenFile))
+  if (intake.peerKeyFile && existsSync(intake.peerKeyFile))
+    // else it is made
+    faults.push(...unreadable('intake.peerKeyFile', intake.peerKeyFile))
   if (kafka.minInsyncReplicas > kafka.replicationFactor)
     faults.push({
       path: 'kafka.minInsyncReplicas',
@@ -141,13 +146,25 @@ function wrongMarkerKey({ signingKeyFile, publicKeys }: SequencerSettings['marke
 }
 
 function connectionFaults({ kafka, registry, chain }: Address): Omit<Fault, 'source'>[] {
-  const { mechanism, username, passwordFile } = kafka.sasl
-  const { caFile, certFile, keyFile } = kafka.tls
+  const { mechanism, username, passwordFile, plainWithoutTls } = kafka.sasl
+  const { enabled, caFile, certFile, keyFile } = kafka.tls
   const faults: Omit<Fault, 'source'>[] = []
   const check = (holds: boolean, path: string, message: string): void => void (holds || faults.push({ path, message }))
   const login = mechanism ?? username ?? passwordFile
   for (const [name, value] of Object.entries({ mechanism, username, passwordFile }))
     check(login === undefined || value !== undefined, `kafka.sasl.${name}`, 'is needed to log in')
+  const isEncrypted = enabled || caFile !== undefined || certFile !== undefined
+  check(
+    mechanism !== 'plain' || isEncrypted || plainWithoutTls,
+    'kafka.sasl.mechanism',
+    'plain sends the password as it is, and kafka.tls is off: turn that on, use scram-sha-512, or set kafka.sasl.plainWithoutTls',
+  )
+  const registryLogin = registry.username !== undefined || /^http:\/\/[^/]*@/i.test(registry.url)
+  check(
+    !registryLogin || !/^http:/i.test(registry.url) || registry.loginWithoutTls,
+    'registry.url',
+    'the password would be sent as it is: use https, or set registry.loginWithoutTls',
+  )
   check((certFile === undefined) === (keyFile === undefined), 'kafka.tls.keyFile', 'certificate and key go together')
   check(
     registry.username === undefined || registry.passwordFile !== undefined,
@@ -171,11 +188,13 @@ const unreadable = (path: string, file: string | undefined): Omit<Fault, 'source
   return message === undefined ? [] : [{ path, message }]
 }
 
+const PUBLIC_FILES = ['kafka.tls.caFile', 'kafka.tls.certFile']
+
 function whyUnreadable(file: string, path: string): string | undefined {
   try {
     if (/^anchor\..*signerKeyFiles?$|^markers\.signingKeyFile$/i.test(path)) readSignerKey(file)
     else if (readFileSync(file, 'utf8').trim() === '') return `${file} is empty`
-    return undefined
+    return PUBLIC_FILES.includes(path) ? undefined : whyNotKept(file)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return code === 'SIGNER_KEY' ? message : `${file} cannot be read (${code})`

@@ -66,7 +66,11 @@ export const configSchema = z.strictObject({
         .strictObject({
           mechanism: oneOf('plain', 'scram-sha-256', 'scram-sha-512').optional().describe('How to log in.'),
           username: z.string().min(1).optional().describe('Who logs in.'),
-          passwordFile: file.optional().describe('File with the password.'),
+          passwordFile: file.optional().describe('File with the password, for its reader alone (mode 0600).'),
+          plainWithoutTls: z
+            .boolean()
+            .default(false)
+            .describe('Let `plain` send the password over a connection that is not encrypted.'),
         })
         .prefault({}),
       replicationFactor: whole(1, 9).default(3).describe('Copies of every partition. 1 on a single broker.'),
@@ -85,12 +89,13 @@ export const configSchema = z.strictObject({
     .strictObject({
       url: url.describe('Address of the schema registry (Confluent’s interface).'),
       username: z.string().min(1).optional().describe('Who logs in.'),
-      passwordFile: file.optional().describe('File with the password.'),
+      passwordFile: file.optional().describe('File with the password, for its reader alone (mode 0600).'),
       unknownSchemaWaitMs: whole(0, 600_000)
         .default(5_000)
         .describe(
           'How long a record in `submissions` waits for a schema that the registry does not have, in case the registry is behind, ms; then it is a dead letter. Once in 10 minutes at most: meanwhile such records are dead letters at once.',
         ),
+      loginWithoutTls: z.boolean().default(false).describe('Let the password go to a registry that is not `https`.'),
     })
     .describe('The schema registry.'),
 

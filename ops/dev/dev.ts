@@ -22,7 +22,7 @@ import { Lifecycle } from '../lifecycle.ts'
 import { say } from '../logging/events.ts'
 import { createLog } from '../logging/log.ts'
 
-import { adminSocketPath, startAdminSocket } from '../markets/admin-socket.ts'
+import { startAdminSocket } from '../markets/admin-socket.ts'
 import { doorOfLog } from '../markets/door.ts'
 import { ROLES } from '../roles.ts'
 import { runSnapshotters } from '../snapshotters/run.ts'
@@ -120,7 +120,7 @@ async function runParts(
     ),
   )
   const markets = doorOfLog({ ...ground, rules: settings.rules, appId: settings.appId })
-  await parts.add('admin socket', startAdminSocket(adminSocketPath(config.dataDir), markets))
+  await parts.add('admin socket', startAdminSocket(config.dataDir, markets))
   writeFileSync(paths.running, JSON.stringify({ url: sequencer.url, pid: process.pid }))
   await parts.add('running file', { close: async () => rmSync(paths.running, { force: true }) })
   say(events, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })

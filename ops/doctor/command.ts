@@ -1,4 +1,5 @@
 /** `sequencer doctor`: what this machine, this directory and this node lack, each with what to do about it. */
+
 import { Command } from 'commander'
 import { z } from 'zod'
 import { createFileBlockStore } from '../../connectors/ipfs/file-store.ts'
@@ -12,6 +13,7 @@ import { type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { httpUrl, parseOptions } from '../options.ts'
 import { answer, type Lines } from '../output.ts'
 import { printable } from '../printable.ts'
+import { withoutKeys } from '../shown-url.ts'
 import { examineAnchoring } from './anchor.ts'
 import { examineCluster } from './cluster.ts'
 import type { Finding } from './finding.ts'
@@ -37,7 +39,7 @@ export function doctorCommand(): Command {
     .option('--json', 'print the findings as JSON')
     .action(async (given: TargetOptions) => {
       const options: DoctorOptions = { ...given, ...parseOptions(schema, given, 'doctor') }
-      const findings = await examine(options)
+      const findings = (await examine(options)).map((one) => ({ ...one, detail: withoutKeys(one.detail) }))
       answer(options.json, findings, () => render(findings))
       process.exitCode = exitCodeOf(findings)
     })

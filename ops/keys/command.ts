@@ -9,6 +9,7 @@ import { stdout } from '../output.ts'
 import { ensureMarkerKey } from './marker-key.ts'
 
 const OWNER_ONLY = 0o600
+const OWNERS_DIRECTORY = 0o700
 /** An address is the same on every chain. */
 const ANY_CHAIN = 1
 
@@ -19,7 +20,7 @@ export function keysCommand(): Command {
     .description('The account that sends transactions (anchor.signerKeyFile): prints its address')
     .argument('<file>', 'made, with its folder and mode 0600, when it does not exist; never overwritten')
     .action((file: string) => {
-      mkdirSync(dirname(file), { recursive: true })
+      mkdirSync(dirname(file), { recursive: true, mode: OWNERS_DIRECTORY })
       if (!existsSync(file))
         writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: OWNER_ONLY, flag: 'wx' })
       stdout.print(createSigner(readSignerKey(file), ANY_CHAIN).address)
@@ -29,7 +30,7 @@ export function keysCommand(): Command {
     .description('The libp2p host of the intakes (intake.peerKeyFile): prints the peer id that collectors dial')
     .argument('<file>', 'made, with its folder and mode 0600, when it does not exist; never overwritten')
     .action(async (file: string) => {
-      mkdirSync(dirname(file), { recursive: true })
+      mkdirSync(dirname(file), { recursive: true, mode: OWNERS_DIRECTORY })
       const { publicKey } = await loadIdentity(file)
       stdout.print(publicKey.toString())
     })

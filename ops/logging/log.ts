@@ -6,6 +6,7 @@
  */
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { printableJson } from '../printable.ts'
+import { withoutKeys } from '../shown-url.ts'
 import type { LogLevel } from './settings.ts'
 
 export type EventLog = Logger
@@ -31,7 +32,7 @@ export function createLog({ level, fields = {}, secrets = [], to }: LogOptions):
     base: fields,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    hooks: { streamWrite: (line: string) => printableJson(scrubbed(line)) },
+    hooks: { streamWrite: (line: string) => printableJson(withoutAddressKeys(scrubbed(line))) },
   }
   // few lines, and the last ones before an end matter most: written at once
   return pino(options, to ?? destination({ dest: STDERR, sync: true }))
@@ -39,6 +40,10 @@ export function createLog({ level, fields = {}, secrets = [], to }: LogOptions):
 
 /** Says nothing. */
 export const noLog = (): EventLog => pino({ level: 'silent' })
+
+/** A line of JSON, every address in it without its keys. */
+const withoutAddressKeys = (line: string): string =>
+  `${JSON.stringify(JSON.parse(line, (_, value: unknown) => (typeof value === 'string' ? withoutKeys(value) : value)))}\n`
 
 /** Without a secret in any of the forms in which it may turn up. */
 export function scrub(secrets: readonly string[]): (line: string) => string {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rpcUrlsOf, secretIn } from '../cluster/connect.ts'
 import type { SequencerSettings } from '../config/schema.ts'
+import { KEY_LENGTH_MIN } from '../shown-url.ts'
 
 /** What the files hold that settings name as secret, and the parts of addresses that may be. */
 export function secretsOf({
@@ -11,6 +12,8 @@ export function secretsOf({
   intake,
   api,
   markers,
+  storage,
+  tracing,
 }: SequencerSettings): readonly string[] {
   const { signerKeyFile, formerSignerKeyFiles } = anchor
   const files = [
@@ -24,11 +27,9 @@ export function secretsOf({
   ]
   const held = files.flatMap((file) => (file && existsSync(file) ? [secretIn(file)] : []))
   const urls = chain.rpcUrlsFile && !existsSync(chain.rpcUrlsFile) ? [] : rpcUrlsOf(chain)
-  return [...held, ...urls.flatMap(keysIn)]
+  const others = [registry.url, ...storage.kubo, ...(tracing.otlpUrl === undefined ? [] : [tracing.otlpUrl])]
+  return [...held, ...[...urls, ...others].flatMap(keysIn)]
 }
-
-/** A shorter part of a path is a name, of a chain for instance. */
-const KEY_LENGTH_MIN = 16
 
 /** Where providers put access keys: login, parts of the path, query. Host and port stay, since an operator needs them. */
 function keysIn(url: string): string[] {

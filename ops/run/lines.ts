@@ -3,6 +3,7 @@ import type { SequencerSettings } from '../config/schema.ts'
 import type { RoleHealth } from '../health.ts'
 import type { Lines, Output } from '../output.ts'
 import { type ProgressListener, secondsToAnchor } from '../progress.ts'
+import { withoutKeys } from '../shown-url.ts'
 
 export interface RunLines extends ProgressListener {
   starting(settings: SequencerSettings & { readonly instanceId: string }): void
@@ -38,7 +39,10 @@ export function createRunLines(out: Output, json: boolean): RunLines {
     role: (role, { ready, detail }) =>
       say('role', { role, ready, detail }, `${role}: ${ready ? 'runs' : 'waits'}${detail && `, ${detail}`}`),
     stopping: () => say('stopping', {}, 'stopping; once more to stop at once'),
-    warn: (text) => say('note', { text }, `warning: ${text}`),
+    warn(words) {
+      const text = withoutKeys(words)
+      say('note', { text }, `warning: ${text}`)
+    },
     anchored: (epoch) => {
       const { dataMarket, epochId } = epoch
       const seconds = secondsToAnchor(epoch)

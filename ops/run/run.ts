@@ -2,10 +2,9 @@
  * `sequencer run`: some roles, or all, on a Kafka cluster. Nothing that correctness rests on is kept on this machine: state
  * is in changelogs, positions with the groups, the rules in the topic of settings.
  */
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
+import { defaultViewDirectory } from '../api/view-directory.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import { rpcUrlsOf, secretIn } from '../cluster/connect.ts'
 import { openGround } from '../cluster/open.ts'
@@ -105,7 +104,13 @@ function checkDeployed(deployed: ClusterSettings, wanted: ClusterSettings): void
   )
 }
 
-function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 'version' | 'onFailure' | 'warn'> {
+const viewDirectoryOf = ({ settings: { roles, api, appId, instanceId } }: Configuration): string => {
+  if (api.viewDirectory !== undefined || !roles.includes('api')) return api.viewDirectory ?? ''
+  return defaultViewDirectory(`view-${appId}-${instanceId}`, process.env)
+}
+
+function configOf(configuration: Configuration): Omit<SequencerConfig, 'version' | 'onFailure' | 'warn'> {
+  const { settings, rules } = configuration
   const { appId, instanceId, roles, anchoring, chain, clock, anchor, intake, storage, ops, api } = settings
   const { signerKeyFile, formerSignerKeyFiles, ...anchorTuning } = anchor
   const markerSigner = roles.includes('tick-fanout') ? readMarkerSigner(settings.markers.signingKeyFile!) : undefined
@@ -134,7 +139,7 @@ function configOf({ settings, rules }: Configuration): Omit<SequencerConfig, 've
     storage,
     ops,
     api: {
-      viewDirectory: api.viewDirectory ?? join(tmpdir(), 'powerloom-sequencer', `view-${appId}-${instanceId}`),
+      viewDirectory: viewDirectoryOf(configuration),
       keepHours: api.keepHours,
       submissionsMax: api.submissionsMax,
       limits: api,

@@ -1,9 +1,9 @@
 /** `sequencer schemas`: what the registry has, what this program writes, and whether the two go together. */
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { type ConfluentRegistry, createConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { CliError, EXIT } from '../cli-error.ts'
+import { secretIn } from '../cluster/connect.ts'
 import { httpUrl, parseOptions } from '../options.ts'
 import { answer, stdout } from '../output.ts'
 import { type CheckReport, checkHistory, checkRegistry } from './check.ts'
@@ -110,13 +110,14 @@ async function exportAll(given: Options): Promise<void> {
 function connect({ registry: url, username, passwordFile }: Options): ConfluentRegistry {
   if (url === undefined) throw new CliError('--registry is missing', 'Give the address of the schema registry.')
   if (username === undefined) return createConfluentRegistry({ url })
-  return createConfluentRegistry({ url, auth: { username, password: passwordFile ? secretIn(passwordFile) : '' } })
+  return createConfluentRegistry({ url, auth: { username, password: passwordFile ? passwordIn(passwordFile) : '' } })
 }
 
-function secretIn(file: string): string {
+function passwordIn(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trimEnd()
+    return secretIn(file)
   } catch (error) {
+    if (error instanceof CliError) throw error
     throw new CliError(`--password-file ${file} cannot be read`, 'Check the path and its rights.', EXIT.usage, error)
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { computeAddress } from 'ethers'
 import { expect, test } from 'vitest'
@@ -20,6 +20,20 @@ test.each([
   expect(await runHere(['keys', kind, file])).toEqual(made)
   expect(readFileSync(file, 'utf8')).toBe(text)
 })
+
+test.each([['signer'], ['peer']])(
+  'error: keys %s refuses a file that others can read, and says what to do',
+  async (kind) => {
+    const file = join(directory, 'open', kind)
+    await runHere(['keys', kind, file])
+    for (const mode of [0o640, 0o604, 0o620]) {
+      chmodSync(file, mode)
+      const { stdout, stderr, exitCode } = await runHere(['keys', kind, file])
+      expect([stdout, exitCode]).toEqual(['', 3])
+      expect(stderr).toContain(`${file} can be read by others. Run: chmod 600 ${file}`)
+    }
+  },
+)
 
 test('behavior: the address is that of the key', async () => {
   const file = join(directory, 'secrets', 'signer')

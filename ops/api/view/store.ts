@@ -29,6 +29,7 @@ export interface ViewReader {
   range(options: RangeOptions): Promise<readonly (readonly [string, Buffer])[]>
 }
 
+const OWNER_ONLY = 0o700
 /** Processes that may keep their views in one directory. */
 const BESIDE_MAX = 16
 const ENTRIES_PER_CHUNK = 512
@@ -148,7 +149,7 @@ export async function openViewStore(directory: string, identity: string): Promis
 async function openLevel(directory: string): Promise<ClassicLevel<string, Buffer> | 'taken'> {
   for (let attempt = 1; ; attempt++) {
     try {
-      mkdirSync(directory, { recursive: true })
+      mkdirSync(directory, { recursive: true, mode: OWNER_ONLY })
       const level = new ClassicLevel<string, Buffer>(directory, OPTIONS)
       await level.open()
       return level

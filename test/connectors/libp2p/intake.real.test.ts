@@ -295,7 +295,7 @@ describe('identity and address', () => {
     await using stage = new Stage()
     const directory = await stage.directory()
     const key = Buffer.from(privateKeyToProtobuf(await generateKeyPair('RSA', 2048))).toString('base64')
-    await writeFile(join(directory, 'peer.key'), key)
+    await writeFile(join(directory, 'peer.key'), key, { mode: 0o600 })
     const running = await stage.intake({ directory })
     expect(running.intake.peerId).toMatch(/^Qm/)
     for (const encryption of ['tls', 'noise'] as const)
@@ -308,7 +308,7 @@ describe('identity and address', () => {
     test(`error: a key file with ${name} is refused and left alone`, async () => {
       await using stage = new Stage()
       const directory = await stage.directory()
-      await writeFile(join(directory, 'peer.key'), text)
+      await writeFile(join(directory, 'peer.key'), text, { mode: 0o600 })
       await expect(stage.intake({ directory })).rejects.toMatchObject({
         code: 'PEER_KEY',
         message: expect.stringContaining('peer.key'),

@@ -10,7 +10,7 @@ import { newFolder } from '../../folder.ts'
 const directory = newFolder()
 const fileWith = (name: string, text: string): string => {
   const path = join(directory, name)
-  writeFileSync(path, text)
+  writeFileSync(path, text, { mode: 0o600 })
   return path
 }
 const cluster = { kafka: 'one:9092', registry: 'http://registry:8081' }
@@ -40,7 +40,12 @@ describe('connections', () => {
       username: 'me',
       password: 'secret',
     })
-    const registry = openRegistry(address('registry.username=me', `registry.passwordFile=${passwordFile}`))
+    const registryLogin = [
+      'registry.username=me',
+      `registry.passwordFile=${passwordFile}`,
+      'registry.loginWithoutTls=true',
+    ]
+    const registry = openRegistry(address(...registryLogin))
     expect(registry.url).toBe('http://registry:8081')
   })
 

@@ -1,5 +1,5 @@
 /** Settings of a cluster: where they come from, who wins, and that every fault is told at once with its place. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -8,6 +8,7 @@ import { configurationReference } from '../../../ops/config/reference.ts'
 import { FLAGS, SETTINGS } from '../../../ops/config/settings.ts'
 import { ROLES } from '../../../ops/roles.ts'
 import { newFolder } from '../../folder.ts'
+import { runHere } from '../run-here.ts'
 
 const directory = newFolder()
 const MARKET = `0x${'a'.repeat(40)}`
@@ -20,6 +21,14 @@ const environment = {
   SEQUENCER_CHAIN_PROTOCOL_STATE: STATE,
   SEQUENCER_MARKETS: MARKET,
 }
+
+/** The same by flags. */
+const cluster = [
+  ['kafka.brokers', 'one:9092'],
+  ['chain.chainId', '31337'],
+  ['chain.protocolState', STATE],
+  ['markets', MARKET],
+].flatMap(([path, value]) => ['--set', `${path}=${value}`])
 
 function fileWith(name: string, text: string): string {
   const path = join(directory, name)
@@ -159,11 +168,72 @@ describe('faults', () => {
     expect(text).toMatch(/chain\.rpcUrls: is needed/)
   })
 
-  test('error: a key that others can read is refused', () => {
-    const key = join(directory, 'open.key')
-    writeFileSync(key, '1'.repeat(64), { mode: 0o644 })
-    for (const setting of ['anchor.signerKeyFile', 'anchor.formerSignerKeyFiles'])
-      expect(faultsOf({ set: [`${setting}=${key}`] })).toMatch(/can be read by others/)
+  test('error: a secret that others can read is refused, with what to do', () => {
+    const names = SETTINGS.flatMap(({ path }) => (/file(s)?$/i.test(path) ? [path] : []))
+    const isPublic = ['kafka.tls.caFile', 'kafka.tls.certFile']
+    const secrets = names.filter((path) => !isPublic.includes(path))
+    expect(secrets.length).toBeGreaterThanOrEqual(9)
+    for (const setting of secrets) {
+      const secret = join(directory, `open-${setting}`)
+      const text = setting === 'chain.rpcUrlsFile' ? 'http://node' : '1'.repeat(64)
+      for (const mode of [0o644, 0o640, 0o604, 0o660]) {
+        writeFileSync(secret, text)
+        chmodSync(secret, mode)
+        expect(faultsOf({ set: [`${setting}=${secret}`] }), setting).toContain(
+          `${secret} can be read by others. Run: chmod 600 ${secret}`,
+        )
+      }
+      chmodSync(secret, 0o600)
+      expect(faultsOf({ set: [`${setting}=${secret}`] }), setting).not.toContain('can be read by others')
+    }
+    const certificate = fileWith('ca.pem', 'x')
+    chmodSync(certificate, 0o644)
+    expect(faultsOf({ set: [`kafka.tls.caFile=${certificate}`] })).toBe('')
+  })
+
+  test('error: a password that would be sent as it is is refused, unless that is asked for', () => {
+    const password = fileWith('password', 'x')
+    const login = (mechanism: string, ...more: string[]) => ({
+      set: [
+        `kafka.sasl.mechanism=${mechanism}`,
+        'kafka.sasl.username=me',
+        `kafka.sasl.passwordFile=${password}`,
+        ...more,
+      ],
+    })
+    expect(faultsOf(login('plain'))).toMatch(
+      /kafka\.sasl\.mechanism: plain sends the password.*kafka\.sasl\.plainWithoutTls/,
+    )
+    for (const more of ['kafka.tls.enabled=true', `kafka.tls.caFile=${password}`, 'kafka.sasl.plainWithoutTls=true'])
+      expect(faultsOf(login('plain', more))).toBe('')
+    expect(faultsOf(login('scram-sha-512'))).toBe('')
+
+    const registry = { set: ['registry.username=me', `registry.passwordFile=${password}`] }
+    const refused = /registry\.url: the password would be sent as it is/
+    expect(faultsOf(registry)).toMatch(refused)
+    expect(faultsOf({ set: ['registry.url=http://me:secret@registry:8081'] })).toMatch(refused)
+    expect(faultsOf({ set: [...registry.set, 'registry.loginWithoutTls=true'] })).toBe('')
+    expect(faultsOf({ set: [...registry.set, 'registry.url=https://registry'] })).toBe('')
+  })
+})
+
+describe('printing', () => {
+  test('behavior: no login and no access key in any address, whatever the setting', async () => {
+    const url = 'https://user:hunter2@host.example:8443/v2/0123456789abcdef0123?key=opensesame'
+    const urls = SETTINGS.flatMap(({ path, type }) =>
+      /url|kubo/i.test(path) && !/File$/.test(path) ? [{ path, type }] : [],
+    )
+    expect(urls.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['tracing.otlpUrl', 'registry.url', 'chain.rpcUrls']),
+    )
+    const given = urls.flatMap(({ path }) => ['--set', `${path}=${url}`])
+    for (const json of [[], ['--json']]) {
+      const { stdout, stderr, exitCode } = await runHere(['config', 'print', ...cluster, ...given, ...json])
+      expect([stderr, exitCode]).toEqual(['', undefined])
+      expect(stdout.match(/host\.example:8443/g)).toHaveLength(urls.length)
+      for (const secret of ['user', 'hunter2', '0123456789abcdef', 'opensesame'])
+        expect(stdout.replaceAll('kafka.sasl.username', '').replaceAll('registry.username', '')).not.toContain(secret)
+    }
   })
 })
 

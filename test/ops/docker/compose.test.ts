@@ -22,6 +22,7 @@ interface Service {
   readonly command?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>> | readonly string[]
+  readonly ports?: readonly string[]
   readonly volumes?: readonly string[]
   readonly healthcheck?: object
   readonly restart?: string
@@ -88,6 +89,17 @@ describe('references', () => {
       if (!JSON.stringify(healthcheck).includes('disable'))
         expect(JSON.stringify(healthcheck), name).toContain(`127.0.0.1:${PROBES}/readyz`)
     expect(JSON.stringify(services.map(([, service]) => service))).not.toMatch(new RegExp(`"[\\d.:]*:${PROBES}"`))
+  })
+
+  test('behavior: nothing but the intake is reached from elsewhere, and Grafana has no account', () => {
+    const published = services.flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`))
+    expect(published.filter((port) => !port.includes(' 127.0.0.1:'))).toEqual(['intake 9100:9100'])
+    expect(file.services.grafana!.environment).toMatchObject({
+      GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION: 'true',
+      GF_AUTH_DISABLE_LOGIN_FORM: 'true',
+      GF_AUTH_BASIC_ENABLED: 'false',
+      GF_AUTH_ANONYMOUS_ORG_ROLE: 'Viewer',
+    })
   })
 
   test('behavior: Prometheus has its rules, and Grafana its dashboards, where they look for them', () => {

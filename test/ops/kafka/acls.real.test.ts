@@ -105,11 +105,11 @@ test('behavior: what is taken away is planned again, and rights of others stay',
 test('behavior: the rights of its roles are enough for each process, and those of other roles are not', async () => {
   const world = await startClusterWorld(join(directory, 'world'), kafka.bootstrap)
   const passwordFile = join(directory, 'password')
-  writeFileSync(passwordFile, PASSWORD)
+  writeFileSync(passwordFile, PASSWORD, { mode: 0o600 })
   const principals = Object.entries(USERS).flatMap(([user, roles]) => roles.map((role) => [role, `User:${user}`]))
   const acls = { principals: Object.fromEntries(principals) }
   const as = (username: string) => {
-    const sasl = { mechanism: 'plain', username, passwordFile }
+    const sasl = { mechanism: 'plain', username, passwordFile, plainWithoutTls: true }
     const secure = { brokers: [`127.0.0.1:${securePort}`], sasl, replicationFactor: 1, minInsyncReplicas: 1 }
     return world.configWith({ kafka: secure, acls })
   }

@@ -1,6 +1,7 @@
 /** What an operator is told of markets: from the log, and through the socket of a process that has the log to itself. */
-import { statSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { adminSocketPath, startAdminSocket } from '../../../ops/markets/admin-socket.ts'
@@ -163,8 +164,9 @@ test('behavior: the socket answers as the log does, to its owner only, and one t
   const { door } = await createWorld()
   const path = adminSocketPath(directory)
   expect(await doorOfRunning(path)).toBeUndefined()
-  const server = await startAdminSocket(path, door)
+  const server = await startAdminSocket(directory, door)
   expect(statSync(path).mode & 0o777).toBe(0o600)
+  expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)
   const through = (await doorOfRunning(path))!
   await through.ask(OTHER_MARKET, true)
   expect(await through.statuses()).toEqual(await door.statuses())
@@ -173,9 +175,20 @@ test('behavior: the socket answers as the log does, to its owner only, and one t
   expect(await doorOfRunning(path)).toBeUndefined()
 })
 
-test('args: a directory with a long name has its socket among the temporary files', () => {
-  expect(adminSocketPath('/data/dev')).toBe('/data/dev/admin.sock')
-  expect(adminSocketPath(`/data/${'x'.repeat(120)}`)).toMatch(new RegExp(`^${tmpdir()}/sequencer-[0-9a-f]{16}\\.sock$`))
+test('behavior: a directory with a long name has its socket where nobody else may look or could foresee it', async () => {
+  const { door } = await createWorld()
+  const long = join(directory, 'x'.repeat(120))
+  mkdirSync(long)
+  expect(await doorOfRunning(adminSocketPath(long))).toBeUndefined()
+  const [first, second] = [await startAdminSocket(long, door), adminSocketPath(long)]
+  expect(second.startsWith(tmpdir())).toBe(true)
+  expect(statSync(dirname(second)).mode & 0o777).toBe(0o700)
+  expect(await (await doorOfRunning(second))!.statuses()).toEqual(await door.statuses())
+  await first.close()
+  expect(existsSync(dirname(second))).toBe(false)
+  const again = await startAdminSocket(long, door)
+  expect(adminSocketPath(long)).not.toBe(second)
+  await again.close()
 })
 
 test.each([
