@@ -15,7 +15,7 @@ import { openView, type View, type ViewOptions } from '../../../ops/api/view/vie
 import { createHealth } from '../../../ops/health.ts'
 import { createStageWatch } from '../../../ops/stage-watch.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
-import { candidatesOf } from '../../../topology/parts.ts'
+import { batchParts, candidatesOf, finalizationParts } from '../../../topology/parts.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
 import {
   anchorOf,
@@ -68,6 +68,9 @@ export interface Story {
   epoch(epochId: number, slots: number): Promise<void>
 }
 
+/** So little that a finalization and a batch are several records. */
+const SMALL_RECORD_BYTES = 340
+
 export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promise<Story> {
   const made = fixture ?? (await createFixture())
   const { topics, put } = made
@@ -108,15 +111,16 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
       const votes = ballots.filter(({ snapshotCid }) => snapshotCid === 'bafkreione').length
       const finalization = { projectId: 'project-a', snapshotCid: 'bafkreione', votes, voters: slots, closeBlock: 16 }
       const none = Buffer.alloc(0)
-      const rest = { ballots, texts: none, frames: [], signatures: none, dropped: [], equivocations: [] }
+      const texts = { texts: none, frames: [{ middle: 'm', end: 'e' }], signatures: Buffer.alloc(slots * 65) }
+      const rest = { ballots, ...texts, dropped: [], equivocations: [] }
       const parts = { candidates: candidatesOf(ballots, 'bafkreione'), part: 0, parts: 1 }
-      await put(topics.finalizations, { dataMarket, epochId }, { ...finalization, ...rest, ...parts })
-      const { offset } = await put(
-        topics.batches,
-        { dataMarket },
-        batchOf({ epochId, submissions: slots, json: contentOf(epochId) }),
-      )
-      offsets.set(epochId, offset)
+      for (const part of finalizationParts({ ...finalization, ...rest, ...parts }, SMALL_RECORD_BYTES))
+        await put(topics.finalizations, { dataMarket, epochId }, part)
+      const batch = batchOf({ epochId, submissions: slots, json: contentOf(epochId) })
+      const records = [...batchParts(batch, SMALL_RECORD_BYTES)]
+      const positions = []
+      for (const record of records) positions.push(await put(topics.batches, { dataMarket }, record))
+      offsets.set(epochId, positions[0]!.offset)
       const summary = { summaryOf: epochId, releaseBlock: 10, closeBlock: 16, closeBlockHash: HASH, batches: 1 }
       await put(
         topics.batches,
