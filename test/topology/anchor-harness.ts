@@ -55,9 +55,9 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
     intents,
     rows,
     stores,
-    batch(epochId: number, batchIndex: number, dataMarket = MARKET): AnchorKey {
+    batch(epochId: number, batchIndex: number, dataMarket = MARKET, part = 0): AnchorKey {
       Object.assign(origin, { offset: offset++ })
-      processor.process({ dataMarket }, batchOf(epochId, batchIndex))
+      processor.process({ dataMarket }, { ...batchOf(epochId, batchIndex), part })
       return { dataMarket, epochId, batchIndex }
     },
     summary(epochId: number, batches: number, dataMarket = MARKET): AnchorKey {

@@ -35,6 +35,14 @@ function batchIn(phase: keyof typeof WAY, rules = {}) {
 }
 
 describe('planAnchor', () => {
+  it('behavior: a batch is planned by its first record, and by no other', () => {
+    const stage = anchorStage()
+    const key = stage.batch(1, 0)
+    stage.batch(1, 0, key.dataMarket, 1)
+    stage.batch(2, 0, key.dataMarket, 1)
+    expect(stage.intents.map(({ key: { epochId }, intent }) => [epochId, intent.batchOffset])).toEqual([[1, 0]])
+  })
+
   it('default: a batch passes every step, each with its own intent, to FINAL and attested', () => {
     const stage = anchorStage()
     const key = stage.batch(1, 0)
