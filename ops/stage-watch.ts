@@ -45,5 +45,5 @@ export function createStageWatch(now: () => number): StageWatch {
 function progressOf(partitions: readonly Seen[]): StageProgress {
   const behind = partitions.reduce((sum, seen) => sum + seen.behind, 0)
   const still = partitions.filter(({ since, at }) => since < at).map(({ since }) => since)
-  return { behind, stillSince: still.length === 0 ? null : Math.min(...still) }
+  return { behind, stillSince: still.reduce<number | null>((min, since) => Math.min(min ?? since, since), null) }
 }

@@ -111,7 +111,8 @@ export const engineStoreName = (stage: Stage): string => `${stage.name}-engine`
 /** Whether the engine has anything to remember of a stage beyond its committed offsets. */
 export const hasEngineState = (stage: Stage): boolean =>
   stage.stores.length > 0 || stage.sources.some(({ markers }) => markers) || countedSinks(stage).length > 0
-export const tasksOf = (stage: Stage): number => Math.max(...stage.sources.map(({ partitions }) => partitions))
+export const tasksOf = (stage: Stage): number =>
+  stage.sources.reduce((max, { partitions }) => Math.max(max, partitions), 0)
 
 function countedSinks(stage: Stage): SinkNode[] {
   return [...nodesOf(stage)].filter(

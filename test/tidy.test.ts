@@ -146,6 +146,13 @@ test.each(['topology', 'streams'])('behavior: %s reads no clock, rolls no dice, 
   expect(wrong.filter((one) => !PURE_ENOUGH.includes(one))).toEqual([])
 })
 
+test('behavior: no list becomes the arguments of a call, which ends with some 120,000 of them', () => {
+  const spread = /\b(?:Math\.(?:max|min)|concat|String\.from\w+)\(\.\.\.|\bnew \w+\(\.\.\./
+  expect(
+    product.filter(({ path, code }) => !path.startsWith('bench/') && spread.test(code)).map(({ path }) => path),
+  ).toEqual([])
+})
+
 describe('sizes', () => {
   const tooLong = (all: readonly Source[], max: number) =>
     all

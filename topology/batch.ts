@@ -109,7 +109,7 @@ function batchOf(
   place: Pick<Batch, 'epochId' | 'batchIndex' | 'batchCount'>,
 ): Batch {
   const leavesBefore = tree.size
-  const submissionIds = NO_IDS.concat(...projects.map((project) => project.submissionIds))
+  const submissionIds = projects.flatMap((project) => project.submissionIds)
   tree.append(submissionIds)
   const roothash = publishedRoot(tree)
   const projectIds = projects.map(({ projectId }) => projectId)
@@ -133,8 +133,6 @@ function batchOf(
     sizeBytes: json.length,
   }
 }
-
-const NO_IDS: readonly string[] = []
 
 /** A project as it goes into a batch. */
 interface ProjectPart {

@@ -62,7 +62,7 @@ export function createChainView(
       .map(([, epoch]) => epoch)
       .filter((epoch) => epoch.dataMarket === dataMarket && epoch.state === 'CLOSED')
     if (closed.length <= EPOCHS_KEPT) return forgotten
-    const lowest = Math.min(...closed.map(({ epochId }) => epochId))
+    const lowest = closed.reduce((min, { epochId }) => Math.min(min, epochId), Number.MAX_SAFE_INTEGER)
     epochs.delete(epochScope(dataMarket, lowest))
     return Math.max(forgotten, lowest)
   }

@@ -178,7 +178,7 @@ function oneVotePerSlot(submissions: readonly Submission[], dropped: DroppedSubm
 function winnerOf(votes: readonly Submission[], closeBlockHash: string): string | undefined {
   const counts = new Map<string, number>()
   for (const { snapshotCid } of votes) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
-  const most = Math.max(...counts.values())
+  const most = [...counts.values()].reduce((max, count) => Math.max(max, count), 0)
   const tied = [...counts.keys()].filter((cid) => counts.get(cid) === most)
   if (tied.length < 2) return tied[0]
   const ranked = tied.map((cid) => ({ cid, rank: tieBreaker(closeBlockHash, cid) }))

@@ -50,7 +50,7 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
     const behind = [...watched.values()].filter(({ next }) => next <= target)
     if (behind.length === 0) return false
     for (const one of behind) if (one.next < 0) one.next = Math.max(0, target - LOOKBACK_BLOCKS)
-    const fromBlock = Math.min(...behind.map(({ next }) => next))
+    const fromBlock = behind.reduce((min, { next }) => Math.min(min, next), target)
     const toBlock = Math.min(target, fromBlock + settings.logRangeBlocks - 1)
     const news = await persist(() => rpc.read((ask) => newsOf(ask, behind, fromBlock, toBlock, settings)))
     await Promise.all(news.map(({ key, result }) => ports.answer(key, result)))

@@ -281,7 +281,7 @@ async function goOn(session: ClockSession, { blocks, contractBlockOf }: BlocksSt
     const bounds = { slotsOffset: session.slotsOffset, acceptedHeadersMax: settings.acceptedHeadersMax }
     const ofBlock = ticksOf(chain, block, unitOf, contractBlockOf, bounds, changes)
     chain = ofBlock.reduce((state, tick) => applyTick(state, tick, 0), chain)
-    ticks.push(...ofBlock)
+    for (const tick of ofBlock) ticks.push(tick)
   }
   await session.writeTicks(ticks, reading?.block ?? session.slotsReadAt!, news)
   if (rows.length > 0) settings.observer?.slotsChanged?.(rows.length)

@@ -211,7 +211,7 @@ export class WriteQueue {
     const operations: LevelOperation[] = [putSequence(sequence), ...topics.map(putTopic)]
     const recordsOf = new Map<PartitionLog, readonly LogRecord[]>()
     for (const { request, staged } of writing) {
-      if (request.operations) operations.push(...request.operations)
+      for (const operation of request.operations ?? []) operations.push(operation)
       for (const partition of request.touched ?? []) if (!recordsOf.has(partition)) recordsOf.set(partition, [])
       for (const { partition, records } of staged.spans) {
         const earlier = recordsOf.get(partition)

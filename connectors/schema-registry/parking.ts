@@ -122,7 +122,7 @@ export class Parking {
       const place = this.places.get(`${topic}/${partition}`)
       if (!(place?.cause instanceof SchemaRegistryError) || place.cause.code !== 'UNKNOWN_SCHEMA') continue
       this.places.delete(`${topic}/${partition}`)
-      freed.push(...place.ids)
+      for (const id of place.ids) freed.push(id)
     }
     return freed
   }

@@ -109,7 +109,7 @@ export class Judge {
         const state = this.chain.epoch(dataMarket, submission.epochId)?.state
         return removed.has(dataMarket) && state !== 'OPEN' && state !== 'AWAITED'
       }
-      outcomes.push(...entries.filter(waitsInVain).map((entry) => outcome(entry, 'UNKNOWN_MARKET')))
+      for (const entry of entries.filter(waitsInVain)) outcomes.push(outcome(entry, 'UNKNOWN_MARKET'))
       this.parked.set(
         partition,
         entries.filter((entry) => !waitsInVain(entry)),

@@ -104,7 +104,7 @@ export class KnownChain {
       ({ dataMarket, state }) => dataMarket === market && state === 'CLOSED',
     )
     if (closed.length <= EPOCHS_KEPT) return
-    const lowest = Math.min(...closed.map(({ epochId }) => epochId))
+    const lowest = closed.map(({ epochId }) => epochId).reduce((a, b) => Math.min(a, b))
     this.epochs.delete(`${market}/${lowest}`)
     this.forgotten.set(market, Math.max(lowest, this.forgotten.get(market) ?? 0))
   }

@@ -68,7 +68,8 @@ function oneVotePerSlot(entries: readonly Entry[]): Entry[] {
 function winnerOf(votes: readonly Entry[], closeBlockHash: string, keccak: Keccak): string | undefined {
   const counts = new Map<string, number>()
   for (const { submission } of votes) counts.set(submission.snapshotCid, (counts.get(submission.snapshotCid) ?? 0) + 1)
-  const most = Math.max(...counts.values())
+  let most = 0
+  for (const count of counts.values()) most = Math.max(most, count)
   const tied = [...counts.keys()].filter((cid) => counts.get(cid) === most)
   const rank = (cid: string) => toHex(keccak(Buffer.concat([fromHex(closeBlockHash), Buffer.from(cid, 'utf8')])))
   return tied.sort((a, b) => compareText(rank(a), rank(b)))[0]

@@ -64,7 +64,7 @@ function renderSettings({ settings, sources }: Configuration): Lines {
     const value = redacted(path, valueAt(settings, path))
     return [path, value === undefined ? '' : JSON.stringify(value), sources.get(path) ?? 'default'] as const
   })
-  const width = Math.max(...rows.map(([path]) => path.length))
+  const width = rows.reduce((max, [path]) => Math.max(max, path.length), 0)
   return rows.map(([path, value, source]) => `${path.padEnd(width)}  ${value}  # ${source}`)
 }
 

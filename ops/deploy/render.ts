@@ -13,7 +13,7 @@ const COUNTED: Readonly<Record<ChangeClass, string>> = {
 
 export function renderPlan(changes: readonly Change[]): Lines {
   if (changes.length === 0) return ['Nothing to do: the cluster is as it should be.']
-  const width = Math.max(...changes.map(({ name }) => name.length))
+  const width = changes.reduce((max, { name }) => Math.max(max, name.length), 0)
   const lines = changes.flatMap(({ class: what, kind, name, detail, advice }) => [
     `${what.padEnd(8)} ${kind.padEnd(8)} ${name.padEnd(width)}  ${detail}`,
     ...(advice ? [`         ${advice}`] : []),

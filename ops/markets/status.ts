@@ -58,7 +58,7 @@ export async function marketStatuses({ log, topics, rules, appId }: MarketSource
       refused: row.refused || null,
       requestId: row.requestId || null,
       firstEpoch: row.serving === 'ADDED' ? lowest(since) : null,
-      newestEpoch: opened.size === 0 ? null : Math.max(...opened.keys()),
+      newestEpoch: highest([...opened.keys()]),
       unfinished: [...opened.keys()].filter((epochId) => !ended.has(epochScope(dataMarket, epochId))).sort(ascending),
     }
   })
@@ -66,7 +66,9 @@ export async function marketStatuses({ log, topics, rules, appId }: MarketSource
 
 const UNTOUCHED: ServedMarket = { serving: 'CONFIGURED', sinceBlock: 0, lastEpoch: 0, requestId: '', refused: '' }
 const ascending = (a: number, b: number): number => a - b
-const lowest = (ids: readonly number[]): number | null => (ids.length === 0 ? null : Math.min(...ids))
+const first = (ids: number[], order: typeof ascending): number | null => ids.sort(order)[0] ?? null
+const lowest = (ids: number[]): number | null => first(ids, ascending)
+const highest = (ids: number[]): number | null => first(ids, (a, b) => b - a)
 
 /** Requests behind what the clock has answered: data market → what is wanted. */
 async function readPending(log: Log, { marketRequests }: Topics, appId: string): Promise<ReadonlyMap<string, boolean>> {

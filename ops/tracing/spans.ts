@@ -51,7 +51,7 @@ export function createSpans(url: string, version: string): Spans {
         writeStep(tracer, within, step)
       }
       if (steps.some(({ failed }) => failed)) root.setStatus({ code: SpanStatusCode.ERROR })
-      root.end(new Date(Math.max(...steps.map(({ from, to }) => Math.max(from, to)))))
+      root.end(new Date(steps.reduce((end, { from, to }) => Math.max(end, from, to), 0)))
     },
     close: () => provider.shutdown().catch(() => {}), // a collector that is away loses the last spans, no more
   }

@@ -164,3 +164,8 @@ test('behavior: every submission has one verdict, no slot votes twice', () => {
     }),
   )
 })
+
+test('behavior: as many CIDs as voters, more of them than a call has room for', () => {
+  const votes = Array.from({ length: 130_000 }, (_, i) => vote(i + 1, { snapshotCid: `cid${i}` }))
+  expect(finalize(votes)).toMatchObject({ votes: 1, voters: 130_000 })
+})

@@ -118,7 +118,7 @@ export async function signerOf(reader: ViewReader, topics: Topics): Promise<Sign
   const [newest] = (await listAnchors(reader, topics, { limit: 1 }, { state: 'final' })).items
   const nonces = [...pending, ...(newest ? [newest] : [])].flatMap(({ nonce }) => nonce ?? [])
   return {
-    nonce: nonces.length === 0 ? null : Math.max(...nonces),
+    nonce: nonces.reduce<number | null>((max, nonce) => Math.max(max ?? nonce, nonce), null),
     pending: pending.length,
     inFlight: pending.filter(({ state }) => state === 'SENT' || state === 'MINED'),
   }

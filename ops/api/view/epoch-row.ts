@@ -75,7 +75,8 @@ export function timesOf(row: EpochRow): { storedAt: number | null; minedAt: numb
   const complete = row.batches !== null && batches.length === row.batches && batches.length > 0
   const last = (steps: readonly AnchorSteps[], step: 'storedAt' | 'minedAt' | 'finalAt'): number | null => {
     const times = steps.map(({ [step]: time }) => time)
-    return times.includes(null) || times.length === 0 ? null : Math.max(...(times as number[]))
+    if (times.includes(null) || times.length === 0) return null
+    return (times as number[]).reduce((a, b) => Math.max(a, b))
   }
   return {
     storedAt: complete ? last(batches, 'storedAt') : null,

@@ -118,7 +118,7 @@ export class ViewStore {
       for (;;) {
         const chunk = await iterator.nextv(ENTRIES_PER_CHUNK)
         if (chunk.length === 0) return found
-        found.push(...chunk)
+        for (const entry of chunk) found.push(entry)
       }
     } finally {
       await iterator.close()
