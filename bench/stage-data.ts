@@ -42,6 +42,8 @@ export function submissionOf(n: number): Submission {
     position: null,
     digest: Buffer.alloc(0),
     fullNode: false,
+    signer: '',
+    headerBlock: -1,
   }
 }
 

@@ -534,6 +534,10 @@ export interface SlotQuota {
   readonly projectId: string
   readonly snapshotCid: string
   readonly position: LogPosition
+  /** Owner of the slot that signed it, lower case: each has a quota of its own. */
+  readonly signer: string
+  /** The row of an owner that signed too many: it stands for all of them, and none counts. */
+  readonly flooded: boolean
 }
 
 /** A block of the anchor chain that a HEAD tick named. */
@@ -571,6 +575,10 @@ export interface Submission {
   readonly digest: Uint8Array
   /** The signer has a quota of its own. Set by validate. */
   readonly fullNode: boolean
+  /** Recovered address, lower case. Set by validate; empty where nobody needs it any more. */
+  readonly signer: string
+  /** Number of the block that the header names, -1 when it was not known yet. Set by validate. */
+  readonly headerBlock: number
 }
 
 /** Key of a submission and of the markers around it. */
@@ -643,4 +651,6 @@ export type VerdictReason =
 export interface Withdrawal {
   readonly slotId: number
   readonly withdrawnDigest: Uint8Array
+  /** Of what is taken back, lower case. */
+  readonly signer: string
 }

@@ -1,23 +1,22 @@
 /**
- * Dedupe and quota, per slot and epoch. The same digest again is a DUPLICATE and costs nothing. Of the distinct ones the
- * first N by (receivedAt, submissionId) stand, whatever order they come in, so the result does not depend on how many
- * partitions they came through (decision 0003): a newcomer that sorts earlier displaces the last one for good.
+ * Dedupe and quota, per owner of a slot and epoch. The same digest again is a DUPLICATE and costs nothing. Of the distinct
+ * ones the first N by (receivedAt, submissionId, digest) stand, whatever order they come in, so the result does not depend
+ * on how many partitions they came through (decision 0003): a newcomer that sorts earlier displaces the last one for good.
+ * Of an owner that signs more than are told apart none stands: else which ones stand would depend on the order of arrival.
  */
 import type { EpochMarker, SlotEpochKey, SlotQuota, Submission, SubmissionKey, Withdrawal } from '../schemas/types.ts'
 import type { ScopedStore } from '../streams/store.ts'
+import { byArrival, byText } from './arrival.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
 import { asBuffer } from './keccak.ts'
+import { overQuota, type Quota, quotaOf } from './quota.ts'
 import { type MarketRules, marketRulesLookup, type ProtocolRules } from './rules.ts'
 import { createSharedTexts } from './shared-texts.ts'
 import type { Stores } from './stores.ts'
 import { type AdmittedEvent, epochScope, type SubmissionEvent } from './topics.ts'
+import { duplicateOf } from './verdict.ts'
 
 const STAGE = 'admit'
-/**
- * Refused digests that are remembered per slot and epoch, so that a copy cannot come in by an earlier receivedAt. A slot
- * that has sent this many past its quota gets RATE_LIMITED for all that is new, also if it sorts earlier.
- */
-export const REFUSED_MAX = 1_000
 
 type Outcome = Decision<SubmissionKey, AdmittedEvent>
 
@@ -41,29 +40,35 @@ export const admitSubmission =
 
 function admit(seats: Seats, market: MarketRules, submission: Submission): Outcome[] {
   const { dataMarket } = market
-  const { slotId, epochId, projectId } = submission
+  const { slotId, epochId, projectId, signer } = submission
   const scope = epochScope(dataMarket, epochId)
   const digest = asBuffer(submission.digest).toString('hex')
-  const known = seats.find(scope, slotId, digest)
-  if (known) return [duplicate(dataMarket, submission, known)]
+  const known = seats.find(scope, submission, digest)
+  if (known) return [settle(dataMarket, submission, 'DUPLICATE', STAGE, 0, duplicateOf(known))]
 
-  const quota = submission.fullNode ? market.perFullNodePerEpoch : market.perSlotPerEpoch
-  const slot = seats.of(scope, slotId)
+  const quota = quotaOf(market, submission.fullNode)
+  const key = { dataMarket, epochId, projectId }
+  const owner = seats.of(scope, slotId, signer)
   const newcomer = seatOf(submission, digest)
-  const last = slot.seated.at(-1)
-  const hasRoom = slot.seated.length < quota
-  const admitted = { dataMarket, epochId, projectId }
-  if (!hasRoom && (!last || slot.refused >= REFUSED_MAX || byArrival(newcomer, last) > 0)) {
+  if (owner.flooded) return [rateLimited(key, newcomer, quota)]
+  if (owner.seated.length + owner.refused === quota.signedMax) {
+    const lost = seats.flood(scope, newcomer)
+    return [
+      ...lost.flatMap((seat) => [withdraw(key, seat), rateLimited(key, seat, quota)]),
+      rateLimited(key, newcomer, quota),
+    ]
+  }
+  const last = owner.seated.at(-1)
+  const hasRoom = owner.seated.length < quota.seats
+  if (!hasRoom && bySeat(newcomer, last!) > 0) {
     seats.refuse(scope, newcomer)
-    return [rateLimited(dataMarket, epochId, newcomer, quota)]
+    return [rateLimited(key, newcomer, quota)]
   }
   seats.take(scope, newcomer)
-  const comesIn = accept<SubmissionKey, AdmittedEvent>(admitted, submission)
+  const comesIn = accept<SubmissionKey, AdmittedEvent>(key, submission)
   if (hasRoom) return [comesIn]
   seats.refuse(scope, last!)
-  const withdrawal: Withdrawal = { slotId, withdrawnDigest: Buffer.from(last!.digest, 'hex') }
-  const goesOut = accept<SubmissionKey, AdmittedEvent>({ ...admitted, projectId: last!.projectId }, withdrawal)
-  return [comesIn, goesOut, rateLimited(dataMarket, epochId, last!, quota)]
+  return [comesIn, withdraw(key, last!), rateLimited(key, last!, quota)]
 }
 
 interface Seat extends SlotQuota {
@@ -71,29 +76,31 @@ interface Seat extends SlotQuota {
   readonly digest: string
 }
 
-/** What a slot has sent in an epoch: who is in, ascending by arrival, and how many were refused. */
-interface SlotSeats {
+/** What an owner of a slot has signed in an epoch: what is in, ascending by arrival, and how many were refused. */
+interface OwnerSeats {
+  readonly signer: string
   readonly seated: Seat[]
   refused: number
+  /** Too many: nothing is told apart any more. */
+  flooded: boolean
 }
 
 type Seats = ReturnType<typeof createSeats>
 
 /** The store holds one row per digest; an index by slot, made from it when it is first asked for, finds the last seat. */
 function createSeats(store: ScopedStore<SlotQuota>) {
-  const index = new Map<string, Map<number, SlotSeats>>()
+  const index = new Map<string, Map<number, OwnerSeats[]>>()
   const texts = createSharedTexts()
-  const keyOf = (slotId: number, digest: string): string => `${slotId}/${digest}`
+  const keyOf = ({ slotId, signer }: Pick<Seat, 'slotId' | 'signer'>, digest: string): string =>
+    `${slotId}/${signer}/${digest}`
 
-  const of = (scope: string, slotId: number): SlotSeats => {
+  const of = (scope: string, slotId: number, signer: string): OwnerSeats => {
     let slots = index.get(scope)
     if (!slots) {
       slots = indexOf(store.entries(scope))
       index.set(scope, slots)
     }
-    const slot = slots.get(slotId) ?? { seated: [], refused: 0 }
-    slots.set(slotId, slot)
-    return slot
+    return ownerIn(slots, slotId, signer)
   }
 
   /** The slots of an epoch name the same projects and CIDs. */
@@ -104,24 +111,42 @@ function createSeats(store: ScopedStore<SlotQuota>) {
 
   return {
     of,
-    find: (scope: string, slotId: number, digest: string): SlotQuota | undefined =>
-      store.get(scope, keyOf(slotId, digest)),
+    find: (scope: string, owner: Pick<Seat, 'slotId' | 'signer'>, digest: string): SlotQuota | undefined =>
+      store.get(scope, keyOf(owner, digest)),
 
     take(scope: string, seat: Seat): void {
       const kept = keep(scope, seat)
-      insert(of(scope, kept.slotId).seated, kept)
-      store.put(scope, keyOf(kept.slotId, kept.digest), kept) // the same object: a row without its digest would be a second
+      insert(of(scope, kept.slotId, kept.signer).seated, kept)
+      store.put(scope, keyOf(kept, kept.digest), kept) // the same object: a row without its digest would be a second
     },
 
-    /** Remembers a refusal, of a newcomer or of the one in the last seat. */
+    /** Remembers a refusal, of a newcomer or of the one in the last seat: a copy of it is a DUPLICATE. */
     refuse(scope: string, seat: Seat): void {
-      const { slotId, digest } = seat
-      const slot = of(scope, slotId)
-      const at = slot.seated.findIndex((seated) => seated.digest === digest)
-      if (at >= 0) slot.seated.splice(at, 1)
-      if (at < 0 && slot.refused >= REFUSED_MAX) return
-      slot.refused++
-      store.put(scope, keyOf(slotId, digest), keep(scope, seat, true))
+      const { slotId, digest, signer } = seat
+      const owner = of(scope, slotId, signer)
+      const at = owner.seated.findIndex((seated) => seated.digest === digest)
+      if (at >= 0) owner.seated.splice(at, 1)
+      owner.refused++
+      store.put(scope, keyOf(seat, digest), keep(scope, seat, true))
+    },
+
+    /** Puts one row in the place of all that the owner has. @returns what was seated */
+    flood(scope: string, newcomer: Seat): readonly Seat[] {
+      const { slotId, signer } = newcomer
+      const owner = of(scope, slotId, signer)
+      const seated = owner.seated.splice(0)
+      for (const [key, row] of [...store.entries(scope)])
+        if (row.slotId === slotId && row.signer === signer) store.delete(scope, key)
+      owner.refused = 0
+      owner.flooded = true
+      store.put(scope, keyOf(newcomer, ''), {
+        ...newcomer,
+        refused: true,
+        flooded: true,
+        projectId: '',
+        snapshotCid: '',
+      })
+      return seated
     },
 
     forget(scope: string): void {
@@ -132,37 +157,47 @@ function createSeats(store: ScopedStore<SlotQuota>) {
   }
 }
 
-function indexOf(rows: Iterable<[string, SlotQuota]>): Map<number, SlotSeats> {
-  const slots = new Map<number, SlotSeats>()
+function indexOf(rows: Iterable<[string, SlotQuota]>): Map<number, OwnerSeats[]> {
+  const slots = new Map<number, OwnerSeats[]>()
   for (const [key, row] of rows) {
-    const slot = slots.get(row.slotId) ?? { seated: [], refused: 0 }
-    slots.set(row.slotId, slot)
-    if (row.refused) slot.refused++
-    else insert(slot.seated, { ...row, digest: key.slice(key.indexOf('/') + 1) })
+    const owner = ownerIn(slots, row.slotId, row.signer)
+    if (row.flooded) owner.flooded = true
+    else if (row.refused) owner.refused++
+    else insert(owner.seated, { ...row, digest: key.slice(key.lastIndexOf('/') + 1) })
   }
   return slots
+}
+
+/** A slot has one owner, or two when it changes hands in the midst of an epoch. */
+function ownerIn(slots: Map<number, OwnerSeats[]>, slotId: number, signer: string): OwnerSeats {
+  const owners = slots.get(slotId) ?? []
+  if (owners.length === 0) slots.set(slotId, owners)
+  const known = owners.find((owner) => owner.signer === signer)
+  if (known) return known
+  const owner = { signer, seated: [], refused: 0, flooded: false }
+  owners.push(owner)
+  return owner
 }
 
 /** Keeps the order of arrival; a newcomer is nearly always the last. */
 function insert(seated: Seat[], seat: Seat): void {
   let at = seated.length
-  while (at > 0 && byArrival(seat, seated[at - 1]!) < 0) at--
+  while (at > 0 && bySeat(seat, seated[at - 1]!) < 0) at--
   seated.splice(at, 0, seat)
 }
 
-type Arrival = Pick<Submission, 'receivedAt' | 'submissionId'>
-
-/** Order of arrival as the records themselves tell it, the same in any interleaving. */
-export const byArrival = (a: Arrival, b: Arrival): number =>
-  a.receivedAt - b.receivedAt || (a.submissionId < b.submissionId ? -1 : a.submissionId > b.submissionId ? 1 : 0)
+/** No two digests are equal, whatever their sender makes of the rest. */
+const bySeat = (a: Seat, b: Seat): number => byArrival(a, b) || byText(a.digest, b.digest)
 
 const seatOf = (
-  { slotId, receivedAt, submissionId, projectId, snapshotCid, position }: Submission,
+  { slotId, signer, receivedAt, submissionId, projectId, snapshotCid, position }: Submission,
   digest: string,
-) => ({
+): Seat => ({
   digest,
   slotId,
+  signer,
   refused: false,
+  flooded: false,
   receivedAt,
   submissionId,
   projectId,
@@ -170,15 +205,11 @@ const seatOf = (
   position: position!,
 })
 
-const duplicate = (dataMarket: string, submission: Submission, first: SlotQuota): Outcome =>
-  settle(dataMarket, submission, 'DUPLICATE', STAGE, 0, {
-    rule: 'a signed submission counts once',
-    expected: 'a new digest',
-    actual: `the same as ${first.submissionId} (submissions ${first.position.partition}/${first.position.offset})`,
-  })
+const withdraw = (key: SubmissionKey, { slotId, digest, signer, projectId }: Seat): Outcome =>
+  accept({ ...key, projectId }, { slotId, withdrawnDigest: Buffer.from(digest, 'hex'), signer } satisfies Withdrawal)
 
 /** By what the seat remembers, since the one that loses its seat is not the record in hand. */
-const rateLimited = (dataMarket: string, epochId: number, seat: Seat, quota: number): Outcome => {
+const rateLimited = ({ dataMarket, epochId }: SubmissionKey, seat: Seat, quota: Quota): Outcome => {
   const { slotId, position, submissionId, projectId, snapshotCid } = seat
   return {
     kind: 'settle',
@@ -191,9 +222,7 @@ const rateLimited = (dataMarket: string, epochId: number, seat: Seat, quota: num
       snapshotCid,
       reason: 'RATE_LIMITED',
       stage: STAGE,
-      rule: `the first ${quota} submissions of a slot in an epoch, by arrival`,
-      expected: `at most ${quota}`,
-      actual: 'one more',
+      ...overQuota(quota),
       blockNumber: 0,
     },
   }

@@ -14,7 +14,7 @@ import type {
   VerdictReason,
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
-import { byArrival } from './admit.ts'
+import { byArrival, byText } from './arrival.ts'
 import { type CostRules, costOfBatch, costOfProject, isTooCostly } from './batch-cost.ts'
 import { asBuffer } from './keccak.ts'
 import { candidatesOf, finalizationParts } from './parts.ts'
@@ -39,8 +39,11 @@ export const tallyEpoch =
     return {
       process({ dataMarket, epochId }, value) {
         const scope = epochScope(dataMarket, epochId)
-        if (isWithdrawal(value)) votes.delete(scope, hexOf(value.withdrawnDigest))
-        else votes.put(scope, hexOf((value as Submission).digest), voteOf(value as Submission, texts.of(scope)))
+        if (isWithdrawal(value)) votes.delete(scope, keyOf(value.withdrawnDigest, value.signer))
+        else {
+          const { digest, signer } = value as Submission
+          votes.put(scope, keyOf(digest, signer), voteOf(value as Submission, texts.of(scope)))
+        }
         return undefined
       },
       onMarker(marker) {
@@ -60,10 +63,11 @@ export const tallyEpoch =
     }
   }
 
-/** What the votes for a project repeat is kept once, and the digest is the key already: an epoch may have a million votes. */
+/** What the votes for a project repeat is kept once, and digest and signer are the key already: an epoch may have a million votes. */
 const voteOf = (submission: Submission, share: (text: string) => string): Submission => ({
   ...submission,
   digest: NOTHING,
+  signer: '',
   snapshotCid: share(submission.snapshotCid),
   projectId: share(submission.projectId),
   header: share(submission.header),
@@ -71,7 +75,8 @@ const voteOf = (submission: Submission, share: (text: string) => string): Submis
   nodeVersion: submission.nodeVersion === null ? null : share(submission.nodeVersion),
 })
 
-const hexOf = (digest: Uint8Array): string => asBuffer(digest).toString('hex')
+/** Two owners of a slot may sign the same within one epoch. */
+const keyOf = (digest: Uint8Array, signer: string): string => `${asBuffer(digest).toString('hex')}/${signer}`
 
 function byProject(votes: Iterable<[string, Submission]>): Map<string, Submission[]> {
   const projects = new Map<string, Submission[]>()
@@ -102,10 +107,10 @@ export function finalizeProject(
 ): ProjectFinalization {
   const dropped: DroppedSubmission[] = []
   const onChain: Submission[] = []
-  for (const submission of submissions.toSorted(byArrival)) {
-    // "The header must be a canonical block in [release, close]": since it was validated, its block may have left the chain.
+  for (const submission of submissions.toSorted(inOrder)) {
+    // "The header must be a canonical block in [release, close]": since it was validated, its block may have come or gone.
     if (headers.has(submission.header)) onChain.push(submission)
-    else dropped.push(drop(submission, 'ORPHANED_HEADER', headersExpected(tick), submission.header))
+    else dropped.push(drop(submission, whyNotOnChain(submission, tick), headersExpected(tick), submission.header))
   }
   const votes = oneVotePerSlot(onChain, dropped)
   const winner = winnerOf(votes, tick.blockHash)
@@ -147,6 +152,22 @@ export function finalizeProject(
   )
   return { ...summary, snapshotCid: winner!, ballots, frames, signatures }
 }
+
+/** By arrival; of equal ones by what was signed, so that no two are ever equal. */
+const inOrder = (a: Submission, b: Submission): number =>
+  byArrival(a, b) ||
+  a.slotId - b.slotId ||
+  a.deadline - b.deadline ||
+  byText(a.snapshotCid, b.snapshotCid) ||
+  byText(a.signature, b.signature)
+
+/** By what `validate` knew of the block that the header names. */
+function whyNotOnChain({ headerBlock }: Submission, { releaseBlock }: Closing['tick']): VerdictReason {
+  if (headerBlock === UNKNOWN_BLOCK) return 'UNKNOWN_HEADER'
+  return headerBlock < releaseBlock ? 'STALE_HEADER' : 'ORPHANED_HEADER'
+}
+
+const UNKNOWN_BLOCK = -1
 
 /**
  * One slot has one vote for a project: the highest signed deadline, of equal ones the first to arrive.

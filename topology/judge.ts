@@ -6,10 +6,11 @@ import { excerpt } from './form.ts'
 import type { MarketRules } from './rules.ts'
 import type { Evidence } from './verdict.ts'
 
-/** `wait`: nothing can be said before the first head, before the epoch opens, or before the header is known. */
+/** `wait`: nothing can be said before the first head, or before the epoch opens. */
 export type Judgement =
-  | { readonly kind: 'valid' }
-  | { readonly kind: 'wait'; readonly reason: 'EPOCH_NOT_OPEN' | 'UNKNOWN_HEADER'; readonly evidence: Evidence }
+  /** `headerBlock`: number of the block that the header names, -1 while no such block is known (`consensus` looks again). */
+  | { readonly kind: 'valid'; readonly headerBlock: number }
+  | { readonly kind: 'wait'; readonly reason: 'EPOCH_NOT_OPEN'; readonly evidence: Evidence }
   | { readonly kind: 'final'; readonly reason: VerdictReason; readonly evidence: Evidence }
 
 export interface Candidate {
@@ -18,29 +19,59 @@ export interface Candidate {
   readonly signer: string
 }
 
-export type Judge = (candidate: Candidate, market: MarketRules) => Judgement
+export interface Judge {
+  /** As of the newest head: who owns the slot, is the signer flagged, is it a simulation, and the rules of the epoch. */
+  judge(candidate: Candidate, market: MarketRules): Judgement
+  /**
+   * The same for one that waits for its epoch. Its deadline was judged when it came. What is left to judge is the same for
+   * all that an owner has waiting, so that all of them reach the quota, or none.
+   */
+  judgeWaiting(candidate: Candidate, market: MarketRules): Judgement
+}
 
 /** The clock says so of a slot whose owner changed too often (connectors/evm/slot-table.ts). */
 const SUSPENDED = ''
 
-const VALID: Judgement = { kind: 'valid' }
 const BLOCK_HASH = /^0x[0-9a-f]{64}$/
 
-/** As of the newest head: who owns the slot, is the signer flagged, is it a simulation, and the rules of the epoch. */
 export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOwner>): Judge {
-  return ({ submission, signer }, market) => {
-    const head = chain.head()
-    if (!head) return NO_HEAD
-    const ownership = judgeOwner(submission.slotId, signer, head.number, slots)
+  const judgeSigner = ({ submission, signer }: Candidate, market: MarketRules, head: number): Judgement | undefined => {
+    const ownership = judgeOwner(submission.slotId, signer, head, slots)
     if (ownership) return ownership
     if (market.flagged.includes(signer))
       return final('FLAGGED', 'the signer is not flagged', 'a signer that is not flagged', signer)
-    if (submission.epochId === 0) return SIMULATION
-    return (
-      judgeEpoch(submission, market, chain) ??
-      judgeDeadline(submission, head.number) ??
-      judgeHeader(submission, market, chain)
-    )
+    return submission.epochId === 0 ? SIMULATION : undefined
+  }
+
+  return {
+    judge(candidate, market) {
+      const head = chain.head()
+      if (!head) return NO_HEAD
+      const signer = judgeSigner(candidate, market, head.number)
+      if (signer) return signer
+      const { submission } = candidate
+      const epoch = judgeEpoch(submission, market, chain)
+      if (epoch?.kind === 'final') return epoch
+      return (
+        judgeDeadline(submission, head.number) ??
+        judgeHeaderForm(submission) ??
+        epoch ??
+        judgeHeader(submission, market, chain)
+      )
+    },
+
+    judgeWaiting(candidate, market) {
+      const head = chain.head()
+      if (!head) return NO_HEAD
+      const { submission } = candidate
+      return (
+        judgeSigner(candidate, market, head.number) ??
+        judgeEpoch(submission, market, chain) ?? {
+          kind: 'valid',
+          headerBlock: chain.blockOf(submission.header)?.number ?? -1,
+        }
+      )
+    },
   }
 }
 
@@ -91,7 +122,7 @@ function judgeEpoch({ epochId }: Submission, market: MarketRules, chain: ChainVi
   // Epochs are released in order: one that is not known and lies before the newest cannot come any more.
   if (!window && epochId < newest)
     return final('EPOCH_NOT_OPEN', rule, `epoch ${newest} or later`, `epoch ${epochId}, never seen released`)
-  return wait('EPOCH_NOT_OPEN', rule, `a release of epoch ${epochId}`, newest > 0 ? `newest is ${newest}` : 'none yet')
+  return wait(rule, `a release of epoch ${epochId}`, newest > 0 ? `newest is ${newest}` : 'none yet')
 }
 
 /** "The deadline is the last block at which it may be taken." */
@@ -100,12 +131,18 @@ function judgeDeadline({ deadline }: Submission, headNumber: number): Judgement 
   return final('DEADLINE_PASSED', 'the deadline is not over', `at least ${headNumber}`, `${deadline}`)
 }
 
-/** The header is a canonical block between the release of the epoch and now. */
+function judgeHeaderForm({ header }: Submission): Judgement | undefined {
+  if (BLOCK_HASH.test(header)) return undefined
+  return final('UNKNOWN_HEADER', 'the header is a block hash', '0x and 64 lower-case hex digits', excerpt(header))
+}
+
+/**
+ * The header is a canonical block between the release of the epoch and now. One that is not known yet, which with a clock
+ * some blocks behind the head is nearly every one, is looked at when the epoch closes: nothing waits here for a block.
+ */
 function judgeHeader({ header, epochId }: Submission, market: MarketRules, chain: ChainView): Judgement {
-  const rule = 'the header is a known block'
-  if (!BLOCK_HASH.test(header)) return final('UNKNOWN_HEADER', rule, '0x and 64 lower-case hex digits', excerpt(header))
   const block = chain.blockOf(header)
-  if (!block) return wait('UNKNOWN_HEADER', rule, 'a block of the anchor chain', header)
+  if (!block) return { kind: 'valid', headerBlock: -1 }
   if (!block.canonical)
     return final('ORPHANED_HEADER', 'the header is on the chain', 'a canonical block', `${block.number}, orphaned`)
   const { releaseBlock } = chain.epoch(market.dataMarket, epochId)!
@@ -116,7 +153,7 @@ function judgeHeader({ header, epochId }: Submission, market: MarketRules, chain
       `block ${releaseBlock} or later`,
       `block ${block.number}`,
     )
-  return VALID
+  return { kind: 'valid', headerBlock: block.number }
 }
 
 const final = (reason: VerdictReason, rule: string, expected: string, actual: string): Judgement => ({
@@ -125,12 +162,11 @@ const final = (reason: VerdictReason, rule: string, expected: string, actual: st
   evidence: { rule, expected, actual },
 })
 
-const wait = (
-  reason: 'EPOCH_NOT_OPEN' | 'UNKNOWN_HEADER',
-  rule: string,
-  expected: string,
-  actual: string,
-): Judgement => ({ kind: 'wait', reason, evidence: { rule, expected, actual } })
+const wait = (rule: string, expected: string, actual: string): Judgement => ({
+  kind: 'wait',
+  reason: 'EPOCH_NOT_OPEN',
+  evidence: { rule, expected, actual },
+})
 
-const NO_HEAD = wait('EPOCH_NOT_OPEN', 'the chain is known', 'a first block', 'none yet')
+const NO_HEAD = wait('the chain is known', 'a first block', 'none yet')
 const SIMULATION = final('SIMULATION', 'epoch 0 is a simulation: checked, not counted', '0', '0')

@@ -13,7 +13,7 @@ export interface MarketRules {
   readonly windowUnit: 'blocks' | 'seconds'
   /** How many epochs past the newest open one a submission may be early. */
   readonly epochsAhead: number
-  /** Distinct submissions of one slot that are taken in one epoch. */
+  /** Distinct submissions of a slot's owner that are taken in one epoch. */
   readonly perSlotPerEpoch: number
   /** Signers (lower case) with a quota of their own. */
   readonly fullNodes: readonly string[]
@@ -24,6 +24,11 @@ export interface MarketRules {
   readonly projectIdBytesMax: number
   readonly snapshotCidBytesMax: number
   readonly nodeVersionBytesMax: number
+  /**
+   * Distinct submissions beyond its quota that an owner may sign in one epoch (or as many again as the quota, whichever is
+   * more) and still have those of the quota taken. Of an owner that signs more none is.
+   */
+  readonly overQuotaMax: number
   /** Signers (lower case) refused as FLAGGED. */
   readonly flagged: readonly string[]
   /** Fewest votes for a winner, at least 1. */
@@ -50,7 +55,7 @@ export interface ProtocolRules {
   readonly markets: readonly MarketRules[]
   /** Of every market that is added at run time. */
   readonly addedMarkets: AddedMarketRules
-  /** Submissions that one validate task holds for a block or an epoch that it does not know yet; above it they are refused. */
+  /** Submissions that one validate task holds before it knows a first block; above it they are refused. */
   readonly parkedMax: number
   /** Blocks of history that validate keeps for header checks; must exceed every window and epoch in flight. */
   readonly headsKept: number
@@ -77,6 +82,7 @@ export const MARKET_DEFAULTS = {
   projectIdBytesMax: 256, // seen: up to 110
   snapshotCidBytesMax: 128, // a CIDv1 of sha256 in base32 has 59
   nodeVersionBytesMax: 64,
+  overQuotaMax: 14,
   flagged: [],
   votesMin: 1,
   shareMin: 0,
@@ -89,7 +95,7 @@ export const MARKET_DEFAULTS = {
 } as const satisfies AddedMarketRules
 
 export const RULES_DEFAULTS = {
-  parkedMax: 100_000,
+  parkedMax: 10_000,
   headsKept: 4_096,
   addedMarkets: MARKET_DEFAULTS,
   slotHistoryBlocks: 604_800,
@@ -166,6 +172,10 @@ export function checkRules({
     for (const name of ['perSlotPerEpoch', 'perFullNodePerEpoch', 'votesMin', 'batchProjectsMax'] as const)
       check(market[name] >= 1, `${name} of ${market.dataMarket} is ${market[name]}, at least 1 is needed`)
     checkTexts(market, check)
+    check(
+      market.overQuotaMax >= 0,
+      `overQuotaMax of ${market.dataMarket} is ${market.overQuotaMax}, at least 0 is needed`,
+    )
     check(market.shareMin >= 0 && market.shareMin <= 1, `shareMin of ${market.dataMarket} is not between 0 and 1`)
     // The check needs the contract's day as of the release, which no tick carries: refused rather than passed over.
     check(market.dataSources.length === 0, `dataSources of ${market.dataMarket}: that check is not built`)
@@ -214,7 +224,10 @@ function checkShared(markets: readonly MarketRules[], check: Check): void {
     )
 }
 
-/** What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in parts. */
+/**
+ * What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in
+ * parts, and headers that are not known yet are judged by `consensus`.
+ */
 const HANDOVER = 3
 
 /** Stands for one that is added, in what `checkRules` says. */

@@ -30,12 +30,12 @@ export const sequencerStores = (codec: Codec) => ({
   epochs: keyValueStore('epochs', codec.serde<EpochWindow>('epochs-changelog-value')),
   /** validate: data market → its newest epoch, and whether it is served. */
   markets: keyValueStore('markets', codec.serde<MarketEpochs>('markets-changelog-value')),
-  /** validate: scope, offset in submissions → what waits; `parkedMax` in all. */
+  /** validate: scope, digest and signer → what waits for its epoch; a bounded number per owner of a slot. */
   parked: scopedStore('parked', codec.serde<ParkedSubmission>('parked-changelog-value')),
 
-  /** admit: scope, slot and digest → what the slot has sent. */
+  /** admit: scope, slot, signer and digest → what the owner has sent. */
   slotQuota: scopedStore('slot-quota', codec.serde<SlotQuota>('slot-quota-changelog-value')),
-  /** consensus: scope, digest → admitted submission. */
+  /** consensus: scope, digest and signer → admitted submission. */
   votes: scopedStore('votes', codec.serde<Submission>('votes-changelog-value')),
   /** batch: scope, projectId → what became of the project. */
   projects: scopedStore('projects', codec.serde<ProjectFinalization>('projects-changelog-value')),

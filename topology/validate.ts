@@ -1,6 +1,6 @@
 /**
  * Is it a submission of a served market, signed by the owner of its slot, for an epoch that is open, against a block of it?
- * Checks in this order: market, form, signature, slot, flagged, epoch, deadline, header. What cannot be judged yet is parked.
+ * Checks in this order: market, form, signature, slot, flagged, epoch, deadline, header. What comes before its epoch waits.
  */
 import type { EpochMarker, SlotEpochKey, Submission, SubmissionKey, VerdictReason } from '../schemas/types.ts'
 import { type ChainView, createChainView } from './chain-view.ts'
@@ -9,11 +9,12 @@ import { accept, type Decision, passOn, type StageSupplier, settle } from './gat
 import { type Candidate, createJudge, type Judge, type Judgement } from './judge.ts'
 import { asBuffer } from './keccak.ts'
 import { createParking, type Parking, type Place } from './parking.ts'
+import { overQuota, quotaOf } from './quota.ts'
 import { type MarketRules, marketRulesLookup, type ProtocolRules } from './rules.ts'
 import { prepareSubmissions, type Recovered } from './signature.ts'
 import type { Stores } from './stores.ts'
 import type { SubmissionEvent, Topics } from './topics.ts'
-import type { Evidence } from './verdict.ts'
+import { duplicateOf, type Evidence } from './verdict.ts'
 
 const STAGE = 'validate'
 type Outcome = Decision<SlotEpochKey, SubmissionEvent>
@@ -35,7 +36,7 @@ export const validateSubmission =
       rules,
       chain,
       judge: createJudge(chain, context.globalTable(topics.slots)),
-      parking: createParking(context.store(stores.parked), rules.parkedMax),
+      parking: createParking(context.store(stores.parked)),
       rulesOf: marketRulesLookup(rules),
     }
     const recover = prepareSubmissions(rules)
@@ -67,19 +68,50 @@ function decide(state: State, received: Submission, recovered: Recovered): Outco
   const fault = formFault(received, market)
   if (fault) return [refuse(state, { ...received, digest }, fault.reason, fault.evidence)]
   if (problem) return [refuse(state, { ...received, digest }, 'BAD_SIGNATURE', problem)]
-  const submission = { ...received, digest, fullNode: market.fullNodes.includes(signer) }
-  const judgement = state.judge({ submission, signer }, market)
-  if (judgement.kind !== 'wait') return [outcomeOf(state, submission, judgement)]
-  if (state.parking.park(market.dataMarket, { submission, signer })) return []
-  return [refuse(state, submission, judgement.reason, noRoom(state.rules.parkedMax, judgement.evidence))]
+  const submission = { ...received, digest }
+  const judgement = state.judge.judge({ submission, signer }, market)
+  if (judgement.kind !== 'wait') return [outcomeOf(state, { submission, signer }, judgement)]
+  return park(state, { submission, signer })
 }
 
-/** The chain moves; what was waiting for that is judged again, in the order of the log. */
+/** The first copy in the log waits; what an owner signs beyond its places is over its quota. */
+function park({ parking, chain, rules, rulesOf }: State, candidate: Candidate): Outcome[] {
+  const { submission, signer } = candidate
+  const market = rulesFor({ rulesOf }, submission)
+  const { dataMarket } = market
+  const copy = parking.copyOf(dataMarket, candidate)
+  if (copy) return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(copy.submission))]
+  const isJudged = chain.head() !== undefined
+  const quota = quotaOf(market, market.fullNodes.includes(signer))
+  const room = {
+    // Before the first block nobody's slot can be looked up: until then all share one room.
+    total: isJudged ? Number.POSITIVE_INFINITY : rules.parkedMax,
+    // One more than count: with it `admit` sees that the owner has signed too many.
+    perEpoch: quota.signedMax + 1,
+    // Which epochs may come is known once one has: until then nobody waits for more of them than could.
+    epochs: chain.market(dataMarket)?.newest ? Number.POSITIVE_INFINITY : market.epochsAhead + 1,
+  }
+  switch (parking.park(dataMarket, candidate, room)) {
+    case 'parked':
+      return []
+    case 'over-quota':
+      return [refuse({ chain }, submission, 'RATE_LIMITED', overQuota(quota))]
+    case 'no-room':
+      return [
+        refuse({ chain }, submission, 'EPOCH_NOT_OPEN', noRoom(isJudged ? room.epochs : rules.parkedMax, isJudged)),
+      ]
+  }
+}
+
+/** The chain moves; what was waiting for that is judged, in the order of the log. */
 function followMarker(state: State, marker: EpochMarker): Outcome[] {
   const { chain } = state
-  const { kind, dataMarket, epochId, blockHash } = marker.tick
-  if (kind === 'CLOSE') return closeEpoch(state, marker)
-  const first = chain.head() === undefined
+  const { kind, dataMarket, epochId } = marker.tick
+  if (kind === 'CLOSE') {
+    chain.apply(marker.tick)
+    return [passOn<SubmissionEvent>(marker)]
+  }
+  const isFirst = chain.head() === undefined
   chain.apply(marker.tick)
   // An OPEN lets its own epoch's in, and tells those of earlier epochs, and those too far ahead, that they wait in vain. The
   // others wait on, whatever else is true now: in the midst of a reorganisation the newest block is not one to judge them by.
@@ -89,13 +121,11 @@ function followMarker(state: State, marker: EpochMarker): Outcome[] {
       state,
       { dataMarket },
       ({ submission: { epochId: theirs } }) => theirs <= epochId || theirs > lastAwaited,
+      state.judge.judgeWaiting,
     )
   }
   if (kind === 'ORPHAN') return []
-  return [
-    ...turnAway(state, marker),
-    ...judgeAgain(state, {}, ({ submission: { header } }) => first || header === blockHash),
-  ]
+  return [...turnAway(state, marker), ...(isFirst ? judgeAgain(state, {}, everyone, state.judge.judge) : [])]
 }
 
 /** No further epoch of a market that is removed is opened: who waits for one waits in vain. */
@@ -113,31 +143,18 @@ function turnAway(state: State, { tick }: EpochMarker): Outcome[] {
   return outcomes
 }
 
-/** What still waits for its header gets its last word, the epoch is closed, and the marker goes out behind them all. */
-function closeEpoch(state: State, marker: EpochMarker): Outcome[] {
-  const leftovers: Outcome[] = []
-  state.parking.release(marker.tick, ({ submission, signer }) => {
-    const judgement = state.judge({ submission, signer }, rulesFor(state, submission))
-    leftovers.push(outcomeOf(state, submission, judgement.kind === 'wait' ? tooLate(judgement) : judgement))
-    return true
-  })
-  state.chain.apply(marker.tick)
-  return [...leftovers, passOn<SubmissionEvent>(marker)]
-}
-
-const tooLate = ({ reason, evidence }: Judgement & { kind: 'wait' }): Judgement & { kind: 'final' } => ({
-  kind: 'final',
-  reason,
-  evidence: { ...evidence, rule: `${evidence.rule} before the epoch closes` },
-})
-
-function judgeAgain(state: State, where: Place, concerns = everyone): Outcome[] {
+function judgeAgain(
+  state: State,
+  where: Place,
+  concerns: (candidate: Candidate) => boolean,
+  judge: Judge['judge'],
+): Outcome[] {
   const outcomes: Outcome[] = []
   state.parking.release(where, (candidate) => {
     if (!concerns(candidate)) return false
-    const judgement = state.judge(candidate, rulesFor(state, candidate.submission))
+    const judgement = judge(candidate, rulesFor(state, candidate.submission))
     if (judgement.kind === 'wait') return false
-    outcomes.push(outcomeOf(state, candidate.submission, judgement))
+    outcomes.push(outcomeOf(state, candidate, judgement))
     return true
   })
   return outcomes
@@ -145,16 +162,31 @@ function judgeAgain(state: State, where: Place, concerns = everyone): Outcome[] 
 
 const everyone = (_: Candidate): boolean => true
 
-function outcomeOf(state: State, submission: Submission, judgement: Exclude<Judgement, { kind: 'wait' }>): Outcome {
+function outcomeOf(
+  state: State,
+  { submission, signer }: Candidate,
+  judgement: Exclude<Judgement, { kind: 'wait' }>,
+): Outcome {
   if (judgement.kind === 'final') return refuse(state, submission, judgement.reason, judgement.evidence)
   const { epochId, slotId } = submission
-  return accept({ dataMarket: submission.dataMarket.toLowerCase(), epochId, slotId }, submission)
+  const { dataMarket, fullNodes } = rulesFor(state, submission)
+  const { headerBlock } = judgement
+  return accept(
+    { dataMarket, epochId, slotId },
+    { ...submission, signer, headerBlock, fullNode: fullNodes.includes(signer) },
+  )
 }
 
-const refuse = ({ chain }: State, submission: Submission, reason: VerdictReason, evidence: Evidence): Outcome =>
+const refuse = (
+  { chain }: Pick<State, 'chain'>,
+  submission: Submission,
+  reason: VerdictReason,
+  evidence: Evidence,
+): Outcome =>
   settle(submission.dataMarket.toLowerCase(), submission, reason, STAGE, chain.head()?.number ?? 0, evidence)
 
-const rulesFor = ({ rulesOf }: State, { dataMarket }: Submission): MarketRules => rulesOf(dataMarket.toLowerCase())
+const rulesFor = ({ rulesOf }: Pick<State, 'rulesOf'>, { dataMarket }: Submission): MarketRules =>
+  rulesOf(dataMarket.toLowerCase())
 
 const unserved = ({ dataMarket }: Submission): Evidence => ({
   rule: 'the data market is served here',
@@ -162,7 +194,7 @@ const unserved = ({ dataMarket }: Submission): Evidence => ({
   actual: excerpt(dataMarket),
 })
 
-/** The one rule by which submissions of other epochs decide about one. */
+/** The one rule by which submissions of other epochs decide about one: before a first block, or a first epoch, is known. */
 export const NO_ROOM_RULE = 'not more submissions wait than there is room for'
 
 const removed = (blockNumber: number): Evidence => ({
@@ -171,8 +203,10 @@ const removed = (blockNumber: number): Evidence => ({
   actual: `removed at block ${blockNumber}`,
 })
 
-const noRoom = (parkedMax: number, { expected }: Evidence): Evidence => ({
+const noRoom = (max: number, isJudged: boolean): Evidence => ({
   rule: NO_ROOM_RULE,
-  expected: `at most ${parkedMax} that wait, this one for ${expected}`,
+  expected: isJudged
+    ? `at most ${max} epochs of one owner before the first release`
+    : `at most ${max} before the first block`,
   actual: 'one more',
 })

@@ -51,11 +51,12 @@ export const REASON_HELP = {
   EPOCH_CLOSED: 'The submission window of the epoch was over. Send sooner; check the node is not behind.',
   EPOCH_TOO_FAR: 'The epoch lies too far ahead. Check which chain the node follows.',
   DEADLINE_PASSED: 'The signed deadline block was over. Check the node is not behind; raise the deadline buffer.',
-  UNKNOWN_HEADER: 'The header is no block of the anchor chain that was known before the window closed.',
+  UNKNOWN_HEADER: 'The header is no block of the anchor chain, or none that was known before the window closed.',
   STALE_HEADER: 'The header is a block before the release of the epoch. Sign with the latest block.',
   ORPHANED_HEADER: 'The header is a block that left the chain in a reorganisation.',
   DUPLICATE: 'The same signed submission was received before. Nothing is lost; the first one stands.',
-  RATE_LIMITED: 'The slot sent more distinct submissions in this epoch than it may.',
+  RATE_LIMITED:
+    'The owner of the slot signed more submissions in this epoch than it may; of one that signs far more, none counts.',
   SUPERSEDED: 'The slot sent a later submission with a higher deadline for this project. That one stands.',
   WRONG_DATA_SOURCE: 'The project is not the one assigned to the slot for this epoch and day.',
   NO_QUORUM: 'Too few slots agreed on any CID for this project.',
@@ -76,6 +77,13 @@ export interface Evidence {
   readonly expected: string
   readonly actual: string
 }
+
+/** @param first the copy that stands */
+export const duplicateOf = ({ submissionId, position }: Pick<Submission, 'submissionId' | 'position'>): Evidence => ({
+  rule: 'a signed submission counts once',
+  expected: 'a new digest',
+  actual: `the same as ${submissionId} (submissions ${position!.partition}/${position!.offset})`,
+})
 
 export const isAccepted = (reason: VerdictReason): reason is AcceptReason =>
   (ACCEPT_REASONS as readonly VerdictReason[]).includes(reason)

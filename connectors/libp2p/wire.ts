@@ -54,6 +54,8 @@ export function decodeSubmission(frame: Frame, receivedAt: number): Decoded {
     position: null,
     digest: NO_DIGEST,
     fullNode: false,
+    signer: '',
+    headerBlock: -1,
   }
   return reader.problem === undefined ? { submission } : { problem: reader.problem, unframed: false }
 }

@@ -2,7 +2,7 @@ import type { Submission, VerdictReason } from '../../schemas/types.ts'
 import type { VerdictIdentity } from './ledger.ts'
 
 /** The fields that decide something or go into a batch. */
-export type KeptSubmission = Omit<Submission, 'position' | 'digest' | 'fullNode'>
+export type KeptSubmission = Omit<Submission, 'position' | 'digest' | 'fullNode' | 'signer' | 'headerBlock'>
 
 /** An acknowledged submission on its way through the recomputation. */
 export interface Entry {
@@ -14,6 +14,8 @@ export interface Entry {
   /** EIP-712 digest as hex: its identity. */
   readonly digest: string
   readonly signer: string
+  /** Number of the block that the header named when it was found valid; undefined while no such block was known. */
+  readonly headerBlock?: number
 }
 
 /** What the rules make of a submission. */
@@ -35,11 +37,11 @@ export const identityOf = ({ dataMarket, submission }: Entry): VerdictIdentity =
 
 export const placeOf = ({ partition, offset }: Entry): string => `submissions[${partition}] offset ${offset}`
 
-/** Order of arrival as the records themselves tell it: receivedAt, then submissionId. */
+/** Order of arrival as the records themselves tell it: receivedAt, then submissionId, and the digest where both are equal. */
 export function byArrival(a: Entry, b: Entry): number {
   const time = a.submission.receivedAt - b.submission.receivedAt
   if (time !== 0) return time
-  return compareText(a.submission.submissionId, b.submission.submissionId)
+  return compareText(a.submission.submissionId, b.submission.submissionId) || compareText(a.digest, b.digest)
 }
 
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
@@ -56,7 +58,7 @@ export function createKeeper(): (entry: Entry) => Entry {
     texts.set(text, text)
     return text
   }
-  return ({ partition, offset, dataMarket, submission, digest, signer }) => ({
+  return ({ partition, offset, dataMarket, submission, digest, signer, headerBlock }) => ({
     partition,
     offset,
     dataMarket: shared(dataMarket),
@@ -75,5 +77,6 @@ export function createKeeper(): (entry: Entry) => Entry {
     },
     digest,
     signer: shared(signer),
+    ...(headerBlock !== undefined && { headerBlock }),
   })
 }

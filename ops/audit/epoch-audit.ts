@@ -55,14 +55,14 @@ export async function auditEpoch(
   return { anchored, onChain }
 }
 
-/** Quota per slot; answers who is in. Also for an epoch that is open still: whom it refuses, it refuses for good. */
+/** Quota per owner of a slot; answers who is in. Also for an epoch that is open still: whom it refuses, it refuses for good. */
 export function admitAll(
   valid: readonly Entry[],
   rules: MarketRules,
   decide: (decision: Decision) => void,
 ): readonly Entry[] {
-  const bySlot = groupBy(valid, ({ submission }) => submission.slotId)
-  return [...bySlot.values()].flatMap((entries) => applyQuota(entries, rules, decide))
+  const byOwner = groupBy(valid, ({ submission, signer }) => `${submission.slotId} ${signer}`)
+  return [...byOwner.values()].flatMap((entries) => applyQuota(entries, rules, decide))
 }
 
 function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): ReadonlyMap<K, V[]> {

@@ -1,6 +1,6 @@
 /**
  * Whether a submission is valid, recomputed: market, form, signature, slot, flagged, epoch, deadline, header, in this order.
- * What cannot be judged yet waits for the tick that it needs.
+ * What comes before its epoch waits for the release.
  */
 import type { EpochTick, VerdictReason } from '../../schemas/types.ts'
 import type { MarketRules, ProtocolRules } from '../../topology/rules.ts'
@@ -9,9 +9,11 @@ import type { SignatureReader } from '../verify/signature.ts'
 import type { ReadSubmission } from './cursor.ts'
 import type { Decision, Entry } from './entry.ts'
 import { faultOfForm } from './form.ts'
-import { KnownChain } from './known-chain.ts'
+import { type KnownBlock, KnownChain } from './known-chain.ts'
 import type { OwnerAt } from './owners.ts'
+import { signedMax } from './quota.ts'
 import type { ServedMarkets } from './served-markets.ts'
+import { Waiting } from './waiting.ts'
 
 export type Outcome =
   | { readonly kind: 'valid'; readonly entry: Entry }
@@ -20,12 +22,13 @@ export type Outcome =
   /** The log no longer reaches back to what decides. */
   | { readonly kind: 'beyond' }
 
-/** Valid, refused for good, or not yet to be judged: then `reason` is its verdict if the epoch closes over it. */
-type Judgement = { readonly valid: true } | { readonly reason: VerdictReason; readonly waits: boolean }
+type Judgement =
+  | { readonly kind: 'valid'; readonly headerBlock?: number }
+  | { readonly kind: 'refused'; readonly reason: VerdictReason }
+  | { readonly kind: 'waits' }
 
-const VALID: Judgement = { valid: true }
-const refused = (reason: VerdictReason): Judgement => ({ reason, waits: false })
-const waits = (reason: VerdictReason): Judgement => ({ reason, waits: true })
+const WAITS: Judgement = { kind: 'waits' }
+const refused = (reason: VerdictReason): Judgement => ({ kind: 'refused', reason })
 const BLOCK_HASH = /^0x[0-9a-f]{64}$/
 
 export class Judge {
@@ -37,8 +40,8 @@ export class Judge {
   private readonly parkedMax: number
   /** Records at the beginning of the log have expired. */
   private readonly isCut: boolean
-  /** Per partition, in the order of the log. */
-  private readonly parked = new Map<number, Entry[]>()
+  /** Per partition. */
+  private readonly parked = new Map<number, Waiting>()
 
   constructor(rules: ProtocolRules, markets: ServedMarkets, ownerAt: OwnerAt, reader: SignatureReader, isCut: boolean) {
     this.markets = markets
@@ -63,29 +66,46 @@ export class Judge {
     if ('fault' in signer) return outcome(unsigned, 'BAD_SIGNATURE')
     const entry = { ...unsigned, digest: toHex(digest), signer: signer.address }
     const judgement = this.judgeEntry(entry)
-    if ('valid' in judgement) return { kind: 'valid', entry }
-    if (!judgement.waits) return outcome(entry, judgement.reason)
-    const waiting = this.parked.get(partition) ?? []
+    if (judgement.kind !== 'waits') return outcomeOf(entry, judgement)
+    const waiting = this.parked.get(partition) ?? new Waiting()
     this.parked.set(partition, waiting)
-    if (waiting.length >= this.parkedMax) return outcome(entry, judgement.reason)
-    waiting.push(entry)
+    const reason = this.refusesToWait(entry, waiting)
+    if (reason) return outcome(entry, reason)
+    waiting.add(entry)
     return { kind: 'waits' }
+  }
+
+  /** A copy of one that waits; more than the owner may have waiting; too many before anything of the chain is known. */
+  private refusesToWait(entry: Entry, waiting: Waiting): VerdictReason | undefined {
+    if (waiting.hasCopyOf(entry)) return 'DUPLICATE'
+    const { dataMarket, submission } = entry
+    const rules = this.markets.rulesOf(dataMarket)
+    const epochs = waiting.ofOwner(entry).map((other) => other.submission.epochId)
+    const inEpoch = epochs.filter((epochId) => epochId === submission.epochId).length
+    if (inEpoch > signedMax(entry, rules)) return 'RATE_LIMITED'
+    if (this.chain.head === undefined && waiting.size >= this.parkedMax) return 'EPOCH_NOT_OPEN'
+    const isUnheardOf = this.chain.market(dataMarket).newest === 0
+    return isUnheardOf && inEpoch === 0 && new Set(epochs).size > rules.epochsAhead ? 'EPOCH_NOT_OPEN' : undefined
   }
 
   /** What the tick decides about those that waited. */
   onTick(tick: EpochTick): readonly Outcome[] {
-    const { kind, dataMarket, epochId, blockHash } = tick
+    const { kind, dataMarket, epochId } = tick
     if (kind === 'CLOSE') {
-      const outcomes = this.judgeAgain((entry) => isOf(entry, dataMarket, epochId), true)
       this.chain.apply(tick)
-      return outcomes
+      return []
     }
     const isFirst = this.chain.head === undefined
     this.chain.apply(tick)
     if (kind === 'HEAD')
       return [
         ...this.followMarkets(tick),
-        ...this.judgeAgain(({ submission }) => isFirst || submission.header === blockHash),
+        ...(isFirst
+          ? this.judgeAgain(
+              () => true,
+              (entry) => this.judgeEntry(entry),
+            )
+          : []),
       ]
     if (kind === 'ORPHAN') {
       this.markets.apply(tick)
@@ -93,7 +113,10 @@ export class Judge {
     }
     const awaited = epochId + this.markets.rulesOf(dataMarket).epochsAhead
     const isAwaited = ({ submission }: Entry) => submission.epochId > epochId && submission.epochId <= awaited
-    return this.judgeAgain((entry) => entry.dataMarket === dataMarket && !isAwaited(entry))
+    return this.judgeAgain(
+      (entry) => entry.dataMarket === dataMarket && !isAwaited(entry),
+      (entry) => this.judgeWaiting(entry),
+    )
   }
 
   /** Of a removed market, who waits for an epoch that was never open is refused; of one that comes, epochs begin anew. */
@@ -104,17 +127,13 @@ export class Judge {
     const removed = new Set(tick.markets.filter(({ served }) => !served).map(({ dataMarket }) => dataMarket))
     if (removed.size === 0) return []
     const outcomes: Outcome[] = []
-    for (const [partition, entries] of this.parked) {
-      const waitsInVain = ({ dataMarket, submission }: Entry): boolean => {
-        const state = this.chain.epoch(dataMarket, submission.epochId)?.state
-        return removed.has(dataMarket) && state !== 'OPEN' && state !== 'AWAITED'
+    for (const waiting of this.parked.values())
+      for (const entry of [...waiting.entries()]) {
+        const state = this.chain.epoch(entry.dataMarket, entry.submission.epochId)?.state
+        if (!removed.has(entry.dataMarket) || state === 'OPEN' || state === 'AWAITED') continue
+        outcomes.push(outcome(entry, 'UNKNOWN_MARKET'))
+        waiting.delete(entry)
       }
-      for (const entry of entries.filter(waitsInVain)) outcomes.push(outcome(entry, 'UNKNOWN_MARKET'))
-      this.parked.set(
-        partition,
-        entries.filter((entry) => !waitsInVain(entry)),
-      )
-    }
     return outcomes
   }
 
@@ -125,41 +144,54 @@ export class Judge {
   }
 
   *waiting(): Generator<Entry> {
-    for (const entries of this.parked.values()) yield* entries
+    for (const waiting of this.parked.values()) yield* waiting.entries()
   }
 
-  /** @param atLast what would wait on gets its verdict */
-  private judgeAgain(concerns: (entry: Entry) => boolean, atLast = false): readonly Outcome[] {
+  private judgeAgain(concerns: (entry: Entry) => boolean, judge: (entry: Entry) => Judgement): readonly Outcome[] {
     const outcomes: Outcome[] = []
-    for (const [partition, entries] of this.parked) {
-      const still = entries.filter((entry) => {
-        if (!concerns(entry)) return true
-        const judgement = this.judgeEntry(entry)
-        if ('valid' in judgement) outcomes.push({ kind: 'valid', entry })
-        else if (!judgement.waits || atLast) outcomes.push(outcome(entry, judgement.reason))
-        else return true
-        return false
-      })
-      this.parked.set(partition, still)
-    }
+    for (const waiting of this.parked.values())
+      for (const entry of [...waiting.entries()]) {
+        const judgement = concerns(entry) ? judge(entry) : WAITS
+        if (judgement.kind === 'waits') continue
+        outcomes.push(outcomeOf(entry, judgement))
+        waiting.delete(entry)
+      }
     return outcomes
   }
 
-  private judgeEntry({ dataMarket, submission, signer }: Entry): Judgement {
-    const rules = this.markets.rulesOf(dataMarket)
+  private judgeEntry(entry: Entry): Judgement {
+    const { dataMarket, submission } = entry
     const { head } = this.chain
-    if (head === undefined) return waits('EPOCH_NOT_OPEN')
+    if (head === undefined) return WAITS
+    const signer = this.judgeSigner(entry, head)
+    if (signer) return signer
+    const epoch = this.judgeEpoch(submission.epochId, this.markets.rulesOf(dataMarket))
+    if (epoch?.kind === 'refused') return epoch
+    if (submission.deadline < head) return refused('DEADLINE_PASSED')
+    if (!BLOCK_HASH.test(submission.header)) return refused('UNKNOWN_HEADER')
+    return epoch ?? this.judgeHeader(submission.header, this.chain.epoch(dataMarket, submission.epochId)!.releaseBlock)
+  }
+
+  /** Once its epoch is released: its deadline counted when it came, and its header is looked at when the epoch closes. */
+  private judgeWaiting(entry: Entry): Judgement {
+    const { dataMarket, submission } = entry
+    const { head } = this.chain
+    if (head === undefined) return WAITS
+    return (
+      this.judgeSigner(entry, head) ??
+      this.judgeEpoch(submission.epochId, this.markets.rulesOf(dataMarket)) ??
+      validAt(this.chain.block(submission.header))
+    )
+  }
+
+  private judgeSigner({ dataMarket, submission, signer }: Entry, head: number): Judgement | undefined {
     const ownership = this.ownerAt(submission.slotId, head)
     if (!ownership) return refused('UNKNOWN_SLOT')
     if (ownership.owner === '') return refused('SLOT_INACTIVE') // suspended: its owner changed too often
     if (ownership.owner !== signer) return refused('SLOT_MISMATCH')
     if (!ownership.active) return refused('SLOT_INACTIVE')
-    if (rules.flagged.includes(signer)) return refused('FLAGGED')
-    if (submission.epochId === 0) return refused('SIMULATION')
-    const epoch = this.judgeEpoch(submission.epochId, rules)
-    if (epoch) return epoch
-    if (submission.deadline < head) return refused('DEADLINE_PASSED')
-    return this.judgeHeader(submission.header, this.chain.epoch(dataMarket, submission.epochId)!.releaseBlock)
+    if (this.markets.rulesOf(dataMarket).flagged.includes(signer)) return refused('FLAGGED')
+    return submission.epochId === 0 ? refused('SIMULATION') : undefined
   }
 
   private judgeEpoch(epochId: number, { dataMarket, epochsAhead }: MarketRules): Judgement | undefined {
@@ -168,19 +200,26 @@ export class Judge {
     const { newest, forgotten } = this.chain.market(dataMarket)
     if (epoch?.state === 'CLOSED' || epochId <= forgotten) return refused('EPOCH_CLOSED')
     if (newest > 0 && epochId > newest + epochsAhead) return refused('EPOCH_TOO_FAR')
-    return !epoch && epochId < newest ? refused('EPOCH_NOT_OPEN') : waits('EPOCH_NOT_OPEN')
+    return !epoch && epochId < newest ? refused('EPOCH_NOT_OPEN') : WAITS
   }
 
   private judgeHeader(header: string, releaseBlock: number): Judgement {
-    if (!BLOCK_HASH.test(header)) return refused('UNKNOWN_HEADER')
     const block = this.chain.block(header)
-    if (!block) return waits('UNKNOWN_HEADER')
-    if (!block.canonical) return refused('ORPHANED_HEADER')
-    return block.number < releaseBlock ? refused('STALE_HEADER') : VALID
+    if (block?.canonical === false) return refused('ORPHANED_HEADER')
+    if (block && block.number < releaseBlock) return refused('STALE_HEADER')
+    return validAt(block)
   }
 }
 
-const isOf = ({ dataMarket, submission }: Entry, market: string, epochId: number): boolean =>
-  dataMarket === market && submission.epochId === epochId
+const validAt = (block: KnownBlock | undefined): Judgement =>
+  block ? { kind: 'valid', headerBlock: block.number } : { kind: 'valid' }
+
+const outcomeOf = (entry: Entry, judgement: Exclude<Judgement, { kind: 'waits' }>): Outcome =>
+  judgement.kind === 'refused'
+    ? outcome(entry, judgement.reason)
+    : {
+        kind: 'valid',
+        entry: { ...entry, ...(judgement.headerBlock !== undefined && { headerBlock: judgement.headerBlock }) },
+      }
 
 const outcome = (entry: Entry, reason: VerdictReason): Outcome => ({ kind: 'refused', decision: { entry, reason } })

@@ -1,17 +1,12 @@
-/** What a slot may send in one epoch (decision 0003), recomputed. */
+/** What an owner of a slot may send in one epoch (decision 0003), recomputed. */
 import type { MarketRules } from '../../topology/rules.ts'
 import { byArrival, type Decision, type Entry } from './entry.ts'
 
 /**
- * The stage remembers so many refused submissions of a slot; a copy of one beyond is told that it is over the quota
- * instead of being a copy. Which ones it remembers depends on how its partitions were interleaved.
- */
-const REFUSED_REMEMBERED = 1_000
-
-/**
- * @param entries one slot's valid submissions of one epoch; those of one project in the order of the log
+ * @param entries one owner's valid submissions of one epoch; those of one project in the order of the log
  * @returns who is in: of the distinct digests the first by arrival
- * A digest that comes again is a DUPLICATE; whoever is over the quota is RATE_LIMITED.
+ * A digest that comes again is a DUPLICATE; whoever is over the quota is RATE_LIMITED, and so is all that a flood is made of.
+ * The stage forgets what a flood is made of, so that a copy in it may be called either.
  */
 export function applyQuota(
   entries: readonly Entry[],
@@ -24,12 +19,18 @@ export function applyQuota(
     if (first.has(entry.digest)) copies.push(entry)
     else first.set(entry.digest, entry)
   const distinct = [...first.values()].sort(byArrival)
-  const quota = quotaOf(distinct[0]!, rules)
-  const isFlooded = distinct.length > quota + REFUSED_REMEMBERED
-  for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlooded && { or: 'RATE_LIMITED' }) })
-  for (const entry of distinct.slice(quota)) decide({ entry, reason: 'RATE_LIMITED' })
-  return distinct.slice(0, quota)
+  const isFlood = distinct.length > signedMax(distinct[0]!, rules)
+  const seats = isFlood ? 0 : quotaOf(distinct[0]!, rules)
+  for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlood && { or: 'RATE_LIMITED' }) })
+  for (const entry of distinct.slice(seats)) decide({ entry, reason: 'RATE_LIMITED' })
+  return distinct.slice(0, seats)
 }
 
 const quotaOf = ({ signer }: Entry, rules: MarketRules): number =>
   rules.fullNodes.includes(signer) ? rules.perFullNodePerEpoch : rules.perSlotPerEpoch
+
+/** More distinct ones are a flood. */
+export function signedMax(entry: Entry, rules: MarketRules): number {
+  const quota = quotaOf(entry, rules)
+  return quota + (rules.overQuotaMax > quota ? rules.overQuotaMax : quota)
+}

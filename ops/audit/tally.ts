@@ -1,5 +1,5 @@
 /** The vote on one project at the close of an epoch, as plainly as it can be said. */
-import type { EpochTick } from '../../schemas/types.ts'
+import type { EpochTick, VerdictReason } from '../../schemas/types.ts'
 import type { MarketRules } from '../../topology/rules.ts'
 import { fromHex, type Keccak, toHex } from '../verify/keccak.ts'
 import { byArrival, compareText, type Decision, type Entry } from './entry.ts'
@@ -30,7 +30,7 @@ export function tallyProject(
 ): ProjectResult {
   const headers = new Set(close.acceptedHeaders)
   const isOnChain = ({ submission }: Entry) => headers.has(submission.header)
-  for (const entry of entries) if (!isOnChain(entry)) decide({ entry, reason: 'ORPHANED_HEADER' })
+  for (const entry of entries) if (!isOnChain(entry)) decide({ entry, reason: offChain(entry, close.releaseBlock) })
 
   const onChain = entries.filter(isOnChain)
   const votes = oneVotePerSlot(onChain)
@@ -52,6 +52,10 @@ export function tallyProject(
   const bySlot = votes.sort((a, b) => a.submission.slotId - b.submission.slotId)
   return { projectId, snapshotCid: winner, votes: bySlot, counted }
 }
+
+/** A header was unknown, too old, or its block has left the chain since. */
+const offChain = ({ headerBlock }: Entry, releaseBlock: number): VerdictReason =>
+  headerBlock === undefined ? 'UNKNOWN_HEADER' : headerBlock >= releaseBlock ? 'ORPHANED_HEADER' : 'STALE_HEADER'
 
 /** Per slot the highest deadline; of equal ones the first. */
 function oneVotePerSlot(entries: readonly Entry[]): Entry[] {

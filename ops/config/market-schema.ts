@@ -33,6 +33,11 @@ export const marketSchema = z.strictObject({
   nodeVersionBytesMax: whole(1, TEXT_BYTES_MAX.nodeVersion)
     .default(MARKET_DEFAULTS.nodeVersionBytesMax)
     .describe('Bytes of a node version.'),
+  overQuotaMax: whole(0, 10_000)
+    .default(MARKET_DEFAULTS.overQuotaMax)
+    .describe(
+      'Distinct submissions beyond its quota (or as many again as the quota, whichever is more) that an owner may sign in an epoch; of one that signs more none counts.',
+    ),
   flagged: z.array(address).default([]).describe('Signers that are refused.'),
   votesMin: whole(1, 1_000_000).default(MARKET_DEFAULTS.votesMin).describe('Fewest votes for a winner.'),
   shareMin: z

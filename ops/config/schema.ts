@@ -137,7 +137,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       parkedMax: whole(0, 10_000_000)
         .default(rules.parkedMax)
-        .describe('Submissions that one validate task holds for a block or an epoch that it does not know yet.'),
+        .describe('Submissions that one validate task holds before it knows a first block.'),
       headsKept: whole(16, 200_000)
         .default(rules.headsKept)
         .describe('Blocks of history for header checks; more than every window and epoch in flight.'),

@@ -25,11 +25,11 @@ const DECIDED_BY = {
   EPOCH_CLOSED: 'validate',
   EPOCH_TOO_FAR: 'validate',
   DEADLINE_PASSED: 'validate',
-  UNKNOWN_HEADER: 'validate',
-  STALE_HEADER: 'validate',
+  UNKNOWN_HEADER: 'validate, consensus',
+  STALE_HEADER: 'validate, consensus',
   ORPHANED_HEADER: 'validate, consensus',
-  DUPLICATE: 'admit',
-  RATE_LIMITED: 'admit',
+  DUPLICATE: 'validate, admit',
+  RATE_LIMITED: 'validate, admit',
   SUPERSEDED: 'consensus',
   WRONG_DATA_SOURCE: 'nobody yet',
   NO_QUORUM: 'consensus',
@@ -48,8 +48,8 @@ rule expected and what it found, and the block as of which it was decided. Look 
 \`sequencer why --slot <slot> --epoch <epoch>\`. The reasons are one closed set: they are also the labels of
 \`seq_submission_verdict_total\` and the symbols of the Avro enum in the topic \`verdicts\`.
 
-A verdict is final when it is written. Those of \`consensus\` come when the epoch closes, \`EPOCH_NOT_OPEN\` and
-\`UNKNOWN_HEADER\` when the wait for the release or the block was in vain, all others at once.
+A verdict is final when it is written. Those of \`consensus\` come when the epoch closes, \`EPOCH_NOT_OPEN\` when the
+wait for the release was in vain, all others at once.
 
 `
 

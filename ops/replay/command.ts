@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import type { EpochKey } from '../../schemas/types.ts'
 import { markerSeals } from '../../topology/marker-seals.ts'
+import { rulesOfMarket } from '../../topology/rules.ts'
 import { NO_ROOM_RULE } from '../../topology/validate.ts'
 import { connectChain } from '../audit/connect-chain.ts'
 import { CliError, EXIT } from '../cli-error.ts'
@@ -106,7 +107,13 @@ export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: st
     )
   const recomputed = await recompute(log, topics, rules, key, input)
   const differences = new Differences()
-  const pending = compareVerdicts(input, recomputed.verdicts, recorded.verdicts, differences)
+  const pending = compareVerdicts(
+    input,
+    recomputed.verdicts,
+    recorded.verdicts,
+    rulesOfMarket(rules, dataMarket),
+    differences,
+  )
   compareFinalizations(recomputed.finalizations, recorded.finalizations, differences)
   await compareBatches(recomputed, recorded, differences)
   const chain = await connectChain(opened, rpc)

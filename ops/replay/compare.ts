@@ -1,8 +1,10 @@
 /** Recomputed against recorded, and both against the chain. */
 import { isDeepStrictEqual } from 'node:util'
 import { cidVersionOf, computeCid } from '../../connectors/ipfs/cid.ts'
-import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
+import type { Anchor, Batch, EpochKey, Verdict } from '../../schemas/types.ts'
 import { END_OF_BATCHES } from '../../topology/anchor.ts'
+import { quotaOf } from '../../topology/quota.ts'
+import type { MarketRules } from '../../topology/rules.ts'
 import type { ChainReader } from '../audit/chain.ts'
 import type { ReplayInput } from './input.ts'
 import { type Outcome, placeOf, type Recorded } from './outcome.ts'
@@ -53,8 +55,10 @@ export function compareVerdicts(
   { partitions, close }: ReplayInput,
   recomputed: Outcome['verdicts'],
   recorded: Outcome['verdicts'],
+  market: MarketRules,
   differences: Differences,
 ): number {
+  const floods = floodsIn(recomputed, market)
   const late = new Set<string>()
   for (const [partition, pieces] of partitions.entries()) {
     const closed = pieces.findIndex(({ tick }) => tick?.kind === 'CLOSE' && tick.blockHash === close.blockHash)
@@ -64,10 +68,23 @@ export function compareVerdicts(
   for (const place of new Set([...recomputed.keys(), ...recorded.keys()])) {
     const [mine, theirs] = [recomputed.get(place), recorded.get(place)]
     if (!theirs && late.has(place)) pending++
+    else if (mine && theirs && isCopyInFlood(mine, theirs, floods)) continue
     else differences.same(place, mine && theirs ? '' : 'verdict', mine ?? undefined, theirs ?? undefined)
   }
   return pending
 }
+
+/** Slots of which an owner signed so much that nothing of it counts: what it is made of is not told apart (decision 0003). */
+function floodsIn(verdicts: Outcome['verdicts'], market: MarketRules): ReadonlySet<number> {
+  const refused = new Map<number, number>()
+  for (const { slotId, reason } of verdicts.values())
+    if (reason === 'RATE_LIMITED') refused.set(slotId, (refused.get(slotId) ?? 0) + 1)
+  const { signedMax } = quotaOf(market, false)
+  return new Set([...refused].filter(([, count]) => count > signedMax).map(([slotId]) => slotId))
+}
+
+const isCopyInFlood = (mine: Verdict, theirs: Verdict, floods: ReadonlySet<number>): boolean =>
+  floods.has(mine.slotId) && [mine, theirs].every(({ reason }) => reason === 'DUPLICATE' || reason === 'RATE_LIMITED')
 
 export function compareFinalizations(
   recomputed: Outcome['finalizations'],

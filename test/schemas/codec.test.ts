@@ -32,6 +32,8 @@ const submission: Submission = {
   position: null,
   digest: Buffer.alloc(0),
   fullNode: false,
+  signer: '',
+  headerBlock: -1,
 }
 const codeOf = (run: () => unknown): string => {
   try {

@@ -177,6 +177,8 @@ function submissionOf(
     position: null,
     digest: Buffer.alloc(0),
     fullNode: false,
+    signer: '',
+    headerBlock: -1,
   }
 }
 

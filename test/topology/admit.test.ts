@@ -1,8 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import type { Submission } from '../../schemas/types.ts'
-import { REFUSED_MAX } from '../../topology/admit.ts'
 import { epochScope, isMarker, isWithdrawal } from '../../topology/topics.ts'
-import { addressOf, closeEpoch, MARKET, openedWorld, rulesOf, submissionOf, uuid, type World } from './world.ts'
+import {
+  addressOf,
+  closeEpoch,
+  closeTick,
+  hashOf,
+  headTick,
+  MARKET,
+  openedWorld,
+  openTick,
+  rulesOf,
+  submissionOf,
+  uuid,
+  type World,
+} from './world.ts'
 
 const withdrawals = (world: World) =>
   world.driver.read(world.topics.admitted).flatMap(({ key, value }) => (isWithdrawal(value) ? [{ key, value }] : []))
@@ -62,9 +74,9 @@ describe('quota', () => {
 
   test('behavior: equal arrival times go by submissionId', () => {
     const world = openedWorld({ rules: rulesOf({ perSlotPerEpoch: 1 }) })
-    const b = world.submit(submissionOf({ projectId: project(1), receivedAt: 5, submissionId: 'b' }))
-    const a = world.submit(submissionOf({ projectId: project(2), receivedAt: 5, submissionId: 'a' }))
-    const c = world.submit(submissionOf({ projectId: project(3), receivedAt: 5, submissionId: 'c' }))
+    const b = world.submit(submissionOf({ projectId: project(1), receivedAt: 5, submissionId: uuid(2) }))
+    const a = world.submit(submissionOf({ projectId: project(2), receivedAt: 5, submissionId: uuid(1) }))
+    const c = world.submit(submissionOf({ projectId: project(3), receivedAt: 5, submissionId: uuid(3) }))
     closeEpoch(world)
     expect([a, b, c].map((submission) => world.reasonOf(submission))).toEqual([
       'COUNTED',
@@ -102,14 +114,75 @@ describe('quota', () => {
     expect(admitted(world)).toHaveLength(3)
   })
 
-  test('behavior: what a slot sends far over its quota is refused without being remembered', () => {
+  test('behavior: equal arrivals and ids go by digest', () => {
     const rules = rulesOf({ perSlotPerEpoch: 1 })
+    const twins = [1, 2, 3].map((n) => submissionOf({ projectId: project(n), receivedAt: 5, submissionId: uuid(1) }))
+    const outcomes = [twins, twins.toReversed()].map((order) => {
+      const world = openedWorld({ rules })
+      for (const twin of order) world.submit(twin)
+      closeEpoch(world)
+      return world.batches()[0]!.projectIds
+    })
+    expect(outcomes[0]).toHaveLength(1)
+    expect(outcomes[1]).toEqual(outcomes[0])
+  })
+
+  test('behavior: whoever buys the slot in the midst of an epoch has a quota of its own, for the same content too', () => {
+    const world = openedWorld({ rules: rulesOf({ perSlotPerEpoch: 1 }) })
+    const seller = world.submit(submissionOf({ projectId: project(1) }))
+    world.own(1, [
+      { sinceBlock: 0, owner: addressOf(1), active: true },
+      { sinceBlock: 12, owner: addressOf(2), active: true },
+    ])
+    world.tick(headTick(12))
+    const buyer = world.submit(submissionOf({ projectId: project(1), signedBy: 2 }))
+    world.tick(headTick(13), closeTick(1, 10, 13))
+    expect([seller, buyer].map((submission) => world.reasonOf(submission))).toEqual(['COUNTED', 'SUPERSEDED'])
+  })
+})
+
+describe('an owner that signs more than are told apart', () => {
+  const rules = rulesOf({ perSlotPerEpoch: 2, overQuotaMax: 3 })
+  const flood = (count: number): Submission[] =>
+    Array.from({ length: count }, (_, n) => submissionOf({ projectId: project(n), receivedAt: 1_000 - n }))
+
+  test('behavior: up to the bound its quota stands', () => {
     const world = openedWorld({ rules })
-    world.submit(submissionOf({ receivedAt: 5_000_000 }))
-    const spam = (n: number): Submission => submissionOf({ snapshotCid: `cid-${n}`, receivedAt: 6_000_000 + n })
-    for (let n = 0; n < REFUSED_MAX + 20; n++) world.submit(spam(n))
-    expect(world.driver.store(world.stores.slotQuota, 0).sizeOf(epochScope(MARKET, 1))).toBe(REFUSED_MAX + 1)
-    const earlier = world.submit(submissionOf({ projectId: 'project-z', receivedAt: 1 }))
-    expect(world.reasonOf(earlier)).toBe('RATE_LIMITED')
+    const sent = flood(5).map((submission) => world.submit(submission))
+    closeEpoch(world)
+    const counted = sent.filter((submission) => world.reasonOf(submission) === 'COUNTED')
+    expect(counted).toEqual(sent.slice(-2))
+  })
+
+  test('behavior: beyond it none of its submissions counts, in any order, and no other slot is touched', () => {
+    for (const order of [flood(6), flood(6).toReversed()]) {
+      const world = openedWorld({ rules })
+      const other = world.submit(submissionOf({ slotId: 2 }))
+      for (const submission of order) world.submit(submission)
+      closeEpoch(world)
+      expect(order.map((submission) => world.reasonOf(submission))).toEqual(Array(6).fill('RATE_LIMITED'))
+      expect(world.reasonOf(other)).toBe('COUNTED')
+    }
+  })
+
+  test('behavior: one row is kept of all that it sends, and a restart knows of it', () => {
+    const world = openedWorld({ rules })
+    for (const submission of flood(200)) world.submit(submission)
+    const rows = () => world.driver.store(world.stores.slotQuota, 0).sizeOf(epochScope(MARKET, 1))
+    expect(rows()).toBe(1)
+    world.driver.restart('admit', 0)
+    const late = world.submit(submissionOf({ receivedAt: 1 }))
+    expect(world.reasonOf(late)).toBe('RATE_LIMITED')
+    expect(rows()).toBe(1)
+  })
+
+  test('behavior: the next epoch it may vote again', () => {
+    const world = openedWorld({ rules })
+    for (const submission of flood(9)) world.submit(submission)
+    closeEpoch(world)
+    world.tick(openTick(2, 15), headTick(16))
+    const next = world.submit(submissionOf({ epochId: 2, header: hashOf(16) }))
+    world.tick(headTick(17), closeTick(2, 15, 17))
+    expect(world.reasonOf(next)).toBe('COUNTED')
   })
 })

@@ -29,6 +29,8 @@ const vote = (n: number, fields: Partial<Submission>): Submission => ({
   position: { partition: 0, offset: n },
   digest: Buffer.alloc(32, n),
   fullNode: false,
+  signer: '',
+  headerBlock: -1,
   ...fields,
 })
 const votesFor = (cids: string): Submission[] => [...cids].map((snapshotCid, i) => vote(i + 1, { snapshotCid }))
@@ -118,10 +120,15 @@ describe('quorum', () => {
     const elevenOfTwenty = votesFor(`${'A'.repeat(11)}${'B'.repeat(9)}`)
     expect(finalize(elevenOfTwenty, { shareMin: 0.55 }).snapshotCid).toBe('A')
   })
-  test('behavior: nothing but orphaned headers', () => {
-    const project = finalize([vote(1, { header: hashOf(9) }), vote(2, { header: hashOf(11, 'b') })])
+  test('behavior: nothing but headers that are not on the chain, by what was known of them', () => {
+    const project = finalize([
+      vote(1, { header: hashOf(9), headerBlock: 9 }),
+      vote(2, { header: hashOf(11, 'b'), headerBlock: 11 }),
+      vote(3, { header: hashOf(99), headerBlock: -1 }),
+    ])
     expect(project).toMatchObject({ snapshotCid: '', votes: 0, voters: 0 })
-    expect(project.dropped.map(({ reason }) => reason)).toEqual(['ORPHANED_HEADER', 'ORPHANED_HEADER'])
+    const reasons = project.dropped.map(({ reason }) => reason)
+    expect(reasons).toEqual(['STALE_HEADER', 'ORPHANED_HEADER', 'UNKNOWN_HEADER'])
   })
 })
 

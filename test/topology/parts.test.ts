@@ -45,6 +45,8 @@ const vote = (n: number, fields: Partial<Submission>): Submission => ({
   position: { partition: 0, offset: n },
   digest: Buffer.alloc(32, n),
   fullNode: false,
+  signer: '',
+  headerBlock: -1,
   ...fields,
 })
 

@@ -51,7 +51,7 @@ const fields: fc.Arbitrary<SubmissionFields> = fc.record(
     deadline: fc.constantFrom(9, 13, 99, 99, 100),
     header: fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...GOOD_HEADERS) }, fc.constantFrom(...HEADERS)),
     epochId: fc.constantFrom(0, 1, 1, 1, 1, 1, 2, 2, 3, 9),
-    receivedAt: fc.integer({ min: 1, max: 30 }),
+    receivedAt: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constantFrom(7, 8)),
     nodeVersion: fc.constantFrom(null, '', 'v1.2'),
   },
   { requiredKeys: ['slotId', 'projectId', 'snapshotCid', 'receivedAt', 'epochId', 'header'] },
@@ -71,6 +71,8 @@ export const arrivals: fc.Arbitrary<Arrival[]> = fc
       flaws,
       fc.oneof(fc.integer({ min: 1, max: 3 }), fc.nat(PLACES - 1)),
       fc.option(fc.tuple(fc.nat(PLACES - 1), fc.constantFrom(...HEADERS)), { freq: 4 }),
+      // The sender chooses the id: two may have the same, at the same time.
+      fc.option(fc.nat(2), { freq: 3 }),
     ),
     {
       minLength: 10,
@@ -79,8 +81,8 @@ export const arrivals: fc.Arbitrary<Arrival[]> = fc
   )
   .map((all) => {
     const sent: Arrival[] = []
-    all.forEach(([given, flaw, place, again], n) => {
-      const submission = submissionOf({ ...given, ...flaw, submissionId: uuid(n) })
+    all.forEach(([given, flaw, place, again, twin], n) => {
+      const submission = submissionOf({ ...given, ...flaw, submissionId: uuid(twin === null ? n : 20_000 + twin) })
       sent.push({ submission, place })
       if (again)
         sent.push({

@@ -92,6 +92,32 @@ test('behavior: any interleaving, any partitions and any commit interval give th
   )
 })
 
+test('behavior: nor does an owner that floods leave a trace of partitions and order', () => {
+  const flooded = fc.record({
+    perSlotPerEpoch: fc.integer({ min: 1, max: 2 }),
+    overQuotaMax: fc.integer({ min: 0, max: 3 }),
+  })
+  const told = (world: World) => reasonsOf(world).map((reason) => reason.replace('DUPLICATE', 'RATE_LIMITED'))
+  fc.assert(
+    fc.property(
+      fc.tuple(arrivals, arrivals).map((both) => both.flat()),
+      choices,
+      partitions,
+      flooded,
+      fc.integer({ min: 1, max: 9 }),
+      (all, turns, counts, rules, commitEvery) => {
+        const plain = run(all, { market: rules })
+        const other = run(interleave(all, turns), { partitions: counts, market: rules, commitEvery, restarts: true })
+        expect(bytesOf(other)).toEqual(bytesOf(plain))
+        expect(other.summaries()).toEqual(plain.summaries())
+        // What a flood is made of is forgotten, so that a copy in it may be called either.
+        expect(told(other)).toEqual(told(plain))
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
+
 test('behavior: a restart of every task after every step changes nothing', () => {
   fc.assert(
     fc.property(arrivals, partitions, market, fc.integer({ min: 1, max: 9 }), (all, counts, rules, commitEvery) => {

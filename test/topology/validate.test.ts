@@ -18,6 +18,7 @@ import {
   rulesOf,
   type SubmissionFields,
   submissionOf,
+  uuid,
   type World,
 } from './world.ts'
 
@@ -253,8 +254,8 @@ describe('headers', () => {
 describe('parking', () => {
   test('behavior: before the first head everything but a bad signature waits', () => {
     const world = createWorld()
-    const early = world.submit(submissionOf())
     const foreign = world.submit(submissionOf({ signedBy: 2 }))
+    const early = world.submit(submissionOf())
     const broken = world.submit(submissionOf({ signature: '' }))
     expect(world.verdicts().map(({ reason }) => reason)).toEqual(['BAD_SIGNATURE'])
     expect(world.reasonOf(broken)).toBe('BAD_SIGNATURE')
@@ -264,19 +265,60 @@ describe('parking', () => {
     expect(world.reasonOf(early)).toBe('COUNTED')
   })
 
-  test('error: what does not fit is refused with the reason it would have waited for', () => {
-    const world = openedWorld({ rules: rulesOf({ perSlotPerEpoch: 99 }, { parkedMax: 2 }) })
-    world.submit(submissionOf({ epochId: 2 }))
-    world.submit(submissionOf({ header: hashOf(12) }))
-    const third = world.submit(submissionOf({ epochId: 2 }))
-    const fourth = world.submit(submissionOf({ header: hashOf(12) }))
+  test('error: before the first block there is room for some', () => {
+    const world = createWorld({ rules: rulesOf({}, { parkedMax: 2 }) })
+    world.submit(submissionOf())
+    world.submit(submissionOf({ slotId: 2 }))
+    const third = world.submit(submissionOf({ slotId: 3 }))
     expect(world.verdictOn(third)).toMatchObject({
       reason: 'EPOCH_NOT_OPEN',
       rule: 'not more submissions wait than there is room for',
     })
-    expect(world.reasonOf(fourth)).toBe('UNKNOWN_HEADER')
-    world.tick(headTick(12))
-    expect(world.reasonOf(world.submit(submissionOf({ header: hashOf(13) })))).toBeUndefined()
+  })
+
+  test('behavior: whatever an owner has waiting, others find room', () => {
+    const rules = rulesOf({ perSlotPerEpoch: 2, overQuotaMax: 3 }, { parkedMax: 2 })
+    const world = openedWorld({ rules })
+    const mine = Array.from({ length: 9 }, (_, n) =>
+      world.submit(submissionOf({ epochId: 2, snapshotCid: `cid-${n}`, header: hashOf(12) })),
+    )
+    // One more than are told apart waits, so that all of it is refused when the quota is applied.
+    expect(mine.map((submission) => world.reasonOf(submission))).toEqual([
+      ...Array(6).fill(undefined),
+      ...Array(3).fill('RATE_LIMITED'),
+    ])
+    const others = [2, 3, 4].map((slotId) => world.submit(submissionOf({ slotId, epochId: 2, header: hashOf(12) })))
+    world.tick(headTick(12), openTick(2, 12), headTick(13), closeTick(2, 12, 13))
+    expect(mine.map((submission) => world.reasonOf(submission))).toEqual(Array(9).fill('RATE_LIMITED'))
+    expect(others.map((submission) => world.reasonOf(submission))).toEqual(Array(3).fill('COUNTED'))
+  })
+
+  test('behavior: copies of one that waits take no room, whatever is not signed in them', () => {
+    const world = openedWorld()
+    const first = world.submit(submissionOf({ epochId: 2, header: hashOf(12) }))
+    const copies = Array.from({ length: 50 }, (_, n) =>
+      world.submit({ ...first, submissionId: uuid(90_000 + n), header: hashOf(n, 'elsewhere') }),
+    )
+    expect(new Set(copies.map((copy) => world.reasonOf(copy)))).toEqual(new Set(['DUPLICATE']))
+    expect(world.driver.store(world.stores.parked, 0).sizeOf(`${MARKET}/2`)).toBe(1)
+    world.tick(headTick(12), openTick(2, 12), headTick(13), closeTick(2, 12, 13))
+    expect(world.reasonOf(first)).toBe('COUNTED')
+  })
+
+  test('behavior: a header that is not known yet takes no room at all', () => {
+    const world = openedWorld()
+    for (let n = 0; n < 50; n++) world.submit(submissionOf({ header: hashOf(n, 'elsewhere') }))
+    expect([...world.driver.store(world.stores.parked, 0).scopes()]).toEqual([])
+  })
+
+  test('error: before a first release an owner may wait for a few epochs only', () => {
+    const world = createWorld({ rules: rulesOf({ epochsAhead: 2 }) })
+    world.tick(headTick(10))
+    const sent = [7, 8, 9, 10].map((epochId) => world.submit(submissionOf({ epochId })))
+    const other = world.submit(submissionOf({ slotId: 2, epochId: 10 }))
+    const reasons = sent.map((submission) => world.reasonOf(submission))
+    expect(reasons).toEqual([undefined, undefined, undefined, 'EPOCH_NOT_OPEN'])
+    expect(world.reasonOf(other)).toBeUndefined()
   })
 
   test('behavior: a restart forgets nothing', () => {

@@ -60,6 +60,8 @@ export function submissionOf({ signedBy, ...fields }: SubmissionFields = {}, mar
     position: null,
     digest: Buffer.alloc(0),
     fullNode: false,
+    signer: '',
+    headerBlock: -1,
     ...fields,
   }
   const signature = fields.signature ?? sign(digestOf(unsigned, domainOf(market)), signedBy ?? unsigned.slotId)

@@ -59,6 +59,8 @@ describe('messages of real collectors', () => {
         position: null,
         digest: Buffer.alloc(0),
         fullNode: false,
+        signer: '',
+        headerBlock: -1,
       })
     })
 

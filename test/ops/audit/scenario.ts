@@ -37,7 +37,7 @@ const forger = markerSigner('forger')
 
 export const RULES: ProtocolRules = {
   ...RULES_DEFAULTS,
-  parkedMax: 12,
+  parkedMax: 1,
   markets: MARKETS.map(
     (dataMarket, index): MarketRules => ({
       ...MARKET_DEFAULTS,
@@ -113,7 +113,8 @@ export async function runScenario({
     driver.run()
   }
 
-  submit({ epochId: 1, header: chain.hashAt(1) }) // before the first head
+  // Before the first head there is room for one.
+  for (const slotId of [1, 2]) submit({ slotId, epochId: 1, header: chain.hashAt(1) })
   const blocks = epochs * EPOCH_BLOCKS + (openEnd ? 0 : WINDOW + 2)
   for (let block = 1; block <= blocks; block++) {
     tell(chain.advance(block, epochs))
@@ -396,6 +397,8 @@ function blankSubmission(count: number, random: () => number, fields: Partial<Su
     position: null,
     digest: Buffer.alloc(0),
     fullNode: false,
+    signer: '',
+    headerBlock: -1,
     ...fields,
   }
 }

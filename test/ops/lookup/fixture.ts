@@ -63,6 +63,8 @@ export const submissionOf = (fields: Partial<Submission>): Submission => ({
   position: null,
   digest: Buffer.alloc(0),
   fullNode: false,
+  signer: '',
+  headerBlock: -1,
   ...fields,
 })
 
