@@ -15,10 +15,11 @@ export const SHOWN_MAX = 200
 const OBEYED =
   /(?! )[\p{C}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\u2800\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/gu
 /** And what makes a shown text ambiguous: the sign of an escape, that of a cut, spaces that a reader cannot count. */
-const FOREIGN = new RegExp(`${OBEYED.source}|[\\\\…]| (?= )|(?<= ) |^ | $`, 'gu')
+const FOREIGN = new RegExp(`${OBEYED.source}|[\\\\…]| {2,}|^ | $`, 'gu')
 
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' }
-const escaped = (character: string): string => NAMED[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`
+const escaped = (found: string): string => NAMED[found] ?? [...found].map(codeOf).join('')
+const codeOf = (character: string): string => `\\u{${character.codePointAt(0)!.toString(16)}}`
 /** A character of a shown text, or an escape. */
 const SHOWN = /\\u\{[0-9a-f]+\}|\\.|[^\\]/gu
 

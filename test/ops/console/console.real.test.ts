@@ -78,6 +78,12 @@ describe('the console', () => {
     expect(faults).toEqual([])
   })
 
+  it('behavior: what cannot be seen, or reorders what stands beside it, is shown by its escapes', async () => {
+    const { page, visit } = await open()
+    await visit(`/submissions/${encodeURIComponent('a\u202egnp.exe\u2066\u200b\u009b31m')}`)
+    await page.locator('.lead', { hasText: 'a\\u{202e}gnp.exe\\u{2066}\\u{200b}\\u{9b}31m' }).waitFor()
+  })
+
   it('default: a slot sees why it was not counted: verdict, rule, both values, what to do', async () => {
     const { slotId, epochId, verdict } = await submissionWith(world, 'BAD_SIGNATURE')
     const { page, faults, visit } = await open()

@@ -62,7 +62,10 @@ describe('proofs', () => {
     const alone = await verify()
     expect(alone, alone.stderr).toMatchObject({ exitCode: 4, stdout: expect.stringMatching(/not shown .*anchored/) })
     const named = await verify('--rpc', node.rpcUrl)
-    expect(named).toMatchObject({ exitCode: 4, stdout: expect.stringMatching(/names itself. Unchecked: [^,]*\n$/) })
+    expect(named).toMatchObject({
+      exitCode: 4,
+      stdout: expect.stringMatching(/names itself\. Unchecked: whether that is the right one [^)]*\)\.\n$/),
+    })
     const confirmed = await verify('--rpc', node.rpcUrl, ...pin())
     expect(confirmed, confirmed.stdout).toMatchObject({
       exitCode: 0,
