@@ -27,6 +27,8 @@ export async function checkAnchored(
       chain.close()
     }
   } catch (error) {
+    if ((error as { code?: unknown }).code === 'CALL_EXCEPTION')
+      return differs(`epoch ${epochId} of ${dataMarket}`, 'the contract has no such data market, or no such epoch')
     throw new CliError(
       `the node ${shownUrl(options.url)} cannot be asked: ${withoutKeys((error as Error).message)}`,
       'Check --rpc and what --chain-id or --deployment names, or leave --rpc out.',
