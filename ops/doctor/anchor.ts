@@ -7,6 +7,7 @@ import { createRpc, type Rpc } from '../../connectors/evm/rpc.ts'
 import { createFileBlockStore } from '../../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../../connectors/ipfs/kubo-store.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
+import { rulesOfMarket } from '../../topology/rules.ts'
 import { rpcUrlsOf } from '../cluster/connect.ts'
 import type { Address } from '../config/schema.ts'
 import type { Examined } from './cluster.ts'
@@ -18,13 +19,17 @@ type Deployed = NonNullable<Examined['deployed']>
 
 /** Of what the configuration names; what it does not name is another process's. */
 export async function examineAnchoring(address: Address, deployed: Deployed): Promise<readonly Finding[]> {
-  const { chainId } = deployed.chain
+  const { chain, rules, served } = deployed
+  const batchGas = served.reduce((max, market) => Math.max(max, rulesOfMarket(rules, market).batchGasMax), 0)
   const urls = rpcUrlsOf(address.chain)
-  const findings = (await Promise.all(urls.map((url) => examineNode(url, chainId)))).flat()
+  const findings = (await Promise.all(urls.map((url) => examineNode(url, chain.chainId, batchGas)))).flat()
   if (urls.length === 0) findings.push(notLookedAt('chain', 'no node is named: --rpc, chain.rpcUrls'))
   const { signerKeyFile, formerSignerKeyFiles } = address.anchor
   if (signerKeyFile && urls.length > 0) {
-    const rpc = createRpc({ urls, chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 }, { clock: systemClock })
+    const rpc = createRpc(
+      { urls, chainId: chain.chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 },
+      { clock: systemClock },
+    )
     for (const file of [signerKeyFile, ...formerSignerKeyFiles]) findings.push(...(await signer(file, rpc, deployed)))
     rpc.close()
   } else

@@ -6,15 +6,23 @@ import { type Finding, failed } from './finding.ts'
 const RPC_TIMEOUT_MS = 5_000
 const CLOCK_SKEW_SECONDS_MAX = 60
 
-/** Whether a node answers, for the right chain, with a block of now. Of its address only the host is told: it may hold a key. */
-export async function examineNode(rpc: string, chainIdExpected: number | undefined): Promise<Finding[]> {
+/**
+ * Whether a node answers, for the right chain, with a block of now that has room for a batch. Of its address only the host is
+ * told: it may hold a key.
+ * @param batchGas what the transaction of a batch may take by the rules
+ */
+export async function examineNode(
+  rpc: string,
+  chainIdExpected: number | undefined,
+  batchGas?: number,
+): Promise<Finding[]> {
   const { host } = new URL(rpc)
   try {
     const [chainId, block] = await Promise.all([
       ask(rpc, 'eth_chainId', []),
       ask(rpc, 'eth_getBlockByNumber', ['latest', false]),
     ])
-    const { number, timestamp } = (block ?? {}) as { number?: unknown; timestamp?: unknown }
+    const { number, timestamp, gasLimit } = (block ?? {}) as Record<string, unknown>
     const chain = quantity(chainId, 'eth_chainId')
     const newest = quantity(number, 'block number')
     const skew = Math.round(Date.now() / 1000 - quantity(timestamp, 'block timestamp'))
@@ -34,6 +42,7 @@ export async function examineNode(rpc: string, chainIdExpected: number | undefin
         detail: `newest block is ${skew} s old`,
         ...(Math.abs(skew) > CLOCK_SKEW_SECONDS_MAX && { advice: 'The node is behind, or a clock is wrong.' }),
       },
+      ...(batchGas === undefined ? [] : [room(quantity(gasLimit, 'gas limit of a block'), batchGas)]),
     ]
   } catch (error) {
     return [
@@ -46,6 +55,14 @@ export async function examineNode(rpc: string, chainIdExpected: number | undefin
     ]
   }
 }
+
+/** A batch that is cut larger than a block cannot be anchored by any retry. */
+const room = (blockGas: number, batchGas: number): Finding => ({
+  check: 'gas',
+  ok: batchGas <= blockGas,
+  detail: `a block has ${blockGas} gas, a batch may take ${batchGas}`,
+  ...(batchGas > blockGas && { advice: 'Set batchGasMax of the markets below what a block of this chain has.' }),
+})
 
 /** Writes a few bytes and reads them back. */
 export async function examineStore(opening: Promise<BatchStore>, advice: string): Promise<Finding> {
