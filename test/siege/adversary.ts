@@ -56,7 +56,7 @@ async function attackByMessages(): Promise<void> {
     await Promise.all(kinds.map((kind) => shootAll(kind, world, lines)))
   } finally {
     world.close()
-    await lines.close()
+    await lines.close(kinds.some((kind) => kind === 'cross-market' || kind.endsWith('-load')))
   }
 }
 

@@ -8,6 +8,7 @@ import { createLibp2p, type Libp2p } from 'libp2p'
 
 const AGAIN_MS = 250
 const DIAL_MS = 15_000
+const FLUSH_MS = 60_000
 
 export interface Lines {
   readonly count: number
@@ -18,7 +19,8 @@ export interface Lines {
   tried(): Promise<unknown>
   /** False when the line is not open, or has as much unsent as it holds: nothing is kept. */
   send(line: number, bytes: Uint8Array): boolean
-  close(): Promise<void>
+  /** @param flush waits until the other side has read what was sent, at most a minute */
+  close(flush: boolean): Promise<void>
 }
 
 /** An address of loopback that nobody honest sends from; as many attackers as there are numbers. */
@@ -74,11 +76,24 @@ export async function openLines(intakes: readonly string[], lines: number, addre
         return false
       }
     },
-    async close() {
+    async close(flush) {
       closed = true
+      if (flush) await Promise.all(streams.map((stream) => stream && closeBothHalves(stream)))
       await Promise.all([...kept, ...hosts.map(async (host) => host.stop())])
     },
   }
+}
+
+/** The intake closes its half when it has read ours to the end. */
+async function closeBothHalves(stream: Stream): Promise<void> {
+  const signal = AbortSignal.timeout(FLUSH_MS)
+  const closed = new Promise<void>((resolve) => {
+    if (stream.status !== 'open') resolve()
+    stream.addEventListener('close', () => resolve(), { once: true })
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await stream.close({ signal }).catch(() => {})
+  await closed
 }
 
 /** @param localAddress an option of the socket that the transport hands on and does not name */

@@ -51,7 +51,9 @@ export async function watchWorld(place: Place, onError: (error: unknown) => void
     const block = (await provider.send('eth_getBlockByNumber', ['latest', false])) as { number: string; hash: string }
     const epochs = await Promise.all(
       place.markets.map(async (market) => {
-        const [, , epochId] = (await contract.getFunction('currentEpoch')(market)) as [bigint, bigint, bigint]
+        const [, , epochId] = (await contract.getFunction('currentEpoch')(market, {
+          blockTag: block.number,
+        })) as [bigint, bigint, bigint]
         return [market, Number(epochId)] as const
       }),
     )
