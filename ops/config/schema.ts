@@ -277,9 +277,10 @@ export const addressSchema = z.strictObject({
   chain: chain.pick({ rpcUrls: true, rpcUrlsFile: true }).prefault({}),
   anchor: shape.anchor,
   storage: shape.storage,
+  acls: shape.acls,
 })
 
 export type Address = z.output<typeof addressSchema>
 
 export const isOfAddress = (path: string): boolean =>
-  /^(appId$|kafka\.|registry\.|chain\.rpcUrls|anchor\.|storage\.)/.test(path)
+  /^(appId$|kafka\.|registry\.|chain\.rpcUrls|anchor\.|storage\.|acls\.)/.test(path)

@@ -11,7 +11,8 @@ import type { Topics } from '../../topology/topics.ts'
 import { settingsTopic } from '../cluster/settings-topic.ts'
 import { clockGroup, isStage, ROLES, type Role } from '../roles.ts'
 
-export type AclOperation = 'Read' | 'Write' | 'Delete' | 'Describe'
+/** `All` is never planned, but others may have given it. */
+export type AclOperation = 'Read' | 'Write' | 'Delete' | 'Describe' | 'All'
 
 export interface Acl {
   readonly principal: string

@@ -13,18 +13,22 @@ import { type Need, readConfiguration } from '../config/parse.ts'
 import type { FlagValues } from '../config/sources.ts'
 import { Lifecycle } from '../lifecycle.ts'
 import { answer, stderr } from '../output.ts'
+import type { AclOptions } from './acls.ts'
 import { applyChanges, isApplied } from './apply.ts'
 import { type Desired, desiredState } from './desired.ts'
 import { destroy, renderLeftovers } from './destroy.ts'
 import { type Change, differences } from './diff.ts'
 import { liveState } from './live.ts'
 import { countsOf, plainChanges, renderPlan } from './render.ts'
+import { weaknessesOf } from './rights.ts'
 
 export interface Deployment {
   readonly desired: Desired
   readonly log: Log
   readonly admin: Admin
   readonly registry: ConfluentRegistry
+  /** Role → its login, as configured. */
+  readonly principals: AclOptions['principals']
 }
 
 const EXIT_CODES =
@@ -83,15 +87,19 @@ export async function withDeployment(
     const log = await parts.add('log', openClusterLog(settings, 'deploy'))
     const admin = await openAdmin(settings.kafka, `${settings.appId}-deploy`)
     await parts.add('admin', { close: () => admin.disconnect() })
-    await work({ desired, log, admin, registry: openRegistry(settings) })
+    await work({ desired, log, admin, registry: openRegistry(settings), principals: settings.acls.principals })
   } finally {
     await parts.close()
   }
 }
 
-async function changesOf({ desired, log, admin, registry }: Deployment): Promise<readonly Change[]> {
+async function changesOf({ desired, log, admin, registry, principals }: Deployment): Promise<readonly Change[]> {
   const kept = await readClusterSettings(log, desired.settings.appId)
-  return differences(desired, await liveState(desired, admin, registry, kept))
+  const live = await liveState(desired, admin, registry, kept)
+  const names = desired.topics.map(({ name }) => name)
+  if (Object.keys(principals).length > 0)
+    for (const text of weaknessesOf(principals, desired.acls, live.acls, names)) stderr.print(`warning: ${text}`)
+  return differences(desired, live)
 }
 
 async function showPlan(deployment: Deployment, { json }: FlagValues): Promise<void> {

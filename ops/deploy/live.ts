@@ -112,4 +112,5 @@ export const OPERATIONS: readonly (readonly [AclOperation, number])[] = [
   ['Write', AclOperationTypes.WRITE],
   ['Delete', AclOperationTypes.DELETE],
   ['Describe', AclOperationTypes.DESCRIBE],
+  ['All', AclOperationTypes.ALL],
 ]

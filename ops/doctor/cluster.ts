@@ -1,18 +1,23 @@
 /** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
+import type { Admin } from 'kafkajs'
 import { type Log, LogError } from '../../streams/ports.ts'
+import type { Topology } from '../../streams/topology.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { sharedProjects } from '../../topology/project-ids.ts'
 import { rulesOfMarket } from '../../topology/rules.ts'
+import type { Topics } from '../../topology/topics.ts'
 import { openAdmin } from '../cluster/connect.ts'
 import { openGround, openRegistry } from '../cluster/open.ts'
 import type { ClusterSettings } from '../cluster/settings-topic.ts'
 import type { Address } from '../config/schema.ts'
-import { groupsWithMembers } from '../deploy/live.ts'
+import { aclsOf } from '../deploy/acls.ts'
+import { groupsWithMembers, liveAcls } from '../deploy/live.ts'
+import { weaknessesOf } from '../deploy/rights.ts'
 import { partitionsOf } from '../log-reading/scan.ts'
 import { servedMarkets } from '../markets/known-markets.ts'
 import { sharedInWords } from '../markets/shared-projects.ts'
 import { examineBrokers } from './brokers.ts'
-import { type Finding, failed } from './finding.ts'
+import { type Finding, failed, notLookedAt } from './finding.ts'
 
 /** About five seconds in all: whoever asks what does not work wants to know it soon. */
 const ADMIN_RETRIES = 4
@@ -48,6 +53,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
       const { rules, anchoring } = ground.settings
       const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
       const served = await servedMarkets(ground.log, ground.topics, rules)
+      findings.push(await rights(admin, address, topology, ground.topics))
       findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
       const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
       if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })
@@ -70,6 +76,31 @@ export async function examineCluster(address: Address): Promise<Examined> {
     await admin.disconnect()
   }
 }
+
+/** Who may write what, compared with what the roles need. */
+async function rights(admin: Admin, { appId, acls }: Address, topology: Topology, topics: Topics): Promise<Finding> {
+  const check = 'rights'
+  const live = await liveAcls(admin).catch((error: unknown) => error as Error)
+  if (live instanceof Error) return notLookedAt(check, `the brokers do not tell them: ${live.message}`)
+  const { principals } = acls
+  if (live !== undefined && Object.keys(principals).length === 0)
+    return {
+      check,
+      ok: true,
+      detail: 'acls.principals names no logins, so there is nothing to compare',
+      advice: LOGINS,
+    }
+  const { deadLetters, marketRequests, markets } = topics
+  const ours = [...topology.topics, deadLetters, marketRequests, markets, ...topology.internalTopics(appId)]
+  const names = ours.map(({ name }) => name)
+  const weaknesses = weaknessesOf(principals, aclsOf(appId, topology, topics, acls), live, names)
+  if (weaknesses.length === 0)
+    return { check, ok: true, detail: 'each role has a login of its own, and nobody else writes' }
+  // without access control there is one operator for all of it: to be known, not to be called a fault
+  return { check, ok: live === undefined, detail: weaknesses.join('; '), advice: LOGINS }
+}
+
+const LOGINS = 'Give each role a login of its own (`acls.principals`) and run `sequencer deploy plan`.'
 
 async function stage(
   log: Log,
