@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import type { Admin } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openAdmin } from '../../../ops/cluster/connect.ts'
+import { openClusterLog, openGround } from '../../../ops/cluster/open.ts'
 import type { ClusterSettings } from '../../../ops/cluster/settings-topic.ts'
-import { readConfiguration } from '../../../ops/config/parse.ts'
+import { readAddress, readConfiguration } from '../../../ops/config/parse.ts'
 import { aclText } from '../../../ops/deploy/acls.ts'
 import { applyChanges, entryOf } from '../../../ops/deploy/apply.ts'
 import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
@@ -15,12 +16,14 @@ import { liveAcls } from '../../../ops/deploy/live.ts'
 import type { BrokerPorts } from '../../../ops/kafka/broker-settings.ts'
 import { freePorts } from '../../../ops/kafka/ports.ts'
 import { type Kafka, startKafka } from '../../../ops/kafka/start.ts'
+import { scan } from '../../../ops/log-reading/scan.ts'
 import type { Role } from '../../../ops/roles.ts'
+import type { Log } from '../../../streams/ports.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../../topology/anchor-rules.ts'
-import { rulesOf } from '../../topology/world.ts'
+import { headTick, rulesOf } from '../../topology/world.ts'
 import { runSequencer, type SequencerRun, type StartedSequencer, startSequencer } from '../run-sequencer.ts'
 import { expectNoSecrets } from '../secrets.ts'
-import { startClusterWorld } from './cluster-world.ts'
+import { type ClusterWorld, startClusterWorld } from './cluster-world.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sequencer-acls-'))
 const settings: ClusterSettings = {
@@ -79,6 +82,39 @@ function guarded({ clients, advertised, brokers, controllers }: BrokerPorts): Re
     'sasl.enabled.mechanisms': 'PLAIN',
     'listener.name.secure.plain.sasl.jaas.config': login,
   }
+}
+
+/** Who has the login of an intake may write `submissions`; what it writes there as a marker counts for nothing. */
+async function intakeCannotMoveEpochs(world: ClusterWorld, edgeConfig: string): Promise<void> {
+  const ground = await openGround(readAddress({ config: world.config }, {}), 'test')
+  const edge = await openClusterLog(readAddress({ config: edgeConfig }, {}), 'forger')
+  const appender = await edge.appender()
+  try {
+    const { submissions, epochTicks, validated, deadLetters } = ground.topics
+    const tick = { ...headTick(1_000_000), slotsOffset: 1_000_000_000 }
+    const key = submissions.key.encode({ dataMarket: '', epochId: 0, projectId: '' })
+    const value = submissions.value.encode({ tick, from: 0, of: 1, count: -1, checksum: 0 })
+    const record = { topic: submissions.name, partition: 0, timestamp: 0, key, value }
+    await appender.append([record])
+    const refused = [epochTicks, validated].map(({ name }) => appender.append([{ ...record, topic: name }]))
+    for (const one of refused) await expect(one).rejects.toThrow('TOPIC_AUTHORIZATION_FAILED')
+    await expect
+      .poll(() => reasonsIn(ground.log, deadLetters.name), { timeout: 60_000 })
+      .toContain('a marker without a signature')
+  } finally {
+    await appender.close()
+    await edge.close()
+    await ground.close()
+  }
+}
+
+async function reasonsIn(log: Log, topic: string): Promise<readonly string[]> {
+  const reasons: string[] = []
+  for await (const records of scan(log, { topic, partition: 0 }))
+    for (const { headers } of records)
+      for (const { key, value } of headers)
+        if (key === '__streams.errors.message') reasons.push(Buffer.from(value ?? []).toString())
+  return reasons
 }
 
 const plan = async () => aclChanges(desired.acls, await liveAcls(admin))
@@ -143,6 +179,7 @@ test('behavior: the rights of its roles are enough for each process, and those o
     ])
     expect(wrong.exitCode).toBe(3)
     expect(wrong.stderr).toContain('AUTHORIZATION')
+    await intakeCannotMoveEpochs(world, as('edge'))
   } finally {
     for (const { child } of started) child.kill('SIGTERM')
     ended.push(...(await Promise.all(started.map(({ finished }) => finished))))

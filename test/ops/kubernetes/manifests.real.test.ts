@@ -52,12 +52,11 @@ function configurationOf(role: Role): Configuration {
   const pod = podOf(role)
   mountVolumes(pod, objects, root)
   const resolve = (path: string): string => (path === 'metadata.name' ? `${role}-1` : pod.metadata.labels[COMPONENT]!)
-  const environment = Object.fromEntries(
-    containerOf(role).env.map(({ name, value, valueFrom }) => [
-      name,
-      value?.replace(/^\//, `${root}/`) ?? resolve(valueFrom!.fieldRef.fieldPath),
-    ]),
-  )
+  const environment: Record<string, string> = {}
+  for (const { name, value, valueFrom } of containerOf(role).env)
+    environment[name] =
+      value?.replace(/^\//, `${root}/`).replace(/\$\((\w+)\)/g, (_, before: string) => environment[before]!) ??
+      resolve(valueFrom!.fieldRef.fieldPath)
   return readConfiguration({}, environment, needOf)
 }
 
@@ -152,7 +151,31 @@ describe('roles', () => {
       ROLES.filter((role) => podOf(role).spec.volumes.some((one) => one.name === name))
     expect(rolesWith('signer')).toEqual(['anchor-effects'])
     expect(rolesWith('peer')).toEqual(['intake'])
+    expect(rolesWith('marker')).toEqual(['tick-fanout'])
     expect(rolesWith('chain').sort()).toEqual(['anchor-effects', 'clock'])
+  })
+})
+
+describe('logins', () => {
+  test('default: each role has one of its own, with its own password and the rights of that role alone', () => {
+    const secretOf = (role: Role) => podOf(role).spec.volumes.find(({ name }) => name === 'kafka')!.secret!.secretName
+    expect(new Set(ROLES.map(secretOf)).size).toBe(ROLES.length)
+    for (const role of ROLES) {
+      const { acls, kafka } = configurationOf(role).settings
+      expect(acls.principals[role]).toBe(`User:${kafka.sasl.username}`)
+      expect(kafka.sasl.username).toBe(`sequencer-${role}`)
+      expect(readFileSync(kafka.sasl.passwordFile!, 'utf8')).toBe(`password of ${role}`)
+    }
+  })
+
+  test('behavior: KEDA and the job have logins of their own too', () => {
+    const used = ROLES.map((role) => podOf(role).spec.volumes.find(({ name }) => name === 'kafka')!.secret!.secretName)
+    const others = [
+      ...new Set(named('TriggerAuthentication', 'kafka').spec.secretTargetRef.map(({ name }) => name)),
+      ...named('Job', 'deploy').spec.template.spec.volumes.flatMap(({ secret }) => secret?.secretName ?? []),
+    ]
+    expect(others).toHaveLength(2)
+    for (const name of others) expect(used).not.toContain(name)
   })
 })
 
@@ -255,6 +278,9 @@ describe('the surroundings', () => {
     expect(container!.image).toBe(containerOf('api').image)
     const root = join(directory, 'deploy')
     mountVolumes(template, objects, root)
-    expect(() => readConfiguration({ config: join(root, 'etc/sequencer/sequencer.yaml') }, {})).not.toThrow()
+    const login = Object.fromEntries(
+      template.spec.containers[0]!.env.flatMap(({ name, value }) => (name.includes('SASL') ? [[name, value!]] : [])),
+    )
+    expect(() => readConfiguration({ config: join(root, 'etc/sequencer/sequencer.yaml') }, login)).not.toThrow()
   })
 })

@@ -5,13 +5,16 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parseAllDocuments } from 'yaml'
+import { ROLES } from '../../../ops/roles.ts'
 
 const MANIFESTS = fileURLToPath(new URL('../../../ops/kubernetes', import.meta.url))
 const KEDA = new URL('../../vectors/kubernetes/keda.json', import.meta.url)
 
 const SECRETS = {
-  'kafka-username': 'sequencer',
-  'kafka-password': 'a password',
+  ...Object.fromEntries(['deploy', 'keda', ...ROLES].map((user) => [`kafka-${user}-password`, `password of ${user}`])),
+  'kafka-keda-username': 'sequencer-keda',
+  // test 1 of RFC 8032
+  'marker-key': '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60',
   'kafka-ca.crt': 'a certificate',
   'rpc-urls': 'https://node-1.example.com/key\nhttps://node-2.example.com/key\n',
   'signer-key': 'ab'.repeat(32),
