@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isKept } from '../../../connectors/secret-file.ts'
 import type { Wiring } from '../../../ops/compose.ts'
 import { type Configuration, readConfiguration } from '../../../ops/config/parse.ts'
 import { createHealth } from '../../../ops/health.ts'
@@ -144,6 +145,16 @@ describe('roles', () => {
     const waits = Number(containerOf(role).lifecycle?.preStop.exec.command[1] ?? 0)
     const { terminationGracePeriodSeconds } = podOf(role).spec
     expect(terminationGracePeriodSeconds).toBeGreaterThan(CLOSE_MS_MAX / 1_000 + waits)
+  })
+
+  test.each(ROLES)('behavior: %s takes its secrets with the mode that they are mounted with', (role) => {
+    const { volumes, securityContext } = podOf(role).spec
+    const secrets = volumes.flatMap(({ secret }) => (secret ? [secret] : []))
+    expect(secrets.length).toBeGreaterThan(0)
+    // the kubelet mounts them as root's, with fsGroup as their group
+    expect(securityContext.fsGroup).toBeGreaterThan(0)
+    for (const { secretName, defaultMode } of secrets)
+      expect(isKept({ mode: defaultMode!, uid: 0 }, securityContext.runAsUser), secretName).toBe(true)
   })
 
   test('behavior: keys are where they are needed and nowhere else', () => {

@@ -40,10 +40,11 @@ export interface Pod {
   readonly spec: {
     readonly containers: readonly Container[]
     readonly terminationGracePeriodSeconds: number
+    readonly securityContext: { readonly runAsUser: number; readonly fsGroup: number }
     readonly volumes: readonly {
       readonly name: string
       readonly configMap?: { readonly name: string }
-      readonly secret?: { readonly secretName: string }
+      readonly secret?: { readonly secretName: string; readonly defaultMode?: number }
       readonly emptyDir?: object
     }[]
   }
