@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DEV_CHAIN_ID, type DevChain, startDevChain } from '../../../connectors/evm/devchain.ts'
 import { readAddress } from '../../../ops/config/parse.ts'
 import { examineAnchoring } from '../../../ops/doctor/anchor.ts'
+import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../../topology/rules.ts'
 
 let directory: string
 let chain: DevChain
@@ -24,8 +25,10 @@ afterAll(async () => {
 async function examined(settings: Readonly<Record<string, string>>, chainId = DEV_CHAIN_ID): Promise<string[]> {
   const set = Object.entries({ 'chain.rpcUrls': chain.rpcUrl, ...settings }).map(([name, value]) => `${name}=${value}`)
   const address = readAddress({ kafka: '127.0.0.1:1', registry: 'http://127.0.0.1:1', set }, {})
-  const deployed = { chain: { chainId, protocolState: chain.protocolState }, served: chain.markets }
-  const findings = await examineAnchoring(address, deployed as Parameters<typeof examineAnchoring>[1])
+  const { protocolState, markets: served } = chain
+  const markets = served.map((dataMarket) => ({ ...MARKET_DEFAULTS, dataMarket, chainId, protocolState }))
+  const deployed = { chain: { chainId, protocolState }, served, rules: { ...RULES_DEFAULTS, markets } }
+  const findings = await examineAnchoring(address, deployed as unknown as Parameters<typeof examineAnchoring>[1])
   for (const { ok, advice } of findings) expect(advice === undefined).toBe(ok !== false)
   return findings.map(({ ok, check }) => `${ok} ${check}`)
 }
@@ -35,6 +38,7 @@ test('default: nodes, the signer’s coin and its role in each market, and a sto
   expect(await examined({ 'anchor.signerKeyFile': file('signer.key'), 'storage.directory': file('blocks') })).toEqual([
     'true chain',
     'true clock',
+    'true gas',
     'true signer',
     'true role',
     'true role',
@@ -43,7 +47,7 @@ test('default: nodes, the signer’s coin and its role in each market, and a sto
 })
 
 test('behavior: of a process without the key and without stores it says that neither was looked at', async () => {
-  expect(await examined({})).toEqual(['true chain', 'true clock', 'null signer', 'null storage'])
+  expect(await examined({})).toEqual(['true chain', 'true clock', 'true gas', 'null signer', 'null storage'])
 })
 
 test('error: a signer that cannot pay and may not anchor, a former one that may, a Kubo that is down', async () => {
@@ -51,6 +55,7 @@ test('error: a signer that cannot pay and may not anchor, a former one that may,
   expect(await examined({ ...keys, 'storage.kubo': 'http://127.0.0.1:9' })).toEqual([
     'true chain',
     'true clock',
+    'true gas',
     ...['false signer', 'false role', 'false role'],
     ...['true signer', 'true role', 'true role'],
     'false storage',
@@ -62,6 +67,7 @@ test('error: a key that is not there, and a node of another chain', async () => 
   expect(await examined({ 'anchor.signerKeyFile': file('signer.key') }, 1)).toEqual([
     'false chain',
     'true clock',
+    'true gas',
     'false signer',
     'null storage',
   ])
