@@ -64,7 +64,7 @@ describe('proofs', () => {
     const named = await verify('--rpc', node.rpcUrl)
     expect(named).toMatchObject({
       exitCode: 4,
-      stdout: expect.stringMatching(/names itself\. Unchecked: whether that is the right one [^)]*\)\.\n$/),
+      stdout: expect.stringMatching(/itself names\. Unchecked: whether that is the right one [^)]*\)\.\n$/),
     })
     const confirmed = await verify('--rpc', node.rpcUrl, ...pin())
     expect(confirmed, confirmed.stdout).toMatchObject({
