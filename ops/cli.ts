@@ -110,6 +110,10 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
       about: 'List, add and remove data markets while everything runs',
       create: async () => (await import('./markets/command.ts')).marketsCommand(openLog),
     },
+    peers: {
+      about: 'Who sends most to the intakes; ban and unban peers and addresses while everything runs',
+      create: async () => (await import('./peers/command.ts')).peersCommand(openLog),
+    },
     reset: {
       about: 'Move the offsets of stages that stand still, and empty their state',
       create: async () => (await import('./reset/command.ts')).resetCommand(),

@@ -24,6 +24,7 @@ import { createLog } from '../logging/log.ts'
 
 import { startAdminSocket } from '../markets/admin-socket.ts'
 import { doorOfLog } from '../markets/door.ts'
+import { peersDoorOfLog } from '../peers/door.ts'
 import { ROLES } from '../roles.ts'
 import { runSnapshotters } from '../snapshotters/run.ts'
 import { startActors, startChain } from './chain.ts'
@@ -120,7 +121,7 @@ async function runParts(
     ),
   )
   const markets = doorOfLog({ ...ground, rules: settings.rules, appId: settings.appId })
-  await parts.add('admin socket', startAdminSocket(config.dataDir, markets))
+  await parts.add('admin socket', startAdminSocket(config.dataDir, markets, peersDoorOfLog(ground)))
   writeFileSync(paths.running, JSON.stringify({ url: sequencer.url, pid: process.pid }))
   await parts.add('running file', { close: async () => rmSync(paths.running, { force: true }) })
   say(events, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })

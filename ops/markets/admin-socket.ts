@@ -8,12 +8,19 @@ import { join, resolve } from 'node:path'
 import Fastify from 'fastify'
 import { z } from 'zod'
 import { address } from '../options.ts'
+import type { PeersDoor } from '../peers/door.ts'
 import type { MarketsDoor } from './door.ts'
 
 /** The address of a socket holds 104 bytes on some systems, 108 on others. */
 const PATH_BYTES_MAX = 100
 const OWNER_ONLY = 0o600
 const OWNERS_DIRECTORY = 0o700
+const banSchema = z.strictObject({
+  subject: z.string().max(100),
+  banned: z.boolean(),
+  until: z.number().int().min(0),
+  reason: z.string().max(200),
+})
 const requestSchema = z.strictObject({ dataMarket: address, served: z.boolean() })
 
 /** In the data directory, where nobody else may look, so that not even for a moment anybody may open the socket. */
@@ -35,13 +42,24 @@ export function adminSocketPath(dataDir: string): string {
 }
 
 /** The caller holds the directory's log, so a socket that lies there is one that a killed process left. */
-export async function startAdminSocket(dataDir: string, door: MarketsDoor): Promise<{ close(): Promise<void> }> {
+export async function startAdminSocket(
+  dataDir: string,
+  door: MarketsDoor,
+  peers: PeersDoor,
+): Promise<{ close(): Promise<void> }> {
   const server = Fastify({ logger: false, forceCloseConnections: true })
   server.get('/markets', () => door.statuses())
   server.post('/markets', async (request, reply) => {
     const asked = requestSchema.safeParse(request.body)
     if (!asked.success) return reply.code(400).send({ message: z.prettifyError(asked.error) })
     return { requestId: await door.ask(asked.data.dataMarket, asked.data.served) }
+  })
+  server.get('/peers', () => peers.status())
+  server.post('/peers', async (request, reply) => {
+    const asked = banSchema.safeParse(request.body)
+    if (!asked.success) return reply.code(400).send({ message: z.prettifyError(asked.error) })
+    await peers.change(asked.data)
+    return {}
   })
   rmSync(folderIn(dataDir), { recursive: true, force: true })
   mkdirSync(folderIn(dataDir), { mode: OWNERS_DIRECTORY })

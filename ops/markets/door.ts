@@ -37,25 +37,31 @@ const ANSWER_MS_MAX = 60_000
 /** Undefined when no process listens there. @param socket see admin-socket.ts */
 export async function doorOfRunning(socket: string): Promise<MarketsDoor | undefined> {
   const door: MarketsDoor = {
-    statuses: async () => (await callSocket(socket, 'GET')) as readonly MarketStatus[],
+    statuses: async () => (await callSocket(socket, '/markets', 'GET')) as readonly MarketStatus[],
     ask: async (dataMarket, served) =>
-      ((await callSocket(socket, 'POST', { dataMarket, served })) as { requestId: string }).requestId,
+      ((await callSocket(socket, '/markets', 'POST', { dataMarket, served })) as { requestId: string }).requestId,
   }
+  return (await answers(() => door.statuses())) ? door : undefined
+}
+
+/** False when no process listens there. */
+export async function answers(call: () => Promise<unknown>): Promise<boolean> {
   try {
-    await door.statuses()
-    return door
+    await call()
+    return true
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return false
     throw error
   }
 }
 
-async function callSocket(socketPath: string, method: string, body?: object): Promise<unknown> {
+/** A call to the process that runs on a data directory. @param socket see admin-socket.ts */
+export async function callSocket(socketPath: string, path: string, method: string, body?: object): Promise<unknown> {
   const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
     const headers = { 'content-type': 'application/json' }
     const signal = AbortSignal.timeout(ANSWER_MS_MAX)
-    const call = request({ socketPath, path: '/markets', method, headers, signal, agent: false }, (response) => {
+    const call = request({ socketPath, path, method, headers, signal, agent: false }, (response) => {
       let answer = ''
       response.setEncoding('utf8').on('data', (part: string) => {
         answer += part

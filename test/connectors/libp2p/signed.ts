@@ -6,7 +6,7 @@ import { digestOf, domainOf, recoverSigner } from '../../../topology/signature.t
 export const MARKET = `0x${'ab'.repeat(20)}`
 const domain = domainOf({ chainId: 1, protocolState: `0x${'11'.repeat(20)}` })
 const wallets = Array.from({ length: 20 }, (_, at) => slotWallet(7, at + 1))
-const OPEN_EPOCH = 7
+export const OPEN_EPOCH = 7
 
 /** Slots 1 to 20 have owners; epoch 7 is open, and 8 may be early. */
 export const guide = (change: Partial<Guide> = {}): Guide => ({

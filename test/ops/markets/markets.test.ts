@@ -11,6 +11,7 @@ import { servedMarkets } from '../../../ops/markets/known-markets.ts'
 import { askChain, firstEpochFrom } from '../../../ops/markets/on-chain.ts'
 import { renderChange, renderMarkets } from '../../../ops/markets/render.ts'
 import { textOf } from '../../../ops/output.ts'
+import { peersDoorOfLog } from '../../../ops/peers/door.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { EpochTick, ServedMarket } from '../../../schemas/types.ts'
@@ -161,10 +162,10 @@ test('behavior: a log of an older release has the configured markets', async () 
 })
 
 test('behavior: the socket answers as the log does, to its owner only, and one that was left behind is nobody', async () => {
-  const { door } = await createWorld()
+  const { log, door } = await createWorld()
   const path = adminSocketPath(directory)
   expect(await doorOfRunning(path)).toBeUndefined()
-  const server = await startAdminSocket(directory, door)
+  const server = await startAdminSocket(directory, door, peersDoorOfLog({ log, topics }))
   expect(statSync(path).mode & 0o777).toBe(0o600)
   expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)
   const through = (await doorOfRunning(path))!
@@ -176,17 +177,17 @@ test('behavior: the socket answers as the log does, to its owner only, and one t
 })
 
 test('behavior: a directory with a long name has its socket where nobody else may look or could foresee it', async () => {
-  const { door } = await createWorld()
+  const { log, door } = await createWorld()
   const long = join(directory, 'x'.repeat(120))
   mkdirSync(long)
   expect(await doorOfRunning(adminSocketPath(long))).toBeUndefined()
-  const [first, second] = [await startAdminSocket(long, door), adminSocketPath(long)]
+  const [first, second] = [await startAdminSocket(long, door, peersDoorOfLog({ log, topics })), adminSocketPath(long)]
   expect(second.startsWith(tmpdir())).toBe(true)
   expect(statSync(dirname(second)).mode & 0o777).toBe(0o700)
   expect(await (await doorOfRunning(second))!.statuses()).toEqual(await door.statuses())
   await first.close()
   expect(existsSync(dirname(second))).toBe(false)
-  const again = await startAdminSocket(long, door)
+  const again = await startAdminSocket(long, door, peersDoorOfLog({ log, topics }))
   expect(adminSocketPath(long)).not.toBe(second)
   await again.close()
 })

@@ -1,0 +1,103 @@
+/** What the intake knows of slots, epochs and lag, followed from a log. */
+import { expect, test } from 'vitest'
+import { createMemoryLog } from '../../../connectors/log/memory.ts'
+import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { openEpochs } from '../../../ops/intake/epochs-open.ts'
+import { followTopic } from '../../../ops/intake/follow.ts'
+import { createGuide } from '../../../ops/intake/guide.ts'
+import { validateLag } from '../../../ops/intake/lag.ts'
+import { createSignerPool } from '../../../ops/signers.ts'
+import { createCodec } from '../../../schemas/codec.ts'
+import { memoryRegistry } from '../../../schemas/registry.ts'
+import { configOf } from '../../../streams/kafka-topic.ts'
+import { sequencerTopics } from '../../../topology/topics.ts'
+import { headTick, MARKET, OTHER_MARKET, openTick, rulesOf } from '../../topology/world.ts'
+
+const partitions = { submissions: 2, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
+const topics = sequencerTopics(await createCodec(memoryRegistry()), { prefix: '', partitions })
+const { slots, epochTicks, submissions } = topics
+const rules = rulesOf()
+
+async function logOf() {
+  const log = createMemoryLog()
+  await log.createTopics([configOf(slots), configOf(epochTicks), configOf(submissions)])
+  const appender = await log.appender()
+  const append = (topic: string, key: Uint8Array, value: Uint8Array | null, partition = 0) =>
+    appender.append([{ topic, partition, timestamp: 1, key, value }])
+  return { log, append }
+}
+
+const owned = (slotId: number, ...owners: string[]) => ({
+  slotId,
+  history: owners.map((owner, at) => ({ sinceBlock: at, owner, active: true })),
+})
+
+test('default: a slot has all its owners, none when it does not exist; before the table is read there is no word', async () => {
+  const { log, append } = await logOf()
+  const signers = createSignerPool(rules, 0)
+  const guide = createGuide({ rules, topics, log, signers, quotaFactor: 4 })
+  expect(guide.ownersOf(5)).toBe('no-word')
+  await append(slots.name, slots.key.encode({ slotId: 5 }), slots.value.encode(owned(5, '0xa', '0xb')))
+  await expect.poll(() => guide.ownersOf(5)).toEqual(['0xa', '0xb'])
+  expect(guide.ownersOf(6)).toBeUndefined()
+  await append(epochTicks.name, epochTicks.key.encode({ dataMarket: MARKET }), epochTicks.value.encode(openTick(9, 10)))
+  await expect.poll(() => guide.takes(MARKET, 2)).toBe(false)
+  expect(guide.votesMax(MARKET, '0xa')).toBe(4 * rules.markets[0]!.perSlotPerEpoch)
+  await guide.close()
+})
+
+test('default: an epoch takes submissions from a little before its release to its close', () => {
+  const epochs = openEpochs(rules)
+  expect([epochs.takes(MARKET, 0), epochs.takes(MARKET, 77)]).toEqual([false, true])
+  epochs.apply(openTick(9, 10))
+  epochs.apply(openTick(10, 12))
+  const ahead = rules.markets[0]!.epochsAhead
+  const asked = [8, 9, 10, 10 + ahead, 11 + ahead]
+  expect(asked.map((epochId) => epochs.takes(MARKET, epochId))).toEqual([false, true, true, ahead > 0, false])
+  epochs.apply({ ...openTick(9, 10), kind: 'CLOSE' })
+  expect([epochs.takes(MARKET, 9), epochs.takes(MARKET, 10)]).toEqual([false, true])
+})
+
+test('behavior: a market that is not served takes none, one that is added does', () => {
+  const epochs = openEpochs(rules)
+  const stranger = `0x${'77'.repeat(20)}`
+  expect(epochs.takes(stranger, 5)).toBe(false)
+  epochs.apply({ ...headTick(1), markets: [{ dataMarket: stranger, served: true, lastEpoch: 0 }] } as never)
+  expect(epochs.takes(stranger, 5)).toBe(true)
+  expect(epochs.takes(OTHER_MARKET, 5)).toBe(rules.markets.some(({ dataMarket }) => dataMarket === OTHER_MARKET))
+})
+
+test('default: the lag is what lies behind the committed offsets; without any, or without an answer, nobody knows', async () => {
+  const { log, append } = await logOf()
+  const lag = validateLag(log, topics, 'app')
+  for (let n = 0; n < 5; n++) await append(submissions.name, Buffer.from('k'), Buffer.from('v'), n % 2)
+  expect(await lag()).toBeUndefined()
+  const writer = await log.transactionalWriter('w')
+  const commits = [{ topic: submissions.name, partition: 0, next: 2, metadata: '' }]
+  await writer.commit({ records: [], offsets: { group: 'app-validate', commits } })
+  expect(await lag()).toBe(3)
+  const silent = Object.assign(Object.create(log), { bounds: () => Promise.reject(new Error('away')) })
+  expect(await validateLag(silent, topics, 'app')()).toBeUndefined()
+})
+
+test('behavior: what cannot be read is passed over, and what fails is tried again', async () => {
+  const { log, append } = await logOf()
+  await append(slots.name, Buffer.from('?'), Buffer.from('?'))
+  await append(slots.name, slots.key.encode({ slotId: 7 }), slots.value.encode(owned(7, '0xa')))
+  await append(slots.name, slots.key.encode({ slotId: 7 }), null)
+  const seen: unknown[] = []
+  let failures = 1
+  const failing = Object.assign(Object.create(log), {
+    bounds: (at: never) => (failures-- > 0 ? Promise.reject(new Error('away')) : log.bounds(at)),
+  })
+  const following = followTopic({ log: failing, clock: systemClock }, slots, {
+    apply: ({ slotId }, row) => seen.push([slotId, row?.history.length ?? null]),
+  })
+  await expect
+    .poll(() => seen, { timeout: 5_000 })
+    .toEqual([
+      [7, 1],
+      [7, null],
+    ])
+  await following.close()
+})
