@@ -74,7 +74,11 @@ function winnerOf(votes: readonly Entry[], closeBlockHash: string, keccak: Kecca
   for (const { submission } of votes) counts.set(submission.snapshotCid, (counts.get(submission.snapshotCid) ?? 0) + 1)
   let most = 0
   for (const count of counts.values()) most = Math.max(most, count)
-  const tied = [...counts.keys()].filter((cid) => counts.get(cid) === most)
   const rank = (cid: string) => toHex(keccak(Buffer.concat([fromHex(closeBlockHash), Buffer.from(cid, 'utf8')])))
-  return tied.sort((a, b) => compareText(rank(a), rank(b)))[0]
+  let first: { readonly cid: string; readonly rank: string } | undefined
+  for (const [cid, count] of counts) {
+    const tied = count === most ? { cid, rank: rank(cid) } : undefined
+    if (tied && (!first || compareText(tied.rank, first.rank) < 0)) first = tied
+  }
+  return first?.cid
 }

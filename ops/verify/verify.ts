@@ -237,7 +237,7 @@ function checkWinners(
       problems.push({
         code: 'WRONG_WINNER',
         where,
-        message: `${pid}: ${decided ? leaders[0] : leaders.join(' or ')} has ${most} vote(s); the batch says ${stated ?? 'nothing'}`,
+        message: `${pid}: ${decided ? leaders[0] : `each of ${leaders.length} others`} has ${most} vote(s); the batch says ${stated ?? 'nothing'}`,
       })
     else if (!decided)
       notes.push({

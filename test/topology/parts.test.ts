@@ -2,6 +2,9 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { Entry } from '../../ops/audit/entry.ts'
+import { tallyProject } from '../../ops/audit/tally.ts'
+import { createKeccak256 } from '../../ops/verify/keccak.ts'
 import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
@@ -161,6 +164,19 @@ test('behavior: 520 votes of texts that nothing bounds are records of a bounded 
   expect(topics.finalizations.value.encode(project).length).toBeGreaterThan(16 * 1024 * 1024)
   for (const part of finalizationParts(project))
     expect(topics.finalizations.value.encode(part).length).toBeLessThanOrEqual(RECORD_BYTES_MAX)
+})
+
+test('behavior: as many CIDs as slots, more than a call has room for', { timeout: 120_000 }, async () => {
+  const SLOTS = 150_000
+  const votes = Array.from({ length: SLOTS }, (_, i) => vote(i + 1, { snapshotCid: `cid ${i}` }))
+  const project = finalize('p', votes, { votesMin: 1, shareMin: 0 })
+  const parts = [...finalizationParts(project)]
+  expect(parts.reduce((sum, { ballots }) => sum + ballots.length, 0)).toBe(SLOTS)
+
+  const entries = votes.map((submission) => ({ submission }) as unknown as Entry)
+  const close = { ...closeTick(1, 10, 12), blockHash: TICK.blockHash }
+  const ports = { rules: marketRules(), keccak: await createKeccak256(), decide: () => {} }
+  expect(tallyProject('p', entries, close, ports)).toMatchObject({ snapshotCid: project.snapshotCid, counted: 1 })
 })
 
 describe('candidates', () => {
