@@ -40,7 +40,10 @@ export class Pace {
     standing.pace.setRate(standing.faults >= slowFaults ? pacePerSuspect : pacePerConnection)
     const waits = [standing.pace.owe(messages, now), host.pace.owe(messages, now)]
     if (this.isInTurns(peer)) waits.push(this.turns.owe(messages, now))
-    const waitMs = Math.min(this.limits.holdMsMax, Math.max(...waits))
+    const waitMs = Math.min(
+      this.limits.holdMsMax,
+      waits.reduce((longest, wait) => Math.max(longest, wait), 0),
+    )
     if (waitMs <= 0) return
     this.counts.holds++
     this.pressure.hold(peer, now + waitMs)
