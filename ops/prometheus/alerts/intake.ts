@@ -29,4 +29,14 @@ export const intakeAlerts: Alerts = ({ range }) => [
     description:
       '{{ $value | humanize }} a second. Somebody attacks, or honest collectors share an address: then spread them over more intakes.',
   },
+  {
+    name: 'IntakeRefusing',
+    severity: 'ticket',
+    expr: `sum by (reason) (rate(seq_intake_refused_total[${range(5 * MINUTE)}])) > 1`,
+    for: 5 * MINUTE,
+    summary: 'The intake refuses submissions: {{ $labels.reason }}',
+    description:
+      '{{ $value | humanize }} a second cannot count and are beyond the rate of who brings them. `sequencer peers list` names the peers: ban an attacker, tell an honest operator what its node does wrong.',
+    explainedBy: ['StageStalled'],
+  },
 ]

@@ -1,5 +1,5 @@
 /** For every alert: what makes it fire, and what comes close and must not. As `promtool test rules` takes series: 30 s a step. */
-import { SHED_REASONS } from '../../../connectors/libp2p/counts.ts'
+import { DOUBTS, SHED_REASONS } from '../../../connectors/libp2p/counts.ts'
 import { REVERT_CODES, STORE_OUTCOMES } from '../../../ops/metrics/table/anchor.ts'
 import { MISS_CAUSES, PHASES } from '../../../ops/metrics/table/epochs.ts'
 import { ROLES, STAGES } from '../../../ops/roles.ts'
@@ -41,6 +41,7 @@ export const HEALTHY: Series = {
   seq_intake_append_failures_total: still(0),
   seq_intake_stopped: still(0),
   ...each(SHED_REASONS, (reason) => `seq_intake_shed_total{reason="${reason}"}`, still(0)),
+  ...each(DOUBTS, (reason) => `seq_intake_refused_total{reason="${reason}"}`, still(0)),
   seq_chain_advanced_timestamp_seconds: growing(30),
   seq_slot_table_timestamp_seconds: growing(30),
   seq_chain_lag_blocks: still(0),
@@ -149,6 +150,14 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
   IntakeShedding: {
     fires: { 'seq_intake_shed_total{reason="host-connections"}': growing(60) },
     silent: { 'seq_intake_shed_total{reason="host-connections"}': growing(10) },
+  },
+  IntakeRefusing: {
+    fires: { 'seq_intake_refused_total{reason="bad-signature"}': growing(60) },
+    // less than one a second for ever, and a burst of three minutes
+    silent: {
+      'seq_intake_refused_total{reason="copy"}': growing(20),
+      'seq_intake_refused_total{reason="bad-signature"}': after(20, 0, `0+600x6 ${still(3600)}`),
+    },
   },
   ChainStalled: {
     fires: { seq_chain_advanced_timestamp_seconds: '0+30x20 600x200' },
