@@ -7,6 +7,7 @@ import type { ServerResponse } from 'node:http'
 import type { AnchorKey, EpochKey } from '../../schemas/types.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { printableJson } from '../printable.ts'
+import { type ApiLimits, Places } from './limits.ts'
 import { HttpProblem } from './problem.ts'
 import { anchorItem } from './queries/batches.ts'
 import { countsOf, epochSummaryOf } from './queries/epochs.ts'
@@ -34,8 +35,9 @@ const HEADERS = {
 } as const
 
 export interface EventHub {
-  /** @throws HttpProblem 503 when as many listen as may */
-  checkRoom(): void
+  /** A place for a listener. @throws HttpProblem 429 when the client has as many as it may, 503 when nobody makes room */
+  admit(response: ServerResponse, client: string): void
+  /** To one who was admitted. */
   add(response: ServerResponse, lastEventId: string | undefined): Promise<void>
   /** To everyone who listens. */
   say(text: string): void
@@ -49,12 +51,15 @@ interface Pending {
   readonly anchors: Map<string, AnchorKey>
 }
 
-/** @param listenersMax of this process */
-export function createEventHub(view: View, topics: Topics, listenersMax: number): EventHub {
+export type ListenerLimits = Pick<ApiLimits, 'listenersMax' | 'listenersPerAddressMax'>
+
+/** @param limits of this process */
+export function createEventHub(view: View, topics: Topics, limits: ListenerLimits): EventHub {
+  const { listenersMax, listenersPerAddressMax } = limits
+  const places = new Places<ServerResponse>(listenersMax)
   const clients = new Set<ServerResponse>()
   let pending = gather([])
   let telling = Promise.resolve()
-  let joining = 0
 
   const tell = async (): Promise<void> => {
     const changes = pending
@@ -81,12 +86,14 @@ export function createEventHub(view: View, topics: Topics, listenersMax: number)
   const beating = setInterval(() => say(': still here\n\n'), HEARTBEAT_MS)
 
   return {
-    checkRoom() {
-      if (clients.size + joining >= listenersMax)
-        throw new HttpProblem(503, `${listenersMax} listen already; try again later`)
+    admit(response, client) {
+      if (response.destroyed) return // the client has gone, so nothing would give the place back
+      if (places.of(client) >= listenersPerAddressMax)
+        throw new HttpProblem(429, `${listenersPerAddressMax} listen already from ${client}; close one of them`)
+      if (!places.take(client, response)) throw new HttpProblem(503, `${listenersMax} listen already; try again later`)
+      response.once('close', () => places.leave(client, response))
     },
     async add(response, lastEventId) {
-      joining++
       response.writeHead(200, HEADERS)
       response.write(`retry: ${RETRY_MS}\n\n`)
       // in turn with what others are told, so that nothing older comes after something newer
@@ -100,10 +107,7 @@ export function createEventHub(view: View, topics: Topics, listenersMax: number)
         response.on('close', () => clients.delete(response))
         response.write(text)
       }
-      telling = telling
-        .then(join)
-        .catch(() => void response.destroy())
-        .finally(() => joining--)
+      telling = telling.then(join).catch(() => void response.destroy())
       await telling
     },
     say,

@@ -19,6 +19,8 @@ export interface ApiLimits {
   readonly idleMsMax: number
   /** To `/v1/events`. */
   readonly listenersMax: number
+  /** The same of one IPv4 address, or one /64 of IPv6. */
+  readonly listenersPerAddressMax: number
   /** Addresses or networks of proxies: clients are told apart by their `x-forwarded-for`, their connections are not bounded by address. */
   readonly proxies: readonly string[]
 }
@@ -30,6 +32,7 @@ export const API_LIMITS: ApiLimits = {
   requestMsMax: 10_000,
   idleMsMax: 60_000,
   listenersMax: 200,
+  listenersPerAddressMax: 16,
   proxies: [],
 }
 
@@ -55,32 +58,61 @@ export function limitClients(server: FastifyInstance, limits: ApiLimits, now: ()
   })
 }
 
-/** When there are as many as may be, the oldest connection of who has most of them makes room for one who has fewer. */
 function limitConnections(server: FastifyInstance, limits: ApiLimits): void {
   const { connectionsMax, connectionsPerAddressMax } = limits
   const proxies = networksOf(limits.proxies)
-  const byClient = new Map<string, Set<Socket>>()
-  let all = 0
-  const greediest = (): Set<Socket> => [...byClient.values()].reduce((most, one) => (one.size > most.size ? one : most))
+  const places = new Places<Socket>(connectionsMax)
   server.server.on('connection', (socket) => {
     const address = socket.remoteAddress ?? ''
     const client = clientOf(address)
-    const own = byClient.get(client) ?? new Set()
     const isProxy = proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
-    if (own.size >= connectionsPerAddressMax && !isProxy) return void socket.destroy()
-    if (all >= connectionsMax) {
-      const most = greediest()
-      if (most.size <= own.size + 1) return void socket.destroy()
-      most.values().next().value!.destroy()
-    }
-    byClient.set(client, own.add(socket))
-    all++
-    socket.once('close', () => {
-      all--
-      own.delete(socket)
-      if (own.size === 0 && byClient.get(client) === own) byClient.delete(client)
-    })
+    const most = isProxy ? Number.POSITIVE_INFINITY : connectionsPerAddressMax
+    if (places.of(client) >= most || !places.take(client, socket)) return void socket.destroy()
+    socket.once('close', () => places.leave(client, socket))
   })
+}
+
+/** Places that clients share. When all are taken, the oldest of who has most makes room for one who has fewer. */
+export class Places<T extends { destroy(): unknown }> {
+  private readonly byClient = new Map<string, Set<T>>()
+  private readonly max: number
+  private taken = 0
+
+  constructor(max: number) {
+    this.max = max
+  }
+
+  /** How many a client has. */
+  of(client: string): number {
+    return this.byClient.get(client)?.size ?? 0
+  }
+
+  /** @returns whether there is one for the client; who had it before is destroyed */
+  take(client: string, one: T): boolean {
+    if (this.taken >= this.max && !this.makeRoom(this.of(client))) return false
+    const own = this.byClient.get(client) ?? new Set()
+    this.byClient.set(client, own.add(one))
+    this.taken++
+    return true
+  }
+
+  leave(client: string, one: T): void {
+    const own = this.byClient.get(client)
+    if (!own?.delete(one)) return
+    this.taken--
+    if (own.size === 0) this.byClient.delete(client)
+  }
+
+  /** @param fewer of who asks: who gives one must still have as many afterwards */
+  private makeRoom(fewer: number): boolean {
+    let [client, most] = ['', new Set<T>()]
+    for (const [name, own] of this.byClient) if (own.size > most.size) [client, most] = [name, own]
+    if (most.size <= fewer + 1) return false
+    const [oldest] = most
+    this.leave(client, oldest!)
+    oldest!.destroy()
+    return true
+  }
 }
 
 function networksOf(proxies: readonly string[]): BlockList {

@@ -3,10 +3,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { printableJson } from '../printable.ts'
 import { type Answer, Answers, etagOf } from './answers.ts'
-import { createEventHub, type EventHub } from './events.ts'
+import { createEventHub, type EventHub, type ListenerLimits } from './events.ts'
 import { addCommonHeaders, POSITION_HEADER } from './http.ts'
 import { addLegacy } from './legacy.ts'
-import { API_LIMITS, type ApiLimits } from './limits.ts'
+import { API_LIMITS, clientOf } from './limits.ts'
 import { openApi } from './openapi.ts'
 import { faultsOf } from './params.ts'
 import { badRequest, HttpProblem, notFound } from './problem.ts'
@@ -24,7 +24,7 @@ export interface ApiDoor {
   answers(): Answers
 }
 
-export function createApiDoor({ listenersMax }: Pick<ApiLimits, 'listenersMax'> = API_LIMITS): ApiDoor {
+export function createApiDoor(limits: ListenerLimits = API_LIMITS): ApiDoor {
   let opened: { readonly source: ApiSource; readonly hub: EventHub; readonly answers: Answers } | undefined
   const through = () => {
     if (!opened) throw new HttpProblem(503, 'the view of the log is not open yet; try again')
@@ -32,7 +32,7 @@ export function createApiDoor({ listenersMax }: Pick<ApiLimits, 'listenersMax'> 
   }
   return {
     open(source) {
-      opened = { source, hub: createEventHub(source.view, source.topics, listenersMax), answers: new Answers() }
+      opened = { source, hub: createEventHub(source.view, source.topics, limits), answers: new Answers() }
     },
     close() {
       opened?.hub.close()
@@ -56,7 +56,7 @@ export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: st
     api.get('/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
       const lastEventId = request.headers['last-event-id']
       const hub = door.hub()
-      hub.checkRoom() // before the answer is out of Fastify's hands
+      hub.admit(reply.raw, clientOf(request.ip)) // before the answer is out of Fastify's hands
       reply.hijack()
       await hub.add(reply.raw, typeof lastEventId === 'string' ? lastEventId : undefined)
     })

@@ -47,6 +47,7 @@ export function openApi(): Json {
     parameters: [LAST_EVENT_ID],
     responses: {
       200: { description: 'Events.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+      429: problem('As many listen from this address as may.'),
       503: problem('As many listen as may.'),
     },
   }

@@ -44,7 +44,12 @@ export const apiSettings = z
       .describe(
         'Time after which a connection is closed on which nothing is sent or taken, ms. Events have a sign of life every 15 s.',
       ),
-    listenersMax: whole(0, 100_000).default(API_LIMITS.listenersMax).describe('Listeners to `/v1/events`.'),
+    listenersMax: whole(0, 100_000)
+      .default(API_LIMITS.listenersMax)
+      .describe('Listeners to `/v1/events`. At the bound the oldest of who has most makes room for who has fewer.'),
+    listenersPerAddressMax: whole(1, 100_000)
+      .default(API_LIMITS.listenersPerAddressMax)
+      .describe('Listeners of one IPv4 address, or one /64 of IPv6. More get 429.'),
     proxies: z
       .array(network)
       .default([])

@@ -1,7 +1,8 @@
 /** Server-sent events over a socket: told as things happen, resumed without a gap, bounded. */
+import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { API_LIMITS } from '../../../ops/api/limits.ts'
 import { events } from '../../../ops/api/schema.ts'
 import type { View } from '../../../ops/api/view/view.ts'
@@ -106,17 +107,79 @@ test.each(['1.2', 'x', '99.0-0'])('args: an id that is none of ours, %s', async 
   listener.close()
 })
 
-test('error: more listeners than there may be', async () => {
-  const { port } = new URL(url)
-  const sockets = Array.from({ length: API_LIMITS.listenersMax }, () => connect(Number(port), '127.0.0.1'))
-  for (const socket of sockets) socket.on('error', () => {}).write('GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n')
-  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(API_LIMITS.listenersMax)
-  const refused = await fetch(url)
-  expect(refused.status).toBe(503)
-  expect(await refused.json()).toMatchObject({ detail: `${API_LIMITS.listenersMax} listen already; try again later` })
-  for (const socket of sockets) socket.destroy()
-  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(0)
+describe('places', () => {
+  const { listenersMax, listenersPerAddressMax } = API_LIMITS
+  /** From one address of loopback. Tells how many are still open. */
+  function hold(many: number, localAddress: string): { open(): number; close(): void } {
+    const port = Number(new URL(url).port)
+    const sockets = Array.from({ length: many }, () => connect({ host: '127.0.0.1', port, localAddress }))
+    for (const socket of sockets)
+      socket
+        .on('error', () => {})
+        .resume()
+        .write('GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n')
+    const close = () => sockets.forEach((socket) => void socket.destroy())
+    return { open: () => sockets.filter(({ closed }) => !closed).length, close }
+  }
+  const listening = (many: number) => expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(many)
+
+  test('error: more from one address than it may have; others are served, and a place that is left is free', async () => {
+    const greedy = hold(listenersPerAddressMax, '127.0.0.2')
+    await listening(listenersPerAddressMax)
+    const own = await listen()
+    const more = hold(5, '127.0.0.2')
+    const refused = await askFrom('127.0.0.2')
+    expect(refused.status).toBe(429)
+    expect(refused.detail).toBe(`${listenersPerAddressMax} listen already from 127.0.0.2; close one of them`)
+    await listening(listenersPerAddressMax + 1)
+    greedy.close()
+    more.close()
+    await listening(1)
+    const again = hold(listenersPerAddressMax, '127.0.0.2')
+    await listening(listenersPerAddressMax + 1)
+    again.close()
+    own.close()
+    await listening(0)
+  })
+
+  test('error: when all places are taken, who has most makes room for who has fewer, and for nobody else', async () => {
+    const addresses = Array.from(
+      { length: Math.ceil(listenersMax / listenersPerAddressMax) },
+      (_, at) => `127.0.1.${at + 1}`,
+    )
+    const held = addresses.map((address, at) =>
+      hold(Math.min(listenersPerAddressMax, listenersMax - at * listenersPerAddressMax), address),
+    )
+    await listening(listenersMax)
+    const open = () => held.reduce((sum, one) => sum + one.open(), 0)
+    const honest = await listen()
+    await expect.poll(() => honest.heard.length, { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(open, { timeout: 20_000 }).toBe(listenersMax - 1)
+    for (const one of held) one.close()
+    honest.close()
+    await listening(0)
+    const each = Array.from({ length: listenersMax }, (_, at) => hold(1, `127.0.2.${at + 1}`))
+    await listening(listenersMax)
+    const refused = await askFrom('127.0.0.2')
+    expect(refused.status).toBe(503)
+    expect(refused.detail).toBe(`${listenersMax} listen already; try again later`)
+    for (const one of each) one.close()
+    await listening(0)
+  })
 })
+
+const askFrom = (localAddress: string): Promise<{ status: number; detail: string }> =>
+  new Promise((resolve, reject) => {
+    const asked = request(url, { localAddress, agent: false }, (response) => {
+      const pieces: Buffer[] = []
+      response
+        .on('data', (piece: Buffer) => void pieces.push(piece))
+        .on('end', () =>
+          resolve({ status: response.statusCode!, detail: JSON.parse(Buffer.concat(pieces).toString()).detail }),
+        )
+    })
+    asked.on('error', reject).end()
+  })
 
 test('error: when the view cannot be read, listeners are let go; who comes back has missed nothing', async () => {
   let failing = false
