@@ -1,6 +1,6 @@
 /**
  * What may go into the log. A submission that the owner of its slot signed, for an epoch that takes submissions, is a vote,
- * and as many votes of a slot are taken as the market's quota has use for. Everything else is doubtful: it is charged to the
+ * and as many votes of an owner of a slot are taken as the market's quota has use for. Everything else is doubtful: it is charged to the
  * connection and the address that bring it, never to the slot that it names, so nobody can use up what is another's.
  *
  * The verdict on a message is for `validate` to give, so a doubtful one is taken as long as its bearer has a budget; what is
@@ -20,11 +20,14 @@ export interface RecoveredSigner {
 
 /** What is known of slots and epochs; it may be behind, so it decides about budgets, not about votes. */
 export interface Guide {
-  /** Owners of a slot over time, lower case, newest last; undefined: no such slot; `no-word`: the table is not read yet. */
+  /**
+   * Whose signatures may be votes of a slot, lower case, who owns it now last (the empty text: nobody); undefined: no such
+   * slot; `no-word`: the log is not read yet, and nothing is known.
+   */
   ownersOf(slotId: number): readonly string[] | undefined | 'no-word'
   /** Whether a submission for the epoch may count. @param dataMarket lower case */
   takes(dataMarket: string, epochId: number): boolean
-  /** Distinct submissions of a slot with this owner that are taken for one epoch. */
+  /** Distinct submissions of a slot by this owner that are taken for one epoch. */
   votesMax(dataMarket: string, owner: string): number
   /** Element i belongs to submission i. */
   recover(submissions: readonly Submission[]): Promise<readonly RecoveredSigner[]>
@@ -38,6 +41,14 @@ export const NO_GUIDE: Guide = {
   recover: async () => [],
 }
 
+/** What was taken for an epoch. */
+interface Scope {
+  readonly market: string
+  readonly epochId: number
+  /** Slot and owner → votes. */
+  readonly votes: Map<string, number>
+}
+
 /** What can be said of a submission without its signature. */
 type FirstLook = Doubt | 'unknowable' | readonly string[]
 
@@ -48,8 +59,8 @@ export class Admission {
   private readonly limits: IntakeLimits
   private readonly counts: Counts
   private readonly faulted: (peer: Peer) => void
-  /** Market and epoch → slot → votes. */
-  private readonly votes = new Map<string, Map<number, number>>()
+  /** Market and epoch → slot and owner → votes. */
+  private readonly votes = new Map<string, Scope>()
   /** Digests of votes: the older ones go all at once when there are too many. */
   private digests = new Set<string>()
   private olderDigests = new Set<string>()
@@ -74,7 +85,8 @@ export class Admission {
       if (look === 'unknowable' || (typeof look === 'object' && !recovered)) return undefined
       const doubt = typeof look === 'string' ? look : this.weigh(submission, look, recovered![next++]!)
       if (doubt !== undefined) return this.doubt(peer, doubt, now())
-      this.credit(peer)
+      // what a former owner signed may come too late to count: only the owner's earn credit
+      if (recovered![next - 1]!.signer === look.at(-1)) this.credit(peer)
       return undefined
     })
   }
@@ -85,8 +97,9 @@ export class Admission {
     if (owners === undefined) return 'unknown-slot'
     const market = dataMarket.toLowerCase()
     if (!this.guide.takes(market, epochId)) return 'no-epoch'
-    const { slots, max } = this.quota(market, epochId, owners)
-    return (slots?.get(slotId) ?? 0) >= max ? 'over-quota' : owners
+    const scope = this.votes.get(`${market}/${epochId}`)
+    const hasRoom = owners.some((owner) => owner !== '' && this.hasRoom(scope, market, slotId, owner))
+    return hasRoom ? owners : 'over-quota'
   }
 
   private weigh(
@@ -94,32 +107,31 @@ export class Admission {
     owners: readonly string[],
     { digest, signer }: RecoveredSigner,
   ): Doubt | undefined {
-    if (signer === undefined || !owners.includes(signer)) return 'bad-signature'
+    if (!signer || !owners.includes(signer)) return 'bad-signature'
     const market = dataMarket.toLowerCase()
-    const { scope, slots, max } = this.quota(market, epochId, owners)
+    const name = `${market}/${epochId}`
+    const scope = this.votes.get(name)
     const identity = `${market}${Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('latin1')}`
     if (this.digests.has(identity) || this.olderDigests.has(identity)) return 'copy'
-    const before = slots?.get(slotId) ?? 0
-    if (before >= max) return 'over-quota'
+    if (!this.hasRoom(scope, market, slotId, signer)) return 'over-quota'
     this.remember(identity)
-    this.countVote(scope, slots, slotId, before)
+    const counted = scope ?? this.openScope(name, market, epochId)
+    const voter = `${slotId}/${signer}`
+    counted.votes.set(voter, (counted.votes.get(voter) ?? 0) + 1)
     return undefined
   }
 
-  private quota(market: string, epochId: number, owners: readonly string[]) {
-    const scope = `${market}/${epochId}`
-    return { scope, slots: this.votes.get(scope), max: this.guide.votesMax(market, owners.at(-1) ?? '') }
+  private hasRoom(scope: Scope | undefined, market: string, slotId: number, owner: string): boolean {
+    return (scope?.votes.get(`${slotId}/${owner}`) ?? 0) < this.guide.votesMax(market, owner)
   }
 
-  private countVote(scope: string, slots: Map<number, number> | undefined, slotId: number, before: number): void {
-    const counted = slots ?? new Map<number, number>()
-    counted.set(slotId, before + 1)
-    if (slots) return
-    this.votes.set(scope, counted)
-    for (const oldest of this.votes.keys()) {
-      if (this.votes.size <= this.limits.votesEpochsMax) break
-      this.votes.delete(oldest)
-    }
+  /** Those of epochs that take nothing any more go. */
+  private openScope(name: string, market: string, epochId: number): Scope {
+    for (const [old, { market: its, epochId: epoch }] of this.votes)
+      if (this.votes.size >= this.limits.votesEpochsMax || !this.guide.takes(its, epoch)) this.votes.delete(old)
+    const scope: Scope = { market, epochId, votes: new Map() }
+    this.votes.set(name, scope)
+    return scope
   }
 
   private remember(identity: string): void {

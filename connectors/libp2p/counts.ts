@@ -32,7 +32,7 @@ export const DOUBTS = [
   'bad-signature',
   /** The epoch is closed, too far ahead or a simulation, or the market is not served. */
   'no-epoch',
-  /** The slot has sent enough for the epoch. */
+  /** The owner of the slot has sent enough for the epoch, or the slot is inactive. */
   'over-quota',
   /** What it signs has come before. */
   'copy',

@@ -8,32 +8,35 @@ const OPEN_MAX = 1_024
 
 interface MarketState {
   newest: number
-  readonly open: Set<number>
+  /** Epoch → block of its release, oldest first. */
+  readonly open: Map<number, number>
 }
 
 export interface OpenEpochs {
   apply(tick: EpochTick): void
   /** Open, or early by no more than the market allows. Also true while nothing is known of a market that is served. */
   takes(dataMarket: string, epochId: number): boolean
+  /** Block of the oldest release of an epoch that is open; Infinity when none is. */
+  oldestRelease(): number
 }
 
 export function openEpochs(rules: ProtocolRules): OpenEpochs {
   const markets = new Map<string, MarketState>()
   const served = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
   return {
-    apply({ kind, dataMarket, epochId, markets: changes }) {
+    apply({ kind, dataMarket, epochId, releaseBlock, markets: changes }) {
       for (const change of changes) {
         if (change.served) served.add(change.dataMarket)
         else served.delete(change.dataMarket)
       }
       if (kind !== 'OPEN' && kind !== 'CLOSE') return
-      const state = markets.get(dataMarket) ?? { newest: 0, open: new Set<number>() }
+      const state = markets.get(dataMarket) ?? { newest: 0, open: new Map<number, number>() }
       markets.set(dataMarket, state)
       if (kind === 'CLOSE') state.open.delete(epochId)
       else {
         state.newest = Math.max(state.newest, epochId)
-        state.open.add(epochId)
-        for (const oldest of state.open) {
+        state.open.set(epochId, releaseBlock)
+        for (const oldest of state.open.keys()) {
           if (state.open.size <= OPEN_MAX) break
           state.open.delete(oldest)
         }
@@ -46,6 +49,14 @@ export function openEpochs(rules: ProtocolRules): OpenEpochs {
       if (!served.has(dataMarket)) return false
       if (!state) return true
       return epochId > state.newest && epochId <= state.newest + rulesOfMarket(rules, dataMarket).epochsAhead
+    },
+    oldestRelease() {
+      let oldest = Number.POSITIVE_INFINITY
+      for (const { open } of markets.values()) {
+        const [first] = open.values()
+        if (first !== undefined && first < oldest) oldest = first
+      }
+      return oldest
     },
   }
 }

@@ -1,6 +1,7 @@
 /** What the intake knows of slots and epochs, followed from the log (decision 0023). */
 import type { Guide } from '../../connectors/libp2p/admission.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
+import type { SlotOwnership } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { type ProtocolRules, rulesOfMarket } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
@@ -22,14 +23,14 @@ export interface GuideOptions {
 }
 
 export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideOptions): Guide & Closeable {
-  const owners = new Map<number, readonly string[]>()
+  const owners = new Map<number, readonly SlotOwnership[]>()
   let slotsKnown = false
   const epochs = openEpochs(rules)
   const ports = { log, clock: systemClock }
   const slots = followTopic(ports, topics.slots, {
     apply({ slotId }, row) {
       if (row === null) owners.delete(slotId)
-      else owners.set(slotId, [...new Set(row.history.map(({ owner }) => owner))])
+      else owners.set(slotId, row.history)
     },
     caughtUp() {
       slotsKnown = owners.size > 0 // an empty table is one that the clock has not begun
@@ -42,7 +43,11 @@ export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideO
     },
   })
   return {
-    ownersOf: (slotId) => (slotsKnown ? owners.get(slotId) : 'no-word'),
+    ownersOf(slotId) {
+      if (!slotsKnown) return 'no-word'
+      const history = owners.get(slotId)
+      return history && ownersSince(history, epochs.oldestRelease())
+    },
     takes: epochs.takes,
     votesMax(dataMarket, owner) {
       const { perSlotPerEpoch, perFullNodePerEpoch, fullNodes } = rulesOfMarket(rules, dataMarket)
@@ -51,4 +56,16 @@ export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideO
     recover: async (submissions) => (await signers.recover(submissions)).map((one) => one!),
     close: () => Promise.all([slots.close(), ticks.close()]),
   }
+}
+
+/**
+ * Who may have signed a vote that counts: the owner as of the newest block, last, and before it whoever lost the slot after
+ * `block`. The row of a sale comes here before the marker that makes `validate` judge by it, so for some time the seller's
+ * votes still count. Nobody, the empty text, stands for who has a slot that is inactive.
+ */
+function ownersSince(history: readonly SlotOwnership[], block: number): readonly string[] {
+  const first = history.findLastIndex(({ sinceBlock }) => sinceBlock <= block)
+  const span = history.slice(Math.max(0, first)).map(({ owner, active }) => (active ? owner : ''))
+  const now = span.pop() ?? ''
+  return [...new Set(span.filter((owner) => owner !== '' && owner !== now)), now]
 }

@@ -3,7 +3,7 @@ import type { Libp2p } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
 import { messages, open, type Running, Stage, until, write } from './harness.ts'
-import { bytesOf, guide, many, signed } from './signed.ts'
+import { bytesOf, guide, many, ownerOf, signed } from './signed.ts'
 
 /** Nothing is refilled during a test. */
 const ONCE = (burst: number) => ({ burst, perSecond: 0.001 })
@@ -86,6 +86,28 @@ describe('what may go into the log', () => {
     const others = many(7)
     await write(owner, bytesOf(others))
     await until(() => taken(running, others) === 7, 'the quota of the slot is its own')
+  })
+
+  test('behavior: who sold a slot has a budget of its own, and no credit for what it signs', async () => {
+    await using stage = new Stage()
+    const limits = { doubtfulPerConnection: ONCE(1_000), doubtfulPerHost: ONCE(10) }
+    const running = await stage.intake({ guide: guide({ ownersOf: () => [ownerOf(2), ownerOf(1)] }), limits })
+    const [sold, bad] = [many(20, { by: 2 }), many(20, { bad: true })]
+    await write(await open(await stage.client(), running), bytesOf([...sold, ...bad]))
+    await judged(running, 40)
+    expect([taken(running, sold), taken(running, bad)]).toEqual([8 + 10, 0])
+    const good = many(8)
+    await write(await open(await stage.client(), running), bytesOf(good))
+    await until(() => taken(running, good) === 8, 'the owner is taken')
+  })
+
+  test('behavior: a slot that is inactive has no budget', async () => {
+    await using stage = new Stage()
+    const limits = { doubtfulPerConnection: ONCE(3) }
+    const running = await stage.intake({ guide: guide({ ownersOf: () => [''] }), limits })
+    await write(await open(await stage.client(), running), bytesOf(many(10)))
+    await judged(running, 10)
+    expect(running.intake.stats().refused['over-quota']).toBe(7)
   })
 
   test('behavior: many connections of one address share its budget, but who brings votes has one of its own', async () => {

@@ -8,9 +8,12 @@ const domain = domainOf({ chainId: 1, protocolState: `0x${'11'.repeat(20)}` })
 const wallets = Array.from({ length: 20 }, (_, at) => slotWallet(7, at + 1))
 export const OPEN_EPOCH = 7
 
+/** Lower-case address of who owns a slot. */
+export const ownerOf = (slotId: number): string => wallets[slotId - 1]!.address.toLowerCase()
+
 /** Slots 1 to 20 have owners; epoch 7 is open, and 8 may be early. */
 export const guide = (change: Partial<Guide> = {}): Guide => ({
-  ownersOf: (slotId) => (wallets[slotId - 1] ? [wallets[slotId - 1]!.address.toLowerCase()] : undefined),
+  ownersOf: (slotId) => (wallets[slotId - 1] ? [ownerOf(slotId)] : undefined),
   takes: (_, epochId) => epochId === OPEN_EPOCH || epochId === OPEN_EPOCH + 1,
   votesMax: () => 8,
   recover: async (submissions) => submissions.map((one) => recoverSigner(one, domain)),
@@ -27,12 +30,14 @@ export interface Wanted {
   /** With a signature of something else, so the owner of no slot has signed it. */
   readonly bad?: boolean
   readonly id?: string
+  /** Number of the slot whose owner signs; the slot's own by default. */
+  readonly by?: number
 }
 
-export function signed({ slotId = 1, epochId = OPEN_EPOCH, projectId, bad = false, id }: Wanted = {}) {
+export function signed({ slotId = 1, epochId = OPEN_EPOCH, projectId, bad = false, id, by = slotId }: Wanted = {}) {
   const serial = (++made).toString(16).padStart(8, '0')
   const request = { slotId, deadline: 900, snapshotCid: 'bafy', epochId, projectId: projectId ?? `project ${serial}` }
-  const wallet = wallets[Math.min(slotId, wallets.length) - 1]!
+  const wallet = wallets[Math.min(by, wallets.length) - 1]!
   const signature = bad ? OF_SOMETHING_ELSE : signDigest(digestOf(request, domain), wallet.privateKey)
   const json = JSON.stringify({ request, signature, header: `0x${'1'.repeat(64)}`, dataMarket: MARKET })
   const submissionId = id ?? `${serial}-2222-4222-8333-000000000000`

@@ -32,17 +32,43 @@ const owned = (slotId: number, ...owners: string[]) => ({
   history: owners.map((owner, at) => ({ sinceBlock: at, owner, active: true })),
 })
 
-test('default: a slot has all its owners, none when it does not exist; before the table is read there is no word', async () => {
+test('default: a slot has the owner of now, none when it does not exist; before the table is read there is no word', async () => {
   const { log, append } = await logOf()
   const signers = createSignerPool(rules, 0)
   const guide = createGuide({ rules, topics, log, signers, quotaFactor: 4 })
   expect(guide.ownersOf(5)).toBe('no-word')
   await append(slots.name, slots.key.encode({ slotId: 5 }), slots.value.encode(owned(5, '0xa', '0xb')))
-  await expect.poll(() => guide.ownersOf(5)).toEqual(['0xa', '0xb'])
+  await expect.poll(() => guide.ownersOf(5)).toEqual(['0xb'])
   expect(guide.ownersOf(6)).toBeUndefined()
   await append(epochTicks.name, epochTicks.key.encode({ dataMarket: MARKET }), epochTicks.value.encode(openTick(9, 10)))
   await expect.poll(() => guide.takes(MARKET, 2)).toBe(false)
   expect(guide.votesMax(MARKET, '0xa')).toBe(4 * rules.markets[0]!.perSlotPerEpoch)
+  await guide.close()
+})
+
+test('behavior: a former owner is one as long as an epoch is open that it saw; of an inactive slot nobody is', async () => {
+  const { log, append } = await logOf()
+  const guide = createGuide({ rules, topics, log, signers: createSignerPool(rules, 0), quotaFactor: 4 })
+  const tick = epochTicks.key.encode({ dataMarket: MARKET })
+  const own = (slotId: number, ...history: [sinceBlock: number, owner: string, active?: boolean][]) =>
+    append(
+      slots.name,
+      slots.key.encode({ slotId }),
+      slots.value.encode({
+        slotId,
+        history: history.map(([sinceBlock, owner, active = true]) => ({ sinceBlock, owner, active })),
+      }),
+    )
+  await append(epochTicks.name, tick, epochTicks.value.encode(openTick(9, 100)))
+  await append(epochTicks.name, tick, epochTicks.value.encode(openTick(10, 110)))
+  await own(1, [0, '0xa'], [100, '0xb'])
+  await own(2, [0, '0xa'], [50, '0xb'], [105, '0xc'], [108, '0xb'])
+  await own(3, [0, '0xa'], [105, '0xb'], [106, '0xb', false])
+  await own(4, [0, '0xa'], [105, ''])
+  const owners = () => [1, 2, 3, 4].map((slotId) => guide.ownersOf(slotId))
+  await expect.poll(owners).toEqual([['0xb'], ['0xc', '0xb'], ['0xa', '0xb', ''], ['0xa', '']])
+  await append(epochTicks.name, tick, epochTicks.value.encode({ ...openTick(9, 111), kind: 'CLOSE' }))
+  await expect.poll(owners).toEqual([['0xb'], ['0xb'], [''], ['']])
   await guide.close()
 })
 
