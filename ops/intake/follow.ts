@@ -15,7 +15,7 @@ export interface Followed<K, V> {
   readonly recalled?: number
   /** In order. A null value is a tombstone. */
   readonly apply: (key: K, value: V | null) => void
-  /** What was there at the beginning is applied; and after each further piece. */
+  /** What was there at the beginning is applied; called again after each further piece. */
   readonly caughtUp?: () => void
 }
 
@@ -28,19 +28,22 @@ export function followTopic<K, V>(
   const { signal } = stop
   const at = { topic: topic.name, partition: 0 }
   let offset: number | undefined
+  /** Where the topic ended at the beginning. */
+  let end: number | undefined
 
   const advance = async (): Promise<void> => {
     const [bounds] = await log.bounds([at])
+    end ??= bounds!.stable
     offset ??= Math.max(bounds!.start, bounds!.stable - recalled)
     const options = { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
     const [answer] = await log.fetch([{ ...at, offset }], options)
-    const { records, next, outOfRange, start, stable } = answer!
+    const { records, next, outOfRange, start } = answer!
     if (outOfRange) offset = start
     else {
       for (const { offset: place, key, value } of records) if (key !== null && place >= offset) applied(key, value)
       offset = Math.max(offset, next)
     }
-    if (!answer!.failure && offset >= stable) caughtUp?.()
+    if (!answer!.failure && offset >= end) caughtUp?.()
   }
   const applied = (key: Uint8Array, value: Uint8Array | null): void => {
     let read: readonly [K, V | null]

@@ -25,6 +25,7 @@ export interface GuideOptions {
 export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideOptions): Guide & Closeable {
   const owners = new Map<number, readonly SlotOwnership[]>()
   let slotsKnown = false
+  let ticksKnown = false
   const epochs = openEpochs(rules)
   const ports = { log, clock: systemClock }
   const slots = followTopic(ports, topics.slots, {
@@ -41,10 +42,13 @@ export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideO
     apply(_, tick) {
       if (tick !== null) epochs.apply(tick)
     },
+    caughtUp() {
+      ticksKnown = true
+    },
   })
   return {
     ownersOf(slotId) {
-      if (!slotsKnown) return 'no-word'
+      if (!slotsKnown || !ticksKnown) return 'no-word'
       const history = owners.get(slotId)
       return history && ownersSince(history, epochs.oldestRelease())
     },

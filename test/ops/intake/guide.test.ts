@@ -72,6 +72,36 @@ test('behavior: a former owner is one as long as an epoch is open that it saw; o
   await guide.close()
 })
 
+test('behavior: until the ticks of before are read nothing is said of any epoch', async () => {
+  const { log, append } = await logOf()
+  await append(slots.name, slots.key.encode({ slotId: 5 }), slots.value.encode(owned(5, '0xa')))
+  const tick = epochTicks.key.encode({ dataMarket: MARKET })
+  for (const epoch of [9, 10]) await append(epochTicks.name, tick, epochTicks.value.encode(openTick(epoch, 10 * epoch)))
+  let release = () => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const fetches: number[] = []
+  const slow = Object.assign(Object.create(log), {
+    // one record at a time, and the second of the ticks only when it is let go
+    async fetch([at]: [{ topic: string; offset: number }], options: object) {
+      if (at.topic !== epochTicks.name) return log.fetch([at as never], options as never)
+      fetches.push(at.offset)
+      if (at.offset === 1) await held
+      const [answer] = await log.fetch([at as never], { ...options, maxBytesPerPartition: 1 } as never)
+      const records = answer!.records.slice(0, 1)
+      return [{ ...answer!, records, next: at.offset + records.length }]
+    },
+  })
+  const guide = createGuide({ rules, topics, log: slow, signers: createSignerPool(rules, 0), quotaFactor: 4 })
+  await expect.poll(() => fetches).toEqual([0, 1])
+  expect(guide.ownersOf(5)).toBe('no-word')
+  release()
+  await expect.poll(() => guide.ownersOf(5)).toEqual(['0xa'])
+  expect(guide.takes(MARKET, 10)).toBe(true)
+  await guide.close()
+})
+
 test('default: an epoch takes submissions from a little before its release to its close', () => {
   const epochs = openEpochs(rules)
   expect([epochs.takes(MARKET, 0), epochs.takes(MARKET, 77)]).toEqual([false, true])
