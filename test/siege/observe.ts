@@ -12,6 +12,8 @@ export interface Sample {
   readonly atSeconds: number
   readonly phase: Phase
   readonly rssMiB: Readonly<Record<string, number | null>>
+  /** Processor time since the last look, as cores. */
+  readonly cores: Readonly<Record<string, number | null>>
   readonly diskMiB: Readonly<Record<string, number>>
   /** Records that the stages have not taken, by stage. */
   readonly lag: Readonly<Record<string, number>> | null
@@ -32,6 +34,8 @@ export class Observer {
   private readonly started = performance.now()
   private readonly timers: NodeJS.Timeout[]
   private probes = 0
+  private lastCpu: Readonly<Record<string, number | null>> = {}
+  private lastLook = performance.now()
   private probesFailed = 0
 
   constructor(target: Target, everyMs: number) {
@@ -49,11 +53,25 @@ export class Observer {
     this.probesFailed = 0
     const atSeconds = Math.round((performance.now() - this.started) / 1_000)
     const rssMiB = Object.fromEntries(this.target.processes.map(({ name, pid }) => [name, rssOf(pid)]))
+    const cores = this.coresSince()
     const sizes = Object.entries(this.target.disks).map(
       async ([name, folder]) => [name, Math.round((await sizeOf(folder)) / MIB)] as const,
     )
     const [diskMiB, lag] = await Promise.all([Promise.all(sizes).then(Object.fromEntries), this.lag()])
-    this.samples.push({ atSeconds, phase, rssMiB, diskMiB, lag, probes, probesFailed })
+    this.samples.push({ atSeconds, phase, rssMiB, cores, diskMiB, lag, probes, probesFailed })
+  }
+
+  private coresSince(): Record<string, number | null> {
+    const now = performance.now()
+    const cpu = Object.fromEntries(this.target.processes.map(({ name, pid }) => [name, cpuSecondsOf(pid)]))
+    const cores = Object.entries(cpu).map(([name, seconds]) => {
+      const before = this.lastCpu[name] ?? null
+      const used = seconds === null || before === null ? null : (seconds - before) / ((now - this.lastLook) / 1_000)
+      return [name, used === null ? null : Math.round(used * 100) / 100]
+    })
+    this.lastCpu = cpu
+    this.lastLook = now
+    return Object.fromEntries(cores)
   }
 
   private async probe(): Promise<void> {
@@ -107,6 +125,18 @@ export async function epochsOf(target: Target): Promise<EpochSummary[] | undefin
 function rssOf(pid: number): number | null {
   try {
     return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024)
+  } catch {
+    return null
+  }
+}
+
+const TICKS_PER_SECOND = 100
+
+/** User and system time, fields 14 and 15 of /proc/<pid>/stat. */
+function cpuSecondsOf(pid: number): number | null {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
   } catch {
     return null
   }

@@ -62,8 +62,8 @@ export function renderReport(report: SiegeReport, factor: number): string {
     `  honest: ${counts}; verdicts of all: ${typeof honest === 'string' ? '-' : JSON.stringify(honest.verdicts)}`,
     `  ${verify.batches} batches verified`,
     ...samples.map(
-      ({ atSeconds, phase, rssMiB, diskMiB, lag, probes, probesFailed }) =>
-        `  ${`${atSeconds}`.padStart(5)} s ${phase.padEnd(6)} MiB of memory ${pairs(rssMiB)}; of disk ${pairs(diskMiB)}; lag ${
+      ({ atSeconds, phase, rssMiB, cores, diskMiB, lag, probes, probesFailed }) =>
+        `  ${`${atSeconds}`.padStart(5)} s ${phase.padEnd(6)} MiB of memory ${pairs(rssMiB)}; cores ${pairs(cores)}; of disk ${pairs(diskMiB)}; lag ${
           lag ? pairs(lag) : 'unknown'
         }; probes failed ${probesFailed} of ${probes}`,
     ),
