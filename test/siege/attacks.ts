@@ -169,7 +169,7 @@ export const ATTACKS = {
     aim: (world) => twiceAnEpoch(world, (n) => signed(world, own(world, n), { snapshotCid: cidOf(`${n}`) })),
   },
   'cross-market': {
-    help: 'votes of watched slots in the first market, replayed into the second before their own votes there',
+    help: 'votes of watched slots in the first market, replayed into the second before their own there; `dev` has no projectIds',
     aim: (world) => crossMarket(world),
   },
   'votes-load': {
@@ -286,7 +286,7 @@ function crossMarket(world: World): Shooter {
     const vote = (dataMarket: string, project: number, text: string) => {
       const fields = fieldsOf(world, wallet, {
         dataMarket,
-        projectId: `siege:watched-${project}`,
+        projectId: `siege:${dataMarket}-${project}`,
         snapshotCid: cidOf(`${dataMarket} ${text}`),
       })
       return { fields, signature: sign(world, fields, wallet), submissionId: randomUUID() }

@@ -64,7 +64,7 @@ async function startParts(options: TargetOptions, parts: Lifecycle): Promise<Tar
       registry: { url: registry.url },
       partitions: { submissions: 3, validated: 3, admitted: 3, finalizations: 2, verdicts: 3 },
       chain: settings.chain,
-      markets: settings.markets,
+      markets: settings.markets.map((dataMarket, i) => ({ dataMarket, ...projectsOf(dataMarket, i, options) })),
       clock: { ...settings.clock, depth: 0, pollMs: 200 },
       anchor: { signerKeyFile, confirmations: 1, pollMs: 200 },
       intake: { listen: ['/ip4/127.0.0.1/tcp/0'], peerKeyFile: join(directory, 'peer.key') },
@@ -100,6 +100,10 @@ async function startParts(options: TargetOptions, parts: Lifecycle): Promise<Tar
     close: () => parts.close(),
   }
 }
+
+/** Of several markets the first is the one that honest snapshotters vote in; by its projects a vote is bound to it. */
+const projectsOf = (dataMarket: string, i: number, { markets }: TargetOptions) =>
+  markets === 1 ? {} : { projectIds: [`siege:${dataMarket}-*`, ...(i === 0 ? ['pairContract_trade_volume:*'] : [])] }
 
 async function end({ child, finished }: StartedSequencer): Promise<void> {
   child.kill('SIGTERM')
