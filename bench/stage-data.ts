@@ -44,6 +44,7 @@ export function submissionOf(n: number): Submission {
     fullNode: false,
     signer: '',
     headerBlock: -1,
+    contested: false,
   }
 }
 

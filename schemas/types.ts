@@ -538,6 +538,10 @@ export interface SlotQuota {
   readonly signer: string
   /** The row of an owner that signed too many: it stands for all of them, and none counts. */
   readonly flooded: boolean
+  /** Of the first copy. */
+  readonly header: string
+  /** A copy came with another header. */
+  readonly contested: boolean
 }
 
 /** A block of the anchor chain that a HEAD tick named. */
@@ -579,6 +583,8 @@ export interface Submission {
   readonly signer: string
   /** Number of the block that the header names, -1 when it was not known yet. Set by validate. */
   readonly headerBlock: number
+  /** Copies of it came with another header. Which one its signer sent nobody can tell, so none of them is judged. Set by validate and admit. */
+  readonly contested: boolean
 }
 
 /** Key of a submission and of the markers around it. */

@@ -7,6 +7,7 @@
 import type { EpochMarker, SlotEpochKey, SlotQuota, Submission, SubmissionKey, Withdrawal } from '../schemas/types.ts'
 import type { ScopedStore } from '../streams/store.ts'
 import { byArrival, byText } from './arrival.ts'
+import { isContested } from './contested.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
 import { asBuffer } from './keccak.ts'
 import { overQuota, type Quota, quotaOf } from './quota.ts'
@@ -44,10 +45,15 @@ function admit(seats: Seats, market: MarketRules, submission: Submission): Outco
   const scope = epochScope(dataMarket, epochId)
   const digest = asBuffer(submission.digest).toString('hex')
   const known = seats.find(scope, submission, digest)
-  if (known) return [settle(dataMarket, submission, 'DUPLICATE', STAGE, 0, duplicateOf(known))]
+  const key = { dataMarket, epochId, projectId }
+  if (known) {
+    const duplicate = settle(dataMarket, submission, 'DUPLICATE', STAGE, 0, duplicateOf(known))
+    if (known.refused || !isContested(known, submission)) return [duplicate]
+    seats.contest(scope, digest, known)
+    return [accept<SubmissionKey, AdmittedEvent>(key, { ...submission, contested: true }), duplicate]
+  }
 
   const quota = quotaOf(market, submission.fullNode)
-  const key = { dataMarket, epochId, projectId }
   const owner = seats.of(scope, slotId, signer)
   const newcomer = seatOf(submission, digest)
   if (owner.flooded) return [rateLimited(key, newcomer, quota)]
@@ -95,18 +101,16 @@ function createSeats(store: ScopedStore<SlotQuota>) {
     `${slotId}/${signer}/${digest}`
 
   const of = (scope: string, slotId: number, signer: string): OwnerSeats => {
-    let slots = index.get(scope)
-    if (!slots) {
-      slots = indexOf(store.entries(scope))
-      index.set(scope, slots)
-    }
+    const slots = index.get(scope) ?? indexOf(store.entries(scope))
+    index.set(scope, slots)
     return ownerIn(slots, slotId, signer)
   }
 
   /** The slots of an epoch name the same projects and CIDs. */
   const keep = (scope: string, seat: Seat, refused = false): Seat => {
     const share = texts.of(scope)
-    return { ...seat, refused, projectId: share(seat.projectId), snapshotCid: share(seat.snapshotCid) }
+    const [projectId, snapshotCid, header] = [share(seat.projectId), share(seat.snapshotCid), share(seat.header)]
+    return { ...seat, refused, projectId, snapshotCid, header }
   }
 
   return {
@@ -118,6 +122,14 @@ function createSeats(store: ScopedStore<SlotQuota>) {
       const kept = keep(scope, seat)
       insert(of(scope, kept.slotId, kept.signer).seated, kept)
       store.put(scope, keyOf(kept, kept.digest), kept) // the same object: a row without its digest would be a second
+    },
+
+    contest(scope: string, digest: string, row: SlotQuota): void {
+      const { seated } = of(scope, row.slotId, row.signer)
+      const contested = { ...row, digest, contested: true }
+      const at = seated.findIndex((seat) => seat.digest === digest)
+      seated.splice(at, 1, contested)
+      store.put(scope, keyOf(row, digest), contested)
     },
 
     /** Remembers a refusal, of a newcomer or of the one in the last seat: a copy of it is a DUPLICATE. */
@@ -139,13 +151,7 @@ function createSeats(store: ScopedStore<SlotQuota>) {
         if (row.slotId === slotId && row.signer === signer) store.delete(scope, key)
       owner.refused = 0
       owner.flooded = true
-      store.put(scope, keyOf(newcomer, ''), {
-        ...newcomer,
-        refused: true,
-        flooded: true,
-        projectId: '',
-        snapshotCid: '',
-      })
+      store.put(scope, keyOf(newcomer, ''), floodOf(newcomer))
       return seated
     },
 
@@ -190,7 +196,7 @@ function insert(seated: Seat[], seat: Seat): void {
 const bySeat = (a: Seat, b: Seat): number => byArrival(a, b) || byText(a.digest, b.digest)
 
 const seatOf = (
-  { slotId, signer, receivedAt, submissionId, projectId, snapshotCid, position }: Submission,
+  { slotId, signer, receivedAt, submissionId, projectId, snapshotCid, position, header, contested }: Submission,
   digest: string,
 ): Seat => ({
   digest,
@@ -203,6 +209,18 @@ const seatOf = (
   projectId,
   snapshotCid,
   position: position!,
+  header,
+  contested,
+})
+
+/** The one row of an owner that signs too many. */
+const floodOf = (seat: Seat): Seat => ({
+  ...seat,
+  refused: true,
+  flooded: true,
+  projectId: '',
+  snapshotCid: '',
+  header: '',
 })
 
 const withdraw = (key: SubmissionKey, { slotId, digest, signer, projectId }: Seat): Outcome =>

@@ -42,7 +42,10 @@ export const tallyEpoch =
         if (isWithdrawal(value)) votes.delete(scope, keyOf(value.withdrawnDigest, value.signer))
         else {
           const { digest, signer } = value as Submission
-          votes.put(scope, keyOf(digest, signer), voteOf(value as Submission, texts.of(scope)))
+          const key = keyOf(digest, signer)
+          const vote = votes.get(scope, key)
+          // A copy of what is in says that its header is contested, and nothing else.
+          votes.put(scope, key, vote ? { ...vote, contested: true } : voteOf(value as Submission, texts.of(scope)))
         }
         return undefined
       },
@@ -109,7 +112,7 @@ export function finalizeProject(
   const onChain: Submission[] = []
   for (const submission of submissions.toSorted(inOrder)) {
     // "The header must be a canonical block in [release, close]": since it was validated, its block may have come or gone.
-    if (headers.has(submission.header)) onChain.push(submission)
+    if (submission.contested || headers.has(submission.header)) onChain.push(submission)
     else dropped.push(drop(submission, whyNotOnChain(submission, tick), headersExpected(tick), submission.header))
   }
   const votes = oneVotePerSlot(onChain, dropped)

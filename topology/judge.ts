@@ -46,10 +46,10 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
   return {
     judge(candidate, market) {
       const head = chain.head()
-      if (!head) return NO_HEAD
+      const { submission } = candidate
+      if (!head) return judgeHeaderForm(submission) ?? NO_HEAD
       const signer = judgeSigner(candidate, market, head.number)
       if (signer) return signer
-      const { submission } = candidate
       const epoch = judgeEpoch(submission, market, chain)
       if (epoch?.kind === 'final') return epoch
       return (
@@ -140,8 +140,9 @@ function judgeHeaderForm({ header }: Submission): Judgement | undefined {
  * The header is a canonical block between the release of the epoch and now. One that is not known yet, which with a clock
  * some blocks behind the head is nearly every one, is looked at when the epoch closes: nothing waits here for a block.
  */
-function judgeHeader({ header, epochId }: Submission, market: MarketRules, chain: ChainView): Judgement {
+function judgeHeader({ header, epochId, contested }: Submission, market: MarketRules, chain: ChainView): Judgement {
   const block = chain.blockOf(header)
+  if (contested) return { kind: 'valid', headerBlock: block?.number ?? -1 }
   if (!block) return { kind: 'valid', headerBlock: -1 }
   if (!block.canonical)
     return final('ORPHANED_HEADER', 'the header is on the chain', 'a canonical block', `${block.number}, orphaned`)

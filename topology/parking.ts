@@ -40,6 +40,12 @@ export function createParking(store: ScopedStore<ParkedSubmission>) {
       return store.get(epochScope(dataMarket, parked.submission.epochId), keyOf(parked))
     },
 
+    /** Notes that a copy of what waits has another header. @param dataMarket lower case */
+    contest(dataMarket: string, parked: ParkedSubmission): void {
+      const submission = { ...parked.submission, contested: true }
+      store.put(epochScope(dataMarket, submission.epochId), keyOf(parked), { ...parked, submission })
+    },
+
     /** @param dataMarket lower case */
     park(dataMarket: string, parked: ParkedSubmission, room: Room): 'parked' | 'no-room' | 'over-quota' {
       const scope = epochScope(dataMarket, parked.submission.epochId)

@@ -226,7 +226,7 @@ function checkShared(markets: readonly MarketRules[], check: Check): void {
 
 /**
  * What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in
- * parts, and headers that are not known yet are judged by `consensus`.
+ * parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it.
  */
 const HANDOVER = 3
 

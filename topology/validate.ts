@@ -4,6 +4,7 @@
  */
 import type { EpochMarker, SlotEpochKey, Submission, SubmissionKey, VerdictReason } from '../schemas/types.ts'
 import { type ChainView, createChainView } from './chain-view.ts'
+import { isContested } from './contested.ts'
 import { excerpt, formFault } from './form.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
 import { type Candidate, createJudge, type Judge, type Judgement } from './judge.ts'
@@ -43,7 +44,7 @@ export const validateSubmission =
     return {
       decide(_, value) {
         const { partition, offset } = context.origin
-        const received = { ...(value as Submission), position: { partition, offset } }
+        const received = { ...(value as Submission), position: { partition, offset }, contested: false }
         // The runtime recovers the signers of a whole fetched batch ahead of the task; where it does not, it is done here.
         return decide(state, received, (context.prepared as Recovered | undefined) ?? recover([received])[0]!)
       },
@@ -80,7 +81,10 @@ function park({ parking, chain, rules, rulesOf }: State, candidate: Candidate): 
   const market = rulesFor({ rulesOf }, submission)
   const { dataMarket } = market
   const copy = parking.copyOf(dataMarket, candidate)
-  if (copy) return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(copy.submission))]
+  if (copy) {
+    if (isContested(copy.submission, submission)) parking.contest(dataMarket, copy)
+    return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(copy.submission))]
+  }
   const isJudged = chain.head() !== undefined
   const quota = quotaOf(market, market.fullNodes.includes(signer))
   const room = {

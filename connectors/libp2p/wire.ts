@@ -56,6 +56,7 @@ export function decodeSubmission(frame: Frame, receivedAt: number): Decoded {
     fullNode: false,
     signer: '',
     headerBlock: -1,
+    contested: false,
   }
   return reader.problem === undefined ? { submission } : { problem: reader.problem, unframed: false }
 }

@@ -2,7 +2,10 @@ import type { Submission, VerdictReason } from '../../schemas/types.ts'
 import type { VerdictIdentity } from './ledger.ts'
 
 /** The fields that decide something or go into a batch. */
-export type KeptSubmission = Omit<Submission, 'position' | 'digest' | 'fullNode' | 'signer' | 'headerBlock'>
+export type KeptSubmission = Omit<
+  Submission,
+  'position' | 'digest' | 'fullNode' | 'signer' | 'headerBlock' | 'contested'
+>
 
 /** An acknowledged submission on its way through the recomputation. */
 export interface Entry {
@@ -16,6 +19,8 @@ export interface Entry {
   readonly signer: string
   /** Number of the block that the header named when it was found valid; undefined while no such block was known. */
   readonly headerBlock?: number
+  /** The same message came with another header: neither is signed, and neither is judged. */
+  contested?: boolean
 }
 
 /** What the rules make of a submission. */
@@ -58,7 +63,7 @@ export function createKeeper(): (entry: Entry) => Entry {
     texts.set(text, text)
     return text
   }
-  return ({ partition, offset, dataMarket, submission, digest, signer, headerBlock }) => ({
+  return ({ partition, offset, dataMarket, submission, digest, signer, headerBlock, contested }) => ({
     partition,
     offset,
     dataMarket: shared(dataMarket),
@@ -78,5 +83,6 @@ export function createKeeper(): (entry: Entry) => Entry {
     digest,
     signer: shared(signer),
     ...(headerBlock !== undefined && { headerBlock }),
+    ...(contested && { contested }),
   })
 }

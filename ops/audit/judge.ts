@@ -77,8 +77,12 @@ export class Judge {
 
   /** A copy of one that waits; more than the owner may have waiting; too many before anything of the chain is known. */
   private refusesToWait(entry: Entry, waiting: Waiting): VerdictReason | undefined {
-    if (waiting.hasCopyOf(entry)) return 'DUPLICATE'
     const { dataMarket, submission } = entry
+    const copy = waiting.copyOf(entry)
+    if (copy) {
+      if (copy.submission.header !== submission.header) copy.contested = true
+      return 'DUPLICATE'
+    }
     const rules = this.markets.rulesOf(dataMarket)
     const epochs = waiting.ofOwner(entry).map((other) => other.submission.epochId)
     const inEpoch = epochs.filter((epochId) => epochId === submission.epochId).length
@@ -162,14 +166,16 @@ export class Judge {
   private judgeEntry(entry: Entry): Judgement {
     const { dataMarket, submission } = entry
     const { head } = this.chain
-    if (head === undefined) return WAITS
+    if (head === undefined) return BLOCK_HASH.test(submission.header) ? WAITS : refused('UNKNOWN_HEADER')
     const signer = this.judgeSigner(entry, head)
     if (signer) return signer
     const epoch = this.judgeEpoch(submission.epochId, this.markets.rulesOf(dataMarket))
     if (epoch?.kind === 'refused') return epoch
     if (submission.deadline < head) return refused('DEADLINE_PASSED')
     if (!BLOCK_HASH.test(submission.header)) return refused('UNKNOWN_HEADER')
-    return epoch ?? this.judgeHeader(submission.header, this.chain.epoch(dataMarket, submission.epochId)!.releaseBlock)
+    if (epoch) return epoch
+    if (entry.contested) return validAt(this.chain.block(submission.header))
+    return this.judgeHeader(submission.header, this.chain.epoch(dataMarket, submission.epochId)!.releaseBlock)
   }
 
   /** Once its epoch is released: its deadline counted when it came, and its header is looked at when the epoch closes. */

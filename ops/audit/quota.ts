@@ -15,9 +15,14 @@ export function applyQuota(
 ): readonly Entry[] {
   const first = new Map<string, Entry>()
   const copies: Entry[] = []
-  for (const entry of entries)
-    if (first.has(entry.digest)) copies.push(entry)
-    else first.set(entry.digest, entry)
+  for (const entry of entries) {
+    const original = first.get(entry.digest)
+    if (!original) first.set(entry.digest, entry)
+    else {
+      copies.push(entry)
+      if (entry.contested || entry.submission.header !== original.submission.header) original.contested = true
+    }
+  }
   const distinct = [...first.values()].sort(byArrival)
   const isFlood = distinct.length > signedMax(distinct[0]!, rules)
   const seats = isFlood ? 0 : quotaOf(distinct[0]!, rules)

@@ -29,7 +29,7 @@ export function tallyProject(
   { rules, keccak, decide }: TallyPorts,
 ): ProjectResult {
   const headers = new Set(close.acceptedHeaders)
-  const isOnChain = ({ submission }: Entry) => headers.has(submission.header)
+  const isOnChain = ({ submission, contested }: Entry) => contested || headers.has(submission.header)
   for (const entry of entries) if (!isOnChain(entry)) decide({ entry, reason: offChain(entry, close.releaseBlock) })
 
   const onChain = entries.filter(isOnChain)

@@ -13,9 +13,9 @@ export class Waiting {
     return this.byDigest.values()
   }
 
-  /** Whether the same submission, signed by the same, waits for the same market. */
-  hasCopyOf(entry: Entry): boolean {
-    return this.byDigest.has(digestIn(entry))
+  /** The same submission, signed by the same, that waits for the same market. */
+  copyOf(entry: Entry): Entry | undefined {
+    return this.byDigest.get(digestIn(entry))
   }
 
   /** What the owner of the slot has waiting in the market. */

@@ -34,6 +34,7 @@ const submission: Submission = {
   fullNode: false,
   signer: '',
   headerBlock: -1,
+  contested: false,
 }
 const codeOf = (run: () => unknown): string => {
   try {

@@ -31,6 +31,7 @@ const vote = (n: number, fields: Partial<Submission>): Submission => ({
   fullNode: false,
   signer: '',
   headerBlock: -1,
+  contested: false,
   ...fields,
 })
 const votesFor = (cids: string): Submission[] => [...cids].map((snapshotCid, i) => vote(i + 1, { snapshotCid }))

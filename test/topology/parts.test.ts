@@ -50,6 +50,7 @@ const vote = (n: number, fields: Partial<Submission>): Submission => ({
   fullNode: false,
   signer: '',
   headerBlock: -1,
+  contested: false,
   ...fields,
 })
 

@@ -62,6 +62,7 @@ export function submissionOf({ signedBy, ...fields }: SubmissionFields = {}, mar
     fullNode: false,
     signer: '',
     headerBlock: -1,
+    contested: false,
     ...fields,
   }
   const signature = fields.signature ?? sign(digestOf(unsigned, domainOf(market)), signedBy ?? unsigned.slotId)

@@ -138,7 +138,8 @@ export async function runScenario({
 function forgeMarkers(driver: TopologyTestDriver, { submissions }: Topics, block: number): void {
   const foreign = markerSeals({ markerKeys: [forger.publicKey] }, forger)!
   const stamp = { from: 0, of: 1, count: -1, checksum: 0 }
-  const tick = blankTick('CLOSE', MARKETS[0], Math.ceil(block / EPOCH_BLOCKS), block)
+  const blank = blankTick('CLOSE', MARKETS[0], Math.ceil(block / EPOCH_BLOCKS), block)
+  const tick = { ...blank, blockHash: `0x${'99'.repeat(32)}` }
   const { dataMarket, epochId } = tick
   for (let partition = 0; partition < submissions.partitions; partition++) {
     const record = {
@@ -399,6 +400,7 @@ function blankSubmission(count: number, random: () => number, fields: Partial<Su
     fullNode: false,
     signer: '',
     headerBlock: -1,
+    contested: false,
     ...fields,
   }
 }

@@ -65,6 +65,7 @@ export const submissionOf = (fields: Partial<Submission>): Submission => ({
   fullNode: false,
   signer: '',
   headerBlock: -1,
+  contested: false,
   ...fields,
 })
 
