@@ -60,6 +60,15 @@ export function chainStory(random: SeededRandom, comings: Comings): ChainStory {
   })
 }
 
+/** Hashes of the release block and of the one after it, in all their forks. */
+export const headersOf = (story: ChainStory, epochId: number): string[] => {
+  const release = releaseBlock(epochId)
+  return story
+    .flat()
+    .filter(({ kind, blockNumber }) => kind === 'HEAD' && (blockNumber === release || blockNumber === release + 1))
+    .map(({ blockHash }) => blockHash)
+}
+
 /** Whether there is no reorganisation in this part of the story. */
 export const isQuiet = (story: ChainStory): boolean => story.flat().every(({ kind }) => kind !== 'ORPHAN')
 

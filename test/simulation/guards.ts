@@ -281,15 +281,15 @@ const TOPOLOGY: readonly Guard[] = [
   {
     name: 'a copy of what waits does not wait',
     file: 'topology/validate.ts',
-    find: "if (copy) return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(copy.submission))]",
-    replace: 'if (copy) return []',
+    find: "return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(copy.submission))]",
+    replace: 'return []',
     why: 'it would take the place of the first, and one of them would have no verdict',
   },
   {
     name: 'the same digest counts once',
     file: 'topology/admit.ts',
-    find: "if (known) return [settle(dataMarket, submission, 'DUPLICATE', STAGE, 0, duplicateOf(known))]",
-    replace: '',
+    find: 'if (known) {',
+    replace: 'if (known && known.slotId < 0) {',
     why: 'an intake that got no answer appends again; anyone can repeat what others signed',
   },
   {
@@ -330,7 +330,7 @@ const TOPOLOGY: readonly Guard[] = [
   {
     name: 'headers are checked again at the close',
     file: 'topology/consensus.ts',
-    find: 'if (headers.has(submission.header))',
+    find: 'if (submission.contested || headers.has(submission.header))',
     replace: 'if (headers)',
     why: 'the block may have left the chain since',
   },

@@ -7,11 +7,17 @@ import {
   type CommitOutcome,
   type FetchPosition,
   LogError,
+  type LogRecord,
+  type OutgoingRecord,
   type TransactionalWriter,
 } from '../../streams/ports.ts'
-import { isEpochSummary, type Topics } from '../../topology/topics.ts'
+import { markerSeals } from '../../topology/marker-seals.ts'
+import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
+import { markerSigner } from '../topology/marker-keys.ts'
+import type { Hostile } from './adversary.ts'
 import type { AnchorChain } from './anchor-chain.ts'
 import type { Delivery, Script } from './script.ts'
+import { keyOf } from './submissions.ts'
 
 const RETRY_MS = 50
 const CLOCK_GROUP = 'sequencer-clock'
@@ -20,6 +26,8 @@ const CLOCK_GROUP = 'sequencer-clock'
 export interface Outside {
   /** How many submissions each intake was told are in the log. */
   readonly acknowledged: number[]
+  /** How many records of the adversary's are. */
+  hostile: number
   /** When the run began, simulated time. */
   readonly begun: number
   readonly chain: AnchorChain
@@ -63,6 +71,73 @@ export async function intake(
     await retrying(log, () => appender.append([record]))
     acknowledged[number]!++
   }
+}
+
+/** Of the adversary's records, with the name of the attack; nobody but the simulation looks at it. */
+const HOSTILE_HEADER = 'adversary'
+export const attackOf = ({ headers }: Pick<LogRecord, 'headers'>): string | undefined => {
+  const header = headers.find(({ key }) => key === HOSTILE_HEADER)
+  return header && Buffer.from(header.value).toString()
+}
+
+/** Appends what the script has against the others, as an intake does; in any partition, and not only submissions. */
+export async function adversary(
+  log: SimulatedLog,
+  topics: Topics,
+  { hostile }: Script,
+  outside: Outside,
+): Promise<void> {
+  const appender = await retrying(log, () => log.appender())
+  while (outside.hostile < hostile.length) {
+    const play = hostile[outside.hostile]!
+    await log.clock.sleep(Math.max(0, outside.begun + play.atMs - log.clock.now()))
+    const record = await hostileRecord(log, topics, play)
+    const tag = { key: HOSTILE_HEADER, value: Buffer.from(play.attack) }
+    if (record)
+      await retrying(log, () =>
+        appender.append([{ ...record, topic: topics.submissions.name, headers: [...(record.headers ?? []), tag] }]),
+      )
+    outside.hostile++
+  }
+}
+
+type Unplaced = Omit<OutgoingRecord, 'topic'>
+
+async function hostileRecord(log: SimulatedLog, topics: Topics, play: Hostile): Promise<Unplaced | undefined> {
+  const { submissions } = topics
+  const timestamp = log.clock.now()
+  if ('submission' in play) {
+    const key = submissions.key.encode(keyOf(play.submission))
+    return {
+      partition: partitionFor(key, submissions.partitions),
+      timestamp,
+      key,
+      value: submissions.value.encode(play.submission),
+    }
+  }
+  const partition = play.partition % submissions.partitions
+  if ('bytes' in play) return { ...play.bytes, partition, timestamp }
+  if ('forged' in play) return { ...forgedMarker(topics, play, partition), partition, timestamp }
+  const at = { topic: submissions.name, partition: play.from % submissions.partitions, offset: 0 }
+  const [fetched] = await retrying(log, () => log.fetch([at], { maxWaitMs: 0, maxBytesPerPartition: 1e7 }))
+  const markers = fetched!.records.filter(
+    (record) => !attackOf(record) && isMarker(submissions.value.decode(record.value!)),
+  )
+  return markers.length === 0 ? undefined : { ...markers[play.copied % markers.length]!, partition, timestamp }
+}
+
+const FORGER = markerSigner('forger')
+
+function forgedMarker(
+  { submissions }: Topics,
+  { forged, isSigned }: Extract<Hostile, { forged: unknown }>,
+  partition: number,
+) {
+  const marker = { tick: forged, from: 0, of: 1, count: 0, checksum: 0 }
+  const [key, value] = [submissions.key.encode(submissions.markers!.keyOf(marker)), submissions.value.encode(marker)]
+  const seals = markerSeals({ markerKeys: [FORGER.publicKey] }, FORGER)!
+  const headers = [seals.seal({ topic: submissions.name, partition, key, value }, { offset: 1_000_000, index: 0 })]
+  return { key, value, headers: isSigned ? headers : [] }
 }
 
 /** Writes each delivery with the cursor in one transaction; where it stands, it asks the log. */

@@ -1,5 +1,7 @@
 /** `npm run sim -- --seed N` runs one seed; `--seeds N [--from M] [--stop]` many, and prints the ones that failed (or the first). */
 import { parseArgs } from 'node:util'
+import { addReached, boundsTable } from './bounds.ts'
+import { isHostile } from './rules.ts'
 import { simulate } from './world.ts'
 
 const { values } = parseArgs({
@@ -15,10 +17,16 @@ const count = values.seed === undefined ? Number(values.seeds ?? 500) : 1
 const started = performance.now()
 const failed: number[] = []
 let steps = 0
+let reached = {}
+let hostile = 0
 for (let seed = first; seed < first + count; seed++) {
   try {
     const report = await simulate(seed)
     steps += report.steps
+    if (isHostile(seed)) {
+      hostile++
+      reached = addReached(reached, report.reached)
+    }
     if (count === 1) console.log(JSON.stringify(report))
   } catch (error) {
     failed.push(seed)
@@ -31,4 +39,5 @@ const seconds = (performance.now() - started) / 1000
 console.log(
   `${count} seeds from ${first}: ${failed.length} failed${failed.length > 0 ? ` (${failed.join(', ')})` : ''}; ${steps} steps in ${seconds.toFixed(1)} s`,
 )
+if (hostile > 0) console.log(boundsTable(reached, hostile))
 process.exitCode = failed.length > 0 ? 1 : 0

@@ -1,11 +1,10 @@
 /** What happens around the sequencer in one simulated run, by the seed: blocks, slots, and what snapshotters send. */
 import { SeededRandom } from '../../connectors/log/seeded-random.ts'
-import { signDigest, slotWallet } from '../../ops/snapshotters/wallets.ts'
-import type { EpochTick, SlotOwner, Submission, SubmissionKey } from '../../schemas/types.ts'
-import { MARKET_DEFAULTS, type ProtocolRules, RULES_DEFAULTS } from '../../topology/rules.ts'
-import { digestOf, domainOf } from '../../topology/signature.ts'
+import { slotWallet } from '../../ops/snapshotters/wallets.ts'
+import type { EpochTick, SlotOwner, Submission } from '../../schemas/types.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import { type Hostile, plotOf } from './adversary.ts'
 import {
-  BEGIN_MS,
   BLOCK_MS,
   type ChainStory,
   type Comings,
@@ -13,6 +12,7 @@ import {
   comingsOf,
   EPOCHS,
   hash,
+  headersOf,
   isQuiet,
   MARKET,
   marketsAt,
@@ -21,28 +21,11 @@ import {
   releaseBlock,
   WINDOW_BLOCKS,
 } from './chain-story.ts'
+import { isHostile, rulesOf } from './rules.ts'
+import { type ScriptedSubmission, scripted, signed, submissionWith, uuidOf } from './submissions.ts'
 
-const PROTOCOL_STATE = `0x${'b2'.repeat(20)}`
-const CHAIN_ID = 31_337
 const SLOTS = 6
 const PROJECTS = 4
-/** Snapshotters reach one of them; each appends on its own. */
-export const INTAKES = 2
-
-export const RULES: ProtocolRules = {
-  ...RULES_DEFAULTS,
-  markets: [
-    { ...MARKET_DEFAULTS, dataMarket: MARKET, chainId: CHAIN_ID, protocolState: PROTOCOL_STATE, batchProjectsMax: 2 },
-  ],
-}
-
-export interface ScriptedSubmission {
-  readonly atMs: number
-  readonly intake: number
-  readonly key: SubmissionKey
-  readonly submission: Submission
-}
-
 /** What the clock writes at once: rows of the slot table first, then the ticks. */
 export interface Delivery {
   readonly atMs: number
@@ -51,11 +34,14 @@ export interface Delivery {
 }
 
 export interface Script {
+  readonly rules: ProtocolRules
   readonly deliveries: readonly Delivery[]
   /** Each tick that is to become a marker, in the order of the chain. */
   readonly ticks: readonly EpochTick[]
   /** Ascending by time. */
   readonly submissions: readonly ScriptedSubmission[]
+  /** What somebody puts into `submissions` against all of them, ascending by time; in every second run. */
+  readonly hostile: readonly Hostile[]
   /** `market/epoch` of each epoch that is to be anchored, sorted. */
   readonly epochs: readonly string[]
   readonly endMs: number
@@ -73,12 +59,18 @@ export function scriptOf(seed: number): Script {
   const story = chainStory(random, comings)
   const slots = slotsOf(story, random)
   const ids = Array.from({ length: EPOCHS }, (_, i) => i + 1)
-  const submissions = ids.flatMap((epochId) => submissionsOf(MARKET, epochId, story, slots, random))
-  if (come) submissions.push(...ids.flatMap((id) => submissionsOf(OTHER_MARKET, id, story, slots, others)))
+  const projects = { [MARKET]: 'project', [OTHER_MARKET]: isHostile(seed) ? 'other' : 'project' }
+  const sendings = (market: string, by: SeededRandom) =>
+    ids.flatMap((epochId) => submissionsOf({ market, projects: projects[market]!, epochId }, story, slots, by))
+  const submissions = sendings(MARKET, random)
+  if (come) submissions.push(...sendings(OTHER_MARKET, others))
+  const plot = isHostile(seed) ? plotOf(seed, submissions, story) : undefined
   return {
-    deliveries: deliveriesOf(story, slots, random),
+    rules: rulesOf(seed),
+    deliveries: deliveriesOf(story, [...slots, ...(plot?.slots ?? [])], random),
     ticks: story.flat(),
-    submissions: submissions.sort((a, b) => a.atMs - b.atMs),
+    submissions: (plot?.honest ?? submissions).sort((a, b) => a.atMs - b.atMs),
+    hostile: plot?.plays ?? [],
     epochs: ids.flatMap((epochId) => scopesOf(epochId, comings)).sort(),
     endMs: story.length * BLOCK_MS,
   }
@@ -122,19 +114,22 @@ function deliveriesOf(story: ChainStory, slots: readonly SlotOwner[], random: Se
   return [{ atMs: 0, slots: before, ticks: [] }, ...deliveries]
 }
 
+interface Sending {
+  readonly market: string
+  /** How the ids of its projects begin. */
+  readonly projects: string
+  readonly epochId: number
+}
+
 /** Mostly good; some twice, from a foreign slot, over quota, with an unknown header, late, or of another CID. */
 function submissionsOf(
-  dataMarket: string,
-  epochId: number,
+  of: Sending,
   story: ChainStory,
   slots: readonly SlotOwner[],
   random: SeededRandom,
 ): ScriptedSubmission[] {
-  const release = releaseBlock(epochId)
-  const headers = story
-    .flat()
-    .filter(({ kind, blockNumber }) => kind === 'HEAD' && (blockNumber === release || blockNumber === release + 1))
-    .map(({ blockHash }) => blockHash)
+  const release = releaseBlock(of.epochId)
+  const headers = headersOf(story, of.epochId)
   return slots.flatMap(({ slotId, history }) =>
     Array.from({ length: 1 + random.below(4) }, () => {
       const late = random.chance(0.1)
@@ -143,21 +138,20 @@ function submissionsOf(
       const byBuyer = history.length > 1 && random.chance(0.8) === isSold
       const { privateKey } = WALLETS[slotId - 1 + (byBuyer ? SLOTS : 0)]!
       const header = random.chance(0.07) ? hash(`no block ${random.next()}`) : random.pick(headers)!
-      const submission = submissionOf(dataMarket, epochId, slotId, privateKey, header, random)
+      const submission = submissionOf(of, slotId, privateKey, header, random)
       return withCopy(scripted(submission, atMs, random), headers, random)
     }).flat(),
   )
 }
 
 function submissionOf(
-  dataMarket: string,
-  epochId: number,
+  { market, projects, epochId }: Sending,
   slotId: number,
   privateKey: Uint8Array,
   header: string,
   random: SeededRandom,
 ): Submission {
-  const projectId = `project:${random.below(PROJECTS)}`
+  const projectId = `${projects}:${random.below(PROJECTS)}`
   const fields = {
     slotId: random.chance(0.05) ? (slotId % SLOTS) + 1 : slotId,
     deadline: releaseBlock(epochId) + 10 + random.below(3),
@@ -165,31 +159,13 @@ function submissionOf(
     epochId: random.chance(0.03) ? 0 : epochId,
     projectId,
   }
-  const digest = digestOf(fields, domainOf(RULES.markets[0]!))
-  return {
+  return submissionWith({
     ...fields,
     submissionId: uuidOf(random),
-    signature: random.chance(0.05) ? 'ff'.repeat(65) : signDigest(digest, privateKey),
+    signature: random.chance(0.05) ? 'ff'.repeat(65) : signed(fields, privateKey),
     header,
-    dataMarket: random.chance(0.03) ? `0x${'99'.repeat(20)}` : dataMarket,
-    nodeVersion: null,
-    receivedAt: 0,
-    position: null,
-    digest: Buffer.alloc(0),
-    fullNode: false,
-    signer: '',
-    headerBlock: -1,
-  }
-}
-
-function scripted(submission: Submission, atMs: number, random: SeededRandom): ScriptedSubmission {
-  const { dataMarket, epochId, projectId } = submission
-  return {
-    atMs,
-    intake: random.below(INTAKES),
-    key: { dataMarket, epochId, projectId },
-    submission: { ...submission, receivedAt: BEGIN_MS + atMs },
-  }
+    dataMarket: random.chance(0.03) ? `0x${'99'.repeat(20)}` : market,
+  })
 }
 
 /** Anyone who saw a submission can send it again, under another name, with another header, through another intake. */
@@ -197,9 +173,4 @@ function withCopy(first: ScriptedSubmission, headers: readonly string[], random:
   if (!random.chance(0.2)) return [first]
   const copy = { ...first.submission, submissionId: uuidOf(random), header: random.pick(headers)! }
   return [first, scripted(copy, first.atMs + random.below(2 * BLOCK_MS), random)]
-}
-
-function uuidOf(random: SeededRandom): string {
-  const hex = Array.from({ length: 32 }, () => random.below(16).toString(16)).join('')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { addReached, BOUNDS, boundsTable } from './bounds.ts'
+import { isHostile } from './rules.ts'
 import { simulate } from './world.ts'
 
 const SEEDS = Number(process.env.SIM_SEEDS ?? 500)
 const FIRST = Number(process.env.SIM_FIRST ?? 1)
 const CHUNK = 50
+/** With fewer seeds not every bound is reached. */
+const SEEDS_FOR_BOUNDS = 200
 
 describe('the topology in simulation, three instances and every fault', () => {
   it('default: the same seed gives the same run', async () => {
@@ -11,10 +15,23 @@ describe('the topology in simulation, three instances and every fault', () => {
     expect(second).toEqual(first)
   })
 
+  let reached: Readonly<Record<string, number>> = {}
+  let hostile = 0
   for (let from = FIRST; from < FIRST + SEEDS; from += CHUNK) {
     const to = Math.min(from + CHUNK, FIRST + SEEDS)
     it(`behavior: seeds ${from} to ${to - 1} keep every invariant`, { timeout: 15 * 60_000 }, async () => {
-      for (let seed = from; seed < to; seed++) expect((await simulate(seed)).acknowledged).toBeGreaterThan(0)
+      for (let seed = from; seed < to; seed++) {
+        const report = await simulate(seed)
+        expect(report.acknowledged).toBeGreaterThan(0)
+        if (!isHostile(seed)) continue
+        hostile++
+        reached = addReached(reached, report.reached)
+      }
     })
   }
+
+  it('behavior: these runs reach every bound', () => {
+    const missed = SEEDS < SEEDS_FOR_BOUNDS ? [] : BOUNDS.filter((name) => !reached[name])
+    expect(missed, boundsTable(reached, hostile)).toEqual([])
+  })
 })

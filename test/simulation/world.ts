@@ -6,24 +6,25 @@ import { everyFault, type Faults } from '../../connectors/log/faults.ts'
 import { memoryLogOver } from '../../connectors/log/memory.ts'
 import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated.ts'
 import type { SimulatedLog } from '../../connectors/log/simulated-log.ts'
-import { auditLog } from '../../ops/audit/audit.ts'
-import type { AuditReport } from '../../ops/audit/report.ts'
+import { createPrepare } from '../../ops/prepare.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
-import type { Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
+import type { Log } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
-import { createStateStore } from '../../streams/state.ts'
-import type { ScopedStore } from '../../streams/store.ts'
-import { changelogTopic } from '../../streams/topology.ts'
 import { sequencerTopology } from '../../topology/index.ts'
+import { markerSeals } from '../../topology/marker-seals.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
 import { type Stores, sequencerStores } from '../../topology/stores.ts'
-import { isEpochSummary, isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts'
+import { isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts'
 import { AnchorChain } from './anchor-chain.ts'
 import { BEGIN_MS } from './chain-story.ts'
-import { anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
-import { INTAKES, RULES, type Script, scriptOf } from './script.ts'
+import { APP_ID, checkInvariants } from './invariants.ts'
+import { adversary, anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
+import { readAll, readSubmissions } from './reading.ts'
+import { TICK_FANOUT } from './rules.ts'
+import { type Script, scriptOf } from './script.ts'
+import { INTAKES } from './submissions.ts'
 
-const APP_ID = 'sequencer'
 const INSTANCES = ['a', 'b', 'c']
 const PARTITIONS = { submissions: 3, validated: 2, admitted: 3, finalizations: 2, verdicts: 2 }
 /** What the engine must stand beyond what the port promises. */
@@ -37,6 +38,8 @@ export interface RunReport {
   readonly steps: number
   readonly acknowledged: number
   readonly batches: number
+  /** How often each bound was reached, by its name. */
+  readonly reached: Readonly<Record<string, number>>
   readonly fingerprint: number
 }
 
@@ -49,7 +52,8 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   const simulation = createSimulatedLog({ seed, faults })
   const begun = simulation.clock.now()
   if (begun !== BEGIN_MS) throw new Error(`the simulated clock begins at ${begun}`)
-  const outside: Outside = { begun, acknowledged: new Array(INTAKES).fill(0), chain: new AnchorChain(seed) }
+  const chain = new AnchorChain(seed)
+  const outside: Outside = { begun, acknowledged: new Array(INTAKES).fill(0), hostile: 0, chain }
   const failures: Error[] = []
   const setUp = simulation.connect('set-up')
   await finish(
@@ -57,10 +61,19 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     retrying(setUp, () => createTopics(setUp, topics)),
   )
 
-  const world: World = { topics, stores, failures, standbys: seed % 2, slotsDelayMs: seed % 3 === 0 ? 2_000 : 0 }
+  const world: World = {
+    topics,
+    stores,
+    failures,
+    rules: script.rules,
+    standbys: seed % 2,
+    slotsDelayMs: seed % 3 === 0 ? 2_000 : 0,
+  }
   for (const id of INSTANCES) simulation.spawn(id, (log) => runInstance(log, world))
   for (let number = 0; number < INTAKES; number++)
     simulation.spawn(`intake ${number}`, (log) => spawned(intake(log, topics, script, outside, number), failures))
+  if (script.hostile.length > 0)
+    simulation.spawn('adversary', (log) => spawned(adversary(log, topics, script, outside), failures))
   simulation.spawn('clock', (log) => spawned(clock(log, topics, script, outside), failures))
   simulation.spawn('anchor', (log) => spawned(anchorEffects(log, topics, outside), failures))
 
@@ -75,21 +88,27 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   simulation.heal()
   const auditor = simulation.connect('auditor')
   const found: Found = { epochs: 0, markers: 0 }
-  await finish(simulation, untilDone(auditor, topics, script, found, failures)).catch((error) => {
+  await finish(simulation, untilDone(auditor, topics, script, { found, outside, failures })).catch((error) => {
     failed()
     throw new Error(
       `seed ${seed}: no end, with ${found.epochs} of ${script.epochs.length} epochs and ${found.markers} of ${script.ticks.length * PARTITIONS.submissions} markers; ${error.message}`,
     )
   })
   failed()
-  const batches = await checkInvariants(seed, memoryLogOver(simulation.core), topics, stores, script)
+  const { batches, reached } = await checkInvariants(seed, memoryLogOver(simulation.core), { topics, stores, script })
   return {
     seed,
     steps: simulation.steps,
     acknowledged: outside.acknowledged.reduce((a, b) => a + b),
     batches,
+    reached,
     fingerprint: simulation.fingerprint,
   }
+}
+
+interface Found {
+  epochs: number
+  markers: number
 }
 
 /** What all instances share. */
@@ -97,6 +116,7 @@ interface World {
   readonly topics: Topics
   readonly stores: Stores
   readonly failures: Error[]
+  readonly rules: ProtocolRules
   /** In every second run. */
   readonly standbys: number
   /** How much later the slot table hears of its rows than the log's latency; in every third run, so that markers overtake it. */
@@ -112,9 +132,15 @@ function runInstance(log: SimulatedLog, world: World): void {
 }
 
 function createRuntime(connection: SimulatedLog, world: World): StreamsRuntime {
-  const { topics, stores, failures, standbys } = world
+  const { topics, stores, failures, standbys, rules } = world
   const log = withSlowTable(connection, world)
-  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(RULES, topics, stores), {
+  const prepare = createPrepare({
+    topics,
+    seals: markerSeals(rules),
+    signers: { recover: async () => [], close: async () => {} }, // validate does it where nothing is prepared
+    slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
+  })
+  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, stores, {}, TICK_FANOUT), {
     appId: APP_ID,
     instanceId: log.instanceId,
     log,
@@ -123,7 +149,7 @@ function createRuntime(connection: SimulatedLog, world: World): StreamsRuntime {
     purgeIntervalMs: 200,
     standbys,
     yieldToLoop: () => log.clock.sleep(1),
-    prepare: { [topics.submissions.name]: (records) => slotsReady(runtime, topics, records) },
+    prepare: { [topics.submissions.name]: prepare },
     onFailure: (error) => failures.push(error),
   })
   return runtime
@@ -137,16 +163,6 @@ function withSlowTable(log: SimulatedLog, { topics, slotsDelayMs }: World): Simu
     return fetched
   }
   return Object.assign(Object.create(log) as SimulatedLog, { fetch })
-}
-
-async function slotsReady(runtime: StreamsRuntime, topics: Topics, records: readonly LogRecord[]): Promise<unknown[]> {
-  let needed = 0
-  for (const { value } of records) {
-    const event = topics.submissions.value.decode(value!)
-    if (isMarker(event)) needed = Math.max(needed, event.tick.slotsOffset)
-  }
-  await runtime.globalTableReached(topics.slots.name, needed)
-  return []
 }
 
 const spawned = (running: Promise<unknown>, failures: Error[]): void =>
@@ -188,116 +204,21 @@ function watchOffsets(simulation: Simulation): () => true {
 }
 
 /** Until every epoch is ended on the chain, and every marker there: the last blocks close nothing, so nothing else waits for them. */
-async function untilDone(log: SimulatedLog, topics: Topics, script: Script, found: Found, failures: Error[]) {
+async function untilDone(
+  log: SimulatedLog,
+  topics: Topics,
+  script: Script,
+  { found, outside, failures }: { readonly found: Found; readonly outside: Outside; readonly failures: Error[] },
+) {
   const markers = script.ticks.length * topics.submissions.partitions
-  while ((found.epochs < script.epochs.length || found.markers < markers) && failures.length === 0) {
+  const isDone = () =>
+    found.epochs >= script.epochs.length && found.markers >= markers && outside.hostile === script.hostile.length
+  while (!isDone() && failures.length === 0) {
     await log.clock.sleep(500)
     const anchors = await readAll(log, topics.anchors)
     const ended = anchors.filter(({ key, value }) => key.batchIndex === -1 && value.state === 'FINAL')
     found.epochs = new Set(ended.map(({ key }) => `${key.dataMarket}/${key.epochId}`)).size
-    found.markers = (await readAll(log, topics.submissions)).filter(({ value }) => isMarker(value)).length
+    found.markers = (await readSubmissions(log, topics)).filter(({ value }) => isMarker(value)).length
   }
   await log.clock.sleep(5_000) // what trails behind: verdicts
-}
-
-/** I1 and I2 by the audit (a second implementation of the rules), I4 to I7 by looking. @returns batches */
-async function checkInvariants(
-  seed: number,
-  log: Log,
-  topics: Topics,
-  stores: Stores,
-  script: Script,
-): Promise<number> {
-  const fail = (what: string): never => {
-    throw new Error(`seed ${seed}: ${what}`)
-  }
-  const report = await auditLog(log, { topics, rules: RULES, appId: APP_ID })
-  const { lost, duplicated, skipped, mismatches } = report
-  if (lost + duplicated + skipped + mismatches > 0 || report.pending > 0) fail(`audit: ${describe(report)}`)
-
-  const ticks = script.ticks.map((tick) =>
-    topics.submissions.markers!.idOf({ tick, from: 0, of: 1, count: 0, checksum: 0 }),
-  )
-  const submissions = await readAll(log, topics.submissions)
-  for (let partition = 0; partition < PARTITIONS.submissions; partition++) {
-    const ids = submissions
-      .filter((record) => record.partition === partition && isMarker(record.value))
-      .map(({ value }) => topics.submissions.markers!.idOf(value))
-    const at = ids.findIndex((id, i) => id !== ticks[i])
-    if (at >= 0 || ids.length !== ticks.length)
-      fail(`I4: partition ${partition} has ${ids.length} markers of ${ticks.length} ticks; ${ids[at]} for ${ticks[at]}`)
-  }
-  const nonces = new Map<number, string>()
-  for (const { key, value } of await readAll(log, topics.anchorIntents)) {
-    if (value.step !== 'SEND') continue
-    const content = `${key.dataMarket}/${key.epochId}/${key.batchIndex}`
-    if ((nonces.get(value.nonce) ?? content) !== content)
-      fail(`I5: nonce ${value.nonce} was approved for ${nonces.get(value.nonce)} and ${content}`)
-    nonces.set(value.nonce, content)
-  }
-  const batches = await readAll(log, topics.batches)
-  const summaries = batches.flatMap(({ key, value }) =>
-    isEpochSummary(value) ? [`${key.dataMarket}/${value.summaryOf}`] : [],
-  )
-  if (summaries.toSorted().join() !== script.epochs.join()) fail(`I6: epochs batched: ${summaries.join()}`)
-  const left = await stateLeft(log, stores)
-  if (left.length > 0) fail(`I7: state of closed epochs is left: ${left.join()}`)
-  return batches.length - summaries.length
-}
-
-/** What a task would restore of epochs that are over: `changelog/partition scope`. The anchor still watches its own. */
-async function stateLeft(log: Log, { parked, slotQuota, votes, projects }: Stores): Promise<string[]> {
-  const left: string[] = []
-  for (const builder of [parked, slotQuota, votes, projects]) {
-    const topic = changelogTopic(APP_ID, builder.name)
-    for (let partition = 0; partition < (await log.partitionCount(topic)); partition++) {
-      const store = createStateStore(builder, topic)
-      for (const record of await readPartition(log, { topic, partition })) store.restore(record)
-      const { scopes } = store as unknown as ScopedStore<unknown>
-      for (const scope of scopes.call(store)) left.push(`${topic}/${partition} ${scope}`)
-    }
-  }
-  return left
-}
-
-/** The counts that are not zero, and the first difference of each kind. */
-function describe({ lost, duplicated, skipped, mismatches, pending, differences }: AuditReport): string {
-  const counts = Object.entries({ lost, duplicated, skipped, mismatches, pending }).filter(([, count]) => count > 0)
-  const firsts = counts.flatMap(([kind]) => differences.find((difference) => difference.kind === kind) ?? [])
-  return [
-    counts.map(([name, count]) => `${count} ${name}`).join(', '),
-    ...firsts.map(({ where, message }) => `${where}: ${message}`),
-  ].join('; ')
-}
-
-interface Found {
-  epochs: number
-  markers: number
-}
-
-interface ReadableTopic<K, V> {
-  readonly name: string
-  readonly partitions: number
-  readonly key: { decode(bytes: Uint8Array): K }
-  readonly value: { decode(bytes: Uint8Array): V }
-}
-
-async function readAll<K, V>(log: Log, topic: ReadableTopic<K, V>) {
-  const rows: { readonly partition: number; readonly offset: number; readonly key: K; readonly value: V }[] = []
-  for (let partition = 0; partition < topic.partitions; partition++) {
-    for (const { offset, key, value } of await readPartition(log, { topic: topic.name, partition }))
-      if (key && value) rows.push({ partition, offset, key: topic.key.decode(key), value: topic.value.decode(value) })
-  }
-  return rows
-}
-
-async function readPartition(log: Log, at: TopicPartition): Promise<LogRecord[]> {
-  const [bounds] = await log.bounds([at])
-  const records: LogRecord[] = []
-  for (let offset = bounds!.start; offset < bounds!.stable; ) {
-    const [fetched] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: 1e7 })
-    records.push(...fetched!.records.filter((record) => record.offset >= offset))
-    offset = Math.max(offset, fetched!.next)
-  }
-  return records
 }

@@ -1,0 +1,95 @@
+/**
+ * Somebody with slots of its own who plays against the others, by the seed: its records go into `submissions` beside theirs.
+ * It knows what honest slots sign as soon as they do, or before, and can write anything but what only others can sign.
+ */
+import { SeededRandom } from '../../connectors/log/seeded-random.ts'
+import { slotWallet } from '../../ops/snapshotters/wallets.ts'
+import type { EpochTick, SlotOwner, Submission } from '../../schemas/types.ts'
+import { ATTACKS } from './attacks.ts'
+import { BEGIN_MS, type ChainStory, EPOCHS } from './chain-story.ts'
+import type { ScriptedSubmission } from './submissions.ts'
+
+/** A record of the adversary's, and the name of the attack that it belongs to. */
+export type Hostile = { readonly atMs: number; readonly attack: string } & (
+  | { readonly submission: Submission }
+  /** Taken modulo the number of partitions. */
+  | {
+      readonly bytes: { readonly key: Uint8Array | null; readonly value: Uint8Array | null }
+      readonly partition: number
+    }
+  | { readonly forged: EpochTick; readonly isSigned: boolean; readonly partition: number }
+  /** The how manyth marker of a partition, taken modulo those that are there. */
+  | { readonly copied: number; readonly from: number; readonly partition: number }
+)
+
+/** What an attack is made of. */
+export interface Plot {
+  readonly random: SeededRandom
+  readonly story: ChainStory
+  readonly slots: readonly HostileSlot[]
+  /** What the honest send. */
+  readonly honest: readonly ScriptedSubmission[]
+  /** Of it what counts whenever it comes in time: its slot signs no more than counts, and once for a project. */
+  readonly steady: readonly ScriptedSubmission[]
+}
+
+export interface HostileSlot {
+  readonly slotId: number
+  /** More than one where the slot changes hands; all are the adversary's. */
+  readonly keys: readonly Uint8Array[]
+}
+
+const FIRST_SLOT = 7
+const SLOTS = 3
+const ATTACKS_PER_RUN = 6
+const QUOTA = 2
+const EARLY_MS_MAX = 3_000
+
+export function plotOf(seed: number, submissions: readonly ScriptedSubmission[], story: ChainStory) {
+  const random = new SeededRandom(seed ^ 0xbadbad)
+  const wallets = Array.from({ length: SLOTS + 1 }, (_, i) => slotWallet(2, FIRST_SLOT + i))
+  const owners = wallets.slice(0, SLOTS).map(({ slotId, address: owner }): SlotOwner => {
+    const first = { sinceBlock: 0, owner, active: true }
+    if (slotId !== FIRST_SLOT) return { slotId, history: [first] }
+    return {
+      slotId,
+      history: [first, { sinceBlock: 2 + random.below(8), owner: wallets[SLOTS]!.address, active: true }],
+    }
+  })
+  const slots = wallets.slice(0, SLOTS).map(({ slotId, privateKey }) => ({
+    slotId,
+    keys: slotId === FIRST_SLOT ? [privateKey, wallets[SLOTS]!.privateKey] : [privateKey],
+  }))
+  const honest = submissions.map((one) => (random.chance(0.25) ? earlier(one, random) : one))
+  const plot: Plot = { random, story, slots, honest, steady: steadyOf(honest) }
+  const names = Object.keys(ATTACKS)
+  const plays: Hostile[] = []
+  for (let i = 0; i < ATTACKS_PER_RUN; i++) {
+    const [attack] = names.splice(random.below(names.length), 1)
+    for (const record of ATTACKS[attack!]!(plot, 1 + random.below(EPOCHS))) plays.push({ ...record, attack: attack! })
+  }
+  return { slots: owners, honest, plays: plays.sort((a, b) => a.atMs - b.atMs) }
+}
+
+/** As by a snapshotter that knows of a block before the clock does. */
+function earlier(one: ScriptedSubmission, random: SeededRandom): ScriptedSubmission {
+  const atMs = Math.max(0, one.atMs - random.below(EARLY_MS_MAX))
+  return { ...one, atMs, submission: { ...one.submission, receivedAt: BEGIN_MS + atMs } }
+}
+
+/** What is signed, as one text. */
+export const messageOf = ({ dataMarket, slotId, deadline, epochId, projectId, snapshotCid }: Submission): string =>
+  JSON.stringify([dataMarket.toLowerCase(), slotId, deadline, epochId, projectId, snapshotCid])
+
+function steadyOf(honest: readonly ScriptedSubmission[]): ScriptedSubmission[] {
+  const signed = new Map<string, Map<string, string>>()
+  const ownerOf = ({ dataMarket, epochId, slotId }: Submission) => `${dataMarket}/${epochId}/${slotId}`
+  for (const { submission } of honest) {
+    const messages = signed.get(ownerOf(submission)) ?? new Map<string, string>()
+    signed.set(ownerOf(submission), messages.set(messageOf(submission), submission.projectId))
+  }
+  return honest.filter(({ submission }) => {
+    const messages = signed.get(ownerOf(submission))!
+    return messages.size <= QUOTA && new Set(messages.values()).size === messages.size
+  })
+}

@@ -1,0 +1,100 @@
+/** What must hold at the end of a simulated run (docs/simulation.md). */
+import { auditLog } from '../../ops/audit/audit.ts'
+import type { AuditReport, Difference } from '../../ops/audit/report.ts'
+import type { Log } from '../../streams/ports.ts'
+import { createStateStore } from '../../streams/state.ts'
+import type { ScopedStore } from '../../streams/store.ts'
+import { changelogTopic } from '../../streams/topology.ts'
+import type { Stores } from '../../topology/stores.ts'
+import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
+import { boundsReached } from './bounds.ts'
+import { EPOCHS } from './chain-story.ts'
+import { readAll, readPartition, readSubmissions } from './reading.ts'
+import type { Script } from './script.ts'
+import { disturbance, readRun, runWithout, waitingForEver } from './undisturbed.ts'
+
+/** Of the consumer groups and changelogs. */
+export const APP_ID = 'sequencer'
+
+export interface Run {
+  readonly topics: Topics
+  readonly stores: Stores
+  readonly script: Script
+}
+
+/** I1 and I2 by the audit (a second implementation of the rules), I4 to I7 by looking, I8 by a run without the adversary. */
+export async function checkInvariants(seed: number, log: Log, run: Run) {
+  const { topics, stores, script } = run
+  const fail = (what: string): never => {
+    throw new Error(`seed ${seed}: ${what}`)
+  }
+  const played = await readRun(log, topics)
+  const report = await auditLog(log, { topics, rules: script.rules, appId: APP_ID })
+  const { lost, duplicated, skipped, pending } = report
+  const mismatches = report.mismatches - played.unreadable
+  // The adversary can write what nobody can read, and for epochs that never come; the audit says so, and nothing else.
+  const isOther = ({ kind, message }: Difference) => kind === 'mismatches' && !message.startsWith('it cannot be read')
+  const isSound = lost + duplicated + skipped + mismatches === 0 && pending === waitingForEver(played)
+  if (!isSound || report.differences.some(isOther)) fail(`audit: ${describe(report)}`)
+
+  const ticks = script.ticks.map((tick) =>
+    topics.submissions.markers!.idOf({ tick, from: 0, of: 1, count: 0, checksum: 0 }),
+  )
+  const submissions = await readSubmissions(log, topics)
+  for (let partition = 0; partition < topics.submissions.partitions; partition++) {
+    const ids = submissions
+      .filter((record) => record.partition === partition && isMarker(record.value))
+      .map(({ value }) => topics.submissions.markers!.idOf(value))
+    const at = ids.findIndex((id, i) => id !== ticks[i])
+    if (at >= 0 || ids.length !== ticks.length)
+      fail(`I4: partition ${partition} has ${ids.length} markers of ${ticks.length} ticks; ${ids[at]} for ${ticks[at]}`)
+  }
+  const nonces = new Map<number, string>()
+  for (const { key, value } of await readAll(log, topics.anchorIntents)) {
+    if (value.step !== 'SEND') continue
+    const content = `${key.dataMarket}/${key.epochId}/${key.batchIndex}`
+    if ((nonces.get(value.nonce) ?? content) !== content)
+      fail(`I5: nonce ${value.nonce} was approved for ${nonces.get(value.nonce)} and ${content}`)
+    nonces.set(value.nonce, content)
+  }
+  const batches = await readAll(log, topics.batches)
+  const summaries = batches.flatMap(({ key, value }) =>
+    isEpochSummary(value) ? [`${key.dataMarket}/${value.summaryOf}`] : [],
+  )
+  if (summaries.toSorted().join() !== script.epochs.join()) fail(`I6: epochs batched: ${summaries.join()}`)
+  const left = await stateLeft(log, stores)
+  if (left.length > 0) fail(`I7: state of closed epochs is left: ${left.join()}`)
+  if (script.hostile.length > 0) {
+    const without = await runWithout(log, topics, script)
+    const disturbed = disturbance(played, without)
+    if (disturbed) fail(`I8: ${disturbed}`)
+  }
+  return { batches: batches.length - summaries.length, reached: boundsReached(played, script.rules) }
+}
+
+const epochOf = (scope: string): number => Number(scope.split('/')[1])
+
+/** What a task would restore of epochs that are over: `changelog/partition scope`. The anchor still watches its own. */
+async function stateLeft(log: Log, { parked, slotQuota, votes, projects }: Stores): Promise<string[]> {
+  const left: string[] = []
+  for (const builder of [parked, slotQuota, votes, projects]) {
+    const topic = changelogTopic(APP_ID, builder.name)
+    for (let partition = 0; partition < (await log.partitionCount(topic)); partition++) {
+      const store = createStateStore(builder, topic)
+      for (const record of await readPartition(log, { topic, partition })) store.restore(record)
+      const { scopes } = store as unknown as ScopedStore<unknown>
+      for (const scope of scopes.call(store)) if (epochOf(scope) <= EPOCHS) left.push(`${topic}/${partition} ${scope}`)
+    }
+  }
+  return left
+}
+
+/** The counts that are not zero, and the first difference of each kind. */
+function describe({ lost, duplicated, skipped, mismatches, pending, differences }: AuditReport): string {
+  const counts = Object.entries({ lost, duplicated, skipped, mismatches, pending }).filter(([, count]) => count > 0)
+  const firsts = counts.flatMap(([kind]) => differences.find((difference) => difference.kind === kind) ?? [])
+  return [
+    counts.map(([name, count]) => `${count} ${name}`).join(', '),
+    ...firsts.map(({ where, message }) => `${where}: ${message}`),
+  ].join('; ')
+}

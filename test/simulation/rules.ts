@@ -1,0 +1,46 @@
+/** The rules that a simulated run is played by: those of every run, and narrower ones where somebody plays against it. */
+import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../../topology/rules.ts'
+import { markerSigner } from '../topology/marker-keys.ts'
+import { MARKET } from './chain-story.ts'
+
+const PROTOCOL_STATE = `0x${'b2'.repeat(20)}`
+const CHAIN_ID = 31_337
+
+/** Of tick-fanout, in the runs with an adversary. */
+export const TICK_FANOUT = markerSigner('tick-fanout')
+
+const market: MarketRules = {
+  ...MARKET_DEFAULTS,
+  dataMarket: MARKET,
+  chainId: CHAIN_ID,
+  protocolState: PROTOCOL_STATE,
+  batchProjectsMax: 2,
+}
+
+const RULES: ProtocolRules = { ...RULES_DEFAULTS, markets: [market] }
+
+/** So narrow that every bound is reached by few and small records. */
+const NARROW = {
+  overQuotaMax: 3,
+  projectIdBytesMax: 72,
+  snapshotCidBytesMax: 40,
+  nodeVersionBytesMax: 16,
+  batchProjectsMax: 4,
+  batchBytesMax: 3_500,
+  // Four projects of 32 bytes are above the one, three of up to 31 bytes and one of 64 above the other.
+  batchGasMax: 790_000,
+  batchCalldataMax: 1_140,
+} as const
+
+const HOSTILE_RULES: ProtocolRules = {
+  ...RULES_DEFAULTS,
+  parkedMax: 5,
+  markerKeys: [TICK_FANOUT.publicKey],
+  markets: [{ ...market, ...NARROW, projectIds: ['project:*', 'junk:*'] }],
+  addedMarkets: { ...MARKET_DEFAULTS, ...NARROW, projectIds: ['other:*'] },
+}
+
+/** In every second run somebody plays against the others. */
+export const isHostile = (seed: number): boolean => seed % 2 === 0
+
+export const rulesOf = (seed: number): ProtocolRules => (isHostile(seed) ? HOSTILE_RULES : RULES)

@@ -1,0 +1,217 @@
+/**
+ * I8: nobody is hurt by the adversary. The stages are run once more, by themselves, over the same log without its records:
+ * the same markers, and the same honest records in the same places. What the honest get must be the same.
+ */
+import { createCodec } from '../../schemas/codec.ts'
+import { memoryRegistry } from '../../schemas/registry.ts'
+import type { Batch, ProjectFinalization, Submission, Verdict } from '../../schemas/types.ts'
+import type { Log, LogRecord } from '../../streams/ports.ts'
+import { TopologyTestDriver } from '../../streams/test-driver.ts'
+import { sequencerTopology } from '../../topology/index.ts'
+import { tieBreaker } from '../../topology/signature.ts'
+import { sequencerStores } from '../../topology/stores.ts'
+import { epochScope, isEpochSummary, isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
+import { NO_ROOM_RULE } from '../../topology/validate.ts'
+import { messageOf } from './adversary.ts'
+import { EPOCHS } from './chain-story.ts'
+import { attackOf } from './processes.ts'
+import { groupBy, readPartition } from './reading.ts'
+import { TICK_FANOUT } from './rules.ts'
+import type { Script } from './script.ts'
+
+interface Sent {
+  /** Partition and offset. */
+  readonly place: string
+  readonly submission: Submission
+  /** Of the adversary's. */
+  readonly attack: string | undefined
+}
+
+export interface Outcome {
+  /** By place. */
+  readonly verdicts: ReadonlyMap<string, Verdict>
+  /** First parts, by market, epoch and project. */
+  readonly projects: ReadonlyMap<string, ProjectFinalization>
+  /** First records, by market and epoch. */
+  readonly batches: ReadonlyMap<string, readonly Batch[]>
+}
+
+/** What lies in the log when a run is over. */
+export interface Played {
+  readonly sent: readonly Sent[]
+  /** Records of the adversary's that are neither submissions nor markers of tick-fanout. */
+  readonly unreadable: number
+  /** Hashes of closing blocks, by market and epoch. */
+  readonly closes: ReadonlyMap<string, string>
+  readonly outcome: Outcome
+}
+
+export async function readRun(log: Log, topics: Topics): Promise<Played> {
+  const { submissions } = topics
+  const sent: Sent[] = []
+  const closes = new Map<string, string>()
+  let unreadable = 0
+  for (let partition = 0; partition < submissions.partitions; partition++)
+    for (const record of await readPartition(log, { topic: submissions.name, partition })) {
+      const attack = attackOf(record)
+      if (record.key === null) continue
+      const event = eventOf(topics, record)
+      if (event === null) continue
+      const isForeign = event === undefined || (isMarker(event) && attack !== undefined)
+      if (isForeign) unreadable++
+      else if (!isMarker(event)) sent.push({ place: `${partition}/${record.offset}`, submission: event, attack })
+      else if (event.tick.kind === 'CLOSE')
+        closes.set(epochScope(event.tick.dataMarket, event.tick.epochId), event.tick.blockHash)
+    }
+  const read = async (topic: { readonly name: string; readonly partitions: number }) => {
+    const records: LogRecord[] = []
+    for (let partition = 0; partition < topic.partitions; partition++)
+      records.push(...(await readPartition(log, { topic: topic.name, partition })))
+    return records
+  }
+  const [verdicts, finalizations, batches] = [topics.verdicts, topics.finalizations, topics.batches]
+  const outcome = outcomeOf(topics, await read(verdicts), await read(finalizations), await read(batches))
+  return { sent, unreadable, closes, outcome }
+}
+
+/** Undefined when nobody can read it, null when it is a tombstone. */
+function eventOf({ submissions }: Topics, { key, value }: LogRecord): SubmissionEvent | null | undefined {
+  try {
+    submissions.key.decode(key!)
+    return value && submissions.value.decode(value)
+  } catch {
+    return undefined
+  }
+}
+
+function outcomeOf(
+  topics: Topics,
+  verdicts: readonly LogRecord[],
+  finalizations: readonly LogRecord[],
+  batches: readonly LogRecord[],
+): Outcome {
+  const byScope = new Map<string, Batch[]>()
+  for (const { key, value } of batches) {
+    const batch = topics.batches.value.decode(value!)
+    if (isEpochSummary(batch) || batch.part > 0) continue
+    const scope = epochScope(topics.batches.key.decode(key!).dataMarket, batch.epochId)
+    byScope.set(scope, [...(byScope.get(scope) ?? []), batch])
+  }
+  return {
+    batches: byScope,
+    verdicts: new Map(
+      verdicts.map(({ value }) => {
+        const verdict = topics.verdicts.value.decode(value!)
+        return [`${verdict.position.partition}/${verdict.position.offset}`, verdict]
+      }),
+    ),
+    projects: new Map(
+      finalizations.flatMap(({ key, value }) => {
+        const project = topics.finalizations.value.decode(value!)
+        if (isMarker(project) || project.part > 0) return []
+        const { dataMarket, epochId } = topics.finalizations.key.decode(key!)
+        return [[`${epochScope(dataMarket, epochId)}/${project.projectId}`, project] as const]
+      }),
+    ),
+  }
+}
+
+/** Everything again, without the adversary. */
+export async function runWithout(log: Log, topics: Topics, { rules }: Script): Promise<Outcome> {
+  const stores = sequencerStores(await createCodec(memoryRegistry()))
+  const driver = new TopologyTestDriver(sequencerTopology(rules, topics, stores, {}, TICK_FANOUT))
+  const { slots, submissions } = topics
+  for (const { key, value } of await readPartition(log, { topic: slots.name, partition: 0 }))
+    driver.append(slots, slots.key.decode(key!), slots.value.decode(value!))
+  for (let partition = 0; partition < submissions.partitions; partition++)
+    for (const record of await readPartition(log, { topic: submissions.name, partition }))
+      if (attackOf(record) === undefined) driver.appendAt(submissions.name, partition, record)
+  driver.run()
+  const [verdicts, finalizations, batches] = [topics.verdicts, topics.finalizations, topics.batches].map(({ name }) =>
+    driver.readRaw(name),
+  )
+  return outcomeOf(topics, verdicts!, finalizations!, batches!)
+}
+
+/** Submissions for epochs that the story does not have: they wait when it ends. */
+export const waitingForEver = ({ sent, outcome }: Played): number =>
+  sent.filter(({ place, submission, attack }) => attack && submission.epochId > EPOCHS && !outcome.verdicts.has(place))
+    .length
+
+/** @returns what the adversary did to somebody; undefined when nothing */
+export function disturbance(played: Played, without: Outcome): string | undefined {
+  const { sent, outcome } = played
+  const honest = sent.filter(({ attack }) => attack === undefined)
+  const signed = new Set(honest.map(({ submission }) => signedOf(submission)))
+  /** Who delivers what others signed lets them say it earlier: of such a message only what becomes of it is compared. */
+  const delivered = new Set(
+    sent.filter(({ attack, submission }) => attack && signed.has(signedOf(submission))).map(messageIn),
+  )
+  const isRefusedRoom = ({ place }: Sent) => outcome.verdicts.get(place)?.rule === NO_ROOM_RULE
+  /** Before the first block all share a room (decision 0003). */
+  const excused = new Set(honest.filter(isRefusedRoom).map(ownerIn))
+  const before = new Set(honest.filter((one) => votes(without, one)).map(messageIn))
+  /** Projects with votes of the adversary's, or with such as it has delivered. */
+  const contested = new Set(sent.filter((one) => votes(outcome, one) && !before.has(messageIn(one))).map(projectIn))
+  for (const one of honest) {
+    const [mine, theirs] = [without.verdicts.get(one.place)?.reason, outcome.verdicts.get(one.place)?.reason]
+    if (mine === theirs || excused.has(ownerIn(one)) || delivered.has(messageIn(one))) continue
+    if (votes(without, one) && votes(outcome, one) && contested.has(projectIn(one))) continue
+    return `submissions ${one.place} is ${theirs}, without the adversary ${mine}`
+  }
+  const heard = new Set(sent.filter((one) => votes(outcome, one)).map(messageIn))
+  for (const one of honest)
+    if (votes(without, one) && !heard.has(messageIn(one)) && !excused.has(ownerIn(one)))
+      return `the vote of submissions ${one.place} is lost: ${fates(played, one).join()}`
+  return wrongWinner(played, without, { signed, delivered, excused })
+}
+
+interface Known {
+  readonly signed: ReadonlySet<string>
+  readonly delivered: ReadonlySet<string>
+  readonly excused: ReadonlySet<string>
+}
+
+/** Every project has the CID that the standing votes give it, counted plainly: one vote a slot, and of no other slots. */
+function wrongWinner(
+  { sent, closes, outcome }: Played,
+  without: Outcome,
+  { signed, delivered, excused }: Known,
+): string | undefined {
+  const standing = groupBy(
+    sent.filter((one) => votes(outcome, one)),
+    projectIn,
+  )
+  for (const [project, ballots] of standing) {
+    const cids = new Map(ballots.map(({ submission }) => [submission.slotId, submission.snapshotCid]))
+    if (cids.size !== ballots.length) return `${project}: a slot has two votes`
+    const counts = new Map<string, number>()
+    for (const cid of cids.values()) counts.set(cid, (counts.get(cid) ?? 0) + 1)
+    const closeBlock = closes.get(project.split('/').slice(0, 2).join('/'))!
+    const rank = (cid: string) => Buffer.from(tieBreaker(closeBlock, cid)).toString('hex')
+    const [winner] = [...counts].sort(([a, m], [b, n]) => n - m || (rank(a) < rank(b) ? -1 : 1))[0]!
+    const found = outcome.projects.get(project)?.snapshotCid
+    if (found !== winner) return `${project} has the CID ${found}, most votes are for ${winner}`
+    const isUntouched = ballots.every(
+      (one) => signed.has(signedOf(one.submission)) && !delivered.has(messageIn(one)) && !excused.has(ownerIn(one)),
+    )
+    const before = without.projects.get(project)?.snapshotCid
+    if (isUntouched && excused.size === 0 && found !== before)
+      return `${project} has the CID ${found}, without the adversary ${before}`
+  }
+  return undefined
+}
+
+const VOTES: readonly (string | undefined)[] = ['COUNTED', 'OUTVOTED']
+const votes = ({ verdicts }: Outcome, { place }: Sent): boolean => VOTES.includes(verdicts.get(place)?.reason)
+const signedOf = (submission: Submission): string => `${messageOf(submission)} ${submission.signature.toLowerCase()}`
+const messageIn = ({ submission }: Sent): string => messageOf(submission)
+const scopeOf = ({ dataMarket, epochId }: Submission): string => epochScope(dataMarket.toLowerCase(), epochId)
+const projectIn = ({ submission }: Sent): string => `${scopeOf(submission)}/${submission.projectId}`
+const ownerIn = ({ submission }: Sent): string => `${scopeOf(submission)}/${submission.slotId}`
+
+/** What became of a message, wherever it lies. */
+const fates = ({ sent, outcome }: Played, one: Sent): string[] =>
+  sent
+    .filter((other) => messageIn(other) === messageIn(one))
+    .map(({ place, attack }) => `${outcome.verdicts.get(place)?.reason} at ${place}${attack ? ` (${attack})` : ''}`)
