@@ -23,7 +23,7 @@ type Outcome = Decision<SlotEpochKey, SubmissionEvent>
 export const validateSubmission =
   (
     rules: ProtocolRules,
-    topics: Pick<Topics, 'slots'>,
+    topics: Pick<Topics, 'slots' | 'submissions'>,
     stores: Pick<Stores, 'heads' | 'epochs' | 'markets' | 'parked'>,
   ): StageSupplier<SubmissionKey, SubmissionEvent, SlotEpochKey, SubmissionEvent> =>
   (context) => {
@@ -39,6 +39,8 @@ export const validateSubmission =
       judge: createJudge(chain, context.globalTable(topics.slots)),
       parking: createParking(context.store(stores.parked)),
       rulesOf: marketRulesLookup(rules),
+      owns: (dataMarket, { epochId, projectId }) =>
+        context.owns(topics.submissions.key.encode({ dataMarket, epochId, projectId })),
     }
     const recover = prepareSubmissions(rules)
     return {
@@ -58,6 +60,8 @@ interface State {
   readonly chain: ChainView
   readonly judge: Judge
   readonly parking: Parking
+  /** Whether it lies in the partition of its own key. */
+  readonly owns: (dataMarket: string, submission: Submission) => boolean
 }
 
 function decide(state: State, received: Submission, recovered: Recovered): Outcome[] {
@@ -65,6 +69,7 @@ function decide(state: State, received: Submission, recovered: Recovered): Outco
   const digest = asBuffer(recovered.digest)
   const dataMarket = received.dataMarket.toLowerCase()
   if (!state.chain.isServed(dataMarket)) return [refuse(state, received, 'UNKNOWN_MARKET', unserved(received))]
+  if (!state.owns(dataMarket, received)) return [refuse(state, received, 'MALFORMED', MISPLACED)]
   const market = state.rulesOf(dataMarket)
   const fault = formFault(received, market)
   if (fault) return [refuse(state, { ...received, digest }, fault.reason, fault.evidence)]
@@ -200,6 +205,13 @@ const unserved = ({ dataMarket }: Submission): Evidence => ({
 
 /** The one rule by which submissions of other epochs decide about one: before a first block, or a first epoch, is known. */
 export const NO_ROOM_RULE = 'not more submissions wait than there is room for'
+
+/** Which of two copies is first would be chance if they lay in two partitions. */
+const MISPLACED: Evidence = {
+  rule: 'the record lies in the partition of its market, epoch and project',
+  expected: 'that partition',
+  actual: 'another',
+}
 
 const removed = (blockNumber: number): Evidence => ({
   rule: 'the data market is served until the epoch is released',

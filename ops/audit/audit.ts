@@ -4,6 +4,7 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import type { EpochTick } from '../../schemas/types.ts'
+import { partitionFor } from '../../streams/partitioner.ts'
 import type { Log, PartitionBounds, TopicPartition } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { epochScope, type Topics } from '../../topology/topics.ts'
@@ -17,7 +18,7 @@ import { ChainView, nameOf } from './chain-view.ts'
 import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
 import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
 import { admitAll, auditEpoch, type EpochSources } from './epoch-audit.ts'
-import { Judge } from './judge.ts'
+import { Judge, type JudgeSources } from './judge.ts'
 import { readVerdicts, type VerdictLedger } from './ledger.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
@@ -68,7 +69,17 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   const isCut = bounds.some(({ start }) => start > 0)
   const markets = new ServedMarkets(rules, await readMarketRows(log, topics, findings.unreadable), isCut)
   const view = new ChainView(markets, findings, isCut, rules.headsKept)
-  const judge = new Judge(rules, markets, await readOwners(log, topics, findings), await createSignatureReader(), isCut)
+  const { submissions } = topics
+  const judging: JudgeSources = {
+    ownerAt: await readOwners(log, topics, findings),
+    reader: await createSignatureReader(),
+    partitionOf: ({ dataMarket, epochId, projectId }) =>
+      partitionFor(
+        submissions.key.encode({ dataMarket: dataMarket.toLowerCase(), epochId, projectId }),
+        submissions.partitions,
+      ),
+  }
+  const judge = new Judge(rules, markets, judging, isCut)
   const audit = new Audit(sources, markets, ledger, view, judge, bounds, rules)
   if (isCut) await audit.align()
   return audit

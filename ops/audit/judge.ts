@@ -7,7 +7,7 @@ import type { MarketRules, ProtocolRules } from '../../topology/rules.ts'
 import { toHex } from '../verify/keccak.ts'
 import type { SignatureReader } from '../verify/signature.ts'
 import type { ReadSubmission } from './cursor.ts'
-import type { Decision, Entry } from './entry.ts'
+import type { Decision, Entry, KeptSubmission } from './entry.ts'
 import { faultOfForm } from './form.ts'
 import { type KnownBlock, KnownChain } from './known-chain.ts'
 import type { OwnerAt } from './owners.ts'
@@ -31,11 +31,17 @@ const WAITS: Judgement = { kind: 'waits' }
 const refused = (reason: VerdictReason): Judgement => ({ kind: 'refused', reason })
 const BLOCK_HASH = /^0x[0-9a-f]{64}$/
 
+export interface JudgeSources {
+  readonly ownerAt: OwnerAt
+  readonly reader: SignatureReader
+  /** Where a submission belongs in `submissions`. */
+  readonly partitionOf: (submission: KeptSubmission) => number
+}
+
 export class Judge {
   private readonly markets: ServedMarkets
   private readonly separators = new Map<string, Uint8Array>()
-  private readonly ownerAt: OwnerAt
-  private readonly reader: SignatureReader
+  private readonly sources: JudgeSources
   private readonly chain: KnownChain
   private readonly parkedMax: number
   /** Records at the beginning of the log have expired. */
@@ -43,10 +49,9 @@ export class Judge {
   /** Per partition. */
   private readonly parked = new Map<number, Waiting>()
 
-  constructor(rules: ProtocolRules, markets: ServedMarkets, ownerAt: OwnerAt, reader: SignatureReader, isCut: boolean) {
+  constructor(rules: ProtocolRules, markets: ServedMarkets, sources: JudgeSources, isCut: boolean) {
     this.markets = markets
-    this.ownerAt = ownerAt
-    this.reader = reader
+    this.sources = sources
     this.chain = new KnownChain(rules.headsKept)
     this.parkedMax = rules.parkedMax
     this.isCut = isCut
@@ -59,10 +64,11 @@ export class Judge {
     if (served === undefined) return { kind: 'beyond' }
     if (!served) return outcome(unsigned, 'UNKNOWN_MARKET')
     if (this.isCut && !this.chain.reachesBackTo(dataMarket, submission.epochId)) return { kind: 'beyond' }
+    if (this.sources.partitionOf(submission) !== partition) return outcome(unsigned, 'MALFORMED')
     const fault = faultOfForm(submission, this.markets.rulesOf(dataMarket))
     if (fault) return outcome(unsigned, fault)
-    const digest = this.reader.digest(this.separatorOf(dataMarket), submission)
-    const signer = this.reader.signer(digest, submission.signature)
+    const digest = this.sources.reader.digest(this.separatorOf(dataMarket), submission)
+    const signer = this.sources.reader.signer(digest, submission.signature)
     if ('fault' in signer) return outcome(unsigned, 'BAD_SIGNATURE')
     const entry = { ...unsigned, digest: toHex(digest), signer: signer.address }
     const judgement = this.judgeEntry(entry)
@@ -142,7 +148,8 @@ export class Judge {
   }
 
   private separatorOf(dataMarket: string): Uint8Array {
-    const separator = this.separators.get(dataMarket) ?? this.reader.domainSeparator(this.markets.rulesOf(dataMarket))
+    const separator =
+      this.separators.get(dataMarket) ?? this.sources.reader.domainSeparator(this.markets.rulesOf(dataMarket))
     this.separators.set(dataMarket, separator)
     return separator
   }
@@ -191,7 +198,7 @@ export class Judge {
   }
 
   private judgeSigner({ dataMarket, submission, signer }: Entry, head: number): Judgement | undefined {
-    const ownership = this.ownerAt(submission.slotId, head)
+    const ownership = this.sources.ownerAt(submission.slotId, head)
     if (!ownership) return refused('UNKNOWN_SLOT')
     if (ownership.owner === '') return refused('SLOT_INACTIVE') // suspended: its owner changed too often
     if (ownership.owner !== signer) return refused('SLOT_MISMATCH')

@@ -10,6 +10,7 @@ import { epochCommand, whyCommand } from '../../ops/lookup/command.ts'
 import { marketsCommand } from '../../ops/markets/command.ts'
 import type { OpenLog } from '../../ops/open-log.ts'
 import { jsonOf, outputTo, stderr, textOf } from '../../ops/output.ts'
+import { peersCommand } from '../../ops/peers/command.ts'
 import { unseenEpoch } from '../../ops/progress.ts'
 import { proofCommand } from '../../ops/proof/command.ts'
 import { renderReplay, replayCommand } from '../../ops/replay/command.ts'
@@ -115,6 +116,7 @@ const READERS: Readonly<Record<string, { readonly command: (open: OpenLog) => Co
   audit: { command: auditCommand, runs: [[]] },
   replay: { command: replayCommand, runs: [['--epoch', '3', '--data-market', MARKET]] },
   markets: { command: marketsCommand, runs: [['list']] },
+  peers: { command: peersCommand, runs: [['list']] },
   proof: {
     command: proofCommand,
     runs: [

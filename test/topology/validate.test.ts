@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { VerdictReason } from '../../schemas/types.ts'
+import { partitionFor } from '../../streams/partitioner.ts'
 import { EPOCHS_KEPT } from '../../topology/chain-view.ts'
 import { REASON_HELP } from '../../topology/verdict.ts'
 import {
@@ -331,6 +332,20 @@ describe('parking', () => {
     expect(world.reasonOf(ahead)).toBe('COUNTED')
     expect([...world.driver.store(world.stores.parked, 0).scopes()]).toEqual([])
   })
+})
+
+test('error: a record in another partition than that of its key is refused: which of two copies is first would be chance', () => {
+  const world = openedWorld({ partitions: 3 })
+  const good = submissionOf()
+  const key = { dataMarket: MARKET, epochId: 1, projectId: good.projectId }
+  const home = partitionFor(world.topics.submissions.key.encode(key), 3)
+  const copies = [0, 1, 2].map((partition) => ({ ...good, submissionId: uuid(700 + partition), header: hashOf(11) }))
+  for (const [partition, copy] of copies.entries())
+    world.driver.pipe(world.topics.submissions, key, copy, { partition })
+  closeEpoch(world)
+  expect(copies.map((copy) => world.reasonOf(copy))).toEqual(
+    [0, 1, 2].map((partition) => (partition === home ? 'COUNTED' : 'MALFORMED')),
+  )
 })
 
 test('behavior: the verdict lies under the slot and names the place in the log', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { textOf } from '../../../ops/output.ts'
 import { checkHistory } from '../../../ops/schemas/check.ts'
 import { desiredSchemas } from '../../../ops/schemas/desired.ts'
 import { diffHistory } from '../../../ops/schemas/diff.ts'
@@ -11,7 +12,7 @@ import { changedSchemas, compatible, incompatible } from './changed.ts'
 const count = Object.keys(SUBJECTS).length
 
 test('default: the schemas of this program are those of the history', () => {
-  expect(renderCheck(checkHistory(desiredSchemas()))).toBe(
+  expect(textOf(renderCheck(checkHistory(desiredSchemas())))).toBe(
     [
       `${count} subjects against the history`,
       `   ${count} unchanged`,
@@ -19,13 +20,13 @@ test('default: the schemas of this program are those of the history', () => {
       '',
     ].join('\n'),
   )
-  expect(renderDiff(diffHistory(desiredSchemas()))).toBe(`${count} subjects are as in the history.\n`)
+  expect(textOf(renderDiff(diffHistory(desiredSchemas())))).toBe(`${count} subjects are as in the history.\n`)
 })
 
 test('behavior: a compatible change passes and is named', () => {
   const report = checkHistory(desiredSchemas(changedSchemas(compatible)))
   expect(report.ok).toBe(true)
-  expect(renderCheck(report)).toBe(
+  expect(textOf(renderCheck(report))).toBe(
     [
       `${count} subjects against the history`,
       `   ${count - 1} unchanged`,
@@ -40,7 +41,7 @@ test('behavior: a compatible change passes and is named', () => {
 test('error: a breaking change is refused with subject, field and rule', () => {
   const report = checkHistory(desiredSchemas(changedSchemas({ ...compatible, ...incompatible })))
   expect(report.ok).toBe(false)
-  expect(renderCheck(report)).toBe(
+  expect(textOf(renderCheck(report))).toBe(
     [
       `${count} subjects against the history`,
       `   ${count - 2} unchanged`,
@@ -57,11 +58,11 @@ test('error: a breaking change is refused with subject, field and rule', () => {
 
 test('behavior: diff names each field that came, went or changed', () => {
   const changed = changedSchemas({ ...compatible, ...incompatible })
-  expect(renderDiff(diffHistory(desiredSchemas(changed)))).toBe(
+  expect(textOf(renderDiff(diffHistory(desiredSchemas(changed))))).toBe(
     [
       'slots-key, to version 1:',
       '  + SlotKey.region: string = "eu"',
-      'verdicts-value, to version 1:',
+      'verdicts-value, to version 2:',
       '  + Verdict.score: long',
       '',
     ].join('\n'),
