@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { readAddress } from '../../ops/config/parse.ts'
 import { startRegistry } from '../../ops/kafka/registry.ts'
 import { startKafka } from '../../ops/kafka/start.ts'
+import { ensureMarkerKey } from '../../ops/keys/marker-key.ts'
 import { Lifecycle } from '../../ops/lifecycle.ts'
 import { STAGES } from '../../ops/roles.ts'
 import { runSequencer, type StartedSequencer, startSequencer } from '../ops/run-sequencer.ts'
@@ -55,6 +56,8 @@ async function startParts(options: TargetOptions, parts: Lifecycle): Promise<Tar
     readonly markets: string[]
     readonly clock: { readonly startBlock: number }
   }
+  const signingKeyFile = join(directory, 'marker.key')
+  ensureMarkerKey(signingKeyFile)
   const blocks = join(directory, 'blocks')
   const config = join(directory, 'sequencer.json')
   writeFileSync(
@@ -69,6 +72,7 @@ async function startParts(options: TargetOptions, parts: Lifecycle): Promise<Tar
       anchor: { signerKeyFile, confirmations: 1, pollMs: 200 },
       intake: { listen: ['/ip4/127.0.0.1/tcp/0'], peerKeyFile: join(directory, 'peer.key') },
       storage: { directory: blocks },
+      markers: { signingKeyFile },
       ops: { port: 0, probesPort: 0 },
     }),
   )
