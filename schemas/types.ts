@@ -332,6 +332,10 @@ export interface PeerTraffic {
   readonly messages: number
   readonly refused: number
   readonly badSignatures: number
+  /** Signed by an owner of its slot, for an epoch that is open or early, and no copy. */
+  readonly votes: number
+  /** Ms since 1970 until which its id or its address may not connect; 0: for good; null: not banned. */
+  readonly bannedUntil: null | number
 }
 
 export interface IntakeBan {

@@ -141,7 +141,8 @@ export class Admission {
     this.digests = new Set()
   }
 
-  private credit({ standing, host }: Peer): void {
+  private credit({ standing, host, talker }: Peer): void {
+    talker.votes++
     standing.credit = Math.min(this.limits.creditMax, standing.credit + 1)
     standing.faults = Math.max(0, standing.faults - 1)
     host.faults = Math.max(0, host.faults - 1)

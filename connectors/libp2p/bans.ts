@@ -12,11 +12,13 @@ export interface Ban {
 /** A peer id in base58 (`12D3…`, `Qm…`) or as a CID. */
 const PEER_ID = /^[1-9A-HJ-NP-Za-km-z]{40,64}$|^[bkz][a-zA-Z0-9]{50,80}$/
 
+export const isPeerId = (text: string): boolean => PEER_ID.test(text)
+
 /** What a subject names, in one form; undefined for neither a peer id, nor an address, nor a range. */
 export function readSubject(text: string): string | undefined {
   const [address = '', bits, ...rest] = text.trim().split('/')
   const version = isIP(address)
-  if (version === 0) return PEER_ID.test(text.trim()) ? text.trim() : undefined
+  if (version === 0) return isPeerId(text.trim()) ? text.trim() : undefined
   const plain = plainAddress(address)
   if (bits === undefined) return plain
   const most = version === 4 ? 32 : 128
@@ -77,6 +79,13 @@ export class Bans {
       this.ordered.find(hits) ??
       this.ofRange(hits)
     )
+  }
+
+  /** Until when neither a peer nor its host (an address, or the /64 of an IPv6 one) may connect, as `bannedUntil` of PeerTraffic. */
+  until({ peerId, host }: { readonly peerId: string; readonly host: string }, now: number): number | null {
+    const ban = this.of({ peerId, address: host.split('/')[0]! }, now)
+    if (!ban) return null
+    return Number.isFinite(ban.untilMs) ? Math.round(ban.untilMs) : 0
   }
 
   /** Those of the intake itself that still hold, newest first. */

@@ -53,7 +53,7 @@ export interface IntakeGauges {
   /** Records that `validate` is behind, as the intake heard last; undefined when nobody knows. */
   readonly behind: number | undefined
   /** Those with the most refused messages of late, then the most messages. */
-  readonly talkers: readonly Talker[]
+  readonly talkers: readonly (Talker & { readonly bannedUntil: number | null })[]
   /** Bans that the intake gave and that still hold. */
   readonly bans: readonly Ban[]
 }
@@ -271,7 +271,8 @@ class RunningIntake implements Intake {
   private gauges(): IntakeGauges {
     const { inflightBytes, stopped } = this.pressure
     const { streams, partialBytes } = this.collector
-    const now = this.parts.clock.now()
+    const { bans, clock, talkers } = this.parts
+    const now = clock.now()
     return {
       connections: this.host.getConnections().length,
       streams: streams.size,
@@ -279,8 +280,8 @@ class RunningIntake implements Intake {
       partialBytes,
       stopped,
       behind: this.behind,
-      talkers: this.parts.talkers.top(TALKERS_TOLD, now),
-      bans: this.parts.bans.mine(now).slice(0, BANS_TOLD),
+      talkers: talkers.top(TALKERS_TOLD, now).map((one) => ({ ...one, bannedUntil: bans.until(one, now) })),
+      bans: bans.mine(now).slice(0, BANS_TOLD),
     }
   }
 }

@@ -7,6 +7,8 @@ export interface Talker {
   messages: number
   refused: number
   badSignatures: number
+  /** Signed by an owner of its slot, for an epoch that is open or early, and no copy. */
+  votes: number
 }
 
 /** What is older counts half. */
@@ -27,7 +29,7 @@ export class Talkers {
     const known = this.byId.get(peerId)
     if (known) return known
     if (this.byId.size >= this.most) this.byId.delete(this.quietest())
-    const talker: Talker = { peerId, host, messages: 0, refused: 0, badSignatures: 0 }
+    const talker: Talker = { peerId, host, messages: 0, refused: 0, badSignatures: 0, votes: 0 }
     this.byId.set(peerId, talker)
     return talker
   }
@@ -42,6 +44,7 @@ export class Talkers {
       messages: Math.round(one.messages),
       refused: Math.round(one.refused),
       badSignatures: Math.round(one.badSignatures),
+      votes: Math.round(one.votes),
     }))
   }
 
@@ -52,6 +55,7 @@ export class Talkers {
       one.messages *= share
       one.refused *= share
       one.badSignatures *= share
+      one.votes *= share
     }
   }
 

@@ -11,10 +11,10 @@ export function renderPeers({ bans, intakes }: PeersStatus): Lines {
     lines.push('', `Intake ${printable(instanceId)}: ${connections} connections, ${lag}`)
     lines.push(...own.map((ban) => `  banned by itself: ${banText(ban)}`))
     if (talkers.length === 0) continue
-    lines.push('  messages   refused  bad signatures  peer, address')
-    for (const { peerId, host, messages, refused, badSignatures } of talkers)
+    lines.push('  messages   refused  bad signatures     votes  peer, address')
+    for (const { peerId, host, messages, refused, badSignatures, votes, bannedUntil } of talkers)
       lines.push(
-        `  ${String(messages).padStart(8)}${String(refused).padStart(10)}${String(badSignatures).padStart(16)}  ${printable(peerId)}  ${printable(host)}`,
+        `  ${String(messages).padStart(8)}${String(refused).padStart(10)}${String(badSignatures).padStart(16)}${String(votes).padStart(10)}  ${printable(peerId)}  ${printable(host)}${bannedUntil === null ? '' : `  banned ${untilText(bannedUntil)}`}`,
       )
   }
   return lines

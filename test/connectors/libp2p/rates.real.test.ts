@@ -361,7 +361,16 @@ test('behavior: the biggest talkers are told, with what was refused of them', as
   await write(await open(good, running), bytesOf(many(8, { slotId: 3 })))
   await judged(running, 28)
   const [first, second] = running.intake.stats().talkers
-  expect(first).toMatchObject({ peerId: bad.peerId.toString(), host: '127.0.0.1', refused: 15, badSignatures: 20 })
-  expect(second).toMatchObject({ peerId: good.peerId.toString(), messages: 8, refused: 0 })
+  expect(first).toMatchObject({
+    peerId: bad.peerId.toString(),
+    host: '127.0.0.1',
+    refused: 15,
+    badSignatures: 20,
+    votes: 0,
+  })
+  expect(first!.bannedUntil).toBeNull()
+  expect(second).toMatchObject({ peerId: good.peerId.toString(), messages: 8, refused: 0, votes: 8 })
+  running.intake.orderBans([{ subject: '127.0.0.0/8', untilMs: Number.POSITIVE_INFINITY, reason: '' }])
+  expect(running.intake.stats().talkers.map(({ bannedUntil }) => bannedUntil)).toEqual([0, 0])
   expect(messagesOf(running)).toBe(28)
 })

@@ -50,7 +50,15 @@ test('behavior: the newest report of each intake is shown; one that is old, or w
   const log = createMemoryLog()
   const { intakeReports } = topics
   await log.createTopics([configOf(intakeReports)])
-  const talker = { peerId: `${PEER}\u001b[2J`, host: '10.0.0.1', messages: 900, refused: 700, badSignatures: 600 }
+  const talker = {
+    peerId: `${PEER}\u001b[2J`,
+    host: '10.0.0.1',
+    messages: 900,
+    refused: 700,
+    badSignatures: 600,
+    votes: 90,
+    bannedUntil: 0,
+  }
   const report = { at: Date.now(), connections: 3, behind: 12, talkers: [talker], bans: [] }
   const old = { ...report, at: Date.now() - HOUR_MS }
   const appender = await log.appender()
@@ -68,7 +76,7 @@ test('behavior: the newest report of each intake is shown; one that is old, or w
   expect(intakes.map(({ instanceId }) => instanceId)).toEqual(['a'])
   const text = textOf(renderPeers({ bans: [], intakes }))
   expect(text).toContain('Intake a: 3 connections, validate 12 records behind')
-  expect(text).toMatch(/ 900 +700 +600 {2}12D3/)
+  expect(text).toMatch(/ 900 +700 +600 +90 {2}12D3.* banned for good/)
   expect(text).not.toContain('\u001b')
 })
 
