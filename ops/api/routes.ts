@@ -1,5 +1,6 @@
 /** Every route of the query API: what it takes, what it gives, and where that comes from. */
 import { z } from 'zod'
+import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
@@ -9,9 +10,11 @@ import { proofSchema, proofText } from '../proof/format.ts'
 import type { Proofs } from '../proof/source.ts'
 import type { StageWatch } from '../stage-watch.ts'
 import * as take from './params.ts'
+import { peers } from './peers-schema.ts'
 import { badRequest, notFound } from './problem.ts'
 import { batchDetail, listAnchors, listBatches, signerOf } from './queries/batches.ts'
 import { epochDetail, listEpochs, listProjects } from './queries/epochs.ts'
+import { type IntakeReports, topPeers } from './queries/peers.ts'
 import { proofFor } from './queries/proofs.ts'
 import { healthOf, listGaps, listMarkets, marketsSeen } from './queries/status.ts'
 import { listOfSlot, listVerdicts, submissionsById } from './queries/submissions.ts'
@@ -28,6 +31,7 @@ export interface ApiSource {
   readonly health: Health
   readonly stages: Pick<StageWatch, 'report'>
   readonly proofs: Proofs
+  readonly reports: Pick<IntakeReports, 'newest'>
 }
 
 export interface Asked extends ApiSource {
@@ -107,6 +111,12 @@ export const ROUTES: readonly Route[] = [
     answer: give.health,
     live: true,
     handle: healthOf,
+  }),
+  route('/v1/peers', {
+    summary: 'Who sends most to the intakes of late: at most 20, most refused messages first. Without addresses',
+    answer: peers,
+    live: true,
+    handle: async ({ reports }) => topPeers(reports, systemClock.now()),
   }),
   route('/v1/epochs', {
     summary: 'Epochs, newest first',

@@ -36,7 +36,7 @@ const anchorState = z.enum(STATES satisfies readonly AnchorState[])
 const reasons = z.partialRecord(reason, whole).describe('Final verdicts by reason.')
 
 /** One page of a list. */
-const listOf = <T extends z.ZodType>(item: T) =>
+export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({
     items: z.array(item),
     next: text.nullable().describe('Pass it as `cursor` for the next page; null: there is none.'),

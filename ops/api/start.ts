@@ -3,6 +3,7 @@ import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { Wiring } from '../compose.ts'
 import type { Closeable } from '../lifecycle.ts'
 import type { StageWatch } from '../stage-watch.ts'
+import { followIntakeReports } from './queries/peers.ts'
 import { proofsOf } from './queries/proofs.ts'
 import { HOUR_MS } from './view/commit.ts'
 import { openView } from './view/view.ts'
@@ -22,10 +23,13 @@ export async function openQueryApi(
     clock: systemClock,
     waiting: (reason) => health.set('api', reason === undefined, reason),
   })
-  apiDoor.open({ view, log, topics, rules, health, stages, proofs: proofsOf(chain, { view, log, topics }) })
+  const reports = followIntakeReports({ log, clock: systemClock }, topics)
+  const proofs = proofsOf(chain, { view, log, topics })
+  apiDoor.open({ view, log, topics, rules, health, stages, proofs, reports })
   return {
     async close() {
       apiDoor.close()
+      await reports.close()
       await view.close()
     },
   }

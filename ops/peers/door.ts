@@ -41,7 +41,7 @@ export async function peersDoorOfRunning(socket: string): Promise<PeersDoor | un
 }
 
 /** An intake that has said nothing for so long does not run any more. */
-const REPORT_MS_MAX = 120_000
+export const REPORT_MS_MAX = 120_000
 
 export const peersDoorOfLog = ({ log, topics }: { readonly log: Log; readonly topics: Topics }): PeersDoor => ({
   status: () => peersStatus(log, topics),

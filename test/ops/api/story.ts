@@ -8,6 +8,7 @@ import { computeCid } from '../../../connectors/ipfs/cid.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
 import { type ApiDoor, createApiDoor, mountApi } from '../../../ops/api/mount.ts'
+import { followIntakeReports } from '../../../ops/api/queries/peers.ts'
 import { proofsOf } from '../../../ops/api/queries/proofs.ts'
 import { prefixOf } from '../../../ops/api/view/keys.ts'
 import { TABLE } from '../../../ops/api/view/rows.ts'
@@ -199,7 +200,8 @@ export async function startApi(
   const health = createHealth(['api'], systemClock.now)
   health.set('api', true)
   const proofs = proofsOf(rules.markets[0]!, { view, log, topics })
-  door.open({ view, log, topics, rules, health, stages: createStageWatch(systemClock.now), proofs })
+  const reports = followIntakeReports({ log, clock: systemClock }, topics)
+  door.open({ view, log, topics, rules, health, stages: createStageWatch(systemClock.now), proofs, reports })
   const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
   answerProblems(server, (error) => errors.push(error))
   mountApi(server, door, TOKEN)
@@ -217,6 +219,7 @@ export async function startApi(
     async close(keep = false) {
       await server.close()
       door.close()
+      await reports.close()
       await view.close()
       if (!keep) rmSync(directory, { recursive: true })
       if (errors.length > 0) throw new AggregateError(errors, `the server failed: ${errors[0]!.stack}`)

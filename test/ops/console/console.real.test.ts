@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { PeersAnswer } from '../../../ops/api/peers-schema.ts'
 import { createProofVerifier } from '../../../ops/proof/verify.ts'
 import { accessibilityFaults, type OpenedConsole, openConsole, overflowOf, startBrowser } from './browser.ts'
 import { anchoredEpoch, type DevWorld, startDevWorld, submissionWith, until } from './world.ts'
@@ -82,6 +83,35 @@ describe('the console', () => {
     const { page, visit } = await open()
     await visit(`/submissions/${encodeURIComponent('a\u202egnp.exe\u2066\u200b\u009b31m')}`)
     await page.locator('.lead', { hasText: 'a\\u{202e}gnp.exe\\u{2066}\\u{200b}\\u{9b}31m' }).waitFor()
+  })
+
+  it('default: the overview says who sends most, and reads well when nobody does', async () => {
+    const { page, faults, visit } = await open()
+    const reported = await until('a report of the intake', async () => {
+      const answer = await world.get<PeersAnswer>('/v1/peers')
+      return answer.items.length > 0 ? answer : undefined
+    })
+    await visit('/')
+    const rows = page.locator('.peers tbody tr')
+    await rows.first().waitFor()
+    const { peerId } = reported.items[0]!
+    const [messages, , , votes] = await rows
+      .filter({ has: page.locator(`[title="${peerId}"]`) })
+      .locator('.num')
+      .allInnerTexts()
+    for (const shownCount of [messages, votes]) expect(Number(shownCount!.replaceAll(',', ''))).toBeGreaterThan(0)
+    const peer = { ...reported.items[0]!, peerId: 'a\u202eb\u009b31m', bannedUntil: 0 }
+    const answers: PeersAnswer[] = [
+      { ...reported, items: [peer] },
+      { ...reported, items: [] },
+      { intakes: 0, connections: 0, items: [], next: null },
+    ]
+    await page.route('**/v1/peers', (route) => route.fulfill({ json: answers.shift() }))
+    for (const words of ['a\\u{202e}b\\u{9b}31m', 'Nobody has sent anything of late', 'No intake has reported']) {
+      await visit('/')
+      await page.locator('.card', { hasText: 'Top talkers' }).filter({ hasText: words }).waitFor()
+    }
+    expect(faults).toEqual([])
   })
 
   it('default: a slot sees why it was not counted: verdict, rule, both values, what to do', async () => {

@@ -1,4 +1,5 @@
 /** Is the market healthy, which epoch is stuck where and why, and what is to be done? */
+import type { PeersAnswer } from '../../../api/peers-schema.ts'
 import type { AnchorItem, EpochSummary, Gap, HealthAnswer, Page, Project } from '../../../api/schema.ts'
 import { useAnswer, useWholeList } from '../answers.ts'
 import { assess } from '../assess.ts'
@@ -6,6 +7,7 @@ import { now } from '../connection.ts'
 import { plural } from '../format.ts'
 import { Card, Link, Shown, Words } from '../parts/basics.tsx'
 import { VerdictChart } from '../parts/chart.tsx'
+import { TopTalkers } from '../parts/peers.tsx'
 import { AgreementOverview } from '../parts/projects.tsx'
 import { AnchorTable } from '../parts/queue.tsx'
 import { Roles } from '../parts/roles.tsx'
@@ -28,6 +30,7 @@ export function Overview() {
     ofMarket('/v1/anchors', { state: 'pending', limit: EPOCHS_ASKED }),
     'anchor',
   )
+  const peers = useAnswer<PeersAnswer>('/v1/peers', 'health')
   const list = epochs.data?.items ?? []
   const stuck = health.data?.markets.find(({ dataMarket }) => dataMarket === market.value)?.stuck ?? NO_GAPS
   return (
@@ -60,6 +63,9 @@ export function Overview() {
       </Card>
       <Card title="Roles" note="What this process does.">
         <Shown answer={health}>{(data) => <Roles health={data} />}</Shown>
+      </Card>
+      <Card title="Top talkers" note="Who sends most to the intakes of late: most refused messages first.">
+        <Shown answer={peers}>{(data) => <TopTalkers peers={data} />}</Shown>
       </Card>
     </>
   )
