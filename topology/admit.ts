@@ -57,7 +57,7 @@ function admit(seats: Seats, market: MarketRules, submission: Submission): Outco
   const owner = seats.of(scope, slotId, signer)
   const newcomer = seatOf(submission, digest)
   if (owner.flooded) return [rateLimited(key, newcomer, quota)]
-  if (owner.seated.length + owner.refused === quota.signedMax) {
+  if (owner.seated.length + owner.refused.size === quota.signedMax) {
     const lost = seats.flood(scope, newcomer)
     return [
       ...lost.flatMap((seat) => [withdraw(key, seat), rateLimited(key, seat, quota)]),
@@ -82,11 +82,11 @@ interface Seat extends SlotQuota {
   readonly digest: string
 }
 
-/** What an owner of a slot has signed in an epoch: what is in, ascending by arrival, and how many were refused. */
+/** What an owner of a slot has signed in an epoch: what is in, ascending by arrival, and the digests of what was refused. */
 interface OwnerSeats {
   readonly signer: string
   readonly seated: Seat[]
-  refused: number
+  readonly refused: Set<string>
   /** Too many: nothing is told apart any more. */
   flooded: boolean
 }
@@ -138,7 +138,7 @@ function createSeats(store: ScopedStore<SlotQuota>) {
       const owner = of(scope, slotId, signer)
       const at = owner.seated.findIndex((seated) => seated.digest === digest)
       if (at >= 0) owner.seated.splice(at, 1)
-      owner.refused++
+      owner.refused.add(digest)
       store.put(scope, keyOf(seat, digest), keep(scope, seat, true))
     },
 
@@ -147,9 +147,10 @@ function createSeats(store: ScopedStore<SlotQuota>) {
       const { slotId, signer } = newcomer
       const owner = of(scope, slotId, signer)
       const seated = owner.seated.splice(0)
-      for (const [key, row] of [...store.entries(scope)])
-        if (row.slotId === slotId && row.signer === signer) store.delete(scope, key)
-      owner.refused = 0
+      // By what the owner has, not by all rows of the epoch: many owners may flood in one.
+      for (const { digest } of seated) store.delete(scope, keyOf(newcomer, digest))
+      for (const digest of owner.refused) store.delete(scope, keyOf(newcomer, digest))
+      owner.refused.clear()
       owner.flooded = true
       store.put(scope, keyOf(newcomer, ''), floodOf(newcomer))
       return seated
@@ -167,9 +168,10 @@ function indexOf(rows: Iterable<[string, SlotQuota]>): Map<number, OwnerSeats[]>
   const slots = new Map<number, OwnerSeats[]>()
   for (const [key, row] of rows) {
     const owner = ownerIn(slots, row.slotId, row.signer)
+    const digest = key.slice(key.lastIndexOf('/') + 1)
     if (row.flooded) owner.flooded = true
-    else if (row.refused) owner.refused++
-    else insert(owner.seated, { ...row, digest: key.slice(key.lastIndexOf('/') + 1) })
+    else if (row.refused) owner.refused.add(digest)
+    else insert(owner.seated, { ...row, digest })
   }
   return slots
 }
@@ -180,7 +182,7 @@ function ownerIn(slots: Map<number, OwnerSeats[]>, slotId: number, signer: strin
   if (owners.length === 0) slots.set(slotId, owners)
   const known = owners.find((owner) => owner.signer === signer)
   if (known) return known
-  const owner = { signer, seated: [], refused: 0, flooded: false }
+  const owner = { signer, seated: [], refused: new Set<string>(), flooded: false }
   owners.push(owner)
   return owner
 }

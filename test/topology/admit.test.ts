@@ -176,6 +176,17 @@ describe('an owner that signs more than are told apart', () => {
     expect(rows()).toBe(1)
   })
 
+  test('behavior: what a flood lets go of is the owner’s, also after a restart', () => {
+    const world = openedWorld({ rules })
+    const others = [2, 3, 4].map((slotId) => world.submit(submissionOf({ slotId })))
+    for (const submission of flood(5)) world.submit(submission)
+    world.driver.restart('admit', 0)
+    world.submit(submissionOf({ projectId: project(9) }))
+    expect(world.driver.store(world.stores.slotQuota, 0).sizeOf(epochScope(MARKET, 1))).toBe(1 + others.length)
+    closeEpoch(world)
+    expect(others.map((submission) => world.reasonOf(submission))).toEqual(Array(3).fill('COUNTED'))
+  })
+
   test('behavior: the next epoch it may vote again', () => {
     const world = openedWorld({ rules })
     for (const submission of flood(9)) world.submit(submission)
