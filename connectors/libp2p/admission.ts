@@ -41,6 +41,15 @@ export const NO_GUIDE: Guide = {
   recover: async () => [],
 }
 
+export interface AdmissionEvents {
+  /** A message that may count came: a vote, or nothing is known of it. */
+  passed(peer: Peer, now: number): void
+  /** A vote came. */
+  voted(peer: Peer): void
+  /** A signature is not the owner's, and no credit made up for it. */
+  faulted(peer: Peer): void
+}
+
 /** What was taken for an epoch. */
 interface Scope {
   readonly market: string
@@ -58,19 +67,18 @@ export class Admission {
   private readonly guide: Guide
   private readonly limits: IntakeLimits
   private readonly counts: Counts
-  private readonly faulted: (peer: Peer) => void
+  private readonly events: AdmissionEvents
   /** Market and epoch → slot and owner → votes. */
   private readonly votes = new Map<string, Scope>()
   /** Digests of votes: the older ones go all at once when there are too many. */
   private digests = new Set<string>()
   private olderDigests = new Set<string>()
 
-  /** @param faulted called for each signature that is not the owner's */
-  constructor(guide: Guide, limits: IntakeLimits, counts: Counts, faulted: (peer: Peer) => void) {
+  constructor(guide: Guide, limits: IntakeLimits, counts: Counts, events: AdmissionEvents) {
     this.guide = guide
     this.limits = limits
     this.counts = counts
-    this.faulted = faulted
+    this.events = events
   }
 
   /** Judges each, in order: undefined when it is taken, else why it is refused. */
@@ -82,11 +90,14 @@ export class Admission {
     let next = 0
     return arrived.map(({ submission, peer }, at): Doubt | undefined => {
       const look = looks[at]!
-      if (look === 'unknowable' || (typeof look === 'object' && !recovered)) return undefined
+      if (look === 'unknowable' || (typeof look === 'object' && !recovered)) {
+        this.events.passed(peer, now())
+        return undefined
+      }
       const doubt = typeof look === 'string' ? look : this.weigh(submission, look, recovered![next++]!)
       if (doubt !== undefined) return this.doubt(peer, doubt, now())
       // what a former owner signed may come too late to count: only the owner's earn credit
-      if (recovered![next - 1]!.signer === look.at(-1)) this.credit(peer)
+      if (recovered![next - 1]!.signer === look.at(-1)) this.credit(peer, now())
       return undefined
     })
   }
@@ -141,23 +152,25 @@ export class Admission {
     this.digests = new Set()
   }
 
-  private credit({ standing, host, talker }: Peer): void {
-    talker.votes++
-    standing.credit = Math.min(this.limits.creditMax, standing.credit + 1)
-    standing.faults = Math.max(0, standing.faults - 1)
-    host.faults = Math.max(0, host.faults - 1)
+  private credit(peer: Peer, now: number): void {
+    peer.standing.vote()
+    peer.host.vote()
+    peer.talker.votes++
+    this.events.passed(peer, now)
+    this.events.voted(peer)
   }
 
   /** Undefined when the bearer has a budget for it. */
   private doubt(peer: Peer, doubt: Doubt, now: number): Doubt | undefined {
     const { standing, host, talker } = peer
-    const trusted = standing.credit > 0
-    standing.credit = Math.max(-this.limits.creditMax, standing.credit - 1)
+    const trusted = standing.doubt()
     if (doubt === 'bad-signature' || doubt === 'unknown-slot') {
-      standing.faults++
-      host.faults++
       talker.badSignatures++
-      this.faulted(peer)
+      if (!trusted) {
+        standing.faults++
+        host.faults++
+        this.events.faulted(peer)
+      }
     }
     const payers = trusted ? [standing.doubtful] : [standing.doubtful, host.doubtful]
     if ((trusted || !this.lagging) && payers.every((bucket) => bucket.has(now))) {

@@ -30,6 +30,8 @@ export function readSubject(text: string): string | undefined {
 export const plainAddress = (address: string): string => address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
 
 interface Entry extends Ban {
+  /** The intake gave it by itself. */
+  readonly isOwn: boolean
   /** Of an address or a range. */
   readonly covers: BlockList | undefined
 }
@@ -43,19 +45,21 @@ export class Bans {
 
   /** @param fixed subjects that are banned for good. Throws RangeError for one that is none. */
   constructor(fixed: readonly string[], ownMax: number) {
-    this.fixed = fixed.map((subject) => entryOf({ subject, untilMs: Number.POSITIVE_INFINITY, reason: 'settings' }))
+    this.fixed = fixed.map((subject) =>
+      entryOf({ subject, untilMs: Number.POSITIVE_INFINITY, reason: 'settings' }, false),
+    )
     this.ownMax = ownMax
   }
 
   /** Those of the operator, all of them; what is not there any more is lifted. A subject that is none bans nobody. */
   order(bans: readonly Ban[]): void {
-    this.ordered = bans.filter(({ subject }) => readSubject(subject) !== undefined).map(entryOf)
+    this.ordered = bans.filter(({ subject }) => readSubject(subject) !== undefined).map((ban) => entryOf(ban, false))
   }
 
   /** Bans for what the intake saw. */
   add(ban: Ban): void {
     this.own.delete(ban.subject)
-    this.own.set(ban.subject, entryOf(ban))
+    this.own.set(ban.subject, entryOf(ban, true))
     for (const subject of this.own.keys()) {
       if (this.own.size <= this.ownMax) break
       this.own.delete(subject)
@@ -68,15 +72,18 @@ export class Bans {
   }
 
   /** Why a peer, or whoever is at an address, may not connect; undefined when it may. */
-  of({ peerId, address }: { readonly peerId?: string; readonly address?: string }, now: number): Ban | undefined {
+  of(
+    { peerId, address }: { readonly peerId?: string; readonly address?: string },
+    now: number,
+  ): (Ban & { readonly isOwn: boolean }) | undefined {
     const host = address === undefined ? undefined : plainAddress(address)
     const hits = (entry: Entry): boolean =>
       entry.untilMs > now && (entry.subject === peerId || (host !== undefined && covers(entry, host)))
     const mine = [peerId, host].map((subject) => (subject === undefined ? undefined : this.own.get(subject)))
     return (
-      mine.find((entry) => entry && hits(entry)) ??
       this.fixed.find(hits) ??
       this.ordered.find(hits) ??
+      mine.find((entry) => entry && hits(entry)) ??
       this.ofRange(hits)
     )
   }
@@ -95,23 +102,23 @@ export class Bans {
   }
 
   /** Own bans of ranges (the /64 of an IPv6 user): few, and last because they take longest. */
-  private ofRange(hits: (entry: Entry) => boolean): Ban | undefined {
+  private ofRange(hits: (entry: Entry) => boolean): Entry | undefined {
     for (const entry of this.own.values()) if (entry.covers && entry.subject.includes('/') && hits(entry)) return entry
     return undefined
   }
 }
 
-function entryOf(ban: Ban): Entry {
+function entryOf(ban: Ban, isOwn: boolean): Entry {
   const subject = readSubject(ban.subject)
   if (subject === undefined) throw new RangeError(`${ban.subject} is no peer id, address or range`)
   const [address = '', bits] = subject.split('/')
   const version = isIP(address)
-  if (version === 0) return { ...ban, subject, covers: undefined }
+  if (version === 0) return { ...ban, isOwn, subject, covers: undefined }
   const covers = new BlockList()
   const family = version === 4 ? 'ipv4' : 'ipv6'
   if (bits === undefined) covers.addAddress(address, family)
   else covers.addSubnet(address, Number(bits), family)
-  return { ...ban, subject, covers }
+  return { ...ban, isOwn, subject, covers }
 }
 
 const covers = ({ covers: list }: Entry, host: string): boolean => {

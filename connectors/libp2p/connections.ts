@@ -7,12 +7,14 @@ import type {
   MultiaddrConnection,
 } from '@libp2p/interface'
 import type { Clock } from '../../streams/ports.ts'
-import { type Bans, plainAddress } from './bans.ts'
+import { addressOf, hostOf } from './address.ts'
+import type { Bans } from './bans.ts'
 import type { CollectStream } from './collect.ts'
 import type { Counts } from './counts.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
+import { type Guest, greediest, leaving, stalled } from './places.ts'
 import type { Pressed } from './pressure.ts'
-import { Standing } from './standing.ts'
+import { Standing, Standings } from './standing.ts'
 import type { Talker, Talkers } from './talkers.ts'
 
 /** One connection that opened /collect. */
@@ -36,22 +38,12 @@ export interface Host extends Standing {
   handshakes: number
 }
 
-/** A socket that was let in. */
-interface Guest {
-  readonly socket: MultiaddrConnection
-  readonly host: Host
-  peer: Peer | undefined
-  peerId: string
-  handshaking: boolean
-  /** When its last message came, or itself, ms. */
-  activeAt: number
-}
-
 export class Connections {
   readonly peers = new Set<Peer>()
   private readonly byId = new Map<string, Peer>()
   private readonly hosts = new Map<string, Host>()
   private readonly guests = new Set<Guest>()
+  private readonly standings: Standings
   private handshaking = 0
   /** A connection has the timeline object of its socket: the one thing that the two share and that can be reached. */
   private readonly decrypted = new WeakMap<object, MessageStream>()
@@ -73,6 +65,7 @@ export class Connections {
     this.counts = parts.counts
     this.bans = parts.bans
     this.talkers = parts.talkers
+    this.standings = new Standings(parts.limits)
     this.now = () => parts.clock.now()
   }
 
@@ -88,7 +81,7 @@ export class Connections {
       source: this.decrypted.get(connection.timeline),
       streams: new Set(),
       letters: new TokenBucket(this.limits.lettersPerConnection, now),
-      standing: new Standing(this.limits, now, 'connection'),
+      standing: this.standings.enter(peerId, host.name, now),
       address: addressOf(connection),
       host,
       talker: this.talkers.of(peerId, host.name),
@@ -104,11 +97,12 @@ export class Connections {
     connection.addEventListener('close', () => {
       this.peers.delete(peer)
       this.byId.delete(connection.id)
+      this.standings.leave(peerId, host.name)
     })
     return peer
   }
 
-  /** A message came on it. */
+  /** A message that may count came on it. */
   touch({ connection }: Peer, now: number): void {
     const guest = this.byTimeline.get(connection.timeline)
     if (guest) guest.activeAt = now
@@ -120,10 +114,13 @@ export class Connections {
       const now = this.now()
       if (this.bans.of({ address: addressOf(socket) }, now)) return this.counts.shed('banned')
       const host = this.hostNamed(hostOf(socket), now)
-      if (host.handshakes >= this.limits.handshakesPerHostMax) return this.counts.shed('host-handshakes')
-      if (host.connections >= this.limits.connectionsPerHostMax && !this.makeRoom(now, host))
+      if (host.handshakes >= this.limits.handshakesPerHostMax && !this.endHandshake(now, host, true))
+        return this.counts.shed('host-handshakes')
+      if (this.handshaking >= this.limits.handshakesMax && !this.endHandshake(now, host, false))
+        return this.counts.shed('handshakes')
+      if (host.connections >= this.limits.connectionsPerHostMax && !this.makeRoom(now, host, true))
         return this.counts.shed('host-connections')
-      if (this.guests.size - this.handshaking >= this.limits.connectionsMax && !this.makeRoom(now))
+      if (this.guests.size - this.handshaking >= this.limits.connectionsMax && !this.makeRoom(now, host, false))
         return this.counts.shed('connections')
       this.letIn(socket, host, now)
       return false
@@ -145,31 +142,28 @@ export class Connections {
     const now = this.now()
     for (const guest of this.guests) {
       if (!guest.handshaking && now - guest.activeAt > this.limits.connectionIdleMs) this.close(guest, 'idle')
-      if (guest.peer) fade(guest.peer.standing, elapsedMs)
     }
+    this.standings.fade(elapsedMs)
     for (const host of this.hosts.values()) {
-      fade(host, elapsedMs)
+      host.fade(elapsedMs)
       if (host.connections === 0 && isRested(host, this.limits, now)) this.hosts.delete(host.name)
     }
   }
 
-  /** Closes the connections of who is banned by now. */
+  /** Closes the connections of who is banned by now. For a ban of an address by the intake itself only those with faults. */
   enforceBans(): void {
     const now = this.now()
-    for (const guest of this.guests)
-      if (this.bans.of({ peerId: guest.peerId, address: addressOf(guest.socket) }, now)) this.close(guest, 'banned')
+    for (const guest of this.guests) {
+      const ban = this.bans.of({ peerId: guest.peerId, address: addressOf(guest.socket) }, now)
+      if (!ban || (ban.isOwn && ban.subject !== guest.peerId && !guest.peer?.standing.faults)) continue
+      this.close(guest, 'banned')
+    }
   }
 
   /** The faults of an address or a peer are forgotten. */
   forgive(subject: string): void {
     for (const host of this.hosts.values()) if (host.name === subject) host.faults = 0
     for (const { peerId, standing } of this.peers) if (peerId === subject) standing.faults = 0
-  }
-
-  /** Whether somebody from there brings votes. */
-  hasCredit(host: Host): boolean {
-    for (const peer of this.peers) if (peer.host === host && peer.standing.credit > 0) return true
-    return false
   }
 
   private letIn(socket: MultiaddrConnection, host: Host, now: number): void {
@@ -185,20 +179,22 @@ export class Connections {
     })
   }
 
-  /** Closes the connection that has been silent longest, one without votes first; false when none is idle. */
-  private makeRoom(now: number, of?: Host): boolean {
-    let least: Guest | undefined
-    for (const guest of this.guests) {
-      if (guest.handshaking || (of && guest.host !== of) || now - guest.activeAt < this.limits.shedIdleMs) continue
-      if (!least || isBefore(guest, least)) least = guest
-    }
-    if (!least) return false
-    this.close(least, 'idle')
-    return true
+  /** @param own only for one of the same host */
+  private makeRoom(now: number, host: Host, own: boolean): boolean {
+    const guest = leaving(this.guests, host, own, this.limits, now)
+    if (guest) this.close(guest, 'idle')
+    return guest !== undefined
   }
 
-  private close(guest: Guest, reason: 'idle' | 'banned'): void {
+  private endHandshake(now: number, host: Host, own: boolean): boolean {
+    const guest = stalled(this.guests, host, own, this.limits, now)
+    if (guest) this.close(guest, 'handshakes')
+    return guest !== undefined
+  }
+
+  private close(guest: Guest, reason: 'idle' | 'banned' | 'handshakes'): void {
     this.counts.shed(reason)
+    this.handshakeOver(guest)
     if (this.guests.delete(guest)) guest.host.connections--
     const error = new Error(`the intake closes this connection: ${reason}`)
     if (guest.peer) guest.peer.connection.abort(error)
@@ -236,39 +232,13 @@ export class Connections {
 
   /** The connection that takes most by some measure. */
   greediest(measure: (peer: Peer) => number): Peer | undefined {
-    let most: Peer | undefined
-    for (const peer of this.peers) if (!most || measure(peer) > measure(most)) most = peer
-    return most
+    return greediest(this.peers, measure)
   }
 }
 
-const isBefore = (a: Guest, b: Guest): boolean => {
-  const [votesA, votesB] = [a, b].map(({ peer }) => (peer && peer.standing.credit > 0 ? 1 : 0)) as [number, number]
-  return votesA !== votesB ? votesA < votesB : a.activeAt < b.activeAt
-}
-
-const fade = (standing: Standing, elapsedMs: number): void => {
-  standing.faults = Math.max(0, standing.faults - elapsedMs / 1000)
-}
-
 /** Nothing would be known of it that a new one does not have. */
-const isRested = ({ faults, doubtful, pace }: Host, limits: IntakeLimits, now: number): boolean =>
-  faults === 0 && doubtful.left(now) >= limits.doubtfulPerHost.burst && pace.left(now) >= limits.pacePerHost.burst
-
-type Addressed = Pick<MultiaddrConnection, 'remoteAddr'>
-
-function addressOf({ remoteAddr }: Addressed): string {
-  const found = remoteAddr.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')
-  return plainAddress(found?.value ?? '')
-}
-
-/** The address limits go by: an IPv4 address, or the /64 that an IPv6 user has all of. */
-export function hostOf(connection: Addressed): string {
-  const value = addressOf(connection)
-  if (!value.includes(':')) return value
-  const [left = '', right] = value.split('::')
-  const groups = left.split(':').filter(Boolean)
-  const tail = (right ?? '').split(':').filter(Boolean)
-  const all = right === undefined ? groups : [...groups, ...Array(8 - groups.length - tail.length).fill('0'), ...tail]
-  return `${all.slice(0, 4).join(':')}::/64`
-}
+const isRested = ({ faults, hasCredit, doubtful, pace }: Host, limits: IntakeLimits, now: number): boolean =>
+  faults === 0 &&
+  !hasCredit &&
+  doubtful.left(now) >= limits.doubtfulPerHost.burst &&
+  pace.left(now) >= limits.pacePerHost.burst

@@ -2,8 +2,10 @@
 export const SHED_REASONS = [
   /** More connections from one host than one may have. */
   'host-connections',
-  /** More handshakes at a time from one host. */
+  /** More handshakes at a time from one host, and none of them has stalled. */
   'host-handshakes',
+  /** A handshake that has stalled when there were too many, or a new one when none had. */
+  'handshakes',
   /** The connection with the most streams when there were too many. */
   'streams',
   /** A message that did not end in time. */
@@ -12,9 +14,9 @@ export const SHED_REASONS = [
   'partial-bytes',
   /** A dead letter beyond the rate. */
   'letters',
-  /** A new connection when there were too many, and none of them idle. */
+  /** A new connection when there were too many, and none of them could go. */
   'connections',
-  /** A connection without messages: for too long, or to make room for a new one. */
+  /** A connection without messages that may count: for too long, or to make room for a new one. */
   'idle',
   /** A connection of a banned peer or address. */
   'banned',

@@ -55,7 +55,8 @@ export function createHost({ listen, privateKey, limits, connections }: HostOpti
       // ours is the gater's: libp2p would turn the newcomer away, or close one by its age
       maxConnections: 2 * (limits.connectionsMax + limits.handshakesMax),
       inboundConnectionThreshold: limits.connectionsPerHostPerSecond,
-      maxIncomingPendingConnections: limits.handshakesMax,
+      // ours is the gater's, which ends one that has stalled; it takes a moment until libp2p knows
+      maxIncomingPendingConnections: 2 * limits.handshakesMax,
       inboundUpgradeTimeout: limits.upgradeTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
       reconnectRetries: 0,

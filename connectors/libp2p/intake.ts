@@ -151,7 +151,11 @@ class RunningIntake implements Intake {
     this.sweptAt = clock.now()
     this.pressure = new Pressure(limits, connections.peers)
     this.pace = new Pace(limits, counts, this.pressure, clock.now())
-    this.admission = new Admission(guide, limits, counts, (peer) => this.punish(peer))
+    this.admission = new Admission(guide, limits, counts, {
+      passed: (peer, now) => connections.touch(peer, now),
+      voted: ({ host: { name } }) => parts.bans.lift(name), // somebody there votes
+      faulted: (peer) => this.punish(peer),
+    })
     this.queue = new AppendQueue<Peer>({ ...parts, ...this.queueEvents(observer) }, appender)
     this.collector = new Collector({
       ...parts,
@@ -159,10 +163,7 @@ class RunningIntake implements Intake {
       hold: (bytes, peer) => this.pressure.take(peer, bytes),
       drop: (bytes, peer) => this.pressure.release(peer, bytes),
       queue: (record, bytes, peer) => this.queue.add(record, bytes, peer),
-      read: (peer, messages, now) => {
-        connections.touch(peer, now)
-        this.pace.spend(peer, messages, now)
-      },
+      read: (peer, messages, now) => this.pace.spend(peer, messages, now),
     })
   }
 
@@ -252,7 +253,7 @@ class RunningIntake implements Intake {
 
   private punish(peer: Peer): void {
     const { limits, connections, bans, counts, clock } = this.parts
-    const whom = faulty(peer, limits, connections)
+    const whom = faulty(peer, limits)
     if (whom === undefined) return
     const subject = whom === 'host' ? peer.host.name : peer.peerId
     if (bans.of(whom === 'host' ? { address: peer.address } : { peerId: subject }, clock.now())) return

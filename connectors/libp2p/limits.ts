@@ -23,6 +23,8 @@ export const INTAKE_LIMITS = {
   handshakesMax: 1_024,
   /** Of one IP address, so that nobody alone can fill the places above. */
   handshakesPerHostMax: 64,
+  /** One that takes longer makes room for another when there are so many. An honest one takes some round trips. */
+  handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,
   /**
    * go-libp2p opens the streams of its pool without a word, and negotiates with the first message: it may come much later.
@@ -70,7 +72,7 @@ export const INTAKE_LIMITS = {
   pacePerConnection: { burst: 20_000, perSecond: 2_000 },
   /** The same of all connections of one address. */
   pacePerHost: { burst: 100_000, perSecond: 20_000 },
-  /** Of a connection with `slowFaults`. */
+  /** Of a connection with `slowFaults`, and of one without credit of an address with `hostSlowFaults`. */
   pacePerSuspect: { burst: 100, perSecond: 20 },
   /** Longest time for which a connection is not read because of a rate: whoever is slowed is still heard. */
   holdMsMax: 10_000,
@@ -82,15 +84,29 @@ export const INTAKE_LIMITS = {
   doubtfulPerHost: { burst: 1_000, perSecond: 20 },
   /** Messages with which a connection may show what it is before the lag of `validate` slows it. */
   newcomerMessages: 64,
-  /** Most by which votes or doubtful messages count for or against a connection. */
-  creditMax: 1_000,
   /**
-   * Faults of a connection: signatures that are not the owner's, less the votes, less one each second. From the first number
-   * on it is read slowly, from the second on its peer id is banned.
+   * Credit of a peer: so much for each vote, less one for each doubtful message. While there is credit, a bad signature is no
+   * fault: a relay is judged by the share of them, not by the user who sends most.
+   */
+  creditPerVote: 10,
+  /** Most credit, and most that a peer can owe. */
+  creditMax: 100_000,
+  debtMax: 1_000,
+  /** What is left of credit after so long is half of it: it cannot be saved up. */
+  creditHalfLifeMs: 3_600_000,
+  /** Peers with credit that are not connected, remembered by peer id and address; beyond them the oldest go. */
+  standingsMax: 10_000,
+  /**
+   * Faults of a peer: signatures that are not the owner's and that no credit made up for, less `creditPerVote` for each vote,
+   * less one each second. From the first number on it is read slowly, from the second on its peer id is banned.
    */
   slowFaults: 50,
   banFaults: 250,
-  /** Faults of all of one address, from which on the address is banned unless it also brings votes; 0 = never. */
+  /**
+   * Faults of all of one address. From the first number on who has no credit is read slowly there, from the second on the
+   * address is banned, unless somebody there brought votes of late; 0 = never.
+   */
+  hostSlowFaults: 500,
   hostBanFaults: 2_000,
   /** How long such a ban lasts. */
   banMs: 600_000,
@@ -110,9 +126,9 @@ export const INTAKE_LIMITS = {
   paceWhileLagging: { burst: 500, perSecond: 500 },
   /** How often `validate`'s lag is asked for. */
   lagAskMs: 1_000,
-  /** Connections on which no message came for so long are closed. */
+  /** Connections on which no message came for so long that may count are closed. */
   connectionIdleMs: 900_000,
-  /** When there is no place for a new connection, one without a message for so long makes room. */
+  /** When there is no place for a new connection, one without such a message for so long, and without credit, makes room. */
   shedIdleMs: 10_000,
   /** Peers whose messages are counted. */
   talkersMax: 4_096,

@@ -3,7 +3,7 @@
  * be within it again; nothing is refused for that. One with faults is read slowly. While `validate` lags, those that have
  * not shown that they bring votes share one small rate: each waits for its turn, so none is left out.
  */
-import type { Connections, Peer } from './connections.ts'
+import type { Peer } from './connections.ts'
 import type { Counts } from './counts.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 import type { Pressure } from './pressure.ts'
@@ -36,8 +36,8 @@ export class Pace {
     const { standing, host } = peer
     peer.messages += messages
     peer.talker.messages += messages
-    const { slowFaults, pacePerSuspect, pacePerConnection } = this.limits
-    standing.pace.setRate(standing.faults >= slowFaults ? pacePerSuspect : pacePerConnection)
+    const { pacePerSuspect, pacePerConnection } = this.limits
+    standing.pace.setRate(this.isSuspect(peer) ? pacePerSuspect : pacePerConnection)
     const waits = [standing.pace.owe(messages, now), host.pace.owe(messages, now)]
     if (this.isInTurns(peer)) waits.push(this.turns.owe(messages, now))
     const waitMs = Math.min(
@@ -49,16 +49,22 @@ export class Pace {
     this.pressure.hold(peer, now + waitMs)
   }
 
+  private isSuspect({ standing, host }: Peer): boolean {
+    const { slowFaults, hostSlowFaults } = this.limits
+    if (standing.faults >= slowFaults) return true
+    return hostSlowFaults > 0 && host.faults >= hostSlowFaults && !standing.hasCredit
+  }
+
   private isInTurns({ standing, messages }: Peer): boolean {
     if (this.lagging !== 'some') return this.lagging === 'all'
-    return standing.credit <= 0 && messages > this.limits.newcomerMessages
+    return !standing.hasCredit && messages > this.limits.newcomerMessages
   }
 }
 
 /** Who has gone too far by now. */
-export function faulty(peer: Peer, limits: IntakeLimits, connections: Connections): 'peer' | 'host' | undefined {
+export function faulty(peer: Peer, limits: IntakeLimits): 'peer' | 'host' | undefined {
   const { standing, host } = peer
   const { banFaults, hostBanFaults } = limits
-  if (hostBanFaults > 0 && host.faults >= hostBanFaults && !connections.hasCredit(host)) return 'host'
+  if (hostBanFaults > 0 && host.faults >= hostBanFaults && !host.hasCredit) return 'host'
   return standing.faults >= banFaults ? 'peer' : undefined
 }

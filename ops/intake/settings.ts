@@ -32,11 +32,16 @@ export const intakeSettings = z
       .describe('Votes of a slot that are taken for an epoch, as a multiple of the quota of its market.'),
     connections: z
       .strictObject({
-        max: rate(L.connectionsMax, 'Connections at a time. Beyond them a silent one makes room for a new one.'),
+        max: rate(L.connectionsMax, 'Connections at a time. Beyond them one without votes makes room for a new one.'),
         perAddressMax: rate(L.connectionsPerHostMax, 'The same of one IP address (of IPv6: a /64).'),
+        handshakesMax: rate(
+          L.handshakesMax,
+          'Connections at a time that have not yet said who they are. Beyond them one that has stalled makes room.',
+        ),
+        handshakesPerAddressMax: rate(L.handshakesPerHostMax, 'The same of one IP address.'),
         idleSeconds: whole(60, 86_400)
           .default(L.connectionIdleMs / 1_000)
-          .describe('A connection without a message for so long is closed, s.'),
+          .describe('A connection without a message that may count for so long is closed, s.'),
       })
       .prefault({}),
     rates: z
@@ -64,14 +69,24 @@ export const intakeSettings = z
       .strictObject({
         slow: rate(
           L.slowFaults,
-          'Bad signatures of a connection, less its votes and one each second, above which it is read slowly.',
+          'Bad signatures of a peer that its votes do not make up for, less one each second, above which it is read slowly.',
         ),
         ban: rate(L.banFaults, 'And above which its peer id is banned.'),
+        slowAddress: whole(0, 10_000_000)
+          .default(L.hostSlowFaults)
+          .describe(
+            'The same of an IP address, above which those there that bring no votes are read slowly; 0 = never.',
+          ),
         banAddress: whole(0, 10_000_000)
           .default(L.hostBanFaults)
           .describe(
-            'The same of an IP address that brings no votes; 0 = never, as behind a proxy that hides the addresses.',
+            'And above which it is banned if it brought no votes of late; 0 = never, as behind a proxy that hides the addresses.',
           ),
+        perVote: rate(L.creditPerVote, 'Messages that cannot count for which one vote of the same peer makes up.'),
+        creditHalfLifeMinutes: rate(
+          L.creditHalfLifeMs / 60_000,
+          'What votes earned counts half after so long, minutes.',
+        ),
         banMinutes: whole(1, 100_000)
           .default(L.banMs / 60_000)
           .describe('How long such a ban lasts, minutes.'),
@@ -101,6 +116,8 @@ export function limitsOf({ connections, rates, faults, lag }: IntakeSettings): P
   return {
     connectionsMax: connections.max,
     connectionsPerHostMax: connections.perAddressMax,
+    handshakesMax: connections.handshakesMax,
+    handshakesPerHostMax: connections.handshakesPerAddressMax,
     connectionIdleMs: connections.idleSeconds * 1_000,
     pacePerConnection: { burst: rates.connectionBurst, perSecond: rates.connectionPerSecond },
     pacePerHost: { burst: rates.addressBurst, perSecond: rates.addressPerSecond },
@@ -108,6 +125,9 @@ export function limitsOf({ connections, rates, faults, lag }: IntakeSettings): P
     doubtfulPerHost: { burst: rates.doubtfulAddressBurst, perSecond: rates.doubtfulAddressPerSecond },
     slowFaults: faults.slow,
     banFaults: faults.ban,
+    hostSlowFaults: faults.slowAddress,
+    creditPerVote: faults.perVote,
+    creditHalfLifeMs: faults.creditHalfLifeMinutes * 60_000,
     hostBanFaults: faults.banAddress,
     banMs: faults.banMinutes * 60_000,
     lagRecordsMax: lag.recordsMax,

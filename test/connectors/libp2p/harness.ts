@@ -124,6 +124,11 @@ export class Stage implements AsyncDisposable {
     return client
   }
 
+  /** Called when the stage ends, latest first. */
+  onEnd(end: () => Promise<void>): void {
+    this.ends.push(end)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const end of this.ends.reverse()) await end()
   }

@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
-import { hostOf } from '../../../connectors/libp2p/connections.ts'
+import { hostOf } from '../../../connectors/libp2p/address.ts'
 import { TokenBucket } from '../../../connectors/libp2p/limits.ts'
 import { message, open, Stage, until, write } from './harness.ts'
 

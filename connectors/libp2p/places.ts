@@ -1,0 +1,71 @@
+/** Who leaves when there is no place for a newcomer. Votes keep a place, connections do not: they are cheap to make. */
+import type { MultiaddrConnection } from '@libp2p/interface'
+import type { Host, Peer } from './connections.ts'
+import type { IntakeLimits } from './limits.ts'
+
+/** A socket that was let in. */
+export interface Guest {
+  readonly socket: MultiaddrConnection
+  readonly host: Host
+  peer: Peer | undefined
+  peerId: string
+  handshaking: boolean
+  /** When its last message that may count came, or itself, ms. */
+  activeAt: number
+}
+
+/**
+ * The connection to close for a newcomer from `host`; undefined when there is none. It has no credit, and was silent for
+ * `shedIdleMs` or has an address with more connections than the newcomer's would have. The address with most connections
+ * comes first, then who was silent longest.
+ * @param own only connections of that host leave
+ */
+export function leaving(guests: Iterable<Guest>, host: Host, own: boolean, limits: IntakeLimits, now: number) {
+  let chosen: Guest | undefined
+  for (const guest of guests) {
+    if (guest.handshaking || guest.peer?.standing.hasCredit || (own && guest.host !== host)) continue
+    const isGreedy = guest.host.connections > host.connections + 1
+    if (!isGreedy && now - guest.activeAt < limits.shedIdleMs) continue
+    if (!chosen || isBefore(guest, chosen, 'connections')) chosen = guest
+  }
+  return chosen
+}
+
+/**
+ * The handshake to end for a newcomer from `host`: the oldest of the address with most of them. One that has not stalled for
+ * `handshakeStallMs` is only ended when its address has more of them than the newcomer's would have.
+ * @param own only handshakes of that host are ended
+ */
+export function stalled(guests: Iterable<Guest>, host: Host, own: boolean, limits: IntakeLimits, now: number) {
+  let chosen: Guest | undefined
+  for (const guest of guests) {
+    if (!guest.handshaking || (own && guest.host !== host)) continue
+    if (!chosen || isBefore(guest, chosen, 'handshakes')) chosen = guest
+  }
+  if (!chosen) return undefined
+  const isGreedy = chosen.host.handshakes > host.handshakes + 1
+  return isGreedy || now - chosen.activeAt >= limits.handshakeStallMs ? chosen : undefined
+}
+
+const isBefore = (a: Guest, b: Guest, by: 'connections' | 'handshakes'): boolean =>
+  a.host[by] !== b.host[by] ? a.host[by] > b.host[by] : a.activeAt < b.activeAt
+
+/** What a connection with credit holds counts for a tenth: who brings votes is not closed for who brings none. */
+const SHARE_WITH_CREDIT = 0.1
+
+/** The connection that takes most by some measure, of the address that does. */
+export function greediest(peers: Iterable<Peer>, measure: (peer: Peer) => number): Peer | undefined {
+  const hosts = new Map<Host, { sum: number; most: Peer; weight: number }>()
+  for (const peer of peers) {
+    const weight = measure(peer) * (peer.standing.hasCredit ? SHARE_WITH_CREDIT : 1)
+    const of = hosts.get(peer.host)
+    if (!of) hosts.set(peer.host, { sum: weight, most: peer, weight })
+    else {
+      of.sum += weight
+      if (weight > of.weight) Object.assign(of, { most: peer, weight })
+    }
+  }
+  let first: { sum: number; most: Peer } | undefined
+  for (const one of hosts.values()) if (!first || one.sum > first.sum) first = one
+  return first?.most
+}

@@ -1,0 +1,101 @@
+/** Credit and faults of a peer, and who leaves when there is no place. */
+import { describe, expect, test } from 'vitest'
+import type { Host, Peer } from '../../../connectors/libp2p/connections.ts'
+import { INTAKE_LIMITS } from '../../../connectors/libp2p/limits.ts'
+import { type Guest, greediest, leaving, stalled } from '../../../connectors/libp2p/places.ts'
+import { Standing, Standings } from '../../../connectors/libp2p/standing.ts'
+
+const LIMITS = { ...INTAKE_LIMITS, creditPerVote: 10, creditMax: 25, creditHalfLifeMs: 1_000, standingsMax: 2 }
+
+describe('standing', () => {
+  test('default: a vote makes up for some doubtful messages, to a bound, and for faults of before', () => {
+    const standing = new Standing(LIMITS, 0, 'connection')
+    for (let n = 0; n < 5; n++) standing.vote()
+    expect(standing.credit).toBe(25)
+    expect(Array.from({ length: 26 }, () => standing.doubt()).filter(Boolean)).toHaveLength(25)
+    standing.faults = 12
+    standing.vote()
+    expect(standing.faults).toBe(2)
+  })
+
+  test('behavior: credit cannot be saved up', () => {
+    const standing = new Standing(LIMITS, 0, 'connection')
+    standing.vote()
+    standing.fade(1_000)
+    expect([standing.credit, standing.hasCredit]).toEqual([5, true])
+    standing.fade(3_000)
+    expect(standing.hasCredit).toBe(false)
+  })
+
+  test('behavior: connections of a peer share one; with credit it is remembered for some time, by few', () => {
+    const standings = new Standings(LIMITS)
+    const first = standings.enter('a', 'here', 0)
+    expect(standings.enter('a', 'here', 0)).toBe(first)
+    expect(standings.enter('a', 'there', 0)).not.toBe(first)
+    first.vote()
+    standings.leave('a', 'here')
+    standings.leave('a', 'here')
+    expect(standings.enter('a', 'here', 0)).toBe(first)
+    standings.leave('a', 'here')
+    for (const peer of ['b', 'c']) {
+      standings.enter(peer, 'here', 0).vote()
+      standings.leave(peer, 'here')
+    }
+    expect(standings.enter('a', 'here', 0)).not.toBe(first)
+    const third = standings.enter('c', 'here', 0)
+    expect(third.hasCredit).toBe(true)
+    standings.leave('c', 'here')
+    standings.fade(10_000)
+    expect(standings.enter('c', 'here', 0)).not.toBe(third)
+  })
+})
+
+describe('who leaves', () => {
+  const hostOf = (connections: number, handshakes = 0) => ({ connections, handshakes }) as Host
+  const guest = (host: Host, activeAt: number, of: { credit?: boolean; handshaking?: boolean } = {}) =>
+    ({
+      host,
+      activeAt,
+      handshaking: of.handshaking ?? false,
+      peer: { standing: { hasCredit: of.credit ?? false } },
+    }) as Guest
+  const [few, many] = [hostOf(2, 2), hostOf(9, 9)]
+  const limits = { ...INTAKE_LIMITS, shedIdleMs: 100, handshakeStallMs: 100 }
+
+  test('default: one without credit, of the address with most connections, silent longest', () => {
+    const guests = [guest(few, 1), guest(many, 0, { credit: true }), guest(many, 5), guest(many, 3), guest(many, 4)]
+    expect(leaving(guests, hostOf(0), false, limits, 1_000)).toBe(guests[3])
+    expect(leaving(guests, few, true, limits, 1_000)).toBe(guests[0])
+    expect(leaving([guests[1]!], hostOf(0), false, limits, 1_000)).toBeUndefined()
+  })
+
+  test('behavior: one that is not silent leaves only for an address with fewer connections', () => {
+    const guests = [guest(few, 990), guest(many, 990)]
+    expect(leaving(guests, hostOf(0), false, limits, 1_000)).toBe(guests[1])
+    expect(leaving(guests, hostOf(8), false, limits, 1_000)).toBeUndefined()
+  })
+
+  test('behavior: of handshakes the oldest of the address with most; a young one only for an address with fewer', () => {
+    const handshaking = true
+    const guests = [
+      guest(few, 0, { handshaking }),
+      guest(many, 990, { handshaking }),
+      guest(many, 950, { handshaking }),
+    ]
+    expect(stalled(guests, hostOf(0), false, limits, 1_000)).toBe(guests[2])
+    expect(stalled(guests, hostOf(9, 9), false, limits, 1_000)).toBeUndefined()
+    expect(stalled(guests, few, true, limits, 1_000)).toBe(guests[0])
+    expect(stalled([guest(few, 0)], few, true, limits, 1_000)).toBeUndefined()
+  })
+
+  test('behavior: what one with credit holds counts for a tenth; the address that holds most pays', () => {
+    const peer = (host: Host, held: number, hasCredit = false) => ({ host, held, standing: { hasCredit } }) as never
+    const measure = (one: Peer) => (one as never as { held: number }).held
+    const relay = peer(few, 100, true)
+    const small = [peer(many, 9), peer(many, 8), peer(many, 8)]
+    expect(greediest([relay, ...small], measure)).toBe(small[0])
+    expect(greediest([peer(hostOf(1), 20), ...small], measure)).toBe(small[0])
+    const greedy = peer(few, 1_000, true)
+    expect(greediest([greedy, ...small], measure)).toBe(greedy)
+  })
+})
