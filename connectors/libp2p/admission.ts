@@ -56,6 +56,8 @@ interface Scope {
   readonly epochId: number
   /** Slot and owner → votes. */
   readonly votes: Map<string, number>
+  /** Slot → copies and messages over quota that were taken, whoever brought them. */
+  readonly extras: Map<number, number>
 }
 
 /** What can be said of a submission without its signature. */
@@ -95,7 +97,7 @@ export class Admission {
         return undefined
       }
       const doubt = typeof look === 'string' ? look : this.weigh(submission, look, recovered![next++]!)
-      if (doubt !== undefined) return this.doubt(peer, doubt, now())
+      if (doubt !== undefined) return this.doubt(peer, doubt, submission, now())
       // what a former owner signed may come too late to count: only the owner's earn credit
       if (recovered![next - 1]!.signer === look.at(-1)) this.credit(peer, now())
       return undefined
@@ -140,7 +142,7 @@ export class Admission {
   private openScope(name: string, market: string, epochId: number): Scope {
     for (const [old, { market: its, epochId: epoch }] of this.votes)
       if (this.votes.size >= this.limits.votesEpochsMax || !this.guide.takes(its, epoch)) this.votes.delete(old)
-    const scope: Scope = { market, epochId, votes: new Map() }
+    const scope: Scope = { market, epochId, votes: new Map(), extras: new Map() }
     this.votes.set(name, scope)
     return scope
   }
@@ -160,8 +162,18 @@ export class Admission {
     this.events.voted(peer)
   }
 
+  /** False for a copy or an excess of a slot that has had enough of them, over all connections. */
+  private takeExtra({ slotId, dataMarket, epochId }: Submission, doubt: Doubt): boolean {
+    const scope = this.votes.get(`${dataMarket.toLowerCase()}/${epochId}`)
+    if (!scope || (doubt !== 'over-quota' && doubt !== 'copy')) return true
+    const extras = scope.extras.get(slotId) ?? 0
+    if (extras >= this.limits.extrasPerSlotMax) return false
+    scope.extras.set(slotId, extras + 1)
+    return true
+  }
+
   /** Undefined when the bearer has a budget for it. */
-  private doubt(peer: Peer, doubt: Doubt, now: number): Doubt | undefined {
+  private doubt(peer: Peer, doubt: Doubt, submission: Submission, now: number): Doubt | undefined {
     const { standing, host, talker } = peer
     const trusted = standing.doubt()
     if (doubt === 'bad-signature' || doubt === 'unknown-slot') {
@@ -173,7 +185,8 @@ export class Admission {
       }
     }
     const payers = trusted ? [standing.doubtful] : [standing.doubtful, host.doubtful]
-    if ((trusted || !this.lagging) && payers.every((bucket) => bucket.has(now))) {
+    const isRefused = this.lagging && !trusted
+    if (!isRefused && payers.every((bucket) => bucket.has(now)) && this.takeExtra(submission, doubt)) {
       for (const bucket of payers) bucket.take(now)
       return undefined
     }

@@ -82,6 +82,8 @@ export const INTAKE_LIMITS = {
    */
   doubtfulPerConnection: { burst: 200, perSecond: 2 },
   doubtfulPerHost: { burst: 1_000, perSecond: 20 },
+  /** Copies and messages over quota of a slot that are taken for an epoch, over all connections. */
+  extrasPerSlotMax: 16,
   /** Messages with which a connection may show what it is before the lag of `validate` slows it. */
   newcomerMessages: 64,
   /**

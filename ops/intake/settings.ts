@@ -63,6 +63,10 @@ export const intakeSettings = z
           'The same of all connections of one IP address, but for those that brought more votes than such messages.',
         ),
         doubtfulAddressPerSecond: rate(L.doubtfulPerHost.perSecond, 'And per second after.'),
+        extrasPerSlot: rate(
+          L.extrasPerSlotMax,
+          'Of these, copies and messages over quota of one slot that are taken for an epoch, over all connections.',
+        ),
       })
       .prefault({}),
     faults: z
@@ -123,6 +127,7 @@ export function limitsOf({ connections, rates, faults, lag }: IntakeSettings): P
     pacePerHost: { burst: rates.addressBurst, perSecond: rates.addressPerSecond },
     doubtfulPerConnection: { burst: rates.doubtfulConnectionBurst, perSecond: rates.doubtfulConnectionPerSecond },
     doubtfulPerHost: { burst: rates.doubtfulAddressBurst, perSecond: rates.doubtfulAddressPerSecond },
+    extrasPerSlotMax: rates.extrasPerSlot,
     slowFaults: faults.slow,
     banFaults: faults.ban,
     hostSlowFaults: faults.slowAddress,

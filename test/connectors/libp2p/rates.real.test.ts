@@ -61,7 +61,8 @@ describe('what may go into the log', () => {
     ['over-quota', {}],
   ] as const)('behavior: beyond the rate of their bearer, messages with %s %j are refused', async (doubt, wanted) => {
     await using stage = new Stage()
-    const running = await stage.intake({ guide: guide(), limits: { doubtfulPerConnection: ONCE(30) } })
+    const limits = { doubtfulPerConnection: ONCE(30), extrasPerSlotMax: 1_000 }
+    const running = await stage.intake({ guide: guide(), limits })
     await write(await open(await stage.client(), running), bytesOf(many(100, wanted)))
     await judged(running, 100)
     const votes = doubt === 'over-quota' ? 8 : 0
@@ -71,7 +72,8 @@ describe('what may go into the log', () => {
 
   test('behavior: copies are charged to who brings them, whatever their ids; never to the slot', async () => {
     await using stage = new Stage()
-    const running = await stage.intake({ guide: guide(), limits: { doubtfulPerConnection: ONCE(30) } })
+    const limits = { doubtfulPerConnection: ONCE(30), extrasPerSlotMax: 1_000 }
+    const running = await stage.intake({ guide: guide(), limits })
     const first = signed()
     const owner = await open(await stage.client(), running)
     await write(owner, first.bytes)
@@ -99,6 +101,19 @@ describe('what may go into the log', () => {
     const good = many(8)
     await write(await open(await stage.client(), running), bytesOf(good))
     await until(() => taken(running, good) === 8, 'the owner is taken')
+  })
+
+  test('behavior: over all connections a slot has few excesses and copies in the log, and other slots lose nothing', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ guide: guide(), limits: { extrasPerSlotMax: 5 } })
+    const all = [many(20), many(20), many(20)]
+    const copies = all[0]!.slice(0, 3).map(({ bytes }) => ({ bytes }))
+    for (const some of [...all, copies]) await write(await open(await stage.client(), running), bytesOf(some))
+    await judged(running, 63)
+    expect(running.log.submissions).toHaveLength(8 + 5)
+    const other = many(9, { slotId: 2 })
+    await write(await open(await stage.client(), running), bytesOf(other))
+    await until(() => taken(running, other) === 9, 'another slot')
   })
 
   test('behavior: a slot that is inactive has no budget', async () => {
