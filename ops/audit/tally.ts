@@ -57,10 +57,15 @@ export function tallyProject(
 const offChain = ({ headerBlock }: Entry, releaseBlock: number): VerdictReason =>
   headerBlock === undefined ? 'UNKNOWN_HEADER' : headerBlock >= releaseBlock ? 'ORPHANED_HEADER' : 'STALE_HEADER'
 
-/** Per slot the highest deadline; of equal ones the first. */
+/** Per slot the highest deadline; of equal ones the first, and of those for one moment and under one id the lowest CID. */
 function oneVotePerSlot(entries: readonly Entry[]): Entry[] {
   const bySlot = new Map<number, Entry>()
-  for (const entry of [...entries].sort(byArrival)) {
+  const inOrder = (a: Entry, b: Entry): number => {
+    const { receivedAt, submissionId, snapshotCid } = a.submission
+    const isSameArrival = receivedAt === b.submission.receivedAt && submissionId === b.submission.submissionId
+    return isSameArrival ? compareText(snapshotCid, b.submission.snapshotCid) : byArrival(a, b)
+  }
+  for (const entry of [...entries].sort(inOrder)) {
     const { slotId, deadline } = entry.submission
     const before = bySlot.get(slotId)
     if (!before || deadline > before.submission.deadline) bySlot.set(slotId, entry)

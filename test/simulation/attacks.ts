@@ -95,14 +95,16 @@ const overQuota: Attack = (plot, epochId) => {
   })
 }
 
-/** One id and one arrival for several projects: only what is signed differs. */
+/** One id and one arrival for several projects, or for several CIDs of one: only what is signed differs. */
 const sameId: Attack = (plot, epochId) => {
   const { random, slots } = plot
   return slots.flatMap((slot) => {
     const [submissionId, at] = [uuidOf(random), inTime(epochId, random)]
-    return times(4, (i) =>
-      own(plot, slot, at, { epochId, projectId: `junk:${i}` }, { submissionId, receivedAt: BEGIN_MS + at }),
-    )
+    const [isOne, count] = [random.chance(0.5), 2 + random.below(3)]
+    return times(count, (i) => {
+      const vote = { epochId, projectId: isOne ? 'junk:0' : `junk:${i}`, snapshotCid: `cid-${i}`, deadline: 1_000 }
+      return own(plot, slot, at, vote, { submissionId, receivedAt: BEGIN_MS + at })
+    })
   })
 }
 

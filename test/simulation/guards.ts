@@ -410,4 +410,50 @@ const ANCHOR: readonly Guard[] = [
   },
 ]
 
-export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...ANCHOR]
+/** Noticed by the runs with an adversary. */
+const HOSTILE: readonly Guard[] = [
+  {
+    name: 'of an owner that signs too many none counts',
+    file: 'topology/admit.ts',
+    find: 'if (owner.seated.length + owner.refused === quota.signedMax) {',
+    replace: 'if (owner.seated.length + owner.refused < 0) {',
+    why: 'memory has a bound, and which messages are told apart must not depend on the order of arrival',
+  },
+  {
+    name: 'of equal arrivals the digest decides',
+    file: 'topology/admit.ts',
+    find: 'byArrival(a, b) || byText(a.digest, b.digest)',
+    replace: 'byArrival(a, b)',
+    why: 'the sender chooses id and moment; else the order of the partitions decides',
+  },
+  {
+    name: 'every owner has places of its own in the waiting room',
+    file: 'topology/parking.ts',
+    find: 'const inEpoch = (scope: string, { signer, submission }: ParkedSubmission): string =>',
+    replace: "const inEpoch = (scope: string, _: ParkedSubmission, signer = '', submission = { slotId: 0 }): string =>",
+    why: 'else one slot fills the places of the others',
+  },
+  {
+    name: 'who waits is told apart by digest and signer',
+    file: 'topology/parking.ts',
+    find: 'const keyOf = ({ submission, signer }: ParkedSubmission): string =>',
+    replace: "const keyOf = ({ submission }: ParkedSubmission, signer = ''): string =>",
+    why: 'anybody can sign what another has signed, and be first',
+  },
+  {
+    name: 'a message that came with two headers is judged by neither',
+    file: 'topology/consensus.ts',
+    find: 'if (submission.contested || headers.has(submission.header))',
+    replace: 'if (headers.has(submission.header))',
+    why: 'the header is not signed: a copy with another one, sent first, would take the vote away',
+  },
+  {
+    name: 'texts are judged before anything else',
+    file: 'topology/validate.ts',
+    find: 'if (fault) return',
+    replace: 'if (fault && !market) return',
+    why: 'what is too long or not printable goes into batches and on terminals',
+  },
+]
+
+export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...HOSTILE, ...ANCHOR]

@@ -33,7 +33,7 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
   const { lost, duplicated, skipped, pending } = report
   const mismatches = report.mismatches - played.unreadable
   // The adversary can write what nobody can read, and for epochs that never come; the audit says so, and nothing else.
-  const isOther = ({ kind, message }: Difference) => kind === 'mismatches' && !message.startsWith('it cannot be read')
+  const isOther = (difference: Difference) => difference.kind === 'mismatches' && !isUnreadable(difference)
   const isSound = lost + duplicated + skipped + mismatches === 0 && pending === waitingForEver(played)
   if (!isSound || report.differences.some(isOther)) fail(`audit: ${describe(report)}`)
 
@@ -89,10 +89,14 @@ async function stateLeft(log: Log, { parked, slotQuota, votes, projects }: Store
   return left
 }
 
+const isUnreadable = ({ message }: Difference): boolean => message.startsWith('it cannot be read')
+
 /** The counts that are not zero, and the first difference of each kind. */
 function describe({ lost, duplicated, skipped, mismatches, pending, differences }: AuditReport): string {
   const counts = Object.entries({ lost, duplicated, skipped, mismatches, pending }).filter(([, count]) => count > 0)
-  const firsts = counts.flatMap(([kind]) => differences.find((difference) => difference.kind === kind) ?? [])
+  const firsts = counts.flatMap(
+    ([kind]) => differences.find((difference) => difference.kind === kind && !isUnreadable(difference)) ?? [],
+  )
   return [
     counts.map(([name, count]) => `${count} ${name}`).join(', '),
     ...firsts.map(({ where, message }) => `${where}: ${message}`),
