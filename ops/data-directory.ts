@@ -11,6 +11,7 @@ import { type Stores, sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics, type TopicOptions, type Topics } from '../topology/topics.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { Ground } from './compose.ts'
+import { rememberUrl } from './shown-url.ts'
 
 /** What decides the meaning of the records in the log. Written once; a start that wants something else is refused. */
 export interface DirectorySettings {
@@ -126,6 +127,7 @@ export function readSettings(dataDir: string): DirectorySettings | undefined {
   }
   try {
     const settings = JSON.parse(text) as DirectorySettings
+    for (const url of settings.chain.rpcUrls) rememberUrl(url)
     return { ...settings, rules: completeRules(settings.rules) } // those of an older release lack what came later
   } catch (error) {
     throw new CliError(

@@ -1,6 +1,7 @@
 /** Options of the commands, parsed once; every fault is reported, with what was given and what is wanted. */
 import { z } from 'zod'
 import { CliError } from './cli-error.ts'
+import { rememberUrl, shownUrl } from './shown-url.ts'
 
 /** A whole number in decimal digits, with a sign when it is negative. */
 export const whole = (min: number, max: number) =>
@@ -20,7 +21,11 @@ export const share = z
   .transform(Number)
 
 export const port = whole(0, 65_535)
-export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' })
+/** What it holds of keys is in no message from then on. */
+export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' }).refine((url) => {
+  rememberUrl(url)
+  return true
+})
 export const address = z
   .string()
   .regex(/^0x[0-9a-fA-F]{40}$/, 'not 0x and 40 hex digits')
@@ -55,7 +60,15 @@ export function parseOptions<T>(schema: z.ZodType<T>, given: unknown, command: s
 function faultOf({ path: [field], input, message }: z.core.$ZodIssue, argument: string | undefined): string {
   if (field === undefined) return message
   const name = field === argument ? `<${argument}>` : `--${kebab(String(field))}`
-  return `${name}${input === undefined ? '' : ` ${JSON.stringify(input)}`}: ${message}`
+  return `${name}${input === undefined ? '' : ` ${shownInput(input)}`}: ${message}`
+}
+
+/** Of an address that is none, nobody can say where its login ends. */
+function shownInput(input: unknown): string {
+  if (typeof input !== 'string' || URL.canParse(input))
+    return JSON.stringify(typeof input === 'string' ? shownUrl(input) : input)
+  const scheme = /^(https?:\/*|[^:]*:\/\/)/i.exec(input)?.[0]
+  return JSON.stringify(scheme === undefined ? input : `${scheme}…`)
 }
 
 const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

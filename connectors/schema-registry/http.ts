@@ -113,7 +113,16 @@ function parseUrl(text: string): Pick<RegistryHttp, 'url' | 'auth'> {
   url.password = ''
   const bare = url.toString().replace(/\/+$/, '')
   if (!username) return { url: bare }
-  return { url: bare, auth: { username: decodeURIComponent(username), password: decodeURIComponent(password) } }
+  return { url: bare, auth: { username: decoded(username), password: decoded(password) } }
+}
+
+/** A bare % is one. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function judge(what: string, status: number, text: string): RegistryAnswer {

@@ -6,6 +6,7 @@ import { systemClock } from '../../connectors/log/system-clock.ts'
 import { whyNotKept } from '../../connectors/secret-file.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import type { Address, SequencerSettings } from '../config/schema.ts'
+import { rememberUrl } from '../shown-url.ts'
 
 export type KafkaSettings = SequencerSettings['kafka']
 
@@ -81,10 +82,12 @@ export function secretIn(file: string): string {
 }
 
 /** Of the setting, or of the file that it names, one a line. */
-export const rpcUrlsOf = ({ rpcUrls, rpcUrlsFile }: Address['chain']): readonly string[] =>
-  rpcUrlsFile === undefined
-    ? (rpcUrls ?? [])
-    : secretIn(rpcUrlsFile)
-        .split('\n')
-        .map((line) => line.trim())
-        .filter((line) => line !== '')
+export function rpcUrlsOf({ rpcUrls, rpcUrlsFile }: Address['chain']): readonly string[] {
+  if (rpcUrlsFile === undefined) return rpcUrls ?? []
+  const urls = secretIn(rpcUrlsFile)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  for (const url of urls) rememberUrl(url)
+  return urls
+}

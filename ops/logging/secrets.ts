@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rpcUrlsOf, secretIn } from '../cluster/connect.ts'
 import type { SequencerSettings } from '../config/schema.ts'
-import { KEY_LENGTH_MIN } from '../shown-url.ts'
+import { keysIn } from '../shown-url.ts'
 
 /** What the files hold that settings name as secret, and the parts of addresses that may be. */
 export function secretsOf({
@@ -29,11 +29,4 @@ export function secretsOf({
   const urls = chain.rpcUrlsFile && !existsSync(chain.rpcUrlsFile) ? [] : rpcUrlsOf(chain)
   const others = [registry.url, ...storage.kubo, ...(tracing.otlpUrl === undefined ? [] : [tracing.otlpUrl])]
   return [...held, ...[...urls, ...others].flatMap(keysIn)]
-}
-
-/** Where providers put access keys: login, parts of the path, query. Host and port stay, since an operator needs them. */
-function keysIn(url: string): string[] {
-  const { username, password, pathname, searchParams } = new URL(url)
-  const parts = pathname.split('/').filter((part) => part.length >= KEY_LENGTH_MIN)
-  return [username, password, ...parts, ...searchParams.values()].map(decodeURIComponent)
 }

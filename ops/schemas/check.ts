@@ -6,6 +6,7 @@ import { assertFullTransitive, type Incompatibility, SchemaIncompatibleError } f
 import { historyOf, withoutDocs } from '../../schemas/history.ts'
 import type { AvroSchema } from '../../schemas/load.ts'
 import { sameText } from '../../schemas/same-schema.ts'
+import { shownUrl } from '../shown-url.ts'
 import type { Desired } from './desired.ts'
 
 /**
@@ -57,7 +58,7 @@ export async function checkRegistry(
       return { ...judge(subject, schema, known), level: level ?? null }
     }),
   )
-  return { ok: isOk(subjects), against: registry.url, subjects }
+  return { ok: isOk(subjects), against: shownUrl(registry.url), subjects }
 }
 
 const isOk = (subjects: readonly SubjectCheck[]): boolean => subjects.every(({ state }) => state !== 'refused')

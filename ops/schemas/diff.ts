@@ -1,6 +1,7 @@
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { historyOf, withoutDocs } from '../../schemas/history.ts'
 import type { AvroSchema } from '../../schemas/load.ts'
+import { shownUrl } from '../shown-url.ts'
 import type { Desired } from './desired.ts'
 import { type Difference, differences } from './differences.ts'
 
@@ -34,7 +35,7 @@ export async function diffRegistry(desired: Desired, registry: ConfluentRegistry
       return compare(prefix + name, newest?.schema, newest?.version ?? 0, schema)
     }),
   )
-  return { same: subjects.every(isSame), against: registry.url, subjects }
+  return { same: subjects.every(isSame), against: shownUrl(registry.url), subjects }
 }
 
 const isSame = ({ version, differences }: SubjectDiff): boolean => version > 0 && differences.length === 0

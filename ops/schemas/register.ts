@@ -1,6 +1,7 @@
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { LEVEL } from '../../connectors/schema-registry/levels.ts'
 import { sameText } from '../../schemas/same-schema.ts'
+import { shownUrl } from '../shown-url.ts'
 import { type CheckReport, checkRegistry } from './check.ts'
 import type { Desired } from './desired.ts'
 
@@ -37,5 +38,5 @@ export async function registerSchemas(
     const added = versions.length > before.get(subject)!
     subjects.push({ subject, id, version: kept?.version ?? 0, added, textKept })
   }
-  return { ok: true, registry: registry.url, level: LEVEL, subjects }
+  return { ok: true, registry: shownUrl(registry.url), level: LEVEL, subjects }
 }

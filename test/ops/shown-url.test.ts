@@ -1,7 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { CliError, explain } from '../../ops/cli-error.ts'
 import { createHealth } from '../../ops/health.ts'
 import { createLog } from '../../ops/logging/log.ts'
+import { httpUrl, parseOptions } from '../../ops/options.ts'
 import { outputTo } from '../../ops/output.ts'
 import { createRunLines } from '../../ops/run/lines.ts'
 import { shownUrl, withoutKeys } from '../../ops/shown-url.ts'
@@ -52,5 +55,69 @@ describe('whatever brings it there, no key is in', () => {
     expectHidden(health.report().roles.clock!.detail)
     health.fail('clock', said)
     expectHidden(health.report().roles.clock!.detail)
+  })
+})
+
+describe('an address that was given', () => {
+  const SIGNS = [...'abcXYZ019-._~!$&()*+,;=:@[]{}|^`\'"<> %é\u202e']
+  const key = fc.string({ unit: fc.constantFrom(...SIGNS), minLength: 16, maxLength: 40 }).map((text) => `k${text}k`)
+  const clients: readonly ((url: string) => string)[] = [
+    (url) => `GET ${url}: status 500`,
+    (url) => `request to ${new URL(url).href} failed`,
+    (url) => JSON.stringify({ requestUrl: url, body: '' }),
+    (url) => {
+      const { href, username, password } = new URL(url)
+      return `${href.replace(`${username}:${password}@`, '')}/subjects: ${decodeURIComponent(username)}`
+    },
+  ]
+
+  test('property: no login, long part of a path or query of its is in a text, whatever signs they are made of', () => {
+    const plain = (text: string): string => text.replaceAll(/[%/?#\\@ ]/g, '')
+    fc.assert(
+      fc.property(key, key, key, key, fc.constantFrom(...clients), (name, password, path, query, say) => {
+        const user = name.replaceAll(':', '')
+        const url = `http://${plain(user)}:${plain(password)}@node.example:8545/v3/${plain(path)}?apikey=${plain(query)}`
+        expect(httpUrl.safeParse(url).success).toBe(true)
+        const shown = withoutKeys(say(url))
+        const { username, password: sent, pathname, search } = new URL(url)
+        expect(shown).toContain('node.example:8545/v3/')
+        for (const secret of [
+          plain(user),
+          plain(password),
+          plain(path),
+          plain(query),
+          username,
+          sent,
+          pathname.slice(4),
+          search.slice(8),
+        ])
+          expect(shown.length < secret.length || !shown.includes(secret), `${shown} has ${secret}`).toBe(true)
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test.each([
+    ["http://u:aa,hunter2@127.0.0.1:1/v3/x,hunter2aaaaaaaaaaaaaaaa?x='hunter2", 'http://…@127.0.0.1:1/v3/…?…'],
+    ['http://u:50%hunter2@127.0.0.1:1/', 'http://…@127.0.0.1:1/'],
+  ])('behavior: %s', (url, shown) => {
+    httpUrl.parse(url)
+    expect(withoutKeys(`GET ${url}: refused`)).toBe(`GET ${shown}: refused`)
+  })
+
+  test('behavior: of one that nobody gave, all up to white space, a quotation mark or the next address', () => {
+    expect(withoutKeys('(http://u:a,b(c[d@h:1/v3/0123456789,abcdef01?q=a,b), http://u:p@i,http://u:p@j')).toBe(
+      '(http://…@h:1/v3/…?…), http://…@i,http://…@j',
+    )
+  })
+
+  test.each([
+    ['http://u:hunter2/x@h', 'http://…'],
+    ['http:u:hunter2@h', 'http://…@h/'],
+    ['http:u:hunter2/x@h', 'http:…'],
+    ['ftp://u:hunter2@h/', 'ftp://…@h/'],
+  ])('error: an option that is no address of ours: %s', (rpc, shown) => {
+    const parse = () => parseOptions(z.object({ rpc: httpUrl }), { rpc }, 'verify')
+    expect(parse).toThrow(`--rpc "${shown}": not an http or https URL`)
   })
 })
