@@ -153,6 +153,7 @@ export function disturbance(played: Played, without: Outcome): string | undefine
   const before = new Set(honest.filter((one) => votes(without, one)).map(messageIn))
   /** Projects with votes of the adversary's, or with such as it has delivered. */
   const contested = new Set(sent.filter((one) => votes(outcome, one) && !before.has(messageIn(one))).map(projectIn))
+  for (const one of honest) if (excused.has(ownerIn(one))) contested.add(projectIn(one))
   for (const one of honest) {
     const [mine, theirs] = [without.verdicts.get(one.place)?.reason, outcome.verdicts.get(one.place)?.reason]
     if (mine === theirs || excused.has(ownerIn(one)) || delivered.has(messageIn(one))) continue
