@@ -415,8 +415,8 @@ const HOSTILE: readonly Guard[] = [
   {
     name: 'of an owner that signs too many none counts',
     file: 'topology/admit.ts',
-    find: 'if (owner.seated.length + owner.refused === quota.signedMax) {',
-    replace: 'if (owner.seated.length + owner.refused < 0) {',
+    find: 'if (owner.seated.length + owner.refused.size === quota.signedMax) {',
+    replace: 'if (owner.seated.length + owner.refused.size < 0) {',
     why: 'memory has a bound, and which messages are told apart must not depend on the order of arrival',
   },
   {
