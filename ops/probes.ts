@@ -5,6 +5,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Wiring } from './compose.ts'
 import { listenAt } from './listen.ts'
+import { cutPipelines, PIPELINE_OPTIONS } from './pipelining.ts'
 
 type Asked = Pick<Wiring, 'metrics' | 'health'>
 
@@ -39,12 +40,14 @@ export async function startProbes(
   const server = Fastify({
     logger: false,
     forceCloseConnections: true,
-    http: { connectionsCheckingInterval: CHECK_MS, headersTimeout: REQUEST_MS_MAX },
+    ...PIPELINE_OPTIONS,
+    http: { ...PIPELINE_OPTIONS.http, connectionsCheckingInterval: CHECK_MS, headersTimeout: REQUEST_MS_MAX },
     requestTimeout: REQUEST_MS_MAX,
     connectionTimeout: REQUEST_MS_MAX,
     keepAliveTimeout: REQUEST_MS_MAX,
   })
   server.server.maxConnections = CONNECTIONS_MAX
+  cutPipelines(server.server)
   addProbes(server, asked)
   const advice =
     'Choose another one with ops.probesPort, or by --ops-port, which is 100 before it; 0 takes any free port.'

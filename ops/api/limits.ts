@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import { BlockList, isIP } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { cutPipelines, PIPELINE_OPTIONS } from '../pipelining.ts'
 import { HttpProblem } from './problem.ts'
 
 export interface ApiLimits {
@@ -41,7 +42,8 @@ const CHECK_MS = 500
 
 /** For the making of a server. */
 export const serverOptions = ({ requestMsMax, idleMsMax, proxies }: ApiLimits) => ({
-  http: { connectionsCheckingInterval: CHECK_MS, headersTimeout: requestMsMax },
+  ...PIPELINE_OPTIONS,
+  http: { ...PIPELINE_OPTIONS.http, connectionsCheckingInterval: CHECK_MS, headersTimeout: requestMsMax },
   requestTimeout: requestMsMax,
   connectionTimeout: idleMsMax,
   keepAliveTimeout: idleMsMax,
@@ -49,17 +51,20 @@ export const serverOptions = ({ requestMsMax, idleMsMax, proxies }: ApiLimits) =
 })
 
 export function limitClients(server: FastifyInstance, limits: ApiLimits, now: () => number): void {
-  limitConnections(server, limits)
+  limitConnections(server, limits, now)
+  cutPipelines(server.server)
   const takes = createBuckets(limits.requestsPerSecondMax, now)
   server.addHook('onRequest', async (request, reply) => {
     if (takes(clientOf(request.ip))) return
-    reply.header('retry-after', 1)
+    reply.header('retry-after', 1).header('connection', 'close')
     throw new HttpProblem(429, `more than ${limits.requestsPerSecondMax} requests a second from ${request.ip}`)
   })
 }
 
-function limitConnections(server: FastifyInstance, limits: ApiLimits): void {
-  const { connectionsMax, connectionsPerAddressMax } = limits
+function limitConnections(server: FastifyInstance, limits: ApiLimits, now: () => number): void {
+  const { connectionsMax, connectionsPerAddressMax, requestsPerSecondMax } = limits
+  // a request that is refused costs its connection, so this bounds refusals: all requests may be, and as many as can be open
+  const opens = createBuckets(requestsPerSecondMax + connectionsPerAddressMax, now)
   const proxies = networksOf(limits.proxies)
   const places = new Places<Socket>(connectionsMax)
   server.server.on('connection', (socket) => {
@@ -67,6 +72,7 @@ function limitConnections(server: FastifyInstance, limits: ApiLimits): void {
     const client = clientOf(address)
     const isProxy = proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
     const most = isProxy ? Number.POSITIVE_INFINITY : connectionsPerAddressMax
+    if (!isProxy && !opens(client)) return void socket.destroy()
     if (places.of(client) >= most || !places.take(client, socket)) return void socket.destroy()
     socket.once('close', () => places.leave(client, socket))
   })
@@ -129,7 +135,7 @@ function networksOf(proxies: readonly string[]): BlockList {
 /** Clients that are remembered; one that is forgotten has all its requests again. */
 const CLIENTS_MAX = 10_000
 
-/** @returns whether the client may have one more; each has `perSecond` a second, and twice as many when it was quiet */
+/** @returns whether the client may have one more; each has `perSecond` a second, twice as many when it was quiet. A refusal takes none */
 function createBuckets(perSecond: number, now: () => number): (client: string) => boolean {
   const buckets = new Map<string, { left: number; at: number }>()
   return (client) => {
@@ -137,7 +143,7 @@ function createBuckets(perSecond: number, now: () => number): (client: string) =
     const { left, at: before } = buckets.get(client) ?? { left: 2 * perSecond, at }
     const filled = Math.min(2 * perSecond, left + (Math.max(0, at - before) / 1_000) * perSecond)
     buckets.delete(client)
-    buckets.set(client, { left: Math.max(0, filled - 1), at })
+    buckets.set(client, { left: filled < 1 ? filled : filled - 1, at })
     if (buckets.size > CLIENTS_MAX) buckets.delete(buckets.keys().next().value!)
     return filled >= 1
   }

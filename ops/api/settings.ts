@@ -35,7 +35,9 @@ export const apiSettings = z
       .describe('Connections of one IPv4 address, or one /64 of IPv6.'),
     requestsPerSecondMax: whole(1, 1_000_000)
       .default(API_LIMITS.requestsPerSecondMax)
-      .describe('Requests a second of such an address; twice as many may come at once. More get 429.'),
+      .describe(
+        'Requests a second of such an address; twice as many may come at once. More get 429, and their connection is closed.',
+      ),
     requestMsMax: whole(100, 600_000)
       .default(API_LIMITS.requestMsMax)
       .describe('Time that a client may take to send a request, ms.'),

@@ -1,8 +1,11 @@
 /** What clients of the query API may take, and what they cannot: the probes, and the turn of others. Over loopback's many addresses. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { request } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import Fastify from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
-import { API_LIMITS, type ApiLimits, clientOf } from '../../ops/api/limits.ts'
+import { answerProblems } from '../../ops/api/http.ts'
+import { API_LIMITS, type ApiLimits, clientOf, limitClients, serverOptions } from '../../ops/api/limits.ts'
 import type { Wiring } from '../../ops/compose.ts'
 import { createHealth } from '../../ops/health.ts'
 import { createMetrics } from '../../ops/metrics/create.ts'
@@ -114,6 +117,102 @@ describe('requests', () => {
     const others = await Promise.all(Array.from({ length: 2 }, (_, n) => from(`10.0.2.${n}`, '127.0.0.3')))
     expect(others).toContain(429)
     expect((await hold(api, 8, '127.0.0.9')).count()).toBe(8)
+  })
+})
+
+describe('a connection', () => {
+  /** What the server answers to `text`, until it closes. */
+  const talk = (url: string, localAddress: string, text: string): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port), localAddress })
+      let answers = ''
+      socket
+        .on('error', () => {})
+        .on('data', (part) => {
+          answers += part
+        })
+      socket.on('close', () => resolve(answers))
+      socket.write(text)
+    })
+  const statuses = (answers: string): number[] =>
+    [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status))
+  /** Requests that Node took up while `act` ran. */
+  async function requestsOf(act: () => Promise<unknown>): Promise<number> {
+    let requests = 0
+    const more = () => void requests++
+    subscribe('http.server.request.start', more)
+    await act().finally(() => unsubscribe('http.server.request.start', more))
+    return requests
+  }
+  const of = (lines: string) => `GET /healthz HTTP/1.1\r\nhost: x\r\n${lines}\r\n`
+
+  test.each([
+    ['requests', ''],
+    ['requests that Node answers itself', 'expect: much\r\n'],
+    ['requests with a body', 'content-length: 0\r\n'],
+  ])(
+    'behavior: one with 2,000 %s on the way is cut after a few, on both listeners, and others are served',
+    async (_, lines) => {
+      const { api, probes } = await start({ requestsPerSecondMax: 1_000_000 })
+      for (const url of [api, probes]) {
+        let answers: string[] = []
+        const requests = await requestsOf(async () => {
+          answers = await Promise.all(Array.from({ length: 8 }, () => talk(url, '127.0.0.1', of(lines).repeat(2_000))))
+        })
+        expect(requests).toBeLessThanOrEqual(8 * 2)
+        for (const one of answers) expect(statuses(one).length).toBeLessThanOrEqual(2)
+        expect(await ask(`${probes}/readyz`)).toBe(200)
+        expect(await ask(`${api}/healthz`, '127.0.0.2')).toBe(200)
+      }
+    },
+  )
+  test('behavior: requests one after the other keep it', async () => {
+    const { api } = await start()
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(api).port) })
+    running.push({ close: () => void socket.destroy() })
+    for (let n = 0; n < 50; n++) {
+      socket.write(of(''))
+      const answer = await new Promise((resolve) => socket.once('data', resolve))
+      expect(statuses(String(answer))).toEqual([200])
+    }
+    socket.write(of('connection: close\r\n'))
+    await new Promise((resolve) => socket.once('close', resolve))
+  })
+
+  /** At a time that stands still. */
+  async function startAt(now: () => number, limits: Partial<ApiLimits>): Promise<string> {
+    const all = { ...API_LIMITS, ...limits }
+    const server = Fastify({ ...serverOptions(all), forceCloseConnections: true })
+    answerProblems(server, () => {})
+    limitClients(server, all, now)
+    server.get('/healthz', async () => 'ok')
+    running.push(server)
+    return server.listen({ ...AT, host: '0.0.0.0' })
+  }
+  test('behavior: one over the rate is told so once and closed', async () => {
+    const api = await startAt(() => 0, { requestsPerSecondMax: 1 })
+    for (const status of [200, 200]) expect(await ask(`${api}/healthz`)).toBe(status)
+    const answer = await talk(api, '127.0.0.1', of(''))
+    expect(statuses(answer)).toEqual([429])
+    expect(answer).toMatch(/connection: close/i)
+    expect(await ask(`${api}/healthz`, '127.0.0.2')).toBe(200)
+  })
+  test('behavior: an address that opens more and more of them is not answered any more', async () => {
+    const api = await startAt(() => 0, { requestsPerSecondMax: 1, connectionsPerAddressMax: 8 })
+    const answers: number[][] = []
+    const requests = await requestsOf(async () => {
+      for (let n = 0; n < 30; n++) answers.push(statuses(await talk(api, '127.0.0.1', of('connection: close\r\n'))))
+    })
+    expect(requests).toBe(18)
+    expect(answers.flat()).toEqual([200, 200, ...Array(16).fill(429)])
+    expect(await ask(`${api}/healthz`, '127.0.0.2')).toBe(200)
+  })
+  test('behavior: who asks steadily faster than the rate is served at the rate', async () => {
+    let now = 0
+    const api = await startAt(() => now, { requestsPerSecondMax: 1 })
+    let served = 0
+    for (; now < 90_000; now += 900) if ((await ask(`${api}/healthz`)) === 200) served++
+    expect(served).toBeGreaterThanOrEqual(90)
   })
 })
 
