@@ -6,7 +6,7 @@ import type { Problem, VerifyReport } from './report.ts'
 
 /**
  * @returns what the contract has otherwise, nothing when it keeps the batch in the epoch of the market and has its root
- * Throws CliError when the node cannot be asked, or is one of another chain.
+ * Throws CliError when the node cannot be asked, refuses, or is one of another chain: what a node does not answer is no fact.
  */
 export async function checkAnchored(
   { cid, cidV1, epochId, dataMarket, finalizedCidsRootHash }: VerifyReport,
@@ -27,8 +27,6 @@ export async function checkAnchored(
       chain.close()
     }
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'CALL_EXCEPTION')
-      return differs(`epoch ${epochId} of ${dataMarket}`, 'the contract has no such data market, or no such epoch')
     throw new CliError(
       `the node ${shownUrl(options.url)} cannot be asked: ${withoutKeys((error as Error).message)}`,
       'Check --rpc and what --chain-id or --deployment names, or leave --rpc out.',

@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { createFileBlockStore } from '../../../connectors/ipfs/file-store.ts'
@@ -140,6 +143,25 @@ describe('what is left unchecked', () => {
     })
     expect(away.stderr).not.toContain('secret')
     expect(await runHere(['verify', published, '--rpc', 'http://127.0.0.1:2'])).toMatchObject({ exitCode: 2 })
+  })
+
+  test.each([
+    [-32000, 'header not found'],
+    [3, 'execution reverted'],
+  ])('error: a node that refuses with %i shows nothing about the batch', async (code, message) => {
+    const node = createServer(async (request, response) => {
+      const { id, method } = JSON.parse(await text(request)) as { id: number; method: string }
+      const answer = method === 'eth_chainId' ? { result: '0x2ba1' } : { error: { code, message } }
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }))
+    })
+    await new Promise<void>((listening) => node.listen(0, '127.0.0.1', listening))
+    const rpc = `http://127.0.0.1:${(node.address() as AddressInfo).port}`
+    const named = [...given, '--data-market', `0x${'a1'.repeat(20)}`]
+    const { exitCode, stdout, stderr } = await runHere(['verify', published, ...named, '--rpc', rpc])
+    node.close()
+    expect([exitCode, stdout]).toEqual([3, ''])
+    expect(stderr).toContain('cannot be asked: ')
+    expect(stderr).not.toContain('NOT_ANCHORED')
   })
 })
 
