@@ -6,6 +6,7 @@
  * is plain HTTP: that client cannot list versions, refuses to register a union, and sets a subject's level only after its
  * first schema. Source: Confluent Schema Registry API reference, v1.
  */
+import { z } from 'zod'
 import { assertFullTransitive } from '../../schemas/compatibility.ts'
 import type { AvroSchema } from '../../schemas/load.ts'
 import type { RegisteredSchema, SchemaRegistry } from '../../schemas/registry.ts'
@@ -28,6 +29,17 @@ export interface ConfluentRegistry extends SchemaRegistry, Levels {
   deleteSubject(subject: string): Promise<void>
 }
 
+const whole = z.int().min(0)
+/** JSON of a schema's outer form. What is within shows when a record is decoded with it: one bad version is no reason to stop. */
+const avroText = z.string().transform((text, context): AvroSchema => {
+  try {
+    return z.union([z.string(), z.array(z.unknown()), z.looseObject({})]).parse(JSON.parse(text)) as AvroSchema
+  } catch {
+    context.addIssue('no Avro schema')
+    return z.NEVER
+  }
+})
+
 /** Nothing is asked of the registry yet. */
 export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRegistry {
   const http = createRegistryHttp(endpoint)
@@ -38,12 +50,9 @@ export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRe
     const path = `/subjects/${encodeURIComponent(subject)}/versions`
     const listed = await http.request('GET', path)
     if (!listed.ok && listed.code === NO_SUBJECT) return []
-    const numbers = bodyOf<readonly number[]>(listed, subject)
+    const numbers = bodyOf(listed, subject, z.array(whole))
     const all = await Promise.all(numbers.map((version) => http.request('GET', `${path}/${version}`)))
-    return all.map((answer) => {
-      const { version, id, schema } = bodyOf<{ version: number; id: number; schema: string }>(answer, subject)
-      return { version, id, schema: JSON.parse(schema) as AvroSchema }
-    })
+    return all.map((answer) => bodyOf(answer, subject, z.object({ version: whole, id: whole, schema: avroText })))
   }
 
   /** A registry that has the very text is not written to, so a process that only runs needs no right to write. */
@@ -58,7 +67,8 @@ export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRe
       schema,
     )
     const path = `/subjects/${encodeURIComponent(subject)}/versions`
-    const { id } = bodyOf<{ id: number }>(await http.request('POST', path, { schema: JSON.stringify(schema) }), subject)
+    const answer = await http.request('POST', path, { schema: JSON.stringify(schema) })
+    const { id } = bodyOf(answer, subject, z.object({ id: whole }))
     const kept = await schemaOf(id)
     if (!sameOnTheWire(kept, schema))
       throw new SchemaRegistryError(
@@ -73,14 +83,14 @@ export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRe
     register,
     schemaOf,
     versions,
-    subjects: async () => bodyOf<readonly string[]>(await http.request('GET', '/subjects'), 'subjects'),
+    subjects: async () => bodyOf(await http.request('GET', '/subjects'), 'subjects', z.array(z.string())),
     level,
     ensureLevel,
     deleteSubject: async (subject) => {
       const path = `/subjects/${encodeURIComponent(subject)}`
       for (const step of [path, `${path}?permanent=true`]) {
         const answer = await http.request('DELETE', step)
-        if (!answer.ok && answer.status !== 404) bodyOf(answer, subject)
+        if (!answer.ok && answer.status !== 404) bodyOf(answer, subject, z.unknown())
       }
     },
   }

@@ -1,5 +1,6 @@
 /** JSON over HTTP as schema registries speak it, with a time limit for each request and a bounded number of tries. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import { createLimiter } from '../limiter.ts'
 import { SchemaRegistryError } from './errors.ts'
 
@@ -28,9 +29,9 @@ export interface RegistryAuth {
   readonly password: string
 }
 
-/** `code` is the registry's own (40401: no such subject, …); 0 for an answer without one. */
+/** `code` is the registry's own (40401: no such subject, …); 0 for an answer without one. `from`: the request. */
 export type RegistryAnswer =
-  | { readonly ok: true; readonly body: unknown }
+  | { readonly ok: true; readonly body: unknown; readonly from: string }
   | { readonly ok: false; readonly status: number; readonly code: number; readonly message: string }
 
 export interface RegistryHttp {
@@ -99,9 +100,14 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
   }
 }
 
-/** What the registry answered about a subject. Throws `SCHEMA_REFUSED` when it said no. */
-export function bodyOf<T>(answer: RegistryAnswer, subject: string): T {
-  if (answer.ok) return answer.body as T
+/** What the registry answered about a subject. Throws `SCHEMA_REFUSED` when it said no, `NOT_A_REGISTRY` on another shape. */
+export function bodyOf<T>(answer: RegistryAnswer, subject: string, shape: z.ZodType<T>): T {
+  if (answer.ok) {
+    const parsed = shape.safeParse(answer.body)
+    if (parsed.success) return parsed.data
+    const what = `the registry answered something else: ${shown(JSON.stringify(answer.body))}`
+    throw new SchemaRegistryError('NOT_A_REGISTRY', `${answer.from}: ${what}`)
+  }
   const { code, message } = answer
   throw new SchemaRegistryError('SCHEMA_REFUSED', `the registry refuses ${subject} (${code}): ${message}`)
 }
@@ -125,13 +131,15 @@ function decoded(text: string): string {
   }
 }
 
+const refusal = z.object({ error_code: z.int().optional(), message: z.string().optional() })
+
 function judge(what: string, status: number, text: string): RegistryAnswer {
   const body = parsed(text)
   if (status >= 200 && status < 300) {
     if (body === undefined) throw new SchemaRegistryError('NOT_A_REGISTRY', `${what}: not JSON: ${shown(text)}`)
-    return { ok: true, body }
+    return { ok: true, body, from: what }
   }
-  const { error_code: code = 0, message = shown(text) } = (body ?? {}) as { error_code?: number; message?: string }
+  const { error_code: code = 0, message = shown(text) } = refusal.safeParse(body).data ?? {}
   const why = `${what}: status ${status}: ${message}`
   if (status === 401 || status === 403) throw new SchemaRegistryError('REGISTRY_RIGHTS', why)
   if (status === 408 || status === 429 || status >= 500) throw new SchemaRegistryError('REGISTRY_UNREACHABLE', why)

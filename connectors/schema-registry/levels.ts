@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { SchemaRegistryError } from './errors.ts'
 import { bodyOf, NO_SUBJECT, type RegistryHttp } from './http.ts'
 
@@ -20,12 +21,12 @@ export function createLevels(http: RegistryHttp): Levels {
   const level = async (subject: string): Promise<string | undefined> => {
     const answer = await http.request('GET', pathOf(subject))
     if (!answer.ok && NO_LEVEL.includes(answer.code)) return undefined
-    return bodyOf<{ compatibilityLevel: string }>(answer, subject).compatibilityLevel
+    return bodyOf(answer, subject, z.object({ compatibilityLevel: z.string() })).compatibilityLevel
   }
 
   const ensureLevel = async (subject: string): Promise<void> => {
     if ((await level(subject)) === LEVEL) return
-    bodyOf(await http.request('PUT', pathOf(subject), { compatibility: LEVEL }), subject)
+    bodyOf(await http.request('PUT', pathOf(subject), { compatibility: LEVEL }), subject, z.unknown())
     const kept = (await level(subject)) ?? 'none'
     if (kept === LEVEL) return
     const what = `${http.url} keeps ${subject} at level ${kept}, although ${LEVEL} was set`

@@ -8,6 +8,7 @@ import type { AvroSchema } from '../../schemas/load.ts'
 import { sameText } from '../../schemas/same-schema.ts'
 import { shownUrl } from '../shown-url.ts'
 import type { Desired } from './desired.ts'
+import { versionsOf } from './versions.ts'
 
 /**
  * - `same`: a version of the subject already.
@@ -53,7 +54,7 @@ export async function checkRegistry(
   const subjects = await Promise.all(
     [...desired].map(async ([name, schema]) => {
       const subject = prefix + name
-      const [versions, level] = await Promise.all([registry.versions(subject), registry.level(subject)])
+      const [versions, level] = await Promise.all([versionsOf(registry, subject), registry.level(subject)])
       const known = versions.map((version) => version.schema)
       return { ...judge(subject, schema, known), level: level ?? null }
     }),

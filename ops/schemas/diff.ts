@@ -4,6 +4,7 @@ import type { AvroSchema } from '../../schemas/load.ts'
 import { shownUrl } from '../shown-url.ts'
 import type { Desired } from './desired.ts'
 import { type Difference, differences } from './differences.ts'
+import { versionsOf } from './versions.ts'
 
 export interface SubjectDiff {
   readonly subject: string
@@ -31,7 +32,7 @@ export function diffHistory(desired: Desired, folder?: string): DiffReport {
 export async function diffRegistry(desired: Desired, registry: ConfluentRegistry, prefix: string): Promise<DiffReport> {
   const subjects = await Promise.all(
     [...desired].map(async ([name, schema]) => {
-      const newest = (await registry.versions(prefix + name)).at(-1)
+      const newest = (await versionsOf(registry, prefix + name)).at(-1)
       return compare(prefix + name, newest?.schema, newest?.version ?? 0, schema)
     }),
   )

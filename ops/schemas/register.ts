@@ -4,6 +4,7 @@ import { sameText } from '../../schemas/same-schema.ts'
 import { shownUrl } from '../shown-url.ts'
 import { type CheckReport, checkRegistry } from './check.ts'
 import type { Desired } from './desired.ts'
+import { versionsOf } from './versions.ts'
 
 export interface Registered {
   readonly subject: string
@@ -32,7 +33,7 @@ export async function registerSchemas(
   for (const [name, schema] of desired) {
     const subject = prefix + name
     const id = await registry.register(subject, schema)
-    const versions = await registry.versions(subject)
+    const versions = await versionsOf(registry, subject)
     const kept = versions.findLast((version) => version.id === id)
     const textKept = kept !== undefined && sameText(kept.schema, schema)
     const added = versions.length > before.get(subject)!

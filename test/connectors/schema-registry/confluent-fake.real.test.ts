@@ -88,6 +88,60 @@ describe('fake Confluent: answers', () => {
   })
 })
 
+describe('fake Confluent: JSON of another shape', () => {
+  const other = [
+    {},
+    null,
+    7,
+    'text',
+    [{}],
+    ['a'],
+    { compatibilityLevel: 1 },
+    { id: 'x' },
+    { error_code: {}, message: [] },
+  ]
+  test.each(other.map((body) => [JSON.stringify(body), body]))(
+    'error: %s is no answer of a registry',
+    async (_, body) => {
+      const calls: [string, readonly (readonly [number, unknown])[], () => Promise<unknown>][] = [
+        ['versions', [[200, body]], () => registry.versions('a-value')],
+        [
+          'one version',
+          [
+            [200, [1]],
+            [200, body],
+          ],
+          () => registry.versions('a-value'),
+        ],
+        ['level', [[200, body]], () => registry.level('a-value')],
+        [
+          'id',
+          [
+            [200, { compatibilityLevel: 'FULL_TRANSITIVE' }],
+            [200, []],
+            [200, body],
+          ],
+          () => registry.register('a-value', thing()),
+        ],
+        ['a refusal', [[404, body]], () => registry.level('a-value')],
+      ]
+      if (!Array.isArray(body) || typeof body[0] !== 'string')
+        // a list of names is one
+        calls.push(['subjects', [[200, body]], () => registry.subjects()])
+      for (const [name, answers, call] of calls) {
+        fake.failures.push(...answers)
+        await expect(call(), name).rejects.toMatchObject({ code: 'NOT_A_REGISTRY', retriable: false })
+        expect(fake.failures, name).toEqual([])
+      }
+    },
+  )
+
+  test.each([['syntax = "proto3";'], ['5'], ['null']])('error: a version whose schema is %s', async (schema) => {
+    fake.failures.push([200, [1]], [200, { version: 1, id: 1, schema }])
+    await expect(registry.versions('a-value')).rejects.toMatchObject({ code: 'NOT_A_REGISTRY' })
+  })
+})
+
 describe('fake Confluent: failures', () => {
   test.each(['cut', 'half an answer', 'silence', [500, { error_code: 50001, message: 'store' }]] as const)(
     'behavior: %s once is tried again, by every call',
