@@ -61,6 +61,7 @@ describe('messages of real collectors', () => {
         fullNode: false,
         signer: '',
         headerBlock: -1,
+        contested: false,
       })
     })
 
