@@ -47,16 +47,15 @@ export async function watchWorld(place: Place, onError: (error: unknown) => void
   const contract = new Contract(place.protocolState, protocolStateInterface, provider)
   let moment: Moment | undefined
   let closed = false
+  // the epochs first: a header is to be no older than the release of its epoch
   const look = async (): Promise<Moment> => {
-    const block = (await provider.send('eth_getBlockByNumber', ['latest', false])) as { number: string; hash: string }
     const epochs = await Promise.all(
       place.markets.map(async (market) => {
-        const [, , epochId] = (await contract.getFunction('currentEpoch')(market, {
-          blockTag: block.number,
-        })) as [bigint, bigint, bigint]
+        const [, , epochId] = (await contract.getFunction('currentEpoch')(market)) as [bigint, bigint, bigint]
         return [market, Number(epochId)] as const
       }),
     )
+    const block = (await provider.send('eth_getBlockByNumber', ['latest', false])) as { number: string; hash: string }
     return { head: { number: Number(block.number), hash: block.hash }, epochs: new Map(epochs) }
   }
   const follow = async (): Promise<void> => {
