@@ -12,8 +12,12 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, unavailable: 3, unchecked: 4, 
 export class CliError extends Error {
   readonly exitCode: number
   readonly hint: string
-  constructor(message: string, hint: string, exitCode: number = EXIT.usage, cause?: unknown) {
-    super(message, { cause })
+  readonly lines: Lines
+  /** @param message one line, or several as a list: a line feed within one is foreign, and shown as an escape */
+  constructor(message: string | Lines, hint: string, exitCode: number = EXIT.usage, cause?: unknown) {
+    const lines = typeof message === 'string' ? [message] : message
+    super(lines.join('\n'), { cause })
+    this.lines = lines
     this.name = 'CliError'
     this.hint = hint
     this.exitCode = exitCode
@@ -77,22 +81,25 @@ const ANY_HINT = 'Nothing that was acknowledged is lost. Mend what the message n
 
 /** Any failure as lines for standard error, and the exit code. */
 export function explain(error: unknown): { lines: Lines; exitCode: number } {
-  const { text, exitCode } = explained(error)
-  return { lines: indented(withoutKeys(text)), exitCode }
+  const { said, hint, exitCode } = explained(error)
+  const [first = '', ...more] = said.map(withoutKeys)
+  return { lines: [`error: ${first}`, ...more.map(indented), `  ${withoutKeys(hint)}`], exitCode }
 }
 
-/** A message may have lines of its own, and what it quotes may pretend to: none begins as a line of ours does. */
-export const indented = (text: string): Lines =>
-  text.split('\n').map((line, at) => (at === 0 || line.startsWith('  ') ? line : `  ${line}`))
+const indented = (line: string): string => (line.startsWith('  ') ? line : `  ${line}`)
 
-function explained(error: unknown): { text: string; exitCode: number } {
-  if (error instanceof CliError) return { text: `error: ${error.message}\n  ${error.hint}`, exitCode: error.exitCode }
+function explained(error: unknown): { said: Lines; hint: string; exitCode: number } {
+  if (error instanceof CliError) return { said: error.lines, hint: error.hint, exitCode: error.exitCode }
   if (isOutside(error))
-    return { text: `error: ${error.message}\n  ${HINTS[error.code] ?? ANY_HINT}`, exitCode: EXIT.unavailable }
-  return {
-    text: `error: ${error instanceof Error ? (error.stack ?? error.message) : error}\n  This is a fault of the sequencer; please report it.`,
-    exitCode: EXIT.internal,
-  }
+    return { said: [error.message], hint: HINTS[error.code] ?? ANY_HINT, exitCode: EXIT.unavailable }
+  const hint = 'This is a fault of the sequencer; please report it.'
+  return { said: error instanceof Error ? stackOf(error) : [String(error)], hint, exitCode: EXIT.internal }
+}
+
+/** The message, which may hold foreign text, is one line; each call is another. */
+function stackOf({ name, message, stack = '' }: Error): Lines {
+  const calls = stack.slice(Math.max(0, stack.indexOf(message)) + message.length)
+  return [`${name}: ${message}`, ...calls.split('\n').filter((call) => call.startsWith('    at '))]
 }
 
 /** The errors of log and connectors say whether they may pass, those of the operating system which call of it failed. */

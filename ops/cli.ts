@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Help, type HelpConfiguration, type OutputConfiguration } from 'commander'
-import { EXIT, explain, indented } from './cli-error.ts'
+import { EXIT, explain } from './cli-error.ts'
 import type { OpenLog } from './open-log.ts'
 import { type Lines, stderr, stdout } from './output.ts'
 
@@ -149,9 +149,15 @@ export async function createProgram(only?: string): Promise<Command> {
 const OUTPUT: OutputConfiguration = {
   writeOut: (text) => stdout.print(...linesOf(text)),
   writeErr: (text) => stderr.print(...linesOf(text)),
-  outputError: (text) => stderr.print(...indented(text.replace(/\n$/, ''))),
+  outputError: (text) => stderr.print(...refusalOf(text)),
 }
 const linesOf = (text: string): Lines => text.replace(/\n$/, '').split('\n')
+
+/** The words that were given are a part of the first line, whatever they hold; commander may add a line with a proposal. */
+function refusalOf(text: string): Lines {
+  const [, said = text, proposal] = /^(.*?)(?:\n(\(Did you mean [^\n]*\)))?\n$/s.exec(text) ?? []
+  return proposal === undefined ? [said] : [said, `  ${proposal}`]
+}
 
 /** Commander does not say which options cannot be left out. */
 const HELP: HelpConfiguration = {

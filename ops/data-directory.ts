@@ -148,7 +148,7 @@ function keepSettings(dataDir: string, settings: DirectorySettings): void {
   const different = before ? differences(before, settings) : []
   if (different.length > 0)
     throw new CliError(
-      `${dataDir} was made with other settings:\n       ${different.join('\n       ')}`,
+      [`${dataDir} was made with other settings:`, ...different.map((one) => `       ${one}`)],
       'Start with the same options, or give --data-dir a new directory.',
     )
   const { settings: path } = directoryPaths(dataDir)

@@ -1,6 +1,7 @@
 /** Options of the commands, parsed once; every fault is reported, with what was given and what is wanted. */
 import { z } from 'zod'
 import { CliError } from './cli-error.ts'
+import type { Lines } from './output.ts'
 import { rememberUrl, shownUrl } from './shown-url.ts'
 
 /** A whole number in decimal digits, with a sign when it is negative. */
@@ -54,7 +55,7 @@ export function parseOptions<T>(schema: z.ZodType<T>, given: unknown, command: s
   const parsed = schema.safeParse(given, { reportInput: true })
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map((issue) => faultOf(issue, argument))
-  throw new CliError(faults.join('\n       '), `See \`sequencer ${command} --help\`.`)
+  throw new CliError(aligned(faults), `See \`sequencer ${command} --help\`.`)
 }
 
 function faultOf({ path: [field], input, message }: z.core.$ZodIssue, argument: string | undefined): string {
@@ -62,6 +63,9 @@ function faultOf({ path: [field], input, message }: z.core.$ZodIssue, argument: 
   const name = field === argument ? `<${argument}>` : `--${kebab(String(field))}`
   return `${name}${input === undefined ? '' : ` ${shownInput(input)}`}: ${message}`
 }
+
+/** As `error: ` is wide. */
+const aligned = ([first = '', ...more]: Lines): Lines => [first, ...more.map((fault) => `       ${fault}`)]
 
 /** Of an address that is none, nobody can say where its login ends. */
 function shownInput(input: unknown): string {

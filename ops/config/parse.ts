@@ -234,9 +234,10 @@ function howToGive(path: string): string {
 
 const refusal = (faults: readonly Fault[]): CliError =>
   new CliError(
-    `the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults
-      .map(({ path, message, source }) => `  ${path ? `${path}: ` : ''}${message}  (${source})`)
-      .join('\n')}`,
+    [
+      `the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`,
+      ...faults.map(({ path, message, source }) => `  ${path ? `${path}: ` : ''}${message}  (${source})`),
+    ],
     'Every setting is in docs/configuration.md; `sequencer config print` shows what counts.',
   )
 

@@ -98,7 +98,7 @@ function checkDeployed(deployed: ClusterSettings, wanted: ClusterSettings): void
   const different = changedParts(deployed, wanted)
   if (different.length === 0) return
   throw new CliError(
-    `this configuration is not the one deployed (${settingsTopic(wanted.appId).name}):\n  ${different.join('\n  ')}`,
+    [`this configuration is not the one deployed (${settingsTopic(wanted.appId).name}):`, ...different],
     'See `sequencer deploy plan`; a change of rules is deployed while every role is stopped.',
     EXIT.usage,
   )

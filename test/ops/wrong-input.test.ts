@@ -2,10 +2,11 @@
  * Wrong input at the command line: each command says what was wrong and what to do, on standard error and without a stack,
  * and ends with the exit code of its kind.
  */
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { explain } from '../../ops/cli-error.ts'
+import { CliError, explain } from '../../ops/cli-error.ts'
+import { textOf } from '../../ops/output.ts'
 import { newFolder } from '../folder.ts'
 import { runHere } from './run-here.ts'
 
@@ -114,6 +115,39 @@ describe('wrong input', () => {
     expect(stdout).toMatch(/FAIL {2}storage .*ECONNREFUSED[^\n]*\n +Check --kubo/)
     expect(stdout).toMatch(/FAIL {2}chain .*ECONNREFUSED[^\n]*\n +Start the node/)
     expect(exitCode, stderr).toBe(1)
+  })
+
+  test('error: a line feed in what is foreign begins no line', async () => {
+    const forged = 'x\nerror: forged\n    at forged'
+    const outside = Object.assign(new Error(forged), { code: 'UNREACHABLE', retriable: true })
+    for (const error of [
+      new CliError(forged, forged),
+      new CliError([forged, forged], forged),
+      outside,
+      new Error(forged),
+      forged,
+    ])
+      expect(textOf(explain(error).lines)).not.toMatch(/\n *(error: forged|at forged)/)
+    expect(explain(new Error(forged)).lines.length).toBeGreaterThan(3)
+    const name = join(directory, forged)
+    const noKey = file('no key\nerror: forged', 'no key')
+    chmodSync(noKey, 0o600)
+    for (const args of [
+      ['audit', '--data-dir', name],
+      ['epoch', '1', '--data-dir', name],
+      ['replay', '--epoch', '1', '--data-dir', name],
+      ['keys', 'marker', noKey],
+      ['config', 'check', '--config', name],
+      ['verify', name],
+      ['verify', `--${forged}`],
+      [forged],
+      ['doctor', '--rpc', forged],
+    ]) {
+      const { stderr, exitCode } = await runHere(args)
+      expect([args, exitCode]).not.toEqual([args, 0])
+      expect(stderr, stderr).toContain('\\nerror: forged')
+      expect(stderr).not.toMatch(/\n *(error: forged|at forged)/)
+    }
   })
 
   test('error: a fault of ours has a stack and asks for a report; one of the outside has neither', () => {
