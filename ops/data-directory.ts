@@ -1,5 +1,5 @@
 /** The data directory of an embedded sequencer: what lies where, and the settings that its log was made with. */
-import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
@@ -54,10 +54,13 @@ export const directoryPaths = (dataDir: string): DirectoryPaths => ({
   spareSlots: join(dataDir, 'spare-slots.json'),
 })
 
-/** Makes the directory if need be. Throws CliError when it cannot be written to. */
+/** The log holds the votes of open epochs, which nobody may read before they end. */
+const OWNER_ONLY = 0o700
+
+/** Makes the directory if need be, for its owner alone. Throws CliError when it cannot be written to. */
 export function ensureWritable(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true })
+    mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY })
     accessSync(dataDir, constants.W_OK)
     // root may write anywhere that the mode forbids, but not to a read-only mount: so try
     writeFileSync(join(dataDir, '.writable'), '')
@@ -102,8 +105,15 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
 }
 
 /** Opens the log for a sequencer that runs on it; nobody else can until it is closed. */
-export const openLog = (dataDir: string): Promise<Log> =>
-  openEmbeddedLog({ directory: directoryPaths(dataDir).log, clock: systemClock })
+export function openLog(dataDir: string): Promise<Log> {
+  const { log, blocks } = directoryPaths(dataDir)
+  // the directory may be older, and one that somebody made for more than this keeps its rights
+  for (const part of [log, blocks]) {
+    mkdirSync(part, { recursive: true, mode: OWNER_ONLY })
+    chmodSync(part, OWNER_ONLY)
+  }
+  return openEmbeddedLog({ directory: log, clock: systemClock })
+}
 
 /** What a sequencer stands on, on its open log. Keeps the settings; throws CliError when the log was made with others. */
 export async function groundOf(dataDir: string, log: Log, settings: DirectorySettings): Promise<Ground> {
