@@ -50,7 +50,8 @@ const HINTS: Readonly<Record<string, string>> = {
   ANVIL_FAILED: 'Start again: chain and log go on from where they are. `sequencer doctor` says what the machine lacks.',
   UNREACHABLE: 'Start what does not answer, or check its address.',
   RPC_ERROR: 'The node answered, but not as an EVM node does: check its address.',
-  SIGNER_KEY: 'Give the private key of the sequencer as 0x and 64 hex digits.',
+  SIGNER_KEY:
+    'Give a file with the key alone, 64 hex digits, which only its owner may read; `sequencer keys` makes one.',
   UNAVAILABLE: 'Start the storage node, or check its address.',
   REFUSED: 'The storage node answered that it will not take the request: check its address and its rights.',
   ENOSPC: NO_SPACE,

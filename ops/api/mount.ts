@@ -1,6 +1,6 @@
 /** Puts the query API onto the server. Before the view is open it answers that it is not. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { printableJson } from '../printable.ts'
 import { type Answer, Answers, etagOf } from './answers.ts'
 import { createEventHub, type EventHub, type ListenerLimits } from './events.ts'
@@ -50,10 +50,14 @@ export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: st
     addCommonHeaders(api)
     const description = JSON.stringify(openApi())
     const etag = etagOf(description)
-    api.get('/openapi.json', (_request, reply) => reply.header('etag', etag).type('application/json').send(description))
+    api.get('/openapi.json', (request, reply) => {
+      parsed(NO_PARAMETERS, request.query, [])
+      return reply.header('etag', etag).type('application/json').send(description)
+    })
     for (const route of ROUTES) addRoute(api, door, route)
     addContent(api, door)
     api.get('/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
+      parsed(NO_PARAMETERS, request.query, [])
       const lastEventId = request.headers['last-event-id']
       const hub = door.hub()
       hub.admit(reply.raw, clientOf(request.ip)) // before the answer is out of Fastify's hands
@@ -87,6 +91,7 @@ async function answerOf(route: Route, asked: Asked, { params, query }: FastifyRe
 
 function addContent(api: FastifyInstance, door: ApiDoor): void {
   api.get<{ Params: { cid: string } }>('/v1/batches/:cid/content', async (request, reply) => {
+    parsed(NO_PARAMETERS, request.query, [])
     const { cid } = request.params
     const { view, log, topics } = door.source()
     return view.read(async (reader) => {
@@ -97,6 +102,8 @@ function addContent(api: FastifyInstance, door: ApiDoor): void {
     })
   })
 }
+
+const NO_PARAMETERS = z.strictObject({})
 
 function parsed(schema: z.ZodObject, given: unknown, known: readonly string[]): unknown {
   const result = schema.safeParse(given)

@@ -13,6 +13,7 @@ import { type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { httpUrl, parseOptions } from '../options.ts'
 import { answer, type Lines } from '../output.ts'
 import { printable } from '../printable.ts'
+import { probesPortBeside } from '../probes.ts'
 import { withoutKeys } from '../shown-url.ts'
 import { examineAnchoring } from './anchor.ts'
 import { examineCluster } from './cluster.ts'
@@ -74,6 +75,7 @@ async function examineDirectory(dataDir: string, kubo: string | undefined): Prom
         anvil(),
         await port(DEV_DEFAULTS.listenPort, '--listen-port'),
         await port(DEV_DEFAULTS.opsPort, '--ops-port'),
+        await port(probesPortBeside(DEV_DEFAULTS.opsPort), '--ops-port, which is 100 before it'),
         await port(DEV_DEFAULTS.chainPort, '--chain-port'),
       ]
   const storage = kubo

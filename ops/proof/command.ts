@@ -47,7 +47,10 @@ function getCommand(open: OpenLog): Command {
       const options: GetArguments = { ...given, ...parseOptions(getSchema, given, 'proof get') }
       const text = proofText(await runProofGet(open, options))
       if (options.out === undefined) stdout.printRaw(text)
-      else await write(options.out, text)
+      else {
+        await write(options.out, text)
+        stdout.print(`the proof is in ${printable(options.out)}`)
+      }
     })
 }
 

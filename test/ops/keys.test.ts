@@ -45,3 +45,10 @@ test('error: a file of something else is refused and left alone', async () => {
   const { stderr, exitCode } = await runHere(['keys', 'peer', join(directory, 'secrets', 'signer')])
   expect([stderr, exitCode]).toEqual([expect.stringContaining('holds no libp2p private key'), 3])
 })
+
+test('error: a key file of a marker with something else: the hint says its own form', async () => {
+  const file = join(directory, 'secrets', 'peer')
+  const { stderr, exitCode } = await runHere(['keys', 'marker', file])
+  expect([stderr, exitCode]).toEqual([expect.stringContaining('a file with the key alone, 64 hex digits'), 3])
+  expect(stderr).not.toContain('0x')
+})

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { nodeVersion } from '../../../ops/doctor/machine.ts'
+import { newFolder } from '../../folder.ts'
+import { runHere } from '../run-here.ts'
 
 const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
 
@@ -10,4 +12,15 @@ test('behavior: the oldest Node that is good is the one of package.json', () => 
   for (const version of ['18.20.0', '20.9.0', '20.18.3']) {
     expect(nodeVersion(version)).toMatchObject({ ok: false, advice: `Install Node ${oldest} or newer.` })
   }
+})
+
+test('behavior: every port that `dev` listens on is looked at, that of the probes too', async () => {
+  const { stdout } = await runHere(['doctor', '--data-dir', newFolder(), '--json'])
+  const checks = (JSON.parse(stdout) as { check: string }[]).map(({ check }) => check)
+  expect(checks.filter((check) => check.startsWith('port '))).toEqual([
+    'port 9100',
+    'port 9090',
+    'port 9190',
+    'port 8545',
+  ])
 })

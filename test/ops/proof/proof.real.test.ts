@@ -49,6 +49,7 @@ describe('proofs', () => {
     const get = ['proof', 'get', '--slot', '3', '--epoch', '2', '--project', counted.projectId, '--data-dir', dataDir]
     const run = await runSequencer([...get, '--out', file])
     expect(run.exitCode, run.stderr).toBe(0)
+    expect(run.stdout).toBe(`the proof is in ${file}\n`)
     proof = JSON.parse(readFileSync(file, 'utf8')) as Proof
     expect(proof.submission.id).toBe(counted.submissionId)
   })
