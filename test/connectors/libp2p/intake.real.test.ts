@@ -121,7 +121,7 @@ for (const encryption of ['noise', 'tls'] as const)
       const limits = { inflightBytesMax: 2 * 1024 * 1024, inflightBytesPerConnectionMax: 600 * 1024 }
       const running = await stage.intake({ log, limits })
       const clients = await Promise.all(Array.from({ length: 6 }, () => stage.client(encryption)))
-      const many = clients.map(() => messages(6_000, { pad: 300 }))
+      const many = clients.map(() => messages(6_000, { pad: 250 }))
       let most = 0
       const watch = setInterval(() => {
         most = Math.max(most, running.intake.stats().inflightBytes)

@@ -121,6 +121,8 @@ describe('the console', () => {
     await page.keyboard.press('/')
     await page.keyboard.type(`${slotId}/${epochId}`)
     await page.keyboard.press('Enter')
+    // Whoever signed it is not the owner of the slot, so it stands apart from what the slot sent.
+    await page.locator('label', { hasText: 'not signed by the owner' }).locator('input').check()
     const card = page.locator('.submission', { hasText: 'BAD_SIGNATURE' }).first()
     await card.waitFor()
     const text = await card.innerText()
