@@ -74,7 +74,7 @@ function SlotAnswer({ slotId, epochId }: { slotId: number; epochId: number | und
         <input type="checkbox" checked={claims} onInput={(e) => setClaims(e.currentTarget.checked)} /> What was not
         signed by the owner of the slot, and copies
       </label>
-      <SlotSubmissions answer={answer} pages={pages} slotId={slotId} epochId={epochId} />
+      <SlotSubmissions answer={answer} pages={pages} slotId={slotId} epochId={epochId} claims={claims} />
     </>
   )
 }
@@ -84,18 +84,20 @@ interface SlotSubmissionsProps {
   readonly pages: ReturnType<typeof usePages>
   readonly slotId: number
   readonly epochId: number | undefined
+  /** What only names the slot is shown. */
+  readonly claims: boolean
 }
 
-function SlotSubmissions({ answer, pages, slotId, epochId }: SlotSubmissionsProps) {
+function SlotSubmissions({ answer, pages, slotId, epochId, claims }: SlotSubmissionsProps) {
   return (
     <Shown answer={answer}>
       {({ items, next }) =>
         items.length === 0 ? (
           <Empty
-            title={`Nothing was received from slot ${slotId}${epochId === undefined ? '' : ` in epoch ${epochId}`}`}
+            title={`Nothing ${claims ? 'else that names' : 'signed by the owner of'} slot ${slotId} was received${epochId === undefined ? '' : ` in epoch ${epochId}`}`}
           >
             The sequencer acknowledged no such submission. Check that the node runs, reaches the sequencer, and has this
-            slot and this data market in its settings.
+            slot, its key and this data market in its settings.
           </Empty>
         ) : (
           <>
