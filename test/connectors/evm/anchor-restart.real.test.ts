@@ -59,7 +59,7 @@ describe('outages and restarts', () => {
     await w.log.deleteRecords([{ topic: w.topics.batches.name, partition: 0, offset: bounds!.stable }])
     keep(await w.connect())
     const row = await w.untilRow(epochId, 0, ({ state }) => state === 'FAILED')
-    expect(row.error).toContain('no batch at offset')
+    expect(row.error).toContain('there is no offset')
   })
 
   it('behavior: a second connector takes over when the first goes', async () => {
