@@ -38,7 +38,8 @@ test('default: a running process is asked', async () => {
   const [status] = await runEpoch(locked, { dataDir, id: 3, dataMarket: MARKET })
   expect(status).toMatchObject({ dataMarket: MARKET, epochId: 3, phase: 'UNKNOWN' })
   expect(asked).toEqual([
-    '/v1/slots/7/verdicts?epoch=3&limit=500',
+    '/v1/slots/7/verdicts?origin=OWNER&epoch=3&limit=500',
+    '/v1/slots/7/verdicts?origin=UNPROVEN&epoch=3&limit=500',
     '/v1/submissions/a%2Fb?limit=500',
     '/v1/markets',
     `/v1/epochs/3?market=${MARKET}`,
