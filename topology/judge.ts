@@ -10,7 +10,7 @@ import type { Evidence } from './verdict.ts'
 export type Judgement =
   /** `headerBlock`: number of the block that the header names, -1 while no such block is known (`consensus` looks again). */
   | { readonly kind: 'valid'; readonly headerBlock: number }
-  | { readonly kind: 'wait'; readonly reason: 'EPOCH_NOT_OPEN'; readonly evidence: Evidence }
+  | { readonly kind: 'wait' }
   | { readonly kind: 'final'; readonly reason: VerdictReason; readonly evidence: Evidence }
 
 export interface Candidate {
@@ -47,7 +47,7 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
     judge(candidate, market) {
       const head = chain.head()
       const { submission } = candidate
-      if (!head) return judgeHeaderForm(submission) ?? NO_HEAD
+      if (!head) return judgeHeaderForm(submission) ?? WAIT
       const signer = judgeSigner(candidate, market, head.number)
       if (signer) return signer
       const epoch = judgeEpoch(submission, market, chain)
@@ -62,7 +62,7 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
 
     judgeWaiting(candidate, market) {
       const head = chain.head()
-      if (!head) return NO_HEAD
+      if (!head) return WAIT
       const { submission } = candidate
       return (
         judgeSigner(candidate, market, head.number) ??
@@ -122,7 +122,7 @@ function judgeEpoch({ epochId }: Submission, market: MarketRules, chain: ChainVi
   // Epochs are released in order: one that is not known and lies before the newest cannot come any more.
   if (!window && epochId < newest)
     return final('EPOCH_NOT_OPEN', rule, `epoch ${newest} or later`, `epoch ${epochId}, never seen released`)
-  return wait(rule, `a release of epoch ${epochId}`, newest > 0 ? `newest is ${newest}` : 'none yet')
+  return WAIT
 }
 
 /** "The deadline is the last block at which it may be taken." */
@@ -163,11 +163,5 @@ const final = (reason: VerdictReason, rule: string, expected: string, actual: st
   evidence: { rule, expected, actual },
 })
 
-const wait = (rule: string, expected: string, actual: string): Judgement => ({
-  kind: 'wait',
-  reason: 'EPOCH_NOT_OPEN',
-  evidence: { rule, expected, actual },
-})
-
-const NO_HEAD = wait('the chain is known', 'a first block', 'none yet')
+const WAIT: Judgement = { kind: 'wait' }
 const SIMULATION = final('SIMULATION', 'epoch 0 is a simulation: checked, not counted', '0', '0')
