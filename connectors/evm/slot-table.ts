@@ -37,10 +37,6 @@ export class SlotTable {
     return this.rows.get(slotId)
   }
 
-  ids(): number[] {
-    return [...this.rows.keys()]
-  }
-
   get size(): number {
     return this.rows.size
   }

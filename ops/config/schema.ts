@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { ANCHOR_DEFAULTS } from '../../connectors/evm/anchor-options.ts'
-import { CLOCK_DEFAULTS } from '../../connectors/evm/clock-options.ts'
+import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
 import { apiSettings } from '../api/settings.ts'

@@ -323,7 +323,6 @@ const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number,
   end: 0,
   submissionWindow: WINDOW,
   acceptedHeaders: [],
-  skippedFrom: 0,
   markets: [],
 })
 

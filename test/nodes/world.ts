@@ -1,0 +1,267 @@
+/** A real chain with everybody who acts on it, proxies before its node, and a sequencer that knows only the proxies. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { protocolStateInterface } from '../../connectors/evm/abi.ts'
+import { createDevSender, devProvider } from '../../connectors/evm/dev-sender.ts'
+import type { DevChain } from '../../connectors/evm/devchain.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import { directoryPaths } from '../../ops/data-directory.ts'
+import { startActors, startChain } from '../../ops/dev/chain.ts'
+import { DEV_DEFAULTS } from '../../ops/dev/config.ts'
+import { Lifecycle } from '../../ops/lifecycle.ts'
+import { runSnapshotters } from '../../ops/snapshotters/run.ts'
+import { startNitro } from '../real/nitro.ts'
+import { NodeProxy } from '../real/node-proxy.ts'
+import type { Orders, Running } from './process.ts'
+import { Watch } from './watch.ts'
+
+export interface WorldOptions {
+  readonly directory: string
+  readonly seed: number
+  /** Nodes, each behind a proxy; all of them show the same chain. */
+  readonly nodes: number
+  /** By the rules of Arbitrum Nitro, as test/real/nitro.ts has them. */
+  readonly nitro?: boolean | undefined
+  readonly slots: number
+  readonly projects: number
+  /** Blocks, of a second each, from one release to the next. */
+  readonly epochBlocks: number
+  readonly window: number
+  readonly depth: number
+  readonly confirmations: number
+  readonly log: (line: string) => void
+}
+
+export interface World {
+  readonly proxies: readonly NodeProxy[]
+  readonly watch: Watch
+  readonly dataDir: string
+  /** The node itself. */
+  readonly rpcUrl: string
+  /** Why the process ended although nobody had asked. */
+  readonly ended: string | undefined
+  /** So many of the newest blocks are replaced by empty ones. */
+  reorganise(depth: number): Promise<void>
+  /** Ends the sequencer; the chain stays. */
+  stopSequencer(): Promise<void>
+  close(): Promise<void>
+}
+
+const PROCESS = fileURLToPath(new URL('process.ts', import.meta.url))
+const SHIM = fileURLToPath(new URL('../../ops/bin/shim.mjs', import.meta.url))
+/** Blocks come when there is something to put into them. */
+const NO_BLOCKS_SECONDS = 3_600
+const PARENT_MS = 1_000
+const RELEASE_GAS = 300_000
+const LAST_WORDS_CHARS = 1_500
+const LOUD = ['warn', 'error', 'fatal']
+
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { directory, seed, log } = options
+  const parts = new Lifecycle(log)
+  try {
+    const dataDir = join(directory, 'sequencer')
+    const config = {
+      ...DEV_DEFAULTS,
+      blockTime: options.nitro ? NO_BLOCKS_SECONDS : DEV_DEFAULTS.blockTime,
+      dataDir: directory,
+      seed,
+      chainPort: 0,
+      snapshotters: options.slots,
+      epochBlocks: options.epochBlocks,
+      window: options.window,
+      rpc: undefined,
+    }
+    const chain = await parts.add(
+      'chain',
+      startChain(config, (error) => log(error.message)),
+    )
+    const proxies = await startNodes(options, chain, parts)
+    let sequencer: Sequencer | undefined
+    const { rpcUrl, chainId, protocolState, startBlock } = chain
+    const at = { rpcUrl, chainId, protocolState, startBlock }
+    const watch = await parts.add(
+      'watch',
+      new Watch({ ...at, probes: () => sequencer?.running?.probes, pid: () => sequencer?.child.pid }),
+    )
+    sequencer = await parts.add('sequencer', startProcess(ordersOf(options, chain, proxies, dataDir), watch))
+    const warn = (who: string) => (error: unknown) => log(`${who}: ${(error as Error).message}`)
+    if (options.nitro) await parts.add('releases', startReleases(options, chain, warn('epoch manager')))
+    else await startActors(config, chain, parts, warn)
+    await parts.add('snapshotters', startSnapshotters(options, chain, sequencer.running!.intake, dataDir))
+    const provider = devProvider(rpcUrl, chainId)
+    await parts.add('provider', { close: async () => provider.destroy() })
+    return {
+      proxies,
+      watch,
+      dataDir,
+      rpcUrl,
+      get ended() {
+        return sequencer!.ended
+      },
+      async reorganise(depth) {
+        await provider.send('anvil_reorg', [depth, []])
+      },
+      stopSequencer: () => sequencer!.close(),
+      close: () => parts.close(),
+    }
+  } catch (error) {
+    await parts.close()
+    throw error
+  }
+}
+
+const ordersOf = (
+  { depth, confirmations, nitro }: WorldOptions,
+  { chainId, protocolState, markets, startBlock, accounts }: DevChain,
+  proxies: readonly NodeProxy[],
+  dataDir: string,
+): Orders => ({
+  dataDir,
+  rpcUrls: proxies.map(({ url }) => url),
+  ...{ chainId, protocolState, markets, startBlock, depth, confirmations },
+  signerKey: accounts.sequencer.privateKey,
+  contractBlock: nitro ? 'l1BlockNumber' : 'number',
+})
+
+/** The nodes of the chain as the sequencer sees them. */
+async function startNodes(
+  { nodes, seed, nitro }: WorldOptions,
+  { rpcUrl, chainId, protocolState }: DevChain,
+  parts: Lifecycle,
+): Promise<readonly NodeProxy[]> {
+  if (nitro) {
+    const chain = await parts.add(
+      'nitro',
+      startNitro({ rpcUrl, chainId, protocolState, nodes, seed, parentMs: PARENT_MS }),
+    )
+    chain.start()
+    return chain.proxies
+  }
+  const proxies = await Promise.all(
+    Array.from({ length: nodes }, (_, i) => NodeProxy.start(rpcUrl, { seed: seed + i })),
+  )
+  for (const proxy of proxies) await parts.add('proxy', proxy)
+  return proxies
+}
+
+/** Releases an epoch every so often by the time of the wall: on such a chain blocks come of transactions. */
+function startReleases(
+  { epochBlocks }: WorldOptions,
+  { rpcUrl, chainId, protocolState, markets, accounts }: DevChain,
+  onError: (error: unknown) => void,
+): { close(): Promise<void> } {
+  const sender = createDevSender(rpcUrl, chainId, accounts.epochManager.privateKey)
+  const stop = new AbortController()
+  let begin = 1
+  const running = (async () => {
+    while (!stop.signal.aborted) {
+      const args = [markets[0], begin, begin]
+      const data = protocolStateInterface.encodeFunctionData('releaseEpoch', args)
+      try {
+        await sender.send([{ to: protocolState, data, gasLimit: RELEASE_GAS }])
+        begin++
+      } catch (error) {
+        if (!stop.signal.aborted) onError(error)
+      }
+      await systemClock.sleep(epochBlocks * PARENT_MS, stop.signal).catch(() => undefined)
+    }
+  })()
+  return {
+    async close() {
+      stop.abort()
+      await running
+      sender.close()
+    },
+  }
+}
+
+interface Sequencer {
+  readonly child: ChildProcess
+  readonly running: Running | undefined
+  readonly ended: string | undefined
+  close(): Promise<void>
+}
+
+/** Resolves when it runs. */
+async function startProcess(orders: Orders, watch: Pick<Watch, 'say'>): Promise<Sequencer> {
+  const child = fork(PROCESS, [JSON.stringify(orders)], {
+    execArgv: ['--import', SHIM, '--import', 'tsx'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  let asked = false
+  let words = ''
+  let pending = ''
+  let ended: string | undefined
+  const exited = new Promise<void>((resolve) =>
+    child.once('close', (code, signal) => {
+      if (!asked) ended = `ended (${code ?? signal}): ${words.trim().split('\n').at(-1)}`
+      resolve()
+    }),
+  )
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    words = (words + text).slice(-LAST_WORDS_CHARS)
+    const lines = (pending + text).split('\n')
+    pending = lines.pop()!
+    for (const line of lines) watchLine(line, watch)
+  })
+  const running = await new Promise<Running>((resolve, reject) => {
+    child.once('message', (message) => resolve(message as Running))
+    void exited.then(() => reject(new Error(`the sequencer did not start: ${words}`)))
+  })
+  return {
+    child,
+    running,
+    get ended() {
+      return ended
+    },
+    async close() {
+      asked = true
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+function watchLine(line: string, watch: Pick<Watch, 'say'>): void {
+  if (!line.startsWith('{')) {
+    watch.say(`stderr: ${line}`)
+    return
+  }
+  const { level, event, ...fields } = JSON.parse(line) as Record<string, unknown>
+  if (!LOUD.includes(String(level))) return
+  const { role, detail, text, reason, epoch, block } = fields
+  watch.say(`log: ${[event, role, epoch, block, detail, text, reason].filter((one) => one !== undefined).join(' ')}`)
+}
+
+async function startSnapshotters(
+  { seed, slots, projects, window, epochBlocks }: WorldOptions,
+  { rpcUrl, chainId, protocolState, markets }: DevChain,
+  intake: string,
+  dataDir: string,
+): Promise<{ close(): Promise<void> }> {
+  const stop = new AbortController()
+  const running = runSnapshotters(
+    {
+      to: intake,
+      ...{ rpcUrl, chainId, protocolState, seed, slots, projects },
+      dataMarkets: markets,
+      badShare: 0,
+      minorityShare: 0,
+      connections: slots,
+      encryption: 'both',
+      spreadMs: window * 500,
+      lateByEpochs: Math.ceil((window + 1) / epochBlocks) + 1,
+      deadlineBlocks: 100,
+      ledger: directoryPaths(dataDir).ledger,
+    },
+    stop.signal,
+  ).catch(() => undefined)
+  return {
+    async close() {
+      stop.abort()
+      await running
+    },
+  }
+}
