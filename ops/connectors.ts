@@ -1,5 +1,7 @@
 /** What each connector role is made of. */
+
 import { startAnchor } from '../connectors/evm/anchor.ts'
+import type { AnchorTuning } from '../connectors/evm/anchor-options.ts'
 import type { ContractBlockSource } from '../connectors/evm/chain-reader.ts'
 import { startClock } from '../connectors/evm/clock.ts'
 import { EvmError } from '../connectors/evm/errors.ts'
@@ -14,7 +16,8 @@ import { openQueryApi } from './api/start.ts'
 import type { Wiring } from './compose.ts'
 import { type IntakeRoleConfig, startCollecting } from './intake/start.ts'
 import type { Closeable } from './lifecycle.ts'
-import { logEpochs } from './logging/events.ts'
+import { logAnchor, logEpochs } from './logging/events.ts'
+import { noLog } from './logging/log.ts'
 import { anchorMetrics, clockMetrics, storeMetrics } from './metrics/connectors.ts'
 import { consumerLag } from './metrics/consumer-lag.ts'
 import { epochMetrics } from './metrics/epochs.ts'
@@ -43,14 +46,11 @@ export interface ConnectorConfig {
     readonly depth: number
     readonly pollMs: number
   }
-  readonly anchor: {
+  readonly anchor: Partial<AnchorTuning> & {
     /** Private key of the sequencer's account, 0x hex. */
     readonly signerKey: string
     /** Of accounts that signed before: they end what they began. */
     readonly formerSignerKeys?: readonly string[]
-    /** Blocks on top of a transaction's before it is final. */
-    readonly confirmations: number
-    readonly pollMs: number
   }
   readonly intake: IntakeRoleConfig
   /** At least one; all of them must hold a batch before it is anchored. */
@@ -100,7 +100,7 @@ async function startAnchorEffects({ config, log, topics, metrics, health }: Wiri
     chainId: chain.chainId,
     protocolStateOf: (dataMarket: string) => protocolStates.get(dataMarket) ?? chain.protocolState,
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
-    observer: anchorMetrics(metrics, health),
+    observer: logAnchor(anchorMetrics(metrics, health), config.log ?? noLog()),
   }
   return startAnchor(options, { log, clock: systemClock, store: await batchStorage(config.storage, metrics) })
 }

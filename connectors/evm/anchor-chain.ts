@@ -10,10 +10,12 @@ import { bigQuantity, hash, quantity } from './rpc-values.ts'
 export interface Head {
   readonly number: number
   readonly hash: string
+  readonly parentHash: string
   /** As the contract counts (window.ts). */
   readonly contractBlock: number
   readonly gasLimit: number
-  readonly baseFeePerGas: bigint
+  /** Undefined on a chain without EIP-1559. */
+  readonly baseFeePerGas: bigint | undefined
 }
 
 export interface ContractCall {
@@ -52,9 +54,10 @@ export async function headerOf(ask: Ask, block: At, source: ContractBlockSource)
   return {
     number: quantity(number, 'block number'),
     hash: hash(raw.hash, 'block hash'),
+    parentHash: hash(raw.parentHash, 'parent hash'),
     contractBlock,
     gasLimit: quantity(gasLimit, 'gas limit of a block'),
-    baseFeePerGas: bigQuantity(baseFeePerGas ?? '0x0', 'base fee'),
+    baseFeePerGas: baseFeePerGas == null ? undefined : bigQuantity(baseFeePerGas, 'base fee'),
   }
 }
 
@@ -78,12 +81,6 @@ export const nonceOf = async (ask: Ask, address: string, block: At): Promise<num
 
 export const balanceOf = async (ask: Ask, address: string): Promise<bigint> =>
   bigQuantity(await ask('eth_getBalance', [address, 'latest']), 'balance')
-
-/** What the chain asks now: twice the base fee leaves room for six full blocks in a row. */
-export async function feesNow(ask: Ask, { baseFeePerGas }: Head): Promise<{ maxFee: bigint; tip: bigint }> {
-  const tip = bigQuantity(await ask('eth_maxPriorityFeePerGas', []), 'priority fee')
-  return { maxFee: 2n * baseFeePerGas + tip, tip }
-}
 
 /** The contract call of an intent. */
 export function callOf(

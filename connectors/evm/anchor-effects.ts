@@ -6,6 +6,7 @@ import type { Answers } from './anchor-answers.ts'
 import { BatchGone, type BatchReader } from './anchor-batches.ts'
 import { type ContractCall, callOf } from './anchor-chain.ts'
 import { type IntentChange, textOf } from './anchor-intents.ts'
+import { createSendMemories, formOf } from './anchor-memory.ts'
 import type { AnchorPorts, AnchorSettings } from './anchor-options.ts'
 import { prepare } from './anchor-prepare.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
@@ -41,6 +42,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   const current = new Map<string, AbortController>()
   const pending = new Set<string>()
   const underWay = new Set<Promise<void>>()
+  const memories = createSendMemories()
   const storing = createLimiter(settings.stepsAtOnce)
   const calling = createLimiter(settings.stepsAtOnce)
 
@@ -67,9 +69,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   }
 
   const watch = createAttestationWatch(settings, {
-    rpc,
-    heads,
-    signal,
+    ...ports,
     answer,
     persist: (action) => persist('WATCH', signal, action),
   })
@@ -96,7 +96,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     const signer = ports.signers.find(({ address }) => address === intent.signer)
     if (!signer) throw new NotYet(`nonce ${intent.nonce} belongs to ${intent.signer}, whose key is not here`)
     const call = intent.call === 'FILL' ? { to: signer.address, data: '0x' } : await contractCall(key, intent, until)
-    const { raw, hash } = await signer.sign(intent, call)
+    const { raw, hash } = await signer.sign(intent, call, await formOf(memories.of(key), heads.head, rpc, settings))
     observer?.signed?.(intent.nonce, BigInt(intent.maxFeePerGas), intent.gasLimit)
     return resultOf(intent, 'SIGNED', { nonce: intent.nonce, rawTransaction: raw, transactionHash: hash })
   }
@@ -122,6 +122,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
         persist: (action) => persist('SEND', until, action),
         answer: (result) => answer(key, result),
         pending: report,
+        memory: memories.of(key),
         signal: until,
       })
     } finally {
@@ -176,6 +177,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     take(change) {
       const { key, intent } = change
       current.get(textOf(key))?.abort()
+      if (intent.step !== 'SIGN' && intent.step !== 'SEND') memories.forget(key)
       watch.remove(key)
       if (intent.step === 'WATCH') watch.add(key, intent)
       else if (intent.step !== 'DONE') begin(change)

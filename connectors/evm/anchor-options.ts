@@ -1,6 +1,8 @@
 import type { AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary, MarketKey } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import type { Clock, Log } from '../../streams/ports.ts'
+import type { TransactionType } from './anchor-price.ts'
+import type { RefusalReason } from './anchor-refusal.ts'
 import type { ContractBlockSource } from './chain-reader.ts'
 import type { Endpoint, RpcObserver, RpcOptions } from './rpc.ts'
 
@@ -37,6 +39,12 @@ export interface AnchorTuning {
   readonly stuckMs: number
   /** Without a receipt it is broadcast again so often. */
   readonly rebroadcastMs: number
+  /** The form of what is signed. */
+  readonly transactionType: TransactionType
+  /** A tip that a node suggests is believed up to this, or up to the base fee if that is more. Wei, decimal. */
+  readonly tipMax: string
+  /** Gas that one transaction may have, where the chain has such a limit beside that of the block; 0 for none. */
+  readonly transactionGasMax: number
   /** Gas limit = estimate × this, rounded up, + GAS_HEADROOM (anchor-prepare.ts). */
   readonly gasMargin: number
   /** Batches stored at once, and dry runs or signatures made at once. */
@@ -61,6 +69,9 @@ export const ANCHOR_DEFAULTS: AnchorTuning = {
   stuckBlocks: 6,
   stuckMs: 30_000,
   rebroadcastMs: 15_000,
+  transactionType: 'auto',
+  tipMax: '3000000000',
+  transactionGasMax: 0,
   gasMargin: 1.25,
   stepsAtOnce: 4,
   logRangeBlocks: 2_000,
@@ -94,10 +105,23 @@ export interface AnchorObserver extends RpcObserver {
   balance?(wei: bigint): void
   /** The signer cannot pay; nothing goes on until it can. */
   lowBalance?(wei: bigint, needed: bigint): void
-  reverted?(code: string): void
+  /** No node takes a transaction. It is looked at again with every block, and sent again after the pause. */
+  transactionRefused?(key: AnchorKey, refused: TransactionRefused): void
+  /** The contract refuses the call, in a dry run or in a block. */
+  reverted?(code: string, key: AnchorKey): void
   feeBumped?(): void
   /** The contract took a batch too late and kept nothing of it. */
   lateAccepted?(key: AnchorKey): void
+}
+
+export interface TransactionRefused {
+  readonly reason: RefusalReason
+  /** What the nodes said. */
+  readonly words: string
+  readonly nonce: number
+  readonly retryInMs: number
+  /** The refusal before it was for another reason, or there was none. */
+  readonly isNew: boolean
 }
 
 export type AnchorSettings = AnchorOptions & AnchorTuning

@@ -5,7 +5,6 @@ import {
   cidIn,
   dryRun,
   estimateGas,
-  feesNow,
   type Head,
   headerOf,
   logsOf,
@@ -15,6 +14,7 @@ import {
   word,
 } from './anchor-chain.ts'
 import type { AnchorSettings } from './anchor-options.ts'
+import { priceNow } from './anchor-price.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
 import type { Ask } from './rpc.ts'
 import { hash, quantity } from './rpc-values.ts'
@@ -51,10 +51,11 @@ export async function prepare(ask: Ask, input: PrepareInput, settings: AnchorSet
   if (refusal !== undefined) return refused(ask, input, head, refusal, settings)
   const estimate = await estimateGas(ask, signer, call)
   if (typeof estimate === 'string') throw new NotYet(`the dry run passed, the estimate was refused: ${estimate}`)
-  const limit = Math.ceil(Math.max(estimate * settings.gasMargin + GAS_HEADROOM, intent.gasLimit * GAS_AGAIN))
-  if (estimate > head.gasLimit)
-    return resultOf(intent, 'FAILED', { error: `needs ${estimate} gas, and a block has ${head.gasLimit}` })
-  return quote(ask, input, head, Math.min(limit, head.gasLimit), settings)
+  const wished = Math.ceil(Math.max(estimate * settings.gasMargin + GAS_HEADROOM, intent.gasLimit * GAS_AGAIN))
+  const gasMax = Math.min(head.gasLimit, settings.transactionGasMax || head.gasLimit)
+  if (estimate > gasMax)
+    return resultOf(intent, 'FAILED', { error: `needs ${estimate} gas, and a transaction has ${gasMax} at most` })
+  return quote(ask, input, head, Math.min(wished, gasMax), settings)
 }
 
 async function quote(
@@ -62,9 +63,10 @@ async function quote(
   { intent, signer }: PrepareInput,
   head: Head,
   gasLimit: number,
-  { observer }: AnchorSettings,
+  settings: AnchorSettings,
 ): Promise<AnchorResult> {
-  const { maxFee, tip } = await feesNow(ask, head)
+  const { observer } = settings
+  const { maxFee, tip } = await priceNow(ask, head, settings)
   const balance = await balanceOf(ask, signer)
   observer?.balance?.(balance)
   const needed = BigInt(gasLimit) * maxFee
@@ -94,7 +96,7 @@ async function refused(
   code: string,
   settings: AnchorSettings,
 ): Promise<AnchorResult> {
-  const { intent, call, signer } = input
+  const { key, intent, call, signer } = input
   const settledBlock = head.number - Math.min(settings.confirmations, DEFINITE_BLOCKS_MAX)
   const already = await alreadyAnchored(ask, input, code, head.number, 'latest')
   if (already) {
@@ -105,7 +107,7 @@ async function refused(
   if (code === 'LATE') return resultOf(intent, 'LATE')
   if (settledBlock < 0 || (await dryRun(ask, signer, call, settledBlock)) !== code)
     throw new NotYet(`the contract refuses it with ${code}, but may not after a reorg`)
-  settings.observer?.reverted?.(code)
+  settings.observer?.reverted?.(code, key)
   return resultOf(intent, 'REVERTED', { error: code })
 }
 

@@ -21,14 +21,21 @@ export function readSignerKey(file: string): string {
   return text.startsWith('0x') ? text : `0x${text}`
 }
 
+/** EIP-1559 (type 2), or the form before it (type 0), which every chain takes. */
+export type TransactionForm = 'eip1559' | 'legacy'
+
 export interface Signer {
   /** Lower case. */
   readonly address: string
   /**
-   * The transaction of an intent; the same intent gives the same bytes (RFC 6979), so signing twice sends nothing twice.
+   * The transaction of an intent; the same intent in the same form gives the same bytes (RFC 6979), so signing twice sends nothing twice.
    * With 50 projects it takes about 11 ms of the event loop (ethers encodes, hashes and signs in JavaScript): one per batch.
    */
-  sign(intent: AnchorIntent, call: { to: string; data: string }): Promise<{ raw: string; hash: string }>
+  sign(
+    intent: AnchorIntent,
+    call: { to: string; data: string },
+    form?: TransactionForm,
+  ): Promise<{ raw: string; hash: string }>
 }
 
 export function createSigner(privateKey: string, chainId: number): Signer {
@@ -36,9 +43,12 @@ export function createSigner(privateKey: string, chainId: number): Signer {
   const wallet = new Wallet(privateKey)
   return {
     address: wallet.address.toLowerCase(),
-    async sign({ nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas }, call) {
-      const fees = { maxFeePerGas: BigInt(maxFeePerGas), maxPriorityFeePerGas: BigInt(maxPriorityFeePerGas) }
-      const raw = await wallet.signTransaction({ type: 2, chainId, nonce, gasLimit, ...fees, ...call, value: 0n })
+    async sign({ nonce, gasLimit, maxFeePerGas, maxPriorityFeePerGas }, call, form = 'eip1559') {
+      const fees =
+        form === 'legacy'
+          ? { type: 0, gasPrice: BigInt(maxFeePerGas) }
+          : { type: 2, maxFeePerGas: BigInt(maxFeePerGas), maxPriorityFeePerGas: BigInt(maxPriorityFeePerGas) }
+      const raw = await wallet.signTransaction({ chainId, nonce, gasLimit, ...fees, ...call, value: 0n })
       return { raw, hash: Transaction.from(raw).hash! }
     },
   }

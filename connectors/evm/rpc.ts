@@ -44,6 +44,8 @@ export interface Rpc {
    * with the last node's EvmError, or with `WRONG_CHAIN`, which is final.
    */
   read<T>(reading: (ask: Ask) => Promise<T>): Promise<T>
+  /** The same request to every node at once, an outcome of each. Says nothing about which node is preferred. */
+  each<T>(reading: (ask: Ask) => Promise<T>): readonly Promise<T>[]
   /** Prefers the next node from now on: the present one answers, but stands still. */
   rotate(): void
   close(): void
@@ -70,7 +72,8 @@ export function createRpc(options: RpcOptions, ports: RpcPorts): Rpc {
         return answer
       } catch (cause) {
         const error = classifyRpcFailure(cause, what)
-        report(error.code === 'RPC_ERROR' && REFUSALS.test(error.message) ? 'refused' : 'failed')
+        const isRefusal = method === 'eth_sendRawTransaction' || REFUSALS.test(error.message) // of a transaction in any words
+        report(error.code === 'RPC_ERROR' && isRefusal ? 'refused' : 'failed')
         throw error
       }
     }
@@ -105,6 +108,7 @@ export function createRpc(options: RpcOptions, ports: RpcPorts): Rpc {
       }
       throw failure
     },
+    each: (reading) => endpoints.map((_, index) => readAt(index, reading)),
     rotate: () => {
       preferred = (preferred + 1) % endpoints.length
     },

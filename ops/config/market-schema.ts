@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { MARKET_DEFAULTS, PROJECT_PATTERNS_MAX, TEXT_BYTES_MAX } from '../../topology/rules.ts'
 import { address } from '../options.ts'
 
+export const wei = z.string().regex(/^\d{1,30}$/, 'not a whole number of wei')
+
 export const whole = (min: number, max: number) => z.number().int().min(min).max(max)
 
 export const marketSchema = z.strictObject({

@@ -4,7 +4,6 @@
  * the file that holds one.
  */
 import { z } from 'zod'
-import { ANCHOR_DEFAULTS } from '../../connectors/evm/anchor-options.ts'
 import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
@@ -14,8 +13,9 @@ import { logSettings } from '../logging/settings.ts'
 import { address, oneOf, httpUrl as url } from '../options.ts'
 import { ROLES } from '../roles.ts'
 import { tracingSettings } from '../tracing/settings.ts'
+import { anchorSettings } from './anchor-settings.ts'
 import { markerSettings } from './marker-settings.ts'
-import { marketSchema, whole } from './market-schema.ts'
+import { marketSchema, wei, whole } from './market-schema.ts'
 
 const name = (lengthMax: number) =>
   z.string().regex(new RegExp(`^[a-zA-Z0-9._-]{0,${lengthMax}}$`), 'only letters, digits, ".", "_" and "-"')
@@ -173,11 +173,7 @@ export const configSchema = z.strictObject({
       feeBumpPercent: whole(10, 1_000)
         .default(anchoring.feeBumpPercent)
         .describe('Rise of a replacement’s fees; nodes ask for 10.'),
-      maxFeePerGasMax: z
-        .string()
-        .regex(/^\d{1,30}$/, 'not a whole number of wei')
-        .default(anchoring.maxFeePerGasMax)
-        .describe('No transaction is signed for more, wei.'),
+      maxFeePerGasMax: wei.default(anchoring.maxFeePerGasMax).describe('No transaction is signed for more, wei.'),
       watchEpochs: whole(1, 100_000)
         .default(anchoring.watchEpochs)
         .describe('Later epochs for which attestations are followed.'),
@@ -197,26 +193,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('The role clock.'),
 
-  anchor: z
-    .strictObject({
-      signerKeyFile: file
-        .optional()
-        .describe(
-          'File with the private key of the sequencer’s account, 64 hex digits, for its reader alone: mode 0600, or root’s with 0440 as Kubernetes mounts it.',
-        ),
-      formerSignerKeyFiles: z
-        .array(file)
-        .default([])
-        .describe(
-          'Key files of accounts that signed before: they end the transactions that they began, and sign no other.',
-        ),
-      confirmations: whole(1, 10_000)
-        .default(ANCHOR_DEFAULTS.confirmations)
-        .describe('Blocks on top of a transaction’s before it is final.'),
-      pollMs: whole(10, 60_000).default(ANCHOR_DEFAULTS.pollMs).describe('Time between two looks at the head, ms.'),
-    })
-    .prefault({})
-    .describe('The role anchor-effects.'),
+  anchor: anchorSettings,
 
   intake: intakeSettings,
 

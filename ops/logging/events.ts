@@ -1,6 +1,7 @@
 /** The events of the log, and the fields of each. docs/logging.md lists them; a test compares. */
 
-import type { Anchor } from '../../schemas/types.ts'
+import type { AnchorObserver } from '../../connectors/evm/anchor-options.ts'
+import type { Anchor, AnchorKey } from '../../schemas/types.ts'
 import type { RuntimeObserver } from '../../streams/ports.ts'
 import { deadLetterReason } from '../dead-letter-reasons.ts'
 import { type Health, NOT_STARTED, type RoleHealth } from '../health.ts'
@@ -29,6 +30,9 @@ export const LOG_EVENTS = {
   'chain-reorganised': 'blocks left the chain (block: the first of them)',
   'batch-stored': 'a batch is on IPFS (batch, cid)',
   'batch-sent': 'its transaction was sent (transaction, nonce)',
+  'transaction-refused':
+    'no node takes it, for another reason than before; it is followed, and sent again (nonce, reason, words)',
+  'call-refused': 'the contract refuses the call, in a dry run or in a block (code)',
   'batch-mined': 'it is in a block',
   'batch-final': 'and deep enough to stay',
   'batch-late': 'the contract’s window was over: it kept nothing',
@@ -45,6 +49,8 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'task-failed': 'warn',
   'dead-letter': 'warn',
   'chain-reorganised': 'warn',
+  'transaction-refused': 'warn',
+  'call-refused': 'warn',
   'batch-late': 'error',
   'batch-failed': 'error',
 }
@@ -89,6 +95,23 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
   if (state === 'SENT') return { cid, transaction, nonce }
   if (state === 'MINED' || state === 'FINAL') return { cid, transaction, block }
   return { cid, transaction, reason: error }
+}
+
+/** Adds the refusals of nodes and contract to what else is observed; of one that goes on a line is written once. */
+export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserver {
+  const of = ({ dataMarket: market, epochId: epoch, batchIndex: batch }: AnchorKey) => ({ market, epoch, batch })
+  return {
+    ...observer,
+    transactionRefused(key, refused) {
+      observer.transactionRefused?.(key, refused)
+      const { isNew, reason, words, nonce } = refused
+      if (isNew) say(log, 'transaction-refused', { ...of(key), nonce, reason, words })
+    },
+    reverted(code, key) {
+      observer.reverted?.(code, key)
+      say(log, 'call-refused', { ...of(key), code })
+    },
+  }
 }
 
 /** Adds what an operator needs of it to what else is observed. */

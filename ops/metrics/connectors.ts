@@ -1,5 +1,6 @@
 /** What the connectors say of themselves, as metrics and as health. */
 import type { AnchorObserver } from '../../connectors/evm/anchor-options.ts'
+import type { RefusalReason } from '../../connectors/evm/anchor-refusal.ts'
 import type { ClockObserver } from '../../connectors/evm/clock.ts'
 import type { RpcObserver } from '../../connectors/evm/rpc.ts'
 import type { StoreBatchOptions } from '../../connectors/ipfs/store.ts'
@@ -99,11 +100,19 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
       signerBalanceWei.set(Number(wei))
       txCost.set(Number(needed))
     },
+    transactionRefused(_key, { reason, words, nonce, retryInMs }) {
+      metrics.txRefusals.inc({ reason })
+      if (!USUAL_REFUSALS.includes(reason))
+        waits.begin('SEND', `SEND: nonce ${nonce} is refused (${reason}): ${words}; next try in ${retryInMs} ms`)
+    },
     reverted: (code) => metrics.txReverts.inc({ code: oneOf(REVERT_CODES, code) }),
     feeBumped: () => metrics.txGasBumps.inc(),
     lateAccepted: () => metrics.txDelayedAccept.inc(),
   }
 }
+
+/** It is in a pool already, or was mined a moment ago: nothing is waited for but the next block. */
+const USUAL_REFUSALS: readonly RefusalReason[] = ['known', 'nonce']
 
 /** The step of what waits for the log. */
 const LOG_STEP = 'log'

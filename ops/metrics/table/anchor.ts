@@ -1,3 +1,4 @@
+import { REFUSAL_REASONS } from '../../../connectors/evm/anchor-refusal.ts'
 import type { Role } from '../../roles.ts'
 import { type Definition, OTHER, SECONDS } from '../definition.ts'
 
@@ -60,6 +61,15 @@ export const ANCHOR = {
     roles,
     labels: { code: REVERT_CODES },
     use: 'E04: the signer is not a sequencer of the market.',
+  },
+  txRefusals: {
+    type: 'counter',
+    name: 'seq_tx_refusals_total',
+    help: 'Times that no node took a transaction, by what was found out about it: from the dry run, the balance and the block first, else from the words.',
+    unit: 'refusals',
+    roles,
+    labels: { reason: REFUSAL_REASONS },
+    use: '`known` and `nonce` are usual: it is in a pool already, or was mined a moment ago.',
   },
   txDelayedAccept: {
     type: 'counter',

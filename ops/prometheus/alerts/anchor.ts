@@ -36,6 +36,16 @@ export const anchorAlerts: Alerts = ({ range, age }) => [
     description: 'E04: the signer is not a sequencer of the market; have it added. The others are in the runbook.',
   },
   {
+    name: 'TransactionRefused',
+    severity: 'page',
+    expr: `sum by (reason) (increase(seq_tx_refusals_total{reason=~"gas-limit|fee-cap|pool|type|size|chain|busy|unreachable|other"}[${range(5 * MINUTE)}])) > 3`,
+    for: 2 * MINUTE,
+    summary: 'No node takes a transaction ({{ $labels.reason }})',
+    description:
+      'Later ones wait behind it. It goes on by itself: with a higher fee, then with a filler in its place. The log has the words of the nodes (event transaction-refused); the runbook says what to do by reason.',
+    explainedBy: ['ChainStalled', 'SignerCannotPay'],
+  },
+  {
     name: 'IpfsPutFailing',
     severity: 'page',
     expr: `sum by (provider) (increase(seq_ipfs_puts_total{outcome="failed"}[${range(2 * MINUTE)}])) > 0 unless sum by (provider) (increase(seq_ipfs_puts_total{outcome="stored"}[${range(2 * MINUTE)}])) > 0`,

@@ -1,132 +1,9 @@
 import { Wallet } from 'ethers'
 import { describe, expect, it } from 'vitest'
 import { protocolStateInterface } from '../../../connectors/evm/abi.ts'
-import { ANCHOR_DEFAULTS, type AnchorObserver, type AnchorSettings } from '../../../connectors/evm/anchor-options.ts'
-import { sendAndFollow } from '../../../connectors/evm/anchor-send.ts'
-import { createSigner } from '../../../connectors/evm/anchor-signer.ts'
-import { EvmError } from '../../../connectors/evm/errors.ts'
-import type { HeadWatch } from '../../../connectors/evm/head-watch.ts'
-import type { Ask } from '../../../connectors/evm/rpc.ts'
-import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
-
-const MARKET = `0x${'aa'.repeat(20)}`
-const STATE = `0x${'bb'.repeat(20)}`
-const KEY: AnchorKey = { dataMarket: MARKET, epochId: 5, batchIndex: 0 }
-const signer = createSigner(`0x${'11'.repeat(32)}`, 1)
-const CID = 'bafkrei'
-
-const intentOf = (rawTransactions: string[], fields: Partial<AnchorIntent> = {}): AnchorIntent => ({
-  step: 'SEND',
-  attempt: 3,
-  call: 'SUBMIT',
-  delayMs: 0,
-  batchOffset: 0,
-  cid: CID,
-  finalizedCidsRootHash: '',
-  signer: signer.address,
-  nonce: 7,
-  gasLimit: 100_000,
-  maxFeePerGas: '100',
-  maxPriorityFeePerGas: '1',
-  rawTransactions,
-  blockNumber: -1,
-  ...fields,
-})
-
-const hex = (n: number | bigint): string => `0x${n.toString(16)}`
-const eventLog = (name: string, epochId = KEY.epochId, cid = CID, address = STATE) => ({
-  ...protocolStateInterface.encodeEventLog(name, [MARKET, cid, epochId, 1]),
-  address,
-})
-
-/** A node whose every answer is a field. `time` is the clock, moved on by waiting for a head. */
-function scripted() {
-  const node = {
-    head: 10,
-    forks: new Map<number, string>(),
-    nonceNow: 7,
-    nonceSettled: 7,
-    receipts: new Map<string, { block: number; status: number; gasUsed: number; logs: object[]; hash?: string }>(),
-    sent: [] as string[],
-    refusal: undefined as string | undefined,
-    revert: undefined as string | undefined,
-  }
-  const hashAt = (n: number): string => `0x${(node.forks.get(n) ?? n.toString(16)).padStart(64, '0')}`
-  const blockOf = (n: number) => ({
-    number: hex(n),
-    hash: hashAt(n),
-    gasLimit: hex(30_000_000),
-    baseFeePerGas: hex(50),
-  })
-  const ask: Ask = async (method, params) => {
-    const [first, second] = params as [string, string]
-    switch (method) {
-      case 'eth_getBlockByNumber':
-        return blockOf(first === 'latest' ? node.head : Number(first))
-      case 'eth_getTransactionReceipt': {
-        const found = node.receipts.get(first)
-        if (!found) return null
-        const { block, status, gasUsed, logs } = found
-        const where = { blockNumber: hex(block), blockHash: found.hash ?? hashAt(block) }
-        return { ...where, status: hex(status), gasUsed: hex(gasUsed), logs }
-      }
-      case 'eth_getTransactionCount':
-        return hex(second === 'latest' ? node.nonceNow : node.nonceSettled)
-      case 'eth_maxPriorityFeePerGas':
-        return hex(3)
-      case 'eth_getBalance':
-        return hex(42)
-      case 'eth_call': {
-        if (!node.revert) return '0x'
-        const cause = { code: 'CALL_EXCEPTION', data: '0x08c379a0', reason: node.revert }
-        throw new EvmError('RPC_ERROR', 'reverted', { retriable: true, cause })
-      }
-      case 'eth_sendRawTransaction':
-        node.sent.push(first)
-        if (node.refusal) throw new EvmError('RPC_ERROR', `node: ${node.refusal}`, { retriable: true })
-        return '0x'
-      default:
-        throw new Error(`unexpected ${method}`)
-    }
-  }
-  return { node, ask }
-}
-
-/** Follows a transaction; before each wait for a head `turn(n)` may change the node. Ends after `turnsMax` waits. */
-async function follow(
-  { node, ask }: ReturnType<typeof scripted>,
-  intent: AnchorIntent,
-  turn: (n: number) => void = () => {},
-  { turnsMax = 30, observer = {} as AnchorObserver, key = KEY } = {},
-): Promise<AnchorResult[]> {
-  const results: AnchorResult[] = []
-  const abort = new AbortController()
-  let turns = 0
-  let time = 0
-  const heads: HeadWatch = {
-    head: undefined,
-    done: Promise.resolve(),
-    changed: async () => {
-      if (++turns > turnsMax) abort.abort()
-      node.head++
-      time += 1_000
-      turn(turns)
-      return undefined
-    },
-  }
-  const tuning = { confirmations: 3, stuckBlocks: 4, stuckMs: 2_000, rebroadcastMs: 5_000 }
-  const settings = { ...ANCHOR_DEFAULTS, ...tuning, observer } as unknown as AnchorSettings
-  await sendAndFollow(key, intent, { to: STATE, data: '0x1234' }, settings, {
-    rpc: { read: (reading) => reading(ask) },
-    clock: { now: () => time, sleep: async () => {} },
-    heads,
-    persist: (action) => action(),
-    answer: async (result) => void results.push(result),
-    pending: () => {},
-    signal: abort.signal,
-  })
-  return results
-}
+import type { AnchorObserver, TransactionRefused } from '../../../connectors/evm/anchor-options.ts'
+import type { AnchorResult } from '../../../schemas/types.ts'
+import { CID, eventLog, follow, intentOf, KEY, MARKET, STATE, scripted, signer } from './scripted-send.ts'
 
 const call = { to: STATE, data: '0x1234' }
 const { raw, hash } = await signer.sign(intentOf([]), call)
@@ -287,26 +164,147 @@ describe('sendAndFollow', () => {
     expect(outcomes(await follow(script, intentOf([raw])))).toEqual(['STUCK'])
   })
 
-  it.each(['intrinsic gas too low', 'exceeds block gas limit'])('behavior: "%s" is for good', async (refusal) => {
+  it.each(['intrinsic gas too low', 'too many requests', 'gibberish'])(
+    'behavior: "%s" ends nothing: it is followed, and goes on when it is taken',
+    async (refusal) => {
+      const script = scripted()
+      script.node.refusal = refusal
+      const refused: TransactionRefused[] = []
+      const observer: AnchorObserver = { transactionRefused: (_, one) => void refused.push(one) }
+      const turn = (n: number) => {
+        if (n === 2) script.node.refusal = undefined
+        if (n === 3)
+          script.node.receipts.set(hash, {
+            block: 12,
+            status: 1,
+            gasUsed: 1,
+            logs: [eventLog('SnapshotBatchSubmitted')],
+          })
+      }
+      expect(outcomes(await follow(script, intentOf([raw]), turn, { observer }))).toEqual(['MINED', 'FINAL'])
+      expect(refused[0]).toMatchObject({ words: `node: ${refusal}`, nonce: 7, isNew: true })
+    },
+  )
+
+  it('behavior: what every node refuses round after round gives its place to a filler', async () => {
     const script = scripted()
-    script.node.refusal = refusal
-    expect(await follow(script, intentOf([raw]))).toMatchObject([{ outcome: 'REJECTED', error: `node: ${refusal}` }])
+    script.node.refusal = 'gibberish'
+    const memory = { refusedRounds: 0, legacy: false }
+    const rounds = async () => outcomes(await follow(script, intentOf([raw]), undefined, { memory }))
+    expect([await rounds(), await rounds(), await rounds()]).toEqual([['STUCK'], ['STUCK'], ['REJECTED']])
+    expect(memory.legacy).toBe(true)
+    const asFiller = intentOf([raw, filler.raw], { call: 'FILL' })
+    expect(outcomes(await follow(script, asFiller, undefined, { memory }))).toEqual(['STUCK'])
   })
 
-  it('behavior: without money it is sent again and again, and is not called stuck', async () => {
+  it('behavior: while a node has it in its pool, a refusal is none by all', async () => {
     const script = scripted()
-    script.node.refusal = 'insufficient funds for gas * price + value'
-    const low: [bigint, bigint][] = []
-    const observer: AnchorObserver = { lowBalance: (wei, needed) => void low.push([wei, needed]) }
-    expect(await follow(script, intentOf([raw]), undefined, { observer })).toEqual([])
-    expect(low[0]).toEqual([42n, 10_000_000n])
-    expect(script.node.sent.length).toBeGreaterThan(4)
+    script.node.refusal = 'gibberish'
+    script.node.noncePending = 8
+    const memory = { refusedRounds: 2, legacy: false }
+    expect(outcomes(await follow(script, intentOf([raw]), undefined, { memory }))).toEqual(['STUCK'])
   })
 
-  it('error: any other refusal of a node is an outage', async () => {
+  it('behavior: a refused call that the contract refuses by now is given up at once, with the code', async () => {
     const script = scripted()
-    script.node.refusal = 'too many requests'
+    script.node.refusal = 'execution reverted'
+    script.node.revert = 'E43'
+    expect(await follow(script, intentOf([raw]))).toMatchObject([{ outcome: 'REJECTED', error: 'E43' }])
+    expect(script.node.head).toBe(10)
+  })
+
+  it('behavior: signed for more gas than a block has by now it is given up, whatever the words', async () => {
+    const script = scripted()
+    script.node.refusal = 'gibberish'
+    const gasLimit = 30_000_001
+    script.node.balance = 10n ** 18n
+    expect(await follow(script, intentOf([raw], { gasLimit }))).toMatchObject([{ outcome: 'REJECTED' }])
+  })
+
+  it.each(['insufficient funds for gas * price + value', 'gibberish'])(
+    'behavior: without money ("%s") it is sent again and again, and is not called stuck',
+    async (refusal) => {
+      const script = scripted()
+      script.node.refusal = refusal
+      script.node.balance = 42n
+      const low: [bigint, bigint][] = []
+      const observer: AnchorObserver = { lowBalance: (wei, needed) => void low.push([wei, needed]) }
+      expect(await follow(script, intentOf([raw]), undefined, { observer })).toEqual([])
+      expect(low[0]).toEqual([42n, 10_000_000n])
+      expect(script.node.sent.length).toBeGreaterThan(4)
+    },
+  )
+
+  it('behavior: signed for more than the signer has, it is given up when less is asked by now', async () => {
+    const script = scripted()
+    script.node.refusal = 'insufficient funds'
+    script.node.balance = 11_000_000n
+    const results = await follow(script, intentOf([raw], { maxFeePerGas: '120' }))
+    expect(results).toMatchObject([{ outcome: 'REJECTED', error: expect.stringContaining('less is asked') }])
+  })
+
+  it('behavior: an answer that is not the hash is a refusal', async () => {
+    const script = scripted()
+    script.node.sendAnswer = null
+    const refused: TransactionRefused[] = []
+    await follow(script, intentOf([raw]), undefined, {
+      observer: { transactionRefused: (_, one) => void refused.push(one) },
+    })
+    expect(refused[0]).toMatchObject({ reason: 'other', words: 'answered with null' })
+  })
+
+  it('behavior: refused behind a gap it is sent as soon as its turn comes', async () => {
+    const script = scripted()
+    script.node.refusal = 'insufficient funds'
+    script.node.balance = 42n
+    script.node.nonceNow = 6
+    const turn = (n: number): void => {
+      if (n === 2) script.node.nonceNow = 7
+    }
+    await follow(script, intentOf([raw]), turn, { turnsMax: 3 })
+    expect(script.node.sent).toHaveLength(2)
+  })
+
+  it('behavior: a node that is indexing is no reason not to send', async () => {
+    const script = scripted()
+    script.node.receiptRefusal = 'transaction indexing is in progress'
+    expect(outcomes(await follow(script, intentOf([raw])))).toEqual(['STUCK'])
+    expect(script.node.sent).toEqual([raw])
+  })
+
+  it('error: a used nonce says nothing while receipts cannot be read', async () => {
+    const script = scripted()
+    script.node.receiptRefusal = 'transaction indexing is in progress'
+    script.node.nonceNow = 8
+    script.node.nonceSettled = 8
     await expect(follow(script, intentOf([raw]))).rejects.toMatchObject({ retriable: true })
+  })
+
+  it('behavior: a receipt that was seen is enough, when it cannot be read any more', async () => {
+    const script = scripted()
+    const logs = [eventLog('SnapshotBatchSubmitted')]
+    script.node.receipts.set(hash, { block: 10, status: 1, gasUsed: 1, logs })
+    const turn = (n: number): void => {
+      if (n === 1) script.node.receiptRefusal = 'transaction indexing is in progress'
+    }
+    expect(outcomes(await follow(script, intentOf([raw]), turn))).toEqual(['MINED', 'FINAL'])
+  })
+
+  it('behavior: a receipt from a block that is not of the chain is none', async () => {
+    const script = scripted()
+    const logs = [eventLog('SnapshotBatchSubmitted')]
+    script.node.receipts.set(hash, { block: 2, status: 1, gasUsed: 1, logs, hash: `0x${'f'.repeat(64)}` })
+    expect(outcomes(await follow(script, intentOf([raw])))).toEqual(['STUCK'])
+    expect(script.node.sent).toContain(raw)
+  })
+
+  it('behavior: FINAL needs a linked chain of blocks on top, which two forks do not give', async () => {
+    const script = scripted()
+    script.node.receipts.set(hash, { block: 5, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] })
+    script.node.unlinked = 7
+    expect(outcomes(await follow(script, intentOf([raw])))).toEqual(['MINED'])
+    script.node.unlinked = undefined
+    expect(outcomes(await follow(script, intentOf([raw])))).toEqual(['MINED', 'FINAL'])
   })
 
   it('behavior: the ending call counts by its own event', async () => {

@@ -35,3 +35,30 @@ test.each([
 test('error: a node that is down has failed, whatever the words', async () => {
   expect((await told(fails({ code: 'ECONNREFUSED', message: 'reverted' }))).at(-1)).toBe('eth_call failed')
 })
+
+test('behavior: a transaction goes to each node, and a refusal of it in any words is no failure', async () => {
+  const outcomes: string[] = []
+  const observer = {
+    answered: (node: number, method: string, outcome: string) => void outcomes.push(`${node} ${method} ${outcome}`),
+  }
+  const sent: string[] = []
+  const connect = (url: string) => ({
+    ask: async (method: string) => {
+      if (method === 'eth_chainId') return '0x5'
+      sent.push(url)
+      if (url.endsWith('1')) throw new Error('gibberish')
+      return '0xabc'
+    },
+    close: () => {},
+  })
+  const rpc = createRpc({ ...OPTIONS, urls: ['http://1', 'http://2'] }, { clock: systemClock, observer, connect })
+  const each = await Promise.allSettled(rpc.each((ask) => ask('eth_sendRawTransaction', ['0x'])))
+  expect(each.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+  expect(outcomes.filter((one) => one.includes('send'))).toEqual([
+    '0 eth_sendRawTransaction refused',
+    '1 eth_sendRawTransaction ok',
+  ])
+  sent.length = 0
+  await rpc.read((ask) => ask('eth_call', [])).catch(() => {})
+  expect(sent[0]).toBe('http://1')
+})

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { createHealth } from '../../../ops/health.ts'
-import { LOG_EVENTS, type LogEvent, logEpochs, logRoles, logRuntime, say } from '../../../ops/logging/events.ts'
+import {
+  LOG_EVENTS,
+  type LogEvent,
+  logAnchor,
+  logEpochs,
+  logRoles,
+  logRuntime,
+  say,
+} from '../../../ops/logging/events.ts'
 import { createLog, scrub } from '../../../ops/logging/log.ts'
 import type { EpochProgress } from '../../../ops/progress.ts'
 import { HOSTILE, OBEYED } from '../hostile.ts'
@@ -154,6 +162,22 @@ describe('events', () => {
     expect(events()).toEqual(['rebalanced', 'restored', 'dead-letter', 'task-failed'])
     expect(lines[0]).toMatchObject({ stage: 'admit', tasks: [1, 2], standbys: [] })
     expect(JSON.stringify(lines)).not.toContain('payload')
+  })
+
+  test('behavior: what refuses a transaction has a line, once for as long as the reason stays', () => {
+    const { log, lines } = captured()
+    const seen: string[] = []
+    const observer = logAnchor({ transactionRefused: (_, { reason }) => seen.push(reason) }, log)
+    const key = { dataMarket: '0xaa', epochId: 3, batchIndex: 1 }
+    const refused = { reason: 'fee-cap', words: 'tx fee exceeds the configured cap', nonce: 7, retryInMs: 1 } as const
+    observer.transactionRefused?.(key, { ...refused, isNew: true })
+    observer.transactionRefused?.(key, { ...refused, isNew: false })
+    observer.reverted?.('E04', key)
+    expect(seen).toEqual(['fee-cap', 'fee-cap'])
+    expect(lines).toMatchObject([
+      { event: 'transaction-refused', level: 'warn', market: '0xaa', epoch: 3, batch: 1, nonce: 7, reason: 'fee-cap' },
+      { event: 'call-refused', level: 'warn', epoch: 3, code: 'E04' },
+    ])
   })
 
   test('default: each has words in the documentation', () => {

@@ -42,4 +42,17 @@ describe('anchor-effects', () => {
     concluded('STORE')
     expect(said()).toMatchObject({ ready: true })
   })
+
+  it('behavior: says why no node takes a transaction, unless that is usual', () => {
+    const { observer, concluded, said } = anchorEffects()
+    const key = { dataMarket: '0x0', epochId: 1, batchIndex: 0 }
+    const refused = { words: 'txpool is full', nonce: 7, retryInMs: 500, isNew: true }
+    observer.transactionRefused?.(key, { ...refused, reason: 'known' })
+    expect(said()).toMatchObject({ ready: true })
+    observer.transactionRefused?.(key, { ...refused, reason: 'pool' })
+    const detail = 'SEND: nonce 7 is refused (pool): txpool is full; next try in 500 ms'
+    expect(said()).toMatchObject({ ready: false, detail })
+    concluded('SEND')
+    expect(said()).toMatchObject({ ready: true })
+  })
 })

@@ -1,4 +1,5 @@
 /** For every alert: what makes it fire, and what comes close and must not. As `promtool test rules` takes series: 30 s a step. */
+import { REFUSAL_REASONS } from '../../../connectors/evm/anchor-refusal.ts'
 import { DOUBTS, SHED_REASONS } from '../../../connectors/libp2p/counts.ts'
 import { REVERT_CODES, STORE_OUTCOMES } from '../../../ops/metrics/table/anchor.ts'
 import { MISS_CAUSES, PHASES } from '../../../ops/metrics/table/epochs.ts'
@@ -52,6 +53,7 @@ export const HEALTHY: Series = {
   seq_signer_balance_wei: still(1e6),
   seq_tx_cost_wei: still(1),
   ...each(REVERT_CODES, (code) => `seq_tx_reverts_total{code="${code}"}`, still(0)),
+  ...each(REFUSAL_REASONS, (reason) => `seq_tx_refusals_total{reason="${reason}"}`, still(0)),
   seq_tx_delayed_accept_total: still(0),
   'seq_tx_oldest_pending_seconds{market="m"}': still(5),
   ...each(STORE_OUTCOMES, (outcome) => `seq_ipfs_puts_total{provider="file",outcome="${outcome}"}`, still(0)),
@@ -195,6 +197,14 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
   ContractRefuses: {
     fires: { 'seq_tx_reverts_total{code="E04"}': after(20, 0, growing(1)) },
     silent: { 'seq_tx_reverts_total{code="E04"}': still(7) },
+  },
+  TransactionRefused: {
+    fires: { 'seq_tx_refusals_total{reason="fee-cap"}': growing(2) },
+    // refused for a minute; and what is usual
+    silent: {
+      'seq_tx_refusals_total{reason="other"}': after(20, 0, `1+1x3 ${still(4)}`),
+      'seq_tx_refusals_total{reason="known"}': growing(2),
+    },
   },
   IpfsPutFailing: {
     fires: {

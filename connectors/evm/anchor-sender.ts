@@ -1,0 +1,170 @@
+/** Sends a transaction while its nonce is free, and finds out when that leads nowhere. */
+import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
+import type { Clock } from '../../streams/ports.ts'
+import { type ContractCall, dryRun, type Head } from './anchor-chain.ts'
+import type { View } from './anchor-look.ts'
+import type { SendMemory } from './anchor-memory.ts'
+import type { AnchorSettings } from './anchor-options.ts'
+import { type Price, priceNow } from './anchor-price.ts'
+import { broadcast, cannotPay, examine, isPooled, pauseAfter, type Refusal } from './anchor-refusal.ts'
+import { resultOf } from './anchor-result.ts'
+import type { HeadWatch } from './head-watch.ts'
+import type { Rpc } from './rpc.ts'
+
+/** Times that a transaction is stuck, each time with a higher fee, with every node refusing it; then a filler takes its place. */
+const REFUSED_ROUNDS_MAX = 3
+
+export interface SendPorts {
+  readonly rpc: Pick<Rpc, 'read' | 'each'>
+  readonly clock: Clock
+  readonly heads: HeadWatch
+  /** Runs an action until it does not fail for an outage. */
+  readonly persist: <T>(action: () => Promise<T>) => Promise<T>
+  readonly answer: (result: AnchorResult) => Promise<void>
+  /** Told whether the transaction is in no block. */
+  readonly pending: (pending: boolean) => void
+  readonly memory: SendMemory
+  readonly signal: AbortSignal
+}
+
+interface Sent {
+  readonly key: AnchorKey
+  readonly intent: AnchorIntent
+  /** What the transaction was for before a filler took its place. */
+  readonly call: ContractCall
+}
+
+/** Of one attempt. */
+export class Sender {
+  private readonly sent: Sent
+  private readonly settings: AnchorSettings
+  private readonly ports: SendPorts
+  private started: number
+  private firstBlock: number | undefined
+  private broadcastAt = Number.NEGATIVE_INFINITY
+  /** In a row. */
+  private refusals = 0
+  /** A node took it at some time of this attempt. */
+  private taken = false
+  private behindGap = false
+  /** Of the newest refusal, until it is considered. */
+  private words: string | undefined
+  /** The newest that was considered; undefined once a node took it. */
+  private refusal: Refusal | undefined
+
+  constructor(sent: Sent, settings: AnchorSettings, ports: SendPorts) {
+    this.sent = sent
+    this.settings = settings
+    this.ports = ports
+    this.started = ports.clock.now()
+  }
+
+  /** Until the next broadcast at the latest, ms. */
+  get waitMs(): number {
+    const { rebroadcastMs, stuckMs } = this.settings
+    return Math.max(1, Math.min(rebroadcastMs, stuckMs, this.broadcastAt - this.ports.clock.now()))
+  }
+
+  /** Sends when it is time. Gives an answer, or LOOK after a refusal: what that means is judged by another look. */
+  async turn(view: View): Promise<AnchorResult | 'LOOK' | undefined> {
+    const { head, nonceNow } = view
+    const { clock } = this.ports
+    const { stuckBlocks, stuckMs } = this.settings
+    this.firstBlock ??= head.number
+    const isNext = nonceNow === this.sent.intent.nonce
+    const itsTurnCame = this.behindGap && isNext && this.refusals > 0
+    this.behindGap = !isNext
+    if (this.words !== undefined) {
+      const given = await this.consider(view, this.words)
+      if (given) return given
+    } else if (clock.now() >= this.broadcastAt || itsTurnCame) {
+      await this.send(head)
+      if (this.words !== undefined) return 'LOOK'
+    }
+    // Behind a gap it cannot be mined whatever it pays: only the one whose turn it is can be stuck.
+    const long = head.number - this.firstBlock >= stuckBlocks && clock.now() - this.started >= stuckMs
+    return long && isNext ? this.conclude(view) : undefined
+  }
+
+  private async send(head: Head): Promise<void> {
+    this.words = await broadcast(this.ports.rpc, this.sent.intent.rawTransactions.at(-1)!)
+    this.broadcastAt = this.ports.clock.now() + this.settings.rebroadcastMs
+    if (this.words !== undefined) return
+    if (!this.taken) {
+      this.started = this.ports.clock.now() // what was refused before did not wait in any pool
+      this.firstBlock = head.number
+    }
+    this.taken = true
+    this.refusals = 0
+    this.refusal = undefined
+  }
+
+  /** After a refusal, and a look that found the nonce free. */
+  private async consider(view: View, words: string): Promise<AnchorResult | undefined> {
+    const { key, intent, call } = this.sent
+    const { observer } = this.settings
+    const before = this.refusal?.reason
+    const refusal = await examine(this.ports.rpc, intent, call, view.head, words)
+    const { reason, facts } = refusal
+    this.words = undefined
+    this.refusal = refusal
+    this.refusals++
+    const retryInMs = pauseAfter(reason, this.refusals, this.settings)
+    this.broadcastAt = this.ports.clock.now() + retryInMs
+    observer?.transactionRefused?.(key, { reason, words, nonce: intent.nonce, retryInMs, isNew: reason !== before })
+    if (cannotPay(facts)) observer?.lowBalance?.(facts.balance!, facts.cost)
+    return this.consequenceOf(refusal, view.head)
+  }
+
+  /** What the facts settle at once. Words do so only where it costs nothing but the form of what is signed next. */
+  private async consequenceOf({ reason, facts }: Refusal, head: Head): Promise<AnchorResult | undefined> {
+    const { intent } = this.sent
+    const { memory } = this.ports
+    if (facts.revert !== undefined) return resultOf(intent, 'REJECTED', { error: facts.revert })
+    if (intent.gasLimit > head.gasLimit && intent.call !== 'FILL') {
+      const error = `it was signed for ${intent.gasLimit} gas, and a block has ${head.gasLimit} by now`
+      return resultOf(intent, 'REJECTED', { error })
+    }
+    if (reason !== 'type' || memory.legacy || this.settings.transactionType !== 'auto') return undefined
+    memory.legacy = true
+    return this.stuck(await this.price(head))
+  }
+
+  /** Not mined for long. What no node takes at any fee gives its place to a filler, which costs less and reverts for nobody. */
+  private async conclude({ head }: View): Promise<AnchorResult | undefined> {
+    const { intent } = this.sent
+    const { rpc, memory } = this.ports
+    const price = await this.price(head)
+    if (this.refusal && cannotPay(this.refusal.facts)) {
+      // A price that has fallen may be paid, but what was signed at the old one is refused for ever.
+      const isAffordable = BigInt(intent.gasLimit) * price.maxFee <= this.refusal.facts.balance!
+      if (!isAffordable || this.taken || intent.call === 'FILL') return undefined
+      return resultOf(intent, 'REJECTED', {
+        error: 'it was signed for more than the signer has, and less is asked now',
+      })
+    }
+    if (!this.taken && this.refusals > 0 && !(await isPooled(rpc, intent))) {
+      memory.refusedRounds++
+      if (memory.refusedRounds >= REFUSED_ROUNDS_MAX && intent.call !== 'FILL') {
+        memory.legacy = true // its form may be what they refuse: the filler has another
+        return resultOf(intent, 'REJECTED', { error: `no node takes it: ${this.refusal?.words ?? ''}` })
+      }
+    }
+    return this.stuck(price)
+  }
+
+  private price(head: Head): Promise<Price> {
+    const { rpc, persist } = this.ports
+    return persist(() => rpc.read((ask) => priceNow(ask, head, this.settings)))
+  }
+
+  /** With what the chain asks by now, and whether the call would still do anything. */
+  private async stuck({ maxFee, tip }: Price): Promise<AnchorResult> {
+    const { intent, call } = this.sent
+    const { rpc, persist } = this.ports
+    const run = () => rpc.read((ask) => dryRun(ask, intent.signer, call, 'latest'))
+    const error = intent.call === 'FILL' ? undefined : await persist(run)
+    this.settings.observer?.feeBumped?.()
+    return resultOf(intent, 'STUCK', { maxFeePerGas: `${maxFee}`, maxPriorityFeePerGas: `${tip}`, error: error ?? '' })
+  }
+}
