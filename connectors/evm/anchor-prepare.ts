@@ -28,9 +28,6 @@ const DEFINITE_BLOCKS_MAX = 32
 const GAS_HEADROOM = 50_000
 /** How much more is asked for than what was not enough. */
 const GAS_AGAIN = 1.5
-/** How far back the event of a batch is looked for that lies on the chain already. */
-const EVENT_LOOKBACK_BLOCKS = 10_000
-
 export interface PrepareInput {
   readonly key: AnchorKey
   readonly intent: AnchorIntent
@@ -46,7 +43,7 @@ export async function prepare(ask: Ask, input: PrepareInput, settings: AnchorSet
   const { intent, call, signer } = input
   const head = (await headerOf(ask, 'latest', settings.contractBlock))!
   const code = await dryRun(ask, signer, call, 'latest')
-  const over = code === undefined && (await windowIsOver(ask, input, head))
+  const over = code === undefined && (await windowIsOver(ask, input, head, settings))
   const refusal = code ?? (over ? 'LATE' : undefined)
   if (refusal !== undefined) return refused(ask, input, head, refusal, settings)
   const estimate = await estimateGas(ask, signer, call)
@@ -79,14 +76,24 @@ async function quote(
   return resultOf(intent, 'READY', { signer, nonce, gasLimit, ...fees })
 }
 
-/** The contract takes a batch up to `release + window`, and drops a later one without a revert. */
-async function windowIsOver(ask: Ask, { key, intent, call }: PrepareInput, head: Head): Promise<boolean> {
+/**
+ * The contract takes a batch up to `release + window`, and drops a later one without a revert. The transaction lies in the
+ * next block at best, whose number is one more. On a chain that counts the blocks of its parent many blocks have one number,
+ * the next as well.
+ */
+async function windowIsOver(
+  ask: Ask,
+  { key, intent, call }: PrepareInput,
+  head: Head,
+  { contractBlock }: AnchorSettings,
+): Promise<boolean> {
   if (intent.call === 'END') return false
   const { dataMarket, epochId } = key
   const [, releaseBlock] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
   if (releaseBlock === 0n) throw new NotYet(`the node knows no epoch ${epochId}`)
   const [window] = await readContract(ask, call.to, 'batchSubmissionWindow', [dataMarket], 'latest')
-  return head.contractBlock >= Number(releaseBlock) + Number(window) // the transaction lies in the next block at best
+  const next = contractBlock === 'number' ? head.contractBlock + 1 : head.contractBlock
+  return next > Number(releaseBlock) + Number(window)
 }
 
 async function refused(
@@ -98,11 +105,10 @@ async function refused(
 ): Promise<AnchorResult> {
   const { key, intent, call, signer } = input
   const settledBlock = head.number - Math.min(settings.confirmations, DEFINITE_BLOCKS_MAX)
-  const already = await alreadyAnchored(ask, input, code, head.number, 'latest')
-  if (already) {
-    const settled = settledBlock >= 0 && (await alreadyAnchored(ask, input, code, head.number, settledBlock))
+  if (await alreadyAnchored(ask, input, code, 'latest')) {
+    const settled = settledBlock >= 0 && (await alreadyAnchored(ask, input, code, settledBlock))
     if (!settled) throw new NotYet('it is on the chain, but not deep enough')
-    return settled
+    return resultOf(intent, 'ALREADY_ANCHORED', await placeOf(ask, input, head, settings))
   }
   if (code === 'LATE') return resultOf(intent, 'LATE')
   if (settledBlock < 0 || (await dryRun(ask, signer, call, settledBlock)) !== code)
@@ -111,29 +117,59 @@ async function refused(
   return resultOf(intent, 'REVERTED', { error: code })
 }
 
-/** Whether the contract has this very batch (or ending) at a block; then with where its event lies. */
+/** Whether the contract has this very batch (or ending) at a block. */
 async function alreadyAnchored(
   ask: Ask,
   { key, intent, call, signer }: PrepareInput,
   code: string,
-  headNumber: number,
   block: number | 'latest',
-): Promise<AnchorResult | undefined> {
+): Promise<boolean> {
+  if (intent.call === 'END') return code === 'E39' && (await dryRun(ask, signer, call, block)) === 'E39'
+  const [cids] = await readContract(ask, call.to, 'epochIdToBatchCids', [key.dataMarket, key.epochId], block)
+  return (cids as string[]).includes(intent.cid)
+}
+
+/** Where the event of what lies on the chain already is: not before the release of its epoch. Empty when there is none. */
+async function placeOf(
+  ask: Ask,
+  { key, intent, call }: PrepareInput,
+  head: Head,
+  settings: AnchorSettings,
+): Promise<Partial<AnchorResult>> {
   const { dataMarket, epochId } = key
-  if (intent.call === 'END') {
-    if (code !== 'E39' || (await dryRun(ask, signer, call, block)) !== 'E39') return undefined
-  } else {
-    const [cids] = await readContract(ask, call.to, 'epochIdToBatchCids', [dataMarket, epochId], block)
-    if (!(cids as string[]).includes(intent.cid)) return undefined
-  }
   const event = topicOf(intent.call === 'END' ? 'BatchSubmissionsCompleted' : 'SnapshotBatchSubmitted')
-  const range = { fromBlock: Math.max(0, headNumber - EVENT_LOOKBACK_BLOCKS), toBlock: headNumber }
-  const logs = await logsOf(ask, { address: call.to, topics: [event, word(dataMarket), word(epochId)], ...range })
-  const log = logs.find((one) => intent.call === 'END' || cidIn(one) === intent.cid)
-  if (!log) return resultOf(intent, 'ALREADY_ANCHORED') // older than what is looked through
-  const where = {
-    blockNumber: quantity(log.blockNumber, 'block number of a log'),
-    blockHash: hash(log.blockHash, 'block hash of a log'),
+  const filter = { address: call.to, topics: [event, word(dataMarket), word(epochId)] }
+  const [, releaseBlock] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
+  let fromBlock = await firstBlockAt(ask, Number(releaseBlock), head, settings)
+  while (fromBlock <= head.number) {
+    const toBlock = Math.min(head.number, fromBlock + settings.logRangeBlocks - 1)
+    const logs = await logsOf(ask, { ...filter, fromBlock, toBlock })
+    const log = logs.find((one) => intent.call === 'END' || cidIn(one) === intent.cid)
+    if (log)
+      return {
+        transactionHash: log.transactionHash,
+        blockNumber: quantity(log.blockNumber, 'block number of a log'),
+        blockHash: hash(log.blockHash, 'block hash of a log'),
+      }
+    fromBlock = toBlock + 1
   }
-  return resultOf(intent, 'ALREADY_ANCHORED', { transactionHash: log.transactionHash, ...where })
+  return {}
+}
+
+/** The first block that has this number, or a higher one, as the contract counts. Of a chain that counts its parent's it is searched. */
+async function firstBlockAt(
+  ask: Ask,
+  contractBlock: number,
+  head: Head,
+  { contractBlock: source }: AnchorSettings,
+): Promise<number> {
+  if (source === 'number') return contractBlock
+  let [low, high] = [0, head.number]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const header = await headerOf(ask, middle, source)
+    if (header && header.contractBlock >= contractBlock) high = middle
+    else low = middle + 1 // a node that has no such old block has the newer ones
+  }
+  return low
 }
