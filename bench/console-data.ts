@@ -186,6 +186,7 @@ const tickOf = (kind: EpochTick['kind'], { dataMarket, epochId }: Key): EpochTic
   end: epochId * 10 + 9,
   submissionWindow: 9,
   acceptedHeaders: [],
+  skippedFrom: 0,
   markets: [],
 })
 

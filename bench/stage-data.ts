@@ -74,6 +74,7 @@ export function tick(kind: EpochTick['kind'], blockNumber: number): EpochTick {
     end: 0,
     submissionWindow: 5,
     acceptedHeaders: kind === 'CLOSE' ? [10, 11, 12].map(blockHash) : [],
+    skippedFrom: 0,
     markets: [],
   }
 }

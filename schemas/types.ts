@@ -276,6 +276,8 @@ export interface EpochTick {
   readonly begin: number
   /** OPEN: last source-chain block of the epoch. */
   readonly end: number
+  /** OPEN: first of the epochs up to this one that the market's owner skipped: the contract released none of them. 0 when none was skipped. */
+  readonly skippedFrom: number
   /** OPEN, CLOSE: snapshotSubmissionWindow read at the release block, in the market's unit. */
   readonly submissionWindow: number
   /** CLOSE: hashes of the canonical blocks from the release block to this one; of a longer window the newest headsKept. */

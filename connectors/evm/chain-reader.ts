@@ -84,7 +84,7 @@ export async function headerAt(
  */
 export async function eventsOf(
   ask: Ask,
-  block: BlockHeader,
+  block: Pick<BlockHeader, 'number' | 'hash' | 'logsBloom'>,
   { protocolState, nodes }: ContractAddresses,
 ): Promise<BlockEvents> {
   const filter = { blockHash: block.hash, address: [...new Set([protocolState, nodes])], topics: [topics] }
@@ -163,8 +163,8 @@ export async function releaseBlockOf(
   return quantity(decode(protocolStateInterface, 'epochInfo', answer).blocknumber, 'release block')
 }
 
-export const nodesAddress = async (ask: Ask, protocolState: string): Promise<string> =>
-  String(await call(ask, protocolState, 'snapshotterState', [], 'latest')).toLowerCase()
+export const nodesAddress = async (ask: Ask, protocolState: string, at: StateAt): Promise<string> =>
+  String(await call(ask, protocolState, 'snapshotterState', [], at)).toLowerCase()
 
 /** The highest slot id. */
 export const slotCount = async (ask: Ask, protocolState: string, at: StateAt): Promise<number> =>
@@ -195,7 +195,7 @@ function decode(abi: typeof nodesInterface, name: string, answer: unknown) {
 }
 
 /** False only when the bloom filter excludes every event we look for; true without a filter in the header. */
-function mayHold(logsBloom: string, protocolState: string, nodes: string): boolean {
+export function mayHold(logsBloom: string, protocolState: string, nodes: string): boolean {
   if (!/^0x[0-9a-f]{512}$/i.test(logsBloom)) return true
   const has = (item: string): boolean => bloomBits(item).every((bit) => isSet(logsBloom, bit))
   if (has(protocolState) && has(topicOf.release)) return true

@@ -8,6 +8,7 @@ import { windowIsOver } from './window.ts'
 
 export interface Head {
   readonly number: number
+  /** `UNKNOWN_HASH` for the block below the first that the log knew, when that one left the chain. */
   readonly hash: string
   readonly parentHash: string
   /** Seconds. */
@@ -29,6 +30,9 @@ export interface ChainState {
   readonly open: readonly OpenEpoch[]
 }
 
+/** Any block may have it: what lies on top is not compared with its parent. */
+export const UNKNOWN_HASH = ''
+
 export const EMPTY_CHAIN: ChainState = { heads: [], open: [] }
 
 /** A market and the measure of its submission window. */
@@ -41,8 +45,17 @@ export interface ClockMarket {
 /** All there is to say of one block. */
 export interface BlockFacts {
   readonly header: BlockHeader
-  /** Releases of served markets in this block, each with its window as of this block. */
-  readonly releases: readonly (ReleasedEpoch & { readonly submissionWindow: number })[]
+  /** Releases of served markets that open an epoch with this block. */
+  readonly releases: readonly EpochRelease[]
+}
+
+export interface EpochRelease extends ReleasedEpoch {
+  /** As of the release. */
+  readonly submissionWindow: number
+  /** See EpochTick. */
+  readonly skippedFrom: number
+  /** Of a release that was found late; absent: the block itself. */
+  readonly releaseBlock?: number
 }
 
 /**
@@ -70,7 +83,7 @@ export function applyTick(state: ChainState, tick: EpochTick, offset: number): C
     begin,
     end,
     releaseBlock,
-    releaseTimestamp: tick.blockTimestamp,
+    releaseTimestamp: state.heads.find(({ number }) => number === releaseBlock)?.timestamp ?? tick.blockTimestamp,
     submissionWindow,
   }
   return { ...state, open: [...others, epoch] }
@@ -80,10 +93,15 @@ export function applyTick(state: ChainState, tick: EpochTick, offset: number): C
 const isEpochOf = (epoch: OpenEpoch, tick: EpochTick): boolean =>
   epoch.dataMarket === tick.dataMarket && epoch.epochId === tick.epochId && epoch.releaseBlock === tick.releaseBlock
 
-const withoutBlocksFrom = ({ heads, open }: ChainState, number: number): ChainState => ({
-  heads: heads.filter((head) => head.number < number),
-  open: open.filter((epoch) => epoch.releaseBlock < number),
-})
+/** When no known block is left, the place stays: the next block is this one's number again, on whatever parent. */
+function withoutBlocksFrom({ heads, open }: ChainState, number: number): ChainState {
+  const left = heads.filter((head) => head.number < number)
+  const place = { number: number - 1, hash: UNKNOWN_HASH, parentHash: UNKNOWN_HASH, timestamp: 0 }
+  return {
+    heads: left.length > 0 ? left : heads.slice(0, 1).map(({ offset }) => ({ ...place, offset })),
+    open: open.filter((epoch) => epoch.releaseBlock < number),
+  }
+}
 
 /** Drops the heads that nothing asks for: neither an open epoch nor a walk back over `reorgDepthMax` blocks. */
 export function forgetOldHeads(state: ChainState, reorgDepthMax: number): ChainState {
@@ -111,7 +129,7 @@ export function ticksOf(
   markets: readonly MarketChange[] = [],
 ): EpochTick[] {
   const head = headTick(header, slotsOffset)
-  const opens = releases.map((release) => ({ ...head, ...release, kind: 'OPEN', releaseBlock: header.number }) as const)
+  const opens = releases.map((release) => ({ ...head, releaseBlock: header.number, ...release, kind: 'OPEN' }) as const)
   const closes = state.open
     .filter((epoch) => {
       const release = { contractBlock: contractBlockOf(epoch.releaseBlock), timestamp: epoch.releaseTimestamp }
@@ -143,6 +161,7 @@ const headTick = (block: Omit<Head, 'offset'>, slotsOffset: number): EpochTick =
   releaseBlock: 0,
   begin: 0,
   end: 0,
+  skippedFrom: 0,
   submissionWindow: 0,
   acceptedHeaders: [],
   markets: [],

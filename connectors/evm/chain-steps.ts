@@ -2,23 +2,26 @@
 import {
   type BlockHeader,
   blockNumber,
-  type ContractAddresses,
   type ContractBlockSource,
   eventsOf,
   headerAt,
   type ReleasedEpoch,
   type SlotChange,
-  type StateAt,
   submissionWindow,
 } from './chain-reader.ts'
-import type { BlockFacts, ChainState, Head } from './chain-state.ts'
+import { type BlockFacts, type ChainState, type EpochRelease, type Head, UNKNOWN_HASH } from './chain-state.ts'
 import { EvmError } from './errors.ts'
+import { registryOf } from './registry-check.ts'
+import { type CheckedReleases, checkReleases, type EpochCounts } from './release-check.ts'
 import type { Ask } from './rpc.ts'
+import { type FirstLooks, type LateEvents, lookAgain } from './second-look.ts'
 
 export interface ReadOptions {
-  readonly addresses: ContractAddresses
+  readonly protocolState: string
   /** Whether the release of an epoch is taken up. */
   readonly follows: (dataMarket: string, epochId: number) => boolean
+  /** Markets whose epochs must all be there. */
+  readonly served: readonly string[]
   /** Blocks behind the head that the clock stays. */
   readonly depth: number
   /** Blocks in one step, at most. */
@@ -26,21 +29,54 @@ export interface ReadOptions {
   /** First block ever; absent = the newest one at the depth. */
   readonly startBlock?: number | undefined
   readonly contractBlock: ContractBlockSource
+  readonly secondLookBlocks: number
+  readonly firstLooks: FirstLooks
+  /** As of the newest block that has ticks, where it is known. */
+  readonly facts: { readonly [K in keyof ContractFacts]: ContractFacts[K] | undefined }
+  /** What the log knows beyond `chain`, for a reorganization deeper than that; read when `pastNeeded` was told. */
+  readonly past?: ChainPast | undefined
+  readonly pastNeeded: () => void
+}
+
+/** What the contract says as of a block. */
+export interface ContractFacts {
+  /** The registry of slots. */
+  readonly nodes: string
+  readonly counts: EpochCounts
+}
+
+/** The chain as the whole log knows it. */
+export interface ChainPast {
+  readonly chain: ChainState
+  /** Nothing was decided by it and it is short: it may be begun anew. */
+  readonly mayBeginAnew: boolean
+  /** Hash of block 0 when the log began; empty when it was not told. */
+  readonly genesis: string
 }
 
 export interface BlockRead extends BlockFacts {
   readonly slotChanges: readonly SlotChange[]
 }
 
+export interface BlocksStep {
+  readonly kind: 'blocks'
+  readonly head: number
+  readonly blocks: readonly BlockRead[]
+  /** A release block or a block of this step as the contract counts it. */
+  readonly contractBlockOf: (blockNumber: number) => number
+  /** As of the last of the blocks. */
+  readonly facts: ContractFacts
+  /** The registry of slots is another one from the last of the blocks on. */
+  readonly registryChanged: boolean
+  /** What was overlooked in blocks before; its epochs open now. */
+  readonly late: readonly (LateEvents & { readonly releases: readonly EpochRelease[] })[]
+  /** Tells a second look what this one found; to be called when the blocks have ticks. */
+  readonly remember: () => void
+}
+
 export type ChainStep =
   | { readonly kind: 'idle'; readonly head: number }
-  | {
-      readonly kind: 'blocks'
-      readonly head: number
-      readonly blocks: readonly BlockRead[]
-      /** A release block or a block of this step as the contract counts it. */
-      readonly contractBlockOf: (blockNumber: number) => number
-    }
+  | BlocksStep
   /** The blocks from `orphaned` on have left the chain. */
   | { readonly kind: 'reorg'; readonly head: number; readonly orphaned: Head }
 
@@ -56,23 +92,80 @@ export async function nextStep(
   anyState: boolean,
 ): Promise<ChainStep> {
   const newest = chain.heads.at(-1)
+  const isKnown = newest !== undefined && newest.hash !== UNKNOWN_HASH
   const { contractBlock } = options
   const [head, same] = await Promise.all([
     blockNumber(ask),
-    newest === undefined ? undefined : headerAt(ask, newest.number, contractBlock),
+    isKnown ? headerAt(ask, newest.number, contractBlock) : undefined,
   ])
   // A node that does not have our newest block is behind; only another block in its place is a reorg.
-  if (newest && same && same.hash !== newest.hash) return reorg(ask, chain, head, contractBlock)
+  if (isKnown && same && same.hash !== newest.hash) return reorg(ask, chain, head, options)
   const last = head - options.depth
   const first = newest ? newest.number + 1 : (options.startBlock ?? Math.max(0, last))
   if (last < first) return { kind: 'idle', head }
   const headers = await headersOf(ask, first, Math.min(last, first + options.rangeBlocks - 1), contractBlock)
-  if (newest && headers[0]!.parentHash !== newest.hash) return reorg(ask, chain, head, contractBlock)
-  const [blocks, contractBlockOf] = await Promise.all([
-    Promise.all(headers.map((header) => readBlock(ask, header, options, anyState))),
+  if (isKnown && headers[0]!.parentHash !== newest.hash) return reorg(ask, chain, head, options)
+  return readBlocks(ask, chain, { head, headers }, options, anyState)
+}
+
+async function readBlocks(
+  ask: Ask,
+  chain: ChainState,
+  { head, headers: offered }: { head: number; headers: readonly BlockHeader[] },
+  options: ReadOptions,
+  anyState: boolean,
+): Promise<ChainStep> {
+  const { protocolState, contractBlock, facts, firstLooks, secondLookBlocks } = options
+  const isFirst = chain.heads.length === 0
+  const base = { blockHash: isFirst || offered[0]!.number === 0 ? offered[0]!.hash : offered[0]!.parentHash }
+  const offer = { headers: offered, base, known: facts.nodes }
+  const { headers, before, nodes } = await registryOf(ask, protocolState, offer, anyState)
+  const addresses = { protocolState, nodes: before }
+  const last = headers.at(-1)!.number
+  const again = chain.heads.filter(
+    ({ number, hash }) =>
+      hash !== UNKNOWN_HASH &&
+      secondLookBlocks > 0 &&
+      number > last - secondLookBlocks - headers.length &&
+      number <= last - secondLookBlocks,
+  )
+  const [events, contractBlockOf, late] = await Promise.all([
+    Promise.all(headers.map((header) => eventsOf(ask, header, addresses))),
     contractBlocks(ask, chain, headers, contractBlock),
+    lookAgain(ask, again, addresses, firstLooks),
   ])
-  return { kind: 'blocks', head, blocks, contractBlockOf }
+  const checked = await checkReleases(ask, {
+    protocolState,
+    markets: options.served,
+    headers,
+    releases: headers.flatMap((header, i) => events[i]!.releases.map((release) => ({ header, release }))),
+    before: facts.counts,
+    anyState,
+  })
+  const openings = (block: BlockHash, releases: readonly ReleasedEpoch[]) =>
+    openingsOf(ask, block, releases, checked.kinds, options, anyState)
+  const blocks = headers.map(async (header, i) => {
+    const { releases, slotChanges } = events[i]!
+    return { header, releases: await openings(header, releases), slotChanges }
+  })
+  const overlooked = late.map(async (one) => {
+    const releases = await openings(one.block, one.releases)
+    return { ...one, releases: releases.map((release) => ({ ...release, releaseBlock: one.block.number })) }
+  })
+  return {
+    kind: 'blocks',
+    head,
+    blocks: await Promise.all(blocks),
+    contractBlockOf,
+    facts: { nodes, counts: checked.counts },
+    // Unknown before, it may have changed unseen.
+    registryChanged: before !== nodes || (facts.nodes === undefined && !isFirst),
+    late: await Promise.all(overlooked),
+    remember: () => {
+      for (const [i, header] of headers.entries())
+        firstLooks.note(header, events[i]!, !anyState, addresses, last - 2 * secondLookBlocks - options.rangeBlocks)
+    },
+  }
 }
 
 /** Linked headers from `first` on; they end before the first that the node does not have. */
@@ -92,20 +185,29 @@ async function headersOf(ask: Ask, first: number, last: number, source: Contract
   return headers
 }
 
-async function readBlock(
+type BlockHash = Pick<BlockHeader, 'hash'>
+
+/** The releases in a block that open an epoch of ours. */
+function openingsOf(
   ask: Ask,
-  header: BlockHeader,
-  { addresses, follows }: ReadOptions,
+  { hash: blockHash }: BlockHash,
+  releases: readonly ReleasedEpoch[],
+  kinds: CheckedReleases['kinds'],
+  { protocolState, follows }: ReadOptions,
   anyState: boolean,
-): Promise<BlockRead> {
-  const { releases, slotChanges } = await eventsOf(ask, header, addresses)
-  const ours = releases.filter(({ dataMarket, epochId }) => follows(dataMarket, epochId))
-  const at: StateAt = anyState ? 'latest' : { blockHash: header.hash }
-  const withWindow = async (release: ReleasedEpoch) => ({
+): Promise<EpochRelease[]> {
+  const ours = releases.filter((one) => follows(one.dataMarket, one.epochId) && !kinds.get(one)?.isRepeated)
+  const withWindow = async (release: ReleasedEpoch): Promise<EpochRelease> => ({
     ...release,
-    submissionWindow: await submissionWindow(ask, addresses.protocolState, release.dataMarket, at),
+    skippedFrom: kinds.get(release)?.skippedFrom ?? 0,
+    submissionWindow: await submissionWindow(
+      ask,
+      protocolState,
+      release.dataMarket,
+      anyState ? 'latest' : { blockHash },
+    ),
   })
-  return { header, releases: await Promise.all(ours.map(withWindow)), slotChanges }
+  return Promise.all(ours.map(withWindow))
 }
 
 /** Where the contract counts otherwise than the chain, the release blocks of open epochs are looked up. */
@@ -126,12 +228,17 @@ async function contractBlocks(
   }
 }
 
-/** Walks back to the newest block that both know. */
-async function reorg(ask: Ask, { heads }: ChainState, head: number, source: ContractBlockSource): Promise<ChainStep> {
+/** Walks back to the newest block that both know; beyond the blocks at hand by what the log holds. */
+async function reorg(
+  ask: Ask,
+  { heads }: ChainState,
+  head: number,
+  { contractBlock, past, pastNeeded }: ReadOptions,
+): Promise<ChainStep> {
   let orphaned: Head | undefined
   let orphanedSeen = false
   for (const known of heads.toReversed()) {
-    const now = await headerAt(ask, known.number, source)
+    const now = known.hash === UNKNOWN_HASH ? known : await headerAt(ask, known.number, contractBlock)
     if (now?.hash === known.hash) {
       // Its successor must be there and be another one: a node that is merely behind lacks it.
       if (!orphaned || !orphanedSeen) throw inconsistent(`block ${known.number} left the chain and is back`)
@@ -140,11 +247,43 @@ async function reorg(ask: Ask, { heads }: ChainState, head: number, source: Cont
     orphaned = known
     orphanedSeen = now !== undefined
   }
+  if (!orphanedSeen) throw inconsistent(`the node has no block ${heads[0]!.number}`)
+  if (past) return { kind: 'reorg', head, orphaned: await firstOrphaned(ask, past, contractBlock) }
+  pastNeeded()
+  throw new EvmError('FOREIGN_CHAIN', 'none of the blocks at hand is on this chain', { retriable: true })
+}
+
+/** By bisection: whatever lies below a block that both have, both have. */
+async function firstOrphaned(ask: Ask, past: ChainPast, source: ContractBlockSource): Promise<Head> {
+  const heads = past.chain.heads.filter(({ hash }) => hash !== UNKNOWN_HASH)
   const [oldest, newest] = [heads[0]!, heads.at(-1)!]
-  if (!orphanedSeen) throw inconsistent(`the node has no block ${oldest.number}`)
+  const isThere = async ({ number, hash }: Head) => (await headerAt(ask, number, source))?.hash === hash
+  let [low, high] = [0, heads.length - 1] // the newest is known to be gone
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (await isThere(heads[middle]!)) low = middle + 1
+    else high = middle
+  }
+  const orphaned = heads[low]!
+  if (!(await headerAt(ask, orphaned.number, source))) throw inconsistent(`the node has no block ${orphaned.number}`)
+  if (low > 0) return orphaned
+  const genesis = await genesisHash(ask)
+  const isOther = past.genesis !== '' && genesis !== '' && past.genesis !== genesis
+  if (past.mayBeginAnew && !isOther) return orphaned
   throw new EvmError(
     'FOREIGN_CHAIN',
-    `None of the blocks ${oldest.number} to ${newest.number} that the log knows is on this chain any more. Either the node ` +
-      'serves another chain, or the reorganization is deeper than is kept. Nothing was written; check the RPC URL.',
+    `None of the blocks ${oldest.number} to ${newest.number} that the log knows is on this chain any more. ${
+      isOther
+        ? `The node serves another chain: its block 0 is ${genesis}, that of the log ${past.genesis}. `
+        : 'Either the node serves another chain, or the reorganization is deeper than the log can take back. '
+    }Nothing is written; check the RPC URL`,
+    { retriable: true },
   )
+}
+
+/** Empty when the node does not tell. */
+export async function genesisHash(ask: Ask): Promise<string> {
+  const answer = await ask('eth_getBlockByNumber', ['0x0', false]).catch(() => null)
+  const block = answer as { hash?: unknown } | null
+  return typeof block?.hash === 'string' ? block.hash.toLowerCase() : ''
 }

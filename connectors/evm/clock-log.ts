@@ -17,7 +17,18 @@ import type {
   TopicPartition,
   TransactionalWriter,
 } from '../../streams/ports.ts'
-import { applyTick, type ChainState, type ClockMarket, EMPTY_CHAIN, forgetOldHeads } from './chain-state.ts'
+import { pastIn } from './chain-past.ts'
+import {
+  applyTick,
+  type ChainState,
+  type ClockMarket,
+  EMPTY_CHAIN,
+  forgetOldHeads,
+  type Head,
+  orphanTick,
+} from './chain-state.ts'
+import type { ChainPast } from './chain-steps.ts'
+import { type Cursor, cursorBefore, cursorIn, startFrom } from './clock-cursor.ts'
 import { type CheckMarket, ClockMarkets, type MarketNews } from './clock-markets.ts'
 import { EvmError } from './errors.ts'
 import { SlotTable } from './slot-table.ts'
@@ -41,18 +52,10 @@ const NO_BLOCK = Number.MAX_SAFE_INTEGER
 /** Blocks that one request gets; who needs more asks again. */
 const REQUEST_BLOCKS_MAX = 10_000
 
-/** The place reached, kept beside the committed offset of epoch-ticks. */
-interface Cursor {
-  readonly block: number
-  readonly hash: string
-  readonly parentHash: string
-  readonly timestamp: number
-  /** Block of the newest full reading of the slots. */
-  readonly slotsReadAt: number
-}
-
 /** The answer to a commit was lost, or it was refused: what is in the log must be read again before going on. */
-export class SessionLost extends Error {}
+class SessionLost extends Error {}
+
+export type CursorReadings = Pick<Cursor, 'slotsReadAt' | 'registry' | 'genesis'>
 
 export interface TickRequests {
   readonly ranges: readonly TickRequest[]
@@ -123,9 +126,9 @@ export class ClockSession {
     return this.rowsEnd
   }
 
-  /** Block of the newest full reading of the slots; undefined before the first. */
-  get slotsReadAt(): number | undefined {
-    return this.cursor?.slotsReadAt
+  /** The place reached; undefined before the first block. */
+  get place(): Cursor | undefined {
+    return this.cursor
   }
 
   async restore(): Promise<void> {
@@ -166,11 +169,18 @@ export class ClockSession {
     }
   }
 
+  /** Says that the blocks from this one on left the chain. @param past the chain as far back as that block is known */
+  async writeOrphan(orphaned: Head, past: ChainState): Promise<void> {
+    this.known = past
+    await this.writeSlots(this.slots.orphan(orphaned.number))
+    await this.writeTicks([orphanTick(orphaned, this.slotsOffset)], cursorBefore(this.cursor!, orphaned.number))
+  }
+
   /** Appends ticks that follow the newest head, with the cursor behind them, and what they say of markets. */
-  async writeTicks(ticks: readonly EpochTick[], slotsReadAt: number, news?: MarketNews): Promise<void> {
+  async writeTicks(ticks: readonly EpochTick[], read: CursorReadings, news?: MarketNews): Promise<void> {
     const { reorgDepthMax } = this.options
     const { number: block, hash, parentHash, timestamp } = fold(this.known, ticks, 0).heads.at(-1)!
-    const cursor: Cursor = { block, hash, parentHash, timestamp, slotsReadAt }
+    const cursor: Cursor = { block, hash, parentHash, timestamp, ...read }
     const next = this.known.heads[0]?.offset ?? this.ticksEnd
     const commits = [{ ...this.ticksAt, next, metadata: JSON.stringify(cursor) }]
     const base = await this.commit(
@@ -181,6 +191,13 @@ export class ClockSession {
     this.known = forgetOldHeads(fold(this.known, ticks, base), reorgDepthMax)
     this.cursor = cursor
     this.ticksEnd = base + ticks.length
+  }
+
+  /** The chain as far as the ticks in the log tell, and as those who read them can take back. */
+  async past(headsMax: number): Promise<ChainPast> {
+    const { topics, reorgDepthMax } = this.options
+    const past = await pastIn(this.log, topics.epochTicks, { headsMax, beginAnewMax: reorgDepthMax })
+    return { ...past, genesis: this.cursor?.genesis ?? '' }
   }
 
   /** Lets `markets` decide on requests that have come. What is refused is answered now, the rest with the next block. */
@@ -256,27 +273,6 @@ export class ClockSession {
     const { epochTicks } = this.options.topics
     return ticks.map((tick) => record(epochTicks, { dataMarket: tick.dataMarket }, tick, this.clock.now()))
   }
-}
-
-function cursorIn(metadata: string | undefined): Cursor | undefined {
-  try {
-    return metadata ? (JSON.parse(metadata) as Cursor) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** The ticks must end where the cursor says. After a pause longer than their retention there are none, and the cursor goes on. */
-function startFrom(cursor: Cursor | undefined, chain: ChainState): ChainState {
-  const newest = chain.heads.at(-1)
-  if (!cursor || (newest?.number === cursor.block && newest.hash === cursor.hash)) return chain
-  if (newest) {
-    throw new Error(
-      `the ticks end at block ${newest.number} ${newest.hash}, the cursor at ${cursor.block} ${cursor.hash}`,
-    )
-  }
-  const { block: number, hash, parentHash, timestamp } = cursor
-  return { heads: [{ number, hash, parentHash, timestamp, offset: 0 }], open: [] }
 }
 
 const fold = (chain: ChainState, ticks: readonly EpochTick[], base: number): ChainState =>

@@ -63,6 +63,12 @@ export class ClockMarkets {
     return row?.serving === 'REMOVED' && epochId <= row.lastEpoch
   }
 
+  /** Markets whose releases from the next block on are taken up. */
+  served(): string[] {
+    const known = new Set([...this.configured.keys(), ...this.rows.keys(), ...this.decided.keys()])
+    return [...known].filter((market) => this.willBeServed(market))
+  }
+
   /** Decides on requests, in their order. Rejects, and has taken none, when a market cannot be checked now. */
   async decide(asked: readonly AskedMarket[], check: CheckMarket): Promise<void> {
     const newest = new Map(asked.map((request) => [request.dataMarket, request]))
@@ -130,8 +136,7 @@ export class ClockMarkets {
 
   private async why({ dataMarket, served }: AskedMarket, check: CheckMarket): Promise<string> {
     if (!served || this.willBeServed(dataMarket)) return ''
-    const known = new Set([...this.configured.keys(), ...this.rows.keys(), ...this.decided.keys()])
-    const count = [...known].filter((market) => this.willBeServed(market)).length
+    const count = this.served().length
     if (count >= this.limits.marketsMax) return `${count} markets are served, at most ${this.limits.marketsMax} can be`
     try {
       return (await check(dataMarket)) ?? ''

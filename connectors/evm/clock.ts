@@ -4,97 +4,27 @@
  */
 import type { EpochTick } from '../../schemas/types.ts'
 import { type Clock, type Log, LogError } from '../../streams/ports.ts'
-import { type BlockHeader, type ContractBlockSource, nodesAddress } from './chain-reader.ts'
-import { applyTick, type ChainState, type ClockMarket, type Head, orphanTick, ticksOf } from './chain-state.ts'
-import { type ChainStep, nextStep, type ReadOptions } from './chain-steps.ts'
-import { type ClockSession, type ClockTopics, openSession, SessionLost } from './clock-log.ts'
+import type { BlockHeader, StateAt } from './chain-reader.ts'
+import { applyTick, type ChainState, type Head, ticksOf, UNKNOWN_HASH } from './chain-state.ts'
+import {
+  type BlocksStep,
+  type ChainPast,
+  type ChainStep,
+  type ContractFacts,
+  genesisHash,
+  nextStep,
+  type ReadOptions,
+} from './chain-steps.ts'
+import { type ClockSession, openSession } from './clock-log.ts'
+import { CLOCK_DEFAULTS, type ClockOptions, type ClockTuning } from './clock-options.ts'
 import { EvmError } from './errors.ts'
 import { marketOnChain } from './market-check.ts'
-import { createRpc, type Endpoint, type Rpc, type RpcObserver, type RpcOptions } from './rpc.ts'
-import { followSlots, readAllSlots, readSlots, slotReading } from './slots.ts'
+import { LogsIncomplete } from './release-check.ts'
+import { type Ask, createRpc, type Endpoint, type Rpc, type RpcOptions } from './rpc.ts'
+import { FirstLooks } from './second-look.ts'
+import { followSlots, readAllSlots, readSlots, slotReading, slotsGone } from './slots.ts'
 
-export interface ClockOptions extends Partial<ClockTuning> {
-  /** The role's group and transactional id is `<appId>-clock`. */
-  readonly appId: string
-  readonly topics: ClockTopics
-  /** RPC URLs in order of preference. */
-  readonly urls: readonly string[]
-  readonly chainId: number
-  /** ProtocolState. */
-  readonly protocolState: string
-  /** The configured ones. */
-  readonly markets: readonly ClockMarket[]
-  /** Where the very first start begins; absent = at the head. Epochs released before it are not taken up. */
-  readonly startBlock?: number
-  readonly observer?: ClockObserver
-}
-
-export interface ClockTuning {
-  /** Blocks behind the head that are waited for. */
-  readonly depth: number
-  readonly pollMs: number
-  /** Blocks read and written in one step. */
-  readonly rangeBlocks: number
-  /** How far back a reorganization is followed. */
-  readonly reorgDepthMax: number
-  /** For one RPC call. */
-  readonly timeoutMs: number
-  /** The longest pause between two attempts. */
-  readonly backoffMsMax: number
-  /** Without a new block for so long, another RPC URL is preferred. */
-  readonly stallMs: number
-  /** Calls per JSON-RPC batch; 1 for nodes without batches. */
-  readonly rpcBatchMax: number
-  /** Blocks between two full readings of the slots, against events that a node left out; 0 = only the first. */
-  readonly slotsRereadBlocks: number
-  /** See SlotRules. */
-  readonly slotHistoryBlocks: number
-  readonly slotChangesMax: number
-  /** Measure of the submission window of markets that are added at run time. */
-  readonly addedWindowUnit: ClockMarket['windowUnit']
-  /** Markets served at one time. */
-  readonly marketsMax: number
-  /** The newest blocks of a window that its CLOSE names: those that validate knows, `headsKept`. A record must have room. */
-  readonly acceptedHeadersMax: number
-  /** How the contract counts blocks: on Arbitrum Nitro chains `l1BlockNumber` (window.ts). */
-  readonly contractBlock: ContractBlockSource
-}
-
-export const CLOCK_DEFAULTS: ClockTuning = {
-  depth: 2,
-  pollMs: 500,
-  rangeBlocks: 50,
-  reorgDepthMax: 256,
-  timeoutMs: 10_000,
-  backoffMsMax: 15_000,
-  stallMs: 60_000,
-  rpcBatchMax: 50,
-  slotsRereadBlocks: 0,
-  slotHistoryBlocks: 604_800,
-  slotChangesMax: 256,
-  addedWindowUnit: 'blocks',
-  marketsMax: 64,
-  acceptedHeadersMax: 4_096,
-  contractBlock: 'number',
-}
 const BACKOFF_MS_FIRST = 200
-
-export interface ClockObserver extends RpcObserver {
-  /**
-   * Told after each step, also when there is no new block. `lag`: blocks between the head, less the depth, and the cursor;
-   * `cursorTime`: timestamp of the cursor's block, seconds.
-   */
-  advanced?(progress: { head: number; cursor: number; cursorTime: number; lag: number }): void
-  wrote?(kind: EpochTick['kind'], ticks: number): void
-  slotsChanged?(rows: number): void
-  /** Blocks from `firstOrphaned` on left the chain, `blocks` of which had ticks. */
-  reorged?(firstOrphaned: number, blocks: number): void
-  /** The nodes no longer have the state of these blocks: it was read as of the newest one. */
-  stateMissing?(fromBlock: number): void
-  /** A step failed and is tried again. */
-  failed?(error: unknown, retryInMs: number): void
-  recovered?(): void
-}
 
 export interface ClockPorts {
   readonly log: Log
@@ -114,11 +44,10 @@ interface Context {
   readonly ports: ClockPorts
   readonly rpc: Rpc
   readonly signal: AbortSignal
-  /** Address of the slot registry, once the contract has told it. */
-  nodes?: string
+  readonly firstLooks: FirstLooks
+  /** What the contract says as of a block, for the step that follows it; read anew after whatever went wrong. */
+  facts?: ContractFacts & { readonly hash: string }
 }
-
-type BlocksStep = ChainStep & { kind: 'blocks' }
 
 /** Rejects at once with EvmError `WRONG_CHAIN` when a node that answers serves another chain; a node that is down is waited for. */
 export async function startClock(options: ClockOptions, ports: ClockPorts): Promise<RunningClock> {
@@ -133,7 +62,7 @@ export async function startClock(options: ClockOptions, ports: ClockPorts): Prom
     throw error
   })
   const abort = new AbortController()
-  const stopped = follow({ settings, ports, rpc, signal: abort.signal }).then(
+  const stopped = follow({ settings, ports, rpc, signal: abort.signal, firstLooks: new FirstLooks() }).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
   )
@@ -168,12 +97,15 @@ async function follow(context: Context): Promise<void> {
         const requests = await session.requests()
         if (requests) await session.resend(requests)
         if (failures > 0) settings.observer?.recovered?.()
+        settings.observer?.releasesMissing?.(undefined)
         failures = 0
         if (moved) movedAt = clock.now()
         else await clock.sleep(settings.pollMs, signal)
       } catch (error) {
-        if (!isRetriable(error)) throw error
+        if (isFinal(error)) throw error
+        delete context.facts
         if (!(error instanceof EvmError)) session = await drop(session)
+        if (error instanceof LogsIncomplete) settings.observer?.releasesMissing?.(error.gap)
         const pauseMs = Math.min(settings.backoffMsMax, BACKOFF_MS_FIRST * 2 ** Math.min(failures++, 16))
         settings.observer?.failed?.(error, pauseMs)
         await clock.sleep(pauseMs, signal)
@@ -206,31 +138,56 @@ async function takeMarketRequests(session: ClockSession, { settings, rpc }: Cont
   }
 }
 
-/** Trouble with the log means reading it again; trouble with a node does not. */
-const isRetriable = (error: unknown): boolean =>
-  error instanceof SessionLost || ((error instanceof EvmError || error instanceof LogError) && error.retriable)
+/**
+ * Another clock has taken over, or the log refuses for good. Whatever a node says may be otherwise the next time, or at
+ * another node; trouble with the log, unlike that with a node, means reading it again.
+ */
+const isFinal = (error: unknown): boolean =>
+  error instanceof LogError ? !error.retriable : error instanceof EvmError && error.code === 'FENCED'
 
 /** One step on the chain. False when there is nothing new. */
 async function advance(session: ClockSession, context: Context): Promise<boolean> {
-  const { settings, rpc } = context
-  context.nodes ??= await rpc.read((ask) => nodesAddress(ask, settings.protocolState))
-  const options: ReadOptions = {
-    ...settings,
-    follows: (dataMarket, epochId) => session.markets.follows(dataMarket, epochId),
-    addresses: { protocolState: settings.protocolState, nodes: context.nodes },
-  }
-  const step = await withAnyState(context, session.chain, (anyState) =>
-    rpc.read((ask) => nextStep(ask, session.chain, options, anyState)),
-  )
-  if (step.kind === 'reorg') await goBack(session, step.orphaned, context)
+  const { settings } = context
+  const { step, past } = await readStep(session, context)
+  if (step.kind === 'reorg') await goBack(session, step.orphaned, past?.chain, context)
   if (step.kind === 'blocks') await goOn(session, step, context)
   const newest = session.chain.heads.at(-1)
-  if (newest !== undefined) {
+  if (newest !== undefined && newest.hash !== UNKNOWN_HASH) {
     const { number: cursor, timestamp: cursorTime } = newest
     const lag = Math.max(0, step.head - settings.depth - cursor)
     settings.observer?.advanced?.({ head: step.head, cursor, cursorTime, lag })
   }
   return step.kind !== 'idle'
+}
+
+/** By the blocks at hand; when none of them is left on the chain, by all that the log holds. */
+async function readStep(session: ClockSession, context: Context): Promise<{ step: ChainStep; past?: ChainPast }> {
+  const { settings, rpc, firstLooks } = context
+  let isPastNeeded = false
+  const reading = (past?: ChainPast): Promise<ChainStep> => {
+    const { counts } = context.facts?.hash === session.chain.heads.at(-1)?.hash ? { ...context.facts } : {}
+    const options: ReadOptions = {
+      ...settings,
+      follows: (dataMarket, epochId) => session.markets.follows(dataMarket, epochId),
+      served: session.markets.served(),
+      firstLooks,
+      facts: { nodes: session.place?.registry?.address, counts },
+      past,
+      pastNeeded: () => {
+        isPastNeeded = true
+      },
+    }
+    return withAnyState(context, session.chain, (anyState) =>
+      rpc.read((ask) => nextStep(ask, session.chain, options, anyState)),
+    )
+  }
+  try {
+    return { step: await reading() }
+  } catch (error) {
+    if (!isPastNeeded) throw error
+    const past = await session.past(settings.acceptedHeadersMax)
+    return { step: await reading(past), past }
+  }
 }
 
 /** Reads as of the block; when no node has that state any more, as of the newest one. */
@@ -248,51 +205,88 @@ async function withAnyState<T>(
   }
 }
 
-async function goBack(session: ClockSession, orphaned: Head, { settings }: Context): Promise<void> {
+async function goBack(
+  session: ClockSession,
+  orphaned: Head,
+  past: ChainState | undefined,
+  { settings }: Context,
+): Promise<void> {
   const newest = session.chain.heads.at(-1)!
-  await session.writeSlots(session.slots.orphan(orphaned.number))
-  await session.writeTicks([orphanTick(orphaned, session.slotsOffset)], session.slotsReadAt!)
+  await session.writeOrphan(orphaned, past ?? session.chain)
   settings.observer?.reorged?.(orphaned.number, newest.number - orphaned.number + 1)
   settings.observer?.wrote?.('ORPHAN', 1)
 }
 
 /** The rows of the slots first: a tick names the offset below which all that its block changed can be read. */
-async function goOn(session: ClockSession, { blocks, contractBlockOf }: BlocksStep, context: Context): Promise<void> {
-  const { settings, rpc } = context
-  const addresses = { protocolState: settings.protocolState, nodes: context.nodes! }
+async function goOn(session: ClockSession, step: BlocksStep, context: Context): Promise<void> {
+  const { settings } = context
   // All that is read from a node is read before the table changes: a failure must leave it as it was.
-  const readAll = ({ hash: blockHash }: BlockHeader) =>
-    withAnyState(context, session.chain, (anyState) =>
-      rpc.read((ask) => readAllSlots(ask, addresses, anyState ? 'latest' : { blockHash })),
-    )
-  const reading = await slotReading(blocks, session.slotsReadAt, readAll, settings.slotsRereadBlocks)
-  const last = blocks.at(-1)!.header
-  const due = session.slots.due(last.number)
-  const resumed = due.length > 0 ? await readDue(context, session, last, due) : []
-  const rows = followSlots(session.slots, blocks, reading, resumed)
+  const { rows, readAt } = await slotRows(session, step, context)
+  const place = session.place
+  const genesis = place?.genesis ?? (await context.rpc.read(genesisHash))
   await session.writeSlots(rows)
+  const { ticks, news } = ticksOfStep(session, step, settings.acceptedHeadersMax)
+  const { facts, blocks } = step
+  const [first, last] = [blocks[0]!.header, blocks.at(-1)!.header]
+  const isSameRegistry = place?.registry?.address === facts.nodes
+  const registry = isSameRegistry ? place.registry : { address: facts.nodes, sinceBlock: place ? first.number : 0 }
+  await session.writeTicks(ticks, { slotsReadAt: readAt, registry, genesis }, news)
+  step.remember()
+  context.facts = { ...facts, hash: last.hash }
+  tell(step, rows.length, ticks, settings)
+}
+
+/** What the step changes in the table of slots. @returns with it the block of the newest full reading */
+async function slotRows(session: ClockSession, step: BlocksStep, context: Context) {
+  const { settings, rpc } = context
+  const { blocks, facts, registryChanged, late } = step
+  const addresses = { protocolState: settings.protocolState, nodes: facts.nodes }
+  const asOf = <T>({ hash: blockHash }: BlockHeader, read: (ask: Ask, at: StateAt) => Promise<T>): Promise<T> =>
+    withAnyState(context, session.chain, (anyState) =>
+      rpc.read((ask) => read(ask, anyState ? 'latest' : { blockHash })),
+    )
+  const readAll = async (header: BlockHeader) => {
+    const slots = await asOf(header, (ask, at) => readAllSlots(ask, addresses, at))
+    return [...slots, ...slotsGone(session.slots, slots)]
+  }
+  const { slotsReadAt } = session.place ?? {}
+  const due = { rereadBlocks: settings.slotsRereadBlocks, registryChanged }
+  const reading = await slotReading(blocks, slotsReadAt, readAll, due)
+  const last = blocks.at(-1)!.header
+  const read = (ids: readonly number[]) =>
+    ids.length === 0 ? [] : asOf(last, (ask, at) => readSlots(ask, facts.nodes, ids, at))
+  const resumed = await read(session.slots.due(last.number))
+  const lateSlots = await read([...new Set(late.flatMap(({ slotIds }) => slotIds))])
+  const rows = followSlots(session.slots, blocks, reading, { resumed, late: lateSlots })
+  return { rows, readAt: reading?.block ?? slotsReadAt }
+}
+
+function ticksOfStep(session: ClockSession, { blocks, contractBlockOf, late }: BlocksStep, acceptedHeadersMax: number) {
   const ticks: EpochTick[] = []
   let chain = session.chain
   const [first] = blocks
   const news = session.markets.news(first!.header.number, chain.heads.at(-1)?.number, chain.open)
   const unitOf = (dataMarket: string) => session.markets.unitOf(dataMarket)
+  const lateReleases = late.flatMap(({ releases }) => releases)
   for (const block of blocks) {
-    const changes = block === first ? news.changes : []
-    const bounds = { slotsOffset: session.slotsOffset, acceptedHeadersMax: settings.acceptedHeadersMax }
-    const ofBlock = ticksOf(chain, block, unitOf, contractBlockOf, bounds, changes)
+    const facts = block === first ? { ...block, releases: [...lateReleases, ...block.releases] } : block
+    const bounds = { slotsOffset: session.slotsOffset, acceptedHeadersMax }
+    const ofBlock = ticksOf(chain, facts, unitOf, contractBlockOf, bounds, block === first ? news.changes : [])
     chain = ofBlock.reduce((state, tick) => applyTick(state, tick, 0), chain)
     for (const tick of ofBlock) ticks.push(tick)
   }
-  await session.writeTicks(ticks, reading?.block ?? session.slotsReadAt!, news)
-  if (rows.length > 0) settings.observer?.slotsChanged?.(rows.length)
-  for (const kind of ['HEAD', 'OPEN', 'CLOSE'] as const) {
-    const count = ticks.filter((tick) => tick.kind === kind).length
-    if (count > 0) settings.observer?.wrote?.(kind, count)
-  }
+  return { ticks, news }
 }
 
-/** Slots whose suspension is over, as of a block. */
-const readDue = (context: Context, session: ClockSession, { hash: blockHash }: BlockHeader, due: readonly number[]) =>
-  withAnyState(context, session.chain, (anyState) =>
-    context.rpc.read((ask) => readSlots(ask, context.nodes!, due, anyState ? 'latest' : { blockHash })),
-  )
+function tell(step: BlocksStep, rows: number, ticks: readonly EpochTick[], { observer }: Context['settings']): void {
+  if (rows > 0) observer?.slotsChanged?.(rows)
+  for (const kind of ['HEAD', 'OPEN', 'CLOSE'] as const) {
+    const count = ticks.filter((tick) => tick.kind === kind).length
+    if (count > 0) observer?.wrote?.(kind, count)
+  }
+  for (const { dataMarket, epochId, skippedFrom } of ticks)
+    if (skippedFrom > 0) observer?.epochsSkipped?.(dataMarket, skippedFrom, epochId - 1)
+  for (const { block, releases, slotIds, isKnown } of step.late)
+    if (isKnown) observer?.foundLate?.(block.number, releases.length, slotIds.length)
+  if (step.registryChanged) observer?.registryChanged?.(step.facts.nodes, step.blocks.at(-1)!.header.number)
+}

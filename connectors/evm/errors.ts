@@ -10,6 +10,8 @@ export type EvmErrorCode =
   /** Answers of one step contradict each other: a reorg in between, or two nodes behind one address. */
   | 'INCONSISTENT'
   | 'WRONG_CHAIN'
+  /** The contract counts epochs whose release no log tells. */
+  | 'LOGS_INCOMPLETE'
   /** The chain has none of the blocks that the log knows. */
   | 'FOREIGN_CHAIN'
   /** Another instance of the same role has taken over. */

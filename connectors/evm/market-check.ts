@@ -12,6 +12,8 @@ export interface MarketOnChain {
 /** How nodes say that the contract itself refused a read. */
 const REVERTED = /revert|invalid opcode/i
 
+export const isRevert = (error: unknown): error is EvmError => error instanceof EvmError && REVERTED.test(error.message)
+
 /**
  * What the contract knows of a data market, or in words why it cannot be served. There is no read that lists the markets of
  * every version of the contract, so the reads that serving needs are the check. Rejects when the node cannot say.
@@ -31,7 +33,7 @@ export async function marketOnChain(
       refused: 'its submission window is 0: the contract does not know this data market, or nobody has set it up',
     }
   } catch (error) {
-    if (!(error instanceof EvmError) || !REVERTED.test(error.message)) throw error
+    if (!isRevert(error)) throw error
     return { refused: `the protocol state contract does not know this data market (${error.message})` }
   }
 }

@@ -37,6 +37,10 @@ export class SlotTable {
     return this.rows.get(slotId)
   }
 
+  ids(): number[] {
+    return [...this.rows.keys()]
+  }
+
   get size(): number {
     return this.rows.size
   }

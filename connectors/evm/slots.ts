@@ -1,5 +1,12 @@
 import type { SlotOwner } from '../../schemas/types.ts'
-import { type ContractAddresses, type SlotChange, type StateAt, slotAt, slotCount } from './chain-reader.ts'
+import {
+  type ContractAddresses,
+  type SlotChange,
+  type StateAt,
+  slotAt,
+  slotCount,
+  ZERO_ADDRESS,
+} from './chain-reader.ts'
 import type { BlockRead } from './chain-steps.ts'
 import type { Ask } from './rpc.ts'
 import type { SlotTable } from './slot-table.ts'
@@ -32,17 +39,23 @@ export interface SlotReading {
   readonly slots: readonly SlotChange[]
 }
 
+/** Slots that are in the table and no longer in the registry, as a reading: nobody has them. */
+export const slotsGone = (table: SlotTable, read: readonly SlotChange[]): SlotChange[] => {
+  const there = new Set(read.map(({ slotId }) => slotId))
+  return table.ids().flatMap((slotId) => (there.has(slotId) ? [] : [{ slotId, owner: ZERO_ADDRESS, active: false }]))
+}
+
 /**
  * Brings the table up to the last of `blocks`: by their events, and by a full reading as of one of them, which stands for
  * the events of that block and of those before it.
- * @param resumed slots whose suspension is over, as of the last block
+ * @param anew slots read again as of the last block: those whose suspension is over, and those whose events came late
  * @returns the rows to be written, the last of each slot
  */
 export function followSlots(
   table: SlotTable,
   blocks: readonly Pick<BlockRead, 'header' | 'slotChanges'>[],
   reading: SlotReading | undefined,
-  resumed: readonly SlotChange[] = [],
+  anew: { readonly resumed: readonly SlotChange[]; readonly late: readonly SlotChange[] },
 ): SlotOwner[] {
   const changed = new Map<number, SlotOwner>()
   for (const { header, slotChanges } of blocks) {
@@ -50,7 +63,8 @@ export function followSlots(
     if (reading?.block !== header.number) continue
     table.apply(reading.slots, header.number).forEach((row) => void changed.set(row.slotId, row))
   }
-  table.resume(resumed, blocks.at(-1)!.header.number).forEach((row) => void changed.set(row.slotId, row))
+  const last = blocks.at(-1)!.header.number
+  for (const row of [...table.apply(anew.late, last), ...table.resume(anew.resumed, last)]) changed.set(row.slotId, row)
   return [...changed.values()]
 }
 
@@ -59,11 +73,11 @@ export async function slotReading(
   blocks: readonly BlockRead[],
   readAt: number | undefined,
   reading: (header: BlockRead['header']) => Promise<readonly SlotChange[]>,
-  rereadBlocks: number,
+  { rereadBlocks, registryChanged }: { readonly rereadBlocks: number; readonly registryChanged: boolean },
 ): Promise<SlotReading | undefined> {
   const last = blocks.at(-1)!.header
-  const due = readAt === undefined || (rereadBlocks > 0 && last.number - readAt >= rereadBlocks)
-  if (!due) return undefined
-  const header = readAt === undefined ? blocks[0]!.header : last
+  const isDue = readAt === undefined || (rereadBlocks > 0 && last.number - readAt >= rereadBlocks)
+  if (!isDue && !registryChanged) return undefined
+  const header = registryChanged || readAt !== undefined ? last : blocks[0]!.header
   return { block: header.number, slots: await reading(header) }
 }

@@ -4,7 +4,7 @@
  * the file that holds one.
  */
 import { z } from 'zod'
-import { CLOCK_DEFAULTS } from '../../connectors/evm/clock.ts'
+import { CLOCK_DEFAULTS } from '../../connectors/evm/clock-options.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
 import { apiSettings } from '../api/settings.ts'

@@ -1,7 +1,7 @@
 /** What the connectors say of themselves, as metrics and as health. */
 import type { AnchorObserver } from '../../connectors/evm/anchor-options.ts'
 import type { RefusalReason } from '../../connectors/evm/anchor-refusal.ts'
-import type { ClockObserver } from '../../connectors/evm/clock.ts'
+import type { ClockObserver } from '../../connectors/evm/clock-options.ts'
 import type { RpcObserver } from '../../connectors/evm/rpc.ts'
 import type { StoreBatchOptions } from '../../connectors/ipfs/store.ts'
 import type { IntakeObserver } from '../../connectors/libp2p/intake.ts'

@@ -41,7 +41,15 @@ const append = (topic: string, key: Uint8Array, value: Uint8Array, timestamp = D
 function tick(kind: EpochTick['kind'], epochId: number, timestamp?: number) {
   const { name, key, value } = topics.epochTicks
   const blocks = { blockNumber: 10, blockHash: HASH, parentHash: HASH, blockTimestamp: 1, releaseBlock: 10 }
-  const window = { slotsOffset: 0, begin: 0, end: 0, submissionWindow: 3, acceptedHeaders: [], markets: [] }
+  const window = {
+    slotsOffset: 0,
+    begin: 0,
+    end: 0,
+    skippedFrom: 0,
+    submissionWindow: 3,
+    acceptedHeaders: [],
+    markets: [],
+  }
   const dataMarket = kind === 'ORPHAN' ? '' : MARKET
   const encoded = value.encode({ kind, dataMarket, epochId, ...blocks, ...window })
   return append(name, key.encode({ dataMarket }), encoded, timestamp)

@@ -115,5 +115,6 @@ const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTi
   end: 0,
   submissionWindow: 0,
   acceptedHeaders: [],
+  skippedFrom: 0,
   markets: [],
 })

@@ -87,6 +87,7 @@ const NO_EPOCH = {
   end: 0,
   submissionWindow: 0,
   acceptedHeaders: [],
+  skippedFrom: 0,
   markets: [],
 }
 

@@ -1,7 +1,8 @@
 /** Starts the clock on a scripted chain and a log in memory, and holds what it wrote against the chain. */
 import { expect } from 'vitest'
-import { type ClockOptions, type RunningClock, startClock } from '../../../connectors/evm/clock.ts'
+import { type RunningClock, startClock } from '../../../connectors/evm/clock.ts'
 import type { ClockTopics } from '../../../connectors/evm/clock-log.ts'
+import type { ClockOptions } from '../../../connectors/evm/clock-options.ts'
 import type { Endpoint } from '../../../connectors/evm/rpc.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { createCodec } from '../../../schemas/codec.ts'

@@ -69,6 +69,27 @@ describe('bad nodes', () => {
     await expectTicksOfChain(log, topics, chain)
   })
 
+  test.each(['eth_blockNumber', 'eth_getBlockByNumber', 'eth_getLogs', 'eth_call'])(
+    'error: whatever a node answers to %s, the clock goes on',
+    async (method) => {
+      const odd = [null, 0, -1, 1.5, '', '0x', '0xzz', 'x', true, {}, [], [null], [[]], [{}], [{ topics: null }]]
+      const shapes = [{ hash: null }, { number: {} }, [{ topics: [], data: 3, address: {}, blockHash: [] }], 10n ** 30n]
+      const [chain, log] = [exampleChain(), createMemoryLog()]
+      const answers: unknown[] = [...odd, ...shapes]
+      let asked = 0
+      const node = chain.node((called) => (called === method && ++asked % 3 === 0 ? answers.shift() : undefined))
+      const clock = await runClock(log, topics, [node], { rangeBlocks: 3, backoffMsMax: 1 })
+      await clock.reached(12)
+      while (answers.length > 0) {
+        chain.mine()
+        await clock.reached(chain.head.number)
+      }
+      await clock.close()
+      expect(await clock.stopped).toBeUndefined()
+      await expectTicksOfChain(log, topics, chain)
+    },
+  )
+
   test.each([
     [
       'a log of another fork',

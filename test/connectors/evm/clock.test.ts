@@ -245,18 +245,99 @@ describe('reorganizations', () => {
     await expectTicksOfChain(log, topics, chain)
   })
 
-  test('error: a chain without any block of the log ends the role with what to check', async () => {
-    const log = createMemoryLog()
-    const clock = await runClock(log, topics, [exampleChain().node()])
+  test('behavior: deeper than the heads at hand, it is followed by those in the log, at a start and while running', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const options = { reorgDepthMax: 4, rangeBlocks: 5 }
+    const clock = await runClock(log, topics, [chain.node()], options)
+    for (let i = 0; i < 30; i++) chain.mine()
+    await clock.reached(42)
+    chain.reorg(20)
+    for (let i = 0; i < 22; i++) chain.mine(i === 3 ? release(3) : {})
+    await clock.reached(44)
+    await clock.close()
+    chain.reorg(25)
+    for (let i = 0; i < 27; i++)
+      chain.mine(i === 1 ? { ...release(3), slots: [{ slotId: 1, owner: ownerAddress(5) }] } : {})
+    const again = await runClock(log, topics, [chain.node()], options)
+    await again.reached(46)
+    await again.close()
+    const orphans = (await readTicks(log, topics)).filter(({ kind }) => kind === 'ORPHAN')
+    expect(orphans.map(({ blockNumber }) => blockNumber)).toEqual([23, 20])
+    await expectTicksOfChain(log, topics, chain)
+    await expectSlotsAsOfEachBlock(log, topics, chain)
+  })
+
+  test('behavior: one that takes every block since the first start begins anew from the same place', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const options = { startBlock: undefined } as object
+    const clock = await runClock(log, topics, [chain.node()], options)
+    await clock.reached(12)
+    chain.mine({ ...release(3), slots: [{ slotId: 1, owner: ownerAddress(44) }] })
+    await clock.reached(13)
+    for (let times = 0; times < 2; times++) {
+      chain.reorg(3)
+      for (let i = 0; i < 4; i++) chain.mine(i === 3 ? release(3 + times) : {})
+      await clock.reached(chain.head.number)
+    }
+    await clock.close()
+    for (let i = 0; i < 8; i++) chain.mine(i === 1 ? { slots: [{ slotId: 3, owner: ownerAddress(3) }] } : {})
+    const again = await runClock(log, topics, [chain.node()], options)
+    await again.reached(23)
+    await again.close()
+    const orphans = (await readTicks(log, topics)).filter(({ kind }) => kind === 'ORPHAN')
+    expect(orphans.map(({ blockNumber }) => blockNumber)).toEqual([12, 12])
+    await expectTicksOfChain(log, topics, chain, 12)
+    await expectSlotsAsOfEachBlock(log, topics, chain)
+  })
+
+  test('error: another chain is waited out, and its name is its first block', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const foreign = new ScriptedChain()
+    foreign.reorg(1)
+    for (let i = 0; i < 20; i++) foreign.mine()
+    let serves = chain
+    const node = { ask: (method: string, params: readonly unknown[]) => serves.node().ask(method, params), close() {} }
+    const clock = await runClock(log, topics, [node])
+    await clock.reached(12)
+    const before = (await readTicks(log, topics)).length
+    serves = foreign
+    const error = (await clock.failed()) as Error
+    expect(error).toMatchObject({ code: 'FOREIGN_CHAIN' })
+    expect(error.message).toContain('None of the blocks 0 to 12')
+    expect(error.message).toContain(
+      `its block 0 is ${foreign.blocks[0]!.hash}, that of the log ${chain.blocks[0]!.hash}`,
+    )
+    expect((await readTicks(log, topics)).length).toBe(before)
+    serves = chain
+    chain.mine(release(3))
+    await clock.reached(13)
+    await clock.close()
+    await expectTicksOfChain(log, topics, chain)
+  })
+
+  test('behavior: of two nodes the one of another chain costs nothing', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const clock = await runClock(log, topics, [chain.node()])
     await clock.reached(12)
     await clock.close()
     const foreign = new ScriptedChain()
     foreign.reorg(1)
     for (let i = 0; i < 20; i++) foreign.mine()
-    const again = await runClock(log, topics, [foreign.node()])
-    const error = await again.stopped
-    expect(error).toMatchObject({ code: 'FOREIGN_CHAIN' })
-    expect(error!.message).toContain('None of the blocks 0 to 12')
+    chain.mine(release(3))
+    const again = await runClock(log, topics, [foreign.node(), chain.node()])
+    await again.reached(13)
+    await again.close()
+    await expectTicksOfChain(log, topics, chain)
+  })
+
+  test('error: an epoch that was closed is not begun anew: the clock waits', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const clock = await runClock(log, topics, [chain.node()], { startBlock: 2 })
+    await clock.reached(12)
+    chain.reorg(12)
+    for (let i = 0; i < 20; i++) chain.mine()
+    expect(await clock.failed()).toMatchObject({ code: 'FOREIGN_CHAIN', message: expect.stringContaining('deeper') })
+    await clock.close()
   })
 })
 

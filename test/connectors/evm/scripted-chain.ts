@@ -5,7 +5,9 @@ import { ZERO_ADDRESS } from '../../../connectors/evm/chain-reader.ts'
 import type { Endpoint } from '../../../connectors/evm/rpc.ts'
 
 export const PROTOCOL_STATE = `0x${'aa'.repeat(20)}`
-const NODES = `0x${'bb'.repeat(20)}`
+export const NODES = `0x${'bb'.repeat(20)}`
+/** Another registry of slots, for `updateSnapshotterState`. */
+export const OTHER_NODES = `0x${'b2'.repeat(20)}`
 export const MARKET = `0x${'cc'.repeat(20)}`
 export const OTHER_MARKET = `0x${'dd'.repeat(20)}`
 /** The contract has no such market. */
@@ -24,6 +26,8 @@ export interface BlockContent {
   readonly window?: number
   readonly l1BlockNumber?: number
   readonly seconds?: number
+  /** From this block on ProtocolState names another registry, which has these slots. */
+  readonly registry?: { readonly address: string; readonly owners: ReadonlyMap<number, string> }
 }
 
 export interface ScriptedBlock extends BlockContent {
@@ -34,6 +38,11 @@ export interface ScriptedBlock extends BlockContent {
   /** State after the block. */
   readonly owners: ReadonlyMap<number, string>
   readonly windowNow: number
+  readonly nodesNow: string
+  /** `market/epoch` → block and time of its newest release. */
+  readonly released: ReadonlyMap<string, { readonly block: number; readonly timestamp: number }>
+  /** Market → newest epoch. */
+  readonly counts: ReadonlyMap<string, number>
 }
 
 /** Returns an answer in place of the right one, throws, or returns undefined to let the right one through. */
@@ -54,18 +63,28 @@ export class ScriptedChain {
   mine(content: BlockContent = {}): ScriptedBlock {
     const parent = this.blocks.at(-1)
     const number = this.blocks.length
-    const owners = new Map(parent?.owners)
+    const owners = new Map(content.registry?.owners ?? parent?.owners)
     for (const { slotId, owner } of [...(content.slots ?? []), ...(content.silently ?? [])]) {
       owners.set(slotId, owner ?? ZERO_ADDRESS)
+    }
+    const timestamp = parent ? parent.timestamp + (content.seconds ?? SECONDS_PER_BLOCK) : GENESIS_TIMESTAMP
+    const released = new Map(parent?.released)
+    const counts = new Map(parent?.counts)
+    for (const { dataMarket, epochId } of content.releases ?? []) {
+      released.set(`${dataMarket}/${epochId}`, { block: content.l1BlockNumber ?? number, timestamp })
+      counts.set(dataMarket, epochId)
     }
     const block = {
       ...content,
       number,
       hash: id(`block ${number} of fork ${this.forks}`),
       parentHash: parent?.hash ?? id('none'),
-      timestamp: parent ? parent.timestamp + (content.seconds ?? SECONDS_PER_BLOCK) : GENESIS_TIMESTAMP,
+      timestamp,
       owners,
       windowNow: content.window ?? parent?.windowNow ?? 3,
+      nodesNow: content.registry?.address ?? parent?.nodesNow ?? NODES,
+      released,
+      counts,
     }
     this.blocks.push(block)
     return block
@@ -156,12 +175,12 @@ function logsJson(block: ScriptedBlock) {
   const slots = (block.slots ?? []).map(({ slotId, owner }) =>
     owner === undefined
       ? {
-          address: NODES,
+          address: block.nodesNow,
           topics: [nodesInterface.getEvent('NodeBurned')!.topicHash, zeroPadValue(MARKET, 32)],
           data: coder.encode(['uint256'], [slotId]),
         }
       : {
-          address: NODES,
+          address: block.nodesNow,
           topics: [nodesInterface.getEvent('SnapshotterAddressChanged')!.topicHash],
           data: coder.encode(['uint256', 'address', 'address'], [slotId, owner, owner]),
         },
@@ -170,13 +189,20 @@ function logsJson(block: ScriptedBlock) {
 }
 
 function call({ to, data }: { to: string; data: string }, state: ScriptedBlock): string {
-  const abi = to === NODES ? nodesInterface : protocolStateInterface
+  const abi = to === PROTOCOL_STATE ? protocolStateInterface : nodesInterface
   const { name, args } = abi.parseTransaction({ data })!
   switch (name) {
     case 'snapshotterState':
-      return abi.encodeFunctionResult(name, [NODES])
+      return abi.encodeFunctionResult(name, [state.nodesNow])
     case 'currentEpoch':
-      return abi.encodeFunctionResult(name, [0, 0, 0])
+      return abi.encodeFunctionResult(name, [0, 0, state.counts.get(String(args[0]).toLowerCase()) ?? 0])
+    case 'epochInfo': {
+      const { block, timestamp } = state.released.get(`${String(args[0]).toLowerCase()}/${args[1]}`) ?? {
+        block: 0,
+        timestamp: 0,
+      }
+      return abi.encodeFunctionResult(name, [timestamp, block, 0])
+    }
     case 'snapshotSubmissionWindow':
       if (String(args[0]).toLowerCase() === FOREIGN_MARKET) throw rpcError('execution reverted: unknown data market')
       return abi.encodeFunctionResult(name, [state.windowNow])

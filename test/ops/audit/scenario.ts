@@ -323,6 +323,7 @@ const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number,
   end: 0,
   submissionWindow: WINDOW,
   acceptedHeaders: [],
+  skippedFrom: 0,
   markets: [],
 })
 

@@ -93,6 +93,7 @@ export const tickOf = (fields: Partial<EpochTick>): EpochTick => ({
   end: 109,
   submissionWindow: 5,
   acceptedHeaders: [],
+  skippedFrom: 0,
   markets: [],
   ...fields,
 })

@@ -1,0 +1,52 @@
+/** The place that the clock has reached, kept beside the committed offset of epoch-ticks. */
+import type { ChainState } from './chain-state.ts'
+
+export interface Cursor {
+  readonly block: number
+  readonly hash: string
+  readonly parentHash: string
+  readonly timestamp: number
+  /** Block of the newest full reading of the slots; absent when it left the chain. */
+  readonly slotsReadAt?: number | undefined
+  /** The registry of slots that the table follows; absent in logs of older releases, and when its block left the chain. */
+  readonly registry?: SlotRegistry | undefined
+  /** Hash of block 0; empty or absent when no node told it. */
+  readonly genesis?: string | undefined
+}
+
+export interface SlotRegistry {
+  readonly address: string
+  /** First block with it; 0 when it was there from the beginning. */
+  readonly sinceBlock: number
+}
+
+export function cursorIn(metadata: string | undefined): Cursor | undefined {
+  try {
+    return metadata ? (JSON.parse(metadata) as Cursor) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What is left of it when the blocks from `block` on leave the chain. */
+export function cursorBefore({ slotsReadAt, registry, genesis }: Cursor, block: number): Partial<Cursor> {
+  return {
+    // A full reading changes rows as of its block: without that block it is to be made again.
+    slotsReadAt: slotsReadAt !== undefined && slotsReadAt < block ? slotsReadAt : undefined,
+    registry: registry && registry.sinceBlock < block ? registry : undefined,
+    genesis,
+  }
+}
+
+/** The ticks must end where the cursor says. After a pause longer than their retention there are none, and the cursor goes on. */
+export function startFrom(cursor: Cursor | undefined, chain: ChainState): ChainState {
+  const newest = chain.heads.at(-1)
+  if (!cursor || (newest?.number === cursor.block && newest.hash === cursor.hash)) return chain
+  if (newest) {
+    throw new Error(
+      `the ticks end at block ${newest.number} ${newest.hash}, the cursor at ${cursor.block} ${cursor.hash}`,
+    )
+  }
+  const { block: number, hash, parentHash, timestamp } = cursor
+  return { heads: [{ number, hash, parentHash, timestamp, offset: 0 }], open: [] }
+}
