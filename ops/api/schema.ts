@@ -21,14 +21,11 @@ const wholeOrNone = whole.nullable()
 const time = (what: string) =>
   whole.nullable().describe(`${what}, ms since 1970 as the log has it; null: not (yet) seen.`)
 
-const PHASES = ['UNKNOWN', 'OPEN', 'CLOSED', 'ANCHORING', 'ANCHORED', 'ATTESTED', 'FAILED'] as const
+const PHASES = ['UNKNOWN', 'SKIPPED', 'OPEN', 'CLOSED', 'ANCHORING', 'ANCHORED', 'ATTESTED', 'FAILED'] as const
 export const phase = z.enum(PHASES satisfies readonly EpochPhase[])
 
-export const reason = z.enum([
-  ...ACCEPT_REASONS,
-  ...REJECT_REASONS,
-  'UNKNOWN',
-] as const satisfies readonly VerdictReason[])
+const REASONS = [...ACCEPT_REASONS, ...REJECT_REASONS, 'UNKNOWN'] as const
+export const reason = z.enum(REASONS satisfies readonly VerdictReason[])
 
 const STATES = ['UNKNOWN', 'PLANNED', 'STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED'] as const
 const anchorState = z.enum(STATES satisfies readonly AnchorState[])
@@ -95,6 +92,7 @@ const batchStatus = z
 export const epochDetail = z
   .object({
     ...epochFields,
+    skippedInBlock: wholeOrNone.describe('Block in which the market’s owner skipped it; else null.'),
     next: text.describe('What happens next, in words.'),
     verdicts: whole.describe('Submissions that have one.'),
     projects: z.array(z.object({ projectId: text, snapshotCid: text, votes: whole, voters: whole })),
@@ -108,7 +106,7 @@ export const gap = z
     dataMarket,
     epochId: whole.describe('The first epoch of the gap.'),
     lastEpochId: whole.describe('The last one; the same for a single epoch.'),
-    cause: z.enum(['NOT_RELEASED', 'NOT_CLOSED', 'NOT_BATCHED', 'NOT_ANCHORED', 'LATE', 'FAILED']),
+    cause: z.enum(['NOT_RELEASED', 'SKIPPED_BY_OWNER', 'NOT_CLOSED', 'NOT_BATCHED', 'NOT_ANCHORED', 'LATE', 'FAILED']),
     detail: text,
   })
   .meta({ id: 'Gap' })

@@ -254,13 +254,14 @@ class Audit {
   async compareReleases(): Promise<void> {
     const { chain } = this.sources
     if (!chain || !this.blocks) return
-    for (const dataMarket of this.markets.all)
-      for (const { epochId, blockNumber } of await chain.releasedEpochs(
-        dataMarket,
-        this.blocks.first,
-        this.blocks.last - 1,
-      )) {
+    for (const dataMarket of this.markets.all) {
+      const seen = new Set<number>()
+      const released = await chain.releasedEpochs(dataMarket, this.blocks.first, this.blocks.last - 1)
+      for (const { epochId, blockNumber } of released) {
         if (!this.markets.wasServed(dataMarket, blockNumber)) continue
+        // The market's owner may release an epoch once more; it opened with the first release.
+        if (seen.has(epochId)) continue
+        seen.add(epochId)
         const epoch = this.view.epoch(dataMarket, epochId)
         const where = `epoch ${epochId} of ${dataMarket}`
         if (!epoch)
@@ -271,12 +272,14 @@ class Audit {
           )
         else this.findings.same(where, 'release block', blockNumber, epoch.releaseBlock)
       }
+    }
   }
 
   report(): AuditReport {
     return {
       epochsReleased: this.view.released,
       epochsClosed: this.view.closed,
+      epochsPassedOver: this.view.passedOver,
       epochsAnchored: this.anchored,
       acknowledged: this.acknowledged,
       verdicts: this.ledger.size,

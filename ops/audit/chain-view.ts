@@ -15,6 +15,10 @@ export interface EpochView {
   readonly epochId: number
   readonly releaseBlock: number
   readonly releaseTimestamp: number
+  /** Block with which it opened: that of its release, or a later one when the clock found the release late. */
+  readonly openBlock: number
+  /** Epochs right before it that the market's owner skipped. */
+  readonly passedOver: number
   readonly window: number
   close: EpochTick | undefined
 }
@@ -29,6 +33,8 @@ export class ChainView {
   /** Epochs released and closed so far, over all markets. */
   released = 0
   closed = 0
+  /** Epochs that the owners of their markets skipped: the contract never released them. */
+  passedOver = 0
   private readonly markets: ServedMarkets
   /** Epochs whose release has left the chain. */
   private readonly awaited = new Set<string>()
@@ -84,8 +90,10 @@ export class ChainView {
       this.epochs.delete(key)
       this.awaited.add(key)
       this.released--
+      this.passedOver -= epoch.passedOver
       const before = this.newest.get(epoch.dataMarket)!
-      if (before >= epoch.epochId) this.newest.set(epoch.dataMarket, epoch.epochId - 1)
+      const newest = epoch.epochId - 1 - epoch.passedOver
+      if (before > newest) this.newest.set(epoch.dataMarket, newest)
     }
   }
 
@@ -96,18 +104,22 @@ export class ChainView {
     const key = `${dataMarket}/${epochId}`
     if (this.markets.isServed(dataMarket) === false && !this.awaited.delete(key))
       this.findings.add('mismatches', where, 'it was opened, though the market is not served')
-    if (before !== undefined && epochId > before + 1)
-      this.findings.add('skipped', where, `no release of epochs ${before + 1} to ${epochId - 1}`)
+    // The first epochs of the log may follow some that came before it.
+    const skippedTo = tick.skippedFrom > 0 ? tick.skippedFrom : epochId
+    if (before !== undefined && skippedTo > before + 1)
+      this.findings.add('skipped', where, `no release of epochs ${before + 1} to ${skippedTo - 1}`)
     if (this.epoch(dataMarket, epochId)) {
       this.findings.add('duplicated', where, 'it was released before')
       return
     }
     this.newest.set(dataMarket, Math.max(before ?? epochId, epochId))
-    const releaseTimestamp = tick.blockTimestamp
-    const epoch: EpochView = { dataMarket, epochId, releaseBlock, releaseTimestamp, window, close: undefined }
+    const releaseTimestamp = this.headsFrom(releaseBlock)[0]?.timestamp ?? tick.blockTimestamp
+    const opened = { releaseBlock, releaseTimestamp, openBlock: tick.blockNumber, window, close: undefined }
+    const epoch: EpochView = { dataMarket, epochId, ...opened, passedOver: epochId - skippedTo }
     this.epochs.set(key, epoch)
     this.unclosed.set(key, epoch)
     this.released++
+    this.passedOver += epoch.passedOver
   }
 
   private close(tick: EpochTick): void {
@@ -141,9 +153,10 @@ export class ChainView {
 
   /** Whether the window of an epoch is over at this block. */
   private isPast(
-    { dataMarket, releaseBlock, releaseTimestamp, window }: EpochView,
+    { dataMarket, releaseBlock, releaseTimestamp, openBlock, window }: EpochView,
     { number, timestamp }: Head,
   ): boolean {
+    if (number <= openBlock) return false
     const unit = this.markets.rulesOf(dataMarket).windowUnit
     return unit === 'blocks' ? number > releaseBlock + window : timestamp > releaseTimestamp + window
   }

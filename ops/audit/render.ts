@@ -36,6 +36,9 @@ export function renderAudit(report: AuditReport): Lines {
     report.epochsOnChain === null ? 'not asked' : `${report.epochsOnChain} epochs compared with the contract`
   return [
     `epochs         ${report.epochsReleased} released, ${report.epochsClosed} closed, ${report.epochsAnchored} anchored`,
+    ...(report.epochsPassedOver > 0
+      ? [`passed over    ${report.epochsPassedOver} epochs, skipped by the market’s owner`]
+      : []),
     `submissions    ${report.acknowledged} acknowledged, ${report.verdicts} with a verdict, ${report.pending} pending`,
     `chain          ${chain}`,
     `lost           ${report.lost}`,

@@ -16,6 +16,8 @@ export interface Difference {
 export interface AuditReport {
   readonly epochsReleased: number
   readonly epochsClosed: number
+  /** Epochs that the owners of their markets skipped (forceSkipEpoch): no fault, there is nothing of them. */
+  readonly epochsPassedOver: number
   /** Epochs whose batches and ending call are all final on the chain. */
   readonly epochsAnchored: number
   /** Submissions in the topic `submissions`. */

@@ -17,11 +17,12 @@ export interface EpochQuery {
 }
 
 /**
- * - `UNKNOWN`: no release was seen. `OPEN`: it takes submissions. `CLOSED`: its window is over, votes are being counted.
+ * - `UNKNOWN`: no release was seen. `SKIPPED`: the market's owner passed it over, and the contract never released it.
+ * - `OPEN`: it takes submissions. `CLOSED`: its window is over, votes are being counted.
  * - `ANCHORING`: its batches are on their way to the chain. `ANCHORED`: all of them are there, and the ending call.
  * - `ATTESTED`: and the contract finalized each. `FAILED`: a batch cannot be anchored any more.
  */
-export type EpochPhase = 'UNKNOWN' | 'OPEN' | 'CLOSED' | 'ANCHORING' | 'ANCHORED' | 'ATTESTED' | 'FAILED'
+export type EpochPhase = 'UNKNOWN' | 'SKIPPED' | 'OPEN' | 'CLOSED' | 'ANCHORING' | 'ANCHORED' | 'ATTESTED' | 'FAILED'
 
 export interface EpochStatus {
   readonly dataMarket: string
@@ -30,6 +31,8 @@ export interface EpochStatus {
   /** What happens next, in words. */
   readonly next: string
   readonly releaseBlock: number | null
+  /** Block in which the market's owner skipped the epoch; null for one that was not. */
+  readonly skippedInBlock: number | null
   readonly closeBlock: number | null
   /** Source-chain blocks of the epoch. */
   readonly begin: number | null
@@ -73,18 +76,20 @@ export async function epochStatus(
 }
 
 async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochStatus> {
-  const { open, close } = await ticksOf(log, topics, key)
+  const { open, close, skippedInBlock = null } = await ticksOf(log, topics, key)
   const submissions = await countSubmissions(log, topics, key)
   const reasons = await countVerdicts(log, topics, key)
   const anchors = await anchorsOfEpoch(log, topics, key)
   const batches = await batchStatuses(log, topics, anchors)
   const end = anchors.get(END_OF_BATCHES)
-  const phase = phaseOf({ released: open !== undefined, closed: close !== undefined, batches, end })
+  const isSkipped = skippedInBlock !== null
+  const phase = phaseOf({ released: open !== undefined, closed: close !== undefined, isSkipped, batches, end })
   return {
     ...key,
     phase,
     next: NEXT[phase],
     releaseBlock: open?.releaseBlock ?? close?.releaseBlock ?? null,
+    skippedInBlock,
     closeBlock: close?.blockNumber ?? null,
     begin: open?.begin ?? null,
     end: open?.end ?? null,
@@ -100,6 +105,7 @@ async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochS
 export const NEXT = {
   UNKNOWN:
     'The contract releases the epoch (EpochReleased); one that it released while the market was not served stays unknown.',
+  SKIPPED: 'Nothing: the owner of the market skipped it, and the contract never releases it.',
   OPEN: 'The clock reaches the first block past the submission window, which closes the epoch.',
   CLOSED: 'The votes are counted and the batches are cut.',
   ANCHORING: 'The batches are stored, sent, and mined to the configured depth; then the epoch is ended on the chain.',
@@ -111,17 +117,19 @@ export const NEXT = {
 interface Progress {
   readonly released: boolean
   readonly closed: boolean
+  readonly isSkipped: boolean
   readonly batches: readonly Pick<BatchStatus, 'state' | 'attested'>[]
   readonly end: Pick<Anchor, 'state'> | undefined
 }
 
-export function phaseOf({ released, closed, batches, end }: Progress): EpochPhase {
+export function phaseOf({ released, closed, isSkipped, batches, end }: Progress): EpochPhase {
   if (batches.some(({ state }) => state === 'FAILED' || state === 'LATE')) return 'FAILED'
   const anchored = end?.state === 'FINAL' && batches.every(({ state }) => state === 'FINAL')
   if (anchored) return batches.length > 0 && batches.every(({ attested }) => attested) ? 'ATTESTED' : 'ANCHORED'
   if (batches.length > 0 || end) return 'ANCHORING'
   if (closed) return 'CLOSED'
-  return released ? 'OPEN' : 'UNKNOWN'
+  if (released) return 'OPEN'
+  return isSkipped ? 'SKIPPED' : 'UNKNOWN'
 }
 
 /** The newest release and close; a reorganisation may release an epoch again, which takes an earlier close back. */
@@ -129,13 +137,16 @@ async function ticksOf(
   log: Log,
   { epochTicks }: Topics,
   { dataMarket, epochId }: EpochKey,
-): Promise<{ open?: EpochTick; close?: EpochTick }> {
+): Promise<{ open?: EpochTick; close?: EpochTick; skippedInBlock?: number }> {
   const ofMarket = Buffer.from(epochTicks.key.encode({ dataMarket }))
-  let found: { open?: EpochTick; close?: EpochTick } = {}
+  let found: { open?: EpochTick; close?: EpochTick; skippedInBlock?: number } = {}
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
     for (const record of records) {
       if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
       const tick = epochTicks.value.decode(record.value)
+      const { skippedFrom } = tick
+      if (skippedFrom > 0 && skippedFrom <= epochId && epochId < tick.epochId)
+        found = { skippedInBlock: tick.releaseBlock }
       if (tick.epochId !== epochId) continue
       if (tick.kind === 'OPEN') found = isSame(found.open, tick) ? found : { open: tick }
       else if (tick.kind === 'CLOSE') found = { ...found, close: tick }

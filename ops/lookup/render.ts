@@ -42,6 +42,11 @@ function itemLines(item: WhyItem): Lines {
   ]
 }
 
+const releaseWords = ({ releaseBlock, skippedInBlock, begin, end }: EpochStatus): string => {
+  if (releaseBlock !== null) return `in block ${releaseBlock}, source blocks ${begin ?? '?'} to ${end ?? '?'}`
+  return skippedInBlock === null ? 'not seen' : `never: skipped by the market’s owner at block ${skippedInBlock}`
+}
+
 export const renderEpochs = (statuses: readonly EpochStatus[]): Lines =>
   statuses.flatMap((status, at) => [...(at > 0 ? [''] : []), ...epochLines(status)])
 
@@ -53,7 +58,7 @@ function epochLines(status: EpochStatus): Lines {
   const end = status.endCall
   return [
     `epoch ${status.epochId} of ${status.dataMarket}: ${status.phase}`,
-    `  released     ${status.releaseBlock === null ? 'not seen' : `in block ${status.releaseBlock}, source blocks ${status.begin ?? '?'} to ${status.end ?? '?'}`}`,
+    `  released     ${releaseWords(status)}`,
     `  closed       ${status.closeBlock === null ? 'not yet' : `by block ${status.closeBlock}`}`,
     `  submissions  ${status.submissions}, of which ${status.verdicts} have a verdict${reasons.length > 0 ? `: ${reasons.join(', ')}` : ''}`,
     `  projects     ${won.length} with a winner, ${status.projects.length - won.length} without`,

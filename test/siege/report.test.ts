@@ -6,6 +6,7 @@ const latency = (p95: number | null): Latency => ({ released: 5, anchored: 5, p5
 const AUDIT = {
   epochsReleased: 10,
   epochsClosed: 10,
+  epochsPassedOver: 0,
   epochsAnchored: 10,
   acknowledged: 20,
   verdicts: 20,

@@ -18,6 +18,7 @@ import {
   fromJson,
   type ProjectRow,
   TABLE,
+  type Unsettled,
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { type PageQuery, pageOf } from './page.ts'
@@ -74,12 +75,15 @@ function fieldsOf(key: EpochKey, row: EpochRow, { submissions, reasons }: Counts
 export async function epochDetail(reader: ViewReader, topics: Topics, key: EpochKey): Promise<EpochDetail | undefined> {
   const known = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
   const counts = countsOf(reader, key)
-  if (!known && counts === EMPTY_COUNTS) return undefined
+  const skippedInBlock = known ? null : await skipOf(reader, key)
+  if (!known && counts === EMPTY_COUNTS && skippedInBlock === null) return undefined
   const row = known ?? EMPTY_EPOCH
-  const phase = phaseOfRow(known)
+  const phase = skippedInBlock === null ? phaseOfRow(known) : 'SKIPPED'
   const projects = await reader.range({ prefix: prefixOf(TABLE.projects, ...epochParts(key)), limit: PROJECTS_MAX })
   return {
     ...fieldsOf(key, row, counts),
+    phase,
+    skippedInBlock,
     next: NEXT[phase],
     verdicts: Object.values(counts.reasons).reduce((sum, count) => sum + count, 0),
     projects: projects.map(([, value]) => {
@@ -89,6 +93,15 @@ export async function epochDetail(reader: ViewReader, topics: Topics, key: Epoch
     batches: batchStatuses(reader, topics, key, row),
     endCall: row.anchors[END_OF_BATCHES] ? endCallOf(reader, topics, key) : null,
   }
+}
+
+/** Block in which the market's owner skipped the epoch; null when that is not known of it. */
+async function skipOf(reader: ViewReader, { dataMarket, epochId }: EpochKey): Promise<number | null> {
+  const prefix = prefixOf(TABLE.unsettled, dataMarket)
+  const after = keyOf(TABLE.unsettled, ...epochParts({ dataMarket, epochId: epochId + 1 }))
+  const [found] = await reader.range({ prefix, after, newestFirst: true, limit: 1 })
+  const row = found && fromJson<Unsettled>(found[1])
+  return row?.last !== undefined && row.last >= epochId ? (row.skippedInBlock ?? null) : null
 }
 
 /** An epoch with more has the others in its list of projects. */

@@ -69,14 +69,18 @@ export function listGaps(reader: ViewReader, topics: Topics, page: PageQuery, ma
   })
 }
 
-function gapOf(reader: ViewReader, topics: Topics, key: EpochKey, { last, before }: Unsettled): Gap | undefined {
-  if (last !== undefined)
-    return {
-      ...key,
-      lastEpochId: last,
-      cause: 'NOT_RELEASED',
-      detail: `epoch ${before} was released after epoch ${key.epochId - 1}`,
-    }
+function gapOf(reader: ViewReader, topics: Topics, key: EpochKey, row: Unsettled): Gap | undefined {
+  return row.last === undefined ? stuckOf(reader, topics, key) : notReleased(key, row.last, row)
+}
+
+function notReleased(key: EpochKey, lastEpochId: number, { before, skippedInBlock }: Unsettled): Gap {
+  const after = `epoch ${before} was released after epoch ${key.epochId - 1}`
+  if (skippedInBlock === undefined) return { ...key, lastEpochId, cause: 'NOT_RELEASED', detail: after }
+  const detail = `${after}, in block ${skippedInBlock}, as the market’s owner chose`
+  return { ...key, lastEpochId, cause: 'SKIPPED_BY_OWNER', detail }
+}
+
+function stuckOf(reader: ViewReader, topics: Topics, key: EpochKey): Gap | undefined {
   const row = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
   const found = row && causeOf(row, key.epochId, headsOf(reader, key.dataMarket))
   if (!found) return undefined
@@ -115,7 +119,7 @@ export async function healthOf({ reader, topics, rules, health, stages, view }: 
   const report = health.report()
   const ofMarkets = marketsSeen(reader, rules).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
-    const stuck = items.filter(({ cause }) => cause !== 'NOT_RELEASED')
+    const stuck = items.filter(({ cause }) => cause !== 'NOT_RELEASED' && cause !== 'SKIPPED_BY_OWNER')
     return { dataMarket, headEpoch: headEpoch(reader, dataMarket), stuck }
   })
   return {

@@ -1,5 +1,5 @@
 /** The rows of one commit as they come together. */
-import type { AnchorKey, EpochKey, VerdictReason } from '../../../schemas/types.ts'
+import type { AnchorKey, EpochKey, EpochTick, VerdictReason } from '../../../schemas/types.ts'
 import { isSettled } from './epoch-row.ts'
 import { keyOf, number } from './keys.ts'
 import { createMarketRows, type MarketRows } from './market-rows.ts'
@@ -27,6 +27,8 @@ export interface ChainHead {
   readonly at: number
 }
 
+type Released = Pick<EpochTick, 'dataMarket' | 'epochId' | 'releaseBlock' | 'skippedFrom'>
+
 export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
   put(key: string, value: Buffer): void
   del(key: string): void
@@ -41,7 +43,7 @@ export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
   /** One more submission of the epoch, or with a reason one more verdict. */
   count(key: EpochKey, time: number, reason?: VerdictReason): void
   /** The newest epoch of its market is at least this one; between them and the one before, none was released. */
-  released(key: EpochKey): void
+  released(open: Released): void
   chainHead(head: ChainHead): void
   anchorChanged(key: AnchorKey): void
   /** Everything to write. */
@@ -66,6 +68,24 @@ function createWrites(cache: RowCache) {
       return written.type === 'put' ? written.value : undefined
     },
   }
+}
+
+/** Those between the newest release and this one: missing, and skipped by the market's owner. */
+function missingBefore(open: Released, released: number): [EpochKey, Unsettled][] {
+  const { dataMarket, epochId, releaseBlock, skippedFrom } = open
+  const skipped = skippedFrom > 0 ? skippedFrom : epochId
+  const missing: [EpochKey, Unsettled][] = []
+  if (released > 0 && skipped > released + 1)
+    missing.push([
+      { dataMarket, epochId: released + 1 },
+      { last: skipped - 1, before: epochId },
+    ])
+  if (skipped < epochId)
+    missing.push([
+      { dataMarket, epochId: skipped },
+      { last: epochId - 1, before: epochId, skippedInBlock: releaseBlock },
+    ])
+  return missing
 }
 
 export function createCommit(cache: RowCache): ViewCommit {
@@ -113,11 +133,9 @@ export function createCommit(cache: RowCache): ViewCommit {
     heads,
     market,
     beginAnew,
-    released({ dataMarket, epochId }) {
-      const { released } = headsOf(dataMarket)
-      if (released > 0 && epochId > released + 1)
-        unsettled({ dataMarket, epochId: released + 1 }, { last: epochId - 1, before: epochId })
-      heads(dataMarket, { released: epochId })
+    released(open) {
+      for (const [key, row] of missingBefore(open, headsOf(open.dataMarket).released)) unsettled(key, row)
+      heads(open.dataMarket, { released: open.epochId })
     },
     chainHead: (head) => keep(CHAIN_HEAD, head),
     anchorChanged: (key) => void anchors.set(keyOf(...epochParts(key), number(key.batchIndex + 1)), key),

@@ -63,7 +63,13 @@ function stepsOf(before: AnchorSteps | undefined, { state, attested }: Anchor, t
 export const phaseOfRow = (row: EpochRow | undefined): EpochPhase => {
   if (row === undefined) return 'UNKNOWN'
   const { batches, end } = stepsByKind(row)
-  return phaseOf({ released: row.releaseBlock !== null, closed: row.closeBlock !== null, batches, end })
+  return phaseOf({
+    released: row.releaseBlock !== null,
+    closed: row.closeBlock !== null,
+    isSkipped: false,
+    batches,
+    end,
+  })
 }
 
 /** Its batches are final, or the end of the call is: nothing is awaited but attestations. */

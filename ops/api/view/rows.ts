@@ -5,7 +5,7 @@ import { keyOf, number } from './keys.ts'
 import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '3'
+export const LAYOUT = '4'
 
 /** One letter each, the first part of a key. */
 export const TABLE = {
@@ -108,6 +108,8 @@ export interface Unsettled {
   readonly last?: number
   /** The epoch whose release showed it. */
   readonly before?: number
+  /** The market's owner skipped them in this block; absent when nothing tells why they are missing. */
+  readonly skippedInBlock?: number
 }
 
 export interface SubmissionRow {

@@ -115,7 +115,7 @@ function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
   for (const market of tick.markets) if (market.served) commit.beginAnew(market.dataMarket)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
   const key = { dataMarket, epochId }
-  if (kind === 'OPEN') commit.released(key)
+  if (kind === 'OPEN') commit.released(tick)
   else commit.heads(dataMarket, { closed: epochId })
   commit.epoch(key, (row) => withTick(row, tick, time), time)
 }

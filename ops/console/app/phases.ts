@@ -72,7 +72,7 @@ export const currentPhase = (phases: readonly PhaseView[]): PhaseView | undefine
   phases.find(({ state }) => state !== 'done' && state !== 'ahead')
 
 export const isUnderWay = (epoch: TimedEpoch): boolean =>
-  epoch.finalAt === null && epoch.phase !== 'ANCHORED' && epoch.phase !== 'ATTESTED'
+  epoch.finalAt === null && !['SKIPPED', 'ANCHORED', 'ATTESTED'].includes(epoch.phase)
 
 /** Without experience nothing is late by itself. */
 const lateAfter = (usualMs: number | undefined): number =>

@@ -36,6 +36,10 @@ export const GAP_HELP = {
     title: 'was never released',
     advice: 'The contract skipped it, or its release was not seen. Compare with the contract: `sequencer audit`.',
   },
+  SKIPPED_BY_OWNER: {
+    title: 'was skipped by the market’s owner',
+    advice: 'Nothing to be done: the contract has no such epoch, and no vote counts for it.',
+  },
   NOT_CLOSED: { title: 'is not closed', advice: PHASE_HELP.window.advice },
   NOT_BATCHED: { title: 'has no batches', advice: PHASE_HELP.count.advice },
   NOT_ANCHORED: {
@@ -69,6 +73,7 @@ export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'muted'
 
 export const EPOCH_PHASES = {
   UNKNOWN: { name: 'Not released', tone: 'muted' },
+  SKIPPED: { name: 'Skipped by the owner', tone: 'muted' },
   OPEN: { name: 'Window open', tone: 'busy' },
   CLOSED: { name: 'Counting votes', tone: 'busy' },
   ANCHORING: { name: 'Anchoring', tone: 'busy' },

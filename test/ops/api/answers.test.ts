@@ -138,6 +138,38 @@ describe('gaps', () => {
   })
 })
 
+test('behavior: epochs that the market’s owner skipped are no fault, and the API and the look-up in the log say so alike', async () => {
+  const skips = await createStory()
+  for (const [epochId, skippedFrom] of [[1], [5, 2], [9, 8]] as const) await skips.open(epochId, skippedFrom)
+  const running = await startApi(skips.fixture)
+  await running.caughtUp()
+  try {
+    const { log, topics } = skips.fixture
+    for (const [epochId, phase, block] of [
+      [4, 'SKIPPED', 50],
+      [2, 'SKIPPED', 50],
+      [8, 'SKIPPED', 90],
+      [5, 'OPEN', null],
+    ] as const) {
+      const given = (await running.get(`/v1/epochs/${epochId}`)).json()
+      expect([given.phase, given.skippedInBlock]).toEqual([phase, block])
+      const [found] = await epochStatus(log, topics, ONE_MARKET, { epochId })
+      expect(given).toMatchObject({ ...found, submissions: 0 })
+    }
+    expect((await running.get('/v1/epochs/6')).statusCode).toBe(404)
+    const { items } = (await running.get('/v1/epochs/gaps')).json()
+    expect(
+      items.map(({ epochId, lastEpochId, cause }: Record<string, unknown>) => [epochId, lastEpochId, cause]),
+    ).toEqual([
+      [8, 8, 'SKIPPED_BY_OWNER'],
+      [6, 7, 'NOT_RELEASED'],
+      [2, 4, 'SKIPPED_BY_OWNER'],
+    ])
+  } finally {
+    await running.close()
+  }
+})
+
 describe('proofs', () => {
   test('error: nothing of the slot is anchored', async () => {
     const response = await api.get('/v1/proofs/7/2')

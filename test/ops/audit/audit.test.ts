@@ -385,6 +385,13 @@ describe('the chain', () => {
     expect(await against(contractOf(scenario))).toMatchObject({ ...CLEAN, epochsOnChain: 8 })
   })
 
+  test('behavior: an epoch that the contract released once more is the same epoch', async () => {
+    const chain = contractOf(scenario)
+    const releasedEpochs: ChainReader['releasedEpochs'] = async (...asked) =>
+      (await chain.releasedEpochs(...asked)).flatMap((one) => [one, { ...one, blockNumber: one.blockNumber + 1 }])
+    expect(await against({ ...chain, releasedEpochs })).toMatchObject(CLEAN)
+  })
+
   const [market] = MARKETS
   const changes: [string, DifferenceKind, (chain: ReturnType<typeof contractOf>) => Partial<ChainReader>][] = [
     ['another root', 'mismatches', () => ({ sequencerRoot: async () => `0x${'0'.repeat(64)}` })],

@@ -159,6 +159,7 @@ describe('epoch', () => {
       phase: 'ANCHORED',
       next: 'Validators attest the batches.',
       releaseBlock: 10,
+      skippedInBlock: null,
       closeBlock: 16,
       begin: 100,
       end: 109,
@@ -212,6 +213,20 @@ describe('epoch', () => {
     await tick({ kind: 'CLOSE', blockNumber: 16 })
     await tick({ kind: 'OPEN', releaseBlock: 11, blockHash: HASH })
     expect(await status()).toMatchObject({ phase: 'OPEN', releaseBlock: 11, closeBlock: null })
+  })
+
+  test('behavior: one that the market’s owner skipped says in which block, until it is released after all', async () => {
+    await tick({ kind: 'OPEN', epochId: 6, skippedFrom: 3, releaseBlock: 44, blockNumber: 44 })
+    const ask = async (epochId: number) =>
+      textOf(renderEpochs(await epochStatus(fixture.log, fixture.topics, RULES, { epochId, dataMarket: MARKET })))
+    for (const epochId of [3, 5]) {
+      const text = await ask(epochId)
+      expect(text).toContain(': SKIPPED')
+      expect(text).toContain('never: skipped by the market’s owner at block 44')
+    }
+    expect(await ask(2)).toContain('not seen')
+    await tick({ kind: 'OPEN', epochId: 5, releaseBlock: 50, blockNumber: 50, blockHash: `0x${'5'.repeat(64)}` })
+    expect(await ask(5)).toContain(': OPEN')
   })
 
   test('behavior: without a market, one status per market', async () => {

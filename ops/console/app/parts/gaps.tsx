@@ -9,7 +9,9 @@ export function GapList({ gaps }: { gaps: readonly Gap[] }) {
     <ul class="gaps">
       {gaps.map((gap) => (
         <li key={`${gap.epochId}/${gap.cause}`}>
-          <Tag tone="bad">{gap.cause.replaceAll('_', ' ').toLowerCase()}</Tag>
+          <Tag tone={gap.cause === 'SKIPPED_BY_OWNER' ? 'muted' : 'bad'}>
+            {gap.cause.replaceAll('_', ' ').toLowerCase()}
+          </Tag>
           <div>
             <p class="strong">
               <Link to={epochRoute(gap.epochId)}>
