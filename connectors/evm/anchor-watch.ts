@@ -15,12 +15,22 @@ const DIVERGED = topicOf('TriggerBatchResubmission')
 const LOOKBACK_BLOCKS = 10_000
 const HEAD_WAIT_MS = 60_000
 
+/** Each block is looked at again so many blocks later: a node may have had the block, but not yet its logs. */
+const SECOND_LOOK_BLOCKS = 32
+/** The second look is taken at so many blocks together. */
+const SECOND_LOOK_STRIDE = 16
+/** Events of one batch that are remembered as told: several for each of the most validators. What is told twice changes nothing. */
+const TOLD_MAX = 1_024
+
 interface Watched {
   readonly key: AnchorKey
   readonly intent: AnchorIntent
-  /** First block not looked at yet. */
-  next: number
+  /** First block not looked at yet, or not for the second time; below 0 while it is not known where to begin. */
+  readonly cursors: Record<Look, number>
+  readonly told: Set<string>
 }
+
+type Look = 'first' | 'second'
 
 export interface AttestationWatch {
   add(key: AnchorKey, intent: AnchorIntent): void
@@ -39,33 +49,41 @@ export interface WatchPorts {
 
 /**
  * Attestations of batches that are final, at the depth, so that none is taken back. Which root a validator attested is not
- * in its event; it is read from its transaction. The contract itself says when a batch is finalized, or diverged.
+ * in its event; it is read from its transaction. The contract itself says when a batch is finalized, or diverged. Every range
+ * is looked through twice, since no answer says that it is complete.
  */
 export function createAttestationWatch(settings: AnchorSettings, ports: WatchPorts): AttestationWatch {
   const { rpc, heads, persist, signal } = ports
   const watched = new Map<string, Watched>()
 
   /** Looks through the next range of blocks for those that are furthest behind; false when nothing is left to look at. */
-  const step = async (target: number): Promise<boolean> => {
-    const behind = [...watched.values()].filter(({ next }) => next <= target)
+  const step = async (look: Look, target: number): Promise<boolean> => {
+    const due = look === 'first' ? 0 : SECOND_LOOK_STRIDE - 1
+    for (const { cursors } of watched.values())
+      if (cursors[look] < 0 && target >= 0) cursors[look] = Math.max(0, target - LOOKBACK_BLOCKS)
+    const behind = [...watched.values()].filter(({ cursors }) => cursors[look] >= 0 && cursors[look] + due <= target)
     if (behind.length === 0) return false
-    for (const one of behind) if (one.next < 0) one.next = Math.max(0, target - LOOKBACK_BLOCKS)
-    const fromBlock = behind.reduce((min, { next }) => Math.min(min, next), target)
+    const fromBlock = behind.reduce((min, { cursors }) => Math.min(min, cursors[look]), target)
     const toBlock = Math.min(target, fromBlock + settings.logRangeBlocks - 1)
-    const news = await persist(() => rpc.read((ask) => newsOf(ask, behind, fromBlock, toBlock, settings)))
-    await Promise.all(news.map(({ key, result }) => ports.answer(key, result)))
-    for (const one of behind) one.next = Math.max(one.next, toBlock + 1)
+    const news = await persist(() => rpc.read((ask) => newsOf(ask, behind, look, { fromBlock, toBlock }, settings)))
+    await Promise.all(news.map(({ one, result }) => ports.answer(one.key, result)))
+    for (const { one, event } of news) if (one.told.size < TOLD_MAX) one.told.add(event)
+    for (const { cursors } of behind) cursors[look] = Math.max(cursors[look], toBlock + 1)
     return true
   }
 
   return {
-    add: (key, intent) => void watched.set(textOf(key), { key, intent, next: intent.blockNumber }),
+    add(key, intent) {
+      const { blockNumber } = intent
+      watched.set(textOf(key), { key, intent, cursors: { first: blockNumber, second: blockNumber }, told: new Set() })
+    },
     remove: (key) => void watched.delete(textOf(key)),
     async follow() {
       let head = heads.head
       while (!signal.aborted) {
         const target = head ? head.number - settings.confirmations : -1
-        while (target >= 0 && !signal.aborted && (await step(target)));
+        while (target >= 0 && !signal.aborted && (await step('first', target)));
+        while (target >= 0 && !signal.aborted && (await step('second', target - SECOND_LOOK_BLOCKS)));
         head = await heads.changed(head, watched.size > 0 ? settings.pollMs : HEAD_WAIT_MS, signal)
       }
     },
@@ -73,27 +91,29 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
 }
 
 interface News {
-  readonly key: AnchorKey
+  readonly one: Watched
+  readonly event: string
   readonly result: AnchorResult
 }
 
 async function newsOf(
   ask: Ask,
   watched: readonly Watched[],
-  fromBlock: number,
-  toBlock: number,
+  look: Look,
+  range: { readonly fromBlock: number; readonly toBlock: number },
   settings: AnchorSettings,
 ): Promise<News[]> {
   const news: News[] = []
   const markets = [...new Set(watched.map(({ key }) => key.dataMarket))]
   for (const address of new Set(markets.map((market) => settings.protocolStateOf(market).toLowerCase()))) {
     const topics = [[ATTESTED, FINALIZED, DIVERGED], markets.map(word)]
-    const logs = await logsOf(ask, { address, topics, fromBlock, toBlock })
+    const logs = await logsOf(ask, { address, topics, ...range })
     for (const log of logs)
       for (const one of watched) {
-        if (quantity(log.blockNumber, 'block number of a log') < one.next || !concerns(log, one)) continue
-        const result = await meaningOf(ask, log, logs, one)
-        if (result) news.push({ key: one.key, result })
+        if (quantity(log.blockNumber, 'block number of a log') < one.cursors[look] || !concerns(log, one)) continue
+        const event = `${log.transactionHash} ${log.topics.join(' ')}`
+        const result = one.told.has(event) ? undefined : await meaningOf(ask, log, logs, one)
+        if (result) news.push({ one, event, result })
       }
   }
   return news

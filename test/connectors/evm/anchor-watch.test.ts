@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest'
+import { protocolStateInterface as abi } from '../../../connectors/evm/abi.ts'
+import type { Head } from '../../../connectors/evm/anchor-chain.ts'
+import { ANCHOR_DEFAULTS, type AnchorSettings } from '../../../connectors/evm/anchor-options.ts'
+import { createAttestationWatch } from '../../../connectors/evm/anchor-watch.ts'
+import type { HeadWatch } from '../../../connectors/evm/head-watch.ts'
+import type { Ask } from '../../../connectors/evm/rpc.ts'
+import { CID, intentOf, KEY, MARKET, STATE } from './scripted-send.ts'
+
+const ROOT = `0x${'ab'.repeat(32)}`
+const VALIDATORS = [1, 2, 3].map((n) => `0x${`${n}`.repeat(40)}`)
+const hex = (n: number): string => `0x${n.toString(16)}`
+const hashAt = (n: number): string => `0x${n.toString(16).padStart(64, '0')}`
+
+interface Event {
+  readonly name: string
+  readonly block: number
+  readonly validator?: string
+  /** By default each event has a transaction of its own. */
+  readonly transaction?: number
+  readonly root?: string
+}
+
+const logOf = ({ name, block, validator, transaction = block }: Event) => {
+  const args = name.startsWith('SnapshotBatchAttestation')
+    ? [MARKET, CID, KEY.epochId, 1, validator]
+    : [MARKET, KEY.epochId, CID, 1]
+  const where = { blockNumber: hex(block), blockHash: hashAt(block), transactionHash: hashAt(transaction) }
+  return { ...abi.encodeEventLog(name, args), ...where, address: STATE, logIndex: '0x0', removed: false }
+}
+
+/**
+ * Watches a batch of block 5 while the head goes from 6 to `until`, a block a turn. A node that gives events of a block only
+ * from `hidden` heads later on answers with nothing before. Gives what was told, with the head at which it was.
+ */
+async function watching(events: readonly Event[], until: number, hidden = 0): Promise<string[]> {
+  let head = 6
+  const told: string[] = []
+  const abort = new AbortController()
+  const ask: Ask = async (method, [first]) => {
+    if (method === 'eth_getTransactionByHash') {
+      const { root = ROOT } = events.find(({ block, transaction = block }) => hashAt(transaction) === first)!
+      return { hash: first, input: abi.encodeFunctionData('submitBatchAttestation', [MARKET, CID, KEY.epochId, root]) }
+    }
+    const { fromBlock, toBlock } = first as { fromBlock: string; toBlock: string }
+    const seen = events.filter(({ block }) => block >= Number(fromBlock) && block <= Number(toBlock))
+    return seen.filter(({ block }) => head - block >= hidden).map(logOf)
+  }
+  const headAt = (number: number): Head => ({
+    ...{ number, hash: hashAt(number), parentHash: hashAt(number - 1), contractBlock: number, gasLimit: 1 },
+    baseFeePerGas: 1n,
+  })
+  const heads: HeadWatch = {
+    get head() {
+      return headAt(head)
+    },
+    done: Promise.resolve(),
+    changed: async () => {
+      if (++head > until) abort.abort()
+      return headAt(head)
+    },
+  }
+  const settings = { ...ANCHOR_DEFAULTS, confirmations: 3, protocolStateOf: () => STATE } as unknown as AnchorSettings
+  const watch = createAttestationWatch(settings, {
+    rpc: { read: (reading) => reading(ask) },
+    heads,
+    persist: (action) => action(),
+    answer: async (_, { outcome, attestation }) => {
+      const of = attestation ? ` ${VALIDATORS.indexOf(attestation.validator)} ${attestation.matches}` : ''
+      told.push(`${outcome}${of} at ${head}`)
+    },
+    signal: abort.signal,
+  })
+  watch.add(KEY, intentOf([], { step: 'WATCH', blockNumber: 5, finalizedCidsRootHash: ROOT }))
+  await watch.follow()
+  return told
+}
+
+const attested = (block: number, validator: number, root = ROOT): Event => ({
+  ...{ name: 'SnapshotBatchAttestationSubmitted', block, root },
+  validator: VALIDATORS[validator]!,
+})
+
+describe('createAttestationWatch', () => {
+  it('default: tells attestations at the depth, each once', async () => {
+    const events = [attested(7, 0), attested(9, 1, hashAt(1))]
+    expect(await watching(events, 120)).toEqual(['ATTESTED 0 true at 10', 'ATTESTED 1 false at 12'])
+  })
+
+  it('behavior: what was missing in an answer is found by a second look', async () => {
+    const diverged: Event = { name: 'TriggerBatchResubmission', block: 9, transaction: 9 }
+    const events = [attested(7, 0), { ...attested(9, 1), transaction: 9 }, diverged]
+    const told = await watching(events, 120, 20)
+    expect(told.map((one) => one.replace(/ at .*/, ''))).toEqual(['ATTESTED 0 true', 'ATTESTED 1 true', 'DIVERGED'])
+  })
+})
