@@ -4,6 +4,7 @@ import { startAnchor } from '../connectors/evm/anchor.ts'
 import type { AnchorTuning } from '../connectors/evm/anchor-options.ts'
 import type { ContractBlockSource } from '../connectors/evm/chain-reader.ts'
 import { startClock } from '../connectors/evm/clock.ts'
+import type { ClockTuning } from '../connectors/evm/clock-options.ts'
 import { EvmError } from '../connectors/evm/errors.ts'
 import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
@@ -39,7 +40,7 @@ export interface ConnectorConfig {
     readonly protocolState: string
     readonly contractBlock?: ContractBlockSource
   }
-  readonly clock: {
+  readonly clock: Partial<ClockTuning> & {
     /** Block at which the clock begins on an empty log; the head when absent. */
     readonly startBlock?: number | undefined
     /** Blocks behind the head that the clock waits. */

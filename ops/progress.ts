@@ -21,6 +21,8 @@ export interface EpochProgress {
   readonly dataMarket: string
   readonly epochId: number
   releaseBlock: number
+  /** First of the epochs right before it that the market's owner skipped; 0 = none. */
+  skippedFrom: number
   closeBlock: number | undefined
   /** When this process saw the release and the end, ms; undefined when it did not, as after a restart. */
   releasedAt: number | undefined
@@ -219,6 +221,7 @@ function onTick(
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
   const epoch = epochOf(epochs, dataMarket, epochId)
   epoch.releaseBlock = releaseBlock
+  if (kind === 'OPEN') epoch.skippedFrom = tick.skippedFrom
   if (kind === 'CLOSE') epoch.closeBlock = blockNumber
   else if (!when.past) epoch.releasedAt = when.at
   tell[kind === 'CLOSE' ? 'closed' : 'released'](epoch, when)
@@ -254,6 +257,7 @@ export const unseenEpoch = (dataMarket: string, epochId: number): EpochProgress 
   dataMarket,
   epochId,
   releaseBlock: 0,
+  skippedFrom: 0,
   closeBlock: undefined,
   releasedAt: undefined,
   anchoredAt: undefined,

@@ -4,7 +4,6 @@
  * the file that holds one.
  */
 import { z } from 'zod'
-import { CLOCK_DEFAULTS } from '../../connectors/evm/clock-options.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
 import { apiSettings } from '../api/settings.ts'
@@ -14,6 +13,7 @@ import { address, oneOf, httpUrl as url } from '../options.ts'
 import { ROLES } from '../roles.ts'
 import { tracingSettings } from '../tracing/settings.ts'
 import { anchorSettings } from './anchor-settings.ts'
+import { clockSettings } from './clock-settings.ts'
 import { markerSettings } from './marker-settings.ts'
 import { marketSchema, wei, whole } from './market-schema.ts'
 
@@ -182,16 +182,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('How batches go to the chain; part of the fingerprint.'),
 
-  clock: z
-    .strictObject({
-      startBlock: whole(0, Number.MAX_SAFE_INTEGER)
-        .optional()
-        .describe('Where the very first start begins; the head when absent.'),
-      depth: whole(0, 10_000).default(CLOCK_DEFAULTS.depth).describe('Blocks behind the head that are waited for.'),
-      pollMs: whole(10, 60_000).default(CLOCK_DEFAULTS.pollMs).describe('Time between two looks at the head, ms.'),
-    })
-    .prefault({})
-    .describe('The role clock.'),
+  clock: clockSettings,
 
   anchor: anchorSettings,
 

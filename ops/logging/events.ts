@@ -24,6 +24,7 @@ export const LOG_EVENTS = {
   'task-failed': 'a task stopped, and is opened again from the log (stage, partition, reason)',
   'dead-letter': 'a record could not be decoded and was put aside (topic)',
   'epoch-released': 'the contract released an epoch (block)',
+  'epochs-skipped': 'the market’s owner skipped epochs: the contract never released them (from, to, block)',
   'epoch-closed': 'its window is over (block)',
   'epoch-summarised': 'its batches were cut (submissions, projects, withoutQuorum, batches)',
   'epoch-anchored': 'all its batches and the ending call are final (seconds after the release, verdicts by reason)',
@@ -44,6 +45,7 @@ type Level = 'info' | 'warn' | 'error'
 
 const LEVELS: Partial<Record<LogEvent, Level>> = {
   note: 'warn',
+  'epochs-skipped': 'warn',
   'role-down': 'warn',
   'back-pressure': 'warn',
   'task-failed': 'warn',
@@ -70,7 +72,11 @@ const BATCH_EVENTS: Partial<Record<Anchor['state'], LogEvent>> = {
 export function logEpochs(log: EventLog): ProgressListener {
   const of = ({ dataMarket: market, epochId: epoch }: EpochProgress) => ({ market, epoch })
   return {
-    released: (epoch) => say(log, 'epoch-released', { ...of(epoch), block: epoch.releaseBlock }),
+    released(epoch) {
+      const { dataMarket: market, epochId, skippedFrom: from, releaseBlock: block } = epoch
+      if (from > 0) say(log, 'epochs-skipped', { market, from, to: epochId - 1, block })
+      say(log, 'epoch-released', { ...of(epoch), block })
+    },
     closed: (epoch) => say(log, 'epoch-closed', { ...of(epoch), block: epoch.closeBlock }),
     orphaned: (block) => say(log, 'chain-reorganised', { block }),
     summarised(epoch) {

@@ -26,7 +26,9 @@ export interface OwnerMetrics<O> {
 export function clockMetrics(metrics: Metrics, health: Health, now: () => number): OwnerMetrics<ClockObserver> {
   const { chainHead, chainCursor, chainLagBlocks, chainAdvanced, chainBlockTime, slotTableBlock, slotTableTime } =
     metrics
-  const gauges = [chainHead, chainCursor, chainLagBlocks, chainAdvanced, chainBlockTime, slotTableBlock, slotTableTime]
+  const { releasesMissing } = metrics
+  const blocks = [chainHead, chainCursor, chainLagBlocks, chainAdvanced, chainBlockTime]
+  const gauges = [...blocks, slotTableBlock, slotTableTime, releasesMissing]
   let owner = false
   let cursorBefore = -1
   const observer: ClockObserver = {
@@ -50,6 +52,16 @@ export function clockMetrics(metrics: Metrics, health: Health, now: () => number
       metrics.reorgDepth.set(blocks)
     },
     stateMissing: () => metrics.stateMissing.inc(),
+    releasesMissing(gap) {
+      if (owner) releasesMissing.set(gap ? gap.toEpoch - gap.fromEpoch + 1 : 0)
+    },
+    epochsSkipped: (market, from, to) =>
+      metrics.epochsSkipped.inc({ market: metrics.servedLabel(market) }, to - from + 1),
+    foundLate(_block, releases, slots) {
+      metrics.foundLate.inc({ event: 'release' }, releases)
+      metrics.foundLate.inc({ event: 'slot' }, slots)
+    },
+    registryChanged: () => metrics.registryChanges.inc(),
     failed(error, retryInMs) {
       metrics.clockFailures.inc()
       health.set('clock', false, `${reasonOf(error)}; next try in ${retryInMs} ms`)

@@ -2,6 +2,16 @@ import { type Alerts, MINUTE } from '../alert.ts'
 
 export const chainAlerts: Alerts = ({ range, age }) => [
   {
+    name: 'ReleasesMissing',
+    severity: 'page',
+    expr: 'max(seq_chain_releases_missing) > 0',
+    for: MINUTE,
+    summary: 'No node has the logs of {{ $value }} released epochs',
+    description:
+      'The contract counts them, and the logs that the nodes give do not tell of them. The clock waits: nothing opens or closes until a node has them. /readyz of the clock names the market, the epochs and the block.',
+    explainedBy: ['LogUnreachable'],
+  },
+  {
     name: 'ChainStalled',
     severity: 'page',
     expr: `time() - max(seq_chain_advanced_timestamp_seconds) > ${age(2 * MINUTE)}`,
@@ -9,7 +19,7 @@ export const chainAlerts: Alerts = ({ range, age }) => [
     summary: 'The clock sees no new block',
     description:
       'The last one was {{ $value | humanizeDuration }} ago. Epochs neither open nor close meanwhile, and nothing is anchored. Look at the EVM nodes; /readyz of the clock says what it hears from them.',
-    explainedBy: ['LogUnreachable'],
+    explainedBy: ['LogUnreachable', 'ReleasesMissing'],
   },
   {
     name: 'ChainBehind',

@@ -27,6 +27,7 @@ const epoch = (): EpochProgress => ({
   dataMarket: MARKET,
   epochId: 3,
   releaseBlock: 10,
+  skippedFrom: 0,
   closeBlock: 14,
   releasedAt: 1_000,
   anchoredAt: 9_500,
@@ -85,6 +86,15 @@ describe('a line', () => {
 })
 
 describe('events', () => {
+  test('behavior: epochs that the market’s owner skipped are told before the release behind them', () => {
+    const { log, lines } = captured()
+    logEpochs(log).released?.({ ...epoch(), epochId: 9, skippedFrom: 4 }, NOW)
+    expect(lines).toMatchObject([
+      { level: 'warn', event: 'epochs-skipped', market: MARKET, from: 4, to: 8, block: 10 },
+      { event: 'epoch-released', epoch: 9 },
+    ])
+  })
+
   test('default: an epoch from release to the end on the chain, a batch from store to depth', () => {
     const { log, lines, events } = captured()
     const listener = logEpochs(log)

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { LogsIncomplete } from '../../../connectors/evm/release-check.ts'
 import { StoreError } from '../../../connectors/ipfs/batch-store.ts'
 import { createHealth } from '../../../ops/health.ts'
-import { anchorMetrics } from '../../../ops/metrics/connectors.ts'
+import { anchorMetrics, clockMetrics } from '../../../ops/metrics/connectors.ts'
 import { createMetrics } from '../../../ops/metrics/create.ts'
 import { LogError } from '../../../streams/ports.ts'
 
+const MARKET = `0x${'a1'.repeat(20)}`
 const LOG_AWAY = new LogError('UNREACHABLE', 'no broker of b:9092 answers: connect ECONNREFUSED', { retriable: true })
 
 function anchorEffects() {
@@ -54,5 +56,46 @@ describe('anchor-effects', () => {
     expect(said()).toMatchObject({ ready: false, detail })
     concluded('SEND')
     expect(said()).toMatchObject({ ready: true })
+  })
+})
+
+describe('clock', () => {
+  it('behavior: says which epochs no log tells of, until one does, and as the clock alone', async () => {
+    const health = createHealth(['clock'], () => 0)
+    const metrics = createMetrics({ version: '1', roles: ['clock'], markets: [MARKET] })
+    const { observer, owning } = clockMetrics(metrics, health, () => 0)
+    const missing = async () => /^seq_chain_releases_missing(?:{[^}]*})? (.*)$/m.exec(await metrics.text())?.[1]
+    const gap = { dataMarket: MARKET, fromEpoch: 61, toEpoch: 69, block: 700 }
+    owning(true)
+    observer.releasesMissing?.(gap)
+    observer.failed?.(new LogsIncomplete(gap), 400)
+    expect(await missing()).toBe('9')
+    const { ready, detail } = health.report().roles.clock!
+    expect([ready, detail]).toEqual([false, expect.stringContaining('epochs 61 to 69 of 0x')])
+    observer.releasesMissing?.(undefined)
+    expect(await missing()).toBe('0')
+    owning(false)
+    observer.releasesMissing?.(gap)
+    expect(await missing()).not.toBe('9')
+  })
+
+  it('behavior: counts what was skipped, found late and read anew', async () => {
+    const metrics = createMetrics({ version: '1', roles: ['clock'], markets: [MARKET] })
+    const { observer } = clockMetrics(
+      metrics,
+      createHealth(['clock'], () => 0),
+      () => 0,
+    )
+    observer.epochsSkipped?.(MARKET, 3, 5)
+    observer.foundLate?.(12, 1, 2)
+    observer.registryChanged?.('0x0', 12)
+    const text = await metrics.text()
+    for (const [name, value] of [
+      ['seq_epochs_skipped_total', 3],
+      ['seq_chain_found_late_total{event="release"', 1],
+      ['seq_chain_found_late_total{event="slot"', 2],
+      ['seq_slot_registry_changes_total', 1],
+    ] as const)
+      expect(text.split('\n').find((line) => line.startsWith(name))).toMatch(new RegExp(` ${value}$`))
   })
 })

@@ -46,6 +46,7 @@ export const HEALTHY: Series = {
   seq_chain_advanced_timestamp_seconds: growing(30),
   seq_slot_table_timestamp_seconds: growing(30),
   seq_chain_lag_blocks: still(0),
+  seq_chain_releases_missing: still(0),
   'seq_rpc_requests_total{node="1",method="eth_call",outcome="ok"}': growing(100),
   'seq_rpc_requests_total{node="1",method="eth_call",outcome="failed"}': still(0),
   'seq_rpc_requests_total{node="2",method="eth_call",outcome="ok"}': growing(100),
@@ -165,6 +166,10 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     fires: { seq_chain_advanced_timestamp_seconds: '0+30x20 600x200' },
     // a minute and a half, then it goes on; another clock stands by and says nothing
     silent: { seq_chain_advanced_timestamp_seconds: '0+30x20 600x3 720+30x200' },
+  },
+  ReleasesMissing: {
+    fires: { seq_chain_releases_missing: after(20, 0, still(9)) },
+    silent: { seq_chain_releases_missing: after(20, 0, `1x2 ${still(0)}`) },
   },
   ChainBehind: {
     fires: { seq_chain_lag_blocks: after(20, 0, still(31)) },
