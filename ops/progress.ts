@@ -26,7 +26,7 @@ export interface EpochProgress {
   closeBlock: number | undefined
   /** When this process saw the release and the end, ms; undefined when it did not, as after a restart. */
   releasedAt: number | undefined
-  anchoredAt: number | undefined
+  endedAt: number | undefined
   submissions: number
   projects: number
   projectsWithoutQuorum: number
@@ -62,8 +62,10 @@ export interface ProgressListener {
     before: Anchor | undefined,
     when: Moment,
   ): void
-  /** The call that ends the epoch's batches is on the chain. */
+  /** The call that ends the epoch's batches is on the chain, and each batch. */
   anchored?(epoch: EpochProgress, when: Moment): void
+  /** That call is on the chain, but a batch is not: it was late, or has failed. */
+  missed?(epoch: EpochProgress, when: Moment): void
   verdict?(dataMarket: string, verdict: Verdict): void
 }
 
@@ -74,8 +76,14 @@ export interface Progress {
 }
 
 /** From the release to the end on the chain, when this process saw both. */
-export const secondsToAnchor = ({ releasedAt, anchoredAt }: EpochProgress): number | undefined =>
-  releasedAt === undefined || anchoredAt === undefined ? undefined : (anchoredAt - releasedAt) / 1000
+export const secondsToAnchor = ({ releasedAt, endedAt }: EpochProgress): number | undefined =>
+  releasedAt === undefined || endedAt === undefined ? undefined : (endedAt - releasedAt) / 1000
+
+/** The batches that will not be on the chain, by their state. */
+export const missedBatches = ({ anchors }: EpochProgress): readonly [batch: number, state: Anchor['state']][] =>
+  [...anchors]
+    .map(([batch, { state }]): [number, Anchor['state']] => [batch, state])
+    .filter(([batch, state]) => batch >= 0 && (state === 'LATE' || state === 'FAILED'))
 
 /** Follows from the present end of the topics; of the epochs that are under way, it first reads how far they have come. */
 export async function followProgress(
@@ -237,9 +245,9 @@ function onAnchor(
   const before = epoch.anchors.get(batchIndex)
   epoch.anchors.set(batchIndex, anchor)
   tell.anchorChanged(epoch, batchIndex, anchor, before, when)
-  if (batchIndex !== -1 || anchor.state !== 'FINAL' || epoch.anchoredAt !== undefined) return
-  epoch.anchoredAt = when.at
-  tell.anchored(epoch, when)
+  if (batchIndex !== -1 || anchor.state !== 'FINAL' || epoch.endedAt !== undefined) return
+  epoch.endedAt = when.at
+  tell[missedBatches(epoch).length === 0 ? 'anchored' : 'missed'](epoch, when)
 }
 
 function epochOf(epochs: Map<string, EpochProgress>, dataMarket: string, epochId: number): EpochProgress {
@@ -252,7 +260,6 @@ function epochOf(epochs: Map<string, EpochProgress>, dataMarket: string, epochId
   return epoch
 }
 
-/** One of which nothing was read yet. */
 export const unseenEpoch = (dataMarket: string, epochId: number): EpochProgress => ({
   dataMarket,
   epochId,
@@ -260,7 +267,7 @@ export const unseenEpoch = (dataMarket: string, epochId: number): EpochProgress 
   skippedFrom: 0,
   closeBlock: undefined,
   releasedAt: undefined,
-  anchoredAt: undefined,
+  endedAt: undefined,
   submissions: 0,
   projects: 0,
   projectsWithoutQuorum: 0,
@@ -287,6 +294,7 @@ function allListeners(listeners: readonly ProgressListener[]): Required<Progress
     summarised: tell('summarised'),
     anchorChanged: tell('anchorChanged'),
     anchored: tell('anchored'),
+    missed: tell('missed'),
     verdict: tell('verdict'),
   }
 }

@@ -29,6 +29,7 @@ import { ROLES } from '../roles.ts'
 import { runSnapshotters } from '../snapshotters/run.ts'
 import { startActors, startChain } from './chain.ts'
 import type { DevConfig } from './config.ts'
+import { countEpochs } from './count.ts'
 import { rarely, watchHealth } from './notices.ts'
 import type { Screen } from './screen.ts'
 
@@ -85,11 +86,7 @@ async function runParts(
   say(events, 'starting', { version: ports.version, roles: ROLES })
   signal.addEventListener('abort', () => say(events, 'stopping'), { once: true })
   const ground = await groundOf(config.dataDir, log, settings)
-  let countAnchored = {}
-  const enough = new Promise<void>((resolve) => {
-    let anchored = 0
-    countAnchored = { anchored: () => void (++anchored === config.epochs && resolve()) }
-  })
+  const counter = countEpochs(config.epochs, screen)
   const sequencer = await parts.add(
     'sequencer',
     startSequencer(
@@ -109,7 +106,7 @@ async function runParts(
         workers: config.workers,
         commitIntervalMs: COMMIT_INTERVAL_MS,
         standbys: 0,
-        listeners: [screen, countAnchored],
+        listeners: [screen, counter.listener],
         onFailure: fail,
         warn(text) {
           screen.say(`warning: ${text}`)
@@ -136,7 +133,7 @@ async function runParts(
   await parts.add('health lines', watchHealth(sequencer.health, screen))
   await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  await Promise.race([enough, stopped])
+  await Promise.race([counter.enough, stopped])
 }
 
 /** The directory's own key signs markers. A log of an older release begins with markers that nobody signed. */

@@ -3,7 +3,7 @@ import Table from 'cli-table3'
 import { isAccepted } from '../../topology/verdict.ts'
 import type { Lines, Output } from '../output.ts'
 import { printable } from '../printable.ts'
-import { type EpochProgress, type ProgressListener, secondsToAnchor } from '../progress.ts'
+import { type EpochProgress, missedBatches, type ProgressListener, secondsToAnchor } from '../progress.ts'
 
 const ROWS_MAX = 12
 const REDRAW_MS = 500
@@ -50,6 +50,10 @@ const reasonsOf = (epoch: EpochProgress): string =>
     .sort()
     .map(([reason, n]) => `${reason} ${n}`)
     .join(', ')
+const missesOf = (epoch: EpochProgress): string =>
+  missedBatches(epoch)
+    .map(([batch, state]) => `batch ${batch} ${state}`)
+    .join(', ')
 const timeToAnchor = (epoch: EpochProgress): string => secondsToAnchor(epoch)?.toFixed(1).concat(' s') ?? ''
 
 const addressLines = ({ intake, ops, probes, rpc, protocolState, markets, spareMarkets }: Addresses): Lines => [
@@ -85,6 +89,7 @@ function plainLines({ out }: ScreenOptions): Screen {
       const verdicts = reasonsOf(epoch)
       say(`${name(epoch)}: anchored${time && `, ${time} after its release`}${verdicts && `; ${verdicts}`}`)
     },
+    missed: (epoch) => say(`${name(epoch)}: ended, not anchored: ${missesOf(epoch)}`),
     close() {},
   }
 }
@@ -119,6 +124,7 @@ function jsonLines({ out }: ScreenOptions): Screen {
         seconds: secondsToAnchor(epoch) ?? null,
         verdicts: Object.fromEntries(epoch.reasons),
       }),
+    missed: (epoch) => say('missed', { ...id(epoch), batches: Object.fromEntries(missedBatches(epoch)) }),
     close() {},
   }
 }
@@ -179,9 +185,9 @@ function tableOf(epochs: readonly EpochProgress[]): string {
 }
 
 function stateOf(epoch: EpochProgress): string {
-  if (epoch.anchoredAt !== undefined) return `anchored ${timeToAnchor(epoch)}`
-  const bad = batchAnchors(epoch).find(([, { state }]) => state === 'LATE' || state === 'FAILED')
-  if (bad) return `batch ${bad[0]} ${bad[1].state}`
+  const missed = missesOf(epoch)
+  if (missed) return missed
+  if (epoch.endedAt !== undefined) return `anchored ${timeToAnchor(epoch)}`
   if (epoch.batches !== undefined) return 'anchoring'
   return epoch.closeBlock === undefined ? 'open' : 'finalizing'
 }

@@ -6,7 +6,7 @@ import type { RuntimeObserver } from '../../streams/ports.ts'
 import { deadLetterReason } from '../dead-letter-reasons.ts'
 import { type Health, NOT_STARTED, type RoleHealth } from '../health.ts'
 import type { Closeable } from '../lifecycle.ts'
-import { type EpochProgress, type ProgressListener, secondsToAnchor } from '../progress.ts'
+import { type EpochProgress, missedBatches, type ProgressListener, secondsToAnchor } from '../progress.ts'
 import type { EventLog } from './log.ts'
 
 /** Event → what it means. */
@@ -28,6 +28,7 @@ export const LOG_EVENTS = {
   'epoch-closed': 'its window is over (block)',
   'epoch-summarised': 'its batches were cut (submissions, projects, withoutQuorum, batches)',
   'epoch-anchored': 'all its batches and the ending call are final (seconds after the release, verdicts by reason)',
+  'epoch-missed': 'the ending call is final, but a batch was late or has failed (batches by number)',
   'chain-reorganised': 'blocks left the chain (block: the first of them)',
   'batch-stored': 'a batch is on IPFS (batch, cid)',
   'batch-sent': 'its transaction was sent (transaction, nonce)',
@@ -53,6 +54,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'chain-reorganised': 'warn',
   'transaction-refused': 'warn',
   'call-refused': 'warn',
+  'epoch-missed': 'error',
   'batch-late': 'error',
   'batch-failed': 'error',
 }
@@ -93,6 +95,7 @@ export function logEpochs(log: EventLog): ProgressListener {
       const verdicts = Object.fromEntries(epoch.reasons)
       say(log, 'epoch-anchored', { ...of(epoch), seconds: secondsToAnchor(epoch), verdicts })
     },
+    missed: (epoch) => say(log, 'epoch-missed', { ...of(epoch), batches: Object.fromEntries(missedBatches(epoch)) }),
   }
 }
 

@@ -2,7 +2,7 @@
 import type { SequencerSettings } from '../config/schema.ts'
 import type { RoleHealth } from '../health.ts'
 import type { Lines, Output } from '../output.ts'
-import { type ProgressListener, secondsToAnchor } from '../progress.ts'
+import { missedBatches, type ProgressListener, secondsToAnchor } from '../progress.ts'
 import { withoutKeys } from '../shown-url.ts'
 
 export interface RunLines extends ProgressListener {
@@ -52,6 +52,14 @@ export function createRunLines(out: Output, json: boolean): RunLines {
         { dataMarket, epochId, seconds },
         `epoch ${epochId} of ${dataMarket.slice(0, 8)}: anchored${after}`,
       )
+    },
+    missed: (epoch) => {
+      const { dataMarket, epochId } = epoch
+      const missed = missedBatches(epoch)
+      const words = missed.map(([batch, state]) => `batch ${batch} ${state}`).join(', ')
+      const batches = Object.fromEntries(missed)
+      const line = `epoch ${epochId} of ${dataMarket.slice(0, 8)}: ended, not anchored: ${words}`
+      say('missed', { dataMarket, epochId, batches }, line)
     },
   }
 }

@@ -189,6 +189,7 @@ describe('what is said while it runs', () => {
     screen.say(`warning: ${HOSTILE}`)
     screen.released?.(epoch, now)
     screen.anchorChanged?.(epoch, 0, anchor, undefined, now)
+    screen.missed?.({ ...epoch, anchors: new Map([[0, anchor]]) }, now)
     screen.close()
     // the table moves the cursor up and clears what is below: nothing else
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the one sequence of ours

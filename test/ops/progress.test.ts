@@ -2,9 +2,17 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createMemoryLog } from '../../connectors/log/memory.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
+import { countEpochs } from '../../ops/dev/count.ts'
 import { createMetrics, type Metrics } from '../../ops/metrics/create.ts'
 import { epochMetrics } from '../../ops/metrics/epochs.ts'
-import { followProgress, type Progress, type ProgressListener } from '../../ops/progress.ts'
+import {
+  type EpochProgress,
+  followProgress,
+  missedBatches,
+  type Progress,
+  type ProgressListener,
+  unseenEpoch,
+} from '../../ops/progress.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
 import type { Anchor, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
@@ -97,6 +105,41 @@ test('default: an epoch is followed from its release to its end', async () => {
   await becomes(metrics, 'seq_epochs_anchored_total{market="M"}', 1)
   await becomes(metrics, 'seq_epoch_oldest{market="M",phase="end"}', undefined)
   expect(await sample(metrics, 'seq_epoch_missed_total{market="M",cause="late"}')).toBe(0)
+})
+
+test('behavior: an epoch that ends without a batch of its own is told apart from an anchored one', async () => {
+  const told: string[] = []
+  const say = (what: string) => (epoch: EpochProgress) =>
+    void told.push(`${epoch.epochId} ${what} ${JSON.stringify(missedBatches(epoch))}`)
+  await follow({ anchored: say('anchored'), missed: say('missed') })
+  await anchor(7, 0, 'FINAL')
+  await anchor(7, 1, 'LATE')
+  await anchor(7, 2, 'FAILED')
+  await anchor(7, -1, 'FINAL')
+  await anchor(8, 0, 'FINAL')
+  await anchor(8, -1, 'FINAL')
+  await vi.waitFor(() => expect(told).toEqual(['7 missed [[1,"LATE"],[2,"FAILED"]]', '8 anchored []']))
+})
+
+test('behavior: of --epochs only those count that are anchored, and it is said how many were not', async () => {
+  const said: string[] = []
+  const { enough, listener } = countEpochs(2, { say: (text) => void said.push(text) })
+  let ended = false
+  void enough.then(() => {
+    ended = true
+  })
+  const tell = async (what: 'anchored' | 'missed'): Promise<boolean> => {
+    listener[what]?.(unseenEpoch(MARKET, 1), { at: 0, past: false })
+    await Promise.resolve()
+    return ended
+  }
+  expect([await tell('missed'), await tell('anchored'), await tell('missed'), await tell('anchored')]).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ])
+  expect(said).toEqual(['2 epochs are anchored; 2 ended with batches that were late or failed'])
 })
 
 test('behavior: after a restart it is known what is under way, and nothing is counted twice', async () => {

@@ -30,7 +30,7 @@ const epoch = (): EpochProgress => ({
   skippedFrom: 0,
   closeBlock: 14,
   releasedAt: 1_000,
-  anchoredAt: 9_500,
+  endedAt: 9_500,
   submissions: 36,
   projects: 5,
   projectsWithoutQuorum: 1,
@@ -112,6 +112,7 @@ describe('events', () => {
     for (const state of ['SENT', 'MINED', 'FINAL', 'LATE', 'FAILED'] as const) batch(state)
     listener.anchorChanged?.(epoch(), -1, anchorOf({}), undefined, NOW)
     listener.anchored?.(epoch(), NOW)
+    listener.missed?.({ ...epoch(), anchors: new Map([[1, anchorOf({ state: 'LATE' })]]) }, NOW)
     listener.orphaned?.(12, NOW)
     expect(events()).toEqual([
       'epoch-released',
@@ -124,6 +125,7 @@ describe('events', () => {
       'batch-late',
       'batch-failed',
       'epoch-anchored',
+      'epoch-missed',
       'chain-reorganised',
     ])
     expect(lines[0]).toMatchObject({ market: MARKET, epoch: 3, block: 10 })
