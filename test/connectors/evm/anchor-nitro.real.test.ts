@@ -1,7 +1,7 @@
 /** The anchor on anvil by Nitro's rules: what the contract calls a block is one of the parent chain (test/real/nitro.ts). */
 import { describe, expect, it } from 'vitest'
 import { type NitroOptions, startNitro } from '../../real/nitro.ts'
-import { type AnchorWorld, anchorWorlds, isFinal } from './anchor-world.ts'
+import { type AnchorWorld, anchorWorlds, isFinal, RIVAL } from './anchor-world.ts'
 
 const { keep, world } = anchorWorlds()
 const WINDOWS = { snapshot: 1, batch: 3, attestation: 20 }
@@ -31,6 +31,18 @@ describe('startAnchor on anvil with block numbers of a parent chain, blocks of 2
     expect(await w.events('SnapshotBatchSubmitted', epochId)).toHaveLength(2)
   })
 
+  it('behavior: the last block of the window still belongs to it: a batch that is sent there is anchored', async () => {
+    const w = await world({ windows: WINDOWS })
+    const nitro = await nitroOf(w)
+    const epochId = await w.epoch(1)
+    nitro.parent += WINDOWS.batch
+    await nitroHead(w, nitro)
+    await connect(w, nitro)
+    nitro.start()
+    expect(await w.untilRow(epochId, 0, isDone, NOT_MINING)).toMatchObject({ state: 'FINAL', error: '' })
+    expect(await w.events('DelayedBatchSubmitted', epochId)).toEqual([])
+  })
+
   it('behavior: the block after it does not: the batch is LATE, and no transaction is paid for', async () => {
     const w = await world({ windows: WINDOWS })
     const nitro = await nitroOf(w)
@@ -41,6 +53,23 @@ describe('startAnchor on anvil with block numbers of a parent chain, blocks of 2
     nitro.start()
     expect(await w.untilRow(epochId, 0, isDone, NOT_MINING)).toMatchObject({ state: 'LATE', transactionHash: '' })
     await w.untilRow(epochId, -1, isFinal, NOT_MINING)
+  })
+
+  it('behavior: what a rival ended between dry run and sending is refused when it is sent, and the next epoch is anchored', async () => {
+    const w = await world({ windows: { ...WINDOWS, batch: 100, attestation: 200 }, sequencers: [RIVAL.address] })
+    const nitro = await nitroOf(w)
+    const [proxy] = nitro.proxies
+    const held = proxy!.play({ name: 'send-refused', params: { words: 'execution reverted', forwardedShare: 0 } })
+    const epochId = await w.epoch(1)
+    await connect(w, nitro)
+    nitro.start()
+    await w.until('a refusal', async () => held.happened > 0)
+    await w.callAs(RIVAL, 'endBatchSubmissions', [w.market, epochId])
+    held.stop()
+    expect(await w.untilRow(epochId, 0, isDone, NOT_MINING)).toMatchObject({ state: 'FAILED', error: 'E43' })
+    const next = await w.epoch(1)
+    await w.untilRow(next, 0, isFinal, NOT_MINING)
+    await w.untilRow(next, -1, isFinal, NOT_MINING)
   })
 })
 
