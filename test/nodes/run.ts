@@ -52,8 +52,6 @@ const SAID_SHOWN_MAX = 6
 /** Between two changes of the mix. */
 const MIX_MS = { shortest: 2_000, longest: 9_000 }
 const MIX_PLAYING_MAX = 4
-/** A reorganisation of the mix goes no deeper than the chain is long, less this. */
-const MIX_REORG_SHARE = 0.08
 
 export async function runNodes(options: NodesOptions): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
@@ -132,7 +130,10 @@ const nameOf = ({ epochId }: Epoch): string => `epoch ${epochId}`
 async function playCase(name: string, world: World, { seconds }: NodesOptions): Promise<Playing[]> {
   const { plays, reorganise } = CASES[name]!
   const played = plays.map((play) => world.proxies[0]!.play(play))
-  if (reorganise) await world.reorganise(reorganise)
+  if (reorganise) {
+    await until(WARM_MS, () => world.length > reorganise)
+    await world.reorganise(reorganise)
+  }
   await until(seconds * 1_000, () => world.ended !== undefined)
   if (reorganise && world.ended === undefined) await world.reorganise(reorganise)
   for (const playing of played) playing.stop()
@@ -159,7 +160,7 @@ async function playMix(world: World, { seconds, seed, log }: NodesOptions): Prom
       playing.push({ until: now + forMs })
       log(`node ${index + 1}: ${plays.map(({ name }) => name).join(' + ')} for ${Math.round(forMs / 1_000)} s`)
     }
-    if (reorganise && dice() < MIX_REORG_SHARE * names.length) {
+    if (reorganise) {
       log(`${reorganise} blocks leave the chain`)
       await world.reorganise(reorganise)
     }

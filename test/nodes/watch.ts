@@ -37,6 +37,8 @@ const KIB_PER_MIB = 1_024
 
 export class Watch {
   readonly said: Said[] = []
+  /** Number of the newest block. */
+  head = 0
   rssMiB = { first: 0, max: 0, last: 0 }
   private readonly options: WatchOptions
   private readonly provider
@@ -83,6 +85,7 @@ export class Watch {
 
   private async look(): Promise<void> {
     const { protocolState: address, startBlock: fromBlock } = this.options
+    this.head = await this.provider.getBlockNumber()
     const names = ['EpochReleased', 'SnapshotBatchSubmitted', 'BatchSubmissionsCompleted'] as const
     const topics = names.map((name) => protocolStateInterface.getEvent(name)!.topicHash)
     const logs = await this.provider.getLogs({ address, topics: [topics], fromBlock, toBlock: 'latest' })

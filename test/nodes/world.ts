@@ -41,7 +41,9 @@ export interface World {
   readonly rpcUrl: string
   /** Why the process ended although nobody had asked. */
   readonly ended: string | undefined
-  /** So many of the newest blocks are replaced by empty ones. */
+  /** Blocks since everything was set up: so many can leave the chain. */
+  readonly length: number
+  /** So many of the newest blocks are replaced by empty ones, as many as there are. */
   reorganise(depth: number): Promise<void>
   /** Ends the sequencer; the chain stays. */
   stopSequencer(): Promise<void>
@@ -97,11 +99,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       watch,
       dataDir,
       rpcUrl,
+      get length() {
+        return watch.head - startBlock
+      },
       get ended() {
         return sequencer!.ended
       },
       async reorganise(depth) {
-        await provider.send('anvil_reorg', [depth, []])
+        const ours = (await provider.getBlockNumber()) - startBlock
+        await provider.send('anvil_reorg', [Math.min(depth, ours), []])
       },
       stopSequencer: () => sequencer!.close(),
       close: () => parts.close(),
