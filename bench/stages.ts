@@ -91,7 +91,7 @@ function fillEpoch({ topics, validate, admit, consensus }: Stages): BenchRow[] {
   const { submissions } = topics
   const marker = (one: EpochTick) => ({
     key: { dataMarket: one.dataMarket, epochId: one.epochId, projectId: '' },
-    value: { tick: one, from: 0, of: 1, count: -1, checksum: 0 },
+    value: { tick: one, from: 0, of: 1, count: -1, checksum: 0, blockTimes: [] },
   })
   const received = Array.from({ length: SUBMISSIONS }, (_, n) => submissionOf(n))
   const events = [
@@ -136,7 +136,7 @@ function closeEpoch({ topics, validate, admit, consensus, settle, batch }: Stage
     times[name] = micros / 1_000
     return result
   }
-  const close = { tick: tick('CLOSE', 12), from: 0, of: 1, count: -1, checksum: 0 }
+  const close = { tick: tick('CLOSE', 12), from: 0, of: 1, count: -1, checksum: 0, blockTimes: [] }
   const key = submissions.key.encode({ dataMarket: DATA_MARKET, epochId: 1, projectId: '' })
   const marker = [recordOf(validate.positionOf(submissions.name), key, submissions.value.encode(close))]
   const validated = timed('validate', validate, submissions.name, marker)
@@ -197,7 +197,7 @@ function benchParts(): BenchRow[] {
   const projects = new Map<string, Submission[]>()
   for (const submission of submissions)
     projects.set(submission.projectId, [...(projects.get(submission.projectId) ?? []), submission])
-  const close = { tick: tick('CLOSE', 12), headers: new Set(tick('CLOSE', 12).acceptedHeaders), market }
+  const close = { tick: tick('CLOSE', 12), headers: new Set(tick('CLOSE', 12).acceptedHeaders), blockTimes: [], market }
   const finalize = () => [...projects].map(([projectId, all]) => finalizeProject(projectId, all, close))
   const finalized = finalize()
   const ids = submissions.map(({ submissionId }) => submissionId)

@@ -237,6 +237,8 @@ export interface EpochMarker {
   readonly count: number
   /** XOR of the CRC-32 of their value bytes. */
   readonly checksum: number
+  /** CLOSE, from validate on: seconds of the blocks in acceptedHeaders. */
+  readonly blockTimes: readonly number[]
 }
 
 /** Follows the last batch of an epoch; also written for an epoch without a batch. */
@@ -390,12 +392,16 @@ export interface NonceWindow {
   readonly next: number
 }
 
-/** A submission that waits for its epoch to open or its header to be known. */
+/** A submission that waits for its epoch to open. */
 export interface ParkedSubmission {
   /** With position and digest. */
   readonly submission: Submission
   /** Recovered address, lower case. */
   readonly signer: string
+  /** Ms since 1970: when it came, by the log's time (topology/early.ts). */
+  readonly arrivedAt: number
+  /** The slot was not the signer's as of the newest block when it came. */
+  readonly stranger: boolean
 }
 
 /** The operator bans somebody from every intake, or ends that. The newest of a subject counts. */
@@ -556,6 +562,8 @@ export interface StoredHead {
   readonly hash: string
   /** False once an ORPHAN tick took it off the chain. */
   readonly canonical: boolean
+  /** Seconds, from the block; 0 where nothing asks for it. */
+  readonly timestamp: number
 }
 
 /** A snapshot submission as the snapshotter sent it, with what the intake and validate add. */

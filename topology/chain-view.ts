@@ -24,8 +24,8 @@ export function createChainView(
 ) {
   const { isServed, serve } = createServing(markets, configured)
 
-  const addHead = ({ blockNumber: number, blockHash: hash }: EpochTick): void => {
-    const head = { number, hash, canonical: true }
+  const addHead = ({ blockNumber: number, blockHash: hash, blockTimestamp: timestamp }: EpochTick): void => {
+    const head = { number, hash, canonical: true, timestamp }
     heads.put(hash, head)
     heads.put(HEAD_KEY, head)
     if (heads.size <= headsKept + SWEEP_BLOCKS) return
@@ -33,10 +33,7 @@ export function createChainView(
   }
 
   const orphanFrom = (blockNumber: number): void => {
-    for (const [hash, block] of [...heads.entries()])
-      if (hash !== HEAD_KEY && block.number >= blockNumber && block.canonical)
-        heads.put(hash, { ...block, canonical: false })
-    heads.put(HEAD_KEY, { number: blockNumber - 1, hash: '', canonical: true })
+    dropHeads(heads, blockNumber)
     for (const [scope, epoch] of [...epochs.entries()])
       if (epoch.state === 'OPEN' && epoch.releaseBlock >= blockNumber) epochs.put(scope, { ...epoch, state: 'AWAITED' })
     for (const [dataMarket, market] of [...markets.entries()])
@@ -85,6 +82,16 @@ export function createChainView(
       else close(tick)
     },
   }
+}
+
+function dropHeads(heads: KeyValueStore<StoredHead>, from: number): void {
+  let timestamp = 0
+  for (const [hash, block] of [...heads.entries()]) {
+    if (hash === HEAD_KEY || !block.canonical) continue
+    if (block.number >= from) heads.put(hash, { ...block, canonical: false })
+    else timestamp = Math.max(timestamp, block.timestamp)
+  }
+  heads.put(HEAD_KEY, { number: from - 1, hash: '', canonical: true, timestamp })
 }
 
 function newestOf(epochs: KeyValueStore<EpochWindow>, dataMarket: string, atLeast: number): number {

@@ -50,13 +50,15 @@ export const tallyEpoch =
         return undefined
       },
       onMarker(marker) {
-        const { tick } = marker as EpochMarker
+        const { tick, blockTimes } = marker as EpochMarker
         const { dataMarket, epochId } = tick
         const scope = epochScope(dataMarket, epochId)
         const headers = new Set(tick.acceptedHeaders)
         const market = rulesOfMarket(rules, dataMarket)
         for (const [projectId, submissions] of byProject(votes.entries(scope)))
-          for (const part of finalizationParts(finalizeProject(projectId, submissions, { tick, headers, market })))
+          for (const part of finalizationParts(
+            finalizeProject(projectId, submissions, { tick, headers, blockTimes, market }),
+          ))
             finalized.send({ dataMarket, epochId }, part)
         votes.dropScope(scope)
         texts.forget(scope)
@@ -95,7 +97,9 @@ export interface Closing {
   readonly tick: Pick<EpochTick, 'blockNumber' | 'blockHash' | 'releaseBlock'>
   /** Hashes of the canonical blocks from release to close. */
   readonly headers: ReadonlySet<string>
-  readonly market: Pick<MarketRules, 'votesMin' | 'shareMin'> & CostRules
+  /** Seconds, of the blocks up to the closing one; as many as are known. */
+  readonly blockTimes: readonly number[]
+  readonly market: Pick<MarketRules, 'votesMin' | 'shareMin' | 'clockSkewSeconds'> & CostRules
 }
 
 /**
@@ -106,11 +110,17 @@ export interface Closing {
 export function finalizeProject(
   projectId: string,
   submissions: readonly Submission[],
-  { tick, headers, market }: Closing,
+  closing: Closing,
 ): ProjectFinalization {
+  const { tick, headers, market } = closing
   const dropped: DroppedSubmission[] = []
   const onChain: Submission[] = []
   for (const submission of submissions.toSorted(inOrder)) {
+    const passed = blockBefore(submission, closing)
+    if (submission.deadline < passed) {
+      dropped.push(drop(submission, 'DEADLINE_PASSED', `at least ${passed}`, `${submission.deadline}`))
+      continue
+    }
     // "The header must be a canonical block in [release, close]": since it was validated, its block may have come or gone.
     if (submission.contested || headers.has(submission.header)) onChain.push(submission)
     else dropped.push(drop(submission, whyNotOnChain(submission, tick), headersExpected(tick), submission.header))
@@ -163,6 +173,19 @@ const inOrder = (a: Submission, b: Submission): number =>
   a.deadline - b.deadline ||
   byText(a.snapshotCid, b.snapshotCid) ||
   byText(a.signature, b.signature)
+
+/**
+ * "The deadline is the last block at which it may be taken": the block that was the newest when it came, by their times and
+ * that of its arrival, so that it does not matter when the log heard of the block; at the earliest the release.
+ */
+function blockBefore(
+  { receivedAt }: Submission,
+  { tick: { blockNumber, releaseBlock }, blockTimes, market }: Closing,
+): number {
+  const certain = receivedAt / 1000 - market.clockSkewSeconds
+  const after = blockTimes.findLastIndex((time) => time > 0 && time <= certain)
+  return after < 0 ? releaseBlock : Math.max(releaseBlock, blockNumber - (blockTimes.length - 1 - after))
+}
 
 /** By what `validate` knew of the block that the header names. */
 function whyNotOnChain({ headerBlock }: Submission, { releaseBlock }: Closing['tick']): VerdictReason {

@@ -1,14 +1,26 @@
-/** The rules that depend on the chain: whose slot it is, whether the epoch takes submissions, which block was signed against. */
-import type { SlotKey, SlotOwner, SlotOwnership, Submission, VerdictReason } from '../schemas/types.ts'
+/**
+ * The rules that depend on the chain: whose slot it is, whether the epoch takes submissions. Deadline and header are looked at
+ * when the epoch closes (`consensus`): by then the log has told the blocks and their times, however late.
+ */
+import type {
+  EpochTick,
+  ParkedSubmission,
+  SlotKey,
+  SlotOwner,
+  SlotOwnership,
+  Submission,
+  VerdictReason,
+} from '../schemas/types.ts'
 import type { GlobalTable } from '../streams/global-table.ts'
 import type { ChainView } from './chain-view.ts'
+import { cameTooEarly } from './early.ts'
 import { excerpt } from './form.ts'
 import type { MarketRules } from './rules.ts'
 import type { Evidence } from './verdict.ts'
 
 /** `wait`: nothing can be said before the first head, or before the epoch opens. */
 export type Judgement =
-  /** `headerBlock`: number of the block that the header names, -1 while no such block is known (`consensus` looks again). */
+  /** `headerBlock`: number of the block that the header names, -1 while no such block is known. */
   | { readonly kind: 'valid'; readonly headerBlock: number }
   | { readonly kind: 'wait' }
   | { readonly kind: 'final'; readonly reason: VerdictReason; readonly evidence: Evidence }
@@ -20,14 +32,22 @@ export interface Candidate {
 }
 
 export interface Judge {
-  /** As of the newest head: who owns the slot, is the signer flagged, is it a simulation, and the rules of the epoch. */
+  /**
+   * Who owns the slot as of the release of the epoch, is the signer flagged, is it a simulation, and the rules of the epoch. So
+   * it is the same wherever it lies behind the release in the log, and when it waited for that.
+   */
   judge(candidate: Candidate, market: MarketRules): Judgement
   /**
-   * The same for one that waits for its epoch. Its deadline was judged when it came. What is left to judge is the same for
-   * all that an owner has waiting, so that all of them reach the quota, or none.
+   * The same for one that waits, when an epoch opens. It is the same for all that an owner has waiting for the epoch, so that
+   * all of them reach the quota, or none.
    */
-  judgeWaiting(candidate: Candidate, market: MarketRules): Judgement
+  judgeWaiting(parked: ParkedSubmission, market: MarketRules, opened: EpochTick): Judgement
+  /** Whether the slot is somebody else's, or nobody's, as of the newest block. So it may be still when the epoch opens. */
+  isStranger(candidate: Candidate): boolean
 }
+
+/** `expected` names the epoch up to which one could wait. */
+const TOO_EARLY_RULE = 'the epoch is among the next to be released when the submission comes'
 
 /** The clock says so of a slot whose owner changed too often (connectors/evm/slot-table.ts). */
 const SUSPENDED = ''
@@ -36,41 +56,48 @@ const BLOCK_HASH = /^0x[0-9a-f]{64}$/
 
 export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOwner>): Judge {
   const judgeSigner = ({ submission, signer }: Candidate, market: MarketRules, head: number): Judgement | undefined => {
-    const ownership = judgeOwner(submission.slotId, signer, head, slots)
+    const { releaseBlock } = chain.epoch(market.dataMarket, submission.epochId) ?? { releaseBlock: head }
+    const ownership = judgeOwner(submission.slotId, signer, releaseBlock, slots)
     if (ownership) return ownership
     if (market.flagged.includes(signer))
       return final('FLAGGED', 'the signer is not flagged', 'a signer that is not flagged', signer)
     return submission.epochId === 0 ? SIMULATION : undefined
   }
 
+  const valid = ({ header }: Submission): Judgement => ({
+    kind: 'valid',
+    headerBlock: chain.blockOf(header)?.number ?? -1,
+  })
+
   return {
     judge(candidate, market) {
-      const head = chain.head()
       const { submission } = candidate
-      if (!head) return judgeHeaderForm(submission) ?? WAIT
-      const signer = judgeSigner(candidate, market, head.number)
-      if (signer) return signer
+      const { epochId } = submission
+      const form = epochId === 0 ? undefined : judgeHeaderForm(submission)
+      if (form) return form
+      const head = chain.head()
+      if (!head) return WAIT
+      const epoch = epochId === 0 ? undefined : judgeEpoch(submission, market, chain)
+      // Whose slot it is counts when the epoch opens: until then it may change hands, which a late clock has not told yet.
+      if (epoch === WAIT) return WAIT
+      return judgeSigner(candidate, market, head.number) ?? epoch ?? valid(submission)
+    },
+
+    judgeWaiting(parked, market, opened) {
+      const { submission, arrivedAt } = parked
       const epoch = judgeEpoch(submission, market, chain)
-      if (epoch?.kind === 'final') return epoch
+      const isTooEarly = epoch === WAIT && cameTooEarly(submission.epochId, arrivedAt, opened, market)
+      if (epoch === WAIT && !isTooEarly) return WAIT
       return (
-        judgeDeadline(submission, head.number) ??
-        judgeHeaderForm(submission) ??
-        epoch ??
-        judgeHeader(submission, market, chain)
+        judgeSigner(parked, market, opened.blockNumber) ??
+        (isTooEarly ? tooEarly(submission, opened.epochId + market.epochsAhead) : epoch) ??
+        valid(submission)
       )
     },
 
-    judgeWaiting(candidate, market) {
+    isStranger({ submission: { slotId }, signer }) {
       const head = chain.head()
-      if (!head) return WAIT
-      const { submission } = candidate
-      return (
-        judgeSigner(candidate, market, head.number) ??
-        judgeEpoch(submission, market, chain) ?? {
-          kind: 'valid',
-          headerBlock: chain.blockOf(submission.header)?.number ?? -1,
-        }
-      )
+      return !head || judgeOwner(slotId, signer, head.number, slots) !== undefined
     },
   }
 }
@@ -102,7 +129,7 @@ function judgeOwner(
 const ownerAsOf = (slot: SlotOwner | undefined, blockNumber: number): SlotOwnership | undefined =>
   slot?.history.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)
 
-/** An epoch takes submissions from its release to its close; up to `epochsAhead` early ones wait for it. */
+/** An epoch takes submissions from its release to its close; early ones wait for it. */
 function judgeEpoch({ epochId }: Submission, market: MarketRules, chain: ChainView): Judgement | undefined {
   const window = chain.epoch(market.dataMarket, epochId)
   if (window?.state === 'OPEN') return undefined
@@ -111,13 +138,6 @@ function judgeEpoch({ epochId }: Submission, market: MarketRules, chain: ChainVi
   const { newest, forgotten } = chain.market(market.dataMarket) ?? { newest: 0, forgotten: 0 }
   if (epochId <= forgotten)
     return final('EPOCH_CLOSED', 'the epoch is open', `epochs after ${forgotten}`, `epoch ${epochId}`)
-  if (newest > 0 && epochId > newest + market.epochsAhead)
-    return final(
-      'EPOCH_TOO_FAR',
-      `at most ${market.epochsAhead} epochs ahead of the newest`,
-      `at most ${newest + market.epochsAhead}`,
-      `${epochId}`,
-    )
   const rule = 'the epoch is released'
   // Epochs are released in order: one that is not known and lies before the newest cannot come any more.
   if (!window && epochId < newest)
@@ -125,36 +145,15 @@ function judgeEpoch({ epochId }: Submission, market: MarketRules, chain: ChainVi
   return WAIT
 }
 
-/** "The deadline is the last block at which it may be taken." */
-function judgeDeadline({ deadline }: Submission, headNumber: number): Judgement | undefined {
-  if (deadline >= headNumber) return undefined
-  return final('DEADLINE_PASSED', 'the deadline is not over', `at least ${headNumber}`, `${deadline}`)
-}
+export const tooEarly = ({ epochId }: Submission, last: number): Extract<Judgement, { kind: 'final' }> => ({
+  kind: 'final',
+  reason: 'EPOCH_TOO_FAR',
+  evidence: { rule: TOO_EARLY_RULE, expected: `at most ${last}`, actual: `${epochId}` },
+})
 
 function judgeHeaderForm({ header }: Submission): Judgement | undefined {
   if (BLOCK_HASH.test(header)) return undefined
   return final('UNKNOWN_HEADER', 'the header is a block hash', '0x and 64 lower-case hex digits', excerpt(header))
-}
-
-/**
- * The header is a canonical block between the release of the epoch and now. One that is not known yet, which with a clock
- * some blocks behind the head is nearly every one, is looked at when the epoch closes: nothing waits here for a block.
- */
-function judgeHeader({ header, epochId, contested }: Submission, market: MarketRules, chain: ChainView): Judgement {
-  const block = chain.blockOf(header)
-  if (contested) return { kind: 'valid', headerBlock: block?.number ?? -1 }
-  if (!block) return { kind: 'valid', headerBlock: -1 }
-  if (!block.canonical)
-    return final('ORPHANED_HEADER', 'the header is on the chain', 'a canonical block', `${block.number}, orphaned`)
-  const { releaseBlock } = chain.epoch(market.dataMarket, epochId)!
-  if (block.number < releaseBlock)
-    return final(
-      'STALE_HEADER',
-      'the header is not older than the release of the epoch',
-      `block ${releaseBlock} or later`,
-      `block ${block.number}`,
-    )
-  return { kind: 'valid', headerBlock: block.number }
 }
 
 const final = (reason: VerdictReason, rule: string, expected: string, actual: string): Judgement => ({

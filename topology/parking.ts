@@ -1,43 +1,35 @@
 /**
  * The waiting room of a task: submissions whose epoch is still to be released, by epoch, in the order of the log. Every
- * owner of a slot has places of its own, so that nobody fills the places of another; copies take no place.
+ * owner of a slot has places of its own, so that nobody fills the places of another; copies take no place. Whoever signs for
+ * a slot that is not its own, as far as the log knows, shares one room with all who do.
  */
 import type { ParkedSubmission } from '../schemas/types.ts'
 import type { ScopedStore } from '../streams/store.ts'
 import { asBuffer } from './keccak.ts'
 import { epochScope } from './topics.ts'
 
-/** An epoch, all epochs of a market, or (empty) everything. */
-export interface Place {
-  /** Lower case. */
-  readonly dataMarket?: string
-  readonly epochId?: number
-}
-
 /** How many places there are, at least. */
 export interface Room {
-  /** Of all owners, all epochs. */
-  readonly total: number
-  /** Of one owner, for one epoch. */
+  /** Of all that are strangers to their slot. */
+  readonly strangers: number
+  /** Of one signer and slot, for one epoch. */
   readonly perEpoch: number
-  /** Epochs of a market that one owner may wait for. */
-  readonly epochs: number
+  /** Epochs of a market that one owner may wait for, when the newest of what it has waiting came at `arrivedAt`. */
+  epochs(arrivedAt: number): number
 }
+
+/** `no-place`: the owner waits for as many epochs as it may, and all of them are nearer. */
+export type Parked = 'parked' | 'no-room' | 'over-quota' | 'no-place'
 
 export type Parking = ReturnType<typeof createParking>
 
 export function createParking(store: ScopedStore<ParkedSubmission>) {
-  let owners: Owners | undefined
-  /** Made from the store when it is first asked for, and kept in step from then on. */
-  const counted = (): Owners => {
-    owners ??= countOwners(store)
-    return owners
-  }
+  const { index, put, remove, sweep } = createRows(store)
 
   return {
     /** The one that waits and is the same, signed by the same. @param dataMarket lower case */
-    copyOf(dataMarket: string, parked: ParkedSubmission): ParkedSubmission | undefined {
-      return store.get(epochScope(dataMarket, parked.submission.epochId), keyOf(parked))
+    copyOf(dataMarket: string, { submission, signer }: Waiting): ParkedSubmission | undefined {
+      return store.get(epochScope(dataMarket, submission.epochId), keyOf({ submission, signer }))
     },
 
     /** Notes that a copy of what waits has another header. @param dataMarket lower case */
@@ -46,78 +38,138 @@ export function createParking(store: ScopedStore<ParkedSubmission>) {
       store.put(epochScope(dataMarket, submission.epochId), keyOf(parked), { ...parked, submission })
     },
 
-    /** @param dataMarket lower case */
-    park(dataMarket: string, parked: ParkedSubmission, room: Room): 'parked' | 'no-room' | 'over-quota' {
-      const scope = epochScope(dataMarket, parked.submission.epochId)
-      const { total, waiting, epochs, add } = counted()
-      const mine = waiting(scope, parked)
-      if (mine >= room.perEpoch) return 'over-quota'
-      if (total() >= room.total || (mine === 0 && epochs(scope, parked) >= room.epochs)) return 'no-room'
-      add(scope, parked, 1)
-      store.put(scope, keyOf(parked), parked)
+    /**
+     * @param dataMarket lower case
+     * @param gaveWay takes what leaves in favour of it: what the owner has waiting for the farthest epoch
+     */
+    park(
+      dataMarket: string,
+      parked: ParkedSubmission,
+      room: Room,
+      gaveWay: (parked: ParkedSubmission) => void,
+    ): Parked {
+      const { submission, stranger } = parked
+      const scope = epochScope(dataMarket, submission.epochId)
+      const owner = index().ownerOf(scope, parked)
+      const mine = owner?.get(submission.epochId)
+      if ((mine?.size ?? 0) >= room.perEpoch) return 'over-quota'
+      if (stranger && index().strangers() >= room.strangers) return 'no-room'
+      if (!stranger && !mine && owner && owner.size >= room.epochs(newestOf(owner, parked))) {
+        const farthest = farthestOf(owner)
+        if (farthest < submission.epochId) return 'no-place'
+        const left = epochScope(dataMarket, farthest)
+        for (const key of [...owner.get(farthest)!.keys()]) gaveWay(remove(left, key))
+        sweep(left)
+      }
+      put(scope, parked)
       return 'parked'
     },
 
     /**
-     * Goes through what is parked there, in the order of the log, and lets go of what `leaves` answers true for.
+     * Goes through what is parked for those epochs, in the order of the log, and lets go of what `leaves` answers true for.
+     * @param isMeant by market, epoch, and a time in ms before which nothing that waits for it came
      */
-    release(where: Place, leaves: (parked: ParkedSubmission) => boolean): void {
-      const { add } = counted()
+    release(
+      isMeant: (dataMarket: string, epochId: number, arrivedFrom: number) => boolean,
+      leaves: (parked: ParkedSubmission) => boolean,
+    ): void {
       for (const scope of [...store.scopes()]) {
-        if (!isWithin(scope, where)) continue
-        for (const parked of inLogOrder(store, scope)) {
-          if (!leaves(parked)) continue
-          add(scope, parked, -1)
-          store.delete(scope, keyOf(parked))
-        }
-        if (store.sizeOf(scope) === 0) store.dropScope(scope)
+        const at = scope.indexOf('/')
+        if (!isMeant(scope.slice(0, at), Number(scope.slice(at + 1)), index().arrivedFrom(scope))) continue
+        for (const [key, parked] of [...store.entries(scope)].sort(inLogOrder)) if (leaves(parked)) remove(scope, key)
+        sweep(scope)
       }
     },
   }
 }
 
-type Owners = ReturnType<typeof countOwners>
-
-/** How many submissions, and for how many epochs of a market, each owner of a slot has waiting. */
-function countOwners(store: ScopedStore<ParkedSubmission>) {
-  const counts = new Map<string, number>()
-  let sum = 0
-  const inEpoch = (scope: string, { signer, submission }: ParkedSubmission): string =>
-    `${scope}/${submission.slotId}/${signer}`
-  const inMarket = (scope: string, parked: ParkedSubmission): string =>
-    inEpoch(scope.slice(0, scope.indexOf('/')), parked)
-
-  const change = (key: string, by: 1 | -1): number => {
-    const count = (counts.get(key) ?? 0) + by
-    if (count === 0) counts.delete(key)
-    else counts.set(key, count)
-    return count
+/** The rows, and the index that is kept in step with them. */
+function createRows(store: ScopedStore<ParkedSubmission>) {
+  let made: Index | undefined
+  /** Made from the store when it is first asked for. */
+  const index = (): Index => {
+    made ??= indexOf(store)
+    return made
   }
-  const add = (scope: string, parked: ParkedSubmission, by: 1 | -1): void => {
-    sum += by
-    const count = change(inEpoch(scope, parked), by)
-    const isFirstOrLast = count === (by === 1 ? 1 : 0)
-    if (isFirstOrLast) change(inMarket(scope, parked), by)
+  return {
+    index,
+    put(scope: string, parked: ParkedSubmission): void {
+      const key = keyOf(parked)
+      index().add(scope, key, parked)
+      store.put(scope, key, parked)
+    },
+    remove(scope: string, key: string): ParkedSubmission {
+      const parked = store.get(scope, key)!
+      index().remove(scope, key, parked)
+      store.delete(scope, key)
+      return parked
+    },
+    sweep(scope: string): void {
+      if (store.sizeOf(scope) > 0) return
+      store.dropScope(scope)
+      index().forget(scope)
+    },
   }
-  for (const scope of store.scopes()) for (const [, parked] of store.entries(scope)) add(scope, parked, 1)
+}
+
+type Waiting = Pick<ParkedSubmission, 'submission' | 'signer'>
+type Index = ReturnType<typeof indexOf>
+/** When what a signer has waiting for its slot came, by epoch and row. */
+type Owner = Map<number, Map<string, number>>
+
+function indexOf(store: ScopedStore<ParkedSubmission>) {
+  const owners = new Map<string, Owner>()
+  const arrivals = new Map<string, number>()
+  let strangers = 0
+  const ownerKey = (scope: string, { signer, submission }: ParkedSubmission): string =>
+    `${scope.slice(0, scope.indexOf('/'))}/${submission.slotId}/${signer}`
+
+  const add = (scope: string, key: string, parked: ParkedSubmission): void => {
+    const { epochId } = parked.submission
+    const owner: Owner = owners.get(ownerKey(scope, parked)) ?? new Map()
+    owners.set(ownerKey(scope, parked), owner)
+    const rows = owner.get(epochId) ?? new Map<string, number>()
+    owner.set(epochId, rows.set(key, parked.arrivedAt))
+    arrivals.set(scope, Math.min(arrivals.get(scope) ?? Number.POSITIVE_INFINITY, parked.arrivedAt))
+    if (parked.stranger) strangers++
+  }
+  for (const scope of store.scopes()) for (const [key, parked] of store.entries(scope)) add(scope, key, parked)
 
   return {
     add,
-    total: (): number => sum,
-    waiting: (scope: string, parked: ParkedSubmission): number => counts.get(inEpoch(scope, parked)) ?? 0,
-    epochs: (scope: string, parked: ParkedSubmission): number => counts.get(inMarket(scope, parked)) ?? 0,
+    remove(scope: string, key: string, parked: ParkedSubmission): void {
+      const { epochId } = parked.submission
+      const owner = owners.get(ownerKey(scope, parked))!
+      const rows = owner.get(epochId)!
+      rows.delete(key)
+      if (rows.size === 0) owner.delete(epochId)
+      if (owner.size === 0) owners.delete(ownerKey(scope, parked))
+      if (parked.stranger) strangers--
+    },
+    forget: (scope: string): void => void arrivals.delete(scope),
+    ownerOf: (scope: string, parked: ParkedSubmission): Owner | undefined => owners.get(ownerKey(scope, parked)),
+    /** Nothing in the scope came before; what came then may be gone. */
+    arrivedFrom: (scope: string): number => arrivals.get(scope) ?? Number.POSITIVE_INFINITY,
+    strangers: (): number => strangers,
   }
 }
 
-/** Anybody can sign what another has signed: what waits of one is not in the way of the other. */
-const keyOf = ({ submission, signer }: ParkedSubmission): string =>
-  `${asBuffer(submission.digest).toString('hex')}/${signer}`
-
-function inLogOrder(store: ScopedStore<ParkedSubmission>, scope: string): ParkedSubmission[] {
-  const offsetOf = ({ submission }: ParkedSubmission): number => submission.position!.offset
-  return [...store.entries(scope)].map(([, parked]) => parked).sort((a, b) => offsetOf(a) - offsetOf(b))
+function farthestOf(owner: Owner): number {
+  let farthest = 0
+  for (const epochId of owner.keys()) farthest = Math.max(farthest, epochId)
+  return farthest
 }
 
-const isWithin = (scope: string, { dataMarket, epochId }: Place): boolean =>
-  dataMarket === undefined ||
-  (epochId === undefined ? scope.startsWith(`${dataMarket}/`) : scope === epochScope(dataMarket, epochId))
+/** Of what an owner has waiting, and of what comes now: in the log they need not lie in the order in which they came. */
+function newestOf(owner: Owner, { arrivedAt }: ParkedSubmission): number {
+  let newest = arrivedAt
+  for (const rows of owner.values()) for (const other of rows.values()) newest = Math.max(newest, other)
+  return newest
+}
+
+/** Anybody can sign what another has signed: what waits of one is not in the way of the other. */
+const keyOf = ({ submission, signer }: Waiting): string => `${asBuffer(submission.digest).toString('hex')}/${signer}`
+
+type Row = readonly [key: string, parked: ParkedSubmission]
+
+const inLogOrder = ([, a]: Row, [, b]: Row): number => a.submission.position!.offset - b.submission.position!.offset

@@ -11,8 +11,14 @@ export interface MarketRules {
   readonly protocolState: string
   /** Unit of the contract's snapshotSubmissionWindow: blocks after the release block (its text) or seconds of block time (as deployed). */
   readonly windowUnit: 'blocks' | 'seconds'
-  /** How many epochs past the newest open one a submission may be early. */
+  /** Epochs that a submission may be ahead of those which can have been released when it came (early.ts). */
   readonly epochsAhead: number
+  /** Fewest seconds from one release to the next, on average: so many epochs can have been released that the log does not know. */
+  readonly epochSecondsMin: number
+  /** Epochs that an owner of a slot may wait for at one time, however long the clock is behind. */
+  readonly epochsWaitingMax: number
+  /** Seconds by which an intake's clock may differ from the time of the blocks. */
+  readonly clockSkewSeconds: number
   /** Distinct submissions of a slot's owner that are taken in one epoch. */
   readonly perSlotPerEpoch: number
   /** Signers (lower case) with a quota of their own. */
@@ -55,7 +61,7 @@ export interface ProtocolRules {
   readonly markets: readonly MarketRules[]
   /** Of every market that is added at run time. */
   readonly addedMarkets: AddedMarketRules
-  /** Submissions that one validate task holds before it knows a first block; above it they are refused. */
+  /** Early submissions that one validate task holds of signers whose slot it is not, yet; before a first block of all signers. */
   readonly parkedMax: number
   /** Blocks of history that validate keeps for header checks; must exceed every window and epoch in flight. */
   readonly headsKept: number
@@ -75,6 +81,9 @@ export interface ProtocolRules {
 export const MARKET_DEFAULTS = {
   windowUnit: 'blocks',
   epochsAhead: 2,
+  epochSecondsMin: 1,
+  epochsWaitingMax: 4_096, // of 12 s each: an outage of more than 13 hours
+  clockSkewSeconds: 15,
   perSlotPerEpoch: 2,
   fullNodes: [],
   perFullNodePerEpoch: 1_000,
@@ -226,9 +235,10 @@ function checkShared(markets: readonly MarketRules[], check: Check): void {
 
 /**
  * What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in
- * parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it.
+ * parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it; 4: all headers, and
+ * deadlines.
  */
-const HANDOVER = 3
+const HANDOVER = 4
 
 /** Stands for one that is added, in what `checkRules` says. */
 const ANY_MARKET = `0x${'0'.repeat(40)}`

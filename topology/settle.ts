@@ -61,6 +61,7 @@ const RULES = {
   SUPERSEDED: 'of the submissions of a slot for a project the one with the highest deadline stands',
   NO_QUORUM: 'enough slots agree on one CID',
   UNANCHORABLE: 'the project by itself fits a transaction',
+  DEADLINE_PASSED: 'the deadline is not over when the submission comes',
   UNKNOWN_HEADER: 'the header is a known block before the epoch closes',
   STALE_HEADER: 'the header is not older than the release of the epoch',
   ORPHANED_HEADER: 'the header is on the chain when the epoch closes',

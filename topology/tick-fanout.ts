@@ -99,5 +99,5 @@ function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs):
 }
 
 /** The stamp is the engine's: it sets from and of on sending. */
-const markerOf = (tick: EpochTick): EpochMarker => ({ tick, from: 0, of: 1, count: 0, checksum: 0 })
+const markerOf = (tick: EpochTick): EpochMarker => ({ tick, from: 0, of: 1, count: 0, checksum: 0, blockTimes: [] })
 const keyOf = ({ dataMarket, epochId }: EpochTick) => ({ dataMarket, epochId })

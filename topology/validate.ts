@@ -1,15 +1,23 @@
 /**
- * Is it a submission of a served market, signed by the owner of its slot, for an epoch that is open, against a block of it?
- * Checks in this order: market, form, signature, slot, flagged, epoch, deadline, header. What comes before its epoch waits.
+ * Is it a submission of a served market, signed by the owner of its slot, for an epoch that is open? Checks in this order:
+ * market, form, signature, form of the header, slot, flagged, epoch. What comes before its epoch waits.
  */
-import type { EpochMarker, SlotEpochKey, Submission, SubmissionKey, VerdictReason } from '../schemas/types.ts'
+import type {
+  EpochMarker,
+  ParkedSubmission,
+  SlotEpochKey,
+  Submission,
+  SubmissionKey,
+  VerdictReason,
+} from '../schemas/types.ts'
 import { type ChainView, createChainView } from './chain-view.ts'
 import { isContested } from './contested.ts'
+import { arrivalOf, cameTooEarly, epochsAwaited } from './early.ts'
 import { excerpt, formFault } from './form.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
-import { type Candidate, createJudge, type Judge, type Judgement } from './judge.ts'
+import { type Candidate, createJudge, type Judge, type Judgement, tooEarly } from './judge.ts'
 import { asBuffer } from './keccak.ts'
-import { createParking, type Parking, type Place } from './parking.ts'
+import { createParking, type Parking } from './parking.ts'
 import { overQuota, quotaOf } from './quota.ts'
 import { type MarketRules, marketRulesLookup, type ProtocolRules } from './rules.ts'
 import { prepareSubmissions, type Recovered } from './signature.ts'
@@ -80,8 +88,8 @@ function decide(state: State, received: Submission, recovered: Recovered): Outco
   return park(state, { submission, signer })
 }
 
-/** The first copy in the log waits; what an owner signs beyond its places is over its quota. */
-function park({ parking, chain, rules, rulesOf }: State, candidate: Candidate): Outcome[] {
+/** The first copy in the log waits; what an owner signs beyond its places is over its quota, or for too many epochs. */
+function park({ parking, chain, judge, rules, rulesOf }: State, candidate: Candidate): Outcome[] {
   const { submission, signer } = candidate
   const market = rulesFor({ rulesOf }, submission)
   const { dataMarket } = market
@@ -90,25 +98,32 @@ function park({ parking, chain, rules, rulesOf }: State, candidate: Candidate): 
     if (isContested(copy.submission, submission)) parking.contest(dataMarket, copy)
     return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(copy.submission))]
   }
-  const isJudged = chain.head() !== undefined
+  const head = chain.head()
   const quota = quotaOf(market, market.fullNodes.includes(signer))
   const room = {
-    // Before the first block nobody's slot can be looked up: until then all share one room.
-    total: isJudged ? Number.POSITIVE_INFINITY : rules.parkedMax,
+    strangers: rules.parkedMax,
     // One more than count: with it `admit` sees that the owner has signed too many.
     perEpoch: quota.signedMax + 1,
-    // Which epochs may come is known once one has: until then nobody waits for more of them than could.
-    epochs: chain.market(dataMarket)?.newest ? Number.POSITIVE_INFINITY : market.epochsAhead + 1,
+    epochs: (arrivedAt: number) => epochsAwaited(arrivedAt, head, market),
   }
-  switch (parking.park(dataMarket, candidate, room)) {
+  const arrivedAt = arrivalOf(submission.receivedAt, head)
+  const outcomes: Outcome[] = []
+  const parked = { ...candidate, arrivedAt, stranger: judge.isStranger(candidate) }
+  const gaveWay = ({ submission: other }: Candidate): void => {
+    const { reason, evidence } = tooEarly(other, other.epochId - 1)
+    outcomes.push(refuse({ chain }, other, reason, evidence))
+  }
+  switch (parking.park(dataMarket, parked, room, gaveWay)) {
     case 'parked':
-      return []
+      return outcomes
     case 'over-quota':
       return [refuse({ chain }, submission, 'RATE_LIMITED', overQuota(quota))]
     case 'no-room':
-      return [
-        refuse({ chain }, submission, 'EPOCH_NOT_OPEN', noRoom(isJudged ? room.epochs : rules.parkedMax, isJudged)),
-      ]
+      return [refuse({ chain }, submission, 'EPOCH_NOT_OPEN', noRoom(rules.parkedMax, head !== undefined))]
+    case 'no-place': {
+      const { reason, evidence } = tooEarly(submission, submission.epochId - 1)
+      return [refuse({ chain }, submission, reason, evidence)]
+    }
   }
 }
 
@@ -118,31 +133,43 @@ function followMarker(state: State, marker: EpochMarker): Outcome[] {
   const { kind, dataMarket, epochId } = marker.tick
   if (kind === 'CLOSE') {
     chain.apply(marker.tick)
-    return [passOn<SubmissionEvent>(marker)]
+    return [passOn<SubmissionEvent>({ ...marker, blockTimes: timesOf(chain, marker.tick.acceptedHeaders) })]
   }
   const isFirst = chain.head() === undefined
   chain.apply(marker.tick)
-  // An OPEN lets its own epoch's in, and tells those of earlier epochs, and those too far ahead, that they wait in vain. The
-  // others wait on, whatever else is true now: in the midst of a reorganisation the newest block is not one to judge them by.
+  // An OPEN lets its own epoch's in, and tells those of earlier epochs, and those that came too early, that they wait in vain.
+  // The others wait on, whatever else is true now: in the midst of a reorganisation the newest block is not one to judge by.
   if (kind === 'OPEN') {
-    const lastAwaited = epochId + state.rulesOf(dataMarket).epochsAhead
+    const market = state.rulesOf(dataMarket)
     return judgeAgain(
       state,
-      { dataMarket },
-      ({ submission: { epochId: theirs } }) => theirs <= epochId || theirs > lastAwaited,
-      state.judge.judgeWaiting,
+      (theirs, awaited, arrivedFrom) =>
+        theirs === dataMarket && (awaited <= epochId || cameTooEarly(awaited, arrivedFrom, marker.tick, market)),
+      (parked) => state.judge.judgeWaiting(parked, market, marker.tick),
     )
   }
   if (kind === 'ORPHAN') return []
-  return [...turnAway(state, marker), ...(isFirst ? judgeAgain(state, {}, everyone, state.judge.judge) : [])]
+  const first = isFirst
+    ? judgeAgain(
+        state,
+        () => true,
+        (parked) => state.judge.judge(parked, rulesFor(state, parked.submission)),
+      )
+    : []
+  return [...turnAway(state, marker), ...first]
 }
+
+/** Seconds; 0 of a block that is not known any more. */
+const timesOf = (chain: ChainView, hashes: readonly string[]): number[] =>
+  hashes.map((hash) => chain.blockOf(hash)?.timestamp ?? 0)
 
 /** No further epoch of a market that is removed is opened: who waits for one waits in vain. */
 function turnAway(state: State, { tick }: EpochMarker): Outcome[] {
   const outcomes: Outcome[] = []
   for (const { dataMarket, served } of tick.markets) {
     if (served) continue
-    state.parking.release({ dataMarket }, ({ submission }) => {
+    const isTheirs = (market: string): boolean => market === dataMarket
+    state.parking.release(isTheirs, ({ submission }) => {
       const window = state.chain.epoch(dataMarket, submission.epochId)
       if (window?.state === 'OPEN' || window?.state === 'AWAITED') return false // that one still closes
       outcomes.push(refuse(state, submission, 'UNKNOWN_MARKET', removed(tick.blockNumber)))
@@ -154,22 +181,18 @@ function turnAway(state: State, { tick }: EpochMarker): Outcome[] {
 
 function judgeAgain(
   state: State,
-  where: Place,
-  concerns: (candidate: Candidate) => boolean,
-  judge: Judge['judge'],
+  isMeant: Parameters<Parking['release']>[0],
+  judge: (parked: ParkedSubmission) => Judgement,
 ): Outcome[] {
   const outcomes: Outcome[] = []
-  state.parking.release(where, (candidate) => {
-    if (!concerns(candidate)) return false
-    const judgement = judge(candidate, rulesFor(state, candidate.submission))
+  state.parking.release(isMeant, (parked) => {
+    const judgement = judge(parked)
     if (judgement.kind === 'wait') return false
-    outcomes.push(outcomeOf(state, candidate, judgement))
+    outcomes.push(outcomeOf(state, parked, judgement))
     return true
   })
   return outcomes
 }
-
-const everyone = (_: Candidate): boolean => true
 
 function outcomeOf(
   state: State,
@@ -203,7 +226,7 @@ const unserved = ({ dataMarket }: Submission): Evidence => ({
   actual: excerpt(dataMarket),
 })
 
-/** The one rule by which submissions of other epochs decide about one: before a first block, or a first epoch, is known. */
+/** The one rule by which submissions of others decide about one: who does not have its slot, as far as the log knows. */
 export const NO_ROOM_RULE = 'not more submissions wait than there is room for'
 
 /** Which of two copies is first would be chance if they lay in two partitions. */
@@ -221,8 +244,6 @@ const removed = (blockNumber: number): Evidence => ({
 
 const noRoom = (max: number, isJudged: boolean): Evidence => ({
   rule: NO_ROOM_RULE,
-  expected: isJudged
-    ? `at most ${max} epochs of one owner before the first release`
-    : `at most ${max} before the first block`,
+  expected: isJudged ? `at most ${max} of signers who do not have the slot` : `at most ${max} before the first block`,
   actual: 'one more',
 })

@@ -44,12 +44,13 @@ export const REASON_HELP = {
     'The EIP-712 signature is not 65 bytes with v 27 or 28 and a low s, or recovers no address. Check the signer.',
   UNKNOWN_SLOT: 'No such slot at that block. Check SLOT_ID.',
   SLOT_MISMATCH:
-    'The signer is not the snapshotter assigned to the slot. Assign the signer to the slot, or use its key.',
+    'The signer was not the snapshotter assigned to the slot when the epoch was released. Assign the signer to the slot, or use its key.',
   SLOT_INACTIVE: 'The slot was inactive or burned at that block, or suspended since its owner changed too often.',
   FLAGGED: 'The signer is flagged by the operator. Ask the operator.',
-  EPOCH_NOT_OPEN: 'The epoch was never released while this sequencer could wait for it.',
+  EPOCH_NOT_OPEN: 'The epoch was passed over: a later one was released. Or there was no room to wait for it.',
   EPOCH_CLOSED: 'The submission window of the epoch was over. Send sooner; check the node is not behind.',
-  EPOCH_TOO_FAR: 'The epoch lies too far ahead. Check which chain the node follows.',
+  EPOCH_TOO_FAR:
+    'The epoch lies too far ahead of those that can have been released. Check which chain the node follows.',
   DEADLINE_PASSED: 'The signed deadline block was over. Check the node is not behind; raise the deadline buffer.',
   UNKNOWN_HEADER: 'The header is no block of the anchor chain, or none that was known before the window closed.',
   STALE_HEADER: 'The header is a block before the release of the epoch. Sign with the latest block.',

@@ -18,7 +18,7 @@ import { ChainView, nameOf } from './chain-view.ts'
 import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
 import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
 import { admitAll, auditEpoch, type EpochSources } from './epoch-audit.ts'
-import { Judge, type JudgeSources } from './judge.ts'
+import { Judge, type JudgeSources, type Outcome } from './judge.ts'
 import { readVerdicts, type VerdictLedger } from './ledger.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
@@ -153,7 +153,7 @@ class Audit {
         stops.push(
           await cursor.untilMarker((read) => {
             this.acknowledged++
-            this.take(this.judge.judge(read), (entry) => entry.offset)
+            for (const outcome of this.judge.judge(read)) this.take(outcome, () => read.offset)
           }),
         )
       const next = this.nextMarker(stops)
@@ -189,7 +189,7 @@ class Audit {
     if (tick.kind === 'CLOSE') await this.closeEpoch(tick)
   }
 
-  private take(outcome: ReturnType<Judge['judge']>, offsetOf: (entry: Entry) => number): void {
+  private take(outcome: Outcome, offsetOf: (entry: Entry) => number): void {
     if (outcome.kind === 'refused') {
       const { partition } = outcome.decision.entry
       this.compareVerdict(outcome.decision, this.sources.stages.validated(partition, offsetOf(outcome.decision.entry)))
@@ -211,7 +211,8 @@ class Audit {
     if (!epoch) return
     const settled = this.sources.stages.settled(scope)
     const decide = (decision: Decision) => this.compareVerdict(decision, settled)
-    const { anchored, onChain } = await auditEpoch(epoch, entries, market, this.sources, decide)
+    const ports = { decide, timeOf: (hash: string) => this.judge.timeOf(hash) }
+    const { anchored, onChain } = await auditEpoch(epoch, entries, market, this.sources, ports)
     if (anchored) this.anchored++
     if (onChain) this.onChain++
   }

@@ -14,7 +14,7 @@ import type { Decision, Entry } from './entry.ts'
 import { applyQuota } from './quota.ts'
 import type { Findings } from './report.ts'
 import type { Stages } from './stages.ts'
-import { tallyProject } from './tally.ts'
+import { type TallyPorts, tallyProject } from './tally.ts'
 
 export interface EpochSources {
   readonly log: Log
@@ -35,18 +35,18 @@ export interface EpochOutcome {
 
 /**
  * @param valid the epoch's valid submissions, those of one project in the order of the log
- * @param decide takes the final word on each of them
+ * @param ports `decide` takes the final word on each of them
  */
 export async function auditEpoch(
   epoch: EpochView,
   valid: readonly Entry[],
   rules: MarketRules,
   sources: EpochSources,
-  decide: (decision: Decision) => void,
+  ports: Pick<TallyPorts, 'timeOf' | 'decide'>,
 ): Promise<EpochOutcome> {
-  const admitted = admitAll(valid, rules, decide)
+  const admitted = admitAll(valid, rules, ports.decide)
   const results = [...groupBy(admitted, ({ submission }) => submission.projectId)].map(([projectId, entries]) =>
-    tallyProject(projectId, entries, epoch.close!, { rules, keccak: sources.keccak, decide }),
+    tallyProject(projectId, entries, epoch.close!, { ...ports, rules, keccak: sources.keccak }),
   )
   const batches = await compareBatches(epoch, expectedBatches(results, rules, sources.keccak), results, sources)
   const anchored = compareAnchors(epoch, batches, sources)

@@ -1,6 +1,6 @@
 /**
- * Whether a submission is valid, recomputed: market, form, signature, slot, flagged, epoch, deadline, header, in this order.
- * What comes before its epoch waits for the release.
+ * Whether a submission is valid, recomputed: market, form, signature, form of the header, slot, flagged,
+ * epoch, in this order. What comes before its epoch waits for the release; deadline and header are the close's.
  */
 import type { EpochTick, VerdictReason } from '../../schemas/types.ts'
 import type { MarketRules, ProtocolRules } from '../../topology/rules.ts'
@@ -30,6 +30,8 @@ type Judgement =
 const WAITS: Judgement = { kind: 'waits' }
 const refused = (reason: VerdictReason): Judgement => ({ kind: 'refused', reason })
 const BLOCK_HASH = /^0x[0-9a-f]{64}$/
+/** What an intake's clock is ahead of the newest block at most; more is a wrong clock. */
+const WEEK_MS = 604_800_000
 
 export interface JudgeSources {
   readonly ownerAt: OwnerAt
@@ -57,32 +59,50 @@ export class Judge {
     this.isCut = isCut
   }
 
-  judge({ partition, offset, submission }: ReadSubmission): Outcome {
+  /** What becomes of it, after what becomes of those that it takes a place from. */
+  judge(read: ReadSubmission): readonly Outcome[] {
+    const gaveWay: Entry[] = []
+    const outcome = this.judgeRead(read, gaveWay)
+    return [...gaveWay.map((entry) => refusedOutcome(entry, 'EPOCH_TOO_FAR')), outcome]
+  }
+
+  private judgeRead({ partition, offset, submission }: ReadSubmission, gaveWay: Entry[]): Outcome {
     const dataMarket = submission.dataMarket.toLowerCase()
     const unsigned = { partition, offset, dataMarket, submission, digest: '', signer: '' }
     const served = this.markets.isServed(dataMarket)
     if (served === undefined) return { kind: 'beyond' }
-    if (!served) return outcome(unsigned, 'UNKNOWN_MARKET')
+    if (!served) return refusedOutcome(unsigned, 'UNKNOWN_MARKET')
     if (this.isCut && !this.chain.reachesBackTo(dataMarket, submission.epochId)) return { kind: 'beyond' }
-    if (this.sources.partitionOf(submission) !== partition) return outcome(unsigned, 'MALFORMED')
+    if (this.sources.partitionOf(submission) !== partition) return refusedOutcome(unsigned, 'MALFORMED')
     const fault = faultOfForm(submission, this.markets.rulesOf(dataMarket))
-    if (fault) return outcome(unsigned, fault)
+    if (fault) return refusedOutcome(unsigned, fault)
     const digest = this.sources.reader.digest(this.separatorOf(dataMarket), submission)
     const signer = this.sources.reader.signer(digest, submission.signature)
-    if ('fault' in signer) return outcome(unsigned, 'BAD_SIGNATURE')
-    const entry = { ...unsigned, digest: toHex(digest), signer: signer.address }
-    const judgement = this.judgeEntry(entry)
+    if ('fault' in signer) return refusedOutcome(unsigned, 'BAD_SIGNATURE')
+    const signed = { ...unsigned, digest: toHex(digest), signer: signer.address }
+    const judgement = this.judgeEntry(signed)
+    const entry = judgement.kind === 'waits' ? this.arriving(signed) : signed
     if (judgement.kind !== 'waits') return outcomeOf(entry, judgement)
     const waiting = this.parked.get(partition) ?? new Waiting()
     this.parked.set(partition, waiting)
-    const reason = this.refusesToWait(entry, waiting)
-    if (reason) return outcome(entry, reason)
+    const reason = this.refusesToWait(entry, waiting, gaveWay)
+    if (reason) return refusedOutcome(entry, reason)
     waiting.add(entry)
     return { kind: 'waits' }
   }
 
-  /** A copy of one that waits; more than the owner may have waiting; too many before anything of the chain is known. */
-  private refusesToWait(entry: Entry, waiting: Waiting): VerdictReason | undefined {
+  /** By the time of the log: never before the newest block in it, and no more than a week after. */
+  private arriving(entry: Entry): Entry {
+    const { head, headTime } = this.chain
+    const { receivedAt, slotId } = entry.submission
+    if (head === undefined) return { ...entry, arrivedAt: receivedAt, stranger: true }
+    const arrivedAt = receivedAt < headTime ? headTime : Math.min(receivedAt, headTime + WEEK_MS)
+    const ownership = this.sources.ownerAt(slotId, head)
+    return { ...entry, arrivedAt, stranger: ownership?.owner !== entry.signer || !ownership.active }
+  }
+
+  /** A copy of one that waits; more than the owner may have waiting; a stranger to its slot for whom there is no room. */
+  private refusesToWait(entry: Entry, waiting: Waiting, gaveWay: Entry[]): VerdictReason | undefined {
     const { dataMarket, submission } = entry
     const copy = waiting.copyOf(entry)
     if (copy) {
@@ -90,17 +110,33 @@ export class Judge {
       return 'DUPLICATE'
     }
     const rules = this.markets.rulesOf(dataMarket)
-    const epochs = waiting.ofOwner(entry).map((other) => other.submission.epochId)
-    const inEpoch = epochs.filter((epochId) => epochId === submission.epochId).length
+    const mine = waiting.ofOwner(entry)
+    const inEpoch = mine.filter((other) => other.submission.epochId === submission.epochId).length
     if (inEpoch > signedMax(entry, rules)) return 'RATE_LIMITED'
-    if (this.chain.head === undefined && waiting.size >= this.parkedMax) return 'EPOCH_NOT_OPEN'
-    const isUnheardOf = this.chain.market(dataMarket).newest === 0
-    return isUnheardOf && inEpoch === 0 && new Set(epochs).size > rules.epochsAhead ? 'EPOCH_NOT_OPEN' : undefined
+    if (entry.stranger) return waiting.strangers >= this.parkedMax ? 'EPOCH_NOT_OPEN' : undefined
+    const epochs = new Set(mine.map((other) => other.submission.epochId))
+    if (inEpoch > 0 || epochs.size < this.epochsAwaited([...mine, entry], rules)) return undefined
+    const farthest = [...epochs].reduce((a, b) => (a > b ? a : b))
+    if (submission.epochId > farthest) return 'EPOCH_TOO_FAR'
+    for (const other of mine) {
+      if (other.submission.epochId !== farthest) continue
+      waiting.delete(other)
+      gaveWay.push(other)
+    }
+    return undefined
+  }
+
+  /** As many as can have been released from the newest block until the last of them came, and those ahead. */
+  private epochsAwaited(entries: readonly Entry[], rules: MarketRules): number {
+    let behind = 0
+    for (const { arrivedAt } of entries) behind = Math.max(behind, (arrivedAt! - this.chain.headTime) / 1000)
+    const released = Math.floor((behind + rules.clockSkewSeconds) / rules.epochSecondsMin)
+    return Math.min(rules.epochsAhead + 1 + released, rules.epochsWaitingMax)
   }
 
   /** What the tick decides about those that waited. */
   onTick(tick: EpochTick): readonly Outcome[] {
-    const { kind, dataMarket, epochId } = tick
+    const { kind, dataMarket } = tick
     if (kind === 'CLOSE') {
       this.chain.apply(tick)
       return []
@@ -121,11 +157,10 @@ export class Judge {
       this.markets.apply(tick)
       return []
     }
-    const awaited = epochId + this.markets.rulesOf(dataMarket).epochsAhead
-    const isAwaited = ({ submission }: Entry) => submission.epochId > epochId && submission.epochId <= awaited
+    const rules = this.markets.rulesOf(dataMarket)
     return this.judgeAgain(
-      (entry) => entry.dataMarket === dataMarket && !isAwaited(entry),
-      (entry) => this.judgeWaiting(entry),
+      (entry) => entry.dataMarket === dataMarket,
+      (entry) => this.judgeWaiting(entry, tick, rules),
     )
   }
 
@@ -141,7 +176,7 @@ export class Judge {
       for (const entry of [...waiting.entries()]) {
         const state = this.chain.epoch(entry.dataMarket, entry.submission.epochId)?.state
         if (!removed.has(entry.dataMarket) || state === 'OPEN' || state === 'AWAITED') continue
-        outcomes.push(outcome(entry, 'UNKNOWN_MARKET'))
+        outcomes.push(refusedOutcome(entry, 'UNKNOWN_MARKET'))
         waiting.delete(entry)
       }
     return outcomes
@@ -152,6 +187,11 @@ export class Judge {
       this.separators.get(dataMarket) ?? this.sources.reader.domainSeparator(this.markets.rulesOf(dataMarket))
     this.separators.set(dataMarket, separator)
     return separator
+  }
+
+  /** When a block was made, ms since 1970. */
+  timeOf(hash: string): number | undefined {
+    return this.chain.block(hash)?.time
   }
 
   *waiting(): Generator<Entry> {
@@ -173,32 +213,32 @@ export class Judge {
   private judgeEntry(entry: Entry): Judgement {
     const { dataMarket, submission } = entry
     const { head } = this.chain
-    if (head === undefined) return BLOCK_HASH.test(submission.header) ? WAITS : refused('UNKNOWN_HEADER')
-    const signer = this.judgeSigner(entry, head)
-    if (signer) return signer
-    const epoch = this.judgeEpoch(submission.epochId, this.markets.rulesOf(dataMarket))
-    if (epoch?.kind === 'refused') return epoch
-    if (submission.deadline < head) return refused('DEADLINE_PASSED')
-    if (!BLOCK_HASH.test(submission.header)) return refused('UNKNOWN_HEADER')
-    if (epoch) return epoch
-    if (entry.contested) return validAt(this.chain.block(submission.header))
-    return this.judgeHeader(submission.header, this.chain.epoch(dataMarket, submission.epochId)!.releaseBlock)
-  }
-
-  /** Once its epoch is released: its deadline counted when it came, and its header is looked at when the epoch closes. */
-  private judgeWaiting(entry: Entry): Judgement {
-    const { dataMarket, submission } = entry
-    const { head } = this.chain
+    if (submission.epochId > 0 && !BLOCK_HASH.test(submission.header)) return refused('UNKNOWN_HEADER')
     if (head === undefined) return WAITS
-    return (
-      this.judgeSigner(entry, head) ??
-      this.judgeEpoch(submission.epochId, this.markets.rulesOf(dataMarket)) ??
-      validAt(this.chain.block(submission.header))
-    )
+    const epoch = submission.epochId === 0 ? undefined : this.judgeEpoch(submission.epochId, dataMarket)
+    if (epoch?.kind === 'waits') return WAITS
+    return this.judgeSigner(entry, head) ?? epoch ?? validAt(this.chain.block(submission.header))
   }
 
+  /** When an epoch is released: its own, one before it, or one that is further than it may be. */
+  private judgeWaiting(entry: Entry, opened: EpochTick, rules: MarketRules): Judgement {
+    const { dataMarket, submission } = entry
+    const epoch = this.judgeEpoch(submission.epochId, dataMarket)
+    if (epoch?.kind === 'waits') {
+      const isNear = submission.epochId <= opened.epochId + rules.epochsAhead
+      const ageSeconds = opened.blockTimestamp - entry.arrivedAt! / 1000
+      if (isNear || ageSeconds <= rules.clockSkewSeconds) return WAITS
+    }
+    const signer = this.judgeSigner(entry, opened.blockNumber)
+    if (signer) return signer
+    if (epoch?.kind === 'waits') return refused('EPOCH_TOO_FAR')
+    return epoch ?? validAt(this.chain.block(submission.header))
+  }
+
+  /** The owner counts as of the release of the epoch; of one that was not released, as of the newest block. */
   private judgeSigner({ dataMarket, submission, signer }: Entry, head: number): Judgement | undefined {
-    const ownership = this.sources.ownerAt(submission.slotId, head)
+    const asOf = this.chain.epoch(dataMarket, submission.epochId)?.releaseBlock ?? head
+    const ownership = this.sources.ownerAt(submission.slotId, asOf)
     if (!ownership) return refused('UNKNOWN_SLOT')
     if (ownership.owner === '') return refused('SLOT_INACTIVE') // suspended: its owner changed too often
     if (ownership.owner !== signer) return refused('SLOT_MISMATCH')
@@ -207,20 +247,12 @@ export class Judge {
     return submission.epochId === 0 ? refused('SIMULATION') : undefined
   }
 
-  private judgeEpoch(epochId: number, { dataMarket, epochsAhead }: MarketRules): Judgement | undefined {
+  private judgeEpoch(epochId: number, dataMarket: string): Judgement | undefined {
     const epoch = this.chain.epoch(dataMarket, epochId)
     if (epoch?.state === 'OPEN') return undefined
     const { newest, forgotten } = this.chain.market(dataMarket)
     if (epoch?.state === 'CLOSED' || epochId <= forgotten) return refused('EPOCH_CLOSED')
-    if (newest > 0 && epochId > newest + epochsAhead) return refused('EPOCH_TOO_FAR')
     return !epoch && epochId < newest ? refused('EPOCH_NOT_OPEN') : WAITS
-  }
-
-  private judgeHeader(header: string, releaseBlock: number): Judgement {
-    const block = this.chain.block(header)
-    if (block?.canonical === false) return refused('ORPHANED_HEADER')
-    if (block && block.number < releaseBlock) return refused('STALE_HEADER')
-    return validAt(block)
   }
 }
 
@@ -229,10 +261,13 @@ const validAt = (block: KnownBlock | undefined): Judgement =>
 
 const outcomeOf = (entry: Entry, judgement: Exclude<Judgement, { kind: 'waits' }>): Outcome =>
   judgement.kind === 'refused'
-    ? outcome(entry, judgement.reason)
+    ? refusedOutcome(entry, judgement.reason)
     : {
         kind: 'valid',
         entry: { ...entry, ...(judgement.headerBlock !== undefined && { headerBlock: judgement.headerBlock }) },
       }
 
-const outcome = (entry: Entry, reason: VerdictReason): Outcome => ({ kind: 'refused', decision: { entry, reason } })
+const refusedOutcome = (entry: Entry, reason: VerdictReason): Outcome => ({
+  kind: 'refused',
+  decision: { entry, reason },
+})

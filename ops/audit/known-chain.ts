@@ -9,6 +9,8 @@ const EPOCHS_KEPT = 1_024
 export interface KnownBlock {
   readonly number: number
   readonly canonical: boolean
+  /** Ms since 1970. */
+  readonly time: number
 }
 
 export interface KnownEpoch {
@@ -22,6 +24,8 @@ export interface KnownEpoch {
 export class KnownChain {
   /** Number of the newest block. */
   head: number | undefined
+  /** When that block was made, ms since 1970. */
+  headTime = 0
   private readonly blocks = new Map<string, KnownBlock>()
   private readonly epochs = new Map<string, KnownEpoch>()
   private readonly forgotten = new Map<string, number>()
@@ -75,9 +79,10 @@ export class KnownChain {
     }
   }
 
-  private addBlock({ blockNumber, blockHash }: EpochTick): void {
+  private addBlock({ blockNumber, blockHash, blockTimestamp }: EpochTick): void {
     this.head = blockNumber
-    this.blocks.set(blockHash, { number: blockNumber, canonical: true })
+    this.headTime = blockTimestamp * 1000
+    this.blocks.set(blockHash, { number: blockNumber, canonical: true, time: this.headTime })
     // the stage keeps the head as one row more
     if (this.blocks.size + 1 <= this.headsKept + SWEEP_BLOCKS) return
     for (const [hash, { number }] of this.blocks) if (number <= blockNumber - this.headsKept) this.blocks.delete(hash)
@@ -85,8 +90,10 @@ export class KnownChain {
 
   private dropFrom(blockNumber: number): void {
     this.head = blockNumber - 1
+    this.headTime = 0
     for (const [hash, block] of this.blocks)
       if (block.number >= blockNumber) this.blocks.set(hash, { ...block, canonical: false })
+      else if (block.canonical && block.time > this.headTime) this.headTime = block.time
     for (const [key, epoch] of this.epochs)
       if (epoch.state === 'OPEN' && epoch.releaseBlock >= blockNumber)
         this.epochs.set(key, { ...epoch, state: 'AWAITED' })

@@ -18,6 +18,8 @@ export interface ProjectResult {
 export interface TallyPorts {
   readonly rules: MarketRules
   readonly keccak: Keccak
+  /** When the blocks that the close accepts were made, ms since 1970; undefined of one that is forgotten. */
+  readonly timeOf: (hash: string) => number | undefined
   /** Takes the final word on each submission. */
   readonly decide: (decision: Decision) => void
 }
@@ -26,13 +28,17 @@ export function tallyProject(
   projectId: string,
   entries: readonly Entry[],
   close: EpochTick,
-  { rules, keccak, decide }: TallyPorts,
+  { rules, keccak, timeOf, decide }: TallyPorts,
 ): ProjectResult {
+  const times = close.acceptedHeaders.map(timeOf)
+  const isOver = (entry: Entry) => entry.submission.deadline < blockAtArrival(entry, times, close, rules)
+  for (const entry of entries.filter(isOver)) decide({ entry, reason: 'DEADLINE_PASSED' })
+  const inTime = entries.filter((entry) => !isOver(entry))
   const headers = new Set(close.acceptedHeaders)
   const isOnChain = ({ submission, contested }: Entry) => contested || headers.has(submission.header)
-  for (const entry of entries) if (!isOnChain(entry)) decide({ entry, reason: offChain(entry, close.releaseBlock) })
+  for (const entry of inTime) if (!isOnChain(entry)) decide({ entry, reason: offChain(entry, close.releaseBlock) })
 
-  const onChain = entries.filter(isOnChain)
+  const onChain = inTime.filter(isOnChain)
   const votes = oneVotePerSlot(onChain)
   const voters = new Set(votes)
   for (const entry of onChain) if (!voters.has(entry)) decide({ entry, reason: 'SUPERSEDED' })
@@ -51,6 +57,22 @@ export function tallyProject(
   for (const entry of votes) decide({ entry, reason: isForWinner(entry) ? 'COUNTED' : 'OUTVOTED' })
   const bySlot = votes.sort((a, b) => a.submission.slotId - b.submission.slotId)
   return { projectId, snapshotCid: winner, votes: bySlot, counted }
+}
+
+/** The newest block when it came, as the blocks' own times say; the release when it came before that. */
+function blockAtArrival(
+  { submission }: Entry,
+  times: readonly (number | undefined)[],
+  { releaseBlock, blockNumber }: EpochTick,
+  { clockSkewSeconds }: MarketRules,
+): number {
+  const cameAt = submission.receivedAt - 1000 * clockSkewSeconds
+  let number = blockNumber
+  for (const time of [...times].reverse()) {
+    if (time !== undefined && time <= cameAt) return number < releaseBlock ? releaseBlock : number
+    number--
+  }
+  return releaseBlock
 }
 
 /** A header was unknown, too old, or its block has left the chain since. */

@@ -4,10 +4,8 @@ import type { Entry } from './entry.ts'
 export class Waiting {
   private readonly byDigest = new Map<string, Entry>()
   private readonly byOwner = new Map<string, Set<Entry>>()
-
-  get size(): number {
-    return this.byDigest.size
-  }
+  /** Those whose slot is another's. */
+  strangers = 0
 
   entries(): IterableIterator<Entry> {
     return this.byDigest.values()
@@ -27,6 +25,7 @@ export class Waiting {
     this.byDigest.set(digestIn(entry), entry)
     const owner = this.byOwner.get(ownerIn(entry)) ?? new Set()
     this.byOwner.set(ownerIn(entry), owner.add(entry))
+    if (entry.stranger) this.strangers++
   }
 
   delete(entry: Entry): void {
@@ -34,6 +33,7 @@ export class Waiting {
     const owner = this.byOwner.get(ownerIn(entry))
     owner?.delete(entry)
     if (owner?.size === 0) this.byOwner.delete(ownerIn(entry))
+    if (entry.stranger) this.strangers--
   }
 }
 

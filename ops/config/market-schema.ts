@@ -15,7 +15,21 @@ export const marketSchema = z.strictObject({
     .describe('What the contract’s submission window counts: blocks, or seconds of block time.'),
   epochsAhead: whole(0, 1_000)
     .default(MARKET_DEFAULTS.epochsAhead)
-    .describe('Epochs past the newest open one that a submission may be early.'),
+    .describe('Epochs that a submission may be ahead of those which can have been released when it came.'),
+  epochSecondsMin: z
+    .number()
+    .min(0.05)
+    .max(86_400)
+    .default(MARKET_DEFAULTS.epochSecondsMin)
+    .describe(
+      'Fewest seconds from one release to the next, on average. With more, owners have less room for early votes.',
+    ),
+  epochsWaitingMax: whole(1, 1_000_000)
+    .default(MARKET_DEFAULTS.epochsWaitingMax)
+    .describe('Epochs that an owner of a slot may wait for, however long the clock is behind.'),
+  clockSkewSeconds: whole(0, 3_600)
+    .default(MARKET_DEFAULTS.clockSkewSeconds)
+    .describe('Seconds by which the clock of an intake may differ from the time of the blocks.'),
   perSlotPerEpoch: whole(1, 1_000_000)
     .default(MARKET_DEFAULTS.perSlotPerEpoch)
     .describe('Distinct submissions of a slot taken in an epoch.'),

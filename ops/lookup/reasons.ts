@@ -24,10 +24,10 @@ const DECIDED_BY = {
   EPOCH_NOT_OPEN: 'validate',
   EPOCH_CLOSED: 'validate',
   EPOCH_TOO_FAR: 'validate',
-  DEADLINE_PASSED: 'validate',
+  DEADLINE_PASSED: 'consensus',
   UNKNOWN_HEADER: 'validate, consensus',
-  STALE_HEADER: 'validate, consensus',
-  ORPHANED_HEADER: 'validate, consensus',
+  STALE_HEADER: 'consensus',
+  ORPHANED_HEADER: 'consensus',
   DUPLICATE: 'validate, admit',
   RATE_LIMITED: 'validate, admit',
   SUPERSEDED: 'consensus',
@@ -48,8 +48,8 @@ rule expected and what it found, and the block as of which it was decided. Look 
 \`sequencer why --slot <slot> --epoch <epoch>\`. The reasons are one closed set: they are also the labels of
 \`seq_submission_verdict_total\` and the symbols of the Avro enum in the topic \`verdicts\`.
 
-A verdict is final when it is written. Those of \`consensus\` come when the epoch closes, \`EPOCH_NOT_OPEN\` when the
-wait for the release was in vain, all others at once.
+A verdict is final when it is written. Those of \`consensus\` come when the epoch closes; what comes before the release of its
+epoch waits for that, however late this sequencer hears of it; all others come at once.
 
 `
 

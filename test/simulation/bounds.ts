@@ -14,9 +14,10 @@ const BY_VERDICT: Readonly<Record<string, (verdict: Verdict) => boolean>> = {
   'waiting room of an owner (overQuotaMax)': ({ reason, stage }) => reason === 'RATE_LIMITED' && stage === 'validate',
   'room before the first block (parkedMax)': ({ rule, expected }) =>
     rule === NO_ROOM_RULE && expected.endsWith('before the first block'),
-  'epochs of an owner before the first release (epochsAhead)': ({ rule, expected }) =>
-    rule === NO_ROOM_RULE && expected.endsWith('before the first release'),
-  'epochs ahead (epochsAhead)': ({ reason }) => reason === 'EPOCH_TOO_FAR',
+  'room of strangers to their slot (parkedMax)': ({ rule, expected }) =>
+    rule === NO_ROOM_RULE && !expected.endsWith('before the first block'),
+  'epochs of an owner that wait (epochsAhead, epochSecondsMin)': ({ reason, stage }) =>
+    reason === 'EPOCH_TOO_FAR' && stage === 'validate',
   'length of a project id (projectIdBytesMax)': ({ reason, rule }) =>
     reason === 'OVERSIZE' && rule.startsWith('projectId'),
   'length of a CID (snapshotCidBytesMax)': ({ reason, rule }) =>

@@ -258,7 +258,7 @@ const TOPOLOGY: readonly Guard[] = [
     why: 'one slot, one voice',
   },
   {
-    name: 'a slot is its owner’s as of the block of the marker',
+    name: 'a slot is its owner’s as of the release of the epoch',
     file: 'topology/judge.ts',
     find: 'slot?.history.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)',
     replace: 'slot?.history.at(blockNumber === undefined ? 0 : -1)',
@@ -274,8 +274,8 @@ const TOPOLOGY: readonly Guard[] = [
   {
     name: 'what waits for its epoch is let in when it opens',
     file: 'topology/validate.ts',
-    find: '=> theirs <= epochId || theirs > lastAwaited,',
-    replace: '=> theirs < epochId || theirs > lastAwaited,',
+    find: '(awaited <= epochId || cameTooEarly(',
+    replace: '(awaited < epochId || cameTooEarly(',
     why: 'every submission gets its verdict',
   },
   {
@@ -335,11 +335,18 @@ const TOPOLOGY: readonly Guard[] = [
     why: 'the block may have left the chain since',
   },
   {
-    name: 'an orphaned block does not validate what comes later',
-    file: 'topology/chain-view.ts',
-    find: 'heads.put(hash, { ...block, canonical: false })',
-    replace: '{}',
-    why: 'the header must be on the chain',
+    name: 'what waits in vain is told so when a later epoch opens',
+    file: 'topology/validate.ts',
+    find: '|| cameTooEarly(awaited, arrivedFrom, marker.tick, market)',
+    replace: '|| (cameTooEarly(awaited, arrivedFrom, marker.tick, market) && awaited < 0)',
+    why: 'every submission gets its verdict, and its place is free again',
+  },
+  {
+    name: 'a deadline is measured by when the submission came',
+    file: 'topology/consensus.ts',
+    find: 'if (submission.deadline < passed) {',
+    replace: 'if (submission.deadline < passed && passed < 0) {',
+    why: 'the signer says until when it may be taken',
   },
   {
     name: 'ties go by the hash of the closing block',
@@ -429,15 +436,16 @@ const HOSTILE: readonly Guard[] = [
   {
     name: 'every owner has places of its own in the waiting room',
     file: 'topology/parking.ts',
-    find: 'const inEpoch = (scope: string, { signer, submission }: ParkedSubmission): string =>',
-    replace: "const inEpoch = (scope: string, _: ParkedSubmission, signer = '', submission = { slotId: 0 }): string =>",
+    find: 'const ownerKey = (scope: string, { signer, submission }: ParkedSubmission): string =>',
+    replace:
+      "const ownerKey = (scope: string, _: ParkedSubmission, signer = '', submission = { slotId: 0 }): string =>",
     why: 'else one slot fills the places of the others',
   },
   {
     name: 'who waits is told apart by digest and signer',
     file: 'topology/parking.ts',
-    find: 'const keyOf = ({ submission, signer }: ParkedSubmission): string =>',
-    replace: "const keyOf = ({ submission }: ParkedSubmission, signer = ''): string =>",
+    find: 'const keyOf = ({ submission, signer }: Waiting): string =>',
+    replace: "const keyOf = ({ submission }: Waiting, signer = ''): string =>",
     why: 'anybody can sign what another has signed, and be first',
   },
   {

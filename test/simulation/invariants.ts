@@ -38,7 +38,7 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
   if (!isSound || report.differences.some(isOther)) fail(`audit: ${describe(report)}`)
 
   const ticks = script.ticks.map((tick) =>
-    topics.submissions.markers!.idOf({ tick, from: 0, of: 1, count: 0, checksum: 0 }),
+    topics.submissions.markers!.idOf({ tick, from: 0, of: 1, count: 0, checksum: 0, blockTimes: [] }),
   )
   const submissions = await readSubmissions(log, topics)
   for (let partition = 0; partition < topics.submissions.partitions; partition++) {

@@ -133,7 +133,7 @@ function forgedMarker(
   { forged, isSigned }: Extract<Hostile, { forged: unknown }>,
   partition: number,
 ) {
-  const marker = { tick: forged, from: 0, of: 1, count: 0, checksum: 0 }
+  const marker = { tick: forged, from: 0, of: 1, count: 0, checksum: 0, blockTimes: [] }
   const [key, value] = [submissions.key.encode(submissions.markers!.keyOf(marker)), submissions.value.encode(marker)]
   const seals = markerSeals({ markerKeys: [FORGER.publicKey] }, FORGER)!
   const headers = [seals.seal({ topic: submissions.name, partition, key, value }, { offset: 1_000_000, index: 0 })]

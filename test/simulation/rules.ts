@@ -15,6 +15,9 @@ const market: MarketRules = {
   chainId: CHAIN_ID,
   protocolState: PROTOCOL_STATE,
   batchProjectsMax: 2,
+  // Blocks of one second, and epochs of three.
+  epochSecondsMin: 3,
+  clockSkewSeconds: 1,
 }
 
 const RULES: ProtocolRules = { ...RULES_DEFAULTS, markets: [market] }

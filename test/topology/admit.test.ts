@@ -127,7 +127,7 @@ describe('quota', () => {
     expect(outcomes[1]).toEqual(outcomes[0])
   })
 
-  test('behavior: whoever buys the slot in the midst of an epoch has a quota of its own, for the same content too', () => {
+  test('behavior: a slot that is sold in the midst of an epoch is the seller’s until the next one is released', () => {
     const world = openedWorld({ rules: rulesOf({ perSlotPerEpoch: 1 }) })
     const seller = world.submit(submissionOf({ projectId: project(1) }))
     world.own(1, [
@@ -136,8 +136,11 @@ describe('quota', () => {
     ])
     world.tick(headTick(12))
     const buyer = world.submit(submissionOf({ projectId: project(1), signedBy: 2 }))
-    world.tick(headTick(13), closeTick(1, 10, 13))
-    expect([seller, buyer].map((submission) => world.reasonOf(submission))).toEqual(['COUNTED', 'SUPERSEDED'])
+    world.tick(headTick(13), openTick(2, 13), closeTick(1, 10, 13))
+    const next = [1, 2].map((signedBy) => world.submit(submissionOf({ epochId: 2, signedBy, header: hashOf(13) })))
+    world.tick(headTick(14), closeTick(2, 13, 14))
+    expect([seller, buyer].map((submission) => world.reasonOf(submission))).toEqual(['COUNTED', 'SLOT_MISMATCH'])
+    expect(next.map((submission) => world.reasonOf(submission))).toEqual(['SLOT_MISMATCH', 'COUNTED'])
   })
 })
 

@@ -73,6 +73,7 @@ test('behavior: what was admitted by wider rules and fits no transaction has no 
   const closing = {
     tick: { blockNumber: 15, blockHash: hashOf(15), releaseBlock: 10 },
     headers: new Set([hashOf(11)]),
+    blockTimes: [],
     market: marketRules(),
   }
   const votes = (snapshotCid: string) =>

@@ -10,6 +10,7 @@ const HEADERS = [10, 11, 12].map((block) => hashOf(block))
 const closing = (market: Partial<Closing['market']> = {}): Closing => ({
   tick: { releaseBlock: 10, blockNumber: 12, blockHash: hashOf(12) },
   headers: new Set(HEADERS),
+  blockTimes: [],
   market: { ...marketRules(), ...market },
 })
 

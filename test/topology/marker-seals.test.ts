@@ -29,7 +29,7 @@ const opened = (world = sealedWorld()): World => {
   return world
 }
 
-const stamp = { from: 0, of: 1, count: -1, checksum: 0 }
+const stamp = { from: 0, of: 1, count: -1, checksum: 0, blockTimes: [] }
 /** A marker as whoever may write the topic can make it. */
 function forge(
   world: World,

@@ -79,7 +79,7 @@ const finalize = (projectId: string, votes: readonly Submission[], market: { vot
   finalizeProject(
     projectId,
     votes.map((submission) => ({ ...submission, projectId })),
-    { tick: TICK, headers: new Set(HEADERS), market: marketRules(market) },
+    { tick: TICK, headers: new Set(HEADERS), blockTimes: [], market: marketRules(market) },
   )
 const entriesIn = ({ ballots, dropped, equivocations }: ProjectFinalization): number =>
   ballots.length + dropped.length + equivocations.length
@@ -176,7 +176,7 @@ test('behavior: as many CIDs as slots, more than a call has room for', { timeout
 
   const entries = votes.map((submission) => ({ submission }) as unknown as Entry)
   const close = { ...closeTick(1, 10, 12), blockHash: TICK.blockHash }
-  const ports = { rules: marketRules(), keccak: await createKeccak256(), decide: () => {} }
+  const ports = { rules: marketRules(), keccak: await createKeccak256(), timeOf: () => undefined, decide: () => {} }
   expect(tallyProject('p', entries, close, ports)).toMatchObject({ snapshotCid: project.snapshotCid, counted: 1 })
 })
 
@@ -252,7 +252,7 @@ test('behavior: a restart after each part changes nothing, whatever projects are
     }
     for (const record of records) put(record)
     const checksum = records.reduce((sum, one) => (sum ^ crc32(finalizations.value.encode(one))) >>> 0, 0)
-    put({ tick: closeTick(1, 10, 15), from: 0, of: 1, count: records.length, checksum })
+    put({ tick: closeTick(1, 10, 15), from: 0, of: 1, count: records.length, checksum, blockTimes: [] })
     return asJson([world.batches(), world.summaries()])
   }
   const parts = projects.flatMap((project) => [...finalizationParts(project, 600)])

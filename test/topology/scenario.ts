@@ -13,6 +13,8 @@ import {
   uuid,
 } from './world.ts'
 
+/** Long after everything else an epoch opens: what waits for others then waited in vain. */
+const LONG_AFTER = { ...headTick(17, 'b'), blockTimestamp: 1_000 }
 /** Ticks, and between them the places where submissions arrive. Block 14 is replaced by 14b; epoch 3 by then is not open. */
 export const TICKS: readonly (readonly EpochTick[])[] = [
   [],
@@ -26,10 +28,11 @@ export const TICKS: readonly (readonly EpochTick[])[] = [
     { ...closeTick(2, 12, 15, 'b'), acceptedHeaders: [hashOf(12), hashOf(13), hashOf(14, 'b'), hashOf(15, 'b')] },
   ],
   [openTick(3, 15, 'b'), headTick(16, 'b'), closeTick(3, 15, 16, 'b')],
+  [LONG_AFTER, { ...openTick(4, 17, 'b'), blockTimestamp: LONG_AFTER.blockTimestamp }],
 ]
-export const PLACES = TICKS.length
+export const PLACES = TICKS.length - 1
 const HEADERS = [
-  ...[9, 10, 11, 12, 13, 14, 15, 99].map((block) => hashOf(block)),
+  ...[9, 10, 11, 12, 13, 14, 14, 14, 15, 99].map((block) => hashOf(block)),
   hashOf(14, 'b'),
   hashOf(15, 'b'),
   '',

@@ -56,7 +56,7 @@ export function submissionOf({ signedBy, ...fields }: SubmissionFields = {}, mar
     header: hashOf(11),
     dataMarket: market.dataMarket,
     nodeVersion: null,
-    receivedAt: 1_000_000 + n,
+    receivedAt: 20_000 + n,
     position: null,
     digest: Buffer.alloc(0),
     fullNode: false,

@@ -137,7 +137,7 @@ export async function runScenario({
 /** A close of the open epochs that nobody signed, one signed by a key of their own, and a copy of an old marker. */
 function forgeMarkers(driver: TopologyTestDriver, { submissions }: Topics, block: number): void {
   const foreign = markerSeals({ markerKeys: [forger.publicKey] }, forger)!
-  const stamp = { from: 0, of: 1, count: -1, checksum: 0 }
+  const stamp = { from: 0, of: 1, count: -1, checksum: 0, blockTimes: [] }
   const blank = blankTick('CLOSE', MARKETS[0], Math.ceil(block / EPOCH_BLOCKS), block)
   const tick = { ...blank, blockHash: `0x${'99'.repeat(32)}` }
   const { dataMarket, epochId } = tick

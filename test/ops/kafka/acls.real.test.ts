@@ -93,7 +93,7 @@ async function intakeCannotMoveEpochs(world: ClusterWorld, edgeConfig: string): 
     const { submissions, epochTicks, validated, deadLetters } = ground.topics
     const tick = { ...headTick(1_000_000), slotsOffset: 1_000_000_000 }
     const key = submissions.key.encode({ dataMarket: '', epochId: 0, projectId: '' })
-    const value = submissions.value.encode({ tick, from: 0, of: 1, count: -1, checksum: 0 })
+    const value = submissions.value.encode({ tick, from: 0, of: 1, count: -1, checksum: 0, blockTimes: [] })
     const record = { topic: submissions.name, partition: 0, timestamp: 0, key, value }
     await appender.append([record])
     const refused = [epochTicks, validated].map(({ name }) => appender.append([{ ...record, topic: name }]))

@@ -98,7 +98,14 @@ export const tickOf = (fields: Partial<EpochTick>): EpochTick => ({
   ...fields,
 })
 
-export const markerOf = (tick: EpochTick): EpochMarker => ({ tick, from: 0, of: 1, count: 0, checksum: 0 })
+export const markerOf = (tick: EpochTick): EpochMarker => ({
+  tick,
+  from: 0,
+  of: 1,
+  count: 0,
+  checksum: 0,
+  blockTimes: [],
+})
 
 export const batchOf = (fields: Partial<Batch>): Batch => ({
   epochId: 3,
