@@ -84,7 +84,8 @@ const late: Transition = (at, { transactionHash, blockNumber, blockHash, error }
 
 /** The nonce is used up, but not by what it was for. Nothing of this batch can be mined any more: from the dry run again. */
 const replan: Transition = (at, result, rules) => {
-  const next = retry('PREPARE')(withoutNonce(at), result, rules)
+  // What a filler took the place of was given up for a reason, which stays.
+  const next = retry('PREPARE')(withoutNonce(at), { ...result, error: result.error || at.error }, rules)
   // A limit that was not enough is handed to the next dry run, which then asks for more.
   return result.error === OUT_OF_GAS ? { ...next, quote: { ...next.quote, gasLimit: at.quote.gasLimit } } : next
 }
