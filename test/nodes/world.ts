@@ -2,12 +2,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Contract, Wallet } from 'ethers'
 import { protocolStateInterface } from '../../connectors/evm/abi.ts'
-import { createDevSender, devProvider } from '../../connectors/evm/dev-sender.ts'
+import { devProvider } from '../../connectors/evm/dev-sender.ts'
+import { startValidator } from '../../connectors/evm/dev-validator.ts'
 import type { DevChain } from '../../connectors/evm/devchain.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import { directoryPaths } from '../../ops/data-directory.ts'
-import { startActors, startChain } from '../../ops/dev/chain.ts'
+import { startChain } from '../../ops/dev/chain.ts'
 import { DEV_DEFAULTS } from '../../ops/dev/config.ts'
 import { Lifecycle } from '../../ops/lifecycle.ts'
 import { runSnapshotters } from '../../ops/snapshotters/run.ts'
@@ -54,8 +56,11 @@ const PROCESS = fileURLToPath(new URL('process.ts', import.meta.url))
 const SHIM = fileURLToPath(new URL('../../ops/bin/shim.mjs', import.meta.url))
 /** Blocks come when there is something to put into them. */
 const NO_BLOCKS_SECONDS = 3_600
-const PARENT_MS = 1_000
-const RELEASE_GAS = 300_000
+/** Of the chain, or of the parent chain. */
+const BLOCK_MS = 1_000
+const RELEASE = { type: 2, gasLimit: 300_000, maxFeePerGas: 20_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n }
+/** The release before is not in a block yet. */
+const KNOWN = /already (known|imported)|underpriced/i
 const LAST_WORDS_CHARS = 1_500
 const LOUD = ['warn', 'error', 'fatal']
 
@@ -89,8 +94,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     )
     sequencer = await parts.add('sequencer', startProcess(ordersOf(options, chain, proxies, dataDir), watch))
     const warn = (who: string) => (error: unknown) => log(`${who}: ${(error as Error).message}`)
-    if (options.nitro) await parts.add('releases', startReleases(options, chain, warn('epoch manager')))
-    else await startActors(config, chain, parts, warn)
+    await parts.add('releases', startReleases(options, chain, warn('epoch manager')))
+    if (!options.nitro) await startValidators(chain, parts)
     await parts.add('snapshotters', startSnapshotters(options, chain, sequencer.running!.intake, dataDir))
     const provider = devProvider(rpcUrl, chainId)
     await parts.add('provider', { close: async () => provider.destroy() })
@@ -140,7 +145,7 @@ async function startNodes(
   if (nitro) {
     const chain = await parts.add(
       'nitro',
-      startNitro({ rpcUrl, chainId, protocolState, nodes, seed, parentMs: PARENT_MS }),
+      startNitro({ rpcUrl, chainId, protocolState, nodes, seed, parentMs: BLOCK_MS }),
     )
     chain.start()
     return chain.proxies
@@ -152,35 +157,50 @@ async function startNodes(
   return proxies
 }
 
-/** Releases an epoch every so often by the time of the wall: on such a chain blocks come of transactions. */
+/**
+ * Releases an epoch every so many seconds, from where the chain is now. It does not wait for a transaction: one that has left
+ * the chain is sent again, in the place that the chain has for it.
+ */
 function startReleases(
   { epochBlocks }: WorldOptions,
   { rpcUrl, chainId, protocolState, markets, accounts }: DevChain,
   onError: (error: unknown) => void,
 ): { close(): Promise<void> } {
-  const sender = createDevSender(rpcUrl, chainId, accounts.epochManager.privateKey)
+  const provider = devProvider(rpcUrl, chainId)
+  const wallet = new Wallet(accounts.epochManager.privateKey)
+  const contract = new Contract(protocolState, protocolStateInterface, provider)
   const stop = new AbortController()
-  let begin = 1
+  const release = async (): Promise<void> => {
+    const [, end] = (await contract.getFunction('currentEpoch')(markets[0])) as [bigint, bigint]
+    const nonce = await provider.getTransactionCount(wallet.address, 'latest')
+    const data = protocolStateInterface.encodeFunctionData('releaseEpoch', [markets[0], end + 1n, end + 1n])
+    const raw = await wallet.signTransaction({ to: protocolState, data, nonce, chainId, ...RELEASE })
+    await provider.send('eth_sendRawTransaction', [raw])
+  }
   const running = (async () => {
     while (!stop.signal.aborted) {
-      const args = [markets[0], begin, begin]
-      const data = protocolStateInterface.encodeFunctionData('releaseEpoch', args)
-      try {
-        await sender.send([{ to: protocolState, data, gasLimit: RELEASE_GAS }])
-        begin++
-      } catch (error) {
-        if (!stop.signal.aborted) onError(error)
-      }
-      await systemClock.sleep(epochBlocks * PARENT_MS, stop.signal).catch(() => undefined)
+      await release().catch((error: unknown) => {
+        if (!stop.signal.aborted && !KNOWN.test((error as Error).message)) onError(error)
+      })
+      await systemClock.sleep(epochBlocks * BLOCK_MS, stop.signal).catch(() => undefined)
     }
   })()
   return {
     async close() {
       stop.abort()
       await running
-      sender.close()
+      provider.destroy()
     },
   }
+}
+
+/** What a reorganisation takes from them they complain of; it is not what is looked at here. */
+async function startValidators(
+  { rpcUrl, chainId, protocolState, markets, accounts, startBlock: fromBlock }: DevChain,
+  parts: Lifecycle,
+): Promise<void> {
+  const world = { rpcUrl, chainId, protocolState, markets, fromBlock }
+  for (const account of accounts.validators) await parts.add('validator', startValidator({ ...world, account }))
 }
 
 interface Sequencer {
