@@ -110,6 +110,8 @@ export interface AnchorObserver extends RpcObserver {
   /** The contract refuses the call, in a dry run or in a block. */
   reverted?(code: string, key: AnchorKey): void
   feeBumped?(): void
+  /** The owner forced the completion of a batch without a majority of validators: the contract does not finalize it. */
+  notFinalized?(key: AnchorKey): void
   /** The contract took a batch too late and kept nothing of it. */
   lateAccepted?(key: AnchorKey): void
 }

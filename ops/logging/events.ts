@@ -28,6 +28,8 @@ export const LOG_EVENTS = {
   'epoch-closed': 'its window is over (block)',
   'epoch-summarised': 'its batches were cut (submissions, projects, withoutQuorum, batches)',
   'epoch-anchored': 'all its batches and the ending call are final (seconds after the release, verdicts by reason)',
+  'batch-not-finalized':
+    'the owner of the market forced its completion without a majority of validators; nothing is said against it',
   'epoch-missed': 'the ending call is final, but a batch was late or has failed (batches by number)',
   'chain-reorganised': 'blocks left the chain (block: the first of them)',
   'batch-stored': 'a batch is on IPFS (batch, cid)',
@@ -54,6 +56,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'chain-reorganised': 'warn',
   'transaction-refused': 'warn',
   'call-refused': 'warn',
+  'batch-not-finalized': 'warn',
   'epoch-missed': 'error',
   'batch-late': 'error',
   'batch-failed': 'error',
@@ -119,6 +122,10 @@ export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserv
     reverted(code, key) {
       observer.reverted?.(code, key)
       say(log, 'call-refused', { ...of(key), code })
+    },
+    notFinalized(key) {
+      observer.notFinalized?.(key)
+      say(log, 'batch-not-finalized', of(key))
     },
   }
 }
