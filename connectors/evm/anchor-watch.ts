@@ -1,12 +1,12 @@
 import { id } from 'ethers'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
-import { addressIn, attestedRoot, cidIn, type Log, logsOf, topicOf, word } from './anchor-chain.ts'
+import { attestedRoot, cidIn, type Log, logsOf, topicOf, word } from './anchor-chain.ts'
 import { textOf } from './anchor-intents.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { resultOf } from './anchor-result.ts'
 import type { HeadWatch } from './head-watch.ts'
 import type { Ask, Rpc } from './rpc.ts'
-import { quantity } from './rpc-values.ts'
+import { addressIn } from './rpc-values.ts'
 
 const ATTESTED = topicOf('SnapshotBatchAttestationSubmitted')
 const FINALIZED = topicOf('SnapshotBatchFinalized')
@@ -122,7 +122,7 @@ async function newsOf(
     const logs = await logsOf(ask, { address, topics, ...range })
     for (const log of logs)
       for (const one of watched) {
-        if (quantity(log.blockNumber, 'block number of a log') < one.cursors[look] || !concerns(log, one)) continue
+        if (log.blockNumber < one.cursors[look] || !concerns(log, one)) continue
         const event = `${log.transactionHash} ${log.topics.join(' ')}`
         if (one.told.has(event)) continue
         const meaning = await meaningOf(ask, log, logs, one)
@@ -151,9 +151,9 @@ async function meaningOf(ask: Ask, log: Log, logs: readonly Log[], one: Watched)
   if (event === DIVERGED) return together(ATTESTED) || votedAgainst(one) ? resultOf(intent, 'DIVERGED') : 'FORCED'
   const root = await attestedRoot(ask, log.transactionHash, intent.cid)
   const attestation = {
-    validator: addressIn(validator),
+    validator: addressIn(validator, 'the validator of an attestation'),
     matches: root === undefined ? null : root === intent.finalizedCidsRootHash,
-    blockNumber: quantity(log.blockNumber, 'block number of a log'),
+    blockNumber: log.blockNumber,
     finalized: together(FINALIZED),
   }
   one.votes.set(attestation.validator, attestation.matches)

@@ -2,6 +2,7 @@
 import type { AnchorObserver } from '../../connectors/evm/anchor-options.ts'
 import type { RefusalReason } from '../../connectors/evm/anchor-refusal.ts'
 import type { ClockObserver } from '../../connectors/evm/clock-options.ts'
+import { NODE_FAULTS } from '../../connectors/evm/node-states.ts'
 import type { RpcObserver } from '../../connectors/evm/rpc.ts'
 import type { StoreBatchOptions } from '../../connectors/ipfs/store.ts'
 import type { IntakeObserver } from '../../connectors/libp2p/intake.ts'
@@ -85,6 +86,7 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
   const rpc = rpcMetrics(metrics)
   const waits = createWaits(health)
   return {
+    ...rpc,
     answered(endpoint, method, outcome, elapsedMs) {
       rpc.answered(endpoint, method, outcome, elapsedMs)
       if (outcome === 'ok') waits.over(...NODE_STEPS)
@@ -167,6 +169,12 @@ function rpcMetrics(metrics: Metrics): Required<RpcObserver> {
       metrics.rpcRequests.inc({ node, method: oneOf(RPC_METHODS, method), outcome })
       metrics.rpcSeconds.observe({ node }, elapsedMs / 1000)
     },
+    nodeChanged(endpoint, { fault }) {
+      const node = String(endpoint + 1)
+      for (const one of NODE_FAULTS) metrics.rpcNodeAside.set({ node, fault: one }, one === fault ? 1 : 0)
+    },
+    disagreed: (endpoint) => metrics.rpcDisagreements.inc({ node: String(endpoint + 1) }),
+    unexpected: () => metrics.rpcUnexpected.inc(),
   }
 }
 

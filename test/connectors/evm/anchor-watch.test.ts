@@ -28,7 +28,7 @@ const logOf = ({ name, block, validator, transaction = block }: Event) => {
     ? [MARKET, CID, KEY.epochId, 1, validator]
     : [MARKET, KEY.epochId, CID, 1]
   const where = { blockNumber: hex(block), blockHash: hashAt(block), transactionHash: hashAt(transaction) }
-  return { ...abi.encodeEventLog(name, args), ...where, address: STATE, logIndex: '0x0', removed: false }
+  return { ...abi.encodeEventLog(name, args), ...where, address: STATE, removed: false }
 }
 
 /**
@@ -40,13 +40,16 @@ async function watching(events: readonly Event[], until: number, hidden = 0): Pr
   const told: string[] = []
   const abort = new AbortController()
   const ask: Ask = async (method, [first]) => {
+    if (method === 'eth_blockNumber') return hex(head)
     if (method === 'eth_getTransactionByHash') {
       const { root = ROOT } = events.find(({ block, transaction = block }) => hashAt(transaction) === first)!
       return { hash: first, input: abi.encodeFunctionData('submitBatchAttestation', [MARKET, CID, KEY.epochId, root]) }
     }
     const { fromBlock, toBlock } = first as { fromBlock: string; toBlock: string }
     const seen = events.filter(({ block }) => block >= Number(fromBlock) && block <= Number(toBlock))
-    return seen.filter((one) => head - one.block >= (one.hidden ?? hidden)).map(logOf)
+    return seen
+      .filter((one) => head - one.block >= (one.hidden ?? hidden))
+      .map((event, i) => ({ ...logOf(event), logIndex: hex(i) }))
   }
   const headAt = (number: number): Head => ({
     ...{ number, hash: hashAt(number), parentHash: hashAt(number - 1), contractBlock: number, gasLimit: 1 },

@@ -199,7 +199,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
   }
 
   /** Every event of that name, by the CID in it. */
-  async function events(name: string, epochId: number): Promise<string[]> {
+  async function events(name: string, epochId: number): Promise<(string | undefined)[]> {
     const topic = protocolStateInterface.getEvent(name)!.topicHash
     const logs = (await provider.getLogs({
       address: chain.protocolState,
