@@ -80,9 +80,9 @@ async function quote(
  * next block at best, whose number is one more. On a chain that counts the blocks of its parent many blocks have one number,
  * the next as well.
  */
-async function windowIsOver(
+export async function windowIsOver(
   ask: Ask,
-  { key, intent, call }: PrepareInput,
+  { key, intent, call }: Pick<PrepareInput, 'key' | 'intent' | 'call'>,
   head: Head,
   { contractBlock }: AnchorSettings,
 ): Promise<boolean> {

@@ -39,6 +39,7 @@ export const LOG_EVENTS = {
   'call-refused': 'the contract refuses the call, in a dry run or in a block (code)',
   'batch-mined': 'it is in a block',
   'batch-final': 'and deep enough to stay',
+  'batch-reorged': 'it was final, and its block left the chain: it is anchored again',
   'batch-late': 'the contract’s window was over: it kept nothing',
   'batch-failed': 'it cannot be anchored any more (reason)',
 } as const
@@ -58,6 +59,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'call-refused': 'warn',
   'batch-not-finalized': 'warn',
   'epoch-missed': 'error',
+  'batch-reorged': 'error',
   'batch-late': 'error',
   'batch-failed': 'error',
 }
@@ -70,6 +72,7 @@ const BATCH_EVENTS: Partial<Record<Anchor['state'], LogEvent>> = {
   SENT: 'batch-sent',
   MINED: 'batch-mined',
   FINAL: 'batch-final',
+  REORGED: 'batch-reorged',
   LATE: 'batch-late',
   FAILED: 'batch-failed',
 }

@@ -82,7 +82,8 @@ export function clockMetrics(metrics: Metrics, health: Health, now: () => number
 
 export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver {
   const { txPending, txNonce, txFee, txCost, signerBalanceWei } = metrics
-  const gauges = [txPending, txNonce, txFee, txCost, signerBalanceWei]
+  const { txKept, txReorged, txGaps, txStandstill } = metrics
+  const gauges = [txPending, txNonce, txFee, txCost, signerBalanceWei, txKept, txStandstill]
   const rpc = rpcMetrics(metrics)
   const waits = createWaits(health)
   return {
@@ -121,6 +122,14 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
     },
     reverted: (code) => metrics.txReverts.inc({ code: oneOf(REVERT_CODES, code) }),
     feeBumped: () => metrics.txGasBumps.inc(),
+    kept: (transactions) => txKept.set(transactions),
+    wentBack: (transactions) => txReorged.inc(transactions),
+    gapFound: () => txGaps.inc(),
+    standstill(ms, words) {
+      txStandstill.set(ms / 1_000)
+      if (words === '') waits.over(STANDSTILL)
+      else waits.begin(STANDSTILL, words)
+    },
     lateAccepted: () => metrics.txDelayedAccept.inc(),
   }
 }
@@ -131,8 +140,11 @@ const USUAL_REFUSALS: readonly RefusalReason[] = ['known', 'nonce']
 /** The step of what waits for the log. */
 const LOG_STEP = 'log'
 
+/** Of the nonce that everything else waits for. */
+const STANDSTILL = 'standstill'
+
 /** Steps that wait for nothing but a node: any answer of it ends that. The others wait until one of their kind concludes. */
-const NODE_STEPS = ['WATCH', 'head']
+const NODE_STEPS = ['WATCH', 'KEEP', 'head']
 
 /** The role is ready while nothing that it does waits for something outside; else it says for what. */
 function createWaits(health: Health) {

@@ -30,6 +30,7 @@ export const intentOf = (rawTransactions: string[], fields: Partial<AnchorIntent
   maxPriorityFeePerGas: '1',
   rawTransactions,
   blockNumber: -1,
+  blockHash: '',
   ...fields,
 })
 
