@@ -1,5 +1,6 @@
 /** Which epochs take submissions, as the ticks say. It may be behind the log, or know nothing of an epoch of long ago. */
-import type { EpochTick } from '../../schemas/types.ts'
+import type { EpochTick, StoredHead } from '../../schemas/types.ts'
+import { arrivalOf, epochsAwaited } from '../../topology/early.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { rulesOfMarket } from '../../topology/rules.ts'
 
@@ -14,17 +15,24 @@ interface MarketState {
 
 export interface OpenEpochs {
   apply(tick: EpochTick): void
-  /** Open, or early by no more than the market allows. Also true while nothing is known of a market that is served. */
+  /**
+   * Open, or among as many of the next as can have been released since the newest block in the log, and those ahead. Also true
+   * while nothing is known of a market that is served.
+   */
   takes(dataMarket: string, epochId: number): boolean
   /** Block of the oldest release of an epoch that is open; Infinity when none is. */
   oldestRelease(): number
 }
 
-export function openEpochs(rules: ProtocolRules): OpenEpochs {
+/** @param now ms since 1970 */
+export function openEpochs(rules: ProtocolRules, now: () => number): OpenEpochs {
   const markets = new Map<string, MarketState>()
+  let head: StoredHead | undefined
   const served = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
   return {
-    apply({ kind, dataMarket, epochId, releaseBlock, markets: changes }) {
+    apply(tick) {
+      const { kind, dataMarket, epochId, releaseBlock, markets: changes } = tick
+      if (kind === 'HEAD') head = headOf(tick)
       for (const change of changes) {
         if (change.served) served.add(change.dataMarket)
         else served.delete(change.dataMarket)
@@ -48,7 +56,8 @@ export function openEpochs(rules: ProtocolRules): OpenEpochs {
       if (state?.open.has(epochId)) return true
       if (!served.has(dataMarket)) return false
       if (!state) return true
-      return epochId > state.newest && epochId <= state.newest + rulesOfMarket(rules, dataMarket).epochsAhead
+      const awaited = epochsAwaited(arrivalOf(now(), head), head, rulesOfMarket(rules, dataMarket))
+      return epochId > state.newest && epochId <= state.newest + awaited
     },
     oldestRelease() {
       let oldest = Number.POSITIVE_INFINITY
@@ -60,3 +69,10 @@ export function openEpochs(rules: ProtocolRules): OpenEpochs {
     },
   }
 }
+
+const headOf = ({ blockNumber: number, blockHash: hash, blockTimestamp: timestamp }: EpochTick): StoredHead => ({
+  number,
+  hash,
+  timestamp,
+  canonical: true,
+})

@@ -26,7 +26,7 @@ export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideO
   const owners = new Map<number, readonly SlotOwnership[]>()
   let slotsKnown = false
   let ticksKnown = false
-  const epochs = openEpochs(rules)
+  const epochs = openEpochs(rules, () => systemClock.now())
   const ports = { log, clock: systemClock }
   const slots = followTopic(ports, topics.slots, {
     apply({ slotId }, row) {

@@ -103,19 +103,32 @@ test('behavior: until the ticks of before are read nothing is said of any epoch'
 })
 
 test('default: an epoch takes submissions from a little before its release to its close', () => {
-  const epochs = openEpochs(rules)
+  const epochs = openEpochs(rules, () => 0)
   expect([epochs.takes(MARKET, 0), epochs.takes(MARKET, 77)]).toEqual([false, true])
   epochs.apply(openTick(9, 10))
   epochs.apply(openTick(10, 12))
-  const ahead = rules.markets[0]!.epochsAhead
+  const { epochsAhead, clockSkewSeconds, epochSecondsMin } = rules.markets[0]!
+  const ahead = epochsAhead + 1 + clockSkewSeconds / epochSecondsMin
   const asked = [8, 9, 10, 10 + ahead, 11 + ahead]
   expect(asked.map((epochId) => epochs.takes(MARKET, epochId))).toEqual([false, true, true, ahead > 0, false])
   epochs.apply({ ...openTick(9, 10), kind: 'CLOSE' })
   expect([epochs.takes(MARKET, 9), epochs.takes(MARKET, 10)]).toEqual([false, true])
 })
 
+test('behavior: the longer the clock is behind, the more epochs may have been released', () => {
+  let now = 24_000
+  const epochs = openEpochs(rules, () => now)
+  epochs.apply(headTick(12)) // made in second 24
+  epochs.apply(openTick(10, 12))
+  expect(epochs.takes(MARKET, 10 + 300)).toBe(false)
+  now += 600_000
+  expect([epochs.takes(MARKET, 10 + 300), epochs.takes(MARKET, 10_000)]).toEqual([true, false])
+  epochs.apply(headTick(300))
+  expect(epochs.takes(MARKET, 10 + 300)).toBe(false)
+})
+
 test('behavior: a market that is not served takes none, one that is added does', () => {
-  const epochs = openEpochs(rules)
+  const epochs = openEpochs(rules, () => 0)
   const stranger = `0x${'77'.repeat(20)}`
   expect(epochs.takes(stranger, 5)).toBe(false)
   epochs.apply({ ...headTick(1), markets: [{ dataMarket: stranger, served: true, lastEpoch: 0 }] } as never)
