@@ -33,6 +33,8 @@ import { countEpochs } from './count.ts'
 import { rarely, watchHealth } from './notices.ts'
 import type { Screen } from './screen.ts'
 
+/** Chain and intake have one clock. */
+const CLOCK_SKEW_SECONDS = 2
 const APP_ID = 'sequencer'
 const INSTANCE = 'embedded'
 /** Part of the submission window over which the snapshotters spread their messages. */
@@ -174,9 +176,10 @@ function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings & { r
     rules: {
       ...RULES_DEFAULTS,
       ...markerRules(config.dataDir, markerSigner),
-      addedMarkets: { ...MARKET_DEFAULTS, tree },
+      addedMarkets: { ...MARKET_DEFAULTS, clockSkewSeconds: CLOCK_SKEW_SECONDS, tree },
       markets: servedAtFirst(config, chain).map((dataMarket) => ({
         ...MARKET_DEFAULTS,
+        clockSkewSeconds: CLOCK_SKEW_SECONDS,
         dataMarket,
         chainId,
         protocolState,

@@ -335,6 +335,13 @@ const TOPOLOGY: readonly Guard[] = [
     why: 'the block may have left the chain since',
   },
   {
+    name: 'owners have room for the epochs that a late clock has not told',
+    file: 'topology/early.ts',
+    find: 'market.epochsAhead + 1 + released)',
+    replace: 'market.epochsAhead + 1 + 0 * released)',
+    why: 'a vote that came in its window counts, however late the ticks are',
+  },
+  {
     name: 'what waits in vain is told so when a later epoch opens',
     file: 'topology/validate.ts',
     find: '|| cameTooEarly(awaited, arrivedFrom, marker.tick, market)',

@@ -13,7 +13,7 @@ import { anchoringReached, boundsReached } from './bounds.ts'
 import { EPOCHS } from './chain-story.ts'
 import { readAll, readPartition, readSubmissions } from './reading.ts'
 import type { Script } from './script.ts'
-import { disturbance, readRun, runWithout, waitingForEver } from './undisturbed.ts'
+import { disturbance, readRun, refusedInWindow, runWithout, waitingForEver } from './undisturbed.ts'
 
 /** Of the consumer groups and changelogs. */
 export const APP_ID = 'sequencer'
@@ -77,6 +77,8 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
     fail(`I6: on the chain are ${anchored.join(' ')}; batched were ${due.join(' ')}`)
   const left = await stateLeft(log, stores)
   if (left.length > 0) fail(`I7: state of closed epochs is left: ${left.join()}`)
+  const refused = refusedInWindow(played)
+  if (refused) fail(`I9: ${refused}`)
   if (script.hostile.length > 0) {
     const without = await runWithout(log, topics, script)
     const disturbed = disturbance(played, without)

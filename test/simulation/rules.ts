@@ -15,7 +15,8 @@ const market: MarketRules = {
   chainId: CHAIN_ID,
   protocolState: PROTOCOL_STATE,
   batchProjectsMax: 2,
-  // Blocks of one second, and epochs of three.
+  // Blocks of one second, and epochs of three: an owner has room for one that it can know of, and those of the time since.
+  epochsAhead: 0,
   epochSecondsMin: 3,
   clockSkewSeconds: 1,
 }

@@ -67,7 +67,7 @@ export function scriptOf(seed: number): Script {
   const plot = isHostile(seed) ? plotOf(seed, submissions, story) : undefined
   return {
     rules: rulesOf(seed),
-    deliveries: deliveriesOf(story, [...slots, ...(plot?.slots ?? [])], random),
+    deliveries: late(deliveriesOf(story, [...slots, ...(plot?.slots ?? [])], random), seed),
     ticks: story.flat(),
     submissions: (plot?.honest ?? submissions).sort((a, b) => a.atMs - b.atMs),
     hostile: plot?.plays ?? [],
@@ -112,6 +112,17 @@ function deliveriesOf(story: ChainStory, slots: readonly SlotOwner[], random: Se
     return { atMs: (i + 1) * BLOCK_MS, slots: sold, ticks }
   })
   return [{ atMs: 0, slots: before, ticks: [] }, ...deliveries]
+}
+
+/** In every fourth run the clock stands still for some blocks; then it tells all of them at once. */
+function late(deliveries: readonly Delivery[], seed: number): readonly Delivery[] {
+  if (seed % 4 !== 1 && seed % 8 !== 2) return deliveries
+  const random = new SeededRandom(seed ^ 0x57a11)
+  const from = (2 + random.below(5)) * BLOCK_MS
+  const to = from + (5 + random.below(6)) * BLOCK_MS
+  return deliveries.map((delivery) =>
+    delivery.atMs >= from && delivery.atMs < to ? { ...delivery, atMs: to } : delivery,
+  )
 }
 
 interface Sending {

@@ -43,6 +43,8 @@ export interface Played {
   readonly unreadable: number
   /** Hashes of closing blocks, by market and epoch. */
   readonly closes: ReadonlyMap<string, string>
+  /** When the last release of each was, in ms, by market and epoch. */
+  readonly releases: ReadonlyMap<string, number>
   readonly outcome: Outcome
 }
 
@@ -50,6 +52,7 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
   const { submissions } = topics
   const sent: Sent[] = []
   const closes = new Map<string, string>()
+  const releases = new Map<string, number>()
   let unreadable = 0
   for (let partition = 0; partition < submissions.partitions; partition++)
     for (const record of await readPartition(log, { topic: submissions.name, partition })) {
@@ -62,6 +65,8 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
       else if (!isMarker(event)) sent.push({ place: `${partition}/${record.offset}`, submission: event, attack })
       else if (event.tick.kind === 'CLOSE')
         closes.set(epochScope(event.tick.dataMarket, event.tick.epochId), event.tick.blockHash)
+      else if (event.tick.kind === 'OPEN')
+        releases.set(epochScope(event.tick.dataMarket, event.tick.epochId), event.tick.blockTimestamp * 1000)
     }
   const read = async (topic: { readonly name: string; readonly partitions: number }) => {
     const records: LogRecord[] = []
@@ -71,7 +76,7 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
   }
   const [verdicts, finalizations, batches] = [topics.verdicts, topics.finalizations, topics.batches]
   const outcome = outcomeOf(topics, await read(verdicts), await read(finalizations), await read(batches))
-  return { sent, unreadable, closes, outcome }
+  return { sent, unreadable, closes, releases, outcome }
 }
 
 /** Undefined when nobody can read it, null when it is a tombstone. */
@@ -137,6 +142,20 @@ export async function runWithout(log: Log, topics: Topics, { rules }: Script): P
 export const waitingForEver = ({ sent, outcome }: Played): number =>
   sent.filter(({ place, submission, attack }) => attack && submission.epochId > EPOCHS && !outcome.verdicts.has(place))
     .length
+
+const TOO_EARLY: readonly (string | undefined)[] = ['EPOCH_TOO_FAR', 'EPOCH_NOT_OPEN']
+
+/** @returns one of the honest that came when its epoch was released, and was refused as early all the same */
+export function refusedInWindow({ sent, releases, outcome }: Played): string | undefined {
+  for (const { place, submission, attack } of sent) {
+    const verdict = outcome.verdicts.get(place)
+    const released = releases.get(scopeOf(submission)) ?? Number.POSITIVE_INFINITY
+    if (attack || submission.receivedAt < released || !TOO_EARLY.includes(verdict?.reason)) continue
+    if (verdict!.rule !== NO_ROOM_RULE)
+      return `submissions ${place} is ${verdict!.reason}, though it came after the release`
+  }
+  return undefined
+}
 
 /** @returns what the adversary did to somebody; undefined when nothing */
 export function disturbance(played: Played, without: Outcome): string | undefined {

@@ -40,7 +40,7 @@ describe('a clock that is late', () => {
   test('behavior: votes of all epochs that were released meanwhile count, though each closes right after it opens', () => {
     const world = createWorld()
     world.tick(headTick(10))
-    const epochs = 300
+    const epochs = 40
     const sent = Array.from({ length: epochs }, (_, i) => inWindow(i + 1))
     for (const submission of sent) world.submit(submission)
     expect(world.verdicts()).toEqual([])
@@ -78,6 +78,62 @@ describe('a clock that is late', () => {
     world.tick(...ticksOf(3).slice(ticksOf(1).length))
     expect(world.reasonOf(vote)).toBe('COUNTED')
   })
+})
+
+describe('outages under load, in virtual time', () => {
+  const BLOCK_SECONDS = 2
+  const SLOTS = 3
+  const BEFORE = 3
+
+  /** What the log holds, by when it came: ticks with their blocks, submissions a moment after the release. */
+  function play(epochSeconds: number, epochs: number) {
+    const blocksPer = epochSeconds / BLOCK_SECONDS
+    const releasedIn = (epochId: number) => 11 + (epochId - 1) * blocksPer
+    const last = releasedIn(epochs) + WINDOW
+    const ticks = Array.from({ length: last - 9 }, (_, i) => 10 + i).flatMap((block) => {
+      const [opened, closed] = [(block - 11) / blocksPer + 1, (block - WINDOW - 11) / blocksPer + 1]
+      const isOne = (epochId: number) => Number.isInteger(epochId) && epochId >= 1 && epochId <= epochs
+      return [
+        headTick(block),
+        ...(isOne(opened) ? [openTick(opened, block)] : []),
+        ...(isOne(closed) ? [closeTick(closed, releasedIn(closed), block)] : []),
+      ]
+    })
+    const submissions = Array.from({ length: epochs * SLOTS }, (_, i) => {
+      const epochId = 1 + Math.floor(i / SLOTS)
+      const block = releasedIn(epochId)
+      const fields = { epochId, slotId: 1 + (i % SLOTS), projectId: `project-${i % 2}`, header: hashOf(block) }
+      return submissionOf({ ...fields, receivedAt: msOf(block) + 500 + i, deadline: block + WINDOW })
+    })
+    return { ticks, submissions }
+  }
+
+  test.each([2, 12].flatMap((epochSeconds) => [10, 60, 600].map((outage) => ({ epochSeconds, outage }))))(
+    'behavior: $outage s with epochs of $epochSeconds s cost no vote, with restarts of validate meanwhile',
+    ({ epochSeconds, outage }) => {
+      const epochs = BEFORE + Math.ceil(outage / epochSeconds) + 2
+      const { ticks, submissions } = play(epochSeconds, epochs)
+      const world = createWorld({
+        rules: rulesOf({ epochSecondsMin: epochSeconds, clockSkewSeconds: 2 }),
+        partitions: 3,
+      })
+      const from = ticks.findIndex(({ kind, epochId }) => kind === 'OPEN' && epochId === BEFORE)
+      const [cameBefore, until] = [ticks[from]!.blockTimestamp * 1000, (ticks[from]!.blockTimestamp + outage) * 1000]
+      const isMissed = ({ blockTimestamp }: EpochTick, n: number) => n > from && blockTimestamp * 1000 < until
+      const events = [
+        ...ticks.map((tick, n) => ({ at: isMissed(tick, n) ? until : tick.blockTimestamp * 1000, tick })),
+        ...submissions.map((submission) => ({ at: submission.receivedAt, submission })),
+      ].sort((a, b) => a.at - b.at || Number('tick' in b) - Number('tick' in a))
+      for (const [n, event] of events.entries()) {
+        if ('tick' in event) world.tick(event.tick)
+        else world.submit(event.submission)
+        const isAway = event.at > cameBefore && event.at < until
+        if (isAway && n % 50 === 0) for (const task of [0, 1, 2]) world.driver.restart('validate', task)
+      }
+      const refused = submissions.filter((one) => world.reasonOf(one) !== 'COUNTED')
+      expect(refused.map((one) => `${one.epochId} ${world.reasonOf(one)}`)).toEqual([])
+    },
+  )
 })
 
 /** Without its signature, to be signed anew. */
