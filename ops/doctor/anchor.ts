@@ -12,6 +12,7 @@ import { rpcUrlsOf } from '../cluster/connect.ts'
 import type { Address } from '../config/schema.ts'
 import type { Examined } from './cluster.ts'
 import { type Finding, failed, notLookedAt } from './finding.ts'
+import { examineMarkets } from './market.ts'
 import { examineNode, examineStore } from './outside.ts'
 
 const RPC_TIMEOUT_MS = 5_000
@@ -25,14 +26,17 @@ export async function examineAnchoring(address: Address, deployed: Deployed): Pr
   const findings = (await Promise.all(urls.map((url) => examineNode(url, chain.chainId, batchGas)))).flat()
   if (urls.length === 0) findings.push(notLookedAt('chain', 'no node is named: --rpc, chain.rpcUrls'))
   const { signerKeyFile, formerSignerKeyFiles } = address.anchor
-  if (signerKeyFile && urls.length > 0) {
+  if (urls.length > 0) {
     const rpc = createRpc(
       { urls, chainId: chain.chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 },
       { clock: systemClock },
     )
-    for (const file of [signerKeyFile, ...formerSignerKeyFiles]) findings.push(...(await signer(file, rpc, deployed)))
+    findings.push(...(await examineMarkets(rpc, { protocolState: chain.protocolState, served })))
+    const files = signerKeyFile ? [signerKeyFile, ...formerSignerKeyFiles] : []
+    for (const file of files) findings.push(...(await signer(file, rpc, deployed)))
     rpc.close()
-  } else
+  }
+  if (!signerKeyFile || urls.length === 0)
     findings.push(notLookedAt('signer', 'its key file or a node is not named: anchor.signerKeyFile, chain.rpcUrls'))
   return [...findings, ...(await stores(address.storage))]
 }

@@ -17,7 +17,8 @@ contract DevDataMarket {
 
 /// The protocol state of the development chain: the calls, events, reverts and windows that the sequencer touches, with
 /// the selectors and topics of the deployed contracts. One contract plays ProtocolState, the Nodes registry (so
-/// `snapshotterState()` is its own address) and keeps the state of every data market.
+/// `snapshotterState()` is its own address, until `updateSnapshotterState` names another of its kind) and keeps the state of
+/// every data market.
 /// Not here: rewards, proxies, minting for money. Names that begin with `dev` exist only here.
 contract DevProtocolState {
     enum SnapshotStatus { PENDING, FINALIZED }
@@ -84,6 +85,8 @@ contract DevProtocolState {
     mapping(uint256 => NodeInfo) public nodeInfo;
     uint256 public nodeCount;
     mapping(address => Market) private markets;
+    /// Another registry of slots; zero: this contract.
+    address private otherNodes;
 
     event DataMarketCreated(address indexed ownerAddress, uint8 epochSize, uint256 sourceChainId, uint256 sourceChainBlockTime, bool useBlockNumberAsEpochId, address protocolState, address dataMarketAddress);
     event SequencersUpdated(address indexed dataMarketAddress, address sequencerAddress, bool allowed);
@@ -127,7 +130,22 @@ contract DevProtocolState {
         require(end >= begin, "E20");
         require(end - begin + 1 == market.epochSize, "E21");
         require(market.current.epochId == 0 || begin == market.current.end + 1, "E22");
-        uint256 epochId = market.blockNumberAsEpochId ? end : market.current.epochId + 1;
+        enter(dataMarket, market, begin, end, market.blockNumberAsEpochId ? end : market.current.epochId + 1);
+    }
+
+    /// Passes over epochs: of those there is nothing afterwards. To the end that the market is at, the same epoch is released again.
+    function forceSkipEpoch(address dataMarket, uint256 begin, uint256 end) external onlyOwner known(dataMarket) {
+        Market storage market = markets[dataMarket];
+        require(market.enabled, "E02");
+        require(end >= begin, "E20");
+        require(end - begin + 1 == market.epochSize, "E21");
+        uint256 distance = end - market.current.end;
+        require(distance % market.epochSize == 0, "E21");
+        uint256 next = market.current.epochId + distance / market.epochSize;
+        enter(dataMarket, market, begin, end, market.blockNumberAsEpochId ? end : next);
+    }
+
+    function enter(address dataMarket, Market storage market, uint256 begin, uint256 end, uint256 epochId) private {
         market.current = Epoch(begin, end, epochId);
         market.epochs[epochId] = EpochInfo(block.timestamp, block.number, end);
         uint256 perDay = epochsInADay(dataMarket);
@@ -320,6 +338,10 @@ contract DevProtocolState {
         markets[dataMarket].enabled = enabled;
     }
 
+    function dataMarketEnabled(address dataMarket) external view returns (bool) {
+        return markets[dataMarket].enabled;
+    }
+
     function updateEpochManager(address dataMarket, address epochManager) external onlyOwner known(dataMarket) {
         markets[dataMarket].epochManager = epochManager;
     }
@@ -389,13 +411,18 @@ contract DevProtocolState {
 
     // Slots
 
-    function snapshotterState() external view returns (address) {
-        return address(this);
+    function snapshotterState() public view returns (address) {
+        return otherNodes == address(0) ? address(this) : otherNodes;
+    }
+
+    /// Without an event, as deployed.
+    function updateSnapshotterState(address nodes) external onlyOwner {
+        otherNodes = nodes;
     }
 
     /// Highest slot id; slots count from 1.
     function getTotalNodeCount() external view returns (uint256) {
-        return nodeCount;
+        return DevProtocolState(snapshotterState()).nodeCount();
     }
 
     function slotSnapshotterMapping(uint256 slotId) external view returns (address) {

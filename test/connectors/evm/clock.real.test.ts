@@ -21,6 +21,7 @@ import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 import type { EpochTick, SlotOwner } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
+import { NodeProxy } from '../../real/node-proxy.ts'
 import { canonical, clockTopics, readTicks, readTopic } from './clock-harness.ts'
 
 const topics = await clockTopics()
@@ -209,6 +210,76 @@ describe('on anvil', () => {
     await expectSlotsOfNode(log)
   })
 
+  test('behavior: epochs that the owner skips are told as skipped, and the same one released again opens nothing', async () => {
+    const log = createMemoryLog()
+    const clock = await run(log)
+    await release()
+    const skipTo = async (distance: bigint) => {
+      const [, end] = await contract().getFunction('currentEpoch')(chain.markets[0])
+      await owner.send([transaction('forceSkipEpoch', [chain.markets[0], end + distance, end + distance])])
+    }
+    await skipTo(4n)
+    await skipTo(0n)
+    await release()
+    await mine(8)
+    await clock.reached(await height())
+    await clock.close()
+    expect(clock.failures).toEqual([])
+    const ofEpochs = (await readTicks(log, topics)).filter(({ epochId }) => epochId > 0)
+    const said = ofEpochs.map(({ kind, epochId, skippedFrom }) => [kind, epochId, skippedFrom])
+    expect(said.filter(([kind]) => kind === 'OPEN')).toEqual([
+      ['OPEN', 1, 0],
+      ['OPEN', 5, 2],
+      ['OPEN', 6, 0],
+    ])
+    expect(said.filter(([kind]) => kind === 'CLOSE').length).toBe(3)
+    for (const skipped of [2, 3, 4])
+      expect((await contract().getFunction('epochInfo')(chain.markets[0], skipped)).blocknumber).toBe(0n)
+  })
+
+  test('behavior: updateSnapshotterState, which has no event, is followed from its block on', async () => {
+    const log = createMemoryLog()
+    const clock = await run(log)
+    await mine(2)
+    await clock.reached(await height())
+    const [{ contractAddress }] = (await owner.send([
+      { data: devProtocolState().bytecode, gasLimit: 8_000_000 },
+    ])) as unknown as [{ contractAddress: string }]
+    const registry = new Contract(contractAddress, abi, provider)
+    const assigned = [
+      [1, 3],
+      [devAccount(91).address, devAccount(3).address],
+    ]
+    const data = abi.encodeFunctionData('assignSnapshotterToNodeBulkAdmin', assigned)
+    await owner.send([{ to: contractAddress, data, gasLimit: 2_000_000 }])
+    await mine(2)
+    await owner.send([transaction('updateSnapshotterState', [contractAddress])])
+    const changedAt = await height()
+    await mine(1)
+    const moved = abi.encodeFunctionData('assignSnapshotterToNodeBulkAdmin', [[3], [devAccount(93).address]])
+    await owner.send([{ to: contractAddress, data: moved, gasLimit: 2_000_000 }])
+    await clock.reached(await height())
+    await clock.close()
+    const rows = new Map<number, SlotOwner>()
+    for (const { value } of await readTopic(log, topics.slots.name)) {
+      const row = topics.slots.value.decode(value!)
+      rows.set(row.slotId, row)
+    }
+    const newestOf = (slotId: number) => rows.get(slotId)!.history.at(-1)
+    expect(newestOf(1)).toEqual({
+      sinceBlock: changedAt,
+      owner: (await registry.getFunction('nodeInfo')(1)).snapshotterAddress.toLowerCase(),
+      active: true,
+    })
+    expect(newestOf(2)).toEqual({ sinceBlock: changedAt, owner: ZERO_ADDRESS, active: false })
+    expect(newestOf(3)).toEqual({
+      sinceBlock: await height(),
+      owner: devAccount(93).address.toLowerCase(),
+      active: true,
+    })
+    expect(rows.get(1)!.history[0]!.owner).toBe(devAccount(1).address.toLowerCase())
+  })
+
   test('behavior: after a restart of the node, which has dropped older states, no epoch is skipped', async () => {
     const log = createMemoryLog()
     await release()
@@ -294,6 +365,47 @@ function randomFrom(seed: number): (below: number) => number {
     return ((t ^ (t >>> 14)) >>> 0) % below
   }
 }
+
+describe('behind a node whose logs are not there yet', () => {
+  test.each([
+    ['0.8 s after the block', [{ name: 'late-logs', params: { ms: 800 } }]],
+    ['three blocks after it', [{ name: 'late-logs', params: { ms: 0, blocks: 3 } }]],
+    ['0.8 s after the block, and its filter excludes them', [{ name: 'late-logs' }, { name: 'zero-bloom' }]],
+  ] as const)('behavior: logs come %s: every epoch opens', async (_name, faults) => {
+    const proxy = await NodeProxy.start(chain.rpcUrl)
+    for (const fault of faults) proxy.play(fault as never)
+    const log = createMemoryLog()
+    const clock = await run(log, { urls: [proxy.url] })
+    try {
+      for (let i = 0; i < 9; i++) await release()
+      await mine(8)
+      await clock.reached(await height())
+      await clock.close()
+      expect(clock.failures).toContainEqual(expect.objectContaining({ code: 'LOGS_INCOMPLETE' }))
+      await expectTicksOfNode(log)
+      await expectSlotsOfNode(log)
+    } finally {
+      await proxy.close()
+    }
+  })
+
+  test('behavior: one node of two never has logs', async () => {
+    const proxy = await NodeProxy.start(chain.rpcUrl)
+    proxy.play({ name: 'empty-logs' })
+    proxy.play({ name: 'zero-bloom' })
+    const log = createMemoryLog()
+    const clock = await run(log, { urls: [proxy.url, chain.rpcUrl] })
+    try {
+      for (let i = 0; i < 5; i++) await release()
+      await mine(6)
+      await clock.reached(await height())
+      await clock.close()
+      await expectTicksOfNode(log)
+    } finally {
+      await proxy.close()
+    }
+  })
+})
 
 describe('over HTTP', () => {
   /** A node that answers each request by `respond`, or passes it on to anvil. */

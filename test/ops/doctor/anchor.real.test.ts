@@ -2,6 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { devProtocolState } from '../../../connectors/evm/contracts/dev-contract.ts'
+import { devAccount } from '../../../connectors/evm/dev-accounts.ts'
+import { createDevSender } from '../../../connectors/evm/dev-sender.ts'
 import { DEV_CHAIN_ID, type DevChain, startDevChain } from '../../../connectors/evm/devchain.ts'
 import { readAddress } from '../../../ops/config/parse.ts'
 import { examineAnchoring } from '../../../ops/doctor/anchor.ts'
@@ -12,7 +15,14 @@ let chain: DevChain
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sequencer-doctor-'))
   const windows = { snapshot: 2, batch: 20, attestation: 40 }
-  chain = await startDevChain({ directory, port: 0, blockTimeSeconds: 1, markets: 2, windows, slots: [] })
+  chain = await startDevChain({
+    directory,
+    port: 0,
+    blockTimeSeconds: 1,
+    markets: 2,
+    windows,
+    slots: [{ slotId: 1, owner: devAccount(50).address }],
+  })
   writeFileSync(join(directory, 'signer.key'), chain.accounts.sequencer.privateKey, { mode: 0o600 })
   writeFileSync(join(directory, 'stranger.key'), 'ab'.repeat(32), { mode: 0o600 })
 })
@@ -32,6 +42,7 @@ async function examined(settings: Readonly<Record<string, string>>, chainId = DE
   for (const { ok, advice } of findings) expect(advice === undefined).toBe(ok !== false)
   return findings.map(({ ok, check }) => `${ok} ${check}`)
 }
+const MARKETS_FINE = ['true market', 'true market', 'true registry']
 const file = (name: string): string => join(directory, name)
 
 test('default: nodes, the signer’s coin and its role in each market, and a store', async () => {
@@ -39,6 +50,7 @@ test('default: nodes, the signer’s coin and its role in each market, and a sto
     'true chain',
     'true clock',
     'true gas',
+    ...MARKETS_FINE,
     'true signer',
     'true role',
     'true role',
@@ -47,7 +59,14 @@ test('default: nodes, the signer’s coin and its role in each market, and a sto
 })
 
 test('behavior: of a process without the key and without stores it says that neither was looked at', async () => {
-  expect(await examined({})).toEqual(['true chain', 'true clock', 'true gas', 'null signer', 'null storage'])
+  expect(await examined({})).toEqual([
+    'true chain',
+    'true clock',
+    'true gas',
+    ...MARKETS_FINE,
+    'null signer',
+    'null storage',
+  ])
 })
 
 test('error: a signer that cannot pay and may not anchor, a former one that may, a Kubo that is down', async () => {
@@ -56,6 +75,7 @@ test('error: a signer that cannot pay and may not anchor, a former one that may,
     'true chain',
     'true clock',
     'true gas',
+    ...MARKETS_FINE,
     ...['false signer', 'false role', 'false role'],
     ...['true signer', 'true role', 'true role'],
     'false storage',
@@ -68,7 +88,29 @@ test('error: a key that is not there, and a node of another chain', async () => 
     'false chain',
     'true clock',
     'true gas',
+    'false market',
     'false signer',
     'null storage',
   ])
+})
+
+test('error: a market that its owner switched off, and a registry without slots', async () => {
+  const abi = devProtocolState().interface
+  const owner = createDevSender(chain.rpcUrl, chain.chainId, chain.accounts.owner.privateKey)
+  try {
+    const call = (name: string, args: readonly unknown[]) => ({
+      to: chain.protocolState,
+      data: abi.encodeFunctionData(name, args),
+      gasLimit: 200_000,
+    })
+    const [created] = await owner.send([{ data: devProtocolState().bytecode, gasLimit: 6_000_000 }])
+    const changes = [
+      ['toggleDataMarket', [chain.markets[1], false]],
+      ['updateSnapshotterState', [created!.contractAddress]],
+    ]
+    await owner.send(changes.map(([name, args]) => call(name as string, args as unknown[])))
+    expect((await examined({})).slice(3, 6)).toEqual(['true market', 'false market', 'false registry'])
+  } finally {
+    owner.close()
+  }
 })
