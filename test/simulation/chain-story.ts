@@ -14,6 +14,9 @@ export const BEGIN_MS = Date.UTC(2024, 0, 1)
 const BLOCKS_PER_EPOCH = 3
 const BLOCKS = EPOCHS * BLOCKS_PER_EPOCH + WINDOW_BLOCKS + 2
 
+/** How many blocks after its release an epoch opens: the clock found the release only then. By epoch, 0 mostly. */
+type Lateness = (epochId: number) => number
+
 /** The ticks of each moment a block comes, in order: the block's own, and before it what a reorganisation changes. */
 export type ChainStory = readonly (readonly EpochTick[])[]
 
@@ -47,16 +50,27 @@ export function chainStory(random: SeededRandom, comings: Comings): ChainStory {
   /** How often a block was replaced. */
   const forks = new Map<number, number>()
   const hashOf = (block: number) => hash(`block ${block}, fork ${forks.get(block) ?? 0}`)
+  const lateBy = Array.from({ length: EPOCHS }, () => (random.chance(0.2) ? 1 + random.below(2) : 0))
+  // What is found late of a market that is not served any more is not taken up, so nothing of it may be expected.
+  const isServedAlike = (from: number, to: number) => `${marketsAt(from, comings)}` === `${marketsAt(to, comings)}`
+  const lateness: Lateness = (epochId) => {
+    const [release, late] = [releaseBlock(epochId), lateBy[epochId - 1]!]
+    return isServedAlike(release, release + late) ? late : 0
+  }
+  const told: Telling = { hashOf, comings, lateness, open: new Set() }
   return Array.from({ length: BLOCKS }, (_, i) => {
     const block = i + 1
     const depth = random.chance(0.3) ? 1 + random.below(2) : 0
     const gone = Array.from({ length: depth }, (_, back) => block - depth + back)
     // What has closed an epoch is deep enough: the clock follows the head at a distance.
     if (depth === 0 || gone[0]! < 2 || gone.some((number) => epochClosed(number) !== undefined))
-      return ticksOf(block, hashOf, comings)
+      return ticksOf(block, told)
     const orphan: EpochTick = { ...headOf(gone[0]!, hashOf), kind: 'ORPHAN' }
-    for (const number of gone) forks.set(number, (forks.get(number) ?? 0) + 1)
-    return [orphan, ...gone.flatMap((number) => ticksOf(number, hashOf, comings)), ...ticksOf(block, hashOf, comings)]
+    for (const number of gone) {
+      forks.set(number, (forks.get(number) ?? 0) + 1)
+      told.open.delete(epochAt(number, 0) ?? 0)
+    }
+    return [orphan, ...gone.flatMap((number) => ticksOf(number, told)), ...ticksOf(block, told)]
   })
 }
 
@@ -74,7 +88,15 @@ export const isQuiet = (story: ChainStory): boolean => story.flat().every(({ kin
 
 const epochClosed = (block: number): number | undefined => epochAt(block, WINDOW_BLOCKS + 1)
 
-function ticksOf(blockNumber: number, hashOf: (block: number) => string, comings: Comings): EpochTick[] {
+interface Telling {
+  readonly hashOf: (block: number) => string
+  readonly comings: Comings
+  readonly lateness: Lateness
+  /** Epochs that have opened, and whose release is still on the chain: they open once, whatever becomes of a later block. */
+  readonly open: Set<number>
+}
+
+function ticksOf(blockNumber: number, { hashOf, comings, lateness, open }: Telling): EpochTick[] {
   const head = headOf(blockNumber, hashOf)
   const epoch = (dataMarket: string, epochId: number) => ({
     ...head,
@@ -83,9 +105,10 @@ function ticksOf(blockNumber: number, hashOf: (block: number) => string, comings
     releaseBlock: releaseBlock(epochId),
     submissionWindow: WINDOW_BLOCKS,
   })
-  const opened = epochAt(blockNumber, 0)
+  const opened = [0, 1, 2].map((late) => epochAt(blockNumber, late)).find((id, late) => id && lateness(id) === late)
   const closed = epochClosed(blockNumber)
-  const opens = opened === undefined ? [] : marketsAt(blockNumber, comings)
+  const opens = opened === undefined || open.has(opened) ? [] : marketsAt(releaseBlock(opened), comings)
+  if (opened !== undefined) open.add(opened)
   const from = closed === undefined ? 0 : releaseBlock(closed)
   const closes = closed === undefined ? [] : marketsAt(from, comings)
   const acceptedHeaders = Array.from({ length: blockNumber - from + 1 }, (_, i) => hashOf(from + i))
