@@ -169,7 +169,6 @@ const anchorIn = (state: Anchor['state'], epochId: number, fields: Partial<Ancho
   attestations: [],
   attested: state === 'FINAL',
   diverged: false,
-  reorgs: 0,
   ...fields,
 })
 

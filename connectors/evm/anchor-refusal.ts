@@ -2,8 +2,8 @@
 import type { AnchorIntent } from '../../schemas/types.ts'
 import { balanceOf, type ContractCall, dryRun, type Head, hashOf } from './anchor-chain.ts'
 import { EvmError } from './errors.ts'
-import { pendingNonceOf } from './node-answers.ts'
 import type { Rpc } from './rpc.ts'
+import { quantity } from './rpc-values.ts'
 
 /** A closed set, since it is a label of a metric and of alerts. Those that the facts show come first. */
 export const REFUSAL_REASONS = [
@@ -145,7 +145,9 @@ export function pauseAfter(
 
 /** Whether a node has a transaction of the signer with this nonce in its pool. One that does not say has none. */
 export async function isPooled(rpc: Pick<Rpc, 'each'>, { signer, nonce }: AnchorIntent): Promise<boolean> {
-  const asked = rpc.each((ask) => pendingNonceOf(ask, signer))
+  const asked = rpc.each(async (ask) =>
+    quantity(await ask('eth_getTransactionCount', [signer, 'pending']), 'pending nonce'),
+  )
   const answers = await Promise.allSettled(asked)
   return answers.some((answer) => answer.status === 'fulfilled' && answer.value > nonce)
 }

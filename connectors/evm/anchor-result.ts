@@ -1,5 +1,4 @@
 import type { AnchorIntent, AnchorOutcome, AnchorResult } from '../../schemas/types.ts'
-import { Conclusion } from './errors.ts'
 
 /** The answer to an intent; what is not given has its default. */
 export const resultOf = (
@@ -29,4 +28,4 @@ export const resultOf = (
 const ERROR_CHARACTERS_MAX = 1_000
 
 /** Not definite yet: look again later. Thrown, since it ends an attempt like an outage does. */
-export class NotYet extends Conclusion {}
+export class NotYet extends Error {}

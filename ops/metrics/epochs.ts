@@ -104,7 +104,6 @@ const STAGE_OF: Partial<Record<Anchor['state'], BatchStage>> = {
   FINAL: 'confirmed',
   LATE: 'late',
   FAILED: 'failed',
-  REORGED: 'reorged',
 }
 
 function countAnchor(

@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { Conclusion } from '../../connectors/evm/errors.ts'
 import { printable } from '../printable.ts'
 
 export const FORMAT = 'powerloom-inclusion-proof'
@@ -88,7 +87,7 @@ export type Proof = Readonly<z.infer<typeof proofSchema>>
 export type UnsealedProof = Omit<Proof, 'checksum'>
 
 /** Why a proof does not hold, in words for the one who has the file: what they quote of it is printable. */
-export class ProofFault extends Conclusion {
+export class ProofFault extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
     this.name = 'ProofFault'

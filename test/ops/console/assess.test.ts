@@ -70,7 +70,6 @@ const pending = (error: string): AnchorItem => ({
   attestations: [],
   attested: false,
   diverged: false,
-  reorgs: 0,
   changedAt: ago(3),
 })
 

@@ -140,6 +140,5 @@ export const anchorOf = (fields: Partial<Anchor>): Anchor => ({
   attestations: [],
   attested: false,
   diverged: false,
-  reorgs: 0,
   ...fields,
 })
