@@ -1,4 +1,4 @@
-/** What is made of a transaction that no node takes: words choose the advice and the next pause, facts what is done. */
+/** What is made of a transaction that no node takes: words choose the advice, facts what is done. */
 import type { AnchorIntent } from '../../schemas/types.ts'
 import { balanceOf, type ContractCall, dryRun, type Head, hashOf } from './anchor-chain.ts'
 import { EvmError } from './errors.ts'
@@ -56,9 +56,6 @@ const WORDS: readonly (readonly [RefusalReason, RegExp])[] = [
     /too many requests|rate.{0,3}limit|capacity|try again|temporar|indexing|syncing|not ready|unavailable|overloaded/i,
   ],
 ]
-
-/** What passes by itself is tried again soon; of the others a look at every block finds what ends them. */
-const PASSING: readonly RefusalReason[] = ['pool', 'busy', 'unreachable', 'other', 'reverts']
 
 /** Of what all nodes say together. */
 const WORDS_CHARACTERS_MAX = 500
@@ -133,21 +130,24 @@ export function reasonInWords(words: string): RefusalReason {
 
 export const cannotPay = ({ balance, cost }: Facts): boolean => balance !== undefined && balance < cost
 
-/** Until the next broadcast, ms, after so many refusals in a row. */
+/** Until the next broadcast, ms, after so many refusals in a row: soon at first, in whatever words, since they may be wrong. */
 export function pauseAfter(
-  reason: RefusalReason,
   refusals: number,
   { backoffMs, rebroadcastMs }: { readonly backoffMs: number; readonly rebroadcastMs: number },
 ): number {
-  const first = PASSING.includes(reason) ? Math.min(backoffMs, rebroadcastMs) : rebroadcastMs
-  return Math.min(rebroadcastMs, first * 2 ** Math.min(refusals - 1, 16))
+  return Math.min(rebroadcastMs, backoffMs * 2 ** Math.min(refusals - 1, 16))
 }
 
-/** Whether a node has a transaction of the signer with this nonce in its pool. One that does not say has none. */
-export async function isPooled(rpc: Pick<Rpc, 'each'>, { signer, nonce }: AnchorIntent): Promise<boolean> {
-  const asked = rpc.each(async (ask) =>
-    quantity(await ask('eth_getTransactionCount', [signer, 'pending']), 'pending nonce'),
-  )
-  const answers = await Promise.allSettled(asked)
-  return answers.some((answer) => answer.status === 'fulfilled' && answer.value > nonce)
+/** Whether a node has the transaction, or another one of the signer with this nonce, in its pool. One that does not say has none. */
+export async function isHeld(
+  rpc: Pick<Rpc, 'each'>,
+  { signer, nonce, rawTransactions }: AnchorIntent,
+): Promise<boolean> {
+  const hash = hashOf(rawTransactions.at(-1)!)
+  const counts = rpc.each(async (ask) => {
+    return quantity(await ask('eth_getTransactionCount', [signer, 'pending']), 'pending nonce') > nonce
+  })
+  const known = rpc.each(async (ask) => Boolean(await ask('eth_getTransactionByHash', [hash])))
+  const answers = await Promise.allSettled([...counts, ...known])
+  return answers.some((answer) => answer.status === 'fulfilled' && answer.value)
 }

@@ -6,13 +6,26 @@ import type { View } from './anchor-look.ts'
 import type { SendMemory } from './anchor-memory.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { type Price, priceNow } from './anchor-price.ts'
-import { broadcast, cannotPay, examine, isPooled, pauseAfter, type Refusal } from './anchor-refusal.ts'
+import {
+  broadcast,
+  cannotPay,
+  examine,
+  isHeld,
+  pauseAfter,
+  type Refusal,
+  type RefusalReason,
+} from './anchor-refusal.ts'
 import { resultOf } from './anchor-result.ts'
 import type { HeadWatch } from './head-watch.ts'
 import type { Rpc } from './rpc.ts'
 
 /** Times that a transaction is stuck, each time with a higher fee, with every node refusing it; then a filler takes its place. */
 const REFUSED_ROUNDS_MAX = 3
+
+/** What a node claims when it says so can be seen elsewhere: that it has the transaction, or that the nonce is used. */
+const CLAIMS: readonly RefusalReason[] = ['known', 'nonce']
+/** After so many in a row, with nothing of it to be seen, such words are taken for what they are. */
+const DOUBTED_REFUSALS = 3
 
 export interface SendPorts {
   readonly rpc: Pick<Rpc, 'read' | 'each'>
@@ -105,15 +118,18 @@ export class Sender {
     const { observer } = this.settings
     const before = this.refusal?.reason
     const refusal = await examine(this.ports.rpc, intent, call, view.head, words)
-    const { reason, facts } = refusal
     this.words = undefined
-    this.refusal = refusal
     this.refusals++
-    const retryInMs = pauseAfter(reason, this.refusals, this.settings)
+    const isClaim =
+      CLAIMS.includes(refusal.reason) && view.nonceNow === intent.nonce && this.refusals >= DOUBTED_REFUSALS
+    const reason = isClaim && !(await isHeld(this.ports.rpc, intent)) ? 'other' : refusal.reason
+    const { facts } = refusal
+    this.refusal = { ...refusal, reason }
+    const retryInMs = pauseAfter(this.refusals, this.settings)
     this.broadcastAt = this.ports.clock.now() + retryInMs
     observer?.transactionRefused?.(key, { reason, words, nonce: intent.nonce, retryInMs, isNew: reason !== before })
     if (cannotPay(facts)) observer?.lowBalance?.(facts.balance!, facts.cost)
-    return this.consequenceOf(refusal, view.head)
+    return this.consequenceOf(this.refusal, view.head)
   }
 
   /** What the facts settle at once. Words do so only where it costs nothing but the form of what is signed next. */
@@ -143,7 +159,7 @@ export class Sender {
         error: 'it was signed for more than the signer has, and less is asked now',
       })
     }
-    if (!this.taken && this.refusals > 0 && !(await isPooled(rpc, intent))) {
+    if (!this.taken && this.refusals > 0 && !(await isHeld(rpc, intent))) {
       memory.refusedRounds++
       if (memory.refusedRounds >= REFUSED_ROUNDS_MAX && intent.call !== 'FILL') {
         memory.legacy = true // its form may be what they refuse: the filler has another

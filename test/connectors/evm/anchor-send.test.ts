@@ -235,6 +235,21 @@ describe('sendAndFollow', () => {
     },
   )
 
+  it('behavior: what waited long for money is not stuck as soon as it is taken', async () => {
+    const script = scripted()
+    const { node } = script
+    node.refusal = 'insufficient funds'
+    node.balance = 42n
+    let takenAt: number | undefined
+    const turn = (n: number): void => {
+      if (n === 10) Object.assign(node, { refusal: undefined, balance: 10n ** 18n, sent: [] })
+      if (n > 10 && node.sent.length > 0) takenAt ??= n
+      if (n !== (takenAt ?? n) + 2) return
+      node.receipts.set(hash, { block: node.head, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] })
+    }
+    expect(outcomes(await follow(script, intentOf([raw]), turn))).toEqual(['MINED', 'FINAL'])
+  })
+
   it('behavior: signed for more than the signer has, it is given up when less is asked by now', async () => {
     const script = scripted()
     script.node.refusal = 'insufficient funds'
@@ -253,17 +268,37 @@ describe('sendAndFollow', () => {
     expect(refused[0]).toMatchObject({ reason: 'other', words: 'answered with null' })
   })
 
-  it('behavior: refused behind a gap it is sent as soon as its turn comes', async () => {
+  it('behavior: refused behind a gap it is sent as soon as its turn comes, whatever the pause', async () => {
     const script = scripted()
-    script.node.refusal = 'insufficient funds'
-    script.node.balance = 42n
-    script.node.nonceNow = 6
+    const { node } = script
+    Object.assign(node, { refusal: 'insufficient funds', balance: 42n, nonceNow: 6 })
+    const counts: number[] = []
+    let came: number | undefined
     const turn = (n: number): void => {
-      if (n === 2) script.node.nonceNow = 7
+      counts[n] = node.sent.length
+      if (n < 11 || counts[n - 1] === counts[n]) return // just sent, so that the next is due in five turns
+      came ??= n
+      node.nonceNow = 7
     }
-    await follow(script, intentOf([raw]), turn, { turnsMax: 3 })
-    expect(script.node.sent).toHaveLength(2)
+    await follow(script, intentOf([raw]), turn)
+    expect(counts[came! + 1]).toBe(counts[came!]! + 1)
   })
+
+  it.each([
+    [7, 'other'],
+    [8, 'known'],
+  ])(
+    'behavior: that a node has it is believed when it can be seen (next pending nonce %d: %s)',
+    async (pending, said) => {
+      const script = scripted()
+      script.node.refusal = 'already known'
+      script.node.noncePending = pending
+      const reasons: string[] = []
+      const observer: AnchorObserver = { transactionRefused: (_, { reason }) => void reasons.push(reason) }
+      await follow(script, intentOf([raw]), undefined, { observer })
+      expect(reasons.slice(0, 3)).toEqual(['known', 'known', said])
+    },
+  )
 
   it('behavior: a node that is indexing is no reason not to send', async () => {
     const script = scripted()

@@ -84,6 +84,8 @@ export function scripted() {
       }
       case 'eth_getTransactionCount':
         return hex(second === 'latest' ? node.nonceNow : second === 'pending' ? node.noncePending : node.nonceSettled)
+      case 'eth_getTransactionByHash':
+        return node.noncePending > 7 ? { hash: first } : null
       case 'eth_maxPriorityFeePerGas':
         return hex(3)
       case 'eth_getBalance':
