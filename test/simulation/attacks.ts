@@ -306,16 +306,23 @@ const junk: Attack = (plot, epochId) => {
   )
 }
 
-/** What was signed for one market, sent as of another. */
-const replays: Attack = ({ random, honest }) =>
-  times(8, () => {
-    const { submission, atMs } = random.pick(honest)!
+/**
+ * What was signed for one market, sent as of another. Not what its sender put beside a market that is not served: the project
+ * names the market (decision 0022), so there a replay is the vote of its owner.
+ */
+const replays: Attack = ({ random, honest }) => {
+  const served = honest.filter(({ submission }) => SERVED.includes(submission.dataMarket))
+  return times(served.length === 0 ? 0 : 8, () => {
+    const { submission, atMs } = random.pick(served)!
     const dataMarket = submission.dataMarket === MARKET ? OTHER_MARKET : MARKET
     return {
       atMs: atMs + random.below(BLOCK_MS),
       submission: { ...submission, dataMarket, submissionId: uuidOf(random) },
     }
   })
+}
+
+const SERVED: readonly string[] = [MARKET, OTHER_MARKET]
 
 /** Markers that tick-fanout did not write, and copies of those that it did. */
 const markers: Attack = ({ random, story }) =>
