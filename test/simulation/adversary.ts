@@ -11,13 +11,23 @@ import type { ScriptedSubmission } from './submissions.ts'
 
 /** A record of the adversary's, and the name of the attack that it belongs to. */
 export type Hostile = { readonly atMs: number; readonly attack: string } & (
-  | { readonly submission: Submission }
+  | {
+      readonly submission: Submission
+      /** So many partitions behind that of its key, taken modulo their number. */
+      readonly misplaced?: number
+    }
   /** Taken modulo the number of partitions. */
   | {
       readonly bytes: { readonly key: Uint8Array | null; readonly value: Uint8Array | null }
       readonly partition: number
     }
-  | { readonly forged: EpochTick; readonly isSigned: boolean; readonly partition: number }
+  /** Signed by nobody, by a key of its own, or with the signature of the newest true marker of the partition `from`. */
+  | {
+      readonly forged: EpochTick
+      readonly signed: 'not' | 'itself' | 'borrowed'
+      readonly from: number
+      readonly partition: number
+    }
   /** The how manyth marker of a partition, taken modulo those that are there. */
   | { readonly copied: number; readonly from: number; readonly partition: number }
 )

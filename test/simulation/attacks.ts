@@ -97,13 +97,17 @@ const overQuota: Attack = (plot, epochId) => {
 
 /** One id and one arrival for several projects, or for several CIDs of one: only what is signed differs. */
 const sameId: Attack = (plot, epochId) => {
-  const { random, slots } = plot
+  const { random, slots, story } = plot
+  const [firstBlock] = headersOf(story, epochId)
   return slots.flatMap((slot) => {
     const [submissionId, at] = [uuidOf(random), inTime(epochId, random)]
-    const [isOne, count] = [random.chance(0.5), 2 + random.below(3)]
+    const [isOne, isReversed, count] = [random.chance(0.5), random.chance(0.5), 2 + random.below(3)]
     return times(count, (i) => {
-      const vote = { epochId, projectId: isOne ? 'junk:0' : `junk:${i}`, snapshotCid: `cid-${i}`, deadline: 1_000 }
-      return own(plot, slot, at, vote, { submissionId, receivedAt: BEGIN_MS + at })
+      const snapshotCid = `cid-${isReversed ? count - i : i}` // the order of the log is not that of the texts
+      const vote = { epochId, projectId: isOne ? 'junk:0' : `junk:${i}`, snapshotCid, deadline: 1_000 }
+      const more = { submissionId, receivedAt: BEGIN_MS + at }
+      // with one good header they all stand, and the content alone decides
+      return own(plot, slot, at, vote, isOne && firstBlock ? { ...more, header: firstBlock } : more)
     })
   })
 }
@@ -134,6 +138,16 @@ const copies: Attack = ({ random, steady, story }) =>
       },
     }
   })
+
+/** What others signed, where nobody looks for it: one copy in each partition, before they send it or after. */
+const misplaced: Attack = ({ random, steady }) =>
+  times(steady.length === 0 ? 0 : 4, () => random.pick(steady)!).flatMap(({ submission, atMs: then }) =>
+    [1, 2].map((partitions) => {
+      const atMs = Math.max(0, then + (random.chance(0.7) ? -1 : 1) * random.below(2 * BLOCK_MS))
+      const copy = { ...submission, submissionId: uuidOf(random), receivedAt: BEGIN_MS + atMs }
+      return { atMs, submission: copy, misplaced: partitions }
+    }),
+  )
 
 /** One message again and again, with other headers and names, before its epoch opens. */
 const repeated: Attack = ({ random, steady }) => {
@@ -336,7 +350,13 @@ const markers: Attack = ({ random, story }) =>
       kind: random.pick([tick.kind, 'CLOSE', 'OPEN', 'ORPHAN'] as const)!,
       slotsOffset: random.pick([0, 1_000_000])!,
     }
-    return { atMs, forged, isSigned: random.chance(0.5), partition }
+    return {
+      atMs,
+      forged,
+      signed: random.pick(['not', 'itself', 'borrowed'] as const)!,
+      from: random.below(3),
+      partition,
+    }
   })
 
 /** Bytes that are no record of ours. */
@@ -353,6 +373,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   overQuota,
   sameId,
   copies,
+  misplaced,
   repeated,
   foreignSigned,
   claims,

@@ -476,6 +476,62 @@ const HOSTILE: readonly Guard[] = [
     replace: 'if (fault && !market) return',
     why: 'what is too long or not printable goes into batches and on terminals',
   },
+  {
+    name: 'a signature is hex digits and nothing else',
+    file: 'topology/signature.ts',
+    find: 'const SIGNATURE = /^[0-9a-fA-F]{130}$/',
+    replace: "const SIGNATURE = { test: (hex: string) => Buffer.from(hex, 'hex').length === SIGNATURE_BYTES }",
+    why: 'a lenient reader takes what every verifier of the batch refuses',
+  },
+  {
+    name: 'of two signatures the one with the lower s is taken',
+    file: 'topology/signature.ts',
+    find: 'if (Buffer.compare(lowS, LOW_S_MAX) > 0)',
+    replace: 'if (lowS.length < 0)',
+    why: 'anybody can make the other one, and a digest has one form (EIP-2)',
+  },
+  {
+    name: 'of equal arrivals what was signed decides in a project',
+    file: 'topology/consensus.ts',
+    find: 'byArrival(a, b) ||\n  a.slotId - b.slotId ||\n  a.deadline - b.deadline ||\n  byText(a.snapshotCid, b.snapshotCid) ||\n  byText(a.signature, b.signature)',
+    replace: 'byArrival(a, b)',
+    why: 'the sender chooses id and moment; else the order of the partitions decides which CID stands',
+  },
+  {
+    name: 'a project counts in its own market',
+    file: 'topology/form.ts',
+    find: 'takesProject(patterns, projectId)\n',
+    replace: 'takesProject([], projectId)\n',
+    why: 'the market is not signed: what was signed for one would count in the other',
+  },
+  {
+    name: 'a record is judged in the partition of its key only',
+    file: 'topology/validate.ts',
+    find: 'if (!state.owns(dataMarket, received))',
+    replace: 'if (!state.owns)',
+    why: 'of two copies in two partitions chance would decide which is the first',
+  },
+  {
+    name: 'a marker in submissions is signed',
+    file: 'streams/marker-guard.ts',
+    find: "throw new ForgedMarkerError('a marker without a signature')",
+    replace: 'return',
+    why: 'whoever may write submissions would close the epochs of everybody',
+  },
+  {
+    name: 'the signature of a marker holds for its record and partition',
+    file: 'topology/marker-seals.ts',
+    find: 'if (!verify(null, signedBytes(marker, place), key, signature))',
+    replace: 'if (signature.length === 0)',
+    why: 'the header of one marker would do for any other',
+  },
+  {
+    name: 'a marker is taken once',
+    file: 'streams/marker-guard.ts',
+    find: 'if (seal.offset < offset || (seal.offset === offset && seal.index <= index))',
+    replace: 'if (seal.offset < 0)',
+    why: 'a copy of a good marker has a good signature',
+  },
 ]
 
 export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...HOSTILE, ...ANCHOR]

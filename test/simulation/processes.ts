@@ -109,7 +109,7 @@ async function hostileRecord(log: SimulatedLog, topics: Topics, play: Hostile): 
   if ('submission' in play) {
     const key = submissions.key.encode(keyOf(play.submission))
     return {
-      partition: partitionFor(key, submissions.partitions),
+      partition: (partitionFor(key, submissions.partitions) + (play.misplaced ?? 0)) % submissions.partitions,
       timestamp,
       key,
       value: submissions.value.encode(play.submission),
@@ -117,27 +117,33 @@ async function hostileRecord(log: SimulatedLog, topics: Topics, play: Hostile): 
   }
   const partition = play.partition % submissions.partitions
   if ('bytes' in play) return { ...play.bytes, partition, timestamp }
-  if ('forged' in play) return { ...forgedMarker(topics, play, partition), partition, timestamp }
-  const at = { topic: submissions.name, partition: play.from % submissions.partitions, offset: 0 }
+  const markers = await trueMarkers(log, submissions, play.from % submissions.partitions)
+  if ('copied' in play)
+    return markers.length === 0 ? undefined : { ...markers[play.copied % markers.length]!, partition, timestamp }
+  const forged = forgedMarker(topics, play, partition)
+  const headers = play.signed === 'borrowed' ? (markers.at(-1)?.headers ?? []) : forged.headers
+  return { ...forged, headers, partition, timestamp }
+}
+
+/** Those that tick-fanout wrote. */
+async function trueMarkers(log: SimulatedLog, { name, value }: Topics['submissions'], partition: number) {
+  const at = { topic: name, partition, offset: 0 }
   const [fetched] = await retrying(log, () => log.fetch([at], { maxWaitMs: 0, maxBytesPerPartition: 1e7 }))
-  const markers = fetched!.records.filter(
-    (record) => !attackOf(record) && isMarker(submissions.value.decode(record.value!)),
-  )
-  return markers.length === 0 ? undefined : { ...markers[play.copied % markers.length]!, partition, timestamp }
+  return fetched!.records.filter((record) => !attackOf(record) && isMarker(value.decode(record.value!)))
 }
 
 const FORGER = markerSigner('forger')
 
 function forgedMarker(
   { submissions }: Topics,
-  { forged, isSigned }: Extract<Hostile, { forged: unknown }>,
+  { forged, signed }: Extract<Hostile, { forged: unknown }>,
   partition: number,
 ) {
   const marker = { tick: forged, from: 0, of: 1, count: 0, checksum: 0, blockTimes: [] }
   const [key, value] = [submissions.key.encode(submissions.markers!.keyOf(marker)), submissions.value.encode(marker)]
   const seals = markerSeals({ markerKeys: [FORGER.publicKey] }, FORGER)!
   const headers = [seals.seal({ topic: submissions.name, partition, key, value }, { offset: 1_000_000, index: 0 })]
-  return { key, value, headers: isSigned ? headers : [] }
+  return { key, value, headers: signed === 'itself' ? headers : [] }
 }
 
 /** Writes each delivery with the cursor in one transaction; where it stands, it asks the log. */
