@@ -1,6 +1,7 @@
 /** The listener for clients: the query API and the console of the role `api`, and what the probes have too. */
 import Fastify from 'fastify'
 import { systemClock } from '../connectors/log/system-clock.ts'
+import { createWay } from './api/give-way.ts'
 import { answerProblems, onFrameworkError } from './api/http.ts'
 import { API_LIMITS, limitClients, serverOptions } from './api/limits.ts'
 import { mountApi } from './api/mount.ts'
@@ -27,7 +28,8 @@ export async function startOpsServer(
     ...serverOptions(limits),
   })
   answerProblems(server, (error) => config.warn(`a request failed: ${error.stack ?? error.message}`))
-  limitClients(server, limits, systemClock.now)
+  const isAlone = config.roles.every((role) => role === 'api')
+  limitClients(server, limits, systemClock.now, isAlone ? undefined : createWay(systemClock.now))
   addProbes(server, wiring)
   if (config.roles.includes('api')) {
     registerConsole(server)

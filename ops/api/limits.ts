@@ -37,6 +37,9 @@ export const API_LIMITS: ApiLimits = {
   proxies: [],
 }
 
+/** What an orchestrator may ask here as well: cheap, and a refusal would have it end the process. */
+const PROBES = ['/healthz', '/readyz']
+
 /** How often connections are looked at for those that send nothing. */
 const CHECK_MS = 500
 
@@ -50,14 +53,28 @@ export const serverOptions = ({ requestMsMax, idleMsMax, proxies }: ApiLimits) =
   ...(proxies.length > 0 && { trustProxy: [...proxies] }),
 })
 
-export function limitClients(server: FastifyInstance, limits: ApiLimits, now: () => number): void {
+/** @param isAnswered whether all clients together leave room for this one; see give-way.ts */
+export function limitClients(
+  server: FastifyInstance,
+  limits: ApiLimits,
+  now: () => number,
+  isAnswered: (client: string) => boolean = () => true,
+): void {
   limitConnections(server, limits, now)
   cutPipelines(server.server)
   const takes = createBuckets(limits.requestsPerSecondMax, now)
   server.addHook('onRequest', async (request, reply) => {
-    if (takes(clientOf(request.ip))) return
-    reply.header('retry-after', 1).header('connection', 'close')
-    throw new HttpProblem(429, `more than ${limits.requestsPerSecondMax} requests a second from ${request.ip}`)
+    const client = clientOf(request.ip)
+    if (!takes(client)) {
+      reply.header('retry-after', 1).header('connection', 'close')
+      throw new HttpProblem(429, `more than ${limits.requestsPerSecondMax} requests a second from ${request.ip}`)
+    }
+    if (PROBES.includes(request.url) || isAnswered(client)) return
+    reply.header('retry-after', 1)
+    throw new HttpProblem(
+      503,
+      'this process is busy with submissions, and more is asked than it can answer beside them',
+    )
   })
 }
 

@@ -19,7 +19,9 @@ export function openApi(): Json {
     304: { description: 'What `if-none-match` names is still so.' },
     400: problem('A parameter is unknown or wrong; `detail` names it.'),
     ...(mayMiss && { 404: problem('Nothing in the log has that name.') }),
-    503: problem('The view is being opened, or the log does not answer; try again.'),
+    503: problem(
+      'The view is being opened, the log does not answer, or the process is busy with submissions; try again.',
+    ),
   })
   const paths = Object.fromEntries(
     ROUTES.map((route) => [
