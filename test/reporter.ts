@@ -1,6 +1,9 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
-/** Prints the counts as the last line, in the one form that CI reads. */
+/** Files whose time is told: CI has a bound, and these are where to save. */
+const SLOWEST = 12
+
+/** Prints what took longest, and the counts as the last line, in the one form that CI reads. */
 export default class CountsReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const counts = { passed: 0, failed: 0, skipped: 0 }
@@ -15,8 +18,16 @@ export default class CountsReporter implements Reporter {
       }
       if (tests === 0 && module.state() === 'failed') counts.failed++
     }
+    console.log(`slowest files, s: ${slowest(modules).join(', ')}`)
     process.once('exit', () =>
       console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`),
     )
   }
 }
+
+const slowest = (modules: readonly TestModule[]): string[] =>
+  modules
+    .map((module) => ({ name: module.relativeModuleId, seconds: module.diagnostic().duration / 1_000 }))
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, SLOWEST)
+    .map(({ name, seconds }) => `${name} ${seconds.toFixed(0)}`)
