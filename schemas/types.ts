@@ -585,7 +585,7 @@ export interface Submission {
   readonly dataMarket: string
   /** As sent; null when the field was absent. */
   readonly nodeVersion: null | string
-  /** Wall clock of the intake; orders the submissions of a slot, decides nothing about windows. */
+  /** Wall clock of the intake; orders the submissions of a slot, and tells when one came before its epoch or after its deadline. Nothing about the close. */
   readonly receivedAt: number
   /** Set by validate. */
   readonly position: null | LogPosition
