@@ -169,6 +169,7 @@ const anchorIn = (state: Anchor['state'], epochId: number, fields: Partial<Ancho
   attestations: [],
   attested: state === 'FINAL',
   diverged: false,
+  reorgs: 0,
   ...fields,
 })
 

@@ -2,7 +2,7 @@
 
 /** State of a batch (batchIndex -1: of the ending call) on its way to the chain; the last row of a key is its final state. */
 export interface Anchor {
-  /** FINAL, LATE and FAILED stay. LATE: the contract's window was over, so it kept nothing. */
+  /** FINAL, LATE and FAILED stay, unless the chain goes back behind them. LATE: the contract's window was over, so it kept nothing. REORGED: it was FINAL or LATE, and its block has left the chain; the row behind says what is done about it. */
   readonly state: AnchorState
   readonly batchOffset: number
   readonly cid: string
@@ -20,6 +20,8 @@ export interface Anchor {
   readonly attested: boolean
   /** The validators agreed on another root (TriggerBatchResubmission). */
   readonly diverged: boolean
+  /** How often the chain went back behind it after it was FINAL or LATE. */
+  readonly reorgs: number
 }
 
 export type AnchorState =
@@ -32,10 +34,11 @@ export type AnchorState =
   | 'FINAL'
   | 'LATE'
   | 'FAILED'
+  | 'REORGED'
 
 /** The next effect that the anchor connector is to carry out for a batch. Only committed intents are acted on; each can be repeated. */
 export interface AnchorIntent {
-  /** STORE: put the bytes on IPFS. PREPARE: dry-run the call, estimate gas and fees. SIGN: sign with the nonce given. SEND: broadcast the last raw transaction and follow all of them to the depth. WATCH: follow attestations. DONE: nothing. */
+  /** STORE: put the bytes on IPFS. PREPARE: dry-run the call, estimate gas and fees. SIGN: sign with the nonce given. SEND: broadcast the last raw transaction and follow all of them to the depth. WATCH: follow attestations, and see that its block stays on the chain. KEEP: see that its block stays. DONE: nothing. */
   readonly step: AnchorStep
   /** Counts the intents of the key from 1; a result answers the attempt it names. */
   readonly attempt: number
@@ -57,10 +60,12 @@ export interface AnchorIntent {
   readonly maxFeePerGas: string
   /** Wei, decimal. */
   readonly maxPriorityFeePerGas: string
-  /** Every signed form for this nonce, oldest first; the last is broadcast. An older one that is long has only its hash here. */
+  /** Every signed form for this nonce, oldest first; the last is broadcast. An older one that is long has only its hash here. WATCH, KEEP: the hash of the one that was mined. */
   readonly rawTransactions: readonly string[]
-  /** WATCH: block of the batch; attestations lie in it or later. */
+  /** WATCH, KEEP: block in which it was mined; attestations lie in it or later. */
   readonly blockNumber: number
+  /** WATCH, KEEP: hash of that block; empty when it is not known. */
+  readonly blockHash: string
 }
 
 export type AnchorStep =
@@ -70,6 +75,7 @@ export type AnchorStep =
   | 'SEND'
   | 'WATCH'
   | 'DONE'
+  | 'KEEP'
 
 export type AnchorCall =
   | 'SUBMIT'
@@ -77,18 +83,18 @@ export type AnchorCall =
   | 'FILL'
 
 export interface AnchorKey {
-  /** Data market contract, 0x and 40 lower-case hex digits. */
+  /** Data market contract, 0x and 40 lower-case hex digits. batchIndex -2: the signer. */
   readonly dataMarket: string
-  /** Epoch of the market. */
+  /** Epoch of the market. batchIndex -2: the nonce. */
   readonly epochId: number
-  /** Batch of the epoch, from 0; -1 is the call that ends the epoch's batches. */
+  /** Batch of the epoch, from 0; -1 is the call that ends the epoch's batches; -2 a nonce of the signer that no batch and no ending has. */
   readonly batchIndex: number
 }
 
-/** All that the anchor FSM knows of one batch, or (batchIndex -1) of the call that ends an epoch. */
+/** All that the anchor FSM knows of one batch, of the call that ends an epoch (batchIndex -1), or of a nonce that no batch has (batchIndex -2). */
 export interface AnchorProgress {
   readonly key: AnchorKey
-  /** WAITING is only the ending call's, until the batches are settled. QUEUED: ready, but too many nonces are in flight. FINAL, LATE and FAILED stay. */
+  /** WAITING is only the ending call's, until the batches are settled. QUEUED: ready, but too many nonces are in flight. FINAL, LATE and FAILED stay, unless the chain goes back behind them. A nonce without a batch is FINAL when it is used up. */
   readonly phase: AnchorPhase
   /** The intent in force: its step, its call, and its number from 1 (0: none yet). Results that name another are stale. */
   readonly step: AnchorStep
@@ -117,6 +123,8 @@ export interface AnchorProgress {
   readonly attestations: readonly Attestation[]
   readonly attested: boolean
   readonly diverged: boolean
+  /** How often the chain went back behind it. */
+  readonly reorgs: number
 }
 
 export type AnchorPhase =
@@ -142,7 +150,7 @@ export interface AnchorQuote {
 export interface AnchorResult {
   readonly step: AnchorStep
   readonly attempt: number
-  /** MINED: in a block. FINAL, LATE, FILLED, REVERTED, NONCE_TAKEN: at the depth. STUCK: not mined for long. REORGED: no longer in a block. REJECTED: no node will ever take the transaction. DIVERGED: the validators agree on another root. */
+  /** MINED: in a block. FINAL, LATE, FILLED, REVERTED, NONCE_TAKEN: at the depth. STUCK: not mined for long. REORGED: no longer in a block; of one that was final, `error` says why its call cannot be made now. REJECTED: no node will ever take the transaction. DIVERGED: the validators agree on another root. SETTLED: so deep that no reorganisation is expected to reach it. UNFILLED: nobody has a transaction for this nonce, and later ones of ours wait behind it. */
   readonly outcome: AnchorOutcome
   readonly cid: string
   /** READY: who will sign, lower case. */
@@ -150,7 +158,7 @@ export interface AnchorResult {
   /** READY, NONCE_TAKEN: the chain's next nonce for the signer. */
   readonly nonce: number
   readonly gasLimit: number
-  /** READY, STUCK: what the chain asks now. Wei, decimal. */
+  /** READY, STUCK, UNFILLED: what the chain asks now. Wei, decimal. */
   readonly maxFeePerGas: string
   /** Likewise. */
   readonly maxPriorityFeePerGas: string
@@ -181,6 +189,8 @@ export type AnchorOutcome =
   | 'ATTESTED'
   | 'DIVERGED'
   | 'FAILED'
+  | 'SETTLED'
+  | 'UNFILLED'
 
 export interface Attestation {
   /** Lower case. */

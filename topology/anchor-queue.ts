@@ -51,6 +51,8 @@ export function createNonceQueue<O extends OutputTypes>(
       }
     },
 
+    nextNonce: (signer: string): number | undefined => nonces.get(signer)?.next,
+
     /** The chain is ahead only when someone else used the key; then there is no way but to follow. */
     assignNonce({ signer, chainNonce }: AnchorProgress): number {
       const nonce = Math.max(nonces.get(signer)?.next ?? 0, chainNonce)

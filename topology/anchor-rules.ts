@@ -15,6 +15,8 @@ export interface AnchorRules {
   readonly maxFeePerGasMax: string
   /** Attestations of a batch are followed until so many later epochs of its market have ended. */
   readonly watchEpochs: number
+  /** Nonces of a signer whose transactions are kept after they are final, to be sent again when the chain goes back. */
+  readonly noncesKept: number
   /** Attestations kept in a row of `anchors`. */
   readonly attestationsMax: number
 }
@@ -28,5 +30,6 @@ export const ANCHOR_RULES_DEFAULTS: AnchorRules = {
   feeBumpPercent: 13,
   maxFeePerGasMax: '500000000000',
   watchEpochs: 64,
+  noncesKept: 1_024,
   attestationsMax: 128,
 }

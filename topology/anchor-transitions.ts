@@ -1,4 +1,6 @@
 /** The life of one batch as a table: (phase, outcome) → what it is next. Pure; anchor.ts turns the difference into records. */
+
+import { isEnding, isNonceOnly } from '../schemas/anchor-keys.ts'
 import type {
   AnchorOutcome,
   AnchorPhase,
@@ -72,15 +74,26 @@ const mined: Transition = (at, { transactionHash, blockNumber, blockHash }) => (
   error: '',
 })
 
-const final: Transition = (at, { transactionHash, blockNumber, blockHash }) => {
-  const next: AnchorProgress = { ...at, phase: 'FINAL', transactionHash, blockNumber, blockHash, error: '' }
-  return intend(next, isEnding(at) ? 'DONE' : 'WATCH')
+const final: Transition = (at, result) => {
+  const next: AnchorProgress = { ...settledIn(at, result), phase: 'FINAL', error: '' }
+  return intend(next, isEnding(at.key) ? 'KEEP' : 'WATCH')
 }
 
-const late: Transition = (at, { transactionHash, blockNumber, blockHash, error }) => {
-  const why = error || 'the batch submission window was over'
-  return { ...ended(at, 'LATE', why), transactionHash, blockNumber, blockHash }
+const late: Transition = (at, result) => {
+  const next = settledIn(ended(at, 'LATE', result.error || 'the batch submission window was over'), result)
+  return next.blockHash === '' ? next : { ...next, step: 'KEEP' } // else it took no transaction
 }
+
+/** What became final, and in which block. What is needed to send it again stays. */
+const settledIn = (at: AnchorProgress, { transactionHash, blockNumber, blockHash }: AnchorResult): AnchorProgress => ({
+  ...at,
+  transactionHash,
+  blockNumber,
+  blockHash,
+  rawTransactions: at.rawTransactions.map((raw) => (raw.length > KEPT_CHARACTERS_MAX ? transactionHash : raw)),
+})
+/** With `noncesKept` it bounds the memory for what may have to be sent again; a longer one is signed again instead. */
+const KEPT_CHARACTERS_MAX = 65_536
 
 /** The nonce is used up, but not by what it was for. Nothing of this batch can be mined any more: from the dry run again. */
 const replan: Transition = (at, result, rules) => {
@@ -98,11 +111,15 @@ const nonceTaken: Transition = (at) => ({
 })
 
 /** A nonce once assigned is used, or every later one would wait for ever: a transaction to oneself takes the place. */
-const fill: Transition = (at, { error }, rules) => ({
+export const fill = (
+  at: AnchorProgress,
+  { error }: Pick<AnchorResult, 'error'>,
+  rules: AnchorRules,
+): AnchorProgress => ({
   ...intend(at, 'SIGN'),
   phase: 'SIGNING',
   // That even the filler cannot be signed means that the key is gone: it is asked for slowly, until it is back.
-  delayMs: at.call === 'FILL' ? rules.notSequencerDelayMs : 0,
+  delayMs: at.call === 'FILL' && at.phase !== 'WAITING' ? rules.notSequencerDelayMs : 0,
   call: 'FILL',
   quote: fillerQuote(at.rawTransactions.length > 0 ? (bumpFees(at.quote, at.quote, rules) ?? at.quote) : at.quote),
   error,
@@ -119,19 +136,50 @@ const stuck: Transition = (at, result, rules) => {
 
 const reorged: Transition = (at) => ({ ...intend(at, 'SEND'), phase: 'SENDING', blockNumber: -1, blockHash: '' })
 
+/**
+ * The chain went back behind what was final: the same transaction is sent again, with the same nonce. When its call cannot
+ * be made now (`error`), the nonce is given up, to be filled, and it is decided anew what becomes of the batch.
+ */
+const takenBack: Transition = (at, { error }) => {
+  const back = { ...backAtNothing(at), reorgs: at.reorgs + 1 }
+  if (at.nonce >= 0 && error === '') return sentAgain(back)
+  const next = { ...withoutNonce(back), error }
+  if (isEnding(at.key)) return { ...intend(next, 'DONE'), phase: 'WAITING' }
+  return { ...intend(next, 'PREPARE'), phase: 'PREPARING' }
+}
+
+/** Of the last form only the hash may be left: then it is signed again, which gives the same bytes. */
+const sentAgain = (at: AnchorProgress): AnchorProgress =>
+  isHash(at.rawTransactions.at(-1)!)
+    ? { ...intend(at, 'SIGN'), phase: 'SIGNING' }
+    : { ...intend(at, 'SEND'), phase: 'SENDING' }
+
+const backAtNothing = (at: AnchorProgress): AnchorProgress => ({
+  ...at,
+  retries: 0,
+  blockNumber: -1,
+  blockHash: '',
+  error: '',
+  attestations: [],
+  attested: false,
+  diverged: false,
+})
+
+const settled: Transition = (at) => intend(at, 'DONE')
+
 const attested: Transition = (at, { attestation }, rules) => {
   const finalized = attestation === null || attestation.finalized
   const others = at.attestations.filter(({ validator }) => validator !== attestation?.validator)
   const attestations = attestation && others.length < rules.attestationsMax ? [...others, attestation] : at.attestations
   const next = { ...at, attestations, attested: at.attested || finalized }
-  return next.attested ? intend(next, 'DONE') : next
+  return next.attested ? intend(next, 'KEEP') : next
 }
 
 const diverged: Transition = (at) => ({ ...at, diverged: true })
 
 const prepared = { READY: ready, ALREADY_ANCHORED: final, LATE: late, REVERTED: refused, FAILED: retry('PREPARE') }
-const settled = { MINED: mined, FINAL: final, LATE: late, FILLED: replan, REVERTED: replan, NONCE_TAKEN: nonceTaken }
-const sent = { ...settled, STUCK: stuck, REJECTED: fill, FAILED: fill }
+const concluded = { MINED: mined, FINAL: final, LATE: late, FILLED: replan, REVERTED: replan, NONCE_TAKEN: nonceTaken }
+const sent = { ...concluded, STUCK: stuck, REJECTED: fill, FAILED: fill }
 
 const TRANSITIONS: { readonly [P in AnchorPhase]?: { readonly [O in AnchorOutcome]?: Transition } } = {
   STORING: { STORED: stored, FAILED: retry('STORE') },
@@ -140,14 +188,37 @@ const TRANSITIONS: { readonly [P in AnchorPhase]?: { readonly [O in AnchorOutcom
   SIGNING: { SIGNED: signed, FAILED: fill },
   SENDING: sent,
   MINED: { ...sent, REORGED: reorged }, // a connector that started again may not know that it was mined once
-  FINAL: { ATTESTED: attested, DIVERGED: diverged },
+  FINAL: { ATTESTED: attested, DIVERGED: diverged, SETTLED: settled, REORGED: takenBack },
+  LATE: { SETTLED: settled, REORGED: takenBack },
+}
+
+/** A nonce without a batch needs any transaction in its place, whatever became of that one. */
+const used: Transition = (at, result) => ({ ...intend(settledIn(at, result), 'KEEP'), phase: 'FINAL', error: '' })
+
+/** With the same filler when it had one. Anything else was a call, which is not to be made any more. */
+const usedAgain: Transition = (at, result, rules) => {
+  const back = backAtNothing(at)
+  return at.call === 'FILL' && at.rawTransactions.length > 0 ? sentAgain(back) : fill(back, result, rules)
+}
+
+const usedUp = { FINAL: used, LATE: used, FILLED: used, REVERTED: used, NONCE_TAKEN: used }
+
+const NONCE_TRANSITIONS: typeof TRANSITIONS = {
+  SIGNING: { SIGNED: signed, FAILED: fill },
+  SENDING: { ...usedUp, STUCK: stuck, REJECTED: fill, FAILED: fill },
+  FINAL: { SETTLED: settled, REORGED: usedAgain },
 }
 
 /** The progress after a result; the same object when the result is stale, repeated, or means nothing in this phase. */
 export function applyResult(at: AnchorProgress, result: AnchorResult, rules: AnchorRules): AnchorProgress {
   if (result.attempt !== at.attempt || result.step !== at.step) return at
-  return TRANSITIONS[at.phase]?.[result.outcome]?.(at, result, rules) ?? at
+  const transitions = isNonceOnly(at.key) ? NONCE_TRANSITIONS : TRANSITIONS
+  return transitions[at.phase]?.[result.outcome]?.(at, result, rules) ?? at
 }
+
+/** What comes of it is decided, unless the chain goes back. */
+export const hasEnded = ({ phase }: AnchorProgress): boolean => ENDED.includes(phase)
+const ENDED: readonly AnchorPhase[] = ['FINAL', 'LATE', 'FAILED']
 
 /** The next intent in force. */
 export const intend = (at: AnchorProgress, step: AnchorStep): AnchorProgress => ({
@@ -157,7 +228,8 @@ export const intend = (at: AnchorProgress, step: AnchorStep): AnchorProgress => 
   delayMs: 0,
 })
 
-const isEnding = ({ key }: Pick<AnchorProgress, 'key'>): boolean => key.batchIndex < 0
+const isHash = (form: string): boolean => form.length === HASH_CHARACTERS
+const HASH_CHARACTERS = 66
 
 const ended = (at: AnchorProgress, phase: 'LATE' | 'FAILED', error: string): AnchorProgress => ({
   ...intend(at, 'DONE'),
@@ -167,9 +239,9 @@ const ended = (at: AnchorProgress, phase: 'LATE' | 'FAILED', error: string): Anc
 
 const fillerQuote = (quote: AnchorQuote): AnchorQuote => ({ ...quote, gasLimit: FILLER_GAS })
 
-const withoutNonce = (at: AnchorProgress): AnchorProgress => ({
+export const withoutNonce = (at: AnchorProgress): AnchorProgress => ({
   ...at,
-  call: isEnding(at) ? 'END' : 'SUBMIT',
+  call: isEnding(at.key) ? 'END' : 'SUBMIT',
   nonce: -1,
   quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
   rawTransactions: [],

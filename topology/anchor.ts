@@ -2,6 +2,8 @@
  * The anchor stage: a finite state machine per batch, and one per epoch for the call that ends it. It decides, the
  * connector acts: every intent is in the log before its effect, every effect answers through the log.
  */
+
+import { END_OF_BATCHES, isNonceOnly } from '../schemas/anchor-keys.ts'
 import type {
   Anchor,
   AnchorIntent,
@@ -13,10 +15,13 @@ import type {
   MarketKey,
 } from '../schemas/types.ts'
 import type { ProcessorContext, ProcessorSupplier } from '../streams/processor.ts'
+import { createEndings } from './anchor-endings.ts'
+import { createNonceLedger } from './anchor-ledger.ts'
 import { createNonceQueue } from './anchor-queue.ts'
+import { intentOf, newProgress, newRows } from './anchor-records.ts'
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
 import type { AnchorStores } from './anchor-stores.ts'
-import { applyResult, intend } from './anchor-transitions.ts'
+import { applyResult, hasEnded, intend } from './anchor-transitions.ts'
 import { type BatchEvent, epochScope, isEpochSummary } from './topics.ts'
 
 export type AnchorOutputs = {
@@ -24,15 +29,13 @@ export type AnchorOutputs = {
   readonly anchors: readonly [AnchorKey, Anchor]
 }
 
-/** The index under which the call stands that ends an epoch's batches. */
-export const END_OF_BATCHES = -1
-
 /**
  * Takes `batches` and `anchor-results`, one partition each. One task with one signer: it alone assigns nonces.
  *
  * The ending call is planned when every batch of the epoch is FINAL, or LATE or FAILED for good. Those two do not hold it
  * back: validators attest only after it, and one bad batch must not cost the epoch its good ones. A batch that is mined does:
- * a reorg may take it out again, and then it could need a nonce behind that of the ending call (decision 0007).
+ * a reorg may take it out again, and then it could need a nonce behind that of the ending call (decision 0007). When the
+ * chain goes back behind what is final, all that it lost is sent again, in the order of nonces (decision 0029).
  */
 export const planAnchor =
   (
@@ -67,11 +70,13 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     const { key } = after
     progress.put(epochScope(key.dataMarket, key.epochId), `${key.batchIndex}`, after)
     if (after.attempt !== (before?.attempt ?? 0)) intents.send(key, intentOf(after))
-    const row = rowOf(after)
-    if (!before || JSON.stringify(row) !== JSON.stringify(rowOf(before))) anchors.send(key, row)
+    for (const row of newRows(before, after)) anchors.send(key, row)
     if (after.phase === 'QUEUED' && before?.phase !== 'QUEUED') queue.append(key)
     queue.track(after)
   }
+
+  const ledger = createNonceLedger({ progress, rules, nextNonce: queue.nextNonce, advance })
+  const endings = createEndings({ read, advance, giveUpNonce: ledger.fillAgain })
 
   const plan = (dataMarket: string, batch: Batch, offset: number): void => {
     const { epochId, batchIndex } = batch
@@ -83,33 +88,26 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
   const endEpoch = (dataMarket: string, { summaryOf, batches }: EpochSummary): void => {
     const key = { dataMarket, epochId: summaryOf, batchIndex: END_OF_BATCHES }
     if (!read(key)) advance(undefined, { ...newProgress(key), phase: 'WAITING', batches })
-    endWhenDone(key)
+    endings.prepareWhenDue(key)
     stopWatching(dataMarket, summaryOf - rules.watchEpochs)
+    for (const one of ledger.forgetOldest()) dropWhenDone(one)
   }
 
   const answer = (key: AnchorKey, result: AnchorResult): void => {
     const before = read(key)
+    if (!before && isNonceOnly(key) && result.outcome === 'UNFILLED') ledger.fillGap(key, result)
     if (!before) return // of an epoch that is done and dropped
-    const after = applyResult(before, result, rules)
+    const after = applyResult(before, endings.fitting(before, result), rules)
     if (after === before) return
     advance(before, after)
-    endWhenDone(key)
+    if (before.nonce >= 0 && after.nonce < 0) {
+      if (result.outcome === 'REORGED') ledger.fillAgain(before, after.error)
+      else ledger.keepUsed(before, result)
+    }
+    if (hasEnded(before) && !hasEnded(after)) endings.hold(after)
+    endings.prepareWhenDue(key)
     assignNonces()
     dropWhenDone(key)
-  }
-
-  const endWhenDone = ({ dataMarket, epochId }: AnchorKey): void => {
-    const ending = read({ dataMarket, epochId, batchIndex: END_OF_BATCHES })
-    if (ending?.phase === 'WAITING' && batchesEnded(ending))
-      advance(ending, { ...intend(ending, 'PREPARE'), phase: 'PREPARING' })
-  }
-
-  const batchesEnded = ({ key, batches }: AnchorProgress): boolean => {
-    for (let batchIndex = 0; batchIndex < batches; batchIndex++) {
-      const batch = read({ ...key, batchIndex })
-      if (!batch || !ENDED.includes(batch.phase)) return false
-    }
-    return true
   }
 
   const assignNonces = (): void => {
@@ -127,78 +125,20 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
       const { key } = entries[0] ?? {}
       if (!key || key.dataMarket !== dataMarket || key.epochId > epochMax) continue
       for (const entry of entries)
-        if (entry.phase === 'FINAL' && entry.step === 'WATCH') advance(entry, intend(entry, 'DONE'))
+        if (entry.phase === 'FINAL' && entry.step === 'WATCH') advance(entry, intend(entry, 'KEEP'))
       dropWhenDone(key)
     }
   }
 
-  const dropWhenDone = ({ dataMarket, epochId }: AnchorKey): void => {
+  const dropWhenDone = (key: AnchorKey): void => {
+    const { dataMarket, epochId } = key
     const scope = epochScope(dataMarket, epochId)
+    if (isNonceOnly(key) && read(key)?.step === 'DONE') progress.dropScope(scope) // it is all that the scope holds
     const ending = read({ dataMarket, epochId, batchIndex: END_OF_BATCHES })
     if (!ending || progress.sizeOf(scope) !== ending.batches + 1) return
-    for (const [, { phase, step }] of progress.entries(scope)) if (step !== 'DONE' || !ENDED.includes(phase)) return
+    for (const [, entry] of progress.entries(scope)) if (entry.step !== 'DONE' || !hasEnded(entry)) return
     progress.dropScope(scope)
   }
 
   return { plan, endEpoch, answer }
-}
-
-const ENDED: readonly AnchorProgress['phase'][] = ['FINAL', 'LATE', 'FAILED']
-
-const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
-  key,
-  phase: 'WAITING',
-  step: 'DONE',
-  call: batch ? 'SUBMIT' : 'END',
-  attempt: 0,
-  delayMs: 0,
-  retries: 0,
-  batchOffset: -1,
-  batches: 0,
-  cid: '',
-  roothash: batch?.roothash ?? '',
-  finalizedCidsRootHash: batch?.finalizedCidsRootHash ?? '',
-  signer: '',
-  chainNonce: -1,
-  nonce: -1,
-  quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
-  rawTransactions: [],
-  transactionHash: '',
-  blockNumber: -1,
-  blockHash: '',
-  error: '',
-  attestations: [],
-  attested: false,
-  diverged: false,
-})
-
-function intentOf(at: AnchorProgress): AnchorIntent {
-  const { step, attempt, call, delayMs, batchOffset, cid, finalizedCidsRootHash, signer, nonce, blockNumber } = at
-  const { rawTransactions, quote } = at
-  const head = { step, attempt, call, delayMs, batchOffset, cid, finalizedCidsRootHash, signer, nonce, blockNumber }
-  return { ...head, ...quote, rawTransactions: step === 'DONE' ? [] : rawTransactions }
-}
-
-function rowOf(at: AnchorProgress): Anchor {
-  const { batchOffset, cid, roothash, finalizedCidsRootHash, nonce, attempt, transactionHash } = at
-  const { blockNumber, blockHash, error, attestations, attested, diverged } = at
-  const identity = { batchOffset, cid, roothash, finalizedCidsRootHash, nonce, attempts: attempt }
-  const state = stateOf(at)
-  return { state, ...identity, transactionHash, blockNumber, blockHash, error, attestations, attested, diverged }
-}
-
-function stateOf({ phase, cid, rawTransactions }: AnchorProgress): Anchor['state'] {
-  switch (phase) {
-    case 'WAITING':
-    case 'STORING':
-    case 'PREPARING':
-      return cid === '' ? 'PLANNED' : 'STORED'
-    case 'QUEUED':
-      return 'READY'
-    case 'SIGNING':
-    case 'SENDING':
-      return rawTransactions.length === 0 ? 'READY' : 'SENT'
-    default:
-      return phase
-  }
 }

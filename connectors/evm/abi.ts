@@ -2,7 +2,7 @@
  * The calls and events of the deployed contracts, as far as a sequencer or one who checks it uses them. A test compares
  * every selector and topic with the deployed ones. Source: Powerloom protocol-contracts, ProtocolState, DataMarket, Nodes.
  */
-import { Interface } from 'ethers'
+import { AbiCoder, Interface } from 'ethers'
 
 export const PROTOCOL_STATE_ABI = [
   'function releaseEpoch(address dataMarket, uint256 begin, uint256 end)',
@@ -80,6 +80,10 @@ const NODES_ABI = [
   'event NodeBurned(address indexed from, uint256 nodeId)',
   'event SnapshotterAddressChanged(uint256 nodeId, address oldSnapshotter, address newSnapshotter)',
 ] as const
+
+/** How much more a value may be than the bytes it was decoded from: several places of them may point to the same one. */
+const INFLATION_MAX = 4
+AbiCoder._setDefaultMaxInflation(INFLATION_MAX)
 
 export const protocolStateInterface = new Interface(PROTOCOL_STATE_ABI)
 export const dataMarketInterface = new Interface(DATA_MARKET_ABI)

@@ -1,11 +1,14 @@
 /** What the anchor asks of the chain and its contract: typed reads, and calls whose refusal is a value. */
-import { AbiCoder, dataSlice, type Interface, Transaction } from 'ethers'
+import { AbiCoder, type Interface, Result, Transaction } from 'ethers'
 import type { AnchorIntent, AnchorKey, Batch } from '../../schemas/types.ts'
 import { protocolStateInterface as abi } from './abi.ts'
-import type { ContractBlockSource } from './chain-reader.ts'
-import { EvmError } from './errors.ts'
+import { type ContractBlockSource, contractBlockOf, decodeResult } from './chain-reader.ts'
+import type { Log } from './log-answers.ts'
+import { type At, blockAt, callResult, gasEstimateOf, inputOf } from './node-answers.ts'
 import type { Ask } from './rpc.ts'
-import { bigQuantity, hash, quantity } from './rpc-values.ts'
+
+export { type Log, logsOf, type Receipt, receiptOf } from './log-answers.ts'
+export { type At, balanceOf, nonceOf } from './node-answers.ts'
 
 export interface Head {
   readonly number: number
@@ -23,64 +26,13 @@ export interface ContractCall {
   readonly data: string
 }
 
-export interface Log {
-  readonly address: string
-  readonly topics: readonly string[]
-  readonly data: string
-  readonly transactionHash: string
-  readonly blockNumber: string
-  readonly blockHash: string
-}
-
-export interface Receipt {
-  readonly transactionHash: string
-  readonly blockNumber: number
-  readonly blockHash: string
-  readonly succeeded: boolean
-  readonly gasUsed: number
-  readonly logs: readonly Log[]
-}
-
-/** A block by number, or the newest. */
-export type At = number | 'latest'
-
-const at = (block: At): string => (block === 'latest' ? block : `0x${block.toString(16)}`)
-
+/** Of the newest block there always is one. */
 export async function headerOf(ask: Ask, block: At, source: ContractBlockSource): Promise<Head | undefined> {
-  const raw = (await ask('eth_getBlockByNumber', [at(block), false])) as Record<string, string> | null
-  if (!raw) return undefined
-  const { number, gasLimit, baseFeePerGas } = raw
-  const contractBlock = quantity(raw[source], source)
-  return {
-    number: quantity(number, 'block number'),
-    hash: hash(raw.hash, 'block hash'),
-    parentHash: hash(raw.parentHash, 'parent hash'),
-    contractBlock,
-    gasLimit: quantity(gasLimit, 'gas limit of a block'),
-    baseFeePerGas: baseFeePerGas == null ? undefined : bigQuantity(baseFeePerGas, 'base fee'),
-  }
+  const answer = await blockAt(ask, block)
+  if (!answer) return undefined
+  const { number, hash, parentHash, gasLimit, baseFeePerGas } = answer
+  return { number, hash, parentHash, contractBlock: contractBlockOf(answer, source), gasLimit, baseFeePerGas }
 }
-
-export async function receiptOf(ask: Ask, transactionHash: string): Promise<Receipt | undefined> {
-  const raw = (await ask('eth_getTransactionReceipt', [transactionHash])) as
-    | (Record<string, string> & { logs: Log[] })
-    | null
-  if (!raw?.blockHash) return undefined // some nodes answer for a pending one
-  return {
-    transactionHash,
-    blockNumber: quantity(raw.blockNumber, 'block number'),
-    blockHash: hash(raw.blockHash, 'block hash'),
-    succeeded: quantity(raw.status ?? '0x0', 'status of a receipt') === 1,
-    gasUsed: quantity(raw.gasUsed, 'gas used'),
-    logs: raw.logs,
-  }
-}
-
-export const nonceOf = async (ask: Ask, address: string, block: At): Promise<number> =>
-  quantity(await ask('eth_getTransactionCount', [address, at(block)]), 'nonce')
-
-export const balanceOf = async (ask: Ask, address: string): Promise<bigint> =>
-  bigQuantity(await ask('eth_getBalance', [address, 'latest']), 'balance')
 
 /** The contract call of an intent. */
 export function callOf(
@@ -101,7 +53,7 @@ export function callOf(
 export const dryRun = (ask: Ask, from: string, call: ContractCall, block: At): Promise<string | undefined> =>
   orRevert(
     async () => {
-      await ask('eth_call', [{ from, ...call }, at(block)])
+      await callResult(ask, { from, ...call }, block)
       return undefined
     },
     (code) => code,
@@ -110,7 +62,7 @@ export const dryRun = (ask: Ask, from: string, call: ContractCall, block: At): P
 /** The gas a call takes now, or the code of its revert. */
 export const estimateGas = (ask: Ask, from: string, call: ContractCall): Promise<number | string> =>
   orRevert<number | string>(
-    async () => quantity(await ask('eth_estimateGas', [{ from, ...call }]), 'gas estimate'),
+    () => gasEstimateOf(ask, { from, ...call }),
     (code) => code,
   )
 
@@ -122,29 +74,20 @@ export async function readContract(
   block: At,
   contract: Interface = abi,
 ): Promise<readonly unknown[]> {
-  const answer = await ask('eth_call', [{ to, data: contract.encodeFunctionData(name, args) }, at(block)])
-  try {
-    return contract.decodeFunctionResult(name, String(answer))
-  } catch (cause) {
-    throw new EvmError('RPC_ERROR', `${name} was answered with ${String(answer).slice(0, 80)}`, {
-      retriable: true,
-      cause,
-    })
-  }
+  const answer = await callResult(ask, { to, data: contract.encodeFunctionData(name, args) }, block)
+  return valuesOf(decodeResult(contract, name, answer))
 }
 
-export interface LogFilter {
-  readonly address: string
-  readonly topics: readonly (string | readonly string[] | null)[]
-  readonly fromBlock: number
-  readonly toBlock: number
-}
-
-export const logsOf = async (ask: Ask, { fromBlock, toBlock, ...filter }: LogFilter): Promise<readonly Log[]> => {
-  const logs = await ask('eth_getLogs', [{ ...filter, fromBlock: at(fromBlock), toBlock: at(toBlock) }])
-  if (!Array.isArray(logs))
-    throw new EvmError('RPC_ERROR', 'eth_getLogs was not answered with a list', { retriable: true })
-  return logs as Log[]
+/** Bytes that are no text are no CID and no project of ours, and read as an empty one: whoever wrote them stops nobody. */
+function valuesOf(result: Result): readonly unknown[] {
+  return Array.from({ length: result.length }, (_, i) => {
+    try {
+      const value: unknown = result[i]
+      return value instanceof Result ? valuesOf(value) : value
+    } catch {
+      return ''
+    }
+  })
 }
 
 export const topicOf = (event: string): string => abi.getEvent(event)!.topicHash
@@ -153,16 +96,24 @@ export const topicOf = (event: string): string => abi.getEvent(event)!.topicHash
 export const word = (value: string | number): string =>
   `0x${(typeof value === 'number' ? value.toString(16) : value.slice(2).toLowerCase()).padStart(64, '0')}`
 
-/** The `batchCid` of an event that carries it unindexed, first. */
-export const cidIn = ({ data }: Log): string => AbiCoder.defaultAbiCoder().decode(['string', 'uint256'], data)[0]
+/** The `batchCid` of an event that carries it unindexed, first; undefined when there is none that can be read. */
+export function cidIn({ data }: Pick<Log, 'data'>): string | undefined {
+  try {
+    return AbiCoder.defaultAbiCoder().decode(['string', 'uint256'], data)[0]
+  } catch {
+    return undefined
+  }
+}
 
-export const addressIn = (topic: string | undefined): string => dataSlice(topic ?? '0x', 12).toLowerCase()
+/** What a call of `submitBatchAttestation` takes, in bytes: a batch has one CID. */
+const ATTESTATION_BYTES_MAX = 4_096
 
 /** The root in a validator's own call of submitBatchAttestation; undefined when it called through another contract. */
 export async function attestedRoot(ask: Ask, transactionHash: string, batchCid: string): Promise<string | undefined> {
-  const raw = (await ask('eth_getTransactionByHash', [transactionHash])) as { input?: string } | null
+  const input = (await inputOf(ask, transactionHash)) ?? '0x'
+  if (input.length > 2 + 2 * ATTESTATION_BYTES_MAX) return undefined
   try {
-    const [, cid, , root] = abi.decodeFunctionData('submitBatchAttestation', raw?.input ?? '0x')
+    const [, cid, , root] = abi.decodeFunctionData('submitBatchAttestation', input)
     return cid === batchCid ? String(root).toLowerCase() : undefined
   } catch {
     return undefined

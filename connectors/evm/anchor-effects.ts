@@ -4,7 +4,7 @@ import { LogError } from '../../streams/ports.ts'
 import { createLimiter } from '../limiter.ts'
 import type { Answers } from './anchor-answers.ts'
 import { BatchGone, type BatchReader } from './anchor-batches.ts'
-import { type ContractCall, callOf } from './anchor-chain.ts'
+import { createCalls } from './anchor-calls.ts'
 import { type IntentChange, textOf } from './anchor-intents.ts'
 import { createSendMemories, formOf } from './anchor-memory.ts'
 import type { AnchorPorts, AnchorSettings } from './anchor-options.ts'
@@ -15,6 +15,7 @@ import type { Signer } from './anchor-signer.ts'
 import { createAttestationWatch } from './anchor-watch.ts'
 import { EvmError } from './errors.ts'
 import type { HeadWatch } from './head-watch.ts'
+import { createNonceWatch } from './nonce-watch.ts'
 import type { Rpc } from './rpc.ts'
 
 export interface EffectsPorts extends AnchorPorts {
@@ -68,19 +69,19 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     }
   }
 
+  const { contractCall, originalCall } = createCalls(settings, ports.batches)
+
   const watch = createAttestationWatch(settings, {
     ...ports,
     answer,
     persist: (action) => persist('WATCH', signal, action),
   })
 
-  const batchOf = ({ call, batchOffset }: AnchorIntent, until: AbortSignal) =>
-    call === 'SUBMIT' ? ports.batches.summary(batchOffset, until) : undefined
-
-  const contractCall = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<ContractCall> => {
-    const protocolState = settings.protocolStateOf(key.dataMarket).toLowerCase()
-    return callOf(key, intent, await batchOf(intent, until), protocolState)
-  }
+  const nonces = createNonceWatch(settings, {
+    ...{ rpc, clock, heads, signal, answer },
+    persist: (action) => persist('KEEP', signal, action),
+    callOf: (key, intent) => originalCall(key, intent, signal),
+  })
 
   const store = async (intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
     const { json } = await ports.batches.whole(intent.batchOffset, until)
@@ -102,12 +103,9 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   }
 
   const send = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<void> => {
-    // What the call was before a filler took its place: the older forms may still be mined.
-    const original: AnchorIntent = { ...intent, call: key.batchIndex < 0 ? 'END' : 'SUBMIT' }
-    const call = await persist('SEND', until, () => contractCall(key, original, until)).catch((error: unknown) => {
-      if (error instanceof BatchGone) return { to: settings.protocolStateOf(key.dataMarket).toLowerCase(), data: '0x' }
-      throw error
-    })
+    // Older forms than the filler may still be mined.
+    const original = await persist('SEND', until, () => originalCall(key, intent, until))
+    const call = original ?? { to: settings.protocolStateOf(key.dataMarket).toLowerCase(), data: '0x' }
     const report = (isPending: boolean): void => {
       const before = pending.size
       if (isPending) pending.add(textOf(key))
@@ -171,7 +169,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     underWay.add(task)
   }
 
-  const watching = watch.follow().catch(ports.fail)
+  const watching = Promise.all([watch.follow(), nonces.follow()]).catch(ports.fail)
 
   return {
     take(change) {
@@ -179,8 +177,9 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
       current.get(textOf(key))?.abort()
       if (intent.step !== 'SIGN' && intent.step !== 'SEND') memories.forget(key)
       watch.remove(key)
+      nonces.take(change)
       if (intent.step === 'WATCH') watch.add(key, intent)
-      else if (intent.step !== 'DONE') begin(change)
+      else if (intent.step !== 'DONE' && intent.step !== 'KEEP') begin(change)
     },
     async ended() {
       await watching

@@ -33,6 +33,10 @@ export interface AnchorOptions extends Partial<AnchorTuning> {
 export interface AnchorTuning {
   /** Blocks on top of a transaction's before it is final. */
   readonly confirmations: number
+  /** A final transaction is watched until it lies so many blocks behind the head; what is lost before that is sent again. */
+  readonly reorgDepthMax: number
+  /** After so long without a move of the signer's next nonce, while transactions wait for it, anchoring stands still. */
+  readonly standstillMs: number
   readonly pollMs: number
   /** A transaction that could be next is STUCK after so many new blocks and so long. */
   readonly stuckBlocks: number
@@ -65,6 +69,8 @@ export interface AnchorTuning {
 
 export const ANCHOR_DEFAULTS: AnchorTuning = {
   confirmations: 6,
+  reorgDepthMax: 256,
+  standstillMs: 120_000,
   pollMs: 500,
   stuckBlocks: 6,
   stuckMs: 30_000,
@@ -110,6 +116,16 @@ export interface AnchorObserver extends RpcObserver {
   /** The contract refuses the call, in a dry run or in a block. */
   reverted?(code: string, key: AnchorKey): void
   feeBumped?(): void
+  /** The owner forced the completion of a batch without a majority of validators: the contract does not finalize it. */
+  notFinalized?(key: AnchorKey): void
+  /** Final transactions that are watched. */
+  kept?(transactions: number): void
+  /** Final transactions are no longer on the chain, the first of them in this block. */
+  wentBack?(transactions: number, block: number): void
+  /** Nobody has a transaction for a nonce before ours; a filler takes it. */
+  gapFound?(nonce: number): void
+  /** How long the signer's next nonce has not moved while transactions wait for it, 0 when none does; then which, in words. */
+  standstill?(ms: number, words: string): void
   /** The contract took a batch too late and kept nothing of it. */
   lateAccepted?(key: AnchorKey): void
 }

@@ -17,7 +17,6 @@ import type { AnchorSettings } from './anchor-options.ts'
 import { priceNow } from './anchor-price.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
 import type { Ask } from './rpc.ts'
-import { hash, quantity } from './rpc-values.ts'
 
 /** A revert counts only if it is there so many blocks back too: nodes keep the state of 128 blocks, and reorgs are shorter. */
 const DEFINITE_BLOCKS_MAX = 32
@@ -81,9 +80,9 @@ async function quote(
  * next block at best, whose number is one more. On a chain that counts the blocks of its parent many blocks have one number,
  * the next as well.
  */
-async function windowIsOver(
+export async function windowIsOver(
   ask: Ask,
-  { key, intent, call }: PrepareInput,
+  { key, intent, call }: Pick<PrepareInput, 'key' | 'intent' | 'call'>,
   head: Head,
   { contractBlock }: AnchorSettings,
 ): Promise<boolean> {
@@ -145,12 +144,10 @@ async function placeOf(
     const toBlock = Math.min(head.number, fromBlock + settings.logRangeBlocks - 1)
     const logs = await logsOf(ask, { ...filter, fromBlock, toBlock })
     const log = logs.find((one) => intent.call === 'END' || cidIn(one) === intent.cid)
-    if (log)
-      return {
-        transactionHash: log.transactionHash,
-        blockNumber: quantity(log.blockNumber, 'block number of a log'),
-        blockHash: hash(log.blockHash, 'block hash of a log'),
-      }
+    if (log) {
+      const { transactionHash, blockNumber, blockHash } = log
+      return { transactionHash, blockNumber, blockHash }
+    }
     fromBlock = toBlock + 1
   }
   return {}

@@ -1,8 +1,8 @@
 /** What the chain asks for a transaction now. */
 import type { Head } from './anchor-chain.ts'
 import { EvmError } from './errors.ts'
+import { gasPriceOf, medianTipsOf, priorityFeeOf } from './node-answers.ts'
 import type { Ask } from './rpc.ts'
-import { bigQuantity } from './rpc-values.ts'
 
 export interface Price {
   /** Wei per gas; of a legacy transaction both are its gas price. */
@@ -42,8 +42,6 @@ export interface PriceSettings {
 export const TRANSACTION_TYPES = ['auto', 'eip1559', 'legacy'] as const
 export type TransactionType = (typeof TRANSACTION_TYPES)[number]
 
-const gasPriceOf = async (ask: Ask): Promise<bigint> => bigQuantity(await ask('eth_gasPrice', []), 'gas price')
-
 async function legacyPrice(ask: Ask, suggested: bigint): Promise<Price> {
   const paid = await medianTip(ask).catch(() => 0n) // many such chains keep no history of fees
   const gasPrice = paid > 0n ? smaller(suggested, DOUBTED_RATIO * paid) : suggested
@@ -56,7 +54,7 @@ const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 /** As the node suggests; without a suggestion as the blocks before paid, or what its gas price has above the base fee. */
 async function tipOf(ask: Ask, baseFee: bigint): Promise<bigint> {
   try {
-    return bigQuantity(await ask('eth_maxPriorityFeePerGas', []), 'priority fee')
+    return await priorityFeeOf(ask)
   } catch (error) {
     if (!isInWords(error)) throw error
   }
@@ -70,10 +68,7 @@ async function tipOf(ask: Ask, baseFee: bigint): Promise<bigint> {
 }
 
 async function medianTip(ask: Ask): Promise<bigint> {
-  const history = await ask('eth_feeHistory', [`0x${HISTORY_BLOCKS.toString(16)}`, 'latest', [50]])
-  const { reward } = (history ?? {}) as { reward?: unknown }
-  const blocks = Array.isArray(reward) ? reward.slice(0, HISTORY_BLOCKS) : []
-  const tips = blocks.map((block) => bigQuantity(Array.isArray(block) ? block[0] : block, 'reward of a block'))
+  const tips = await medianTipsOf(ask, HISTORY_BLOCKS)
   const median = tips.toSorted((a, b) => (a < b ? -1 : 1))[tips.length >> 1]
   if (median === undefined) throw new EvmError('RPC_ERROR', 'eth_feeHistory has no rewards', { retriable: true })
   return median

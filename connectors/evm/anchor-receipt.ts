@@ -1,3 +1,4 @@
+import { isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey } from '../../schemas/types.ts'
 import { type ContractCall, cidIn, dryRun, type Receipt, topicOf, word } from './anchor-chain.ts'
 import type { Ask } from './rpc.ts'
@@ -15,7 +16,7 @@ export type Mined = 'ANCHORED' | 'LATE' | 'FILLED' | 'REVERTED'
  * another event, and nothing is kept of it. The event must name the market, the epoch and the CID.
  */
 export function whatItDid(key: AnchorKey, intent: AnchorIntent, receipt: Receipt, filler: boolean, to: string): Mined {
-  if (filler) return 'FILLED'
+  if (filler || isNonceOnly(key)) return 'FILLED' // there, whatever it was, it took the place
   if (!receipt.succeeded) return 'REVERTED'
   const events = receipt.logs.filter(
     ({ address, topics }) =>

@@ -2,8 +2,8 @@
 import type { AnchorIntent } from '../../schemas/types.ts'
 import { balanceOf, type ContractCall, dryRun, type Head, hashOf } from './anchor-chain.ts'
 import { EvmError } from './errors.ts'
+import { inputOf, pendingNonceOf } from './node-answers.ts'
 import type { Rpc } from './rpc.ts'
-import { quantity } from './rpc-values.ts'
 
 /** A closed set, since it is a label of a metric and of alerts. Those that the facts show come first. */
 export const REFUSAL_REASONS = [
@@ -144,10 +144,8 @@ export async function isHeld(
   { signer, nonce, rawTransactions }: AnchorIntent,
 ): Promise<boolean> {
   const hash = hashOf(rawTransactions.at(-1)!)
-  const counts = rpc.each(async (ask) => {
-    return quantity(await ask('eth_getTransactionCount', [signer, 'pending']), 'pending nonce') > nonce
-  })
-  const known = rpc.each(async (ask) => Boolean(await ask('eth_getTransactionByHash', [hash])))
+  const counts = rpc.each(async (ask) => (await pendingNonceOf(ask, signer)) > nonce)
+  const known = rpc.each(async (ask) => (await inputOf(ask, hash)) !== undefined)
   const answers = await Promise.allSettled([...counts, ...known])
   return answers.some((answer) => answer.status === 'fulfilled' && answer.value)
 }

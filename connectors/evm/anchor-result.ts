@@ -1,4 +1,5 @@
 import type { AnchorIntent, AnchorOutcome, AnchorResult } from '../../schemas/types.ts'
+import { Conclusion } from './errors.ts'
 
 /** The answer to an intent; what is not given has its default. */
 export const resultOf = (
@@ -28,4 +29,4 @@ export const resultOf = (
 const ERROR_CHARACTERS_MAX = 1_000
 
 /** Not definite yet: look again later. Thrown, since it ends an attempt like an outage does. */
-export class NotYet extends Error {}
+export class NotYet extends Conclusion {}

@@ -1,12 +1,12 @@
 import { id } from 'ethers'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
-import { addressIn, attestedRoot, cidIn, type Log, logsOf, topicOf, word } from './anchor-chain.ts'
+import { attestedRoot, cidIn, type Log, logsOf, topicOf, word } from './anchor-chain.ts'
 import { textOf } from './anchor-intents.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { resultOf } from './anchor-result.ts'
 import type { HeadWatch } from './head-watch.ts'
 import type { Ask, Rpc } from './rpc.ts'
-import { quantity } from './rpc-values.ts'
+import { addressIn } from './rpc-values.ts'
 
 const ATTESTED = topicOf('SnapshotBatchAttestationSubmitted')
 const FINALIZED = topicOf('SnapshotBatchFinalized')
@@ -28,6 +28,8 @@ interface Watched {
   /** First block not looked at yet, or not for the second time; below 0 while it is not known where to begin. */
   readonly cursors: Record<Look, number>
   readonly told: Set<string>
+  /** Whether each validator so far attested our root; null where that could not be read. */
+  readonly votes: Map<string, boolean | null>
 }
 
 type Look = 'first' | 'second'
@@ -66,8 +68,11 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
     const fromBlock = behind.reduce((min, { cursors }) => Math.min(min, cursors[look]), target)
     const toBlock = Math.min(target, fromBlock + settings.logRangeBlocks - 1)
     const news = await persist(() => rpc.read((ask) => newsOf(ask, behind, look, { fromBlock, toBlock }, settings)))
-    await Promise.all(news.map(({ one, result }) => ports.answer(one.key, result)))
-    for (const { one, event } of news) if (one.told.size < TOLD_MAX) one.told.add(event)
+    await Promise.all(news.map(({ one, result }) => result && ports.answer(one.key, result)))
+    for (const { one, event, result } of news) {
+      if (!result) settings.observer?.notFinalized?.(one.key)
+      if (one.told.size < TOLD_MAX) one.told.add(event)
+    }
     for (const { cursors } of behind) cursors[look] = Math.max(cursors[look], toBlock + 1)
     return true
   }
@@ -75,7 +80,13 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
   return {
     add(key, intent) {
       const { blockNumber } = intent
-      watched.set(textOf(key), { key, intent, cursors: { first: blockNumber, second: blockNumber }, told: new Set() })
+      watched.set(textOf(key), {
+        key,
+        intent,
+        cursors: { first: blockNumber, second: blockNumber },
+        told: new Set(),
+        votes: new Map(),
+      })
     },
     remove: (key) => void watched.delete(textOf(key)),
     async follow() {
@@ -93,7 +104,8 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
 interface News {
   readonly one: Watched
   readonly event: string
-  readonly result: AnchorResult
+  /** Undefined when the completion was forced without a decision of validators. */
+  readonly result: AnchorResult | undefined
 }
 
 async function newsOf(
@@ -110,10 +122,12 @@ async function newsOf(
     const logs = await logsOf(ask, { address, topics, ...range })
     for (const log of logs)
       for (const one of watched) {
-        if (quantity(log.blockNumber, 'block number of a log') < one.cursors[look] || !concerns(log, one)) continue
+        if (log.blockNumber < one.cursors[look] || !concerns(log, one)) continue
         const event = `${log.transactionHash} ${log.topics.join(' ')}`
-        const result = one.told.has(event) ? undefined : await meaningOf(ask, log, logs, one)
-        if (result) news.push({ one, event, result })
+        if (one.told.has(event)) continue
+        const meaning = await meaningOf(ask, log, logs, one)
+        if (meaning === 'NOTHING' || (meaning === 'FORCED' && look === 'first')) continue // its votes may be missing yet
+        news.push({ one, event, result: meaning === 'FORCED' ? undefined : meaning })
       }
   }
   return news
@@ -125,20 +139,32 @@ function concerns(log: Log, { key, intent }: Watched): boolean {
   return event === ATTESTED ? cidIn(log) === intent.cid : cidHash === id(intent.cid)
 }
 
-async function meaningOf(ask: Ask, log: Log, logs: readonly Log[], one: Watched): Promise<AnchorResult | undefined> {
+type Meaning = AnchorResult | 'FORCED' | 'NOTHING'
+
+async function meaningOf(ask: Ask, log: Log, logs: readonly Log[], one: Watched): Promise<Meaning> {
   const { intent } = one
   const [event, , , validator] = log.topics
-  if (event === DIVERGED) return resultOf(intent, 'DIVERGED')
   const together = (other: string): boolean =>
     logs.some((near) => near.topics[0] === other && near.transactionHash === log.transactionHash && concerns(near, one))
   // Finalized by an attestation it is told with that one; without one, the owner forced it.
-  if (event === FINALIZED) return together(ATTESTED) ? undefined : resultOf(intent, 'ATTESTED')
+  if (event === FINALIZED) return together(ATTESTED) ? 'NOTHING' : resultOf(intent, 'ATTESTED')
+  if (event === DIVERGED) return together(ATTESTED) || votedAgainst(one) ? resultOf(intent, 'DIVERGED') : 'FORCED'
   const root = await attestedRoot(ask, log.transactionHash, intent.cid)
   const attestation = {
-    validator: addressIn(validator),
+    validator: addressIn(validator, 'the validator of an attestation'),
     matches: root === undefined ? null : root === intent.finalizedCidsRootHash,
-    blockNumber: quantity(log.blockNumber, 'block number of a log'),
+    blockNumber: log.blockNumber,
     finalized: together(FINALIZED),
   }
+  one.votes.set(attestation.validator, attestation.matches)
   return resultOf(intent, 'ATTESTED', { attestation })
+}
+
+/**
+ * The contract asks for a resubmission when an attestation makes another root lead, and also when the owner forces the completion
+ * while there are too few attestations or as many of each. Only the first says something against the batch.
+ */
+function votedAgainst({ votes }: Watched): boolean {
+  const forUs = [...votes.values()].filter((matches) => matches === true).length
+  return votes.size - forUs > forUs
 }

@@ -1,18 +1,13 @@
 /** Typed, checked reads of the anchor chain. A malformed or contradictory answer is an EvmError, never a value. */
-import { AbiCoder, dataSlice, keccak256 } from 'ethers'
+import { AbiCoder, dataSlice, type Interface, keccak256, type Result } from 'ethers'
 import { nodesInterface, protocolStateInterface } from './abi.ts'
-import { EvmError } from './errors.ts'
+import { type Log, logsOfBlock } from './log-answers.ts'
+import { type BlockAnswer, blockAt, callResult } from './node-answers.ts'
 import type { Ask } from './rpc.ts'
-import { hash, quantity } from './rpc-values.ts'
+import { address, addressIn, badAnswer, quantity } from './rpc-values.ts'
 import type { BlockPoint } from './window.ts'
 
-export interface BlockHeader extends BlockPoint {
-  readonly number: number
-  /** 0x and 64 lower-case hex digits. */
-  readonly hash: string
-  readonly parentHash: string
-  readonly logsBloom: string
-}
+export interface BlockHeader extends BlockPoint, BlockAnswer {}
 
 export interface ReleasedEpoch {
   /** Lower case. */
@@ -55,85 +50,68 @@ const topics = Object.values(topicOf)
 /** Solidity's `block.number` on most chains is the block's own; see window.ts. */
 export type ContractBlockSource = 'number' | 'l1BlockNumber'
 
-export const blockNumber = async (ask: Ask): Promise<number> =>
-  quantity(await ask('eth_blockNumber', []), 'eth_blockNumber')
-
 /** The canonical block of that number, or undefined when the node has none (yet). */
 export async function headerAt(
   ask: Ask,
   number: number,
   source: ContractBlockSource,
 ): Promise<BlockHeader | undefined> {
-  const raw = (await ask('eth_getBlockByNumber', [hex(number), false])) as Record<string, unknown> | null
-  if (raw === null || raw === undefined) return undefined
-  const header = {
-    number: quantity(raw.number, 'block number'),
-    hash: hash(raw.hash, 'block hash'),
-    parentHash: hash(raw.parentHash, 'parent hash'),
-    timestamp: quantity(raw.timestamp, 'block timestamp'),
-    contractBlock: quantity(raw[source], source),
-    logsBloom: String(raw.logsBloom ?? '0x'),
-  }
-  if (header.number !== number) throw malformed(`block ${number} was answered with block ${header.number}`)
-  return header
+  const block = await blockAt(ask, number)
+  return block && { ...block, contractBlock: contractBlockOf(block, source) }
 }
 
-/**
- * The events of one block. Asked for by block hash: a node that does not have that block says so, where for a range it
- * would answer with nothing, and an epoch would be skipped. An empty answer is checked against the block's bloom filter.
- */
+/** A block as the contract counts it. */
+export function contractBlockOf(block: BlockAnswer, source: ContractBlockSource): number {
+  const counted = block[source]
+  if (counted !== undefined) return counted
+  throw badAnswer(`block ${block.number} has no ${source}, by which the contract is said to count`)
+}
+
+/** The events of one block. An empty answer is checked against the block's bloom filter. */
 export async function eventsOf(
   ask: Ask,
   block: Pick<BlockHeader, 'number' | 'hash' | 'logsBloom'>,
   { protocolState, nodes }: ContractAddresses,
 ): Promise<BlockEvents> {
-  const filter = { blockHash: block.hash, address: [...new Set([protocolState, nodes])], topics: [topics] }
-  let logs: readonly RawLog[] = []
+  const filter = { address: [...new Set([protocolState, nodes])], topics: [topics] }
+  let logs: readonly Log[] = []
   for (let asked = 0; asked < EMPTY_ANSWERS_MAX && logs.length === 0; asked++) {
-    logs = (await ask('eth_getLogs', [filter])) as RawLog[]
-    if (!Array.isArray(logs)) throw malformed('eth_getLogs was not answered with a list')
+    logs = await logsOfBlock(ask, { ...filter, blockHash: block.hash, blockNumber: block.number })
     if (!mayHold(block.logsBloom, protocolState, nodes)) break
   }
-  const known = logs.filter(({ address, topics: [topic = ''] }) => {
-    const from = topic === topicOf.release ? protocolState : nodes
-    return address.toLowerCase() === from && (topics as string[]).includes(topic)
-  })
-  const ordered = known.toSorted((a, b) => quantity(a.logIndex, 'log index') - quantity(b.logIndex, 'log index'))
-  for (const log of ordered) {
-    const fits = log.blockHash.toLowerCase() === block.hash && log.removed !== true
-    if (!fits)
-      throw new EvmError('INCONSISTENT', `a log of block ${block.number} is of another fork`, { retriable: true })
-  }
+  // One of the two may have the other's events: they mean nothing there.
+  const known = logs.filter(({ address, topics: [topic] }) =>
+    topic === topicOf.release ? address === protocolState : address === nodes,
+  )
   return {
-    releases: ordered.filter((log) => log.topics[0] === topicOf.release).map(releaseOf),
-    slotChanges: ordered.filter((log) => log.topics[0] !== topicOf.release).map(slotChangeOf),
+    releases: known.filter((log) => log.topics[0] === topicOf.release).map(releaseOf),
+    slotChanges: known.filter((log) => log.topics[0] !== topicOf.release).map(slotChangeOf),
   }
 }
 
-interface RawLog {
-  readonly address: string
-  readonly topics: readonly string[]
-  readonly data: string
-  readonly blockHash: string
-  readonly logIndex: string
-  readonly removed?: boolean
-}
-
-function releaseOf({ topics: [, market, epochId], data }: RawLog): ReleasedEpoch {
-  const [begin, end] = AbiCoder.defaultAbiCoder().decode(['uint256', 'uint256', 'uint256'], data)
+function releaseOf({ topics: [, market, epochId], data }: Log): ReleasedEpoch {
+  const [begin, end] = decodeData(['uint256', 'uint256', 'uint256'], data)
   return {
-    dataMarket: dataSlice(market!, 12).toLowerCase(),
+    dataMarket: addressIn(market, 'the data market of an event'),
     epochId: quantity(epochId, 'epochId'),
     begin: quantity(begin, 'epoch begin'),
     end: quantity(end, 'epoch end'),
   }
 }
 
-function slotChangeOf({ topics: [topic], data }: RawLog): SlotChange {
+function slotChangeOf({ topics: [topic], data }: Log): SlotChange {
   if (topic !== topicOf.assigned)
-    return { slotId: quantity(dataSlice(data, 0, 32), 'nodeId'), owner: ZERO_ADDRESS, active: false }
-  const [slotId, , owner] = AbiCoder.defaultAbiCoder().decode(['uint256', 'address', 'address'], data)
-  return { slotId: quantity(slotId, 'nodeId'), owner: String(owner).toLowerCase(), active: true }
+    return { slotId: quantity(decodeData(['uint256'], data)[0], 'nodeId'), owner: ZERO_ADDRESS, active: false }
+  const [slotId, , owner] = decodeData(['uint256', 'address', 'address'], data)
+  return { slotId: quantity(slotId, 'nodeId'), owner: address(owner, 'owner of a slot'), active: true }
+}
+
+function decodeData(types: readonly string[], data: string): readonly unknown[] {
+  try {
+    return [...AbiCoder.defaultAbiCoder().decode(types, data)]
+  } catch (cause) {
+    throw badAnswer(`an event carries ${data.slice(0, 80)}, which is not ${types.join(', ')}`, cause)
+  }
 }
 
 export const submissionWindow = async (
@@ -147,8 +125,8 @@ export const submissionWindow = async (
 /** The newest epoch of a market; 0 when none was released. */
 export async function currentEpochId(ask: Ask, protocolState: string, dataMarket: string): Promise<number> {
   const data = protocolStateInterface.encodeFunctionData('currentEpoch', [dataMarket])
-  const answer = await ask('eth_call', [{ to: protocolState, data }, 'latest'])
-  return quantity(decode(protocolStateInterface, 'currentEpoch', answer).epochId, 'currentEpoch')
+  const answer = await callResult(ask, { to: protocolState, data }, 'latest')
+  return quantity(decodeResult(protocolStateInterface, 'currentEpoch', answer).epochId, 'currentEpoch')
 }
 
 /** The block that released an epoch; 0 when none did. */
@@ -159,12 +137,12 @@ export async function releaseBlockOf(
   epochId: number,
 ): Promise<number> {
   const data = protocolStateInterface.encodeFunctionData('epochInfo', [dataMarket, epochId])
-  const answer = await ask('eth_call', [{ to: protocolState, data }, 'latest'])
-  return quantity(decode(protocolStateInterface, 'epochInfo', answer).blocknumber, 'release block')
+  const answer = await callResult(ask, { to: protocolState, data }, 'latest')
+  return quantity(decodeResult(protocolStateInterface, 'epochInfo', answer).blocknumber, 'release block')
 }
 
 export const nodesAddress = async (ask: Ask, protocolState: string, at: StateAt): Promise<string> =>
-  String(await call(ask, protocolState, 'snapshotterState', [], at)).toLowerCase()
+  address(await call(ask, protocolState, 'snapshotterState', [], at), 'snapshotterState')
 
 /** The highest slot id. */
 export const slotCount = async (ask: Ask, protocolState: string, at: StateAt): Promise<number> =>
@@ -172,31 +150,31 @@ export const slotCount = async (ask: Ask, protocolState: string, at: StateAt): P
 
 export async function slotAt(ask: Ask, nodes: string, slotId: number, at: StateAt): Promise<SlotChange> {
   const data = nodesInterface.encodeFunctionData('nodeInfo', [slotId])
-  const info = decode(nodesInterface, 'nodeInfo', await ask('eth_call', [{ to: nodes, data }, at]))
-  const owner = String(info.snapshotterAddress).toLowerCase()
+  const info = decodeResult(nodesInterface, 'nodeInfo', await callResult(ask, { to: nodes, data }, at))
+  const owner = address(info.snapshotterAddress, 'owner of a slot')
   return { slotId, owner, active: info.active === true && info.burnedOn === 0n }
 }
 
 async function call(ask: Ask, to: string, name: string, args: readonly unknown[], at: StateAt): Promise<unknown> {
   const data = protocolStateInterface.encodeFunctionData(name, args)
-  return decode(protocolStateInterface, name, await ask('eth_call', [{ to, data }, at]))[0]
+  return decodeResult(protocolStateInterface, name, await callResult(ask, { to, data }, at))[0]
 }
 
-function decode(abi: typeof nodesInterface, name: string, answer: unknown) {
+/** What a read of a contract gave, decoded. Numbers are still to be checked; of texts, each may throw when it is looked at. */
+export function decodeResult(abi: Interface, name: string, answer: string): Result {
   try {
-    return abi.decodeFunctionResult(name, String(answer))
+    const result = abi.decodeFunctionResult(name, answer)
+    for (const [i, { type }] of abi.getFunction(name)!.outputs.entries()) if (!type.startsWith('string')) void result[i]
+    return result
   } catch (cause) {
     const hint = answer === '0x' ? ': there is no such contract at this address and block' : ''
-    throw new EvmError('RPC_ERROR', `${name} was answered with ${String(answer).slice(0, 80)}${hint}`, {
-      retriable: true,
-      cause,
-    })
+    throw badAnswer(`${name} was answered with ${answer.slice(0, 80)}${hint}`, cause)
   }
 }
 
 /** False only when the bloom filter excludes every event we look for; true without a filter in the header. */
-export function mayHold(logsBloom: string, protocolState: string, nodes: string): boolean {
-  if (!/^0x[0-9a-f]{512}$/i.test(logsBloom)) return true
+export function mayHold(logsBloom: string | undefined, protocolState: string, nodes: string): boolean {
+  if (logsBloom === undefined) return true
   const has = (item: string): boolean => bloomBits(item).every((bit) => isSet(logsBloom, bit))
   if (has(protocolState) && has(topicOf.release)) return true
   return has(nodes) && [topicOf.minted, topicOf.burned, topicOf.assigned].some(has)
@@ -220,7 +198,3 @@ function slotTopics() {
   const of = (name: string): string => nodesInterface.getEvent(name)!.topicHash
   return { minted: of('NodeMinted'), burned: of('NodeBurned'), assigned: of('SnapshotterAddressChanged') }
 }
-
-const hex = (number: number): string => `0x${number.toString(16)}`
-
-const malformed = (message: string): EvmError => new EvmError('RPC_ERROR', message, { retriable: true })

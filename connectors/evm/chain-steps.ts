@@ -1,7 +1,6 @@
 /** What to do next, read from one node: nothing, further blocks, or going back to a common ancestor. */
 import {
   type BlockHeader,
-  blockNumber,
   type ContractBlockSource,
   eventsOf,
   headerAt,
@@ -11,6 +10,7 @@ import {
 } from './chain-reader.ts'
 import { type BlockFacts, type ChainState, type EpochRelease, type Head, UNKNOWN_HASH } from './chain-state.ts'
 import { EvmError } from './errors.ts'
+import { blockAt, blockNumber } from './node-answers.ts'
 import { registryOf } from './registry-check.ts'
 import { type CheckedReleases, checkReleases, type EpochCounts } from './release-check.ts'
 import type { Ask } from './rpc.ts'
@@ -283,7 +283,6 @@ async function firstOrphaned(ask: Ask, past: ChainPast, source: ContractBlockSou
 
 /** Empty when the node does not tell. */
 export async function genesisHash(ask: Ask): Promise<string> {
-  const answer = await ask('eth_getBlockByNumber', ['0x0', false]).catch(() => null)
-  const block = answer as { hash?: unknown } | null
-  return typeof block?.hash === 'string' ? block.hash.toLowerCase() : ''
+  const block = await blockAt(ask, 0).catch(() => undefined)
+  return block?.hash ?? ''
 }

@@ -3,9 +3,10 @@
  * with too few; the contract's count of epochs, as of a block, does not depend on them.
  */
 import { protocolStateInterface } from './abi.ts'
-import type { BlockHeader, ReleasedEpoch, StateAt } from './chain-reader.ts'
+import { type BlockHeader, decodeResult, type ReleasedEpoch, type StateAt } from './chain-reader.ts'
 import { EvmError } from './errors.ts'
 import { isRevert } from './market-check.ts'
+import { callResult } from './node-answers.ts'
 import type { Ask } from './rpc.ts'
 import { quantity } from './rpc-values.ts'
 import type { BlockPoint } from './window.ts'
@@ -242,14 +243,9 @@ function side(release: BlockPoint, block: BlockHeader): 'before' | 'in' | 'after
 class NoContract extends EvmError {}
 
 async function view(ask: Ask, to: string, name: string, args: readonly unknown[], at: StateAt): Promise<unknown[]> {
-  const answer = await ask('eth_call', [{ to, data: protocolStateInterface.encodeFunctionData(name, args) }, at])
+  const answer = await callResult(ask, { to, data: protocolStateInterface.encodeFunctionData(name, args) }, at)
   if (answer === '0x') throw new NoContract('RPC_ERROR', `there is no contract at ${to}`, { retriable: true })
-  try {
-    return [...protocolStateInterface.decodeFunctionResult(name, String(answer))]
-  } catch (cause) {
-    const text = String(answer).slice(0, 80)
-    throw new EvmError('RPC_ERROR', `${name} was answered with ${text}`, { retriable: true, cause })
-  }
+  return [...decodeResult(protocolStateInterface, name, answer)]
 }
 
 const rangeOf = (first: number, last: number): number[] =>

@@ -1,7 +1,11 @@
-import { FetchRequest, JsonRpcProvider, Network } from 'ethers'
+/** Several nodes of one chain, none of which is trusted by itself (decision 0027). */
 import type { Clock } from '../../streams/ports.ts'
-import { classifyRpcFailure, EvmError } from './errors.ts'
-import { quantity } from './rpc-values.ts'
+import { type Agreement, ballotOf, noAgreement, type Outcome, outcomeOf } from './agreement.ts'
+import { Conclusion, classifyRpcFailure, EvmError, wordsOf } from './errors.ts'
+import { connectHttp } from './http-endpoint.ts'
+import { LOG_RANGE_BLOCKS, limitLogRange } from './log-range.ts'
+import { chainIdOf } from './node-answers.ts'
+import { createNodeStates, type NodeState, type NodeStates } from './node-states.ts'
 
 /** Asks one node. Calls made in one turn of the event loop travel in one JSON-RPC batch. */
 export type Ask = (method: string, params: readonly unknown[]) => Promise<unknown>
@@ -16,16 +20,26 @@ export interface RpcOptions {
   readonly urls: readonly string[]
   readonly chainId: number
   readonly timeoutMs: number
-  /** Calls per JSON-RPC batch; 1 for nodes without batches. */
+  /** Calls per JSON-RPC batch, at most; 1 for nodes without batches. */
   readonly batchMax: number
+  /** Blocks of one request for logs, at most. */
+  readonly logRangeBlocks?: number | undefined
+  /** Nodes that must say the same of what is to be agreed on; 1 when absent. */
+  readonly agreement?: number | undefined
 }
 
 /** `refused`: the node is well, but the contract, or the rules for transactions, say no. */
 export type RpcOutcome = 'ok' | 'refused' | 'failed'
 
+/** `endpoint` is the index of a URL (which may hold a secret). */
 export interface RpcObserver {
-  /** `endpoint` is the index of its URL (a URL may hold a secret). */
   answered?(endpoint: number, method: string, outcome: RpcOutcome, elapsedMs: number): void
+  /** A node was set aside, or is asked again like every other. */
+  nodeChanged?(endpoint: number, state: NodeState): void
+  /** It says otherwise than the nodes that agree, or than others while too few agree. */
+  disagreed?(endpoint: number, what: string): void
+  /** Reading the answers of a node ended in a way that was not thought of: a fault of ours, treated as one of the node. */
+  unexpected?(endpoint: number, error: unknown): void
 }
 
 export interface RpcPorts {
@@ -35,17 +49,22 @@ export interface RpcPorts {
   readonly connect?: ((url: string, options: RpcOptions) => Endpoint) | undefined
 }
 
-/** Several nodes of one chain, used one at a time. */
 export interface Rpc {
-  /** Rejects with `WRONG_CHAIN` when a node that answers serves another chain; nodes that are down are passed over. */
+  /** Rejects with `WRONG_CHAIN` when every node serves another chain; with one that is down there may be a right one yet. */
   check(): Promise<void>
   /**
-   * Runs a whole read on one node, so that its parts fit together; when that fails, on the next node, each once. Rejects
-   * with the last node's EvmError, or with `WRONG_CHAIN`, which is final.
+   * Runs a whole reading on one node, so that its parts fit together; when that fails, on the next node, each once. Whatever
+   * is thrown in it is a failure of that node, but for a Conclusion, which is passed on. Rejects with the EvmError of the last
+   * node; with one that is final only when every node gives such a one.
    */
   read<T>(reading: (ask: Ask) => Promise<T>): Promise<T>
   /** The same request to every node at once, an outcome of each. Says nothing about which node is preferred. */
   each<T>(reading: (ask: Ask) => Promise<T>): readonly Promise<T>[]
+  /**
+   * As `read`, and gives the value when as many nodes as are set say the same. Those that say otherwise than they are set
+   * aside. Rejects with `DISAGREEMENT` or `TOO_FEW_NODES`, which pass, naming the nodes. One node, or none set: `read`.
+   */
+  agree<T>(reading: (ask: Ask) => Promise<T>, agreement: Agreement<T>): Promise<T>
   /** Prefers the next node from now on: the present one answers, but stands still. */
   rotate(): void
   close(): void
@@ -53,85 +72,164 @@ export interface Rpc {
 
 const REFUSALS = /revert|insufficient funds|nonce too|already (known|imported|exists)|known transaction|underpriced/i
 
-export function createRpc(options: RpcOptions, ports: RpcPorts): Rpc {
-  const { connect = connectHttp } = ports
-  const endpoints = options.urls.map((url) => connect(url, options))
-  const checked = endpoints.map(() => false)
-  let preferred = 0
+export const createRpc = (options: RpcOptions, ports: RpcPorts): Rpc => new Nodes(options, ports)
 
-  const askOf =
-    (index: number): Ask =>
-    async (method, params) => {
-      const what = `${method} at RPC endpoint ${index + 1} of ${endpoints.length}`
-      const started = ports.clock.now()
-      const report = (outcome: RpcOutcome): void =>
-        ports.observer?.answered?.(index, method, outcome, ports.clock.now() - started)
+class Nodes implements Rpc {
+  private readonly options: RpcOptions
+  private readonly ports: RpcPorts
+  private readonly endpoints: readonly Endpoint[]
+  private readonly asks: readonly Ask[]
+  private readonly states: NodeStates
+  /** Whether the chain of the node was looked at since it last failed. */
+  private readonly isChecked: boolean[]
+
+  constructor(options: RpcOptions, ports: RpcPorts) {
+    const { connect = connectHttp, observer } = ports
+    this.options = options
+    this.ports = ports
+    this.endpoints = options.urls.map((url) => connect(url, options))
+    this.asks = this.endpoints.map((_, index) => this.askOf(index))
+    this.states = createNodeStates(this.endpoints.length, (node, state) => observer?.nodeChanged?.(node, state))
+    this.isChecked = this.endpoints.map(() => false)
+    for (const ask of this.asks) limitLogRange(ask, options.logRangeBlocks ?? LOG_RANGE_BLOCKS)
+  }
+
+  async check(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.asks.map((_, index) => this.readAt(index, async () => undefined)))
+    const reasons = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason : undefined))
+    const isWrong = (reason: unknown): reason is EvmError => reason instanceof EvmError && reason.code === 'WRONG_CHAIN'
+    if (!reasons.every(isWrong)) return
+    throw new EvmError('WRONG_CHAIN', reasons.map(({ message }) => message).join(' '))
+  }
+
+  async read<T>(reading: (ask: Ask) => Promise<T>): Promise<T> {
+    return (await this.readAnywhere(reading)).value
+  }
+
+  async agree<T>(reading: (ask: Ask) => Promise<T>, agreement: Agreement<T>): Promise<T> {
+    const { agreement: needed = 1 } = this.options
+    const { what, again = reading, textOf } = agreement
+    let failure: EvmError | undefined
+    // Once more for each node that proves to be the odd one.
+    for (let tries = 0; tries < this.endpoints.length; tries++) {
+      const { value, node } = await this.readAnywhere(reading)
+      const text = textOf(value)
+      if (needed <= 1 || text === undefined) return value
+      const others = this.states.order(this.ports.clock.now()).filter((other) => other !== node)
+      const ballot = await ballotOf({ node, text }, others, needed, async (other) =>
+        String(textOf(await this.readAt(other, (ask) => again(ask, value)))),
+      )
+      const outcome = outcomeOf(ballot, needed)
+      this.takeOutcome(outcome, what(value))
+      if (outcome.agreed === text) return value
+      failure = noAgreement(ballot, outcome, needed, what(value))
+      if (outcome.agreed === undefined) break
+    }
+    throw failure
+  }
+
+  each<T>(reading: (ask: Ask) => Promise<T>): readonly Promise<T>[] {
+    return this.asks.map((_, node) => this.readAt(node, reading))
+  }
+
+  rotate(): void {
+    this.states.passOver(this.states.preferred)
+  }
+
+  close(): void {
+    for (const endpoint of this.endpoints) endpoint.close()
+  }
+
+  private async readAnywhere<T>(reading: (ask: Ask) => Promise<T>): Promise<{ value: T; node: number }> {
+    let failure: EvmError | undefined
+    for (const node of this.states.order(this.ports.clock.now())) {
       try {
-        const answer = await withDeadline(endpoints[index]!.ask(method, params), what, options.timeoutMs, ports.clock)
+        return { value: await this.readAt(node, reading), node }
+      } catch (cause) {
+        if (!(cause instanceof EvmError)) throw cause
+        this.states.passOver(node)
+        if (failure === undefined || !failure.retriable || cause.retriable) failure = cause
+      }
+    }
+    throw failure
+  }
+
+  private takeOutcome({ agreed, odd }: Outcome, what: string): void {
+    for (const node of odd) {
+      this.ports.observer?.disagreed?.(node, what)
+      const reason = `${this.nameOf(node)} says otherwise of ${what} than the nodes that agree`
+      if (agreed !== undefined) this.states.setAside(node, 'odd', reason, this.ports.clock.now())
+    }
+  }
+
+  /** One reading on one node; rejects with its failure, of which the states know then. */
+  private async readAt<T>(node: number, reading: (ask: Ask) => Promise<T>): Promise<T> {
+    const { clock } = this.ports
+    try {
+      await this.checkChain(node)
+      const value = await reading(this.asks[node]!)
+      this.states.answered(node, clock.now())
+      return value
+    } catch (cause) {
+      const failure = this.failureOf(cause, node)
+      if (failure instanceof EvmError) {
+        if (failure.code === 'UNREACHABLE') this.isChecked[node] = false // what comes back may be another one
+        this.states.failed(node, failure, clock.now())
+      } else this.states.answered(node, clock.now())
+      throw failure
+    }
+  }
+
+  private async checkChain(node: number): Promise<void> {
+    if (this.isChecked[node]) return
+    const { chainId } = this.options
+    const stated = await chainIdOf(this.asks[node]!)
+    this.isChecked[node] = stated === chainId
+    if (stated === chainId) return
+    throw new EvmError(
+      'WRONG_CHAIN',
+      `RPC endpoint ${node + 1} serves chain ${stated}, but this sequencer is configured for chain ${chainId}. ` +
+        'Correct the URL or the chain id; nothing was read from it.',
+      { retriable: true, endpoint: node },
+    )
+  }
+
+  /** What a reading of this node threw, as its failure. */
+  private failureOf(cause: unknown, node: number): EvmError | Conclusion {
+    if (cause instanceof Conclusion) return cause
+    if (cause instanceof EvmError) return cause.locatedAt(node, this.nameOf(node))
+    this.ports.observer?.unexpected?.(node, cause)
+    const message = `${this.nameOf(node)}: its answers could not be read: ${wordsOf(cause)}`
+    return new EvmError('BAD_ANSWER', message, { retriable: true, endpoint: node, cause })
+  }
+
+  private askOf(node: number): Ask {
+    const { clock, observer } = this.ports
+    return async (method, params) => {
+      const started = clock.now()
+      const report = (outcome: RpcOutcome): void => observer?.answered?.(node, method, outcome, clock.now() - started)
+      try {
+        const answer = await withDeadline(this.endpoints[node]!.ask(method, params), this.options.timeoutMs, clock)
         report('ok')
         return answer
       } catch (cause) {
-        const error = classifyRpcFailure(cause, what)
+        const error = classifyRpcFailure(cause, `${method} at ${this.nameOf(node)}`, node)
         const isRefusal = method === 'eth_sendRawTransaction' || REFUSALS.test(error.message) // of a transaction in any words
         report(error.code === 'RPC_ERROR' && isRefusal ? 'refused' : 'failed')
         throw error
       }
     }
-
-  const readAt = async <T>(index: number, reading: (ask: Ask) => Promise<T>): Promise<T> => {
-    const ask = askOf(index)
-    if (!checked[index]) await checkChainId(ask, options.chainId, index)
-    checked[index] = true
-    return reading(ask)
   }
 
-  return {
-    check: async () => {
-      const outcomes = await Promise.allSettled(endpoints.map((_, index) => readAt(index, async () => undefined)))
-      for (const outcome of outcomes) {
-        const reason: unknown = outcome.status === 'rejected' ? outcome.reason : undefined
-        if (reason !== undefined && !(reason instanceof EvmError && reason.retriable)) throw reason
-      }
-    },
-    read: async (reading) => {
-      let failure: unknown
-      for (let tried = 0; tried < endpoints.length; tried++) {
-        const index = preferred % endpoints.length
-        try {
-          return await readAt(index, reading)
-        } catch (cause) {
-          if (!(cause instanceof EvmError) || !cause.retriable) throw cause
-          failure = cause
-          checked[index] = false
-          preferred = index + 1
-        }
-      }
-      throw failure
-    },
-    each: (reading) => endpoints.map((_, index) => readAt(index, reading)),
-    rotate: () => {
-      preferred = (preferred + 1) % endpoints.length
-    },
-    close: () => {
-      for (const endpoint of endpoints) endpoint.close()
-    },
+  private nameOf(node: number): string {
+    return `RPC endpoint ${node + 1} of ${this.endpoints.length}`
   }
 }
 
-async function checkChainId(ask: Ask, chainId: number, index: number): Promise<void> {
-  const stated = quantity(await ask('eth_chainId', []), 'eth_chainId')
-  if (stated === chainId) return
-  throw new EvmError(
-    'WRONG_CHAIN',
-    `RPC endpoint ${index + 1} serves chain ${stated}, but this sequencer is configured for chain ${chainId}. ` +
-      'Correct the URL or the chain id; nothing was read from it.',
-  )
-}
-
-async function withDeadline<T>(answer: Promise<T>, what: string, timeoutMs: number, clock: Clock): Promise<T> {
+async function withDeadline<T>(answer: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
   const done = new AbortController()
   const late = clock.sleep(timeoutMs, done.signal).then((): never => {
-    throw new EvmError('UNREACHABLE', `${what}: no answer within ${timeoutMs / 1_000} s`, { retriable: true })
+    throw new EvmError('UNREACHABLE', `no answer within ${timeoutMs / 1_000} s`, { retriable: true })
   })
   late.catch(() => undefined)
   try {
@@ -139,18 +237,4 @@ async function withDeadline<T>(answer: Promise<T>, what: string, timeoutMs: numb
   } finally {
     done.abort()
   }
-}
-
-/** ethers would answer repeated calls from its cache, look for the network again and again, and retry 429 by itself: all off. */
-function connectHttp(url: string, options: RpcOptions): Endpoint {
-  const request = new FetchRequest(url)
-  request.timeout = options.timeoutMs
-  request.setThrottleParams({ maxAttempts: 1 })
-  const provider = new JsonRpcProvider(request, options.chainId, {
-    staticNetwork: Network.from(options.chainId),
-    cacheTimeout: -1,
-    batchMaxCount: options.batchMax,
-    batchStallTime: 1,
-  })
-  return { ask: (method, params) => provider.send(method, [...params]), close: () => provider.destroy() }
 }

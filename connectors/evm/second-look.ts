@@ -72,7 +72,7 @@ export class FirstLooks {
 }
 
 /** A header of zeros is that of a block without logs, or of a chain without filters. */
-const isFilter = (logsBloom: string): boolean => /[1-9a-f]/i.test(logsBloom.slice(2))
+const isFilter = (logsBloom: string | undefined): boolean => /[1-9a-f]/.test(logsBloom?.slice(2) ?? '')
 
 /** With it an empty answer is taken as it is. */
 const NO_FILTER = `0x${'0'.repeat(512)}`

@@ -27,9 +27,8 @@ export const phase = z.enum(PHASES satisfies readonly EpochPhase[])
 const REASONS = [...ACCEPT_REASONS, ...REJECT_REASONS, 'UNKNOWN'] as const
 export const reason = z.enum(REASONS satisfies readonly VerdictReason[])
 
-const STATES = ['UNKNOWN', 'PLANNED', 'STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED'] as const
+const STATES = ['UNKNOWN', 'PLANNED', 'STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED', 'REORGED'] as const
 const anchorState = z.enum(STATES satisfies readonly AnchorState[])
-
 const reasons = z.partialRecord(reason, whole).describe('Final verdicts by reason.')
 
 /** One page of a list. */
@@ -212,6 +211,7 @@ export const anchor = z
     attestations: z.array(attestation),
     attested: z.boolean(),
     diverged: z.boolean(),
+    reorgs: whole.describe('How often the chain went back behind it after it was final.'),
     changedAt: time('The state was written'),
   })
   .meta({ id: 'Anchor' })

@@ -24,6 +24,14 @@ export const anchorSettings = z
     confirmations: whole(1, 10_000)
       .default(defaults.confirmations)
       .describe('Blocks on top of a transaction’s before it is final.'),
+    reorgDepthMax: whole(1, 1_000_000)
+      .default(defaults.reorgDepthMax)
+      .describe(
+        'Blocks behind the head within which a final transaction is watched: what a reorganisation takes out there is sent again.',
+      ),
+    standstillMs: whole(1_000, 86_400_000)
+      .default(defaults.standstillMs)
+      .describe('/readyz says so when the next nonce of the signer is not used for so long and transactions wait, ms.'),
     pollMs: whole(10, 60_000).default(defaults.pollMs).describe('Time between two looks at the head, ms.'),
     stuckBlocks: whole(1, 10_000)
       .default(defaults.stuckBlocks)

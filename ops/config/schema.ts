@@ -177,6 +177,11 @@ export const configSchema = z.strictObject({
       watchEpochs: whole(1, 100_000)
         .default(anchoring.watchEpochs)
         .describe('Later epochs for which attestations are followed.'),
+      noncesKept: whole(1, 1_000_000)
+        .default(anchoring.noncesKept)
+        .describe(
+          'Newest nonces of a signer of which what was sent is kept, to be sent again when the chain goes back.',
+        ),
       attestationsMax: whole(1, 10_000).default(anchoring.attestationsMax).describe('Attestations kept per batch.'),
     })
     .prefault({})

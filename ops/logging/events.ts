@@ -28,6 +28,8 @@ export const LOG_EVENTS = {
   'epoch-closed': 'its window is over (block)',
   'epoch-summarised': 'its batches were cut (submissions, projects, withoutQuorum, batches)',
   'epoch-anchored': 'all its batches and the ending call are final (seconds after the release, verdicts by reason)',
+  'batch-not-finalized':
+    'the owner of the market forced its completion without a majority of validators; nothing is said against it',
   'epoch-missed': 'the ending call is final, but a batch was late or has failed (batches by number)',
   'chain-reorganised': 'blocks left the chain (block: the first of them)',
   'batch-stored': 'a batch is on IPFS (batch, cid)',
@@ -37,6 +39,7 @@ export const LOG_EVENTS = {
   'call-refused': 'the contract refuses the call, in a dry run or in a block (code)',
   'batch-mined': 'it is in a block',
   'batch-final': 'and deep enough to stay',
+  'batch-reorged': 'it was final, and its block left the chain: it is anchored again',
   'batch-late': 'the contract’s window was over: it kept nothing',
   'batch-failed': 'it cannot be anchored any more (reason)',
 } as const
@@ -54,7 +57,9 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'chain-reorganised': 'warn',
   'transaction-refused': 'warn',
   'call-refused': 'warn',
+  'batch-not-finalized': 'warn',
   'epoch-missed': 'error',
+  'batch-reorged': 'error',
   'batch-late': 'error',
   'batch-failed': 'error',
 }
@@ -67,6 +72,7 @@ const BATCH_EVENTS: Partial<Record<Anchor['state'], LogEvent>> = {
   SENT: 'batch-sent',
   MINED: 'batch-mined',
   FINAL: 'batch-final',
+  REORGED: 'batch-reorged',
   LATE: 'batch-late',
   FAILED: 'batch-failed',
 }
@@ -119,6 +125,10 @@ export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserv
     reverted(code, key) {
       observer.reverted?.(code, key)
       say(log, 'call-refused', { ...of(key), code })
+    },
+    notFinalized(key) {
+      observer.notFinalized?.(key)
+      say(log, 'batch-not-finalized', of(key))
     },
   }
 }

@@ -1,7 +1,8 @@
 /** Where an epoch stands, from its release to the attestations, read from the log. */
+
+import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { Anchor, EpochKey, EpochTick } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
-import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { decodedOr } from '../log-reading/decoded.ts'

@@ -1,7 +1,8 @@
 /** Which data markets are served, since when, and what still has to finish, read from the log. */
+
+import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { MarketKey, ServedMarket } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
-import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { epochScope, type Topics } from '../../topology/topics.ts'
 import { exists, readMarketRows } from '../log-reading/market-rows.ts'

@@ -2,6 +2,7 @@
 import type { AnchorObserver } from '../../connectors/evm/anchor-options.ts'
 import type { RefusalReason } from '../../connectors/evm/anchor-refusal.ts'
 import type { ClockObserver } from '../../connectors/evm/clock-options.ts'
+import { NODE_FAULTS } from '../../connectors/evm/node-states.ts'
 import type { RpcObserver } from '../../connectors/evm/rpc.ts'
 import type { StoreBatchOptions } from '../../connectors/ipfs/store.ts'
 import type { IntakeObserver } from '../../connectors/libp2p/intake.ts'
@@ -81,10 +82,12 @@ export function clockMetrics(metrics: Metrics, health: Health, now: () => number
 
 export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver {
   const { txPending, txNonce, txFee, txCost, signerBalanceWei } = metrics
-  const gauges = [txPending, txNonce, txFee, txCost, signerBalanceWei]
+  const { txKept, txReorged, txGaps, txStandstill } = metrics
+  const gauges = [txPending, txNonce, txFee, txCost, signerBalanceWei, txKept, txStandstill]
   const rpc = rpcMetrics(metrics)
   const waits = createWaits(health)
   return {
+    ...rpc,
     answered(endpoint, method, outcome, elapsedMs) {
       rpc.answered(endpoint, method, outcome, elapsedMs)
       if (outcome === 'ok') waits.over(...NODE_STEPS)
@@ -119,6 +122,14 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
     },
     reverted: (code) => metrics.txReverts.inc({ code: oneOf(REVERT_CODES, code) }),
     feeBumped: () => metrics.txGasBumps.inc(),
+    kept: (transactions) => txKept.set(transactions),
+    wentBack: (transactions) => txReorged.inc(transactions),
+    gapFound: () => txGaps.inc(),
+    standstill(ms, words) {
+      txStandstill.set(ms / 1_000)
+      if (words === '') waits.over(STANDSTILL)
+      else waits.begin(STANDSTILL, words)
+    },
     lateAccepted: () => metrics.txDelayedAccept.inc(),
   }
 }
@@ -129,8 +140,11 @@ const USUAL_REFUSALS: readonly RefusalReason[] = ['known', 'nonce']
 /** The step of what waits for the log. */
 const LOG_STEP = 'log'
 
+/** Of the nonce that everything else waits for. */
+const STANDSTILL = 'standstill'
+
 /** Steps that wait for nothing but a node: any answer of it ends that. The others wait until one of their kind concludes. */
-const NODE_STEPS = ['WATCH', 'head']
+const NODE_STEPS = ['WATCH', 'KEEP', 'head']
 
 /** The role is ready while nothing that it does waits for something outside; else it says for what. */
 function createWaits(health: Health) {
@@ -167,6 +181,12 @@ function rpcMetrics(metrics: Metrics): Required<RpcObserver> {
       metrics.rpcRequests.inc({ node, method: oneOf(RPC_METHODS, method), outcome })
       metrics.rpcSeconds.observe({ node }, elapsedMs / 1000)
     },
+    nodeChanged(endpoint, { fault }) {
+      const node = String(endpoint + 1)
+      for (const one of NODE_FAULTS) metrics.rpcNodeAside.set({ node, fault: one }, one === fault ? 1 : 0)
+    },
+    disagreed: (endpoint) => metrics.rpcDisagreements.inc({ node: String(endpoint + 1) }),
+    unexpected: () => metrics.rpcUnexpected.inc(),
   }
 }
 

@@ -1,5 +1,5 @@
 /** Where every unfinished epoch stands and since when, folded from what is said of them in whatever order. */
-import { END_OF_BATCHES } from '../../topology/anchor.ts'
+import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import { EPOCHS_KEPT, type EpochProgress, type Moment } from '../progress.ts'
 import { type MissCause, PHASES, type Phase } from './table/epochs.ts'
 
@@ -106,7 +106,7 @@ export class EpochLedger {
   }
 }
 
-const STORED = ['STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED']
+const STORED = ['STORED', 'READY', 'SENT', 'MINED', 'REORGED', 'FINAL', 'LATE', 'FAILED']
 const SETTLED = ['FINAL', 'LATE', 'FAILED']
 
 const hasEnded = ({ anchors }: EpochProgress): boolean => {

@@ -104,6 +104,7 @@ const STAGE_OF: Partial<Record<Anchor['state'], BatchStage>> = {
   FINAL: 'confirmed',
   LATE: 'late',
   FAILED: 'failed',
+  REORGED: 'reorged',
 }
 
 function countAnchor(

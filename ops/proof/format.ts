@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { Conclusion } from '../../connectors/evm/errors.ts'
 import { printable } from '../printable.ts'
 
 export const FORMAT = 'powerloom-inclusion-proof'
@@ -87,7 +88,7 @@ export type Proof = Readonly<z.infer<typeof proofSchema>>
 export type UnsealedProof = Omit<Proof, 'checksum'>
 
 /** Why a proof does not hold, in words for the one who has the file: what they quote of it is printable. */
-export class ProofFault extends Error {
+export class ProofFault extends Conclusion {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })
     this.name = 'ProofFault'

@@ -1,7 +1,8 @@
 /** Finds what a proof is made of in the log. One for the API and the command line; batches are kept ready, within a bound. */
+
+import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
-import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { anchorsOfEpoch, batchOf, submissionIdsIn } from '../lookup/anchors.ts'
 import { type Entry, type ProofContext, type ProvableBatch, provableBatch } from './build.ts'

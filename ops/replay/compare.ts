@@ -1,8 +1,8 @@
 /** Recomputed against recorded, and both against the chain. */
 import { isDeepStrictEqual } from 'node:util'
 import { cidVersionOf, computeCid } from '../../connectors/ipfs/cid.ts'
+import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { Anchor, Batch, EpochKey, Verdict } from '../../schemas/types.ts'
-import { END_OF_BATCHES } from '../../topology/anchor.ts'
 import { quotaOf } from '../../topology/quota.ts'
 import type { MarketRules } from '../../topology/rules.ts'
 import type { ChainReader } from '../audit/chain.ts'

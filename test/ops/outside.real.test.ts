@@ -2,7 +2,7 @@
  * What lies outside goes wrong: a port, a directory, a node, a disk, a second process. `dev` says what and what to do, ends
  * with 3, and what was acknowledged is still there.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,8 +36,10 @@ const notes =
     event === 'note' && text.test(String(said))
 
 /** The anvil below the guard of a data directory's chain, as a crash would end it. */
-function killChainOf(dataDir: string): void {
-  const { guardPid } = JSON.parse(readFileSync(join(directoryPaths(dataDir).chain, 'anvil.json'), 'utf8'))
+const killChainOf = (dataDir: string): void => killAnvilIn(directoryPaths(dataDir).chain)
+
+function killAnvilIn(directory: string): void {
+  const { guardPid } = JSON.parse(readFileSync(join(directory, 'anvil.json'), 'utf8'))
   const childOf = (pid: string): boolean => {
     try {
       const [, name, , parent] = /^\d+ \((.*)\) (.) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!
@@ -130,6 +132,47 @@ describe('a node that cannot be used', () => {
     await auditClean('--data-dir', dataDir)
   })
 })
+
+describe('a development chain that is killed', () => {
+  it('behavior: what it loses, final or not, is anchored again, and it goes on', async () => {
+    const [dataDir, directory] = [fresh(), fresh()]
+    const [state, saved] = [join(directory, 'state.json'), join(directory, 'saved.json')]
+    let chain = await startAnvil({ ...CHAIN, directory })
+    const run = startSequencer(dev(dataDir, '--rpc', chain.rpcUrl))
+    try {
+      await run.waitFor(anchored)
+      copyFileSync(state, saved) // what a kill leaves on the disk is older by what anvil had not written
+      await run.waitFor(newer('anchored', run.events))
+      await run.waitFor(newer('anchored', run.events))
+      killAnvilIn(directory)
+      await chain.close()
+      copyFileSync(saved, state)
+      chain = await startAnvil({ ...CHAIN, directory, port: chain.port })
+      await run.waitFor(({ event, state }) => event === 'anchor' && state === 'REORGED')
+      await run.waitFor(newer('anchored', run.events))
+      await run.waitFor(() => openAgain(run.events).length === 0)
+      run.child.kill('SIGINT')
+      const { exitCode, stderr } = await run.finished
+      expect(exitCode, stderr).toBe(0)
+      const { epochsOnChain } = await auditClean('--data-dir', dataDir)
+      expect(epochsOnChain).toBeGreaterThanOrEqual(run.events.filter(anchored).length)
+    } finally {
+      run.child.kill('SIGKILL')
+      await chain.close()
+    }
+  })
+})
+
+/** Batches and endings that left the chain after they were final, and are not final again. */
+function openAgain(events: readonly SequencerEvent[]): readonly string[] {
+  const open = new Set<string>()
+  for (const { event, dataMarket, epochId, batchIndex, state } of events) {
+    if (event !== 'anchor') continue
+    if (state === 'REORGED') open.add(`${dataMarket}/${epochId}/${batchIndex}`)
+    if (state === 'FINAL') open.delete(`${dataMarket}/${epochId}/${batchIndex}`)
+  }
+  return [...open]
+}
 
 describe('a data directory that cannot be used', () => {
   const readOnly = readOnlyPlace(fresh())

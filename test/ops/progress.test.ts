@@ -67,7 +67,7 @@ function anchor(epochId: number, batchIndex: number, state: Anchor['state'], mor
   const { name, key, value } = topics.anchors
   const texts = { cid: '', roothash: '', finalizedCidsRootHash: '', transactionHash: '', blockHash: '', error: '' }
   const numbers = { batchOffset: 0, nonce: 0, attempts: 1, blockNumber: 1 }
-  const row = { state, ...texts, ...numbers, attestations: [], attested: false, diverged: false, ...more }
+  const row = { state, ...texts, ...numbers, attestations: [], attested: false, diverged: false, reorgs: 0, ...more }
   return append(name, key.encode({ dataMarket: MARKET, epochId, batchIndex }), value.encode(row))
 }
 

@@ -1,12 +1,14 @@
 /**
  * The store and the anchor chain as the anchor's effects meet them, by the seed: they refuse, revert, leave transactions
- * lying and take mined ones out again. What they hold outlives the processes; what may never be, they throw.
+ * lying, take mined ones out again, and go back behind what was final. What they hold outlives the processes; what may never
+ * be, they throw.
  */
 import { createHash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { SeededRandom } from '../../connectors/log/seeded-random.ts'
+import { isNonceOnly, nonceKey } from '../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorOutcome, AnchorResult } from '../../schemas/types.ts'
 import { resultOf } from '../topology/anchor-harness.ts'
 import { hash } from './chain-story.ts'
@@ -23,12 +25,21 @@ interface Transaction {
 }
 
 interface Mined extends Transaction {
-  readonly outcome: 'MINED' | 'REVERTED' | 'FILLED'
+  /** FOREIGN: somebody else used the key. */
+  readonly outcome: 'MINED' | 'REVERTED' | 'FILLED' | 'FOREIGN'
+  readonly where: ReturnType<typeof placeOf>
 }
 
 /** Failures of one key, below what makes the stage give up. */
 const FAILURES_MAX = 4
 const SIGNER = `0x${'51'.repeat(20)}`
+/** The chain goes back by at most so many of our transactions, and those that lie deeper are told to be settled. */
+const DEPTH_MAX = 6
+const REORGS_MAX = 2
+/** With each intent that is carried out. */
+const REORG_CHANCE = 0.015
+/** The key was used before: so many nonces are somebody else's. */
+const FOREIGN_NONCES = 2
 
 export class AnchorChain {
   private readonly random: SeededRandom
@@ -39,14 +50,39 @@ export class AnchorChain {
   /** The outcome of an attempt is drawn once. */
   private readonly drawn = new Map<string, AnchorOutcome>()
   private readonly given: Answer[] = []
+  /** The newest intent of each key. */
+  private readonly latest = new Map<string, { readonly key: AnchorKey; readonly intent: AnchorIntent }>()
+  private readonly back: SeededRandom
+  private reorgs = 0
+  /** The most transactions that it ever had. */
+  private highest = 0
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed ^ 0xc4a1)
+    this.back = new SeededRandom(seed ^ 0xbacc)
+    const key = { dataMarket: 'somebody', epochId: 0, batchIndex: 0 }
+    for (let nonce = 0; seed % 5 === 0 && nonce < FOREIGN_NONCES; nonce++)
+      this.mined.push({ key, attempt: 0, raw: 'foreign', outcome: 'FOREIGN', where: placeOf(nonce, 0) })
+  }
+
+  /** It does not go back any more. */
+  calm(): void {
+    this.reorgs = REORGS_MAX
+  }
+
+  /** What is on the chain, in the order of nonces: batches and endings by `market/epoch/index`. */
+  contents(): string[] {
+    return this.mined.filter(({ outcome }) => outcome === 'MINED').map(({ key }) => contentOf(key))
   }
 
   /** @returns what is to be told, which may concern other keys too; now and then also something told long ago */
   carryOut(key: AnchorKey, intent: AnchorIntent, bytes: Uint8Array): Answer[] {
+    const known = this.latest.get(contentOf(key))
+    if (known && known.intent.attempt > intent.attempt && !isNonceOnly(key)) return [] // by a process that began again
+    this.latest.set(contentOf(key), { key, intent })
     const answers = this.answersTo(key, intent, bytes)
+    if (this.reorgs < REORGS_MAX && this.back.chance(REORG_CHANCE)) this.goBack()
+    answers.push(...this.lookAtFinal(), ...this.gap())
     this.given.push(...answers)
     const old = this.random.chance(0.2) ? this.random.pick(this.given) : undefined
     return old ? [...answers, old] : answers
@@ -63,8 +99,8 @@ export class AnchorChain {
       return answer('STORED', { cid: CID.createV1(raw.code, digest).toString() })
     }
     if (step === 'PREPARE') {
-      const done = this.mined.findIndex((one) => one.outcome === 'MINED' && contentOf(one.key) === contentOf(key))
-      if (done >= 0) return answer('ALREADY_ANCHORED', placeOf(done))
+      const done = this.mined.find((one) => one.outcome === 'MINED' && contentOf(one.key) === contentOf(key))
+      if (done) return answer('ALREADY_ANCHORED', done.where)
       if (this.draw(key, attempt, { FAILED: 0.1 }) === 'FAILED') return answer('FAILED', { error: 'no node' })
       return answer('READY', { ...QUOTE, signer: SIGNER, nonce: this.mined.length })
     }
@@ -79,11 +115,59 @@ export class AnchorChain {
 
   private send(nonce: number, sent: Transaction): Answer[] {
     const [other] = [this.mined[nonce], this.pending.get(nonce)].filter((one) => one && !isSame(one.key, sent.key))
+    if (isNonceOnly(sent.key)) return this.sendFiller(nonce, sent)
     if (other) throw new Error(`nonce ${nonce} was approved for "${other.raw}" and for "${sent.raw}"`)
     const before = this.mined[nonce]
-    if (before) return [minedAnswer(nonce, { ...before, attempt: sent.attempt })].flatMap(withFinal)
+    if (before) return [minedAnswer({ ...before, attempt: sent.attempt })].flatMap(withFinal)
     if ((this.pending.get(nonce)?.attempt ?? 0) < sent.attempt) this.pending.set(nonce, sent)
     return this.mine()
+  }
+
+  /** Whatever the nonce was for before, it is not any more; but what a block has, it has. */
+  private sendFiller(nonce: number, sent: Transaction): Answer[] {
+    const there = this.mined[nonce]
+    if (!there) this.pending.set(nonce, sent)
+    return there ? [minedAnswer({ ...there, key: sent.key, attempt: sent.attempt, outcome: 'FILLED' })] : this.mine()
+  }
+
+  /** The newest blocks are replaced. The pool may have some of what was in them, and gives that to the new ones. */
+  private goBack(): void {
+    const floor = Math.max(0, this.highest - DEPTH_MAX)
+    const lost = this.mined.splice(floor + this.back.below(this.mined.length - floor + 1))
+    if (lost.length > 0) this.reorgs++
+    for (const one of lost) {
+      if (one.outcome === 'FOREIGN' || this.back.chance(0.6)) return
+      this.mined.push({ ...one, where: placeOf(this.mined.length, this.reorgs) })
+    }
+  }
+
+  /** What every final transaction is answered with that is not on the chain any more, or so deep that it stays. */
+  private lookAtFinal(): Answer[] {
+    const final = [...this.latest.values()].filter(({ intent: { step } }) => step === 'WATCH' || step === 'KEEP')
+    const answers: Answer[] = []
+    for (const { key, intent } of final.sort((a, b) => a.intent.nonce - b.intent.nonce)) {
+      const { step, attempt, blockHash } = intent
+      const at = this.mined.findIndex(({ where }) => where.blockHash === blockHash)
+      const again = this.mined.some((one) => one.outcome === 'MINED' && isSame(one.key, key))
+      const error = again || isNonceOnly(key) || this.back.chance(0.7) ? '' : 'the window is over'
+      if (at < 0) answers.push({ key, result: resultOf({ step, attempt, outcome: 'REORGED', error }) })
+      else if (step === 'KEEP' && at < this.highest - DEPTH_MAX)
+        answers.push({ key, result: resultOf({ step, attempt, outcome: 'SETTLED' }) })
+      else continue
+      this.latest.set(contentOf(key), { key, intent: { ...intent, step: 'DONE' } })
+    }
+    return answers
+  }
+
+  /** Nobody has the next nonce, and later ones wait for it. */
+  private gap(): Answer[] {
+    const nonce = this.mined.length
+    const held = [...this.latest.values()]
+      .filter(({ intent }) => intent.step !== 'DONE')
+      .map(({ intent }) => intent.nonce)
+    if (held.includes(nonce) || !held.some((one) => one > nonce)) return []
+    const result = resultOf({ ...QUOTE, step: 'DONE', attempt: 0, outcome: 'UNFILLED', signer: SIGNER, nonce })
+    return [{ key: nonceKey(SIGNER, nonce), result }]
   }
 
   /** Everything that is next in the order of nonces. */
@@ -98,14 +182,15 @@ export class AnchorChain {
       if (drawn === 'STUCK')
         return [...answers, { key, result: resultOf({ ...QUOTE, ...SENT, attempt, outcome: drawn }) }]
       const isFiller = next.raw.includes('filler')
-      const mined: Mined = { ...next, outcome: isFiller ? 'FILLED' : drawn === 'REVERTED' ? 'REVERTED' : 'MINED' }
+      const outcome = isFiller ? 'FILLED' : drawn === 'REVERTED' ? 'REVERTED' : 'MINED'
+      const mined: Mined = { ...next, outcome, where: placeOf(nonce, this.reorgs) }
       this.pending.delete(nonce)
       if (drawn === 'REORGED' && !isFiller) {
         const reorged = resultOf({ ...SENT, attempt, outcome: 'REORGED' })
-        return [...answers, minedAnswer(nonce, mined), { key, result: reorged }]
+        return [...answers, minedAnswer(mined), { key, result: reorged }]
       }
       this.add(mined)
-      answers.push(...withFinal(minedAnswer(nonce, mined)))
+      answers.push(...withFinal(minedAnswer(mined)))
     }
   }
 
@@ -117,6 +202,7 @@ export class AnchorChain {
         throw new Error(`${contentOf(mined.key)} came after the end of its epoch`)
     }
     this.mined.push(mined)
+    this.highest = Math.max(this.highest, this.mined.length)
   }
 
   /** One of these outcomes by its probability, or none; the same for the same attempt. */
@@ -140,15 +226,15 @@ export class AnchorChain {
 
 const contentOf = ({ dataMarket, epochId, batchIndex }: AnchorKey): string => `${dataMarket}/${epochId}/${batchIndex}`
 const isSame = (a: AnchorKey, b: AnchorKey): boolean => contentOf(a) === contentOf(b)
-const placeOf = (nonce: number) => ({
+const placeOf = (nonce: number, branch: number) => ({
   transactionHash: `0x${nonce}`,
   blockNumber: 100 + nonce,
-  blockHash: hash(`anchor block ${100 + nonce}`),
+  blockHash: hash(`anchor block ${100 + nonce} of branch ${branch}`),
 })
 
-const minedAnswer = (nonce: number, { key, attempt, outcome }: Mined): Answer => ({
+const minedAnswer = ({ key, attempt, outcome, where }: Mined): Answer => ({
   key,
-  result: resultOf({ ...SENT, ...placeOf(nonce), attempt, outcome }),
+  result: resultOf({ ...SENT, ...where, attempt, outcome: outcome === 'FOREIGN' ? 'NONCE_TAKEN' : outcome }),
 })
 const withFinal = (mined: Answer): Answer[] =>
   mined.result.outcome === 'MINED' ? [mined, { ...mined, result: { ...mined.result, outcome: 'FINAL' } }] : [mined]

@@ -1,5 +1,6 @@
 /** How often a simulated run reached each bound of the rules: what is never reached is not tested by it. */
-import type { Batch, Verdict } from '../../schemas/types.ts'
+import { END_OF_BATCHES, isNonceOnly } from '../../schemas/anchor-keys.ts'
+import type { Anchor, AnchorIntent, AnchorKey, Batch, Verdict } from '../../schemas/types.ts'
 import { addCosts, costOfBatch, costOfProject } from '../../topology/batch-cost.ts'
 import { quotaOf } from '../../topology/quota.ts'
 import type { MarketRules, ProtocolRules } from '../../topology/rules.ts'
@@ -48,6 +49,10 @@ export const BOUNDS: readonly string[] = [
   'batches cut by bytes (batchBytesMax)',
   'batches cut by gas (batchGasMax)',
   'batches cut by calldata (batchCalldataMax)',
+  'batches behind whose final block the chain went back',
+  'endings that waited for their lost batches again',
+  'nonces given up, and filled',
+  'nonces that were nobody’s, and filled',
 ]
 
 export function boundsReached(played: Played, rules: ProtocolRules): Reached {
@@ -63,6 +68,22 @@ export function boundsReached(played: Played, rules: ProtocolRules): Reached {
   )
   reached['records that nobody can read, and forged markers'] = played.unreadable
   return reached
+}
+
+/** How deep reorganisations were met. */
+export function anchoringReached(
+  intents: readonly { readonly key: AnchorKey; readonly value: AnchorIntent }[],
+  rows: readonly { readonly key: AnchorKey; readonly row: Anchor }[],
+): Reached {
+  const back = rows.filter(({ row }) => row.state === 'REORGED')
+  const fillers = intents.filter(({ key, value }) => isNonceOnly(key) && value.step === 'SIGN')
+  const isEnding = ({ key }: { readonly key: AnchorKey }) => key.batchIndex === END_OF_BATCHES
+  return {
+    'batches behind whose final block the chain went back': back.filter((one) => !isEnding(one)).length,
+    'endings that waited for their lost batches again': back.filter((one) => isEnding(one) && one.row.nonce < 0).length,
+    'nonces given up, and filled': fillers.filter(({ value }) => value.rawTransactions.length > 0).length,
+    'nonces that were nobody’s, and filled': fillers.filter(({ value }) => value.rawTransactions.length === 0).length,
+  }
 }
 
 /** More than are told apart is a flood; anything less is over the quota. */

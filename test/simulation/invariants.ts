@@ -1,13 +1,15 @@
 /** What must hold at the end of a simulated run (docs/simulation.md). */
 import { auditLog } from '../../ops/audit/audit.ts'
 import type { AuditReport, Difference } from '../../ops/audit/report.ts'
+import { END_OF_BATCHES, isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { Log } from '../../streams/ports.ts'
 import { createStateStore } from '../../streams/state.ts'
 import type { ScopedStore } from '../../streams/store.ts'
 import { changelogTopic } from '../../streams/topology.ts'
 import type { Stores } from '../../topology/stores.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
-import { boundsReached } from './bounds.ts'
+import type { AnchorChain } from './anchor-chain.ts'
+import { anchoringReached, boundsReached } from './bounds.ts'
 import { EPOCHS } from './chain-story.ts'
 import { readAll, readPartition, readSubmissions } from './reading.ts'
 import type { Script } from './script.ts'
@@ -20,11 +22,12 @@ export interface Run {
   readonly topics: Topics
   readonly stores: Stores
   readonly script: Script
+  readonly chain: AnchorChain
 }
 
 /** I1 and I2 by the audit (a second implementation of the rules), I4 to I7 by looking, I8 by a run without the adversary. */
 export async function checkInvariants(seed: number, log: Log, run: Run) {
-  const { topics, stores, script } = run
+  const { topics, stores, script, chain } = run
   const fail = (what: string): never => {
     throw new Error(`seed ${seed}: ${what}`)
   }
@@ -50,8 +53,11 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
       fail(`I4: partition ${partition} has ${ids.length} markers of ${ticks.length} ticks; ${ids[at]} for ${ticks[at]}`)
   }
   const nonces = new Map<number, string>()
-  for (const { key, value } of await readAll(log, topics.anchorIntents)) {
+  const intents = await readAll(log, topics.anchorIntents)
+  for (const { key, value } of intents) {
     if (value.step !== 'SEND') continue
+    if (isNonceOnly(key) && value.call !== 'FILL') fail(`I5: a nonce without a batch is no filler: ${value.nonce}`)
+    if (isNonceOnly(key)) continue // a transaction to oneself may take the place of any
     const content = `${key.dataMarket}/${key.epochId}/${key.batchIndex}`
     if ((nonces.get(value.nonce) ?? content) !== content)
       fail(`I5: nonce ${value.nonce} was approved for ${nonces.get(value.nonce)} and ${content}`)
@@ -62,6 +68,13 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
     isEpochSummary(value) ? [`${key.dataMarket}/${value.summaryOf}`] : [],
   )
   if (summaries.toSorted().join() !== script.epochs.join()) fail(`I6: epochs batched: ${summaries.join()}`)
+  const anchored = chain.contents()
+  const due = batches.flatMap(({ key: { dataMarket }, value }) => {
+    if (isEpochSummary(value)) return [`${dataMarket}/${value.summaryOf}/${END_OF_BATCHES}`]
+    return value.part === 0 ? [`${dataMarket}/${value.epochId}/${value.batchIndex}`] : []
+  })
+  if (anchored.toSorted().join() !== due.toSorted().join())
+    fail(`I6: on the chain are ${anchored.join(' ')}; batched were ${due.join(' ')}`)
   const left = await stateLeft(log, stores)
   if (left.length > 0) fail(`I7: state of closed epochs is left: ${left.join()}`)
   const refused = refusedInWindow(played)
@@ -71,7 +84,9 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
     const disturbed = disturbance(played, without)
     if (disturbed) fail(`I8: ${disturbed}`)
   }
-  return { batches: batches.length - summaries.length, reached: boundsReached(played, script.rules) }
+  const rows = (await readAll(log, topics.anchors)).map(({ key, value }) => ({ key, row: value }))
+  const reached = { ...boundsReached(played, script.rules), ...anchoringReached(intents, rows) }
+  return { batches: batches.length - summaries.length, reached }
 }
 
 const epochOf = (scope: string): number => Number(scope.split('/')[1])

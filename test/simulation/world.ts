@@ -86,6 +86,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   }
   failed()
   simulation.heal()
+  chain.calm()
   const auditor = simulation.connect('auditor')
   const found: Found = { epochs: 0, markers: 0 }
   await finish(simulation, untilDone(auditor, topics, script, { found, outside, failures })).catch((error) => {
@@ -95,7 +96,12 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     )
   })
   failed()
-  const { batches, reached } = await checkInvariants(seed, memoryLogOver(simulation.core), { topics, stores, script })
+  const { batches, reached } = await checkInvariants(seed, memoryLogOver(simulation.core), {
+    topics,
+    stores,
+    script,
+    chain,
+  })
   return {
     seed,
     steps: simulation.steps,
@@ -216,8 +222,12 @@ async function untilDone(
   while (!isDone() && failures.length === 0) {
     await log.clock.sleep(500)
     const anchors = await readAll(log, topics.anchors)
-    const ended = anchors.filter(({ key, value }) => key.batchIndex === -1 && value.state === 'FINAL')
-    found.epochs = new Set(ended.map(({ key }) => `${key.dataMarket}/${key.epochId}`)).size
+    const newest = new Map(
+      anchors.map((row) => [`${row.key.dataMarket}/${row.key.epochId}/${row.key.batchIndex}`, row]),
+    )
+    const ended = [...newest.values()].filter(({ key, value }) => key.batchIndex === -1 && value.state === 'FINAL')
+    const open = [...newest.values()].filter(({ value: { state } }) => !['FINAL', 'LATE', 'FAILED'].includes(state))
+    found.epochs = open.length > 0 ? 0 : new Set(ended.map(({ key }) => `${key.dataMarket}/${key.epochId}`)).size
     found.markers = (await readSubmissions(log, topics)).filter(({ value }) => isMarker(value)).length
   }
   await log.clock.sleep(5_000) // what trails behind: verdicts

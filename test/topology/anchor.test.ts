@@ -51,6 +51,7 @@ describe('planAnchor', () => {
     for (const outcome of ['READY', 'SIGNED', 'MINED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
     const attestation = { validator: '0xv', matches: true, blockNumber: 60, finalized: true }
     stage.answer(key, 'ATTESTED', { attestation })
+    stage.answer(key, 'SETTLED')
     const ofBatch = stage.intents.filter((sent) => sent.key.batchIndex === 0).map(({ intent }) => intent)
     expect(ofBatch.map(({ step, attempt }) => `${step} ${attempt}`)).toEqual([
       'STORE 1',
@@ -58,7 +59,8 @@ describe('planAnchor', () => {
       'SIGN 3',
       'SEND 4',
       'WATCH 5',
-      'DONE 6',
+      'KEEP 6',
+      'DONE 7',
     ])
     expect(ofBatch[3]).toMatchObject({ signer: SIGNER, nonce: 7, rawTransactions: ['0xraw'], call: 'SUBMIT' })
     expect(ofBatch[4]).toMatchObject({ blockNumber: 50, finalizedCidsRootHash: '0xcids1.0' })
@@ -80,8 +82,10 @@ describe('planAnchor', () => {
     const { stage, key } = batchIn('FINAL')
     const end = stage.summary(1, 1)
     for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
-    expect(stage.stores.get('anchor-progress')!.size).toBe(1)
     stage.answer(key, 'ATTESTED')
+    stage.answer(end, 'SETTLED')
+    expect(stage.stores.get('anchor-progress')!.size).toBe(1)
+    stage.answer(key, 'SETTLED')
     expect(stage.stores.get('anchor-progress')!.size).toBe(0)
     expect(stage.stores.get('anchor-queue')!.size).toBe(0)
     expect(stage.stores.get('anchor-window')!.get('window')).toMatchObject({ inFlight: [] })
@@ -134,7 +138,9 @@ describe('transitions', () => {
     ['MINED', 'NONCE_TAKEN', '', 'PREPARE', 'STORED'],
     ['MINED', 'STUCK', '', 'SIGN', 'SENT'],
     ['MINED', 'REJECTED', 'intrinsic gas too low', 'SIGN', 'SENT'],
-    ['FINAL', 'ATTESTED', '', 'DONE', 'FINAL'],
+    ['FINAL', 'ATTESTED', '', 'KEEP', 'FINAL'],
+    ['FINAL', 'REORGED', '', 'SEND', 'SENT'],
+    ['FINAL', 'REORGED', 'the window is over', 'PREPARE', 'STORED'],
     ['FINAL', 'DIVERGED', '', 'WATCH', 'FINAL'],
     ['FINAL', 'UNKNOWN', '', 'WATCH', 'FINAL'],
   ]
@@ -349,8 +355,9 @@ describe('ending call', () => {
     const end = stage.summary(1, 0)
     expect(stage.intent(end)).toMatchObject({ step: 'PREPARE', call: 'END', batchOffset: -1 })
     for (const outcome of ['READY', 'SIGNED', 'MINED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
-    expect(stage.intent(end)).toMatchObject({ step: 'DONE' })
     expect(stage.row(end)).toMatchObject({ state: 'FINAL' })
+    stage.answer(end, 'SETTLED')
+    expect(stage.intent(end)).toMatchObject({ step: 'DONE' })
     expect(stage.stores.get('anchor-progress')!.size).toBe(0)
   })
 
@@ -417,7 +424,7 @@ describe('attestations', () => {
     expect(stage.row(key)?.attested).toBe(false)
     stage.answer(key, 'ATTESTED', by('0x4', { finalized: true }))
     expect(stage.row(key)).toMatchObject({ attested: true, state: 'FINAL' })
-    expect(stage.intent(key)?.step).toBe('DONE')
+    expect(stage.intent(key)?.step).toBe('KEEP')
   })
 
   it('behavior: that the validators agree on another root is noted', () => {
@@ -435,7 +442,8 @@ describe('attestations', () => {
     stage.summary(3, 0)
     expect(stage.intent(key)?.step).toBe('WATCH')
     stage.summary(4, 0)
-    expect(stage.intent(key)?.step).toBe('DONE')
+    expect(stage.intent(key)?.step).toBe('KEEP')
+    for (const one of [key, end]) stage.answer(one, 'SETTLED')
     expect([
       ...(stage.stores.get('anchor-progress') as unknown as { scopes(): Iterable<string> }).scopes(),
     ]).not.toContain(`${MARKET}/1`)

@@ -102,10 +102,11 @@ export function listAnchors(
 export function anchorItem(reader: ViewReader, topics: Topics, key: AnchorKey): AnchorItem | undefined {
   const row = reader.get(keyOf(TABLE.anchors, ...anchorParts(key)))
   if (!row) return undefined
-  const { state, cid, nonce, attempts, transactionHash, blockNumber, error, attestations, attested, diverged } =
-    topics.anchors.value.decode(bytesOf(row))
+  const anchor = topics.anchors.value.decode(bytesOf(row))
+  const { state, cid, nonce, attempts, transactionHash, blockNumber, error, attested, diverged, reorgs } = anchor
+  const attestations = [...anchor.attestations]
   const sent = { nonce: nonce < 0 ? null : nonce, attempts, transactionHash, blockNumber, error }
-  return { ...key, state, cid, ...sent, attestations: [...attestations], attested, diverged, changedAt: timeOf(row) }
+  return { ...key, state, cid, ...sent, attestations, attested, diverged, reorgs, changedAt: timeOf(row) }
 }
 
 /** Pending anchors looked at for the signer; as many transactions in flight as there can be are a fraction of it. */

@@ -1,6 +1,7 @@
 /** Epochs: the list, one of them, its projects. */
+
+import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
-import { END_OF_BATCHES } from '../../../topology/anchor.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { NEXT } from '../../lookup/epoch.ts'
 import type { EpochDetail, EpochSummary, Page, Project } from '../schema.ts'

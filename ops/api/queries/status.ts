@@ -1,6 +1,7 @@
 /** The markets, what became of epochs that went wrong, and how the process is. */
+
+import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
-import { END_OF_BATCHES } from '../../../topology/anchor.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { isServed } from '../../markets/known-markets.ts'

@@ -1,6 +1,7 @@
 /** The row of an epoch after one more record. Pure: the same records in the same order give the same row. */
+
+import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorState, EpochSummary, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
-import { END_OF_BATCHES } from '../../../topology/anchor.ts'
 import { type EpochPhase, phaseOf } from '../../lookup/epoch.ts'
 import type { AnchorSteps, EpochRow } from './rows.ts'
 
@@ -39,7 +40,9 @@ export function withAnchor(row: EpochRow, batchIndex: number, anchor: Anchor | n
 }
 
 const ORDER = ['PLANNED', 'STORED', 'READY', 'SENT', 'MINED', 'FINAL'] as const satisfies readonly AnchorState[]
-const rankOf = (state: AnchorState): number => (ORDER as readonly AnchorState[]).indexOf(state)
+/** What left the chain again is stored, and no more. */
+const rankOf = (state: AnchorState): number =>
+  (ORDER as readonly AnchorState[]).indexOf(state === 'REORGED' ? 'STORED' : state)
 
 /**
  * When a batch came to a step is known only if the record before is: of a compacted topic the last one of each batch may

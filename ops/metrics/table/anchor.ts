@@ -5,7 +5,18 @@ import { type Definition, OTHER, SECONDS } from '../definition.ts'
 const roles = ['anchor-effects'] as const satisfies readonly Role[]
 
 /** What is tried again while something is down: the steps of an intent, and what the role does beside them. */
-export const ANCHOR_STEPS = ['STORE', 'PREPARE', 'SIGN', 'SEND', 'WATCH', 'log', 'head', 'purge', OTHER] as const
+export const ANCHOR_STEPS = [
+  'STORE',
+  'PREPARE',
+  'SIGN',
+  'SEND',
+  'WATCH',
+  'KEEP',
+  'log',
+  'head',
+  'purge',
+  OTHER,
+] as const
 
 /** Of the contract (`require` messages) as far as a call of ours can meet them. */
 export const REVERT_CODES = ['E02', 'E04', 'E23', 'E24', 'E25', 'E39', 'E43', OTHER] as const
@@ -70,6 +81,37 @@ export const ANCHOR = {
     roles,
     labels: { reason: REFUSAL_REASONS },
     use: '`known` and `nonce` are usual: it is in a pool already, or was mined a moment ago.',
+  },
+  txKept: {
+    type: 'gauge',
+    name: 'seq_tx_kept',
+    help: 'Final transactions that are watched, and would be sent again if their blocks left the chain.',
+    unit: 'transactions',
+    roles,
+    use: 'About as many as lie in `anchor.reorgDepthMax` blocks, and those whose attestations are awaited; at most `anchoring.noncesKept`, and `anchoring.watchEpochs` epochs.',
+  },
+  txReorged: {
+    type: 'counter',
+    name: 'seq_tx_reorged_total',
+    help: 'Final transactions whose blocks left the chain. Each is sent again, or its batch decided anew.',
+    unit: 'transactions',
+    roles,
+    use: 'Never, with enough `anchor.confirmations`.',
+  },
+  txGaps: {
+    type: 'counter',
+    name: 'seq_tx_gaps_total',
+    help: 'Nonces before those of waiting transactions for which nobody had one; a transaction to oneself takes the place.',
+    unit: 'nonces',
+    roles,
+  },
+  txStandstill: {
+    type: 'gauge',
+    name: 'seq_tx_standstill_seconds',
+    help: 'For how long the signer’s next nonce has been the same while transactions wait for it; 0 below `anchor.standstillMs`.',
+    unit: 'seconds',
+    roles,
+    use: '/readyz of anchor-effects says which nonce it is.',
   },
   txDelayedAccept: {
     type: 'counter',

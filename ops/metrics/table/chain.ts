@@ -1,3 +1,4 @@
+import { NODE_FAULTS } from '../../../connectors/evm/node-states.ts'
 import type { Role } from '../../roles.ts'
 import { type Definition, OTHER } from '../definition.ts'
 
@@ -172,5 +173,31 @@ export const CHAIN = {
     unit: 'seconds',
     roles: callers,
     labels: { node: 'as above' },
+  },
+  rpcNodeAside: {
+    type: 'gauge',
+    name: 'seq_rpc_node_set_aside',
+    help: 'Whether the node was set aside at its last failure and has not answered as it should since; it is tried again with growing pauses, up to 5 minutes. `down`: it does not answer. `odd`: it answers with something else than was asked for, or otherwise than the nodes that agree. `wrong-chain`: it serves another chain.',
+    unit: '1 or 0',
+    roles: callers,
+    labels: { node: 'as above', fault: NODE_FAULTS },
+    use: 'The log line `node-set-aside` says what it answered.',
+  },
+  rpcDisagreements: {
+    type: 'counter',
+    name: 'seq_rpc_disagreements_total',
+    help: 'Times that the node said otherwise than the nodes that agree, or than the others while too few agree (`chain.agreement`).',
+    unit: 'times',
+    roles: callers,
+    labels: { node: 'as above' },
+    use: 'Single ones come with reorganizations. Of one node again and again: it is on another fork, or it lies.',
+  },
+  rpcUnexpected: {
+    type: 'counter',
+    name: 'seq_rpc_unexpected_total',
+    help: 'Readings of a node that ended in an error of ours. Each is treated as a failure of that node, and tried on the next one.',
+    unit: 'times',
+    roles: callers,
+    use: 'More than 0: report it with the log line `node-unread`.',
   },
 } as const satisfies Record<string, Definition>

@@ -16,8 +16,18 @@ export type Phase = (typeof PHASES)[number]
 export const MISS_CAUSES = ['late', 'failed', 'no_quorum', 'no_submissions'] as const
 export type MissCause = (typeof MISS_CAUSES)[number]
 
-/** How far a batch has come; each is counted when it is reached. */
-export const BATCH_STAGES = ['built', 'stored', 'ready', 'submitted', 'mined', 'confirmed', 'late', 'failed'] as const
+/** How far a batch has come; each is counted when it is reached. `reorged`: it was confirmed, and its block left the chain. */
+export const BATCH_STAGES = [
+  'built',
+  'stored',
+  'ready',
+  'submitted',
+  'mined',
+  'confirmed',
+  'late',
+  'failed',
+  'reorged',
+] as const
 
 /** Read from the topics by the role `api`; several processes of it have the same, so take the maximum over them. */
 export const EPOCHS = {

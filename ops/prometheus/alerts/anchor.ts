@@ -1,6 +1,8 @@
 import { type Alerts, HOUR, MINUTE } from '../alert.ts'
 
-export const anchorAlerts: Alerts = ({ range, age }) => [
+export const anchorAlerts: Alerts = (times) => [...transactionAlerts(times), ...storeAlerts(times)]
+
+const transactionAlerts: Alerts = ({ range, age }) => [
   {
     name: 'SignerCannotPay',
     severity: 'page',
@@ -29,12 +31,33 @@ export const anchorAlerts: Alerts = ({ range, age }) => [
     explainedBy: ['LogUnreachable', 'RoleDown', 'ChainStalled', 'SignerCannotPay'],
   },
   {
+    name: 'ChainWentBack',
+    severity: 'page',
+    expr: `sum(increase(seq_tx_reorged_total[${range(30 * MINUTE)}])) > 0`,
+    summary: 'The chain went back behind final transactions',
+    description:
+      '{{ $value | humanize }} transactions that were final are no longer on the chain. They are sent again, or their batches decided anew; see that it ends. `anchor.confirmations` is too low for this chain, or a node lost blocks.',
+  },
+  {
+    name: 'AnchoringStandsStill',
+    severity: 'ticket',
+    expr: `max(seq_tx_standstill_seconds) > ${age(3 * MINUTE)}`,
+    for: MINUTE,
+    summary: 'The next nonce of the signer does not move',
+    description:
+      'It has been the same for {{ $value | humanizeDuration }}, and transactions wait for it. /readyz of anchor-effects says which nonce it is.',
+    explainedBy: ['LogUnreachable', 'RoleDown', 'ChainStalled', 'SignerCannotPay', 'TransactionStuck'],
+  },
+  {
     name: 'ContractRefuses',
     severity: 'ticket',
     expr: `sum by (code) (increase(seq_tx_reverts_total[${range(30 * MINUTE)}])) > 0`,
     summary: 'The contract refuses calls with {{ $labels.code }}',
     description: 'E04: the signer is not a sequencer of the market; have it added. The others are in the runbook.',
   },
+]
+
+const storeAlerts: Alerts = ({ range }) => [
   {
     name: 'TransactionRefused',
     severity: 'page',

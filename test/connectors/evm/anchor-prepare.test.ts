@@ -47,6 +47,8 @@ function scripted({ head, l1Of = (n: number) => n }: { head: number; l1Of?: (n: 
         const numbers = { number: hex(number), l1BlockNumber: hex(l1Of(number)), gasLimit: hex(30_000_000) }
         return { ...hashes, ...numbers, baseFeePerGas: '0x7' }
       }
+      case 'eth_blockNumber':
+        return hex(head)
       case 'eth_call':
         return answerTo(first.data)
       case 'eth_estimateGas':

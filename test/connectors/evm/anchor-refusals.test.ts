@@ -69,7 +69,7 @@ const progressOf = (): AnchorProgress => ({
   ...{ batches: 0, cid: CID, roothash: '', finalizedCidsRootHash: '', signer: signer.address, chainNonce: 7, nonce: 7 },
   quote: { gasLimit: 100_000, maxFeePerGas: '100', maxPriorityFeePerGas: '1' },
   ...{ rawTransactions: [SUBMIT.raw], transactionHash: SUBMIT.hash, blockNumber: -1, blockHash: '', error: '' },
-  ...{ attestations: [], attested: false, diverged: false },
+  ...{ attestations: [], attested: false, diverged: false, reorgs: 0 },
 })
 
 /** Follows and decides in turn, as connector and stage do, until the nonce is settled or nothing more happens. */

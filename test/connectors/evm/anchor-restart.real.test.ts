@@ -79,14 +79,17 @@ describe('outages and restarts', () => {
 
   it('behavior: intents that are no longer in force are purged', async () => {
     const w = await world()
-    keep(await w.connect({}, { purgeIntervalMs: 50 }))
+    keep(await w.connect({}, { purgeIntervalMs: 50, reorgDepthMax: 10 }))
     const epochId = await w.epoch(1)
     await w.untilRow(epochId, -1, isFinal)
     const { cid, finalizedCidsRootHash } = await w.untilRow(epochId, 0, isFinal)
     for (const validator of w.chain.accounts.validators.slice(0, 2))
       await w.callAs(validator, 'submitBatchAttestation', [w.market, cid, epochId, finalizedCidsRootHash])
     await w.untilRow(epochId, 0, ({ attested }) => attested)
-    await w.until('an empty topic', async () => (await w.intents()).length === 0)
+    await w.until('an empty topic', async () => {
+      await w.send('evm_mine') // until all of it is as deep as it is watched
+      return (await w.intents()).length === 0
+    })
   })
 
   it('error: a node of another chain is refused at the start', async () => {

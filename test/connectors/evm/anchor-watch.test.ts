@@ -19,6 +19,8 @@ interface Event {
   /** By default each event has a transaction of its own. */
   readonly transaction?: number
   readonly root?: string
+  /** Heads for which it is missing in answers. */
+  readonly hidden?: number
 }
 
 const logOf = ({ name, block, validator, transaction = block }: Event) => {
@@ -26,7 +28,7 @@ const logOf = ({ name, block, validator, transaction = block }: Event) => {
     ? [MARKET, CID, KEY.epochId, 1, validator]
     : [MARKET, KEY.epochId, CID, 1]
   const where = { blockNumber: hex(block), blockHash: hashAt(block), transactionHash: hashAt(transaction) }
-  return { ...abi.encodeEventLog(name, args), ...where, address: STATE, logIndex: '0x0', removed: false }
+  return { ...abi.encodeEventLog(name, args), ...where, address: STATE, removed: false }
 }
 
 /**
@@ -38,13 +40,16 @@ async function watching(events: readonly Event[], until: number, hidden = 0): Pr
   const told: string[] = []
   const abort = new AbortController()
   const ask: Ask = async (method, [first]) => {
+    if (method === 'eth_blockNumber') return hex(head)
     if (method === 'eth_getTransactionByHash') {
       const { root = ROOT } = events.find(({ block, transaction = block }) => hashAt(transaction) === first)!
       return { hash: first, input: abi.encodeFunctionData('submitBatchAttestation', [MARKET, CID, KEY.epochId, root]) }
     }
     const { fromBlock, toBlock } = first as { fromBlock: string; toBlock: string }
     const seen = events.filter(({ block }) => block >= Number(fromBlock) && block <= Number(toBlock))
-    return seen.filter(({ block }) => head - block >= hidden).map(logOf)
+    return seen
+      .filter((one) => head - one.block >= (one.hidden ?? hidden))
+      .map((event, i) => ({ ...logOf(event), logIndex: hex(i) }))
   }
   const headAt = (number: number): Head => ({
     ...{ number, hash: hashAt(number), parentHash: hashAt(number - 1), contractBlock: number, gasLimit: 1 },
@@ -60,7 +65,13 @@ async function watching(events: readonly Event[], until: number, hidden = 0): Pr
       return headAt(head)
     },
   }
-  const settings = { ...ANCHOR_DEFAULTS, confirmations: 3, protocolStateOf: () => STATE } as unknown as AnchorSettings
+  const observer = { notFinalized: () => void told.push(`not finalized at ${head}`) }
+  const settings = {
+    ...ANCHOR_DEFAULTS,
+    confirmations: 3,
+    protocolStateOf: () => STATE,
+    observer,
+  } as unknown as AnchorSettings
   const watch = createAttestationWatch(settings, {
     rpc: { read: (reading) => reading(ask) },
     heads,
@@ -92,5 +103,28 @@ describe('createAttestationWatch', () => {
     const events = [attested(7, 0), { ...attested(9, 1), transaction: 9 }, diverged]
     const told = await watching(events, 120, 20)
     expect(told.map((one) => one.replace(/ at .*/, ''))).toEqual(['ATTESTED 0 true', 'ATTESTED 1 true', 'DIVERGED'])
+  })
+
+  const forced: Event = { name: 'TriggerBatchResubmission', block: 40 }
+
+  it.each([
+    ['nobody attested', []],
+    ['one validator agreed', [attested(7, 0)]],
+    ['one agreed and one did not', [attested(7, 0), attested(8, 1, hashAt(1))]],
+  ])('behavior: a completion that was forced when %s says nothing against the batch', async (_what, votes) => {
+    const told = await watching([...votes, forced], 120)
+    expect(told.filter((one) => !one.startsWith('ATTESTED'))).toEqual([expect.stringMatching(/^not finalized/)])
+  })
+
+  it('behavior: forced when more attested another root, it is diverged', async () => {
+    const told = await watching([attested(7, 0, hashAt(1)), attested(8, 1, hashAt(1)), attested(9, 2), forced], 120)
+    expect(told.at(-1)).toBe('DIVERGED at 43')
+  })
+
+  it('behavior: votes that were missing in the answer that told of the force are counted by the second look', async () => {
+    const late = { hidden: 20 }
+    const votes = [attested(38, 0, hashAt(1)), attested(39, 1, hashAt(1))].map((vote) => ({ ...vote, ...late }))
+    const told = await watching([...votes, forced], 120)
+    expect(told.map((one) => one.replace(/ at .*/, ''))).toEqual(['ATTESTED 0 false', 'ATTESTED 1 false', 'DIVERGED'])
   })
 })

@@ -19,7 +19,7 @@ import { decoded } from '../../../ops/log-reading/decoded.ts'
 import { scan } from '../../../ops/log-reading/scan.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
-import type { Anchor, AnchorIntent, AnchorResult, Batch, EpochSummary } from '../../../schemas/types.ts'
+import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary } from '../../../schemas/types.ts'
 import { createStreamsBuilder } from '../../../streams/create-builder.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import { StreamsRuntime } from '../../../streams/runtime.ts'
@@ -199,7 +199,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
   }
 
   /** Every event of that name, by the CID in it. */
-  async function events(name: string, epochId: number): Promise<string[]> {
+  async function events(name: string, epochId: number): Promise<(string | undefined)[]> {
     const topic = protocolStateInterface.getEvent(name)!.topicHash
     const logs = (await provider.getLogs({
       address: chain.protocolState,
@@ -252,6 +252,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     submitAs,
     reorganiseFrom,
     poolSize,
+    release,
     epoch,
     events,
     row,
@@ -259,7 +260,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     until,
     connect,
     storeInFiles,
-    intents: (): Promise<{ value: AnchorIntent }[]> => readAll(topics.anchorIntents),
+    intents: (): Promise<{ key: AnchorKey; value: AnchorIntent }[]> => readAll(topics.anchorIntents),
     results: (): Promise<{ value: AnchorResult }[]> => readAll(topics.anchorResults),
     outcomes: async (): Promise<string[]> => (await readAll(topics.anchorResults)).map(({ value }) => value.outcome),
     async close(): Promise<void> {

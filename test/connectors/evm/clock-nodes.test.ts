@@ -6,15 +6,38 @@ import { exampleChain, pseudoRandom, release, rpcError } from './scripted-chain.
 const topics = await clockTopics()
 
 describe('bad nodes', () => {
-  test('error: another chain id is refused at the start, whichever URL serves it', async () => {
+  test('error: another chain id is refused at the start when every node serves one', async () => {
     const chain = exampleChain()
-    const wrong = chain.node((method) => (method === 'eth_chainId' ? '0x1' : undefined))
-    await expect(runClock(createMemoryLog(), topics, [chain.node(), wrong])).rejects.toMatchObject({
+    const wrong = (chainId: string) => chain.node((method) => (method === 'eth_chainId' ? chainId : undefined))
+    await expect(runClock(createMemoryLog(), topics, [wrong('0x2'), wrong('0x1')])).rejects.toMatchObject({
       code: 'WRONG_CHAIN',
       message: expect.stringContaining(
         'RPC endpoint 2 serves chain 1, but this sequencer is configured for chain 11169',
       ),
     })
+  })
+
+  test('behavior: one node of another chain is set aside, also while the other one fails', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const wrong = chain.node((method) => (method === 'eth_chainId' ? '0x1' : undefined))
+    let isDown = false
+    const right = chain.node(() => {
+      if (isDown) throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+    })
+    const aside: string[] = []
+    const observer = {
+      nodeChanged: (node: number, { fault }: { fault?: string | undefined }) => void aside.push(`${node} ${fault}`),
+    }
+    const clock = await runClock(log, topics, [right, wrong], { observer })
+    await clock.reached(12)
+    isDown = true
+    await clock.failed()
+    isDown = false
+    chain.mine()
+    await clock.reached(13)
+    await clock.close()
+    expect(aside).toContain('1 wrong-chain')
+    await expectTicksOfChain(log, topics, chain)
   })
 
   test('behavior: a node that is down at the start is waited for', async () => {

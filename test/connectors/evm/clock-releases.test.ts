@@ -127,7 +127,7 @@ describe('logs that are not there', () => {
       return forged
         .node()
         .ask('eth_getLogs', [{ blockHash: other.hash }])
-        .then((logs) => (logs as object[]).map((one) => ({ ...one, blockHash })))
+        .then((logs) => (logs as object[]).map((one) => ({ ...one, blockHash, blockNumber: '0xc' })))
     })
     const clock = await runClock(log, topics, [node])
     expect(await clock.failed()).toMatchObject({ code: 'INCONSISTENT', message: expect.stringContaining('epoch 9') })

@@ -118,11 +118,16 @@ export class ScriptedChain {
         const block = visible[Number(params[0])]
         return block ? headerJson(block) : null
       }
+      case 'eth_getBlockByHash': {
+        const block = visible.find(({ hash }) => hash === params[0])
+        return block ? headerJson(block) : null
+      }
       case 'eth_getLogs': {
         const { blockHash } = params[0] as { blockHash: string }
         const block = visible.find(({ hash }) => hash === blockHash)
         if (!block) throw rpcError('unknown block')
-        return logsJson(block)
+        const { address } = params[0] as { address?: readonly string[] }
+        return logsJson(block).filter((log) => !address || address.includes(log.address.toLowerCase()))
       }
       case 'eth_call':
         return call(params[0] as { to: string; data: string }, this.stateAt(params[1], visible))
@@ -150,6 +155,7 @@ const headerJson = (block: ScriptedBlock) => ({
   hash: block.hash,
   parentHash: block.parentHash,
   timestamp: hex(block.timestamp),
+  gasLimit: hex(30_000_000),
   logsBloom: `0x${(logsJson(block).length > 0 ? 'ff' : '00').repeat(256)}`,
   ...(block.l1BlockNumber !== undefined && { l1BlockNumber: hex(block.l1BlockNumber) }),
 })
@@ -185,7 +191,13 @@ function logsJson(block: ScriptedBlock) {
           data: coder.encode(['uint256', 'address', 'address'], [slotId, owner, owner]),
         },
   )
-  return [...releases, ...slots].map((log, i) => ({ ...log, blockHash: block.hash, logIndex: hex(i), removed: false }))
+  const place = {
+    blockNumber: hex(block.number),
+    blockHash: block.hash,
+    transactionHash: id('transaction'),
+    removed: false,
+  }
+  return [...releases, ...slots].map((log, i) => ({ ...log, ...place, logIndex: hex(i) }))
 }
 
 function call({ to, data }: { to: string; data: string }, state: ScriptedBlock): string {

@@ -30,6 +30,7 @@ export const intentOf = (rawTransactions: string[], fields: Partial<AnchorIntent
   maxPriorityFeePerGas: '1',
   rawTransactions,
   blockNumber: -1,
+  blockHash: '',
   ...fields,
 })
 
@@ -65,6 +66,7 @@ export function scripted() {
   const blockOf = (n: number) => ({
     number: hex(n),
     hash: hashAt(n),
+    timestamp: hex(n),
     gasLimit: hex(30_000_000),
     parentHash: n === node.unlinked ? hashAt(999) : hashAt(n - 1),
     baseFeePerGas: hex(node.baseFee),
@@ -79,8 +81,9 @@ export function scripted() {
         const found = node.receipts.get(first)
         if (!found) return null
         const { block, status, gasUsed, logs } = found
-        const where = { blockNumber: hex(block), blockHash: found.hash ?? hashAt(block) }
-        return { ...where, status: hex(status), gasUsed: hex(gasUsed), logs }
+        const where = { transactionHash: first, blockNumber: hex(block), blockHash: found.hash ?? hashAt(block) }
+        const placed = logs.map((log, i) => ({ ...log, ...where, logIndex: hex(i) }))
+        return { ...where, status: hex(status), gasUsed: hex(gasUsed), logs: placed }
       }
       case 'eth_getTransactionCount':
         return hex(second === 'latest' ? node.nonceNow : second === 'pending' ? node.noncePending : node.nonceSettled)

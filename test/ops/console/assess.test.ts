@@ -70,6 +70,7 @@ const pending = (error: string): AnchorItem => ({
   attestations: [],
   attested: false,
   diverged: false,
+  reorgs: 0,
   changedAt: ago(3),
 })
 

@@ -185,10 +185,12 @@ describe('events', () => {
     observer.transactionRefused?.(key, { ...refused, isNew: true })
     observer.transactionRefused?.(key, { ...refused, isNew: false })
     observer.reverted?.('E04', key)
+    observer.notFinalized?.(key)
     expect(seen).toEqual(['fee-cap', 'fee-cap'])
     expect(lines).toMatchObject([
       { event: 'transaction-refused', level: 'warn', market: '0xaa', epoch: 3, batch: 1, nonce: 7, reason: 'fee-cap' },
       { event: 'call-refused', level: 'warn', epoch: 3, code: 'E04' },
+      { event: 'batch-not-finalized', level: 'warn', epoch: 3, batch: 1 },
     ])
   })
 

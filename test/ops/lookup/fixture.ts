@@ -140,5 +140,6 @@ export const anchorOf = (fields: Partial<Anchor>): Anchor => ({
   attestations: [],
   attested: false,
   diverged: false,
+  reorgs: 0,
   ...fields,
 })

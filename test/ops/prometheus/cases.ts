@@ -199,6 +199,14 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     fires: { 'seq_tx_oldest_pending_seconds{market="m"}': '0+30x200' },
     silent: { 'seq_tx_oldest_pending_seconds{market="m"}': `0+30x19 ${still(0)}` },
   },
+  ChainWentBack: {
+    fires: { seq_tx_reorged_total: after(20, 0, still(3)) },
+    silent: { seq_tx_reorged_total: still(3) },
+  },
+  AnchoringStandsStill: {
+    fires: { seq_tx_standstill_seconds: '0+30x200' },
+    silent: { seq_tx_standstill_seconds: `0+30x5 ${still(0)}` },
+  },
   ContractRefuses: {
     fires: { 'seq_tx_reverts_total{code="E04"}': after(20, 0, growing(1)) },
     silent: { 'seq_tx_reverts_total{code="E04"}': still(7) },

@@ -50,6 +50,7 @@ export function AnchorTable({
 function Row({ anchor }: { anchor: AnchorItem }) {
   const { epochId, batchIndex, cid, state, error, attempts, transactionHash, nonce, blockNumber, changedAt } = anchor
   const { name, tone, help } = ANCHOR_STATES[state]
+  const { reorgs } = anchor
   return (
     <>
       <tr class={error ? 'has-error' : ''}>
@@ -62,6 +63,7 @@ function Row({ anchor }: { anchor: AnchorItem }) {
         <td>
           <span title={help}>
             <Tag tone={error && tone === 'busy' ? 'warn' : tone}>{name}</Tag>
+            {reorgs > 0 && <small> again, the chain went back {reorgs} ×</small>}
           </span>
         </td>
         <td class="nowrap">

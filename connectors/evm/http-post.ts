@@ -1,0 +1,75 @@
+/** JSON to a node over HTTP and back, with bounds on time and bytes. */
+import { EvmError } from './errors.ts'
+import { shown } from './json-rpc.ts'
+import { tooLong } from './rpc-values.ts'
+
+/** Of one answer: some 10,000 logs, or a block's worth of receipts. */
+const ANSWER_BYTES_MAX = 32 * 2 ** 20
+
+/** The node did not take the request as it is, in whichever words. */
+export class Refused extends Error {}
+
+/** The connection was, by the server's side most often, which had let it idle. */
+class Lost extends EvmError {}
+
+/** One that is lost or refused is sent once more: every request may be repeated. Rejects with Refused when the node answers, but with no JSON, or with an HTTP status that is an error. */
+export function createPoster(url: string, timeoutMs: number): (body: unknown) => Promise<unknown> {
+  const { address, authorization } = loginOf(url)
+  const headers = { 'content-type': 'application/json', ...(authorization && { authorization }) }
+  const send = async (body: unknown): Promise<unknown> => {
+    try {
+      const signal = AbortSignal.timeout(timeoutMs)
+      const response = await fetch(address, { method: 'POST', headers, body: JSON.stringify(body), signal })
+      return parsed(await textOf(response), response.status)
+    } catch (error) {
+      if (error instanceof Refused || error instanceof EvmError) throw error
+      if ((error as Error).name === 'TimeoutError')
+        throw new EvmError('UNREACHABLE', 'no answer in time', { retriable: true })
+      throw new Lost('UNREACHABLE', wordsOf(error), { retriable: true, cause: error })
+    }
+  }
+  return (body) =>
+    send(body).catch((error: unknown) => {
+      if (error instanceof Refused || error instanceof Lost) return send(body)
+      throw error
+    })
+}
+
+function parsed(text: string, status: number): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    const isAnswer = typeof value === 'object' && value !== null
+    if (isAnswer && (status < 400 || Array.isArray(value) || 'error' in value)) return value
+  } catch {
+    // not JSON: told below
+  }
+  throw new Refused(`HTTP status ${status}: ${shown(text)}`)
+}
+
+/** `fetch` takes no login in a URL. */
+function loginOf(url: string): { address: string; authorization: string | undefined } {
+  const parts = new URL(url)
+  const { username, password } = parts
+  if (username === '' && password === '') return { address: url, authorization: undefined }
+  parts.username = ''
+  parts.password = ''
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
+  return { address: parts.href, authorization: `Basic ${login}` }
+}
+
+async function textOf(response: Response): Promise<string> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of response.body ?? []) {
+    bytes += piece.length
+    if (bytes > ANSWER_BYTES_MAX) throw tooLong(`an answer of more than ${ANSWER_BYTES_MAX} bytes`)
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces).toString('utf8')
+}
+
+/** `fetch` hides why it failed one level deeper. */
+function wordsOf(error: unknown): string {
+  const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } }
+  return cause?.message || cause?.code || message || String(error)
+}

@@ -1,0 +1,18 @@
+/** Whom anchoring is about: batches by their index from 0, and two kinds that are none. */
+import type { AnchorKey } from './types.ts'
+
+/** The index under which the call stands that ends an epoch's batches. */
+export const END_OF_BATCHES = -1
+
+/** The index of a nonce that no batch and no ending has; its key has the signer in place of the market, and the nonce of the epoch. */
+export const NONCE_ONLY = -2
+
+export const isEnding = ({ batchIndex }: AnchorKey): boolean => batchIndex === END_OF_BATCHES
+
+export const isNonceOnly = ({ batchIndex }: AnchorKey): boolean => batchIndex === NONCE_ONLY
+
+export const nonceKey = (signer: string, nonce: number): AnchorKey => ({
+  dataMarket: signer,
+  epochId: nonce,
+  batchIndex: NONCE_ONLY,
+})
