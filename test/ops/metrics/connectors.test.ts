@@ -16,7 +16,7 @@ function anchorEffects() {
   observer.owning?.(true)
   const concluded = (step: 'STORE' | 'SEND') =>
     observer.concluded?.({ dataMarket: '0x0', epochId: 1, batchIndex: 0 }, { step } as never)
-  return { observer, concluded, said: () => health.report().roles['anchor-effects'] }
+  return { observer, metrics, concluded, said: () => health.report().roles['anchor-effects'] }
 }
 
 describe('anchor-effects', () => {
@@ -56,6 +56,28 @@ describe('anchor-effects', () => {
     expect(said()).toMatchObject({ ready: false, detail })
     concluded('SEND')
     expect(said()).toMatchObject({ ready: true })
+  })
+})
+
+describe('anchor-effects that stands still', () => {
+  it('behavior: is not ready and says which nonce does not move, until it does', async () => {
+    const { observer, said, metrics } = anchorEffects()
+    const seconds = async () => /^seq_tx_standstill_seconds(?:{[^}]*})? (.*)$/m.exec(await metrics.text())?.[1]
+    observer.standstill?.(130_000, 'nonce 7 of 0x51 is in no block since 130 s, 3 transactions wait for it')
+    expect(said()).toMatchObject({ ready: false, works: true, detail: expect.stringContaining('nonce 7 of 0x51') })
+    expect(await seconds()).toBe('130')
+    observer.standstill?.(0, '')
+    expect(said()).toMatchObject({ ready: true, detail: 'this process sends' })
+    expect(await seconds()).toBe('0')
+  })
+
+  it('behavior: final transactions that are lost, and gaps, are counted', async () => {
+    const { observer, metrics } = anchorEffects()
+    observer.kept?.(12)
+    observer.wentBack?.(3, 100)
+    observer.gapFound?.(7)
+    const text = await metrics.text()
+    for (const line of ['seq_tx_kept 12', 'seq_tx_reorged_total 3', 'seq_tx_gaps_total 1']) expect(text).toContain(line)
   })
 })
 
