@@ -7,7 +7,7 @@ export interface Case {
   readonly help: string
   /** All of them at once. */
   readonly plays: readonly Play[]
-  /** Blocks that leave the chain when it begins, and again at the end. */
+  /** Blocks that leave the chain when it begins, and again in the middle. */
   readonly reorganise?: number
 }
 

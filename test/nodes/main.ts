@@ -16,6 +16,7 @@ const schema = z.object({
   settle: whole(1, 3_600),
   seed: whole(0, 2 ** 31),
   nodes: whole(1, 4),
+  deepest: whole(0, 200),
   nitro: z.boolean().default(false),
   slots: whole(1, 200),
   projects: whole(1, 100),
@@ -38,6 +39,7 @@ await new Command('npm run nodes --')
   .option('--settle <s>', 'seconds, at most, until all is anchored when the faults have stopped', '60')
   .option('--seed <n>', 'decides the mix', '1')
   .option('--nodes <n>', 'nodes of the one chain, each behind a proxy', '2')
+  .option('--deepest <n>', 'blocks, at most, that leave the chain at once in the mix', '50')
   .option('--nitro', 'a chain by the rules of Arbitrum Nitro')
   .option('--slots <n>', 'snapshotters', '6')
   .option('--projects <n>', 'projects that they report', '3')

@@ -6,8 +6,9 @@ const RSS_MIB_MAX = 1_024
 const SHOWN_MAX = 4
 
 /** Every broken promise of one case, a line each; none: the product held. */
-export function brokenBy({ ended, silent, unanchored, rssMiB, audit }: Outcome): string[] {
+export function brokenBy({ released, ended, silent, unanchored, rssMiB, audit }: Outcome): string[] {
   return [
+    ...(released === 0 ? ['the chain released nothing'] : []),
     ...(ended === undefined ? [] : [`the process ${ended}`]),
     ...(unanchored.length > 0 ? [`not anchored after the faults: ${listed(unanchored)}`] : []),
     ...(silent.length > 0 ? [`nothing was said within 30 s of ${listed(silent)}`] : []),

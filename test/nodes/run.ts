@@ -20,6 +20,8 @@ export interface NodesOptions extends Omit<WorldOptions, 'directory'> {
   readonly seconds: number
   /** So long, at most, until everything that was released is anchored when the faults have stopped. */
   readonly settleSeconds: number
+  /** The most blocks that leave the chain at once in a mix. */
+  readonly deepest: number
   readonly told?: (outcome: Outcome) => void
 }
 
@@ -134,14 +136,15 @@ async function playCase(name: string, world: World, { seconds }: NodesOptions): 
     await until(WARM_MS, () => world.length > reorganise)
     await world.reorganise(reorganise)
   }
-  await until(seconds * 1_000, () => world.ended !== undefined)
+  await until(seconds * 500, () => world.ended !== undefined)
   if (reorganise && world.ended === undefined) await world.reorganise(reorganise)
+  await until(seconds * 500, () => world.ended !== undefined)
   for (const playing of played) playing.stop()
   return played
 }
 
 /** Every few seconds something begins on one of the nodes, for a while; sometimes blocks leave the chain. */
-async function playMix(world: World, { seconds, seed, log }: NodesOptions): Promise<Playing[]> {
+async function playMix(world: World, { seconds, seed, deepest, log }: NodesOptions): Promise<Playing[]> {
   const dice = seededRandom(seed)
   const names = Object.keys(CASES)
   const choose = <T>(list: readonly T[]): T => list[Math.floor(dice() * list.length)]!
@@ -160,7 +163,7 @@ async function playMix(world: World, { seconds, seed, log }: NodesOptions): Prom
       playing.push({ until: now + forMs })
       log(`node ${index + 1}: ${plays.map(({ name }) => name).join(' + ')} for ${Math.round(forMs / 1_000)} s`)
     }
-    if (reorganise) {
+    if (reorganise && reorganise <= deepest) {
       log(`${reorganise} blocks leave the chain`)
       await world.reorganise(reorganise)
     }
