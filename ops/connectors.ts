@@ -6,6 +6,7 @@ import type { ContractBlockSource } from '../connectors/evm/chain-reader.ts'
 import { startClock } from '../connectors/evm/clock.ts'
 import type { ClockTuning } from '../connectors/evm/clock-options.ts'
 import { EvmError } from '../connectors/evm/errors.ts'
+import { RPC_DEFAULTS } from '../connectors/evm/rpc.ts'
 import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
 import { storeBatch } from '../connectors/ipfs/store.ts'
@@ -19,6 +20,7 @@ import { type IntakeRoleConfig, startCollecting } from './intake/start.ts'
 import type { Closeable } from './lifecycle.ts'
 import { logAnchor, logEpochs } from './logging/events.ts'
 import { noLog } from './logging/log.ts'
+import { loggedNodes } from './logging/nodes.ts'
 import { anchorMetrics, clockMetrics, storeMetrics } from './metrics/connectors.ts'
 import { consumerLag } from './metrics/consumer-lag.ts'
 import { epochMetrics } from './metrics/epochs.ts'
@@ -39,6 +41,12 @@ export interface ConnectorConfig {
     readonly chainId: number
     readonly protocolState: string
     readonly contractBlock?: ContractBlockSource
+    /** Nodes that must say the same. */
+    readonly agreement?: number
+    /** For one answer. */
+    readonly timeoutMs?: number
+    readonly batchMax?: number
+    readonly logRangeBlocks?: number
   }
   readonly clock: Partial<ClockTuning> & {
     /** Block at which the clock begins on an empty log; the head when absent. */
@@ -94,6 +102,7 @@ async function startAnchorEffects({ config, log, topics, metrics, health }: Wiri
   const protocolStates = new Map(rules.markets.map(({ dataMarket, protocolState }) => [dataMarket, protocolState]))
   const options = {
     ...anchor,
+    ...nodeTuning(chain),
     appId,
     instanceId,
     topics,
@@ -101,10 +110,21 @@ async function startAnchorEffects({ config, log, topics, metrics, health }: Wiri
     chainId: chain.chainId,
     protocolStateOf: (dataMarket: string) => protocolStates.get(dataMarket) ?? chain.protocolState,
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
-    observer: logAnchor(anchorMetrics(metrics, health), config.log ?? noLog()),
+    observer: logAnchor(
+      loggedNodes(anchorMetrics(metrics, health), config.log ?? noLog(), 'anchor-effects'),
+      config.log ?? noLog(),
+    ),
   }
   return startAnchor(options, { log, clock: systemClock, store: await batchStorage(config.storage, metrics) })
 }
+
+/** How nodes are asked; what is not set, as the connectors do by themselves. */
+const nodeTuning = ({ agreement, timeoutMs, batchMax, logRangeBlocks }: Wiring['config']['chain']) => ({
+  agreement: agreement ?? RPC_DEFAULTS.agreement,
+  timeoutMs: timeoutMs ?? RPC_DEFAULTS.timeoutMs,
+  rpcBatchMax: batchMax ?? RPC_DEFAULTS.batchMax,
+  logRangeBlocks: logRangeBlocks ?? RPC_DEFAULTS.logRangeBlocks,
+})
 
 /** Puts a batch into every store that is configured. */
 async function batchStorage(
@@ -130,6 +150,7 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
   const { observer, owning } = clockMetrics(metrics, health, systemClock.now)
   const options = {
     ...tuning,
+    ...nodeTuning(chain),
     appId,
     topics,
     urls: chain.rpcUrls,
@@ -143,7 +164,7 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
     acceptedHeadersMax: rules.headsKept,
     ...(startBlock !== undefined && { startBlock }),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
-    observer,
+    observer: loggedNodes(observer, config.log ?? noLog(), 'clock'),
   }
   const holder = {
     group: clockGroup(appId),

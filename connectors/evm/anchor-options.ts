@@ -4,7 +4,7 @@ import type { Clock, Log } from '../../streams/ports.ts'
 import type { TransactionType } from './anchor-price.ts'
 import type { RefusalReason } from './anchor-refusal.ts'
 import type { ContractBlockSource } from './chain-reader.ts'
-import type { Endpoint, RpcObserver, RpcOptions } from './rpc.ts'
+import { type Endpoint, RPC_DEFAULTS, type RpcObserver, type RpcOptions } from './rpc.ts'
 
 export interface AnchorTopics {
   readonly batches: KafkaTopic<MarketKey, Batch | EpochSummary>
@@ -53,12 +53,14 @@ export interface AnchorTuning {
   readonly gasMargin: number
   /** Batches stored at once, and dry runs or signatures made at once. */
   readonly stepsAtOnce: number
-  /** Blocks of one request for attestation events. */
+  /** Blocks of one request for logs, at most. */
   readonly logRangeBlocks: number
   /** For one RPC call. */
   readonly timeoutMs: number
   /** Calls per JSON-RPC batch; 1 for nodes without batches. */
   readonly rpcBatchMax: number
+  /** Nodes that must say the same of what became of a transaction (decision 0027). */
+  readonly agreement: number
   /** First and longest pause between two attempts at what failed. */
   readonly backoffMs: number
   readonly backoffMsMax: number
@@ -80,9 +82,10 @@ export const ANCHOR_DEFAULTS: AnchorTuning = {
   transactionGasMax: 0,
   gasMargin: 1.25,
   stepsAtOnce: 4,
-  logRangeBlocks: 2_000,
-  timeoutMs: 10_000,
-  rpcBatchMax: 50,
+  logRangeBlocks: RPC_DEFAULTS.logRangeBlocks,
+  timeoutMs: RPC_DEFAULTS.timeoutMs,
+  rpcBatchMax: RPC_DEFAULTS.batchMax,
+  agreement: RPC_DEFAULTS.agreement,
   backoffMs: 250,
   backoffMsMax: 15_000,
   purgeIntervalMs: 60_000,

@@ -1,10 +1,12 @@
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
+import { agreedReceipt } from './agreed-readings.ts'
 import { type ContractCall, hashOf, isFiller, type Receipt } from './anchor-chain.ts'
 import { look } from './anchor-look.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { revertReason, whatItDid } from './anchor-receipt.ts'
 import { resultOf } from './anchor-result.ts'
 import { Sender, type SendPorts } from './anchor-sender.ts'
+import { EvmError } from './errors.ts'
 import type { Rpc } from './rpc.ts'
 
 /** Looks, each at another block, that must agree that someone else used the nonce: a node may lag behind with receipts. */
@@ -43,7 +45,7 @@ export async function sendAndFollow(
         await answer(resultOf(intent, 'MINED', placeOf(receipt)))
         told = receipt
       }
-      if (view.deep) {
+      if (view.deep && (await isAgreed(receipt, settings, ports))) {
         const error = did === 'REVERTED' ? await persist(() => reasonOf(receipt, intent, call, ports.rpc)) : ''
         return answer(definite(key, intent, did, { ...placeOf(receipt), error }, settings))
       }
@@ -80,6 +82,19 @@ function definite(
   if (did === 'LATE') observer?.lateAccepted?.(key)
   if (did === 'REVERTED') observer?.reverted?.(fields.error ?? '', key)
   return resultOf(intent, did === 'ANCHORED' ? 'FINAL' : did, fields)
+}
+
+/** Money hangs on it: without agreement it is looked at again. A node by itself has said what there is to say. */
+async function isAgreed(receipt: Receipt, settings: AnchorSettings, { rpc }: SendPorts): Promise<boolean> {
+  const { agreement, observer, rebroadcastMs } = settings
+  if (agreement <= 1) return true
+  try {
+    return (await agreedReceipt(rpc, receipt)) !== undefined
+  } catch (error) {
+    if (!(error instanceof EvmError)) throw error
+    observer?.waiting?.('SEND', error, rebroadcastMs)
+    return false
+  }
 }
 
 const reasonOf = (

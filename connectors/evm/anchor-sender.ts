@@ -28,7 +28,7 @@ const CLAIMS: readonly RefusalReason[] = ['known', 'nonce']
 const DOUBTED_REFUSALS = 3
 
 export interface SendPorts {
-  readonly rpc: Pick<Rpc, 'read' | 'each'>
+  readonly rpc: Pick<Rpc, 'read' | 'each' | 'agree'>
   readonly clock: Clock
   readonly heads: HeadWatch
   /** Runs an action until it does not fail for an outage. */

@@ -3,7 +3,7 @@ import type { ContractBlockSource } from './chain-reader.ts'
 import type { ClockMarket } from './chain-state.ts'
 import type { ClockTopics } from './clock-log.ts'
 import type { ReleaseGap } from './release-check.ts'
-import type { RpcObserver } from './rpc.ts'
+import { RPC_DEFAULTS, type RpcObserver } from './rpc.ts'
 
 export interface ClockOptions extends Partial<ClockTuning> {
   /** The role's group and transactional id is `<appId>-clock`. */
@@ -37,6 +37,8 @@ export interface ClockTuning {
   readonly stallMs: number
   /** Calls per JSON-RPC batch; 1 for nodes without batches. */
   readonly rpcBatchMax: number
+  /** Nodes that must say the same of blocks, epochs and slots (decision 0027). */
+  readonly agreement: number
   /** Blocks between two full readings of the slots, against events that a node left out; 0 = only the first. */
   readonly slotsRereadBlocks: number
   /** The logs of a block are asked for once more so many blocks later; 0 = never. At most `reorgDepthMax`. */
@@ -59,10 +61,11 @@ export const CLOCK_DEFAULTS: ClockTuning = {
   pollMs: 500,
   rangeBlocks: 50,
   reorgDepthMax: 256,
-  timeoutMs: 10_000,
+  timeoutMs: RPC_DEFAULTS.timeoutMs,
   backoffMsMax: 15_000,
   stallMs: 60_000,
-  rpcBatchMax: 50,
+  rpcBatchMax: RPC_DEFAULTS.batchMax,
+  agreement: RPC_DEFAULTS.agreement,
   slotsRereadBlocks: 0,
   secondLookBlocks: 16,
   slotHistoryBlocks: 604_800,

@@ -4,6 +4,7 @@
  */
 import type { EpochTick } from '../../schemas/types.ts'
 import { type Clock, type Log, LogError } from '../../streams/ports.ts'
+import { agreedSlots, agreedStep } from './agreed-readings.ts'
 import type { BlockHeader, StateAt } from './chain-reader.ts'
 import { applyTick, type ChainState, type Head, ticksOf, UNKNOWN_HASH } from './chain-state.ts'
 import {
@@ -12,7 +13,6 @@ import {
   type ChainStep,
   type ContractFacts,
   genesisHash,
-  nextStep,
   type ReadOptions,
 } from './chain-steps.ts'
 import { type ClockSession, openSession } from './clock-log.ts'
@@ -52,9 +52,9 @@ interface Context {
 /** Rejects at once with EvmError `WRONG_CHAIN` when a node that answers serves another chain; a node that is down is waited for. */
 export async function startClock(options: ClockOptions, ports: ClockPorts): Promise<RunningClock> {
   const settings = settingsOf(options)
-  const { urls, chainId, timeoutMs, rpcBatchMax: batchMax, observer } = settings
+  const { urls, chainId, timeoutMs, rpcBatchMax: batchMax, agreement, observer } = settings
   const rpc = createRpc(
-    { urls, chainId, timeoutMs, batchMax },
+    { urls, chainId, timeoutMs, batchMax, agreement },
     { clock: ports.clock, observer, connect: ports.connect },
   )
   await rpc.check().catch((error: unknown) => {
@@ -177,9 +177,7 @@ async function readStep(session: ClockSession, context: Context): Promise<{ step
         isPastNeeded = true
       },
     }
-    return withAnyState(context, session.chain, (anyState) =>
-      rpc.read((ask) => nextStep(ask, session.chain, options, anyState)),
-    )
+    return withAnyState(context, session.chain, (anyState) => agreedStep(rpc, session.chain, options, anyState))
   }
   try {
     return { step: await reading() }
@@ -243,7 +241,7 @@ async function slotRows(session: ClockSession, step: BlocksStep, context: Contex
   const addresses = { protocolState: settings.protocolState, nodes: facts.nodes }
   const asOf = <T>({ hash: blockHash }: BlockHeader, read: (ask: Ask, at: StateAt) => Promise<T>): Promise<T> =>
     withAnyState(context, session.chain, (anyState) =>
-      rpc.read((ask) => read(ask, anyState ? 'latest' : { blockHash })),
+      agreedSlots(rpc, (ask) => read(ask, anyState ? 'latest' : { blockHash })),
     )
   const readAll = async (header: BlockHeader) => {
     const slots = await asOf(header, (ask, at) => readAllSlots(ask, addresses, at))

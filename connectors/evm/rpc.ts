@@ -28,6 +28,8 @@ export interface RpcOptions {
   readonly agreement?: number | undefined
 }
 
+export const RPC_DEFAULTS = { timeoutMs: 10_000, batchMax: 50, logRangeBlocks: LOG_RANGE_BLOCKS, agreement: 1 } as const
+
 /** `refused`: the node is well, but the contract, or the rules for transactions, say no. */
 export type RpcOutcome = 'ok' | 'refused' | 'failed'
 
@@ -85,6 +87,9 @@ class Nodes implements Rpc {
 
   constructor(options: RpcOptions, ports: RpcPorts) {
     const { connect = connectHttp, observer } = ports
+    const { urls, agreement = RPC_DEFAULTS.agreement } = options
+    if (agreement > urls.length && urls.length > 0)
+      throw new EvmError('TOO_FEW_NODES', `${agreement} nodes must say the same, and ${urls.length} are configured`)
     this.options = options
     this.ports = ports
     this.endpoints = options.urls.map((url) => connect(url, options))
@@ -107,7 +112,7 @@ class Nodes implements Rpc {
   }
 
   async agree<T>(reading: (ask: Ask) => Promise<T>, agreement: Agreement<T>): Promise<T> {
-    const { agreement: needed = 1 } = this.options
+    const { agreement: needed = RPC_DEFAULTS.agreement } = this.options
     const { what, again = reading, textOf } = agreement
     let failure: EvmError | undefined
     // Once more for each node that proves to be the odd one.

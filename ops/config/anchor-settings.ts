@@ -61,6 +61,16 @@ export const anchorSettings = z
       .describe(
         'A tip that a node suggests is believed up to this, or up to the base fee if that is more, wei. Stuck transactions may go above it.',
       ),
+    stepsAtOnce: whole(1, 64)
+      .default(defaults.stepsAtOnce)
+      .describe('Batches stored, and dry runs or signatures made, at one time.'),
+    backoffMs: whole(10, 60_000)
+      .default(defaults.backoffMs)
+      .describe('First pause before what failed is tried again, ms; doubles with each.'),
+    backoffMsMax: whole(100, 600_000).default(defaults.backoffMsMax).describe('The longest such pause, ms.'),
+    purgeIntervalMs: whole(1_000, 86_400_000)
+      .default(defaults.purgeIntervalMs)
+      .describe('Time between two purges of intents that are done, ms.'),
   })
   .prefault({})
   .describe('The role anchor-effects.')

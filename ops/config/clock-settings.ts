@@ -11,6 +11,9 @@ export const clockSettings = z
     depth: whole(0, 10_000).default(defaults.depth).describe('Blocks behind the head that are waited for.'),
     pollMs: whole(10, 60_000).default(defaults.pollMs).describe('Time between two looks at the head, ms.'),
     rangeBlocks: whole(1, 1_000).default(defaults.rangeBlocks).describe('Blocks read and written in one step.'),
+    reorgDepthMax: whole(256, 100_000)
+      .default(defaults.reorgDepthMax)
+      .describe('Blocks kept in memory for reorganizations; a deeper one is followed by what the log holds.'),
     secondLookBlocks: whole(0, 256)
       .default(defaults.secondLookBlocks)
       .describe('The logs of a block are asked for once more so many blocks later; 0: never.'),

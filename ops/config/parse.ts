@@ -171,6 +171,12 @@ function connectionFaults({ kafka, registry, chain }: Address): Omit<Fault, 'sou
     'registry.passwordFile',
     'is needed to log in',
   )
+  const nodes = chain.rpcUrls?.length
+  check(
+    nodes === undefined || chain.agreement <= nodes,
+    'chain.agreement',
+    `${chain.agreement} nodes must agree, and ${nodes} are named: add nodes to chain.rpcUrls, or lower it`,
+  )
   check(chain.rpcUrls === undefined || !chain.rpcUrlsFile, 'chain.rpcUrlsFile', 'is given beside chain.rpcUrls')
   const files = {
     'kafka.tls.caFile': caFile,

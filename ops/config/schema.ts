@@ -4,6 +4,7 @@
  * the file that holds one.
  */
 import { z } from 'zod'
+import { RPC_DEFAULTS } from '../../connectors/evm/rpc.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { RULES_DEFAULTS } from '../../topology/rules.ts'
 import { apiSettings } from '../api/settings.ts'
@@ -120,6 +121,20 @@ export const configSchema = z.strictObject({
         .enum(['number', 'l1BlockNumber'])
         .default('number')
         .describe('How the contract counts blocks; `l1BlockNumber` on Arbitrum Nitro chains.'),
+      agreement: whole(1, 20)
+        .default(RPC_DEFAULTS.agreement)
+        .describe(
+          'Nodes that must say the same before blocks, releases of epochs, owners of slots and final receipts are believed; 1 believes each. At most as many as there are nodes.',
+        ),
+      timeoutMs: whole(100, 600_000)
+        .default(RPC_DEFAULTS.timeoutMs)
+        .describe('How long a node has for one answer, ms.'),
+      batchMax: whole(1, 1_000)
+        .default(RPC_DEFAULTS.batchMax)
+        .describe('Calls of one JSON-RPC batch, at most. A node that takes fewer gets fewer.'),
+      logRangeBlocks: whole(1, 1_000_000)
+        .default(RPC_DEFAULTS.logRangeBlocks)
+        .describe('Blocks of one request for logs, at most. A node that takes fewer gets fewer.'),
     })
     .describe('The anchor chain.'),
 
@@ -247,7 +262,7 @@ export const addressSchema = z.strictObject({
   appId: shape.appId,
   kafka: shape.kafka,
   registry: shape.registry,
-  chain: chain.pick({ rpcUrls: true, rpcUrlsFile: true }).prefault({}),
+  chain: chain.pick({ rpcUrls: true, rpcUrlsFile: true, agreement: true }).prefault({}),
   anchor: shape.anchor,
   storage: shape.storage,
   acls: shape.acls,
@@ -256,4 +271,4 @@ export const addressSchema = z.strictObject({
 export type Address = z.output<typeof addressSchema>
 
 export const isOfAddress = (path: string): boolean =>
-  /^(appId$|kafka\.|registry\.|chain\.rpcUrls|anchor\.|storage\.|acls\.)/.test(path)
+  /^(appId$|kafka\.|registry\.|chain\.(rpcUrls|agreement)|anchor\.|storage\.|acls\.)/.test(path)

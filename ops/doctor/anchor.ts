@@ -1,7 +1,6 @@
 /** What the roles clock and anchor-effects need beside the cluster: nodes of the right chain, a signer that may and can pay, stores. */
 import { formatEther, getAddress } from 'ethers'
-import { protocolStateInterface } from '../../connectors/evm/abi.ts'
-import { balanceOf } from '../../connectors/evm/anchor-chain.ts'
+import { balanceOf, readContract } from '../../connectors/evm/anchor-chain.ts'
 import { createSigner, readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { createRpc, type Rpc } from '../../connectors/evm/rpc.ts'
 import { createFileBlockStore } from '../../connectors/ipfs/file-store.ts'
@@ -25,6 +24,7 @@ export async function examineAnchoring(address: Address, deployed: Deployed): Pr
   const urls = rpcUrlsOf(address.chain)
   const findings = (await Promise.all(urls.map((url) => examineNode(url, chain.chainId, batchGas)))).flat()
   if (urls.length === 0) findings.push(notLookedAt('chain', 'no node is named: --rpc, chain.rpcUrls'))
+  else findings.push(agreementOf(urls.length, address.chain.agreement))
   const { signerKeyFile, formerSignerKeyFiles } = address.anchor
   if (urls.length > 0) {
     const rpc = createRpc(
@@ -39,6 +39,23 @@ export async function examineAnchoring(address: Address, deployed: Deployed): Pr
   if (!signerKeyFile || urls.length === 0)
     findings.push(notLookedAt('signer', 'its key file or a node is not named: anchor.signerKeyFile, chain.rpcUrls'))
   return [...findings, ...(await stores(address.storage))]
+}
+
+/** What the number of nodes and their agreement mean. */
+function agreementOf(nodes: number, agreement: number): Finding {
+  const check = 'agreement'
+  if (agreement > nodes) {
+    const advice = 'Add nodes to chain.rpcUrls, or lower chain.agreement.'
+    return { check, ok: false, detail: `${agreement} nodes must say the same, and ${nodes} are named`, advice }
+  }
+  const spare = nodes - agreement
+  const away = spare === 0 ? 'when one is away, everything waits' : `${spare} may be away, behind or odd`
+  if (agreement > 1) return { check, ok: true, detail: `${agreement} of ${nodes} nodes must say the same: ${away}` }
+  const detail =
+    nodes === 1
+      ? 'one node: what it says of blocks, epochs, slots and transactions is believed, and when it is away everything waits'
+      : `${nodes} nodes, one at a time: each is believed, and when one fails the next is asked. chain.agreement: 2 would hold them against each other`
+  return { check, ok: true, detail }
 }
 
 async function signer(file: string, rpc: Rpc, { chain, served }: Deployed): Promise<readonly Finding[]> {
@@ -61,12 +78,10 @@ async function signer(file: string, rpc: Rpc, { chain, served }: Deployed): Prom
 }
 
 async function membership(address: string, dataMarket: string, protocolState: string, rpc: Rpc): Promise<Finding> {
-  const data = protocolStateInterface.encodeFunctionData('getSequencers', [dataMarket])
-  const answer = await rpc.read((ask) => ask('eth_call', [{ to: protocolState, data }, 'latest']))
-  const [sequencers] = protocolStateInterface.decodeFunctionResult('getSequencers', String(answer)) as unknown as [
-    readonly string[],
-  ]
-  const ok = sequencers.includes(getAddress(address))
+  const [sequencers] = await rpc.read((ask) =>
+    readContract(ask, protocolState, 'getSequencers', [dataMarket], 'latest'),
+  )
+  const ok = (sequencers as readonly string[]).includes(getAddress(address))
   return {
     check: 'role',
     ok,

@@ -54,7 +54,7 @@ export async function examine({ rpc, kubo, ...options }: DoctorOptions): Promise
     return rpc ? [...findings, ...(await examineNode(rpc, readSettings(target.dataDir)?.chain.chainId))] : findings
   }
   const { address } = target
-  findings.push(...(await examineDeployed(rpc ? { ...address, chain: { rpcUrls: [rpc] } } : address)))
+  findings.push(...(await examineDeployed(rpc ? { ...address, chain: { rpcUrls: [rpc], agreement: 1 } } : address)))
   return kubo ? [...findings, await examineStore(kuboStore(kubo), CHECK_KUBO)] : findings
 }
 

@@ -1,5 +1,6 @@
 /** What lies outside of the log: a node of the chain, a store of batches. */
-import { quantity } from '../../connectors/evm/rpc-values.ts'
+import { connectHttp } from '../../connectors/evm/http-endpoint.ts'
+import { blockAt, chainIdOf } from '../../connectors/evm/node-answers.ts'
 import type { BatchStore } from '../../connectors/ipfs/batch-store.ts'
 import { type Finding, failed } from './finding.ts'
 
@@ -17,15 +18,11 @@ export async function examineNode(
   batchGas?: number,
 ): Promise<Finding[]> {
   const { host } = new URL(rpc)
+  const { ask } = connectHttp(rpc, { urls: [rpc], chainId: 0, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 })
   try {
-    const [chainId, block] = await Promise.all([
-      ask(rpc, 'eth_chainId', []),
-      ask(rpc, 'eth_getBlockByNumber', ['latest', false]),
-    ])
-    const { number, timestamp, gasLimit } = (block ?? {}) as Record<string, unknown>
-    const chain = quantity(chainId, 'eth_chainId')
-    const newest = quantity(number, 'block number')
-    const skew = Math.round(Date.now() / 1000 - quantity(timestamp, 'block timestamp'))
+    const [chain, block] = await Promise.all([chainIdOf(ask), blockAt(ask, 'latest')])
+    const { number: newest, timestamp, gasLimit } = block!
+    const skew = Math.round(Date.now() / 1000 - timestamp)
     const right = chainIdExpected === undefined || chain === chainIdExpected
     return [
       {
@@ -42,14 +39,14 @@ export async function examineNode(
         detail: `newest block is ${skew} s old`,
         ...(Math.abs(skew) > CLOCK_SKEW_SECONDS_MAX && { advice: 'The node is behind, or a clock is wrong.' }),
       },
-      ...(batchGas === undefined ? [] : [room(quantity(gasLimit, 'gas limit of a block'), batchGas)]),
+      ...(batchGas === undefined ? [] : [room(gasLimit, batchGas)]),
     ]
   } catch (error) {
     return [
       {
         check: 'chain',
         ok: false,
-        detail: `${host}: ${((error as Error).cause as Error | undefined)?.message ?? (error as Error).message}`,
+        detail: `${host}: ${(error as Error).message}`,
         advice: 'Start the node, or check --rpc.',
       },
     ]
@@ -76,16 +73,4 @@ export async function examineStore(opening: Promise<BatchStore>, advice: string)
   } catch (error) {
     return failed('storage', error, advice)
   }
-}
-
-async function ask(rpc: string, method: string, params: readonly unknown[]): Promise<unknown> {
-  const response = await fetch(rpc, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-    signal: AbortSignal.timeout(RPC_TIMEOUT_MS),
-  })
-  const answer = (await response.json()) as { result?: unknown; error?: { message: string } }
-  if (answer.error) throw new Error(answer.error.message)
-  return answer.result
 }

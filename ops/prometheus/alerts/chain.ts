@@ -50,4 +50,22 @@ export const chainAlerts: Alerts = ({ range, age }) => [
       '{{ $value | humanizePercentage }} of the requests to it fail; another node answers. Mend it before that one fails too.',
     explainedBy: ['ChainStalled'],
   },
+  {
+    name: 'RpcNodeSetAside',
+    severity: 'ticket',
+    expr: 'max by (node, fault) (seq_rpc_node_set_aside{fault!="down"}) == 1',
+    for: 10 * MINUTE,
+    summary: 'EVM node {{ $labels.node }} is not trusted: {{ $labels.fault }}',
+    description:
+      'It serves another chain, or its answers are none or differ from those of the nodes that agree. It is asked only when no other is left. The log line node-set-aside says what it answered.',
+  },
+  {
+    name: 'NodesDisagree',
+    severity: 'ticket',
+    expr: `sum by (node) (increase(seq_rpc_disagreements_total[${range(10 * MINUTE)}])) > 5`,
+    for: 5 * MINUTE,
+    summary: 'EVM node {{ $labels.node }} says otherwise than others',
+    description:
+      'Again and again in the last minutes, and not for one reorganization. While too few nodes agree (`chain.agreement`) no epoch opens or closes and nothing is final.',
+  },
 ]

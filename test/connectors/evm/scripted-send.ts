@@ -135,7 +135,7 @@ export async function follow(
   const tuning = { confirmations: 3, stuckBlocks: 4, stuckMs: 2_000, rebroadcastMs: 5_000 }
   const settings = { ...ANCHOR_DEFAULTS, ...tuning, observer } as unknown as AnchorSettings
   await sendAndFollow(key, intent, { to: STATE, data: '0x1234' }, settings, {
-    rpc: { read: (reading) => reading(ask), each: (reading) => [reading(ask)] },
+    rpc: { read: (reading) => reading(ask), agree: (reading) => reading(ask), each: (reading) => [reading(ask)] },
     memory,
     clock: { now: () => time, sleep: async () => {} },
     heads,

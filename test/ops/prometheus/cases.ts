@@ -187,6 +187,14 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
       'seq_rpc_requests_total{node="2",method="eth_call",outcome="refused"}': growing(900),
     },
   },
+  RpcNodeSetAside: {
+    fires: { 'seq_rpc_node_set_aside{node="2",fault="odd"}': still(1) },
+    silent: { 'seq_rpc_node_set_aside{node="2",fault="down"}': still(1) },
+  },
+  NodesDisagree: {
+    fires: { 'seq_rpc_disagreements_total{node="2"}': growing(6) },
+    silent: { 'seq_rpc_disagreements_total{node="2"}': after(20, 0, still(3)) },
+  },
   SignerCannotPay: {
     fires: { seq_signer_balance_wei: after(20, 1e6, still(0)) },
     silent: { seq_signer_balance_wei: after(20, 1e6, `0x1 ${still(1e6)}`) },
