@@ -14,6 +14,7 @@ const STATE = '0x00000000000000000000000000000000000000bb'
 const SIGNER = createSigner(`0x${'11'.repeat(32)}`, 1).address
 const HASH = `0x${'ee'.repeat(32)}`
 const DEPTH = 20
+const RECEIPT = { status: '0x1', gasUsed: '0x1', logs: [] }
 
 const hex = (n: number): string => `0x${n.toString(16)}`
 const blockHash = (n: number, branch = 0): string => `0x${`${branch}`.repeat(8)}${n.toString(16).padStart(56, '0')}`
@@ -60,6 +61,7 @@ function scripted() {
     number: hex(n),
     hash: blockHash(n, n >= node.forkedFrom ? 1 : 0),
     parentHash: blockHash(n - 1, n > node.forkedFrom ? 1 : 0),
+    timestamp: hex(1_700_000_000 + 2 * n),
     gasLimit: hex(30_000_000),
     baseFeePerGas: hex(50),
   })
@@ -75,7 +77,7 @@ function scripted() {
         return hex(3)
       case 'eth_getTransactionReceipt':
         if (!node.isMinedAgain) return null
-        return { blockNumber: hex(29), blockHash: blockHash(29), status: '0x1', gasUsed: '0x1', logs: [] }
+        return { ...RECEIPT, transactionHash: first, blockNumber: hex(29), blockHash: blockHash(29) }
       case 'eth_call':
         if (first.data !== '0x1234') return contract(first.data)
         if (!node.revert) return '0x'
