@@ -58,7 +58,9 @@ const SHIM = fileURLToPath(new URL('../../ops/bin/shim.mjs', import.meta.url))
 const NO_BLOCKS_SECONDS = 3_600
 /** Of the chain, or of the parent chain. */
 const BLOCK_MS = 1_000
-const RELEASE = { type: 2, gasLimit: 300_000, maxFeePerGas: 20_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n }
+const GWEI = 1_000_000_000n
+const RELEASE_FEE = 20n * GWEI
+const RELEASE = { type: 2, gasLimit: 300_000 }
 /** The release before is not in a block yet. */
 const KNOWN = /already (known|imported)|underpriced/i
 const LAST_WORDS_CHARS = 1_500
@@ -170,11 +172,17 @@ function startReleases(
   const wallet = new Wallet(accounts.epochManager.privateKey)
   const contract = new Contract(protocolState, protocolStateInterface, provider)
   const stop = new AbortController()
+  let attempts = 0
+  let last = -1n
   const release = async (): Promise<void> => {
     const [, end] = (await contract.getFunction('currentEpoch')(markets[0])) as [bigint, bigint]
     const nonce = await provider.getTransactionCount(wallet.address, 'latest')
     const data = protocolStateInterface.encodeFunctionData('releaseEpoch', [markets[0], end + 1n, end + 1n])
-    const raw = await wallet.signTransaction({ to: protocolState, data, nonce, chainId, ...RELEASE })
+    attempts = end === last ? attempts + 1 : 1
+    last = end
+    // a pool may keep what a reorganisation has made worthless: what pays more takes its place
+    const fees = { maxFeePerGas: RELEASE_FEE * BigInt(attempts), maxPriorityFeePerGas: BigInt(attempts) * GWEI }
+    const raw = await wallet.signTransaction({ to: protocolState, data, nonce, chainId, ...RELEASE, ...fees })
     await provider.send('eth_sendRawTransaction', [raw])
   }
   const running = (async () => {
