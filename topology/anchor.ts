@@ -100,11 +100,12 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     const after = applyResult(before, endings.fitting(before, result), rules)
     if (after === before) return
     advance(before, after)
+    // First the ending: the filler of the batch's nonce would let it be mined.
+    if (hasEnded(before) && !hasEnded(after)) endings.hold(after)
     if (before.nonce >= 0 && after.nonce < 0) {
       if (result.outcome === 'REORGED') ledger.fillAgain(before, after.error)
       else ledger.keepUsed(before, result)
     }
-    if (hasEnded(before) && !hasEnded(after)) endings.hold(after)
     endings.prepareWhenDue(key)
     assignNonces()
     dropWhenDone(key)
