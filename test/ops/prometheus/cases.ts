@@ -208,7 +208,7 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     silent: { 'seq_tx_oldest_pending_seconds{market="m"}': `0+30x19 ${still(0)}` },
   },
   ChainWentBack: {
-    fires: { seq_tx_reorged_total: after(20, 0, still(3)) },
+    fires: { seq_tx_reorged_total: after(20, 0, growing(1)) },
     silent: { seq_tx_reorged_total: still(3) },
   },
   AnchoringStandsStill: {
