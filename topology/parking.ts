@@ -76,7 +76,11 @@ export function createParking(store: ScopedStore<ParkedSubmission>) {
       for (const scope of [...store.scopes()]) {
         const at = scope.indexOf('/')
         if (!isMeant(scope.slice(0, at), Number(scope.slice(at + 1)), index().arrivedFrom(scope))) continue
-        for (const [key, parked] of [...store.entries(scope)].sort(inLogOrder)) if (leaves(parked)) remove(scope, key)
+        let arrivedFrom = Number.POSITIVE_INFINITY
+        for (const [key, parked] of [...store.entries(scope)].sort(inLogOrder))
+          if (leaves(parked)) remove(scope, key)
+          else arrivedFrom = Math.min(arrivedFrom, parked.arrivedAt)
+        index().arriveFrom(scope, arrivedFrom)
         sweep(scope)
       }
     },
@@ -147,6 +151,7 @@ function indexOf(store: ScopedStore<ParkedSubmission>) {
       if (parked.stranger) strangers--
     },
     forget: (scope: string): void => void arrivals.delete(scope),
+    arriveFrom: (scope: string, from: number): void => void arrivals.set(scope, from),
     ownerOf: (scope: string, parked: ParkedSubmission): Owner | undefined => owners.get(ownerKey(scope, parked)),
     /** Nothing in the scope came before; what came then may be gone. */
     arrivedFrom: (scope: string): number => arrivals.get(scope) ?? Number.POSITIVE_INFINITY,

@@ -143,25 +143,18 @@ export class Judge {
     }
     const isFirst = this.chain.head === undefined
     this.chain.apply(tick)
-    if (kind === 'HEAD')
-      return [
-        ...this.followMarkets(tick),
-        ...(isFirst
-          ? this.judgeAgain(
-              () => true,
-              (entry) => this.judgeEntry(entry),
-            )
-          : []),
-      ]
+    if (kind === 'HEAD') return [...this.followMarkets(tick), ...(isFirst ? this.judgeAll() : [])]
     if (kind === 'ORPHAN') {
       this.markets.apply(tick)
       return []
     }
     const rules = this.markets.rulesOf(dataMarket)
-    return this.judgeAgain(
-      (entry) => entry.dataMarket === dataMarket,
-      (entry) => this.judgeWaiting(entry, tick, rules),
-    )
+    const isMeant = (epochId: number, arrivedFrom: number): boolean =>
+      epochId <= tick.epochId || isTooEarly(epochId, arrivedFrom, tick, rules)
+    const outcomes: Outcome[] = []
+    for (const waiting of this.parked.values())
+      waiting.release(dataMarket, isMeant, (entry) => settles(this.judgeWaiting(entry, tick, rules), entry, outcomes))
+    return outcomes
   }
 
   /** Of a removed market, who waits for an epoch that was never open is refused; of one that comes, epochs begin anew. */
@@ -198,15 +191,11 @@ export class Judge {
     for (const waiting of this.parked.values()) yield* waiting.entries()
   }
 
-  private judgeAgain(concerns: (entry: Entry) => boolean, judge: (entry: Entry) => Judgement): readonly Outcome[] {
+  private judgeAll(): readonly Outcome[] {
     const outcomes: Outcome[] = []
     for (const waiting of this.parked.values())
-      for (const entry of [...waiting.entries()]) {
-        const judgement = concerns(entry) ? judge(entry) : WAITS
-        if (judgement.kind === 'waits') continue
-        outcomes.push(outcomeOf(entry, judgement))
-        waiting.delete(entry)
-      }
+      for (const entry of [...waiting.entries()])
+        if (settles(this.judgeEntry(entry), entry, outcomes)) waiting.delete(entry)
     return outcomes
   }
 
@@ -224,11 +213,7 @@ export class Judge {
   private judgeWaiting(entry: Entry, opened: EpochTick, rules: MarketRules): Judgement {
     const { dataMarket, submission } = entry
     const epoch = this.judgeEpoch(submission.epochId, dataMarket)
-    if (epoch?.kind === 'waits') {
-      const isNear = submission.epochId <= opened.epochId + rules.epochsAhead
-      const ageSeconds = opened.blockTimestamp - entry.arrivedAt! / 1000
-      if (isNear || ageSeconds <= rules.clockSkewSeconds) return WAITS
-    }
+    if (epoch?.kind === 'waits' && !isTooEarly(submission.epochId, entry.arrivedAt!, opened, rules)) return WAITS
     const signer = this.judgeSigner(entry, opened.blockNumber)
     if (signer) return signer
     if (epoch?.kind === 'waits') return refused('EPOCH_TOO_FAR')
@@ -254,6 +239,19 @@ export class Judge {
     if (epoch?.state === 'CLOSED' || epochId <= forgotten) return refused('EPOCH_CLOSED')
     return !epoch && epochId < newest ? refused('EPOCH_NOT_OPEN') : WAITS
   }
+}
+
+/** Further than it may be beyond an epoch that is released after it came. */
+function isTooEarly(epochId: number, arrivedAt: number, opened: EpochTick, rules: MarketRules): boolean {
+  const ageSeconds = opened.blockTimestamp - arrivedAt / 1000
+  return epochId > opened.epochId + rules.epochsAhead && ageSeconds > rules.clockSkewSeconds
+}
+
+/** Whether the waiting is over, and then notes what came of it. */
+function settles(judgement: Judgement, entry: Entry, outcomes: Outcome[]): boolean {
+  if (judgement.kind === 'waits') return false
+  outcomes.push(outcomeOf(entry, judgement))
+  return true
 }
 
 const validAt = (block: KnownBlock | undefined): Judgement =>

@@ -1,8 +1,16 @@
 /** Submissions of one partition that wait for their epoch, in the order of the log. */
 import type { Entry } from './entry.ts'
 
+/** What waits for an epoch of a market. */
+interface OfEpoch {
+  readonly entries: Set<Entry>
+  /** Ms since 1970, before which none of them came. */
+  arrivedFrom: number
+}
+
 export class Waiting {
   private readonly byDigest = new Map<string, Entry>()
+  private readonly byEpoch = new Map<string, Map<number, OfEpoch>>()
   private readonly byOwner = new Map<string, Set<Entry>>()
   /** Those whose slot is another's. */
   strangers = 0
@@ -21,10 +29,35 @@ export class Waiting {
     return [...(this.byOwner.get(ownerIn(entry)) ?? [])]
   }
 
+  /**
+   * Goes through what waits in the market for the epochs that are meant, and lets go of what `leaves` answers true for.
+   * @param isMeant by epoch, and the time in ms before which nothing that waits for it came
+   */
+  release(
+    dataMarket: string,
+    isMeant: (epochId: number, arrivedFrom: number) => boolean,
+    leaves: (entry: Entry) => boolean,
+  ): void {
+    for (const [epochId, ofEpoch] of this.byEpoch.get(dataMarket) ?? []) {
+      if (!isMeant(epochId, ofEpoch.arrivedFrom)) continue
+      ofEpoch.arrivedFrom = Number.POSITIVE_INFINITY
+      for (const entry of ofEpoch.entries)
+        if (leaves(entry)) this.delete(entry)
+        else ofEpoch.arrivedFrom = Math.min(ofEpoch.arrivedFrom, entry.arrivedAt!)
+    }
+  }
+
   add(entry: Entry): void {
     this.byDigest.set(digestIn(entry), entry)
     const owner = this.byOwner.get(ownerIn(entry)) ?? new Set()
     this.byOwner.set(ownerIn(entry), owner.add(entry))
+    const epochs = this.byEpoch.get(entry.dataMarket) ?? new Map<number, OfEpoch>()
+    this.byEpoch.set(entry.dataMarket, epochs)
+    const { epochId } = entry.submission
+    const ofEpoch = epochs.get(epochId) ?? { entries: new Set(), arrivedFrom: Number.POSITIVE_INFINITY }
+    epochs.set(epochId, ofEpoch)
+    ofEpoch.entries.add(entry)
+    ofEpoch.arrivedFrom = Math.min(ofEpoch.arrivedFrom, entry.arrivedAt!)
     if (entry.stranger) this.strangers++
   }
 
@@ -33,6 +66,12 @@ export class Waiting {
     const owner = this.byOwner.get(ownerIn(entry))
     owner?.delete(entry)
     if (owner?.size === 0) this.byOwner.delete(ownerIn(entry))
+    const epochs = this.byEpoch.get(entry.dataMarket)!
+    const { epochId } = entry.submission
+    const { entries } = epochs.get(epochId)!
+    entries.delete(entry)
+    if (entries.size === 0) epochs.delete(epochId)
+    if (epochs.size === 0) this.byEpoch.delete(entry.dataMarket)
     if (entry.stranger) this.strangers--
   }
 }
