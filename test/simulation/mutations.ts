@@ -27,7 +27,7 @@ interface Trial {
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true },
     seeds: { type: 'string', default: '150' },
     jobs: { type: 'string', default: '1' },
     write: { type: 'boolean', default: false },
@@ -47,7 +47,7 @@ async function tryAll(): Promise<boolean> {
     console.log(`the sources as they are fail already: ${untouched.message}`)
     return false
   }
-  const waiting = GUARDS.filter(({ name }) => name.includes(values.only ?? ''))
+  const waiting = GUARDS.filter(({ name }) => (values.only ?? ['']).some((text) => name.includes(text)))
   const trials = new Map<Guard, Trial>()
   const work = async (): Promise<void> => {
     for (let guard = waiting.shift(); guard; guard = waiting.shift()) {
