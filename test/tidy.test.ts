@@ -191,6 +191,12 @@ test('behavior: only ops/output.ts writes to a terminal, so that nothing foreign
   ).toEqual([])
 })
 
+test('behavior: what a node answers is read by the checked readers alone', () => {
+  const readers = ['node-answers', 'log-answers', 'anchor-refusal'].map((name) => `connectors/evm/${name}.ts`)
+  const asking = product.filter(({ code }) => /\bask\(\s*'(?:eth|net|web3)_/.test(code)).map(({ path }) => path)
+  expect(asking.filter((path) => !readers.includes(path))).toEqual([])
+})
+
 test('behavior: no default exports but where a tool asks for one', () => {
   const withDefault = sources.filter(({ code }) => /\bexport default\b/.test(code)).map(({ path }) => path)
   expect(withDefault.sort()).toEqual(['ops/signer-worker.ts', 'test/reporter.ts'])

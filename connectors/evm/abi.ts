@@ -4,7 +4,7 @@
  */
 import { AbiCoder, Interface } from 'ethers'
 
-export const PROTOCOL_STATE_ABI = [
+const PROTOCOL_STATE_ABI = [
   'function releaseEpoch(address dataMarket, uint256 begin, uint256 end)',
   'function forceSkipEpoch(address dataMarket, uint256 begin, uint256 end)',
   'function submitSubmissionBatch(address dataMarket, string batchCid, uint256 epochId, string[] projectIds, string[] snapshotCids, bytes32 finalizedCidsRootHash)',
@@ -64,7 +64,7 @@ export const PROTOCOL_STATE_ABI = [
   'event DataMarketCreated(address indexed owner, uint8 epochSize, uint256 sourceChainId, uint256 sourceChainBlockTime, bool useBlockNumberAsEpochId, address protocolState, address dataMarket)',
 ] as const
 
-export const DATA_MARKET_ABI = [
+const DATA_MARKET_ABI = [
   'function epochIdToBatchSubmissionsCompleted(uint256 epochId) view returns (bool)',
   'function eligibleNodesForDay(uint256 day) view returns (uint256)',
 ] as const

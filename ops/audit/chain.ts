@@ -1,7 +1,10 @@
 /** The state of the contract, for comparing with what was recomputed. */
-import { Contract, FetchRequest, JsonRpcProvider, Network } from 'ethers'
-import { DATA_MARKET_ABI, PROTOCOL_STATE_ABI } from '../../connectors/evm/abi.ts'
+import { dataMarketInterface } from '../../connectors/evm/abi.ts'
+import { logsOf, readContract, topicOf, word } from '../../connectors/evm/anchor-chain.ts'
+import { blockAt, blockNumber, chainIdOf } from '../../connectors/evm/node-answers.ts'
+import { createRpc, RPC_DEFAULTS } from '../../connectors/evm/rpc.ts'
 import { quantity } from '../../connectors/evm/rpc-values.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
 
 export interface ReleasedEpoch {
   readonly epochId: number
@@ -31,47 +34,45 @@ export interface ChainOptions {
 }
 
 const CALL_MS_MAX = 15_000
-/** Nodes commonly refuse wider ranges of eth_getLogs. */
-const LOG_BLOCKS_MAX = 2_000
+const RELEASED = topicOf('EpochReleased')
 
 /** Rejects when the node does not answer or is of another chain. */
 export async function openChainReader({ url, chainId, protocolState }: ChainOptions): Promise<ChainReader> {
-  const request = new FetchRequest(url)
-  request.timeout = CALL_MS_MAX
-  const network = Network.from(chainId)
-  const provider = new JsonRpcProvider(request, network, { staticNetwork: network, cacheTimeout: -1 })
+  const options = { urls: [url], chainId, timeoutMs: CALL_MS_MAX, batchMax: RPC_DEFAULTS.batchMax }
+  const rpc = createRpc(options, { clock: systemClock })
   try {
-    const found = quantity(await provider.send('eth_chainId', []), 'eth_chainId')
-    if (found !== chainId) throw new Error(`${url} is a node of chain ${found}, not of ${chainId}`)
+    await rpc.read(chainIdOf)
   } catch (error) {
-    provider.destroy()
+    rpc.close()
     throw error
   }
-  const state = new Contract(protocolState, PROTOCOL_STATE_ABI, provider)
-  const call = <T>(name: string, ...args: unknown[]): Promise<T> =>
-    state.getFunction(name).staticCall(...args) as Promise<T>
+  const state = protocolState.toLowerCase()
+  const view = async (name: string, ...args: readonly unknown[]): Promise<readonly unknown[]> =>
+    rpc.read((ask) => readContract(ask, state, name, args, 'latest'))
+  const textOf = async (name: string, place: number, ...args: readonly unknown[]): Promise<string> =>
+    String((await view(name, ...args))[place])
   return {
-    async releasedEpochs(dataMarket, fromBlock, toBlock) {
-      const released: ReleasedEpoch[] = []
-      for (let from = fromBlock; from <= toBlock; from += LOG_BLOCKS_MAX) {
-        const to = Math.min(toBlock, from + LOG_BLOCKS_MAX - 1)
-        const logs = await state.queryFilter(state.filters.EpochReleased!(dataMarket), from, to)
-        for (const log of logs) {
-          const { epochId } = state.interface.parseLog(log)!.args
-          released.push({ epochId: Number(epochId), blockNumber: log.blockNumber })
-        }
-      }
-      return released
+    releasedEpochs: (dataMarket, fromBlock, toBlock) =>
+      rpc.read(async (ask) => {
+        const newest = Math.min(toBlock, await blockNumber(ask))
+        const topics = [RELEASED, word(dataMarket)]
+        const logs = await logsOf(ask, { address: state, topics, fromBlock, toBlock: newest })
+        return logs.map((log) => ({ epochId: quantity(log.topics[2], 'epochId'), blockNumber: log.blockNumber }))
+      }),
+    batchCids: async (dataMarket, epochId) => {
+      const [cids] = await view('epochIdToBatchCids', dataMarket, epochId)
+      return (cids as readonly unknown[]).map(String)
     },
-    batchCids: async (dataMarket, epochId) => [...(await call<string[]>('epochIdToBatchCids', dataMarket, epochId))],
-    sequencerRoot: (dataMarket, cid) => call<string>('batchCidSequencerAttestation', dataMarket, cid),
-    snapshotCid: async (dataMarket, projectId, epochId) =>
-      (await call<{ snapshotCid: string }>('snapshotStatus', dataMarket, projectId, epochId)).snapshotCid,
-    completed: (dataMarket, epochId) =>
-      new Contract(dataMarket, DATA_MARKET_ABI, provider)
-        .getFunction('epochIdToBatchSubmissionsCompleted')
-        .staticCall(epochId) as Promise<boolean>,
-    blockHash: async (blockNumber) => (await provider.getBlock(blockNumber))?.hash ?? undefined,
-    close: () => provider.destroy(),
+    sequencerRoot: (dataMarket, cid) => textOf('batchCidSequencerAttestation', 0, dataMarket, cid),
+    snapshotCid: (dataMarket, projectId, epochId) => textOf('snapshotStatus', 1, dataMarket, projectId, epochId),
+    completed: async (dataMarket, epochId) => {
+      const name = 'epochIdToBatchSubmissionsCompleted'
+      const [isCompleted] = await rpc.read((ask) =>
+        readContract(ask, dataMarket, name, [epochId], 'latest', dataMarketInterface),
+      )
+      return isCompleted === true
+    },
+    blockHash: async (number) => (await rpc.read((ask) => blockAt(ask, number)))?.hash,
+    close: () => rpc.close(),
   }
 }

@@ -1,5 +1,5 @@
 /** What the owners of the contract can change at any time, and what serving a market needs of it. */
-import { protocolStateInterface } from '../../connectors/evm/abi.ts'
+import { readContract } from '../../connectors/evm/anchor-chain.ts'
 import { nodesAddress, slotCount } from '../../connectors/evm/chain-reader.ts'
 import type { Ask, Rpc } from '../../connectors/evm/rpc.ts'
 import { type Finding, failed } from './finding.ts'
@@ -18,11 +18,8 @@ export async function examineMarkets(
 }
 
 async function market(ask: Ask, protocolState: string, dataMarket: string): Promise<Finding> {
-  const read = async (name: string): Promise<unknown> => {
-    const data = protocolStateInterface.encodeFunctionData(name, [dataMarket])
-    const answer = await ask('eth_call', [{ to: protocolState, data }, 'latest'])
-    return protocolStateInterface.decodeFunctionResult(name, String(answer))[0]
-  }
+  const read = async (name: string): Promise<unknown> =>
+    (await readContract(ask, protocolState, name, [dataMarket], 'latest'))[0]
   const names = ['snapshotSubmissionWindow', 'batchSubmissionWindow', 'attestationSubmissionWindow']
   const [enabled, ...windows] = await Promise.all([read('dataMarketEnabled'), ...names.map(read)])
   const [snapshot, batch] = windows.map(Number)
