@@ -20,7 +20,9 @@ export function createPoster(url: string, timeoutMs: number): (body: unknown) =>
     try {
       const signal = AbortSignal.timeout(timeoutMs)
       const response = await fetch(address, { method: 'POST', headers, body: JSON.stringify(body), signal })
-      return parsed(await textOf(response), response.status)
+      const value = parsed(await textOf(response), response.status)
+      if (isAnswerTo(body, value)) return value
+      throw new Refused(`not an answer of JSON-RPC: ${shown(value)}`)
     } catch (error) {
       if (error instanceof Refused || error instanceof EvmError) throw error
       if ((error as Error).name === 'TimeoutError')
@@ -34,6 +36,12 @@ export function createPoster(url: string, timeoutMs: number): (body: unknown) =>
       throw error
     })
 }
+
+/** A list for a list, and with the number of the request: an error without one is the refusal of the request as such. */
+const isAnswerTo = (body: unknown, value: unknown): boolean =>
+  Array.isArray(body)
+    ? Array.isArray(value) && value.length > 0
+    : (value as { id?: unknown }).id === (body as { id?: unknown }).id
 
 function parsed(text: string, status: number): unknown {
   try {
