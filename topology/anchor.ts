@@ -99,9 +99,9 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     if (!before) return // of an epoch that is done and dropped
     const after = applyResult(before, endings.fitting(before, result), rules)
     if (after === before) return
-    advance(before, after)
-    // First the ending: the filler of the batch's nonce would let it be mined.
+    // First the ending: what is sent for the batch's nonce lets all be mined that waits behind it.
     if (hasEnded(before) && !hasEnded(after)) endings.hold(after)
+    advance(before, after)
     if (before.nonce >= 0 && after.nonce < 0) {
       if (result.outcome === 'REORGED') ledger.fillAgain(before, after.error)
       else ledger.keepUsed(before, result)
