@@ -176,7 +176,8 @@ export class AnchorChain {
     for (;;) {
       const nonce = this.mined.length
       const next = this.pending.get(nonce)
-      if (!next) return answers
+      // What gave its nonce up is not mined any more: that a pool has it before the filler is not simulated (decision 0029).
+      if (!next || this.latest.get(contentOf(next.key))?.intent.nonce !== nonce) return answers
       const { key, attempt } = next
       const drawn = this.draw(key, attempt, { STUCK: 0.1, REVERTED: 0.12, REORGED: 0.12 })
       if (drawn === 'STUCK')
