@@ -24,7 +24,7 @@ export type Parked = 'parked' | 'no-room' | 'over-quota' | 'no-place'
 export type Parking = ReturnType<typeof createParking>
 
 export function createParking(store: ScopedStore<ParkedSubmission>) {
-  const { index, put, remove, sweep } = createRows(store)
+  const { index, put, replace, remove, sweep } = createRows(store)
 
   return {
     /** The one that waits and is the same, signed by the same. @param dataMarket lower case */
@@ -32,10 +32,16 @@ export function createParking(store: ScopedStore<ParkedSubmission>) {
       return store.get(epochScope(dataMarket, submission.epochId), keyOf({ submission, signer }))
     },
 
-    /** Notes that a copy of what waits has another header. @param dataMarket lower case */
-    contest(dataMarket: string, parked: ParkedSubmission): void {
-      const submission = { ...parked.submission, contested: true }
-      store.put(epochScope(dataMarket, submission.epochId), keyOf(parked), { ...parked, submission })
+    /**
+     * Notes what a copy of one that waits changes: it came later, and is not too early for what the first was too early for; or
+     * it has another header. So it makes no difference which of them is first. @param dataMarket lower case
+     */
+    hearAgain(dataMarket: string, first: ParkedSubmission, copy: { arrivedAt: number; contests: boolean }): void {
+      const arrivedAt = Math.max(first.arrivedAt, copy.arrivedAt)
+      if (!copy.contests && arrivedAt === first.arrivedAt) return
+      const submission = copy.contests ? { ...first.submission, contested: true } : first.submission
+      const scope = epochScope(dataMarket, submission.epochId)
+      replace(scope, { ...first, submission, arrivedAt })
     },
 
     /**
@@ -99,6 +105,12 @@ function createRows(store: ScopedStore<ParkedSubmission>) {
     index,
     put(scope: string, parked: ParkedSubmission): void {
       const key = keyOf(parked)
+      index().add(scope, key, parked)
+      store.put(scope, key, parked)
+    },
+    replace(scope: string, parked: ParkedSubmission): void {
+      const key = keyOf(parked)
+      index().remove(scope, key, store.get(scope, key)!)
       index().add(scope, key, parked)
       store.put(scope, key, parked)
     },

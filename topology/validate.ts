@@ -93,20 +93,20 @@ function park({ parking, chain, judge, rules, rulesOf }: State, candidate: Candi
   const { submission, signer } = candidate
   const market = rulesFor({ rulesOf }, submission)
   const { dataMarket } = market
-  const copy = parking.copyOf(dataMarket, candidate)
-  if (copy) {
-    if (isContested(copy.submission, submission)) parking.contest(dataMarket, copy)
-    return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(copy.submission))]
-  }
   const head = chain.head()
+  const arrivedAt = arrivalOf(submission.receivedAt, head)
+  const first = parking.copyOf(dataMarket, candidate)
+  if (first) {
+    parking.hearAgain(dataMarket, first, { arrivedAt, contests: isContested(first.submission, submission) })
+    return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(first.submission))]
+  }
   const quota = quotaOf(market, market.fullNodes.includes(signer))
   const room = {
     strangers: rules.parkedMax,
     // One more than count: with it `admit` sees that the owner has signed too many.
     perEpoch: quota.signedMax + 1,
-    epochs: (arrivedAt: number) => epochsAwaited(arrivedAt, head, market),
+    epochs: (newest: number) => epochsAwaited(newest, head, market),
   }
-  const arrivedAt = arrivalOf(submission.receivedAt, head)
   const outcomes: Outcome[] = []
   const parked = { ...candidate, arrivedAt, stranger: judge.isStranger(candidate) }
   const gaveWay = ({ submission: other }: Candidate): void => {

@@ -22,7 +22,7 @@ export interface Entry {
   /** The same message came with another header: neither is signed, and neither is judged. */
   contested?: boolean
   /** Ms since 1970: when it came, by the log's time; of one that waits for its epoch. */
-  readonly arrivedAt?: number
+  arrivedAt?: number
   /** Its slot was not the signer's when it came; of one that waits. */
   readonly stranger?: boolean
 }

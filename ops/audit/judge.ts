@@ -107,6 +107,7 @@ export class Judge {
     const copy = waiting.copyOf(entry)
     if (copy) {
       if (copy.submission.header !== submission.header) copy.contested = true
+      copy.arrivedAt = Math.max(copy.arrivedAt!, entry.arrivedAt!) // not too early for what a copy of it is in time for
       return 'DUPLICATE'
     }
     const rules = this.markets.rulesOf(dataMarket)

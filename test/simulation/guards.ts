@@ -288,7 +288,7 @@ const TOPOLOGY: readonly Guard[] = [
   {
     name: 'a copy of what waits does not wait',
     file: 'topology/validate.ts',
-    find: "return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(copy.submission))]",
+    find: "return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(first.submission))]",
     replace: 'return []',
     why: 'it would take the place of the first, and one of them would have no verdict',
   },
@@ -531,6 +531,14 @@ const HOSTILE: readonly Guard[] = [
     find: 'takesProject(patterns, projectId)\n',
     replace: 'takesProject([], projectId)\n',
     why: 'the market is not signed: what was signed for one would count in the other',
+  },
+  {
+    name: 'a copy that came later is not too early for what the first was too early for',
+    file: 'topology/parking.ts',
+    find: 'const arrivedAt = Math.max(first.arrivedAt, copy.arrivedAt)',
+    replace: 'const { arrivedAt } = first',
+    why: 'whoever repeats a message with an earlier time of arrival would have it refused',
+    seeds: 700, // an early copy, one place in the log before the message, two releases before its epoch
   },
   {
     name: 'a record is judged in the partition of its key only',

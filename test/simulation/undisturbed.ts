@@ -166,8 +166,9 @@ export function disturbance(played: Played, without: Outcome): string | undefine
   const delivered = new Set(
     sent.filter(({ attack, submission }) => attack && signed.has(signedOf(submission))).map(messageIn),
   )
-  const isRefusedRoom = ({ place }: Sent) => outcome.verdicts.get(place)?.rule === NO_ROOM_RULE
-  /** Before the first block all share a room (decision 0003). */
+  const isRefusedRoom = ({ place }: Sent) =>
+    [outcome, without].some(({ verdicts }) => verdicts.get(place)?.rule === NO_ROOM_RULE)
+  /** Who does not have the slot that it signs for shares a room with all such, and before the first block everybody does. */
   const excused = new Set(honest.filter(isRefusedRoom).map(ownerIn))
   const before = new Set(honest.filter((one) => votes(without, one)).map(messageIn))
   /** Projects with votes of the adversary's, or with such as it has delivered. */

@@ -172,6 +172,17 @@ describe('epochs that never come', () => {
     expect(world.reasonOf(next)).toBeUndefined()
   })
 
+  test.each([
+    ['the early copy first', [10, 15]],
+    ['the early copy last', [15, 10]],
+  ])('behavior: of two copies the later arrival decides whether it is too early: %s', (_, arrivals) => {
+    const world = createWorld({ rules })
+    world.tick(headTick(10))
+    const votes = arrivals.map((block) => world.submit(inWindow(5, { receivedAt: msOf(block) })))
+    world.tick(...ticksOf(5).slice(1))
+    expect(votes.map((vote) => world.reasonOf(vote))).toEqual(['COUNTED', 'DUPLICATE'])
+  })
+
   test('behavior: what one owner invents takes no place of others, and nothing of the room of strangers', () => {
     const world = createWorld({ rules: { ...rules, parkedMax: 2 } })
     world.tick(headTick(10))
