@@ -182,6 +182,7 @@ const tickOf = (kind: EpochTick['kind'], { dataMarket, epochId }: Key): EpochTic
   parentHash: blockHash(epochId - 1),
   blockTimestamp: 0,
   slotsOffset: 0,
+  contractBlock: -1,
   releaseBlock: epochId * 12,
   begin: epochId * 10,
   end: epochId * 10 + 9,

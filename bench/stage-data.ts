@@ -69,6 +69,7 @@ export function tick(kind: EpochTick['kind'], blockNumber: number): EpochTick {
     parentHash: blockHash(blockNumber - 1),
     blockTimestamp: blockNumber,
     slotsOffset: 0,
+    contractBlock: blockNumber,
     releaseBlock: ofEpoch ? 10 : 0,
     begin: 0,
     end: 0,

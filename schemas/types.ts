@@ -282,6 +282,8 @@ export interface EpochTick {
   readonly blockTimestamp: number
   /** Offset in slots (partition 0) below which every slot change up to this block lies. */
   readonly slotsOffset: number
+  /** HEAD, OPEN, CLOSE: the block as the contract counts it (block.number there), in which windows in blocks are measured: its own number on most chains, the parent chain's on Arbitrum Nitro. -1 in an ORPHAN and where an older clock did not say it. */
+  readonly contractBlock: number
   /** OPEN, CLOSE: block of EpochReleased. */
   readonly releaseBlock: number
   /** OPEN: first source-chain block of the epoch. */

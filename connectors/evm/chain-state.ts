@@ -4,7 +4,7 @@
  */
 import type { EpochTick, MarketChange } from '../../schemas/types.ts'
 import type { BlockHeader, ReleasedEpoch } from './chain-reader.ts'
-import { windowIsOver } from './window.ts'
+import { type BlockPoint, windowIsOver } from './window.ts'
 
 export interface Head {
   readonly number: number
@@ -149,7 +149,12 @@ export const orphanTick = (head: Head, slotsOffset: number): EpochTick => ({
   kind: 'ORPHAN',
 })
 
-const headTick = (block: Omit<Head, 'offset'>, slotsOffset: number): EpochTick => ({
+/** What an ORPHAN says of the block as the contract counts it. */
+const NOT_SAID = -1
+
+type TickBlock = Omit<Head, 'offset'> & Partial<Pick<BlockPoint, 'contractBlock'>>
+
+const headTick = (block: TickBlock, slotsOffset: number): EpochTick => ({
   kind: 'HEAD',
   dataMarket: '',
   epochId: 0,
@@ -158,6 +163,7 @@ const headTick = (block: Omit<Head, 'offset'>, slotsOffset: number): EpochTick =
   parentHash: block.parentHash,
   blockTimestamp: block.timestamp,
   slotsOffset,
+  contractBlock: block.contractBlock ?? NOT_SAID,
   releaseBlock: 0,
   begin: 0,
   end: 0,

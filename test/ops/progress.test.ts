@@ -51,6 +51,7 @@ function tick(kind: EpochTick['kind'], epochId: number, timestamp?: number) {
   const blocks = { blockNumber: 10, blockHash: HASH, parentHash: HASH, blockTimestamp: 1, releaseBlock: 10 }
   const window = {
     slotsOffset: 0,
+    contractBlock: 10,
     begin: 0,
     end: 0,
     skippedFrom: 0,

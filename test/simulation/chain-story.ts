@@ -133,6 +133,7 @@ const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTi
   parentHash: hashOf(blockNumber - 1),
   blockTimestamp: (BEGIN_MS + blockNumber * BLOCK_MS) / 1_000,
   slotsOffset: 0,
+  contractBlock: blockNumber,
   releaseBlock: 0,
   begin: 0,
   end: 0,

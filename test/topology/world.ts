@@ -99,6 +99,7 @@ export const headTick = (blockNumber: number, fork = '', parentFork = fork): Epo
   parentHash: hashOf(blockNumber - 1, parentFork),
   blockTimestamp: blockNumber * 2,
   slotsOffset: 0,
+  contractBlock: blockNumber,
 })
 export const orphanTick = (blockNumber: number, fork = ''): EpochTick => ({
   ...headTick(blockNumber, fork),

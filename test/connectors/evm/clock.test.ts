@@ -135,6 +135,9 @@ describe('following the chain', () => {
     await again.reached(9)
     await again.close()
     expect((await kinds(log)).filter((tick) => !tick.endsWith('HEAD'))).toEqual(['1 OPEN', '9 CLOSE'])
+    // whoever recomputes the windows has only the log
+    const counted = (await readTicks(log, topics)).map(({ contractBlock }) => contractBlock)
+    expect(counted.slice(-4)).toEqual([101, 102, 103, 103])
   })
 
   test('behavior: ticks that are asked for are sent again, and a restart goes on as if they had not been', async () => {

@@ -76,6 +76,10 @@ export interface ScenarioOptions {
   readonly openEnd?: boolean
   /** A market is added and another removed on the way. */
   readonly comings?: boolean
+  /** With this block as the newest, it and so many below it are replaced, also those of epochs whose batches are cut. */
+  readonly deepReorg?: { readonly block: number; readonly depth: number }
+  /** How the contract counts the blocks of the chain, as HEADs tell it; absent: by their own numbers. */
+  readonly contractBlockOf?: (blockNumber: number) => number
   /** Markers are signed, and somebody who may write `submissions` puts forged and copied ones between them. */
   readonly forgers?: boolean
 }
@@ -87,6 +91,8 @@ export async function runScenario({
   openEnd = false,
   comings = false,
   forgers = false,
+  deepReorg,
+  contractBlockOf = (blockNumber) => blockNumber,
 }: ScenarioOptions): Promise<Scenario> {
   const counts = { submissions: partitions, validated: partitions, admitted: partitions, finalizations: 2, verdicts: 2 }
   const codec = await createCodec(memoryRegistry())
@@ -100,7 +106,7 @@ export async function runScenario({
     const history = [{ sinceBlock: 0, owner: signer.addressOf(slotId), active: slotId !== SLOTS }]
     driver.append(topics.slots, { slotId }, { slotId, history })
   }
-  const chain = new Chain(random, comings)
+  const chain = new Chain(random, comings, contractBlockOf)
   let sent = 0
   const submit = (fields: Partial<Submission>, key = fields.slotId ?? 1): void => {
     const unsigned = blankSubmission(++sent, random, fields)
@@ -119,6 +125,7 @@ export async function runScenario({
   for (let block = 1; block <= blocks; block++) {
     tell(chain.advance(block, epochs))
     if (block === 7) tell(chain.reorganise(2, epochs))
+    if (block === deepReorg?.block) tell(chain.reorganise(deepReorg.depth, epochs))
     const batch = submissionsAt(chain, block, random, comings ? [...MARKETS, ADDED_MARKET] : MARKETS)
     shuffle(batch, random)
     for (const { fields, key } of batch) submit(fields, key)
@@ -227,8 +234,10 @@ class Chain {
   private readonly opened = new Map<number, number>()
   private readonly random: () => number
   private readonly comings: boolean
+  private readonly contractBlockOf: (blockNumber: number) => number
 
-  constructor(random: () => number, comings: boolean) {
+  constructor(random: () => number, comings: boolean, contractBlockOf: (blockNumber: number) => number) {
+    this.contractBlockOf = contractBlockOf
     this.random = random
     this.comings = comings
   }
@@ -267,7 +276,7 @@ class Chain {
         )
     }
     for (const [id, releaseBlock] of this.opened)
-      if (block === releaseBlock + WINDOW + 1)
+      if (this.isFirstPast(releaseBlock, block))
         for (const dataMarket of this.served(releaseBlock))
           ticks.push(
             this.tick('CLOSE', dataMarket, id, block, {
@@ -276,6 +285,13 @@ class Chain {
             }),
           )
     return ticks
+  }
+
+  private isFirstPast(releaseBlock: number, block: number): boolean {
+    // an older clock did not tell the numbers, but knew them
+    const counted = (number: number) => (this.contractBlockOf(number) < 0 ? number : this.contractBlockOf(number))
+    const end = counted(releaseBlock) + WINDOW
+    return counted(block) > end && counted(block - 1) <= end
   }
 
   /** The newest `depth` blocks are replaced by others, with the same releases in them. */
@@ -305,7 +321,8 @@ class Chain {
   ): EpochTick {
     this.told.add(blockNumber)
     const hashes = { blockHash: this.hashAt(blockNumber), parentHash: this.hashAt(blockNumber - 1) }
-    return { ...blankTick(kind, dataMarket, epochId, blockNumber), ...hashes, ...fields }
+    const contractBlock = this.contractBlockOf(blockNumber)
+    return { ...blankTick(kind, dataMarket, epochId, blockNumber), ...hashes, contractBlock, ...fields }
   }
 }
 
@@ -318,6 +335,7 @@ const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number,
   parentHash: '',
   blockTimestamp: blockNumber * 2,
   slotsOffset: 0,
+  contractBlock: -1,
   releaseBlock: 0,
   begin: 0,
   end: 0,

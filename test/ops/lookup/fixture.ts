@@ -88,6 +88,7 @@ export const tickOf = (fields: Partial<EpochTick>): EpochTick => ({
   parentHash: HASH,
   blockTimestamp: 1,
   slotsOffset: 0,
+  contractBlock: 10,
   releaseBlock: 10,
   begin: 100,
   end: 109,
