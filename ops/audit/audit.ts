@@ -15,11 +15,13 @@ import { createSignatureReader } from '../verify/signature.ts'
 import { indexBatches, readAnchors } from './anchored.ts'
 import type { ChainReader } from './chain.ts'
 import { ChainView, nameOf } from './chain-view.ts'
+import { compareReleases } from './compare-releases.ts'
 import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
 import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
 import { admitAll, auditEpoch, type EpochSources } from './epoch-audit.ts'
 import { Judge, type JudgeSources, type Outcome } from './judge.ts'
 import { readVerdicts, type VerdictLedger } from './ledger.ts'
+import { newestHeads } from './newest-heads.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
 import { ServedMarkets } from './served-markets.ts'
@@ -68,7 +70,9 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   const ledger = await readVerdicts(log, topics, bounds, verdictBounds, findings)
   const isCut = bounds.some(({ start }) => start > 0)
   const markets = new ServedMarkets(rules, await readMarketRows(log, topics, findings.unreadable), isCut)
-  const view = new ChainView(markets, findings, isCut, rules.headsKept)
+  const heads = await newestHeads(log, topics)
+  const countsOwnBlocks = heads.some(({ contractBlock, blockNumber }) => contractBlock === blockNumber)
+  const view = new ChainView(markets, findings, isCut, { headsKept: rules.headsKept, countsOwnBlocks })
   const { submissions } = topics
   const judging: JudgeSources = {
     ownerAt: await readOwners(log, topics, findings),
@@ -248,32 +252,9 @@ class Audit {
       this.findings.add('mismatches', placeOf(entry), `a verdict, ${found}, though nothing is decided yet`)
   }
 
-  /**
-   * Epochs that the contract released from the first block of the log to the last but one (the last may be incomplete) while
-   * the market was served.
-   */
-  async compareReleases(): Promise<void> {
-    const { chain } = this.sources
-    if (!chain || !this.blocks) return
-    for (const dataMarket of this.markets.all) {
-      const seen = new Set<number>()
-      const released = await chain.releasedEpochs(dataMarket, this.blocks.first, this.blocks.last - 1)
-      for (const { epochId, blockNumber } of released) {
-        if (!this.markets.wasServed(dataMarket, blockNumber)) continue
-        // The market's owner may release an epoch once more; it opened with the first release.
-        if (seen.has(epochId)) continue
-        seen.add(epochId)
-        const epoch = this.view.epoch(dataMarket, epochId)
-        const where = `epoch ${epochId} of ${dataMarket}`
-        if (!epoch)
-          this.findings.add(
-            'skipped',
-            where,
-            `the contract released it in block ${blockNumber}; the log has no such release`,
-          )
-        else this.findings.same(where, 'release block', blockNumber, epoch.releaseBlock)
-      }
-    }
+  compareReleases(): Promise<void> {
+    const { view, markets, findings } = this
+    return compareReleases({ view, markets, findings, chain: this.sources.chain }, this.blocks)
   }
 
   report(): AuditReport {
@@ -286,9 +267,12 @@ class Audit {
       verdicts: this.ledger.size,
       pending: this.pending,
       beyondRetention: this.beyondRetention,
+      windowsUnchecked: this.view.windowsUnchecked,
+      releasesLost: this.findings.told,
       ...this.findings.counts,
       epochsOnChain: this.sources.chain ? this.onChain : null,
       differences: this.findings.differences(),
+      notes: this.findings.notes(),
     }
   }
 }

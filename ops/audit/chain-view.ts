@@ -8,6 +8,8 @@ export interface Head {
   readonly hash: string
   /** Seconds. */
   readonly timestamp: number
+  /** Its number as the contract counts blocks; undefined where the log does not tell. */
+  readonly contractBlock: number | undefined
 }
 
 export interface EpochView {
@@ -15,12 +17,23 @@ export interface EpochView {
   readonly epochId: number
   readonly releaseBlock: number
   readonly releaseTimestamp: number
+  /** Empty when the log begins behind that block. */
+  readonly releaseHash: string
+  /** As in Head. */
+  readonly releaseContractBlock: number | undefined
   /** Block with which it opened: that of its release, or a later one when the clock found the release late. */
   readonly openBlock: number
   /** Epochs right before it that the market's owner skipped. */
   readonly passedOver: number
   readonly window: number
   close: EpochTick | undefined
+}
+
+export interface ChainViewOptions {
+  /** Headers that a CLOSE names, at most. */
+  readonly headsKept: number
+  /** The contract counts the blocks of this chain: also those of which an older clock did not say it. */
+  readonly countsOwnBlocks: boolean
 }
 
 export class ChainView {
@@ -35,6 +48,8 @@ export class ChainView {
   closed = 0
   /** Epochs that the owners of their markets skipped: the contract never released them. */
   passedOver = 0
+  /** Closed epochs whose windows the log cannot measure: an older clock did not say how the contract counts blocks. */
+  windowsUnchecked = 0
   private readonly markets: ServedMarkets
   /** Epochs whose release has left the chain. */
   private readonly awaited = new Set<string>()
@@ -42,10 +57,10 @@ export class ChainView {
   /** Records at the beginning of the log have expired. */
   private readonly isCut: boolean
 
-  private readonly headsKept: number
+  private readonly options: ChainViewOptions
 
-  constructor(markets: ServedMarkets, findings: Findings, isCut: boolean, headsKept: number) {
-    this.headsKept = headsKept
+  constructor(markets: ServedMarkets, findings: Findings, isCut: boolean, options: ChainViewOptions) {
+    this.options = options
     this.markets = markets
     this.findings = findings
     this.isCut = isCut
@@ -75,11 +90,21 @@ export class ChainView {
       this.findings.add('mismatches', where, `it comes after block ${last.number} without an ORPHAN`)
     else if (last && tick.parentHash !== last.hash)
       this.findings.add('mismatches', where, `its parent ${tick.parentHash} is not block ${last.number}, ${last.hash}`)
-    const head = { number: tick.blockNumber, hash: tick.blockHash, timestamp: tick.blockTimestamp }
+    const head = {
+      number: tick.blockNumber,
+      hash: tick.blockHash,
+      timestamp: tick.blockTimestamp,
+      contractBlock: this.contractBlockOf(tick),
+    }
     this.heads.push(head)
     for (const { dataMarket, served } of tick.markets)
       if (served && this.markets.isServed(dataMarket) === false) this.newest.delete(dataMarket)
     this.checkClosed(head)
+  }
+
+  private contractBlockOf({ contractBlock, blockNumber }: EpochTick): number | undefined {
+    if (contractBlock >= 0) return contractBlock
+    return this.options.countsOwnBlocks ? blockNumber : undefined
   }
 
   private dropHeads(from: number): void {
@@ -113,9 +138,19 @@ export class ChainView {
       return
     }
     this.newest.set(dataMarket, Math.max(before ?? epochId, epochId))
-    const releaseTimestamp = this.headsFrom(releaseBlock)[0]?.timestamp ?? tick.blockTimestamp
-    const opened = { releaseBlock, releaseTimestamp, openBlock: tick.blockNumber, window, close: undefined }
-    const epoch: EpochView = { dataMarket, epochId, ...opened, passedOver: epochId - skippedTo }
+    const release = this.headsFrom(releaseBlock)[0]
+    const epoch: EpochView = {
+      dataMarket,
+      epochId,
+      releaseBlock,
+      releaseTimestamp: release?.timestamp ?? tick.blockTimestamp,
+      releaseHash: release?.number === releaseBlock ? release.hash : '',
+      releaseContractBlock: release ? release.contractBlock : this.contractBlockOf(tick),
+      openBlock: tick.blockNumber,
+      passedOver: epochId - skippedTo,
+      window,
+      close: undefined,
+    }
     this.epochs.set(key, epoch)
     this.unclosed.set(key, epoch)
     this.released++
@@ -139,9 +174,22 @@ export class ChainView {
     this.closed++
     const canonical = this.headsFrom(epoch.releaseBlock).filter(({ number }) => number <= blockNumber)
     const first = canonical.find((head) => this.isPast(epoch, head))
-    this.findings.same(where, 'closing block', first?.number, blockNumber)
-    const accepted = canonical.slice(-this.headsKept).map(({ hash }) => hash)
+    if (this.isMeasured(epoch, canonical)) this.findings.same(where, 'closing block', first?.number, blockNumber)
+    else if (!closesByOwnNumbers(epoch, blockNumber)) this.windowsUnchecked++
+    const accepted = canonical.slice(-this.options.headsKept).map(({ hash }) => hash)
     this.findings.same(where, 'accepted headers', accepted.join(), tick.acceptedHeaders.join())
+  }
+
+  /** Whether the block of its release is another one by now, in the chain as the log has it so far. */
+  hasLostRelease({ releaseBlock, releaseHash }: EpochView): boolean {
+    if (releaseHash === '') return false
+    let [low, high] = [0, this.heads.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.heads[middle]!.number < releaseBlock) low = middle + 1
+      else high = middle
+    }
+    return this.heads[low]?.hash !== releaseHash
   }
 
   /** Blocks in order, a number may be missing between them. */
@@ -151,14 +199,23 @@ export class ChainView {
     return this.heads.slice(at)
   }
 
-  /** Whether the window of an epoch is over at this block. */
-  private isPast(
-    { dataMarket, releaseBlock, releaseTimestamp, openBlock, window }: EpochView,
-    { number, timestamp }: Head,
-  ): boolean {
+  private isInBlocks({ dataMarket }: EpochView): boolean {
+    return this.markets.rulesOf(dataMarket).windowUnit === 'blocks'
+  }
+
+  /** Whether the log tells where these blocks lie in the window of an epoch. */
+  private isMeasured(epoch: EpochView, heads: readonly Head[]): boolean {
+    if (!this.isInBlocks(epoch)) return true
+    return epoch.releaseContractBlock !== undefined && heads.every(({ contractBlock }) => contractBlock !== undefined)
+  }
+
+  /** Whether the window of an epoch is over at this block; false where the log does not tell. */
+  private isPast(epoch: EpochView, { number, contractBlock, timestamp }: Head): boolean {
+    const { releaseContractBlock, releaseTimestamp, openBlock, window } = epoch
     if (number <= openBlock) return false
-    const unit = this.markets.rulesOf(dataMarket).windowUnit
-    return unit === 'blocks' ? number > releaseBlock + window : timestamp > releaseTimestamp + window
+    if (!this.isInBlocks(epoch)) return timestamp > releaseTimestamp + window
+    if (contractBlock === undefined || releaseContractBlock === undefined) return false
+    return contractBlock > releaseContractBlock + window
   }
 
   /** An epoch must be closed by the first block past its window: by the next block at the latest it was. */
@@ -174,5 +231,9 @@ export class ChainView {
     }
   }
 }
+
+/** What most chains count by. Where it explains the close, there is nothing left to ask. */
+const closesByOwnNumbers = ({ releaseBlock, openBlock, window }: EpochView, blockNumber: number): boolean =>
+  blockNumber === Math.max(releaseBlock + window, openBlock) + 1
 
 export const nameOf = ({ dataMarket, epochId }: EpochView): string => `epoch ${epochId} of ${dataMarket}`

@@ -14,6 +14,8 @@ export interface ReleasedEpoch {
 export interface ChainReader {
   /** Epochs that the contract released in these blocks, both ends included. */
   releasedEpochs(dataMarket: string, fromBlock: number, toBlock: number): Promise<readonly ReleasedEpoch[]>
+  /** Block of an epoch's newest release, as the contract counts blocks; 0 when it was not released. */
+  releaseBlock(dataMarket: string, epochId: number): Promise<number>
   /** CIDs of the batches that the contract keeps for an epoch. */
   batchCids(dataMarket: string, epochId: number): Promise<readonly string[]>
   /** The root that the sequencer sent with a batch, 0x hex. */
@@ -59,6 +61,8 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
         const logs = await logsOf(ask, { address: state, topics, fromBlock, toBlock: newest })
         return logs.map((log) => ({ epochId: quantity(log.topics[2], 'epochId'), blockNumber: log.blockNumber }))
       }),
+    releaseBlock: async (dataMarket, epochId) =>
+      quantity((await view('epochInfo', dataMarket, epochId))[1], 'release block'),
     batchCids: async (dataMarket, epochId) => {
       const [cids] = await view('epochIdToBatchCids', dataMarket, epochId)
       return (cids as readonly unknown[]).map(String)

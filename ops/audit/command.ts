@@ -24,7 +24,7 @@ export function auditCommand(open: OpenLog): Command {
     .addHelpText(
       'after',
       '\nNo process may be running on a data directory; a cluster is read while it runs. Exit code 1: something is lost, doubled,' +
-        '\nskipped or different; 4: nothing is in the log, but no node of the chain was asked.',
+        '\nskipped or different; 4: nothing is in the log, but no node of the chain was asked, or an older clock left out what it needs.',
     )
     .action(async (given: TargetOptions) => {
       const options: AuditArguments = { ...given, ...parseOptions(schema, given, 'audit') }

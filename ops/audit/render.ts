@@ -5,6 +5,8 @@ import type { AuditReport, DifferenceKind } from './report.ts'
 /** Differences printed in words; --json has more. */
 const DIFFERENCES_SHOWN = 20
 
+const NOTES_SHOWN = 8
+
 const KINDS: Readonly<Record<DifferenceKind, string>> = {
   lost: 'lost',
   duplicated: 'duplicated',
@@ -15,13 +17,19 @@ const KINDS: Readonly<Record<DifferenceKind, string>> = {
 export const isClean = ({ lost, duplicated, skipped, mismatches }: AuditReport): boolean =>
   lost === 0 && duplicated === 0 && skipped === 0 && mismatches === 0
 
-/** Without a node the log is only compared with itself. */
-export const isChecked = ({ epochsOnChain }: AuditReport): boolean => epochsOnChain !== null
+/** Without a node the log is only compared with itself; a window that an older clock did not measure is not compared at all. */
+export const isChecked = ({ epochsOnChain, windowsUnchecked }: AuditReport): boolean =>
+  epochsOnChain !== null && windowsUnchecked === 0
 
 function conclusion(report: AuditReport): string {
   if (!isClean(report)) return 'The log does NOT hold what it should.'
   const left = [
-    ...(isChecked(report) ? [] : ['the contract (no node was asked, see --rpc)']),
+    ...(report.epochsOnChain === null ? ['the contract (no node was asked, see --rpc)'] : []),
+    ...(report.windowsUnchecked > 0
+      ? [
+          `when the windows of ${report.windowsUnchecked} epochs ended (in blocks that an older clock did not number as the contract does)`,
+        ]
+      : []),
     ...(report.beyondRetention > 0 ? [`${report.beyondRetention} submissions from before the log begins`] : []),
   ]
   return `Nothing is lost, doubled, skipped or different.${left.length > 0 ? ` Unchecked: ${left.join(', ')}.` : ''}`
@@ -31,13 +39,18 @@ function conclusion(report: AuditReport): string {
 const PART_SHOWN = 400
 
 export function renderAudit(report: AuditReport): Lines {
-  const { differences } = report
+  const { differences, notes } = report
   const chain =
     report.epochsOnChain === null ? 'not asked' : `${report.epochsOnChain} epochs compared with the contract`
   return [
     `epochs         ${report.epochsReleased} released, ${report.epochsClosed} closed, ${report.epochsAnchored} anchored`,
     ...(report.epochsPassedOver > 0
       ? [`passed over    ${report.epochsPassedOver} epochs, skipped by the market’s owner`]
+      : []),
+    ...(report.releasesLost > 0
+      ? [
+          `releases lost  ${report.releasesLost}, whose blocks left the chain after the batches were cut: the epochs count once, by their first release`,
+        ]
       : []),
     `submissions    ${report.acknowledged} acknowledged, ${report.verdicts} with a verdict, ${report.pending} pending`,
     `chain          ${chain}`,
@@ -48,6 +61,9 @@ export function renderAudit(report: AuditReport): Lines {
     ...(report.beyondRetention > 0
       ? [`not judged     ${report.beyondRetention}: the log no longer reaches back to their release`]
       : []),
+    ...notes
+      .slice(0, NOTES_SHOWN)
+      .map(({ where, message }) => `note: ${printable(where, PART_SHOWN)}: ${printable(message, PART_SHOWN)}`),
     ...differences
       .slice(0, DIFFERENCES_SHOWN)
       .map(

@@ -28,6 +28,10 @@ export interface AuditReport {
   readonly pending: number
   /** Submissions that cannot be judged because the log no longer reaches back to their epoch's release. */
   readonly beyondRetention: number
+  /** Closed epochs whose close cannot be recomputed: their windows are in blocks of another chain, and an older clock did not say which. */
+  readonly windowsUnchecked: number
+  /** Epochs whose release left the chain after their batches were cut: counted once, by the first release. No fault. */
+  readonly releasesLost: number
   readonly lost: number
   readonly duplicated: number
   readonly skipped: number
@@ -36,17 +40,30 @@ export interface AuditReport {
   readonly epochsOnChain: number | null
   /** The first of each kind, DIFFERENCES_KEPT at most. */
   readonly differences: readonly Difference[]
+  /** What became of the first NOTES_KEPT of `releasesLost`. */
+  readonly notes: readonly Note[]
 }
 
+/** Something to know that is no fault. */
+export type Note = Omit<Difference, 'kind'>
+
 const DIFFERENCES_KEPT = 100
+const NOTES_KEPT = 25
 
 export class Findings {
   readonly counts: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
+  /** Notes so far, also those that are not kept. */
+  told = 0
   private readonly kept: Difference[] = []
+  private readonly noted: Note[] = []
 
   add(kind: DifferenceKind, where: string, message: string): void {
     this.counts[kind]++
     if (this.counts[kind] <= DIFFERENCES_KEPT / 4) this.kept.push({ kind, where, message })
+  }
+
+  tell(where: string, message: string): void {
+    if (++this.told <= NOTES_KEPT) this.noted.push({ where, message })
   }
 
   /** A record that cannot be decoded: what follows from it is judged as if it were not there. */
@@ -55,6 +72,10 @@ export class Findings {
   /** Adds a mismatch unless both are the same. */
   same(where: string, what: string, recomputed: unknown, found: unknown): void {
     if (recomputed !== found) this.add('mismatches', where, `${what}: recomputed ${recomputed}, found ${found}`)
+  }
+
+  notes(): readonly Note[] {
+    return this.noted
   }
 
   differences(): readonly Difference[] {

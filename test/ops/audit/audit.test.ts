@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { auditLog } from '../../../ops/audit/audit.ts'
 import type { ChainReader } from '../../../ops/audit/chain.ts'
-import { isClean, renderAudit } from '../../../ops/audit/render.ts'
+import { isChecked, isClean, renderAudit } from '../../../ops/audit/render.ts'
 import type { AuditReport, DifferenceKind } from '../../../ops/audit/report.ts'
 import { textOf } from '../../../ops/output.ts'
+import type { EpochTick } from '../../../schemas/types.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../../topology/verdict.ts'
 import { type FrozenLog, growing } from './frozen-log.ts'
@@ -11,6 +12,22 @@ import { MARKETS, RULES, runScenario, type Scenario } from './scenario.ts'
 
 const CLEAN = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0, differences: [] }
 const auditOf = ({ log, topics }: Scenario): Promise<AuditReport> => auditLog(log, { topics, rules: RULES })
+
+/** Changes what the clock said of every block, wherever it lies. */
+function retell(log: FrozenLog, { submissions, epochTicks }: Topics, change: (tick: EpochTick) => EpochTick): void {
+  for (let partition = 0; partition < submissions.partitions; partition++)
+    for (const [at, record] of log.records(submissions, partition).entries()) {
+      const event = submissions.value.decode(record.value!)
+      if (!isMarker(event)) continue
+      const value = submissions.value.encode({ ...event, tick: change(event.tick) })
+      log.records(submissions, partition)[at] = { ...record, value }
+    }
+  for (const [at, record] of log.records(epochTicks, 0).entries())
+    log.records(epochTicks, 0)[at] = {
+      ...record,
+      value: epochTicks.value.encode(change(epochTicks.value.decode(record.value!))),
+    }
+}
 
 describe('a sound log', () => {
   test.each([
@@ -42,6 +59,48 @@ describe('a sound log', () => {
     expect(
       [...REJECT_REASONS, ...ACCEPT_REASONS].filter((reason) => !elsewhere.includes(reason) && !given.has(reason)),
     ).toEqual([])
+  })
+
+  const byParent = (block: number) => 1_000 + Math.floor(block / 2)
+
+  test('behavior: windows in blocks are measured as the contract counts them, which the log tells', async () => {
+    const report = await auditOf(await runScenario({ seed: 14, contractBlockOf: byParent }))
+    expect(report).toMatchObject({ ...CLEAN, epochsClosed: 8, epochsAnchored: 8, windowsUnchecked: 0 })
+  })
+
+  test('error: a close one block of the parent too late is found there', async () => {
+    const { log, topics } = await runScenario({ seed: 14, contractBlockOf: byParent })
+    retell(log, topics, (tick) => ({
+      ...tick,
+      contractBlock: byParent(tick.blockNumber) - (tick.blockNumber > 7 ? 1 : 0),
+    }))
+    expect((await auditOf({ log, topics, reasons: {} })).mismatches).toBeGreaterThan(0)
+  })
+
+  test('behavior: what an older clock did not say is said to be unchecked, and no fault', async () => {
+    const { log, topics } = await runScenario({ seed: 14, contractBlockOf: byParent })
+    retell(log, topics, (tick) => ({ ...tick, contractBlock: -1 }))
+    const report = await auditOf({ log, topics, reasons: {} })
+    expect(report).toMatchObject({ ...CLEAN, epochsClosed: 8, epochsAnchored: 8, windowsUnchecked: 8 })
+    expect(textOf(renderAudit(report))).toContain(
+      'Unchecked: the contract (no node was asked, see --rpc), when the windows of 8',
+    )
+    expect(isChecked({ ...report, epochsOnChain: 8 })).toBe(false)
+  })
+
+  test('behavior: where the contract counts the blocks of the chain, an older clock had no more to say', async () => {
+    const report = await auditOf(await runScenario({ seed: 15, contractBlockOf: (block) => (block < 14 ? -1 : block) }))
+    expect(report).toMatchObject({ ...CLEAN, epochsClosed: 8, windowsUnchecked: 0 })
+    const older = await auditOf(await runScenario({ seed: 15, contractBlockOf: () => -1 }))
+    expect(older).toMatchObject({ ...CLEAN, epochsClosed: 8, windowsUnchecked: 0 })
+  })
+
+  test('behavior: an epoch whose release left the chain after its batches were cut counts once', async () => {
+    const report = await auditOf(await runScenario({ seed: 16, deepReorg: { block: 11, depth: 11 } }))
+    expect(report).toMatchObject({ ...CLEAN, epochsReleased: 8, epochsClosed: 8, epochsAnchored: 8, releasesLost: 4 })
+    expect(textOf(renderAudit(report))).toContain(
+      `note: epoch 1 of ${MARKETS[0]}: its release in block 1 left the chain after its batches were cut; whether it was released again only a node can tell`,
+    )
   })
 
   test('behavior: an epoch that is open still is pending, not lost', async () => {
@@ -360,6 +419,7 @@ describe('the chain', () => {
         MARKETS.includes(dataMarket as never)
           ? [1, 2, 3, 4].map((epochId) => ({ epochId, blockNumber: 4 * epochId - 3 }))
           : [],
+      releaseBlock: async (_, epochId) => 4 * epochId - 3,
       batchCids: async (dataMarket, epochId) => [...epochOf(dataMarket, epochId).keys()],
       sequencerRoot: async (dataMarket, cid) =>
         [...epochs]
@@ -383,6 +443,35 @@ describe('the chain', () => {
 
   test('default: the contract holds the same', async () => {
     expect(await against(contractOf(scenario))).toMatchObject({ ...CLEAN, epochsOnChain: 8 })
+  })
+
+  test('behavior: an epoch that was released again in another block, after its batches were cut, is told of', async () => {
+    const lost = await runScenario({ seed: 16, deepReorg: { block: 11, depth: 11 } })
+    const chain = contractOf(lost)
+    const shifted: ChainReader['releasedEpochs'] = async (...asked) =>
+      (await chain.releasedEpochs(...asked)).flatMap((one) =>
+        one.epochId === 1 ? [{ ...one, blockNumber: 2 }] : one.epochId === 2 && asked[0] === MARKETS[0] ? [] : [one],
+      )
+    const releaseBlock: ChainReader['releaseBlock'] = async (...asked) =>
+      asked[1] < 3 ? 2 : chain.releaseBlock(...asked)
+    const of = (releasedEpochs: ChainReader['releasedEpochs']) =>
+      auditLog(lost.log, { topics: lost.topics, rules: RULES, chain: { ...chain, releasedEpochs, releaseBlock } })
+    const report = await of(shifted)
+    expect(report).toMatchObject({ ...CLEAN, epochsOnChain: 8, releasesLost: 4 })
+    const left = (block: number) => `its release in block ${block} left the chain after its batches were cut`
+    expect(report.notes).toContainEqual({
+      where: `epoch 1 of ${MARKETS[0]}`,
+      message: `${left(1)}; it was released again in block 2, and its batches are those of the first release`,
+    })
+    expect(report.notes).toContainEqual({
+      where: `epoch 2 of ${MARKETS[0]}`,
+      message: `${left(5)}; it is not released again so far`,
+    })
+    // the others have not left it: the same answer about one of them is a fault
+    const wrong = await of(async (...asked) =>
+      (await shifted(...asked)).map((one) => (one.epochId === 4 ? { ...one, blockNumber: 14 } : one)),
+    )
+    expect(wrong.mismatches).toBe(2)
   })
 
   test('behavior: an epoch that the contract released once more is the same epoch', async () => {
@@ -413,6 +502,7 @@ describe('the chain', () => {
       'skipped',
       () => ({ releasedEpochs: async (m) => (m === market ? [{ epochId: 9, blockNumber: 9 }] : []) }),
     ],
+    ['another number for a release block', 'mismatches', () => ({ releaseBlock: async () => 5_000_000 })],
     [
       'another release block',
       'mismatches',

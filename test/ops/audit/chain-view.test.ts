@@ -10,7 +10,10 @@ test.each([
   { what: 'fewer than those', headers: [14, 15], differences: 1 },
 ])('behavior: the close of a long window names blocks: $what', ({ headers, differences }) => {
   const findings = new Findings()
-  const view = new ChainView(new ServedMarkets(rulesOf(), new Map(), false), findings, false, 3)
+  const view = new ChainView(new ServedMarkets(rulesOf(), new Map(), false), findings, false, {
+    headsKept: 3,
+    countsOwnBlocks: false,
+  })
   view.apply(headTick(10))
   view.apply({ ...openTick(1, 10), submissionWindow: 4 })
   for (const block of [11, 12, 13, 14, 15]) view.apply(headTick(block))
@@ -22,7 +25,8 @@ test.each([
 describe('epochs that were never released', () => {
   const viewOf = () => {
     const findings = new Findings()
-    return { findings, view: new ChainView(new ServedMarkets(rulesOf(), new Map(), false), findings, false, 100) }
+    const options = { headsKept: 100, countsOwnBlocks: false }
+    return { findings, view: new ChainView(new ServedMarkets(rulesOf(), new Map(), false), findings, false, options) }
   }
 
   const open = (epochId: number, block: number) => ({ ...openTick(epochId, block), submissionWindow: 50 })

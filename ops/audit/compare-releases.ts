@@ -1,0 +1,82 @@
+/** The releases that the log tells against those of the contract, and what became of those that left the chain. */
+import type { ChainReader, ReleasedEpoch } from './chain.ts'
+import { type ChainView, type EpochView, nameOf } from './chain-view.ts'
+import type { Findings } from './report.ts'
+import type { ServedMarkets } from './served-markets.ts'
+
+export interface ReleaseSources {
+  readonly view: ChainView
+  readonly markets: ServedMarkets
+  readonly findings: Findings
+  readonly chain: ChainReader | undefined
+}
+
+/** They go to the node as one request. */
+const CALLS_AT_ONCE = 50
+
+/**
+ * @param blocks of the log. Epochs that the contract released from the first to the last but one (the last may be incomplete)
+ * are compared, as far as the market was served.
+ */
+export async function compareReleases(
+  sources: ReleaseSources,
+  blocks: { readonly first: number; readonly last: number } | undefined,
+): Promise<void> {
+  const { view, markets, findings, chain } = sources
+  if (!blocks) return
+  const released = new Map<string, ReleasedEpoch[]>()
+  for (const dataMarket of chain ? markets.all : [])
+    for (const release of await chain!.releasedEpochs(dataMarket, blocks.first, blocks.last - 1)) {
+      if (!markets.wasServed(dataMarket, release.blockNumber)) continue
+      const key = `${dataMarket}/${release.epochId}`
+      const before = released.get(key)
+      // The market's owner may release an epoch once more; it opened with the first release.
+      if (before) before.push(release)
+      else {
+        released.set(key, [release])
+        compareRelease(dataMarket, release, view, findings)
+      }
+    }
+  for (const [key, epoch] of view.epochs)
+    if (epoch.close && view.hasLostRelease(epoch)) tellOfLost(epoch, released.get(key)?.[0], sources)
+  if (chain) await compareCounting(releasedOnce(view, released), chain, findings)
+}
+
+function compareRelease(
+  dataMarket: string,
+  { epochId, blockNumber }: ReleasedEpoch,
+  view: ChainView,
+  findings: Findings,
+): void {
+  const epoch = view.epoch(dataMarket, epochId)
+  const where = `epoch ${epochId} of ${dataMarket}`
+  const missing = `the contract released it in block ${blockNumber}; the log has no such release`
+  if (!epoch) findings.add('skipped', where, missing)
+  else if (!epoch.close || !view.hasLostRelease(epoch))
+    findings.same(where, 'release block', blockNumber, epoch.releaseBlock)
+}
+
+/** An epoch is counted once: what was closed by the first release is not opened by the next one. */
+function tellOfLost(epoch: EpochView, again: ReleasedEpoch | undefined, { findings, chain }: ReleaseSources): void {
+  const lost = `its release in block ${epoch.releaseBlock} left the chain after its batches were cut`
+  const kept = `it was released again in block ${again?.blockNumber}, and its batches are those of the first release`
+  const open = chain ? 'it is not released again so far' : 'whether it was released again only a node can tell'
+  findings.tell(nameOf(epoch), `${lost}; ${again ? kept : open}`)
+}
+
+const releasedOnce = (view: ChainView, released: ReadonlyMap<string, readonly ReleasedEpoch[]>): EpochView[] =>
+  [...released].flatMap(([key, { length }]) => {
+    const epoch = view.epochs.get(key)
+    return epoch && length === 1 && !view.hasLostRelease(epoch) ? [epoch] : []
+  })
+
+/** Whether the contract keeps the release block under the number that the window was measured from. */
+async function compareCounting(epochs: readonly EpochView[], chain: ChainReader, findings: Findings): Promise<void> {
+  const counted = epochs.filter(({ releaseContractBlock }) => releaseContractBlock !== undefined)
+  for (let from = 0; from < counted.length; from += CALLS_AT_ONCE) {
+    const asked = counted.slice(from, from + CALLS_AT_ONCE)
+    const kept = await Promise.all(asked.map((epoch) => chain.releaseBlock(epoch.dataMarket, epoch.epochId)))
+    for (const [at, epoch] of asked.entries())
+      findings.same(nameOf(epoch), 'release block as the contract counts', kept[at], epoch.releaseContractBlock)
+  }
+}
