@@ -19,7 +19,9 @@ export function createPoster(url: string, timeoutMs: number): (body: unknown) =>
   const send = async (body: unknown): Promise<unknown> => {
     try {
       const signal = AbortSignal.timeout(timeoutMs)
-      const response = await fetch(address, { method: 'POST', headers, body: JSON.stringify(body), signal })
+      // A node that could send us elsewhere could have us ask whatever this machine reaches.
+      const request = { method: 'POST', headers, body: JSON.stringify(body), signal, redirect: 'error' } as const
+      const response = await fetch(address, request)
       const value = parsed(await textOf(response), response.status)
       if (isAnswerTo(body, value)) return value
       throw new Refused(`not an answer of JSON-RPC: ${shown(value)}`)
@@ -79,5 +81,13 @@ async function textOf(response: Response): Promise<string> {
 /** `fetch` hides why it failed one level deeper. */
 function wordsOf(error: unknown): string {
   const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } }
-  return cause?.message || cause?.code || message || String(error)
+  const words = cause?.message || cause?.code || message || String(error)
+  return ADVICE[words] ?? words
+}
+
+/** For what `fetch` refuses by itself. */
+const ADVICE: Readonly<Record<string, string>> = {
+  'bad port':
+    'HTTP clients refuse this port (the list of bad ports in the Fetch standard); have the node listen at another',
+  'unexpected redirect': 'the node redirects to another address; give that one if it is right',
 }

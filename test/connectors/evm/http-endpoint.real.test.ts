@@ -17,7 +17,11 @@ afterEach(() => {
   open = []
 })
 
-async function nodeThat(respond: Respond, batchMax = 50, login = ''): Promise<Endpoint & { readonly sizes: number[] }> {
+async function nodeThat(
+  respond: Respond,
+  batchMax = 50,
+  login = '',
+): Promise<Endpoint & { readonly sizes: number[]; readonly url: string }> {
   const sizes: number[] = []
   const server: Server = createServer(async (incoming, outgoing) => {
     const chunks: Buffer[] = []
@@ -30,8 +34,12 @@ async function nodeThat(respond: Respond, batchMax = 50, login = ''): Promise<En
   await new Promise((resolve) => server.once('listening', resolve))
   const url = `http://${login}127.0.0.1:${(server.address() as AddressInfo).port}`
   const endpoint = connectHttp(url, { urls: [url], chainId: 1, timeoutMs: 5_000, batchMax })
-  open.push(() => (endpoint.close(), server.closeAllConnections(), server.close()))
-  return { ...endpoint, ask: endpoint.ask, close: () => endpoint.close(), sizes }
+  open.push(() => {
+    endpoint.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { ...endpoint, ask: endpoint.ask, close: () => endpoint.close(), sizes, url }
 }
 
 const resultOf = ({ id }: Call) => ({ jsonrpc: '2.0', id, result: `0x${id.toString(16)}` })
@@ -133,4 +141,11 @@ test('args: a login in the URL', async () => {
   )
   await node.ask('eth_chainId', [])
   expect(given).toBe(`Basic ${Buffer.from('user:p@ss').toString('base64')}`)
+})
+
+test('error: a node that redirects is not followed: it could have us ask whatever this machine reaches', async () => {
+  const inner = await nodeThat((asked, outgoing) => void outgoing.end(answer(asked)))
+  const node = await nodeThat((_, outgoing) => void outgoing.writeHead(307, { location: inner.url }).end())
+  await expect(node.ask('eth_call', [])).rejects.toThrow('the node redirects to another address')
+  expect(inner.sizes).toEqual([])
 })
