@@ -13,6 +13,8 @@ const schema = z.object({
   fault: z.array(z.string()).default([]),
   minutes: z.coerce.number().positive().max(1_440),
   seconds: whole(1, 3_600),
+  kills: whole(0, 1_000),
+  silence: z.array(whole(1, 3_600)).default([]),
   settle: whole(1, 3_600),
   seed: whole(0, 2 ** 31),
   nodes: whole(1, 4),
@@ -36,6 +38,8 @@ await new Command('npm run nodes --')
   .option('--fault <name...>', 'one after the other, each alone on the first node; `all`; none: a mix of all, by seed')
   .option('--minutes <n>', 'of the mix', '30')
   .option('--seconds <s>', 'of each fault alone', '20')
+  .option('--kills <n>', 'kill the sequencer so often and start it again, last of all', '0')
+  .option('--silence <s...>', 'and then: no answer of any node for so long, killed halfway; one after the other')
   .option('--settle <s>', 'seconds, at most, until all is anchored when the faults have stopped', '60')
   .option('--seed <n>', 'decides the mix', '1')
   .option('--nodes <n>', 'nodes of the one chain, each behind a proxy', '2')
@@ -51,7 +55,7 @@ await new Command('npm run nodes --')
   .option('--keep', 'keep the directory')
   .addHelpText('after', `\nFaults:\n${help.join('\n')}`)
   .action(async (given: unknown) => {
-    const { fault, minutes, seconds, settle, out, keep, ...rest } = parseOptions(schema, given, 'nodes')
+    const { fault, minutes, seconds, kills, silence, settle, out, keep, ...rest } = parseOptions(schema, given, 'nodes')
     const cases = fault.includes('all') ? Object.keys(CASES) : fault
     const unknown = cases.filter((name) => !(name in CASES))
     if (unknown.length > 0) throw new Error(`there is no fault ${unknown.join(', ')}; --help lists them`)
@@ -61,6 +65,7 @@ await new Command('npm run nodes --')
     const outcomes = await runNodes({
       ...rest,
       cases,
+      outages: kills > 0 || silence.length > 0 ? { kills, silences: silence } : undefined,
       seconds: cases.length > 0 ? seconds : minutes * 60,
       settleSeconds: settle,
       directory,

@@ -17,6 +17,8 @@ export interface Orders {
   readonly depth: number
   readonly confirmations: number
   readonly contractBlock: 'number' | 'l1BlockNumber'
+  /** 0: any that is free. */
+  readonly intakePort: number
 }
 
 /** Sent to the parent when everything was started. */
@@ -59,7 +61,7 @@ const sequencer = await startSequencer(
     ...{ anchoring: {}, markerSigner },
     clock: { startBlock, depth: given.depth, pollMs: POLL_MS },
     anchor: { signerKey, confirmations: given.confirmations, pollMs: POLL_MS },
-    intake: { listen: ['/ip4/127.0.0.1/tcp/0'], peerKeyFile: paths.peerKey },
+    intake: { listen: [`/ip4/127.0.0.1/tcp/${given.intakePort}`], peerKeyFile: paths.peerKey },
     storage: { directory: paths.blocks, kubo: [], cidVersion: 1 },
     ops: { host: '127.0.0.1', port: 0 },
     api: { viewDirectory: paths.view, keepHours: 24, submissionsMax: 1_000_000 },

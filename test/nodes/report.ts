@@ -1,4 +1,5 @@
 /** What a run showed, in words, and what of it broke a promise. */
+import { UNTIMELY } from './outages.ts'
 import type { Outcome } from './run.ts'
 
 /** Far above what a sequencer with all roles needs, far below what a leak reaches. */
@@ -6,7 +7,7 @@ const RSS_MIB_MAX = 1_024
 const SHOWN_MAX = 4
 
 /** Every broken promise of one case, a line each; none: the product held. */
-export function brokenBy({ released, ended, silent, unanchored, rssMiB, audit }: Outcome): string[] {
+export function brokenBy({ released, ended, silent, unanchored, rssMiB, audit, votes }: Outcome): string[] {
   return [
     ...(released === 0 ? ['the chain released nothing'] : []),
     ...(ended === undefined ? [] : [`the process ${ended}`]),
@@ -14,6 +15,18 @@ export function brokenBy({ released, ended, silent, unanchored, rssMiB, audit }:
     ...(silent.length > 0 ? [`nothing was said within 30 s of ${listed(silent)}`] : []),
     ...(rssMiB.max > RSS_MIB_MAX ? [`${rssMiB.max} MiB of memory`] : []),
     ...auditFaults(audit),
+    ...untimely(votes),
+  ]
+}
+
+function untimely(votes: Outcome['votes']): string[] {
+  if (!votes) return []
+  const refused = UNTIMELY.filter((reason) => reason in votes.others).map(
+    (reason) => `${votes.others[reason]} ${reason}`,
+  )
+  return [
+    ...(votes.inWindow === 0 ? ['no vote came in its window'] : []),
+    ...(refused.length > 0 ? [`of ${votes.inWindow} votes that came in their window: ${refused.join(', ')}`] : []),
   ]
 }
 
@@ -29,13 +42,18 @@ function auditFaults(audit: Outcome['audit']): string[] {
 }
 
 export function renderOutcome(outcome: Outcome): string {
-  const { name, deeds, released, anchored, empty, slowest, said, rssMiB } = outcome
+  const { name, deeds, released, anchored, empty, slowest, said, rssMiB, votes } = outcome
   const broken = brokenBy(outcome)
   const done = Object.entries(deeds)
     .map(([fault, n]) => `${fault} ${n}`)
     .join(', ')
   return [
     `${broken.length === 0 ? 'held  ' : 'BROKEN'} ${name}: ${done || 'no fault'}; ${released} epochs, ${anchored} anchored, ${empty} of them empty, slowest ${slowest ?? '-'} s; memory ${rssMiB.first}, at most ${rssMiB.max}, now ${rssMiB.last} MiB`,
+    ...(votes
+      ? [
+          `    ${votes.inWindow} votes came in their window, ${votes.counted} of them counted, others: ${JSON.stringify(votes.others)}; ${votes.late} came late`,
+        ]
+      : []),
     ...broken.map((line) => `    BROKEN ${shown(line)}`),
     ...said.map((line) => `    said: ${shown(line)}`),
     '',

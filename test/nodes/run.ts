@@ -7,15 +7,17 @@ import { join } from 'node:path'
 import type { AuditReport } from '../../ops/audit/report.ts'
 import { seededRandom } from '../ops/random.ts'
 import { runSequencer } from '../ops/run-sequencer.ts'
-import type { Playing } from '../real/node-proxy.ts'
 import { CASES } from './cases.ts'
+import { type Outages, playOutages, type Votes, votesOf } from './outages.ts'
 import type { Epoch } from './watch.ts'
 import { startWorld, type World, type WorldOptions } from './world.ts'
 
 export interface NodesOptions extends Omit<WorldOptions, 'directory'> {
   readonly directory: string
-  /** Names of CASES, one after the other, each alone. None: a mix of all. */
+  /** Names of CASES, one after the other, each alone. None, and no outages: a mix of all. */
   readonly cases: readonly string[]
+  /** Last of all. */
+  readonly outages?: Outages | undefined
   /** Of each case, or of the mix. */
   readonly seconds: number
   /** So long, at most, until everything that was released is anchored when the faults have stopped. */
@@ -45,8 +47,13 @@ export interface Outcome {
   readonly said: readonly string[]
   readonly rssMiB: { readonly first: number; readonly max: number; readonly last: number }
   readonly audit: AuditReport | string | undefined
+  /** Of the outages. */
+  readonly votes?: Votes | undefined
 }
 
+/** Beside the names of CASES. */
+const MIX = 'mix'
+const OUTAGES = 'outages'
 const SAY_MS = 30_000
 const POLL_MS = 500
 const WARM_MS = 60_000
@@ -57,7 +64,8 @@ const MIX_PLAYING_MAX = 4
 
 export async function runNodes(options: NodesOptions): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  const names = options.cases.length > 0 ? options.cases : ['mix']
+  const { outages } = options
+  const names = [...(options.cases.length > 0 || outages ? options.cases : [MIX]), ...(outages ? [OUTAGES] : [])]
   let world: World | undefined
   let worlds = 0
   try {
@@ -68,12 +76,13 @@ export async function runNodes(options: NodesOptions): Promise<Outcome[]> {
         world = await startWorld({ ...options, directory })
         await untilWarm(world)
       }
-      options.log(`${name}: ${CASES[name]?.help ?? 'everything, by seed'}`)
+      options.log(`${name}: ${CASES[name]?.help ?? (name === MIX ? 'everything, by seed' : 'kills and silence')}`)
       const outcome = await playOne(name, world, options)
       const isLast = name === names.at(-1)
       const isBroken = outcome.ended !== undefined || outcome.unanchored.length > 0
       const audit = isBroken || isLast ? await auditOf(world) : undefined
-      outcomes.push({ ...outcome, audit })
+      const votes = audit !== undefined && name === OUTAGES ? await votesOf(world, options.window) : undefined
+      outcomes.push({ ...outcome, audit, votes })
       options.told?.(outcomes.at(-1)!)
       if (isBroken || isLast) {
         await world.close()
@@ -94,7 +103,7 @@ async function untilWarm({ watch }: World): Promise<void> {
 async function playOne(name: string, world: World, options: NodesOptions): Promise<Omit<Outcome, 'audit'>> {
   const { watch, proxies } = world
   const began = performance.now()
-  const played = name === 'mix' ? await playMix(world, options) : await playCase(name, world, options)
+  const played = await play(name, world, options)
   for (const proxy of proxies) proxy.clear()
   const over = performance.now()
   /** Those that were open when it began have it too. */
@@ -126,10 +135,17 @@ async function playOne(name: string, world: World, options: NodesOptions): Promi
   }
 }
 
+type Played = readonly { readonly name: string; readonly happened: number }[]
+
+function play(name: string, world: World, options: NodesOptions): Promise<Played> {
+  if (name === MIX) return playMix(world, options)
+  return name === OUTAGES ? playOutages(world, options.outages!, options.log) : playCase(name, world, options)
+}
+
 const nameOf = ({ epochId }: Epoch): string => `epoch ${epochId}`
 
 /** On the first node; the others are sound. */
-async function playCase(name: string, world: World, { seconds }: NodesOptions): Promise<Playing[]> {
+async function playCase(name: string, world: World, { seconds }: NodesOptions): Promise<Played> {
   const { plays, reorganise } = CASES[name]!
   const played = plays.map((play) => world.proxies[0]!.play(play))
   if (reorganise) {
@@ -144,12 +160,12 @@ async function playCase(name: string, world: World, { seconds }: NodesOptions): 
 }
 
 /** Every few seconds something begins on one of the nodes, for a while; sometimes blocks leave the chain. */
-async function playMix(world: World, { seconds, seed, deepest, log }: NodesOptions): Promise<Playing[]> {
+async function playMix(world: World, { seconds, seed, deepest, log }: NodesOptions): Promise<Played> {
   const dice = seededRandom(seed)
   const names = Object.keys(CASES)
   const choose = <T>(list: readonly T[]): T => list[Math.floor(dice() * list.length)]!
   const length = () => MIX_MS.shortest + dice() * (MIX_MS.longest - MIX_MS.shortest)
-  const played: Playing[] = []
+  const played: { readonly name: string; readonly happened: number }[] = []
   const end = performance.now() + seconds * 1_000
   let playing: { readonly until: number }[] = []
   while (performance.now() < end && world.ended === undefined) {

@@ -7,6 +7,7 @@ import { devProvider } from '../../connectors/evm/dev-sender.ts'
 export interface Epoch {
   readonly dataMarket: string
   readonly epochId: number
+  readonly releaseBlock: number
   /** When it was first seen in the block that it lies in now; milliseconds of `performance.now`. */
   readonly releasedAt: number
   /** When its ending was first seen, in whatever block. */
@@ -94,13 +95,17 @@ export class Watch {
       topics: [topic, market, id],
       data,
       blockHash,
+      blockNumber,
     } of logs) {
       const name = names[topics.indexOf(topic!)]!
       const dataMarket = dataSlice(market!, 12)
       const key = `${dataMarket}/${Number(id)}`
       const at = this.seen(`${name} ${key}${name === 'BatchSubmissionsCompleted' ? '' : ` ${blockHash}`}`)
       if (name === 'EpochReleased')
-        epochs.set(key, { dataMarket, epochId: Number(id), releasedAt: at, completedAt: undefined, batches: [] })
+        epochs.set(key, {
+          ...{ dataMarket, epochId: Number(id), releaseBlock: blockNumber },
+          ...{ releasedAt: at, completedAt: undefined, batches: [] },
+        })
       const epoch = epochs.get(key)
       if (name === 'BatchSubmissionsCompleted' && epoch) epoch.completedAt = at
       if (name === 'SnapshotBatchSubmitted')

@@ -47,6 +47,10 @@ export interface World {
   readonly length: number
   /** So many of the newest blocks are replaced by empty ones, as many as there are. */
   reorganise(depth: number): Promise<void>
+  /** Seconds since 1970, of a block that there is. */
+  secondOf(block: number): Promise<number | undefined>
+  /** Kills the sequencer without a word, and starts it again on the same log; resolves when it runs. */
+  killAndStart(): Promise<void>
   /** Ends the sequencer; the chain stays. */
   stopSequencer(): Promise<void>
   close(): Promise<void>
@@ -94,11 +98,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       'watch',
       new Watch({ ...at, probes: () => sequencer?.running?.probes, pid: () => sequencer?.child.pid }),
     )
-    sequencer = await parts.add('sequencer', startProcess(ordersOf(options, chain, proxies, dataDir), watch))
+    const orders = ordersOf(options, chain, proxies, dataDir)
+    sequencer = await startProcess(orders, watch)
+    await parts.add('sequencer', { close: () => sequencer!.close() })
+    const { intake } = sequencer.running!
     const warn = (who: string) => (error: unknown) => log(`${who}: ${(error as Error).message}`)
     await parts.add('releases', startReleases(options, chain, warn('epoch manager')))
     if (!options.nitro) await startValidators(chain, parts)
-    await parts.add('snapshotters', startSnapshotters(options, chain, sequencer.running!.intake, dataDir))
+    await parts.add('snapshotters', startSnapshotters(options, chain, intake, dataDir))
     const provider = devProvider(rpcUrl, chainId)
     await parts.add('provider', { close: async () => provider.destroy() })
     return {
@@ -115,6 +122,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       async reorganise(depth) {
         const ours = (await provider.getBlockNumber()) - startBlock
         await provider.send('anvil_reorg', [Math.min(depth, ours), []])
+      },
+      secondOf: async (block) => (await provider.getBlock(block))?.timestamp,
+      async killAndStart() {
+        await sequencer!.kill()
+        const intakePort = Number(/\/tcp\/(\d+)/.exec(intake)![1])
+        sequencer = await startProcess({ ...orders, intakePort }, watch)
       },
       stopSequencer: () => sequencer!.close(),
       close: () => parts.close(),
@@ -136,6 +149,7 @@ const ordersOf = (
   ...{ chainId, protocolState, markets, startBlock, depth, confirmations },
   signerKey: accounts.sequencer.privateKey,
   contractBlock: nitro ? 'l1BlockNumber' : 'number',
+  intakePort: 0,
 })
 
 /** The nodes of the chain as the sequencer sees them. */
@@ -215,6 +229,7 @@ interface Sequencer {
   readonly child: ChildProcess
   readonly running: Running | undefined
   readonly ended: string | undefined
+  kill(): Promise<void>
   close(): Promise<void>
 }
 
@@ -244,17 +259,19 @@ async function startProcess(orders: Orders, watch: Pick<Watch, 'say'>): Promise<
     child.once('message', (message) => resolve(message as Running))
     void exited.then(() => reject(new Error(`the sequencer did not start: ${words}`)))
   })
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    asked = true
+    child.kill(signal)
+    await exited
+  }
   return {
     child,
     running,
     get ended() {
       return ended
     },
-    async close() {
-      asked = true
-      child.kill('SIGTERM')
-      await exited
-    },
+    kill: () => end('SIGKILL'),
+    close: () => end('SIGTERM'),
   }
 }
 
