@@ -25,7 +25,7 @@ import { createPrepare } from './prepare.ts'
 import { probesPortBeside, startProbes } from './probes.ts'
 import type { ProgressListener } from './progress.ts'
 import { readableForRoles } from './readable.ts'
-import { BACKGROUND_STAGES, CONNECTORS, isStage, type Role } from './roles.ts'
+import { BACKGROUND_STAGES, type Connector, isStage, type Role } from './roles.ts'
 import { startOpsServer } from './server.ts'
 import { createSignerPool } from './signers.ts'
 import { watchEventLoop } from './watchdog.ts'
@@ -101,6 +101,9 @@ export async function startSequencer(config: SequencerConfig, ground: Ground): P
   }
 }
 
+/** Who comes from outside is let in first: the others ask nodes before they begin, and those may be long in answering. */
+const STARTED: readonly Connector[] = ['intake', 'api', 'clock', 'anchor-effects']
+
 async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecycle): Promise<Sequencer> {
   const { version, roles, rules, appId, foreignWaitMs = 0 } = config
   const metrics = createMetrics({ version, roles, markets: rules.markets.map(({ dataMarket }) => dataMarket) })
@@ -119,7 +122,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   await ground.log.createTopics([ground.topics.deadLetters])
   if (config.roles.some(isStage)) await startStages(wiring, parts)
   const multiaddrs: string[] = []
-  for (const role of CONNECTORS) {
+  for (const role of STARTED) {
     if (!config.roles.includes(role)) continue
     const part: Part = await parts.add(role, CONNECTOR_PARTS[role](wiring))
     // of the other two, who works and who stands by is decided by their groups

@@ -7,6 +7,7 @@
  * refused beyond it cannot have counted, or is a copy of what was taken (decision 0023).
  */
 import type { Submission } from '../../schemas/types.ts'
+import { Awaited } from './awaited.ts'
 import type { Peer } from './connections.ts'
 import type { Counts, Doubt } from './counts.ts'
 import type { IntakeLimits } from './limits.ts'
@@ -18,6 +19,9 @@ export interface RecoveredSigner {
   readonly signer?: string | undefined
 }
 
+/** `awaited`: not released yet; `over`: nothing that comes for it may count. */
+export type EpochState = 'open' | 'awaited' | 'over'
+
 /** What is known of slots and epochs; it may be behind, so it decides about budgets, not about votes. */
 export interface Guide {
   /**
@@ -25,10 +29,14 @@ export interface Guide {
    * slot; `no-word`: the log is not read yet, and nothing is known.
    */
   ownersOf(slotId: number): readonly string[] | undefined | 'no-word'
-  /** Whether a submission for the epoch may count. @param dataMarket lower case */
-  takes(dataMarket: string, epochId: number): boolean
+  /** Also open while nothing is known of a market that is served. @param dataMarket lower case */
+  stateOf(dataMarket: string, epochId: number): EpochState
+  /** Epochs that are awaited for which an owner of a slot may have votes. */
+  awaitedMax(dataMarket: string): number
   /** Distinct submissions of a slot by this owner that are taken for one epoch. */
   votesMax(dataMarket: string, owner: string): number
+  /** When something came, ms since 1970 by the time of the log. @param now the same by this process's clock */
+  stamp(now: number): number
   /** Element i belongs to submission i. */
   recover(submissions: readonly Submission[]): Promise<readonly RecoveredSigner[]>
 }
@@ -36,8 +44,10 @@ export interface Guide {
 /** Nothing is known, so nothing is doubtful. */
 export const NO_GUIDE: Guide = {
   ownersOf: () => 'no-word',
-  takes: () => true,
+  stateOf: () => 'open',
+  awaitedMax: () => Number.POSITIVE_INFINITY,
   votesMax: () => Number.POSITIVE_INFINITY,
+  stamp: (now) => now,
   recover: async () => [],
 }
 
@@ -73,6 +83,7 @@ export class Admission {
   /** Market and epoch → slot and owner → votes. */
   private readonly votes = new Map<string, Scope>()
   /** Digests of votes: the older ones go all at once when there are too many. */
+  private readonly awaited: Awaited
   private digests = new Set<string>()
   private olderDigests = new Set<string>()
 
@@ -81,6 +92,7 @@ export class Admission {
     this.limits = limits
     this.counts = counts
     this.events = events
+    this.awaited = new Awaited(limits.awaitingOwnersMax)
   }
 
   /** Judges each, in order: undefined when it is taken, else why it is refused. */
@@ -109,7 +121,7 @@ export class Admission {
     if (owners === 'no-word') return 'unknowable'
     if (owners === undefined) return 'unknown-slot'
     const market = dataMarket.toLowerCase()
-    if (!this.guide.takes(market, epochId)) return 'no-epoch'
+    if (this.guide.stateOf(market, epochId) === 'over') return 'no-epoch'
     const scope = this.votes.get(`${market}/${epochId}`)
     const hasRoom = owners.some((owner) => owner !== '' && this.hasRoom(scope, market, slotId, owner))
     return hasRoom ? owners : 'over-quota'
@@ -127,6 +139,7 @@ export class Admission {
     const identity = `${market}${Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('latin1')}`
     if (this.digests.has(identity) || this.olderDigests.has(identity)) return 'copy'
     if (!this.hasRoom(scope, market, slotId, signer)) return 'over-quota'
+    if (!this.awaits(market, epochId, `${market}/${slotId}/${signer}`)) return 'no-epoch'
     this.remember(identity)
     const counted = scope ?? this.openScope(name, market, epochId)
     const voter = `${slotId}/${signer}`
@@ -138,10 +151,20 @@ export class Admission {
     return (scope?.votes.get(`${slotId}/${owner}`) ?? 0) < this.guide.votesMax(market, owner)
   }
 
-  /** Those of epochs that take nothing any more go. */
+  /** False when the owner awaits as many epochs already as can have been released. */
+  private awaits(market: string, epochId: number, owner: string): boolean {
+    const isAwaited = (one: number): boolean => this.guide.stateOf(market, one) === 'awaited'
+    if (!isAwaited(epochId)) return true
+    if (!this.awaited.hasRoom(owner, epochId, this.guide.awaitedMax(market), isAwaited)) return false
+    this.awaited.add(owner, epochId)
+    return true
+  }
+
+  /** Those of epochs that take nothing any more go; when there are too many, the one with the fewest votes: it may be invented. */
   private openScope(name: string, market: string, epochId: number): Scope {
     for (const [old, { market: its, epochId: epoch }] of this.votes)
-      if (this.votes.size >= this.limits.votesEpochsMax || !this.guide.takes(its, epoch)) this.votes.delete(old)
+      if (this.guide.stateOf(its, epoch) === 'over') this.votes.delete(old)
+    if (this.votes.size >= this.limits.votesEpochsMax) this.votes.delete(smallestOf(this.votes))
     const scope: Scope = { market, epochId, votes: new Map(), extras: new Map() }
     this.votes.set(name, scope)
     return scope
@@ -194,4 +217,15 @@ export class Admission {
     talker.refused++
     return doubt
   }
+}
+
+function smallestOf(scopes: ReadonlyMap<string, Scope>): string {
+  let smallest = ''
+  let fewest = Number.POSITIVE_INFINITY
+  for (const [name, { votes }] of scopes)
+    if (votes.size < fewest) {
+      smallest = name
+      fewest = votes.size
+    }
+  return smallest
 }

@@ -34,6 +34,8 @@ export interface CollectorOptions {
   readonly connections: Connections
   readonly counts: Counts
   readonly admission: Admission
+  /** When it came, of what comes now. */
+  readonly stamp: (now: number) => number
   /** Counts bytes that were decoded against the peer. */
   readonly hold: (bytes: number, peer: Peer) => void
   /** They are not kept any more, without being in the log. */
@@ -128,7 +130,7 @@ export class Collector {
 
   private onData(open: CollectStream, data: Uint8Array | Iterable<Uint8Array>): void {
     if (this.closed) return
-    const receivedAt = this.options.clock.now()
+    const now = this.options.clock.now()
     let messages = 0
     for (const chunk of data instanceof Uint8Array ? [data] : data) {
       if (open.stream.status !== 'open') break
@@ -136,25 +138,25 @@ export class Collector {
       const { frames, problem } = open.decoder.push(chunk)
       if (frames.length > 0) open.unfinishedSince = undefined
       messages += frames.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / MESSAGE_BYTES), problem ? 1 : 0)
-      for (const frame of frames) if (!this.onFrame(open, frame, receivedAt)) break
-      if (problem && open.stream.status === 'open') this.onGarbage(open, problem, receivedAt)
+      for (const frame of frames) if (!this.onFrame(open, frame, now)) break
+      if (problem && open.stream.status === 'open') this.onGarbage(open, problem, now)
     }
-    if (messages > 0) this.options.read(open.peer, messages, receivedAt)
-    if (open.stream.status === 'open') this.measurePartial(open, receivedAt)
+    if (messages > 0) this.options.read(open.peer, messages, now)
+    if (open.stream.status === 'open') this.measurePartial(open, now)
   }
 
   /** False when the stream was reset. */
-  private onFrame(open: CollectStream, frame: Frame, receivedAt: number): boolean {
+  private onFrame(open: CollectStream, frame: Frame, now: number): boolean {
     const { counts } = this.options
     counts.messages++
-    const { submission, problem, unframed } = { unframed: false, ...decodeSubmission(frame, receivedAt) }
+    const { submission, problem, unframed } = { unframed: false, ...decodeSubmission(frame, this.options.stamp(now)) }
     if (submission) {
       this.arrive({ submission, peer: open.peer, bytes: frame.bytes.length + RECORD_OVERHEAD_BYTES })
       return true
     }
     counts.malformed++
     const evidence = Buffer.from(frame.bytes.subarray(0, EVIDENCE_BYTES_MAX))
-    this.queueLetter({ reason: 'MALFORMED', message: problem ?? '', evidence }, open.peer, receivedAt)
+    this.queueLetter({ reason: 'MALFORMED', message: problem ?? '', evidence }, open.peer, now)
     if (unframed) reset(open, problem ?? '')
     return !unframed
   }

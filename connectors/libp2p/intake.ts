@@ -160,6 +160,7 @@ class RunningIntake implements Intake {
     this.collector = new Collector({
       ...parts,
       admission: this.admission,
+      stamp: guide.stamp,
       hold: (bytes, peer) => this.pressure.take(peer, bytes),
       drop: (bytes, peer) => this.pressure.release(peer, bytes),
       queue: (record, bytes, peer) => this.queue.add(record, bytes, peer),

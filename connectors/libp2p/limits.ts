@@ -116,8 +116,10 @@ export const INTAKE_LIMITS = {
   bansMax: 10_000,
   /** Digests of votes that are remembered to know copies by; 100 bytes each. */
   digestsMax: 500_000,
-  /** Epochs in which the votes of slots are counted, the newest of all markets. */
+  /** Epochs of all markets in which the votes of slots are counted; of more, those with the fewest votes are forgotten. */
   votesEpochsMax: 1_024,
+  /** Owners of slots of whom it is known which epochs they await; some hundred bytes each. */
+  awaitingOwnersMax: 200_000,
   /**
    * Records that `validate` may be behind. Above the first number doubtful messages of connections without credit are refused,
    * and those connections read in turns; above the second all are.

@@ -1,4 +1,5 @@
 /** Which epochs take submissions, as the ticks say. It may be behind the log, or know nothing of an epoch of long ago. */
+import type { EpochState } from '../../connectors/libp2p/admission.ts'
 import type { EpochTick, StoredHead } from '../../schemas/types.ts'
 import { arrivalOf, epochsAwaited } from '../../topology/early.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
@@ -15,11 +16,10 @@ interface MarketState {
 
 export interface OpenEpochs {
   apply(tick: EpochTick): void
-  /**
-   * Open, or among as many of the next as can have been released since the newest block in the log, and those ahead. Also true
-   * while nothing is known of a market that is served.
-   */
-  takes(dataMarket: string, epochId: number): boolean
+  /** All after the newest are awaited: a market may pass over ids. Open while nothing is known of a market that is served. */
+  stateOf(dataMarket: string, epochId: number): EpochState
+  /** As many as can have been released since the newest block in the log, and those ahead. */
+  awaitedMax(dataMarket: string): number
   /** Block of the oldest release of an epoch that is open; Infinity when none is. */
   oldestRelease(): number
 }
@@ -50,15 +50,15 @@ export function openEpochs(rules: ProtocolRules, now: () => number): OpenEpochs 
         }
       }
     },
-    takes(dataMarket, epochId) {
-      if (epochId === 0) return false
+    stateOf(dataMarket, epochId) {
+      if (epochId === 0) return 'over'
       const state = markets.get(dataMarket)
-      if (state?.open.has(epochId)) return true
-      if (!served.has(dataMarket)) return false
-      if (!state) return true
-      const awaited = epochsAwaited(arrivalOf(now(), head), head, rulesOfMarket(rules, dataMarket))
-      return epochId > state.newest && epochId <= state.newest + awaited
+      if (state?.open.has(epochId)) return 'open'
+      if (!served.has(dataMarket)) return 'over'
+      if (!state) return 'open'
+      return epochId > state.newest ? 'awaited' : 'over'
     },
+    awaitedMax: (dataMarket) => epochsAwaited(arrivalOf(now(), head), head, rulesOfMarket(rules, dataMarket)),
     oldestRelease() {
       let oldest = Number.POSITIVE_INFINITY
       for (const { open } of markets.values()) {

@@ -7,6 +7,7 @@ import { type ProtocolRules, rulesOfMarket } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../lifecycle.ts'
 import type { SignerPool } from '../signers.ts'
+import { blockAges } from './block-ages.ts'
 import { openEpochs } from './epochs-open.ts'
 import { followTopic } from './follow.ts'
 
@@ -22,11 +23,17 @@ export interface GuideOptions {
   readonly quotaFactor: number
 }
 
-export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideOptions): Guide & Closeable {
+export interface RunningGuide extends Guide, Closeable {
+  /** How old the youngest of the newest blocks seemed when it was heard of, ms; undefined before the first. */
+  blockAge(): number | undefined
+}
+
+export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideOptions): RunningGuide {
   const owners = new Map<number, readonly SlotOwnership[]>()
   let slotsKnown = false
   let ticksKnown = false
-  const epochs = openEpochs(rules, () => systemClock.now())
+  const ages = blockAges()
+  const epochs = openEpochs(rules, () => ages.stamp(systemClock.now()))
   const ports = { log, clock: systemClock }
   const slots = followTopic(ports, topics.slots, {
     apply({ slotId }, row) {
@@ -40,7 +47,9 @@ export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideO
   const ticks = followTopic(ports, topics.epochTicks, {
     recalled: TICKS_RECALLED,
     apply(_, tick) {
-      if (tick !== null) epochs.apply(tick)
+      if (tick === null) return
+      if (tick.kind === 'HEAD') ages.heard(tick.blockTimestamp, systemClock.now())
+      epochs.apply(tick)
     },
     caughtUp() {
       ticksKnown = true
@@ -52,11 +61,14 @@ export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideO
       const history = owners.get(slotId)
       return history && ownersSince(history, epochs.oldestRelease())
     },
-    takes: epochs.takes,
+    stateOf: epochs.stateOf,
+    awaitedMax: epochs.awaitedMax,
     votesMax(dataMarket, owner) {
       const { perSlotPerEpoch, perFullNodePerEpoch, fullNodes } = rulesOfMarket(rules, dataMarket)
       return quotaFactor * (fullNodes.includes(owner) ? perFullNodePerEpoch : perSlotPerEpoch)
     },
+    stamp: ages.stamp,
+    blockAge: ages.least,
     recover: async (submissions) => (await signers.recover(submissions)).map((one) => one!),
     close: () => Promise.all([slots.close(), ticks.close()]),
   }

@@ -36,7 +36,7 @@ export async function startCollecting({ config, log, topics, metrics, health }: 
     const signers = await parts.add('signers', createSignerPool(config.rules, config.workers))
     const guide = await parts.add('guide', createGuide({ rules: config.rules, topics, log, signers, quotaFactor }))
     const reporting = await parts.add('reports', startReporting(log, topics, config.instanceId))
-    const measured = intakeMetrics(metrics, health)
+    const measured = intakeMetrics(metrics, health, guide.blockAge)
     const intake = await parts.add(
       'intake',
       startIntake(

@@ -190,8 +190,18 @@ function rpcMetrics(metrics: Metrics): Required<RpcObserver> {
   }
 }
 
-export function intakeMetrics(metrics: Metrics, health: Health): IntakeObserver {
+/** @param blockAge ms; undefined before the first block */
+export function intakeMetrics(
+  metrics: Metrics,
+  health: Health,
+  blockAge: () => number | undefined = () => undefined,
+): IntakeObserver {
   let failing = false
+  metrics.onScrape(() => {
+    const age = blockAge()
+    if (age === undefined) forget(metrics.intakeBlockAge)
+    else metrics.intakeBlockAge.set(age / 1000)
+  })
   return {
     sampled({ taken, malformed, oversize, unfinished, bytes, shed, refused, bans, holds }, now) {
       metrics.intakeMessages.inc({ verdict: 'taken' }, taken)

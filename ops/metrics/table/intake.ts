@@ -55,6 +55,14 @@ export const INTAKE = {
     unit: 'attempts',
     roles,
   },
+  intakeBlockAge: {
+    type: 'gauge',
+    name: 'seq_intake_block_age_seconds',
+    help: 'How old the youngest of the newest 32 blocks seemed, by this clock, when its tick came. Below 0 the clock is behind.',
+    unit: 'seconds',
+    roles,
+    use: 'Of a clock that is behind, the amount is added to the time with which submissions are stamped.',
+  },
   intakeInflightBytes: {
     type: 'gauge',
     name: 'seq_intake_inflight_bytes',

@@ -1,6 +1,21 @@
 import { type Alerts, MINUTE } from '../alert.ts'
 
+/** As `clockSkewSeconds` of a market is by default. */
+const SKEW_SECONDS = 15
+/** Beyond what scrapes and ticks take. */
+const AHEAD_SECONDS = 60
+
 export const intakeAlerts: Alerts = ({ range }) => [
+  {
+    name: 'IntakeClockWrong',
+    severity: 'ticket',
+    expr: `min(seq_intake_block_age_seconds) < -${SKEW_SECONDS} or max(seq_intake_block_age_seconds) - (time() - max(seq_chain_cursor_timestamp_seconds)) > ${AHEAD_SECONDS}`,
+    for: 5 * MINUTE,
+    summary: 'The clock of an intake is wrong',
+    description:
+      'By its clock the newest blocks are of the future ({{ $value }} s old, below 0), or older by {{ $value }} s than they are. Deadlines that senders signed are judged by this clock, and how early a vote may come.',
+    explainedBy: ['LogUnreachable'],
+  },
   {
     name: 'IntakeNotAcking',
     severity: 'page',

@@ -3,7 +3,7 @@ import type { Libp2p } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
 import { messages, open, type Running, Stage, until, write } from './harness.ts'
-import { bytesOf, guide, many, ownerOf, signed } from './signed.ts'
+import { bytesOf, guide, many, OPEN_EPOCH, ownerOf, signed } from './signed.ts'
 
 /** Nothing is refilled during a test. */
 const ONCE = (burst: number) => ({ burst, perSecond: 0.001 })
@@ -68,6 +68,24 @@ describe('what may go into the log', () => {
     const votes = doubt === 'over-quota' ? 8 : 0
     expect(running.log.submissions).toHaveLength(30 + votes)
     expect(running.intake.stats().refused[doubt]).toBe(70 - votes)
+  })
+
+  test('behavior: an owner may vote for some epochs that are not released yet, whatever their ids; one more is doubtful', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ guide: guide(), limits: { doubtfulPerConnection: ONCE(1) } })
+    const votesFor = (...epochIds: number[]) => epochIds.map((epochId) => signed({ epochId }))
+    // the market passes over ninety ids, which says nothing of time
+    const [skipped, more, open_, other] = [
+      [...votesFor(OPEN_EPOCH + 1, OPEN_EPOCH + 100), ...many(7, { epochId: OPEN_EPOCH + 100 })],
+      votesFor(OPEN_EPOCH + 2, OPEN_EPOCH + 3),
+      votesFor(OPEN_EPOCH),
+      [signed({ epochId: OPEN_EPOCH + 2, slotId: 2 })],
+    ]
+    const all = [...skipped, ...more, ...open_, ...other]
+    await write(await open(await stage.client(), running), bytesOf(all))
+    await judged(running, all.length)
+    expect([skipped, more, open_, other].map((some) => taken(running, some))).toEqual([9, 1, 1, 1])
+    expect(running.intake.stats().refused['no-epoch']).toBe(1)
   })
 
   test('behavior: copies are charged to who brings them, whatever their ids; never to the slot', async () => {

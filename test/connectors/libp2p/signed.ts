@@ -7,15 +7,19 @@ export const MARKET = `0x${'ab'.repeat(20)}`
 const domain = domainOf({ chainId: 1, protocolState: `0x${'11'.repeat(20)}` })
 const wallets = Array.from({ length: 20 }, (_, at) => slotWallet(7, at + 1))
 export const OPEN_EPOCH = 7
+const FARTHEST_EPOCH = 1_000
 
 /** Lower-case address of who owns a slot. */
 export const ownerOf = (slotId: number): string => wallets[slotId - 1]!.address.toLowerCase()
 
-/** Slots 1 to 20 have owners; epoch 7 is open, and 8 may be early. */
+/** Slots 1 to 20 have owners; epoch 7 is open, and of those after it an owner may await two. */
 export const guide = (change: Partial<Guide> = {}): Guide => ({
   ownersOf: (slotId) => (wallets[slotId - 1] ? [ownerOf(slotId)] : undefined),
-  takes: (_, epochId) => epochId === OPEN_EPOCH || epochId === OPEN_EPOCH + 1,
+  stateOf: (_, epochId) =>
+    epochId === OPEN_EPOCH ? 'open' : epochId > OPEN_EPOCH && epochId <= FARTHEST_EPOCH ? 'awaited' : 'over',
+  awaitedMax: () => 2,
   votesMax: () => 8,
+  stamp: (now) => now,
   recover: async (submissions) => submissions.map((one) => recoverSigner(one, domain)),
   ...change,
 })

@@ -41,7 +41,7 @@ test('default: a slot has the owner of now, none when it does not exist; before 
   await expect.poll(() => guide.ownersOf(5)).toEqual(['0xb'])
   expect(guide.ownersOf(6)).toBeUndefined()
   await append(epochTicks.name, epochTicks.key.encode({ dataMarket: MARKET }), epochTicks.value.encode(openTick(9, 10)))
-  await expect.poll(() => guide.takes(MARKET, 2)).toBe(false)
+  await expect.poll(() => guide.stateOf(MARKET, 2)).toBe('over')
   expect(guide.votesMax(MARKET, '0xa')).toBe(4 * rules.markets[0]!.perSlotPerEpoch)
   await guide.close()
 })
@@ -98,42 +98,42 @@ test('behavior: until the ticks of before are read nothing is said of any epoch'
   expect(guide.ownersOf(5)).toBe('no-word')
   release()
   await expect.poll(() => guide.ownersOf(5)).toEqual(['0xa'])
-  expect(guide.takes(MARKET, 10)).toBe(true)
+  expect(guide.stateOf(MARKET, 10)).toBe('open')
   await guide.close()
 })
 
-test('default: an epoch takes submissions from a little before its release to its close', () => {
+test('default: an epoch is open from its release to its close, and awaited before', () => {
   const epochs = openEpochs(rules, () => 0)
-  expect([epochs.takes(MARKET, 0), epochs.takes(MARKET, 77)]).toEqual([false, true])
+  const statesOf = (...epochIds: number[]) => epochIds.map((epochId) => epochs.stateOf(MARKET, epochId))
+  expect(statesOf(0, 77)).toEqual(['over', 'open'])
   epochs.apply(openTick(9, 10))
   epochs.apply(openTick(10, 12))
-  const { epochsAhead, clockSkewSeconds, epochSecondsMin } = rules.markets[0]!
-  const ahead = epochsAhead + 1 + clockSkewSeconds / epochSecondsMin
-  const asked = [8, 9, 10, 10 + ahead, 11 + ahead]
-  expect(asked.map((epochId) => epochs.takes(MARKET, epochId))).toEqual([false, true, true, ahead > 0, false])
+  expect(statesOf(8, 9, 10, 11, 1_000_000)).toEqual(['over', 'open', 'open', 'awaited', 'awaited'])
   epochs.apply({ ...openTick(9, 10), kind: 'CLOSE' })
-  expect([epochs.takes(MARKET, 9), epochs.takes(MARKET, 10)]).toEqual([false, true])
+  expect(statesOf(9, 10)).toEqual(['over', 'open'])
 })
 
 test('behavior: the longer the clock is behind, the more epochs may have been released', () => {
   let now = 24_000
   const epochs = openEpochs(rules, () => now)
+  const { epochsAhead, clockSkewSeconds, epochSecondsMin } = rules.markets[0]!
+  const ahead = epochsAhead + 1 + clockSkewSeconds / epochSecondsMin
   epochs.apply(headTick(12)) // made in second 24
-  epochs.apply(openTick(10, 12))
-  expect(epochs.takes(MARKET, 10 + 300)).toBe(false)
+  expect(epochs.awaitedMax(MARKET)).toBe(ahead)
   now += 600_000
-  expect([epochs.takes(MARKET, 10 + 300), epochs.takes(MARKET, 10_000)]).toEqual([true, false])
-  epochs.apply(headTick(300))
-  expect(epochs.takes(MARKET, 10 + 300)).toBe(false)
+  expect(epochs.awaitedMax(MARKET)).toBe(ahead + 600 / epochSecondsMin)
+  epochs.apply(headTick(312))
+  expect(epochs.awaitedMax(MARKET)).toBe(ahead)
 })
 
 test('behavior: a market that is not served takes none, one that is added does', () => {
   const epochs = openEpochs(rules, () => 0)
   const stranger = `0x${'77'.repeat(20)}`
-  expect(epochs.takes(stranger, 5)).toBe(false)
+  expect(epochs.stateOf(stranger, 5)).toBe('over')
   epochs.apply({ ...headTick(1), markets: [{ dataMarket: stranger, served: true, lastEpoch: 0 }] } as never)
-  expect(epochs.takes(stranger, 5)).toBe(true)
-  expect(epochs.takes(OTHER_MARKET, 5)).toBe(rules.markets.some(({ dataMarket }) => dataMarket === OTHER_MARKET))
+  expect(epochs.stateOf(stranger, 5)).toBe('open')
+  const isServed = rules.markets.some(({ dataMarket }) => dataMarket === OTHER_MARKET)
+  expect(epochs.stateOf(OTHER_MARKET, 5)).toBe(isServed ? 'open' : 'over')
 })
 
 test('default: the lag is what lies behind the committed offsets; without any, or without an answer, nobody knows', async () => {

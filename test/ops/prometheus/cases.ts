@@ -167,6 +167,14 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     // a minute and a half, then it goes on; another clock stands by and says nothing
     silent: { seq_chain_advanced_timestamp_seconds: '0+30x20 600x3 720+30x200' },
   },
+  IntakeClockWrong: {
+    fires: { seq_intake_block_age_seconds: after(20, 2, still(400)), seq_chain_cursor_timestamp_seconds: '0+30x200' },
+    // the chain is read ten minutes late for a while, and the clock is right
+    silent: {
+      seq_intake_block_age_seconds: after(20, 2, `600x20 ${still(-3)}`),
+      seq_chain_cursor_timestamp_seconds: '0x39 1200+30x160',
+    },
+  },
   ReleasesMissing: {
     fires: { seq_chain_releases_missing: after(20, 0, still(9)) },
     silent: { seq_chain_releases_missing: after(20, 0, `1x2 ${still(0)}`) },
