@@ -49,6 +49,10 @@ export class EngineState implements StateStore {
     this.changelog = changelog
   }
 
+  get rowCount(): number {
+    return this.rows.size
+  }
+
   find(key: string): Tally | undefined {
     return this.rows.get(key)
   }

@@ -25,6 +25,8 @@ export interface StageState {
   readonly standbys: number
   /** Records fetched and not processed. */
   readonly buffered: number
+  /** Entries of each store, in the task that has the most of them. */
+  readonly rows: ReadonlyMap<string, number>
   /** The log does not do what it was asked to for some seconds already: its words. It is asked again and again. */
   readonly waitsFor: string | undefined
 }
@@ -67,12 +69,16 @@ export class StreamsRuntime {
 
   stageState(name: string): StageState {
     const group = this.groups.find(({ stageName }) => stageName === name)
-    if (!group) return { settled: false, tasks: 0, standbys: 0, buffered: 0, waitsFor: undefined }
+    if (!group) return { settled: false, tasks: 0, standbys: 0, buffered: 0, rows: new Map(), waitsFor: undefined }
     let buffered = 0
-    for (const runner of group.runners.values()) buffered += runner.buffered
+    const rows = new Map<string, number>()
+    for (const runner of group.runners.values()) {
+      buffered += runner.buffered
+      for (const [store, own] of runner.task.rows()) rows.set(store, Math.max(own, rows.get(store) ?? 0))
+    }
     const settled = this.phase === 'running' && group.settled
     const waitsFor = group.waitsFor ?? this.fetching.trouble.lasting
-    return { settled, tasks: group.runners.size, standbys: group.standbys.size, buffered, waitsFor }
+    return { settled, tasks: group.runners.size, standbys: group.standbys.size, buffered, rows, waitsFor }
   }
 
   /** Creates what topics are missing, loads the global tables, joins the groups. Rejects when any of it cannot be. */

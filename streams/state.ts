@@ -8,6 +8,8 @@ import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from './store.ts
 /** What the engine asks of a store, beside what its processors see. */
 export interface StateStore extends Store {
   readonly changelog: string
+  /** Entries, over all scopes. */
+  readonly rowCount: number
   /** Moves the writes since the last seal into `records`. */
   seal(records: OutgoingRecord[], partition: number, timestamp: number): void
   /** The sealed writes are in the changelog, from this offset on; undefined when the answer was lost. */
@@ -58,6 +60,10 @@ class KeyValueState implements StateStore, KeyValueStore<unknown> {
   }
 
   get size(): number {
+    return this.values.size
+  }
+
+  get rowCount(): number {
     return this.values.size
   }
 
@@ -112,6 +118,7 @@ class Scope {
 class ScopedState implements StateStore, ScopedStore<unknown> {
   readonly name: string
   readonly changelog: string
+  rowCount = 0
   private readonly serde: StoreBuilder<Store>['value']
   private readonly byScope = new Map<string, Scope>()
   private readonly dirty = new Set<string>()
@@ -134,7 +141,9 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
 
   put(name: string, key: string, value: unknown): void {
     const scope = this.byScope.get(name) ?? this.createScope(name)
+    this.rowCount -= scope.values.size
     scope.values.set(key, value)
+    this.rowCount += scope.values.size
     if (scope.dirty.size === 0) this.dirty.add(name)
     const written = scope.dirty.get(key)
     if (written === undefined) scope.dirty.set(key, PUT)
@@ -147,6 +156,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
   delete(name: string, key: string): void {
     const scope = this.byScope.get(name)
     if (!scope?.values.delete(key)) return
+    this.rowCount--
     if (scope.dirty.size === 0) this.dirty.add(name)
     scope.dirty.set(key, DELETED)
   }
@@ -166,6 +176,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
   dropScope(name: string): void {
     const scope = this.byScope.get(name)
     if (!scope) return
+    this.rowCount -= scope.values.size
     this.byScope.delete(name)
     this.dirty.delete(name)
     if (scope.logged) this.dropped.set(name, scope.firstOffset ?? 0)
@@ -210,13 +221,18 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
     const text = textOf(key!.subarray(1))
     const split = text.indexOf(SEPARATOR)
     const name = text.slice(0, split)
-    if (key![0] === DROP) return void this.byScope.delete(name)
+    if (key![0] === DROP) {
+      this.rowCount -= this.sizeOf(name)
+      return void this.byScope.delete(name)
+    }
     const scope = this.byScope.get(name) ?? this.createScope(name)
     scope.logged = true
     scope.firstOffset ??= offset
     const entry = text.slice(split + 1)
+    this.rowCount -= scope.values.size
     if (value === null) scope.values.delete(entry)
     else scope.values.set(entry, this.serde.decode(value))
+    this.rowCount += scope.values.size
   }
 
   clear(): void {
@@ -224,6 +240,7 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
     this.dirty.clear()
     this.dropped.clear()
     this.end = 0
+    this.rowCount = 0
   }
 
   purgeBefore(): number {

@@ -243,6 +243,11 @@ export class Task {
     return store
   }
 
+  /** Entries of each of its stores. */
+  *rows(): Generator<readonly [store: string, rows: number]> {
+    for (const [name, { rowCount }] of this.stores) yield [name, rowCount]
+  }
+
   globalTable(name: string): GlobalTable<unknown, unknown> {
     this.globalTables.add(name)
     return this.options.globalTable(name)

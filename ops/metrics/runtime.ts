@@ -75,10 +75,11 @@ export function stageMetrics(
   for (const stage of stages) for (const input of INPUTS[stage]) metrics.poison.inc({ topic: topics[input].name }, 0)
   metrics.onScrape(() => {
     for (const stage of stages) {
-      const { tasks, standbys, buffered } = runtime.stageState(stage)
+      const { tasks, standbys, buffered, rows } = runtime.stageState(stage)
       metrics.streamTasks.set({ stage }, tasks)
       metrics.streamStandbys.set({ stage }, standbys)
       metrics.streamBuffered.set({ stage }, buffered)
+      for (const [store, own] of rows) metrics.streamStoreRows.set({ store }, own)
     }
   })
 }

@@ -31,6 +31,15 @@ export const OF_STAGES = {
     roles,
     labels: { stage: STAGES },
   },
+  streamStoreRows: {
+    type: 'gauge',
+    name: 'seq_stream_store_rows',
+    help: 'Rows in a state store, of the task of this process that has the most.',
+    unit: 'rows',
+    roles,
+    labels: { store: 'the name of the store' },
+    use: '`parked` are the submissions that wait for their epoch: `rules.waitingMax` is their bound.',
+  },
   streamFetchedRecords: {
     type: 'counter',
     name: 'seq_stream_fetched_records_total',
