@@ -12,19 +12,28 @@ import { epochScope } from './topics.ts'
 export interface Room {
   /** Of all that are strangers to their slot. */
   readonly strangers: number
+  /** Of everybody. Above it those who have most give way to the others. */
+  readonly total: number
   /** Of one signer and slot, for one epoch. */
   readonly perEpoch: number
   /** Epochs of a market that one owner may wait for, when the newest of what it has waiting came at `arrivedAt`. */
   epochs(arrivedAt: number): number
 }
 
+/** Who gives way: the farthest of an owner to a nearer one, or who has more than a fair share of the room. */
+export type Why = 'farther' | 'share'
+type GaveWay = (parked: ParkedSubmission, why: Why) => void
+
 /** `no-place`: the owner waits for as many epochs as it may, and all of them are nearer. */
 export type Parked = 'parked' | 'no-room' | 'over-quota' | 'no-place'
+
+/** Of all places, so many are filled when they were shared out. */
+const FILLED_AGAIN = 7 / 8
 
 export type Parking = ReturnType<typeof createParking>
 
 export function createParking(store: ScopedStore<ParkedSubmission>) {
-  const { index, put, replace, remove, sweep } = createRows(store)
+  const { index, put, replace, remove, sweep, shareOut } = createRows(store)
 
   return {
     /** The one that waits and is the same, signed by the same. @param dataMarket lower case */
@@ -46,26 +55,26 @@ export function createParking(store: ScopedStore<ParkedSubmission>) {
 
     /**
      * @param dataMarket lower case
-     * @param gaveWay takes what leaves in favour of it: what the owner has waiting for the farthest epoch
+     * @param gaveWay takes what leaves in favour of it: what the owner has waiting for the farthest epoch, or what those who
+     *   have most have waiting for the farthest
      */
-    park(
-      dataMarket: string,
-      parked: ParkedSubmission,
-      room: Room,
-      gaveWay: (parked: ParkedSubmission) => void,
-    ): Parked {
+    park(dataMarket: string, parked: ParkedSubmission, room: Room, gaveWay: GaveWay): Parked {
       const { submission, stranger } = parked
       const scope = epochScope(dataMarket, submission.epochId)
       const owner = index().ownerOf(scope, parked)
-      const mine = owner?.get(submission.epochId)
+      const mine = owner?.epochs.get(submission.epochId)
       if ((mine?.size ?? 0) >= room.perEpoch) return 'over-quota'
-      if (stranger && index().strangers() >= room.strangers) return 'no-room'
-      if (!stranger && !mine && owner && owner.size >= room.epochs(newestOf(owner, parked))) {
+      if (stranger && (index().strangers() >= room.strangers || index().rows() >= room.total)) return 'no-room'
+      if (!stranger && !mine && owner && owner.epochs.size >= room.epochs(newestOf(owner, parked))) {
         const farthest = farthestOf(owner)
         if (farthest < submission.epochId) return 'no-place'
         const left = epochScope(dataMarket, farthest)
-        for (const key of [...owner.get(farthest)!.keys()]) gaveWay(remove(left, key))
+        for (const key of [...owner.epochs.get(farthest)!.keys()]) gaveWay(remove(left, key), 'farther')
         sweep(left)
+      }
+      if (index().rows() >= room.total) {
+        if (index().sizeWith(scope, parked) > index().share(room.total, parked, scope)) return 'no-room'
+        for (const other of shareOut(room.total)) gaveWay(other, 'share')
       }
       put(scope, parked)
       return 'parked'
@@ -101,8 +110,21 @@ function createRows(store: ScopedStore<ParkedSubmission>) {
     made ??= indexOf(store)
     return made
   }
+  const remove = (scope: string, key: string): ParkedSubmission => {
+    const parked = store.get(scope, key)!
+    index().remove(scope, key, parked)
+    store.delete(scope, key)
+    return parked
+  }
+  const sweep = (scope: string): void => {
+    if (store.sizeOf(scope) > 0) return
+    store.dropScope(scope)
+    index().forget(scope)
+  }
   return {
     index,
+    remove,
+    sweep,
     put(scope: string, parked: ParkedSubmission): void {
       const key = keyOf(parked)
       index().add(scope, key, parked)
@@ -114,39 +136,46 @@ function createRows(store: ScopedStore<ParkedSubmission>) {
       index().add(scope, key, parked)
       store.put(scope, key, parked)
     },
-    remove(scope: string, key: string): ParkedSubmission {
-      const parked = store.get(scope, key)!
-      index().remove(scope, key, parked)
-      store.delete(scope, key)
-      return parked
-    },
-    sweep(scope: string): void {
-      if (store.sizeOf(scope) > 0) return
-      store.dropScope(scope)
-      index().forget(scope)
+    /** Makes some room, so that it need not be done for each: nobody who has no more than others loses anything. */
+    shareOut(total: number): ParkedSubmission[] {
+      const left: ParkedSubmission[] = []
+      for (const [scope, key] of index().beyondShare(Math.floor(total * FILLED_AGAIN))) {
+        left.push(remove(scope, key))
+        sweep(scope)
+      }
+      return left.sort((a, b) => a.submission.position!.offset - b.submission.position!.offset)
     },
   }
 }
 
 type Waiting = Pick<ParkedSubmission, 'submission' | 'signer'>
 type Index = ReturnType<typeof indexOf>
-/** When what a signer has waiting for its slot came, by epoch and row. */
-type Owner = Map<number, Map<string, number>>
+/** What a signer has waiting for its slot. */
+interface Owner {
+  size: number
+  /** When it came, by epoch and row. */
+  readonly epochs: Map<number, Map<string, number>>
+}
 
 function indexOf(store: ScopedStore<ParkedSubmission>) {
   const owners = new Map<string, Owner>()
+  /** Size → how many owners have so much waiting. */
+  const sizes = new Map<number, number>()
   const arrivals = new Map<string, number>()
   let strangers = 0
+  let all = 0
   const ownerKey = (scope: string, { signer, submission }: ParkedSubmission): string =>
     `${scope.slice(0, scope.indexOf('/'))}/${submission.slotId}/${signer}`
 
   const add = (scope: string, key: string, parked: ParkedSubmission): void => {
     const { epochId } = parked.submission
-    const owner: Owner = owners.get(ownerKey(scope, parked)) ?? new Map()
+    const owner: Owner = owners.get(ownerKey(scope, parked)) ?? { size: 0, epochs: new Map() }
     owners.set(ownerKey(scope, parked), owner)
-    const rows = owner.get(epochId) ?? new Map<string, number>()
-    owner.set(epochId, rows.set(key, parked.arrivedAt))
+    const rows = owner.epochs.get(epochId) ?? new Map<string, number>()
+    owner.epochs.set(epochId, rows.set(key, parked.arrivedAt))
+    resize(sizes, owner.size, ++owner.size)
     arrivals.set(scope, Math.min(arrivals.get(scope) ?? Number.POSITIVE_INFINITY, parked.arrivedAt))
+    all++
     if (parked.stranger) strangers++
   }
   for (const scope of store.scopes()) for (const [key, parked] of store.entries(scope)) add(scope, key, parked)
@@ -156,10 +185,12 @@ function indexOf(store: ScopedStore<ParkedSubmission>) {
     remove(scope: string, key: string, parked: ParkedSubmission): void {
       const { epochId } = parked.submission
       const owner = owners.get(ownerKey(scope, parked))!
-      const rows = owner.get(epochId)!
+      const rows = owner.epochs.get(epochId)!
       rows.delete(key)
-      if (rows.size === 0) owner.delete(epochId)
+      if (rows.size === 0) owner.epochs.delete(epochId)
+      resize(sizes, owner.size, --owner.size)
       if (owner.size === 0) owners.delete(ownerKey(scope, parked))
+      all--
       if (parked.stranger) strangers--
     },
     forget: (scope: string): void => void arrivals.delete(scope),
@@ -168,19 +199,66 @@ function indexOf(store: ScopedStore<ParkedSubmission>) {
     /** Nothing in the scope came before; what came then may be gone. */
     arrivedFrom: (scope: string): number => arrivals.get(scope) ?? Number.POSITIVE_INFINITY,
     strangers: (): number => strangers,
+    rows: (): number => all,
+    /** What its owner has with it. */
+    sizeWith: (scope: string, parked: ParkedSubmission): number => (owners.get(ownerKey(scope, parked))?.size ?? 0) + 1,
+    /** A fair share of so many places, with one more that comes. */
+    share(places: number, parked: ParkedSubmission, scope: string): number {
+      const size = this.sizeWith(scope, parked)
+      const withIt = new Map(sizes)
+      resize(withIt, size - 1, size)
+      return fairShare(withIt, places)
+    },
+    /** What owners have beyond a fair share of so many places, farthest epochs first and whole; it depends on nothing else. */
+    beyondShare(places: number): readonly (readonly [scope: string, key: string])[] {
+      const share = fairShare(sizes, places)
+      const beyond: (readonly [string, string])[] = []
+      for (const [name, owner] of owners) {
+        let { size } = owner
+        if (size <= share) continue
+        const dataMarket = name.slice(0, name.indexOf('/'))
+        for (const [epochId, rows] of [...owner.epochs].sort(([a], [b]) => b - a)) {
+          if (size <= share) break
+          for (const key of rows.keys()) beyond.push([epochScope(dataMarket, epochId), key])
+          size -= rows.size
+        }
+      }
+      return beyond
+    },
   }
+}
+
+function resize(sizes: Map<number, number>, from: number, to: number): void {
+  const before = (sizes.get(from) ?? 0) - 1
+  if (before > 0) sizes.set(from, before)
+  else sizes.delete(from)
+  if (to > 0) sizes.set(to, (sizes.get(to) ?? 0) + 1)
+}
+
+/** The most that everybody may have of so many places, when who has less leaves the rest to the others. */
+function fairShare(sizes: ReadonlyMap<number, number>, places: number): number {
+  let owners = 0
+  for (const count of sizes.values()) owners += count
+  let left = places
+  for (const [size, count] of [...sizes].sort(([a], [b]) => a - b)) {
+    const share = Math.floor(left / owners)
+    if (size > share) return share
+    left -= size * count
+    owners -= count
+  }
+  return Number.POSITIVE_INFINITY
 }
 
 function farthestOf(owner: Owner): number {
   let farthest = 0
-  for (const epochId of owner.keys()) farthest = Math.max(farthest, epochId)
+  for (const epochId of owner.epochs.keys()) farthest = Math.max(farthest, epochId)
   return farthest
 }
 
 /** Of what an owner has waiting, and of what comes now: in the log they need not lie in the order in which they came. */
 function newestOf(owner: Owner, { arrivedAt }: ParkedSubmission): number {
   let newest = arrivedAt
-  for (const rows of owner.values()) for (const other of rows.values()) newest = Math.max(newest, other)
+  for (const rows of owner.epochs.values()) for (const other of rows.values()) newest = Math.max(newest, other)
   return newest
 }
 

@@ -63,6 +63,8 @@ export interface ProtocolRules {
   readonly addedMarkets: AddedMarketRules
   /** Early submissions that one validate task holds of signers whose slot it is not, yet; before a first block of all signers. */
   readonly parkedMax: number
+  /** Submissions that one validate task holds for epochs to come, of everybody: above it, who has most gives way. */
+  readonly waitingMax: number
   /** Blocks of history that validate keeps for header checks; must exceed every window and epoch in flight. */
   readonly headsKept: number
   /** Blocks for which every change of a slot's owner is kept; more than the log holds submissions of (7 days). */
@@ -105,6 +107,7 @@ export const MARKET_DEFAULTS = {
 
 export const RULES_DEFAULTS = {
   parkedMax: 10_000,
+  waitingMax: 1_000_000,
   headsKept: 4_096,
   addedMarkets: MARKET_DEFAULTS,
   slotHistoryBlocks: 604_800,
@@ -159,6 +162,7 @@ export function checkRules({
   markets,
   addedMarkets,
   parkedMax,
+  waitingMax,
   headsKept,
   markerKeys = [],
 }: Omit<ProtocolRules, 'markerKeys'> & Partial<ProtocolRules>): void {
@@ -168,6 +172,7 @@ export function checkRules({
   check(markets.length > 0, 'no data market is configured')
   check(markets.length <= MARKETS_MAX, `${markets.length} data markets are configured, at most ${MARKETS_MAX} can be`)
   check(Number.isSafeInteger(parkedMax) && parkedMax >= 0, `parkedMax is ${parkedMax}, at least 0 is needed`)
+  check(Number.isSafeInteger(waitingMax) && waitingMax >= 1, `waitingMax is ${waitingMax}, at least 1 is needed`)
   check(Number.isSafeInteger(headsKept) && headsKept >= 1, `headsKept is ${headsKept}, at least 1 is needed`)
   for (const key of markerKeys)
     check(/^[0-9a-f]{64}$/.test(key), `the marker key ${key} is not 64 lower-case hex digits`)

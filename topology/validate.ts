@@ -17,7 +17,7 @@ import { excerpt, formFault } from './form.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from './gate.ts'
 import { type Candidate, createJudge, type Judge, type Judgement, tooEarly } from './judge.ts'
 import { asBuffer } from './keccak.ts'
-import { createParking, type Parking } from './parking.ts'
+import { createParking, type Parking, type Why } from './parking.ts'
 import { overQuota, quotaOf } from './quota.ts'
 import { type MarketRules, marketRulesLookup, type ProtocolRules } from './rules.ts'
 import { prepareSubmissions, type Recovered } from './signature.ts'
@@ -103,15 +103,16 @@ function park({ parking, chain, judge, rules, rulesOf }: State, candidate: Candi
   const quota = quotaOf(market, market.fullNodes.includes(signer))
   const room = {
     strangers: rules.parkedMax,
+    total: rules.waitingMax,
     // One more than count: with it `admit` sees that the owner has signed too many.
     perEpoch: quota.signedMax + 1,
     epochs: (newest: number) => epochsAwaited(newest, head, market),
   }
   const outcomes: Outcome[] = []
   const parked = { ...candidate, arrivedAt, stranger: judge.isStranger(candidate) }
-  const gaveWay = ({ submission: other }: Candidate): void => {
+  const gaveWay = ({ submission: other }: Candidate, why: Why): void => {
     const { reason, evidence } = tooEarly(other, other.epochId - 1)
-    outcomes.push(refuse({ chain }, other, reason, evidence))
+    outcomes.push(refuse({ chain }, other, reason, why === 'share' ? noShare(rules.waitingMax) : evidence))
   }
   switch (parking.park(dataMarket, parked, room, gaveWay)) {
     case 'parked':
@@ -119,7 +120,12 @@ function park({ parking, chain, judge, rules, rulesOf }: State, candidate: Candi
     case 'over-quota':
       return [refuse({ chain }, submission, 'RATE_LIMITED', overQuota(quota))]
     case 'no-room':
-      return [refuse({ chain }, submission, 'EPOCH_NOT_OPEN', noRoom(rules.parkedMax, head !== undefined))]
+      outcomes.push(
+        parked.stranger
+          ? refuse({ chain }, submission, 'EPOCH_NOT_OPEN', noRoom(rules.parkedMax, head !== undefined))
+          : refuse({ chain }, submission, 'EPOCH_TOO_FAR', noShare(rules.waitingMax)),
+      )
+      return outcomes
     case 'no-place': {
       const { reason, evidence } = tooEarly(submission, submission.epochId - 1)
       return [refuse({ chain }, submission, reason, evidence)]
@@ -246,4 +252,10 @@ const noRoom = (max: number, isJudged: boolean): Evidence => ({
   rule: NO_ROOM_RULE,
   expected: isJudged ? `at most ${max} of signers who do not have the slot` : `at most ${max} before the first block`,
   actual: 'one more',
+})
+
+const noShare = (max: number): Evidence => ({
+  rule: NO_ROOM_RULE,
+  expected: `a fair share of the ${max} places of the task`,
+  actual: 'more than others have',
 })

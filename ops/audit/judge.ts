@@ -46,6 +46,7 @@ export class Judge {
   private readonly sources: JudgeSources
   private readonly chain: KnownChain
   private readonly parkedMax: number
+  private readonly waitingMax: number
   /** Records at the beginning of the log have expired. */
   private readonly isCut: boolean
   /** Per partition. */
@@ -56,6 +57,7 @@ export class Judge {
     this.sources = sources
     this.chain = new KnownChain(rules.headsKept)
     this.parkedMax = rules.parkedMax
+    this.waitingMax = rules.waitingMax
     this.isCut = isCut
   }
 
@@ -114,16 +116,18 @@ export class Judge {
     const mine = waiting.ofOwner(entry)
     const inEpoch = mine.filter((other) => other.submission.epochId === submission.epochId).length
     if (inEpoch > signedMax(entry, rules)) return 'RATE_LIMITED'
-    if (entry.stranger) return waiting.strangers >= this.parkedMax ? 'EPOCH_NOT_OPEN' : undefined
+    const isFull = (): boolean => waiting.size >= this.waitingMax
+    if (entry.stranger) return isFull() || waiting.strangers >= this.parkedMax ? 'EPOCH_NOT_OPEN' : undefined
     const epochs = new Set(mine.map((other) => other.submission.epochId))
-    if (inEpoch > 0 || epochs.size < this.epochsAwaited([...mine, entry], rules)) return undefined
-    const farthest = [...epochs].reduce((a, b) => (a > b ? a : b))
-    if (submission.epochId > farthest) return 'EPOCH_TOO_FAR'
-    for (const other of mine) {
-      if (other.submission.epochId !== farthest) continue
-      waiting.delete(other)
-      gaveWay.push(other)
+    if (inEpoch === 0 && epochs.size >= this.epochsAwaited([...mine, entry], rules)) {
+      const farthest = [...epochs].reduce((a, b) => (a > b ? a : b))
+      if (submission.epochId > farthest) return 'EPOCH_TOO_FAR'
+      gaveWay.push(...mine.filter((other) => other.submission.epochId === farthest))
+      for (const other of gaveWay) waiting.delete(other)
     }
+    if (!isFull()) return undefined
+    if (waiting.isBeyondShare(entry, this.waitingMax)) return 'EPOCH_TOO_FAR'
+    gaveWay.push(...waiting.shareOut(this.waitingMax))
     return undefined
   }
 

@@ -19,6 +19,32 @@ export class Waiting {
     return this.byDigest.values()
   }
 
+  get size(): number {
+    return this.byDigest.size
+  }
+
+  /** Whether its owner would have more, with it, than is left for everybody when all of so many places are taken. */
+  isBeyondShare(entry: Entry, places: number): boolean {
+    const others = [...this.byOwner].filter(([name]) => name !== ownerIn(entry)).map(([, { size }]) => size)
+    const own = (this.byOwner.get(ownerIn(entry))?.size ?? 0) + 1
+    return own > levelOf([...others, own], places)
+  }
+
+  /**
+   * Makes room when all of so many places are taken, until seven of eight are at most: water is let out from the top. Who has
+   * more than the level that is left gives up its farthest epochs, whole.
+   */
+  shareOut(places: number): readonly Entry[] {
+    const owners = [...this.byOwner.values()]
+    const level = levelOf(
+      owners.map(({ size }) => size),
+      Math.floor((places * 7) / 8),
+    )
+    const left = owners.flatMap((owner) => beyond(owner, level))
+    for (const entry of left) this.delete(entry)
+    return left
+  }
+
   /** The same submission, signed by the same, that waits for the same market. */
   copyOf(entry: Entry): Entry | undefined {
     return this.byDigest.get(digestIn(entry))
@@ -74,6 +100,28 @@ export class Waiting {
     if (epochs.size === 0) this.byEpoch.delete(entry.dataMarket)
     if (entry.stranger) this.strangers--
   }
+}
+
+/** The highest level at which all that is below it fits. */
+function levelOf(sizes: readonly number[], places: number): number {
+  let low = 0
+  let high = places
+  while (low < high) {
+    const level = Math.ceil((low + high) / 2)
+    if (sizes.reduce((sum, size) => sum + Math.min(size, level), 0) <= places) low = level
+    else high = level - 1
+  }
+  return low
+}
+
+function beyond(owner: ReadonlySet<Entry>, level: number): Entry[] {
+  const kept = [...owner].sort((a, b) => a.submission.epochId - b.submission.epochId)
+  const left: Entry[] = []
+  while (kept.length > level) {
+    const { epochId } = kept.at(-1)!.submission
+    while (kept.at(-1)?.submission.epochId === epochId) left.push(kept.pop()!)
+  }
+  return left
 }
 
 const digestIn = ({ dataMarket, digest, signer }: Entry): string => `${dataMarket} ${digest} ${signer}`

@@ -152,7 +152,10 @@ export const configSchema = z.strictObject({
     .strictObject({
       parkedMax: whole(0, 10_000_000)
         .default(rules.parkedMax)
-        .describe('Submissions that one validate task holds before it knows a first block.'),
+        .describe('Submissions that one validate task holds of strangers to their slot; before a first block all are.'),
+      waitingMax: whole(1, 100_000_000)
+        .default(rules.waitingMax)
+        .describe('Submissions that one validate task holds for epochs to come. Above it who has most gives way.'),
       headsKept: whole(16, 200_000)
         .default(rules.headsKept)
         .describe('Blocks of history for header checks; more than every window and epoch in flight.'),

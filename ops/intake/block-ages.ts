@@ -10,7 +10,7 @@ const COMPARED_MAX = 32
 export function blockAges() {
   const ages: number[] = []
   /** Of the blocks compared, ms: negative when the clock is behind. */
-  const least = (): number | undefined => (ages.length === 0 ? undefined : Math.min(...ages))
+  const least = (): number | undefined => ages.reduce<number | undefined>((a, b) => Math.min(a ?? b, b), undefined)
   return {
     /** @param blockTimestamp seconds @param now ms, by this clock */
     heard(blockTimestamp: number, now: number): void {

@@ -16,7 +16,7 @@ const BY_VERDICT: Readonly<Record<string, (verdict: Verdict) => boolean>> = {
   'room before the first block (parkedMax)': ({ rule, expected }) =>
     rule === NO_ROOM_RULE && expected.endsWith('before the first block'),
   'room of strangers to their slot (parkedMax)': ({ rule, expected }) =>
-    rule === NO_ROOM_RULE && !expected.endsWith('before the first block'),
+    rule === NO_ROOM_RULE && expected.endsWith('who do not have the slot'),
   'epochs of an owner that wait (epochsAhead, epochSecondsMin)': ({ reason, stage }) =>
     reason === 'EPOCH_TOO_FAR' && stage === 'validate',
   'length of a project id (projectIdBytesMax)': ({ reason, rule }) =>

@@ -243,5 +243,6 @@ const createRules = (changes: Partial<MarketRules>) => ({
   ...RULES_DEFAULTS,
   markets: [marketRules(changes)],
   parkedMax: 10,
+  waitingMax: 100,
   headsKept: 100,
 })

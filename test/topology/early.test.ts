@@ -45,7 +45,7 @@ describe('a clock that is late', () => {
     for (const submission of sent) world.submit(submission)
     expect(world.verdicts()).toEqual([])
     world.tick(...ticksOf(epochs).slice(1))
-    expect(new Set(sent.map((submission) => world.reasonOf(submission)))).toEqual(new Set(['COUNTED']))
+    expect(new Set(world.reasonsOf(sent))).toEqual(new Set(['COUNTED']))
     expect([...world.driver.store(world.stores.parked, 0).scopes()]).toEqual([])
   })
 
@@ -82,7 +82,8 @@ describe('a clock that is late', () => {
 
 describe('outages under load, in virtual time', () => {
   const BLOCK_SECONDS = 2
-  const SLOTS = 3
+  /** Fewer when there are hundreds of epochs. */
+  const slotsOf = (epochs: number): number => (epochs > 100 ? 1 : 3)
   const BEFORE = 3
 
   /** What the log holds, by when it came: ticks with their blocks, submissions a moment after the release. */
@@ -99,10 +100,11 @@ describe('outages under load, in virtual time', () => {
         ...(isOne(closed) ? [closeTick(closed, releasedIn(closed), block)] : []),
       ]
     })
-    const submissions = Array.from({ length: epochs * SLOTS }, (_, i) => {
-      const epochId = 1 + Math.floor(i / SLOTS)
+    const slots = slotsOf(epochs)
+    const submissions = Array.from({ length: epochs * slots }, (_, i) => {
+      const epochId = 1 + Math.floor(i / slots)
       const block = releasedIn(epochId)
-      const fields = { epochId, slotId: 1 + (i % SLOTS), projectId: `project-${i % 2}`, header: hashOf(block) }
+      const fields = { epochId, slotId: 1 + (i % slots), projectId: `project-${i % 2}`, header: hashOf(block) }
       return submissionOf({ ...fields, receivedAt: msOf(block) + 500 + i, deadline: block + WINDOW })
     })
     return { ticks, submissions }
@@ -130,8 +132,8 @@ describe('outages under load, in virtual time', () => {
         const isAway = event.at > cameBefore && event.at < until
         if (isAway && n % 50 === 0) for (const task of [0, 1, 2]) world.driver.restart('validate', task)
       }
-      const refused = submissions.filter((one) => world.reasonOf(one) !== 'COUNTED')
-      expect(refused.map((one) => `${one.epochId} ${world.reasonOf(one)}`)).toEqual([])
+      const reasons = world.reasonsOf(submissions).map((reason, n) => `${submissions[n]!.epochId} ${reason}`)
+      expect(reasons.filter((one) => !one.endsWith('COUNTED'))).toEqual([])
     },
   )
 })
@@ -194,6 +196,45 @@ describe('epochs that never come', () => {
     world.tick(...ticksOf(1).slice(1))
     expect(others.map((one) => world.reasonOf(one))).toEqual(['COUNTED', 'COUNTED', 'COUNTED'])
     expect(strangers.map((one) => world.reasonOf(one))).toEqual(['SLOT_MISMATCH', 'SLOT_MISMATCH', 'EPOCH_NOT_OPEN'])
+  })
+
+  describe('when all places of a task are taken', () => {
+    const total = 16
+    const narrow = rulesOf({ epochsAhead: 9, epochSecondsMin: 2, clockSkewSeconds: 4 }, { waitingMax: total })
+    const votesOf = (slotId: number, epochIds: readonly number[]) =>
+      epochIds.map((epochId) => inWindow(epochId, { slotId, receivedAt: msOf(10) }))
+
+    test('error: who has most gives way, the farthest epochs first; nobody else loses anything', () => {
+      const world = createWorld({ rules: narrow })
+      world.tick(headTick(10))
+      const greedy = votesOf(1, [1, 2, 300, 400, 500, 600, 700, 800, 900, 950])
+      const others = [2, 3, 4].flatMap((slotId) => votesOf(slotId, [1, 2]))
+      for (const one of [...greedy, ...others]) world.submit(one)
+      expect(world.verdicts()).toEqual([])
+      world.driver.restart('validate', 0)
+      const next = votesOf(5, [1, 2])
+      for (const one of next) world.submit(one)
+      // seven of eight places are filled again: six of the others, and eight of the ten
+      const far = greedy.slice(8)
+      expect(world.reasonsOf(far)).toEqual(['EPOCH_TOO_FAR', 'EPOCH_TOO_FAR'])
+      expect(world.verdictOn(far[0]!)).toMatchObject({ expected: 'a fair share of the 16 places of the task' })
+      world.tick(...ticksOf(2).slice(1))
+      const fair = [...greedy.slice(0, 2), ...others, ...next]
+      expect(new Set(world.reasonsOf(fair))).toEqual(new Set(['COUNTED']))
+    })
+
+    test('behavior: whoever fills its share first displaces only itself, and a stranger nobody', () => {
+      const world = createWorld({ rules: narrow })
+      world.tick(headTick(10))
+      const fair = [1, 2, 3, 4].flatMap((slotId) => votesOf(slotId, [1, 2, 3]))
+      for (const one of fair) world.submit(one)
+      const ofOne = votesOf(5, [1, 2, 3, 10, 11, 12, 13, 14, 15, 16])
+      for (const one of ofOne) world.submit(one)
+      const stranger = world.submit(submissionOf({ ...unsigned(inWindow(1)), signedBy: 6 }))
+      world.tick(...ticksOf(3).slice(1))
+      expect(new Set(world.reasonsOf([...fair, ...ofOne.slice(0, 2)]))).toEqual(new Set(['COUNTED']))
+      expect(world.reasonsOf([stranger])).not.toEqual(['COUNTED'])
+    })
   })
 
   test('behavior: an intake whose clock is years ahead does not make room for everything', () => {
@@ -267,7 +308,7 @@ describe('the place of the ticks', () => {
       for (const [n, submission] of all.entries()) if (placeOf(submission, n) === place) world.submit(submission)
       world.tick(tick)
     })
-    return { bytes: bytesOf(world), reasons: all.map((submission) => world.reasonOf(submission)) }
+    return { bytes: bytesOf(world), reasons: world.reasonsOf(all) }
   }
 
   const bytesOf = (world: World) => world.batches().map(({ json }) => Buffer.from(json).toString())

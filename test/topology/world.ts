@@ -196,6 +196,15 @@ export function createWorld({
     reasonOf(submission: Submission): string | undefined {
       return this.verdictOn(submission)?.reason
     },
+    /** Of many: the verdicts are read once. */
+    reasonsOf(submissions: readonly Submission[]): (string | undefined)[] {
+      const reasons = new Map<string, string>()
+      for (const { value } of driver.read(topics.verdicts)) {
+        if (reasons.has(value.submissionId)) throw new Error(`more than one verdict on ${value.submissionId}`)
+        reasons.set(value.submissionId, value.reason)
+      }
+      return submissions.map(({ submissionId }) => reasons.get(submissionId))
+    },
     batches: () => driver.read(topics.batches).flatMap(({ value }) => (isEpochSummary(value) ? [] : [value])),
     summaries: () => driver.read(topics.batches).flatMap(({ value }) => (isEpochSummary(value) ? [value] : [])),
   }
