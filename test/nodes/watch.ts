@@ -40,6 +40,8 @@ export class Watch {
   readonly said: Said[] = []
   /** Number of the newest block. */
   head = 0
+  /** Most epochs that the chain had released at any time: a reorganisation takes some, and they are released again. */
+  epochsMax = 0
   rssMiB = { first: 0, max: 0, last: 0 }
   private readonly options: WatchOptions
   private readonly provider
@@ -112,6 +114,7 @@ export class Watch {
         epoch?.batches.push(protocolStateInterface.decodeEventLog(name, data, [topic!, market!, id!])[1] as string)
     }
     this.canonical = [...epochs.values()]
+    this.epochsMax = Math.max(this.epochsMax, this.canonical.length)
   }
 
   private seen(what: string): number {
