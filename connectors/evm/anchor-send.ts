@@ -1,6 +1,6 @@
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
 import { agreedReceipt } from './agreed-readings.ts'
-import { type ContractCall, hashOf, isFiller, type Receipt } from './anchor-chain.ts'
+import { type ContractCall, hashOf, headerOf, isFiller, type Receipt, readContract } from './anchor-chain.ts'
 import { look } from './anchor-look.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { revertReason, whatItDid } from './anchor-receipt.ts'
@@ -46,6 +46,8 @@ export async function sendAndFollow(
         told = receipt
       }
       if (view.deep && (await isAgreed(receipt, settings, ports))) {
+        const early = did === 'LATE' && (await persist(() => beforeRelease(key, receipt, call, settings, ports.rpc)))
+        if (early) return answer(resultOf(intent, 'REVERTED', { ...placeOf(receipt), error: BEFORE_RELEASE }))
         const error = did === 'REVERTED' ? await persist(() => reasonOf(receipt, intent, call, ports.rpc)) : ''
         return answer(definite(key, intent, did, { ...placeOf(receipt), error }, settings))
       }
@@ -96,6 +98,25 @@ async function isAgreed(receipt: Receipt, settings: AnchorSettings, { rpc }: Sen
     return false
   }
 }
+
+/**
+ * A chain that went back may have a batch again before the release of its epoch. The contract then measures the window from
+ * block 0, and keeps nothing; no later batch is refused for that. On Nitro many blocks have the number of the release.
+ */
+const beforeRelease = (
+  { dataMarket, epochId }: AnchorKey,
+  { blockNumber }: Receipt,
+  call: ContractCall,
+  { contractBlock }: AnchorSettings,
+  rpc: Pick<Rpc, 'read'>,
+): Promise<boolean> =>
+  rpc.read(async (ask) => {
+    const [, release] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
+    if (release === 0n) return true
+    const block = await headerOf(ask, blockNumber, contractBlock)
+    return block !== undefined && BigInt(block.contractBlock) <= (release as bigint)
+  })
+const BEFORE_RELEASE = 'it came before the release of its epoch, which had left the chain: the contract kept nothing'
 
 const reasonOf = (
   receipt: Receipt,

@@ -78,6 +78,20 @@ describe('sendAndFollow', () => {
     expect(script.node.head).toBe(13)
   })
 
+  it.each([
+    ['is not released', 0, 'REVERTED'],
+    ['was released in a later block', 11, 'REVERTED'],
+    ['was released in a block of the same number, as on Nitro', 10, 'REVERTED'],
+    ['was released before', 9, 'LATE'],
+  ])('behavior: a late event of an epoch that %s: release %i, %s', async (_what, releaseBlock, outcome) => {
+    const script = scripted()
+    script.node.releaseBlock = releaseBlock
+    script.node.receipts.set(hash, { block: 10, status: 1, gasUsed: 1, logs: [eventLog('DelayedBatchSubmitted')] })
+    const [result] = await follow(script, intentOf([raw]))
+    expect(result!.outcome).toBe(outcome)
+    expect(result!.error.includes('it came before the release of its epoch')).toBe(outcome === 'REVERTED')
+  })
+
   it('behavior: the code of a revert is found by running the call again', async () => {
     const script = scripted()
     script.node.revert = 'E43'

@@ -34,6 +34,8 @@ export const intentOf = (rawTransactions: string[], fields: Partial<AnchorIntent
   ...fields,
 })
 
+const EPOCH_INFO = protocolStateInterface.getFunction('epochInfo')!
+
 export const hex = (n: number | bigint): string => `0x${n.toString(16)}`
 export const eventLog = (name: string, epochId = KEY.epochId, cid = CID, address = STATE) => ({
   ...protocolStateInterface.encodeEventLog(name, [MARKET, cid, epochId, 1]),
@@ -59,6 +61,8 @@ export function scripted() {
     /** The refusal of a raw transaction, when it depends on it. */
     take: undefined as ((raw: string) => string | undefined) | undefined,
     baseFee: 50n,
+    /** Of the epoch, as `epochInfo` tells it; 0 while it is not released. */
+    releaseBlock: 1,
     /** The block that names another parent. */
     unlinked: undefined as number | undefined,
   }
@@ -94,6 +98,9 @@ export function scripted() {
       case 'eth_getBalance':
         return hex(node.balance)
       case 'eth_call': {
+        const { data } = params[0] as { data: string }
+        if (data.startsWith(EPOCH_INFO.selector))
+          return protocolStateInterface.encodeFunctionResult(EPOCH_INFO, [0, node.releaseBlock, 0])
         if (!node.revert) return '0x'
         const cause = { code: 'CALL_EXCEPTION', data: '0x08c379a0', reason: node.revert }
         throw new EvmError('RPC_ERROR', 'reverted', { retriable: true, cause })
