@@ -93,12 +93,14 @@ export class Watch {
     const topics = names.map((name) => protocolStateInterface.getEvent(name)!.topicHash)
     const logs = await this.provider.getLogs({ address, topics: [topics], fromBlock, toBlock: 'latest' })
     const epochs = new Map<string, Epoch & { batches: string[] }>()
+    // after a reorganisation a batch and an ending may lie before the release: the contract takes them
+    const isRelease = ({ topics: [topic] }: (typeof logs)[number]) => topic === topics[0]
     for (const {
       topics: [topic, market, id],
       data,
       blockHash,
       blockNumber,
-    } of logs) {
+    } of [...logs.filter(isRelease), ...logs.filter((log) => !isRelease(log))]) {
       const name = names[topics.indexOf(topic!)]!
       const dataMarket = dataSlice(market!, 12)
       const key = `${dataMarket}/${Number(id)}`
