@@ -71,7 +71,7 @@ describe('a clock that is late', () => {
     expect([bought, seller].map((one) => world.reasonOf(one))).toEqual(['COUNTED', 'SLOT_MISMATCH'])
   })
 
-  test('behavior: an intake whose clock is an hour behind costs nothing', () => {
+  test('behavior: an intake whose clock is an hour behind costs nothing while ticks come', () => {
     const world = createWorld()
     world.tick(...ticksOf(1))
     const vote = world.submit(inWindow(3, { receivedAt: msOf(10) - 3_600_000 }))
