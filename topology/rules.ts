@@ -107,7 +107,7 @@ export const MARKET_DEFAULTS = {
 
 export const RULES_DEFAULTS = {
   parkedMax: 10_000,
-  waitingMax: 1_000_000,
+  waitingMax: 250_000, // of 2 KB each
   headsKept: 4_096,
   addedMarkets: MARKET_DEFAULTS,
   slotHistoryBlocks: 604_800,
