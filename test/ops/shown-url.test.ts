@@ -60,7 +60,12 @@ describe('whatever brings it there, no key is in', () => {
 
 describe('an address that was given', () => {
   const SIGNS = [...'abcXYZ019-._~!$&()*+,;=:@[]{}|^`\'"<> %é\u202e']
-  const key = fc.string({ unit: fc.constantFrom(...SIGNS), minLength: 16, maxLength: 40 }).map((text) => `k${text}k`)
+  /** Of signs that stand for themselves in every part of an address. */
+  const plain = (text: string): string => text.replaceAll(/[%/?#\\@ ]/g, '')
+  const key = fc
+    .string({ unit: fc.constantFrom(...SIGNS), minLength: 16, maxLength: 40 })
+    .map((text) => `k${text}k`)
+    .filter((text) => plain(text).replaceAll(':', '').length >= 16) // a shorter one is a name
   const clients: readonly ((url: string) => string)[] = [
     (url) => `GET ${url}: status 500`,
     (url) => `request to ${new URL(url).href} failed`,
@@ -72,7 +77,6 @@ describe('an address that was given', () => {
   ]
 
   test('property: no login, long part of a path or query of its is in a text, whatever signs they are made of', () => {
-    const plain = (text: string): string => text.replaceAll(/[%/?#\\@ ]/g, '')
     fc.assert(
       fc.property(key, key, key, key, fc.constantFrom(...clients), (name, password, path, query, say) => {
         const user = name.replaceAll(':', '')
