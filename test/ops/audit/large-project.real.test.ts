@@ -195,8 +195,8 @@ async function anchor(
         from = record.offset + 1
         const at = anchorIntents.key.decode(record.key!)
         const intent = anchorIntents.value.decode(record.value!)
-        if (intent.step === 'DONE' && at.batchIndex === -1) ended = true
-        if (intent.step === 'DONE' || intent.step === 'WATCH') continue
+        if (SETTLED.includes(intent.step) && at.batchIndex === -1) ended = true
+        if (SETTLED.includes(intent.step)) continue
         for (const result of await answersTo(intent, (offset) =>
           batches.whole(offset, new AbortController().signal).then(({ json }) => json),
         ))
@@ -205,6 +205,9 @@ async function anchor(
     return ended
   })
 }
+
+/** Nothing more is asked of the chain; what is final is looked at once in a while. */
+const SETTLED: readonly string[] = ['DONE', 'WATCH', 'KEEP']
 
 async function answersTo(
   { step, attempt, batchOffset }: AnchorIntent,

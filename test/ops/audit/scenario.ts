@@ -345,6 +345,9 @@ const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number,
   markets: [],
 })
 
+/** Nothing more is asked of the chain; what is final is looked at once in a while. */
+const SETTLED: readonly string[] = ['DONE', 'WATCH', 'KEEP']
+
 /** Plays the anchor connector and a chain where everything goes well, until no intent is left to carry out. */
 async function anchorAll(driver: TopologyTestDriver, topics: Topics): Promise<void> {
   for (;;) {
@@ -354,8 +357,7 @@ async function anchorAll(driver: TopologyTestDriver, topics: Topics): Promise<vo
       driver.read(topics.anchorResults).map(({ key, value }) => JSON.stringify([key, value.attempt])),
     )
     const open = [...newest.values()].filter(
-      ({ key, value }) =>
-        value.step !== 'DONE' && value.step !== 'WATCH' && !answered.has(JSON.stringify([key, value.attempt])),
+      ({ key, value }) => !SETTLED.includes(value.step) && !answered.has(JSON.stringify([key, value.attempt])),
     )
     if (open.length === 0) return
     for (const { key, value } of open)
