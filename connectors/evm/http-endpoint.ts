@@ -2,7 +2,7 @@
 import { createLimiter } from '../limiter.ts'
 import { EvmError } from './errors.ts'
 import { createPoster, Refused } from './http-post.ts'
-import { type Answer, answerOf, isRefusal, NodeError, type Request, textOfRequest } from './json-rpc.ts'
+import { type Answer, answerOf, idOf, isRefusal, NodeError, type Request, textOfRequest } from './json-rpc.ts'
 import type { Endpoint, RpcOptions } from './rpc.ts'
 
 const REQUESTS_AT_ONCE = 16
@@ -89,7 +89,7 @@ class HttpEndpoint implements Endpoint {
     try {
       const given = await this.post(calls.map(textOfRequest))
       if (!Array.isArray(given)) return undefined
-      const byId = new Map(given.map((one: unknown) => [(one as { id?: unknown } | null)?.id, one]))
+      const byId = new Map(given.map((one: unknown) => [idOf(one), one]))
       return calls.every(({ id }) => byId.has(id)) ? calls.map(({ id }) => answerOf(byId.get(id))) : undefined
     } catch (error) {
       if (error instanceof Refused || (error instanceof EvmError && error.code !== 'UNREACHABLE')) return undefined

@@ -1,6 +1,6 @@
 /** JSON to a node over HTTP and back, with bounds on time and bytes. */
 import { EvmError } from './errors.ts'
-import { shown } from './json-rpc.ts'
+import { idOf, shown } from './json-rpc.ts'
 import { tooLong } from './rpc-values.ts'
 
 /** Of one answer: some 10,000 logs, or a block's worth of receipts. */
@@ -41,9 +41,7 @@ export function createPoster(url: string, timeoutMs: number): (body: unknown) =>
 
 /** A list for a list, and with the number of the request: an error without one is the refusal of the request as such. */
 const isAnswerTo = (body: unknown, value: unknown): boolean =>
-  Array.isArray(body)
-    ? Array.isArray(value) && value.length > 0
-    : (value as { id?: unknown }).id === (body as { id?: unknown }).id
+  Array.isArray(body) ? Array.isArray(value) && value.length > 0 : idOf(value) === idOf(body)
 
 function parsed(text: string, status: number): unknown {
   try {

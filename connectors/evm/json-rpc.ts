@@ -27,6 +27,12 @@ export class NodeError extends Error {
 
 export const textOfRequest = ({ id, method, params }: Request): object => ({ jsonrpc: '2.0', id, method, params })
 
+/** The number of the request that an answer is for. The id must be what was sent, but some gateways make a string of it. */
+export function idOf(raw: unknown): unknown {
+  const id = (raw as { id?: unknown } | null)?.id
+  return typeof id === 'string' && String(Number(id)) === id ? Number(id) : id
+}
+
 /** Refused, and not by the contract that was called. */
 export const isRefusal = (answer: Answer): boolean => 'error' in answer && answer.error.data === undefined
 

@@ -86,6 +86,28 @@ test('behavior: one that takes no batches at all is asked one by one', async () 
   expect(node.sizes).toEqual(Array(7).fill(1))
 })
 
+describe('ids that come back as strings', () => {
+  const idAs = (text: (id: number) => unknown) => (asked: Call | Call[], outgoing: ServerResponse) => {
+    const one = (call: Call) => ({ ...resultOf(call), id: text(call.id) })
+    outgoing.end(JSON.stringify(Array.isArray(asked) ? asked.map(one).reverse() : one(asked)))
+  }
+  test.each([1, 7])('behavior: the same number as text is the answer, of %i calls', async (calls) => {
+    const node = await nodeThat(idAs(String))
+    const results = await Promise.all(Array.from({ length: calls }, () => node.ask('eth_call', [])))
+    expect(results).toEqual(Array.from({ length: calls }, (_, i) => `0x${i + 1}`))
+    expect(node.sizes).toEqual([calls])
+  })
+  test.each<[string, (id: number) => unknown]>([
+    ['another number', (id) => `${id + 1}`],
+    ['a number written otherwise', (id) => `0${id}`],
+    ['a list with it', (id) => [id]],
+    ['nothing', () => ''],
+  ])('error: %s is not the answer', async (_name, text) => {
+    const node = await nodeThat(idAs(text))
+    await expect(node.ask('eth_call', [])).rejects.toThrow('not an answer of JSON-RPC')
+  })
+})
+
 test('error: one that refuses everything is a failure, and is not asked for every call', async () => {
   const node = await nodeThat((_, outgoing) => void outgoing.writeHead(503).end('no'))
   await expect(many(node)).rejects.toMatchObject({ message: expect.stringContaining('HTTP status 503') })
