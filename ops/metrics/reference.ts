@@ -19,7 +19,7 @@ of its own roles, in OpenMetrics.
 
 Of what other sequencers measure, or could, these are not here, since there is nothing behind them: gossip scores and resource
 manager counts (the intake has no gossip; its limits are in \`seq_intake_shed_total\`), transport of a message (there is one),
-disagreement of nodes (one node is read at a time), rewards (not computed).
+rewards (not computed).
 `
 
 const SECTIONS: readonly (readonly [title: string, isIn: (roles: readonly Role[]) => boolean])[] = [
