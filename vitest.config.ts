@@ -5,8 +5,8 @@ const withKafka = ['test/**/*kafka*.real.test.ts', 'test/**/kafka/**/*.real.test
 const slow = { testTimeout: 300_000, hookTimeout: 120_000 }
 
 /**
- * `unit` does no I/O beyond a temporary directory and no sockets; `real` starts real parts (anvil, libp2p, child
- * processes); `kafka` has a broker, and runs after the others, one file at a time, since the broker alone fills a core.
+ * `unit` does no I/O beyond a temporary directory and no sockets, and runs on two cores; then `real`, which starts real parts
+ * (anvil, libp2p, child processes), and `kafka`, which has a broker: each one file at a time, since their parts fill a core.
  */
 export default defineConfig({
   test: {
@@ -19,6 +19,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.real.test.ts'],
           testTimeout: 60_000,
+          maxWorkers: 2,
         },
       },
       {
@@ -29,6 +30,8 @@ export default defineConfig({
           globalSetup: ['./test/global-setup.ts'],
           include: ['test/**/*.real.test.ts'],
           exclude: withKafka,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -39,7 +42,7 @@ export default defineConfig({
           globalSetup: ['./test/global-setup.ts', './test/real/kafka-setup.ts'],
           include: withKafka,
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
