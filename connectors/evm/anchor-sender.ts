@@ -72,10 +72,11 @@ export class Sender {
     this.started = ports.clock.now()
   }
 
-  /** Until the next broadcast at the latest, ms. */
+  /** Until the next look at the latest, ms: a broadcast that is due when nothing is to be sent is not waited for. */
   get waitMs(): number {
     const { rebroadcastMs, stuckMs } = this.settings
-    return Math.max(1, Math.min(rebroadcastMs, stuckMs, this.broadcastAt - this.ports.clock.now()))
+    const dueMs = this.broadcastAt - this.ports.clock.now()
+    return Math.min(rebroadcastMs, stuckMs, ...(dueMs > 0 ? [dueMs] : []))
   }
 
   /** Sends when it is time. Gives an answer, or LOOK after a refusal: what that means is judged by another look. */

@@ -142,6 +142,20 @@ describe('sendAndFollow', () => {
     ])
   })
 
+  it.each([
+    ['a receipt', 7],
+    ['another one in its place', 9],
+  ])('behavior: without a new block there is no look every moment at one that has %s', async (_what, nonceNow) => {
+    const script = scripted()
+    script.node.nonceNow = nonceNow
+    if (nonceNow === 7)
+      script.node.receipts.set(hash, { block: 10, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] })
+    script.node.unlinked = 11
+    const waits: number[] = []
+    await follow(script, intentOf([raw]), undefined, { waits })
+    expect(new Set(waits)).toEqual(new Set([2_000]))
+  })
+
   it('behavior: stuck after so many blocks and so long, with what the chain asks now', async () => {
     const script = scripted()
     const results = await follow(script, intentOf([raw]))

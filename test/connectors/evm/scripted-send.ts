@@ -117,12 +117,18 @@ export function scripted() {
   return { node, ask }
 }
 
-/** Follows a transaction; before each wait for a head `turn(n)` may change the node. Ends after `turnsMax` waits. */
+/** Follows a transaction; before each wait for a head `turn(n)` may change the node. Ends after `turnsMax` waits, which `waits` has, in ms. */
 export async function follow(
   { node, ask }: ReturnType<typeof scripted>,
   intent: AnchorIntent,
   turn: (n: number) => void = () => {},
-  { turnsMax = 30, observer = {} as AnchorObserver, key = KEY, memory = { refusedRounds: 0, legacy: false } } = {},
+  {
+    turnsMax = 30,
+    observer = {} as AnchorObserver,
+    key = KEY,
+    memory = { refusedRounds: 0, legacy: false },
+    waits = [] as number[],
+  } = {},
 ): Promise<AnchorResult[]> {
   const results: AnchorResult[] = []
   const abort = new AbortController()
@@ -131,7 +137,8 @@ export async function follow(
   const heads: HeadWatch = {
     head: undefined,
     done: Promise.resolve(),
-    changed: async () => {
+    changed: async (_seen, maxMs) => {
+      waits.push(maxMs)
       if (++turns > turnsMax) abort.abort()
       node.head++
       time += 1_000
