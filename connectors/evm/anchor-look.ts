@@ -14,8 +14,10 @@ export interface View {
   readonly receipt: Receipt | undefined
   /** So many blocks lie on top of it, each linked to the one before, that it stays. */
   readonly deep: boolean
-  /** The block of the receipt that was seen before is not of the chain any more. */
+  /** The block of the receipt that was seen before is not of the chain any more: another has its place. */
   readonly left: boolean
+  /** A receipt whose block the node does not have, with the nonce free: nothing of it is on the chain. */
+  readonly lost: Receipt | undefined
   /** Next nonce of the signer, at the head and at the depth. */
   readonly nonceNow: number
   readonly nonceSettled: number
@@ -23,8 +25,9 @@ export interface View {
 
 /**
  * A receipt counts only while the chain has its block: behind one address there may be a node on another fork. Of a receipt
- * that was seen before the block is enough, since a node may have lost the receipt, or still be indexing. One that cannot
- * be read is no outage while the nonce is free: no form is in a block then.
+ * that was seen before the block is enough, since a node may have lost the receipt, or still be indexing. A block that the
+ * node does not have says nothing: the nonce does, since a node that is only behind may be given the same bytes again. A
+ * receipt that cannot be read is no outage while the nonce is free: no form is in a block then.
  * @throws EvmError when head or nonce cannot be read, or no receipt though the nonce is used
  */
 export async function look(
@@ -39,23 +42,27 @@ export async function look(
   const answers = await Promise.all(forms.map(({ hash }) => receiptOf(ask, hash).catch(unreadable)))
   const found = answers.filter((one): one is Receipt => one !== undefined && !(one instanceof EvmError))
   let left = false
+  let lost: Receipt | undefined
   for (const receipt of seen ? [...found, seen] : found) {
     const block = await headerOf(ask, receipt.blockNumber, contractBlock)
-    if (block && block.hash !== receipt.blockHash) {
-      left ||= receipt === seen
-      continue
+    if (!block) lost ??= receipt
+    else if (block.hash !== receipt.blockHash) left ||= receipt === seen
+    else {
+      const far = head.number - receipt.blockNumber >= confirmations
+      const deep = far && (await isLinked(ask, receipt, head, settings))
+      return { ...NOTHING, head, receipt, deep, nonceNow: nonce, nonceSettled: nonce }
     }
-    const far = head.number - receipt.blockNumber >= confirmations
-    const deep = far && (await isLinked(ask, receipt, head, settings))
-    return { head, receipt, deep, left: false, nonceNow: nonce, nonceSettled: nonce }
   }
   const nonceNow = await nonceOf(ask, signer, 'latest')
+  if (lost && nonceNow > nonce) return { ...NOTHING, head, receipt: lost, nonceNow, nonceSettled: nonceNow }
   const unread = answers.find((one) => one instanceof EvmError)
   if (nonceNow > nonce && unread && !left) throw unread
   const settledBlock = Math.max(0, head.number - confirmations)
   const nonceSettled = nonceNow > nonce ? await nonceOf(ask, signer, settledBlock) : nonceNow
-  return { head, receipt: undefined, deep: false, left, nonceNow, nonceSettled }
+  return { ...NOTHING, head, left, lost, nonceNow, nonceSettled }
 }
+
+const NOTHING = { receipt: undefined, deep: false, left: false, lost: undefined }
 
 /** An error in words, as of a node that is indexing. No answer at all is an outage. */
 function unreadable(error: unknown): EvmError {

@@ -39,6 +39,7 @@ export async function sendAndFollow(
     if (receipt) {
       seen = receipt
       takenLooks = 0
+      sender.isMined()
       const filler = forms.some((form) => form.filler && form.hash === receipt.transactionHash)
       const did = whatItDid(key, intent, receipt, filler, call.to)
       if (did === 'ANCHORED' && told?.blockHash !== receipt.blockHash) {

@@ -52,7 +52,8 @@ export class Sender {
   private readonly sent: Sent
   private readonly settings: AnchorSettings
   private readonly ports: SendPorts
-  private started: number
+  /** When and at which block it began to be in none. */
+  private started = 0
   private firstBlock: number | undefined
   private broadcastAt = Number.NEGATIVE_INFINITY
   /** In a row. */
@@ -69,7 +70,11 @@ export class Sender {
     this.sent = sent
     this.settings = settings
     this.ports = ports
-    this.started = ports.clock.now()
+  }
+
+  /** A block has it: should that be lost, it waits anew. */
+  isMined(): void {
+    this.firstBlock = undefined
   }
 
   /** Until the next look at the latest, ms: a broadcast that is due when nothing is to be sent is not waited for. */
@@ -84,7 +89,10 @@ export class Sender {
     const { head, nonceNow } = view
     const { clock } = this.ports
     const { stuckBlocks, stuckMs } = this.settings
-    this.firstBlock ??= head.number
+    if (this.firstBlock === undefined) {
+      this.firstBlock = head.number
+      this.started = clock.now()
+    }
     const isNext = nonceNow === this.sent.intent.nonce
     const itsTurnCame = this.behindGap && isNext && this.refusals > 0
     this.behindGap = !isNext

@@ -382,6 +382,77 @@ describe('sendAndFollow', () => {
   })
 })
 
+describe('a transaction that was mined, and whose block the node has no more', () => {
+  const inBlock = (block: number) => ({ block, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] })
+  const lose = ({ node }: ReturnType<typeof scripted>): void => {
+    node.receipts.delete(hash)
+    node.missing.add(10)
+  }
+  const minedOnce = () => {
+    const script = scripted()
+    script.node.receipts.set(hash, inBlock(10))
+    return script
+  }
+
+  it.each([
+    ['its receipt is gone too', (script: ReturnType<typeof scripted>) => lose(script)],
+    ['its receipt is still told', ({ node }: ReturnType<typeof scripted>) => void node.missing.add(10)],
+    [
+      'an earlier one of the signer is gone as well',
+      (script: ReturnType<typeof scripted>) => {
+        lose(script)
+        script.node.nonceNow = 6
+      },
+    ],
+  ])('behavior: with its nonce free it is sent again, and counts where it is mined then: %s', async (_what, lost) => {
+    const script = minedOnce()
+    const results = await follow(script, intentOf([raw]), (n) => {
+      if (n === 1) lost(script)
+      if (n === 4) script.node.receipts.set(hash, inBlock(13))
+    })
+    expect(script.node.sent).toEqual([raw])
+    expect(results.map(({ outcome, blockNumber }) => `${outcome} ${blockNumber}`)).toEqual([
+      'MINED 10',
+      'MINED 13',
+      'FINAL 13',
+    ])
+  })
+
+  it('behavior: it is sent again at each interval, and is stuck only so long after it was lost', async () => {
+    const script = scripted()
+    const { node } = script
+    node.unlinked = 11 // so that it is not final while it lies there
+    const sent: number[] = []
+    const results = await follow(script, intentOf([raw]), (n) => {
+      sent[n] = node.sent.length
+      if (n === 1) node.receipts.set(hash, inBlock(10))
+      if (n === 20) lose(script)
+    })
+    expect(outcomes(results)).toEqual(['MINED', 'STUCK'])
+    expect([sent[1], sent[20], sent[21]]).toEqual([1, 1, 2])
+    expect(node.head).toBe(34)
+  })
+
+  it('behavior: with its nonce used the node lacks only the block: nothing is sent, and it is nobody else’s', async () => {
+    const script = minedOnce()
+    Object.assign(script.node, { nonceNow: 8, nonceSettled: 8 })
+    const results = await follow(script, intentOf([raw]), (n) => {
+      if (n === 1) lose(script)
+    })
+    expect(outcomes(results)).toEqual(['MINED'])
+    expect(script.node.sent).toEqual([])
+  })
+
+  it('behavior: the block comes back, as of a node that was behind: it is final as before', async () => {
+    const script = minedOnce()
+    const results = await follow(script, intentOf([raw]), (n) => {
+      if (n === 1) lose(script)
+      if (n === 3) script.node.missing.clear()
+    })
+    expect(outcomes(results)).toEqual(['MINED', 'FINAL'])
+  })
+})
+
 describe('createSigner', () => {
   it('behavior: the same intent gives the same bytes, which ethers reads back', async () => {
     const again = await signer.sign(intentOf([]), call)

@@ -63,6 +63,8 @@ export function scripted() {
     baseFee: 50n,
     /** Of the epoch, as `epochInfo` tells it; 0 while it is not released. */
     releaseBlock: 1,
+    /** Blocks below the head that it does not have. */
+    missing: new Set<number>(),
     /** The block that names another parent. */
     unlinked: undefined as number | undefined,
   }
@@ -79,6 +81,7 @@ export function scripted() {
     const [first, second] = params as [string, string]
     switch (method) {
       case 'eth_getBlockByNumber':
+        if (first !== 'latest' && node.missing.has(Number(first))) return null
         return blockOf(first === 'latest' ? node.head : Number(first))
       case 'eth_getTransactionReceipt': {
         if (node.receiptRefusal) throw new EvmError('RPC_ERROR', node.receiptRefusal, { retriable: true })
