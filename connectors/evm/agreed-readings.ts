@@ -1,4 +1,5 @@
 /** What must not be one node's word: what opens and closes epochs, who holds a slot, and what became of a transaction. */
+import type { AnchorResult } from '../../schemas/types.ts'
 import { headerAt } from './chain-reader.ts'
 import type { ChainState } from './chain-state.ts'
 import { type ChainStep, nextStep, type ReadOptions } from './chain-steps.ts'
@@ -60,6 +61,17 @@ function textOfStep(step: ChainStep, { open }: ChainState): string | undefined {
 /** Who holds slots, as `reading` gives it. */
 export const agreedSlots = <T>(rpc: Pick<Rpc, 'agree'>, reading: (ask: Ask) => Promise<T>): Promise<T> =>
   rpc.agree(reading, { what: () => 'the owners of slots', textOf: (slots) => JSON.stringify(slots) })
+
+/** What a call would come to now. That it can be made is no danger; that it cannot decides over a batch. */
+export const agreedPrepare = (
+  rpc: Pick<Rpc, 'agree'>,
+  reading: (ask: Ask) => Promise<AnchorResult>,
+): Promise<AnchorResult> =>
+  rpc.agree(reading, {
+    what: ({ outcome }) => `a call that is ${outcome}`,
+    textOf: ({ outcome, error }) =>
+      outcome === 'READY' ? undefined : outcome === 'REVERTED' ? `${outcome} ${error}` : outcome,
+  })
 
 /** Undefined when the nodes that agree have no such receipt, or another one. */
 export async function agreedReceipt(rpc: Pick<Rpc, 'agree'>, seen: Receipt): Promise<Receipt | undefined> {

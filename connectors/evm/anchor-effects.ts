@@ -2,6 +2,7 @@
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../schemas/types.ts'
 import { LogError } from '../../streams/ports.ts'
 import { createLimiter } from '../limiter.ts'
+import { agreedPrepare } from './agreed-readings.ts'
 import type { Answers } from './anchor-answers.ts'
 import { BatchGone, type BatchReader } from './anchor-batches.ts'
 import { createCalls } from './anchor-calls.ts'
@@ -90,7 +91,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
 
   const dryRun = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
     const call = await contractCall(key, intent, until)
-    return rpc.read((ask) => prepare(ask, { key, intent, call, signer: ports.signers[0]!.address }, settings))
+    return agreedPrepare(rpc, (ask) => prepare(ask, { key, intent, call, signer: ports.signers[0]!.address }, settings))
   }
 
   const sign = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {

@@ -109,7 +109,12 @@ async function refused(
     if (!settled) throw new NotYet('it is on the chain, but not deep enough')
     return resultOf(intent, 'ALREADY_ANCHORED', await placeOf(ask, input, head, settings))
   }
-  if (code === 'LATE') return resultOf(intent, 'LATE')
+  if (code === 'LATE') {
+    const same = await headerOf(ask, head.number, settings.contractBlock)
+    if (same?.hash !== head.hash)
+      throw new NotYet(`the node calls block ${head.number} its newest, and does not have it`)
+    return resultOf(intent, 'LATE')
+  }
   if (settledBlock < 0 || (await dryRun(ask, signer, call, settledBlock)) !== code)
     throw new NotYet(`the contract refuses it with ${code}, but may not after a reorg`)
   settings.observer?.reverted?.(code, key)

@@ -58,16 +58,30 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
   const { rpc, heads, persist, signal } = ports
   const watched = new Map<string, Watched>()
 
+  /**
+   * The newest block to look at, by the newest head: one that a node invented is not kept to. @param behind of a second look
+   */
+  const targetNow = (behind: number): number => (heads.head ? heads.head.number - settings.confirmations - behind : -1)
+
+  /** What was looked through up to a head that is not there is looked through anew: nobody knows what lay behind it. */
+  const beginAnewBeyond = (look: Look, target: number): void => {
+    for (const { intent, cursors } of watched.values())
+      if (cursors[look] > target + 1 + SECOND_LOOK_BLOCKS) cursors[look] = intent.blockNumber
+  }
+
   /** Looks through the next range of blocks for those that are furthest behind; false when nothing is left to look at. */
-  const step = async (look: Look, target: number): Promise<boolean> => {
+  const step = async (look: Look): Promise<boolean> => {
+    const target = targetNow(look === 'first' ? 0 : SECOND_LOOK_BLOCKS)
+    if (target < 0 || signal.aborted) return false
+    beginAnewBeyond(look, target)
     const due = look === 'first' ? 0 : SECOND_LOOK_STRIDE - 1
     for (const { cursors } of watched.values())
-      if (cursors[look] < 0 && target >= 0) cursors[look] = Math.max(0, target - LOOKBACK_BLOCKS)
+      if (cursors[look] < 0) cursors[look] = Math.max(0, target - LOOKBACK_BLOCKS)
     const behind = [...watched.values()].filter(({ cursors }) => cursors[look] >= 0 && cursors[look] + due <= target)
     if (behind.length === 0) return false
     const fromBlock = behind.reduce((min, { cursors }) => Math.min(min, cursors[look]), target)
     const toBlock = Math.min(target, fromBlock + settings.logRangeBlocks - 1)
-    const news = await persist(() => rpc.read((ask) => newsOf(ask, behind, look, { fromBlock, toBlock }, settings)))
+    const news = await rpc.read((ask) => newsOf(ask, behind, look, { fromBlock, toBlock }, settings))
     await Promise.all(news.map(({ one, result }) => result && ports.answer(one.key, result)))
     for (const { one, event, result } of news) {
       if (!result) settings.observer?.notFinalized?.(one.key)
@@ -92,9 +106,8 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
     async follow() {
       let head = heads.head
       while (!signal.aborted) {
-        const target = head ? head.number - settings.confirmations : -1
-        while (target >= 0 && !signal.aborted && (await step('first', target)));
-        while (target >= 0 && !signal.aborted && (await step('second', target - SECOND_LOOK_BLOCKS)));
+        while (await persist(() => step('first')));
+        while (await persist(() => step('second')));
         head = await heads.changed(head, watched.size > 0 ? settings.pollMs : HEAD_WAIT_MS, signal)
       }
     },

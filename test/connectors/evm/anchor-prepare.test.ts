@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { protocolStateInterface as abi } from '../../../connectors/evm/abi.ts'
+import { agreedPrepare } from '../../../connectors/evm/agreed-readings.ts'
 import { ANCHOR_DEFAULTS, type AnchorSettings } from '../../../connectors/evm/anchor-options.ts'
 import { prepare } from '../../../connectors/evm/anchor-prepare.ts'
 import { EvmError } from '../../../connectors/evm/errors.ts'
-import type { Ask } from '../../../connectors/evm/rpc.ts'
+import { type Ask, createRpc } from '../../../connectors/evm/rpc.ts'
+import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { CID, eventLog, intentOf, KEY, STATE, signer } from './scripted-send.ts'
 
 const RELEASE = 100
@@ -20,6 +22,8 @@ function scripted({ head, l1Of = (n: number) => n }: { head: number; l1Of?: (n: 
     gas: 1_000_000,
     ranges: [] as string[],
     headersRead: 0,
+    /** What it calls its newest block, above the one that it has. */
+    claimed: undefined as number | undefined,
   }
   const answerTo = (data: string): string => {
     const { name } = abi.parseTransaction({ data })!
@@ -41,8 +45,9 @@ function scripted({ head, l1Of = (n: number) => n }: { head: number; l1Of?: (n: 
     const [first] = params as [string & { data: string } & { fromBlock: string; toBlock: string }]
     switch (method) {
       case 'eth_getBlockByNumber': {
-        const number = (first as string) === 'latest' ? head : Number(first)
+        const number = (first as string) === 'latest' ? (node.claimed ?? head) : Number(first)
         node.headersRead++
+        if (first !== 'latest' && number > head) return null
         const hashes = { hash: hashAt(number), parentHash: hashAt(number - 1), logsBloom: '0x', timestamp: '0x1' }
         const numbers = { number: hex(number), l1BlockNumber: hex(l1Of(number)), gasLimit: hex(30_000_000) }
         return { ...hashes, ...numbers, baseFeePerGas: '0x7' }
@@ -96,6 +101,27 @@ describe('the window, at its end', () => {
     expect(await outcomeOf(ask, { contractBlock: 'l1BlockNumber' })).toMatchObject({ outcome })
   })
 })
+
+describe('a node that calls a block its newest which it does not have', () => {
+  it('error: has no batch called late', async () => {
+    const { node, ask } = scripted({ head: 110 })
+    node.claimed = 1_000_000
+    await expect(outcomeOf(ask)).rejects.toThrow('calls block 1000000 its newest, and does not have it')
+  })
+
+  it('error: of two that must agree, one that says so by itself is outvoted, or nothing is decided', async () => {
+    const [liar, honest] = [scripted({ head: 130 }), scripted({ head: 110 })]
+    const options = { urls: ['a', 'b'], chainId: 1, timeoutMs: 1_000, batchMax: 1, agreement: 2 }
+    const connect = (url: string) => ({ ask: chainOne(url === 'a' ? liar.ask : honest.ask), close: () => {} })
+    const rpc = createRpc(options, { clock: systemClock, connect })
+    await expect(agreedPrepare(rpc, (ask) => outcomeOf(ask))).rejects.toMatchObject({ code: 'DISAGREEMENT' })
+  })
+})
+
+const chainOne =
+  (ask: Ask): Ask =>
+  async (method, params) =>
+    method === 'eth_chainId' ? '0x1' : ask(method, params)
 
 describe('gas', () => {
   it('behavior: as a setting, a transaction asks for no more than it may have', async () => {

@@ -31,21 +31,32 @@ const logOf = ({ name, block, validator, transaction = block }: Event) => {
   return { ...abi.encodeEventLog(name, args), ...where, address: STATE, removed: false }
 }
 
+/** From one head to another the node adds so much to what it says its head is. */
+interface Lie {
+  readonly from: number
+  readonly to: number
+  readonly adds: number
+  /** Refuses what it does not have, where it would answer with nothing. */
+  readonly refuses: boolean
+}
+
 /**
  * Watches a batch of block 5 while the head goes from 6 to `until`, a block a turn. A node that gives events of a block only
  * from `hidden` heads later on answers with nothing before. Gives what was told, with the head at which it was.
  */
-async function watching(events: readonly Event[], until: number, hidden = 0): Promise<string[]> {
+async function watching(events: readonly Event[], until: number, hidden = 0, lie?: Lie): Promise<string[]> {
   let head = 6
   const told: string[] = []
+  const said = (): number => (lie && head >= lie.from && head < lie.to ? head + lie.adds : head)
   const abort = new AbortController()
   const ask: Ask = async (method, [first]) => {
-    if (method === 'eth_blockNumber') return hex(head)
+    if (method === 'eth_blockNumber') return hex(said())
     if (method === 'eth_getTransactionByHash') {
       const { root = ROOT } = events.find(({ block, transaction = block }) => hashAt(transaction) === first)!
       return { hash: first, input: abi.encodeFunctionData('submitBatchAttestation', [MARKET, CID, KEY.epochId, root]) }
     }
     const { fromBlock, toBlock } = first as { fromBlock: string; toBlock: string }
+    if (lie?.refuses && Number(toBlock) > head) throw new Error(`no block ${Number(toBlock)}`)
     const seen = events.filter(({ block }) => block >= Number(fromBlock) && block <= Number(toBlock))
     return seen
       .filter((one) => head - one.block >= (one.hidden ?? hidden))
@@ -57,12 +68,12 @@ async function watching(events: readonly Event[], until: number, hidden = 0): Pr
   })
   const heads: HeadWatch = {
     get head() {
-      return headAt(head)
+      return headAt(said())
     },
     done: Promise.resolve(),
     changed: async () => {
       if (++head > until) abort.abort()
-      return headAt(head)
+      return headAt(said())
     },
   }
   const observer = { notFinalized: () => void told.push(`not finalized at ${head}`) }
@@ -75,7 +86,14 @@ async function watching(events: readonly Event[], until: number, hidden = 0): Pr
   const watch = createAttestationWatch(settings, {
     rpc: { read: (reading) => reading(ask) },
     heads,
-    persist: (action) => action(),
+    persist: async (action) => {
+      for (;;)
+        try {
+          return await action()
+        } catch (error) {
+          if (++head > until) throw error
+        }
+    },
     answer: async (_, { outcome, attestation }) => {
       const of = attestation ? ` ${VALIDATORS.indexOf(attestation.validator)} ${attestation.matches}` : ''
       told.push(`${outcome}${of} at ${head}`)
@@ -103,6 +121,14 @@ describe('createAttestationWatch', () => {
     const events = [attested(7, 0), { ...attested(9, 1), transaction: 9 }, diverged]
     const told = await watching(events, 120, 20)
     expect(told.map((one) => one.replace(/ at .*/, ''))).toEqual(['ATTESTED 0 true', 'ATTESTED 1 true', 'DIVERGED'])
+  })
+
+  it.each([
+    ['answers with nothing', false],
+    ['refuses', true],
+  ])('behavior: a head that a node invents for a while, and %s beyond its own, hides nothing', async (_, refuses) => {
+    const told = await watching([attested(12, 0), attested(20, 1)], 120, 0, { from: 8, to: 15, adds: 1_000, refuses })
+    expect(told).toEqual([expect.stringMatching(/^ATTESTED 0 true at 1[5-7]$/), 'ATTESTED 1 true at 23'])
   })
 
   const forced: Event = { name: 'TriggerBatchResubmission', block: 40 }
