@@ -11,7 +11,11 @@ export interface SendMemory {
   refusedRounds: number
   /** Nodes do not take EIP-1559 transactions, or nothing that was tried in that form: the next is a legacy one. */
   legacy: boolean
+  /** The nonce of the transaction of which it was told that it is in no block. */
+  unminedTold: number | undefined
 }
+
+export const newSendMemory = (): SendMemory => ({ refusedRounds: 0, legacy: false, unminedTold: undefined })
 
 export interface SendMemories {
   of(key: AnchorKey): SendMemory
@@ -24,7 +28,7 @@ export function createSendMemories(): SendMemories {
   return {
     of(key) {
       const text = textOf(key)
-      const memory = memories.get(text) ?? { refusedRounds: 0, legacy: false }
+      const memory = memories.get(text) ?? newSendMemory()
       memories.set(text, memory)
       return memory
     },

@@ -116,6 +116,8 @@ export interface AnchorObserver extends RpcObserver {
   lowBalance?(wei: bigint, needed: bigint): void
   /** No node takes a transaction. It is looked at again with every block, and sent again after the pause. */
   transactionRefused?(key: AnchorKey, refused: TransactionRefused): void
+  /** It could be the next, and is in no block for `stuckMs`; told once of each. It is sent again meanwhile. */
+  transactionUnmined?(key: AnchorKey, unmined: TransactionUnmined): void
   /** The contract refuses the call, in a dry run or in a block. */
   reverted?(code: string, key: AnchorKey): void
   feeBumped?(): void
@@ -141,6 +143,23 @@ export interface TransactionRefused {
   readonly retryInMs: number
   /** The refusal before it was for another reason, or there was none. */
   readonly isNew: boolean
+}
+
+/** What was seen of a transaction without a receipt. */
+export interface TransactionUnmined {
+  readonly nonce: number
+  /** Since it could be the next. */
+  readonly ms: number
+  /** The newest, without it. */
+  readonly block: number
+  /** Of the signer, at the newest block. */
+  readonly nextNonce: number
+  /** A node has it, or another one of its nonce, in the pool. */
+  readonly inPool: boolean
+  /** A node took it at some time. */
+  readonly taken: boolean
+  /** The block that it was in, and that the node does not have any more. */
+  readonly lostBlock: number | undefined
 }
 
 export type AnchorSettings = AnchorOptions & AnchorTuning

@@ -55,6 +55,8 @@ export class Sender {
   /** When and at which block it began to be in none. */
   private started = 0
   private firstBlock: number | undefined
+  /** When it began to be the next of the signer; undefined while it is not. */
+  private nextSince: number | undefined
   private broadcastAt = Number.NEGATIVE_INFINITY
   /** In a row. */
   private refusals = 0
@@ -72,16 +74,18 @@ export class Sender {
     this.ports = ports
   }
 
+  /** Until the next look at the latest, ms: for the next broadcast, or to tell that it is in no block. What is past is not waited for. */
+  get waitMs(): number {
+    const { rebroadcastMs, stuckMs } = this.settings
+    const now = this.ports.clock.now()
+    const due = [this.broadcastAt - now, (this.nextSince ?? now) + stuckMs - now].filter((ms) => ms > 0)
+    return Math.min(rebroadcastMs, stuckMs, ...due)
+  }
+
   /** A block has it: should that be lost, it waits anew. */
   isMined(): void {
     this.firstBlock = undefined
-  }
-
-  /** Until the next look at the latest, ms: a broadcast that is due when nothing is to be sent is not waited for. */
-  get waitMs(): number {
-    const { rebroadcastMs, stuckMs } = this.settings
-    const dueMs = this.broadcastAt - this.ports.clock.now()
-    return Math.min(rebroadcastMs, stuckMs, ...(dueMs > 0 ? [dueMs] : []))
+    this.nextSince = undefined
   }
 
   /** Sends when it is time. Gives an answer, or LOOK after a refusal: what that means is judged by another look. */
@@ -94,6 +98,7 @@ export class Sender {
       this.started = clock.now()
     }
     const isNext = nonceNow === this.sent.intent.nonce
+    this.nextSince = isNext ? (this.nextSince ?? clock.now()) : undefined
     const itsTurnCame = this.behindGap && isNext && this.refusals > 0
     this.behindGap = !isNext
     if (this.words !== undefined) {
@@ -103,9 +108,23 @@ export class Sender {
       await this.send(head)
       if (this.words !== undefined) return 'LOOK'
     }
+    if (this.nextSince !== undefined && clock.now() - this.nextSince >= stuckMs) await this.tellUnmined(view)
     // Behind a gap it cannot be mined whatever it pays: only the one whose turn it is can be stuck.
     const long = head.number - this.firstBlock >= stuckBlocks && clock.now() - this.started >= stuckMs
     return long && isNext ? this.conclude(view) : undefined
+  }
+
+  /** Says what is seen of it, once, since nothing that is seen says why. What the nodes say was told when they refused it. */
+  private async tellUnmined({ head, nonceNow: nextNonce, lost }: View): Promise<void> {
+    const { key, intent } = this.sent
+    const { nonce } = intent
+    const { rpc, clock, memory } = this.ports
+    if (memory.unminedTold === nonce || (this.refusal && !CLAIMS.includes(this.refusal.reason))) return
+    memory.unminedTold = nonce
+    const ms = clock.now() - this.nextSince!
+    const inPool = await isHeld(rpc, intent)
+    const seen = { block: head.number, nextNonce, inPool, taken: this.taken, lostBlock: lost?.blockNumber }
+    this.settings.observer?.transactionUnmined?.(key, { nonce, ms, ...seen })
   }
 
   private async send(head: Head): Promise<void> {
@@ -117,6 +136,7 @@ export class Sender {
       this.firstBlock = head.number
     }
     this.taken = true
+    if (this.refusals > 0) this.nextSince = this.ports.clock.now()
     this.refusals = 0
     this.refusal = undefined
   }

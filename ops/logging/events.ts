@@ -41,6 +41,8 @@ export const LOG_EVENTS = {
   'batch-sent': 'its transaction was sent (transaction, nonce)',
   'transaction-refused':
     'no node takes it, for another reason than before; it is followed, and sent again (nonce, reason, words)',
+  'transaction-unmined':
+    'it could be the next and is in no block for `anchor.stuckMs`; it is sent again (nonce, seconds, receipt, nextNonce, block: the newest, pool, lostBlock: it was in that one, which the node does not have any more)',
   'call-refused': 'the contract refuses the call, in a dry run or in a block (code)',
   'batch-mined': 'it is in a block',
   'batch-final': 'and deep enough to stay',
@@ -64,6 +66,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'dead-letter': 'warn',
   'chain-reorganised': 'warn',
   'transaction-refused': 'warn',
+  'transaction-unmined': 'warn',
   'call-refused': 'warn',
   'batch-not-finalized': 'warn',
   'epoch-missed': 'error',
@@ -120,7 +123,7 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
   return { cid, transaction, reason: error }
 }
 
-/** Adds the refusals of nodes and contract to what else is observed; of one that goes on a line is written once. */
+/** Adds what stops a transaction to what else is observed; of what goes on a line is written once. */
 export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserver {
   const of = ({ dataMarket: market, epochId: epoch, batchIndex: batch }: AnchorKey) => ({ market, epoch, batch })
   return {
@@ -129,6 +132,15 @@ export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserv
       observer.transactionRefused?.(key, refused)
       const { isNew, reason, words, nonce } = refused
       if (isNew) say(log, 'transaction-refused', { ...of(key), nonce, reason, words })
+    },
+    transactionUnmined(key, unmined) {
+      observer.transactionUnmined?.(key, unmined)
+      const { nonce, ms, nextNonce, block, inPool, taken, lostBlock } = unmined
+      const pool = inPool ? 'a node has it' : taken ? 'a node took it, and none has it' : 'no node has it'
+      say(log, 'transaction-unmined', {
+        ...of(key),
+        ...{ nonce, seconds: Math.round(ms / 1_000), receipt: 'none', nextNonce, block, pool, lostBlock },
+      })
     },
     reverted(code, key) {
       observer.reverted?.(code, key)

@@ -1,5 +1,6 @@
 import { Transaction } from 'ethers'
 import { describe, expect, it } from 'vitest'
+import { newSendMemory } from '../../../connectors/evm/anchor-memory.ts'
 import { broadcast, reasonInWords } from '../../../connectors/evm/anchor-refusal.ts'
 import { EvmError } from '../../../connectors/evm/errors.ts'
 import type { Ask } from '../../../connectors/evm/rpc.ts'
@@ -75,7 +76,7 @@ const progressOf = (): AnchorProgress => ({
 /** Follows and decides in turn, as connector and stage do, until the nonce is settled or nothing more happens. */
 async function anchoring(script: Script, turn: (n: number) => void, rules = ANCHOR_RULES_DEFAULTS) {
   let at = progressOf()
-  const memory = { refusedRounds: 0, legacy: false }
+  const memory = newSendMemory()
   const outcomes: string[] = []
   for (let round = 0; round < ROUNDS_MAX && ['SENDING', 'SIGNING', 'MINED'].includes(at.phase); round++) {
     const { step, attempt, nonce, quote, rawTransactions, call: what } = at

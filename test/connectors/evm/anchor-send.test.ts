@@ -1,7 +1,8 @@
 import { Wallet } from 'ethers'
 import { describe, expect, it } from 'vitest'
 import { protocolStateInterface } from '../../../connectors/evm/abi.ts'
-import type { AnchorObserver, TransactionRefused } from '../../../connectors/evm/anchor-options.ts'
+import { newSendMemory } from '../../../connectors/evm/anchor-memory.ts'
+import type { AnchorObserver, TransactionRefused, TransactionUnmined } from '../../../connectors/evm/anchor-options.ts'
 import type { AnchorResult } from '../../../schemas/types.ts'
 import { CID, eventLog, follow, intentOf, KEY, MARKET, STATE, scripted, signer } from './scripted-send.ts'
 
@@ -217,7 +218,7 @@ describe('sendAndFollow', () => {
   it('behavior: what every node refuses round after round gives its place to a filler', async () => {
     const script = scripted()
     script.node.refusal = 'gibberish'
-    const memory = { refusedRounds: 0, legacy: false }
+    const memory = newSendMemory()
     const rounds = async () => outcomes(await follow(script, intentOf([raw]), undefined, { memory }))
     expect([await rounds(), await rounds(), await rounds()]).toEqual([['STUCK'], ['STUCK'], ['REJECTED']])
     expect(memory.legacy).toBe(true)
@@ -229,7 +230,7 @@ describe('sendAndFollow', () => {
     const script = scripted()
     script.node.refusal = 'gibberish'
     script.node.noncePending = 8
-    const memory = { refusedRounds: 2, legacy: false }
+    const memory = { ...newSendMemory(), refusedRounds: 2 }
     expect(outcomes(await follow(script, intentOf([raw]), undefined, { memory }))).toEqual(['STUCK'])
   })
 
@@ -450,6 +451,80 @@ describe('a transaction that was mined, and whose block the node has no more', (
       if (n === 3) script.node.missing.clear()
     })
     expect(outcomes(results)).toEqual(['MINED', 'FINAL'])
+  })
+})
+
+describe('a transaction that could be next and is in no block', () => {
+  const listen = () => {
+    const told: TransactionUnmined[] = []
+    return { told, observer: { transactionUnmined: (_, one) => void told.push(one) } satisfies AnchorObserver }
+  }
+
+  it('behavior: after so long it is told once, with what was seen, however often it is signed anew', async () => {
+    const script = scripted()
+    const { told, observer } = listen()
+    const memory = newSendMemory()
+    for (let round = 0; round < 3; round++) await follow(script, intentOf([raw]), undefined, { observer, memory })
+    expect(told).toEqual([
+      { nonce: 7, ms: 2_000, block: 12, nextNonce: 7, inPool: false, taken: true, lostBlock: undefined },
+    ])
+    script.node.noncePending = 8
+    await follow(script, intentOf([raw]), undefined, { observer })
+    expect(told[1]).toMatchObject({ inPool: true })
+  })
+
+  it('behavior: of one that was mined, from when its block was lost', async () => {
+    const script = scripted()
+    const { told, observer } = listen()
+    const receipt = { block: 10, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] }
+    script.node.unlinked = 11
+    const turn = (n: number): void => {
+      if (n === 1) script.node.receipts.set(hash, receipt)
+      if (n !== 9) return
+      script.node.receipts.clear()
+      script.node.missing.add(10)
+    }
+    await follow(script, intentOf([raw]), turn, { observer })
+    expect(told).toMatchObject([{ ms: 2_000, block: 21, lostBlock: 10 }])
+  })
+
+  it('behavior: of what no node takes the refusal is told, and this only when one took it after all', async () => {
+    const script = scripted()
+    const { told, observer } = listen()
+    const waits: number[] = []
+    Object.assign(script.node, { refusal: 'gibberish', balance: 42n }) // so that it waits for money, and is not signed anew
+    const turn = (n: number): void => {
+      if (n === 20) Object.assign(script.node, { refusal: undefined, balance: 10n ** 18n })
+      if (n <= 20) expect(told).toEqual([])
+    }
+    await follow(script, intentOf([raw]), turn, { observer, waits })
+    expect(told).toMatchObject([{ ms: 2_000, taken: true }])
+    expect(Math.min(...waits)).toBeGreaterThan(1)
+  })
+
+  it('behavior: nothing is told of one that waits for another, or is mined in time', async () => {
+    const { told, observer } = listen()
+    const behind = scripted()
+    behind.node.nonceNow = 6
+    await follow(behind, intentOf([raw]), undefined, { observer })
+    const soon = scripted()
+    soon.node.nonceNow = 6
+    await follow(
+      soon,
+      intentOf([raw]),
+      (n) => {
+        if (n === 10) soon.node.nonceNow = 7
+        if (n === 11)
+          soon.node.receipts.set(hash, {
+            block: soon.node.head,
+            status: 1,
+            gasUsed: 1,
+            logs: [eventLog('SnapshotBatchSubmitted')],
+          })
+      },
+      { observer },
+    )
+    expect(told).toEqual([])
   })
 })
 

@@ -1,6 +1,7 @@
 /** A scripted node under the follower of one transaction: every answer is a field, and time is moved on by waiting. */
 import { protocolStateInterface } from '../../../connectors/evm/abi.ts'
 import { hashOf } from '../../../connectors/evm/anchor-chain.ts'
+import { newSendMemory } from '../../../connectors/evm/anchor-memory.ts'
 import { ANCHOR_DEFAULTS, type AnchorObserver, type AnchorSettings } from '../../../connectors/evm/anchor-options.ts'
 import { sendAndFollow } from '../../../connectors/evm/anchor-send.ts'
 import { createSigner } from '../../../connectors/evm/anchor-signer.ts'
@@ -125,13 +126,7 @@ export async function follow(
   { node, ask }: ReturnType<typeof scripted>,
   intent: AnchorIntent,
   turn: (n: number) => void = () => {},
-  {
-    turnsMax = 30,
-    observer = {} as AnchorObserver,
-    key = KEY,
-    memory = { refusedRounds: 0, legacy: false },
-    waits = [] as number[],
-  } = {},
+  { turnsMax = 30, observer = {} as AnchorObserver, key = KEY, memory = newSendMemory(), waits = [] as number[] } = {},
 ): Promise<AnchorResult[]> {
   const results: AnchorResult[] = []
   const abort = new AbortController()

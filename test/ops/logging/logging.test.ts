@@ -194,6 +194,21 @@ describe('events', () => {
     ])
   })
 
+  test.each([
+    [true, true, 'a node has it'],
+    [false, true, 'a node took it, and none has it'],
+    [false, false, 'no node has it'],
+  ])('behavior: a transaction in no block: in a pool %s, taken %s: what was seen', (inPool, taken, pool) => {
+    const { log, lines } = captured()
+    const key = { dataMarket: '0xaa', epochId: 3, batchIndex: 1 }
+    const seen = { nonce: 7, ms: 30_400, block: 90, nextNonce: 7, inPool, taken, lostBlock: 82 }
+    logAnchor({}, log).transactionUnmined?.(key, seen)
+    const place = { event: 'transaction-unmined', level: 'warn', market: '0xaa', epoch: 3, batch: 1 }
+    expect(lines).toMatchObject([
+      { ...place, nonce: 7, seconds: 30, receipt: 'none', nextNonce: 7, block: 90, pool, lostBlock: 82 },
+    ])
+  })
+
   test('default: each has words in the documentation', () => {
     const page = readFileSync(new URL('../../../docs/logging.md', import.meta.url), 'utf8')
     for (const [event, words] of Object.entries(LOG_EVENTS)) expect(page).toContain(`| \`${event}\` | ${words} |`)
