@@ -20,8 +20,10 @@ export const LOG_EVENTS = {
   'node-set-aside':
     'an EVM node is down, answers oddly or serves another chain; tried again later (role, node, fault, reason, ms)',
   'node-back': 'it answers as it should again (role, node)',
-  'nodes-disagree': 'the node says otherwise than others (role, node, of)',
-  'node-unread': 'reading its answers failed in a way that was not thought of: report it (role, node, reason)',
+  'nodes-disagree':
+    'the node says otherwise than others (role, node, of; more: left out before it, as at most one in 10 s is written, and one of each subject until the state of the node changes)',
+  'node-unread':
+    'reading its answers failed in a way that was not thought of: report it (role, node, reason; more: as above)',
   'back-pressure': 'the intake reads nothing until the log catches up',
   'back-pressure-over': 'and it reads again',
   rebalanced: 'a stage of this process has these tasks from now on (stage, tasks, standbys)',
