@@ -1,5 +1,14 @@
 /** The data directory of an embedded sequencer: what lies where, and the settings that its log was made with. */
-import { accessSync, chmodSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { openEmbeddedLog } from '../connectors/log/embedded.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
@@ -53,6 +62,9 @@ export const directoryPaths = (dataDir: string): DirectoryPaths => ({
   ledger: join(dataDir, 'snapshotters.jsonl'),
   spareSlots: join(dataDir, 'spare-slots.json'),
 })
+
+/** Whether its chain is one of `dev`, which runs only with the process. */
+export const hasOwnChain = (dataDir: string): boolean => existsSync(join(directoryPaths(dataDir).chain, 'state.json'))
 
 /** The log holds the votes of open epochs, which nobody may read before they end. */
 const OWNER_ONLY = 0o700

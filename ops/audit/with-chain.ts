@@ -1,9 +1,7 @@
 /** A data directory opened for the audit, with its development chain running: `dev` ends the chain when it ends. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { startAnvil } from '../../connectors/evm/anvil.ts'
 import { DEV_CHAIN_OPTIONS } from '../../connectors/evm/devchain.ts'
-import { directoryPaths, type OpenedDirectory, openDirectory } from '../data-directory.ts'
+import { directoryPaths, hasOwnChain, type OpenedDirectory, openDirectory } from '../data-directory.ts'
 
 /** No block is made while we look. */
 const BLOCK_SECONDS = 3_600
@@ -11,7 +9,7 @@ const BLOCK_SECONDS = 3_600
 export async function openWithChain(dataDir: string): Promise<OpenedDirectory> {
   const directory = await openDirectory(dataDir)
   const { chain } = directoryPaths(dataDir)
-  if (!existsSync(join(chain, 'state.json'))) return directory
+  if (!hasOwnChain(dataDir)) return directory
   try {
     const anvil = await startAnvil({ ...DEV_CHAIN_OPTIONS, directory: chain, port: 0, blockTimeSeconds: BLOCK_SECONDS })
     return {

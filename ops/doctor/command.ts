@@ -6,7 +6,7 @@ import { createFileBlockStore } from '../../connectors/ipfs/file-store.ts'
 import { createKuboStore } from '../../connectors/ipfs/kubo-store.ts'
 import { EXIT } from '../cli-error.ts'
 import type { Address } from '../config/schema.ts'
-import { directoryPaths, readSettings } from '../data-directory.ts'
+import { type DirectorySettings, directoryPaths, hasOwnChain, readSettings } from '../data-directory.ts'
 import { DEV_DEFAULTS } from '../dev/config.ts'
 import { askRunning } from '../lookup/directory.ts'
 import { type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
@@ -17,7 +17,7 @@ import { probesPortBeside } from '../probes.ts'
 import { withoutKeys } from '../shown-url.ts'
 import { examineAnchoring } from './anchor.ts'
 import { examineCluster } from './cluster.ts'
-import type { Finding } from './finding.ts'
+import { type Finding, failed, notLookedAt } from './finding.ts'
 import { anvil, directory, nodeVersion, port, signatures, space } from './machine.ts'
 import { examineNode, examineStore } from './outside.ts'
 
@@ -49,10 +49,7 @@ export function doctorCommand(): Command {
 export async function examine({ rpc, kubo, ...options }: DoctorOptions): Promise<readonly Finding[]> {
   const target = targetOf(options)
   const findings = [nodeVersion(), signatures()]
-  if (target.kind === 'directory') {
-    findings.push(...(await examineDirectory(target.dataDir, kubo)))
-    return rpc ? [...findings, ...(await examineNode(rpc, readSettings(target.dataDir)?.chain.chainId))] : findings
-  }
+  if (target.kind === 'directory') return [...findings, ...(await examineDirectory(target.dataDir, rpc, kubo))]
   const { address } = target
   findings.push(...(await examineDeployed(rpc ? { ...address, chain: { rpcUrls: [rpc], agreement: 1 } } : address)))
   return kubo ? [...findings, await examineStore(kuboStore(kubo), CHECK_KUBO)] : findings
@@ -67,7 +64,11 @@ async function examineDeployed(address: Address): Promise<readonly Finding[]> {
 const CHECK_KUBO = 'Check --kubo and the node behind it.'
 const kuboStore = async (url: string) => createKuboStore({ url })
 
-async function examineDirectory(dataDir: string, kubo: string | undefined): Promise<readonly Finding[]> {
+async function examineDirectory(
+  dataDir: string,
+  rpc: string | undefined,
+  kubo: string | undefined,
+): Promise<readonly Finding[]> {
   const running = (await askRunning(dataDir, '/healthz', {})) !== undefined
   const machine = running
     ? [{ check: 'process', ok: true, detail: `one runs on ${dataDir}; see its /readyz` }]
@@ -81,7 +82,30 @@ async function examineDirectory(dataDir: string, kubo: string | undefined): Prom
   const storage = kubo
     ? examineStore(kuboStore(kubo), CHECK_KUBO)
     : examineStore(createFileBlockStore({ directory: directoryPaths(dataDir).blocks }), 'Check the data directory.')
-  return [directory(dataDir), space(dataDir), ...machine, await storage]
+  const nodes = examineNodes(dataDir, rpc, running)
+  return [directory(dataDir), space(dataDir), ...machine, await storage, ...(await nodes)]
+}
+
+const CHECK_SETTINGS = 'Restore it from a copy, or use another --data-dir.'
+
+/** Those that the newest start on the directory was given, or the one named instead. None before the first start. */
+async function examineNodes(dataDir: string, named: string | undefined, running: boolean): Promise<readonly Finding[]> {
+  let kept: DirectorySettings['chain'] | undefined
+  try {
+    kept = readSettings(dataDir)?.chain
+  } catch (error) {
+    return [failed('settings', error, CHECK_SETTINGS)]
+  }
+  if (named !== undefined) return examineNode(named, kept?.chainId)
+  if (!kept) return []
+  if (!running && hasOwnChain(dataDir))
+    return [
+      notLookedAt('chain', 'the node was not asked: it is the one of `dev` and runs with it; --rpc names another'),
+    ]
+  const urls = kept.rpcUrls.filter((url) => httpUrl.safeParse(url).success)
+  if (urls.length === 0)
+    return [notLookedAt('chain', 'no node was asked: the settings of the directory name none; --rpc does')]
+  return (await Promise.all(urls.map((url) => examineNode(url, kept.chainId)))).flat()
 }
 
 const exitCodeOf = (findings: readonly Finding[]): number => {

@@ -47,7 +47,7 @@ export async function examineNode(
         check: 'chain',
         ok: false,
         detail: `${host}: ${(error as Error).message}`,
-        advice: 'Start the node, or check --rpc.',
+        advice: 'Start the node, or check its address; --rpc names another.',
       },
     ]
   }
