@@ -50,6 +50,7 @@ test('default: nodes, the signer’s coin and its role in each market, and a sto
     'true chain',
     'true clock',
     'true gas',
+    'true agreement',
     ...MARKETS_FINE,
     'true signer',
     'true role',
@@ -63,6 +64,7 @@ test('behavior: of a process without the key and without stores it says that nei
     'true chain',
     'true clock',
     'true gas',
+    'true agreement',
     ...MARKETS_FINE,
     'null signer',
     'null storage',
@@ -75,6 +77,7 @@ test('error: a signer that cannot pay and may not anchor, a former one that may,
     'true chain',
     'true clock',
     'true gas',
+    'true agreement',
     ...MARKETS_FINE,
     ...['false signer', 'false role', 'false role'],
     ...['true signer', 'true role', 'true role'],
@@ -88,6 +91,7 @@ test('error: a key that is not there, and a node of another chain', async () => 
     'false chain',
     'true clock',
     'true gas',
+    'true agreement',
     'false market',
     'false signer',
     'null storage',
@@ -109,7 +113,7 @@ test('error: a market that its owner switched off, and a registry without slots'
       ['updateSnapshotterState', [created!.contractAddress]],
     ]
     await owner.send(changes.map(([name, args]) => call(name as string, args as unknown[])))
-    expect((await examined({})).slice(3, 6)).toEqual(['true market', 'false market', 'false registry'])
+    expect((await examined({})).slice(4, 7)).toEqual(['true market', 'false market', 'false registry'])
   } finally {
     owner.close()
   }
