@@ -63,7 +63,7 @@ export const CLOCK_DEFAULTS: ClockTuning = {
   reorgDepthMax: 256,
   timeoutMs: RPC_DEFAULTS.timeoutMs,
   backoffMsMax: 15_000,
-  stallMs: 60_000,
+  stallMs: 30_000,
   rpcBatchMax: RPC_DEFAULTS.batchMax,
   agreement: RPC_DEFAULTS.agreement,
   slotsRereadBlocks: 0,

@@ -88,6 +88,7 @@ async function follow(context: Context): Promise<void> {
   let session: ClockSession | undefined
   let failures = 0
   let movedAt = clock.now()
+  let rotatedAt = movedAt
   try {
     while (!signal.aborted) {
       try {
@@ -110,9 +111,10 @@ async function follow(context: Context): Promise<void> {
         settings.observer?.failed?.(error, pauseMs)
         await clock.sleep(pauseMs, signal)
       }
-      if (clock.now() - movedAt > settings.stallMs) {
-        rpc.rotate()
-        movedAt = clock.now()
+      const stillMs = clock.now() - Math.max(movedAt, rotatedAt)
+      if (stillMs > settings.stallMs) {
+        rpc.rotate(clock.now() - movedAt)
+        rotatedAt = clock.now()
       }
     }
   } finally {

@@ -40,6 +40,8 @@ export interface RpcObserver {
   nodeChanged?(endpoint: number, state: NodeState): void
   /** It says otherwise than the nodes that agree, or than others while too few agree. */
   disagreed?(endpoint: number, what: string): void
+  /** It answers, and has told of no new block for so long. Again when that goes on with the next node. */
+  stoodStill?(endpoint: number, forMs: number): void
   /** Reading the answers of a node ended in a way that was not thought of: a fault of ours, treated as one of the node. */
   unexpected?(endpoint: number, error: unknown): void
 }
@@ -68,7 +70,7 @@ export interface Rpc {
    */
   agree<T>(reading: (ask: Ask) => Promise<T>, agreement: Agreement<T>): Promise<T>
   /** Prefers the next node from now on: the present one answers, but stands still. */
-  rotate(): void
+  rotate(stoodStillMs: number): void
   close(): void
 }
 
@@ -137,7 +139,8 @@ class Nodes implements Rpc {
     return this.asks.map((_, node) => this.readAt(node, reading))
   }
 
-  rotate(): void {
+  rotate(stoodStillMs: number): void {
+    this.ports.observer?.stoodStill?.(this.states.preferred, stoodStillMs)
     this.states.passOver(this.states.preferred)
   }
 

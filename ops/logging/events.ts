@@ -22,6 +22,8 @@ export const LOG_EVENTS = {
   'node-back': 'it answers as it should again (role, node)',
   'nodes-disagree':
     'the node says otherwise than others (role, node, of; more: left out before it, as at most one in 10 s is written, and one of each subject until the state of the node changes)',
+  'node-stands-still':
+    'it has told of no new block for so long; the next node is asked. Normal on a chain without empty blocks (role, node, seconds)',
   'node-unread':
     'reading its answers failed in a way that was not thought of: report it (role, node, reason; more: as above)',
   'back-pressure': 'the intake reads nothing until the log catches up',
@@ -62,6 +64,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'role-down': 'warn',
   'node-set-aside': 'warn',
   'nodes-disagree': 'warn',
+  'node-stands-still': 'warn',
   'node-unread': 'error',
   'back-pressure': 'warn',
   'task-failed': 'warn',

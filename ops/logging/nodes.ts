@@ -37,6 +37,10 @@ export function loggedNodes<O extends RpcObserver>(
       const more = disagreements.take(endpoint, what)
       if (more !== undefined) say(log, 'nodes-disagree', { role, node: endpoint + 1, of: what, more })
     },
+    stoodStill(endpoint, forMs) {
+      observer.stoodStill?.(endpoint, forMs)
+      say(log, 'node-stands-still', { role, node: endpoint + 1, seconds: Math.round(forMs / 1_000) })
+    },
     unexpected(endpoint, error) {
       observer.unexpected?.(endpoint, error)
       const words = error instanceof Error ? (error.stack ?? error.message) : typeof error

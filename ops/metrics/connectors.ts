@@ -186,6 +186,7 @@ function rpcMetrics(metrics: Metrics): Required<RpcObserver> {
       for (const one of NODE_FAULTS) metrics.rpcNodeAside.set({ node, fault: one }, one === fault ? 1 : 0)
     },
     disagreed: (endpoint) => metrics.rpcDisagreements.inc({ node: String(endpoint + 1) }),
+    stoodStill: () => {}, // the time of the newest block tells
     unexpected: () => metrics.rpcUnexpected.inc(),
   }
 }

@@ -216,16 +216,19 @@ describe('bad nodes', () => {
     await expectTicksOfChain(log, topics, chain)
   })
 
-  test('behavior: when one node stands still, the next one is preferred', async () => {
+  test('behavior: when one node stands still, the next one is preferred, and it is said', async () => {
     const [chain, log] = [exampleChain(), createMemoryLog()]
     let stuckAt = Number.POSITIVE_INFINITY
     const stuck = chain.node(undefined, () => Math.max(0, chain.head.number - stuckAt))
-    const clock = await runClock(log, topics, [stuck, chain.node()], { stallMs: 20 })
+    const still: number[] = []
+    const observer = { stoodStill: (node: number) => void still.push(node) }
+    const clock = await runClock(log, topics, [stuck, chain.node()], { stallMs: 20, observer })
     await clock.reached(12)
     stuckAt = 12
     chain.mine()
     await clock.reached(13)
     await clock.close()
+    expect(still).toContain(0)
   })
 
   test('behavior: state that every node has dropped is read as of the newest block, and said', async () => {
