@@ -16,6 +16,7 @@ import {
 import type { AnchorSettings } from './anchor-options.ts'
 import { priceNow } from './anchor-price.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
+import { EvmError } from './errors.ts'
 import type { Ask } from './rpc.ts'
 
 /** A revert counts only if it is there so many blocks back too: nodes keep the state of 128 blocks, and reorgs are shorter. */
@@ -25,6 +26,9 @@ const DEFINITE_BLOCKS_MAX = 32
  * not change anything), and the transaction a second later runs out of gas: two cold storage writes on top.
  */
 const GAS_HEADROOM = 50_000
+/** What every transaction takes, and each byte of its data at least (EIP-2028). */
+const INTRINSIC_GAS = 21_000
+const GAS_PER_BYTE_MIN = 4
 /** How much more is asked for than what was not enough. */
 const GAS_AGAIN = 1.5
 export interface PrepareInput {
@@ -47,6 +51,11 @@ export async function prepare(ask: Ask, input: PrepareInput, settings: AnchorSet
   if (refusal !== undefined) return refused(ask, input, head, refusal, settings)
   const estimate = await estimateGas(ask, signer, call)
   if (typeof estimate === 'string') throw new NotYet(`the dry run passed, the estimate was refused: ${estimate}`)
+  const least = INTRINSIC_GAS + GAS_PER_BYTE_MIN * ((call.data.length - 2) / 2)
+  if (estimate < least)
+    throw new EvmError('BAD_ANSWER', `a gas estimate of ${estimate}, where the data alone takes ${least}`, {
+      retriable: true,
+    })
   const wished = Math.ceil(Math.max(estimate * settings.gasMargin + GAS_HEADROOM, intent.gasLimit * GAS_AGAIN))
   const gasMax = Math.min(head.gasLimit, settings.transactionGasMax || head.gasLimit)
   if (estimate > gasMax)

@@ -131,6 +131,12 @@ describe('gas', () => {
     const error = 'needs 1000000 gas, and a transaction has 900000 at most'
     expect(await outcomeOf(ask, { transactionGasMax: 900_000 })).toMatchObject({ outcome: 'FAILED', error })
   })
+
+  it('error: less than the data alone takes is no estimate: such a transaction would be in no block', async () => {
+    const { node, ask } = scripted({ head: 110 })
+    node.gas = 1
+    await expect(outcomeOf(ask)).rejects.toMatchObject({ code: 'BAD_ANSWER', retriable: true })
+  })
 })
 
 describe('the event of what lies on the chain already', () => {
