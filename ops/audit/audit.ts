@@ -112,6 +112,7 @@ class Audit {
   private readonly valid = new Map<string, { readonly entries: Entry[]; readonly keep: (entry: Entry) => Entry }>()
   private acknowledged = 0
   private pending = 0
+  private early = 0
   private beyondRetention = 0
   private anchored = 0
   private onChain = 0
@@ -237,7 +238,10 @@ class Audit {
       const admitted = admitAll(entries, market, (decision) => this.compareVerdict(decision, false))
       for (const entry of admitted) this.expectNone(entry)
     }
-    for (const entry of this.judge.waiting()) this.expectNone(entry)
+    for (const entry of this.judge.waiting()) {
+      this.early++
+      this.expectNone(entry)
+    }
     for (const epoch of this.view.epochs.values()) {
       const scope = epochScope(epoch.dataMarket, epoch.epochId)
       if (!epoch.close && this.sources.batches.has(scope))
@@ -266,6 +270,7 @@ class Audit {
       acknowledged: this.acknowledged,
       verdicts: this.ledger.size,
       pending: this.pending,
+      early: this.early,
       beyondRetention: this.beyondRetention,
       windowsUnchecked: this.view.windowsUnchecked,
       releasesLost: this.findings.told,

@@ -52,7 +52,7 @@ export function renderAudit(report: AuditReport): Lines {
           `releases lost  ${report.releasesLost}, whose blocks left the chain after the batches were cut: the epochs count once, by their first release`,
         ]
       : []),
-    `submissions    ${report.acknowledged} acknowledged, ${report.verdicts} with a verdict, ${report.pending} pending`,
+    `submissions    ${report.acknowledged} acknowledged, ${report.verdicts} with a verdict, ${report.pending} pending${earlyOf(report)}`,
     `chain          ${chain}`,
     `lost           ${report.lost}`,
     `duplicated     ${report.duplicated}`,
@@ -74,3 +74,5 @@ export function renderAudit(report: AuditReport): Lines {
     conclusion(report),
   ]
 }
+
+const earlyOf = ({ early }: AuditReport): string => (early > 0 ? `, ${early} of them for an epoch to come` : '')

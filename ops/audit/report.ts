@@ -26,6 +26,8 @@ export interface AuditReport {
   readonly verdicts: number
   /** Submissions that wait: their epoch is open, or a stage is not past them yet. */
   readonly pending: number
+  /** Of them those whose epoch is not released yet: they wait until it is, or until a later one is. */
+  readonly early: number
   /** Submissions that cannot be judged because the log no longer reaches back to their epoch's release. */
   readonly beyondRetention: number
   /** Closed epochs whose close cannot be recomputed: their windows are in blocks of another chain, and an older clock did not say which. */

@@ -150,8 +150,8 @@ async function untilAnchored({ log }: CampaignOptions, { configFile, chain }: Su
     const { stdout, stderr } = await runSequencer(['audit', '--config', configFile, '--rpc', chain.rpcUrl, '--json'])
     if (stdout === '') throw new Error(`the audit said nothing:\n${stderr}`)
     const report = JSON.parse(stdout) as AuditReport
-    const { epochsReleased, epochsAnchored, pending, lost, duplicated, skipped, mismatches } = report
-    const isOver = epochsAnchored === epochsReleased && pending === 0
+    const { epochsReleased, epochsAnchored, pending, early, lost, duplicated, skipped, mismatches } = report
+    const isOver = epochsAnchored === epochsReleased && pending === early
     if (isOver || lost + duplicated + skipped + mismatches > 0 || Date.now() > deadline) return report
     log(`${epochsAnchored} of ${epochsReleased} epochs anchored, ${pending} submissions pending`)
     await pause(AUDIT_EVERY_MS)

@@ -1,10 +1,10 @@
 import type { CampaignReport } from './campaign.ts'
 
-/** Nothing lost, doubled, skipped or different, every epoch anchored, nothing left open, and the load was real. */
+/** Nothing lost, doubled, skipped or different, every epoch anchored, nothing left open but what came before its epoch, and the load was real. */
 export function isSound({ audit }: CampaignReport): boolean {
-  const { lost, duplicated, skipped, mismatches, pending, epochsReleased, epochsAnchored, acknowledged } = audit
+  const { lost, duplicated, skipped, mismatches, pending, early, epochsReleased, epochsAnchored, acknowledged } = audit
   const wrong = lost + duplicated + skipped + mismatches
-  return wrong === 0 && pending === 0 && epochsReleased > 0 && epochsAnchored === epochsReleased && acknowledged > 0
+  return wrong === 0 && pending === early && epochsReleased > 0 && epochsAnchored === epochsReleased && acknowledged > 0
 }
 
 export function renderReport(report: CampaignReport): string {

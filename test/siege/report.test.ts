@@ -11,6 +11,7 @@ const AUDIT = {
   acknowledged: 20,
   verdicts: 20,
   pending: 0,
+  early: 0,
   beyondRetention: 0,
   windowsUnchecked: 0,
   releasesLost: 0,

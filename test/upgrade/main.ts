@@ -28,7 +28,7 @@ await new Command('npm run upgrade --')
     try {
       const { audit, kind } = await upgrade.run()
       const { differences, ...counts } = audit
-      const wrong = audit.lost + audit.duplicated + audit.skipped + audit.mismatches + audit.pending
+      const wrong = audit.lost + audit.duplicated + audit.skipped + audit.mismatches + audit.pending - audit.early
       const sound = wrong === 0 && audit.epochsAnchored === audit.epochsReleased && audit.acknowledged > 0
       process.stdout.write(
         `${sound ? 'sound' : 'NOT SOUND'}: from ${commit.slice(0, 12)}, ${kind}\n${JSON.stringify(counts)}\n`,

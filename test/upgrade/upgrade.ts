@@ -127,7 +127,7 @@ export class Upgrade {
       const { stdout, stderr } = await runSequencer(words)
       if (stdout === '') throw new Error(`the audit said nothing:\n${stderr}`)
       const report = JSON.parse(stdout) as AuditReport
-      const isOver = report.epochsAnchored === report.epochsReleased && report.pending === 0
+      const isOver = report.epochsAnchored === report.epochsReleased && report.pending === report.early
       if (isOver || tries === AUDIT_TRIES) return report
       await pause(AUDIT_EVERY_MS)
     }
