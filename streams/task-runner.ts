@@ -103,13 +103,13 @@ export class TaskRunner implements Reader {
     observer.restored?.(this.task.stageName, this.task.partition, restored, clock.now() - started)
   }
 
-  /** The group's offset for each input, or where the input begins when there is none. */
+  /** The group's offset for each input, or where it begins. That is read first: a newer owner may commit and purge meanwhile. */
   private async committedPositions(): Promise<(FetchPosition & { readonly start: number })[]> {
     const { log, group } = this.options
     const { partition, stage } = this.task
     const inputs = stage.sources.map(({ name }) => ({ topic: name, partition }))
-    const committed = await log.committedOffsets(group, inputs)
     const bounds = await log.bounds(inputs)
+    const committed = await log.committedOffsets(group, inputs)
     return inputs.map((input, at) => {
       const { start } = bounds[at]!
       return { ...input, start, offset: committed[at]?.next ?? start }
