@@ -2,6 +2,16 @@
 import { isNonceOnly } from '../schemas/anchor-keys.ts'
 import type { Anchor, AnchorIntent, AnchorKey, AnchorProgress, Batch } from '../schemas/types.ts'
 
+/** Before a nonce is assigned, and after it was given up. */
+export const NO_TRANSACTION = {
+  nonce: -1,
+  quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
+  rawTransactions: [],
+  transactionHash: '',
+  blockNumber: -1,
+  blockHash: '',
+} as const satisfies Partial<AnchorProgress>
+
 export const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
   key,
   phase: 'WAITING',
@@ -17,12 +27,7 @@ export const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
   finalizedCidsRootHash: batch?.finalizedCidsRootHash ?? '',
   signer: '',
   chainNonce: -1,
-  nonce: -1,
-  quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
-  rawTransactions: [],
-  transactionHash: '',
-  blockNumber: -1,
-  blockHash: '',
+  ...NO_TRANSACTION,
   error: '',
   attestations: [],
   attested: false,

@@ -10,6 +10,7 @@ import type {
   AnchorStep,
 } from '../schemas/types.ts'
 import { bumpFees, clampFees } from './anchor-fees.ts'
+import { NO_TRANSACTION } from './anchor-records.ts'
 import type { AnchorRules } from './anchor-rules.ts'
 
 type Transition = (at: AnchorProgress, result: AnchorResult, rules: AnchorRules) => AnchorProgress
@@ -242,12 +243,7 @@ const fillerQuote = (quote: AnchorQuote): AnchorQuote => ({ ...quote, gasLimit: 
 export const withoutNonce = (at: AnchorProgress): AnchorProgress => ({
   ...at,
   call: isEnding(at.key) ? 'END' : 'SUBMIT',
-  nonce: -1,
-  quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
-  rawTransactions: [],
-  transactionHash: '',
-  blockNumber: -1,
-  blockHash: '',
+  ...NO_TRANSACTION,
 })
 
 const phaseOf = (step: AnchorStep): AnchorPhase => (step === 'STORE' ? 'STORING' : 'PREPARING')
