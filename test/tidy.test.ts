@@ -1,4 +1,5 @@
 /** What house style asks of the whole tree: arrows between folders, purity, sizes, nothing dead. */
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -226,6 +227,11 @@ test('behavior: what a file exports is used by another file', () => {
 test('behavior: nothing refers to the machine it was written on', () => {
   const machine = ['', 'work', 'shared'].join('/')
   expect(sources.filter(({ text }) => text.includes(machine)).map(({ path }) => path)).toEqual([])
+})
+
+test('behavior: git holds nothing that .gitignore names, so no link to somebody else’s node_modules', () => {
+  const tracked = execFileSync('git', ['ls-files', '-ci', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+  expect(tracked).toBe('')
 })
 
 describe('schemas', async () => {
