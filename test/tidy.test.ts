@@ -234,6 +234,15 @@ test('behavior: git holds nothing that .gitignore names, so no link to somebody 
   expect(tracked).toBe('')
 })
 
+test('behavior: every dependency has its reason on record, and no other package has', () => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  ) as Record<string, Record<string, string>>
+  const table = readFileSync(join(ROOT, 'docs/decisions/0002-dependencies.md'), 'utf8').matchAll(/^\| (`[^|]*) \|/gm)
+  const named = [...table].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!))
+  expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).sort())
+})
+
 describe('schemas', async () => {
   const codec = await createCodec(memoryRegistry())
   const partitions = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
