@@ -88,7 +88,7 @@ export interface Burst {
 }
 
 /**
- * - `committed`: visible, or about to be (Kafka answers before it has written the markers that readers wait for);
+ * - `committed`: visible, or about to be (Kafka answers before it has written the control record that readers wait for);
  *   `baseOffsets` has, per `topic/partition` written, the offset of the burst's first record there.
  * - `aborted`: nothing is visible; the same writer may send the burst again.
  * - `unknown`: the answer was lost. Open a new writer with the same id (it settles the old transaction), compare the

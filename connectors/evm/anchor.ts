@@ -1,6 +1,6 @@
 /**
- * The role `anchor`: carries out what the anchor stage decided. It acts only on committed intents and answers through the
- * log; every effect can be repeated, so it may be killed and started again at any point.
+ * The role `anchor-effects`: carries out what the anchor stage decided. It acts only on committed intents and answers
+ * through the log; every effect can be repeated, so it may be killed and started again at any point.
  */
 import { setMaxListeners } from 'node:events'
 import { type Clock, LogError, type Membership } from '../../streams/ports.ts'
