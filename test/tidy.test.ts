@@ -1,7 +1,7 @@
 /** What house style asks of the whole tree: arrows between folders, purity, sizes, nothing dead. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseAst } from 'rolldown/parseAst'
 import { describe, expect, test } from 'vitest'
@@ -234,6 +234,41 @@ test('behavior: git holds nothing that .gitignore names, so no link to somebody 
   expect(tracked).toBe('')
 })
 
+describe('pages', () => {
+  const pages = ['.', 'docs', 'docs/decisions'].flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
+  )
+  const texts = new Map(pages.map((page) => [page, readFileSync(join(ROOT, page), 'utf8')]))
+  const fileNames = new Set(sources.map(({ path }) => basename(path)))
+  /** `validate.ts` is the name of some file; tests are named from test/ too. */
+  const isThere = (name: string): boolean =>
+    name.includes('/') ? existsSync(join(ROOT, name)) || existsSync(join(ROOT, 'test', name)) : fileNames.has(name)
+
+  test('behavior: a file or folder that a page names is there', () => {
+    const wrong = [...texts].flatMap(([page, text]) =>
+      pathsIn(text)
+        .filter((name) => !isThere(name))
+        .map((name) => `${page}: ${name}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('behavior: a link leads to a page, and to a heading of it', () => {
+    const wrong = [...texts].flatMap(([page, text]) =>
+      [...text.matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
+        .filter(([, path = '', heading]) => {
+          const target = path === '' ? page : join(dirname(page), path)
+          if (heading !== undefined) return !headingsIn(texts.get(target) ?? '').includes(heading)
+          return !existsSync(join(ROOT, target))
+        })
+        .map(([link]) => `${page}: ${link}`),
+    )
+    expect(wrong).toEqual([])
+  })
+})
+
 test('behavior: every dependency has its reason on record, and no other package has', () => {
   const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
     readFileSync(join(ROOT, 'package.json'), 'utf8'),
@@ -242,6 +277,24 @@ test('behavior: every dependency has its reason on record, and no other package 
   const named = [...table].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!))
   expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).sort())
 })
+
+/** What stands in backticks and is a path of ours, or the name of a source file; patterns and placeholders are none. */
+function pathsIn(text: string): string[] {
+  const folders = [...FOLDERS, 'docs'].join('|')
+  const path = new RegExp(`^(?:(?:${folders})/[\\w./-]*|[\\w-]+(?:\\.\\w+)*\\.tsx?)$`)
+  return [...text.matchAll(/`([^`\n]+)`/g)]
+    .map(([, name]) => name!.replace(/:.*$/, ''))
+    .filter((name) => path.test(name))
+}
+
+/** As GitHub makes anchors of headings. */
+const headingsIn = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
 
 describe('schemas', async () => {
   const codec = await createCodec(memoryRegistry())
