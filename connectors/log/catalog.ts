@@ -1,14 +1,20 @@
-import type { TopicConfig } from '../../streams/ports.ts'
+import { LogError, type TopicConfig } from '../../streams/ports.ts'
 import type { LogCore } from './core.ts'
-import type { LevelOperation, LevelStore } from './level-store.ts'
+import type { PartitionEnd } from './end-file.ts'
+import type { LevelOperation, LevelRange, LevelStore } from './level-store.ts'
 import {
   boundsRange,
-  checkFormat,
+  contentOf,
+  FORMAT,
   formatKey,
   offsetRange,
   putBounds,
   putFormat,
+  putOffset,
+  putSequence,
+  putTopic,
   readBounds,
+  readFormat,
   readOffset,
   readSequence,
   readTopic,
@@ -17,7 +23,9 @@ import {
   sequenceKey,
   topicRange,
 } from './meta-rows.ts'
+import { MetaSum } from './meta-sum.ts'
 import type { PartitionLog } from './partition.ts'
+import { lastOffsetOf } from './rows.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
@@ -32,6 +40,8 @@ export class Catalog {
   private readonly ids = new Map<string, number>()
   private readonly cleaned = new Map<PartitionLog, Cleaned>()
   private readonly unsaved = new Map<string, StoredTopic>()
+  /** Of the rows of topics, bounds and offsets, as the last write left them. */
+  readonly sum = new MetaSum()
   private nextId = 1
 
   idOf(topic: string): number {
@@ -70,46 +80,120 @@ export class Catalog {
     return putBounds(id, partition.index, { start, end, ...this.cleanedOf(partition) })
   }
 
+  endOf({ topic, index, end }: PartitionLog): PartitionEnd {
+    return { topicId: this.idOf(topic), partition: index, end }
+  }
+
   /**
-   * Reads everything but the records into the core, writes the format into a new log, and erases what a transaction left
-   * that a crash cut short.
+   * Reads everything but the records into the core, brings an older format up to this one, and erases what a transaction left
+   * that a crash cut short. Refuses a log in which a write is missing, before it changes anything.
    * @returns the number of the last write
-   * @throws LogError `FORMAT_NEWER`
+   * @throws LogError `FORMAT_NEWER`, `CORRUPT`
    */
   async load(store: LevelStore, core: LogCore): Promise<number> {
-    const format = await store.get(formatKey)
-    if (format === undefined) await store.write([putFormat()])
-    else checkFormat(format, store.directory)
-    const names = await this.loadTopics(store, core)
-    for await (const [key, value] of store.entries(boundsRange, CHUNK_BYTES)) {
-      const { topicId, partition: index, start, end, clean, kept } = readBounds(key, value)
-      const partition = core.partition({ topic: names.get(topicId)!, partition: index })
+    const stored = await store.get(formatKey)
+    const format = stored && readFormat(stored, store.directory)
+    const { sequence, sum } = readSequence(await store.get(sequenceKey))
+    const { acknowledged } = store
+    const problem =
+      format === undefined && (sequence > 0 || (acknowledged?.sequence ?? 0) > 0)
+        ? 'its format is missing'
+        : format === FORMAT && sequence > 0 && !acknowledged
+          ? 'END: it is missing, so nobody knows where the log ends'
+          : acknowledged && sequence < acknowledged.sequence
+            ? `it ends with write ${sequence}, and write ${acknowledged.sequence} was acknowledged`
+            : undefined
+    if (problem) throw damaged(store, problem)
+    const operations = await this.read(store, core, format ?? FORMAT)
+    if (format === FORMAT && sequence > 0 && sum !== this.sum.sum)
+      throw damaged(store, 'a write is missing among those of topics, bounds or offsets')
+    await this.checkEnds(store, core)
+    const partitions = core.configs().flatMap(({ name }) => core.topic(name).partitions)
+    await store.keepEnd({ sequence, ends: partitions.map((partition) => this.endOf(partition)) })
+    // Said again at each start, so that each of LevelDB's own logs begins with it.
+    const change = this.sum.after(operations)
+    await store.write([putFormat(), ...operations, putSequence({ sequence, sum: change.sum })])
+    this.sum.accept(change)
+    await store.keepTopics(this.storedTopics(core))
+    return sequence
+  }
+
+  storedTopics(core: LogCore): StoredTopic[] {
+    return core.configs().map((config) => ({ id: this.idOf(config.name), config }))
+  }
+
+  /** @returns what has to be written for rows of an older format to be of this one */
+  private async read(store: LevelStore, core: LogCore, format: number): Promise<LevelOperation[]> {
+    const upgrades: LevelOperation[] = []
+    const contents = (range: LevelRange) => this.contents(store, range, format)
+    const names = new Map<number, string>()
+    for await (const [, content] of contents(topicRange)) {
+      const { id, config } = readTopic(content)
+      names.set(id, config.name)
+      this.ids.set(config.name, id)
+      this.nextId = Math.max(this.nextId, id + 1)
+      core.createTopics([config])
+      upgrades.push(putTopic({ id, config }))
+    }
+    const nameOf = (id: number): string => {
+      const name = names.get(id)
+      if (name === undefined) throw damaged(store, `topic number ${id} has no name`)
+      return name
+    }
+    for await (const [key, content] of contents(boundsRange)) {
+      const { topicId, partition: index, start, end, clean, kept } = readBounds(key, content)
+      const partition = core.partition({ topic: nameOf(topicId), partition: index })
       partition.restore(start, end)
       this.cleaned.set(partition, { clean, kept })
+      upgrades.push(putBounds(topicId, index, { start, end, clean, kept }))
     }
-    for await (const [key, value] of store.entries(offsetRange, CHUNK_BYTES)) {
-      const { topicId, group, partition, next, metadata } = readOffset(key, value)
-      core.commitOffsets(group, [{ topic: names.get(topicId)!, partition, next, metadata }])
+    for await (const [key, content] of contents(offsetRange)) {
+      const { topicId, group, partition, next, metadata } = readOffset(key, content)
+      const commit = { topic: nameOf(topicId), partition, next, metadata }
+      core.commitOffsets(group, [commit])
+      upgrades.push(putOffset(group, topicId, commit))
     }
-    for (const name of names.values())
-      for (const partition of core.topic(name).partitions) await this.eraseFrom(store, partition, partition.end)
-    return readSequence(await store.get(sequenceKey))
+    return format === FORMAT ? [] : upgrades
+  }
+
+  private async *contents(store: LevelStore, range: LevelRange, format: number): AsyncGenerator<[Buffer, Buffer]> {
+    for await (const [key, value] of store.entries(range, CHUNK_BYTES)) {
+      if (format < FORMAT) yield [key, value]
+      else {
+        yield [key, contentIn(store, key, value)]
+        this.sum.add(key, value)
+      }
+    }
+  }
+
+  /** The last row of each partition ends where its bounds say; what lies behind is left of a transaction, and erased. */
+  private async checkEnds(store: LevelStore, core: LogCore): Promise<void> {
+    const leftovers: Buffer[] = []
+    for (const { name } of core.configs())
+      for (const { index, start, end } of core.topic(name).partitions) {
+        const keys = await store.keys(rowRange(this.idOf(name), index, Math.max(0, end - 1), Number.MAX_SAFE_INTEGER))
+        const [last] = keys
+        const isThere = last !== undefined && lastOffsetOf(last) === end - 1
+        if (end > start && !isThere)
+          throw damaged(store, `records of ${name}[${index}] below offset ${end} are missing`)
+        leftovers.push(...(isThere ? keys.slice(1) : keys))
+      }
+    if (leftovers.length > 0) await store.write(leftovers.map((key) => ({ type: 'del', key })))
   }
 
   /** Erases the rows of a partition from an offset on, which no bounds row covers. */
   async eraseFrom(store: LevelStore, { topic, index }: PartitionLog, offset: number): Promise<void> {
     await store.erase(rowRange(this.idOf(topic), index, offset, Number.MAX_SAFE_INTEGER))
   }
+}
 
-  private async loadTopics(store: LevelStore, core: LogCore): Promise<Map<number, string>> {
-    const names = new Map<number, string>()
-    for await (const [, value] of store.entries(topicRange, CHUNK_BYTES)) {
-      const { id, config } = readTopic(value)
-      names.set(id, config.name)
-      this.ids.set(config.name, id)
-      this.nextId = Math.max(this.nextId, id + 1)
-      core.createTopics([config])
-    }
-    return names
+function contentIn(store: LevelStore, key: Buffer, value: Buffer): Buffer {
+  try {
+    return contentOf(key, value)
+  } catch (error) {
+    throw damaged(store, (error as Error).message)
   }
 }
+
+const damaged = ({ directory }: LevelStore, what: string): LogError =>
+  new LogError('CORRUPT', `the log in ${directory} is damaged: ${what}`)

@@ -4,7 +4,7 @@ import type { LevelOperation } from './level-store.ts'
 import type { MaintenanceParts } from './maintenance.ts'
 import { rowRange } from './meta-rows.ts'
 import type { PartitionLog } from './partition.ts'
-import { lastOffsetOf, repackRow, unpackRow } from './rows.ts'
+import { coversFrom, lastOffsetOf, repackRow, unpackRow } from './rows.ts'
 
 /** A partition is cleaned when it has so many new records, and at least as many as were kept the last time. */
 const DIRTY_RECORDS_MIN = 1_000
@@ -31,6 +31,44 @@ interface Pass {
   /** Up to where rows were cleaned. */
   cleaned: number
   kept: number
+}
+
+interface CleanedRow {
+  readonly key: Buffer
+  readonly kept: readonly LogRecord[]
+  /** First offset that the row covers. */
+  readonly covers: number
+  /** Nothing was dropped from it. */
+  readonly isSame: boolean
+}
+
+/** What one write of a pass changes. Rows that lost everything become one row without records, so that the chain holds. */
+class Rewrites {
+  private readonly operations: LevelOperation[] = []
+  private empty: { readonly covers: number; key: Buffer; isSame: boolean } | undefined
+
+  get size(): number {
+    return this.operations.length
+  }
+
+  add({ key, kept, covers, isSame }: CleanedRow): void {
+    if (kept.length === 0 && this.empty) {
+      this.operations.push({ type: 'del', key: this.empty.key })
+      this.empty.key = key
+      this.empty.isSame = false
+    } else if (kept.length === 0) this.empty = { covers, key, isSame }
+    else {
+      this.end()
+      if (!isSame) this.operations.push({ type: 'put', ...repackRow(key, kept, covers) })
+    }
+  }
+
+  end(): LevelOperation[] {
+    if (this.empty && !this.empty.isSame)
+      this.operations.push({ type: 'put', ...repackRow(this.empty.key, [], this.empty.covers) })
+    this.empty = undefined
+    return this.operations
+  }
 }
 
 /**
@@ -71,7 +109,7 @@ export class Compaction {
   private async learn(partition: PartitionLog, pass: Pass): Promise<void> {
     let read = 0
     for await (const [key, value] of this.rows(partition, pass.learnt, partition.stable)) {
-      for (const record of unpackRow(value, 0)) {
+      for (const record of unpackRow(key, value, 0)) {
         if (record.key !== null) pass.newest.set(keyText(record.key), record.offset)
       }
       pass.learnt = lastOffsetOf(key) + 1
@@ -84,17 +122,16 @@ export class Compaction {
 
   /** @returns whether the end was reached */
   private async clean(partition: PartitionLog, pass: Pass): Promise<boolean> {
-    let rewrites: LevelOperation[] = []
+    let rewrites = new Rewrites()
     let read = 0
     for await (const [key, value] of this.rows(partition, pass.cleaned, pass.learnt)) {
-      const records = unpackRow(value, 0)
+      const records = unpackRow(key, value, 0)
       const kept = records.filter((record) => this.keeps(partition, pass, record))
       pass.kept += kept.length
-      if (kept.length === 0) rewrites.push({ type: 'del', key })
-      else if (kept.length < records.length) rewrites.push({ type: 'put', ...repackRow(key, kept) })
+      rewrites.add({ key, kept, covers: coversFrom(value) ?? pass.cleaned, isSame: kept.length === records.length })
       pass.cleaned = lastOffsetOf(key) + 1
       read += value.length
-      if (rewrites.length >= REWRITES_PER_WRITE) rewrites = await this.write(rewrites)
+      if (rewrites.size >= REWRITES_PER_WRITE) rewrites = await this.write(rewrites)
       if (read < READ_BYTES_PER_RUN && !this.signal.aborted) continue
       await this.write(rewrites)
       return false
@@ -119,11 +156,12 @@ export class Compaction {
     await this.parts.writes.submit({ touched: [partition] })
   }
 
-  private async write(rewrites: LevelOperation[]): Promise<LevelOperation[]> {
-    if (rewrites.length === 0) return rewrites
-    const result = await this.parts.writes.submit({ operations: rewrites })
+  private async write(rewrites: Rewrites): Promise<Rewrites> {
+    const operations = rewrites.end()
+    if (operations.length === 0) return rewrites
+    const result = await this.parts.writes.submit({ operations })
     if (result.state !== 'applied') throw result.cause
-    return []
+    return new Rewrites()
   }
 
   private rows(partition: PartitionLog, from: number, to: number) {

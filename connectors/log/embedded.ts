@@ -36,6 +36,8 @@ export interface EmbeddedLogOptions {
   readonly tailSizeBytes?: number
   /** Bytes that LevelDB is given at once; a larger transaction is written in pieces. */
   readonly writeBytes?: number
+  /** Makes the store; a test gives one that fails. */
+  readonly createStore?: (directory: string) => LevelStore
   /** Time between two rounds of retention and compaction. */
   readonly maintenanceIntervalMs?: number
 }
@@ -49,7 +51,7 @@ const MAINTENANCE_INTERVAL_MS = 30_000
  * @throws LogError `NOT_FOUND`, `LOCKED`, `READ_ONLY`, `NOT_A_DIRECTORY`, `DISK_FULL`, `CORRUPT`, `FORMAT_NEWER`, `IO_ERROR`
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log> {
-  const store = new LevelStore(options.directory)
+  const store = options.createStore?.(options.directory) ?? new LevelStore(options.directory)
   await store.open(options.mustExist ?? false)
   const core = new LogCore()
   const catalog = new Catalog()

@@ -3,6 +3,7 @@ import type { Catalog } from './catalog.ts'
 import type { LogCore, Staged } from './core.ts'
 import type { LevelOperation, LevelStore } from './level-store.ts'
 import { putOffset, putSequence, putTopic, readSequence, type StoredTopic, sequenceKey } from './meta-rows.ts'
+import type { SumChange } from './meta-sum.ts'
 import { type PartitionLog, sizeOf } from './partition.ts'
 import { packRows } from './rows.ts'
 import type { TailCache } from './tail-cache.ts'
@@ -31,6 +32,13 @@ interface Pending {
 
 interface Writing extends Pending {
   readonly staged: Staged
+}
+
+/** What is written to one partition. */
+interface Rows {
+  /** Its end before. */
+  readonly first: number
+  readonly records: readonly LogRecord[]
 }
 
 /** What goes to disk as one LevelDB batch. */
@@ -73,6 +81,8 @@ export class WriteQueue {
   private readonly clock: Clock
   private readonly closing = new AbortController()
   private waiting: Pending[] = []
+  /** What the write on its way makes of the sum of topics, bounds and offsets. */
+  private change: SumChange | undefined
   private waitingRecords = 0
   private draining: Promise<void> | undefined
   private recovering: Promise<void> | undefined
@@ -154,11 +164,18 @@ export class WriteQueue {
     } catch (error) {
       return await this.recover(batch, error as LogError)
     }
-    this.applied(batch)
+    await this.applied(batch)
   }
 
-  private applied({ writing, sequence, topics }: Batch): void {
+  private async applied({ writing, sequence, topics }: Batch): Promise<void> {
+    const partitions = new Set(writing.flatMap(({ staged }) => staged.spans.map(({ partition }) => partition)))
+    await this.store.noteEnd(
+      sequence,
+      [...partitions].map((partition) => this.catalog.endOf(partition)),
+    )
+    if (topics.length > 0) await this.store.keepTopics(this.catalog.storedTopics(this.core))
     this.sequence = sequence
+    this.catalog.sum.accept(this.change!)
     this.catalog.saved(topics)
     for (const { request, staged } of writing) {
       this.core.settle(staged, 'committed', request.offsets)
@@ -188,7 +205,9 @@ export class WriteQueue {
     let stored: number
     try {
       await this.store.reopen()
-      stored = readSequence(await this.store.get(sequenceKey))
+      stored = readSequence(await this.store.get(sequenceKey)).sequence
+      if (stored < this.sequence)
+        throw new LogError('CORRUPT', `the log lost writes: it ends with ${stored} instead of ${this.sequence}`)
       if (stored !== batch.sequence)
         for (const { partition, base } of batch.writing.flatMap(({ staged }) => staged.spans))
           await this.catalog.eraseFrom(this.store, partition, base)
@@ -198,7 +217,7 @@ export class WriteQueue {
     }
     this.failure = undefined
     if (stored === batch.sequence) {
-      this.applied(batch)
+      await this.applied(batch)
       return true
     }
     this.core.unstage(batch.writing.map(({ staged }) => staged))
@@ -208,22 +227,24 @@ export class WriteQueue {
 
   /** What is to be written: mostly one piece, of a large transaction several. Each is packed when the one before it is on disk. */
   private *piecesOf({ writing, sequence, topics }: Batch): Generator<LevelOperation[]> {
-    const operations: LevelOperation[] = [putSequence(sequence), ...topics.map(putTopic)]
-    const recordsOf = new Map<PartitionLog, readonly LogRecord[]>()
+    const operations: LevelOperation[] = topics.map(putTopic)
+    const recordsOf = new Map<PartitionLog, Rows>()
     for (const { request, staged } of writing) {
       for (const operation of request.operations ?? []) operations.push(operation)
-      for (const partition of request.touched ?? []) if (!recordsOf.has(partition)) recordsOf.set(partition, [])
-      for (const { partition, records } of staged.spans) {
+      for (const partition of request.touched ?? [])
+        if (!recordsOf.has(partition)) recordsOf.set(partition, { first: partition.end, records: [] })
+      for (const { partition, base, records } of staged.spans) {
         const earlier = recordsOf.get(partition)
-        recordsOf.set(partition, earlier === undefined || earlier.length === 0 ? records : earlier.concat(records))
+        if (earlier === undefined || earlier.records.length === 0) recordsOf.set(partition, { first: base, records })
+        else recordsOf.set(partition, { first: earlier.first, records: earlier.records.concat(records) })
       }
       const { group, commits } = request.offsets ?? { group: '', commits: [] }
       for (const commit of commits) operations.push(putOffset(group, this.catalog.idOf(commit.topic), commit))
     }
     let piece: LevelOperation[] = []
     let bytes = 0
-    for (const [partition, records] of recordsOf) {
-      for (const row of packRows(this.catalog.idOf(partition.topic), partition.index, records, partition.end)) {
+    for (const [partition, { first, records }] of recordsOf) {
+      for (const row of packRows(this.catalog.idOf(partition.topic), partition.index, records, first, partition.end)) {
         if (bytes > 0 && bytes + row.value.length > this.writeBytes) {
           yield piece
           piece = []
@@ -234,7 +255,8 @@ export class WriteQueue {
       }
       operations.push(this.catalog.boundsRow(partition))
     }
-    yield [...piece, ...operations]
+    this.change = this.catalog.sum.after(operations)
+    yield [...piece, ...operations, putSequence({ sequence, sum: this.change.sum })]
   }
 }
 

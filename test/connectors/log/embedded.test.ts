@@ -64,10 +64,10 @@ describe('opening', () => {
   test('error: a log of a newer format is refused and left alone', async () => {
     await (await opened()).close()
     const level = new ClassicLevel(directory)
-    await level.put('f', '2')
+    await level.put('f', '3')
     await level.close()
     await expect(opened()).rejects.toMatchObject({ code: 'FORMAT_NEWER', retriable: false })
-    await expect(opened()).rejects.toThrow(/format 2.*up to 1/)
+    await expect(opened()).rejects.toThrow(/format 3.*up to 2/)
   })
 
   test('error: a damaged LevelDB is named', async () => {

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { lastOffsetOf, newestTimestampOf, packRows, rowKey, unpackRow } from '../../../connectors/log/rows.ts'
+import {
+  coversFrom,
+  lastOffsetOf,
+  newestTimestampOf,
+  packRows,
+  rowKey,
+  unpackRow,
+} from '../../../connectors/log/rows.ts'
 import type { LogRecord } from '../../../streams/ports.ts'
 
 const blob = fc.uint8Array({ maxLength: 64 })
@@ -17,8 +24,8 @@ describe('rows', () => {
     fc.assert(
       fc.property(fc.array(content, { minLength: 1 }), fc.nat(2 ** 40), fc.nat(100), (contents, base, from) => {
         const records = numbered(contents, base)
-        const rows = [...packRows(7, 3, records, records.at(-1)!.offset + 2)]
-        const back = rows.flatMap(({ value }) => unpackRow(value, base + from))
+        const rows = [...packRows(7, 3, records, base, records.at(-1)!.offset + 2)]
+        const back = rows.flatMap(({ key, value }) => unpackRow(key, value, base + from))
         expect(plain(back)).toEqual(plain(records.filter(({ offset }) => offset >= base + from)))
         expect(lastOffsetOf(rows.at(-1)!.key)).toBe(records.at(-1)!.offset + 1)
         expect(Math.max(...rows.map(({ value }) => newestTimestampOf(value)))).toBe(
@@ -33,11 +40,12 @@ describe('rows', () => {
     const records = Array.from({ length: 1_000 }, (_, at) => {
       return { offset: at * 2, timestamp: 1, key: null, value, headers: [] }
     })
-    const rows = [...packRows(1, 0, records, 2_000)]
+    const rows = [...packRows(1, 0, records, 0, 2_000)]
     expect(rows.length).toBeGreaterThan(5)
     let next = 0
     for (const row of rows) {
-      const offsets = unpackRow(row.value, 0).map(({ offset }) => offset)
+      expect(coversFrom(row.value)).toBe(next)
+      const offsets = unpackRow(row.key, row.value, 0).map(({ offset }) => offset)
       expect(offsets[0]).toBe(next)
       next = lastOffsetOf(row.key) + 1
     }
@@ -60,15 +68,22 @@ describe('rows', () => {
       1,
       0,
       numbered([{ gap: 0, timestamp: 5, key: null, value: Buffer.from('value'), headers: [] }], 0),
+      0,
       1,
     )
-    for (let at = 0; at < row!.value.length; at++) {
-      const damaged = Buffer.from(row!.value)
-      damaged[at]! ^= 1
-      expect(() => unpackRow(damaged, 0)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
-    }
+    const isCorrupt = expect.objectContaining({ code: 'CORRUPT' })
+    for (let at = 0; at < row!.value.length; at++)
+      expect(() => unpackRow(row!.key, flipped(row!.value, at), 0)).toThrow(isCorrupt)
+    for (let at = 0; at < row!.key.length; at++)
+      expect(() => unpackRow(flipped(row!.key, at), row!.value, 0)).toThrow(isCorrupt)
   })
 })
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const damaged = Buffer.from(bytes)
+  damaged[at]! ^= 1
+  return damaged
+}
 
 type Content = Omit<LogRecord, 'offset'> & { readonly gap: number }
 

@@ -1,0 +1,182 @@
+import { open, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readBlockLog } from './block-log.ts'
+import { type Manifest, readManifest } from './manifest.ts'
+import { faultOfTable } from './table.ts'
+import { VarintReader } from './varint.ts'
+
+/** Something that is wrong with a file of a LevelDB directory. */
+export interface FileFault {
+  readonly file: string
+  readonly message: string
+}
+
+export interface Inspection {
+  /** Whether there is a log, sound or not; where there is none, one may be made. */
+  readonly exists: boolean
+  readonly faults: readonly FileFault[]
+}
+
+/** What the caller knows of the writes: how to read their numbers, and the last one that was acknowledged. */
+export interface WriteNumbers {
+  /** The number of a write, from what it puts under this key. */
+  readonly key: Buffer
+  readonly read: (value: Buffer) => number
+  /** Undefined when it is not known. */
+  readonly acknowledged: number | undefined
+}
+
+const CURRENT = 'CURRENT'
+const TABLE = /^(\d+)\.(ldb|sst)$/
+const LOG = /^(\d+)\.log$/
+const BATCH_HEAD_BYTES = 12
+const PUT = 1
+
+/**
+ * Looks whether the files of a LevelDB directory are all there and what was written, before LevelDB is let at them: it drops
+ * what it cannot read in a `.log`, deletes what it does not know, and makes a new database where CURRENT is missing. Reads the
+ * MANIFEST, the `.log` files (some 32 MiB) and the index of each table. The torn end that a crash leaves is no fault: what
+ * stands there was not acknowledged.
+ * @param isLog whether anything else says that a log is here
+ */
+export async function inspectFiles(directory: string, numbers: WriteNumbers, isLog: boolean): Promise<Inspection> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (!names.includes(CURRENT)) {
+    if (!isLog && (await isUnborn(directory, names))) return { exists: false, faults: [] }
+    return { exists: true, faults: [{ file: CURRENT, message: 'it is missing' }] }
+  }
+  const manifest = await manifestOf(directory)
+  if ('message' in manifest) return { exists: true, faults: [manifest] }
+  const faults = [
+    ...(await faultsOfTables(directory, names, manifest)),
+    ...(await faultsOfLogs(directory, names, manifest, numbers)),
+  ]
+  return { exists: true, faults }
+}
+
+/** Nothing, or what a process leaves that died while it made the database: then nothing was ever written to it. */
+async function isUnborn(directory: string, names: readonly string[]): Promise<boolean> {
+  for (const name of names) {
+    if (TABLE.test(name)) return false
+    if (name.startsWith('MANIFEST-') && name !== 'MANIFEST-000001') return false
+    if (LOG.test(name) && (await readFile(join(directory, name))).length > 0) return false
+  }
+  return true
+}
+
+async function manifestOf(directory: string): Promise<Manifest | FileFault> {
+  const name = (await readFile(join(directory, CURRENT), 'utf8')).match(/^(MANIFEST-\d+)\n$/)?.[1]
+  if (name === undefined) return { file: CURRENT, message: 'it does not name a MANIFEST' }
+  try {
+    return readManifest(await readFile(join(directory, name)))
+  } catch (error) {
+    if (error instanceof RangeError) return { file: name, message: error.message }
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { file: name, message: 'it is missing' }
+    throw error
+  }
+}
+
+async function faultsOfTables(directory: string, names: readonly string[], { tables }: Manifest): Promise<FileFault[]> {
+  const files = new Map(names.flatMap((name) => (TABLE.test(name) ? [[Number(TABLE.exec(name)![1]), name]] : [])))
+  const faults: FileFault[] = []
+  for (const [number, sizeBytes] of tables) {
+    const file = files.get(number)
+    if (file === undefined) faults.push({ file: nameOf(number, 'ldb'), message: 'it is missing' })
+    else {
+      const message = await faultOfFile(join(directory, file), sizeBytes)
+      if (message) faults.push({ file, message })
+    }
+  }
+  return faults
+}
+
+async function faultOfFile(path: string, sizeBytes: number): Promise<string | undefined> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    return size === sizeBytes ? await faultOfTable(file, size) : `it has ${size} bytes instead of ${sizeBytes}`
+  } finally {
+    await file.close()
+  }
+}
+
+async function faultsOfLogs(
+  directory: string,
+  names: readonly string[],
+  { logNumber, previousLogNumber }: Manifest,
+  numbers: WriteNumbers,
+): Promise<FileFault[]> {
+  const isLive = (number: number): boolean => number >= logNumber || number === previousLogNumber
+  const files = names
+    .flatMap((name) => (LOG.test(name) ? [{ name, number: Number(LOG.exec(name)![1]) }] : []))
+    .filter(({ number }) => isLive(number))
+    .sort((a, b) => a.number - b.number)
+  if (logNumber > 0 && !files.some(({ number }) => number === logNumber))
+    return [{ file: nameOf(logNumber, 'log'), message: 'it is missing' }]
+  const logs = new WriteLogs(numbers)
+  for (const { name } of files) logs.read(name, await readFile(join(directory, name)))
+  return logs.faults()
+}
+
+/** The `.log` files in order. */
+class WriteLogs {
+  private readonly numbers: WriteNumbers
+  private readonly found: FileFault[] = []
+  /** Writes that are whole and stand behind the first fault: what was being written at a crash has none behind it. */
+  private behind = 0
+  private last: number | undefined
+  private lastBefore: number | undefined
+  private file = ''
+
+  constructor(numbers: WriteNumbers) {
+    this.numbers = numbers
+  }
+
+  read(file: string, bytes: Buffer): void {
+    this.file = file
+    for (const item of readBlockLog(bytes)) {
+      const fault = 'record' in item ? this.take(item.record) : item.fault
+      if (fault !== undefined) this.fault({ file, message: `${fault} at byte ${item.at}` })
+    }
+  }
+
+  faults(): FileFault[] {
+    const { acknowledged } = this.numbers
+    if (this.behind > 0) return this.found
+    const last = this.found.length > 0 ? this.lastBefore : this.last
+    if (acknowledged === undefined || last === undefined || last >= acknowledged) return []
+    const message = `it ends with write ${last}, and write ${acknowledged} was acknowledged`
+    return [...this.found, { file: this.file, message }]
+  }
+
+  private fault(fault: FileFault): void {
+    if (this.found.length === 0) this.lastBefore = this.last
+    this.found.push(fault)
+  }
+
+  /** @returns what is wrong with a record whose checksum is right */
+  private take(batch: Buffer): string | undefined {
+    if (this.found.length > 0) this.behind++
+    if (batch.length < BATCH_HEAD_BYTES) return 'a write is too short'
+    const reader = new VarintReader(batch)
+    reader.at = BATCH_HEAD_BYTES
+    try {
+      while (!reader.isDone) {
+        const isPut = reader.byte() === PUT
+        const key = reader.string()
+        if (!isPut) continue
+        const value = reader.string()
+        if (key.equals(this.numbers.key)) this.last = this.numbers.read(value)
+      }
+    } catch (error) {
+      if (error instanceof RangeError) return 'a write cannot be read'
+      throw error
+    }
+    return undefined
+  }
+}
+
+const nameOf = (number: number, extension: string): string => `${String(number).padStart(6, '0')}.${extension}`
