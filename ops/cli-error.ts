@@ -36,7 +36,9 @@ const HINTS: Readonly<Record<string, string>> = {
   DISK_FULL: NO_SPACE,
   IO_ERROR: 'Look at the disk and its messages; nothing that was acknowledged is lost.',
   NOT_FOUND: 'Check --data-dir; `sequencer dev --data-dir D` makes one.',
-  CORRUPT: 'Restore the directory from a copy. `sequencer audit` says what is still whole.',
+  CORRUPT:
+    '`sequencer log check` says what is damaged and lost, and changes nothing. Restore the directory from a copy; without one ' +
+    '`sequencer log repair` goes on with what is left.',
   NOT_A_DIRECTORY: 'Give --data-dir a directory.',
   FORMAT_NEWER: 'Start the newer version of the sequencer that wrote the directory.',
   PORT_IN_USE: 'Stop what uses the port, or choose another one.',

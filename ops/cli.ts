@@ -76,6 +76,10 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
       about: 'Recompute everything from the log with a second implementation of the rules, and compare',
       create: async () => (await import('./audit/command.ts')).auditCommand(asItIs),
     },
+    log: {
+      about: 'Check the log of a data directory for damage, and repair it',
+      create: async () => (await import('./log/command.ts')).logCommand(),
+    },
     replay: {
       about: 'Recompute one epoch from the log with the topology itself, and compare with what was recorded',
       create: async () => (await import('./replay/command.ts')).replayCommand(withChain),

@@ -5,6 +5,7 @@ import {
   constants,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   writeFileSync,
@@ -116,15 +117,22 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
   }
 }
 
-/** Opens the log for a sequencer that runs on it; nobody else can until it is closed. */
-export function openLog(dataDir: string): Promise<Log> {
-  const { log, blocks } = directoryPaths(dataDir)
+/** Opens the log for a sequencer that runs on it; nobody else can until it is closed. Where one was, none is ever made anew. */
+export async function openLog(dataDir: string): Promise<Log> {
+  const { log, blocks, settings } = directoryPaths(dataDir)
+  const isKnown = existsSync(settings)
+  if (isKnown && (!existsSync(log) || readdirSync(log).length === 0))
+    throw new CliError(
+      `the log of ${dataDir} is gone: there is nothing in ${log}, though the directory has settings`,
+      'Restore the directory from a copy, or give --data-dir a new one. Nothing was made in its place.',
+      EXIT.unavailable,
+    )
   // the directory may be older, and one that somebody made for more than this keeps its rights
   for (const part of [log, blocks]) {
     mkdirSync(part, { recursive: true, mode: OWNER_ONLY })
     chmodSync(part, OWNER_ONLY)
   }
-  return openEmbeddedLog({ directory: log, clock: systemClock })
+  return await openEmbeddedLog({ directory: log, clock: systemClock, mustExist: isKnown })
 }
 
 /** What a sequencer stands on, on its open log. Keeps the settings; throws CliError when the log was made with others. */
