@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Contract, Wallet } from 'ethers'
+import { Contract, type JsonRpcProvider, Wallet } from 'ethers'
 import { protocolStateInterface } from '../../connectors/evm/abi.ts'
 import { devProvider } from '../../connectors/evm/dev-sender.ts'
 import { startValidator } from '../../connectors/evm/dev-validator.ts'
@@ -70,6 +70,22 @@ const KNOWN = /already (known|imported)|underpriced/i
 const LAST_WORDS_CHARS = 1_500
 const LOUD = ['warn', 'error', 'fatal']
 
+/** anvil must make no block meanwhile: it leaves a hole in its chain then, at which every follower stands still. */
+async function reorganise(
+  provider: JsonRpcProvider,
+  { depth, startBlock, blockTimeSeconds }: { depth: number; startBlock: number; blockTimeSeconds: number },
+): Promise<void> {
+  await provider.send('evm_setIntervalMining', [0])
+  try {
+    const head = await provider.getBlockNumber()
+    await provider.send('anvil_reorg', [Math.min(depth, head - startBlock), []])
+    for (let number = Math.max(startBlock, head - depth); number <= head; number++)
+      if ((await provider.getBlock(number)) === null) throw new Error(`anvil has no block ${number} below its head`)
+  } finally {
+    await provider.send('evm_setIntervalMining', [blockTimeSeconds])
+  }
+}
+
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { directory, seed, log } = options
   const parts = new Lifecycle(log)
@@ -119,10 +135,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       get ended() {
         return sequencer!.ended
       },
-      async reorganise(depth) {
-        const ours = (await provider.getBlockNumber()) - startBlock
-        await provider.send('anvil_reorg', [Math.min(depth, ours), []])
-      },
+      reorganise: (depth) => reorganise(provider, { depth, startBlock, blockTimeSeconds: config.blockTime }),
       secondOf: async (block) => (await provider.getBlock(block))?.timestamp,
       async killAndStart() {
         await sequencer!.kill()
