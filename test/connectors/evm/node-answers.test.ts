@@ -349,8 +349,11 @@ describe('what a reading throws', () => {
 /** `npm run fuzz:nodes` takes 100,000. */
 const DEVIATIONS = Number(process.env.NODE_DEVIATIONS ?? 10_000)
 const SEED = Number(process.env.NODE_SEED ?? 11)
+const DEVIATION_MS_MAX = 20
 
-test(`behavior: of ${DEVIATIONS} deviations of right answers none ends in anything but the value or an EvmError`, async () => {
+test(`behavior: of ${DEVIATIONS} deviations of right answers none ends in anything but the value or an EvmError`, {
+  timeout: DEVIATIONS * DEVIATION_MS_MAX,
+}, async () => {
   const random = new SeededRandom(SEED)
   const outcomes = { believed: 0, refused: 0 }
   const unexpected: unknown[] = []
