@@ -1,11 +1,11 @@
 /** What must not be one node's word: what opens and closes epochs, who holds a slot, and what became of a transaction. */
-import type { AnchorResult } from '../../schemas/types.ts'
+import type { AnchorIntent, AnchorResult } from '../../schemas/types.ts'
 import { headerAt } from './chain-reader.ts'
 import type { ChainState } from './chain-state.ts'
 import { type ChainStep, nextStep, type ReadOptions } from './chain-steps.ts'
 import { EvmError } from './errors.ts'
 import { type Receipt, receiptOf } from './log-answers.ts'
-import { blockAt } from './node-answers.ts'
+import { blockAt, nonceOf } from './node-answers.ts'
 import type { Ask, Rpc } from './rpc.ts'
 
 /** The next step of the clock: its blocks with all that is read of them, or that a known block left the chain. */
@@ -73,8 +73,15 @@ export const agreedPrepare = (
       outcome === 'READY' ? undefined : outcome === 'REVERTED' ? `${outcome} ${error}` : outcome,
   })
 
-/** Undefined when the nodes that agree have no such receipt, or another one. */
-export async function agreedReceipt(rpc: Pick<Rpc, 'agree'>, seen: Receipt): Promise<Receipt | undefined> {
+/**
+ * Undefined when the nodes that agree have no such receipt, or another one. A node that has the block and no receipt may still
+ * be indexing, unless the nonce of the transaction is free.
+ */
+export async function agreedReceipt(
+  rpc: Pick<Rpc, 'agree'>,
+  seen: Receipt,
+  { signer, nonce }: Pick<AnchorIntent, 'signer' | 'nonce'>,
+): Promise<Receipt | undefined> {
   const { transactionHash, blockNumber, blockHash } = seen
   const receipt = await rpc.agree((ask) => receiptOf(ask, transactionHash), {
     what: () => `the receipt of ${transactionHash}`,
@@ -82,7 +89,8 @@ export async function agreedReceipt(rpc: Pick<Rpc, 'agree'>, seen: Receipt): Pro
       const again = await receiptOf(ask, transactionHash)
       if (again) return again
       const block = await blockAt(ask, blockNumber)
-      if (!block || block.hash === blockHash) throw behind(blockNumber)
+      if (!block) throw behind(blockNumber)
+      if (block.hash === blockHash && (await nonceOf(ask, signer, 'latest')) > nonce) throw behind(blockNumber)
       return undefined
     },
     textOf: textOfReceipt,

@@ -46,7 +46,9 @@ export async function sendAndFollow(
         await answer(resultOf(intent, 'MINED', placeOf(receipt)))
         told = receipt
       }
-      if (view.deep && (await isAgreed(receipt, settings, ports))) {
+      const agreed = view.deep && (await agreement(receipt, intent, settings, ports))
+      if (agreed === 'OTHERWISE') seen = undefined // as if it had not been told of: the node that did is set aside
+      if (agreed === 'SAME') {
         const early = did === 'LATE' && (await persist(() => beforeRelease(key, receipt, call, settings, ports.rpc)))
         if (early) return answer(resultOf(intent, 'REVERTED', { ...placeOf(receipt), error: BEFORE_RELEASE }))
         const error = did === 'REVERTED' ? await persist(() => reasonOf(receipt, intent, call, ports.rpc)) : ''
@@ -88,15 +90,19 @@ function definite(
 }
 
 /** Money hangs on it: without agreement it is looked at again. A node by itself has said what there is to say. */
-async function isAgreed(receipt: Receipt, settings: AnchorSettings, { rpc }: SendPorts): Promise<boolean> {
-  const { agreement, observer, rebroadcastMs } = settings
-  if (agreement <= 1) return true
+async function agreement(
+  receipt: Receipt,
+  intent: AnchorIntent,
+  { agreement, observer, rebroadcastMs }: AnchorSettings,
+  { rpc }: SendPorts,
+): Promise<'SAME' | 'OTHERWISE' | 'NONE'> {
+  if (agreement <= 1) return 'SAME'
   try {
-    return (await agreedReceipt(rpc, receipt)) !== undefined
+    return (await agreedReceipt(rpc, receipt, intent)) ? 'SAME' : 'OTHERWISE'
   } catch (error) {
     if (!(error instanceof EvmError)) throw error
     observer?.waiting?.('SEND', error, rebroadcastMs)
-    return false
+    return 'NONE'
   }
 }
 

@@ -36,6 +36,8 @@ function world(nodes: readonly Endpoint[], agreement: number) {
 
 const RIGHT = await slot(goodAnswer)
 const seen = (await receiptOf(goodAnswer, TX))!
+/** Its nonce is used. */
+const SENT = { signer: NODES, nonce: 0 }
 
 describe('agree', () => {
   test.each([
@@ -97,18 +99,18 @@ describe('a receipt that decides money', () => {
   })
 
   test('default: as it was seen', async () => {
-    expect(await agreedReceipt(world([good, good], 2).rpc, seen)).toEqual(seen)
+    expect(await agreedReceipt(world([good, good], 2).rpc, seen, SENT)).toEqual(seen)
   })
 
   test('behavior: what one node makes of it is not taken', async () => {
-    expect(await agreedReceipt(world([forged, good, good], 2).rpc, { ...seen, succeeded: false })).toBe(undefined)
+    expect(await agreedReceipt(world([forged, good, good], 2).rpc, { ...seen, succeeded: false }, SENT)).toBe(undefined)
   })
 
   test.each([
     ['has not indexed it yet', without, 'TOO_FEW_NODES'],
     ['is on a fork', onAFork, 'DISAGREEMENT'],
   ])('error: a node that %s', async (_, other, code) => {
-    await expect(agreedReceipt(world([good, other], 2).rpc, seen)).rejects.toMatchObject({ code })
+    await expect(agreedReceipt(world([good, other], 2).rpc, seen, SENT)).rejects.toMatchObject({ code })
   })
 })
 

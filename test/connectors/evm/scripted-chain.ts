@@ -26,6 +26,10 @@ export interface BlockContent {
   readonly window?: number
   readonly l1BlockNumber?: number
   readonly seconds?: number
+  /** Its timestamp, seconds; by default so many after its parent's as `seconds` says. */
+  readonly at?: number
+  /** By default one of its own. */
+  readonly hash?: string
   /** From this block on ProtocolState names another registry, which has these slots. */
   readonly registry?: { readonly address: string; readonly owners: ReadonlyMap<number, string> }
 }
@@ -67,7 +71,8 @@ export class ScriptedChain {
     for (const { slotId, owner } of [...(content.slots ?? []), ...(content.silently ?? [])]) {
       owners.set(slotId, owner ?? ZERO_ADDRESS)
     }
-    const timestamp = parent ? parent.timestamp + (content.seconds ?? SECONDS_PER_BLOCK) : GENESIS_TIMESTAMP
+    const next = parent ? parent.timestamp + (content.seconds ?? SECONDS_PER_BLOCK) : GENESIS_TIMESTAMP
+    const timestamp = content.at ?? next
     const released = new Map(parent?.released)
     const counts = new Map(parent?.counts)
     for (const { dataMarket, epochId } of content.releases ?? []) {
@@ -77,7 +82,7 @@ export class ScriptedChain {
     const block = {
       ...content,
       number,
-      hash: id(`block ${number} of fork ${this.forks}`),
+      hash: content.hash ?? id(`block ${number} of fork ${this.forks}`),
       parentHash: parent?.hash ?? id('none'),
       timestamp,
       owners,
@@ -148,6 +153,7 @@ export const rpcError = (message: string): Error =>
   Object.assign(new Error('could not coalesce error'), { error: { code: -32000, message } })
 
 const hex = (value: number): string => `0x${value.toString(16)}`
+export const RELEASE_TOPIC = protocolStateInterface.getEvent('EpochReleased')!.topicHash
 const coder = AbiCoder.defaultAbiCoder()
 
 const headerJson = (block: ScriptedBlock) => ({
@@ -171,7 +177,7 @@ function logsJson(block: ScriptedBlock) {
     return {
       address: getAddress(PROTOCOL_STATE),
       topics: [
-        protocolStateInterface.getEvent('EpochReleased')!.topicHash,
+        RELEASE_TOPIC,
         zeroPadValue(dataMarket, 32),
         zeroPadValue(`0x${epochId.toString(16).padStart(4, '0')}`, 32),
       ],

@@ -7,7 +7,7 @@ import { sendAndFollow } from '../../../connectors/evm/anchor-send.ts'
 import { createSigner } from '../../../connectors/evm/anchor-signer.ts'
 import { EvmError } from '../../../connectors/evm/errors.ts'
 import type { HeadWatch } from '../../../connectors/evm/head-watch.ts'
-import type { Ask } from '../../../connectors/evm/rpc.ts'
+import type { Ask, Rpc } from '../../../connectors/evm/rpc.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 
 export const MARKET = `0x${'aa'.repeat(20)}`
@@ -126,7 +126,16 @@ export async function follow(
   { node, ask }: ReturnType<typeof scripted>,
   intent: AnchorIntent,
   turn: (n: number) => void = () => {},
-  { turnsMax = 30, observer = {} as AnchorObserver, key = KEY, memory = newSendMemory(), waits = [] as number[] } = {},
+  {
+    turnsMax = 30,
+    observer = {} as AnchorObserver,
+    key = KEY,
+    memory = newSendMemory(),
+    waits = [] as number[],
+    /** By default this node is the only one. */
+    rpc = undefined as Pick<Rpc, 'read' | 'agree' | 'each'> | undefined,
+    agreement = 1,
+  } = {},
 ): Promise<AnchorResult[]> {
   const results: AnchorResult[] = []
   const abort = new AbortController()
@@ -145,9 +154,13 @@ export async function follow(
     },
   }
   const tuning = { confirmations: 3, stuckBlocks: 4, stuckMs: 2_000, rebroadcastMs: 5_000 }
-  const settings = { ...ANCHOR_DEFAULTS, ...tuning, observer } as unknown as AnchorSettings
+  const settings = { ...ANCHOR_DEFAULTS, ...tuning, agreement, observer } as unknown as AnchorSettings
   await sendAndFollow(key, intent, { to: STATE, data: '0x1234' }, settings, {
-    rpc: { read: (reading) => reading(ask), agree: (reading) => reading(ask), each: (reading) => [reading(ask)] },
+    rpc: rpc ?? {
+      read: (reading) => reading(ask),
+      agree: (reading) => reading(ask),
+      each: (reading) => [reading(ask)],
+    },
     memory,
     clock: { now: () => time, sleep: async () => {} },
     heads,
