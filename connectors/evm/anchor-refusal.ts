@@ -2,6 +2,7 @@
 import type { AnchorIntent } from '../../schemas/types.ts'
 import { balanceOf, type ContractCall, dryRun, type Head, hashOf } from './anchor-chain.ts'
 import { EvmError } from './errors.ts'
+import { isUnanswered } from './json-rpc.ts'
 import { inputOf, pendingNonceOf } from './node-answers.ts'
 import type { Rpc } from './rpc.ts'
 
@@ -60,9 +61,15 @@ const WORDS: readonly (readonly [RefusalReason, RegExp])[] = [
 /** Of what all nodes say together. */
 const WORDS_CHARACTERS_MAX = 500
 
-export interface Refusal {
-  readonly reason: RefusalReason
+/** What came of a broadcast that no node took. */
+export interface Refused {
   readonly words: string
+  /** No node has said anything: it came through to none, or the answer did not come back. */
+  readonly unanswered: boolean
+}
+
+export interface Refusal extends Refused {
+  readonly reason: RefusalReason
   readonly facts: Facts
 }
 
@@ -75,7 +82,7 @@ interface Facts {
 }
 
 /** To every node at once: undefined as soon as one took it, else what they all say, whatever that is. */
-export async function broadcast(rpc: Pick<Rpc, 'each'>, raw: string): Promise<string | undefined> {
+export async function broadcast(rpc: Pick<Rpc, 'each'>, raw: string): Promise<Refused | undefined> {
   const hash = hashOf(raw)
   const send = rpc.each(async (ask) => {
     const answer = await ask('eth_sendRawTransaction', [raw])
@@ -88,7 +95,8 @@ export async function broadcast(rpc: Pick<Rpc, 'each'>, raw: string): Promise<st
   } catch (error) {
     const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
     const words = errors.map((one) => (one instanceof Error ? one.message : String(one)))
-    return [...new Set(words)].join('; ').slice(0, WORDS_CHARACTERS_MAX)
+    const unanswered = errors.every((one) => one instanceof EvmError && isUnanswered(one))
+    return { words: [...new Set(words)].join('; ').slice(0, WORDS_CHARACTERS_MAX), unanswered }
   }
 }
 
@@ -98,7 +106,7 @@ export async function examine(
   intent: AnchorIntent,
   call: ContractCall,
   head: Head,
-  words: string,
+  refused: Refused,
 ): Promise<Refusal> {
   const { signer, gasLimit, maxFeePerGas } = intent
   const isFiller = intent.call === 'FILL'
@@ -106,12 +114,12 @@ export async function examine(
   const dry = isFiller ? undefined : rpc.read((ask) => dryRun(ask, signer, call, head.number)).catch(notKnown)
   const [revert, balance] = await Promise.all([dry, rpc.read((ask) => balanceOf(ask, signer)).catch(notKnown)])
   const facts = { revert, balance, cost: BigInt(gasLimit) * BigInt(maxFeePerGas) }
-  return { reason: reasonOf(facts, intent, head, words), words, facts }
+  return { ...refused, reason: reasonOf(facts, intent, head, refused), facts }
 }
 
 const notKnown = (): undefined => undefined
 
-function reasonOf(facts: Facts, intent: AnchorIntent, head: Head, words: string): RefusalReason {
+function reasonOf(facts: Facts, intent: AnchorIntent, head: Head, { words, unanswered }: Refused): RefusalReason {
   if (facts.revert === 'E04') return 'role'
   if (facts.revert === 'E02') return 'market-disabled'
   if (facts.revert !== undefined) return 'reverts'
@@ -119,7 +127,7 @@ function reasonOf(facts: Facts, intent: AnchorIntent, head: Head, words: string)
   if (cannotPay(facts)) return 'balance'
   const byWords = reasonInWords(words)
   if (byWords !== 'known' && BigInt(intent.maxFeePerGas) < (head.baseFeePerGas ?? 0n)) return 'fee'
-  return byWords
+  return unanswered && byWords === 'other' ? 'unreachable' : byWords
 }
 
 export function reasonInWords(words: string): RefusalReason {

@@ -14,6 +14,7 @@ import {
   pauseAfter,
   type Refusal,
   type RefusalReason,
+  type Refused,
 } from './anchor-refusal.ts'
 import { resultOf } from './anchor-result.ts'
 import type { HeadWatch } from './head-watch.ts'
@@ -64,7 +65,7 @@ export class Sender {
   private taken = false
   private behindGap = false
   /** Of the newest refusal, until it is considered. */
-  private words: string | undefined
+  private refused: Refused | undefined
   /** The newest that was considered; undefined once a node took it. */
   private refusal: Refusal | undefined
 
@@ -101,12 +102,12 @@ export class Sender {
     this.nextSince = isNext ? (this.nextSince ?? clock.now()) : undefined
     const itsTurnCame = this.behindGap && isNext && this.refusals > 0
     this.behindGap = !isNext
-    if (this.words !== undefined) {
-      const given = await this.consider(view, this.words)
+    if (this.refused !== undefined) {
+      const given = await this.consider(view, this.refused)
       if (given) return given
     } else if (clock.now() >= this.broadcastAt || itsTurnCame) {
       await this.send(head)
-      if (this.words !== undefined) return 'LOOK'
+      if (this.refused !== undefined) return 'LOOK'
     }
     if (this.nextSince !== undefined && clock.now() - this.nextSince >= stuckMs) await this.tellUnmined(view)
     // Behind a gap it cannot be mined whatever it pays: only the one whose turn it is can be stuck.
@@ -128,9 +129,9 @@ export class Sender {
   }
 
   private async send(head: Head): Promise<void> {
-    this.words = await broadcast(this.ports.rpc, this.sent.intent.rawTransactions.at(-1)!)
+    this.refused = await broadcast(this.ports.rpc, this.sent.intent.rawTransactions.at(-1)!)
     this.broadcastAt = this.ports.clock.now() + this.settings.rebroadcastMs
-    if (this.words !== undefined) return
+    if (this.refused !== undefined) return
     if (!this.taken) {
       this.started = this.ports.clock.now() // what was refused before did not wait in any pool
       this.firstBlock = head.number
@@ -142,17 +143,17 @@ export class Sender {
   }
 
   /** After a refusal, and a look that found the nonce free. */
-  private async consider(view: View, words: string): Promise<AnchorResult | undefined> {
+  private async consider(view: View, refused: Refused): Promise<AnchorResult | undefined> {
     const { key, intent, call } = this.sent
     const { observer } = this.settings
     const before = this.refusal?.reason
-    const refusal = await examine(this.ports.rpc, intent, call, view.head, words)
-    this.words = undefined
+    const refusal = await examine(this.ports.rpc, intent, call, view.head, refused)
+    this.refused = undefined
     this.refusals++
     const isClaim =
       CLAIMS.includes(refusal.reason) && view.nonceNow === intent.nonce && this.refusals >= DOUBTED_REFUSALS
     const reason = isClaim && !(await isHeld(this.ports.rpc, intent)) ? 'other' : refusal.reason
-    const { facts } = refusal
+    const { facts, words } = refusal
     this.refusal = { ...refusal, reason }
     const retryInMs = pauseAfter(this.refusals, this.settings)
     this.broadcastAt = this.ports.clock.now() + retryInMs
@@ -189,6 +190,11 @@ export class Sender {
       })
     }
     if (!this.taken && this.refusals > 0 && !(await isHeld(rpc, intent))) {
+      if (this.refusal?.unanswered) {
+        // It came through to no node: none has refused it, and no fee is too low for it.
+        this.firstBlock = undefined
+        return undefined
+      }
       memory.refusedRounds++
       if (memory.refusedRounds >= REFUSED_ROUNDS_MAX && intent.call !== 'FILL') {
         memory.legacy = true // its form may be what they refuse: the filler has another

@@ -2,7 +2,7 @@
 import { createLimiter } from '../limiter.ts'
 import { EvmError } from './errors.ts'
 import { createPoster, Refused } from './http-post.ts'
-import { type Answer, answerOf, idOf, isRefusal, NodeError, type Request, textOfRequest } from './json-rpc.ts'
+import { type Answer, answerOf, idOf, isRefusal, NotAnswered, type Request, textOfRequest } from './json-rpc.ts'
 import type { Endpoint, RpcOptions } from './rpc.ts'
 
 const REQUESTS_AT_ONCE = 16
@@ -79,7 +79,7 @@ class HttpEndpoint implements Endpoint {
     try {
       return answerOf(await this.post(textOfRequest(request)))
     } catch (error) {
-      if (error instanceof Refused) return { error: new NodeError(0, error.message, undefined) }
+      if (error instanceof Refused) return { error: new NotAnswered(error.message) }
       throw error
     }
   }

@@ -1,5 +1,6 @@
 /** Requests and answers of JSON-RPC 2.0, and what nodes say in place of a result. */
 import { AbiCoder } from 'ethers'
+import type { EvmError } from './errors.ts'
 import { badAnswer } from './rpc-values.ts'
 
 export interface Request {
@@ -24,6 +25,17 @@ export class NodeError extends Error {
     this.reason = data === undefined ? undefined : reasonOf(data)
   }
 }
+
+/** The request came through to no node, or no answer of JSON-RPC came back: a gateway, or something in its place, spoke. */
+export class NotAnswered extends NodeError {
+  constructor(message: string) {
+    super(0, message, undefined)
+  }
+}
+
+/** That of a request which no node has answered: it is not known whether one has it. */
+export const isUnanswered = ({ code, cause }: EvmError): boolean =>
+  code === 'UNREACHABLE' || cause instanceof NotAnswered
 
 export const textOfRequest = ({ id, method, params }: Request): object => ({ jsonrpc: '2.0', id, method, params })
 

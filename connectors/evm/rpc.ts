@@ -3,6 +3,7 @@ import type { Clock } from '../../streams/ports.ts'
 import { type Agreement, ballotOf, noAgreement, type Outcome, outcomeOf } from './agreement.ts'
 import { Conclusion, classifyRpcFailure, EvmError, wordsOf } from './errors.ts'
 import { connectHttp } from './http-endpoint.ts'
+import { isUnanswered } from './json-rpc.ts'
 import { LOG_RANGE_BLOCKS, limitLogRange } from './log-range.ts'
 import { chainIdOf } from './node-answers.ts'
 import { createNodeStates, type NodeState, type NodeStates } from './node-states.ts'
@@ -223,7 +224,7 @@ class Nodes implements Rpc {
       } catch (cause) {
         const error = classifyRpcFailure(cause, `${method} at ${this.nameOf(node)}`, node)
         const isRefusal = method === 'eth_sendRawTransaction' || REFUSALS.test(error.message) // of a transaction in any words
-        report(error.code === 'RPC_ERROR' && isRefusal ? 'refused' : 'failed')
+        report(error.code === 'RPC_ERROR' && isRefusal && !isUnanswered(error) ? 'refused' : 'failed')
         throw error
       }
     }

@@ -116,7 +116,7 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
       txCost.set(Number(needed))
     },
     transactionRefused(_key, { reason, words, nonce, retryInMs }) {
-      metrics.txRefusals.inc({ reason })
+      if (reason !== 'unreachable') metrics.txRefusals.inc({ reason }) // nobody has refused it
       if (!USUAL_REFUSALS.includes(reason))
         waits.begin('SEND', `SEND: nonce ${nonce} is refused (${reason}): ${words}; next try in ${retryInMs} ms`)
     },

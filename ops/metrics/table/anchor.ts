@@ -79,8 +79,8 @@ export const ANCHOR = {
     help: 'Times that no node took a transaction, by what was found out about it: from the dry run, the balance and the block first, else from the words.',
     unit: 'refusals',
     roles,
-    labels: { reason: REFUSAL_REASONS },
-    use: '`known` and `nonce` are usual: it is in a pool already, or was mined a moment ago.',
+    labels: { reason: REFUSAL_REASONS.filter((reason) => reason !== 'unreachable') },
+    use: '`known` and `nonce` are usual: it is in a pool already, or was mined a moment ago. One that comes through to no node was refused by none: `seq_tx_standstill_seconds` tells of it.',
   },
   txKept: {
     type: 'gauge',

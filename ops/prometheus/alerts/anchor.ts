@@ -61,7 +61,7 @@ const storeAlerts: Alerts = ({ range }) => [
   {
     name: 'TransactionRefused',
     severity: 'page',
-    expr: `sum by (reason) (increase(seq_tx_refusals_total{reason=~"gas-limit|fee-cap|pool|type|size|chain|busy|unreachable|other"}[${range(5 * MINUTE)}])) > 3`,
+    expr: `sum by (reason) (increase(seq_tx_refusals_total{reason=~"gas-limit|fee-cap|pool|type|size|chain|busy|other"}[${range(5 * MINUTE)}])) > 3`,
     for: 2 * MINUTE,
     summary: 'No node takes a transaction ({{ $labels.reason }})',
     description:

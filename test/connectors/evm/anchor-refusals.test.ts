@@ -31,7 +31,10 @@ describe('broadcast', () => {
   })
 
   it('behavior: with none it is what all of them say, each word once', async () => {
-    expect(await to(refuses, async () => null, refuses)).toBe('gibberish; answered with null')
+    expect(await to(refuses, async () => null, refuses)).toEqual({
+      words: 'gibberish; answered with null',
+      unanswered: false,
+    })
   })
 })
 

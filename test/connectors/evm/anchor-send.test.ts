@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { protocolStateInterface } from '../../../connectors/evm/abi.ts'
 import { newSendMemory } from '../../../connectors/evm/anchor-memory.ts'
 import type { AnchorObserver, TransactionRefused, TransactionUnmined } from '../../../connectors/evm/anchor-options.ts'
+import { classifyRpcFailure, EvmError } from '../../../connectors/evm/errors.ts'
+import { NotAnswered } from '../../../connectors/evm/json-rpc.ts'
 import type { AnchorResult } from '../../../schemas/types.ts'
 import { CID, eventLog, follow, intentOf, KEY, MARKET, STATE, scripted, signer } from './scripted-send.ts'
 
@@ -224,6 +226,36 @@ describe('sendAndFollow', () => {
     expect(memory.legacy).toBe(true)
     const asFiller = intentOf([raw, filler.raw], { call: 'FILL' })
     expect(outcomes(await follow(script, asFiller, undefined, { memory }))).toEqual(['STUCK'])
+  })
+
+  it.each([
+    [
+      'a gateway that lets no transaction through',
+      () => classifyRpcFailure(new NotAnswered('HTTP status 403: no'), 'send', 0),
+    ],
+    ['time-outs', () => new EvmError('UNREACHABLE', 'no answer in time', { retriable: true })],
+  ])('behavior: with %s nobody has refused it: no filler, no higher fee, and it goes on', async (_, failure) => {
+    const script = scripted()
+    const asked: string[] = []
+    let isThrough = false
+    const ask: typeof script.ask = async (method, params) => {
+      if (method !== 'eth_sendRawTransaction' || isThrough) return script.ask(method, params)
+      asked.push(method)
+      throw failure()
+    }
+    const memory = { ...newSendMemory(), refusedRounds: 2 }
+    const reasons: string[] = []
+    const observer: AnchorObserver = { transactionRefused: (_, { reason }) => void reasons.push(reason) }
+    const turn = (n: number): void => {
+      if (n === 20) isThrough = true
+      const isSent = script.node.sent.length > 0 && script.node.receipts.size === 0
+      const mined = { block: script.node.head, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] }
+      if (isSent) script.node.receipts.set(hash, mined)
+    }
+    const results = await follow({ ...script, ask }, intentOf([raw]), turn, { observer, memory, turnsMax: 60 })
+    expect(outcomes(results)).toEqual(['MINED', 'FINAL'])
+    expect(asked.length).toBeGreaterThan(3)
+    expect(new Set(reasons)).toEqual(new Set(['unreachable']))
   })
 
   it('behavior: while a node has it in its pool, a refusal is none by all', async () => {

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { EvmError } from '../../../connectors/evm/errors.ts'
+import { NotAnswered } from '../../../connectors/evm/json-rpc.ts'
 import { createRpc } from '../../../connectors/evm/rpc.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 
@@ -34,6 +36,23 @@ test.each([
 
 test('error: a node that is down has failed, whatever the words', async () => {
   expect((await told(fails({ code: 'ECONNREFUSED', message: 'reverted' }))).at(-1)).toBe('eth_call failed')
+})
+
+test.each([
+  ['an answer that came from no node', new NotAnswered('HTTP status 502: Bad Gateway')],
+  ['no answer', new EvmError('UNREACHABLE', 'no answer in time', { retriable: true })],
+])('behavior: a transaction with %s is not refused: it has failed', async (_, failure) => {
+  const outcomes: string[] = []
+  const observer = {
+    answered: (_: number, method: string, outcome: string) => void outcomes.push(`${method} ${outcome}`),
+  }
+  const ask = async (method: string) => {
+    if (method === 'eth_chainId') return '0x5'
+    throw failure
+  }
+  const rpc = createRpc(OPTIONS, { clock: systemClock, observer, connect: () => ({ ask, close: () => {} }) })
+  await Promise.allSettled(rpc.each((node) => node('eth_sendRawTransaction', ['0x'])))
+  expect(outcomes.at(-1)).toBe('eth_sendRawTransaction failed')
 })
 
 test('behavior: a transaction goes to each node, and a refusal of it in any words is no failure', async () => {

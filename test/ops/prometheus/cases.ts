@@ -54,7 +54,11 @@ export const HEALTHY: Series = {
   seq_signer_balance_wei: still(1e6),
   seq_tx_cost_wei: still(1),
   ...each(REVERT_CODES, (code) => `seq_tx_reverts_total{code="${code}"}`, still(0)),
-  ...each(REFUSAL_REASONS, (reason) => `seq_tx_refusals_total{reason="${reason}"}`, still(0)),
+  ...each(
+    REFUSAL_REASONS.filter((reason) => reason !== 'unreachable'),
+    (reason) => `seq_tx_refusals_total{reason="${reason}"}`,
+    still(0),
+  ),
   seq_tx_delayed_accept_total: still(0),
   'seq_tx_oldest_pending_seconds{market="m"}': still(5),
   ...each(STORE_OUTCOMES, (outcome) => `seq_ipfs_puts_total{provider="file",outcome="${outcome}"}`, still(0)),
