@@ -75,6 +75,9 @@ export interface Rpc {
   close(): void
 }
 
+/** The chain of a node is looked at again after so long: behind one address another node may have taken the place. */
+const CHAIN_CHECK_MS = 60_000
+
 const REFUSALS = /revert|insufficient funds|nonce too|already (known|imported|exists)|known transaction|underpriced/i
 
 export const createRpc = (options: RpcOptions, ports: RpcPorts): Rpc => new Nodes(options, ports)
@@ -85,8 +88,8 @@ class Nodes implements Rpc {
   private readonly endpoints: readonly Endpoint[]
   private readonly asks: readonly Ask[]
   private readonly states: NodeStates
-  /** Whether the chain of the node was looked at since it last failed. */
-  private readonly isChecked: boolean[]
+  /** When the chain of the node was last looked at; undefined when it was not since the node last failed to answer. */
+  private readonly checkedAt: (number | undefined)[]
 
   constructor(options: RpcOptions, ports: RpcPorts) {
     const { connect = connectHttp, observer } = ports
@@ -98,7 +101,7 @@ class Nodes implements Rpc {
     this.endpoints = options.urls.map((url) => connect(url, options))
     this.asks = this.endpoints.map((_, index) => this.askOf(index))
     this.states = createNodeStates(this.endpoints.length, (node, state) => observer?.nodeChanged?.(node, state))
-    this.isChecked = this.endpoints.map(() => false)
+    this.checkedAt = this.endpoints.map(() => undefined)
     for (const ask of this.asks) limitLogRange(ask, options.logRangeBlocks ?? LOG_RANGE_BLOCKS)
   }
 
@@ -182,7 +185,7 @@ class Nodes implements Rpc {
     } catch (cause) {
       const failure = this.failureOf(cause, node)
       if (failure instanceof EvmError) {
-        if (failure.code === 'UNREACHABLE') this.isChecked[node] = false // what comes back may be another one
+        if (isUnanswered(failure)) this.checkedAt[node] = undefined // what comes back may be another one
         this.states.failed(node, failure, clock.now())
       } else this.states.answered(node, clock.now())
       throw failure
@@ -190,10 +193,16 @@ class Nodes implements Rpc {
   }
 
   private async checkChain(node: number): Promise<void> {
-    if (this.isChecked[node]) return
     const { chainId } = this.options
-    const stated = await chainIdOf(this.asks[node]!)
-    this.isChecked[node] = stated === chainId
+    const now = this.ports.clock.now()
+    const before = this.checkedAt[node]
+    if (before !== undefined && now - before < CHAIN_CHECK_MS) return
+    if (before !== undefined) this.checkedAt[node] = now // one of those that read at the same time looks again
+    const stated = await chainIdOf(this.asks[node]!).catch((error: unknown) => {
+      this.checkedAt[node] = undefined
+      throw error
+    })
+    this.checkedAt[node] = stated === chainId ? now : undefined
     if (stated === chainId) return
     throw new EvmError(
       'WRONG_CHAIN',

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EvmError } from '../../../connectors/evm/errors.ts'
 import { NotAnswered } from '../../../connectors/evm/json-rpc.ts'
 import { createRpc } from '../../../connectors/evm/rpc.ts'
@@ -80,4 +80,65 @@ test('behavior: a transaction goes to each node, and a refusal of it in any word
   sent.length = 0
   await rpc.read((ask) => ask('eth_call', [])).catch(() => {})
   expect(sent[0]).toBe('http://1')
+})
+
+describe('the chain of a node', () => {
+  /** Two nodes; the first may change its chain. */
+  const world = () => {
+    const node = { chainId: '0x5', asked: 0, failure: undefined as Error | undefined }
+    const ask = (url: string) => async (method: string) => {
+      if (url.endsWith('2')) return method === 'eth_chainId' ? '0x5' : 'second'
+      if (node.failure) throw node.failure
+      if (method === 'eth_chainId') node.asked++
+      return method === 'eth_chainId' ? node.chainId : `first, of ${node.chainId}`
+    }
+    let now = 0
+    const faults: string[] = []
+    const rpc = createRpc(
+      { ...OPTIONS, urls: ['http://1', 'http://2'] },
+      {
+        clock: { now: () => now, sleep: (ms, signal) => systemClock.sleep(ms, signal) },
+        observer: { nodeChanged: (one, { fault }) => void faults.push(`${one} ${fault}`) },
+        connect: (url) => ({ ask: ask(url), close: () => {} }),
+      },
+    )
+    const pass = (ms: number): void => {
+      now += ms
+    }
+    return { node, faults, pass, read: () => rpc.read((one) => one('eth_call', [])) }
+  }
+
+  test('default: is looked at once in a minute, however many read', async () => {
+    const { node, pass, read } = world()
+    for (let i = 0; i < 5; i++) await read()
+    expect(node.asked).toBe(1)
+    pass(60_000)
+    await Promise.all([read(), read(), read()])
+    expect(node.asked).toBe(2)
+  })
+
+  test('behavior: that it became another one in the middle of a run is seen within a minute', async () => {
+    const { node, faults, pass, read } = world()
+    expect(await read()).toBe('first, of 0x5')
+    node.chainId = '0x9'
+    pass(60_000)
+    expect(await read()).toBe('second')
+    expect(faults).toEqual(['0 wrong-chain'])
+  })
+
+  test.each([
+    ['was away', new EvmError('UNREACHABLE', 'connect ECONNREFUSED', { retriable: true })],
+    ['stood behind a gateway that did not reach it', new NotAnswered('HTTP status 502: Bad Gateway')],
+  ])('behavior: and at once when it %s', async (_, failure) => {
+    const { node, faults, pass, read } = world()
+    await read()
+    Object.assign(node, { chainId: '0x9', failure })
+    expect(await read()).toBe('second')
+    node.failure = undefined
+    pass(2_000)
+    for (let i = 0; i < 3; i++) expect(await read()).toBe('second')
+    await Promise.allSettled([read(), read()])
+    expect(faults.filter((one) => one === '0 null')).toEqual([])
+    expect(await read()).toBe('second')
+  })
 })
