@@ -1,6 +1,7 @@
 /** The events of the log, and the fields of each. docs/logging.md lists them; a test compares. */
 
 import type { AnchorObserver } from '../../connectors/evm/anchor-options.ts'
+import { isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey } from '../../schemas/types.ts'
 import type { RuntimeObserver } from '../../streams/ports.ts'
 import { deadLetterReason } from '../dead-letter-reasons.ts'
@@ -130,7 +131,10 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
 
 /** Adds what stops a transaction to what else is observed; of what goes on a line is written once. */
 export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserver {
-  const of = ({ dataMarket: market, epochId: epoch, batchIndex: batch }: AnchorKey) => ({ market, epoch, batch })
+  const of = (key: AnchorKey) => {
+    const { dataMarket, epochId, batchIndex: batch } = key
+    return isNonceOnly(key) ? { signer: dataMarket, nonce: epochId } : { market: dataMarket, epoch: epochId, batch }
+  }
   return {
     ...observer,
     transactionRefused(key, refused) {

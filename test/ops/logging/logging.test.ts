@@ -12,6 +12,7 @@ import {
 } from '../../../ops/logging/events.ts'
 import { createLog, scrub } from '../../../ops/logging/log.ts'
 import type { EpochProgress } from '../../../ops/progress.ts'
+import { nonceKey } from '../../../schemas/anchor-keys.ts'
 import { HOSTILE, OBEYED } from '../hostile.ts'
 import { anchorOf, MARKET } from '../lookup/fixture.ts'
 
@@ -192,6 +193,19 @@ describe('events', () => {
       { event: 'call-refused', level: 'warn', epoch: 3, code: 'E04' },
       { event: 'batch-not-finalized', level: 'warn', epoch: 3, batch: 1 },
     ])
+  })
+
+  test('behavior: a filler belongs to no market: its line has the signer and the nonce', () => {
+    const { log, lines } = captured()
+    const refused = { reason: 'pool', words: 'txpool is full', nonce: 7, retryInMs: 1, isNew: true } as const
+    const observer = logAnchor({}, log)
+    observer.transactionRefused?.(nonceKey('0x51', 7), refused)
+    observer.reverted?.('E04', nonceKey('0x51', 7))
+    expect(lines).toMatchObject([
+      { event: 'transaction-refused', signer: '0x51', nonce: 7, reason: 'pool' },
+      { event: 'call-refused', signer: '0x51', nonce: 7 },
+    ])
+    for (const line of lines) expect(Object.keys(line)).not.toEqual(expect.arrayContaining(['market']))
   })
 
   test.each([
