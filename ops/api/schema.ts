@@ -91,6 +91,7 @@ const batchStatus = z
 export const epochDetail = z
   .object({
     ...epochFields,
+    earlierReleaseBlock: wholeOrNone.describe('Block of an earlier release of it, which left the chain; else null.'),
     skippedInBlock: wholeOrNone.describe('Block in which the market’s owner skipped it; else null.'),
     next: text.describe('What happens next, in words.'),
     verdicts: whole.describe('Submissions that have one.'),

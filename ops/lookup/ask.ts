@@ -50,9 +50,10 @@ export async function askEpoch(
 
 /** The look-up in the log does not give them. */
 function withoutTimes(detail: EpochStatus): EpochStatus {
-  const { dataMarket, epochId, phase, next, releaseBlock, skippedInBlock, closeBlock, begin, end } = detail
+  const { dataMarket, epochId, phase, next, releaseBlock, earlierReleaseBlock, skippedInBlock } = detail
+  const { closeBlock, begin, end } = detail
   const { submissions, verdicts, reasons, projects, batches, endCall } = detail
-  const blocks = { releaseBlock, skippedInBlock, closeBlock, begin, end }
+  const blocks = { releaseBlock, earlierReleaseBlock, skippedInBlock, closeBlock, begin, end }
   return { dataMarket, epochId, phase, next, ...blocks, submissions, verdicts, reasons, projects, batches, endCall }
 }
 
@@ -62,6 +63,7 @@ const unknown = (dataMarket: string, epochId: number): EpochStatus => ({
   phase: 'UNKNOWN',
   next: NEXT.UNKNOWN,
   releaseBlock: null,
+  earlierReleaseBlock: null,
   skippedInBlock: null,
   closeBlock: null,
   begin: null,

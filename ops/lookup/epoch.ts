@@ -32,6 +32,8 @@ export interface EpochStatus {
   /** What happens next, in words. */
   readonly next: string
   readonly releaseBlock: number | null
+  /** Block of an earlier release, which left the chain; null when there was none. */
+  readonly earlierReleaseBlock: number | null
   /** Block in which the market's owner skipped the epoch; null for one that was not. */
   readonly skippedInBlock: number | null
   readonly closeBlock: number | null
@@ -77,7 +79,7 @@ export async function epochStatus(
 }
 
 async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochStatus> {
-  const { open, close, skippedInBlock = null } = await ticksOf(log, topics, key)
+  const { open, close, earlier, skippedInBlock = null } = await ticksOf(log, topics, key)
   const submissions = await countSubmissions(log, topics, key)
   const reasons = await countVerdicts(log, topics, key)
   const anchors = await anchorsOfEpoch(log, topics, key)
@@ -90,6 +92,7 @@ async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochS
     phase,
     next: NEXT[phase],
     releaseBlock: open?.releaseBlock ?? close?.releaseBlock ?? null,
+    earlierReleaseBlock: earlier?.releaseBlock ?? null,
     skippedInBlock,
     closeBlock: close?.blockNumber ?? null,
     begin: open?.begin ?? null,
@@ -133,23 +136,28 @@ export function phaseOf({ released, closed, isSkipped, batches, end }: Progress)
   return isSkipped ? 'SKIPPED' : 'UNKNOWN'
 }
 
+interface Ticks {
+  readonly open?: EpochTick
+  readonly close?: EpochTick
+  /** The release before, which left the chain. */
+  readonly earlier?: EpochTick | undefined
+  readonly skippedInBlock?: number
+}
+
 /** The newest release and close; a reorganisation may release an epoch again, which takes an earlier close back. */
-async function ticksOf(
-  log: Log,
-  { epochTicks }: Topics,
-  { dataMarket, epochId }: EpochKey,
-): Promise<{ open?: EpochTick; close?: EpochTick; skippedInBlock?: number }> {
+async function ticksOf(log: Log, { epochTicks }: Topics, { dataMarket, epochId }: EpochKey): Promise<Ticks> {
   const ofMarket = Buffer.from(epochTicks.key.encode({ dataMarket }))
-  let found: { open?: EpochTick; close?: EpochTick; skippedInBlock?: number } = {}
+  let found: Ticks = {}
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
     for (const record of records) {
       if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
       const tick = epochTicks.value.decode(record.value)
       const { skippedFrom } = tick
+      const earlier = found.open ?? found.earlier
       if (skippedFrom > 0 && skippedFrom <= epochId && epochId < tick.epochId)
-        found = { skippedInBlock: tick.releaseBlock }
+        found = { skippedInBlock: tick.releaseBlock, earlier }
       if (tick.epochId !== epochId) continue
-      if (tick.kind === 'OPEN') found = isSame(found.open, tick) ? found : { open: tick }
+      if (tick.kind === 'OPEN') found = isSame(found.open, tick) ? found : { open: tick, earlier }
       else if (tick.kind === 'CLOSE') found = { ...found, close: tick }
     }
   return found

@@ -42,9 +42,17 @@ function itemLines(item: WhyItem): Lines {
   ]
 }
 
-const releaseWords = ({ releaseBlock, skippedInBlock, begin, end }: EpochStatus): string => {
-  if (releaseBlock !== null) return `in block ${releaseBlock}, source blocks ${begin ?? '?'} to ${end ?? '?'}`
-  return skippedInBlock === null ? 'not seen' : `never: skipped by the market’s owner at block ${skippedInBlock}`
+function releaseWords({ releaseBlock, earlierReleaseBlock, skippedInBlock, begin, end }: EpochStatus): string {
+  const earlier =
+    earlierReleaseBlock === null ? '' : `; before that in block ${earlierReleaseBlock}, which left the chain`
+  if (releaseBlock !== null) return `in block ${releaseBlock}, source blocks ${begin ?? '?'} to ${end ?? '?'}${earlier}`
+  if (skippedInBlock === null) return 'not seen'
+  return `never: skipped by the market’s owner at block ${skippedInBlock}${earlier}`
+}
+
+const closeWords = ({ closeBlock, phase }: EpochStatus): string => {
+  if (closeBlock !== null) return `by block ${closeBlock}`
+  return phase === 'SKIPPED' ? 'never' : 'not yet'
 }
 
 export const renderEpochs = (statuses: readonly EpochStatus[]): Lines =>
@@ -59,7 +67,7 @@ function epochLines(status: EpochStatus): Lines {
   return [
     `epoch ${status.epochId} of ${status.dataMarket}: ${status.phase}`,
     `  released     ${releaseWords(status)}`,
-    `  closed       ${status.closeBlock === null ? 'not yet' : `by block ${status.closeBlock}`}`,
+    `  closed       ${closeWords(status)}`,
     `  submissions  ${status.submissions}, of which ${status.verdicts} have a verdict${reasons.length > 0 ? `: ${reasons.join(', ')}` : ''}`,
     `  projects     ${won.length} with a winner, ${status.projects.length - won.length} without`,
     ...won

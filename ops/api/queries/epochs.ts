@@ -76,14 +76,15 @@ function fieldsOf(key: EpochKey, row: EpochRow, { submissions, reasons }: Counts
 export async function epochDetail(reader: ViewReader, topics: Topics, key: EpochKey): Promise<EpochDetail | undefined> {
   const known = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
   const counts = countsOf(reader, key)
-  const skippedInBlock = known ? null : await skipOf(reader, key)
+  const skippedInBlock = known ? known.skippedInBlock : await skipOf(reader, key)
   if (!known && counts === EMPTY_COUNTS && skippedInBlock === null) return undefined
   const row = known ?? EMPTY_EPOCH
-  const phase = skippedInBlock === null ? phaseOfRow(known) : 'SKIPPED'
+  const phase = known || skippedInBlock === null ? phaseOfRow(known) : 'SKIPPED'
   const projects = await reader.range({ prefix: prefixOf(TABLE.projects, ...epochParts(key)), limit: PROJECTS_MAX })
   return {
     ...fieldsOf(key, row, counts),
     phase,
+    earlierReleaseBlock: row.earlierReleaseBlock,
     skippedInBlock,
     next: NEXT[phase],
     verdicts: Object.values(counts.reasons).reduce((sum, count) => sum + count, 0),

@@ -1,6 +1,6 @@
 /** The rows of one commit as they come together. */
 import type { AnchorKey, EpochKey, EpochTick, VerdictReason } from '../../../schemas/types.ts'
-import { isSettled } from './epoch-row.ts'
+import { asSkipped, isSettled } from './epoch-row.ts'
 import { keyOf, number } from './keys.ts'
 import { createMarketRows, type MarketRows } from './market-rows.ts'
 import type { Origin } from './origin.ts'
@@ -55,6 +55,9 @@ export const CHAIN_HEAD = keyOf(TABLE.meta, 'chain head')
 
 const epochKey = (key: EpochKey): string => keyOf(TABLE.epochs, ...epochParts(key))
 
+/** Of a skip, how many of the newest epochs may have had a release that left the chain: no reorganisation takes back more. */
+const SKIPPED_LOOKED_AT = 1_024
+
 /** What a commit writes, each key once; it reads its own. */
 function createWrites(cache: RowCache) {
   const operations = new Map<string, ViewWrite>()
@@ -86,6 +89,26 @@ function missingBefore(open: Released, released: number): [EpochKey, Unsettled][
       { last: epochId - 1, before: epochId, skippedInBlock: releaseBlock },
     ])
   return missing
+}
+
+interface Settling {
+  readonly del: (key: string) => void
+  readonly unsettled: (key: EpochKey, row: Unsettled) => void
+  readonly heads: MarketRows['heads']
+}
+
+function tellWhetherSettled(key: EpochKey, row: EpochRow, { del, unsettled, heads }: Settling): void {
+  if (row.skippedInBlock !== null) return // `released` has said so
+  if (isSettled(row)) {
+    del(keyOf(TABLE.unsettled, ...epochParts(key)))
+    heads(key.dataMarket, { final: key.epochId })
+  } else unsettled(key, {})
+}
+
+/** The epochs that a release says were skipped, the newest of them: they may have had a release. */
+function skippedBy({ dataMarket, epochId: last, skippedFrom }: Released): EpochKey[] {
+  const from = skippedFrom > 0 ? Math.max(skippedFrom, last - SKIPPED_LOOKED_AT) : last
+  return Array.from({ length: last - from }, (_, i) => ({ dataMarket, epochId: from + i }))
 }
 
 export function createCommit(cache: RowCache): ViewCommit {
@@ -134,19 +157,19 @@ export function createCommit(cache: RowCache): ViewCommit {
     market,
     beginAnew,
     released(open) {
+      for (const key of skippedBy(open)) {
+        const row = epochRow(key)
+        if (row === EMPTY_EPOCH || row.closeBlock !== null) continue
+        keep(epochKey(key), asSkipped(row, open.releaseBlock))
+        del(keyOf(TABLE.unsettled, ...epochParts(key))) // that of the first is written next
+      }
       for (const [key, row] of missingBefore(open, headsOf(open.dataMarket).released)) unsettled(key, row)
       heads(open.dataMarket, { released: open.epochId })
     },
     chainHead: (head) => keep(CHAIN_HEAD, head),
     anchorChanged: (key) => void anchors.set(keyOf(...epochParts(key), number(key.batchIndex + 1)), key),
     finish() {
-      for (const key of changed.epochs.values()) {
-        const settled = isSettled(epochRow(key))
-        if (settled) {
-          del(keyOf(TABLE.unsettled, ...epochParts(key)))
-          heads(key.dataMarket, { final: key.epochId })
-        } else unsettled(key, {})
-      }
+      for (const key of changed.epochs.values()) tellWhetherSettled(key, epochRow(key), { del, unsettled, heads })
       for (const key of changed.rows) put(key, json(cache.get(key)))
       const verdicts = [...changed.counts].filter(([id]) => cache.get(id) !== undefined).map(([, key]) => key)
       return {

@@ -10,13 +10,26 @@ export function withTick(row: EpochRow, tick: EpochTick, time: number): EpochRow
   const { kind, blockNumber, blockHash, releaseBlock, begin, end } = tick
   if (kind === 'OPEN') {
     if (row.releaseHash === blockHash && row.releaseBlock === releaseBlock) return row
-    const opened = { releaseBlock, releaseHash: blockHash, begin, end, releasedAt: time }
-    return { ...row, ...opened, closeBlock: null, closeHash: '', closedAt: null }
+    const earlierReleaseBlock = row.releaseBlock ?? row.earlierReleaseBlock
+    const opened = { releaseBlock, releaseHash: blockHash, earlierReleaseBlock, begin, end, releasedAt: time }
+    return { ...row, ...opened, skippedInBlock: null, closeBlock: null, closeHash: '', closedAt: null }
   }
   if (kind !== 'CLOSE' || row.closeHash === blockHash) return row
   const closed = { closeBlock: blockNumber, closeHash: blockHash, closedAt: time }
   return { ...row, ...closed, releaseBlock: row.releaseBlock ?? releaseBlock }
 }
+
+/** Its release left the chain, and the market's owner skipped it in this block. */
+export const asSkipped = (row: EpochRow, skippedInBlock: number): EpochRow => ({
+  ...row,
+  skippedInBlock,
+  releaseBlock: null,
+  releaseHash: '',
+  earlierReleaseBlock: row.releaseBlock ?? row.earlierReleaseBlock,
+  begin: null,
+  end: null,
+  releasedAt: null,
+})
 
 export const withFinalization = (row: EpochRow, { snapshotCid, votes, voters }: ProjectFinalization): EpochRow => ({
   ...row,
@@ -69,7 +82,7 @@ export const phaseOfRow = (row: EpochRow | undefined): EpochPhase => {
   return phaseOf({
     released: row.releaseBlock !== null,
     closed: row.closeBlock !== null,
-    isSkipped: false,
+    isSkipped: row.skippedInBlock !== null,
     batches,
     end,
   })

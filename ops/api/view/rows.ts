@@ -5,7 +5,7 @@ import { keyOf, number } from './keys.ts'
 import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '4'
+export const LAYOUT = '5'
 
 /** One letter each, the first part of a key. */
 export const TABLE = {
@@ -65,6 +65,10 @@ export interface Heads {
 export interface EpochRow {
   readonly releaseBlock: number | null
   readonly releaseHash: string
+  /** Block of the release before this one, which left the chain. */
+  readonly earlierReleaseBlock: number | null
+  /** The market's owner skipped it in this block, after its release had left the chain. */
+  readonly skippedInBlock: number | null
   readonly closeBlock: number | null
   readonly closeHash: string
   readonly begin: number | null
@@ -159,6 +163,8 @@ export interface Change {
 export const EMPTY_EPOCH: EpochRow = {
   releaseBlock: null,
   releaseHash: '',
+  earlierReleaseBlock: null,
+  skippedInBlock: null,
   closeBlock: null,
   closeHash: '',
   begin: null,

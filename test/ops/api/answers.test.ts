@@ -170,6 +170,36 @@ test('behavior: epochs that the market’s owner skipped are no fault, and the A
   }
 })
 
+test('behavior: a release that left the chain, and what came in its place, is named by API and look-up alike', async () => {
+  const again = await createStory()
+  for (const epochId of [1, 2, 3]) await again.open(epochId)
+  // The blocks of epochs 2 and 3 leave the chain: 2 is released anew, 3 is skipped.
+  await again.open(2, 0, 21)
+  await again.open(5, 3, 40)
+  const running = await startApi(again.fixture)
+  await running.caughtUp()
+  try {
+    const { log, topics } = again.fixture
+    for (const [epochId, phase, releaseBlock, earlierReleaseBlock, skippedInBlock] of [
+      [2, 'OPEN', 21, 20, null],
+      [3, 'SKIPPED', null, 30, 40],
+      [4, 'SKIPPED', null, null, 40],
+      [5, 'OPEN', 40, null, null],
+    ] as const) {
+      const given = (await running.get(`/v1/epochs/${epochId}`)).json()
+      expect(given).toMatchObject({ phase, releaseBlock, earlierReleaseBlock, skippedInBlock })
+      const [found] = await epochStatus(log, topics, ONE_MARKET, { epochId })
+      expect(given).toMatchObject({ ...found, submissions: 0 })
+    }
+    const { items } = (await running.get('/v1/epochs/gaps')).json()
+    const skipped = items.filter(({ cause }: Record<string, unknown>) => cause === 'SKIPPED_BY_OWNER')
+    expect(skipped).toMatchObject([{ epochId: 3, lastEpochId: 4 }])
+    expect(items.map(({ epochId }: Record<string, unknown>) => epochId)).not.toContain(4)
+  } finally {
+    await running.close()
+  }
+})
+
 describe('proofs', () => {
   test('error: nothing of the slot is anchored', async () => {
     const response = await api.get('/v1/proofs/7/2')

@@ -59,8 +59,8 @@ const signatureFor = (fields: Partial<Submission>): string =>
 export interface Story {
   readonly fixture: Fixture
   submit(fields: Partial<Submission>, reason?: VerdictReason, stage?: string): Promise<void>
-  /** @param skippedFrom see EpochTick */
-  open(epochId: number, skippedFrom?: number): Promise<void>
+  /** @param skippedFrom see EpochTick @param block of the release, by default one of its own */
+  open(epochId: number, skippedFrom?: number, block?: number): Promise<void>
   close(epochId: number): Promise<void>
   /** Votes are counted, a batch is cut, and goes as far as `state`. */
   batch(epochId: number, slots: number): Promise<void>
@@ -91,8 +91,7 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
       const verdict = { ...verdictOf(submission, position, reason), stage, expected: 'bafkreione with 2 of 3 votes' }
       await put(topics.verdicts, { dataMarket, epochId, slotId }, verdict)
     },
-    async open(epochId, skippedFrom = 0) {
-      const block = blockOf(epochId)
+    async open(epochId, skippedFrom = 0, block = blockOf(epochId)) {
       const tick = { dataMarket, epochId, blockNumber: block, blockHash: hash(block), releaseBlock: block }
       await put(topics.epochTicks, { dataMarket: '' }, tickOf({ ...tick, kind: 'HEAD', dataMarket: '', epochId: 0 }))
       await put(topics.epochTicks, { dataMarket }, tickOf({ ...tick, kind: 'OPEN', skippedFrom }))

@@ -159,6 +159,7 @@ describe('epoch', () => {
       phase: 'ANCHORED',
       next: 'Validators attest the batches.',
       releaseBlock: 10,
+      earlierReleaseBlock: null,
       skippedInBlock: null,
       closeBlock: 16,
       begin: 100,
@@ -212,7 +213,10 @@ describe('epoch', () => {
     await tick({ kind: 'OPEN' })
     await tick({ kind: 'CLOSE', blockNumber: 16 })
     await tick({ kind: 'OPEN', releaseBlock: 11, blockHash: HASH })
-    expect(await status()).toMatchObject({ phase: 'OPEN', releaseBlock: 11, closeBlock: null })
+    expect(await status()).toMatchObject({ phase: 'OPEN', releaseBlock: 11, closeBlock: null, earlierReleaseBlock: 10 })
+    const text = textOf(renderEpochs([await status()]))
+    expect(text).toContain('in block 11')
+    expect(text).toContain('before that in block 10, which left the chain')
   })
 
   test('behavior: one that the market’s owner skipped says in which block, until it is released after all', async () => {
@@ -223,6 +227,7 @@ describe('epoch', () => {
       const text = await ask(epochId)
       expect(text).toContain(': SKIPPED')
       expect(text).toContain('never: skipped by the market’s owner at block 44')
+      expect(text).toContain('closed       never')
     }
     expect(await ask(2)).toContain('not seen')
     await tick({ kind: 'OPEN', epochId: 5, releaseBlock: 50, blockNumber: 50, blockHash: `0x${'5'.repeat(64)}` })

@@ -104,11 +104,19 @@ const gapWords = (gaps: readonly Gap[], epochId: number): string => {
 }
 
 function momentsOf(epoch: EpochDetail, at: number): readonly (readonly [string, string])[] {
-  const { releaseBlock, closeBlock, begin, end, releasedAt, closedAt, finalAt } = epoch
+  const { releaseBlock, earlierReleaseBlock, closeBlock, begin, end, releasedAt, closedAt, finalAt } = epoch
+  const isSkipped = epoch.phase === 'SKIPPED'
   const moment = (time: number | null, block: number | null): string =>
-    time === null ? 'not yet' : `${clockTime(time, at)}${block === null ? '' : `, block ${block}`}`
+    time === null
+      ? isSkipped
+        ? 'never'
+        : 'not yet'
+      : `${clockTime(time, at)}${block === null ? '' : `, block ${block}`}`
   return [
     ['Released', moment(releasedAt, releaseBlock)],
+    ...(earlierReleaseBlock === null
+      ? []
+      : [['Released before', `block ${earlierReleaseBlock}, which left the chain`] as const]),
     ['Closed', moment(closedAt, closeBlock)],
     ['Final', moment(finalAt, null)],
     ['Source blocks', begin === null || end === null ? 'not known' : `${count(begin)} to ${count(end)}`],
