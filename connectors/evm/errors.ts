@@ -20,6 +20,8 @@ export type EvmErrorCode =
   | 'WRONG_CHAIN'
   /** The contract counts epochs whose release no log tells. */
   | 'LOGS_INCOMPLETE'
+  /** The contract names an address as the registry of slots where none is. */
+  | 'NO_REGISTRY'
   /** The chain has none of the blocks that the log knows. */
   | 'FOREIGN_CHAIN'
   /** Another instance of the same role has taken over. */

@@ -1,6 +1,7 @@
 import type { SlotOwner } from '../../schemas/types.ts'
 import {
   type ContractAddresses,
+  nodesAddress,
   type SlotChange,
   type StateAt,
   slotAt,
@@ -8,6 +9,8 @@ import {
   ZERO_ADDRESS,
 } from './chain-reader.ts'
 import type { BlockRead } from './chain-steps.ts'
+import { EvmError } from './errors.ts'
+import { isRevert } from './market-check.ts'
 import type { Ask } from './rpc.ts'
 import type { SlotTable } from './slot-table.ts'
 
@@ -20,13 +23,33 @@ export async function readAllSlots(
   { protocolState, nodes }: ContractAddresses,
   at: StateAt,
 ): Promise<SlotChange[]> {
-  const count = await slotCount(ask, protocolState, at)
+  const count = await countSlots(ask, { protocolState, nodes }, at)
   const slots: SlotChange[] = []
   for (let first = 1; first <= count; first += SLOTS_AT_ONCE) {
     const ids = Array.from({ length: Math.min(SLOTS_AT_ONCE, count + 1 - first) }, (_, i) => first + i)
     slots.push(...(await readSlots(ask, nodes, ids, at)))
   }
   return slots
+}
+
+/**
+ * How many slots there are. When ProtocolState cannot count them, it names an address where no registry is. That is waited for:
+ * one node that says so for another reason must not take the slots away from everybody. Once another address is named, there were none.
+ */
+export async function countSlots(ask: Ask, { protocolState, nodes }: ContractAddresses, at: StateAt): Promise<number> {
+  try {
+    return await slotCount(ask, protocolState, at)
+  } catch (error) {
+    if (!isRevert(error)) throw error
+    if (at !== 'latest' && (await nodesAddress(ask, protocolState, 'latest')) !== nodes) return 0
+    throw new EvmError(
+      'NO_REGISTRY',
+      `ProtocolState ${protocolState} names ${nodes} as the registry of slots (snapshotterState), and getTotalNodeCount, by which ` +
+        `the slots of it are counted, is refused (${error.message}): there is no such registry at that address. Nothing is written; ` +
+        'the owner of ProtocolState has to name the right one (updateSnapshotterState)',
+      { retriable: true, cause: error },
+    )
+  }
 }
 
 /** These slots as of a block. */

@@ -1,7 +1,8 @@
 /** What the owners of the contract can change at any time, and what serving a market needs of it. */
 import { readContract } from '../../connectors/evm/anchor-chain.ts'
-import { nodesAddress, slotCount } from '../../connectors/evm/chain-reader.ts'
+import { nodesAddress } from '../../connectors/evm/chain-reader.ts'
 import type { Ask, Rpc } from '../../connectors/evm/rpc.ts'
+import { countSlots } from '../../connectors/evm/slots.ts'
 import { type Finding, failed } from './finding.ts'
 
 /** Of every market that is served, and of the registry of slots. */
@@ -38,7 +39,7 @@ async function market(ask: Ask, protocolState: string, dataMarket: string): Prom
 
 async function registry(ask: Ask, protocolState: string): Promise<Finding> {
   const address = await nodesAddress(ask, protocolState, 'latest')
-  const slots = await slotCount(ask, protocolState, 'latest')
+  const slots = await countSlots(ask, { protocolState, nodes: address }, 'latest')
   return {
     check: 'registry',
     ok: slots > 0,

@@ -1,9 +1,10 @@
 /** ProtocolState names another registry of slots, on a scripted chain: who holds a slot is what the new one says. */
 import { describe, expect, test } from 'vitest'
+import { protocolStateInterface } from '../../../connectors/evm/abi.ts'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { clockTopics, expectSlotsAsOfEachBlock, expectTicksOfChain, readTopic, runClock } from './clock-harness.ts'
-import { exampleChain, NODES, OTHER_NODES, ownerAddress, release, rpcError } from './scripted-chain.ts'
+import { exampleChain, NODES, OTHER_NODES, ownerAddress, PROTOCOL_STATE, release, rpcError } from './scripted-chain.ts'
 
 const topics = await clockTopics()
 
@@ -108,5 +109,37 @@ describe('another registry of slots', () => {
     await again.reached(14)
     await again.close()
     expect((await newest(log)).get(1)!.at(-1)!.owner).toBe(ownerAddress(71))
+  })
+
+  test('error: where no registry is: it says what was asked of which address, and goes on once another one is named', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const nothing = `0x${'b3'.repeat(20)}`
+    const right = chain.node()
+    const count = protocolStateInterface.getFunction('getTotalNodeCount')!.selector
+    const node = chain.node(async (method, params) => {
+      if (method !== 'eth_call') return right.ask(method, params)
+      const [{ data }, at] = params as [{ data: string }, unknown]
+      if (!data.startsWith(count)) return right.ask(method, params)
+      const block = chain.blocks.find(({ hash }) => hash === (at as { blockHash?: string }).blockHash) ?? chain.head
+      if (block.nodesNow === nothing) throw rpcError('execution reverted')
+      return right.ask(method, params)
+    })
+    const clock = await runClock(log, topics, [node])
+    await clock.reached(12)
+    chain.mine({ registry: { address: nothing, owners: new Map() } })
+    chain.mine(release(3))
+    const failure = (await clock.failed()) as Error
+    expect(failure).toMatchObject({ code: 'NO_REGISTRY', retriable: true })
+    for (const words of [nothing, PROTOCOL_STATE, 'getTotalNodeCount', 'updateSnapshotterState'])
+      expect(failure.message).toContain(words)
+    chain.mine(moved)
+    await clock.reached(15)
+    await clock.close()
+    await expectTicksOfChain(log, topics, chain)
+    const rows = await newest(log)
+    expect(rows.get(1)!.slice(-2)).toEqual([
+      { sinceBlock: 13, owner: `0x${'0'.repeat(40)}` },
+      { sinceBlock: 15, owner: ownerAddress(71) },
+    ])
   })
 })
