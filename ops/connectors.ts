@@ -18,7 +18,7 @@ import { openQueryApi } from './api/start.ts'
 import type { Wiring } from './compose.ts'
 import { type IntakeRoleConfig, startCollecting } from './intake/start.ts'
 import type { Closeable } from './lifecycle.ts'
-import { logAnchor, logEpochs } from './logging/events.ts'
+import { logAnchor, logEpochs, logMarkets } from './logging/events.ts'
 import { noLog } from './logging/log.ts'
 import { loggedNodes } from './logging/nodes.ts'
 import { anchorMetrics, clockMetrics, storeMetrics } from './metrics/connectors.ts'
@@ -164,7 +164,7 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
     acceptedHeadersMax: rules.headsKept,
     ...(startBlock !== undefined && { startBlock }),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
-    observer: loggedNodes(observer, config.log ?? noLog(), 'clock'),
+    observer: loggedNodes(logMarkets(observer, config.log ?? noLog()), config.log ?? noLog(), 'clock'),
   }
   const holder = {
     group: clockGroup(appId),

@@ -96,6 +96,8 @@ export interface ClockObserver extends RpcObserver {
   foundLate?(block: number, releases: number, slots: number): void
   /** The contract names another registry of slots: all of them were read anew. */
   registryChanged?(address: string, block: number): void
+  /** The owner of a market has switched it off, or on again: while it is off the contract releases no epoch. */
+  marketSwitched?(dataMarket: string, isOn: boolean): void
   /** A step failed and is tried again. */
   failed?(error: unknown, retryInMs: number): void
   recovered?(): void

@@ -19,6 +19,7 @@ import { type ClockSession, openSession } from './clock-log.ts'
 import { CLOCK_DEFAULTS, type ClockOptions, type ClockTuning } from './clock-options.ts'
 import { EvmError } from './errors.ts'
 import { marketOnChain } from './market-check.ts'
+import { createMarketSwitches } from './market-switches.ts'
 import { LogsIncomplete } from './release-check.ts'
 import { type Ask, createRpc, type Endpoint, type Rpc, type RpcOptions } from './rpc.ts'
 import { FirstLooks } from './second-look.ts'
@@ -89,6 +90,8 @@ async function follow(context: Context): Promise<void> {
   let failures = 0
   let movedAt = clock.now()
   let rotatedAt = movedAt
+  const switched = (dataMarket: string, isOn: boolean): void => settings.observer?.marketSwitched?.(dataMarket, isOn)
+  const lookAtSwitches = createMarketSwitches(settings.protocolState, { rpc, clock, switched })
   try {
     while (!signal.aborted) {
       try {
@@ -97,6 +100,7 @@ async function follow(context: Context): Promise<void> {
         const moved = await advance(session, context)
         const requests = await session.requests()
         if (requests) await session.resend(requests)
+        await lookAtSwitches(session.markets.served())
         if (failures > 0) settings.observer?.recovered?.()
         settings.observer?.releasesMissing?.(undefined)
         failures = 0

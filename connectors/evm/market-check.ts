@@ -1,5 +1,7 @@
-import { currentEpochId, submissionWindow } from './chain-reader.ts'
+import { protocolStateInterface } from './abi.ts'
+import { currentEpochId, decodeResult, submissionWindow } from './chain-reader.ts'
 import { EvmError } from './errors.ts'
+import { callResult } from './node-answers.ts'
 import type { Ask } from './rpc.ts'
 
 export interface MarketOnChain {
@@ -35,5 +37,17 @@ export async function marketOnChain(
   } catch (error) {
     if (!isRevert(error)) throw error
     return { refused: `the protocol state contract does not know this data market (${error.message})` }
+  }
+}
+
+/** Whether the owner of a market has it switched on. A contract that cannot say so, or does not know the market, has no switch. */
+export async function marketEnabled(ask: Ask, protocolState: string, dataMarket: string): Promise<boolean> {
+  const data = protocolStateInterface.encodeFunctionData('dataMarketEnabled', [dataMarket])
+  try {
+    const answer = await callResult(ask, { to: protocolState, data }, 'latest')
+    return decodeResult(protocolStateInterface, 'dataMarketEnabled', answer)[0] === true
+  } catch (error) {
+    if (isRevert(error)) return true
+    throw error
   }
 }

@@ -1,6 +1,7 @@
 /** The events of the log, and the fields of each. docs/logging.md lists them; a test compares. */
 
 import type { AnchorObserver } from '../../connectors/evm/anchor-options.ts'
+import type { ClockObserver } from '../../connectors/evm/clock-options.ts'
 import { isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey } from '../../schemas/types.ts'
 import type { RuntimeObserver } from '../../streams/ports.ts'
@@ -35,6 +36,8 @@ export const LOG_EVENTS = {
   'dead-letter': 'a record could not be decoded and was put aside (topic)',
   'epoch-released': 'the contract released an epoch (block)',
   'epochs-skipped': 'the market’s owner skipped epochs: the contract never released them (from, to, block)',
+  'market-off': 'the market’s owner has switched it off: the contract releases no epoch until it is on again (market)',
+  'market-on': 'and on again (market)',
   'epoch-closed': 'its window is over (block)',
   'epoch-summarised': 'its batches were cut (submissions, projects, withoutQuorum, batches)',
   'epoch-anchored': 'all its batches and the ending call are final (seconds after the release, verdicts by reason)',
@@ -62,6 +65,7 @@ type Level = 'info' | 'warn' | 'error'
 const LEVELS: Partial<Record<LogEvent, Level>> = {
   note: 'warn',
   'epochs-skipped': 'warn',
+  'market-off': 'warn',
   'role-down': 'warn',
   'node-set-aside': 'warn',
   'nodes-disagree': 'warn',
@@ -128,6 +132,15 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
   if (state === 'MINED' || state === 'FINAL') return { cid, transaction, block }
   return { cid, transaction, reason: error }
 }
+
+/** Adds that a market was switched off or on, which no event of the chain tells. */
+export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserver => ({
+  ...observer,
+  marketSwitched(market, isOn) {
+    observer.marketSwitched?.(market, isOn)
+    say(log, isOn ? 'market-on' : 'market-off', { market })
+  },
+})
 
 /** Adds what stops a transaction to what else is observed; of what goes on a line is written once. */
 export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserver {

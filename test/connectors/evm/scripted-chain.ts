@@ -24,6 +24,8 @@ export interface BlockContent {
   readonly silently?: readonly { readonly slotId: number; readonly owner: string }[]
   /** The submission window of all markets from this block on. */
   readonly window?: number
+  /** Whether the markets are switched on from this block on. */
+  readonly enabled?: boolean
   readonly l1BlockNumber?: number
   readonly seconds?: number
   /** Its timestamp, seconds; by default so many after its parent's as `seconds` says. */
@@ -43,6 +45,7 @@ export interface ScriptedBlock extends BlockContent {
   readonly owners: ReadonlyMap<number, string>
   readonly windowNow: number
   readonly nodesNow: string
+  readonly enabledNow: boolean
   /** `market/epoch` → block and time of its newest release. */
   readonly released: ReadonlyMap<string, { readonly block: number; readonly timestamp: number }>
   /** Market → newest epoch. */
@@ -87,6 +90,7 @@ export class ScriptedChain {
       timestamp,
       owners,
       windowNow: content.window ?? parent?.windowNow ?? 3,
+      enabledNow: content.enabled ?? parent?.enabledNow ?? true,
       nodesNow: content.registry?.address ?? parent?.nodesNow ?? NODES,
       released,
       counts,
@@ -212,6 +216,8 @@ function call({ to, data }: { to: string; data: string }, state: ScriptedBlock):
   switch (name) {
     case 'snapshotterState':
       return abi.encodeFunctionResult(name, [state.nodesNow])
+    case 'dataMarketEnabled':
+      return abi.encodeFunctionResult(name, [state.enabledNow])
     case 'currentEpoch':
       return abi.encodeFunctionResult(name, [0, 0, state.counts.get(String(args[0]).toLowerCase()) ?? 0])
     case 'epochInfo': {

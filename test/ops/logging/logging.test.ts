@@ -6,6 +6,7 @@ import {
   type LogEvent,
   logAnchor,
   logEpochs,
+  logMarkets,
   logRoles,
   logRuntime,
   say,
@@ -192,6 +193,17 @@ describe('events', () => {
       { event: 'transaction-refused', level: 'warn', market: '0xaa', epoch: 3, batch: 1, nonce: 7, reason: 'fee-cap' },
       { event: 'call-refused', level: 'warn', epoch: 3, code: 'E04' },
       { event: 'batch-not-finalized', level: 'warn', epoch: 3, batch: 1 },
+    ])
+  })
+
+  test('behavior: that a market is switched off has a line, and that it is on again', () => {
+    const { log, lines } = captured()
+    const observer = logMarkets({}, log)
+    observer.marketSwitched?.('0xaa', false)
+    observer.marketSwitched?.('0xaa', true)
+    expect(lines).toMatchObject([
+      { event: 'market-off', level: 'warn', market: '0xaa' },
+      { event: 'market-on', level: 'info', market: '0xaa' },
     ])
   })
 
