@@ -13,7 +13,7 @@ export interface AnchorRules {
   readonly feeBumpPercent: number
   /** No transaction is signed for more than this, wei, decimal. */
   readonly maxFeePerGasMax: string
-  /** Attestations of a batch are followed until so many later epochs of its market have ended. */
+  /** Attestations of a batch are followed until the ending of an epoch of its market that is so much later is final. */
   readonly watchEpochs: number
   /** Nonces of a signer whose transactions are kept after they are final, to be sent again when the chain goes back. */
   readonly noncesKept: number

@@ -3,7 +3,7 @@
  * connector acts: every intent is in the log before its effect, every effect answers through the log.
  */
 
-import { END_OF_BATCHES, isNonceOnly } from '../schemas/anchor-keys.ts'
+import { END_OF_BATCHES, isEnding, isNonceOnly } from '../schemas/anchor-keys.ts'
 import type {
   Anchor,
   AnchorIntent,
@@ -89,7 +89,6 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     const key = { dataMarket, epochId: summaryOf, batchIndex: END_OF_BATCHES }
     if (!read(key)) advance(undefined, { ...newProgress(key), phase: 'WAITING', batches })
     endings.prepareWhenDue(key)
-    stopWatching(dataMarket, summaryOf - rules.watchEpochs)
     for (const one of ledger.forgetOldest()) dropWhenDone(one)
   }
 
@@ -108,6 +107,8 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     }
     endings.prepareWhenDue(key)
     assignNonces()
+    const hasEndedEpoch = isEnding(key) && after.phase === 'FINAL' && before.phase !== 'FINAL'
+    if (hasEndedEpoch) stopWatching(key.dataMarket, key.epochId - rules.watchEpochs)
     dropWhenDone(key)
   }
 
@@ -119,7 +120,10 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     }
   }
 
-  /** Attestations that have not come by then are not waited for. */
+  /**
+   * Attestations that have not come by then are not waited for. It goes by endings that are final: while nothing gets to the
+   * chain, or no node is there, epochs are cut all the same, and nobody has looked for attestations.
+   */
   const stopWatching = (dataMarket: string, epochMax: number): void => {
     for (const scope of [...progress.scopes()]) {
       const entries = [...progress.entries(scope)].map(([, value]) => value)

@@ -194,7 +194,7 @@ export const configSchema = z.strictObject({
       maxFeePerGasMax: wei.default(anchoring.maxFeePerGasMax).describe('No transaction is signed for more, wei.'),
       watchEpochs: whole(1, 100_000)
         .default(anchoring.watchEpochs)
-        .describe('Later epochs for which attestations are followed.'),
+        .describe('Later epochs, by their final ending calls, for which attestations are followed.'),
       noncesKept: whole(1, 1_000_000)
         .default(anchoring.noncesKept)
         .describe(

@@ -434,14 +434,28 @@ describe('attestations', () => {
     expect(stage.intent(key)?.step).toBe('WATCH')
   })
 
+  it('behavior: in long trouble they are waited for: epochs that are cut meanwhile have not ended on the chain', () => {
+    const { stage, key } = batchIn('FINAL', { watchEpochs: 3 })
+    const ends = Array.from({ length: 40 }, (_, i) => stage.summary(i + 1, i === 0 ? 1 : 0))
+    expect(stage.intent(key)?.step).toBe('WATCH')
+    for (const end of ends.slice(0, 3))
+      for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
+    expect(stage.intent(key)?.step).toBe('WATCH')
+    for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(ends[3]!, outcome, FIELDS[outcome])
+    expect(stage.intent(key)?.step).toBe('KEEP')
+  })
+
   it('behavior: they are waited for only so many epochs of the market', () => {
     const { stage, key } = batchIn('FINAL', { watchEpochs: 3 })
-    const end = stage.summary(1, 1)
-    for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
-    stage.summary(9, 0, '0x00000000000000000000000000000000000000bb')
-    stage.summary(3, 0)
+    const ended = (end: AnchorKey): AnchorKey => {
+      for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
+      return end
+    }
+    const end = ended(stage.summary(1, 1))
+    ended(stage.summary(9, 0, '0x00000000000000000000000000000000000000bb'))
+    ended(stage.summary(3, 0))
     expect(stage.intent(key)?.step).toBe('WATCH')
-    stage.summary(4, 0)
+    ended(stage.summary(4, 0))
     expect(stage.intent(key)?.step).toBe('KEEP')
     for (const one of [key, end]) stage.answer(one, 'SETTLED')
     expect([
