@@ -36,6 +36,8 @@ export type Hostile = { readonly atMs: number; readonly attack: string } & (
 export interface Plot {
   readonly random: SeededRandom
   readonly story: ChainStory
+  /** Ids of the epochs, in the order of their releases: attacks name them by that. */
+  readonly ids: readonly number[]
   readonly slots: readonly HostileSlot[]
   /** What the honest send. */
   readonly honest: readonly ScriptedSubmission[]
@@ -55,7 +57,12 @@ const ATTACKS_PER_RUN = 6
 const QUOTA = 2
 const EARLY_MS_MAX = 3_000
 
-export function plotOf(seed: number, submissions: readonly ScriptedSubmission[], story: ChainStory) {
+export function plotOf(
+  seed: number,
+  submissions: readonly ScriptedSubmission[],
+  story: ChainStory,
+  ids: readonly number[],
+) {
   const random = new SeededRandom(seed ^ 0xbadbad)
   const wallets = Array.from({ length: SLOTS + 1 }, (_, i) => slotWallet(2, FIRST_SLOT + i))
   const owners = wallets.slice(0, SLOTS).map(({ slotId, address: owner }): SlotOwner => {
@@ -71,7 +78,7 @@ export function plotOf(seed: number, submissions: readonly ScriptedSubmission[],
     keys: slotId === FIRST_SLOT ? [privateKey, wallets[SLOTS]!.privateKey] : [privateKey],
   }))
   const honest = submissions.map((one) => (random.chance(0.25) ? earlier(one, random) : one))
-  const plot: Plot = { random, story, slots, honest, steady: steadyOf(honest) }
+  const plot: Plot = { random, story, ids, slots, honest, steady: steadyOf(honest) }
   const names = Object.keys(ATTACKS)
   const plays: Hostile[] = []
   for (let i = 0; i < ATTACKS_PER_RUN; i++) {

@@ -8,7 +8,7 @@ import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { SeededRandom } from '../../connectors/log/seeded-random.ts'
-import { isNonceOnly, nonceKey } from '../../schemas/anchor-keys.ts'
+import { END_OF_BATCHES, isEnding, isNonceOnly, nonceKey } from '../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorOutcome, AnchorResult } from '../../schemas/types.ts'
 import { resultOf } from '../topology/anchor-harness.ts'
 import { hash } from './chain-story.ts'
@@ -38,6 +38,10 @@ const DEPTH_MAX = 6
 const REORGS_MAX = 2
 /** With each intent that is carried out. */
 const REORG_CHANCE = 0.015
+/** With each dry run that passes, another sequencer of the market ends the epoch right behind it. */
+const RIVAL_CHANCE = 0.12
+const RIVALS_MAX = 2
+const ENDED = 'E43'
 /** The key was used before: so many nonces are somebody else's. */
 const FOREIGN_NONCES = 2
 
@@ -56,8 +60,13 @@ export class AnchorChain {
   private reorgs = 0
   /** The most transactions that it ever had. */
   private highest = 0
+  private readonly rival: SeededRandom | undefined
+  /** Epochs that another sequencer has ended: `market/epoch`. */
+  readonly endedByRival = new Set<string>()
 
-  constructor(seed: number) {
+  /** @param hasRival another sequencer of the market ends some epochs */
+  constructor(seed: number, hasRival = false) {
+    if (hasRival) this.rival = new SeededRandom(seed ^ 0x71ba1)
     this.random = new SeededRandom(seed ^ 0xc4a1)
     this.back = new SeededRandom(seed ^ 0xbacc)
     const key = { dataMarket: 'somebody', epochId: 0, batchIndex: 0 }
@@ -68,6 +77,17 @@ export class AnchorChain {
   /** It does not go back any more. */
   calm(): void {
     this.reorgs = REORGS_MAX
+  }
+
+  /** Whether another sequencer has ended the epoch, so that the contract takes no batch of it any more. */
+  private hasRivalEnded = ({ dataMarket, epochId }: AnchorKey): boolean =>
+    this.endedByRival.has(`${dataMarket}/${epochId}`)
+
+  private perhapsEndedByRival({ dataMarket, epochId }: AnchorKey): void {
+    const ending = contentOf({ dataMarket, epochId, batchIndex: END_OF_BATCHES })
+    if (this.contents().includes(ending)) return
+    if (this.endedByRival.size < RIVALS_MAX && this.rival?.chance(RIVAL_CHANCE))
+      this.endedByRival.add(`${dataMarket}/${epochId}`)
   }
 
   /** What is on the chain, in the order of nonces: batches and endings by `market/epoch/index`. */
@@ -101,7 +121,10 @@ export class AnchorChain {
     if (step === 'PREPARE') {
       const done = this.mined.find((one) => one.outcome === 'MINED' && contentOf(one.key) === contentOf(key))
       if (done) return answer('ALREADY_ANCHORED', done.where)
+      if (this.hasRivalEnded(key))
+        return isEnding(key) ? answer('ALREADY_ANCHORED') : answer('REVERTED', { error: ENDED })
       if (this.draw(key, attempt, { FAILED: 0.1 }) === 'FAILED') return answer('FAILED', { error: 'no node' })
+      this.perhapsEndedByRival(key)
       return answer('READY', { ...QUOTE, signer: SIGNER, nonce: this.mined.length })
     }
     if (step === 'SIGN') {
@@ -149,7 +172,10 @@ export class AnchorChain {
       const { step, attempt, blockHash } = intent
       const at = this.mined.findIndex(({ where }) => where.blockHash === blockHash)
       const again = this.mined.some((one) => one.outcome === 'MINED' && isSame(one.key, key))
-      const error = again || isNonceOnly(key) || this.back.chance(0.7) ? '' : 'the window is over'
+      const cannot = again || isNonceOnly(key) || this.back.chance(0.7) ? '' : 'the window is over'
+      const error = cannot === '' && !again && !isNonceOnly(key) && this.hasRivalEnded(key) ? ENDED : cannot
+      // The ending of another sequencer is in no block of ours, and none of them is taken out.
+      if (at < 0 && isEnding(key) && blockHash === '') continue
       if (at < 0) answers.push({ key, result: resultOf({ step, attempt, outcome: 'REORGED', error }) })
       else if (step === 'KEEP' && at < this.highest - DEPTH_MAX)
         answers.push({ key, result: resultOf({ step, attempt, outcome: 'SETTLED' }) })
@@ -183,7 +209,8 @@ export class AnchorChain {
       if (drawn === 'STUCK')
         return [...answers, { key, result: resultOf({ ...QUOTE, ...SENT, attempt, outcome: drawn }) }]
       const isFiller = next.raw.includes('filler')
-      const outcome = isFiller ? 'FILLED' : drawn === 'REVERTED' ? 'REVERTED' : 'MINED'
+      const isRefused = drawn === 'REVERTED' || this.hasRivalEnded(key)
+      const outcome = isFiller ? 'FILLED' : isRefused ? 'REVERTED' : 'MINED'
       const mined: Mined = { ...next, outcome, where: placeOf(nonce, this.reorgs) }
       this.pending.delete(nonce)
       if (drawn === 'REORGED' && !isFiller) {

@@ -13,6 +13,7 @@ import {
   releaseBlock,
   WINDOW_BLOCKS,
 } from './chain-story.ts'
+import { idOf } from './chain-words.ts'
 import { signed, submissionWith, uuidOf } from './submissions.ts'
 
 /** Without the name of the attack. */
@@ -36,12 +37,12 @@ interface Vote {
 
 /** A submission of one of the adversary's slots. @param more what it says beside what it signs */
 function own(plot: Plot, slot: HostileSlot, atMs: number, vote: Vote, more: Partial<Submission> = {}): Play {
-  const { random, story } = plot
+  const { random, story, ids } = plot
   const fields = {
     slotId: slot.slotId,
     deadline: vote.deadline ?? 1_000 + random.below(1_000),
     snapshotCid: vote.snapshotCid ?? 'cid-bad',
-    epochId: vote.epochId,
+    epochId: idOf(ids, vote.epochId),
     projectId: vote.projectId,
   }
   const sent = submissionWith({

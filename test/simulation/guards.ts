@@ -1,5 +1,7 @@
 /** What keeps the promises, one guard each, and how to take it out of the sources. See docs/simulation.md. */
 
+import { CHAIN_GUARDS } from './chain-guards.ts'
+
 export interface Guard {
   readonly name: string
   /** From the root. */
@@ -570,4 +572,4 @@ const HOSTILE: readonly Guard[] = [
   },
 ]
 
-export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...HOSTILE, ...ANCHOR]
+export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...HOSTILE, ...ANCHOR, ...CHAIN_GUARDS]

@@ -1,7 +1,8 @@
 /** What must hold at the end of a simulated run (docs/simulation.md). */
 import { auditLog } from '../../ops/audit/audit.ts'
 import type { AuditReport, Difference } from '../../ops/audit/report.ts'
-import { END_OF_BATCHES, isNonceOnly } from '../../schemas/anchor-keys.ts'
+import { END_OF_BATCHES, isEnding, isNonceOnly } from '../../schemas/anchor-keys.ts'
+import type { Anchor, AnchorKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { createStateStore } from '../../streams/state.ts'
 import type { ScopedStore } from '../../streams/store.ts'
@@ -10,9 +11,10 @@ import type { Stores } from '../../topology/stores.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import type { AnchorChain } from './anchor-chain.ts'
 import { anchoringReached, boundsReached } from './bounds.ts'
-import { EPOCHS } from './chain-story.ts'
 import { readAll, readPartition, readSubmissions } from './reading.ts'
 import type { Script } from './script.ts'
+import type { TrueChain } from './true-chain.ts'
+import { untrue, writtenTicks } from './true-invariants.ts'
 import { disturbance, readRun, refusedInWindow, runWithout, waitingForEver } from './undisturbed.ts'
 
 /** Of the consumer groups and changelogs. */
@@ -23,11 +25,16 @@ export interface Run {
   readonly stores: Stores
   readonly script: Script
   readonly chain: AnchorChain
+  /** What a real clock read, in some runs. */
+  readonly world: TrueChain | undefined
 }
 
-/** I1 and I2 by the audit (a second implementation of the rules), I4 to I7 by looking, I8 by a run without the adversary. */
+/**
+ * I1 and I2 by the audit (a second implementation of the rules), I4 to I7 and I9 to I11 by looking, I8 by a run without the
+ * adversary.
+ */
 export async function checkInvariants(seed: number, log: Log, run: Run) {
-  const { topics, stores, script, chain } = run
+  const { topics, stores, script, chain, world } = run
   const fail = (what: string): never => {
     throw new Error(`seed ${seed}: ${what}`)
   }
@@ -35,12 +42,17 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
   const report = await auditLog(log, { topics, rules: script.rules, appId: APP_ID })
   const { lost, duplicated, skipped, pending } = report
   const mismatches = report.mismatches - played.unreadable
+  const rows = (await readAll(log, topics.anchors)).map(({ key, value }) => ({ key, row: value }))
+  const refusedForRival = endedByRival(rows, chain)
   // The adversary can write what nobody can read, and for epochs that never come; the audit says so, and nothing else.
   const isOther = (difference: Difference) => difference.kind === 'mismatches' && !isUnreadable(difference)
-  const isSound = lost + duplicated + skipped + mismatches === 0 && pending === waitingForEver(played)
+  const isSound =
+    lost + duplicated + (skipped - refusedForRival.length) + mismatches === 0 &&
+    pending === waitingForEver(played, script.ids.at(-1)!)
   if (!isSound || report.differences.some(isOther)) fail(`audit: ${describe(report)}`)
 
-  const ticks = script.ticks.map((tick) =>
+  const told = world ? await writtenTicks(log, topics) : script.ticks
+  const ticks = told.map((tick) =>
     topics.submissions.markers!.idOf({ tick, from: 0, of: 1, count: 0, checksum: 0, blockTimes: [] }),
   )
   const submissions = await readSubmissions(log, topics)
@@ -68,31 +80,47 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
     isEpochSummary(value) ? [`${key.dataMarket}/${value.summaryOf}`] : [],
   )
   if (summaries.toSorted().join() !== script.epochs.join()) fail(`I6: epochs batched: ${summaries.join()}`)
-  const anchored = chain.contents()
+  const anchored = [...chain.contents(), ...refusedForRival]
   const due = batches.flatMap(({ key: { dataMarket }, value }) => {
+    // Which of two sequencers ends an epoch is all the same.
+    if (isEpochSummary(value) && chain.endedByRival.has(`${dataMarket}/${value.summaryOf}`)) return []
     if (isEpochSummary(value)) return [`${dataMarket}/${value.summaryOf}/${END_OF_BATCHES}`]
     return value.part === 0 ? [`${dataMarket}/${value.epochId}/${value.batchIndex}`] : []
   })
   if (anchored.toSorted().join() !== due.toSorted().join())
     fail(`I6: on the chain are ${anchored.join(' ')}; batched were ${due.join(' ')}`)
-  const left = await stateLeft(log, stores)
+  const left = await stateLeft(log, stores, script.ids.at(-1)!)
   if (left.length > 0) fail(`I7: state of closed epochs is left: ${left.join()}`)
   const refused = refusedInWindow(played)
   if (refused) fail(`I9: ${refused}`)
+  const wrong = world && (await untrue(log, topics, world, script.play!.words, report.epochsPassedOver))
+  if (wrong) fail(wrong)
   if (script.hostile.length > 0) {
     const without = await runWithout(log, topics, script)
     const disturbed = disturbance(played, without)
     if (disturbed) fail(`I8: ${disturbed}`)
   }
-  const rows = (await readAll(log, topics.anchors)).map(({ key, value }) => ({ key, row: value }))
   const reached = { ...boundsReached(played, script.rules), ...anchoringReached(intents, rows) }
   return { batches: batches.length - summaries.length, reached }
+}
+
+/** Batches that the contract does not take any more since another sequencer has ended their epoch: the row says so. */
+function endedByRival(
+  rows: readonly { readonly key: AnchorKey; readonly row: Anchor }[],
+  chain: AnchorChain,
+): string[] {
+  const newest = new Map(rows.map((one) => [`${one.key.dataMarket}/${one.key.epochId}/${one.key.batchIndex}`, one]))
+  return [...newest].flatMap(([content, { key, row }]) => {
+    const isRivals = chain.endedByRival.has(`${key.dataMarket}/${key.epochId}`)
+    return isRivals && !isEnding(key) && row.state === 'FAILED' && row.error === 'E43' ? [content] : []
+  })
 }
 
 const epochOf = (scope: string): number => Number(scope.split('/')[1])
 
 /** What a task would restore of epochs that are over: `changelog/partition scope`. The anchor still watches its own. */
-async function stateLeft(log: Log, { parked, slotQuota, votes, projects }: Stores): Promise<string[]> {
+async function stateLeft(log: Log, stores: Stores, newestEpoch: number): Promise<string[]> {
+  const { parked, slotQuota, votes, projects } = stores
   const left: string[] = []
   for (const builder of [parked, slotQuota, votes, projects]) {
     const topic = changelogTopic(APP_ID, builder.name)
@@ -100,7 +128,8 @@ async function stateLeft(log: Log, { parked, slotQuota, votes, projects }: Store
       const store = createStateStore(builder, topic)
       for (const record of await readPartition(log, { topic, partition })) store.restore(record)
       const { scopes } = store as unknown as ScopedStore<unknown>
-      for (const scope of scopes.call(store)) if (epochOf(scope) <= EPOCHS) left.push(`${topic}/${partition} ${scope}`)
+      for (const scope of scopes.call(store))
+        if (epochOf(scope) <= newestEpoch) left.push(`${topic}/${partition} ${scope}`)
     }
   }
   return left

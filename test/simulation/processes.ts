@@ -16,6 +16,7 @@ import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { markerSigner } from '../topology/marker-keys.ts'
 import type { Hostile } from './adversary.ts'
 import type { AnchorChain } from './anchor-chain.ts'
+import type { ReceiptNodes } from './receipt-nodes.ts'
 import type { Delivery, Script } from './script.ts'
 import { keyOf } from './submissions.ts'
 
@@ -196,7 +197,12 @@ async function deliver(
 }
 
 /** Carries out every intent on the outside chain, from the first after each restart; so answers come again, and late. */
-export async function anchorEffects(log: SimulatedLog, topics: Topics, { chain }: Outside): Promise<void> {
+export async function anchorEffects(
+  log: SimulatedLog,
+  topics: Topics,
+  { chain }: Outside,
+  nodes?: ReceiptNodes,
+): Promise<void> {
   const appender = await retrying(log, () => log.appender())
   let position: FetchPosition = { topic: topics.anchorIntents.name, partition: 0, offset: 0 }
   for (;;) {
@@ -215,7 +221,7 @@ export async function anchorEffects(log: SimulatedLog, topics: Topics, { chain }
           partition: 0,
           timestamp: log.clock.now(),
           key: topics.anchorResults.key.encode(key),
-          value: topics.anchorResults.value.encode(result),
+          value: topics.anchorResults.value.encode(nodes ? await nodes.agreed(result) : result),
         }
         await retrying(log, () => appender.append([record]))
       }

@@ -10,7 +10,6 @@ import {
   type Comings,
   chainStory,
   comingsOf,
-  EPOCHS,
   hash,
   headersOf,
   isQuiet,
@@ -21,11 +20,14 @@ import {
   releaseBlock,
   WINDOW_BLOCKS,
 } from './chain-story.ts'
+import { chainWords, genesisOf, hasRealClock, idOf, momentsOf, plainIds, staying, stayingFrom } from './chain-words.ts'
 import { isHostile, rulesOf } from './rules.ts'
 import { type ScriptedSubmission, scripted, signed, submissionWith, uuidOf } from './submissions.ts'
+import type { TruePlay } from './true-chain.ts'
 
 const SLOTS = 6
 const PROJECTS = 4
+const NOBODY = `0x${'0'.repeat(40)}`
 /** What the clock writes at once: rows of the slot table first, then the ticks. */
 export interface Delivery {
   readonly atMs: number
@@ -36,8 +38,12 @@ export interface Delivery {
 export interface Script {
   readonly rules: ProtocolRules
   readonly deliveries: readonly Delivery[]
-  /** Each tick that is to become a marker, in the order of the chain. */
+  /** Each tick that is to become a marker, in the order of the chain; where a real clock writes them, what it wrote is read. */
   readonly ticks: readonly EpochTick[]
+  /** What a real clock reads, in some runs: then nothing is delivered. */
+  readonly play: TruePlay | undefined
+  /** Ids of the epochs of a market, in the order of their releases. */
+  readonly ids: readonly number[]
   /** Ascending by time. */
   readonly submissions: readonly ScriptedSubmission[]
   /** What somebody puts into `submissions` against all of them, ascending by time; in every second run. */
@@ -52,40 +58,56 @@ const WALLETS = Array.from({ length: 2 * SLOTS }, (_, i) => slotWallet(1, i + 1)
 
 export function scriptOf(seed: number): Script {
   const random = new SeededRandom(seed ^ 0x5eed)
+  const drawn = hasRealClock(seed) ? chainWords(seed) : undefined
   // In every third run; drawn apart, so that the others stay as they are.
-  const come = seed % 3 === 2
+  const come = seed % 3 === 2 && !drawn
   const others = new SeededRandom(seed ^ 0xadded)
   const comings = come ? comingsOf(others) : noComings
   const story = chainStory(random, comings)
-  const slots = slotsOf(story, random)
-  const ids = Array.from({ length: EPOCHS }, (_, i) => i + 1)
+  const words = drawn && { ...drawn, registryAt: drawn.registryAt && stayingFrom(drawn.registryAt, story) }
+  const changing = slotsOf(story, random, words?.registryAt)
+  const slots = words ? staying(changing, story) : changing
+  const ids = words?.ids ?? plainIds()
+  const ordinals = plainIds()
   const projects = { [MARKET]: 'project', [OTHER_MARKET]: isHostile(seed) ? 'other' : 'project' }
   const sendings = (market: string, by: SeededRandom) =>
-    ids.flatMap((epochId) => submissionsOf({ market, projects: projects[market]!, epochId }, story, slots, by))
+    ordinals.flatMap((ordinal) => {
+      const of = { market, projects: projects[market]!, ordinal, epochId: idOf(ids, ordinal) }
+      return submissionsOf(of, story, slots, by)
+    })
   const submissions = sendings(MARKET, random)
   if (come) submissions.push(...sendings(OTHER_MARKET, others))
-  const plot = isHostile(seed) ? plotOf(seed, submissions, story) : undefined
+  const plot = isHostile(seed) ? plotOf(seed, submissions, story, ids) : undefined
+  const hostile = plot?.slots ?? []
+  const all = [...slots, ...(words ? staying(hostile, story) : hostile)]
   return {
     rules: rulesOf(seed),
-    deliveries: late(deliveriesOf(story, [...slots, ...(plot?.slots ?? [])], random), seed),
+    deliveries: words ? [] : late(deliveriesOf(story, all, random), seed),
     ticks: story.flat(),
+    play: words && { genesis: genesisOf(all), moments: momentsOf(story, all, words), words },
+    ids,
     submissions: (plot?.honest ?? submissions).sort((a, b) => a.atMs - b.atMs),
     hostile: plot?.plays ?? [],
-    epochs: ids.flatMap((epochId) => scopesOf(epochId, comings)).sort(),
+    epochs: ordinals.flatMap((ordinal) => scopesOf(ordinal, idOf(ids, ordinal), comings)).sort(),
     endMs: story.length * BLOCK_MS,
   }
 }
 
-const scopesOf = (epochId: number, comings: Comings): string[] =>
-  marketsAt(releaseBlock(epochId), comings).map((market) => `${market}/${epochId}`)
+const scopesOf = (ordinal: number, epochId: number, comings: Comings): string[] =>
+  marketsAt(releaseBlock(ordinal), comings).map((market) => `${market}/${epochId}`)
 
-/** Some slots change hands once. */
-function slotsOf(story: ChainStory, random: SeededRandom): SlotOwner[] {
+/** Some slots change hands once; with another registry those that had not yet, and one of them is not in it. */
+function slotsOf(story: ChainStory, random: SeededRandom, registryAt = 0): SlotOwner[] {
   return WALLETS.slice(0, SLOTS).map(({ slotId, address: owner }, i) => {
     const first = { sinceBlock: 0, owner, active: true }
-    if (!random.chance(0.5)) return { slotId, history: [first] }
+    const buyer = WALLETS[SLOTS + i]!.address
+    if (!random.chance(0.5)) {
+      if (registryAt === 0) return { slotId, history: [first] }
+      const isThere = slotId !== SLOTS
+      return { slotId, history: [first, { sinceBlock: registryAt, owner: isThere ? buyer : NOBODY, active: isThere }] }
+    }
     const sinceBlock = 2 + random.below(story.length - 4)
-    return { slotId, history: [first, { sinceBlock, owner: WALLETS[SLOTS + i]!.address, active: true }] }
+    return { slotId, history: [first, { sinceBlock, owner: buyer, active: true }] }
   })
 }
 
@@ -129,6 +151,8 @@ interface Sending {
   readonly market: string
   /** How the ids of its projects begin. */
   readonly projects: string
+  /** The how manyth epoch it is. */
+  readonly ordinal: number
   readonly epochId: number
 }
 
@@ -139,8 +163,8 @@ function submissionsOf(
   slots: readonly SlotOwner[],
   random: SeededRandom,
 ): ScriptedSubmission[] {
-  const release = releaseBlock(of.epochId)
-  const headers = headersOf(story, of.epochId)
+  const release = releaseBlock(of.ordinal)
+  const headers = headersOf(story, of.ordinal)
   return slots.flatMap(({ slotId, history }) =>
     Array.from({ length: 1 + random.below(4) }, () => {
       const late = random.chance(0.1)
@@ -156,7 +180,7 @@ function submissionsOf(
 }
 
 function submissionOf(
-  { market, projects, epochId }: Sending,
+  { market, projects, ordinal, epochId }: Sending,
   slotId: number,
   privateKey: Uint8Array,
   header: string,
@@ -165,7 +189,7 @@ function submissionOf(
   const projectId = `${projects}:${random.below(PROJECTS)}`
   const fields = {
     slotId: random.chance(0.05) ? (slotId % SLOTS) + 1 : slotId,
-    deadline: releaseBlock(epochId) + 10 + random.below(3),
+    deadline: releaseBlock(ordinal) + 10 + random.below(3),
     snapshotCid: `cid-${epochId}-${projectId}-${random.chance(0.25) ? random.below(2) : 'right'}`,
     epochId: random.chance(0.03) ? 0 : epochId,
     projectId,

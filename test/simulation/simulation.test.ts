@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { addReached, BOUNDS, boundsTable } from './bounds.ts'
 import { isHostile } from './rules.ts'
+import { CHAIN_WORDS } from './true-invariants.ts'
 import { simulate } from './world.ts'
 
 const SEEDS = Number(process.env.SIM_SEEDS ?? 500)
@@ -19,18 +20,25 @@ describe('the topology in simulation, three instances and every fault', () => {
 
   let reached: Readonly<Record<string, number>> = {}
   let hostile = 0
+  const met = new Map<string, number>()
   for (let from = FIRST; from < FIRST + SEEDS; from += CHUNK) {
     const to = Math.min(from + CHUNK, FIRST + SEEDS)
     it(`behavior: seeds ${from} to ${to - 1} keep every invariant`, { timeout: 15 * 60_000 }, async () => {
       for (let seed = from; seed < to; seed++) {
         const report = await simulate(seed)
         expect(report.acknowledged).toBeGreaterThan(0)
+        for (const [name, count] of Object.entries(report.met)) met.set(name, (met.get(name) ?? 0) + count)
         if (!isHostile(seed)) continue
         hostile++
         reached = addReached(reached, report.reached)
       }
     })
   }
+
+  it('behavior: these runs meet all that a chain and its nodes may do', () => {
+    const missed = SEEDS < SEEDS_FOR_BOUNDS ? [] : CHAIN_WORDS.filter((name) => !met.get(name))
+    expect(missed, JSON.stringify([...met])).toEqual([])
+  })
 
   it('behavior: these runs reach every bound', () => {
     const missed = SEEDS < SEEDS_FOR_BOUNDS ? [] : BOUNDS.filter((name) => !RARE.includes(name) && !reached[name])

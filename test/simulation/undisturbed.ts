@@ -13,7 +13,6 @@ import { sequencerStores } from '../../topology/stores.ts'
 import { epochScope, isEpochSummary, isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
 import { NO_ROOM_RULE } from '../../topology/validate.ts'
 import { messageOf } from './adversary.ts'
-import { EPOCHS } from './chain-story.ts'
 import { attackOf } from './processes.ts'
 import { groupBy, readPartition } from './reading.ts'
 import { TICK_FANOUT } from './rules.ts'
@@ -139,9 +138,10 @@ export async function runWithout(log: Log, topics: Topics, { rules }: Script): P
 }
 
 /** Submissions for epochs that the story does not have: they wait when it ends. */
-export const waitingForEver = ({ sent, outcome }: Played): number =>
-  sent.filter(({ place, submission, attack }) => attack && submission.epochId > EPOCHS && !outcome.verdicts.has(place))
-    .length
+export const waitingForEver = ({ sent, outcome }: Played, newestEpoch: number): number =>
+  sent.filter(
+    ({ place, submission, attack }) => attack && submission.epochId > newestEpoch && !outcome.verdicts.has(place),
+  ).length
 
 const TOO_EARLY: readonly (string | undefined)[] = ['EPOCH_TOO_FAR', 'EPOCH_NOT_OPEN']
 

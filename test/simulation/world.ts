@@ -4,6 +4,7 @@
  */
 import { everyFault, type Faults } from '../../connectors/log/faults.ts'
 import { memoryLogOver } from '../../connectors/log/memory.ts'
+import { SeededRandom } from '../../connectors/log/seeded-random.ts'
 import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated.ts'
 import type { SimulatedLog } from '../../connectors/log/simulated-log.ts'
 import { createPrepare } from '../../ops/prepare.ts'
@@ -21,9 +22,12 @@ import { BEGIN_MS } from './chain-story.ts'
 import { APP_ID, checkInvariants } from './invariants.ts'
 import { adversary, anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
 import { readAll, readSubmissions } from './reading.ts'
+import { ReceiptNodes } from './receipt-nodes.ts'
 import { TICK_FANOUT } from './rules.ts'
 import { type Script, scriptOf } from './script.ts'
 import { INTAKES } from './submissions.ts'
+import { realClock, TrueChain } from './true-chain.ts'
+import { canonicalTicks, chainMet, writtenTicks } from './true-invariants.ts'
 
 const INSTANCES = ['a', 'b', 'c']
 const PARTITIONS = { submissions: 3, validated: 2, admitted: 3, finalizations: 2, verdicts: 2 }
@@ -40,6 +44,8 @@ export interface RunReport {
   readonly batches: number
   /** How often each bound was reached, by its name. */
   readonly reached: Readonly<Record<string, number>>
+  /** How often what a chain and its nodes may do was met, by its name; empty where no real clock ran. */
+  readonly met: Readonly<Record<string, number>>
   readonly fingerprint: number
 }
 
@@ -52,7 +58,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   const simulation = createSimulatedLog({ seed, faults })
   const begun = simulation.clock.now()
   if (begun !== BEGIN_MS) throw new Error(`the simulated clock begins at ${begun}`)
-  const chain = new AnchorChain(seed)
+  const chain = new AnchorChain(seed, script.play?.words.hasRival)
   const outside: Outside = { begun, acknowledged: new Array(INTAKES).fill(0), hostile: 0, chain }
   const failures: Error[] = []
   const setUp = simulation.connect('set-up')
@@ -74,8 +80,15 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     simulation.spawn(`intake ${number}`, (log) => spawned(intake(log, topics, script, outside, number), failures))
   if (script.hostile.length > 0)
     simulation.spawn('adversary', (log) => spawned(adversary(log, topics, script, outside), failures))
-  simulation.spawn('clock', (log) => spawned(clock(log, topics, script, outside), failures))
-  simulation.spawn('anchor', (log) => spawned(anchorEffects(log, topics, outside), failures))
+  const truth = script.play && new TrueChain(script.play, simulation.clock)
+  const clockOf = (log: SimulatedLog) =>
+    truth ? realClock(log, topics, APP_ID, truth) : clock(log, topics, script, outside)
+  simulation.spawn('clock', (log) => spawned(clockOf(log), failures))
+  const receiptNodes = (log: SimulatedLog) =>
+    script.play?.words.hasReceiptLiar
+      ? new ReceiptNodes(new SeededRandom(seed ^ 0x1ece), log.clock, () => truth?.receiptsDisagreed())
+      : undefined
+  simulation.spawn('anchor', (log) => spawned(anchorEffects(log, topics, outside, receiptNodes(log)), failures))
 
   const regressions = watchOffsets(simulation)
   const peaceAt = begun + script.endMs + PEACE_AFTER_MS
@@ -87,12 +100,13 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   failed()
   simulation.heal()
   chain.calm()
+  truth?.calm()
   const auditor = simulation.connect('auditor')
-  const found: Found = { epochs: 0, markers: 0 }
-  await finish(simulation, untilDone(auditor, topics, script, { found, outside, failures })).catch((error) => {
+  const found: Found = { epochs: 0, markers: 0, due: 0 }
+  await finish(simulation, untilDone(auditor, topics, script, { found, outside, truth, failures })).catch((error) => {
     failed()
     throw new Error(
-      `seed ${seed}: no end, with ${found.epochs} of ${script.epochs.length} epochs and ${found.markers} of ${script.ticks.length * PARTITIONS.submissions} markers; ${error.message}`,
+      `seed ${seed}: no end, with ${found.epochs} of ${script.epochs.length} epochs and ${found.markers} of ${found.due} markers; ${error.message}`,
     )
   })
   failed()
@@ -101,6 +115,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     stores,
     script,
     chain,
+    world: truth,
   })
   return {
     seed,
@@ -108,6 +123,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     acknowledged: outside.acknowledged.reduce((a, b) => a + b),
     batches,
     reached,
+    met: truth ? await chainMet(memoryLogOver(simulation.core), topics, truth, chain) : {},
     fingerprint: simulation.fingerprint,
   }
 }
@@ -115,6 +131,15 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
 interface Found {
   epochs: number
   markers: number
+  /** Markers that there must be. */
+  due: number
+}
+
+interface Ending {
+  readonly found: Found
+  readonly outside: Outside
+  readonly truth: TrueChain | undefined
+  readonly failures: Error[]
 }
 
 /** What all instances share. */
@@ -214,13 +239,20 @@ async function untilDone(
   log: SimulatedLog,
   topics: Topics,
   script: Script,
-  { found, outside, failures }: { readonly found: Found; readonly outside: Outside; readonly failures: Error[] },
+  { found, outside, truth, failures }: Ending,
 ) {
-  const markers = script.ticks.length * topics.submissions.partitions
+  /** Where a real clock writes them, the ticks that there are, once it has come to the head. */
+  const ticksDue = async (): Promise<number> => {
+    if (!truth) return script.ticks.length
+    const ticks = await writtenTicks(log, topics)
+    return canonicalTicks(ticks).at(-1)?.blockHash === truth.chain.head.hash ? ticks.length : Number.POSITIVE_INFINITY
+  }
   const isDone = () =>
-    found.epochs >= script.epochs.length && found.markers >= markers && outside.hostile === script.hostile.length
+    found.epochs >= script.epochs.length && found.markers >= found.due && outside.hostile === script.hostile.length
+  found.due = Number.POSITIVE_INFINITY
   while (!isDone() && failures.length === 0) {
     await log.clock.sleep(500)
+    found.due = (await ticksDue()) * topics.submissions.partitions
     const anchors = await readAll(log, topics.anchors)
     const newest = new Map(
       anchors.map((row) => [`${row.key.dataMarket}/${row.key.epochId}/${row.key.batchIndex}`, row]),
