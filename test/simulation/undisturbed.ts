@@ -174,9 +174,10 @@ export function disturbance(played: Played, without: Outcome): string | undefine
   /** Projects with votes of the adversary's, or with such as it has delivered. */
   const contested = new Set(sent.filter((one) => votes(outcome, one) && !before.has(messageIn(one))).map(projectIn))
   for (const one of honest) if (excused.has(ownerIn(one))) contested.add(projectIn(one))
+  const given = givenMore(played, without, delivered)
   for (const one of honest) {
     const [mine, theirs] = [without.verdicts.get(one.place)?.reason, outcome.verdicts.get(one.place)?.reason]
-    if (mine === theirs || excused.has(ownerIn(one)) || delivered.has(messageIn(one))) continue
+    if (mine === theirs || excused.has(ownerIn(one)) || delivered.has(messageIn(one)) || given.has(one.place)) continue
     if (votes(without, one) && votes(outcome, one) && contested.has(projectIn(one))) continue
     return `submissions ${one.place} is ${theirs}, without the adversary ${mine}`
   }
@@ -184,20 +185,32 @@ export function disturbance(played: Played, without: Outcome): string | undefine
   for (const one of honest)
     if (votes(without, one) && !heard.has(messageIn(one)) && !excused.has(ownerIn(one)))
       return `the vote of submissions ${one.place} is lost: ${fates(played, one).join()}`
-  return wrongWinner(played, without, { signed, delivered, excused })
+  return wrongWinner(played, without, { signed, delivered, excused, given })
+}
+
+/**
+ * Votes that were too early without the adversary and stand with it: copies that it delivered later count as later arrivals,
+ * and so give their owner room for more epochs (decision 0031). An owner may get more by that, and never less.
+ */
+function givenMore({ sent, outcome }: Played, without: Outcome, delivered: ReadonlySet<string>): ReadonlySet<string> {
+  const owners = new Set(sent.filter((one) => delivered.has(messageIn(one))).map(slotIn))
+  const isGiven = (one: Sent): boolean =>
+    owners.has(slotIn(one)) && votes(outcome, one) && TOO_EARLY.includes(without.verdicts.get(one.place)?.reason)
+  return new Set(sent.filter((one) => one.attack === undefined && isGiven(one)).map(({ place }) => place))
 }
 
 interface Known {
   readonly signed: ReadonlySet<string>
   readonly delivered: ReadonlySet<string>
   readonly excused: ReadonlySet<string>
+  readonly given: ReadonlySet<string>
 }
 
 /** Every project has the CID that the standing votes give it, counted plainly: one vote a slot, and of no other slots. */
 function wrongWinner(
   { sent, closes, outcome }: Played,
   without: Outcome,
-  { signed, delivered, excused }: Known,
+  { signed, delivered, excused, given }: Known,
 ): string | undefined {
   const standing = groupBy(
     sent.filter((one) => votes(outcome, one)),
@@ -214,7 +227,11 @@ function wrongWinner(
     const found = outcome.projects.get(project)?.snapshotCid
     if (found !== winner) return `${project} has the CID ${found}, most votes are for ${winner}`
     const isUntouched = ballots.every(
-      (one) => signed.has(signedOf(one.submission)) && !delivered.has(messageIn(one)) && !excused.has(ownerIn(one)),
+      (one) =>
+        signed.has(signedOf(one.submission)) &&
+        !delivered.has(messageIn(one)) &&
+        !excused.has(ownerIn(one)) &&
+        !given.has(one.place),
     )
     const before = without.projects.get(project)?.snapshotCid
     if (isUntouched && excused.size === 0 && found !== before)
@@ -229,6 +246,7 @@ const signedOf = (submission: Submission): string => `${messageOf(submission)} $
 const messageIn = ({ submission }: Sent): string => messageOf(submission)
 const scopeOf = ({ dataMarket, epochId }: Submission): string => epochScope(dataMarket.toLowerCase(), epochId)
 const projectIn = ({ submission }: Sent): string => `${scopeOf(submission)}/${submission.projectId}`
+const slotIn = ({ submission }: Sent): string => `${submission.dataMarket.toLowerCase()}/${submission.slotId}`
 const ownerIn = ({ submission }: Sent): string => `${scopeOf(submission)}/${submission.slotId}`
 
 /** What became of a message, wherever it lies. */

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import type { Submission, Verdict, VerdictReason } from '../../schemas/types.ts'
+import { epochScope } from '../../topology/topics.ts'
+import { MARKET } from './chain-story.ts'
+import { submissionWith } from './submissions.ts'
+import { disturbance, type Outcome, type Played } from './undisturbed.ts'
+
+const SLOT = 1
+const CLOSE_BLOCK = `0x${'c1'.repeat(32)}`
+
+const message = (epochId: number, slotId = SLOT): Submission =>
+  submissionWith({
+    slotId,
+    deadline: 20,
+    snapshotCid: 'cid',
+    epochId,
+    projectId: `project:${epochId}`,
+    submissionId: `${epochId}-${slotId}`,
+    signature: `signed by ${slotId} for ${epochId}`,
+    header: '0x12',
+    dataMarket: MARKET,
+  })
+
+/** A message for epoch 2, one for epoch 3, and the adversary's copy of the first. @param delivers whose message it delivers */
+const played = (verdicts: readonly VerdictReason[], delivers: number = SLOT): Played => {
+  const sent = [
+    { place: '0/0', submission: message(2), attack: undefined },
+    { place: '0/1', submission: message(3), attack: undefined },
+    { place: '0/2', submission: message(2, 2), attack: undefined },
+    { place: '0/3', submission: message(2, delivers), attack: 'copies' },
+  ]
+  const closes = new Map([2, 3].map((epochId) => [epochScope(MARKET, epochId), CLOSE_BLOCK]))
+  return { sent, unreadable: 0, closes, releases: new Map(), outcome: outcomeOf(verdicts) }
+}
+
+const outcomeOf = (reasons: readonly VerdictReason[]): Outcome => ({
+  verdicts: new Map(reasons.map((reason, i) => [`0/${i}`, { reason, rule: '' } as Verdict])),
+  projects: new Map(
+    [2, 3].flatMap((epochId) => {
+      const has = reasons.some((reason, i) => reason === 'COUNTED' && (i === 1 ? 3 : 2) === epochId)
+      return has
+        ? [[`${epochScope(MARKET, epochId)}/project:${epochId}`, { snapshotCid: 'cid' } as never] as const]
+        : []
+    }),
+  ),
+  batches: new Map(),
+})
+
+describe('disturbance', () => {
+  const without = outcomeOf(['COUNTED', 'EPOCH_TOO_FAR', 'COUNTED'])
+  const more: VerdictReason[] = ['COUNTED', 'COUNTED', 'COUNTED', 'DUPLICATE']
+
+  test('default: the same with the adversary and without it', () => {
+    expect(disturbance(played(['COUNTED', 'EPOCH_TOO_FAR', 'COUNTED', 'DUPLICATE']), without)).toBe(undefined)
+  })
+
+  test('behavior: whose message the adversary delivered may have room for one more', () => {
+    expect(disturbance(played(more), without)).toBe(undefined)
+  })
+
+  test('error: nobody else may', () => {
+    expect(disturbance(played(more, 2), without)).toBe(
+      'submissions 0/1 is COUNTED, without the adversary EPOCH_TOO_FAR',
+    )
+  })
+
+  test('error: nor may that owner have less', () => {
+    const before = outcomeOf(['COUNTED', 'COUNTED', 'COUNTED'])
+    expect(disturbance(played(['COUNTED', 'EPOCH_TOO_FAR', 'COUNTED', 'DUPLICATE']), before)).toBe(
+      'submissions 0/1 is EPOCH_TOO_FAR, without the adversary COUNTED',
+    )
+  })
+
+  test.each(['RATE_LIMITED', 'DUPLICATE'] as const)('error: another refusal than that is told, %s', (reason) => {
+    expect(disturbance(played(['COUNTED', reason, 'COUNTED', 'DUPLICATE']), without)).toContain(`0/1 is ${reason}`)
+  })
+
+  test('error: nor is what was refused for another reason counted', () => {
+    expect(disturbance(played(more), outcomeOf(['COUNTED', 'SLOT_MISMATCH', 'COUNTED']))).toContain('SLOT_MISMATCH')
+  })
+})
