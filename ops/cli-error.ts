@@ -56,6 +56,7 @@ const HINTS: Readonly<Record<string, string>> = {
     'Give a file with the key alone, 64 hex digits, which only its owner may read; `sequencer keys` makes one.',
   UNAVAILABLE: 'Start the storage node, or check its address.',
   REFUSED: 'The storage node answered that it will not take the request: check its address and its rights.',
+  BAD_ANSWER: 'Something else answers at this address, a proxy or a login page: give the address of the store itself.',
   ENOSPC: NO_SPACE,
   EROFS: NOT_WRITABLE,
   EACCES: NOT_WRITABLE,

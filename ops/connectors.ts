@@ -7,9 +7,6 @@ import { startClock } from '../connectors/evm/clock.ts'
 import type { ClockTuning } from '../connectors/evm/clock-options.ts'
 import { EvmError } from '../connectors/evm/errors.ts'
 import { RPC_DEFAULTS } from '../connectors/evm/rpc.ts'
-import { createFileBlockStore } from '../connectors/ipfs/file-store.ts'
-import { createKuboStore } from '../connectors/ipfs/kubo-store.ts'
-import { storeBatch } from '../connectors/ipfs/store.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { configOf } from '../streams/kafka-topic.ts'
 import { MARKETS_MAX } from '../topology/rules.ts'
@@ -21,13 +18,15 @@ import type { Closeable } from './lifecycle.ts'
 import { logAnchor, logEpochs, logMarkets } from './logging/events.ts'
 import { noLog } from './logging/log.ts'
 import { loggedNodes } from './logging/nodes.ts'
-import { anchorMetrics, clockMetrics, storeMetrics } from './metrics/connectors.ts'
+import { anchorMetrics, clockMetrics } from './metrics/connectors.ts'
 import { consumerLag } from './metrics/consumer-lag.ts'
 import { epochMetrics } from './metrics/epochs.ts'
 import { startOneOfMany } from './one-of-many.ts'
 import { followProgress } from './progress.ts'
 import { type Connector, clockGroup } from './roles.ts'
 import { createStageWatch, type StageWatch } from './stage-watch.ts'
+import type { StorageConfig } from './storage/keepers.ts'
+import { startStorage } from './storage/start.ts'
 import { startTracing, type Tracing } from './tracing/follow.ts'
 
 export interface ConnectorConfig {
@@ -62,13 +61,7 @@ export interface ConnectorConfig {
     readonly formerSignerKeys?: readonly string[]
   }
   readonly intake: IntakeRoleConfig
-  /** At least one; all of them must hold a batch before it is anchored. */
-  readonly storage: {
-    readonly directory?: string | undefined
-    /** RPC addresses of Kubo nodes. */
-    readonly kubo: readonly string[]
-    readonly cidVersion: 0 | 1
-  }
+  readonly storage: StorageConfig
   readonly api: {
     /** Where the view behind the query API is kept; may be deleted at any time. */
     readonly viewDirectory: string
@@ -97,8 +90,14 @@ export const CONNECTOR_PARTS: Record<Connector, (wiring: Wiring) => Promise<Part
   api: startApi,
 }
 
-async function startAnchorEffects({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
+async function startAnchorEffects(wiring: Wiring): Promise<Part> {
+  const { config, log, topics, metrics, health } = wiring
   const { appId, instanceId, chain, rules, anchor } = config
+  const events = config.log ?? noLog()
+  const storage = await startStorage(config.storage, {
+    ...{ metrics, health, topics, records: log, log: events, atOnce: anchor.stepsAtOnce },
+  })
+  const observer = anchorMetrics(metrics, health)
   const protocolStates = new Map(rules.markets.map(({ dataMarket, protocolState }) => [dataMarket, protocolState]))
   const options = {
     ...anchor,
@@ -111,12 +110,24 @@ async function startAnchorEffects({ config, log, topics, metrics, health }: Wiri
     protocolStateOf: (dataMarket: string) => protocolStates.get(dataMarket) ?? chain.protocolState,
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
     observer: logAnchor(
-      loggedNodes(anchorMetrics(metrics, health), config.log ?? noLog(), 'anchor-effects'),
-      config.log ?? noLog(),
+      loggedNodes({ ...observer, owning: both(observer.owning, storage.owning) }, events, 'anchor-effects'),
+      events,
     ),
   }
-  return startAnchor(options, { log, clock: systemClock, store: await batchStorage(config.storage, metrics) })
+  const anchoring = await startAnchor(options, { log, clock: systemClock, storage: storage.batches }).catch(
+    async (error: unknown) => {
+      await storage.close()
+      throw error
+    },
+  )
+  return { stopped: anchoring.stopped, close: () => anchoring.close().finally(() => storage.close()) }
 }
+
+const both =
+  (...tell: readonly (((owns: boolean) => void) | undefined)[]) =>
+  (owns: boolean): void => {
+    for (const one of tell) one?.(owns)
+  }
 
 /** How nodes are asked; what is not set, as the connectors do by themselves. */
 const nodeTuning = ({ agreement, timeoutMs, batchMax, logRangeBlocks }: Wiring['config']['chain']) => ({
@@ -125,23 +136,6 @@ const nodeTuning = ({ agreement, timeoutMs, batchMax, logRangeBlocks }: Wiring['
   rpcBatchMax: batchMax ?? RPC_DEFAULTS.batchMax,
   logRangeBlocks: logRangeBlocks ?? RPC_DEFAULTS.logRangeBlocks,
 })
-
-/** Puts a batch into every store that is configured. */
-async function batchStorage(
-  { directory, kubo, cidVersion: version }: Wiring['config']['storage'],
-  metrics: Wiring['metrics'],
-) {
-  const files = directory === undefined ? [] : [await createFileBlockStore({ directory, version })]
-  const stores = [...files, ...kubo.map((url) => createKuboStore({ url, version }))]
-  const tried = storeMetrics(
-    metrics,
-    stores.map(({ name }) => name),
-  )
-  return async (bytes: Uint8Array, signal: AbortSignal): Promise<string> => {
-    const { cid } = await storeBatch(bytes, stores, { version, storesRequired: stores.length, signal, tried })
-    return cid
-  }
-}
 
 /** The clock writes as one, whoever it is: with several processes of the role, one works and the others stand by. */
 async function startChainClock({ config, log, topics, metrics, health }: Wiring): Promise<Part> {

@@ -2,7 +2,7 @@
 export interface AnchorRules {
   /** Nonces assigned and not yet mined, at most. */
   readonly noncesInFlightMax: number
-  /** Failures of one batch that are tried again, apart from E04 and taken nonces; then it is FAILED. */
+  /** Failures of one batch that are tried again, apart from stores, E04 and taken nonces; then it is FAILED. */
   readonly retriesMax: number
   /** Wait before the first such retry; doubles with each, up to the maximum. */
   readonly retryDelayMs: number

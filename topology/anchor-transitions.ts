@@ -26,13 +26,17 @@ const CONTRACT_CODE = /^E\d\d$/
 
 const fail: Transition = (at, { error }) => ended(at, 'FAILED', error)
 
-const retry =
-  (step: AnchorStep): Transition =>
-  (at, { error }, rules) => {
-    if (at.retries >= rules.retriesMax) return ended(at, 'FAILED', error)
-    const delayMs = Math.min(rules.retryDelayMs * 2 ** at.retries, rules.retryDelayMsMax)
-    return { ...intend(at, step), phase: phaseOf(step), retries: at.retries + 1, delayMs, error }
-  }
+const prepareAgain: Transition = (at, { error }, rules) => {
+  if (at.retries >= rules.retriesMax) return ended(at, 'FAILED', error)
+  const delayMs = Math.min(rules.retryDelayMs * 2 ** at.retries, rules.retryDelayMsMax)
+  return { ...intend(at, 'PREPARE'), phase: 'PREPARING', retries: at.retries + 1, delayMs, error }
+}
+
+/**
+ * What stores say is never final: their window on the chain decides, and the connector tells when it is over. It sets the
+ * pace of these results, so that nothing is lost by a wait here.
+ */
+const storeAgain: Transition = (at, { error }) => ({ ...intend(at, 'STORE'), phase: 'STORING', error })
 
 const stored: Transition = (at, { cid }) => ({ ...intend(at, 'PREPARE'), phase: 'PREPARING', cid, error: '' })
 
@@ -49,7 +53,7 @@ const refused: Transition = (at, result, rules) => {
   const { error } = result
   if (error === ALREADY_ENDED && at.call === 'END') return final(at, result, rules)
   if (PERMANENT.includes(error)) return fail(at, result, rules)
-  if (error !== NOT_SEQUENCER) return retry('PREPARE')(at, result, rules)
+  if (error !== NOT_SEQUENCER) return prepareAgain(at, result, rules)
   return { ...intend(at, 'PREPARE'), phase: 'PREPARING', delayMs: rules.notSequencerDelayMs, error }
 }
 
@@ -99,7 +103,7 @@ const KEPT_CHARACTERS_MAX = 65_536
 /** The nonce is used up, but not by what it was for. Nothing of this batch can be mined any more: from the dry run again. */
 const replan: Transition = (at, result, rules) => {
   // What a filler took the place of was given up for a reason, which stays.
-  const next = retry('PREPARE')(withoutNonce(at), { ...result, error: result.error || at.error }, rules)
+  const next = prepareAgain(withoutNonce(at), { ...result, error: result.error || at.error }, rules)
   // A limit that was not enough is handed to the next dry run, which then asks for more.
   return result.error === OUT_OF_GAS ? { ...next, quote: { ...next.quote, gasLimit: at.quote.gasLimit } } : next
 }
@@ -178,12 +182,12 @@ const attested: Transition = (at, { attestation }, rules) => {
 
 const diverged: Transition = (at) => ({ ...at, diverged: true })
 
-const prepared = { READY: ready, ALREADY_ANCHORED: final, LATE: late, REVERTED: refused, FAILED: retry('PREPARE') }
+const prepared = { READY: ready, ALREADY_ANCHORED: final, LATE: late, REVERTED: refused, FAILED: prepareAgain }
 const concluded = { MINED: mined, FINAL: final, LATE: late, FILLED: replan, REVERTED: replan, NONCE_TAKEN: nonceTaken }
 const sent = { ...concluded, STUCK: stuck, REJECTED: fill, FAILED: fill }
 
 const TRANSITIONS: { readonly [P in AnchorPhase]?: { readonly [O in AnchorOutcome]?: Transition } } = {
-  STORING: { STORED: stored, FAILED: retry('STORE') },
+  STORING: { STORED: stored, FAILED: storeAgain, LATE: late, REJECTED: fail },
   PREPARING: prepared,
   QUEUED: prepared, // a connector that started again repeats the dry run
   SIGNING: { SIGNED: signed, FAILED: fill },
@@ -245,5 +249,3 @@ export const withoutNonce = (at: AnchorProgress): AnchorProgress => ({
   call: isEnding(at.key) ? 'END' : 'SUBMIT',
   ...NO_TRANSACTION,
 })
-
-const phaseOf = (step: AnchorStep): AnchorPhase => (step === 'STORE' ? 'STORING' : 'PREPARING')

@@ -13,6 +13,7 @@ import { prepare } from './anchor-prepare.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
 import { sendAndFollow } from './anchor-send.ts'
 import type { Signer } from './anchor-signer.ts'
+import { readTold, storeStep } from './anchor-store.ts'
 import { createAttestationWatch } from './anchor-watch.ts'
 import { EvmError } from './errors.ts'
 import type { HeadWatch } from './head-watch.ts'
@@ -45,7 +46,6 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   const pending = new Set<string>()
   const underWay = new Set<Promise<void>>()
   const memories = createSendMemories()
-  const storing = createLimiter(settings.stepsAtOnce)
   const calling = createLimiter(settings.stepsAtOnce)
 
   const answer = async (key: AnchorKey, result: AnchorResult): Promise<void> => {
@@ -84,9 +84,9 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     callOf: (key, intent) => originalCall(key, intent, signal),
   })
 
-  const store = async (intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
-    const { json } = await ports.batches.whole(intent.batchOffset, until)
-    return resultOf(intent, 'STORED', { cid: await ports.store(json, until) })
+  const store = (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
+    const whole = async (): Promise<Uint8Array> => (await ports.batches.whole(intent.batchOffset, signal)).json
+    return storeStep(key, intent, settings, { ...ports, read: readTold(whole, settings) }, until)
   }
 
   const dryRun = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
@@ -132,13 +132,13 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   /** A step with one answer. Only what can never be had is FAILED. */
   const once = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<void> => {
     const actions = {
-      STORE: () => store(intent, until),
+      STORE: () => store(key, intent, until),
       PREPARE: () => dryRun(key, intent, until),
       SIGN: () => sign(key, intent, until),
     }
     const action = actions[intent.step as keyof typeof actions]
-    const limited = intent.step === 'STORE' ? storing : calling
-    const result = await persist(intent.step, until, () => limited(action)).catch((error: unknown) => {
+    const run = intent.step === 'STORE' ? action : () => calling(action) // stores have limits of their own
+    const result = await persist(intent.step, until, run).catch((error: unknown) => {
       if (until.aborted || !isDefinite(error)) throw error
       return resultOf(intent, 'FAILED', { error: (error as Error).message })
     })

@@ -51,7 +51,7 @@ export interface AnchorTuning {
   readonly transactionGasMax: number
   /** Gas limit = estimate × this, rounded up, + GAS_HEADROOM (anchor-prepare.ts). */
   readonly gasMargin: number
-  /** Batches stored at once, and dry runs or signatures made at once. */
+  /** Batches given to one store at once, and dry runs or signatures made at once. */
   readonly stepsAtOnce: number
   /** Blocks of one request for logs, at most. */
   readonly logRangeBlocks: number
@@ -95,10 +95,26 @@ export const ANCHOR_DEFAULTS: AnchorTuning = {
 export interface AnchorPorts {
   readonly log: Log
   readonly clock: Clock
-  /** Stores the bytes, compares the CID with the one computed beforehand, reads back; gives the CID. */
-  readonly store: (bytes: Uint8Array, signal: AbortSignal) => Promise<string>
+  readonly storage: AnchorStorage
   /** Opens an RPC endpoint; the default speaks HTTP. */
   readonly connect?: (url: string, options: RpcOptions) => Endpoint
+}
+
+/** Where batches are kept. It tries each store without end; when that makes no sense any more is decided here. */
+export interface AnchorStorage {
+  /** Begins to keep a batch, or goes on with it when the id is known; until the signal. */
+  keep(id: string, read: () => Promise<Uint8Array>, signal: AbortSignal): BatchKeeping
+}
+
+export interface BatchKeeping {
+  /** Resolves with the CID by our own computation, once enough stores hold the batch and gave it back. */
+  readonly held: Promise<string>
+  /** A store was tried without success. */
+  readonly failing: boolean
+  /** How many stores hold it, and why the others do not. */
+  describe(): string
+  /** Nobody needs it any more. */
+  drop(): void
 }
 
 /** Told as it happens; none of it is needed for the work. */

@@ -1,4 +1,5 @@
 /** JSON to a node over HTTP and back, with bounds on time and bytes. */
+import { fetchWords, loginOf } from '../url-login.ts'
 import { EvmError } from './errors.ts'
 import { idOf, shown } from './json-rpc.ts'
 import { tooLong } from './rpc-values.ts'
@@ -29,7 +30,7 @@ export function createPoster(url: string, timeoutMs: number): (body: unknown) =>
       if (error instanceof Refused || error instanceof EvmError) throw error
       if ((error as Error).name === 'TimeoutError')
         throw new EvmError('UNREACHABLE', 'no answer in time', { retriable: true })
-      throw new Lost('UNREACHABLE', wordsOf(error), { retriable: true, cause: error })
+      throw new Lost('UNREACHABLE', fetchWords(error), { retriable: true, cause: error })
     }
   }
   return (body) =>
@@ -54,17 +55,6 @@ function parsed(text: string, status: number): unknown {
   throw new Refused(`HTTP status ${status}: ${shown(text)}`)
 }
 
-/** `fetch` takes no login in a URL. */
-function loginOf(url: string): { address: string; authorization: string | undefined } {
-  const parts = new URL(url)
-  const { username, password } = parts
-  if (username === '' && password === '') return { address: url, authorization: undefined }
-  parts.username = ''
-  parts.password = ''
-  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
-  return { address: parts.href, authorization: `Basic ${login}` }
-}
-
 async function textOf(response: Response): Promise<string> {
   const pieces: Uint8Array[] = []
   let bytes = 0
@@ -74,18 +64,4 @@ async function textOf(response: Response): Promise<string> {
     pieces.push(piece)
   }
   return Buffer.concat(pieces).toString('utf8')
-}
-
-/** `fetch` hides why it failed one level deeper. */
-function wordsOf(error: unknown): string {
-  const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } }
-  const words = cause?.message || cause?.code || message || String(error)
-  return ADVICE[words] ?? words
-}
-
-/** For what `fetch` refuses by itself. */
-const ADVICE: Readonly<Record<string, string>> = {
-  'bad port':
-    'HTTP clients refuse this port (the list of bad ports in the Fetch standard); have the node listen at another',
-  'unexpected redirect': 'the node redirects to another address; give that one if it is right',
 }

@@ -6,7 +6,7 @@ import { CID } from 'multiformats/cid'
 import { systemClock } from '../log/system-clock.ts'
 import { BATCH_BYTES_MAX, type BatchStore, StoreError } from './batch-store.ts'
 import { type CidVersion, importBatch } from './cid.ts'
-import { readFile } from './unixfs.ts'
+import { blocksOf, readFile } from './unixfs.ts'
 
 export interface FileBlockStoreOptions {
   /** Made when it does not exist; the layout is that of blockstore-fs, so any tool for it reads these blocks. */
@@ -24,29 +24,48 @@ const UNFINISHED_MS_MAX = 3_600_000
  * entry are on the disk (fsync); a block appears whole or not at all, whenever the process dies.
  */
 export async function createFileBlockStore(options: FileBlockStoreOptions): Promise<BatchStore> {
-  const { version = 1, bytesMax = BATCH_BYTES_MAX } = options
+  const { version: usual = 1, bytesMax = BATCH_BYTES_MAX } = options
   const files = await openBlockFiles(resolve(options.directory))
+  const get: BatchStore['get'] = (cid, { signal, bytesMax: most = bytesMax } = {}) =>
+    readFile(
+      CID.parse(cid),
+      (key) => {
+        signal?.throwIfAborted()
+        return files.read(key)
+      },
+      most,
+    )
   return {
     name: 'file',
-    async put(bytes) {
+    async put(bytes, { version = usual } = {}) {
       const cid = await importBatch(bytes, version, { put: (key, block) => files.write(key, block) })
       return cid.toString()
     },
-    get: (cid, { signal } = {}) =>
-      readFile(
-        CID.parse(cid),
-        (key) => {
-          signal?.throwIfAborted()
-          return files.read(key)
-        },
-        bytesMax,
-      ),
+    get,
+    async has(cid, call) {
+      try {
+        await get(cid, call) // a block that is there may be damaged, and reading it costs little here
+        return true
+      } catch (error) {
+        if (error instanceof StoreError && LACKING.includes(error.code)) return false
+        throw error
+      }
+    },
+    async remove(cid, kept) {
+      const staying = new Set<string>()
+      for (const other of kept) for (const block of await files.blocksOf(other)) staying.add(`${block}`)
+      for (const block of await files.blocksOf(cid)) if (!staying.has(`${block}`)) await files.remove(block)
+    },
   }
 }
+
+const LACKING: readonly StoreError['code'][] = ['NOT_FOUND', 'CORRUPT']
 
 interface BlockFiles {
   write(cid: CID, block: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<CID>
   read(cid: CID): Promise<Uint8Array>
+  remove(cid: CID): Promise<void>
+  blocksOf(cid: string): Promise<readonly CID[]>
 }
 
 async function openBlockFiles(directory: string): Promise<BlockFiles> {
@@ -61,6 +80,7 @@ async function openBlockFiles(directory: string): Promise<BlockFiles> {
     const { dir, file } = sharding.encode(cid)
     return join(directory, dir, file)
   }
+  const read = (cid: CID): Promise<Uint8Array> => guarded(`read block ${cid}`, () => readWholeFile(pathOf(cid)))
   return {
     write: (cid, block) =>
       guarded(`write block ${cid}`, async () => {
@@ -68,7 +88,9 @@ async function openBlockFiles(directory: string): Promise<BlockFiles> {
         await writeDurably(pathOf(cid), block, join(unfinished, randomUUID()))
         return cid
       }),
-    read: (cid) => guarded(`read block ${cid}`, () => readWholeFile(pathOf(cid))),
+    read,
+    remove: (cid) => guarded(`remove block ${cid}`, () => rm(pathOf(cid), { force: true })),
+    blocksOf: (cid) => blocksOf(CID.parse(cid), read),
   }
 }
 

@@ -28,6 +28,25 @@ export async function readFile(
   return Buffer.concat(leaves)
 }
 
+/** The CIDs of a file's blocks, as far as they can be known: below a node that is missing or damaged nothing is. */
+export async function blocksOf(root: CID, readBlock: (cid: CID) => Promise<Uint8Array>): Promise<readonly CID[]> {
+  const found: CID[] = []
+  const walk = async (cid: CID, level: number): Promise<void> => {
+    found.push(cid)
+    if (cid.code !== DAG_PB || level > LEVELS_MAX) return
+    const node = await checkedBlock(cid, readBlock).then(
+      (block) => decodeNode(cid, block),
+      (error: unknown) => {
+        if (error instanceof StoreError && (error.code === 'NOT_FOUND' || error.code === 'CORRUPT')) return undefined
+        throw error
+      },
+    )
+    for (const link of node?.links ?? []) await walk(link, level + 1)
+  }
+  await walk(root, 1)
+  return found
+}
+
 async function checkedBlock(cid: CID, readBlock: (cid: CID) => Promise<Uint8Array>): Promise<Uint8Array> {
   const block = await readBlock(cid)
   const { digest } = await sha256.digest(block)

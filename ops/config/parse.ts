@@ -19,6 +19,7 @@ import {
   type Given,
   type Layer,
 } from './sources.ts'
+import { storageFaults } from './storage-settings.ts'
 
 export type { Address }
 
@@ -145,7 +146,7 @@ function wrongMarkerKey({ signingKeyFile, publicKeys }: SequencerSettings['marke
   return [{ path: 'markers.publicKeys', message: `the last must be ${publicKey}, the key in ${signingKeyFile}` }]
 }
 
-function connectionFaults({ kafka, registry, chain }: Address): Omit<Fault, 'source'>[] {
+function connectionFaults({ kafka, registry, chain, storage }: Address): Omit<Fault, 'source'>[] {
   const { mechanism, username, passwordFile, plainWithoutTls } = kafka.sasl
   const { enabled, caFile, certFile, keyFile } = kafka.tls
   const faults: Omit<Fault, 'source'>[] = []
@@ -186,6 +187,10 @@ function connectionFaults({ kafka, registry, chain }: Address): Omit<Fault, 'sou
     'registry.passwordFile': registry.passwordFile,
     'chain.rpcUrlsFile': chain.rpcUrlsFile,
   }
+  faults.push(
+    ...storageFaults(storage),
+    ...storage.pinning.flatMap(({ tokenFile }) => unreadable('storage.pinning', tokenFile)),
+  )
   return [...faults, ...Object.entries(files).flatMap(([path, file]) => unreadable(path, file))]
 }
 

@@ -17,6 +17,7 @@ import { anchorSettings } from './anchor-settings.ts'
 import { clockSettings } from './clock-settings.ts'
 import { markerSettings } from './marker-settings.ts'
 import { marketSchema, wei, whole } from './market-schema.ts'
+import { storageSettings } from './storage-settings.ts'
 
 const name = (lengthMax: number) =>
   z.string().regex(new RegExp(`^[a-zA-Z0-9._-]{0,${lengthMax}}$`), 'only letters, digits, ".", "_" and "-"')
@@ -180,7 +181,11 @@ export const configSchema = z.strictObject({
       noncesInFlightMax: whole(1, 64)
         .default(anchoring.noncesInFlightMax)
         .describe('Transactions not yet mined, at most.'),
-      retriesMax: whole(0, 1_000).default(anchoring.retriesMax).describe('Failures of a batch that are tried again.'),
+      retriesMax: whole(0, 1_000)
+        .default(anchoring.retriesMax)
+        .describe(
+          'Failures of a batch that are tried again, but for those of stores: those are as long as its window is open.',
+        ),
       retryDelayMs: whole(1, 3_600_000)
         .default(anchoring.retryDelayMs)
         .describe('Before the first retry; doubles with each.'),
@@ -211,20 +216,7 @@ export const configSchema = z.strictObject({
 
   intake: intakeSettings,
 
-  storage: z
-    .strictObject({
-      kubo: z
-        .array(url)
-        .default([])
-        .describe('RPC addresses of Kubo nodes; every one must hold a batch before it is anchored.'),
-      directory: file.optional().describe('Directory that keeps the batches as files, beside or instead of Kubo.'),
-      cidVersion: z
-        .union([z.literal(0), z.literal(1)])
-        .default(1)
-        .describe('CIDs of the batches.'),
-    })
-    .prefault({})
-    .describe('Where the role anchor-effects stores batches.'),
+  storage: storageSettings,
 
   ops: z
     .strictObject({

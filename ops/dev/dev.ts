@@ -41,6 +41,7 @@ const INSTANCE = 'embedded'
 const SPREAD_SHARE = 0.5
 const COMMIT_INTERVAL_MS = 25
 const POLL_MS = 200
+const CHECK_MINUTES = 60
 const VIEW_HOURS = 720
 const VIEW_SUBMISSIONS_MAX = 20_000_000
 
@@ -101,7 +102,10 @@ async function runParts(
         clock: { startBlock: chain.startBlock, depth: 0, pollMs: POLL_MS },
         anchor: { signerKey: chain.accounts.sequencer.privateKey, confirmations: 1, pollMs: POLL_MS },
         intake: { listen: [`/ip4/0.0.0.0/tcp/${config.listenPort}`], peerKeyFile: paths.peerKey },
-        storage: { directory: paths.blocks, kubo: config.kubo ? [config.kubo] : [], cidVersion: config.cidVersion },
+        storage: {
+          ...{ directory: paths.blocks, kubo: config.kubo ? [config.kubo] : [] },
+          ...{ cidVersion: config.cidVersion, checkMinutes: CHECK_MINUTES },
+        },
         ops: { host: '127.0.0.1', port: config.opsPort },
         api: { viewDirectory: paths.view, keepHours: VIEW_HOURS, submissionsMax: VIEW_SUBMISSIONS_MAX },
         tracing: { otlpUrl: config.otlpUrl, sampleShare: 1 },

@@ -46,6 +46,13 @@ export const LOG_EVENTS = {
   'epoch-missed': 'the ending call is final, but a batch was late or has failed (batches by number)',
   'chain-reorganised': 'blocks left the chain (block: the first of them)',
   'batch-stored': 'a batch is on IPFS (batch, cid)',
+  'store-failing':
+    'a store of batches does not take them; it is tried on (store, code, reason; at most one in 10 s of each store)',
+  'store-works': 'it takes batches again (store)',
+  'batches-missing': 'a check found that a store lacks batches; they are given to it (store, batches, held)',
+  'batch-healed': 'a store was given a batch that it lacked (store, cid)',
+  'batch-left-out':
+    'a store lacks a batch and is not given it any more, since it lacks too many, or nobody has the bytes; a later check looks again (store, cid; more: left out before it, as at most one in 10 s is written)',
   'batch-sent': 'its transaction was sent (transaction, nonce)',
   'transaction-refused':
     'no node takes it, for another reason than before; it is followed, and sent again (nonce, reason, words)',
@@ -71,6 +78,9 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'nodes-disagree': 'warn',
   'node-stands-still': 'warn',
   'node-unread': 'error',
+  'store-failing': 'warn',
+  'batches-missing': 'warn',
+  'batch-left-out': 'warn',
   'back-pressure': 'warn',
   'task-failed': 'warn',
   'dead-letter': 'warn',

@@ -24,9 +24,15 @@ export function secretsOf({
     intake.peerKeyFile,
     markers.signingKeyFile,
     api.legacyTokenFile,
+    ...storage.pinning.map(({ tokenFile }) => tokenFile),
   ]
   const held = files.flatMap((file) => (file && existsSync(file) ? [secretIn(file)] : []))
   const urls = chain.rpcUrlsFile && !existsSync(chain.rpcUrlsFile) ? [] : rpcUrlsOf(chain)
-  const others = [registry.url, ...storage.kubo, ...(tracing.otlpUrl === undefined ? [] : [tracing.otlpUrl])]
+  const others = [
+    registry.url,
+    ...storage.kubo,
+    ...storage.pinning.map(({ url }) => url),
+    ...(tracing.otlpUrl === undefined ? [] : [tracing.otlpUrl]),
+  ]
   return [...held, ...[...urls, ...others].flatMap(keysIn)]
 }

@@ -4,13 +4,12 @@ import type { RefusalReason } from '../../connectors/evm/anchor-refusal.ts'
 import type { ClockObserver } from '../../connectors/evm/clock-options.ts'
 import { NODE_FAULTS } from '../../connectors/evm/node-states.ts'
 import type { RpcObserver } from '../../connectors/evm/rpc.ts'
-import type { StoreBatchOptions } from '../../connectors/ipfs/store.ts'
 import type { IntakeObserver } from '../../connectors/libp2p/intake.ts'
 import { LogError } from '../../streams/ports.ts'
 import type { Health } from '../health.ts'
 import { forget, type Metrics } from './create.ts'
 import { OTHER } from './definition.ts'
-import { ANCHOR_STEPS, REVERT_CODES, STORE_OUTCOMES } from './table/anchor.ts'
+import { ANCHOR_STEPS, REVERT_CODES } from './table/anchor.ts'
 import { RPC_METHODS } from './table/chain.ts'
 import { TALKER_RANKS } from './table/intake.ts'
 
@@ -97,13 +96,14 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
       waits.owning(owns)
     },
     waiting(step, reason, retryInMs) {
-      metrics.anchorRetries.inc({ step: oneOf(ANCHOR_STEPS, step) })
+      // of a store each attempt is counted where it is made, and told here now and then
+      if (step !== 'STORE' || reason instanceof LogError) metrics.anchorRetries.inc({ step: oneOf(ANCHOR_STEPS, step) })
       if (step === 'purge') return // it costs only space, and is tried again
       // every step reads its intent and writes its answer: when the log is away, no store or node is at fault
       const [what, name] = reason instanceof LogError ? [LOG_STEP, 'LOG'] : [step, step]
       waits.begin(what, `${name}: ${reason.message}; next try in ${retryInMs} ms`)
     },
-    concluded: (_key, { step }) => waits.over(step, LOG_STEP),
+    concluded: (_key, { step, outcome }) => waits.over(LOG_STEP, ...(isWaiting(step, outcome) ? [] : [step])),
     pending: (transactions) => txPending.set(transactions),
     signed(nonce, maxFeePerGas, gasLimit) {
       txNonce.set(nonce)
@@ -133,6 +133,9 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
     lateAccepted: () => metrics.txDelayedAccept.inc(),
   }
 }
+
+/** The stage is told what stores say so far; they are tried on. */
+const isWaiting = (step: string, outcome: string): boolean => step === 'STORE' && outcome === 'FAILED'
 
 /** It is in a pool already, or was mined a moment ago: nothing is waited for but the next block. */
 const USUAL_REFUSALS: readonly RefusalReason[] = ['known', 'nonce']
@@ -242,15 +245,6 @@ export function intakeMetrics(
       metrics.intakeAppendFailures.inc()
       health.set('intake', false, `${reasonOf(error)}; next try in ${retryInMs} ms`)
     },
-  }
-}
-
-export function storeMetrics(metrics: Metrics, providers: readonly string[]): NonNullable<StoreBatchOptions['tried']> {
-  for (const provider of providers) for (const outcome of STORE_OUTCOMES) metrics.ipfsPuts.inc({ provider, outcome }, 0)
-  return (provider, failure, elapsedMs) => {
-    const outcome = failure === undefined ? 'stored' : failure.code === 'CID_MISMATCH' ? 'mismatch' : 'failed'
-    metrics.ipfsPuts.inc({ provider, outcome })
-    if (failure === undefined) metrics.ipfsPutSeconds.observe({ provider }, elapsedMs / 1000)
   }
 }
 

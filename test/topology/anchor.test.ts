@@ -110,6 +110,8 @@ describe('transitions', () => {
   const table: [keyof typeof WAY, Outcome, string, AnchorStep, AnchorState][] = [
     ['STORING', 'STORED', '', 'PREPARE', 'STORED'],
     ['STORING', 'FAILED', 'CID_MISMATCH', 'STORE', 'PLANNED'],
+    ['STORING', 'LATE', '', 'DONE', 'LATE'],
+    ['STORING', 'REJECTED', 'the log has lost it', 'DONE', 'FAILED'],
     ['PREPARING', 'READY', '', 'SIGN', 'READY'],
     ['PREPARING', 'ALREADY_ANCHORED', '', 'WATCH', 'FINAL'],
     ['PREPARING', 'LATE', '', 'DONE', 'LATE'],
@@ -190,6 +192,17 @@ describe('failures', () => {
     }
     expect(delays).toEqual([100, 200, 250, 0])
     expect(stage.row(key)).toMatchObject({ state: 'FAILED', error: 'E99' })
+  })
+
+  it('behavior: stores are tried for ever and at once, and none of it counts as a failure of the batch', () => {
+    const { stage, key } = batchIn('STORING', { retriesMax: 1 })
+    for (let i = 0; i < 50; i++) stage.answer(key, 'FAILED', { error: 'kubo answers 403' })
+    expect(stage.intent(key)).toMatchObject({ step: 'STORE', delayMs: 0, attempt: 51 })
+    expect(stage.row(key)).toMatchObject({ state: 'PLANNED', error: 'kubo answers 403' })
+    stage.answer(key, 'STORED', { cid: 'bafy' })
+    expect(stage.row(key)).toMatchObject({ state: 'STORED', error: '' })
+    stage.answer(key, 'FAILED', { error: 'a dry run' })
+    expect(stage.intent(key)).toMatchObject({ step: 'PREPARE', delayMs: expect.any(Number) })
   })
 
   it('behavior: E04 is tried again slowly and for ever', () => {

@@ -4,6 +4,7 @@ import { isAccepted } from '../../../topology/verdict.ts'
 import type { AnchorItem, EpochSummary, Gap, HealthAnswer } from '../../api/schema.ts'
 import { count, duration, listing, percent, plural, sentence } from './format.ts'
 import { currentPhase, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
+import { roleDown, roleWaits, storeFails, storesWait } from './role-rules.ts'
 import { GAP_HELP, PHASE_HELP, reasonWords, type Tone } from './words.ts'
 
 export interface Assessment {
@@ -25,7 +26,7 @@ export interface MarketFacts {
   readonly now: number
 }
 
-type Rule = (facts: MarketFacts) => Assessment | undefined
+export type Rule = (facts: MarketFacts) => Assessment | undefined
 
 /** Epochs of the past that a judgement looks at. */
 const RECENT = 12
@@ -47,35 +48,6 @@ export function assess(facts: MarketFacts): Assessment {
   }
   return healthy(facts)
 }
-
-const roleDown: Rule = ({ health }) => {
-  const down = Object.entries(health.roles).filter(([, { ready, works }]) => !ready && !works)
-  if (down.length === 0) return undefined
-  const names = listing(down.map(([role]) => role))
-  return {
-    tone: 'bad',
-    title: down.length === 1 ? `The role ${names} does not run` : `${down.length} roles do not run: ${names}`,
-    detail: said(down[0]!),
-    advice: 'Read the last lines of its process; `sequencer doctor` checks what it needs.',
-  }
-}
-
-/** What it waits for is outside of us: a node, the storage, coins for the signer, the log. */
-const roleWaits: Rule = ({ health }) => {
-  const waiting = Object.entries(health.roles).filter(([, { ready, works }]) => !ready && works)
-  if (waiting.length === 0) return undefined
-  const names = listing(waiting.map(([role]) => role))
-  return {
-    tone: 'bad',
-    title: waiting.length === 1 ? `The role ${names} waits` : `${waiting.length} roles wait: ${names}`,
-    detail: said(waiting[0]!),
-    advice:
-      'Bring back what it waits for: it goes on by itself then, and nothing is lost. `sequencer doctor` looks at all of it.',
-  }
-}
-
-const said = ([name, { detail }]: [string, { detail: string }]): string =>
-  detail ? sentence(`${name}: ${detail}`) : 'It did not say why.'
 
 /** Of any process: the log shows that records wait for it, and that nobody takes them. */
 const stageStill: Rule = ({ health, now }) => {
@@ -267,6 +239,7 @@ const noEpoch: Rule = ({ epochs, health: { chain } }) =>
 
 const RULES: readonly Rule[] = [
   roleDown,
+  storesWait,
   roleWaits,
   catchingUp,
   logAway,
@@ -274,6 +247,7 @@ const RULES: readonly Rule[] = [
   failedLately,
   stuck,
   chainStill,
+  storeFails,
   noEpoch,
   slowPhase,
   silent,

@@ -1,6 +1,7 @@
 import { REFUSAL_REASONS } from '../../../connectors/evm/anchor-refusal.ts'
 import type { Role } from '../../roles.ts'
-import { type Definition, OTHER, SECONDS } from '../definition.ts'
+import { type Definition, OTHER } from '../definition.ts'
+import { STORES } from './stores.ts'
 
 const roles = ['anchor-effects'] as const satisfies readonly Role[]
 
@@ -20,8 +21,6 @@ export const ANCHOR_STEPS = [
 
 /** Of the contract (`require` messages) as far as a call of ours can meet them. */
 export const REVERT_CODES = ['E02', 'E04', 'E23', 'E24', 'E25', 'E39', 'E43', OTHER] as const
-
-export const STORE_OUTCOMES = ['stored', 'failed', 'mismatch'] as const
 
 /** Of the one process that stores and sends; one that stands by has none of the gauges. */
 export const ANCHOR = {
@@ -123,27 +122,10 @@ export const ANCHOR = {
   anchorRetries: {
     type: 'counter',
     name: 'seq_anchor_retries_total',
-    help: 'Attempts at a step that failed for an outage, or for what is not definite yet. Each is repeated, with pauses of up to 15 s.',
+    help: 'Attempts at a step that failed for an outage, or for what is not definite yet. Each is repeated, with pauses of up to 15 s. `STORE`: attempts at a store while too few hold the batch.',
     unit: 'attempts',
     roles,
     labels: { step: ANCHOR_STEPS },
   },
-  ipfsPuts: {
-    type: 'counter',
-    name: 'seq_ipfs_puts_total',
-    help: 'Attempts to store a batch, by store. `mismatch`: it gave another CID, or gave back other bytes.',
-    unit: 'attempts',
-    roles,
-    labels: { provider: 'name of a configured store: `file`, or `kubo` with its host', outcome: STORE_OUTCOMES },
-    use: 'A batch is anchored when every store has it. A mismatch is never anchored.',
-  },
-  ipfsPutSeconds: {
-    type: 'histogram',
-    name: 'seq_ipfs_put_seconds',
-    help: 'Time to store one batch and to read it back.',
-    unit: 'seconds',
-    roles,
-    labels: { provider: 'as above' },
-    buckets: SECONDS,
-  },
+  ...STORES,
 } as const satisfies Record<string, Definition>

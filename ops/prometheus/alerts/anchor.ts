@@ -69,13 +69,33 @@ const storeAlerts: Alerts = ({ range }) => [
     explainedBy: ['ChainStalled', 'SignerCannotPay'],
   },
   {
-    name: 'IpfsPutFailing',
+    name: 'BatchesWaitForStores',
     severity: 'page',
-    expr: `sum by (provider) (increase(seq_ipfs_puts_total{outcome="failed"}[${range(2 * MINUTE)}])) > 0 unless sum by (provider) (increase(seq_ipfs_puts_total{outcome="stored"}[${range(2 * MINUTE)}])) > 0`,
+    expr: 'min(seq_stores_spare) < 0',
+    for: 30,
+    summary: 'Too few stores take batches, so none is anchored',
+    description:
+      '{{ $value | humanize }} stores beyond those that must hold a batch (`storage.required`). Nothing is lost while the submission windows on the chain are open; what waits longer is LATE. /readyz of anchor-effects has the words of each store at `storage`, `sequencer doctor` says what to do.',
+  },
+  {
+    name: 'IpfsPutFailing',
+    severity: 'ticket',
+    expr: 'min by (provider) (seq_store_working) == 0',
     for: MINUTE,
     summary: 'Store {{ $labels.provider }} takes no batches',
     description:
-      'A batch is anchored only when every store has it. Look at its disk, or at the Kubo node; /readyz of anchor-effects has its words.',
+      'Others hold them, and it is given what it lacks once it works. Look at its disk, at the Kubo node, or at the account of the service; /readyz of anchor-effects has its words at `storage`.',
+    explainedBy: ['BatchesWaitForStores'],
+  },
+  {
+    name: 'BatchesMissingInStore',
+    severity: 'ticket',
+    expr: 'max by (provider) (seq_store_lacking) > 0',
+    for: 30 * MINUTE,
+    summary: 'Store {{ $labels.provider }} lacks {{ $value | humanize }} batches',
+    description:
+      'Others hold them. It is given them in the background, one at a time, and has not taken them all for half an hour. The log says why (event store-failing); `sequencer batches heal` lists them.',
+    explainedBy: ['BatchesWaitForStores', 'IpfsPutFailing'],
   },
   {
     name: 'IpfsMismatch',
@@ -83,6 +103,6 @@ const storeAlerts: Alerts = ({ range }) => [
     expr: `sum by (provider) (increase(seq_ipfs_puts_total{outcome="mismatch"}[${range(HOUR)}])) > 0`,
     summary: 'Store {{ $labels.provider }} gives batches another CID, or other bytes',
     description:
-      'Such a batch is not anchored. The node is set up to cut or hash files otherwise, or its disk is damaged. Take the store out until it is mended.',
+      'What that store has does not count. The node is set up to cut or hash files otherwise, or its disk is damaged. Take the store out until it is mended.',
   },
 ]

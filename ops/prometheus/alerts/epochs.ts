@@ -12,7 +12,7 @@ export const epochAlerts: Alerts = ({ range, age }) => [
     summary: 'An epoch of {{ $labels.market }} does not get past the phase {{ $labels.phase }}',
     description:
       'It has been there for {{ $value | humanizeDuration }}. `seq_epoch_oldest` has its number, `sequencer epoch <id>` says what it waits for. Past the batch window of the contract it is lost.',
-    explainedBy: [...OUTAGES, 'IpfsPutFailing', 'IpfsMismatch', 'SignerCannotPay', 'StageStalled'],
+    explainedBy: [...OUTAGES, 'BatchesWaitForStores', 'IpfsMismatch', 'SignerCannotPay', 'StageStalled'],
   },
   {
     name: 'CloseToBatchSlow',

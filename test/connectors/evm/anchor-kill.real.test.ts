@@ -82,8 +82,8 @@ async function live(w: AnchorWorld, life: Life): Promise<void> {
       close: () => rpc.close(),
     }
   }
-  const store = (bytes: Uint8Array, signal: AbortSignal) => self.call(() => w.storeInFiles(bytes, signal))
-  void w.connect({}, {}, { store, connect, log: mortalLog(w.log, self) }).catch(() => undefined)
+  const store = { ...w.files, put: (bytes: Uint8Array) => self.call(() => w.files.put(bytes)) }
+  void w.connect({}, {}, { storage: w.storageOf([store]), connect, log: mortalLog(w.log, self) }).catch(() => undefined)
   await Promise.race([self.dead, systemClock.sleep(LIFE_MS_MAX)])
   self.kill()
 }

@@ -2,7 +2,6 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { AnchorObserver } from '../../../connectors/evm/anchor-options.ts'
-import { StoreError } from '../../../connectors/ipfs/batch-store.ts'
 import { anchorWorlds, isFinal } from './anchor-world.ts'
 
 const { keep, world } = anchorWorlds()
@@ -25,30 +24,6 @@ describe('outages and restarts', () => {
     await proxy.start()
     for (const index of [0, 1, -1]) await w.untilRow(epochId, index, isFinal)
     expect(await w.events('SnapshotBatchSubmitted', epochId)).toHaveLength(2)
-  })
-
-  it('behavior: a store that is down is waited for; one that gives another CID is never anchored', async () => {
-    const w = await world()
-    let puts = 0
-    const store = async (bytes: Uint8Array, signal: AbortSignal): Promise<string> => {
-      if (++puts < 4) throw new StoreError('UNAVAILABLE', 'down')
-      return w.storeInFiles(bytes, signal)
-    }
-    keep(await w.connect({}, {}, { store }))
-    const epochId = await w.epoch(1)
-    await w.untilRow(epochId, 0, isFinal)
-    expect(puts).toBe(4)
-  })
-
-  it('error: a batch that every store gives another CID is FAILED', async () => {
-    const w = await world({}, { retriesMax: 2 })
-    const store = () => Promise.reject(new StoreError('CID_MISMATCH', 'the store gave another CID'))
-    keep(await w.connect({}, {}, { store }))
-    const epochId = await w.epoch(1)
-    const row = await w.untilRow(epochId, 0, ({ state }) => state === 'FAILED')
-    expect(row).toMatchObject({ cid: '', error: 'the store gave another CID' })
-    await w.untilRow(epochId, -1, isFinal)
-    expect(await w.events('SnapshotBatchSubmitted', epochId)).toEqual([])
   })
 
   it('error: a batch that the log has lost is FAILED, and says so', async () => {

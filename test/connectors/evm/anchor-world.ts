@@ -11,8 +11,15 @@ import { type DevAccount, devAccount } from '../../../connectors/evm/dev-account
 import { createDevSender, devProvider } from '../../../connectors/evm/dev-sender.ts'
 import { finalizedCidsRoot } from '../../../connectors/evm/dev-validator.ts'
 import { DEV_CHAIN_ID, type DevChainOptions, startDevChain } from '../../../connectors/evm/devchain.ts'
+import type { BatchStore } from '../../../connectors/ipfs/batch-store.ts'
 import { createFileBlockStore } from '../../../connectors/ipfs/file-store.ts'
-import { storeBatch } from '../../../connectors/ipfs/store.ts'
+import {
+  type BatchStorage,
+  createStorage,
+  type StorageObserver,
+  type StorageOptions,
+} from '../../../connectors/ipfs/storage.ts'
+import { keeperOf } from '../../../connectors/ipfs/store.ts'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { decoded } from '../../../ops/log-reading/decoded.ts'
@@ -235,10 +242,24 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
         timeoutMs: 3_000,
         ...options,
       },
-      { log, clock: systemClock, store: storeInFiles, ...ports },
+      { log, clock: systemClock, storage: storageOf([files]), ...ports },
     )
-  const storeInFiles = async (bytes: Uint8Array, signal: AbortSignal): Promise<string> =>
-    (await storeBatch(bytes, [files], { version: 1, storesRequired: 1, signal })).cid
+  const storages: BatchStorage[] = []
+  /** Closed with the world. */
+  const storageOf = (
+    stores: readonly BatchStore[],
+    options: Partial<StorageOptions> = {},
+    storageObserver: StorageObserver = {},
+  ): BatchStorage => {
+    const keepers = stores.map(keeperOf)
+    const fast = { retryMs: 20, retryMsMax: 100, pauseMs: 20, pauseMsMax: 100 }
+    const storage = createStorage(
+      { version: 1, keepers, required: 1, ...fast, ...options },
+      { clock: systemClock, observer: storageObserver },
+    )
+    storages.push(storage)
+    return storage
+  }
 
   return {
     chain,
@@ -259,11 +280,12 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     untilRow,
     until,
     connect,
-    storeInFiles,
+    storageOf,
     intents: (): Promise<{ key: AnchorKey; value: AnchorIntent }[]> => readAll(topics.anchorIntents),
     results: (): Promise<{ value: AnchorResult }[]> => readAll(topics.anchorResults),
     outcomes: async (): Promise<string[]> => (await readAll(topics.anchorResults)).map(({ value }) => value.outcome),
     async close(): Promise<void> {
+      for (const storage of storages) await storage.close()
       await runtime.close()
       provider.destroy()
       await log.close()

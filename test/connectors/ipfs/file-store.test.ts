@@ -119,3 +119,19 @@ describe('createFileBlockStore', () => {
     await expect(createFileBlockStore({ directory: path })).rejects.toMatchObject({ name: 'StoreError' })
   })
 })
+
+describe('what is kept', () => {
+  it('behavior: blocks that a batch shares with one that stays do not go with it', async () => {
+    const store = await createFileBlockStore({ directory })
+    const shared = Buffer.alloc(262_144, 'shared')
+    const [first, second] = [
+      Buffer.concat([shared, Buffer.from('first')]),
+      Buffer.concat([shared, Buffer.from('second')]),
+    ]
+    const [going, staying] = [await store.put(first), await store.put(second)]
+    await store.remove(going, [staying])
+    await store.remove(going, [staying])
+    expect([await store.has(going), await store.has(staying)]).toEqual([false, true])
+    expect(Buffer.from(await store.get(staying))).toEqual(second)
+  })
+})

@@ -1,70 +1,23 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { computeCid } from '../../../connectors/ipfs/cid.ts'
 import { createKuboStore } from '../../../connectors/ipfs/kubo-store.ts'
-import { storeBatch } from '../../../connectors/ipfs/store.ts'
+import { storeIn } from '../../../connectors/ipfs/store.ts'
+import { ANSWERS, OTHER_CID, type StoreServer, startStoreServer } from './store-server.ts'
 
 const bytes = Buffer.from('{"submissionIDs":["a"]}')
-let server: Server | undefined
-afterEach(() => {
-  server?.closeAllConnections()
-  server?.close()
-  server = undefined
+const cid = await computeCid(bytes)
+let server: StoreServer
+beforeEach(async () => {
+  server = await startStoreServer()
 })
-
-type Answer = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void
-
-/** An HTTP server in the place of a Kubo daemon; gives its address. */
-async function serve(answer: Answer): Promise<string> {
-  server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk) => chunks.push(chunk))
-    request.on('end', () => answer(request, response, Buffer.concat(chunks)))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-/** The one file of a multipart body. */
-function fileOf({ headers }: IncomingMessage, body: Buffer): Buffer {
-  const boundary = /boundary="?([^";]+)"?/.exec(headers['content-type'] ?? '')?.[1]
-  const start = body.indexOf('\r\n\r\n') + 4
-  return body.subarray(start, body.indexOf(`\r\n--${boundary}`, start))
-}
-
-const added = (cid: string) => `${JSON.stringify({ Name: cid, Hash: cid, Size: '1' })}\n`
-
-/** What a well daemon does with `add` and `cat`. */
-function wellBehaved(): { answer: Answer; urls: string[] } {
-  const kept = new Map<string, Buffer>()
-  const urls: string[] = []
-  const answer: Answer = async (request, response, body) => {
-    const url = new URL(request.url ?? '', 'http://kubo')
-    urls.push(url.pathname + url.search)
-    if (url.pathname.endsWith('/add')) {
-      const file = fileOf(request, body)
-      const cid = await computeCid(file, url.searchParams.get('cid-version') === '0' ? 0 : 1)
-      kept.set(cid, file)
-      response.end(added(cid))
-    } else {
-      const found = kept.get(url.searchParams.get('arg') ?? '')
-      if (found) response.end(found)
-      else response.writeHead(500).end(JSON.stringify({ Message: 'not found', Code: 0, Type: 'error' }))
-    }
-  }
-  return { answer, urls }
-}
+afterEach(() => server.close())
 
 describe('createKuboStore (no Kubo daemon could be had here: an HTTP server stands in for it)', () => {
   it('default: adds, pins and reads back with the settings that give the CID of computeCid', async () => {
-    const { answer, urls } = wellBehaved()
-    const kubo = createKuboStore({ url: await serve(answer) })
-    const stored = await storeBatch(bytes, [kubo], { version: 1, storesRequired: 1 })
-    expect(stored.cid).toBe(await computeCid(bytes))
-    const parameters = new URL(urls[0]!, 'http://kubo').searchParams
+    const kubo = createKuboStore({ url: server.url })
+    expect(await storeIn(kubo, bytes, cid)).toBeUndefined()
+    expect(server.requests[0]).toMatch(/^\/api\/v0\/add\?/)
+    const parameters = new URL(server.requests[0]!, 'http://kubo').searchParams
     expect(Object.fromEntries(parameters)).toMatchObject({
       'cid-version': '1',
       'raw-leaves': 'true',
@@ -73,76 +26,76 @@ describe('createKuboStore (no Kubo daemon could be had here: an HTTP server stan
     })
   })
 
-  it('args: version 0', async () => {
-    const { answer, urls } = wellBehaved()
-    const kubo = createKuboStore({ url: await serve(answer), version: 0 })
-    expect(await kubo.put(bytes)).toBe(await computeCid(bytes, 0))
-    expect(urls[0]).toContain('cid-version=0')
-    expect(urls[0]).toContain('raw-leaves=false')
+  it('args: a batch of several blocks', async () => {
+    const large = Buffer.alloc(700_000, 'batch')
+    const kubo = createKuboStore({ url: server.url })
+    expect(await storeIn(kubo, large, await computeCid(large))).toBeUndefined()
   })
 
-  const cid = 'bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku'
-  const faults: [what: string, code: string, answer: Answer][] = [
-    ['never answers', 'UNAVAILABLE', () => {}],
-    ['sends its head and then hangs', 'UNAVAILABLE', (_, response) => void response.writeHead(200).write(' ')],
-    ['cuts the connection before the answer', 'UNAVAILABLE', (request) => void request.socket.destroy()],
-    [
-      'cuts the connection within the answer',
-      'UNAVAILABLE',
-      (_, response) => {
-        response.writeHead(200, { 'content-length': 1_000 })
-        response.write('{"Name"', () => response.destroy())
-      },
-    ],
-    ['answers 400', 'REFUSED', (_, response) => void response.writeHead(400).end('bad')],
-    ['answers 403', 'REFUSED', (_, response) => void response.writeHead(403).end('403 - Forbidden')],
-    ['answers 429', 'UNAVAILABLE', (_, response) => void response.writeHead(429).end('slow down')],
-    ['answers 500', 'UNAVAILABLE', (_, response) => void response.writeHead(500).end('{"Message":"merkledag"}')],
-    [
-      'has a full disk',
-      'UNAVAILABLE',
-      (_, response) =>
-        void response.writeHead(500).end('{"Message":"no space left on device","Code":0,"Type":"error"}'),
-    ],
-    ['answers 200 with an empty body', 'UNAVAILABLE', (_, response) => void response.writeHead(200).end()],
-    ['answers 200 with something else', 'UNAVAILABLE', (_, response) => void response.writeHead(200).end('<html>')],
-    [
-      'answers 200 with an error in the trailer',
-      'UNAVAILABLE',
-      (_, response) => {
-        response.writeHead(200, { trailer: 'X-Stream-Error' })
-        response.addTrailers({ 'X-Stream-Error': 'disk full' })
-        response.end()
-      },
-    ],
-    ['answers with another CID', 'CID_MISMATCH', (_, response) => void response.end(added(cid))],
-    ['answers with no CID', 'UNAVAILABLE', (_, response) => void response.end(added('nonsense'))],
-  ]
-  it.each(faults)('error: a server that %s is %s', async (_what, code, answer) => {
-    const kubo = createKuboStore({ url: await serve(answer), timeoutMs: 300 })
-    await expect(storeBatch(bytes, [kubo], { version: 1, storesRequired: 1 })).rejects.toMatchObject({ code })
+  it('args: version 0', async () => {
+    const old = await startStoreServer(0)
+    const kubo = createKuboStore({ url: old.url, version: 0 })
+    expect(await kubo.put(bytes)).toBe(await computeCid(bytes, 0))
+    expect(old.requests[0]).toContain('cid-version=0')
+    expect(old.requests[0]).toContain('raw-leaves=false')
+    await old.close()
+  })
+
+  it('args: a login and a path in the address', async () => {
+    let login: string | undefined
+    server.play(({ request, response }) => {
+      login = request.headers.authorization
+      response.end('{"Keys":{}}')
+    })
+    const address = `${server.url.replace('//', '//me:secret@')}/ipfs/api/v0`
+    expect(await createKuboStore({ url: address }).has(cid)).toBe(true)
+    expect(login).toBe(`Basic ${Buffer.from('me:secret').toString('base64')}`)
+    expect(server.requests[0]).toContain('/ipfs/api/v0/pin/ls?')
+  })
+
+  it('behavior: knows what is pinned, and lets go of it', async () => {
+    const kubo = createKuboStore({ url: server.url })
+    expect(await kubo.has(cid)).toBe(false)
+    await kubo.put(bytes)
+    expect(await kubo.has(cid)).toBe(true)
+    await kubo.remove(cid, [])
+    await kubo.remove(cid, [])
+    expect(await kubo.has(cid)).toBe(false)
+  })
+
+  it.each(ANSWERS)('error: a server that %s is %s', async (what, code, answer) => {
+    server.play(answer)
+    const kubo = createKuboStore({
+      url: server.url,
+      timeoutMs: /never|hangs|refuses without/.test(what) ? 500 : 30_000,
+    })
+    expect(await storeIn(kubo, bytes, cid)).toMatchObject({ code, retriable: true })
+  })
+
+  it('error: words of a page come without its tags and controls, and not all of them', async () => {
+    server.play(({ response }) => response.writeHead(403).end(`<h1>No\u001b[31m</h1>\n${'x'.repeat(9_000)}`))
+    const failure = await storeIn(createKuboStore({ url: server.url }), bytes, cid)
+    expect(failure?.message).toMatch(/answers 403: No \[31m x+$/)
+    expect(failure?.message.length).toBeLessThan(300)
   })
 
   it('error: nobody listens', async () => {
-    const url = await serve(() => {})
-    server?.close()
-    await expect(createKuboStore({ url }).put(bytes)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const gone = await startStoreServer()
+    await gone.close()
+    await expect(createKuboStore({ url: gone.url }).put(bytes)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
   it('error: a caller that gives up ends the call', async () => {
-    const kubo = createKuboStore({ url: await serve(() => {}) })
+    server.play(() => {})
     const giveUp = new AbortController()
-    const put = kubo.put(bytes, { signal: giveUp.signal })
+    const put = createKuboStore({ url: server.url }).put(bytes, { signal: giveUp.signal })
     giveUp.abort()
     await expect(put).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
   it('error: an answer without end is TOO_LARGE', async () => {
-    const url = await serve((_, response) => {
-      const timer = setInterval(() => response.write(Buffer.alloc(10_000)), 1)
-      response.on('close', () => clearInterval(timer))
-    })
-    const kubo = createKuboStore({ url, bytesMax: 50_000 })
-    await expect(kubo.get(cid)).rejects.toMatchObject({ code: 'TOO_LARGE' })
+    server.play(ANSWERS.find(([what]) => what === 'answers without end')![2])
+    const kubo = createKuboStore({ url: server.url, bytesMax: 50_000 })
+    await expect(kubo.get(OTHER_CID)).rejects.toMatchObject({ code: 'TOO_LARGE' })
   })
 })

@@ -108,6 +108,19 @@ describe('the state of a market in a sentence', () => {
     expect(found.advice).toContain('Bring back what it waits for')
   })
 
+  it('behavior: too few stores are bad, one that fails beside enough others is a warning', () => {
+    const of = (ready: boolean, detail: string) =>
+      assess(facts({ health: health({ roles: { storage: { ready, works: true, detail, since: '' } } }) }))
+    const words = 'kubo k:5001 fails since 2026-01-01T00:00:00.000Z: answers 403'
+    expect(of(false, words)).toMatchObject({
+      tone: 'bad',
+      title: 'Too few stores take batches',
+      detail: `Kubo${words.slice(4)}.`,
+    })
+    expect(of(true, words)).toMatchObject({ tone: 'warn', title: 'A store of batches fails' })
+    expect(of(true, '').tone).toBe('good')
+  })
+
   const withGap = (gap: Partial<Gap>, more: Partial<MarketFacts> = {}) => {
     const whole: Gap = { dataMarket: MARKET, epochId: 8, lastEpochId: 8, cause: 'NOT_ANCHORED', detail: '', ...gap }
     const { dataMarket } = whole

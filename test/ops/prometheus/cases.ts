@@ -1,8 +1,9 @@
 /** For every alert: what makes it fire, and what comes close and must not. As `promtool test rules` takes series: 30 s a step. */
 import { REFUSAL_REASONS } from '../../../connectors/evm/anchor-refusal.ts'
 import { DOUBTS, SHED_REASONS } from '../../../connectors/libp2p/counts.ts'
-import { REVERT_CODES, STORE_OUTCOMES } from '../../../ops/metrics/table/anchor.ts'
+import { REVERT_CODES } from '../../../ops/metrics/table/anchor.ts'
 import { MISS_CAUSES, PHASES } from '../../../ops/metrics/table/epochs.ts'
+import { STORE_OUTCOMES } from '../../../ops/metrics/table/stores.ts'
 import { ROLES, STAGES } from '../../../ops/roles.ts'
 
 /** Series → values. */
@@ -63,6 +64,9 @@ export const HEALTHY: Series = {
   'seq_tx_oldest_pending_seconds{market="m"}': still(5),
   ...each(STORE_OUTCOMES, (outcome) => `seq_ipfs_puts_total{provider="file",outcome="${outcome}"}`, still(0)),
   'seq_ipfs_puts_total{provider="file",outcome="stored"}': growing(5),
+  seq_stores_spare: still(1),
+  'seq_store_working{provider="file"}': still(1),
+  'seq_store_lacking{provider="file"}': still(0),
   'seq_epochs_anchored_total{market="m"}': growing(2),
   ...each(MISS_CAUSES, (cause) => `seq_epoch_missed_total{market="m",cause="${cause}"}`, still(0)),
   ...each(PHASES, (phase) => `seq_epoch_oldest_seconds{market="m",phase="${phase}"}`, still(20)),
@@ -239,12 +243,17 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
       'seq_tx_refusals_total{reason="known"}': growing(2),
     },
   },
+  BatchesWaitForStores: {
+    fires: { seq_stores_spare: still(-1), 'seq_store_working{provider="file"}': still(0) },
+    silent: { seq_stores_spare: still(0) },
+  },
   IpfsPutFailing: {
-    fires: {
-      'seq_ipfs_puts_total{provider="file",outcome="stored"}': still(9),
-      'seq_ipfs_puts_total{provider="file",outcome="failed"}': growing(2),
-    },
-    silent: { 'seq_ipfs_puts_total{provider="file",outcome="failed"}': growing(2) },
+    fires: { seq_stores_spare: still(0), 'seq_store_working{provider="file"}': still(0) },
+    silent: { 'seq_store_working{provider="file"}': after(20, 1, `0x1 ${still(1)}`) },
+  },
+  BatchesMissingInStore: {
+    fires: { 'seq_store_lacking{provider="file"}': still(3) },
+    silent: { 'seq_store_lacking{provider="file"}': `3x50 ${still(0)}` },
   },
   IpfsMismatch: {
     fires: { 'seq_ipfs_puts_total{provider="file",outcome="mismatch"}': after(20, 0, growing(1)) },

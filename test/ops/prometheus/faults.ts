@@ -29,7 +29,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'batch store cannot be written to',
-    alert: 'IpfsPutFailing',
+    alert: 'BatchesWaitForStores',
     begin: (world) => world.breakStore(),
     end: (world) => world.mendStore(),
   },
