@@ -118,6 +118,10 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
       about: 'Who sends most to the intakes; ban and unban peers and addresses while everything runs',
       create: async () => (await import('./peers/command.ts')).peersCommand(openLog),
     },
+    batches: {
+      about: 'Give stores the batches that they lack, and have them let go of old ones',
+      create: async () => (await import('./storage/command.ts')).batchesCommand(openLog),
+    },
     reset: {
       about: 'Move the offsets of stages that stand still, and empty their state',
       create: async () => (await import('./reset/command.ts')).resetCommand(),

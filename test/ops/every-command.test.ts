@@ -15,6 +15,7 @@ import { unseenEpoch } from '../../ops/progress.ts'
 import { proofCommand } from '../../ops/proof/command.ts'
 import { renderReplay, replayCommand } from '../../ops/replay/command.ts'
 import { createRunLines } from '../../ops/run/lines.ts'
+import { batchesCommand } from '../../ops/storage/command.ts'
 import { HOSTILE, OBEYED } from './hostile.ts'
 import {
   anchorOf,
@@ -117,6 +118,13 @@ const READERS: Readonly<Record<string, { readonly command: (open: OpenLog) => Co
   replay: { command: replayCommand, runs: [['--epoch', '3', '--data-market', MARKET]] },
   markets: { command: marketsCommand, runs: [['list']] },
   peers: { command: peersCommand, runs: [['list']] },
+  batches: {
+    command: batchesCommand,
+    runs: [
+      ['heal', '--dry-run', '--kubo', 'http://127.0.0.1:2'],
+      ['prune', '--older-than-days', '1', '--dry-run', '--kubo', 'http://127.0.0.1:2'],
+    ],
+  },
   proof: {
     command: proofCommand,
     runs: [
