@@ -3,8 +3,6 @@ import { formatEther, getAddress } from 'ethers'
 import { balanceOf, readContract } from '../../connectors/evm/anchor-chain.ts'
 import { createSigner, readSignerKey } from '../../connectors/evm/anchor-signer.ts'
 import { createRpc, type Rpc } from '../../connectors/evm/rpc.ts'
-import { createFileBlockStore } from '../../connectors/ipfs/file-store.ts'
-import { createKuboStore } from '../../connectors/ipfs/kubo-store.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import { rulesOfMarket } from '../../topology/rules.ts'
 import { rpcUrlsOf } from '../cluster/connect.ts'
@@ -12,7 +10,8 @@ import type { Address } from '../config/schema.ts'
 import type { Examined } from './cluster.ts'
 import { type Finding, failed, notLookedAt } from './finding.ts'
 import { examineMarkets } from './market.ts'
-import { examineNode, examineStore } from './outside.ts'
+import { examineNode } from './outside.ts'
+import { examineStores } from './stores.ts'
 
 const RPC_TIMEOUT_MS = 5_000
 type Deployed = NonNullable<Examined['deployed']>
@@ -38,7 +37,7 @@ export async function examineAnchoring(address: Address, deployed: Deployed): Pr
   }
   if (!signerKeyFile || urls.length === 0)
     findings.push(notLookedAt('signer', 'its key file or a node is not named: anchor.signerKeyFile, chain.rpcUrls'))
-  return [...findings, ...(await stores(address.storage))]
+  return [...findings, ...(await examineStores(address.storage))]
 }
 
 /** What the number of nodes and their agreement mean. */
@@ -88,13 +87,4 @@ async function membership(address: string, dataMarket: string, protocolState: st
     detail: `${address} is ${ok ? 'a' : 'no'} sequencer of ${dataMarket}`,
     ...(!ok && { advice: `The owner of the market adds it: updateAddresses(${dataMarket}, 1, [${address}], [true]).` }),
   }
-}
-
-async function stores({ kubo, directory, cidVersion: version }: Address['storage']): Promise<readonly Finding[]> {
-  const named = [
-    ...(directory === undefined ? [] : [createFileBlockStore({ directory, version })]),
-    ...kubo.map(async (url) => createKuboStore({ url, version })),
-  ]
-  if (named.length === 0) return [notLookedAt('storage', 'no store is named: storage.kubo, storage.directory')]
-  return Promise.all(named.map((opening) => examineStore(opening, 'Check storage.kubo and storage.directory.')))
 }

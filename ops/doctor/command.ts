@@ -2,8 +2,6 @@
 
 import { Command } from 'commander'
 import { z } from 'zod'
-import { createFileBlockStore } from '../../connectors/ipfs/file-store.ts'
-import { createKuboStore } from '../../connectors/ipfs/kubo-store.ts'
 import { EXIT } from '../cli-error.ts'
 import type { Address } from '../config/schema.ts'
 import { type DirectorySettings, directoryPaths, hasOwnChain, readSettings } from '../data-directory.ts'
@@ -19,7 +17,8 @@ import { examineAnchoring } from './anchor.ts'
 import { examineCluster } from './cluster.ts'
 import { type Finding, failed, notLookedAt } from './finding.ts'
 import { anvil, directory, nodeVersion, port, signatures, space } from './machine.ts'
-import { examineNode, examineStore } from './outside.ts'
+import { examineNode } from './outside.ts'
+import { examineStores } from './stores.ts'
 
 /** Details hold what nodes, stores and brokers say. */
 const DETAIL_SHOWN = 400
@@ -52,7 +51,7 @@ export async function examine({ rpc, kubo, ...options }: DoctorOptions): Promise
   if (target.kind === 'directory') return [...findings, ...(await examineDirectory(target.dataDir, rpc, kubo))]
   const { address } = target
   findings.push(...(await examineDeployed(rpc ? { ...address, chain: { rpcUrls: [rpc], agreement: 1 } } : address)))
-  return kubo ? [...findings, await examineStore(kuboStore(kubo), CHECK_KUBO)] : findings
+  return kubo ? [...findings, ...(await examineStores({ kubo: [kubo], cidVersion: 1 }))] : findings
 }
 
 /** The cluster, and when something is deployed on it also what that needs outside. */
@@ -60,9 +59,6 @@ async function examineDeployed(address: Address): Promise<readonly Finding[]> {
   const { findings, deployed } = await examineCluster(address)
   return deployed ? [...findings, ...(await examineAnchoring(address, deployed))] : findings
 }
-
-const CHECK_KUBO = 'Check --kubo and the node behind it.'
-const kuboStore = async (url: string) => createKuboStore({ url })
 
 async function examineDirectory(
   dataDir: string,
@@ -79,11 +75,10 @@ async function examineDirectory(
         await port(probesPortBeside(DEV_DEFAULTS.opsPort), '--ops-port, which is 100 before it'),
         await port(DEV_DEFAULTS.chainPort, '--chain-port'),
       ]
-  const storage = kubo
-    ? examineStore(kuboStore(kubo), CHECK_KUBO)
-    : examineStore(createFileBlockStore({ directory: directoryPaths(dataDir).blocks }), 'Check the data directory.')
+  const named = kubo ? { kubo: [kubo] } : { directory: directoryPaths(dataDir).blocks, kubo: [] }
+  const storage = examineStores({ ...named, cidVersion: 1 })
   const nodes = examineNodes(dataDir, rpc, running)
-  return [directory(dataDir), space(dataDir), ...machine, await storage, ...(await nodes)]
+  return [directory(dataDir), space(dataDir), ...machine, ...(await storage), ...(await nodes)]
 }
 
 const CHECK_SETTINGS = 'Restore it from a copy, or use another --data-dir.'

@@ -1,8 +1,7 @@
 /** What lies outside of the log: a node of the chain, a store of batches. */
 import { connectHttp } from '../../connectors/evm/http-endpoint.ts'
 import { blockAt, chainIdOf } from '../../connectors/evm/node-answers.ts'
-import type { BatchStore } from '../../connectors/ipfs/batch-store.ts'
-import { type Finding, failed } from './finding.ts'
+import type { Finding } from './finding.ts'
 
 const RPC_TIMEOUT_MS = 5_000
 const CLOCK_SKEW_SECONDS_MAX = 60
@@ -60,17 +59,3 @@ const room = (blockGas: number, batchGas: number): Finding => ({
   detail: `a block has ${blockGas} gas, a batch may take ${batchGas}`,
   ...(batchGas > blockGas && { advice: 'Set batchGasMax of the markets below what a block of this chain has.' }),
 })
-
-/** Writes a few bytes and reads them back. */
-export async function examineStore(opening: Promise<BatchStore>, advice: string): Promise<Finding> {
-  const bytes = Buffer.from('sequencer doctor\n')
-  try {
-    const store = await opening
-    const cid = await store.put(bytes)
-    const read = await store.get(cid)
-    const ok = Buffer.compare(read, bytes) === 0
-    return { check: 'storage', ok, detail: `${store.name}: wrote and read back ${cid}` }
-  } catch (error) {
-    return failed('storage', error, advice)
-  }
-}

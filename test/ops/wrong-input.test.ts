@@ -112,7 +112,7 @@ describe('wrong input', () => {
       '--kubo',
       NOBODY,
     ])
-    expect(stdout).toMatch(/FAIL {2}storage .*ECONNREFUSED[^\n]*\n +Check --kubo/)
+    expect(stdout).toMatch(/FAIL {2}storage .*ECONNREFUSED[^\n]*\n +Start it, or check its address/)
     expect(stdout).toMatch(/FAIL {2}chain .*ECONNREFUSED[^\n]*\n +Start the node/)
     expect(exitCode, stderr).toBe(1)
   })
