@@ -105,7 +105,8 @@ export const CHAIN_GUARDS: readonly Guard[] = [
     find: 'if (newest) await this.writeSlots(this.slots.orphan(newest.number + 1))',
     replace: '',
     why: 'a clock that dies between the rows and the ticks may find another block in their place',
-    seeds: 400, // it dies there, and that block is replaced meanwhile
+    uncaught:
+      'changes of owners are played in blocks that stay only, and there the rows that are written anew are the same; the clock’s own tests have others',
   },
   {
     name: 'a batch of an epoch that another sequencer ended is given up',
@@ -113,6 +114,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
     find: "const PERMANENT = ['E23', 'E24', 'E25', 'E43']",
     replace: "const PERMANENT = ['E23', 'E24', 'E25']",
     why: 'it would be tried for long, and the ending waits for it',
+    uncaught: 'it is tried some times more, and then given up with the same code: only time is lost',
   },
   {
     name: 'an epoch that another sequencer ended has ended',
