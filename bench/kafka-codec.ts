@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { crc32c, wasmCrc32c } from '../connectors/log/kafka/crc32c.ts'
 import { encodeRecordBatch } from '../connectors/log/kafka/record-batch.ts'
-import { readBatches, readRecords } from '../connectors/log/kafka/record-batch-read.ts'
+import { type RecordBatch as Batch, readBatches, readRecords } from '../connectors/log/kafka/record-batch-read.ts'
 import type { LogRecord } from '../streams/ports.ts'
 import { type BenchRow, row } from './rows.ts'
 
@@ -45,7 +45,7 @@ export async function benchKafkaCodec(): Promise<BenchRow[]> {
 
 function decode(bytes: Buffer): LogRecord[] {
   const records: LogRecord[] = []
-  for (const batch of readBatches(bytes)) readRecords(batch, 0, records)
+  for (const batch of readBatches(bytes)) readRecords(batch as Batch, 0, records)
   return records
 }
 

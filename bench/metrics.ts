@@ -59,7 +59,7 @@ export async function benchMetrics(): Promise<BenchRow[]> {
 }
 
 const watchersOf = (metrics: Metrics) => ({
-  runtime: runtimeMetrics(metrics),
+  runtime: runtimeMetrics(metrics, () => {}),
   intake: intakeMetrics(metrics, createHealth(ROLES, systemClock.now)),
 })
 

@@ -15,6 +15,7 @@ import type { Topics } from '../topology/topics.ts'
 import { type ApiDoor, createApiDoor } from './api/mount.ts'
 import { CONNECTOR_PARTS, type ConnectorConfig, type Part } from './connectors.ts'
 import { createHealth, type Health, type RoleHealth } from './health.ts'
+import { createLeftOut, type LeftOut } from './left-out.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { logRoles, logRuntime } from './logging/events.ts'
 import { type EventLog, noLog } from './logging/log.ts'
@@ -76,6 +77,8 @@ export interface Wiring extends Ground {
   readonly config: SequencerConfig
   readonly metrics: Metrics
   readonly health: Health
+  /** Told of every record that a reader leaves out. */
+  readonly leftOut: LeftOut
   /** What the role `api` opens when it has something to answer from. */
   readonly apiDoor: ApiDoor
 }
@@ -112,7 +115,9 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const reading = new AbortController()
   await parts.add('reading', { close: async () => reading.abort() })
   const log = readableForRoles({ ...ground, appId, foreignWaitMs, metrics, health, signal: reading.signal })
-  const wiring: Wiring = { ...ground, log, config, metrics, health, apiDoor: createApiDoor(config.api.limits) }
+  const leftOut = createLeftOut(metrics, config.log ?? noLog(), systemClock)
+  const apiDoor = createApiDoor(config.api.limits)
+  const wiring: Wiring = { ...ground, log, config, metrics, health, leftOut, apiDoor }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
   await parts.add('log of roles', logRoles(health, config.log ?? noLog()))
   const { host, port, probesHost = host, probesPort = probesPortBeside(port) } = config.ops
@@ -125,8 +130,8 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   for (const role of STARTED) {
     if (!config.roles.includes(role)) continue
     const part: Part = await parts.add(role, CONNECTOR_PARTS[role](wiring))
-    // of the other two, who works and who stands by is decided by their groups
-    if (role === 'intake' || role === 'api') health.set(role, true, '', true)
+    // the api says it of itself; of the other two, who works and who stands by is decided by their groups
+    if (role === 'intake') health.set(role, true, '', true)
     multiaddrs.push(...(part.multiaddrs ?? []))
     void part.stopped?.then((error) => error && fail(wiring, role, error))
   }
@@ -135,7 +140,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
 
 /** One runtime for all stages of this process; each is a group of its own in it. */
 async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
-  const { config, log, topics, stores, metrics, health } = wiring
+  const { config, log, topics, stores, metrics, health, leftOut } = wiring
   const { rules, anchoring, appId, instanceId, commitIntervalMs, standbys, log: eventLog = noLog() } = config
   const stages = config.roles.filter(isStage)
   const signers = stages.includes('validate')
@@ -163,7 +168,7 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
           }),
         },
       }),
-      observer: logRuntime(runtimeMetrics(metrics), eventLog),
+      observer: logRuntime(runtimeMetrics(metrics, leftOut.by('stages')), eventLog),
       onFailure: (error) => {
         for (const stage of stages) fail(wiring, stage, error)
       },

@@ -22,6 +22,7 @@ import { anchorMetrics, clockMetrics } from './metrics/connectors.ts'
 import { consumerLag } from './metrics/consumer-lag.ts'
 import { epochMetrics } from './metrics/epochs.ts'
 import { startOneOfMany } from './one-of-many.ts'
+import { waitingTogether } from './onlooking.ts'
 import { followProgress } from './progress.ts'
 import { type Connector, clockGroup } from './roles.ts'
 import { createStageWatch, type StageWatch } from './stage-watch.ts'
@@ -91,7 +92,7 @@ export const CONNECTOR_PARTS: Record<Connector, (wiring: Wiring) => Promise<Part
 }
 
 async function startAnchorEffects(wiring: Wiring): Promise<Part> {
-  const { config, log, topics, metrics, health } = wiring
+  const { config, log, topics, metrics, health, leftOut } = wiring
   const { appId, instanceId, chain, rules, anchor } = config
   const events = config.log ?? noLog()
   const storage = await startStorage(config.storage, {
@@ -110,7 +111,11 @@ async function startAnchorEffects(wiring: Wiring): Promise<Part> {
     protocolStateOf: (dataMarket: string) => protocolStates.get(dataMarket) ?? chain.protocolState,
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
     observer: logAnchor(
-      loggedNodes({ ...observer, owning: both(observer.owning, storage.owning) }, events, 'anchor-effects'),
+      loggedNodes(
+        { ...observer, owning: both(observer.owning, storage.owning), unreadable: leftOut.by('anchor-effects') },
+        events,
+        'anchor-effects',
+      ),
       events,
     ),
   }
@@ -138,7 +143,7 @@ const nodeTuning = ({ agreement, timeoutMs, batchMax, logRangeBlocks }: Wiring['
 })
 
 /** The clock writes as one, whoever it is: with several processes of the role, one works and the others stand by. */
-async function startChainClock({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
+async function startChainClock({ config, log, topics, metrics, health, leftOut }: Wiring): Promise<Part> {
   const { appId, instanceId, chain, rules, clock } = config
   const { startBlock, ...tuning } = clock
   const { observer, owning } = clockMetrics(metrics, health, systemClock.now)
@@ -158,7 +163,11 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
     acceptedHeadersMax: rules.headsKept,
     ...(startBlock !== undefined && { startBlock }),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
-    observer: loggedNodes(logMarkets(observer, config.log ?? noLog()), config.log ?? noLog(), 'clock'),
+    observer: loggedNodes(
+      { ...logMarkets(observer, config.log ?? noLog()), unreadable: leftOut.by('clock') },
+      config.log ?? noLog(),
+      'clock',
+    ),
   }
   const holder = {
     group: clockGroup(appId),
@@ -177,29 +186,48 @@ async function startChainClock({ config, log, topics, metrics, health }: Wiring)
 const CLOCK_FINGERPRINT = 'clock/2'
 
 /**
+ * What the other roles of the process wait for those that only look on, so that these see everything from its beginning. When
+ * the log is in trouble they start without them.
+ */
+const ONLOOKERS_WAIT_MS = 5_000
+
+/**
  * The view behind the query API goes on from where it stopped, which may be far back; what is measured begins at the end of
  * the topics, since it is when things happen. So each follows the topics by itself.
  */
 async function startApi(wiring: Wiring): Promise<Part> {
   const watch = createStageWatch(systemClock.now)
-  const followed = await followEpochs(wiring, watch)
-  try {
-    const api = await openQueryApi(wiring, watch)
-    return { ...followed, close: () => Promise.all([api.close(), followed.close()]) }
-  } catch (error) {
-    await followed.close()
-    throw error
-  }
+  const { health } = wiring
+  health.set('api', false, 'the view of the log is not open yet', true)
+  const waits = waitingTogether((reason) => health.set('api', reason === undefined, reason))
+  const followed = await followEpochs(wiring, watch, waits('epochs'))
+  const api = openQueryApi(wiring, watch, waits('view'))
+  await Promise.race([Promise.all([followed.started, api.opened]), systemClock.sleep(ONLOOKERS_WAIT_MS)])
+  return { close: () => Promise.all([api.close(), followed.close()]) }
 }
 
-async function followEpochs({ config, log, topics, metrics }: Wiring, watch: StageWatch): Promise<Part> {
+async function followEpochs(
+  { config, log, topics, metrics, leftOut }: Wiring,
+  watch: StageWatch,
+  waiting: (reason: string | undefined) => void,
+) {
   const measured = epochMetrics(metrics, { now: systemClock.now })
   const tracing = await openTracing(config, { topics, log })
   const told = [...(config.log ? [logEpochs(config.log)] : []), ...(tracing ? [tracing.listener] : [])]
-  const progress = await followProgress(log, topics, [measured, ...told, ...(config.listeners ?? [])], systemClock)
+  const progress = followProgress(
+    {
+      topics,
+      listeners: [measured, ...told, ...(config.listeners ?? [])],
+      onUnreadable: leftOut.by('progress'),
+      waiting,
+      failed: (error) =>
+        config.warn(`of an epoch something is not shown: ${error instanceof Error ? error.stack : error}`),
+    },
+    { log, clock: systemClock },
+  )
   const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock, watch })
   return {
-    stopped: progress.stopped,
+    started: progress.started,
     close: () => Promise.all([lag.close(), progress.close().then(() => tracing?.close())]),
   }
 }

@@ -4,11 +4,16 @@
  */
 import { createBatchJoiner } from '../schemas/batch-joiner.ts'
 import type { Anchor, Batch, EpochTick, ProjectFinalization, Verdict } from '../schemas/types.ts'
-import { type Clock, type FetchPosition, type Log, LogError, type LogRecord } from '../streams/ports.ts'
-import { backOff, retried } from '../streams/retry.ts'
+import type { KafkaTopic } from '../streams/kafka-topic.ts'
+import type { Clock, FetchPosition, Log, LogRecord, TopicPartition } from '../streams/ports.ts'
+import type { RangePorts } from '../streams/read-range.ts'
+import { type OnUnreadable, positionBehind, readRecord } from '../streams/read-record.ts'
 import { isEpochSummary, isMarker, type Topics } from '../topology/topics.ts'
+import { allListeners } from './all-listeners.ts'
+import type { Closeable } from './lifecycle.ts'
 import { partitionsOf } from './log-reading/scan.ts'
-import { recall } from './recall.ts'
+import { onlooking } from './onlooking.ts'
+import { type Recalled, recall } from './recall.ts'
 
 /** Epochs remembered, the oldest are forgotten: at one every 12 s, more than three hours. */
 export const EPOCHS_KEPT = 1_024
@@ -69,12 +74,6 @@ export interface ProgressListener {
   verdict?(dataMarket: string, verdict: Verdict): void
 }
 
-export interface Progress {
-  /** Resolves when the following has ended: with the failure that nothing can be done about, or undefined after `close`. */
-  readonly stopped: Promise<Error | undefined>
-  close(): Promise<void>
-}
-
 /** From the release to the end on the chain, when this process saw both. */
 export const secondsToAnchor = ({ releasedAt, endedAt }: EpochProgress): number | undefined =>
   releasedAt === undefined || endedAt === undefined ? undefined : (endedAt - releasedAt) / 1000
@@ -85,46 +84,58 @@ export const missedBatches = ({ anchors }: EpochProgress): readonly [batch: numb
     .map(([batch, { state }]): [number, Anchor['state']] => [batch, state])
     .filter(([batch, state]) => batch >= 0 && (state === 'LATE' || state === 'FAILED'))
 
-/** Follows from the present end of the topics; of the epochs that are under way, it first reads how far they have come. */
-export async function followProgress(
-  log: Log,
-  topics: Topics,
-  listeners: readonly ProgressListener[],
-  clock: Clock,
-): Promise<Progress> {
+export interface ProgressOptions {
+  readonly topics: Topics
+  readonly listeners: readonly ProgressListener[]
+  /** Told of each record that is none of its topic. */
+  readonly onUnreadable: OnUnreadable
+  /** It cannot read now, and tries again; undefined when it reads. Not told of what is over within some seconds. */
+  readonly waiting?: (reason: string | undefined) => void
+  /** A listener threw: a fault of ours. It is told the rest. */
+  readonly failed?: (error: unknown) => void
+}
+
+export interface Progress extends Closeable {
+  /** Resolves when it is known from where on everything is told as it happens, or after `close`. */
+  readonly started: Promise<void>
+}
+
+/**
+ * Follows from the present end of the topics; of the epochs that are under way, it first reads how far they have come. Who
+ * only looks on ends nothing and nobody: whatever the log says, at the start or later, it is asked again.
+ */
+export function followProgress(
+  { topics, listeners, waiting, ...options }: ProgressOptions,
+  { log, clock }: { readonly log: Log; readonly clock: Clock },
+): Progress {
   const stop = new AbortController()
   const { signal } = stop
   const epochs = new Map<string, EpochProgress>()
-  const past = createFold(
-    topics,
-    epochs,
-    listeners.filter(({ wantsPast }) => wantsPast),
-  )
-  const live = createFold(topics, epochs, listeners)
-  const positions = await startPositions(log, topics)
-  const now = (topic: string, record: LogRecord): void => live(topic, record, { at: clock.now(), past: false })
-  const stopped = readPast({ log, clock, signal }, topics, positions, past)
-    .then(() => follow({ log, clock, signal }, positions, now))
-    .then(
-      () => undefined,
-      (error: unknown) => (signal.aborted ? undefined : error instanceof Error ? error : new Error(String(error))),
-    )
+  const folding = { ...options, topics, epochs }
+  const past = createFold({ ...folding, listeners: listeners.filter(({ wantsPast }) => wantsPast) })
+  const live = createFold({ ...folding, listeners })
+  const ports = { log, clock, signal, tell: options.onUnreadable }
+  const starting = onlooking(ports, () => startPositions(log, topics), waiting)
+  const following = (async () => {
+    const positions = await starting
+    const recalled = positions && (await onlooking(ports, () => readPast(ports, topics, positions), waiting))
+    for (const [at, record] of recalled ?? []) past(at, record, { at: record.timestamp, past: true })
+    const now: Apply = (at, record) => live(at, record, { at: clock.now(), past: false })
+    if (positions) await follow(ports, positions, now, waiting)
+  })()
   return {
-    stopped,
+    started: starting.then(() => {}),
     async close() {
       stop.abort()
-      await stopped
+      await following
     },
   }
 }
 
-interface Following {
-  readonly log: Log
-  readonly clock: Clock
-  readonly signal: AbortSignal
-}
+type Following = Required<RangePorts>
 
-type Fold = (topic: string, record: LogRecord, when: Moment) => void
+type Apply = (at: TopicPartition, record: LogRecord) => void
+type Fold = (at: TopicPartition, record: LogRecord, when: Moment) => void
 
 async function startPositions(log: Log, topics: Topics): Promise<FetchPosition[]> {
   const { epochTicks, finalizations, batches, anchors, verdicts } = topics
@@ -138,60 +149,53 @@ async function readPast(
   ports: Following,
   { epochTicks, anchors }: Topics,
   positions: readonly FetchPosition[],
-  fold: Fold,
-): Promise<void> {
+): Promise<Recalled['records']> {
   const ends = positions.filter(({ topic }) => topic === epochTicks.name || topic === anchors.name)
   const starts = await ports.log.bounds(ends)
   const bounds = ends.map(({ offset: stable }, i) => ({ start: starts[i]!.start, stable }))
-  const { records, completeFrom } = await retried(ports.clock, ports.signal, () =>
-    recall(ports, ends, bounds, RECALLED_RECORDS),
-  )
-  for (const [topic, record] of records)
-    if (record.timestamp >= completeFrom) fold(topic, record, { at: record.timestamp, past: true })
+  const { records, completeFrom } = await recall(ports, ends, bounds, RECALLED_RECORDS)
+  return records.filter(([, { timestamp }]) => timestamp >= completeFrom)
 }
 
-/** Through any outage of the log: who only looks on does not end the process, nor its other roles. */
 async function follow(
-  { log, clock, signal }: Following,
+  ports: Following,
   start: readonly FetchPosition[],
-  apply: (topic: string, record: LogRecord) => void,
-) {
+  apply: Apply,
+  waiting: ProgressOptions['waiting'],
+): Promise<void> {
+  const { log, signal, tell } = ports
   let positions = start
   const options = { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
-  for (let failures = 0; !signal.aborted; ) {
-    const fetched = await log.fetch(positions, options).catch((error: unknown) => {
-      if (error instanceof LogError && error.retriable) return undefined
-      throw error
-    })
-    if (!fetched) {
-      await backOff(clock, ++failures, signal)
-      continue
-    }
-    failures = 0
-    for (const { topic, records } of fetched) for (const record of records) apply(topic, record)
-    positions = fetched.map(({ topic, partition, next, outOfRange, start: first }) => ({
-      topic,
-      partition,
-      offset: outOfRange ? first : next,
-    }))
+  while (!signal.aborted) {
+    const fetched = await onlooking(ports, () => log.fetch(positions, options), waiting)
+    for (const at of fetched ?? []) for (const record of at.records) apply(at, record)
+    positions =
+      fetched?.map((at) => ({ topic: at.topic, partition: at.partition, offset: positionBehind(at, tell) })) ??
+      positions
   }
 }
 
-function createFold(topics: Topics, epochs: Map<string, EpochProgress>, listeners: readonly ProgressListener[]): Fold {
-  const tell: Required<ProgressListener> = allListeners(listeners)
+interface Folding extends Omit<ProgressOptions, 'waiting'> {
+  readonly epochs: Map<string, EpochProgress>
+}
+
+function createFold({ topics, epochs, listeners, onUnreadable, failed }: Folding): Fold {
+  const tell: Required<ProgressListener> = allListeners(listeners, failed)
   const { epochTicks, finalizations, batches, anchors, verdicts } = topics
   const joiner = createBatchJoiner()
-  const folds: Record<string, (key: Uint8Array, value: Uint8Array, when: Moment) => void> = {
-    [epochTicks.name]: (_, value, when) => onTick(epochs, tell, epochTicks.value.decode(value), when),
-    [finalizations.name](key, value) {
-      const project = finalizations.value.decode(value)
-      if (isMarker(project)) return
-      const { dataMarket, epochId } = finalizations.key.decode(key)
-      tell.finalized(dataMarket, epochId, project)
-    },
-    [batches.name](key, value, when) {
-      const { dataMarket } = batches.key.decode(key)
-      const event = batches.value.decode(value)
+  /** What is none of the topic is left out, and told. */
+  const foldOf =
+    <K, V>(topic: KafkaTopic<K, V>, apply: (key: K, value: V, when: Moment) => void): Fold =>
+    ({ partition }, record, when) => {
+      const read = readRecord(topic, partition, record, onUnreadable)
+      if (read && read.value !== null) apply(read.key, read.value, when)
+    }
+  const folds: Record<string, Fold> = {
+    [epochTicks.name]: foldOf(epochTicks, (_, tick, when) => onTick(epochs, tell, tick, when)),
+    [finalizations.name]: foldOf(finalizations, ({ dataMarket, epochId }, project) => {
+      if (!isMarker(project)) tell.finalized(dataMarket, epochId, project)
+    }),
+    [batches.name]: foldOf(batches, ({ dataMarket }, event, when) => {
       if (!isEpochSummary(event)) {
         const batch = joiner.take(dataMarket, event)
         return batch && tell.batched(dataMarket, batch)
@@ -200,22 +204,17 @@ function createFold(topics: Topics, epochs: Map<string, EpochProgress>, listener
       const epoch = epochOf(epochs, dataMarket, summaryOf)
       Object.assign(epoch, { batches: count, projects, projectsWithoutQuorum, submissions })
       tell.summarised(epoch, when)
-    },
-    [anchors.name](key, value, when) {
-      const { dataMarket, epochId, batchIndex } = anchors.key.decode(key)
-      onAnchor(epochOf(epochs, dataMarket, epochId), batchIndex, anchors.value.decode(value), tell, when)
-    },
-    [verdicts.name](key, value) {
-      const { dataMarket, epochId } = verdicts.key.decode(key)
-      const verdict = verdicts.value.decode(value)
+    }),
+    [anchors.name]: foldOf(anchors, ({ dataMarket, epochId, batchIndex }, anchor, when) =>
+      onAnchor(epochOf(epochs, dataMarket, epochId), batchIndex, anchor, tell, when),
+    ),
+    [verdicts.name]: foldOf(verdicts, ({ dataMarket, epochId }, verdict) => {
       const known = epochs.get(`${dataMarket}/${epochId}`)
       if (known) known.reasons.set(verdict.reason, (known.reasons.get(verdict.reason) ?? 0) + 1)
       tell.verdict(dataMarket, verdict)
-    },
+    }),
   }
-  return (topic, { key, value }, when) => {
-    if (key !== null && value !== null) folds[topic]!(key, value, when)
-  }
+  return (at, record, when) => folds[at.topic]!(at, record, when)
 }
 
 function onTick(
@@ -275,26 +274,3 @@ export const unseenEpoch = (dataMarket: string, epochId: number): EpochProgress 
   anchors: new Map(),
   reasons: new Map(),
 })
-
-/** One listener that tells several. */
-function allListeners(listeners: readonly ProgressListener[]): Required<ProgressListener> {
-  type Event = Exclude<keyof ProgressListener, 'wantsPast'>
-  const tell =
-    <E extends Event>(event: E) =>
-    (...said: Parameters<NonNullable<ProgressListener[E]>>): void => {
-      for (const listener of listeners) (listener[event] as ((...args: typeof said) => void) | undefined)?.(...said)
-    }
-  return {
-    wantsPast: true,
-    released: tell('released'),
-    closed: tell('closed'),
-    orphaned: tell('orphaned'),
-    finalized: tell('finalized'),
-    batched: tell('batched'),
-    summarised: tell('summarised'),
-    anchorChanged: tell('anchorChanged'),
-    anchored: tell('anchored'),
-    missed: tell('missed'),
-    verdict: tell('verdict'),
-  }
-}

@@ -43,7 +43,7 @@ export function readableForRoles({
     if (why === undefined) parked.delete(name)
     else parked.set(name, why)
     metrics.partitionParked.set({ topic: at.topic, partition: String(at.partition) }, why === undefined ? 0 : 1)
-    const waiting = [...parked].map(([partition, reason]) => `${partition} waits for a schema: ${reason}`)
+    const waiting = [...parked].map(([partition, reason]) => `${partition} waits: ${reason}`)
     health.set('schemas', parked.size === 0, waiting.join('; '))
   }
   return readableLog({

@@ -5,4 +5,9 @@ export class CodecError extends Error {
     this.name = 'CodecError'
     this.code = code
   }
+
+  /** No release of ours wrote the bytes: they have no frame, or one with a schema id that no registry gives. */
+  get isForeign(): boolean {
+    return this.code === 'NOT_FRAMED'
+  }
 }

@@ -33,6 +33,7 @@ export function createReader(name: string, current: RegisteredSchema, schemas: W
   const writers = new Map<number, Writer | CodecError>([[current.id, own]])
 
   const meet = (id: number): Writer | CodecError => {
+    if (id <= 0) return new CodecError('NOT_FRAMED', `${name}: schema id ${id}; no registry gives one below 1`)
     const schema = schemas.get(id)
     if (schema === undefined)
       return new CodecError('UNKNOWN_SCHEMA', `${name}: schema id ${id} is not known, its own is ${current.id}`)

@@ -1,35 +1,64 @@
+import { ForgedMarkerError } from './marker-guard.ts'
 import type { LogRecord, OutgoingRecord, RecordHeader } from './ports.ts'
 import type { RecordOrigin } from './processor.ts'
+import { reasonOf, UNREADABLE_REASONS } from './read-record.ts'
+
+/** Why a stage puts a record aside: it is none of its topic, or looks like a marker that the stage before did not write. */
+export const DEAD_LETTER_REASONS = [...UNREADABLE_REASONS, 'forged-marker'] as const
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]
+
+/** What is told of one; nothing of what it holds. */
+export interface DeadLetter extends RecordOrigin {
+  readonly reason: DeadLetterReason
+  /** In words. */
+  readonly why: string
+}
+
+export const deadLetterReason = (error: unknown): DeadLetterReason =>
+  error instanceof ForgedMarkerError ? 'forged-marker' : reasonOf(error)
+
+/** Begins the name of every header that says where a dead letter came from and why; as in Kafka Streams (KIP-1034). */
+export const ERROR_HEADERS = '__streams.errors.'
 
 /** Longest error text that is kept in a header. */
 const MESSAGE_LENGTH_MAX = 1_000
 
-/** What is kept of a larger record, so that a record as large as a log takes has room for what is said about it. */
-const RECORD_BYTES_MAX = 8 * 1024 * 1024
+/**
+ * Of a larger record the beginning is kept. With what is said about it the dead letter stays below the size that brokers
+ * take by default, 1 MiB, whatever the topic of the dead letters is set to; ours are all smaller (decision 0021).
+ */
+export const DEAD_LETTER_BYTES_MAX = 960 * 1024
 
 /**
- * The record as it came, with why it could not be read and where it lay. Headers are named as in Kafka Streams
- * (KIP-1034). Partition 0: the topic is for people and has few records. Of one above RECORD_BYTES_MAX the beginnings of key
- * and value are kept, and no header of its own.
+ * The record as it came, with why it is none and where it lay. Partition 0: the topic is for people and has few records. Of
+ * one above DEAD_LETTER_BYTES_MAX the beginnings of key and value are kept, no header of its own, and the header `size` says
+ * how large it was.
+ * @param timestamp of the dead letter; that of the record may be no time, and is in the header `timestamp`
  */
-export function deadLetterOf(target: string, record: LogRecord, origin: RecordOrigin, error: unknown): OutgoingRecord {
+export function deadLetterOf(
+  target: string,
+  record: LogRecord,
+  { origin, error, timestamp }: { readonly origin: RecordOrigin; readonly error: unknown; readonly timestamp: number },
+): OutgoingRecord {
   const message = error instanceof Error ? error.message : String(error)
-  const sizeBytes = bytesOf(record)
-  const isKept = sizeBytes <= RECORD_BYTES_MAX
-  const kept = (bytes: Uint8Array | null) => (isKept ? bytes : (bytes?.subarray(0, RECORD_BYTES_MAX / 2) ?? null))
+  const sizeBytes = record.fault?.sizeBytes ?? bytesOf(record)
+  const isKept = record.fault === undefined && sizeBytes <= DEAD_LETTER_BYTES_MAX
+  const kept = (bytes: Uint8Array | null) => (isKept ? bytes : (bytes?.subarray(0, DEAD_LETTER_BYTES_MAX / 2) ?? null))
   return {
     topic: target,
     partition: 0,
-    timestamp: record.timestamp,
+    timestamp,
     key: kept(record.key),
     value: kept(record.value),
     headers: [
       ...(isKept ? record.headers : [header('size', String(sizeBytes))]),
       header('exception', error instanceof Error ? error.name : 'Error'),
       header('message', message.slice(0, MESSAGE_LENGTH_MAX)),
+      header('reason', deadLetterReason(error)),
       header('topic', origin.topic),
       header('partition', String(origin.partition)),
       header('offset', String(origin.offset)),
+      header('timestamp', String(record.timestamp)),
     ],
   }
 }
@@ -40,6 +69,7 @@ const bytesOf = ({ key, value, headers }: LogRecord): number =>
     (key?.length ?? 0) + (value?.length ?? 0),
   )
 
-function header(name: string, value: string): RecordHeader {
-  return { key: `__streams.errors.${name}`, value: Buffer.from(value) }
-}
+const header = (name: string, value: string): RecordHeader => ({
+  key: ERROR_HEADERS + name,
+  value: Buffer.from(value),
+})

@@ -1,4 +1,5 @@
 import type { LogRecord, OutgoingRecord } from './ports.ts'
+import { UnreadableError } from './read-record.ts'
 import type { StateStore } from './state.ts'
 
 /** Counts of data records per partition with the XOR of the CRC-32 of their values; for an alignment also who was seen. */
@@ -111,20 +112,21 @@ export class EngineState implements StateStore {
 
   /** The offsets in a record of this changelog; undefined when it holds something else. */
   offsetsOf({ key, value }: LogRecord): Readonly<Record<string, number>> | undefined {
-    if (value === null || Buffer.from(key!).toString() !== OFFSETS_KEY) return undefined
-    return JSON.parse(Buffer.from(value).toString()) as Record<string, number>
+    if (value === null || key === null || Buffer.from(key).toString() !== OFFSETS_KEY) return undefined
+    return rowIn(value) as Record<string, number>
   }
 
   restore({ key, value, offset }: LogRecord): void {
     this.end = offset + 1
     const name = Buffer.from(key!).toString()
     if (value === null) return void this.rows.delete(name)
-    const row: unknown = JSON.parse(Buffer.from(value).toString())
+    const row = rowIn(value)
     if (name === OFFSETS_KEY) {
       this.offsets = row as Record<string, number>
       return
     }
     const { counts, checksums, seen } = row as TallyRow
+    if (![counts, checksums, seen].every(Array.isArray)) throw new UnreadableError('undecodable', 'no row of counts')
     const tally = new Tally(name, counts, checksums, seen)
     tally.logged = true
     this.rows.set(name, tally)
@@ -139,4 +141,16 @@ export class EngineState implements StateStore {
   purgeBefore(): number {
     return 0
   }
+}
+
+/** @throws UnreadableError: every release writes JSON here */
+function rowIn(value: Uint8Array): object {
+  let row: unknown
+  try {
+    row = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString())
+  } catch (error) {
+    throw new UnreadableError('undecodable', `no JSON: ${value.length} bytes`, error)
+  }
+  if (typeof row !== 'object' || row === null) throw new UnreadableError('undecodable', 'no JSON object')
+  return row
 }

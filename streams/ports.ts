@@ -6,6 +6,9 @@
  * that jump (control records and compaction leave holes; `next` may exceed the last record's offset + 1).
  */
 
+import type { DeadLetter } from './dead-letter.ts'
+import type { Unreadable } from './read-record.ts'
+
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -32,6 +35,17 @@ export interface LogRecord {
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   readonly headers: readonly RecordHeader[]
+  /** The driver could not unpack it: key and value are the beginnings of what there is. None of ours ever has one. */
+  readonly fault?: RecordFault
+}
+
+/** Why a driver hands out only the beginning of a record, or one record for a whole batch. */
+export interface RecordFault {
+  readonly reason: 'oversize' | 'batch'
+  /** In words. */
+  readonly message: string
+  /** Of all of it, as far as is known. */
+  readonly sizeBytes: number
 }
 
 /** A record to be written. The partition is always explicit: partitioning is the caller's (see partitioner.ts). */
@@ -61,6 +75,11 @@ export interface FetchedPartition extends TopicPartition {
   readonly outOfRange: boolean
   /** The partition cannot be read at present and is asked for again: that `records` is empty means nothing. */
   readonly failure?: LogError
+  /**
+   * What lies at the position is not what was written there (`failure` says more). Another replica may have it, so whoever
+   * may miss nothing asks again. Who only looks on tells of it and goes on at `next`.
+   */
+  readonly damaged?: { readonly next: number }
 }
 
 export interface PartitionBounds {
@@ -227,7 +246,9 @@ export interface RuntimeObserver {
   restored?(stage: string, partition: number, records: number, elapsedMs: number): void
   /** The tasks of this member from now on, and those of others that it keeps ready; it owns none when it is thrown out. */
   rebalanced?(stage: string, owned: ReadonlySet<number>, standbys: ReadonlySet<number>): void
-  deadLettered?(topic: string, error: Error): void
+  deadLettered?(letter: DeadLetter): void
+  /** A global table, or a store that is restored, left a record out that is none of its topic. */
+  unreadable?(unreadable: Unreadable): void
   /** Records between the task's position and the last stable offset of its inputs. */
   lag?(stage: string, topic: string, partition: number, lag: number): void
   /** The same of a standby and a changelog. */

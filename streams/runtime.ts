@@ -139,9 +139,10 @@ export class StreamsRuntime {
   }
 
   private async loadTables(): Promise<Promise<void>[]> {
-    const { log, clock } = this.options
+    const { log, clock, observer } = this.options
     for (const topic of this.topology.globalTables) {
-      const table = new TableReader(log, clock, topic as unknown as KafkaTopic<unknown, unknown>, this.stop.signal)
+      const of = topic as unknown as KafkaTopic<unknown, unknown>
+      const table = new TableReader({ log, clock, signal: this.stop.signal }, of, (left) => observer.unreadable?.(left))
       this.tables.set(topic.name, table)
       await table.load()
     }
@@ -180,7 +181,7 @@ export class StreamsRuntime {
       countedTopics: this.topology.countedTopics,
       sealedTopics: this.topology.sealedTopics,
       globalTable: (name) => this.table(name),
-      onDeadLetter: (topic, error) => observer.deadLettered?.(topic, error),
+      onDeadLetter: (letter) => observer.deadLettered?.(letter),
     })
   }
 

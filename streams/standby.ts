@@ -1,6 +1,8 @@
 /** A task whose owner is another member: its stores follow their changelogs, so that this member could take it over. */
 import type { Reader } from './fetch-loop.ts'
 import type { FetchedPartition, FetchPosition, RuntimeObserver } from './ports.ts'
+import type { OnUnreadable } from './read-record.ts'
+import { restoreRecord } from './restore.ts'
 import type { StateStore } from './state.ts'
 import type { Task } from './task.ts'
 
@@ -15,6 +17,7 @@ export class Standby implements Reader {
   private readonly observer: RuntimeObserver
   private readonly positions = new Map<string, number>()
   private readonly stores = new Map<string, StateStore>()
+  private readonly tell: OnUnreadable = (left) => this.observer.unreadable?.(left)
   private closed = false
 
   /** @param task of a stage that has state; nothing was processed or restored yet */
@@ -53,7 +56,7 @@ export class Standby implements Reader {
       this.positions.set(topic, start)
       return true
     }
-    for (const record of records) if (record.offset >= askedFrom) store.restore(record)
+    for (const record of records) if (record.offset >= askedFrom) restoreRecord(store, partition, record, this.tell)
     if (next > askedFrom) this.positions.set(topic, next)
     this.observer.standbyLag?.(this.task.stageName, topic, partition, Math.max(0, stable - next))
     return true

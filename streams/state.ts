@@ -3,6 +3,7 @@
  * key when the burst is sealed. Folding the changelog gives the same state in the same order, compacted or not.
  */
 import type { LogRecord, OutgoingRecord } from './ports.ts'
+import { UnreadableError } from './read-record.ts'
 import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from './store.ts'
 
 /** What the engine asks of a store, beside what its processors see. */
@@ -81,8 +82,9 @@ class KeyValueState implements StateStore, KeyValueStore<unknown> {
 
   restore({ key, value }: LogRecord): void {
     const name = textOf(key!)
+    const row = value === null ? undefined : this.serde.decode(value)
     this.values.delete(name)
-    if (value !== null) this.values.set(name, this.serde.decode(value))
+    if (row !== undefined) this.values.set(name, row)
   }
 
   clear(): void {
@@ -221,6 +223,9 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
     const text = textOf(key!.subarray(1))
     const split = text.indexOf(SEPARATOR)
     const name = text.slice(0, split)
+    if (split < 0 || (key![0] !== DROP && key![0] !== ENTRY))
+      throw new UnreadableError('undecodable', `no key of a scoped store: ${key!.length} bytes`)
+    const row = value === null ? undefined : this.serde.decode(value)
     if (key![0] === DROP) {
       this.rowCount -= this.sizeOf(name)
       return void this.byScope.delete(name)
@@ -230,8 +235,8 @@ class ScopedState implements StateStore, ScopedStore<unknown> {
     scope.firstOffset ??= offset
     const entry = text.slice(split + 1)
     this.rowCount -= scope.values.size
-    if (value === null) scope.values.delete(entry)
-    else scope.values.set(entry, this.serde.decode(value))
+    if (row === undefined) scope.values.delete(entry)
+    else scope.values.set(entry, row)
     this.rowCount += scope.values.size
   }
 

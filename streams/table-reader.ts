@@ -2,6 +2,7 @@ import type { GlobalTable } from './global-table.ts'
 import type { KafkaTopic } from './kafka-topic.ts'
 import type { Clock, FetchPosition, Log, LogRecord, PartitionBounds, TopicPartition } from './ports.ts'
 import { readRange } from './read-range.ts'
+import { type OnUnreadable, readRecord } from './read-record.ts'
 import { retried } from './retry.ts'
 
 const FETCH_BYTES = 1024 * 1024
@@ -22,13 +23,20 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   private readonly clock: Clock
   private readonly topic: KafkaTopic<unknown, unknown>
   private readonly signal: AbortSignal
+  private readonly tell: OnUnreadable
   private positions: readonly FetchPosition[] = []
 
-  constructor(log: Log, clock: Clock, topic: KafkaTopic<unknown, unknown>, signal: AbortSignal) {
+  /** @param tell of the records that are none of the topic: those are not in the table */
+  constructor(
+    { log, clock, signal }: { readonly log: Log; readonly clock: Clock; readonly signal: AbortSignal },
+    topic: KafkaTopic<unknown, unknown>,
+    tell: OnUnreadable,
+  ) {
     this.log = log
     this.clock = clock
     this.topic = topic
     this.signal = signal
+    this.tell = tell
   }
 
   get(key: unknown): unknown {
@@ -45,7 +53,8 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     const reading = { log: this.log, clock: this.clock, signal: this.signal }
     for (const [i, at] of all.entries()) {
       const { start, stable } = bounds[i]!
-      const read = () => readRange(reading, { ...at, offset: start }, stable, (record) => this.apply(record))
+      const read = () =>
+        readRange(reading, { ...at, offset: start }, stable, (record) => this.apply(at.partition, record))
       await retried(this.clock, this.signal, read)
     }
     this.positions = all.map((at, i) => ({ ...at, offset: bounds[i]!.stable }))
@@ -88,20 +97,23 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     const fetched = await retried(this.clock, signal, () =>
       this.log.fetch(this.positions, { maxWaitMs: FOLLOW_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }),
     )
-    this.positions = fetched.map(({ topic, partition, records, next, outOfRange }, at) => {
+    this.positions = fetched.map(({ topic, partition, records, next, start, outOfRange }, at) => {
       const { offset } = this.positions[at]!
+      // what an operator has deleted holds nothing up
+      if (outOfRange && offset < start) return { topic, partition, offset: start }
       if (outOfRange) throw new Error(`${topic}/${partition}: offset ${offset} of a global table is not in the log`)
-      for (const record of records) if (record.offset >= offset) this.apply(record)
+      for (const record of records) if (record.offset >= offset) this.apply(partition, record)
       return { topic, partition, offset: Math.max(offset, next) }
     })
     this.settleWaiters()
   }
 
-  private apply({ key, value }: LogRecord): void {
-    if (key === null) return
-    const row = latin1(key)
-    if (value === null) this.rows.delete(row)
-    else this.rows.set(row, this.topic.value.decode(value))
+  private apply(partition: number, record: LogRecord): void {
+    const read = readRecord(this.topic, partition, record, this.tell)
+    if (read === undefined) return
+    const row = latin1(record.key!)
+    if (read.value === null) this.rows.delete(row)
+    else this.rows.set(row, read.value)
   }
 
   private settleWaiters(): void {

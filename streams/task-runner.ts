@@ -2,7 +2,8 @@
 import { Committer, type CommitterOptions } from './committer.ts'
 import type { Reader } from './fetch-loop.ts'
 import type { FetchedPartition, FetchPosition, LogRecord } from './ports.ts'
-import { freshRecords, readRange } from './read-range.ts'
+import { freshRecords } from './read-range.ts'
+import { restoreTask } from './restore.ts'
 import { retried } from './retry.ts'
 import type { Restored } from './standby.ts'
 import type { Task } from './task.ts'
@@ -118,22 +119,12 @@ export class TaskRunner implements Reader {
 
   /** Folds the changelogs into the stores; the writer is open, so nothing older can be added to them any more. */
   private restore(): Promise<number> {
-    const { log, clock } = this.options
+    const { log, clock, observer } = this.options
     const { signal } = this.life
-    const { partition, changelogs } = this.task
-    return retried(clock, signal, async () => {
-      const bounds = await log.bounds(changelogs.map(({ changelog }) => ({ topic: changelog, partition })))
+    return retried(clock, signal, () => {
       const { restored } = this
       this.restored = NOTHING // what fails half way begins anew
-      let records = 0
-      for (const [at, store] of changelogs.entries()) {
-        const { start, stable } = bounds[at]!
-        const offset = restored.get(store.changelog) ?? -1
-        if (offset < start) store.clear()
-        const from = { topic: store.changelog, partition, offset: Math.max(start, offset) }
-        records += await readRange({ log, clock, signal }, from, stable, (record) => store.restore(record))
-      }
-      return records
+      return restoreTask(this.task, restored, { log, clock, signal }, (left) => observer.unreadable?.(left))
     })
   }
 

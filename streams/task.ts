@@ -5,7 +5,7 @@
  */
 import { Alignment } from './alignment.ts'
 import { Cursor, TaskContext } from './context.ts'
-import { deadLetterOf } from './dead-letter.ts'
+import { type DeadLetter, deadLetterOf, deadLetterReason } from './dead-letter.ts'
 import { EngineState } from './engine-state.ts'
 import type { GlobalTable } from './global-table.ts'
 import type { KafkaTopic } from './kafka-topic.ts'
@@ -13,6 +13,7 @@ import { MarkerGuard, type MarkerSeals } from './marker-guard.ts'
 import { BroadcastSink, Fork, KeyedSink, ProcessorReceiver, type Receiver } from './outputs.ts'
 import type { Burst, LogRecord, OutgoingRecord } from './ports.ts'
 import type { Outputs, OutputTypes } from './processor.ts'
+import { checkRecord, isTimestamp } from './read-record.ts'
 import { createStateStore, type StateStore } from './state.ts'
 import { changelogTopic, engineStoreName, type GraphNode, hasEngineState, type Stage, tasksOf } from './topology.ts'
 
@@ -29,7 +30,7 @@ export interface TaskOptions {
   /** See `Topology.sealedTopics`. */
   readonly sealedTopics: ReadonlyMap<string, MarkerSeals>
   readonly globalTable: (name: string) => GlobalTable<unknown, unknown>
-  readonly onDeadLetter?: (topic: string, error: Error) => void
+  readonly onDeadLetter?: (letter: DeadLetter) => void
 }
 
 /** A processor threw, or something that must hold did not: the task stops before the record. */
@@ -151,7 +152,7 @@ export class Task {
       for (; at < to && this.bytes < bytesMax; at++) {
         const record = records[at]!
         cursor.offset = record.offset
-        cursor.timestamp = record.timestamp
+        if (isTimestamp(record.timestamp)) cursor.timestamp = record.timestamp
         cursor.prepared = prepared === undefined ? undefined : prepared[at]
         this.processOne(input, record)
         input.position = record.offset + 1
@@ -168,9 +169,9 @@ export class Task {
     let key: unknown
     let value: unknown
     try {
-      if (record.key === null || record.value === null) throw new TypeError('the key or the value is null')
-      value = topic.value.decode(record.value)
-      key = topic.key.decode(record.key)
+      checkRecord(topic, record)
+      value = topic.value.decode(record.value!)
+      key = topic.key.decode(record.key!)
       if (guard !== undefined && alignment!.isMarker(value)) guard.take(record)
     } catch (error) {
       this.deadLetter(topic.name, record, error)
@@ -182,7 +183,7 @@ export class Task {
         this.processMarker(alignment, value)
         return
       }
-      alignment.count(key, record.value)
+      alignment.count(key, record.value!)
     }
     for (let at = 0; at < children.length; at++) children[at]!.receive(key, value, record.timestamp)
   }
@@ -257,8 +258,8 @@ export class Task {
     const target = this.options.deadLetterTopic
     if (target === undefined) throw error
     const origin = { topic, partition: this.partition, offset: record.offset }
-    this.emit(deadLetterOf(target, record, origin, error))
-    this.options.onDeadLetter?.(topic, error instanceof Error ? error : new Error(String(error)))
+    this.emit(deadLetterOf(target, record, { origin, error, timestamp: this.cursor.timestamp }))
+    this.options.onDeadLetter?.({ ...origin, reason: deadLetterReason(error), why: (error as Error).message })
   }
 
   private createInput(topic: Topic): Input {

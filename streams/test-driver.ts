@@ -6,6 +6,7 @@ import type { GlobalTable } from './global-table.ts'
 import type { KafkaTopic } from './kafka-topic.ts'
 import { partitionFor } from './partitioner.ts'
 import type { LogRecord, OutgoingRecord } from './ports.ts'
+import { restoreRecord } from './restore.ts'
 import type { Store, StoreBuilder } from './store.ts'
 import { latin1 } from './table-reader.ts'
 import { Task } from './task.ts'
@@ -130,7 +131,8 @@ export class TopologyTestDriver {
       globalTable: (name) => this.tableView(name),
     })
     for (const store of task.changelogs)
-      for (const record of this.partitions.get(store.changelog)?.[partition] ?? []) store.restore(record)
+      for (const record of this.partitions.get(store.changelog)?.[partition] ?? [])
+        restoreRecord(store, partition, record, () => {})
     for (const { name } of stage.sources)
       task.startAt(name, task.engine?.offsets?.[name] ?? this.committed.get(`${stage.name}/${name}/${partition}`) ?? 0)
     return task

@@ -46,6 +46,7 @@ const ARROWS: Record<string, { ours: readonly string[]; packages: readonly strin
       'streams/serde.ts',
       'streams/partitioner.ts',
       'streams/kafka-topic.ts',
+      'streams/read-record.ts',
     ],
     packages: ['*'],
   },

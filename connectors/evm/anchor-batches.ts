@@ -3,6 +3,7 @@ import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
 import type { Batch, EpochSummary, MarketKey } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import { type Log, LogError, type LogRecord } from '../../streams/ports.ts'
+import { readRecord } from '../../streams/read-record.ts'
 
 type BatchTopic = KafkaTopic<MarketKey, Batch | EpochSummary>
 
@@ -69,9 +70,10 @@ async function readFirst(log: Log, topic: BatchTopic, offset: number, signal: Ab
   return { dataMarket: found.dataMarket, batch: found.event }
 }
 
-function readPart({ key, value }: BatchTopic, record: LogRecord) {
-  if (record.key === null || record.value === null) return undefined
-  return { dataMarket: key.decode(record.key).dataMarket, event: value.decode(record.value) }
+/** Undefined for a record that is none of the topic: the stage that reads all of it has told of it. */
+function readPart(topic: BatchTopic, record: LogRecord) {
+  const read = readRecord(topic, 0, record, () => {})
+  return read && { dataMarket: read.key.dataMarket, event: read.value! }
 }
 
 async function fetchAt(

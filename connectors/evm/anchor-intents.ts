@@ -2,6 +2,7 @@
 import type { AnchorIntent, AnchorKey } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import type { Clock, Log } from '../../streams/ports.ts'
+import { type OnUnreadable, readRecords } from '../../streams/read-record.ts'
 
 const PARTITION = 0
 const FETCH_BYTES = 4 * 1024 * 1024
@@ -29,6 +30,7 @@ export function createIntentFollower(
   log: Log,
   clock: Clock,
   topic: KafkaTopic<AnchorKey, AnchorIntent>,
+  tell: OnUnreadable,
 ): IntentFollower {
   const at = { topic: topic.name, partition: PARTITION }
   /** Offset of the intent in force, by key. */
@@ -41,12 +43,11 @@ export function createIntentFollower(
     const [fetched] = await log.fetch([{ ...at, offset: position }], options)
     const { records, next, start, outOfRange } = fetched!
     position = outOfRange ? Math.max(start, position) : next
-    return records.flatMap(({ offset, key, value }) => {
-      if (!key || !value) return []
-      const change = { key: topic.key.decode(key), intent: topic.value.decode(value) }
+    return [...readRecords(topic, PARTITION, records, tell)].map(({ offset, key, value }) => {
+      const change = { key, intent: value! }
       if (change.intent.step === 'DONE') inForce.delete(textOf(change.key))
       else inForce.set(textOf(change.key), offset)
-      return [change]
+      return change
     })
   }
 

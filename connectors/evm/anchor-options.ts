@@ -1,6 +1,7 @@
 import type { AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary, MarketKey } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import type { Clock, Log } from '../../streams/ports.ts'
+import type { Unreadable } from '../../streams/read-record.ts'
 import type { TransactionType } from './anchor-price.ts'
 import type { RefusalReason } from './anchor-refusal.ts'
 import type { ContractBlockSource } from './chain-reader.ts'
@@ -124,6 +125,8 @@ export interface AnchorObserver extends RpcObserver {
   concluded?(key: AnchorKey, result: AnchorResult): void
   /** Something is down or not yet so; it is tried again. `step` is the intent's, or `log`. */
   waiting?(step: string, reason: Error, retryInMs: number): void
+  /** A record of the intents is none; the anchor goes on without it. */
+  unreadable?(unreadable: Unreadable): void
   /** Transactions sent and not yet mined. */
   pending?(transactions: number): void
   signed?(nonce: number, maxFeePerGas: bigint, gasLimit: number): void

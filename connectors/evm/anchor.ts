@@ -152,7 +152,9 @@ async function work({ settings, ports, rpc, signers }: Role, signal: AbortSignal
     signal: session,
     fail: (error) => failure.abort(error),
   })
-  const intents = createIntentFollower(log, clock, topics.anchorIntents)
+  const intents = createIntentFollower(log, clock, topics.anchorIntents, (left) =>
+    settings.observer?.unreadable?.(left),
+  )
   const purging = purgeNowAndThen(intents.purge, settings, clock, session)
   try {
     await intents.follow(effects.take, session)

@@ -1,10 +1,9 @@
 /** The chain as the whole log tells it: further back than what is kept in memory. */
 import type { EpochTick, MarketKey } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
-import type { Log } from '../../streams/ports.ts'
 import { applyTick, EMPTY_CHAIN, forgetOldHeads } from './chain-state.ts'
 import type { ChainPast } from './chain-steps.ts'
-import { PARTITION, readAll } from './tick-log.ts'
+import { PARTITION, readAll, type TopicReading } from './tick-log.ts'
 
 /** Heads above those asked for are let go, so many at a time. */
 const SWEEP_HEADS = 1_024
@@ -17,19 +16,19 @@ export interface PastBounds {
 }
 
 export async function pastIn(
-  log: Log,
+  reading: TopicReading,
   ticks: KafkaTopic<MarketKey, EpochTick>,
   { headsMax, beginAnewMax }: PastBounds,
 ): Promise<Omit<ChainPast, 'genesis'>> {
   let chain = EMPTY_CHAIN
   let isDecided = false
-  await readAll(log, ticks.name, 0, ({ offset, value }) => {
-    const tick = ticks.value.decode(value!)
+  await readAll(reading, ticks, 0, ({ offset, value }) => {
+    const tick = value!
     chain = applyTick(chain, tick, offset)
     if (tick.kind === 'CLOSE') isDecided = true
     if (chain.heads.length >= headsMax + SWEEP_HEADS) chain = forgetOldHeads(chain, headsMax - 1)
   })
-  const [bounds] = await log.bounds([{ topic: ticks.name, partition: PARTITION }])
+  const [bounds] = await reading.log.bounds([{ topic: ticks.name, partition: PARTITION }])
   const isWhole = bounds!.start === 0
   chain = forgetOldHeads(chain, headsMax - 1)
   return { chain, mayBeginAnew: isWhole && !isDecided && chain.heads.length <= beginAnewMax }

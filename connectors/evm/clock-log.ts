@@ -17,6 +17,7 @@ import type {
   TopicPartition,
   TransactionalWriter,
 } from '../../streams/ports.ts'
+import { type OnUnreadable, readRecords } from '../../streams/read-record.ts'
 import { pastIn } from './chain-past.ts'
 import {
   applyTick,
@@ -32,7 +33,7 @@ import { type Cursor, cursorBefore, cursorIn, startFrom } from './clock-cursor.t
 import { type CheckMarket, ClockMarkets, type MarketNews } from './clock-markets.ts'
 import { EvmError } from './errors.ts'
 import { SlotTable } from './slot-table.ts'
-import { canonicalTicks, FETCH_BYTES, PARTITION, readAll } from './tick-log.ts'
+import { canonicalTicks, FETCH_BYTES, PARTITION, readAll, type TopicReading } from './tick-log.ts'
 
 export interface ClockTopics {
   readonly epochTicks: KafkaTopic<MarketKey, EpochTick>
@@ -73,6 +74,7 @@ export interface SessionOptions {
   readonly markets: readonly ClockMarket[]
   readonly addedWindowUnit: ClockMarket['windowUnit']
   readonly marketsMax: number
+  readonly observer?: { readonly unreadable?: OnUnreadable } | undefined
 }
 
 /** Takes the role over from whoever had it, then reads how far it got. Rejects with LogError. */
@@ -102,6 +104,7 @@ export class ClockSession {
   private marketRequestsNext = 0
   private readonly options: SessionOptions
   private readonly log: Log
+  private readonly reading: TopicReading
   private readonly clock: Clock
   private readonly writer: TransactionalWriter
 
@@ -109,6 +112,7 @@ export class ClockSession {
     this.options = options
     this.slots = new SlotTable(options)
     this.log = log
+    this.reading = { log, tell: (left) => options.observer?.unreadable?.(left) }
     this.clock = clock
     this.writer = writer
     this.ticksAt = { topic: options.topics.epochTicks.name, partition: PARTITION }
@@ -133,11 +137,11 @@ export class ClockSession {
 
   async restore(): Promise<void> {
     const { topics, reorgDepthMax } = this.options
-    this.rowsEnd = await readAll(this.log, topics.slots.name, 0, ({ value }) => {
-      if (value) this.slots.load(topics.slots.value.decode(value))
+    this.rowsEnd = await readAll(this.reading, topics.slots, 0, ({ value }) => {
+      if (value) this.slots.load(value)
     })
-    await readAll(this.log, topics.markets.name, 0, ({ key, value }) => {
-      if (key && value) this.markets.load(topics.markets.key.decode(key).dataMarket, topics.markets.value.decode(value))
+    await readAll(this.reading, topics.markets, 0, ({ key, value }) => {
+      if (value) this.markets.load(key.dataMarket, value)
     })
     const [committed, answered, decided] = await this.log.committedOffsets(groupOf(this.options), [
       this.ticksAt,
@@ -150,8 +154,8 @@ export class ClockSession {
     // Without a cursor (someone reset the offset) the whole topic is read: what has ticks is gone on from.
     const from = this.cursor ? committed!.next : 0
     let chain = EMPTY_CHAIN
-    this.ticksEnd = await readAll(this.log, this.ticksAt.topic, from, ({ offset, value }) => {
-      chain = applyTick(chain, topics.epochTicks.value.decode(value!), offset)
+    this.ticksEnd = await readAll(this.reading, topics.epochTicks, from, ({ offset, value }) => {
+      chain = applyTick(chain, value!, offset)
       if (offset % FORGET_EVERY === 0) chain = forgetOldHeads(chain, reorgDepthMax)
     })
     this.known = startFrom(this.cursor, forgetOldHeads(chain, reorgDepthMax))
@@ -196,20 +200,19 @@ export class ClockSession {
   /** The chain as far as the ticks in the log tell, and as those who read them can take back. */
   async past(headsMax: number): Promise<ChainPast> {
     const { topics, reorgDepthMax } = this.options
-    const past = await pastIn(this.log, topics.epochTicks, { headsMax, beginAnewMax: reorgDepthMax })
+    const past = await pastIn(this.reading, topics.epochTicks, { headsMax, beginAnewMax: reorgDepthMax })
     return { ...past, genesis: this.cursor?.genesis ?? '' }
   }
 
   /** Lets `markets` decide on requests that have come. What is refused is answered now, the rest with the next block. */
   async takeMarketRequests(check: CheckMarket): Promise<void> {
-    const { key, value } = this.options.topics.marketRequests
+    const { marketRequests } = this.options.topics
     const [got] = await this.log.fetch([{ ...this.marketRequestsAt, offset: this.marketRequestsNext }], {
       maxWaitMs: 0,
       maxBytesPerPartition: FETCH_BYTES,
     })
-    const asked = got!.records.flatMap((record) =>
-      record.key && record.value ? [{ ...key.decode(record.key), ...value.decode(record.value) }] : [],
-    )
+    const read = readRecords(marketRequests, PARTITION, got!.records, this.reading.tell)
+    const asked = [...read].flatMap(({ key, value }) => (value ? [{ ...key, ...value }] : []))
     if (asked.length > 0) await this.markets.decide(asked, check)
     this.marketRequestsNext = got!.outOfRange ? got!.start : got!.next
     if (!this.markets.hasOnlyRefusals) return
@@ -224,8 +227,11 @@ export class ClockSession {
     const [got] = await this.log.fetch([position], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
     if (got!.outOfRange) this.requestsNext = got!.start
     if (got!.records.length === 0) return undefined
-    const { value } = this.options.topics.tickRequests
-    return { ranges: got!.records.map((request) => value.decode(request.value!)), next: got!.next }
+    const read = readRecords(this.options.topics.tickRequests, PARTITION, got!.records, this.reading.tell)
+    const ranges = [...read].map(({ value }) => value!)
+    if (ranges.length > 0) return { ranges, next: got!.next }
+    this.requestsNext = got!.next // none of them is a request: nothing is answered
+    return undefined
   }
 
   /** Sends the ticks of the canonical blocks asked for again, as they lie in the log. */
@@ -234,7 +240,7 @@ export class ClockSession {
       ranges.some(
         ({ fromBlock: from, toBlock: to }) => from <= block && block <= to && block < from + REQUEST_BLOCKS_MAX,
       )
-    const ticks = await canonicalTicks(this.log, this.options.topics.epochTicks, asked)
+    const ticks = await canonicalTicks(this.reading, this.options.topics.epochTicks, asked)
     for (const chunk of chunksOf(ticks, RECORDS_PER_BURST)) {
       this.ticksEnd = (await this.commit(this.tickRecords(chunk))) + chunk.length
     }

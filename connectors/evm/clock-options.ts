@@ -1,4 +1,5 @@
 import type { EpochTick } from '../../schemas/types.ts'
+import type { Unreadable } from '../../streams/read-record.ts'
 import type { ContractBlockSource } from './chain-reader.ts'
 import type { ClockMarket } from './chain-state.ts'
 import type { ClockTopics } from './clock-log.ts'
@@ -98,6 +99,8 @@ export interface ClockObserver extends RpcObserver {
   registryChanged?(address: string, block: number): void
   /** The owner of a market has switched it off, or on again: while it is off the contract releases no epoch. */
   marketSwitched?(dataMarket: string, isOn: boolean): void
+  /** A record of a topic that the clock reads is none of that topic; the clock goes on without it. */
+  unreadable?(unreadable: Unreadable): void
   /** A step failed and is tried again. */
   failed?(error: unknown, retryInMs: number): void
   recovered?(): void

@@ -6,6 +6,7 @@ import {
   type Clock,
   type FetchedPartition,
   type FetchPosition,
+  type Log,
   LogError,
   type TopicPartition,
 } from '../../streams/ports.ts'
@@ -26,6 +27,7 @@ export interface ParkingObserver {
 }
 
 export interface ParkingOptions {
+  readonly log: Pick<Log, 'bounds'>
   readonly clock: Clock
   readonly codec: Pick<Codec, 'learn' | 'missing' | 'learnVersions'>
   /**
@@ -43,6 +45,8 @@ export interface ParkingOptions {
 interface Place {
   readonly at: TopicPartition
   readonly bounds: Pick<FetchedPartition, 'start' | 'stable'>
+  /** Of the first record of an unknown schema. */
+  readonly offset: number
   /** Behind its records. */
   readonly next: number
   readonly parkedAt: number
@@ -67,12 +71,13 @@ export class Parking {
   }
 
   /** Keeps the partition until the schemas are known. */
-  park({ topic, partition, start, stable, next }: FetchedPartition, ids: ReadonlySet<number>): void {
+  park({ topic, partition, start, stable, next }: FetchedPartition, offset: number, ids: ReadonlySet<number>): void {
     const name = `${topic}/${partition}`
     if (this.places.has(name)) return
     const place: Place = {
       at: { topic, partition },
       bounds: { start, stable },
+      offset,
       next,
       parkedAt: this.options.clock.now(),
       ids,
@@ -143,12 +148,19 @@ export class Parking {
         place.cause = error instanceof Error ? error : new Error(String(error))
         observer?.parked?.(place.at, place.cause)
       }
+      if (await this.isDeleted(place)) break
       await clock.sleep(wait, signal)
       if (this.places.get(name) !== place) return // it was let go
       if (clock.now() - place.askedAt > UNWANTED_MS) break
     }
     this.places.delete(name)
     if (place.cause) observer?.resumed?.(place.at)
+  }
+
+  /** Whether an operator has deleted the record: whoever reads on finds the partition to begin behind it. */
+  private async isDeleted({ at, offset }: Place): Promise<boolean> {
+    const [bounds] = await this.options.log.bounds([at]).catch(() => [])
+    return bounds !== undefined && bounds.start > offset
   }
 
   /** Learns the schemas. @returns true when the partition may go on. @throws while it may not */

@@ -25,7 +25,7 @@ import { nothingNew, Parking, type ParkingOptions } from './parking.ts'
  */
 const PATIENCE_MS = 5_000
 
-export interface ReadableLogOptions extends Omit<ParkingOptions, 'codec'> {
+export interface ReadableLogOptions extends Omit<ParkingOptions, 'codec' | 'log'> {
   readonly log: Log
   readonly codec: Pick<Codec, 'missing' | 'learn' | 'learnVersions'>
   /** Topics whose records are framed, and whether their keys are too. Others are handed out as they are. */
@@ -48,6 +48,9 @@ class ReadableLog implements Log {
   private readonly framed: ReadableLogOptions['framed']
   private readonly parking: Parking
   private readonly handsOutUnknown: boolean
+  private readonly observer: ParkingOptions['observer']
+  /** Partitions that stand at what is damaged. */
+  private readonly damaged = new Set<string>()
   /** Schemas that were waited for in vain. */
   private readonly givenUp = new Set<number>()
 
@@ -58,6 +61,7 @@ class ReadableLog implements Log {
     this.framed = options.framed
     this.parking = new Parking(options)
     this.handsOutUnknown = options.handsOutUnknown ?? false
+    this.observer = options.observer
   }
 
   async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]> {
@@ -67,6 +71,7 @@ class ReadableLog implements Log {
       const held = positions.map((position) => this.parking.answer(position))
       const open = positions.filter((_, at) => held[at] === undefined)
       const answers = open.length > 0 ? await this.log.fetch(open, options) : []
+      for (const answer of answers) this.tellDamage(answer)
       const given = answers.map((answer, at) => (this.park(answer) ? nothingNew(open[at]!, answer) : answer))
       const readable = given.filter((answer, at) => answer === answers[at]).length
       if (readable > 0 || signal?.aborted) return held.map((answer) => answer ?? given.shift()!)
@@ -85,16 +90,28 @@ class ReadableLog implements Log {
     const framed = this.framed.get(answer.topic)
     if (framed === undefined) return false
     const missing = new Set<number>()
+    let first: number | undefined
     const passed = this.parking.passedBefore(answer)
-    for (const { key, value, offset } of answer.records) {
-      if (offset < passed) continue
+    for (const { key, value, offset, fault } of answer.records) {
+      if (offset < passed || fault !== undefined) continue
       const inValue = this.codec.missing(value)
       if (inValue !== undefined && !this.givenUp.has(inValue)) missing.add(inValue)
       const inKey = framed === 'value' ? undefined : this.codec.missing(key)
       if (inKey !== undefined && !this.givenUp.has(inKey)) missing.add(inKey)
+      if (missing.size > 0) first ??= offset
     }
-    if (missing.size > 0) this.parking.park(answer, missing)
-    return missing.size > 0
+    if (first !== undefined) this.parking.park(answer, first, missing)
+    return first !== undefined
+  }
+
+  /** A partition waits at what is damaged as it does for a schema, and says so. */
+  private tellDamage({ topic, partition, damaged, failure }: FetchedPartition): void {
+    const name = `${topic}/${partition}`
+    if (damaged && failure) {
+      this.damaged.add(name)
+      this.observer?.parked?.({ topic, partition }, failure)
+    } else if (this.damaged.size > 0 && !failure && this.damaged.delete(name))
+      this.observer?.resumed?.({ topic, partition })
   }
 
   async close(): Promise<void> {

@@ -2,18 +2,51 @@
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { Wiring } from '../compose.ts'
 import type { Closeable } from '../lifecycle.ts'
+import { onlooking } from '../onlooking.ts'
 import type { StageWatch } from '../stage-watch.ts'
 import { followIntakeReports } from './queries/peers.ts'
 import { proofsOf } from './queries/proofs.ts'
 import { HOUR_MS } from './view/commit.ts'
-import { openView } from './view/view.ts'
+import { openView, type View, type ViewOptions } from './view/view.ts'
 
-export async function openQueryApi(
-  { config, log, topics, health, apiDoor }: Wiring,
+export interface QueryApi extends Closeable {
+  /** Resolves when it answers, or after `close`. Until then it says what it waits for. */
+  readonly opened: Promise<void>
+}
+
+/** @param waiting is told why it does not answer, or not of what is new; undefined when it does */
+export function openQueryApi(
+  wiring: Wiring,
   stages: Pick<StageWatch, 'report'>,
-): Promise<Closeable> {
-  const { appId, chain, rules, api } = config
-  const view = await openView({
+  waiting: (reason: string | undefined) => void,
+): QueryApi {
+  const { config, log, topics, health, leftOut, apiDoor } = wiring
+  const { chain, rules } = config
+  const stop = new AbortController()
+  const options = { ...viewOptions(wiring), waiting }
+  const ports = { log, clock: systemClock, tell: leftOut.by('view'), signal: stop.signal }
+  const reports = followIntakeReports(ports, topics)
+  const opening: Promise<View | undefined> = onlooking(ports, () => openView(options), waiting)
+  const opened = opening.then((view) => {
+    if (!view || stop.signal.aborted) return
+    const proofs = proofsOf(chain, { view, log, topics })
+    apiDoor.open({ view, log, topics, rules, health, stages, proofs, reports })
+    waiting(undefined)
+  })
+  return {
+    opened,
+    async close() {
+      stop.abort()
+      apiDoor.close()
+      await reports.close()
+      await (await opening)?.close()
+    },
+  }
+}
+
+function viewOptions({ config, log, topics, leftOut }: Wiring): ViewOptions {
+  const { appId, chain, api } = config
+  return {
     directory: api.viewDirectory,
     identity: [appId, topics.submissions.name, chain.chainId, chain.protocolState].join(' '),
     keepMs: api.keepHours * HOUR_MS,
@@ -21,16 +54,6 @@ export async function openQueryApi(
     log,
     topics,
     clock: systemClock,
-    waiting: (reason) => health.set('api', reason === undefined, reason),
-  })
-  const reports = followIntakeReports({ log, clock: systemClock }, topics)
-  const proofs = proofsOf(chain, { view, log, topics })
-  apiDoor.open({ view, log, topics, rules, health, stages, proofs, reports })
-  return {
-    async close() {
-      apiDoor.close()
-      await reports.close()
-      await view.close()
-    },
+    onUnreadable: leftOut.by('view'),
   }
 }

@@ -1,8 +1,8 @@
 /** What the log says was built and anchored, by epoch. */
 import type { Anchor, EpochSummary } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import { epochScope, isEpochSummary, type Topics } from '../../topology/topics.ts'
-import { decoded } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
 
@@ -20,8 +20,8 @@ export async function indexBatches(
 ): Promise<Map<string, EpochBatches>> {
   const index = new Map<string, { offsets: number[]; summary: EpochSummary | undefined }>()
   const parts = new Set<string>()
-  for await (const records of scan(log, { topic: batches.name, partition: 0 }))
-    for (const { offset, key, value: event } of decoded(batches, 0, records, findings.unreadable)) {
+  for await (const records of scan(log, { topic: batches.name, partition: 0 }, { tell: findings.unreadable }))
+    for (const { offset, key, value: event } of readRecords(batches, 0, records, findings.unreadable)) {
       if (event === null) continue
       const { dataMarket } = key
       const epochId = isEpochSummary(event) ? event.summaryOf : event.epochId
@@ -51,8 +51,8 @@ export async function readAnchors(
   findings: Findings,
 ): Promise<ReadonlyMap<string, ReadonlyMap<number, Anchor>>> {
   const rows = new Map<string, Map<number, Anchor>>()
-  for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
-    for (const { key, value } of decoded(anchors, 0, records, findings.unreadable)) {
+  for await (const records of scan(log, { topic: anchors.name, partition: 0 }, { tell: findings.unreadable }))
+    for (const { key, value } of readRecords(anchors, 0, records, findings.unreadable)) {
       const { dataMarket, epochId, batchIndex } = key
       const scope = epochScope(dataMarket, epochId)
       const epoch = rows.get(scope) ?? new Map<number, Anchor>()

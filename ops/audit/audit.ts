@@ -19,6 +19,7 @@ import { compareReleases } from './compare-releases.ts'
 import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
 import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
 import { admitAll, auditEpoch, type EpochSources } from './epoch-audit.ts'
+import { nameForeign } from './foreign.ts'
 import { Judge, type JudgeSources, type Outcome } from './judge.ts'
 import { readVerdicts, type VerdictLedger } from './ledger.ts'
 import { newestHeads } from './newest-heads.ts'
@@ -66,6 +67,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
     keccak: await createKeccak256(),
     findings,
   }
+  await nameForeign(log, topics, findings)
   const bounds = await log.bounds(partitionsOf(topics.submissions))
   const ledger = await readVerdicts(log, topics, bounds, verdictBounds, findings)
   const isCut = bounds.some(({ start }) => start > 0)

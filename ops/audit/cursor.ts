@@ -1,9 +1,9 @@
 /** One partition of `submissions`, read from marker to marker. */
 import type { EpochMarker, EpochTick, Submission, SubmissionKey } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
+import { type OnUnreadable, type ReadRecord, readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
-import { type DecodedRecord, decoded, type OnUnreadable } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 import { MarkerOrigin } from './marker-origin.ts'
 
@@ -28,7 +28,7 @@ export interface CursorPorts {
   readonly onUnreadable: OnUnreadable
 }
 
-type Read = DecodedRecord<SubmissionKey, SubmissionEvent>
+type Read = ReadRecord<SubmissionKey, SubmissionEvent>
 
 export class PartitionCursor {
   readonly partition: number
@@ -36,13 +36,13 @@ export class PartitionCursor {
   private piece: Iterator<Read> = [][Symbol.iterator]()
   private stopped: ReadMarker | undefined
   private readonly origin: MarkerOrigin
-  private readonly name: string
+  private readonly topic: string
   private readonly onUnreadable: OnUnreadable
 
   constructor({ log, topics, rules, onUnreadable }: CursorPorts, partition: number, end: number) {
     this.partition = partition
     this.origin = new MarkerOrigin(topics.submissions.name, partition, rules)
-    this.name = `${topics.submissions.name}[${partition}]`
+    this.topic = topics.submissions.name
     this.onUnreadable = onUnreadable
     this.pieces = piecesOf(log, topics, partition, end, onUnreadable)
   }
@@ -63,7 +63,10 @@ export class PartitionCursor {
   private meet(record: LogRecord, marker: EpochMarker): void {
     const fault = this.origin.fault(record)
     if (fault === undefined) this.stopped = { offset: record.offset, marker }
-    else this.onUnreadable(`${this.name} offset ${record.offset}`, fault)
+    else {
+      const { topic, partition } = this
+      this.onUnreadable({ topic, partition, offset: record.offset, reason: 'undecodable', why: fault })
+    }
   }
 
   /** The marker at which the cursor stands was applied: go on behind it. */
@@ -89,8 +92,8 @@ async function* piecesOf(
   to: number,
   onUnreadable: OnUnreadable,
 ): AsyncGenerator<Iterable<Read>> {
-  for await (const records of scan(log, { topic: submissions.name, partition }, { to }))
-    yield decoded(submissions, partition, records, onUnreadable)
+  for await (const records of scan(log, { topic: submissions.name, partition }, { to, tell: onUnreadable }))
+    yield readRecords(submissions, partition, records, onUnreadable)
 }
 
 /** Same text for the same tick. */

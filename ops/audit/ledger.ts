@@ -1,7 +1,7 @@
 import type { SlotEpochKey, Verdict, VerdictReason } from '../../schemas/types.ts'
 import type { Log, PartitionBounds } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { decoded } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
 
@@ -60,8 +60,12 @@ export async function readVerdicts(
   }
 
   for (const [partition, { stable }] of verdictBounds.entries())
-    for await (const records of scan(log, { topic: verdicts.name, partition }, { to: stable }))
-      for (const { offset, key, value } of decoded(verdicts, partition, records, findings.unreadable))
+    for await (const records of scan(
+      log,
+      { topic: verdicts.name, partition },
+      { to: stable, tell: findings.unreadable },
+    ))
+      for (const { offset, key, value } of readRecords(verdicts, partition, records, findings.unreadable))
         if (value !== null) record(key, value, `verdicts[${partition}] offset ${offset}`)
 
   const indexOf = (partition: number, offset: number) => offset - bounds[partition]!.start

@@ -1,8 +1,9 @@
 /** The newest blocks that the clock has written, before anything is recomputed. */
 import type { EpochTick } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { decoded } from '../log-reading/decoded.ts'
+import { silently } from '../log-reading/read.ts'
 import { scan } from '../log-reading/scan.ts'
 
 const TICKS_ASKED = 500
@@ -12,8 +13,8 @@ export async function newestHeads(log: Log, { epochTicks }: Topics): Promise<rea
   const partition = { topic: epochTicks.name, partition: 0 }
   const [bounds] = await log.bounds([partition])
   const heads: EpochTick[] = []
-  for await (const records of scan(log, partition, { from: bounds!.stable - TICKS_ASKED }))
-    for (const { value: tick } of decoded(epochTicks, 0, records, () => undefined))
+  for await (const records of scan(log, partition, { from: bounds!.stable - TICKS_ASKED, tell: silently }))
+    for (const { value: tick } of readRecords(epochTicks, 0, records, silently))
       if (tick?.kind === 'HEAD') heads.push(tick)
   return heads
 }

@@ -1,7 +1,7 @@
 import type { SlotOwnership } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { decoded } from '../log-reading/decoded.ts'
 import { scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
 
@@ -11,8 +11,8 @@ export type OwnerAt = (slotId: number, blockNumber: number) => SlotOwnership | u
 /** Reads `slots` whole: a row carries the owners of its slot over time. */
 export async function readOwners(log: Log, { slots }: Topics, findings: Findings): Promise<OwnerAt> {
   const histories = new Map<number, readonly SlotOwnership[]>()
-  for await (const records of scan(log, { topic: slots.name, partition: 0 }))
-    for (const { key, value } of decoded(slots, 0, records, findings.unreadable))
+  for await (const records of scan(log, { topic: slots.name, partition: 0 }, { tell: findings.unreadable }))
+    for (const { key, value } of readRecords(slots, 0, records, findings.unreadable))
       if (value === null) histories.delete(key.slotId)
       else histories.set(key.slotId, value.history)
   return (slotId, blockNumber) => histories.get(slotId)?.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)

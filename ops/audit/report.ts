@@ -1,3 +1,5 @@
+import type { OnUnreadable } from '../../streams/read-record.ts'
+
 /**
  * - `lost`: an acknowledged submission without a final verdict, though every stage is past it.
  * - `duplicated`: a second verdict for a submission, a submission in two batches, a project anchored twice in an epoch.
@@ -69,7 +71,8 @@ export class Findings {
   }
 
   /** A record that cannot be decoded: what follows from it is judged as if it were not there. */
-  readonly unreadable = (where: string, why: string): void => this.add('mismatches', where, `it cannot be read: ${why}`)
+  readonly unreadable: OnUnreadable = ({ topic, partition, offset, why }) =>
+    this.add('mismatches', `${topic}[${partition}] offset ${offset}`, `it cannot be read: ${why}`)
 
   /** Adds a mismatch unless both are the same. */
   same(where: string, what: string, recomputed: unknown, found: unknown): void {

@@ -1,7 +1,7 @@
 /** How far each stage has come, so that what is still on its way is not called lost. */
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import { epochScope, isMarker, type Topics } from '../../topology/topics.ts'
-import { decoded } from '../log-reading/decoded.ts'
 import { partitionsOf, scanTopic } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
 
@@ -62,8 +62,8 @@ async function closeMarkers(
 ): Promise<ReadonlyMap<string, readonly (number | undefined)[]>> {
   const senders = new Map<string, number[]>()
   const closes = new Map<string, (number | undefined)[]>()
-  for await (const { partition, records } of scanTopic(log, finalizations))
-    for (const { offset, value: event } of decoded(finalizations, partition, records, findings.unreadable)) {
+  for await (const { partition, records } of scanTopic(log, finalizations, findings.unreadable))
+    for (const { offset, value: event } of readRecords(finalizations, partition, records, findings.unreadable)) {
       if (event === null || !isMarker(event) || event.tick.kind !== 'CLOSE') continue
       const scope = epochScope(event.tick.dataMarket, event.tick.epochId)
       const arrived = senders.get(scope) ?? new Array<number>(finalizations.partitions).fill(0)

@@ -1,14 +1,21 @@
 /**
  * Follows a topic of one partition for somebody who only looks on: from some way before its end, for ever, whatever goes
- * wrong. A record that cannot be read is passed over.
+ * wrong. A record that is none of the topic is left out.
  */
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import type { Clock, Log } from '../../streams/ports.ts'
+import { type OnUnreadable, positionBehind, readRecords } from '../../streams/read-record.ts'
 import type { Closeable } from '../lifecycle.ts'
 
 const FETCH_BYTES = 1024 * 1024
 const FETCH_WAIT_MS = 500
 const PAUSE_MS = 1_000
+
+export interface FollowPorts {
+  readonly log: Log
+  readonly clock: Clock
+  readonly tell: OnUnreadable
+}
 
 export interface Followed<K, V> {
   /** Records before the end at which the following begins; all by default. */
@@ -20,7 +27,7 @@ export interface Followed<K, V> {
 }
 
 export function followTopic<K, V>(
-  { log, clock }: { readonly log: Log; readonly clock: Clock },
+  { log, clock, tell }: FollowPorts,
   topic: KafkaTopic<K, V>,
   { recalled = Number.POSITIVE_INFINITY, apply, caughtUp }: Followed<K, V>,
 ): Closeable {
@@ -37,22 +44,11 @@ export function followTopic<K, V>(
     offset ??= Math.max(bounds!.start, bounds!.stable - recalled)
     const options = { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
     const [answer] = await log.fetch([{ ...at, offset }], options)
-    const { records, next, outOfRange, start } = answer!
-    if (outOfRange) offset = start
-    else {
-      for (const { offset: place, key, value } of records) if (key !== null && place >= offset) applied(key, value)
-      offset = Math.max(offset, next)
-    }
+    for (const read of readRecords(topic, 0, answer!.records, tell))
+      if (read.offset >= offset) apply(read.key, read.value)
+    const behind = positionBehind(answer!, tell)
+    offset = answer!.outOfRange ? behind : Math.max(offset, behind)
     if (!answer!.failure && offset >= end) caughtUp?.()
-  }
-  const applied = (key: Uint8Array, value: Uint8Array | null): void => {
-    let read: readonly [K, V | null]
-    try {
-      read = [topic.key.decode(key), value && topic.value.decode(value)]
-    } catch {
-      return // of a schema that is not known here: whoever must understand it says so
-    }
-    apply(...read)
   }
   const following = (async () => {
     while (!signal.aborted) await advance().catch(() => clock.sleep(PAUSE_MS, signal)) // the roles that need the log say why

@@ -3,6 +3,7 @@ import type { Guide } from '../../connectors/libp2p/admission.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { SlotOwnership } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import type { OnUnreadable } from '../../streams/read-record.ts'
 import { type ProtocolRules, rulesOfMarket } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../lifecycle.ts'
@@ -19,6 +20,8 @@ export interface GuideOptions {
   readonly topics: Topics
   readonly log: Log
   readonly signers: SignerPool
+  /** Told of each record that is none of its topic. */
+  readonly tell: OnUnreadable
   /** Votes of a slot that are taken for an epoch, as a multiple of the market's quota. */
   readonly quotaFactor: number
 }
@@ -28,13 +31,13 @@ export interface RunningGuide extends Guide, Closeable {
   blockAge(): number | undefined
 }
 
-export function createGuide({ rules, topics, log, signers, quotaFactor }: GuideOptions): RunningGuide {
+export function createGuide({ rules, topics, log, signers, tell, quotaFactor }: GuideOptions): RunningGuide {
   const owners = new Map<number, readonly SlotOwnership[]>()
   let slotsKnown = false
   let ticksKnown = false
   const ages = blockAges()
   const epochs = openEpochs(rules, () => ages.stamp(systemClock.now()))
-  const ports = { log, clock: systemClock }
+  const ports = { log, clock: systemClock, tell }
   const slots = followTopic(ports, topics.slots, {
     apply({ slotId }, row) {
       if (row === null) owners.delete(slotId)

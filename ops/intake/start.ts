@@ -10,7 +10,7 @@ import type { Part } from '../connectors.ts'
 import { type Closeable, Lifecycle } from '../lifecycle.ts'
 import { intakeMetrics } from '../metrics/connectors.ts'
 import { createSignerPool } from '../signers.ts'
-import { followTopic } from './follow.ts'
+import { type FollowPorts, followTopic } from './follow.ts'
 import { createGuide } from './guide.ts'
 import { validateLag } from './lag.ts'
 import { startReporting } from './report.ts'
@@ -27,14 +27,18 @@ export interface IntakeRoleConfig {
   readonly quotaFactor?: number
 }
 
-export async function startCollecting({ config, log, topics, metrics, health }: Wiring): Promise<Part> {
+export async function startCollecting({ config, log, topics, metrics, health, leftOut }: Wiring): Promise<Part> {
   const { listen, peerKeyFile: keyFile, banned = [], limits = {}, quotaFactor = QUOTA_FACTOR } = config.intake
   const { slots, epochTicks, peerBans, intakeReports } = topics
   await log.createTopics([slots, epochTicks, peerBans, intakeReports].map(configOf))
+  const tell = leftOut.by('intake')
   const parts = new Lifecycle(config.warn)
   try {
     const signers = await parts.add('signers', createSignerPool(config.rules, config.workers))
-    const guide = await parts.add('guide', createGuide({ rules: config.rules, topics, log, signers, quotaFactor }))
+    const guide = await parts.add(
+      'guide',
+      createGuide({ rules: config.rules, topics, log, signers, tell, quotaFactor }),
+    )
     const reporting = await parts.add('reports', startReporting(log, topics, config.instanceId))
     const measured = intakeMetrics(metrics, health, guide.blockAge)
     const intake = await parts.add(
@@ -57,7 +61,7 @@ export async function startCollecting({ config, log, topics, metrics, health }: 
         { log, clock: systemClock, guide, lag: validateLag(log, topics, config.appId) },
       ),
     )
-    await parts.add('bans', followBans(intake, { log, peerBans }))
+    await parts.add('bans', followBans(intake, peerBans, { log, clock: systemClock, tell }))
     return { multiaddrs: intake.multiaddrs, close: () => parts.close() }
   } catch (error) {
     await parts.close()
@@ -66,10 +70,10 @@ export async function startCollecting({ config, log, topics, metrics, health }: 
 }
 
 /** What the operator asks for with `sequencer peers ban` and `unban`. */
-function followBans(intake: Intake, { log, peerBans }: Pick<Wiring, 'log'> & Pick<Topics, 'peerBans'>): Closeable {
+function followBans(intake: Intake, peerBans: Topics['peerBans'], ports: FollowPorts): Closeable {
   const bans = new Map<string, Ban>()
   let changed = false
-  return followTopic({ log, clock: systemClock }, peerBans, {
+  return followTopic(ports, peerBans, {
     apply({ subject }, ban) {
       changed = true
       if (ban?.banned)

@@ -1,5 +1,6 @@
 /** Reads topics from end to end, in bounded pieces. */
 import type { Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
+import { type OnUnreadable, positionBehind } from '../../streams/read-record.ts'
 
 const FETCH_BYTES = 1024 * 1024
 
@@ -12,6 +13,8 @@ export interface ScanRange {
   readonly from?: number
   /** Offset before which the scan ends; the last stable offset at the beginning of the scan by default. */
   readonly to?: number
+  /** Told of what is damaged, which is passed over; without it the scan ends there with the failure. */
+  readonly tell?: OnUnreadable
 }
 
 /** The committed records of one partition in order, in pieces of about 1 MiB. What is written meanwhile is left out. */
@@ -25,9 +28,11 @@ export async function* scan(
   let offset = Math.max(range.from ?? 0, bounds!.start)
   while (offset < end) {
     const [fetched] = await log.fetch([{ ...partition, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    const { records, next, start, outOfRange } = fetched!
+    const { records, next, start, outOfRange, damaged, failure } = fetched!
     // records may have expired under the scan: go on where the log begins now
     if (outOfRange && start > offset) offset = start
+    else if (damaged && range.tell) offset = positionBehind(fetched!, range.tell)
+    else if (next <= offset && failure) throw failure
     else if (next <= offset) return
     else {
       offset = next
@@ -41,9 +46,11 @@ export async function* scan(
 export async function* scanTopic(
   log: Log,
   topic: { readonly name: string; readonly partitions: number },
+  tell?: OnUnreadable,
 ): AsyncGenerator<{ readonly partition: number; readonly records: readonly LogRecord[] }> {
   for (let partition = 0; partition < topic.partitions; partition++)
-    for await (const records of scan(log, { topic: topic.name, partition })) yield { partition, records }
+    for await (const records of scan(log, { topic: topic.name, partition }, tell && { tell }))
+      yield { partition, records }
 }
 
 /** The record at an offset; undefined when it is gone or no record. */

@@ -5,7 +5,6 @@ import type { ClockObserver } from '../../connectors/evm/clock-options.ts'
 import { isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey } from '../../schemas/types.ts'
 import type { RuntimeObserver } from '../../streams/ports.ts'
-import { deadLetterReason } from '../dead-letter-reasons.ts'
 import { type Health, NOT_STARTED, type RoleHealth } from '../health.ts'
 import type { Closeable } from '../lifecycle.ts'
 import { type EpochProgress, missedBatches, type ProgressListener, secondsToAnchor } from '../progress.ts'
@@ -33,7 +32,10 @@ export const LOG_EVENTS = {
   rebalanced: 'a stage of this process has these tasks from now on (stage, tasks, standbys)',
   restored: 'the state of a task was read back (stage, partition, records, ms)',
   'task-failed': 'a task stopped, and is opened again from the log (stage, partition, reason)',
-  'dead-letter': 'a record could not be decoded and was put aside (topic)',
+  'dead-letter':
+    'a record is none of its topic, and a stage put it aside (topic, partition, offset, reason; `sequencer dead-letters list`)',
+  'record-left-out':
+    'the same for a reader that only leaves it out (reader, topic, partition, offset, reason; more: left out before it, as at most one in 10 s is written)',
   'epoch-released': 'the contract released an epoch (block)',
   'epochs-skipped': 'the market’s owner skipped epochs: the contract never released them (from, to, block)',
   'market-off': 'the market’s owner has switched it off: the contract releases no epoch until it is on again (market)',
@@ -84,6 +86,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'back-pressure': 'warn',
   'task-failed': 'warn',
   'dead-letter': 'warn',
+  'record-left-out': 'warn',
   'chain-reorganised': 'warn',
   'transaction-refused': 'warn',
   'transaction-unmined': 'warn',
@@ -197,9 +200,10 @@ export function logRuntime(observer: RuntimeObserver, log: EventLog): RuntimeObs
       observer.restored?.(stage, partition, records, elapsedMs)
       say(log, 'restored', { stage, partition, records, ms: Math.round(elapsedMs) })
     },
-    deadLettered(topic, error) {
-      observer.deadLettered?.(topic, error)
-      say(log, 'dead-letter', { topic, reason: deadLetterReason(error) })
+    deadLettered(letter) {
+      observer.deadLettered?.(letter)
+      const { topic, partition, offset, reason } = letter
+      say(log, 'dead-letter', { topic, partition, offset, reason })
     },
     taskFailed(stage, partition, error) {
       observer.taskFailed?.(stage, partition, error)

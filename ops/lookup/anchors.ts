@@ -2,6 +2,7 @@ import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { batchAt } from '../log-reading/batch-at.ts'
+import { lookedUp } from '../log-reading/read.ts'
 import { scan } from '../log-reading/scan.ts'
 import { anchorsOf } from './keys.ts'
 
@@ -13,9 +14,9 @@ export async function anchorsOfEpoch(log: Log, topics: Topics, key: EpochKey): P
   for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
     for (const record of records) {
       if (!matches(record.key)) continue
-      const { batchIndex } = anchors.key.decode(record.key!)
-      if (record.value === null) rows.delete(batchIndex)
-      else rows.set(batchIndex, anchors.value.decode(record.value))
+      const read = lookedUp(anchors, 0, record)
+      if (read?.value) rows.set(read.key.batchIndex, read.value)
+      else if (read) rows.delete(read.key.batchIndex)
     }
   return rows
 }

@@ -5,7 +5,7 @@ import type { Anchor, EpochKey, EpochTick } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
-import { decodedOr } from '../log-reading/decoded.ts'
+import { lookedUp } from '../log-reading/read.ts'
 import { scan } from '../log-reading/scan.ts'
 import { knownMarkets } from '../markets/known-markets.ts'
 import { anchorsOfEpoch, batchOf } from './anchors.ts'
@@ -151,7 +151,8 @@ async function ticksOf(log: Log, { epochTicks }: Topics, { dataMarket, epochId }
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
     for (const record of records) {
       if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
-      const tick = epochTicks.value.decode(record.value)
+      const tick = lookedUp(epochTicks, 0, record)?.value
+      if (!tick) continue
       const { skippedFrom } = tick
       const earlier = found.open ?? found.earlier
       if (skippedFrom > 0 && skippedFrom <= epochId && epochId < tick.epochId)
@@ -174,35 +175,36 @@ async function countSubmissions(log: Log, topics: Topics, key: EpochKey): Promis
     for await (const records of scan(log, { topic: name, partition }))
       for (const record of records) {
         if (!matches(record.key) || record.value === null) continue
-        const event = decodedOr(topics.submissions, record.value)
-        if (event !== undefined && !isMarker(event)) count++
+        const event = lookedUp(topics.submissions, partition, record)?.value
+        if (event && !isMarker(event)) count++
       }
   return count
 }
 
 async function countVerdicts(log: Log, topics: Topics, key: EpochKey): Promise<Record<string, number>> {
-  const { name, partitions, value } = topics.verdicts
+  const { name, partitions } = topics.verdicts
   const matches = verdictsOf(topics, key)
   const reasons: Record<string, number> = {}
   for (let partition = 0; partition < partitions; partition++)
     for await (const records of scan(log, { topic: name, partition }))
       for (const record of records) {
         if (!matches(record.key) || record.value === null) continue
-        const { reason } = value.decode(record.value)
-        reasons[reason] = (reasons[reason] ?? 0) + 1
+        const verdict = lookedUp(topics.verdicts, partition, record)?.value
+        if (verdict) reasons[verdict.reason] = (reasons[verdict.reason] ?? 0) + 1
       }
   return reasons
 }
 
 async function winnersOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochStatus['projects']> {
-  const { name, value } = topics.finalizations
+  const { name } = topics.finalizations
+  const partition = finalizationPartition(topics, key)
   const matches = finalizationsOf(topics, key)
   const projects: EpochStatus['projects'][number][] = []
-  for await (const records of scan(log, { topic: name, partition: finalizationPartition(topics, key) }))
+  for await (const records of scan(log, { topic: name, partition }))
     for (const record of records) {
       if (!matches(record.key) || record.value === null) continue
-      const event = value.decode(record.value)
-      if (isMarker(event) || event.part > 0) continue
+      const event = lookedUp(topics.finalizations, partition, record)?.value
+      if (!event || isMarker(event) || event.part > 0) continue
       const { projectId, snapshotCid, votes, voters } = event
       projects.push({ projectId, snapshotCid, votes, voters })
     }

@@ -3,7 +3,7 @@ import type { Anchor, EpochKey, Submission, Verdict, VerdictReason } from '../..
 import type { Log } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { ACCEPT_HELP, isAccepted, REASON_HELP, type RejectReason } from '../../topology/verdict.ts'
-import { decodedOr } from '../log-reading/decoded.ts'
+import { lookedUp } from '../log-reading/read.ts'
 import { readAt, scan } from '../log-reading/scan.ts'
 import { anchorsOfEpoch, batchOf } from './anchors.ts'
 import { type KeyFilter, submissionPartitions, submissionsOf, verdictPartitions, verdictsOf } from './keys.ts'
@@ -80,14 +80,18 @@ const placeOf = (partition: number, offset: number): string => `${partition}/${o
 
 async function findVerdicts(log: Log, topics: Topics, query: WhyQuery): Promise<Map<string, Decided>> {
   const found = new Map<string, Decided>()
-  const { name, key, value } = topics.verdicts
+  const { name } = topics.verdicts
   const mayMatch = epochFilter(query, (epoch) => verdictsOf(topics, epoch))
   for (const partition of verdictPartitions(topics, query))
     for await (const records of scan(log, { topic: name, partition }))
       for (const record of records) {
         if (!mayMatch(record.key) || record.value === null || found.size > ITEMS_MAX) continue
-        const { dataMarket, epochId } = key.decode(record.key!)
-        const verdict = value.decode(record.value)
+        const read = lookedUp(topics.verdicts, partition, record)
+        if (!read?.value) continue
+        const {
+          key: { dataMarket, epochId },
+          value: verdict,
+        } = read
         if (!matches(query, { ...verdict, dataMarket, epochId })) continue
         found.set(placeOf(verdict.position.partition, verdict.position.offset), { verdict, dataMarket, epochId })
       }
@@ -102,16 +106,19 @@ async function findSubmissions(
   verdicts: ReadonlyMap<string, Decided>,
 ): Promise<WhyItem[]> {
   const items: WhyItem[] = []
-  const { name, key } = topics.submissions
+  const { name } = topics.submissions
   const mayMatch = epochFilter(query, (epoch) => submissionsOf(topics, epoch))
   for (const partition of submissionPartitions(topics, query))
     for await (const records of scan(log, { topic: name, partition }))
       for (const record of records) {
         if (!mayMatch(record.key) || record.value === null || items.length > ITEMS_MAX) continue
         if (verdicts.has(placeOf(partition, record.offset))) continue
-        const event = decodedOr(topics.submissions, record.value)
-        if (event === undefined || isMarker(event)) continue
-        const { dataMarket } = key.decode(record.key!)
+        const read = lookedUp(topics.submissions, partition, record)
+        if (!read?.value || isMarker(read.value)) continue
+        const {
+          key: { dataMarket },
+          value: event,
+        } = read
         if (matches(query, { ...event, dataMarket }))
           items.push(pending({ ...event, dataMarket, position: { partition, offset: record.offset } }))
       }
@@ -174,9 +181,10 @@ export function decided(verdict: Verdict, { dataMarket, epochId }: EpochKey, rec
 
 async function decidedItem(log: Log, topics: Topics, { verdict, dataMarket, epochId }: Decided): Promise<WhyItem> {
   const { position } = verdict
-  const { name, value } = topics.submissions
-  const record = await readAt(log, { topic: name, partition: position.partition }, position.offset)
-  const submission = record?.value ? (value.decode(record.value) as Submission) : undefined
+  const { name: topic } = topics.submissions
+  const record = await readAt(log, { topic, partition: position.partition }, position.offset)
+  const submission =
+    record && (lookedUp(topics.submissions, position.partition, record)?.value as Submission | undefined)
   return decided(verdict, { dataMarket, epochId }, submission?.receivedAt ?? null)
 }
 

@@ -3,9 +3,11 @@
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { MarketKey, ServedMarket } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { epochScope, type Topics } from '../../topology/topics.ts'
 import { exists, readMarketRows } from '../log-reading/market-rows.ts'
+import { lookedUp, silently } from '../log-reading/read.ts'
 import { scan } from '../log-reading/scan.ts'
 import { clockCursorGroup } from '../roles.ts'
 import { isServed } from './known-markets.ts'
@@ -78,9 +80,8 @@ async function readPending(log: Log, { marketRequests }: Topics, appId: string):
   const at = { topic: marketRequests.name, partition: 0 }
   const [committed] = await log.committedOffsets(clockCursorGroup(appId), [at])
   for await (const records of scan(log, at, { from: committed?.next ?? 0 }))
-    for (const { key, value } of records)
-      if (key && value)
-        pending.set(marketRequests.key.decode(key).dataMarket, marketRequests.value.decode(value).served)
+    for (const { key, value } of readRecords(marketRequests, 0, records, silently))
+      if (value) pending.set(key.dataMarket, value.served)
   return pending
 }
 
@@ -89,9 +90,10 @@ async function readEpochs(log: Log, { epochTicks }: Topics): Promise<ReadonlyMap
   const ofChain = Buffer.from(epochTicks.key.encode({ dataMarket: '' } satisfies MarketKey))
   const markets = new Map<string, Map<number, number>>()
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
-    for (const { key, value } of records) {
-      if (key === null || value === null || ofChain.equals(key)) continue
-      const { kind, dataMarket, epochId, blockNumber } = epochTicks.value.decode(value)
+    for (const record of records) {
+      const tick = record.key === null || ofChain.equals(record.key) ? null : lookedUp(epochTicks, 0, record)?.value
+      if (!tick) continue
+      const { kind, dataMarket, epochId, blockNumber } = tick
       const epochs = markets.get(dataMarket) ?? new Map<number, number>()
       markets.set(dataMarket, epochs)
       if (kind === 'OPEN') epochs.set(epochId, blockNumber)
@@ -103,11 +105,8 @@ async function readEpochs(log: Log, { epochTicks }: Topics): Promise<ReadonlyMap
 async function readEnded(log: Log, { anchors }: Topics): Promise<ReadonlySet<string>> {
   const ended = new Set<string>()
   for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
-    for (const { key, value } of records) {
-      if (key === null || value === null) continue
-      const { dataMarket, epochId, batchIndex } = anchors.key.decode(key)
-      if (batchIndex === END_OF_BATCHES && anchors.value.decode(value).state === 'FINAL')
-        ended.add(epochScope(dataMarket, epochId))
-    }
+    for (const { key, value } of readRecords(anchors, 0, records, silently))
+      if (key.batchIndex === END_OF_BATCHES && value?.state === 'FINAL')
+        ended.add(epochScope(key.dataMarket, key.epochId))
   return ended
 }

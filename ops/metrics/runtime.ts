@@ -1,14 +1,14 @@
 /** What the engine says of itself, as metrics. */
 
 import type { RuntimeObserver } from '../../streams/ports.ts'
+import type { OnUnreadable } from '../../streams/read-record.ts'
 import type { StreamsRuntime } from '../../streams/runtime.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { deadLetterReason } from '../dead-letter-reasons.ts'
 import type { Stage } from '../roles.ts'
 import { INPUTS } from './consumer-lag.ts'
 import type { Metrics } from './create.ts'
 
-export function runtimeMetrics(metrics: Metrics): RuntimeObserver {
+export function runtimeMetrics(metrics: Metrics, unreadable: OnUnreadable): RuntimeObserver {
   const lags = createLags(metrics.streamLag)
   const standbyLags = createLags(metrics.standbyLag)
   return {
@@ -36,7 +36,8 @@ export function runtimeMetrics(metrics: Metrics): RuntimeObserver {
       lags.keep(stage, owned)
       standbyLags.keep(stage, standbys)
     },
-    deadLettered: (topic, error) => metrics.poison.inc({ topic, reason: deadLetterReason(error) }),
+    deadLettered: ({ topic, reason }) => metrics.poison.inc({ topic, reason }),
+    unreadable,
     lag: lags.set,
     standbyLag: standbyLags.set,
     taskFailed: (stage) => metrics.taskFailures.inc({ stage }),

@@ -4,8 +4,10 @@ import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { IntakeReport, PeerBan } from '../../schemas/types.ts'
 import { configOf, type KafkaTopic } from '../../streams/kafka-topic.ts'
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { exists } from '../log-reading/market-rows.ts'
+import { silently } from '../log-reading/read.ts'
 import { scan } from '../log-reading/scan.ts'
 import { answers, callSocket } from '../markets/door.ts'
 
@@ -83,11 +85,10 @@ async function newestRows<K, V>(
   const rows = new Map<string, { key: K; value: V }>()
   if (!(await exists(log, topic.name))) return rows
   for await (const records of scan(log, { topic: topic.name, partition: 0 }))
-    for (const { key, value } of records) {
-      if (key === null) continue
-      const name = Buffer.from(key).toString('latin1')
+    for (const { key, value, record } of readRecords(topic, 0, records, silently)) {
+      const name = Buffer.from(record.key!).toString('latin1')
       if (value === null) rows.delete(name)
-      else rows.set(name, { key: topic.key.decode(key), value: topic.value.decode(value) })
+      else rows.set(name, { key, value })
     }
   return rows
 }

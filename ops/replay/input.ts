@@ -6,7 +6,7 @@ import { ForgedMarkerError, MarkerGuard, type MarkerSeals } from '../../streams/
 import type { Log, LogRecord, PartitionBounds } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { CliError, EXIT } from '../cli-error.ts'
-import { decodedOr } from '../log-reading/decoded.ts'
+import { lookedUp } from '../log-reading/read.ts'
 import { scan } from '../log-reading/scan.ts'
 import { submissionsOf } from '../lookup/keys.ts'
 
@@ -77,7 +77,7 @@ async function readPartition(
     for (const record of records) {
       if (record.key === null || record.value === null) continue
       // the key of a marker ends with an empty text, so most of the others need no decoding
-      const event = record.key.at(-1) === 0 ? decodedOr(topics.submissions, record.value) : undefined
+      const event = record.key.at(-1) === 0 ? lookedUp(topics.submissions, partition, record)?.value : undefined
       if (event && isMarker(event)) {
         if (isGenuine(record)) keep(record, { tick: event.tick })
       } else if (isOfEpoch(record.key)) keep(record)

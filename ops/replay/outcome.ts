@@ -3,6 +3,7 @@ import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
 import type { Anchor, Batch, EpochKey, EpochSummary, ProjectFinalization, Verdict } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
 import { type BatchEvent, isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
+import { lookedUp } from '../log-reading/read.ts'
 import { partitionsOf, scan } from '../log-reading/scan.ts'
 import { anchorsOfEpoch } from '../lookup/anchors.ts'
 import { finalizationPartition, finalizationsOf, verdictsOf } from '../lookup/keys.ts'
@@ -35,18 +36,22 @@ export function createCollector(topics: Topics, key: EpochKey, outcome: Outcome)
   return {
     verdict(record) {
       if (!ofVerdicts(record.key) || record.value === null) return
-      const verdict = plain(verdicts.value.decode(record.value))
+      const read = lookedUp(verdicts, 0, record)
+      if (!read?.value) return
+      const verdict = plain(read.value)
       outcome.verdicts.set(placeOf(verdict.position), verdict)
     },
     finalization(record) {
       if (!ofFinalizations(record.key) || record.value === null) return
-      const event = plain(finalizations.value.decode(record.value))
+      const read = lookedUp(finalizations, 0, record)
+      if (!read?.value) return
+      const event = plain(read.value)
       if (!isMarker(event)) outcome.finalizations.set(`${event.part}/${event.projectId}`, event)
     },
     batch(record) {
-      if (record.key === null || record.value === null) return
-      if (batches.key.decode(record.key).dataMarket !== key.dataMarket) return
-      const event = plain(batches.value.decode(record.value))
+      const read = lookedUp(batches, 0, record)
+      if (!read?.value || read.key.dataMarket !== key.dataMarket) return
+      const event = plain(read.value)
       if (epochOf(event) !== key.epochId) return
       if (isEpochSummary(event)) outcome.summary = event
       else {

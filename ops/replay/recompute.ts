@@ -3,11 +3,13 @@ import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
 import type { EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import { TopologyTestDriver } from '../../streams/test-driver.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { silently } from '../log-reading/read.ts'
 import { scan } from '../log-reading/scan.ts'
 import type { ReplayInput } from './input.ts'
 import { createCollector, newOutcome, type Outcome } from './outcome.ts'
@@ -41,6 +43,6 @@ export async function recompute(
 /** Each row has its slot's history, so the newest rows answer for any block. */
 async function fillSlots(driver: TopologyTestDriver, log: Log, { slots }: Topics): Promise<void> {
   for await (const records of scan(log, { topic: slots.name, partition: 0 }))
-    for (const { key, value } of records)
-      if (key !== null && value !== null) driver.append(slots, slots.key.decode(key), slots.value.decode(value))
+    for (const { key, value } of readRecords(slots, 0, records, silently))
+      if (value !== null) driver.append(slots, key, value)
 }

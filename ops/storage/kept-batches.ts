@@ -5,8 +5,9 @@ import { cidVersionOf, computeCid } from '../../connectors/ipfs/cid.ts'
 import type { Keeper } from '../../connectors/ipfs/store.ts'
 import type { Anchor } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { decoded } from '../log-reading/decoded.ts'
+import { silently } from '../log-reading/read.ts'
 import { scan } from '../log-reading/scan.ts'
 
 export interface KeptBatch {
@@ -29,8 +30,8 @@ const UNANCHORED: readonly Anchor['state'][] = ['LATE', 'FAILED']
  */
 export async function keptBatches(log: Log, { anchors }: Topics): Promise<readonly KeptBatch[]> {
   const rows = new Map<string, KeptBatch | undefined>()
-  for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
-    for (const { key, value, record } of decoded(anchors, 0, records, () => {})) {
+  for await (const records of scan(log, { topic: anchors.name, partition: 0 }, { tell: silently }))
+    for (const { key, value, record } of readRecords(anchors, 0, records, silently)) {
       const { dataMarket, epochId, batchIndex } = key
       const id = `${dataMarket}/${epochId}/${batchIndex}`
       const isKept = value !== null && isCid(value.cid) && batchIndex >= 0 && !UNANCHORED.includes(value.state)

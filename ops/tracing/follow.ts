@@ -7,6 +7,7 @@ import type { Clock, Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { isAccepted } from '../../topology/verdict.ts'
 import type { Closeable } from '../lifecycle.ts'
+import { lookedUp } from '../log-reading/read.ts'
 import { readAt } from '../log-reading/scan.ts'
 import { submissionIdsIn } from '../lookup/anchors.ts'
 import type { ProgressListener } from '../progress.ts'
@@ -68,8 +69,8 @@ function followTraces({ topics, sampleShare, spans }: TracingOptions, ports: { l
     try {
       const { partition, offset } = verdict.position
       const record = await readAt(ports.log, { topic: topics.submissions.name, partition }, offset)
-      if (!record?.value) return
-      const submission = topics.submissions.value.decode(record.value) as Submission
+      const submission = record && (lookedUp(topics.submissions, partition, record)?.value as Submission | undefined)
+      if (!submission) return
       const { slotId, projectId, reason } = verdict
       const { epochId } = submission
       const attributes = { market: dataMarket, epoch: epochId, slot: slotId, project: projectId, reason }

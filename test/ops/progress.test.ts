@@ -18,6 +18,7 @@ import { memoryRegistry } from '../../schemas/registry.ts'
 import type { Anchor, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
 import { type Appender, type Log, LogError } from '../../streams/ports.ts'
+import type { Unreadable } from '../../streams/read-record.ts'
 import { candidatesOf, finalizationParts } from '../../topology/parts.ts'
 import { sequencerTopics, type Topics } from '../../topology/topics.ts'
 
@@ -28,6 +29,10 @@ let log: Log
 let topics: Topics
 let appender: Appender
 let following: Progress[]
+let leftOut: Unreadable[]
+let failures: unknown[]
+const onUnreadable = (unreadable: Unreadable) => void leftOut.push(unreadable)
+const failed = (error: unknown) => void failures.push(error)
 
 beforeEach(async () => {
   log = createMemoryLog()
@@ -37,13 +42,15 @@ beforeEach(async () => {
   await log.createTopics([epochTicks, finalizations, batches, anchors, verdicts].map(configOf))
   appender = await log.appender()
   following = []
+  leftOut = []
+  failures = []
 })
 afterEach(async () => {
   await Promise.all(following.map((one) => one.close()))
   await log.close()
 })
 
-const append = (topic: string, key: Uint8Array, value: Uint8Array, timestamp = Date.now()) =>
+const append = (topic: string, key: Uint8Array | null, value: Uint8Array | null, timestamp = Date.now()) =>
   appender.append([{ topic, partition: 0, timestamp, key, value }])
 
 function tick(kind: EpochTick['kind'], epochId: number, timestamp?: number) {
@@ -73,7 +80,9 @@ function anchor(epochId: number, batchIndex: number, state: Anchor['state'], mor
 }
 
 async function follow(...listeners: ProgressListener[]): Promise<void> {
-  following.push(await followProgress(log, topics, listeners, systemClock))
+  const progress = followProgress({ topics, listeners, onUnreadable, failed }, { log, clock: systemClock })
+  following.push(progress)
+  await progress.started
 }
 
 async function measured(): Promise<Metrics> {
@@ -203,9 +212,40 @@ test('behavior: a log that does not answer for a while is waited for', async () 
   await vi.waitFor(() => expect(released).toEqual([7]))
 })
 
-test('error: one that will never answer again ends the following, with what it said', async () => {
-  const gone = new LogError('CLOSED', 'the log was closed')
-  vi.spyOn(log, 'fetch').mockRejectedValueOnce(gone)
-  await follow()
-  expect(await following[0]!.stopped).toBe(gone)
+test('behavior: whatever the log says, at the start too, it is asked again', async () => {
+  const moved = new LogError('NOT_LEADER_OR_FOLLOWER', 'bounds of anchors/0: NOT_LEADER_OR_FOLLOWER')
+  vi.spyOn(log, 'bounds').mockRejectedValueOnce(moved).mockRejectedValueOnce(new Error('for good'))
+  vi.spyOn(log, 'fetch').mockRejectedValueOnce(new LogError('CORRUPT', 'no batch'))
+  const released: number[] = []
+  await follow({ released: ({ epochId }) => void released.push(epochId) })
+  await tick('OPEN', 7)
+  await vi.waitFor(() => expect(released).toEqual([7]))
+})
+
+test('behavior: what is none of a topic is left out, named, and followed by the rest', async () => {
+  const released: number[] = []
+  const { finalizations, epochTicks } = topics
+  await append(epochTicks.name, Buffer.of(), Buffer.from('text'))
+  await follow({ wantsPast: true, released: ({ epochId }) => void released.push(epochId) })
+  await append(finalizations.name, Buffer.from('k'), Buffer.from('text'))
+  await append(epochTicks.name, null, null)
+  await tick('OPEN', 6, 1_795_984_250_000_000)
+  await tick('OPEN', 7)
+  await vi.waitFor(() => expect(released).toEqual([7]))
+  expect(leftOut.map(({ topic, offset, reason }) => [topic, offset, reason]).sort()).toEqual([
+    ['epoch-ticks', 0, 'undecodable'],
+    ['epoch-ticks', 1, 'null-key'],
+    ['epoch-ticks', 2, 'timestamp'],
+    ['finalizations', 0, 'undecodable'],
+  ])
+})
+
+test('behavior: a listener that throws ends nothing', async () => {
+  const released: number[] = []
+  const broken = () => {
+    throw new Error('a fault of ours')
+  }
+  await follow({ released: broken }, { released: ({ epochId }) => void released.push(epochId) })
+  await tick('OPEN', 7)
+  await vi.waitFor(() => expect([failures.length, released]).toEqual([1, [7]]))
 })

@@ -90,7 +90,7 @@ test('behavior: a stage parks the partition, says so, and processes every record
   // Partition 1 goes on while partition 0 waits, and the process says what it waits for.
   await expect.poll(async () => (await written()).length, { timeout: 30_000 }).toBe(1)
   await expect.poll(() => health.report().roles.schemas?.ready, { timeout: 60_000 }).toBe(false)
-  expect(health.report().roles.schemas!.detail).toMatch(/^seats\/0 waits for a schema: schema id \d+ at .*ECONNREFUSED/)
+  expect(health.report().roles.schemas!.detail).toMatch(/^seats\/0 waits: schema id \d+ at .*ECONNREFUSED/)
   expect(await metrics.text()).toContain('seq_partition_parked{topic="seats",partition="0"} 1')
   expect(await written()).toHaveLength(1)
 

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
-import { deadLetterOf } from '../../streams/dead-letter.ts'
+import { DEAD_LETTER_BYTES_MAX, deadLetterOf } from '../../streams/dead-letter.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import type { Burst, LogRecord } from '../../streams/ports.ts'
 import type { OutputTypes, Processor, ProcessorContext } from '../../streams/processor.ts'
@@ -161,15 +161,17 @@ test('behavior: what cannot be decoded goes to the dead letters as it came, in t
   expect(dead[0]!.headers!.map(({ key, value }) => [key, Buffer.from(value).toString()])).toEqual([
     ['__streams.errors.exception', 'RangeError'],
     ['__streams.errors.message', '?x cannot be read'],
+    ['__streams.errors.reason', 'undecodable'],
     ['__streams.errors.topic', 'words'],
     ['__streams.errors.partition', '0'],
     ['__streams.errors.offset', '0'],
+    ['__streams.errors.timestamp', '1000'],
   ])
   expect(written(burst, 'counted')).toEqual([[0, 'k', 1]])
   expect(burst.offsets!.commits[0]!.next).toBe(3)
 })
 
-test('behavior: of a record as large as a log takes the beginning goes to the dead letters, so that the rest has room', () => {
+test('behavior: of a large record the beginning goes to the dead letters, below what any broker takes', () => {
   const MIB = 1024 * 1024
   const record = {
     offset: 7,
@@ -178,8 +180,9 @@ test('behavior: of a record as large as a log takes the beginning goes to the de
     value: Buffer.alloc(7 * MIB, 'v'),
     headers: [{ key: 'own', value: Buffer.alloc(16) }],
   }
-  const { key, value, headers } = deadLetterOf('dead', record, { topic: 'in', partition: 0, offset: 7 }, new Error('x'))
-  expect([key!.length, value!.length]).toEqual([4 * MIB, 4 * MIB])
+  const origin = { topic: 'in', partition: 0, offset: 7 }
+  const { key, value, headers } = deadLetterOf('dead', record, { origin, error: new Error('x'), timestamp: 1 })
+  expect([key!.length, value!.length]).toEqual([DEAD_LETTER_BYTES_MAX / 2, DEAD_LETTER_BYTES_MAX / 2])
   expect(headers![0]).toEqual({ key: '__streams.errors.size', value: Buffer.from(String(16 * MIB + 19)) })
   expect(headers!.map(({ key: name }) => name)).not.toContain('own')
 })

@@ -269,11 +269,15 @@ export function corrupt(message: string): LogError {
 }
 
 /** @throws LogError `CORRUPT` when it is not a safe integer */
-export function readInt64(buffer: Buffer, at: number): number {
+function readInt64(buffer: Buffer, at: number): number {
   const value = buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4)
   if (!Number.isSafeInteger(value)) throw corrupt(`an int64 beyond 2^53 at ${at}`)
   return value
 }
+
+/** A timestamp: whoever writes one may write any int64. Beyond 2^53 only about. */
+export const readLooseInt64 = (buffer: Buffer, at: number): number =>
+  buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4)
 
 /** @returns where the next byte goes */
 function writeUvarint(buffer: Buffer, from: number, value: number): number {

@@ -5,15 +5,13 @@ import type * as Lz4 from 'lz4-napi'
 import type * as Snappy from 'snappy'
 import { LogError } from '../../../streams/ports.ts'
 import { ByteReader, corrupt } from './bytes.ts'
+import { BATCH_UNPACKED_BYTES_MAX } from './limits.ts'
 import { zstdFrame } from './zstd-frame.ts'
 
 /**
  * Batches that other producers compressed (or brokers, for a topic with a `compression.type` of its own). We write none:
  * values are small, signatures do not compress, and the time would be the hot path's.
  */
-
-/** What the records of one batch may come to. Kafka's batches are of a megabyte by default; a bomb stops here. */
-export const DECOMPRESSED_BYTES_MAX = 128 * 1024 * 1024
 
 /** Native modules, loaded when they are needed: a platform without a binary can do everything else. */
 const native = createRequire(import.meta.url)
@@ -25,13 +23,16 @@ interface Codec {
 
 /** By the number in a batch's attributes. */
 const CODECS: Readonly<Record<number, Codec>> = {
-  1: { name: 'gzip', decompress: (bytes) => gunzipSync(bytes, { maxOutputLength: DECOMPRESSED_BYTES_MAX }) },
+  1: { name: 'gzip', decompress: (bytes) => gunzipSync(bytes, { maxOutputLength: BATCH_UNPACKED_BYTES_MAX }) },
   2: { name: 'snappy', decompress: decompressSnappy },
   3: { name: 'lz4', decompress: decompressLz4 },
   4: { name: 'zstd', decompress: decompressZstd },
 }
 
-/** @throws LogError `CORRUPT`, or `UNSUPPORTED_FORMAT` for a codec that Kafka does not have yet */
+/**
+ * @throws LogError `CORRUPT`, `TOO_LARGE`, `UNSUPPORTED_FORMAT` for a codec that Kafka does not have yet, or `CODEC_MISSING`
+ * when this machine lacks what unpacks it: then the fault is not the batch's
+ */
 export function decompress(codec: number, bytes: Buffer): Buffer {
   const found = CODECS[codec]
   if (found === undefined)
@@ -39,7 +40,11 @@ export function decompress(codec: number, bytes: Buffer): Buffer {
   try {
     return found.decompress(bytes)
   } catch (cause) {
-    const { message } = cause as Error
+    const { message, code } = cause as Error & { code?: string }
+    if (code === 'TOO_LARGE') throw cause
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
+    if (code === 'MODULE_NOT_FOUND' || code === 'ERR_DLOPEN_FAILED')
+      throw new LogError('CODEC_MISSING', `${found.name} cannot be unpacked on this machine: ${message}`, { cause })
     throw new LogError('CORRUPT', `a batch does not decompress by ${found.name}: ${message}`, { cause })
   }
 }
@@ -52,9 +57,9 @@ const SNAPPY_RATIO_MAX = 22
 
 function decompressSnappy(bytes: Buffer): Buffer {
   if (!bytes.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC))
-    return decompressSnappyBlock(bytes, DECOMPRESSED_BYTES_MAX)
+    return decompressSnappyBlock(bytes, BATCH_UNPACKED_BYTES_MAX)
   const blocks: Buffer[] = []
-  let left = DECOMPRESSED_BYTES_MAX
+  let left = BATCH_UNPACKED_BYTES_MAX
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
     const from = at + 4
     const end = from + bytes.readUInt32BE(at)
@@ -71,12 +76,12 @@ function decompressSnappy(bytes: Buffer): Buffer {
 function decompressSnappyBlock(block: Buffer, sizeBytesMax: number): Buffer {
   const stated = new ByteReader(block, true).uvarint()
   if (stated > Math.min(sizeBytesMax, block.length * SNAPPY_RATIO_MAX))
-    throw corrupt(`a block of ${block.length} bytes states to hold ${stated}`)
+    throw stated > sizeBytesMax ? tooLarge() : corrupt(`a block of ${block.length} bytes states to hold ${stated}`)
   return (native('snappy') as typeof Snappy).uncompressSync(block, { asBuffer: true }) as Buffer
 }
 
 function decompressLz4(bytes: Buffer): Buffer {
-  if (lz4BoundBytes(bytes) > DECOMPRESSED_BYTES_MAX) throw corrupt(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
+  if (lz4BoundBytes(bytes) > BATCH_UNPACKED_BYTES_MAX) throw tooLarge()
   return (native('lz4-napi') as typeof Lz4).decompressFrameSync(bytes)
 }
 
@@ -102,13 +107,16 @@ function lz4BoundBytes(frame: Buffer): number {
 
 function decompressZstd(bytes: Buffer): Buffer {
   const frames: Uint8Array[] = []
-  let left = DECOMPRESSED_BYTES_MAX
+  let left = BATCH_UNPACKED_BYTES_MAX
   for (let at = 0; at < bytes.length; ) {
     const { length, boundBytes } = zstdFrame(bytes.subarray(at))
     left -= boundBytes
-    if (left < 0) throw corrupt(`more than ${DECOMPRESSED_BYTES_MAX} bytes`)
+    if (left < 0) throw tooLarge()
     frames.push(zstdDecompress(bytes.subarray(at, at + length)))
     at += length
   }
   return Buffer.concat(frames)
 }
+
+const tooLarge = (): LogError =>
+  new LogError('TOO_LARGE', `a batch unpacks to more than ${BATCH_UNPACKED_BYTES_MAX} bytes`)

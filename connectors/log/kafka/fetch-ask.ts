@@ -39,6 +39,16 @@ export class Ask implements FetchPosition {
     return this.answer !== undefined && this.answer.next > this.offset
   }
 
+  /** Whether the answer is one for whoever asks later, too. */
+  get staysTrue(): boolean {
+    return this.movesOn || this.answer?.damaged !== undefined
+  }
+
+  /** Whether a damaged batch was found, and that before a moment. */
+  isDamagedSince(ms: number): boolean {
+    return this.answer?.damaged !== undefined && this.settledAtMs <= ms
+  }
+
   get failedForGood(): boolean {
     return this.failure !== undefined && !this.failure.retriable
   }
@@ -63,6 +73,11 @@ export class Ask implements FetchPosition {
     const { start, stable } = known ?? { start: 0, stable: offset }
     const nothing = { topic, partition, records: [], next: offset, stable, start, outOfRange: false }
     return failure ? { ...nothing, failure } : nothing
+  }
+
+  /** What lies at the offset is not what was written there. @param next where who goes on without it goes on */
+  damagedBy(failure: LogError, next: number, bounds: PartitionBounds): FetchedPartition {
+    return { ...this.nothingNew(bounds, failure), damaged: { next } }
   }
 }
 

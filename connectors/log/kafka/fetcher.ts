@@ -9,6 +9,7 @@ import {
 import type { KafkaCluster } from './cluster.ts'
 import { closedError, expectNoError, isStale, KafkaRefusal } from './errors.ts'
 import { Ask, waitFor } from './fetch-ask.ts'
+import { asLogError, damagedAt, notGiven, truncated } from './fetch-errors.ts'
 import { FetchLanes } from './fetch-lanes.ts'
 import { FETCH_VERSIONS, fetchRequest, type PartitionAnswer } from './fetch-request.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
@@ -20,6 +21,8 @@ const OFFSET_OUT_OF_RANGE = 1
 const ASKS_MAX = 10_000
 /** How long an answer that nobody has come for is kept. */
 const KEPT_MS = 5_000
+/** A damaged batch is looked at again so often. */
+const DAMAGED_AGAIN_MS = 1_000
 /** Between two attempts of the same call, when a broker failed or answered early without news. */
 const PAUSE_MS = 50
 /** Attempts of a call that does not wait: a leader that moved is found with the second one. */
@@ -61,7 +64,7 @@ export class Fetcher {
   /**
    * As the port says. A leader that moves or is not there is looked for until the time is up; partitions that can be read
    * are answered meanwhile.
-   * @throws LogError of a partition: at once when it is for good (`UNKNOWN_TOPIC`, `CORRUPT`, …), else when no partition
+   * @throws LogError of a partition: at once when it is for good (`UNKNOWN_TOPIC`, `TRUNCATED`, …), else when no partition
    * has news and the time is up
    */
   async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<FetchedPartition[]> {
@@ -102,11 +105,12 @@ export class Fetcher {
     if (this.asks.size + positions.length > ASKS_MAX)
       throw new LogError('TOO_MANY_FETCHES', `more than ${ASKS_MAX} positions are asked for`, { retriable: true })
     const fresh: Ask[] = []
+    const now = this.cluster.settings.clock.now()
     const asks = positions.map((position) => {
       const ask = new Ask(position)
       const found = this.asks.get(ask.key)
       // One that is on its way may be so for long: who does not wait asks anew.
-      if (found && (found.settled || waits)) return found
+      if (found && (found.settled || waits) && !found.isDamagedSince(now - DAMAGED_AGAIN_MS)) return found
       this.asks.set(ask.key, ask)
       fresh.push(ask)
       return ask
@@ -211,9 +215,11 @@ export class Fetcher {
     const knownStable = Math.max(stable, this.known.get(name)?.stable ?? stable)
     this.known.set(name, { start, stable: knownStable })
     try {
-      const { records, next, leaderEpochs } = readCommitted(answer.records, answer.abortedTransactions, offset)
+      const { records, next, leaderEpochs, damaged } = readCommitted(answer.records, answer.abortedTransactions, offset)
       this.epochs.read(ask, next, leaderEpochs)
-      if (next <= offset && offset < knownStable && !full) void this.consultBounds(ask)
+      if (damaged && next <= offset)
+        this.settle(ask, ask.damagedBy(damagedAt(ask, damaged.error), damaged.next, { stable, start }))
+      else if (next <= offset && offset < knownStable && !full) void this.consultBounds(ask)
       else this.settle(ask, { topic, partition, records, next, stable, start, outOfRange: false })
     } catch (cause) {
       const { code, message } = asLogError(cause)
@@ -252,7 +258,7 @@ export class Fetcher {
   private settle(ask: Ask, outcome: FetchedPartition | LogError): void {
     this.failing.set(ask.name, outcome instanceof LogError ? outcome : undefined)
     ask.settle(outcome, this.cluster.settings.clock.now())
-    if (!ask.movesOn) this.forget(ask)
+    if (!ask.staysTrue) this.forget(ask)
   }
 
   private outcomes(asks: readonly Ask[], waits: boolean, maxWaitMs: number, signal?: AbortSignal): Promise<void> {
@@ -265,7 +271,7 @@ export class Fetcher {
 
   private claim(asks: readonly Ask[]): FetchedPartition[] {
     return asks.map((ask) => {
-      if (ask.settled) this.forget(ask)
+      if (ask.settled && !ask.answer?.damaged) this.forget(ask)
       return ask.answer ?? ask.nothingNew(this.known.get(ask.name), this.failing.get(ask.name))
     })
   }
@@ -282,19 +288,3 @@ export class Fetcher {
     for (const ask of this.asks.values()) if (ask.settled && ask.settledAtMs + KEPT_MS < now) this.forget(ask)
   }
 }
-
-const notGiven = ({ name, offset }: Ask): LogError =>
-  new LogError('OFFSET_NOT_AVAILABLE', `${name}: the leader does not give what it has from ${offset} on`, {
-    retriable: true,
-  })
-
-/** For good: whoever read on would miss what is in the place of the records that are gone. */
-const truncated = ({ name, offset }: Ask, which: string): LogError =>
-  new LogError(
-    'TRUNCATED',
-    `${name}: records before offset ${offset} were read here, and the cluster has lost ${which} (an unclean leader election, ` +
-      'a lost disk, or a topic made anew)',
-  )
-
-const asLogError = (error: unknown): LogError =>
-  error instanceof LogError ? error : new LogError('FETCH_FAILED', (error as Error).message, { cause: error })

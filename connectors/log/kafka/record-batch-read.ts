@@ -19,9 +19,10 @@ import {
   RECORDS_AT,
   TRANSACTIONAL_FLAG,
 } from './batch-format.ts'
-import { corrupt, readInt64 } from './bytes.ts'
+import { corrupt, readLooseInt64 } from './bytes.ts'
 import { decompress } from './compression.ts'
 import { crc32c } from './crc32c.ts'
+import { BATCH_RECORDS_MAX, FAULT_BYTES_KEPT, RECORD_BYTES_MAX } from './limits.ts'
 import { VarintCursor } from './varint.ts'
 
 /** A batch as it lies in a partition; its records are still bytes. */
@@ -44,34 +45,81 @@ const NO_HEADERS: readonly RecordHeader[] = []
 const RECORD_BYTES_MIN = 7
 const ABORT_MARKER = 0
 
-/**
- * The whole batches of a fetched partition, in order; an answer may end in the middle of one, which is left out.
- * Each is checked against its checksum before anything in it is believed.
- * @throws LogError `CORRUPT` for bytes that are no batch, `UNSUPPORTED_FORMAT` for message sets older than Kafka 0.11
- */
-export function readBatches(fetched: Buffer): RecordBatch[] {
-  const batches: RecordBatch[] = []
-  for (let at = 0; at + MAGIC_AT < fetched.length; ) {
-    const length = fetched.readInt32BE(at + LENGTH_AT)
-    expectMagic(fetched[at + MAGIC_AT]!, fetched, at)
-    if (length < RECORDS_AT - LENGTH_COUNTS_FROM) throw corrupt(`a record batch of ${length} bytes`)
-    const end = at + LENGTH_COUNTS_FROM + length
-    if (end > fetched.length) break
-    batches.push(readBatch(fetched.subarray(at, end)))
-    at = end
-  }
-  return batches
+/** Bytes in the place of a batch that are not what was written there. */
+export interface DamagedBatch {
+  readonly baseOffset: number
+  /** Where who goes on without it goes on. */
+  readonly next: number
+  readonly error: LogError
 }
 
-function readBatch(bytes: Buffer): RecordBatch {
-  const baseOffset = readInt64(bytes, BASE_OFFSET_AT)
+/** A whole batch of before Kafka 0.11, which nobody has written for years: its records are not looked at. */
+export interface OldBatch {
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly bytes: Buffer
+  readonly error: LogError
+}
+
+export type FoundBatch = RecordBatch | OldBatch | DamagedBatch
+
+export const isDamaged = (batch: FoundBatch): batch is DamagedBatch => 'next' in batch
+export const isOld = (batch: FoundBatch): batch is OldBatch => 'lastOffset' in batch && 'error' in batch
+
+/**
+ * The whole batches of a fetched partition, in order; an answer may end in the middle of one, which is left out.
+ * Each is checked against its checksum before anything in it is believed. Nothing comes behind a damaged one.
+ */
+export function* readBatches(fetched: Buffer): Generator<FoundBatch, void, void> {
+  for (let at = 0; at + MAGIC_AT < fetched.length; ) {
+    const length = fetched.readInt32BE(at + LENGTH_AT)
+    const magic = fetched[at + MAGIC_AT]!
+    const end = at + LENGTH_COUNTS_FROM + length
+    if (magic > MAGIC || length < (magic < MAGIC ? OLD_BATCH_BYTES_MIN : RECORDS_AT) - LENGTH_COUNTS_FROM) {
+      const what = magic > MAGIC ? `is of unknown format ${magic}` : `is ${length} bytes long`
+      return yield damagedAt(fetched, at, undefined, corrupt(`the batch ${what}`))
+    }
+    if (end > fetched.length) return
+    const batch = magic < MAGIC ? oldBatch(fetched, at, end, magic) : readBatch(fetched, at, end)
+    yield batch
+    if (isDamaged(batch)) return
+    at = end
+  }
+}
+
+/** Offset, size, checksum, format, attributes, and at least an empty key and value. */
+const OLD_BATCH_BYTES_MIN = 26
+
+function oldBatch(fetched: Buffer, at: number, end: number, magic: number): OldBatch {
+  const offset = readLooseInt64(fetched, at + BASE_OFFSET_AT)
+  const what = `a message set of format ${magic} at offset ${offset}, from before Kafka 0.11`
+  const error = new LogError('UNSUPPORTED_FORMAT', `${what}: copy the topic with a newer client`)
+  return { baseOffset: offset, lastOffset: offset, bytes: fetched.subarray(at, end), error }
+}
+
+/** @param end of the batch, when its length can be believed */
+function damagedAt(fetched: Buffer, at: number, end: number | undefined, error: LogError): DamagedBatch {
+  const baseOffset = readLooseInt64(fetched, at + BASE_OFFSET_AT)
+  const behind = end === undefined || end + LENGTH_AT > fetched.length ? 0 : readLooseInt64(fetched, end)
+  return { baseOffset, next: Number.isSafeInteger(behind) ? Math.max(behind, baseOffset + 1) : baseOffset + 1, error }
+}
+
+function readBatch(fetched: Buffer, at: number, end: number): RecordBatch | DamagedBatch {
+  const bytes = fetched.subarray(at, end)
   const computed = crc32c(bytes.subarray(ATTRIBUTES_AT))
   const stated = bytes.readUInt32BE(CRC_AT)
   if (computed !== stated)
-    throw corrupt(`the batch at offset ${baseOffset} is damaged: its checksum is ${computed}, it states ${stated}`)
+    return damagedAt(
+      fetched,
+      at,
+      end,
+      corrupt(`the batch is damaged: its checksum is ${computed}, it states ${stated}`),
+    )
+  const baseOffset = readLooseInt64(bytes, BASE_OFFSET_AT)
   const attributes = bytes.readInt16BE(ATTRIBUTES_AT)
   const lastOffset = baseOffset + bytes.readInt32BE(LAST_OFFSET_DELTA_AT)
-  if (lastOffset < baseOffset) throw corrupt(`the batch at offset ${baseOffset} ends before it begins`)
+  if (lastOffset < baseOffset || !Number.isSafeInteger(lastOffset))
+    return damagedAt(fetched, at, end, corrupt('the batch ends before it begins'))
   return {
     baseOffset,
     lastOffset,
@@ -84,12 +132,17 @@ function readBatch(bytes: Buffer): RecordBatch {
   }
 }
 
-/** Appends the batch's records from offset `from` on. Keys, values and headers are views into the fetched bytes. */
-export function readRecords(batch: RecordBatch, from: number, into: LogRecord[]): void {
+/**
+ * Appends the batch's records from offset `from` on. Keys, values and headers are views into the fetched bytes; of a record
+ * above RECORD_BYTES_MAX the beginnings of key and value are copied.
+ * @returns the bytes of its records, unpacked
+ * @throws LogError for a batch that cannot be taken apart: `CORRUPT`, and what `decompress` throws
+ */
+export function readRecords(batch: RecordBatch, from: number, into: LogRecord[]): number {
   const { bytes, baseOffset, recordCount } = batch
   const appendTime = (bytes[ATTRIBUTES_AT + 1]! & APPEND_TIME_FLAG) !== 0
-  const fixedTimestamp = appendTime ? readInt64(bytes, MAX_TIMESTAMP_AT) : undefined
-  const baseTimestamp = readInt64(bytes, BASE_TIMESTAMP_AT)
+  const fixedTimestamp = appendTime ? readLooseInt64(bytes, MAX_TIMESTAMP_AT) : undefined
+  const baseTimestamp = readLooseInt64(bytes, BASE_TIMESTAMP_AT)
   const records = recordBytesOf(batch)
   const cursor = new VarintCursor(records, 0)
   for (let index = 0; index < recordCount; index++) {
@@ -97,7 +150,7 @@ export function readRecords(batch: RecordBatch, from: number, into: LogRecord[])
     const end = cursor.at + length
     if (length < RECORD_BYTES_MIN - 1 || end > records.length) throw damaged(batch, index, `is ${length} bytes long`)
     cursor.at++ // attributes: none are defined
-    const timestamp = baseTimestamp + cursor.next()
+    const timestamp = baseTimestamp + cursor.nextLoose()
     const offset = baseOffset + cursor.next()
     if (offset < from) {
       cursor.at = end
@@ -108,10 +161,35 @@ export function readRecords(batch: RecordBatch, from: number, into: LogRecord[])
     const headerCount = cursor.next()
     const headers = headerCount === 0 ? NO_HEADERS : readHeaders(records, cursor, end, headerCount)
     if (cursor.at !== end || offset > batch.lastOffset) throw damaged(batch, index, 'does not end where it should')
-    into.push({ offset, timestamp: fixedTimestamp ?? timestamp, key, value, headers })
+    const record = { offset, timestamp: fixedTimestamp ?? timestamp, key, value, headers }
+    into.push(length > RECORD_BYTES_MAX ? oversize(record, length) : record)
   }
   if (cursor.at !== records.length) throw damaged(batch, recordCount, 'was not announced')
+  return records.length
 }
+
+/** One record in the place of a batch that cannot be taken apart. @param from the first offset that is wanted */
+export function faultyRecord({ baseOffset, bytes }: OldBatch | RecordBatch, from: number, error: LogError): LogRecord {
+  const timestamp = bytes[MAGIC_AT] === MAGIC ? readLooseInt64(bytes, BASE_TIMESTAMP_AT) : -1
+  const reason = error.code === 'TOO_LARGE' ? 'oversize' : 'batch'
+  return {
+    offset: Math.max(baseOffset, from),
+    timestamp,
+    key: null,
+    value: beginningOf(bytes),
+    headers: NO_HEADERS,
+    fault: { reason, message: error.message, sizeBytes: bytes.length },
+  }
+}
+
+function oversize({ key, value, ...record }: LogRecord, sizeBytes: number): LogRecord {
+  const message = `a record of ${sizeBytes} bytes; at most ${RECORD_BYTES_MAX} are taken`
+  const fault = { reason: 'oversize', message, sizeBytes } as const
+  return { ...record, key: key && beginningOf(key), value: value && beginningOf(value), headers: NO_HEADERS, fault }
+}
+
+/** A copy: what it was cut from may be large. */
+const beginningOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.subarray(0, FAULT_BYTES_KEPT))
 
 /** Whether the batch is a marker that ends a transaction without effect. A marker whose record was compacted away is none. */
 export function isAbortMarker(batch: RecordBatch): boolean {
@@ -125,6 +203,8 @@ export function isAbortMarker(batch: RecordBatch): boolean {
 
 function recordBytesOf(batch: RecordBatch): Buffer {
   const { bytes, recordCount } = batch
+  if (recordCount > BATCH_RECORDS_MAX)
+    throw new LogError('TOO_LARGE', `a batch of ${recordCount} records; at most ${BATCH_RECORDS_MAX} are taken`)
   const records = bytes.subarray(RECORDS_AT)
   const codec = bytes[ATTRIBUTES_AT + 1]! & COMPRESSION_MASK
   const plain = codec === 0 || recordCount === 0 ? records : decompress(codec, records)
@@ -152,14 +232,6 @@ function readHeaders(records: Buffer, cursor: VarintCursor, end: number, count: 
     headers.push({ key: key.toString(), value: view(records, cursor, end) ?? records.subarray(0, 0) })
   }
   return headers
-}
-
-function expectMagic(magic: number, fetched: Buffer, at: number): void {
-  if (magic === MAGIC) return
-  const offset = fetched.readBigInt64BE(at + BASE_OFFSET_AT)
-  if (magic > MAGIC) throw corrupt(`a batch of unknown format ${magic} at offset ${offset}`)
-  const what = `a message set of format ${magic} at offset ${offset}, from before Kafka 0.11`
-  throw new LogError('UNSUPPORTED_FORMAT', `${what}: copy the topic with a newer client`)
 }
 
 function damaged(batch: RecordBatch, index: number, what: string) {

@@ -2,6 +2,7 @@ import { LogError, type TopicConfig } from '../../../streams/ports.ts'
 import { attempts } from './attempts.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { Code, KafkaRefusal } from './errors.ts'
+import { RECORD_BYTES_MAX } from './limits.ts'
 import { perLeader } from './per-leader.ts'
 import { createTopics as createRequest } from './requests/create-topics.ts'
 import { listOffsets } from './requests/list-offsets.ts'
@@ -9,8 +10,8 @@ import { metadata, type TopicMetadata } from './requests/metadata.ts'
 
 /** How long brokers may take to create topics, and to tell one another. */
 const CREATE_LIMIT_MS = 30_000
-/** A record batch as large as the largest record, 16 MiB, with its header. */
-const BATCH_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024
+/** A record batch as large as the largest record, with its header. */
+const BATCH_BYTES_MAX = RECORD_BYTES_MAX + 64 * 1024
 const FOREVER = '9223372036854775807'
 
 /**

@@ -59,10 +59,20 @@ export class VarintCursor {
       this.at++
       return (byte >>> 1) ^ -(byte & 1)
     }
-    return this.long()
+    return this.long(false)
   }
 
-  private long(): number {
+  /** The same of a timestamp, which may be any int64: beyond 2^52 only about. */
+  nextLoose(): number {
+    const byte = this.bytes[this.at]!
+    if (byte < 0x80) {
+      this.at++
+      return (byte >>> 1) ^ -(byte & 1)
+    }
+    return this.long(true)
+  }
+
+  private long(isLoose: boolean): number {
     let low = 0
     let at = this.at
     for (let shift = 0; shift < 28; shift += 7) {
@@ -73,10 +83,10 @@ export class VarintCursor {
         return (low >>> 1) ^ -(low & 1)
       }
     }
-    return this.larger(low, at)
+    return this.larger(low, at, isLoose)
   }
 
-  private larger(low: number, from: number): number {
+  private larger(low: number, from: number, isLoose: boolean): number {
     let zigzag = low
     let scale = 2 ** 28
     let at = from
@@ -86,7 +96,8 @@ export class VarintCursor {
       scale *= 0x80
       if (byte >= 0x80) continue
       const value = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
-      if (!Number.isSafeInteger(value) || zigzag > 2 ** 53) throw corrupt(`a varint beyond 2^52 at ${this.at}`)
+      if (!isLoose && (!Number.isSafeInteger(value) || zigzag > 2 ** 53))
+        throw corrupt(`a varint beyond 2^52 at ${this.at}`)
       this.at = at
       return value
     }

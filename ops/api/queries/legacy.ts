@@ -1,6 +1,7 @@
 /** What the endpoints of the deployed collector give, from the view. */
 import type { EpochKey, Submission } from '../../../schemas/types.ts'
 import { isMarker } from '../../../topology/topics.ts'
+import { lookedUp, silently } from '../../log-reading/read.ts'
 import { scan } from '../../log-reading/scan.ts'
 import type { Asked } from '../routes.ts'
 import type { SubmissionItem } from '../schema.ts'
@@ -61,12 +62,12 @@ async function* submissionsAt(
   partition: number,
   offsets: ReadonlySet<number>,
 ): AsyncGenerator<Submission> {
-  const { name, value } = topics.submissions
+  const { name } = topics.submissions
   let [from, last] = [Number.POSITIVE_INFINITY, 0]
   for (const offset of offsets) [from, last] = [Math.min(from, offset), Math.max(last, offset)]
-  for await (const records of scan(log, { topic: name, partition }, { from, to: last + 1 }))
+  for await (const records of scan(log, { topic: name, partition }, { from, to: last + 1, tell: silently }))
     for (const record of records) {
-      const event = offsets.has(record.offset) && record.value ? value.decode(record.value) : undefined
+      const event = offsets.has(record.offset) ? lookedUp(topics.submissions, partition, record)?.value : undefined
       if (event && !isMarker(event)) yield event
     }
 }

@@ -4,9 +4,8 @@
  */
 import { isPeerId } from '../../../connectors/libp2p/bans.ts'
 import type { IntakeReport } from '../../../schemas/types.ts'
-import type { Clock, Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { followTopic } from '../../intake/follow.ts'
+import { type FollowPorts, followTopic } from '../../intake/follow.ts'
 import type { Closeable } from '../../lifecycle.ts'
 import { REPORT_MS_MAX } from '../../peers/door.ts'
 import type { PeerItem, PeersAnswer } from '../peers-schema.ts'
@@ -24,7 +23,7 @@ const RECALLED = 1_000
 const INTAKES_MAX = 1_000
 
 export function followIntakeReports(
-  ports: { readonly log: Log; readonly clock: Clock },
+  ports: FollowPorts,
   { intakeReports }: Pick<Topics, 'intakeReports'>,
 ): IntakeReports {
   const reports = new Map<string, IntakeReport>()

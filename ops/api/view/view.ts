@@ -4,7 +4,8 @@
  */
 
 import { configOf } from '../../../streams/kafka-topic.ts'
-import type { Clock, FetchedPartition, Log, TopicPartition } from '../../../streams/ports.ts'
+import type { Clock, FetchedPartition, Log, PartitionBounds, TopicPartition } from '../../../streams/ports.ts'
+import { type OnUnreadable, positionBehind } from '../../../streams/read-record.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { partitionsOf } from '../../log-reading/scan.ts'
 import { HOUR_MS } from './commit.ts'
@@ -36,6 +37,8 @@ export interface ViewOptions {
   readonly clock: Clock
   /** It cannot read or write now, and tries again; undefined when it works again. */
   readonly waiting?: (reason: string | undefined) => void
+  /** Told of each record that is none of its topic. */
+  readonly onUnreadable: OnUnreadable
 }
 
 export interface View {
@@ -54,7 +57,17 @@ export async function openView(options: ViewOptions): Promise<View> {
   await log.createTopics([configOf(topics.markets)]) // the clock does too, but a log may be older than the topic
   const bounds = await log.bounds(partitions)
   const store = await openViewStore(directory, `${identity} ${partitions.length}`)
-  let offsets = parsePosition(store.newest().position, partitions.length)
+  try {
+    return await followLog(options, { store, partitions, ...(await startOf(store, bounds)) })
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** Where the rows of the store end, or the log begins. */
+async function startOf(store: ViewStore, bounds: readonly PartitionBounds[]): Promise<Pick<Start, 'from' | 'stable'>> {
+  let offsets = parsePosition(store.newest().position, bounds.length)
   // a log that ends before our position was made anew
   if (offsets?.some((offset, i) => offset > bounds[i]!.stable)) {
     await store.empty()
@@ -62,7 +75,7 @@ export async function openView(options: ViewOptions): Promise<View> {
   }
   const from = offsets ?? bounds.map(({ start }) => start)
   if (!offsets) await store.write([], positionText(from))
-  return followLog(options, { store, partitions, from, stable: bounds.map(({ stable }) => stable) })
+  return { from, stable: bounds.map(({ stable }) => stable) }
 }
 
 interface Start {
@@ -73,21 +86,21 @@ interface Start {
 }
 
 async function followLog(options: ViewOptions, { store, partitions, from, stable }: Start): Promise<View> {
-  const { log, topics, keepMs, submissionsMax } = options
+  const { log, topics, keepMs, submissionsMax, onUnreadable } = options
   const stop = new AbortController()
   const cache = new RowCache(() => store.newest())
   const journal = await createJournal(store, positionText(from))
   const state = { offsets: from, stable, newestTick: 0, prunedHour: 0, pruning: false }
 
   const commit = async (fetched: readonly FetchedPartition[]): Promise<void> => {
-    const rows = rowsOf(topics, cache, fetched)
+    const { commit: rows, newestTick } = rowsOf(topics, cache, fetched, onUnreadable)
     const { operations, change } = rows.finish()
-    const offsets = fetched.map(({ outOfRange, start, next }) => (outOfRange ? start : next))
+    const offsets = fetched.map((at) => positionBehind(at, onUnreadable))
     const whole: Change = { from: positionText(state.offsets), to: positionText(offsets), ...change }
     await store.write([...operations, ...journal.append(whole)], whole.to)
     state.offsets = offsets
     state.stable = fetched.map((one) => one.stable)
-    state.newestTick = Math.max(state.newestTick, ...fetched[0]!.records.map(({ timestamp }) => timestamp))
+    state.newestTick = Math.max(state.newestTick, newestTick)
     cache.trim()
     journal.publish(whole)
   }
@@ -121,7 +134,7 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
       await store.empty() // the log was made anew under us
       cache.clear()
       state.offsets = fetched.map(({ start }) => start)
-    } else if (fetched.some(({ outOfRange, next }, i) => outOfRange || next !== state.offsets[i]!))
+    } else if (fetched.some(({ outOfRange, damaged, next }, i) => outOfRange || damaged || next !== state.offsets[i]!))
       await commit(fetched)
     await trim()
     await prune()

@@ -1,8 +1,9 @@
 /** Turns fetched records into the rows of one commit. Synchronous, a fetched batch at a time; decides nothing. */
 import { sizeBytesOf } from '../../../schemas/batch-joiner.ts'
-import { CodecError } from '../../../schemas/codec-error.ts'
 import type { Anchor, AnchorKey, Batch, EpochKey, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
+import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { FetchedPartition, LogRecord } from '../../../streams/ports.ts'
+import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
 import { createCommit, type ViewCommit } from './commit.ts'
 import { withAnchor, withFinalization, withSummary, withTick } from './epoch-row.ts'
@@ -21,24 +22,31 @@ import {
 } from './rows.ts'
 import { hasSubmission, putFromVerdict, putSubmission, putVerdict } from './submission-rows.ts'
 
-export function rowsOf(topics: Topics, cache: RowCache, fetched: readonly FetchedPartition[]): ViewCommit {
-  const commit = createCommit(cache)
-  const read = new Map(fetched.flatMap((at) => (at.topic === topics.submissions.name ? [[at.partition, at]] : [])))
-  for (const { topic, partition, records } of fetched) {
-    const apply = APPLY[kindOf(topics, topic)]
-    for (const record of records)
-      if (record.key !== null) readable(() => apply(topics, commit, record, { partition, read }))
-  }
-  return commit
+/** What a commit writes, and the time of the newest tick in it, 0 without one. */
+export interface Rows {
+  readonly commit: ViewCommit
+  readonly newestTick: number
 }
 
-/** A record that nobody can read is a dead letter of its stage: the view goes on behind it. */
-function readable(work: () => void): void {
-  try {
-    work()
-  } catch (error) {
-    if (!(error instanceof CodecError)) throw error
+/** @param tell of each record that is none of its topic: the view goes on behind it */
+export function rowsOf(
+  topics: Topics,
+  cache: RowCache,
+  fetched: readonly FetchedPartition[],
+  tell: OnUnreadable,
+): Rows {
+  const commit = createCommit(cache)
+  const read = new Map(fetched.flatMap((at) => (at.topic === topics.submissions.name ? [[at.partition, at]] : [])))
+  let newestTick = 0
+  for (const { topic: name, partition, records } of fetched) {
+    const kind = kindOf(topics, name)
+    const [topic, apply] = [topics[kind] as KafkaTopic<never, never>, APPLY[kind] as Apply<Kind>]
+    for (const record of readRecords(topic, partition, records, tell)) {
+      if (kind === 'epochTicks') newestTick = Math.max(newestTick, record.timestamp)
+      apply(topics, commit, record, { partition, read })
+    }
   }
+  return { commit, newestTick }
 }
 
 type Kind = 'submissions' | 'epochTicks' | 'finalizations' | 'batches' | 'anchors' | 'verdicts' | 'markets'
@@ -59,53 +67,44 @@ interface Place {
   /** Each partition of submissions: what is left of it, and how far it is reflected. */
   readonly read: ReadonlyMap<number, FetchedPartition>
 }
-type Apply = (topics: Topics, commit: ViewCommit, record: LogRecord, place: Place) => void
+type Of<K extends Kind> = Topics[K] extends KafkaTopic<infer Key, infer Value> ? ReadRecord<Key, Value> : never
+type Apply<K extends Kind> = (topics: Topics, commit: ViewCommit, record: Of<K>, place: Place) => void
 
-const APPLY: Record<Kind, Apply> = {
-  epochTicks({ epochTicks }, commit, { value, timestamp }) {
-    if (value !== null) onTick(commit, epochTicks.value.decode(value), timestamp)
+const APPLY: { readonly [K in Kind]: Apply<K> } = {
+  epochTicks(_, commit, { value: tick, timestamp }) {
+    if (tick) onTick(commit, tick, timestamp)
   },
-  submissions(topics, commit, record, { partition }) {
-    if (record.value === null) return
-    const { key, value } = topics.submissions
-    const event = value.decode(record.value)
-    if (isMarker(event)) return
-    const [epoch, time] = [key.decode(record.key!), record.timestamp]
-    putSubmission(commit, topics, event, { key: epoch, position: { partition, offset: record.offset }, time })
-    commit.count(epoch, time)
+  submissions(topics, commit, { key, value: event, offset, timestamp: time }, { partition }) {
+    if (!event || isMarker(event)) return
+    putSubmission(commit, topics, event, { key, position: { partition, offset }, time })
+    commit.count(key, time)
   },
-  verdicts({ verdicts: { key, value } }, commit, record, { read }) {
-    if (record.value === null) return
-    const [epoch, verdict, time] = [key.decode(record.key!), value.decode(record.value), record.timestamp]
+  verdicts(_, commit, { key: epoch, value: verdict, timestamp: time, record }, { read }) {
+    if (!verdict) return
     const { position, reason } = verdict
     const place = { key: epoch, position, time }
     const { start, next } = read.get(position.partition) ?? { start: 0, next: 0 }
     // its submission is gone from the log, so nothing else leads to it
     if (position.offset < start) putFromVerdict(commit, verdict, place)
     const wasTakenOut = position.offset < next && !hasSubmission(commit, verdict, place)
-    if (!wasTakenOut) putVerdict(commit, record.value, verdict, place)
+    if (!wasTakenOut) putVerdict(commit, record.value!, verdict, place)
     if (!wasTakenOut || commit.isKnown(epoch)) commit.count(epoch, time, reason)
   },
-  finalizations({ finalizations: { key, value } }, commit, record) {
-    if (record.value === null) return
-    const event = value.decode(record.value)
-    if (!isMarker(event)) onFinalization(commit, key.decode(record.key!), event, record.timestamp)
+  finalizations(_, commit, { key, value: event, timestamp }) {
+    if (event && !isMarker(event)) onFinalization(commit, key, event, timestamp)
   },
-  batches({ batches: { key, value } }, commit, record) {
-    if (record.value === null) return
-    const event = value.decode(record.value)
-    const { dataMarket } = key.decode(record.key!)
+  batches(_, commit, { key: { dataMarket }, value: event, record }) {
+    if (!event) return
     if (!isEpochSummary(event)) return onBatch(commit, { dataMarket, epochId: event.epochId }, event, record)
     const epoch = { dataMarket, epochId: event.summaryOf }
     commit.epoch(epoch, (row) => withSummary(row, event, record.timestamp), record.timestamp)
     commit.heads(dataMarket, { batched: event.summaryOf })
   },
-  anchors({ anchors: { key, value } }, commit, record) {
-    const anchor = record.value === null ? null : value.decode(record.value)
-    onAnchor(commit, key.decode(record.key!), anchor, record)
+  anchors(_, commit, { key, value: anchor, record }) {
+    onAnchor(commit, key, anchor, record)
   },
-  markets({ markets: { key, value } }, commit, record) {
-    if (record.value !== null) commit.market(key.decode(record.key!).dataMarket, value.decode(record.value))
+  markets(_, commit, { key, value: market }) {
+    if (market) commit.market(key.dataMarket, market)
   },
 }
 

@@ -1,3 +1,5 @@
+import { UNREADABLE_REASONS } from '../../../streams/read-record.ts'
+import { READERS } from '../../left-out.ts'
 import { ROLES } from '../../roles.ts'
 import type { Definition } from '../definition.ts'
 
@@ -43,9 +45,17 @@ export const COMMON = {
   partitionParked: {
     type: 'gauge',
     name: 'seq_partition_parked',
-    help: '1 while a partition waits for a schema that its records name and the registry does not give.',
+    help: '1 while a partition waits: for a schema that its records name and the registry does not give, or at a batch that is damaged.',
     unit: '1',
     labels: { topic: 'a topic of the sequencer', partition: 'number of the partition' },
-    use: 'Make the registry answer; the partition goes on by itself.',
+    use: 'Make the registry answer, or a replica lead that has the batch; the partition goes on by itself.',
+  },
+  unreadable: {
+    type: 'counter',
+    name: 'seq_unreadable_records_total',
+    help: 'Records that a reader left out, since they are none of their topic. Those that a stage put aside are in seq_poison_total.',
+    unit: 'records',
+    labels: { reader: READERS, topic: 'a topic of the sequencer', reason: UNREADABLE_REASONS },
+    use: 'Somebody beside us writes to that topic. The log line `record-left-out` says where the record lies; `audit` names every one.',
   },
 } as const satisfies Record<string, Definition>

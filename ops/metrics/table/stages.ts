@@ -1,4 +1,4 @@
-import { DEAD_LETTER_REASONS } from '../../dead-letter-reasons.ts'
+import { DEAD_LETTER_REASONS } from '../../../streams/dead-letter.ts'
 import { STAGES } from '../../roles.ts'
 import { type Definition, SECONDS } from '../definition.ts'
 
@@ -149,7 +149,7 @@ export const OF_STAGES = {
   poison: {
     type: 'counter',
     name: 'seq_poison_total',
-    help: 'Records that a stage put aside as dead letters: it could not decode them, or they look like markers of a stage that did not write them.',
+    help: 'Records that a stage put aside as dead letters: they are none of their topic, or look like markers of a stage that did not write them.',
     unit: 'records',
     roles,
     labels: { topic: 'an input of a stage of the process', reason: DEAD_LETTER_REASONS },

@@ -15,9 +15,9 @@ export const stageAlerts: Alerts = ({ range }) => [
     severity: 'page',
     expr: 'max by (topic, partition) (seq_partition_parked) == 1',
     for: 2 * MINUTE,
-    summary: '{{ $labels.topic }}/{{ $labels.partition }} waits for a schema',
+    summary: '{{ $labels.topic }}/{{ $labels.partition }} waits for a schema, or at a damaged batch',
     description:
-      'Its records name a schema that the registry does not give. Make the registry answer, or register what the writer has; then it goes on by itself.',
+      'Its records name a schema that the registry does not give: make the registry answer, or register what the writer has. Or a batch is damaged: let another replica lead. Then it goes on by itself.',
   },
   {
     name: 'StageStalled',

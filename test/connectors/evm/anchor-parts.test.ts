@@ -65,7 +65,7 @@ describe('createIntentFollower', () => {
       await appendIntent(log, index, step, attempt)
     const told: string[] = []
     const stop = new AbortController()
-    const following = createIntentFollower(log, systemClock, anchorIntents).follow((change) => {
+    const following = createIntentFollower(log, systemClock, anchorIntents, () => {}).follow((change) => {
       told.push(nameOf(change))
       if (told.length === 2) void appendIntent(log, 0, 'DONE', 3).then(() => appendIntent(log, 2, 'SEND', 4))
       if (told.length === 4) stop.abort()
@@ -85,7 +85,7 @@ describe('createIntentFollower', () => {
     ] as const)
       await appendIntent(log, index, step, 1)
     const stop = new AbortController()
-    const follower = createIntentFollower(log, systemClock, anchorIntents)
+    const follower = createIntentFollower(log, systemClock, anchorIntents, () => {})
     const told: string[] = []
     const following = follower.follow((change) => {
       told.push(nameOf(change))
@@ -97,7 +97,7 @@ describe('createIntentFollower', () => {
     expect(bounds?.start).toBe(3)
     const again: string[] = []
     const second = new AbortController()
-    await createIntentFollower(log, systemClock, anchorIntents).follow((change) => {
+    await createIntentFollower(log, systemClock, anchorIntents, () => {}).follow((change) => {
       again.push(nameOf(change))
       if (again.length === 2) second.abort()
     }, second.signal)

@@ -22,13 +22,13 @@ import {
 import { keeperOf } from '../../../connectors/ipfs/store.ts'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
-import { decoded } from '../../../ops/log-reading/decoded.ts'
 import { scan } from '../../../ops/log-reading/scan.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary } from '../../../schemas/types.ts'
 import { createStreamsBuilder } from '../../../streams/create-builder.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import { readRecords } from '../../../streams/read-record.ts'
 import { StreamsRuntime } from '../../../streams/runtime.ts'
 import { planAnchor } from '../../../topology/anchor.ts'
 import type { AnchorRules } from '../../../topology/anchor-rules.ts'
@@ -119,7 +119,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
   async function readAll<K, V>(topic: KafkaTopic<K, V>): Promise<{ key: K; value: V }[]> {
     const found: { key: K; value: V }[] = []
     for await (const records of scan(log, { topic: topic.name, partition: 0 }))
-      for (const { key, value } of decoded(topic, 0, records)) found.push({ key, value: value! })
+      for (const { key, value } of readRecords(topic, 0, records, () => {})) found.push({ key, value: value! })
     return found
   }
 

@@ -9,6 +9,7 @@ import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { EpochTick, SlotOwner } from '../../../schemas/types.ts'
 import type { Log, LogRecord } from '../../../streams/ports.ts'
+import { readRecords } from '../../../streams/read-record.ts'
 import { sequencerTopics } from '../../../topology/topics.ts'
 import { CHAIN_ID, epochRange, MARKET, PROTOCOL_STATE, type ScriptedChain } from './scripted-chain.ts'
 
@@ -108,8 +109,9 @@ export async function readTopic(log: Log, topic: string): Promise<LogRecord[]> {
   return records
 }
 
+/** Without what is none. */
 export const readTicks = async (log: Log, { epochTicks }: ClockTopics): Promise<EpochTick[]> =>
-  (await readTopic(log, epochTicks.name)).map(({ value }) => epochTicks.value.decode(value!))
+  [...readRecords(epochTicks, 0, await readTopic(log, epochTicks.name), () => {})].map(({ value }) => value!)
 
 /** The ticks of the chain as it ended: those of orphaned blocks are taken out. Checks that each block follows its parent. */
 export function canonical(ticks: readonly EpochTick[]): EpochTick[] {

@@ -179,6 +179,18 @@ describe('a fetch of parked partitions alone', () => {
     expect(clock.now() - startedAt).toBeLessThan(5_000)
   })
 
+  test('behavior: goes on when the record was deleted, though nobody ever has the schema', async () => {
+    await put('slots', 0, known.encode({ slotId: 2 }))
+    const asking = () => log.fetch(both.slice(0, 1), { ...options, signal: AbortSignal.timeout(1) })
+    expect(await asking()).toMatchObject([{ records: [], next: 0 }])
+    await expect.poll(() => said.length, { timeout: 30_000 }).toBeGreaterThan(0)
+    await bare.deleteRecords([{ topic: 'slots', partition: 0, offset: 1 }])
+    await expect.poll(() => said.at(-1), { timeout: 30_000 }).toBe('slots/0 goes on')
+    expect(await log.fetch(both.slice(0, 1), options)).toMatchObject([{ outOfRange: true, start: 1 }])
+    const [answer] = await log.fetch([{ topic: 'slots', partition: 0, offset: 1 }], options)
+    expect(values(answer!.records)).toEqual([{ slotId: 2 }])
+  })
+
   test('error: ends when the log is closed', async () => {
     const fetching = log.fetch(both.slice(0, 1), { ...options, signal: new AbortController().signal })
     const ended = expect(fetching).rejects.toMatchObject({ code: 'CLOSED' })
@@ -300,7 +312,9 @@ describe('a topic that others write too', () => {
       expect((await fetchOne(log, 'slots', 0)).records).toHaveLength(1)
       expect(await read()).toHaveLength(1)
       expect(said).toEqual([])
-      expect(() => codec.serde('slots-key').decode(framedAs(id))).toThrow(`schema id ${id} is not known`)
+      expect(() => codec.serde('slots-key').decode(framedAs(id))).toThrow(
+        `schema id ${id}; no registry gives one below 1`,
+      )
     },
   )
 })

@@ -193,6 +193,7 @@ export async function startApi(
     log,
     topics,
     clock: systemClock,
+    onUnreadable: () => {},
     ...options,
     directory,
   })
@@ -200,7 +201,7 @@ export async function startApi(
   const health = createHealth(['api'], systemClock.now)
   health.set('api', true)
   const proofs = proofsOf(rules.markets[0]!, { view, log, topics })
-  const reports = followIntakeReports({ log, clock: systemClock }, topics)
+  const reports = followIntakeReports({ log, clock: systemClock, tell: () => {} }, topics)
   door.open({ view, log, topics, rules, health, stages: createStageWatch(systemClock.now), proofs, reports })
   const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
   answerProblems(server, (error) => errors.push(error))

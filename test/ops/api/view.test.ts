@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import { systemClock } from '../../../connectors/log/system-clock.ts'
 import type { SubmissionItem } from '../../../ops/api/schema.ts'
+import type { ProjectFinalization } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { createFixture, MARKET, submissionOf, verdictOf } from '../lookup/fixture.ts'
 import { createStory, type RunningApi, rowsOf, type Story, startApi } from './story.ts'
@@ -135,8 +136,13 @@ describe('failures', () => {
   test('behavior: what a failed turn had in memory is not counted twice', async () => {
     const { topics } = story.fixture
     let failures = 3
+    const unshowable = Object.defineProperty({} as ProjectFinalization, 'part', {
+      get() {
+        throw new Error('no schema')
+      },
+    })
     const decode: typeof topics.finalizations.value.decode = (bytes) => {
-      if (failures-- > 0) throw new Error('no schema') // after the ticks and submissions of the same turn
+      if (failures-- > 0) return unshowable // after the ticks and submissions of the same turn
       return topics.finalizations.value.decode(bytes)
     }
     const value = { ...topics.finalizations.value, decode }

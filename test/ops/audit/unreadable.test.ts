@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { auditLog } from '../../../ops/audit/audit.ts'
+import { NAMED_ALONE } from '../../../ops/audit/foreign.ts'
 import { isClean, renderAudit } from '../../../ops/audit/render.ts'
 import { textOf } from '../../../ops/output.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
@@ -7,7 +8,10 @@ import { RULES, runScenario, type Scenario } from './scenario.ts'
 
 /** The frame of a schema id that no registry here has ever given. */
 const OF_UNKNOWN_SCHEMA = Buffer.from([0, 0, 0, 0x27, 0x0f, 1])
-const TOPICS = ['submissions', 'finalizations', 'verdicts', 'batches', 'anchors', 'slots', 'markets'] as const
+const TOPICS = [
+  ...(['submissions', 'finalizations', 'verdicts', 'batches', 'anchors', 'slots', 'markets'] as const),
+  ...NAMED_ALONE,
+]
 
 let scenario: Scenario
 beforeAll(async () => {
@@ -17,6 +21,7 @@ beforeAll(async () => {
 describe.each([
   ['a schema that is not known', OF_UNKNOWN_SCHEMA, 'schema id 9999 is not known'],
   ['no frame', Buffer.from('hello'), 'no Confluent frame'],
+  ['a null key', null, 'the key is null'],
 ])('a record with %s', (_name, bytes, why) => {
   test.each(TOPICS)('error: in %s is told with its place, and everything else is audited', async (name) => {
     const topic: Pick<KafkaTopic<unknown, unknown>, 'name'> = scenario.topics[name]

@@ -35,7 +35,7 @@ const owned = (slotId: number, ...owners: string[]) => ({
 test('default: a slot has the owner of now, none when it does not exist; before the table is read there is no word', async () => {
   const { log, append } = await logOf()
   const signers = createSignerPool(rules, 0)
-  const guide = createGuide({ rules, topics, log, signers, quotaFactor: 4 })
+  const guide = createGuide({ rules, topics, log, signers, quotaFactor: 4, tell: () => {} })
   expect(guide.ownersOf(5)).toBe('no-word')
   await append(slots.name, slots.key.encode({ slotId: 5 }), slots.value.encode(owned(5, '0xa', '0xb')))
   await expect.poll(() => guide.ownersOf(5)).toEqual(['0xb'])
@@ -48,7 +48,7 @@ test('default: a slot has the owner of now, none when it does not exist; before 
 
 test('behavior: a former owner is one as long as an epoch is open that it saw; of an inactive slot nobody is', async () => {
   const { log, append } = await logOf()
-  const guide = createGuide({ rules, topics, log, signers: createSignerPool(rules, 0), quotaFactor: 4 })
+  const guide = createGuide({ rules, topics, log, signers: createSignerPool(rules, 0), quotaFactor: 4, tell: () => {} })
   const tick = epochTicks.key.encode({ dataMarket: MARKET })
   const own = (slotId: number, ...history: [sinceBlock: number, owner: string, active?: boolean][]) =>
     append(
@@ -93,7 +93,14 @@ test('behavior: until the ticks of before are read nothing is said of any epoch'
       return [{ ...answer!, records, next: at.offset + records.length }]
     },
   })
-  const guide = createGuide({ rules, topics, log: slow, signers: createSignerPool(rules, 0), quotaFactor: 4 })
+  const guide = createGuide({
+    rules,
+    topics,
+    log: slow,
+    signers: createSignerPool(rules, 0),
+    quotaFactor: 4,
+    tell: () => {},
+  })
   await expect.poll(() => fetches).toEqual([0, 1])
   expect(guide.ownersOf(5)).toBe('no-word')
   release()
@@ -159,7 +166,7 @@ test('behavior: what cannot be read is passed over, and what fails is tried agai
   const failing = Object.assign(Object.create(log), {
     bounds: (at: never) => (failures-- > 0 ? Promise.reject(new Error('away')) : log.bounds(at)),
   })
-  const following = followTopic({ log: failing, clock: systemClock }, slots, {
+  const following = followTopic({ log: failing, clock: systemClock, tell: () => {} }, slots, {
     apply: ({ slotId }, row) => seen.push([slotId, row?.history.length ?? null]),
   })
   await expect

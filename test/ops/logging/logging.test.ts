@@ -170,11 +170,13 @@ describe('events', () => {
     observer.rebalanced?.('admit', new Set([2, 1]), new Set())
     observer.processed?.('admit', 0, 1, 1)
     observer.restored?.('admit', 1, 20, 3.6)
-    observer.deadLettered?.('submissions', new Error('the bytes: secret payload'))
+    const place = { topic: 'submissions', partition: 1, offset: 7 }
+    observer.deadLettered?.({ ...place, reason: 'undecodable', why: 'the bytes: secret payload' })
     observer.taskFailed?.('admit', 1, new Error('why'))
     expect(seen).toEqual(['admit', 'p'])
     expect(events()).toEqual(['rebalanced', 'restored', 'dead-letter', 'task-failed'])
     expect(lines[0]).toMatchObject({ stage: 'admit', tasks: [1, 2], standbys: [] })
+    expect(lines[2]).toMatchObject({ ...place, reason: 'undecodable', level: 'warn' })
     expect(JSON.stringify(lines)).not.toContain('payload')
   })
 

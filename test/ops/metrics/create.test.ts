@@ -111,7 +111,7 @@ describe('a process', () => {
 
   test('behavior: the lag of a partition that another process has now is not there any more', async () => {
     const metrics = create()
-    const { lag, rebalanced } = runtimeMetrics(metrics)
+    const { lag, rebalanced } = runtimeMetrics(metrics, () => {})
     lag!('admit', 'validated', 0, 5)
     lag!('admit', 'validated', 1, 6)
     rebalanced!('admit', new Set([1]), new Set())

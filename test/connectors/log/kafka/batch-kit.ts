@@ -63,10 +63,22 @@ export function marker(baseOffset: number, producerId: bigint, type: 'abort' | '
   return batchAt(baseOffset, [outgoing('\0\0\0\0\0\0', { key })], { producer: writer(producerId), control: true })
 }
 
+/** @throws LogError of the first batch that is not handed out */
 export function readAllRecords(fetched: Buffer, from = 0): LogRecord[] {
   const records: LogRecord[] = []
-  for (const batch of readBatches(fetched)) readRecords(batch, from, records)
+  for (const batch of readBatches(fetched)) {
+    if ('error' in batch) throw batch.error
+    readRecords(batch, from, records)
+  }
   return records
+}
+
+/** The records of a batch, compressed as one. */
+export function compressed(batch: Buffer, codec: number, compress: (records: Buffer) => Buffer): Buffer {
+  const whole = Buffer.concat([batch.subarray(0, RECORDS_AT), compress(batch.subarray(RECORDS_AT))])
+  whole.writeInt32BE(whole.length - 12, 8)
+  whole.writeInt16BE(whole.readInt16BE(ATTRIBUTES_AT) | codec, ATTRIBUTES_AT)
+  return sealed(whole)
 }
 
 /** With arrays of numbers in place of bytes, so that views and buffers compare alike. */

@@ -315,13 +315,24 @@ describe('what does not', () => {
     await expect(fetching).rejects.toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED', retriable: false })
   })
 
-  test('error: damaged records are told with their partition and the position asked for', async () => {
+  test('behavior: a damaged batch holds its partition, is told, and asked for again later; others go on', async () => {
     const { cluster, fetcher } = start()
     const damaged = one(10)
     damaged[damaged.length - 1]! ^= 1
     const fetching = fetcher.fetch([at(1)], AT_ONCE)
-    ;(await cluster.requests(1))[0]!.answer([{ partition: 1, records: damaged }])
-    await expect(fetching).rejects.toThrow(/^t\/1, fetched from offset 10: the batch at offset 10 is damaged/)
+    ;(await cluster.requests(1))[0]!.answer([{ partition: 1, records: Buffer.concat([damaged, one(11)]) }])
+    const [held] = await fetching
+    expect(held).toMatchObject({ records: [], next: 10, damaged: { next: 11 } })
+    expect(held!.failure).toMatchObject({ code: 'CORRUPT', retriable: true })
+    expect(held!.failure!.message).toMatch(/^t\/1, offset 10: the batch is damaged: its checksum is/)
+
+    const both = fetcher.fetch([at(0), at(1)], WAIT)
+    ;(await cluster.requests(2))[1]!.answer([{ partition: 0, records: one(10) }])
+    expect((await both).map(({ next, damaged: at }) => [next, at])).toEqual([
+      [11, undefined],
+      [10, { next: 11 }],
+    ])
+    expect(cluster.asked[1]!.partitions).toHaveLength(1)
   })
 
   test('behavior: out of range comes with the bounds', async () => {

@@ -10,7 +10,7 @@ import { fetchRequest } from '../../../../connectors/log/kafka/fetch-request.ts'
 import { Fetcher } from '../../../../connectors/log/kafka/fetcher.ts'
 import { bounds } from '../../../../connectors/log/kafka/offsets.ts'
 import { encodeRecordBatch } from '../../../../connectors/log/kafka/record-batch.ts'
-import { readBatches } from '../../../../connectors/log/kafka/record-batch-read.ts'
+import { type RecordBatch, readBatches } from '../../../../connectors/log/kafka/record-batch-read.ts'
 import type { KafkaRequest } from '../../../../connectors/log/kafka/request.ts'
 import { initProducerId } from '../../../../connectors/log/kafka/requests/init-producer-id.ts'
 import { produce } from '../../../../connectors/log/kafka/requests/produce.ts'
@@ -96,7 +96,11 @@ async function codecsIn(topic: string): Promise<number[]> {
   const leader = await cluster.leaderOf({ topic, partition: 0 })
   const limits = { maxWaitMs: 0, maxBytesPerPartition: 16 * 1024 * 1024 }
   const { partitions } = await cluster.send(leader, fetchRequest(12, [{ topic, partition: 0, offset: 0 }], limits))
-  return [...new Set(readBatches(partitions[0]!.records).map(({ bytes }) => bytes[22]! & COMPRESSION_MASK))]
+  return [
+    ...new Set(
+      [...readBatches(partitions[0]!.records)].map((batch) => (batch as RecordBatch).bytes[22]! & COMPRESSION_MASK),
+    ),
+  ]
 }
 
 /** Lines that compress, but not to nothing. */

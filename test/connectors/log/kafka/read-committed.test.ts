@@ -1,8 +1,14 @@
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import {
+  BATCH_RECORDS_MAX,
+  BATCH_UNPACKED_BYTES_MAX,
+  FAULT_BYTES_KEPT,
+} from '../../../../connectors/log/kafka/limits.ts'
 import { type AbortedTransaction, readCommitted } from '../../../../connectors/log/kafka/read-committed.ts'
 import type { OutgoingRecord } from '../../../../streams/ports.ts'
-import { batchAt, type Kept, marker, outgoing, writer } from './batch-kit.ts'
+import { batchAt, compressed, type Kept, marker, oldMessageSet, outgoing, sealed, writer } from './batch-kit.ts'
 
 const offsetsOf = (fetched: readonly Buffer[], aborted: readonly AbortedTransaction[], from = 0) => {
   const { records, next } = readCommitted(Buffer.concat(fetched), aborted, from)
@@ -250,3 +256,146 @@ describe('any history', () => {
     return { log, committed: committed.sort((a, b) => a - b), aborted }
   }
 })
+
+describe('what cannot be handed out as it is', () => {
+  const good = (offset: number) => batchAt(offset, many(1))
+  const seen = (fetched: readonly Buffer[], from = 0) => {
+    const { records, next, damaged } = readCommitted(Buffer.concat(fetched), [], from)
+    return { records: records.map(({ offset, fault }) => [offset, fault?.reason]), next, damaged: damaged?.next }
+  }
+  const codec = (batch: Buffer, number: number) => {
+    batch.writeInt16BE(number, 21)
+    return sealed(batch)
+  }
+
+  test.each([5, 6, 7])(
+    'behavior: a batch of the unknown codec %i is one faulty record, and the rest is read',
+    (number) => {
+      const expected = [
+        [0, undefined],
+        [1, 'batch'],
+        [4, undefined],
+      ]
+      expect(seen([good(0), codec(batchAt(1, many(3)), number), good(4)]).records).toEqual(expected)
+    },
+  )
+
+  test.each([1, 2, 3, 4])('behavior: so is one that does not decompress by codec %i', (number) => {
+    expect(seen([codec(batchAt(0, many(3)), number), good(3)])).toEqual({
+      records: [
+        [0, 'batch'],
+        [3, undefined],
+      ],
+      next: 4,
+      damaged: undefined,
+    })
+  })
+
+  test('behavior: so is one of which records were handed out before it ended wrongly, from the position asked for', () => {
+    const batch = batchAt(5, many(3))
+    batch.writeInt32BE(2, 57)
+    expect(seen([sealed(batch), good(8)], 6).records).toEqual([
+      [6, 'batch'],
+      [8, undefined],
+    ])
+  })
+
+  test('behavior: so are message sets from before Kafka 0.11', () => {
+    expect(seen([oldMessageSet(1, 'old'), good(4)]).records).toEqual([
+      [0, 'batch'],
+      [4, undefined],
+    ])
+  })
+
+  test('behavior: of a record that compresses to nothing the beginning is kept, and how large it was', () => {
+    const huge = outgoing(null, { key: Buffer.from('k'), value: Buffer.alloc(40 * 1024 * 1024, 'v') })
+    const batch = compressed(batchAt(0, [outgoing('a'), huge, outgoing('b')]), 1, (records) => gzipSync(records))
+    expect(batch.length).toBeLessThan(100_000)
+    const { records } = readCommitted(batch, [], 0)
+    expect(records.map(({ offset, fault }) => [offset, fault?.reason])).toEqual([
+      [0, undefined],
+      [1, 'oversize'],
+      [2, undefined],
+    ])
+    const { key, value, fault } = records[1]!
+    expect([key!.toString(), value!.length, value!.buffer.byteLength]).toEqual([
+      'k',
+      FAULT_BYTES_KEPT,
+      FAULT_BYTES_KEPT,
+    ])
+    expect(fault!.sizeBytes).toBeGreaterThan(40 * 1024 * 1024)
+  })
+
+  test('behavior: a bomb is never unpacked, and one faulty record stands for it', () => {
+    const zeros = Buffer.alloc(BATCH_UNPACKED_BYTES_MAX + 1)
+    const bomb = compressed(good(0), 1, () => gzipSync(zeros))
+    expect(seen([bomb, good(1)]).records).toEqual([
+      [0, 'oversize'],
+      [1, undefined],
+    ])
+  })
+
+  test('behavior: a batch of more records than are made objects of is one faulty record', () => {
+    const batch = batchAt(0, many(1), { lastOffset: BATCH_RECORDS_MAX })
+    batch.writeInt32BE(BATCH_RECORDS_MAX + 1, 57)
+    expect(seen([sealed(batch)])).toMatchObject({ records: [[0, 'oversize']], next: BATCH_RECORDS_MAX + 1 })
+  })
+
+  test('behavior: what unpacks to much is read in several answers', () => {
+    const large = outgoing(null, { value: Buffer.alloc(12 * 1024 * 1024) })
+    const batch = (offset: number) =>
+      compressed(batchAt(offset, [large, large, large]), 1, (records) => gzipSync(records))
+    const fetched = [0, 3, 6].map(batch)
+    expect(seen(fetched)).toMatchObject({ next: 6, damaged: undefined })
+    expect(seen(fetched.slice(2), 6).next).toBe(9)
+  })
+
+  test.each([1_795_984_250_000_000_000n, -1n, -(2n ** 62n)])('behavior: a record may have the time %i', (time) => {
+    const batch = batchAt(0, many(2))
+    batch.writeBigInt64BE(time, 27)
+    const { records } = readCommitted(sealed(batch), [], 0)
+    expect(records.map(({ timestamp }) => timestamp)).toEqual([Number(time), Number(time)])
+  })
+
+  test('behavior: the second record may be the one with nanoseconds', () => {
+    const far = 1_795_984_250_000_000_000
+    const record = Buffer.from([0, ...zigzag(BigInt(far)), 0, 1, 1, 0])
+    const batch = Buffer.concat([batchAt(0, []), Buffer.from([record.length << 1]), record])
+    batch.writeInt32BE(batch.length - 12, 8)
+    batch.writeInt32BE(1, 57)
+    const [read] = readCommitted(sealed(batch), [], 0).records
+    expect([read!.fault, read!.timestamp > far]).toEqual([undefined, true])
+  })
+
+  test('behavior: at a damaged batch the reading ends; what came before is handed out, and it is known what comes behind', () => {
+    const damaged = batchAt(1, many(3))
+    damaged[damaged.length - 1]! ^= 1
+    expect(seen([good(0), damaged, good(4)])).toEqual({ records: [[0, undefined]], next: 1, damaged: 4 })
+    expect(seen([damaged], 2)).toEqual({ records: [], next: 2, damaged: 3 })
+    const unframed = good(0)
+    unframed.writeInt32BE(7, 8)
+    expect(seen([unframed])).toEqual({ records: [], next: 0, damaged: 1 })
+  })
+
+  test('behavior: no bytes end in an exception', () => {
+    const base = Buffer.concat([batchAt(7, many(3), { producer: writer(A) }), marker(10, A, 'abort'), good(11)])
+    const changes = fc.array(fc.tuple(fc.nat({ max: base.length - 1 }), fc.nat({ max: 255 })), { maxLength: 8 })
+    fc.assert(
+      fc.property(changes, fc.boolean(), (all, seal) => {
+        const changed = Buffer.from(base)
+        for (const [at, byte] of all) changed[at] = byte
+        const { next, damaged } = readCommitted(seal ? sealed(changed) : changed, abortedOf([A, 7]), 7)
+        expect(next).toBeGreaterThanOrEqual(7)
+        if (damaged) expect(damaged.next).toBeGreaterThan(next)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+})
+
+function zigzag(value: bigint): number[] {
+  const bytes: number[] = []
+  let rest = value << 1n
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
+  return [...bytes, Number(rest)]
+}

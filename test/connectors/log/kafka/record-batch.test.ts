@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeRecordBatch, recordSizeBytes } from '../../../../connectors/log/kafka/record-batch.ts'
-import { readBatches } from '../../../../connectors/log/kafka/record-batch-read.ts'
+import { type RecordBatch, readBatches } from '../../../../connectors/log/kafka/record-batch-read.ts'
 import type { OutgoingRecord } from '../../../../streams/ports.ts'
 import {
   batchAt,
@@ -51,7 +51,7 @@ describe('encoding', () => {
         const read = readAllRecords(fetched)
         expect(read.map(plain)).toEqual([...given, ...given].map(plain))
         expect(read.map(({ offset }) => offset)).toEqual([...given, ...given].map((_, at) => base + at))
-        const [batch] = readBatches(fetched)
+        const [batch] = readBatches(fetched) as Iterable<RecordBatch>
         expect(batch).toMatchObject({ baseOffset: base, lastOffset: second - 1, control: false })
         expect(batch!.producerId).toBe(producer.producerId)
         expect(batch!.transactional).toBe(producer.transactional)
@@ -146,7 +146,7 @@ describe('reading', () => {
     for (let at = 21; at < whole.length; at++) {
       const damaged = Buffer.from(whole)
       damaged[at]! ^= 1 << (at % 8)
-      expect(() => readAllRecords(damaged)).toThrow(/offset 3 is damaged: its checksum is \d+, it states \d+/)
+      expect(() => readAllRecords(damaged)).toThrow(/the batch is damaged: its checksum is \d+, it states \d+/)
     }
   })
 
@@ -178,8 +178,8 @@ describe('reading', () => {
 
   test('error: a number of records that the bytes cannot hold allocates nothing', () => {
     const batch = batchAt(0, three)
-    batch.writeInt32BE(2 ** 31 - 1, 57)
-    expect(() => readAllRecords(sealed(batch))).toThrow('is one of 2147483647 in')
+    batch.writeInt32BE(200_000, 57)
+    expect(() => readAllRecords(sealed(batch))).toThrow('is one of 200000 in')
   })
 
   test('error: records beyond the number stated are not passed over', () => {

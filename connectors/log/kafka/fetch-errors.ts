@@ -1,0 +1,23 @@
+/** What a fetch of a partition fails with. */
+import { LogError } from '../../../streams/ports.ts'
+import type { Ask } from './fetch-ask.ts'
+
+export const notGiven = ({ name, offset }: Ask): LogError =>
+  new LogError('OFFSET_NOT_AVAILABLE', `${name}: the leader does not give what it has from ${offset} on`, {
+    retriable: true,
+  })
+
+/** For good: whoever read on would miss what is in the place of the records that are gone. */
+export const truncated = ({ name, offset }: Ask, which: string): LogError =>
+  new LogError(
+    'TRUNCATED',
+    `${name}: records before offset ${offset} were read here, and the cluster has lost ${which} (an unclean leader election, ` +
+      'a lost disk, or a topic made anew)',
+  )
+
+export const asLogError = (error: unknown): LogError =>
+  error instanceof LogError ? error : new LogError('FETCH_FAILED', (error as Error).message, { cause: error })
+
+/** It is asked for again and again: a replica that has what was written may become the leader, or an operator deletes it. */
+export const damagedAt = ({ name, offset }: Ask, { code, message }: LogError): LogError =>
+  new LogError(code, `${name}, offset ${offset}: ${message}`, { retriable: true })

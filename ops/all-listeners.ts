@@ -1,0 +1,32 @@
+import type { ProgressListener, ProgressOptions } from './progress.ts'
+
+/** One listener that tells several, whatever becomes of one of them. */
+export function allListeners(
+  listeners: readonly ProgressListener[],
+  failed: ProgressOptions['failed'],
+): Required<ProgressListener> {
+  type Event = Exclude<keyof ProgressListener, 'wantsPast'>
+  const tell =
+    <E extends Event>(event: E) =>
+    (...said: Parameters<NonNullable<ProgressListener[E]>>): void => {
+      for (const listener of listeners)
+        try {
+          ;(listener[event] as ((...args: typeof said) => void) | undefined)?.(...said)
+        } catch (error) {
+          failed?.(error)
+        }
+    }
+  return {
+    wantsPast: true,
+    released: tell('released'),
+    closed: tell('closed'),
+    orphaned: tell('orphaned'),
+    finalized: tell('finalized'),
+    batched: tell('batched'),
+    summarised: tell('summarised'),
+    anchorChanged: tell('anchorChanged'),
+    anchored: tell('anchored'),
+    missed: tell('missed'),
+    verdict: tell('verdict'),
+  }
+}
