@@ -62,6 +62,10 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
       about: 'What became of the submissions of a slot, and by which rule',
       create: async () => (await import('./lookup/command.ts')).whyCommand(openLog),
     },
+    'dead-letters': {
+      about: 'Records that were put aside since they are none of their topic: list, count, show, and put back',
+      create: async () => (await import('./dead-letters/command.ts')).deadLettersCommand(openLog),
+    },
     doctor: {
       about: 'Check the machine, the data directory or the cluster, the ports, the node and the storage',
       create: async () => (await import('./doctor/command.ts')).doctorCommand(),

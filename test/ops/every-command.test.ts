@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { auditCommand } from '../../ops/audit/command.ts'
 import { createProgram } from '../../ops/cli.ts'
 import { CliError, explain } from '../../ops/cli-error.ts'
+import { deadLettersCommand } from '../../ops/dead-letters/command.ts'
 import { createScreen } from '../../ops/dev/screen.ts'
 import { epochCommand, whyCommand } from '../../ops/lookup/command.ts'
 import { marketsCommand } from '../../ops/markets/command.ts'
@@ -87,6 +88,15 @@ beforeAll(async () => {
     error: HOSTILE,
   })
   await put(topics.anchors, { ...EPOCH, batchIndex: 0 }, anchor)
+  const appender = await fixture.log.appender()
+  const headers = ['reason', 'peer', 'message', '__streams.errors.topic', '__streams.errors.reason', HOSTILE].map(
+    (key) => ({
+      key,
+      value: Buffer.from(HOSTILE),
+    }),
+  )
+  const hostile = { key: Buffer.from(HOSTILE), value: Buffer.from(HOSTILE), headers }
+  await appender.append([{ topic: topics.deadLetters.name, partition: 0, timestamp: 1, ...hostile }])
   await put(topics.markets, { dataMarket: OTHER_MARKET }, {
     serving: 'REMOVED',
     sinceBlock: 1,
@@ -125,6 +135,7 @@ const READERS: Readonly<Record<string, { readonly command: (open: OpenLog) => Co
       ['prune', '--older-than-days', '1', '--dry-run', '--kubo', 'http://127.0.0.1:2'],
     ],
   },
+  'dead-letters': { command: deadLettersCommand, runs: [['list'], ['count'], ['show', '0'], ['retry', '--dry-run']] },
   proof: {
     command: proofCommand,
     runs: [
