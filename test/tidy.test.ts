@@ -206,6 +206,14 @@ test('behavior: what a node answers is read by the checked readers alone', () =>
   expect(asking.filter((path) => !readers.includes(path))).toEqual([])
 })
 
+test('behavior: what lies in a topic is decoded where each record is given a fate; rows of the view were read there', () => {
+  const readers = ['streams/read-record.ts', 'streams/task.ts', 'streams/test-driver.ts', 'ops/prepare.ts', 'bench/']
+  const decoding = product.filter(({ code }) => /\b(?:key|value)\.decode\((?!\s*bytesOf\()/.test(code))
+  expect(decoding.map(({ path }) => path).filter((path) => !readers.some((reader) => path.startsWith(reader)))).toEqual(
+    [],
+  )
+})
+
 test('behavior: no default exports but where a tool asks for one', () => {
   const withDefault = sources.filter(({ code }) => /\bexport default\b/.test(code)).map(({ path }) => path)
   expect(withDefault.sort()).toEqual(['ops/signer-worker.ts', 'test/reporter.ts'])
