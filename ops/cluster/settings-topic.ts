@@ -37,7 +37,7 @@ export const settingsTopic = (appId: string): TopicConfig => ({
   cleanup: 'compact',
 })
 
-/** The newest settings; undefined when the topic or a record in it is missing. */
+/** The newest settings; undefined when the topic or a record in it is missing. What others wrote there is left out. */
 export async function readClusterSettings(log: Log, appId: string): Promise<ClusterSettings | undefined> {
   const { name: topic } = settingsTopic(appId)
   const at = { topic, partition: 0 }
@@ -51,8 +51,11 @@ export async function readClusterSettings(log: Log, appId: string): Promise<Clus
   let newest: ClusterSettings | undefined
   for (let offset = bounds!.start; offset < bounds!.stable; ) {
     const [got] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    for (const { value } of got!.records) if (value) newest = parse(value, topic)
-    offset = got!.outOfRange ? got!.start : got!.next
+    const { records, outOfRange, start, next, failure } = got!
+    if (failure) throw failure
+    for (const { key, value } of records)
+      if (key !== null && value !== null && KEY.equals(key)) newest = parse(value, topic) ?? newest
+    offset = outOfRange ? start : next
   }
   return newest
 }
@@ -79,8 +82,10 @@ export function changedParts(from: unknown, to: unknown, path = ''): string[] {
   return keys.flatMap((key) => changedParts(before[key], after[key], path ? `${path}.${key}` : key))
 }
 
-function parse(value: Uint8Array, topic: string): ClusterSettings {
-  const { format, ...settings } = JSON.parse(Buffer.from(value).toString()) as ClusterSettings & { format: number }
+/** Undefined for what no release has written. */
+function parse(value: Uint8Array, topic: string): ClusterSettings | undefined {
+  const { format, ...settings } = readJson(value) as ClusterSettings & { format?: unknown }
+  if (typeof format !== 'number') return undefined
   // those of an older release lack what came later
   if (format === FORMAT) return { ...settings, rules: completeRules(settings.rules) }
   throw new CliError(
@@ -88,4 +93,12 @@ function parse(value: Uint8Array, topic: string): ClusterSettings {
     'A newer sequencer deployed this cluster: use its version.',
     EXIT.unavailable,
   )
+}
+
+function readJson(value: Uint8Array): object {
+  try {
+    return Object(JSON.parse(Buffer.from(value).toString())) as object
+  } catch {
+    return {}
+  }
 }

@@ -68,3 +68,21 @@ test('behavior: differences are named by path, whatever the order of keys', () =
   const twoMarkets = { ...settings, rules: { ...settings.rules, markets: [...settings.rules.markets, 'x'] } }
   expect(changedParts(settings, twoMarkets)).toEqual(['rules.markets.1 unset → "x"'])
 })
+
+test('behavior: what others wrote into the topic is left out', async () => {
+  await writeClusterSettings(log, settings, 1)
+  const { name: topic } = settingsTopic('app')
+  const text = Buffer.from('text')
+  const key = Buffer.from('settings')
+  const appender = await log.appender()
+  for (const [itsKey, value] of [
+    [null, text],
+    [text, Buffer.from('{"format":9}')],
+    [key, text],
+    [key, Buffer.from('null')],
+    [key, Buffer.from('{}')],
+    [key, null],
+  ] as const)
+    await appender.append([{ topic, partition: 0, timestamp: 1, key: itsKey, value }])
+  expect(changedParts(await readClusterSettings(log, 'app'), settings)).toEqual([])
+})
