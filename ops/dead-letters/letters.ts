@@ -36,6 +36,8 @@ export interface LetterFilter {
   /** Ms; both inclusive. */
   readonly since?: number | undefined
   readonly until?: number | undefined
+  /** Only so many of the newest are looked at; all by default. */
+  readonly newest?: number | undefined
 }
 
 /** Those that match, oldest first. A log without the topic has none. */
@@ -45,7 +47,9 @@ export async function* lettersOf(
   filter: LetterFilter,
 ): AsyncGenerator<{ readonly letter: Letter; readonly record: LogRecord }> {
   if (!(await exists(log, topic))) return
-  for await (const records of scan(log, { topic, partition: 0 }, { tell: silently }))
+  const [bounds] = await log.bounds([{ topic, partition: 0 }])
+  const from = Math.max(bounds!.start, bounds!.stable - (filter.newest ?? Number.POSITIVE_INFINITY))
+  for await (const records of scan(log, { topic, partition: 0 }, { from, tell: silently }))
     for (const record of records) {
       const letter = letterOf(record)
       if (matches(letter, record.timestamp, filter)) yield { letter, record }

@@ -1,5 +1,6 @@
 /** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
 import type { Admin } from 'kafkajs'
+import { systemClock } from '../../connectors/log/system-clock.ts'
 import { type Log, LogError } from '../../streams/ports.ts'
 import type { Topology } from '../../streams/topology.ts'
 import { sequencerTopology } from '../../topology/index.ts'
@@ -18,6 +19,7 @@ import { servedMarkets } from '../markets/known-markets.ts'
 import { sharedInWords } from '../markets/shared-projects.ts'
 import { examineBrokers } from './brokers.ts'
 import { type Finding, failed, notLookedAt } from './finding.ts'
+import { examineLetters } from './letters.ts'
 
 /** About five seconds in all: whoever asks what does not work wants to know it soon. */
 const ADMIN_RETRIES = 4
@@ -57,6 +59,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
       findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
       const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
       if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })
+      findings.push(await examineLetters(ground.log, ground.topics, systemClock.now()))
       const active = new Set(
         await groupsWithMembers(
           admin,

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { countLetters, type LetterFilter, letterAt, newestLetters } from '../../../ops/dead-letters/letters.ts'
 import { letterJson, renderCounts, renderLetter, renderLetters } from '../../../ops/dead-letters/render.ts'
 import { retryLetters } from '../../../ops/dead-letters/retry.ts'
+import { examineLetters } from '../../../ops/doctor/letters.ts'
 import { textOf } from '../../../ops/output.ts'
 import { deadLetterOf } from '../../../streams/dead-letter.ts'
 import type { LogRecord, OutgoingRecord } from '../../../streams/ports.ts'
@@ -101,6 +102,14 @@ describe('list and count', () => {
     ])
     expect(textOf(renderCounts(counts))).toContain('2026-05-31T00:00:00.000Z to 2026-05-31T02:00:00.000Z')
   })
+})
+
+test('default: doctor tells what came in the last day', async () => {
+  const { log, topics } = fixture
+  const finding = await examineLetters(log, topics, T + 26 * HOUR_MS)
+  expect(finding).toMatchObject({ ok: true, advice: expect.stringContaining('dead-letters list') })
+  expect(finding.detail).toMatch(/^3 in the last 24 hours: 1 /)
+  expect((await examineLetters(log, topics, T + 99 * HOUR_MS)).detail).toBe('none in the last 24 hours')
 })
 
 test('default: one is shown with its bytes', async () => {
