@@ -56,7 +56,7 @@ export interface AdmissionEvents {
   passed(peer: Peer, now: number): void
   /** A vote came. */
   voted(peer: Peer): void
-  /** A signature is not the owner's, and no credit made up for it. */
+  /** A signature is not the owner's, or a message too long, and no credit made up for it. */
   faulted(peer: Peer): void
 }
 
@@ -114,6 +114,20 @@ export class Admission {
       if (recovered![next - 1]!.signer === look.at(-1)) this.credit(peer, now())
       return undefined
     })
+  }
+
+  /** A message came that is longer than any: it costs its bearer what a signature of nobody does. */
+  tooLong(peer: Peer): void {
+    const trusted = peer.standing.doubt()
+    peer.talker.refused++
+    // while nothing is known nobody could earn the credit that makes up for it
+    if (!trusted && this.guide.ownersOf(0) !== 'no-word') this.fault(peer)
+  }
+
+  private fault(peer: Peer): void {
+    peer.standing.faults++
+    peer.host.faults++
+    this.events.faulted(peer)
   }
 
   private look({ slotId, dataMarket, epochId }: Submission): FirstLook {
@@ -201,11 +215,7 @@ export class Admission {
     const trusted = standing.doubt()
     if (doubt === 'bad-signature' || doubt === 'unknown-slot') {
       talker.badSignatures++
-      if (!trusted) {
-        standing.faults++
-        host.faults++
-        this.events.faulted(peer)
-      }
+      if (!trusted) this.fault(peer)
     }
     const payers = trusted ? [standing.doubtful] : [standing.doubtful, host.doubtful]
     const isRefused = this.lagging && !trusted

@@ -92,7 +92,7 @@ export class Collector {
     }
     updateWindowSeldom(stream)
     const peer = connections.of(connection, clock.now())
-    const decoder = new FrameDecoder(limits.frameBytesMax)
+    const decoder = new FrameDecoder(limits.frameBytesMax, limits.skippedBytesMax)
     const open: CollectStream = { stream, peer, decoder, partialBytes: 0, unfinishedSince: undefined }
     this.streams.add(open)
     peer.streams.add(open)
@@ -135,10 +135,12 @@ export class Collector {
     for (const chunk of data instanceof Uint8Array ? [data] : data) {
       if (open.stream.status !== 'open') break
       this.options.counts.bytes += chunk.length
-      const { frames, problem } = open.decoder.push(chunk)
-      if (frames.length > 0) open.unfinishedSince = undefined
+      const { frames, oversize, skippedBytes, problem } = open.decoder.push(chunk)
+      if (frames.length + oversize.length > 0) open.unfinishedSince = undefined
       messages += frames.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / MESSAGE_BYTES), problem ? 1 : 0)
+      messages += Math.ceil(skippedBytes / MESSAGE_BYTES)
       for (const frame of frames) if (!this.onFrame(open, frame, now)) break
+      for (const one of oversize) this.onOversize(open, one, now)
       if (problem && open.stream.status === 'open') this.onGarbage(open, problem, now)
     }
     if (messages > 0) this.options.read(open.peer, messages, now)
@@ -161,12 +163,21 @@ export class Collector {
     return !unframed
   }
 
-  private onGarbage(open: CollectStream, problem: FramingProblem, receivedAt: number): void {
-    const { counts } = this.options
+  private onOversize({ peer }: CollectStream, problem: FramingProblem, receivedAt: number): void {
+    const { counts, admission } = this.options
     counts.messages++
-    if (problem.reason === 'OVERSIZE') counts.oversize++
-    else counts.malformed++
-    this.queueLetter(problem, open.peer, receivedAt)
+    counts.oversize++
+    admission.tooLong(peer)
+    this.queueLetter(problem, peer, receivedAt)
+  }
+
+  private onGarbage(open: CollectStream, problem: FramingProblem, receivedAt: number): void {
+    if (problem.reason === 'OVERSIZE') this.onOversize(open, problem, receivedAt)
+    else {
+      this.options.counts.messages++
+      this.options.counts.malformed++
+      this.queueLetter(problem, open.peer, receivedAt)
+    }
     reset(open, problem.message) // this stream only: where the next message would begin cannot be known
   }
 

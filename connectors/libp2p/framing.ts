@@ -3,12 +3,18 @@
  * length or delimiter. A chunk is not a message: it may hold half of one, or many.
  *
  * Each byte is looked at once, however it is dribbled; the end of the object is found by counting braces outside strings.
- * There is no way to find the next message behind a broken one, so the first problem ends the stream.
+ * An object that is too long is passed over up to its end, for what comes behind it was promised to its sender as well. There is
+ * no way to find the next message behind a broken one, so that ends the stream.
  */
 
 const UUID_BYTES = 36
 /** A submission has 400–600 bytes; the longest project names seen stay far below this. Above it a message is OVERSIZE. */
 export const FRAME_BYTES_MAX = 64 * 1024
+/**
+ * The longest message that is passed over, and not the end of its stream. The deployed collector takes up to 4 MiB by gRPC, and
+ * writes some bytes as six.
+ */
+export const SKIPPED_BYTES_MAX = 24 * 1024 * 1024
 /** Bytes of a bad message that are kept to look at. */
 export const EVIDENCE_BYTES_MAX = 1024
 
@@ -31,6 +37,10 @@ export interface FramingProblem {
 
 export interface Framed {
   readonly frames: readonly Frame[]
+  /** Those that were too long, and ended; the stream goes on. */
+  readonly oversize: readonly FramingProblem[]
+  /** Bytes of such messages since the last call, also of one whose end has not come. */
+  readonly skippedBytes: number
   /** Set once; nothing can be read from the stream after it. */
   readonly problem?: FramingProblem
 }
@@ -52,9 +62,17 @@ const BYTE_KIND = Uint8Array.from({ length: 256 }, (_, byte) =>
 /** Bytes that make a number more than plain digits. `e` also stands in true and false; that only costs a second look. */
 const NOT_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => ('-+.eE'.includes(String.fromCharCode(byte)) ? 1 : 0))
 
+/** A message that is too long, up to its end. */
+interface Skipping {
+  /** Read of it so far. */
+  bytes: number
+  readonly evidence: Buffer
+}
+
 /** Decoder of one stream. Holds at most `frameBytesMax` bytes. */
 export class FrameDecoder {
   private readonly frameBytesMax: number
+  private readonly skippedBytesMax: number
   /** Bytes of the message in hand that came in earlier chunks: `partial[0 … partialLength)`. */
   private partial: Buffer | undefined
   private partialLength = 0
@@ -63,40 +81,56 @@ export class FrameDecoder {
   /** The next byte of the string is escaped. */
   private escaping = false
   private plainNumbers = true
+  private skipping: Skipping | undefined
   private failed = false
 
-  constructor(frameBytesMax: number = FRAME_BYTES_MAX) {
+  constructor(frameBytesMax: number = FRAME_BYTES_MAX, skippedBytesMax: number = SKIPPED_BYTES_MAX) {
     this.frameBytesMax = frameBytesMax
+    this.skippedBytesMax = skippedBytesMax
   }
 
   /** Memory held for an incomplete message. */
   get partialBytes(): number {
-    return this.partial?.length ?? 0
+    return this.partial?.length ?? this.skipping?.evidence.length ?? 0
   }
 
   /** Bytes of an incomplete message that were read. */
   get unfinishedBytes(): number {
-    return this.partialLength
+    return this.skipping?.bytes ?? this.partialLength
   }
 
   /** The messages that `chunk` completes. */
   push(chunk: Uint8Array): Framed {
-    if (this.failed) return { frames: [] }
-    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     const frames: Frame[] = []
+    const oversize: FramingProblem[] = []
+    let skippedBytes = 0
+    if (this.failed) return { frames, oversize, skippedBytes }
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     let start = 0
     while (start < bytes.length) {
-      const end = this.scan(bytes, start)
-      if (typeof end === 'object') return { frames, problem: end }
+      const before = this.skipping?.bytes ?? 0
+      const end = this.skipping ? start : this.scan(bytes, start)
+      if (typeof end === 'object') return { frames, oversize, skippedBytes, problem: end }
       if (end === undefined) break
-      frames.push(this.take(bytes.subarray(start, end)))
-      start = end
+      if (this.skipping) {
+        start = this.skip(bytes, end)
+        skippedBytes += this.skipping.bytes - before
+        const told = this.skipped()
+        if (told && this.failed) return { frames, oversize, skippedBytes, problem: told }
+        if (told) oversize.push(told)
+      } else {
+        frames.push(this.take(bytes.subarray(start, end)))
+        start = end
+      }
     }
     if (start < bytes.length) this.keep(bytes.subarray(start))
-    return { frames }
+    return { frames, oversize, skippedBytes }
   }
 
-  /** Where the message in hand ends in `bytes`, read from `start`; undefined when it does not end there. */
+  /**
+   * Where the message in hand ends in `bytes`, read from `start`; undefined when it does not end there. Of one that is too long
+   * where it became so.
+   */
   private scan(bytes: Buffer, start: number): number | undefined | FramingProblem {
     const before = this.partialLength
     const limit = Math.min(bytes.length, start + this.frameBytesMax - before)
@@ -111,9 +145,32 @@ export class FrameDecoder {
       at++
     }
     const end = this.depth > 0 ? this.scanObject(bytes, at, limit) : undefined
-    if (end === undefined && limit < bytes.length)
-      return this.fail('OVERSIZE', `more than ${this.frameBytesMax} bytes without an end`, bytes, start)
+    if (end !== undefined || limit === bytes.length) return end
+    this.skipping = { bytes: before + limit - start, evidence: this.evidenceIn(bytes, start) }
+    return limit
+  }
+
+  /** Position behind the message that is passed over, or where it is too long for that, or the end of `bytes`. */
+  private skip(bytes: Buffer, from: number): number {
+    const skipping = this.skipping!
+    const limit = Math.min(bytes.length, from + Math.max(0, this.skippedBytesMax - skipping.bytes))
+    const end = this.scanObject(bytes, from, limit) ?? limit
+    skipping.bytes += end - from
     return end
+  }
+
+  /** What is told of the message that is passed over, once it ends or is too long for that. */
+  private skipped(): FramingProblem | undefined {
+    const { bytes, evidence } = this.skipping!
+    const ended = this.depth === 0
+    if (!ended && bytes < this.skippedBytesMax) return undefined
+    this.failed = !ended
+    this.skipping = undefined
+    this.plainNumbers = true
+    const message = ended
+      ? `${bytes} bytes, and ${this.frameBytesMax} are taken`
+      : `more than ${bytes} bytes without an end`
+    return { reason: 'OVERSIZE', message, evidence }
   }
 
   private scanObject(bytes: Buffer, from: number, limit: number): number | undefined {
@@ -178,12 +235,17 @@ export class FrameDecoder {
   }
 
   private fail(reason: FramingProblem['reason'], message: string, bytes: Buffer, start: number): FramingProblem {
+    this.failed = true
+    return { reason, message, evidence: this.evidenceIn(bytes, start) }
+  }
+
+  /** The first bytes of the message in hand, which is no longer kept. */
+  private evidenceIn(bytes: Buffer, start: number): Buffer {
     const kept = this.partial?.subarray(0, this.partialLength) ?? Buffer.alloc(0)
     const evidence = Buffer.concat([kept, bytes.subarray(start)].map((part) => part.subarray(0, EVIDENCE_BYTES_MAX)))
-    this.failed = true
     this.partial = undefined
     this.partialLength = 0
-    return { reason, message, evidence: evidence.subarray(0, EVIDENCE_BYTES_MAX) }
+    return Buffer.from(evidence.subarray(0, EVIDENCE_BYTES_MAX))
   }
 }
 

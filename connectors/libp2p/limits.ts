@@ -3,6 +3,8 @@
  * where it has none a peer could take all memory. All of them can be given to `startIntake`.
  */
 
+import { FRAME_BYTES_MAX, SKIPPED_BYTES_MAX } from './framing.ts'
+
 const KiB = 1024
 const MiB = 1024 * KiB
 
@@ -36,7 +38,9 @@ export const INTAKE_LIMITS = {
   /** Of all connections; one more takes the connection with the most streams with it. A stream takes some 6 KiB. */
   streamsMax: 20_000,
   /** Bytes of one message. */
-  frameBytesMax: 64 * KiB,
+  frameBytesMax: FRAME_BYTES_MAX,
+  /** Of one that is longer, and is passed over up to its end; beyond them its stream is reset. */
+  skippedBytesMax: SKIPPED_BYTES_MAX,
   /** A message that began must end within this, or its stream is reset (time in which we did not read is left out). */
   frameTimeoutMs: 30_000,
   /** Memory for unfinished messages of one connection, and of all. A pool of 100 streams takes 100 KiB at worst. */

@@ -244,15 +244,32 @@ describe('dead letters', () => {
     expect(stream.status).toBe('open')
   })
 
-  test('behavior: oversize keeps 1 KiB', async () => {
+  test('behavior: one that is too long leaves the stream open, and 1 KiB of it is kept', async () => {
     await using stage = new Stage()
     const running = await stage.intake()
     const stream = await open(await stage.client(), running)
-    const bytes = Buffer.from(`${message().id}{"a":"${'x'.repeat(70_000)}`)
-    await write(stream, bytes, 9_000).catch(() => {})
-    await until(() => running.log.letters.length === 1, 'appended')
-    expect(running.log.letters[0]).toMatchObject({ value: bytes.subarray(0, 1024), headers: { reason: 'OVERSIZE' } })
-    expect(running.intake.stats()).toMatchObject({ oversize: 1, malformed: 0 })
+    const long = Buffer.from(`${message().id}{"a":"${'x'.repeat(300_000)}"}`)
+    const good = messages(40)
+    const sent = good.flatMap(({ bytes }, at) => (at % 20 === 0 ? [long, bytes] : [bytes]))
+    await write(stream, Buffer.concat(sent), 9_000)
+    await until(() => running.log.submissions.length === 40, 'appended')
+    expect(running.log.submissions.map(({ submissionId }) => submissionId)).toEqual(ids(good))
+    expect(running.log.letters).toHaveLength(2)
+    expect(running.log.letters[0]).toMatchObject({
+      value: long.subarray(0, 1024),
+      headers: { reason: 'OVERSIZE', message: `${long.length} bytes, and 65536 are taken` },
+    })
+    expect(running.intake.stats()).toMatchObject({ messages: 42, oversize: 2, malformed: 0, unfinished: 0 })
+    expect(stream.status).toBe('open')
+  })
+
+  test('behavior: what is longer than is passed over resets its stream', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { skippedBytesMax: 100_000 } })
+    const stream = await open(await stage.client(), running)
+    await write(stream, Buffer.from(`${message().id}{"a":"${'x'.repeat(110_000)}"}`), 9_000).catch(() => {})
+    await until(() => stream.status !== 'open', 'reset')
+    expect(running.intake.stats()).toMatchObject({ oversize: 1, malformed: 0, partialBytes: 0 })
   })
 
   test('behavior: beyond the rate they are only counted, and the observer hears of each', async () => {

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { EVIDENCE_BYTES_MAX, FRAME_BYTES_MAX, type Frame, FrameDecoder } from '../../../connectors/libp2p/framing.ts'
+import {
+  EVIDENCE_BYTES_MAX,
+  FRAME_BYTES_MAX,
+  type Frame,
+  FrameDecoder,
+  type FramingProblem,
+} from '../../../connectors/libp2p/framing.ts'
 import { decodeSubmission, LENGTH_MAX } from '../../../connectors/libp2p/wire.ts'
 
 interface Vectors {
@@ -14,15 +20,18 @@ const UUID = '0a0b0c0d-1111-4222-8333-00000000000f'
 const RECEIVED_AT = 1_700_000_000_000
 
 /** The frames of a stream that comes in chunks of `size` bytes, copied since they are views. */
-function read(bytes: Buffer, size = bytes.length) {
-  const decoder = new FrameDecoder()
+function read(bytes: Buffer, size = bytes.length, decoder = new FrameDecoder()) {
   const frames: Frame[] = []
+  const oversize: FramingProblem[] = []
+  let skipped = 0
   for (let at = 0; at < bytes.length; at += size) {
-    const { frames: some, problem } = decoder.push(bytes.subarray(at, at + size))
+    const { frames: some, oversize: long, skippedBytes, problem } = decoder.push(bytes.subarray(at, at + size))
     frames.push(...some.map((frame) => ({ ...frame, bytes: Buffer.from(frame.bytes), json: Buffer.from(frame.json) })))
-    if (problem) return { frames, problem, decoder }
+    oversize.push(...long)
+    skipped += skippedBytes
+    if (problem) return { frames, oversize, skipped, problem, decoder }
   }
-  return { frames, problem: undefined, decoder }
+  return { frames, oversize, skipped, problem: undefined, decoder }
 }
 
 const decode = (json: string) => {
@@ -122,18 +131,47 @@ describe('framing', () => {
     expect(new FrameDecoder().push(Buffer.from('GET / HTTP/1.1')).problem?.message).toContain('0x47 at 0')
   })
 
-  for (const size of [1, 100, 1_000_000])
-    test(`error: no end within the bound, in chunks of ${size}`, () => {
-      const bytes = Buffer.from(`${UUID}{"a":"${'x'.repeat(FRAME_BYTES_MAX)}"}`)
-      const { problem } = read(bytes, size)
-      expect(problem?.reason).toBe('OVERSIZE')
-      expect(problem?.evidence).toEqual(bytes.subarray(0, EVIDENCE_BYTES_MAX))
+  const frameOf = (length: number, fill = 'x') => Buffer.from(`${UUID}{"a":"${fill.repeat(length).slice(44 - length)}"}`)
+
+  for (const size of [1, 37, 100, 4_096, 1_000_000])
+    test(`error: one that is too long is passed over up to its end, in chunks of ${size}`, () => {
+      const good = Buffer.from(`${UUID}{"b":"}"}`)
+      const long = [frameOf(FRAME_BYTES_MAX + 1), frameOf(200_000, '}{\\"')]
+      const { frames, oversize, skipped, problem, decoder } = read(
+        Buffer.concat([good, long[0]!, good, long[1]!, long[0]!, good]),
+        size,
+      )
+      expect(problem).toBeUndefined()
+      expect(frames.map(({ json }) => json.toString())).toEqual(Array(3).fill('{"b":"}"}'))
+      expect(oversize).toEqual(
+        [long[0]!, long[1]!, long[0]!].map((bytes) => ({
+          reason: 'OVERSIZE',
+          message: `${bytes.length} bytes, and ${FRAME_BYTES_MAX} are taken`,
+          evidence: bytes.subarray(0, EVIDENCE_BYTES_MAX),
+        })),
+      )
+      expect(skipped).toBe(2 * long[0]!.length + long[1]!.length)
+      expect([decoder.partialBytes, decoder.unfinishedBytes]).toEqual([0, 0])
     })
+  test('error: what is longer than is passed over ends the stream, and holds little memory until then', () => {
+    const decoder = new FrameDecoder(1_000, 5_000)
+    const { problem, oversize } = read(frameOf(5_000), 4_999, decoder)
+    expect([problem, oversize.length]).toEqual([undefined, 1])
+    const long = frameOf(5_001)
+    expect(read(long.subarray(0, 4_999), 100, decoder)).toMatchObject({ problem: undefined, oversize: [] })
+    expect([decoder.partialBytes, decoder.unfinishedBytes]).toEqual([EVIDENCE_BYTES_MAX, 4_999])
+    const ended = read(long.subarray(4_999), 1, decoder)
+    expect(ended.problem).toEqual({
+      reason: 'OVERSIZE',
+      message: 'more than 5000 bytes without an end',
+      evidence: long.subarray(0, EVIDENCE_BYTES_MAX),
+    })
+    expect(decoder.push(Buffer.from(`${UUID}{}`)).frames).toEqual([])
+  })
   test('args: exactly the bound passes, one more byte does not', () => {
-    const frame = (length: number) => Buffer.from(`${UUID}{"a":"${'x'.repeat(length - 44)}"}`)
     for (const size of [33, 1_000_000]) {
-      expect(read(frame(FRAME_BYTES_MAX), size).frames).toHaveLength(1)
-      expect(read(frame(FRAME_BYTES_MAX + 1), size).problem?.reason).toBe('OVERSIZE')
+      expect(read(frameOf(FRAME_BYTES_MAX), size).frames).toHaveLength(1)
+      expect(read(frameOf(FRAME_BYTES_MAX + 1), size)).toMatchObject({ frames: [], oversize: [{ reason: 'OVERSIZE' }] })
     }
   })
   test('behavior: messages before a problem are delivered', () => {
