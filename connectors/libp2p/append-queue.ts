@@ -59,12 +59,12 @@ export class AppendQueue<O> {
     this.wake?.()
   }
 
-  /** Appends what is queued, for at most `limits.drainMsMax`; answers how many records did not get into the log. */
-  async drain(): Promise<number> {
+  /** Appends what is queued, for so long at most; answers how many records did not get into the log. */
+  async drain(msMax: number): Promise<number> {
     this.draining = true
     this.wake?.()
     const late = new AbortController()
-    const deadline = this.options.clock.sleep(this.options.limits.drainMsMax, late.signal)
+    const deadline = this.options.clock.sleep(msMax, late.signal)
     await Promise.race([this.running, deadline])
     late.abort()
     this.stopping.abort()

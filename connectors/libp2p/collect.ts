@@ -7,6 +7,7 @@ import type { Clock, OutgoingRecord } from '../../streams/ports.ts'
 import type { Admission } from './admission.ts'
 import type { Connections, Peer } from './connections.ts'
 import type { Counts, Doubt } from './counts.ts'
+import { takeOver } from './early.ts'
 import { EVIDENCE_BYTES_MAX, type Frame, FrameDecoder, type FramingProblem } from './framing.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 import { updateWindowSeldom } from './window-updates.ts'
@@ -101,7 +102,18 @@ export class Collector {
     // Both halves must be closed before a stream is gone; the collector never reads, so ours closes when its does.
     stream.addEventListener('remoteCloseWrite', () => closeOurHalf(stream))
     if ((stream as { remoteWriteStatus?: string }).remoteWriteStatus === 'closed') closeOurHalf(stream)
-    if (this.streams.size > limits.streamsMax) this.shedGreediest('streams', ({ streams }) => streams.size)
+    takeOver(stream)
+  }
+
+  /** Takes what came on a stream that was closed before its handler had it. */
+  readonly onEarly = (stream: Stream, peer: Peer, messages: Uint8Array): void => {
+    if (this.closed) return
+    const { limits, clock } = this.options
+    const decoder = new FrameDecoder(limits.frameBytesMax, limits.skippedBytesMax)
+    const gone: CollectStream = { stream, peer, decoder, partialBytes: 0, unfinishedSince: undefined }
+    const count = this.onChunk(gone, messages, clock.now())
+    if (count > 0) this.options.read(peer, count, clock.now())
+    if (decoder.unfinishedBytes > 0) this.options.counts.unfinished++
   }
 
   /** No further bytes are read. */
@@ -134,17 +146,22 @@ export class Collector {
     let messages = 0
     for (const chunk of data instanceof Uint8Array ? [data] : data) {
       if (open.stream.status !== 'open') break
-      this.options.counts.bytes += chunk.length
-      const { frames, oversize, skippedBytes, problem } = open.decoder.push(chunk)
-      if (frames.length + oversize.length > 0) open.unfinishedSince = undefined
-      messages += frames.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / MESSAGE_BYTES), problem ? 1 : 0)
-      messages += Math.ceil(skippedBytes / MESSAGE_BYTES)
-      for (const frame of frames) if (!this.onFrame(open, frame, now)) break
-      for (const one of oversize) this.onOversize(open, one, now)
-      if (problem && open.stream.status === 'open') this.onGarbage(open, problem, now)
+      messages += this.onChunk(open, chunk, now)
     }
     if (messages > 0) this.options.read(open.peer, messages, now)
     if (open.stream.status === 'open') this.measurePartial(open, now)
+  }
+
+  /** Answers for how many messages its bytes count. */
+  private onChunk(open: CollectStream, chunk: Uint8Array, now: number): number {
+    this.options.counts.bytes += chunk.length
+    const { frames, oversize, skippedBytes, problem } = open.decoder.push(chunk)
+    if (frames.length + oversize.length > 0) open.unfinishedSince = undefined
+    for (const frame of frames) if (!this.onFrame(open, frame, now)) break
+    for (const one of oversize) this.onOversize(open, one, now)
+    if (problem) this.onGarbage(open, problem, now)
+    const whole = frames.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / MESSAGE_BYTES), problem ? 1 : 0)
+    return whole + Math.ceil(skippedBytes / MESSAGE_BYTES)
   }
 
   /** False when the stream was reset. */
@@ -238,7 +255,7 @@ export class Collector {
   }
 
   private measurePartial(open: CollectStream, now: number): void {
-    const { limits, counts } = this.options
+    const { limits, counts, connections } = this.options
     const { partialBytes, unfinishedBytes } = open.decoder
     this.countPartial(open, partialBytes)
     if (unfinishedBytes > 0) open.unfinishedSince ??= now
@@ -246,7 +263,7 @@ export class Collector {
       counts.shed('partial-bytes')
       reset(open, 'too many unfinished messages on this connection')
     } else if (this.partialBytes > limits.partialBytesMax)
-      this.shedGreediest('partial-bytes', (peer) => peer.partialBytes)
+      connections.shedGreediest('partial-bytes', (peer) => peer.partialBytes)
   }
 
   private countPartial(open: CollectStream, bytes: number): void {
@@ -254,11 +271,6 @@ export class Collector {
     open.partialBytes = bytes
     open.peer.partialBytes += added
     this.partialBytes += added
-  }
-
-  private shedGreediest(reason: 'streams' | 'partial-bytes', measure: (peer: Peer) => number): void {
-    this.options.counts.shed(reason)
-    this.options.connections.greediest(measure)?.connection.abort(new Error(`the intake has too many: ${reason}`))
   }
 
   private onClose(open: CollectStream): void {

@@ -11,6 +11,7 @@ import { addressOf, hostOf } from './address.ts'
 import type { Bans } from './bans.ts'
 import type { CollectStream } from './collect.ts'
 import type { Counts } from './counts.ts'
+import { Inbound } from './inbound.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 import { type Guest, greediest, leaving, stalled } from './places.ts'
 import type { Pressed } from './pressure.ts'
@@ -26,6 +27,7 @@ export interface Peer extends Pressed {
   readonly standing: Standing
   readonly address: string
   readonly host: Host
+  readonly guest: Guest | undefined
   readonly talker: Talker
   partialBytes: number
   messages: number
@@ -48,6 +50,7 @@ export class Connections {
   /** A connection has the timeline object of its socket: the one thing that the two share and that can be reached. */
   private readonly decrypted = new WeakMap<object, MessageStream>()
   private readonly byTimeline = new WeakMap<object, Guest>()
+  readonly inbound: Inbound
   private readonly limits: IntakeLimits
   private readonly counts: Counts
   private readonly bans: Bans
@@ -67,6 +70,8 @@ export class Connections {
     this.talkers = parts.talkers
     this.standings = new Standings(parts.limits)
     this.now = () => parts.clock.now()
+    this.inbound = new Inbound(parts.limits, parts.counts, this.now)
+    this.inbound.onExcess = () => this.shedGreediest('streams', ({ guest }) => guest?.streams ?? 0)
   }
 
   of(connection: Connection, now: number): Peer {
@@ -84,6 +89,7 @@ export class Connections {
       standing: this.standings.enter(peerId, host.name, now),
       address: addressOf(connection),
       host,
+      guest,
       talker: this.talkers.of(peerId, host.name),
       inflightBytes: 0,
       partialBytes: 0,
@@ -112,6 +118,7 @@ export class Connections {
   readonly gater: ConnectionGater = {
     denyInboundConnection: (socket) => {
       const now = this.now()
+      if (this.inbound.isParting) return this.counts.shed('stopping')
       if (this.bans.of({ address: addressOf(socket) }, now)) return this.counts.shed('banned')
       const host = this.hostNamed(hostOf(socket), now)
       if (host.handshakes >= this.limits.handshakesPerHostMax && !this.endHandshake(now, host, true))
@@ -167,7 +174,18 @@ export class Connections {
   }
 
   private letIn(socket: MultiaddrConnection, host: Host, now: number): void {
-    const guest: Guest = { socket, host, peer: undefined, peerId: '', handshaking: true, activeAt: now }
+    const guest: Guest = {
+      socket,
+      host,
+      peer: undefined,
+      peerId: '',
+      handshaking: true,
+      activeAt: now,
+      muxer: undefined,
+      heardAt: now,
+      heardBytes: 0,
+      streams: 0,
+    }
     this.guests.add(guest)
     this.byTimeline.set(socket.timeline, guest)
     host.connections++
@@ -224,10 +242,28 @@ export class Connections {
       encrypter.secureInbound = async (socket, options) => {
         const secured = await secure(socket, options)
         this.decrypted.set(socket.timeline, secured.connection)
+        const guest = this.byTimeline.get(socket.timeline)
+        if (guest) this.inbound.remember(secured.connection, guest)
         return secured
       }
       return encrypter
     }
+  }
+
+  /** Tells everybody that the intake ends; from now on nobody new is let in. */
+  part(): void {
+    this.inbound.part(this.guests)
+  }
+
+  /** Who may still have something under way, or is not read at present. @param elapsedMs since the last call */
+  notParted(elapsedMs: number): number {
+    return this.inbound.notParted((guest) => this.guests.has(guest), elapsedMs)
+  }
+
+  /** Ends the connection that takes most by some measure. */
+  shedGreediest(reason: 'streams' | 'partial-bytes', measure: (peer: Peer) => number): void {
+    this.counts.shed(reason)
+    this.greediest(measure)?.connection.abort(new Error(`the intake has too many: ${reason}`))
   }
 
   /** The connection that takes most by some measure. */

@@ -20,6 +20,10 @@ export const SHED_REASONS = [
   'idle',
   /** A connection of a banned peer or address. */
   'banned',
+  /** A new connection while the intake ends. */
+  'stopping',
+  /** A connection that went on sending though it was told that the intake ends, so that something of it may be lost. */
+  'parting',
 ] as const
 export type ShedReason = (typeof SHED_REASONS)[number]
 

@@ -39,16 +39,18 @@ export function createHost({ listen, privateKey, limits, connections }: HostOpti
     // The deployed collector (Go) asks for TLS first; each dialer picks what it has.
     connectionEncrypters: [connections.remembering(tls()), connections.remembering(noise())],
     streamMuxers: [
-      yamux({
-        maxInboundStreams: limits.streamsPerConnectionMax + OTHER_STREAMS,
-        maxEarlyStreams: EARLY_STREAMS,
-        streamOptions: {
-          initialStreamWindowSize: STREAM_WINDOW_BYTES,
-          maxStreamWindowSize: STREAM_WINDOW_BYTES,
-          maxReadBufferLength: limits.unreadBytesMax,
-          maxWriteBufferLength: limits.unsentBytesMax,
-        },
-      }),
+      connections.inbound.watching(
+        yamux({
+          maxInboundStreams: limits.streamsPerConnectionMax + OTHER_STREAMS,
+          maxEarlyStreams: EARLY_STREAMS,
+          streamOptions: {
+            initialStreamWindowSize: STREAM_WINDOW_BYTES,
+            maxStreamWindowSize: STREAM_WINDOW_BYTES,
+            maxReadBufferLength: limits.unreadBytesMax,
+            maxWriteBufferLength: limits.unsentBytesMax,
+          },
+        }),
+      ),
     ],
     connectionGater: connections.gater,
     connectionManager: {
@@ -58,7 +60,7 @@ export function createHost({ listen, privateKey, limits, connections }: HostOpti
       // ours is the gater's, which ends one that has stalled; it takes a moment until libp2p knows
       maxIncomingPendingConnections: 2 * limits.handshakesMax,
       inboundUpgradeTimeout: limits.upgradeTimeoutMs,
-      inboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: limits.connectionIdleMs,
       reconnectRetries: 0,
     },
     // It closes connections whose peer does not answer a ping: all of them, while back-pressure keeps us from reading.

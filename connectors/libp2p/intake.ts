@@ -12,12 +12,13 @@ import { COLLECT_PROTOCOL, Collector, type IntakeTopics } from './collect.ts'
 import { Connections, type Peer } from './connections.ts'
 import { Counts, countsSince, type IntakeCounts } from './counts.ts'
 import { classifyListenFailure } from './errors.ts'
+import type { IntakeGauges, IntakeStats } from './gauges.ts'
 import { createHost, forgetGonePeers } from './host.ts'
 import { loadIdentity } from './identity.ts'
 import { INTAKE_LIMITS, type IntakeLimits } from './limits.ts'
 import { faulty, Pace } from './pace.ts'
 import { Pressure } from './pressure.ts'
-import { type Talker, Talkers } from './talkers.ts'
+import { Talkers } from './talkers.ts'
 
 export interface IntakeOptions {
   /** TCP multiaddrs, e.g. `/ip4/0.0.0.0/tcp/9100`; port 0 takes a free one. */
@@ -40,29 +41,6 @@ export interface IntakePorts {
   readonly lag?: () => Promise<number | undefined>
 }
 
-/** What stands now. */
-export interface IntakeGauges {
-  readonly connections: number
-  readonly streams: number
-  /** Bytes decoded and not yet in the log. */
-  readonly inflightBytes: number
-  /** Memory for unfinished messages. */
-  readonly partialBytes: number
-  /** Back-pressure keeps every connection from being read. */
-  readonly stopped: boolean
-  /** Records that `validate` is behind, as the intake heard last; undefined when nobody knows. */
-  readonly behind: number | undefined
-  /** Those with the most refused messages of late, then the most messages. */
-  readonly talkers: readonly (Talker & { readonly bannedUntil: number | null })[]
-  /** Bans that the intake gave and that still hold. */
-  readonly bans: readonly Ban[]
-}
-
-export interface IntakeStats extends IntakeCounts, Omit<IntakeGauges, 'bans'> {
-  /** Submissions and dead letters that `close` gave up on. */
-  readonly unappended: number
-}
-
 /** Told now and then, never per message. */
 export interface IntakeObserver {
   /** Every `limits.sweepMs` and at the end: what was added since the last call, and what stands. */
@@ -83,8 +61,8 @@ export interface Intake {
   /** Ends a ban that the intake gave. */
   liftBan(subject: string): void
   /**
-   * Stops accepting and reading, appends what was read (for at most `limits.drainMsMax`), and closes.
-   * What the log did not take in that time is in `stats().unappended`; it was never acknowledged.
+   * Lets nobody in, tells the senders (parting.ts), reads what they had sent before they knew, appends it, and closes; for at most
+   * `limits.drainMsMax`. What the log did not take in that time is in `stats().unappended`.
    */
   close(): Promise<void>
 }
@@ -124,8 +102,10 @@ interface Parts extends Omit<IntakeOptions, 'limits'>, IntakePorts {
 const TALKERS_TOLD = 20
 /** Bans that are told of. */
 const BANS_TOLD = 100
-/** How often connections that were held are looked at. */
+/** How often connections that were held are looked at, or those that are told of the end. */
 const WAKE_MS = 25
+/** For the log at the end, however long the senders took. */
+const DRAIN_MS_MIN = 1_000
 
 class RunningIntake implements Intake {
   private readonly host: Libp2p
@@ -141,6 +121,7 @@ class RunningIntake implements Intake {
   private readonly timers: NodeJS.Timeout[] = []
   private sampled: IntakeCounts
   private unappended = 0
+  private notParted = 0
   private closing: Promise<void> | undefined
 
   constructor(host: Libp2p, parts: Parts, appender: Appender) {
@@ -164,8 +145,12 @@ class RunningIntake implements Intake {
       hold: (bytes, peer) => this.pressure.take(peer, bytes),
       drop: (bytes, peer) => this.pressure.release(peer, bytes),
       queue: (record, bytes, peer) => this.queue.add(record, bytes, peer),
-      read: (peer, messages, now) => this.pace.spend(peer, messages, now),
+      read: (peer, messages, now) => {
+        if (!this.closing) this.pace.spend(peer, messages, now)
+      },
     })
+    connections.inbound.onEarly = this.collector.onEarly
+    host.addEventListener('connection:open', ({ detail }) => connections.of(detail, clock.now()))
   }
 
   get multiaddrs(): readonly string[] {
@@ -190,7 +175,7 @@ class RunningIntake implements Intake {
 
   stats(): IntakeStats {
     const { bans: _, ...gauges } = this.gauges()
-    return { ...this.parts.counts.snapshot(), ...gauges, unappended: this.unappended }
+    return { ...this.parts.counts.snapshot(), ...gauges, unappended: this.unappended, notParted: this.notParted }
   }
 
   orderBans(bans: readonly Ban[]): void {
@@ -209,16 +194,29 @@ class RunningIntake implements Intake {
   }
 
   private async closeOnce(): Promise<void> {
+    const { limits, clock } = this.parts
     for (const timer of this.timers) clearInterval(timer)
+    const began = clock.now()
+    await this.part()
     this.collector.close()
     this.pressure.close()
     await this.host.unhandle(COLLECT_PROTOCOL)
     await this.collector.settled()
-    this.unappended = await this.queue.drain()
+    this.unappended = await this.queue.drain(Math.max(DRAIN_MS_MIN, limits.drainMsMax - (clock.now() - began)))
     for (const connection of this.host.getConnections()) connection.abort(new Error('the intake stops'))
     await this.host.stop()
     await this.queue.close()
     this.sample()
+  }
+
+  /** Tells the senders first, and reads what they had sent before they knew: it is success for them. */
+  private async part(): Promise<void> {
+    const { connections, limits, clock } = this.parts
+    connections.part()
+    this.pressure.wakeAll()
+    for (let ms = 0; ms < limits.drainMsMax && connections.notParted(WAKE_MS) > 0; ms += WAKE_MS)
+      await clock.sleep(WAKE_MS)
+    this.notParted = connections.notParted(0)
   }
 
   private queueEvents(observer: IntakeObserver | undefined) {

@@ -28,14 +28,12 @@ export const INTAKE_LIMITS = {
   /** One that takes longer makes room for another when there are so many. An honest one takes some round trips. */
   handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,
-  /**
-   * go-libp2p opens the streams of its pool without a word, and negotiates with the first message: it may come much later.
-   * libp2p's 10 s would reset them.
-   */
-  negotiationTimeoutMs: 60_000,
   /** Streams of /collect on one connection: a collector pools 100 by default. libp2p's 32 silently resets the rest. */
   streamsPerConnectionMax: 10_000,
-  /** Of all connections; one more takes the connection with the most streams with it. A stream takes some 6 KiB. */
+  /**
+   * Of all connections, also those that are not negotiated; one more takes the connection with the most streams with it. A stream
+   * takes some 6 KiB.
+   */
   streamsMax: 20_000,
   /** Bytes of one message. */
   frameBytesMax: FRAME_BYTES_MAX,
@@ -134,14 +132,23 @@ export const INTAKE_LIMITS = {
   paceWhileLagging: { burst: 500, perSecond: 500 },
   /** How often `validate`'s lag is asked for. */
   lagAskMs: 1_000,
-  /** Connections on which no message came for so long that may count are closed. */
+  /**
+   * Connections on which no message came for so long that may count are closed. A stream may wait as long for its negotiation:
+   * go-libp2p opens those of its pool without a word, and negotiates with the first message. Collectors open all of them anew
+   * every 300 s; libp2p's 10 s would reset them.
+   */
   connectionIdleMs: 900_000,
   /** When there is no place for a new connection, one without such a message for so long, and without credit, makes room. */
   shedIdleMs: 10_000,
   /** Peers whose messages are counted. */
   talkersMax: 4_096,
-  /** How long `close` waits for the log to take what was read. */
-  drainMsMax: 10_000,
+  /** How long `close` may take in all: until nothing comes any more, and the log has what came. */
+  drainMsMax: 15_000,
+  /** A peer that was told of the end is closed when nothing came of it for so long (parting.ts). */
+  partingQuietMs: 500,
+  /** Longest time for which it is read, and most bytes that it may have had under way: its kernel's and ours. */
+  partingMsMax: 5_000,
+  partingBytesMax: 16 * MiB,
   /** How often the limits that depend on time are looked at, and the observer is told. */
   sweepMs: 250,
   /** How often libp2p is made to forget the peers that are gone; in between it remembers some 500 bytes of each. */

@@ -2,6 +2,7 @@
 import type { MultiaddrConnection } from '@libp2p/interface'
 import type { Host, Peer } from './connections.ts'
 import type { IntakeLimits } from './limits.ts'
+import type { Muxer } from './parting.ts'
 
 /** A socket that was let in. */
 export interface Guest {
@@ -12,6 +13,13 @@ export interface Guest {
   handshaking: boolean
   /** When its last message that may count came, or itself, ms. */
   activeAt: number
+  /** Once it has said who it is. */
+  muxer: Muxer | undefined
+  /** When its last bytes came, ms, and how many came in all. */
+  heardAt: number
+  heardBytes: number
+  /** Those it has open, also such as are not negotiated yet. */
+  streams: number
 }
 
 /**

@@ -82,6 +82,12 @@ export class Pressure<P extends Pressed> {
     if (this.paused.size > 0) this.resumeSoon()
   }
 
+  /** Nobody is held any more, whatever the rate. */
+  wakeAll(): void {
+    for (const connection of this.held) this.free(connection)
+    if (this.paused.size > 0) this.resumeSoon()
+  }
+
   private free(connection: P): void {
     connection.heldUntil = 0
     this.held.delete(connection)

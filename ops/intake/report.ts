@@ -1,5 +1,5 @@
 /** Tells in the log who sends most to this intake and whom it bans, for `sequencer peers list` and the console. */
-import type { IntakeGauges } from '../../connectors/libp2p/intake.ts'
+import type { IntakeGauges } from '../../connectors/libp2p/gauges.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { IntakeReport } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'

@@ -1,5 +1,6 @@
 /** The role intake: the libp2p host, and what it follows in the log to tell honest messages from others. */
 import type { Ban } from '../../connectors/libp2p/bans.ts'
+import type { IntakeStats } from '../../connectors/libp2p/gauges.ts'
 import { type Intake, startIntake } from '../../connectors/libp2p/intake.ts'
 import type { IntakeLimits } from '../../connectors/libp2p/limits.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
@@ -62,11 +63,28 @@ export async function startCollecting({ config, log, topics, metrics, health, le
       ),
     )
     await parts.add('bans', followBans(intake, peerBans, { log, clock: systemClock, tell }))
-    return { multiaddrs: intake.multiaddrs, close: () => parts.close() }
+    return {
+      multiaddrs: intake.multiaddrs,
+      async close() {
+        await parts.close()
+        for (const text of leftBehind(intake.stats())) config.warn(text)
+      },
+    }
   } catch (error) {
     await parts.close()
     throw error
   }
+}
+
+/** What its senders may have called success, and is not in the log. */
+function leftBehind({ unappended, notParted, shed }: IntakeStats): readonly string[] {
+  const cut = notParted + shed.parting
+  return [
+    ...(unappended > 0
+      ? [`intake: the log did not take ${unappended} records in time; their senders believe them sent`]
+      : []),
+    ...(cut > 0 ? [`intake: ${cut} connections were cut while they still sent; what came last of them is lost`] : []),
+  ]
 }
 
 /** What the operator asks for with `sequencer peers ban` and `unban`. */

@@ -30,5 +30,5 @@ test('behavior: the wait for the log counts from the first record of a group, re
   await vi.waitFor(() => expect(waits).toHaveLength(2))
   // three attempts of 100 ms with pauses of 50 and 100 between; then the second group, which waited as long
   expect(waits).toEqual([450, 550])
-  expect(await queue.drain()).toBe(0)
+  expect(await queue.drain(10_000)).toBe(0)
 })

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Libp2p, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
-import type { IntakeStats } from '../../../connectors/libp2p/intake.ts'
+import type { IntakeStats } from '../../../connectors/libp2p/gauges.ts'
 import { message, open as openStream, Stage, write } from './harness.ts'
 
 /** Of the whole process; the bare intake takes some 120 MiB. */

@@ -131,7 +131,8 @@ describe('framing', () => {
     expect(new FrameDecoder().push(Buffer.from('GET / HTTP/1.1')).problem?.message).toContain('0x47 at 0')
   })
 
-  const frameOf = (length: number, fill = 'x') => Buffer.from(`${UUID}{"a":"${fill.repeat(length).slice(44 - length)}"}`)
+  const frameOf = (length: number, fill = 'x') =>
+    Buffer.from(`${UUID}{"a":"${fill.repeat(length).slice(44 - length)}"}`)
 
   for (const size of [1, 37, 100, 4_096, 1_000_000])
     test(`error: one that is too long is passed over up to its end, in chunks of ${size}`, () => {

@@ -1,0 +1,103 @@
+/** What peers open, from the first frame of each stream on, and how they are told when the intake ends. */
+import type { yamux } from '@libp2p/yamux'
+import { YamuxStream } from '@libp2p/yamux/stream'
+import type { Peer } from './connections.ts'
+import type { Counts } from './counts.ts'
+import { keepEarly } from './early.ts'
+import type { IntakeLimits } from './limits.ts'
+import { type Muxer, Parting, resetTowards } from './parting.ts'
+import type { Guest } from './places.ts'
+
+type CreateYamux = ReturnType<typeof yamux>
+
+export class Inbound {
+  /** Messages on a stream that was closed before it was negotiated. */
+  onEarly: (stream: YamuxStream, peer: Peer, messages: Buffer) => void = () => {}
+  /** There are too many. */
+  onExcess: () => void = () => {}
+  private streams = 0
+  /** Those that were told of the end; undefined before it. */
+  private partings: Map<Guest, Parting> | undefined
+  private readonly bySecured = new WeakMap<object, Guest>()
+  private readonly limits: IntakeLimits
+  private readonly counts: Counts
+  private readonly now: () => number
+
+  constructor(limits: IntakeLimits, counts: Counts, now: () => number) {
+    this.limits = limits
+    this.counts = counts
+    this.now = now
+  }
+
+  get isParting(): boolean {
+    return this.partings !== undefined
+  }
+
+  /** @param secured decrypted bytes of a guest */
+  remember(secured: object, guest: Guest): void {
+    this.bySecured.set(secured, guest)
+  }
+
+  /** Muxers whose streams are known here. */
+  watching(create: CreateYamux): CreateYamux {
+    return () => {
+      const factory = create()
+      const make = factory.createStreamMuxer.bind(factory)
+      factory.createStreamMuxer = (secured) => {
+        const muxer = make(secured)
+        const guest = this.bySecured.get(secured)
+        if (guest) this.watch(guest, muxer)
+        return muxer
+      }
+      return factory
+    }
+  }
+
+  /** Tells the guests that the intake ends. */
+  part(guests: Iterable<Guest>): void {
+    const now = this.now()
+    this.partings ??= new Map([...guests].map((guest) => [guest, new Parting(guest, this.limits, now)]))
+  }
+
+  /**
+   * How many may still have something under way, or are not read at present.
+   * @param isThere whether its connection is open @param elapsedMs since the last call
+   */
+  notParted(isThere: (guest: Guest) => boolean, elapsedMs: number): number {
+    const now = this.now()
+    for (const [guest, parting] of this.partings ?? []) {
+      if (isThere(guest) && !parting.isOver(now, elapsedMs)) continue
+      if (parting.isCut) this.counts.shed('parting')
+      this.partings!.delete(guest)
+    }
+    return this.partings?.size ?? 0
+  }
+
+  private watch(guest: Guest, muxer: Muxer): void {
+    guest.muxer = muxer
+    const onData = muxer.onData.bind(muxer)
+    muxer.onData = (data) => {
+      guest.heardAt = this.now()
+      guest.heardBytes += data.byteLength
+      onData(data)
+    }
+    const onStream = muxer.onRemoteStream.bind(muxer)
+    muxer.onRemoteStream = (stream) => {
+      onStream(stream)
+      if (stream instanceof YamuxStream && stream.status === 'open') this.opened(guest, stream)
+    }
+    this.partings?.get(guest)?.tell(muxer)
+  }
+
+  private opened(guest: Guest, stream: YamuxStream): void {
+    guest.streams++
+    this.streams++
+    stream.addEventListener('close', () => {
+      guest.streams--
+      this.streams--
+    })
+    keepEarly(stream, (messages) => guest.peer && this.onEarly(stream, guest.peer, messages))
+    if (this.isParting) resetTowards(stream)
+    if (this.streams > this.limits.streamsMax) this.onExcess()
+  }
+}
