@@ -12,7 +12,7 @@ import type { Bans } from './bans.ts'
 import type { CollectStream } from './collect.ts'
 import type { Counts } from './counts.ts'
 import { Inbound } from './inbound.ts'
-import { type IntakeLimits, TokenBucket } from './limits.ts'
+import { type IntakeLimits, type Rate, TokenBucket } from './limits.ts'
 import { type Guest, greediest, leaving, stalled } from './places.ts'
 import type { Pressed } from './pressure.ts'
 import { Standing, Standings } from './standing.ts'
@@ -36,6 +36,8 @@ export interface Peer extends Pressed {
 /** Everything from one address. */
 export interface Host extends Standing {
   readonly name: string
+  /** New connections that it may still make. */
+  readonly arrivals: TokenBucket
   connections: number
   handshakes: number
 }
@@ -121,6 +123,7 @@ export class Connections {
       if (this.inbound.isParting) return this.counts.shed('stopping')
       if (this.bans.of({ address: addressOf(socket) }, now)) return this.counts.shed('banned')
       const host = this.hostNamed(hostOf(socket), now)
+      if (!host.arrivals.take(now)) return this.counts.shed('host-rate')
       if (host.handshakes >= this.limits.handshakesPerHostMax && !this.endHandshake(now, host, true))
         return this.counts.shed('host-handshakes')
       if (this.handshaking >= this.limits.handshakesMax && !this.endHandshake(now, host, false))
@@ -192,6 +195,7 @@ export class Connections {
     host.handshakes++
     this.handshaking++
     socket.addEventListener('close', () => {
+      if (guest.handshaking) this.counts.shed('half-open')
       this.handshakeOver(guest)
       if (this.guests.delete(guest)) host.connections--
     })
@@ -222,7 +226,13 @@ export class Connections {
   private hostNamed(name: string, now: number): Host {
     const known = this.hosts.get(name)
     if (known) return known
-    const host = Object.assign(new Standing(this.limits, now, 'host'), { name, connections: 0, handshakes: 0 })
+    const arrivals = new TokenBucket(arrivalsOf(this.limits), now)
+    const host = Object.assign(new Standing(this.limits, now, 'host'), {
+      name,
+      arrivals,
+      connections: 0,
+      handshakes: 0,
+    })
     this.hosts.set(name, host)
     return host
   }
@@ -273,8 +283,11 @@ export class Connections {
 }
 
 /** Nothing would be known of it that a new one does not have. */
-const isRested = ({ faults, hasCredit, doubtful, pace }: Host, limits: IntakeLimits, now: number): boolean =>
+const isRested = ({ faults, hasCredit, doubtful, pace, arrivals }: Host, limits: IntakeLimits, now: number): boolean =>
   faults === 0 &&
   !hasCredit &&
   doubtful.left(now) >= limits.doubtfulPerHost.burst &&
-  pace.left(now) >= limits.pacePerHost.burst
+  pace.left(now) >= limits.pacePerHost.burst &&
+  arrivals.left(now) >= limits.connectionsPerHostPerSecond
+
+const arrivalsOf = ({ connectionsPerHostPerSecond: most }: IntakeLimits): Rate => ({ burst: most, perSecond: most })

@@ -2,10 +2,14 @@
 export const SHED_REASONS = [
   /** More connections from one host than one may have. */
   'host-connections',
+  /** More new connections of one host in a second than one may make. */
+  'host-rate',
   /** More handshakes at a time from one host, and none of them has stalled. */
   'host-handshakes',
   /** A handshake that has stalled when there were too many, or a new one when none had. */
   'handshakes',
+  /** A connection that ended before it had said who it is: too slowly, or it speaks something else. */
+  'half-open',
   /** The connection with the most streams when there were too many. */
   'streams',
   /** A message that did not end in time. */

@@ -56,7 +56,8 @@ export function createHost({ listen, privateKey, limits, connections }: HostOpti
     connectionManager: {
       // ours is the gater's: libp2p would turn the newcomer away, or close one by its age
       maxConnections: 2 * (limits.connectionsMax + limits.handshakesMax),
-      inboundConnectionThreshold: limits.connectionsPerHostPerSecond,
+      // ours is the gater's, which counts whom it refuses
+      inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
       // ours is the gater's, which ends one that has stalled; it takes a moment until libp2p knows
       maxIncomingPendingConnections: 2 * limits.handshakesMax,
       inboundUpgradeTimeout: limits.upgradeTimeoutMs,

@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
@@ -118,6 +118,27 @@ describe('limits of a running intake', () => {
     await expect(open(await stage.client(), running)).rejects.toThrow()
     expect(stats().shed['host-connections']).toBeGreaterThan(0)
     await until(() => running.log.records.length === 4, 'the four are served')
+  })
+
+  test('behavior: who is refused before it has said who it is, or never says it, is counted', async () => {
+    await using stage = new Stage()
+    const limits = { upgradeTimeoutMs: 300, connectionsPerHostPerSecond: 4, handshakeStallMs: 60_000 }
+    const running = await stage.intake({ limits })
+    const port = Number(/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1])
+    const dial = () => connect(port, '127.0.0.1').on('error', () => {})
+    const silent = dial()
+    await until(() => silent.readyState === 'open', 'connected')
+    await until(() => running.intake.stats().shed['half-open'] === 1, 'the silent one is ended')
+    const other = dial()
+    other.write('GET / HTTP/1.1\r\n\r\n')
+    await until(() => running.intake.stats().shed['half-open'] === 2, 'what speaks something else is ended')
+    for (let n = 0; n < 12; n++)
+      dial().on('connect', function (this: Socket) {
+        this.destroy()
+      })
+    await until(() => running.intake.stats().shed['host-rate'] > 0, 'refused')
+    silent.destroy()
+    other.destroy()
   })
 
   test('behavior: peers that are gone are forgotten', async () => {
