@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Help, type HelpConfiguration, type OutputConfiguration } from 'commander'
 import { EXIT, explain } from './cli-error.ts'
+import { requireOpenFiles } from './machine-limits.ts'
 import type { OpenLog } from './open-log.ts'
 import { type Lines, stderr, stdout } from './output.ts'
 
@@ -14,8 +15,8 @@ const VERSION = (
 ).version
 
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = await createProgram(argv[2] === 'help' ? argv[3] : argv[2])
   try {
+    const program = await createProgram(argv[2] === 'help' ? argv[3] : argv[2])
     await program.parseAsync(argv)
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -144,6 +145,7 @@ export async function createProgram(only?: string): Promise<Command> {
     )
   for (const [group, entries] of Object.entries(GROUPS))
     for (const [name, { about, create }] of Object.entries(entries)) {
+      if (name === only && name !== 'doctor') requireOpenFiles() // which says it among other things
       const command = name === only ? await create() : new Command(name)
       program.addCommand(command.description(about).helpGroup(group))
     }

@@ -19,6 +19,7 @@ import { createLeftOut, type LeftOut } from './left-out.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { logRoles, logRuntime } from './logging/events.ts'
 import { type EventLog, noLog } from './logging/log.ts'
+import { shortages } from './machine-limits.ts'
 import { createMetrics, type Metrics } from './metrics/create.ts'
 import { roleMetrics } from './metrics/roles.ts'
 import { runtimeMetrics, stageMetrics } from './metrics/runtime.ts'
@@ -119,6 +120,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const apiDoor = createApiDoor(config.api.limits)
   const wiring: Wiring = { ...ground, log, config, metrics, health, leftOut, apiDoor }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
+  for (const text of shortages(foldersOf(config))) config.warn(text)
   await parts.add('log of roles', logRoles(health, config.log ?? noLog()))
   const { host, port, probesHost = host, probesPort = probesPortBeside(port) } = config.ops
   const probes = await parts.add('probes', startProbes({ host: probesHost, port: probesPort }, wiring))
@@ -137,6 +139,12 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   }
   return { health, multiaddrs, url: server.url, probesUrl: probes.url, close: () => parts.close() }
 }
+
+/** Those that the roles of this process write to. */
+const foldersOf = ({ roles, api, storage }: SequencerConfig): readonly string[] => [
+  ...(roles.includes('api') ? [api.viewDirectory] : []),
+  ...(roles.includes('anchor-effects') && storage.directory !== undefined ? [storage.directory] : []),
+]
 
 /** One runtime for all stages of this process; each is a group of its own in it. */
 async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {

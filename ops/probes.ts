@@ -3,6 +3,7 @@
  * their own: whatever clients do to the query API, orchestrator and Prometheus are answered.
  */
 import Fastify, { type FastifyInstance } from 'fastify'
+import { answerClientError } from './api/http.ts'
 import type { Wiring } from './compose.ts'
 import { listenAt } from './listen.ts'
 import { cutPipelines, PIPELINE_OPTIONS } from './pipelining.ts'
@@ -40,6 +41,7 @@ export async function startProbes(
   const server = Fastify({
     logger: false,
     forceCloseConnections: true,
+    clientErrorHandler: answerClientError,
     ...PIPELINE_OPTIONS,
     http: { ...PIPELINE_OPTIONS.http, connectionsCheckingInterval: CHECK_MS, headersTimeout: REQUEST_MS_MAX },
     requestTimeout: REQUEST_MS_MAX,

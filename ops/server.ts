@@ -2,7 +2,7 @@
 import Fastify from 'fastify'
 import { systemClock } from '../connectors/log/system-clock.ts'
 import { createWay } from './api/give-way.ts'
-import { answerProblems, onFrameworkError } from './api/http.ts'
+import { answerClientError, answerProblems, onFrameworkError } from './api/http.ts'
 import { API_LIMITS, limitClients, serverOptions } from './api/limits.ts'
 import { mountApi } from './api/mount.ts'
 import type { Wiring } from './compose.ts'
@@ -25,6 +25,7 @@ export async function startOpsServer(
     logger: false,
     forceCloseConnections: true,
     frameworkErrors: onFrameworkError,
+    clientErrorHandler: answerClientError,
     ...serverOptions(limits),
   })
   answerProblems(server, (error) => config.warn(`a request failed: ${error.stack ?? error.message}`))

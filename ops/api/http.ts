@@ -1,4 +1,5 @@
 /** What every answer of the API has in common: validators, cross-origin access, refusals as problem JSON. */
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../../streams/ports.ts'
 import { CliError } from '../cli-error.ts'
@@ -25,6 +26,27 @@ export function answerProblems(server: FastifyInstance, onError: (error: Error) 
 /** A malformed URL, which no route and no error handler sees. */
 export const onFrameworkError = (error: Error, _request: FastifyRequest, reply: FastifyReply): void =>
   void sendProblem(reply, 400, error.message)
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'the header fields of the request are larger than 16 KiB'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not come to its end in time'],
+}
+
+/** What is no HTTP, and ends before any route or error handler: answered alike, on a connection that closes with it. */
+export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  const { _httpMessage: begun } = socket as Socket & { readonly _httpMessage?: unknown } // as Node itself looks for it
+  if (error.code === 'ECONNRESET' || begun || !socket.writable) return void socket.destroy()
+  const [status, detail] = CLIENT_ERRORS[error.code ?? ''] ?? [400, `no HTTP request: ${error.message}`]
+  const problem = problemOf(status, detail)
+  const body = printableJson(JSON.stringify(problem))
+  const head = [
+    `HTTP/1.1 ${status} ${problem.title}`,
+    `content-type: ${PROBLEM_JSON}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
 
 /** For the routes of one plugin. */
 export function addCommonHeaders(api: FastifyInstance): void {

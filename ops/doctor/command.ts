@@ -16,7 +16,7 @@ import { withoutKeys } from '../shown-url.ts'
 import { examineAnchoring } from './anchor.ts'
 import { examineCluster } from './cluster.ts'
 import { type Finding, failed, notLookedAt } from './finding.ts'
-import { anvil, directory, nodeVersion, port, signatures, space } from './machine.ts'
+import { anvil, directory, nodeVersion, openFiles, port, signatures, space } from './machine.ts'
 import { examineNode } from './outside.ts'
 import { examineStores } from './stores.ts'
 
@@ -47,7 +47,7 @@ export function doctorCommand(): Command {
 
 export async function examine({ rpc, kubo, ...options }: DoctorOptions): Promise<readonly Finding[]> {
   const target = targetOf(options)
-  const findings = [nodeVersion(), signatures()]
+  const findings = [nodeVersion(), signatures(), openFiles()]
   if (target.kind === 'directory') return [...findings, ...(await examineDirectory(target.dataDir, rpc, kubo))]
   const { address } = target
   findings.push(...(await examineDeployed(rpc ? { ...address, chain: { rpcUrls: [rpc], agreement: 1 } } : address)))

@@ -1,15 +1,14 @@
 /** What a machine must have for `dev`, and what a data directory needs. */
-import { existsSync, statfsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname, resolve } from 'node:path'
 import { findAnvil } from '../../connectors/evm/anvil.ts'
 import { recovery } from '../../topology/recovery.ts'
 import { directoryPaths, ensureWritable } from '../data-directory.ts'
+import { FREE_BYTES_MIN, fewOpenFiles, freeBytes, openFilesMax } from '../machine-limits.ts'
 import { type Finding, failed } from './finding.ts'
 
 /** As `engines` in package.json; a test compares. */
 const NODE_MIN = { major: 20, minor: 19 }
-const FREE_BYTES_MIN = 1024 ** 3
 
 export function nodeVersion(version = process.versions.node): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number)
@@ -40,12 +39,8 @@ export function directory(dataDir: string): Finding {
   }
 }
 
-/** The folder that is there, or the first above it that is: it is made on the same disk. */
-const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(resolve(path))))
-
 export function space(dataDir: string): Finding {
-  const { bavail, bsize } = statfsSync(nearest(dataDir))
-  const free = bavail * bsize
+  const free = freeBytes(dataDir)
   const ok = free >= FREE_BYTES_MIN
   return {
     check: 'disk',
@@ -53,6 +48,12 @@ export function space(dataDir: string): Finding {
     detail: `${(free / 1024 ** 3).toFixed(1)} GiB free`,
     ...(!ok && { advice: 'Free some space: at least 1 GiB.' }),
   }
+}
+
+export function openFiles(max = openFilesMax()): Finding {
+  const few = fewOpenFiles(max)
+  if (few) return { check: 'open files', ok: false, ...few }
+  return { check: 'open files', ok: true, detail: max === undefined ? 'the system names no limit' : `up to ${max}` }
 }
 
 export function anvil(): Finding {

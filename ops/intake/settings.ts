@@ -41,7 +41,9 @@ export const intakeSettings = z
         handshakesPerAddressMax: rate(L.handshakesPerHostMax, 'The same of one IP address.'),
         idleSeconds: whole(60, 86_400)
           .default(L.connectionIdleMs / 1_000)
-          .describe('A connection without a message that may count for so long is closed, s.'),
+          .describe(
+            'A connection without a message that may count for so long is closed, and a stream on which nothing came, s. Collectors open theirs anew every 300 s.',
+          ),
       })
       .prefault({}),
     rates: z

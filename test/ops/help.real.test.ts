@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { runSequencer } from './run-sequencer.ts'
 
@@ -25,4 +25,16 @@ test('behavior: a reader that has seen enough ends it without a word', async () 
   })
   const exitCode = await new Promise((resolve) => child.once('close', resolve))
   expect([exitCode, stderr]).toEqual([0, ''])
+})
+
+test('error: too few open files for the program itself, and what to do', () => {
+  const run = (command: string) =>
+    spawnSync('sh', ['-c', `ulimit -n 256; exec "$0" ops/bin/sequencer.mjs ${command}`, process.execPath], {
+      encoding: 'utf8',
+    })
+  const { status, stderr } = run('dev')
+  expect(stderr).toContain('this process may have 256 files open, and needs 1024 at least')
+  expect(stderr).toContain('ulimit -n 65536')
+  expect(status).toBe(3)
+  expect(run('--help').status).toBe(0)
 })

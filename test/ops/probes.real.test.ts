@@ -134,6 +134,19 @@ describe('a connection', () => {
       socket.on('close', () => resolve(answers))
       socket.write(text)
     })
+  test.each([
+    ['no HTTP', 'hello\r\n\r\n', 400, /no HTTP request: Parse Error/],
+    ['an invalid header', 'GET / HTTP/1.1\r\nhost: x\r\n: y\r\n\r\n', 400, /no HTTP request/],
+    ['headers without end', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, 431, /larger than 16 KiB/],
+  ])('error: %s is answered as everything else is refused', async (_, text, status, detail) => {
+    const { api, probes } = await start()
+    for (const url of [api, probes]) {
+      const [head, body] = (await talk(url, '127.0.0.1', text)).split('\r\n\r\n')
+      expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} \\w`))
+      expect(head).toContain('content-type: application/problem+json')
+      expect(JSON.parse(body!)).toMatchObject({ type: 'about:blank', status, detail: expect.stringMatching(detail) })
+    }
+  })
   const statuses = (answers: string): number[] =>
     [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status))
   /** Requests that Node took up while `act` ran. */
