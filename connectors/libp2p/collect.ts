@@ -157,9 +157,9 @@ export class Collector {
     this.options.counts.bytes += chunk.length
     const { frames, oversize, skippedBytes, problem } = open.decoder.push(chunk)
     if (frames.length + oversize.length > 0) open.unfinishedSince = undefined
-    for (const frame of frames) if (!this.onFrame(open, frame, now)) break
-    for (const one of oversize) this.onOversize(open, one, now)
-    if (problem) this.onGarbage(open, problem, now)
+    const isBroken = frames.some((frame) => !this.onFrame(open, frame, now))
+    for (const one of oversize) if (!isBroken) this.onOversize(open, one, now)
+    if (problem && !isBroken) this.onGarbage(open, problem, now)
     const whole = frames.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / MESSAGE_BYTES), problem ? 1 : 0)
     return whole + Math.ceil(skippedBytes / MESSAGE_BYTES)
   }

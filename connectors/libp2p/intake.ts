@@ -104,6 +104,8 @@ const TALKERS_TOLD = 20
 const BANS_TOLD = 100
 /** How often connections that were held are looked at, or those that are told of the end. */
 const WAKE_MS = 25
+/** Longest turn of waiting for them that is believed: the clock may be set meanwhile. */
+const STEP_MS_MAX = 1_000
 /** For the log at the end, however long the senders took. */
 const DRAIN_MS_MIN = 1_000
 
@@ -214,8 +216,14 @@ class RunningIntake implements Intake {
     const { connections, limits, clock } = this.parts
     connections.part()
     this.pressure.wakeAll()
-    for (let ms = 0; ms < limits.drainMsMax && connections.notParted(WAKE_MS) > 0; ms += WAKE_MS)
+    let at = clock.now()
+    for (let spentMs = 0; spentMs < limits.drainMsMax && connections.notParted(0) > 0; ) {
       await clock.sleep(WAKE_MS)
+      const elapsedMs = Math.min(STEP_MS_MAX, Math.max(WAKE_MS, clock.now() - at))
+      at = clock.now()
+      spentMs += elapsedMs
+      connections.notParted(elapsedMs)
+    }
     this.notParted = connections.notParted(0)
   }
 
