@@ -109,6 +109,8 @@ describe('what was called Success is in the log', () => {
       const gone = await stage.client()
       await open(gone, running)
       const [connection] = gone.getConnections()
+      // what is sent to a socket that is closed makes TCP forget what came from it: nothing else may be under way
+      await until(() => connection!.streams.length === 1, 'identified')
       const { id, bytes } = message()
       ;(await openSilently(connection!)).send(Buffer.concat([GREETING, bytes]))
       await (connection as unknown as { maConn: { close(): Promise<void> } }).maConn.close()
