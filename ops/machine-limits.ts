@@ -4,9 +4,9 @@ import { dirname, resolve } from 'node:path'
 import { CliError, EXIT } from './cli-error.ts'
 
 /** Fewer, and Node cannot even load the program: it says that a module is not found. */
-export const OPEN_FILES_MIN = 1_024
+const OPEN_FILES_MIN = 1_024
 /** For the collectors (2,048), clients of the API (1,024), and the files of the log. */
-export const OPEN_FILES_ADVISED = 4_096
+const OPEN_FILES_ADVISED = 4_096
 export const FREE_BYTES_MIN = 1024 ** 3
 
 const MORE_FILES =
