@@ -65,6 +65,8 @@ const BLOCK_MS = 1_000
 const GWEI = 1_000_000_000n
 const RELEASE_FEE = 20n * GWEI
 const RELEASE = { type: 2, gasLimit: 300_000 }
+/** Much longer than anvil takes for a block. */
+const REST_MS = 1_000
 /** The release before is not in a block yet. */
 const KNOWN = /already (known|imported)|underpriced/i
 const LAST_WORDS_CHARS = 1_500
@@ -77,12 +79,22 @@ async function reorganise(
 ): Promise<void> {
   await provider.send('evm_setIntervalMining', [0])
   try {
-    const head = await provider.getBlockNumber()
+    const head = await headAtRest(provider)
     await provider.send('anvil_reorg', [Math.min(depth, head - startBlock), []])
     for (let number = Math.max(startBlock, head - depth); number <= head; number++)
       if ((await provider.getBlock(number)) === null) throw new Error(`anvil has no block ${number} below its head`)
   } finally {
     await provider.send('evm_setIntervalMining', [blockTimeSeconds])
+  }
+}
+
+/** A block that was in the making when mining ended comes a little later. */
+async function headAtRest(provider: JsonRpcProvider): Promise<number> {
+  for (let head = await provider.getBlockNumber(); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, REST_MS))
+    const next = await provider.getBlockNumber()
+    if (next === head) return head
+    head = next
   }
 }
 
