@@ -7,7 +7,9 @@ import { systemClock } from '../../../connectors/log/system-clock.ts'
 import type { Wiring } from '../../../ops/compose.ts'
 import { createHealth } from '../../../ops/health.ts'
 import { startCollecting } from '../../../ops/intake/start.ts'
+import { createLeftOut } from '../../../ops/left-out.ts'
 import { scanTopic } from '../../../ops/log-reading/scan.ts'
+import { noLog } from '../../../ops/logging/log.ts'
 import { createMetrics } from '../../../ops/metrics/create.ts'
 import { peersDoorOfLog } from '../../../ops/peers/door.ts'
 import { configOf } from '../../../streams/kafka-topic.ts'
@@ -40,7 +42,8 @@ async function role(log: Log) {
     intake: { listen: ['/ip4/127.0.0.1/tcp/0'], peerKeyFile: join(directory, 'peer.key'), limits },
   }
   const health = createHealth(['intake'], systemClock.now)
-  const part = await startCollecting({ config, log, topics, metrics, health } as unknown as Wiring)
+  const leftOut = createLeftOut(metrics, noLog(), systemClock)
+  const part = await startCollecting({ config, log, topics, metrics, health, leftOut } as unknown as Wiring)
   return { intake: { multiaddrs: part.multiaddrs! } as never, metrics, close: () => part.close() }
 }
 
