@@ -56,7 +56,6 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
   for (let partition = 0; partition < submissions.partitions; partition++)
     for (const record of await readPartition(log, { topic: submissions.name, partition })) {
       const attack = attackOf(record)
-      if (record.key === null) continue
       const event = eventOf(topics, record)
       if (event === null) continue
       const isForeign = event === undefined || (isMarker(event) && attack !== undefined)
@@ -80,8 +79,9 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
 
 /** Undefined when nobody can read it, null when it is a tombstone. */
 function eventOf({ submissions }: Topics, { key, value }: LogRecord): SubmissionEvent | null | undefined {
+  if (key === null) return undefined
   try {
-    submissions.key.decode(key!)
+    submissions.key.decode(key)
     return value && submissions.value.decode(value)
   } catch {
     return undefined
