@@ -168,22 +168,25 @@ export function disturbance(played: Played, without: Outcome): string | undefine
   )
   const isRefusedRoom = ({ place }: Sent) =>
     [outcome, without].some(({ verdicts }) => verdicts.get(place)?.rule === NO_ROOM_RULE)
-  /** Who does not have the slot that it signs for shares a room with all such, and before the first block everybody does. */
-  const excused = new Set(honest.filter(isRefusedRoom).map(ownerIn))
+  /**
+   * Who does not have the slot that it signs for shares a room with all such, and before the first block everybody does. What
+   * found no room there does not wait either, so its owner has room for a later epoch.
+   */
+  const excused = new Set(honest.filter(isRefusedRoom).map(slotIn))
   const before = new Set(honest.filter((one) => votes(without, one)).map(messageIn))
   /** Projects with votes of the adversary's, or with such as it has delivered. */
   const contested = new Set(sent.filter((one) => votes(outcome, one) && !before.has(messageIn(one))).map(projectIn))
-  for (const one of honest) if (excused.has(ownerIn(one))) contested.add(projectIn(one))
+  for (const one of honest) if (excused.has(slotIn(one))) contested.add(projectIn(one))
   const given = givenMore(played, without, delivered)
   for (const one of honest) {
     const [mine, theirs] = [without.verdicts.get(one.place)?.reason, outcome.verdicts.get(one.place)?.reason]
-    if (mine === theirs || excused.has(ownerIn(one)) || delivered.has(messageIn(one)) || given.has(one.place)) continue
+    if (mine === theirs || excused.has(slotIn(one)) || delivered.has(messageIn(one)) || given.has(one.place)) continue
     if (votes(without, one) && votes(outcome, one) && contested.has(projectIn(one))) continue
     return `submissions ${one.place} is ${theirs}, without the adversary ${mine}`
   }
   const heard = new Set(sent.filter((one) => votes(outcome, one)).map(messageIn))
   for (const one of honest)
-    if (votes(without, one) && !heard.has(messageIn(one)) && !excused.has(ownerIn(one)))
+    if (votes(without, one) && !heard.has(messageIn(one)) && !excused.has(slotIn(one)))
       return `the vote of submissions ${one.place} is lost: ${fates(played, one).join()}`
   return wrongWinner(played, without, { signed, delivered, excused, given })
 }
@@ -230,7 +233,7 @@ function wrongWinner(
       (one) =>
         signed.has(signedOf(one.submission)) &&
         !delivered.has(messageIn(one)) &&
-        !excused.has(ownerIn(one)) &&
+        !excused.has(slotIn(one)) &&
         !given.has(one.place),
     )
     const before = without.projects.get(project)?.snapshotCid
@@ -247,7 +250,6 @@ const messageIn = ({ submission }: Sent): string => messageOf(submission)
 const scopeOf = ({ dataMarket, epochId }: Submission): string => epochScope(dataMarket.toLowerCase(), epochId)
 const projectIn = ({ submission }: Sent): string => `${scopeOf(submission)}/${submission.projectId}`
 const slotIn = ({ submission }: Sent): string => `${submission.dataMarket.toLowerCase()}/${submission.slotId}`
-const ownerIn = ({ submission }: Sent): string => `${scopeOf(submission)}/${submission.slotId}`
 
 /** What became of a message, wherever it lies. */
 const fates = ({ sent, outcome }: Played, one: Sent): string[] =>
