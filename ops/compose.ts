@@ -5,7 +5,8 @@
 import { systemClock } from '../connectors/log/system-clock.ts'
 import type { Codec } from '../schemas/codec.ts'
 import type { Log } from '../streams/ports.ts'
-import { type RuntimeState, type StageState, StreamsRuntime } from '../streams/runtime.ts'
+import { type RuntimeState, StreamsRuntime } from '../streams/runtime.ts'
+import type { StageState } from '../streams/stage-state.ts'
 import type { AnchorRules } from '../topology/anchor-rules.ts'
 import { sequencerTopology } from '../topology/index.ts'
 import { type MarkerSigner, markerSeals } from '../topology/marker-seals.ts'
@@ -22,7 +23,7 @@ import { type EventLog, noLog } from './logging/log.ts'
 import { shortages } from './machine-limits.ts'
 import { createMetrics, type Metrics } from './metrics/create.ts'
 import { roleMetrics } from './metrics/roles.ts'
-import { runtimeMetrics, stageMetrics } from './metrics/runtime.ts'
+import { runtimeMetrics, stageMetrics, throttleMetric } from './metrics/runtime.ts'
 import { createPrepare } from './prepare.ts'
 import { probesPortBeside, startProbes } from './probes.ts'
 import type { ProgressListener } from './progress.ts'
@@ -71,6 +72,8 @@ export interface Ground {
   readonly stores: Stores
   /** Where others may register schemas while we run: their records wait until the codec knows them. */
   readonly codec?: Codec
+  /** How long the log has kept this process waiting since it was opened, ms, for a quota; where there is such a thing. */
+  readonly throttledMs?: () => number
 }
 
 /** What every part of a process is given. */
@@ -113,6 +116,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const metrics = createMetrics({ version, roles, markets: rules.markets.map(({ dataMarket }) => dataMarket) })
   const health = createHealth(config.roles, systemClock.now)
   roleMetrics(metrics, roles, health)
+  throttleMetric(metrics, ground)
   const reading = new AbortController()
   await parts.add('reading', { close: async () => reading.abort() })
   const log = readableForRoles({ ...ground, appId, foreignWaitMs, metrics, health, signal: reading.signal })

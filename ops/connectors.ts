@@ -8,6 +8,7 @@ import type { ClockTuning } from '../connectors/evm/clock-options.ts'
 import { EvmError } from '../connectors/evm/errors.ts'
 import { RPC_DEFAULTS } from '../connectors/evm/rpc.ts'
 import { systemClock } from '../connectors/log/system-clock.ts'
+import { HeldBack } from '../streams/held-back.ts'
 import { configOf } from '../streams/kafka-topic.ts'
 import { MARKETS_MAX } from '../topology/rules.ts'
 import type { ApiLimits } from './api/limits.ts'
@@ -200,15 +201,16 @@ async function startApi(wiring: Wiring): Promise<Part> {
   const { health } = wiring
   health.set('api', false, 'the view of the log is not open yet', true)
   const waits = waitingTogether((reason) => health.set('api', reason === undefined, reason))
-  const followed = await followEpochs(wiring, watch, waits('epochs'))
-  const api = openQueryApi(wiring, watch, waits('view'))
+  const held = new HeldBack(systemClock)
+  const followed = await followEpochs(wiring, { watch, held }, waits('epochs'))
+  const api = openQueryApi(wiring, { stages: watch, held }, waits('view'))
   await Promise.race([Promise.all([followed.started, api.opened]), systemClock.sleep(ONLOOKERS_WAIT_MS)])
   return { close: () => Promise.all([api.close(), followed.close()]) }
 }
 
 async function followEpochs(
   { config, log, topics, metrics, leftOut }: Wiring,
-  watch: StageWatch,
+  { watch, held }: { readonly watch: StageWatch; readonly held: HeldBack },
   waiting: (reason: string | undefined) => void,
 ) {
   const measured = epochMetrics(metrics, { now: systemClock.now })
@@ -225,7 +227,7 @@ async function followEpochs(
     },
     { log, clock: systemClock },
   )
-  const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock, watch })
+  const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock, watch, held })
   return {
     started: progress.started,
     close: () => Promise.all([lag.close(), progress.close().then(() => tracing?.close())]),

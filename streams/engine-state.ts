@@ -21,6 +21,7 @@ export class Tally {
 }
 
 const OFFSETS_KEY = 'offsets'
+const TOPICS_KEY = 'topics'
 
 interface TallyRow {
   readonly counts: number[]
@@ -38,8 +39,11 @@ export class EngineState implements StateStore {
   readonly changelog: string
   /** Next offset to process per source topic, as of the last seal or restore. */
   offsets: Readonly<Record<string, number>> | undefined
+  /** Ids of the topics that those belong to, as far as the changelog says. */
+  topicIds: Readonly<Record<string, string>> = {}
   /** Offset behind the last changelog record known. */
   end = 0
+  private topicsChanged = false
   private readonly rows = new Map<string, Tally>()
   private dirty: Tally[] = []
   private readonly dropped = new Set<string>()
@@ -85,6 +89,13 @@ export class EngineState implements StateStore {
     if (tally.logged) this.dropped.add(tally.key)
   }
 
+  restsOn(topicIds: Readonly<Record<string, string>>): void {
+    const names = Object.keys({ ...topicIds, ...this.topicIds })
+    if (names.every((name) => topicIds[name] === this.topicIds[name])) return
+    this.topicIds = topicIds
+    this.topicsChanged = true
+  }
+
   seal(records: OutgoingRecord[], partition: number, timestamp: number): void {
     const topic = this.changelog
     const before = records.length
@@ -100,6 +111,8 @@ export class EngineState implements StateStore {
       const { counts, checksums, seen } = tally
       write(tally.key, { counts, checksums, seen })
     }
+    if (this.topicsChanged) write(TOPICS_KEY, this.topicIds)
+    this.topicsChanged = false
     write(OFFSETS_KEY, this.offsets ?? {})
     this.dropped.clear()
     this.dirty = []
@@ -125,6 +138,10 @@ export class EngineState implements StateStore {
       this.offsets = row as Record<string, number>
       return
     }
+    if (name === TOPICS_KEY) {
+      this.topicIds = row as Record<string, string>
+      return
+    }
     const { counts, checksums, seen } = row as TallyRow
     if (![counts, checksums, seen].every(Array.isArray)) throw new UnreadableError('undecodable', 'no row of counts')
     const tally = new Tally(name, counts, checksums, seen)
@@ -135,6 +152,7 @@ export class EngineState implements StateStore {
   clear(): void {
     this.rows.clear()
     this.offsets = undefined
+    this.topicIds = {}
     this.end = 0
   }
 

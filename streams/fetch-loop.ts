@@ -1,4 +1,4 @@
-import type { Clock, FetchedPartition, FetchPosition, Log } from './ports.ts'
+import { type Clock, type FetchedPartition, type FetchPosition, type Log, PositionLostError } from './ports.ts'
 import { retried } from './retry.ts'
 import type { Signal } from './signal.ts'
 import { Trouble } from './trouble.ts'
@@ -20,6 +20,7 @@ export interface FetchLoopOptions {
   /** Those of the moment. */
   readonly readers: () => readonly Reader[]
   readonly reopen: (reader: Reader) => void
+  readonly refuse: (reader: Reader, cause: PositionLostError) => void
   /** Raised after each answer; waited for while nobody wants anything. */
   readonly news: Signal
   readonly stop: AbortSignal
@@ -59,14 +60,16 @@ export class FetchLoop {
   }
 
   private async fetchFor(readers: readonly Reader[]): Promise<void> {
-    const { log, clock, reopen, news, stop } = this.options
+    const { log, clock, reopen, refuse, news, stop } = this.options
     const asked = readers.flatMap((reader) => reader.positionsToFetch().map((position) => ({ reader, position })))
     const positions = asked.map(({ position }) => position)
     const fetch = () =>
       log.fetch(positions, { maxWaitMs: WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal: this.poll.signal })
     const fetched = await retried(clock, stop, fetch, this.trouble).catch((error) => {
       if (stop.aborted) return []
-      throw error
+      if (!(error instanceof PositionLostError)) throw error
+      for (const { reader, position } of asked) if (concerns(error, position)) refuse(reader, error)
+      return []
     })
     for (const [at, answer] of fetched.entries()) {
       const { reader, position } = asked[at]!
@@ -75,3 +78,6 @@ export class FetchLoop {
     news.raise()
   }
 }
+
+const concerns = (error: PositionLostError, { topic, partition }: FetchPosition): boolean =>
+  topic === error.topic && (error.partition === undefined || partition === error.partition)

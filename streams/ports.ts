@@ -71,6 +71,8 @@ export interface FetchedPartition extends TopicPartition {
   readonly stable: number
   /** First offset still in the log. */
   readonly start: number
+  /** Behind everything written, also by transactions that are open; undefined where that is not known. */
+  readonly end?: number
   /** The position lies below `start` or above the end; `records` is empty and `next` is the position asked for. */
   readonly outOfRange: boolean
   /** The partition cannot be read at present and is asked for again: that `records` is empty means nothing. */
@@ -142,6 +144,8 @@ export interface MemberIdentity {
 export interface JoinOptions {
   readonly group: string
   readonly topics: readonly string[]
+  /** Other topics that the member rests on: it is lost (`TOPIC_RECREATED`) when one of them is made anew. */
+  readonly watched?: readonly string[]
   /** Stable name of this process; assignments sort by it, so they are the same whoever leads. */
   readonly instanceId: string
   /** Hash of the topology; members with another hash are refused (`LogError` code `TOPOLOGY_MISMATCH`). */
@@ -181,6 +185,11 @@ export interface Log {
   /** Idempotent. Rejects with `TOPIC_MISMATCH` when a topic exists with another partition count. */
   createTopics(topics: readonly TopicConfig[]): Promise<void>
   partitionCount(topic: string): Promise<number>
+  /**
+   * The identity of each topic, another one once it was deleted and made anew. Those without (of an old cluster) are left out;
+   * undefined where topics cannot be deleted.
+   */
+  topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string> | undefined>
   bounds(partitions: readonly TopicPartition[]): Promise<readonly PartitionBounds[]>
   /**
    * Offsets behind everything written, also by transactions that are open or whose end readers do not see yet. What was
@@ -220,6 +229,25 @@ export class LogError extends Error {
   }
 }
 
+/** Why nobody may read on from a position: see `PositionLostError`. */
+export type PositionLoss = 'TOPIC_RECREATED' | 'TOPIC_DELETED' | 'TRUNCATED' | 'RECORDS_DELETED'
+
+/**
+ * What lies in the log is not what a position was kept for: whoever read on would pass over records without a word. The topic
+ * was deleted and made anew, the log ends before the position, or it begins behind it. Never retriable.
+ */
+export class PositionLostError extends LogError {
+  readonly topic: string
+  /** Undefined: all of the topic. */
+  readonly partition: number | undefined
+  constructor(code: PositionLoss, at: { readonly topic: string; readonly partition?: number }, message: string) {
+    super(code, message)
+    this.name = 'PositionLostError'
+    this.topic = at.topic
+    this.partition = at.partition
+  }
+}
+
 /** Time and waiting, so that a simulation owns them. Never used to decide an output, only when to try again. */
 export interface Clock {
   /** Milliseconds since 1970. */
@@ -249,9 +277,11 @@ export interface RuntimeObserver {
   deadLettered?(letter: DeadLetter): void
   /** A global table, or a store that is restored, left a record out that is none of its topic. */
   unreadable?(unreadable: Unreadable): void
-  /** Records between the task's position and the last stable offset of its inputs. */
+  /** Records between the task's position and the end of its inputs, those that an open transaction holds back too. */
   lag?(stage: string, topic: string, partition: number, lag: number): void
   /** The same of a standby and a changelog. */
   standbyLag?(stage: string, changelog: string, partition: number, lag: number): void
+  /** The task does not go on: its position is not one of the log as it is. */
+  taskRefused?(stage: string, partition: number, cause: PositionLostError): void
   taskFailed?(stage: string, partition: number, error: unknown): void
 }

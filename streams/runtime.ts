@@ -9,27 +9,14 @@ import { retried } from './retry.ts'
 import { RUNTIME_DEFAULTS, type RuntimeOptions, type RuntimeSettings } from './runtime-options.ts'
 import { Signal } from './signal.ts'
 import { StageGroup } from './stage-group.ts'
+import { NO_STAGE, type StageState } from './stage-state.ts'
 import { type Restored, Standby } from './standby.ts'
 import { TableReader } from './table-reader.ts'
 import { Task } from './task.ts'
 import { TaskRunner } from './task-runner.ts'
-import type { Stage, Topology } from './topology.ts'
+import { changelogsOf, type Stage, type Topology } from './topology.ts'
 
 export type RuntimeState = 'created' | 'rebalancing' | 'running' | 'stopping' | 'stopped' | 'error'
-
-/** How a stage that runs here stands. */
-export interface StageState {
-  /** It has its assignment, and all its tasks are open. */
-  readonly settled: boolean
-  readonly tasks: number
-  readonly standbys: number
-  /** Records fetched and not processed. */
-  readonly buffered: number
-  /** Entries of each store, in the task that has the most of them. */
-  readonly rows: ReadonlyMap<string, number>
-  /** The log does not do what it was asked to for some seconds already: its words. It is asked again and again. */
-  readonly waitsFor: string | undefined
-}
 
 /** Longest wait of the process loop for news. */
 const POLL_MS = 500
@@ -57,6 +44,7 @@ export class StreamsRuntime {
       clock: options.clock,
       readers: () => [...this.runners(), ...this.groups.flatMap(({ standbys }) => [...standbys.values()])],
       reopen: (reader) => this.reopen(reader),
+      refuse: (reader, cause) => void this.groups.map((group) => group.refuse(reader, cause)),
       news: this.news,
       stop: this.stop.signal,
     })
@@ -69,7 +57,7 @@ export class StreamsRuntime {
 
   stageState(name: string): StageState {
     const group = this.groups.find(({ stageName }) => stageName === name)
-    if (!group) return { settled: false, tasks: 0, standbys: 0, buffered: 0, rows: new Map(), waitsFor: undefined }
+    if (!group) return NO_STAGE
     let buffered = 0
     const rows = new Map<string, number>()
     for (const runner of group.runners.values()) {
@@ -78,7 +66,8 @@ export class StreamsRuntime {
     }
     const settled = this.phase === 'running' && group.settled
     const waitsFor = group.waitsFor ?? this.fetching.trouble.lasting
-    return { settled, tasks: group.runners.size, standbys: group.standbys.size, buffered, rows, waitsFor }
+    const { refused, runners, standbys } = group
+    return { settled, tasks: runners.size, standbys: standbys.size, refused, buffered, rows, waitsFor }
   }
 
   /** Creates what topics are missing, loads the global tables, joins the groups. Rejects when any of it cannot be. */
@@ -167,6 +156,7 @@ export class StreamsRuntime {
       fail: (error) => this.fail(error),
       wake: () => this.wake(),
       standbys,
+      watched: changelogsOf(appId, stage),
       createTask: (partition) => this.createTask(stage, partition),
       createStandby: (task) => new Standby(task, observer),
       createRunner: (task, identity, restored) => this.createRunner(task, identity, restored),

@@ -7,6 +7,7 @@ import {
   LogError,
   type MemberIdentity,
   type Membership,
+  PositionLostError,
   type RuntimeObserver,
 } from './ports.ts'
 import { retried } from './retry.ts'
@@ -27,6 +28,8 @@ export interface GroupOptions {
   readonly wake: () => void
   /** Members that keep the state of each task ready beside its owner. */
   readonly standbys: number
+  /** Changelogs of its tasks. */
+  readonly watched: readonly string[]
   readonly createTask: (partition: number) => Task
   readonly createStandby: (task: Task) => Standby
   readonly createRunner: (
@@ -55,6 +58,9 @@ export class StageGroup {
   private readonly closing = new AbortController()
   private readonly retiring = new Map<number, Promise<void>>()
   private membership: Membership | undefined
+  /** The log is not the one that its positions belong to: it does not join again. So many tasks stopped with it. */
+  private refusal: PositionLostError | undefined
+  private refusedTasks = 0
   private identity: MemberIdentity | undefined
   /** Newest generation heard of; an assignment of an older one comes too late to mean anything. */
   private generation = 0
@@ -73,22 +79,29 @@ export class StageGroup {
     return this.stage.name
   }
 
+  /** Tasks that do not go on, since the log is not the one that their positions belong to. */
+  get refused(): number {
+    if (this.refusal !== undefined) return this.refusedTasks
+    return [...this.runners.values()].filter(({ state }) => state === 'refused').length
+  }
+
   /** Whether this member has an assignment, and every task of it runs. */
   get settled(): boolean {
     if (this.identity === undefined || this.retiring.size > 0) return false
-    for (const runner of this.runners.values()) if (runner.state === 'opening') return false
+    for (const { state } of this.runners.values()) if (state === 'opening' || state === 'refused') return false
     return true
   }
 
   /** What keeps it from its group, or a task of it from opening or committing, for some seconds already. */
   get waitsFor(): string | undefined {
+    if (this.refusal !== undefined) return this.refusal.message
     if (this.joining.lasting !== undefined) return this.joining.lasting
     for (const { waitsFor } of this.runners.values()) if (waitsFor !== undefined) return waitsFor
     return undefined
   }
 
   async join(): Promise<void> {
-    const { log, clock, group, instanceId, fingerprint } = this.options
+    const { log, clock, group, instanceId, fingerprint, watched } = this.options
     const topics = this.stage.sources.map(({ name }) => name)
     const standbys = hasEngineState(this.stage) ? this.options.standbys : 0
     const restored = (): Map<number, number> =>
@@ -102,13 +115,25 @@ export class StageGroup {
         if (joined === this.joins) this.lost(cause)
       },
     }
-    const join = () => log.join({ group, topics, instanceId, fingerprint, standbys, restored }, listener)
+    const join = () => log.join({ group, topics, watched, instanceId, fingerprint, standbys, restored }, listener)
     this.membership = await retried(clock, this.closing.signal, join, this.joining)
   }
 
   /** The task seems to have another owner: drop it, and open it again if it is still, or again, ours. */
   reopen(reader: Reader): void {
     for (const runner of this.runners.values()) if (runner === reader) this.retire(runner, PAUSE_MS)
+  }
+
+  /** What lies in a topic is not what the reader's position was kept for: it waits, and says so. */
+  refuse(reader: Reader, cause: PositionLostError): void {
+    for (const runner of this.runners.values()) if (runner === reader) this.refuseTask(runner, cause)
+    for (const standby of this.standbys.values()) if (standby === reader) standby.close()
+  }
+
+  private refuseTask(runner: TaskRunner, cause: PositionLostError): void {
+    if (runner.state === 'refused') return // it was heard on another way
+    runner.refuse(cause)
+    this.options.observer.taskRefused?.(this.stage.name, runner.task.partition, cause)
   }
 
   /** Finishes every task, with a last commit when `commitRest`, then leaves the group. */
@@ -140,9 +165,15 @@ export class StageGroup {
     this.joins++
     this.identity = undefined
     this.generation = 0 // a group that had no members for long counts from 1 again
+    if (cause instanceof PositionLostError) for (const runner of this.runners.values()) this.refuseTask(runner, cause)
+    this.refusedTasks = Math.max(1, this.refused)
     this.owned = NONE // the standbys stay: whether this member is one does not change what is in the changelogs
     this.options.observer.rebalanced?.(this.stage.name, NONE, this.keptReady)
     this.match()
+    if (cause instanceof PositionLostError) {
+      this.refusal = cause
+      return
+    }
     // Two processes with one name would throw each other out for ever.
     if (cause instanceof LogError && cause.code === 'MEMBER_REPLACED') this.options.fail(cause)
     else this.rejoin().catch(this.options.fail)
@@ -189,6 +220,7 @@ export class StageGroup {
     this.runners.set(partition, runner)
     runner.open().then(wake, (error) => {
       if (this.runners.get(partition) !== runner || this.closing.signal.aborted) return
+      if (error instanceof PositionLostError) return this.refuseTask(runner, error)
       observer.taskFailed?.(this.stage.name, partition, error)
       fail(error)
     })

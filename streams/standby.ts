@@ -12,8 +12,6 @@ export type Restored = ReadonlyMap<string, number>
 export class Standby implements Reader {
   readonly task: Task
   asked = false
-  /** Always: what comes is applied at once. */
-  readonly hungry = true
   private readonly observer: RuntimeObserver
   private readonly positions = new Map<string, number>()
   private readonly stores = new Map<string, StateStore>()
@@ -28,6 +26,11 @@ export class Standby implements Reader {
       this.stores.set(store.changelog, store)
       this.positions.set(store.changelog, 0)
     }
+  }
+
+  /** Until it is closed: what comes is applied at once. */
+  get hungry(): boolean {
+    return !this.closed
   }
 
   get restored(): Restored {

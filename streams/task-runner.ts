@@ -1,12 +1,12 @@
 /** One task with its writer: opens it from the log, feeds it in slices, and commits its bursts. */
 import { Committer, type CommitterOptions } from './committer.ts'
 import type { Reader } from './fetch-loop.ts'
-import type { FetchedPartition, FetchPosition, LogRecord } from './ports.ts'
+import { HeldBack, heldInWords } from './held-back.ts'
+import type { FetchedPartition, FetchPosition, LogRecord, PositionLostError } from './ports.ts'
 import { freshRecords } from './read-range.ts'
-import { restoreTask } from './restore.ts'
-import { retried } from './retry.ts'
 import type { Restored } from './standby.ts'
 import type { Task } from './task.ts'
+import { openTask } from './task-opening.ts'
 import { Trouble } from './trouble.ts'
 
 export interface RunnerOptions extends CommitterOptions {
@@ -46,11 +46,13 @@ const STEP_RECORDS = 64
 
 export class TaskRunner implements Reader {
   readonly task: Task
-  state: 'opening' | 'running' | 'committing' | 'closed' = 'opening'
+  state: 'opening' | 'running' | 'committing' | 'refused' | 'closed' = 'opening'
+  refusal: PositionLostError | undefined
   asked = false
   /** Since when others go before it, ms. */
   waitingSince: number | undefined
   private readonly reading: Trouble
+  private readonly held: HeldBack
   private restored: Restored
   private readonly options: RunnerOptions
   private readonly committer: Committer
@@ -70,6 +72,7 @@ export class TaskRunner implements Reader {
     this.restored = restored
     this.options = options
     this.reading = new Trouble(options.clock)
+    this.held = new HeldBack(options.clock)
     this.committer = new Committer(task, options, this.life.signal)
   }
 
@@ -84,18 +87,19 @@ export class TaskRunner implements Reader {
   }
 
   private async openTask(): Promise<void> {
-    const { clock, observer, tableCurrent } = this.options
+    const { clock, observer, tableCurrent, log, group } = this.options
     const { signal } = this.life
     const started = clock.now()
     await this.committer.open()
-    const starts = await retried(clock, signal, () => this.committedPositions())
-    const restored = await this.restore()
+    const { starts, restored } = await openTask(
+      this.task,
+      { log, clock, signal, group, tell: (left) => observer.unreadable?.(left) },
+      this.restored,
+    )
+    this.restored = NOTHING
     await Promise.all([...this.task.globalTables].map((name) => tableCurrent(name, signal)))
     if (signal.aborted) return
-    for (const { topic, offset: committed, partition, start } of starts) {
-      // An old broker may answer a stale offset; the one in the changelog came with the state itself.
-      const offset = Math.max(committed, this.task.engine?.offsets?.[topic] ?? 0)
-      if (offset < start) throw new Error(deletedInput(this.task.stageName, { topic, partition, offset }, start))
+    for (const { topic, offset } of starts) {
       this.task.startAt(topic, offset)
       this.fetchPositions.set(topic, offset)
     }
@@ -104,28 +108,13 @@ export class TaskRunner implements Reader {
     observer.restored?.(this.task.stageName, this.task.partition, restored, clock.now() - started)
   }
 
-  /** The group's offset for each input, or where it begins. That is read first: a newer owner may commit and purge meanwhile. */
-  private async committedPositions(): Promise<(FetchPosition & { readonly start: number })[]> {
-    const { log, group } = this.options
-    const { partition, stage } = this.task
-    const inputs = stage.sources.map(({ name }) => ({ topic: name, partition }))
-    const bounds = await log.bounds(inputs)
-    const committed = await log.committedOffsets(group, inputs)
-    return inputs.map((input, at) => {
-      const { start } = bounds[at]!
-      return { ...input, start, offset: committed[at]?.next ?? start }
-    })
-  }
-
-  /** Folds the changelogs into the stores; the writer is open, so nothing older can be added to them any more. */
-  private restore(): Promise<number> {
-    const { log, clock, observer } = this.options
-    const { signal } = this.life
-    return retried(clock, signal, () => {
-      const { restored } = this
-      this.restored = NOTHING // what fails half way begins anew
-      return restoreTask(this.task, restored, { log, clock, signal }, (left) => observer.unreadable?.(left))
-    })
+  /** It reads and commits nothing any more: the log is not the one that its position belongs to. */
+  refuse(cause: PositionLostError): void {
+    if (this.state === 'closed') return
+    this.state = 'refused'
+    this.refusal = cause
+    this.chunks = []
+    this.life.abort()
   }
 
   /** Whether the buffer is at most half full, so that the next fetch should ask for this task too. */
@@ -140,7 +129,9 @@ export class TaskRunner implements Reader {
 
   /** What keeps it from reading, opening or committing, for some seconds already. */
   get waitsFor(): string | undefined {
-    return this.reading.lasting ?? this.committer.trouble.lasting
+    const { lasting: held } = this.held
+    if (held && this.refusal === undefined) return heldInWords(held, this.options.clock.now())
+    return this.refusal?.message ?? this.reading.lasting ?? this.committer.trouble.lasting
   }
 
   /** Records fetched and not processed. */
@@ -158,13 +149,15 @@ export class TaskRunner implements Reader {
    * @returns false when that position is not in the log: another owner has gone on from it and purged what is behind (then
    * opening again finds the new position), or what was not processed yet was deleted (then opening again says so)
    */
-  accept(askedFrom: number, { topic, records, next, outOfRange, stable, failure }: FetchedPartition): boolean {
+  accept(askedFrom: number, fetched: FetchedPartition): boolean {
+    const { topic, records, next, outOfRange, stable, end = stable, failure } = fetched
     if (failure) this.reading.met(failure.message)
     else this.reading.over()
-    if (this.state === 'closed' || this.fetchPositions.get(topic) !== askedFrom) return true
+    this.held.saw(fetched, stable, end)
+    if (this.state === 'closed' || this.state === 'refused' || this.fetchPositions.get(topic) !== askedFrom) return true
     if (outOfRange) return false
     const fresh = freshRecords(records, askedFrom)
-    const lag = Math.max(0, stable - next) + this.bufferedRecords + fresh.length
+    const lag = Math.max(0, end - next) + this.bufferedRecords + fresh.length
     this.options.observer.lag?.(this.task.stageName, topic, this.task.partition, lag)
     if (next <= askedFrom) return true
     this.fetchPositions.set(topic, next)
@@ -275,7 +268,7 @@ export class TaskRunner implements Reader {
   async close(commitRest: boolean): Promise<void> {
     if (!commitRest) this.life.abort()
     await this.busy
-    if (commitRest && this.state !== 'closed' && this.task.dirty) await this.commit()
+    if (commitRest && this.state !== 'closed' && this.state !== 'refused' && this.task.dirty) await this.commit()
     this.life.abort()
     this.state = 'closed'
     this.chunks = []
@@ -284,7 +277,3 @@ export class TaskRunner implements Reader {
 }
 
 const NOTHING: Restored = new Map()
-
-const deletedInput = (stage: string, { topic, partition, offset }: FetchPosition, start: number): string =>
-  `${topic}/${partition} begins at offset ${start}, but stage ${stage} has processed it up to ${offset} only: what lies ` +
-  'between was deleted. Reset the offsets of its group to go on without it'

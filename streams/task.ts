@@ -9,12 +9,14 @@ import { type DeadLetter, deadLetterOf, deadLetterReason } from './dead-letter.t
 import { EngineState } from './engine-state.ts'
 import type { GlobalTable } from './global-table.ts'
 import type { KafkaTopic } from './kafka-topic.ts'
+import { PlaceKeeper } from './kept-place.ts'
 import { MarkerGuard, type MarkerSeals } from './marker-guard.ts'
 import { BroadcastSink, Fork, KeyedSink, ProcessorReceiver, type Receiver } from './outputs.ts'
 import type { Burst, LogRecord, OutgoingRecord } from './ports.ts'
 import type { Outputs, OutputTypes } from './processor.ts'
 import { checkRecord, isTimestamp } from './read-record.ts'
 import { createStateStore, type StateStore } from './state.ts'
+import { TaskError } from './task-error.ts'
 import { changelogTopic, engineStoreName, type GraphNode, hasEngineState, type Stage, tasksOf } from './topology.ts'
 
 type Topic = KafkaTopic<unknown, unknown>
@@ -31,20 +33,6 @@ export interface TaskOptions {
   readonly sealedTopics: ReadonlyMap<string, MarkerSeals>
   readonly globalTable: (name: string) => GlobalTable<unknown, unknown>
   readonly onDeadLetter?: (letter: DeadLetter) => void
-}
-
-/** A processor threw, or something that must hold did not: the task stops before the record. */
-export class TaskError extends Error {
-  readonly stage: string
-  readonly partition: number
-  constructor(stage: string, partition: number, at: string, cause: unknown) {
-    super(`stage ${stage}, task ${partition}, at ${at}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    })
-    this.name = 'TaskError'
-    this.stage = stage
-    this.partition = partition
-  }
 }
 
 /** One source topic of a task. */
@@ -83,6 +71,7 @@ export class Task {
   private readonly stores = new Map<string, StateStore>()
   private readonly children: readonly Receiver[]
   private records: OutgoingRecord[] = []
+  private readonly place = new PlaceKeeper()
 
   constructor(stage: Stage, partition: number, options: TaskOptions) {
     this.stage = stage
@@ -99,6 +88,18 @@ export class Task {
     this.changelogs = this.engine ? [...this.stores.values(), this.engine] : []
     for (const topic of stage.sources) this.inputs.set(topic.name, this.createInput(topic as unknown as Topic))
     this.children = this.build(stage.children)
+  }
+
+  /** Those that its position means nothing without. */
+  get topics(): readonly string[] {
+    return [...this.inputs.keys(), ...this.changelogs.map(({ changelog }) => changelog), ...this.globalTables]
+  }
+
+  /** Says which of them they are, with every commit from now on; undefined where topics cannot be deleted. */
+  restsOn(ids: ReadonlyMap<string, string> | undefined): void {
+    const topics = ids && Object.fromEntries(ids)
+    this.place.restsOn(topics)
+    if (topics) this.engine?.restsOn(topics)
   }
 
   get timestamp(): number {
@@ -207,8 +208,9 @@ export class Task {
   }
 
   /** Everything since the last seal as one transaction. Send it as it is until it commits, or drop the task. */
-  seal(group: string, metadata = ''): Burst {
-    const { records, partition, engine } = this
+  seal(group: string): Burst {
+    const { records, partition, engine, place } = this
+    const metadata = place.text
     const commits = [...this.inputs.values()].map(({ topic, position }) => ({
       topic: topic.name,
       partition,
@@ -216,7 +218,11 @@ export class Task {
       metadata,
     }))
     if (engine) engine.offsets = Object.fromEntries(commits.map(({ topic, next }) => [topic, next]))
-    for (const store of this.changelogs) store.seal(records, partition, this.cursor.timestamp)
+    for (const store of this.changelogs) {
+      const before = records.length
+      store.seal(records, partition, this.cursor.timestamp)
+      place.seals(store.changelog, records.length - before)
+    }
     this.records = []
     this.bytes = 0
     this.commitRequested = false
@@ -226,7 +232,11 @@ export class Task {
   /** The sealed burst is in the log. `baseOffsets` is undefined when the answer was lost but the offsets say so. */
   applied(burst: Burst, baseOffsets: ReadonlyMap<string, number> | undefined): void {
     for (const { topic, next } of burst.offsets!.commits) this.inputs.get(topic)!.committed = next
-    for (const store of this.changelogs) store.committed(baseOffsets?.get(`${store.changelog}/${this.partition}`))
+    for (const store of this.changelogs) {
+      const base = baseOffsets?.get(`${store.changelog}/${this.partition}`)
+      if (base !== undefined) this.place.wrote(store.changelog, base)
+      store.committed(base)
+    }
   }
 
   requestCommit(): void {

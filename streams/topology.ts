@@ -111,6 +111,11 @@ export const engineStoreName = (stage: Stage): string => `${stage.name}-engine`
 /** Whether the engine has anything to remember of a stage beyond its committed offsets. */
 export const hasEngineState = (stage: Stage): boolean =>
   stage.stores.length > 0 || stage.sources.some(({ markers }) => markers) || countedSinks(stage).length > 0
+/** Of every store of a stage, the engine's own last. */
+export const changelogsOf = (appId: string, stage: Stage): string[] =>
+  [...stage.stores.map(({ name }) => name), ...(hasEngineState(stage) ? [engineStoreName(stage)] : [])].map((store) =>
+    changelogTopic(appId, store),
+  )
 export const tasksOf = (stage: Stage): number =>
   stage.sources.reduce((max, { partitions }) => Math.max(max, partitions), 0)
 

@@ -105,6 +105,8 @@ class EmbeddedLog implements Log {
     return this.core.topic(topic).partitions.length
   }
 
+  async topicIds(): Promise<undefined> {}
+
   async bounds(partitions: readonly TopicPartition[]) {
     return partitions.map((partition) => {
       const { start, stable } = this.core.partition(partition)

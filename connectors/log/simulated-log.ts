@@ -71,6 +71,8 @@ export class SimulatedLog implements Log {
     return this.request('partition count', () => this.broker.core.topic(topic).partitions.length)
   }
 
+  async topicIds(): Promise<undefined> {}
+
   bounds(partitions: readonly TopicPartition[]) {
     return this.request('bounds', () =>
       partitions.map((partition) => {

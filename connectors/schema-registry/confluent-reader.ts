@@ -11,9 +11,13 @@ import type { RegistryHttp } from './http.ts'
  * cut off in the middle of an answer never settles, and it would give that same call to everyone who asks for the id again.
  */
 export function createSchemaReader(http: RegistryHttp): (id: number) => Promise<AvroSchema> {
-  const { url, auth, requestTimeoutMs } = http
+  const { url, auth, agent, requestTimeoutMs } = http
   const create = (): Client =>
-    new Client({ host: url, clientId: 'sequencer', retry: { retries: 0 }, ...(auth && { auth: { ...auth } }) })
+    new Client({
+      ...{ host: url, clientId: 'sequencer', retry: { retries: 0 } },
+      ...(auth && { auth: { ...auth } }),
+      ...(agent && { agent }),
+    })
   let client = create()
   const late = (): Error =>
     new SchemaRegistryError(

@@ -1,8 +1,10 @@
 /** JSON over HTTP as schema registries speak it, with a time limit for each request and a bounded number of tries. */
+import { Agent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { createLimiter } from '../limiter.ts'
 import { SchemaRegistryError } from './errors.ts'
+import { type Exchange, exchange } from './https.ts'
 
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
 /** Apicurio on a Kafka store does not answer at all while its broker is down. */
@@ -20,6 +22,8 @@ export interface RegistryEndpoint {
   /** Base of the Confluent interface: http://host:8081, of Apicurio …/apis/ccompat/v7. May carry user:password@. */
   readonly url: string
   readonly auth?: RegistryAuth
+  /** PEM of the authority that signed its certificate, instead of those that Node knows. */
+  readonly ca?: string
   readonly requestTimeoutMs?: number
   readonly signal?: AbortSignal
 }
@@ -38,6 +42,8 @@ export interface RegistryHttp {
   /** Without credentials. */
   readonly url: string
   readonly auth?: RegistryAuth
+  /** For connections to a registry with an authority of its own. */
+  readonly agent?: Agent
   readonly requestTimeoutMs: number
   /** 404, 409 and 422 are answers. Rejects with SchemaRegistryError for everything else. Repeats what may pass. */
   request(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object): Promise<RegistryAnswer>
@@ -48,6 +54,7 @@ export interface RegistryHttp {
 export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
   const { requestTimeoutMs = REQUEST_TIMEOUT_MS, signal } = endpoint
   const { url, auth } = { ...parseUrl(endpoint.url), ...(endpoint.auth && { auth: endpoint.auth }) }
+  const agent = endpoint.ca === undefined ? undefined : new Agent({ ca: endpoint.ca, keepAlive: true })
   const headers: Record<string, string> = { accept: `${CONTENT_TYPE}, application/json`, 'content-type': CONTENT_TYPE }
   if (auth) headers.authorization = `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`
 
@@ -60,23 +67,21 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
       () => limit.abort(new Error(`no answer within ${requestTimeoutMs / 1_000} s`)),
       requestTimeoutMs,
     )
-    let status: number
-    let text: string
+    const asked = {
+      method,
+      headers,
+      ...(body && { body: JSON.stringify(body) }),
+      signal: signal ? AbortSignal.any([limit.signal, signal]) : limit.signal,
+    }
     try {
-      const response = await fetch(`${url}${path}`, {
-        method,
-        headers,
-        ...(body && { body: JSON.stringify(body) }),
-        signal: signal ? AbortSignal.any([limit.signal, signal]) : limit.signal,
-      })
-      status = response.status
-      text = await response.text()
+      const { status, text } = await (agent ? exchange(`${url}${path}`, agent, asked) : fetched(`${url}${path}`, asked))
+      return judge(what, status, text)
     } catch (cause) {
+      if (cause instanceof SchemaRegistryError) throw cause
       throw new SchemaRegistryError('REGISTRY_UNREACHABLE', `${what}: ${reasonOf(cause)}`, cause)
     } finally {
       clearTimeout(timer)
     }
-    return judge(what, status, text)
   }
 
   const retried = async <T>(call: () => Promise<T>): Promise<T> => {
@@ -94,10 +99,16 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
   return {
     url,
     ...(auth && { auth }),
+    ...(agent && { agent }),
     requestTimeoutMs,
     request: (method, path, body) => retried(() => limited(() => once(method, path, body))),
     retried,
   }
+}
+
+async function fetched(url: string, asked: Exchange): Promise<{ status: number; text: string }> {
+  const response = await fetch(url, asked)
+  return { status: response.status, text: await response.text() }
 }
 
 /** What the registry answered about a subject. Throws `SCHEMA_REFUSED` when it said no, `NOT_A_REGISTRY` on another shape. */

@@ -125,6 +125,9 @@ class ReadableLog implements Log {
   partitionCount(topic: string) {
     return this.log.partitionCount(topic)
   }
+  topicIds(topics: readonly string[]) {
+    return this.log.topicIds(topics)
+  }
   bounds(partitions: readonly TopicPartition[]) {
     return this.log.bounds(partitions)
   }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { EpochKey } from '../../schemas/types.ts'
+import type { HeldBack } from '../../streams/held-back.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
@@ -30,6 +31,7 @@ export interface ApiSource {
   readonly rules: ProtocolRules
   readonly health: Health
   readonly stages: Pick<StageWatch, 'report'>
+  readonly held: Pick<HeldBack, 'all'>
   readonly proofs: Proofs
   readonly reports: Pick<IntakeReports, 'newest'>
 }

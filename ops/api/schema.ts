@@ -244,15 +244,15 @@ export const market = z
   })
   .meta({ id: 'Market' })
 
+const heldPartition = z.object({ topic: text, partition: whole, records: whole, since: whole })
 export const health = z
   .object({
     ready: z.boolean().describe('Every role of this process runs.'),
     roles: z.record(z.string(), z.object({ ready: z.boolean(), works: z.boolean(), detail: text, since: text })),
     stages: z
       .record(z.string(), z.object({ behind: whole, stillSince: wholeOrNone }))
-      .describe(
-        'Each stage of any process, while the log answers: records it has not taken; since when it takes none, ms.',
-      ),
+      .describe('Each stage of any process, while the log answers: records not taken; since when it takes none, ms.'),
+    heldBack: z.array(heldPartition).describe('Where a transaction stays open for 45 s or more; since when, ms.'),
     view: z.object({
       lag: whole.describe('Records in the log that these answers do not reflect yet.'),
       caughtUp: z.boolean().describe('It has reached what was in the log when the process started.'),

@@ -1,5 +1,6 @@
 /** Opens the view of the role `api`, and lets the query API answer from it. */
 import { systemClock } from '../../connectors/log/system-clock.ts'
+import type { HeldBack } from '../../streams/held-back.ts'
 import type { Wiring } from '../compose.ts'
 import type { Closeable } from '../lifecycle.ts'
 import { onlooking } from '../onlooking.ts'
@@ -17,7 +18,7 @@ export interface QueryApi extends Closeable {
 /** @param waiting is told why it does not answer, or not of what is new; undefined when it does */
 export function openQueryApi(
   wiring: Wiring,
-  stages: Pick<StageWatch, 'report'>,
+  watched: { readonly stages: Pick<StageWatch, 'report'>; readonly held: Pick<HeldBack, 'all'> },
   waiting: (reason: string | undefined) => void,
 ): QueryApi {
   const { config, log, topics, health, leftOut, apiDoor } = wiring
@@ -30,7 +31,7 @@ export function openQueryApi(
   const opened = opening.then((view) => {
     if (!view || stop.signal.aborted) return
     const proofs = proofsOf(chain, { view, log, topics })
-    apiDoor.open({ view, log, topics, rules, health, stages, proofs, reports })
+    apiDoor.open({ view, log, topics, rules, health, ...watched, proofs, reports })
     waiting(undefined)
   })
   return {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type Admin, Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import type { KafkaLogOptions } from '../../connectors/log/kafka/options.ts'
+import type { Throttled } from '../../connectors/log/kafka/throttle.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import { whyNotKept } from '../../connectors/secret-file.ts'
 import { CliError, EXIT } from '../cli-error.ts'
@@ -15,7 +16,12 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** A new cluster answers `COORDINATOR_NOT_AVAILABLE` for a while. */
 const ADMIN_RETRIES = 8
 
-export function kafkaLogOptions(kafka: KafkaSettings, clientId: string): KafkaLogOptions {
+/** @param warn told of a quota below our need, now and then */
+export function kafkaLogOptions(
+  kafka: KafkaSettings,
+  clientId: string,
+  warn?: (text: string) => void,
+): KafkaLogOptions {
   const sasl = loginOf(kafka.sasl)
   return {
     brokers: kafka.brokers,
@@ -24,6 +30,7 @@ export function kafkaLogOptions(kafka: KafkaSettings, clientId: string): KafkaLo
     replicationFactor: kafka.replicationFactor,
     ssl: encryptionOf(kafka.tls),
     ...(sasl && { sasl }),
+    ...(warn && { onThrottled: quotaWarning(clientId, warn, systemClock.now) }),
     ...(kafka.transactions === 'v1' && { transactionsVersion: 1 as const }),
   }
 }
@@ -90,4 +97,20 @@ export function rpcUrlsOf({ rpcUrls, rpcUrlsFile }: Address['chain']): readonly 
     .filter((line) => line !== '')
   for (const url of urls) rememberUrl(url)
   return urls
+}
+
+/** Between two warnings of the same. */
+const WARN_EVERY_MS = 600_000
+
+/** Once, and again after 10 minutes: a throttled client is throttled at every answer. */
+export function quotaWarning(clientId: string, warn: (text: string) => void, now: () => number) {
+  let warnedAt = Number.NEGATIVE_INFINITY
+  return ({ broker, request, ms }: Throttled): void => {
+    if (now() - warnedAt < WARN_EVERY_MS) return
+    warnedAt = now()
+    warn(
+      `the brokers throttle the client ${clientId}: ${ms} ms by ${broker} at ${request}. Its quota (producer_byte_rate, ` +
+        'consumer_byte_rate or request_percentage of the client or its user) is below its need: raise it with kafka-configs.sh',
+    )
+  }
 }

@@ -1,5 +1,6 @@
 /** Opens the cluster that the settings name: its log, and the registry with the schemas of the log's records. */
-import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
+import { readFileSync } from 'node:fs'
+import { type KafkaLog, openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { type ConfluentRegistry, createConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import type { SchemaRegistry } from '../../schemas/registry.ts'
@@ -15,14 +16,18 @@ import { type ClusterSettings, readClusterSettings } from './settings-topic.ts'
 
 export type ClusterAddress = Pick<SequencerSettings, 'appId' | 'kafka' | 'registry'>
 
-export const openClusterLog = ({ appId, kafka }: ClusterAddress, instanceId: string): Promise<Log> =>
-  openKafkaLog(kafkaLogOptions(kafka, `${appId}-${instanceId}`))
+export const openClusterLog = (
+  { appId, kafka }: ClusterAddress,
+  instanceId: string,
+  warn?: (text: string) => void,
+): Promise<KafkaLog> => openKafkaLog(kafkaLogOptions(kafka, `${appId}-${instanceId}`, warn))
 
-export function openRegistry({ registry: { url, username, passwordFile } }: ClusterAddress): ConfluentRegistry {
+export function openRegistry({ registry: { url, username, passwordFile, tls } }: ClusterAddress): ConfluentRegistry {
   const address = new URL(url)
   if (username !== undefined) address.username = encodeURIComponent(username)
   if (passwordFile !== undefined) address.password = encodeURIComponent(secretIn(passwordFile))
-  return createConfluentRegistry({ url: address.toString() })
+  const ca = tls.caFile === undefined ? undefined : readFileSync(tls.caFile, 'utf8')
+  return createConfluentRegistry({ url: address.toString(), ...(ca !== undefined && { ca }) })
 }
 
 /** What is deployed there. Throws CliError when nothing is. */
@@ -38,17 +43,32 @@ async function deployedSettings(log: Log, appId: string): Promise<ClusterSetting
 
 export interface DeployedGround extends Required<Ground> {
   readonly settings: ClusterSettings
+  readonly clusterId: string | undefined
+  readonly log: KafkaLog
   close(): Promise<void>
 }
 
 /** The deployed log with its topics, for whoever reads or runs. Writes nothing, to the registry neither. */
-export async function openGround(address: ClusterAddress, instanceId: string): Promise<DeployedGround> {
-  const log = await openClusterLog(address, instanceId)
+export async function openGround(
+  address: ClusterAddress,
+  instanceId: string,
+  warn?: (text: string) => void,
+): Promise<DeployedGround> {
+  const log = await openClusterLog(address, instanceId, warn)
   try {
     const settings = await deployedSettings(log, address.appId)
     const codec = await createCodec(registeredOnly(openRegistry(address)), settings.topicOptions.prefix)
     const topics = sequencerTopics(codec, settings.topicOptions)
-    return { settings, log, topics, stores: sequencerStores(codec), codec, close: () => log.close() }
+    return {
+      settings,
+      clusterId: log.clusterId,
+      throttledMs: () => log.throttledMs,
+      log,
+      topics,
+      stores: sequencerStores(codec),
+      codec,
+      close: () => log.close(),
+    }
   } catch (error) {
     await log.close()
     throw error

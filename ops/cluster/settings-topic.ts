@@ -3,12 +3,13 @@
  * own, written by `deploy apply` and read by everything else, so that nothing that must agree is kept on one machine.
  */
 import { configOf } from '../../streams/kafka-topic.ts'
-import { type Log, LogError, type TopicConfig } from '../../streams/ports.ts'
+import type { Log, TopicConfig } from '../../streams/ports.ts'
 import type { AnchorRules } from '../../topology/anchor-rules.ts'
 import { completeRules, type ProtocolRules } from '../../topology/rules.ts'
 import type { TopicOptions } from '../../topology/topics.ts'
 import { CliError, EXIT } from '../cli-error.ts'
 import type { Configuration } from '../config/parse.ts'
+import { readNewest } from './newest-record.ts'
 
 export interface ClusterSettings {
   readonly appId: string
@@ -29,7 +30,6 @@ export const clusterSettingsOf = ({ settings, rules }: Configuration): ClusterSe
 
 const KEY = Buffer.from('settings')
 const FORMAT = 1
-const FETCH_BYTES = 1024 * 1024
 
 export const settingsTopic = (appId: string): TopicConfig => ({
   name: `${appId}-settings`,
@@ -40,24 +40,7 @@ export const settingsTopic = (appId: string): TopicConfig => ({
 /** The newest settings; undefined when the topic or a record in it is missing. What others wrote there is left out. */
 export async function readClusterSettings(log: Log, appId: string): Promise<ClusterSettings | undefined> {
   const { name: topic } = settingsTopic(appId)
-  const at = { topic, partition: 0 }
-  try {
-    await log.partitionCount(topic)
-  } catch (error) {
-    if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return undefined
-    throw error
-  }
-  const [bounds] = await log.bounds([at])
-  let newest: ClusterSettings | undefined
-  for (let offset = bounds!.start; offset < bounds!.stable; ) {
-    const [got] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    const { records, outOfRange, start, next, failure } = got!
-    if (failure) throw failure
-    for (const { key, value } of records)
-      if (key !== null && value !== null && KEY.equals(key)) newest = parse(value, topic) ?? newest
-    offset = outOfRange ? start : next
-  }
-  return newest
+  return await readNewest(log, topic, KEY, (value) => parse(value, topic))
 }
 
 export async function writeClusterSettings(log: Log, settings: ClusterSettings, timestamp: number): Promise<void> {

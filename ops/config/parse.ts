@@ -166,6 +166,11 @@ function connectionFaults({ kafka, registry, chain, storage }: Address): Omit<Fa
     'registry.url',
     'the password would be sent as it is: use https, or set registry.loginWithoutTls',
   )
+  check(
+    registry.tls.caFile === undefined || /^https:/i.test(registry.url),
+    'registry.tls.caFile',
+    'says who signed a certificate, and registry.url is not https',
+  )
   check((certFile === undefined) === (keyFile === undefined), 'kafka.tls.keyFile', 'certificate and key go together')
   check(
     registry.username === undefined || registry.passwordFile !== undefined,
@@ -184,6 +189,7 @@ function connectionFaults({ kafka, registry, chain, storage }: Address): Omit<Fa
     'kafka.tls.certFile': certFile,
     'kafka.tls.keyFile': keyFile,
     'kafka.sasl.passwordFile': passwordFile,
+    'registry.tls.caFile': registry.tls.caFile,
     'registry.passwordFile': registry.passwordFile,
     'chain.rpcUrlsFile': chain.rpcUrlsFile,
   }
@@ -199,7 +205,7 @@ const unreadable = (path: string, file: string | undefined): Omit<Fault, 'source
   return message === undefined ? [] : [{ path, message }]
 }
 
-const PUBLIC_FILES = ['kafka.tls.caFile', 'kafka.tls.certFile']
+const PUBLIC_FILES = ['kafka.tls.caFile', 'kafka.tls.certFile', 'registry.tls.caFile']
 
 function whyUnreadable(file: string, path: string): string | undefined {
   try {

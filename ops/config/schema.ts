@@ -97,6 +97,11 @@ export const configSchema = z.strictObject({
         .describe(
           'How long a record in `submissions` waits for a schema that the registry does not have, in case the registry is behind, ms; then it is a dead letter. Once in 10 minutes at most: meanwhile such records are dead letters at once.',
         ),
+      tls: z
+        .strictObject({
+          caFile: file.optional().describe('PEM of the authority that signed the registry’s certificate, for `https`.'),
+        })
+        .prefault({}),
       loginWithoutTls: z.boolean().default(false).describe('Let the password go to a registry that is not `https`.'),
     })
     .describe('The schema registry.'),

@@ -1,13 +1,7 @@
 /** Which rights each role needs: what it reads, writes and deletes, its group, its transactional ids. Nothing more. */
-import {
-  changelogTopic,
-  engineStoreName,
-  hasEngineState,
-  nodesOf,
-  type Stage,
-  type Topology,
-} from '../../streams/topology.ts'
+import { changelogsOf, nodesOf, type Topology } from '../../streams/topology.ts'
 import type { Topics } from '../../topology/topics.ts'
+import { ownerTopicOf } from '../cluster/owner.ts'
 import { settingsTopic } from '../cluster/settings-topic.ts'
 import { clockGroup, isStage, ROLES, type Role } from '../roles.ts'
 
@@ -42,7 +36,10 @@ export function aclsOf(appId: string, topology: Topology, topics: Topics, { prin
     const rights = isStage(role)
       ? stageRights(appId, topology, role, every)
       : connectorRights(role, appId, topics, every)
-    for (const right of [...rights, ...grant('topic', [settingsTopic(appId).name], 'Read')]) {
+    for (const right of [
+      ...rights,
+      ...grant('topic', [settingsTopic(appId).name, ownerTopicOf(topics).name], 'Read'),
+    ]) {
       const acl: Acl = { principal, host, ...right }
       acls.set(aclText(acl), acl)
     }
@@ -86,11 +83,6 @@ function stageRights(appId: string, topology: Topology, role: Role, every: reado
     ...transactions(`${appId}-${role}-`, 'prefixed'),
   ]
 }
-
-const changelogsOf = (appId: string, stage: Stage): string[] =>
-  [...stage.stores.map(({ name }) => name), ...(hasEngineState(stage) ? [engineStoreName(stage)] : [])].map((store) =>
-    changelogTopic(appId, store),
-  )
 
 function connectorRights(role: Role, appId: string, topics: Topics, every: readonly string[]): Right[] {
   const { submissions, deadLetters, epochTicks, slots, tickRequests, anchorIntents, anchorResults, batches } = topics

@@ -1,4 +1,5 @@
 /** Carries out a plan, and takes a deployment away. Everything here can be done again. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type AclEntry, type Admin } from 'kafkajs'
 import type { SchemaRegistry } from '../../schemas/registry.ts'
 import type { ClusterSettings } from '../cluster/settings-topic.ts'
@@ -13,6 +14,7 @@ export interface Target {
   readonly admin: Admin
   readonly registry: Pick<SchemaRegistry, 'register'>
   readonly writeSettings: (settings: ClusterSettings) => Promise<void>
+  readonly writeOwner: () => Promise<void>
 }
 
 /** Whether apply does this change. */
@@ -22,7 +24,7 @@ export const isApplied = ({ class: what }: Change, yesDelete: boolean): boolean 
 /** Subjects registered at a time. */
 const REGISTER_AT_ONCE = 8
 
-/** Topics at once, then the subjects, then the rest; the settings come last, since they say that all of it is there. */
+/** Topics at once, then the subjects, then the rest; settings and owner come last, since they say that all of it is there. */
 export async function applyChanges(changes: readonly Change[], target: Target): Promise<void> {
   const actions = changes.flatMap(({ action }) => action ?? [])
   await createTopics(
@@ -35,7 +37,32 @@ export async function applyChanges(changes: readonly Change[], target: Target): 
   for (const action of actions) if (action.type !== 'register') await apply(action, target)
 }
 
+/** A cluster that starts knows only some of its brokers at first, and says that there are too few for so many copies. */
+const BROKERS_COME_ATTEMPTS = 15
+const PAUSE_MS = 1_000
+
 export async function createTopics(topics: readonly DesiredTopic[], admin: Admin): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const there = attempt === 1 ? [] : await admin.listTopics()
+    try {
+      return await create(
+        topics.filter(({ name }) => !there.includes(name)),
+        admin,
+      )
+    } catch (error) {
+      if (attempt >= BROKERS_COME_ATTEMPTS || !hasTooFewBrokers(error)) throw error
+      await sleep(PAUSE_MS)
+    }
+  }
+}
+
+/** kafkajs gathers what was said of each topic. */
+const hasTooFewBrokers = (error: unknown): boolean =>
+  ((error as { errors?: readonly { type?: string }[] }).errors ?? []).some(
+    ({ type }) => type === 'INVALID_REPLICATION_FACTOR',
+  )
+
+async function create(topics: readonly DesiredTopic[], admin: Admin): Promise<void> {
   if (topics.length === 0) return
   await admin.createTopics({
     waitForLeaders: true,
@@ -48,7 +75,7 @@ export async function createTopics(topics: readonly DesiredTopic[], admin: Admin
   })
 }
 
-async function apply(action: Action, { admin, registry, writeSettings }: Target): Promise<void> {
+async function apply(action: Action, { admin, registry, writeSettings, writeOwner }: Target): Promise<void> {
   if (action.type === 'set-configs')
     await admin.alterConfigs({
       validateOnly: false,
@@ -63,6 +90,7 @@ async function apply(action: Action, { admin, registry, writeSettings }: Target)
   if (action.type === 'register') await registry.register(action.subject.name, action.subject.schema)
   if (action.type === 'create-acl') await admin.createAcls({ acl: [entryOf(action.acl)] })
   if (action.type === 'write-settings') await writeSettings(action.settings)
+  if (action.type === 'write-owner') await writeOwner()
 }
 
 export const entryOf = ({ principal, host, resource, name, pattern, operation }: Acl): AclEntry => ({

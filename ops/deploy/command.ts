@@ -1,9 +1,9 @@
 /** `sequencer deploy plan|apply|destroy`. */
 import { Command } from 'commander'
 import type { Admin } from 'kafkajs'
+import type { KafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
-import type { Log } from '../../streams/ports.ts'
 import { EXIT } from '../cli-error.ts'
 import { openAdmin } from '../cluster/connect.ts'
 import { openClusterLog, openRegistry } from '../cluster/open.ts'
@@ -19,12 +19,13 @@ import { type Desired, desiredState } from './desired.ts'
 import { destroy, renderLeftovers } from './destroy.ts'
 import { type Change, differences } from './diff.ts'
 import { liveState } from './live.ts'
+import { expectOwn, ownershipOf, recordOwner } from './ownership.ts'
 import { countsOf, plainChanges, renderPlan } from './render.ts'
 import { weaknessesOf } from './rights.ts'
 
 export interface Deployment {
   readonly desired: Desired
-  readonly log: Log
+  readonly log: KafkaLog
   readonly admin: Admin
   readonly registry: ConfluentRegistry
   /** Role → its login, as configured. */
@@ -34,6 +35,9 @@ export interface Deployment {
 const EXIT_CODES =
   '\nExit codes: 0 nothing is left to do · 1 something is · 2 wrong usage · 3 cluster or registry cannot be used'
 
+const TAKE_OVER = 'although the topics are on record as another deployment’s, which is gone for good'
+const ACCEPT = 'take topics that were made anew as they are; what was in the old ones is lost'
+
 /** Without keys whoever may write `submissions` could open and close epochs. */
 const NEED: Need = ({ markers }) => (markers?.signingKeyFile ? [] : ['markers.publicKeys'])
 
@@ -41,6 +45,8 @@ export function deployCommand(): Command {
   const command = new Command('deploy')
   withClusterOptions(command.command('plan'))
     .description('Show every difference: topics, subjects, rights, settings. Changes nothing')
+    .option('--take-over', TAKE_OVER)
+    .option('--accept-recreated', ACCEPT)
     .option('--json', 'as JSON')
     .addHelpText('after', EXIT_CODES)
     .action((flags: FlagValues) => withDeployment(flags, (deployment) => showPlan(deployment, flags), NEED))
@@ -48,6 +54,8 @@ export function deployCommand(): Command {
     .description('Create what is missing and change what is safe; say what to do about the rest. May be repeated')
     .option('--dry-run', 'only show the plan')
     .option('--yes-delete', 'also make the changes by which records go')
+    .option('--take-over', TAKE_OVER)
+    .option('--accept-recreated', ACCEPT)
     .option('--json', 'as JSON')
     .addHelpText('after', EXIT_CODES)
     .action((flags: FlagValues) =>
@@ -64,6 +72,7 @@ export function deployCommand(): Command {
     .addHelpText('after', EXIT_CODES)
     .action((flags: FlagValues) =>
       withDeployment(flags, async (deployment) => {
+        await expectOwn(deployment)
         const yes = flags.yesDelete === true
         const leftovers = await destroy(deployment, yes)
         answer(flags.json, leftovers, () => renderLeftovers(leftovers, yes))
@@ -93,24 +102,29 @@ export async function withDeployment(
   }
 }
 
-async function changesOf({ desired, log, admin, registry, principals }: Deployment): Promise<readonly Change[]> {
-  const kept = await readClusterSettings(log, desired.settings.appId)
-  const live = await liveState(desired, admin, registry, kept)
+async function changesOf(
+  deployment: Deployment,
+  { takeOver, acceptRecreated }: FlagValues,
+): Promise<readonly Change[]> {
+  const { desired, log, admin, registry, principals } = deployment
+  const settings = await readClusterSettings(log, desired.settings.appId)
+  const live = await liveState(desired, admin, registry, { settings, ownership: await ownershipOf(deployment) })
   const names = desired.topics.map(({ name }) => name)
   if (Object.keys(principals).length > 0)
     for (const text of weaknessesOf(principals, desired.acls, live.acls, names)) stderr.print(`warning: ${text}`)
-  return differences(desired, live)
+  return differences(desired, live, { takeOver: takeOver === true, acceptRecreated: acceptRecreated === true })
 }
 
-async function showPlan(deployment: Deployment, { json }: FlagValues): Promise<void> {
-  const changes = await changesOf(deployment)
-  answer(json, plainChanges(changes), () => renderPlan(changes))
+async function showPlan(deployment: Deployment, flags: FlagValues): Promise<void> {
+  const changes = await changesOf(deployment, flags)
+  answer(flags.json, plainChanges(changes), () => renderPlan(changes))
   if (changes.length > 0) process.exitCode = EXIT.failed
 }
 
-async function apply(deployment: Deployment, { json, yesDelete }: FlagValues): Promise<void> {
+async function apply(deployment: Deployment, flags: FlagValues): Promise<void> {
+  const { json, yesDelete } = flags
   const { log, admin, registry } = deployment
-  const changes = await changesOf(deployment)
+  const changes = await changesOf(deployment, flags)
   const [done, left] = [true, false].map((wanted) =>
     changes.filter((change) => isApplied(change, yesDelete === true) === wanted),
   )
@@ -118,6 +132,7 @@ async function apply(deployment: Deployment, { json, yesDelete }: FlagValues): P
     admin,
     registry,
     writeSettings: (settings) => writeClusterSettings(log, settings, systemClock.now()),
+    writeOwner: () => recordOwner(deployment, systemClock.now()),
   })
   answer(json, { applied: plainChanges(done!), left: plainChanges(left!) }, () => [
     ...(done!.length > 0 ? [`Done: ${countsOf(done!)}`] : []),

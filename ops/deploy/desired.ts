@@ -9,6 +9,7 @@ import type { Topology } from '../../streams/topology.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import { sequencerTopics, type Topics } from '../../topology/topics.ts'
+import { ownerTopicOf } from '../cluster/owner.ts'
 import { type ClusterSettings, settingsTopic } from '../cluster/settings-topic.ts'
 import { clockCursorGroup, clockGroup } from '../roles.ts'
 import { type Acl, type AclOptions, aclsOf } from './acls.ts'
@@ -31,6 +32,8 @@ export interface Desired {
   readonly topics: readonly DesiredTopic[]
   readonly subjects: readonly DesiredSubject[]
   readonly acls: readonly Acl[]
+  /** Topics whose ids go on record: all but changelogs, which a reset makes anew, and the record's own. */
+  readonly recorded: readonly string[]
   /** Consumer groups; they come by themselves, and `destroy` deletes them. */
   readonly groups: readonly string[]
 }
@@ -53,10 +56,13 @@ export async function desiredState(
   const codec = await createCodec(memoryRegistry(), prefix) // ids play no part in what is deployed
   const topics = sequencerTopics(codec, topicOptions)
   const topology = sequencerTopology(rules, topics, sequencerStores(codec), anchoring)
+  const all = topicsOf(appId, topology, topics, replication)
+  const left = new Set([...topology.internalTopics(appId), ownerTopicOf(topics)].map(({ name }) => name))
   return {
     topology,
     settings,
-    topics: topicsOf(appId, topology, topics, replication),
+    topics: all,
+    recorded: all.map(({ name }) => name).filter((name) => !left.has(name)),
     subjects: subjectsOf(prefix),
     acls: aclsOf(appId, topology, topics, acls),
     groups: groupsOf(appId, topology),
@@ -71,7 +77,13 @@ function topicsOf(appId: string, topology: Topology, topics: Topics, replication
   ])
   const { deadLetters, marketRequests, markets, peerBans, intakeReports } = topics
   const outside = [deadLetters, marketRequests, markets, peerBans, intakeReports] // no stage reads them
-  const all: readonly TopicConfig[] = [...topology.topics, ...outside, ...internal, settingsTopic(appId)]
+  const all: readonly TopicConfig[] = [
+    ...topology.topics,
+    ...outside,
+    ...internal,
+    settingsTopic(appId),
+    ownerTopicOf(topics),
+  ]
   return all.map((topic) => ({
     name: topic.name,
     partitions: topic.partitions,

@@ -5,6 +5,7 @@ import { sameSchema } from '../../schemas/same-schema.ts'
 import { type ClusterSettings, changedParts, settingsTopic } from '../cluster/settings-topic.ts'
 import { type Acl, aclText } from './acls.ts'
 import type { Desired, DesiredSubject, DesiredTopic } from './desired.ts'
+import { type Accepts, foreignChange, lostTopics, type Ownership, ownerChanges } from './ownership.ts'
 
 /**
  * - `create`: it is missing. `safe`: a change that loses nothing and stops nothing.
@@ -15,7 +16,7 @@ export type ChangeClass = 'create' | 'safe' | 'deletes' | 'drain' | 'refused'
 
 export interface Change {
   readonly class: ChangeClass
-  readonly kind: 'topic' | 'subject' | 'acl' | 'settings'
+  readonly kind: 'topic' | 'subject' | 'acl' | 'settings' | 'owner'
   readonly name: string
   /** What differs. */
   readonly detail: string
@@ -31,6 +32,7 @@ export type Action =
   | { readonly type: 'set-configs'; readonly topic: string; readonly configs: Readonly<Record<string, string>> }
   | { readonly type: 'register'; readonly subject: DesiredSubject }
   | { readonly type: 'create-acl'; readonly acl: Acl }
+  | { readonly type: 'write-owner' }
   | { readonly type: 'write-settings'; readonly settings: ClusterSettings }
 
 export interface LiveTopic {
@@ -50,18 +52,26 @@ export interface Live {
   /** Undefined when the brokers have no access control. */
   readonly acls: readonly Acl[] | undefined
   readonly settings: ClusterSettings | undefined
+  readonly ownership: Ownership
   /** Groups of ours that have members. */
   readonly activeGroups: readonly string[]
 }
 
-/** In a fixed order: topics as the topology has them, subjects, rights, settings. */
-export function differences(desired: Desired, live: Live): readonly Change[] {
+/** In a fixed order: topics as the topology has them, subjects, rights, settings, owner. Nothing else of topics that are another's. */
+export function differences(desired: Desired, live: Live, accepts: Accepts = {}): readonly Change[] {
+  const { ownership } = live
+  if (ownership.foreign !== undefined && !accepts.takeOver) return [foreignChange(desired, ownership.foreign)]
   const topics = new Map(live.topics.map((topic) => [topic.name, topic]))
+  const lost = lostTopics(desired, ownership, accepts)
+  const gone = new Set(lost.map(({ name }) => name))
+  const ours = desired.topics.filter(({ name }) => topics.has(name) || !gone.has(name))
   return [
-    ...desired.topics.flatMap((topic) => topicChanges(topic, topics.get(topic.name), live.brokers)),
+    ...lost,
+    ...ours.flatMap((topic) => topicChanges(topic, topics.get(topic.name), live.brokers)),
     ...desired.subjects.flatMap((subject) => subjectChanges(subject, live.subjects.get(subject.name) ?? [])),
     ...aclChanges(desired.acls, live.acls),
     ...settingsChanges(desired.settings, live),
+    ...ownerChanges(desired, ownership, lost.length > 0),
   ]
 }
 

@@ -1,7 +1,6 @@
 /** Reads what is deployed: the cluster through kafkajs' admin client, the registry, the settings. */
 import kafkajs, { type Admin } from 'kafkajs'
 import type { SchemaRegistry } from '../../schemas/registry.ts'
-import type { ClusterSettings } from '../cluster/settings-topic.ts'
 import type { Acl, AclOperation } from './acls.ts'
 import type { Desired } from './desired.ts'
 import type { Live, LiveTopic } from './diff.ts'
@@ -23,7 +22,7 @@ export async function liveState(
   desired: Desired,
   admin: Admin,
   registry: Pick<SchemaRegistry, 'versions'>,
-  settings: ClusterSettings | undefined,
+  { settings, ownership }: Pick<Live, 'settings' | 'ownership'>,
 ): Promise<Live> {
   const [{ brokers }, topics, acls, activeGroups] = await Promise.all([
     admin.describeCluster(),
@@ -37,7 +36,7 @@ export async function liveState(
   const subjects = await Promise.all(
     desired.subjects.map(async ({ name }) => [name, await versionsOf(registry, name)] as const),
   )
-  return { brokers: brokers.length, topics, subjects: new Map(subjects), acls, settings, activeGroups }
+  return { brokers: brokers.length, topics, subjects: new Map(subjects), acls, settings, ownership, activeGroups }
 }
 
 const versionsOf = async (registry: Pick<SchemaRegistry, 'versions'>, subject: string) =>

@@ -1,7 +1,16 @@
 /** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
 import type { Admin } from 'kafkajs'
 import { systemClock } from '../../connectors/log/system-clock.ts'
-import { type Log, LogError } from '../../streams/ports.ts'
+import { placeIn } from '../../streams/kept-place.ts'
+import {
+  type CommittedOffset,
+  type Log,
+  LogError,
+  type PartitionBounds,
+  type PositionLostError,
+  type TopicPartition,
+} from '../../streams/ports.ts'
+import { lossOf } from '../../streams/task-opening.ts'
 import type { Topology } from '../../streams/topology.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { sharedProjects } from '../../topology/project-ids.ts'
@@ -9,6 +18,7 @@ import { rulesOfMarket } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { openAdmin } from '../cluster/connect.ts'
 import { openGround, openRegistry } from '../cluster/open.ts'
+import { idsOf } from '../cluster/owner.ts'
 import type { ClusterSettings } from '../cluster/settings-topic.ts'
 import type { Address } from '../config/schema.ts'
 import { aclsOf } from '../deploy/acls.ts'
@@ -19,7 +29,9 @@ import { servedMarkets } from '../markets/known-markets.ts'
 import { sharedInWords } from '../markets/shared-projects.ts'
 import { examineBrokers } from './brokers.ts'
 import { type Finding, failed, notLookedAt } from './finding.ts'
+import { examineTransactions } from './held-back.ts'
 import { examineLetters } from './letters.ts'
+import { examineOwner } from './owner.ts'
 
 /** About five seconds in all: whoever asks what does not work wants to know it soon. */
 const ADMIN_RETRIES = 4
@@ -56,6 +68,10 @@ export async function examineCluster(address: Address): Promise<Examined> {
       const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
       const served = await servedMarkets(ground.log, ground.topics, rules)
       findings.push(await rights(admin, address, topology, ground.topics))
+      findings.push(...(await examineOwner(ground)))
+      const partitions = topology.topics.flatMap(partitionsOf)
+      const asked = { brokers: kafka.brokers, now: systemClock.now() }
+      findings.push(...(await examineTransactions(ground.log, partitions, asked)))
       findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
       const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
       if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })
@@ -118,10 +134,41 @@ async function stage(
     throw error
   })
   const bounds = await log.bounds(partitions) // after the positions: they move on meanwhile
-  const behind = bounds.reduce((sum, { start, stable }, at) => sum + stable - (committed?.[at]?.next ?? start), 0)
+  const ends = await log.ends(partitions)
+  const lost = committed && lossAmong(name, { partitions, committed, bounds, ends }, await idsAmong(log, committed))
+  if (lost) return { check: name, ok: false, detail: lost.message, advice: 'Restarting changes nothing.' }
+  const behind = bounds.reduce((sum, { start }, at) => sum + ends[at]! - (committed?.[at]?.next ?? start), 0)
   const isActive = active.has(group)
   const ok = isActive && committed === undefined ? null : isActive
   const lag = committed ? `${behind} records behind` : 'its position is about to be written'
   const detail = `${lag}${isActive ? '' : ', and no process runs it'}`
   return { check: name, ok, detail, ...(!isActive && { advice: `Start a process with --roles ${name}.` }) }
+}
+
+interface Positions {
+  readonly partitions: readonly TopicPartition[]
+  readonly committed: readonly (CommittedOffset | undefined)[]
+  readonly bounds: readonly PartitionBounds[]
+  readonly ends: readonly number[]
+}
+
+/** The first position that the log as it is does not belong to. */
+function lossAmong(
+  stage: string,
+  { partitions, committed, bounds, ends }: Positions,
+  ids: ReadonlyMap<string, string>,
+): PositionLostError | undefined {
+  for (const [i, at] of partitions.entries()) {
+    if (!committed[i]) continue
+    const held = { ...at, offset: committed[i].next, start: bounds[i]!.start, end: ends[i]! }
+    const loss = lossOf(stage, held, placeIn(committed[i].metadata)?.topics ?? {}, ids)
+    if (loss) return loss
+  }
+  return undefined
+}
+
+/** Of the topics that positions rest on, as they are now. */
+async function idsAmong(log: Log, committed: Positions['committed']): Promise<ReadonlyMap<string, string>> {
+  const names = committed.flatMap((one) => Object.keys(placeIn(one?.metadata)?.topics ?? {}))
+  return new Map(Object.entries(await idsOf(log, [...new Set(names)])))
 }

@@ -32,6 +32,8 @@ export const LOG_EVENTS = {
   rebalanced: 'a stage of this process has these tasks from now on (stage, tasks, standbys)',
   restored: 'the state of a task was read back (stage, partition, records, ms)',
   'task-failed': 'a task stopped, and is opened again from the log (stage, partition, reason)',
+  'task-refused':
+    'the log is not the one that a position belongs to: a topic was made anew, or lost records. The task waits and passes over nothing (stage, partition, code, topic, reason)',
   'dead-letter':
     'a record is none of its topic, and a stage put it aside (topic, partition, offset, reason; `sequencer dead-letters list`)',
   'record-left-out':
@@ -85,6 +87,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'batch-left-out': 'warn',
   'back-pressure': 'warn',
   'task-failed': 'warn',
+  'task-refused': 'error',
   'dead-letter': 'warn',
   'record-left-out': 'warn',
   'chain-reorganised': 'warn',
@@ -204,6 +207,11 @@ export function logRuntime(observer: RuntimeObserver, log: EventLog): RuntimeObs
       observer.deadLettered?.(letter)
       const { topic, partition, offset, reason } = letter
       say(log, 'dead-letter', { topic, partition, offset, reason })
+    },
+    taskRefused(stage, partition, cause) {
+      observer.taskRefused?.(stage, partition, cause)
+      const { code, topic, message: reason } = cause
+      say(log, 'task-refused', { stage, partition, code, topic, reason })
     },
     taskFailed(stage, partition, error) {
       observer.taskFailed?.(stage, partition, error)

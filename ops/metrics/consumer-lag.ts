@@ -2,6 +2,7 @@
  * How far each stage is behind its input, asked of the log every few seconds: so it is known also when nobody runs the
  * stage. The same as `kafka-consumer-groups --describe` shows.
  */
+import type { HeldBack } from '../../streams/held-back.ts'
 import type { Clock, Log } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../lifecycle.ts'
@@ -33,11 +34,12 @@ export interface ConsumerLagOptions {
   readonly log: Log
   readonly clock: Clock
   readonly watch: StageWatch
+  readonly held: HeldBack
 }
 
 export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Closeable {
   const stop = new AbortController()
-  const { clock, watch } = options
+  const { clock, watch, held } = options
   const asking = (async () => {
     while (!stop.signal.aborted) {
       const waited = new AbortController()
@@ -48,7 +50,10 @@ export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Clos
       )
       const reachable = await Promise.race([asked, late])
       metrics.logReachable.set(reachable)
-      if (reachable === 0) watch.lostSight()
+      if (reachable === 0) {
+        watch.lostSight()
+        held.forget()
+      }
       waited.abort()
       await clock.sleep(ASK_MS, stop.signal)
     }
@@ -61,19 +66,37 @@ export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Clos
   }
 }
 
-async function ask(metrics: Metrics, { appId, topics, log, watch }: ConsumerLagOptions): Promise<void> {
+async function ask(metrics: Metrics, options: ConsumerLagOptions): Promise<void> {
+  const { appId, topics, log, watch } = options
+  await askStable(metrics, options)
   for (const [stage, inputs] of Object.entries(INPUTS)) {
     const partitions = inputs.flatMap((input) => partitionsOf(topics[input]))
     const group = `${appId}-${stage}`
     const [bounds, offsets] = await Promise.all([log.bounds(partitions), log.committedOffsets(group, partitions)])
+    const ends = await log.ends(partitions)
     for (const [at, { topic, partition: number }] of partitions.entries()) {
-      const { start, stable } = bounds[at]!
-      const next = Math.max(start, offsets[at]?.next ?? 0)
+      const next = Math.max(bounds[at]!.start, offsets[at]?.next ?? 0)
       const labels = { stage, topic, partition: String(number) }
-      const behind = Math.max(0, stable - next)
+      const behind = Math.max(0, ends[at]! - next)
       metrics.consumerLag.set(labels, behind)
       metrics.consumerOffset.set(labels, next)
       watch.saw(stage, `${topic}/${number}`, next, behind)
     }
+  }
+}
+
+/** How far the end of each topic that epochs go through is from what readers may see. Ends first: what is committed then is behind them. */
+async function askStable(metrics: Metrics, { topics, log, held, clock }: ConsumerLagOptions): Promise<void> {
+  const read = new Set<keyof Topics>([...Object.values(INPUTS).flat(), 'slots', 'anchorIntents'])
+  const partitions = [...read].flatMap((name) => partitionsOf(topics[name]))
+  const ends = await log.ends(partitions)
+  const bounds = await log.bounds(partitions)
+  for (const [at, one] of partitions.entries()) held.saw(one, bounds[at]!.stable, ends[at])
+  metrics.stableLag.reset()
+  metrics.stableHeldSeconds.reset()
+  for (const { topic, partition, records, since } of held.all) {
+    const labels = { topic, partition: String(partition) }
+    metrics.stableLag.set(labels, records)
+    metrics.stableHeldSeconds.set(labels, (clock.now() - since) / 1_000)
   }
 }

@@ -76,11 +76,24 @@ export function stageMetrics(
   for (const stage of stages) for (const input of INPUTS[stage]) metrics.poison.inc({ topic: topics[input].name }, 0)
   metrics.onScrape(() => {
     for (const stage of stages) {
-      const { tasks, standbys, buffered, rows } = runtime.stageState(stage)
+      const { tasks, standbys, refused, buffered, rows } = runtime.stageState(stage)
       metrics.streamTasks.set({ stage }, tasks)
       metrics.streamStandbys.set({ stage }, standbys)
+      metrics.streamRefused.set({ stage }, refused)
       metrics.streamBuffered.set({ stage }, buffered)
       for (const [store, own] of rows) metrics.streamStoreRows.set({ store }, own)
     }
+  })
+}
+
+/** Of a log whose brokers have quotas. */
+export function throttleMetric(metrics: Metrics, { throttledMs }: { readonly throttledMs?: () => number }): void {
+  let told = 0
+  metrics.logThrottledSeconds.inc(0)
+  if (!throttledMs) return
+  metrics.onScrape(() => {
+    const now = throttledMs()
+    metrics.logThrottledSeconds.inc((now - told) / 1_000)
+    told = now
   })
 }

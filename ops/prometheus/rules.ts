@@ -6,6 +6,7 @@ import { budgetAlerts } from './alerts/budgets.ts'
 import { chainAlerts } from './alerts/chain.ts'
 import { epochAlerts } from './alerts/epochs.ts'
 import { intakeAlerts } from './alerts/intake.ts'
+import { logAlerts } from './alerts/log.ts'
 import { processAlerts } from './alerts/processes.ts'
 import { stageAlerts } from './alerts/stages.ts'
 import { recordingRules } from './recording.ts'
@@ -13,7 +14,16 @@ import { recordingRules } from './recording.ts'
 const RUNBOOK = 'docs/runbook.md'
 
 /** From the ground up: what explains others comes before them. */
-const TABLES = [processAlerts, stageAlerts, intakeAlerts, chainAlerts, anchorAlerts, epochAlerts, budgetAlerts]
+const TABLES = [
+  processAlerts,
+  logAlerts,
+  stageAlerts,
+  intakeAlerts,
+  chainAlerts,
+  anchorAlerts,
+  epochAlerts,
+  budgetAlerts,
+]
 
 export const alertsAt = (times: Times): readonly Alert[] => TABLES.flatMap((table) => table(times))
 

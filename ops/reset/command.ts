@@ -7,6 +7,7 @@ import { withClusterOptions } from '../config/command.ts'
 import type { FlagValues } from '../config/sources.ts'
 import { withDeployment } from '../deploy/command.ts'
 import { groupsWithMembers } from '../deploy/live.ts'
+import { expectOwn } from '../deploy/ownership.ts'
 import { evenWithFaults, oneOf, parseOptions, whole } from '../options.ts'
 import { answer, type Lines } from '../output.ts'
 import { STAGES } from '../roles.ts'
@@ -62,6 +63,7 @@ export function resetCommand(): Command {
       const { stages, position, dryRun, force, json } = readReset(flags, systemClock.now())
       await withDeployment(flags, async (deployment) => {
         const { desired, admin } = deployment
+        await expectOwn(deployment)
         const plan = planReset(desired.topology, desired.settings.appId, stages, position)
         checkPlan(plan, force)
         const active = await groupsWithMembers(

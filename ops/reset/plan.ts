@@ -1,6 +1,6 @@
 /** What a reset of stages does. Pure: which offsets move where, which state goes, and what would be wrong with it. */
 import type { Stage, Topology } from '../../streams/topology.ts'
-import { changelogTopic, engineStoreName, hasEngineState, nodesOf } from '../../streams/topology.ts'
+import { changelogsOf, nodesOf } from '../../streams/topology.ts'
 
 /** Where a stage reads on. Times are ms since 1970. */
 export type Position =
@@ -41,13 +41,8 @@ export function planReset(topology: Topology, appId: string, names: readonly str
   const givenAgain = others.flatMap(({ name, sources }) =>
     sources.filter((topic) => written.has(topic.name)).map((topic) => `${name} reads ${topic.name}`),
   )
-  return { moves, changelogs: stages.flatMap((stage) => changelogsOf(stage, appId)), givenAgain }
+  return { moves, changelogs: stages.flatMap((stage) => changelogsOf(appId, stage)), givenAgain }
 }
 
 const writtenBy = (stage: Stage): string[] =>
   [...nodesOf(stage)].flatMap((node) => (node.type === 'sink' ? [node.topic.name] : []))
-
-const changelogsOf = (stage: Stage, appId: string): string[] =>
-  [...stage.stores.map(({ name }) => name), ...(hasEngineState(stage) ? [engineStoreName(stage)] : [])].map((store) =>
-    changelogTopic(appId, store),
-  )

@@ -19,6 +19,7 @@ import { say } from '../logging/events.ts'
 import { createLog } from '../logging/log.ts'
 import { secretsOf } from '../logging/secrets.ts'
 import type { RunLines } from './lines.ts'
+import { expectOwnTopics } from './own-topics.ts'
 import { reportRoles } from './report-roles.ts'
 
 export interface RunPorts {
@@ -68,10 +69,12 @@ export async function runRoles(configuration: Configuration, { lines, version, s
     const patience = { clock: systemClock, signal, warn }
     const opening = parts.add(
       'log',
-      patiently(patience, () => openGround(settings, settings.instanceId)),
+      patiently(patience, () => openGround(settings, settings.instanceId, warn)),
     )
     const ground = await unlessStopped(opening)
     if (!ground) return
+    await unlessStopped(patiently(patience, () => expectOwnTopics(ground, warn)))
+    if (signal.aborted) return
     const agreed = withMarkerKeys(configuration, ground.settings)
     checkDeployed(ground.settings, clusterSettingsOf(agreed))
     const config = { ...configOf(agreed), version, onFailure: fail, warn, log, listeners: [lines] }

@@ -181,6 +181,7 @@ function createRuntime(connection: SimulatedLog, world: World): StreamsRuntime {
     standbys,
     yieldToLoop: () => log.clock.sleep(1),
     prepare: { [topics.submissions.name]: prepare },
+    observer: { taskRefused: (_stage, _partition, cause) => failures.push(cause) },
     onFailure: (error) => failures.push(error),
   })
   return runtime

@@ -1,4 +1,5 @@
 import { LogError } from '../../../streams/ports.ts'
+import { writeUvarint } from './uvarint.ts'
 
 /**
  * The primitive types of Kafka's protocol (protocol guide, "Protocol Primitive Types"). A version of a request is either
@@ -7,8 +8,8 @@ import { LogError } from '../../../streams/ports.ts'
  */
 
 const INITIAL_BYTES = 512
-const MAX_INT32 = 0x7fffffff
 const TWO_32 = 2 ** 32
+const UUID_BYTES = 16
 
 /** Writes into one buffer that doubles when it is full. */
 export class ByteWriter {
@@ -103,6 +104,12 @@ export class ByteWriter {
     this.lengthOf(-1)
   }
 
+  /** @param value as `ByteReader.uuid` reads it */
+  uuid(value: string): void {
+    const at = this.reserve(UUID_BYTES)
+    if (this.buffer.write(value, at, 'base64url') !== UUID_BYTES) throw new RangeError(`${value} is no UUID`)
+  }
+
   /** The end of a structure: no tagged fields. Writes nothing in a classic version. */
   endStructure(): void {
     if (this.flexible) this.uvarint(0)
@@ -139,6 +146,8 @@ export class ByteWriter {
  */
 export class ByteReader {
   readonly flexible: boolean
+  /** As `throttle` has read it. */
+  throttleMs = 0
   private readonly buffer: Buffer
   private at: number
 
@@ -172,6 +181,11 @@ export class ByteReader {
     return this.buffer.readInt32BE(this.take(4))
   }
 
+  /** Of an answer: how long the broker reads nothing more from the connection, ms. */
+  throttle(): void {
+    this.throttleMs = this.int32()
+  }
+
   uint32(): number {
     return this.buffer.readUInt32BE(this.take(4))
   }
@@ -183,6 +197,11 @@ export class ByteReader {
 
   bigint64(): bigint {
     return this.buffer.readBigInt64BE(this.take(8))
+  }
+
+  /** As Kafka's tools print it: 22 characters of base64url. */
+  uuid(): string {
+    return this.raw(UUID_BYTES).toString('base64url')
   }
 
   uvarint(): number {
@@ -278,19 +297,3 @@ function readInt64(buffer: Buffer, at: number): number {
 /** A timestamp: whoever writes one may write any int64. Beyond 2^53 only about. */
 export const readLooseInt64 = (buffer: Buffer, at: number): number =>
   buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4)
-
-/** @returns where the next byte goes */
-function writeUvarint(buffer: Buffer, from: number, value: number): number {
-  let at = from
-  let rest = value
-  while (rest > MAX_INT32) {
-    buffer[at++] = (rest % 128) | 0x80
-    rest = Math.floor(rest / 128)
-  }
-  while (rest > 0x7f) {
-    buffer[at++] = (rest & 0x7f) | 0x80
-    rest >>>= 7
-  }
-  buffer[at++] = rest
-  return at
-}

@@ -9,12 +9,16 @@ import type { KafkaRequest } from './request.ts'
 import { apiVersions, type BrokerVersions } from './requests/api-versions.ts'
 import { type CoordinatorType, findCoordinator } from './requests/find-coordinator.ts'
 import { type Metadata, metadata, type NodeAddress, type TopicMetadata } from './requests/metadata.ts'
+import { Throttle } from './throttle.ts'
+import { TopicIdentities } from './topic-identities.ts'
 
 /** Looks at a topic that seems not to exist: news of a new one takes a moment to reach every broker. */
 const UNKNOWN_TOPIC_LOOKS = 3
 const UNKNOWN_TOPIC_PAUSE_MS = 100
 /** How long a topic, a leader or a coordinator is looked for before the caller hears of it. */
 const LOOKUP_LIMIT_MS = 5_000
+/** Time between two looks at all topics, which somebody may have given more partitions, or deleted and made anew. */
+const LOOK_MS = 5_000
 
 /**
  * The brokers of one cluster: who leads which partition, who coordinates what, and connections to all of them. What it knows
@@ -23,23 +27,26 @@ const LOOKUP_LIMIT_MS = 5_000
  */
 export class KafkaCluster {
   readonly settings: KafkaSettings
+  readonly throttle: Throttle
   private readonly createNode: CreateNode
   private readonly seeds: readonly string[]
   private readonly connections = new Map<string, Connection>()
   private readonly topics = new Map<string, TopicMetadata>()
-  /** Of each topic when it was first seen: what is done with its keys rests on it. */
-  private readonly partitionCounts = new Map<string, number>()
+  private readonly identities = new TopicIdentities()
   /** Topics whose leaders are not those that we know. */
   private readonly moved = new Set<string>()
   private readonly coordinators = new Map<string, number>()
   private readonly lookups = new Map<string, Promise<Metadata>>()
   private nodes: readonly NodeAddress[] = []
+  private id: string | undefined
+  private lookedAtAll = 0
   private offered: BrokerVersions = { newest: new Map(), features: new Map() }
   private readonly life = new AbortController()
   private asked = 0
 
   constructor(options: KafkaLogOptions) {
     this.settings = settingsOf(options)
+    this.throttle = new Throttle(this.settings.clock, (throttled) => this.settings.onThrottled?.(throttled))
     this.createNode = openDoor(this.settings)
     this.seeds = options.brokers.map(checkAddress)
     setMaxListeners(0, this.life.signal) // every wait listens
@@ -56,8 +63,18 @@ export class KafkaCluster {
     return this.offered
   }
 
+  /** Of the cluster itself; undefined where it has none. */
+  get clusterId(): string | undefined {
+    return this.id
+  }
+
   get isClosed(): boolean {
     return this.life.signal.aborted
+  }
+
+  /** Aborted with `close`. */
+  get closing(): AbortSignal {
+    return this.life.signal
   }
 
   get nodeIds(): readonly number[] {
@@ -115,6 +132,20 @@ export class KafkaCluster {
     return this.topics.get(topic)?.leaders[partition]?.leaderEpoch ?? -1
   }
 
+  /** Of those topics that have one. @throws LogError `UNKNOWN_TOPIC`, and as `lookup` */
+  async topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const found = await attempts(this.limits(LOOKUP_LIMIT_MS), () => this.lookup(topics))
+    for (const { name, errorCode } of found.topics) if (errorCode !== 0) await this.describe(name)
+    return new Map(
+      topics.map((name) => [name, this.topicId(name) ?? '']).filter(([, id]) => id !== '') as [string, string][],
+    )
+  }
+
+  /** Of the topic as this process first saw it; undefined where that is not known, or the cluster gives none. */
+  topicId(topic: string): string | undefined {
+    return this.identities.idOf(topic)
+  }
+
   /** Whether the partition was there when we last looked. */
   knows({ topic, partition }: TopicPartition): boolean {
     return this.topics.get(topic)?.leaders[partition] !== undefined
@@ -147,13 +178,26 @@ export class KafkaCluster {
 
   /**
    * Asks for topics as they are now; one that does not exist has error code 3.
-   * @throws LogError `TOPIC_MISMATCH` when one has other partitions than before: keys are looked for where they were put
+   * @throws LogError `TOPIC_MISMATCH`, PositionLostError `TOPIC_RECREATED` when one is not what it was
    */
   async lookup(topics: readonly string[]): Promise<Metadata> {
-    const key = topics.join()
-    const pending = this.lookups.get(key) ?? this.lookupNow(topics).finally(() => this.lookups.delete(key))
-    this.lookups.set(key, pending)
-    return await pending
+    const found = await this.look(topics)
+    this.identities.expectUnchanged(topics)
+    return found
+  }
+
+  /**
+   * Looks at every topic that anybody here has asked for, if nobody did for LOOK_MS.
+   * @param topics those whose changes the caller wants to hear of
+   * @throws as `lookup`, and what keeps it from looking (retriable)
+   */
+  async lookAtAll(topics: readonly string[]): Promise<void> {
+    const now = this.settings.clock.now()
+    if (now >= this.lookedAtAll + LOOK_MS) {
+      this.lookedAtAll = now
+      await this.look([...new Set([...this.topics.keys(), ...topics])])
+    }
+    this.identities.expectUnchanged(topics)
   }
 
   async close(): Promise<void> {
@@ -170,31 +214,27 @@ export class KafkaCluster {
     return [...open, ...turned.filter((address) => !open.has(address))]
   }
 
-  private async lookupNow(topics: readonly string[]): Promise<Metadata> {
+  private async look(topics: readonly string[]): Promise<Metadata> {
+    const key = topics.join()
+    const pending = this.lookups.get(key) ?? this.lookNow(topics).finally(() => this.lookups.delete(key))
+    this.lookups.set(key, pending)
+    return await pending
+  }
+
+  private async lookNow(topics: readonly string[]): Promise<Metadata> {
     const found = await this.sendToAny(metadata(topics), 'metadata')
     this.learn(found.nodes)
+    this.id = found.clusterId ?? this.id
     for (const topic of found.topics) {
       if (topic.errorCode === Code.UNKNOWN_TOPIC_OR_PARTITION) {
         this.topics.delete(topic.name)
-        this.partitionCounts.delete(topic.name)
+        this.identities.missing(topic.name)
       }
-      if (topic.errorCode !== 0) continue
-      this.checkPartitions(topic)
+      if (topic.errorCode !== 0 || !this.identities.learn(topic)) continue
       this.topics.set(topic.name, topic)
       this.moved.delete(topic.name)
     }
     return found
-  }
-
-  private checkPartitions({ name, leaders: { length: found } }: TopicMetadata): void {
-    const expected = this.partitionCounts.get(name) ?? found
-    this.partitionCounts.set(name, expected)
-    if (found === expected) return
-    throw new LogError(
-      'TOPIC_MISMATCH',
-      `topic ${name} has ${found} partitions now; there were ${expected} when this process began. What somebody else puts ` +
-        'into new ones would be read by no task, and Kafka cannot take them away again',
-    )
   }
 
   /** Keeps the connections of the brokers that are still there, and of those we were told of to begin with. */
@@ -232,7 +272,7 @@ export class KafkaCluster {
       if (errorCode === 0) return found!
       if (errorCode === Code.INVALID_TOPIC) throw new LogError('INVALID_TOPIC', `${topic} is no topic name`)
       if (errorCode !== Code.UNKNOWN_TOPIC_OR_PARTITION) throw new KafkaRefusal(errorCode, `metadata of ${topic}`)
-      if (look >= UNKNOWN_TOPIC_LOOKS) throw new LogError('UNKNOWN_TOPIC', `there is no topic ${topic}`)
+      if (look >= UNKNOWN_TOPIC_LOOKS) throw this.identities.unknown(topic)
       await this.settings.clock.sleep(UNKNOWN_TOPIC_PAUSE_MS)
     }
   }
@@ -243,8 +283,8 @@ export class KafkaCluster {
     let connection = this.connections.get(name)
     if (connection === undefined) {
       const split = address.lastIndexOf(':')
-      const [host, port] = [address.slice(0, split), Number(address.slice(split + 1))]
-      connection = new Connection(this.createNode, host, port, this.settings.requestTimeoutMs)
+      const at = { host: address.slice(0, split), port: Number(address.slice(split + 1)), lane }
+      connection = new Connection(this.createNode, at, this.settings.requestTimeoutMs, this.throttle)
       this.connections.set(name, connection)
     }
     return connection

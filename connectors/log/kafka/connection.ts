@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter } from './bytes.ts'
 import { closedError, unanswered, unreachable } from './errors.ts'
 import type { CreateNode, KafkajsConnection, KafkajsExchange, KafkajsNode } from './kafkajs.ts'
 import type { KafkaRequest } from './request.ts'
+import type { Throttle } from './throttle.ts'
 
 const API_VERSIONS = 18
 /** kafkajs limits each step of connecting but the login. */
@@ -21,12 +22,21 @@ export class Connection {
   private readonly port: number
   private readonly createNode: CreateNode
   private readonly requestTimeoutMs: number
+  private readonly throttle: Pick<Throttle, 'imposed' | 'leftOf'>
+  private readonly lane: string
   private node: KafkajsNode | undefined
   private connecting: Promise<KafkajsNode> | undefined
   private closed = false
 
-  /** @param requestTimeoutMs as kafkajs was told */
-  constructor(createNode: CreateNode, host: string, port: number, requestTimeoutMs: number) {
+  /** @param requestTimeoutMs as kafkajs was told. @param lane which of those to the broker it is */
+  constructor(
+    createNode: CreateNode,
+    { host, port, lane }: { readonly host: string; readonly port: number; readonly lane: string },
+    requestTimeoutMs: number,
+    throttle: Pick<Throttle, 'imposed' | 'leftOf'>,
+  ) {
+    this.throttle = throttle
+    this.lane = lane
     this.createNode = createNode
     this.requestTimeoutMs = requestTimeoutMs
     this.host = host
@@ -44,10 +54,16 @@ export class Connection {
     const what = `${request.apiName} to ${this.address}`
     const node = await this.opened(what)
     let sent = false
-    const exchange = exchangeOf(request, timeoutMs, () => {
-      sent = true
+    // Nothing is read from a connection that is throttled, so no answer can come in that time.
+    const silentMs = this.throttle.leftOf(this.address, this.lane)
+    const usualMs = Math.max(timeoutMs, this.requestTimeoutMs)
+    const limitMs = usualMs + silentMs + GRACE_MS
+    const exchange = exchangeOf(request, usualMs + silentMs, {
+      encoded: () => {
+        sent = true
+      },
+      throttled: (ms) => this.throttle.imposed(this.lane, { broker: this.address, request: request.apiName, ms }),
     })
-    const limitMs = Math.max(timeoutMs, this.requestTimeoutMs) + GRACE_MS
     // kafkajs forgets a request that is sent in the moment in which it takes its connection for lost.
     const late = () => new Error(`no answer within ${limitMs / 1_000} s`)
     try {
@@ -114,21 +130,29 @@ async function abandon(node: KafkajsNode, reason: Error): Promise<void> {
 }
 
 /** The request in the form that kafkajs sends: its header is written there, but for the tags of a flexible one. */
-function exchangeOf<T>(request: KafkaRequest<T>, requestTimeout: number, onEncoded: () => void): KafkajsExchange {
+function exchangeOf<T>(
+  request: KafkaRequest<T>,
+  requestTimeout: number,
+  told: { encoded(): void; throttled(ms: number): void },
+): KafkajsExchange {
   const { apiKey, apiName, apiVersion, flexible } = request
   const encode = async () => {
     const writer = new ByteWriter(flexible, request.sizeBytes)
     writer.endStructure()
     request.encode(writer)
     const buffer = writer.finish()
-    onEncoded()
+    told.encoded()
     return { buf: buffer, buffer }
   }
   let answer: T
   const decode = async (payload: Buffer) => {
     const reader = new ByteReader(payload, flexible)
     if (apiKey !== API_VERSIONS) reader.endStructure()
-    answer = request.decode(reader)
+    try {
+      answer = request.decode(reader)
+    } finally {
+      if (reader.throttleMs > 0) told.throttled(reader.throttleMs)
+    }
     return { clientSideThrottleTime: 0 }
   }
   const response = { decode, parse: async () => answer }

@@ -79,6 +79,8 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   88: { name: 'UNSTABLE_OFFSET_COMMIT', retriable: true },
   89: { name: 'THROTTLING_QUOTA_EXCEEDED', retriable: true },
   90: { name: 'PRODUCER_FENCED', fences: 'writer' },
+  100: { name: 'UNKNOWN_TOPIC_ID', retriable: true, stale: 'leader' },
+  103: { name: 'INCONSISTENT_TOPIC_ID', retriable: true, stale: 'leader' },
   120: { name: 'TRANSACTION_ABORTABLE', abortable: true },
 }
 
@@ -92,6 +94,7 @@ export const Code = {
   REBALANCE_IN_PROGRESS: 27,
   TOPIC_ALREADY_EXISTS: 36,
   INVALID_PARTITIONS: 37,
+  INVALID_REPLICATION_FACTOR: 38,
   POLICY_VIOLATION: 44,
   INVALID_TXN_STATE: 48,
   OPERATION_NOT_ATTEMPTED: 55,

@@ -1,5 +1,10 @@
 import type { Clock, FetchedPartition, FetchPosition, LogError, PartitionBounds } from '../../../streams/ports.ts'
 
+/** Of a partition, as an answer has them last. */
+export interface KnownBounds extends PartitionBounds {
+  readonly end?: number
+}
+
 /** A position that is asked of its leader, and what came of it. Callers that ask for the same one share it. */
 export class Ask implements FetchPosition {
   readonly topic: string
@@ -12,6 +17,7 @@ export class Ask implements FetchPosition {
   /** What the leader was told of itself, and of the record before the offset; -1 when that is not known. */
   leaderEpoch = -1
   lastEpoch = -1
+  topicId: string | undefined
   answer: FetchedPartition | undefined
   failure: LogError | undefined
   settledAtMs = 0
@@ -68,10 +74,10 @@ export class Ask implements FetchPosition {
   }
 
   /** What is known when no answer has come: nothing new, and what went wrong before. */
-  nothingNew(known: PartitionBounds | undefined, failure?: LogError): FetchedPartition {
+  nothingNew(known: KnownBounds | undefined, failure?: LogError): FetchedPartition {
     const { topic, partition, offset } = this
-    const { start, stable } = known ?? { start: 0, stable: offset }
-    const nothing = { topic, partition, records: [], next: offset, stable, start, outOfRange: false }
+    const bounds = known ?? { start: 0, stable: offset }
+    const nothing = { topic, partition, records: [], next: offset, ...bounds, outOfRange: false }
     return failure ? { ...nothing, failure } : nothing
   }
 

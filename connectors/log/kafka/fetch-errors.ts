@@ -1,5 +1,5 @@
 /** What a fetch of a partition fails with. */
-import { LogError } from '../../../streams/ports.ts'
+import { LogError, PositionLostError } from '../../../streams/ports.ts'
 import type { Ask } from './fetch-ask.ts'
 
 export const notGiven = ({ name, offset }: Ask): LogError =>
@@ -8,9 +8,10 @@ export const notGiven = ({ name, offset }: Ask): LogError =>
   })
 
 /** For good: whoever read on would miss what is in the place of the records that are gone. */
-export const truncated = ({ name, offset }: Ask, which: string): LogError =>
-  new LogError(
+export const truncated = ({ topic, partition, name, offset }: Ask, which: string): PositionLostError =>
+  new PositionLostError(
     'TRUNCATED',
+    { topic, partition },
     `${name}: records before offset ${offset} were read here, and the cluster has lost ${which} (an unclean leader election, ` +
       'a lost disk, or a topic made anew)',
   )

@@ -1,10 +1,12 @@
-import type { ByteReader, ByteWriter } from './bytes.ts'
+import { type ByteReader, type ByteWriter, corrupt } from './bytes.ts'
 import type { AbortedTransaction } from './read-committed.ts'
 import type { KafkaRequest } from './request.ts'
 
 /** What is asked of one partition. */
 export interface FetchedFrom {
   readonly topic: string
+  /** Of the topic; needed from version 13 on. */
+  readonly topicId?: string | undefined
   readonly partition: number
   readonly offset: number
   /** Of the leader, as known here: refused by one that has gone on, or is behind. */
@@ -23,6 +25,8 @@ export interface PartitionAnswer {
   readonly topic: string
   readonly partition: number
   readonly errorCode: number
+  /** Behind everything written; -1 beside an error. */
+  readonly highWatermark: number
   readonly lastStableOffset: number
   readonly logStartOffset: number
   readonly abortedTransactions: readonly AbortedTransaction[]
@@ -37,13 +41,23 @@ export interface FetchLimits {
   readonly maxBytesPerPartition: number
 }
 
-/**
- * Versions with topic names; newer ones name topics by id, which kafkajs' metadata does not know. 11 is what brokers from
- * 2.3 on speak, 12 (flexible) those from 2.7 on; every 4.x so far speaks both.
- */
-export const FETCH_VERSIONS = { oldest: 11, newest: 12 } as const
-
 const FETCH = 1
+/** First version with ids of topics. */
+const BY_ID = 13
+
+/**
+ * 11 is what brokers from 2.3 on speak, 12 (flexible) those from 2.7 on, both with names of topics. 13 (from 3.1 on) names
+ * topics by their ids: what lies in a topic made anew is never taken for what was in the one before.
+ */
+const FETCH_VERSIONS = { oldest: 11, newestByName: 12, newest: BY_ID } as const
+
+/** The newest version in which these can be asked for. @param offered by the brokers: API → its newest version */
+export function fetchVersion(offered: ReadonlyMap<number, number>, from: readonly FetchedFrom[]): number {
+  const { oldest, newestByName, newest } = FETCH_VERSIONS
+  const known = from.every(({ topicId }) => topicId !== undefined)
+  return Math.min(known ? newest : newestByName, offered.get(FETCH) ?? oldest)
+}
+
 const DIVERGENCE_TAG = 0
 const CONSUMER = -1
 const READ_COMMITTED = 1
@@ -66,12 +80,16 @@ export function fetchRequest(
     apiName: 'Fetch',
     apiVersion,
     flexible: apiVersion >= 12,
-    encode: (writer) => encodeFetch(writer, from, limits),
-    decode: decodeFetch,
+    encode: (writer) => encodeFetch(writer, from, limits, apiVersion >= BY_ID),
+    decode: (reader) => decodeFetch(reader, apiVersion >= BY_ID ? namesOf(from) : undefined),
   }
 }
 
-function encodeFetch(writer: ByteWriter, from: readonly FetchedFrom[], limits: FetchLimits): void {
+/** Topic id → name. */
+const namesOf = (from: readonly FetchedFrom[]): ReadonlyMap<string, string> =>
+  new Map(from.map(({ topic, topicId }) => [topicId!, topic]))
+
+function encodeFetch(writer: ByteWriter, from: readonly FetchedFrom[], limits: FetchLimits, byId: boolean): void {
   writer.int32(CONSUMER)
   writer.int32(limits.maxWaitMs)
   writer.int32(1) // bytes to wait for
@@ -80,7 +98,8 @@ function encodeFetch(writer: ByteWriter, from: readonly FetchedFrom[], limits: F
   writer.int32(NO_SESSION)
   writer.int32(SESSIONLESS_EPOCH)
   writer.array(byTopic(from), ([topic, partitions]) => {
-    writer.string(topic)
+    if (byId) writer.uuid(partitions[0]!.topicId!)
+    else writer.string(topic)
     writer.array(partitions, ({ partition, offset, leaderEpoch = NO_EPOCH, lastEpoch = NO_EPOCH }) => {
       writer.int32(partition)
       writer.int32(leaderEpoch)
@@ -108,13 +127,14 @@ function byTopic(from: readonly FetchedFrom[]): readonly (readonly [topic: strin
   return topics
 }
 
-function decodeFetch(reader: ByteReader): FetchAnswer {
-  reader.int32() // throttled for so long
+/** @param names of the topics by their ids, where they are answered so */
+function decodeFetch(reader: ByteReader, names?: ReadonlyMap<string, string>): FetchAnswer {
+  reader.throttle()
   const errorCode = reader.int16()
   reader.int32() // session
   const partitions: PartitionAnswer[] = []
   reader.array(() => {
-    const topic = reader.string()
+    const topic = names ? nameOf(names, reader.uuid()) : reader.string()
     reader.array(() => partitions.push(decodePartition(reader, topic)))
     reader.endStructure()
   })
@@ -122,10 +142,16 @@ function decodeFetch(reader: ByteReader): FetchAnswer {
   return { errorCode, partitions }
 }
 
+function nameOf(names: ReadonlyMap<string, string>, id: string): string {
+  const name = names.get(id)
+  if (name === undefined) throw corrupt(`an answer for the topic with the id ${id}, which was not asked for`)
+  return name
+}
+
 function decodePartition(reader: ByteReader, topic: string): PartitionAnswer {
   const partition = reader.int32()
   const errorCode = reader.int16()
-  reader.int64() // high watermark
+  const highWatermark = reader.int64()
   const lastStableOffset = reader.int64()
   const logStartOffset = reader.int64()
   const abortedTransactions = reader.array(() => {
@@ -139,6 +165,7 @@ function decodePartition(reader: ByteReader, topic: string): PartitionAnswer {
   reader.endStructure((tag, value) => {
     if (tag === DIVERGENCE_TAG) divergence = { leaderEpoch: value.int32(), endOffset: value.int64() }
   })
-  const answer = { topic, partition, errorCode, lastStableOffset, logStartOffset, abortedTransactions, records }
+  const offsets = { highWatermark, lastStableOffset, logStartOffset }
+  const answer = { topic, partition, errorCode, ...offsets, abortedTransactions, records }
   return divergence === undefined ? answer : { ...answer, divergence }
 }

@@ -8,14 +8,13 @@ import {
 } from '../../../streams/ports.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { closedError, expectNoError, isStale, KafkaRefusal } from './errors.ts'
-import { Ask, waitFor } from './fetch-ask.ts'
+import { Ask, type KnownBounds, waitFor } from './fetch-ask.ts'
 import { asLogError, damagedAt, notGiven, truncated } from './fetch-errors.ts'
 import { FetchLanes } from './fetch-lanes.ts'
-import { FETCH_VERSIONS, fetchRequest, type PartitionAnswer } from './fetch-request.ts'
+import { fetchRequest, fetchVersion, type PartitionAnswer } from './fetch-request.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { readCommitted } from './read-committed.ts'
 
-const FETCH = 1
 const OFFSET_OUT_OF_RANGE = 1
 /** Positions that may be asked for at the same time. */
 const ASKS_MAX = 10_000
@@ -31,7 +30,7 @@ const ATTEMPTS_MIN = 2
 /** What a fetch needs of the cluster. */
 export type FetchCluster = Pick<
   KafkaCluster,
-  'settings' | 'versions' | 'knownLeader' | 'leaderEpoch' | 'leaderOf' | 'forgetLeaders' | 'send'
+  'settings' | 'versions' | 'topicId' | 'knownLeader' | 'leaderEpoch' | 'leaderOf' | 'forgetLeaders' | 'send'
 >
 
 /**
@@ -45,7 +44,7 @@ export class Fetcher {
   private readonly lanes = new FetchLanes()
   /** By position: those on their way, and those with news that nobody has taken yet. */
   private readonly asks = new Map<string, Ask>()
-  private readonly known = new Map<string, PartitionBounds>()
+  private readonly known = new Map<string, KnownBounds>()
   /** By partition: why it could not be read last, until it can. */
   private readonly failing = new Map<string, LogError | undefined>()
   /** Of what was read, for whoever commits a position too. */
@@ -180,12 +179,12 @@ export class Fetcher {
 
   private async exchange(nodeId: number, asks: readonly Ask[], maxWaitMs: number, maxBytesPerPartition: number) {
     const { settings, versions } = this.cluster
-    const version = Math.min(FETCH_VERSIONS.newest, versions.newest.get(FETCH) ?? FETCH_VERSIONS.oldest)
     for (const ask of asks) {
+      ask.topicId = this.cluster.topicId(ask.topic)
       ask.leaderEpoch = this.cluster.leaderEpoch(ask)
       ask.lastEpoch = this.epochs.before(ask)
     }
-    const request = fetchRequest(version, asks, { maxWaitMs, maxBytesPerPartition })
+    const request = fetchRequest(fetchVersion(versions.newest, asks), asks, { maxWaitMs, maxBytesPerPartition })
     const lane = this.lanes.take(nodeId)
     try {
       const answer = await this.cluster.send(nodeId, request, lane, maxWaitMs + settings.requestTimeoutMs)
@@ -198,7 +197,7 @@ export class Fetcher {
 
   /** @param full whether there are bytes in the answer, so that there may have been no room for these */
   private accept(ask: Ask, answer: PartitionAnswer, full: boolean): void {
-    const { errorCode, lastStableOffset: stable, logStartOffset: start } = answer
+    const { errorCode, lastStableOffset: stable, logStartOffset: start, highWatermark: end } = answer
     if (errorCode === OFFSET_OUT_OF_RANGE) {
       void this.consultBounds(ask, errorCode)
       return
@@ -213,14 +212,14 @@ export class Fetcher {
     }
     const { topic, partition, offset, name } = ask
     const knownStable = Math.max(stable, this.known.get(name)?.stable ?? stable)
-    this.known.set(name, { start, stable: knownStable })
+    this.known.set(name, { start, stable: knownStable, end })
     try {
       const { records, next, leaderEpochs, damaged } = readCommitted(answer.records, answer.abortedTransactions, offset)
       this.epochs.read(ask, next, leaderEpochs)
       if (damaged && next <= offset)
         this.settle(ask, ask.damagedBy(damagedAt(ask, damaged.error), damaged.next, { stable, start }))
       else if (next <= offset && offset < knownStable && !full) void this.consultBounds(ask)
-      else this.settle(ask, { topic, partition, records, next, stable, start, outOfRange: false })
+      else this.settle(ask, { topic, partition, records, next, stable, start, end, outOfRange: false })
     } catch (cause) {
       const { code, message } = asLogError(cause)
       this.settle(ask, new LogError(code, `${name}, fetched from offset ${offset}: ${message}`, { cause }))

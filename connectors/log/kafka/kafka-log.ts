@@ -18,6 +18,7 @@ import { closedError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupMembership } from './membership.ts'
 import { bounds, committedOffsets, deleteRecords, ends } from './offsets.ts'
+import { type OpenTransaction, openTransactions } from './open-transactions.ts'
 import type { KafkaLogOptions } from './options.ts'
 import { createTopics } from './topics.ts'
 import { TransactionWriter } from './transaction-writer.ts'
@@ -36,7 +37,7 @@ const TRANSACTIONS_2 = [
  * Opens a log on a Kafka cluster, version 3.6 or newer.
  * @throws LogError `UNREACHABLE` (retriable), `AUTHENTICATION`, `INVALID_ADDRESS`, `TRANSACTIONS_VERSION`
  */
-export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
+export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
   const cluster = new KafkaCluster(options)
   try {
     await cluster.connect()
@@ -59,7 +60,8 @@ function transactionsVersion({ settings, versions: { newest, features } }: Kafka
   )
 }
 
-class KafkaLog implements Log {
+/** The log of a cluster. */
+export class KafkaLog implements Log {
   private readonly cluster: KafkaCluster
   private readonly transactionsVersion: 1 | 2
   private readonly fetcher: Fetcher
@@ -72,12 +74,26 @@ class KafkaLog implements Log {
     this.fetcher = new Fetcher(cluster, (partitions) => bounds(cluster, partitions))
   }
 
+  /** Of the cluster; undefined where it has none. */
+  get clusterId(): string | undefined {
+    return this.cluster.clusterId
+  }
+
+  /** How long brokers have kept this client silent since it was opened, ms. */
+  get throttledMs(): number {
+    return this.cluster.throttle.totalMs
+  }
+
   async createTopics(topics: readonly TopicConfig[]): Promise<void> {
     await createTopics(this.open(), topics)
   }
 
   async partitionCount(topic: string): Promise<number> {
     return await this.open().partitionCount(topic)
+  }
+
+  async topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return await this.open().topicIds(topics)
   }
 
   async bounds(partitions: readonly TopicPartition[]) {
@@ -88,6 +104,11 @@ class KafkaLog implements Log {
 
   async ends(partitions: readonly TopicPartition[]) {
     return await ends(this.open(), partitions)
+  }
+
+  /** The oldest transaction that is open in each partition that has one; undefined where brokers are too old to tell. */
+  async openTransactions(partitions: readonly TopicPartition[]): Promise<readonly OpenTransaction[] | undefined> {
+    return await openTransactions(this.open(), partitions)
   }
 
   async committedOffsets(group: string, partitions: readonly TopicPartition[]) {

@@ -15,8 +15,6 @@ import { heartbeat, type Joined, joinGroup, leaveGroup, syncGroup } from './requ
 
 /** Time between two heartbeats, by which a member hears of a rebalance. */
 const HEARTBEAT_MS = 500
-/** Time between two looks at the topics, which somebody may have given more partitions. */
-const LOOK_MS = 5_000
 /** How long joining may fail for want of a coordinator before the member gives up. */
 const JOIN_LIMIT_MS = 30_000
 
@@ -34,7 +32,6 @@ export class GroupMembership implements Membership {
   private readonly protocolName: string
   private readonly lane: string
   private readonly life = new AbortController()
-  private lookedAt = 0
   private memberId = ''
   private generation = -1
   private share: Share = { partitions: [], standbys: [] }
@@ -152,12 +149,10 @@ export class GroupMembership implements Membership {
     }
   }
 
-  /** One that has other partitions than before is the end: they would go to tasks that nobody has. */
+  /** One that is not what it was is the end: other partitions would go to tasks that nobody has. */
   private async lookAtTopics(): Promise<void> {
-    const now = this.cluster.settings.clock.now()
-    if (now < this.lookedAt + LOOK_MS) return
-    this.lookedAt = now
-    await this.cluster.lookup(this.options.topics).catch((error) => {
+    const { topics, watched = [] } = this.options
+    await this.cluster.lookAtAll([...topics, ...watched]).catch((error) => {
       if (!(error instanceof LogError) || !error.retriable) throw error // else at the next look
     })
   }

@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { SASLOptions } from 'kafkajs'
 import type { Clock } from '../../../streams/ports.ts'
+import type { Throttled } from './throttle.ts'
 
 export interface KafkaLogOptions {
   /** `host:port` of some brokers, to begin with; the others are learnt from them. */
@@ -23,6 +24,8 @@ export interface KafkaLogOptions {
   readonly sessionTimeoutMs?: number
   /** A transaction that its writer does not end is aborted by the broker after this long; readers wait until then. */
   readonly transactionTimeoutMs?: number
+  /** A broker keeps a connection silent, since this client is over its quota. Called for every such answer. */
+  readonly onThrottled?: (throttled: Throttled) => void
   /** What kafkajs has to say, from its level ERROR on. Nothing by default: every failure is a `LogError` of the call. */
   readonly onClientMessage?: (message: string, details: Readonly<Record<string, unknown>>) => void
 }

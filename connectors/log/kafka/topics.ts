@@ -10,6 +10,8 @@ import { metadata, type TopicMetadata } from './requests/metadata.ts'
 
 /** How long brokers may take to create topics, and to tell one another. */
 const CREATE_LIMIT_MS = 30_000
+/** A cluster that starts knows only some of its brokers at first, and says that there are too few for so many replicas. */
+const BROKERS_COME_MS = 15_000
 /** A record batch as large as the largest record, with its header. */
 const BATCH_BYTES_MAX = RECORD_BYTES_MAX + 64 * 1024
 const FOREVER = '9223372036854775807'
@@ -38,7 +40,8 @@ export async function createTopics(cluster: KafkaCluster, configs: readonly Topi
   if (configs.length === 0) return
   const missing = await missingTopics(cluster, configs)
   if (missing.length > 0) {
-    await attempts(cluster.limits(CREATE_LIMIT_MS), () => create(cluster, missing))
+    const brokersComeUntil = cluster.settings.clock.now() + BROKERS_COME_MS
+    await attempts(cluster.limits(CREATE_LIMIT_MS), () => create(cluster, missing, brokersComeUntil))
     await missingTopics(cluster, configs) // somebody else may have created it another way
   }
   await attempts(cluster.limits(CREATE_LIMIT_MS), () => knownEverywhere(cluster, configs))
@@ -64,7 +67,8 @@ async function missingTopics(cluster: KafkaCluster, configs: readonly TopicConfi
   )
 }
 
-async function create(cluster: KafkaCluster, missing: readonly TopicConfig[]): Promise<void> {
+/** @param brokersComeUntil ms; until then a broker that is missing may be about to register */
+async function create(cluster: KafkaCluster, missing: readonly TopicConfig[], brokersComeUntil: number): Promise<void> {
   const { replicationFactor = -1, requestTimeoutMs } = cluster.settings
   const topics = missing.map((config) => {
     const { name, partitions } = config
@@ -73,6 +77,8 @@ async function create(cluster: KafkaCluster, missing: readonly TopicConfig[]): P
   for (const { name, errorCode, message } of await cluster.sendToAny(createRequest(topics, requestTimeoutMs))) {
     if (errorCode === Code.INVALID_TOPIC || errorCode === Code.INVALID_PARTITIONS)
       throw new LogError('INVALID_TOPIC', `topic ${name} cannot be created: ${message}`)
+    if (errorCode === Code.INVALID_REPLICATION_FACTOR && cluster.settings.clock.now() < brokersComeUntil)
+      throw new LogError('TOO_FEW_BROKERS', `creating topic ${name}: ${message}`, { retriable: true })
     if (errorCode !== 0 && errorCode !== Code.TOPIC_ALREADY_EXISTS)
       throw new KafkaRefusal(errorCode, `creating topic ${name}`, message)
   }
@@ -103,7 +109,7 @@ async function lookup(cluster: KafkaCluster, configs: readonly TopicConfig[]): P
   const { topics } = await cluster.lookup(configs.map(({ name }) => name))
   const byName = new Map(topics.map((topic) => [topic.name, topic]))
   return configs.map(
-    ({ name }) => byName.get(name) ?? { name, errorCode: Code.UNKNOWN_TOPIC_OR_PARTITION, leaders: [] },
+    ({ name }) => byName.get(name) ?? { name, errorCode: Code.UNKNOWN_TOPIC_OR_PARTITION, id: undefined, leaders: [] },
   )
 }
 

@@ -84,6 +84,7 @@ export class TransactionWriter implements TransactionalWriter {
       return { outcome: 'aborted', cause }
     }
     if (batches.length === 0 && !burst.offsets) return { outcome: 'committed', baseOffsets: new Map() }
+    await this.cluster.throttle.over(this.lane, this.cluster.closing)
     const { group, membership } = burst.offsets ?? {}
     const isMember = group !== undefined && membership !== undefined && this.options.isCurrent(group, membership)
     try {

@@ -1,7 +1,9 @@
 /** The markets, what became of epochs that went wrong, and how the process is. */
 
+import { systemClock } from '../../../connectors/log/system-clock.ts'
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
+import { HELD_MS } from '../../../streams/held-back.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { isServed } from '../../markets/known-markets.ts'
@@ -116,7 +118,7 @@ function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochR
 /** Stuck epochs that are named; the list of gaps has all. */
 const STUCK_MAX = 20
 
-export async function healthOf({ reader, topics, rules, health, stages, view }: Asked): Promise<HealthAnswer> {
+export async function healthOf({ reader, topics, rules, health, stages, held, view }: Asked): Promise<HealthAnswer> {
   const report = health.report()
   const ofMarkets = marketsSeen(reader, rules).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
@@ -127,6 +129,9 @@ export async function healthOf({ reader, topics, rules, health, stages, view }: 
     ready: report.ready,
     roles: { ...report.roles },
     stages: { ...stages.report() },
+    heldBack: held.all
+      .filter(({ since }) => systemClock.now() - since >= HELD_MS)
+      .map(({ topic, partition, records, since }) => ({ topic, partition, records, since })),
     view: { lag: view.lag(), caughtUp: view.caughtUp() },
     chain: reader.getJson<ChainHead>(CHAIN_HEAD) ?? null,
     markets: await Promise.all(ofMarkets),

@@ -2,7 +2,8 @@
 
 import { isAccepted } from '../../../topology/verdict.ts'
 import type { AnchorItem, EpochSummary, Gap, HealthAnswer } from '../../api/schema.ts'
-import { count, duration, listing, percent, plural, sentence } from './format.ts'
+import { count, duration, percent, plural, sentence } from './format.ts'
+import { heldBack, logAway, stageStill } from './log-rules.ts'
 import { currentPhase, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
 import { roleDown, roleWaits, storeFails, storesWait } from './role-rules.ts'
 import { GAP_HELP, PHASE_HELP, reasonWords, type Tone } from './words.ts'
@@ -33,8 +34,6 @@ const RECENT = 12
 const REFUSED_SHARE = 0.5
 /** Slower chains than that are none we know. */
 const BLOCK_MS_MAX = 20_000
-/** Committing takes less, also on a busy machine. */
-export const STILL_MS = 20_000
 /** One may be empty by chance: its snapshotters were late. */
 const EMPTY_MIN = 2
 /** No release for so many times the usual distance, and at least so long. */
@@ -48,32 +47,6 @@ export function assess(facts: MarketFacts): Assessment {
   }
   return healthy(facts)
 }
-
-/** Of any process: the log shows that records wait for it, and that nobody takes them. */
-const stageStill: Rule = ({ health, now }) => {
-  const still = Object.entries(health.stages).flatMap(([stage, { behind, stillSince }]) =>
-    stillSince !== null && now - stillSince >= STILL_MS ? [{ stage, behind, ms: now - stillSince }] : [],
-  )
-  const [first] = still
-  if (!first) return undefined
-  return {
-    tone: 'bad',
-    title: `Standing still: ${listing(still.map(({ stage }) => stage))}`,
-    detail: `${plural(first.behind, 'record')} wait for ${first.stage}; nothing was taken for ${duration(first.ms)}.`,
-    advice: `Start a process with the role ${first.stage}; if one runs, its /readyz says what it waits for. \`sequencer doctor\` says which.`,
-  }
-}
-
-const logAway: Rule = ({ health: { stages } }) =>
-  Object.keys(stages).length > 0
-    ? undefined
-    : {
-        tone: 'bad',
-        title: 'The log does not answer',
-        detail: 'Nothing goes on meanwhile, and the pages below show how it was. What was acknowledged is not lost.',
-        advice:
-          'Look at the brokers, and at the network between: `sequencer doctor`. All of it goes on by itself then.',
-      }
 
 /** A later epoch may overtake one for a moment; that is nothing yet. */
 const stuck: Rule = ({ epochs, now, ...facts }) => {
@@ -243,6 +216,7 @@ const RULES: readonly Rule[] = [
   roleWaits,
   catchingUp,
   logAway,
+  heldBack,
   stageStill,
   failedLately,
   stuck,

@@ -42,6 +42,13 @@ export const COMMON = {
     help: 'How late the last turn of the watchdog came.',
     unit: 'seconds',
   },
+  logThrottledSeconds: {
+    type: 'counter',
+    name: 'seq_log_throttled_seconds_total',
+    help: 'For how long brokers have read nothing from connections of this process, since it was over its quota.',
+    unit: 'seconds',
+    use: 'Raise the quota of the client or its user: commits take that much longer.',
+  },
   partitionParked: {
     type: 'gauge',
     name: 'seq_partition_parked',

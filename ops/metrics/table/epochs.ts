@@ -1,6 +1,5 @@
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../../topology/verdict.ts'
 import type { Role } from '../../roles.ts'
-import { STAGES } from '../../roles.ts'
 import { type Definition, MARKET, MARKET_OR_OTHER } from '../definition.ts'
 
 const roles = ['api'] as const satisfies readonly Role[]
@@ -262,29 +261,5 @@ export const EPOCHS = {
     roles,
     labels: { market: MARKET },
     use: 'Must stay 0.',
-  },
-  consumerLag: {
-    type: 'gauge',
-    name: 'seq_consumer_lag',
-    help: 'Records between what a stage has committed and the end of its input. Measured from outside the stage, so it is there when nobody runs it.',
-    unit: 'records',
-    roles,
-    labels: { stage: STAGES, topic: 'an input of the stage', partition: 'number of the partition' },
-  },
-  consumerOffset: {
-    type: 'gauge',
-    name: 'seq_consumer_offset',
-    help: 'What the stage has committed.',
-    unit: 'offset',
-    roles,
-    labels: { stage: STAGES, topic: 'as above', partition: 'as above' },
-    use: 'With a lag that stays above 0 it must move.',
-  },
-  logReachable: {
-    type: 'gauge',
-    name: 'seq_log_reachable',
-    help: '1 when the log answered the last question for offsets, which is asked every 5 s.',
-    unit: '1',
-    roles,
   },
 } as const satisfies Record<string, Definition>

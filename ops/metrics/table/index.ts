@@ -5,6 +5,7 @@ import { CHAIN } from './chain.ts'
 import { COMMON } from './common.ts'
 import { EPOCHS } from './epochs.ts'
 import { INTAKE } from './intake.ts'
+import { OF_OFFSETS } from './offsets.ts'
 import { OF_STAGES } from './stages.ts'
 
 export const METRICS = {
@@ -13,5 +14,6 @@ export const METRICS = {
   ...CHAIN,
   ...ANCHOR,
   ...EPOCHS,
+  ...OF_OFFSETS,
   ...OF_STAGES,
 } as const satisfies Record<string, Definition>

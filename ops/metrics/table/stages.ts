@@ -23,6 +23,15 @@ export const OF_STAGES = {
     roles,
     labels: { stage: STAGES },
   },
+  streamRefused: {
+    type: 'gauge',
+    name: 'seq_stream_refused_tasks',
+    help: 'Tasks that do not go on, since the log is not the one that their positions belong to: a topic was made anew, or lost records.',
+    unit: 'tasks',
+    roles,
+    labels: { stage: STAGES },
+    use: 'Above 0 a person is needed: /readyz names topic, ids and positions. Nothing was passed over.',
+  },
   streamBuffered: {
     type: 'gauge',
     name: 'seq_stream_buffered_records',

@@ -1,7 +1,14 @@
 import { type Alerts, HOUR, MINUTE } from '../alert.ts'
 
 /** Whoever reads of one of these knows why epochs do not go on. */
-const OUTAGES = ['LogUnreachable', 'RoleDown', 'ChainStalled', 'PartitionParked'] as const
+const OUTAGES = [
+  'LogUnreachable',
+  'RoleDown',
+  'ChainStalled',
+  'PositionsLost',
+  'TransactionHangs',
+  'PartitionParked',
+] as const
 
 export const epochAlerts: Alerts = ({ range, age }) => [
   {

@@ -11,15 +11,6 @@ export const stageAlerts: Alerts = ({ range }) => [
       'Its process has ended. If the next one ends too, stop there: keep the log, run `sequencer audit`, and report the error with both.',
   },
   {
-    name: 'PartitionParked',
-    severity: 'page',
-    expr: 'max by (topic, partition) (seq_partition_parked) == 1',
-    for: 2 * MINUTE,
-    summary: '{{ $labels.topic }}/{{ $labels.partition }} waits for a schema, or at a damaged batch',
-    description:
-      'Its records name a schema that the registry does not give: make the registry answer, or register what the writer has. Or a batch is damaged: let another replica lead. Then it goes on by itself.',
-  },
-  {
     name: 'StageStalled',
     severity: 'page',
     expr: `count by (stage) (max by (stage, topic, partition) (min_over_time(seq_consumer_lag[${range(2 * MINUTE)}])) > 10 and max by (stage, topic, partition) (changes(seq_consumer_offset[${range(2 * MINUTE)}])) == 0)`,
@@ -27,7 +18,7 @@ export const stageAlerts: Alerts = ({ range }) => [
     summary: 'Stage {{ $labels.stage }} has stopped on {{ $value }} partitions',
     description:
       'There are records, and it commits nothing. Look at /readyz and the log of the process that owns the partitions; a restart moves them to another.',
-    explainedBy: ['LogUnreachable', 'RoleDown', 'PartitionParked'],
+    explainedBy: ['LogUnreachable', 'RoleDown', 'PositionsLost', 'TransactionHangs', 'PartitionParked'],
   },
   {
     name: 'StageLagGrowing',
@@ -37,7 +28,7 @@ export const stageAlerts: Alerts = ({ range }) => [
     summary: 'Stage {{ $labels.stage }} falls behind',
     description:
       'It is {{ $value | humanize }} records behind, and more every minute. Start more processes of the role, up to the number of partitions; or give them more CPU.',
-    explainedBy: ['LogUnreachable', 'RoleDown', 'StageStalled', 'PartitionParked'],
+    explainedBy: ['LogUnreachable', 'RoleDown', 'StageStalled', 'PositionsLost', 'TransactionHangs', 'PartitionParked'],
   },
   {
     name: 'PoisonRecords',
@@ -55,6 +46,6 @@ export const stageAlerts: Alerts = ({ range }) => [
     summary: 'Transactions of {{ $labels.stage }} do not go through',
     description:
       '{{ $value | humanizePercentage }} of them are tried again. A broker is in trouble, or two processes fight for the same tasks.',
-    explainedBy: ['LogUnreachable'],
+    explainedBy: ['LogUnreachable', 'LogThrottled'],
   },
 ]

@@ -57,6 +57,7 @@ type Mortal = ReturnType<typeof mortal>
 const mortalLog = (log: Log, { call, read }: Mortal): Log => ({
   createTopics: (topics) => call(() => log.createTopics(topics)),
   partitionCount: (topic) => read(() => log.partitionCount(topic)),
+  topicIds: (topics) => read(() => log.topicIds(topics)),
   committedOffsets: (group, partitions) => read(() => log.committedOffsets(group, partitions)),
   bounds: (partitions) => read(() => log.bounds(partitions)),
   ends: (partitions) => read(() => log.ends(partitions)),

@@ -1,4 +1,5 @@
 /** The client against a fake that answers as Confluent's registry does (fake-confluent.ts says in what). */
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ConfluentRegistry, createConfluentRegistry } from '../../../connectors/schema-registry/confluent.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
@@ -219,5 +220,33 @@ describe('fake Confluent: failures', () => {
     fake.failures.push([401, { error_code: 40101, message: 'no' }])
     const failed = await named.versions('a-value').catch((error) => String(error))
     expect(failed).not.toContain('p@ss')
+  })
+})
+
+describe('a registry whose certificate an authority of its own has signed', () => {
+  const pem = (name: string) => readFileSync(new URL(name, import.meta.url))
+  const cert = pem('registry-cert.pem')
+  let secure: FakeConfluent
+  beforeEach(async () => {
+    secure = await startFakeConfluent({ key: pem('registry-key.pem'), cert })
+  })
+  afterEach(() => secure.close())
+
+  test('default: it is believed when its authority is named, for what is listed and for what is read by id', async () => {
+    const named = createConfluentRegistry({ url: secure.url, ca: cert.toString() })
+    const id = await named.register('a-value', thing())
+    expect(await named.schemaOf(id)).toMatchObject({ name: 'Thing' })
+    expect(await named.subjects()).toEqual(['a-value'])
+  })
+
+  test('error: not otherwise, and the words say why', async () => {
+    const unnamed = createConfluentRegistry({ url: secure.url, requestTimeoutMs: 5_000 })
+    await expect(unnamed.subjects()).rejects.toThrow('self-signed certificate')
+  })
+
+  test('error: one that does not answer, and one that breaks off', async () => {
+    const named = createConfluentRegistry({ url: secure.url, ca: cert.toString(), requestTimeoutMs: 300 })
+    secure.failures.push('silence', 'cut', 'half an answer')
+    expect(await named.subjects()).toEqual([])
   })
 })

@@ -4,6 +4,7 @@
  * level is 40408, a read-only one refuses with 42205, deletes are soft first. And it fails on demand.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 interface Version {
@@ -29,7 +30,11 @@ export interface FakeConfluent {
   close(): Promise<void>
 }
 
-export async function startFakeConfluent(): Promise<FakeConfluent> {
+/** @param tls key and certificate, PEM; plain HTTP without */
+export async function startFakeConfluent(tls?: {
+  readonly key: Buffer
+  readonly cert: Buffer
+}): Promise<FakeConfluent> {
   const schemas = new Map<number, object>()
   const subjects = new Map<string, Version[]>()
   const levels = new Map<string, string>()
@@ -76,7 +81,7 @@ export async function startFakeConfluent(): Promise<FakeConfluent> {
     return [200, { subject: name, version, id, ...schemas.get(id) }]
   }
 
-  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     fake.requests.push(`${request.method} ${request.url}`)
@@ -94,11 +99,12 @@ export async function startFakeConfluent(): Promise<FakeConfluent> {
     const path = new URL(request.url!, 'http://fake').pathname
     const [status, content] = failure ?? answer(request.method!, path, body)
     response.writeHead(status).end(typeof content === 'string' ? content : JSON.stringify(content))
-  })
+  }
+  const server = tls ? createTlsServer(tls, serve) : createServer(serve)
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
 
   const fake: FakeConfluent = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: [],
     authorizations: [],
     failures: [],

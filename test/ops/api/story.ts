@@ -202,7 +202,17 @@ export async function startApi(
   health.set('api', true)
   const proofs = proofsOf(rules.markets[0]!, { view, log, topics })
   const reports = followIntakeReports({ log, clock: systemClock, tell: () => {} }, topics)
-  door.open({ view, log, topics, rules, health, stages: createStageWatch(systemClock.now), proofs, reports })
+  door.open({
+    view,
+    log,
+    topics,
+    rules,
+    health,
+    stages: createStageWatch(systemClock.now),
+    held: { all: [] },
+    proofs,
+    reports,
+  })
   const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
   answerProblems(server, (error) => errors.push(error))
   mountApi(server, door, TOKEN)

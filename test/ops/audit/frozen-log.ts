@@ -70,6 +70,8 @@ export class FrozenLog implements Log {
     this.topics.get(name)![partition] = this.records({ name }, partition).filter(({ offset }) => offset >= before)
   }
 
+  async topicIds(): Promise<undefined> {}
+
   async bounds(partitions: readonly TopicPartition[]) {
     return partitions.map(({ topic, partition }) => {
       const records = this.topics.get(topic)?.[partition] ?? []

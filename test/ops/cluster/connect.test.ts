@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { kafkaLogOptions, rpcUrlsOf } from '../../../ops/cluster/connect.ts'
+import { kafkaLogOptions, quotaWarning, rpcUrlsOf } from '../../../ops/cluster/connect.ts'
 import { openRegistry } from '../../../ops/cluster/open.ts'
 import { readAddress } from '../../../ops/config/parse.ts'
 import { targetOf } from '../../../ops/open-log.ts'
@@ -86,4 +86,23 @@ describe('where a command reads', () => {
     expect(() => targetOf({ dataDir: 'd', kafka: 'one:9092' }, {})).toThrow(/both named/)
     expect(() => targetOf({ kafka: 'one:9092' }, {})).toThrow(/registry\.url: is needed/)
   })
+})
+
+test('behavior: a quota below the need is told once, and again after ten minutes', () => {
+  const said: string[] = []
+  let now = 0
+  const told = quotaWarning(
+    'app-a',
+    (text) => said.push(text),
+    () => now,
+  )
+  const throttled = { broker: 'b:9092', request: 'Produce', ms: 812 }
+  told(throttled)
+  told(throttled)
+  expect(said).toEqual([
+    expect.stringMatching(/throttle the client app-a: 812 ms by b:9092 at Produce.*producer_byte_rate/),
+  ])
+  now = 600_000
+  told(throttled)
+  expect(said).toHaveLength(2)
 })

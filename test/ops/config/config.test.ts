@@ -170,7 +170,7 @@ describe('faults', () => {
 
   test('error: a secret that others can read is refused, with what to do', () => {
     const names = SETTINGS.flatMap(({ path }) => (/file(s)?$/i.test(path) ? [path] : []))
-    const isPublic = ['kafka.tls.caFile', 'kafka.tls.certFile']
+    const isPublic = ['kafka.tls.caFile', 'kafka.tls.certFile', 'registry.tls.caFile']
     const secrets = names.filter((path) => !isPublic.includes(path))
     expect(secrets.length).toBeGreaterThanOrEqual(9)
     for (const setting of secrets) {

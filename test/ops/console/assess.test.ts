@@ -42,6 +42,7 @@ const health = (more: Partial<HealthAnswer> = {}): HealthAnswer => ({
     api: { ready: true, works: true, detail: '', since: '' },
   },
   stages: { validate: { behind: 12, stillSince: null } },
+  heldBack: [],
   view: { lag: 0, caughtUp: true },
   chain: { blockNumber: 77, at: ago(1) },
   markets: [{ dataMarket: MARKET, headEpoch: 9, stuck: [] }],
@@ -177,6 +178,16 @@ describe('the state of a market in a sentence', () => {
       detail: expect.stringContaining('390 records wait for validate'),
     })
     expect(assess(facts({ health: standing(10) })).title).toBe('Healthy')
+  })
+
+  it('behavior: a transaction that stays open is told before what it holds back', () => {
+    const heldBack = [{ topic: 'submissions', partition: 1, records: 40, since: ago(60) }]
+    const stages = { validate: { behind: 390, stillSince: ago(60) } }
+    expect(assess(facts({ health: health({ heldBack, stages }) }))).toMatchObject({
+      tone: 'bad',
+      title: 'A transaction is left open in submissions/1',
+      detail: 'Nobody reads on there for 1 min; 40 records wait behind it.',
+    })
   })
 
   it('behavior: a log of which the stages could not be asked is away, whatever block is the newest', () => {

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { ClusterSettings } from '../../../ops/cluster/settings-topic.ts'
 import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
 import { type Change, differences, type Live, type LiveTopic } from '../../../ops/deploy/diff.ts'
+import type { Ownership } from '../../../ops/deploy/ownership.ts'
 import { renderPlan } from '../../../ops/deploy/render.ts'
 import { textOf } from '../../../ops/output.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
@@ -35,12 +36,20 @@ const empty: Live = {
   subjects: new Map(),
   acls: undefined,
   settings: undefined,
+  ownership: { owner: undefined, foreign: undefined, changed: new Map(), ids: {} },
   activeGroups: [],
+}
+
+const idsOf = ({ recorded }: Desired) => Object.fromEntries(recorded.map((name) => [name, `id of ${name}`]))
+const owned = (all: Desired): Ownership => {
+  const owner = { appId: 'sequencer', clusterId: 'here', topics: idsOf(all) }
+  return { owner, foreign: undefined, changed: new Map(), ids: idsOf(all) }
 }
 
 /** A cluster as a deployment leaves it; brokers answer with more settings than were asked for. */
 const deployed = ({ topics, subjects, acls, settings: kept }: Desired): Live => ({
   brokers: 3,
+  ownership: owned(desired),
   topics: topics.map(({ configs, ...topic }) => ({
     ...topic,
     configs: { 'flush.ms': '9223372036854775807', ...configs },
@@ -171,5 +180,53 @@ describe('differences', () => {
     expect(differences(guarded, { ...deployed(guarded), acls: undefined })).toMatchObject([
       { class: 'refused', kind: 'acl' },
     ])
+  })
+})
+
+describe('owner', () => {
+  const withOwnership = (change: Partial<Ownership>): Live => ({
+    ...deployed(desired),
+    ownership: { ...owned(desired), ...change },
+  })
+
+  test('error: topics of another deployment are left alone, whatever else there is to do', () => {
+    const live = {
+      ...withOwnership({ foreign: 'the topics belong to a', owner: { appId: 'a', topics: {} } }),
+      topics: [],
+    }
+    expect(classesOf(differences(desired, live))).toEqual(['refused main-owner'])
+    const taken = classesOf(differences(desired, live, { takeOver: true }))
+    expect(taken).toContain('create main-submissions')
+    expect(taken.at(-1)).toBe('safe main-owner')
+  })
+
+  test('behavior: a deployment of an older release gets its owner on record', () => {
+    const live = withOwnership({ owner: undefined })
+    expect(classesOf(differences(desired, live))).toEqual(['create main-owner'])
+  })
+
+  test('error: a topic that was made anew, or is gone, is not taken for the one on record', () => {
+    const changed = new Map([
+      ['main-submissions', 'another'],
+      ['main-slots', undefined],
+    ])
+    const there = withOwnership({ changed })
+    const live = { ...there, topics: there.topics.filter(({ name }) => name !== 'main-slots') }
+    const changes = differences(desired, live)
+    expect(classesOf(changes).sort()).toEqual(['refused main-slots', 'refused main-submissions'])
+    expect(changes.find(({ name }) => name === 'main-submissions')!.detail).toBe(
+      'made anew: id id of main-submissions → another',
+    )
+    const accepted = classesOf(differences(desired, live, { acceptRecreated: true }))
+    expect(accepted).toEqual(['create main-slots', 'safe main-owner'])
+  })
+
+  test('behavior: ids of topics that a newer release adds go on record too', () => {
+    const { owner, ids } = owned(desired)
+    const { 'main-slots': _, ...topics } = owner!.topics
+    expect(classesOf(differences(desired, withOwnership({ owner: { ...owner!, topics }, ids })))).toEqual([
+      'safe main-owner',
+    ])
+    expect(differences(desired, withOwnership({ owner: { ...owner!, topics: {} }, ids: {} }))).toEqual([])
   })
 })

@@ -118,7 +118,12 @@ async function reasonsIn(log: Log, topic: string): Promise<readonly string[]> {
 }
 
 const plan = async () => aclChanges(desired.acls, await liveAcls(admin))
-const target = () => ({ admin, registry: { register: async () => 0 }, writeSettings: async () => {} })
+const target = () => ({
+  admin,
+  registry: { register: async () => 0 },
+  writeSettings: async () => {},
+  writeOwner: async () => {},
+})
 
 test('default: each right is given once; then the plan has nothing to say', async () => {
   const changes = await plan()

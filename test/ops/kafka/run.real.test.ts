@@ -73,6 +73,21 @@ describe('deploy', () => {
     expect(again.exitCode).toBe(0)
     expect((await onCluster('deploy', 'apply')).exitCode).toBe(0)
   })
+
+  test('error: a second app id on the same prefix is refused, and nothing is made for it', async () => {
+    for (const command of [
+      ['deploy', 'plan'],
+      ['deploy', 'apply'],
+    ]) {
+      const other = await onCluster(...command, '--app-id', 'second')
+      expect(other.exitCode, other.stderr).toBe(1)
+      expect(other.stdout).toContain(`belong to the app id ${world.appId}, not to second`)
+      expect(other.stdout).toContain('1 refused.')
+    }
+    const destroyed = await onCluster('deploy', 'destroy', '--yes-delete', '--app-id', 'second')
+    expect(destroyed.exitCode).toBe(2)
+    expect(destroyed.stderr).toContain('belong to the app id')
+  })
 })
 
 describe('run', () => {

@@ -14,6 +14,7 @@ import {
 import { createLog, scrub } from '../../../ops/logging/log.ts'
 import type { EpochProgress } from '../../../ops/progress.ts'
 import { nonceKey } from '../../../schemas/anchor-keys.ts'
+import { PositionLostError } from '../../../streams/ports.ts'
 import { HOSTILE, OBEYED } from '../hostile.ts'
 import { anchorOf, MARKET } from '../lookup/fixture.ts'
 
@@ -172,9 +173,14 @@ describe('events', () => {
     observer.restored?.('admit', 1, 20, 3.6)
     const place = { topic: 'submissions', partition: 1, offset: 7 }
     observer.deadLettered?.({ ...place, reason: 'undecodable', why: 'the bytes: secret payload' })
+    observer.taskRefused?.(
+      'admit',
+      1,
+      new PositionLostError('TRUNCATED', { topic: 't', partition: 1 }, 'it ends before'),
+    )
     observer.taskFailed?.('admit', 1, new Error('why'))
     expect(seen).toEqual(['admit', 'p'])
-    expect(events()).toEqual(['rebalanced', 'restored', 'dead-letter', 'task-failed'])
+    expect(events()).toEqual(['rebalanced', 'restored', 'dead-letter', 'task-refused', 'task-failed'])
     expect(lines[0]).toMatchObject({ stage: 'admit', tasks: [1, 2], standbys: [] })
     expect(lines[2]).toMatchObject({ ...place, reason: 'undecodable', level: 'warn' })
     expect(JSON.stringify(lines)).not.toContain('payload')

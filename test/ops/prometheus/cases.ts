@@ -80,6 +80,9 @@ export const HEALTHY: Series = {
   ...each(STAGES, (stage) => `seq_task_failures_total{stage="${stage}"}`, still(0)),
   ...each(STAGES, (stage) => `seq_consumer_lag{stage="${stage}",topic="t",partition="0"}`, still(20)),
   ...each(STAGES, (stage) => `seq_consumer_offset{stage="${stage}",topic="t",partition="0"}`, growing(50)),
+  ...each(STAGES, (stage) => `seq_stream_refused_tasks{stage="${stage}"}`, still(0)),
+  'seq_stable_offset_held_seconds{topic="submissions",partition="0"}': still(3),
+  'seq_log_throttled_seconds_total{instance="a"}': still(0),
   'seq_poison_total{topic="submissions"}': still(0),
   'seq_stream_commits_total{stage="admit",outcome="committed"}': growing(20),
   'seq_stream_commits_total{stage="admit",outcome="aborted"}': still(0),
@@ -135,6 +138,14 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     fires: { [LAG]: '0+500x200' },
     silent: { [LAG]: '100000-400x200' },
   },
+  PositionsLost: {
+    fires: { 'seq_stream_refused_tasks{stage="validate"}': after(20, 0, still(1)) },
+    silent: { 'seq_stream_refused_tasks{stage="validate"}': still(0) },
+  },
+  TransactionHangs: {
+    fires: { 'seq_stable_offset_held_seconds{topic="submissions",partition="0"}': after(10, 3, growing(30)) },
+    silent: { 'seq_stable_offset_held_seconds{topic="submissions",partition="0"}': still(31) },
+  },
   PartitionParked: {
     fires: { 'seq_partition_parked{topic="submissions",partition="0"}': after(20, 0, still(1)) },
     silent: { 'seq_partition_parked{topic="submissions",partition="0"}': after(20, 0, `1x2 ${still(0)}`) },
@@ -142,6 +153,10 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
   PoisonRecords: {
     fires: { 'seq_poison_total{topic="submissions"}': after(20, 0, growing(1)) },
     silent: { 'seq_poison_total{topic="submissions"}': still(17) },
+  },
+  LogThrottled: {
+    fires: { 'seq_log_throttled_seconds_total{instance="a"}': growing(15) },
+    silent: { 'seq_log_throttled_seconds_total{instance="a"}': growing(1) },
   },
   CommitsAborting: {
     fires: { 'seq_stream_commits_total{stage="admit",outcome="aborted"}': growing(10) },

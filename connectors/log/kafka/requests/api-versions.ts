@@ -31,7 +31,7 @@ export function apiVersions(): KafkaRequest<BrokerVersions> {
         newest.set(apiKey, reader.int16())
         reader.endStructure()
       })
-      reader.int32() // throttle time
+      reader.throttle()
       const features = new Map<string, number>()
       reader.endStructure((tag, value) => {
         if (tag !== FINALIZED_FEATURES_TAG) return

@@ -39,7 +39,7 @@ export function createTopics(topics: readonly NewTopic[], timeoutMs: number): Ka
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const created = reader.array(() => {
         const topic = { name: reader.string(), errorCode: reader.int16(), message: reader.nullableString() }
         reader.int32() // partitions

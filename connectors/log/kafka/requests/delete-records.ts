@@ -19,7 +19,7 @@ export function deleteRecords(before: readonly FetchPosition[], timeoutMs: numbe
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const results = readByTopic(reader, (topic) => {
         const partition = reader.int32()
         reader.int64() // the start now

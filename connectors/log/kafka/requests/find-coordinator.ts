@@ -17,7 +17,7 @@ export function findCoordinator(type: CoordinatorType, key: string): KafkaReques
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const errorCode = reader.int16()
       const message = reader.nullableString()
       const node = { nodeId: reader.int32(), host: reader.string(), port: reader.int32() }

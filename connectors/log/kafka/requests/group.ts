@@ -55,7 +55,7 @@ export function joinGroup(member: GroupMember, settings: JoinSettings): KafkaReq
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const errorCode = reader.int16()
       const generation = reader.int32()
       reader.nullableString() // protocol type
@@ -106,7 +106,7 @@ export function syncGroup(
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       expectNoError(reader.int16(), `sync of group ${member.group}`)
       reader.nullableString() // protocol type
       reader.nullableString() // protocol name
@@ -131,7 +131,7 @@ export function heartbeat(member: GroupMember, generation: number): KafkaRequest
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       expectNoError(reader.int16(), `heartbeat in group ${member.group}`)
       reader.endStructure()
     },
@@ -154,7 +154,7 @@ export function leaveGroup({ group, memberId, instanceId }: GroupMember): KafkaR
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       expectNoError(reader.int16(), `leaving group ${group}`)
       reader.array(() => {
         reader.string()

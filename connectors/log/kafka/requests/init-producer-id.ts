@@ -31,7 +31,7 @@ export function initProducerId(
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       expectNoError(reader.int16(), `producer id for ${transactionalId ?? 'appends'}`)
       const identity = { producerId: reader.bigint64(), producerEpoch: reader.int16() }
       reader.endStructure()

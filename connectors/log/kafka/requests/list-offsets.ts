@@ -32,7 +32,7 @@ export function listOffsets(
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const offsets = readByTopic(reader, (topic) => {
         const partition = reader.int32()
         const errorCode = reader.int16()

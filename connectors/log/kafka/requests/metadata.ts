@@ -15,25 +15,33 @@ export interface PartitionLeader {
 export interface TopicMetadata {
   readonly errorCode: number
   readonly name: string
+  /** Another one once the topic was deleted and made anew; undefined where the cluster gives none. */
+  readonly id: string | undefined
   /** Leader of each partition, by its number. */
   readonly leaders: readonly PartitionLeader[]
 }
 
 export interface Metadata {
+  /** Undefined where the cluster has none. */
+  readonly clusterId: string | undefined
   readonly nodes: readonly NodeAddress[]
   readonly controllerId: number
   readonly topics: readonly TopicMetadata[]
 }
+
+/** Kafka's for a topic that has none: made before 2.8, or by a cluster that keeps to the protocol of that time. */
+const NO_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
 
 /** The nodes of the cluster, and who leads the partitions of some topics. Never creates a topic. */
 export function metadata(topics: readonly string[]): KafkaRequest<Metadata> {
   return {
     apiKey: 3,
     apiName: 'Metadata',
-    apiVersion: 9,
+    apiVersion: 10,
     flexible: true,
     encode(writer) {
       writer.array(topics, (topic) => {
+        writer.uuid(NO_ID) // asked by name
         writer.string(topic)
         writer.endStructure()
       })
@@ -43,18 +51,19 @@ export function metadata(topics: readonly string[]): KafkaRequest<Metadata> {
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const nodes = reader.array(() => {
         const node = { nodeId: reader.int32(), host: reader.string(), port: reader.int32() }
         reader.nullableString() // rack
         reader.endStructure()
         return node
       })
-      reader.nullableString() // cluster id
+      const clusterId = reader.nullableString() ?? undefined
       const controllerId = reader.int32()
       const found = reader.array(() => {
         const errorCode = reader.int16()
         const name = reader.string()
+        const id = reader.uuid()
         reader.boolean() // internal
         const leaders: PartitionLeader[] = []
         reader.array(() => {
@@ -66,11 +75,11 @@ export function metadata(topics: readonly string[]): KafkaRequest<Metadata> {
         })
         reader.int32() // authorized operations
         reader.endStructure()
-        return { errorCode, name, leaders }
+        return { errorCode, name, id: id === NO_ID ? undefined : id, leaders }
       })
       reader.int32() // authorized operations
       reader.endStructure()
-      return { nodes, controllerId, topics: found }
+      return { clusterId, nodes, controllerId, topics: found }
     },
   }
 }

@@ -25,7 +25,7 @@ export function offsetFetch(group: string, partitions: readonly TopicPartition[]
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const offsets = readByTopic(reader, (topic) => {
         const partition = reader.int32()
         const offset = reader.int64()

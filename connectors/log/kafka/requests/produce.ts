@@ -61,7 +61,7 @@ export function produce(
         reader.endStructure()
         return { topic, partition, errorCode, baseOffset, message }
       })
-      reader.int32() // throttle time
+      reader.throttle()
       reader.endStructure()
       return produced
     },

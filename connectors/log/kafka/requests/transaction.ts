@@ -29,7 +29,7 @@ export function addPartitionsToTxn(owner: TransactionOwner, partitions: readonly
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const results = readByTopic(reader, (topic) => readResult(reader, topic))
       reader.endStructure()
       // One partition that is refused lets all others be refused with 55 (not attempted), which says nothing.
@@ -53,7 +53,7 @@ export function addOffsetsToTxn(owner: TransactionOwner, group: string): KafkaRe
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       expectNoError(reader.int16(), `${owner.transactionalId}: offsets of group ${group}`)
       reader.endStructure()
     },
@@ -100,7 +100,7 @@ export function txnOffsetCommit(
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       const results = readByTopic(reader, (topic) => readResult(reader, topic))
       reader.endStructure()
       for (const { topic, partition, errorCode } of results)
@@ -125,7 +125,7 @@ export function endTxn(owner: TransactionOwner, commit: boolean, apiVersion: 3 |
       writer.endStructure()
     },
     decode(reader) {
-      reader.int32() // throttle time
+      reader.throttle()
       expectNoError(reader.int16(), `${owner.transactionalId}: ${commit ? 'commit' : 'abort'}`)
       const next =
         apiVersion === 5

@@ -1,9 +1,9 @@
 /** The roles of the process that answers: what each does and whether it runs. */
 import type { HealthAnswer } from '../../../api/schema.ts'
 import { ROLE_HELP, type Role } from '../../../roles.ts'
-import { STILL_MS } from '../assess.ts'
 import { now } from '../connection.ts'
 import { duration, plural, sentence } from '../format.ts'
+import { STILL_MS } from '../log-rules.ts'
 import type { Tone } from '../words.ts'
 import { Tag } from './basics.tsx'
 

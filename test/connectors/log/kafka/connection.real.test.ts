@@ -45,7 +45,8 @@ afterEach(async () => {
 function createConnection(): Connection {
   const brokers = [`127.0.0.1:${port}`]
   const settings = settingsOf({ brokers, clientId: 'test', clock: systemClock, requestTimeoutMs: REQUEST_TIMEOUT_MS })
-  return new Connection(openDoor(settings), '127.0.0.1', port, REQUEST_TIMEOUT_MS)
+  const throttle = { imposed: () => {}, leftOf: () => 0 }
+  return new Connection(openDoor(settings), { host: '127.0.0.1', port, lane: 'common' }, REQUEST_TIMEOUT_MS, throttle)
 }
 
 const framed = (payload: Buffer): Buffer => {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteReader, ByteWriter } from '../../../../connectors/log/kafka/bytes.ts'
-import { type FetchedFrom, fetchRequest } from '../../../../connectors/log/kafka/fetch-request.ts'
+import { type FetchedFrom, fetchRequest, fetchVersion } from '../../../../connectors/log/kafka/fetch-request.ts'
 
 const VERSIONS = [11, 12] as const
 const limits = { maxWaitMs: 250, maxBytesPerPartition: 1_000 }
@@ -115,6 +115,7 @@ describe.each(VERSIONS)('the answer, version %i', (version) => {
       topic: 't',
       partition: 3,
       errorCode: 0,
+      highWatermark: 100,
       lastStableOffset: 90,
       logStartOffset: 2 ** 41,
       abortedTransactions: [{ producerId: 2n ** 62n, firstOffset: 5 }],
@@ -142,5 +143,37 @@ describe.each(VERSIONS)('the answer, version %i', (version) => {
       }),
       { numRuns: 2_000 },
     )
+  })
+})
+
+describe('ids of topics', () => {
+  const ids = ['AAAAAAAAAAAAAAAAAAAAAQ', 'qqqqqqqqqqqqqqqqqqqqqg']
+  const from = ids.map((topicId, at) => ({ topic: `t${at}`, topicId, partition: at, offset: 7 }))
+
+  test('default: they are asked for where every topic has one and the broker knows them', () => {
+    expect(fetchVersion(new Map([[1, 17]]), from)).toBe(13)
+    expect(fetchVersion(new Map([[1, 12]]), from)).toBe(12)
+    expect(fetchVersion(new Map(), from)).toBe(11)
+    expect(fetchVersion(new Map([[1, 17]]), [...from, { topic: 'old', partition: 0, offset: 0 }])).toBe(12)
+  })
+
+  test('default: the answer is read back to names; one for a topic that was not asked for is refused', () => {
+    const request = fetchRequest(13, from, limits)
+    const answerWith = (id: string): ByteReader => {
+      const writer = new ByteWriter(true)
+      writer.int32(0)
+      writer.int16(0)
+      writer.int32(0)
+      writer.array([id], () => {
+        writer.uuid(id)
+        writer.array([], () => {})
+        writer.endStructure()
+      })
+      writer.endStructure()
+      return new ByteReader(Buffer.from(writer.finish()), true)
+    }
+    expect(encoded(13, from).includes(Buffer.from(ids[1]!, 'base64url'))).toBe(true)
+    expect(request.decode(answerWith(ids[0]!)).partitions).toEqual([])
+    expect(() => request.decode(answerWith('zzzzzzzzzzzzzzzzzzzzzw'))).toThrow('which was not asked for')
   })
 })

@@ -1,7 +1,7 @@
 import { type Admin, Kafka, logLevel, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KafkaCluster } from '../../../../connectors/log/kafka/cluster.ts'
-import { FETCH_VERSIONS, fetchRequest } from '../../../../connectors/log/kafka/fetch-request.ts'
+import { fetchRequest } from '../../../../connectors/log/kafka/fetch-request.ts'
 import { Fetcher } from '../../../../connectors/log/kafka/fetcher.ts'
 import { openKafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
 import type { EpochStart } from '../../../../connectors/log/kafka/leader-epochs.ts'
@@ -17,6 +17,8 @@ import { outgoing } from './batch-kit.ts'
 
 const { bootstrap } = sharedKafka()
 const kafkajs = new Kafka({ brokers: [...bootstrap], clientId: 'writer', logLevel: logLevel.NOTHING })
+/** The newest version that names topics. */
+const BY_NAME = 12
 const MANY_BYTES = 4 * 1024 * 1024
 
 let admin: Admin
@@ -273,7 +275,7 @@ describe('leader epochs', () => {
   /** What the leader answers when it is told these epochs. */
   async function ask(topic: string, offset: number, epochs: { leaderEpoch?: number; lastEpoch?: number }) {
     const from = [{ topic, partition: 0, offset, ...epochs }]
-    const request = fetchRequest(FETCH_VERSIONS.newest, from, { maxWaitMs: 0, maxBytesPerPartition: MANY_BYTES })
+    const request = fetchRequest(BY_NAME, from, { maxWaitMs: 0, maxBytesPerPartition: MANY_BYTES })
     return (await cluster.send(await cluster.leaderOf(from[0]!), request)).partitions[0]!
   }
 

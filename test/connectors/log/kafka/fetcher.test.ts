@@ -47,6 +47,7 @@ class Cluster implements FetchCluster {
   knownLeader({ partition }: TopicPartition): number | undefined {
     return this.knows ? this.leaders[partition] : undefined
   }
+  topicId(): undefined {}
   leaderEpoch(): number {
     return this.epoch
   }
@@ -163,11 +164,12 @@ describe('several brokers', () => {
       [2, 10],
     ])
     expect(answers[2]).toEqual({
-      ...at(2),
-      offset: undefined,
+      topic: 't',
+      partition: 2,
       records: [],
       next: 10,
       stable: 10,
+      end: 10,
       start: 5,
       outOfRange: false,
     })

@@ -1,0 +1,70 @@
+/** Who holds back the readers of partitions: the transactions that are open there, as far as the brokers tell. */
+import type { TopicPartition } from '../../../streams/ports.ts'
+import type { KafkaCluster } from './cluster.ts'
+import { perLeader } from './per-leader.ts'
+import {
+  type DescribedTransaction,
+  describeProducers,
+  describeTransactions,
+  listTransactions,
+} from './requests/transactions.ts'
+
+const LIMIT_MS = 10_000
+const DESCRIBE_PRODUCERS = 61
+
+export interface OpenTransaction extends TopicPartition {
+  readonly producerId: bigint
+  /** Readers get nothing from this offset on. */
+  readonly startOffset: number
+  /** When its last record was written, ms, by its producer's clock. */
+  readonly lastTimestamp: number
+  /** Undefined where no coordinator knows it (it hangs for good), or the asker has no right to see it. */
+  readonly transactionalId: string | undefined
+  readonly state: string | undefined
+  /** After so long the broker ends it. */
+  readonly timeoutMs: number | undefined
+  /** Ms since 1970. */
+  readonly startedAt: number | undefined
+}
+
+/** The oldest of each partition; undefined where brokers are too old to tell. */
+export async function openTransactions(
+  cluster: KafkaCluster,
+  partitions: readonly TopicPartition[],
+): Promise<readonly OpenTransaction[] | undefined> {
+  if (!cluster.versions.newest.has(DESCRIBE_PRODUCERS)) return undefined
+  const options = { what: 'open transactions', limitMs: LIMIT_MS }
+  const described = await perLeader(cluster, partitions, describeProducers, options)
+  const oldest = described.flatMap(({ topic, partition, open }) => {
+    const first = open.toSorted((a, b) => a.startOffset - b.startOffset)[0]
+    return first ? [{ topic, partition, ...first }] : []
+  })
+  const known = await coordinated(cluster, [...new Set(oldest.map(({ producerId }) => producerId))])
+  return oldest.map((one) => {
+    const transaction = known.get(one.producerId)
+    const { transactionalId, state, timeoutMs, startedAt } = transaction ?? NOT_KNOWN
+    return { ...one, transactionalId, state, timeoutMs, startedAt: startedAt === -1 ? undefined : startedAt }
+  })
+}
+
+const NOT_KNOWN = { transactionalId: undefined, state: undefined, timeoutMs: undefined, startedAt: undefined }
+
+/** Each broker knows those that it coordinates. */
+async function coordinated(
+  cluster: KafkaCluster,
+  producerIds: readonly bigint[],
+): Promise<ReadonlyMap<bigint, DescribedTransaction>> {
+  const found = new Map<bigint, DescribedTransaction>()
+  if (producerIds.length === 0) return found
+  const ask = async (nodeId: number): Promise<void> => {
+    const listed = await cluster.send(nodeId, listTransactions(producerIds))
+    if (listed.length === 0) return
+    const ids = listed.map(({ transactionalId }) => transactionalId)
+    for (const described of await cluster.send(nodeId, describeTransactions(ids))) {
+      const one = listed.find(({ transactionalId }) => transactionalId === described.transactionalId)
+      if (one && described.errorCode === 0) found.set(one.producerId, described)
+    }
+  }
+  await Promise.allSettled(cluster.nodeIds.map(ask)) // what one broker does not tell stays unnamed
+  return found
+}

@@ -1,0 +1,133 @@
+import type { TopicPartition } from '../../../../streams/ports.ts'
+import { expectNoError } from '../errors.ts'
+import type { KafkaRequest } from '../request.ts'
+import { type PartitionResult, readByTopic, writeByTopic } from './by-topic.ts'
+
+/** What administrators ask of transactions (KIP-664), from Kafka 3.0 on. */
+
+/** A producer with a transaction that is open in a partition. */
+export interface OpenProducer {
+  readonly producerId: bigint
+  /** Of its first record in the partition. */
+  readonly startOffset: number
+  /** When it wrote its last record, ms; by its own clock. */
+  readonly lastTimestamp: number
+}
+
+export interface DescribedPartition extends PartitionResult {
+  readonly open: readonly OpenProducer[]
+}
+
+/** The transactions that are open in partitions of a leader. Needs the right to read the topics. */
+export function describeProducers(partitions: readonly TopicPartition[]): KafkaRequest<DescribedPartition[]> {
+  return {
+    apiKey: 61,
+    apiName: 'DescribeProducers',
+    apiVersion: 0,
+    flexible: true,
+    encode(writer) {
+      writeByTopic(writer, partitions, ({ partition }) => writer.int32(partition))
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.throttle()
+      const described = readByTopic(reader, (topic) => {
+        const partition = reader.int32()
+        const errorCode = reader.int16()
+        const message = reader.nullableString()
+        const producers = reader.array(() => {
+          const producerId = reader.bigint64()
+          reader.int32() // its epoch
+          reader.int32() // last sequence
+          const lastTimestamp = reader.int64()
+          reader.int32() // epoch of the coordinator
+          const startOffset = reader.int64()
+          reader.endStructure()
+          return { producerId, startOffset, lastTimestamp }
+        })
+        reader.endStructure()
+        const open = producers.filter(({ startOffset }) => startOffset >= 0)
+        return { topic, partition, errorCode, message, open }
+      })
+      reader.endStructure()
+      return described
+    },
+  }
+}
+
+export interface ListedTransaction {
+  readonly transactionalId: string
+  readonly producerId: bigint
+}
+
+/** Those of some producers that a broker coordinates. Shows only transactional ids that the asker may describe. */
+export function listTransactions(producerIds: readonly bigint[]): KafkaRequest<ListedTransaction[]> {
+  return {
+    apiKey: 66,
+    apiName: 'ListTransactions',
+    apiVersion: 0,
+    flexible: true,
+    encode(writer) {
+      writer.array([], () => {}) // of any state
+      writer.array(producerIds, (producerId) => writer.int64(producerId))
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.throttle()
+      expectNoError(reader.int16(), 'listing transactions')
+      reader.array(() => reader.string()) // states it does not know
+      const listed = reader.array(() => {
+        const transaction = { transactionalId: reader.string(), producerId: reader.bigint64() }
+        reader.string() // its state
+        reader.endStructure()
+        return transaction
+      })
+      reader.endStructure()
+      return listed
+    },
+  }
+}
+
+export interface DescribedTransaction {
+  readonly errorCode: number
+  readonly transactionalId: string
+  readonly state: string
+  /** After which the broker aborts it. */
+  readonly timeoutMs: number
+  /** Ms; -1 when none is under way. */
+  readonly startedAt: number
+}
+
+export function describeTransactions(transactionalIds: readonly string[]): KafkaRequest<DescribedTransaction[]> {
+  return {
+    apiKey: 65,
+    apiName: 'DescribeTransactions',
+    apiVersion: 0,
+    flexible: true,
+    encode(writer) {
+      writer.array(transactionalIds, (id) => writer.string(id))
+      writer.endStructure()
+    },
+    decode(reader) {
+      reader.throttle()
+      const described = reader.array(() => {
+        const errorCode = reader.int16()
+        const transactionalId = reader.string()
+        const state = reader.string()
+        const timeoutMs = reader.int32()
+        const startedAt = reader.int64()
+        reader.bigint64() // producer
+        reader.int16() // its epoch
+        reader.array(() => {
+          reader.string() // topic
+          reader.array(() => reader.int32())
+          reader.endStructure()
+        })
+        reader.endStructure()
+        return { errorCode, transactionalId, state, timeoutMs, startedAt }
+      })
+      reader.endStructure()
+      return described
+    },
+  }
+}

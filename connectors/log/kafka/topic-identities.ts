@@ -1,0 +1,70 @@
+import { LogError, PositionLostError } from '../../../streams/ports.ts'
+import type { TopicMetadata } from './requests/metadata.ts'
+
+/**
+ * What topics were when this process first saw them. Keys are looked for in the partitions where they were put, and positions
+ * mean something in the log that they were kept for: so a topic with other partitions, or with another id, is not gone on with.
+ */
+export class TopicIdentities {
+  private readonly partitionCounts = new Map<string, number>()
+  private readonly ids = new Map<string, string>()
+  private readonly changes = new Map<string, LogError>()
+
+  /** Of the topic as it was first seen; undefined when it was not, and where the cluster gives none. */
+  idOf(topic: string): string | undefined {
+    return this.ids.get(topic)
+  }
+
+  /** @returns whether the topic is still the one that it was */
+  learn(found: TopicMetadata): boolean {
+    const change = this.changeOf(found)
+    if (change) this.changes.set(found.name, change)
+    else this.changes.delete(found.name)
+    return change === undefined
+  }
+
+  /** It does not exist, so far: whoever makes it may choose its partitions. */
+  missing(topic: string): void {
+    this.partitionCounts.delete(topic)
+  }
+
+  /** What is said of one that does not exist: that it never did, as far as is known here, or that it was deleted. */
+  unknown(topic: string): LogError {
+    const id = this.ids.get(topic)
+    if (id === undefined) return new LogError('UNKNOWN_TOPIC', `there is no topic ${topic}`)
+    return new PositionLostError(
+      'TOPIC_DELETED',
+      { topic },
+      `topic ${topic}, whose id was ${id}, was deleted. ${ADVICE}`,
+    )
+  }
+
+  /** @throws LogError `TOPIC_MISMATCH`, PositionLostError `TOPIC_RECREATED` when one of them is not what it was */
+  expectUnchanged(topics: readonly string[]): void {
+    for (const topic of topics) {
+      const change = this.changes.get(topic)
+      if (change) throw change
+    }
+  }
+
+  private changeOf({ name, id, leaders: { length: found } }: TopicMetadata): LogError | undefined {
+    const known = this.ids.get(name) ?? id
+    if (known !== undefined) this.ids.set(name, known)
+    if (id !== undefined && id !== known)
+      return new PositionLostError('TOPIC_RECREATED', { topic: name }, recreated(name, known!, id))
+    const expected = this.partitionCounts.get(name) ?? found
+    this.partitionCounts.set(name, expected)
+    if (found === expected) return undefined
+    return new LogError(
+      'TOPIC_MISMATCH',
+      `topic ${name} has ${found} partitions now; there were ${expected} when this process began. What somebody else puts ` +
+        'into new ones would be read by no task, and Kafka cannot take them away again',
+    )
+  }
+}
+
+const recreated = (name: string, known: string, id: string): string =>
+  `topic ${name} was deleted and made anew while this process ran: its id was ${known} and is ${id} now. Nothing is read ` +
+  `from it, since positions in the old one mean nothing in the new one. ${ADVICE}`
+
+const ADVICE = 'See "When the log has lost something" in docs/operations.md'

@@ -1,0 +1,45 @@
+/** What the log shows of the stages, wherever they run. */
+import type { Rule } from './assess.ts'
+import { duration, listing, plural } from './format.ts'
+
+/** Committing takes less, also on a busy machine. */
+export const STILL_MS = 20_000
+
+/** Of any process: the log shows that records wait for it, and that nobody takes them. */
+export const stageStill: Rule = ({ health, now }) => {
+  const still = Object.entries(health.stages).flatMap(([stage, { behind, stillSince }]) =>
+    stillSince !== null && now - stillSince >= STILL_MS ? [{ stage, behind, ms: now - stillSince }] : [],
+  )
+  const [first] = still
+  if (!first) return undefined
+  return {
+    tone: 'bad',
+    title: `Standing still: ${listing(still.map(({ stage }) => stage))}`,
+    detail: `${plural(first.behind, 'record')} wait for ${first.stage}; nothing was taken for ${duration(first.ms)}.`,
+    advice: `Start a process with the role ${first.stage}; if one runs, its /readyz says what it waits for. \`sequencer doctor\` says which.`,
+  }
+}
+
+/** Readers see nothing of what is written behind a transaction that stays open: every lag looks small, and epochs stop. */
+export const heldBack: Rule = ({ health, now }) => {
+  const [first] = health.heldBack.toSorted((a, b) => a.since - b.since)
+  if (!first) return undefined
+  const { topic, partition, records, since } = first
+  return {
+    tone: 'bad',
+    title: `A transaction is left open in ${topic}/${partition}`,
+    detail: `Nobody reads on there for ${duration(now - since)}; ${plural(records, 'record')} wait behind it.`,
+    advice: '`sequencer doctor` names the transaction, and says how to end it. Nothing is lost.',
+  }
+}
+
+export const logAway: Rule = ({ health: { stages } }) =>
+  Object.keys(stages).length > 0
+    ? undefined
+    : {
+        tone: 'bad',
+        title: 'The log does not answer',
+        detail: 'Nothing goes on meanwhile, and the pages below show how it was. What was acknowledged is not lost.',
+        advice:
+          'Look at the brokers, and at the network between: `sequencer doctor`. All of it goes on by itself then.',
+      }

@@ -1,0 +1,21 @@
+/** How a stage that runs here stands. */
+export interface StageState {
+  /** It has its assignment, and all its tasks are open. */
+  readonly settled: boolean
+  readonly tasks: number
+  readonly standbys: number
+  /** Tasks that do not go on: the log is not the one that their positions belong to. */
+  readonly refused: number
+  /** Records fetched and not processed. */
+  readonly buffered: number
+  /** Entries of each store, in the task that has the most of them. */
+  readonly rows: ReadonlyMap<string, number>
+  /** The log does not do what it was asked to for some seconds already: its words. It is asked again and again. */
+  readonly waitsFor: string | undefined
+}
+
+/** Of one that does not run here. */
+export const NO_STAGE: StageState = {
+  ...{ settled: false, tasks: 0, standbys: 0, refused: 0, buffered: 0 },
+  ...{ rows: new Map(), waitsFor: undefined },
+}

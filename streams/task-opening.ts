@@ -1,0 +1,163 @@
+/** What a task finds in the log when it opens: its positions, whether they mean anything there, and its state. */
+import { type KeptPlace, placeIn } from './kept-place.ts'
+import { type Clock, type FetchPosition, type Log, type PositionLoss, PositionLostError } from './ports.ts'
+import type { OnUnreadable } from './read-record.ts'
+import { restoreTask } from './restore.ts'
+import { retried } from './retry.ts'
+import type { Restored } from './standby.ts'
+import type { Task } from './task.ts'
+
+export interface OpeningPorts {
+  readonly log: Log
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly group: string
+  /** Told of records in changelogs that are none of ours. */
+  readonly tell: OnUnreadable
+}
+
+export interface Opening {
+  readonly starts: readonly FetchPosition[]
+  /** Records of changelogs that were read. */
+  readonly restored: number
+}
+
+/** One input, as it was committed and as it is. */
+interface Input extends HeldPosition {
+  /** Whether anything was committed. */
+  readonly committed: boolean
+  readonly place: KeptPlace | undefined
+}
+
+/**
+ * Reads on where the group is, with the state of then. The writer must be open: nothing older can be added any more.
+ * @throws PositionLostError when the log is not the one that the positions or the state belong to
+ */
+export async function openTask(task: Task, ports: OpeningPorts, restored: Restored): Promise<Opening> {
+  const { log, clock, signal } = ports
+  const topics = [...new Set([...task.topics])]
+  const ids = await retried(clock, signal, () => log.topicIds(topics))
+  const inputs = await retried(clock, signal, () => inputsOf(task, ports))
+  for (const input of inputs) {
+    const loss = input.place && lossOf(task.stageName, input, input.place.topics, ids)
+    if (loss) throw loss
+  }
+  const records = await restore(task, ports, restored, inputs)
+  const starts = inputs.map((input) => startOf(task, input, ids))
+  task.restsOn(ids)
+  return { starts, restored: records }
+}
+
+/**
+ * The group's offset for each input, or where it begins. Bounds are read around it: a newer owner may commit and purge
+ * meanwhile, so that what it has processed may be gone, and what it commits may be new.
+ */
+async function inputsOf({ partition, stage }: Task, { log, group }: OpeningPorts): Promise<Input[]> {
+  const at = stage.sources.map(({ name }) => ({ topic: name, partition }))
+  const bounds = await log.bounds(at)
+  const committed = await log.committedOffsets(group, at)
+  const ends = await log.ends(at)
+  return at.map((input, i) => {
+    const { start } = bounds[i]!
+    const found = committed[i]
+    const place = placeIn(found?.metadata)
+    return { ...input, start, end: ends[i]!, offset: found?.next ?? start, committed: found !== undefined, place }
+  })
+}
+
+/** Folds the changelogs into the stores, if they still have what was written. */
+function restore(task: Task, ports: OpeningPorts, known: Restored, inputs: readonly Input[]): Promise<number> {
+  const { log, clock, signal, tell } = ports
+  const { partition, changelogs, stageName } = task
+  const written = new Map(known)
+  for (const { place } of inputs)
+    for (const [changelog, end] of Object.entries(place?.ends ?? {}))
+      written.set(changelog, Math.max(end, written.get(changelog) ?? 0))
+  let left = known
+  return retried(clock, signal, async () => {
+    const bounds = await log.bounds(changelogs.map(({ changelog }) => ({ topic: changelog, partition })))
+    for (const [at, { changelog: topic }] of changelogs.entries()) {
+      const offset = written.get(topic) ?? 0
+      if (offset > bounds[at]!.stable) throw truncated(stageName, { topic, partition, offset }, bounds[at]!.stable)
+    }
+    const restored = left
+    left = NOTHING // what fails half way begins anew
+    return await restoreTask(task, restored, { log, clock, signal }, tell)
+  })
+}
+
+/** An old broker may answer a stale offset of the group; the one in the changelog came with the state itself. */
+function startOf(task: Task, input: Input, ids: Ids): FetchPosition {
+  const { topic, partition, place, committed } = input
+  const { engine, stageName } = task
+  const logged = engine?.offsets?.[topic] ?? 0
+  const offset = Math.max(input.offset, logged)
+  const at = { ...input, offset }
+  const isLogged = engine !== undefined && (logged > input.offset || (logged > 0 && !committed))
+  const loss = isLogged ? lossOf(stageName, at, engine.topicIds, ids) : lossOf(stageName, at, {}, ids)
+  if (loss) throw loss
+  // Both were written in one transaction, unless another tool has moved the offset: then it says nothing of the changelog.
+  if (engine && place && input.offset > logged && engine.changelog in place.topics)
+    throw truncated(stageName, { topic: engine.changelog, partition, offset: input.offset }, engine.end)
+  return { topic, partition, offset }
+}
+
+type Ids = ReadonlyMap<string, string> | undefined
+
+/** A position, and the log as it is. */
+export interface HeldPosition extends FetchPosition {
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * Why nobody may read on from a position that a stage has committed.
+ * @param kept ids of the topics that it rests on, as they were kept with it
+ * @param ids as they are; what is in one of them only says nothing
+ */
+export function lossOf(
+  stage: string,
+  at: HeldPosition,
+  kept: Readonly<Record<string, string>>,
+  ids: Ids,
+): PositionLostError | undefined {
+  for (const [name, before] of Object.entries(kept)) {
+    const now = ids?.get(name)
+    if (now !== undefined && now !== before) return recreated(stage, at, name, before, now)
+  }
+  if (at.offset < at.start) return deleted(stage, at, at.start)
+  return at.offset > at.end ? truncated(stage, at, at.end) : undefined
+}
+
+const recreated = (stage: string, at: HeldPosition, name: string, before: string, now: string): PositionLostError =>
+  lost(
+    'TOPIC_RECREATED',
+    { topic: name, partition: at.partition },
+    `topic ${name} was deleted and made anew: its id was ${before} when stage ${stage} had processed ${nameOf(at)} up to offset ` +
+      `${at.offset}, and is ${now} now; ${nameOf(at)} goes from ${at.start} to ${at.end}. ${ADVICE}`,
+  )
+
+const deleted = (stage: string, at: FetchPosition, start: number): PositionLostError =>
+  lost(
+    'RECORDS_DELETED',
+    at,
+    `${nameOf(at)} begins at offset ${start}, but stage ${stage} has processed it up to ${at.offset} only: what lies between ` +
+      `was deleted. ${ADVICE}`,
+  )
+
+const truncated = (stage: string, at: FetchPosition, end: number): PositionLostError =>
+  lost(
+    'TRUNCATED',
+    at,
+    `${nameOf(at)} ends at offset ${end}, but stage ${stage} has been up to ${at.offset}: the cluster has lost records of it ` +
+      `(an unclean leader election, a lost disk, or a topic made anew). ${ADVICE}`,
+  )
+
+const lost = (code: PositionLoss, at: { topic: string; partition: number }, message: string): PositionLostError =>
+  new PositionLostError(code, at, message)
+
+const nameOf = ({ topic, partition }: FetchPosition): string => `${topic}/${partition}`
+
+const ADVICE = 'Nothing is passed over: the stage waits. See "When the log has lost something" in docs/operations.md'
+
+const NOTHING: Restored = new Map()

@@ -1,0 +1,169 @@
+/** What a stage does when the log is not the one that its positions belong to: it waits, says why, and passes over nothing. */
+import { afterEach, expect, test } from 'vitest'
+import { createMemoryLog } from '../../connectors/log/memory.ts'
+import { systemClock } from '../../connectors/log/system-clock.ts'
+import type { Log, OutgoingRecord, PositionLostError } from '../../streams/ports.ts'
+import { StreamsRuntime } from '../../streams/runtime.ts'
+import { sumsTopics, sumsTopology } from './sums.ts'
+
+const topics = sumsTopics({ input: 1, middle: 1 })
+const topology = sumsTopology(topics)
+const NUMBERS = { topic: topics.numbers.name, partition: 0 }
+const SUM = 'sum'
+const STATE = 'app-sum-engine-changelog'
+
+/** A log in memory whose topics have ids, as a cluster's have; what is told of them can be changed. */
+class Cluster {
+  readonly memory = createMemoryLog()
+  readonly ids = new Map<string, string>()
+  readonly endOf = new Map<string, number>()
+
+  log(): Log {
+    const { memory, ids, endOf } = this
+    const topicIds = async (names: readonly string[]) =>
+      new Map(names.map((name) => [name, ids.get(name) ?? `${name}-1`]))
+    const cut = (topic: string, offset: number) => Math.min(offset, endOf.get(topic) ?? offset)
+    const ends: Log['ends'] = async (at) => (await memory.ends(at)).map((end, i) => cut(at[i]!.topic, end))
+    const bounds: Log['bounds'] = async (at) =>
+      (await memory.bounds(at)).map(({ start, stable }, i) => ({ start, stable: cut(at[i]!.topic, stable) }))
+    return Object.assign(Object.create(memory) as Log, { topicIds, ends, bounds, close: async () => {} })
+  }
+}
+
+interface Run {
+  readonly runtime: StreamsRuntime
+  readonly refused: PositionLostError[]
+}
+
+const running: StreamsRuntime[] = []
+afterEach(() => Promise.all(running.splice(0).map((runtime) => runtime.close())))
+
+async function run(cluster: Cluster): Promise<Run> {
+  const refused: PositionLostError[] = []
+  const runtime = new StreamsRuntime(topology, {
+    appId: 'app',
+    instanceId: 'a',
+    log: cluster.log(),
+    clock: systemClock,
+    commitIntervalMs: 1,
+    observer: { taskRefused: (_stage, _partition, cause) => refused.push(cause) },
+    onFailure: (error) => {
+      throw error
+    },
+  })
+  running.push(runtime)
+  await runtime.start()
+  return { runtime, refused }
+}
+
+async function cluster(): Promise<Cluster> {
+  const made = new Cluster()
+  await made.memory.createTopics([
+    ...topology.topics.map(({ name, partitions, cleanup }) => ({ name, partitions, cleanup })),
+    { name: 'dead', partitions: 1, cleanup: 'delete' },
+  ])
+  return made
+}
+
+async function append({ memory }: Cluster, count: number): Promise<void> {
+  const appender = await memory.appender()
+  const value = topics.numbers.value.encode(1)
+  const records: OutgoingRecord[] = Array.from({ length: count }, () => ({
+    ...NUMBERS,
+    timestamp: 0,
+    key: Buffer.from('0/a'),
+    value,
+  }))
+  await appender.append(records)
+}
+
+const committed = async ({ memory }: Cluster, stage: string, topic: string) =>
+  (await memory.committedOffsets(`app-${stage}`, [{ topic, partition: 0 }]))[0]
+
+/** Ten records through both stages, then the process ends. */
+async function afterTen(): Promise<Cluster> {
+  const made = await cluster()
+  await append(made, 10)
+  const { runtime } = await run(made)
+  await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(10)
+  await expect.poll(async () => ((await committed(made, SUM, topics.byName.name))?.next ?? 0) >= 10).toBe(true)
+  await runtime.close()
+  return made
+}
+
+async function expectRefused(made: Cluster, stage: string, code: string, ...words: string[]): Promise<void> {
+  const before = await committed(made, stage, stage === SUM ? topics.byName.name : NUMBERS.topic)
+  const { runtime, refused } = await run(made)
+  await expect.poll(() => runtime.stageState(stage).waitsFor).toBeDefined()
+  const { waitsFor, settled } = runtime.stageState(stage)
+  expect(settled).toBe(false)
+  expect(refused.map((cause) => cause.code)).toEqual([code])
+  for (const word of words) expect(waitsFor).toContain(word)
+  expect(await committed(made, stage, stage === SUM ? topics.byName.name : NUMBERS.topic)).toEqual(before)
+}
+
+test('default: a stage goes on where it was, after a restart too', async () => {
+  const made = await afterTen()
+  await append(made, 5)
+  const { refused } = await run(made)
+  await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(15)
+  expect(refused).toEqual([])
+})
+
+test('error: an input that was made anew is not read from the middle', async () => {
+  const made = await afterTen()
+  await append(made, 5)
+  made.ids.set(NUMBERS.topic, 'numbers-2')
+  await expectRefused(made, 'forward', 'TOPIC_RECREATED', 'numbers-1', 'numbers-2', 'offset 10', 'from 0 to 15')
+})
+
+test('error: an input that ends before the position is not waited for in silence', async () => {
+  const made = await afterTen()
+  made.endOf.set(NUMBERS.topic, 7)
+  await expectRefused(made, 'forward', 'TRUNCATED', 'ends at offset 7', 'up to 10')
+})
+
+test('error: input that was deleted before it was read is not passed over', async () => {
+  const made = await afterTen()
+  await append(made, 5)
+  await made.memory.deleteRecords([{ ...NUMBERS, offset: 13 }])
+  await expectRefused(made, 'forward', 'RECORDS_DELETED', 'begins at offset 13', 'up to 10 only')
+})
+
+test('error: state of a changelog that was made anew is missed', async () => {
+  const made = await afterTen()
+  made.ids.set(STATE, 'anew')
+  await expectRefused(made, SUM, 'TOPIC_RECREATED', STATE, 'anew')
+})
+
+test('error: a changelog that ends before what was written is missed', async () => {
+  const made = await afterTen()
+  made.endOf.set(STATE, 1)
+  await expectRefused(made, SUM, 'TRUNCATED', STATE)
+})
+
+test('behavior: without ids positions are held against the ends of the log alone', async () => {
+  const made = await afterTen()
+  const withoutIds = new Cluster()
+  Object.assign(withoutIds, { memory: made.memory, endOf: made.endOf })
+  withoutIds.log = () => Object.assign(Cluster.prototype.log.call(withoutIds), { topicIds: async () => new Map() })
+  await append(made, 5)
+  const { refused, runtime } = await run(withoutIds)
+  await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(15)
+  expect(refused).toEqual([])
+  await runtime.close()
+  made.endOf.set(NUMBERS.topic, 7)
+  await expectRefused(withoutIds, 'forward', 'TRUNCATED', 'ends at offset 7')
+})
+
+test('behavior: offsets that another tool has moved are taken as they are', async () => {
+  const made = await afterTen()
+  made.ids.set(NUMBERS.topic, 'numbers-2')
+  const writer = await made.memory.transactionalWriter('by hand')
+  const commits = [{ ...NUMBERS, next: 10, metadata: '' }]
+  await writer.commit({ records: [], offsets: { group: 'app-forward', commits } })
+  const { refused } = await run(made)
+  await append(made, 5)
+  await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(15)
+  expect(refused).toEqual([])
+})
