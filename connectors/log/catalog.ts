@@ -17,15 +17,17 @@ import {
   readFormat,
   readOffset,
   readSequence,
+  readTime,
   readTopic,
   rowRange,
   type StoredTopic,
   sequenceKey,
+  timeKey,
   topicRange,
 } from './meta-rows.ts'
 import { MetaSum } from './meta-sum.ts'
 import type { PartitionLog } from './partition.ts'
-import { lastOffsetOf } from './rows.ts'
+import { lastOffsetOf, newestTimestampOf, rowKey } from './rows.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
@@ -116,6 +118,20 @@ export class Catalog {
     this.sum.accept(change)
     await store.keepTopics(this.storedTopics(core))
     return sequence
+  }
+
+  /** The time of retention as it was kept; in a log that has none the newest of its records, undefined without records. */
+  async keptTime(store: LevelStore, core: LogCore): Promise<number | undefined> {
+    const kept = readTime(await store.get(timeKey))
+    if (kept !== undefined) return kept
+    let newest: number | undefined
+    for (const { name } of core.configs())
+      for (const { index, start, end } of core.topic(name).partitions) {
+        const row = end > start ? await store.get(rowKey(this.idOf(name), index, end - 1)) : undefined
+        const timestamp = row ? newestTimestampOf(row) : Number.NEGATIVE_INFINITY
+        if (Number.isFinite(timestamp)) newest = Math.max(newest ?? timestamp, timestamp)
+      }
+    return newest
   }
 
   storedTopics(core: LogCore): StoredTopic[] {

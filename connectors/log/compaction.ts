@@ -146,7 +146,7 @@ export class Compaction {
     if (newest !== undefined && newest > offset) return false
     // What stood below the last pass's end is alone under its key by now: nothing older can come back.
     const alone = offset < this.parts.catalog.cleanedOf(partition).clean
-    return value !== null || !alone || timestamp >= this.parts.clock.now() - TOMBSTONE_RETENTION_MS
+    return value !== null || !alone || timestamp >= this.parts.time.now() - TOMBSTONE_RETENTION_MS
   }
 
   private async finish(partition: PartitionLog, pass: Pass): Promise<void> {

@@ -23,6 +23,7 @@ import { LevelStore } from './level-store.ts'
 import { joinLocally } from './local-membership.ts'
 import { LongPoll } from './long-poll.ts'
 import { Maintenance } from './maintenance.ts'
+import { RetentionTime } from './retention-time.ts'
 import { systemClock } from './system-clock.ts'
 import { TailCache } from './tail-cache.ts'
 import { WriteQueue, type WriteResult } from './write-queue.ts'
@@ -61,7 +62,9 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
     const sequence = await catalog.load(store, core)
     const { writeBytes } = options
     const writes = new WriteQueue({ core, store, catalog, tail, clock, sequence, ...(writeBytes && { writeBytes }) })
-    const maintenance = new Maintenance({ core, store, catalog, writes, clock })
+    const now = clock.now()
+    const time = new RetentionTime(clock, Math.min(now, (await catalog.keptTime(store, core)) ?? now))
+    const maintenance = new Maintenance({ core, store, catalog, writes, clock, time })
     maintenance.start(options.maintenanceIntervalMs ?? MAINTENANCE_INTERVAL_MS)
     return new EmbeddedLog({ core, store, catalog, writes, maintenance, clock })
   } catch (error) {

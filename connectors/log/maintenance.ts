@@ -3,8 +3,9 @@ import type { Catalog } from './catalog.ts'
 import { Compaction } from './compaction.ts'
 import type { LogCore } from './core.ts'
 import type { LevelStore } from './level-store.ts'
-import { rowRange } from './meta-rows.ts'
+import { putTime, rowRange } from './meta-rows.ts'
 import type { PartitionLog } from './partition.ts'
+import type { RetentionTime } from './retention-time.ts'
 import { lastOffsetOf, newestTimestampOf } from './rows.ts'
 import type { WriteQueue } from './write-queue.ts'
 
@@ -14,10 +15,14 @@ export interface MaintenanceParts {
   readonly catalog: Catalog
   readonly writes: WriteQueue
   readonly clock: Clock
+  /** By which records are too old. */
+  readonly time: RetentionTime
 }
 
 /** Rows that one round looks at in one partition for their age. */
 const AGED_ROWS_MAX = 2_000
+/** The time of retention is kept when it is so much later: what it lags by after a start costs nothing. */
+const TIME_SAVED_MS = 600_000
 const CHUNK_BYTES = 256 * 1024
 
 /**
@@ -31,6 +36,7 @@ export class Maintenance {
   /** Up to where the rows of a partition are known to be gone. */
   private readonly cleared = new Map<PartitionLog, number>()
   private running: Promise<void> = Promise.resolve()
+  private savedTime = 0
 
   constructor(parts: MaintenanceParts) {
     this.parts = parts
@@ -55,6 +61,7 @@ export class Maintenance {
   }
 
   private async round(): Promise<void> {
+    await this.saveTime()
     for (const { name, cleanup, retentionMs } of this.parts.core.configs()) {
       for (const partition of this.parts.core.topic(name).partitions) {
         if (this.closing.signal.aborted) return
@@ -65,10 +72,17 @@ export class Maintenance {
     }
   }
 
+  private async saveTime(): Promise<void> {
+    const now = this.parts.time.now()
+    if (now - this.savedTime < TIME_SAVED_MS) return
+    const { state } = await this.parts.writes.submit({ operations: [putTime(now)] })
+    if (state === 'applied') this.savedTime = now
+  }
+
   /** A row goes when its newest record is too old and every row before it goes. */
   private async dropOlderThan(partition: PartitionLog, retentionMs: number): Promise<void> {
-    const { store, catalog, writes, clock } = this.parts
-    const oldest = clock.now() - retentionMs
+    const { store, catalog, writes, time } = this.parts
+    const oldest = time.now() - retentionMs
     const { start, stable } = partition
     let next = start
     let rows = 0

@@ -4,7 +4,7 @@ import type { LevelOperation, LevelRange } from './level-store.ts'
 import { rowKey } from './rows.ts'
 
 /**
- * The rows beside the records: `f` format, `q` number of the last write, `t` topics, `b` bounds of partitions, `o` committed
+ * The rows beside the records: `f` format, `q` number of the last write, `n` the time of retention, `t` topics, `b` bounds of partitions, `o` committed
  * offsets. All but `f` end with the CRC-32 of their key and content. The format number goes up whenever an older program
  * would read a row wrongly. Format 1 had no checksums there, no sum in `q`, and no chain in the rows of records.
  */
@@ -31,6 +31,7 @@ export interface StoredSequence {
 
 export const formatKey = Buffer.from('f')
 export const sequenceKey = Buffer.from('q')
+export const timeKey = Buffer.from('n')
 export const topicRange: LevelRange = { gte: Buffer.from('t'), lt: Buffer.from('u') }
 export const boundsRange: LevelRange = { gte: Buffer.from('b'), lt: Buffer.from('c') }
 export const offsetRange: LevelRange = { gte: Buffer.from('o'), lt: Buffer.from('p') }
@@ -62,6 +63,16 @@ export function readSequence(value: Buffer | undefined): StoredSequence {
   if (value.length === SEQUENCE_BYTES_V1) return { sequence: value.readDoubleLE(0), sum: 0 }
   const content = contentOf(sequenceKey, value)
   return { sequence: content.readDoubleLE(0), sum: content.readDoubleLE(8) }
+}
+
+/** @param time ms since 1970 */
+export function putTime(time: number): LevelOperation {
+  return put(timeKey, doubles(time))
+}
+
+/** Undefined where there is none that can be read; it decides only what is old. */
+export function readTime(value: Buffer | undefined): number | undefined {
+  return value && isSoundMeta(timeKey, value) ? value.readDoubleLE(0) : undefined
 }
 
 export function putTopic(topic: StoredTopic): LevelOperation {

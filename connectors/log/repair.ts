@@ -114,7 +114,11 @@ async function examine(directory: string, copy: string): Promise<Examination> {
   if (faults.some(({ file }) => !file.endsWith('.log'))) await ClassicLevel.repair(copy)
   const store = new LevelStore(copy)
   try {
-    await store.openAsItIs()
+    await store.openAsItIs().catch(async () => {
+      await store.close()
+      await ClassicLevel.repair(copy)
+      await store.openAsItIs()
+    })
     const contents = await readContents(store, end, await readKeptTopics(directory))
     const partitions: PartitionDamage[] = []
     for await (const partition of scanPartitions(store, contents, end)) partitions.push(partition)

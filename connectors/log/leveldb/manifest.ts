@@ -25,12 +25,13 @@ const TAG = {
 /** @throws RangeError that says what is wrong; a last record that was not written to its end is left out */
 export function readManifest(file: Buffer): Manifest {
   const tables = new Map<number, number>()
-  const numbers = { logNumber: 0, previousLogNumber: 0 }
+  const numbers = { logNumber: 0, previousLogNumber: 0, nextFile: 0 }
   for (const item of readBlockLog(file)) {
     if ('record' in item) applyEdit(new VarintReader(item.record), tables, numbers)
     else if (!isTorn(file, item)) throw new RangeError(`${item.fault} at byte ${item.at}`)
   }
-  return { tables, ...numbers }
+  if (numbers.nextFile === 0) throw new RangeError('it has no beginning')
+  return { tables, logNumber: numbers.logNumber, previousLogNumber: numbers.previousLogNumber }
 }
 
 /** A crash leaves a record without its end, or the place for one. */
@@ -41,14 +42,15 @@ function isTorn(file: Buffer, { at, fault, atEnd }: { at: number; fault: string;
 function applyEdit(
   edit: VarintReader,
   tables: Map<number, number>,
-  numbers: { logNumber: number; previousLogNumber: number },
+  numbers: { logNumber: number; previousLogNumber: number; nextFile: number },
 ): void {
   while (!edit.isDone) {
     const tag = edit.varint()
     if (tag === TAG.comparator) edit.string()
     else if (tag === TAG.log) numbers.logNumber = edit.varint()
     else if (tag === TAG.previousLog) numbers.previousLogNumber = edit.varint()
-    else if (tag === TAG.nextFile || tag === TAG.lastSequence) edit.varint()
+    else if (tag === TAG.nextFile) numbers.nextFile = edit.varint()
+    else if (tag === TAG.lastSequence) edit.varint()
     else if (tag === TAG.compactPointer) {
       edit.varint()
       edit.string()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { SimulatedClock } from '../../../connectors/log/simulated-clock.ts'
-import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { createSystemClock, systemClock } from '../../../connectors/log/system-clock.ts'
 
 test('default: the system clock sleeps about as long as asked', async () => {
   const begun = systemClock.now()
@@ -20,6 +20,29 @@ for (const [name, clock] of [
     await clock.sleep(3_600_000, stop.signal)
   })
 }
+
+test.each([
+  ['+900 s', 900_000],
+  ['-900 s', -900_000],
+  ['+8 days', 8 * 86_400_000],
+  ['-8 days', -8 * 86_400_000],
+])('behavior: a wall clock that an injected offset sets by %s for 50 s is never seen to jump', (_, offset) => {
+  const begun = 1_700_000_000_000
+  let at = 0
+  const clock = createSystemClock({
+    wall: () => begun + at + (at >= 10_000 && at < 60_000 ? offset : 0),
+    monotonic: () => at,
+  })
+  let before = clock.now()
+  for (at = 100; at < 400_000; at += 100) {
+    const now = clock.now()
+    expect(now - before).toBeGreaterThanOrEqual(49) // a deadline comes nearer all the time
+    expect(now - before).toBeLessThanOrEqual(201)
+    expect(Math.abs(now - begun - at)).toBeLessThanOrEqual(51_000)
+    before = now
+  }
+  expect(Math.abs(before - begun - at)).toBeLessThanOrEqual(150)
+})
 
 test('args: a sleep longer than a timer can hold does not end at once', async () => {
   const stop = new AbortController()
