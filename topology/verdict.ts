@@ -36,7 +36,7 @@ export const REASON_HELP = {
   MALFORMED:
     'The message is not a snapshot submission, or one of its texts is empty, has another form, or holds characters that are not printable. Send a 36-character UUID and one JSON object as the collector does.',
   OVERSIZE:
-    'The message is larger than the intake takes, or one of its texts is longer than the market takes. A submission has about 600 bytes.',
+    'The message is larger than the intake takes (it is passed over, and its stream goes on), or one of its texts is longer than the market takes. A submission has about 600 bytes.',
   UNKNOWN_MARKET: 'This sequencer does not serve that data market, not yet or no longer. Check DATA_MARKET_CONTRACT.',
   FOREIGN_PROJECT:
     'The project is none of that data market, by the rule projectIds of this sequencer. Check DATA_MARKET_CONTRACT and the namespace of the project.',
