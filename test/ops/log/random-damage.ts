@@ -30,7 +30,7 @@ const RECORDS_PER_BURST = 40
 
 /**
  * - `refused`: the log was not opened, and says why.
- * - `reported`: it opens, and `log check`, which the audit runs, tells of the damage.
+ * - `reported`: it opens, and `log check` tells of the damage.
  * - `harmless`: everything is there as it was; the damage was to bytes that hold nothing.
  * - `silent`: none of them. There must be none.
  */
