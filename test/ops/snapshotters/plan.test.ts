@@ -23,9 +23,13 @@ const domain = domainOf(options)
 
 const sentBy = (kind: Kind, slot = 5) =>
   messagesOf(options, epoch, { wallet: options.wallets[slot - 1]!, kind }, head).map((message) => {
-    const { frames, problem } = new FrameDecoder().push(message.bytes)
+    const { frames, oversize, problem } = new FrameDecoder().push(message.bytes)
     const decoded = frames.map((frame) => decodeSubmission(frame, 0))
-    return { message, submission: decoded[0]?.submission, problem: problem?.reason ?? decoded[0]?.problem }
+    return {
+      message,
+      submission: decoded[0]?.submission,
+      problem: (problem ?? oversize[0])?.reason ?? decoded[0]?.problem,
+    }
   })
 const signerOf = (kind: Kind, nth = 0) => recoverSigner(sentBy(kind)[nth]!.submission!, domain)
 const owner = options.wallets[4]!.address
