@@ -1,11 +1,22 @@
 /** What a task finds in the log when it opens: its positions, whether they mean anything there, and its state. */
 import { type KeptPlace, placeIn } from './kept-place.ts'
-import { type Clock, type FetchPosition, type Log, type PositionLoss, PositionLostError } from './ports.ts'
+import {
+  type Clock,
+  type FetchPosition,
+  type Log,
+  type PositionLoss,
+  PositionLostError,
+  type TopicPartition,
+} from './ports.ts'
 import type { OnUnreadable } from './read-record.ts'
 import { restoreTask } from './restore.ts'
 import { retried } from './retry.ts'
 import type { Restored } from './standby.ts'
 import type { Task } from './task.ts'
+import type { Trouble } from './trouble.ts'
+
+/** Between two looks at a changelog that readers cannot read to its end. */
+const HELD_BACK_MS = 500
 
 export interface OpeningPorts {
   readonly log: Log
@@ -14,6 +25,8 @@ export interface OpeningPorts {
   readonly group: string
   /** Told of records in changelogs that are none of ours. */
   readonly tell: OnUnreadable
+  /** What it waits for, in words. */
+  readonly trouble: Trouble
 }
 
 export interface Opening {
@@ -66,24 +79,46 @@ async function inputsOf({ partition, stage }: Task, { log, group }: OpeningPorts
 }
 
 /** Folds the changelogs into the stores, if they still have what was written. */
-function restore(task: Task, ports: OpeningPorts, known: Restored, inputs: readonly Input[]): Promise<number> {
+async function restore(task: Task, ports: OpeningPorts, known: Restored, inputs: readonly Input[]): Promise<number> {
   const { log, clock, signal, tell } = ports
-  const { partition, changelogs, stageName } = task
   const written = new Map(known)
   for (const { place } of inputs)
     for (const [changelog, end] of Object.entries(place?.ends ?? {}))
       written.set(changelog, Math.max(end, written.get(changelog) ?? 0))
+  await untilReadable(task, ports, written)
   let left = known
-  return retried(clock, signal, async () => {
-    const bounds = await log.bounds(changelogs.map(({ changelog }) => ({ topic: changelog, partition })))
-    for (const [at, { changelog: topic }] of changelogs.entries()) {
-      const offset = written.get(topic) ?? 0
-      if (offset > bounds[at]!.stable) throw truncated(stageName, { topic, partition, offset }, bounds[at]!.stable)
-    }
+  return retried(clock, signal, () => {
     const restored = left
     left = NOTHING // what fails half way begins anew
-    return await restoreTask(task, restored, { log, clock, signal }, tell)
+    return restoreTask(task, restored, { log, clock, signal }, tell)
   })
+}
+
+/**
+ * Waits, without end, until readers see the changelogs to the ends that they have now: a transaction that somebody else leaves
+ * open hides what lies behind its beginning, and the state without it would be another.
+ */
+async function untilReadable(
+  { partition, changelogs, stageName }: Task,
+  { log, clock, signal, trouble }: OpeningPorts,
+  written: Restored,
+): Promise<void> {
+  const places = changelogs.map(({ changelog }) => ({ topic: changelog, partition }))
+  const ends = await retried(clock, signal, () => log.ends(places))
+  for (const [at, { topic }] of places.entries()) {
+    const offset = written.get(topic) ?? 0
+    if (offset > ends[at]!) throw truncated(stageName, { topic, partition, offset }, ends[at]!)
+  }
+  while (!signal.aborted) {
+    const bounds = await retried(clock, signal, () => log.bounds(places))
+    const short = bounds.findIndex(({ stable }, at) => stable < ends[at]!)
+    if (short < 0) return trouble.over()
+    trouble.met(
+      `${nameOf(places[short]!)} can be read up to offset ${bounds[short]!.stable} only, and ends at ${ends[short]}: ` +
+        'a transaction of somebody else is open',
+    )
+    await clock.sleep(HELD_BACK_MS, signal)
+  }
 }
 
 /** An old broker may answer a stale offset of the group; the one in the changelog came with the state itself. */
@@ -156,7 +191,7 @@ const truncated = (stage: string, at: FetchPosition, end: number): PositionLostE
 const lost = (code: PositionLoss, at: { topic: string; partition: number }, message: string): PositionLostError =>
   new PositionLostError(code, at, message)
 
-const nameOf = ({ topic, partition }: FetchPosition): string => `${topic}/${partition}`
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
 
 const ADVICE = 'Nothing is passed over: the stage waits. See "When the log has lost something" in docs/operations.md'
 

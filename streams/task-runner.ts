@@ -93,7 +93,7 @@ export class TaskRunner implements Reader {
     await this.committer.open()
     const { starts, restored } = await openTask(
       this.task,
-      { log, clock, signal, group, tell: (left) => observer.unreadable?.(left) },
+      { log, clock, signal, group, trouble: this.reading, tell: (left) => observer.unreadable?.(left) },
       this.restored,
     )
     this.restored = NOTHING

@@ -20,9 +20,12 @@ export interface Guard {
   readonly uncaught?: string
 }
 
-const OPEN = 'await this.committer.open()\n    '
-const STARTS = 'const starts = await retried(clock, signal, () => this.committedPositions())\n    '
-const RESTORED = 'const restored = await this.restore()'
+const OPEN = 'await this.committer.open()'
+const OPENING = `const { starts, restored } = await openTask(
+      this.task,
+      { log, clock, signal, group, trouble: this.reading, tell: (left) => observer.unreadable?.(left) },
+      this.restored,
+    )`
 const COMMIT = 'await this.writer!.commit({ ...sealed, offsets: { ...sealed.offsets!, membership } })'
 const OFFSETS_ONLY = 'this.writer!.commit({ records: [], offsets: { ...sealed.offsets!, membership } })'
 const RECORDS_ONLY = 'this.writer!.commit({ records: sealed.records })'
@@ -31,8 +34,8 @@ const ENGINE: readonly Guard[] = [
   {
     name: 'older owners are fenced before their offsets and state are read',
     file: 'streams/task-runner.ts',
-    find: OPEN + STARTS + RESTORED,
-    replace: `${STARTS}${RESTORED}\n    ${OPEN}`,
+    find: `${OPEN}\n    ${OPENING}`,
+    replace: `${OPENING}\n    ${OPEN}`,
     why: 'else an older owner commits between the reading and the fencing, and its records are processed twice',
     seeds: 500, // the commit must fall between two requests
   },
@@ -113,8 +116,8 @@ const ENGINE: readonly Guard[] = [
   },
   {
     name: 'the offsets in the changelog are restored',
-    file: 'streams/task-runner.ts',
-    find: 'this.task.engine?.offsets?.[topic] ?? 0',
+    file: 'streams/task-opening.ts',
+    find: 'engine?.offsets?.[topic] ?? 0',
     replace: '0',
     why: 'an old broker may answer committed offsets that are behind the state',
   },
@@ -127,9 +130,9 @@ const ENGINE: readonly Guard[] = [
   },
   {
     name: 'the changelog is restored before anything is processed',
-    file: 'streams/task-runner.ts',
-    find: RESTORED,
-    replace: 'const restored = 0',
+    file: 'streams/task-opening.ts',
+    find: 'const records = await restore(task, ports, restored, inputs)',
+    replace: 'const records = 0',
     why: 'a task that moves would forget votes, quotas and who was seen',
   },
   {

@@ -17,15 +17,19 @@ class Cluster {
   readonly memory = createMemoryLog()
   readonly ids = new Map<string, string>()
   readonly endOf = new Map<string, number>()
+  readonly stableOf = new Map<string, number>()
 
   log(): Log {
-    const { memory, ids, endOf } = this
+    const { memory, ids, endOf, stableOf } = this
     const topicIds = async (names: readonly string[]) =>
       new Map(names.map((name) => [name, ids.get(name) ?? `${name}-1`]))
     const cut = (topic: string, offset: number) => Math.min(offset, endOf.get(topic) ?? offset)
     const ends: Log['ends'] = async (at) => (await memory.ends(at)).map((end, i) => cut(at[i]!.topic, end))
     const bounds: Log['bounds'] = async (at) =>
-      (await memory.bounds(at)).map(({ start, stable }, i) => ({ start, stable: cut(at[i]!.topic, stable) }))
+      (await memory.bounds(at)).map(({ start, stable }, i) => ({
+        start,
+        stable: Math.min(cut(at[i]!.topic, stable), stableOf.get(at[i]!.topic) ?? stable),
+      }))
     return Object.assign(Object.create(memory) as Log, { topicIds, ends, bounds, close: async () => {} })
   }
 }
@@ -140,6 +144,23 @@ test('error: a changelog that ends before what was written is missed', async () 
   const made = await afterTen()
   made.endOf.set(STATE, 1)
   await expectRefused(made, SUM, 'TRUNCATED', STATE)
+})
+
+test('behavior: state that an open transaction hides is waited for, and is not missed', async () => {
+  const made = await afterTen()
+  const before = (await committed(made, SUM, topics.byName.name))!.next
+  made.stableOf.set(STATE, 1)
+  await append(made, 5)
+  const { runtime, refused } = await run(made)
+  await expect
+    .poll(() => runtime.stageState(SUM).waitsFor, { timeout: 20_000 })
+    .toContain('a transaction of somebody else is open')
+  expect((await committed(made, SUM, topics.byName.name))?.next).toBe(before)
+  made.stableOf.clear()
+  await expect
+    .poll(async () => (await committed(made, SUM, topics.byName.name))?.next, { timeout: 20_000 })
+    .toBeGreaterThanOrEqual(before + 5)
+  expect(refused).toEqual([])
 })
 
 test('behavior: without ids positions are held against the ends of the log alone', async () => {
