@@ -2,20 +2,21 @@
  * Recomputes every epoch from the log with a second, plain implementation of the rules and compares. It shares with the
  * sequencer what a record looks like (schemas, topics) and nothing of how it is processed.
  */
-import { setTimeout } from 'node:timers/promises'
 import type { EpochTick } from '../../schemas/types.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
-import type { Log, PartitionBounds, TopicPartition } from '../../streams/ports.ts'
+import type { Log, PartitionBounds } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { epochScope, type Topics } from '../../topology/topics.ts'
 import { readMarketRows } from '../log-reading/market-rows.ts'
 import { partitionsOf } from '../log-reading/scan.ts'
 import { createKeccak256 } from '../verify/keccak.ts'
 import { createSignatureReader } from '../verify/signature.ts'
+import { readHistories } from './anchor-history.ts'
 import { indexBatches, readAnchors } from './anchored.ts'
 import type { ChainReader } from './chain.ts'
 import { ChainView, nameOf } from './chain-view.ts'
 import { compareReleases } from './compare-releases.ts'
+import { TickComparison } from './compare-ticks.ts'
 import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
 import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
 import { admitAll, auditEpoch, type EpochSources } from './epoch-audit.ts'
@@ -27,10 +28,8 @@ import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
 import { ServedMarkets } from './served-markets.ts'
 import { readStages } from './stages.ts'
-
-/** A minute: brokers abort what a dead writer left open after 20 s. */
-const VISIBLE_TRIES_MAX = 300
-const VISIBLE_PAUSE_MS = 200
+import { compareBlocks } from './stored-blocks.ts'
+import { untilVisible } from './until-visible.ts'
 
 export interface AuditOptions {
   readonly topics: Topics
@@ -38,10 +37,13 @@ export interface AuditOptions {
   /** Prefix of the consumer groups. Without it every stage counts as past everything in the log. */
   readonly appId?: string
   readonly chain?: ChainReader
+  /** Folder of the batch store whose blocks are compared with their CIDs. */
+  readonly blocks?: string
 }
 
 export async function auditLog(log: Log, options: AuditOptions): Promise<AuditReport> {
   const audit = await openAudit(log, options)
+  if (options.blocks !== undefined) await compareBlocks(options.blocks, audit.findings)
   await audit.replay()
   await audit.compareReleases()
   return audit.report()
@@ -63,6 +65,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
     stages,
     batches: await indexBatches(log, topics, findings),
     anchors: await readAnchors(log, topics, findings),
+    histories: await readHistories(log, topics, findings),
     chain,
     keccak: await createKeccak256(),
     findings,
@@ -91,25 +94,15 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   return audit
 }
 
-/** Until what is written by now is committed or not; a transaction whose writer died holds readers back for a while. */
-async function untilVisible(log: Log, partitions: readonly TopicPartition[]): Promise<void> {
-  const ends = await log.ends(partitions)
-  for (let tries = 1; ; tries++) {
-    const bounds = await log.bounds(partitions)
-    if (bounds.every(({ stable }, at) => stable >= ends[at]!)) return
-    if (tries === VISIBLE_TRIES_MAX) throw new Error('a transaction stays open on the log: audit it when it has ended')
-    await setTimeout(VISIBLE_PAUSE_MS)
-  }
-}
-
 class Audit {
   private readonly sources: EpochSources
-  private readonly findings: Findings
+  readonly findings: Findings
   private readonly markets: ServedMarkets
   private readonly ledger: VerdictLedger
   private readonly view: ChainView
   private readonly judge: Judge
   private readonly cursors: readonly PartitionCursor[]
+  private readonly ticks: TickComparison
   /** Valid submissions of each epoch that is not closed yet. */
   private readonly valid = new Map<string, { readonly entries: Entry[]; readonly keep: (entry: Entry) => Entry }>()
   private acknowledged = 0
@@ -135,6 +128,7 @@ class Audit {
     this.ledger = ledger
     this.view = view
     this.judge = judge
+    this.ticks = new TickComparison(sources.log, sources.topics, this.findings, rules.headsKept)
     const ports = { ...sources, rules, onUnreadable: this.findings.unreadable }
     this.cursors = bounds.map(({ stable }, partition) => new PartitionCursor(ports, partition, stable))
   }
@@ -189,6 +183,7 @@ class Audit {
           `the marker ${id} is missing, which other partitions have`,
         )
     }
+    await this.ticks.compare(tick)
     this.view.apply(tick)
     if (tick.kind === 'HEAD') this.blocks = { first: this.blocks?.first ?? tick.blockNumber, last: tick.blockNumber }
     const offsetOf = ({ partition, offset }: Entry) => stops[partition]?.offset ?? offset
@@ -224,11 +219,25 @@ class Audit {
     if (onChain) this.onChain++
   }
 
-  private compareVerdict({ entry, reason, or }: Decision, isDue: boolean): void {
+  private compareVerdict({ entry, reason, or, stage, block }: Decision, isDue: boolean): void {
     const found = this.ledger.reasonAt(entry.partition, entry.offset)
     if (found === undefined && isDue) this.findings.add('lost', placeOf(entry), `no verdict; recomputed ${reason}`)
     else if (found === undefined) this.pending++
     else if (found !== reason && found !== or) this.findings.same(placeOf(entry), 'verdict', reason, found)
+    else if (stage !== undefined && this.ledger.stageAt(entry.partition, entry.offset) !== stage)
+      this.findings.same(
+        placeOf(entry),
+        'stage of the verdict',
+        stage,
+        this.ledger.stageAt(entry.partition, entry.offset),
+      )
+    else if (block !== undefined && this.ledger.blockAt(entry.partition, entry.offset) !== block)
+      this.findings.same(
+        placeOf(entry),
+        'block of the verdict',
+        block,
+        this.ledger.blockAt(entry.partition, entry.offset),
+      )
     else if (!this.ledger.isAbout(entry.partition, entry.offset, identityOf(entry)))
       this.findings.add('mismatches', placeOf(entry), `its verdict ${found} names another submission`)
   }

@@ -1,6 +1,6 @@
 /** The state of the contract, for comparing with what was recomputed. */
 import { dataMarketInterface } from '../../connectors/evm/abi.ts'
-import { logsOf, readContract, topicOf, word } from '../../connectors/evm/anchor-chain.ts'
+import { logsOf, readContract, receiptOf, topicOf, word } from '../../connectors/evm/anchor-chain.ts'
 import { blockAt, blockNumber, chainIdOf } from '../../connectors/evm/node-answers.ts'
 import { createRpc, RPC_DEFAULTS } from '../../connectors/evm/rpc.ts'
 import { quantity } from '../../connectors/evm/rpc-values.ts'
@@ -26,6 +26,8 @@ export interface ChainReader {
   completed(dataMarket: string, epochId: number): Promise<boolean>
   /** Hash of a canonical block; undefined when the node has none of that number. */
   blockHash(blockNumber: number): Promise<string | undefined>
+  /** The block that has a transaction; undefined when none has. */
+  minedIn(transactionHash: string): Promise<{ readonly blockNumber: number; readonly blockHash: string } | undefined>
   close(): void
 }
 
@@ -77,6 +79,7 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
       return isCompleted === true
     },
     blockHash: async (number) => (await rpc.read((ask) => blockAt(ask, number)))?.hash,
+    minedIn: (transactionHash) => rpc.read((ask) => receiptOf(ask, transactionHash)),
     close: () => rpc.close(),
   }
 }

@@ -1,7 +1,11 @@
 /** `sequencer audit`. */
+import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { EXIT } from '../cli-error.ts'
+import { checkLog, isWhole } from '../../connectors/log/repair.ts'
+import { CliError, EXIT } from '../cli-error.ts'
+import { directoryPaths } from '../data-directory.ts'
+import { DAMAGE_HINT, renderDamage } from '../log/command.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../open-log.ts'
 import { httpUrl, parseOptions } from '../options.ts'
 import { answer } from '../output.ts'
@@ -34,13 +38,24 @@ export function auditCommand(open: OpenLog): Command {
     })
 }
 
+/** Every row is read first: what the records say means little where some are gone. */
+async function checkWhole(directory: string): Promise<void> {
+  const damage = await checkLog(directory)
+  if (isWhole(damage)) return
+  throw new CliError(renderDamage(damage), DAMAGE_HINT, EXIT.failed)
+}
+
 async function runAudit(open: OpenLog, { rpc, ...options }: AuditArguments): Promise<AuditReport> {
-  const opened = await open(targetOf(options))
+  const target = targetOf(options)
+  const paths = target.kind === 'directory' ? directoryPaths(target.dataDir) : undefined
+  if (paths && existsSync(paths.log)) await checkWhole(paths.log)
+  const opened = await open(target)
   try {
     const chain = await connectChain(opened, rpc)
     try {
       const { topics, rules, appId } = opened
-      return await auditLog(opened.log, { topics, rules, appId, ...(chain && { chain }) })
+      const more = { ...(chain && { chain }), ...(paths && { blocks: paths.blocks }) }
+      return await auditLog(opened.log, { topics, rules, appId, ...more })
     } finally {
       chain?.close()
     }

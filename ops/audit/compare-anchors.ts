@@ -1,6 +1,7 @@
 /** What became of the batches of an epoch on the chain: the rows of `anchors`, and the contract itself. */
 import type { Anchor } from '../../schemas/types.ts'
 import { epochScope } from '../../topology/topics.ts'
+import { compareHistory, compareTransaction, historyName } from './anchor-history.ts'
 import type { ChainReader } from './chain.ts'
 import { type EpochView, nameOf } from './chain-view.ts'
 import type { BatchFacts } from './compare-batches.ts'
@@ -12,7 +13,11 @@ const ENDING = -1
 const LOST_FOR_GOOD: readonly Anchor['state'][] = ['LATE', 'FAILED']
 
 /** @returns whether every batch and the ending call are final */
-export function compareAnchors(epoch: EpochView, batches: readonly BatchFacts[], sources: EpochSources): boolean {
+export async function compareAnchors(
+  epoch: EpochView,
+  batches: readonly BatchFacts[],
+  sources: EpochSources,
+): Promise<boolean> {
   const { findings, stages } = sources
   const scope = epochScope(epoch.dataMarket, epoch.epochId)
   const rows = sources.anchors.get(scope) ?? new Map<number, Anchor>()
@@ -24,10 +29,38 @@ export function compareAnchors(epoch: EpochView, batches: readonly BatchFacts[],
     if (row) compareAnchor(where, batch, offset, row, findings)
     else if (offset !== undefined && stages.planned(offset)) findings.add('skipped', where, 'it was never planned')
   }
+  await compareRows(epoch, rows, sources)
   for (const index of rows.keys())
     if (index !== ENDING && index >= batches.length)
       findings.add('mismatches', `${nameOf(epoch)}, anchor of batch ${index}`, 'no such batch should be there')
   return [...batches.keys(), ENDING].every((index) => rows.get(index)?.state === 'FINAL')
+}
+
+async function compareRows(
+  epoch: EpochView,
+  rows: ReadonlyMap<number, Anchor>,
+  { histories, chain, findings }: EpochSources,
+): Promise<void> {
+  const { dataMarket, epochId } = epoch
+  // the ending takes steps of its own when the chain goes back behind a batch
+  const wentBack = [...rows.values()].some(({ reorgs }) => reorgs > 0)
+  const asked: Promise<void>[] = []
+  for (const [index, row] of rows) {
+    const isEnding = index === ENDING
+    const where = `${nameOf(epoch)}, ${isEnding ? 'the ending call' : `anchor of batch ${index}`}`
+    const history = histories.get(historyName({ dataMarket, epochId, batchIndex: index }))
+    compareHistory(where, row, history, !(isEnding && wentBack), findings)
+    if (isEnding) compareEnding(where, row, findings)
+    if (chain) asked.push(compareTransaction(where, row, chain, findings))
+  }
+  await Promise.all(asked)
+}
+
+/** The call that ends an epoch is of no batch. */
+function compareEnding(where: string, row: Anchor, findings: Findings): void {
+  findings.same(where, 'CID', '', row.cid)
+  findings.same(where, 'roots', '', row.roothash + row.finalizedCidsRootHash)
+  findings.same(where, 'offset of the batch', -1, row.batchOffset)
 }
 
 function compareAnchor(

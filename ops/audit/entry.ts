@@ -33,6 +33,9 @@ export interface Decision {
   readonly reason: VerdictReason
   /** Another reason that is as right. */
   readonly or?: VerdictReason
+  /** Which stage has to say so, and as of which block, where that follows from the rules. */
+  readonly stage?: string
+  readonly block?: number
 }
 
 export const identityOf = ({ dataMarket, submission }: Entry): VerdictIdentity => ({

@@ -4,6 +4,7 @@ import type { Log } from '../../streams/ports.ts'
 import type { MarketRules } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Keccak } from '../verify/keccak.ts'
+import type { AnchorHistories } from './anchor-history.ts'
 import type { EpochBatches } from './anchored.ts'
 import { expectedBatches } from './batching.ts'
 import type { ChainReader } from './chain.ts'
@@ -22,6 +23,8 @@ export interface EpochSources {
   readonly stages: Stages
   readonly batches: ReadonlyMap<string, EpochBatches>
   readonly anchors: ReadonlyMap<string, ReadonlyMap<number, Anchor>>
+  /** What the results told of each row of `anchors`. */
+  readonly histories: AnchorHistories
   readonly chain: ChainReader | undefined
   readonly keccak: Keccak
   readonly findings: Findings
@@ -49,7 +52,7 @@ export async function auditEpoch(
     tallyProject(projectId, entries, epoch.close!, { ...ports, rules, keccak: sources.keccak }),
   )
   const batches = await compareBatches(epoch, expectedBatches(results, rules, sources.keccak), results, sources)
-  const anchored = compareAnchors(epoch, batches, sources)
+  const anchored = await compareAnchors(epoch, batches, sources)
   const onChain = anchored && sources.chain !== undefined
   if (onChain) await compareChain(epoch, batches, sources.chain, sources.findings)
   return { anchored, onChain }

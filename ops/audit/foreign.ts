@@ -17,7 +17,6 @@ export const NAMED_ALONE = [
   'validated',
   'admitted',
   'anchorIntents',
-  'anchorResults',
 ] as const satisfies readonly (keyof Topics)[]
 
 /** Names each of them, and goes on. A log that is older than a topic does not have it. */

@@ -272,5 +272,5 @@ const outcomeOf = (entry: Entry, judgement: Exclude<Judgement, { kind: 'waits' }
 
 const refusedOutcome = (entry: Entry, reason: VerdictReason): Outcome => ({
   kind: 'refused',
-  decision: { entry, reason },
+  decision: { entry, reason, stage: 'validate' },
 })

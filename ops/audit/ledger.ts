@@ -5,12 +5,15 @@ import type { Topics } from '../../topology/topics.ts'
 import { scan } from '../log-reading/scan.ts'
 import type { Findings } from './report.ts'
 
-/** The verdicts by the place of their submission: five bytes each, so that 10^8 fit into memory. */
+/** The verdicts by the place of their submission: ten bytes each, so that 10^8 fit into memory. */
 export interface VerdictLedger {
   /** Submissions that have a verdict. */
   readonly size: number
   /** undefined when there is none. */
   reasonAt(partition: number, offset: number): VerdictReason | undefined
+  stageAt(partition: number, offset: number): string | undefined
+  /** Block as of which it was decided. */
+  blockAt(partition: number, offset: number): number | undefined
   /** Whether the verdict there is about this submission (by a hash of its names). */
   isAbout(partition: number, offset: number, identity: VerdictIdentity): boolean
 }
@@ -34,6 +37,9 @@ export async function readVerdicts(
 ): Promise<VerdictLedger> {
   const reasons: VerdictReason[] = []
   const codes = bounds.map(({ start, stable }) => new Uint8Array(Math.max(0, stable - start)))
+  const stages: string[] = []
+  const stageCodes = codes.map(({ length }) => new Uint8Array(length))
+  const blocks = codes.map(({ length }) => new Uint32Array(length))
   const hashes = bounds.map(({ start, stable }) => new Int32Array(Math.max(0, stable - start)))
   const { verdicts } = topics
   let size = 0
@@ -54,6 +60,9 @@ export async function readVerdicts(
     else {
       const known = reasons.indexOf(verdict.reason)
       codes[partition][at] = 1 + (known >= 0 ? known : reasons.push(verdict.reason) - 1)
+      const stage = stages.indexOf(verdict.stage)
+      stageCodes[partition]![at] = stage >= 0 ? stage : stages.push(verdict.stage) - 1
+      blocks[partition]![at] = verdict.blockNumber
       hashes[partition]![at] = hashOf({ ...verdict, dataMarket: key.dataMarket, epochId: key.epochId })
       size++
     }
@@ -72,6 +81,8 @@ export async function readVerdicts(
   return {
     size,
     reasonAt: (partition, offset) => reasons[codes[partition]![indexOf(partition, offset)]! - 1],
+    stageAt: (partition, offset) => stages[stageCodes[partition]![indexOf(partition, offset)]!],
+    blockAt: (partition, offset) => blocks[partition]![indexOf(partition, offset)],
     isAbout: (partition, offset, identity) => hashes[partition]![indexOf(partition, offset)] === hashOf(identity),
   }
 }

@@ -28,8 +28,9 @@ export function tallyProject(
   projectId: string,
   entries: readonly Entry[],
   close: EpochTick,
-  { rules, keccak, timeOf, decide }: TallyPorts,
+  { rules, keccak, timeOf, decide: take }: TallyPorts,
 ): ProjectResult {
+  const decide = (decision: Decision): void => take({ ...decision, stage: 'consensus', block: close.blockNumber })
   const times = close.acceptedHeaders.map(timeOf)
   const isOver = (entry: Entry) => entry.submission.deadline < blockAtArrival(entry, times, close, rules)
   for (const entry of entries.filter(isOver)) decide({ entry, reason: 'DEADLINE_PASSED' })

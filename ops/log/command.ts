@@ -75,7 +75,7 @@ function logOf(dataDir: string): string {
   throw new CliError(`there is no log in ${dataDir}`, 'Check --data-dir.', EXIT.unavailable)
 }
 
-function renderDamage(damage: LogDamage): Lines {
+export function renderDamage(damage: LogDamage): Lines {
   const { directory, files, others, lost, damagedRows, partitions } = damage
   if (isWhole(damage)) return [`${directory} is whole: ${partitions} partitions, every row read.`]
   const count = lost.reduce((sum, { from, to }) => sum + to + 1 - from, 0)
@@ -96,7 +96,7 @@ function renderDamage(damage: LogDamage): Lines {
   ]
 }
 
-const DAMAGE_HINT =
+export const DAMAGE_HINT =
   'Restore a copy of the directory if there is one. Without one, `sequencer log repair` goes on with what is left, and keeps the original.'
 
 const adviceFor = (damage: LogDamage): Lines => (isWhole(damage) ? [] : [DAMAGE_HINT])

@@ -110,7 +110,8 @@ describe('a sound log', () => {
     expect(report.pending).toBeGreaterThan(20)
   })
 
-  test('behavior: a log that is written meanwhile is as sound at every moment', async () => {
+  // the time is for thirty audits
+  test('behavior: a log that is written meanwhile is as sound at every moment', { timeout: 300_000 }, async () => {
     const [early, late] = [await runScenario({ seed: 13, openEnd: true }), await runScenario({ seed: 13 })]
     const { topics } = late
     const { submissions, finalizations, batches } = topics
@@ -123,6 +124,16 @@ describe('a sound log', () => {
     const { answers } = await auditAt(0)
     for (let turn = 0; turn <= answers; turn += turn < 20 ? 1 : Math.ceil(answers / 12))
       expect((await auditAt(turn)).report, `it grows with answer ${turn}`).toMatchObject(CLEAN)
+  })
+
+  test('behavior: results that have expired take nothing from their rows', async () => {
+    const { log, topics } = await runScenario({ seed: 12, epochs: 6 })
+    const results = log.records(topics.anchorResults, 0).length
+    for (let before = 1; before < results; before += Math.ceil(results / 4)) {
+      const cut = log.copy()
+      cut.expire(topics.anchorResults, 0, before)
+      expect(await auditLog(cut, { topics, rules: RULES }), `before ${before}`).toMatchObject(CLEAN)
+    }
   })
 
   test('behavior: a log whose beginning has expired is audited from where all partitions reach', async () => {
@@ -296,6 +307,60 @@ const TAMPERINGS: Tampering[] = [
       log.edit(anchors, (row) => (row.state === 'FINAL' && row.cid ? { ...row, cid: `${row.cid}x` } : undefined)),
   },
   {
+    name: 'a verdict names another stage',
+    kind: 'mismatches',
+    tamper: (log, { verdicts }) =>
+      log.edit(verdicts, (v) => (v.reason === 'COUNTED' ? { ...v, stage: 'admit' } : undefined)),
+  },
+  {
+    name: 'a verdict names another block',
+    kind: 'mismatches',
+    tamper: (log, { verdicts }) =>
+      log.edit(verdicts, (v) => (v.reason === 'COUNTED' ? { ...v, blockNumber: v.blockNumber + 1 } : undefined)),
+  },
+  {
+    name: 'a CLOSE is missing among the ticks',
+    kind: 'skipped',
+    tamper: (log, { epochTicks }) => log.drop(epochTicks, ({ kind, epochId }) => kind === 'CLOSE' && epochId === 2),
+  },
+  {
+    name: 'a tick says something else than its markers',
+    kind: 'mismatches',
+    tamper: (log, { epochTicks }) =>
+      log.edit(epochTicks, (tick) =>
+        tick.kind === 'OPEN' && tick.epochId === 2 ? { ...tick, end: tick.end + 1 } : undefined,
+      ),
+  },
+  ...(['transactionHash', 'blockHash', 'blockNumber', 'attempts'] as const).map(
+    (field): Tampering => ({
+      name: `the anchor of a batch has another ${field}`,
+      kind: 'mismatches',
+      tamper: (log, { anchors }) => {
+        log.repeat(anchors, (row) => row.state === 'FINAL')
+        const rows = log.records(anchors, 0)
+        const last = rows.at(-1)!
+        const row = anchors.value.decode(last.value!)
+        const other = field === 'blockNumber' || field === 'attempts' ? row[field] + 5 : `0x${'ab'.repeat(32)}`
+        rows[rows.length - 1] = { ...last, value: anchors.value.encode({ ...row, [field]: other }) }
+      },
+    }),
+  ),
+  {
+    name: 'the anchor of a batch has an attestation that nobody gave',
+    kind: 'mismatches',
+    tamper: (log, { anchors }) => {
+      log.repeat(anchors, (row) => row.state === 'FINAL')
+      const rows = log.records(anchors, 0)
+      const last = rows.at(-1)!
+      const row = anchors.value.decode(last.value!)
+      const attestation = { validator: MARKETS[0], matches: true, blockNumber: 41, finalized: false }
+      rows[rows.length - 1] = {
+        ...last,
+        value: anchors.value.encode({ ...row, attestations: [...row.attestations, attestation] }),
+      }
+    },
+  },
+  {
     name: 'a batch was too late',
     kind: 'skipped',
     tamper: (log, { anchors }) => {
@@ -432,9 +497,12 @@ describe('the chain', () => {
           .projects.get(projectId),
       completed: async () => true,
       blockHash: async () => undefined,
+      minedIn: async () => MINED,
       close: () => {},
     }
   }
+  /** Where the scenario's connector saw every transaction. */
+  const MINED = { blockNumber: 40, blockHash: `0x${'66'.repeat(32)}` }
   let scenario: Scenario
   beforeAll(async () => {
     scenario = await runScenario({ seed: 41 })
@@ -495,6 +563,8 @@ describe('the chain', () => {
       'duplicated',
       (c) => ({ batchCids: async (m, e) => [...(await c.batchCids(m, e)), ...(await c.batchCids(m, e)).slice(0, 1)] }),
     ],
+    ['a transaction in another block', 'mismatches', () => ({ minedIn: async () => ({ ...MINED, blockNumber: 41 }) })],
+    ['a transaction in no block', 'mismatches', () => ({ minedIn: async () => undefined })],
     ['no batch', 'skipped', () => ({ batchCids: async () => [] })],
     ['an epoch not ended', 'skipped', () => ({ completed: async () => false })],
     [

@@ -86,5 +86,6 @@ const AGREEING: Omit<ChainReader, 'releasedEpochs'> = {
   snapshotCid: async () => '',
   completed: async () => true,
   blockHash: async () => undefined,
+  minedIn: async () => ({ blockNumber: 40, blockHash: `0x${'66'.repeat(32)}` }),
   close() {},
 }

@@ -9,7 +9,7 @@ import { RULES, runScenario, type Scenario } from './scenario.ts'
 /** The frame of a schema id that no registry here has ever given. */
 const OF_UNKNOWN_SCHEMA = Buffer.from([0, 0, 0, 0x27, 0x0f, 1])
 const TOPICS = [
-  ...(['submissions', 'finalizations', 'verdicts', 'batches', 'anchors', 'slots', 'markets'] as const),
+  ...(['submissions', 'finalizations', 'verdicts', 'batches', 'anchors', 'anchorResults', 'slots', 'markets'] as const),
   ...NAMED_ALONE,
 ]
 
