@@ -37,7 +37,7 @@ beforeAll(async () => {
   const rows = scenario.log.records(topics.anchors, 0).map(({ value }) => topics.anchors.value.decode(value!))
   const said = { cid: 'bafone', transactionHash, ...BLOCK, nonce: 7, attempts: 6 }
   row = { ...rows.at(-1)!, ...said, attestations: [ATTESTATION], attested: true, diverged: false, reorgs: 0 }
-})
+}, 120_000)
 
 async function compared(changed: Partial<Anchor>, of: readonly AnchorResult[] = results, countsAttempts = true) {
   const { name, key, value } = topics.anchorResults

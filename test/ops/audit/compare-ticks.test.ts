@@ -13,7 +13,7 @@ beforeAll(async () => {
   topics = scenario.topics
   const ticks = scenario.log.records(topics.epochTicks, 0).map(({ value }) => topics.epochTicks.value.decode(value!))
   head = ticks.find(({ kind }) => kind === 'HEAD')!
-})
+}, 120_000)
 
 const HEADS_KEPT = 64
 const block = (blockNumber: number, fork = 'a'): EpochTick => ({ ...head, blockNumber, blockHash: fork + blockNumber })
@@ -52,7 +52,7 @@ test('behavior: a block that left the chain and came again has two ticks, and ot
   expect(findings.counts).toMatchObject({ skipped: 1, mismatches: 0 })
 })
 
-test('behavior: markers reach less far back than ticks, or farther', async () => {
+test('behavior: markers reach less far back than ticks, or farther', { timeout: 300_000 }, async () => {
   expect((await compared(blocks(1, 60_000), blocks(59_000, 60_000))).differences()).toEqual([])
   expect((await compared(blocks(500, 60_000), blocks(1, 60_000), 7)).differences()).toEqual([])
 })
