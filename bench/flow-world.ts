@@ -54,7 +54,7 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
 
   const owners = Array.from({ length: slots }, (_, i) => i + 1).map((slotId): OutgoingRecord => {
     const address = signatures === 'given' ? ownerOf(slotId) : walletOf(slotId).address
-    const value = { slotId, history: [{ sinceBlock: 0, owner: address, active: true }] }
+    const value = { slotId, history: [{ sinceBlock: 0, owner: address, active: true, sinceFork: 0, untilFork: 0 }] }
     return recordOf(slotTopic.name, 0, slotTopic.key.encode({ slotId }), slotTopic.value.encode(value))
   })
   const { length: slotsOffset } = owners

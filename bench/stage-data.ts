@@ -51,7 +51,7 @@ export function submissionOf(n: number): Submission {
 export const ownerOf = (slotId: number): string => `0x${slotId.toString(16).padStart(40, '0')}`
 export const owner = (slotId: number): SlotOwner => ({
   slotId,
-  history: [{ sinceBlock: 0, owner: ownerOf(slotId), active: true }],
+  history: [{ sinceBlock: 0, owner: ownerOf(slotId), active: true, sinceFork: 0, untilFork: 0 }],
 })
 export const recoveredOf = (submission: Submission): Recovered => ({
   digest: hashOf(submission.submissionId),
@@ -76,6 +76,7 @@ export function tick(kind: EpochTick['kind'], blockNumber: number): EpochTick {
     submissionWindow: 5,
     acceptedHeaders: kind === 'CLOSE' ? [10, 11, 12].map(blockHash) : [],
     skippedFrom: 0,
+    forks: 0,
     markets: [],
   }
 }

@@ -296,6 +296,8 @@ export interface EpochTick {
   readonly submissionWindow: number
   /** CLOSE: hashes of the canonical blocks from the release block to this one; of a longer window the newest headsKept. */
   readonly acceptedHeaders: readonly string[]
+  /** ORPHAN ticks up to and with this one, since the clock counts them; it says which entries of slots count. */
+  readonly forks: number
   /** HEAD: data markets that are served, or no longer, from this block on. Stays true when the block leaves the chain. */
   readonly markets: readonly MarketChange[]
 }
@@ -533,10 +535,10 @@ export interface SlotKey {
   readonly slotId: number
 }
 
-/** Owners of a slot over time, so that a look-up as of a block gives the same answer in any replay. */
+/** Owners of a slot over time, so that a look-up as of a block and a fork gives the same answer in any replay. */
 export interface SlotOwner {
   readonly slotId: number
-  /** Ascending by sinceBlock: every change within slotHistoryBlocks and the last before, at most slotChangesMax + 2. */
+  /** In the order in which they were written; those that count at one fork ascend by sinceBlock. Every change within slotHistoryBlocks and the last before, at most slotChangesMax + 2. */
   readonly history: readonly SlotOwnership[]
 }
 
@@ -546,6 +548,10 @@ export interface SlotOwnership {
   readonly owner: string
   /** nodeInfo.active and not burned. */
   readonly active: boolean
+  /** forks (EpochTick) when the change was written: it counts for whoever has been told so many, or more. */
+  readonly sinceFork: number
+  /** forks with which its block left the chain: it counts for whoever has been told fewer. 0: still on the chain. */
+  readonly untilFork: number
 }
 
 /** One distinct submission of a slot in an epoch: admitted, or refused for good. */
@@ -576,6 +582,8 @@ export interface StoredHead {
   readonly canonical: boolean
   /** Seconds, from the block; 0 where nothing asks for it. */
   readonly timestamp: number
+  /** As in the tick that made it the newest; 0 where nothing asks for it. */
+  readonly forks: number
 }
 
 /** A snapshot submission as the snapshotter sent it, with what the intake and validate add. */

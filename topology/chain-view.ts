@@ -24,16 +24,16 @@ export function createChainView(
 ) {
   const { isServed, serve } = createServing(markets, configured)
 
-  const addHead = ({ blockNumber: number, blockHash: hash, blockTimestamp: timestamp }: EpochTick): void => {
-    const head = { number, hash, canonical: true, timestamp }
+  const addHead = ({ blockNumber: number, blockHash: hash, blockTimestamp: timestamp, forks }: EpochTick): void => {
+    const head = { number, hash, canonical: true, timestamp, forks }
     heads.put(hash, head)
     heads.put(HEAD_KEY, head)
     if (heads.size <= headsKept + SWEEP_BLOCKS) return
     for (const [key, block] of [...heads.entries()]) if (block.number <= number - headsKept) heads.delete(key)
   }
 
-  const orphanFrom = (blockNumber: number): void => {
-    dropHeads(heads, blockNumber)
+  const orphanFrom = ({ blockNumber, forks }: EpochTick): void => {
+    dropHeads(heads, blockNumber, forks)
     for (const [scope, epoch] of [...epochs.entries()])
       if (epoch.state === 'OPEN' && epoch.releaseBlock >= blockNumber) epochs.put(scope, { ...epoch, state: 'AWAITED' })
     for (const [dataMarket, market] of [...markets.entries()])
@@ -77,21 +77,21 @@ export function createChainView(
       if (tick.kind === 'HEAD') {
         addHead(tick)
         for (const change of tick.markets) serve(change)
-      } else if (tick.kind === 'ORPHAN') orphanFrom(tick.blockNumber)
+      } else if (tick.kind === 'ORPHAN') orphanFrom(tick)
       else if (tick.kind === 'OPEN') open(tick)
       else close(tick)
     },
   }
 }
 
-function dropHeads(heads: KeyValueStore<StoredHead>, from: number): void {
+function dropHeads(heads: KeyValueStore<StoredHead>, from: number, forks: number): void {
   let timestamp = 0
   for (const [hash, block] of [...heads.entries()]) {
     if (hash === HEAD_KEY || !block.canonical) continue
     if (block.number >= from) heads.put(hash, { ...block, canonical: false })
     else timestamp = Math.max(timestamp, block.timestamp)
   }
-  heads.put(HEAD_KEY, { number: from - 1, hash: '', canonical: true, timestamp })
+  heads.put(HEAD_KEY, { number: from - 1, hash: '', canonical: true, timestamp, forks })
 }
 
 function newestOf(epochs: KeyValueStore<EpochWindow>, dataMarket: string, atLeast: number): number {

@@ -15,6 +15,7 @@ import type { GlobalTable } from '../streams/global-table.ts'
 import type { ChainView } from './chain-view.ts'
 import { cameTooEarly } from './early.ts'
 import { excerpt } from './form.ts'
+import { ownerAsOf } from './ownership.ts'
 import type { MarketRules } from './rules.ts'
 import type { Evidence } from './verdict.ts'
 
@@ -55,9 +56,16 @@ const SUSPENDED = ''
 const BLOCK_HASH = /^0x[0-9a-f]{64}$/
 
 export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOwner>): Judge {
+  // The table may be ahead: whatever it holds of forks that no marker has told yet does not count here.
+  const judgeOwner = (slotId: number, signer: string, blockNumber: number): Judgement | undefined => {
+    const history = slots.get({ slotId })?.history ?? []
+    const slot = ownerAsOf(history, blockNumber, chain.head()?.forks ?? 0)
+    return refuseOwner(slot, { slotId, signer, blockNumber })
+  }
+
   const judgeSigner = ({ submission, signer }: Candidate, market: MarketRules, head: number): Judgement | undefined => {
     const { releaseBlock } = chain.epoch(market.dataMarket, submission.epochId) ?? { releaseBlock: head }
-    const ownership = judgeOwner(submission.slotId, signer, releaseBlock, slots)
+    const ownership = judgeOwner(submission.slotId, signer, releaseBlock)
     if (ownership) return ownership
     if (market.flagged.includes(signer))
       return final('FLAGGED', 'the signer is not flagged', 'a signer that is not flagged', signer)
@@ -97,19 +105,16 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
 
     isStranger({ submission: { slotId }, signer }) {
       const head = chain.head()
-      return !head || judgeOwner(slotId, signer, head.number, slots) !== undefined
+      return !head || judgeOwner(slotId, signer, head.number) !== undefined
     },
   }
 }
 
 /** "The recovered address must own the slot": known, the owner's, active, as of the block. */
-function judgeOwner(
-  slotId: number,
-  signer: string,
-  blockNumber: number,
-  slots: GlobalTable<SlotKey, SlotOwner>,
+function refuseOwner(
+  slot: SlotOwnership | undefined,
+  { slotId, signer, blockNumber }: { readonly slotId: number; readonly signer: string; readonly blockNumber: number },
 ): Judgement | undefined {
-  const slot = ownerAsOf(slots.get({ slotId }), blockNumber)
   const asOf = `block ${blockNumber}`
   if (!slot) return final('UNKNOWN_SLOT', `the slot exists at ${asOf}`, 'an assigned slot', `slot ${slotId}`)
   if (slot.owner === SUSPENDED)
@@ -124,10 +129,6 @@ function judgeOwner(
   if (!slot.active) return final('SLOT_INACTIVE', `the slot is active at ${asOf}`, 'active', 'inactive')
   return undefined
 }
-
-/** The newest ownership at or before the block. */
-const ownerAsOf = (slot: SlotOwner | undefined, blockNumber: number): SlotOwnership | undefined =>
-  slot?.history.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)
 
 /** An epoch takes submissions from its release to its close; early ones wait for it. */
 function judgeEpoch({ epochId }: Submission, market: MarketRules, chain: ChainView): Judgement | undefined {

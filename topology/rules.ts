@@ -69,7 +69,7 @@ export interface ProtocolRules {
   readonly headsKept: number
   /** Blocks for which every change of a slot's owner is kept; more than the log holds submissions of (7 days). */
   readonly slotHistoryBlocks: number
-  /** Changes of one slot's owner within them; with one more the slot is suspended until half of them are older. */
+  /** Changes of one slot's owner within them, also in blocks that left the chain; with one more the slot is suspended until half of them are older. */
   readonly slotChangesMax: number
   /**
    * Public keys (Ed25519, 64 lower-case hex digits) of tick-fanout, oldest first: markers in `submissions` count only with the
@@ -241,9 +241,9 @@ function checkShared(markets: readonly MarketRules[], check: Check): void {
 /**
  * What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in
  * parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it; 4: all headers, and
- * deadlines.
+ * deadlines; 5: owners of slots by fork.
  */
-const HANDOVER = 4
+const HANDOVER = 5
 
 /** Stands for one that is added, in what `checkRules` says. */
 const ANY_MARKET = `0x${'0'.repeat(40)}`

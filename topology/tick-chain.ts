@@ -89,7 +89,7 @@ function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
   })
 
   const append = ({ blockNumber: number, blockHash: hash, blockTimestamp: timestamp }: EpochTick): TickAnswer => {
-    const block = { number, hash, canonical: true, timestamp }
+    const block = { number, hash, canonical: true, timestamp, forks: 0 }
     heads.put(HEAD_KEY, block)
     heads.put(`${number}`, block)
     heads.delete(`${number - headsKept}`)
@@ -118,7 +118,7 @@ function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
 
     rollBackTo(number: number): void {
       for (let gone = newest()!.number; gone > number; gone--) heads.delete(`${gone}`)
-      heads.put(HEAD_KEY, at(number) ?? { number, hash: UNKNOWN_HASH, canonical: true, timestamp: 0 })
+      heads.put(HEAD_KEY, at(number) ?? { number, hash: UNKNOWN_HASH, canonical: true, timestamp: 0, forks: 0 })
       heads.delete(PROBLEM_KEY)
     },
 
@@ -126,7 +126,7 @@ function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
     isNewProblem({ kind, blockNumber, blockHash }: EpochTick, { fromBlock }: TickProblem): boolean {
       const hash = `${kind} ${blockHash} from ${fromBlock}`
       if (heads.get(PROBLEM_KEY)?.hash === hash) return false
-      heads.put(PROBLEM_KEY, { number: blockNumber, hash, canonical: false, timestamp: 0 })
+      heads.put(PROBLEM_KEY, { number: blockNumber, hash, canonical: false, timestamp: 0, forks: 0 })
       return true
     },
   }

@@ -28,12 +28,14 @@ export interface ChainState {
   readonly heads: readonly Head[]
   /** Released and not yet closed, in the order of release. */
   readonly open: readonly OpenEpoch[]
+  /** ORPHAN ticks so far, as the newest tick says. */
+  readonly forks: number
 }
 
 /** Any block may have it: what lies on top is not compared with its parent. */
 export const UNKNOWN_HASH = ''
 
-export const EMPTY_CHAIN: ChainState = { heads: [], open: [] }
+export const EMPTY_CHAIN: ChainState = { heads: [], open: [], forks: 0 }
 
 /** A market and the measure of its submission window. */
 export interface ClockMarket {
@@ -64,13 +66,15 @@ export interface EpochRelease extends ReleasedEpoch {
  */
 export function applyTick(state: ChainState, tick: EpochTick, offset: number): ChainState {
   const newest = state.heads.at(-1)
-  if (tick.kind === 'ORPHAN') return withoutBlocksFrom(state, tick.blockNumber)
+  // One that was sent again tells an older count.
+  const forks = Math.max(state.forks, tick.forks)
+  if (tick.kind === 'ORPHAN') return { ...withoutBlocksFrom(state, tick.blockNumber), forks }
   if (tick.kind === 'HEAD') {
     if (newest !== undefined && tick.blockNumber <= newest.number) return state
     // A step over blocks is never written: then what came before it was sent again, and reading began in the midst of it.
     const before = newest === undefined || tick.blockNumber > newest.number + 1 ? EMPTY_CHAIN : state
     const { blockNumber: number, blockHash: hash, parentHash, blockTimestamp: timestamp } = tick
-    return { ...before, heads: [...before.heads, { number, hash, parentHash, timestamp, offset }] }
+    return { ...before, forks, heads: [...before.heads, { number, hash, parentHash, timestamp, offset }] }
   }
   if (newest?.number !== tick.blockNumber || newest.hash !== tick.blockHash) return state
   const others = state.open.filter((epoch) => !isEpochOf(epoch, tick))
@@ -94,7 +98,7 @@ const isEpochOf = (epoch: OpenEpoch, tick: EpochTick): boolean =>
   epoch.dataMarket === tick.dataMarket && epoch.epochId === tick.epochId && epoch.releaseBlock === tick.releaseBlock
 
 /** When no known block is left, the place stays: the next block is this one's number again, on whatever parent. */
-function withoutBlocksFrom({ heads, open }: ChainState, number: number): ChainState {
+function withoutBlocksFrom({ heads, open }: ChainState, number: number): Omit<ChainState, 'forks'> {
   const left = heads.filter((head) => head.number < number)
   const place = { number: number - 1, hash: UNKNOWN_HASH, parentHash: UNKNOWN_HASH, timestamp: 0 }
   return {
@@ -128,7 +132,7 @@ export function ticksOf(
   { slotsOffset, acceptedHeadersMax }: { readonly slotsOffset: number; readonly acceptedHeadersMax: number },
   markets: readonly MarketChange[] = [],
 ): EpochTick[] {
-  const head = headTick(header, slotsOffset)
+  const head = headTick(header, slotsOffset, state.forks)
   const opens = releases.map((release) => ({ ...head, releaseBlock: header.number, ...release, kind: 'OPEN' }) as const)
   const closes = state.open
     .filter((epoch) => {
@@ -143,9 +147,9 @@ export function ticksOf(
   return [{ ...head, markets }, ...opens, ...closes]
 }
 
-/** ORPHAN names the first block that left the chain, as it was. */
-export const orphanTick = (head: Head, slotsOffset: number): EpochTick => ({
-  ...headTick(head, slotsOffset),
+/** ORPHAN names the first block that left the chain, as it was. @param forks with this one */
+export const orphanTick = (head: Head, slotsOffset: number, forks: number): EpochTick => ({
+  ...headTick(head, slotsOffset, forks),
   kind: 'ORPHAN',
 })
 
@@ -154,7 +158,7 @@ const NOT_SAID = -1
 
 type TickBlock = Omit<Head, 'offset'> & Partial<Pick<BlockPoint, 'contractBlock'>>
 
-const headTick = (block: TickBlock, slotsOffset: number): EpochTick => ({
+const headTick = (block: TickBlock, slotsOffset: number, forks: number): EpochTick => ({
   kind: 'HEAD',
   dataMarket: '',
   epochId: 0,
@@ -170,5 +174,6 @@ const headTick = (block: TickBlock, slotsOffset: number): EpochTick => ({
   skippedFrom: 0,
   submissionWindow: 0,
   acceptedHeaders: [],
+  forks,
   markets: [],
 })

@@ -10,6 +10,8 @@ export interface Cursor {
   readonly slotsReadAt?: number | undefined
   /** The registry of slots that the table follows; absent in logs of older releases, and when its block left the chain. */
   readonly registry?: SlotRegistry | undefined
+  /** ORPHAN ticks so far; absent in logs of older releases. */
+  readonly forks?: number | undefined
   /** Hash of block 0; empty or absent when no node told it. */
   readonly genesis?: string | undefined
 }
@@ -47,6 +49,6 @@ export function startFrom(cursor: Cursor | undefined, chain: ChainState): ChainS
       `the ticks end at block ${newest.number} ${newest.hash}, the cursor at ${cursor.block} ${cursor.hash}`,
     )
   }
-  const { block: number, hash, parentHash, timestamp } = cursor
-  return { heads: [{ number, hash, parentHash, timestamp, offset: 0 }], open: [] }
+  const { block: number, hash, parentHash, timestamp, forks = 0 } = cursor
+  return { heads: [{ number, hash, parentHash, timestamp, offset: 0 }], open: [], forks }
 }

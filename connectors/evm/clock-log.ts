@@ -160,9 +160,10 @@ export class ClockSession {
     })
     this.known = startFrom(this.cursor, forgetOldHeads(chain, reorgDepthMax))
     // Rows are written before the ticks of their blocks. When only the rows got through, those blocks may leave the chain
-    // unseen, so the rows are taken back.
+    // unseen, so the rows are taken back. Without any tick, the rows alone tell how far the count of forks is.
     const newest = this.known.heads.at(-1)
-    if (newest) await this.writeSlots(this.slots.orphan(newest.number + 1))
+    if (newest) await this.writeSlots(this.slots.goOnFrom(newest.number, this.known.forks))
+    else this.known = { ...this.known, forks: this.slots.forks }
   }
 
   async writeSlots(rows: readonly SlotOwner[]): Promise<void> {
@@ -175,16 +176,18 @@ export class ClockSession {
 
   /** Says that the blocks from this one on left the chain. @param past the chain as far back as that block is known */
   async writeOrphan(orphaned: Head, past: ChainState): Promise<void> {
-    this.known = past
+    this.known = { ...past, forks: this.known.forks }
     await this.writeSlots(this.slots.orphan(orphaned.number))
-    await this.writeTicks([orphanTick(orphaned, this.slotsOffset)], cursorBefore(this.cursor!, orphaned.number))
+    const tick = orphanTick(orphaned, this.slotsOffset, this.slots.forks)
+    await this.writeTicks([tick], cursorBefore(this.cursor!, orphaned.number))
   }
 
   /** Appends ticks that follow the newest head, with the cursor behind them, and what they say of markets. */
   async writeTicks(ticks: readonly EpochTick[], read: CursorReadings, news?: MarketNews): Promise<void> {
     const { reorgDepthMax } = this.options
-    const { number: block, hash, parentHash, timestamp } = fold(this.known, ticks, 0).heads.at(-1)!
-    const cursor: Cursor = { block, hash, parentHash, timestamp, ...read }
+    const { heads, forks } = fold(this.known, ticks, 0)
+    const { number: block, hash, parentHash, timestamp } = heads.at(-1)!
+    const cursor: Cursor = { block, hash, parentHash, timestamp, forks, ...read }
     const next = this.known.heads[0]?.offset ?? this.ticksEnd
     const commits = [{ ...this.ticksAt, next, metadata: JSON.stringify(cursor) }]
     const base = await this.commit(

@@ -95,11 +95,11 @@ export class Judge {
 
   /** By the time of the log: never before the newest block in it, and no more than a week after. */
   private arriving(entry: Entry): Entry {
-    const { head, headTime } = this.chain
+    const { head, headTime, forks } = this.chain
     const { receivedAt, slotId } = entry.submission
     if (head === undefined) return { ...entry, arrivedAt: receivedAt, stranger: true }
     const arrivedAt = receivedAt < headTime ? headTime : Math.min(receivedAt, headTime + WEEK_MS)
-    const ownership = this.sources.ownerAt(slotId, head)
+    const ownership = this.sources.ownerAt(slotId, head, forks)
     return { ...entry, arrivedAt, stranger: ownership?.owner !== entry.signer || !ownership.active }
   }
 
@@ -228,7 +228,7 @@ export class Judge {
   /** The owner counts as of the release of the epoch; of one that was not released, as of the newest block. */
   private judgeSigner({ dataMarket, submission, signer }: Entry, head: number): Judgement | undefined {
     const asOf = this.chain.epoch(dataMarket, submission.epochId)?.releaseBlock ?? head
-    const ownership = this.sources.ownerAt(submission.slotId, asOf)
+    const ownership = this.sources.ownerAt(submission.slotId, asOf, this.chain.forks)
     if (!ownership) return refused('UNKNOWN_SLOT')
     if (ownership.owner === '') return refused('SLOT_INACTIVE') // suspended: its owner changed too often
     if (ownership.owner !== signer) return refused('SLOT_MISMATCH')

@@ -26,6 +26,8 @@ export class KnownChain {
   head: number | undefined
   /** When that block was made, ms since 1970. */
   headTime = 0
+  /** ORPHAN ticks up to here. */
+  forks = 0
   private readonly blocks = new Map<string, KnownBlock>()
   private readonly epochs = new Map<string, KnownEpoch>()
   private readonly forgotten = new Map<string, number>()
@@ -63,6 +65,8 @@ export class KnownChain {
 
   apply(tick: EpochTick): void {
     const { kind, dataMarket, epochId, releaseBlock, blockNumber } = tick
+    // a tick that comes again has the count of when it was written
+    this.forks = Math.max(this.forks, tick.forks)
     if (kind === 'HEAD') this.addBlock(tick)
     else if (kind === 'ORPHAN') this.dropFrom(blockNumber)
     else {

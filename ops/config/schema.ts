@@ -173,7 +173,7 @@ export const configSchema = z.strictObject({
       slotChangesMax: whole(2, 10_000)
         .default(rules.slotChangesMax)
         .describe(
-          'Changes of one slot’s owner within them. With one more the slot is suspended (SLOT_INACTIVE) until half of them are older.',
+          'Changes of one slot’s owner within them, also in blocks that left the chain. With one more the slot is suspended (SLOT_INACTIVE) until half of them are older.',
         ),
     })
     .prefault({})

@@ -5,13 +5,20 @@ import { arrivalOf, epochsAwaited } from '../../topology/early.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { rulesOfMarket } from '../../topology/rules.ts'
 
+const NO_RELEASE = { block: Number.POSITIVE_INFINITY, forks: Number.POSITIVE_INFINITY }
 /** Open epochs of one market that are remembered; more than windows and depth can leave open. */
 const OPEN_MAX = 1_024
 
+export interface Release {
+  readonly block: number
+  /** ORPHAN ticks until then. */
+  readonly forks: number
+}
+
 interface MarketState {
   newest: number
-  /** Epoch → block of its release, oldest first. */
-  readonly open: Map<number, number>
+  /** Epoch → its release, oldest first. */
+  readonly open: Map<number, Release>
 }
 
 export interface OpenEpochs {
@@ -20,8 +27,8 @@ export interface OpenEpochs {
   stateOf(dataMarket: string, epochId: number): EpochState
   /** As many as can have been released since the newest block in the log, and those ahead. */
   awaitedMax(dataMarket: string): number
-  /** Block of the oldest release of an epoch that is open; Infinity when none is. */
-  oldestRelease(): number
+  /** The oldest release of an epoch that is open; Infinity when none is. */
+  oldestRelease(): Release
 }
 
 /** @param now ms since 1970 */
@@ -31,19 +38,19 @@ export function openEpochs(rules: ProtocolRules, now: () => number): OpenEpochs 
   const served = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
   return {
     apply(tick) {
-      const { kind, dataMarket, epochId, releaseBlock, markets: changes } = tick
+      const { kind, dataMarket, epochId, releaseBlock, forks, markets: changes } = tick
       if (kind === 'HEAD') head = headOf(tick)
       for (const change of changes) {
         if (change.served) served.add(change.dataMarket)
         else served.delete(change.dataMarket)
       }
       if (kind !== 'OPEN' && kind !== 'CLOSE') return
-      const state = markets.get(dataMarket) ?? { newest: 0, open: new Map<number, number>() }
+      const state = markets.get(dataMarket) ?? { newest: 0, open: new Map<number, Release>() }
       markets.set(dataMarket, state)
       if (kind === 'CLOSE') state.open.delete(epochId)
       else {
         state.newest = Math.max(state.newest, epochId)
-        state.open.set(epochId, releaseBlock)
+        state.open.set(epochId, { block: releaseBlock, forks })
         for (const oldest of state.open.keys()) {
           if (state.open.size <= OPEN_MAX) break
           state.open.delete(oldest)
@@ -60,10 +67,10 @@ export function openEpochs(rules: ProtocolRules, now: () => number): OpenEpochs 
     },
     awaitedMax: (dataMarket) => epochsAwaited(arrivalOf(now(), head), head, rulesOfMarket(rules, dataMarket)),
     oldestRelease() {
-      let oldest = Number.POSITIVE_INFINITY
+      let oldest: Release = NO_RELEASE
       for (const { open } of markets.values()) {
         const [first] = open.values()
-        if (first !== undefined && first < oldest) oldest = first
+        if (first !== undefined && first.block < oldest.block) oldest = first
       }
       return oldest
     },
@@ -75,4 +82,5 @@ const headOf = ({ blockNumber: number, blockHash: hash, blockTimestamp: timestam
   hash,
   timestamp,
   canonical: true,
+  forks: 0,
 })

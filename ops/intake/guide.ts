@@ -4,12 +4,13 @@ import { systemClock } from '../../connectors/log/system-clock.ts'
 import type { SlotOwnership } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { OnUnreadable } from '../../streams/read-record.ts'
+import { placeAsOf } from '../../topology/ownership.ts'
 import { type ProtocolRules, rulesOfMarket } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../lifecycle.ts'
 import type { SignerPool } from '../signers.ts'
 import { blockAges } from './block-ages.ts'
-import { openEpochs } from './epochs-open.ts'
+import { openEpochs, type Release } from './epochs-open.ts'
 import { followTopic } from './follow.ts'
 
 /** Ticks before the end: what is open now was opened in them. */
@@ -80,11 +81,14 @@ export function createGuide({ rules, topics, log, signers, tell, quotaFactor }: 
 /**
  * Who may have signed a vote that counts: the owner as of the newest block, last, and before it whoever lost the slot after
  * `block`. The row of a sale comes here before the marker that makes `validate` judge by it, so for some time the seller's
- * votes still count. Nobody, the empty text, stands for who has a slot that is inactive.
+ * votes still count; so do a buyer's whose sale has just left the chain. Nobody, the empty text, stands for who has a slot that
+ * is inactive.
  */
-function ownersSince(history: readonly SlotOwnership[], block: number): readonly string[] {
-  const first = history.findLastIndex(({ sinceBlock }) => sinceBlock <= block)
-  const span = history.slice(Math.max(0, first)).map(({ owner, active }) => (active ? owner : ''))
-  const now = span.pop() ?? ''
+function ownersSince(history: readonly SlotOwnership[], { block, forks }: Release): readonly string[] {
+  const nameOf = ({ owner, active }: SlotOwnership): string => (active ? owner : '')
+  const newest = history.findLast(({ untilFork }) => untilFork === 0)
+  const now = newest ? nameOf(newest) : ''
+  const since = history.slice(Math.max(0, placeAsOf(history, block, forks)))
+  const span = since.filter(({ untilFork }) => untilFork === 0 || untilFork > forks).map(nameOf)
   return [...new Set(span.filter((owner) => owner !== '' && owner !== now)), now]
 }

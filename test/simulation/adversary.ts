@@ -66,12 +66,10 @@ export function plotOf(
   const random = new SeededRandom(seed ^ 0xbadbad)
   const wallets = Array.from({ length: SLOTS + 1 }, (_, i) => slotWallet(2, FIRST_SLOT + i))
   const owners = wallets.slice(0, SLOTS).map(({ slotId, address: owner }): SlotOwner => {
-    const first = { sinceBlock: 0, owner, active: true }
+    const first = { sinceBlock: 0, owner, active: true, sinceFork: 0, untilFork: 0 }
     if (slotId !== FIRST_SLOT) return { slotId, history: [first] }
-    return {
-      slotId,
-      history: [first, { sinceBlock: 2 + random.below(8), owner: wallets[SLOTS]!.address, active: true }],
-    }
+    const sold = { ...first, sinceBlock: 2 + random.below(8), owner: wallets[SLOTS]!.address }
+    return { slotId, history: [first, sold] }
   })
   const slots = wallets.slice(0, SLOTS).map(({ slotId, privateKey }) => ({
     slotId,

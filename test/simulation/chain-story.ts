@@ -58,7 +58,7 @@ export function chainStory(random: SeededRandom, comings: Comings): ChainStory {
     return isServedAlike(release, release + late) ? late : 0
   }
   const told: Telling = { hashOf, comings, lateness, open: new Set() }
-  return Array.from({ length: BLOCKS }, (_, i) => {
+  const story = Array.from({ length: BLOCKS }, (_, i) => {
     const block = i + 1
     const depth = random.chance(0.3) ? 1 + random.below(2) : 0
     const gone = Array.from({ length: depth }, (_, back) => block - depth + back)
@@ -72,6 +72,9 @@ export function chainStory(random: SeededRandom, comings: Comings): ChainStory {
     }
     return [orphan, ...gone.flatMap((number) => ticksOf(number, told)), ...ticksOf(block, told)]
   })
+  let orphans = 0
+  const counted = (tick: EpochTick) => ({ ...tick, forks: tick.kind === 'ORPHAN' ? ++orphans : orphans })
+  return story.map((ticks) => ticks.map(counted))
 }
 
 /** Hashes of the release block and of the one after it, in all their forks. */
@@ -140,5 +143,6 @@ const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTi
   submissionWindow: 0,
   acceptedHeaders: [],
   skippedFrom: 0,
+  forks: 0,
   markets: [],
 })

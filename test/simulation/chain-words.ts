@@ -88,29 +88,6 @@ export const idOf = (ids: readonly number[], ordinal: number): number => {
   return ids[ordinal - 1] ?? ids.at(-1)! + ordinal - ids.length
 }
 
-/**
- * The first block from this one on that stays on the chain. A change of owners is played only there: one in a block that leaves
- * the chain is taken out of the table, which may be ahead of the markers, and what is judged meanwhile does not know it.
- */
-export function stayingFrom(block: number, story: ChainStory): number {
-  const gone = new Set<number>()
-  let head = 0
-  for (const { kind, blockNumber } of story.flat()) {
-    if (kind === 'ORPHAN') for (let number = blockNumber; number <= head; number++) gone.add(number)
-    if (kind === 'HEAD') head = blockNumber
-  }
-  let at = block
-  while (gone.has(at)) at++
-  return at
-}
-
-/** The same slots, whose changes lie in blocks that stay. */
-export const staying = (slots: readonly SlotOwner[], story: ChainStory): SlotOwner[] =>
-  slots.map(({ slotId, history }) => ({
-    slotId,
-    history: history.map((one) => ({ ...one, sinceBlock: stayingFrom(one.sinceBlock, story) })),
-  }))
-
 /** At one moment of the story: so many of the newest blocks go, and these come. */
 export interface Moment {
   readonly atMs: number

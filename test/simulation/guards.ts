@@ -271,9 +271,9 @@ const TOPOLOGY: readonly Guard[] = [
   },
   {
     name: 'a slot is its owner’s as of the release of the epoch',
-    file: 'topology/judge.ts',
-    find: 'slot?.history.findLast(({ sinceBlock }) => sinceBlock <= blockNumber)',
-    replace: 'slot?.history.at(blockNumber === undefined ? 0 : -1)',
+    file: 'topology/ownership.ts',
+    find: 'sinceBlock <= blockNumber && sinceFork',
+    replace: '(sinceBlock <= blockNumber || blockNumber >= 0) && sinceFork',
     why: 'the table may be ahead of the markers, by as much as it likes',
   },
   {

@@ -20,7 +20,7 @@ import {
   releaseBlock,
   WINDOW_BLOCKS,
 } from './chain-story.ts'
-import { chainWords, genesisOf, hasRealClock, idOf, momentsOf, plainIds, staying, stayingFrom } from './chain-words.ts'
+import { chainWords, genesisOf, hasRealClock, idOf, momentsOf, plainIds } from './chain-words.ts'
 import { isHostile, rulesOf } from './rules.ts'
 import { type ScriptedSubmission, scripted, signed, submissionWith, uuidOf } from './submissions.ts'
 import type { TruePlay } from './true-chain.ts'
@@ -58,15 +58,13 @@ const WALLETS = Array.from({ length: 2 * SLOTS }, (_, i) => slotWallet(1, i + 1)
 
 export function scriptOf(seed: number): Script {
   const random = new SeededRandom(seed ^ 0x5eed)
-  const drawn = hasRealClock(seed) ? chainWords(seed) : undefined
+  const words = hasRealClock(seed) ? chainWords(seed) : undefined
   // In every third run; drawn apart, so that the others stay as they are.
-  const come = seed % 3 === 2 && !drawn
+  const come = seed % 3 === 2 && !words
   const others = new SeededRandom(seed ^ 0xadded)
   const comings = come ? comingsOf(others) : noComings
   const story = chainStory(random, comings)
-  const words = drawn && { ...drawn, registryAt: drawn.registryAt && stayingFrom(drawn.registryAt, story) }
-  const changing = slotsOf(story, random, words?.registryAt)
-  const slots = words ? staying(changing, story) : changing
+  const slots = slotsOf(story, random, words?.registryAt)
   const ids = words?.ids ?? plainIds()
   const ordinals = plainIds()
   const projects = { [MARKET]: 'project', [OTHER_MARKET]: isHostile(seed) ? 'other' : 'project' }
@@ -79,7 +77,7 @@ export function scriptOf(seed: number): Script {
   if (come) submissions.push(...sendings(OTHER_MARKET, others))
   const plot = isHostile(seed) ? plotOf(seed, submissions, story, ids) : undefined
   const hostile = plot?.slots ?? []
-  const all = [...slots, ...(words ? staying(hostile, story) : hostile)]
+  const all = [...slots, ...hostile]
   return {
     rules: rulesOf(seed),
     deliveries: words ? [] : late(deliveriesOf(story, all, random), seed),
@@ -99,15 +97,18 @@ const scopesOf = (ordinal: number, epochId: number, comings: Comings): string[] 
 /** Some slots change hands once; with another registry those that had not yet, and one of them is not in it. */
 function slotsOf(story: ChainStory, random: SeededRandom, registryAt = 0): SlotOwner[] {
   return WALLETS.slice(0, SLOTS).map(({ slotId, address: owner }, i) => {
-    const first = { sinceBlock: 0, owner, active: true }
+    const first = { sinceBlock: 0, owner, active: true, sinceFork: 0, untilFork: 0 }
     const buyer = WALLETS[SLOTS + i]!.address
     if (!random.chance(0.5)) {
       if (registryAt === 0) return { slotId, history: [first] }
       const isThere = slotId !== SLOTS
-      return { slotId, history: [first, { sinceBlock: registryAt, owner: isThere ? buyer : NOBODY, active: isThere }] }
+      return {
+        slotId,
+        history: [first, { ...first, sinceBlock: registryAt, owner: isThere ? buyer : NOBODY, active: isThere }],
+      }
     }
     const sinceBlock = 2 + random.below(story.length - 4)
-    return { slotId, history: [first, { sinceBlock, owner: buyer, active: true }] }
+    return { slotId, history: [first, { ...first, sinceBlock, owner: buyer }] }
   })
 }
 

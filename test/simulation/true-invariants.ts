@@ -83,7 +83,7 @@ function wrongOwner(
   const slotIds = new Set(blocks.flatMap(({ owners }) => [...owners.keys()]))
   for (const { number, owners } of blocks.slice(1))
     for (const slotId of slotIds) {
-      const entry = table.get(slotId)?.findLast(({ sinceBlock }) => sinceBlock <= number)
+      const entry = table.get(slotId)?.findLast(({ sinceBlock, untilFork }) => untilFork === 0 && sinceBlock <= number)
       const [found, owner] = [entry?.active ? entry.owner : NOBODY, owners.get(slotId) ?? NOBODY]
       if (found !== owner) return `I11: as of block ${number} slot ${slotId} is ${found}'s, and on the chain ${owner}'s`
     }

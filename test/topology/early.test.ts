@@ -239,7 +239,7 @@ describe('epochs that never come', () => {
 
   test('behavior: an intake whose clock is years ahead does not make room for everything', () => {
     const market = { ...MARKET_DEFAULTS, epochsWaitingMax: 50 }
-    const head = { number: 10, hash: '', canonical: true, timestamp: 20 }
+    const head = { number: 10, hash: '', canonical: true, timestamp: 20, forks: 0 }
     const arrivedAt = arrivalOf(10 ** 13, head)
     expect([arrivedAt, epochsAwaited(arrivedAt, head, market)]).toEqual([20_000 + 604_800_000, 50])
   })

@@ -45,7 +45,7 @@ export async function play({ open, partitions, instances, pace }: Setting): Prom
   await log.createTopics([...Object.values(topics)])
   const appender = await log.appender()
   for (let slotId = 1; slotId <= SLOTS; slotId++) {
-    const history = [{ sinceBlock: 0, owner: addressOf(slotId), active: true }]
+    const history = [{ sinceBlock: 0, owner: addressOf(slotId), active: true, sinceFork: 0, untilFork: 0 }]
     await append(appender, topics.slots, { slotId }, { slotId, history })
   }
   const failures: Error[] = []

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { instantiateSecp256k1 } from '@bitauth/libauth'
 import { type Codec, createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
-import type { EpochTick, SlotOwner, Submission, Verdict } from '../../schemas/types.ts'
+import type { EpochTick, SlotOwnership, Submission, Verdict } from '../../schemas/types.ts'
 import { TopologyTestDriver } from '../../streams/test-driver.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { keccak256, toHex } from '../../topology/keccak.ts'
@@ -88,6 +88,7 @@ const NO_EPOCH = {
   submissionWindow: 0,
   acceptedHeaders: [],
   skippedFrom: 0,
+  forks: 0,
   markets: [],
 }
 
@@ -138,6 +139,8 @@ export interface WorldOptions {
   readonly slots?: number
 }
 
+export type Owned = Omit<SlotOwnership, 'sinceFork' | 'untilFork'> & Partial<SlotOwnership>
+
 export type World = ReturnType<typeof createWorld>
 
 export function createWorld({
@@ -157,8 +160,11 @@ export function createWorld({
   const topology = sequencerTopology(rules, topics, stores, {}, signer)
   const driver = new TopologyTestDriver(topology, { commitEvery })
 
-  const own = (slotId: number, history: SlotOwner['history']): void =>
+  /** Entries count at every fork unless they say otherwise. */
+  const own = (slotId: number, entries: readonly Owned[]): void => {
+    const history = entries.map((entry) => ({ sinceFork: 0, untilFork: 0, ...entry }))
     driver.append(topics.slots, { slotId }, { slotId, history })
+  }
   for (let slotId = 1; slotId <= slots; slotId++)
     own(slotId, [{ sinceBlock: 0, owner: addressOf(slotId), active: true }])
 

@@ -10,6 +10,7 @@ import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { EpochTick, SlotOwner } from '../../../schemas/types.ts'
 import type { Log, LogRecord } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
+import { ownerAsOf } from '../../../topology/ownership.ts'
 import { sequencerTopics } from '../../../topology/topics.ts'
 import { CHAIN_ID, epochRange, MARKET, PROTOCOL_STATE, type ScriptedChain } from './scripted-chain.ts'
 
@@ -158,32 +159,40 @@ const describeTick = (tick: EpochTick): string => {
   return `${blockNumber} ${kind} ${blockHash} ${blockTimestamp}`
 }
 
-/** For every canonical block: the rows below its `slotsOffset` give each slot's owner as of that block. */
+/**
+ * For every canonical block: the rows below its `slotsOffset` give each slot's owner as of that block. Whoever reads a tick,
+ * also of a block that leaves the chain later, has the same answers from these rows as from all that come after them.
+ */
 export async function expectSlotsAsOfEachBlock(log: Log, topics: ClockTopics, chain: ScriptedChain): Promise<void> {
-  const rows = await readTopic(log, topics.slots.name)
-  const newest = new Map<number, SlotOwner>()
-  for (const { value } of rows) {
-    const row = topics.slots.value.decode(value!)
-    newest.set(row.slotId, row)
+  const rows = (await readTopic(log, topics.slots.name)).map(({ offset, value }) => ({
+    offset,
+    row: topics.slots.value.decode(value!),
+  }))
+  const tableBelow = (end: number): Map<number, SlotOwner> =>
+    new Map(rows.filter(({ offset }) => offset < end).map(({ row }) => [row.slotId, row]))
+  const newest = tableBelow(Number.POSITIVE_INFINITY)
+  const ticks = await readTicks(log, topics)
+  for (const { kind, blockNumber, slotsOffset, forks } of ticks) {
+    const below = tableBelow(slotsOffset)
+    const head = kind === 'ORPHAN' ? blockNumber - 1 : blockNumber
+    for (const slotId of newest.keys())
+      for (let block = Math.max(0, head - 6); block <= head; block++)
+        expect([slotId, block, ownerIn(newest, slotId, block, forks)]).toEqual([
+          slotId,
+          block,
+          ownerIn(below, slotId, block, forks),
+        ])
   }
-  for (const tick of canonical(await readTicks(log, topics)).filter(({ kind }) => kind === 'HEAD')) {
-    const below = new Map<number, SlotOwner>()
-    for (const { offset, value } of rows) {
-      if (offset >= tick.slotsOffset) break
-      const row = topics.slots.value.decode(value!)
-      below.set(row.slotId, row)
-    }
-    const { owners } = chain.blocks[tick.blockNumber]!
-    // A table may be further than the tick says, never less far: both must give the same answer.
-    for (const table of [below, newest]) {
-      for (const [slotId, owner] of owners) {
-        const entry = table.get(slotId)?.history.findLast(({ sinceBlock }) => sinceBlock <= tick.blockNumber)
-        expect(`block ${tick.blockNumber} slot ${slotId} ${entry?.owner}`).toBe(
-          `block ${tick.blockNumber} slot ${slotId} ${owner}`,
-        )
-      }
-    }
-  }
+  for (const { blockNumber, forks } of canonical(ticks).filter(({ kind }) => kind === 'HEAD'))
+    for (const [slotId, owner] of chain.blocks[blockNumber]!.owners)
+      expect(`block ${blockNumber} slot ${slotId} ${ownerIn(newest, slotId, blockNumber, forks).owner}`).toBe(
+        `block ${blockNumber} slot ${slotId} ${owner}`,
+      )
+}
+
+function ownerIn(table: ReadonlyMap<number, SlotOwner>, slotId: number, block: number, forks: number) {
+  const { owner, active, sinceBlock } = ownerAsOf(table.get(slotId)?.history ?? [], block, forks) ?? {}
+  return { owner, active, sinceBlock }
 }
 
 /** The log holds exactly what the chain says, each tick once. */

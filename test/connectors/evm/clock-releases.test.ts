@@ -268,8 +268,8 @@ describe('the second look', () => {
     }
     await clock.close()
     expect((await ownersOf(log, 2)).slice(-2)).toEqual([
-      { sinceBlock: 8, owner: ownerAddress(2), active: true },
-      { sinceBlock: 17, owner: ownerAddress(23), active: true },
+      { sinceBlock: 8, owner: ownerAddress(2), active: true, sinceFork: 0, untilFork: 0 },
+      { sinceBlock: 17, owner: ownerAddress(23), active: true, sinceFork: 0, untilFork: 0 },
     ])
     expect(found).toContainEqual([13, 0, 1])
   })

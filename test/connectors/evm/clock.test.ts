@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createMemoryLog } from '../../../connectors/log/memory.ts'
 import type { Log } from '../../../streams/ports.ts'
 import {
+  APP_ID,
   clockTopics,
   expectSlotsAsOfEachBlock,
   expectTicksOfChain,
@@ -90,7 +91,7 @@ describe('following the chain', () => {
     const suspended = history.findIndex(({ owner }) => owner === '')
     expect(suspended).toBeGreaterThan(0)
     expect(history.slice(suspended + 1)).toEqual([
-      { sinceBlock: expect.any(Number), owner: ownerAddress(45), active: true },
+      { sinceBlock: expect.any(Number), owner: ownerAddress(45), active: true, sinceFork: 0, untilFork: 0 },
     ])
     expect(history[suspended]!.sinceBlock + 20).toBeGreaterThan(history.at(-1)!.sinceBlock)
   })
@@ -187,6 +188,32 @@ describe('reorganizations', () => {
     const ofEpochs = (await kinds(log)).filter((tick) => !tick.endsWith('HEAD'))
     // Epoch 2 was closed in block 9: it stays closed, though that block is gone. Epoch 3 opens anew.
     expect(ofEpochs).toEqual(['2 OPEN', '5 OPEN', '6 CLOSE', '9 CLOSE', '13 OPEN', '7 ORPHAN', '13 OPEN'])
+    await expectSlotsAsOfEachBlock(log, topics, chain)
+  })
+
+  test('behavior: every tick says how many ORPHANs there were, across restarts too', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const reorgsFrom = async (block: number) => {
+      const clock = await runClock(log, topics, [chain.node()])
+      await clock.reached(block)
+      chain.reorg(2)
+      for (let i = 0; i < 4; i++)
+        chain.mine(i === 0 ? { slots: [{ slotId: 3, owner: ownerAddress(400 + block) }] } : {})
+      await clock.reached(block + 2)
+      await clock.close()
+    }
+    await reorgsFrom(12)
+    const { name } = topics.epochTicks
+    const [committed] = await log.committedOffsets(`${APP_ID}-clock`, [{ topic: name, partition: 0 }])
+    expect(JSON.parse(committed!.metadata)).toMatchObject({ forks: 1 })
+    await reorgsFrom(14)
+    const ticks = await readTicks(log, topics)
+    let forks = 0
+    for (const tick of ticks) {
+      if (tick.kind === 'ORPHAN') forks++
+      expect(tick.forks).toBe(forks)
+    }
+    expect(forks).toBe(2)
     await expectSlotsAsOfEachBlock(log, topics, chain)
   })
 

@@ -129,7 +129,7 @@ async function runEpoch(log: Log): Promise<void> {
   })
   const owned = Array.from({ length: SLOTS }, (_, i) => {
     const slotId = i + 1
-    const history = [{ sinceBlock: 0, owner: ownerOf(slotId), active: true }]
+    const history = [{ sinceBlock: 0, owner: ownerOf(slotId), active: true, sinceFork: 0, untilFork: 0 }]
     return recordOf(topics.slots, { slotId }, { slotId, history })
   })
   await appendAll(appender, owned)

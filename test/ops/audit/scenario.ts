@@ -78,6 +78,8 @@ export interface ScenarioOptions {
   readonly comings?: boolean
   /** With this block as the newest, it and so many below it are replaced, also those of epochs whose batches are cut. */
   readonly deepReorg?: { readonly block: number; readonly depth: number }
+  /** Slot 3 is sold to the owner of slot 4 in block 6, which leaves the chain; both sign in between. */
+  readonly saleLeaves?: boolean
   /** How the contract counts the blocks of the chain, as HEADs tell it; absent: by their own numbers. */
   readonly contractBlockOf?: (blockNumber: number) => number
   /** Markers are signed, and somebody who may write `submissions` puts forged and copied ones between them. */
@@ -91,6 +93,7 @@ export async function runScenario({
   openEnd = false,
   comings = false,
   forgers = false,
+  saleLeaves = false,
   deepReorg,
   contractBlockOf = (blockNumber) => blockNumber,
 }: ScenarioOptions): Promise<Scenario> {
@@ -103,8 +106,14 @@ export async function runScenario({
   const driver = new TopologyTestDriver(topology, { commitEvery: 7 })
   const random = seeded(seed)
   for (let slotId = 1; slotId <= SLOTS; slotId++) {
-    const history = [{ sinceBlock: 0, owner: signer.addressOf(slotId), active: slotId !== SLOTS }]
-    driver.append(topics.slots, { slotId }, { slotId, history })
+    const [owner, active] = [signer.addressOf(slotId), slotId !== SLOTS]
+    const history = [{ sinceBlock: 0, owner, active, sinceFork: 0, untilFork: 0 }]
+    const sale = { sinceBlock: 6, owner: signer.addressOf(4), active, sinceFork: 0, untilFork: 1 }
+    driver.append(
+      topics.slots,
+      { slotId },
+      { slotId, history: saleLeaves && slotId === 3 ? [...history, sale] : history },
+    )
   }
   const chain = new Chain(random, comings, contractBlockOf)
   let sent = 0
@@ -124,6 +133,7 @@ export async function runScenario({
   const blocks = epochs * EPOCH_BLOCKS + (openEnd ? 0 : WINDOW + 2)
   for (let block = 1; block <= blocks; block++) {
     tell(chain.advance(block, epochs))
+    if (block === 7 && saleLeaves) for (const key of [3, 4]) submit({ slotId: 3, epochId: 0, projectId: 'sale:0' }, key)
     if (block === 7) tell(chain.reorganise(2, epochs))
     if (block === deepReorg?.block) tell(chain.reorganise(deepReorg.depth, epochs))
     const batch = submissionsAt(chain, block, random, comings ? [...MARKETS, ADDED_MARKET] : MARKETS)
@@ -232,6 +242,7 @@ function submissionsAt(
 class Chain {
   private readonly hashes = new Map<number, string>()
   private readonly opened = new Map<number, number>()
+  private forks = 0
   private readonly random: () => number
   private readonly comings: boolean
   private readonly contractBlockOf: (blockNumber: number) => number
@@ -301,6 +312,7 @@ class Chain {
         ? [...this.hashes.keys()].filter((block) => this.told.has(block)).at(-1)!
         : 0
     const first = last - depth + 1
+    this.forks++
     const ticks = [this.tick('ORPHAN', '', 0, first, {})]
     for (let block = first; block <= last; block++) this.hashes.delete(block)
     for (let block = first; block <= last; block++) ticks.push(...this.advance(block, epochs))
@@ -322,7 +334,13 @@ class Chain {
     this.told.add(blockNumber)
     const hashes = { blockHash: this.hashAt(blockNumber), parentHash: this.hashAt(blockNumber - 1) }
     const contractBlock = this.contractBlockOf(blockNumber)
-    return { ...blankTick(kind, dataMarket, epochId, blockNumber), ...hashes, contractBlock, ...fields }
+    return {
+      ...blankTick(kind, dataMarket, epochId, blockNumber),
+      ...hashes,
+      contractBlock,
+      forks: this.forks,
+      ...fields,
+    }
   }
 }
 
@@ -342,6 +360,7 @@ const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number,
   submissionWindow: WINDOW,
   acceptedHeaders: [],
   skippedFrom: 0,
+  forks: 0,
   markets: [],
 })
 

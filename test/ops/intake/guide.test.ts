@@ -27,9 +27,10 @@ async function logOf() {
   return { log, append }
 }
 
+const ON_CHAIN = { sinceFork: 0, untilFork: 0 }
 const owned = (slotId: number, ...owners: string[]) => ({
   slotId,
-  history: owners.map((owner, at) => ({ sinceBlock: at, owner, active: true })),
+  history: owners.map((owner, at) => ({ ...ON_CHAIN, sinceBlock: at, owner, active: true })),
 })
 
 test('default: a slot has the owner of now, none when it does not exist; before the table is read there is no word', async () => {
@@ -56,7 +57,7 @@ test('behavior: a former owner is one as long as an epoch is open that it saw; o
       slots.key.encode({ slotId }),
       slots.value.encode({
         slotId,
-        history: history.map(([sinceBlock, owner, active = true]) => ({ sinceBlock, owner, active })),
+        history: history.map(([sinceBlock, owner, active = true]) => ({ ...ON_CHAIN, sinceBlock, owner, active })),
       }),
     )
   await append(epochTicks.name, tick, epochTicks.value.encode(openTick(9, 100)))
@@ -69,6 +70,26 @@ test('behavior: a former owner is one as long as an epoch is open that it saw; o
   await expect.poll(owners).toEqual([['0xb'], ['0xc', '0xb'], ['0xa', '0xb', ''], ['0xa', '']])
   await append(epochTicks.name, tick, epochTicks.value.encode({ ...openTick(9, 111), kind: 'CLOSE' }))
   await expect.poll(owners).toEqual([['0xb'], ['0xb'], [''], ['']])
+  await guide.close()
+})
+
+test('behavior: whoever had a slot at the oldest release is still one when a reorganisation takes that back', async () => {
+  const { log, append } = await logOf()
+  const guide = createGuide({ rules, topics, log, signers: createSignerPool(rules, 0), quotaFactor: 4, tell: () => {} })
+  const tick = epochTicks.key.encode({ dataMarket: MARKET })
+  const entry = (sinceBlock: number, owner: string) => ({ ...ON_CHAIN, sinceBlock, owner, active: true })
+  const own = (slotId: number, ...history: ReturnType<typeof entry>[]) =>
+    append(slots.name, slots.key.encode({ slotId }), slots.value.encode({ slotId, history }))
+  await own(1, entry(0, '0xa'), { ...entry(99, '0xb'), untilFork: 1 })
+  await own(2, entry(0, '0xa'), { ...entry(99, '0xb'), untilFork: 1 }, { ...entry(98, '0xc'), sinceFork: 1 })
+  await append(epochTicks.name, tick, epochTicks.value.encode(openTick(9, 100)))
+  const owners = () => [1, 2].map((slotId) => guide.ownersOf(slotId))
+  await expect.poll(owners).toEqual([
+    ['0xb', '0xa'],
+    ['0xb', '0xc'],
+  ])
+  await append(epochTicks.name, tick, epochTicks.value.encode({ ...openTick(9, 100, 'b'), forks: 1 }))
+  await expect.poll(owners).toEqual([['0xa'], ['0xc']])
   await guide.close()
 })
 

@@ -56,7 +56,10 @@ async function prepared(log: Log): Promise<void> {
     partition: 0,
     timestamp: 1,
     key: slots.key.encode({ slotId }),
-    value: slots.value.encode({ slotId, history: [{ sinceBlock: 1, owner, active: true }] }),
+    value: slots.value.encode({
+      slotId,
+      history: [{ sinceBlock: 1, owner, active: true, sinceFork: 0, untilFork: 0 }],
+    }),
   }))
   const tick = openTick(OPEN_EPOCH, 10, '', MARKET)
   const key = epochTicks.key.encode({ dataMarket: MARKET })
