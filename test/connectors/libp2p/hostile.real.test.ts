@@ -113,6 +113,14 @@ const RAW_ATTACKS: readonly ((socket: Socket) => void)[] = [
 const json = Buffer.from('{"a":"')
 const PEER_ATTACKS: readonly ((stream: Stream) => Promise<unknown>)[] = [
   (stream) => write(stream, randomBytes(2_000)),
+  // too long, and ends
+  (stream) =>
+    write(
+      stream,
+      Buffer.concat([message().bytes.subarray(0, 36), json, Buffer.alloc(300_000, 'x'), Buffer.from('"}')]),
+      20_000,
+    ),
+  // too long, and never ends
   (stream) => write(stream, Buffer.concat([message().bytes.subarray(0, 36), json, Buffer.alloc(300_000, 'x')]), 20_000),
   // an object that never ends, up to just below the bound
   (stream) => write(stream, Buffer.concat([message().bytes.subarray(0, 36), json, Buffer.alloc(60_000, '\\')]), 6_000),
