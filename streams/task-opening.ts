@@ -48,7 +48,7 @@ interface Input extends HeldPosition {
  */
 export async function openTask(task: Task, ports: OpeningPorts, restored: Restored): Promise<Opening> {
   const { log, clock, signal } = ports
-  const topics = [...new Set([...task.topics])]
+  const topics = [...new Set(task.topics)]
   const ids = await retried(clock, signal, () => log.topicIds(topics))
   const inputs = await retried(clock, signal, () => inputsOf(task, ports))
   for (const input of inputs) {

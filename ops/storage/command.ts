@@ -36,9 +36,7 @@ export function batchesCommand(open: OpenLog): Command {
     .option('--hours <n>', 'only batches of the last so many hours; all that the log knows when left out')
     .action(async (given: Given) => {
       const { hours, kubo, dryRun, json } = parseOptions(healSchema, given, 'batches heal')
-      const target = targetOf(given)
-      await withLog(open, target, storesOf(target, kubo), async (opened, keepers) => {
-        const all = await keptBatches(opened.log, opened.topics)
+      await withBatches(open, given, kubo, async (all, keepers, opened) => {
         const batches = hours === undefined ? all : all.filter(({ at }) => at >= systemClock.now() - hours * 3_600_000)
         const checks = await Promise.all(keepers.map((keeper) => checkStore(keeper, batches)))
         const healed = await Promise.all(
@@ -54,9 +52,7 @@ export function batchesCommand(open: OpenLog): Command {
     .requiredOption('--older-than-days <n>', 'batches whose row in the log was last written before so many days')
     .action(async (given: Given) => {
       const { olderThanDays, kubo, dryRun, json } = parseOptions(pruneSchema, given, 'batches prune')
-      const target = targetOf(given)
-      await withLog(open, target, storesOf(target, kubo), async (opened, keepers) => {
-        const all = await keptBatches(opened.log, opened.topics)
+      await withBatches(open, given, kubo, async (all, keepers) => {
         const old = olderThan(all, olderThanDays, systemClock.now())
         const going = new Set(old)
         const kept = all.filter((batch) => !going.has(batch)).map(({ cid }) => cid)
@@ -89,12 +85,15 @@ function storesOf(target: LogTarget, kubo: string | undefined): StorageConfig {
   return { ...storage, kubo: [...storage.kubo, ...more] }
 }
 
-async function withLog(
+/** Calls `use` with all batches that the log knows. */
+async function withBatches(
   open: OpenLog,
-  target: LogTarget,
-  config: StorageConfig,
-  use: (opened: OpenedLog, keepers: readonly Keeper[]) => Promise<void>,
+  given: TargetOptions,
+  kubo: string | undefined,
+  use: (all: readonly KeptBatch[], keepers: readonly Keeper[], opened: OpenedLog) => Promise<void>,
 ): Promise<void> {
+  const target = targetOf(given)
+  const config = storesOf(target, kubo)
   if (config.directory === undefined && config.kubo.length === 0)
     throw new CliError(
       'no store is named',
@@ -102,7 +101,8 @@ async function withLog(
     )
   const opened = await open(target)
   try {
-    await use(opened, await openKeepers(config))
+    const keepers = await openKeepers(config)
+    await use(await keptBatches(opened.log, opened.topics), keepers, opened)
   } finally {
     await opened.close()
   }
