@@ -36,9 +36,9 @@ export class Alignment {
   }
 
   /** Counts a data record. */
-  count(key: unknown, bytes: Uint8Array): void {
+  count(key: unknown, value: unknown, bytes: Uint8Array): void {
     if (!this.counted) return
-    const scope = this.protocol.scopeOfKey(key)
+    const scope = this.protocol.scopeOfData(key, value)
     if (this.tally === undefined || scope !== this.scope) {
       this.scope = scope
       this.tally = this.state.findOrCreate(this.receivedKey(scope), 1)

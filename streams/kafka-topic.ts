@@ -47,7 +47,7 @@ export interface MarkerProtocol<K, V> {
   /** The scope a marker closes, or undefined when it closes none (then counts are not checked). */
   scopeOf(marker: V): string | undefined
   /** The scope that a data record is counted under. */
-  scopeOfKey(key: K): string
+  scopeOfData(key: K, value: V): string
   /** The key under which a marker is written. */
   keyOf(marker: V): K
   stampOf(marker: V): MarkerStamp

@@ -12,6 +12,7 @@ type Topic = KafkaTopic<unknown, unknown>
 /** Receives what flows along one edge of the graph. */
 export interface Receiver {
   receive(key: unknown, value: unknown, timestamp: number): void
+  receiveTombstone(key: unknown, timestamp: number): void
   receiveMarker(marker: unknown): void
 }
 
@@ -44,6 +45,10 @@ export class Fork implements Output<unknown, unknown> {
     for (let at = 0; at < children.length; at++) children[at]!.receive(key, value, timestamp)
   }
 
+  sendTombstone(key: unknown): void {
+    for (const child of this.children) child.receiveTombstone(key, this.collector.timestamp)
+  }
+
   sendMarker(marker: unknown): void {
     for (const child of this.children) child.receiveMarker(marker)
   }
@@ -58,6 +63,10 @@ export class ProcessorReceiver implements Receiver {
 
   receive(key: unknown, value: unknown): void {
     this.processor.process(key, value)
+  }
+
+  receiveTombstone(): void {
+    throw new Error('a tombstone goes to a topic, not to a processor')
   }
 
   receiveMarker(marker: unknown): void {
@@ -84,6 +93,14 @@ export class KeyedSink implements Receiver {
     const partition = partitionFor(keyBytes, topic.partitions)
     if (topic.markers !== undefined) this.count(topic.markers, key, value, valueBytes, partition)
     this.collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: valueBytes })
+  }
+
+  receiveTombstone(key: unknown, timestamp: number): void {
+    const { topic } = this
+    if (topic.cleanup !== 'compact') throw new Error(`${topic.name} is not compacted, so it has no tombstones`)
+    const keyBytes = topic.key.encode(key)
+    const partition = partitionFor(keyBytes, topic.partitions)
+    this.collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: null })
   }
 
   receiveMarker(marker: unknown): void {
@@ -118,7 +135,7 @@ export class KeyedSink implements Receiver {
   ): void {
     if (markers.isMarker(value)) throw new Error(`a marker was sent to ${this.topic.name} as data; use sendMarker`)
     const engine = this.collector.engine!
-    const scope = markers.scopeOfKey(key)
+    const scope = markers.scopeOfData(key, value)
     if (this.tally === undefined || scope !== this.scope) {
       this.scope = scope
       this.tally = engine.findOrCreate(this.sentKey(scope), this.topic.partitions)
@@ -151,6 +168,10 @@ export class BroadcastSink implements Receiver {
 
   receive(_key: unknown, value: unknown): void {
     this.receiveMarker(value)
+  }
+
+  receiveTombstone(): void {
+    throw new Error(`${this.topic.name} takes markers alone`)
   }
 
   receiveMarker(marker: unknown): void {

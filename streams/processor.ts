@@ -13,6 +13,8 @@ export interface RecordOrigin {
 export interface Output<K, V> {
   /** Sends to every child. `timestamp` defaults to that of the record in hand. */
   send(key: K, value: V, timestamp?: number): void
+  /** Takes a key's row out of the compacted topics behind this output. @throws where one of them is not compacted */
+  sendTombstone(key: K): void
   /** Forwards a marker: it reaches every partition of each topic behind this output, stamped with this task's number. */
   sendMarker(marker: V): void
 }

@@ -184,7 +184,7 @@ export class Task {
         this.processMarker(alignment, value)
         return
       }
-      alignment.count(key, record.value!)
+      alignment.count(key, value, record.value!)
     }
     for (let at = 0; at < children.length; at++) children[at]!.receive(key, value, record.timestamp)
   }

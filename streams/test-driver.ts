@@ -90,16 +90,27 @@ export class TopologyTestDriver {
     }
   }
 
-  /** All records of a topic, partition by partition; markers too. */
+  /** All records of a topic, partition by partition; markers too, but no tombstones. */
   read<K, V>(topic: KafkaTopic<K, V>): OutputRecord<K, V>[] {
     return (this.partitions.get(topic.name) ?? []).flatMap((records, partition) =>
-      records.map(({ key, value, timestamp, offset }) => ({
-        key: topic.key.decode(key!),
-        value: topic.value.decode(value!),
-        timestamp,
-        partition,
-        offset,
-      })),
+      records
+        .filter(({ value }) => value !== null)
+        .map(({ key, value, timestamp, offset }) => ({
+          key: topic.key.decode(key!),
+          value: topic.value.decode(value!),
+          timestamp,
+          partition,
+          offset,
+        })),
+    )
+  }
+
+  /** The rows of a compacted topic: the newest value of each key that has one. */
+  rows<K, V>(topic: KafkaTopic<K, V>): Pick<OutputRecord<K, V>, 'key' | 'value'>[] {
+    const newest = new Map<string, LogRecord>()
+    for (const record of this.readRaw(topic.name)) newest.set(latin1(record.key!), record)
+    return [...newest.values()].flatMap(({ key, value }) =>
+      value === null ? [] : [{ key: topic.key.decode(key!), value: topic.value.decode(value) }],
     )
   }
 

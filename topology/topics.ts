@@ -197,7 +197,7 @@ function epochMarkers<K extends T.EpochKey, V extends object>(
       const { kind, dataMarket, epochId } = marker(value).tick
       return kind === 'CLOSE' ? epochScope(dataMarket, epochId) : undefined
     },
-    scopeOfKey: (key) => epochScope(key.dataMarket, key.epochId),
+    scopeOfData: (key) => epochScope(key.dataMarket, key.epochId),
     keyOf: (value) => keyOf(marker(value).tick.dataMarket, marker(value).tick.epochId),
     stampOf: (value): MarkerStamp => marker(value),
     withStamp: (value, { from, of, count, checksum }) => ({ ...value, from, of, count, checksum }),

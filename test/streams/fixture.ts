@@ -32,7 +32,7 @@ export const rounds: MarkerProtocol<string, Item> = {
   isMarker: isEnd,
   idOf: (marker) => (marker as End).round,
   scopeOf: (marker) => ((marker as End).round.startsWith('-') ? undefined : (marker as End).round),
-  scopeOfKey: (key) => key.split('/')[0]!,
+  scopeOfData: (key) => key.split('/')[0]!,
   keyOf: (marker) => `${(marker as End).round}/`,
   stampOf: (marker) => marker as End,
   withStamp: (marker, stamp) => ({ ...(marker as End), ...stamp }),

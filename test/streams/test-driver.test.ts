@@ -1,6 +1,7 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
+import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import { type DriverOptions, TopologyTestDriver } from '../../streams/test-driver.ts'
 import { isEnd, plainTopic } from './fixture.ts'
 import { type SumsOptions, sumStore, sumsTopics, sumsTopology } from './sums.ts'
@@ -83,6 +84,40 @@ test('default: a global table shows what was piped into its topic', () => {
   driver.pipe(table, 'k', 'row')
   driver.pipe(plainTopic('a'), 'k', '')
   expect(looked).toEqual([undefined, 'row'])
+})
+
+describe('tombstones', () => {
+  const forgetful = (table: KafkaTopic<string, string>) => {
+    const builder = createStreamsBuilder()
+    const stream = builder.stream(plainTopic('a'))
+    const { rows } = stream.process<{ rows: readonly [string, string] }>('keep', ['rows'], ({ outputs }) => ({
+      process(key, value) {
+        if (value === '') outputs.rows.sendTombstone(key)
+        else outputs.rows.send(key, value)
+        return undefined
+      },
+    }))
+    rows.to(table)
+    return new TopologyTestDriver(builder.build())
+  }
+
+  test('default: one takes the row of its key out of a compacted topic', () => {
+    const table = { ...plainTopic('table'), cleanup: 'compact' as const, partitions: 3 }
+    const driver = forgetful(table)
+    for (const [key, value] of [
+      ['k', 'old'],
+      ['l', 'row'],
+      ['k', ''],
+    ] as const)
+      driver.pipe(plainTopic('a'), key, value)
+    expect(driver.rows(table)).toEqual([{ key: 'l', value: 'row' }])
+    expect(driver.read(table)).toHaveLength(2)
+  })
+
+  test('error: another topic has none', () => {
+    const driver = forgetful(plainTopic('table'))
+    expect(() => driver.pipe(plainTopic('a'), 'k', '')).toThrow('table is not compacted')
+  })
 })
 
 test('error: a store that no task has', () => {

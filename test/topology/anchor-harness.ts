@@ -18,6 +18,8 @@ export interface SentIntent {
 
 const codec = await createCodec(memoryRegistry())
 
+const NOTHING_ELSE = { sendMarker: () => {}, sendTombstone: () => {} }
+
 /** The anchor stage by itself, over stores that are maps. Store values pass through their serde, as on a restore. */
 export function anchorStage(rules: Partial<AnchorRules> = {}) {
   const stores = new Map<string, MapStore>()
@@ -33,8 +35,8 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
     timestamp: 0,
     prepared: undefined,
     outputs: {
-      intents: { send: (key, intent) => void intents.push({ key, intent }), sendMarker: () => {} },
-      anchors: { send: (key, row) => void rows.push({ key, row }), sendMarker: () => {} },
+      intents: { send: (key, intent) => void intents.push({ key, intent }), ...NOTHING_ELSE },
+      anchors: { send: (key, row) => void rows.push({ key, row }), ...NOTHING_ELSE },
     },
     store: <S extends Store>(builder: StoreBuilder<S>): S => {
       const store = stores.get(builder.name) ?? new MapStore(builder)
