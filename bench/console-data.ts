@@ -191,6 +191,9 @@ const tickOf = (kind: EpochTick['kind'], { dataMarket, epochId }: Key): EpochTic
   skippedFrom: 0,
   forks: 0,
   markets: [],
+  day: 0,
+  dailyQuota: 0,
+  daysEnded: 0,
 })
 
 /** Appends in bursts; gives where each lies. */

@@ -78,5 +78,8 @@ export function tick(kind: EpochTick['kind'], blockNumber: number): EpochTick {
     skippedFrom: 0,
     forks: 0,
     markets: [],
+    day: 0,
+    dailyQuota: 0,
+    daysEnded: 0,
   }
 }

@@ -290,7 +290,7 @@ export interface EpochTick {
   readonly begin: number
   /** OPEN: last source-chain block of the epoch. */
   readonly end: number
-  /** OPEN: first of the epochs up to this one that the market's owner skipped: the contract released none of them. 0 when none was skipped. */
+  /** OPEN, and CLOSE since ticks carry days: first of the epochs up to this one that the market's owner skipped: the contract released none of them. 0 when none was skipped. */
   readonly skippedFrom: number
   /** OPEN, CLOSE: snapshotSubmissionWindow read at the release block, in the market's unit. */
   readonly submissionWindow: number
@@ -300,6 +300,12 @@ export interface EpochTick {
   readonly forks: number
   /** HEAD: data markets that are served, or no longer, from this block on. Stays true when the block leaves the chain. */
   readonly markets: readonly MarketChange[]
+  /** OPEN, CLOSE: the market's dayCounter as of the release block; the epoch belongs to this day whenever it closes. 0: not said, by an older clock, or since the contract counts no days. */
+  readonly day: number
+  /** OPEN, CLOSE: dailySnapshotQuota as of the release block; 0 when the day is. */
+  readonly dailyQuota: number
+  /** CLOSE: every epoch of the market that was released in this day or an earlier one has closed, with this one. 0 when that can be said of no day. */
+  readonly daysEnded: number
 }
 
 export type TickKind =
@@ -316,6 +322,8 @@ export interface EpochWindow {
   readonly releaseBlock: number
   /** 0 until closed. */
   readonly closeBlock: number
+  /** Of the contract, as of the release; 0 when no tick says it. */
+  readonly day: number
 }
 
 export type EpochState =

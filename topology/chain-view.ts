@@ -40,14 +40,15 @@ export function createChainView(
       markets.put(dataMarket, { ...market, newest: newestOf(epochs, dataMarket, market.forgotten) })
   }
 
-  const open = ({ dataMarket, epochId, releaseBlock }: EpochTick): void => {
+  const open = ({ dataMarket, epochId, releaseBlock, day }: EpochTick): void => {
     const before = markets.get(dataMarket) ?? UNHEARD_OF
-    epochs.put(epochScope(dataMarket, epochId), { dataMarket, epochId, state: 'OPEN', releaseBlock, closeBlock: 0 })
+    const window = { dataMarket, epochId, day, state: 'OPEN', releaseBlock, closeBlock: 0 } as const
+    epochs.put(epochScope(dataMarket, epochId), window)
     markets.put(dataMarket, { ...before, newest: Math.max(before.newest, epochId) })
   }
 
-  const close = ({ dataMarket, epochId, releaseBlock, blockNumber }: EpochTick): void => {
-    const window = { dataMarket, epochId, releaseBlock, state: 'CLOSED', closeBlock: blockNumber } as const
+  const close = ({ dataMarket, epochId, releaseBlock, blockNumber, day }: EpochTick): void => {
+    const window = { dataMarket, epochId, day, releaseBlock, state: 'CLOSED', closeBlock: blockNumber } as const
     epochs.put(epochScope(dataMarket, epochId), window)
     const before = markets.get(dataMarket) ?? { ...UNHEARD_OF, newest: epochId }
     markets.put(dataMarket, { ...before, forgotten: forgetClosed(dataMarket, before.forgotten) })

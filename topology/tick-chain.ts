@@ -138,9 +138,9 @@ function createEpochBook(epochs: KeyValueStore<EpochWindow>) {
     stateOf: (dataMarket: string, epochId: number): EpochWindow['state'] | undefined =>
       epochs.get(epochScope(dataMarket, epochId))?.state,
 
-    record({ kind, dataMarket, epochId, releaseBlock, blockNumber }: EpochTick): void {
+    record({ kind, dataMarket, epochId, releaseBlock, blockNumber, day }: EpochTick): void {
       const [state, closeBlock] = kind === 'CLOSE' ? (['CLOSED', blockNumber] as const) : (['OPEN', 0] as const)
-      epochs.put(epochScope(dataMarket, epochId), { dataMarket, epochId, state, releaseBlock, closeBlock })
+      epochs.put(epochScope(dataMarket, epochId), { dataMarket, epochId, day, state, releaseBlock, closeBlock })
     },
 
     awaitReleasesFrom(blockNumber: number): void {

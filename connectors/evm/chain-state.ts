@@ -4,6 +4,7 @@
  */
 import type { EpochTick, MarketChange } from '../../schemas/types.ts'
 import type { BlockHeader, ReleasedEpoch } from './chain-reader.ts'
+import type { MarketDay } from './market-day.ts'
 import { type BlockPoint, windowIsOver } from './window.ts'
 
 export interface Head {
@@ -17,10 +18,12 @@ export interface Head {
   readonly offset: number
 }
 
-export interface OpenEpoch extends ReleasedEpoch {
+export interface OpenEpoch extends ReleasedEpoch, MarketDay {
   readonly releaseBlock: number
   readonly releaseTimestamp: number
   readonly submissionWindow: number
+  /** See EpochTick. */
+  readonly skippedFrom: number
 }
 
 export interface ChainState {
@@ -51,7 +54,7 @@ export interface BlockFacts {
   readonly releases: readonly EpochRelease[]
 }
 
-export interface EpochRelease extends ReleasedEpoch {
+export interface EpochRelease extends ReleasedEpoch, MarketDay {
   /** As of the release. */
   readonly submissionWindow: number
   /** See EpochTick. */
@@ -80,7 +83,7 @@ export function applyTick(state: ChainState, tick: EpochTick, offset: number): C
   const others = state.open.filter((epoch) => !isEpochOf(epoch, tick))
   if (tick.kind === 'CLOSE') return { ...state, open: others }
   if (others.length < state.open.length) return state
-  const { dataMarket, epochId, begin, end, releaseBlock, submissionWindow } = tick
+  const { dataMarket, epochId, begin, end, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom } = tick
   const epoch = {
     dataMarket,
     epochId,
@@ -89,6 +92,9 @@ export function applyTick(state: ChainState, tick: EpochTick, offset: number): C
     releaseBlock,
     releaseTimestamp: state.heads.find(({ number }) => number === releaseBlock)?.timestamp ?? tick.blockTimestamp,
     submissionWindow,
+    day,
+    dailyQuota,
+    skippedFrom,
   }
   return { ...state, open: [...others, epoch] }
 }
@@ -134,17 +140,32 @@ export function ticksOf(
 ): EpochTick[] {
   const head = headTick(header, slotsOffset, state.forks)
   const opens = releases.map((release) => ({ ...head, releaseBlock: header.number, ...release, kind: 'OPEN' }) as const)
+  let open: readonly EpochDay[] = [...state.open, ...releases]
   const closes = state.open
     .filter((epoch) => {
       const release = { contractBlock: contractBlockOf(epoch.releaseBlock), timestamp: epoch.releaseTimestamp }
       return windowIsOver(unitOf(epoch.dataMarket), epoch.submissionWindow, release, header)
     })
-    .map(({ dataMarket, epochId, releaseBlock, submissionWindow }) => {
+    .map((epoch) => {
+      const { dataMarket, epochId, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom } = epoch
       const blocks = [...state.heads.filter(({ number }) => number >= releaseBlock), header]
       const acceptedHeaders = blocks.slice(-acceptedHeadersMax).map(({ hash }) => hash)
-      return { ...head, kind: 'CLOSE', dataMarket, epochId, releaseBlock, submissionWindow, acceptedHeaders } as const
+      const daysEnded = daysEndedWith(epoch, open)
+      open = open.filter((other) => other !== epoch)
+      const said = { dataMarket, epochId, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom, daysEnded }
+      return { ...head, ...said, kind: 'CLOSE', acceptedHeaders } as const
     })
   return [{ ...head, markets }, ...opens, ...closes]
+}
+
+type EpochDay = Pick<OpenEpoch, 'dataMarket' | 'epochId' | 'day'>
+
+/** The newest day of which no epoch is open any more when this one has closed, and none will be released. */
+function daysEndedWith(closing: EpochDay, open: readonly EpochDay[]): number {
+  const ofMarket = open.filter(({ dataMarket }) => dataMarket === closing.dataMarket)
+  const newest = ofMarket.reduce((a, b) => (b.epochId > a.epochId ? b : a))
+  const days = ofMarket.filter((other) => other !== closing).map(({ day }) => day)
+  return Math.max(0, days.reduce((a, b) => Math.min(a, b), newest.day) - 1)
 }
 
 /** ORPHAN names the first block that left the chain, as it was. @param forks with this one */
@@ -176,4 +197,7 @@ const headTick = (block: TickBlock, slotsOffset: number, forks: number): EpochTi
   acceptedHeaders: [],
   forks,
   markets: [],
+  day: 0,
+  dailyQuota: 0,
+  daysEnded: 0,
 })

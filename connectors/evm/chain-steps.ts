@@ -10,6 +10,7 @@ import {
 } from './chain-reader.ts'
 import { type BlockFacts, type ChainState, type EpochRelease, type Head, UNKNOWN_HASH } from './chain-state.ts'
 import { EvmError } from './errors.ts'
+import { marketDayOf } from './market-day.ts'
 import { blockAt, blockNumber } from './node-answers.ts'
 import { registryOf } from './registry-check.ts'
 import { type CheckedReleases, checkReleases, type EpochCounts } from './release-check.ts'
@@ -197,17 +198,15 @@ function openingsOf(
   anyState: boolean,
 ): Promise<EpochRelease[]> {
   const ours = releases.filter((one) => follows(one.dataMarket, one.epochId) && !kinds.get(one)?.isRepeated)
-  const withWindow = async (release: ReleasedEpoch): Promise<EpochRelease> => ({
-    ...release,
-    skippedFrom: kinds.get(release)?.skippedFrom ?? 0,
-    submissionWindow: await submissionWindow(
-      ask,
-      protocolState,
-      release.dataMarket,
-      anyState ? 'latest' : { blockHash },
-    ),
-  })
-  return Promise.all(ours.map(withWindow))
+  const at = anyState ? 'latest' : { blockHash }
+  const withReadings = async (release: ReleasedEpoch): Promise<EpochRelease> => {
+    const [window, day] = await Promise.all([
+      submissionWindow(ask, protocolState, release.dataMarket, at),
+      marketDayOf(ask, protocolState, release, at),
+    ])
+    return { ...release, ...day, skippedFrom: kinds.get(release)?.skippedFrom ?? 0, submissionWindow: window }
+  }
+  return Promise.all(ours.map(withReadings))
 }
 
 /** Where the contract counts otherwise than the chain, the release blocks of open epochs are looked up. */

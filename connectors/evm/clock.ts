@@ -288,8 +288,8 @@ function tell(step: BlocksStep, rows: number, ticks: readonly EpochTick[], { obs
     const count = ticks.filter((tick) => tick.kind === kind).length
     if (count > 0) observer?.wrote?.(kind, count)
   }
-  for (const { dataMarket, epochId, skippedFrom } of ticks)
-    if (skippedFrom > 0) observer?.epochsSkipped?.(dataMarket, skippedFrom, epochId - 1)
+  for (const { kind, dataMarket, epochId, skippedFrom } of ticks)
+    if (kind === 'OPEN' && skippedFrom > 0) observer?.epochsSkipped?.(dataMarket, skippedFrom, epochId - 1)
   for (const { block, releases, slotIds, isKnown } of step.late)
     if (isKnown) observer?.foundLate?.(block.number, releases.length, slotIds.length)
   if (step.registryChanged) observer?.registryChanged?.(step.facts.nodes, step.blocks.at(-1)!.header.number)

@@ -153,13 +153,13 @@ async function ticksOf(log: Log, { epochTicks }: Topics, { dataMarket, epochId }
       if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
       const tick = lookedUp(epochTicks, 0, record)?.value
       if (!tick) continue
-      const { skippedFrom } = tick
+      const { kind, skippedFrom } = tick
       const earlier = found.open ?? found.earlier
-      if (skippedFrom > 0 && skippedFrom <= epochId && epochId < tick.epochId)
+      if (kind === 'OPEN' && skippedFrom > 0 && skippedFrom <= epochId && epochId < tick.epochId)
         found = { skippedInBlock: tick.releaseBlock, earlier }
       if (tick.epochId !== epochId) continue
-      if (tick.kind === 'OPEN') found = isSame(found.open, tick) ? found : { open: tick, earlier }
-      else if (tick.kind === 'CLOSE') found = { ...found, close: tick }
+      if (kind === 'OPEN') found = isSame(found.open, tick) ? found : { open: tick, earlier }
+      else if (kind === 'CLOSE') found = { ...found, close: tick }
     }
   return found
 }

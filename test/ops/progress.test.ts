@@ -66,6 +66,9 @@ function tick(kind: EpochTick['kind'], epochId: number, timestamp?: number) {
     submissionWindow: 3,
     acceptedHeaders: [],
     markets: [],
+    day: 0,
+    dailyQuota: 0,
+    daysEnded: 0,
   }
   const dataMarket = kind === 'ORPHAN' ? '' : MARKET
   const encoded = value.encode({ kind, dataMarket, epochId, ...blocks, ...window })

@@ -145,4 +145,7 @@ const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTi
   skippedFrom: 0,
   forks: 0,
   markets: [],
+  day: 0,
+  dailyQuota: 0,
+  daysEnded: 0,
 })

@@ -90,6 +90,9 @@ const NO_EPOCH = {
   skippedFrom: 0,
   forks: 0,
   markets: [],
+  day: 0,
+  dailyQuota: 0,
+  daysEnded: 0,
 }
 
 export const headTick = (blockNumber: number, fork = '', parentFork = fork): EpochTick => ({

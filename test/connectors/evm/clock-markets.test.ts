@@ -227,6 +227,9 @@ describe('ClockMarkets', () => {
       releaseBlock: 1,
       releaseTimestamp: 1,
       submissionWindow: 9,
+      skippedFrom: 0,
+      day: 1,
+      dailyQuota: 1,
     }))
     expect(clock.news(5, 4, open).rows.get(MARKET)).toMatchObject({ serving: 'REMOVED', lastEpoch: 5 })
   })

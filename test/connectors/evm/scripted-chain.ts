@@ -10,6 +10,7 @@ export const NODES = `0x${'bb'.repeat(20)}`
 export const OTHER_NODES = `0x${'b2'.repeat(20)}`
 export const MARKET = `0x${'cc'.repeat(20)}`
 export const OTHER_MARKET = `0x${'dd'.repeat(20)}`
+const MARKETS = [MARKET, OTHER_MARKET]
 /** The contract has no such market. */
 export const FOREIGN_MARKET = `0x${'ee'.repeat(20)}`
 export const CHAIN_ID = 11_169
@@ -26,6 +27,11 @@ export interface BlockContent {
   readonly window?: number
   /** Whether the markets are switched on from this block on. */
   readonly enabled?: boolean
+  /** Of all markets from this block on; a day begins with each epoch k > 1 for which k % epochsInADay is 1. */
+  readonly epochsInADay?: number
+  readonly quota?: number
+  /** Sets the day counter of all markets, as an owner can (loadCurrentDay). */
+  readonly day?: number
   readonly l1BlockNumber?: number
   readonly seconds?: number
   /** Its timestamp, seconds; by default so many after its parent's as `seconds` says. */
@@ -50,6 +56,10 @@ export interface ScriptedBlock extends BlockContent {
   readonly released: ReadonlyMap<string, { readonly block: number; readonly timestamp: number }>
   /** Market → newest epoch. */
   readonly counts: ReadonlyMap<string, number>
+  readonly epochsInADayNow: number
+  readonly quotaNow: number
+  /** Market → day counter, where it is not 1. */
+  readonly days: ReadonlyMap<string, number>
 }
 
 /** Returns an answer in place of the right one, throws, or returns undefined to let the right one through. */
@@ -78,7 +88,11 @@ export class ScriptedChain {
     const timestamp = content.at ?? next
     const released = new Map(parent?.released)
     const counts = new Map(parent?.counts)
+    const epochsInADayNow = content.epochsInADay ?? parent?.epochsInADayNow ?? 720
+    const days = new Map(parent?.days)
+    if (content.day !== undefined) for (const market of MARKETS) days.set(market, content.day)
     for (const { dataMarket, epochId } of content.releases ?? []) {
+      if (epochId > 1 && epochId % epochsInADayNow === 1) days.set(dataMarket, (days.get(dataMarket) ?? 1) + 1)
       released.set(`${dataMarket}/${epochId}`, { block: content.l1BlockNumber ?? number, timestamp })
       counts.set(dataMarket, epochId)
     }
@@ -94,6 +108,9 @@ export class ScriptedChain {
       nodesNow: content.registry?.address ?? parent?.nodesNow ?? NODES,
       released,
       counts,
+      epochsInADayNow,
+      quotaNow: content.quota ?? parent?.quotaNow ?? 50,
+      days,
     }
     this.blocks.push(block)
     return block
@@ -230,6 +247,12 @@ function call({ to, data }: { to: string; data: string }, state: ScriptedBlock):
     case 'snapshotSubmissionWindow':
       if (String(args[0]).toLowerCase() === FOREIGN_MARKET) throw rpcError('execution reverted: unknown data market')
       return abi.encodeFunctionResult(name, [state.windowNow])
+    case 'dayCounter':
+      return abi.encodeFunctionResult(name, [state.days.get(String(args[0]).toLowerCase()) ?? 1])
+    case 'epochsInADay':
+      return abi.encodeFunctionResult(name, [state.epochsInADayNow])
+    case 'dailySnapshotQuota':
+      return abi.encodeFunctionResult(name, [state.quotaNow])
     case 'getTotalNodeCount':
       return abi.encodeFunctionResult(name, [Math.max(0, ...state.owners.keys())])
     case 'nodeInfo': {

@@ -362,6 +362,9 @@ const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number,
   skippedFrom: 0,
   forks: 0,
   markets: [],
+  day: 0,
+  dailyQuota: 0,
+  daysEnded: 0,
 })
 
 /** Nothing more is asked of the chain; what is final is looked at once in a while. */

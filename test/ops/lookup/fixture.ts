@@ -97,6 +97,9 @@ export const tickOf = (fields: Partial<EpochTick>): EpochTick => ({
   skippedFrom: 0,
   forks: 0,
   markets: [],
+  day: 0,
+  dailyQuota: 0,
+  daysEnded: 0,
   ...fields,
 })
 
