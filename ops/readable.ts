@@ -69,8 +69,9 @@ export function framedTopics({
   appId,
 }: Pick<ReadableOptions, 'topics' | 'stores' | 'appId'>): ReadonlyMap<string, Framed> {
   const { deadLetters: _, ...framed } = topics
-  const { anchor, ...others } = stores
-  const changelogs = [...Object.values(others), ...Object.values(anchor)].map(({ name }) => changelogTopic(appId, name))
+  const { anchor, ledger, ...others } = stores
+  const all = [others, ledger, anchor].flatMap((of): readonly { readonly name: string }[] => Object.values(of))
+  const changelogs = all.map(({ name }) => changelogTopic(appId, name))
   return new Map<string, Framed>([
     ...Object.values(framed).map(({ name }) => [name, 'key and value'] as const),
     ...changelogs.map((name) => [name, 'value'] as const),

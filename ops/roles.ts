@@ -1,10 +1,10 @@
 /** The roles of the sequencer: its stages, and the connectors around them. A process runs any set of them. */
 
 /** Stages of the topology, each a consumer group of its own; a test compares the names with the graph. */
-export const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batch', 'anchor'] as const
+export const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'ledger', 'batch', 'anchor'] as const
 
 /** Nothing is built on what they write, so they let the way to the chain go first. */
-export const BACKGROUND_STAGES: readonly Stage[] = ['settle']
+export const BACKGROUND_STAGES: readonly Stage[] = ['settle', 'ledger']
 
 /** In the order in which they start; they close in the opposite one, so the intake stops before what it feeds. */
 export const CONNECTORS = ['anchor-effects', 'clock', 'intake', 'api'] as const
@@ -26,6 +26,7 @@ export const ROLE_HELP = {
   admit: 'refuses duplicates, limits each slot. A task per partition of validated',
   consensus: 'counts votes, finds each project’s CID. A task per partition of admitted',
   settle: 'writes the final verdicts of a closed epoch. A task per partition of finalizations',
+  ledger: 'counts the submissions of each slot and day, and says what is to be paid. A task per partition of tallies',
   batch: 'packs finalized projects into batches. A task per partition of finalizations',
   anchor: 'decides what is sent to the chain, and when. One task',
 } as const satisfies Record<Role, string>

@@ -229,6 +229,52 @@ export interface Batch {
   readonly sizeBytes: number
 }
 
+/** A day of a market, over the epochs that have closed. */
+export interface Day {
+  /** All its epochs have closed. What comes all the same is late. */
+  readonly ended: boolean
+  /** The ledger has every epoch of the day, as far as it has come. Only a day that is whole is paid. */
+  readonly whole: boolean
+  /** dailySnapshotQuota as of the release of the newest epoch counted. */
+  readonly quota: number
+  /** Which epochs were counted, ascending, EPOCH_RANGES_MAX of them. Skipped ones are in them. */
+  readonly epochs: readonly EpochRange[]
+  /** There were more ranges; the lowest became one. */
+  readonly merged: boolean
+  /** Epochs that were counted. */
+  readonly closed: number
+  /** Of these the ones that closed when the day had ended: no payout has them. */
+  readonly late: number
+  /** Slots with an accepted vote. */
+  readonly slots: number
+  /** Sum over the slots. */
+  readonly accepted: number
+  /** Sum over the slots: the COUNTED verdicts of the day. */
+  readonly counted: number
+  /** Slots with as many counted as the quota. */
+  readonly eligibleSlots: number
+  /** The epoch that was counted last. */
+  readonly lastEpoch: number
+  /** Block of its CLOSE. */
+  readonly closeBlock: number
+  /** Payouts written so far. */
+  readonly payouts: number
+  /** How many epochs were counted when the newest run of payouts was written. */
+  readonly paidUpTo: number
+}
+
+export interface EpochRange {
+  readonly first: number
+  readonly last: number
+}
+
+export interface DayKey {
+  /** Lower case. */
+  readonly dataMarket: string
+  /** Of the contract, from 1. */
+  readonly day: number
+}
+
 export interface EpochKey {
   /** Data market contract, 0x and 40 lower-case hex digits. */
   readonly dataMarket: string
@@ -264,6 +310,15 @@ export interface EpochSummary {
   readonly projectsWithoutQuorum: number
   /** Submissions counted. */
   readonly submissions: number
+}
+
+/** Whose votes for a project count in the day, of one part of a finalization. An epoch's are all those before its CLOSE. */
+export interface EpochTally {
+  readonly talliedEpoch: number
+  /** Slots whose vote is COUNTED, ascending. */
+  readonly counted: readonly number[]
+  /** Slots whose vote was taken and does not count: OUTVOTED, NO_QUORUM, UNANCHORABLE. */
+  readonly uncounted: readonly number[]
 }
 
 /** What the clock says of the anchor chain. Ticks of one block come in the order HEAD, OPEN, CLOSE. */
@@ -426,6 +481,106 @@ export interface ParkedSubmission {
   readonly stranger: boolean
 }
 
+/** State of a payout on its way to the chain; the last row of a key is its final state. */
+export interface Payment {
+  /** FINAL: the contract has it; without a transaction when it had it already. SUPERSEDED: a newer run of the day has the counts. UNPAID: it can never be sent, for the reason in error. REORGED: it was FINAL, and its block left the chain; the row behind says what is done about it. */
+  readonly paymentState: PaymentState
+  readonly purpose: PayoutPurpose
+  /** Offset of the Payout in payouts (partition 0). */
+  readonly payoutOffset: number
+  readonly part: number
+  readonly parts: number
+  /** Slots of the payout. */
+  readonly slots: number
+  /** Of these the ones in the call. */
+  readonly sent: number
+  /** Of these the ones for which the contract had the same already. */
+  readonly present: number
+  /** Each is drift. Not more than slots. */
+  readonly leftOut: readonly SlotLeftOut[]
+  /** The number that the call carries; 0 when it pays nobody. */
+  readonly eligibleNodes: number
+  /** The contract's, to which the run is held; 0 until a dry run of it paid somebody. */
+  readonly quota: number
+  readonly nonce: number
+  readonly attempts: number
+  readonly transactionHash: string
+  readonly blockNumber: number
+  readonly blockHash: string
+  /** Why it is not further; the last failure. */
+  readonly error: string
+  /** How often the chain went back behind it after it was FINAL. */
+  readonly reorgs: number
+}
+
+export type PaymentState =
+  | 'UNKNOWN'
+  | 'PLANNED'
+  | 'READY'
+  | 'SENT'
+  | 'MINED'
+  | 'FINAL'
+  | 'REORGED'
+  | 'SUPERSEDED'
+  | 'UNPAID'
+
+/** A slot of the payout that the call does not have, and for which the contract has something else. */
+export interface SlotLeftOut {
+  readonly slotId: number
+  /** Ours. */
+  readonly counted: number
+  /** The contract's. */
+  readonly onChain: number
+  /** UNAVAILABLE: the slot is burned. HIGHER_ON_CHAIN: the contract has more, and a count is not lowered. PAID_OTHERWISE: paid with another count. NONE_REMAINING: as many were paid as eligibleNodes allows. QUOTA_LOWERED, QUOTA_RAISED: since the number was fixed. DAY_CLOSED: counts of a day that somebody is closing. */
+  readonly reason: LeftOutReason
+}
+
+export type LeftOutReason =
+  | 'UNKNOWN'
+  | 'UNAVAILABLE'
+  | 'HIGHER_ON_CHAIN'
+  | 'PAID_OTHERWISE'
+  | 'NONE_REMAINING'
+  | 'QUOTA_LOWERED'
+  | 'QUOTA_RAISED'
+  | 'DAY_CLOSED'
+
+export interface PaymentKey {
+  /** Lower case. */
+  readonly dataMarket: string
+  readonly day: number
+  /** See Payout. */
+  readonly epochId: number
+  /** See Payout. */
+  readonly number: number
+}
+
+/** Counts of some slots that are to be sent in one call of updateRewards. Payouts of one CLOSE and one purpose are a run. */
+export interface Payout {
+  /** Day. */
+  readonly payoutOf: number
+  /** The counts are those as of the CLOSE of this epoch. */
+  readonly epochId: number
+  /** Among the payouts of this CLOSE, from 0: market, epoch and number name it. */
+  readonly number: number
+  /** COUNTS: slots whose count has changed, in the course of the day. CLOSING: all slots of a day that has ended; the list is frozen. */
+  readonly purpose: PayoutPurpose
+  /** Of the run, from 0. The slots of all parts in this order are ascending. */
+  readonly part: number
+  readonly parts: number
+  /** Ascending, as many as payoutGasMax lets into one call. */
+  readonly slotIds: readonly number[]
+  /** Their counts, in the same order; all above 0. */
+  readonly submissions: readonly number[]
+  /** Block of the CLOSE. */
+  readonly closeBlock: number
+}
+
+export type PayoutPurpose =
+  | 'UNKNOWN'
+  | 'COUNTS'
+  | 'CLOSING'
+
 /** The operator bans somebody from every intake, or ends that. The newest of a subject counts. */
 export interface PeerBan {
   /** False also ends bans that an intake gave by itself. */
@@ -526,6 +681,26 @@ export type Serving =
 export interface SignerNonce {
   /** Lowest nonce of the signer that was never assigned. */
   readonly next: number
+}
+
+/** What a slot did in a day, over the epochs that have closed. */
+export interface SlotDay {
+  /** Votes with an accepted header, one per project and epoch; the protocol's total submissions. */
+  readonly accepted: number
+  /** Of these the ones for the winning CID, verdict COUNTED; the protocol's eligible submissions. */
+  readonly counted: number
+  /** The epoch that changed the row last. */
+  readonly lastEpoch: number
+  /** The count in the newest payout that has the slot; 0 while none has. */
+  readonly inPayout: number
+}
+
+export interface SlotDayKey {
+  /** Lower case. */
+  readonly dataMarket: string
+  readonly slotId: number
+  /** Of the contract, from 1. */
+  readonly day: number
 }
 
 /** Key of what is decided per slot and epoch. */

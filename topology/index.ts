@@ -7,6 +7,7 @@ import type { AnchorRules } from './anchor-rules.ts'
 import { cutBatches } from './batch.ts'
 import { tallyEpoch } from './consensus.ts'
 import { gate } from './gate.ts'
+import { keepLedger } from './ledger.ts'
 import { type MarkerSigner, markerSeals } from './marker-seals.ts'
 import { checkRules, type ProtocolRules, rulesText } from './rules.ts'
 import { settleEpoch } from './settle.ts'
@@ -47,11 +48,20 @@ export function sequencerTopology(
   const byProject = builder.stream(topics.admitted)
   const tallied = byProject.process('consensus', ['finalized'], tallyEpoch(rules, stores), votes)
   tallied.finalized.to(topics.finalizations)
-  const settled = builder.stream(topics.finalizations).process('settle', ['verdicts'], settleEpoch())
+  const settled = builder.stream(topics.finalizations).process('settle', ['verdicts', 'tallies'], settleEpoch(rules))
   for (const { verdicts } of [valid, admitted, settled]) verdicts.to(topics.verdicts)
 
   const byEpoch = builder.stream(topics.finalizations)
   byEpoch.process('batch', ['batches'], cutBatches(rules, topics, stores), projects).batches.to(topics.batches)
+
+  settled.tallies.to(topics.tallies)
+  const ledgerStores = Object.values(stores.ledger)
+  const ledger = builder
+    .stream(topics.tallies)
+    .process('ledger', ['slotDays', 'days', 'payouts'], keepLedger(rules, topics, stores.ledger), ...ledgerStores)
+  ledger.slotDays.to(topics.slotDays)
+  ledger.days.to(topics.days)
+  ledger.payouts.to(topics.payouts)
 
   const turns = builder.stream(topics.batches).merge(builder.stream(topics.anchorResults))
   const anchorStores = Object.values(stores.anchor)

@@ -1,5 +1,6 @@
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
 import { costOfBatch, costOfProject } from './batch-cost.ts'
+import { slotsPerPayout } from './payout-cost.ts'
 import { patternFault, sharedProjects } from './project-ids.ts'
 
 /** The rules of one data market. All of it decides outputs, so it is the same on every instance. */
@@ -49,6 +50,17 @@ export interface MarketRules {
   readonly batchCalldataMax: number
   /** `chained`: each batch of an epoch continues the submission-id tree of the one before. `fresh`: a tree per batch. */
   readonly tree: 'chained' | 'fresh'
+  /**
+   * What becomes of the days (decision 0039): nothing is kept of them (`off`), the submissions of each slot are counted (`counts`), or
+   * the contract is told of them too, and the day is closed there (`on`).
+   */
+  readonly rewards: 'off' | 'counts' | 'on'
+  /** Epochs of a day from one telling of the counts to the next. */
+  readonly payoutEpochs: number
+  /** Gas of one call that tells them, as payout-cost.ts reckons. */
+  readonly payoutGasMax: number
+  /** Days of which the counts of the slots are kept, the newest ones. */
+  readonly daysKept: number
   /** Data sources (lower case) for the optional check that a slot reports the project assigned to it; empty = no check. */
   readonly dataSources: readonly string[]
 }
@@ -102,6 +114,10 @@ export const MARKET_DEFAULTS = {
   batchGasMax: 24_000_000, // of a block of 30 M
   batchCalldataMax: 90_000, // geth takes transactions of 128 KiB, Arbitrum's sequencer of 95,000 bytes
   tree: 'chained',
+  rewards: 'counts',
+  payoutEpochs: 60,
+  payoutGasMax: 24_000_000,
+  daysKept: 14, // 10,000 slots: some 30 MB
   dataSources: [],
 } as const satisfies AddedMarketRules
 
@@ -183,7 +199,13 @@ export function checkRules({
     const isAddress = (text: string): boolean => /^0x[0-9a-f]{40}$/.test(text)
     for (const name of ['dataMarket', 'protocolState'] as const)
       check(isAddress(market[name]), `${name} ${market[name]} is no address in lower case`)
-    for (const name of ['perSlotPerEpoch', 'perFullNodePerEpoch', 'votesMin', 'batchProjectsMax'] as const)
+    for (const name of [
+      'perSlotPerEpoch',
+      'perFullNodePerEpoch',
+      'votesMin',
+      'batchProjectsMax',
+      'payoutEpochs',
+    ] as const)
       check(market[name] >= 1, `${name} of ${market.dataMarket} is ${market[name]}, at least 1 is needed`)
     checkTexts(market, check)
     check(
@@ -191,6 +213,14 @@ export function checkRules({
       `overQuotaMax of ${market.dataMarket} is ${market.overQuotaMax}, at least 0 is needed`,
     )
     check(market.shareMin >= 0 && market.shareMin <= 1, `shareMin of ${market.dataMarket} is not between 0 and 1`)
+    check(
+      market.daysKept >= DAYS_KEPT_MIN,
+      `daysKept of ${market.dataMarket} is ${market.daysKept}, at least ${DAYS_KEPT_MIN} are needed`,
+    )
+    check(
+      slotsPerPayout(market) >= 1,
+      `payoutGasMax of ${market.dataMarket} is ${market.payoutGasMax}: a call for one slot needs more`,
+    )
     // The check needs the contract's day as of the release, which no tick carries: refused rather than passed over.
     check(market.dataSources.length === 0, `dataSources of ${market.dataMarket}: that check is not built`)
   }
@@ -241,9 +271,12 @@ function checkShared(markets: readonly MarketRules[], check: Check): void {
 /**
  * What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in
  * parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it; 4: all headers, and
- * deadlines; 5: owners of slots by fork.
+ * deadlines; 5: owners of slots by fork; 6: ticks carry the day, `settle` writes tallies.
  */
-const HANDOVER = 5
+const HANDOVER = 6
+
+/** The day, the one before, which can still be paid, and the one before that, by which the ledger knows that it has all of them. */
+const DAYS_KEPT_MIN = 3
 
 /** Stands for one that is added, in what `checkRules` says. */
 const ANY_MARKET = `0x${'0'.repeat(40)}`

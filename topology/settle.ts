@@ -1,26 +1,44 @@
-/** Writes the verdicts of a closed epoch, off the path from the close to the batch (decision 0006). */
+/** Writes the verdicts of a closed epoch, off the path from the close to the batch (decision 0006), and what its votes add to the day. */
 import type {
   Ballot,
   DroppedSubmission,
   EpochKey,
+  MarketKey,
   ProjectFinalization,
   SlotEpochKey,
   Verdict,
   VerdictReason,
 } from '../schemas/types.ts'
 import type { ProcessorSupplier } from '../streams/processor.ts'
-import type { FinalizationEvent } from './topics.ts'
+import { marketRulesLookup, type ProtocolRules } from './rules.ts'
+import { tallyOf } from './tally.ts'
+import type { FinalizationEvent, TallyEvent } from './topics.ts'
 import type { Evidence } from './verdict.ts'
 
-export type SettleOutputs = { readonly verdicts: readonly [SlotEpochKey, Verdict] }
+export type SettleOutputs = {
+  readonly verdicts: readonly [SlotEpochKey, Verdict]
+  readonly tallies: readonly [MarketKey, TallyEvent]
+}
 
-export const settleEpoch = (): ProcessorSupplier<EpochKey, FinalizationEvent, SettleOutputs> => (context) => ({
-  process({ dataMarket, epochId }, value) {
-    for (const verdict of verdictsOf(value as ProjectFinalization))
-      context.outputs.verdicts.send({ dataMarket, epochId, slotId: verdict.slotId }, verdict)
-    return undefined
-  },
-})
+export const settleEpoch =
+  (rules: ProtocolRules): ProcessorSupplier<EpochKey, FinalizationEvent, SettleOutputs> =>
+  (context) => {
+    const { verdicts, tallies } = context.outputs
+    const rulesOf = marketRulesLookup(rules)
+    return {
+      process({ dataMarket, epochId }, value) {
+        const part = value as ProjectFinalization
+        for (const verdict of verdictsOf(part)) verdicts.send({ dataMarket, epochId, slotId: verdict.slotId }, verdict)
+        const tally = rulesOf(dataMarket).rewards === 'off' ? undefined : tallyOf(epochId, part)
+        if (tally) tallies.send({ dataMarket }, tally)
+        return undefined
+      },
+      onMarker(marker) {
+        tallies.sendMarker(marker as TallyEvent)
+        return undefined
+      },
+    }
+  }
 
 /** One verdict for every admitted submission of the project. */
 export function verdictsOf(project: ProjectFinalization): Verdict[] {

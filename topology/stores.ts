@@ -12,6 +12,7 @@ import type {
 } from '../schemas/types.ts'
 import { keyValueStore, scopedStore } from '../streams/store.ts'
 import { anchorStores } from './anchor-stores.ts'
+import { ledgerStores } from './ledger-stores.ts'
 
 export type Stores = ReturnType<typeof sequencerStores>
 
@@ -40,5 +41,6 @@ export const sequencerStores = (codec: Codec) => ({
   /** batch: scope, projectId → what became of the project. */
   projects: scopedStore('projects', codec.serde<ProjectFinalization>('projects-changelog-value')),
 
+  ledger: ledgerStores(codec),
   anchor: anchorStores(codec),
 })

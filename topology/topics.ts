@@ -7,6 +7,7 @@ import type { TopicConfig } from '../streams/ports.ts'
 export type SubmissionEvent = T.Submission | T.EpochMarker
 export type AdmittedEvent = T.Submission | T.EpochMarker | T.Withdrawal
 export type FinalizationEvent = T.ProjectFinalization | T.EpochMarker
+export type TallyEvent = T.EpochTally | T.EpochMarker
 export type BatchEvent = T.Batch | T.EpochSummary
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -14,7 +15,10 @@ const DAY_MS = 24 * 60 * 60 * 1000
 export interface TopicOptions {
   /** Put before every topic name, e.g. `powerloom-mainnet-`. */
   readonly prefix: string
-  /** Partitions of submissions, validated, admitted and finalizations, each on its own. The others have one. */
+  /**
+   * Partitions of submissions, validated, admitted, finalizations and verdicts, each on its own. `tallies` has as many as
+   * finalizations, `slot-days` as many as verdicts, the others have one.
+   */
   readonly partitions: {
     readonly submissions: number
     readonly validated: number
@@ -35,11 +39,10 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       partitions: partitions.submissions,
       cleanup: 'delete',
       retentionMs: 7 * DAY_MS,
-      markers: epochMarkers<T.SubmissionKey, SubmissionEvent>((dataMarket, epochId) => ({
-        dataMarket,
-        epochId,
-        projectId: '',
-      })),
+      markers: epochMarkers<T.SubmissionKey, SubmissionEvent>(
+        (dataMarket, epochId) => ({ dataMarket, epochId, projectId: '' }),
+        epochOfKey,
+      ),
     }),
     epochTicks: topic({
       name: `${prefix}epoch-ticks`,
@@ -98,11 +101,10 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       value: codec.serde<SubmissionEvent>('validated-value'),
       partitions: partitions.validated,
       cleanup: 'delete',
-      markers: epochMarkers<T.SlotEpochKey, SubmissionEvent>((dataMarket, epochId) => ({
-        dataMarket,
-        epochId,
-        slotId: -1,
-      })),
+      markers: epochMarkers<T.SlotEpochKey, SubmissionEvent>(
+        (dataMarket, epochId) => ({ dataMarket, epochId, slotId: -1 }),
+        epochOfKey,
+      ),
     }),
     admitted: topic({
       name: `${prefix}admitted`,
@@ -111,11 +113,10 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       partitions: partitions.admitted,
       cleanup: 'delete',
       retentionMs: 7 * DAY_MS,
-      markers: epochMarkers<T.SubmissionKey, AdmittedEvent>((dataMarket, epochId) => ({
-        dataMarket,
-        epochId,
-        projectId: '',
-      })),
+      markers: epochMarkers<T.SubmissionKey, AdmittedEvent>(
+        (dataMarket, epochId) => ({ dataMarket, epochId, projectId: '' }),
+        epochOfKey,
+      ),
     }),
     finalizations: topic({
       name: `${prefix}finalizations`,
@@ -124,7 +125,10 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       partitions: partitions.finalizations,
       cleanup: 'delete',
       retentionMs: 30 * DAY_MS,
-      markers: epochMarkers<T.EpochKey, FinalizationEvent>((dataMarket, epochId) => ({ dataMarket, epochId })),
+      markers: epochMarkers<T.EpochKey, FinalizationEvent>(
+        (dataMarket, epochId) => ({ dataMarket, epochId }),
+        epochOfKey,
+      ),
     }),
     batches: topic({
       name: `${prefix}batches`,
@@ -164,6 +168,47 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       cleanup: 'delete',
       retentionMs: 30 * DAY_MS,
     }),
+    tallies: topic({
+      name: `${prefix}tallies`,
+      key: codec.serde<T.MarketKey>('tallies-key'),
+      value: codec.serde<TallyEvent>('tallies-value'),
+      partitions: partitions.finalizations,
+      cleanup: 'delete',
+      retentionMs: 7 * DAY_MS,
+      markers: epochMarkers<T.MarketKey, TallyEvent>(
+        (dataMarket) => ({ dataMarket }),
+        (_, value) => (value as T.EpochTally).talliedEpoch,
+      ),
+    }),
+    slotDays: topic({
+      name: `${prefix}slot-days`,
+      key: codec.serde<T.SlotDayKey>('slot-days-key'),
+      value: codec.serde<T.SlotDay>('slot-days-value'),
+      partitions: partitions.verdicts,
+      cleanup: 'compact',
+    }),
+    days: topic({
+      name: `${prefix}days`,
+      key: codec.serde<T.DayKey>('days-key'),
+      value: codec.serde<T.Day>('days-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
+    payouts: topic({
+      name: `${prefix}payouts`,
+      key: codec.serde<T.MarketKey>('payouts-key'),
+      value: codec.serde<T.Payout>('payouts-value'),
+      partitions: 1,
+      cleanup: 'delete',
+      retentionMs: 30 * DAY_MS,
+    }),
+    payments: topic({
+      name: `${prefix}payments`,
+      key: codec.serde<T.PaymentKey>('payments-key'),
+      value: codec.serde<T.Payment>('payments-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
     deadLetters: {
       name: `${prefix}dead-letters`,
       partitions: 1,
@@ -182,9 +227,12 @@ export const isEpochSummary = (value: BatchEvent): value is T.EpochSummary => 's
 /** Scope of everything that belongs to one epoch of one market; the key of scoped stores and of marker counts. */
 export const epochScope = (dataMarket: string, epochId: number): string => `${dataMarket}/${epochId}`
 
+const epochOfKey = ({ epochId }: T.EpochKey): number => epochId
+
 /** How the engine handles our markers: a CLOSE ends the scope of its epoch, the other kinds end none. */
-function epochMarkers<K extends T.EpochKey, V extends object>(
+function epochMarkers<K extends T.MarketKey, V extends object>(
   keyOf: (dataMarket: string, epochId: number) => K,
+  epochOf: (key: K, value: V) => number,
 ): MarkerProtocol<K, V> {
   const marker = (value: V): T.EpochMarker => value as object as T.EpochMarker
   return {
@@ -197,7 +245,7 @@ function epochMarkers<K extends T.EpochKey, V extends object>(
       const { kind, dataMarket, epochId } = marker(value).tick
       return kind === 'CLOSE' ? epochScope(dataMarket, epochId) : undefined
     },
-    scopeOfData: (key) => epochScope(key.dataMarket, key.epochId),
+    scopeOfData: (key, value) => epochScope(key.dataMarket, epochOf(key, value)),
     keyOf: (value) => keyOf(marker(value).tick.dataMarket, marker(value).tick.epochId),
     stampOf: (value): MarkerStamp => marker(value),
     withStamp: (value, { from, of, count, checksum }) => ({ ...value, from, of, count, checksum }),

@@ -76,4 +76,19 @@ export const marketSchema = z.strictObject({
     .enum(['chained', 'fresh'])
     .default(MARKET_DEFAULTS.tree)
     .describe('Submission-id trees: one per epoch, or one per batch.'),
+  rewards: z
+    .enum(['off', 'counts', 'on'])
+    .default(MARKET_DEFAULTS.rewards)
+    .describe(
+      'The submissions of each slot and day: not counted, counted, or also told to the contract (updateRewards), which closes the day.',
+    ),
+  payoutEpochs: whole(1, 1_000_000)
+    .default(MARKET_DEFAULTS.payoutEpochs)
+    .describe('Epochs of a day after which the contract is told the counts that have changed.'),
+  payoutGasMax: whole(300_000, 1_000_000_000)
+    .default(MARKET_DEFAULTS.payoutGasMax)
+    .describe('Gas of one such call, as reckoned from its slots.'),
+  daysKept: whole(3, 1_000)
+    .default(MARKET_DEFAULTS.daysKept)
+    .describe('Days of which the counts of the slots are kept. 10,000 slots take some 30 MB in 14 days.'),
 })

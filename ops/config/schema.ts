@@ -111,7 +111,9 @@ export const configSchema = z.strictObject({
       submissions: partitions('`submissions`: the most processes that validate in parallel'),
       validated: partitions('`validated`, read by admit'),
       admitted: partitions('`admitted`, read by consensus'),
-      finalizations: whole(1, 1_000).default(2).describe('Partitions of `finalizations`, read by settle and batch.'),
+      finalizations: whole(1, 1_000)
+        .default(2)
+        .describe('Partitions of `finalizations`, read by settle and batch, and of `tallies`, read by ledger.'),
       verdicts: partitions('`verdicts`'),
     })
     .prefault({})

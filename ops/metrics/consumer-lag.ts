@@ -15,7 +15,15 @@ const ASK_MS = 5_000
 /** A log that has not answered by then cannot be reached; its driver goes on trying. */
 const ASK_WAIT_MS = 10_000
 
-type Input = 'epochTicks' | 'submissions' | 'validated' | 'admitted' | 'finalizations' | 'batches' | 'anchorResults'
+type Input =
+  | 'epochTicks'
+  | 'submissions'
+  | 'validated'
+  | 'admitted'
+  | 'finalizations'
+  | 'tallies'
+  | 'batches'
+  | 'anchorResults'
 
 /** What each stage reads; a test compares it with the graph. */
 export const INPUTS = {
@@ -24,6 +32,7 @@ export const INPUTS = {
   admit: ['validated'],
   consensus: ['admitted'],
   settle: ['finalizations'],
+  ledger: ['tallies'],
   batch: ['finalizations'],
   anchor: ['batches', 'anchorResults'],
 } as const satisfies Record<Stage, readonly Input[]>

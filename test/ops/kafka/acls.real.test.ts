@@ -40,7 +40,7 @@ const PASSWORD = 'not a secret'
 /** One user for each process, with the rights of its roles alone. */
 const USERS: Readonly<Record<string, readonly Role[]>> = {
   edge: ['intake', 'api'],
-  middle: ['clock', 'tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batch'],
+  middle: ['clock', 'tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'ledger', 'batch'],
   signer: ['anchor', 'anchor-effects'],
 }
 let securePort: number

@@ -201,7 +201,9 @@ describe('scaling', () => {
       expect(metadata.name).toBe(stage.name)
       expect(lag.consumerGroup).toBe(`${settings.appId}-${stage.name}`)
       expect([lag.topic]).toEqual(stage.sources.map(({ name }) => `${settings.prefix}${name}`))
-      expect(spec.maxReplicaCount).toBe(settings.partitions[lag.topic as keyof typeof settings.partitions])
+      const { finalizations, ...partitions } = settings.partitions
+      const of: Readonly<Record<string, number>> = { ...partitions, finalizations, tallies: finalizations }
+      expect(spec.maxReplicaCount).toBe(of[lag.topic!])
       expect(spec.minReplicaCount).toBeGreaterThanOrEqual(2)
     }
   })
@@ -210,7 +212,7 @@ describe('scaling', () => {
     const scaled = [...ofKind('ScaledObject'), ...ofKind('HorizontalPodAutoscaler')].map(
       ({ spec }) => spec.scaleTargetRef.name,
     )
-    expect(scaled.sort()).toEqual(['admit', 'batch', 'consensus', 'intake', 'settle', 'validate'])
+    expect(scaled.sort()).toEqual(['admit', 'batch', 'consensus', 'intake', 'ledger', 'settle', 'validate'])
     for (const role of ROLES)
       expect(named('Deployment', role).spec.replicas, role).toBe(scaled.includes(role) ? undefined : 2)
     const oneTask = ROLES.filter((role) => isStage(role) && !scaled.includes(role))

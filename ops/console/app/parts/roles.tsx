@@ -16,6 +16,7 @@ const ORDER: readonly Role[] = [
   'admit',
   'consensus',
   'settle',
+  'ledger',
   'batch',
   'anchor',
   'anchor-effects',
