@@ -12,9 +12,9 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ContractFactory, Interface, type JsonRpcProvider, Wallet, ZeroHash } from 'ethers'
-import { startAnvil } from '../connectors/evm/anvil.ts'
-import { devAccount } from '../connectors/evm/dev-accounts.ts'
-import { devProvider } from '../connectors/evm/dev-sender.ts'
+import { startAnvil } from '../ops/world/chain/anvil.ts'
+import { devAccount } from '../ops/world/chain/dev-accounts.ts'
+import { devProvider } from '../ops/world/chain/dev-sender.ts'
 
 const CHAIN_ID = 31337
 const CID = `bafkrei${'a'.repeat(52)}`

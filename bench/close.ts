@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openEmbeddedLog } from '../connectors/log/embedded.ts'
+import { openEmbeddedLog } from '../connectors/log/embedded/embedded.ts'
 import type { Submission } from '../schemas/types.ts'
 import type { Log } from '../streams/ports.ts'
 import { createFlowWorld, type FlowWorld, headerOf, untilBatched, untilCommitted } from './flow-world.ts'

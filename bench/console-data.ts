@@ -1,10 +1,10 @@
 /** A market of 10,000 slots and 500 projects as it lies in the log, written there without the stages. */
-import { systemClock } from '../connectors/log/system-clock.ts'
+import { systemClock } from '../connectors/system-clock.ts'
 import type { Anchor, EpochTick, Verdict } from '../schemas/types.ts'
 import type { KafkaTopic } from '../streams/kafka-topic.ts'
 import { partitionFor } from '../streams/partitioner.ts'
 import type { Appender, Log } from '../streams/ports.ts'
-import { candidatesOf } from '../topology/parts.ts'
+import { candidatesOf } from '../topology/shared/parts.ts'
 import type { Topics } from '../topology/topics.ts'
 import { blockHash, submissionOf } from './stage-data.ts'
 

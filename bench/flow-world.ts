@@ -1,9 +1,9 @@
 /** The stages from a received submission to the batch, on a log, with a chain that the benchmark itself moves on. */
 
-import { systemClock } from '../connectors/log/system-clock.ts'
-import { createPrepare } from '../ops/prepare.ts'
-import type { SignerPool } from '../ops/signers.ts'
-import { slotWallet } from '../ops/snapshotters/wallets.ts'
+import { systemClock } from '../connectors/system-clock.ts'
+import { createPrepare } from '../ops/run/prepare.ts'
+import type { SignerPool } from '../ops/run/signers.ts'
+import { slotWallet } from '../ops/world/snapshotters/wallets.ts'
 import { createCodec } from '../schemas/codec.ts'
 import { memoryRegistry } from '../schemas/registry.ts'
 import type { EpochTick, Submission } from '../schemas/types.ts'
@@ -135,8 +135,8 @@ const givenSigners: SignerPool = {
 
 /** Compiled: a worker thread cannot load the sources. */
 async function signerPool(workers: number): Promise<SignerPool> {
-  const compiled = new URL('../dist/ops/signers.js', import.meta.url).href
-  const { createSignerPool } = (await import(compiled)) as typeof import('../ops/signers.ts')
+  const compiled = new URL('../dist/ops/run/signers.js', import.meta.url).href
+  const { createSignerPool } = (await import(compiled)) as typeof import('../ops/run/signers.ts')
   return createSignerPool(rules, workers)
 }
 

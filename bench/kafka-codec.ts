@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { crc32c, wasmCrc32c } from '../connectors/log/kafka/crc32c.ts'
+import { crc32c, wasmCrc32c } from '../connectors/log/core/crc32c.ts'
 import { encodeRecordBatch } from '../connectors/log/kafka/record-batch.ts'
 import { type RecordBatch as Batch, readBatches, readRecords } from '../connectors/log/kafka/record-batch-read.ts'
 import type { LogRecord } from '../streams/ports.ts'

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { ethers } from 'ethers'
 import type { Submission } from '../schemas/types.ts'
-import { nativeRecovery, type Recovery, wasmRecovery } from '../topology/recovery.ts'
-import { digestOf, domainOf, recoverSigner } from '../topology/signature.ts'
+import { nativeRecovery, type Recovery, wasmRecovery } from '../topology/shared/recovery.ts'
+import { digestOf, domainOf, recoverSigner } from '../topology/shared/signature.ts'
 import { type BenchRow, perItem, row } from './rows.ts'
 import { market, submissionOf } from './stage-data.ts'
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { EpochTick, SlotOwner, Submission } from '../schemas/types.ts'
 import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../topology/rules.ts'
-import type { Recovered } from '../topology/signature.ts'
+import type { Recovered } from '../topology/shared/signature.ts'
 
 export const PROJECTS = 1_000
 export const SLOTS = 100

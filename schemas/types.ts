@@ -475,7 +475,7 @@ export interface ParkedSubmission {
   readonly submission: Submission
   /** Recovered address, lower case. */
   readonly signer: string
-  /** Ms since 1970: when it came, by the log's time (topology/early.ts). */
+  /** Ms since 1970: when it came, by the log's time (topology/validate/early.ts). */
   readonly arrivedAt: number
   /** The slot was not the signer's as of the newest block when it came. */
   readonly stranger: boolean

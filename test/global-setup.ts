@@ -12,5 +12,5 @@ export function setup(): void {
   if (Reflect.get(globalThis, BUILT)) return
   Reflect.set(globalThis, BUILT, true)
   run('ops/bin/build.mjs')
-  run('node_modules/typescript/bin/tsc', '-p', 'ops/console/app')
+  run('node_modules/typescript/bin/tsc', '-p', 'ops/api/console/app')
 }

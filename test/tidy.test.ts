@@ -25,9 +25,9 @@ const LONG_FILES: Record<string, number> = {
 const LONG_FUNCTIONS: Record<string, number> = {
   'topology/topics.ts sequencerTopics': 187, // the table of all topics
   // Closures over one state, each inner function short:
-  'topology/anchor.ts createAnchor': 90,
-  'connectors/evm/anchor-effects.ts createEffects': 152,
-  'ops/snapshotters/plan.ts messagesOf': 82,
+  'topology/anchor/anchor.ts createAnchor': 90,
+  'connectors/evm/anchor-effects/anchor-effects.ts createEffects': 152,
+  'ops/world/snapshotters/plan.ts messagesOf': 82,
 }
 
 /** Where a folder's arrows may point: folders (or single files) of ours, and packages. */
@@ -69,24 +69,24 @@ const IMPURE = [
 
 /** The door itself; tools that npm starts and that show nothing foreign; the console, which has no terminal. */
 const WRITE_THEMSELVES = [
-  'ops/output.ts',
-  'ops/kafka/main.ts',
+  'ops/base/output.ts',
+  'ops/world/brokers/main.ts',
   'schemas/history.ts',
-  'connectors/evm/contracts/build.ts',
-  'ops/console/app/',
+  'ops/world/chain/contracts/build.ts',
+  'ops/api/console/app/',
 ]
 
 /** Reached from outside the imports: started by hand, by npm or as a worker; the last two are there for tests. */
 const ENTRIES = [
-  'ops/cli.ts',
-  'ops/signer-worker.ts',
-  'ops/console/app/main.tsx',
-  'ops/kafka/main.ts',
-  'ops/metrics/generate.ts',
+  'ops/bin/cli.ts',
+  'ops/run/signer-worker.ts',
+  'ops/api/console/app/main.tsx',
+  'ops/world/brokers/main.ts',
+  'ops/watch/metrics/generate.ts',
   'schemas/generate.ts',
   'schemas/history.ts',
-  'connectors/evm/contracts/build.ts',
-  'connectors/log/simulated.ts',
+  'ops/world/chain/contracts/build.ts',
+  'connectors/log/simulated/simulated.ts',
   'streams/test-driver.ts',
 ]
 
@@ -189,7 +189,7 @@ describe('sizes', () => {
   })
 })
 
-test('behavior: only ops/output.ts writes to a terminal, so that nothing foreign reaches one as it is', () => {
+test('behavior: only ops/base/output.ts writes to a terminal, so that nothing foreign reaches one as it is', () => {
   const wrong = product.flatMap(({ path, code }) =>
     [...code.matchAll(/\bprocess\.(?:stdout|stderr)\b(?!\.isTTY)|\bconsole\.\w+/g)].map(
       ([found]) => `${path}: ${found}`,
@@ -201,13 +201,21 @@ test('behavior: only ops/output.ts writes to a terminal, so that nothing foreign
 })
 
 test('behavior: what a node answers is read by the checked readers alone', () => {
-  const readers = ['node-answers', 'log-answers', 'anchor-refusal'].map((name) => `connectors/evm/${name}.ts`)
+  const readers = ['nodes/node-answers', 'nodes/log-answers', 'anchor-effects/anchor-refusal'].map(
+    (name) => `connectors/evm/${name}.ts`,
+  )
   const asking = product.filter(({ code }) => /\bask\(\s*'(?:eth|net|web3)_/.test(code)).map(({ path }) => path)
   expect(asking.filter((path) => !readers.includes(path))).toEqual([])
 })
 
 test('behavior: what lies in a topic is decoded where each record is given a fate; rows of the view were read there', () => {
-  const readers = ['streams/read-record.ts', 'streams/task.ts', 'streams/test-driver.ts', 'ops/prepare.ts', 'bench/']
+  const readers = [
+    'streams/read-record.ts',
+    'streams/task.ts',
+    'streams/test-driver.ts',
+    'ops/run/prepare.ts',
+    'bench/',
+  ]
   const decoding = product.filter(({ code }) => /\b(?:key|value)\.decode\((?!\s*bytesOf\()/.test(code))
   expect(decoding.map(({ path }) => path).filter((path) => !readers.some((reader) => path.startsWith(reader)))).toEqual(
     [],
@@ -216,7 +224,7 @@ test('behavior: what lies in a topic is decoded where each record is given a fat
 
 test('behavior: no default exports but where a tool asks for one', () => {
   const withDefault = sources.filter(({ code }) => /\bexport default\b/.test(code)).map(({ path }) => path)
-  expect(withDefault.sort()).toEqual(['ops/signer-worker.ts', 'test/reporter.ts'])
+  expect(withDefault.sort()).toEqual(['ops/run/signer-worker.ts', 'test/reporter.ts'])
 })
 
 test('behavior: every file is reached from an entry', () => {
@@ -373,7 +381,7 @@ describe('the checks themselves', () => {
     expect(product.length).toBeGreaterThan(100)
     expect(product.every(({ path, imports }) => imports.length > 0 || path.length > 0)).toBe(true)
     expect(within('topology').find(({ path }) => path === 'topology/index.ts')!.imports).toContain(
-      'topology/validate.ts',
+      'topology/validate/validate.ts',
     )
   })
 })

@@ -1,7 +1,7 @@
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
-import { costOfBatch, costOfProject } from './batch-cost.ts'
-import { slotsPerPayout } from './payout-cost.ts'
-import { patternFault, sharedProjects } from './project-ids.ts'
+import { costOfBatch, costOfProject } from './shared/batch-cost.ts'
+import { slotsPerPayout } from './shared/payout-cost.ts'
+import { patternFault, sharedProjects } from './shared/project-ids.ts'
 
 /** The rules of one data market. All of it decides outputs, so it is the same on every instance. */
 export interface MarketRules {

@@ -1,7 +1,7 @@
 // One run of our client in a process of its own, so that its CPU time is nobody else's. Prints one line of JSON.
 
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import type { Log, RuntimeObserver } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { runCloses } from '../close.ts'

@@ -1,6 +1,6 @@
 // One member of the application of handover.ts, until SIGTERM or SIGKILL. A line of JSON for each task that it opens.
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { COMMIT_INTERVAL_MS, workTopology } from './work.ts'
 

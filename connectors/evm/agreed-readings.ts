@@ -1,12 +1,12 @@
 /** What must not be one node's word: what opens and closes epochs, who holds a slot, and what became of a transaction. */
 import type { AnchorIntent, AnchorResult } from '../../schemas/types.ts'
-import { headerAt } from './chain-reader.ts'
-import type { ChainState } from './chain-state.ts'
-import { type ChainStep, nextStep, type ReadOptions } from './chain-steps.ts'
+import type { ChainState } from './clock/chain-state.ts'
+import { type ChainStep, nextStep, type ReadOptions } from './clock/chain-steps.ts'
+import { headerAt } from './contract/chain-reader.ts'
 import { EvmError } from './errors.ts'
-import { type Receipt, receiptOf } from './log-answers.ts'
-import { blockAt, nonceOf } from './node-answers.ts'
-import type { Ask, Rpc } from './rpc.ts'
+import { type Receipt, receiptOf } from './nodes/log-answers.ts'
+import { blockAt, nonceOf } from './nodes/node-answers.ts'
+import type { Ask, Rpc } from './nodes/rpc.ts'
 
 /** The next step of the clock: its blocks with all that is read of them, or that a known block left the chain. */
 export const agreedStep = (

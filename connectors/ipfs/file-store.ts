@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile as readWholeFile, rename, rm, stat } fro
 import { dirname, join, resolve } from 'node:path'
 import { NextToLast } from 'blockstore-fs/sharding'
 import { CID } from 'multiformats/cid'
-import { systemClock } from '../log/system-clock.ts'
+import { systemClock } from '../system-clock.ts'
 import { BATCH_BYTES_MAX, type BatchStore, StoreError } from './batch-store.ts'
 import { type CidVersion, importBatch } from './cid.ts'
 import { blocksOf, readFile } from './unixfs.ts'

@@ -6,7 +6,7 @@
 import type { ServerResponse } from 'node:http'
 import type { AnchorKey, EpochKey } from '../../schemas/types.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { printableJson } from '../printable.ts'
+import { printableJson } from '../base/printable.ts'
 import { type ApiLimits, Places } from './limits.ts'
 import { HttpProblem } from './problem.ts'
 import { anchorItem } from './queries/batches.ts'

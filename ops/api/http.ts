@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../../streams/ports.ts'
-import { CliError } from '../cli-error.ts'
-import { printableJson } from '../printable.ts'
+import { CliError } from '../base/cli-error.ts'
+import { printableJson } from '../base/printable.ts'
 import { etagOf } from './answers.ts'
 import { HttpProblem, PROBLEM_JSON, problemOf } from './problem.ts'
 

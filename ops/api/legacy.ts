@@ -6,7 +6,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { printableJson } from '../printable.ts'
+import { printableJson } from '../base/printable.ts'
 import type { ApiDoor } from './mount.ts'
 import { activeNodes, batchCount, discarded, lastSubmission, submissionDetails } from './queries/legacy.ts'
 import { marketsSeen } from './queries/status.ts'

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import { BlockList, isIP } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { cutPipelines, PIPELINE_OPTIONS } from '../pipelining.ts'
+import { cutPipelines, PIPELINE_OPTIONS } from '../base/pipelining.ts'
 import { HttpProblem } from './problem.ts'
 
 export interface ApiLimits {

@@ -1,7 +1,7 @@
 /** Puts the query API onto the server. Before the view is open it answers that it is not. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { printableJson } from '../printable.ts'
+import { printableJson } from '../base/printable.ts'
 import { type Answer, Answers, etagOf } from './answers.ts'
 import { createEventHub, type EventHub, type ListenerLimits } from './events.ts'
 import { addCommonHeaders, POSITION_HEADER } from './http.ts'

@@ -4,9 +4,9 @@
  */
 import { z } from 'zod'
 import type { AnchorState, VerdictReason } from '../../schemas/types.ts'
-import { CANDIDATES_MAX } from '../../topology/parts.ts'
+import { CANDIDATES_MAX } from '../../topology/shared/parts.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../topology/verdict.ts'
-import type { EpochPhase } from '../lookup/epoch.ts'
+import type { EpochPhase } from '../reading/epoch.ts'
 import { ORIGIN_HELP, ORIGINS } from './view/origin.ts'
 import { EQUIVOCATIONS_MAX } from './view/rows.ts'
 

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const APP = join(ROOT, 'ops/console/app')
-const ASSETS = join(ROOT, 'dist/ops/console/assets')
+const APP = join(ROOT, 'ops/api/console/app')
+const ASSETS = join(ROOT, 'dist/ops/api/console/assets')
 
 /** Returns whether it went well; what went wrong has been printed. `say` is called with one line about the console. */
 export async function build(say = console.log) {
@@ -50,7 +50,7 @@ async function bundleConsole(say) {
 function pageOf(outputs) {
   let page = readFileSync(join(APP, 'index.html'), 'utf8')
   for (const [output, { entryPoint }] of outputs) {
-    const source = entryPoint?.replace('ops/console/app/', './')
+    const source = entryPoint?.replace('ops/api/console/app/', './')
     if (source) page = page.replaceAll(`"${source}"`, `"/assets/${output.split('/').at(-1)}"`)
   }
   return page

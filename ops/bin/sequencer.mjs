@@ -3,7 +3,7 @@ import './shim.mjs'
 import { existsSync } from 'node:fs'
 
 // `npm ci` works with install scripts blocked, so nothing is compiled then: the first start compiles.
-const entry = new URL('../../dist/ops/cli.js', import.meta.url)
+const entry = new URL('../../dist/ops/bin/cli.js', import.meta.url)
 if (!existsSync(entry)) {
   process.stderr.write('sequencer: compiling (first start)\n')
   const { build } = await import('./build.mjs')

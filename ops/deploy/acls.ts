@@ -1,9 +1,9 @@
 /** Which rights each role needs: what it reads, writes and deletes, its group, its transactional ids. Nothing more. */
 import { changelogsOf, nodesOf, type Topology } from '../../streams/topology.ts'
 import type { Topics } from '../../topology/topics.ts'
-import { ownerTopicOf } from '../cluster/owner.ts'
-import { settingsTopic } from '../cluster/settings-topic.ts'
-import { clockGroup, isStage, ROLES, type Role } from '../roles.ts'
+import { clockGroup, isStage, ROLES, type Role } from '../base/roles.ts'
+import { ownerTopicOf } from '../ground/cluster/owner.ts'
+import { settingsTopic } from '../ground/cluster/settings-topic.ts'
 
 /** `All` is never planned, but others may have given it. */
 export type AclOperation = 'Read' | 'Write' | 'Delete' | 'Describe' | 'All'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type AclEntry, type Admin } from 'kafkajs'
 import type { SchemaRegistry } from '../../schemas/registry.ts'
-import type { ClusterSettings } from '../cluster/settings-topic.ts'
+import type { ClusterSettings } from '../ground/cluster/settings-topic.ts'
 import type { Acl } from './acls.ts'
 import type { DesiredTopic } from './desired.ts'
 import type { Action, Change } from './diff.ts'

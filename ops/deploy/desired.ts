@@ -9,9 +9,9 @@ import type { Topology } from '../../streams/topology.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import { sequencerTopics, type Topics } from '../../topology/topics.ts'
-import { ownerTopicOf } from '../cluster/owner.ts'
-import { type ClusterSettings, settingsTopic } from '../cluster/settings-topic.ts'
-import { clockCursorGroup, clockGroup } from '../roles.ts'
+import { clockCursorGroup, clockGroup } from '../base/roles.ts'
+import { ownerTopicOf } from '../ground/cluster/owner.ts'
+import { type ClusterSettings, settingsTopic } from '../ground/cluster/settings-topic.ts'
 import { type Acl, type AclOptions, aclsOf } from './acls.ts'
 
 export interface DesiredTopic {

@@ -1,6 +1,6 @@
 /** Takes a deployment away: only what carries our names, and only while nothing runs. */
-import { CliError, EXIT } from '../cli-error.ts'
-import type { Lines } from '../output.ts'
+import { CliError, EXIT } from '../base/cli-error.ts'
+import type { Lines } from '../base/output.ts'
 import { aclText } from './acls.ts'
 import { entryOf } from './apply.ts'
 import type { Deployment } from './command.ts'

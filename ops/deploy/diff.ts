@@ -2,7 +2,7 @@
 import { type Incompatibility, incompatibilities } from '../../schemas/compatibility.ts'
 import type { AvroSchema } from '../../schemas/load.ts'
 import { sameSchema } from '../../schemas/same-schema.ts'
-import { type ClusterSettings, changedParts, settingsTopic } from '../cluster/settings-topic.ts'
+import { type ClusterSettings, changedParts, settingsTopic } from '../ground/cluster/settings-topic.ts'
 import { type Acl, aclText } from './acls.ts'
 import type { Desired, DesiredSubject, DesiredTopic } from './desired.ts'
 import { type Accepts, foreignChange, lostTopics, type Ownership, ownerChanges } from './ownership.ts'

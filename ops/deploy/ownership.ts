@@ -1,5 +1,5 @@
 /** Who is on record as the owner of the topics, and which of them are not those that were deployed. */
-import { CliError, EXIT } from '../cli-error.ts'
+import { CliError, EXIT } from '../base/cli-error.ts'
 import {
   changedTopics,
   FOREIGN_ADVICE,
@@ -9,7 +9,7 @@ import {
   unrecordedOwner,
   whyForeign,
   writeOwner,
-} from '../cluster/owner.ts'
+} from '../ground/cluster/owner.ts'
 import type { Deployment } from './command.ts'
 import type { Desired } from './desired.ts'
 import type { Change } from './diff.ts'

@@ -1,5 +1,5 @@
 /** A plan as text: one line per difference, what to do under those that apply leaves, and a count. */
-import type { Lines } from '../output.ts'
+import type { Lines } from '../base/output.ts'
 import type { Change, ChangeClass } from './diff.ts'
 
 const CLASSES: readonly ChangeClass[] = ['create', 'safe', 'deletes', 'drain', 'refused']

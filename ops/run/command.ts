@@ -1,11 +1,11 @@
 /** `sequencer run`. */
 import { Command } from 'commander'
-import { EXIT } from '../cli-error.ts'
-import { withClusterOptions } from '../config/command.ts'
-import { readConfiguration } from '../config/parse.ts'
-import type { FlagValues } from '../config/sources.ts'
-import { stdout } from '../output.ts'
-import { ROLE_HELP, ROLES } from '../roles.ts'
+import { EXIT } from '../base/cli-error.ts'
+import { stdout } from '../base/output.ts'
+import { ROLE_HELP, ROLES } from '../base/roles.ts'
+import { withClusterOptions } from '../settings/command.ts'
+import { readConfiguration } from '../settings/parse.ts'
+import type { FlagValues } from '../settings/sources.ts'
 import { createRunLines } from './lines.ts'
 import { needOf, runRoles } from './run.ts'
 

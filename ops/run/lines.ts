@@ -1,9 +1,10 @@
 /** What `run` says: a line per event, as text or as JSON. Whoever collects them adds the time. */
-import type { SequencerSettings } from '../config/schema.ts'
-import type { RoleHealth } from '../health.ts'
-import type { Lines, Output } from '../output.ts'
-import { missedBatches, type ProgressListener, secondsToAnchor } from '../progress.ts'
-import { withoutKeys } from '../shown-url.ts'
+
+import type { RoleHealth } from '../base/health.ts'
+import type { Lines, Output } from '../base/output.ts'
+import { withoutKeys } from '../base/shown-url.ts'
+import { missedBatches, type ProgressListener, secondsToAnchor } from '../reading/progress.ts'
+import type { SequencerSettings } from '../settings/schema.ts'
 
 export interface RunLines extends ProgressListener {
   starting(settings: SequencerSettings & { readonly instanceId: string }): void

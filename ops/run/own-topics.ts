@@ -1,8 +1,8 @@
 /** Before a process works on topics: whether they are its deployment's, and those that were deployed. */
 import type { Log } from '../../streams/ports.ts'
-import { CliError, EXIT } from '../cli-error.ts'
-import type { DeployedGround } from '../cluster/open.ts'
-import { changedTopics, FOREIGN_ADVICE, readOwner, whyForeign } from '../cluster/owner.ts'
+import { CliError, EXIT } from '../base/cli-error.ts'
+import type { DeployedGround } from '../ground/cluster/open.ts'
+import { changedTopics, FOREIGN_ADVICE, readOwner, whyForeign } from '../ground/cluster/owner.ts'
 
 /**
  * Tells of topics that are not those on record: who keeps a position in one of them refuses it by itself.

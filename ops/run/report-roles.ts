@@ -1,5 +1,5 @@
-import type { Health } from '../health.ts'
-import type { Closeable } from '../lifecycle.ts'
+import type { Health } from '../base/health.ts'
+import type { Closeable } from '../base/lifecycle.ts'
 import type { RunLines } from './lines.ts'
 
 const LOOK_MS = 1_000

@@ -2,22 +2,27 @@
  * `sequencer run`: some roles, or all, on a Kafka cluster. Nothing that correctness rests on is kept on this machine: state
  * is in changelogs, positions with the groups, the rules in the topic of settings.
  */
-import { readSignerKey } from '../../connectors/evm/anchor-signer.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { readSignerKey } from '../../connectors/evm/anchor-effects/anchor-signer.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { defaultViewDirectory } from '../api/view-directory.ts'
-import { CliError, EXIT } from '../cli-error.ts'
-import { rpcUrlsOf, secretIn } from '../cluster/connect.ts'
-import { openGround } from '../cluster/open.ts'
-import { patiently } from '../cluster/patience.ts'
-import { type ClusterSettings, changedParts, clusterSettingsOf, settingsTopic } from '../cluster/settings-topic.ts'
-import { type SequencerConfig, startSequencer } from '../compose.ts'
-import type { Configuration, Need } from '../config/parse.ts'
-import { limitsOf } from '../intake/settings.ts'
-import { readMarkerSigner } from '../keys/marker-key.ts'
-import { Lifecycle } from '../lifecycle.ts'
-import { say } from '../logging/events.ts'
-import { createLog } from '../logging/log.ts'
-import { secretsOf } from '../logging/secrets.ts'
+import { CliError, EXIT } from '../base/cli-error.ts'
+import { Lifecycle } from '../base/lifecycle.ts'
+import { rpcUrlsOf, secretIn } from '../ground/cluster/connect.ts'
+import { openGround } from '../ground/cluster/open.ts'
+import { patiently } from '../ground/cluster/patience.ts'
+import {
+  type ClusterSettings,
+  changedParts,
+  clusterSettingsOf,
+  settingsTopic,
+} from '../ground/cluster/settings-topic.ts'
+import { limitsOf } from '../settings/intake-settings.ts'
+import { readMarkerSigner } from '../settings/keys/marker-key.ts'
+import type { Configuration, Need } from '../settings/parse.ts'
+import { say } from '../watch/logging/events.ts'
+import { createLog } from '../watch/logging/log.ts'
+import { secretsOf } from '../watch/logging/secrets.ts'
+import { type SequencerConfig, startSequencer } from './compose.ts'
 import type { RunLines } from './lines.ts'
 import { expectOwnTopics } from './own-topics.ts'
 import { reportRoles } from './report-roles.ts'

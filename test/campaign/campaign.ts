@@ -5,9 +5,9 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AuditReport } from '../../ops/audit/report.ts'
-import { freePorts } from '../../ops/kafka/ports.ts'
-import { type Role, STAGES } from '../../ops/roles.ts'
+import { type Role, STAGES } from '../../ops/base/roles.ts'
+import type { AuditReport } from '../../ops/check/audit/report.ts'
+import { freePorts } from '../../ops/world/brokers/ports.ts'
 import { seededRandom } from '../ops/random.ts'
 import { runSequencer, type StartedSequencer, startSequencer } from '../ops/run-sequencer.ts'
 import { Faults, pause } from './faults.ts'

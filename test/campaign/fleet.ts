@@ -1,7 +1,7 @@
 /** The sequencer's processes in a campaign, started again whenever they end, as a supervisor does. */
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Role } from '../../ops/roles.ts'
+import type { Role } from '../../ops/base/roles.ts'
 import { type SequencerEvent, type StartedSequencer, startSequencer } from '../ops/run-sequencer.ts'
 
 const RESTART_MS = 1_000

@@ -1,7 +1,7 @@
 /** Values that lead somewhere in the log of the tests, by the name of the parameter. */
 
 import { cidOf, uuid } from '../ops/api/story.ts'
-import { MARKET } from '../ops/lookup/fixture.ts'
+import { MARKET } from '../ops/look/fixture.ts'
 
 export const KNOWN: Readonly<Record<string, readonly string[]>> = {
   market: [MARKET, MARKET.toUpperCase().replace('0X', '0x')],

@@ -5,7 +5,7 @@
 import { request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { createStory, startApi } from '../ops/api/story.ts'
 import { type Description, fuzzApi, type Send } from './api.ts'
 import { KNOWN } from './api-known.ts'

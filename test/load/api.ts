@@ -8,11 +8,11 @@ import { fork } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import type { OutgoingRecord } from '../../streams/ports.ts'
 import { createStory, startApi } from '../ops/api/story.ts'
-import { createFixture } from '../ops/lookup/fixture.ts'
+import { createFixture } from '../ops/look/fixture.ts'
 import type { LoadReport } from './api-load.ts'
 
 const SLOTS = 200

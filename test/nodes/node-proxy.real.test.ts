@@ -1,8 +1,8 @@
 /** The proxy does each fault as it is described, before a real node (anvil). */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { protocolStateInterface } from '../../connectors/evm/abi.ts'
-import { createDevSender, type DevSender } from '../../connectors/evm/dev-sender.ts'
-import { type DevChain, startDevChain } from '../../connectors/evm/devchain.ts'
+import { protocolStateInterface } from '../../connectors/evm/contract/abi.ts'
+import { createDevSender, type DevSender } from '../../ops/world/chain/dev-sender.ts'
+import { type DevChain, startDevChain } from '../../ops/world/chain/devchain.ts'
 import { newFolder } from '../folder.ts'
 import { FAULTS, type FaultName } from '../real/node-faults.ts'
 import { NodeProxy, type Play } from '../real/node-proxy.ts'

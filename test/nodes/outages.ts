@@ -3,9 +3,9 @@
  * window of its epoch, by the time of the blocks, is judged by what it is, and never by how late the clock was.
  */
 
-import { scanTopic } from '../../ops/log-reading/scan.ts'
-import { openLog } from '../../ops/open-log.ts'
-import { pause } from '../../ops/snapshotters/stream-pool.ts'
+import { openLog } from '../../ops/ground/open-log.ts'
+import { scanTopic } from '../../ops/reading/scan.ts'
+import { pause } from '../../ops/world/snapshotters/stream-pool.ts'
 import type { World } from './world.ts'
 
 export interface Outages {

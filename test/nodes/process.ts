@@ -1,9 +1,10 @@
 /** A sequencer with all roles on a log of its own, behind the nodes that it is given: what `dev` runs, without its chain. */
-import { startSequencer } from '../../ops/compose.ts'
-import { directoryPaths, ensureWritable, groundOf, openLog } from '../../ops/data-directory.ts'
-import { ensureMarkerKey } from '../../ops/keys/marker-key.ts'
-import { createLog } from '../../ops/logging/log.ts'
-import { ROLES } from '../../ops/roles.ts'
+
+import { ROLES } from '../../ops/base/roles.ts'
+import { directoryPaths, ensureWritable, groundOf, openLog } from '../../ops/ground/data-directory.ts'
+import { startSequencer } from '../../ops/run/compose.ts'
+import { ensureMarkerKey } from '../../ops/settings/keys/marker-key.ts'
+import { createLog } from '../../ops/watch/logging/log.ts'
 import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
 
 export interface Orders {

@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AuditReport } from '../../ops/audit/report.ts'
+import type { AuditReport } from '../../ops/check/audit/report.ts'
 import { seededRandom } from '../ops/random.ts'
 import { runSequencer } from '../ops/run-sequencer.ts'
 import { CASES } from './cases.ts'

@@ -1,8 +1,8 @@
 /** What really happened on the chain, asked of the node itself, and what the sequencer said meanwhile. */
 import { readFileSync } from 'node:fs'
 import { dataSlice } from 'ethers'
-import { protocolStateInterface } from '../../connectors/evm/abi.ts'
-import { devProvider } from '../../connectors/evm/dev-sender.ts'
+import { protocolStateInterface } from '../../connectors/evm/contract/abi.ts'
+import { devProvider } from '../../ops/world/chain/dev-sender.ts'
 
 export interface Epoch {
   readonly dataMarket: string

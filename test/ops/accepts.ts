@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { createProgram } from '../../ops/cli.ts'
+import { createProgram } from '../../ops/bin/cli.ts'
 
 /** Parses a command line of the program without doing anything. Rejects with what commander has to say. */
 export async function accepts(args: readonly string[]): Promise<void> {

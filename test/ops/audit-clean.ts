@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { AuditReport } from '../../ops/audit/report.ts'
+import type { AuditReport } from '../../ops/check/audit/report.ts'
 import { runSequencer } from './run-sequencer.ts'
 
 /** Audits the log that the options name: nothing may be lost, doubled, skipped or different, else the test fails with what is. */

@@ -2,21 +2,21 @@
 import { PassThrough } from 'node:stream'
 import { Command } from 'commander'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { auditCommand } from '../../ops/audit/command.ts'
-import { createProgram } from '../../ops/cli.ts'
-import { CliError, explain } from '../../ops/cli-error.ts'
-import { deadLettersCommand } from '../../ops/dead-letters/command.ts'
-import { createScreen } from '../../ops/dev/screen.ts'
-import { epochCommand, whyCommand } from '../../ops/lookup/command.ts'
-import { marketsCommand } from '../../ops/markets/command.ts'
-import type { OpenLog } from '../../ops/open-log.ts'
-import { jsonOf, outputTo, stderr, textOf } from '../../ops/output.ts'
-import { peersCommand } from '../../ops/peers/command.ts'
-import { unseenEpoch } from '../../ops/progress.ts'
-import { proofCommand } from '../../ops/proof/command.ts'
-import { renderReplay, replayCommand } from '../../ops/replay/command.ts'
+import { CliError, explain } from '../../ops/base/cli-error.ts'
+import { jsonOf, outputTo, stderr, textOf } from '../../ops/base/output.ts'
+import { createProgram } from '../../ops/bin/cli.ts'
+import { auditCommand } from '../../ops/check/audit/command.ts'
+import { proofCommand } from '../../ops/check/proof/command.ts'
+import { renderReplay, replayCommand } from '../../ops/check/replay/command.ts'
+import { batchesCommand } from '../../ops/deploy/batches/command.ts'
+import { marketsCommand } from '../../ops/deploy/markets/command.ts'
+import { peersCommand } from '../../ops/deploy/peers/command.ts'
+import type { OpenLog } from '../../ops/ground/open-log.ts'
+import { epochCommand, whyCommand } from '../../ops/look/command.ts'
+import { deadLettersCommand } from '../../ops/look/dead-letters/command.ts'
+import { unseenEpoch } from '../../ops/reading/progress.ts'
 import { createRunLines } from '../../ops/run/lines.ts'
-import { batchesCommand } from '../../ops/storage/command.ts'
+import { createScreen } from '../../ops/world/dev/screen.ts'
 import { HOSTILE, OBEYED } from './hostile.ts'
 import {
   anchorOf,
@@ -30,7 +30,7 @@ import {
   submissionOf,
   tickOf,
   verdictOf,
-} from './lookup/fixture.ts'
+} from './look/fixture.ts'
 import { captured, runHere } from './run-here.ts'
 
 const EPOCH = { dataMarket: MARKET, epochId: 3 }

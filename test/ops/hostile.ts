@@ -1,6 +1,6 @@
 /** Texts that take over a terminal, and what is looked for where they may have come through. */
 
-/** What no output may hold but the line feed: written apart from what ops/printable.ts escapes. */
+/** What no output may hold but the line feed: written apart from what ops/base/printable.ts escapes. */
 export const OBEYED =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are looked for
   /[\0-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/u

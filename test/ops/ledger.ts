@@ -1,8 +1,8 @@
 /** What the simulated snapshotters sent, and what the closed log says became of it. */
 import { readFileSync } from 'node:fs'
-import { directoryPaths, openDirectory } from '../../ops/data-directory.ts'
-import { scanTopic } from '../../ops/log-reading/scan.ts'
-import type { Kind } from '../../ops/snapshotters/kinds.ts'
+import { directoryPaths, openDirectory } from '../../ops/ground/data-directory.ts'
+import { scanTopic } from '../../ops/reading/scan.ts'
+import type { Kind } from '../../ops/world/snapshotters/kinds.ts'
 import type { VerdictReason } from '../../schemas/types.ts'
 
 export interface LedgerLine {

@@ -1,5 +1,5 @@
 import { vi } from 'vitest'
-import { main } from '../../ops/cli.ts'
+import { main } from '../../ops/bin/cli.ts'
 
 /** The command line in this process, which is quicker than a child: what it writes, and the exit code it sets. */
 export const runHere = (args: readonly string[]) => captured(() => main(['node', 'sequencer', ...args]))

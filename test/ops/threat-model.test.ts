@@ -1,8 +1,8 @@
 /** docs/threat-model.md names rules, settings, verdicts, metrics, alerts and tests: they exist, and none is left out. */
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { settingAt } from '../../ops/config/settings.ts'
-import { METRICS } from '../../ops/metrics/table/index.ts'
+import { settingAt } from '../../ops/settings/list.ts'
+import { METRICS } from '../../ops/watch/metrics/table/index.ts'
 import { MARKET_DEFAULTS } from '../../topology/rules.ts'
 import { REJECT_REASONS } from '../../topology/verdict.ts'
 

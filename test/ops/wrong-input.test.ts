@@ -5,8 +5,8 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { CliError, explain } from '../../ops/cli-error.ts'
-import { textOf } from '../../ops/output.ts'
+import { CliError, explain } from '../../ops/base/cli-error.ts'
+import { textOf } from '../../ops/base/output.ts'
 import { newFolder } from '../folder.ts'
 import { runHere } from './run-here.ts'
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { type Kafka, startKafka } from '../../ops/kafka/start.ts'
+import { type Kafka, startKafka } from '../../ops/world/brokers/start.ts'
 import { KafkaProxy } from './kafka-proxy.ts'
 
 /** Started before the tests of the file that calls this, and stopped after them. */

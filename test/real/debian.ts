@@ -1,8 +1,8 @@
 /** So that `npm test` works on a fresh Debian image, where one is root: the missing packages are installed by it. */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { RealPartError } from '../../ops/kafka/errors.ts'
-import { findTool, type Tool } from '../../ops/kafka/tools.ts'
+import { RealPartError } from '../../ops/world/brokers/errors.ts'
+import { findTool, type Tool } from '../../ops/world/brokers/tools.ts'
 
 const INSTALL_WAIT_MS = 600_000
 const LOCK_FILE = '/tmp/sequencer-apt-get.lock'

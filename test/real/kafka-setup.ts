@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { startKafka } from '../../ops/kafka/start.ts'
+import { startKafka } from '../../ops/world/brokers/start.ts'
 import { installMissing } from './debian.ts'
 
 declare module 'vitest' {

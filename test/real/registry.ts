@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { type Registry, startRegistry } from '../../ops/kafka/registry.ts'
+import { type Registry, startRegistry } from '../../ops/world/brokers/registry.ts'
 import { installMissing } from './debian.ts'
 
 /** It may be fetched first. */

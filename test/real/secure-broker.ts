@@ -1,10 +1,10 @@
 /** A broker with one more listener, as one outside of a test has it: TLS, and a login by SASL (PLAIN or SCRAM-SHA-512). */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import type { BrokerPorts } from '../../ops/kafka/broker-settings.ts'
-import { freePorts } from '../../ops/kafka/ports.ts'
-import { type Kafka, startKafka } from '../../ops/kafka/start.ts'
-import { findTool } from '../../ops/kafka/tools.ts'
+import type { BrokerPorts } from '../../ops/world/brokers/broker-settings.ts'
+import { freePorts } from '../../ops/world/brokers/ports.ts'
+import { type Kafka, startKafka } from '../../ops/world/brokers/start.ts'
+import { findTool } from '../../ops/world/brokers/tools.ts'
 
 export const PASSWORD = 'not a secret'
 export const USER = 'sequencer'

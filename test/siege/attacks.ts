@@ -1,6 +1,6 @@
 /** Every attack by messages: a name, what it is, and what is to be sent next. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { slotWallet } from '../../ops/snapshotters/wallets.ts'
+import { slotWallet } from '../../ops/world/snapshotters/wallets.ts'
 import { MARKET_DEFAULTS } from '../../topology/rules.ts'
 import { cidOf, type Fields, fieldsOf, type HonestLine, one, type Shot, sign, signed, write } from './messages.ts'
 import type { World } from './world.ts'

@@ -3,8 +3,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
-import { type SlotWallet, signDigest } from '../../ops/snapshotters/wallets.ts'
-import { digestOf } from '../../topology/signature.ts'
+import { type SlotWallet, signDigest } from '../../ops/world/snapshotters/wallets.ts'
+import { digestOf } from '../../topology/shared/signature.ts'
 import type { World } from './world.ts'
 
 /** What goes down a connection in one write. */

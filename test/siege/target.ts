@@ -1,5 +1,5 @@
 /** What is besieged: the product as a user starts it, with everything it needs, on loopback. */
-import type { LogTarget } from '../../ops/open-log.ts'
+import type { LogTarget } from '../../ops/ground/open-log.ts'
 import type { StartedSequencer } from '../ops/run-sequencer.ts'
 import type { Place } from './world.ts'
 

@@ -1,9 +1,9 @@
 /** What an adversary knows and owns: the chain as anyone sees it, its slots with their keys, and who the others are. */
 import { Contract } from 'ethers'
-import { protocolStateInterface } from '../../connectors/evm/abi.ts'
-import { devProvider } from '../../connectors/evm/dev-sender.ts'
-import { type SlotWallet, slotWallet } from '../../ops/snapshotters/wallets.ts'
-import { type Domain, domainOf } from '../../topology/signature.ts'
+import { protocolStateInterface } from '../../connectors/evm/contract/abi.ts'
+import { devProvider } from '../../ops/world/chain/dev-sender.ts'
+import { type SlotWallet, slotWallet } from '../../ops/world/snapshotters/wallets.ts'
+import { type Domain, domainOf } from '../../topology/shared/signature.ts'
 
 /** What is attacked; all of it is public but the keys, which are those of the adversary's own slots. */
 export interface Place {

@@ -2,8 +2,8 @@
  * Somebody with slots of its own who plays against the others, by the seed: its records go into `submissions` beside theirs.
  * It knows what honest slots sign as soon as they do, or before, and can write anything but what only others can sign.
  */
-import { SeededRandom } from '../../connectors/log/seeded-random.ts'
-import { slotWallet } from '../../ops/snapshotters/wallets.ts'
+import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
+import { slotWallet } from '../../ops/world/snapshotters/wallets.ts'
 import type { EpochTick, SlotOwner, Submission } from '../../schemas/types.ts'
 import { ATTACKS } from './attacks.ts'
 import { BEGIN_MS, type ChainStory, EPOCHS } from './chain-story.ts'

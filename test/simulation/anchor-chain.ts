@@ -7,10 +7,10 @@ import { createHash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
-import { SeededRandom } from '../../connectors/log/seeded-random.ts'
+import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import { END_OF_BATCHES, isEnding, isNonceOnly, nonceKey } from '../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorOutcome, AnchorResult } from '../../schemas/types.ts'
-import { resultOf } from '../topology/anchor-harness.ts'
+import { resultOf } from '../topology/anchor/anchor-harness.ts'
 import { hash } from './chain-story.ts'
 
 export interface Answer {

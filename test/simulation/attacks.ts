@@ -1,6 +1,6 @@
 /** Every attack of the adversary, by name: what it puts into `submissions` for (or around) an epoch. */
-import type { SeededRandom } from '../../connectors/log/seeded-random.ts'
-import { highSTwin } from '../../ops/snapshotters/wallets.ts'
+import type { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
+import { highSTwin } from '../../ops/world/snapshotters/wallets.ts'
 import type { Submission } from '../../schemas/types.ts'
 import type { Hostile, HostileSlot, Plot } from './adversary.ts'
 import {

@@ -1,10 +1,10 @@
 /** How often a simulated run reached each bound of the rules: what is never reached is not tested by it. */
 import { END_OF_BATCHES, isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorIntent, AnchorKey, Batch, Verdict } from '../../schemas/types.ts'
-import { addCosts, costOfBatch, costOfProject } from '../../topology/batch-cost.ts'
-import { quotaOf } from '../../topology/quota.ts'
 import type { MarketRules, ProtocolRules } from '../../topology/rules.ts'
-import { NO_ROOM_RULE } from '../../topology/validate.ts'
+import { addCosts, costOfBatch, costOfProject } from '../../topology/shared/batch-cost.ts'
+import { quotaOf } from '../../topology/shared/quota.ts'
+import { NO_ROOM_RULE } from '../../topology/validate/validate.ts'
 import { groupBy } from './reading.ts'
 import type { Outcome, Played } from './undisturbed.ts'
 

@@ -5,14 +5,14 @@ import type { Guard } from './guards.ts'
 export const CHAIN_GUARDS: readonly Guard[] = [
   {
     name: 'releases are held against the contract’s count',
-    file: 'connectors/evm/release-check.ts',
+    file: 'connectors/evm/clock/release-check.ts',
     find: 'if (counted > newest) throw new LogsIncomplete',
     replace: 'if (counted < 0) throw new LogsIncomplete',
     why: 'logs that come after their block would skip the epoch in silence',
   },
   {
     name: 'a gap between releases is looked up in the contract',
-    file: 'connectors/evm/release-check.ts',
+    file: 'connectors/evm/clock/release-check.ts',
     find: 'await expectSkipped(ask, market, header, before, epochId)',
     replace: '',
     why: 'a release that the logs lack would be taken for one that the owner of the market skipped',
@@ -20,21 +20,21 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'what the owner of a market skipped is told in the tick',
-    file: 'connectors/evm/release-check.ts',
+    file: 'connectors/evm/clock/release-check.ts',
     find: 'skippedFrom: before === 0 ? 0 : before + 1',
     replace: 'skippedFrom: 0 * before',
     why: 'no epoch is missing without a word',
   },
   {
     name: 'an epoch that is released once more opens nothing',
-    file: 'connectors/evm/chain-steps.ts',
+    file: 'connectors/evm/clock/chain-steps.ts',
     find: ' && !kinds.get(one)?.isRepeated',
     replace: '',
     why: 'forceSkipEpoch to the end that the market is at releases the same epoch again',
   },
   {
     name: 'the registry of slots is read as of each step',
-    file: 'connectors/evm/chain-steps.ts',
+    file: 'connectors/evm/clock/chain-steps.ts',
     find: 'const { headers, before, nodes } = await registryOf(ask, protocolState, offer, anyState)',
     replace:
       'const { before, ...read } = await registryOf(ask, protocolState, offer, anyState)\n  const [headers, nodes] = [offered, facts.nodes ?? read.nodes]',
@@ -42,14 +42,14 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'the block that names another registry is a step by itself',
-    file: 'connectors/evm/registry-check.ts',
+    file: 'connectors/evm/clock/registry-check.ts',
     find: 'before === nodes || anyState)',
     replace: 'before.length > 0)',
     why: 'slots are the old owners’ up to that block, and the new ones’ from it on',
   },
   {
     name: 'slots that the new registry does not have are nobody’s',
-    file: 'connectors/evm/clock.ts',
+    file: 'connectors/evm/clock/clock.ts',
     find: 'return [...slots, ...slotsGone(session.slots, slots)]',
     replace: 'return slots',
     why: 'their former owners would go on voting',
@@ -85,7 +85,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'a known block that was replaced is taken back',
-    file: 'connectors/evm/chain-steps.ts',
+    file: 'connectors/evm/clock/chain-steps.ts',
     find: 'if (isKnown && same && same.hash !== newest.hash) return reorg(ask, chain, head, options)',
     replace: '',
     why: 'what lies on top of it has another parent',
@@ -93,7 +93,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'a block follows the newest one that has ticks',
-    file: 'connectors/evm/chain-steps.ts',
+    file: 'connectors/evm/clock/chain-steps.ts',
     find: 'if (isKnown && headers[0]!.parentHash !== newest.hash) return reorg(ask, chain, head, options)',
     replace: '',
     why: 'the chain may go back between two readings',
@@ -101,7 +101,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'rows of slots whose blocks got no ticks are taken back',
-    file: 'connectors/evm/clock-log.ts',
+    file: 'connectors/evm/clock/clock-log.ts',
     find: 'if (newest) await this.writeSlots(this.slots.goOnFrom(newest.number, this.known.forks))',
     replace: 'if (newest) this.known = { ...this.known, forks: this.slots.forks }',
     why: 'a clock that dies between the rows and the ticks may find another block in their place',
@@ -110,7 +110,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'a change of owners counts as long as no marker has told that its block left the chain',
-    file: 'topology/ownership.ts',
+    file: 'topology/validate/ownership.ts',
     find: '(untilFork === 0 || forks < untilFork)',
     replace: 'untilFork === 0',
     why: 'the table may be ahead of the markers by a reorganisation, too',
@@ -118,7 +118,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'what was changed after a reorganisation counts only behind its marker',
-    file: 'topology/ownership.ts',
+    file: 'topology/validate/ownership.ts',
     find: 'sinceFork <= forks &&',
     replace: 'sinceFork >= 0 &&',
     why: 'the new blocks may be no higher than those that are still to be judged by',
@@ -127,7 +127,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'a batch of an epoch that another sequencer ended is given up',
-    file: 'topology/anchor-transitions.ts',
+    file: 'topology/anchor/anchor-transitions.ts',
     find: "const PERMANENT = ['E23', 'E24', 'E25', 'E43']",
     replace: "const PERMANENT = ['E23', 'E24', 'E25']",
     why: 'it would be tried for long, and the ending waits for it',
@@ -135,7 +135,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'an epoch that another sequencer ended has ended',
-    file: 'topology/anchor-transitions.ts',
+    file: 'topology/anchor/anchor-transitions.ts',
     find: 'const prepared = { READY: ready, ALREADY_ANCHORED: final,',
     replace: 'const prepared = { READY: ready, ALREADY_ANCHORED: fail,',
     why: 'whose call it was is all the same',

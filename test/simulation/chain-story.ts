@@ -1,6 +1,6 @@
 /** The anchor chain of one simulated run: blocks with their epochs, and the reorganisations between them. */
 import { createHash } from 'node:crypto'
-import type { SeededRandom } from '../../connectors/log/seeded-random.ts'
+import type { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import type { EpochTick } from '../../schemas/types.ts'
 
 export const MARKET = `0x${'a1'.repeat(20)}`

@@ -2,7 +2,7 @@
  * What the chain and its nodes do in the runs with a real clock, by the seed: blocks as the story has them, epochs that the owner
  * of the market skips or releases once more, another registry of slots, and nodes that are late, behind, down, or lie.
  */
-import { SeededRandom } from '../../connectors/log/seeded-random.ts'
+import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import type { SlotOwner } from '../../schemas/types.ts'
 import { type BlockContent, OTHER_NODES } from '../connectors/evm/scripted-chain.ts'
 import {

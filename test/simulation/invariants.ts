@@ -1,6 +1,6 @@
 /** What must hold at the end of a simulated run (docs/simulation.md). */
-import { auditLog } from '../../ops/audit/audit.ts'
-import type { AuditReport, Difference } from '../../ops/audit/report.ts'
+import { auditLog } from '../../ops/check/audit/audit.ts'
+import type { AuditReport, Difference } from '../../ops/check/audit/report.ts'
 import { END_OF_BATCHES, isEnding, isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'

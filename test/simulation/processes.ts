@@ -1,5 +1,5 @@
 /** The connectors of a simulated run: they may die at any step and go on from what the log knows. */
-import type { SimulatedLog } from '../../connectors/log/simulated-log.ts'
+import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
 import type { AnchorIntent } from '../../schemas/types.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import {
@@ -11,7 +11,7 @@ import {
   type OutgoingRecord,
   type TransactionalWriter,
 } from '../../streams/ports.ts'
-import { markerSeals } from '../../topology/marker-seals.ts'
+import { markerSeals } from '../../topology/shared/marker-seals.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { markerSigner } from '../topology/marker-keys.ts'
 import type { Hostile } from './adversary.ts'

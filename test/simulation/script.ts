@@ -1,6 +1,6 @@
 /** What happens around the sequencer in one simulated run, by the seed: blocks, slots, and what snapshotters send. */
-import { SeededRandom } from '../../connectors/log/seeded-random.ts'
-import { slotWallet } from '../../ops/snapshotters/wallets.ts'
+import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
+import { slotWallet } from '../../ops/world/snapshotters/wallets.ts'
 import type { EpochTick, SlotOwner, Submission } from '../../schemas/types.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { type Hostile, plotOf } from './adversary.ts'

@@ -1,8 +1,8 @@
 /** What snapshotters, and whoever plays against them, send in a simulated run. */
-import type { SeededRandom } from '../../connectors/log/seeded-random.ts'
-import { signDigest } from '../../ops/snapshotters/wallets.ts'
+import type { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
+import { signDigest } from '../../ops/world/snapshotters/wallets.ts'
 import type { Submission, SubmissionKey } from '../../schemas/types.ts'
-import { digestOf, domainOf, type SignedFields } from '../../topology/signature.ts'
+import { digestOf, domainOf, type SignedFields } from '../../topology/shared/signature.ts'
 import { BEGIN_MS } from './chain-story.ts'
 import { rulesOf } from './rules.ts'
 

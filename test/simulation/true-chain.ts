@@ -1,10 +1,10 @@
 /** The chain of a run with a real clock, its nodes, which are late, behind, down, or lie, and the clock itself. */
-import { startClock } from '../../connectors/evm/clock.ts'
+import { startClock } from '../../connectors/evm/clock/clock.ts'
+import type { ReleaseGap } from '../../connectors/evm/clock/release-check.ts'
 import { EvmError } from '../../connectors/evm/errors.ts'
-import type { ReleaseGap } from '../../connectors/evm/release-check.ts'
-import type { Endpoint } from '../../connectors/evm/rpc.ts'
-import type { SimulatedClock } from '../../connectors/log/simulated-clock.ts'
-import type { SimulatedLog } from '../../connectors/log/simulated-log.ts'
+import type { Endpoint } from '../../connectors/evm/nodes/rpc.ts'
+import type { SimulatedClock } from '../../connectors/log/simulated/simulated-clock.ts'
+import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
 import type { Topics } from '../../topology/topics.ts'
 import {
   type BlockContent,

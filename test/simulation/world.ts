@@ -2,19 +2,20 @@
  * One simulated run of the whole topology: three instances, an intake, a clock and the anchor's effects over one simulated
  * log, with every fault of its driver, then peace; and the invariants that must hold at the end.
  */
-import { everyFault, type Faults } from '../../connectors/log/faults.ts'
-import { memoryLogOver } from '../../connectors/log/memory.ts'
-import { SeededRandom } from '../../connectors/log/seeded-random.ts'
-import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated.ts'
-import type { SimulatedLog } from '../../connectors/log/simulated-log.ts'
-import { createPrepare } from '../../ops/prepare.ts'
+
+import { memoryLogOver } from '../../connectors/log/memory/memory.ts'
+import { everyFault, type Faults } from '../../connectors/log/simulated/faults.ts'
+import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
+import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated/simulated.ts'
+import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
+import { createPrepare } from '../../ops/run/prepare.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
 import type { Log } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { sequencerTopology } from '../../topology/index.ts'
-import { markerSeals } from '../../topology/marker-seals.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
+import { markerSeals } from '../../topology/shared/marker-seals.ts'
 import { type Stores, sequencerStores } from '../../topology/stores.ts'
 import { isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts'
 import { AnchorChain } from './anchor-chain.ts'

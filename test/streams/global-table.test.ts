@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createSimulatedLog } from '../../connectors/log/simulated.ts'
-import type { SimulatedLog } from '../../connectors/log/simulated-log.ts'
+import { createSimulatedLog } from '../../connectors/log/simulated/simulated.ts'
+import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { plainTopic, text, topicOf } from './fixture.ts'

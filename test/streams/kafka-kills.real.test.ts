@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import type { Log } from '../../streams/ports.ts'
-import { Child } from '../connectors/log/child.ts'
+import { Child } from '../connectors/log/embedded/child.ts'
 import { fresh, readAll } from '../contract/log-kit.ts'
 import { sharedKafka } from '../real/kafka.ts'
 import { isEnd } from './fixture.ts'
@@ -58,7 +58,7 @@ async function run(transactionsVersion: 1 | 2, standbys: number): Promise<void> 
 }
 
 function spawn(options: SumsInstance): Child {
-  const child = new Child('../../streams/sums-instance.ts', JSON.stringify(options))
+  const child = new Child('../../../streams/sums-instance.ts', JSON.stringify(options))
   children.push(child)
   return child
 }

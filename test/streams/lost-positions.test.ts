@@ -1,7 +1,7 @@
 /** What a stage does when the log is not the one that its positions belong to: it waits, says why, and passes over nothing. */
 import { afterEach, expect, test } from 'vitest'
-import { createMemoryLog } from '../../connectors/log/memory.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import type { Log, OutgoingRecord, PositionLostError } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'

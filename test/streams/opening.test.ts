@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createMemoryLog } from '../../connectors/log/memory.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import type { Log, TopicPartition } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'

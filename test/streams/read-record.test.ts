@@ -1,7 +1,7 @@
 /** Whatever lies in a topic, a reader gets the records that are of it and is told of the others. */
 import { describe, expect, test } from 'vitest'
-import { createMemoryLog } from '../../connectors/log/memory.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { deadLetterOf } from '../../streams/dead-letter.ts'
 import type { LogRecord, OutgoingRecord } from '../../streams/ports.ts'
 import {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { everyFault, type Faults } from '../../connectors/log/faults.ts'
-import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated.ts'
+import { everyFault, type Faults } from '../../connectors/log/simulated/faults.ts'
+import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated/simulated.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { isEnd } from './fixture.ts'
 import { type Sum, sumsTopics, sumsTopology } from './sums.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createMemoryLog } from '../../connectors/log/memory.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
 import { type GroupListener, type JoinOptions, LogError } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated.ts'
+import { createSimulatedLog, type Simulation } from '../../connectors/log/simulated/simulated.ts'
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { keyValueStore } from '../../streams/store.ts'

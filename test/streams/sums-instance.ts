@@ -1,6 +1,6 @@
 // One instance of the sums application on Kafka, until its parent kills it.
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'
 

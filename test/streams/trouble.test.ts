@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Faults } from '../../connectors/log/faults.ts'
-import { createSimulatedLog } from '../../connectors/log/simulated.ts'
+import type { Faults } from '../../connectors/log/simulated/faults.ts'
+import { createSimulatedLog } from '../../connectors/log/simulated/simulated.ts'
 import { LogError } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { Trouble } from '../../streams/trouble.ts'

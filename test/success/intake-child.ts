@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { startIntake } from '../../connectors/libp2p/intake.ts'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { ScriptedLog, topics } from '../connectors/libp2p/harness.ts'
 
 const [port = '0', folder = '.', appendMs = '0'] = process.argv.slice(2)

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openEmbeddedLog } from '../../connectors/log/embedded.ts'
+import { openEmbeddedLog } from '../../connectors/log/embedded/embedded.ts'
 import { EPOCHS, play } from './same-bytes.ts'
 
 let directory: string

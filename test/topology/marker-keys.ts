@@ -1,6 +1,6 @@
 /** Keys of tick-fanout for tests, each from a name. */
 import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto'
-import type { MarkerSigner } from '../../topology/marker-seals.ts'
+import type { MarkerSigner } from '../../topology/shared/marker-seals.ts'
 
 export function markerSigner(name: string): MarkerSigner {
   const seed = createHash('sha256').update(`marker key ${name}`).digest()

@@ -1,7 +1,7 @@
 /** Plays the same submissions to running instances on a real log, and answers the batches that came out. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { systemClock } from '../../connectors/log/system-clock.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'

@@ -1,7 +1,7 @@
 /** An older release on a real broker under load, replaced by this one, process by process. */
 import { join } from 'node:path'
-import type { AuditReport } from '../../ops/audit/report.ts'
-import { STAGES } from '../../ops/roles.ts'
+import { STAGES } from '../../ops/base/roles.ts'
+import type { AuditReport } from '../../ops/check/audit/report.ts'
 import { pause } from '../campaign/faults.ts'
 import { SLOTS_SEED, type Surroundings } from '../campaign/surroundings.ts'
 import { runSequencer, type StartedSequencer, startSequencer } from '../ops/run-sequencer.ts'

@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs'
 import type { TopicPartition } from '../../../streams/ports.ts'
-import { assignTasks } from '../assignment.ts'
+import { assignTasks } from '../core/assignment.ts'
 import type { JoinedMember, MemberShare } from './requests/group.ts'
 
 const { AssignerProtocol } = kafkajs

@@ -1,4 +1,5 @@
 import { LogError, type LogRecord, type RecordHeader } from '../../../streams/ports.ts'
+import { crc32c } from '../core/crc32c.ts'
 import {
   APPEND_TIME_FLAG,
   ATTRIBUTES_AT,
@@ -21,7 +22,6 @@ import {
 } from './batch-format.ts'
 import { corrupt, readLooseInt64 } from './bytes.ts'
 import { decompress } from './compression.ts'
-import { crc32c } from './crc32c.ts'
 import { BATCH_RECORDS_MAX, FAULT_BYTES_KEPT, RECORD_BYTES_MAX } from './limits.ts'
 import { VarintCursor } from './varint.ts'
 

@@ -1,4 +1,5 @@
 import type { OutgoingRecord, RecordHeader } from '../../../streams/ports.ts'
+import { crc32c } from '../core/crc32c.ts'
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,
@@ -18,7 +19,6 @@ import {
   RECORDS_AT,
   TRANSACTIONAL_FLAG,
 } from './batch-format.ts'
-import { crc32c } from './crc32c.ts'
 import { varintSize, writeInt64, writeVarint } from './varint.ts'
 
 /** Who writes a batch. `baseSequence` is that of its first record; the broker refuses gaps and drops repeats by it. */

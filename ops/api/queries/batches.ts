@@ -2,7 +2,7 @@
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { batchAt } from '../../log-reading/batch-at.ts'
+import { batchAt } from '../../reading/batch-at.ts'
 import type { AnchorItem, BatchDetail, BatchSummary, Page, Signer } from '../schema.ts'
 import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import { anchorParts, type BatchRow, bytesOf, epochParts, fromJson, TABLE, timeOf } from '../view/rows.ts'

@@ -3,7 +3,7 @@
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { NEXT } from '../../lookup/epoch.ts'
+import { NEXT } from '../../reading/epoch.ts'
 import type { EpochDetail, EpochSummary, Page, Project } from '../schema.ts'
 import { phaseOfRow, timesOf } from '../view/epoch-row.ts'
 import { keyOf, partsOf, prefixOf } from '../view/keys.ts'

@@ -1,8 +1,8 @@
 /** What the endpoints of the deployed collector give, from the view. */
 import type { EpochKey, Submission } from '../../../schemas/types.ts'
 import { isMarker } from '../../../topology/topics.ts'
-import { lookedUp, silently } from '../../log-reading/read.ts'
-import { scan } from '../../log-reading/scan.ts'
+import { lookedUp, silently } from '../../reading/read.ts'
+import { scan } from '../../reading/scan.ts'
 import type { Asked } from '../routes.ts'
 import type { SubmissionItem } from '../schema.ts'
 import { keyOf } from '../view/keys.ts'

@@ -5,9 +5,9 @@
 import { isPeerId } from '../../../connectors/libp2p/bans.ts'
 import type { IntakeReport } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { type FollowPorts, followTopic } from '../../intake/follow.ts'
-import type { Closeable } from '../../lifecycle.ts'
-import { REPORT_MS_MAX } from '../../peers/door.ts'
+import type { Closeable } from '../../base/lifecycle.ts'
+import { REPORT_MS_MAX } from '../../ground/peers-door.ts'
+import { type FollowPorts, followTopic } from '../../reading/follow-topic.ts'
 import type { PeerItem, PeersAnswer } from '../peers-schema.ts'
 
 /** The newest report of each intake that has told something of late. */

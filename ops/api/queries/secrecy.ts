@@ -4,7 +4,7 @@
  * tell it. docs/decisions/0025-votes-are-secret-until-the-close.md.
  */
 import type { EpochKey, VerdictReason } from '../../../schemas/types.ts'
-import type { WhyItem } from '../../lookup/why.ts'
+import type { WhyItem } from '../../reading/why.ts'
 import type { SubmissionItem } from '../schema.ts'
 import { keyOf } from '../view/keys.ts'
 import { EMPTY_HEADS, type EpochRow, epochParts, type Heads, TABLE } from '../view/rows.ts'

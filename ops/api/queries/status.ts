@@ -1,12 +1,12 @@
 /** The markets, what became of epochs that went wrong, and how the process is. */
 
-import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
 import { HELD_MS } from '../../../streams/held-back.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { isServed } from '../../markets/known-markets.ts'
+import { isServed } from '../../reading/known-markets.ts'
 import type { Asked } from '../routes.ts'
 import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
 import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'

@@ -1,7 +1,7 @@
 /** Submissions and their verdicts: of an epoch, of a slot, by id. What `sequencer why` prints of each. */
 import type { EpochKey, VerdictReason } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { decided, pending, type WhyItem } from '../../lookup/why.ts'
+import { decided, pending, type WhyItem } from '../../reading/why.ts'
 import type { Page, SubmissionItem } from '../schema.ts'
 import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
 import { type Origin, originOf } from '../view/origin.ts'

@@ -2,7 +2,7 @@
 
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorState, EpochSummary, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
-import { type EpochPhase, phaseOf } from '../../lookup/epoch.ts'
+import { type EpochPhase, phaseOf } from '../../reading/epoch.ts'
 import type { AnchorSteps, EpochRow } from './rows.ts'
 
 /** A reorganisation may release an epoch again, which takes an earlier close back; the same tick twice changes nothing. */

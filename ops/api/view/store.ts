@@ -1,7 +1,7 @@
 /** The view on disk: one LevelDB directory that may be thrown away at any time, since the topics have everything. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { ClassicLevel } from 'classic-level'
-import { CliError, EXIT } from '../../cli-error.ts'
+import { CliError, EXIT } from '../../base/cli-error.ts'
 import { endOf, keyOf } from './keys.ts'
 import { fromJson, LAYOUT, TABLE } from './rows.ts'
 

@@ -1,8 +1,8 @@
 /** A chain in memory, with forks, and nodes of it that can be behind, cut off, or wrong. */
 import { AbiCoder, getAddress, id, keccak256, zeroPadValue } from 'ethers'
-import { nodesInterface, protocolStateInterface } from '../../../connectors/evm/abi.ts'
-import { ZERO_ADDRESS } from '../../../connectors/evm/chain-reader.ts'
-import type { Endpoint } from '../../../connectors/evm/rpc.ts'
+import { nodesInterface, protocolStateInterface } from '../../../connectors/evm/contract/abi.ts'
+import { ZERO_ADDRESS } from '../../../connectors/evm/contract/chain-reader.ts'
+import type { Endpoint } from '../../../connectors/evm/nodes/rpc.ts'
 
 export const PROTOCOL_STATE = `0x${'aa'.repeat(20)}`
 export const NODES = `0x${'bb'.repeat(20)}`

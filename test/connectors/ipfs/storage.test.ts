@@ -4,7 +4,7 @@ import { computeCid } from '../../../connectors/ipfs/cid.ts'
 import type { StoreTrouble } from '../../../connectors/ipfs/lane.ts'
 import { createStorage, type StorageObserver, type StorageOptions } from '../../../connectors/ipfs/storage.ts'
 import { keeperOf, serviceKeeperOf } from '../../../connectors/ipfs/store.ts'
-import { SimulatedClock } from '../../../connectors/log/simulated-clock.ts'
+import { SimulatedClock } from '../../../connectors/log/simulated/simulated-clock.ts'
 import { memoryStore } from './memory-store.ts'
 
 const batch = Buffer.from('a batch')

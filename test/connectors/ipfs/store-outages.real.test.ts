@@ -4,7 +4,7 @@ import { computeCid } from '../../../connectors/ipfs/cid.ts'
 import { createKuboStore } from '../../../connectors/ipfs/kubo-store.ts'
 import { createStorage } from '../../../connectors/ipfs/storage.ts'
 import { keeperOf } from '../../../connectors/ipfs/store.ts'
-import { SimulatedClock } from '../../../connectors/log/simulated-clock.ts'
+import { SimulatedClock } from '../../../connectors/log/simulated/simulated-clock.ts'
 import { memoryStore } from './memory-store.ts'
 import { ANSWERS, type StoreServer, startStoreServer } from './store-server.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { INTAKE_LIMITS } from '../../../connectors/libp2p/limits.ts'
-import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import { Collector, GREETING, openSilently, sendAnyhow } from './collector.ts'
 import { message, messages, open, type Running, ScriptedLog, Stage, until, write } from './harness.ts'
 

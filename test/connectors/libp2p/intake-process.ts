@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { startIntake } from '../../../connectors/libp2p/intake.ts'
 import type { IntakeLimits } from '../../../connectors/libp2p/limits.ts'
-import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import { ScriptedLog, topics } from './harness.ts'
 
 const limits = JSON.parse(process.argv[2] ?? '{}') as Partial<IntakeLimits>

@@ -1,7 +1,7 @@
 /** Slots with keys, messages that their owners sign, and a guide that knows them. */
 import type { Guide } from '../../../connectors/libp2p/admission.ts'
-import { signDigest, slotWallet } from '../../../ops/snapshotters/wallets.ts'
-import { digestOf, domainOf, recoverSigner } from '../../../topology/signature.ts'
+import { signDigest, slotWallet } from '../../../ops/world/snapshotters/wallets.ts'
+import { digestOf, domainOf, recoverSigner } from '../../../topology/shared/signature.ts'
 
 export const MARKET = `0x${'ab'.repeat(20)}`
 const domain = domainOf({ chainId: 1, protocolState: `0x${'11'.repeat(20)}` })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { SimulatedClock } from '../../../connectors/log/simulated-clock.ts'
-import { createSystemClock, systemClock } from '../../../connectors/log/system-clock.ts'
+import { SimulatedClock } from '../../../connectors/log/simulated/simulated-clock.ts'
+import { createSystemClock, systemClock } from '../../../connectors/system-clock.ts'
 
 test('default: the system clock sleeps about as long as asked', async () => {
   const begun = systemClock.now()

@@ -1,4 +1,4 @@
-import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import { logContract } from '../../contract/log.ts'
 import { cannot } from '../../contract/log-kit.ts'
 import { sharedKafka } from '../../real/kafka.ts'

@@ -1,4 +1,4 @@
-import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import type { Clock } from '../../../streams/ports.ts'
 
 /**

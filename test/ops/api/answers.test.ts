@@ -1,10 +1,10 @@
 /** What each route answers, against its shape and against the look-ups in the log. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROUTES } from '../../../ops/api/routes.ts'
-import { epochStatus } from '../../../ops/lookup/epoch.ts'
-import { why } from '../../../ops/lookup/why.ts'
+import { epochStatus } from '../../../ops/reading/epoch.ts'
+import { why } from '../../../ops/reading/why.ts'
 import type { ServedMarket } from '../../../schemas/types.ts'
-import { MARKET, OTHER_MARKET } from '../lookup/fixture.ts'
+import { MARKET, OTHER_MARKET } from '../look/fixture.ts'
 import { cidOf, contentOf, createStory, ONE_MARKET, type RunningApi, type Story, startApi, uuid } from './story.ts'
 
 const SLOTS = 7

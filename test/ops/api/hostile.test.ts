@@ -5,7 +5,7 @@ import { ORIGINS } from '../../../ops/api/view/origin.ts'
 import { KEPT, type Kept, TABLE } from '../../../ops/api/view/rows.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
 import { REJECT_REASONS } from '../../../topology/verdict.ts'
-import { MARKET, submissionOf, tickOf, verdictOf } from '../lookup/fixture.ts'
+import { MARKET, submissionOf, tickOf, verdictOf } from '../look/fixture.ts'
 import { createStory, type RunningApi, rowsOf, type Story, startApi, TOKEN } from './story.ts'
 
 let story: Story

@@ -1,6 +1,6 @@
 /** What every answer has in common: validators, cross-origin access, refusals, pages. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { MARKET, RULES } from '../lookup/fixture.ts'
+import { MARKET, RULES } from '../look/fixture.ts'
 import { createStory, type RunningApi, type Story, startApi, TOKEN, uuid } from './story.ts'
 
 const SLOTS = 7

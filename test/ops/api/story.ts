@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import { computeCid } from '../../../connectors/ipfs/cid.ts'
-import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
 import { type ApiDoor, createApiDoor, mountApi } from '../../../ops/api/mount.ts'
 import { followIntakeReports } from '../../../ops/api/queries/peers.ts'
@@ -13,11 +13,11 @@ import { proofsOf } from '../../../ops/api/queries/proofs.ts'
 import { prefixOf } from '../../../ops/api/view/keys.ts'
 import { TABLE } from '../../../ops/api/view/rows.ts'
 import { openView, type View, type ViewOptions } from '../../../ops/api/view/view.ts'
-import { createHealth } from '../../../ops/health.ts'
-import { createStageWatch } from '../../../ops/stage-watch.ts'
+import { createHealth } from '../../../ops/base/health.ts'
+import { createStageWatch } from '../../../ops/watch/stage-watch.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
-import { batchParts, candidatesOf, finalizationParts } from '../../../topology/parts.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
+import { batchParts, candidatesOf, finalizationParts } from '../../../topology/shared/parts.ts'
 import {
   anchorOf,
   batchOf,
@@ -29,7 +29,7 @@ import {
   submissionOf,
   tickOf,
   verdictOf,
-} from '../lookup/fixture.ts'
+} from '../look/fixture.ts'
 
 export const ONE_MARKET: ProtocolRules = { ...RULES, markets: [RULES.markets[0]!] }
 export const TOKEN = 'let me in'

@@ -2,12 +2,12 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createMemoryLog } from '../../../connectors/log/memory.ts'
-import { systemClock } from '../../../connectors/log/system-clock.ts'
+import { createMemoryLog } from '../../../connectors/log/memory/memory.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import type { SubmissionItem } from '../../../ops/api/schema.ts'
 import type { ProjectFinalization } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
-import { createFixture, MARKET, submissionOf, verdictOf } from '../lookup/fixture.ts'
+import { createFixture, MARKET, submissionOf, verdictOf } from '../look/fixture.ts'
 import { createStory, type RunningApi, rowsOf, type Story, startApi } from './story.ts'
 
 let story: Story

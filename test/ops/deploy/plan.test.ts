@@ -1,11 +1,11 @@
 /** What a plan says of an empty cluster, of a deployed one, and of one with every kind of drift: golden outputs. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { ClusterSettings } from '../../../ops/cluster/settings-topic.ts'
+import { textOf } from '../../../ops/base/output.ts'
 import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
 import { type Change, differences, type Live, type LiveTopic } from '../../../ops/deploy/diff.ts'
 import type { Ownership } from '../../../ops/deploy/ownership.ts'
 import { renderPlan } from '../../../ops/deploy/render.ts'
-import { textOf } from '../../../ops/output.ts'
+import type { ClusterSettings } from '../../../ops/ground/cluster/settings-topic.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../../topology/anchor-rules.ts'
 import { rulesOf } from '../../topology/world.ts'

@@ -1,5 +1,6 @@
 /** Record batches as brokers keep them, built from those our encoder makes; and kafkajs' codec, as an independent one. */
 import { createRequire } from 'node:module'
+import { crc32c } from '../../../../connectors/log/core/crc32c.ts'
 import {
   ATTRIBUTES_AT,
   CONTROL_FLAG,
@@ -7,7 +8,6 @@ import {
   LEADER_EPOCH_AT,
   RECORDS_AT,
 } from '../../../../connectors/log/kafka/batch-format.ts'
-import { crc32c } from '../../../../connectors/log/kafka/crc32c.ts'
 import { type BatchProducer, encodeRecordBatch, NO_PRODUCER } from '../../../../connectors/log/kafka/record-batch.ts'
 import { readBatches, readRecords } from '../../../../connectors/log/kafka/record-batch-read.ts'
 import { writeInt64 } from '../../../../connectors/log/kafka/varint.ts'

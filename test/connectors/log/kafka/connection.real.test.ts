@@ -5,7 +5,7 @@ import { Connection } from '../../../../connectors/log/kafka/connection.ts'
 import { openDoor } from '../../../../connectors/log/kafka/kafkajs.ts'
 import { settingsOf } from '../../../../connectors/log/kafka/options.ts'
 import { metadata } from '../../../../connectors/log/kafka/requests/metadata.ts'
-import { systemClock } from '../../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
 import { FrameSplitter } from '../../../real/kafka-frames.ts'
 
 /** What the broker below does with a request: bytes are written, then it does what else it wants with the socket. */

@@ -3,7 +3,7 @@ import { Connection } from '../../../../connectors/log/kafka/connection.ts'
 import type { KafkajsExchange, KafkajsNode } from '../../../../connectors/log/kafka/kafkajs.ts'
 import { apiVersions } from '../../../../connectors/log/kafka/requests/api-versions.ts'
 import { Throttle } from '../../../../connectors/log/kafka/throttle.ts'
-import { systemClock } from '../../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
 const AT = { host: '127.0.0.1', port: 9092, lane: 'common' }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { systemClock } from '../../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
 import type { Log, OffsetCommit } from '../../../../streams/ports.ts'
 import { createTopic, expectCommitted, fresh, Listener, records, values } from '../../../contract/log-kit.ts'
 import { seededRandom } from '../../../ops/random.ts'

@@ -5,7 +5,7 @@ import { closedError, unanswered, unreachable } from '../../../../connectors/log
 import { type FetchCluster, Fetcher } from '../../../../connectors/log/kafka/fetcher.ts'
 import { settingsOf } from '../../../../connectors/log/kafka/options.ts'
 import type { KafkaRequest } from '../../../../connectors/log/kafka/request.ts'
-import { systemClock } from '../../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
 import { LogError, type TopicPartition } from '../../../../streams/ports.ts'
 import { batchAt, outgoing } from './batch-kit.ts'
 

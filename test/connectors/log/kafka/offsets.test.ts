@@ -5,7 +5,7 @@ import { LeaderEpochs } from '../../../../connectors/log/kafka/leader-epochs.ts'
 import { committedOffsets } from '../../../../connectors/log/kafka/offsets.ts'
 import type { KafkaRequest } from '../../../../connectors/log/kafka/request.ts'
 import type { FetchedOffset } from '../../../../connectors/log/kafka/requests/offset-fetch.ts'
-import { systemClock } from '../../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
 
 const UNSTABLE = 88
 const at = (partition: number) => ({ topic: 't', partition })

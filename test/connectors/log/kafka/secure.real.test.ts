@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { SASLOptions } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
-import { systemClock } from '../../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
 import { append, createTopic, records, values } from '../../../contract/log-kit.ts'
 import { PASSWORD, type SecureBroker, startSecureBroker, USER } from '../../../real/secure-broker.ts'
 

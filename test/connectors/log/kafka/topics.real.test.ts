@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
-import { systemClock } from '../../../../connectors/log/system-clock.ts'
-import { findTool } from '../../../../ops/kafka/tools.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
+import { findTool } from '../../../../ops/world/brokers/tools.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import {
   append,

@@ -2,10 +2,10 @@
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openKafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
-import { systemClock } from '../../../../connectors/log/system-clock.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
 import type { FetchPosition, Log } from '../../../../streams/ports.ts'
 import { useBrokerBehindProxy } from '../../../real/broker-behind-proxy.ts'
-import { createFixture } from '../../lookup/fixture.ts'
+import { createFixture } from '../../look/fixture.ts'
 import { cidOf, createStory, type RunningApi, type Story, startApi } from '../story.ts'
 
 const SLOTS = 5

@@ -1,0 +1,96 @@
+/** Reads batches by the offset of their first record. Rejects with BatchGone, or with LogError. */
+import { createBatchJoiner } from '../../../schemas/batch-joiner.ts'
+import type { Batch, EpochSummary, MarketKey } from '../../../schemas/types.ts'
+import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import { type Log, LogError, type LogRecord } from '../../../streams/ports.ts'
+import { readRecord } from '../../../streams/read-record.ts'
+
+type BatchTopic = KafkaTopic<MarketKey, Batch | EpochSummary>
+
+/** Batches of which the first record is kept decoded: what calls are made of is needed twice in a row (dry-run, signed). */
+const KEPT = 8
+
+/** Of one fetch for the further records of a batch. */
+const FETCH_BYTES = 1024 * 1024
+
+/** The log does not have the batch, or not any more. */
+export class BatchGone extends Error {}
+
+export interface BatchReader {
+  /** Everything but the bytes: of a large batch they are a piece. */
+  summary(offset: number, signal: AbortSignal): Promise<Batch>
+  /** In one piece. Not kept: it is needed once, when it is stored. */
+  whole(offset: number, signal: AbortSignal): Promise<Batch>
+}
+
+export function createBatchReader(log: Log, topic: BatchTopic): BatchReader {
+  const kept = new Map<number, Batch>()
+  return {
+    async summary(offset, signal) {
+      const found = kept.get(offset)
+      if (found) return found
+      const { batch } = await readFirst(log, topic, offset, signal)
+      kept.set(offset, batch)
+      for (const oldest of kept.keys()) if (kept.size > KEPT) kept.delete(oldest)
+      return batch
+    },
+    whole: (offset, signal) => readBatch(log, topic, offset, signal),
+  }
+}
+
+/** The whole batch whose first record lies at the offset. */
+export async function readBatch(log: Log, topic: BatchTopic, offset: number, signal?: AbortSignal): Promise<Batch> {
+  const { batch, dataMarket } = await readFirst(log, topic, offset, signal)
+  const joiner = createBatchJoiner()
+  const whole = joiner.take(dataMarket, batch)
+  if (whole) return whole
+  // They came into the log together, so they are there. Other tasks write to the partition at the same time.
+  for (let position = offset + 1; ; ) {
+    const fetched = await fetchAt(log, topic, position, FETCH_BYTES, signal)
+    for (const record of fetched.records) {
+      const part = readPart(topic, record)
+      if (part?.dataMarket !== dataMarket) continue
+      if (isBehind(part.event, batch)) throw gone(topic, offset)
+      const joined = 'json' in part.event ? joiner.take(dataMarket, part.event) : undefined
+      if (joined && joined.batchIndex === batch.batchIndex && joined.epochId === batch.epochId) return joined
+    }
+    position = fetched.next
+  }
+}
+
+/** An epoch's batches lie in their order, and its summary behind them. */
+const isBehind = (event: Batch | EpochSummary, { epochId, batchIndex }: Batch): boolean =>
+  'json' in event ? event.epochId === epochId && event.batchIndex > batchIndex : event.summaryOf === epochId
+
+async function readFirst(log: Log, topic: BatchTopic, offset: number, signal: AbortSignal | undefined) {
+  const { records } = await fetchAt(log, topic, offset, 1, signal) // one record, whatever its size
+  const record = records[0]
+  const found = record?.offset === offset ? readPart(topic, record) : undefined
+  if (!found || !('json' in found.event) || found.event.part > 0) throw gone(topic, offset)
+  return { dataMarket: found.dataMarket, batch: found.event }
+}
+
+/** Undefined for a record that is none of the topic: the stage that reads all of it has told of it. */
+function readPart(topic: BatchTopic, record: LogRecord) {
+  const read = readRecord(topic, 0, record, () => {})
+  return read && { dataMarket: read.key.dataMarket, event: read.value! }
+}
+
+async function fetchAt(
+  log: Log,
+  { name: topic }: BatchTopic,
+  offset: number,
+  maxBytesPerPartition: number,
+  signal: AbortSignal | undefined,
+) {
+  const options = { maxWaitMs: 0, maxBytesPerPartition, ...(signal && { signal }) }
+  const [fetched] = await log.fetch([{ topic, partition: 0, offset }], options)
+  const { next, outOfRange } = fetched!
+  if (next <= offset && !outOfRange)
+    throw new LogError('OFFSET_NOT_AVAILABLE', `offset ${offset} of ${topic} is not to be had yet`, { retriable: true })
+  if (outOfRange) throw new BatchGone(`there is no offset ${offset} in ${topic} any more`)
+  return fetched!
+}
+
+const gone = ({ name }: BatchTopic, offset: number): BatchGone =>
+  new BatchGone(`there is no batch at offset ${offset} of ${name} any more`)

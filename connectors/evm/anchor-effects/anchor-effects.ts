@@ -1,0 +1,204 @@
+/** Carries out intents: for each key the one in force, and no other. */
+import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import { LogError } from '../../../streams/ports.ts'
+import { createLimiter } from '../../limiter.ts'
+import { agreedPrepare } from '../agreed-readings.ts'
+import { EvmError } from '../errors.ts'
+import type { Rpc } from '../nodes/rpc.ts'
+import type { Answers } from './anchor-answers.ts'
+import { BatchGone, type BatchReader } from './anchor-batches.ts'
+import { createCalls } from './anchor-calls.ts'
+import { type IntentChange, textOf } from './anchor-intents.ts'
+import { createSendMemories, formOf } from './anchor-memory.ts'
+import type { AnchorPorts, AnchorSettings } from './anchor-options.ts'
+import { prepare } from './anchor-prepare.ts'
+import { NotYet, resultOf } from './anchor-result.ts'
+import { sendAndFollow } from './anchor-send.ts'
+import type { Signer } from './anchor-signer.ts'
+import { readTold, storeStep } from './anchor-store.ts'
+import { createAttestationWatch } from './anchor-watch.ts'
+import type { HeadWatch } from './head-watch.ts'
+import { createNonceWatch } from './nonce-watch.ts'
+
+export interface EffectsPorts extends AnchorPorts {
+  readonly rpc: Rpc
+  readonly heads: HeadWatch
+  readonly answers: Answers
+  /** The first is for what is planned now, the others for what was begun under them. */
+  readonly signers: readonly Signer[]
+  readonly batches: BatchReader
+  readonly signal: AbortSignal
+  /** Something that must not happen, or the role is lost: everything of this session ends. */
+  readonly fail: (error: unknown) => void
+}
+
+export interface Effects {
+  /** Ends what is under way for the key and begins the new intent. */
+  take(change: IntentChange): void
+  /** Resolves when nothing is under way; after the signal. */
+  ended(): Promise<void>
+}
+
+export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Effects {
+  const { clock, rpc, heads, answers, signal } = ports
+  const { observer } = settings
+  const current = new Map<string, AbortController>()
+  const pending = new Set<string>()
+  const underWay = new Set<Promise<void>>()
+  const memories = createSendMemories()
+  const calling = createLimiter(settings.stepsAtOnce)
+
+  const answer = async (key: AnchorKey, result: AnchorResult): Promise<void> => {
+    await answers.write(key, result)
+    observer?.concluded?.(key, result)
+  }
+
+  /** Tries until it does not fail for an outage, or for what is not definite yet. */
+  const persist = async <T>(step: string, until: AbortSignal, action: () => Promise<T>): Promise<T> => {
+    for (let failures = 0; ; failures++) {
+      try {
+        until.throwIfAborted()
+        return await action()
+      } catch (error) {
+        if (until.aborted || !mayPass(error)) throw error
+        const { backoffMs, backoffMsMax, pollMs } = settings
+        const pauseMs =
+          error instanceof NotYet ? pollMs : Math.min(backoffMsMax, backoffMs * 2 ** Math.min(failures, 16))
+        observer?.waiting?.(step, error as Error, pauseMs)
+        await clock.sleep(pauseMs, until)
+      }
+    }
+  }
+
+  const { contractCall, originalCall } = createCalls(settings, ports.batches)
+
+  const watch = createAttestationWatch(settings, {
+    ...ports,
+    answer,
+    persist: (action) => persist('WATCH', signal, action),
+  })
+
+  const nonces = createNonceWatch(settings, {
+    ...{ rpc, clock, heads, signal, answer },
+    persist: (action) => persist('KEEP', signal, action),
+    callOf: (key, intent) => originalCall(key, intent, signal),
+  })
+
+  const store = (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
+    const whole = async (): Promise<Uint8Array> => (await ports.batches.whole(intent.batchOffset, signal)).json
+    return storeStep(key, intent, settings, { ...ports, read: readTold(whole, settings) }, until)
+  }
+
+  const dryRun = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
+    const call = await contractCall(key, intent, until)
+    return agreedPrepare(rpc, (ask) => prepare(ask, { key, intent, call, signer: ports.signers[0]!.address }, settings))
+  }
+
+  const sign = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
+    const signer = ports.signers.find(({ address }) => address === intent.signer)
+    if (!signer) throw new NotYet(`nonce ${intent.nonce} belongs to ${intent.signer}, whose key is not here`)
+    const call = intent.call === 'FILL' ? { to: signer.address, data: '0x' } : await contractCall(key, intent, until)
+    const { raw, hash } = await signer.sign(intent, call, await formOf(memories.of(key), heads.head, rpc, settings))
+    observer?.signed?.(intent.nonce, BigInt(intent.maxFeePerGas), intent.gasLimit)
+    return resultOf(intent, 'SIGNED', { nonce: intent.nonce, rawTransaction: raw, transactionHash: hash })
+  }
+
+  const send = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<void> => {
+    // Older forms than the filler may still be mined.
+    const original = await persist('SEND', until, () => originalCall(key, intent, until))
+    const call = original ?? { to: settings.protocolStateOf(key.dataMarket).toLowerCase(), data: '0x' }
+    const report = (isPending: boolean): void => {
+      const before = pending.size
+      if (isPending) pending.add(textOf(key))
+      else pending.delete(textOf(key))
+      if (pending.size !== before) observer?.pending?.(pending.size)
+    }
+    try {
+      await sendAndFollow(key, intent, call, settings, {
+        rpc,
+        clock,
+        heads,
+        persist: (action) => persist('SEND', until, action),
+        answer: (result) => answer(key, result),
+        pending: report,
+        memory: memories.of(key),
+        signal: until,
+      })
+    } finally {
+      report(false)
+    }
+  }
+
+  /** A step with one answer. Only what can never be had is FAILED. */
+  const once = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<void> => {
+    const actions = {
+      STORE: () => store(key, intent, until),
+      PREPARE: () => dryRun(key, intent, until),
+      SIGN: () => sign(key, intent, until),
+    }
+    const action = actions[intent.step as keyof typeof actions]
+    const run = intent.step === 'STORE' ? action : () => calling(action) // stores have limits of their own
+    const result = await persist(intent.step, until, run).catch((error: unknown) => {
+      if (until.aborted || !isDefinite(error)) throw error
+      return resultOf(intent, 'FAILED', { error: (error as Error).message })
+    })
+    if (!until.aborted) await answer(key, result)
+  }
+
+  const run = async ({ key, intent }: IntentChange, until: AbortSignal): Promise<void> => {
+    if (intent.delayMs > 0) await clock.sleep(intent.delayMs, until)
+    if (until.aborted) return
+    if (intent.step === 'SEND') await send(key, intent, until)
+    else await once(key, intent, until)
+  }
+
+  const begin = (change: IntentChange): void => {
+    const text = textOf(change.key)
+    const abort = new AbortController()
+    const stop = (): void => abort.abort()
+    current.set(text, abort)
+    signal.addEventListener('abort', stop, { once: true })
+    const task = run(change, abort.signal)
+      .catch((error: unknown) => {
+        if (!abort.signal.aborted) ports.fail(error)
+      })
+      .finally(() => {
+        signal.removeEventListener('abort', stop)
+        if (current.get(text) === abort) current.delete(text)
+        underWay.delete(task)
+      })
+    underWay.add(task)
+  }
+
+  const watching = Promise.all([watch.follow(), nonces.follow()]).catch(ports.fail)
+
+  return {
+    take(change) {
+      const { key, intent } = change
+      current.get(textOf(key))?.abort()
+      if (intent.step !== 'SIGN' && intent.step !== 'SEND') memories.forget(key)
+      watch.remove(key)
+      nonces.take(change)
+      if (intent.step === 'WATCH') watch.add(key, intent)
+      else if (intent.step !== 'DONE' && intent.step !== 'KEEP') begin(change)
+    },
+    async ended() {
+      await watching
+      await Promise.all(underWay)
+    },
+  }
+}
+
+/** An outage, or an answer that is not definite yet. A node's failures all may pass (those that may not are found at the start). */
+function mayPass(error: unknown): boolean {
+  if (error instanceof NotYet) return true
+  if (error instanceof EvmError) return error.code !== 'FENCED' && error.code !== 'SIGNER_KEY'
+  if (error instanceof LogError) return error.retriable
+  return (error as { retriable?: unknown }).retriable === true
+}
+
+const isDefinite = (error: unknown): boolean =>
+  error instanceof BatchGone ||
+  (!(error instanceof LogError) &&
+    !(error instanceof EvmError) &&
+    (error as { retriable?: unknown }).retriable === false)

@@ -1,0 +1,186 @@
+import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import { EvmError } from '../errors.ts'
+import type { Ask } from '../nodes/rpc.ts'
+import {
+  balanceOf,
+  type ContractCall,
+  cidIn,
+  dryRun,
+  estimateGas,
+  type Head,
+  headerOf,
+  logsOf,
+  nonceOf,
+  readContract,
+  topicOf,
+  word,
+} from './anchor-chain.ts'
+import type { AnchorSettings } from './anchor-options.ts'
+import { priceNow } from './anchor-price.ts'
+import { NotYet, resultOf } from './anchor-result.ts'
+
+/** A revert counts only if it is there so many blocks back too: nodes keep the state of 128 blocks, and reorgs are shorter. */
+const DEFINITE_BLOCKS_MAX = 32
+/**
+ * An estimate made in the second of the last write to a slot takes that write for free (`lastUpdated = block.timestamp` does
+ * not change anything), and the transaction a second later runs out of gas: two cold storage writes on top.
+ */
+const GAS_HEADROOM = 50_000
+/** What every transaction takes, and each byte of its data at least (EIP-2028). */
+const INTRINSIC_GAS = 21_000
+const GAS_PER_BYTE_MIN = 4
+/** How much more is asked for than what was not enough. */
+const GAS_AGAIN = 1.5
+export interface PrepareInput {
+  readonly key: AnchorKey
+  readonly intent: AnchorIntent
+  readonly call: ContractCall
+  readonly signer: string
+}
+
+/**
+ * Whether the call can be made now, with what gas, fees and next nonce; or why not. All reads go to one node.
+ * @throws NotYet when what the node says may still change by a reorg, or when the signer cannot pay
+ */
+export async function prepare(ask: Ask, input: PrepareInput, settings: AnchorSettings): Promise<AnchorResult> {
+  const { intent, call, signer } = input
+  const head = (await headerOf(ask, 'latest', settings.contractBlock))!
+  const code = await dryRun(ask, signer, call, 'latest')
+  const over = code === undefined && (await windowIsOver(ask, input, head, settings))
+  const refusal = code ?? (over ? 'LATE' : undefined)
+  if (refusal !== undefined) return refused(ask, input, head, refusal, settings)
+  const estimate = await estimateGas(ask, signer, call)
+  if (typeof estimate === 'string') throw new NotYet(`the dry run passed, the estimate was refused: ${estimate}`)
+  const least = INTRINSIC_GAS + GAS_PER_BYTE_MIN * ((call.data.length - 2) / 2)
+  if (estimate < least)
+    throw new EvmError('BAD_ANSWER', `a gas estimate of ${estimate}, where the data alone takes ${least}`, {
+      retriable: true,
+    })
+  const wished = Math.ceil(Math.max(estimate * settings.gasMargin + GAS_HEADROOM, intent.gasLimit * GAS_AGAIN))
+  const gasMax = Math.min(head.gasLimit, settings.transactionGasMax || head.gasLimit)
+  if (estimate > gasMax)
+    return resultOf(intent, 'FAILED', { error: `needs ${estimate} gas, and a transaction has ${gasMax} at most` })
+  return quote(ask, input, head, Math.min(wished, gasMax), settings)
+}
+
+async function quote(
+  ask: Ask,
+  { intent, signer }: PrepareInput,
+  head: Head,
+  gasLimit: number,
+  settings: AnchorSettings,
+): Promise<AnchorResult> {
+  const { observer } = settings
+  const { maxFee, tip } = await priceNow(ask, head, settings)
+  const balance = await balanceOf(ask, signer)
+  observer?.balance?.(balance)
+  const needed = BigInt(gasLimit) * maxFee
+  if (balance < needed) {
+    observer?.lowBalance?.(balance, needed)
+    throw new NotYet(`the signer ${signer} has ${balance} wei, and the transaction may cost ${needed}`)
+  }
+  const nonce = await nonceOf(ask, signer, 'latest')
+  const fees = { maxFeePerGas: `${maxFee}`, maxPriorityFeePerGas: `${tip}` }
+  return resultOf(intent, 'READY', { signer, nonce, gasLimit, ...fees })
+}
+
+/**
+ * The contract takes a batch up to `release + window`, and drops a later one without a revert. The transaction lies in the
+ * next block at best, whose number is one more. On a chain that counts the blocks of its parent many blocks have one number,
+ * the next as well.
+ */
+export async function windowIsOver(
+  ask: Ask,
+  { key, intent, call }: Pick<PrepareInput, 'key' | 'intent' | 'call'>,
+  head: Head,
+  { contractBlock }: AnchorSettings,
+): Promise<boolean> {
+  if (intent.call === 'END') return false
+  const { dataMarket, epochId } = key
+  const [, releaseBlock] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
+  if (releaseBlock === 0n) throw new NotYet(`the node knows no epoch ${epochId}`)
+  const [window] = await readContract(ask, call.to, 'batchSubmissionWindow', [dataMarket], 'latest')
+  const next = contractBlock === 'number' ? head.contractBlock + 1 : head.contractBlock
+  return next > Number(releaseBlock) + Number(window)
+}
+
+async function refused(
+  ask: Ask,
+  input: PrepareInput,
+  head: Head,
+  code: string,
+  settings: AnchorSettings,
+): Promise<AnchorResult> {
+  const { key, intent, call, signer } = input
+  const settledBlock = head.number - Math.min(settings.confirmations, DEFINITE_BLOCKS_MAX)
+  if (await alreadyAnchored(ask, input, code, 'latest')) {
+    const settled = settledBlock >= 0 && (await alreadyAnchored(ask, input, code, settledBlock))
+    if (!settled) throw new NotYet('it is on the chain, but not deep enough')
+    return resultOf(intent, 'ALREADY_ANCHORED', await placeOf(ask, input, head, settings))
+  }
+  if (code === 'LATE') {
+    const same = await headerOf(ask, head.number, settings.contractBlock)
+    if (same?.hash !== head.hash)
+      throw new NotYet(`the node calls block ${head.number} its newest, and does not have it`)
+    return resultOf(intent, 'LATE')
+  }
+  if (settledBlock < 0 || (await dryRun(ask, signer, call, settledBlock)) !== code)
+    throw new NotYet(`the contract refuses it with ${code}, but may not after a reorg`)
+  settings.observer?.reverted?.(code, key)
+  return resultOf(intent, 'REVERTED', { error: code })
+}
+
+/** Whether the contract has this very batch (or ending) at a block. */
+async function alreadyAnchored(
+  ask: Ask,
+  { key, intent, call, signer }: PrepareInput,
+  code: string,
+  block: number | 'latest',
+): Promise<boolean> {
+  if (intent.call === 'END') return code === 'E39' && (await dryRun(ask, signer, call, block)) === 'E39'
+  const [cids] = await readContract(ask, call.to, 'epochIdToBatchCids', [key.dataMarket, key.epochId], block)
+  return (cids as string[]).includes(intent.cid)
+}
+
+/** Where the event of what lies on the chain already is: not before the release of its epoch. Empty when there is none. */
+async function placeOf(
+  ask: Ask,
+  { key, intent, call }: PrepareInput,
+  head: Head,
+  settings: AnchorSettings,
+): Promise<Partial<AnchorResult>> {
+  const { dataMarket, epochId } = key
+  const event = topicOf(intent.call === 'END' ? 'BatchSubmissionsCompleted' : 'SnapshotBatchSubmitted')
+  const filter = { address: call.to, topics: [event, word(dataMarket), word(epochId)] }
+  const [, releaseBlock] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
+  let fromBlock = await firstBlockAt(ask, Number(releaseBlock), head, settings)
+  while (fromBlock <= head.number) {
+    const toBlock = Math.min(head.number, fromBlock + settings.logRangeBlocks - 1)
+    const logs = await logsOf(ask, { ...filter, fromBlock, toBlock })
+    const log = logs.find((one) => intent.call === 'END' || cidIn(one) === intent.cid)
+    if (log) {
+      const { transactionHash, blockNumber, blockHash } = log
+      return { transactionHash, blockNumber, blockHash }
+    }
+    fromBlock = toBlock + 1
+  }
+  return {}
+}
+
+/** The first block that has this number, or a higher one, as the contract counts. Of a chain that counts its parent's it is searched. */
+async function firstBlockAt(
+  ask: Ask,
+  contractBlock: number,
+  head: Head,
+  { contractBlock: source }: AnchorSettings,
+): Promise<number> {
+  if (source === 'number') return contractBlock
+  let [low, high] = [0, head.number]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const header = await headerOf(ask, middle, source)
+    if (header && header.contractBlock >= contractBlock) high = middle
+    else low = middle + 1 // a node that has no such old block has the newer ones
+  }
+  return low
+}

@@ -1,0 +1,32 @@
+import type { AnchorIntent, AnchorOutcome, AnchorResult } from '../../../schemas/types.ts'
+import { Conclusion } from '../errors.ts'
+
+/** The answer to an intent; what is not given has its default. */
+export const resultOf = (
+  { step, attempt, cid }: Pick<AnchorIntent, 'step' | 'attempt' | 'cid'>,
+  outcome: AnchorOutcome,
+  fields: Partial<AnchorResult> = {},
+): AnchorResult => ({
+  step,
+  attempt,
+  outcome,
+  cid,
+  signer: '',
+  nonce: -1,
+  gasLimit: 0,
+  maxFeePerGas: '0',
+  maxPriorityFeePerGas: '0',
+  rawTransaction: '',
+  transactionHash: '',
+  blockNumber: -1,
+  blockHash: '',
+  attestation: null,
+  ...fields,
+  error: (fields.error ?? '').slice(0, ERROR_CHARACTERS_MAX),
+})
+
+/** Of what a node or a store says; the row of an anchor keeps it. */
+const ERROR_CHARACTERS_MAX = 1_000
+
+/** Not definite yet: look again later. Thrown, since it ends an attempt like an outage does. */
+export class NotYet extends Conclusion {}

@@ -1,0 +1,133 @@
+import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import { agreedReceipt } from '../agreed-readings.ts'
+import { EvmError } from '../errors.ts'
+import type { Rpc } from '../nodes/rpc.ts'
+import { type ContractCall, hashOf, headerOf, isFiller, type Receipt, readContract } from './anchor-chain.ts'
+import { look } from './anchor-look.ts'
+import type { AnchorSettings } from './anchor-options.ts'
+import { revertReason, whatItDid } from './anchor-receipt.ts'
+import { resultOf } from './anchor-result.ts'
+import { Sender, type SendPorts } from './anchor-sender.ts'
+
+/** Looks, each at another block, that must agree that someone else used the nonce: a node may lag behind with receipts. */
+const TAKEN_LOOKS = 3
+/**
+ * Broadcasts the newest signed form and follows all of them until what became of the nonce is definite, or the FSM has to
+ * decide (STUCK, REORGED). Can be started anew at any point: it looks before it sends, and what is sent again is the same.
+ *
+ * A refusal, in whatever words, ends nothing and is not retried by itself: after it comes the next look. Only what was seen
+ * decides (receipts, nonces, blocks, the dry run, the balance, the pools).
+ */
+export async function sendAndFollow(
+  key: AnchorKey,
+  intent: AnchorIntent,
+  call: ContractCall,
+  settings: AnchorSettings,
+  ports: SendPorts,
+): Promise<void> {
+  const { heads, persist, answer, signal } = ports
+  const forms = intent.rawTransactions.map(formOf)
+  const sender = new Sender({ key, intent, call }, settings, ports)
+  let seen: Receipt | undefined
+  let told: Receipt | undefined
+  let takenLooks = 0
+
+  while (!signal.aborted) {
+    const view = await persist(() => ports.rpc.read((ask) => look(ask, intent, forms, seen, settings)))
+    const { head, receipt, nonceNow, nonceSettled } = view
+    ports.pending(receipt === undefined)
+    if (receipt) {
+      seen = receipt
+      takenLooks = 0
+      sender.isMined()
+      const filler = forms.some((form) => form.filler && form.hash === receipt.transactionHash)
+      const did = whatItDid(key, intent, receipt, filler, call.to)
+      if (did === 'ANCHORED' && told?.blockHash !== receipt.blockHash) {
+        await answer(resultOf(intent, 'MINED', placeOf(receipt)))
+        told = receipt
+      }
+      const agreed = view.deep && (await agreement(receipt, intent, settings, ports))
+      if (agreed === 'OTHERWISE') seen = undefined // as if it had not been told of: the node that did is set aside
+      if (agreed === 'SAME') {
+        const early = did === 'LATE' && (await persist(() => beforeRelease(key, receipt, call, settings, ports.rpc)))
+        if (early) return answer(resultOf(intent, 'REVERTED', { ...placeOf(receipt), error: BEFORE_RELEASE }))
+        const error = did === 'REVERTED' ? await persist(() => reasonOf(receipt, intent, call, ports.rpc)) : ''
+        return answer(definite(key, intent, did, { ...placeOf(receipt), error }, settings))
+      }
+    } else {
+      if (view.left && told) return answer(resultOf(intent, 'REORGED', placeOf(told)))
+      if (view.left) seen = undefined
+      if (nonceNow > intent.nonce) {
+        takenLooks = nonceSettled > intent.nonce ? takenLooks + 1 : 0
+        if (takenLooks >= TAKEN_LOOKS) return answer(resultOf(intent, 'NONCE_TAKEN', { nonce: nonceNow }))
+      } else {
+        const next = await sender.turn(view)
+        if (next === 'LOOK') continue
+        if (next) return answer(next)
+      }
+    }
+    await heads.changed(head, sender.waitMs, signal)
+  }
+}
+
+/** Of older forms that were long only the hash is left; a filler never is. */
+const formOf = (form: string) =>
+  HASH.test(form) ? { hash: form, filler: false } : { hash: hashOf(form), filler: isFiller(form) }
+const HASH = /^0x[0-9a-f]{64}$/
+
+const placeOf = ({ transactionHash, blockNumber, blockHash }: Receipt) => ({ transactionHash, blockNumber, blockHash })
+
+function definite(
+  key: AnchorKey,
+  intent: AnchorIntent,
+  did: ReturnType<typeof whatItDid>,
+  fields: Partial<AnchorResult>,
+  { observer }: AnchorSettings,
+): AnchorResult {
+  if (did === 'LATE') observer?.lateAccepted?.(key)
+  if (did === 'REVERTED') observer?.reverted?.(fields.error ?? '', key)
+  return resultOf(intent, did === 'ANCHORED' ? 'FINAL' : did, fields)
+}
+
+/** Money hangs on it: without agreement it is looked at again. A node by itself has said what there is to say. */
+async function agreement(
+  receipt: Receipt,
+  intent: AnchorIntent,
+  { agreement, observer, rebroadcastMs }: AnchorSettings,
+  { rpc }: SendPorts,
+): Promise<'SAME' | 'OTHERWISE' | 'NONE'> {
+  if (agreement <= 1) return 'SAME'
+  try {
+    return (await agreedReceipt(rpc, receipt, intent)) ? 'SAME' : 'OTHERWISE'
+  } catch (error) {
+    if (!(error instanceof EvmError)) throw error
+    observer?.waiting?.('SEND', error, rebroadcastMs)
+    return 'NONE'
+  }
+}
+
+/**
+ * A chain that went back may have a batch again before the release of its epoch. The contract then measures the window from
+ * block 0, and keeps nothing; no later batch is refused for that. On Nitro many blocks have the number of the release.
+ */
+const beforeRelease = (
+  { dataMarket, epochId }: AnchorKey,
+  { blockNumber }: Receipt,
+  call: ContractCall,
+  { contractBlock }: AnchorSettings,
+  rpc: Pick<Rpc, 'read'>,
+): Promise<boolean> =>
+  rpc.read(async (ask) => {
+    const [, release] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
+    if (release === 0n) return true
+    const block = await headerOf(ask, blockNumber, contractBlock)
+    return block !== undefined && BigInt(block.contractBlock) <= (release as bigint)
+  })
+const BEFORE_RELEASE = 'it came before the release of its epoch, which had left the chain: the contract kept nothing'
+
+const reasonOf = (
+  receipt: Receipt,
+  intent: AnchorIntent,
+  call: ContractCall,
+  rpc: Pick<Rpc, 'read'>,
+): Promise<string> => rpc.read((ask) => revertReason(ask, intent.signer, call, receipt, intent.gasLimit))

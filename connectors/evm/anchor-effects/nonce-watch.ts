@@ -1,0 +1,165 @@
+/** Notices that the chain went back behind what was final. */
+import { isNonceOnly } from '../../../schemas/anchor-keys.ts'
+import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import type { Ask } from '../nodes/rpc.ts'
+import { type ContractCall, dryRun, type Head, headerOf, receiptOf } from './anchor-chain.ts'
+import { type IntentChange, textOf } from './anchor-intents.ts'
+import type { AnchorSettings } from './anchor-options.ts'
+import { windowIsOver } from './anchor-prepare.ts'
+import { NotYet, resultOf } from './anchor-result.ts'
+import type { HeadWatch } from './head-watch.ts'
+import { createNonceGaps, LOOKS, type NonceGapPorts } from './nonce-gaps.ts'
+
+const HEAD_WAIT_MS = 10_000
+/** Headers asked for at once. */
+const CHECKS_AT_ONCE = 64
+
+export interface NonceWatch {
+  /** The intent in force of a key. */
+  take(change: IntentChange): void
+  /** Looks at every new head, until the signal. */
+  follow(): Promise<void>
+}
+
+export interface NonceWatchPorts extends NonceGapPorts {
+  readonly heads: HeadWatch
+  /** The call of a batch or an ending; undefined when the log has lost the batch, or for a nonce alone. */
+  readonly callOf: (key: AnchorKey, intent: AnchorIntent) => Promise<ContractCall | undefined>
+  readonly signal: AbortSignal
+}
+
+/** A transaction that is final. */
+interface Kept extends IntentChange {
+  /** Its block was seen on the chain since it is watched. */
+  seen: boolean
+  /** Looks in a row that found another block in its place. */
+  lost: number
+}
+
+/**
+ * A transaction is lost only when another block has the place of its own: a block that a node does not have may mean that
+ * the node is behind, and so may a low nonce (decision 0029). As blocks name their parents, the newest final one speaks for
+ * those before it; each is looked at for itself at the beginning and at the end.
+ */
+export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPorts): NonceWatch {
+  const { rpc, heads, persist, answer, signal } = ports
+  const { observer } = settings
+  const kept = new Map<string, Kept>()
+  /** Of transactions that are signed, or sent and not final. */
+  const held = new Map<string, AnchorIntent>()
+  const final = () => [...kept.values()].map(({ intent }) => intent)
+  const nonces = createNonceGaps(settings, ports, { held: () => [...held.values()], final })
+
+  const look = async (head: Head): Promise<void> => {
+    const { onChain, offChain } = await persist(() =>
+      rpc.read((ask) => checkBlocks(ask, head, [...kept.values()], settings)),
+    )
+    for (const one of onChain) Object.assign(one, { seen: true, lost: 0 })
+    for (const one of offChain) one.lost++
+    const lost = offChain.filter((one) => one.lost >= LOOKS && isWatched(one))
+    if (lost.length > 0) await takeBack(lost, head)
+    for (const one of onChain)
+      if (isDue(one, head, settings) && isWatched(one)) await conclude(one, resultOf(one.intent, 'SETTLED'))
+    await nonces.look(head, offChain.length > 0)
+  }
+
+  const isWatched = (one: Kept): boolean => kept.get(textOf(one.key)) === one
+  const conclude = async (one: Kept, result: AnchorResult): Promise<void> => {
+    await answer(one.key, result)
+    if (isWatched(one)) kept.delete(textOf(one.key))
+  }
+
+  /** In the order of nonces: batches before the endings that wait for them. */
+  const takeBack = async (lost: readonly Kept[], head: Head): Promise<void> => {
+    const first = lost.reduce((min, { intent }) => Math.min(min, intent.blockNumber), head.number)
+    observer?.wentBack?.(lost.length, first)
+    for (const one of lost.toSorted((a, b) => a.intent.nonce - b.intent.nonce)) {
+      const { key, intent } = one
+      const error = isNonceOnly(key) ? '' : await whyNotAgain(key, intent, head)
+      const { blockNumber, blockHash } = intent
+      await conclude(one, resultOf(intent, 'REORGED', { blockNumber, blockHash, error }))
+    }
+  }
+
+  const whyNotAgain = async (key: AnchorKey, intent: AnchorIntent, head: Head): Promise<string> => {
+    const call = await persist(() => ports.callOf(key, intent))
+    if (!call) return 'the log does not have the batch any more'
+    return persist(() => rpc.read((ask) => whyNoCall(ask, { key, intent, call }, head, settings)))
+  }
+
+  return {
+    take({ key, intent }) {
+      const text = textOf(key)
+      kept.delete(text)
+      held.delete(text)
+      const { step } = intent
+      if (step === 'WATCH' || step === 'KEEP') kept.set(text, { key, intent, seen: false, lost: 0 })
+      if (step === 'SIGN' || step === 'SEND') held.set(text, intent)
+      observer?.kept?.(kept.size)
+    },
+    async follow() {
+      let seen: Head | undefined
+      while (!signal.aborted) {
+        const head = await heads.changed(seen, HEAD_WAIT_MS, signal)
+        if (signal.aborted) return
+        if (head && head.hash !== seen?.hash) await look(head)
+        else nonces.again()
+        seen = head
+      }
+    },
+  }
+}
+
+const isDeep = ({ intent }: Kept, head: Head, { reorgDepthMax }: AnchorSettings): boolean =>
+  intent.blockHash === '' || head.number - intent.blockNumber >= reorgDepthMax
+
+/** Nothing more is to be seen of it. Attestations are followed for longer. */
+const isDue = (one: Kept, head: Head, settings: AnchorSettings): boolean =>
+  one.intent.step === 'KEEP' && isDeep(one, head, settings)
+
+/** Which of them are on the chain, and which have another block in their place. All reads go to one node. */
+async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings: AnchorSettings) {
+  const onChain = kept.filter(({ intent }) => intent.blockHash === '') // where it lies is not known
+  const offChain: Kept[] = []
+  const check = async (some: readonly Kept[]): Promise<void> => {
+    const blocks = [...new Set(some.map(({ intent }) => intent.blockNumber))]
+    const headers = await Promise.all(blocks.map((block) => headerOf(ask, block, settings.contractBlock)))
+    const hashes = new Map(blocks.map((block, at) => [block, headers[at]?.hash]))
+    for (const one of some) {
+      const hash = hashes.get(one.intent.blockNumber)
+      if (hash !== undefined) (hash === one.intent.blockHash ? onChain : offChain).push(one)
+    }
+  }
+  const [newest, ...older] = kept
+    .filter(({ intent }) => intent.blockHash !== '' && intent.blockNumber <= head.number)
+    .toSorted((a, b) => b.intent.blockNumber - a.intent.blockNumber)
+  if (newest) await check([newest])
+  const wentBack = offChain.length > 0
+  const more = wentBack ? older : older.filter((one) => !one.seen || one.lost > 0 || isDue(one, head, settings))
+  for (let from = 0; from < more.length; from += CHECKS_AT_ONCE) {
+    const before = onChain.length
+    await check(more.slice(from, from + CHECKS_AT_ONCE))
+    if (!wentBack || onChain.length > before) break // the rest is on the chain too, or has its turn at the next head
+  }
+  return { onChain, offChain }
+}
+
+/** Why a call that was on the chain cannot be made again; empty when it can, or is on the chain once more. */
+async function whyNoCall(
+  ask: Ask,
+  input: { readonly key: AnchorKey; readonly intent: AnchorIntent; readonly call: ContractCall },
+  head: Head,
+  settings: AnchorSettings,
+): Promise<string> {
+  const { intent, call } = input
+  const [transactionHash] = intent.rawTransactions
+  if (transactionHash !== undefined && (await receiptOf(ask, transactionHash))) return ''
+  const code = await dryRun(ask, intent.signer, call, 'latest')
+  if (code !== undefined) return code
+  try {
+    return (await windowIsOver(ask, input, head, settings)) ? 'the batch submission window is over' : ''
+  } catch (error) {
+    if (error instanceof NotYet) return error.message // its epoch is not on the chain
+    throw error
+  }
+}

@@ -1,0 +1,300 @@
+/** The clock's side of the log: what it knows is read from there, and each step is one transaction. */
+import type {
+  EpochTick,
+  MarketKey,
+  MarketRequest,
+  ServedMarket,
+  SlotKey,
+  SlotOwner,
+  TickRequest,
+} from '../../../schemas/types.ts'
+import { configOf, type KafkaTopic } from '../../../streams/kafka-topic.ts'
+import type {
+  Clock,
+  Log,
+  OffsetCommit,
+  OutgoingRecord,
+  TopicPartition,
+  TransactionalWriter,
+} from '../../../streams/ports.ts'
+import { type OnUnreadable, readRecords } from '../../../streams/read-record.ts'
+import { EvmError } from '../errors.ts'
+import { pastIn } from './chain-past.ts'
+import {
+  applyTick,
+  type ChainState,
+  type ClockMarket,
+  EMPTY_CHAIN,
+  forgetOldHeads,
+  type Head,
+  orphanTick,
+} from './chain-state.ts'
+import type { ChainPast } from './chain-steps.ts'
+import { type Cursor, cursorBefore, cursorIn, startFrom } from './clock-cursor.ts'
+import { type CheckMarket, ClockMarkets, type MarketNews } from './clock-markets.ts'
+import { SlotTable } from './slot-table.ts'
+import { canonicalTicks, FETCH_BYTES, PARTITION, readAll, type TopicReading } from './tick-log.ts'
+
+export interface ClockTopics {
+  readonly epochTicks: KafkaTopic<MarketKey, EpochTick>
+  readonly tickRequests: KafkaTopic<MarketKey, TickRequest>
+  readonly slots: KafkaTopic<SlotKey, SlotOwner>
+  readonly marketRequests: KafkaTopic<MarketKey, MarketRequest>
+  readonly markets: KafkaTopic<MarketKey, ServedMarket>
+}
+
+const FORGET_EVERY = 256
+/** Rows or ticks of one transaction. */
+const RECORDS_PER_BURST = 1_000
+
+/** Above every block: with it nothing was said in a block that has left the chain. */
+const NO_BLOCK = Number.MAX_SAFE_INTEGER
+
+/** Blocks that one request gets; who needs more asks again. */
+const REQUEST_BLOCKS_MAX = 10_000
+
+/** The answer to a commit was lost, or it was refused: what is in the log must be read again before going on. */
+class SessionLost extends Error {}
+
+export type CursorReadings = Pick<Cursor, 'slotsReadAt' | 'registry' | 'genesis'>
+
+export interface TickRequests {
+  readonly ranges: readonly TickRequest[]
+  /** Offset behind them. */
+  readonly next: number
+}
+
+export interface SessionOptions {
+  readonly appId: string
+  readonly topics: ClockTopics
+  readonly reorgDepthMax: number
+  readonly slotHistoryBlocks: number
+  readonly slotChangesMax: number
+  /** The configured ones. */
+  readonly markets: readonly ClockMarket[]
+  readonly addedWindowUnit: ClockMarket['windowUnit']
+  readonly marketsMax: number
+  readonly observer?: { readonly unreadable?: OnUnreadable } | undefined
+}
+
+/** Takes the role over from whoever had it, then reads how far it got. Rejects with LogError. */
+export async function openSession(options: SessionOptions, ports: { log: Log; clock: Clock }): Promise<ClockSession> {
+  const { epochTicks, tickRequests, slots, marketRequests, markets } = options.topics
+  await ports.log.createTopics([epochTicks, tickRequests, slots, marketRequests, markets].map(configOf))
+  const writer = await ports.log.transactionalWriter(groupOf(options))
+  const session = new ClockSession(options, ports, writer)
+  await session.restore()
+  return session
+}
+
+const groupOf = ({ appId }: SessionOptions): string => `${appId}-clock`
+
+/** One holder of the role: what it knows of the chain, and its way to write. */
+export class ClockSession {
+  readonly slots: SlotTable
+  readonly markets: ClockMarkets
+  private readonly ticksAt: TopicPartition
+  private readonly requestsAt: TopicPartition
+  private readonly marketRequestsAt: TopicPartition
+  private known = EMPTY_CHAIN
+  private cursor: Cursor | undefined
+  private rowsEnd = 0
+  private ticksEnd = 0
+  private requestsNext = 0
+  private marketRequestsNext = 0
+  private readonly options: SessionOptions
+  private readonly log: Log
+  private readonly reading: TopicReading
+  private readonly clock: Clock
+  private readonly writer: TransactionalWriter
+
+  constructor(options: SessionOptions, { log, clock }: { log: Log; clock: Clock }, writer: TransactionalWriter) {
+    this.options = options
+    this.slots = new SlotTable(options)
+    this.log = log
+    this.reading = { log, tell: (left) => options.observer?.unreadable?.(left) }
+    this.clock = clock
+    this.writer = writer
+    this.ticksAt = { topic: options.topics.epochTicks.name, partition: PARTITION }
+    this.requestsAt = { topic: options.topics.tickRequests.name, partition: PARTITION }
+    this.marketRequestsAt = { topic: options.topics.marketRequests.name, partition: PARTITION }
+    this.markets = new ClockMarkets(options.markets, options)
+  }
+
+  get chain(): ChainState {
+    return this.known
+  }
+
+  /** Every row written lies below this offset of the topic slots. */
+  get slotsOffset(): number {
+    return this.rowsEnd
+  }
+
+  /** The place reached; undefined before the first block. */
+  get place(): Cursor | undefined {
+    return this.cursor
+  }
+
+  async restore(): Promise<void> {
+    const { topics, reorgDepthMax } = this.options
+    this.rowsEnd = await readAll(this.reading, topics.slots, 0, ({ value }) => {
+      if (value) this.slots.load(value)
+    })
+    await readAll(this.reading, topics.markets, 0, ({ key, value }) => {
+      if (value) this.markets.load(key.dataMarket, value)
+    })
+    const [committed, answered, decided] = await this.log.committedOffsets(groupOf(this.options), [
+      this.ticksAt,
+      this.requestsAt,
+      this.marketRequestsAt,
+    ])
+    this.cursor = cursorIn(committed?.metadata)
+    this.requestsNext = answered?.next ?? 0
+    this.marketRequestsNext = decided?.next ?? 0
+    // Without a cursor (someone reset the offset) the whole topic is read: what has ticks is gone on from.
+    const from = this.cursor ? committed!.next : 0
+    let chain = EMPTY_CHAIN
+    this.ticksEnd = await readAll(this.reading, topics.epochTicks, from, ({ offset, value }) => {
+      chain = applyTick(chain, value!, offset)
+      if (offset % FORGET_EVERY === 0) chain = forgetOldHeads(chain, reorgDepthMax)
+    })
+    this.known = startFrom(this.cursor, forgetOldHeads(chain, reorgDepthMax))
+    // Rows are written before the ticks of their blocks. When only the rows got through, those blocks may leave the chain
+    // unseen, so the rows are taken back. Without any tick, the rows alone tell how far the count of forks is.
+    const newest = this.known.heads.at(-1)
+    if (newest) await this.writeSlots(this.slots.goOnFrom(newest.number, this.known.forks))
+    else this.known = { ...this.known, forks: this.slots.forks }
+  }
+
+  async writeSlots(rows: readonly SlotOwner[]): Promise<void> {
+    const { slots } = this.options.topics
+    for (const chunk of chunksOf(rows, RECORDS_PER_BURST)) {
+      const records = chunk.map((row) => record(slots, { slotId: row.slotId }, row, this.clock.now()))
+      this.rowsEnd = (await this.commit(records)) + chunk.length
+    }
+  }
+
+  /** Says that the blocks from this one on left the chain. @param past the chain as far back as that block is known */
+  async writeOrphan(orphaned: Head, past: ChainState): Promise<void> {
+    this.known = { ...past, forks: this.known.forks }
+    await this.writeSlots(this.slots.orphan(orphaned.number))
+    const tick = orphanTick(orphaned, this.slotsOffset, this.slots.forks)
+    await this.writeTicks([tick], cursorBefore(this.cursor!, orphaned.number))
+  }
+
+  /** Appends ticks that follow the newest head, with the cursor behind them, and what they say of markets. */
+  async writeTicks(ticks: readonly EpochTick[], read: CursorReadings, news?: MarketNews): Promise<void> {
+    const { reorgDepthMax } = this.options
+    const { heads, forks } = fold(this.known, ticks, 0)
+    const { number: block, hash, parentHash, timestamp } = heads.at(-1)!
+    const cursor: Cursor = { block, hash, parentHash, timestamp, forks, ...read }
+    const next = this.known.heads[0]?.offset ?? this.ticksEnd
+    const commits = [{ ...this.ticksAt, next, metadata: JSON.stringify(cursor) }]
+    const base = await this.commit(
+      [...this.tickRecords(ticks), ...(news ? this.marketRecords(news) : [])],
+      [...commits, ...(news ? [this.decidedUpTo()] : [])],
+    )
+    if (news) this.markets.written(news)
+    this.known = forgetOldHeads(fold(this.known, ticks, base), reorgDepthMax)
+    this.cursor = cursor
+    this.ticksEnd = base + ticks.length
+  }
+
+  /** The chain as far as the ticks in the log tell, and as those who read them can take back. */
+  async past(headsMax: number): Promise<ChainPast> {
+    const { topics, reorgDepthMax } = this.options
+    const past = await pastIn(this.reading, topics.epochTicks, { headsMax, beginAnewMax: reorgDepthMax })
+    return { ...past, genesis: this.cursor?.genesis ?? '' }
+  }
+
+  /** Lets `markets` decide on requests that have come. What is refused is answered now, the rest with the next block. */
+  async takeMarketRequests(check: CheckMarket): Promise<void> {
+    const { marketRequests } = this.options.topics
+    const [got] = await this.log.fetch([{ ...this.marketRequestsAt, offset: this.marketRequestsNext }], {
+      maxWaitMs: 0,
+      maxBytesPerPartition: FETCH_BYTES,
+    })
+    const read = readRecords(marketRequests, PARTITION, got!.records, this.reading.tell)
+    const asked = [...read].flatMap(({ key, value }) => (value ? [{ ...key, ...value }] : []))
+    if (asked.length > 0) await this.markets.decide(asked, check)
+    this.marketRequestsNext = got!.outOfRange ? got!.start : got!.next
+    if (!this.markets.hasOnlyRefusals) return
+    const news = { ...this.markets.news(NO_BLOCK, NO_BLOCK, []), changes: [] }
+    await this.commit(this.marketRecords(news), [this.decidedUpTo()])
+    this.markets.written(news)
+  }
+
+  /** Requests that have not been answered, in order; undefined when there is none. */
+  async requests(): Promise<TickRequests | undefined> {
+    const position = { ...this.requestsAt, offset: this.requestsNext }
+    const [got] = await this.log.fetch([position], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
+    if (got!.outOfRange) this.requestsNext = got!.start
+    if (got!.records.length === 0) return undefined
+    const read = readRecords(this.options.topics.tickRequests, PARTITION, got!.records, this.reading.tell)
+    const ranges = [...read].map(({ value }) => value!)
+    if (ranges.length > 0) return { ranges, next: got!.next }
+    this.requestsNext = got!.next // none of them is a request: nothing is answered
+    return undefined
+  }
+
+  /** Sends the ticks of the canonical blocks asked for again, as they lie in the log. */
+  async resend({ ranges, next }: TickRequests): Promise<void> {
+    const asked = (block: number): boolean =>
+      ranges.some(
+        ({ fromBlock: from, toBlock: to }) => from <= block && block <= to && block < from + REQUEST_BLOCKS_MAX,
+      )
+    const ticks = await canonicalTicks(this.reading, this.options.topics.epochTicks, asked)
+    for (const chunk of chunksOf(ticks, RECORDS_PER_BURST)) {
+      this.ticksEnd = (await this.commit(this.tickRecords(chunk))) + chunk.length
+    }
+    await this.commit([], [{ ...this.requestsAt, next, metadata: '' }])
+    this.requestsNext = next
+  }
+
+  close(): Promise<void> {
+    return this.writer.close()
+  }
+
+  /** @returns the offset of the first record */
+  private async commit(records: readonly OutgoingRecord[], commits: readonly OffsetCommit[] = []): Promise<number> {
+    const group = groupOf(this.options)
+    const outcome = await this.writer.commit({ records, ...(commits.length > 0 && { offsets: { group, commits } }) })
+    if (outcome.outcome === 'committed') {
+      const [first] = records
+      return first ? outcome.baseOffsets.get(`${first.topic}/${first.partition}`)! : 0
+    }
+    if (outcome.outcome === 'fenced') {
+      throw new EvmError('FENCED', `another ${group} has taken over; this one stops`, { cause: outcome.cause })
+    }
+    throw new SessionLost(`a commit of ${group} was ${outcome.outcome}`, { cause: outcome.cause })
+  }
+
+  private decidedUpTo(): OffsetCommit {
+    return { ...this.marketRequestsAt, next: this.marketRequestsNext, metadata: '' }
+  }
+
+  private marketRecords({ rows }: MarketNews): OutgoingRecord[] {
+    const { markets } = this.options.topics
+    return [...rows].map(([dataMarket, row]) => record(markets, { dataMarket }, row, this.clock.now()))
+  }
+
+  private tickRecords(ticks: readonly EpochTick[]): OutgoingRecord[] {
+    const { epochTicks } = this.options.topics
+    return ticks.map((tick) => record(epochTicks, { dataMarket: tick.dataMarket }, tick, this.clock.now()))
+  }
+}
+
+const fold = (chain: ChainState, ticks: readonly EpochTick[], base: number): ChainState =>
+  ticks.reduce((state, tick, i) => applyTick(state, tick, base + i), chain)
+
+const record = <K, V>({ name, key, value }: KafkaTopic<K, V>, k: K, v: V, timestamp: number): OutgoingRecord => ({
+  topic: name,
+  partition: PARTITION,
+  timestamp,
+  key: key.encode(k),
+  value: value.encode(v),
+})
+
+function* chunksOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size)
+}

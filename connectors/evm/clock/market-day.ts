@@ -1,0 +1,63 @@
+/** The day in which a release counts. The contract keeps one counter per market, and tells no day of an epoch. */
+import { protocolStateInterface } from '../contract/abi.ts'
+import { decodeResult, type ReleasedEpoch, type StateAt } from '../contract/chain-reader.ts'
+import { isRevert } from '../contract/market-check.ts'
+import { EvmError } from '../errors.ts'
+import { callResult } from '../nodes/node-answers.ts'
+import type { Ask } from '../nodes/rpc.ts'
+import { bigQuantity } from '../nodes/rpc-values.ts'
+
+export interface MarketDay {
+  /** Of the contract, from 1; 0 when it counts none. */
+  readonly day: number
+  /** Submissions with which a slot has earned the day. */
+  readonly dailyQuota: number
+}
+
+const NO_DAY: MarketDay = { day: 0, dailyQuota: 0 }
+
+/**
+ * The day of an epoch by a state that has its release. That may be a later one, with later releases (another one of the same
+ * block, or when nodes have the newest state alone): days that began since are taken off, by the contract's rule.
+ */
+export async function marketDayOf(
+  ask: Ask,
+  protocolState: string,
+  { dataMarket, epochId }: Pick<ReleasedEpoch, 'dataMarket' | 'epochId'>,
+  at: StateAt,
+): Promise<MarketDay> {
+  const read = async (name: Reading): Promise<number> => {
+    const data = protocolStateInterface.encodeFunctionData(name, [dataMarket])
+    const result = decodeResult(protocolStateInterface, name, await callResult(ask, { to: protocolState, data }, at))
+    return bounded(name === 'currentEpoch' ? result.epochId : result[0], name)
+  }
+  try {
+    const [counter, dailyQuota, epochsInADay, newest] = await Promise.all(READINGS.map(read))
+    if (at === 'latest' && (await read('currentEpoch')) !== newest) throw changed(dataMarket)
+    const day = counter! - daysBegun(epochId, newest!, epochsInADay!)
+    return day < 1 ? NO_DAY : { day, dailyQuota: dailyQuota! }
+  } catch (error) {
+    if (isRevert(error)) return NO_DAY
+    throw error
+  }
+}
+
+/** The newest state is another one for each question: a day may have begun between two of them. */
+const changed = (dataMarket: string): EvmError =>
+  new EvmError('INCONSISTENT', `an epoch of ${dataMarket} was released while its day was read`, { retriable: true })
+
+const READINGS = ['dayCounter', 'dailySnapshotQuota', 'epochsInADay', 'currentEpoch'] as const
+type Reading = (typeof READINGS)[number]
+
+/** A day begins with each epoch k > 1 for which k % epochsInADay is 1: so many of those behind `epochId`, up to `newest`. */
+export function daysBegun(epochId: number, newest: number, epochsInADay: number): number {
+  if (epochsInADay < 2 || newest <= epochId) return 0
+  return Math.floor((newest - 1) / epochsInADay) - Math.floor((epochId - 1) / epochsInADay)
+}
+
+/** An owner may set the largest number there is, to switch something off; it must not stop the clock. */
+function bounded(value: unknown, what: string): number {
+  const read = bigQuantity(value, what)
+  return read > MOST ? Number.MAX_SAFE_INTEGER : Number(read)
+}
+const MOST = BigInt(Number.MAX_SAFE_INTEGER)

@@ -1,0 +1,43 @@
+/**
+ * Which contract is the registry of slots. ProtocolState names it, and its owner can name another (`updateSnapshotterState`)
+ * without any event: so it is read as of each step.
+ */
+import { type BlockHeader, nodesAddress, type StateAt } from '../contract/chain-reader.ts'
+import type { Ask } from '../nodes/rpc.ts'
+
+export interface RegistryRead {
+  /** Those before the block that changed it, or that one alone; all of them when none did. */
+  readonly headers: readonly BlockHeader[]
+  /** As of the block before these. */
+  readonly before: string
+  /** As of the last of these. */
+  readonly nodes: string
+}
+
+/**
+ * @param base block before the first, or that one when nothing before it counts
+ * @param known the registry as of it; undefined when it has to be read
+ */
+export async function registryOf(
+  ask: Ask,
+  protocolState: string,
+  { headers, base, known }: { headers: readonly BlockHeader[]; base: StateAt; known: string | undefined },
+  anyState: boolean,
+): Promise<RegistryRead> {
+  const at = (header: BlockHeader): StateAt => (anyState ? 'latest' : { blockHash: header.hash })
+  const [before, nodes] = await Promise.all([
+    known ?? (anyState ? undefined : nodesAddress(ask, protocolState, base)),
+    nodesAddress(ask, protocolState, at(headers.at(-1)!)),
+  ])
+  if (before === undefined || before === nodes || anyState) return { headers, before: before ?? nodes, nodes }
+  // The first block with another one, by bisection.
+  let [low, high] = [0, headers.length - 1]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((await nodesAddress(ask, protocolState, at(headers[middle]!))) === before) low = middle + 1
+    else high = middle
+  }
+  if (low > 0) return { headers: headers.slice(0, low), before, nodes: before }
+  const first = headers.slice(0, 1)
+  return { headers: first, before, nodes: await nodesAddress(ask, protocolState, at(first[0]!)) }
+}

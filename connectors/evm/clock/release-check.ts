@@ -1,0 +1,252 @@
+/**
+ * Holds the releases that the logs of some blocks tell against what the contract counts. A node may answer with no logs, or
+ * with too few; the contract's count of epochs, as of a block, does not depend on them.
+ */
+import { protocolStateInterface } from '../contract/abi.ts'
+import { type BlockHeader, decodeResult, type ReleasedEpoch, type StateAt } from '../contract/chain-reader.ts'
+import { isRevert } from '../contract/market-check.ts'
+import type { BlockPoint } from '../contract/window.ts'
+import { EvmError } from '../errors.ts'
+import { callResult } from '../nodes/node-answers.ts'
+import type { Ask } from '../nodes/rpc.ts'
+import { quantity } from '../nodes/rpc-values.ts'
+
+/** Of the epochs between two releases, how many of the lowest and of the highest are looked up one by one. */
+const SKIPPED_LOOKED_UP = 128
+
+/** Newest epoch of each market as of a block; 0 when the contract released none. */
+export type EpochCounts = ReadonlyMap<string, number>
+
+export interface ReleaseGap {
+  readonly dataMarket: string
+  readonly fromEpoch: number
+  readonly toEpoch: number
+  /** As of this block the contract counts them. */
+  readonly block: number
+}
+
+/** The contract counts epochs whose release is in none of the logs that the node gave. */
+export class LogsIncomplete extends EvmError {
+  readonly gap: ReleaseGap
+  constructor(gap: ReleaseGap) {
+    const { dataMarket, fromEpoch, toEpoch, block } = gap
+    super(
+      'LOGS_INCOMPLETE',
+      `As of block ${block} the contract has released epochs ${fromEpoch} to ${toEpoch} of ${dataMarket}, and the logs that the ` +
+        'node gave tell of no such release. Nothing is written; the logs are asked for again',
+      { retriable: true },
+    )
+    this.gap = gap
+  }
+}
+
+/** A release and its block. */
+export interface ReleaseAt {
+  readonly header: BlockHeader
+  readonly release: ReleasedEpoch
+}
+
+/** What a release is beside the one before it. */
+export interface ReleaseKind {
+  /** The market's owner released an epoch once more that the market has had (forceSkipEpoch to the end it is at). */
+  readonly isRepeated: boolean
+  /** First of the epochs skipped right before it; 0 = none. */
+  readonly skippedFrom: number
+}
+
+export interface CheckedReleases {
+  /** As of the last block; a market that could not be counted is not in it. */
+  readonly counts: EpochCounts
+  readonly kinds: ReadonlyMap<ReleasedEpoch, ReleaseKind>
+}
+
+export interface ReleasesToCheck {
+  readonly protocolState: string
+  readonly markets: readonly string[]
+  /** Linked, in order. */
+  readonly headers: readonly BlockHeader[]
+  /** In the order of the chain. */
+  readonly releases: readonly ReleaseAt[]
+  /** As of the block before the first, where they are known already. */
+  readonly before: EpochCounts | undefined
+  /** The nodes have dropped the state of these blocks. */
+  readonly anyState: boolean
+}
+
+/** Rejects with LogsIncomplete, or EvmError `INCONSISTENT` when logs tell more than the contract counts. */
+export async function checkReleases(ask: Ask, checked: ReleasesToCheck): Promise<CheckedReleases> {
+  const counts = new Map<string, number>()
+  const kinds = new Map<ReleasedEpoch, ReleaseKind>()
+  const checks = checked.markets.map(async (dataMarket) => {
+    const releases = checked.releases.filter(({ release }) => release.dataMarket === dataMarket)
+    const newest = await checkMarket(ask, { ...checked, dataMarket, releases }, kinds)
+    if (newest !== undefined) counts.set(dataMarket, newest)
+  })
+  await Promise.all(checks)
+  return { counts, kinds }
+}
+
+interface MarketToCheck extends ReleasesToCheck {
+  readonly dataMarket: string
+}
+
+/** @returns the newest epoch as of the last block; undefined when nothing tells it */
+async function checkMarket(
+  ask: Ask,
+  market: MarketToCheck,
+  kinds: Map<ReleasedEpoch, ReleaseKind>,
+): Promise<number | undefined> {
+  const { headers, dataMarket, anyState } = market
+  const [first, last] = [headers[0]!, headers.at(-1)!]
+  const [before, after] = await Promise.all([
+    market.before?.get(dataMarket) ?? (anyState ? newestBefore(ask, market, first) : countBefore(ask, market, first)),
+    countOf(ask, market, anyState ? 'latest' : { blockHash: last.hash }),
+  ])
+  let newest = before
+  for (const one of market.releases) {
+    kinds.set(one.release, await kindOf(ask, market, one, newest))
+    newest = Math.max(newest ?? 0, one.release.epochId)
+  }
+  if (anyState) await lookBehind(ask, market, newest, after)
+  else expectCount(market, newest ?? 0, after)
+  return newest
+}
+
+/** Compared with the state of the last block itself. */
+function expectCount({ dataMarket, headers }: MarketToCheck, newest: number, counted: number): void {
+  const block = headers.at(-1)!.number
+  if (counted > newest) throw new LogsIncomplete({ dataMarket, fromEpoch: newest + 1, toEpoch: counted, block })
+  if (counted < newest)
+    throw new EvmError(
+      'INCONSISTENT',
+      `the logs tell of epoch ${newest} of ${dataMarket}, the contract counts ${counted} as of block ${block}`,
+      { retriable: true },
+    )
+}
+
+/** With the newest state alone: none of the next epochs may have been released before the last of these blocks. */
+async function lookBehind(ask: Ask, market: MarketToCheck, newest: number | undefined, counted: number): Promise<void> {
+  if (newest === undefined) return
+  const last = market.headers.at(-1)!
+  const next = rangeOf(newest + 1, Math.min(counted, newest + SKIPPED_LOOKED_UP))
+  const releases = await releasesOf(ask, market, next, 'latest')
+  const missing = next.filter((_, i) => ['before', 'in'].includes(releases[i] ? side(releases[i], last) : ''))
+  if (missing.length > 0)
+    throw new LogsIncomplete({
+      dataMarket: market.dataMarket,
+      fromEpoch: missing[0]!,
+      toEpoch: missing.at(-1)!,
+      block: last.number,
+    })
+}
+
+/** The newest epoch released before a block, by what the newest state says of the last ones; undefined when that is not enough. */
+async function newestBefore(ask: Ask, market: MarketToCheck, first: BlockHeader): Promise<number | undefined> {
+  const counted = await countOf(ask, market, 'latest')
+  const epochIds = rangeOf(Math.max(1, counted - SKIPPED_LOOKED_UP + 1), counted)
+  const sides = (await releasesOf(ask, market, epochIds, 'latest')).map((one) => one && side(one, first))
+  const newest = sides.lastIndexOf('before')
+  if (sides.includes('unclear')) return undefined
+  if (newest >= 0) return epochIds[newest]
+  return (epochIds[0] ?? 1) === 1 ? 0 : undefined
+}
+
+async function kindOf(
+  ask: Ask,
+  market: MarketToCheck,
+  { header, release: { epochId } }: ReleaseAt,
+  before: number | undefined,
+): Promise<ReleaseKind> {
+  if (before === undefined || epochId === before + 1) return { isRepeated: false, skippedFrom: 0 }
+  if (epochId <= before) return { isRepeated: true, skippedFrom: 0 }
+  await expectSkipped(ask, market, header, before, epochId)
+  // The first epochs of a market may have any number: nothing was skipped before them.
+  return { isRepeated: false, skippedFrom: before === 0 ? 0 : before + 1 }
+}
+
+/** A skip leaves no trace of the epochs it passes over: the contract has no release of theirs. */
+async function expectSkipped(
+  ask: Ask,
+  market: MarketToCheck,
+  header: BlockHeader,
+  before: number,
+  epochId: number,
+): Promise<void> {
+  const { dataMarket, headers, anyState } = market
+  const passed =
+    epochId - before - 1 <= 2 * SKIPPED_LOOKED_UP
+      ? rangeOf(before + 1, epochId - 1)
+      : [...rangeOf(before + 1, before + SKIPPED_LOOKED_UP), ...rangeOf(epochId - SKIPPED_LOOKED_UP, epochId - 1)]
+  const at = anyState ? 'latest' : { blockHash: headers.at(-1)!.hash }
+  const releases = await releasesOf(ask, market, passed, at)
+  const missing = passed.filter((_, i) => releases[i])
+  if (missing.length > 0)
+    throw new LogsIncomplete({
+      dataMarket,
+      fromEpoch: missing[0]!,
+      toEpoch: missing.at(-1)!,
+      block: headers.at(-1)!.number,
+    })
+  if (anyState || market.releases.some((one) => one.header === header && one.release.epochId === before)) return
+  // More may have been passed over than was looked up: as of the block before, the count must still be where it was.
+  const counted = await countOf(ask, market, { blockHash: header.parentHash })
+  if (counted > before)
+    throw new LogsIncomplete({ dataMarket, fromEpoch: before + 1, toEpoch: counted, block: header.number - 1 })
+}
+
+/** As of the parent of a block. Nothing was before block 0, nor before the contract. */
+async function countBefore(ask: Ask, market: MarketToCheck, { number, parentHash }: BlockHeader): Promise<number> {
+  if (number === 0) return 0
+  try {
+    return await countOf(ask, market, { blockHash: parentHash })
+  } catch (error) {
+    if (error instanceof NoContract) return 0
+    throw error
+  }
+}
+
+/** 0 too when the contract does not know the market as of the block: then nothing of it was released. */
+async function countOf(ask: Ask, { protocolState, dataMarket }: MarketToCheck, at: StateAt): Promise<number> {
+  try {
+    const [, , epochId] = await view(ask, protocolState, 'currentEpoch', [dataMarket], at)
+    return quantity(epochId, 'currentEpoch')
+  } catch (error) {
+    if (isRevert(error)) return 0
+    throw error
+  }
+}
+
+/** Where each of these epochs was released; undefined for one that was not. */
+const releasesOf = (
+  ask: Ask,
+  market: MarketToCheck,
+  epochIds: readonly number[],
+  at: StateAt,
+): Promise<(BlockPoint | undefined)[]> =>
+  Promise.all(
+    epochIds.map(async (epochId) => {
+      const [time, block] = await view(ask, market.protocolState, 'epochInfo', [market.dataMarket, epochId], at)
+      const point = { contractBlock: quantity(block, 'release block'), timestamp: quantity(time, 'release time') }
+      return point.timestamp === 0 ? undefined : point
+    }),
+  )
+
+/** Which side of a block a release lies on. Several blocks may have one number in the contract's eyes, and one time. */
+function side(release: BlockPoint, block: BlockHeader): 'before' | 'in' | 'after' | 'unclear' {
+  if (release.contractBlock !== block.contractBlock)
+    return release.contractBlock < block.contractBlock ? 'before' : 'after'
+  if (block.contractBlock === block.number) return 'in'
+  if (release.timestamp === block.timestamp) return 'unclear'
+  return release.timestamp < block.timestamp ? 'before' : 'after'
+}
+
+class NoContract extends EvmError {}
+
+async function view(ask: Ask, to: string, name: string, args: readonly unknown[], at: StateAt): Promise<unknown[]> {
+  const answer = await callResult(ask, { to, data: protocolStateInterface.encodeFunctionData(name, args) }, at)
+  if (answer === '0x') throw new NoContract('RPC_ERROR', `there is no contract at ${to}`, { retriable: true })
+  return [...decodeResult(protocolStateInterface, name, answer)]
+}
+
+const rangeOf = (first: number, last: number): number[] =>
+  Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i)

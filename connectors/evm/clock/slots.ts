@@ -1,0 +1,106 @@
+import type { SlotOwner } from '../../../schemas/types.ts'
+import {
+  type ContractAddresses,
+  nodesAddress,
+  type SlotChange,
+  type StateAt,
+  slotAt,
+  slotCount,
+  ZERO_ADDRESS,
+} from '../contract/chain-reader.ts'
+import { isRevert } from '../contract/market-check.ts'
+import { EvmError } from '../errors.ts'
+import type { Ask } from '../nodes/rpc.ts'
+import type { BlockRead } from './chain-steps.ts'
+import type { SlotTable } from './slot-table.ts'
+
+/** Calls in flight at once; they travel in JSON-RPC batches of the size set for the endpoint. */
+const SLOTS_AT_ONCE = 400
+
+/** Every slot as of a block. One call per slot, since a chain may lack Multicall3. */
+export async function readAllSlots(
+  ask: Ask,
+  { protocolState, nodes }: ContractAddresses,
+  at: StateAt,
+): Promise<SlotChange[]> {
+  const count = await countSlots(ask, { protocolState, nodes }, at)
+  const slots: SlotChange[] = []
+  for (let first = 1; first <= count; first += SLOTS_AT_ONCE) {
+    const ids = Array.from({ length: Math.min(SLOTS_AT_ONCE, count + 1 - first) }, (_, i) => first + i)
+    slots.push(...(await readSlots(ask, nodes, ids, at)))
+  }
+  return slots
+}
+
+/**
+ * How many slots there are. When ProtocolState cannot count them, it names an address where no registry is. That is waited for:
+ * one node that says so for another reason must not take the slots away from everybody. Once another address is named, there were none.
+ */
+export async function countSlots(ask: Ask, { protocolState, nodes }: ContractAddresses, at: StateAt): Promise<number> {
+  try {
+    return await slotCount(ask, protocolState, at)
+  } catch (error) {
+    if (!isRevert(error)) throw error
+    if (at !== 'latest' && (await nodesAddress(ask, protocolState, 'latest')) !== nodes) return 0
+    throw new EvmError(
+      'NO_REGISTRY',
+      `ProtocolState ${protocolState} names ${nodes} as the registry of slots (snapshotterState), and getTotalNodeCount, by which ` +
+        `the slots of it are counted, is refused (${error.message}): there is no such registry at that address. Nothing is written; ` +
+        'the owner of ProtocolState has to name the right one (updateSnapshotterState)',
+      { retriable: true, cause: error },
+    )
+  }
+}
+
+/** These slots as of a block. */
+export const readSlots = (ask: Ask, nodes: string, slotIds: readonly number[], at: StateAt): Promise<SlotChange[]> =>
+  Promise.all(slotIds.map((slotId) => slotAt(ask, nodes, slotId, at)))
+
+/** All slots as of a block. */
+export interface SlotReading {
+  readonly block: number
+  readonly slots: readonly SlotChange[]
+}
+
+/** Slots that are in the table and no longer in the registry, as a reading: nobody has them. */
+export const slotsGone = (table: SlotTable, read: readonly SlotChange[]): SlotChange[] => {
+  const there = new Set(read.map(({ slotId }) => slotId))
+  return table.ids().flatMap((slotId) => (there.has(slotId) ? [] : [{ slotId, owner: ZERO_ADDRESS, active: false }]))
+}
+
+/**
+ * Brings the table up to the last of `blocks`: by their events, and by a full reading as of one of them, which stands for
+ * the events of that block and of those before it.
+ * @param anew slots read again as of the last block: those whose suspension is over, and those whose events came late
+ * @returns the rows to be written, the last of each slot
+ */
+export function followSlots(
+  table: SlotTable,
+  blocks: readonly Pick<BlockRead, 'header' | 'slotChanges'>[],
+  reading: SlotReading | undefined,
+  anew: { readonly resumed: readonly SlotChange[]; readonly late: readonly SlotChange[] },
+): SlotOwner[] {
+  const changed = new Map<number, SlotOwner>()
+  for (const { header, slotChanges } of blocks) {
+    table.apply(slotChanges, header.number).forEach((row) => void changed.set(row.slotId, row))
+    if (reading?.block !== header.number) continue
+    table.apply(reading.slots, header.number).forEach((row) => void changed.set(row.slotId, row))
+  }
+  const last = blocks.at(-1)!.header.number
+  for (const row of [...table.apply(anew.late, last), ...table.resume(anew.resumed, last)]) changed.set(row.slotId, row)
+  return [...changed.values()]
+}
+
+/** At the first block ever, and at the last one of a step when it is due again. */
+export async function slotReading(
+  blocks: readonly BlockRead[],
+  readAt: number | undefined,
+  reading: (header: BlockRead['header']) => Promise<readonly SlotChange[]>,
+  { rereadBlocks, registryChanged }: { readonly rereadBlocks: number; readonly registryChanged: boolean },
+): Promise<SlotReading | undefined> {
+  const last = blocks.at(-1)!.header
+  const isDue = readAt === undefined || (rereadBlocks > 0 && last.number - readAt >= rereadBlocks)
+  if (!isDue && !registryChanged) return undefined
+  const header = registryChanged || readAt !== undefined ? last : blocks[0]!.header
+  return { block: header.number, slots: await reading(header) }
+}

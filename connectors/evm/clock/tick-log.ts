@@ -1,0 +1,62 @@
+/** Reads the clock's topics, which have one partition each. */
+import type { EpochTick, MarketKey } from '../../../schemas/types.ts'
+import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import { type Log, LogError } from '../../../streams/ports.ts'
+import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
+
+export const PARTITION = 0
+export const FETCH_BYTES = 4 * 1024 * 1024
+
+/** Where the topics lie, and who is told of what is none of theirs. */
+export interface TopicReading {
+  readonly log: Log
+  readonly tell: OnUnreadable
+}
+
+/** The ticks of the blocks asked for, of the chain as it ended, once each and in chain order. */
+export async function canonicalTicks(
+  reading: TopicReading,
+  ticks: KafkaTopic<MarketKey, EpochTick>,
+  asked: (block: number) => boolean,
+): Promise<EpochTick[]> {
+  const byBlock = new Map<number, Map<string, EpochTick>>()
+  await readAll(reading, ticks, 0, ({ value }) => {
+    const tick = value!
+    if (tick.kind === 'ORPHAN') {
+      for (const block of [...byBlock.keys()]) if (block >= tick.blockNumber) byBlock.delete(block)
+      return
+    }
+    if (!asked(tick.blockNumber)) return
+    const ofBlock = byBlock.get(tick.blockNumber) ?? new Map<string, EpochTick>()
+    byBlock.set(tick.blockNumber, ofBlock)
+    const id = `${tick.kind}/${tick.dataMarket}/${tick.epochId}`
+    if (!ofBlock.has(id)) ofBlock.set(id, tick)
+  })
+  return [...byBlock.entries()].toSorted(([a], [b]) => a - b).flatMap(([, ticks]) => [...ticks.values()])
+}
+
+/**
+ * Reads a topic from an offset to its end as of now; answers the end. Null values come from compacted topics only.
+ * @throws LogError, also when the log gives nothing of what lies before that end
+ */
+export async function readAll<K, V>(
+  { log, tell }: TopicReading,
+  topic: KafkaTopic<K, V>,
+  from: number,
+  take: (record: ReadRecord<K, V>) => void,
+): Promise<number> {
+  const at = { topic: topic.name, partition: PARTITION }
+  const [bounds] = await log.bounds([at])
+  let offset = Math.max(from, bounds!.start)
+  while (offset < bounds!.stable) {
+    const [got] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
+    const { records, outOfRange, start, next, failure } = got!
+    if (!outOfRange && next <= offset) throw failure ?? notGiven(topic.name, offset)
+    for (const record of readRecords(topic, PARTITION, records, tell)) take(record)
+    offset = outOfRange ? Math.max(offset, start) : next
+  }
+  return offset
+}
+
+const notGiven = (topic: string, offset: number): LogError =>
+  new LogError('OFFSET_NOT_AVAILABLE', `offset ${offset} of ${topic} is not to be had yet`, { retriable: true })

@@ -1,0 +1,200 @@
+/** Typed, checked reads of the anchor chain. A malformed or contradictory answer is an EvmError, never a value. */
+import { AbiCoder, dataSlice, type Interface, keccak256, type Result } from 'ethers'
+import { type Log, logsOfBlock } from '../nodes/log-answers.ts'
+import { type BlockAnswer, blockAt, callResult } from '../nodes/node-answers.ts'
+import type { Ask } from '../nodes/rpc.ts'
+import { address, addressIn, badAnswer, quantity } from '../nodes/rpc-values.ts'
+import { nodesInterface, protocolStateInterface } from './abi.ts'
+import type { BlockPoint } from './window.ts'
+
+export interface BlockHeader extends BlockPoint, BlockAnswer {}
+
+export interface ReleasedEpoch {
+  /** Lower case. */
+  readonly dataMarket: string
+  readonly epochId: number
+  readonly begin: number
+  readonly end: number
+}
+
+/** Who holds a slot from a block on. */
+export interface SlotChange {
+  readonly slotId: number
+  /** Lower case; the zero address when unassigned. */
+  readonly owner: string
+  readonly active: boolean
+}
+
+export interface BlockEvents {
+  readonly releases: readonly ReleasedEpoch[]
+  /** In log order. */
+  readonly slotChanges: readonly SlotChange[]
+}
+
+export interface ContractAddresses {
+  readonly protocolState: string
+  /** The Nodes registry. */
+  readonly nodes: string
+}
+
+/** Which state a call reads: that of a block by its hash (so never another fork's), or the newest. */
+export type StateAt = { readonly blockHash: string } | 'latest'
+
+export const ZERO_ADDRESS = `0x${'0'.repeat(40)}`
+/** Times that an empty answer is asked for again when the block's bloom filter says that there may be a log. */
+const EMPTY_ANSWERS_MAX = 3
+
+const topicOf = { release: topic('EpochReleased'), ...slotTopics() }
+const topics = Object.values(topicOf)
+
+/** Solidity's `block.number` on most chains is the block's own; see window.ts. */
+export type ContractBlockSource = 'number' | 'l1BlockNumber'
+
+/** The canonical block of that number, or undefined when the node has none (yet). */
+export async function headerAt(
+  ask: Ask,
+  number: number,
+  source: ContractBlockSource,
+): Promise<BlockHeader | undefined> {
+  const block = await blockAt(ask, number)
+  return block && { ...block, contractBlock: contractBlockOf(block, source) }
+}
+
+/** A block as the contract counts it. */
+export function contractBlockOf(block: BlockAnswer, source: ContractBlockSource): number {
+  const counted = block[source]
+  if (counted !== undefined) return counted
+  throw badAnswer(`block ${block.number} has no ${source}, by which the contract is said to count`)
+}
+
+/** The events of one block. An empty answer is checked against the block's bloom filter. */
+export async function eventsOf(
+  ask: Ask,
+  block: Pick<BlockHeader, 'number' | 'hash' | 'logsBloom'>,
+  { protocolState, nodes }: ContractAddresses,
+): Promise<BlockEvents> {
+  const filter = { address: [...new Set([protocolState, nodes])], topics: [topics] }
+  let logs: readonly Log[] = []
+  for (let asked = 0; asked < EMPTY_ANSWERS_MAX && logs.length === 0; asked++) {
+    logs = await logsOfBlock(ask, { ...filter, blockHash: block.hash, blockNumber: block.number })
+    if (!mayHold(block.logsBloom, protocolState, nodes)) break
+  }
+  // One of the two may have the other's events: they mean nothing there.
+  const known = logs.filter(({ address, topics: [topic] }) =>
+    topic === topicOf.release ? address === protocolState : address === nodes,
+  )
+  return {
+    releases: known.filter((log) => log.topics[0] === topicOf.release).map(releaseOf),
+    slotChanges: known.filter((log) => log.topics[0] !== topicOf.release).map(slotChangeOf),
+  }
+}
+
+function releaseOf({ topics: [, market, epochId], data }: Log): ReleasedEpoch {
+  const [begin, end] = decodeData(['uint256', 'uint256', 'uint256'], data)
+  return {
+    dataMarket: addressIn(market, 'the data market of an event'),
+    epochId: quantity(epochId, 'epochId'),
+    begin: quantity(begin, 'epoch begin'),
+    end: quantity(end, 'epoch end'),
+  }
+}
+
+function slotChangeOf({ topics: [topic], data }: Log): SlotChange {
+  if (topic !== topicOf.assigned)
+    return { slotId: quantity(decodeData(['uint256'], data)[0], 'nodeId'), owner: ZERO_ADDRESS, active: false }
+  const [slotId, , owner] = decodeData(['uint256', 'address', 'address'], data)
+  return { slotId: quantity(slotId, 'nodeId'), owner: address(owner, 'owner of a slot'), active: true }
+}
+
+function decodeData(types: readonly string[], data: string): readonly unknown[] {
+  try {
+    return [...AbiCoder.defaultAbiCoder().decode(types, data)]
+  } catch (cause) {
+    throw badAnswer(`an event carries ${data.slice(0, 80)}, which is not ${types.join(', ')}`, cause)
+  }
+}
+
+export const submissionWindow = async (
+  ask: Ask,
+  protocolState: string,
+  dataMarket: string,
+  at: StateAt,
+): Promise<number> =>
+  quantity(await call(ask, protocolState, 'snapshotSubmissionWindow', [dataMarket], at), 'snapshotSubmissionWindow')
+
+/** The newest epoch of a market; 0 when none was released. */
+export async function currentEpochId(ask: Ask, protocolState: string, dataMarket: string): Promise<number> {
+  const data = protocolStateInterface.encodeFunctionData('currentEpoch', [dataMarket])
+  const answer = await callResult(ask, { to: protocolState, data }, 'latest')
+  return quantity(decodeResult(protocolStateInterface, 'currentEpoch', answer).epochId, 'currentEpoch')
+}
+
+/** The block that released an epoch; 0 when none did. */
+export async function releaseBlockOf(
+  ask: Ask,
+  protocolState: string,
+  dataMarket: string,
+  epochId: number,
+): Promise<number> {
+  const data = protocolStateInterface.encodeFunctionData('epochInfo', [dataMarket, epochId])
+  const answer = await callResult(ask, { to: protocolState, data }, 'latest')
+  return quantity(decodeResult(protocolStateInterface, 'epochInfo', answer).blocknumber, 'release block')
+}
+
+export const nodesAddress = async (ask: Ask, protocolState: string, at: StateAt): Promise<string> =>
+  address(await call(ask, protocolState, 'snapshotterState', [], at), 'snapshotterState')
+
+/** The highest slot id. */
+export const slotCount = async (ask: Ask, protocolState: string, at: StateAt): Promise<number> =>
+  quantity(await call(ask, protocolState, 'getTotalNodeCount', [], at), 'getTotalNodeCount')
+
+export async function slotAt(ask: Ask, nodes: string, slotId: number, at: StateAt): Promise<SlotChange> {
+  const data = nodesInterface.encodeFunctionData('nodeInfo', [slotId])
+  const info = decodeResult(nodesInterface, 'nodeInfo', await callResult(ask, { to: nodes, data }, at))
+  const owner = address(info.snapshotterAddress, 'owner of a slot')
+  return { slotId, owner, active: info.active === true && info.burnedOn === 0n }
+}
+
+async function call(ask: Ask, to: string, name: string, args: readonly unknown[], at: StateAt): Promise<unknown> {
+  const data = protocolStateInterface.encodeFunctionData(name, args)
+  return decodeResult(protocolStateInterface, name, await callResult(ask, { to, data }, at))[0]
+}
+
+/** What a read of a contract gave, decoded. Numbers are still to be checked; of texts, each may throw when it is looked at. */
+export function decodeResult(abi: Interface, name: string, answer: string): Result {
+  try {
+    const result = abi.decodeFunctionResult(name, answer)
+    for (const [i, { type }] of abi.getFunction(name)!.outputs.entries()) if (!type.startsWith('string')) void result[i]
+    return result
+  } catch (cause) {
+    const hint = answer === '0x' ? ': there is no such contract at this address and block' : ''
+    throw badAnswer(`${name} was answered with ${answer.slice(0, 80)}${hint}`, cause)
+  }
+}
+
+/** False only when the bloom filter excludes every event we look for; true without a filter in the header. */
+export function mayHold(logsBloom: string | undefined, protocolState: string, nodes: string): boolean {
+  if (logsBloom === undefined) return true
+  const has = (item: string): boolean => bloomBits(item).every((bit) => isSet(logsBloom, bit))
+  if (has(protocolState) && has(topicOf.release)) return true
+  return has(nodes) && [topicOf.minted, topicOf.burned, topicOf.assigned].some(has)
+}
+
+/** Yellow paper, M3:2048: three 11-bit numbers from the first three pairs of bytes of the hash. */
+function bloomBits(item: string): number[] {
+  const digest = keccak256(item)
+  return [0, 2, 4].map((at) => Number(dataSlice(digest, at, at + 2)) & 2047)
+}
+
+/** Bit 0 is the lowest of the last byte. */
+const isSet = (bloom: string, bit: number): boolean =>
+  ((Number.parseInt(bloom[bloom.length - 1 - (bit >> 2)]!, 16) >> (bit & 3)) & 1) === 1
+
+function topic(name: string): string {
+  return protocolStateInterface.getEvent(name)!.topicHash
+}
+
+function slotTopics() {
+  const of = (name: string): string => nodesInterface.getEvent(name)!.topicHash
+  return { minted: of('NodeMinted'), burned: of('NodeBurned'), assigned: of('SnapshotterAddressChanged') }
+}

@@ -1,0 +1,53 @@
+import { EvmError } from '../errors.ts'
+import { callResult } from '../nodes/node-answers.ts'
+import type { Ask } from '../nodes/rpc.ts'
+import { protocolStateInterface } from './abi.ts'
+import { currentEpochId, decodeResult, submissionWindow } from './chain-reader.ts'
+
+export interface MarketOnChain {
+  /** In the market's unit. */
+  readonly submissionWindow: number
+  /** Newest epoch that was released; 0 when none. */
+  readonly epochId: number
+}
+
+/** How nodes say that the contract itself refused a read. */
+const REVERTED = /revert|invalid opcode/i
+
+export const isRevert = (error: unknown): error is EvmError => error instanceof EvmError && REVERTED.test(error.message)
+
+/**
+ * What the contract knows of a data market, or in words why it cannot be served. There is no read that lists the markets of
+ * every version of the contract, so the reads that serving needs are the check. Rejects when the node cannot say.
+ */
+export async function marketOnChain(
+  ask: Ask,
+  protocolState: string,
+  dataMarket: string,
+): Promise<MarketOnChain | { readonly refused: string }> {
+  try {
+    const [window, epochId] = await Promise.all([
+      submissionWindow(ask, protocolState, dataMarket, 'latest'),
+      currentEpochId(ask, protocolState, dataMarket),
+    ])
+    if (window > 0) return { submissionWindow: window, epochId }
+    return {
+      refused: 'its submission window is 0: the contract does not know this data market, or nobody has set it up',
+    }
+  } catch (error) {
+    if (!isRevert(error)) throw error
+    return { refused: `the protocol state contract does not know this data market (${error.message})` }
+  }
+}
+
+/** Whether the owner of a market has it switched on. A contract that cannot say so, or does not know the market, has no switch. */
+export async function marketEnabled(ask: Ask, protocolState: string, dataMarket: string): Promise<boolean> {
+  const data = protocolStateInterface.encodeFunctionData('dataMarketEnabled', [dataMarket])
+  try {
+    const answer = await callResult(ask, { to: protocolState, data }, 'latest')
+    return decodeResult(protocolStateInterface, 'dataMarketEnabled', answer)[0] === true
+  } catch (error) {
+    if (isRevert(error)) return true
+    throw error
+  }
+}

@@ -1,0 +1,92 @@
+/** Which nodes are asked, and in which order: one that fails, or says what it should not, is set aside for a while. */
+import type { EvmError } from '../errors.ts'
+
+/**
+ * `down`: it does not answer. `odd`: it answers with something else than was asked for, or otherwise than the nodes that
+ * agree. `wrong-chain`: it serves another chain.
+ */
+export const NODE_FAULTS = ['down', 'odd', 'wrong-chain'] as const
+export type NodeFault = (typeof NODE_FAULTS)[number]
+
+export interface NodeState {
+  /** Undefined while it is asked like every other. */
+  readonly fault: NodeFault | undefined
+  /** What it did, in words; empty without a fault. */
+  readonly reason: string
+  readonly asideMs: number
+}
+
+/** The first pause; each one that follows on another is twice as long. */
+const ASIDE_MS_FIRST = 1_000
+const ASIDE_MS_MAX = 300_000
+/** Of what is told of a node. */
+const REASON_MAX = 400
+
+const FAULT_OF: Partial<Record<EvmError['code'], NodeFault>> = {
+  UNREACHABLE: 'down',
+  BAD_ANSWER: 'odd',
+  ANSWER_TOO_LONG: 'odd',
+  WRONG_CHAIN: 'wrong-chain',
+}
+
+const WELL: NodeState = { fault: undefined, reason: '', asideMs: 0 }
+
+export interface NodeStates {
+  /** All of them from the preferred one on; those set aside come last, and are asked only when no other is left. */
+  order(now: number): readonly number[]
+  /** Whether it is asked like every other. */
+  isFree(node: number, now: number): boolean
+  /** Its pause is over and it answered as it should. */
+  answered(node: number, now: number): void
+  /** Takes what a reading failed for: not every failure is a fault of the node. */
+  failed(node: number, error: EvmError, now: number): void
+  setAside(node: number, fault: NodeFault, reason: string, now: number): void
+  /** Prefers the node after this one. */
+  passOver(node: number): void
+  readonly preferred: number
+}
+
+export function createNodeStates(
+  count: number,
+  changed: (node: number, state: NodeState) => void = () => undefined,
+): NodeStates {
+  const states = Array.from({ length: count }, () => ({ state: WELL, until: 0 }))
+  let preferred = 0
+  const isFree = (node: number, now: number): boolean => states[node]!.until <= now
+
+  const setAside = (node: number, fault: NodeFault, reason: string, now: number): void => {
+    const { state, until } = states[node]!
+    if (until > now && state.fault === fault) return // asked in its pause for want of another
+    // A pause grows only on one that ended no longer ago than it took.
+    const goesOn = state.asideMs > 0 && now - until <= state.asideMs
+    const asideMs = goesOn ? Math.min(ASIDE_MS_MAX, state.asideMs * 2) : ASIDE_MS_FIRST
+    states[node] = { state: { fault, reason: reason.slice(0, REASON_MAX), asideMs }, until: now + asideMs }
+    changed(node, states[node]!.state)
+  }
+
+  return {
+    get preferred() {
+      return preferred
+    },
+    order(now) {
+      const all = Array.from({ length: count }, (_, i) => (preferred + i) % count)
+      const aside = all.filter((node) => !isFree(node, now)).sort((a, b) => states[a]!.until - states[b]!.until)
+      return [...all.filter((node) => isFree(node, now)), ...aside]
+    },
+    isFree,
+    answered(node, now) {
+      const { state, until } = states[node]!
+      if (state.fault === undefined || until > now) return
+      states[node]!.state = { ...WELL, asideMs: state.asideMs } // remembered, in case it goes on as before
+      changed(node, WELL)
+    },
+    failed(node, error, now) {
+      const fault = FAULT_OF[error.code]
+      if (fault) setAside(node, fault, error.message, now)
+    },
+    setAside,
+    passOver(node) {
+      preferred = (node + 1) % count
+    },
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The values that answers of a node are made of. None is believed unchecked: a wrong one is an EvmError `BAD_ANSWER`.
+ * `Number` and `BigInt` alone take an empty text for 0, spaces, decimals and exponents.
+ */
+import { EvmError } from '../errors.ts'
+
+/** A number up to 2^53-1, of 0x and hex digits, or of the ABI's decoder. */
+export function quantity(value: unknown, what: string): number {
+  const number = Number(bigQuantity(value, what))
+  if (Number.isSafeInteger(number)) return number
+  throw malformed(value, `${what} is not a number up to 2^53-1`)
+}
+
+/** Up to 2^256-1. */
+export function bigQuantity(value: unknown, what: string): bigint {
+  if (typeof value === 'bigint' && value >= 0n) return value
+  if (typeof value === 'string' && /^0x[0-9a-fA-F]{1,64}$/.test(value)) return BigInt(value)
+  throw malformed(value, `${what} is not 0x and hex digits`)
+}
+
+/** 32 bytes as 0x and hex digits, in lower case. */
+export function hash(value: unknown, what: string): string {
+  if (typeof value === 'string' && /^0x[0-9a-fA-F]{64}$/.test(value)) return value.toLowerCase()
+  throw malformed(value, `${what} is not a hash`)
+}
+
+/** 20 bytes as 0x and hex digits, in lower case. */
+export function address(value: unknown, what: string): string {
+  if (typeof value === 'string' && /^0x[0-9a-fA-F]{40}$/.test(value)) return value.toLowerCase()
+  throw malformed(value, `${what} is not an address`)
+}
+
+/** The address in a topic or another word of 32 bytes, in lower case. */
+export function addressIn(word: unknown, what: string): string {
+  const bytes = hash(word, what)
+  if (bytes.startsWith(`0x${'0'.repeat(24)}`)) return `0x${bytes.slice(26)}`
+  throw malformed(word, `${what} is not an address`)
+}
+
+/** Whole bytes as 0x and hex digits, in lower case. */
+export function hexBytes(value: unknown, what: string): string {
+  if (typeof value === 'string' && value.length % 2 === 0 && /^0x[0-9a-fA-F]*$/.test(value)) return value.toLowerCase()
+  throw malformed(value, `${what} is not 0x and whole bytes of hex digits`)
+}
+
+/** An object, whose fields are still to be checked. */
+export function fieldsOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw malformed(value, `${what} is not an object`)
+}
+
+/** A list of at most so many items, which are still to be checked. */
+export function listOf(value: unknown, what: string, itemsMax: number): readonly unknown[] {
+  if (!Array.isArray(value)) throw malformed(value, `${what} is not a list`)
+  if (value.length <= itemsMax) return value
+  throw tooLong(`${what} has ${value.length} items, and ${itemsMax} is the most`)
+}
+
+/** Nodes leave a field out, or say null, where they have nothing. */
+export const isAbsent = (value: unknown): value is undefined | null => value === undefined || value === null
+
+export const badAnswer = (problem: string, cause?: unknown): EvmError =>
+  new EvmError('BAD_ANSWER', problem, { retriable: true, cause })
+
+export const tooLong = (problem: string): EvmError => new EvmError('ANSWER_TOO_LONG', problem, { retriable: true })
+
+/** Of a wrong value in a message. */
+const SHOWN_MAX = 80
+
+const malformed = (value: unknown, problem: string): EvmError => badAnswer(`${problem}: ${shown(value)}`)
+
+/** Whatever the value is: an object of JSON may have a `toString` that is none. */
+function shown(value: unknown): string {
+  try {
+    const text = typeof value === 'object' ? JSON.stringify(value) : JSON.stringify(String(value))
+    return text.slice(0, SHOWN_MAX)
+  } catch {
+    return `a ${typeof value}`
+  }
+}

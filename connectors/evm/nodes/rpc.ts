@@ -1,0 +1,258 @@
+/** Several nodes of one chain, none of which is trusted by itself (decision 0027). */
+import type { Clock } from '../../../streams/ports.ts'
+import { Conclusion, classifyRpcFailure, EvmError, wordsOf } from '../errors.ts'
+import { type Agreement, ballotOf, noAgreement, type Outcome, outcomeOf } from './agreement.ts'
+import { connectHttp } from './http-endpoint.ts'
+import { isUnanswered } from './json-rpc.ts'
+import { LOG_RANGE_BLOCKS, limitLogRange } from './log-range.ts'
+import { chainIdOf } from './node-answers.ts'
+import { createNodeStates, type NodeState, type NodeStates } from './node-states.ts'
+
+/** Asks one node. Calls made in one turn of the event loop travel in one JSON-RPC batch. */
+export type Ask = (method: string, params: readonly unknown[]) => Promise<unknown>
+
+export interface Endpoint {
+  readonly ask: Ask
+  close(): void
+}
+
+export interface RpcOptions {
+  /** In order of preference. */
+  readonly urls: readonly string[]
+  readonly chainId: number
+  readonly timeoutMs: number
+  /** Calls per JSON-RPC batch, at most; 1 for nodes without batches. */
+  readonly batchMax: number
+  /** Blocks of one request for logs, at most. */
+  readonly logRangeBlocks?: number | undefined
+  /** Nodes that must say the same of what is to be agreed on; 1 when absent. */
+  readonly agreement?: number | undefined
+}
+
+export const RPC_DEFAULTS = { timeoutMs: 10_000, batchMax: 50, logRangeBlocks: LOG_RANGE_BLOCKS, agreement: 1 } as const
+
+/** `refused`: the node is well, but the contract, or the rules for transactions, say no. */
+export type RpcOutcome = 'ok' | 'refused' | 'failed'
+
+/** `endpoint` is the index of a URL (which may hold a secret). */
+export interface RpcObserver {
+  answered?(endpoint: number, method: string, outcome: RpcOutcome, elapsedMs: number): void
+  /** A node was set aside, or is asked again like every other. */
+  nodeChanged?(endpoint: number, state: NodeState): void
+  /** It says otherwise than the nodes that agree, or than others while too few agree. */
+  disagreed?(endpoint: number, what: string): void
+  /** It answers, and has told of no new block for so long. Again when that goes on with the next node. */
+  stoodStill?(endpoint: number, forMs: number): void
+  /** Reading the answers of a node ended in a way that was not thought of: a fault of ours, treated as one of the node. */
+  unexpected?(endpoint: number, error: unknown): void
+}
+
+export interface RpcPorts {
+  readonly clock: Clock
+  readonly observer?: RpcObserver | undefined
+  /** Opens an endpoint; the default speaks HTTP. */
+  readonly connect?: ((url: string, options: RpcOptions) => Endpoint) | undefined
+}
+
+export interface Rpc {
+  /** Rejects with `WRONG_CHAIN` when every node serves another chain; with one that is down there may be a right one yet. */
+  check(): Promise<void>
+  /**
+   * Runs a whole reading on one node, so that its parts fit together; when that fails, on the next node, each once. Whatever
+   * is thrown in it is a failure of that node, but for a Conclusion, which is passed on. Rejects with the EvmError of the last
+   * node; with one that is final only when every node gives such a one.
+   */
+  read<T>(reading: (ask: Ask) => Promise<T>): Promise<T>
+  /** The same request to every node at once, an outcome of each. Says nothing about which node is preferred. */
+  each<T>(reading: (ask: Ask) => Promise<T>): readonly Promise<T>[]
+  /**
+   * As `read`, and gives the value when as many nodes as are set say the same. Those that say otherwise than they are set
+   * aside. Rejects with `DISAGREEMENT` or `TOO_FEW_NODES`, which pass, naming the nodes. One node, or none set: `read`.
+   */
+  agree<T>(reading: (ask: Ask) => Promise<T>, agreement: Agreement<T>): Promise<T>
+  /** Prefers the next node from now on: the present one answers, but stands still. */
+  rotate(stoodStillMs: number): void
+  close(): void
+}
+
+/** The chain of a node is looked at again after so long: behind one address another node may have taken the place. */
+const CHAIN_CHECK_MS = 60_000
+
+const REFUSALS = /revert|insufficient funds|nonce too|already (known|imported|exists)|known transaction|underpriced/i
+
+export const createRpc = (options: RpcOptions, ports: RpcPorts): Rpc => new Nodes(options, ports)
+
+class Nodes implements Rpc {
+  private readonly options: RpcOptions
+  private readonly ports: RpcPorts
+  private readonly endpoints: readonly Endpoint[]
+  private readonly asks: readonly Ask[]
+  private readonly states: NodeStates
+  /** When the chain of the node was last looked at; undefined when it was not since the node last failed to answer. */
+  private readonly checkedAt: (number | undefined)[]
+
+  constructor(options: RpcOptions, ports: RpcPorts) {
+    const { connect = connectHttp, observer } = ports
+    const { urls, agreement = RPC_DEFAULTS.agreement } = options
+    if (agreement > urls.length && urls.length > 0)
+      throw new EvmError('TOO_FEW_NODES', `${agreement} nodes must say the same, and ${urls.length} are configured`)
+    this.options = options
+    this.ports = ports
+    this.endpoints = options.urls.map((url) => connect(url, options))
+    this.asks = this.endpoints.map((_, index) => this.askOf(index))
+    this.states = createNodeStates(this.endpoints.length, (node, state) => observer?.nodeChanged?.(node, state))
+    this.checkedAt = this.endpoints.map(() => undefined)
+    for (const ask of this.asks) limitLogRange(ask, options.logRangeBlocks ?? LOG_RANGE_BLOCKS)
+  }
+
+  async check(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.asks.map((_, index) => this.readAt(index, async () => undefined)))
+    const reasons = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason : undefined))
+    const isWrong = (reason: unknown): reason is EvmError => reason instanceof EvmError && reason.code === 'WRONG_CHAIN'
+    if (!reasons.every(isWrong)) return
+    throw new EvmError('WRONG_CHAIN', reasons.map(({ message }) => message).join(' '))
+  }
+
+  async read<T>(reading: (ask: Ask) => Promise<T>): Promise<T> {
+    return (await this.readAnywhere(reading)).value
+  }
+
+  async agree<T>(reading: (ask: Ask) => Promise<T>, agreement: Agreement<T>): Promise<T> {
+    const { agreement: needed = RPC_DEFAULTS.agreement } = this.options
+    const { what, again = reading, textOf } = agreement
+    let failure: EvmError | undefined
+    // Once more for each node that proves to be the odd one.
+    for (let tries = 0; tries < this.endpoints.length; tries++) {
+      const { value, node } = await this.readAnywhere(reading)
+      const text = textOf(value)
+      if (needed <= 1 || text === undefined) return value
+      const others = this.states.order(this.ports.clock.now()).filter((other) => other !== node)
+      const ballot = await ballotOf({ node, text }, others, needed, async (other) =>
+        String(textOf(await this.readAt(other, (ask) => again(ask, value)))),
+      )
+      const outcome = outcomeOf(ballot, needed)
+      this.takeOutcome(outcome, what(value))
+      if (outcome.agreed === text) return value
+      failure = noAgreement(ballot, outcome, needed, what(value))
+      if (outcome.agreed === undefined) break
+    }
+    throw failure
+  }
+
+  each<T>(reading: (ask: Ask) => Promise<T>): readonly Promise<T>[] {
+    return this.asks.map((_, node) => this.readAt(node, reading))
+  }
+
+  rotate(stoodStillMs: number): void {
+    this.ports.observer?.stoodStill?.(this.states.preferred, stoodStillMs)
+    this.states.passOver(this.states.preferred)
+  }
+
+  close(): void {
+    for (const endpoint of this.endpoints) endpoint.close()
+  }
+
+  private async readAnywhere<T>(reading: (ask: Ask) => Promise<T>): Promise<{ value: T; node: number }> {
+    let failure: EvmError | undefined
+    for (const node of this.states.order(this.ports.clock.now())) {
+      try {
+        return { value: await this.readAt(node, reading), node }
+      } catch (cause) {
+        if (!(cause instanceof EvmError)) throw cause
+        this.states.passOver(node)
+        if (failure === undefined || !failure.retriable || cause.retriable) failure = cause
+      }
+    }
+    throw failure
+  }
+
+  private takeOutcome({ agreed, odd }: Outcome, what: string): void {
+    for (const node of odd) {
+      this.ports.observer?.disagreed?.(node, what)
+      const reason = `${this.nameOf(node)} says otherwise of ${what} than the nodes that agree`
+      if (agreed !== undefined) this.states.setAside(node, 'odd', reason, this.ports.clock.now())
+    }
+  }
+
+  /** One reading on one node; rejects with its failure, of which the states know then. */
+  private async readAt<T>(node: number, reading: (ask: Ask) => Promise<T>): Promise<T> {
+    const { clock } = this.ports
+    try {
+      await this.checkChain(node)
+      const value = await reading(this.asks[node]!)
+      this.states.answered(node, clock.now())
+      return value
+    } catch (cause) {
+      const failure = this.failureOf(cause, node)
+      if (failure instanceof EvmError) {
+        if (isUnanswered(failure)) this.checkedAt[node] = undefined // what comes back may be another one
+        this.states.failed(node, failure, clock.now())
+      } else this.states.answered(node, clock.now())
+      throw failure
+    }
+  }
+
+  private async checkChain(node: number): Promise<void> {
+    const { chainId } = this.options
+    const now = this.ports.clock.now()
+    const before = this.checkedAt[node]
+    if (before !== undefined && now - before < CHAIN_CHECK_MS) return
+    if (before !== undefined) this.checkedAt[node] = now // one of those that read at the same time looks again
+    const stated = await chainIdOf(this.asks[node]!).catch((error: unknown) => {
+      this.checkedAt[node] = undefined
+      throw error
+    })
+    this.checkedAt[node] = stated === chainId ? now : undefined
+    if (stated === chainId) return
+    throw new EvmError(
+      'WRONG_CHAIN',
+      `RPC endpoint ${node + 1} serves chain ${stated}, but this sequencer is configured for chain ${chainId}. ` +
+        'Correct the URL or the chain id; nothing was read from it.',
+      { retriable: true, endpoint: node },
+    )
+  }
+
+  /** What a reading of this node threw, as its failure. */
+  private failureOf(cause: unknown, node: number): EvmError | Conclusion {
+    if (cause instanceof Conclusion) return cause
+    if (cause instanceof EvmError) return cause.locatedAt(node, this.nameOf(node))
+    this.ports.observer?.unexpected?.(node, cause)
+    const message = `${this.nameOf(node)}: its answers could not be read: ${wordsOf(cause)}`
+    return new EvmError('BAD_ANSWER', message, { retriable: true, endpoint: node, cause })
+  }
+
+  private askOf(node: number): Ask {
+    const { clock, observer } = this.ports
+    return async (method, params) => {
+      const started = clock.now()
+      const report = (outcome: RpcOutcome): void => observer?.answered?.(node, method, outcome, clock.now() - started)
+      try {
+        const answer = await withDeadline(this.endpoints[node]!.ask(method, params), this.options.timeoutMs, clock)
+        report('ok')
+        return answer
+      } catch (cause) {
+        const error = classifyRpcFailure(cause, `${method} at ${this.nameOf(node)}`, node)
+        const isRefusal = method === 'eth_sendRawTransaction' || REFUSALS.test(error.message) // of a transaction in any words
+        report(error.code === 'RPC_ERROR' && isRefusal && !isUnanswered(error) ? 'refused' : 'failed')
+        throw error
+      }
+    }
+  }
+
+  private nameOf(node: number): string {
+    return `RPC endpoint ${node + 1} of ${this.endpoints.length}`
+  }
+}
+
+async function withDeadline<T>(answer: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
+  const done = new AbortController()
+  const late = clock.sleep(timeoutMs, done.signal).then((): never => {
+    throw new EvmError('UNREACHABLE', `no answer within ${timeoutMs / 1_000} s`, { retriable: true })
+  })
+  late.catch(() => undefined)
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    done.abort()
+  }
+}

@@ -1,0 +1,78 @@
+/** The epochs under way and the last ones through, one row each. */
+import type { EpochSummary, Gap } from '../../../schema.ts'
+import { now } from '../connection.ts'
+import { count, duration, plural } from '../format.ts'
+import { isUnderWay, phasesOf, type Usual } from '../phases.ts'
+import { epochRoute } from '../routes.ts'
+import { EPOCH_PHASES, type Tone } from '../words.ts'
+import { Agreement, Empty, Link, Tag } from './basics.tsx'
+import { phaseWords, Track, TrackHead } from './track.tsx'
+
+export function Timeline({
+  epochs,
+  usual,
+  stuck,
+}: {
+  epochs: readonly EpochSummary[]
+  usual: Usual
+  stuck: readonly Gap[]
+}) {
+  if (epochs.length === 0) return <Empty title="No epoch yet">Waiting for the contract to release the first one.</Empty>
+  return (
+    <div class="timeline">
+      <div class="timeline-head">
+        <span>Epoch</span>
+        <TrackHead />
+        <span>Agreement</span>
+      </div>
+      <ol class="timeline-rows">
+        {epochs.map((epoch) => (
+          <Row key={epoch.epochId} epoch={epoch} usual={usual} stuck={isStuck(stuck, epoch.epochId)} />
+        ))}
+      </ol>
+    </div>
+  )
+}
+
+export const isStuck = (stuck: readonly Gap[], epochId: number): boolean =>
+  stuck.some((gap) => gap.epochId <= epochId && epochId <= gap.lastEpochId)
+
+function Row({ epoch, usual, stuck }: { epoch: EpochSummary; usual: Usual; stuck: boolean }) {
+  const phases = phasesOf(epoch, now.value, usual, stuck)
+  const late = phases.some(({ state }) => state === 'late' || state === 'failed')
+  return (
+    <li class={`row ${late ? 'is-late' : ''}`}>
+      <div class="row-name">
+        <Link to={epochRoute(epoch.epochId)} class="strong">
+          {epoch.epochId}
+        </Link>
+        <Tag tone={toneOf(epoch, late)}>
+          {late && epoch.phase !== 'FAILED' ? 'Held up' : EPOCH_PHASES[epoch.phase].name}
+        </Tag>
+        <span class="note">{tookWords(epoch)}</span>
+      </div>
+      <div>
+        <Track phases={phases} />
+        {late && <p class="late-words">{phaseWords(phases)}</p>}
+      </div>
+      <div class="row-agreement">
+        {epoch.agreement !== null && <Agreement share={epoch.agreement} />}
+        <span class="note">
+          {epoch.agreement === null
+            ? plural(epoch.submissions, 'submission')
+            : `${count(epoch.projects)} of ${plural(epoch.projects + epoch.projectsWithoutQuorum, 'project')}`}
+        </span>
+      </div>
+    </li>
+  )
+}
+
+export const toneOf = (epoch: Pick<EpochSummary, 'phase'>, late: boolean): Tone =>
+  late && epoch.phase !== 'FAILED' ? 'warn' : EPOCH_PHASES[epoch.phase].tone
+
+/** From the release to the end, so far. */
+function tookWords(epoch: EpochSummary): string {
+  if (epoch.releasedAt === null) return ''
+  const until = isUnderWay(epoch) ? now.value : epoch.finalAt
+  return until === null ? '' : duration(until - epoch.releasedAt)
+}

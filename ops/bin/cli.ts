@@ -1,0 +1,188 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, Help, type HelpConfiguration, type OutputConfiguration } from 'commander'
+import { EXIT, explain } from '../base/cli-error.ts'
+import { requireOpenFiles } from '../base/machine-limits.ts'
+import { type Lines, stderr, stdout } from '../base/output.ts'
+import type { OpenLog } from '../ground/open-log.ts'
+
+const VERSION = (
+  JSON.parse(
+    readFileSync(
+      new URL(import.meta.url.includes('/dist/') ? '../../../package.json' : '../../package.json', import.meta.url),
+      'utf8',
+    ),
+  ) as { version: string }
+).version
+
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    const program = await createProgram(argv[2] === 'help' ? argv[3] : argv[2])
+    await program.parseAsync(argv)
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+      return
+    }
+    const { lines, exitCode } = explain(error)
+    stderr.print(...lines)
+    process.exitCode = exitCode
+  }
+}
+
+interface CommandEntry {
+  readonly about: string
+  /** Loads its modules: those of one command take a moment, those of all take seconds (libp2p, ethers). */
+  readonly create: () => Promise<Command>
+}
+
+const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> = {
+  'Run:': {
+    dev: {
+      about: 'Run everything in one process: sequencer, development chain, validators, simulated snapshotters',
+      create: async () => (await import('../world/dev/command.ts')).devCommand(VERSION),
+    },
+    run: {
+      about: 'Run roles of the sequencer on a Kafka cluster, until SIGTERM or Ctrl-C',
+      create: async () => (await import('../run/command.ts')).runCommand(VERSION),
+    },
+    devchain: {
+      about: 'Run a development chain with the contract, an epoch manager and validators, for trials of `run`',
+      create: async () => (await import('../world/dev/chain-command.ts')).devChainCommand(),
+    },
+    snapshotters: {
+      about: 'Send signed submissions of simulated snapshotters, a share of them wrong on purpose, to an intake',
+      create: async () => (await import('../world/snapshotters/command.ts')).snapshottersCommand(),
+    },
+  },
+  'Look:': {
+    epoch: {
+      about: 'Where an epoch stands: submissions, verdicts, winners, batches, transactions, attestations',
+      create: async () => (await import('../look/command.ts')).epochCommand(openLog),
+    },
+    why: {
+      about: 'What became of the submissions of a slot, and by which rule',
+      create: async () => (await import('../look/command.ts')).whyCommand(openLog),
+    },
+    'dead-letters': {
+      about: 'Records that were put aside since they are none of their topic: list, count, show, and put back',
+      create: async () => (await import('../look/dead-letters/command.ts')).deadLettersCommand(openLog),
+    },
+    doctor: {
+      about: 'Check the machine, the data directory or the cluster, the ports, the node and the storage',
+      create: async () => (await import('../look/doctor/command.ts')).doctorCommand(),
+    },
+    topology: {
+      about: 'Look at the stream graph',
+      create: async () => (await import('../look/describe.ts')).topologyCommand(),
+    },
+  },
+  'Check and prove:': {
+    audit: {
+      about: 'Recompute everything from the log with a second implementation of the rules, and compare',
+      create: async () => (await import('../check/audit/command.ts')).auditCommand(asItIs),
+    },
+    log: {
+      about: 'Check the log of a data directory for damage, and repair it',
+      create: async () => (await import('../check/log/command.ts')).logCommand(),
+    },
+    replay: {
+      about: 'Recompute one epoch from the log with the topology itself, and compare with what was recorded',
+      create: async () => (await import('../check/replay/command.ts')).replayCommand(withChain),
+    },
+    verify: {
+      about: 'Check a batch: CIDs, both roots, signatures, one vote per slot, the winner per project',
+      create: async () => (await import('../check/verify/command.ts')).verifyCommand(),
+    },
+    proof: {
+      about: 'Prove that a submission is in an anchored batch, and check such a proof',
+      create: async () => (await import('../check/proof/command.ts')).proofCommand(openLog),
+    },
+  },
+  'Deploy and change:': {
+    deploy: {
+      about: 'Compare a cluster with what the sequencer needs, and make it so',
+      create: async () => (await import('../deploy/command.ts')).deployCommand(),
+    },
+    schemas: {
+      about: 'Check, compare and register the schemas of the topics',
+      create: async () => (await import('../deploy/registry/command.ts')).schemasCommand(),
+    },
+    config: {
+      about: 'Look at the settings of a sequencer on a cluster',
+      create: async () => (await import('../settings/command.ts')).configCommand(),
+    },
+    keys: {
+      about: 'Make the key files of a sequencer, and say who they are',
+      create: async () => (await import('../settings/keys/command.ts')).keysCommand(),
+    },
+    markets: {
+      about: 'List, add and remove data markets while everything runs',
+      create: async () => (await import('../deploy/markets/command.ts')).marketsCommand(openLog),
+    },
+    peers: {
+      about: 'Who sends most to the intakes; ban and unban peers and addresses while everything runs',
+      create: async () => (await import('../deploy/peers/command.ts')).peersCommand(openLog),
+    },
+    batches: {
+      about: 'Give stores the batches that they lack, and have them let go of old ones',
+      create: async () => (await import('../deploy/batches/command.ts')).batchesCommand(openLog),
+    },
+    reset: {
+      about: 'Move the offsets of stages that stand still, and empty their state',
+      create: async () => (await import('../deploy/reset/command.ts')).resetCommand(),
+    },
+  },
+}
+
+/** @param only the one command that is wanted and loaded; of the others only the name and what they are for is known */
+export async function createProgram(only?: string): Promise<Command> {
+  const program = new Command('sequencer')
+    .description('Snapshot sequencer for Powerloom data markets')
+    .version(VERSION)
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside cannot be used · 4 not all could be checked · 70 a fault of ours',
+    )
+  for (const [group, entries] of Object.entries(GROUPS))
+    for (const [name, { about, create }] of Object.entries(entries)) {
+      if (name === only && name !== 'doctor') requireOpenFiles() // which says it among other things
+      const command = name === only ? await create() : new Command(name)
+      program.addCommand(command.description(about).helpGroup(group))
+    }
+  const { commands } = program
+  for (const command of [program, ...commands, ...commands.flatMap(({ commands: inner }) => inner)])
+    command
+      .exitOverride()
+      .configureHelp(HELP)
+      .configureOutput(OUTPUT)
+      .showHelpAfterError('(run with --help for the options)')
+  return program
+}
+
+/** What commander quotes of the words that were given is foreign, too. */
+const OUTPUT: OutputConfiguration = {
+  writeOut: (text) => stdout.print(...linesOf(text)),
+  writeErr: (text) => stderr.print(...linesOf(text)),
+  outputError: (text) => stderr.print(...refusalOf(text)),
+}
+const linesOf = (text: string): Lines => text.replace(/\n$/, '').split('\n')
+
+/** The words that were given are a part of the first line, whatever they hold; commander may add a line with a proposal. */
+function refusalOf(text: string): Lines {
+  const [, said = text, proposal] = /^(.*?)(?:\n(\(Did you mean [^\n]*\)))?\n$/s.exec(text) ?? []
+  return proposal === undefined ? [said] : [said, `  ${proposal}`]
+}
+
+/** Commander does not say which options cannot be left out. */
+const HELP: HelpConfiguration = {
+  optionDescription(option) {
+    const text = new Help().optionDescription(option)
+    return option.mandatory ? `${text} (required)` : text
+  },
+}
+
+const openLog: OpenLog = async (target) => (await import('../ground/open-log.ts')).openLog(target)
+const asItIs: OpenLog = async (target) =>
+  (await import('../ground/open-log.ts')).openLog(target, { withChain: true, withUnknown: true })
+const withChain: OpenLog = async (target) =>
+  (await import('../ground/open-log.ts')).openLog(target, { withChain: true })

@@ -1,0 +1,299 @@
+/**
+ * Recomputes every epoch from the log with a second, plain implementation of the rules and compares. It shares with the
+ * sequencer what a record looks like (schemas, topics) and nothing of how it is processed.
+ */
+import type { EpochTick } from '../../../schemas/types.ts'
+import { partitionFor } from '../../../streams/partitioner.ts'
+import type { Log, PartitionBounds } from '../../../streams/ports.ts'
+import type { ProtocolRules } from '../../../topology/rules.ts'
+import { epochScope, type Topics } from '../../../topology/topics.ts'
+import { readMarketRows } from '../../reading/market-rows.ts'
+import { partitionsOf } from '../../reading/scan.ts'
+import { createKeccak256 } from '../verify/keccak.ts'
+import { createSignatureReader } from '../verify/signature.ts'
+import { readHistories } from './anchor-history.ts'
+import { indexBatches, readAnchors } from './anchored.ts'
+import type { ChainReader } from './chain.ts'
+import { ChainView, nameOf } from './chain-view.ts'
+import { compareReleases } from './compare-releases.ts'
+import { TickComparison } from './compare-ticks.ts'
+import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
+import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
+import { admitAll, auditEpoch, type EpochSources } from './epoch-audit.ts'
+import { nameForeign } from './foreign.ts'
+import { Judge, type JudgeSources, type Outcome } from './judge.ts'
+import { readVerdicts, type VerdictLedger } from './ledger.ts'
+import { newestHeads } from './newest-heads.ts'
+import { readOwners } from './owners.ts'
+import { type AuditReport, Findings } from './report.ts'
+import { ServedMarkets } from './served-markets.ts'
+import { readStages } from './stages.ts'
+import { compareBlocks } from './stored-blocks.ts'
+import { untilVisible } from './until-visible.ts'
+
+export interface AuditOptions {
+  readonly topics: Topics
+  readonly rules: ProtocolRules
+  /** Prefix of the consumer groups. Without it every stage counts as past everything in the log. */
+  readonly appId?: string
+  readonly chain?: ChainReader
+  /** Folder of the batch store whose blocks are compared with their CIDs. */
+  readonly blocks?: string
+}
+
+export async function auditLog(log: Log, options: AuditOptions): Promise<AuditReport> {
+  const audit = await openAudit(log, options)
+  if (options.blocks !== undefined) await compareBlocks(options.blocks, audit.findings)
+  await audit.replay()
+  await audit.compareReleases()
+  return audit.report()
+}
+
+/**
+ * The log may be in use. So what stages have committed is looked up first, then where what they wrote ends, once readers see
+ * it; and where the submissions end last: then whatever is due is there, and whatever was decided has its cause in what is
+ * replayed.
+ */
+async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions): Promise<Audit> {
+  const findings = new Findings()
+  const stages = await readStages(log, topics, appId, findings)
+  await untilVisible(log, [topics.verdicts, topics.batches, topics.anchors].flatMap(partitionsOf))
+  const verdictBounds = await log.bounds(partitionsOf(topics.verdicts))
+  const sources: EpochSources = {
+    log,
+    topics,
+    stages,
+    batches: await indexBatches(log, topics, findings),
+    anchors: await readAnchors(log, topics, findings),
+    histories: await readHistories(log, topics, findings),
+    chain,
+    keccak: await createKeccak256(),
+    findings,
+  }
+  await nameForeign(log, topics, findings)
+  const bounds = await log.bounds(partitionsOf(topics.submissions))
+  const ledger = await readVerdicts(log, topics, bounds, verdictBounds, findings)
+  const isCut = bounds.some(({ start }) => start > 0)
+  const markets = new ServedMarkets(rules, await readMarketRows(log, topics, findings.unreadable), isCut)
+  const heads = await newestHeads(log, topics)
+  const countsOwnBlocks = heads.some(({ contractBlock, blockNumber }) => contractBlock === blockNumber)
+  const view = new ChainView(markets, findings, isCut, { headsKept: rules.headsKept, countsOwnBlocks })
+  const { submissions } = topics
+  const judging: JudgeSources = {
+    ownerAt: await readOwners(log, topics, findings),
+    reader: await createSignatureReader(),
+    partitionOf: ({ dataMarket, epochId, projectId }) =>
+      partitionFor(
+        submissions.key.encode({ dataMarket: dataMarket.toLowerCase(), epochId, projectId }),
+        submissions.partitions,
+      ),
+  }
+  const judge = new Judge(rules, markets, judging, isCut)
+  const audit = new Audit(sources, markets, ledger, view, judge, bounds, rules)
+  if (isCut) await audit.align()
+  return audit
+}
+
+class Audit {
+  private readonly sources: EpochSources
+  readonly findings: Findings
+  private readonly markets: ServedMarkets
+  private readonly ledger: VerdictLedger
+  private readonly view: ChainView
+  private readonly judge: Judge
+  private readonly cursors: readonly PartitionCursor[]
+  private readonly ticks: TickComparison
+  /** Valid submissions of each epoch that is not closed yet. */
+  private readonly valid = new Map<string, { readonly entries: Entry[]; readonly keep: (entry: Entry) => Entry }>()
+  private acknowledged = 0
+  private pending = 0
+  private early = 0
+  private beyondRetention = 0
+  private anchored = 0
+  private onChain = 0
+  private blocks: { first: number; last: number } | undefined
+
+  constructor(
+    sources: EpochSources,
+    markets: ServedMarkets,
+    ledger: VerdictLedger,
+    view: ChainView,
+    judge: Judge,
+    bounds: readonly PartitionBounds[],
+    rules: ProtocolRules,
+  ) {
+    this.sources = sources
+    this.findings = sources.findings
+    this.markets = markets
+    this.ledger = ledger
+    this.view = view
+    this.judge = judge
+    this.ticks = new TickComparison(sources.log, sources.topics, this.findings, rules.headsKept)
+    const ports = { ...sources, rules, onUnreadable: this.findings.unreadable }
+    this.cursors = bounds.map(({ stable }, partition) => new PartitionCursor(ports, partition, stable))
+  }
+
+  /** Where records have expired, the partitions begin at different markers: goes on to the first one that all have. */
+  async align(): Promise<void> {
+    for (;;) {
+      const stops: (ReadMarker | undefined)[] = []
+      for (const cursor of this.cursors) stops.push(await cursor.untilMarker(() => this.beyondRetention++))
+      const latest = stops.reduce((a, b) => (a && b && isBefore(a.marker.tick, b.marker.tick) ? b : a))
+      if (stops.includes(undefined)) return
+      const behind = stops.map((stop) => tickId(stop!.marker.tick) !== tickId(latest!.marker.tick))
+      if (!behind.includes(true)) return
+      for (const [partition, isBehind] of behind.entries()) if (isBehind) this.cursors[partition]!.takeMarker()
+    }
+  }
+
+  /** From marker to marker: what lies before a marker in any partition is judged by the state before it. */
+  async replay(): Promise<void> {
+    for (;;) {
+      const stops: (ReadMarker | undefined)[] = []
+      for (const cursor of this.cursors)
+        stops.push(
+          await cursor.untilMarker((read) => {
+            this.acknowledged++
+            for (const outcome of this.judge.judge(read)) this.take(outcome, () => read.offset)
+          }),
+        )
+      const next = this.nextMarker(stops)
+      if (!next) break
+      await this.applyMarker(next, stops)
+    }
+    this.finish()
+  }
+
+  /** Every partition has the same markers in the same order; the earliest is applied first, and who lacks it is reported. */
+  private nextMarker(stops: readonly (ReadMarker | undefined)[]): EpochTick | undefined {
+    const ticks = stops.flatMap((stop) => (stop ? [stop.marker.tick] : []))
+    const times = new Map<string, number>()
+    for (const tick of ticks) times.set(tickId(tick), (times.get(tickId(tick)) ?? 0) + 1)
+    return ticks.sort((a, b) => times.get(tickId(b))! - times.get(tickId(a))! || (isBefore(a, b) ? -1 : 1))[0]
+  }
+
+  private async applyMarker(tick: EpochTick, stops: readonly (ReadMarker | undefined)[]): Promise<void> {
+    const id = tickId(tick)
+    for (const [partition, stop] of stops.entries()) {
+      if (stop && tickId(stop.marker.tick) === id) this.cursors[partition]!.takeMarker()
+      else
+        this.findings.add(
+          'skipped',
+          `submissions[${partition}]`,
+          `the marker ${id} is missing, which other partitions have`,
+        )
+    }
+    await this.ticks.compare(tick)
+    this.view.apply(tick)
+    if (tick.kind === 'HEAD') this.blocks = { first: this.blocks?.first ?? tick.blockNumber, last: tick.blockNumber }
+    const offsetOf = ({ partition, offset }: Entry) => stops[partition]?.offset ?? offset
+    for (const outcome of this.judge.onTick(tick)) this.take(outcome, offsetOf)
+    if (tick.kind === 'CLOSE') await this.closeEpoch(tick)
+  }
+
+  private take(outcome: Outcome, offsetOf: (entry: Entry) => number): void {
+    if (outcome.kind === 'refused') {
+      const { partition } = outcome.decision.entry
+      this.compareVerdict(outcome.decision, this.sources.stages.validated(partition, offsetOf(outcome.decision.entry)))
+    } else if (outcome.kind === 'valid') {
+      const { dataMarket, submission } = outcome.entry
+      const scope = epochScope(dataMarket, submission.epochId)
+      const epoch = this.valid.get(scope) ?? { entries: [], keep: createKeeper() }
+      this.valid.set(scope, epoch)
+      epoch.entries.push(epoch.keep(outcome.entry))
+    } else if (outcome.kind === 'beyond') this.beyondRetention++
+  }
+
+  private async closeEpoch({ dataMarket, epochId }: EpochTick): Promise<void> {
+    const scope = epochScope(dataMarket, epochId)
+    const epoch = this.view.epoch(dataMarket, epochId)
+    const market = this.markets.rulesOf(dataMarket)
+    const entries = this.valid.get(scope)?.entries ?? []
+    this.valid.delete(scope)
+    if (!epoch) return
+    const settled = this.sources.stages.settled(scope)
+    const decide = (decision: Decision) => this.compareVerdict(decision, settled)
+    const ports = { decide, timeOf: (hash: string) => this.judge.timeOf(hash) }
+    const { anchored, onChain } = await auditEpoch(epoch, entries, market, this.sources, ports)
+    if (anchored) this.anchored++
+    if (onChain) this.onChain++
+  }
+
+  private compareVerdict({ entry, reason, or, stage, block }: Decision, isDue: boolean): void {
+    const found = this.ledger.reasonAt(entry.partition, entry.offset)
+    if (found === undefined && isDue) this.findings.add('lost', placeOf(entry), `no verdict; recomputed ${reason}`)
+    else if (found === undefined) this.pending++
+    else if (found !== reason && found !== or) this.findings.same(placeOf(entry), 'verdict', reason, found)
+    else if (stage !== undefined && this.ledger.stageAt(entry.partition, entry.offset) !== stage)
+      this.findings.same(
+        placeOf(entry),
+        'stage of the verdict',
+        stage,
+        this.ledger.stageAt(entry.partition, entry.offset),
+      )
+    else if (block !== undefined && this.ledger.blockAt(entry.partition, entry.offset) !== block)
+      this.findings.same(
+        placeOf(entry),
+        'block of the verdict',
+        block,
+        this.ledger.blockAt(entry.partition, entry.offset),
+      )
+    else if (!this.ledger.isAbout(entry.partition, entry.offset, identityOf(entry)))
+      this.findings.add('mismatches', placeOf(entry), `its verdict ${found} names another submission`)
+  }
+
+  /** What is open still: the quota has decided for good, the rest waits and has no verdict yet. */
+  private finish(): void {
+    for (const { entries } of this.valid.values()) {
+      const market = this.markets.rulesOf(entries[0]!.dataMarket)
+      const admitted = admitAll(entries, market, (decision) => this.compareVerdict(decision, false))
+      for (const entry of admitted) this.expectNone(entry)
+    }
+    for (const entry of this.judge.waiting()) {
+      this.early++
+      this.expectNone(entry)
+    }
+    for (const epoch of this.view.epochs.values()) {
+      const scope = epochScope(epoch.dataMarket, epoch.epochId)
+      if (!epoch.close && this.sources.batches.has(scope))
+        this.findings.add('mismatches', nameOf(epoch), 'it has batches, though it was not closed')
+    }
+  }
+
+  private expectNone(entry: Entry): void {
+    this.pending++
+    const found = this.ledger.reasonAt(entry.partition, entry.offset)
+    if (found !== undefined)
+      this.findings.add('mismatches', placeOf(entry), `a verdict, ${found}, though nothing is decided yet`)
+  }
+
+  compareReleases(): Promise<void> {
+    const { view, markets, findings } = this
+    return compareReleases({ view, markets, findings, chain: this.sources.chain }, this.blocks)
+  }
+
+  report(): AuditReport {
+    return {
+      epochsReleased: this.view.released,
+      epochsClosed: this.view.closed,
+      epochsPassedOver: this.view.passedOver,
+      epochsAnchored: this.anchored,
+      acknowledged: this.acknowledged,
+      verdicts: this.ledger.size,
+      pending: this.pending,
+      early: this.early,
+      beyondRetention: this.beyondRetention,
+      windowsUnchecked: this.view.windowsUnchecked,
+      releasesLost: this.findings.told,
+      ...this.findings.counts,
+      epochsOnChain: this.sources.chain ? this.onChain : null,
+      differences: this.findings.differences(),
+      notes: this.findings.notes(),
+    }
+  }
+}
+
+const ORDER: readonly EpochTick['kind'][] = ['HEAD', 'OPEN', 'CLOSE', 'ORPHAN']
+
+const isBefore = (a: EpochTick, b: EpochTick): boolean =>
+  a.blockNumber !== b.blockNumber ? a.blockNumber < b.blockNumber : ORDER.indexOf(a.kind) < ORDER.indexOf(b.kind)

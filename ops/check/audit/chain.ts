@@ -1,0 +1,86 @@
+/** The state of the contract, for comparing with what was recomputed. */
+
+import { logsOf, readContract, receiptOf, topicOf, word } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
+import { dataMarketInterface } from '../../../connectors/evm/contract/abi.ts'
+import { blockAt, blockNumber, chainIdOf } from '../../../connectors/evm/nodes/node-answers.ts'
+import { createRpc, RPC_DEFAULTS } from '../../../connectors/evm/nodes/rpc.ts'
+import { quantity } from '../../../connectors/evm/nodes/rpc-values.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
+
+export interface ReleasedEpoch {
+  readonly epochId: number
+  readonly blockNumber: number
+}
+
+export interface ChainReader {
+  /** Epochs that the contract released in these blocks, both ends included. */
+  releasedEpochs(dataMarket: string, fromBlock: number, toBlock: number): Promise<readonly ReleasedEpoch[]>
+  /** Block of an epoch's newest release, as the contract counts blocks; 0 when it was not released. */
+  releaseBlock(dataMarket: string, epochId: number): Promise<number>
+  /** CIDs of the batches that the contract keeps for an epoch. */
+  batchCids(dataMarket: string, epochId: number): Promise<readonly string[]>
+  /** The root that the sequencer sent with a batch, 0x hex. */
+  sequencerRoot(dataMarket: string, cid: string): Promise<string>
+  /** The CID that the contract keeps for a project. */
+  snapshotCid(dataMarket: string, projectId: string, epochId: number): Promise<string>
+  /** Whether endBatchSubmissions was called for the epoch. */
+  completed(dataMarket: string, epochId: number): Promise<boolean>
+  /** Hash of a canonical block; undefined when the node has none of that number. */
+  blockHash(blockNumber: number): Promise<string | undefined>
+  /** The block that has a transaction; undefined when none has. */
+  minedIn(transactionHash: string): Promise<{ readonly blockNumber: number; readonly blockHash: string } | undefined>
+  close(): void
+}
+
+export interface ChainOptions {
+  readonly url: string
+  readonly chainId: number
+  readonly protocolState: string
+}
+
+const CALL_MS_MAX = 15_000
+const RELEASED = topicOf('EpochReleased')
+
+/** Rejects when the node does not answer or is of another chain. */
+export async function openChainReader({ url, chainId, protocolState }: ChainOptions): Promise<ChainReader> {
+  const options = { urls: [url], chainId, timeoutMs: CALL_MS_MAX, batchMax: RPC_DEFAULTS.batchMax }
+  const rpc = createRpc(options, { clock: systemClock })
+  try {
+    await rpc.read(chainIdOf)
+  } catch (error) {
+    rpc.close()
+    throw error
+  }
+  const state = protocolState.toLowerCase()
+  const view = async (name: string, ...args: readonly unknown[]): Promise<readonly unknown[]> =>
+    rpc.read((ask) => readContract(ask, state, name, args, 'latest'))
+  const textOf = async (name: string, place: number, ...args: readonly unknown[]): Promise<string> =>
+    String((await view(name, ...args))[place])
+  return {
+    releasedEpochs: (dataMarket, fromBlock, toBlock) =>
+      rpc.read(async (ask) => {
+        const newest = Math.min(toBlock, await blockNumber(ask))
+        const topics = [RELEASED, word(dataMarket)]
+        const logs = await logsOf(ask, { address: state, topics, fromBlock, toBlock: newest })
+        return logs.map((log) => ({ epochId: quantity(log.topics[2], 'epochId'), blockNumber: log.blockNumber }))
+      }),
+    releaseBlock: async (dataMarket, epochId) =>
+      quantity((await view('epochInfo', dataMarket, epochId))[1], 'release block'),
+    batchCids: async (dataMarket, epochId) => {
+      const [cids] = await view('epochIdToBatchCids', dataMarket, epochId)
+      return (cids as readonly unknown[]).map(String)
+    },
+    sequencerRoot: (dataMarket, cid) => textOf('batchCidSequencerAttestation', 0, dataMarket, cid),
+    snapshotCid: (dataMarket, projectId, epochId) => textOf('snapshotStatus', 1, dataMarket, projectId, epochId),
+    completed: async (dataMarket, epochId) => {
+      const name = 'epochIdToBatchSubmissionsCompleted'
+      const [isCompleted] = await rpc.read((ask) =>
+        readContract(ask, dataMarket, name, [epochId], 'latest', dataMarketInterface),
+      )
+      return isCompleted === true
+    },
+    blockHash: async (number) => (await rpc.read((ask) => blockAt(ask, number)))?.hash,
+    minedIn: (transactionHash) => rpc.read((ask) => receiptOf(ask, transactionHash)),
+    close: () => rpc.close(),
+  }
+}

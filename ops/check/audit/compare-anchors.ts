@@ -1,0 +1,122 @@
+/** What became of the batches of an epoch on the chain: the rows of `anchors`, and the contract itself. */
+import type { Anchor } from '../../../schemas/types.ts'
+import { epochScope } from '../../../topology/topics.ts'
+import { compareHistory, compareTransaction, historyName } from './anchor-history.ts'
+import type { ChainReader } from './chain.ts'
+import { type EpochView, nameOf } from './chain-view.ts'
+import type { BatchFacts } from './compare-batches.ts'
+import type { EpochSources } from './epoch-audit.ts'
+import type { Findings } from './report.ts'
+
+/** The call that ends an epoch's batches is kept under this index. */
+const ENDING = -1
+const LOST_FOR_GOOD: readonly Anchor['state'][] = ['LATE', 'FAILED']
+
+/** @returns whether every batch and the ending call are final */
+export async function compareAnchors(
+  epoch: EpochView,
+  batches: readonly BatchFacts[],
+  sources: EpochSources,
+): Promise<boolean> {
+  const { findings, stages } = sources
+  const scope = epochScope(epoch.dataMarket, epoch.epochId)
+  const rows = sources.anchors.get(scope) ?? new Map<number, Anchor>()
+  const offsets = sources.batches.get(scope)?.offsets ?? []
+  for (const [index, batch] of batches.entries()) {
+    const where = `${nameOf(epoch)}, anchor of batch ${index}`
+    const row = rows.get(index)
+    const offset = offsets[index]
+    if (row) compareAnchor(where, batch, offset, row, findings)
+    else if (offset !== undefined && stages.planned(offset)) findings.add('skipped', where, 'it was never planned')
+  }
+  await compareRows(epoch, rows, sources)
+  for (const index of rows.keys())
+    if (index !== ENDING && index >= batches.length)
+      findings.add('mismatches', `${nameOf(epoch)}, anchor of batch ${index}`, 'no such batch should be there')
+  return [...batches.keys(), ENDING].every((index) => rows.get(index)?.state === 'FINAL')
+}
+
+async function compareRows(
+  epoch: EpochView,
+  rows: ReadonlyMap<number, Anchor>,
+  { histories, chain, findings }: EpochSources,
+): Promise<void> {
+  const { dataMarket, epochId } = epoch
+  // the ending takes steps of its own when the chain goes back behind a batch
+  const wentBack = [...rows.values()].some(({ reorgs }) => reorgs > 0)
+  const asked: Promise<void>[] = []
+  for (const [index, row] of rows) {
+    const isEnding = index === ENDING
+    const where = `${nameOf(epoch)}, ${isEnding ? 'the ending call' : `anchor of batch ${index}`}`
+    const history = histories.get(historyName({ dataMarket, epochId, batchIndex: index }))
+    compareHistory(where, row, history, !(isEnding && wentBack), findings)
+    if (isEnding) compareEnding(where, row, findings)
+    if (chain) asked.push(compareTransaction(where, row, chain, findings))
+  }
+  await Promise.all(asked)
+}
+
+/** The call that ends an epoch is of no batch. */
+function compareEnding(where: string, row: Anchor, findings: Findings): void {
+  findings.same(where, 'CID', '', row.cid)
+  findings.same(where, 'roots', '', row.roothash + row.finalizedCidsRootHash)
+  findings.same(where, 'offset of the batch', -1, row.batchOffset)
+}
+
+function compareAnchor(
+  where: string,
+  batch: BatchFacts,
+  offset: number | undefined,
+  row: Anchor,
+  findings: Findings,
+): void {
+  if (LOST_FOR_GOOD.includes(row.state)) findings.add('skipped', where, `it is ${row.state} for good: ${row.error}`)
+  if (row.cid !== '' && !batch.cids.includes(row.cid)) findings.same(where, 'CID', batch.cids.join(' or '), row.cid)
+  findings.same(where, 'root over the submission ids', batch.roothash, row.roothash)
+  findings.same(where, 'root over the snapshot CIDs', batch.finalizedCidsRootHash, row.finalizedCidsRootHash)
+  if (offset !== undefined) findings.same(where, 'offset of the batch', offset, row.batchOffset)
+}
+
+/** They go to the node as one request; one after another, each waits for company first (10 ms). */
+const CALLS_AT_ONCE = 50
+
+export async function compareChain(
+  epoch: EpochView,
+  batches: readonly BatchFacts[],
+  chain: ChainReader,
+  findings: Findings,
+): Promise<void> {
+  const { dataMarket, epochId } = epoch
+  const where = `${nameOf(epoch)} on the chain`
+  const kept = await chain.batchCids(dataMarket, epochId)
+  for (const cid of new Set(kept.filter((cid, index) => kept.indexOf(cid) !== index)))
+    findings.add('duplicated', where, `batch ${cid} was anchored twice`)
+  for (const cid of kept)
+    if (!batches.some(({ cids }) => cids.includes(cid)))
+      findings.add('mismatches', where, `batch ${cid} is not one of ours`)
+  if (!(await chain.completed(dataMarket, epochId)))
+    findings.add('skipped', where, 'endBatchSubmissions was not called')
+  for (const [index, batch] of batches.entries()) {
+    const cid = kept.find((candidate) => batch.cids.includes(candidate))
+    if (cid === undefined)
+      findings.add('skipped', `${where}, batch ${index}`, `the contract has no batch ${batch.cids.join(' or ')}`)
+    else await compareKept(`${where}, batch ${index}`, epoch, cid, batch, chain, findings)
+  }
+}
+
+async function compareKept(
+  where: string,
+  { dataMarket, epochId }: EpochView,
+  cid: string,
+  batch: BatchFacts,
+  chain: ChainReader,
+  findings: Findings,
+): Promise<void> {
+  findings.same(where, 'root', batch.finalizedCidsRootHash, await chain.sequencerRoot(dataMarket, cid))
+  for (let from = 0; from < batch.projectIds.length; from += CALLS_AT_ONCE) {
+    const asked = batch.projectIds.slice(from, from + CALLS_AT_ONCE)
+    const kept = await Promise.all(asked.map((projectId) => chain.snapshotCid(dataMarket, projectId, epochId)))
+    for (const [at, projectId] of asked.entries())
+      findings.same(where, `CID of ${projectId}`, batch.snapshotCids[from + at], kept[at])
+  }
+}

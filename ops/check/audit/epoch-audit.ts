@@ -1,0 +1,80 @@
+/** One closed epoch: everything recomputed, and compared with the verdicts, batches, anchors and the contract. */
+import type { Anchor } from '../../../schemas/types.ts'
+import type { Log } from '../../../streams/ports.ts'
+import type { MarketRules } from '../../../topology/rules.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import type { Keccak } from '../verify/keccak.ts'
+import type { AnchorHistories } from './anchor-history.ts'
+import type { EpochBatches } from './anchored.ts'
+import { expectedBatches } from './batching.ts'
+import type { ChainReader } from './chain.ts'
+import type { EpochView } from './chain-view.ts'
+import { compareAnchors, compareChain } from './compare-anchors.ts'
+import { compareBatches } from './compare-batches.ts'
+import type { Decision, Entry } from './entry.ts'
+import { applyQuota } from './quota.ts'
+import type { Findings } from './report.ts'
+import type { Stages } from './stages.ts'
+import { type TallyPorts, tallyProject } from './tally.ts'
+
+export interface EpochSources {
+  readonly log: Log
+  readonly topics: Topics
+  readonly stages: Stages
+  readonly batches: ReadonlyMap<string, EpochBatches>
+  readonly anchors: ReadonlyMap<string, ReadonlyMap<number, Anchor>>
+  /** What the results told of each row of `anchors`. */
+  readonly histories: AnchorHistories
+  readonly chain: ChainReader | undefined
+  readonly keccak: Keccak
+  readonly findings: Findings
+}
+
+export interface EpochOutcome {
+  readonly anchored: boolean
+  /** The contract's state was compared. */
+  readonly onChain: boolean
+}
+
+/**
+ * @param valid the epoch's valid submissions, those of one project in the order of the log
+ * @param ports `decide` takes the final word on each of them
+ */
+export async function auditEpoch(
+  epoch: EpochView,
+  valid: readonly Entry[],
+  rules: MarketRules,
+  sources: EpochSources,
+  ports: Pick<TallyPorts, 'timeOf' | 'decide'>,
+): Promise<EpochOutcome> {
+  const admitted = admitAll(valid, rules, ports.decide)
+  const results = [...groupBy(admitted, ({ submission }) => submission.projectId)].map(([projectId, entries]) =>
+    tallyProject(projectId, entries, epoch.close!, { ...ports, rules, keccak: sources.keccak }),
+  )
+  const batches = await compareBatches(epoch, expectedBatches(results, rules, sources.keccak), results, sources)
+  const anchored = await compareAnchors(epoch, batches, sources)
+  const onChain = anchored && sources.chain !== undefined
+  if (onChain) await compareChain(epoch, batches, sources.chain, sources.findings)
+  return { anchored, onChain }
+}
+
+/** Quota per owner of a slot; answers who is in. Also for an epoch that is open still: whom it refuses, it refuses for good. */
+export function admitAll(
+  valid: readonly Entry[],
+  rules: MarketRules,
+  decide: (decision: Decision) => void,
+): readonly Entry[] {
+  const byOwner = groupBy(valid, ({ submission, signer }) => `${submission.slotId} ${signer}`)
+  return [...byOwner.values()].flatMap((entries) => applyQuota(entries, rules, decide))
+}
+
+function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): ReadonlyMap<K, V[]> {
+  const groups = new Map<K, V[]>()
+  for (const value of values) {
+    const key = keyOf(value)
+    const group = groups.get(key)
+    if (group) group.push(value)
+    else groups.set(key, [value])
+  }
+  return groups
+}

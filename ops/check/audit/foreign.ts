@@ -1,0 +1,30 @@
+/** Records that are none of their topic, in the topics that nothing is recomputed from. */
+import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import type { Log } from '../../../streams/ports.ts'
+import { readRecords } from '../../../streams/read-record.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import { exists } from '../../reading/market-rows.ts'
+import { scanTopic } from '../../reading/scan.ts'
+import type { Findings } from './report.ts'
+
+/** The others are read whole by the parts of the audit that need them, and told of there. */
+export const NAMED_ALONE = [
+  'epochTicks',
+  'tickRequests',
+  'marketRequests',
+  'peerBans',
+  'intakeReports',
+  'validated',
+  'admitted',
+  'anchorIntents',
+] as const satisfies readonly (keyof Topics)[]
+
+/** Names each of them, and goes on. A log that is older than a topic does not have it. */
+export async function nameForeign(log: Log, topics: Topics, { unreadable }: Findings): Promise<void> {
+  for (const name of NAMED_ALONE) {
+    const topic = topics[name] as KafkaTopic<unknown, unknown>
+    if (!(await exists(log, topic.name))) continue
+    for await (const { partition, records } of scanTopic(log, topic, unreadable))
+      for (const _ of readRecords(topic, partition, records, unreadable));
+  }
+}

@@ -1,0 +1,41 @@
+/** What an owner of a slot may send in one epoch (decision 0003), recomputed. */
+import type { MarketRules } from '../../../topology/rules.ts'
+import { byArrival, type Decision, type Entry } from './entry.ts'
+
+/**
+ * @param entries one owner's valid submissions of one epoch; those of one project in the order of the log
+ * @returns who is in: of the distinct digests the first by arrival
+ * A digest that comes again is a DUPLICATE; whoever is over the quota is RATE_LIMITED, and so is all that a flood is made of.
+ * The stage forgets what a flood is made of, so that a copy in it may be called either.
+ */
+export function applyQuota(
+  entries: readonly Entry[],
+  rules: MarketRules,
+  decide: (decision: Decision) => void,
+): readonly Entry[] {
+  const first = new Map<string, Entry>()
+  const copies: Entry[] = []
+  for (const entry of entries) {
+    const original = first.get(entry.digest)
+    if (!original) first.set(entry.digest, entry)
+    else {
+      copies.push(entry)
+      if (entry.contested || entry.submission.header !== original.submission.header) original.contested = true
+    }
+  }
+  const distinct = [...first.values()].sort(byArrival)
+  const isFlood = distinct.length > signedMax(distinct[0]!, rules)
+  const seats = isFlood ? 0 : quotaOf(distinct[0]!, rules)
+  for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlood && { or: 'RATE_LIMITED' }) })
+  for (const entry of distinct.slice(seats)) decide({ entry, reason: 'RATE_LIMITED' })
+  return distinct.slice(0, seats)
+}
+
+const quotaOf = ({ signer }: Entry, rules: MarketRules): number =>
+  rules.fullNodes.includes(signer) ? rules.perFullNodePerEpoch : rules.perSlotPerEpoch
+
+/** More distinct ones are a flood. */
+export function signedMax(entry: Entry, rules: MarketRules): number {
+  const quota = quotaOf(entry, rules)
+  return quota + (rules.overQuotaMax > quota ? rules.overQuotaMax : quota)
+}

@@ -1,0 +1,89 @@
+import type { OnUnreadable } from '../../../streams/read-record.ts'
+
+/**
+ * - `lost`: an acknowledged submission without a final verdict, though every stage is past it.
+ * - `duplicated`: a second verdict for a submission, a submission in two batches, a project anchored twice in an epoch.
+ * - `skipped`: a block, an epoch, or a part of one (close, batches, summary, anchor) that is missing though later ones are there.
+ * - `mismatches`: anything recomputed that differs from what the log or the chain has, and records that cannot be decoded.
+ */
+export type DifferenceKind = 'lost' | 'duplicated' | 'skipped' | 'mismatches'
+
+export interface Difference {
+  readonly kind: DifferenceKind
+  /** What differs, e.g. `epoch 12 of 0x…, batch 0` or `submissions[2] offset 17`. */
+  readonly where: string
+  readonly message: string
+}
+
+export interface AuditReport {
+  readonly epochsReleased: number
+  readonly epochsClosed: number
+  /** Epochs that the owners of their markets skipped (forceSkipEpoch): no fault, there is nothing of them. */
+  readonly epochsPassedOver: number
+  /** Epochs whose batches and ending call are all final on the chain. */
+  readonly epochsAnchored: number
+  /** Submissions in the topic `submissions`. */
+  readonly acknowledged: number
+  /** Submissions with a verdict. */
+  readonly verdicts: number
+  /** Submissions that wait: their epoch is open, or a stage is not past them yet. */
+  readonly pending: number
+  /** Of them those whose epoch is not released yet: they wait until it is, or until a later one is. */
+  readonly early: number
+  /** Submissions that cannot be judged because the log no longer reaches back to their epoch's release. */
+  readonly beyondRetention: number
+  /** Closed epochs whose close cannot be recomputed: their windows are in blocks of another chain, and an older clock did not say which. */
+  readonly windowsUnchecked: number
+  /** Epochs whose release left the chain after their batches were cut: counted once, by the first release. No fault. */
+  readonly releasesLost: number
+  readonly lost: number
+  readonly duplicated: number
+  readonly skipped: number
+  readonly mismatches: number
+  /** Epochs compared with the state of the contract; null when no node was asked. */
+  readonly epochsOnChain: number | null
+  /** The first of each kind, DIFFERENCES_KEPT at most. */
+  readonly differences: readonly Difference[]
+  /** What became of the first NOTES_KEPT of `releasesLost`. */
+  readonly notes: readonly Note[]
+}
+
+/** Something to know that is no fault. */
+export type Note = Omit<Difference, 'kind'>
+
+const DIFFERENCES_KEPT = 100
+const NOTES_KEPT = 25
+
+export class Findings {
+  readonly counts: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
+  /** Notes so far, also those that are not kept. */
+  told = 0
+  private readonly kept: Difference[] = []
+  private readonly noted: Note[] = []
+
+  add(kind: DifferenceKind, where: string, message: string): void {
+    this.counts[kind]++
+    if (this.counts[kind] <= DIFFERENCES_KEPT / 4) this.kept.push({ kind, where, message })
+  }
+
+  tell(where: string, message: string): void {
+    if (++this.told <= NOTES_KEPT) this.noted.push({ where, message })
+  }
+
+  /** A record that cannot be decoded: what follows from it is judged as if it were not there. */
+  readonly unreadable: OnUnreadable = ({ topic, partition, offset, why }) =>
+    this.add('mismatches', `${topic}[${partition}] offset ${offset}`, `it cannot be read: ${why}`)
+
+  /** Adds a mismatch unless both are the same. */
+  same(where: string, what: string, recomputed: unknown, found: unknown): void {
+    if (recomputed !== found) this.add('mismatches', where, `${what}: recomputed ${recomputed}, found ${found}`)
+  }
+
+  notes(): readonly Note[] {
+    return this.noted
+  }
+
+  differences(): readonly Difference[] {
+    return this.kept
+  }
+}

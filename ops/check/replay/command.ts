@@ -1,0 +1,188 @@
+/** `sequencer replay`. */
+import { Command } from 'commander'
+import { z } from 'zod'
+import type { EpochKey } from '../../../schemas/types.ts'
+import { rulesOfMarket } from '../../../topology/rules.ts'
+import { markerSeals } from '../../../topology/shared/marker-seals.ts'
+import { NO_ROOM_RULE } from '../../../topology/validate/validate.ts'
+import { CliError, EXIT } from '../../base/cli-error.ts'
+import { address, httpUrl, marketOf, parseOptions, whole } from '../../base/options.ts'
+import { answer, type Lines } from '../../base/output.ts'
+import { printable } from '../../base/printable.ts'
+import { type OpenedLog, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
+import { knownMarkets } from '../../reading/known-markets.ts'
+import { partitionsOf } from '../../reading/scan.ts'
+import { connectChain } from '../audit/connect-chain.ts'
+import {
+  compareBatches,
+  compareChain,
+  compareFinalizations,
+  compareVerdicts,
+  type Difference,
+  Differences,
+} from './compare.ts'
+import { type ReplayInput, readInput } from './input.ts'
+import { readRecorded } from './outcome.ts'
+import { recompute } from './recompute.ts'
+
+const schema = z.object({
+  epoch: whole(1, Number.MAX_SAFE_INTEGER),
+  dataMarket: address.optional(),
+  rpc: httpUrl.optional(),
+  json: z.boolean().optional(),
+})
+
+interface ReplayOptions {
+  readonly epoch: number
+  readonly dataMarket?: string | undefined
+}
+
+export type ReplayArguments = TargetOptions &
+  ReplayOptions & { readonly rpc?: string | undefined; readonly json?: boolean | undefined }
+
+export interface ReplayReport {
+  readonly dataMarket: string
+  readonly epochId: number
+  readonly identical: boolean
+  readonly submissions: number
+  readonly verdicts: number
+  readonly projects: number
+  readonly batches: number
+  /** Whether the contract was compared too: no node was at hand, or not everything is anchored yet. */
+  readonly chain: boolean
+  /** Submissions that came after the close and have no verdict yet. */
+  readonly pending: number
+  /** The log begins at this block: what was decided by earlier ones (a header from before) may differ. */
+  readonly cutAt: number | null
+  readonly differences: readonly Difference[]
+}
+
+export function replayCommand(open: OpenLog): Command {
+  return withTargetOptions(new Command('replay'))
+    .requiredOption('--epoch <n>', 'epoch')
+    .option('--data-market <address>', 'data market; needed when there are several')
+    .option('--rpc <url>', 'node of the anchor chain to compare with; by default those that the log was made with')
+    .option('--json', 'print the report as JSON')
+    .addHelpText(
+      'after',
+      '\nIt runs the very code that made the epoch, so a difference means that the log, the rules or the code changed since:' +
+        '\nwhat a new version would have decided. `sequencer audit` asks another question, whether that code is right, and' +
+        '\ntherefore has an implementation of its own. Exit code 1: there are differences; 3: the log does not hold the epoch;' +
+        '\n4: the log has no difference, but no node was asked, or the epoch is not anchored yet.' +
+        '\nNo process may be running on a data directory; a cluster is read while it runs.',
+    )
+    .action(async (given: TargetOptions) => {
+      const options: ReplayArguments = { ...given, ...parseOptions(schema, given, 'replay') }
+      const report = await runReplay(open, options)
+      answer(options.json, report, () => renderReplay(report))
+      process.exitCode = report.identical ? (report.chain ? EXIT.ok : EXIT.unchecked) : EXIT.failed
+    })
+}
+
+async function runReplay(open: OpenLog, { rpc, ...options }: ReplayArguments): Promise<ReplayReport> {
+  const opened = await open(targetOf(options))
+  try {
+    return await replay(opened, options, rpc)
+  } finally {
+    await opened.close()
+  }
+}
+
+export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: string): Promise<ReplayReport> {
+  const { log, topics, rules } = opened
+  const dataMarket = marketOf(await knownMarkets(log, topics, rules), options.dataMarket)
+  const key = { dataMarket, epochId: options.epoch }
+  // first where the submissions end, so that what was decided about them is there to be read
+  const bounds = await log.bounds(partitionsOf(topics.submissions))
+  const recorded = await readRecorded(log, topics, key)
+  const withOthers = [...recorded.verdicts.values()].some(({ rule }) => rule === NO_ROOM_RULE)
+  const input = await readInput(log, topics, key, { bounds, withOthers, seals: markerSeals(rules) })
+  if (input.cutAt !== undefined && !rules.markets.some((market) => market.dataMarket === dataMarket))
+    checkAdded(input, key)
+  if (!recorded.summary)
+    throw new CliError(
+      `epoch ${key.epochId} is closed, but its batches are not in the log`,
+      'They are still to be cut, or have expired: `sequencer epoch` says where it stands.',
+      EXIT.unavailable,
+    )
+  const recomputed = await recompute(log, topics, rules, key, input)
+  const differences = new Differences()
+  const pending = compareVerdicts(
+    input,
+    recomputed.verdicts,
+    recorded.verdicts,
+    rulesOfMarket(rules, dataMarket),
+    differences,
+  )
+  compareFinalizations(recomputed.finalizations, recorded.finalizations, differences)
+  await compareBatches(recomputed, recorded, differences)
+  const chain = await connectChain(opened, rpc)
+  try {
+    const isCompared = chain !== undefined && (await compareChain(chain, key, recomputed, recorded, differences))
+    return {
+      ...key,
+      identical: differences.all.length === 0,
+      submissions: input.submissions,
+      verdicts: recomputed.verdicts.size,
+      projects: recomputed.finalizations.size,
+      batches: recomputed.batches.length,
+      chain: isCompared,
+      pending,
+      cutAt: input.cutAt ?? null,
+      differences: differences.all,
+    }
+  } finally {
+    chain?.close()
+  }
+}
+
+/** Without the tick that added a market the topology refuses all of it. */
+function checkAdded({ partitions }: ReplayInput, { dataMarket, epochId }: EpochKey): void {
+  const isSaid = partitions[0]!.some(({ tick }) =>
+    tick?.markets.some((change) => change.served && change.dataMarket === dataMarket),
+  )
+  if (isSaid) return
+  throw new CliError(
+    `the log no longer holds the tick that added ${dataMarket}, which epoch ${epochId} needs`,
+    '`sequencer verify` checks its batches without it.',
+    EXIT.unavailable,
+  )
+}
+
+function conclusion({ identical, chain, pending }: ReplayReport): string {
+  if (!identical) return 'What was recorded is NOT what is computed now.'
+  const left = [
+    ...(chain ? [] : ['the contract (no node was asked, or the epoch is not anchored yet)']),
+    ...(pending > 0 ? [`${pending} submissions without a verdict yet`] : []),
+  ]
+  return `All of it is computed alike.${left.length > 0 ? ` Unchecked: ${left.join(', ')}.` : ''}`
+}
+
+/** Differences printed in words; --json has them all. */
+const DIFFERENCES_SHOWN = 20
+
+export function renderReplay(report: ReplayReport): Lines {
+  const { dataMarket, epochId, identical, submissions, verdicts, projects, batches, chain, pending, cutAt } = report
+  return [
+    `epoch ${epochId} of ${printable(dataMarket)}: ${identical ? 'identical' : `${report.differences.length} difference(s)`}`,
+    `  recomputed   ${submissions} submissions, ${verdicts} verdicts, ${projects} projects, ${batches} batches with CIDs and roots`,
+    `  chain        ${chain ? 'the contract was compared too' : 'not compared: no node was at hand, or the epoch is not anchored yet'}`,
+    ...(pending > 0 ? [`  pending      ${pending} came after the close and have no verdict yet`] : []),
+    ...(cutAt === null
+      ? []
+      : [
+          `  note         the log begins at block ${cutAt}: a header from before it cannot be told from an unknown one`,
+        ]),
+    ...report.differences
+      .slice(0, DIFFERENCES_SHOWN)
+      .flatMap(({ where, what, recomputed, recorded }) => [
+        `  ${printable(where)}: ${printable(what)}`,
+        `    recomputed ${printable(recomputed)}`,
+        `    recorded   ${printable(recorded)}`,
+      ]),
+    ...(report.differences.length > DIFFERENCES_SHOWN
+      ? [`  … and ${report.differences.length - DIFFERENCES_SHOWN} more (--json has them all)`]
+      : []),
+    conclusion(report),
+  ]
+}

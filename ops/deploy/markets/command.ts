@@ -1,0 +1,87 @@
+/** `sequencer markets list|add|remove`. */
+import { Command } from 'commander'
+import { z } from 'zod'
+import { EXIT } from '../../base/cli-error.ts'
+import { address, parseOptions, whole } from '../../base/options.ts'
+import { answer } from '../../base/output.ts'
+import { adminSocketPath } from '../../ground/admin-socket.ts'
+import { readSettings } from '../../ground/data-directory.ts'
+import { doorOfLog, doorOfRunning, type MarketsDoor } from '../../ground/markets-door.ts'
+import { type LogTarget, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
+import { type ChangeReport, changeMarket } from './change.ts'
+import { askChain, type ChainAddress } from './on-chain.ts'
+import { renderChange, renderMarkets } from './render.ts'
+
+/** Blocks come within seconds; a clock that was just started may have to catch up first. */
+const WAIT_SECONDS = 60
+
+const changeSchema = z.object({
+  address,
+  wait: z.union([z.literal(false), whole(0, 3_600)]),
+  dryRun: z.boolean().default(false),
+})
+
+export function marketsCommand(open: OpenLog): Command {
+  const list = withTargetOptions(new Command('list'))
+    .description('Which data markets are served, since when, and what was asked for')
+    .option('--json', 'print the answer as JSON')
+    .action(async (options: TargetOptions & { json?: boolean }) => {
+      const statuses = await throughDoor(open, targetOf(options), ({ door }) => door.statuses())
+      answer(options.json, statuses, () => renderMarkets(statuses))
+    })
+  return new Command('markets')
+    .addCommand(list)
+    .addCommand(changeCommand(open, 'add', 'Serve a data market from one of the next blocks on'))
+    .addCommand(changeCommand(open, 'remove', 'Serve it no longer; its open epochs are still finished'))
+}
+
+function changeCommand(open: OpenLog, action: 'add' | 'remove', description: string): Command {
+  return withTargetOptions(new Command(action))
+    .description(description)
+    .argument('<address>', 'data market contract')
+    .option('--dry-run', 'only say what would happen')
+    .option('--wait <s>', 'seconds to wait for the clock', String(WAIT_SECONDS))
+    .option('--no-wait', 'end when the request is in the log')
+    .option('--json', 'print the outcome as JSON')
+    .action(async (dataMarket: string, given: TargetOptions & { json?: boolean }) => {
+      const report = await runChange(open, action, dataMarket, given)
+      answer(given.json, report, () => renderChange(report))
+      if (report.outcome === 'refused') process.exitCode = EXIT.failed
+    })
+}
+
+async function runChange(
+  open: OpenLog,
+  action: 'add' | 'remove',
+  market: string,
+  given: TargetOptions,
+): Promise<ChangeReport> {
+  const fields = { wait: WAIT_SECONDS, ...given, address: market }
+  const { address: dataMarket, wait, dryRun } = parseOptions(changeSchema, fields, `markets ${action}`, 'address')
+  return throughDoor(open, targetOf(given), ({ door, chain, answers }) => {
+    const waitMs = answers && wait !== false ? wait * 1_000 : 0
+    return changeMarket({ dataMarket, action, dryRun, waitMs }, { door, onChain: () => askChain(chain, dataMarket) })
+  })
+}
+
+interface Way {
+  readonly door: MarketsDoor
+  readonly chain: ChainAddress
+  /** Whether a clock may be running that answers; none is on a directory that we have open. */
+  readonly answers: boolean
+}
+
+/** By the socket of the process that runs on a directory, else by the log. */
+async function throughDoor<T>(open: OpenLog, target: LogTarget, use: (way: Way) => Promise<T>): Promise<T> {
+  if (target.kind === 'directory') {
+    const door = await doorOfRunning(adminSocketPath(target.dataDir))
+    const settings = door && readSettings(target.dataDir)
+    if (settings) return use({ door, chain: settings.chain, answers: true })
+  }
+  const opened = await open(target)
+  try {
+    return await use({ door: doorOfLog(opened), chain: opened.chain, answers: target.kind === 'cluster' })
+  } finally {
+    await opened.close()
+  }
+}

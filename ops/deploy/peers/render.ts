@@ -1,0 +1,30 @@
+import type { Lines } from '../../base/output.ts'
+import { printable } from '../../base/printable.ts'
+import type { PeersStatus } from '../../ground/peers-door.ts'
+
+/** The operator's bans, then each intake: whom it bans by itself, and who sends most to it. */
+export function renderPeers({ bans, intakes }: PeersStatus): Lines {
+  const lines = bans.length === 0 ? ['No bans.'] : ['Bans:', ...bans.map((ban) => `  ${banText(ban)}`)]
+  if (intakes.length === 0) lines.push('No intake has reported in the last two minutes.')
+  for (const { instanceId, connections, behind, talkers, bans: own } of intakes) {
+    const lag = behind === null ? 'lag of validate unknown' : `validate ${behind} records behind`
+    lines.push('', `Intake ${printable(instanceId)}: ${connections} connections, ${lag}`)
+    lines.push(...own.map((ban) => `  banned by itself: ${banText(ban)}`))
+    if (talkers.length === 0) continue
+    lines.push('  messages   refused  bad signatures     votes  peer, address')
+    for (const { peerId, host, messages, refused, badSignatures, votes, bannedUntil } of talkers)
+      lines.push(
+        `  ${String(messages).padStart(8)}${String(refused).padStart(10)}${String(badSignatures).padStart(16)}${String(votes).padStart(10)}  ${printable(peerId)}  ${printable(host)}${bannedUntil === null ? '' : `  banned ${untilText(bannedUntil)}`}`,
+      )
+  }
+  return lines
+}
+
+const banText = ({ subject, until, reason }: { subject: string; until: number; reason: string }): string =>
+  `${printable(subject)} ${untilText(until)}${reason && ` (${printable(reason)})`}`
+
+export const untilText = (until: number): string =>
+  until === 0 ? 'for good' : `until ${new Date(Math.min(until, LAST_DATE)).toISOString()}`
+
+/** The last time that a Date holds, ms. */
+const LAST_DATE = 8.64e15

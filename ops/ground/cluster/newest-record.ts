@@ -1,0 +1,35 @@
+/** The newest record of a compacted topic with one partition and one key, in which something of a deployment is kept. */
+import { type Log, LogError } from '../../../streams/ports.ts'
+
+const FETCH_BYTES = 1024 * 1024
+
+/**
+ * What others wrote there is left out.
+ * @param parse undefined for a value that is none of ours
+ * @returns undefined when there is no topic, or no record of ours in it
+ */
+export async function readNewest<T>(
+  log: Log,
+  topic: string,
+  ownKey: Buffer,
+  parse: (value: Uint8Array) => T | undefined,
+): Promise<T | undefined> {
+  const at = { topic, partition: 0 }
+  try {
+    await log.partitionCount(topic)
+  } catch (error) {
+    if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return undefined
+    throw error
+  }
+  const [bounds] = await log.bounds([at])
+  let newest: T | undefined
+  for (let offset = bounds!.start; offset < bounds!.stable; ) {
+    const [got] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
+    const { records, outOfRange, start, next, failure } = got!
+    if (failure) throw failure
+    for (const { key, value } of records)
+      if (key !== null && value !== null && ownKey.equals(key)) newest = parse(value) ?? newest
+    offset = outOfRange ? start : next
+  }
+  return newest
+}

@@ -1,0 +1,138 @@
+/**
+ * Whose topics with a prefix are: the app id and the cluster that they were deployed for, and their ids. Written by `deploy
+ * apply`, into a topic that whoever uses the same prefix finds. Two app ids on one prefix ruin both: each counts the other's
+ * markers. Topics copied to another cluster have other ids and offsets there.
+ */
+import { z } from 'zod'
+import { configOf } from '../../../streams/kafka-topic.ts'
+import { type Log, LogError, type TopicConfig } from '../../../streams/ports.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import { readNewest } from './newest-record.ts'
+import { readClusterSettings } from './settings-topic.ts'
+
+export interface Owner {
+  readonly appId: string
+  /** Undefined where the cluster has none. */
+  readonly clusterId?: string | undefined
+  /** Topic → id; without those of a cluster that gives none, and without changelogs, which a reset makes anew. */
+  readonly topics: Readonly<Record<string, string>>
+}
+
+const KEY = Buffer.from('owner')
+const schema = z.object({
+  format: z.literal(1),
+  appId: z.string().min(1),
+  clusterId: z.string().optional(),
+  topics: z.record(z.string(), z.string()),
+})
+
+export const ownerTopic = (prefix: string): TopicConfig => ({
+  name: `${prefix}owner`,
+  partitions: 1,
+  cleanup: 'compact',
+})
+
+/** The one beside these topics. */
+export const ownerTopicOf = ({ submissions: { name } }: Topics): TopicConfig =>
+  ownerTopic(name.slice(0, -'submissions'.length))
+
+/** Undefined when there is no record, when it may not be read (rights come with the next `deploy apply`), or is none of ours. */
+export async function readOwner(log: Log, prefix: string): Promise<Owner | undefined> {
+  try {
+    return await readNewest(log, ownerTopic(prefix).name, KEY, ownerIn)
+  } catch (error) {
+    if (error instanceof LogError && error.code === DENIED) return undefined
+    throw error
+  }
+}
+
+function ownerIn(value: Uint8Array): Owner | undefined {
+  try {
+    return schema.safeParse(JSON.parse(Buffer.from(value).toString())).data
+  } catch {
+    return undefined // somebody else's
+  }
+}
+
+export async function writeOwner(log: Log, prefix: string, owner: Owner, timestamp: number): Promise<void> {
+  const topic = ownerTopic(prefix)
+  await log.createTopics([configOf(topic)])
+  const appender = await log.appender()
+  try {
+    const value = Buffer.from(JSON.stringify({ format: 1, ...owner }))
+    await appender.append([{ topic: topic.name, partition: 0, timestamp, key: KEY, value }])
+  } finally {
+    await appender.close()
+  }
+}
+
+/** Settings topics of others that are looked into. */
+const OTHERS_MAX = 100
+const SETTINGS = '-settings'
+
+/** Another app id with the same prefix, deployed by a release that kept no owner. @param topics all of the cluster */
+export async function unrecordedOwner(
+  log: Log,
+  { appId, prefix }: { readonly appId: string; readonly prefix: string },
+  topics: readonly string[],
+): Promise<string | undefined> {
+  const others = topics
+    .filter((name) => name.endsWith(SETTINGS))
+    .map((name) => name.slice(0, -SETTINGS.length))
+    .filter((other) => other !== appId && other !== '')
+  for (const other of others.slice(0, OTHERS_MAX)) {
+    const settings = await readClusterSettings(log, other).catch(() => undefined) // not ours to read, or no settings
+    if (settings?.appId === other && settings.topicOptions?.prefix === prefix) return other
+  }
+  return undefined
+}
+
+export interface Deployed {
+  readonly appId: string
+  readonly prefix: string
+  readonly clusterId: string | undefined
+}
+
+/** Why these topics are not this deployment's, in words; undefined when they are, or when nobody is on record. */
+export function whyForeign(owner: Owner | undefined, { appId, prefix, clusterId }: Deployed): string | undefined {
+  if (!owner) return undefined
+  const topics = prefix === '' ? 'the topics without a prefix' : `the topics with the prefix ${prefix}`
+  if (owner.appId !== appId) return `${topics} belong to the app id ${owner.appId}, not to ${appId}`
+  if (owner.clusterId === undefined || clusterId === undefined || owner.clusterId === clusterId) return undefined
+  return `${topics} were deployed for the cluster ${owner.clusterId}, and this one is ${clusterId}`
+}
+
+export const FOREIGN_ADVICE =
+  'Two app ids on one prefix ruin both, as each counts the other’s markers. Choose another prefix, or the app id on record. Only when that deployment is gone for good: `sequencer deploy apply --take-over`.'
+
+/** Topic → what is there in its place: another id, or nothing. Those that may not be looked at are left out. */
+export async function changedTopics(log: Log, { topics }: Owner): Promise<ReadonlyMap<string, string | undefined>> {
+  const changed = new Map<string, string | undefined>()
+  const look = async ([name, id]: [string, string]): Promise<void> => {
+    const now = await idOf(log, name)
+    if (now !== id && now !== UNSEEN) changed.set(name, now)
+  }
+  await Promise.all(Object.entries(topics).map(look))
+  return changed
+}
+
+/** Of those topics that are there, may be looked at, and have one. */
+export async function idsOf(log: Log, names: readonly string[]): Promise<Record<string, string>> {
+  const ids = await Promise.all(names.map(async (name) => [name, await idOf(log, name)] as const))
+  return Object.fromEntries(ids.filter((one): one is [string, string] => one[1] !== undefined && one[1] !== UNSEEN))
+}
+
+const GONE = ['UNKNOWN_TOPIC', 'TOPIC_DELETED']
+const DENIED = 'TOPIC_AUTHORIZATION_FAILED'
+/** There may be one. */
+const UNSEEN = ''
+
+async function idOf(log: Log, name: string): Promise<string | undefined> {
+  try {
+    return (await log.topicIds([name]))?.get(name) ?? UNSEEN
+  } catch (error) {
+    if (error instanceof LogError && GONE.includes(error.code)) return undefined
+    if (error instanceof LogError && error.code === DENIED) return UNSEEN
+    throw error
+  }
+}

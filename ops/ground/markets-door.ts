@@ -1,0 +1,79 @@
+/** The two ways to the markets of a log: the log itself, or the process that runs on a data directory, which alone may open it. */
+import { randomUUID } from 'node:crypto'
+import { request } from 'node:http'
+import { systemClock } from '../../connectors/system-clock.ts'
+import type { MarketRequest } from '../../schemas/types.ts'
+import { configOf } from '../../streams/kafka-topic.ts'
+import { CliError, EXIT } from '../base/cli-error.ts'
+import { type MarketSources, type MarketStatus, marketStatuses } from '../reading/market-status.ts'
+
+export interface MarketsDoor {
+  statuses(): Promise<readonly MarketStatus[]>
+  /** Resolves when the request is in the log, with its id; the clock takes it from there. */
+  ask(dataMarket: string, served: boolean): Promise<string>
+}
+
+export const doorOfLog = (sources: MarketSources): MarketsDoor => ({
+  statuses: () => marketStatuses(sources),
+  async ask(dataMarket, served) {
+    const { log, topics } = sources
+    const { name: topic, key, value } = topics.marketRequests
+    await log.createTopics([configOf(topics.marketRequests)])
+    const asked: MarketRequest = { requestId: randomUUID(), served }
+    const record = { key: key.encode({ dataMarket }), value: value.encode(asked) }
+    const appender = await log.appender()
+    try {
+      await appender.append([{ topic, partition: 0, timestamp: systemClock.now(), ...record }])
+    } finally {
+      await appender.close()
+    }
+    return asked.requestId
+  },
+})
+
+/** Answers within this, ms. */
+const ANSWER_MS_MAX = 60_000
+
+/** Undefined when no process listens there. @param socket see admin-socket.ts */
+export async function doorOfRunning(socket: string): Promise<MarketsDoor | undefined> {
+  const door: MarketsDoor = {
+    statuses: async () => (await callSocket(socket, '/markets', 'GET')) as readonly MarketStatus[],
+    ask: async (dataMarket, served) =>
+      ((await callSocket(socket, '/markets', 'POST', { dataMarket, served })) as { requestId: string }).requestId,
+  }
+  return (await answers(() => door.statuses())) ? door : undefined
+}
+
+/** False when no process listens there. */
+export async function answers(call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await call()
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return false
+    throw error
+  }
+}
+
+/** A call to the process that runs on a data directory. @param socket see admin-socket.ts */
+export async function callSocket(socketPath: string, path: string, method: string, body?: object): Promise<unknown> {
+  const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const headers = { 'content-type': 'application/json' }
+    const signal = AbortSignal.timeout(ANSWER_MS_MAX)
+    const call = request({ socketPath, path, method, headers, signal, agent: false }, (response) => {
+      let answer = ''
+      response.setEncoding('utf8').on('data', (part: string) => {
+        answer += part
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: answer })).on('error', reject)
+    })
+    call.on('error', reject).end(body && JSON.stringify(body))
+  })
+  if (status === 200) return JSON.parse(text)
+  throw new CliError(
+    `the running process answered ${status}: ${text.slice(0, 200)}`,
+    'See its output.',
+    EXIT.unavailable,
+  )
+}

@@ -1,0 +1,174 @@
+/** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
+import type { Admin } from 'kafkajs'
+import { systemClock } from '../../../connectors/system-clock.ts'
+import { placeIn } from '../../../streams/kept-place.ts'
+import {
+  type CommittedOffset,
+  type Log,
+  LogError,
+  type PartitionBounds,
+  type PositionLostError,
+  type TopicPartition,
+} from '../../../streams/ports.ts'
+import { lossOf } from '../../../streams/task-opening.ts'
+import type { Topology } from '../../../streams/topology.ts'
+import { sequencerTopology } from '../../../topology/index.ts'
+import { rulesOfMarket } from '../../../topology/rules.ts'
+import { sharedProjects } from '../../../topology/shared/project-ids.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import { aclsOf } from '../../deploy/acls.ts'
+import { groupsWithMembers, liveAcls } from '../../deploy/live.ts'
+import { weaknessesOf } from '../../deploy/rights.ts'
+import { openAdmin } from '../../ground/cluster/connect.ts'
+import { openGround, openRegistry } from '../../ground/cluster/open.ts'
+import { idsOf } from '../../ground/cluster/owner.ts'
+import type { ClusterSettings } from '../../ground/cluster/settings-topic.ts'
+import { servedMarkets } from '../../reading/known-markets.ts'
+import { partitionsOf } from '../../reading/scan.ts'
+import type { Address } from '../../settings/schema.ts'
+import { sharedInWords } from '../../settings/shared-projects.ts'
+import { examineBrokers } from './brokers.ts'
+import { type Finding, failed, notLookedAt } from './finding.ts'
+import { examineTransactions } from './held-back.ts'
+import { examineLetters } from './letters.ts'
+import { examineOwner } from './owner.ts'
+
+/** About five seconds in all: whoever asks what does not work wants to know it soon. */
+const ADMIN_RETRIES = 4
+
+const BROKERS_AWAY = 'Start the brokers that do not answer, then look again.'
+const isAway = (error: Error): boolean => error instanceof LogError && error.retriable
+
+export interface Examined {
+  readonly findings: Finding[]
+  readonly deployed?: ClusterSettings & { readonly served: readonly string[] }
+}
+
+export async function examineCluster(address: Address): Promise<Examined> {
+  const { appId, kafka, registry } = address
+  const broken = (check: string, error: unknown, advice: string) => ({
+    findings: [...findings, failed(check, error, advice)],
+  })
+  const findings: Finding[] = []
+  const admin = await openAdmin(kafka, `${appId}-doctor`, ADMIN_RETRIES).catch((error: unknown) => error as Error)
+  if (admin instanceof Error) return broken('brokers', admin, 'Start the brokers, or check --kafka, TLS and login.')
+  try {
+    const { brokers } = await admin.describeCluster()
+    findings.push(await examineBrokers(brokers))
+    const subjects = await openRegistry(address)
+      .subjects()
+      .catch((error: unknown) => error as Error)
+    if (subjects instanceof Error) return broken('registry', subjects, 'Start the registry, or check --registry.')
+    findings.push({ check: 'registry', ok: true, detail: `${registry.url}: ${subjects.length} subjects` })
+    const ground = await openGround(address, 'doctor').catch((error: unknown) => error as Error)
+    if (ground instanceof Error)
+      return broken('deployment', ground, isAway(ground) ? BROKERS_AWAY : 'See `sequencer deploy plan`.')
+    try {
+      const { rules, anchoring } = ground.settings
+      const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
+      const served = await servedMarkets(ground.log, ground.topics, rules)
+      findings.push(await rights(admin, address, topology, ground.topics))
+      findings.push(...(await examineOwner(ground)))
+      const partitions = topology.topics.flatMap(partitionsOf)
+      const asked = { brokers: kafka.brokers, now: systemClock.now() }
+      findings.push(...(await examineTransactions(ground.log, partitions, asked)))
+      findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
+      const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
+      if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })
+      findings.push(await examineLetters(ground.log, ground.topics, systemClock.now()))
+      const active = new Set(
+        await groupsWithMembers(
+          admin,
+          topology.stages.map(({ name }) => `${appId}-${name}`),
+        ),
+      )
+      for (const { name, sources } of topology.stages)
+        findings.push(await stage(ground.log, name, `${appId}-${name}`, active, sources))
+      return { findings, deployed: { ...ground.settings, served } }
+    } catch (error) {
+      // with some of the brokers away the others answer for a part of it only
+      return broken('stages', error, BROKERS_AWAY)
+    } finally {
+      await ground.close()
+    }
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** Who may write what, compared with what the roles need. */
+async function rights(admin: Admin, { appId, acls }: Address, topology: Topology, topics: Topics): Promise<Finding> {
+  const check = 'rights'
+  const live = await liveAcls(admin).catch((error: unknown) => error as Error)
+  if (live instanceof Error) return notLookedAt(check, `the brokers do not tell them: ${live.message}`)
+  const { principals } = acls
+  if (live !== undefined && Object.keys(principals).length === 0)
+    return {
+      check,
+      ok: true,
+      detail: 'acls.principals names no logins, so there is nothing to compare',
+      advice: LOGINS,
+    }
+  const { deadLetters, marketRequests, markets } = topics
+  const ours = [...topology.topics, deadLetters, marketRequests, markets, ...topology.internalTopics(appId)]
+  const names = ours.map(({ name }) => name)
+  const weaknesses = weaknessesOf(principals, aclsOf(appId, topology, topics, acls), live, names)
+  if (weaknesses.length === 0)
+    return { check, ok: true, detail: 'each role has a login of its own, and nobody else writes' }
+  // without access control there is one operator for all of it: to be known, not to be called a fault
+  return { check, ok: live === undefined, detail: weaknesses.join('; '), advice: LOGINS }
+}
+
+const LOGINS = 'Give each role a login of its own (`acls.principals`) and run `sequencer deploy plan`.'
+
+async function stage(
+  log: Log,
+  name: string,
+  group: string,
+  active: ReadonlySet<string>,
+  sources: readonly { readonly name: string; readonly partitions: number }[],
+): Promise<Finding> {
+  const partitions = sources.flatMap(partitionsOf)
+  const committed = await log.committedOffsets(group, partitions).catch((error: unknown) => {
+    if (error instanceof LogError && error.retriable) return undefined // a killed process left a transaction open
+    throw error
+  })
+  const bounds = await log.bounds(partitions) // after the positions: they move on meanwhile
+  const ends = await log.ends(partitions)
+  const lost = committed && lossAmong(name, { partitions, committed, bounds, ends }, await idsAmong(log, committed))
+  if (lost) return { check: name, ok: false, detail: lost.message, advice: 'Restarting changes nothing.' }
+  const behind = bounds.reduce((sum, { start }, at) => sum + ends[at]! - (committed?.[at]?.next ?? start), 0)
+  const isActive = active.has(group)
+  const ok = isActive && committed === undefined ? null : isActive
+  const lag = committed ? `${behind} records behind` : 'its position is about to be written'
+  const detail = `${lag}${isActive ? '' : ', and no process runs it'}`
+  return { check: name, ok, detail, ...(!isActive && { advice: `Start a process with --roles ${name}.` }) }
+}
+
+interface Positions {
+  readonly partitions: readonly TopicPartition[]
+  readonly committed: readonly (CommittedOffset | undefined)[]
+  readonly bounds: readonly PartitionBounds[]
+  readonly ends: readonly number[]
+}
+
+/** The first position that the log as it is does not belong to. */
+function lossAmong(
+  stage: string,
+  { partitions, committed, bounds, ends }: Positions,
+  ids: ReadonlyMap<string, string>,
+): PositionLostError | undefined {
+  for (const [i, at] of partitions.entries()) {
+    if (!committed[i]) continue
+    const held = { ...at, offset: committed[i].next, start: bounds[i]!.start, end: ends[i]! }
+    const loss = lossOf(stage, held, placeIn(committed[i].metadata)?.topics ?? {}, ids)
+    if (loss) return loss
+  }
+  return undefined
+}
+
+/** Of the topics that positions rest on, as they are now. */
+async function idsAmong(log: Log, committed: Positions['committed']): Promise<ReadonlyMap<string, string>> {
+  const names = committed.flatMap((one) => Object.keys(placeIn(one?.metadata)?.topics ?? {}))
+  return new Map(Object.entries(await idsOf(log, [...new Set(names)])))
+}

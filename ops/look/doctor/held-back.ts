@@ -1,0 +1,51 @@
+/** Transactions that are left open in topics of ours, each with what ends it. */
+import type { KafkaLog } from '../../../connectors/log/kafka/kafka-log.ts'
+import type { OpenTransaction } from '../../../connectors/log/kafka/open-transactions.ts'
+import type { TopicPartition } from '../../../streams/ports.ts'
+import type { Finding } from './finding.ts'
+
+/** Our own end sooner, also those of a process that was killed. */
+const OLD_MS = 45_000
+/** That are named. */
+const NAMED_MAX = 5
+const check = 'transactions'
+
+export async function examineTransactions(
+  log: Pick<KafkaLog, 'bounds' | 'ends' | 'openTransactions'>,
+  partitions: readonly TopicPartition[],
+  { brokers, now }: { readonly brokers: readonly string[]; readonly now: number },
+): Promise<readonly Finding[]> {
+  const ends = await log.ends(partitions)
+  const bounds = await log.bounds(partitions)
+  const behind = partitions.filter((_, at) => bounds[at]!.stable < ends[at]!)
+  if (behind.length === 0) return [{ check, ok: true, detail: 'none is open' }]
+  const open = await log.openTransactions(behind)
+  if (open === undefined)
+    return [{ check, ok: null, detail: `${behind.map(nameOf).join(', ')}: open; the brokers are too old to name it` }]
+  const old = open.filter(({ startedAt, lastTimestamp }) => now - (startedAt ?? lastTimestamp) >= OLD_MS)
+  if (old.length === 0) return [{ check, ok: true, detail: `${open.length} are under way, none for long` }]
+  return old.slice(0, NAMED_MAX).map((one) => ({
+    check,
+    ok: false,
+    detail: inWords(one, now),
+    advice: adviceFor(one, brokers),
+  }))
+}
+
+function inWords(one: OpenTransaction, now: number): string {
+  const { startOffset, transactionalId, producerId, startedAt, lastTimestamp, state } = one
+  const who = transactionalId === undefined ? `producer ${producerId}` : `${transactionalId} (producer ${producerId})`
+  const seconds = Math.round((now - (startedAt ?? lastTimestamp)) / 1_000)
+  return `${nameOf(one)}: ${who} has a transaction open from offset ${startOffset} on, for ${seconds} s${state ? `, ${state}` : ''}; nobody reads on behind it`
+}
+
+function adviceFor({ topic, partition, startOffset, timeoutMs }: OpenTransaction, brokers: readonly string[]): string {
+  const command = `kafka-transactions.sh --bootstrap-server ${brokers[0]} abort --topic ${topic} --partition ${partition} --start-offset ${startOffset}`
+  const waits =
+    timeoutMs === undefined
+      ? 'No coordinator tells of it (it hangs, or is not ours to see), so no time-out may end it'
+      : `The brokers end it ${timeoutMs / 1_000} s after its beginning`
+  return `End its client. ${waits}; at once: ${command}`
+}
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`

@@ -1,0 +1,49 @@
+/** What the owners of the contract can change at any time, and what serving a market needs of it. */
+import { readContract } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
+import { countSlots } from '../../../connectors/evm/clock/slots.ts'
+import { nodesAddress } from '../../../connectors/evm/contract/chain-reader.ts'
+import type { Ask, Rpc } from '../../../connectors/evm/nodes/rpc.ts'
+import { type Finding, failed } from './finding.ts'
+
+/** Of every market that is served, and of the registry of slots. */
+export async function examineMarkets(
+  rpc: Rpc,
+  { protocolState, served }: { readonly protocolState: string; readonly served: readonly string[] },
+): Promise<readonly Finding[]> {
+  try {
+    const ofMarkets = served.map((dataMarket) => rpc.read((ask) => market(ask, protocolState, dataMarket)))
+    return [...(await Promise.all(ofMarkets)), await rpc.read((ask) => registry(ask, protocolState))]
+  } catch (error) {
+    return [failed('market', error, 'Check chain.protocolState, the markets, and that the nodes are of that chain.')]
+  }
+}
+
+async function market(ask: Ask, protocolState: string, dataMarket: string): Promise<Finding> {
+  const read = async (name: string): Promise<unknown> =>
+    (await readContract(ask, protocolState, name, [dataMarket], 'latest'))[0]
+  const names = ['snapshotSubmissionWindow', 'batchSubmissionWindow', 'attestationSubmissionWindow']
+  const [enabled, ...windows] = await Promise.all([read('dataMarketEnabled'), ...names.map(read)])
+  const [snapshot, batch] = windows.map(Number)
+  const why = !enabled
+    ? 'Its owner has switched it off: the contract releases no epoch until it is on again (E02).'
+    : snapshot === 0 || batch! <= snapshot!
+      ? 'Its owner sets the windows: the one for batches must be longer than that for snapshots, and neither 0.'
+      : undefined
+  return {
+    check: 'market',
+    ok: why === undefined,
+    detail: `${dataMarket} is ${enabled ? 'on' : 'off'}; windows ${windows.join(', ')}`,
+    ...(why !== undefined && { advice: why }),
+  }
+}
+
+async function registry(ask: Ask, protocolState: string): Promise<Finding> {
+  const address = await nodesAddress(ask, protocolState, 'latest')
+  const slots = await countSlots(ask, { protocolState, nodes: address }, 'latest')
+  return {
+    check: 'registry',
+    ok: slots > 0,
+    detail: `${address} has ${slots} slots`,
+    ...(slots === 0 && { advice: 'Without slots every submission is UNKNOWN_SLOT: ask the owner of ProtocolState.' }),
+  }
+}

@@ -1,0 +1,31 @@
+import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
+import type { Log } from '../../streams/ports.ts'
+import type { Topics } from '../../topology/topics.ts'
+import { batchAt } from './batch-at.ts'
+import { anchorsOf } from './keys.ts'
+import { lookedUp } from './read.ts'
+import { scan } from './scan.ts'
+
+/** The newest row of each batch of an epoch, by batch index. */
+export async function anchorsOfEpoch(log: Log, topics: Topics, key: EpochKey): Promise<ReadonlyMap<number, Anchor>> {
+  const { anchors } = topics
+  const matches = anchorsOf(topics, key)
+  const rows = new Map<number, Anchor>()
+  for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
+    for (const record of records) {
+      if (!matches(record.key)) continue
+      const read = lookedUp(anchors, 0, record)
+      if (read?.value) rows.set(read.key.batchIndex, read.value)
+      else if (read) rows.delete(read.key.batchIndex)
+    }
+  return rows
+}
+
+/** The batch that an anchor row names, in one piece; undefined when it is no longer in the log. */
+export async function batchOf(log: Log, topics: Topics, { batchOffset }: Anchor): Promise<Batch | undefined> {
+  return batchOffset < 0 ? undefined : batchAt(log, topics, batchOffset)
+}
+
+/** The ids of a batch's submissions, in the order of its leaves. */
+export const submissionIdsIn = ({ json }: Pick<Batch, 'json'>): readonly string[] =>
+  (JSON.parse(Buffer.from(json).toString('utf8')) as { submissionIDs: string[] }).submissionIDs

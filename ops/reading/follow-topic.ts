@@ -1,0 +1,62 @@
+/**
+ * Follows a topic of one partition for somebody who only looks on: from some way before its end, for ever, whatever goes
+ * wrong. A record that is none of the topic is left out.
+ */
+import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { Clock, Log } from '../../streams/ports.ts'
+import { type OnUnreadable, positionBehind, readRecords } from '../../streams/read-record.ts'
+import type { Closeable } from '../base/lifecycle.ts'
+
+const FETCH_BYTES = 1024 * 1024
+const FETCH_WAIT_MS = 500
+const PAUSE_MS = 1_000
+
+export interface FollowPorts {
+  readonly log: Log
+  readonly clock: Clock
+  readonly tell: OnUnreadable
+}
+
+export interface Followed<K, V> {
+  /** Records before the end at which the following begins; all by default. */
+  readonly recalled?: number
+  /** In order. A null value is a tombstone. */
+  readonly apply: (key: K, value: V | null) => void
+  /** What was there at the beginning is applied; called again after each further piece. */
+  readonly caughtUp?: () => void
+}
+
+export function followTopic<K, V>(
+  { log, clock, tell }: FollowPorts,
+  topic: KafkaTopic<K, V>,
+  { recalled = Number.POSITIVE_INFINITY, apply, caughtUp }: Followed<K, V>,
+): Closeable {
+  const stop = new AbortController()
+  const { signal } = stop
+  const at = { topic: topic.name, partition: 0 }
+  let offset: number | undefined
+  /** Where the topic ended at the beginning. */
+  let end: number | undefined
+
+  const advance = async (): Promise<void> => {
+    const [bounds] = await log.bounds([at])
+    end ??= bounds!.stable
+    offset ??= Math.max(bounds!.start, bounds!.stable - recalled)
+    const options = { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
+    const [answer] = await log.fetch([{ ...at, offset }], options)
+    for (const read of readRecords(topic, 0, answer!.records, tell))
+      if (read.offset >= offset) apply(read.key, read.value)
+    const behind = positionBehind(answer!, tell)
+    offset = answer!.outOfRange ? behind : Math.max(offset, behind)
+    if (!answer!.failure && offset >= end) caughtUp?.()
+  }
+  const following = (async () => {
+    while (!signal.aborted) await advance().catch(() => clock.sleep(PAUSE_MS, signal)) // the roles that need the log say why
+  })()
+  return {
+    async close() {
+      stop.abort()
+      await following
+    },
+  }
+}

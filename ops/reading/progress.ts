@@ -1,0 +1,276 @@
+/**
+ * What has become of each epoch, followed from the topics as they are written. For the live table, the plain lines, the
+ * metrics and `--epochs N`; it decides nothing.
+ */
+import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
+import type { Anchor, Batch, EpochTick, ProjectFinalization, Verdict } from '../../schemas/types.ts'
+import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { Clock, FetchPosition, Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
+import type { RangePorts } from '../../streams/read-range.ts'
+import { type OnUnreadable, positionBehind, readRecord } from '../../streams/read-record.ts'
+import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
+import type { Closeable } from '../base/lifecycle.ts'
+import { onlooking } from '../base/onlooking.ts'
+import { allListeners } from './all-listeners.ts'
+import { type Recalled, recall } from './recall.ts'
+import { partitionsOf } from './scan.ts'
+
+/** Epochs remembered, the oldest are forgotten: at one every 12 s, more than three hours. */
+export const EPOCHS_KEPT = 1_024
+const FETCH_WAIT_MS = 500
+const FETCH_BYTES = 1024 * 1024
+/** Ticks, and rows of anchors: enough for the epochs under way, whose number is bounded by windows and depth. */
+const RECALLED_RECORDS = 10_000
+
+export interface EpochProgress {
+  readonly dataMarket: string
+  readonly epochId: number
+  releaseBlock: number
+  /** First of the epochs right before it that the market's owner skipped; 0 = none. */
+  skippedFrom: number
+  closeBlock: number | undefined
+  /** When this process saw the release and the end, ms; undefined when it did not, as after a restart. */
+  releasedAt: number | undefined
+  endedAt: number | undefined
+  submissions: number
+  projects: number
+  projectsWithoutQuorum: number
+  batches: number | undefined
+  readonly anchors: Map<number, Anchor>
+  readonly reasons: Map<string, number>
+}
+
+/** When something was, as far as can be known: for what is read as it is written, now; for the past, when its record was. */
+export interface Moment {
+  /** Ms. */
+  readonly at: number
+  /** It was there before this process began to follow. */
+  readonly past: boolean
+}
+
+export interface ProgressListener {
+  /** Is told also what is under way when the following begins: releases, closes and anchors. */
+  readonly wantsPast?: boolean
+  released?(epoch: EpochProgress, when: Moment): void
+  closed?(epoch: EpochProgress, when: Moment): void
+  /** The blocks from this one on left the chain, with the releases in them. */
+  orphaned?(blockNumber: number, when: Moment): void
+  /** Each part of a finalization by itself; what is not a list is the same in all of them. */
+  finalized?(dataMarket: string, epochId: number, project: ProjectFinalization): void
+  /** In one piece. */
+  batched?(dataMarket: string, batch: Batch): void
+  summarised?(epoch: EpochProgress, when: Moment): void
+  anchorChanged?(
+    epoch: EpochProgress,
+    batchIndex: number,
+    anchor: Anchor,
+    before: Anchor | undefined,
+    when: Moment,
+  ): void
+  /** The call that ends the epoch's batches is on the chain, and each batch. */
+  anchored?(epoch: EpochProgress, when: Moment): void
+  /** That call is on the chain, but a batch is not: it was late, or has failed. */
+  missed?(epoch: EpochProgress, when: Moment): void
+  verdict?(dataMarket: string, verdict: Verdict): void
+}
+
+/** From the release to the end on the chain, when this process saw both. */
+export const secondsToAnchor = ({ releasedAt, endedAt }: EpochProgress): number | undefined =>
+  releasedAt === undefined || endedAt === undefined ? undefined : (endedAt - releasedAt) / 1000
+
+/** The batches that will not be on the chain, by their state. */
+export const missedBatches = ({ anchors }: EpochProgress): readonly [batch: number, state: Anchor['state']][] =>
+  [...anchors]
+    .map(([batch, { state }]): [number, Anchor['state']] => [batch, state])
+    .filter(([batch, state]) => batch >= 0 && (state === 'LATE' || state === 'FAILED'))
+
+export interface ProgressOptions {
+  readonly topics: Topics
+  readonly listeners: readonly ProgressListener[]
+  /** Told of each record that is none of its topic. */
+  readonly onUnreadable: OnUnreadable
+  /** It cannot read now, and tries again; undefined when it reads. Not told of what is over within some seconds. */
+  readonly waiting?: (reason: string | undefined) => void
+  /** A listener threw: a fault of ours. It is told the rest. */
+  readonly failed?: (error: unknown) => void
+}
+
+export interface Progress extends Closeable {
+  /** Resolves when it is known from where on everything is told as it happens, or after `close`. */
+  readonly started: Promise<void>
+}
+
+/**
+ * Follows from the present end of the topics; of the epochs that are under way, it first reads how far they have come. Who
+ * only looks on ends nothing and nobody: whatever the log says, at the start or later, it is asked again.
+ */
+export function followProgress(
+  { topics, listeners, waiting, ...options }: ProgressOptions,
+  { log, clock }: { readonly log: Log; readonly clock: Clock },
+): Progress {
+  const stop = new AbortController()
+  const { signal } = stop
+  const epochs = new Map<string, EpochProgress>()
+  const folding = { ...options, topics, epochs }
+  const past = createFold({ ...folding, listeners: listeners.filter(({ wantsPast }) => wantsPast) })
+  const live = createFold({ ...folding, listeners })
+  const ports = { log, clock, signal, tell: options.onUnreadable }
+  const starting = onlooking(ports, () => startPositions(log, topics), waiting)
+  const following = (async () => {
+    const positions = await starting
+    const recalled = positions && (await onlooking(ports, () => readPast(ports, topics, positions), waiting))
+    for (const [at, record] of recalled ?? []) past(at, record, { at: record.timestamp, past: true })
+    const now: Apply = (at, record) => live(at, record, { at: clock.now(), past: false })
+    if (positions) await follow(ports, positions, now, waiting)
+  })()
+  return {
+    started: starting.then(() => {}),
+    async close() {
+      stop.abort()
+      await following
+    },
+  }
+}
+
+type Following = Required<RangePorts>
+
+type Apply = (at: TopicPartition, record: LogRecord) => void
+type Fold = (at: TopicPartition, record: LogRecord, when: Moment) => void
+
+async function startPositions(log: Log, topics: Topics): Promise<FetchPosition[]> {
+  const { epochTicks, finalizations, batches, anchors, verdicts } = topics
+  const partitions = [epochTicks, finalizations, batches, anchors, verdicts].flatMap(partitionsOf)
+  const bounds = await log.bounds(partitions)
+  return partitions.map((tp, i) => ({ ...tp, offset: bounds[i]!.stable }))
+}
+
+/** An epoch of which not everything can be known any more is left out: it would seem to be under way for ever. */
+async function readPast(
+  ports: Following,
+  { epochTicks, anchors }: Topics,
+  positions: readonly FetchPosition[],
+): Promise<Recalled['records']> {
+  const ends = positions.filter(({ topic }) => topic === epochTicks.name || topic === anchors.name)
+  const starts = await ports.log.bounds(ends)
+  const bounds = ends.map(({ offset: stable }, i) => ({ start: starts[i]!.start, stable }))
+  const { records, completeFrom } = await recall(ports, ends, bounds, RECALLED_RECORDS)
+  return records.filter(([, { timestamp }]) => timestamp >= completeFrom)
+}
+
+async function follow(
+  ports: Following,
+  start: readonly FetchPosition[],
+  apply: Apply,
+  waiting: ProgressOptions['waiting'],
+): Promise<void> {
+  const { log, signal, tell } = ports
+  let positions = start
+  const options = { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
+  while (!signal.aborted) {
+    const fetched = await onlooking(ports, () => log.fetch(positions, options), waiting)
+    for (const at of fetched ?? []) for (const record of at.records) apply(at, record)
+    positions =
+      fetched?.map((at) => ({ topic: at.topic, partition: at.partition, offset: positionBehind(at, tell) })) ??
+      positions
+  }
+}
+
+interface Folding extends Omit<ProgressOptions, 'waiting'> {
+  readonly epochs: Map<string, EpochProgress>
+}
+
+function createFold({ topics, epochs, listeners, onUnreadable, failed }: Folding): Fold {
+  const tell: Required<ProgressListener> = allListeners(listeners, failed)
+  const { epochTicks, finalizations, batches, anchors, verdicts } = topics
+  const joiner = createBatchJoiner()
+  /** What is none of the topic is left out, and told. */
+  const foldOf =
+    <K, V>(topic: KafkaTopic<K, V>, apply: (key: K, value: V, when: Moment) => void): Fold =>
+    ({ partition }, record, when) => {
+      const read = readRecord(topic, partition, record, onUnreadable)
+      if (read && read.value !== null) apply(read.key, read.value, when)
+    }
+  const folds: Record<string, Fold> = {
+    [epochTicks.name]: foldOf(epochTicks, (_, tick, when) => onTick(epochs, tell, tick, when)),
+    [finalizations.name]: foldOf(finalizations, ({ dataMarket, epochId }, project) => {
+      if (!isMarker(project)) tell.finalized(dataMarket, epochId, project)
+    }),
+    [batches.name]: foldOf(batches, ({ dataMarket }, event, when) => {
+      if (!isEpochSummary(event)) {
+        const batch = joiner.take(dataMarket, event)
+        return batch && tell.batched(dataMarket, batch)
+      }
+      const { summaryOf, batches: count, projects, projectsWithoutQuorum, submissions } = event
+      const epoch = epochOf(epochs, dataMarket, summaryOf)
+      Object.assign(epoch, { batches: count, projects, projectsWithoutQuorum, submissions })
+      tell.summarised(epoch, when)
+    }),
+    [anchors.name]: foldOf(anchors, ({ dataMarket, epochId, batchIndex }, anchor, when) =>
+      onAnchor(epochOf(epochs, dataMarket, epochId), batchIndex, anchor, tell, when),
+    ),
+    [verdicts.name]: foldOf(verdicts, ({ dataMarket, epochId }, verdict) => {
+      const known = epochs.get(`${dataMarket}/${epochId}`)
+      if (known) known.reasons.set(verdict.reason, (known.reasons.get(verdict.reason) ?? 0) + 1)
+      tell.verdict(dataMarket, verdict)
+    }),
+  }
+  return (at, record, when) => folds[at.topic]!(at, record, when)
+}
+
+function onTick(
+  epochs: Map<string, EpochProgress>,
+  tell: Required<ProgressListener>,
+  tick: EpochTick,
+  when: Moment,
+): void {
+  const { kind, dataMarket, epochId, blockNumber, releaseBlock } = tick
+  if (kind === 'ORPHAN') tell.orphaned(blockNumber, when)
+  if (kind !== 'OPEN' && kind !== 'CLOSE') return
+  const epoch = epochOf(epochs, dataMarket, epochId)
+  epoch.releaseBlock = releaseBlock
+  if (kind === 'OPEN') epoch.skippedFrom = tick.skippedFrom
+  if (kind === 'CLOSE') epoch.closeBlock = blockNumber
+  else if (!when.past) epoch.releasedAt = when.at
+  tell[kind === 'CLOSE' ? 'closed' : 'released'](epoch, when)
+}
+
+function onAnchor(
+  epoch: EpochProgress,
+  batchIndex: number,
+  anchor: Anchor,
+  tell: Required<ProgressListener>,
+  when: Moment,
+): void {
+  const before = epoch.anchors.get(batchIndex)
+  epoch.anchors.set(batchIndex, anchor)
+  tell.anchorChanged(epoch, batchIndex, anchor, before, when)
+  if (batchIndex !== -1 || anchor.state !== 'FINAL' || epoch.endedAt !== undefined) return
+  epoch.endedAt = when.at
+  tell[missedBatches(epoch).length === 0 ? 'anchored' : 'missed'](epoch, when)
+}
+
+function epochOf(epochs: Map<string, EpochProgress>, dataMarket: string, epochId: number): EpochProgress {
+  const id = `${dataMarket}/${epochId}`
+  const known = epochs.get(id)
+  if (known) return known
+  const epoch = unseenEpoch(dataMarket, epochId)
+  epochs.set(id, epoch)
+  if (epochs.size > EPOCHS_KEPT) epochs.delete(epochs.keys().next().value!)
+  return epoch
+}
+
+export const unseenEpoch = (dataMarket: string, epochId: number): EpochProgress => ({
+  dataMarket,
+  epochId,
+  releaseBlock: 0,
+  skippedFrom: 0,
+  closeBlock: undefined,
+  releasedAt: undefined,
+  endedAt: undefined,
+  submissions: 0,
+  projects: 0,
+  projectsWithoutQuorum: 0,
+  batches: undefined,
+  anchors: new Map(),
+  reasons: new Map(),
+})

@@ -1,0 +1,207 @@
+/**
+ * All wiring: the stages of the topology and the connectors around them, by role. `dev` runs every role on the embedded
+ * log, `run` any of them on a cluster. What connects the parts is here and nowhere else.
+ */
+import { systemClock } from '../../connectors/system-clock.ts'
+import type { Codec } from '../../schemas/codec.ts'
+import type { Log } from '../../streams/ports.ts'
+import { type RuntimeState, StreamsRuntime } from '../../streams/runtime.ts'
+import type { StageState } from '../../streams/stage-state.ts'
+import type { AnchorRules } from '../../topology/anchor-rules.ts'
+import { sequencerTopology } from '../../topology/index.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import { type MarkerSigner, markerSeals } from '../../topology/shared/marker-seals.ts'
+import type { Stores } from '../../topology/stores.ts'
+import type { Topics } from '../../topology/topics.ts'
+import { type ApiDoor, createApiDoor } from '../api/mount.ts'
+import { createHealth, type Health, type RoleHealth } from '../base/health.ts'
+import { Lifecycle } from '../base/lifecycle.ts'
+import { shortages } from '../base/machine-limits.ts'
+import { BACKGROUND_STAGES, type Connector, isStage, type Role } from '../base/roles.ts'
+import type { ProgressListener } from '../reading/progress.ts'
+import { createLeftOut, type LeftOut } from '../watch/left-out.ts'
+import { logRoles, logRuntime } from '../watch/logging/events.ts'
+import { type EventLog, noLog } from '../watch/logging/log.ts'
+import { createMetrics, type Metrics } from '../watch/metrics/create.ts'
+import { roleMetrics } from '../watch/metrics/roles.ts'
+import { runtimeMetrics, stageMetrics, throttleMetric } from '../watch/metrics/runtime.ts'
+import { watchEventLoop } from '../watch/watchdog.ts'
+import { CONNECTOR_PARTS, type ConnectorConfig, type Part } from './connector-roles.ts'
+import { createPrepare } from './prepare.ts'
+import { probesPortBeside, startProbes } from './probes.ts'
+import { readableForRoles } from './readable.ts'
+import { startOpsServer } from './server.ts'
+import { createSignerPool } from './signers.ts'
+
+export interface SequencerConfig extends ConnectorConfig {
+  readonly version: string
+  readonly roles: readonly Role[]
+  readonly rules: ProtocolRules
+  readonly anchoring: Partial<AnchorRules>
+  /** Of the role tick-fanout. */
+  readonly markerSigner?: MarkerSigner
+  readonly ops: {
+    readonly host: string
+    readonly port: number
+    /** Where the probes are answered; `probesPortBeside` the port when absent. */
+    readonly probesHost?: string | undefined
+    readonly probesPort?: number | undefined
+  }
+  /** Worker threads for signatures; 0 = in the main thread. */
+  readonly workers: number
+  readonly commitIntervalMs: number
+  /** How long the registry may be behind with a schema of `submissions`; 0 by default. */
+  readonly foreignWaitMs?: number
+  /** Processes that keep a warm copy of each task's state. */
+  readonly standbys: number
+  /** Beside the metrics, who follows the epochs of the role `api`. */
+  readonly listeners?: readonly ProgressListener[]
+  /** Something stopped for good; close the sequencer. Called once. */
+  readonly onFailure: (error: Error) => void
+  readonly warn: (text: string) => void
+  /** Of the process; nothing is logged without. */
+  readonly log?: EventLog
+  /** Of a share of the submissions, told by the role `api`; none without an address. */
+  readonly tracing?: { readonly otlpUrl?: string | undefined; readonly sampleShare: number }
+}
+
+/** The log a sequencer stands on, and what its records look like there. Whoever opened it closes it. */
+export interface Ground {
+  readonly log: Log
+  readonly topics: Topics
+  readonly stores: Stores
+  /** Where others may register schemas while we run: their records wait until the codec knows them. */
+  readonly codec?: Codec
+  /** How long the log has kept this process waiting since it was opened, ms, for a quota; where there is such a thing. */
+  readonly throttledMs?: () => number
+}
+
+/** What every part of a process is given. */
+export interface Wiring extends Ground {
+  readonly config: SequencerConfig
+  readonly metrics: Metrics
+  readonly health: Health
+  /** Told of every record that a reader leaves out. */
+  readonly leftOut: LeftOut
+  /** What the role `api` opens when it has something to answer from. */
+  readonly apiDoor: ApiDoor
+}
+
+export interface Sequencer {
+  readonly health: Health
+  /** Where collectors dial the role `intake`; none without it. */
+  readonly multiaddrs: readonly string[]
+  /** Of the query API and the console, and of /metrics, /healthz and /readyz too. */
+  readonly url: string
+  /** Of /metrics, /healthz and /readyz alone, whatever clients of the other do. */
+  readonly probesUrl: string
+  close(): Promise<void>
+}
+
+export async function startSequencer(config: SequencerConfig, ground: Ground): Promise<Sequencer> {
+  const parts = new Lifecycle(config.warn)
+  try {
+    return await startRoles(config, ground, parts)
+  } catch (error) {
+    await parts.close()
+    throw error
+  }
+}
+
+/** Who comes from outside is let in first: the others ask nodes before they begin, and those may be long in answering. */
+const STARTED: readonly Connector[] = ['intake', 'api', 'clock', 'anchor-effects']
+
+async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecycle): Promise<Sequencer> {
+  const { version, roles, rules, appId, foreignWaitMs = 0 } = config
+  const metrics = createMetrics({ version, roles, markets: rules.markets.map(({ dataMarket }) => dataMarket) })
+  const health = createHealth(config.roles, systemClock.now)
+  roleMetrics(metrics, roles, health)
+  throttleMetric(metrics, ground)
+  const reading = new AbortController()
+  await parts.add('reading', { close: async () => reading.abort() })
+  const log = readableForRoles({ ...ground, appId, foreignWaitMs, metrics, health, signal: reading.signal })
+  const leftOut = createLeftOut(metrics, config.log ?? noLog(), systemClock)
+  const apiDoor = createApiDoor(config.api.limits)
+  const wiring: Wiring = { ...ground, log, config, metrics, health, leftOut, apiDoor }
+  await parts.add('watchdog', watchEventLoop(metrics, config.warn))
+  for (const text of shortages(foldersOf(config))) config.warn(text)
+  await parts.add('log of roles', logRoles(health, config.log ?? noLog()))
+  const { host, port, probesHost = host, probesPort = probesPortBeside(port) } = config.ops
+  const probes = await parts.add('probes', startProbes({ host: probesHost, port: probesPort }, wiring))
+  const server = await parts.add('server', startOpsServer(config.ops, wiring))
+
+  await ground.log.createTopics([ground.topics.deadLetters])
+  if (config.roles.some(isStage)) await startStages(wiring, parts)
+  const multiaddrs: string[] = []
+  for (const role of STARTED) {
+    if (!config.roles.includes(role)) continue
+    const part: Part = await parts.add(role, CONNECTOR_PARTS[role](wiring))
+    // the api says it of itself; of the other two, who works and who stands by is decided by their groups
+    if (role === 'intake') health.set(role, true, '', true)
+    multiaddrs.push(...(part.multiaddrs ?? []))
+    void part.stopped?.then((error) => error && fail(wiring, role, error))
+  }
+  return { health, multiaddrs, url: server.url, probesUrl: probes.url, close: () => parts.close() }
+}
+
+/** Those that the roles of this process write to. */
+const foldersOf = ({ roles, api, storage }: SequencerConfig): readonly string[] => [
+  ...(roles.includes('api') ? [api.viewDirectory] : []),
+  ...(roles.includes('anchor-effects') && storage.directory !== undefined ? [storage.directory] : []),
+]
+
+/** One runtime for all stages of this process; each is a group of its own in it. */
+async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
+  const { config, log, topics, stores, metrics, health, leftOut } = wiring
+  const { rules, anchoring, appId, instanceId, commitIntervalMs, standbys, log: eventLog = noLog() } = config
+  const stages = config.roles.filter(isStage)
+  const signers = stages.includes('validate')
+    ? await parts.add('signers', createSignerPool(rules, config.workers))
+    : undefined
+  const runtime: StreamsRuntime = new StreamsRuntime(
+    sequencerTopology(rules, topics, stores, anchoring, config.markerSigner),
+    {
+      appId,
+      instanceId,
+      log,
+      clock: systemClock,
+      stages,
+      background: BACKGROUND_STAGES,
+      commitIntervalMs,
+      standbys,
+      ...(signers && {
+        prepare: {
+          [topics.submissions.name]: createPrepare({
+            topics,
+            seals: markerSeals(rules),
+            signers,
+            slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
+            recovered: (seconds) => metrics.sigverifySeconds.observe(seconds),
+          }),
+        },
+      }),
+      observer: logRuntime(runtimeMetrics(metrics, leftOut.by('stages')), eventLog),
+      onFailure: (error) => {
+        for (const stage of stages) fail(wiring, stage, error)
+      },
+    },
+  )
+  for (const stage of stages) health.probe(stage, () => stageHealth(runtime.stageState(stage), runtime.state))
+  stageMetrics(metrics, stages, topics, runtime)
+  await parts.add(
+    'stages',
+    runtime.start().then(() => runtime),
+  )
+}
+
+/** One that waits for the log still has its work: whether there is another that could do it, the log alone could say. */
+function stageHealth({ settled, tasks, waitsFor }: StageState, state: RuntimeState): Omit<RoleHealth, 'since'> {
+  if (waitsFor !== undefined) return { ready: false, works: true, detail: `LOG: ${waitsFor}` }
+  const detail = settled ? `${tasks} tasks` : `${state}, ${tasks} tasks so far`
+  return { ready: settled, works: settled && tasks > 0, detail }
+}
+
+function fail({ config, health }: Wiring, role: Role, error: Error): void {
+  health.fail(role, error.message)
+  config.onFailure(error)
+}

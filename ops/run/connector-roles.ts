@@ -1,0 +1,244 @@
+/** What each connector role is made of. */
+
+import type { AnchorTuning } from '../../connectors/evm/anchor-effects/anchor-options.ts'
+import { startAnchor } from '../../connectors/evm/anchor-effects/role.ts'
+import { startClock } from '../../connectors/evm/clock/clock.ts'
+import type { ClockTuning } from '../../connectors/evm/clock/clock-options.ts'
+import type { ContractBlockSource } from '../../connectors/evm/contract/chain-reader.ts'
+import { EvmError } from '../../connectors/evm/errors.ts'
+import { RPC_DEFAULTS } from '../../connectors/evm/nodes/rpc.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
+import { HeldBack } from '../../streams/held-back.ts'
+import { configOf } from '../../streams/kafka-topic.ts'
+import { MARKETS_MAX } from '../../topology/rules.ts'
+import type { ApiLimits } from '../api/limits.ts'
+import type { Closeable } from '../base/lifecycle.ts'
+import { waitingTogether } from '../base/onlooking.ts'
+import { type Connector, clockGroup } from '../base/roles.ts'
+import { followProgress } from '../reading/progress.ts'
+import { logAnchor, logEpochs, logMarkets } from '../watch/logging/events.ts'
+import { noLog } from '../watch/logging/log.ts'
+import { loggedNodes } from '../watch/logging/nodes.ts'
+import { anchorMetrics, clockMetrics } from '../watch/metrics/connectors.ts'
+import { consumerLag } from '../watch/metrics/consumer-lag.ts'
+import { epochMetrics } from '../watch/metrics/epochs.ts'
+import { createStageWatch, type StageWatch } from '../watch/stage-watch.ts'
+import { startTracing, type Tracing } from '../watch/tracing/follow.ts'
+import type { Wiring } from './compose.ts'
+import { type IntakeRoleConfig, startCollecting } from './intake/start.ts'
+import { startOneOfMany } from './one-of-many.ts'
+import { openQueryApi } from './query-api.ts'
+import type { StorageConfig } from './storage/keepers.ts'
+import { startStorage } from './storage/start.ts'
+
+export interface ConnectorConfig {
+  /** Prefix of groups, transactional ids and changelogs. */
+  readonly appId: string
+  /** Stable name of this process within its groups. */
+  readonly instanceId: string
+  readonly chain: {
+    /** RPC URLs in order of preference. */
+    readonly rpcUrls: readonly string[]
+    readonly chainId: number
+    readonly protocolState: string
+    readonly contractBlock?: ContractBlockSource
+    /** Nodes that must say the same. */
+    readonly agreement?: number
+    /** For one answer. */
+    readonly timeoutMs?: number
+    readonly batchMax?: number
+    readonly logRangeBlocks?: number
+  }
+  readonly clock: Partial<ClockTuning> & {
+    /** Block at which the clock begins on an empty log; the head when absent. */
+    readonly startBlock?: number | undefined
+    /** Blocks behind the head that the clock waits. */
+    readonly depth: number
+    readonly pollMs: number
+  }
+  readonly anchor: Partial<AnchorTuning> & {
+    /** Private key of the sequencer's account, 0x hex. */
+    readonly signerKey: string
+    /** Of accounts that signed before: they end what they began. */
+    readonly formerSignerKeys?: readonly string[]
+  }
+  readonly intake: IntakeRoleConfig
+  readonly storage: StorageConfig
+  readonly api: {
+    /** Where the view behind the query API is kept; may be deleted at any time. */
+    readonly viewDirectory: string
+    /** Rows older than this go. */
+    readonly keepHours: number
+    /** Submissions kept at most. */
+    readonly submissionsMax: number
+    /** What clients of the deployed collector send; without one its endpoints are not served. */
+    readonly legacyToken?: string | undefined
+    /** On its clients; the defaults without. */
+    readonly limits?: ApiLimits
+  }
+}
+
+/** A connector as it runs. */
+export interface Part extends Closeable {
+  /** Resolves when it has ended: with the failure that nothing can be done about, or undefined after `close`. */
+  readonly stopped?: Promise<Error | undefined>
+  readonly multiaddrs?: readonly string[]
+}
+
+export const CONNECTOR_PARTS: Record<Connector, (wiring: Wiring) => Promise<Part>> = {
+  'anchor-effects': startAnchorEffects,
+  clock: startChainClock,
+  intake: startCollecting,
+  api: startApi,
+}
+
+async function startAnchorEffects(wiring: Wiring): Promise<Part> {
+  const { config, log, topics, metrics, health, leftOut } = wiring
+  const { appId, instanceId, chain, rules, anchor } = config
+  const events = config.log ?? noLog()
+  const storage = await startStorage(config.storage, {
+    ...{ metrics, health, topics, records: log, log: events, atOnce: anchor.stepsAtOnce },
+  })
+  const observer = anchorMetrics(metrics, health)
+  const protocolStates = new Map(rules.markets.map(({ dataMarket, protocolState }) => [dataMarket, protocolState]))
+  const options = {
+    ...anchor,
+    ...nodeTuning(chain),
+    appId,
+    instanceId,
+    topics,
+    urls: chain.rpcUrls,
+    chainId: chain.chainId,
+    protocolStateOf: (dataMarket: string) => protocolStates.get(dataMarket) ?? chain.protocolState,
+    ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
+    observer: logAnchor(
+      loggedNodes(
+        { ...observer, owning: both(observer.owning, storage.owning), unreadable: leftOut.by('anchor-effects') },
+        events,
+        'anchor-effects',
+      ),
+      events,
+    ),
+  }
+  const anchoring = await startAnchor(options, { log, clock: systemClock, storage: storage.batches }).catch(
+    async (error: unknown) => {
+      await storage.close()
+      throw error
+    },
+  )
+  return { stopped: anchoring.stopped, close: () => anchoring.close().finally(() => storage.close()) }
+}
+
+const both =
+  (...tell: readonly (((owns: boolean) => void) | undefined)[]) =>
+  (owns: boolean): void => {
+    for (const one of tell) one?.(owns)
+  }
+
+/** How nodes are asked; what is not set, as the connectors do by themselves. */
+const nodeTuning = ({ agreement, timeoutMs, batchMax, logRangeBlocks }: Wiring['config']['chain']) => ({
+  agreement: agreement ?? RPC_DEFAULTS.agreement,
+  timeoutMs: timeoutMs ?? RPC_DEFAULTS.timeoutMs,
+  rpcBatchMax: batchMax ?? RPC_DEFAULTS.batchMax,
+  logRangeBlocks: logRangeBlocks ?? RPC_DEFAULTS.logRangeBlocks,
+})
+
+/** The clock writes as one, whoever it is: with several processes of the role, one works and the others stand by. */
+async function startChainClock({ config, log, topics, metrics, health, leftOut }: Wiring): Promise<Part> {
+  const { appId, instanceId, chain, rules, clock } = config
+  const { startBlock, ...tuning } = clock
+  const { observer, owning } = clockMetrics(metrics, health, systemClock.now)
+  const options = {
+    ...tuning,
+    ...nodeTuning(chain),
+    appId,
+    topics,
+    urls: chain.rpcUrls,
+    chainId: chain.chainId,
+    protocolState: chain.protocolState,
+    markets: rules.markets,
+    addedWindowUnit: rules.addedMarkets.windowUnit,
+    marketsMax: MARKETS_MAX,
+    slotHistoryBlocks: rules.slotHistoryBlocks,
+    slotChangesMax: rules.slotChangesMax,
+    acceptedHeadersMax: rules.headsKept,
+    ...(startBlock !== undefined && { startBlock }),
+    ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
+    observer: loggedNodes(
+      { ...logMarkets(observer, config.log ?? noLog()), unreadable: leftOut.by('clock') },
+      config.log ?? noLog(),
+      'clock',
+    ),
+  }
+  const holder = {
+    group: clockGroup(appId),
+    topic: topics.epochTicks.name,
+    instanceId,
+    fingerprint: CLOCK_FINGERPRINT,
+    start: () => startClock(options, { log, clock: systemClock }),
+    owning,
+    isTakenOver: (error: Error) => error instanceof EvmError && error.code === 'FENCED',
+  }
+  await log.createTopics([configOf(topics.epochTicks)])
+  return startOneOfMany(holder, { log, clock: systemClock })
+}
+
+/** Another one when clocks of two releases must not take over from each other: the second one follows markets at run time. */
+const CLOCK_FINGERPRINT = 'clock/2'
+
+/**
+ * What the other roles of the process wait for those that only look on, so that these see everything from its beginning. When
+ * the log is in trouble they start without them.
+ */
+const ONLOOKERS_WAIT_MS = 5_000
+
+/**
+ * The view behind the query API goes on from where it stopped, which may be far back; what is measured begins at the end of
+ * the topics, since it is when things happen. So each follows the topics by itself.
+ */
+async function startApi(wiring: Wiring): Promise<Part> {
+  const watch = createStageWatch(systemClock.now)
+  const { health } = wiring
+  health.set('api', false, 'the view of the log is not open yet', true)
+  const waits = waitingTogether((reason) => health.set('api', reason === undefined, reason))
+  const held = new HeldBack(systemClock)
+  const followed = await followEpochs(wiring, { watch, held }, waits('epochs'))
+  const api = openQueryApi(wiring, { stages: watch, held }, waits('view'))
+  await Promise.race([Promise.all([followed.started, api.opened]), systemClock.sleep(ONLOOKERS_WAIT_MS)])
+  return { close: () => Promise.all([api.close(), followed.close()]) }
+}
+
+async function followEpochs(
+  { config, log, topics, metrics, leftOut }: Wiring,
+  { watch, held }: { readonly watch: StageWatch; readonly held: HeldBack },
+  waiting: (reason: string | undefined) => void,
+) {
+  const measured = epochMetrics(metrics, { now: systemClock.now })
+  const tracing = await openTracing(config, { topics, log })
+  const told = [...(config.log ? [logEpochs(config.log)] : []), ...(tracing ? [tracing.listener] : [])]
+  const progress = followProgress(
+    {
+      topics,
+      listeners: [measured, ...told, ...(config.listeners ?? [])],
+      onUnreadable: leftOut.by('progress'),
+      waiting,
+      failed: (error) =>
+        config.warn(`of an epoch something is not shown: ${error instanceof Error ? error.stack : error}`),
+    },
+    { log, clock: systemClock },
+  )
+  const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock, watch, held })
+  return {
+    started: progress.started,
+    close: () => Promise.all([lag.close(), progress.close().then(() => tracing?.close())]),
+  }
+}
+
+async function openTracing(
+  { tracing, version }: Wiring['config'],
+  { topics, log }: Pick<Wiring, 'topics' | 'log'>,
+): Promise<Tracing | undefined> {
+  if (tracing?.otlpUrl === undefined) return undefined
+  const { otlpUrl, sampleShare } = tracing
+  return startTracing({ otlpUrl, sampleShare }, { topics, version, log, clock: systemClock })
+}

@@ -1,0 +1,107 @@
+/** The role intake: the libp2p host, and what it follows in the log to tell honest messages from others. */
+import type { Ban } from '../../../connectors/libp2p/bans.ts'
+import type { IntakeStats } from '../../../connectors/libp2p/gauges.ts'
+import { type Intake, startIntake } from '../../../connectors/libp2p/intake.ts'
+import type { IntakeLimits } from '../../../connectors/libp2p/limits.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
+import { configOf } from '../../../streams/kafka-topic.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import { type Closeable, Lifecycle } from '../../base/lifecycle.ts'
+import { type FollowPorts, followTopic } from '../../reading/follow-topic.ts'
+import { QUOTA_FACTOR } from '../../settings/intake-settings.ts'
+import { intakeMetrics } from '../../watch/metrics/connectors.ts'
+import type { Wiring } from '../compose.ts'
+import type { Part } from '../connector-roles.ts'
+import { createSignerPool } from '../signers.ts'
+import { createGuide } from './guide.ts'
+import { validateLag } from './lag.ts'
+import { startReporting } from './report.ts'
+
+export interface IntakeRoleConfig {
+  /** TCP multiaddrs. */
+  readonly listen: readonly string[]
+  readonly peerKeyFile: string
+  /** Peer ids, addresses and ranges that may never connect. */
+  readonly banned?: readonly string[]
+  readonly limits?: Partial<IntakeLimits>
+  /** Votes of a slot that are taken for an epoch, as a multiple of the market's quota. */
+  readonly quotaFactor?: number
+}
+
+export async function startCollecting({ config, log, topics, metrics, health, leftOut }: Wiring): Promise<Part> {
+  const { listen, peerKeyFile: keyFile, banned = [], limits = {}, quotaFactor = QUOTA_FACTOR } = config.intake
+  const { slots, epochTicks, peerBans, intakeReports } = topics
+  await log.createTopics([slots, epochTicks, peerBans, intakeReports].map(configOf))
+  const tell = leftOut.by('intake')
+  const parts = new Lifecycle(config.warn)
+  try {
+    const signers = await parts.add('signers', createSignerPool(config.rules, config.workers))
+    const guide = await parts.add(
+      'guide',
+      createGuide({ rules: config.rules, topics, log, signers, tell, quotaFactor }),
+    )
+    const reporting = await parts.add('reports', startReporting(log, topics, config.instanceId))
+    const measured = intakeMetrics(metrics, health, guide.blockAge)
+    const intake = await parts.add(
+      'intake',
+      startIntake(
+        {
+          listen,
+          keyFile,
+          topics,
+          banned,
+          limits,
+          observer: {
+            ...measured,
+            sampled(added, now) {
+              measured.sampled?.(added, now)
+              reporting.tell(now)
+            },
+          },
+        },
+        { log, clock: systemClock, guide, lag: validateLag(log, topics, config.appId) },
+      ),
+    )
+    await parts.add('bans', followBans(intake, peerBans, { log, clock: systemClock, tell }))
+    return {
+      multiaddrs: intake.multiaddrs,
+      async close() {
+        await parts.close()
+        for (const text of leftBehind(intake.stats())) config.warn(text)
+      },
+    }
+  } catch (error) {
+    await parts.close()
+    throw error
+  }
+}
+
+/** What its senders may have called success, and is not in the log. */
+function leftBehind({ unappended, notParted, shed }: IntakeStats): readonly string[] {
+  const cut = notParted + shed.parting
+  return [
+    ...(unappended > 0
+      ? [`intake: the log did not take ${unappended} records in time; their senders believe them sent`]
+      : []),
+    ...(cut > 0 ? [`intake: ${cut} connections were cut while they still sent; what came last of them is lost`] : []),
+  ]
+}
+
+/** What the operator asks for with `sequencer peers ban` and `unban`. */
+function followBans(intake: Intake, peerBans: Topics['peerBans'], ports: FollowPorts): Closeable {
+  const bans = new Map<string, Ban>()
+  let changed = false
+  return followTopic(ports, peerBans, {
+    apply({ subject }, ban) {
+      changed = true
+      if (ban?.banned)
+        bans.set(subject, { subject, untilMs: ban.until || Number.POSITIVE_INFINITY, reason: ban.reason })
+      else bans.delete(subject)
+      if (ban?.banned === false) intake.liftBan(subject)
+    },
+    caughtUp() {
+      if (changed) intake.orderBans([...bans.values()])
+      changed = false
+    },
+  })
+}

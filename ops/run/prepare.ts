@@ -1,0 +1,65 @@
+/**
+ * What is done for a whole fetched batch of `submissions` before its records enter a validate task: wait until the slot
+ * table holds everything that the markers name, and recover the signers, here or in worker threads.
+ */
+import { ForgedMarkerError, type MarkerSeals } from '../../streams/marker-guard.ts'
+import type { LogRecord } from '../../streams/ports.ts'
+import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
+import type { SignerPool } from './signers.ts'
+
+export interface PrepareOptions {
+  readonly topics: Topics
+  /** Of the markers; none where every marker counts. */
+  readonly seals: MarkerSeals | undefined
+  readonly signers: SignerPool
+  /** Resolves when the table of `slots` holds every record below the offset. */
+  readonly slotsReached: (offset: number) => Promise<void>
+  /** Told how long the signers of one batch took. */
+  readonly recovered?: (seconds: number) => void
+}
+
+/** Element i is the recovered signer of record i; undefined for markers and for records that cannot be decoded. */
+export function createPrepare({ topics, seals, signers, slotsReached, recovered: tell }: PrepareOptions) {
+  /** A marker that is not may name an offset that never comes. */
+  const isGenuine = ({ key, value, headers }: LogRecord, partition: number): boolean => {
+    const marker = { topic: topics.submissions.name, partition, key: key ?? EMPTY, value: value! }
+    try {
+      return seals === undefined || seals.read(marker, headers) !== undefined || seals.unsealedFirst
+    } catch (error) {
+      if (error instanceof ForgedMarkerError) return false // the task meets the same failure and dead-letters the record
+      throw error
+    }
+  }
+
+  return async (records: readonly LogRecord[], partition: number): Promise<unknown[]> => {
+    const values = records.map((record) => decode(topics, record))
+    const reached = slotsReached(slotsOffsetNeeded(values, (at) => isGenuine(records[at]!, partition)))
+    const started = performance.now()
+    const [recovered] = await Promise.all([
+      signers.recover(values).finally(() => tell?.((performance.now() - started) / 1000)),
+      reached,
+    ])
+    return recovered
+  }
+}
+
+/** The highest offset of `slots` that a marker of the batch asks for; 0 without one. */
+const slotsOffsetNeeded = (
+  values: readonly (SubmissionEvent | undefined)[],
+  isGenuine: (at: number) => boolean,
+): number =>
+  values.reduce((needed, value, at) => {
+    const asks = value !== undefined && isMarker(value) && value.tick.slotsOffset > needed
+    return asks && isGenuine(at) ? value.tick.slotsOffset : needed
+  }, 0)
+
+const EMPTY = new Uint8Array()
+
+function decode(topics: Topics, { value }: LogRecord): SubmissionEvent | undefined {
+  if (value === null) return undefined
+  try {
+    return topics.submissions.value.decode(value)
+  } catch {
+    return undefined // the task meets the same failure and dead-letters the record
+  }
+}

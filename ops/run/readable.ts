@@ -1,0 +1,80 @@
+/** The log as the roles of a process read it where a schema may be registered while they run: see readable-log.ts. */
+
+import { type Framed, readableLog } from '../../connectors/schema-registry/readable-log.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
+import type { Codec } from '../../schemas/codec.ts'
+import type { SubjectName } from '../../schemas/subjects.ts'
+import type { Log, TopicPartition } from '../../streams/ports.ts'
+import { changelogTopic } from '../../streams/topology.ts'
+import type { Stores } from '../../topology/stores.ts'
+import type { Topics } from '../../topology/topics.ts'
+import type { Health } from '../base/health.ts'
+import type { Metrics } from '../watch/metrics/create.ts'
+
+export interface ReadableOptions {
+  readonly log: Log
+  /** None where nobody else registers schemas: then the log is read as it is. */
+  readonly codec?: Codec
+  readonly topics: Topics
+  readonly stores: Stores
+  /** Prefix of the changelogs. */
+  readonly appId: string
+  readonly metrics: Metrics
+  readonly health: Health
+  /** See `registry.unknownSchemaWaitMs`. */
+  readonly foreignWaitMs?: number
+  /** Nobody reads any more. */
+  readonly signal: AbortSignal
+}
+
+/** While a partition waits for a schema the process is not ready, and says which one and why. */
+export function readableForRoles({
+  log,
+  codec,
+  metrics,
+  health,
+  signal,
+  foreignWaitMs = 0,
+  ...records
+}: ReadableOptions): Log {
+  if (codec === undefined) return log
+  const parked = new Map<string, string>()
+  const tell = (at: TopicPartition, why: string | undefined): void => {
+    const name = `${at.topic}/${at.partition}`
+    if (why === undefined) parked.delete(name)
+    else parked.set(name, why)
+    metrics.partitionParked.set({ topic: at.topic, partition: String(at.partition) }, why === undefined ? 0 : 1)
+    const waiting = [...parked].map(([partition, reason]) => `${partition} waits: ${reason}`)
+    health.set('schemas', parked.size === 0, waiting.join('; '))
+  }
+  return readableLog({
+    log,
+    codec,
+    clock: systemClock,
+    framed: framedTopics(records),
+    foreign: foreignTopics(records.topics),
+    foreignWaitMs,
+    signal,
+    observer: { parked: (at, cause) => tell(at, cause.message), resumed: (at) => tell(at, undefined) },
+  })
+}
+
+/** What the intake takes from outside, and whoever else may write there. */
+export const foreignTopics = ({ submissions }: Topics): ReadonlyMap<string, readonly SubjectName[]> =>
+  new Map([[submissions.name, ['submissions-key', 'submissions-value']]])
+
+/** Every topic but the dead letters, and the changelogs of the stores, whose keys are plain. */
+export function framedTopics({
+  topics,
+  stores,
+  appId,
+}: Pick<ReadableOptions, 'topics' | 'stores' | 'appId'>): ReadonlyMap<string, Framed> {
+  const { deadLetters: _, ...framed } = topics
+  const { anchor, ledger, ...others } = stores
+  const all = [others, ledger, anchor].flatMap((of): readonly { readonly name: string }[] => Object.values(of))
+  const changelogs = all.map(({ name }) => changelogTopic(appId, name))
+  return new Map<string, Framed>([
+    ...Object.values(framed).map(({ name }) => [name, 'key and value'] as const),
+    ...changelogs.map((name) => [name, 'value'] as const),
+  ])
+}

@@ -1,0 +1,144 @@
+/** The settings of the role intake, and what they are for the connector. */
+import { z } from 'zod'
+import { readSubject } from '../../connectors/libp2p/bans.ts'
+import { type IntakeLimits, INTAKE_LIMITS as L } from '../../connectors/libp2p/limits.ts'
+import { whole } from './market-schema.ts'
+
+/** Votes of a slot that are taken for an epoch, as a multiple of its quota: up to there an excess has its verdicts. */
+export const QUOTA_FACTOR = 4
+
+const rate = (fallback: number, help: string) => whole(1, 10_000_000).default(fallback).describe(help)
+
+export const intakeSettings = z
+  .strictObject({
+    listen: z
+      .array(z.string().startsWith('/'))
+      .min(1)
+      .default(['/ip4/0.0.0.0/tcp/9100'])
+      .describe('TCP multiaddrs to listen on.'),
+    peerKeyFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'File with the libp2p key behind the peer id; made when it does not exist. Replicas behind one address share it.',
+      ),
+    banned: z
+      .array(z.string().refine((text) => readSubject(text) !== undefined, 'no peer id, IP address or range (CIDR)'))
+      .default([])
+      .describe('Peer ids, IP addresses and ranges (CIDR) that may never connect. At run time: `sequencer peers ban`.'),
+    quotaFactor: whole(1, 1_000)
+      .default(QUOTA_FACTOR)
+      .describe('Votes of a slot that are taken for an epoch, as a multiple of the quota of its market.'),
+    connections: z
+      .strictObject({
+        max: rate(L.connectionsMax, 'Connections at a time. Beyond them one without votes makes room for a new one.'),
+        perAddressMax: rate(L.connectionsPerHostMax, 'The same of one IP address (of IPv6: a /64).'),
+        handshakesMax: rate(
+          L.handshakesMax,
+          'Connections at a time that have not yet said who they are. Beyond them one that has stalled makes room.',
+        ),
+        handshakesPerAddressMax: rate(L.handshakesPerHostMax, 'The same of one IP address.'),
+        idleSeconds: whole(60, 86_400)
+          .default(L.connectionIdleMs / 1_000)
+          .describe(
+            'A connection without a message that may count for so long is closed, and a stream on which nothing came, s. Collectors open theirs anew every 300 s.',
+          ),
+      })
+      .prefault({}),
+    rates: z
+      .strictObject({
+        connectionBurst: rate(
+          L.pacePerConnection.burst,
+          'Messages that a connection may send at once; one of more than 1 KiB counts as several. Beyond the rate it is read more slowly.',
+        ),
+        connectionPerSecond: rate(L.pacePerConnection.perSecond, 'And per second after.'),
+        addressBurst: rate(L.pacePerHost.burst, 'The same of all connections of one IP address.'),
+        addressPerSecond: rate(L.pacePerHost.perSecond, 'And per second after.'),
+        doubtfulConnectionBurst: rate(
+          L.doubtfulPerConnection.burst,
+          'Messages that cannot count (bad signature, unknown slot, no open epoch, over quota, a copy) that are taken of a connection, so that they have a verdict. Beyond the rate they are refused.',
+        ),
+        doubtfulConnectionPerSecond: rate(L.doubtfulPerConnection.perSecond, 'And per second after.'),
+        doubtfulAddressBurst: rate(
+          L.doubtfulPerHost.burst,
+          'The same of all connections of one IP address, but for those that brought more votes than such messages.',
+        ),
+        doubtfulAddressPerSecond: rate(L.doubtfulPerHost.perSecond, 'And per second after.'),
+        extrasPerSlot: rate(
+          L.extrasPerSlotMax,
+          'Of these, copies and messages over quota of one slot that are taken for an epoch, over all connections.',
+        ),
+      })
+      .prefault({}),
+    faults: z
+      .strictObject({
+        slow: rate(
+          L.slowFaults,
+          'Bad signatures of a peer that its votes do not make up for, less one each second, above which it is read slowly.',
+        ),
+        ban: rate(L.banFaults, 'And above which its peer id is banned.'),
+        slowAddress: whole(0, 10_000_000)
+          .default(L.hostSlowFaults)
+          .describe(
+            'The same of an IP address, above which those there that bring no votes are read slowly; 0 = never.',
+          ),
+        banAddress: whole(0, 10_000_000)
+          .default(L.hostBanFaults)
+          .describe(
+            'And above which it is banned if it brought no votes of late; 0 = never, as behind a proxy that hides the addresses.',
+          ),
+        perVote: rate(L.creditPerVote, 'Messages that cannot count for which one vote of the same peer makes up.'),
+        creditHalfLifeMinutes: rate(
+          L.creditHalfLifeMs / 60_000,
+          'What votes earned counts half after so long, minutes.',
+        ),
+        banMinutes: whole(1, 100_000)
+          .default(L.banMs / 60_000)
+          .describe('How long such a ban lasts, minutes.'),
+      })
+      .prefault({}),
+    lag: z
+      .strictObject({
+        recordsMax: rate(
+          L.lagRecordsMax,
+          'Records that `validate` may be behind. Beyond them only connections that bring votes are read as ever; the others in turns.',
+        ),
+        recordsStop: rate(L.lagRecordsStop, 'Beyond these all connections are read in turns.'),
+        perSecond: rate(
+          L.paceWhileLagging.perSecond,
+          'Messages of all connections that are read in turns, per second.',
+        ),
+      })
+      .prefault({}),
+  })
+  .prefault({})
+  .describe('The role intake; what its rates are for is in docs/operations.md.')
+
+type IntakeSettings = z.output<typeof intakeSettings>
+
+/** The limits that are settings; the others keep their values. */
+export function limitsOf({ connections, rates, faults, lag }: IntakeSettings): Partial<IntakeLimits> {
+  return {
+    connectionsMax: connections.max,
+    connectionsPerHostMax: connections.perAddressMax,
+    handshakesMax: connections.handshakesMax,
+    handshakesPerHostMax: connections.handshakesPerAddressMax,
+    connectionIdleMs: connections.idleSeconds * 1_000,
+    pacePerConnection: { burst: rates.connectionBurst, perSecond: rates.connectionPerSecond },
+    pacePerHost: { burst: rates.addressBurst, perSecond: rates.addressPerSecond },
+    doubtfulPerConnection: { burst: rates.doubtfulConnectionBurst, perSecond: rates.doubtfulConnectionPerSecond },
+    doubtfulPerHost: { burst: rates.doubtfulAddressBurst, perSecond: rates.doubtfulAddressPerSecond },
+    extrasPerSlotMax: rates.extrasPerSlot,
+    slowFaults: faults.slow,
+    banFaults: faults.ban,
+    hostSlowFaults: faults.slowAddress,
+    creditPerVote: faults.perVote,
+    creditHalfLifeMs: faults.creditHalfLifeMinutes * 60_000,
+    hostBanFaults: faults.banAddress,
+    banMs: faults.banMinutes * 60_000,
+    lagRecordsMax: lag.recordsMax,
+    lagRecordsStop: Math.max(lag.recordsMax, lag.recordsStop),
+    paceWhileLagging: { burst: lag.perSecond, perSecond: lag.perSecond },
+  }
+}

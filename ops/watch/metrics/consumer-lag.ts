@@ -1,0 +1,111 @@
+/**
+ * How far each stage is behind its input, asked of the log every few seconds: so it is known also when nobody runs the
+ * stage. The same as `kafka-consumer-groups --describe` shows.
+ */
+import type { HeldBack } from '../../../streams/held-back.ts'
+import type { Clock, Log } from '../../../streams/ports.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import type { Closeable } from '../../base/lifecycle.ts'
+import type { Stage } from '../../base/roles.ts'
+import { partitionsOf } from '../../reading/scan.ts'
+import type { StageWatch } from '../stage-watch.ts'
+import type { Metrics } from './create.ts'
+
+const ASK_MS = 5_000
+/** A log that has not answered by then cannot be reached; its driver goes on trying. */
+const ASK_WAIT_MS = 10_000
+
+type Input =
+  | 'epochTicks'
+  | 'submissions'
+  | 'validated'
+  | 'admitted'
+  | 'finalizations'
+  | 'tallies'
+  | 'batches'
+  | 'anchorResults'
+
+/** What each stage reads; a test compares it with the graph. */
+export const INPUTS = {
+  'tick-fanout': ['epochTicks'],
+  validate: ['submissions'],
+  admit: ['validated'],
+  consensus: ['admitted'],
+  settle: ['finalizations'],
+  ledger: ['tallies'],
+  batch: ['finalizations'],
+  anchor: ['batches', 'anchorResults'],
+} as const satisfies Record<Stage, readonly Input[]>
+
+export interface ConsumerLagOptions {
+  readonly appId: string
+  readonly topics: Topics
+  readonly log: Log
+  readonly clock: Clock
+  readonly watch: StageWatch
+  readonly held: HeldBack
+}
+
+export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Closeable {
+  const stop = new AbortController()
+  const { clock, watch, held } = options
+  const asking = (async () => {
+    while (!stop.signal.aborted) {
+      const waited = new AbortController()
+      const late = clock.sleep(ASK_WAIT_MS, AbortSignal.any([stop.signal, waited.signal])).then(() => 0)
+      const asked = ask(metrics, options).then(
+        () => 1,
+        () => 0, // the roles that need the log say why
+      )
+      const reachable = await Promise.race([asked, late])
+      metrics.logReachable.set(reachable)
+      if (reachable === 0) {
+        watch.lostSight()
+        held.forget()
+      }
+      waited.abort()
+      await clock.sleep(ASK_MS, stop.signal)
+    }
+  })()
+  return {
+    async close() {
+      stop.abort()
+      await asking
+    },
+  }
+}
+
+async function ask(metrics: Metrics, options: ConsumerLagOptions): Promise<void> {
+  const { appId, topics, log, watch } = options
+  await askStable(metrics, options)
+  for (const [stage, inputs] of Object.entries(INPUTS)) {
+    const partitions = inputs.flatMap((input) => partitionsOf(topics[input]))
+    const group = `${appId}-${stage}`
+    const [bounds, offsets] = await Promise.all([log.bounds(partitions), log.committedOffsets(group, partitions)])
+    const ends = await log.ends(partitions)
+    for (const [at, { topic, partition: number }] of partitions.entries()) {
+      const next = Math.max(bounds[at]!.start, offsets[at]?.next ?? 0)
+      const labels = { stage, topic, partition: String(number) }
+      const behind = Math.max(0, ends[at]! - next)
+      metrics.consumerLag.set(labels, behind)
+      metrics.consumerOffset.set(labels, next)
+      watch.saw(stage, `${topic}/${number}`, next, behind)
+    }
+  }
+}
+
+/** How far the end of each topic that epochs go through is from what readers may see. Ends first: what is committed then is behind them. */
+async function askStable(metrics: Metrics, { topics, log, held, clock }: ConsumerLagOptions): Promise<void> {
+  const read = new Set<keyof Topics>([...Object.values(INPUTS).flat(), 'slots', 'anchorIntents'])
+  const partitions = [...read].flatMap((name) => partitionsOf(topics[name]))
+  const ends = await log.ends(partitions)
+  const bounds = await log.bounds(partitions)
+  for (const [at, one] of partitions.entries()) held.saw(one, bounds[at]!.stable, ends[at])
+  metrics.stableLag.reset()
+  metrics.stableHeldSeconds.reset()
+  for (const { topic, partition, records, since } of held.all) {
+    const labels = { topic, partition: String(partition) }
+    metrics.stableLag.set(labels, records)
+    metrics.stableHeldSeconds.set(labels, (clock.now() - since) / 1_000)
+  }
+}

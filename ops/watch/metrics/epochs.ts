@@ -1,0 +1,164 @@
+/** The metrics of epochs, from what the role `api` reads of them in the topics. */
+import type { Anchor, ProjectFinalization } from '../../../schemas/types.ts'
+import type { EpochProgress, Moment, ProgressListener } from '../../reading/progress.ts'
+import { forget, type Metrics } from './create.ts'
+import { EpochLedger } from './epoch-ledger.ts'
+import { type BATCH_STAGES, PHASES } from './table/epochs.ts'
+
+export interface EpochMetricsOptions {
+  readonly now: () => number
+}
+
+export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): ProgressListener {
+  const { markets, servedLabel } = metrics
+  const ledger = new EpochLedger({
+    left: ({ dataMarket }, phase, seconds) =>
+      metrics.epochPhaseSeconds.observe({ market: servedLabel(dataMarket), phase }, seconds),
+    ended({ dataMarket, epochId }, outcome, value) {
+      const market = servedLabel(dataMarket)
+      if (outcome !== 'anchored') return metrics.epochsMissed.inc({ market, cause: outcome })
+      metrics.epochsAnchored.inc({ market })
+      const exemplarLabels = { epoch: String(epochId) }
+      if (value !== undefined) metrics.epochReleaseToAnchor.observe({ labels: { market }, value, exemplarLabels })
+    },
+  })
+  const transactions = createTransactions(metrics)
+  const slots = createActiveSlots(metrics)
+  metrics.onScrape(() => {
+    setStandings(metrics, ledger, markets, now())
+    transactions.refresh(markets, now())
+  })
+  return {
+    wantsPast: true,
+    released(epoch, when) {
+      const market = servedLabel(epoch.dataMarket)
+      metrics.epochHead.set({ market }, epoch.epochId)
+      if (!when.past) metrics.epochsReleased.inc({ market })
+      ledger.released(epoch, when)
+    },
+    closed(epoch, when) {
+      if (!when.past) metrics.epochsClosed.inc({ market: servedLabel(epoch.dataMarket) })
+      ledger.look(epoch, when)
+    },
+    orphaned: (blockNumber) => ledger.orphaned(blockNumber),
+    finalized(dataMarket, epochId, project) {
+      const market = servedLabel(dataMarket)
+      metrics.equivocations.inc({ market }, project.equivocations.length)
+      if (project.part === 0) countVotes(metrics, market, project)
+      slots.add(market, epochId, project)
+    },
+    batched(dataMarket, { projectIds, json }) {
+      const market = servedLabel(dataMarket)
+      metrics.batchProjects.observe({ market }, projectIds.length)
+      metrics.batchBytes.observe({ market }, json.length)
+    },
+    summarised(epoch, when) {
+      const { submissions, projects } = epoch
+      const market = servedLabel(epoch.dataMarket)
+      metrics.epochSubmissions.set({ market }, submissions)
+      metrics.epochProjects.set({ market }, projects)
+      ledger.look(epoch, when)
+    },
+    anchorChanged(epoch, batchIndex, anchor, before, when) {
+      if (!when.past) countAnchor(metrics, servedLabel(epoch.dataMarket), batchIndex, anchor, before)
+      transactions.look(epoch, batchIndex, anchor, when)
+      ledger.look(epoch, when)
+    },
+    verdict: (market, { reason }) => metrics.verdicts.inc({ market: metrics.marketLabel(market), reason }),
+  }
+}
+
+function setStandings(metrics: Metrics, ledger: EpochLedger, markets: readonly string[], now: number): void {
+  forget(metrics.epochOldest)
+  for (const market of markets)
+    for (const phase of PHASES) {
+      metrics.epochsUnfinished.set({ market, phase }, 0)
+      metrics.epochOldestSeconds.set({ market, phase }, 0)
+    }
+  for (const { dataMarket, phase, epochs, oldest, since } of ledger.standings()) {
+    const market = metrics.servedLabel(dataMarket)
+    metrics.epochsUnfinished.set({ market, phase }, epochs)
+    metrics.epochOldest.set({ market, phase }, oldest)
+    metrics.epochOldestSeconds.set({ market, phase }, Math.max(0, now - since) / 1000)
+  }
+}
+
+function countVotes(metrics: Metrics, market: string, project: ProjectFinalization): void {
+  const { snapshotCid: winner, votes, voters, candidates } = project
+  metrics.consensusProjects.inc({ market })
+  metrics.consensusVotes.inc({ market, agreed: 'true' }, winner === '' ? 0 : votes)
+  metrics.consensusVotes.inc({ market, agreed: 'false' }, winner === '' ? voters : voters - votes)
+  if (winner === '') metrics.consensusNoQuorum.inc({ market })
+  if (voters === 1) metrics.consensusSingleSource.inc({ market })
+  if (winner !== '' && candidates[1]?.votes === votes) metrics.consensusTies.inc({ market })
+}
+
+type BatchStage = (typeof BATCH_STAGES)[number]
+
+const STAGE_OF: Partial<Record<Anchor['state'], BatchStage>> = {
+  PLANNED: 'built',
+  STORED: 'stored',
+  READY: 'ready',
+  SENT: 'submitted',
+  MINED: 'mined',
+  FINAL: 'confirmed',
+  LATE: 'late',
+  FAILED: 'failed',
+  REORGED: 'reorged',
+}
+
+function countAnchor(
+  metrics: Metrics,
+  market: string,
+  batchIndex: number,
+  anchor: Anchor,
+  before: Anchor | undefined,
+): void {
+  const stage = STAGE_OF[anchor.state]
+  if (batchIndex >= 0 && stage && anchor.state !== before?.state) metrics.batches.inc({ market, stage })
+  if (anchor.attested && !before?.attested) metrics.batchesAttested.inc({ market })
+  if (anchor.diverged && !before?.diverged) metrics.batchesDiverged.inc({ market })
+  for (const { matches } of anchor.attestations.slice(before?.attestations.length ?? 0))
+    metrics.attestations.inc({ market, matches: matches === null ? 'unknown' : matches ? 'true' : 'false' })
+}
+
+/** Transactions that are sent and in no block, by batch; a fee bump is the same one. */
+function createTransactions(metrics: Metrics) {
+  const sent = new Map<string, { readonly market: string; readonly at: number }>()
+  return {
+    look({ dataMarket, epochId }: EpochProgress, batchIndex: number, anchor: Anchor, when: Moment): void {
+      const market = metrics.servedLabel(dataMarket)
+      const id = `${dataMarket}/${epochId}/${batchIndex}`
+      if (anchor.state === 'SENT') {
+        if (!sent.has(id)) sent.set(id, { market, at: when.at })
+        return
+      }
+      const one = sent.get(id)
+      if (!one || !sent.delete(id) || when.past || anchor.state !== 'MINED') return
+      const exemplarLabels = { epoch: String(epochId), batch: String(batchIndex) }
+      metrics.txConfirmSeconds.observe({ labels: { market }, value: (when.at - one.at) / 1000, exemplarLabels })
+    },
+    refresh(markets: readonly string[], now: number): void {
+      const oldest = new Map(markets.map((market) => [market, now]))
+      for (const { market, at } of sent.values()) oldest.set(market, Math.min(oldest.get(market) ?? now, at))
+      for (const [market, at] of oldest) metrics.txOldestPendingSeconds.set({ market }, Math.max(0, now - at) / 1000)
+    },
+  }
+}
+
+/** Distinct slots among the ballots of the newest epoch, per market. */
+function createActiveSlots(metrics: Metrics) {
+  const newest = new Map<string, { readonly epochId: number; readonly slots: Set<number> }>()
+  return {
+    add(market: string, epochId: number, { ballots }: ProjectFinalization): void {
+      let at = newest.get(market)
+      if (at && at.epochId > epochId) return
+      if (at?.epochId !== epochId) {
+        at = { epochId, slots: new Set() }
+        newest.set(market, at)
+      }
+      for (const { slotId } of ballots) at.slots.add(slotId)
+      metrics.epochActiveSlots.set({ market }, at.slots.size)
+    },
+  }
+}

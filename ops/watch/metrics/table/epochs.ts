@@ -1,0 +1,265 @@
+import { ACCEPT_REASONS, REJECT_REASONS } from '../../../../topology/verdict.ts'
+import type { Role } from '../../../base/roles.ts'
+import { type Definition, MARKET, MARKET_OR_OTHER } from '../definition.ts'
+
+const roles = ['api'] as const satisfies readonly Role[]
+
+/**
+ * What an unfinished epoch waits for: the close of its window, its batches, their CIDs, their transactions, the call that
+ * ends it. Exactly one at a time.
+ */
+export const PHASES = ['open', 'tally', 'store', 'mine', 'end'] as const
+export type Phase = (typeof PHASES)[number]
+
+/** Why an epoch has ended with nothing, or not all of it, on the chain. */
+export const MISS_CAUSES = ['late', 'failed', 'no_quorum', 'no_submissions'] as const
+export type MissCause = (typeof MISS_CAUSES)[number]
+
+/** How far a batch has come; each is counted when it is reached. `reorged`: it was confirmed, and its block left the chain. */
+export const BATCH_STAGES = [
+  'built',
+  'stored',
+  'ready',
+  'submitted',
+  'mined',
+  'confirmed',
+  'late',
+  'failed',
+  'reorged',
+] as const
+
+/** Read from the topics by the role `api`; several processes of it have the same, so take the maximum over them. */
+export const EPOCHS = {
+  verdicts: {
+    type: 'counter',
+    name: 'seq_submission_verdict_total',
+    help: 'Final verdicts. docs/verdicts.md says what each reason means and what the snapshotter should do.',
+    unit: 'submissions',
+    roles,
+    labels: { market: MARKET_OR_OTHER, reason: [...REJECT_REASONS, ...ACCEPT_REASONS] },
+  },
+  epochHead: {
+    type: 'gauge',
+    name: 'seq_epoch_head',
+    help: 'Newest released epoch.',
+    unit: 'epoch',
+    roles,
+    labels: { market: MARKET },
+  },
+  epochsUnfinished: {
+    type: 'gauge',
+    name: 'seq_epochs_unfinished',
+    help: 'Epochs that are released and not ended, by what they wait for: the close of the window, the batches, their CIDs, their transactions, the ending call.',
+    unit: 'epochs',
+    roles,
+    labels: { market: MARKET, phase: PHASES },
+  },
+  epochOldest: {
+    type: 'gauge',
+    name: 'seq_epoch_oldest',
+    help: 'The epoch that has waited longest in the phase; not there when none does.',
+    unit: 'epoch',
+    roles,
+    labels: { market: MARKET, phase: PHASES },
+    use: '`sequencer epoch <id>` says what it waits for.',
+  },
+  epochOldestSeconds: {
+    type: 'gauge',
+    name: 'seq_epoch_oldest_seconds',
+    help: 'How long that epoch has been in the phase; 0 when none is.',
+    unit: 'seconds',
+    roles,
+    labels: { market: MARKET, phase: PHASES },
+  },
+  epochsReleased: {
+    type: 'counter',
+    name: 'seq_epochs_released_total',
+    help: 'Epochs released.',
+    unit: 'epochs',
+    roles,
+    labels: { market: MARKET },
+  },
+  epochsClosed: {
+    type: 'counter',
+    name: 'seq_epochs_closed_total',
+    help: 'Epochs whose submission window is over.',
+    unit: 'epochs',
+    roles,
+    labels: { market: MARKET },
+  },
+  epochsAnchored: {
+    type: 'counter',
+    name: 'seq_epochs_anchored_total',
+    help: 'Epochs that ended with every batch on the chain, confirmed.',
+    unit: 'epochs',
+    roles,
+    labels: { market: MARKET },
+  },
+  epochsMissed: {
+    type: 'counter',
+    name: 'seq_epoch_missed_total',
+    help: 'Epochs that did not: a batch was late or failed, no project had a quorum, or nobody submitted.',
+    unit: 'epochs',
+    roles,
+    labels: { market: MARKET, cause: MISS_CAUSES },
+    use: 'Late and failed ones count against the first objective: 99.99 % anchored within the window.',
+  },
+  epochPhaseSeconds: {
+    type: 'histogram',
+    name: 'seq_epoch_phase_seconds',
+    help: 'Time that an epoch spent in a phase. `tally` is close → batch.',
+    unit: 'seconds',
+    roles,
+    labels: { market: MARKET, phase: PHASES },
+  },
+  epochReleaseToAnchor: {
+    type: 'histogram',
+    name: 'seq_epoch_release_to_anchor_seconds',
+    exemplars: true,
+    help: 'From the release to the end of the epoch on the chain. The exemplar names the epoch.',
+    unit: 'seconds',
+    roles,
+    labels: { market: MARKET },
+  },
+  epochSubmissions: {
+    type: 'gauge',
+    name: 'seq_epoch_submissions',
+    help: 'Submissions counted in the newest closed epoch.',
+    unit: 'submissions',
+    roles,
+    labels: { market: MARKET },
+  },
+  epochProjects: {
+    type: 'gauge',
+    name: 'seq_epoch_projects',
+    help: 'Projects with a winner in it.',
+    unit: 'projects',
+    roles,
+    labels: { market: MARKET },
+  },
+  epochActiveSlots: {
+    type: 'gauge',
+    name: 'seq_epoch_active_slots',
+    help: 'Slots with a vote in it.',
+    unit: 'slots',
+    roles,
+    labels: { market: MARKET },
+  },
+  consensusProjects: {
+    type: 'counter',
+    name: 'seq_consensus_projects_total',
+    help: 'Projects that were decided.',
+    unit: 'projects',
+    roles,
+    labels: { market: MARKET },
+  },
+  consensusVotes: {
+    type: 'counter',
+    name: 'seq_consensus_votes_total',
+    help: 'Votes, and of them those for the winner of their project.',
+    unit: 'votes',
+    roles,
+    labels: { market: MARKET, agreed: ['true', 'false'] },
+    use: 'The share that agreed falls when snapshotters see different data.',
+  },
+  consensusTies: {
+    type: 'counter',
+    name: 'seq_consensus_ties_total',
+    help: 'Projects whose winner had as many votes as another CID.',
+    unit: 'projects',
+    roles,
+    labels: { market: MARKET },
+  },
+  consensusNoQuorum: {
+    type: 'counter',
+    name: 'seq_consensus_no_quorum_total',
+    help: 'Projects without a winner.',
+    unit: 'projects',
+    roles,
+    labels: { market: MARKET },
+  },
+  consensusSingleSource: {
+    type: 'counter',
+    name: 'seq_consensus_single_source_projects_total',
+    help: 'Projects for which a single slot voted.',
+    unit: 'projects',
+    roles,
+    labels: { market: MARKET },
+  },
+  equivocations: {
+    type: 'counter',
+    name: 'seq_consensus_equivocations_total',
+    help: 'Slots that signed more than one CID for one project of one epoch.',
+    unit: 'slots',
+    roles,
+    labels: { market: MARKET },
+  },
+  batches: {
+    type: 'counter',
+    name: 'seq_batch_total',
+    help: 'Batches reaching a stage of their life.',
+    unit: 'batches',
+    roles,
+    labels: { market: MARKET, stage: BATCH_STAGES },
+  },
+  batchProjects: {
+    type: 'histogram',
+    name: 'seq_batch_projects',
+    help: 'Projects in a batch.',
+    unit: 'projects',
+    roles,
+    labels: { market: MARKET },
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+  },
+  batchBytes: {
+    type: 'histogram',
+    name: 'seq_batch_bytes',
+    help: 'Size of a batch as it is stored.',
+    unit: 'bytes',
+    roles,
+    labels: { market: MARKET },
+    buckets: [1e3, 1e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 1e7],
+  },
+  txOldestPendingSeconds: {
+    type: 'gauge',
+    name: 'seq_tx_oldest_pending_seconds',
+    help: 'How long the oldest transaction has been sent and in no block, fee bumps included; 0 when none is.',
+    unit: 'seconds',
+    roles,
+    labels: { market: MARKET },
+  },
+  txConfirmSeconds: {
+    type: 'histogram',
+    name: 'seq_tx_confirm_seconds',
+    exemplars: true,
+    help: 'From the first sending of a transaction to its block. The exemplar names epoch and batch.',
+    unit: 'seconds',
+    roles,
+    labels: { market: MARKET },
+  },
+  attestations: {
+    type: 'counter',
+    name: 'seq_attestations_total',
+    help: 'Attestations of validators, by whether they name the root that we sent; `unknown`: their call could not be read.',
+    unit: 'attestations',
+    roles,
+    labels: { market: MARKET, matches: ['true', 'false', 'unknown'] },
+  },
+  batchesAttested: {
+    type: 'counter',
+    name: 'seq_batches_attested_total',
+    help: 'Batches that the contract finalized.',
+    unit: 'batches',
+    roles,
+    labels: { market: MARKET },
+  },
+  batchesDiverged: {
+    type: 'counter',
+    name: 'seq_batches_diverged_total',
+    help: 'Batches of which the validators agree on another root.',
+    unit: 'batches',
+    roles,
+    labels: { market: MARKET },
+    use: 'Must stay 0.',
+  },
+} as const satisfies Record<string, Definition>

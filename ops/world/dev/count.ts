@@ -1,0 +1,22 @@
+/** When `dev --epochs N` has seen enough. */
+import type { ProgressListener } from '../../reading/progress.ts'
+import type { Screen } from './screen.ts'
+
+/** Epochs that are anchored count; of those that ended without a batch of theirs it says how many there were. */
+export function countEpochs(epochsMax: number | undefined, screen: Pick<Screen, 'say'>) {
+  let [anchored, missed] = [0, 0]
+  let done = (): void => {}
+  const enough = new Promise<void>((resolve) => {
+    done = resolve
+  })
+  const listener: ProgressListener = {
+    anchored() {
+      if (++anchored !== epochsMax) return
+      if (missed > 0)
+        screen.say(`${anchored} epochs are anchored; ${missed} ended with batches that were late or failed`)
+      done()
+    },
+    missed: () => void missed++,
+  }
+  return { enough, listener }
+}

@@ -1,0 +1,193 @@
+/** What `dev` shows: a table that is redrawn on a terminal, one line per event elsewhere, JSON lines with --json. */
+import Table from 'cli-table3'
+import { isAccepted } from '../../../topology/verdict.ts'
+import type { Lines, Output } from '../../base/output.ts'
+import { printable } from '../../base/printable.ts'
+import { type EpochProgress, missedBatches, type ProgressListener, secondsToAnchor } from '../../reading/progress.ts'
+
+const ROWS_MAX = 12
+const REDRAW_MS = 500
+/** Of a table without epochs, and the line below it. */
+const FRAME_ROWS = 5
+
+export interface Screen extends ProgressListener {
+  /** Everything runs; where it is reached. */
+  running(at: Addresses): void
+  /** A line for the operator, e.g. a warning. */
+  say(text: string): void
+  close(): void
+}
+
+export interface Addresses {
+  /** Multiaddr that snapshotters dial. */
+  readonly intake: string
+  readonly ops: string
+  readonly probes: string
+  readonly rpc: string
+  readonly protocolState: string
+  readonly markets: readonly string[]
+  /** In the contract, and not served until they are added. */
+  readonly spareMarkets: readonly string[]
+}
+
+export interface ScreenOptions {
+  readonly out: Output
+  readonly json: boolean
+  readonly now: () => number
+}
+
+export function createScreen(options: ScreenOptions): Screen {
+  if (options.json) return jsonLines(options)
+  return options.out.isTerminal ? liveTable(options) : plainLines(options)
+}
+
+const name = (epoch: EpochProgress): string => `epoch ${epoch.epochId} of ${epoch.dataMarket.slice(0, 8)}`
+const batchAnchors = (epoch: EpochProgress) => [...epoch.anchors].filter(([index]) => index >= 0)
+const refused = (epoch: EpochProgress): number =>
+  [...epoch.reasons].reduce((sum, [reason, n]) => sum + (isAccepted(reason as never) ? 0 : n), 0)
+const reasonsOf = (epoch: EpochProgress): string =>
+  [...epoch.reasons]
+    .sort()
+    .map(([reason, n]) => `${reason} ${n}`)
+    .join(', ')
+const missesOf = (epoch: EpochProgress): string =>
+  missedBatches(epoch)
+    .map(([batch, state]) => `batch ${batch} ${state}`)
+    .join(', ')
+const timeToAnchor = (epoch: EpochProgress): string => secondsToAnchor(epoch)?.toFixed(1).concat(' s') ?? ''
+
+const addressLines = ({ intake, ops, probes, rpc, protocolState, markets, spareMarkets }: Addresses): Lines => [
+  `console       ${ops}/`,
+  `intake        ${intake}`,
+  `metrics       ${ops}/metrics (also /readyz)`,
+  `probes        ${probes}/readyz (also /metrics)`,
+  `chain         ${rpc}, ProtocolState ${protocolState}`,
+  `data markets  ${markets.join(', ')}`,
+  ...(spareMarkets.length > 0 ? [`spare markets ${spareMarkets.join(', ')}`] : []),
+]
+
+function plainLines({ out }: ScreenOptions): Screen {
+  const say = (text: string) => out.print(text)
+  return {
+    say,
+    running: (at) => out.print(...addressLines(at)),
+    released: (epoch) => say(`${name(epoch)}: released in block ${epoch.releaseBlock}`),
+    closed: (epoch) => say(`${name(epoch)}: closed by block ${epoch.closeBlock}`),
+    summarised: (epoch) =>
+      say(
+        `${name(epoch)}: ${epoch.submissions} submissions counted for ${epoch.projects} projects, ${epoch.batches} batches`,
+      ),
+    anchorChanged(epoch, batchIndex, anchor, before) {
+      if (batchIndex < 0 || anchor.state === before?.state) return
+      if (anchor.state === 'MINED')
+        say(`${name(epoch)}: batch ${batchIndex} ${anchor.cid} mined in block ${anchor.blockNumber}`)
+      if (anchor.state === 'LATE' || anchor.state === 'FAILED')
+        say(`${name(epoch)}: batch ${batchIndex} ${anchor.state}: ${printable(anchor.error)}`)
+    },
+    anchored(epoch) {
+      const time = timeToAnchor(epoch)
+      const verdicts = reasonsOf(epoch)
+      say(`${name(epoch)}: anchored${time && `, ${time} after its release`}${verdicts && `; ${verdicts}`}`)
+    },
+    missed: (epoch) => say(`${name(epoch)}: ended, not anchored: ${missesOf(epoch)}`),
+    close() {},
+  }
+}
+
+function jsonLines({ out }: ScreenOptions): Screen {
+  const say = (event: string, data: object) => out.printJson({ event, ...data })
+  const id = ({ dataMarket, epochId }: EpochProgress) => ({ dataMarket, epochId })
+  return {
+    say: (text) => say('note', { text }),
+    running: (at) => say('running', at),
+    released: (epoch) => say('released', { ...id(epoch), releaseBlock: epoch.releaseBlock }),
+    closed: (epoch) => say('closed', { ...id(epoch), closeBlock: epoch.closeBlock }),
+    summarised: (epoch) =>
+      say('batched', {
+        ...id(epoch),
+        batches: epoch.batches,
+        projects: epoch.projects,
+        submissions: epoch.submissions,
+      }),
+    anchorChanged: (epoch, batchIndex, anchor) =>
+      say('anchor', {
+        ...id(epoch),
+        batchIndex,
+        state: anchor.state,
+        cid: anchor.cid,
+        transactionHash: anchor.transactionHash,
+        error: anchor.error,
+      }),
+    anchored: (epoch) =>
+      say('anchored', {
+        ...id(epoch),
+        seconds: secondsToAnchor(epoch) ?? null,
+        verdicts: Object.fromEntries(epoch.reasons),
+      }),
+    missed: (epoch) => say('missed', { ...id(epoch), batches: Object.fromEntries(missedBatches(epoch)) }),
+    close() {},
+  }
+}
+
+function liveTable({ out }: ScreenOptions): Screen {
+  const epochs = new Map<string, EpochProgress>()
+  let drawn = 0
+  const keep = (epoch: EpochProgress) => {
+    epochs.set(`${epoch.dataMarket}/${epoch.epochId}`, epoch)
+    if (epochs.size > ROWS_MAX) epochs.delete(epochs.keys().next().value!)
+  }
+  /** Text above the table, which is drawn anew below it. A line that is wider or a table that is higher than the terminal would not be erased whole. */
+  const draw = (...above: Lines) => {
+    const { rows, columns } = out.size ?? { rows: Number.POSITIVE_INFINITY, columns: undefined }
+    const shown = [...epochs.values()].slice(-Math.max(1, rows - FRAME_ROWS))
+    const table = shown.length === 0 ? [] : tableOf(shown).split('\n')
+    out.redraw(drawn, [...above, ...table.map((line) => line.slice(0, columns))])
+    drawn = table.length
+  }
+  const timer = setInterval(() => epochs.size > 0 && draw(), REDRAW_MS)
+  const say = (text: string) => draw(text)
+  return {
+    say,
+    running: (at) => draw(...addressLines(at), ''),
+    released: keep,
+    closed: keep,
+    anchorChanged: keep,
+    close() {
+      clearInterval(timer)
+      draw()
+    },
+  }
+}
+
+function tableOf(epochs: readonly EpochProgress[]): string {
+  const table = new Table({
+    head: ['epoch', 'market', 'released', 'closed', 'counted', 'refused', 'projects', 'batches', 'mined', 'state'],
+    style: { head: [], border: [], compact: true },
+  })
+  for (const epoch of epochs) {
+    const anchors = batchAnchors(epoch)
+    const mined = anchors.filter(([, { state }]) => state === 'MINED' || state === 'FINAL').length
+    const { epochId, dataMarket, releaseBlock, closeBlock, submissions, projects, batches } = epoch
+    table.push([
+      epochId,
+      dataMarket.slice(0, 8),
+      releaseBlock || '',
+      closeBlock ?? '',
+      submissions,
+      refused(epoch),
+      projects,
+      batches ?? '',
+      mined,
+      stateOf(epoch),
+    ])
+  }
+  return table.toString()
+}
+
+function stateOf(epoch: EpochProgress): string {
+  const missed = missesOf(epoch)
+  if (missed) return missed
+  if (epoch.endedAt !== undefined) return `anchored ${timeToAnchor(epoch)}`
+  if (epoch.batches !== undefined) return 'anchoring'
+  return epoch.closeBlock === undefined ? 'open' : 'finalizing'
+}

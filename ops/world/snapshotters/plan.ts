@@ -1,0 +1,213 @@
+/** What each simulated slot sends for one epoch: a pure function of the seed and the epoch. */
+import { createHash, randomUUID } from 'node:crypto'
+import { CID } from 'multiformats/cid'
+import * as raw from 'multiformats/codecs/raw'
+import { create } from 'multiformats/hashes/digest'
+import { digestOf, domainOf } from '../../../topology/shared/signature.ts'
+import { KINDS, type Kind, WRONG_KINDS } from './kinds.ts'
+import { highSTwin, type SlotWallet, signDigest } from './wallets.ts'
+
+/** One epoch of one market as the chain shows it. */
+export interface ReleasedEpoch {
+  readonly dataMarket: string
+  readonly epochId: number
+  readonly releaseBlock: number
+  /** Hash of the block before the release. */
+  readonly staleHeader: string
+}
+
+/** The newest block at the time of signing. */
+export interface Head {
+  readonly number: number
+  readonly hash: string
+}
+
+export interface PlanOptions {
+  readonly seed: number
+  readonly wallets: readonly SlotWallet[]
+  readonly projects: number
+  /** Share of the slots that send something wrong, 0 to 1. */
+  readonly badShare: number
+  /** Share of the honest slots that report another CID. */
+  readonly minorityShare: number
+  readonly chainId: number
+  readonly protocolState: string
+  /** So many epochs back, the submission window is over for certain. */
+  readonly lateByEpochs: number
+  /** Blocks that the signed deadline lies behind the head. */
+  readonly deadlineBlocks: number
+}
+
+/** A message ready to be sent; `bytes` is one frame of the wire form (or what is to pass for one). */
+export interface PlannedMessage {
+  readonly submissionId: string
+  readonly slotId: number
+  readonly epochId: number
+  readonly projectId: string
+  readonly dataMarket: string
+  readonly kind: Kind
+  readonly bytes: Uint8Array
+  /** The bytes end the stream they are sent on. */
+  readonly ownStream: boolean
+}
+
+export interface Assignment {
+  readonly wallet: SlotWallet
+  readonly kind: Kind
+}
+
+const TOO_FAR_EPOCHS = 1_000
+const UNKNOWN_SLOT = 900_000
+const OVERSIZE_BYTES = 80 * 1024
+
+/** Which slot does what in this epoch. Wrong kinds take turns, so that a few epochs show them all. */
+export function assignKinds(
+  { seed, wallets, badShare, minorityShare, lateByEpochs }: PlanOptions,
+  { dataMarket, epochId }: ReleasedEpoch,
+): Assignment[] {
+  let turn = draw(seed, dataMarket, epochId, 'turn')
+  return wallets.map((wallet) => {
+    const share = draw(seed, dataMarket, epochId, wallet.slotId) / 2 ** 32
+    if (share >= badShare) return { wallet, kind: share < badShare + minorityShare ? 'minority' : 'good' }
+    const kind = WRONG_KINDS[turn++ % WRONG_KINDS.length]!
+    return { wallet, kind: kind === 'late' && epochId <= lateByEpochs ? 'good' : kind }
+  })
+}
+
+/** The messages of one slot, signed as of `head`, in the order in which they are to go down one stream. */
+export function messagesOf(
+  options: PlanOptions,
+  epoch: ReleasedEpoch,
+  { wallet, kind }: Assignment,
+  head: Head,
+): PlannedMessage[] {
+  const { seed, projects } = options
+  const project = (n: number) =>
+    projectName((draw(seed, epoch.dataMarket, epoch.epochId, `project ${wallet.slotId}`) + n) % projects)
+  const honest: Fields = {
+    slotId: wallet.slotId,
+    deadline: head.number + options.deadlineBlocks,
+    snapshotCid: cidOf(`${seed} ${epoch.dataMarket} ${epoch.epochId} ${project(0)}`),
+    epochId: epoch.epochId,
+    projectId: project(0),
+    header: head.hash,
+    dataMarket: epoch.dataMarket,
+  }
+  const other = {
+    ...honest,
+    projectId: project(1),
+    snapshotCid: cidOf(`${seed} ${epoch.dataMarket} ${epoch.epochId} ${project(1)}`),
+  }
+  const strange = cidOf(`${seed} ${epoch.epochId} ${wallet.slotId} strange`)
+  const make = (fields: Fields, change?: (signature: string) => string) =>
+    message(options, wallet, kind, fields, change)
+  switch (kind) {
+    case 'good':
+      return projects > 1 && wallet.slotId % 2 === 0 ? [make(honest), make(other)] : [make(honest)]
+    case 'minority':
+      return [make({ ...honest, snapshotCid: strange })]
+    case 'bad-signature':
+      return [make(honest, (signature) => `${signature.slice(0, 128)}1f`)]
+    case 'high-s':
+      return [make(honest, highSTwin)]
+    case 'foreign-slot':
+      return [make({ ...honest, slotId: wallet.slotId === 1 ? 2 : wallet.slotId - 1 })]
+    case 'unknown-slot':
+      return [make({ ...honest, slotId: UNKNOWN_SLOT + wallet.slotId })]
+    case 'late':
+      return [make({ ...honest, epochId: epoch.epochId - options.lateByEpochs })]
+    case 'too-far':
+      return [make({ ...honest, epochId: epoch.epochId + TOO_FAR_EPOCHS })]
+    case 'replayed': {
+      const first = make(honest)
+      const submissionId = randomUUID()
+      return [
+        first,
+        { ...first, submissionId, bytes: Buffer.concat([Buffer.from(submissionId), first.bytes.subarray(36)]) },
+      ]
+    }
+    case 'duplicate': {
+      const first = make(honest)
+      return [first, first]
+    }
+    case 'over-quota':
+      return [0, 1, 2].map((n) => make({ ...honest, snapshotCid: strange, projectId: `${project(0)}:${n}` }))
+    case 'two-cids':
+      return [make({ ...honest, snapshotCid: strange }), make({ ...honest, deadline: honest.deadline + 1 })]
+    case 'stale-header':
+      return [make({ ...honest, header: epoch.staleHeader })]
+    case 'unknown-header':
+      return [make({ ...honest, header: `0x${createHash('sha256').update(strange).digest('hex')}` })]
+    case 'deadline-passed':
+      return [make({ ...honest, deadline: epoch.releaseBlock - 1 })]
+    case 'unknown-market':
+      return [make({ ...honest, dataMarket: `0x${'9'.repeat(40)}` })]
+    case 'simulation':
+      return [make({ ...honest, epochId: 0 })]
+    case 'malformed-json':
+      return [garbage(make(honest), Buffer.from('{"request":{"slotId":"seven"}}'))]
+    case 'malformed-bytes':
+      return [{ ...make(honest), bytes: createHash('sha512').update(strange).digest(), ownStream: true }]
+    case 'oversize':
+      return [
+        {
+          ...garbage(make(honest), Buffer.from(`{"request":{"projectId":"${'x'.repeat(OVERSIZE_BYTES)}"}}`)),
+          ownStream: true,
+        },
+      ]
+  }
+}
+
+/** What may be said of a message by whoever knows how it was made. */
+export const expectedOf = ({ kind }: PlannedMessage) => KINDS[kind]
+
+interface Fields {
+  readonly slotId: number
+  readonly deadline: number
+  readonly snapshotCid: string
+  readonly epochId: number
+  readonly projectId: string
+  readonly header: string
+  readonly dataMarket: string
+}
+
+/** One signed message. */
+export function message(
+  options: Pick<PlanOptions, 'chainId' | 'protocolState'>,
+  wallet: SlotWallet,
+  kind: Kind,
+  fields: Fields,
+  change = (signature: string) => signature,
+): PlannedMessage {
+  const submissionId = randomUUID()
+  const signature = change(signDigest(digestOf(fields, domainOf(options)), wallet.privateKey))
+  const { slotId, deadline, snapshotCid, epochId, projectId, header, dataMarket } = fields
+  // key order and absent zero values as Go's encoding/json writes them
+  const request = { slotId, deadline, snapshotCid, ...(epochId !== 0 && { epochId }), projectId }
+  const json = JSON.stringify({ request, signature, header, dataMarket, nodeVersion: 'v1.0.0-simulated' })
+  return {
+    submissionId,
+    slotId,
+    epochId,
+    projectId,
+    dataMarket,
+    kind,
+    bytes: Buffer.from(submissionId + json),
+    ownStream: false,
+  }
+}
+
+const garbage = (message: PlannedMessage, body: Uint8Array): PlannedMessage => ({
+  ...message,
+  bytes: Buffer.concat([Buffer.from(message.submissionId), body]),
+})
+
+const projectName = (n: number): string => `pairContract_trade_volume:0x${n.toString(16).padStart(40, '0')}:SIMULATED`
+
+/** CIDv1, raw, of the SHA-256 of a text. */
+const cidOf = (text: string): string =>
+  CID.createV1(raw.code, create(0x12, createHash('sha256').update(text).digest())).toString()
+
+/** A number from 0 to 2^32−1 that depends on all arguments. */
+const draw = (...of: readonly (string | number)[]): number =>
+  createHash('sha256').update(of.join('/')).digest().readUInt32BE()

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import { BatchGone, createBatchReader, readBatch } from '../../../../connectors/evm/anchor-effects/anchor-batches.ts'
+import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
+import { createCodec } from '../../../../schemas/codec.ts'
+import { memoryRegistry } from '../../../../schemas/registry.ts'
+import type { Batch } from '../../../../schemas/types.ts'
+import type { Log } from '../../../../streams/ports.ts'
+import { batchParts } from '../../../../topology/shared/parts.ts'
+import { type BatchEvent, sequencerTopics } from '../../../../topology/topics.ts'
+
+const one = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
+const { batches } = sequencerTopics(await createCodec(memoryRegistry()), { prefix: '', partitions: one })
+const { signal } = new AbortController()
+
+const batchOf = (epochId: number, batchIndex: number): Batch => {
+  const json = Buffer.from(`${epochId}/${batchIndex} `.repeat(60))
+  const lists = { projectIds: [`p${epochId}`], snapshotCids: ['cid'] }
+  const counts = { batchCount: 2, submissions: 1, leavesBefore: 0, gasEstimate: 1, part: 0, parts: 1 }
+  return {
+    epochId,
+    batchIndex,
+    json,
+    roothash: '',
+    finalizedCidsRootHash: '',
+    ...lists,
+    ...counts,
+    sizeBytes: json.length,
+  }
+}
+const partsOf = (batch: Batch): Batch[] => [...batchParts(batch, 400)]
+const summaryOf = (epochId: number): BatchEvent => ({
+  summaryOf: epochId,
+  releaseBlock: 1,
+  closeBlock: 2,
+  closeBlockHash: '',
+  batches: 2,
+  projects: 2,
+  projectsWithoutQuorum: 0,
+  submissions: 2,
+})
+
+async function logOf(events: readonly (readonly [market: string, event: BatchEvent])[]): Promise<Log> {
+  const log = createMemoryLog()
+  await log.createTopics([batches])
+  const appender = await log.appender()
+  for (const [dataMarket, event] of events)
+    await appender.append([
+      {
+        topic: batches.name,
+        partition: 0,
+        timestamp: 0,
+        key: batches.key.encode({ dataMarket }),
+        value: batches.value.encode(event),
+      },
+    ])
+  return log
+}
+const textOf = ({ json }: Batch): string => Buffer.from(json).toString()
+
+describe('a batch of several records', () => {
+  const own = partsOf(batchOf(1, 0))
+  const next = partsOf(batchOf(1, 1))
+  const other = partsOf(batchOf(2, 0))
+  /** Two tasks write at a time; the other market has a batch of the same epoch and index. */
+  const events = [
+    ['a', own[0]!],
+    ['a', other[0]!],
+    ['b', own[0]!],
+    ...own.slice(1).flatMap((part, i) => [['a', part] as const, ['a', other[i + 1]!] as const]),
+    ['a', next[0]!],
+    ...next.slice(1).map((part) => ['a', part] as const),
+    ['a', summaryOf(1)],
+  ] as const
+
+  it('default: is read whole, whatever lies between', async () => {
+    expect(own.length).toBeGreaterThan(2)
+    const log = await logOf(events)
+    expect(textOf(await readBatch(log, batches, 0))).toBe(textOf(batchOf(1, 0)))
+    expect(textOf(await readBatch(log, batches, 1))).toBe(textOf(batchOf(2, 0)))
+    const at = events.findIndex(([, event]) => event === next[0])
+    expect(textOf(await readBatch(log, batches, at))).toBe(textOf(batchOf(1, 1)))
+  })
+
+  it('behavior: calls are made of its first record alone', async () => {
+    const reader = createBatchReader(await logOf(events.slice(0, 1)), batches)
+    expect(await reader.summary(0, signal)).toMatchObject({ projectIds: ['p1'], snapshotCids: ['cid'], batchIndex: 0 })
+  })
+
+  it.each([
+    ['the next batch', next[0]!],
+    ['the summary', summaryOf(1)],
+  ])('error: one of which a part is missing before %s is gone', async (_, behind) => {
+    const log = await logOf([...own.slice(0, -1).map((part) => ['a', part] as const), ['a', behind]])
+    await expect(readBatch(log, batches, 0)).rejects.toThrow(BatchGone)
+  })
+
+  it('error: an offset where no batch begins', async () => {
+    const log = await logOf(events)
+    for (const event of [own[1]!, summaryOf(1)]) {
+      const at = events.findIndex(([, one]) => one === event || ('summaryOf' in one && 'summaryOf' in event))
+      await expect(readBatch(log, batches, at)).rejects.toThrow(BatchGone)
+    }
+  })
+
+  it('error: a log that ends within it may have the rest later', async () => {
+    const log = await logOf(own.slice(0, -1).map((part) => ['a', part] as const))
+    await expect(readBatch(log, batches, 0)).rejects.toMatchObject({ code: 'OFFSET_NOT_AVAILABLE', retriable: true })
+  })
+})

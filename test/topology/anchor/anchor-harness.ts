@@ -1,0 +1,178 @@
+import { resultOf as answerTo } from '../../../connectors/evm/anchor-effects/anchor-result.ts'
+import { createCodec } from '../../../schemas/codec.ts'
+import { memoryRegistry } from '../../../schemas/registry.ts'
+import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary } from '../../../schemas/types.ts'
+import type { ProcessorContext } from '../../../streams/processor.ts'
+import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from '../../../streams/store.ts'
+import { type AnchorOutputs, planAnchor } from '../../../topology/anchor/anchor.ts'
+import type { AnchorRules } from '../../../topology/anchor-rules.ts'
+import { anchorStores } from '../../../topology/anchor-stores.ts'
+
+export const MARKET = '0x00000000000000000000000000000000000000aa'
+export const SIGNER = '0x0000000000000000000000000000000000000051'
+
+export interface SentIntent {
+  readonly key: AnchorKey
+  readonly intent: AnchorIntent
+}
+
+const codec = await createCodec(memoryRegistry())
+
+const NOTHING_ELSE = { sendMarker: () => {}, sendTombstone: () => {} }
+
+/** The anchor stage by itself, over stores that are maps. Store values pass through their serde, as on a restore. */
+export function anchorStage(rules: Partial<AnchorRules> = {}) {
+  const stores = new Map<string, MapStore>()
+  const intents: SentIntent[] = []
+  const rows: { key: AnchorKey; row: Anchor }[] = []
+  let offset = 0
+  const origin = { topic: 'batches', partition: 0, offset: 0 }
+  const context: ProcessorContext<AnchorOutputs> = {
+    stage: 'anchor',
+    partition: 0,
+    partitions: 1,
+    origin,
+    timestamp: 0,
+    prepared: undefined,
+    outputs: {
+      intents: { send: (key, intent) => void intents.push({ key, intent }), ...NOTHING_ELSE },
+      anchors: { send: (key, row) => void rows.push({ key, row }), ...NOTHING_ELSE },
+    },
+    store: <S extends Store>(builder: StoreBuilder<S>): S => {
+      const store = stores.get(builder.name) ?? new MapStore(builder)
+      stores.set(builder.name, store)
+      return store as unknown as S
+    },
+    globalTable: () => {
+      throw new Error('the anchor stage has no table')
+    },
+    owns: () => true,
+    requestCommit: () => {},
+  }
+  const processor = planAnchor(anchorStores(codec), rules)(context)
+  const last = <T extends { key: AnchorKey }>(of: readonly T[], key: AnchorKey): T | undefined =>
+    of.findLast((one) => one.key.epochId === key.epochId && one.key.batchIndex === key.batchIndex)
+
+  return {
+    intents,
+    rows,
+    stores,
+    batch(epochId: number, batchIndex: number, dataMarket = MARKET, part = 0): AnchorKey {
+      Object.assign(origin, { offset: offset++ })
+      processor.process({ dataMarket }, { ...batchOf(epochId, batchIndex), part })
+      return { dataMarket, epochId, batchIndex }
+    },
+    summary(epochId: number, batches: number, dataMarket = MARKET): AnchorKey {
+      Object.assign(origin, { offset: offset++ })
+      processor.process({ dataMarket }, summaryOf(epochId, batches))
+      return { dataMarket, epochId, batchIndex: -1 }
+    },
+    result: (key: AnchorKey, result: AnchorResult) => void processor.process(key, result),
+    intent: (key: AnchorKey): AnchorIntent | undefined => last(intents, key)?.intent,
+    row: (key: AnchorKey): Anchor | undefined => last(rows, key)?.row,
+    /** Answers the intent in force. */
+    answer(key: AnchorKey, outcome: AnchorResult['outcome'], fields: Partial<AnchorResult> = {}): void {
+      const { step, attempt } = last(intents, key)!.intent
+      processor.process(key, resultOf({ step, attempt, outcome, ...fields }))
+    },
+  }
+}
+
+export type AnchorStage = ReturnType<typeof anchorStage>
+
+export const resultOf = ({
+  step,
+  attempt,
+  outcome,
+  ...fields
+}: Pick<AnchorResult, 'step' | 'attempt' | 'outcome'> & Partial<AnchorResult>): AnchorResult =>
+  answerTo({ step, attempt, cid: '' }, outcome, fields)
+
+export const READY: Partial<AnchorResult> = {
+  signer: SIGNER,
+  nonce: 7,
+  gasLimit: 500_000,
+  maxFeePerGas: '2000',
+  maxPriorityFeePerGas: '100',
+}
+
+const batchOf = (epochId: number, batchIndex: number): Batch => ({
+  epochId,
+  batchIndex,
+  batchCount: 0,
+  json: new Uint8Array(),
+  roothash: `0xroot${epochId}.${batchIndex}`,
+  finalizedCidsRootHash: `0xcids${epochId}.${batchIndex}`,
+  projectIds: [],
+  snapshotCids: [],
+  submissions: 0,
+  leavesBefore: 0,
+  gasEstimate: 0,
+  part: 0,
+  parts: 1,
+  sizeBytes: 0,
+})
+
+const summaryOf = (epochId: number, batches: number): EpochSummary => ({
+  summaryOf: epochId,
+  releaseBlock: 0,
+  closeBlock: 0,
+  closeBlockHash: '',
+  batches,
+  projects: 0,
+  projectsWithoutQuorum: 0,
+  submissions: 0,
+})
+
+/** Both kinds of store over one map; values are kept as bytes. */
+class MapStore implements KeyValueStore<unknown> {
+  readonly name: string
+  private readonly builder: StoreBuilder<Store>
+  private readonly values = new Map<string, Uint8Array>()
+  private readonly scoped = new Map<string, Map<string, Uint8Array>>()
+
+  constructor(builder: StoreBuilder<Store>) {
+    this.name = builder.name
+    this.builder = builder
+    if (builder.kind === 'scoped') Object.assign(this, this.scopedStore())
+  }
+
+  get(key: string): unknown {
+    return this.decode(this.values.get(key))
+  }
+  put(key: string, value: unknown): void {
+    this.values.set(key, this.builder.value.encode(value))
+  }
+  delete(key: string): void {
+    this.values.delete(key)
+  }
+  *entries(): IterableIterator<[string, unknown]> {
+    for (const [key, bytes] of this.values) yield [key, this.decode(bytes)]
+  }
+  get size(): number {
+    return this.builder.kind === 'scoped' ? this.scoped.size : this.values.size
+  }
+
+  private decode(bytes: Uint8Array | undefined): unknown {
+    return bytes && this.builder.value.decode(bytes)
+  }
+
+  private scopedStore(): Omit<ScopedStore<unknown>, 'name'> {
+    const { scoped, builder } = this
+    const decode = (bytes: Uint8Array | undefined) => this.decode(bytes)
+    return {
+      get: (scope, key) => decode(scoped.get(scope)?.get(key)),
+      put: (scope, key, value) => {
+        const keys = scoped.get(scope) ?? new Map<string, Uint8Array>()
+        scoped.set(scope, keys.set(key, builder.value.encode(value)))
+      },
+      delete: (scope, key) => void scoped.get(scope)?.delete(key),
+      *entries(scope) {
+        for (const [key, bytes] of scoped.get(scope) ?? []) yield [key, decode(bytes)]
+      },
+      sizeOf: (scope) => scoped.get(scope)?.size ?? 0,
+      scopes: () => scoped.keys(),
+      dropScope: (scope) => void scoped.delete(scope),
+    }
+  }
+}

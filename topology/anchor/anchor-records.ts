@@ -1,0 +1,84 @@
+/** What the anchor stage begins with, and what it says of where it stands. */
+import { isNonceOnly } from '../../schemas/anchor-keys.ts'
+import type { Anchor, AnchorIntent, AnchorKey, AnchorProgress, Batch } from '../../schemas/types.ts'
+
+/** Before a nonce is assigned, and after it was given up. */
+export const NO_TRANSACTION = {
+  nonce: -1,
+  quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
+  rawTransactions: [],
+  transactionHash: '',
+  blockNumber: -1,
+  blockHash: '',
+} as const satisfies Partial<AnchorProgress>
+
+export const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
+  key,
+  phase: 'WAITING',
+  step: 'DONE',
+  call: batch ? 'SUBMIT' : 'END',
+  attempt: 0,
+  delayMs: 0,
+  retries: 0,
+  batchOffset: -1,
+  batches: 0,
+  cid: '',
+  roothash: batch?.roothash ?? '',
+  finalizedCidsRootHash: batch?.finalizedCidsRootHash ?? '',
+  signer: '',
+  chainNonce: -1,
+  ...NO_TRANSACTION,
+  error: '',
+  attestations: [],
+  attested: false,
+  diverged: false,
+  reorgs: 0,
+})
+
+export function intentOf(at: AnchorProgress): AnchorIntent {
+  const { step, attempt, call, delayMs, batchOffset, cid, finalizedCidsRootHash, signer, nonce, blockNumber } = at
+  const { blockHash, quote } = at
+  const head = { step, attempt, call, delayMs, batchOffset, cid, finalizedCidsRootHash, signer, nonce, blockNumber }
+  return { ...head, ...quote, blockHash, rawTransactions: formsFor(at) }
+}
+
+function formsFor({ step, rawTransactions, transactionHash }: AnchorProgress): readonly string[] {
+  if (step === 'DONE') return []
+  const isMined = step === 'WATCH' || step === 'KEEP'
+  return isMined ? [transactionHash].filter((hash) => hash !== '') : rawTransactions
+}
+
+/** What the register is told of a step. Nonces without a batch are not in it. */
+export function newRows(before: AnchorProgress | undefined, after: AnchorProgress): Anchor[] {
+  if (isNonceOnly(after.key)) return []
+  const row = rowOf(after)
+  const isQuiet = after.step === 'KEEP' || after.step === 'DONE' // another intent, and nothing to tell
+  const known = before && rowOf(isQuiet ? { ...before, attempt: after.attempt } : before)
+  if (JSON.stringify(row) === JSON.stringify(known)) return []
+  return before && after.reorgs > before.reorgs ? [{ ...row, state: 'REORGED' }, row] : [row]
+}
+
+function rowOf(at: AnchorProgress): Anchor {
+  const { batchOffset, cid, roothash, finalizedCidsRootHash, nonce, attempt, transactionHash } = at
+  const { blockNumber, blockHash, error, attestations, attested, diverged, reorgs } = at
+  const identity = { batchOffset, cid, roothash, finalizedCidsRootHash, nonce, attempts: attempt }
+  const state = stateOf(at)
+  const where = { transactionHash, blockNumber, blockHash }
+  return { state, ...identity, ...where, error, attestations, attested, diverged, reorgs }
+}
+
+function stateOf({ phase, cid, rawTransactions }: AnchorProgress): Anchor['state'] {
+  switch (phase) {
+    case 'WAITING':
+    case 'STORING':
+    case 'PREPARING':
+      return cid === '' ? 'PLANNED' : 'STORED'
+    case 'QUEUED':
+      return 'READY'
+    case 'SIGNING':
+    case 'SENDING':
+      return rawTransactions.length === 0 ? 'READY' : 'SENT'
+    default:
+      return phase
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The anchor stage: a finite state machine per batch, and one per epoch for the call that ends it. It decides, the
+ * connector acts: every intent is in the log before its effect, every effect answers through the log.
+ */
+
+import { END_OF_BATCHES, isEnding, isNonceOnly } from '../../schemas/anchor-keys.ts'
+import type {
+  Anchor,
+  AnchorIntent,
+  AnchorKey,
+  AnchorProgress,
+  AnchorResult,
+  Batch,
+  EpochSummary,
+  MarketKey,
+} from '../../schemas/types.ts'
+import type { ProcessorContext, ProcessorSupplier } from '../../streams/processor.ts'
+import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from '../anchor-rules.ts'
+import type { AnchorStores } from '../anchor-stores.ts'
+import { type BatchEvent, epochScope, isEpochSummary } from '../topics.ts'
+import { createEndings } from './anchor-endings.ts'
+import { createNonceLedger } from './anchor-ledger.ts'
+import { createNonceQueue } from './anchor-queue.ts'
+import { intentOf, newProgress, newRows } from './anchor-records.ts'
+import { applyResult, hasEnded, intend } from './anchor-transitions.ts'
+
+export type AnchorOutputs = {
+  readonly intents: readonly [AnchorKey, AnchorIntent]
+  readonly anchors: readonly [AnchorKey, Anchor]
+}
+
+/**
+ * Takes `batches` and `anchor-results`, one partition each. One task with one signer: it alone assigns nonces.
+ *
+ * The ending call is planned when every batch of the epoch is FINAL, or LATE or FAILED for good. Those two do not hold it
+ * back: validators attest only after it, and one bad batch must not cost the epoch its good ones. A batch that is mined does:
+ * a reorg may take it out again, and then it could need a nonce behind that of the ending call (decision 0007). When the
+ * chain goes back behind what is final, all that it lost is sent again, in the order of nonces (decision 0029).
+ */
+export const planAnchor =
+  (
+    stores: AnchorStores,
+    options: Partial<AnchorRules> = {},
+  ): ProcessorSupplier<MarketKey | AnchorKey, BatchEvent | AnchorResult, AnchorOutputs> =>
+  (context) => {
+    const anchor = createAnchor(context, stores, { ...ANCHOR_RULES_DEFAULTS, ...options })
+    return {
+      process(key, value) {
+        if ('outcome' in value) anchor.answer(key as AnchorKey, value)
+        else if (isEpochSummary(value)) anchor.endEpoch(key.dataMarket, value)
+        else if (value.part > 0)
+          return undefined // of a batch that was planned with its first
+        else anchor.plan(key.dataMarket, value, context.origin.offset)
+        context.requestCommit() // a batch takes five turns through the log: none waits for the next interval
+        return undefined
+      },
+    }
+  }
+
+function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorStores, rules: AnchorRules) {
+  const { intents, anchors } = context.outputs
+  const progress = context.store(stores.progress)
+  const queue = createNonceQueue(context, stores, rules)
+
+  const read = ({ dataMarket, epochId, batchIndex }: AnchorKey): AnchorProgress | undefined =>
+    progress.get(epochScope(dataMarket, epochId), `${batchIndex}`)
+
+  /** Stores what is next, and sends what is new about it. */
+  const advance = (before: AnchorProgress | undefined, after: AnchorProgress): void => {
+    const { key } = after
+    progress.put(epochScope(key.dataMarket, key.epochId), `${key.batchIndex}`, after)
+    if (after.attempt !== (before?.attempt ?? 0)) intents.send(key, intentOf(after))
+    for (const row of newRows(before, after)) anchors.send(key, row)
+    if (after.phase === 'QUEUED' && before?.phase !== 'QUEUED') queue.append(key)
+    queue.track(after)
+  }
+
+  const ledger = createNonceLedger({ progress, rules, nextNonce: queue.nextNonce, advance })
+  const endings = createEndings({ read, advance, giveUpNonce: ledger.fillAgain })
+
+  const plan = (dataMarket: string, batch: Batch, offset: number): void => {
+    const { epochId, batchIndex } = batch
+    const key = { dataMarket, epochId, batchIndex }
+    if (read(key)) return
+    advance(undefined, { ...intend(newProgress(key, batch), 'STORE'), phase: 'STORING', batchOffset: offset })
+  }
+
+  const endEpoch = (dataMarket: string, { summaryOf, batches }: EpochSummary): void => {
+    const key = { dataMarket, epochId: summaryOf, batchIndex: END_OF_BATCHES }
+    if (!read(key)) advance(undefined, { ...newProgress(key), phase: 'WAITING', batches })
+    endings.prepareWhenDue(key)
+    for (const one of ledger.forgetOldest()) dropWhenDone(one)
+  }
+
+  const answer = (key: AnchorKey, result: AnchorResult): void => {
+    const before = read(key)
+    if (!before && isNonceOnly(key) && result.outcome === 'UNFILLED') ledger.fillGap(key, result)
+    if (!before) return // of an epoch that is done and dropped
+    const after = applyResult(before, endings.fitting(before, result), rules)
+    if (after === before) return
+    // First the ending: what is sent for the batch's nonce lets all be mined that waits behind it.
+    if (hasEnded(before) && !hasEnded(after)) endings.hold(after)
+    advance(before, after)
+    if (before.nonce >= 0 && after.nonce < 0) {
+      if (result.outcome === 'REORGED') ledger.fillAgain(before, after.error)
+      else ledger.keepUsed(before, result)
+    }
+    endings.prepareWhenDue(key)
+    assignNonces()
+    const hasEndedEpoch = isEnding(key) && after.phase === 'FINAL' && before.phase !== 'FINAL'
+    if (hasEndedEpoch) stopWatching(key.dataMarket, key.epochId - rules.watchEpochs)
+    dropWhenDone(key)
+  }
+
+  const assignNonces = (): void => {
+    for (;;) {
+      const next = queue.takeNext(read)
+      if (!next) return
+      advance(next, { ...intend(next, 'SIGN'), phase: 'SIGNING', nonce: queue.assignNonce(next) })
+    }
+  }
+
+  /**
+   * Attestations that have not come by then are not waited for. It goes by endings that are final: while nothing gets to the
+   * chain, or no node is there, epochs are cut all the same, and nobody has looked for attestations.
+   */
+  const stopWatching = (dataMarket: string, epochMax: number): void => {
+    for (const scope of [...progress.scopes()]) {
+      const entries = [...progress.entries(scope)].map(([, value]) => value)
+      const { key } = entries[0] ?? {}
+      if (!key || key.dataMarket !== dataMarket || key.epochId > epochMax) continue
+      for (const entry of entries)
+        if (entry.phase === 'FINAL' && entry.step === 'WATCH') advance(entry, intend(entry, 'KEEP'))
+      dropWhenDone(key)
+    }
+  }
+
+  const dropWhenDone = (key: AnchorKey): void => {
+    const { dataMarket, epochId } = key
+    const scope = epochScope(dataMarket, epochId)
+    if (isNonceOnly(key) && read(key)?.step === 'DONE') progress.dropScope(scope) // it is all that the scope holds
+    const ending = read({ dataMarket, epochId, batchIndex: END_OF_BATCHES })
+    if (!ending || progress.sizeOf(scope) !== ending.batches + 1) return
+    for (const [, entry] of progress.entries(scope)) if (entry.step !== 'DONE' || !hasEnded(entry)) return
+    progress.dropScope(scope)
+  }
+
+  return { plan, endEpoch, answer }
+}

@@ -1,0 +1,228 @@
+/**
+ * Packs the finalized projects of an epoch into batches: projects by the bytes of their id, submissions by slot, cut by
+ * projects, bytes, gas and calldata, two Merkle roots each.
+ */
+import type {
+  Batch,
+  EpochKey,
+  EpochMarker,
+  EpochSummary,
+  EpochTick,
+  MarketKey,
+  ProjectFinalization,
+} from '../../schemas/types.ts'
+import type { ProcessorSupplier } from '../../streams/processor.ts'
+import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../rules.ts'
+import { addCosts, type BatchCost, costOfBatch, costOfProject, isTooCostly } from '../shared/batch-cost.ts'
+import { quoteAll } from '../shared/go-json.ts'
+import { asBuffer } from '../shared/keccak.ts'
+import { batchParts } from '../shared/parts.ts'
+import { type Texts, textsLength } from '../shared/submission-text.ts'
+import type { Stores } from '../stores.ts'
+import { type BatchEvent, epochScope, type FinalizationEvent, isEpochSummary, type Topics } from '../topics.ts'
+import { batchJson, EMPTY_BATCH_BYTES } from './batch-json.ts'
+import { createTree, type MerkleTree, publishedRoot, rootOf } from './merkle.ts'
+
+export type BatchOutputs = { readonly batches: readonly [MarketKey, BatchEvent] }
+
+export const cutBatches =
+  (
+    rules: ProtocolRules,
+    topics: Pick<Topics, 'finalizations'>,
+    stores: Pick<Stores, 'projects'>,
+  ): ProcessorSupplier<EpochKey, FinalizationEvent, BatchOutputs> =>
+  (context) => {
+    const projects = context.store(stores.projects)
+    return {
+      process({ dataMarket, epochId }, value) {
+        const project = value as ProjectFinalization
+        const { projectId, part } = project
+        const scope = epochScope(dataMarket, epochId)
+        if (part === 0) projects.put(scope, projectId, project)
+        else projects.put(furtherPartsOf(scope), `${part}/${projectId}`, project)
+        return undefined
+      },
+      onMarker(marker) {
+        const { tick } = marker as EpochMarker
+        const { dataMarket, epochId } = tick
+        // The marker reaches every task; the epoch lies in one of them.
+        if (!context.owns(topics.finalizations.key.encode({ dataMarket, epochId }))) return undefined
+        const scope = epochScope(dataMarket, epochId)
+        const scopes = [scope, furtherPartsOf(scope)]
+        const finalized = scopes.flatMap((one) => [...projects.entries(one)].map(([, project]) => project))
+        for (const event of packEpoch(finalized, tick, rulesOfMarket(rules, dataMarket)))
+          for (const record of isEpochSummary(event) ? [event] : batchParts(event))
+            context.outputs.batches.send({ dataMarket }, record)
+        for (const one of scopes) projects.dropScope(one)
+        return undefined
+      },
+    }
+  }
+
+/** The scope of what no part 0 is: its keys cannot be those of a project, whatever projects are called. */
+const furtherPartsOf = (scope: string): string => `${scope}/parts`
+
+/**
+ * The batches of an epoch from 0 on, each in one piece, then its summary. Made one at a time: all of an epoch can be hundreds of MiB, and
+ * whoever takes them needs no second copy of it.
+ * @param finalized all parts of all projects, in any order
+ */
+export function* packEpoch(
+  finalized: readonly ProjectFinalization[],
+  tick: Pick<EpochTick, 'epochId' | 'releaseBlock' | 'blockNumber' | 'blockHash'>,
+  market: MarketRules,
+): Generator<BatchEvent> {
+  const projects = together(finalized)
+  // "A project that fits no transaction has no winner": consensus says so, but for those it finalized by wider rules.
+  const winners = projects.filter(([first]) => first!.snapshotCid !== '' && !isTooCostly(costOf(first!), market))
+  const parts = cut(inByteOrder(winners).map(partOf), market)
+  let tree = createTree()
+  for (const [batchIndex, part] of parts.entries()) {
+    if (market.tree === 'fresh') tree = createTree()
+    yield batchOf(part, tree, { epochId: tick.epochId, batchIndex, batchCount: parts.length })
+  }
+  yield summaryOf(projects, winners, parts.length, tick)
+}
+
+/** The parts of one project, in their order. */
+type Finalized = readonly ProjectFinalization[]
+
+function together(finalized: readonly ProjectFinalization[]): Finalized[] {
+  const projects = new Map<string, ProjectFinalization[]>()
+  for (const part of finalized) {
+    const known = projects.get(part.projectId)
+    if (known) known.push(part)
+    else projects.set(part.projectId, [part])
+  }
+  for (const parts of projects.values()) {
+    parts.sort((a, b) => a.part - b.part)
+    if (parts.some(({ part, parts: count }, i) => part !== i || count !== parts.length))
+      throw new Error(`a part of the finalization of ${JSON.stringify(parts[0]!.projectId)} is missing at the close`)
+  }
+  return [...projects.values()]
+}
+
+/** @param tree grows by the batch's submissionIds */
+function batchOf(
+  projects: readonly ProjectPart[],
+  tree: MerkleTree,
+  place: Pick<Batch, 'epochId' | 'batchIndex' | 'batchCount'>,
+): Batch {
+  const leavesBefore = tree.size
+  const submissionIds = projects.flatMap((project) => project.submissionIds)
+  tree.append(submissionIds)
+  const roothash = publishedRoot(tree)
+  const projectIds = projects.map(({ projectId }) => projectId)
+  const snapshotCids = projects.map(({ snapshotCid }) => snapshotCid)
+  const quotedIds = projects.map((project) => project.quotedIds)
+  const submissions = projects.flatMap(({ texts }) => texts)
+  const bytes = projects.reduce((sum, project) => sum + project.bytes, EMPTY_BATCH_BYTES)
+  const json = batchJson({ submissionIds: quotedIds, submissions, roothash, projectIds, snapshotCids }, bytes)
+  return {
+    ...place,
+    json,
+    roothash,
+    finalizedCidsRootHash: rootOf(snapshotCids),
+    projectIds,
+    snapshotCids,
+    submissions: submissionIds.length,
+    leavesBefore,
+    gasEstimate: costOfBatch(projects.map(({ cost }) => cost).reduce(addCosts)).gas,
+    part: 0,
+    parts: 1,
+    sizeBytes: json.length,
+  }
+}
+
+/** A project as it goes into a batch. */
+interface ProjectPart {
+  readonly projectId: string
+  readonly snapshotCid: string
+  readonly submissionIds: readonly string[]
+  readonly quotedIds: string
+  /** Its submissions as they stand in the batch. */
+  readonly texts: readonly Texts[]
+  /** What it adds to the batch's bytes, with a comma behind each of its elements. */
+  readonly bytes: number
+  /** What it adds to the batch's transaction. */
+  readonly cost: BatchCost
+}
+
+/** All votes of the project are in the batch, the outvoted ones too: whoever holds it can recount (decision 0008). */
+function partOf(parts: Finalized): ProjectPart {
+  const { projectId, snapshotCid } = parts[0]!
+  const submissionIds = parts.flatMap(({ ballots }) => ballots.map(({ submissionId }) => submissionId))
+  const quotedIds = quoteAll(submissionIds)
+  const texts = parts.filter(({ ballots }) => ballots.length > 0).map(textsOf)
+  const lengths = [quotedIds, quoteAll([projectId, snapshotCid])].map((text) => Buffer.byteLength(text) + 1)
+  const bytes = [...lengths, ...texts.map((text) => textsLength(text) + 1)].reduce((a, b) => a + b)
+  return { projectId, snapshotCid, submissionIds, quotedIds, texts, bytes, cost: costOf(parts[0]!) }
+}
+
+const costOf = ({ projectId, snapshotCid }: ProjectFinalization): BatchCost =>
+  costOfProject(Buffer.byteLength(projectId), Buffer.byteLength(snapshotCid))
+
+/** A finalization that was written before there were frames has all texts in one piece. */
+const textsOf = (project: ProjectFinalization): Texts =>
+  project.texts.length === 0
+    ? project
+    : {
+        ballots: [{ slotId: 0, frame: 0 }],
+        frames: [{ middle: asBuffer(project.texts).toString(), end: '' }],
+        signatures: project.signatures,
+      }
+
+/** Byte order of the UTF-8 projectIds, which differs from JavaScript's order of strings above U+FFFF. */
+const inByteOrder = (projects: readonly Finalized[]): Finalized[] =>
+  projects
+    .map((project) => ({ project, id: Buffer.from(project[0]!.projectId) }))
+    .sort((a, b) => Buffer.compare(a.id, b.id))
+    .map(({ project }) => project)
+
+/**
+ * A new batch begins where one more project would exceed a bound. By itself a project may exceed `batchBytesMax`: how many
+ * votes it has is not for it to say. Gas and calldata it does not exceed.
+ */
+function cut(projects: readonly ProjectPart[], market: MarketRules): ProjectPart[][] {
+  const parts: ProjectPart[][] = []
+  let part: ProjectPart[] = []
+  let bytes = 0
+  let cost = NO_COST
+  for (const project of projects) {
+    const isFull =
+      part.length + 1 > market.batchProjectsMax ||
+      bytes + project.bytes > market.batchBytesMax + LAST_COMMAS ||
+      isTooCostly(addCosts(cost, project.cost), market)
+    if (isFull || part.length === 0) {
+      part = []
+      parts.push(part)
+      bytes = EMPTY_BATCH_BYTES
+      cost = NO_COST
+    }
+    part.push(project)
+    bytes += project.bytes
+    cost = addCosts(cost, project.cost)
+  }
+  return parts
+}
+
+const NO_COST: BatchCost = { gas: 0, calldata: 0 }
+
+/** The last element of each of the four lists has no comma behind it. */
+const LAST_COMMAS = 4
+
+const summaryOf = (
+  projects: readonly Finalized[],
+  winners: readonly Finalized[],
+  batches: number,
+  { epochId, releaseBlock, blockNumber, blockHash }: Parameters<typeof packEpoch>[1],
+): EpochSummary => ({
+  summaryOf: epochId,
+  releaseBlock,
+  closeBlock: blockNumber,
+  closeBlockHash: blockHash,
+  batches,
+  projects: winners.length,
+  projectsWithoutQuorum: projects.length - winners.length,
+  submissions: winners.reduce((sum, [first]) => sum + first!.votes, 0),
+})

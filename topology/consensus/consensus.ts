@@ -1,0 +1,267 @@
+/**
+ * One vote per slot, and per project the CID that most slots reported. Everything is decided at the close, over all that
+ * was admitted, so the order of arrival decides nothing.
+ */
+import type {
+  Ballot,
+  DroppedSubmission,
+  EpochKey,
+  EpochMarker,
+  EpochTick,
+  ProjectFinalization,
+  Submission,
+  SubmissionKey,
+  VerdictReason,
+} from '../../schemas/types.ts'
+import type { ProcessorSupplier } from '../../streams/processor.ts'
+import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../rules.ts'
+import { byArrival, byText } from '../shared/arrival.ts'
+import { type CostRules, costOfBatch, costOfProject, isTooCostly } from '../shared/batch-cost.ts'
+import { asBuffer } from '../shared/keccak.ts'
+import { candidatesOf, finalizationParts } from '../shared/parts.ts'
+import { createSharedTexts } from '../shared/shared-texts.ts'
+import { tieBreaker } from '../shared/signature.ts'
+import { frameTexts } from '../shared/submission-text.ts'
+import type { Stores } from '../stores.ts'
+import { type AdmittedEvent, epochScope, type FinalizationEvent, isWithdrawal } from '../topics.ts'
+
+export type ConsensusOutputs = { readonly finalized: readonly [EpochKey, FinalizationEvent] }
+
+export const tallyEpoch =
+  (
+    rules: ProtocolRules,
+    stores: Pick<Stores, 'votes'>,
+  ): ProcessorSupplier<SubmissionKey, AdmittedEvent, ConsensusOutputs> =>
+  (context) => {
+    const votes = context.store(stores.votes)
+    const texts = createSharedTexts()
+    const { finalized } = context.outputs
+    return {
+      process({ dataMarket, epochId }, value) {
+        const scope = epochScope(dataMarket, epochId)
+        if (isWithdrawal(value)) votes.delete(scope, keyOf(value.withdrawnDigest, value.signer))
+        else {
+          const { digest, signer } = value as Submission
+          const key = keyOf(digest, signer)
+          const vote = votes.get(scope, key)
+          // A copy of what is in says that its header is contested, and nothing else.
+          votes.put(scope, key, vote ? { ...vote, contested: true } : voteOf(value as Submission, texts.of(scope)))
+        }
+        return undefined
+      },
+      onMarker(marker) {
+        const { tick, blockTimes } = marker as EpochMarker
+        const { dataMarket, epochId } = tick
+        const scope = epochScope(dataMarket, epochId)
+        const headers = new Set(tick.acceptedHeaders)
+        const market = rulesOfMarket(rules, dataMarket)
+        for (const [projectId, submissions] of byProject(votes.entries(scope)))
+          for (const part of finalizationParts(
+            finalizeProject(projectId, submissions, { tick, headers, blockTimes, market }),
+          ))
+            finalized.send({ dataMarket, epochId }, part)
+        votes.dropScope(scope)
+        texts.forget(scope)
+        finalized.sendMarker(marker as FinalizationEvent)
+        return undefined
+      },
+    }
+  }
+
+/** What the votes for a project repeat is kept once, and digest and signer are the key already: an epoch may have a million votes. */
+const voteOf = (submission: Submission, share: (text: string) => string): Submission => ({
+  ...submission,
+  digest: NOTHING,
+  signer: '',
+  snapshotCid: share(submission.snapshotCid),
+  projectId: share(submission.projectId),
+  header: share(submission.header),
+  dataMarket: share(submission.dataMarket),
+  nodeVersion: submission.nodeVersion === null ? null : share(submission.nodeVersion),
+})
+
+/** Two owners of a slot may sign the same within one epoch. */
+const keyOf = (digest: Uint8Array, signer: string): string => `${asBuffer(digest).toString('hex')}/${signer}`
+
+function byProject(votes: Iterable<[string, Submission]>): Map<string, Submission[]> {
+  const projects = new Map<string, Submission[]>()
+  for (const [, submission] of votes) {
+    const project = projects.get(submission.projectId)
+    if (project) project.push(submission)
+    else projects.set(submission.projectId, [submission])
+  }
+  return projects
+}
+
+export interface Closing {
+  readonly tick: Pick<EpochTick, 'blockNumber' | 'blockHash' | 'releaseBlock'>
+  /** Hashes of the canonical blocks from release to close. */
+  readonly headers: ReadonlySet<string>
+  /** Seconds, of the blocks up to the closing one; as many as are known. */
+  readonly blockTimes: readonly number[]
+  readonly market: Pick<MarketRules, 'votesMin' | 'shareMin' | 'clockSkewSeconds'> & CostRules
+}
+
+/**
+ * The CID most slots reported for one project in one closed epoch.
+ * @param submissions all that was admitted for the project, in any order: the result is the same
+ * @returns in one piece, of any size
+ */
+export function finalizeProject(
+  projectId: string,
+  submissions: readonly Submission[],
+  closing: Closing,
+): ProjectFinalization {
+  const { tick, headers, market } = closing
+  const dropped: DroppedSubmission[] = []
+  const onChain: Submission[] = []
+  for (const submission of submissions.toSorted(inOrder)) {
+    const passed = blockBefore(submission, closing)
+    if (submission.deadline < passed) {
+      dropped.push(drop(submission, 'DEADLINE_PASSED', `at least ${passed}`, `${submission.deadline}`))
+      continue
+    }
+    // "The header must be a canonical block in [release, close]": since it was validated, its block may have come or gone.
+    if (submission.contested || headers.has(submission.header)) onChain.push(submission)
+    else dropped.push(drop(submission, whyNotOnChain(submission, tick), headersExpected(tick), submission.header))
+  }
+  const votes = oneVotePerSlot(onChain, dropped)
+  const winner = winnerOf(votes, tick.blockHash)
+  const counted = votes.filter(({ snapshotCid }) => snapshotCid === winner).length
+  const summary = {
+    projectId,
+    votes: counted,
+    voters: votes.length,
+    closeBlock: tick.blockNumber,
+    texts: NOTHING,
+    dropped,
+    equivocations: equivocators(submissions),
+    candidates: candidatesOf(votes, winner),
+    part: 0,
+    parts: 1,
+  }
+  // "A project that fits no transaction has no winner": only submissions that were admitted by wider rules can be so long.
+  const cost = costOfProject(Buffer.byteLength(projectId), Buffer.byteLength(winner ?? ''))
+  if (winner !== undefined && isTooCostly(cost, market)) {
+    const { gas, calldata } = costOfBatch(cost)
+    const expected = `at most ${market.batchGasMax} gas and ${market.batchCalldataMax} bytes of calldata`
+    for (const vote of votes) dropped.push(drop(vote, 'UNANCHORABLE', expected, `${gas} gas and ${calldata} bytes`))
+    return { ...summary, snapshotCid: '', ballots: [], frames: [], signatures: NOTHING }
+  }
+  const quorum = quorumMissed(counted, votes.length, market)
+  if (quorum) {
+    for (const vote of votes) dropped.push(drop(vote, 'NO_QUORUM', quorum, `${counted} of ${votes.length} votes`))
+    return { ...summary, snapshotCid: '', ballots: [], frames: [], signatures: NOTHING }
+  }
+  const { frames, frameNumbers, signatures } = frameTexts(votes)
+  const ballots = votes.map(
+    ({ position, submissionId, slotId, snapshotCid }, i): Ballot => ({
+      position: position!,
+      submissionId,
+      slotId,
+      snapshotCid,
+      frame: frameNumbers[i]!,
+    }),
+  )
+  return { ...summary, snapshotCid: winner!, ballots, frames, signatures }
+}
+
+/** By arrival; of equal ones by what was signed, so that no two are ever equal. */
+const inOrder = (a: Submission, b: Submission): number =>
+  byArrival(a, b) ||
+  a.slotId - b.slotId ||
+  a.deadline - b.deadline ||
+  byText(a.snapshotCid, b.snapshotCid) ||
+  byText(a.signature, b.signature)
+
+/**
+ * "The deadline is the last block at which it may be taken": the block that was the newest when it came, by their times and
+ * that of its arrival, so that it does not matter when the log heard of the block; at the earliest the release.
+ */
+function blockBefore(
+  { receivedAt }: Submission,
+  { tick: { blockNumber, releaseBlock }, blockTimes, market }: Closing,
+): number {
+  const certain = receivedAt / 1000 - market.clockSkewSeconds
+  const after = blockTimes.findLastIndex((time) => time > 0 && time <= certain)
+  return after < 0 ? releaseBlock : Math.max(releaseBlock, blockNumber - (blockTimes.length - 1 - after))
+}
+
+/** By what `validate` knew of the block that the header names. */
+function whyNotOnChain({ headerBlock }: Submission, { releaseBlock }: Closing['tick']): VerdictReason {
+  if (headerBlock === UNKNOWN_BLOCK) return 'UNKNOWN_HEADER'
+  return headerBlock < releaseBlock ? 'STALE_HEADER' : 'ORPHANED_HEADER'
+}
+
+const UNKNOWN_BLOCK = -1
+
+/**
+ * One slot has one vote for a project: the highest signed deadline, of equal ones the first to arrive.
+ * @param submissions in the order of arrival
+ * @returns ascending by slotId
+ */
+function oneVotePerSlot(submissions: readonly Submission[], dropped: DroppedSubmission[]): Submission[] {
+  const standing = new Map<number, Submission>()
+  for (const submission of submissions) {
+    const before = standing.get(submission.slotId)
+    if (!before || submission.deadline > before.deadline) standing.set(submission.slotId, submission)
+  }
+  for (const submission of submissions) {
+    const stands = standing.get(submission.slotId)!
+    if (submission !== stands)
+      dropped.push(
+        drop(
+          submission,
+          'SUPERSEDED',
+          `deadline ${stands.deadline} of ${stands.submissionId}`,
+          `${submission.deadline}`,
+        ),
+      )
+  }
+  return [...standing.values()].sort((a, b) => a.slotId - b.slotId)
+}
+
+/** Most votes; ties go to the lowest keccak256(closeBlockHash ‖ utf8 cid), which nobody can know while submitting. */
+function winnerOf(votes: readonly Submission[], closeBlockHash: string): string | undefined {
+  const counts = new Map<string, number>()
+  for (const { snapshotCid } of votes) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
+  const most = [...counts.values()].reduce((max, count) => Math.max(max, count), 0)
+  const tied = [...counts.keys()].filter((cid) => counts.get(cid) === most)
+  if (tied.length < 2) return tied[0]
+  const ranked = tied.map((cid) => ({ cid, rank: tieBreaker(closeBlockHash, cid) }))
+  return ranked.sort((a, b) => Buffer.compare(a.rank, b.rank))[0]!.cid
+}
+
+/** What the winner needs and lacks; undefined when it has it. */
+function quorumMissed(
+  votes: number,
+  voters: number,
+  { votesMin, shareMin }: Pick<MarketRules, 'votesMin' | 'shareMin'>,
+): string | undefined {
+  if (votes < Math.max(votesMin, 1)) return `at least ${votesMin} votes`
+  return votes / voters < shareMin ? `at least ${shareMin} of the votes` : undefined
+}
+
+/** Slots that signed more than one CID for the project, ascending. */
+function equivocators(submissions: readonly Submission[]): number[] {
+  const first = new Map<number, string>()
+  const found = new Set<number>()
+  for (const { slotId, snapshotCid } of submissions) {
+    const before = first.get(slotId)
+    if (before === undefined) first.set(slotId, snapshotCid)
+    else if (before !== snapshotCid) found.add(slotId)
+  }
+  return [...found].sort((a, b) => a - b)
+}
+
+const NOTHING = Buffer.alloc(0)
+
+const headersExpected = ({ releaseBlock, blockNumber }: Closing['tick']): string =>
+  `a block of the chain from ${releaseBlock} to ${blockNumber}`
+
+const drop = (
+  { position, submissionId, slotId, snapshotCid }: Submission,
+  reason: VerdictReason,
+  expected: string,
+  actual: string,
+): DroppedSubmission => ({ position: position!, submissionId, slotId, snapshotCid, reason, expected, actual })

@@ -1,0 +1,136 @@
+/**
+ * The ledger of days: per market, day and slot how many submissions were accepted, and how many counted, over the epochs that
+ * have closed; and what the contract is to be told of it (decision 0039). A market is in one task, so that the end of a day
+ * sees all of its slots.
+ */
+import type {
+  Day,
+  DayKey,
+  EpochMarker,
+  EpochTally,
+  EpochTick,
+  MarketKey,
+  Payout,
+  PayoutPurpose,
+  SlotDay,
+  SlotDayKey,
+} from '../../schemas/types.ts'
+import type { ProcessorContext, ProcessorSupplier } from '../../streams/processor.ts'
+import type { LedgerStores } from '../ledger-stores.ts'
+import { type MarketRules, marketRulesLookup, type ProtocolRules } from '../rules.ts'
+import { type Votes, votesBySlot } from '../shared/tally.ts'
+import { epochScope, type TallyEvent, type Topics } from '../topics.ts'
+import { hasCounted, isWhole, slotWith, withEpoch, withSlot } from './day.ts'
+import { createRows } from './ledger-rows.ts'
+import { payoutsOf } from './payouts.ts'
+
+export type LedgerOutputs = {
+  readonly slotDays: readonly [SlotDayKey, SlotDay]
+  readonly days: readonly [DayKey, Day]
+  readonly payouts: readonly [MarketKey, Payout]
+}
+
+export const keepLedger =
+  (
+    rules: ProtocolRules,
+    { tallies: { key } }: Pick<Topics, 'tallies'>,
+    stores: LedgerStores,
+  ): ProcessorSupplier<MarketKey, TallyEvent, LedgerOutputs> =>
+  (context) => {
+    const tallies = context.store(stores.tallies)
+    const rulesOf = marketRulesLookup(rules)
+    const close = createLedger(context, stores)
+    return {
+      process({ dataMarket }, value) {
+        const tally = value as EpochTally
+        const scope = epochScope(dataMarket, tally.talliedEpoch)
+        tallies.put(scope, `${tallies.sizeOf(scope)}`, tally)
+        return undefined
+      },
+      onMarker(marker) {
+        const { tick } = marker as EpochMarker
+        const { dataMarket, epochId } = tick
+        // Every task is told of every CLOSE; the market is in one of them.
+        if (!context.owns(key.encode({ dataMarket }))) return undefined
+        const market = rulesOf(dataMarket)
+        const scope = epochScope(dataMarket, epochId)
+        const votes = votesBySlot([...tallies.entries(scope)].map(([, tally]) => tally))
+        tallies.dropScope(scope)
+        if (market.rewards !== 'off') close(market, tick, votes)
+        return undefined
+      },
+    }
+  }
+
+/** @returns takes the CLOSE of an epoch, and what each slot did in it */
+function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerStores) {
+  const { slotDays, days, payouts } = context.outputs
+  const kept = createRows(context, stores)
+
+  /** What counts for nothing: no day, an epoch that was counted, or one of a time of which no rows are kept. */
+  const isNone = ({ daysKept }: MarketRules, { day, epochId }: EpochTick, known: ReadonlyMap<number, Day>): boolean => {
+    if (day === 0) return true
+    if ([...known.values()].some((one) => hasCounted(one, epochId))) return true
+    const oldest = [...known.values()].reduce((min, { epochs }) => Math.min(min, epochs[0]!.first), epochId)
+    return known.size >= daysKept && epochId < oldest
+  }
+
+  const count = (market: string, tick: EpochTick, votes: ReadonlyMap<number, Votes>, before: Day | undefined): Day => {
+    const { day, epochId } = tick
+    let after = withEpoch(before, tick)
+    if (before && after.quota !== before.quota) {
+      let eligibleSlots = 0
+      for (const [, row] of kept.slotsOf(market, day)) if (row.counted >= after.quota) eligibleSlots++
+      after = { ...after, eligibleSlots }
+    }
+    for (const [slotId, votesOfSlot] of [...votes].sort(([a], [b]) => a - b)) {
+      const row = kept.slot(market, day, slotId)
+      const next = slotWith(row, votesOfSlot, epochId)
+      kept.putSlot(market, day, slotId, next)
+      after = withSlot(after, row, next)
+    }
+    return after
+  }
+
+  return (market: MarketRules, tick: EpochTick, votes: ReadonlyMap<number, Votes>): void => {
+    const { dataMarket } = market
+    const { epochId, day: dayNumber, daysEnded, blockNumber: closeBlock } = tick
+    const known = kept.daysOf(dataMarket)
+    const changed = new Map<number, Day>()
+    if (!isNone(market, tick, known)) {
+      const after = count(dataMarket, tick, votes, known.get(dayNumber))
+      known.set(dayNumber, after)
+      changed.set(dayNumber, after)
+    }
+    let number = 0
+    const pay = (day: number, at: Day, purpose: PayoutPurpose): Day => {
+      const written = payoutsOf({ day, epochId, closeBlock, purpose, number }, kept.slotsOf(dataMarket, day), market)
+      for (const payout of written) payouts.send({ dataMarket }, payout)
+      number += written.length
+      for (const { slotIds, submissions } of written)
+        for (const [i, slotId] of slotIds.entries()) kept.putInPayout(dataMarket, day, slotId, submissions[i]!)
+      return { ...at, payouts: at.payouts + written.length, paidUpTo: at.closed }
+    }
+    for (const [day, before] of [...known]) {
+      const isEnding = !before.ended && day <= daysEnded
+      if (!changed.has(day) && !isEnding) continue
+      const at = { ...before, ended: before.ended || isEnding, whole: isWhole(before, othersThan(day, known)) }
+      const isDue = at.whole && market.rewards === 'on'
+      const isCountsDue = !at.ended && at.closed - at.paidUpTo >= market.payoutEpochs
+      const purpose = isEnding ? 'CLOSING' : isCountsDue ? 'COUNTS' : undefined
+      changed.set(day, isDue && purpose ? pay(day, at, purpose) : at)
+    }
+    for (const [slotKey, row] of kept.takeChanged()) slotDays.send(slotKey, row)
+    for (const [day, row] of changed) {
+      kept.putDay(dataMarket, day, row)
+      days.send({ dataMarket, day }, row)
+    }
+    for (const [dayKey, slotKeys] of kept.forgetOldest(market)) {
+      for (const slotKey of slotKeys) slotDays.sendTombstone(slotKey)
+      days.sendTombstone(dayKey)
+    }
+  }
+}
+
+const othersThan = (day: number, known: ReadonlyMap<number, Day>): Day[] =>
+  [...known].filter(([other]) => other !== day).map(([, row]) => row)

@@ -1,0 +1,44 @@
+/** Cuts what the contract is to be told of a day into calls (decision 0039). Pure. */
+import type { Payout, PayoutPurpose, SlotDay } from '../../schemas/types.ts'
+import type { MarketRules } from '../rules.ts'
+import { slotsPerPayout } from '../shared/payout-cost.ts'
+
+export interface Run {
+  readonly day: number
+  /** Of the CLOSE at which it is written. */
+  readonly epochId: number
+  readonly closeBlock: number
+  readonly purpose: PayoutPurpose
+  /** Number of its first payout among those of the CLOSE. */
+  readonly number: number
+}
+
+/**
+ * The payouts of a run; none when there is nothing to tell.
+ * @param rows of the day, in any order
+ */
+export function payoutsOf(
+  { day, epochId, closeBlock, purpose, number }: Run,
+  rows: Iterable<readonly [slotId: number, row: SlotDay]>,
+  market: Pick<MarketRules, 'payoutGasMax'>,
+): Payout[] {
+  const told = [...rows]
+    .filter(([, row]) => row.counted > 0 && (purpose === 'CLOSING' || row.counted !== row.inPayout))
+    .sort(([a], [b]) => a - b)
+  const perPayout = slotsPerPayout(market, purpose)
+  const parts = Math.ceil(told.length / perPayout)
+  return Array.from({ length: parts }, (_, part) => {
+    const slots = told.slice(part * perPayout, (part + 1) * perPayout)
+    return {
+      payoutOf: day,
+      epochId,
+      number: number + part,
+      purpose,
+      part,
+      parts,
+      slotIds: slots.map(([slotId]) => slotId),
+      submissions: slots.map(([, { counted }]) => counted),
+      closeBlock,
+    }
+  })
+}

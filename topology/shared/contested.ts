@@ -1,0 +1,11 @@
+/**
+ * The header is not signed: whoever sees a submission can send it with another one, and be first. So a message that came with two
+ * headers is judged by neither (decision 0003). How many more come with how many more headers makes no difference.
+ */
+import type { Submission } from '../../schemas/types.ts'
+
+type Headed = Pick<Submission, 'header' | 'contested'>
+
+/** Whether a copy shows that a message, which was not known to be contested, is. */
+export const isContested = (first: Headed, copy: Headed): boolean =>
+  !first.contested && (copy.contested || copy.header !== first.header)

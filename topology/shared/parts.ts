@@ -1,0 +1,184 @@
+/**
+ * What grows with the number of votes travels in parts, so that no record does: a finalization and a batch of any size are
+ * as many records of a bounded size (decision 0021).
+ */
+import type {
+  Ballot,
+  Batch,
+  Candidate,
+  DroppedSubmission,
+  ProjectFinalization,
+  TextFrame,
+} from '../../schemas/types.ts'
+import { SIGNATURE_BYTES } from './signature.ts'
+
+/**
+ * Bytes of a part: half of what brokers take by default, so that the settings of nobody's cluster matter. One entry may
+ * exceed it by itself, as far as the bounds of texts allow.
+ */
+export const RECORD_BYTES_MAX = 512 * 1024
+
+/** CIDs of a project that are told with their votes. Each slot may have one of its own, and who reads them is a person. */
+export const CANDIDATES_MAX = 16
+
+/** Which entries of each list a part has. */
+interface Run {
+  readonly equivocations: Range
+  readonly ballots: Range
+  readonly dropped: Range
+}
+interface Range {
+  from: number
+  to: number
+}
+
+/**
+ * The parts of a finalization, made one at a time. Each has what its entries need, so that their verdicts can be written
+ * from it alone; a frame that several parts need is in each of them.
+ */
+export function* finalizationParts(
+  project: ProjectFinalization,
+  bytesMax: number = RECORD_BYTES_MAX,
+): Generator<ProjectFinalization> {
+  const runs = runsOf(project, bytesMax)
+  if (runs.length === 1) yield project
+  else for (const [part, run] of runs.entries()) yield partOf(project, run, part, runs.length)
+}
+
+function runsOf(project: ProjectFinalization, bytesMax: number): Run[] {
+  const { equivocations, ballots, dropped, frames } = project
+  const summary = summaryBytes(project)
+  const begin = (equivocation: number, ballot: number, drop: number): Run => ({
+    equivocations: { from: equivocation, to: equivocation },
+    ballots: { from: ballot, to: ballot },
+    dropped: { from: drop, to: drop },
+  })
+  let run = begin(0, 0, 0)
+  let bytes = summary
+  const known = new Set<number>()
+  const runs = [run]
+  /** Ends the part before an entry that it has no room for. */
+  const needs = (more: number): void => {
+    if (bytes + more > bytesMax && bytes > summary) {
+      run = begin(run.equivocations.to, run.ballots.to, run.dropped.to)
+      runs.push(run)
+      bytes = summary
+      known.clear()
+    }
+  }
+  for (const _ of equivocations) {
+    needs(NUMBER_BYTES)
+    bytes += NUMBER_BYTES
+    run.equivocations.to++
+  }
+  for (const ballot of ballots) {
+    const own = ballotBytes(ballot)
+    const withFrame = own + frameBytes(frames[ballot.frame]!)
+    needs(known.has(ballot.frame) ? own : withFrame)
+    bytes += known.has(ballot.frame) ? own : withFrame // another part begins without any frame
+    known.add(ballot.frame)
+    run.ballots.to++
+  }
+  for (const one of dropped) {
+    const own = droppedBytes(one)
+    needs(own)
+    bytes += own
+    run.dropped.to++
+  }
+  return runs
+}
+
+function partOf(project: ProjectFinalization, run: Run, part: number, parts: number): ProjectFinalization {
+  const { ballots, frames, signatures, dropped, equivocations } = project
+  const { from, to } = run.ballots
+  const numbers = new Map<number, number>()
+  const own: TextFrame[] = []
+  const numberOf = (frame: number): number => {
+    const known = numbers.get(frame)
+    if (known !== undefined) return known
+    const number = own.push(frames[frame]!) - 1
+    numbers.set(frame, number)
+    return number
+  }
+  return {
+    ...project,
+    ballots: ballots.slice(from, to).map((ballot) => ({ ...ballot, frame: numberOf(ballot.frame) })),
+    frames: own,
+    signatures: signatures.subarray(from * SIGNATURE_BYTES, to * SIGNATURE_BYTES),
+    dropped: dropped.slice(run.dropped.from, run.dropped.to),
+    equivocations: equivocations.slice(run.equivocations.from, run.equivocations.to),
+    candidates: part === 0 ? project.candidates : [],
+    part,
+    parts,
+  }
+}
+
+/** Avro's longest forms of what stands in a record; a UTF-16 unit takes three bytes of UTF-8 at most. */
+const NUMBER_BYTES = 10
+const textBytes = (text: string): number => NUMBER_BYTES + 3 * text.length
+const ENTRY_NUMBERS = 4 * NUMBER_BYTES // the position, the slot, and the frame or the reason
+
+const ballotBytes = ({ submissionId, snapshotCid }: Ballot): number =>
+  ENTRY_NUMBERS + textBytes(submissionId) + textBytes(snapshotCid) + SIGNATURE_BYTES
+
+const droppedBytes = ({ submissionId, snapshotCid, expected, actual }: DroppedSubmission): number =>
+  ENTRY_NUMBERS + textBytes(submissionId) + textBytes(snapshotCid) + textBytes(expected) + textBytes(actual)
+
+const frameBytes = ({ middle, end }: TextFrame): number =>
+  2 * NUMBER_BYTES + Buffer.byteLength(middle) + Buffer.byteLength(end)
+
+/** Of what each part repeats, and of what the first has more. */
+const summaryBytes = ({ projectId, snapshotCid, candidates }: ProjectFinalization): number =>
+  SUMMARY_NUMBERS +
+  textBytes(projectId) +
+  textBytes(snapshotCid) +
+  candidates.reduce((sum, candidate) => sum + textBytes(candidate.snapshotCid) + NUMBER_BYTES, 0)
+const SUMMARY_NUMBERS = 24 * NUMBER_BYTES
+
+/**
+ * The CIDs that slots reported, the winner first, then by votes, equal ones by the CID; `CANDIDATES_MAX` of them.
+ * @param winner undefined when there were no votes
+ */
+export function candidatesOf(
+  votes: readonly { readonly snapshotCid: string }[],
+  winner: string | undefined,
+): Candidate[] {
+  const counts = new Map<string, number>()
+  for (const { snapshotCid } of votes) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
+  const isFirst = ({ snapshotCid }: Candidate): number => (snapshotCid === winner ? 1 : 0)
+  return [...counts]
+    .map(([snapshotCid, count]) => ({ snapshotCid, votes: count }))
+    .sort((a, b) => isFirst(b) - isFirst(a) || b.votes - a.votes || (a.snapshotCid < b.snapshotCid ? -1 : 1))
+    .slice(0, CANDIDATES_MAX)
+}
+
+/** The records of a batch: the first with everything but what of its bytes has no room there. */
+export function* batchParts(batch: Batch, bytesMax: number = RECORD_BYTES_MAX): Generator<Batch> {
+  const { json, epochId, batchIndex, batchCount } = batch
+  const pieceBytes = bytesMax - BATCH_NUMBERS
+  const firstBytes = Math.max(0, pieceBytes - listsBytes(batch))
+  const parts = 1 + Math.ceil(Math.max(0, json.length - firstBytes) / pieceBytes)
+  yield { ...batch, json: json.subarray(0, firstBytes), parts, sizeBytes: json.length }
+  for (let part = 1; part < parts; part++) {
+    const from = firstBytes + (part - 1) * pieceBytes
+    const piece = json.subarray(from, from + pieceBytes)
+    yield { ...NO_BATCH, epochId, batchIndex, batchCount, json: piece, part, parts }
+  }
+}
+
+const NO_BATCH = {
+  roothash: '',
+  finalizedCidsRootHash: '',
+  projectIds: [],
+  snapshotCids: [],
+  submissions: 0,
+  leavesBefore: 0,
+  gasEstimate: 0,
+  sizeBytes: 0,
+} as const satisfies Partial<Batch>
+
+/** Of the projects; the bounds by which a batch is cut bound them too. */
+const listsBytes = ({ projectIds, snapshotCids }: Batch): number =>
+  [...projectIds, ...snapshotCids].reduce((sum, text) => sum + NUMBER_BYTES + Buffer.byteLength(text), 0)
+/** Numbers, and the two roots. */
+const BATCH_NUMBERS = 16 * NUMBER_BYTES + 2 * 66

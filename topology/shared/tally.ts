@@ -1,0 +1,40 @@
+/** Whose votes count in the day (decision 0039): written by `settle` from the same finalization as the verdicts. */
+import type { EpochTally, ProjectFinalization, VerdictReason } from '../../schemas/types.ts'
+
+/** Votes with an accepted header that count for nothing, all the same. SUPERSEDED is none: another vote of its slot is. */
+const UNCOUNTED: ReadonlySet<VerdictReason> = new Set<VerdictReason>(['NO_QUORUM', 'UNANCHORABLE'])
+
+/** Of a slot in an epoch, or of an epoch in a day. */
+export interface Votes {
+  /** With an accepted header, one per project. */
+  readonly accepted: number
+  /** Of these the ones for the winning CID. */
+  readonly counted: number
+}
+
+/** Undefined when the part has no vote. */
+export function tallyOf(talliedEpoch: number, part: ProjectFinalization): EpochTally | undefined {
+  const { snapshotCid: winner, ballots, dropped } = part
+  const counted = ballots.filter(({ snapshotCid }) => snapshotCid === winner).map(({ slotId }) => slotId)
+  const outvoted = ballots.filter(({ snapshotCid }) => snapshotCid !== winner).map(({ slotId }) => slotId)
+  const uncounted = [...outvoted, ...dropped.filter(({ reason }) => UNCOUNTED.has(reason)).map(({ slotId }) => slotId)]
+  if (counted.length + uncounted.length === 0) return undefined
+  return { talliedEpoch, counted, uncounted }
+}
+
+/** What each slot did, over all tallies of an epoch, in whatever order. */
+export function votesBySlot(tallies: Iterable<EpochTally>): ReadonlyMap<number, Votes> {
+  const slots = new Map<number, { accepted: number; counted: number }>()
+  const add = (slotId: number, counted: number): void => {
+    const votes = slots.get(slotId)
+    if (votes) {
+      votes.accepted++
+      votes.counted += counted
+    } else slots.set(slotId, { accepted: 1, counted })
+  }
+  for (const { counted, uncounted } of tallies) {
+    for (const slotId of counted) add(slotId, 1)
+    for (const slotId of uncounted) add(slotId, 0)
+  }
+  return slots
+}

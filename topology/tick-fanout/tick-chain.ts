@@ -1,0 +1,157 @@
+/** The chain and its epochs as far as ticks were accepted, and whether the next one fits. */
+import type { EpochTick, EpochWindow, StoredHead } from '../../schemas/types.ts'
+import type { KeyValueStore } from '../../streams/store.ts'
+import { epochScope } from '../topics.ts'
+
+export const HEAD_KEY = 'head'
+/** Block 0's parent, and that of a block whose parent is not known: nothing is compared with it. */
+const UNKNOWN_HASH = ''
+const PROBLEM_KEY = 'problem'
+
+/** Why a tick is kept out, and the blocks whose ticks are asked for to settle it. */
+export interface TickProblem {
+  readonly text: string
+  readonly fromBlock: number
+  readonly toBlock: number
+}
+export type TickAnswer = 'accepted' | 'duplicate' | TickProblem
+
+export type TickChain = ReturnType<typeof createTickChain>
+
+export function createTickChain(
+  heads: KeyValueStore<StoredHead>,
+  epochs: KeyValueStore<EpochWindow>,
+  headsKept: number,
+) {
+  const blocks = createBlocks(heads, headsKept)
+  const book = createEpochBook(epochs)
+
+  const offerOrphan = ({ blockNumber, blockHash }: EpochTick): TickAnswer => {
+    if (blocks.at(blockNumber)?.hash !== blockHash) return 'duplicate' // that block is not (or no longer) in the chain
+    blocks.rollBackTo(blockNumber - 1)
+    book.awaitReleasesFrom(blockNumber)
+    return 'accepted'
+  }
+
+  const offerEpoch = (tick: EpochTick): TickAnswer => {
+    const { kind, dataMarket, epochId, blockNumber, blockHash, releaseBlock } = tick
+    const state = book.stateOf(dataMarket, epochId)
+    // An epoch opens once and closes once; AWAITED, its release left the chain, so it opens anew.
+    if (state === 'CLOSED' || (state === 'OPEN' && kind === 'OPEN')) return 'duplicate'
+    const known = blocks.at(blockNumber)
+    if (known?.hash !== blockHash)
+      return blocks.problem(
+        blockNumber,
+        `block ${blockNumber} is ${known?.hash ?? 'not known'} here, ${blockHash} there`,
+      )
+    if (kind === 'CLOSE' && state !== 'OPEN')
+      return blocks.problem(Math.min(releaseBlock, blockNumber), `epoch ${epochId} of ${dataMarket} is not open`)
+    book.record(tick)
+    // Ticks of blocks that are not kept are not accepted, so nothing of epochs that closed before them can come again.
+    if (kind === 'CLOSE') book.forgetClosedBefore(blocks.newest()!.number - headsKept)
+    return 'accepted'
+  }
+
+  return {
+    /** Undefined before the first block. */
+    newest: (): number | undefined => blocks.newest()?.number,
+    /** The block that a HEAD is awaited for; undefined before the first. */
+    nextBlock: (): number | undefined => {
+      const newest = blocks.newest()
+      return newest && newest.number + 1
+    },
+
+    /** Whether a tick speaks of a block whose predecessors (or, but for a HEAD, which itself) are not here yet. */
+    isAhead({ kind, blockNumber }: EpochTick): boolean {
+      const newest = blocks.newest()
+      return newest !== undefined && blockNumber > newest.number + (kind === 'HEAD' ? 1 : 0)
+    },
+
+    /** Takes the tick if it fits; changes nothing if it does not. */
+    offer(tick: EpochTick): TickAnswer {
+      if (tick.kind === 'HEAD') return blocks.offer(tick)
+      return tick.kind === 'ORPHAN' ? offerOrphan(tick) : offerEpoch(tick)
+    },
+
+    isNewProblem: blocks.isNewProblem,
+  }
+}
+
+/** The newest blocks, each under its number. */
+function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
+  const newest = (): StoredHead | undefined => heads.get(HEAD_KEY)
+  const at = (number: number): StoredHead | undefined => heads.get(`${number}`)
+
+  const problem = (fromBlock: number, text: string): TickProblem => ({
+    text,
+    fromBlock,
+    toBlock: Math.max(fromBlock, newest()?.number ?? fromBlock),
+  })
+
+  const append = ({ blockNumber: number, blockHash: hash, blockTimestamp: timestamp }: EpochTick): TickAnswer => {
+    const block = { number, hash, canonical: true, timestamp, forks: 0 }
+    heads.put(HEAD_KEY, block)
+    heads.put(`${number}`, block)
+    heads.delete(`${number - headsKept}`)
+    heads.delete(PROBLEM_KEY)
+    return 'accepted'
+  }
+
+  return {
+    newest,
+    at,
+    problem,
+
+    offer(tick: EpochTick): TickAnswer {
+      const last = newest()
+      const { blockNumber, blockHash, parentHash } = tick
+      if (!last) return append(tick)
+      if (blockNumber <= last.number) {
+        const known = at(blockNumber)
+        if (!known || known.hash === blockHash) return 'duplicate' // or older than what is kept
+        return problem(blockNumber, `the block is ${known.hash} here, ${blockHash} there, and no ORPHAN came between`)
+      }
+      if (last.hash !== UNKNOWN_HASH && parentHash !== last.hash)
+        return problem(last.number, `its parent is ${parentHash}, block ${last.number} is ${last.hash}`)
+      return append(tick)
+    },
+
+    rollBackTo(number: number): void {
+      for (let gone = newest()!.number; gone > number; gone--) heads.delete(`${gone}`)
+      heads.put(HEAD_KEY, at(number) ?? { number, hash: UNKNOWN_HASH, canonical: true, timestamp: 0, forks: 0 })
+      heads.delete(PROBLEM_KEY)
+    },
+
+    /** False when the newest refusal was the same: a clock that insists is not asked again and again. */
+    isNewProblem({ kind, blockNumber, blockHash }: EpochTick, { fromBlock }: TickProblem): boolean {
+      const hash = `${kind} ${blockHash} from ${fromBlock}`
+      if (heads.get(PROBLEM_KEY)?.hash === hash) return false
+      heads.put(PROBLEM_KEY, { number: blockNumber, hash, canonical: false, timestamp: 0, forks: 0 })
+      return true
+    },
+  }
+}
+
+/** Where each epoch stands. */
+function createEpochBook(epochs: KeyValueStore<EpochWindow>) {
+  return {
+    stateOf: (dataMarket: string, epochId: number): EpochWindow['state'] | undefined =>
+      epochs.get(epochScope(dataMarket, epochId))?.state,
+
+    record({ kind, dataMarket, epochId, releaseBlock, blockNumber, day }: EpochTick): void {
+      const [state, closeBlock] = kind === 'CLOSE' ? (['CLOSED', blockNumber] as const) : (['OPEN', 0] as const)
+      epochs.put(epochScope(dataMarket, epochId), { dataMarket, epochId, day, state, releaseBlock, closeBlock })
+    },
+
+    awaitReleasesFrom(blockNumber: number): void {
+      for (const [scope, epoch] of [...epochs.entries()])
+        if (epoch.state === 'OPEN' && epoch.releaseBlock >= blockNumber)
+          epochs.put(scope, { ...epoch, state: 'AWAITED' })
+    },
+
+    forgetClosedBefore(blockNumber: number): void {
+      for (const [scope, { state, closeBlock }] of [...epochs.entries()])
+        if (state === 'CLOSED' && closeBlock < blockNumber) epochs.delete(scope)
+    },
+  }
+}
