@@ -14,6 +14,9 @@ import { keyValueStore, scopedStore } from '../streams/store.ts'
 import { anchorStores } from './anchor-stores.ts'
 import { ledgerStores } from './ledger-stores.ts'
 
+/** Of the newest block, in `chainHeads` and in `heads`. */
+export const HEAD_KEY = 'head'
+
 export type Stores = ReturnType<typeof sequencerStores>
 
 /** Scopes are epochs (`epochScope`): they are dropped whole at the close. */

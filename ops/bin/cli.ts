@@ -3,7 +3,7 @@ import { Command, CommanderError, Help, type HelpConfiguration, type OutputConfi
 import { EXIT, explain } from '../base/cli-error.ts'
 import { requireOpenFiles } from '../base/machine-limits.ts'
 import { type Lines, stderr, stdout } from '../base/output.ts'
-import type { OpenLog } from '../ground/open-log.ts'
+import type { LogTarget, OpenedLog, OpenLog, OpenOptions } from '../ground/open-log.ts'
 
 const VERSION = (
   JSON.parse(
@@ -182,7 +182,12 @@ const HELP: HelpConfiguration = {
 }
 
 const openLog: OpenLog = async (target) => (await import('../ground/open-log.ts')).openLog(target)
-const asItIs: OpenLog = async (target) =>
-  (await import('../ground/open-log.ts')).openLog(target, { withChain: true, withUnknown: true })
-const withChain: OpenLog = async (target) =>
-  (await import('../ground/open-log.ts')).openLog(target, { withChain: true })
+const withChain: OpenLog = async (target) => openBesideChain(target)
+const asItIs: OpenLog = async (target) => openBesideChain(target, { withUnknown: true })
+
+/** The development chain of a directory ends with its process: whoever asks it brings it up again. */
+async function openBesideChain(target: LogTarget, options: OpenOptions = {}): Promise<OpenedLog> {
+  const { openLog } = await import('../ground/open-log.ts')
+  const { openWithChain } = await import('../world/chain/with-chain.ts')
+  return openLog(target, { ...options, directory: openWithChain })
+}

@@ -21,7 +21,7 @@ import { type Stores, sequencerStores } from '../../topology/stores.ts'
 import { sequencerTopics, type TopicOptions, type Topics } from '../../topology/topics.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'
 import { rememberUrl } from '../base/shown-url.ts'
-import type { Ground } from '../run/compose.ts'
+import type { Ground } from './ground.ts'
 
 /** What decides the meaning of the records in the log. Written once; a start that wants something else is refused. */
 export interface DirectorySettings {

@@ -6,13 +6,12 @@ import type { Log } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { CliError } from '../base/cli-error.ts'
-import { foreignTopics, framedTopics } from '../run/readable.ts'
 import { type Address, readAddress } from '../settings/parse.ts'
 import { CONFIG_VARIABLE } from '../settings/sources.ts'
-import { openWithChain } from '../world/chain/with-chain.ts'
 import { rpcUrlsOf } from './cluster/connect.ts'
 import { openGround } from './cluster/open.ts'
 import { openDirectory } from './data-directory.ts'
+import { foreignTopics, framedTopics } from './framed-topics.ts'
 
 const DATA_DIR = '.data/dev'
 
@@ -69,14 +68,17 @@ export function targetOf(options: TargetOptions, environment: NodeJS.ProcessEnv 
 }
 
 export interface OpenOptions {
-  /** Also bring up the development chain of a directory, which ends with its process. */
-  readonly withChain?: boolean
+  /** How a data directory is opened; by default nothing but its log is. */
+  readonly directory?: (dataDir: string) => Promise<OpenedLog>
   /** Hand out records of a schema that the registry does not have, too: the caller tells of them. */
   readonly withUnknown?: boolean
 }
 
-export async function openLog(target: LogTarget, { withChain, withUnknown }: OpenOptions = {}): Promise<OpenedLog> {
-  if (target.kind === 'directory') return withChain ? openWithChain(target.dataDir) : openDirectory(target.dataDir)
+export async function openLog(
+  target: LogTarget,
+  { directory = openDirectory, withUnknown }: OpenOptions = {},
+): Promise<OpenedLog> {
+  if (target.kind === 'directory') return directory(target.dataDir)
   const ground = await openGround(target.address, 'reader')
   const { settings, topics, close } = ground
   const { appId, rules, chain } = settings

@@ -3,89 +3,30 @@
  * log, `run` any of them on a cluster. What connects the parts is here and nowhere else.
  */
 import { systemClock } from '../../connectors/system-clock.ts'
-import type { Codec } from '../../schemas/codec.ts'
-import type { Log } from '../../streams/ports.ts'
 import { type RuntimeState, StreamsRuntime } from '../../streams/runtime.ts'
 import type { StageState } from '../../streams/stage-state.ts'
-import type { AnchorRules } from '../../topology/anchor-rules.ts'
 import { sequencerTopology } from '../../topology/index.ts'
-import type { ProtocolRules } from '../../topology/rules.ts'
-import { type MarkerSigner, markerSeals } from '../../topology/shared/marker-seals.ts'
-import type { Stores } from '../../topology/stores.ts'
-import type { Topics } from '../../topology/topics.ts'
-import { type ApiDoor, createApiDoor } from '../api/mount.ts'
+import { markerSeals } from '../../topology/shared/marker-seals.ts'
+import { createApiDoor } from '../api/mount.ts'
 import { createHealth, type Health, type RoleHealth } from '../base/health.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { shortages } from '../base/machine-limits.ts'
 import { BACKGROUND_STAGES, type Connector, isStage, type Role } from '../base/roles.ts'
-import type { ProgressListener } from '../reading/progress.ts'
-import { createLeftOut, type LeftOut } from '../watch/left-out.ts'
+import type { Ground } from '../ground/ground.ts'
+import { createLeftOut } from '../watch/left-out.ts'
 import { logRoles, logRuntime } from '../watch/logging/events.ts'
-import { type EventLog, noLog } from '../watch/logging/log.ts'
-import { createMetrics, type Metrics } from '../watch/metrics/create.ts'
+import { noLog } from '../watch/logging/log.ts'
+import { createMetrics } from '../watch/metrics/create.ts'
 import { roleMetrics } from '../watch/metrics/roles.ts'
 import { runtimeMetrics, stageMetrics, throttleMetric } from '../watch/metrics/runtime.ts'
 import { watchEventLoop } from '../watch/watchdog.ts'
-import { CONNECTOR_PARTS, type ConnectorConfig, type Part } from './connector-roles.ts'
+import { CONNECTOR_PARTS } from './connector-roles.ts'
 import { createPrepare } from './prepare.ts'
 import { probesPortBeside, startProbes } from './probes.ts'
 import { readableForRoles } from './readable.ts'
 import { startOpsServer } from './server.ts'
 import { createSignerPool } from './signers.ts'
-
-export interface SequencerConfig extends ConnectorConfig {
-  readonly version: string
-  readonly roles: readonly Role[]
-  readonly rules: ProtocolRules
-  readonly anchoring: Partial<AnchorRules>
-  /** Of the role tick-fanout. */
-  readonly markerSigner?: MarkerSigner
-  readonly ops: {
-    readonly host: string
-    readonly port: number
-    /** Where the probes are answered; `probesPortBeside` the port when absent. */
-    readonly probesHost?: string | undefined
-    readonly probesPort?: number | undefined
-  }
-  /** Worker threads for signatures; 0 = in the main thread. */
-  readonly workers: number
-  readonly commitIntervalMs: number
-  /** How long the registry may be behind with a schema of `submissions`; 0 by default. */
-  readonly foreignWaitMs?: number
-  /** Processes that keep a warm copy of each task's state. */
-  readonly standbys: number
-  /** Beside the metrics, who follows the epochs of the role `api`. */
-  readonly listeners?: readonly ProgressListener[]
-  /** Something stopped for good; close the sequencer. Called once. */
-  readonly onFailure: (error: Error) => void
-  readonly warn: (text: string) => void
-  /** Of the process; nothing is logged without. */
-  readonly log?: EventLog
-  /** Of a share of the submissions, told by the role `api`; none without an address. */
-  readonly tracing?: { readonly otlpUrl?: string | undefined; readonly sampleShare: number }
-}
-
-/** The log a sequencer stands on, and what its records look like there. Whoever opened it closes it. */
-export interface Ground {
-  readonly log: Log
-  readonly topics: Topics
-  readonly stores: Stores
-  /** Where others may register schemas while we run: their records wait until the codec knows them. */
-  readonly codec?: Codec
-  /** How long the log has kept this process waiting since it was opened, ms, for a quota; where there is such a thing. */
-  readonly throttledMs?: () => number
-}
-
-/** What every part of a process is given. */
-export interface Wiring extends Ground {
-  readonly config: SequencerConfig
-  readonly metrics: Metrics
-  readonly health: Health
-  /** Told of every record that a reader leaves out. */
-  readonly leftOut: LeftOut
-  /** What the role `api` opens when it has something to answer from. */
-  readonly apiDoor: ApiDoor
-}
+import type { Part, SequencerConfig, Wiring } from './wiring.ts'
 
 export interface Sequencer {
   readonly health: Health

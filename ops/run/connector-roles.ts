@@ -1,18 +1,13 @@
 /** What each connector role is made of. */
 
-import type { AnchorTuning } from '../../connectors/evm/anchor-effects/anchor-options.ts'
 import { startAnchor } from '../../connectors/evm/anchor-effects/role.ts'
 import { startClock } from '../../connectors/evm/clock/clock.ts'
-import type { ClockTuning } from '../../connectors/evm/clock/clock-options.ts'
-import type { ContractBlockSource } from '../../connectors/evm/contract/chain-reader.ts'
 import { EvmError } from '../../connectors/evm/errors.ts'
 import { RPC_DEFAULTS } from '../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { HeldBack } from '../../streams/held-back.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
 import { MARKETS_MAX } from '../../topology/rules.ts'
-import type { ApiLimits } from '../api/limits.ts'
-import type { Closeable } from '../base/lifecycle.ts'
 import { waitingTogether } from '../base/onlooking.ts'
 import { type Connector, clockGroup } from '../base/roles.ts'
 import { followProgress } from '../reading/progress.ts'
@@ -24,66 +19,11 @@ import { consumerLag } from '../watch/metrics/consumer-lag.ts'
 import { epochMetrics } from '../watch/metrics/epochs.ts'
 import { createStageWatch, type StageWatch } from '../watch/stage-watch.ts'
 import { startTracing, type Tracing } from '../watch/tracing/follow.ts'
-import type { Wiring } from './compose.ts'
-import { type IntakeRoleConfig, startCollecting } from './intake/start.ts'
+import { startCollecting } from './intake/start.ts'
 import { startOneOfMany } from './one-of-many.ts'
 import { openQueryApi } from './query-api.ts'
-import type { StorageConfig } from './storage/keepers.ts'
 import { startStorage } from './storage/start.ts'
-
-export interface ConnectorConfig {
-  /** Prefix of groups, transactional ids and changelogs. */
-  readonly appId: string
-  /** Stable name of this process within its groups. */
-  readonly instanceId: string
-  readonly chain: {
-    /** RPC URLs in order of preference. */
-    readonly rpcUrls: readonly string[]
-    readonly chainId: number
-    readonly protocolState: string
-    readonly contractBlock?: ContractBlockSource
-    /** Nodes that must say the same. */
-    readonly agreement?: number
-    /** For one answer. */
-    readonly timeoutMs?: number
-    readonly batchMax?: number
-    readonly logRangeBlocks?: number
-  }
-  readonly clock: Partial<ClockTuning> & {
-    /** Block at which the clock begins on an empty log; the head when absent. */
-    readonly startBlock?: number | undefined
-    /** Blocks behind the head that the clock waits. */
-    readonly depth: number
-    readonly pollMs: number
-  }
-  readonly anchor: Partial<AnchorTuning> & {
-    /** Private key of the sequencer's account, 0x hex. */
-    readonly signerKey: string
-    /** Of accounts that signed before: they end what they began. */
-    readonly formerSignerKeys?: readonly string[]
-  }
-  readonly intake: IntakeRoleConfig
-  readonly storage: StorageConfig
-  readonly api: {
-    /** Where the view behind the query API is kept; may be deleted at any time. */
-    readonly viewDirectory: string
-    /** Rows older than this go. */
-    readonly keepHours: number
-    /** Submissions kept at most. */
-    readonly submissionsMax: number
-    /** What clients of the deployed collector send; without one its endpoints are not served. */
-    readonly legacyToken?: string | undefined
-    /** On its clients; the defaults without. */
-    readonly limits?: ApiLimits
-  }
-}
-
-/** A connector as it runs. */
-export interface Part extends Closeable {
-  /** Resolves when it has ended: with the failure that nothing can be done about, or undefined after `close`. */
-  readonly stopped?: Promise<Error | undefined>
-  readonly multiaddrs?: readonly string[]
-}
+import type { Part, Wiring } from './wiring.ts'
 
 export const CONNECTOR_PARTS: Record<Connector, (wiring: Wiring) => Promise<Part>> = {
   'anchor-effects': startAnchorEffects,

@@ -3,7 +3,7 @@
  * the others. The group only chooses; that two owners at once do no harm is the part's own business (it fences the older).
  */
 import { type Clock, type Log, LogError, type Membership } from '../../streams/ports.ts'
-import type { Part } from './connector-roles.ts'
+import type { Part } from './wiring.ts'
 
 export interface OneOfMany {
   readonly group: string

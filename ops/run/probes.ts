@@ -6,7 +6,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { answerClientError } from '../api/http.ts'
 import { listenAt } from '../base/listen.ts'
 import { cutPipelines, PIPELINE_OPTIONS } from '../base/pipelining.ts'
-import type { Wiring } from './compose.ts'
+import type { Wiring } from './wiring.ts'
 
 type Asked = Pick<Wiring, 'metrics' | 'health'>
 

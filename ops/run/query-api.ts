@@ -8,7 +8,7 @@ import { openView, type View, type ViewOptions } from '../api/view/view.ts'
 import type { Closeable } from '../base/lifecycle.ts'
 import { onlooking } from '../base/onlooking.ts'
 import type { StageWatch } from '../watch/stage-watch.ts'
-import type { Wiring } from './compose.ts'
+import type { Wiring } from './wiring.ts'
 
 export interface QueryApi extends Closeable {
   /** Resolves when it answers, or after `close`. Until then it says what it waits for. */

@@ -1,14 +1,13 @@
 /** The log as the roles of a process read it where a schema may be registered while they run: see readable-log.ts. */
 
-import { type Framed, readableLog } from '../../connectors/schema-registry/readable-log.ts'
+import { readableLog } from '../../connectors/schema-registry/readable-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import type { Codec } from '../../schemas/codec.ts'
-import type { SubjectName } from '../../schemas/subjects.ts'
 import type { Log, TopicPartition } from '../../streams/ports.ts'
-import { changelogTopic } from '../../streams/topology.ts'
 import type { Stores } from '../../topology/stores.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Health } from '../base/health.ts'
+import { foreignTopics, framedTopics } from '../ground/framed-topics.ts'
 import type { Metrics } from '../watch/metrics/create.ts'
 
 export interface ReadableOptions {
@@ -57,24 +56,4 @@ export function readableForRoles({
     signal,
     observer: { parked: (at, cause) => tell(at, cause.message), resumed: (at) => tell(at, undefined) },
   })
-}
-
-/** What the intake takes from outside, and whoever else may write there. */
-export const foreignTopics = ({ submissions }: Topics): ReadonlyMap<string, readonly SubjectName[]> =>
-  new Map([[submissions.name, ['submissions-key', 'submissions-value']]])
-
-/** Every topic but the dead letters, and the changelogs of the stores, whose keys are plain. */
-export function framedTopics({
-  topics,
-  stores,
-  appId,
-}: Pick<ReadableOptions, 'topics' | 'stores' | 'appId'>): ReadonlyMap<string, Framed> {
-  const { deadLetters: _, ...framed } = topics
-  const { anchor, ledger, ...others } = stores
-  const all = [others, ledger, anchor].flatMap((of): readonly { readonly name: string }[] => Object.values(of))
-  const changelogs = all.map(({ name }) => changelogTopic(appId, name))
-  return new Map<string, Framed>([
-    ...Object.values(framed).map(({ name }) => [name, 'key and value'] as const),
-    ...changelogs.map((name) => [name, 'value'] as const),
-  ])
 }

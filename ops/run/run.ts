@@ -22,10 +22,11 @@ import type { Configuration, Need } from '../settings/parse.ts'
 import { say } from '../watch/logging/events.ts'
 import { createLog } from '../watch/logging/log.ts'
 import { secretsOf } from '../watch/logging/secrets.ts'
-import { type SequencerConfig, startSequencer } from './compose.ts'
+import { startSequencer } from './compose.ts'
 import type { RunLines } from './lines.ts'
 import { expectOwnTopics } from './own-topics.ts'
 import { reportRoles } from './report-roles.ts'
+import type { SequencerConfig } from './wiring.ts'
 
 export interface RunPorts {
   readonly lines: RunLines

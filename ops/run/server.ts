@@ -4,11 +4,12 @@ import { systemClock } from '../../connectors/system-clock.ts'
 import { registerConsole } from '../api/console/serve.ts'
 import { createWay } from '../api/give-way.ts'
 import { answerClientError, answerProblems, onFrameworkError } from '../api/http.ts'
-import { API_LIMITS, limitClients, serverOptions } from '../api/limits.ts'
+import { limitClients, serverOptions } from '../api/limits.ts'
 import { mountApi } from '../api/mount.ts'
 import { listenAt } from '../base/listen.ts'
-import type { Wiring } from './compose.ts'
+import { API_LIMITS } from '../settings/api-limits.ts'
 import { addProbes } from './probes.ts'
+import type { Wiring } from './wiring.ts'
 
 export interface OpsServer {
   readonly url: string

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { API_LIMITS } from '../api/limits.ts'
+import { API_LIMITS } from './api-limits.ts'
 import { whole } from './market-schema.ts'
 
 const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {

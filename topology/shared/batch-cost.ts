@@ -4,7 +4,6 @@
  * measured over a grid of lengths (test/vectors/batch-gas.json, bench/batch-gas.ts), for projects that the contract has not
  * seen before. Where a chain adds gas of its own for data, `batchGasMax` has to leave room for it.
  */
-import type { MarketRules } from '../rules.ts'
 
 export interface BatchCost {
   readonly gas: number
@@ -49,7 +48,11 @@ export const addCosts = (a: BatchCost, b: BatchCost): BatchCost => ({
   calldata: a.calldata + b.calldata,
 })
 
-export type CostRules = Pick<MarketRules, 'batchGasMax' | 'batchCalldataMax'>
+/** Of the rules of a market. */
+export interface CostRules {
+  readonly batchGasMax: number
+  readonly batchCalldataMax: number
+}
 
 /** @param projects what they add together */
 export function isTooCostly(projects: BatchCost, { batchGasMax, batchCalldataMax }: CostRules): boolean {

@@ -4,7 +4,6 @@
  *
  * A pattern is a whole project id, or has one `*` that stands for any characters: `*:UNISWAPV2`.
  */
-import type { MarketRules } from '../rules.ts'
 
 const ANY = '*'
 
@@ -30,7 +29,11 @@ export function patternFault(pattern: string): string | undefined {
   return pattern.split(ANY).length > 2 ? 'it has more than one *' : undefined
 }
 
-type Market = Pick<MarketRules, 'dataMarket' | 'projectIds'>
+/** Of the rules of a market. */
+interface Market {
+  readonly dataMarket: string
+  readonly projectIds: readonly string[]
+}
 
 /** Two patterns of two markets that take one and the same project id; of a market without patterns, `*`. */
 export interface SharedProjects {

@@ -1,9 +1,9 @@
 /** The chain and its epochs as far as ticks were accepted, and whether the next one fits. */
 import type { EpochTick, EpochWindow, StoredHead } from '../../schemas/types.ts'
 import type { KeyValueStore } from '../../streams/store.ts'
+import { HEAD_KEY } from '../stores.ts'
 import { epochScope } from '../topics.ts'
 
-export const HEAD_KEY = 'head'
 /** Block 0's parent, and that of a block whose parent is not known: nothing is compared with it. */
 const UNKNOWN_HASH = ''
 const PROBLEM_KEY = 'problem'

@@ -4,7 +4,7 @@
  */
 import type { EpochTick, EpochWindow, MarketChange, MarketEpochs, StoredHead } from '../../schemas/types.ts'
 import type { KeyValueStore } from '../../streams/store.ts'
-import { HEAD_KEY } from '../tick-fanout/tick-chain.ts'
+import { HEAD_KEY } from '../stores.ts'
 import { epochScope } from '../topics.ts'
 
 /** Closed epochs per market that are remembered one by one; of older ones only that they are closed. */

@@ -35,7 +35,8 @@ const quotaOf = ({ signer }: Entry, rules: MarketRules): number =>
   rules.fullNodes.includes(signer) ? rules.perFullNodePerEpoch : rules.perSlotPerEpoch
 
 /** More distinct ones are a flood. */
-export function signedMax(entry: Entry, rules: MarketRules): number {
-  const quota = quotaOf(entry, rules)
-  return quota + (rules.overQuotaMax > quota ? rules.overQuotaMax : quota)
-}
+export const signedMax = (entry: Entry, rules: MarketRules): number => floodAbove(quotaOf(entry, rules), rules)
+
+/** @param quota the owner's own, which differs for full nodes */
+export const floodAbove = (quota: number, { overQuotaMax }: Pick<MarketRules, 'overQuotaMax'>): number =>
+  quota + (overQuotaMax > quota ? overQuotaMax : quota)

@@ -4,8 +4,8 @@ import { cidVersionOf, computeCid } from '../../../connectors/ipfs/cid.ts'
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, Batch, EpochKey, Verdict } from '../../../schemas/types.ts'
 import type { MarketRules } from '../../../topology/rules.ts'
-import { quotaOf } from '../../../topology/shared/quota.ts'
 import type { ChainReader } from '../audit/chain.ts'
+import { floodAbove } from '../audit/quota.ts'
 import type { ReplayInput } from './input.ts'
 import { type Outcome, placeOf, type Recorded } from './outcome.ts'
 
@@ -79,7 +79,7 @@ function floodsIn(verdicts: Outcome['verdicts'], market: MarketRules): ReadonlyS
   const refused = new Map<number, number>()
   for (const { slotId, reason } of verdicts.values())
     if (reason === 'RATE_LIMITED') refused.set(slotId, (refused.get(slotId) ?? 0) + 1)
-  const { signedMax } = quotaOf(market, false)
+  const signedMax = floodAbove(market.perSlotPerEpoch, market)
   return new Set([...refused].filter(([, count]) => count > signedMax).map(([slotId]) => slotId))
 }
 

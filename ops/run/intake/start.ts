@@ -2,7 +2,6 @@
 import type { Ban } from '../../../connectors/libp2p/bans.ts'
 import type { IntakeStats } from '../../../connectors/libp2p/gauges.ts'
 import { type Intake, startIntake } from '../../../connectors/libp2p/intake.ts'
-import type { IntakeLimits } from '../../../connectors/libp2p/limits.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { configOf } from '../../../streams/kafka-topic.ts'
 import type { Topics } from '../../../topology/topics.ts'
@@ -10,23 +9,11 @@ import { type Closeable, Lifecycle } from '../../base/lifecycle.ts'
 import { type FollowPorts, followTopic } from '../../reading/follow-topic.ts'
 import { QUOTA_FACTOR } from '../../settings/intake-settings.ts'
 import { intakeMetrics } from '../../watch/metrics/connectors.ts'
-import type { Wiring } from '../compose.ts'
-import type { Part } from '../connector-roles.ts'
 import { createSignerPool } from '../signers.ts'
+import type { Part, Wiring } from '../wiring.ts'
 import { createGuide } from './guide.ts'
 import { validateLag } from './lag.ts'
 import { startReporting } from './report.ts'
-
-export interface IntakeRoleConfig {
-  /** TCP multiaddrs. */
-  readonly listen: readonly string[]
-  readonly peerKeyFile: string
-  /** Peer ids, addresses and ranges that may never connect. */
-  readonly banned?: readonly string[]
-  readonly limits?: Partial<IntakeLimits>
-  /** Votes of a slot that are taken for an epoch, as a multiple of the market's quota. */
-  readonly quotaFactor?: number
-}
 
 export async function startCollecting({ config, log, topics, metrics, health, leftOut }: Wiring): Promise<Part> {
   const { listen, peerKeyFile: keyFile, banned = [], limits = {}, quotaFactor = QUOTA_FACTOR } = config.intake

@@ -3,9 +3,9 @@ import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { API_LIMITS } from '../../../ops/api/limits.ts'
 import { events } from '../../../ops/api/schema.ts'
 import type { View } from '../../../ops/api/view/view.ts'
+import { API_LIMITS } from '../../../ops/settings/api-limits.ts'
 import { createStory, type RunningApi, type Story, startApi } from './story.ts'
 
 let story: Story

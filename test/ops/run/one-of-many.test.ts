@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { openEmbeddedLog } from '../../../connectors/log/embedded/embedded.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
-import type { Part } from '../../../ops/run/connector-roles.ts'
 import { startOneOfMany } from '../../../ops/run/one-of-many.ts'
+import type { Part } from '../../../ops/run/wiring.ts'
 import type { Log } from '../../../streams/ports.ts'
 
 let directory: string

@@ -1,0 +1,29 @@
+/** Which topics hold records in the frame of the registry, and in which of them others write: see readable-log.ts. */
+import type { Framed } from '../../connectors/schema-registry/readable-log.ts'
+import type { SubjectName } from '../../schemas/subjects.ts'
+import { changelogTopic } from '../../streams/topology.ts'
+import type { Stores } from '../../topology/stores.ts'
+import type { Topics } from '../../topology/topics.ts'
+
+interface RecordsOf {
+  readonly topics: Topics
+  readonly stores: Stores
+  /** Prefix of the changelogs. */
+  readonly appId: string
+}
+
+/** What the intake takes from outside, and whoever else may write there. */
+export const foreignTopics = ({ submissions }: Topics): ReadonlyMap<string, readonly SubjectName[]> =>
+  new Map([[submissions.name, ['submissions-key', 'submissions-value']]])
+
+/** Every topic but the dead letters, and the changelogs of the stores, whose keys are plain. */
+export function framedTopics({ topics, stores, appId }: RecordsOf): ReadonlyMap<string, Framed> {
+  const { deadLetters: _, ...framed } = topics
+  const { anchor, ledger, ...others } = stores
+  const all = [others, ledger, anchor].flatMap((of): readonly { readonly name: string }[] => Object.values(of))
+  const changelogs = all.map(({ name }) => changelogTopic(appId, name))
+  return new Map<string, Framed>([
+    ...Object.values(framed).map(({ name }) => [name, 'key and value'] as const),
+    ...changelogs.map((name) => [name, 'value'] as const),
+  ])
+}
