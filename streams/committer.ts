@@ -1,7 +1,8 @@
-import type { Burst, Clock, CommitOutcome, Log, MemberIdentity, RuntimeObserver, TransactionalWriter } from './ports.ts'
+import type { Burst, Clock, CommitOutcome, Log, MemberIdentity, TransactionalWriter } from './ports.ts'
 import { LogError } from './ports.ts'
 import { readRange } from './read-range.ts'
 import { backOff, retried } from './retry.ts'
+import type { RuntimeObserver } from './runtime-observer.ts'
 import type { Task } from './task.ts'
 import { Trouble } from './trouble.ts'
 

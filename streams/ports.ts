@@ -6,9 +6,6 @@
  * that jump (control records and compaction leave holes; `next` may exceed the last record's offset + 1).
  */
 
-import type { DeadLetter } from './dead-letter.ts'
-import type { Unreadable } from './read-record.ts'
-
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -254,34 +251,4 @@ export interface Clock {
   now(): number
   /** Resolves after `ms`, or at once when the signal is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
-}
-
-/** What the runtime tells whoever watches it. Called per burst or per slice, never per record. */
-export interface RuntimeObserver {
-  /** A fetch brought new records for a task; `bytes` of their values. */
-  fetched?(stage: string, records: number, bytes: number): void
-  /** `records` were processed by a task in one slice of `elapsedMs`. */
-  processed?(stage: string, partition: number, records: number, elapsedMs: number): void
-  /** One attempt at a burst with so many records; `bytes` of their values. */
-  committed?(
-    stage: string,
-    partition: number,
-    outcome: CommitOutcome['outcome'],
-    records: number,
-    bytes: number,
-    elapsedMs: number,
-  ): void
-  restored?(stage: string, partition: number, records: number, elapsedMs: number): void
-  /** The tasks of this member from now on, and those of others that it keeps ready; it owns none when it is thrown out. */
-  rebalanced?(stage: string, owned: ReadonlySet<number>, standbys: ReadonlySet<number>): void
-  deadLettered?(letter: DeadLetter): void
-  /** A global table, or a store that is restored, left a record out that is none of its topic. */
-  unreadable?(unreadable: Unreadable): void
-  /** Records between the task's position and the end of its inputs, those that an open transaction holds back too. */
-  lag?(stage: string, topic: string, partition: number, lag: number): void
-  /** The same of a standby and a changelog. */
-  standbyLag?(stage: string, changelog: string, partition: number, lag: number): void
-  /** The task does not go on: its position is not one of the log as it is. */
-  taskRefused?(stage: string, partition: number, cause: PositionLostError): void
-  taskFailed?(stage: string, partition: number, error: unknown): void
 }

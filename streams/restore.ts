@@ -2,7 +2,6 @@
 import type { Clock, Log, LogRecord } from './ports.ts'
 import { readRange } from './read-range.ts'
 import { type OnUnreadable, UnreadableError } from './read-record.ts'
-import type { Restored } from './standby.ts'
 import type { StateStore } from './state.ts'
 import type { Task } from './task.ts'
 
@@ -48,3 +47,6 @@ export function restoreRecord(store: StateStore, partition: number, record: LogR
 
 const isForeign = (error: unknown): boolean =>
   error instanceof UnreadableError || (error instanceof Error && 'isForeign' in error && error.isForeign === true)
+
+/** How far the changelogs of a task have been folded into its stores: changelog → next offset. */
+export type Restored = ReadonlyMap<string, number>

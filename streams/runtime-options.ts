@@ -1,4 +1,5 @@
-import type { Clock, Log, LogRecord, RuntimeObserver } from './ports.ts'
+import type { Clock, Log, LogRecord } from './ports.ts'
+import type { RuntimeObserver } from './runtime-observer.ts'
 
 export type Prepare = (records: readonly LogRecord[], partition: number) => unknown[] | Promise<unknown[]>
 

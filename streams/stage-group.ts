@@ -8,10 +8,11 @@ import {
   type MemberIdentity,
   type Membership,
   PositionLostError,
-  type RuntimeObserver,
 } from './ports.ts'
+import type { Restored } from './restore.ts'
 import { retried } from './retry.ts'
-import type { Restored, Standby } from './standby.ts'
+import type { RuntimeObserver } from './runtime-observer.ts'
+import type { Standby } from './standby.ts'
 import type { Task } from './task.ts'
 import type { TaskRunner } from './task-runner.ts'
 import { hasEngineState, type Stage } from './topology.ts'

@@ -1,13 +1,11 @@
 /** A task whose owner is another member: its stores follow their changelogs, so that this member could take it over. */
 import type { Reader } from './fetch-loop.ts'
-import type { FetchedPartition, FetchPosition, RuntimeObserver } from './ports.ts'
+import type { FetchedPartition, FetchPosition } from './ports.ts'
 import type { OnUnreadable } from './read-record.ts'
-import { restoreRecord } from './restore.ts'
+import { type Restored, restoreRecord } from './restore.ts'
+import type { RuntimeObserver } from './runtime-observer.ts'
 import type { StateStore } from './state.ts'
 import type { Task } from './task.ts'
-
-/** How far the changelogs of a task have been folded into its stores: changelog → next offset. */
-export type Restored = ReadonlyMap<string, number>
 
 export class Standby implements Reader {
   readonly task: Task

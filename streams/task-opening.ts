@@ -9,9 +9,8 @@ import {
   type TopicPartition,
 } from './ports.ts'
 import type { OnUnreadable } from './read-record.ts'
-import { restoreTask } from './restore.ts'
+import { type Restored, restoreTask } from './restore.ts'
 import { retried } from './retry.ts'
-import type { Restored } from './standby.ts'
 import type { Task } from './task.ts'
 import type { Trouble } from './trouble.ts'
 

@@ -2,8 +2,9 @@
 
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
-import type { Log, RuntimeObserver } from '../../streams/ports.ts'
+import type { Log } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
+import type { RuntimeObserver } from '../../streams/runtime-observer.ts'
 import { runCloses } from '../close.ts'
 import { runFlow } from '../flow.ts'
 import { percentile } from '../rows.ts'

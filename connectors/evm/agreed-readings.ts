@@ -4,9 +4,10 @@ import type { ChainState } from './clock/chain-state.ts'
 import { type ChainStep, nextStep, type ReadOptions } from './clock/chain-steps.ts'
 import { headerAt } from './contract/chain-reader.ts'
 import { EvmError } from './errors.ts'
+import type { Ask } from './nodes/ask.ts'
 import { type Receipt, receiptOf } from './nodes/log-answers.ts'
 import { blockAt, nonceOf } from './nodes/node-answers.ts'
-import type { Ask, Rpc } from './nodes/rpc.ts'
+import type { Rpc } from './nodes/rpc.ts'
 
 /** The next step of the clock: its blocks with all that is read of them, or that a known block left the chain. */
 export const agreedStep = (

@@ -8,9 +8,9 @@
  */
 import type { Submission } from '../../schemas/types.ts'
 import { Awaited } from './awaited.ts'
-import type { Peer } from './connections.ts'
 import type { Counts, Doubt } from './counts.ts'
 import type { IntakeLimits } from './limits.ts'
+import type { Peer } from './peer.ts'
 
 export interface RecoveredSigner {
   /** What the signature is of, 32 bytes. */

@@ -5,11 +5,12 @@ import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import type { Clock, OutgoingRecord } from '../../streams/ports.ts'
 import type { Admission } from './admission.ts'
-import type { Connections, Peer } from './connections.ts'
+import type { Connections } from './connections.ts'
 import type { Counts, Doubt } from './counts.ts'
 import { takeOver } from './early.ts'
 import { EVIDENCE_BYTES_MAX, type Frame, FrameDecoder, type FramingProblem } from './framing.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
+import type { CollectStream, Peer } from './peer.ts'
 import { updateWindowSeldom } from './window-updates.ts'
 import { decodeSubmission } from './wire.ts'
 
@@ -56,17 +57,6 @@ interface Arrived {
 
 interface Letter extends Pick<FramingProblem, 'message' | 'evidence'> {
   readonly reason: FramingProblem['reason'] | 'REFUSED'
-}
-
-/** One open stream. */
-export interface CollectStream {
-  readonly stream: Stream
-  readonly peer: Peer
-  readonly decoder: FrameDecoder
-  /** Memory that the decoder holds, as counted. */
-  partialBytes: number
-  /** When the unfinished message began, ms; undefined when there is none. */
-  unfinishedSince: number | undefined
 }
 
 export class Collector {

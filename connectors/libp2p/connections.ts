@@ -9,38 +9,13 @@ import type {
 import type { Clock } from '../../streams/ports.ts'
 import { addressOf, hostOf } from './address.ts'
 import type { Bans } from './bans.ts'
-import type { CollectStream } from './collect.ts'
 import type { Counts } from './counts.ts'
 import { Inbound } from './inbound.ts'
 import { type IntakeLimits, type Rate, TokenBucket } from './limits.ts'
-import { type Guest, greediest, leaving, stalled } from './places.ts'
-import type { Pressed } from './pressure.ts'
+import type { Guest, Host, Peer } from './peer.ts'
+import { greediest, leaving, stalled } from './places.ts'
 import { Standing, Standings } from './standing.ts'
-import type { Talker, Talkers } from './talkers.ts'
-
-/** One connection that opened /collect. */
-export interface Peer extends Pressed {
-  readonly peerId: string
-  readonly connection: Connection
-  readonly streams: Set<CollectStream>
-  readonly letters: TokenBucket
-  readonly standing: Standing
-  readonly address: string
-  readonly host: Host
-  readonly guest: Guest | undefined
-  readonly talker: Talker
-  partialBytes: number
-  messages: number
-}
-
-/** Everything from one address. */
-export interface Host extends Standing {
-  readonly name: string
-  /** New connections that it may still make. */
-  readonly arrivals: TokenBucket
-  connections: number
-  handshakes: number
-}
+import type { Talkers } from './talkers.ts'
 
 export class Connections {
   readonly peers = new Set<Peer>()

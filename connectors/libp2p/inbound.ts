@@ -1,12 +1,11 @@
 /** What peers open, from the first frame of each stream on, and how they are told when the intake ends. */
 import type { yamux } from '@libp2p/yamux'
 import { YamuxStream } from '@libp2p/yamux/stream'
-import type { Peer } from './connections.ts'
 import type { Counts } from './counts.ts'
 import { keepEarly } from './early.ts'
 import type { IntakeLimits } from './limits.ts'
-import { type Muxer, Parting, resetTowards } from './parting.ts'
-import type { Guest } from './places.ts'
+import { Parting, resetTowards } from './parting.ts'
+import type { Guest, Muxer, Peer } from './peer.ts'
 
 type CreateYamux = ReturnType<typeof yamux>
 

@@ -3,9 +3,9 @@
  * be within it again; nothing is refused for that. One with faults is read slowly. While `validate` lags, those that have
  * not shown that they bring votes share one small rate: each waits for its turn, so none is left out.
  */
-import type { Peer } from './connections.ts'
 import type { Counts } from './counts.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
+import type { Peer } from './peer.ts'
 import type { Pressure } from './pressure.ts'
 
 /** `some`: who brings votes is read as ever. `all`: everybody waits for a turn. */

@@ -5,12 +5,9 @@
  * answered a ping, it knows; then it is asked to open no more streams. What it had sent before lies before its answers, or right
  * behind them, as its queue lets answers pass.
  */
-import type { yamux } from '@libp2p/yamux'
 import { YamuxStream } from '@libp2p/yamux/stream'
 import type { IntakeLimits } from './limits.ts'
-import type { Guest } from './places.ts'
-
-export type Muxer = ReturnType<ReturnType<ReturnType<typeof yamux>>['createStreamMuxer']>
+import type { Guest, Muxer } from './peer.ts'
 
 /** As the specification of yamux numbers them; the library exports no values. */
 const GO_AWAY = { type: 3, flag: 0, streamID: 0, length: 0 } as const

@@ -1,26 +1,6 @@
 /** Who leaves when there is no place for a newcomer. Votes keep a place, connections do not: they are cheap to make. */
-import type { MultiaddrConnection } from '@libp2p/interface'
-import type { Host, Peer } from './connections.ts'
 import type { IntakeLimits } from './limits.ts'
-import type { Muxer } from './parting.ts'
-
-/** A socket that was let in. */
-export interface Guest {
-  readonly socket: MultiaddrConnection
-  readonly host: Host
-  peer: Peer | undefined
-  peerId: string
-  handshaking: boolean
-  /** When its last message that may count came, or itself, ms. */
-  activeAt: number
-  /** Once it has said who it is. */
-  muxer: Muxer | undefined
-  /** When its last bytes came, ms, and how many came in all. */
-  heardAt: number
-  heardBytes: number
-  /** Those it has open, also such as are not negotiated yet. */
-  streams: number
-}
+import type { Guest, Host, Peer } from './peer.ts'
 
 /**
  * The connection to close for a newcomer from `host`; undefined when there is none. It has no credit, and was silent for

@@ -7,10 +7,10 @@ import { randomUUID, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { printableJson } from '../base/printable.ts'
-import type { ApiDoor } from './mount.ts'
+import type { ApiSource, Asked } from './asked.ts'
+import type { ApiDoor } from './door.ts'
 import { activeNodes, batchCount, discarded, lastSubmission, submissionDetails } from './queries/legacy.ts'
 import { marketsSeen } from './queries/status.ts'
-import type { ApiSource, Asked } from './routes.ts'
 
 const BODY_BYTES_MAX = 16 * 1024
 

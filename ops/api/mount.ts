@@ -2,48 +2,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { printableJson } from '../base/printable.ts'
-import { API_LIMITS } from '../settings/api-limits.ts'
-import { type Answer, Answers, etagOf } from './answers.ts'
-import { createEventHub, type EventHub, type ListenerLimits } from './events.ts'
+import { type Answer, etagOf } from './answers.ts'
+import type { Asked } from './asked.ts'
+import type { ApiDoor } from './door.ts'
 import { addCommonHeaders, POSITION_HEADER } from './http.ts'
 import { addLegacy } from './legacy.ts'
 import { clientOf } from './limits.ts'
 import { openApi } from './openapi.ts'
 import { faultsOf } from './params.ts'
-import { badRequest, HttpProblem, notFound } from './problem.ts'
+import { badRequest, notFound } from './problem.ts'
 import { batchContent } from './queries/batches.ts'
-import { type ApiSource, type Asked, ROUTES, type Route } from './routes.ts'
-
-/** Between the server, which is there first, and the view, which needs the topics. */
-export interface ApiDoor {
-  /** What is answered from, from now on. */
-  open(source: ApiSource): void
-  close(): void
-  /** @throws HttpProblem 503 while there is nothing */
-  source(): ApiSource
-  hub(): EventHub
-  answers(): Answers
-}
-
-export function createApiDoor(limits: ListenerLimits = API_LIMITS): ApiDoor {
-  let opened: { readonly source: ApiSource; readonly hub: EventHub; readonly answers: Answers } | undefined
-  const through = () => {
-    if (!opened) throw new HttpProblem(503, 'the view of the log is not open yet; try again')
-    return opened
-  }
-  return {
-    open(source) {
-      opened = { source, hub: createEventHub(source.view, source.topics, limits), answers: new Answers() }
-    },
-    close() {
-      opened?.hub.close()
-      opened = undefined
-    },
-    source: () => through().source,
-    hub: () => through().hub,
-    answers: () => through().answers,
-  }
-}
+import { ROUTES, type Route } from './routes.ts'
 
 /** @param legacyToken what the deployed collector's clients send; without one its endpoints are not served */
 export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: string | undefined): void {

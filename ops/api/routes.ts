@@ -2,43 +2,18 @@
 import { z } from 'zod'
 import { systemClock } from '../../connectors/system-clock.ts'
 import type { EpochKey } from '../../schemas/types.ts'
-import type { HeldBack } from '../../streams/held-back.ts'
-import type { Log } from '../../streams/ports.ts'
-import type { ProtocolRules } from '../../topology/rules.ts'
-import type { Topics } from '../../topology/topics.ts'
-import type { Health } from '../base/health.ts'
 import { proofSchema, proofText } from '../reading/proof/format.ts'
-import type { Proofs } from '../reading/proof/source.ts'
-import type { StageWatch } from '../watch/stage-watch.ts'
+import type { Asked } from './asked.ts'
 import * as take from './params.ts'
 import { peers } from './peers-schema.ts'
 import { badRequest, notFound } from './problem.ts'
 import { batchDetail, listAnchors, listBatches, signerOf } from './queries/batches.ts'
 import { epochDetail, listEpochs, listProjects } from './queries/epochs.ts'
-import { type IntakeReports, topPeers } from './queries/peers.ts'
+import { topPeers } from './queries/peers.ts'
 import { proofFor } from './queries/proofs.ts'
 import { healthOf, listGaps, listMarkets, marketsSeen } from './queries/status.ts'
 import { listOfSlot, listVerdicts, submissionsById } from './queries/submissions.ts'
 import * as give from './schema.ts'
-import type { ViewReader } from './view/store.ts'
-import type { View } from './view/view.ts'
-
-/** What the API answers from. */
-export interface ApiSource {
-  readonly view: View
-  readonly log: Log
-  readonly topics: Topics
-  readonly rules: ProtocolRules
-  readonly health: Health
-  readonly stages: Pick<StageWatch, 'report'>
-  readonly held: Pick<HeldBack, 'all'>
-  readonly proofs: Proofs
-  readonly reports: Pick<IntakeReports, 'newest'>
-}
-
-export interface Asked extends ApiSource {
-  readonly reader: ViewReader
-}
 
 export interface Route {
   /** As OpenAPI writes it. */

@@ -7,8 +7,8 @@ import type { AnchorState, VerdictReason } from '../../schemas/types.ts'
 import { CANDIDATES_MAX } from '../../topology/shared/parts.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../topology/verdict.ts'
 import type { EpochPhase } from '../reading/epoch.ts'
+import { EQUIVOCATIONS_MAX } from './view/bounds.ts'
 import { ORIGIN_HELP, ORIGINS } from './view/origin.ts'
-import { EQUIVOCATIONS_MAX } from './view/rows.ts'
 
 /** Items of one page, when not asked for otherwise and at most. */
 export const PAGE_DEFAULT = 50

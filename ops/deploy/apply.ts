@@ -4,8 +4,8 @@ import kafkajs, { type AclEntry, type Admin } from 'kafkajs'
 import type { SchemaRegistry } from '../../schemas/registry.ts'
 import type { ClusterSettings } from '../ground/cluster/settings-topic.ts'
 import type { Acl } from './acls.ts'
+import type { Action, Change } from './change.ts'
 import type { DesiredTopic } from './desired.ts'
-import type { Action, Change } from './diff.ts'
 import { OPERATIONS, RESOURCES } from './live.ts'
 
 const { AclPermissionTypes, ConfigResourceTypes, ResourcePatternTypes } = kafkajs

@@ -1,36 +1,21 @@
 /** `sequencer deploy plan|apply|destroy`. */
 import { Command } from 'commander'
-import type { Admin } from 'kafkajs'
-import type { KafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
-import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { EXIT } from '../base/cli-error.ts'
-import { Lifecycle } from '../base/lifecycle.ts'
 import { answer, stderr } from '../base/output.ts'
-import { openAdmin } from '../ground/cluster/connect.ts'
-import { openClusterLog, openRegistry } from '../ground/cluster/open.ts'
-import { clusterSettingsOf, readClusterSettings, writeClusterSettings } from '../ground/cluster/settings-topic.ts'
+import { readClusterSettings, writeClusterSettings } from '../ground/cluster/settings-topic.ts'
 import { withClusterOptions } from '../settings/command.ts'
-import { type Need, readConfiguration } from '../settings/parse.ts'
+import type { Need } from '../settings/parse.ts'
 import type { FlagValues } from '../settings/sources.ts'
-import type { AclOptions } from './acls.ts'
 import { applyChanges, isApplied } from './apply.ts'
-import { type Desired, desiredState } from './desired.ts'
+import type { Change } from './change.ts'
+import { type Deployment, withDeployment } from './deployment.ts'
 import { destroy, renderLeftovers } from './destroy.ts'
-import { type Change, differences } from './diff.ts'
+import { differences } from './diff.ts'
 import { liveState } from './live.ts'
 import { expectOwn, ownershipOf, recordOwner } from './ownership.ts'
 import { countsOf, plainChanges, renderPlan } from './render.ts'
 import { weaknessesOf } from './rights.ts'
-
-export interface Deployment {
-  readonly desired: Desired
-  readonly log: KafkaLog
-  readonly admin: Admin
-  readonly registry: ConfluentRegistry
-  /** Role → its login, as configured. */
-  readonly principals: AclOptions['principals']
-}
 
 const EXIT_CODES =
   '\nExit codes: 0 nothing is left to do · 1 something is · 2 wrong usage · 3 cluster or registry cannot be used'
@@ -80,26 +65,6 @@ export function deployCommand(): Command {
       }),
     )
   return command
-}
-
-/** Opens everything that a deployment touches. For `reset` too. */
-export async function withDeployment(
-  flags: FlagValues,
-  work: (deployment: Deployment) => Promise<void>,
-  need?: Need,
-): Promise<void> {
-  const configuration = readConfiguration(flags, process.env, need)
-  const { settings } = configuration
-  const parts = new Lifecycle((text) => stderr.print(`warning: ${text}`))
-  try {
-    const desired = await desiredState(clusterSettingsOf(configuration), settings.kafka, settings.acls)
-    const log = await parts.add('log', openClusterLog(settings, 'deploy'))
-    const admin = await openAdmin(settings.kafka, `${settings.appId}-deploy`)
-    await parts.add('admin', { close: () => admin.disconnect() })
-    await work({ desired, log, admin, registry: openRegistry(settings), principals: settings.acls.principals })
-  } finally {
-    await parts.close()
-  }
 }
 
 async function changesOf(

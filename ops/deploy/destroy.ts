@@ -3,7 +3,7 @@ import { CliError, EXIT } from '../base/cli-error.ts'
 import type { Lines } from '../base/output.ts'
 import { aclText } from './acls.ts'
 import { entryOf } from './apply.ts'
-import type { Deployment } from './command.ts'
+import type { Deployment } from './deployment.ts'
 import { groupsWithMembers, liveAcls } from './live.ts'
 
 export interface Leftover {

@@ -10,9 +10,9 @@ import {
   whyForeign,
   writeOwner,
 } from '../ground/cluster/owner.ts'
-import type { Deployment } from './command.ts'
+import type { Change } from './change.ts'
+import type { Deployment } from './deployment.ts'
 import type { Desired } from './desired.ts'
-import type { Change } from './diff.ts'
 
 export interface Ownership {
   readonly owner: Owner | undefined

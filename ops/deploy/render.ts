@@ -1,6 +1,6 @@
 /** A plan as text: one line per difference, what to do under those that apply leaves, and a count. */
 import type { Lines } from '../base/output.ts'
-import type { Change, ChangeClass } from './diff.ts'
+import type { Change, ChangeClass } from './change.ts'
 
 const CLASSES: readonly ChangeClass[] = ['create', 'safe', 'deletes', 'drain', 'refused']
 const COUNTED: Readonly<Record<ChangeClass, string>> = {

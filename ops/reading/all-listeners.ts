@@ -1,9 +1,9 @@
-import type { ProgressListener, ProgressOptions } from './progress.ts'
+import type { ProgressListener } from './progress-listener.ts'
 
 /** One listener that tells several, whatever becomes of one of them. */
 export function allListeners(
   listeners: readonly ProgressListener[],
-  failed: ProgressOptions['failed'],
+  failed: ((error: unknown) => void) | undefined,
 ): Required<ProgressListener> {
   type Event = Exclude<keyof ProgressListener, 'wantsPast'>
   const tell =

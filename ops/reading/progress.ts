@@ -3,7 +3,7 @@
  * metrics and `--epochs N`; it decides nothing.
  */
 import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
-import type { Anchor, Batch, EpochTick, ProjectFinalization, Verdict } from '../../schemas/types.ts'
+import type { Anchor, EpochTick } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
 import type { Clock, FetchPosition, Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
 import type { RangePorts } from '../../streams/read-range.ts'
@@ -12,6 +12,7 @@ import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../base/lifecycle.ts'
 import { onlooking } from '../base/onlooking.ts'
 import { allListeners } from './all-listeners.ts'
+import type { EpochProgress, Moment, ProgressListener } from './progress-listener.ts'
 import { type Recalled, recall } from './recall.ts'
 import { partitionsOf } from './scan.ts'
 
@@ -21,58 +22,6 @@ const FETCH_WAIT_MS = 500
 const FETCH_BYTES = 1024 * 1024
 /** Ticks, and rows of anchors: enough for the epochs under way, whose number is bounded by windows and depth. */
 const RECALLED_RECORDS = 10_000
-
-export interface EpochProgress {
-  readonly dataMarket: string
-  readonly epochId: number
-  releaseBlock: number
-  /** First of the epochs right before it that the market's owner skipped; 0 = none. */
-  skippedFrom: number
-  closeBlock: number | undefined
-  /** When this process saw the release and the end, ms; undefined when it did not, as after a restart. */
-  releasedAt: number | undefined
-  endedAt: number | undefined
-  submissions: number
-  projects: number
-  projectsWithoutQuorum: number
-  batches: number | undefined
-  readonly anchors: Map<number, Anchor>
-  readonly reasons: Map<string, number>
-}
-
-/** When something was, as far as can be known: for what is read as it is written, now; for the past, when its record was. */
-export interface Moment {
-  /** Ms. */
-  readonly at: number
-  /** It was there before this process began to follow. */
-  readonly past: boolean
-}
-
-export interface ProgressListener {
-  /** Is told also what is under way when the following begins: releases, closes and anchors. */
-  readonly wantsPast?: boolean
-  released?(epoch: EpochProgress, when: Moment): void
-  closed?(epoch: EpochProgress, when: Moment): void
-  /** The blocks from this one on left the chain, with the releases in them. */
-  orphaned?(blockNumber: number, when: Moment): void
-  /** Each part of a finalization by itself; what is not a list is the same in all of them. */
-  finalized?(dataMarket: string, epochId: number, project: ProjectFinalization): void
-  /** In one piece. */
-  batched?(dataMarket: string, batch: Batch): void
-  summarised?(epoch: EpochProgress, when: Moment): void
-  anchorChanged?(
-    epoch: EpochProgress,
-    batchIndex: number,
-    anchor: Anchor,
-    before: Anchor | undefined,
-    when: Moment,
-  ): void
-  /** The call that ends the epoch's batches is on the chain, and each batch. */
-  anchored?(epoch: EpochProgress, when: Moment): void
-  /** That call is on the chain, but a batch is not: it was late, or has failed. */
-  missed?(epoch: EpochProgress, when: Moment): void
-  verdict?(dataMarket: string, verdict: Verdict): void
-}
 
 /** From the release to the end on the chain, when this process saw both. */
 export const secondsToAnchor = ({ releasedAt, endedAt }: EpochProgress): number | undefined =>

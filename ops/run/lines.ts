@@ -3,7 +3,8 @@
 import type { RoleHealth } from '../base/health.ts'
 import type { Lines, Output } from '../base/output.ts'
 import { withoutKeys } from '../base/shown-url.ts'
-import { missedBatches, type ProgressListener, secondsToAnchor } from '../reading/progress.ts'
+import { missedBatches, secondsToAnchor } from '../reading/progress.ts'
+import type { ProgressListener } from '../reading/progress-listener.ts'
 import type { SequencerSettings } from '../settings/schema.ts'
 
 export interface RunLines extends ProgressListener {

@@ -4,13 +4,10 @@
  */
 import type { Clock } from '../../streams/ports.ts'
 import type { OnUnreadable } from '../../streams/read-record.ts'
+import type { LeavingReader } from './leaving-readers.ts'
 import { say } from './logging/events.ts'
 import type { EventLog } from './logging/log.ts'
 import type { Metrics } from './metrics/create.ts'
-
-/** Who reads. `stages`: their global tables, and state out of changelogs. */
-export const READERS = ['stages', 'clock', 'anchor-effects', 'intake', 'progress', 'view'] as const
-export type LeavingReader = (typeof READERS)[number]
 
 /** Between two lines of one reader, topic and reason: all records are in the metric. */
 const LINE_EVERY_MS = 10_000

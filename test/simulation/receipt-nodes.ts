@@ -1,8 +1,9 @@
 /** Three nodes that are asked for receipts, one of which says the opposite of what became of a transaction; two must agree. */
 import { agreedReceipt } from '../../connectors/evm/agreed-readings.ts'
 import { EvmError } from '../../connectors/evm/errors.ts'
+import type { Endpoint } from '../../connectors/evm/nodes/ask.ts'
 import { receiptOf } from '../../connectors/evm/nodes/log-answers.ts'
-import { createRpc, type Endpoint, type Rpc } from '../../connectors/evm/nodes/rpc.ts'
+import { createRpc, type Rpc } from '../../connectors/evm/nodes/rpc.ts'
 import type { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import type { AnchorResult } from '../../schemas/types.ts'
 import type { Clock } from '../../streams/ports.ts'

@@ -2,7 +2,7 @@
 import { startClock } from '../../connectors/evm/clock/clock.ts'
 import type { ReleaseGap } from '../../connectors/evm/clock/release-check.ts'
 import { EvmError } from '../../connectors/evm/errors.ts'
-import type { Endpoint } from '../../connectors/evm/nodes/rpc.ts'
+import type { Endpoint } from '../../connectors/evm/nodes/ask.ts'
 import type { SimulatedClock } from '../../connectors/log/simulated/simulated-clock.ts'
 import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
 import type { Topics } from '../../topology/topics.ts'

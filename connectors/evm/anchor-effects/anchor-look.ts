@@ -1,7 +1,7 @@
 /** One look at all signed forms of a transaction. */
 import type { AnchorIntent } from '../../../schemas/types.ts'
 import { EvmError } from '../errors.ts'
-import type { Ask } from '../nodes/rpc.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { type Head, headerOf, nonceOf, type Receipt, receiptOf } from './anchor-chain.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 

@@ -1,6 +1,6 @@
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import { EvmError } from '../errors.ts'
-import type { Ask } from '../nodes/rpc.ts'
+import type { Ask } from '../nodes/ask.ts'
 import {
   balanceOf,
   type ContractCall,

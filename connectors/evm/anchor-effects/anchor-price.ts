@@ -1,8 +1,8 @@
 /** What the chain asks for a transaction now. */
 
 import { EvmError } from '../errors.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { gasPriceOf, medianTipsOf, priorityFeeOf } from '../nodes/node-answers.ts'
-import type { Ask } from '../nodes/rpc.ts'
 import type { Head } from './anchor-chain.ts'
 
 export interface Price {

@@ -1,6 +1,6 @@
 import { isNonceOnly } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey } from '../../../schemas/types.ts'
-import type { Ask } from '../nodes/rpc.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { type ContractCall, cidIn, dryRun, type Receipt, topicOf, word } from './anchor-chain.ts'
 
 const ANCHORED = topicOf('SnapshotBatchSubmitted')

@@ -1,6 +1,7 @@
 import { id } from 'ethers'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
-import type { Ask, Rpc } from '../nodes/rpc.ts'
+import type { Ask } from '../nodes/ask.ts'
+import type { Rpc } from '../nodes/rpc.ts'
 import { addressIn } from '../nodes/rpc-values.ts'
 import { attestedRoot, cidIn, type Log, logsOf, topicOf, word } from './anchor-chain.ts'
 import { textOf } from './anchor-intents.ts'

@@ -1,7 +1,7 @@
 /** Notices that the chain went back behind what was final. */
 import { isNonceOnly } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
-import type { Ask } from '../nodes/rpc.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { type ContractCall, dryRun, type Head, headerOf, receiptOf } from './anchor-chain.ts'
 import { type IntentChange, textOf } from './anchor-intents.ts'
 import type { AnchorSettings } from './anchor-options.ts'

@@ -9,8 +9,8 @@ import {
   submissionWindow,
 } from '../contract/chain-reader.ts'
 import { EvmError } from '../errors.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { blockAt, blockNumber } from '../nodes/node-answers.ts'
-import type { Ask } from '../nodes/rpc.ts'
 import { type BlockFacts, type ChainState, type EpochRelease, type Head, UNKNOWN_HASH } from './chain-state.ts'
 import { marketDayOf } from './market-day.ts'
 import { registryOf } from './registry-check.ts'

@@ -8,7 +8,8 @@ import { agreedSlots, agreedStep } from '../agreed-readings.ts'
 import type { BlockHeader, StateAt } from '../contract/chain-reader.ts'
 import { marketOnChain } from '../contract/market-check.ts'
 import { EvmError } from '../errors.ts'
-import { type Ask, createRpc, type Endpoint, type Rpc, type RpcOptions } from '../nodes/rpc.ts'
+import type { Ask, Endpoint, RpcOptions } from '../nodes/ask.ts'
+import { createRpc, type Rpc } from '../nodes/rpc.ts'
 import { applyTick, type ChainState, type Head, ticksOf, UNKNOWN_HASH } from './chain-state.ts'
 import {
   type BlocksStep,

@@ -3,8 +3,8 @@ import { protocolStateInterface } from '../contract/abi.ts'
 import { decodeResult, type ReleasedEpoch, type StateAt } from '../contract/chain-reader.ts'
 import { isRevert } from '../contract/market-check.ts'
 import { EvmError } from '../errors.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { callResult } from '../nodes/node-answers.ts'
-import type { Ask } from '../nodes/rpc.ts'
 import { bigQuantity } from '../nodes/rpc-values.ts'
 
 export interface MarketDay {

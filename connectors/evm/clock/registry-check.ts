@@ -3,7 +3,7 @@
  * without any event: so it is read as of each step.
  */
 import { type BlockHeader, nodesAddress, type StateAt } from '../contract/chain-reader.ts'
-import type { Ask } from '../nodes/rpc.ts'
+import type { Ask } from '../nodes/ask.ts'
 
 export interface RegistryRead {
   /** Those before the block that changed it, or that one alone; all of them when none did. */

@@ -7,8 +7,8 @@ import { type BlockHeader, decodeResult, type ReleasedEpoch, type StateAt } from
 import { isRevert } from '../contract/market-check.ts'
 import type { BlockPoint } from '../contract/window.ts'
 import { EvmError } from '../errors.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { callResult } from '../nodes/node-answers.ts'
-import type { Ask } from '../nodes/rpc.ts'
 import { quantity } from '../nodes/rpc-values.ts'
 
 /** Of the epochs between two releases, how many of the lowest and of the highest are looked up one by one. */

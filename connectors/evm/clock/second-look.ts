@@ -10,7 +10,7 @@ import {
   mayHold,
   type ReleasedEpoch,
 } from '../contract/chain-reader.ts'
-import type { Ask } from '../nodes/rpc.ts'
+import type { Ask } from '../nodes/ask.ts'
 import type { Head } from './chain-state.ts'
 
 /** What only the second look found. */

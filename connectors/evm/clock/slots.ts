@@ -10,7 +10,7 @@ import {
 } from '../contract/chain-reader.ts'
 import { isRevert } from '../contract/market-check.ts'
 import { EvmError } from '../errors.ts'
-import type { Ask } from '../nodes/rpc.ts'
+import type { Ask } from '../nodes/ask.ts'
 import type { BlockRead } from './chain-steps.ts'
 import type { SlotTable } from './slot-table.ts'
 

@@ -1,8 +1,8 @@
 /** Typed, checked reads of the anchor chain. A malformed or contradictory answer is an EvmError, never a value. */
 import { AbiCoder, dataSlice, type Interface, keccak256, type Result } from 'ethers'
+import type { Ask } from '../nodes/ask.ts'
 import { type Log, logsOfBlock } from '../nodes/log-answers.ts'
 import { type BlockAnswer, blockAt, callResult } from '../nodes/node-answers.ts'
-import type { Ask } from '../nodes/rpc.ts'
 import { address, addressIn, badAnswer, quantity } from '../nodes/rpc-values.ts'
 import { nodesInterface, protocolStateInterface } from './abi.ts'
 import type { BlockPoint } from './window.ts'

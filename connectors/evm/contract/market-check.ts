@@ -1,6 +1,6 @@
 import { EvmError } from '../errors.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { callResult } from '../nodes/node-answers.ts'
-import type { Ask } from '../nodes/rpc.ts'
 import { protocolStateInterface } from './abi.ts'
 import { currentEpochId, decodeResult, submissionWindow } from './chain-reader.ts'
 

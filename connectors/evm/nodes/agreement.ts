@@ -1,6 +1,6 @@
 /** Whether enough nodes say the same (decision 0027). */
 import { EvmError } from '../errors.ts'
-import type { Ask } from './rpc.ts'
+import type { Ask } from './ask.ts'
 
 /** What several nodes must say alike. */
 export interface Agreement<T> {

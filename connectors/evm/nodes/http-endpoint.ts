@@ -1,9 +1,9 @@
 /** One node over HTTP: calls of one turn of the event loop travel in one JSON-RPC batch, as large as the node takes. */
 import { createLimiter } from '../../limiter.ts'
 import { EvmError } from '../errors.ts'
+import type { Endpoint, RpcOptions } from './ask.ts'
 import { createPoster, Refused } from './http-post.ts'
 import { type Answer, answerOf, idOf, isRefusal, NotAnswered, type Request, textOfRequest } from './json-rpc.ts'
-import type { Endpoint, RpcOptions } from './rpc.ts'
 
 const REQUESTS_AT_ONCE = 16
 /** Full batches at one size before a larger one is tried again: at first, and at most, for it doubles with each refusal. */

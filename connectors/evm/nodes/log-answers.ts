@@ -1,8 +1,8 @@
 /** Logs and receipts of a node, checked as in node-answers.ts. */
 import { EvmError } from '../errors.ts'
+import type { Ask } from './ask.ts'
 import { inRanges } from './log-range.ts'
 import { blockNumber, knowsBlock, textOf } from './node-answers.ts'
-import type { Ask } from './rpc.ts'
 import { address, badAnswer, fieldsOf, hash, hexBytes, isAbsent, listOf, quantity } from './rpc-values.ts'
 
 export interface Log {

@@ -1,6 +1,6 @@
 /** How many blocks one request for logs may span: providers differ, and refuse a wider one each in its own words. */
 import { EvmError } from '../errors.ts'
-import type { Ask } from './rpc.ts'
+import type { Ask } from './ask.ts'
 
 /** Full requests at one width before a wider one is tried again. */
 const GROW_AFTER = 64

@@ -3,7 +3,7 @@
  * is asked what it does have, and its words are never read.
  */
 import { EvmError } from '../errors.ts'
-import type { Ask } from './rpc.ts'
+import type { Ask } from './ask.ts'
 
 interface Looks {
   /** Whether the node has the block. */

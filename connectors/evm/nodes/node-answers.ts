@@ -3,8 +3,9 @@
  * does not fit its schema, or the question, is an EvmError `BAD_ANSWER` and never a value. Source: Ethereum JSON-RPC
  * specification, ethereum/execution-apis.
  */
+
+import type { Ask } from './ask.ts'
 import { whyUnknown } from './missing-state.ts'
-import type { Ask } from './rpc.ts'
 import { badAnswer, bigQuantity, fieldsOf, hash, hexBytes, isAbsent, listOf, quantity, tooLong } from './rpc-values.ts'
 
 /** A block by number, or the newest. */

@@ -2,32 +2,12 @@
 import type { Clock } from '../../../streams/ports.ts'
 import { Conclusion, classifyRpcFailure, EvmError, wordsOf } from '../errors.ts'
 import { type Agreement, ballotOf, noAgreement, type Outcome, outcomeOf } from './agreement.ts'
+import type { Ask, Endpoint, RpcOptions } from './ask.ts'
 import { connectHttp } from './http-endpoint.ts'
 import { isUnanswered } from './json-rpc.ts'
 import { LOG_RANGE_BLOCKS, limitLogRange } from './log-range.ts'
 import { chainIdOf } from './node-answers.ts'
 import { createNodeStates, type NodeState, type NodeStates } from './node-states.ts'
-
-/** Asks one node. Calls made in one turn of the event loop travel in one JSON-RPC batch. */
-export type Ask = (method: string, params: readonly unknown[]) => Promise<unknown>
-
-export interface Endpoint {
-  readonly ask: Ask
-  close(): void
-}
-
-export interface RpcOptions {
-  /** In order of preference. */
-  readonly urls: readonly string[]
-  readonly chainId: number
-  readonly timeoutMs: number
-  /** Calls per JSON-RPC batch, at most; 1 for nodes without batches. */
-  readonly batchMax: number
-  /** Blocks of one request for logs, at most. */
-  readonly logRangeBlocks?: number | undefined
-  /** Nodes that must say the same of what is to be agreed on; 1 when absent. */
-  readonly agreement?: number | undefined
-}
 
 export const RPC_DEFAULTS = { timeoutMs: 10_000, batchMax: 50, logRangeBlocks: LOG_RANGE_BLOCKS, agreement: 1 } as const
 

@@ -2,7 +2,8 @@ import { LogError, type TopicConfig } from '../../../streams/ports.ts'
 import type { LogCore } from '../core/core.ts'
 import type { PartitionLog } from '../core/partition.ts'
 import type { PartitionEnd } from './end-file.ts'
-import type { LevelOperation, LevelRange, LevelStore } from './level-store.ts'
+import type { LevelOperation, LevelRange } from './level-operation.ts'
+import type { LevelStore } from './level-store.ts'
 import {
   boundsRange,
   contentOf,

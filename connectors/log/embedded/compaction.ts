@@ -1,10 +1,13 @@
 import type { LogRecord } from '../../../streams/ports.ts'
 import { keyText } from '../core/core.ts'
 import type { PartitionLog } from '../core/partition.ts'
-import type { LevelOperation } from './level-store.ts'
-import type { MaintenanceParts } from './maintenance.ts'
+import type { Catalog } from './catalog.ts'
+import type { LevelOperation } from './level-operation.ts'
+import type { LevelStore } from './level-store.ts'
 import { rowRange } from './meta-rows.ts'
+import type { RetentionTime } from './retention-time.ts'
 import { coversFrom, lastOffsetOf, repackRow, unpackRow } from './rows.ts'
+import type { WriteQueue } from './write-queue.ts'
 
 /** A partition is cleaned when it has so many new records, and at least as many as were kept the last time. */
 const DIRTY_RECORDS_MIN = 1_000
@@ -20,6 +23,14 @@ const TOMBSTONE_RETENTION_MS = 24 * 60 * 60 * 1000
 
 const CHUNK_BYTES = 1024 * 1024
 const REWRITES_PER_WRITE = 64
+
+export interface CompactionParts {
+  readonly store: LevelStore
+  readonly catalog: Catalog
+  readonly writes: WriteQueue
+  /** By which records are too old. */
+  readonly time: RetentionTime
+}
 
 /** A pass over a partition: first it learns the newest offset of every key, then it drops what is older. */
 interface Pass {
@@ -76,11 +87,11 @@ class Rewrites {
  * one has overtaken, so a crash at any moment leaves a correct log that is merely less clean.
  */
 export class Compaction {
-  private readonly parts: MaintenanceParts
+  private readonly parts: CompactionParts
   private readonly signal: AbortSignal
   private readonly passes = new Map<PartitionLog, Pass>()
 
-  constructor(parts: MaintenanceParts, signal: AbortSignal) {
+  constructor(parts: CompactionParts, signal: AbortSignal) {
     this.parts = parts
     this.signal = signal
   }

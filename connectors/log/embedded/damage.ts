@@ -1,6 +1,7 @@
 import type { TopicConfig } from '../../../streams/ports.ts'
 import type { EndMark } from './end-file.ts'
-import type { LevelOperation, LevelRange, LevelStore } from './level-store.ts'
+import type { LevelOperation, LevelRange } from './level-operation.ts'
+import type { LevelStore } from './level-store.ts'
 import {
   boundsRange,
   contentOf,

@@ -1,18 +1,10 @@
 import { ClassicLevel } from 'classic-level'
 import { LogError } from '../../../streams/ports.ts'
 import { EndFile, type EndMark, type PartitionEnd } from './end-file.ts'
+import type { LevelOperation, LevelRange } from './level-operation.ts'
 import { type FileFault, inspectFiles } from './leveldb/inspect.ts'
 import { readSequence, type StoredTopic, sequenceKey } from './meta-rows.ts'
 import { keepTopics } from './topics-file.ts'
-
-export type LevelOperation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: 'del'; readonly key: Buffer }
-
-export interface LevelRange {
-  readonly gte: Buffer
-  readonly lt: Buffer
-}
 
 /**
  * Large buffers mean few compactions: bursts of some MiB are the normal write, and recovery after a crash reads one buffer.

@@ -1,22 +1,13 @@
 import type { Clock } from '../../../streams/ports.ts'
 import type { LogCore } from '../core/core.ts'
 import type { PartitionLog } from '../core/partition.ts'
-import type { Catalog } from './catalog.ts'
-import { Compaction } from './compaction.ts'
-import type { LevelStore } from './level-store.ts'
+import { Compaction, type CompactionParts } from './compaction.ts'
 import { putTime, rowRange } from './meta-rows.ts'
-import type { RetentionTime } from './retention-time.ts'
 import { lastOffsetOf, newestTimestampOf } from './rows.ts'
-import type { WriteQueue } from './write-queue.ts'
 
-export interface MaintenanceParts {
+export interface MaintenanceParts extends CompactionParts {
   readonly core: LogCore
-  readonly store: LevelStore
-  readonly catalog: Catalog
-  readonly writes: WriteQueue
   readonly clock: Clock
-  /** By which records are too old. */
-  readonly time: RetentionTime
 }
 
 /** Rows that one round looks at in one partition for their age. */

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { LogError, type OffsetCommit, type TopicConfig } from '../../../streams/ports.ts'
-import type { LevelOperation, LevelRange } from './level-store.ts'
+import type { LevelOperation, LevelRange } from './level-operation.ts'
 import { rowKey } from './rows.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { LevelOperation } from './level-store.ts'
+import type { LevelOperation } from './level-operation.ts'
 
 /** What a batch of operations makes of the sum, until it is known whether the batch was written. */
 export interface SumChange {

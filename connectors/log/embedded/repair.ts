@@ -4,7 +4,8 @@ import { ClassicLevel } from 'classic-level'
 import { LogError } from '../../../streams/ports.ts'
 import { type LogContents, type LostRange, type PartitionDamage, readContents, scanPartitions } from './damage.ts'
 import { EndFile, type EndMark } from './end-file.ts'
-import { type LevelOperation, LevelStore } from './level-store.ts'
+import type { LevelOperation } from './level-operation.ts'
+import { LevelStore } from './level-store.ts'
 import { type FileFault, inspectFiles } from './leveldb/inspect.ts'
 import {
   boundsRange,

@@ -1,5 +1,4 @@
 import { LogError, type TopicPartition } from '../../../streams/ports.ts'
-import type { AppendCall } from './appender.ts'
 import { BATCH_BYTES_MAX, type BatchRecords, nextSequence } from './batches.ts'
 import { KafkaRefusal } from './errors.ts'
 import { encodeRecordBatch } from './record-batch.ts'
@@ -129,4 +128,16 @@ function settle(call: AppendCall): void {
       }),
     )
   }
+}
+
+/** One call of `append`, settled when all its batches are. */
+export interface AppendCall {
+  readonly offsets: number[]
+  /** Batches that are not settled yet. */
+  open: number
+  /** Whether some of its records are in the log. */
+  written: boolean
+  failure: LogError | undefined
+  readonly resolve: (offsets: readonly number[]) => void
+  readonly reject: (error: LogError) => void
 }

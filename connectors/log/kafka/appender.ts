@@ -1,5 +1,5 @@
 import { type Appender, LogError, type OutgoingRecord } from '../../../streams/ports.ts'
-import { AppendQueue } from './append-queue.ts'
+import { type AppendCall, AppendQueue } from './append-queue.ts'
 import { attempts } from './attempts.ts'
 import { type BatchRecords, cutIntoBatches } from './batches.ts'
 import type { KafkaCluster } from './cluster.ts'
@@ -16,18 +16,6 @@ const OPEN_LIMIT_MS = 10_000
 const PAUSE_MS_FIRST = 5
 const PAUSE_MS_MOST = 200
 const LANE = 'append'
-
-/** One call of `append`, settled when all its batches are. */
-export interface AppendCall {
-  readonly offsets: number[]
-  /** Batches that are not settled yet. */
-  open: number
-  /** Whether some of its records are in the log. */
-  written: boolean
-  failure: LogError | undefined
-  readonly resolve: (offsets: readonly number[]) => void
-  readonly reject: (error: LogError) => void
-}
 
 /**
  * An idempotent producer. Each partition has one batch under way and a queue behind it, which goes into the next batch; so

@@ -130,9 +130,6 @@ export interface SubmissionRow {
   readonly copy: boolean
 }
 
-/** Slots that are kept of those that signed several CIDs for a project. */
-export const EQUIVOCATIONS_MAX = 100
-
 export type ProjectRow = Omit<Project, 'batchIndex'>
 
 export interface BatchRow {

@@ -5,21 +5,12 @@ import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { FetchedPartition, LogRecord } from '../../../streams/ports.ts'
 import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
+import { EQUIVOCATIONS_MAX } from './bounds.ts'
 import { createCommit, type ViewCommit } from './commit.ts'
 import { withAnchor, withFinalization, withSummary, withTick } from './epoch-row.ts'
 import { keyOf } from './keys.ts'
 import type { RowCache } from './row-cache.ts'
-import {
-  anchorParts,
-  type BatchRow,
-  EQUIVOCATIONS_MAX,
-  epochParts,
-  json,
-  NOTHING,
-  queueOf,
-  TABLE,
-  timed,
-} from './rows.ts'
+import { anchorParts, type BatchRow, epochParts, json, NOTHING, queueOf, TABLE, timed } from './rows.ts'
 import { hasSubmission, putFromVerdict, putSubmission, putVerdict } from './submission-rows.ts'
 
 /** What a commit writes, and the time of the newest tick in it, 0 without one. */

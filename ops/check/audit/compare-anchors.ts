@@ -5,7 +5,7 @@ import { compareHistory, compareTransaction, historyName } from './anchor-histor
 import type { ChainReader } from './chain.ts'
 import { type EpochView, nameOf } from './chain-view.ts'
 import type { BatchFacts } from './compare-batches.ts'
-import type { EpochSources } from './epoch-audit.ts'
+import type { EpochSources } from './epoch-sources.ts'
 import type { Findings } from './report.ts'
 
 /** The call that ends an epoch's batches is kept under this index. */

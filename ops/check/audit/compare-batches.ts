@@ -6,7 +6,7 @@ import { cidsOf } from '../verify/cid.ts'
 import type { EpochBatches } from './anchored.ts'
 import type { ExpectedBatch, ExpectedBatches } from './batching.ts'
 import { type EpochView, nameOf } from './chain-view.ts'
-import type { EpochSources } from './epoch-audit.ts'
+import type { EpochSources } from './epoch-sources.ts'
 import type { Findings } from './report.ts'
 import type { ProjectResult } from './tally.ts'
 

@@ -1,34 +1,13 @@
 /** One closed epoch: everything recomputed, and compared with the verdicts, batches, anchors and the contract. */
-import type { Anchor } from '../../../schemas/types.ts'
-import type { Log } from '../../../streams/ports.ts'
 import type { MarketRules } from '../../../topology/rules.ts'
-import type { Topics } from '../../../topology/topics.ts'
-import type { Keccak } from '../verify/keccak.ts'
-import type { AnchorHistories } from './anchor-history.ts'
-import type { EpochBatches } from './anchored.ts'
 import { expectedBatches } from './batching.ts'
-import type { ChainReader } from './chain.ts'
 import type { EpochView } from './chain-view.ts'
 import { compareAnchors, compareChain } from './compare-anchors.ts'
 import { compareBatches } from './compare-batches.ts'
 import type { Decision, Entry } from './entry.ts'
+import type { EpochSources } from './epoch-sources.ts'
 import { applyQuota } from './quota.ts'
-import type { Findings } from './report.ts'
-import type { Stages } from './stages.ts'
 import { type TallyPorts, tallyProject } from './tally.ts'
-
-export interface EpochSources {
-  readonly log: Log
-  readonly topics: Topics
-  readonly stages: Stages
-  readonly batches: ReadonlyMap<string, EpochBatches>
-  readonly anchors: ReadonlyMap<string, ReadonlyMap<number, Anchor>>
-  /** What the results told of each row of `anchors`. */
-  readonly histories: AnchorHistories
-  readonly chain: ChainReader | undefined
-  readonly keccak: Keccak
-  readonly findings: Findings
-}
 
 export interface EpochOutcome {
   readonly anchored: boolean

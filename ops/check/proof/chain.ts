@@ -9,7 +9,8 @@ import {
   word,
 } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { EvmError } from '../../../connectors/evm/errors.ts'
-import { type Ask, createRpc } from '../../../connectors/evm/nodes/rpc.ts'
+import type { Ask } from '../../../connectors/evm/nodes/ask.ts'
+import { createRpc } from '../../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { printable } from '../../base/printable.ts'

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { createTopics } from '../apply.ts'
-import type { Deployment } from '../command.ts'
+import type { Deployment } from '../deployment.ts'
 import type { OffsetMove, Position, ResetPlan } from './plan.ts'
 
 const DELETE_WAIT_MS = 30_000

@@ -2,7 +2,8 @@
 import { readContract } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { countSlots } from '../../../connectors/evm/clock/slots.ts'
 import { nodesAddress } from '../../../connectors/evm/contract/chain-reader.ts'
-import type { Ask, Rpc } from '../../../connectors/evm/nodes/rpc.ts'
+import type { Ask } from '../../../connectors/evm/nodes/ask.ts'
+import type { Rpc } from '../../../connectors/evm/nodes/rpc.ts'
 import { type Finding, failed } from './finding.ts'
 
 /** Of every market that is served, and of the registry of slots. */

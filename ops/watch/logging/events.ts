@@ -4,10 +4,11 @@ import type { AnchorObserver } from '../../../connectors/evm/anchor-effects/anch
 import type { ClockObserver } from '../../../connectors/evm/clock/clock-options.ts'
 import { isNonceOnly } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
-import type { RuntimeObserver } from '../../../streams/ports.ts'
+import type { RuntimeObserver } from '../../../streams/runtime-observer.ts'
 import { type Health, NOT_STARTED, type RoleHealth } from '../../base/health.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
-import { type EpochProgress, missedBatches, type ProgressListener, secondsToAnchor } from '../../reading/progress.ts'
+import { missedBatches, secondsToAnchor } from '../../reading/progress.ts'
+import type { EpochProgress, ProgressListener } from '../../reading/progress-listener.ts'
 import type { EventLog } from './log.ts'
 
 /** Event → what it means. */

@@ -1,6 +1,7 @@
 /** Where every unfinished epoch stands and since when, folded from what is said of them in whatever order. */
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
-import { EPOCHS_KEPT, type EpochProgress, type Moment } from '../../reading/progress.ts'
+import { EPOCHS_KEPT } from '../../reading/progress.ts'
+import type { EpochProgress, Moment } from '../../reading/progress-listener.ts'
 import { type MissCause, PHASES, type Phase } from './table/epochs.ts'
 
 export interface LedgerEvents {

@@ -1,6 +1,6 @@
 /** The metrics of epochs, from what the role `api` reads of them in the topics. */
 import type { Anchor, ProjectFinalization } from '../../../schemas/types.ts'
-import type { EpochProgress, Moment, ProgressListener } from '../../reading/progress.ts'
+import type { EpochProgress, Moment, ProgressListener } from '../../reading/progress-listener.ts'
 import { forget, type Metrics } from './create.ts'
 import { EpochLedger } from './epoch-ledger.ts'
 import { type BATCH_STAGES, PHASES } from './table/epochs.ts'

@@ -1,8 +1,8 @@
 /** What the engine says of itself, as metrics. */
 
-import type { RuntimeObserver } from '../../../streams/ports.ts'
 import type { OnUnreadable } from '../../../streams/read-record.ts'
 import type { StreamsRuntime } from '../../../streams/runtime.ts'
+import type { RuntimeObserver } from '../../../streams/runtime-observer.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Stage } from '../../base/roles.ts'
 import { INPUTS } from './consumer-lag.ts'

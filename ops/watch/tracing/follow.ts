@@ -8,19 +8,10 @@ import type { Topics } from '../../../topology/topics.ts'
 import { isAccepted } from '../../../topology/verdict.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
 import { submissionIdsIn } from '../../reading/anchors.ts'
-import type { ProgressListener } from '../../reading/progress.ts'
+import type { ProgressListener } from '../../reading/progress-listener.ts'
 import { lookedUp } from '../../reading/read.ts'
 import { readAt } from '../../reading/scan.ts'
-import type { Spans } from './spans.ts'
-
-/** A span of a trace; times in ms. */
-export interface Step {
-  readonly name: 'intake' | 'verdict' | 'batch' | 'anchor'
-  readonly from: number
-  readonly to: number
-  readonly attributes?: Readonly<Record<string, string | number>>
-  readonly failed?: boolean
-}
+import type { Spans, Step } from './spans.ts'
 
 export interface TracingOptions {
   readonly topics: Topics

@@ -15,7 +15,6 @@ import {
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { AlwaysOnSampler, BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
-import type { Step } from './follow.ts'
 
 export interface Spans {
   /** Writes the whole trace of a submission; times are ms. */
@@ -66,3 +65,12 @@ function writeStep(tracer: Tracer, within: Context, { name, from, to, attributes
 /** The same in every process that tells of the submission. */
 const spanIdOf = (traceId: string, name: string): string =>
   createHash('sha256').update(`${traceId}/${name}`).digest('hex').slice(0, 16)
+
+/** A span of a trace; times in ms. */
+export interface Step {
+  readonly name: 'intake' | 'verdict' | 'batch' | 'anchor'
+  readonly from: number
+  readonly to: number
+  readonly attributes?: Readonly<Record<string, string | number>>
+  readonly failed?: boolean
+}

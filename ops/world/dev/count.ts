@@ -1,5 +1,6 @@
 /** When `dev --epochs N` has seen enough. */
-import type { ProgressListener } from '../../reading/progress.ts'
+
+import type { ProgressListener } from '../../reading/progress-listener.ts'
 import type { Screen } from './screen.ts'
 
 /** Epochs that are anchored count; of those that ended without a batch of theirs it says how many there were. */

@@ -3,7 +3,8 @@ import Table from 'cli-table3'
 import { isAccepted } from '../../../topology/verdict.ts'
 import type { Lines, Output } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
-import { type EpochProgress, missedBatches, type ProgressListener, secondsToAnchor } from '../../reading/progress.ts'
+import { missedBatches, secondsToAnchor } from '../../reading/progress.ts'
+import type { EpochProgress, ProgressListener } from '../../reading/progress-listener.ts'
 
 const ROWS_MAX = 12
 const REDRAW_MS = 500

@@ -2,7 +2,7 @@
 import { AbiCoder, getAddress, id, keccak256, zeroPadValue } from 'ethers'
 import { nodesInterface, protocolStateInterface } from '../../../connectors/evm/contract/abi.ts'
 import { ZERO_ADDRESS } from '../../../connectors/evm/contract/chain-reader.ts'
-import type { Endpoint } from '../../../connectors/evm/nodes/rpc.ts'
+import type { Endpoint } from '../../../connectors/evm/nodes/ask.ts'
 
 export const PROTOCOL_STATE = `0x${'aa'.repeat(20)}`
 export const NODES = `0x${'bb'.repeat(20)}`

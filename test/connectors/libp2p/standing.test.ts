@@ -1,8 +1,8 @@
 /** Credit and faults of a peer, and who leaves when there is no place. */
 import { describe, expect, test } from 'vitest'
-import type { Host, Peer } from '../../../connectors/libp2p/connections.ts'
 import { INTAKE_LIMITS } from '../../../connectors/libp2p/limits.ts'
-import { type Guest, greediest, leaving, stalled } from '../../../connectors/libp2p/places.ts'
+import type { Guest, Host, Peer } from '../../../connectors/libp2p/peer.ts'
+import { greediest, leaving, stalled } from '../../../connectors/libp2p/places.ts'
 import { Standing, Standings } from '../../../connectors/libp2p/standing.ts'
 
 const LIMITS = { ...INTAKE_LIMITS, creditPerVote: 10, creditMax: 25, creditHalfLifeMs: 1_000, standingsMax: 2 }

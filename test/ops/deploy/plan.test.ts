@@ -1,8 +1,9 @@
 /** What a plan says of an empty cluster, of a deployed one, and of one with every kind of drift: golden outputs. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { textOf } from '../../../ops/base/output.ts'
+import type { Change } from '../../../ops/deploy/change.ts'
 import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
-import { type Change, differences, type Live, type LiveTopic } from '../../../ops/deploy/diff.ts'
+import { differences, type Live, type LiveTopic } from '../../../ops/deploy/diff.ts'
 import type { Ownership } from '../../../ops/deploy/ownership.ts'
 import { renderPlan } from '../../../ops/deploy/render.ts'
 import type { ClusterSettings } from '../../../ops/ground/cluster/settings-topic.ts'

@@ -2,14 +2,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createMemoryLog } from '../../../connectors/log/memory/memory.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
-import {
-  type EpochProgress,
-  followProgress,
-  missedBatches,
-  type Progress,
-  type ProgressListener,
-  unseenEpoch,
-} from '../../../ops/reading/progress.ts'
+import { followProgress, missedBatches, type Progress, unseenEpoch } from '../../../ops/reading/progress.ts'
+import type { EpochProgress, ProgressListener } from '../../../ops/reading/progress-listener.ts'
 import { createMetrics, type Metrics } from '../../../ops/watch/metrics/create.ts'
 import { epochMetrics } from '../../../ops/watch/metrics/epochs.ts'
 import { countEpochs } from '../../../ops/world/dev/count.ts'

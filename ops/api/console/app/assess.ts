@@ -1,33 +1,13 @@
 /** The health of a market in one sentence: the worst thing that is true, and what to do about it. Pure. */
 
 import { isAccepted } from '../../../../topology/verdict.ts'
-import type { AnchorItem, EpochSummary, Gap, HealthAnswer } from '../../schema.ts'
+import type { Gap } from '../../schema.ts'
 import { count, duration, percent, plural, sentence } from './format.ts'
 import { heldBack, logAway, stageStill } from './log-rules.ts'
 import { currentPhase, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
 import { roleDown, roleWaits, storeFails, storesWait } from './role-rules.ts'
+import type { Assessment, MarketFacts, Rule } from './rule.ts'
 import { GAP_HELP, PHASE_HELP, reasonWords, type Tone } from './words.ts'
-
-export interface Assessment {
-  readonly tone: Tone
-  readonly title: string
-  readonly detail: string
-  /** What to do; none when nothing is to be done. */
-  readonly advice: string | undefined
-  /** The epoch that it is about. */
-  readonly epochId?: number
-}
-
-export interface MarketFacts {
-  readonly health: HealthAnswer
-  readonly dataMarket: string
-  /** Newest first. */
-  readonly epochs: readonly EpochSummary[]
-  readonly pending: readonly AnchorItem[]
-  readonly now: number
-}
-
-export type Rule = (facts: MarketFacts) => Assessment | undefined
 
 /** Epochs of the past that a judgement looks at. */
 const RECENT = 12

@@ -1,6 +1,6 @@
 /** What the log shows of the stages, wherever they run. */
-import type { Rule } from './assess.ts'
 import { duration, listing, plural } from './format.ts'
+import type { Rule } from './rule.ts'
 
 /** Committing takes less, also on a busy machine. */
 export const STILL_MS = 20_000

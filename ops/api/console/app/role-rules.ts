@@ -1,6 +1,6 @@
 /** What the health of a process says of its roles and stores, as judgements. */
-import type { Rule } from './assess.ts'
 import { listing, sentence } from './format.ts'
+import type { Rule } from './rule.ts'
 
 export const roleDown: Rule = ({ health }) => {
   const down = Object.entries(health.roles).filter(([, { ready, works }]) => !ready && !works)

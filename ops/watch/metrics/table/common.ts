@@ -1,6 +1,6 @@
 import { UNREADABLE_REASONS } from '../../../../streams/read-record.ts'
 import { ROLES } from '../../../base/roles.ts'
-import { READERS } from '../../left-out.ts'
+import { READERS } from '../../leaving-readers.ts'
 import type { Definition } from '../definition.ts'
 
 /** Of every process. */

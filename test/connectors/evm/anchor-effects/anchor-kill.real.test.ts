@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createRpc, type Endpoint, type RpcOptions } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Endpoint, RpcOptions } from '../../../../connectors/evm/nodes/ask.ts'
+import { createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
 import type { Anchor } from '../../../../schemas/types.ts'
 import type { Log } from '../../../../streams/ports.ts'

@@ -4,7 +4,8 @@ import { ANCHOR_DEFAULTS, type AnchorSettings } from '../../../../connectors/evm
 import { prepare } from '../../../../connectors/evm/anchor-effects/anchor-prepare.ts'
 import { protocolStateInterface as abi } from '../../../../connectors/evm/contract/abi.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
-import { type Ask, createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
+import { createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
 import { CID, eventLog, intentOf, KEY, STATE, signer } from './scripted-send.ts'
 

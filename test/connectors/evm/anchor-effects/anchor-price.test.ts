@@ -3,7 +3,7 @@ import type { Head } from '../../../../connectors/evm/anchor-effects/anchor-chai
 import { ANCHOR_DEFAULTS } from '../../../../connectors/evm/anchor-effects/anchor-options.ts'
 import { priceNow } from '../../../../connectors/evm/anchor-effects/anchor-price.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
-import type { Ask } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 
 const GWEI = 10n ** 9n
 const hex = (n: bigint): string => `0x${n.toString(16)}`

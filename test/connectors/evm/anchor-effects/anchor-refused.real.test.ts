@@ -1,7 +1,7 @@
 /** The anchor on anvil, whose answers are changed on the way: what it refuses is refused in other words, or by other rules. */
 import { Transaction } from 'ethers'
 import { describe, expect, it } from 'vitest'
-import type { Endpoint } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import { type AnchorWorld, anchorWorlds, isFinal, RIVAL } from './anchor-world.ts'
 
 const { keep, world } = anchorWorlds()

@@ -4,7 +4,7 @@ import { ANCHOR_DEFAULTS, type AnchorSettings } from '../../../../connectors/evm
 import { createAttestationWatch } from '../../../../connectors/evm/anchor-effects/anchor-watch.ts'
 import type { HeadWatch } from '../../../../connectors/evm/anchor-effects/head-watch.ts'
 import { protocolStateInterface as abi } from '../../../../connectors/evm/contract/abi.ts'
-import type { Ask } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 import { CID, intentOf, KEY, MARKET, STATE } from './scripted-send.ts'
 
 const ROOT = `0x${'ab'.repeat(32)}`

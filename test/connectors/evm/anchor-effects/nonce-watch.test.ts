@@ -9,7 +9,7 @@ import type { HeadWatch } from '../../../../connectors/evm/anchor-effects/head-w
 import { createNonceWatch } from '../../../../connectors/evm/anchor-effects/nonce-watch.ts'
 import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
-import type { Ask } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 import { nonceKey } from '../../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../../schemas/types.ts'
 

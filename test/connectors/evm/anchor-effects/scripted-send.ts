@@ -12,7 +12,8 @@ import { createSigner } from '../../../../connectors/evm/anchor-effects/anchor-s
 import type { HeadWatch } from '../../../../connectors/evm/anchor-effects/head-watch.ts'
 import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
-import type { Ask, Rpc } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
+import type { Rpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../../schemas/types.ts'
 
 export const MARKET = `0x${'aa'.repeat(20)}`

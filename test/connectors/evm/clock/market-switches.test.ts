@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createMarketSwitches, SWITCHES_LOOK_MS } from '../../../../connectors/evm/clock/market-switches.ts'
-import { createRpc, type Endpoint } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
+import { createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
 import {
   CHAIN_ID,

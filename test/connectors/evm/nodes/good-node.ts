@@ -2,7 +2,7 @@
 import { AbiCoder, id, zeroPadValue } from 'ethers'
 import { word } from '../../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { nodesInterface, protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
-import type { Ask, Endpoint } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Ask, Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import type { SeededRandom } from '../../../../connectors/log/simulated/seeded-random.ts'
 import type { Clock } from '../../../../streams/ports.ts'
 

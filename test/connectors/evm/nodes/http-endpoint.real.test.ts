@@ -2,8 +2,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import { connectHttp } from '../../../../connectors/evm/nodes/http-endpoint.ts'
-import type { Endpoint } from '../../../../connectors/evm/nodes/rpc.ts'
 
 interface Call {
   readonly id: number

@@ -1,7 +1,8 @@
 /** Of three nodes one lies and two must agree: what it forges reaches neither the log nor the fate of a transaction. */
 import { describe, expect, test } from 'vitest'
 import { hashOf } from '../../../../connectors/evm/anchor-effects/anchor-chain.ts'
-import { createRpc, type Endpoint } from '../../../../connectors/evm/nodes/rpc.ts'
+import type { Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
+import { createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import * as sending from '../anchor-effects/scripted-send.ts'
 import {

@@ -30,8 +30,9 @@ import {
 } from '../../../../connectors/evm/contract/chain-reader.ts'
 import { marketOnChain } from '../../../../connectors/evm/contract/market-check.ts'
 import { Conclusion, EvmError } from '../../../../connectors/evm/errors.ts'
+import type { Ask, Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import { priorityFeeOf } from '../../../../connectors/evm/nodes/node-answers.ts'
-import { type Ask, createRpc, type Endpoint, type RpcObserver } from '../../../../connectors/evm/nodes/rpc.ts'
+import { createRpc, type RpcObserver } from '../../../../connectors/evm/nodes/rpc.ts'
 import { SeededRandom } from '../../../../connectors/log/simulated/seeded-random.ts'
 import {
   CHAIN_ID,

@@ -1,6 +1,7 @@
 /** The sentence at the top of the console, for every state that an operator may meet. */
 import { describe, expect, it } from 'vitest'
-import { assess, type MarketFacts } from '../../../../ops/api/console/app/assess.ts'
+import { assess } from '../../../../ops/api/console/app/assess.ts'
+import type { MarketFacts } from '../../../../ops/api/console/app/rule.ts'
 import type { AnchorItem, EpochSummary, Gap, HealthAnswer } from '../../../../ops/api/schema.ts'
 
 const NOW = 10_000_000

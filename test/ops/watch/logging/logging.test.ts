@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { createHealth } from '../../../../ops/base/health.ts'
-import type { EpochProgress } from '../../../../ops/reading/progress.ts'
+import type { EpochProgress } from '../../../../ops/reading/progress-listener.ts'
 import {
   LOG_EVENTS,
   type LogEvent,

@@ -1,0 +1,63 @@
+/** Who is connected, and what is kept of each: of an address, a socket, a connection that opened /collect, and a stream. */
+import type { Connection, MultiaddrConnection, Stream } from '@libp2p/interface'
+import type { yamux } from '@libp2p/yamux'
+import type { FrameDecoder } from './framing.ts'
+import type { TokenBucket } from './limits.ts'
+import type { Pressed } from './pressure.ts'
+import type { Standing } from './standing.ts'
+import type { Talker } from './talkers.ts'
+
+/** One connection that opened /collect. */
+export interface Peer extends Pressed {
+  readonly peerId: string
+  readonly connection: Connection
+  readonly streams: Set<CollectStream>
+  readonly letters: TokenBucket
+  readonly standing: Standing
+  readonly address: string
+  readonly host: Host
+  readonly guest: Guest | undefined
+  readonly talker: Talker
+  partialBytes: number
+  messages: number
+}
+
+/** Everything from one address. */
+export interface Host extends Standing {
+  readonly name: string
+  /** New connections that it may still make. */
+  readonly arrivals: TokenBucket
+  connections: number
+  handshakes: number
+}
+
+/** A socket that was let in. */
+export interface Guest {
+  readonly socket: MultiaddrConnection
+  readonly host: Host
+  peer: Peer | undefined
+  peerId: string
+  handshaking: boolean
+  /** When its last message that may count came, or itself, ms. */
+  activeAt: number
+  /** Once it has said who it is. */
+  muxer: Muxer | undefined
+  /** When its last bytes came, ms, and how many came in all. */
+  heardAt: number
+  heardBytes: number
+  /** Those it has open, also such as are not negotiated yet. */
+  streams: number
+}
+
+/** One open stream. */
+export interface CollectStream {
+  readonly stream: Stream
+  readonly peer: Peer
+  readonly decoder: FrameDecoder
+  /** Memory that the decoder holds, as counted. */
+  partialBytes: number
+  /** When the unfinished message began, ms; undefined when there is none. */
+  unfinishedSince: number | undefined
+}
+
+export type Muxer = ReturnType<ReturnType<ReturnType<typeof yamux>>['createStreamMuxer']>

@@ -1,0 +1,27 @@
+import type { HeldBack } from '../../streams/held-back.ts'
+import type { Log } from '../../streams/ports.ts'
+import type { ProtocolRules } from '../../topology/rules.ts'
+import type { Topics } from '../../topology/topics.ts'
+import type { Health } from '../base/health.ts'
+import type { Proofs } from '../reading/proof/source.ts'
+import type { StageWatch } from '../watch/stage-watch.ts'
+import type { IntakeReports } from './queries/peers.ts'
+import type { ViewReader } from './view/store.ts'
+import type { View } from './view/view.ts'
+
+/** What the API answers from. */
+export interface ApiSource {
+  readonly view: View
+  readonly log: Log
+  readonly topics: Topics
+  readonly rules: ProtocolRules
+  readonly health: Health
+  readonly stages: Pick<StageWatch, 'report'>
+  readonly held: Pick<HeldBack, 'all'>
+  readonly proofs: Proofs
+  readonly reports: Pick<IntakeReports, 'newest'>
+}
+
+export interface Asked extends ApiSource {
+  readonly reader: ViewReader
+}

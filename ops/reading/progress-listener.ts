@@ -1,0 +1,54 @@
+/** What is told of each epoch while it goes on; `progress.ts` follows the topics and tells it. */
+import type { Anchor, Batch, ProjectFinalization, Verdict } from '../../schemas/types.ts'
+
+export interface EpochProgress {
+  readonly dataMarket: string
+  readonly epochId: number
+  releaseBlock: number
+  /** First of the epochs right before it that the market's owner skipped; 0 = none. */
+  skippedFrom: number
+  closeBlock: number | undefined
+  /** When this process saw the release and the end, ms; undefined when it did not, as after a restart. */
+  releasedAt: number | undefined
+  endedAt: number | undefined
+  submissions: number
+  projects: number
+  projectsWithoutQuorum: number
+  batches: number | undefined
+  readonly anchors: Map<number, Anchor>
+  readonly reasons: Map<string, number>
+}
+
+/** When something was, as far as can be known: for what is read as it is written, now; for the past, when its record was. */
+export interface Moment {
+  /** Ms. */
+  readonly at: number
+  /** It was there before this process began to follow. */
+  readonly past: boolean
+}
+
+export interface ProgressListener {
+  /** Is told also what is under way when the following begins: releases, closes and anchors. */
+  readonly wantsPast?: boolean
+  released?(epoch: EpochProgress, when: Moment): void
+  closed?(epoch: EpochProgress, when: Moment): void
+  /** The blocks from this one on left the chain, with the releases in them. */
+  orphaned?(blockNumber: number, when: Moment): void
+  /** Each part of a finalization by itself; what is not a list is the same in all of them. */
+  finalized?(dataMarket: string, epochId: number, project: ProjectFinalization): void
+  /** In one piece. */
+  batched?(dataMarket: string, batch: Batch): void
+  summarised?(epoch: EpochProgress, when: Moment): void
+  anchorChanged?(
+    epoch: EpochProgress,
+    batchIndex: number,
+    anchor: Anchor,
+    before: Anchor | undefined,
+    when: Moment,
+  ): void
+  /** The call that ends the epoch's batches is on the chain, and each batch. */
+  anchored?(epoch: EpochProgress, when: Moment): void
+  /** That call is on the chain, but a batch is not: it was late, or has failed. */
+  missed?(epoch: EpochProgress, when: Moment): void
+  verdict?(dataMarket: string, verdict: Verdict): void
+}
