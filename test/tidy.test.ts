@@ -52,6 +52,62 @@ const ARROWS: Record<string, { ours: readonly string[]; packages: readonly strin
   },
 }
 
+/** The rooms of ops/ from the ground up, each with those that it imports: only rooms that stand before it. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  reading: ['base'],
+  settings: ['base'],
+  ground: ['base', 'reading', 'settings'],
+  watch: ['base', 'reading', 'settings', 'ground'],
+  check: ['base', 'reading', 'settings', 'ground'],
+  api: ['base', 'reading', 'settings', 'ground', 'watch'],
+  run: ['base', 'reading', 'settings', 'ground', 'watch', 'api'],
+  world: ['base', 'reading', 'settings', 'ground', 'watch', 'run'],
+  deploy: ['base', 'reading', 'settings', 'ground', 'run'],
+  look: ['base', 'reading', 'settings', 'ground', 'api', 'run', 'world', 'deploy'],
+  bin: ['base', 'settings', 'ground', 'check', 'run', 'world', 'deploy', 'look'],
+}
+
+/** The same of the rooms within a folder; files that lie in front, beside the rooms, are not held to it. */
+const INNER_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  topology: {
+    shared: [],
+    'tick-fanout': [],
+    validate: ['shared'],
+    admit: ['shared'],
+    consensus: ['shared'],
+    settle: ['shared'],
+    batch: ['shared'],
+    anchor: [],
+    ledger: ['shared'],
+  },
+  'connectors/evm': {
+    nodes: [],
+    contract: ['nodes'],
+    clock: ['contract', 'nodes'],
+    'anchor-effects': ['contract', 'nodes'],
+  },
+  'connectors/log': {
+    core: [],
+    memory: ['core'],
+    simulated: ['core', 'memory'],
+    embedded: ['core'],
+    kafka: ['core'],
+  },
+}
+
+/** All that the second implementation of the rules shares with the first: names, keys and schemas of records, rules, words. */
+const SHARED_WITH_STAGES = ['topology/topics.ts', 'topology/rules.ts', 'topology/verdict.ts']
+/** And what whoever opens a log comes by: its stores, and the keys of markers in the settings. */
+const REACHED_BY_OPENING = [
+  'topology/stores.ts',
+  'topology/anchor-stores.ts',
+  'topology/ledger-stores.ts',
+  'topology/shared/marker-seals.ts',
+]
+/** Of ops/check: they run the topology to compare with it, or make the proof that is checked elsewhere. */
+const NOT_SECOND = ['ops/check/replay/recompute.ts', 'ops/check/replay/command.ts', 'ops/check/proof/command.ts']
+
 /** A turn of the event loop between two slices of work; it decides nothing. */
 const PURE_ENOUGH = ['streams/runtime-options.ts: setImmediate']
 
@@ -137,6 +193,61 @@ describe('arrows', () => {
 
   test('behavior: nothing but tests imports tests', () => {
     expect(product.filter(({ imports }) => imports.some((target) => target.startsWith('test/')))).toEqual([])
+  })
+})
+
+describe('rooms', () => {
+  const tables = Object.entries({ ops: ROOMS, ...INNER_ROOMS })
+  const roomIn = (folder: string, path: string): string | undefined =>
+    path.startsWith(`${folder}/`) ? path.slice(folder.length + 1).match(/^([^/]+)\//)?.[1] : undefined
+  const arrowsIn = (folder: string): { from: string; to: string; text: string }[] =>
+    within(folder).flatMap(({ path, imports }) =>
+      imports.flatMap((target) => {
+        const [from, to] = [roomIn(folder, path), roomIn(folder, target)]
+        return from === undefined || to === undefined || from === to ? [] : [{ from, to, text: `${path} → ${target}` }]
+      }),
+    )
+
+  test.each(tables)('behavior: a room of %s imports only what the table says', (folder, rooms) => {
+    const wrong = arrowsIn(folder).filter(({ from, to }) => !rooms[from]?.includes(to))
+    expect(wrong.map(({ text }) => text)).toEqual([])
+  })
+  test.each(tables)(
+    'behavior: the table of %s has every room, in an order, and no arrow that nothing needs',
+    (folder, rooms) => {
+      const names = Object.keys(rooms)
+      const there = new Set(within(folder).flatMap(({ path }) => roomIn(folder, path) ?? []))
+      expect([...there].sort()).toEqual(names.toSorted())
+      const backwards = names.flatMap((room, at) => rooms[room]!.filter((other) => names.indexOf(other) >= at))
+      expect(backwards).toEqual([])
+      const needed = new Set(arrowsIn(folder).map(({ from, to }) => `${from} → ${to}`))
+      const said = names.flatMap((room) => rooms[room]!.map((other) => `${room} → ${other}`))
+      expect(said.filter((arrow) => !needed.has(arrow))).toEqual([])
+    },
+  )
+
+  test('behavior: no files import each other in a circle, for their types neither', () => {
+    expect(circlesIn(product.map(({ path, imports }) => [path, imports]))).toEqual([])
+  })
+
+  const second = within('ops/check').filter(({ path }) => !NOT_SECOND.includes(path))
+  test('behavior: the second implementation of the rules imports nothing of the first', () => {
+    const wrong = second.flatMap(({ path, imports }) =>
+      imports
+        .filter((target) => target.startsWith('topology/') && !SHARED_WITH_STAGES.includes(target))
+        .map((target) => `${path} → ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+  test('behavior: nor does it reach it through others', () => {
+    const allowed = new Set([...reachedFrom(SHARED_WITH_STAGES), ...REACHED_BY_OPENING])
+    const wrong = second.flatMap(({ path }) =>
+      [...reachedFrom([path])]
+        .filter((target) => target.startsWith('topology/') && !allowed.has(target))
+        .map((target) => `${path} … ${target}`),
+    )
+    expect(wrong).toEqual([])
+    expect(NOT_SECOND.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
   })
 })
 
@@ -228,13 +339,8 @@ test('behavior: no default exports but where a tool asks for one', () => {
 })
 
 test('behavior: every file is reached from an entry', () => {
-  const byPath = new Map(sources.map((source) => [source.path, source]))
   const isEntry = (path: string) => ENTRIES.includes(path) || path.startsWith('bench/')
-  const queue = product.map(({ path }) => path).filter(isEntry)
-  const reached = new Set(queue)
-  for (const path of queue)
-    for (const target of byPath.get(path)?.imports ?? [])
-      if (byPath.has(target) && !reached.has(target)) reached.add(queue[queue.push(target) - 1]!)
+  const reached = reachedFrom(product.map(({ path }) => path).filter(isEntry))
   expect(product.map(({ path }) => path).filter((path) => !reached.has(path))).toEqual([])
 })
 
@@ -301,6 +407,31 @@ test('behavior: every dependency has its reason on record, and no other package 
   const named = [...table].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!))
   expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).sort())
 })
+
+/** The files themselves, and all that they import, and those import, and so on. */
+function reachedFrom(files: readonly string[]): ReadonlySet<string> {
+  const byPath = new Map(sources.map((source) => [source.path, source]))
+  const queue = [...files]
+  const reached = new Set(queue)
+  for (const path of queue)
+    for (const target of byPath.get(path)?.imports ?? [])
+      if (byPath.has(target) && !reached.has(target)) reached.add(queue[queue.push(target) - 1]!)
+  return reached
+}
+
+/** Files in circles, and those between two circles: what is left when ends and beginnings are taken away again and again. */
+function circlesIn(arrows: readonly (readonly [file: string, imports: readonly string[]])[]): string[] {
+  const backwards = arrows.map(
+    ([file]) => [file, arrows.flatMap(([other, of]) => (of.includes(file) ? [other] : []))] as const,
+  )
+  const left = new Set(arrows.map(([file]) => file))
+  for (let before = -1; before !== left.size; ) {
+    before = left.size
+    for (const [file, others] of [...arrows, ...backwards])
+      if (left.has(file) && !others.some((other) => left.has(other))) left.delete(file)
+  }
+  return [...left].sort()
+}
 
 /** What stands in backticks and is a path of ours, or the name of a source file; patterns and placeholders are none. */
 function pathsIn(text: string): string[] {
@@ -376,6 +507,19 @@ describe('the checks themselves', () => {
       { name: 'm', lines: 2 },
       { name: 'd', lines: 1 },
     ])
+  })
+  test('behavior: circles are found, with what lies between two of them, and nothing else', () => {
+    const arrows: [string, string[]][] = [
+      ['start', ['a']],
+      ['a', ['b']],
+      ['b', ['a', 'between', 'end']],
+      ['between', ['c']],
+      ['c', ['d']],
+      ['d', ['c', 'end']],
+      ['end', []],
+    ]
+    expect(circlesIn(arrows)).toEqual(['a', 'b', 'between', 'c', 'd'])
+    expect(circlesIn(arrows.filter(([file]) => file !== 'b' && file !== 'd'))).toEqual([])
   })
   test('behavior: all of the tree is looked at', () => {
     expect(product.length).toBeGreaterThan(100)
