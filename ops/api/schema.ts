@@ -3,10 +3,10 @@
  * from. Times are ms of the records in the log; blocks, epochs and slots are whole numbers; addresses are lower case.
  */
 import { z } from 'zod'
-import type { AnchorState, VerdictReason } from '../../schemas/types.ts'
+import type { VerdictReason } from '../../schemas/types.ts'
 import { CANDIDATES_MAX } from '../../topology/shared/parts.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../topology/verdict.ts'
-import type { EpochPhase } from '../reading/epoch.ts'
+import { BATCH_STATES, EPOCH_OUTCOMES, EPOCH_PHASES } from '../reading/epoch-phases.ts'
 import { EQUIVOCATIONS_MAX } from './view/bounds.ts'
 import { ORIGIN_HELP, ORIGINS } from './view/origin.ts'
 
@@ -21,14 +21,13 @@ const wholeOrNone = whole.nullable()
 const time = (what: string) =>
   whole.nullable().describe(`${what}, ms since 1970 as the log has it; null: not (yet) seen.`)
 
-const PHASES = ['UNKNOWN', 'SKIPPED', 'OPEN', 'CLOSED', 'ANCHORING', 'ANCHORED', 'ATTESTED', 'FAILED'] as const
-export const phase = z.enum(PHASES satisfies readonly EpochPhase[])
+const phase = z.enum(EPOCH_PHASES).describe('How far it is; of one that lost a batch, where that was.')
+const outcome = z.enum(EPOCH_OUTCOMES).nullable().describe('Why not all of it is on the chain; null: no reason so far.')
 
 const REASONS = [...ACCEPT_REASONS, ...REJECT_REASONS, 'UNKNOWN'] as const
 export const reason = z.enum(REASONS satisfies readonly VerdictReason[])
 
-const STATES = ['UNKNOWN', 'PLANNED', 'STORED', 'READY', 'SENT', 'MINED', 'FINAL', 'LATE', 'FAILED', 'REORGED'] as const
-const anchorState = z.enum(STATES satisfies readonly AnchorState[])
+const state = z.enum(BATCH_STATES).describe('How far the batch, or the ending call, is.')
 const reasons = z.partialRecord(reason, whole).describe('Final verdicts by reason.')
 
 /** One page of a list. */
@@ -42,6 +41,7 @@ const epochFields = {
   dataMarket,
   epochId: whole,
   phase,
+  outcome,
   releaseBlock: wholeOrNone,
   closeBlock: wholeOrNone,
   begin: wholeOrNone.describe('First source-chain block.'),
@@ -75,7 +75,7 @@ const epochSummary = z
 const batchStatus = z
   .object({
     batchIndex: whole,
-    state: text,
+    state,
     cid: text,
     projects: whole,
     submissions: whole,
@@ -97,7 +97,7 @@ export const epochDetail = z
     verdicts: whole.describe('Submissions that have one.'),
     projects: z.array(z.object({ projectId: text, snapshotCid: text, votes: whole, voters: whole })),
     batches: z.array(batchStatus),
-    endCall: z.object({ state: text, transactionHash: text }).nullable(),
+    endCall: z.object({ state, transactionHash: text }).nullable(),
   })
   .meta({ id: 'EpochDetail' })
 
@@ -106,7 +106,8 @@ export const gap = z
     dataMarket,
     epochId: whole.describe('The first epoch of the gap.'),
     lastEpochId: whole.describe('The last one; the same for a single epoch.'),
-    cause: z.enum(['NOT_RELEASED', 'SKIPPED_BY_OWNER', 'NOT_CLOSED', 'NOT_BATCHED', 'NOT_ANCHORED', 'LATE', 'FAILED']),
+    phase,
+    outcome,
     detail: text,
   })
   .meta({ id: 'Gap' })
@@ -150,7 +151,7 @@ export const submission = z
       })
       .nullable(),
     batch: z
-      .object({ batchIndex: whole, cid: text, state: text, transactionHash: text })
+      .object({ batchIndex: whole, cid: text, state, transactionHash: text })
       .nullable()
       .describe('The batch that counts it.'),
   })
@@ -161,7 +162,7 @@ const batchFields = {
   epochId: whole,
   batchIndex: whole,
   batchCount: whole.describe('Batches of the epoch.'),
-  state: anchorState,
+  state,
   cid: text.describe('Empty until it is stored.'),
   roothash: text,
   finalizedCidsRootHash: text,
@@ -202,7 +203,7 @@ export const anchor = z
     dataMarket,
     epochId: whole,
     batchIndex: z.int().min(-1).describe('-1: the call that ends the batches of the epoch.'),
-    state: anchorState,
+    state,
     cid: text,
     nonce: wholeOrNone,
     attempts: whole,

@@ -2,7 +2,7 @@
 import type { Market, Page, SubmissionItem } from '../api/schema.ts'
 import { ORIGINS } from '../api/view/origin.ts'
 import { askRunning } from '../ground/running-process.ts'
-import { type EpochQuery, type EpochStatus, NEXT } from '../reading/epoch.ts'
+import { type EpochQuery, type EpochStatus, nextOf } from '../reading/epoch.ts'
 import { ITEMS_MAX, inOrder, matches, type WhyAnswer, type WhyItem, type WhyQuery } from '../reading/why.ts'
 
 const PAGE = '500'
@@ -50,18 +50,20 @@ export async function askEpoch(
 
 /** The look-up in the log does not give them. */
 function withoutTimes(detail: EpochStatus): EpochStatus {
-  const { dataMarket, epochId, phase, next, releaseBlock, earlierReleaseBlock, skippedInBlock } = detail
+  const { dataMarket, epochId, phase, outcome, next, releaseBlock, earlierReleaseBlock, skippedInBlock } = detail
   const { closeBlock, begin, end } = detail
   const { submissions, verdicts, reasons, projects, batches, endCall } = detail
   const blocks = { releaseBlock, earlierReleaseBlock, skippedInBlock, closeBlock, begin, end }
-  return { dataMarket, epochId, phase, next, ...blocks, submissions, verdicts, reasons, projects, batches, endCall }
+  const where = { dataMarket, epochId, phase, outcome, next, ...blocks }
+  return { ...where, submissions, verdicts, reasons, projects, batches, endCall }
 }
 
 const unknown = (dataMarket: string, epochId: number): EpochStatus => ({
   dataMarket,
   epochId,
   phase: 'UNKNOWN',
-  next: NEXT.UNKNOWN,
+  outcome: null,
+  next: nextOf('UNKNOWN', null),
   releaseBlock: null,
   earlierReleaseBlock: null,
   skippedInBlock: null,

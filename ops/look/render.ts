@@ -65,7 +65,7 @@ function epochLines(status: EpochStatus): Lines {
   const won = status.projects.filter(({ snapshotCid }) => snapshotCid !== '')
   const end = status.endCall
   return [
-    `epoch ${status.epochId} of ${status.dataMarket}: ${status.phase}`,
+    `epoch ${status.epochId} of ${status.dataMarket}: ${status.phase}${status.outcome === null ? '' : `, ${status.outcome}`}`,
     `  released     ${releaseWords(status)}`,
     `  closed       ${closeWords(status)}`,
     `  submissions  ${status.submissions}, of which ${status.verdicts} have a verdict${reasons.length > 0 ? `: ${reasons.join(', ')}` : ''}`,
@@ -85,5 +85,5 @@ function epochLines(status: EpochStatus): Lines {
 
 const batchLines = (batch: BatchStatus): Lines => [
   `  batch ${batch.batchIndex}      ${batch.state}, ${batch.projects} projects, ${batch.submissions} submissions, ${printable(batch.cid) || 'no CID yet'}`,
-  `               tx ${printable(batch.transactionHash) || 'none yet'}, ${batch.attestations} attestation(s)${batch.attested ? ', finalized' : ''}${batch.error ? `, error ${printable(batch.error)}` : ''}`,
+  `               tx ${printable(batch.transactionHash) || 'none yet'}, ${batch.attestations} attestation(s)${batch.attested ? ', attested' : ''}${batch.error ? `, error ${printable(batch.error)}` : ''}`,
 ]

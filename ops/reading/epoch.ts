@@ -1,11 +1,20 @@
 /** Where an epoch stands, from its release to the attestations, read from the log. */
 
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
-import type { Anchor, EpochKey, EpochTick } from '../../schemas/types.ts'
+import type { Anchor, AnchorState, EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
-import { isMarker, type Topics } from '../../topology/topics.ts'
-import { anchorsOfEpoch, batchOf } from './anchors.ts'
+import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
+import { batchOf, readAnchors } from './anchors.ts'
+import type { EpochOutcome, EpochPhase } from './epoch-phases.ts'
+import {
+  type EpochProgress,
+  outcomeOf,
+  type ProgressRecord,
+  phaseOf,
+  unseenEpoch,
+  withRecord,
+} from './epoch-progress.ts'
 import { finalizationPartition, finalizationsOf, submissionsOf, verdictsOf } from './keys.ts'
 import { knownMarkets } from './known-markets.ts'
 import { lookedUp } from './read.ts'
@@ -17,18 +26,12 @@ export interface EpochQuery {
   readonly dataMarket?: string | undefined
 }
 
-/**
- * - `UNKNOWN`: no release was seen. `SKIPPED`: the market's owner passed it over, and the contract never released it.
- * - `OPEN`: it takes submissions. `CLOSED`: its window is over, votes are being counted.
- * - `ANCHORING`: its batches are on their way to the chain. `ANCHORED`: all of them are there, and the ending call.
- * - `ATTESTED`: and the contract finalized each. `FAILED`: a batch cannot be anchored any more.
- */
-export type EpochPhase = 'UNKNOWN' | 'SKIPPED' | 'OPEN' | 'CLOSED' | 'ANCHORING' | 'ANCHORED' | 'ATTESTED' | 'FAILED'
-
 export interface EpochStatus {
   readonly dataMarket: string
   readonly epochId: number
   readonly phase: EpochPhase
+  /** null: nothing went wrong so far. */
+  readonly outcome: EpochOutcome | null
   /** What happens next, in words. */
   readonly next: string
   readonly releaseBlock: number | null
@@ -51,12 +54,12 @@ export interface EpochStatus {
     readonly voters: number
   }[]
   readonly batches: readonly BatchStatus[]
-  readonly endCall: { readonly state: string; readonly transactionHash: string } | null
+  readonly endCall: { readonly state: AnchorState; readonly transactionHash: string } | null
 }
 
 export interface BatchStatus {
   readonly batchIndex: number
-  readonly state: string
+  readonly state: AnchorState
   readonly cid: string
   readonly projects: number
   readonly submissions: number
@@ -79,93 +82,121 @@ export async function epochStatus(
 }
 
 async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochStatus> {
-  const { open, close, earlier, skippedInBlock = null } = await ticksOf(log, topics, key)
   const submissions = await countSubmissions(log, topics, key)
   const reasons = await countVerdicts(log, topics, key)
-  const anchors = await anchorsOfEpoch(log, topics, key)
-  const batches = await batchStatuses(log, topics, anchors)
-  const end = anchors.get(END_OF_BATCHES)
-  const isSkipped = skippedInBlock !== null
-  const phase = phaseOf({ released: open !== undefined, closed: close !== undefined, isSkipped, batches, end })
+  const { progress, projects, anchors } = await progressOf(log, topics, key)
+  const { releaseBlock, earlierReleaseBlock, skippedInBlock, closeBlock, begin, end } = progress
+  const [phase, outcome] = [phaseOf(progress), outcomeOf(progress)]
+  const ending = anchors.get(END_OF_BATCHES)
   return {
     ...key,
     phase,
-    next: NEXT[phase],
-    releaseBlock: open?.releaseBlock ?? close?.releaseBlock ?? null,
-    earlierReleaseBlock: earlier?.releaseBlock ?? null,
+    outcome,
+    next: nextOf(phase, outcome),
+    releaseBlock,
+    earlierReleaseBlock,
     skippedInBlock,
-    closeBlock: close?.blockNumber ?? null,
-    begin: open?.begin ?? null,
-    end: open?.end ?? null,
+    closeBlock,
+    begin,
+    end,
     submissions,
     verdicts: Object.values(reasons).reduce((sum, count) => sum + count, 0),
     reasons,
-    projects: await winnersOf(log, topics, key),
-    batches,
-    endCall: end ? { state: end.state, transactionHash: end.transactionHash } : null,
+    projects,
+    batches: await batchStatuses(log, topics, anchors),
+    endCall: ending ? { state: ending.state, transactionHash: ending.transactionHash } : null,
   }
 }
 
-export const NEXT = {
+/** What happens next, in words. */
+export const nextOf = (phase: EpochPhase, outcome: EpochOutcome | null): string =>
+  outcome === null ? NEXT[phase] : phase === 'ANCHORED' ? NOTHING_ANCHORED : AFTER[outcome]
+
+const NEXT = {
   UNKNOWN:
     'The contract releases the epoch (EpochReleased); one that it released while the market was not served stays unknown.',
   SKIPPED: 'Nothing: the owner of the market skipped it, and the contract never releases it.',
   OPEN: 'The clock reaches the first block past the submission window, which closes the epoch.',
-  CLOSED: 'The votes are counted and the batches are cut.',
-  ANCHORING: 'The batches are stored, sent, and mined to the configured depth; then the epoch is ended on the chain.',
+  COUNTING: 'The votes are counted and the batches are cut.',
+  STORING: 'Each batch is stored on IPFS.',
+  MINING: 'Each batch gets a transaction, and a block takes it.',
+  CONFIRMING:
+    'Enough blocks come on top of the batches; then the call follows that ends the epoch, and blocks on top of it.',
   ANCHORED: 'Validators attest the batches.',
-  ATTESTED: 'Nothing; the contract has finalized every batch.',
-  FAILED: 'Nothing by itself: see the error of the batch.',
+  ATTESTED: 'Nothing: enough validators have attested every batch.',
 } as const satisfies Record<EpochPhase, string>
 
-interface Progress {
-  readonly released: boolean
-  readonly closed: boolean
-  readonly isSkipped: boolean
-  readonly batches: readonly Pick<BatchStatus, 'state' | 'attested'>[]
-  readonly end: Pick<Anchor, 'state'> | undefined
+const AFTER = {
+  LATE: 'The contract keeps nothing of the batch that came too late. Other batches, and the call that ends the epoch, go on.',
+  FAILED: 'What failed stays off the chain: see its error. Other batches, and the call that ends the epoch, go on.',
+  NO_QUORUM: 'There is no batch; the call that ends the epoch is made.',
+  EMPTY: 'There is no batch; the call that ends the epoch is made.',
+} as const satisfies Record<EpochOutcome, string>
+
+const NOTHING_ANCHORED = 'Nothing: the epoch has ended without a batch.'
+
+interface Read {
+  readonly progress: EpochProgress
+  readonly projects: EpochStatus['projects']
+  /** The newest row of each batch, by index. */
+  readonly anchors: ReadonlyMap<number, Anchor>
 }
 
-export function phaseOf({ released, closed, isSkipped, batches, end }: Progress): EpochPhase {
-  if (batches.some(({ state }) => state === 'FAILED' || state === 'LATE')) return 'FAILED'
-  const anchored = end?.state === 'FINAL' && batches.every(({ state }) => state === 'FINAL')
-  if (anchored) return batches.length > 0 && batches.every(({ attested }) => attested) ? 'ATTESTED' : 'ANCHORED'
-  if (batches.length > 0 || end) return 'ANCHORING'
-  if (closed) return 'CLOSED'
-  if (released) return 'OPEN'
-  return isSkipped ? 'SKIPPED' : 'UNKNOWN'
+async function progressOf(log: Log, topics: Topics, key: EpochKey): Promise<Read> {
+  let progress = unseenEpoch(key.epochId)
+  const projects: EpochStatus['projects'][number][] = []
+  const take = (record: ProgressRecord): void => {
+    progress = withRecord(progress, record)
+  }
+  for await (const record of ticksOf(log, topics, key)) take(record)
+  for await (const record of finalizationsIn(log, topics, key)) {
+    const { projectId, snapshotCid, votes, voters } = record.finalization
+    projects.push({ projectId, snapshotCid, votes, voters })
+    take(record)
+  }
+  const { rows: anchors, takenTo } = await readAnchors(log, topics, key)
+  // The ending row tells the same as the summary, which need not be looked for then.
+  const summary = anchors.has(END_OF_BATCHES) ? undefined : await summaryOf(log, topics, key, takenTo)
+  if (summary) take(summary)
+  for (const [batchIndex, anchor] of anchors) take({ batchIndex, anchor, at: 0 })
+  return { progress, projects: projects.sort((a, b) => (a.projectId < b.projectId ? -1 : 1)), anchors }
 }
 
-interface Ticks {
-  readonly open?: EpochTick
-  readonly close?: EpochTick
-  /** The release before, which left the chain. */
-  readonly earlier?: EpochTick | undefined
-  readonly skippedInBlock?: number
-}
-
-/** The newest release and close; a reorganisation may release an epoch again, which takes an earlier close back. */
-async function ticksOf(log: Log, { epochTicks }: Topics, { dataMarket, epochId }: EpochKey): Promise<Ticks> {
+/** Those of the epoch's market: later epochs tell whether it was skipped. */
+async function* ticksOf(log: Log, { epochTicks }: Topics, { dataMarket }: EpochKey) {
   const ofMarket = Buffer.from(epochTicks.key.encode({ dataMarket }))
-  let found: Ticks = {}
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
     for (const record of records) {
       if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
       const tick = lookedUp(epochTicks, 0, record)?.value
-      if (!tick) continue
-      const { kind, skippedFrom } = tick
-      const earlier = found.open ?? found.earlier
-      if (kind === 'OPEN' && skippedFrom > 0 && skippedFrom <= epochId && epochId < tick.epochId)
-        found = { skippedInBlock: tick.releaseBlock, earlier }
-      if (tick.epochId !== epochId) continue
-      if (kind === 'OPEN') found = isSame(found.open, tick) ? found : { open: tick, earlier }
-      else if (kind === 'CLOSE') found = { ...found, close: tick }
+      if (tick) yield { tick, at: record.timestamp }
     }
-  return found
 }
 
-const isSame = (one: EpochTick | undefined, other: EpochTick): boolean =>
-  one?.blockHash === other.blockHash && one.releaseBlock === other.releaseBlock
+/** The first part of each. */
+async function* finalizationsIn(log: Log, topics: Topics, key: EpochKey) {
+  const { name } = topics.finalizations
+  const partition = finalizationPartition(topics, key)
+  const matches = finalizationsOf(topics, key)
+  for await (const records of scan(log, { topic: name, partition }))
+    for (const record of records) {
+      if (!matches(record.key) || record.value === null) continue
+      const event = lookedUp(topics.finalizations, partition, record)?.value
+      if (event && !isMarker(event) && event.part === 0) yield { finalization: event, at: record.timestamp }
+    }
+}
+
+/** @param from offset of `batches`; what lies before it is none of the epoch's summary */
+async function summaryOf(log: Log, { batches }: Topics, { dataMarket, epochId }: EpochKey, from: number) {
+  const ofMarket = Buffer.from(batches.key.encode({ dataMarket }))
+  for await (const records of scan(log, { topic: batches.name, partition: 0 }, { from }))
+    for (const record of records) {
+      if (record.key === null || !ofMarket.equals(record.key)) continue
+      const event = lookedUp(batches, 0, record)?.value
+      if (event && isEpochSummary(event) && event.summaryOf === epochId) return { summary: event, at: record.timestamp }
+    }
+  return undefined
+}
 
 async function countSubmissions(log: Log, topics: Topics, key: EpochKey): Promise<number> {
   const { name, partitions } = topics.submissions
@@ -193,22 +224,6 @@ async function countVerdicts(log: Log, topics: Topics, key: EpochKey): Promise<R
         if (verdict) reasons[verdict.reason] = (reasons[verdict.reason] ?? 0) + 1
       }
   return reasons
-}
-
-async function winnersOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochStatus['projects']> {
-  const { name } = topics.finalizations
-  const partition = finalizationPartition(topics, key)
-  const matches = finalizationsOf(topics, key)
-  const projects: EpochStatus['projects'][number][] = []
-  for await (const records of scan(log, { topic: name, partition }))
-    for (const record of records) {
-      if (!matches(record.key) || record.value === null) continue
-      const event = lookedUp(topics.finalizations, partition, record)?.value
-      if (!event || isMarker(event) || event.part > 0) continue
-      const { projectId, snapshotCid, votes, voters } = event
-      projects.push({ projectId, snapshotCid, votes, voters })
-    }
-  return projects.sort((a, b) => (a.projectId < b.projectId ? -1 : 1))
 }
 
 async function batchStatuses(

@@ -1,5 +1,5 @@
 /** What became of the submissions of a slot, and by which rule. */
-import type { Anchor, EpochKey, Submission, Verdict, VerdictReason } from '../../schemas/types.ts'
+import type { Anchor, AnchorState, EpochKey, Submission, Verdict, VerdictReason } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
 import { ACCEPT_HELP, isAccepted, REASON_HELP, type RejectReason } from '../../topology/verdict.ts'
@@ -47,7 +47,7 @@ export interface WhyItem {
   readonly batch: {
     readonly batchIndex: number
     readonly cid: string
-    readonly state: string
+    readonly state: AnchorState
     readonly transactionHash: string
   } | null
 }

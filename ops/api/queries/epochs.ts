@@ -3,9 +3,9 @@
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import { NEXT } from '../../reading/epoch.ts'
+import { nextOf } from '../../reading/epoch.ts'
+import { type EpochProgress, outcomeOf, phaseOf, timesOf, unseenEpoch } from '../../reading/epoch-progress.ts'
 import type { EpochDetail, EpochSummary, Page, Project } from '../schema.ts'
-import { phaseOfRow, timesOf } from '../view/epoch-row.ts'
 import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import {
   anchorParts,
@@ -13,13 +13,11 @@ import {
   bytesOf,
   type Counts,
   EMPTY_COUNTS,
-  EMPTY_EPOCH,
-  type EpochRow,
   epochParts,
   fromJson,
   type ProjectRow,
   TABLE,
-  type Unsettled,
+  type Unanchored,
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { type PageQuery, pageOf } from './page.ts'
@@ -29,19 +27,19 @@ export function listEpochs(reader: ViewReader, page: PageQuery, market?: string)
   const prefix = market === undefined ? prefixOf(TABLE.epochs) : prefixOf(TABLE.epochs, market)
   return pageOf(reader, { prefix, page, newestFirst: true }, (key, row) => {
     const [, dataMarket, epochId] = partsOf(key)
-    return summaryOf(reader, { dataMarket: dataMarket!, epochId: Number(epochId) }, fromJson<EpochRow>(row))
+    return summaryOf(reader, { dataMarket: dataMarket!, epochId: Number(epochId) }, fromJson<EpochProgress>(row))
   })
 }
 
 export function epochSummaryOf(reader: ViewReader, key: EpochKey): EpochSummary | undefined {
-  const row = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
+  const row = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   return row && summaryOf(reader, key, row)
 }
 
 export const countsOf = (reader: ViewReader, key: EpochKey): Counts =>
   reader.getJson<Counts>(keyOf(TABLE.counts, ...epochParts(key))) ?? EMPTY_COUNTS
 
-function summaryOf(reader: ViewReader, key: EpochKey, row: EpochRow): EpochSummary {
+function summaryOf(reader: ViewReader, key: EpochKey, row: EpochProgress): EpochSummary {
   const { projects, projectsWithoutQuorum, votes, voters, batches, anchors } = row
   const final = Object.entries(anchors).filter(([index, { state }]) => Number(index) >= 0 && state === 'FINAL')
   return {
@@ -54,14 +52,15 @@ function summaryOf(reader: ViewReader, key: EpochKey, row: EpochRow): EpochSumma
   }
 }
 
-function fieldsOf(key: EpochKey, row: EpochRow, { submissions, reasons }: Counts) {
+function fieldsOf(key: EpochKey, row: EpochProgress, { submissions, reasons }: Counts) {
   const { releaseBlock, closeBlock, begin, end, releasedAt, closedAt, batchedAt } = row
   const times = { releasedAt, closedAt, batchedAt, ...timesOf(row) }
   const { dataMarket, epochId } = key
   return {
     dataMarket,
     epochId,
-    phase: phaseOfRow(row),
+    phase: phaseOf(row),
+    outcome: outcomeOf(row),
     releaseBlock,
     closeBlock,
     begin,
@@ -74,19 +73,17 @@ function fieldsOf(key: EpochKey, row: EpochRow, { submissions, reasons }: Counts
 
 /** What `sequencer epoch` prints; undefined when nothing names the epoch. */
 export async function epochDetail(reader: ViewReader, topics: Topics, key: EpochKey): Promise<EpochDetail | undefined> {
-  const known = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
+  const known = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   const counts = countsOf(reader, key)
-  const skippedInBlock = known ? known.skippedInBlock : await skipOf(reader, key)
+  const row = known ?? { ...unseenEpoch(key.epochId), skippedInBlock: await skipOf(reader, key) }
+  const { earlierReleaseBlock, skippedInBlock } = row
   if (!known && counts === EMPTY_COUNTS && skippedInBlock === null) return undefined
-  const row = known ?? EMPTY_EPOCH
-  const phase = known || skippedInBlock === null ? phaseOfRow(known) : 'SKIPPED'
   const projects = await reader.range({ prefix: prefixOf(TABLE.projects, ...epochParts(key)), limit: PROJECTS_MAX })
   return {
     ...fieldsOf(key, row, counts),
-    phase,
-    earlierReleaseBlock: row.earlierReleaseBlock,
+    earlierReleaseBlock,
     skippedInBlock,
-    next: NEXT[phase],
+    next: nextOf(phaseOf(row), outcomeOf(row)),
     verdicts: Object.values(counts.reasons).reduce((sum, count) => sum + count, 0),
     projects: projects.map(([, value]) => {
       const { projectId, snapshotCid, votes, voters } = fromJson<ProjectRow>(value)
@@ -99,10 +96,10 @@ export async function epochDetail(reader: ViewReader, topics: Topics, key: Epoch
 
 /** Block in which the market's owner skipped the epoch; null when that is not known of it. */
 async function skipOf(reader: ViewReader, { dataMarket, epochId }: EpochKey): Promise<number | null> {
-  const prefix = prefixOf(TABLE.unsettled, dataMarket)
-  const after = keyOf(TABLE.unsettled, ...epochParts({ dataMarket, epochId: epochId + 1 }))
+  const prefix = prefixOf(TABLE.unanchored, dataMarket)
+  const after = keyOf(TABLE.unanchored, ...epochParts({ dataMarket, epochId: epochId + 1 }))
   const [found] = await reader.range({ prefix, after, newestFirst: true, limit: 1 })
-  const row = found && fromJson<Unsettled>(found[1])
+  const row = found && fromJson<Unanchored>(found[1])
   return row?.last !== undefined && row.last >= epochId ? (row.skippedInBlock ?? null) : null
 }
 
@@ -113,7 +110,7 @@ function batchStatuses(
   reader: ViewReader,
   topics: Topics,
   key: EpochKey,
-  { anchors }: EpochRow,
+  { anchors }: EpochProgress,
 ): EpochDetail['batches'] {
   const indexes = Object.keys(anchors).map(Number)
   return indexes.flatMap((batchIndex) => {

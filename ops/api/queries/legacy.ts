@@ -1,12 +1,13 @@
 /** What the endpoints of the deployed collector give, from the view. */
 import type { EpochKey, Submission } from '../../../schemas/types.ts'
 import { isMarker } from '../../../topology/topics.ts'
+import type { EpochProgress } from '../../reading/epoch-progress.ts'
 import { lookedUp, silently } from '../../reading/read.ts'
 import { scan } from '../../reading/scan.ts'
 import type { Asked } from '../asked.ts'
 import type { SubmissionItem } from '../schema.ts'
 import { keyOf } from '../view/keys.ts'
-import { type EpochRow, epochParts, TABLE } from '../view/rows.ts'
+import { epochParts, TABLE } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { isVoteSecret } from './secrecy.ts'
 import { listOfSlot, listVerdicts } from './submissions.ts'
@@ -21,7 +22,7 @@ const PAGES_MAX = 10
 const wasTaken = ({ verdict }: SubmissionItem): boolean => verdict === null || verdict.stage === 'consensus'
 
 export function batchCount(reader: ViewReader, key: EpochKey): { totalBatches: number } | undefined {
-  const row = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
+  const row = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   return row?.batches === undefined || row.batches === null ? undefined : { totalBatches: row.batches }
 }
 

@@ -4,10 +4,11 @@
  * tell it. docs/decisions/0025-votes-are-secret-until-the-close.md.
  */
 import type { EpochKey, VerdictReason } from '../../../schemas/types.ts'
+import type { EpochProgress } from '../../reading/epoch-progress.ts'
 import type { WhyItem } from '../../reading/why.ts'
 import type { SubmissionItem } from '../schema.ts'
 import { keyOf } from '../view/keys.ts'
-import { EMPTY_HEADS, type EpochRow, epochParts, type Heads, TABLE } from '../view/rows.ts'
+import { EMPTY_HEADS, epochParts, type Heads, TABLE } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 
 /** Reasons whose evidence holds nothing but slots, signers, epochs and blocks. Any other may quote the submission. */
@@ -33,7 +34,7 @@ const SIMULATIONS = 0
 /** Whether votes in the epoch may still come: it is open, or may yet be released. A reorganisation may open it again. */
 export function isVoteSecret(reader: ViewReader, key: EpochKey): boolean {
   if (key.epochId === SIMULATIONS) return false
-  const row = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
+  const row = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   if (row && (row.closeBlock !== null || row.releaseBlock !== null)) return row.closeBlock === null
   // epochs are released in order: one that a closed one has overtaken cannot come any more
   const { closed } = reader.getJson<Heads>(keyOf(TABLE.heads, key.dataMarket)) ?? EMPTY_HEADS

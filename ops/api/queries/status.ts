@@ -6,22 +6,22 @@ import type { EpochKey } from '../../../schemas/types.ts'
 import { HELD_MS } from '../../../streams/held-back.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
+import type { EpochPhase } from '../../reading/epoch-phases.ts'
+import { type EpochProgress, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
 import { isServed } from '../../reading/known-markets.ts'
 import type { Asked } from '../asked.ts'
 import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
 import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'
-import { phaseOfRow } from '../view/epoch-row.ts'
 import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import {
   EMPTY_HEADS,
-  type EpochRow,
   epochParts,
   fromJson,
   type Heads,
   MARKETS,
   type MarketsRow,
   TABLE,
-  type Unsettled,
+  type Unanchored,
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { anchorItem } from './batches.ts'
@@ -65,47 +65,52 @@ export function listMarkets(reader: ViewReader, rules: ProtocolRules): Page<Mark
 
 /** Epochs that a later one has overtaken, that failed, or that were never released. Newest first. */
 export function listGaps(reader: ViewReader, topics: Topics, page: PageQuery, market?: string): Promise<Page<Gap>> {
-  const prefix = market === undefined ? prefixOf(TABLE.unsettled) : prefixOf(TABLE.unsettled, market)
+  const prefix = market === undefined ? prefixOf(TABLE.unanchored) : prefixOf(TABLE.unanchored, market)
   return pageOf(reader, { prefix, page, newestFirst: true }, (key, row) => {
     const [, dataMarket, epochId] = partsOf(key)
-    return gapOf(reader, topics, { dataMarket: dataMarket!, epochId: Number(epochId) }, fromJson<Unsettled>(row))
+    return gapOf(reader, topics, { dataMarket: dataMarket!, epochId: Number(epochId) }, fromJson<Unanchored>(row))
   })
 }
 
-function gapOf(reader: ViewReader, topics: Topics, key: EpochKey, row: Unsettled): Gap | undefined {
+function gapOf(reader: ViewReader, topics: Topics, key: EpochKey, row: Unanchored): Gap | undefined {
   return row.last === undefined ? stuckOf(reader, topics, key) : notReleased(key, row.last, row)
 }
 
-function notReleased(key: EpochKey, lastEpochId: number, { before, skippedInBlock }: Unsettled): Gap {
+function notReleased(key: EpochKey, lastEpochId: number, { before, skippedInBlock }: Unanchored): Gap {
   const after = `epoch ${before} was released after epoch ${key.epochId - 1}`
-  if (skippedInBlock === undefined) return { ...key, lastEpochId, cause: 'NOT_RELEASED', detail: after }
+  if (skippedInBlock === undefined) return { ...key, lastEpochId, phase: 'UNKNOWN', outcome: null, detail: after }
   const detail = `${after}, in block ${skippedInBlock}, as the market’s owner chose`
-  return { ...key, lastEpochId, cause: 'SKIPPED_BY_OWNER', detail }
+  return { ...key, lastEpochId, phase: 'SKIPPED', outcome: null, detail }
 }
 
 function stuckOf(reader: ViewReader, topics: Topics, key: EpochKey): Gap | undefined {
-  const row = reader.getJson<EpochRow>(keyOf(TABLE.epochs, ...epochParts(key)))
-  const found = row && causeOf(row, key.epochId, headsOf(reader, key.dataMarket))
-  if (!found) return undefined
-  const [cause, detail] = found
-  return { ...key, lastEpochId: key.epochId, cause, detail: detail || errorsOf(reader, topics, key, row) }
+  const row = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
+  if (!row) return undefined
+  const [phase, outcome] = [phaseOf(row), outcomeOf(row)]
+  const isLost = outcome === 'LATE' || outcome === 'FAILED'
+  const overtaken = isLost ? '' : overtakenBy(phase, key.epochId, headsOf(reader, key.dataMarket))
+  if (overtaken === undefined) return undefined
+  return { ...key, lastEpochId: key.epochId, phase, outcome, detail: overtaken || errorsOf(reader, topics, key, row) }
 }
 
-/** The rule that an epoch on its way breaks; undefined for one that is merely not done yet. */
-function causeOf(row: EpochRow, epochId: number, heads: Heads): [Gap['cause'], string] | undefined {
-  if (phaseOfRow(row) === 'FAILED')
-    return [Object.values(row.anchors).some(({ state }) => state === 'LATE') ? 'LATE' : 'FAILED', '']
-  if (row.closeBlock === null)
-    return epochId < heads.closed ? ['NOT_CLOSED', `epoch ${heads.closed} is closed, this one is not`] : undefined
-  if (row.batches === null)
-    return epochId < heads.batched
-      ? ['NOT_BATCHED', `epoch ${heads.batched} has its batches, this one has none`]
-      : undefined
-  return epochId < heads.final ? ['NOT_ANCHORED', ''] : undefined
+/** What a later epoch has that this one lacks; undefined when none has: it is merely not done yet. */
+function overtakenBy(phase: EpochPhase, epochId: number, { closed, batched, final }: Heads): string | undefined {
+  switch (phase) {
+    case 'OPEN':
+      return epochId < closed ? `epoch ${closed} is closed, this one is not` : undefined
+    case 'COUNTING':
+      return epochId < batched ? `epoch ${batched} has its batches, this one has none` : undefined
+    case 'STORING':
+    case 'MINING':
+    case 'CONFIRMING':
+      return epochId < final ? '' : undefined
+    default:
+      return undefined
+  }
 }
 
 /** What the anchors of the epoch say last. */
-function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochRow): string {
+function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochProgress): string {
   const words = Object.keys(row.anchors).flatMap((index) => {
     const anchor = anchorItem(reader, topics, { ...key, batchIndex: Number(index) })
     if (!anchor || anchor.state === 'FINAL') return []
@@ -122,7 +127,7 @@ export async function healthOf({ reader, topics, rules, health, stages, held, vi
   const report = health.report()
   const ofMarkets = marketsSeen(reader, rules).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
-    const stuck = items.filter(({ cause }) => cause !== 'NOT_RELEASED' && cause !== 'SKIPPED_BY_OWNER')
+    const stuck = items.filter(({ phase }) => phase !== 'UNKNOWN' && phase !== 'SKIPPED')
     return { dataMarket, headEpoch: headEpoch(reader, dataMarket), stuck }
   })
   return {

@@ -1,6 +1,6 @@
 /** The rows of one commit as they come together. */
 import type { AnchorKey, EpochKey, EpochTick, VerdictReason } from '../../../schemas/types.ts'
-import { asSkipped, isSettled } from './epoch-row.ts'
+import { type EpochProgress, isAnchored, unseenEpoch, withRecord } from '../../reading/epoch-progress.ts'
 import { keyOf, number } from './keys.ts'
 import { createMarketRows, type MarketRows } from './market-rows.ts'
 import type { Origin } from './origin.ts'
@@ -9,8 +9,6 @@ import {
   type Change,
   type Counts,
   EMPTY_COUNTS,
-  EMPTY_EPOCH,
-  type EpochRow,
   epochParts,
   json,
   KEPT,
@@ -18,7 +16,7 @@ import {
   NONE_KEPT,
   NOTHING,
   TABLE,
-  type Unsettled,
+  type Unanchored,
 } from './rows.ts'
 import type { ViewWrite } from './store.ts'
 
@@ -27,8 +25,6 @@ export interface ChainHead {
   readonly at: number
 }
 
-type Released = Pick<EpochTick, 'dataMarket' | 'epochId' | 'releaseBlock' | 'skippedFrom'>
-
 export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
   put(key: string, value: Buffer): void
   del(key: string): void
@@ -36,14 +32,14 @@ export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
   get(key: string): Buffer | undefined
   /** One more submission is kept, or `by` fewer. */
   kept(origin: Origin, by: 1 | -1): void
-  epochRow(key: EpochKey): EpochRow
+  epochRow(key: EpochKey): EpochProgress
   /** Ticks, batches or anchors name the epoch. */
   isKnown(key: EpochKey): boolean
-  epoch(key: EpochKey, change: (row: EpochRow) => EpochRow, time: number): void
+  epoch(key: EpochKey, change: (row: EpochProgress) => EpochProgress, time: number): void
   /** One more submission of the epoch, or with a reason one more verdict. */
   count(key: EpochKey, time: number, reason?: VerdictReason): void
   /** The newest epoch of its market is at least this one; between them and the one before, none was released. */
-  released(open: Released): void
+  released(open: EpochTick, at: number): void
   chainHead(head: ChainHead): void
   anchorChanged(key: AnchorKey): void
   /** Everything to write. */
@@ -74,10 +70,10 @@ function createWrites(cache: RowCache) {
 }
 
 /** Those between the newest release and this one: missing, and skipped by the market's owner. */
-function missingBefore(open: Released, released: number): [EpochKey, Unsettled][] {
+function missingBefore(open: EpochTick, released: number): [EpochKey, Unanchored][] {
   const { dataMarket, epochId, releaseBlock, skippedFrom } = open
   const skipped = skippedFrom > 0 ? skippedFrom : epochId
-  const missing: [EpochKey, Unsettled][] = []
+  const missing: [EpochKey, Unanchored][] = []
   if (released > 0 && skipped > released + 1)
     missing.push([
       { dataMarket, epochId: released + 1 },
@@ -91,22 +87,22 @@ function missingBefore(open: Released, released: number): [EpochKey, Unsettled][
   return missing
 }
 
-interface Settling {
+interface Telling {
   readonly del: (key: string) => void
-  readonly unsettled: (key: EpochKey, row: Unsettled) => void
+  readonly unanchored: (key: EpochKey, row: Unanchored) => void
   readonly heads: MarketRows['heads']
 }
 
-function tellWhetherSettled(key: EpochKey, row: EpochRow, { del, unsettled, heads }: Settling): void {
+function tellWhetherAnchored(key: EpochKey, row: EpochProgress, { del, unanchored, heads }: Telling): void {
   if (row.skippedInBlock !== null) return // `released` has said so
-  if (isSettled(row)) {
-    del(keyOf(TABLE.unsettled, ...epochParts(key)))
+  if (isAnchored(row)) {
+    del(keyOf(TABLE.unanchored, ...epochParts(key)))
     heads(key.dataMarket, { final: key.epochId })
-  } else unsettled(key, {})
+  } else unanchored(key, {})
 }
 
 /** The epochs that a release says were skipped, the newest of them: they may have had a release. */
-function skippedBy({ dataMarket, epochId: last, skippedFrom }: Released): EpochKey[] {
+function skippedBy({ dataMarket, epochId: last, skippedFrom }: EpochTick): EpochKey[] {
   const from = skippedFrom > 0 ? Math.max(skippedFrom, last - SKIPPED_LOOKED_AT) : last
   return Array.from({ length: last - from }, (_, i) => ({ dataMarket, epochId: from + i }))
 }
@@ -119,7 +115,8 @@ export function createCommit(cache: RowCache): ViewCommit {
     cache.set(key, row)
     changed.rows.add(key)
   }
-  const epochRow = (key: EpochKey): EpochRow => cache.get<EpochRow>(epochKey(key)) ?? EMPTY_EPOCH
+  const knownRow = (key: EpochKey): EpochProgress | undefined => cache.get<EpochProgress>(epochKey(key))
+  const epochRow = (key: EpochKey): EpochProgress => knownRow(key) ?? unseenEpoch(key.epochId)
 
   const countsChanged = (key: EpochKey, time: number, change: (counts: Counts) => Counts): void => {
     const id = keyOf(TABLE.counts, ...epochParts(key))
@@ -129,7 +126,8 @@ export function createCommit(cache: RowCache): ViewCommit {
     keep(id, { ...change(counts), hour: Math.max(hour, counts.hour) })
   }
   const { headsOf, heads, beginAnew, market } = createMarketRows(cache, keep)
-  const unsettled = (key: EpochKey, row: Unsettled): void => put(keyOf(TABLE.unsettled, ...epochParts(key)), json(row))
+  const unanchored = (key: EpochKey, row: Unanchored): void =>
+    put(keyOf(TABLE.unanchored, ...epochParts(key)), json(row))
   return {
     put,
     del,
@@ -139,7 +137,7 @@ export function createCommit(cache: RowCache): ViewCommit {
       keep(KEPT, { ...before, [origin]: before[origin] + by })
     },
     epochRow,
-    isKnown: (key) => epochRow(key) !== EMPTY_EPOCH,
+    isKnown: (key) => knownRow(key) !== undefined,
     epoch(key, change, time) {
       keep(epochKey(key), change(epochRow(key)))
       changed.epochs.set(epochKey(key), key)
@@ -156,20 +154,20 @@ export function createCommit(cache: RowCache): ViewCommit {
     heads,
     market,
     beginAnew,
-    released(open) {
+    released(open, at) {
       for (const key of skippedBy(open)) {
-        const row = epochRow(key)
-        if (row === EMPTY_EPOCH || row.closeBlock !== null) continue
-        keep(epochKey(key), asSkipped(row, open.releaseBlock))
-        del(keyOf(TABLE.unsettled, ...epochParts(key))) // that of the first is written next
+        const [row, after] = [knownRow(key), withRecord(epochRow(key), { tick: open, at })]
+        if (row === undefined || after === row) continue
+        keep(epochKey(key), after)
+        del(keyOf(TABLE.unanchored, ...epochParts(key))) // that of the first is written next
       }
-      for (const [key, row] of missingBefore(open, headsOf(open.dataMarket).released)) unsettled(key, row)
+      for (const [key, row] of missingBefore(open, headsOf(open.dataMarket).released)) unanchored(key, row)
       heads(open.dataMarket, { released: open.epochId })
     },
     chainHead: (head) => keep(CHAIN_HEAD, head),
     anchorChanged: (key) => void anchors.set(keyOf(...epochParts(key), number(key.batchIndex + 1)), key),
     finish() {
-      for (const key of changed.epochs.values()) tellWhetherSettled(key, epochRow(key), { del, unsettled, heads })
+      for (const key of changed.epochs.values()) tellWhetherAnchored(key, epochRow(key), { del, unanchored, heads })
       for (const key of changed.rows) put(key, json(cache.get(key)))
       const verdicts = [...changed.counts].filter(([id]) => cache.get(id) !== undefined).map(([, key]) => key)
       return {

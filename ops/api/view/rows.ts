@@ -1,11 +1,12 @@
 /** What the view keeps, and under which key (keys.ts says how parts become one). */
 import type { AnchorKey, AnchorState, EpochKey, LogPosition, ServedMarket } from '../../../schemas/types.ts'
+import { isEnd, isLost } from '../../reading/epoch-phases.ts'
 import type { Project } from '../schema.ts'
 import { keyOf, number } from './keys.ts'
 import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '5'
+export const LAYOUT = '6'
 
 /** One letter each, the first part of a key. */
 export const TABLE = {
@@ -13,12 +14,12 @@ export const TABLE = {
   meta: 'm',
   /** Newest epochs of a market, by how far they came: `Heads`. */
   heads: 'h',
-  /** Market, epoch: `EpochRow`; only epochs that ticks, batches or anchors named. */
+  /** Market, epoch: `EpochProgress`; only epochs that ticks, batches or anchors named. */
   epochs: 'e',
   /** Market, epoch: `Counts`; of every epoch that a submission named. */
   counts: 'c',
-  /** Market, epoch: not settled, or (with `last`) never released: `Unsettled`. */
-  unsettled: 'u',
+  /** Market, epoch: not anchored (yet), or (with `last`) never released: `Unanchored`. */
+  unanchored: 'u',
   /** Market, epoch, project: `Project`. */
   projects: 'f',
   /** Market, epoch, project: index of its batch. */
@@ -62,39 +63,6 @@ export interface Heads {
   readonly final: number
 }
 
-export interface EpochRow {
-  readonly releaseBlock: number | null
-  readonly releaseHash: string
-  /** Block of the release before this one, which left the chain. */
-  readonly earlierReleaseBlock: number | null
-  /** The market's owner skipped it in this block, after its release had left the chain. */
-  readonly skippedInBlock: number | null
-  readonly closeBlock: number | null
-  readonly closeHash: string
-  readonly begin: number | null
-  readonly end: number | null
-  readonly releasedAt: number | null
-  readonly closedAt: number | null
-  readonly batchedAt: number | null
-  readonly projects: number
-  readonly projectsWithoutQuorum: number
-  readonly votes: number
-  readonly voters: number
-  /** null before the summary. */
-  readonly batches: number | null
-  /** By index; -1 is the ending call. */
-  readonly anchors: Readonly<Record<number, AnchorSteps>>
-}
-
-/** How far a batch is, and when it came there; null: not seen. */
-export interface AnchorSteps {
-  readonly state: AnchorState
-  readonly attested: boolean
-  readonly storedAt: number | null
-  readonly minedAt: number | null
-  readonly finalAt: number | null
-}
-
 export interface Counts {
   readonly submissions: number
   readonly reasons: Readonly<Record<string, number>>
@@ -107,7 +75,7 @@ export type Kept = Readonly<Record<Origin, number>>
 export const KEPT = keyOf(TABLE.meta, 'kept')
 export const NONE_KEPT: Kept = { OWNER: 0, UNPROVEN: 0 }
 
-export interface Unsettled {
+export interface Unanchored {
   /** The last epoch that was never released; absent for one that was. */
   readonly last?: number
   /** The epoch whose release showed it. */
@@ -157,25 +125,6 @@ export interface Change {
   readonly anchors: readonly AnchorKey[]
 }
 
-export const EMPTY_EPOCH: EpochRow = {
-  releaseBlock: null,
-  releaseHash: '',
-  earlierReleaseBlock: null,
-  skippedInBlock: null,
-  closeBlock: null,
-  closeHash: '',
-  begin: null,
-  end: null,
-  releasedAt: null,
-  closedAt: null,
-  batchedAt: null,
-  projects: 0,
-  projectsWithoutQuorum: 0,
-  votes: 0,
-  voters: 0,
-  batches: null,
-  anchors: {},
-}
 export const EMPTY_COUNTS: Counts = { submissions: 0, reasons: {}, hour: 0 }
 export const EMPTY_HEADS: Heads = { released: 0, closed: 0, batched: 0, final: 0 }
 
@@ -203,7 +152,7 @@ export function indexKeys(parts: readonly string[], origin: Origin, { receivedAt
 const timeKey = (time: number): string => number(Math.max(0, time))
 
 export const queueOf = (state: AnchorState): 'pending' | 'final' | 'failed' =>
-  state === 'FINAL' ? 'final' : state === 'LATE' || state === 'FAILED' ? 'failed' : 'pending'
+  isEnd(state) ? (isLost(state) ? 'failed' : 'final') : 'pending'
 
 /** Values of rows: JSON, or a time and the bytes of the topic. */
 export const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))

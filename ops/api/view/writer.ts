@@ -5,9 +5,9 @@ import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { FetchedPartition, LogRecord } from '../../../streams/ports.ts'
 import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
+import { withRecord } from '../../reading/epoch-progress.ts'
 import { EQUIVOCATIONS_MAX } from './bounds.ts'
 import { createCommit, type ViewCommit } from './commit.ts'
-import { withAnchor, withFinalization, withSummary, withTick } from './epoch-row.ts'
 import { keyOf } from './keys.ts'
 import type { RowCache } from './row-cache.ts'
 import { anchorParts, type BatchRow, epochParts, json, NOTHING, queueOf, TABLE, timed } from './rows.ts'
@@ -88,7 +88,7 @@ const APPLY: { readonly [K in Kind]: Apply<K> } = {
     if (!event) return
     if (!isEpochSummary(event)) return onBatch(commit, { dataMarket, epochId: event.epochId }, event, record)
     const epoch = { dataMarket, epochId: event.summaryOf }
-    commit.epoch(epoch, (row) => withSummary(row, event, record.timestamp), record.timestamp)
+    commit.epoch(epoch, (row) => withRecord(row, { summary: event, at: record.timestamp }), record.timestamp)
     commit.heads(dataMarket, { batched: event.summaryOf })
   },
   anchors(_, commit, { key, value: anchor, record }) {
@@ -105,9 +105,9 @@ function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
   for (const market of tick.markets) if (market.served) commit.beginAnew(market.dataMarket)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
   const key = { dataMarket, epochId }
-  if (kind === 'OPEN') commit.released(tick)
+  if (kind === 'OPEN') commit.released(tick, time)
   else commit.heads(dataMarket, { closed: epochId })
-  commit.epoch(key, (row) => withTick(row, tick, time), time)
+  commit.epoch(key, (row) => withRecord(row, { tick, at: time }), time)
 }
 
 /** A row has a bounded size however many votes there were: what a project's parts have in common, and the first slots. */
@@ -119,7 +119,7 @@ function onFinalization(commit: ViewCommit, key: EpochKey, project: ProjectFinal
     keyOf(TABLE.projects, ...epochParts(key), projectId),
     json({ projectId, snapshotCid, votes, voters, ...shown }),
   )
-  commit.epoch(key, (epoch) => withFinalization(epoch, project), time)
+  commit.epoch(key, (row) => withRecord(row, { finalization: project, at: time }), time)
 }
 
 function onBatch(commit: ViewCommit, key: EpochKey, batch: Batch, { offset, timestamp }: LogRecord): void {
@@ -142,6 +142,7 @@ function onAnchor(commit: ViewCommit, key: AnchorKey, anchor: Anchor | null, { t
     commit.put(keyOf(TABLE.anchorQueues, queueOf(anchor.state), ...parts), NOTHING)
     if (anchor.cid !== '') commit.put(keyOf(TABLE.batchCids, anchor.cid, ...parts), NOTHING)
   }
-  commit.epoch(key, (row) => withAnchor(row, key.batchIndex, anchor, timestamp), timestamp)
+  const { batchIndex } = key
+  commit.epoch(key, (row) => withRecord(row, { batchIndex, anchor, at: timestamp }), timestamp)
   commit.anchorChanged(key)
 }

@@ -129,7 +129,8 @@ describe('gaps', () => {
           dataMarket: MARKET,
           epochId: 4,
           lastEpochId: 5,
-          cause: 'NOT_RELEASED',
+          phase: 'UNKNOWN',
+          outcome: null,
           detail: 'epoch 6 was released after epoch 3',
         },
       ],
@@ -159,11 +160,11 @@ test('behavior: epochs that the market’s owner skipped are no fault, and the A
     expect((await running.get('/v1/epochs/6')).statusCode).toBe(404)
     const { items } = (await running.get('/v1/epochs/gaps')).json()
     expect(
-      items.map(({ epochId, lastEpochId, cause }: Record<string, unknown>) => [epochId, lastEpochId, cause]),
+      items.map(({ epochId, lastEpochId, phase }: Record<string, unknown>) => [epochId, lastEpochId, phase]),
     ).toEqual([
-      [8, 8, 'SKIPPED_BY_OWNER'],
-      [6, 7, 'NOT_RELEASED'],
-      [2, 4, 'SKIPPED_BY_OWNER'],
+      [8, 8, 'SKIPPED'],
+      [6, 7, 'UNKNOWN'],
+      [2, 4, 'SKIPPED'],
     ])
   } finally {
     await running.close()
@@ -192,7 +193,7 @@ test('behavior: a release that left the chain, and what came in its place, is na
       expect(given).toMatchObject({ ...found, submissions: 0 })
     }
     const { items } = (await running.get('/v1/epochs/gaps')).json()
-    const skipped = items.filter(({ cause }: Record<string, unknown>) => cause === 'SKIPPED_BY_OWNER')
+    const skipped = items.filter(({ phase }: Record<string, unknown>) => phase === 'SKIPPED')
     expect(skipped).toMatchObject([{ epochId: 3, lastEpochId: 4 }])
     expect(items.map(({ epochId }: Record<string, unknown>) => epochId)).not.toContain(4)
   } finally {

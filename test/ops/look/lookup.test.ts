@@ -5,7 +5,7 @@ import { epochQuery, epochSchema, whyQuery, whySchema } from '../../../ops/look/
 import { renderEpochs, renderWhy } from '../../../ops/look/render.ts'
 import { epochStatus } from '../../../ops/reading/epoch.ts'
 import { why } from '../../../ops/reading/why.ts'
-import type { Submission, VerdictReason } from '../../../schemas/types.ts'
+import type { Anchor, Submission, VerdictReason } from '../../../schemas/types.ts'
 import { newFolder } from '../../folder.ts'
 import {
   anchorOf,
@@ -157,6 +157,7 @@ describe('epoch', () => {
       dataMarket: MARKET,
       epochId: 3,
       phase: 'ANCHORED',
+      outcome: null,
       next: 'Validators attest the batches.',
       releaseBlock: 10,
       earlierReleaseBlock: null,
@@ -197,16 +198,37 @@ describe('epoch', () => {
     await tick({ kind: 'OPEN' })
     expect((await status()).phase).toBe('OPEN')
     await tick({ kind: 'CLOSE', blockNumber: 16 })
-    expect((await status()).phase).toBe('CLOSED')
-    await put(topics.anchors, { ...key, batchIndex: 0 }, anchorOf({ state: 'PLANNED' }))
-    expect((await status()).phase).toBe('ANCHORING')
-    await put(topics.anchors, { ...key, batchIndex: 0 }, anchorOf({}))
-    await put(topics.anchors, { ...key, batchIndex: -1 }, anchorOf({}))
+    expect((await status()).phase).toBe('COUNTING')
+    const batch = (index: number, fields: Partial<Anchor>) =>
+      put(topics.anchors, { ...key, batchIndex: index }, anchorOf(fields))
+    await batch(0, { state: 'PLANNED', cid: '' })
+    expect((await status()).phase).toBe('STORING')
+    await batch(0, {})
+    await batch(-1, {})
     expect((await status()).phase).toBe('ANCHORED')
-    await put(topics.anchors, { ...key, batchIndex: 0 }, anchorOf({ attested: true }))
+    await batch(0, { attested: true })
     expect((await status()).phase).toBe('ATTESTED')
-    await put(topics.anchors, { ...key, batchIndex: 0 }, anchorOf({ state: 'LATE', error: 'too late' }))
-    expect(await status()).toMatchObject({ phase: 'FAILED', batches: [{ error: 'too late' }] })
+    await batch(0, { state: 'LATE', error: 'too late', blockHash: '' })
+    expect(await status()).toMatchObject({ phase: 'MINING', outcome: 'LATE', batches: [{ error: 'too late' }] })
+    expect(textOf(renderEpochs([await status()]))).toMatch(/: MINING, LATE\n/)
+  })
+
+  test('behavior: batches that the stage anchor has not taken are found behind those that it has', async () => {
+    const { topics, put } = fixture
+    const cut = async (epochId: number) => {
+      const { offset } = await put(topics.batches, { dataMarket: MARKET }, batchOf({ epochId }))
+      const blocks = { releaseBlock: 10, closeBlock: 16, closeBlockHash: HASH }
+      const totals = { batches: 1, projects: 1, projectsWithoutQuorum: 0, submissions: 1 }
+      await put(topics.batches, { dataMarket: MARKET }, { summaryOf: epochId, ...blocks, ...totals })
+      return offset
+    }
+    const before = await cut(2)
+    await put(topics.anchors, { dataMarket: MARKET, epochId: 2, batchIndex: 0 }, anchorOf({ batchOffset: before }))
+    await tick({ kind: 'OPEN' })
+    await tick({ kind: 'CLOSE', blockNumber: 16 })
+    expect((await status()).phase).toBe('COUNTING')
+    await cut(3)
+    expect(await status()).toMatchObject({ phase: 'STORING', batches: [] })
   })
 
   test('behavior: a release after a reorganisation takes an earlier close back', async () => {

@@ -4,10 +4,10 @@ import { isAccepted } from '../../../../topology/verdict.ts'
 import type { Gap } from '../../schema.ts'
 import { count, duration, percent, plural, sentence } from './format.ts'
 import { heldBack, logAway, stageStill } from './log-rules.ts'
-import { currentPhase, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
+import { currentPhase, isAnchored, isLost, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
 import { roleDown, roleWaits, storeFails, storesWait } from './role-rules.ts'
 import type { Assessment, MarketFacts, Rule } from './rule.ts'
-import { GAP_HELP, PHASE_HELP, reasonWords, type Tone } from './words.ts'
+import { EPOCH_PHASES, gapWords, PHASE_HELP, reasonWords, type Tone } from './words.ts'
 
 /** Epochs of the past that a judgement looks at. */
 const RECENT = 12
@@ -33,16 +33,16 @@ const stuck: Rule = ({ epochs, now, ...facts }) => {
   const held = gapsOf(facts).flatMap((gap) => {
     const epoch = epochs.find(({ epochId }) => epochId === gap.epochId)
     const phase = epoch && currentPhase(phasesOf(epoch, now, {}, true))
-    return phase?.state === 'late' ? [{ gap, phase }] : []
+    return phase?.state === 'slow' ? [{ gap, phase }] : []
   })
   const oldest = held.at(-1)
   if (!oldest) return undefined
   const { gap, phase } = oldest
   return {
     tone: 'bad',
-    title: `Epoch ${gap.epochId} is stuck: ${PHASE_HELP[phase.id].stuck}`,
+    title: `Epoch ${gap.epochId} is stuck: ${PHASE_HELP[phase.phase].stuck}`,
     detail: `${sentence(gap.detail)}${held.length > 1 ? ` ${plural(held.length, 'epoch')} in all are stuck.` : ''}`,
-    advice: PHASE_HELP[phase.id].advice,
+    advice: PHASE_HELP[phase.phase].advice,
     epochId: gap.epochId,
   }
 }
@@ -57,13 +57,14 @@ const failedLately: Rule = (facts) => {
 const failedBefore: Rule = (facts) => failureOf(facts, 'warn', () => true)
 
 function failureOf(facts: MarketFacts, tone: Tone, counts: (gap: Gap) => boolean): Assessment | undefined {
-  const failed = gapsOf(facts).filter((gap) => ENDED.includes(gap.cause) && counts(gap))
+  const failed = gapsOf(facts).filter((gap) => isLost(gap) && counts(gap))
   const [newest] = failed
   if (!newest) return undefined
-  const { epochId, cause, detail } = newest
+  const { epochId, detail } = newest
+  const { gap, advice } = gapWords(newest)
   return {
     tone,
-    title: `Epoch ${epochId} ${GAP_HELP[cause].title}`,
+    title: `Epoch ${epochId} ${gap}`,
     detail: [
       sentence(detail),
       failed.length > 1 ? `${plural(failed.length, 'epoch')} in all.` : '',
@@ -71,12 +72,10 @@ function failureOf(facts: MarketFacts, tone: Tone, counts: (gap: Gap) => boolean
     ]
       .filter(Boolean)
       .join(' '),
-    advice: GAP_HELP[cause].advice,
+    advice,
     epochId,
   }
 }
-
-const ENDED: readonly Gap['cause'][] = ['FAILED', 'LATE']
 
 /** Newest first. */
 const gapsOf = ({ health, dataMarket }: Pick<MarketFacts, 'health' | 'dataMarket'>): readonly Gap[] =>
@@ -85,18 +84,18 @@ const gapsOf = ({ health, dataMarket }: Pick<MarketFacts, 'health' | 'dataMarket
 /** Sooner than the API says `stuck`: a phase takes far longer than it usually does here. */
 const slowPhase: Rule = ({ epochs, now }) => {
   const usual = usualPhases(epochs)
-  const late = epochs.filter(isUnderWay).flatMap((epoch) => {
+  const slow = epochs.filter(isUnderWay).flatMap((epoch) => {
     const phase = currentPhase(phasesOf(epoch, now, usual))
-    return phase?.state === 'late' ? [{ epoch, phase }] : []
+    return phase?.state === 'slow' ? [{ epoch, phase }] : []
   })
-  const oldest = late.at(-1)
+  const oldest = slow.at(-1)
   if (!oldest) return undefined
   const { epoch, phase } = oldest
   return {
     tone: 'warn',
-    title: `Epoch ${epoch.epochId} is held up: ${PHASE_HELP[phase.id].stuck}`,
-    detail: `${phase.name} takes ${duration(phase.ms ?? 0)} so far, usually ${duration(usual[phase.id] ?? 0)}.${late.length > 1 ? ` ${plural(late.length - 1, 'other epoch')} held up too.` : ''}`,
-    advice: PHASE_HELP[phase.id].advice,
+    title: `Epoch ${epoch.epochId} is held up: ${PHASE_HELP[phase.phase].stuck}`,
+    detail: `${EPOCH_PHASES[phase.phase].name} takes ${duration(phase.ms ?? 0)} so far, usually ${duration(usual[phase.phase] ?? 0)}.${slow.length > 1 ? ` ${plural(slow.length - 1, 'other epoch')} held up too.` : ''}`,
+    advice: PHASE_HELP[phase.phase].advice,
     epochId: epoch.epochId,
   }
 }
@@ -212,7 +211,7 @@ const RULES: readonly Rule[] = [
 ]
 
 function healthy({ epochs, now }: MarketFacts): Assessment {
-  const final = epochs.find((epoch) => !isUnderWay(epoch))
+  const final = epochs.find(isAnchored)
   const underWay = epochs.filter(isUnderWay).length
   const last = final
     ? `Epoch ${final.epochId} reached the chain${final.finalAt !== null ? ` ${duration(now - final.finalAt)} ago` : ''}`

@@ -1,63 +1,95 @@
 /** What a state means and what to do about it, for someone who has not read the code. Pure. */
-import type { AnchorItem, Gap } from '../../schema.ts'
-import type { PhaseId } from './phases.ts'
+
+import type { EpochOutcome, EpochPhase, PhaseUnderWay } from '../../../reading/epoch-phases.ts'
+import type { AnchorItem, EpochSummary, Gap } from '../../schema.ts'
+import { isLost } from './phases.ts'
+
+export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'muted'
 
 /** What an epoch waits for in a phase, and where to look when that does not come. */
 export const PHASE_HELP = {
-  window: {
+  OPEN: {
     waits: 'for the first block past its submission window',
     stuck: 'no block past its submission window was seen',
     advice: 'Check that the chain node answers and makes blocks, and that the role clock runs.',
   },
-  count: {
+  COUNTING: {
     waits: 'for its votes to be counted and its batches to be cut',
     stuck: 'its votes are not counted yet',
     advice: 'Check that a process runs each of the roles tick-fanout, validate, admit, consensus and batch.',
   },
-  store: {
+  STORING: {
     waits: 'for its batches to be stored on IPFS',
     stuck: 'its batches are not stored on IPFS yet',
     advice: 'Check that the IPFS node answers and has disk space, and that the roles anchor and anchor-effects run.',
   },
-  mine: {
+  MINING: {
     waits: 'for its transactions to be mined',
     stuck: 'its transactions are not in a block yet',
     advice: 'Check the balance of the signer, the gas price and the chain node; `sequencer doctor` checks all three.',
   },
-  confirm: {
+  CONFIRMING: {
     waits: 'for enough blocks on top of its transactions, and for the call that ends it',
     stuck: 'its transactions are mined but not final',
     advice: 'Check that the chain node goes on making blocks.',
   },
-} as const satisfies Record<PhaseId, { waits: string; stuck: string; advice: string }>
+} as const satisfies Record<PhaseUnderWay, { waits: string; stuck: string; advice: string }>
 
-export const GAP_HELP = {
-  NOT_RELEASED: {
-    title: 'was never released',
+/** Its name, and what it means that a later epoch has overtaken one in this phase. */
+export const EPOCH_PHASES = {
+  UNKNOWN: {
+    name: 'Not released',
+    tone: 'muted',
+    gap: 'was never released',
     advice: 'The contract skipped it, or its release was not seen. Compare with the contract: `sequencer audit`.',
   },
-  SKIPPED_BY_OWNER: {
-    title: 'was skipped by the market’s owner',
+  SKIPPED: {
+    name: 'Skipped by the owner',
+    tone: 'muted',
+    gap: 'was skipped by the market’s owner',
     advice: 'Nothing to be done: the contract has no such epoch, and no vote counts for it.',
   },
-  NOT_CLOSED: { title: 'is not closed', advice: PHASE_HELP.window.advice },
-  NOT_BATCHED: { title: 'has no batches', advice: PHASE_HELP.count.advice },
-  NOT_ANCHORED: {
-    title: 'is not on the chain',
-    advice:
-      'Check IPFS, the balance of the signer and the chain node (`sequencer doctor`), and that the roles anchor and anchor-effects run.',
-  },
+  OPEN: { name: 'Window open', tone: 'busy', gap: 'is not closed', advice: PHASE_HELP.OPEN.advice },
+  COUNTING: { name: 'Counting', tone: 'busy', gap: 'has no batches', advice: PHASE_HELP.COUNTING.advice },
+  STORING: { name: 'Storing', tone: 'busy', gap: 'is not on IPFS', advice: PHASE_HELP.STORING.advice },
+  MINING: { name: 'Mining', tone: 'busy', gap: 'is in no block', advice: PHASE_HELP.MINING.advice },
+  CONFIRMING: { name: 'Confirming', tone: 'busy', gap: 'is not final', advice: PHASE_HELP.CONFIRMING.advice },
+  ANCHORED: { name: 'Anchored', tone: 'good', gap: 'is on the chain', advice: '' },
+  ATTESTED: { name: 'Attested', tone: 'good', gap: 'is on the chain', advice: '' },
+} as const satisfies Record<EpochPhase, { name: string; tone: Tone; gap: string; advice: string }>
+
+export const EPOCH_OUTCOMES = {
   LATE: {
-    title: 'came too late for the contract',
+    name: 'Late',
+    tone: 'bad',
+    gap: 'came too late for the contract',
     advice: 'Its window for batches was over, so the contract kept nothing. Find out what held it up.',
   },
   FAILED: {
-    title: 'failed',
+    name: 'Failed',
+    tone: 'bad',
+    gap: 'failed',
     advice: 'The contract will never take the batch as it is: see its error on the page of the epoch.',
   },
-} as const satisfies Record<Gap['cause'], { title: string; advice: string }>
+  NO_QUORUM: {
+    name: 'No quorum',
+    tone: 'warn',
+    gap: 'has no batch',
+    advice: 'No project had enough votes for one CID: see its projects.',
+  },
+  EMPTY: { name: 'Empty', tone: 'muted', gap: 'has no batch', advice: 'Nobody’s vote was counted: see its verdicts.' },
+} as const satisfies Record<EpochOutcome, { name: string; tone: Tone; gap: string; advice: string }>
 
-export const ANCHOR_STATES = {
+/** What is wrong with an epoch, or what it waits for. */
+export const gapWords = ({ phase, outcome }: Pick<Gap, 'phase' | 'outcome'>) =>
+  outcome === null ? EPOCH_PHASES[phase] : EPOCH_OUTCOMES[outcome]
+
+/** Where an epoch stands, as its tag says. @param held it is slow or stuck */
+export function standingOf(epoch: Pick<EpochSummary, 'phase' | 'outcome'>, held = false): { name: string; tone: Tone } {
+  return held && !isLost(epoch) ? { name: 'Held up', tone: 'warn' } : gapWords(epoch)
+}
+
+export const BATCH_STATES = {
   UNKNOWN: { name: 'Unknown', tone: 'muted', help: 'A state that this console does not know.' },
   PLANNED: { name: 'Planned', tone: 'busy', help: 'The batch is cut; next it is stored on IPFS.' },
   STORED: { name: 'Stored', tone: 'busy', help: 'The batch is on IPFS; next its transaction is prepared.' },
@@ -69,19 +101,6 @@ export const ANCHOR_STATES = {
   LATE: { name: 'Late', tone: 'bad', help: 'The window of the contract was over; it kept nothing.' },
   FAILED: { name: 'Failed', tone: 'bad', help: 'It cannot be anchored any more; see the error.' },
 } as const satisfies Record<AnchorItem['state'], { name: string; tone: Tone; help: string }>
-
-export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'muted'
-
-export const EPOCH_PHASES = {
-  UNKNOWN: { name: 'Not released', tone: 'muted' },
-  SKIPPED: { name: 'Skipped by the owner', tone: 'muted' },
-  OPEN: { name: 'Window open', tone: 'busy' },
-  CLOSED: { name: 'Counting votes', tone: 'busy' },
-  ANCHORING: { name: 'Anchoring', tone: 'busy' },
-  ANCHORED: { name: 'Anchored', tone: 'good' },
-  ATTESTED: { name: 'Attested', tone: 'good' },
-  FAILED: { name: 'Failed', tone: 'bad' },
-} as const satisfies Record<string, { name: string; tone: Tone }>
 
 /** The batch index −1 is the call that ends an epoch. */
 export const callName = (batchIndex: number): string => (batchIndex < 0 ? 'Ending call' : `Batch ${batchIndex}`)

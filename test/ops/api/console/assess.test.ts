@@ -14,7 +14,8 @@ function epoch(epochId: number, released: number, through = 5, more: Partial<Epo
   return {
     dataMarket: MARKET,
     epochId,
-    phase: through >= 5 ? 'ATTESTED' : through >= 2 ? 'ANCHORING' : through >= 1 ? 'CLOSED' : 'OPEN',
+    phase: (['OPEN', 'COUNTING', 'STORING', 'MINING', 'CONFIRMING', 'ATTESTED'] as const)[through]!,
+    outcome: null,
     releaseBlock: 1,
     closeBlock: null,
     begin: 0,
@@ -124,7 +125,15 @@ describe('the state of a market in a sentence', () => {
   })
 
   const withGap = (gap: Partial<Gap>, more: Partial<MarketFacts> = {}) => {
-    const whole: Gap = { dataMarket: MARKET, epochId: 8, lastEpochId: 8, cause: 'NOT_ANCHORED', detail: '', ...gap }
+    const whole: Gap = {
+      dataMarket: MARKET,
+      epochId: 8,
+      lastEpochId: 8,
+      phase: 'STORING',
+      outcome: null,
+      detail: '',
+      ...gap,
+    }
     const { dataMarket } = whole
     return assess(facts({ health: health({ markets: [{ dataMarket, headEpoch: 9, stuck: [whole] }] }), ...more }))
   }
@@ -147,8 +156,8 @@ describe('the state of a market in a sentence', () => {
     expect(withGap({ dataMarket: '0x' }, { epochs: usual }).tone).toBe('good')
   })
   it('behavior: a batch that failed is told at once, and later when nothing is worse', () => {
-    expect(withGap({ cause: 'FAILED', detail: 'E39' })).toMatchObject({ tone: 'bad', title: 'Epoch 8 failed' })
-    expect(withGap({ cause: 'LATE', epochId: 1 })).toMatchObject({
+    expect(withGap({ outcome: 'FAILED', detail: 'E39' })).toMatchObject({ tone: 'bad', title: 'Epoch 8 failed' })
+    expect(withGap({ outcome: 'LATE', epochId: 1 })).toMatchObject({
       tone: 'warn',
       title: 'Epoch 1 came too late for the contract',
       detail: 'Later epochs are well.',

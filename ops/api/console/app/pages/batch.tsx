@@ -7,7 +7,7 @@ import { Ago, Card, Empty, Facts, Hash, Link, Shown, Tag } from '../parts/basics
 import { type Column, type Sort, VirtualTable } from '../parts/virtual-table.tsx'
 import { ofMarket } from '../place.ts'
 import { epochRoute } from '../routes.ts'
-import { ANCHOR_STATES } from '../words.ts'
+import { BATCH_STATES } from '../words.ts'
 
 export function Batch({ cid }: { cid: string }) {
   const answer = useAnswer<BatchDetail>(`/v1/batches/${encodeURIComponent(cid)}`, 'anchor')
@@ -21,7 +21,7 @@ export function Batch({ cid }: { cid: string }) {
 }
 
 function Whole({ batch }: { batch: BatchDetail }) {
-  const { name, tone, help } = ANCHOR_STATES[batch.state]
+  const { name, tone, help } = BATCH_STATES[batch.state]
   const content = `/v1/batches/${encodeURIComponent(batch.cid)}/content`
   return (
     <>
@@ -80,8 +80,8 @@ function Attestations({ batch: { attestations, attested } }: { batch: BatchDetai
     <>
       <p>
         {attested
-          ? 'Enough attested: the contract has finalized the batch.'
-          : 'More are needed before the contract finalizes the batch.'}
+          ? 'Enough validators have attested the batch.'
+          : 'More validators are needed before the batch counts as attested.'}
       </p>
       <ul class="attestations">
         {attestations.map(({ validator, matches, blockNumber, finalized }) => (
@@ -92,7 +92,7 @@ function Attestations({ batch: { attestations, attested } }: { batch: BatchDetai
             </Tag>
             <span class="note">
               block {blockNumber}
-              {finalized ? ', with this one it was final' : ''}
+              {finalized ? ', with this one there were enough' : ''}
             </span>
           </li>
         ))}

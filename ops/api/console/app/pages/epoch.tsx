@@ -6,12 +6,12 @@ import { clockTime, count, plural, sentence } from '../format.ts'
 import { Card, Empty, Facts, Hash, Link, Shown, Tag, Words } from '../parts/basics.tsx'
 import { EpochProjects } from '../parts/epoch-projects.tsx'
 import { EpochVerdicts } from '../parts/epoch-verdicts.tsx'
-import { isStuck, toneOf } from '../parts/timeline.tsx'
+import { isStuck } from '../parts/timeline.tsx'
 import { Track } from '../parts/track.tsx'
 import { currentPhase, phasesOf, usualPhases } from '../phases.ts'
 import { market, ofMarket } from '../place.ts'
 import { epochRoute, type Route } from '../routes.ts'
-import { ANCHOR_STATES, EPOCH_PHASES, PHASE_HELP } from '../words.ts'
+import { BATCH_STATES, PHASE_HELP, standingOf } from '../words.ts'
 
 const NEIGHBOURS_ASKED = 60
 
@@ -75,22 +75,21 @@ function Standing({ epoch }: { epoch: EpochDetail }) {
   const gaps = health.data?.markets.find(({ dataMarket }) => dataMarket === market.value)?.stuck ?? []
   const phases = phasesOf(epoch, now.value, usualPhases(others.data?.items ?? []), isStuck(gaps, epoch.epochId))
   const current = currentPhase(phases)
-  const late = current?.state === 'late' || current?.state === 'failed'
+  const held = current?.state === 'slow' || current?.state === 'failed'
+  const { name, tone } = standingOf(epoch, held)
   return (
-    <section class={`card standing ${late ? 'is-late' : ''}`} aria-label="Where it stands">
+    <section class={`card standing ${held ? 'is-held' : ''}`} aria-label="Where it stands">
       <div class="standing-head">
-        <Tag tone={toneOf(epoch, late)}>
-          {late && epoch.phase !== 'FAILED' ? 'Held up' : EPOCH_PHASES[epoch.phase].name}
-        </Tag>
+        <Tag tone={tone}>{name}</Tag>
         <p>
           <strong>Next:</strong> {epoch.next}
         </p>
       </div>
       <Track phases={phases} names />
-      {late && current && (
+      {held && current && (
         <p class="advice">
           <strong>What to do:</strong>{' '}
-          <Words text={`${gapWords(gaps, epoch.epochId)} ${PHASE_HELP[current.id].advice}`} />
+          <Words text={`${gapWords(gaps, epoch.epochId)} ${PHASE_HELP[current.phase].advice}`} />
         </p>
       )}
       <Facts rows={momentsOf(epoch, now.value)} />
@@ -167,8 +166,8 @@ const BatchRow = ({ batch }: { batch: EpochDetail['batches'][number] }) => (
   </li>
 )
 
-const StateTag = ({ state }: { state: string }) => {
-  const { name, tone, help } = ANCHOR_STATES[state as keyof typeof ANCHOR_STATES] ?? ANCHOR_STATES.UNKNOWN
+const StateTag = ({ state }: { state: keyof typeof BATCH_STATES }) => {
+  const { name, tone, help } = BATCH_STATES[state]
   return (
     <span title={help}>
       <Tag tone={tone}>{name}</Tag>

@@ -6,11 +6,10 @@ import { count, duration } from '../format.ts'
 import { Ago, Agreement, Card, Empty, Link, Scrolling, Shown, Tag } from '../parts/basics.tsx'
 import { GapList } from '../parts/gaps.tsx'
 import { Pager, usePages } from '../parts/pager.tsx'
-import { toneOf } from '../parts/timeline.tsx'
 import { currentPhase, phasesOf, usualPhases } from '../phases.ts'
 import { ofMarket } from '../place.ts'
 import { epochRoute } from '../routes.ts'
-import { EPOCH_PHASES } from '../words.ts'
+import { standingOf } from '../words.ts'
 
 const PAGE_ROWS = 25
 
@@ -86,7 +85,7 @@ const Rows = ({ epochs }: { epochs: readonly EpochSummary[] }) => {
             <Row
               key={epoch.epochId}
               epoch={epoch}
-              late={currentPhase(phasesOf(epoch, now.value, usual))?.state === 'late'}
+              slow={currentPhase(phasesOf(epoch, now.value, usual))?.state === 'slow'}
             />
           ))}
         </tbody>
@@ -95,13 +94,13 @@ const Rows = ({ epochs }: { epochs: readonly EpochSummary[] }) => {
   )
 }
 
-const Row = ({ epoch, late }: { epoch: EpochSummary; late: boolean }) => (
+const Row = ({ epoch, slow }: { epoch: EpochSummary; slow: boolean }) => (
   <tr>
     <th scope="row">
       <Link to={epochRoute(epoch.epochId)}>{epoch.epochId}</Link>
     </th>
     <td>
-      <Tag tone={toneOf(epoch, late)}>{EPOCH_PHASES[epoch.phase].name}</Tag>
+      <Standing epoch={epoch} slow={slow} />
     </td>
     <td class="nowrap">
       <Ago at={epoch.releasedAt} />
@@ -117,3 +116,8 @@ const Row = ({ epoch, late }: { epoch: EpochSummary; late: boolean }) => (
     <td class="num">{epoch.batches === null ? '–' : `${epoch.batchesFinal} of ${epoch.batches}`}</td>
   </tr>
 )
+
+const Standing = ({ epoch, slow }: { epoch: EpochSummary; slow: boolean }) => {
+  const { name, tone } = standingOf(epoch, slow)
+  return <Tag tone={tone}>{name}</Tag>
+}

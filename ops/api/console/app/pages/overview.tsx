@@ -12,7 +12,7 @@ import { AgreementOverview } from '../parts/projects.tsx'
 import { AnchorTable } from '../parts/queue.tsx'
 import { Roles } from '../parts/roles.tsx'
 import { isStuck, Timeline } from '../parts/timeline.tsx'
-import { usualPhases } from '../phases.ts'
+import { isLost, usualPhases } from '../phases.ts'
 import { market, ofMarket } from '../place.ts'
 import { epochRoute } from '../routes.ts'
 
@@ -74,7 +74,7 @@ export function Overview() {
 /** The stuck ones first, however old; then the newest. */
 function shownOf(epochs: readonly EpochSummary[], stuck: readonly Gap[]): readonly EpochSummary[] {
   const newest = epochs.slice(0, EPOCHS_SHOWN)
-  const older = epochs.slice(EPOCHS_SHOWN).filter((epoch) => isStuck(stuck, epoch.epochId) || epoch.phase === 'FAILED')
+  const older = epochs.slice(EPOCHS_SHOWN).filter((epoch) => isStuck(stuck, epoch.epochId) || isLost(epoch))
   return [...older.slice(0, EPOCHS_SHOWN), ...newest]
 }
 

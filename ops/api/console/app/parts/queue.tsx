@@ -1,7 +1,7 @@
 /** What is on its way to the chain. */
 import type { AnchorItem } from '../../../schema.ts'
 import { epochRoute } from '../routes.ts'
-import { ANCHOR_STATES, callName } from '../words.ts'
+import { BATCH_STATES, callName } from '../words.ts'
 import { Ago, Empty, Hash, Link, Scrolling, Tag } from './basics.tsx'
 
 export function AnchorTable({
@@ -49,7 +49,7 @@ export function AnchorTable({
 
 function Row({ anchor }: { anchor: AnchorItem }) {
   const { epochId, batchIndex, cid, state, error, attempts, transactionHash, nonce, blockNumber, changedAt } = anchor
-  const { name, tone, help } = ANCHOR_STATES[state]
+  const { name, tone, help } = BATCH_STATES[state]
   const { reorgs } = anchor
   return (
     <>

@@ -2,7 +2,7 @@
 import type { SubmissionItem } from '../../../schema.ts'
 import { ofMarket } from '../place.ts'
 import { epochRoute } from '../routes.ts'
-import { ANCHOR_STATES, type Tone } from '../words.ts'
+import { BATCH_STATES, type Tone } from '../words.ts'
 import { Ago, Facts, Hash, Link, Tag } from './basics.tsx'
 
 export const SubmissionCards = ({ items }: { items: readonly SubmissionItem[] }) => (
@@ -88,7 +88,7 @@ const decidedWords = ({ stage, blockNumber }: Verdict): string =>
   `by ${stage}${blockNumber > 0 ? `, as of block ${blockNumber}` : ''}`
 
 const BatchWords = ({ batch: { batchIndex, cid, state } }: { batch: NonNullable<SubmissionItem['batch']> }) => {
-  const words = ANCHOR_STATES[state as keyof typeof ANCHOR_STATES] ?? ANCHOR_STATES.UNKNOWN
+  const words = BATCH_STATES[state]
   return (
     <>
       {cid ? <Link to={{ page: 'batch', cid }}>Batch {batchIndex}</Link> : `Batch ${batchIndex}`},{' '}

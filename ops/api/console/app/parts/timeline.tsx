@@ -4,7 +4,7 @@ import { now } from '../connection.ts'
 import { count, duration, plural } from '../format.ts'
 import { isUnderWay, phasesOf, type Usual } from '../phases.ts'
 import { epochRoute } from '../routes.ts'
-import { EPOCH_PHASES, type Tone } from '../words.ts'
+import { standingOf } from '../words.ts'
 import { Agreement, Empty, Link, Tag } from './basics.tsx'
 import { phaseWords, Track, TrackHead } from './track.tsx'
 
@@ -39,21 +39,20 @@ export const isStuck = (stuck: readonly Gap[], epochId: number): boolean =>
 
 function Row({ epoch, usual, stuck }: { epoch: EpochSummary; usual: Usual; stuck: boolean }) {
   const phases = phasesOf(epoch, now.value, usual, stuck)
-  const late = phases.some(({ state }) => state === 'late' || state === 'failed')
+  const held = phases.some(({ state }) => state === 'slow' || state === 'failed')
+  const { name, tone } = standingOf(epoch, held)
   return (
-    <li class={`row ${late ? 'is-late' : ''}`}>
+    <li class={`row ${held ? 'is-held' : ''}`}>
       <div class="row-name">
         <Link to={epochRoute(epoch.epochId)} class="strong">
           {epoch.epochId}
         </Link>
-        <Tag tone={toneOf(epoch, late)}>
-          {late && epoch.phase !== 'FAILED' ? 'Held up' : EPOCH_PHASES[epoch.phase].name}
-        </Tag>
+        <Tag tone={tone}>{name}</Tag>
         <span class="note">{tookWords(epoch)}</span>
       </div>
       <div>
         <Track phases={phases} />
-        {late && <p class="late-words">{phaseWords(phases)}</p>}
+        {held && <p class="held-words">{phaseWords(phases)}</p>}
       </div>
       <div class="row-agreement">
         {epoch.agreement !== null && <Agreement share={epoch.agreement} />}
@@ -66,9 +65,6 @@ function Row({ epoch, usual, stuck }: { epoch: EpochSummary; usual: Usual; stuck
     </li>
   )
 }
-
-export const toneOf = (epoch: Pick<EpochSummary, 'phase'>, late: boolean): Tone =>
-  late && epoch.phase !== 'FAILED' ? 'warn' : EPOCH_PHASES[epoch.phase].tone
 
 /** From the release to the end, so far. */
 function tookWords(epoch: EpochSummary): string {

@@ -1,0 +1,245 @@
+/**
+ * How far an epoch is: the one fold of what the log says about it, for the look-up, the metrics and the view behind the API.
+ * Pure: the same records in the same order give the same progress.
+ */
+import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
+import type { Anchor, AnchorState, EpochSummary, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
+import { type EpochOutcome, type EpochPhase, isLost } from './epoch-phases.ts'
+
+/** What is known of one epoch. Times are ms, as `at` of the records says; null: not (yet) seen. Plain JSON. */
+export interface EpochProgress {
+  readonly epochId: number
+  readonly releaseBlock: number | null
+  readonly releaseHash: string
+  /** Block of the release before this one, which left the chain. */
+  readonly earlierReleaseBlock: number | null
+  /** Block in which the market's owner skipped it. */
+  readonly skippedInBlock: number | null
+  readonly closeBlock: number | null
+  readonly closeHash: string
+  /** Source-chain blocks. */
+  readonly begin: number | null
+  readonly end: number | null
+  readonly releasedAt: number | null
+  readonly closedAt: number | null
+  readonly batchedAt: number | null
+  /** With a winner, and without: the summary's, before it as far as finalizations were seen. */
+  readonly projects: number
+  readonly projectsWithoutQuorum: number
+  /** For the winners, and for whatever CID, as finalizations say. */
+  readonly votes: number
+  readonly voters: number
+  /** Batches, and submissions that were counted; null before the summary. */
+  readonly batches: number | null
+  readonly counted: number | null
+  /** By index; END_OF_BATCHES is the ending call. */
+  readonly anchors: Readonly<Record<number, BatchProgress>>
+}
+
+/** How far a batch, or the ending call, is. */
+export interface BatchProgress {
+  readonly state: AnchorState
+  /** What it makes its epoch wait for, or did when it was lost; ANCHORED when it is final. */
+  readonly phase: BatchPhase
+  readonly attested: boolean
+  /** When it came out of each phase. */
+  readonly storedAt: number | null
+  readonly minedAt: number | null
+  readonly finalAt: number | null
+}
+type BatchPhase = 'STORING' | 'MINING' | 'CONFIRMING' | 'ANCHORED'
+
+/** What the log says of an epoch: ticks of its market, the rest of the epoch itself. `at`: ms, of the record. */
+export type ProgressRecord = { readonly at: number } & (
+  | { readonly tick: EpochTick }
+  | { readonly finalization: ProjectFinalization }
+  | { readonly summary: EpochSummary }
+  /** null: the row is gone from the topic. */
+  | { readonly batchIndex: number; readonly anchor: Anchor | null }
+)
+
+export const unseenEpoch = (epochId: number): EpochProgress => ({
+  epochId,
+  releaseBlock: null,
+  releaseHash: '',
+  earlierReleaseBlock: null,
+  skippedInBlock: null,
+  closeBlock: null,
+  closeHash: '',
+  begin: null,
+  end: null,
+  releasedAt: null,
+  closedAt: null,
+  batchedAt: null,
+  projects: 0,
+  projectsWithoutQuorum: 0,
+  votes: 0,
+  voters: 0,
+  batches: null,
+  counted: null,
+  anchors: {},
+})
+
+/** The progress after one more record; the same object when the record changes nothing. */
+export function withRecord(before: EpochProgress, record: ProgressRecord): EpochProgress {
+  if ('tick' in record) return withTick(before, record.tick, record.at)
+  if ('finalization' in record) return withFinalization(before, record.finalization)
+  if ('summary' in record) return withSummary(before, record.summary, record.at)
+  return withAnchor(before, record.batchIndex, record.anchor, record.at)
+}
+
+/** A reorganisation may release an epoch again, which takes an earlier close back; the same tick twice changes nothing. */
+function withTick(before: EpochProgress, tick: EpochTick, at: number): EpochProgress {
+  const { kind, epochId, blockNumber, blockHash, releaseBlock, begin, end } = tick
+  if (epochId !== before.epochId) return isSkippedBy(tick, before.epochId) ? asSkipped(before, releaseBlock) : before
+  if (kind === 'OPEN') {
+    if (before.releaseHash === blockHash && before.releaseBlock === releaseBlock) return before
+    const earlierReleaseBlock = before.releaseBlock ?? before.earlierReleaseBlock
+    const opened = { releaseBlock, releaseHash: blockHash, earlierReleaseBlock, begin, end, releasedAt: at }
+    return { ...before, ...opened, skippedInBlock: null, closeBlock: null, closeHash: '', closedAt: null }
+  }
+  if (kind !== 'CLOSE' || before.closeHash === blockHash) return before
+  const closed = { closeBlock: blockNumber, closeHash: blockHash, closedAt: at }
+  return { ...before, ...closed, releaseBlock: before.releaseBlock ?? releaseBlock }
+}
+
+const isSkippedBy = ({ kind, skippedFrom, epochId: last }: EpochTick, epochId: number): boolean =>
+  kind === 'OPEN' && skippedFrom > 0 && skippedFrom <= epochId && epochId < last
+
+/** Its release, if there was one, left the chain. A closed epoch stays: its batches are cut once, by the first release. */
+function asSkipped(before: EpochProgress, skippedInBlock: number): EpochProgress {
+  if (before.closeBlock !== null || before.skippedInBlock === skippedInBlock) return before
+  const earlierReleaseBlock = before.releaseBlock ?? before.earlierReleaseBlock
+  const unreleased = { releaseBlock: null, releaseHash: '', begin: null, end: null, releasedAt: null }
+  return { ...before, ...unreleased, skippedInBlock, earlierReleaseBlock }
+}
+
+/** The parts of a finalization say the same of it. */
+function withFinalization(before: EpochProgress, { part, snapshotCid, votes, voters }: ProjectFinalization) {
+  if (part > 0) return before
+  const [won, lost] = snapshotCid === '' ? [0, 1] : [1, 0]
+  const known = before.batches !== null
+  return {
+    ...before,
+    projects: before.projects + (known ? 0 : won),
+    projectsWithoutQuorum: before.projectsWithoutQuorum + (known ? 0 : lost),
+    votes: before.votes + won * votes,
+    voters: before.voters + voters,
+  }
+}
+
+const withSummary = (before: EpochProgress, summary: EpochSummary, batchedAt: number): EpochProgress => {
+  const { batches, projects, projectsWithoutQuorum, submissions: counted } = summary
+  return { ...before, batches, projects, projectsWithoutQuorum, counted, batchedAt }
+}
+
+function withAnchor(before: EpochProgress, batchIndex: number, anchor: Anchor | null, at: number): EpochProgress {
+  const { [batchIndex]: known, ...others } = before.anchors
+  if (anchor === null) return { ...before, anchors: others }
+  return { ...before, anchors: { ...others, [batchIndex]: batchAfter(known, anchor, at) } }
+}
+
+/**
+ * When a batch came out of a phase is known only if the row before is: of a compacted topic the last row of each batch may be
+ * all that is left.
+ */
+function batchAfter(before: BatchProgress | undefined, anchor: Anchor, at: number): BatchProgress {
+  const { state, attested } = anchor
+  const phase = phaseOfBatch(anchor)
+  const leftAt = (left: BatchPhase, first: AnchorState, known: number | null | undefined): number | null => {
+    if (!isBehind(phase, left)) return null
+    if (before && isBehind(before.phase, left)) return known ?? null
+    return before === undefined && state !== first ? null : at
+  }
+  return {
+    state,
+    phase,
+    attested,
+    storedAt: leftAt('STORING', 'STORED', before?.storedAt),
+    minedAt: leftAt('MINING', 'MINED', before?.minedAt),
+    finalAt: leftAt('CONFIRMING', 'FINAL', before?.finalAt),
+  }
+}
+
+/**
+ * The row alone decides, so that all agree who have read it, also when older rows are gone. One that is lost, or has left the
+ * chain, has a CID when it was stored; one that a block has, but too late, names the block.
+ */
+function phaseOfBatch({ state, cid, blockHash }: Anchor): BatchPhase {
+  switch (state) {
+    case 'PLANNED':
+      return 'STORING'
+    case 'STORED':
+    case 'READY':
+    case 'SENT':
+      return 'MINING'
+    case 'MINED':
+      return 'CONFIRMING'
+    case 'FINAL':
+      return 'ANCHORED'
+    default:
+      return cid === '' ? 'STORING' : blockHash === '' ? 'MINING' : 'CONFIRMING'
+  }
+}
+
+const BATCH_PHASES: readonly BatchPhase[] = ['STORING', 'MINING', 'CONFIRMING', 'ANCHORED']
+const isBehind = (phase: BatchPhase, other: BatchPhase): boolean =>
+  BATCH_PHASES.indexOf(phase) > BATCH_PHASES.indexOf(other)
+const earliest = (phases: readonly BatchPhase[]): BatchPhase =>
+  BATCH_PHASES.find((phase) => phases.includes(phase)) ?? 'ANCHORED'
+
+export function phaseOf(progress: EpochProgress): EpochPhase {
+  const { batches, ending, allSeen } = partsOf(progress)
+  if (!ending && batches.length === 0 && progress.batches === null) return phaseUncut(progress)
+  const lost = batches.filter(({ state }) => isLost(state)).map(({ phase }) => phase)
+  if (lost.length > 0) return earliest(lost)
+  if (!allSeen) return 'STORING'
+  const phase = earliest([
+    ...batches.map((batch) => batch.phase),
+    ending?.state === 'FINAL' ? 'ANCHORED' : 'CONFIRMING',
+  ])
+  const isAttested = batches.length > 0 && batches.every(({ attested }) => attested)
+  return phase === 'ANCHORED' && isAttested ? 'ATTESTED' : phase
+}
+
+function phaseUncut({ releaseBlock, closeBlock, skippedInBlock }: EpochProgress): EpochPhase {
+  if (closeBlock !== null) return 'COUNTING'
+  if (releaseBlock !== null) return 'OPEN'
+  return skippedInBlock === null ? 'UNKNOWN' : 'SKIPPED'
+}
+
+/** null: nothing went wrong so far. LATE goes before FAILED. */
+export function outcomeOf(progress: EpochProgress): EpochOutcome | null {
+  const { batches, ending, allSeen } = partsOf(progress)
+  const states = [...batches, ...(ending ? [ending] : [])].map(({ state }) => state)
+  if (states.includes('LATE')) return 'LATE'
+  if (states.includes('FAILED')) return 'FAILED'
+  if (!allSeen || batches.length > 0) return null
+  return progress.projectsWithoutQuorum > 0 ? 'NO_QUORUM' : 'EMPTY'
+}
+
+/** Each batch and the ending call are on the chain to stay: nothing is awaited but attestations. */
+export const isAnchored = (progress: EpochProgress): boolean => ['ANCHORED', 'ATTESTED'].includes(phaseOf(progress))
+
+/** When the last of the epoch's batches came out of a phase; null while one has not, or when that was not seen. */
+export function timesOf(progress: EpochProgress): Pick<BatchProgress, 'storedAt' | 'minedAt' | 'finalAt'> {
+  const { batches, ending, allSeen } = partsOf(progress)
+  const last = (among: readonly BatchProgress[], moment: 'storedAt' | 'minedAt' | 'finalAt'): number | null => {
+    const times = among.map(({ [moment]: time }) => time)
+    return !allSeen || times.includes(null) || times.length === 0
+      ? null
+      : (times as number[]).reduce((a, b) => Math.max(a, b))
+  }
+  return {
+    storedAt: last(batches, 'storedAt'),
+    minedAt: last(batches, 'minedAt'),
+    finalAt: ending ? last([...batches, ending], 'finalAt') : null,
+  }
+}
+
+/** The ending call is planned when all batches are there: its row tells the same as the summary of the epoch. */
+function partsOf({ anchors, batches: count }: EpochProgress) {
+  const { [END_OF_BATCHES]: ending, ...others } = anchors
+  const batches: readonly BatchProgress[] = Object.values(others)
+  return { batches, ending, allSeen: count === null ? ending !== undefined : batches.length >= count }
+}
