@@ -25,6 +25,7 @@ export function allListeners(
     batched: tell('batched'),
     summarised: tell('summarised'),
     anchorChanged: tell('anchorChanged'),
+    skipped: tell('skipped'),
     anchored: tell('anchored'),
     missed: tell('missed'),
     verdict: tell('verdict'),

@@ -4,7 +4,7 @@
  */
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorState, EpochSummary, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
-import { type EpochOutcome, type EpochPhase, isLost } from './epoch-phases.ts'
+import { type EpochOutcome, type EpochPhase, isEnd, isLost } from './epoch-phases.ts'
 
 /** What is known of one epoch. Times are ms, as `at` of the records says; null: not (yet) seen. Plain JSON. */
 export interface EpochProgress {
@@ -220,6 +220,14 @@ export function outcomeOf(progress: EpochProgress): EpochOutcome | null {
 
 /** Each batch and the ending call are on the chain to stay: nothing is awaited but attestations. */
 export const isAnchored = (progress: EpochProgress): boolean => ['ANCHORED', 'ATTESTED'].includes(phaseOf(progress))
+
+/** Nothing more is done about it, however it went: its ending call has ended, and what it has of batches. */
+export const hasEnded = ({ anchors }: EpochProgress): boolean =>
+  anchors[END_OF_BATCHES] !== undefined && Object.values(anchors).every(({ state }) => isEnd(state))
+
+/** What will never be on the chain, by index, with its state. */
+export const lostOf = ({ anchors }: EpochProgress): readonly (readonly [batchIndex: number, state: AnchorState])[] =>
+  Object.entries(anchors).flatMap(([index, { state }]) => (isLost(state) ? [[Number(index), state] as const] : []))
 
 /** When the last of the epoch's batches came out of a phase; null while one has not, or when that was not seen. */
 export function timesOf(progress: EpochProgress): Pick<BatchProgress, 'storedAt' | 'minedAt' | 'finalAt'> {

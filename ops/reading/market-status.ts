@@ -7,6 +7,7 @@ import { readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { epochScope, type Topics } from '../../topology/topics.ts'
 import { clockCursorGroup } from '../base/roles.ts'
+import { isEnd } from './epoch-phases.ts'
 import { isServed } from './known-markets.ts'
 import { exists, readMarketRows } from './market-rows.ts'
 import { lookedUp, silently } from './read.ts'
@@ -106,7 +107,7 @@ async function readEnded(log: Log, { anchors }: Topics): Promise<ReadonlySet<str
   const ended = new Set<string>()
   for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
     for (const { key, value } of readRecords(anchors, 0, records, silently))
-      if (key.batchIndex === END_OF_BATCHES && value?.state === 'FINAL')
+      if (key.batchIndex === END_OF_BATCHES && value && isEnd(value.state))
         ended.add(epochScope(key.dataMarket, key.epochId))
   return ended
 }

@@ -1,20 +1,18 @@
 /** What is told of each epoch while it goes on; `progress.ts` follows the topics and tells it. */
 import type { Anchor, Batch, ProjectFinalization, Verdict } from '../../schemas/types.ts'
+import type { EpochProgress } from './epoch-progress.ts'
 
-export interface EpochProgress {
+export interface FollowedEpoch {
   readonly dataMarket: string
   readonly epochId: number
-  releaseBlock: number
+  /** How far it is, after the record that is told. */
+  progress: EpochProgress
   /** First of the epochs right before it that the market's owner skipped; 0 = none. */
   skippedFrom: number
-  closeBlock: number | undefined
   /** When this process saw the release and the end, ms; undefined when it did not, as after a restart. */
   releasedAt: number | undefined
   endedAt: number | undefined
-  submissions: number
-  projects: number
-  projectsWithoutQuorum: number
-  batches: number | undefined
+  /** The newest row of each batch, whole. */
   readonly anchors: Map<number, Anchor>
   readonly reasons: Map<string, number>
 }
@@ -30,25 +28,27 @@ export interface Moment {
 export interface ProgressListener {
   /** Is told also what is under way when the following begins: releases, closes and anchors. */
   readonly wantsPast?: boolean
-  released?(epoch: EpochProgress, when: Moment): void
-  closed?(epoch: EpochProgress, when: Moment): void
+  released?(epoch: FollowedEpoch, when: Moment): void
+  closed?(epoch: FollowedEpoch, when: Moment): void
   /** The blocks from this one on left the chain, with the releases in them. */
   orphaned?(blockNumber: number, when: Moment): void
   /** Each part of a finalization by itself; what is not a list is the same in all of them. */
   finalized?(dataMarket: string, epochId: number, project: ProjectFinalization): void
   /** In one piece. */
   batched?(dataMarket: string, batch: Batch): void
-  summarised?(epoch: EpochProgress, when: Moment): void
+  summarised?(epoch: FollowedEpoch, when: Moment): void
   anchorChanged?(
-    epoch: EpochProgress,
+    epoch: FollowedEpoch,
     batchIndex: number,
     anchor: Anchor,
     before: Anchor | undefined,
     when: Moment,
   ): void
+  /** The market's owner skipped it: the release that was seen left the chain. */
+  skipped?(epoch: FollowedEpoch, when: Moment): void
   /** The call that ends the epoch's batches is on the chain, and each batch. */
-  anchored?(epoch: EpochProgress, when: Moment): void
-  /** That call is on the chain, but a batch is not: it was late, or has failed. */
-  missed?(epoch: EpochProgress, when: Moment): void
+  anchored?(epoch: FollowedEpoch, when: Moment): void
+  /** Its end, but a batch is not on the chain, or that call: it was late, or has failed. */
+  missed?(epoch: FollowedEpoch, when: Moment): void
   verdict?(dataMarket: string, verdict: Verdict): void
 }

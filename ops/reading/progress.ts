@@ -2,6 +2,7 @@
  * What has become of each epoch, followed from the topics as they are written. For the live table, the plain lines, the
  * metrics and `--epochs N`; it decides nothing.
  */
+import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
 import type { Anchor, EpochTick } from '../../schemas/types.ts'
 import type { KafkaTopic } from '../../streams/kafka-topic.ts'
@@ -12,7 +13,8 @@ import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../base/lifecycle.ts'
 import { onlooking } from '../base/onlooking.ts'
 import { allListeners } from './all-listeners.ts'
-import type { EpochProgress, Moment, ProgressListener } from './progress-listener.ts'
+import { hasEnded, lostOf, outcomeOf, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
+import type { FollowedEpoch, Moment, ProgressListener } from './progress-listener.ts'
 import { type Recalled, recall } from './recall.ts'
 import { partitionsOf } from './scan.ts'
 
@@ -24,14 +26,14 @@ const FETCH_BYTES = 1024 * 1024
 const RECALLED_RECORDS = 10_000
 
 /** From the release to the end on the chain, when this process saw both. */
-export const secondsToAnchor = ({ releasedAt, endedAt }: EpochProgress): number | undefined =>
+export const secondsToAnchor = ({ releasedAt, endedAt }: FollowedEpoch): number | undefined =>
   releasedAt === undefined || endedAt === undefined ? undefined : (endedAt - releasedAt) / 1000
 
-/** The batches that will not be on the chain, by their state. */
-export const missedBatches = ({ anchors }: EpochProgress): readonly [batch: number, state: Anchor['state']][] =>
-  [...anchors]
-    .map(([batch, { state }]): [number, Anchor['state']] => [batch, state])
-    .filter(([batch, state]) => batch >= 0 && (state === 'LATE' || state === 'FAILED'))
+/** What of an epoch will not be on the chain, as a list. */
+export const lostWords = ({ progress }: FollowedEpoch): string =>
+  lostOf(progress)
+    .map(([index, state]) => `${index === END_OF_BATCHES ? 'ending call' : `batch ${index}`} ${state}`)
+    .join(', ')
 
 export interface ProgressOptions {
   readonly topics: Topics
@@ -59,7 +61,7 @@ export function followProgress(
 ): Progress {
   const stop = new AbortController()
   const { signal } = stop
-  const epochs = new Map<string, EpochProgress>()
+  const epochs = new Map<string, FollowedEpoch>()
   const folding = { ...options, topics, epochs }
   const past = createFold({ ...folding, listeners: listeners.filter(({ wantsPast }) => wantsPast) })
   const live = createFold({ ...folding, listeners })
@@ -125,7 +127,7 @@ async function follow(
 }
 
 interface Folding extends Omit<ProgressOptions, 'waiting'> {
-  readonly epochs: Map<string, EpochProgress>
+  readonly epochs: Map<string, FollowedEpoch>
 }
 
 function createFold({ topics, epochs, listeners, onUnreadable, failed }: Folding): Fold {
@@ -141,17 +143,18 @@ function createFold({ topics, epochs, listeners, onUnreadable, failed }: Folding
     }
   const folds: Record<string, Fold> = {
     [epochTicks.name]: foldOf(epochTicks, (_, tick, when) => onTick(epochs, tell, tick, when)),
-    [finalizations.name]: foldOf(finalizations, ({ dataMarket, epochId }, project) => {
-      if (!isMarker(project)) tell.finalized(dataMarket, epochId, project)
+    [finalizations.name]: foldOf(finalizations, ({ dataMarket, epochId }, project, { at }) => {
+      if (isMarker(project)) return
+      take(epochOf(epochs, dataMarket, epochId), { finalization: project, at })
+      tell.finalized(dataMarket, epochId, project)
     }),
     [batches.name]: foldOf(batches, ({ dataMarket }, event, when) => {
       if (!isEpochSummary(event)) {
         const batch = joiner.take(dataMarket, event)
         return batch && tell.batched(dataMarket, batch)
       }
-      const { summaryOf, batches: count, projects, projectsWithoutQuorum, submissions } = event
-      const epoch = epochOf(epochs, dataMarket, summaryOf)
-      Object.assign(epoch, { batches: count, projects, projectsWithoutQuorum, submissions })
+      const epoch = epochOf(epochs, dataMarket, event.summaryOf)
+      take(epoch, { summary: event, at: when.at })
       tell.summarised(epoch, when)
     }),
     [anchors.name]: foldOf(anchors, ({ dataMarket, epochId, batchIndex }, anchor, when) =>
@@ -166,25 +169,35 @@ function createFold({ topics, epochs, listeners, onUnreadable, failed }: Folding
   return (at, record, when) => folds[at.topic]!(at, record, when)
 }
 
+/** Whether it changed anything. */
+function take(epoch: FollowedEpoch, record: ProgressRecord): boolean {
+  const before = epoch.progress
+  epoch.progress = withRecord(before, record)
+  return epoch.progress !== before
+}
+
 function onTick(
-  epochs: Map<string, EpochProgress>,
+  epochs: Map<string, FollowedEpoch>,
   tell: Required<ProgressListener>,
   tick: EpochTick,
   when: Moment,
 ): void {
-  const { kind, dataMarket, epochId, blockNumber, releaseBlock } = tick
+  const { kind, dataMarket, epochId, blockNumber, skippedFrom } = tick
   if (kind === 'ORPHAN') tell.orphaned(blockNumber, when)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
+  const record = { tick, at: when.at }
+  if (kind === 'OPEN' && skippedFrom > 0)
+    for (const other of epochs.values())
+      if (other.dataMarket === dataMarket && other.epochId < epochId && take(other, record)) tell.skipped(other, when)
   const epoch = epochOf(epochs, dataMarket, epochId)
-  epoch.releaseBlock = releaseBlock
-  if (kind === 'OPEN') epoch.skippedFrom = tick.skippedFrom
-  if (kind === 'CLOSE') epoch.closeBlock = blockNumber
-  else if (!when.past) epoch.releasedAt = when.at
+  take(epoch, record)
+  if (kind === 'OPEN') epoch.skippedFrom = skippedFrom
+  if (kind === 'OPEN' && !when.past) epoch.releasedAt = when.at
   tell[kind === 'CLOSE' ? 'closed' : 'released'](epoch, when)
 }
 
 function onAnchor(
-  epoch: EpochProgress,
+  epoch: FollowedEpoch,
   batchIndex: number,
   anchor: Anchor,
   tell: Required<ProgressListener>,
@@ -192,34 +205,32 @@ function onAnchor(
 ): void {
   const before = epoch.anchors.get(batchIndex)
   epoch.anchors.set(batchIndex, anchor)
+  take(epoch, { batchIndex, anchor, at: when.at })
   tell.anchorChanged(epoch, batchIndex, anchor, before, when)
-  if (batchIndex !== -1 || anchor.state !== 'FINAL' || epoch.endedAt !== undefined) return
+  if (epoch.endedAt !== undefined || !hasEnded(epoch.progress)) return
   epoch.endedAt = when.at
-  tell[missedBatches(epoch).length === 0 ? 'anchored' : 'missed'](epoch, when)
+  const outcome = outcomeOf(epoch.progress)
+  tell[outcome === 'LATE' || outcome === 'FAILED' ? 'missed' : 'anchored'](epoch, when)
 }
 
-function epochOf(epochs: Map<string, EpochProgress>, dataMarket: string, epochId: number): EpochProgress {
+function epochOf(epochs: Map<string, FollowedEpoch>, dataMarket: string, epochId: number): FollowedEpoch {
   const id = `${dataMarket}/${epochId}`
   const known = epochs.get(id)
   if (known) return known
-  const epoch = unseenEpoch(dataMarket, epochId)
+  const epoch = followedEpoch(dataMarket, epochId)
   epochs.set(id, epoch)
   if (epochs.size > EPOCHS_KEPT) epochs.delete(epochs.keys().next().value!)
   return epoch
 }
 
-export const unseenEpoch = (dataMarket: string, epochId: number): EpochProgress => ({
+/** Of which nothing is known yet. */
+export const followedEpoch = (dataMarket: string, epochId: number): FollowedEpoch => ({
   dataMarket,
   epochId,
-  releaseBlock: 0,
+  progress: unseenEpoch(epochId),
   skippedFrom: 0,
-  closeBlock: undefined,
   releasedAt: undefined,
   endedAt: undefined,
-  submissions: 0,
-  projects: 0,
-  projectsWithoutQuorum: 0,
-  batches: undefined,
   anchors: new Map(),
   reasons: new Map(),
 })

@@ -3,7 +3,8 @@
 import type { RoleHealth } from '../base/health.ts'
 import type { Lines, Output } from '../base/output.ts'
 import { withoutKeys } from '../base/shown-url.ts'
-import { missedBatches, secondsToAnchor } from '../reading/progress.ts'
+import { lostOf } from '../reading/epoch-progress.ts'
+import { lostWords, secondsToAnchor } from '../reading/progress.ts'
 import type { ProgressListener } from '../reading/progress-listener.ts'
 import type { SequencerSettings } from '../settings/schema.ts'
 
@@ -57,10 +58,8 @@ export function createRunLines(out: Output, json: boolean): RunLines {
     },
     missed: (epoch) => {
       const { dataMarket, epochId } = epoch
-      const missed = missedBatches(epoch)
-      const words = missed.map(([batch, state]) => `batch ${batch} ${state}`).join(', ')
-      const batches = Object.fromEntries(missed)
-      const line = `epoch ${epochId} of ${dataMarket.slice(0, 8)}: ended, not anchored: ${words}`
+      const batches = Object.fromEntries(lostOf(epoch.progress))
+      const line = `epoch ${epochId} of ${dataMarket.slice(0, 8)}: ended, not anchored: ${lostWords(epoch)}`
       say('missed', { dataMarket, epochId, batches }, line)
     },
   }

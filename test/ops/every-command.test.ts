@@ -14,7 +14,8 @@ import { peersCommand } from '../../ops/deploy/peers/command.ts'
 import type { OpenLog } from '../../ops/ground/open-log.ts'
 import { epochCommand, whyCommand } from '../../ops/look/command.ts'
 import { deadLettersCommand } from '../../ops/look/dead-letters/command.ts'
-import { unseenEpoch } from '../../ops/reading/progress.ts'
+import { withRecord } from '../../ops/reading/epoch-progress.ts'
+import { followedEpoch } from '../../ops/reading/progress.ts'
 import { createRunLines } from '../../ops/run/lines.ts'
 import { createScreen } from '../../ops/world/dev/screen.ts'
 import { HOSTILE, OBEYED } from './hostile.ts'
@@ -192,7 +193,7 @@ describe('what is said while it runs', () => {
     const stream = Object.assign(new PassThrough(), { isTTY, rows: 30, columns: 100 })
     return { out: outputTo(stream), text: () => String(stream.read() ?? '') }
   }
-  const epoch = { ...unseenEpoch(MARKET, 3), releaseBlock: 10 }
+  const epoch = followedEpoch(MARKET, 3)
   const anchor = anchorOf({ state: 'FAILED', cid: HOSTILE, error: HOSTILE })
   const now = { at: 0, past: false }
 
@@ -208,7 +209,7 @@ describe('what is said while it runs', () => {
     screen.say(`warning: ${HOSTILE}`)
     screen.released?.(epoch, now)
     screen.anchorChanged?.(epoch, 0, anchor, undefined, now)
-    screen.missed?.({ ...epoch, anchors: new Map([[0, anchor]]) }, now)
+    screen.missed?.({ ...epoch, progress: withRecord(epoch.progress, { batchIndex: 0, anchor, at: 0 }) }, now)
     screen.close()
     // the table moves the cursor up and clears what is below: nothing else
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the one sequence of ours

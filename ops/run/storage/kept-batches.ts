@@ -3,10 +3,10 @@ import { CID } from 'multiformats/cid'
 import { readBatch } from '../../../connectors/evm/anchor-effects/anchor-batches.ts'
 import { cidVersionOf, computeCid } from '../../../connectors/ipfs/cid.ts'
 import type { Keeper } from '../../../connectors/ipfs/store.ts'
-import type { Anchor } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
 import type { Topics } from '../../../topology/topics.ts'
+import { isLost } from '../../reading/epoch-phases.ts'
 import { silently } from '../../reading/read.ts'
 import { scan } from '../../reading/scan.ts'
 
@@ -21,9 +21,6 @@ export interface KeptBatch {
   readonly at: number
 }
 
-/** Nothing of such a batch is on the chain. */
-const UNANCHORED: readonly Anchor['state'][] = ['LATE', 'FAILED']
-
 /**
  * Every batch that has a CID, oldest row first; of a CID that several rows have the newest. Records that nobody can read are
  * passed over: they decide nothing.
@@ -34,7 +31,7 @@ export async function keptBatches(log: Log, { anchors }: Topics): Promise<readon
     for (const { key, value, record } of readRecords(anchors, 0, records, silently)) {
       const { dataMarket, epochId, batchIndex } = key
       const id = `${dataMarket}/${epochId}/${batchIndex}`
-      const isKept = value !== null && isCid(value.cid) && batchIndex >= 0 && !UNANCHORED.includes(value.state)
+      const isKept = value !== null && isCid(value.cid) && batchIndex >= 0 && !isLost(value.state)
       rows.delete(id) // so that the order is that of the newest rows
       if (!isKept) continue
       const { cid, batchOffset } = value

@@ -32,7 +32,7 @@ export const overview: Dashboard = {
           title: 'Longest wait of an epoch',
           help: 'In any phase but the open window. Past 5 minutes an alert fires.',
           kind: 'stat',
-          queries: [{ expr: `max(seq_epoch_oldest_seconds{${OF_MARKET},phase!="open"})` }],
+          queries: [{ expr: `max(seq_epoch_oldest_seconds{${OF_MARKET},phase!="OPEN"})` }],
           unit: 's',
           limits: [120, 300],
           width: 4,
@@ -43,7 +43,7 @@ export const overview: Dashboard = {
           kind: 'stat',
           queries: [
             {
-              expr: `sum(max by (market) (increase(seq_epochs_anchored_total{${OF_MARKET}}[1d]))) / (sum(max by (market) (increase(seq_epochs_anchored_total{${OF_MARKET}}[1d]))) + sum(max by (market, cause) (increase(seq_epoch_missed_total{${OF_MARKET},cause=~"late|failed"}[1d]))))`,
+              expr: `sum(max by (market) (increase(seq_epochs_anchored_total{${OF_MARKET}}[1d]))) / (sum(max by (market) (increase(seq_epochs_anchored_total{${OF_MARKET}}[1d]))) + sum(max by (market, outcome) (increase(seq_epoch_missed_total{${OF_MARKET},outcome=~"LATE|FAILED"}[1d]))))`,
             },
           ],
           unit: 'percentunit',

@@ -62,10 +62,10 @@ export const chain: Dashboard = {
       title: 'Batches on their way',
       panels: [
         series('Batches', 'Per second, by how far they come.', 'reqps', {
-          expr: `sum by (stage) (max by (market, stage) (rate(seq_batch_total{${OF_MARKET}}[$__rate_interval])))`,
-          legend: '{{stage}}',
+          expr: `sum by (state) (max by (market, state) (rate(seq_batch_total{${OF_MARKET}}[$__rate_interval])))`,
+          legend: '{{state}}',
         }),
-        series('Time in each phase, p99', '`tally` is close → batch.', 's', {
+        series('Time in each phase, p99', 'COUNTING is close → batch.', 's', {
           expr: quantile(0.99, 'seq_epoch_phase_seconds_bucket', 'phase', `{${OF_MARKET}}`),
           legend: '{{phase}}',
         }),

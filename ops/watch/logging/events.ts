@@ -7,8 +7,9 @@ import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { RuntimeObserver } from '../../../streams/runtime-observer.ts'
 import { type Health, NOT_STARTED, type RoleHealth } from '../../base/health.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
-import { missedBatches, secondsToAnchor } from '../../reading/progress.ts'
-import type { EpochProgress, ProgressListener } from '../../reading/progress-listener.ts'
+import { lostOf } from '../../reading/epoch-progress.ts'
+import { secondsToAnchor } from '../../reading/progress.ts'
+import type { FollowedEpoch, ProgressListener } from '../../reading/progress-listener.ts'
 import type { EventLog } from './log.ts'
 
 /** Event → what it means. */
@@ -116,17 +117,18 @@ const BATCH_EVENTS: Partial<Record<Anchor['state'], LogEvent>> = {
 }
 
 export function logEpochs(log: EventLog): ProgressListener {
-  const of = ({ dataMarket: market, epochId: epoch }: EpochProgress) => ({ market, epoch })
+  const of = ({ dataMarket: market, epochId: epoch }: FollowedEpoch) => ({ market, epoch })
   return {
     released(epoch) {
-      const { dataMarket: market, epochId, skippedFrom: from, releaseBlock: block } = epoch
+      const { dataMarket: market, epochId, skippedFrom: from } = epoch
+      const { releaseBlock: block } = epoch.progress
       if (from > 0) say(log, 'epochs-skipped', { market, from, to: epochId - 1, block })
       say(log, 'epoch-released', { ...of(epoch), block })
     },
-    closed: (epoch) => say(log, 'epoch-closed', { ...of(epoch), block: epoch.closeBlock }),
+    closed: (epoch) => say(log, 'epoch-closed', { ...of(epoch), block: epoch.progress.closeBlock }),
     orphaned: (block) => say(log, 'chain-reorganised', { block }),
     summarised(epoch) {
-      const { submissions, projects, projectsWithoutQuorum: withoutQuorum, batches } = epoch
+      const { counted: submissions, projects, projectsWithoutQuorum: withoutQuorum, batches } = epoch.progress
       say(log, 'epoch-summarised', { ...of(epoch), submissions, projects, withoutQuorum, batches })
     },
     anchorChanged(epoch, batch, anchor, before) {
@@ -139,7 +141,7 @@ export function logEpochs(log: EventLog): ProgressListener {
       const verdicts = Object.fromEntries(epoch.reasons)
       say(log, 'epoch-anchored', { ...of(epoch), seconds: secondsToAnchor(epoch), verdicts })
     },
-    missed: (epoch) => say(log, 'epoch-missed', { ...of(epoch), batches: Object.fromEntries(missedBatches(epoch)) }),
+    missed: (epoch) => say(log, 'epoch-missed', { ...of(epoch), batches: Object.fromEntries(lostOf(epoch.progress)) }),
   }
 }
 

@@ -1,28 +1,29 @@
-/** Where every unfinished epoch stands and since when, folded from what is said of them in whatever order. */
-import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
+/** Where every unfinished epoch stands and since when, as far as is said of them in whatever order. */
+import { type EpochOutcome, type EpochPhase, PHASES_UNDER_WAY, type PhaseUnderWay } from '../../reading/epoch-phases.ts'
+import { hasEnded, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
 import { EPOCHS_KEPT } from '../../reading/progress.ts'
-import type { EpochProgress, Moment } from '../../reading/progress-listener.ts'
-import { type MissCause, PHASES, type Phase } from './table/epochs.ts'
+import type { FollowedEpoch, Moment } from '../../reading/progress-listener.ts'
 
 export interface LedgerEvents {
-  /** An epoch left a phase after so long. Not told of what happened before this process looked. */
-  left(epoch: EpochProgress, phase: Phase, seconds: number): void
-  /** It has ended, and this is what came of it. Likewise. */
-  ended(epoch: EpochProgress, outcome: 'anchored' | MissCause, seconds: number | undefined): void
+  /** An epoch left a phase after so long, or was lost in it. Not told of what happened before this process looked. */
+  left(epoch: FollowedEpoch, phase: PhaseUnderWay, seconds: number): void
+  /** What came of it; null: it is anchored. Likewise. LATE and FAILED are told when they are known, the others at the end. */
+  ended(epoch: FollowedEpoch, outcome: EpochOutcome | null, seconds: number | undefined): void
 }
 
 interface Entry {
-  readonly epoch: EpochProgress
-  phase: Phase
+  readonly epoch: FollowedEpoch
+  phase: PhaseUnderWay
   /** Ms. */
   since: number
   readonly releasedAt: number
-  missed: boolean
+  /** What came of it was told. */
+  isTold: boolean
 }
 
 export interface Standing {
   readonly dataMarket: string
-  readonly phase: Phase
+  readonly phase: PhaseUnderWay
   readonly epochs: number
   /** The one that has been in it longest. */
   readonly oldest: number
@@ -31,32 +32,35 @@ export interface Standing {
 }
 
 export class EpochLedger {
-  private readonly entries = new Map<EpochProgress, Entry>()
+  private readonly entries = new Map<FollowedEpoch, Entry>()
+  /** A reorganisation may take what has ended back. */
+  private readonly ended = new WeakSet<FollowedEpoch>()
   private readonly events: LedgerEvents
 
   constructor(events: LedgerEvents) {
     this.events = events
   }
 
-  released(epoch: EpochProgress, { at }: Moment): void {
+  released(epoch: FollowedEpoch, { at }: Moment): void {
     if (this.entries.has(epoch)) return
-    this.entries.set(epoch, { epoch, phase: 'open', since: at, releasedAt: at, missed: false })
+    this.entries.set(epoch, { epoch, phase: 'OPEN', since: at, releasedAt: at, isTold: false })
     if (this.entries.size > EPOCHS_KEPT) this.entries.delete(this.entries.keys().next().value!)
   }
 
   /** A release in a block that left the chain never was; it comes again, or not. */
   orphaned(blockNumber: number): void {
     for (const [epoch, { phase }] of this.entries)
-      if (phase === 'open' && epoch.releaseBlock >= blockNumber) this.entries.delete(epoch)
+      if (phase === 'OPEN' && (epoch.progress.releaseBlock ?? 0) >= blockNumber) this.entries.delete(epoch)
   }
 
-  /** Something was said of the epoch: it may have moved on, or ended. */
-  look(epoch: EpochProgress, when: Moment): void {
-    const entry = this.entries.get(epoch)
+  /** Something was said of the epoch: it may have moved, or ended. */
+  look(epoch: FollowedEpoch, when: Moment): void {
+    const entry = this.entries.get(epoch) ?? this.takenBack(epoch, when)
     if (!entry) return
-    this.noteMiss(entry, when)
-    if (hasEnded(epoch)) this.end(entry, when)
-    else this.moveOn(entry, phaseOf(epoch), when)
+    const outcome = outcomeOf(epoch.progress)
+    if (outcome === 'LATE' || outcome === 'FAILED') this.tell(entry, outcome, when)
+    if (hasEnded(epoch.progress)) this.end(entry, outcome, when)
+    else this.move(entry, phaseOf(epoch.progress), when)
   }
 
   standings(): Standing[] {
@@ -75,29 +79,33 @@ export class EpochLedger {
     return [...found.values()]
   }
 
-  /** A batch that is late or has failed is told when it is known, not when the epoch ends. */
-  private noteMiss(entry: Entry, when: Moment): void {
-    if (entry.missed) return
-    const states = [...entry.epoch.anchors.values()].map(({ state }) => state)
-    const cause = states.includes('LATE') ? 'late' : states.includes('FAILED') ? 'failed' : undefined
-    if (cause === undefined) return
-    entry.missed = true
-    if (!when.past) this.events.ended(entry.epoch, cause, undefined)
+  private takenBack(epoch: FollowedEpoch, { at }: Moment): Entry | undefined {
+    if (!this.ended.has(epoch) || hasEnded(epoch.progress)) return undefined
+    const entry: Entry = { epoch, phase: 'CONFIRMING', since: at, releasedAt: at, isTold: true }
+    this.entries.set(epoch, entry)
+    return entry
   }
 
-  private end(entry: Entry, when: Moment): void {
-    const { epoch, missed, releasedAt } = entry
-    this.leave(entry, when)
-    this.entries.delete(epoch)
-    if (missed || when.past) return
-    const seconds = (when.at - releasedAt) / 1000
-    if (epoch.anchors.size > 1) this.events.ended(epoch, 'anchored', seconds)
-    else this.events.ended(epoch, epoch.projectsWithoutQuorum > 0 ? 'no_quorum' : 'no_submissions', seconds)
+  private end(entry: Entry, outcome: EpochOutcome | null, when: Moment): void {
+    this.tell(entry, outcome, when)
+    this.entries.delete(entry.epoch)
+    this.ended.add(entry.epoch)
   }
 
-  private moveOn(entry: Entry, phase: Phase, when: Moment): void {
-    if (PHASES.indexOf(phase) <= PHASES.indexOf(entry.phase)) return
+  private tell(entry: Entry, outcome: EpochOutcome | null, when: Moment): void {
+    if (entry.isTold) return
     this.leave(entry, when)
+    entry.isTold = true
+    const isLost = outcome === 'LATE' || outcome === 'FAILED'
+    if (!when.past) this.events.ended(entry.epoch, outcome, isLost ? undefined : (when.at - entry.releasedAt) / 1000)
+  }
+
+  /** Back as well: a reorganisation takes what it takes. */
+  private move(entry: Entry, to: EpochPhase, when: Moment): void {
+    const phase = PHASES_UNDER_WAY.find((one) => one === to)
+    if (phase === undefined) this.entries.delete(entry.epoch) // skipped: the release that was seen left the chain
+    if (phase === undefined || phase === entry.phase) return
+    if (!entry.isTold) this.leave(entry, when)
     entry.phase = phase
     entry.since = when.at
   }
@@ -105,22 +113,4 @@ export class EpochLedger {
   private leave({ epoch, phase, since }: Entry, when: Moment): void {
     if (!when.past) this.events.left(epoch, phase, Math.max(0, when.at - since) / 1000)
   }
-}
-
-const STORED = ['STORED', 'READY', 'SENT', 'MINED', 'REORGED', 'FINAL', 'LATE', 'FAILED']
-const SETTLED = ['FINAL', 'LATE', 'FAILED']
-
-const hasEnded = ({ anchors }: EpochProgress): boolean => {
-  const state = anchors.get(END_OF_BATCHES)?.state
-  return state === 'FINAL' || state === 'FAILED' || state === 'LATE'
-}
-
-/** The anchor stage plans the ending call when it has all the batches: its row tells the same as the summary of the epoch. */
-function phaseOf({ closeBlock, batches, anchors }: EpochProgress): Phase {
-  const ending = anchors.get(END_OF_BATCHES)
-  if (batches === undefined && !ending) return closeBlock === undefined ? 'open' : 'tally'
-  const states = [...anchors].flatMap(([index, { state }]) => (index === END_OF_BATCHES ? [] : [state]))
-  if (!ending || states.length < (batches ?? 0)) return 'store'
-  if (states.every((state) => SETTLED.includes(state))) return 'end'
-  return states.every((state) => STORED.includes(state)) ? 'mine' : 'store'
 }

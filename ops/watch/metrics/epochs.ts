@@ -1,9 +1,10 @@
 /** The metrics of epochs, from what the role `api` reads of them in the topics. */
+import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, ProjectFinalization } from '../../../schemas/types.ts'
-import type { EpochProgress, Moment, ProgressListener } from '../../reading/progress-listener.ts'
+import { PHASES_UNDER_WAY } from '../../reading/epoch-phases.ts'
+import type { FollowedEpoch, Moment, ProgressListener } from '../../reading/progress-listener.ts'
 import { forget, type Metrics } from './create.ts'
 import { EpochLedger } from './epoch-ledger.ts'
-import { type BATCH_STAGES, PHASES } from './table/epochs.ts'
 
 export interface EpochMetricsOptions {
   readonly now: () => number
@@ -16,7 +17,7 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       metrics.epochPhaseSeconds.observe({ market: servedLabel(dataMarket), phase }, seconds),
     ended({ dataMarket, epochId }, outcome, value) {
       const market = servedLabel(dataMarket)
-      if (outcome !== 'anchored') return metrics.epochsMissed.inc({ market, cause: outcome })
+      if (outcome !== null) return metrics.epochsMissed.inc({ market, outcome })
       metrics.epochsAnchored.inc({ market })
       const exemplarLabels = { epoch: String(epochId) }
       if (value !== undefined) metrics.epochReleaseToAnchor.observe({ labels: { market }, value, exemplarLabels })
@@ -41,6 +42,7 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       ledger.look(epoch, when)
     },
     orphaned: (blockNumber) => ledger.orphaned(blockNumber),
+    skipped: (epoch, when) => ledger.look(epoch, when),
     finalized(dataMarket, epochId, project) {
       const market = servedLabel(dataMarket)
       metrics.equivocations.inc({ market }, project.equivocations.length)
@@ -53,9 +55,9 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       metrics.batchBytes.observe({ market }, json.length)
     },
     summarised(epoch, when) {
-      const { submissions, projects } = epoch
+      const { counted, projects } = epoch.progress
       const market = servedLabel(epoch.dataMarket)
-      metrics.epochSubmissions.set({ market }, submissions)
+      metrics.epochSubmissions.set({ market }, counted ?? 0)
       metrics.epochProjects.set({ market }, projects)
       ledger.look(epoch, when)
     },
@@ -71,7 +73,7 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
 function setStandings(metrics: Metrics, ledger: EpochLedger, markets: readonly string[], now: number): void {
   forget(metrics.epochOldest)
   for (const market of markets)
-    for (const phase of PHASES) {
+    for (const phase of PHASES_UNDER_WAY) {
       metrics.epochsUnfinished.set({ market, phase }, 0)
       metrics.epochOldestSeconds.set({ market, phase }, 0)
     }
@@ -93,20 +95,6 @@ function countVotes(metrics: Metrics, market: string, project: ProjectFinalizati
   if (winner !== '' && candidates[1]?.votes === votes) metrics.consensusTies.inc({ market })
 }
 
-type BatchStage = (typeof BATCH_STAGES)[number]
-
-const STAGE_OF: Partial<Record<Anchor['state'], BatchStage>> = {
-  PLANNED: 'built',
-  STORED: 'stored',
-  READY: 'ready',
-  SENT: 'submitted',
-  MINED: 'mined',
-  FINAL: 'confirmed',
-  LATE: 'late',
-  FAILED: 'failed',
-  REORGED: 'reorged',
-}
-
 function countAnchor(
   metrics: Metrics,
   market: string,
@@ -114,8 +102,8 @@ function countAnchor(
   anchor: Anchor,
   before: Anchor | undefined,
 ): void {
-  const stage = STAGE_OF[anchor.state]
-  if (batchIndex >= 0 && stage && anchor.state !== before?.state) metrics.batches.inc({ market, stage })
+  const { state } = anchor
+  if (batchIndex !== END_OF_BATCHES && state !== before?.state) metrics.batches.inc({ market, state })
   if (anchor.attested && !before?.attested) metrics.batchesAttested.inc({ market })
   if (anchor.diverged && !before?.diverged) metrics.batchesDiverged.inc({ market })
   for (const { matches } of anchor.attestations.slice(before?.attestations.length ?? 0))
@@ -126,7 +114,7 @@ function countAnchor(
 function createTransactions(metrics: Metrics) {
   const sent = new Map<string, { readonly market: string; readonly at: number }>()
   return {
-    look({ dataMarket, epochId }: EpochProgress, batchIndex: number, anchor: Anchor, when: Moment): void {
+    look({ dataMarket, epochId }: FollowedEpoch, batchIndex: number, anchor: Anchor, when: Moment): void {
       const market = metrics.servedLabel(dataMarket)
       const id = `${dataMarket}/${epochId}/${batchIndex}`
       if (anchor.state === 'SENT') {

@@ -35,7 +35,7 @@ const rolesExpected = (window: string): string =>
   ).join(' or ')
 
 function missedRatio(window: string): string {
-  const missed = `sum by (market) (max by (market, cause) (increase(seq_epoch_missed_total{cause=~"late|failed"}[${window}])))`
+  const missed = `sum by (market) (max by (market, outcome) (increase(seq_epoch_missed_total{outcome=~"LATE|FAILED"}[${window}])))`
   const anchored = `max by (market) (increase(seq_epochs_anchored_total[${window}]))`
   return `${missed} / (${missed} + ${anchored})`
 }

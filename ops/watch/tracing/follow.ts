@@ -8,6 +8,7 @@ import type { Topics } from '../../../topology/topics.ts'
 import { isAccepted } from '../../../topology/verdict.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
 import { submissionIdsIn } from '../../reading/anchors.ts'
+import { isEnd } from '../../reading/epoch-phases.ts'
 import type { ProgressListener } from '../../reading/progress-listener.ts'
 import { lookedUp } from '../../reading/read.ts'
 import { readAt } from '../../reading/scan.ts'
@@ -95,7 +96,7 @@ function followTraces({ topics, sampleShare, spans }: TracingOptions, ports: { l
       }
     },
     anchorChanged({ dataMarket, epochId }, batchIndex, { state: end, cid, transactionHash, blockNumber }, before) {
-      if (end === before?.state || (end !== 'FINAL' && end !== 'LATE' && end !== 'FAILED')) return
+      if (end === before?.state || !isEnd(end)) return
       const attributes = { state: end, cid, transaction: transactionHash, block: blockNumber }
       for (const [traceId, state] of waiting) {
         const { batch } = state

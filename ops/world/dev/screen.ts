@@ -3,8 +3,10 @@ import Table from 'cli-table3'
 import { isAccepted } from '../../../topology/verdict.ts'
 import type { Lines, Output } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
-import { missedBatches, secondsToAnchor } from '../../reading/progress.ts'
-import type { EpochProgress, ProgressListener } from '../../reading/progress-listener.ts'
+import { isLost } from '../../reading/epoch-phases.ts'
+import { lostOf, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
+import { lostWords, secondsToAnchor } from '../../reading/progress.ts'
+import type { FollowedEpoch, ProgressListener } from '../../reading/progress-listener.ts'
 
 const ROWS_MAX = 12
 const REDRAW_MS = 500
@@ -42,20 +44,16 @@ export function createScreen(options: ScreenOptions): Screen {
   return options.out.isTerminal ? liveTable(options) : plainLines(options)
 }
 
-const name = (epoch: EpochProgress): string => `epoch ${epoch.epochId} of ${epoch.dataMarket.slice(0, 8)}`
-const batchAnchors = (epoch: EpochProgress) => [...epoch.anchors].filter(([index]) => index >= 0)
-const refused = (epoch: EpochProgress): number =>
+const name = (epoch: FollowedEpoch): string => `epoch ${epoch.epochId} of ${epoch.dataMarket.slice(0, 8)}`
+const batchAnchors = (epoch: FollowedEpoch) => [...epoch.anchors].filter(([index]) => index >= 0)
+const refused = (epoch: FollowedEpoch): number =>
   [...epoch.reasons].reduce((sum, [reason, n]) => sum + (isAccepted(reason as never) ? 0 : n), 0)
-const reasonsOf = (epoch: EpochProgress): string =>
+const reasonsOf = (epoch: FollowedEpoch): string =>
   [...epoch.reasons]
     .sort()
     .map(([reason, n]) => `${reason} ${n}`)
     .join(', ')
-const missesOf = (epoch: EpochProgress): string =>
-  missedBatches(epoch)
-    .map(([batch, state]) => `batch ${batch} ${state}`)
-    .join(', ')
-const timeToAnchor = (epoch: EpochProgress): string => secondsToAnchor(epoch)?.toFixed(1).concat(' s') ?? ''
+const timeToAnchor = (epoch: FollowedEpoch): string => secondsToAnchor(epoch)?.toFixed(1).concat(' s') ?? ''
 
 const addressLines = ({ intake, ops, probes, rpc, protocolState, markets, spareMarkets }: Addresses): Lines => [
   `console       ${ops}/`,
@@ -72,44 +70,40 @@ function plainLines({ out }: ScreenOptions): Screen {
   return {
     say,
     running: (at) => out.print(...addressLines(at)),
-    released: (epoch) => say(`${name(epoch)}: released in block ${epoch.releaseBlock}`),
-    closed: (epoch) => say(`${name(epoch)}: closed by block ${epoch.closeBlock}`),
-    summarised: (epoch) =>
-      say(
-        `${name(epoch)}: ${epoch.submissions} submissions counted for ${epoch.projects} projects, ${epoch.batches} batches`,
-      ),
+    released: (epoch) => say(`${name(epoch)}: released in block ${epoch.progress.releaseBlock}`),
+    closed: (epoch) => say(`${name(epoch)}: closed by block ${epoch.progress.closeBlock}`),
+    summarised(epoch) {
+      const { counted, projects, batches } = epoch.progress
+      say(`${name(epoch)}: ${counted} submissions counted for ${projects} projects, ${batches} batches`)
+    },
     anchorChanged(epoch, batchIndex, anchor, before) {
       if (batchIndex < 0 || anchor.state === before?.state) return
       if (anchor.state === 'MINED')
         say(`${name(epoch)}: batch ${batchIndex} ${anchor.cid} mined in block ${anchor.blockNumber}`)
-      if (anchor.state === 'LATE' || anchor.state === 'FAILED')
-        say(`${name(epoch)}: batch ${batchIndex} ${anchor.state}: ${printable(anchor.error)}`)
+      if (isLost(anchor.state)) say(`${name(epoch)}: batch ${batchIndex} ${anchor.state}: ${printable(anchor.error)}`)
     },
     anchored(epoch) {
       const time = timeToAnchor(epoch)
       const verdicts = reasonsOf(epoch)
       say(`${name(epoch)}: anchored${time && `, ${time} after its release`}${verdicts && `; ${verdicts}`}`)
     },
-    missed: (epoch) => say(`${name(epoch)}: ended, not anchored: ${missesOf(epoch)}`),
+    missed: (epoch) => say(`${name(epoch)}: ended, not anchored: ${lostWords(epoch)}`),
     close() {},
   }
 }
 
 function jsonLines({ out }: ScreenOptions): Screen {
   const say = (event: string, data: object) => out.printJson({ event, ...data })
-  const id = ({ dataMarket, epochId }: EpochProgress) => ({ dataMarket, epochId })
+  const id = ({ dataMarket, epochId }: FollowedEpoch) => ({ dataMarket, epochId })
   return {
     say: (text) => say('note', { text }),
     running: (at) => say('running', at),
-    released: (epoch) => say('released', { ...id(epoch), releaseBlock: epoch.releaseBlock }),
-    closed: (epoch) => say('closed', { ...id(epoch), closeBlock: epoch.closeBlock }),
-    summarised: (epoch) =>
-      say('batched', {
-        ...id(epoch),
-        batches: epoch.batches,
-        projects: epoch.projects,
-        submissions: epoch.submissions,
-      }),
+    released: (epoch) => say('released', { ...id(epoch), releaseBlock: epoch.progress.releaseBlock }),
+    closed: (epoch) => say('closed', { ...id(epoch), closeBlock: epoch.progress.closeBlock }),
+    summarised(epoch) {
+      const { batches, projects, counted: submissions } = epoch.progress
+      say('batched', { ...id(epoch), batches, projects, submissions })
+    },
     anchorChanged: (epoch, batchIndex, anchor) =>
       say('anchor', {
         ...id(epoch),
@@ -125,15 +119,15 @@ function jsonLines({ out }: ScreenOptions): Screen {
         seconds: secondsToAnchor(epoch) ?? null,
         verdicts: Object.fromEntries(epoch.reasons),
       }),
-    missed: (epoch) => say('missed', { ...id(epoch), batches: Object.fromEntries(missedBatches(epoch)) }),
+    missed: (epoch) => say('missed', { ...id(epoch), batches: Object.fromEntries(lostOf(epoch.progress)) }),
     close() {},
   }
 }
 
 function liveTable({ out }: ScreenOptions): Screen {
-  const epochs = new Map<string, EpochProgress>()
+  const epochs = new Map<string, FollowedEpoch>()
   let drawn = 0
-  const keep = (epoch: EpochProgress) => {
+  const keep = (epoch: FollowedEpoch) => {
     epochs.set(`${epoch.dataMarket}/${epoch.epochId}`, epoch)
     if (epochs.size > ROWS_MAX) epochs.delete(epochs.keys().next().value!)
   }
@@ -160,7 +154,7 @@ function liveTable({ out }: ScreenOptions): Screen {
   }
 }
 
-function tableOf(epochs: readonly EpochProgress[]): string {
+function tableOf(epochs: readonly FollowedEpoch[]): string {
   const table = new Table({
     head: ['epoch', 'market', 'released', 'closed', 'counted', 'refused', 'projects', 'batches', 'mined', 'state'],
     style: { head: [], border: [], compact: true },
@@ -168,13 +162,14 @@ function tableOf(epochs: readonly EpochProgress[]): string {
   for (const epoch of epochs) {
     const anchors = batchAnchors(epoch)
     const mined = anchors.filter(([, { state }]) => state === 'MINED' || state === 'FINAL').length
-    const { epochId, dataMarket, releaseBlock, closeBlock, submissions, projects, batches } = epoch
+    const { epochId, dataMarket, progress } = epoch
+    const { releaseBlock, closeBlock, counted, projects, batches } = progress
     table.push([
       epochId,
       dataMarket.slice(0, 8),
-      releaseBlock || '',
+      releaseBlock ?? '',
       closeBlock ?? '',
-      submissions,
+      counted ?? 0,
       refused(epoch),
       projects,
       batches ?? '',
@@ -185,10 +180,9 @@ function tableOf(epochs: readonly EpochProgress[]): string {
   return table.toString()
 }
 
-function stateOf(epoch: EpochProgress): string {
-  const missed = missesOf(epoch)
-  if (missed) return missed
-  if (epoch.endedAt !== undefined) return `anchored ${timeToAnchor(epoch)}`
-  if (epoch.batches !== undefined) return 'anchoring'
-  return epoch.closeBlock === undefined ? 'open' : 'finalizing'
+function stateOf(epoch: FollowedEpoch): string {
+  const [phase, outcome] = [phaseOf(epoch.progress), outcomeOf(epoch.progress)]
+  return [`${phase}${outcome === null ? '' : `, ${outcome}`}`, epoch.endedAt === undefined ? '' : timeToAnchor(epoch)]
+    .filter(Boolean)
+    .join(' ')
 }

@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import {
   type EpochProgress,
+  hasEnded,
   isAnchored,
+  lostOf,
   outcomeOf,
   type ProgressRecord,
   phaseOf,
@@ -129,7 +131,7 @@ describe('the outcomes', () => {
     const lost = fold([...anchors(...before), anchor(state, 0, fields), ending('FINAL')])
     expect(seen(lost)).toEqual([step, state])
     expect(timesOf(lost)).toEqual({ ...times, finalAt: null })
-    expect(isAnchored(lost)).toBe(false)
+    expect([hasEnded(lost), isAnchored(lost), lostOf(lost)]).toEqual([true, false, [[0, state]]])
   })
 
   test('behavior: rows that are gone from a compacted topic change the times and not the step', () => {
@@ -141,6 +143,7 @@ describe('the outcomes', () => {
   test('behavior: a lost batch holds the phase; the ending call is lost in the step that it belongs to', () => {
     const rest = [summary(2), anchor('LATE'), anchor('FINAL', 1)]
     expect(seen(fold([...rest, ending('SENT')], CLOSED))).toEqual(['MINING', 'LATE'])
+    expect(seen(fold([summary(2), anchor('LATE'), anchor('PLANNED', 1)], CLOSED))).toEqual(['MINING', 'LATE'])
     expect(seen(fold([anchor('FINAL'), ending('FAILED')], CUT))).toEqual(['CONFIRMING', 'FAILED'])
     expect(seen(fold([anchor('LATE'), anchor('FAILED', 1), ending('FINAL')]))).toEqual(['MINING', 'LATE'])
   })

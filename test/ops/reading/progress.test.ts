@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createMemoryLog } from '../../../connectors/log/memory/memory.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
-import { followProgress, missedBatches, type Progress, unseenEpoch } from '../../../ops/reading/progress.ts'
-import type { EpochProgress, ProgressListener } from '../../../ops/reading/progress-listener.ts'
+import { followedEpoch, followProgress, lostWords, type Progress } from '../../../ops/reading/progress.ts'
+import type { FollowedEpoch, ProgressListener } from '../../../ops/reading/progress-listener.ts'
 import { createMetrics, type Metrics } from '../../../ops/watch/metrics/create.ts'
 import { epochMetrics } from '../../../ops/watch/metrics/epochs.ts'
 import { countEpochs } from '../../../ops/world/dev/count.ts'
@@ -99,26 +99,25 @@ const becomes = (metrics: Metrics, series: string, value: number | undefined) =>
 test('default: an epoch is followed from its release to its end', async () => {
   const metrics = await measured()
   await tick('OPEN', 7)
-  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="open"}', 1)
-  await becomes(metrics, 'seq_epoch_oldest{market="M",phase="open"}', 7)
+  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="OPEN"}', 1)
+  await becomes(metrics, 'seq_epoch_oldest{market="M",phase="OPEN"}', 7)
   await tick('CLOSE', 7)
   await anchor(7, 0, 'PLANNED')
   await anchor(7, -1, 'PLANNED')
-  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="store"}', 1)
+  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="STORING"}', 1)
   await anchor(7, 0, 'SENT')
-  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="mine"}', 1)
+  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="MINING"}', 1)
   expect(await sample(metrics, 'seq_tx_oldest_pending_seconds{market="M"}')).toBeGreaterThanOrEqual(0)
   await anchor(7, 0, 'FINAL')
   await anchor(7, -1, 'FINAL')
   await becomes(metrics, 'seq_epochs_anchored_total{market="M"}', 1)
-  await becomes(metrics, 'seq_epoch_oldest{market="M",phase="end"}', undefined)
-  expect(await sample(metrics, 'seq_epoch_missed_total{market="M",cause="late"}')).toBe(0)
+  await becomes(metrics, 'seq_epoch_oldest{market="M",phase="CONFIRMING"}', undefined)
+  expect(await sample(metrics, 'seq_epoch_missed_total{market="M",outcome="LATE"}')).toBe(0)
 })
 
 test('behavior: an epoch that ends without a batch of its own is told apart from an anchored one', async () => {
   const told: string[] = []
-  const say = (what: string) => (epoch: EpochProgress) =>
-    void told.push(`${epoch.epochId} ${what} ${JSON.stringify(missedBatches(epoch))}`)
+  const say = (what: string) => (epoch: FollowedEpoch) => void told.push(`${epoch.epochId} ${what} ${lostWords(epoch)}`)
   await follow({ anchored: say('anchored'), missed: say('missed') })
   await anchor(7, 0, 'FINAL')
   await anchor(7, 1, 'LATE')
@@ -126,7 +125,11 @@ test('behavior: an epoch that ends without a batch of its own is told apart from
   await anchor(7, -1, 'FINAL')
   await anchor(8, 0, 'FINAL')
   await anchor(8, -1, 'FINAL')
-  await vi.waitFor(() => expect(told).toEqual(['7 missed [[1,"LATE"],[2,"FAILED"]]', '8 anchored []']))
+  await anchor(9, 0, 'FINAL')
+  await anchor(9, -1, 'FAILED')
+  await vi.waitFor(() =>
+    expect(told).toEqual(['7 missed batch 1 LATE, batch 2 FAILED', '8 anchored ', '9 missed ending call FAILED']),
+  )
 })
 
 test('behavior: of --epochs only those count that are anchored, and it is said how many were not', async () => {
@@ -137,7 +140,7 @@ test('behavior: of --epochs only those count that are anchored, and it is said h
     ended = true
   })
   const tell = async (what: 'anchored' | 'missed'): Promise<boolean> => {
-    listener[what]?.(unseenEpoch(MARKET, 1), { at: 0, past: false })
+    listener[what]?.(followedEpoch(MARKET, 1), { at: 0, past: false })
     await Promise.resolve()
     return ended
   }
@@ -157,11 +160,11 @@ test('behavior: after a restart it is known what is under way, and nothing is co
   await tick('OPEN', 7, longAgo)
   await tick('CLOSE', 7, longAgo)
   const metrics = await measured()
-  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="tally"}', 1)
-  expect(await sample(metrics, 'seq_epoch_oldest_seconds{market="M",phase="tally"}')).toBeGreaterThan(99)
+  await becomes(metrics, 'seq_epochs_unfinished{market="M",phase="COUNTING"}', 1)
+  expect(await sample(metrics, 'seq_epoch_oldest_seconds{market="M",phase="COUNTING"}')).toBeGreaterThan(99)
   expect(await sample(metrics, 'seq_epochs_released_total{market="M"}')).toBe(0)
   await anchor(7, 0, 'LATE')
-  await becomes(metrics, 'seq_epoch_missed_total{market="M",cause="late"}', 1)
+  await becomes(metrics, 'seq_epoch_missed_total{market="M",outcome="LATE"}', 1)
 })
 
 test('behavior: who shows what happens is not told of the past', async () => {

@@ -1,32 +1,9 @@
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../../../topology/verdict.ts'
 import type { Role } from '../../../base/roles.ts'
+import { BATCH_STATES, EPOCH_OUTCOMES, PHASES_UNDER_WAY } from '../../../reading/epoch-phases.ts'
 import { type Definition, MARKET, MARKET_OR_OTHER } from '../definition.ts'
 
 const roles = ['api'] as const satisfies readonly Role[]
-
-/**
- * What an unfinished epoch waits for: the close of its window, its batches, their CIDs, their transactions, the call that
- * ends it. Exactly one at a time.
- */
-export const PHASES = ['open', 'tally', 'store', 'mine', 'end'] as const
-export type Phase = (typeof PHASES)[number]
-
-/** Why an epoch has ended with nothing, or not all of it, on the chain. */
-export const MISS_CAUSES = ['late', 'failed', 'no_quorum', 'no_submissions'] as const
-export type MissCause = (typeof MISS_CAUSES)[number]
-
-/** How far a batch has come; each is counted when it is reached. `reorged`: it was confirmed, and its block left the chain. */
-export const BATCH_STAGES = [
-  'built',
-  'stored',
-  'ready',
-  'submitted',
-  'mined',
-  'confirmed',
-  'late',
-  'failed',
-  'reorged',
-] as const
 
 /** Read from the topics by the role `api`; several processes of it have the same, so take the maximum over them. */
 export const EPOCHS = {
@@ -49,10 +26,10 @@ export const EPOCHS = {
   epochsUnfinished: {
     type: 'gauge',
     name: 'seq_epochs_unfinished',
-    help: 'Epochs that are released and not ended, by what they wait for: the close of the window, the batches, their CIDs, their transactions, the ending call.',
+    help: 'Epochs that are released and not ended, by how far they are. Of one that lost a batch, the phase is that in which it was lost, until the epoch ends.',
     unit: 'epochs',
     roles,
-    labels: { market: MARKET, phase: PHASES },
+    labels: { market: MARKET, phase: PHASES_UNDER_WAY },
   },
   epochOldest: {
     type: 'gauge',
@@ -60,7 +37,7 @@ export const EPOCHS = {
     help: 'The epoch that has waited longest in the phase; not there when none does.',
     unit: 'epoch',
     roles,
-    labels: { market: MARKET, phase: PHASES },
+    labels: { market: MARKET, phase: PHASES_UNDER_WAY },
     use: '`sequencer epoch <id>` says what it waits for.',
   },
   epochOldestSeconds: {
@@ -69,7 +46,7 @@ export const EPOCHS = {
     help: 'How long that epoch has been in the phase; 0 when none is.',
     unit: 'seconds',
     roles,
-    labels: { market: MARKET, phase: PHASES },
+    labels: { market: MARKET, phase: PHASES_UNDER_WAY },
   },
   epochsReleased: {
     type: 'counter',
@@ -90,7 +67,7 @@ export const EPOCHS = {
   epochsAnchored: {
     type: 'counter',
     name: 'seq_epochs_anchored_total',
-    help: 'Epochs that ended with every batch on the chain, confirmed.',
+    help: 'Epochs that ended with every batch on the chain, final.',
     unit: 'epochs',
     roles,
     labels: { market: MARKET },
@@ -98,19 +75,19 @@ export const EPOCHS = {
   epochsMissed: {
     type: 'counter',
     name: 'seq_epoch_missed_total',
-    help: 'Epochs that did not: a batch was late or failed, no project had a quorum, or nobody submitted.',
+    help: 'Epochs that did not: a batch was late, a batch or the ending call failed, no project had a quorum, or there was no vote.',
     unit: 'epochs',
     roles,
-    labels: { market: MARKET, cause: MISS_CAUSES },
-    use: 'Late and failed ones count against the first objective: 99.99 % anchored within the window.',
+    labels: { market: MARKET, outcome: EPOCH_OUTCOMES },
+    use: 'LATE and FAILED ones count against the first objective: 99.99 % anchored within the window.',
   },
   epochPhaseSeconds: {
     type: 'histogram',
     name: 'seq_epoch_phase_seconds',
-    help: 'Time that an epoch spent in a phase. `tally` is close → batch.',
+    help: 'Time that an epoch spent in a phase, or until it lost a batch there. COUNTING is close → batch.',
     unit: 'seconds',
     roles,
-    labels: { market: MARKET, phase: PHASES },
+    labels: { market: MARKET, phase: PHASES_UNDER_WAY },
   },
   epochReleaseToAnchor: {
     type: 'histogram',
@@ -197,10 +174,10 @@ export const EPOCHS = {
   batches: {
     type: 'counter',
     name: 'seq_batch_total',
-    help: 'Batches reaching a stage of their life.',
+    help: 'Batches coming into a state, from PLANNED to FINAL, LATE or FAILED. REORGED: the block of one that was FINAL or LATE left the chain.',
     unit: 'batches',
     roles,
-    labels: { market: MARKET, stage: BATCH_STAGES },
+    labels: { market: MARKET, state: BATCH_STATES },
   },
   batchProjects: {
     type: 'histogram',
@@ -248,7 +225,7 @@ export const EPOCHS = {
   batchesAttested: {
     type: 'counter',
     name: 'seq_batches_attested_total',
-    help: 'Batches that the contract finalized.',
+    help: 'Batches that enough validators have attested.',
     unit: 'batches',
     roles,
     labels: { market: MARKET },

@@ -14,7 +14,7 @@ export const epochAlerts: Alerts = ({ range, age }) => [
   {
     name: 'EpochStuck',
     severity: 'page',
-    expr: `max by (market, phase) (seq_epoch_oldest_seconds{phase!="open"}) > ${age(5 * MINUTE)}`,
+    expr: `max by (market, phase) (seq_epoch_oldest_seconds{phase!="OPEN"}) > ${age(5 * MINUTE)}`,
     for: MINUTE,
     summary: 'An epoch of {{ $labels.market }} does not get past the phase {{ $labels.phase }}',
     description:
@@ -24,7 +24,7 @@ export const epochAlerts: Alerts = ({ range, age }) => [
   {
     name: 'CloseToBatchSlow',
     severity: 'ticket',
-    expr: `histogram_quantile(0.99, sum by (market, le) (rate(seq_epoch_phase_seconds_bucket{phase="tally"}[${range(10 * MINUTE)}]))) > 5`,
+    expr: `histogram_quantile(0.99, sum by (market, le) (rate(seq_epoch_phase_seconds_bucket{phase="COUNTING"}[${range(10 * MINUTE)}]))) > 5`,
     for: 10 * MINUTE,
     summary: 'Batches of {{ $labels.market }} come late after the close',
     description:
@@ -34,7 +34,7 @@ export const epochAlerts: Alerts = ({ range, age }) => [
   {
     name: 'NoSubmissions',
     severity: 'page',
-    expr: `sum(increase(seq_intake_messages_total{verdict="taken"}[${range(5 * MINUTE)}])) == 0 and on () max(seq_epochs_unfinished{phase="open"}) > 0`,
+    expr: `sum(increase(seq_intake_messages_total{verdict="taken"}[${range(5 * MINUTE)}])) == 0 and on () max(seq_epochs_unfinished{phase="OPEN"}) > 0`,
     for: 2 * MINUTE,
     summary: 'An epoch is open and nobody submits',
     description:
@@ -44,7 +44,7 @@ export const epochAlerts: Alerts = ({ range, age }) => [
   {
     name: 'BatchLate',
     severity: 'ticket',
-    expr: `max by (market) (increase(seq_epoch_missed_total{cause="late"}[${range(30 * MINUTE)}])) > 0 or on () sum(increase(seq_tx_delayed_accept_total[${range(30 * MINUTE)}])) > 0`,
+    expr: `max by (market) (increase(seq_epoch_missed_total{outcome="LATE"}[${range(30 * MINUTE)}])) > 0 or on () sum(increase(seq_tx_delayed_accept_total[${range(30 * MINUTE)}])) > 0`,
     summary: 'A batch came after its window',
     description:
       'The contract keeps nothing of a batch that comes after the window, and says so only in its event. The epoch is lost. Find out what it waited for: `sequencer epoch <id>`.',
@@ -52,7 +52,7 @@ export const epochAlerts: Alerts = ({ range, age }) => [
   {
     name: 'BatchFailed',
     severity: 'page',
-    expr: `max by (market) (increase(seq_epoch_missed_total{cause="failed"}[${range(30 * MINUTE)}])) > 0`,
+    expr: `max by (market) (increase(seq_epoch_missed_total{outcome="FAILED"}[${range(30 * MINUTE)}])) > 0`,
     summary: 'A batch of {{ $labels.market }} was given up',
     description:
       'The contract refuses it for a reason that no retry changes. `sequencer epoch <id>` has the code; its meaning is in the runbook.',

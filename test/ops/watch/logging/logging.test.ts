@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { createHealth } from '../../../../ops/base/health.ts'
-import type { EpochProgress } from '../../../../ops/reading/progress-listener.ts'
+import { withRecord } from '../../../../ops/reading/epoch-progress.ts'
+import { followedEpoch } from '../../../../ops/reading/progress.ts'
+import type { FollowedEpoch } from '../../../../ops/reading/progress-listener.ts'
 import {
   LOG_EVENTS,
   type LogEvent,
@@ -26,21 +28,17 @@ function captured(options: Parameters<typeof createLog>[0] = { level: 'debug' })
   return { log, lines, events: () => lines.map(({ event }) => event as LogEvent) }
 }
 
-const epoch = (): EpochProgress => ({
-  dataMarket: MARKET,
-  epochId: 3,
-  releaseBlock: 10,
-  skippedFrom: 0,
-  closeBlock: 14,
-  releasedAt: 1_000,
-  endedAt: 9_500,
-  submissions: 36,
-  projects: 5,
-  projectsWithoutQuorum: 1,
-  batches: 2,
-  anchors: new Map(),
-  reasons: new Map([['COUNTED', 30]]),
-})
+const epoch = (): FollowedEpoch => {
+  const followed = followedEpoch(MARKET, 3)
+  const totals = { batches: 2, counted: 36, projects: 5, projectsWithoutQuorum: 1 }
+  const progress = { ...followed.progress, releaseBlock: 10, closeBlock: 14, ...totals }
+  return { ...followed, progress, releasedAt: 1_000, endedAt: 9_500, reasons: new Map([['COUNTED', 30]]) }
+}
+const lost = (): FollowedEpoch => {
+  const followed = epoch()
+  const late = { batchIndex: 1, anchor: anchorOf({ state: 'LATE' }), at: 0 }
+  return { ...followed, progress: withRecord(followed.progress, late) }
+}
 
 describe('a line', () => {
   test('default: is JSON with its event, level, time and the fields of the process', () => {
@@ -115,7 +113,7 @@ describe('events', () => {
     for (const state of ['SENT', 'MINED', 'FINAL', 'LATE', 'FAILED'] as const) batch(state)
     listener.anchorChanged?.(epoch(), -1, anchorOf({}), undefined, NOW)
     listener.anchored?.(epoch(), NOW)
-    listener.missed?.({ ...epoch(), anchors: new Map([[1, anchorOf({ state: 'LATE' })]]) }, NOW)
+    listener.missed?.(lost(), NOW)
     listener.orphaned?.(12, NOW)
     expect(events()).toEqual([
       'epoch-released',

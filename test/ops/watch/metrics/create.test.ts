@@ -71,7 +71,7 @@ describe('a process', () => {
 
   test('behavior: a counter begins at 0 with each value of its labels, of its own stages only', async () => {
     const text = await create({ roles: ['validate', 'api'] }).text()
-    expect(text).toContain(`seq_epoch_missed_total{market="${MARKET}",cause="late"} 0`)
+    expect(text).toContain(`seq_epoch_missed_total{market="${MARKET}",outcome="LATE"} 0`)
     expect(text).toContain('seq_stream_commits_total{stage="validate",outcome="aborted"} 0')
     expect(text).not.toContain('stage="admit"')
   })

@@ -2,8 +2,8 @@
 import { REFUSAL_REASONS } from '../../../../connectors/evm/anchor-effects/anchor-refusal.ts'
 import { DOUBTS, SHED_REASONS } from '../../../../connectors/libp2p/counts.ts'
 import { ROLES, STAGES } from '../../../../ops/base/roles.ts'
+import { EPOCH_OUTCOMES, PHASES_UNDER_WAY } from '../../../../ops/reading/epoch-phases.ts'
 import { REVERT_CODES } from '../../../../ops/watch/metrics/table/anchor.ts'
-import { MISS_CAUSES, PHASES } from '../../../../ops/watch/metrics/table/epochs.ts'
 import { STORE_OUTCOMES } from '../../../../ops/watch/metrics/table/stores.ts'
 
 /** Series → values. */
@@ -68,12 +68,12 @@ export const HEALTHY: Series = {
   'seq_store_working{provider="file"}': still(1),
   'seq_store_lacking{provider="file"}': still(0),
   'seq_epochs_anchored_total{market="m"}': growing(2),
-  ...each(MISS_CAUSES, (cause) => `seq_epoch_missed_total{market="m",cause="${cause}"}`, still(0)),
-  ...each(PHASES, (phase) => `seq_epoch_oldest_seconds{market="m",phase="${phase}"}`, still(20)),
-  ...each(PHASES, (phase) => `seq_epochs_unfinished{market="m",phase="${phase}"}`, still(1)),
-  'seq_epoch_phase_seconds_bucket{market="m",phase="tally",le="1"}': growing(2),
-  'seq_epoch_phase_seconds_bucket{market="m",phase="tally",le="30"}': growing(2),
-  'seq_epoch_phase_seconds_bucket{market="m",phase="tally",le="+Inf"}': growing(2),
+  ...each(EPOCH_OUTCOMES, (outcome) => `seq_epoch_missed_total{market="m",outcome="${outcome}"}`, still(0)),
+  ...each(PHASES_UNDER_WAY, (phase) => `seq_epoch_oldest_seconds{market="m",phase="${phase}"}`, still(20)),
+  ...each(PHASES_UNDER_WAY, (phase) => `seq_epochs_unfinished{market="m",phase="${phase}"}`, still(1)),
+  'seq_epoch_phase_seconds_bucket{market="m",phase="COUNTING",le="1"}': growing(2),
+  'seq_epoch_phase_seconds_bucket{market="m",phase="COUNTING",le="30"}': growing(2),
+  'seq_epoch_phase_seconds_bucket{market="m",phase="COUNTING",le="+Inf"}': growing(2),
   'seq_batches_diverged_total{market="m"}': still(0),
   'seq_attestations_total{market="m",matches="true"}': growing(4),
   'seq_attestations_total{market="m",matches="false"}': still(0),
@@ -88,8 +88,8 @@ export const HEALTHY: Series = {
   'seq_stream_commits_total{stage="admit",outcome="aborted"}': still(0),
 }
 
-const LATE = 'seq_epoch_missed_total{market="m",cause="late"}'
-const FAILED = 'seq_epoch_missed_total{market="m",cause="failed"}'
+const LATE = 'seq_epoch_missed_total{market="m",outcome="LATE"}'
+const FAILED = 'seq_epoch_missed_total{market="m",outcome="FAILED"}'
 const ANCHORED = 'seq_epochs_anchored_total{market="m"}'
 const MATCHES_NOT = 'seq_attestations_total{market="m",matches="false"}'
 const VALIDATE = 'seq_role_up{instance="a",role="validate"}'
@@ -275,21 +275,21 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     silent: { 'seq_ipfs_puts_total{provider="file",outcome="mismatch"}': still(3) },
   },
   EpochStuck: {
-    fires: { 'seq_epoch_oldest_seconds{market="m",phase="store"}': '0+30x200' },
+    fires: { 'seq_epoch_oldest_seconds{market="m",phase="STORING"}': '0+30x200' },
     silent: {
-      'seq_epoch_oldest_seconds{market="m",phase="store"}': `0+30x9 ${still(0)}`,
-      'seq_epoch_oldest_seconds{market="m",phase="open"}': '0+30x200',
+      'seq_epoch_oldest_seconds{market="m",phase="STORING"}': `0+30x9 ${still(0)}`,
+      'seq_epoch_oldest_seconds{market="m",phase="OPEN"}': '0+30x200',
     },
   },
   CloseToBatchSlow: {
-    fires: { 'seq_epoch_phase_seconds_bucket{market="m",phase="tally",le="1"}': growing(1) },
-    silent: { 'seq_epoch_phase_seconds_bucket{market="m",phase="tally",le="1"}': growing(1.99) },
+    fires: { 'seq_epoch_phase_seconds_bucket{market="m",phase="COUNTING",le="1"}': growing(1) },
+    silent: { 'seq_epoch_phase_seconds_bucket{market="m",phase="COUNTING",le="1"}': growing(1.99) },
   },
   NoSubmissions: {
     fires: { 'seq_intake_messages_total{verdict="taken"}': after(10, 50, still(50)) },
     silent: {
       'seq_intake_messages_total{verdict="taken"}': still(50),
-      'seq_epochs_unfinished{market="m",phase="open"}': still(0),
+      'seq_epochs_unfinished{market="m",phase="OPEN"}': still(0),
     },
   },
   BatchLate: {
@@ -299,7 +299,7 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
   },
   BatchFailed: {
     fires: { [FAILED]: after(20, 0, growing(1)) },
-    silent: { [FAILED]: still(12), 'seq_epoch_missed_total{market="m",cause="no_submissions"}': growing(1) },
+    silent: { [FAILED]: still(12), 'seq_epoch_missed_total{market="m",outcome="EMPTY"}': growing(1) },
     also: ['AnchoringBudgetBurnsFast'],
   },
   BatchDiverged: {

@@ -40,8 +40,8 @@ describe('queries', () => {
   test.each([
     ['seq_intake_nothing_total', 'there is no seq_intake_nothing_total'],
     ['seq_rpc_seconds', 'there is no seq_rpc_seconds'], // a histogram has _bucket, _sum and _count
-    ['seq_epoch_missed_total{cause="lost"}', 'seq_epoch_missed_total never has cause lost'],
-    ['seq_epoch_missed_total{cause=~"late|lost"}', 'seq_epoch_missed_total never has cause lost'],
+    ['seq_epoch_missed_total{outcome="LOST"}', 'seq_epoch_missed_total never has outcome LOST'],
+    ['seq_epoch_missed_total{outcome=~"LATE|LOST"}', 'seq_epoch_missed_total never has outcome LOST'],
     ['seq_epoch_missed_total{slot="1"}', 'seq_epoch_missed_total has no label slot'],
     ['sum by (slot) (seq_epoch_head)', 'nothing in it has a label slot'],
     ['sum(rate(seq_epoch_head[5m])', 'no PromQL at '],

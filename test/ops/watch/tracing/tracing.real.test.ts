@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../../../connectors/system-clock.ts'
-import type { EpochProgress } from '../../../../ops/reading/progress-listener.ts'
+import { followedEpoch } from '../../../../ops/reading/progress.ts'
 import { isSampled, startTracing, traceIdOf } from '../../../../ops/watch/tracing/follow.ts'
 import type { VerdictReason } from '../../../../schemas/types.ts'
 import { anchorOf, batchOf, createFixture, MARKET, submissionOf, verdictOf } from '../../look/fixture.ts'
 import { startOtlpReceiver } from './otlp-receiver.ts'
 
 const NOW = { at: 0, past: false }
-const epoch = { dataMarket: MARKET, epochId: 3 } as EpochProgress
+const epoch = followedEpoch(MARKET, 3)
 const uuid = (n: number) => `0000000${n}-0000-4000-8000-00000000000${n}`
 
 async function traced(sampleShare: number, url: string) {
