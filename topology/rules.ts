@@ -1,5 +1,6 @@
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from './anchor-rules.ts'
 import { costOfBatch, costOfProject } from './shared/batch-cost.ts'
+import { dataSourcesFault } from './shared/data-sources.ts'
 import { slotsPerPayout } from './shared/payout-cost.ts'
 import { patternFault, sharedProjects } from './shared/project-ids.ts'
 
@@ -61,7 +62,7 @@ export interface MarketRules {
   readonly payoutGasMax: number
   /** Days of which the counts of the slots are kept, the newest ones. */
   readonly daysKept: number
-  /** Data sources (lower case) for the optional check that a slot reports the project assigned to it; empty = no check. */
+  /** Data sources (lower case, in this order) for the check that a slot reports the one that is its turn (validate/data-source.ts); empty: no check. */
   readonly dataSources: readonly string[]
 }
 
@@ -221,8 +222,8 @@ export function checkRules({
       slotsPerPayout(market) >= 1,
       `payoutGasMax of ${market.dataMarket} is ${market.payoutGasMax}: a call for one slot needs more`,
     )
-    // The check needs the contract's day as of the release, which no tick carries: refused rather than passed over.
-    check(market.dataSources.length === 0, `dataSources of ${market.dataMarket}: that check is not built`)
+    const fault = dataSourcesFault(market.dataSources)
+    check(!fault, `dataSources of ${market.dataMarket} ${fault}`)
   }
   checkShared(markets, check)
 }

@@ -59,7 +59,8 @@ export const REASON_HELP = {
   RATE_LIMITED:
     'The owner of the slot signed more submissions in this epoch than it may; of one that signs far more, none counts.',
   SUPERSEDED: 'The slot sent a later submission with a higher deadline for this project. That one stands.',
-  WRONG_DATA_SOURCE: 'The project is not the one assigned to the slot for this epoch and day.',
+  WRONG_DATA_SOURCE:
+    'The project is not of the data source whose turn it is for the slot in this epoch and day. Check the list of sources and the slot’s number.',
   NO_QUORUM: 'Too few slots agreed on any CID for this project.',
   UNANCHORABLE:
     'The id or the winning CID of the project is so long that it fits no transaction. Use shorter ones; nothing else of the epoch is affected.',

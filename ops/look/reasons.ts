@@ -31,7 +31,7 @@ const DECIDED_BY = {
   DUPLICATE: 'validate, admit',
   RATE_LIMITED: 'validate, admit',
   SUPERSEDED: 'consensus',
-  WRONG_DATA_SOURCE: 'nobody yet',
+  WRONG_DATA_SOURCE: 'validate',
   NO_QUORUM: 'consensus',
   UNANCHORABLE: 'consensus',
   OUTVOTED: 'consensus',

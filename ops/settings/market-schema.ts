@@ -1,6 +1,7 @@
 /** The rules of a data market as settings; topology/rules.ts says more of what each means. */
 import { z } from 'zod'
 import { MARKET_DEFAULTS, PROJECT_PATTERNS_MAX, TEXT_BYTES_MAX } from '../../topology/rules.ts'
+import { DATA_SOURCES_MAX } from '../../topology/shared/data-sources.ts'
 import { address } from '../base/options.ts'
 
 export const wei = z.string().regex(/^\d{1,30}$/, 'not a whole number of wei')
@@ -91,4 +92,11 @@ export const marketSchema = z.strictObject({
   daysKept: whole(3, 1_000)
     .default(MARKET_DEFAULTS.daysKept)
     .describe('Days of which the counts of the slots are kept. 10,000 slots take some 30 MB in 14 days.'),
+  dataSources: z
+    .array(z.string().min(1).max(TEXT_BYTES_MAX.projectId).toLowerCase())
+    .max(DATA_SOURCES_MAX)
+    .default([])
+    .describe(
+      'Data sources of the market, in its order: each slot may report the one only whose turn it is. They are the second part of a project id. None: no check.',
+    ),
 })

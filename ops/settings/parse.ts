@@ -100,12 +100,11 @@ const rulesOf = ({ rules, markets, addedMarkets, chain, markers }: SequencerSett
   ...rules,
   markerKeys: markerKeysOf(markers),
   unsignedMarkers: markers.unsignedFirst,
-  addedMarkets: { ...addedMarkets, dataSources: [] },
+  addedMarkets,
   markets: markets.map((market) => ({
     ...market,
     chainId: chain.chainId,
     protocolState: chain.protocolState,
-    dataSources: [],
   })),
 })
 

@@ -38,7 +38,6 @@ describe('rules that cannot be', () => {
     ['no vote needed', () => createWorld({ rules: rulesOf({ votesMin: 0 }) }), /votesMin/],
     ['a share above 1', () => createWorld({ rules: rulesOf({ shareMin: 1.1 }) }), /shareMin/],
     ['no room for heads', () => createWorld({ rules: rulesOf({}, { headsKept: 0 }) }), /headsKept/],
-    ['the check of data sources', () => createWorld({ rules: rulesOf({ dataSources: ['0xabc'] }) }), /not built/],
   ]
   test.each(cases)('args: %s', (_, make, message) => {
     expect(make).toThrow(message)

@@ -1,6 +1,7 @@
 /**
- * The rules that depend on the chain: whose slot it is, whether the epoch takes submissions. Deadline and header are looked at
- * when the epoch closes (`consensus`): by then the log has told the blocks and their times, however late.
+ * The rules that depend on the chain: whose slot it is, whether the epoch takes submissions, which data source is the slot's.
+ * Deadline and header are looked at when the epoch closes (`consensus`): by then the log has told the blocks and their times,
+ * however late.
  */
 import type {
   EpochTick,
@@ -15,6 +16,7 @@ import type { GlobalTable } from '../../streams/global-table.ts'
 import type { MarketRules } from '../rules.ts'
 import type { Evidence } from '../verdict.ts'
 import type { ChainView } from './chain-view.ts'
+import { wrongSource } from './data-source.ts'
 import { cameTooEarly } from './early.ts'
 import { excerpt } from './form.ts'
 import { ownerAsOf } from './ownership.ts'
@@ -72,10 +74,20 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
     return submission.epochId === 0 ? SIMULATION : undefined
   }
 
-  const valid = ({ header }: Submission): Judgement => ({
-    kind: 'valid',
-    headerBlock: chain.blockOf(header)?.number ?? -1,
-  })
+  /** Before the quota: who is refused here has taken no seat of it. */
+  const judgeSource = ({ submission, signer }: Candidate, market: MarketRules): Judgement | undefined => {
+    const { dataMarket, dataSources, fullNodes } = market
+    if (dataSources.length === 0 || fullNodes.includes(signer)) return undefined
+    const day = chain.epoch(dataMarket, submission.epochId)?.day ?? 0
+    const evidence = wrongSource(submission, signer, day, dataSources)
+    return evidence && { kind: 'final', reason: 'WRONG_DATA_SOURCE', evidence }
+  }
+
+  const valid = (candidate: Candidate, market: MarketRules): Judgement =>
+    judgeSource(candidate, market) ?? {
+      kind: 'valid',
+      headerBlock: chain.blockOf(candidate.submission.header)?.number ?? -1,
+    }
 
   return {
     judge(candidate, market) {
@@ -88,7 +100,7 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
       const epoch = epochId === 0 ? undefined : judgeEpoch(submission, market, chain)
       // Whose slot it is counts when the epoch opens: until then it may change hands, which a late clock has not told yet.
       if (epoch === WAIT) return WAIT
-      return judgeSigner(candidate, market, head.number) ?? epoch ?? valid(submission)
+      return judgeSigner(candidate, market, head.number) ?? epoch ?? valid(candidate, market)
     },
 
     judgeWaiting(parked, market, opened) {
@@ -99,7 +111,7 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
       return (
         judgeSigner(parked, market, opened.blockNumber) ??
         (isTooEarly ? tooEarly(submission, opened.epochId + market.epochsAhead) : epoch) ??
-        valid(submission)
+        valid(parked, market)
       )
     },
 

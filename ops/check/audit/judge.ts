@@ -1,6 +1,6 @@
 /**
  * Whether a submission is valid, recomputed: market, form, signature, form of the header, slot, flagged,
- * epoch, in this order. What comes before its epoch waits for the release; deadline and header are the close's.
+ * epoch, data source, in this order. What comes before its epoch waits for the release; deadline and header are the close's.
  */
 import type { EpochTick, VerdictReason } from '../../../schemas/types.ts'
 import type { MarketRules, ProtocolRules } from '../../../topology/rules.ts'
@@ -13,6 +13,7 @@ import { type KnownBlock, KnownChain } from './known-chain.ts'
 import type { OwnerAt } from './owners.ts'
 import { signedMax } from './quota.ts'
 import type { ServedMarkets } from './served-markets.ts'
+import { isItsTurn } from './turns.ts'
 import { Waiting } from './waiting.ts'
 
 export type Outcome =
@@ -211,7 +212,7 @@ export class Judge {
     if (head === undefined) return WAITS
     const epoch = submission.epochId === 0 ? undefined : this.judgeEpoch(submission.epochId, dataMarket)
     if (epoch?.kind === 'waits') return WAITS
-    return this.judgeSigner(entry, head) ?? epoch ?? validAt(this.chain.block(submission.header))
+    return this.judgeSigner(entry, head) ?? epoch ?? this.judgeProject(entry)
   }
 
   /** When an epoch is released: its own, one before it, or one that is further than it may be. */
@@ -222,7 +223,14 @@ export class Judge {
     const signer = this.judgeSigner(entry, opened.blockNumber)
     if (signer) return signer
     if (epoch?.kind === 'waits') return refused('EPOCH_TOO_FAR')
-    return epoch ?? validAt(this.chain.block(submission.header))
+    return epoch ?? this.judgeProject(entry)
+  }
+
+  private judgeProject(entry: Entry): Judgement {
+    const { dataMarket, submission } = entry
+    const day = this.chain.epoch(dataMarket, submission.epochId)?.day ?? 0
+    if (!isItsTurn(entry, day, this.markets.rulesOf(dataMarket))) return refused('WRONG_DATA_SOURCE')
+    return validAt(this.chain.block(submission.header))
   }
 
   /** The owner counts as of the release of the epoch; of one that was not released, as of the newest block. */

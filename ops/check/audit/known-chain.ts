@@ -19,6 +19,8 @@ export interface KnownEpoch {
   /** AWAITED: its release left the chain; it is to come again. */
   readonly state: 'OPEN' | 'AWAITED' | 'CLOSED'
   readonly releaseBlock: number
+  /** Of the contract; 0 when no tick says it. */
+  readonly day: number
 }
 
 export class KnownChain {
@@ -64,7 +66,7 @@ export class KnownChain {
   }
 
   apply(tick: EpochTick): void {
-    const { kind, dataMarket, epochId, releaseBlock, blockNumber } = tick
+    const { kind, dataMarket, epochId, releaseBlock, blockNumber, day } = tick
     // a tick that comes again has the count of when it was written
     this.forks = Math.max(this.forks, tick.forks)
     if (kind === 'HEAD') this.addBlock(tick)
@@ -74,6 +76,7 @@ export class KnownChain {
         dataMarket,
         epochId,
         releaseBlock,
+        day,
         state: kind === 'OPEN' ? 'OPEN' : 'CLOSED',
       })
       if (kind === 'OPEN' && !this.first.has(dataMarket)) this.first.set(dataMarket, epochId)

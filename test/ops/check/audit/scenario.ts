@@ -61,6 +61,12 @@ const tickFanout = markerSigner('tick-fanout')
 /** Of a scenario with forgers. */
 export const SIGNED_RULES: ProtocolRules = { ...RULES, markerKeys: [tickFanout.publicKey] }
 
+/** The first market has a turn for each slot; most projects of the scenario are of no source at all. */
+export const SOURCED_RULES: ProtocolRules = {
+  ...RULES,
+  markets: RULES.markets.map((market, index) => (index === 0 ? { ...market, dataSources: ['a', 'b'] } : market)),
+}
+
 export interface Scenario {
   readonly topics: Topics
   readonly log: FrozenLog
@@ -82,6 +88,8 @@ export interface ScenarioOptions {
   readonly saleLeaves?: boolean
   /** How the contract counts the blocks of the chain, as HEADs tell it; absent: by their own numbers. */
   readonly contractBlockOf?: (blockNumber: number) => number
+  /** By `SOURCED_RULES`, with projects of two sources. */
+  readonly sources?: boolean
   /** Markers are signed, and somebody who may write `submissions` puts forged and copied ones between them. */
   readonly forgers?: boolean
 }
@@ -93,6 +101,7 @@ export async function runScenario({
   openEnd = false,
   comings = false,
   forgers = false,
+  sources = false,
   saleLeaves = false,
   deepReorg,
   contractBlockOf = (blockNumber) => blockNumber,
@@ -102,7 +111,7 @@ export async function runScenario({
   const topics = sequencerTopics(codec, { prefix: 't-', partitions: counts })
   const topology = forgers
     ? sequencerTopology(SIGNED_RULES, topics, sequencerStores(codec), {}, tickFanout)
-    : sequencerTopology(RULES, topics, sequencerStores(codec))
+    : sequencerTopology(sources ? SOURCED_RULES : RULES, topics, sequencerStores(codec))
   const driver = new TopologyTestDriver(topology, { commitEvery: 7 })
   const random = seeded(seed)
   for (let slotId = 1; slotId <= SLOTS; slotId++) {
@@ -118,13 +127,15 @@ export async function runScenario({
   const chain = new Chain(random, comings, contractBlockOf)
   let sent = 0
   const submit = (fields: Partial<Submission>, key = fields.slotId ?? 1): void => {
-    const unsigned = blankSubmission(++sent, random, fields)
+    const made = blankSubmission(++sent, random, fields)
+    const unsigned = sources ? { ...made, projectId: `${made.projectId}:${'ab'[sent % 2]}` } : made
     const submission = { ...unsigned, signature: fields.signature ?? signer.sign(key, unsigned) }
     const { dataMarket, epochId, projectId } = submission
     driver.append(topics.submissions, { dataMarket: dataMarket.toLowerCase(), epochId, projectId }, submission)
   }
   const tell = (ticks: readonly EpochTick[]): void => {
-    for (const tick of ticks) driver.append(topics.epochTicks, { dataMarket: tick.dataMarket }, tick)
+    for (const tick of ticks)
+      driver.append(topics.epochTicks, { dataMarket: tick.dataMarket }, { ...tick, day: sources ? tick.epochId : 0 })
     driver.run()
   }
 
