@@ -49,7 +49,8 @@ export const LOG_EVENTS = {
   'epoch-anchored': 'all its batches and the ending call are final (seconds after the release, verdicts by reason)',
   'batch-not-finalized':
     'the owner of the market forced its completion without a majority of validators; nothing is said against it',
-  'epoch-missed': 'the ending call is final, but a batch was late or has failed (batches by number)',
+  'epoch-missed':
+    'it has ended, but a batch was late or has failed, or the ending call has (batches by number; -1: the ending call)',
   'chain-reorganised': 'blocks left the chain (block: the first of them)',
   'batch-stored': 'a batch is on IPFS (batch, cid)',
   'store-failing':
