@@ -1,24 +1,35 @@
-import { CID } from 'multiformats/cid'
+/** Files as IPFS spreads them over blocks. Each block is checked against its hash, and none is read beyond the bounds here. */
+import * as dagPb from '@ipld/dag-pb'
+import { UnixFS } from 'ipfs-unixfs'
+import type { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { StoreError } from './batch-store.ts'
 
-const DAG_PB = 0x70
 /** Levels of a file's tree: 174 links a node and 256 KiB a leaf make 4 levels 1.3 TiB. */
 const LEVELS_MAX = 4
+/** Blocks of one file: the largest batch has some 2,000. Without a bound a tree that names a node again and again has no end. */
+const BLOCKS_MAX = 65_536
 
-/** The bytes of a file that is spread over blocks. Each block is checked against its hash. Throws `CORRUPT`, `TOO_LARGE`. */
-export async function readFile(
-  root: CID,
-  readBlock: (cid: CID) => Promise<Uint8Array>,
-  bytesMax: number,
-): Promise<Uint8Array> {
+type ReadBlock = (cid: CID) => Promise<Uint8Array>
+
+/** What a block of a file holds itself, and the blocks under it from left to right. */
+export interface FileNode {
+  readonly data: Uint8Array
+  readonly links: readonly CID[]
+  /** Bytes under each link, as the node says. */
+  readonly lengths: readonly bigint[]
+}
+
+/** The bytes of a file that is spread over blocks. Throws `CORRUPT`, `TOO_LARGE`. */
+export async function readFile(root: CID, readBlock: ReadBlock, bytesMax: number): Promise<Uint8Array> {
   const leaves: Uint8Array[] = []
   let total = 0
+  const count = createCount(root)
   const walk = async (cid: CID, level: number): Promise<void> => {
     if (level > LEVELS_MAX) throw new StoreError('CORRUPT', `${root}: the tree is deeper than ${LEVELS_MAX} levels`)
-    const block = await checkedBlock(cid, readBlock)
-    const { data, links } = cid.code === raw.code ? { data: block, links: [] } : decodeNode(cid, block)
+    count()
+    const { data, links } = fileNode(cid, await checkedBlock(cid, readBlock))
     total += data.length
     if (total > bytesMax) throw new StoreError('TOO_LARGE', `${root}: more than ${bytesMax} bytes`)
     if (data.length > 0) leaves.push(data)
@@ -29,25 +40,42 @@ export async function readFile(
 }
 
 /** The CIDs of a file's blocks, as far as they can be known: below a node that is missing or damaged nothing is. */
-export async function blocksOf(root: CID, readBlock: (cid: CID) => Promise<Uint8Array>): Promise<readonly CID[]> {
+export async function blocksOf(root: CID, readBlock: ReadBlock): Promise<readonly CID[]> {
   const found: CID[] = []
+  const count = createCount(root)
+  const linksOf = async (cid: CID): Promise<readonly CID[]> => {
+    try {
+      return fileNode(cid, await checkedBlock(cid, readBlock)).links
+    } catch (error) {
+      if (error instanceof StoreError && (error.code === 'NOT_FOUND' || error.code === 'CORRUPT')) return []
+      throw error
+    }
+  }
   const walk = async (cid: CID, level: number): Promise<void> => {
+    count()
     found.push(cid)
-    if (cid.code !== DAG_PB || level > LEVELS_MAX) return
-    const node = await checkedBlock(cid, readBlock).then(
-      (block) => decodeNode(cid, block),
-      (error: unknown) => {
-        if (error instanceof StoreError && (error.code === 'NOT_FOUND' || error.code === 'CORRUPT')) return undefined
-        throw error
-      },
-    )
-    for (const link of node?.links ?? []) await walk(link, level + 1)
+    if (cid.code !== dagPb.code || level > LEVELS_MAX) return
+    for (const link of await linksOf(cid)) await walk(link, level + 1)
   }
   await walk(root, 1)
   return found
 }
 
-async function checkedBlock(cid: CID, readBlock: (cid: CID) => Promise<Uint8Array>): Promise<Uint8Array> {
+/** Throws `CORRUPT` for a block that is no part of a file: of another codec, not readable, or a directory. */
+export function fileNode(cid: CID, block: Uint8Array): FileNode {
+  if (cid.code === raw.code) return { data: block, links: [], lengths: [] }
+  if (cid.code !== dagPb.code) throw new StoreError('CORRUPT', `${cid} is no part of a file`)
+  try {
+    const { Data, Links } = dagPb.decode(block)
+    const { type, data = NO_BYTES, blockSizes } = UnixFS.unmarshal(Data!)
+    if (type !== 'file' && type !== 'raw') throw new Error(`it is of type ${type}`)
+    return { data, links: Links.map(({ Hash }) => Hash), lengths: blockSizes }
+  } catch (cause) {
+    throw new StoreError('CORRUPT', `${cid} is no node of a file`, cause)
+  }
+}
+
+async function checkedBlock(cid: CID, readBlock: ReadBlock): Promise<Uint8Array> {
   const block = await readBlock(cid)
   const { digest } = await sha256.digest(block)
   if (cid.multihash.code !== sha256.code || Buffer.compare(digest, cid.multihash.digest) !== 0)
@@ -55,43 +83,12 @@ async function checkedBlock(cid: CID, readBlock: (cid: CID) => Promise<Uint8Arra
   return block
 }
 
-/** A dag-pb node of a UnixFS file: PBNode {1 Data, 2 Links {1 Hash}}, Data = UnixFS {2 Data}. */
-function decodeNode(cid: CID, block: Uint8Array): { data: Uint8Array; links: CID[] } {
-  if (cid.code !== DAG_PB) throw new StoreError('CORRUPT', `${cid} is no part of a file`)
-  try {
-    const node = [...protobufFields(block)]
-    const unixfs = node.filter(([field]) => field === 1).flatMap(([, bytes]) => [...protobufFields(bytes)])
-    const hashes = node
-      .filter(([field]) => field === 2)
-      .flatMap(([, link]) => [...protobufFields(link)].filter(([field]) => field === 1))
-    return {
-      data: Buffer.concat(unixfs.filter(([field]) => field === 2).map(([, bytes]) => bytes)),
-      links: hashes.map(([, bytes]) => CID.decode(bytes)),
-    }
-  } catch (cause) {
-    throw new StoreError('CORRUPT', `${cid} is no node of a file`, cause)
+/** To be called for each block of a file. */
+function createCount(root: CID): () => void {
+  let blocks = 0
+  return () => {
+    if (++blocks > BLOCKS_MAX) throw new StoreError('CORRUPT', `${root}: the tree has more than ${BLOCKS_MAX} blocks`)
   }
 }
 
-/** The length-delimited fields of a protobuf message; varint fields are skipped, other wire types do not occur here. */
-function* protobufFields(bytes: Uint8Array): Generator<[field: number, bytes: Uint8Array]> {
-  let at = 0
-  const varint = (): number => {
-    for (let value = 0, shift = 0; shift < 49; shift += 7) {
-      const byte = bytes[at++]
-      if (byte === undefined) break
-      value += (byte & 0x7f) * 2 ** shift
-      if (byte < 0x80) return value
-    }
-    throw new Error('varint is cut off or too long')
-  }
-  while (at < bytes.length) {
-    const tag = varint()
-    const wireType = tag % 8
-    const length = varint()
-    if (wireType === 0) continue
-    if (wireType !== 2 || at + length > bytes.length) throw new Error(`field ${tag >> 3} cannot be read`)
-    yield [tag >> 3, bytes.subarray(at, at + length)]
-    at += length
-  }
-}
+const NO_BYTES = new Uint8Array()

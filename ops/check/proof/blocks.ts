@@ -3,9 +3,8 @@
  * lengths, so bytes and their places are certain even where the rest of the file is missing. For the verifier.
  */
 import { createHash } from 'node:crypto'
-import { decode, type PBNode } from '@ipld/dag-pb'
-import { UnixFS } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
+import { type FileNode, fileNode } from '../../../connectors/ipfs/unixfs.ts'
 import { printable } from '../../base/printable.ts'
 import { ProofFault } from '../../reading/proof/format.ts'
 
@@ -61,26 +60,23 @@ function visit(walk: Walk, cid: CID, length: number | undefined, level: number):
 }
 
 function take(walk: Walk, cid: CID, block: Uint8Array, level: number): void {
-  const { data, children } = cid.code === RAW ? { data: block, children: [] } : nodeOf(cid, block)
+  const { data, children } = nodeOf(cid, block)
   if (data.length > 0) walk.parts.push({ start: walk.at, bytes: Buffer.from(data) })
   walk.at += data.length
   for (const { link, length } of children) visit(walk, link, length, level + 1)
 }
 
 function nodeOf(cid: CID, block: Uint8Array): { data: Uint8Array; children: { link: CID; length: number }[] } {
-  let node: PBNode
-  let file: UnixFS
+  let node: FileNode
   try {
-    node = decode(block)
-    file = UnixFS.unmarshal(node.Data!)
+    node = fileNode(cid, block)
   } catch (error) {
     throw new ProofFault(`batch.blocks: ${cid} is no node of a file`, error)
   }
-  const lengths = file.blockSizes.map(Number)
-  if (lengths.length !== node.Links.length || !lengths.every((length) => Number.isSafeInteger(length)))
+  const lengths = node.lengths.map(Number)
+  if (lengths.length !== node.links.length || !lengths.every((length) => Number.isSafeInteger(length)))
     throw new ProofFault(`batch.blocks: ${cid} does not say how long its parts are`)
-  const children = node.Links.map(({ Hash }, i) => ({ link: checked(Hash as unknown as CID), length: lengths[i]! }))
-  return { data: file.data ?? Buffer.alloc(0), children }
+  return { data: node.data, children: node.links.map((link, i) => ({ link: checked(link), length: lengths[i]! })) }
 }
 
 function parseCid(text: string): CID {

@@ -1,9 +1,7 @@
 /** The blocks that a batch's file consists of, and which bytes of it each holds. For the builder of proofs. */
-import { decode } from '@ipld/dag-pb'
-import { UnixFS } from 'ipfs-unixfs'
 import type { CID } from 'multiformats/cid'
-import * as raw from 'multiformats/codecs/raw'
 import { cidVersionOf, importBatch } from '../../../connectors/ipfs/cid.ts'
+import { fileNode } from '../../../connectors/ipfs/unixfs.ts'
 
 export interface FileBlock {
   readonly base64: string
@@ -28,17 +26,11 @@ export async function fileBlocks(bytes: Uint8Array, cid: string): Promise<readon
   let at = 0
   const visit = (key: CID): void => {
     const block = byCid.get(key.toString())!
-    const { length, children } = key.code === raw.code ? { length: block.length, children: [] } : nodeOf(block)
-    blocks.push({ base64: Buffer.from(block).toString('base64'), start: at, end: at + length })
-    at += length
-    for (const child of children) visit(child)
+    const { data, links } = fileNode(key, block)
+    blocks.push({ base64: Buffer.from(block).toString('base64'), start: at, end: at + data.length })
+    at += data.length
+    for (const child of links) visit(child)
   }
   visit(root)
   return blocks
-}
-
-function nodeOf(block: Uint8Array): { length: number; children: CID[] } {
-  const { Data, Links } = decode(block)
-  const { data } = UnixFS.unmarshal(Data!)
-  return { length: data?.length ?? 0, children: Links.map(({ Hash }) => Hash as unknown as CID) }
 }
