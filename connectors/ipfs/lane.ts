@@ -1,4 +1,5 @@
 /** One store as the storage meets it: how much is asked of it at once, how long it has, since when it fails, what it lacks. */
+import { doubling } from '../../streams/back-off.ts'
 import type { Clock } from '../../streams/ports.ts'
 import { createLimiter } from '../limiter.ts'
 import { StoreError } from './batch-store.ts'
@@ -138,6 +139,7 @@ interface Healer extends Pick<Lane, 'attempt' | 'pause'> {
 function createHealing({ name, options, attempt, pause }: Healer, { observer, signal }: LanePorts) {
   const lacking: LaneBatch[] = []
   let worker: Promise<void> | undefined
+  const pauseMs = doubling({ firstMs: options.pauseMs, mostMs: options.pauseMsMax })
   const work = async (): Promise<void> => {
     for (let failures = 0; lacking.length > 0 && !signal.aborted; ) {
       const batch = lacking.shift()!
@@ -148,7 +150,7 @@ function createHealing({ name, options, attempt, pause }: Healer, { observer, si
           observer.healed?.(name, batch.cid)
         } else if ((failure as { retriable?: unknown }).retriable === true) {
           lacking.push(batch)
-          await pause(Math.min(options.pauseMsMax, options.pauseMs * 2 ** Math.min(failures++, 16)), signal)
+          await pause(pauseMs(++failures), signal)
         } else observer.leftOut?.(name, batch.cid) // nobody has its bytes any more
       }
       observer.lacking?.(name, lacking.length)

@@ -1,4 +1,5 @@
 /** Keeps batches in `required` of several stores, and in the others when they can. */
+import { type BackOff, doubling, repeated } from '../../streams/back-off.ts'
 import type { Clock } from '../../streams/ports.ts'
 import { createLimiter } from '../limiter.ts'
 import type { StoreError } from './batch-store.ts'
@@ -129,10 +130,10 @@ function startKeeping(
   })
   held.catch(() => {}) // whoever asked may have gone
 
-  const pauseAfter = (attempts: number): number => Math.min(retryMsMax, retryMs * 2 ** Math.min(attempts, 16))
+  const pauseMs = doubling({ firstMs: retryMs, mostMs: retryMsMax })
 
   const fill = async (lane: Lane, batch: LaneBatch): Promise<void> => {
-    for (let attempts = 0; !until.aborted; attempts++) {
+    for (let tries = 1; !until.aborted; tries++) {
       const failure = await lane.attempt(batch).catch((error: unknown) => {
         if ((error as { retriable?: unknown }).retriable !== true) throw error
         return error as StoreError
@@ -146,7 +147,7 @@ function startKeeping(
       }
       failures.set(lane, failure)
       if (enough.signal.aborted) break
-      const ms = pauseAfter(attempts)
+      const ms = pauseMs(tries)
       if (!until.aborted) observer.retried?.(lane.keeper.name, failure, ms)
       await lane.pause(ms, AbortSignal.any([until, enough.signal]))
       if (enough.signal.aborted) break
@@ -155,7 +156,7 @@ function startKeeping(
   }
 
   const run = async (): Promise<void> => {
-    const cid = await identify(bytes, version, { reading, clock, until, pauseAfter })
+    const cid = await identify(bytes, version, { reading, clock, until, pauseMs })
     const batch = { cid, bytes, signal: until }
     await Promise.all(counting.map((lane) => fill(lane, batch)))
     for (const lane of lanes) if (lane.keeper.isService && !until.aborted) lane.heal(batch)
@@ -179,27 +180,22 @@ interface IdentifyPorts {
   readonly reading: Limiter
   readonly clock: Clock
   readonly until: AbortSignal
-  readonly pauseAfter: (attempts: number) => number
+  readonly pauseMs: BackOff
 }
 
 /** Reads the batch once to know its CID; a log that is away is waited for. */
 async function identify(
   bytes: ReadBatch,
   version: CidVersion,
-  { reading, clock, until, pauseAfter }: IdentifyPorts,
+  { reading, clock, until, pauseMs }: IdentifyPorts,
 ): Promise<string> {
-  for (let attempts = 0; ; attempts++) {
-    try {
-      return await reading(async () => {
-        until.throwIfAborted()
-        return computeCid(await bytes(), version)
-      })
-    } catch (error) {
-      if ((error as { retriable?: unknown }).retriable !== true) throw error
-      await clock.sleep(pauseAfter(attempts), until)
+  const mayPass = (error: unknown): boolean => (error as { retriable?: unknown }).retriable === true
+  return await repeated({ clock, signal: until, pauseMs, mayPass }, () =>
+    reading(async () => {
       until.throwIfAborted()
-    }
-  }
+      return computeCid(await bytes(), version)
+    }),
+  )
 }
 
 function wordsOf(

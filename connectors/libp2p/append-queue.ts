@@ -2,6 +2,7 @@
  * From decoded records to the log: groups them, appends one group after the other, and repeats a group until the log has
  * taken it. A submission is acknowledged when its append resolved; there is no promise per record.
  */
+import { doubling } from '../../streams/back-off.ts'
 import type { Appender, Clock, Log, OutgoingRecord } from '../../streams/ports.ts'
 import { LogError } from '../../streams/ports.ts'
 import type { IntakeLimits } from './limits.ts'
@@ -117,17 +118,17 @@ export class AppendQueue<O> {
    */
   private async appendUntilTaken(records: readonly OutgoingRecord[]): Promise<boolean> {
     const { log, clock, limits, failed } = this.options
-    let waitMs = limits.retryMsMin
-    while (!this.stopping.signal.aborted) {
+    const pauseMs = doubling({ firstMs: limits.retryMsMin, mostMs: limits.retryMsMax })
+    for (let failures = 1; !this.stopping.signal.aborted; failures++) {
       try {
         this.appender ??= await log.appender()
         await this.appender.append(records)
         return true
       } catch (error) {
         if (!(error instanceof LogError && error.retriable)) await this.dropAppender()
-        failed?.(error, waitMs)
-        await clock.sleep(waitMs, this.stopping.signal)
-        waitMs = Math.min(2 * waitMs, limits.retryMsMax)
+        const ms = pauseMs(failures)
+        failed?.(error, ms)
+        await clock.sleep(ms, this.stopping.signal)
       }
     }
     return false

@@ -1,8 +1,9 @@
 /** JSON over HTTP as schema registries speak it, with a time limit for each request and a bounded number of tries. */
 import { Agent } from 'node:https'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { doubling, repeated } from '../../streams/back-off.ts'
 import { createLimiter } from '../limiter.ts'
+import { systemClock } from '../system-clock.ts'
 import { SchemaRegistryError } from './errors.ts'
 import { type Exchange, exchange } from './https.ts'
 
@@ -12,7 +13,7 @@ const REQUEST_TIMEOUT_MS = 10_000
 const ATTEMPTS_MAX = 4
 /** A start asks for every subject: together, but not all at once, or the last would wait longer than a request may. */
 const REQUESTS_AT_ONCE = 6
-const FIRST_WAIT_MS = 100
+const pauseMs = doubling({ firstMs: 100, mostMs: 400 })
 const BODY_SHOWN_CHARS = 200
 
 /** The registry's code for a subject that it does not have. */
@@ -84,17 +85,8 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
     }
   }
 
-  const retried = async <T>(call: () => Promise<T>): Promise<T> => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await call()
-      } catch (error) {
-        const passing = error instanceof SchemaRegistryError && error.code === 'REGISTRY_UNREACHABLE'
-        if (!passing || attempt >= ATTEMPTS_MAX || signal?.aborted) throw error
-        await sleep(FIRST_WAIT_MS * 2 ** (attempt - 1), undefined, { ...(signal && { signal }) }).catch(() => {})
-      }
-    }
-  }
+  const retried = <T>(call: () => Promise<T>): Promise<T> =>
+    repeated({ clock: systemClock, signal, pauseMs, mayPass }, call)
 
   return {
     url,
@@ -105,6 +97,9 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
     retried,
   }
 }
+
+const mayPass = (error: unknown, failures: number): boolean =>
+  error instanceof SchemaRegistryError && error.code === 'REGISTRY_UNREACHABLE' && failures < ATTEMPTS_MAX
 
 async function fetched(url: string, asked: Exchange): Promise<{ status: number; text: string }> {
   const response = await fetch(url, asked)

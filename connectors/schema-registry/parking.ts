@@ -1,7 +1,9 @@
 /** The partitions that wait for a schema. */
+
 import type { Codec } from '../../schemas/codec.ts'
 import { frameOf } from '../../schemas/frame.ts'
 import type { SubjectName } from '../../schemas/subjects.ts'
+import { doubling } from '../../streams/back-off.ts'
 import {
   type Clock,
   type FetchedPartition,
@@ -12,8 +14,7 @@ import {
 } from '../../streams/ports.ts'
 import { SchemaRegistryError } from './errors.ts'
 
-const FIRST_WAIT_MS = 100
-const WAIT_MS_MAX = 5_000
+const pauseMs = doubling({ firstMs: 100, mostMs: 5_000 })
 /** Between two waits for schemas that the registry does not have; meanwhile its first word is taken. */
 const PATIENT_AGAIN_MS = 600_000
 /** A partition that nobody has asked for this long was assigned to another member: whoever asks again parks it anew. */
@@ -141,7 +142,7 @@ export class Parking {
     const { clock, observer } = this.options
     const name = `${place.at.topic}/${place.at.partition}`
     const signal = this.over
-    for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(2 * wait, WAIT_MS_MAX)) {
+    for (let failures = 1; !signal.aborted; failures++) {
       try {
         if (await this.know(place)) break
       } catch (error) {
@@ -149,7 +150,7 @@ export class Parking {
         observer?.parked?.(place.at, place.cause)
       }
       if (await this.isDeleted(place)) break
-      await clock.sleep(wait, signal)
+      await clock.sleep(pauseMs(failures), signal)
       if (this.places.get(name) !== place) return // it was let go
       if (clock.now() - place.askedAt > UNWANTED_MS) break
     }

@@ -1,5 +1,6 @@
 /** Carries out intents: for each key the one in force, and no other. */
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import { type BackOff, doubling, repeated } from '../../../streams/back-off.ts'
 import { LogError } from '../../../streams/ports.ts'
 import { createLimiter } from '../../limiter.ts'
 import { agreedPrepare } from '../agreed-readings.ts'
@@ -53,21 +54,15 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     observer?.concluded?.(key, result)
   }
 
+  const outageMs = doubling({ firstMs: settings.backoffMs, mostMs: settings.backoffMsMax })
+  const pauseMs: BackOff = (failures, error) => (error instanceof NotYet ? settings.pollMs : outageMs(failures))
   /** Tries until it does not fail for an outage, or for what is not definite yet. */
-  const persist = async <T>(step: string, until: AbortSignal, action: () => Promise<T>): Promise<T> => {
-    for (let failures = 0; ; failures++) {
-      try {
-        until.throwIfAborted()
-        return await action()
-      } catch (error) {
-        if (until.aborted || !mayPass(error)) throw error
-        const { backoffMs, backoffMsMax, pollMs } = settings
-        const pauseMs =
-          error instanceof NotYet ? pollMs : Math.min(backoffMsMax, backoffMs * 2 ** Math.min(failures, 16))
-        observer?.waiting?.(step, error as Error, pauseMs)
-        await clock.sleep(pauseMs, until)
-      }
-    }
+  const persist = <T>(step: string, until: AbortSignal, action: () => Promise<T>): Promise<T> => {
+    const failed = (error: unknown, ms: number): void => observer?.waiting?.(step, error as Error, ms)
+    return repeated({ clock, signal: until, pauseMs, mayPass, failed }, async () => {
+      until.throwIfAborted()
+      return await action()
+    })
   }
 
   const { contractCall, originalCall } = createCalls(settings, ports.batches)

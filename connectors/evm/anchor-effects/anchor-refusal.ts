@@ -1,5 +1,7 @@
 /** What is made of a transaction that no node takes: words choose the advice, facts what is done. */
+
 import type { AnchorIntent } from '../../../schemas/types.ts'
+import { doubling } from '../../../streams/back-off.ts'
 import { EvmError } from '../errors.ts'
 import { isUnanswered } from '../nodes/json-rpc.ts'
 import { inputOf, pendingNonceOf } from '../nodes/node-answers.ts'
@@ -143,7 +145,7 @@ export function pauseAfter(
   refusals: number,
   { backoffMs, rebroadcastMs }: { readonly backoffMs: number; readonly rebroadcastMs: number },
 ): number {
-  return Math.min(rebroadcastMs, backoffMs * 2 ** Math.min(refusals - 1, 16))
+  return doubling({ firstMs: backoffMs, mostMs: rebroadcastMs })(refusals)
 }
 
 /** Whether a node has the transaction, or another one of the signer with this nonce, in its pool. One that does not say has none. */

@@ -2,7 +2,9 @@
  * The step STORE: waits for the stores as long as the contract takes the batch. What a store says is never final, whatever it
  * is; that the window is over is, and that the log has lost the batch.
  */
+
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import { doubling } from '../../../streams/back-off.ts'
 import { LogError } from '../../../streams/ports.ts'
 import { agreedPrepare } from '../agreed-readings.ts'
 import { EvmError } from '../errors.ts'
@@ -16,8 +18,7 @@ import { NotYet, resultOf } from './anchor-result.ts'
 import type { HeadWatch } from './head-watch.ts'
 
 /** After so long it is told what the stores say; each time twice as long as before, since every telling is a record. */
-const TELL_MS = 2_000
-const TELL_MS_MAX = 60_000
+const untilToldMs = doubling({ firstMs: 2_000, mostMs: 60_000 })
 
 export interface StorePorts extends Pick<AnchorPorts, 'storage' | 'clock'> {
   readonly rpc: Rpc
@@ -48,7 +49,7 @@ export async function storeStep(
     },
   )
   stored.catch(() => {}) // thrown where it is awaited
-  const tellAt = clock.now() + Math.min(TELL_MS_MAX, TELL_MS * 2 ** Math.min(intent.attempt - 1, 16))
+  const tellAt = clock.now() + untilToldMs(intent.attempt)
   const windowOver = createWindowLook(key, intent, settings, ports)
   for (let seen = heads.head; ; seen = heads.head) {
     const waited = new AbortController()

@@ -1,3 +1,4 @@
+import { doubling } from '../../../streams/back-off.ts'
 import type { Clock } from '../../../streams/ports.ts'
 import type { ContractBlockSource } from '../contract/chain-reader.ts'
 import type { Rpc } from '../nodes/rpc.ts'
@@ -29,6 +30,7 @@ export function watchHead(
   let head: Head | undefined
   const listeners = new Set<() => void>()
   const poll = async (): Promise<void> => {
+    const backOffMs = doubling({ firstMs: 2 * options.pollMs, mostMs: options.backoffMsMax })
     let failures = 0
     while (!signal.aborted) {
       let pauseMs = options.pollMs
@@ -40,7 +42,7 @@ export function watchHead(
           for (const listener of [...listeners]) listener()
         }
       } catch (error) {
-        pauseMs = Math.min(options.backoffMsMax, options.pollMs * 2 ** Math.min(++failures, 16))
+        pauseMs = backOffMs(++failures)
         options.failed(error as Error, pauseMs)
       }
       await clock.sleep(pauseMs, signal)

@@ -2,7 +2,9 @@
  * The role `clock`: follows the anchor chain from a cursor kept in the log and writes what happens there as ticks, without
  * leaving out a block or an epoch. Whatever fails, it goes on trying; it ends only for what trying again cannot mend.
  */
+
 import type { EpochTick } from '../../../schemas/types.ts'
+import { doubling } from '../../../streams/back-off.ts'
 import { type Clock, type Log, LogError } from '../../../streams/ports.ts'
 import { agreedSlots, agreedStep } from '../agreed-readings.ts'
 import type { BlockHeader, StateAt } from '../contract/chain-reader.ts'
@@ -88,6 +90,7 @@ async function follow(context: Context): Promise<void> {
   const { settings, ports, rpc, signal } = context
   const { clock } = ports
   let session: ClockSession | undefined
+  const backOffMs = doubling({ firstMs: BACKOFF_MS_FIRST, mostMs: settings.backoffMsMax })
   let failures = 0
   let movedAt = clock.now()
   let rotatedAt = movedAt
@@ -112,7 +115,7 @@ async function follow(context: Context): Promise<void> {
         delete context.facts
         if (!(error instanceof EvmError)) session = await drop(session)
         if (error instanceof LogsIncomplete) settings.observer?.releasesMissing?.(error.gap)
-        const pauseMs = Math.min(settings.backoffMsMax, BACKOFF_MS_FIRST * 2 ** Math.min(failures++, 16))
+        const pauseMs = backOffMs(++failures)
         settings.observer?.failed?.(error, pauseMs)
         await clock.sleep(pauseMs, signal)
       }

@@ -1,4 +1,5 @@
 /** Which nodes are asked, and in which order: one that fails, or says what it should not, is set aside for a while. */
+import { doubling } from '../../../streams/back-off.ts'
 import type { EvmError } from '../errors.ts'
 
 /**
@@ -16,9 +17,8 @@ export interface NodeState {
   readonly asideMs: number
 }
 
-/** The first pause; each one that follows on another is twice as long. */
-const ASIDE_MS_FIRST = 1_000
-const ASIDE_MS_MAX = 300_000
+/** Of pauses that follow on one another. */
+const pauseMs = doubling({ firstMs: 1_000, mostMs: 300_000 })
 /** Of what is told of a node. */
 const REASON_MAX = 400
 
@@ -50,17 +50,18 @@ export function createNodeStates(
   count: number,
   changed: (node: number, state: NodeState) => void = () => undefined,
 ): NodeStates {
-  const states = Array.from({ length: count }, () => ({ state: WELL, until: 0 }))
+  const states = Array.from({ length: count }, () => ({ state: WELL, until: 0, pauses: 0 }))
   let preferred = 0
   const isFree = (node: number, now: number): boolean => states[node]!.until <= now
 
   const setAside = (node: number, fault: NodeFault, reason: string, now: number): void => {
-    const { state, until } = states[node]!
+    const { state, until, pauses: before } = states[node]!
     if (until > now && state.fault === fault) return // asked in its pause for want of another
     // A pause grows only on one that ended no longer ago than it took.
     const goesOn = state.asideMs > 0 && now - until <= state.asideMs
-    const asideMs = goesOn ? Math.min(ASIDE_MS_MAX, state.asideMs * 2) : ASIDE_MS_FIRST
-    states[node] = { state: { fault, reason: reason.slice(0, REASON_MAX), asideMs }, until: now + asideMs }
+    const pauses = goesOn ? before + 1 : 1
+    const asideMs = pauseMs(pauses)
+    states[node] = { state: { fault, reason: reason.slice(0, REASON_MAX), asideMs }, until: now + asideMs, pauses }
     changed(node, states[node]!.state)
   }
 

@@ -1,3 +1,4 @@
+import { doubling } from '../../../streams/back-off.ts'
 import { type Burst, type Clock, LogError, type LogRecord, type OutgoingRecord } from '../../../streams/ports.ts'
 import type { LogCore, Staged } from '../core/core.ts'
 import { type PartitionLog, sizeOf } from '../core/partition.ts'
@@ -61,8 +62,7 @@ const WRITE_BYTES = 16 * 1024 * 1024
 /** Records that may wait for their write; beyond, callers are refused and have to slow down. */
 const WAITING_RECORDS_MAX = 400_000
 
-const REOPEN_WAIT_MS_MIN = 250
-const REOPEN_WAIT_MS_MAX = 5_000
+const reopenPauseMs = doubling({ firstMs: 250, mostMs: 5_000 })
 
 /**
  * The one writer of an embedded log. What arrives while a write is on its way goes together into the next one: one synced
@@ -195,8 +195,8 @@ export class WriteQueue {
   }
 
   private async reopenWhenPossible(batch: Batch, cause: LogError): Promise<void> {
-    for (let waitMs = REOPEN_WAIT_MS_MIN; ; waitMs = Math.min(waitMs * 2, REOPEN_WAIT_MS_MAX)) {
-      await this.clock.sleep(waitMs, this.closing.signal)
+    for (let failures = 1; ; failures++) {
+      await this.clock.sleep(reopenPauseMs(failures), this.closing.signal)
       if (this.closing.signal.aborted || (await this.reopen(batch, cause))) return
     }
   }

@@ -1,3 +1,4 @@
+import { doubling } from '../../../streams/back-off.ts'
 import { type Appender, LogError, type OutgoingRecord } from '../../../streams/ports.ts'
 import { type AppendCall, AppendQueue } from './append-queue.ts'
 import { attempts } from './attempts.ts'
@@ -13,8 +14,7 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024
 /** A batch that is not in the log after this long is given up. */
 const APPEND_LIMIT_MS = 20_000
 const OPEN_LIMIT_MS = 10_000
-const PAUSE_MS_FIRST = 5
-const PAUSE_MS_MOST = 200
+const pauseMs = doubling({ firstMs: 10, mostMs: 200 })
 const LANE = 'append'
 
 /**
@@ -164,8 +164,7 @@ export class KafkaAppender implements Appender {
     queue.noteFailure(error)
     const late = clock.now() - queue.firstSentAt >= APPEND_LIMIT_MS
     if (error.retriable && !late && !this.cluster.isClosed) {
-      const pauseMs = Math.min(PAUSE_MS_FIRST * 2 ** queue.failures, PAUSE_MS_MOST)
-      this.pause(queue, clock.sleep(pauseMs))
+      this.pause(queue, clock.sleep(pauseMs(queue.failures)))
       return
     }
     queue.giveUp(error)

@@ -1,7 +1,7 @@
+import { doubling, repeated } from '../../../streams/back-off.ts'
 import { type Clock, LogError } from '../../../streams/ports.ts'
 
-const WAIT_MS_FIRST = 5
-const WAIT_MS_MOST = 200
+const pauseMs = doubling({ firstMs: 5, mostMs: 200 })
 
 export interface AttemptLimits {
   readonly clock: Clock
@@ -18,20 +18,15 @@ export interface AttemptLimits {
  * @param onFailure called before the next attempt, to look up again what was stale
  * @returns what the step returns; rejects with its last error
  */
-export async function attempts<T>(
+export function attempts<T>(
   { clock, limitMs, signal, evenIfUnanswered }: AttemptLimits,
   step: (attempt: number) => Promise<T>,
   onFailure: (error: LogError) => void = () => {},
 ): Promise<T> {
   const end = clock.now() + limitMs
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await step(attempt)
-    } catch (error) {
-      if (!(error instanceof LogError) || !error.retriable) throw error
-      if ((error.indefinite && !evenIfUnanswered) || signal?.aborted || clock.now() >= end) throw error
-      onFailure(error)
-      await clock.sleep(Math.min(WAIT_MS_FIRST * 2 ** attempt, WAIT_MS_MOST), signal)
-    }
+  const mayPass = (error: unknown): boolean => {
+    if (!(error instanceof LogError) || !error.retriable || (error.indefinite && !evenIfUnanswered)) return false
+    return clock.now() < end
   }
+  return repeated({ clock, signal, pauseMs, mayPass, failed: (error) => onFailure(error as LogError) }, step)
 }

@@ -1,4 +1,5 @@
 /** Connections to an intake as the deployed collector keeps them: one libp2p host each, long-lived streams, random peer ids. */
+
 import { setMaxListeners } from 'node:events'
 import { identify } from '@libp2p/identify'
 import type { Stream } from '@libp2p/interface'
@@ -8,12 +9,12 @@ import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
+import { doubling } from '../../../streams/back-off.ts'
 
 const PROTOCOL = '/collect'
 const CLOSE_MS = 2_000
 const STREAMS_MAX = 1_000
-const RECONNECT_FIRST_MS = 100
-const RECONNECT_MOST_MS = 5_000
+const reconnectPauseMs = doubling({ firstMs: 100, mostMs: 5_000 })
 
 type Encryption = 'tls' | 'noise'
 
@@ -104,14 +105,14 @@ class PooledSender implements Sender {
   }
 
   private async retry(step: () => Promise<void>): Promise<boolean> {
-    for (let attempt = 0; !this.signal.aborted; attempt++) {
+    for (let failures = 1; !this.signal.aborted; failures++) {
       try {
         await step()
         return true
       } catch {
         if (this.signal.aborted) return false
         this.reconnects++
-        await pause(Math.min(RECONNECT_FIRST_MS * 2 ** Math.min(attempt, 10), RECONNECT_MOST_MS), this.signal)
+        await pause(reconnectPauseMs(failures), this.signal)
       }
     }
     return false
