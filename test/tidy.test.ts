@@ -48,6 +48,7 @@ const ARROWS: Record<string, { ours: readonly string[]; packages: readonly strin
       'streams/kafka-topic.ts',
       'streams/read-record.ts',
       'streams/back-off.ts',
+      'streams/one-of-many.ts',
     ],
     packages: ['*'],
   },

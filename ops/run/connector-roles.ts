@@ -7,6 +7,7 @@ import { RPC_DEFAULTS } from '../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { HeldBack } from '../../streams/held-back.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
+import { type RunningPart, startOneOfMany } from '../../streams/one-of-many.ts'
 import { MARKETS_MAX } from '../../topology/rules.ts'
 import { waitingTogether } from '../base/onlooking.ts'
 import { type Connector, clockGroup } from '../base/roles.ts'
@@ -20,7 +21,6 @@ import { epochMetrics } from '../watch/metrics/epochs.ts'
 import { createStageWatch, type StageWatch } from '../watch/stage-watch.ts'
 import { startTracing, type Tracing } from '../watch/tracing/follow.ts'
 import { startCollecting } from './intake/start.ts'
-import { startOneOfMany } from './one-of-many.ts'
 import { openQueryApi } from './query-api.ts'
 import { startStorage } from './storage/start.ts'
 import type { Part, Wiring } from './wiring.ts'
@@ -115,13 +115,31 @@ async function startChainClock({ config, log, topics, metrics, health, leftOut }
     topic: topics.epochTicks.name,
     instanceId,
     fingerprint: CLOCK_FINGERPRINT,
-    start: () => startClock(options, { log, clock: systemClock }),
+    work: asWork(() => startClock(options, { log, clock: systemClock })),
     owning,
     isTakenOver: (error: Error) => error instanceof EvmError && error.code === 'FENCED',
+    pauseMs: () => TAKEOVER_PAUSE_MS,
   }
   await log.createTopics([configOf(topics.epochTicks)])
   return startOneOfMany(holder, { log, clock: systemClock })
 }
+
+/** Before a clock that was taken over, or thrown out of its group, tries again. */
+const TAKEOVER_PAUSE_MS = 1_000
+
+/** A part as work: it runs until the signal, and what ends it before is thrown. */
+const asWork =
+  (start: () => Promise<RunningPart>) =>
+  async (signal: AbortSignal): Promise<void> => {
+    const part = await start()
+    const told = new Promise<undefined>((resolve) => {
+      if (signal.aborted) resolve(undefined)
+      signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+    const failure = await Promise.race([told, part.stopped])
+    await part.close()
+    if (failure) throw failure
+  }
 
 /** Another one when clocks of two releases must not take over from each other: the second one follows markets at run time. */
 const CLOCK_FINGERPRINT = 'clock/2'
