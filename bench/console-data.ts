@@ -1,7 +1,7 @@
 /** A market of 10,000 slots and 500 projects as it lies in the log, written there without the stages. */
 import { systemClock } from '../connectors/system-clock.ts'
 import type { Anchor, EpochTick, Verdict } from '../schemas/types.ts'
-import type { KafkaTopic } from '../streams/kafka-topic.ts'
+import type { RecordTopic } from '../streams/kafka-topic.ts'
 import { partitionFor } from '../streams/partitioner.ts'
 import type { Appender, Log } from '../streams/ports.ts'
 import { candidatesOf } from '../topology/shared/parts.ts'
@@ -199,7 +199,7 @@ const tickOf = (kind: EpochTick['kind'], { dataMarket, epochId }: Key): EpochTic
 /** Appends in bursts; gives where each lies. */
 async function put<K, V>(
   appender: Appender,
-  topic: KafkaTopic<K, V>,
+  topic: RecordTopic<K, V>,
   entries: readonly Entry<K, V>[],
   timestamp: number,
 ): Promise<Place[]> {

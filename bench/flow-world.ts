@@ -72,14 +72,14 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
     background: ['settle'],
     commitIntervalMs: COMMIT_INTERVAL_MS,
     observer,
-    prepare: {
-      [submissions.name]: createPrepare({
+    prepare: [
+      createPrepare({
         seals: undefined,
         topics,
         signers: pool ?? givenSigners,
         slotsReached: (offset) => runtime.globalTableReached(slotTopic.name, offset),
       }),
-    },
+    ],
     onFailure: (error) => void Promise.reject(error), // ends the process
   })
 

@@ -3,6 +3,7 @@ import { createCodec } from '../schemas/codec.ts'
 import { memoryRegistry } from '../schemas/registry.ts'
 import type { EpochTick, Submission } from '../schemas/types.ts'
 import type { LogRecord, OutgoingRecord } from '../streams/ports.ts'
+import { ReadAhead } from '../streams/read-ahead.ts'
 import { Task } from '../streams/task.ts'
 import { packEpoch } from '../topology/batch/batch.ts'
 import { rootOf } from '../topology/batch/merkle.ts'
@@ -176,8 +177,10 @@ function runThrough(
   prepared?: readonly unknown[],
 ): OutgoingRecord[] {
   const output: OutgoingRecord[] = []
+  const ahead = prepared && new ReadAhead(task.stage.sources.find(({ name }) => name === topic)!, records)
+  if (ahead) ahead.prepared = prepared
   for (let from = 0; from < records.length; from += BURST) {
-    task.process(topic, records, from, Math.min(from + BURST, records.length), prepared)
+    task.process(topic, records, from, Math.min(from + BURST, records.length), ahead)
     const burst = task.seal('bench')
     for (const record of burst.records) output.push(record)
     task.applied(burst, new Map())

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import type { EngineState, Tally } from './engine-state.ts'
 import type { KafkaTopic, MarkerProtocol } from './kafka-topic.ts'
 
-type Protocol = MarkerProtocol<unknown, unknown>
+type Protocol = MarkerProtocol<unknown, unknown, unknown>
 
 /** The count of a marker whose sender is not the only writer of the topic, so that nothing can be checked. */
 export const UNCOUNTED = -1
@@ -20,7 +20,12 @@ export class Alignment {
   private scope = ''
   private tally: Tally | undefined
 
-  constructor(topic: KafkaTopic<unknown, unknown>, protocol: Protocol, state: EngineState, counted: boolean) {
+  constructor(
+    topic: Pick<KafkaTopic<unknown, unknown>, 'name'>,
+    protocol: Protocol,
+    state: EngineState,
+    counted: boolean,
+  ) {
     this.topic = topic.name
     this.protocol = protocol
     this.state = state

@@ -1,5 +1,5 @@
 import type { GlobalTable } from './global-table.ts'
-import type { KafkaTopic } from './kafka-topic.ts'
+import type { RecordTopic } from './kafka-topic.ts'
 import { partitionFor } from './partitioner.ts'
 import type { Outputs, OutputTypes, ProcessorContext, RecordOrigin } from './processor.ts'
 import type { Store, StoreBuilder } from './store.ts'
@@ -9,12 +9,10 @@ export class Cursor {
   topic = ''
   offset = -1
   timestamp = 0
-  prepared: unknown = undefined
 }
 
 /** The parts of a task that its processors may reach. */
 export interface TaskScope {
-  readonly stageName: string
   readonly partition: number
   readonly partitions: number
   readonly cursor: Cursor
@@ -35,36 +33,16 @@ export class TaskContext implements ProcessorContext<OutputTypes> {
     this.outputs = outputs
   }
 
-  get stage(): string {
-    return this.task.stageName
-  }
-
-  get partition(): number {
-    return this.task.partition
-  }
-
-  get partitions(): number {
-    return this.task.partitions
-  }
-
   /** A new object each time: it may be kept. */
   get origin(): RecordOrigin {
     return { topic: this.cursor.topic, partition: this.task.partition, offset: this.cursor.offset }
   }
 
-  get timestamp(): number {
-    return this.cursor.timestamp
-  }
-
-  get prepared(): unknown {
-    return this.cursor.prepared
-  }
-
   store<S extends Store>(builder: StoreBuilder<S>): S {
-    return this.task.store(builder.name) as unknown as S
+    return this.task.store(builder.name) as S
   }
 
-  globalTable<K, V>(topic: KafkaTopic<K, V>): GlobalTable<K, V> {
+  globalTable<K, V>(topic: RecordTopic<K, V>): GlobalTable<K, V> {
     return this.task.globalTable(topic.name) as GlobalTable<K, V>
   }
 

@@ -1,9 +1,10 @@
 import type { KStream, StreamsBuilder } from './builder.ts'
 import { checkTopology } from './check-topology.ts'
 import type { MarkerSeals } from './marker-guard.ts'
-import type { OutputTypes, ProcessorSupplier } from './processor.ts'
+import type { Preparation } from './preparation.ts'
 import type { Store, StoreBuilder } from './store.ts'
 import {
+  type AnySupplier,
   type AnyTopic,
   type GraphNode,
   nodesOf,
@@ -16,12 +17,13 @@ import {
 /** A source while the graph is being built; merged sources are one. */
 interface Origin {
   readonly sources: AnyTopic[]
+  readonly preparations: Map<string, string>
   readonly children: GraphNode[]
   merged: boolean
 }
 
 /** What a KStream is inside: a place in the graph to which children are added. */
-interface StreamNode extends KStream<unknown, unknown> {
+interface StreamNode extends KStream<unknown, unknown, unknown, unknown> {
   readonly origin: Origin
   readonly children: GraphNode[]
 }
@@ -33,8 +35,10 @@ export function createStreamsBuilder(): StreamsBuilder {
   let deadLetterTopic: string | undefined
   let rules: string | undefined
 
-  const source = (topic: AnyTopic): StreamNode => {
-    const origin: Origin = { sources: [topic], children: [], merged: false }
+  const source = (topic: AnyTopic, prepared?: Preparation<unknown, unknown>): StreamNode => {
+    const preparations = new Map<string, string>()
+    if (prepared) preparations.set(topic.name, prepared.name)
+    const origin: Origin = { sources: [topic], preparations, children: [], merged: false }
     origins.push(origin)
     return streamOf(origin, origin.children, (repartitioned) => {
       if (repartitioned.retentionMs === undefined) repartitionTopics.add(repartitioned.name)
@@ -58,7 +62,7 @@ export function createStreamsBuilder(): StreamsBuilder {
       return topology
     },
   }
-  return builder as unknown as StreamsBuilder
+  return builder as StreamsBuilder
 }
 
 function streamOf(origin: Origin, children: GraphNode[], source: (topic: AnyTopic) => StreamNode): StreamNode {
@@ -69,7 +73,7 @@ function streamOf(origin: Origin, children: GraphNode[], source: (topic: AnyTopi
     process(
       name: string,
       outputs: readonly string[],
-      supplier: ProcessorSupplier<unknown, unknown, OutputTypes>,
+      supplier: AnySupplier,
       ...stores: readonly StoreBuilder<Store>[]
     ) {
       const grown = new Map<string, GraphNode[]>(outputs.map((output) => [output, []]))
@@ -83,6 +87,7 @@ function streamOf(origin: Origin, children: GraphNode[], source: (topic: AnyTopi
         throw new TopologyError('merge joins two different sources of which the second has no processor yet')
       other.origin.merged = true
       origin.sources.push(...other.origin.sources)
+      for (const [topic, name] of other.origin.preparations) origin.preparations.set(topic, name)
       return node
     },
     to: sink,
@@ -93,13 +98,13 @@ function streamOf(origin: Origin, children: GraphNode[], source: (topic: AnyTopi
       return source(topic)
     },
   }
-  return node as unknown as StreamNode
+  return node as StreamNode
 }
 
-function toStage({ sources, children }: Origin): Stage {
+function toStage({ sources, preparations, children }: Origin): Stage {
   const first = children.find((node): node is ProcessorNode => node.type === 'processor')
   if (!first) throw new TopologyError(`nothing processes ${sources.map(({ name }) => name).join(', ')}`)
-  const stage: Stage = { name: first.name, sources, children, stores: [] }
+  const stage: Stage = { name: first.name, sources, preparations, children, stores: [] }
   const stores = [...nodesOf(stage)].flatMap((node) => (node.type === 'processor' ? node.stores : []))
   return { ...stage, stores: [...new Set(stores)] }
 }

@@ -1,18 +1,23 @@
 import type { TopicConfig } from './ports.ts'
 import type { Serde } from './serde.ts'
 
-/**
- * A topic of the topology. `markers` says which of its values are in-band markers; a topic without it carries data only.
- */
-export interface KafkaTopic<K, V> {
+/** A topic for whoever reads or writes single records of it. `T` is everything that lies there: data, and markers if it has any. */
+export interface RecordTopic<K, T> {
   readonly name: string
   readonly key: Serde<K>
-  readonly value: Serde<V>
+  readonly value: Serde<T>
   readonly partitions: number
   readonly cleanup: 'delete' | 'compact'
   /** Age in ms at which records may go; undefined = kept (or purged by the engine when it is a repartition topic). */
   readonly retentionMs?: number
-  readonly markers?: MarkerProtocol<K, V>
+}
+
+/**
+ * A topic of the topology. `V` is its data, `M` its in-band markers. `markers` tells the two apart; a topic without it carries data
+ * only.
+ */
+export interface KafkaTopic<K, V, M = never> extends RecordTopic<K, V | M> {
+  readonly markers?: MarkerProtocol<K, V, M>
 }
 
 /** What of a topic the log has to know. */
@@ -40,17 +45,17 @@ export interface MarkerStamp {
  * A marker is delivered to the processors of a task once, when it has arrived from all `of` senders: by then every record
  * that any sender wrote before it has been processed (each partition is FIFO), so the cut is consistent (Chandy–Lamport).
  */
-export interface MarkerProtocol<K, V> {
-  isMarker(value: V): boolean
+export interface MarkerProtocol<K, V, M> {
+  isMarker(value: V | M): value is M
   /** Same text for the same marker from every sender, distinct for distinct markers. */
-  idOf(marker: V): string
+  idOf(marker: M): string
   /** The scope a marker closes, or undefined when it closes none (then counts are not checked). */
-  scopeOf(marker: V): string | undefined
+  scopeOf(marker: M): string | undefined
   /** The scope that a data record is counted under. */
   scopeOfData(key: K, value: V): string
   /** The key under which a marker is written. */
-  keyOf(marker: V): K
-  stampOf(marker: V): MarkerStamp
+  keyOf(marker: M): K
+  stampOf(marker: M): MarkerStamp
   /** A copy of the marker with another stamp. */
-  withStamp(marker: V, stamp: MarkerStamp): V
+  withStamp(marker: M, stamp: MarkerStamp): M
 }

@@ -7,12 +7,13 @@ import { partitionFor } from './partitioner.ts'
 import type { OutgoingRecord } from './ports.ts'
 import type { Output, Processor } from './processor.ts'
 
-type Topic = KafkaTopic<unknown, unknown>
+type Topic = KafkaTopic<unknown, unknown, unknown>
 
 /** Receives what flows along one edge of the graph. */
 export interface Receiver {
-  receive(key: unknown, value: unknown, timestamp: number): void
-  receiveTombstone(key: unknown, timestamp: number): void
+  /** @param prepared see `Processor.process` */
+  receive(key: unknown, value: unknown, prepared?: unknown): void
+  receiveTombstone(key: unknown): void
   receiveMarker(marker: unknown): void
 }
 
@@ -31,22 +32,20 @@ export interface Collector {
 }
 
 /** One output of a processor, with what is behind it. */
-export class Fork implements Output<unknown, unknown> {
-  private readonly collector: Collector
+export class Fork implements Output<unknown, unknown, unknown> {
   private readonly children: readonly Receiver[]
 
-  constructor(collector: Collector, children: readonly Receiver[]) {
-    this.collector = collector
+  constructor(children: readonly Receiver[]) {
     this.children = children
   }
 
-  send(key: unknown, value: unknown, timestamp: number = this.collector.timestamp): void {
+  send(key: unknown, value: unknown): void {
     const { children } = this
-    for (let at = 0; at < children.length; at++) children[at]!.receive(key, value, timestamp)
+    for (let at = 0; at < children.length; at++) children[at]!.receive(key, value)
   }
 
   sendTombstone(key: unknown): void {
-    for (const child of this.children) child.receiveTombstone(key, this.collector.timestamp)
+    for (const child of this.children) child.receiveTombstone(key)
   }
 
   sendMarker(marker: unknown): void {
@@ -54,15 +53,17 @@ export class Fork implements Output<unknown, unknown> {
   }
 }
 
-export class ProcessorReceiver implements Receiver {
-  private readonly processor: Processor<unknown, unknown>
+type AnyProcessor = Processor<unknown, unknown, unknown, unknown>
 
-  constructor(processor: Processor<unknown, unknown>) {
+export class ProcessorReceiver implements Receiver {
+  private readonly processor: AnyProcessor
+
+  constructor(processor: AnyProcessor) {
     this.processor = processor
   }
 
-  receive(key: unknown, value: unknown): void {
-    this.processor.process(key, value)
+  receive(key: unknown, value: unknown, prepared?: unknown): void {
+    this.processor.process(key, value, prepared)
   }
 
   receiveTombstone(): void {
@@ -86,21 +87,23 @@ export class KeyedSink implements Receiver {
     this.topic = topic
   }
 
-  receive(key: unknown, value: unknown, timestamp: number): void {
-    const { topic } = this
+  receive(key: unknown, value: unknown): void {
+    const { collector, topic } = this
     const keyBytes = topic.key.encode(key)
     const valueBytes = topic.value.encode(value)
     const partition = partitionFor(keyBytes, topic.partitions)
     if (topic.markers !== undefined) this.count(topic.markers, key, value, valueBytes, partition)
-    this.collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: valueBytes })
+    const { timestamp } = collector
+    collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: valueBytes })
   }
 
-  receiveTombstone(key: unknown, timestamp: number): void {
-    const { topic } = this
+  receiveTombstone(key: unknown): void {
+    const { collector, topic } = this
     if (topic.cleanup !== 'compact') throw new Error(`${topic.name} is not compacted, so it has no tombstones`)
     const keyBytes = topic.key.encode(key)
     const partition = partitionFor(keyBytes, topic.partitions)
-    this.collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: null })
+    const { timestamp } = collector
+    collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: null })
   }
 
   receiveMarker(marker: unknown): void {
@@ -127,7 +130,7 @@ export class KeyedSink implements Receiver {
   }
 
   private count(
-    markers: MarkerProtocol<unknown, unknown>,
+    markers: MarkerProtocol<unknown, unknown, unknown>,
     key: unknown,
     value: unknown,
     bytes: Uint8Array,

@@ -2,7 +2,7 @@
  * The one way to read a record of a topic. Whoever has access to a topic may write anything there, so a reader gets the key
  * and the value, or is told why the record is none of its topic; nothing that a record holds makes a reader throw.
  */
-import type { KafkaTopic } from './kafka-topic.ts'
+import type { RecordTopic } from './kafka-topic.ts'
 import type { FetchedPartition, LogRecord } from './ports.ts'
 
 /**
@@ -61,7 +61,7 @@ export interface ReadRecord<K, V> {
 
 /** Undefined for a record that is none of the topic; then `tell` has heard of it. */
 export function readRecord<K, V>(
-  topic: KafkaTopic<K, V>,
+  topic: RecordTopic<K, V>,
   partition: number,
   record: LogRecord,
   tell: OnUnreadable,
@@ -78,7 +78,7 @@ export function readRecord<K, V>(
 
 /** Those records of a partition that are of the topic, in order. */
 export function* readRecords<K, V>(
-  topic: KafkaTopic<K, V>,
+  topic: RecordTopic<K, V>,
   partition: number,
   records: readonly LogRecord[],
   tell: OnUnreadable,
@@ -91,7 +91,7 @@ export function* readRecords<K, V>(
 
 /** What can be seen before anything is decoded. @throws UnreadableError */
 export function checkRecord(
-  { cleanup }: Pick<KafkaTopic<unknown, unknown>, 'cleanup'>,
+  { cleanup }: Pick<RecordTopic<unknown, unknown>, 'cleanup'>,
   { key, value, timestamp, fault }: LogRecord,
 ): void {
   if (fault !== undefined) throw new UnreadableError(fault.reason, fault.message)

@@ -1,7 +1,6 @@
-import type { Clock, Log, LogRecord } from './ports.ts'
+import type { Clock, Log } from './ports.ts'
+import type { Preparer } from './preparation.ts'
 import type { RuntimeObserver } from './runtime-observer.ts'
-
-export type Prepare = (records: readonly LogRecord[], partition: number) => unknown[] | Promise<unknown[]>
 
 export interface RuntimeOptions {
   readonly appId: string
@@ -11,8 +10,8 @@ export interface RuntimeOptions {
   readonly clock: Clock
   /** Stages to run here; all when undefined. */
   readonly stages?: readonly string[]
-  /** Pure, costly work on a fetched batch of a source topic, done before its records enter the task. */
-  readonly prepare?: Readonly<Record<string, Prepare>>
+  /** How this process does the preparations that the graph names; none by default. */
+  readonly prepare?: readonly Preparer[]
   readonly observer?: RuntimeObserver
   /** Called once, when a task failed for good; nothing is processed any more then. Close the runtime. */
   readonly onFailure?: (error: Error) => void
@@ -38,6 +37,7 @@ export interface RuntimeOptions {
 
 export const RUNTIME_DEFAULTS = {
   observer: {},
+  prepare: [],
   standbys: 0,
   background: [],
   commitIntervalMs: 100,

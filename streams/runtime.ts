@@ -3,8 +3,9 @@
  * one fetches for all tasks, the other processes in slices and starts commits, which overlap between tasks.
  */
 import { FetchLoop, type Reader } from './fetch-loop.ts'
-import { configOf, type KafkaTopic } from './kafka-topic.ts'
+import { configOf } from './kafka-topic.ts'
 import type { LogRecord, MemberIdentity } from './ports.ts'
+import { readAhead } from './read-ahead.ts'
 import type { Restored } from './restore.ts'
 import { retried } from './retry.ts'
 import { RUNTIME_DEFAULTS, type RuntimeOptions, type RuntimeSettings } from './runtime-options.ts'
@@ -131,8 +132,8 @@ export class StreamsRuntime {
   private async loadTables(): Promise<Promise<void>[]> {
     const { log, clock, observer } = this.options
     for (const topic of this.topology.globalTables) {
-      const of = topic as unknown as KafkaTopic<unknown, unknown>
-      const table = new TableReader({ log, clock, signal: this.stop.signal }, of, (left) => observer.unreadable?.(left))
+      const ports = { log, clock, signal: this.stop.signal }
+      const table = new TableReader(ports, topic, (left) => observer.unreadable?.(left))
       this.tables.set(topic.name, table)
       await table.load()
     }
@@ -182,14 +183,16 @@ export class StreamsRuntime {
     restored: Restored | undefined,
   ): TaskRunner {
     const { appId, prepare } = this.options
-    const name = `${appId}-${task.stageName}`
+    const { stage, partition } = task
+    const name = `${appId}-${stage.name}`
     const options = {
       ...this.options,
       group: name,
-      transactionalId: `${name}-${task.partition}`,
+      transactionalId: `${name}-${partition}`,
       identity,
       tableCurrent: (name: string, signal: AbortSignal) => this.table(name).current(signal),
-      prepare: (topic: string, records: readonly LogRecord[]) => prepare?.[topic]?.(records, task.partition),
+      readAhead: (topic: string, records: readonly LogRecord[]) =>
+        readAhead(stage, topic, { records, partition }, prepare),
       wake: () => this.news.raise(),
       fail: (error: unknown) => this.failTask(task, error),
     }

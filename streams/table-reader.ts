@@ -1,5 +1,5 @@
 import type { GlobalTable } from './global-table.ts'
-import type { KafkaTopic } from './kafka-topic.ts'
+import type { RecordTopic } from './kafka-topic.ts'
 import type { Clock, FetchPosition, Log, LogRecord, PartitionBounds, TopicPartition } from './ports.ts'
 import { readRange } from './read-range.ts'
 import { type OnUnreadable, readRecord } from './read-record.ts'
@@ -21,7 +21,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   private readonly waiters = new Set<Waiter>()
   private readonly log: Log
   private readonly clock: Clock
-  private readonly topic: KafkaTopic<unknown, unknown>
+  private readonly topic: RecordTopic<unknown, unknown>
   private readonly signal: AbortSignal
   private readonly tell: OnUnreadable
   private positions: readonly FetchPosition[] = []
@@ -29,7 +29,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   /** @param tell of the records that are none of the topic: those are not in the table */
   constructor(
     { log, clock, signal }: { readonly log: Log; readonly clock: Clock; readonly signal: AbortSignal },
-    topic: KafkaTopic<unknown, unknown>,
+    topic: RecordTopic<unknown, unknown>,
     tell: OnUnreadable,
   ) {
     this.log = log

@@ -3,6 +3,7 @@ import { Committer, type CommitterOptions } from './committer.ts'
 import type { Reader } from './fetch-loop.ts'
 import { HeldBack, heldInWords } from './held-back.ts'
 import type { FetchedPartition, FetchPosition, LogRecord, PositionLostError } from './ports.ts'
+import type { ReadAhead, readAhead } from './read-ahead.ts'
 import { freshRecords } from './read-range.ts'
 import type { Restored } from './restore.ts'
 import type { Task } from './task.ts'
@@ -16,7 +17,8 @@ export interface RunnerOptions extends CommitterOptions {
   readonly bufferedBytesMax: number
   /** Resolves when the global table of that name holds all that is in the log by now, or the signal is aborted. */
   readonly tableCurrent: (name: string, signal: AbortSignal) => Promise<void>
-  readonly prepare: (topic: string, records: readonly LogRecord[]) => unknown[] | Promise<unknown[]> | undefined
+  /** See `readAhead`. */
+  readonly readAhead: (topic: string, records: readonly LogRecord[]) => ReturnType<typeof readAhead>
   /** Something changed that the loops should look at. */
   readonly wake: () => void
   readonly fail: (error: unknown) => void
@@ -29,7 +31,8 @@ interface Chunk {
   /** Position behind the chunk, which may lie behind its last record + 1. */
   readonly next: number
   readonly bytes: number
-  prepared: readonly unknown[] | undefined
+  ahead: ReadAhead | undefined
+  /** Whether nothing is being prepared for it. */
   ready: boolean
   /** First record not processed yet. */
   index: number
@@ -162,7 +165,7 @@ export class TaskRunner implements Reader {
     if (next <= askedFrom) return true
     this.fetchPositions.set(topic, next)
     const bytes = fresh.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
-    const chunk: Chunk = { topic, records: fresh, next, bytes, prepared: undefined, ready: true, index: 0 }
+    const chunk: Chunk = { topic, records: fresh, next, bytes, ahead: undefined, ready: true, index: 0 }
     this.chunks.push(chunk)
     this.bufferedRecords += fresh.length
     this.bufferedBytes += bytes
@@ -173,16 +176,15 @@ export class TaskRunner implements Reader {
   }
 
   private prepare(chunk: Chunk): void {
-    const { prepare, wake, fail } = this.options
-    const prepared = prepare(chunk.topic, chunk.records)
-    if (!(prepared instanceof Promise)) {
-      chunk.prepared = prepared
-      return
-    }
+    const { readAhead, wake, fail } = this.options
+    const read = readAhead(chunk.topic, chunk.records)
+    if (read === undefined) return
+    const [ahead, preparing] = read
     chunk.ready = false
-    prepared.then(
-      (values) => {
-        chunk.prepared = values
+    preparing.then(
+      (prepared) => {
+        ahead.prepared = prepared
+        chunk.ahead = ahead
         chunk.ready = true
         wake()
       },
@@ -220,7 +222,7 @@ export class TaskRunner implements Reader {
     const { index: from, records, topic, next } = chunk
     const most = Math.min(records.length, from + STEP_RECORDS)
     const { burstBytesMax } = this.options
-    const to = from === most ? from : this.task.process(topic, records, from, most, chunk.prepared, burstBytesMax)
+    const to = from === most ? from : this.task.process(topic, records, from, most, chunk.ahead, burstBytesMax)
     chunk.index = to
     this.bufferedRecords -= to - from
     this.uncommitted += to - from

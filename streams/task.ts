@@ -3,52 +3,31 @@
  * offsets out. Its stores show every write at once. When its burst cannot be committed the whole task is dropped and
  * opened again from the log, so memory never holds for long what the log does not, and nothing needs undoing.
  */
-import { Alignment } from './alignment.ts'
+import type { Alignment } from './alignment.ts'
 import { Cursor, TaskContext } from './context.ts'
 import { type DeadLetter, deadLetterOf, deadLetterReason } from './dead-letter.ts'
 import { EngineState } from './engine-state.ts'
 import type { GlobalTable } from './global-table.ts'
-import type { KafkaTopic } from './kafka-topic.ts'
 import { PlaceKeeper } from './kept-place.ts'
-import { MarkerGuard, type MarkerSeals } from './marker-guard.ts'
 import { BroadcastSink, Fork, KeyedSink, ProcessorReceiver, type Receiver } from './outputs.ts'
 import type { Burst, LogRecord, OutgoingRecord } from './ports.ts'
 import type { Outputs, OutputTypes } from './processor.ts'
+import type { ReadAhead } from './read-ahead.ts'
 import { checkRecord, isTimestamp } from './read-record.ts'
 import { createStateStore, type StateStore } from './state.ts'
+import type { Store } from './store.ts'
 import { TaskError } from './task-error.ts'
+import { Input, type InputOptions } from './task-input.ts'
 import { changelogTopic, engineStoreName, type GraphNode, hasEngineState, type Stage, tasksOf } from './topology.ts'
-
-type Topic = KafkaTopic<unknown, unknown>
 
 /** Bytes a record is counted with beside its key and value. */
 const RECORD_OVERHEAD_BYTES = 96
 
-export interface TaskOptions {
+export interface TaskOptions extends InputOptions {
   readonly appId: string
   readonly deadLetterTopic: string | undefined
-  /** See `Topology.countedTopics`. */
-  readonly countedTopics: ReadonlySet<string>
-  /** See `Topology.sealedTopics`. */
-  readonly sealedTopics: ReadonlyMap<string, MarkerSeals>
   readonly globalTable: (name: string) => GlobalTable<unknown, unknown>
   readonly onDeadLetter?: (letter: DeadLetter) => void
-}
-
-/** One source topic of a task. */
-class Input {
-  readonly topic: Topic
-  readonly alignment: Alignment | undefined
-  readonly guard: MarkerGuard | undefined
-  /** Next offset to process. */
-  position = 0
-  committed = 0
-
-  constructor(topic: Topic, alignment?: Alignment, guard?: MarkerGuard) {
-    this.topic = topic
-    this.alignment = alignment
-    this.guard = guard
-  }
 }
 
 export class Task {
@@ -86,7 +65,7 @@ export class Task {
       ? new EngineState(engineName, changelogTopic(options.appId, engineName))
       : undefined
     this.changelogs = this.engine ? [...this.stores.values(), this.engine] : []
-    for (const topic of stage.sources) this.inputs.set(topic.name, this.createInput(topic as unknown as Topic))
+    for (const topic of stage.sources) this.inputs.set(topic.name, new Input(topic, partition, options, this.engine))
     this.children = this.build(stage.children)
   }
 
@@ -132,7 +111,7 @@ export class Task {
 
   /**
    * Processes records of one source topic from index `from` to before `to`, and moves the position behind the last.
-   * @param prepared result of the source's prepare step for each record, by index
+   * @param ahead the same records, where they were read before
    * @param bytesMax of output since the last seal, from which on no other record is begun
    * @returns the index behind the last record processed
    * @throws TaskError when a processor threw; the task cannot go on then
@@ -142,7 +121,7 @@ export class Task {
     records: readonly LogRecord[],
     from: number,
     to: number,
-    prepared?: readonly unknown[],
+    ahead?: ReadAhead,
     bytesMax: number = Number.POSITIVE_INFINITY,
   ): number {
     const input = this.inputs.get(topicName)!
@@ -154,8 +133,7 @@ export class Task {
         const record = records[at]!
         cursor.offset = record.offset
         if (isTimestamp(record.timestamp)) cursor.timestamp = record.timestamp
-        cursor.prepared = prepared === undefined ? undefined : prepared[at]
-        this.processOne(input, record)
+        this.processOne(input, record, at, ahead)
         input.position = record.offset + 1
       }
     } catch (cause) {
@@ -165,14 +143,20 @@ export class Task {
     return at
   }
 
-  private processOne(input: Input, record: LogRecord): void {
+  private processOne(input: Input, record: LogRecord, at: number, ahead: ReadAhead | undefined): void {
     const { topic, alignment, guard } = input
     let key: unknown
     let value: unknown
     try {
-      checkRecord(topic, record)
-      value = topic.value.decode(record.value!)
-      key = topic.key.decode(record.key!)
+      if (ahead === undefined) {
+        checkRecord(topic, record)
+        value = topic.value.decode(record.value!)
+        key = topic.key.decode(record.key!)
+      } else {
+        ahead.check(at)
+        value = ahead.values[at]
+        key = ahead.keys[at]
+      }
       if (guard !== undefined && alignment!.isMarker(value)) guard.take(record)
     } catch (error) {
       this.deadLetter(topic.name, record, error)
@@ -186,7 +170,8 @@ export class Task {
       }
       alignment.count(key, value, record.value!)
     }
-    for (let at = 0; at < children.length; at++) children[at]!.receive(key, value, record.timestamp)
+    const prepared = ahead?.prepared[at]
+    for (let child = 0; child < children.length; child++) children[child]!.receive(key, value, prepared)
   }
 
   private processMarker(alignment: Alignment, marker: unknown): void {
@@ -248,7 +233,7 @@ export class Task {
     this.bytes += RECORD_OVERHEAD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0)
   }
 
-  store(name: string): StateStore {
+  store(name: string): Store {
     const store = this.stores.get(name)
     if (!store) throw new Error(`stage ${this.stageName} has no store ${name}; pass its builder to process()`)
     return store
@@ -272,25 +257,13 @@ export class Task {
     this.options.onDeadLetter?.({ ...origin, reason: deadLetterReason(error), why: (error as Error).message })
   }
 
-  private createInput(topic: Topic): Input {
-    const { markers } = topic
-    const { engine, options } = this
-    if (markers === undefined || engine === undefined) return new Input(topic)
-    const seals = options.sealedTopics.get(topic.name)
-    return new Input(
-      topic,
-      new Alignment(topic, markers, engine, options.countedTopics.has(topic.name)),
-      seals && new MarkerGuard(topic.name, this.partition, seals, engine),
-    )
-  }
-
   private build(nodes: readonly GraphNode[]): Receiver[] {
     return nodes.map((node) => {
       if (node.type === 'sink') {
-        const topic = node.topic as unknown as Topic
-        return node.mode === 'keyed' ? new KeyedSink(this, topic) : new BroadcastSink(this, topic, node.seals)
+        const { topic, mode, seals } = node
+        return mode === 'keyed' ? new KeyedSink(this, topic) : new BroadcastSink(this, topic, seals)
       }
-      const forks = [...node.outputs].map(([name, children]) => [name, new Fork(this, this.build(children))])
+      const forks = [...node.outputs].map(([name, children]) => [name, new Fork(this.build(children))])
       const outputs = Object.fromEntries(forks) as Outputs<OutputTypes>
       return new ProcessorReceiver(node.supplier(new TaskContext(this, outputs)))
     })

@@ -3,7 +3,7 @@
  * and partitions until nothing is left to do.
  */
 import type { GlobalTable } from './global-table.ts'
-import type { KafkaTopic } from './kafka-topic.ts'
+import type { RecordTopic } from './kafka-topic.ts'
 import { partitionFor } from './partitioner.ts'
 import type { LogRecord, OutgoingRecord } from './ports.ts'
 import { restoreRecord } from './restore.ts'
@@ -47,7 +47,7 @@ export class TopologyTestDriver {
 
   /** Appends a record and runs everything until it is quiet. */
   pipe<K, V>(
-    topic: KafkaTopic<K, V>,
+    topic: RecordTopic<K, V>,
     key: K,
     value: V,
     options: { timestamp?: number; partition?: number } = {},
@@ -58,7 +58,7 @@ export class TopologyTestDriver {
 
   /** Appends a record without running anything. */
   append<K, V>(
-    topic: KafkaTopic<K, V>,
+    topic: RecordTopic<K, V>,
     key: K,
     value: V,
     { timestamp = 0, partition }: { timestamp?: number; partition?: number } = {},
@@ -91,7 +91,7 @@ export class TopologyTestDriver {
   }
 
   /** All records of a topic, partition by partition; markers too, but no tombstones. */
-  read<K, V>(topic: KafkaTopic<K, V>): OutputRecord<K, V>[] {
+  read<K, V>(topic: RecordTopic<K, V>): OutputRecord<K, V>[] {
     return (this.partitions.get(topic.name) ?? []).flatMap((records, partition) =>
       records
         .filter(({ value }) => value !== null)
@@ -106,7 +106,7 @@ export class TopologyTestDriver {
   }
 
   /** The rows of a compacted topic: the newest value of each key that has one. */
-  rows<K, V>(topic: KafkaTopic<K, V>): Pick<OutputRecord<K, V>, 'key' | 'value'>[] {
+  rows<K, V>(topic: RecordTopic<K, V>): Pick<OutputRecord<K, V>, 'key' | 'value'>[] {
     const newest = new Map<string, LogRecord>()
     for (const record of this.readRaw(topic.name)) newest.set(latin1(record.key!), record)
     return [...newest.values()].flatMap(({ key, value }) =>
@@ -124,7 +124,7 @@ export class TopologyTestDriver {
       (t) => t.partition === partition && t.stage.stores.some(({ name }) => name === builder.name),
     )
     if (!task) throw new Error(`no task ${partition} has a store ${builder.name}`)
-    return task.store(builder.name) as unknown as S
+    return task.store(builder.name) as S
   }
 
   /** Throws a task away and restores it from its changelogs, as after a crash. */
@@ -151,10 +151,7 @@ export class TopologyTestDriver {
 
   private tableView(name: string): GlobalTable<unknown, unknown> {
     const rows = this.tables.get(name)!
-    const topic = this.topology.globalTables.find((table) => table.name === name) as unknown as KafkaTopic<
-      unknown,
-      unknown
-    >
+    const topic = this.topology.globalTables.find((table) => table.name === name)!
     return {
       get: (key) => rows.get(latin1(topic.key.encode(key))),
       get size() {

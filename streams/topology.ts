@@ -5,7 +5,7 @@ import type { TopicConfig } from './ports.ts'
 import type { OutputTypes, ProcessorSupplier } from './processor.ts'
 import type { Store, StoreBuilder } from './store.ts'
 
-export type AnyTopic = KafkaTopic<never, never>
+export type AnyTopic = KafkaTopic<unknown, unknown, unknown>
 
 /** Writes to a topic: `keyed` by the partitioner, `broadcast` to every partition as a marker, sealed if others write there. */
 export interface SinkNode {
@@ -15,10 +15,13 @@ export interface SinkNode {
   readonly seals?: MarkerSeals | undefined
 }
 
+/** Any supplier, as the engine calls it. */
+export type AnySupplier = ProcessorSupplier<unknown, unknown, OutputTypes, unknown, unknown>
+
 export interface ProcessorNode {
   readonly type: 'processor'
   readonly name: string
-  readonly supplier: ProcessorSupplier<unknown, unknown, OutputTypes>
+  readonly supplier: AnySupplier
   readonly stores: readonly StoreBuilder<Store>[]
   readonly outputs: ReadonlyMap<string, GraphNode[]>
 }
@@ -29,6 +32,8 @@ export type GraphNode = SinkNode | ProcessorNode
 export interface Stage {
   readonly name: string
   readonly sources: readonly AnyTopic[]
+  /** Source topic → name of the preparation of its records. */
+  readonly preparations: ReadonlyMap<string, string>
   readonly children: readonly GraphNode[]
   readonly stores: readonly StoreBuilder<Store>[]
 }

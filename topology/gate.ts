@@ -1,5 +1,5 @@
 /** Splits a stream by verdict: what goes on, and what is settled for good. */
-import type { SlotEpochKey, Submission, Verdict, VerdictReason } from '../schemas/types.ts'
+import type { EpochMarker, SlotEpochKey, Submission, Verdict, VerdictReason } from '../schemas/types.ts'
 import type { KStream } from '../streams/builder.ts'
 import type { ProcessorContext } from '../streams/processor.ts'
 import type { Store, StoreBuilder } from '../streams/store.ts'
@@ -12,26 +12,29 @@ import { type Evidence, verdictOn } from './verdict.ts'
 export type Decision<K, V> =
   | { readonly kind: 'accept'; readonly key: K; readonly value: V }
   | { readonly kind: 'settle'; readonly key: SlotEpochKey; readonly verdict: Verdict }
-  | { readonly kind: 'marker'; readonly marker: V }
+  | { readonly kind: 'marker'; readonly marker: EpochMarker }
 
-/** A stage is a pure function of its state: records and markers in, decisions out, in the order in which they leave. */
-export interface GateStage<KIn, VIn, KOut, VOut> {
-  decide(key: KIn, value: VIn): readonly Decision<KOut, VOut>[]
-  onMarker(marker: VIn): readonly Decision<KOut, VOut>[]
+/**
+ * A stage is a pure function of its state: submissions and markers in, decisions out, in the order in which they leave. `P` is what
+ * was prepared of a submission.
+ */
+export interface GateStage<KIn, KOut, VOut, P = never> {
+  decide(key: KIn, submission: Submission, prepared?: P): readonly Decision<KOut, VOut>[]
+  onMarker(marker: EpochMarker): readonly Decision<KOut, VOut>[]
 }
 
 export type GateOutputs<K, V> = {
-  readonly accepted: readonly [K, V]
+  readonly accepted: readonly [K, V, EpochMarker]
   readonly verdicts: readonly [SlotEpochKey, Verdict]
 }
-export type StageSupplier<KIn, VIn, KOut, VOut> = (
+export type StageSupplier<KIn, KOut, VOut, P = never> = (
   context: ProcessorContext<GateOutputs<KOut, VOut>>,
-) => GateStage<KIn, VIn, KOut, VOut>
+) => GateStage<KIn, KOut, VOut, P>
 
-export function gate<KIn, VIn, KOut, VOut>(
-  stream: KStream<KIn, VIn>,
+export function gate<KIn, KOut, VOut, P>(
+  stream: KStream<KIn, Submission, EpochMarker, P>,
   name: string,
-  stage: StageSupplier<KIn, VIn, KOut, VOut>,
+  stage: StageSupplier<KIn, KOut, VOut, P>,
   ...stores: readonly StoreBuilder<Store>[]
 ) {
   return stream.process<GateOutputs<KOut, VOut>>(
@@ -48,7 +51,7 @@ export function gate<KIn, VIn, KOut, VOut>(
         }
       }
       return {
-        process: (key, value) => carryOut(decide(key, value)),
+        process: (key, submission, prepared) => carryOut(decide(key, submission, prepared)),
         onMarker: (marker) => carryOut(onMarker(marker)),
       }
     },
@@ -57,7 +60,7 @@ export function gate<KIn, VIn, KOut, VOut>(
 }
 
 export const accept = <K, V>(key: K, value: V): Decision<K, V> => ({ kind: 'accept', key, value })
-export const passOn = <V>(marker: V): Decision<never, V> => ({ kind: 'marker', marker })
+export const passOn = (marker: EpochMarker): Decision<never, never> => ({ kind: 'marker', marker })
 
 /** The final word on a submission. @param dataMarket lower case */
 export const settle = (

@@ -11,6 +11,7 @@ import { keepLedger } from './ledger/ledger.ts'
 import { checkRules, type ProtocolRules, rulesText } from './rules.ts'
 import { settleEpoch } from './settle/settle.ts'
 import { type MarkerSigner, markerSeals } from './shared/marker-seals.ts'
+import { recoveredSigners } from './shared/signature.ts'
 import type { Stores } from './stores.ts'
 import { fanOutTicks } from './tick-fanout/tick-fanout.ts'
 import type { Topics } from './topics.ts'
@@ -40,7 +41,7 @@ export function sequencerTopology(
   ticks.markers.broadcast(topics.submissions, markerSeals(rules, signer))
   ticks.requests.to(topics.tickRequests)
 
-  const submitted = builder.stream(topics.submissions)
+  const submitted = builder.stream(topics.submissions, recoveredSigners)
   const valid = gate(submitted, 'validate', validateSubmission(rules, topics, stores), heads, epochs, markets, parked)
   const bySlot = valid.accepted.repartition(topics.validated)
   const admitted = gate(bySlot, 'admit', admitSubmission(rules, stores), slotQuota) // dedupe, then quota

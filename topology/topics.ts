@@ -1,13 +1,11 @@
 /** Every Kafka topic of the sequencer: its types, its partitions, how long it keeps records. */
 import type { Codec } from '../schemas/codec.ts'
 import type * as T from '../schemas/types.ts'
-import type { KafkaTopic, MarkerProtocol, MarkerStamp } from '../streams/kafka-topic.ts'
+import type { KafkaTopic, MarkerProtocol } from '../streams/kafka-topic.ts'
 import type { TopicConfig } from '../streams/ports.ts'
 
 export type SubmissionEvent = T.Submission | T.EpochMarker
-export type AdmittedEvent = T.Submission | T.EpochMarker | T.Withdrawal
-export type FinalizationEvent = T.ProjectFinalization | T.EpochMarker
-export type TallyEvent = T.EpochTally | T.EpochMarker
+export type Admitted = T.Submission | T.Withdrawal
 export type BatchEvent = T.Batch | T.EpochSummary
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -32,17 +30,14 @@ export type Topics = ReturnType<typeof sequencerTopics>
 
 export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptions) {
   return {
-    submissions: topic({
+    submissions: marked<T.SubmissionKey, T.Submission>({
       name: `${prefix}submissions`,
       key: codec.serde<T.SubmissionKey>('submissions-key'),
       value: codec.serde<SubmissionEvent>('submissions-value'),
       partitions: partitions.submissions,
       cleanup: 'delete',
       retentionMs: 7 * DAY_MS,
-      markers: epochMarkers<T.SubmissionKey, SubmissionEvent>(
-        (dataMarket, epochId) => ({ dataMarket, epochId, projectId: '' }),
-        epochOfKey,
-      ),
+      markers: epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, projectId: '' }), epochOfKey),
     }),
     epochTicks: topic({
       name: `${prefix}epoch-ticks`,
@@ -95,40 +90,31 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       partitions: 1,
       cleanup: 'compact',
     }),
-    validated: topic({
+    validated: marked<T.SlotEpochKey, T.Submission>({
       name: `${prefix}validated`,
       key: codec.serde<T.SlotEpochKey>('validated-key'),
       value: codec.serde<SubmissionEvent>('validated-value'),
       partitions: partitions.validated,
       cleanup: 'delete',
-      markers: epochMarkers<T.SlotEpochKey, SubmissionEvent>(
-        (dataMarket, epochId) => ({ dataMarket, epochId, slotId: -1 }),
-        epochOfKey,
-      ),
+      markers: epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, slotId: -1 }), epochOfKey),
     }),
-    admitted: topic({
+    admitted: marked<T.SubmissionKey, Admitted>({
       name: `${prefix}admitted`,
       key: codec.serde<T.SubmissionKey>('admitted-key'),
-      value: codec.serde<AdmittedEvent>('admitted-value'),
+      value: codec.serde<Admitted | T.EpochMarker>('admitted-value'),
       partitions: partitions.admitted,
       cleanup: 'delete',
       retentionMs: 7 * DAY_MS,
-      markers: epochMarkers<T.SubmissionKey, AdmittedEvent>(
-        (dataMarket, epochId) => ({ dataMarket, epochId, projectId: '' }),
-        epochOfKey,
-      ),
+      markers: epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, projectId: '' }), epochOfKey),
     }),
-    finalizations: topic({
+    finalizations: marked<T.EpochKey, T.ProjectFinalization>({
       name: `${prefix}finalizations`,
       key: codec.serde<T.EpochKey>('finalizations-key'),
-      value: codec.serde<FinalizationEvent>('finalizations-value'),
+      value: codec.serde<T.ProjectFinalization | T.EpochMarker>('finalizations-value'),
       partitions: partitions.finalizations,
       cleanup: 'delete',
       retentionMs: 30 * DAY_MS,
-      markers: epochMarkers<T.EpochKey, FinalizationEvent>(
-        (dataMarket, epochId) => ({ dataMarket, epochId }),
-        epochOfKey,
-      ),
+      markers: epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId }), epochOfKey),
     }),
     batches: topic({
       name: `${prefix}batches`,
@@ -168,16 +154,16 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       cleanup: 'delete',
       retentionMs: 30 * DAY_MS,
     }),
-    tallies: topic({
+    tallies: marked<T.MarketKey, T.EpochTally>({
       name: `${prefix}tallies`,
       key: codec.serde<T.MarketKey>('tallies-key'),
-      value: codec.serde<TallyEvent>('tallies-value'),
+      value: codec.serde<T.EpochTally | T.EpochMarker>('tallies-value'),
       partitions: partitions.finalizations,
       cleanup: 'delete',
       retentionMs: 7 * DAY_MS,
-      markers: epochMarkers<T.MarketKey, TallyEvent>(
-        (dataMarket) => ({ dataMarket }),
-        (_, value) => (value as T.EpochTally).talliedEpoch,
+      markers: epochMarkers(
+        ({ dataMarket }) => ({ dataMarket }),
+        (_, { talliedEpoch }) => talliedEpoch,
       ),
     }),
     slotDays: topic({
@@ -219,6 +205,10 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
 }
 
 const topic = <K, V>(definition: KafkaTopic<K, V>): KafkaTopic<K, V> => definition
+/** A topic in which the ticks of the clock lie among the data. */
+const marked = <K extends T.MarketKey, V extends object>(
+  definition: KafkaTopic<K, V, T.EpochMarker>,
+): KafkaTopic<K, V, T.EpochMarker> => definition
 
 export const isMarker = (value: object): value is T.EpochMarker => 'tick' in value
 export const isWithdrawal = (value: object): value is T.Withdrawal => 'withdrawnDigest' in value
@@ -230,24 +220,17 @@ export const epochScope = (dataMarket: string, epochId: number): string => `${da
 const epochOfKey = ({ epochId }: T.EpochKey): number => epochId
 
 /** How the engine handles our markers: a CLOSE ends the scope of its epoch, the other kinds end none. */
-function epochMarkers<K extends T.MarketKey, V extends object>(
-  keyOf: (dataMarket: string, epochId: number) => K,
+const epochMarkers = <K extends T.MarketKey, V extends object>(
+  keyOf: (tick: T.EpochTick) => K,
   epochOf: (key: K, value: V) => number,
-): MarkerProtocol<K, V> {
-  const marker = (value: V): T.EpochMarker => value as object as T.EpochMarker
-  return {
-    isMarker,
-    idOf: (value) => {
-      const { kind, dataMarket, epochId, blockNumber, blockHash } = marker(value).tick
-      return `${kind}/${dataMarket}/${epochId}/${blockNumber}/${blockHash}`
-    },
-    scopeOf: (value) => {
-      const { kind, dataMarket, epochId } = marker(value).tick
-      return kind === 'CLOSE' ? epochScope(dataMarket, epochId) : undefined
-    },
-    scopeOfData: (key, value) => epochScope(key.dataMarket, epochOf(key, value)),
-    keyOf: (value) => keyOf(marker(value).tick.dataMarket, marker(value).tick.epochId),
-    stampOf: (value): MarkerStamp => marker(value),
-    withStamp: (value, { from, of, count, checksum }) => ({ ...value, from, of, count, checksum }),
-  }
-}
+): MarkerProtocol<K, V, T.EpochMarker> => ({
+  isMarker,
+  idOf: ({ tick: { kind, dataMarket, epochId, blockNumber, blockHash } }) =>
+    `${kind}/${dataMarket}/${epochId}/${blockNumber}/${blockHash}`,
+  scopeOf: ({ tick: { kind, dataMarket, epochId } }) =>
+    kind === 'CLOSE' ? epochScope(dataMarket, epochId) : undefined,
+  scopeOfData: (key, value) => epochScope(key.dataMarket, epochOf(key, value)),
+  keyOf: ({ tick }) => keyOf(tick),
+  stampOf: (marker) => marker,
+  withStamp: (marker, { from, of, count, checksum }) => ({ ...marker, from, of, count, checksum }),
+})

@@ -87,8 +87,9 @@ export const duplicateOf = ({ submissionId, position }: Pick<Submission, 'submis
   actual: `the same as ${submissionId} (submissions ${position!.partition}/${position!.offset})`,
 })
 
-export const isAccepted = (reason: VerdictReason): reason is AcceptReason =>
-  (ACCEPT_REASONS as readonly VerdictReason[]).includes(reason)
+const ACCEPTED: ReadonlySet<VerdictReason> = new Set(ACCEPT_REASONS)
+
+export const isAccepted = (reason: VerdictReason): reason is AcceptReason => ACCEPTED.has(reason)
 
 /** The verdict on a submission; `position` is where it lies in the topic submissions. */
 export function verdictOn(

@@ -1,7 +1,7 @@
 /** The handler of `/collect`: bytes of one stream in, submissions and dead letters out to the queue, limits kept. */
 import type { Connection, Stream } from '@libp2p/interface'
 import type { EpochMarker, Submission, SubmissionKey } from '../../schemas/types.ts'
-import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import type { Clock, OutgoingRecord } from '../../streams/ports.ts'
 import type { Admission } from './admission.ts'
@@ -24,7 +24,7 @@ const JUDGED_TOGETHER = 64
 const MESSAGE_BYTES = 1024
 
 export interface IntakeTopics {
-  readonly submissions: KafkaTopic<SubmissionKey, Submission | EpochMarker>
+  readonly submissions: RecordTopic<SubmissionKey, Submission | EpochMarker>
   /** One partition, no schema. */
   readonly deadLetters: { readonly name: string }
 }

@@ -28,7 +28,8 @@ export function createSchemaReader(http: RegistryHttp): (id: number) => Promise<
   const read = async (id: number): Promise<AvroSchema> => {
     const asked = client
     try {
-      const type = (await within(requestTimeoutMs, asked.getSchema(id), late)) as unknown as Partial<avro.Type>
+      const found: unknown = await within(requestTimeoutMs, asked.getSchema(id), late)
+      const type = found as Partial<avro.Type> // the library says any
       if (typeof type.schema !== 'function') throw new NotAvroError(id, 'it is of another kind')
       return JSON.parse(JSON.stringify(type.schema({ exportAttrs: true }))) as AvroSchema
     } catch (error) {

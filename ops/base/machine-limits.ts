@@ -12,17 +12,18 @@ export const FREE_BYTES_MIN = 1024 ** 3
 const MORE_FILES =
   'Raise it to 65536: `ulimit -n 65536` in the shell, LimitNOFILE=65536 for systemd, --ulimit nofile=65536 for docker.'
 
-interface Reporter {
-  excludeNetwork?: boolean
-  getReport(): { readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } } }
+/** What of a report on the process is looked at. */
+interface Report {
+  readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } }
 }
 
 /** Of this process; Infinity for no limit, undefined where the system does not say. */
 export function openFilesMax(): number | undefined {
-  const { report } = process as unknown as { readonly report?: Reporter }
+  const report: (typeof process.report & { excludeNetwork?: boolean }) | undefined = process.report
   if (!report) return undefined
   report.excludeNetwork = true // else it asks for the names of all peers
-  const soft = report.getReport().userLimits?.open_files?.soft
+  const { userLimits } = report.getReport() as Report
+  const soft = userLimits?.open_files?.soft
   if (soft === 'unlimited') return Number.POSITIVE_INFINITY
   return typeof soft === 'number' ? soft : undefined
 }

@@ -79,7 +79,7 @@ const PARTS = /^([^:]+:\/\/)([^/?#]*)([^?#]*)(\?.*|#.*)?$/s
 export function shownUrl(text: string): string {
   const parts = PARTS.exec(text)
   if (!parts) return URL.canParse(text) && PARTS.test(new URL(text).href) ? shownUrl(new URL(text).href) : text
-  const [, scheme, authority, path, rest] = parts as unknown as [string, string, string, string, string | undefined]
+  const [, scheme = '', authority = '', path = '', rest] = parts
   const host = authority.slice(authority.lastIndexOf('@') + 1)
   const login = host === authority ? '' : '…@'
   const shown = path.split('/').map((part) => (part.length >= KEY_LENGTH_MIN ? '…' : part))

@@ -2,7 +2,7 @@
 import { readSubject } from '../../connectors/libp2p/bans.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import type { IntakeReport, PeerBan } from '../../schemas/types.ts'
-import { configOf, type KafkaTopic } from '../../streams/kafka-topic.ts'
+import { configOf, type RecordTopic } from '../../streams/kafka-topic.ts'
 import type { Log } from '../../streams/ports.ts'
 import { readRecords } from '../../streams/read-record.ts'
 import type { Topics } from '../../topology/topics.ts'
@@ -80,7 +80,7 @@ const byInstance = (a: { instanceId: string }, b: { instanceId: string }): numbe
 
 async function newestRows<K, V>(
   log: Log,
-  topic: KafkaTopic<K, V>,
+  topic: RecordTopic<K, V>,
 ): Promise<ReadonlyMap<string, { readonly key: K; readonly value: V }>> {
   const rows = new Map<string, { key: K; value: V }>()
   if (!(await exists(log, topic.name))) return rows

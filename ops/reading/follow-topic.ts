@@ -2,7 +2,7 @@
  * Follows a topic of one partition for somebody who only looks on: from some way before its end, for ever, whatever goes
  * wrong. A record that is none of the topic is left out.
  */
-import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import type { Clock, Log } from '../../streams/ports.ts'
 import { type OnUnreadable, positionBehind, readRecords } from '../../streams/read-record.ts'
 import type { Closeable } from '../base/lifecycle.ts'
@@ -28,7 +28,7 @@ export interface Followed<K, V> {
 
 export function followTopic<K, V>(
   { log, clock, tell }: FollowPorts,
-  topic: KafkaTopic<K, V>,
+  topic: RecordTopic<K, V>,
   { recalled = Number.POSITIVE_INFINITY, apply, caughtUp }: Followed<K, V>,
 ): Closeable {
   const stop = new AbortController()

@@ -5,7 +5,7 @@
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
 import type { Anchor, EpochTick } from '../../schemas/types.ts'
-import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import type { Clock, FetchPosition, Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
 import type { RangePorts } from '../../streams/read-range.ts'
 import { type OnUnreadable, positionBehind, readRecord } from '../../streams/read-record.ts'
@@ -136,7 +136,7 @@ function createFold({ topics, epochs, listeners, onUnreadable, failed }: Folding
   const joiner = createBatchJoiner()
   /** What is none of the topic is left out, and told. */
   const foldOf =
-    <K, V>(topic: KafkaTopic<K, V>, apply: (key: K, value: V, when: Moment) => void): Fold =>
+    <K, V>(topic: RecordTopic<K, V>, apply: (key: K, value: V, when: Moment) => void): Fold =>
     ({ partition }, record, when) => {
       const read = readRecord(topic, partition, record, onUnreadable)
       if (read && read.value !== null) apply(read.key, read.value, when)

@@ -111,15 +111,15 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
       commitIntervalMs,
       standbys,
       ...(signers && {
-        prepare: {
-          [topics.submissions.name]: createPrepare({
+        prepare: [
+          createPrepare({
             topics,
             seals: markerSeals(rules),
             signers,
             slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
             recovered: (seconds) => metrics.sigverifySeconds.observe(seconds),
           }),
-        },
+        ],
       }),
       observer: logRuntime(runtimeMetrics(metrics, leftOut.by('stages')), eventLog),
       onFailure: (error) => {

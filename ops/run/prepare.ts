@@ -4,6 +4,8 @@
  */
 import { ForgedMarkerError, type MarkerSeals } from '../../streams/marker-guard.ts'
 import type { LogRecord } from '../../streams/ports.ts'
+import { type Preparer, preparing } from '../../streams/preparation.ts'
+import { recoveredSigners } from '../../topology/shared/signature.ts'
 import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
 import type { SignerPool } from './signers.ts'
 
@@ -18,11 +20,11 @@ export interface PrepareOptions {
   readonly recovered?: (seconds: number) => void
 }
 
-/** Element i is the recovered signer of record i; undefined for markers and for records that cannot be decoded. */
-export function createPrepare({ topics, seals, signers, slotsReached, recovered: tell }: PrepareOptions) {
+/** A record's recovered signer; undefined for markers, and for what is no record of the topic. */
+export function createPrepare({ topics, seals, signers, slotsReached, recovered: tell }: PrepareOptions): Preparer {
   /** A marker that is not may name an offset that never comes. */
   const isGenuine = ({ key, value, headers }: LogRecord, partition: number): boolean => {
-    const marker = { topic: topics.submissions.name, partition, key: key ?? EMPTY, value: value! }
+    const marker = { topic: topics.submissions.name, partition, key: key!, value: value! }
     try {
       return seals === undefined || seals.read(marker, headers) !== undefined || seals.unsealedFirst
     } catch (error) {
@@ -31,8 +33,7 @@ export function createPrepare({ topics, seals, signers, slotsReached, recovered:
     }
   }
 
-  return async (records: readonly LogRecord[], partition: number): Promise<unknown[]> => {
-    const values = records.map((record) => decode(topics, record))
+  return preparing(recoveredSigners, async (values, { records, partition }) => {
     const reached = slotsReached(slotsOffsetNeeded(values, (at) => isGenuine(records[at]!, partition)))
     const started = performance.now()
     const [recovered] = await Promise.all([
@@ -40,7 +41,7 @@ export function createPrepare({ topics, seals, signers, slotsReached, recovered:
       reached,
     ])
     return recovered
-  }
+  })
 }
 
 /** The highest offset of `slots` that a marker of the batch asks for; 0 without one. */
@@ -52,14 +53,3 @@ const slotsOffsetNeeded = (
     const asks = value !== undefined && isMarker(value) && value.tick.slotsOffset > needed
     return asks && isGenuine(at) ? value.tick.slotsOffset : needed
   }, 0)
-
-const EMPTY = new Uint8Array()
-
-function decode(topics: Topics, { value }: LogRecord): SubmissionEvent | undefined {
-  if (value === null) return undefined
-  try {
-    return topics.submissions.value.decode(value)
-  } catch {
-    return undefined // the task meets the same failure and dead-letters the record
-  }
-}

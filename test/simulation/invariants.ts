@@ -58,8 +58,8 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
   const submissions = await readSubmissions(log, topics)
   for (let partition = 0; partition < topics.submissions.partitions; partition++) {
     const ids = submissions
-      .filter((record) => record.partition === partition && isMarker(record.value))
-      .map(({ value }) => topics.submissions.markers!.idOf(value))
+      .filter((record) => record.partition === partition)
+      .flatMap(({ value }) => (isMarker(value) ? [topics.submissions.markers!.idOf(value)] : []))
     const at = ids.findIndex((id, i) => id !== ticks[i])
     if (at >= 0 || ids.length !== ticks.length)
       fail(`I4: partition ${partition} has ${ids.length} markers of ${ticks.length} ticks; ${ids[at]} for ${ticks[at]}`)

@@ -181,7 +181,7 @@ function createRuntime(connection: SimulatedLog, world: World): StreamsRuntime {
     purgeIntervalMs: 200,
     standbys,
     yieldToLoop: () => log.clock.sleep(1),
-    prepare: { [topics.submissions.name]: prepare },
+    prepare: [prepare],
     observer: { taskRefused: (_stage, _partition, cause) => failures.push(cause) },
     onFailure: (error) => failures.push(error),
   })

@@ -28,14 +28,14 @@ export const isEnd = (item: Item): item is End => typeof item === 'object'
 export const end = (round: string): End => ({ round, from: 0, of: 1, count: 0, checksum: 0 })
 
 /** Keys are `round/name`; a round whose name begins with `-` closes no scope. */
-export const rounds: MarkerProtocol<string, Item> = {
+export const rounds: MarkerProtocol<string, number, End> = {
   isMarker: isEnd,
-  idOf: (marker) => (marker as End).round,
-  scopeOf: (marker) => ((marker as End).round.startsWith('-') ? undefined : (marker as End).round),
+  idOf: ({ round }) => round,
+  scopeOf: ({ round }) => (round.startsWith('-') ? undefined : round),
   scopeOfData: (key) => key.split('/')[0]!,
-  keyOf: (marker) => `${(marker as End).round}/`,
-  stampOf: (marker) => marker as End,
-  withStamp: (marker, stamp) => ({ ...(marker as End), ...stamp }),
+  keyOf: ({ round }) => `${round}/`,
+  stampOf: (marker) => marker,
+  withStamp: (marker, stamp) => ({ ...marker, ...stamp }),
 }
 
 export function topicOf<V>(name: string, value: Serde<V>, partitions = 1): KafkaTopic<string, V> {
@@ -44,6 +44,6 @@ export function topicOf<V>(name: string, value: Serde<V>, partitions = 1): Kafka
 
 export const plainTopic = (name: string, partitions = 1): KafkaTopic<string, string> => topicOf(name, text, partitions)
 
-export function itemTopic(name: string, partitions = 1): KafkaTopic<string, Item> {
+export function itemTopic(name: string, partitions = 1): KafkaTopic<string, number, End> {
   return { name, key: text, value: json<Item>(), partitions, cleanup: 'delete', markers: rounds }
 }

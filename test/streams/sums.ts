@@ -6,7 +6,7 @@
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
 import { scopedStore } from '../../streams/store.ts'
 import type { Topology } from '../../streams/topology.ts'
-import { type End, end, type Item, isEnd, itemTopic, json, plainTopic, topicOf } from './fixture.ts'
+import { type End, end, itemTopic, json, plainTopic, topicOf } from './fixture.ts'
 
 export interface SumsOptions {
   readonly input?: number
@@ -33,7 +33,7 @@ export function sumsTopology(topics: ReturnType<typeof sumsTopics>): Topology {
   builder.deadLetters('dead')
   const fanOut = builder
     .stream(topics.ends)
-    .process<{ ends: readonly [string, Item] }>('fan-out', ['ends'], (context) => ({
+    .process<{ ends: readonly [string, End, End] }>('fan-out', ['ends'], (context) => ({
       process(_key, value) {
         context.outputs.ends.sendMarker(end(value))
         return undefined
@@ -43,7 +43,7 @@ export function sumsTopology(topics: ReturnType<typeof sumsTopics>): Topology {
 
   const forward = builder
     .stream(topics.numbers)
-    .process<{ out: readonly [string, Item] }>('forward', ['out'], (context) => ({
+    .process<{ out: readonly [string, number, End] }>('forward', ['out'], (context) => ({
       process(key, value) {
         context.outputs.out.send(key, value)
         return undefined
@@ -63,13 +63,11 @@ export function sumsTopology(topics: ReturnType<typeof sumsTopics>): Topology {
         const store = context.store(sumStore)
         return {
           process(key, value) {
-            if (isEnd(value)) throw new Error('a marker is never data')
             const [round, name] = key.split('/') as [string, string]
             store.put(round, name, (store.get(round, name) ?? 0) + value)
             return undefined
           },
-          onMarker(marker) {
-            const { round } = marker as End
+          onMarker({ round }) {
             for (const [name, sum] of store.entries(round))
               context.outputs.sums.send(`${round}/${name}`, { round, name, sum })
             store.dropScope(round)

@@ -1,10 +1,12 @@
 import { crc32 } from 'node:zlib'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
 import { DEAD_LETTER_BYTES_MAX, deadLetterOf } from '../../streams/dead-letter.ts'
-import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import type { Burst, LogRecord } from '../../streams/ports.ts'
+import { type Preparation, preparing } from '../../streams/preparation.ts'
 import type { OutputTypes, Processor, ProcessorContext } from '../../streams/processor.ts'
+import { ReadAhead, readAhead } from '../../streams/read-ahead.ts'
 import { keyValueStore } from '../../streams/store.ts'
 import { Task } from '../../streams/task.ts'
 import { TaskError } from '../../streams/task-error.ts'
@@ -26,7 +28,7 @@ function openTask(topology: Topology, stage: number, partition = 0, countedTopic
   })
 }
 
-function recordsOf<K, V>(topic: KafkaTopic<K, V>, from: number, entries: readonly (readonly [K, V])[]): LogRecord[] {
+function recordsOf<K, V>(topic: RecordTopic<K, V>, from: number, entries: readonly (readonly [K, V])[]): LogRecord[] {
   return entries.map(([key, value], at) => ({
     offset: from + at,
     timestamp: 1000 + at,
@@ -46,7 +48,7 @@ const written = (burst: Burst, topic: string) =>
     ])
 
 /** Counts words; a word `fail` makes it throw. */
-function wordCount(): { topology: Topology; words: KafkaTopic<string, string> } {
+function wordCount(): { topology: Topology; words: RecordTopic<string, string> } {
   const words = plainTopic('words')
   const builder = createStreamsBuilder()
   builder.deadLetters('dead')
@@ -230,7 +232,7 @@ function relay(seen: Seen, { middle = 2, inspect = (() => {}) as Inspect } = {})
   const builder = createStreamsBuilder()
   builder
     .stream(input)
-    .process<{ out: readonly [string, Item] }>('send', ['out'], ({ outputs }) => ({
+    .process<{ out: readonly [string, number, End] }>('send', ['out'], ({ outputs }) => ({
       process: (key, value) => void outputs.out.send(key, value) as undefined,
       onMarker: (marker) => void outputs.out.sendMarker(marker) as undefined,
     }))
@@ -238,11 +240,11 @@ function relay(seen: Seen, { middle = 2, inspect = (() => {}) as Inspect } = {})
     .process(
       'receive',
       [],
-      (context): Processor<string, Item> => ({
-        process: (_key, value) => void seen.push(value as number) as undefined,
-        onMarker(marker) {
+      (context): Processor<string, number, End> => ({
+        process: (_key, value) => void seen.push(value) as undefined,
+        onMarker({ round }) {
           inspect(context)
-          seen.push((marker as End).round)
+          seen.push(round)
           return undefined
         },
       }),
@@ -406,8 +408,8 @@ test('error: a marker sent as data stops the task', () => {
   const builder = createStreamsBuilder()
   builder
     .stream(plainTopic('a'))
-    .process<{ out: readonly [string, Item] }>('p', ['out'], ({ outputs }) => ({
-      process: (key) => void outputs.out.send(key, end('r')) as undefined,
+    .process<{ out: readonly [string, number, End] }>('p', ['out'], ({ outputs }) => ({
+      process: (key) => void outputs.out.send(key, end('r') as unknown as number) as undefined,
     }))
     .out.to(itemTopic('b'))
   const task = openTask(builder.build(), 0)
@@ -424,36 +426,92 @@ test('error: a store that was not passed to the processor', () => {
   expect(() => openTask(topology, 0)).toThrow('stage p has no store counts')
 })
 
-test('behavior: the context tells the record in hand, and its origin may be kept', () => {
+test('behavior: the context tells where the record in hand lies, and that may be kept', () => {
   const kept: unknown[] = []
   const builder = createStreamsBuilder()
   builder.stream(plainTopic('a', 3)).process('p', [], (context) => ({
     process(key) {
-      const { stage, partition, partitions, origin, timestamp, prepared } = context
-      kept.push({ stage, partition, partitions, origin, timestamp, prepared, owns: context.owns(Buffer.from(key)) })
+      kept.push({ origin: context.origin, owns: context.owns(Buffer.from(key)) })
       return undefined
     },
   }))
   const task = openTask(builder.build(), 0, 2)
-  task.process(
-    'a',
-    recordsOf(plainTopic('a'), 8, [
-      ['21', 'v'],
-      ['w', 'v'],
-    ]),
-    0,
-    2,
-    ['x', 'y'],
-  )
-  const common = { stage: 'p', partition: 2, partitions: 3 }
-  expect(kept).toEqual([
-    { ...common, origin: { topic: 'a', partition: 2, offset: 8 }, timestamp: 1000, prepared: 'x', owns: false },
-    {
-      ...common,
-      origin: { topic: 'a', partition: 2, offset: 9 },
-      timestamp: 1001,
-      prepared: 'y',
-      owns: expect.any(Boolean),
-    },
+  const records = recordsOf(plainTopic('a'), 8, [
+    ['21', 'v'],
+    ['w', 'v'],
   ])
+  task.process('a', records, 0, 2)
+  expect(kept).toEqual([
+    { origin: { topic: 'a', partition: 2, offset: 8 }, owns: false },
+    { origin: { topic: 'a', partition: 2, offset: 9 }, owns: expect.any(Boolean) },
+  ])
+})
+
+describe('records that were read ahead', () => {
+  const lengths: Preparation<string, number> = { name: 'lengths' }
+  /** Decodes as its topic does, and counts how often. */
+  function counting() {
+    const topic = plainTopic('a')
+    let decoded = 0
+    const decode = (bytes: Uint8Array): string => {
+      decoded++
+      return decodeStrictly(bytes)
+    }
+    return { topic: { ...topic, value: { ...topic.value, decode } }, decoded: () => decoded }
+  }
+
+  test('default: the first processor gets what was prepared, and nothing is decoded again', () => {
+    const { topic, decoded } = counting()
+    const seen: unknown[] = []
+    const builder = createStreamsBuilder()
+    builder.deadLetters('dead')
+    const first = builder
+      .stream(topic, lengths)
+      .process<{ on: readonly [string, string] }>('first', ['on'], ({ outputs }) => ({
+        process(key, value, length) {
+          seen.push([key, value, length])
+          outputs.on.send(key, value)
+          return undefined
+        },
+      }))
+    first.on.process('second', [], () => ({
+      process: (_key, value, prepared) => void seen.push([value, prepared]) as undefined,
+    }))
+    const task = openTask(builder.build(), 0)
+    const records = recordsOf(plainTopic('a'), 0, [
+      ['k', 'one'],
+      ['k', '?'],
+      ['k', 'three'],
+    ])
+    const ahead = new ReadAhead(topic, records)
+    expect(ahead.values).toEqual(['one', undefined, 'three'])
+    ahead.prepared = [3, undefined, 5]
+    expect(decoded()).toBe(3)
+    task.process('a', records, 0, 3, ahead)
+    expect(decoded()).toBe(3)
+    expect(seen).toEqual([
+      ['k', 'one', 3],
+      ['one', undefined],
+      ['k', 'three', 5],
+      ['three', undefined],
+    ])
+    expect(task.seal('g').records.map(({ topic, value }) => [topic, Buffer.from(value!).toString()])).toEqual([
+      ['dead', '?'],
+    ])
+  })
+
+  test('behavior: a process decodes ahead only where it does what the stage wants prepared', async () => {
+    const { topic } = counting()
+    const builder = createStreamsBuilder()
+    builder.stream(topic, lengths).process('p', [], () => ({ process: () => undefined }))
+    builder.stream(plainTopic('b')).process('q', [], () => ({ process: () => undefined }))
+    const [wanting, other] = builder.build().stages
+    const batch = { records: recordsOf(plainTopic('a'), 0, [['k', 'word']]), partition: 0 }
+    const prepare = preparing(lengths, async (values) => values.map((value) => value?.length))
+    const [ahead, prepared] = readAhead(wanting!, 'a', batch, [prepare])!
+    expect(ahead.values).toEqual(['word'])
+    expect(await prepared).toEqual([4])
+    expect(readAhead(wanting!, 'a', batch, [])).toBeUndefined()
+    expect(readAhead(other!, 'b', batch, [prepare])).toBeUndefined()
+  })
 })

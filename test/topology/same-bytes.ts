@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
-import type { KafkaTopic } from '../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import type { Appender, Log } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
@@ -103,7 +103,7 @@ export async function play({ open, partitions, instances, pace }: Setting): Prom
 const plain = (event: BatchEvent): unknown =>
   isEpochSummary(event) ? event : { ...event, json: Buffer.from(event.json).toString() }
 
-async function append<K, V>(appender: Appender, topic: KafkaTopic<K, V>, key: K, value: V): Promise<void> {
+async function append<K, V>(appender: Appender, topic: RecordTopic<K, V>, key: K, value: V): Promise<void> {
   const bytes = topic.key.encode(key)
   const partition = partitionFor(bytes, topic.partitions)
   await appender.append([
@@ -112,7 +112,7 @@ async function append<K, V>(appender: Appender, topic: KafkaTopic<K, V>, key: K,
 }
 
 /** What of a topic its values are read with. */
-type Readable<V> = Pick<KafkaTopic<unknown, V>, 'name' | 'partitions' | 'value'>
+type Readable<V> = Pick<RecordTopic<unknown, V>, 'name' | 'partitions' | 'value'>
 
 async function valuesOf<V>(log: Log, topic: Readable<V>): Promise<V[]> {
   const partitions = Array.from({ length: topic.partitions }, (_, partition) => ({ topic: topic.name, partition }))

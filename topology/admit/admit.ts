@@ -4,14 +4,7 @@
  * on how many partitions they came through (decision 0003): a newcomer that sorts earlier displaces the last one for good.
  * Of an owner that signs more than are told apart none stands: else which ones stand would depend on the order of arrival.
  */
-import type {
-  EpochMarker,
-  SlotEpochKey,
-  SlotQuota,
-  Submission,
-  SubmissionKey,
-  Withdrawal,
-} from '../../schemas/types.ts'
+import type { SlotEpochKey, SlotQuota, Submission, SubmissionKey, Withdrawal } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
 import { accept, type Decision, passOn, type StageSupplier, settle } from '../gate.ts'
 import { type MarketRules, marketRulesLookup, type ProtocolRules } from '../rules.ts'
@@ -21,27 +14,24 @@ import { asBuffer } from '../shared/keccak.ts'
 import { overQuota, type Quota, quotaOf } from '../shared/quota.ts'
 import { createSharedTexts } from '../shared/shared-texts.ts'
 import type { Stores } from '../stores.ts'
-import { type AdmittedEvent, epochScope, type SubmissionEvent } from '../topics.ts'
+import { type Admitted, epochScope } from '../topics.ts'
 import { duplicateOf } from '../verdict.ts'
 
 const STAGE = 'admit'
 
-type Outcome = Decision<SubmissionKey, AdmittedEvent>
+type Outcome = Decision<SubmissionKey, Admitted>
 
 export const admitSubmission =
-  (
-    rules: ProtocolRules,
-    stores: Pick<Stores, 'slotQuota'>,
-  ): StageSupplier<SlotEpochKey, SubmissionEvent, SubmissionKey, AdmittedEvent> =>
+  (rules: ProtocolRules, stores: Pick<Stores, 'slotQuota'>): StageSupplier<SlotEpochKey, SubmissionKey, Admitted> =>
   (context) => {
     const rulesOf = marketRulesLookup(rules)
     const seats = createSeats(context.store(stores.slotQuota))
     return {
-      decide: ({ dataMarket }, value) => admit(seats, rulesOf(dataMarket), value as Submission),
+      decide: ({ dataMarket }, submission) => admit(seats, rulesOf(dataMarket), submission),
       onMarker(marker) {
-        const { dataMarket, epochId } = (marker as EpochMarker).tick
+        const { dataMarket, epochId } = marker.tick
         seats.forget(epochScope(dataMarket, epochId))
-        return [passOn<AdmittedEvent>(marker)]
+        return [passOn(marker)]
       },
     }
   }
@@ -57,7 +47,7 @@ function admit(seats: Seats, market: MarketRules, submission: Submission): Outco
     const duplicate = settle(dataMarket, submission, 'DUPLICATE', STAGE, 0, duplicateOf(known))
     if (known.refused || !isContested(known, submission)) return [duplicate]
     seats.contest(scope, digest, known)
-    return [accept<SubmissionKey, AdmittedEvent>(key, { ...submission, contested: true }), duplicate]
+    return [accept<SubmissionKey, Admitted>(key, { ...submission, contested: true }), duplicate]
   }
 
   const quota = quotaOf(market, submission.fullNode)
@@ -78,7 +68,7 @@ function admit(seats: Seats, market: MarketRules, submission: Submission): Outco
     return [rateLimited(key, newcomer, quota)]
   }
   seats.take(scope, newcomer)
-  const comesIn = accept<SubmissionKey, AdmittedEvent>(key, submission)
+  const comesIn = accept<SubmissionKey, Admitted>(key, submission)
   if (hasRoom) return [comesIn]
   seats.refuse(scope, last!)
   return [comesIn, withdraw(key, last!), rateLimited(key, last!, quota)]

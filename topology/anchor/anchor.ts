@@ -46,8 +46,9 @@ export const planAnchor =
     const anchor = createAnchor(context, stores, { ...ANCHOR_RULES_DEFAULTS, ...options })
     return {
       process(key, value) {
-        if ('outcome' in value) anchor.answer(key as AnchorKey, value)
-        else if (isEpochSummary(value)) anchor.endEpoch(key.dataMarket, value)
+        if ('outcome' in value) {
+          if ('batchIndex' in key) anchor.answer(key, value) // the key of every result has one
+        } else if (isEpochSummary(value)) anchor.endEpoch(key.dataMarket, value)
         else if (value.part > 0)
           return undefined // of a batch that was planned with its first
         else anchor.plan(key.dataMarket, value, context.origin.offset)

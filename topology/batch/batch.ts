@@ -19,7 +19,7 @@ import { asBuffer } from '../shared/keccak.ts'
 import { batchParts } from '../shared/parts.ts'
 import { type Texts, textsLength } from '../shared/submission-text.ts'
 import type { Stores } from '../stores.ts'
-import { type BatchEvent, epochScope, type FinalizationEvent, isEpochSummary, type Topics } from '../topics.ts'
+import { type BatchEvent, epochScope, isEpochSummary, type Topics } from '../topics.ts'
 import { batchJson, EMPTY_BATCH_BYTES } from './batch-json.ts'
 import { createTree, type MerkleTree, publishedRoot, rootOf } from './merkle.ts'
 
@@ -30,20 +30,18 @@ export const cutBatches =
     rules: ProtocolRules,
     topics: Pick<Topics, 'finalizations'>,
     stores: Pick<Stores, 'projects'>,
-  ): ProcessorSupplier<EpochKey, FinalizationEvent, BatchOutputs> =>
+  ): ProcessorSupplier<EpochKey, ProjectFinalization, BatchOutputs, EpochMarker> =>
   (context) => {
     const projects = context.store(stores.projects)
     return {
-      process({ dataMarket, epochId }, value) {
-        const project = value as ProjectFinalization
+      process({ dataMarket, epochId }, project) {
         const { projectId, part } = project
         const scope = epochScope(dataMarket, epochId)
         if (part === 0) projects.put(scope, projectId, project)
         else projects.put(furtherPartsOf(scope), `${part}/${projectId}`, project)
         return undefined
       },
-      onMarker(marker) {
-        const { tick } = marker as EpochMarker
+      onMarker({ tick }) {
         const { dataMarket, epochId } = tick
         // The marker reaches every task; the epoch lies in one of them.
         if (!context.owns(topics.finalizations.key.encode({ dataMarket, epochId }))) return undefined

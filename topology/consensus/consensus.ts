@@ -23,15 +23,15 @@ import { createSharedTexts } from '../shared/shared-texts.ts'
 import { tieBreaker } from '../shared/signature.ts'
 import { frameTexts } from '../shared/submission-text.ts'
 import type { Stores } from '../stores.ts'
-import { type AdmittedEvent, epochScope, type FinalizationEvent, isWithdrawal } from '../topics.ts'
+import { type Admitted, epochScope, isWithdrawal } from '../topics.ts'
 
-export type ConsensusOutputs = { readonly finalized: readonly [EpochKey, FinalizationEvent] }
+export type ConsensusOutputs = { readonly finalized: readonly [EpochKey, ProjectFinalization, EpochMarker] }
 
 export const tallyEpoch =
   (
     rules: ProtocolRules,
     stores: Pick<Stores, 'votes'>,
-  ): ProcessorSupplier<SubmissionKey, AdmittedEvent, ConsensusOutputs> =>
+  ): ProcessorSupplier<SubmissionKey, Admitted, ConsensusOutputs, EpochMarker> =>
   (context) => {
     const votes = context.store(stores.votes)
     const texts = createSharedTexts()
@@ -41,16 +41,15 @@ export const tallyEpoch =
         const scope = epochScope(dataMarket, epochId)
         if (isWithdrawal(value)) votes.delete(scope, keyOf(value.withdrawnDigest, value.signer))
         else {
-          const { digest, signer } = value as Submission
-          const key = keyOf(digest, signer)
+          const key = keyOf(value.digest, value.signer)
           const vote = votes.get(scope, key)
           // A copy of what is in says that its header is contested, and nothing else.
-          votes.put(scope, key, vote ? { ...vote, contested: true } : voteOf(value as Submission, texts.of(scope)))
+          votes.put(scope, key, vote ? { ...vote, contested: true } : voteOf(value, texts.of(scope)))
         }
         return undefined
       },
       onMarker(marker) {
-        const { tick, blockTimes } = marker as EpochMarker
+        const { tick, blockTimes } = marker
         const { dataMarket, epochId } = tick
         const scope = epochScope(dataMarket, epochId)
         const headers = new Set(tick.acceptedHeaders)
@@ -62,7 +61,7 @@ export const tallyEpoch =
             finalized.send({ dataMarket, epochId }, part)
         votes.dropScope(scope)
         texts.forget(scope)
-        finalized.sendMarker(marker as FinalizationEvent)
+        finalized.sendMarker(marker)
         return undefined
       },
     }

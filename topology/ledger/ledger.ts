@@ -19,7 +19,7 @@ import type { ProcessorContext, ProcessorSupplier } from '../../streams/processo
 import type { LedgerStores } from '../ledger-stores.ts'
 import { type MarketRules, marketRulesLookup, type ProtocolRules } from '../rules.ts'
 import { type Votes, votesBySlot } from '../shared/tally.ts'
-import { epochScope, type TallyEvent, type Topics } from '../topics.ts'
+import { epochScope, type Topics } from '../topics.ts'
 import { hasCounted, isWhole, slotWith, withEpoch, withSlot } from './day.ts'
 import { createRows } from './ledger-rows.ts'
 import { payoutsOf } from './payouts.ts'
@@ -35,20 +35,18 @@ export const keepLedger =
     rules: ProtocolRules,
     { tallies: { key } }: Pick<Topics, 'tallies'>,
     stores: LedgerStores,
-  ): ProcessorSupplier<MarketKey, TallyEvent, LedgerOutputs> =>
+  ): ProcessorSupplier<MarketKey, EpochTally, LedgerOutputs, EpochMarker> =>
   (context) => {
     const tallies = context.store(stores.tallies)
     const rulesOf = marketRulesLookup(rules)
     const close = createLedger(context, stores)
     return {
-      process({ dataMarket }, value) {
-        const tally = value as EpochTally
+      process({ dataMarket }, tally) {
         const scope = epochScope(dataMarket, tally.talliedEpoch)
         tallies.put(scope, `${tallies.sizeOf(scope)}`, tally)
         return undefined
       },
-      onMarker(marker) {
-        const { tick } = marker as EpochMarker
+      onMarker({ tick }) {
         const { dataMarket, epochId } = tick
         // Every task is told of every CLOSE; the market is in one of them.
         if (!context.owns(key.encode({ dataMarket }))) return undefined

@@ -3,6 +3,8 @@ import type {
   Ballot,
   DroppedSubmission,
   EpochKey,
+  EpochMarker,
+  EpochTally,
   MarketKey,
   ProjectFinalization,
   SlotEpochKey,
@@ -12,29 +14,27 @@ import type {
 import type { ProcessorSupplier } from '../../streams/processor.ts'
 import { marketRulesLookup, type ProtocolRules } from '../rules.ts'
 import { tallyOf } from '../shared/tally.ts'
-import type { FinalizationEvent, TallyEvent } from '../topics.ts'
 import type { Evidence } from '../verdict.ts'
 
 export type SettleOutputs = {
   readonly verdicts: readonly [SlotEpochKey, Verdict]
-  readonly tallies: readonly [MarketKey, TallyEvent]
+  readonly tallies: readonly [MarketKey, EpochTally, EpochMarker]
 }
 
 export const settleEpoch =
-  (rules: ProtocolRules): ProcessorSupplier<EpochKey, FinalizationEvent, SettleOutputs> =>
+  (rules: ProtocolRules): ProcessorSupplier<EpochKey, ProjectFinalization, SettleOutputs, EpochMarker> =>
   (context) => {
     const { verdicts, tallies } = context.outputs
     const rulesOf = marketRulesLookup(rules)
     return {
-      process({ dataMarket, epochId }, value) {
-        const part = value as ProjectFinalization
+      process({ dataMarket, epochId }, part) {
         for (const verdict of verdictsOf(part)) verdicts.send({ dataMarket, epochId, slotId: verdict.slotId }, verdict)
         const tally = rulesOf(dataMarket).rewards === 'off' ? undefined : tallyOf(epochId, part)
         if (tally) tallies.send({ dataMarket }, tally)
         return undefined
       },
       onMarker(marker) {
-        tallies.sendMarker(marker as TallyEvent)
+        tallies.sendMarker(marker)
         return undefined
       },
     }

@@ -2,7 +2,8 @@
  * EIP-712 signatures of snapshot submissions: digest (the submission's identity) and signer.
  * Source: EIP-712; domain and type of Powerloom's ProtocolState (typehashes checked in test/vectors/eip712.json).
  */
-import type { Submission } from '../../schemas/types.ts'
+import type { EpochMarker, Submission } from '../../schemas/types.ts'
+import type { Preparation } from '../../streams/preparation.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../rules.ts'
 import type { Evidence } from '../verdict.ts'
 import { fromHex, keccak256, keccak256Of, toHex } from './keccak.ts'
@@ -27,6 +28,9 @@ const REQUEST_TYPE = 'EIPRequest(uint256 slotId,uint256 deadline,string snapshot
 export const SIGNATURE_BYTES = 65
 /** Half the order of the group: of the two valid s of a signature, the lower one is taken (EIP-2). */
 const LOW_S_MAX = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex')
+
+/** The signer of each submission, recovered before `validate` has it. */
+export const recoveredSigners: Preparation<Submission | EpochMarker, Recovered> = { name: 'recovered-signers' }
 
 /**
  * Signers of a batch of submissions of any market; the costly step that the runtime runs ahead of `validate`, here or in

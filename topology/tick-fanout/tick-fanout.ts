@@ -7,12 +7,11 @@ import type { EpochMarker, EpochTick, MarketKey, SubmissionKey, TickRequest } fr
 import type { ProcessorContext, ProcessorSupplier } from '../../streams/processor.ts'
 import type { ProtocolRules } from '../rules.ts'
 import type { Stores } from '../stores.ts'
-import type { SubmissionEvent } from '../topics.ts'
 import { createTickChain, type TickChain, type TickProblem } from './tick-chain.ts'
 import { createTickGap, type TickGap } from './tick-gap.ts'
 
 export type FanOutOutputs = {
-  readonly markers: readonly [SubmissionKey, SubmissionEvent]
+  readonly markers: readonly [SubmissionKey, EpochMarker]
   readonly requests: readonly [MarketKey, TickRequest]
 }
 

@@ -17,7 +17,7 @@ import { asBuffer } from '../shared/keccak.ts'
 import { overQuota, quotaOf } from '../shared/quota.ts'
 import { prepareSubmissions, type Recovered } from '../shared/signature.ts'
 import type { Stores } from '../stores.ts'
-import type { SubmissionEvent, Topics } from '../topics.ts'
+import type { Topics } from '../topics.ts'
 import { duplicateOf, type Evidence } from '../verdict.ts'
 import { type ChainView, createChainView } from './chain-view.ts'
 import { arrivalOf, cameTooEarly, epochsAwaited } from './early.ts'
@@ -26,14 +26,14 @@ import { type Candidate, createJudge, type Judge, type Judgement, tooEarly } fro
 import { createParking, type Parking, type Why } from './parking.ts'
 
 const STAGE = 'validate'
-type Outcome = Decision<SlotEpochKey, SubmissionEvent>
+type Outcome = Decision<SlotEpochKey, Submission>
 
 export const validateSubmission =
   (
     rules: ProtocolRules,
     topics: Pick<Topics, 'slots' | 'submissions'>,
     stores: Pick<Stores, 'heads' | 'epochs' | 'markets' | 'parked'>,
-  ): StageSupplier<SubmissionKey, SubmissionEvent, SlotEpochKey, SubmissionEvent> =>
+  ): StageSupplier<SubmissionKey, SlotEpochKey, Submission, Recovered> =>
   (context) => {
     const [heads, epochs, markets] = [stores.heads, stores.epochs, stores.markets] as const
     const configured = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
@@ -52,13 +52,13 @@ export const validateSubmission =
     }
     const recover = prepareSubmissions(rules)
     return {
-      decide(_, value) {
+      decide(_, submission, recovered) {
         const { partition, offset } = context.origin
-        const received = { ...(value as Submission), position: { partition, offset }, contested: false }
-        // The runtime recovers the signers of a whole fetched batch ahead of the task; where it does not, it is done here.
-        return decide(state, received, (context.prepared as Recovered | undefined) ?? recover([received])[0]!)
+        const received = { ...submission, position: { partition, offset }, contested: false }
+        // Signers are recovered for a whole fetched batch ahead of the task (recoveredSigners); where they are not, one is here.
+        return decide(state, received, recovered ?? recover([received])[0]!)
       },
-      onMarker: (marker) => followMarker(state, marker as EpochMarker),
+      onMarker: (marker) => followMarker(state, marker),
     }
   }
 
@@ -139,7 +139,7 @@ function followMarker(state: State, marker: EpochMarker): Outcome[] {
   const { kind, dataMarket, epochId } = marker.tick
   if (kind === 'CLOSE') {
     chain.apply(marker.tick)
-    return [passOn<SubmissionEvent>({ ...marker, blockTimes: timesOf(chain, marker.tick.acceptedHeaders) })]
+    return [passOn({ ...marker, blockTimes: timesOf(chain, marker.tick.acceptedHeaders) })]
   }
   const isFirst = chain.head() === undefined
   chain.apply(marker.tick)

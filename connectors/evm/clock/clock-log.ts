@@ -8,7 +8,7 @@ import type {
   SlotOwner,
   TickRequest,
 } from '../../../schemas/types.ts'
-import { configOf, type KafkaTopic } from '../../../streams/kafka-topic.ts'
+import { configOf, type KafkaTopic, type RecordTopic } from '../../../streams/kafka-topic.ts'
 import type {
   Clock,
   Log,
@@ -287,7 +287,7 @@ export class ClockSession {
 const fold = (chain: ChainState, ticks: readonly EpochTick[], base: number): ChainState =>
   ticks.reduce((state, tick, i) => applyTick(state, tick, base + i), chain)
 
-const record = <K, V>({ name, key, value }: KafkaTopic<K, V>, k: K, v: V, timestamp: number): OutgoingRecord => ({
+const record = <K, V>({ name, key, value }: RecordTopic<K, V>, k: K, v: V, timestamp: number): OutgoingRecord => ({
   topic: name,
   partition: PARTITION,
   timestamp,

@@ -1,7 +1,7 @@
 /** Turns fetched records into the rows of one commit. Synchronous, a fetched batch at a time; decides nothing. */
 import { sizeBytesOf } from '../../../schemas/batch-joiner.ts'
 import type { Anchor, AnchorKey, Batch, EpochKey, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
-import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../streams/kafka-topic.ts'
 import type { FetchedPartition, LogRecord } from '../../../streams/ports.ts'
 import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
@@ -31,7 +31,7 @@ export function rowsOf(
   let newestTick = 0
   for (const { topic: name, partition, records } of fetched) {
     const kind = kindOf(topics, name)
-    const [topic, apply] = [topics[kind] as KafkaTopic<never, never>, APPLY[kind] as Apply<Kind>]
+    const [topic, apply] = [topics[kind] as RecordTopic<never, never>, APPLY[kind] as Apply<Kind>]
     for (const record of readRecords(topic, partition, records, tell)) {
       if (kind === 'epochTicks') newestTick = Math.max(newestTick, record.timestamp)
       apply(topics, commit, record, { partition, read })
@@ -58,7 +58,7 @@ interface Place {
   /** Each partition of submissions: what is left of it, and how far it is reflected. */
   readonly read: ReadonlyMap<number, FetchedPartition>
 }
-type Of<K extends Kind> = Topics[K] extends KafkaTopic<infer Key, infer Value> ? ReadRecord<Key, Value> : never
+type Of<K extends Kind> = Topics[K] extends RecordTopic<infer Key, infer Value> ? ReadRecord<Key, Value> : never
 type Apply<K extends Kind> = (topics: Topics, commit: ViewCommit, record: Of<K>, place: Place) => void
 
 const APPLY: { readonly [K in Kind]: Apply<K> } = {

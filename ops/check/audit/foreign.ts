@@ -1,5 +1,5 @@
 /** Records that are none of their topic, in the topics that nothing is recomputed from. */
-import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../streams/kafka-topic.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
 import type { Topics } from '../../../topology/topics.ts'
@@ -22,7 +22,7 @@ export const NAMED_ALONE = [
 /** Names each of them, and goes on. A log that is older than a topic does not have it. */
 export async function nameForeign(log: Log, topics: Topics, { unreadable }: Findings): Promise<void> {
   for (const name of NAMED_ALONE) {
-    const topic = topics[name] as KafkaTopic<unknown, unknown>
+    const topic = topics[name] as RecordTopic<unknown, unknown>
     if (!(await exists(log, topic.name))) continue
     for await (const { partition, records } of scanTopic(log, topic, unreadable))
       for (const _ of readRecords(topic, partition, records, unreadable));

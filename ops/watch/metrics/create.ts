@@ -49,7 +49,7 @@ export function createMetrics({ version, roles, markets }: MetricsOptions): Metr
     startAtZero(metric, definition, { markets, stages })
     return { key, definition, metric }
   })
-  const table = Object.fromEntries(every.map(({ key, metric }) => [key, metric])) as unknown as Table
+  const table = Object.fromEntries<unknown>(every.map(({ key, metric }) => [key, metric])) as Table
   table.buildInfo.set({ version, node: process.versions.node }, 1)
   const refreshes: (() => void)[] = []
   const marketLabel = (dataMarket: string): string => (known.includes(dataMarket) ? dataMarket : OTHER)

@@ -3,7 +3,7 @@ import { createMemoryLog } from '../../../connectors/log/memory/memory.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { Anchor, Batch, EpochMarker, EpochTick, Submission, Verdict } from '../../../schemas/types.ts'
-import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../streams/kafka-topic.ts'
 import { partitionFor } from '../../../streams/partitioner.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { MARKET_DEFAULTS, type ProtocolRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
@@ -27,7 +27,7 @@ export interface Fixture {
   readonly log: Log
   readonly topics: Topics
   /** Writes one record where its key belongs and gives its place. */
-  put<K, V>(topic: KafkaTopic<K, V>, key: K, value: V): Promise<{ partition: number; offset: number }>
+  put<K, V>(topic: RecordTopic<K, V>, key: K, value: V): Promise<{ partition: number; offset: number }>
 }
 
 export async function createFixture(partitions = 3, log: Log = createMemoryLog()): Promise<Fixture> {

@@ -28,12 +28,7 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
   let offset = 0
   const origin = { topic: 'batches', partition: 0, offset: 0 }
   const context: ProcessorContext<AnchorOutputs> = {
-    stage: 'anchor',
-    partition: 0,
-    partitions: 1,
     origin,
-    timestamp: 0,
-    prepared: undefined,
     outputs: {
       intents: { send: (key, intent) => void intents.push({ key, intent }), ...NOTHING_ELSE },
       anchors: { send: (key, row) => void rows.push({ key, row }), ...NOTHING_ELSE },

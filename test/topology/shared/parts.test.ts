@@ -8,13 +8,13 @@ import { createKeccak256 } from '../../../ops/check/verify/keccak.ts'
 import { createBatchJoiner } from '../../../schemas/batch-joiner.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
-import type { Batch, ProjectFinalization, Submission } from '../../../schemas/types.ts'
+import type { Batch, EpochMarker, ProjectFinalization, Submission } from '../../../schemas/types.ts'
 import { packEpoch } from '../../../topology/batch/batch.ts'
 import { finalizeProject } from '../../../topology/consensus/consensus.ts'
 import { TEXT_BYTES_MAX } from '../../../topology/rules.ts'
 import { verdictsOf } from '../../../topology/settle/settle.ts'
 import { batchParts, CANDIDATES_MAX, finalizationParts, RECORD_BYTES_MAX } from '../../../topology/shared/parts.ts'
-import { type FinalizationEvent, sequencerTopics } from '../../../topology/topics.ts'
+import { sequencerTopics } from '../../../topology/topics.ts'
 import {
   closeEpoch,
   closeTick,
@@ -246,7 +246,7 @@ test('behavior: a restart after each part changes nothing, whatever projects are
   const run = (records: readonly ProjectFinalization[], restarts: boolean) => {
     const world = createWorld()
     const { finalizations } = world.topics
-    const put = (value: FinalizationEvent) => {
+    const put = (value: ProjectFinalization | EpochMarker) => {
       world.driver.pipe(finalizations, { dataMarket: MARKET, epochId: 1 }, value)
       if (restarts) world.driver.restart('batch', 0)
     }

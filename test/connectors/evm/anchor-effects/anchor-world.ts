@@ -31,7 +31,7 @@ import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
 import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary } from '../../../../schemas/types.ts'
 import { createStreamsBuilder } from '../../../../streams/create-builder.ts'
-import type { KafkaTopic } from '../../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import { readRecords } from '../../../../streams/read-record.ts'
 import { StreamsRuntime } from '../../../../streams/runtime.ts'
 import { planAnchor } from '../../../../topology/anchor/anchor.ts'
@@ -120,7 +120,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     return builder.build()
   }
 
-  async function readAll<K, V>(topic: KafkaTopic<K, V>): Promise<{ key: K; value: V }[]> {
+  async function readAll<K, V>(topic: RecordTopic<K, V>): Promise<{ key: K; value: V }[]> {
     const found: { key: K; value: V }[] = []
     for await (const records of scan(log, { topic: topic.name, partition: 0 }))
       for (const { key, value } of readRecords(topic, 0, records, () => {})) found.push({ key, value: value! })

@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { auditLog } from '../../../../ops/check/audit/audit.ts'
 import { isClean } from '../../../../ops/check/audit/render.ts'
-import type { KafkaTopic } from '../../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import type { LogRecord } from '../../../../streams/ports.ts'
 import { RULES, runScenario, type Scenario } from './scenario.ts'
 import { NOT_READ, NOT_TOLD } from './undecided-fields.ts'
@@ -11,7 +11,7 @@ type Fields = Record<string, unknown>
 interface Alteration {
   /** `topic.Kind.field` */
   readonly name: string
-  readonly topic: KafkaTopic<unknown, unknown>
+  readonly topic: RecordTopic<unknown, unknown>
   readonly partition: number
   readonly at: number
   readonly record: LogRecord
@@ -34,7 +34,7 @@ function alterationsOf({ log, topics }: Scenario): Alteration[] {
   const counted = countedIn({ log, topics })
   const { deadLetters: _, ...rest } = topics
   const found = new Map<string, Alteration>()
-  for (const [name, topic] of Object.entries(rest) as [string, KafkaTopic<unknown, unknown>][])
+  for (const [name, topic] of Object.entries(rest) as [string, RecordTopic<unknown, unknown>][])
     for (let partition = 0; partition < topic.partitions; partition++)
       for (const [at, record] of log.records(topic, partition).entries()) {
         if (!record.value) continue

@@ -1,6 +1,6 @@
 /** A log that can only be read, and in which a test may change what lies there. */
 
-import type { KafkaTopic } from '../../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import type { FetchedPartition, FetchPosition, Log, LogRecord, TopicPartition } from '../../../../streams/ports.ts'
 
 export interface FrozenTopic {
@@ -25,12 +25,12 @@ export class FrozenLog implements Log {
     )
   }
 
-  records<K, V>({ name }: Pick<KafkaTopic<K, V>, 'name'>, partition: number): LogRecord[] {
+  records<K, V>({ name }: Pick<RecordTopic<K, V>, 'name'>, partition: number): LogRecord[] {
     return this.topics.get(name)![partition]!
   }
 
   /** Replaces the first record that `change` gives another value for. Throws when there is none. */
-  edit<K, V>(topic: KafkaTopic<K, V>, change: (value: V, key: K) => V | undefined): void {
+  edit<K, V>(topic: RecordTopic<K, V>, change: (value: V, key: K) => V | undefined): void {
     for (const records of this.topics.get(topic.name)!)
       for (const [at, record] of records.entries()) {
         const changed = record.value && change(topic.value.decode(record.value), topic.key.decode(record.key!))
@@ -42,7 +42,7 @@ export class FrozenLog implements Log {
   }
 
   /** Takes out every record that fits, leaving holes. Throws when there is none. */
-  drop<K, V>(topic: KafkaTopic<K, V>, fits: (value: V, key: K) => boolean): void {
+  drop<K, V>(topic: RecordTopic<K, V>, fits: (value: V, key: K) => boolean): void {
     let dropped = 0
     for (const [partition, records] of this.topics.get(topic.name)!.entries()) {
       const kept = records.filter(
@@ -55,7 +55,7 @@ export class FrozenLog implements Log {
   }
 
   /** Writes the first record that fits a second time, at the end. */
-  repeat<K, V>(topic: KafkaTopic<K, V>, fits: (value: V, key: K) => boolean): void {
+  repeat<K, V>(topic: RecordTopic<K, V>, fits: (value: V, key: K) => boolean): void {
     for (const records of this.topics.get(topic.name)!) {
       const found = records.find(({ key, value }) => value && fits(topic.value.decode(value), topic.key.decode(key!)))
       if (!found) continue
@@ -66,7 +66,7 @@ export class FrozenLog implements Log {
   }
 
   /** Lets the records before an offset expire. */
-  expire<K, V>({ name }: Pick<KafkaTopic<K, V>, 'name'>, partition: number, before: number): void {
+  expire<K, V>({ name }: Pick<RecordTopic<K, V>, 'name'>, partition: number, before: number): void {
     this.topics.get(name)![partition] = this.records({ name }, partition).filter(({ offset }) => offset >= before)
   }
 
@@ -106,7 +106,7 @@ export class FrozenLog implements Log {
   }
 
   /** The groups of these stages have committed everything there is. */
-  commitAll(appId: string, sourceOf: Readonly<Record<string, Pick<KafkaTopic<unknown, unknown>, 'name'>>>): void {
+  commitAll(appId: string, sourceOf: Readonly<Record<string, Pick<RecordTopic<unknown, unknown>, 'name'>>>): void {
     for (const [stage, { name }] of Object.entries(sourceOf))
       for (const [partition, records] of this.topics.get(name)!.entries())
         this.committed.set(`${appId}-${stage}/${name}/${partition}`, (records.at(-1)?.offset ?? -1) + 1)

@@ -21,7 +21,7 @@ import { scan } from '../../../../ops/reading/scan.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
 import type { AnchorIntent, AnchorResult } from '../../../../schemas/types.ts'
-import type { KafkaTopic } from '../../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import { partitionFor } from '../../../../streams/partitioner.ts'
 import type { Appender, Log, OutgoingRecord } from '../../../../streams/ports.ts'
 import { StreamsRuntime } from '../../../../streams/runtime.ts'
@@ -223,7 +223,7 @@ async function answersTo(
   return [result({ outcome: 'MINED', ...mined }), result({ outcome: 'FINAL', ...mined })]
 }
 
-function recordOf<K, V>(topic: KafkaTopic<K, V>, key: K, value: V): OutgoingRecord {
+function recordOf<K, V>(topic: RecordTopic<K, V>, key: K, value: V): OutgoingRecord {
   const bytes = topic.key.encode(key)
   const partition = partitionFor(bytes, topic.partitions)
   return { topic: topic.name, partition, timestamp: systemClock.now(), key: bytes, value: topic.value.encode(value) }

@@ -9,7 +9,7 @@ import { createSignatureReader } from '../../../../ops/check/verify/signature.ts
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, EpochTick, Submission } from '../../../../schemas/types.ts'
-import type { KafkaTopic } from '../../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import { TopologyTestDriver } from '../../../../streams/test-driver.ts'
 import { sequencerTopology } from '../../../../topology/index.ts'
 import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../../../../topology/rules.ts'
@@ -484,7 +484,7 @@ async function createSigner() {
 /** Everything in the driver's topics, as a log that can be read and tampered with. */
 function freeze(driver: TopologyTestDriver, topics: Topics): FrozenTopic[] {
   const { deadLetters: _, ...rest } = topics
-  return (Object.values(rest) as KafkaTopic<unknown, unknown>[]).map((topic) => {
+  return (Object.values(rest) as RecordTopic<unknown, unknown>[]).map((topic) => {
     const partitions: FrozenTopic['partitions'] = Array.from({ length: topic.partitions }, () => [])
     const raw = driver.readRaw(topic.name)
     for (const [at, { key, value, partition, offset, timestamp }] of driver.read(topic).entries())

@@ -3,7 +3,7 @@ import { textOf } from '../../../../ops/base/output.ts'
 import { auditLog } from '../../../../ops/check/audit/audit.ts'
 import { NAMED_ALONE } from '../../../../ops/check/audit/foreign.ts'
 import { isClean, renderAudit } from '../../../../ops/check/audit/render.ts'
-import type { KafkaTopic } from '../../../../streams/kafka-topic.ts'
+import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import { RULES, runScenario, type Scenario } from './scenario.ts'
 
 /** The frame of a schema id that no registry here has ever given. */
@@ -24,7 +24,7 @@ describe.each([
   ['a null key', null, 'the key is null'],
 ])('a record with %s', (_name, bytes, why) => {
   test.each(TOPICS)('error: in %s is told with its place, and everything else is audited', async (name) => {
-    const topic: Pick<KafkaTopic<unknown, unknown>, 'name'> = scenario.topics[name]
+    const topic: Pick<RecordTopic<unknown, unknown>, 'name'> = scenario.topics[name]
     const log = scenario.log.copy()
     const records = log.records(topic, 0)
     const offset = (records.at(-1)?.offset ?? -1) + 1

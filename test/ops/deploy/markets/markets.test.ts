@@ -15,7 +15,7 @@ import { servedMarkets } from '../../../../ops/reading/known-markets.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
 import type { EpochTick, ServedMarket } from '../../../../schemas/types.ts'
-import { configOf, type KafkaTopic } from '../../../../streams/kafka-topic.ts'
+import { configOf, type RecordTopic } from '../../../../streams/kafka-topic.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import { sequencerTopics } from '../../../../topology/topics.ts'
 import { newFolder } from '../../../folder.ts'
@@ -27,7 +27,7 @@ const partitions = { submissions: 1, validated: 1, admitted: 1, finalizations: 1
 const topics = sequencerTopics(await createCodec(memoryRegistry()), { prefix: '', partitions })
 const APP_ID = 'app'
 
-async function write<K, V>(log: Log, topic: KafkaTopic<K, V>, key: K, ...values: V[]): Promise<void> {
+async function write<K, V>(log: Log, topic: RecordTopic<K, V>, key: K, ...values: V[]): Promise<void> {
   const appender = await log.appender()
   const record = (value: V) => ({
     topic: topic.name,
@@ -43,7 +43,7 @@ async function write<K, V>(log: Log, topic: KafkaTopic<K, V>, key: K, ...values:
 async function createWorld(): Promise<{ log: Log; door: MarketsDoor }> {
   const log = createMemoryLog()
   const { deadLetters: _, ...all } = topics
-  await log.createTopics(Object.values(all).map((topic) => configOf(topic as KafkaTopic<unknown, unknown>)))
+  await log.createTopics(Object.values(all).map((topic) => configOf(topic as RecordTopic<unknown, unknown>)))
   return { log, door: doorOfLog({ log, topics, rules: rulesOf(), appId: APP_ID }) }
 }
 
