@@ -47,6 +47,7 @@ const ARROWS: Record<string, { ours: readonly string[]; packages: readonly strin
       'streams/partitioner.ts',
       'streams/kafka-topic.ts',
       'streams/read-record.ts',
+      'streams/read-range.ts',
       'streams/back-off.ts',
       'streams/one-of-many.ts',
     ],

@@ -1,8 +1,9 @@
 /** Reads topics from end to end, in bounded pieces. */
 import type { Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
-import { type OnUnreadable, positionBehind } from '../../streams/read-record.ts'
+import { readPieces } from '../../streams/read-range.ts'
+import type { OnUnreadable } from '../../streams/read-record.ts'
 
-const FETCH_BYTES = 1024 * 1024
+const PIECE_BYTES = 1024 * 1024
 
 /** Every partition of a topic. */
 export const partitionsOf = ({ name: topic, partitions }: { name: string; partitions: number }): TopicPartition[] =>
@@ -17,29 +18,20 @@ export interface ScanRange {
   readonly tell?: OnUnreadable
 }
 
-/** The committed records of one partition in order, in pieces of about 1 MiB. What is written meanwhile is left out. */
+/**
+ * The committed records of one partition in order, in pieces of about 1 MiB. What is written meanwhile is left out, and what is deleted
+ * meanwhile is passed over.
+ * @throws LogError when the log gets no further before the end
+ */
 export async function* scan(
   log: Log,
   partition: TopicPartition,
-  range: ScanRange = {},
+  { from = 0, to = Number.POSITIVE_INFINITY, tell }: ScanRange = {},
 ): AsyncGenerator<readonly LogRecord[]> {
   const [bounds] = await log.bounds([partition])
-  const end = Math.min(range.to ?? Number.POSITIVE_INFINITY, bounds!.stable)
-  let offset = Math.max(range.from ?? 0, bounds!.start)
-  while (offset < end) {
-    const [fetched] = await log.fetch([{ ...partition, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    const { records, next, start, outOfRange, damaged, failure } = fetched!
-    // records may have expired under the scan: go on where the log begins now
-    if (outOfRange && start > offset) offset = start
-    else if (damaged && range.tell) offset = positionBehind(fetched!, range.tell)
-    else if (next <= offset && failure) throw failure
-    else if (next <= offset) return
-    else {
-      offset = next
-      const within = next <= end ? records : records.filter((record) => record.offset < end)
-      if (within.length > 0) yield within
-    }
-  }
+  const position = { ...partition, offset: Math.max(from, bounds!.start) }
+  const options = { pieceBytes: PIECE_BYTES, passesDeleted: true }
+  yield* readPieces({ log, ...(tell && { tell }) }, position, Math.min(to, bounds!.stable), options)
 }
 
 /** Every record of a topic, one partition after another. */

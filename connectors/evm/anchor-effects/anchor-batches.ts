@@ -3,6 +3,7 @@ import { createBatchJoiner } from '../../../schemas/batch-joiner.ts'
 import type { Batch, EpochSummary, MarketKey } from '../../../schemas/types.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import { type Log, LogError, type LogRecord } from '../../../streams/ports.ts'
+import { readPieces } from '../../../streams/read-range.ts'
 import { readRecord } from '../../../streams/read-record.ts'
 
 type BatchTopic = KafkaTopic<MarketKey, Batch | EpochSummary>
@@ -10,8 +11,8 @@ type BatchTopic = KafkaTopic<MarketKey, Batch | EpochSummary>
 /** Batches of which the first record is kept decoded: what calls are made of is needed twice in a row (dry-run, signed). */
 const KEPT = 8
 
-/** Of one fetch for the further records of a batch. */
-const FETCH_BYTES = 1024 * 1024
+/** Of one piece of the further records of a batch. */
+const PIECE_BYTES = 1024 * 1024
 
 /** The log does not have the batch, or not any more. */
 export class BatchGone extends Error {}
@@ -45,16 +46,25 @@ export async function readBatch(log: Log, topic: BatchTopic, offset: number, sig
   const whole = joiner.take(dataMarket, batch)
   if (whole) return whole
   // They came into the log together, so they are there. Other tasks write to the partition at the same time.
-  for (let position = offset + 1; ; ) {
-    const fetched = await fetchAt(log, topic, position, FETCH_BYTES, signal)
-    for (const record of fetched.records) {
-      const part = readPart(topic, record)
-      if (part?.dataMarket !== dataMarket) continue
-      if (isBehind(part.event, batch)) throw gone(topic, offset)
-      const joined = 'json' in part.event ? joiner.take(dataMarket, part.event) : undefined
-      if (joined && joined.batchIndex === batch.batchIndex && joined.epochId === batch.epochId) return joined
-    }
-    position = fetched.next
+  for await (const record of recordsBehind(log, topic, offset, signal)) {
+    const part = readPart(topic, record)
+    if (part?.dataMarket !== dataMarket) continue
+    if (isBehind(part.event, batch)) throw gone(topic, offset)
+    const joined = 'json' in part.event ? joiner.take(dataMarket, part.event) : undefined
+    if (joined && joined.batchIndex === batch.batchIndex && joined.epochId === batch.epochId) return joined
+  }
+  throw notYet(topic, offset)
+}
+
+/** As many as there are, until the signal. */
+async function* recordsBehind(log: Log, topic: BatchTopic, offset: number, signal: AbortSignal | undefined) {
+  const position = { topic: topic.name, partition: 0, offset: offset + 1 }
+  const ports = { log, ...(signal && { signal }) }
+  try {
+    for await (const records of readPieces(ports, position, Number.POSITIVE_INFINITY, { pieceBytes: PIECE_BYTES }))
+      yield* records
+  } catch (error) {
+    throw error instanceof LogError && error.code === 'OUT_OF_RANGE' ? gone(topic, offset) : error
   }
 }
 
@@ -63,8 +73,7 @@ const isBehind = (event: Batch | EpochSummary, { epochId, batchIndex }: Batch): 
   'json' in event ? event.epochId === epochId && event.batchIndex > batchIndex : event.summaryOf === epochId
 
 async function readFirst(log: Log, topic: BatchTopic, offset: number, signal: AbortSignal | undefined) {
-  const { records } = await fetchAt(log, topic, offset, 1, signal) // one record, whatever its size
-  const record = records[0]
+  const record = await recordAt(log, topic, offset, signal)
   const found = record?.offset === offset ? readPart(topic, record) : undefined
   if (!found || !('json' in found.event) || found.event.part > 0) throw gone(topic, offset)
   return { dataMarket: found.dataMarket, batch: found.event }
@@ -76,21 +85,24 @@ function readPart(topic: BatchTopic, record: LogRecord) {
   return read && { dataMarket: read.key.dataMarket, event: read.value! }
 }
 
-async function fetchAt(
+async function recordAt(
   log: Log,
-  { name: topic }: BatchTopic,
+  topic: BatchTopic,
   offset: number,
-  maxBytesPerPartition: number,
   signal: AbortSignal | undefined,
-) {
-  const options = { maxWaitMs: 0, maxBytesPerPartition, ...(signal && { signal }) }
-  const [fetched] = await log.fetch([{ topic, partition: 0, offset }], options)
-  const { next, outOfRange } = fetched!
-  if (next <= offset && !outOfRange)
-    throw new LogError('OFFSET_NOT_AVAILABLE', `offset ${offset} of ${topic} is not to be had yet`, { retriable: true })
-  if (outOfRange) throw new BatchGone(`there is no offset ${offset} in ${topic} any more`)
-  return fetched!
+): Promise<LogRecord | undefined> {
+  const options = { maxWaitMs: 0, maxBytesPerPartition: 1, ...(signal && { signal }) } // one record, whatever its size
+  const [fetched] = await log.fetch([{ topic: topic.name, partition: 0, offset }], options)
+  const { next, outOfRange, records } = fetched!
+  if (outOfRange) throw new BatchGone(`there is no offset ${offset} in ${topic.name} any more`)
+  if (next <= offset) throw notYet(topic, offset)
+  return records[0]
 }
+
+const notYet = ({ name }: BatchTopic, offset: number): LogError =>
+  new LogError('OFFSET_NOT_AVAILABLE', `the batch at offset ${offset} of ${name} is not to be had yet`, {
+    retriable: true,
+  })
 
 const gone = ({ name }: BatchTopic, offset: number): BatchGone =>
   new BatchGone(`there is no batch at offset ${offset} of ${name} any more`)

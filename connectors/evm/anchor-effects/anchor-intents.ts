@@ -1,7 +1,8 @@
 /** The intents as a table: the latest of each key, followed as it changes. */
 import type { AnchorIntent, AnchorKey } from '../../../schemas/types.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
-import type { Clock, Log } from '../../../streams/ports.ts'
+import type { Clock, Log, LogRecord } from '../../../streams/ports.ts'
+import { readPieces } from '../../../streams/read-range.ts'
 import { type OnUnreadable, readRecords } from '../../../streams/read-record.ts'
 
 const PARTITION = 0
@@ -38,18 +39,21 @@ export function createIntentFollower(
   let position = 0
   let purged = 0
 
-  const fetchChanges = async (maxWaitMs: number, signal: AbortSignal): Promise<IntentChange[]> => {
-    const options = { maxWaitMs, maxBytesPerPartition: FETCH_BYTES, signal }
+  const fetchChanges = async (signal: AbortSignal): Promise<IntentChange[]> => {
+    const options = { maxWaitMs: WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
     const [fetched] = await log.fetch([{ ...at, offset: position }], options)
     const { records, next, start, outOfRange } = fetched!
     position = outOfRange ? Math.max(start, position) : next
-    return [...readRecords(topic, PARTITION, records, tell)].map(({ offset, key, value }) => {
+    return changesIn(records)
+  }
+
+  const changesIn = (records: readonly LogRecord[]): IntentChange[] =>
+    [...readRecords(topic, PARTITION, records, tell)].map(({ offset, key, value }) => {
       const change = { key, intent: value! }
       if (change.intent.step === 'DONE') inForce.delete(textOf(change.key))
       else inForce.set(textOf(change.key), offset)
       return change
     })
-  }
 
   return {
     async follow(changed, signal) {
@@ -57,12 +61,15 @@ export function createIntentFollower(
       position = bounds!.start
       inForce.clear()
       const latest = new Map<string, IntentChange>()
-      while (position < bounds!.stable && !signal.aborted)
-        for (const change of await fetchChanges(0, signal)) latest.set(textOf(change.key), change)
+      const past = { pieceBytes: FETCH_BYTES, passesDeleted: true }
+      for await (const records of readPieces({ log, signal }, { ...at, offset: position }, bounds!.stable, past))
+        for (const change of changesIn(records)) latest.set(textOf(change.key), change)
+      if (signal.aborted) return
+      position = Math.max(position, bounds!.stable)
       for (const change of latest.values()) if (change.intent.step !== 'DONE') changed(change)
       while (!signal.aborted) {
         const before = position
-        for (const change of await fetchChanges(WAIT_MS, signal)) changed(change)
+        for (const change of await fetchChanges(signal)) changed(change)
         if (position === before) await clock.sleep(0, signal) // a log that answers at once must not keep the event loop
       }
     },

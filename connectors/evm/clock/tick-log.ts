@@ -1,7 +1,8 @@
 /** Reads the clock's topics, which have one partition each. */
 import type { EpochTick, MarketKey } from '../../../schemas/types.ts'
-import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
-import { type Log, LogError } from '../../../streams/ports.ts'
+import type { KafkaTopic, RecordTopic } from '../../../streams/kafka-topic.ts'
+import type { Log } from '../../../streams/ports.ts'
+import { readPieces } from '../../../streams/read-range.ts'
 import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
 
 export const PARTITION = 0
@@ -37,26 +38,21 @@ export async function canonicalTicks(
 
 /**
  * Reads a topic from an offset to its end as of now; answers the end. Null values come from compacted topics only.
- * @throws LogError, also when the log gives nothing of what lies before that end
+ * @throws LogError, also when the log gets no further before that end
  */
 export async function readAll<K, V>(
   { log, tell }: TopicReading,
-  topic: KafkaTopic<K, V>,
+  topic: RecordTopic<K, V>,
   from: number,
   take: (record: ReadRecord<K, V>) => void,
 ): Promise<number> {
   const at = { topic: topic.name, partition: PARTITION }
   const [bounds] = await log.bounds([at])
-  let offset = Math.max(from, bounds!.start)
-  while (offset < bounds!.stable) {
-    const [got] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    const { records, outOfRange, start, next, failure } = got!
-    if (!outOfRange && next <= offset) throw failure ?? notGiven(topic.name, offset)
-    for (const record of readRecords(topic, PARTITION, records, tell)) take(record)
-    offset = outOfRange ? Math.max(offset, start) : next
+  const position = { ...at, offset: Math.max(from, bounds!.start) }
+  const pieces = readPieces({ log }, position, bounds!.stable, { pieceBytes: FETCH_BYTES, passesDeleted: true })
+  for (;;) {
+    const { done, value } = await pieces.next()
+    if (done) return value
+    for (const record of readRecords(topic, PARTITION, value, tell)) take(record)
   }
-  return offset
 }
-
-const notGiven = (topic: string, offset: number): LogError =>
-  new LogError('OFFSET_NOT_AVAILABLE', `offset ${offset} of ${topic} is not to be had yet`, { retriable: true })

@@ -1,12 +1,14 @@
 /** The newest record of a compacted topic with one partition and one key, in which something of a deployment is kept. */
 import { type Log, LogError } from '../../../streams/ports.ts'
+import { readPieces } from '../../../streams/read-range.ts'
 
-const FETCH_BYTES = 1024 * 1024
+const PIECE_BYTES = 1024 * 1024
 
 /**
  * What others wrote there is left out.
  * @param parse undefined for a value that is none of ours
  * @returns undefined when there is no topic, or no record of ours in it
+ * @throws LogError when the log gets no further before the end
  */
 export async function readNewest<T>(
   log: Log,
@@ -23,13 +25,9 @@ export async function readNewest<T>(
   }
   const [bounds] = await log.bounds([at])
   let newest: T | undefined
-  for (let offset = bounds!.start; offset < bounds!.stable; ) {
-    const [got] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    const { records, outOfRange, start, next, failure } = got!
-    if (failure) throw failure
+  const options = { pieceBytes: PIECE_BYTES, passesDeleted: true }
+  for await (const records of readPieces({ log }, { ...at, offset: bounds!.start }, bounds!.stable, options))
     for (const { key, value } of records)
       if (key !== null && value !== null && ownKey.equals(key)) newest = parse(value) ?? newest
-    offset = outOfRange ? start : next
-  }
   return newest
 }
