@@ -1,4 +1,4 @@
-import { copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { LogError } from '../../../streams/ports.ts'
@@ -7,6 +7,7 @@ import { EndFile, type EndMark } from './end-file.ts'
 import type { LevelOperation } from './level-operation.ts'
 import { LevelStore } from './level-store.ts'
 import { type FileFault, inspectFiles } from './leveldb/inspect.ts'
+import { soundPart } from './leveldb/table.ts'
 import {
   boundsRange,
   offsetRange,
@@ -107,10 +108,10 @@ async function examine(directory: string, copy: string): Promise<Examination> {
   const read = (value: Buffer): number => readSequence(value).sequence
   const numbers = { key: sequenceKey, read, acknowledged: end?.sequence }
   await new LevelStore(directory).checkUnlocked()
-  const { exists, faults } = await inspectFiles(directory, numbers, kept !== undefined)
+  const { exists, faults } = await inspectFiles(directory, numbers, kept !== undefined, Number.MAX_SAFE_INTEGER)
   if (!exists) throw new LogError('NOT_FOUND', `there is no log in ${directory}`)
   const files = kept === 'damaged' ? [...faults, { file: 'END', message: 'neither of its copies can be read' }] : faults
-  await copyFiles(directory, copy)
+  await copyFiles(directory, copy, new Set(faults.map(({ file }) => file)))
   // Where more than a `.log` is damaged LevelDB opens nothing; its repair takes up every table and log that it can read.
   if (faults.some(({ file }) => !file.endsWith('.log'))) await ClassicLevel.repair(copy)
   const store = new LevelStore(copy)
@@ -139,7 +140,8 @@ async function examine(directory: string, copy: string): Promise<Examination> {
   }
 }
 
-async function copyFiles(directory: string, copy: string): Promise<void> {
+/** Of a table with faults only what is sound: what LevelDB makes of the rest may end the process. */
+async function copyFiles(directory: string, copy: string, faulty: ReadonlySet<string>): Promise<void> {
   await mkdir(copy, { mode: OWNER_ONLY })
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const { name } = entry
@@ -147,7 +149,18 @@ async function copyFiles(directory: string, copy: string): Promise<void> {
     const [from, to] = [join(directory, name), join(copy, name)]
     const isTable = /\.(ldb|sst)$/.test(name)
     if (!isTable) await copyFile(from, to)
+    else if (faulty.has(name)) await copySoundPart(from, to)
     else await link(from, to).catch(() => copyFile(from, to)) // not every file system has hard links
+  }
+}
+
+async function copySoundPart(from: string, to: string): Promise<void> {
+  const file = await open(from)
+  try {
+    const sound = await soundPart(file, (await file.stat()).size)
+    if (sound) await writeFile(to, sound)
+  } finally {
+    await file.close()
   }
 }
 

@@ -2,7 +2,7 @@ import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readBlockLog } from './block-log.ts'
 import { type Manifest, readManifest } from './manifest.ts'
-import { faultOfTable } from './table.ts'
+import { faultOfTable, type TableDepth } from './table.ts'
 import { VarintReader } from './varint.ts'
 
 /** Something that is wrong with a file of a LevelDB directory. */
@@ -35,11 +35,18 @@ const PUT = 1
 /**
  * Looks whether the files of a LevelDB directory are all there and what was written, before LevelDB is let at them: it drops
  * what it cannot read in a `.log`, deletes what it does not know, and makes a new database where CURRENT is missing. Reads the
- * MANIFEST, the `.log` files (some 32 MiB) and the index of each table. The torn end that a crash leaves is no fault: what
+ * MANIFEST, the `.log` files (some 32 MiB), the indexes of each table, and every block of the newest tables. The torn end that a crash leaves is no fault: what
  * stands there was not acknowledged.
  * @param isLog whether anything else says that a log is here
+ * @param verifyBytes as many bytes of tables, the newest first, are read whole: LevelDB reads blocks without their checksums,
+ *   and the process ends where the length of a key is wrong
  */
-export async function inspectFiles(directory: string, numbers: WriteNumbers, isLog: boolean): Promise<Inspection> {
+export async function inspectFiles(
+  directory: string,
+  numbers: WriteNumbers,
+  isLog: boolean,
+  verifyBytes: number,
+): Promise<Inspection> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === 'ENOENT') return []
     throw error
@@ -51,7 +58,7 @@ export async function inspectFiles(directory: string, numbers: WriteNumbers, isL
   const manifest = await manifestOf(directory)
   if ('message' in manifest) return { exists: true, faults: [manifest] }
   const faults = [
-    ...(await faultsOfTables(directory, names, manifest)),
+    ...(await faultsOfTables(directory, names, manifest, verifyBytes)),
     ...(await faultsOfLogs(directory, names, manifest, numbers)),
   ]
   return { exists: true, faults }
@@ -79,25 +86,33 @@ async function manifestOf(directory: string): Promise<Manifest | FileFault> {
   }
 }
 
-async function faultsOfTables(directory: string, names: readonly string[], { tables }: Manifest): Promise<FileFault[]> {
+async function faultsOfTables(
+  directory: string,
+  names: readonly string[],
+  { tables }: Manifest,
+  verifyBytes: number,
+): Promise<FileFault[]> {
   const files = new Map(names.flatMap((name) => (TABLE.test(name) ? [[Number(TABLE.exec(name)![1]), name]] : [])))
   const faults: FileFault[] = []
-  for (const [number, sizeBytes] of tables) {
+  let left = verifyBytes
+  for (const [number, sizeBytes] of [...tables].sort(([a], [b]) => b - a)) {
+    const depth = sizeBytes <= left ? 'blocks' : 'indexes'
+    left -= sizeBytes
     const file = files.get(number)
     if (file === undefined) faults.push({ file: nameOf(number, 'ldb'), message: 'it is missing' })
     else {
-      const message = await faultOfFile(join(directory, file), sizeBytes)
+      const message = await faultOfFile(join(directory, file), sizeBytes, depth)
       if (message) faults.push({ file, message })
     }
   }
   return faults
 }
 
-async function faultOfFile(path: string, sizeBytes: number): Promise<string | undefined> {
+async function faultOfFile(path: string, sizeBytes: number, depth: TableDepth): Promise<string | undefined> {
   const file = await open(path)
   try {
     const { size } = await file.stat()
-    return size === sizeBytes ? await faultOfTable(file, size) : `it has ${size} bytes instead of ${sizeBytes}`
+    return size === sizeBytes ? await faultOfTable(file, size, depth) : `it has ${size} bytes instead of ${sizeBytes}`
   } finally {
     await file.close()
   }

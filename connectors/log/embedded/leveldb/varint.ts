@@ -27,7 +27,10 @@ export class VarintReader {
   }
 
   string(): Buffer {
-    const length = this.varint()
+    return this.bytesOf(this.varint())
+  }
+
+  bytesOf(length: number): Buffer {
     if (this.at + length > this.bytes.length) throw new RangeError('the bytes end')
     this.at += length
     return this.bytes.subarray(this.at - length, this.at)
