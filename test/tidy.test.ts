@@ -268,6 +268,12 @@ test('behavior: no list becomes the arguments of a call, which ends with some 12
   ).toEqual([])
 })
 
+test('behavior: no wait is ended by AbortSignal.timeout, which is collected while fetch or AbortSignal.any waits for it', () => {
+  const inBrowser = 'ops/api/console/app/'
+  const lost = product.filter(({ path, code }) => !path.startsWith(inBrowser) && /\bAbortSignal\.timeout\b/.test(code))
+  expect(lost.map(({ path }) => path)).toEqual([])
+})
+
 describe('sizes', () => {
   const tooLong = (all: readonly Source[], max: number) =>
     all

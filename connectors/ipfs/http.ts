@@ -1,4 +1,5 @@
 /** Requests to a store over HTTP, with bounds on what comes back. Every failure is a StoreError. */
+import { type BoundedAnswer, boundedFetch, LateAnswer } from '../bounded-fetch.ts'
 import { fetchWords, loginOf } from '../url-login.ts'
 import { StoreError } from './batch-store.ts'
 
@@ -42,38 +43,52 @@ export function createStoreClient(
 ): StoreClient {
   const { address, authorization } = loginOf(url)
   const base = address.replace(/\/+$/, '')
-  const send = async (request: StoreRequest, timeout: AbortSignal): Promise<StoreAnswer> => {
+  const send = async (request: StoreRequest, timeoutMs: number): Promise<StoreAnswer> => {
     const { method, path, headers = {}, signal, bytesMax = ANSWER_BYTES_MAX } = request
     const pieces = piecesOf(request)
-    const response = await fetch(`${base}${path}`, {
+    const sent = {
       method,
       headers: { ...(authorization && { authorization }), ...headers },
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       redirect: 'error', // a store that could send us elsewhere could have us ask whatever this machine reaches
       ...(pieces.length > 0 && { body: inPieces(pieces), duplex: 'half' }),
-    } as RequestInit)
-    const { status, ok } = response
-    if (ok) return { status, body: await bytesOf(name, response, bytesMax) }
-    const text = (await firstBytesOf(response)).toString('utf8')
-    if (accepts(status, text)) return { status, body: Buffer.from(text) }
-    throw refusal(name, status, text)
+    } as RequestInit
+    const bounds = { timeoutMs, signal, bytesMax: Math.max(bytesMax, ANSWER_BYTES_MAX) }
+    return judge(name, await boundedFetch(`${base}${path}`, sent, bounds), bytesMax, accepts)
   }
   return async (request) => {
     const bytes = piecesOf(request).reduce((sum, { length }) => sum + length, request.bytesExpected ?? 0)
     const ms = timeoutMs + Math.ceil(bytes / BYTES_PER_MS)
-    const timeout = AbortSignal.timeout(ms)
+    const until = performance.now() + ms
     for (let isFirst = true; ; isFirst = false) {
       try {
-        return await send(request, timeout)
+        return await send(request, Math.max(0, until - performance.now()))
       } catch (cause) {
         if (cause instanceof StoreError) throw cause
+        const isLate = cause instanceof LateAnswer
         // a server closes connections that idle; every request may be repeated
-        if (isFirst && !timeout.aborted && !request.signal?.aborted) continue
-        const words = timeout.aborted ? `no answer within ${ms} ms` : fetchWords(cause)
-        throw new StoreError('UNAVAILABLE', `${name}: ${words}`, cause)
+        if (isFirst && !isLate && !request.signal?.aborted) continue
+        throw new StoreError(
+          'UNAVAILABLE',
+          `${name}: ${isLate ? `no answer within ${ms} ms` : fetchWords(cause)}`,
+          cause,
+        )
       }
     }
   }
+}
+
+function judge(
+  name: string,
+  { status, ok, body, isCut }: BoundedAnswer,
+  bytesMax: number,
+  accepts: (status: number, text: string) => boolean,
+): StoreAnswer {
+  if (ok && (isCut || body.length > bytesMax))
+    throw new StoreError('TOO_LARGE', `${name}: an answer of more than ${bytesMax} bytes`)
+  if (ok) return { status, body }
+  const text = body.subarray(0, ANSWER_BYTES_MAX).toString('utf8')
+  if (accepts(status, text)) return { status, body: Buffer.from(text) }
+  throw refusal(name, status, text)
 }
 
 const piecesOf = ({ body = [] }: StoreRequest): readonly Uint8Array[] =>
@@ -95,29 +110,6 @@ export function jsonOf(name: string, text: string): Readonly<Record<string, unkn
 
 async function* inPieces(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* pieces
-}
-
-async function bytesOf(name: string, response: Response, bytesMax: number): Promise<Buffer> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of response.body ?? []) {
-    bytes += piece.length
-    if (bytes > bytesMax) throw new StoreError('TOO_LARGE', `${name}: an answer of more than ${bytesMax} bytes`)
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces)
-}
-
-/** Of a refusal: its beginning is enough. */
-async function firstBytesOf(response: Response): Promise<Buffer> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of response.body ?? []) {
-    pieces.push(piece)
-    bytes += piece.length
-    if (bytes > ANSWER_BYTES_MAX) break
-  }
-  return Buffer.concat(pieces)
 }
 
 function refusal(name: string, status: number, text: string): StoreError {

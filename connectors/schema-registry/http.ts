@@ -2,10 +2,11 @@
 import { Agent } from 'node:https'
 import { z } from 'zod'
 import { doubling, repeated } from '../../streams/back-off.ts'
+import { boundedFetch } from '../bounded-fetch.ts'
 import { createLimiter } from '../limiter.ts'
 import { systemClock } from '../system-clock.ts'
 import { SchemaRegistryError } from './errors.ts'
-import { type Exchange, exchange } from './https.ts'
+import { ANSWER_BYTES_MAX, type Exchange, exchange } from './https.ts'
 
 const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
 /** Apicurio on a Kafka store does not answer at all while its broker is down. */
@@ -62,26 +63,13 @@ export function createRegistryHttp(endpoint: RegistryEndpoint): RegistryHttp {
   const limited = createLimiter(REQUESTS_AT_ONCE)
   const once = async (method: string, path: string, body: object | undefined): Promise<RegistryAnswer> => {
     const what = `${method} ${url}${path}`
-    // A request whose connection is cut may never settle, and `AbortSignal.timeout` keeps no process alive to hear of it.
-    const limit = new AbortController()
-    const timer = setTimeout(
-      () => limit.abort(new Error(`no answer within ${requestTimeoutMs / 1_000} s`)),
-      requestTimeoutMs,
-    )
-    const asked = {
-      method,
-      headers,
-      ...(body && { body: JSON.stringify(body) }),
-      signal: signal ? AbortSignal.any([limit.signal, signal]) : limit.signal,
-    }
+    const asked = { method, headers, timeoutMs: requestTimeoutMs, signal, ...(body && { body: JSON.stringify(body) }) }
     try {
       const { status, text } = await (agent ? exchange(`${url}${path}`, agent, asked) : fetched(`${url}${path}`, asked))
       return judge(what, status, text)
     } catch (cause) {
       if (cause instanceof SchemaRegistryError) throw cause
       throw new SchemaRegistryError('REGISTRY_UNREACHABLE', `${what}: ${reasonOf(cause)}`, cause)
-    } finally {
-      clearTimeout(timer)
     }
   }
 
@@ -102,8 +90,10 @@ const mayPass = (error: unknown, failures: number): boolean =>
   error instanceof SchemaRegistryError && error.code === 'REGISTRY_UNREACHABLE' && failures < ATTEMPTS_MAX
 
 async function fetched(url: string, asked: Exchange): Promise<{ status: number; text: string }> {
-  const response = await fetch(url, asked)
-  return { status: response.status, text: await response.text() }
+  const { timeoutMs, signal, ...request } = asked
+  const { status, body, isCut } = await boundedFetch(url, request, { timeoutMs, signal, bytesMax: ANSWER_BYTES_MAX })
+  if (isCut) throw new Error(`an answer of more than ${ANSWER_BYTES_MAX} bytes`)
+  return { status, text: body.toString('utf8') }
 }
 
 /** What the registry answered about a subject. Throws `SCHEMA_REFUSED` when it said no, `NOT_A_REGISTRY` on another shape. */

@@ -1,23 +1,25 @@
 /** A request over TLS whose certificates an authority of one's own has signed: `fetch` takes no other authorities than its own. */
 import { type Agent, request } from 'node:https'
+import { LateAnswer } from '../bounded-fetch.ts'
 
 export interface Exchange {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
-  readonly signal: AbortSignal
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Of one answer: schemas of all records together are a hundredth of it. */
-const ANSWER_BYTES_MAX = 16 * 2 ** 20
+export const ANSWER_BYTES_MAX = 16 * 2 ** 20
 
 export function exchange(
   url: string,
   agent: Agent,
-  { method, headers, body, signal }: Exchange,
+  { method, headers, body, timeoutMs, signal }: Exchange,
 ): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
-    const asked = request(url, { agent, method, headers, signal }, (response) => {
+    const asked = request(url, { agent, method, headers }, (response) => {
       const pieces: Buffer[] = []
       let bytes = 0
       response.on('data', (piece: Buffer) => {
@@ -28,7 +30,19 @@ export function exchange(
       response.on('error', reject)
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(pieces).toString() }))
     })
-    asked.on('error', (error) => reject(signal.aborted ? signal.reason : error))
+    const end = (why: Error): void => {
+      reject(why)
+      asked.destroy(why)
+    }
+    const timer = setTimeout(() => end(new LateAnswer(timeoutMs)), timeoutMs)
+    const onAbort = (): void => end(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    asked.on('close', () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    })
+    asked.on('error', reject)
+    if (signal?.aborted) onAbort()
     asked.end(body)
   })
 }

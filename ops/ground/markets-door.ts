@@ -33,6 +33,7 @@ export const doorOfLog = (sources: MarketSources): MarketsDoor => ({
 
 /** Answers within this, ms. */
 const ANSWER_MS_MAX = 60_000
+const ANSWER_CHARS_MAX = 64 * 2 ** 20
 
 /** Undefined when no process listens there. @param socket see admin-socket.ts */
 export async function doorOfRunning(socket: string): Promise<MarketsDoor | undefined> {
@@ -60,14 +61,16 @@ export async function answers(call: () => Promise<unknown>): Promise<boolean> {
 export async function callSocket(socketPath: string, path: string, method: string, body?: object): Promise<unknown> {
   const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
     const headers = { 'content-type': 'application/json' }
-    const signal = AbortSignal.timeout(ANSWER_MS_MAX)
-    const call = request({ socketPath, path, method, headers, signal, agent: false }, (response) => {
+    const call = request({ socketPath, path, method, headers, agent: false }, (response) => {
       let answer = ''
       response.setEncoding('utf8').on('data', (part: string) => {
         answer += part
+        if (answer.length > ANSWER_CHARS_MAX) call.destroy(new Error('the answer of the running process is too long'))
       })
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text: answer })).on('error', reject)
     })
+    const late = setTimeout(() => call.destroy(new Error('the running process did not answer')), ANSWER_MS_MAX)
+    call.on('close', () => clearTimeout(late))
     call.on('error', reject).end(body && JSON.stringify(body))
   })
   if (status === 200) return JSON.parse(text)

@@ -1,12 +1,15 @@
 /** Asks the process that runs on a data directory, which alone may read its log, or any other that has the query API. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type BoundedAnswer, boundedFetch } from '../../connectors/bounded-fetch.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'
 
 /** Written by a running process into its data directory: `{ "url": "http://127.0.0.1:9090", … }`. */
 export const RUNNING_FILE = 'dev.json'
 
 const ANSWER_MS_MAX = 60_000
+/** A page of the query API has some hundred KiB. */
+const ANSWER_BYTES_MAX = 64 * 2 ** 20
 const NOT_FOUND = 404
 
 /**
@@ -21,45 +24,53 @@ export async function askRunning<T>(
 ): Promise<T | undefined> {
   const url = await runningUrl(dataDir)
   if (url === undefined) return undefined
-  let response: Response
+  let response: BoundedAnswer
   try {
     response = await get(url, path, fields)
   } catch {
     return undefined // it ended without taking its file away
   }
-  return answerIn(response, missing)
+  return answerIn(url, response, missing)
 }
 
 /** The answer of the query API at an address. Throws CliError when nobody answers there, else as `askRunning`. */
 export async function askApi<T>(url: string, path: string, fields: Fields): Promise<T> {
-  let response: Response
+  let response: BoundedAnswer
   try {
     response = await get(url, path, fields)
   } catch (error) {
     throw new CliError(`${url} does not answer: ${error}`, 'Check --api.', EXIT.unavailable, error)
   }
-  return answerIn(response)
+  return answerIn(url, response)
 }
 
 type Fields = Readonly<Record<string, string | undefined>>
 
-function get(url: string, path: string, fields: Fields): Promise<Response> {
+function get(url: string, path: string, fields: Fields): Promise<BoundedAnswer> {
   const asked = new URL(path, url)
   for (const [name, value] of Object.entries(fields)) if (value) asked.searchParams.set(name, value)
-  return fetch(asked, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })
+  return boundedFetch(asked.href, {}, { timeoutMs: ANSWER_MS_MAX, bytesMax: ANSWER_BYTES_MAX })
 }
 
-async function answerIn<T>(response: Response, missing?: T): Promise<T> {
-  const answer: unknown = await response.json().catch(() => undefined)
-  const { status } = response
-  if (response.ok && answer !== undefined) return answer as T
+function answerIn<T>(url: string, { status, ok, body }: BoundedAnswer, missing?: T): T {
+  const answer = jsonIn(body)
+  if (ok && answer !== undefined) return answer as T
   if (status === NOT_FOUND && missing !== undefined) return missing
   const words = (answer as { detail?: string; message?: string } | undefined) ?? {}
-  const said = words.detail ?? words.message ?? `${response.url} answered ${status}`
+  const said = words.detail ?? words.message ?? `${url} answered ${status}`
   if (status === NOT_FOUND)
     throw new CliError(said, '`sequencer why` and `sequencer epoch` say what became of it so far.', EXIT.failed)
   if (status >= 400 && status < 500) throw new CliError(said, 'See --help for the options.')
   throw new CliError(said, 'Try again; if it stays so, see the log of that process.', EXIT.unavailable)
+}
+
+/** Undefined when it is none. */
+function jsonIn(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 async function runningUrl(dataDir: string): Promise<string | undefined> {

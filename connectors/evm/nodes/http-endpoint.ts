@@ -1,6 +1,7 @@
 /** One node over HTTP: calls of one turn of the event loop travel in one JSON-RPC batch, as large as the node takes. */
 import { createLimiter } from '../../limiter.ts'
 import { EvmError } from '../errors.ts'
+import { type AnswerBounds, boundsOf } from './answer-bounds.ts'
 import type { Endpoint, RpcOptions } from './ask.ts'
 import { createPoster, Refused } from './http-post.ts'
 import { type Answer, answerOf, idOf, isRefusal, NotAnswered, type Request, textOfRequest } from './json-rpc.ts'
@@ -18,7 +19,7 @@ interface Queued extends Request {
 export const connectHttp = (url: string, options: RpcOptions): Endpoint => new HttpEndpoint(url, options)
 
 class HttpEndpoint implements Endpoint {
-  private readonly post: (body: unknown) => Promise<unknown>
+  private readonly post: (body: unknown, bounds: AnswerBounds) => Promise<unknown>
   private readonly limited = createLimiter(REQUESTS_AT_ONCE)
   private readonly sizeMax: number
   private size: number
@@ -77,22 +78,27 @@ class HttpEndpoint implements Endpoint {
 
   private async single(request: Request): Promise<Answer> {
     try {
-      return answerOf(await this.post(textOfRequest(request)))
+      return answerOf(await this.post(textOfRequest(request), boundsOf([request.method])))
     } catch (error) {
       if (error instanceof Refused) return { error: new NotAnswered(error.message) }
       throw error
     }
   }
 
-  /** Undefined when the batch as such seems to be refused: not answered with a list that has every call, or with too much. */
+  /**
+   * Undefined when the batch as such seems to be refused: not answered with a list that has every call. What was too long is not
+   * asked for again at once: the next batches are smaller, when that may mend it.
+   */
   private async batch(calls: readonly Queued[]): Promise<readonly Answer[] | undefined> {
+    const bounds = boundsOf(calls.map(({ method }) => method))
     try {
-      const given = await this.post(calls.map(textOfRequest))
+      const given = await this.post(calls.map(textOfRequest), bounds)
       if (!Array.isArray(given)) return undefined
       const byId = new Map(given.map((one: unknown) => [idOf(one), one]))
       return calls.every(({ id }) => byId.has(id)) ? calls.map(({ id }) => answerOf(byId.get(id))) : undefined
     } catch (error) {
-      if (error instanceof Refused || (error instanceof EvmError && error.code !== 'UNREACHABLE')) return undefined
+      if (error instanceof Refused) return undefined
+      if (error instanceof EvmError && error.code === 'ANSWER_TOO_LONG' && bounds.isCut) this.shrink(calls.length)
       throw error
     }
   }
@@ -113,14 +119,18 @@ class HttpEndpoint implements Endpoint {
   }
 
   private async inSmaller(calls: readonly Queued[]): Promise<void> {
-    this.size = Math.min(this.size, Math.max(1, Math.floor(calls.length / 2)))
-    this.answered = 0
-    this.growAfter = Math.min(GROW_AFTER_MAX, this.growAfter * 2)
+    this.shrink(calls.length)
     for (let at = 0; at < calls.length; ) {
       const part = calls.slice(at, at + this.size)
       at += part.length
       await this.settle(part)
     }
+  }
+
+  private shrink(calls: number): void {
+    this.size = Math.min(this.size, Math.max(1, Math.floor(calls / 2)))
+    this.answered = 0
+    this.growAfter = Math.min(GROW_AFTER_MAX, this.growAfter * 2)
   }
 
   private grow(calls: number): void {

@@ -1,7 +1,7 @@
 /** Requests and answers of JSON-RPC 2.0, and what nodes say in place of a result. */
 import { AbiCoder } from 'ethers'
 import type { EvmError } from '../errors.ts'
-import { badAnswer } from './rpc-values.ts'
+import { badAnswer, shown } from './rpc-values.ts'
 
 export interface Request {
   readonly id: number
@@ -77,6 +77,3 @@ function reasonOf(data: string): string | undefined {
     return undefined
   }
 }
-
-/** The first characters of what a node gave, for a message. */
-export const shown = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 80)

@@ -4,6 +4,7 @@
  * specification, ethereum/execution-apis.
  */
 
+import { CALL_BYTES_MAX } from './answer-bounds.ts'
 import type { Ask } from './ask.ts'
 import { whyUnknown } from './missing-state.ts'
 import { badAnswer, bigQuantity, fieldsOf, hash, hexBytes, isAbsent, listOf, quantity, tooLong } from './rpc-values.ts'
@@ -36,9 +37,6 @@ export interface Call {
   readonly to: string
   readonly data: string
 }
-
-/** What a read of the contract gives, in bytes. */
-const CALL_BYTES_MAX = 8 * 2 ** 20
 
 export const chainIdOf = async (ask: Ask): Promise<number> => quantity(await ask('eth_chainId', []), 'eth_chainId')
 

@@ -69,12 +69,30 @@ const SHOWN_MAX = 80
 
 const malformed = (value: unknown, problem: string): EvmError => badAnswer(`${problem}: ${shown(value)}`)
 
-/** Whatever the value is: an object of JSON may have a `toString` that is none. */
-function shown(value: unknown): string {
+/** The first characters of a value, whatever it is, without going through the rest of it. */
+export function shown(value: unknown): string {
   try {
-    const text = typeof value === 'object' ? JSON.stringify(value) : JSON.stringify(String(value))
-    return text.slice(0, SHOWN_MAX)
+    return beginningOf(typeof value === 'object' ? value : String(value), SHOWN_MAX).slice(0, SHOWN_MAX)
   } catch {
     return `a ${typeof value}`
   }
+}
+
+/** As JSON; at least `chars` of it when there are so many. */
+function beginningOf(value: unknown, chars: number): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, chars))
+  if (typeof value !== 'object' || value === null) return String(value)
+  let text = ''
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length && text.length < chars; at++)
+      text += `${at > 0 ? ',' : ''}${beginningOf(value[at], chars - text.length)}`
+    return `[${text}]`
+  }
+  for (const key in value) {
+    const left = chars - text.length
+    if (left <= 0) break
+    const item = beginningOf((value as Record<string, unknown>)[key], left)
+    text += `${text ? ',' : ''}${JSON.stringify(key.slice(0, left))}:${item}`
+  }
+  return `{${text}}`
 }

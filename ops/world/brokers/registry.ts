@@ -4,6 +4,7 @@
  */
 import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { boundedFetch } from '../../../connectors/bounded-fetch.ts'
 import { cached } from './cache.ts'
 import { type JavaProcess, startJava } from './java-process.ts'
 import { freePorts } from './ports.ts'
@@ -15,6 +16,7 @@ const FETCH_WAIT_MS = 600_000
 const UNPACK_WAIT_MS = 120_000
 const START_WAIT_MS = 120_000
 const PROBE_TIMEOUT_MS = 2_000
+const PROBE_BYTES_MAX = 64 * 2 ** 10
 const JVM = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] as const
 
 export interface RegistryOptions {
@@ -65,7 +67,7 @@ export async function startRegistry({ directory: given, log }: RegistryOptions):
 
 async function answers(url: string): Promise<boolean> {
   try {
-    return (await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })).ok
+    return (await boundedFetch(url, {}, { timeoutMs: PROBE_TIMEOUT_MS, bytesMax: PROBE_BYTES_MAX })).ok
   } catch {
     return false
   }

@@ -8,11 +8,13 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, utime
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { boundedFetch } from '../../../connectors/bounded-fetch.ts'
 import { EvmError } from '../../../connectors/evm/errors.ts'
 
 const START_WAIT_MS = 30_000
 const STOP_WAIT_MS = 15_000
 const PROBE_TIMEOUT_MS = 2_000
+const PROBE_BYTES_MAX = 64 * 2 ** 10
 const POLL_MS = 50
 const HEARTBEAT_MS = 5_000
 const LOG_TAIL_CHARS = 2_000
@@ -217,13 +219,11 @@ async function answersAs(port: number, chainId: number): Promise<boolean> {
 }
 
 async function ask(port: number, method: string): Promise<unknown> {
-  const response = await fetch(urlOf(port), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [] }),
-    signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
-  })
-  return ((await response.json()) as { result?: unknown }).result
+  const asked = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: [] })
+  const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: asked }
+  const bounds = { timeoutMs: PROBE_TIMEOUT_MS, bytesMax: PROBE_BYTES_MAX }
+  const { body } = await boundedFetch(urlOf(port), request, bounds)
+  return (JSON.parse(body.toString('utf8')) as { result?: unknown }).result
 }
 
 /** TERM lets anvil write its state; what does not end by that is killed with its whole process group. */

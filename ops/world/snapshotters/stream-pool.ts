@@ -130,13 +130,16 @@ class PooledSender implements Sender {
 
 /** The intake closes its half when it has read ours to the end: a host that stops sooner may take its last message along. */
 async function closeBothHalves(stream: Stream): Promise<void> {
-  const signal = AbortSignal.timeout(CLOSE_MS)
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), CLOSE_MS)
+  const { signal } = late
   const closed = new Promise<void>((resolve) => {
     stream.addEventListener('close', () => resolve(), { once: true })
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
   await stream.close({ signal }).catch(() => {})
   await closed
+  clearTimeout(timer)
 }
 
 /** Waits for room by the event: the library's own `onDrain` resolves at once after the first time. */

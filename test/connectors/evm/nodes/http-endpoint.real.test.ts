@@ -1,7 +1,7 @@
 /** A node over HTTP that has limits, and ways of its own to say so. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import { connectHttp } from '../../../../connectors/evm/nodes/http-endpoint.ts'
 
@@ -170,4 +170,64 @@ test('error: a node that redirects is not followed: it could have us ask whateve
   const node = await nodeThat((_, outgoing) => void outgoing.writeHead(307, { location: inner.url }).end())
   await expect(node.ask('eth_call', [])).rejects.toThrow('the node redirects to another address')
   expect(inner.sizes).toEqual([])
+})
+
+describe('an answer that costs more than what was asked for is worth', () => {
+  const listOf = (item: string, bytes: number): string =>
+    `[${Array(Math.floor(bytes / (item.length + 1)))
+      .fill(item)
+      .join(',')}]`
+  const long = listOf('{}', 8 * 2 ** 20)
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+  const resultIn = (text: string) => (asked: Call | Call[]) =>
+    Array.isArray(asked)
+      ? `[${asked.map(({ id }) => `{"id":${id},"result":${text}}`).join(',')}]`
+      : `{"id":${asked.id},"result":${text}}`
+
+  test.each([
+    ['eth_blockNumber', long],
+    ['eth_blockNumber', `"${'0'.repeat(2 ** 17)}"`],
+    ['eth_getBlockByNumber', long],
+    ['eth_getTransactionReceipt', long],
+    ['eth_getLogs', long],
+    ['eth_getLogs', deep],
+    ['eth_call', long],
+  ])('bound: of %s it is refused before it is parsed, and asked for once', async (method, text) => {
+    const node = await nodeThat((asked, outgoing) => void outgoing.end(resultIn(text)(asked)))
+    const parse = vi.spyOn(JSON, 'parse')
+    const failure = await node.ask(method, []).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'ANSWER_TOO_LONG', retriable: true })
+    expect(parse.mock.calls.some(([given]) => given.length > 10_000)).toBe(false)
+    parse.mockRestore()
+    expect(node.sizes).toEqual([1])
+  })
+
+  test('bound: in a batch it is asked for once, and smaller batches are no remedy', async () => {
+    const node = await nodeThat((asked, outgoing) => void outgoing.end(resultIn(long)(asked)))
+    const all = await Promise.allSettled(Array.from({ length: 10 }, () => node.ask('eth_blockNumber', [])))
+    expect(all.every((one) => one.status === 'rejected' && one.reason.code === 'ANSWER_TOO_LONG')).toBe(true)
+    expect(node.sizes).toEqual([10])
+  })
+
+  test('bound: batches whose answers are too long together only are smaller from then on', async () => {
+    const some = listOf('"0x"', 3 * 2 ** 20)
+    const node = await nodeThat((asked, outgoing) => void outgoing.end(resultIn(some)(asked)))
+    const ask = () => Promise.allSettled(Array.from({ length: 8 }, () => node.ask('eth_getLogs', [])))
+    const refused = (all: readonly PromiseSettledResult<unknown>[]) => all.filter(({ status }) => status === 'rejected')
+    expect(refused(await ask())).toHaveLength(8)
+    expect(node.sizes).toEqual([8])
+    for (let again = 0; again < 4; again++) await ask()
+    expect(refused(await ask())).toHaveLength(0)
+  })
+
+  test('bound: what is as large as it may be is taken', async () => {
+    const call = `"0x${'00'.repeat(2 ** 20)}"`
+    const logs = listOf('{"a":"","b":""}', 4 * 2 ** 20)
+    const node = await nodeThat(
+      (asked, outgoing) =>
+        void outgoing.end(resultIn(Array.isArray(asked) || asked.method === 'eth_call' ? call : logs)(asked)),
+    )
+    expect(await node.ask('eth_call', [])).toHaveLength(2 + 2 * 2 ** 20)
+    expect(await node.ask('eth_getLogs', [])).toHaveLength(262_144)
+  })
 })

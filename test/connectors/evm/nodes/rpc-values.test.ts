@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bigQuantity, hash, quantity } from '../../../../connectors/evm/nodes/rpc-values.ts'
+import { bigQuantity, hash, quantity, shown } from '../../../../connectors/evm/nodes/rpc-values.ts'
 
 const WRONG = [
   '',
@@ -37,4 +37,19 @@ test('args: a hash in any case of letters, and nothing else', () => {
   expect(hash(`0x${'aB'.repeat(32)}`, 'it')).toBe(`0x${'ab'.repeat(32)}`)
   for (const value of [`0x${'ab'.repeat(31)}`, `0x${'ab'.repeat(31)}a\u0141`, 'ab'.repeat(32), 5, undefined])
     expect(() => hash(value, 'it')).toThrow('it is not a hash')
+})
+
+test('bound: a message shows the beginning of a value, and does not go through the rest of it', () => {
+  const seen: string[] = []
+  const told = (key: string) => {
+    seen.push(key)
+    return 'x'.repeat(30)
+  }
+  const value = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`k${i}`, 0]))
+  for (const key of Object.keys(value)) Object.defineProperty(value, key, { enumerable: true, get: () => told(key) })
+  expect(shown(value)).toHaveLength(80)
+  expect(seen.length).toBeLessThan(5)
+  expect(shown([value, value, value])).toHaveLength(80)
+  expect(seen.length).toBeLessThan(10)
+  expect(shown({ a: [1, null, 'b'], c: {} })).toBe('{"a":[1,null,"b"],"c":{}}')
 })
