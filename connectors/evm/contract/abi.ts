@@ -67,6 +67,8 @@ const PROTOCOL_STATE_ABI = [
 const DATA_MARKET_ABI = [
   'function epochIdToBatchSubmissionsCompleted(uint256 epochId) view returns (bool)',
   'function eligibleNodesForDay(uint256 day) view returns (uint256)',
+  'function slotsRemainingToBeRewardedCount(uint256 day) view returns (uint256)',
+  'function slotRewardsDistributedStatus(uint256 day, uint256 slotId) view returns (bool)',
 ] as const
 
 /**
@@ -75,6 +77,7 @@ const DATA_MARKET_ABI = [
  * `oldSnapshotter` is set after the change in the deployed contract and so equals `newSnapshotter`: it is not read.
  */
 const NODES_ABI = [
+  'function isNodeAvailable(uint256 nodeId) view returns (bool)',
   'function nodeInfo(uint256 nodeId) view returns (address snapshotterAddress, uint256 nodePrice, uint256 amountSentOnL1, uint256 mintedOn, uint256 burnedOn, uint256 lastUpdated, bool isLegacy, bool claimedTokens, bool active, bool isKyced)',
   'event NodeMinted(address indexed to, uint256 nodeId)',
   'event NodeBurned(address indexed from, uint256 nodeId)',

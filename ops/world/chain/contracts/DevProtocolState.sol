@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 /// A data market of the development chain. On a real deployment it is a contract of its own to which ProtocolState
-/// forwards; here it only gives the market its address and the one read that ProtocolState does not offer.
+/// forwards; here it only gives the market its address and the reads that ProtocolState does not offer.
 contract DevDataMarket {
     DevProtocolState public immutable protocolState;
 
@@ -13,13 +13,25 @@ contract DevDataMarket {
     function epochIdToBatchSubmissionsCompleted(uint256 epochId) external view returns (bool) {
         return protocolState.devBatchSubmissionsCompleted(address(this), epochId);
     }
+
+    function eligibleNodesForDay(uint256 day) external view returns (uint256) {
+        return protocolState.devEligibleNodes(address(this), day);
+    }
+
+    function slotsRemainingToBeRewardedCount(uint256 day) external view returns (uint256) {
+        return protocolState.devSlotsRemaining(address(this), day);
+    }
+
+    function slotRewardsDistributedStatus(uint256 day, uint256 slotId) external view returns (bool) {
+        return protocolState.devIsRewarded(address(this), day, slotId);
+    }
 }
 
 /// The protocol state of the development chain: the calls, events, reverts and windows that the sequencer touches, with
 /// the selectors and topics of the deployed contracts. One contract plays ProtocolState, the Nodes registry (so
 /// `snapshotterState()` is its own address, until `updateSnapshotterState` names another of its kind) and keeps the state of
 /// every data market.
-/// Not here: rewards, proxies, minting for money. Names that begin with `dev` exist only here.
+/// Not here: claims of rewards, proxies, minting for money; the owner of a slot is its snapshotter. Names that begin with `dev` exist only here.
 contract DevProtocolState {
     enum SnapshotStatus { PENDING, FINALIZED }
     enum Role { VALIDATOR, SEQUENCER, ADMIN }
@@ -57,7 +69,10 @@ contract DevProtocolState {
         bool blockNumberAsEpochId;
         uint8 epochSize;
         uint256 sourceChainBlockTime;
+        uint256 daySize;
         uint256 dayCounter;
+        uint256 dailySnapshotQuota;
+        uint256 rewardPoolSize;
         address epochManager;
         uint256 snapshotWindow;
         uint256 batchWindow;
@@ -73,10 +88,23 @@ contract DevProtocolState {
         mapping(uint256 => bool) completed;
         mapping(string => Batch) batches;
         mapping(string => mapping(uint256 => Status)) snapshots;
+        mapping(uint256 => Day) rewardDays;
+        mapping(uint256 => uint256) slotRewardPoints;
     }
+
+    /// What is told and paid of a day.
+    struct Day {
+        uint256 eligibleNodes;
+        uint256 slotsRemaining;
+        mapping(uint256 => uint256) submissions;
+        mapping(uint256 => bool) isRewarded;
+    }
+
+    struct UserInfo { uint256 totalRewards; uint256 totalClaimed; uint256 lastClaimed; uint256 lastUpdated; }
 
     /// In units of 1e-4 s, as in the deployed contracts.
     uint256 private constant DAY = 864_000_000;
+    uint256 private constant QUOTA = 1_000;
 
     address public immutable owner;
     /// By market id, from 1.
@@ -85,6 +113,9 @@ contract DevProtocolState {
     mapping(uint256 => NodeInfo) public nodeInfo;
     uint256 public nodeCount;
     mapping(address => Market) private markets;
+    /// What can be claimed, which only a call with a number of eligible nodes adds to.
+    mapping(address => UserInfo) public userInfo;
+    mapping(uint256 => uint256) public slotRewards;
     /// Another registry of slots; zero: this contract.
     address private otherNodes;
 
@@ -94,6 +125,8 @@ contract DevProtocolState {
     event AdminsUpdated(address indexed dataMarketAddress, address adminAddress, bool allowed);
     event EpochReleased(address indexed dataMarketAddress, uint256 indexed epochId, uint256 begin, uint256 end, uint256 timestamp);
     event DayStartedEvent(address indexed dataMarketAddress, uint256 dayId, uint256 timestamp);
+    event DailyTaskCompletedEvent(address indexed dataMarketAddress, address snapshotterAddress, uint256 slotId, uint256 dayId, uint256 timestamp);
+    event RewardsDistributedEvent(address indexed dataMarketAddress, address snapshotterAddress, uint256 slotId, uint256 dayId, uint256 rewardPoints, uint256 timestamp);
     event SnapshotBatchSubmitted(address indexed dataMarketAddress, string batchCid, uint256 indexed epochId, uint256 timestamp);
     event DelayedBatchSubmitted(address indexed dataMarketAddress, string batchCid, uint256 indexed epochId, uint256 timestamp);
     event BatchSubmissionsCompleted(address indexed dataMarketAddress, uint256 indexed epochId, uint256 timestamp);
@@ -272,6 +305,93 @@ contract DevProtocolState {
         return markets[dataMarket].completed[epochId];
     }
 
+    // Rewards
+
+    /// As deployed, in one contract: a count is set, not added. A slot that is burned is passed over without a word. The first
+    /// number of eligible nodes of a day stays; from then on a slot that reaches the quota is paid by any call, and more of
+    /// them than the number underflow (Panic 0x11).
+    function updateRewards(address dataMarket, uint256[] memory slotIds, uint256[] memory submissionsList, uint256 day, uint256 eligibleNodes) external known(dataMarket) {
+        Market storage market = markets[dataMarket];
+        Day storage at = market.rewardDays[day];
+        if (eligibleNodes != 0) {
+            require(market.isSequencer[msg.sender], "E04");
+            if (at.eligibleNodes == 0) {
+                at.eligibleNodes = eligibleNodes;
+                at.slotsRemaining = eligibleNodes;
+            } else {
+                require(at.slotsRemaining != 0, "E47");
+            }
+        }
+        for (uint256 i = 0; i < slotIds.length; i++) {
+            if (!reward(market, at, slotIds[i], submissionsList[i], day)) continue;
+            address snapshotter = nodeInfo[slotIds[i]].snapshotterAddress;
+            emit DailyTaskCompletedEvent(dataMarket, snapshotter, slotIds[i], day, block.timestamp);
+            if (eligibleNodes == 0) continue;
+            uint256 rewards = market.rewardPoolSize / at.eligibleNodes;
+            userInfo[snapshotter].totalRewards += rewards;
+            userInfo[snapshotter].lastUpdated = block.timestamp;
+            slotRewards[slotIds[i]] += rewards;
+            emit RewardsDistributedEvent(dataMarket, snapshotter, slotIds[i], day, rewards, block.timestamp);
+        }
+    }
+
+    /// What the data market does for a slot. Whether it has reached the quota.
+    function reward(Market storage market, Day storage at, uint256 slotId, uint256 submissions, uint256 day) private returns (bool) {
+        require(market.isSequencer[msg.sender], "E04");
+        require(day == market.dayCounter || day == market.dayCounter - 1, "E38");
+        if (!DevProtocolState(snapshotterState()).isNodeAvailable(slotId)) return false;
+        if (at.isRewarded[slotId]) revert("E48");
+        at.submissions[slotId] = submissions;
+        if (submissions < market.dailySnapshotQuota) return false;
+        if (at.eligibleNodes != 0) {
+            market.slotRewardPoints[slotId] += market.rewardPoolSize / at.eligibleNodes;
+            at.isRewarded[slotId] = true;
+            at.slotsRemaining--;
+        }
+        return true;
+    }
+
+    function slotSubmissionCount(address dataMarket, uint256 slotId, uint256 day) external view returns (uint256) {
+        return markets[dataMarket].rewardDays[day].submissions[slotId];
+    }
+
+    function loadSlotSubmissions(address dataMarket, uint256 slotId, uint256 day, uint256 snapshotCount) external onlyOwner known(dataMarket) {
+        markets[dataMarket].rewardDays[day].submissions[slotId] = snapshotCount;
+    }
+
+    function slotRewardPoints(address dataMarket, uint256 slotId) external view returns (uint256) {
+        return markets[dataMarket].slotRewardPoints[slotId];
+    }
+
+    function dailySnapshotQuota(address dataMarket) external view known(dataMarket) returns (uint256) {
+        return markets[dataMarket].dailySnapshotQuota;
+    }
+
+    function updateDailySnapshotQuota(address dataMarket, uint256 quota) external onlyOwner known(dataMarket) {
+        require(quota != 0, "E45");
+        markets[dataMarket].dailySnapshotQuota = quota;
+    }
+
+    function rewardPoolSize(address dataMarket) external view returns (uint256) {
+        return markets[dataMarket].rewardPoolSize;
+    }
+
+    function updateRewardPoolSize(address dataMarket, uint256 size) external onlyOwner known(dataMarket) {
+        markets[dataMarket].rewardPoolSize = size;
+    }
+
+    function devEligibleNodes(address dataMarket, uint256 day) external view returns (uint256) {
+        return markets[dataMarket].rewardDays[day].eligibleNodes;
+    }
+
+    function devSlotsRemaining(address dataMarket, uint256 day) external view returns (uint256) {
+        return markets[dataMarket].rewardDays[day].slotsRemaining;
+    }
+
+    function devIsRewarded(address dataMarket, uint256 day, uint256 slotId) external view returns (bool) {
+        return markets[dataMarket].rewardDays[day].isRewarded[slotId];
+    }
+
     // Windows, all in blocks from the block that released the epoch
 
     function snapshotSubmissionWindow(address dataMarket) external view returns (uint256) {
@@ -329,7 +449,9 @@ contract DevProtocolState {
         market.blockNumberAsEpochId = useBlockNumberAsEpochId;
         market.epochSize = epochSize;
         market.sourceChainBlockTime = sourceChainBlockTime;
+        market.daySize = DAY;
         market.dayCounter = 1;
+        market.dailySnapshotQuota = QUOTA;
         market.minAttestations = 2;
         emit DataMarketCreated(ownerAddress, epochSize, sourceChainId, sourceChainBlockTime, useBlockNumberAsEpochId, address(this), dataMarket);
     }
@@ -394,11 +516,20 @@ contract DevProtocolState {
     function epochsInADay(address dataMarket) public view returns (uint256) {
         Market storage market = markets[dataMarket];
         uint256 epochDuration = market.sourceChainBlockTime * market.epochSize;
-        return epochDuration == 0 ? 0 : DAY / epochDuration;
+        return epochDuration == 0 ? 0 : market.daySize / epochDuration;
     }
 
-    function DAY_SIZE(address) external pure returns (uint256) {
-        return DAY;
+    function loadCurrentDay(address dataMarket, uint256 day) external onlyOwner known(dataMarket) {
+        markets[dataMarket].dayCounter = day;
+    }
+
+    function DAY_SIZE(address dataMarket) external view returns (uint256) {
+        return markets[dataMarket].daySize;
+    }
+
+    /// In the deployed contracts the size of a day stays as it was at the creation of the market.
+    function devSetDaySize(address dataMarket, uint256 size) external onlyOwner known(dataMarket) {
+        markets[dataMarket].daySize = size;
     }
 
     function EPOCH_SIZE(address dataMarket) external view returns (uint8) {
@@ -425,12 +556,19 @@ contract DevProtocolState {
         return DevProtocolState(snapshotterState()).nodeCount();
     }
 
+    /// Of the registry: what was minted and not burned, whoever has it.
+    function isNodeAvailable(uint256 nodeId) external view returns (bool) {
+        return nodeInfo[nodeId].burnedOn == 0 && nodeId <= nodeCount;
+    }
+
     function slotSnapshotterMapping(uint256 slotId) external view returns (address) {
         return nodeInfo[slotId].snapshotterAddress;
     }
 
-    function getSlotInfo(address, uint256 slotId) external view returns (uint256 id, address snapshotterAddress, uint256 rewardPoints, uint256 currentDaySnapshotCount) {
-        return (slotId, nodeInfo[slotId].snapshotterAddress, 0, 0);
+    function getSlotInfo(address dataMarket, uint256 slotId) external view returns (uint256 id, address snapshotterAddress, uint256 rewardPoints, uint256 currentDaySnapshotCount) {
+        Market storage market = markets[dataMarket];
+        uint256 count = market.rewardDays[market.dayCounter].submissions[slotId];
+        return (slotId, nodeInfo[slotId].snapshotterAddress, market.slotRewardPoints[slotId], count);
     }
 
     /// Unlike the deployed registry this mints what does not exist yet, under any id.

@@ -41,6 +41,9 @@ export const DEPLOYED_FUNCTIONS = {
   getSequencerId: '1c7d13a6',
   epochIdToBatchSubmissionsCompleted: 'c9ba561b',
   eligibleNodesForDay: '3b54c84e',
+  slotsRemainingToBeRewardedCount: '6e8d0e86',
+  slotRewardsDistributedStatus: '0c7f8700',
+  isNodeAvailable: '97a9ae27',
   nodeInfo: 'b02439ae',
 } as const
 

@@ -259,3 +259,72 @@ describe('windows, slots and roles', () => {
     expect((await read('getValidators', market)).length).toBe(3)
   })
 })
+
+describe('rewards', () => {
+  const other = (): string => chain.markets[1]!
+  const { owner, sequencer } = { owner: () => chain.accounts.owner, sequencer: () => chain.accounts.sequencer }
+  const reward = (slotIds: number[], counts: number[], day: number, number: number) =>
+    call(sequencer(), 'updateRewards', other(), slotIds, counts, day, number)
+  const refusal = (slotIds: number[], counts: number[], day: number, number: number, by = sequencer()) =>
+    refused(by, 'updateRewards', other(), slotIds, counts, day, number)
+  const ofDay = async (day: number) => {
+    const contract = new Contract(other(), dataMarketInterface, provider)
+    const names = ['eligibleNodesForDay', 'slotsRemainingToBeRewardedCount']
+    return Promise.all(names.map(async (name) => Number(await contract.getFunction(name)(day))))
+  }
+  const countOf = async (slotId: number, day: number) => Number(await read('slotSubmissionCount', other(), slotId, day))
+
+  beforeAll(async () => {
+    await call(owner(), 'assignSnapshotterToNodeBulkAdmin', [9], [devAccount(51).address]) // the highest: 1 to 9 are available
+    await call(owner(), 'updateDailySnapshotQuota', other(), 10)
+    await call(owner(), 'updateRewardPoolSize', other(), 90)
+  })
+  const day = { now: 1 }
+  beforeEach(async () => {
+    day.now += 2
+    await call(owner(), 'loadCurrentDay', other(), day.now)
+  })
+
+  test('default: a count is set; with the number the slots at the quota are paid, and can claim it', async () => {
+    expect(await reward([2, 3], [4, 9], day.now, 0)).toEqual([])
+    expect(await reward([2, 3, 4], [10, 9, 12], day.now, 2)).toEqual([
+      'DailyTaskCompletedEvent',
+      'RewardsDistributedEvent',
+      'DailyTaskCompletedEvent',
+      'RewardsDistributedEvent',
+    ])
+    expect([await countOf(2, day.now), await countOf(3, day.now), await ofDay(day.now)]).toEqual([10, 9, [2, 0]])
+    expect([await read('slotRewards', 2), await read('slotRewardPoints', other(), 2)]).toEqual([45n, 45n])
+  })
+
+  test('behavior: a call without the number marks a slot as paid, and nothing can be claimed', async () => {
+    await reward([3], [10], day.now - 1, 2)
+    const before = await read('slotRewards', 4)
+    expect(await reward([4], [10], day.now - 1, 0)).toEqual(['DailyTaskCompletedEvent'])
+    expect([await read('slotRewards', 4), await ofDay(day.now - 1)]).toEqual([before, [2, 0]])
+  })
+
+  test('behavior: the first number stays while slots remain', async () => {
+    await reward([2], [10], day.now, 3)
+    await reward([3], [10], day.now, 8)
+    expect(await ofDay(day.now)).toEqual([3, 1])
+  })
+
+  test('behavior: a slot that is burned is passed over', async () => {
+    await call(owner(), 'burnNode', 9)
+    expect(await reward([9, 10], [10, 10], day.now, 1)).toEqual([])
+    expect([await countOf(9, day.now), await ofDay(day.now)]).toEqual([0, [1, 1]])
+  })
+
+  test('error: who, which day, what was paid already', async () => {
+    expect(await refusal([2], [1], day.now, 0, owner())).toBe('E04')
+    expect(await refusal([], [], day.now, 1, owner())).toBe('E04')
+    expect(await refusal([2], [1], day.now + 1, 0)).toBe('E38')
+    expect(await refusal([2], [1], day.now - 2, 0)).toBe('E38')
+    await reward([2], [10], day.now, 1)
+    expect(await refusal([2], [11], day.now, 0)).toBe('E48')
+    expect(await refusal([3], [1], day.now, 1)).toBe('E47')
+    expect(await refusal([3], [10], day.now, 0)).toMatch(/overflow|OVERFLOW|Panic/) // nobody is left to be paid
+    expect(await refused(owner(), 'updateDailySnapshotQuota', other(), 0)).toBe('E45')
+  })
+})
