@@ -1,10 +1,10 @@
-/** Whom anchoring is about: batches by their index from 0, and two kinds that are none. */
+/** Whom anchoring is about: batches by their index from 0, and three kinds that are none. */
 import type { AnchorKey } from './types.ts'
 
 /** The index under which the call stands that ends an epoch's batches. */
 export const END_OF_BATCHES = -1
 
-/** The index of a nonce that no batch and no ending has; its key has the signer in place of the market, and the nonce of the epoch. */
+/** The index of a nonce that nobody has; its key has the signer in place of the market, and the nonce of the epoch. */
 export const NONCE_ONLY = -2
 
 export const isEnding = ({ batchIndex }: AnchorKey): boolean => batchIndex === END_OF_BATCHES
@@ -16,3 +16,18 @@ export const nonceKey = (signer: string, nonce: number): AnchorKey => ({
   epochId: nonce,
   batchIndex: NONCE_ONLY,
 })
+
+/** The index of the first payout of a CLOSE; further ones lie below it. */
+const FIRST_PAYOUT = -3
+
+export const isPayout = ({ batchIndex }: AnchorKey): boolean => batchIndex <= FIRST_PAYOUT
+
+/** @param epochId of the CLOSE at which the payout was written */
+export const payoutKey = (dataMarket: string, epochId: number, number: number): AnchorKey => ({
+  dataMarket,
+  epochId,
+  batchIndex: FIRST_PAYOUT - number,
+})
+
+/** Among the payouts of its CLOSE. */
+export const payoutNumberOf = ({ batchIndex }: AnchorKey): number => FIRST_PAYOUT - batchIndex

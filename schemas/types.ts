@@ -36,17 +36,17 @@ export type AnchorState =
   | 'FAILED'
   | 'REORGED'
 
-/** The next effect that the anchor connector is to carry out for a batch. Only committed intents are acted on; each can be repeated. */
+/** The next effect that the anchor connector is to carry out for a batch or a payout. Only committed intents are acted on; each can be repeated. */
 export interface AnchorIntent {
   /** STORE: put the bytes on IPFS. PREPARE: dry-run the call, estimate gas and fees. SIGN: sign with the nonce given. SEND: broadcast the last raw transaction and follow all of them to the depth. WATCH: follow attestations, and see that its block stays on the chain. KEEP: see that its block stays. DONE: nothing. */
   readonly step: AnchorStep
   /** Counts the intents of the key from 1; a result answers the attempt it names. */
   readonly attempt: number
-  /** SUBMIT: submitSubmissionBatch. END: endBatchSubmissions. FILL: nothing, sent to oneself to use up a nonce. */
+  /** SUBMIT: submitSubmissionBatch. END: endBatchSubmissions. REWARD: updateRewards. FILL: nothing, sent to oneself to use up a nonce. */
   readonly call: AnchorCall
   /** Wait before the effect. */
   readonly delayMs: number
-  /** Offset of the Batch in batches (partition 0); -1 for the ending call. */
+  /** Offset of the Batch in batches, or of the Payout in payouts (partition 0); -1 for the ending call. */
   readonly batchOffset: number
   readonly cid: string
   /** What validators should attest. */
@@ -66,6 +66,7 @@ export interface AnchorIntent {
   readonly blockNumber: number
   /** WATCH, KEEP: hash of that block; empty when it is not known. */
   readonly blockHash: string
+  readonly payout: null | PayoutOrder
 }
 
 export type AnchorStep =
@@ -81,20 +82,36 @@ export type AnchorCall =
   | 'SUBMIT'
   | 'END'
   | 'FILL'
+  | 'REWARD'
+
+/** What an intent for a payout needs beside it. */
+export interface PayoutOrder {
+  /** Offset in payouts of the first payout of its run. */
+  readonly firstOffset: number
+  /** PREPARE: to which the run is held; 0 while no call of it that pays is mined. SIGN, SEND: of the answer. */
+  readonly quota: number
+  /** PREPARE: block of the newest call for the market; the node must have it. -1 for none. */
+  readonly afterBlock: number
+  readonly afterHash: string
+  /** SIGN, SEND: which slots of the payout are in the call, see PayoutAnswer. */
+  readonly slots: Uint8Array
+  /** SIGN, SEND: of the call. */
+  readonly eligibleNodes: number
+}
 
 export interface AnchorKey {
   /** Data market contract, 0x and 40 lower-case hex digits. batchIndex -2: the signer. */
   readonly dataMarket: string
-  /** Epoch of the market. batchIndex -2: the nonce. */
+  /** Epoch of the market; of a payout the one of its CLOSE. batchIndex -2: the nonce. */
   readonly epochId: number
-  /** Batch of the epoch, from 0; -1 is the call that ends the epoch's batches; -2 a nonce of the signer that no batch and no ending has. */
+  /** Batch of the epoch, from 0; -1 is the call that ends the epoch's batches; -2 a nonce of the signer that no batch, no ending and no payout has; below that payouts, number 0 is -3. */
   readonly batchIndex: number
 }
 
-/** All that the anchor FSM knows of one batch, of the call that ends an epoch (batchIndex -1), or of a nonce that no batch has (batchIndex -2). */
+/** All that the anchor FSM knows of one batch, of the call that ends an epoch (batchIndex -1), of a nonce that nobody has (batchIndex -2), or of a payout (below that). */
 export interface AnchorProgress {
   readonly key: AnchorKey
-  /** WAITING is only the ending call's, until the batches are settled. QUEUED: ready, but too many nonces are in flight. FINAL, LATE and FAILED stay, unless the chain goes back behind them. A nonce without a batch is FINAL when it is used up. */
+  /** WAITING: an ending call until the batches are settled, a payout until the one before it is mined. QUEUED: ready, but too many nonces are in flight. FINAL, LATE and FAILED stay, unless the chain goes back behind them. A nonce without a batch is FINAL when it is used up. A payout is LATE when a newer run has its counts, FAILED when it can never be sent. */
   readonly phase: AnchorPhase
   /** The intent in force: its step, its call, and its number from 1 (0: none yet). Results that name another are stale. */
   readonly step: AnchorStep
@@ -125,6 +142,7 @@ export interface AnchorProgress {
   readonly diverged: boolean
   /** How often the chain went back behind it. */
   readonly reorgs: number
+  readonly payout: null | PayoutProgress
 }
 
 export type AnchorPhase =
@@ -144,6 +162,24 @@ export interface AnchorQuote {
   readonly gasLimit: number
   readonly maxFeePerGas: string
   readonly maxPriorityFeePerGas: string
+}
+
+export interface PayoutProgress {
+  readonly day: number
+  readonly purpose: PayoutPurpose
+  readonly part: number
+  readonly parts: number
+  /** How many it has. */
+  readonly slots: number
+  /** Offset in payouts of the first payout of its run. */
+  readonly firstOffset: number
+  /** To which the dry run is held, see PayoutOrder. */
+  readonly quota: number
+  /** Likewise. */
+  readonly afterBlock: number
+  readonly afterHash: string
+  /** Of the dry run, while it holds; in the end what became of the call. */
+  readonly answer: null | PayoutAnswer
 }
 
 /** What came of an intent. Written only when it is definite; outages are waited out. */
@@ -169,6 +205,7 @@ export interface AnchorResult {
   /** Exx of the contract, or the failure in words. */
   readonly error: string
   readonly attestation: null | Attestation
+  readonly payout: null | PayoutAnswer
 }
 
 export type AnchorOutcome =
@@ -200,6 +237,19 @@ export interface Attestation {
   readonly blockNumber: number
   /** With this one the contract finalized the batch. */
   readonly finalized: boolean
+}
+
+/** What the contract, as of one block, makes of a payout. READY: by it the call is made. ALREADY_ANCHORED: why none is needed. FINAL: slots of the call for which the contract has something else. */
+export interface PayoutAnswer {
+  /** Which slots of the payout are in the call: a bit each, in their order, lowest bit first. */
+  readonly slots: Uint8Array
+  /** Of the call; 0 when it pays nobody. */
+  readonly eligibleNodes: number
+  /** To which the run is held, or would be from here on: with it a slot is one to be paid. */
+  readonly quota: number
+  /** Slots for which the contract has the same already. */
+  readonly present: number
+  readonly leftOut: readonly SlotLeftOut[]
 }
 
 /** A batch as it is stored and anchored. A large one takes several records, of which this is the part 0; the others have more of its bytes and are empty but for epochId, batchIndex, batchCount, part and parts. They follow in one transaction; records of other epochs may lie between. */
@@ -467,6 +517,10 @@ export interface NonceWindow {
   readonly inFlight: readonly string[]
   readonly first: number
   readonly next: number
+  /** Payouts that wait for a nonce, the first first; one of a market. */
+  readonly payouts: readonly AnchorKey[]
+  /** Nonces that others got while a payout waited. */
+  readonly passed: number
 }
 
 /** A submission that waits for its epoch to open. */
@@ -524,14 +578,14 @@ export type PaymentState =
   | 'SUPERSEDED'
   | 'UNPAID'
 
-/** A slot of the payout that the call does not have, and for which the contract has something else. */
+/** A slot of the payout for which the contract has something else: another count, or no payment. */
 export interface SlotLeftOut {
   readonly slotId: number
   /** Ours. */
   readonly counted: number
   /** The contract's. */
   readonly onChain: number
-  /** UNAVAILABLE: the slot is burned. HIGHER_ON_CHAIN: the contract has more, and a count is not lowered. PAID_OTHERWISE: paid with another count. NONE_REMAINING: as many were paid as eligibleNodes allows. QUOTA_LOWERED, QUOTA_RAISED: since the number was fixed. DAY_CLOSED: counts of a day that somebody is closing. */
+  /** UNAVAILABLE: the slot is burned, before the call or by the time it was mined. HIGHER_ON_CHAIN: the contract has more, and a count is not lowered. PAID_OTHERWISE: paid with another count. NONE_REMAINING: as many were paid as eligibleNodes allows. QUOTA_LOWERED, QUOTA_RAISED: since the number was fixed. DAY_CLOSED: counts of a day that somebody is closing. DAY_OVER: the contract takes nothing of the day any more. */
   readonly reason: LeftOutReason
 }
 
@@ -544,6 +598,7 @@ export type LeftOutReason =
   | 'QUOTA_LOWERED'
   | 'QUOTA_RAISED'
   | 'DAY_CLOSED'
+  | 'DAY_OVER'
 
 export interface PaymentKey {
   /** Lower case. */

@@ -64,11 +64,20 @@ export function sequencerTopology(
   ledger.days.to(topics.days)
   ledger.payouts.to(topics.payouts)
 
-  const turns = builder.stream(topics.batches).merge(builder.stream(topics.anchorResults))
+  const turns = builder
+    .stream(topics.batches)
+    .merge(builder.stream(topics.payouts))
+    .merge(builder.stream(topics.anchorResults))
   const anchorStores = Object.values(stores.anchor)
-  const anchor = turns.process('anchor', ['intents', 'anchors'], planAnchor(stores.anchor, anchoring), ...anchorStores)
+  const anchor = turns.process(
+    'anchor',
+    ['intents', 'anchors', 'payments'],
+    planAnchor(stores.anchor, anchoring),
+    ...anchorStores,
+  )
   anchor.intents.to(topics.anchorIntents)
   anchor.anchors.to(topics.anchors)
+  anchor.payments.to(topics.payments)
 
   return builder.build()
 }

@@ -1,5 +1,5 @@
 /** What must not be one node's word: what opens and closes epochs, who holds a slot, and what became of a transaction. */
-import type { AnchorIntent, AnchorResult } from '../../schemas/types.ts'
+import type { AnchorIntent, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
 import type { ChainState } from './clock/chain-state.ts'
 import { type ChainStep, nextStep, type ReadOptions } from './clock/chain-steps.ts'
 import { headerAt } from './contract/chain-reader.ts'
@@ -70,9 +70,14 @@ export const agreedPrepare = (
 ): Promise<AnchorResult> =>
   rpc.agree(reading, {
     what: ({ outcome }) => `a call that is ${outcome}`,
-    textOf: ({ outcome, error }) =>
-      outcome === 'READY' ? undefined : outcome === 'REVERTED' ? `${outcome} ${error}` : outcome,
+    textOf: ({ outcome, error, payout }) => {
+      if (payout) return `${outcome} ${error} ${textOfPayout(payout)}` // what is paid to whom is one node's word in no case
+      return outcome === 'READY' ? undefined : outcome === 'REVERTED' ? `${outcome} ${error}` : outcome
+    },
   })
+
+const textOfPayout = ({ slots, ...others }: PayoutAnswer): string =>
+  JSON.stringify([Buffer.from(slots).toString('hex'), others])
 
 /**
  * Undefined when the nodes that agree have no such receipt, or another one. A node that has the block and no receipt may still

@@ -86,7 +86,7 @@ function stageRights(appId: string, topology: Topology, role: Role, every: reado
 
 function connectorRights(role: Role, appId: string, topics: Topics, every: readonly string[]): Right[] {
   const { submissions, deadLetters, epochTicks, slots, tickRequests, anchorIntents, anchorResults, batches } = topics
-  const { marketRequests, markets, peerBans, intakeReports } = topics
+  const { marketRequests, markets, payouts, peerBans, intakeReports } = topics
   const own = (...of: readonly { readonly name: string }[]) => of.map(({ name }) => name)
   const holder = [...grant('group', [`${appId}-${role}`], 'Read'), ...transactions(`${appId}-${role}`, 'literal')]
   if (role === 'intake')
@@ -104,7 +104,7 @@ function connectorRights(role: Role, appId: string, topics: Topics, every: reado
     ]
   if (role === 'anchor-effects')
     return [
-      ...grant('topic', own(anchorIntents, batches), 'Read'),
+      ...grant('topic', own(anchorIntents, batches, payouts), 'Read'),
       ...grant('topic', own(anchorIntents), 'Delete'),
       ...grant('topic', own(anchorResults), 'Write'),
       ...holder,

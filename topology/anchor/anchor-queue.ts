@@ -1,14 +1,19 @@
+import { isPayout } from '../../schemas/anchor-keys.ts'
 import type { AnchorKey, AnchorProgress, NonceWindow } from '../../schemas/types.ts'
 import type { OutputTypes, ProcessorContext } from '../../streams/processor.ts'
 import type { AnchorRules } from '../anchor-rules.ts'
 import type { AnchorStores } from '../anchor-stores.ts'
 
 const ROW = 'window'
-const EMPTY: NonceWindow = { inFlight: [], first: 0, next: 0 }
+const EMPTY: NonceWindow = { inFlight: [], first: 0, next: 0, payouts: [], passed: 0 }
+
+/** Of so many nonces that others get while a payout waits, the next is the payout's: a day has its time, and batches have no end. */
+export const NONCES_PER_PAYOUT = 8
 
 /**
  * Nonces are assigned as late as possible, first ready first served, and at most `noncesInFlightMax` at a time, so that a
  * call that turns out to be impossible holds up few others. A key holds its place from the assignment until it is mined.
+ * Batches and endings go before payouts.
  */
 export function createNonceQueue<O extends OutputTypes>(
   context: ProcessorContext<O>,
@@ -24,6 +29,10 @@ export function createNonceQueue<O extends OutputTypes>(
     /** Puts a key at the end. */
     append(key: AnchorKey): void {
       const now = read()
+      if (isPayout(key)) {
+        window.put(ROW, { ...now, payouts: [...now.payouts, key] })
+        return
+      }
       waiting.put(`${now.next}`, key)
       window.put(ROW, { ...now, next: now.next + 1 })
     },
@@ -42,12 +51,22 @@ export function createNonceQueue<O extends OutputTypes>(
     takeNext(progressOf: (key: AnchorKey) => AnchorProgress | undefined): AnchorProgress | undefined {
       for (;;) {
         const now = read()
-        if (now.first === now.next || now.inFlight.length >= rules.noncesInFlightMax) return undefined
+        if (now.inFlight.length >= rules.noncesInFlightMax) return undefined
+        const [payout, ...payouts] = now.payouts
+        const isTurnOfPayout = now.first === now.next || now.passed >= NONCES_PER_PAYOUT
+        if (payout && (isTurnOfPayout || !isQueued(progressOf(payout)))) {
+          const progress = progressOf(payout)
+          window.put(ROW, { ...now, payouts, passed: isQueued(progress) ? 0 : now.passed })
+          if (isQueued(progress)) return progress
+          continue
+        }
+        if (now.first === now.next) return undefined
         const key = waiting.get(`${now.first}`)
         waiting.delete(`${now.first}`)
-        window.put(ROW, { ...now, first: now.first + 1 })
         const progress = key && progressOf(key)
-        if (progress?.phase === 'QUEUED') return progress
+        const passed = payout && isQueued(progress) ? now.passed + 1 : now.passed
+        window.put(ROW, { ...now, first: now.first + 1, passed })
+        if (isQueued(progress)) return progress
       }
     },
 
@@ -61,3 +80,5 @@ export function createNonceQueue<O extends OutputTypes>(
     },
   }
 }
+
+const isQueued = (progress: AnchorProgress | undefined): progress is AnchorProgress => progress?.phase === 'QUEUED'

@@ -1,6 +1,6 @@
 /** What the anchor stage begins with, and what it says of where it stands. */
 import { isNonceOnly } from '../../schemas/anchor-keys.ts'
-import type { Anchor, AnchorIntent, AnchorKey, AnchorProgress, Batch } from '../../schemas/types.ts'
+import type { Anchor, AnchorIntent, AnchorKey, AnchorProgress, Batch, PayoutOrder } from '../../schemas/types.ts'
 
 /** Before a nonce is assigned, and after it was given up. */
 export const NO_TRANSACTION = {
@@ -33,13 +33,22 @@ export const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
   attested: false,
   diverged: false,
   reorgs: 0,
+  payout: null,
 })
 
 export function intentOf(at: AnchorProgress): AnchorIntent {
   const { step, attempt, call, delayMs, batchOffset, cid, finalizedCidsRootHash, signer, nonce, blockNumber } = at
   const { blockHash, quote } = at
   const head = { step, attempt, call, delayMs, batchOffset, cid, finalizedCidsRootHash, signer, nonce, blockNumber }
-  return { ...head, ...quote, blockHash, rawTransactions: formsFor(at) }
+  return { ...head, ...quote, blockHash, rawTransactions: formsFor(at), payout: orderOf(at) }
+}
+
+function orderOf({ payout }: AnchorProgress): PayoutOrder | null {
+  if (!payout) return null
+  const { firstOffset, quota, afterBlock, afterHash, answer } = payout
+  const about = { firstOffset, quota, afterBlock, afterHash }
+  if (!answer) return { ...about, slots: Buffer.alloc(0), eligibleNodes: 0 }
+  return { ...about, quota: answer.quota, slots: answer.slots, eligibleNodes: answer.eligibleNodes }
 }
 
 function formsFor({ step, rawTransactions, transactionHash }: AnchorProgress): readonly string[] {
@@ -51,11 +60,21 @@ function formsFor({ step, rawTransactions, transactionHash }: AnchorProgress): r
 /** What the register is told of a step. Nonces without a batch are not in it. */
 export function newRows(before: AnchorProgress | undefined, after: AnchorProgress): Anchor[] {
   if (isNonceOnly(after.key)) return []
+  const row = changedRow(before, after, rowOf)
+  if (!row) return []
+  return before && after.reorgs > before.reorgs ? [{ ...row, state: 'REORGED' }, row] : [row]
+}
+
+/** The row of what is next; undefined when the one before says the same. */
+export function changedRow<R>(
+  before: AnchorProgress | undefined,
+  after: AnchorProgress,
+  rowOf: (at: AnchorProgress) => R,
+): R | undefined {
   const row = rowOf(after)
   const isQuiet = after.step === 'KEEP' || after.step === 'DONE' // another intent, and nothing to tell
   const known = before && rowOf(isQuiet ? { ...before, attempt: after.attempt } : before)
-  if (JSON.stringify(row) === JSON.stringify(known)) return []
-  return before && after.reorgs > before.reorgs ? [{ ...row, state: 'REORGED' }, row] : [row]
+  return JSON.stringify(row) === JSON.stringify(known) ? undefined : row
 }
 
 function rowOf(at: AnchorProgress): Anchor {

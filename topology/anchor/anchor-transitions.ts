@@ -1,6 +1,6 @@
 /** The life of one batch as a table: (phase, outcome) → what it is next. Pure; anchor.ts turns the difference into records. */
 
-import { isEnding, isNonceOnly } from '../../schemas/anchor-keys.ts'
+import { isEnding, isNonceOnly, isPayout } from '../../schemas/anchor-keys.ts'
 import type {
   AnchorOutcome,
   AnchorPhase,
@@ -13,13 +13,13 @@ import type { AnchorRules } from '../anchor-rules.ts'
 import { bumpFees, clampFees } from './anchor-fees.ts'
 import { NO_TRANSACTION } from './anchor-records.ts'
 
-type Transition = (at: AnchorProgress, result: AnchorResult, rules: AnchorRules) => AnchorProgress
+export type Transition = (at: AnchorProgress, result: AnchorResult, rules: AnchorRules) => AnchorProgress
 
 /** Reverts that no retry can change: the contract has other snapshots of this epoch, the epoch has ended, or the call is wrong. */
 const PERMANENT = ['E23', 'E24', 'E25', 'E43']
-const NOT_SEQUENCER = 'E04'
+export const NOT_SEQUENCER = 'E04'
 const ALREADY_ENDED = 'E39'
-const OUT_OF_GAS = 'OUT_OF_GAS'
+export const OUT_OF_GAS = 'OUT_OF_GAS'
 /** A transfer takes 21,000 on most chains; on a rollup the data is paid in gas as well. Only what is used costs. */
 const FILLER_GAS = 100_000
 const CONTRACT_CODE = /^E\d\d$/
@@ -40,7 +40,7 @@ const storeAgain: Transition = (at, { error }) => ({ ...intend(at, 'STORE'), pha
 
 const stored: Transition = (at, { cid }) => ({ ...intend(at, 'PREPARE'), phase: 'PREPARING', cid, error: '' })
 
-const ready: Transition = (at, result, rules) => ({
+export const ready: Transition = (at, result, rules) => ({
   ...at,
   phase: 'QUEUED',
   signer: result.signer,
@@ -57,7 +57,7 @@ const refused: Transition = (at, result, rules) => {
   return { ...intend(at, 'PREPARE'), phase: 'PREPARING', delayMs: rules.notSequencerDelayMs, error }
 }
 
-const signed: Transition = (at, { rawTransaction, transactionHash }) => ({
+export const signed: Transition = (at, { rawTransaction, transactionHash }) => ({
   ...intend(at, 'SEND'),
   phase: 'SENDING',
   rawTransactions: [...at.rawTransactions.map((raw, i) => olderForm(at, raw, i)), rawTransaction],
@@ -70,7 +70,7 @@ const olderForm = ({ rawTransactions, transactionHash }: AnchorProgress, raw: st
 /** Fillers have 240, so that they stay as they are. */
 const OLDER_FORM_CHARACTERS_MAX = 1_024
 
-const mined: Transition = (at, { transactionHash, blockNumber, blockHash }) => ({
+export const mined: Transition = (at, { transactionHash, blockNumber, blockHash }) => ({
   ...at,
   phase: 'MINED',
   transactionHash,
@@ -90,7 +90,10 @@ const late: Transition = (at, result) => {
 }
 
 /** What became final, and in which block. What is needed to send it again stays. */
-const settledIn = (at: AnchorProgress, { transactionHash, blockNumber, blockHash }: AnchorResult): AnchorProgress => ({
+export const settledIn = (
+  at: AnchorProgress,
+  { transactionHash, blockNumber, blockHash }: AnchorResult,
+): AnchorProgress => ({
   ...at,
   transactionHash,
   blockNumber,
@@ -130,16 +133,17 @@ export const fill = (
   error,
 })
 
-/** Replaces a transaction that is not mined; the call of a batch that would only revert by now becomes a filler. */
-const stuck: Transition = (at, result, rules) => {
+/** Replaces a transaction that is not mined; a call that would only revert by now, or must not be made, becomes a filler. */
+export const stuck: Transition = (at, result, rules) => {
   const quote = bumpFees(at.quote, result, rules)
   if (!quote)
     return { ...intend(at, 'SEND'), error: `not mined, and its fee is at the cap: ${rules.maxFeePerGasMax} wei` }
   const next: AnchorProgress = { ...intend(at, 'SIGN'), phase: 'SIGNING', quote, error: result.error }
-  return CONTRACT_CODE.test(result.error) ? { ...next, call: 'FILL', quote: fillerQuote(quote) } : next
+  const isRefused = at.call === 'REWARD' ? result.error !== '' : CONTRACT_CODE.test(result.error)
+  return isRefused ? { ...next, call: 'FILL', quote: fillerQuote(quote) } : next
 }
 
-const reorged: Transition = (at) => ({ ...intend(at, 'SEND'), phase: 'SENDING', blockNumber: -1, blockHash: '' })
+export const reorged: Transition = (at) => ({ ...intend(at, 'SEND'), phase: 'SENDING', blockNumber: -1, blockHash: '' })
 
 /**
  * The chain went back behind what was final: the same transaction is sent again, with the same nonce. When its call cannot
@@ -154,12 +158,12 @@ const takenBack: Transition = (at, { error }) => {
 }
 
 /** Of the last form only the hash may be left: then it is signed again, which gives the same bytes. */
-const sentAgain = (at: AnchorProgress): AnchorProgress =>
+export const sentAgain = (at: AnchorProgress): AnchorProgress =>
   isHash(at.rawTransactions.at(-1)!)
     ? { ...intend(at, 'SIGN'), phase: 'SIGNING' }
     : { ...intend(at, 'SEND'), phase: 'SENDING' }
 
-const backAtNothing = (at: AnchorProgress): AnchorProgress => ({
+export const backAtNothing = (at: AnchorProgress): AnchorProgress => ({
   ...at,
   retries: 0,
   blockNumber: -1,
@@ -170,7 +174,7 @@ const backAtNothing = (at: AnchorProgress): AnchorProgress => ({
   diverged: false,
 })
 
-const settled: Transition = (at) => intend(at, 'DONE')
+export const settled: Transition = (at) => intend(at, 'DONE')
 
 const attested: Transition = (at, { attestation }, rules) => {
   const finalized = attestation === null || attestation.finalized
@@ -246,6 +250,6 @@ const fillerQuote = (quote: AnchorQuote): AnchorQuote => ({ ...quote, gasLimit: 
 
 export const withoutNonce = (at: AnchorProgress): AnchorProgress => ({
   ...at,
-  call: isEnding(at.key) ? 'END' : 'SUBMIT',
+  call: isEnding(at.key) ? 'END' : isPayout(at.key) ? 'REWARD' : 'SUBMIT',
   ...NO_TRANSACTION,
 })

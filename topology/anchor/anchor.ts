@@ -1,9 +1,9 @@
 /**
- * The anchor stage: a finite state machine per batch, and one per epoch for the call that ends it. It decides, the
+ * The anchor stage: a finite state machine per batch, one per epoch for the call that ends it, and one per payout. It decides, the
  * connector acts: every intent is in the log before its effect, every effect answers through the log.
  */
 
-import { END_OF_BATCHES, isEnding, isNonceOnly } from '../../schemas/anchor-keys.ts'
+import { END_OF_BATCHES, isEnding, isNonceOnly, isPayout } from '../../schemas/anchor-keys.ts'
 import type {
   Anchor,
   AnchorIntent,
@@ -13,6 +13,9 @@ import type {
   Batch,
   EpochSummary,
   MarketKey,
+  Payment,
+  PaymentKey,
+  Payout,
 } from '../../schemas/types.ts'
 import type { ProcessorContext, ProcessorSupplier } from '../../streams/processor.ts'
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from '../anchor-rules.ts'
@@ -23,14 +26,17 @@ import { createNonceLedger } from './anchor-ledger.ts'
 import { createNonceQueue } from './anchor-queue.ts'
 import { intentOf, newProgress, newRows } from './anchor-records.ts'
 import { applyResult, hasEnded, intend } from './anchor-transitions.ts'
+import { createPayer } from './payer.ts'
+import { newPayments, paymentKey, payoutScope } from './payer-records.ts'
 
 export type AnchorOutputs = {
   readonly intents: readonly [AnchorKey, AnchorIntent]
   readonly anchors: readonly [AnchorKey, Anchor]
+  readonly payments: readonly [PaymentKey, Payment]
 }
 
 /**
- * Takes `batches` and `anchor-results`, one partition each. One task with one signer: it alone assigns nonces.
+ * Takes `batches`, `payouts` and `anchor-results`, one partition each. One task with one signer: it alone assigns nonces.
  *
  * The ending call is planned when every batch of the epoch is FINAL, or LATE or FAILED for good. Those two do not hold it
  * back: validators attest only after it, and one bad batch must not cost the epoch its good ones. A batch that is mined does:
@@ -41,14 +47,15 @@ export const planAnchor =
   (
     stores: AnchorStores,
     options: Partial<AnchorRules> = {},
-  ): ProcessorSupplier<MarketKey | AnchorKey, BatchEvent | AnchorResult, AnchorOutputs> =>
+  ): ProcessorSupplier<MarketKey | AnchorKey, BatchEvent | Payout | AnchorResult, AnchorOutputs> =>
   (context) => {
     const anchor = createAnchor(context, stores, { ...ANCHOR_RULES_DEFAULTS, ...options })
     return {
       process(key, value) {
         if ('outcome' in value) {
           if ('batchIndex' in key) anchor.answer(key, value) // the key of every result has one
-        } else if (isEpochSummary(value)) anchor.endEpoch(key.dataMarket, value)
+        } else if ('payoutOf' in value) anchor.pay(key.dataMarket, value, context.origin.offset)
+        else if (isEpochSummary(value)) anchor.endEpoch(key.dataMarket, value)
         else if (value.part > 0)
           return undefined // of a batch that was planned with its first
         else anchor.plan(key.dataMarket, value, context.origin.offset)
@@ -59,25 +66,27 @@ export const planAnchor =
   }
 
 function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorStores, rules: AnchorRules) {
-  const { intents, anchors } = context.outputs
+  const { intents, anchors, payments } = context.outputs
   const progress = context.store(stores.progress)
   const queue = createNonceQueue(context, stores, rules)
 
-  const read = ({ dataMarket, epochId, batchIndex }: AnchorKey): AnchorProgress | undefined =>
-    progress.get(epochScope(dataMarket, epochId), `${batchIndex}`)
+  const read = (key: AnchorKey): AnchorProgress | undefined => progress.get(scopeOf(key), `${key.batchIndex}`)
 
   /** Stores what is next, and sends what is new about it. */
   const advance = (before: AnchorProgress | undefined, after: AnchorProgress): void => {
     const { key } = after
-    progress.put(epochScope(key.dataMarket, key.epochId), `${key.batchIndex}`, after)
+    progress.put(scopeOf(key), `${key.batchIndex}`, after)
     if (after.attempt !== (before?.attempt ?? 0)) intents.send(key, intentOf(after))
-    for (const row of newRows(before, after)) anchors.send(key, row)
+    if (isPayout(key)) for (const row of newPayments(before, after)) payments.send(paymentKey(after), row)
+    else for (const row of newRows(before, after)) anchors.send(key, row)
     if (after.phase === 'QUEUED' && before?.phase !== 'QUEUED') queue.append(key)
     queue.track(after)
   }
 
   const ledger = createNonceLedger({ progress, rules, nextNonce: queue.nextNonce, advance })
   const endings = createEndings({ read, advance, giveUpNonce: ledger.fillAgain })
+  const { keepUsed, fillAgain: giveUpNonce } = ledger
+  const payer = createPayer({ progress, rules, advance, keepUsed, giveUpNonce })
 
   const plan = (dataMarket: string, batch: Batch, offset: number): void => {
     const { epochId, batchIndex } = batch
@@ -97,6 +106,13 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     const before = read(key)
     if (!before && isNonceOnly(key) && result.outcome === 'UNFILLED') ledger.fillGap(key, result)
     if (!before) return // of an epoch that is done and dropped
+    if (isPayout(key)) payer.answer(before, result)
+    else answerOfEpoch(key, before, result)
+    assignNonces()
+    dropWhenDone(key)
+  }
+
+  const answerOfEpoch = (key: AnchorKey, before: AnchorProgress, result: AnchorResult): void => {
     const after = applyResult(before, endings.fitting(before, result), rules)
     if (after === before) return
     // First the ending: what is sent for the batch's nonce lets all be mined that waits behind it.
@@ -107,10 +123,8 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
       else ledger.keepUsed(before, result)
     }
     endings.prepareWhenDue(key)
-    assignNonces()
     const hasEndedEpoch = isEnding(key) && after.phase === 'FINAL' && before.phase !== 'FINAL'
     if (hasEndedEpoch) stopWatching(key.dataMarket, key.epochId - rules.watchEpochs)
-    dropWhenDone(key)
   }
 
   const assignNonces = (): void => {
@@ -137,6 +151,10 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
   }
 
   const dropWhenDone = (key: AnchorKey): void => {
+    if (isPayout(key)) {
+      payer.dropWhenDone(key)
+      return
+    }
     const { dataMarket, epochId } = key
     const scope = epochScope(dataMarket, epochId)
     if (isNonceOnly(key) && read(key)?.step === 'DONE') progress.dropScope(scope) // it is all that the scope holds
@@ -146,5 +164,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     progress.dropScope(scope)
   }
 
-  return { plan, endEpoch, answer }
+  return { plan, endEpoch, pay: payer.plan, answer }
 }
+
+const scopeOf = (key: AnchorKey): string => (isPayout(key) ? payoutScope(key) : epochScope(key.dataMarket, key.epochId))

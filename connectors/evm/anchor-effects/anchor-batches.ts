@@ -7,6 +7,7 @@ import { readPieces } from '../../../streams/read-range.ts'
 import { readRecord } from '../../../streams/read-record.ts'
 
 type BatchTopic = KafkaTopic<MarketKey, Batch | EpochSummary>
+type Named = Pick<BatchTopic, 'name'>
 
 /** Batches of which the first record is kept decoded: what calls are made of is needed twice in a row (dry-run, signed). */
 const KEPT = 8
@@ -14,7 +15,7 @@ const KEPT = 8
 /** Of one piece of the further records of a batch. */
 const PIECE_BYTES = 1024 * 1024
 
-/** The log does not have the batch, or not any more. */
+/** The log does not have the batch or the payout, or not any more. */
 export class BatchGone extends Error {}
 
 export interface BatchReader {
@@ -57,7 +58,7 @@ export async function readBatch(log: Log, topic: BatchTopic, offset: number, sig
 }
 
 /** As many as there are, until the signal. */
-async function* recordsBehind(log: Log, topic: BatchTopic, offset: number, signal: AbortSignal | undefined) {
+export async function* recordsBehind(log: Log, topic: Named, offset: number, signal: AbortSignal | undefined) {
   const position = { topic: topic.name, partition: 0, offset: offset + 1 }
   const ports = { log, ...(signal && { signal }) }
   try {
@@ -85,9 +86,10 @@ function readPart(topic: BatchTopic, record: LogRecord) {
   return read && { dataMarket: read.key.dataMarket, event: read.value! }
 }
 
-async function recordAt(
+/** Undefined when there is none, but later ones are. */
+export async function recordAt(
   log: Log,
-  topic: BatchTopic,
+  topic: Named,
   offset: number,
   signal: AbortSignal | undefined,
 ): Promise<LogRecord | undefined> {
@@ -99,10 +101,10 @@ async function recordAt(
   return records[0]
 }
 
-const notYet = ({ name }: BatchTopic, offset: number): LogError =>
-  new LogError('OFFSET_NOT_AVAILABLE', `the batch at offset ${offset} of ${name} is not to be had yet`, {
+export const notYet = ({ name }: Named, offset: number): LogError =>
+  new LogError('OFFSET_NOT_AVAILABLE', `what begins at offset ${offset} of ${name} is not to be had yet`, {
     retriable: true,
   })
 
-const gone = ({ name }: BatchTopic, offset: number): BatchGone =>
-  new BatchGone(`there is no batch at offset ${offset} of ${name} any more`)
+const gone = ({ name }: Named, offset: number): BatchGone =>
+  new BatchGone(`there is nothing whole at offset ${offset} of ${name} any more`)

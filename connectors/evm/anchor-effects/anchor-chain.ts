@@ -24,6 +24,8 @@ export interface Head {
 export interface ContractCall {
   readonly to: string
   readonly data: string
+  /** Why the call must not be made, although the contract would take it. */
+  readonly whyNot?: (ask: Ask, block: At) => Promise<string | undefined>
 }
 
 /** Of the newest block there always is one. */
@@ -49,20 +51,28 @@ export function callOf(
   return { to: protocolState, data: abi.encodeFunctionData('submitSubmissionBatch', args) }
 }
 
-/** Runs a call without a transaction: undefined when it passes, else the code of the revert (`Exx`, or `REVERTED`). */
-export const dryRun = (ask: Ask, from: string, call: ContractCall, block: At): Promise<string | undefined> =>
+/**
+ * Runs a call without a transaction: undefined when it passes and may be made, else the code of the revert (`Exx`, or
+ * `REVERTED`), or why it must not be made.
+ */
+export const dryRun = (
+  ask: Ask,
+  from: string,
+  { to, data, whyNot }: ContractCall,
+  block: At,
+): Promise<string | undefined> =>
   orRevert(
     async () => {
-      await callResult(ask, { from, ...call }, block)
-      return undefined
+      await callResult(ask, { from, to, data }, block)
+      return whyNot?.(ask, block)
     },
     (code) => code,
   )
 
 /** The gas a call takes now, or the code of its revert. */
-export const estimateGas = (ask: Ask, from: string, call: ContractCall): Promise<number | string> =>
+export const estimateGas = (ask: Ask, from: string, { to, data }: ContractCall): Promise<number | string> =>
   orRevert<number | string>(
-    () => gasEstimateOf(ask, { from, ...call }),
+    () => gasEstimateOf(ask, { from, to, data }),
     (code) => code,
   )
 

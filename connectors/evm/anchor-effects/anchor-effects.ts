@@ -1,4 +1,6 @@
 /** Carries out intents: for each key the one in force, and no other. */
+
+import { isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import { type BackOff, doubling, repeated } from '../../../streams/back-off.ts'
 import { LogError } from '../../../streams/ports.ts'
@@ -9,17 +11,20 @@ import type { Rpc } from '../nodes/rpc.ts'
 import type { Answers } from './anchor-answers.ts'
 import { BatchGone, type BatchReader } from './anchor-batches.ts'
 import { createCalls } from './anchor-calls.ts'
+import { dryRun } from './anchor-chain.ts'
 import { type IntentChange, textOf } from './anchor-intents.ts'
 import { createSendMemories, formOf } from './anchor-memory.ts'
 import type { AnchorPorts, AnchorSettings } from './anchor-options.ts'
+import type { PayoutReader } from './anchor-payouts.ts'
 import { prepare } from './anchor-prepare.ts'
-import { NotYet, resultOf } from './anchor-result.ts'
+import { NotForLong, NotYet, resultOf } from './anchor-result.ts'
 import { sendAndFollow } from './anchor-send.ts'
 import type { Signer } from './anchor-signer.ts'
 import { readTold, storeStep } from './anchor-store.ts'
 import { createAttestationWatch } from './anchor-watch.ts'
 import type { HeadWatch } from './head-watch.ts'
 import { createNonceWatch } from './nonce-watch.ts'
+import { createPayoutSteps } from './payout-steps.ts'
 
 export interface EffectsPorts extends AnchorPorts {
   readonly rpc: Rpc
@@ -28,6 +33,7 @@ export interface EffectsPorts extends AnchorPorts {
   /** The first is for what is planned now, the others for what was begun under them. */
   readonly signers: readonly Signer[]
   readonly batches: BatchReader
+  readonly payouts: PayoutReader
   readonly signal: AbortSignal
   /** Something that must not happen, or the role is lost: everything of this session ends. */
   readonly fail: (error: unknown) => void
@@ -55,7 +61,8 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   }
 
   const outageMs = doubling({ firstMs: settings.backoffMs, mostMs: settings.backoffMsMax })
-  const pauseMs: BackOff = (failures, error) => (error instanceof NotYet ? settings.pollMs : outageMs(failures))
+  const pauseMs: BackOff = (failures, error) =>
+    error instanceof NotYet && !(error instanceof NotForLong) ? settings.pollMs : outageMs(failures)
   /** Tries until it does not fail for an outage, or for what is not definite yet. */
   const persist = <T>(step: string, until: AbortSignal, action: () => Promise<T>): Promise<T> => {
     const failed = (error: unknown, ms: number): void => observer?.waiting?.(step, error as Error, ms)
@@ -65,7 +72,8 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     })
   }
 
-  const { contractCall, originalCall } = createCalls(settings, ports.batches)
+  const { contractCall, originalCall } = createCalls(settings, ports.batches, ports.payouts)
+  const payoutSteps = createPayoutSteps(settings, ports)
 
   const watch = createAttestationWatch(settings, {
     ...ports,
@@ -84,15 +92,21 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     return storeStep(key, intent, settings, { ...ports, read: readTold(whole, settings) }, until)
   }
 
-  const dryRun = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
+  const prepareCall = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
+    const signer = ports.signers[0]!.address
+    if (isPayout(key)) return payoutSteps.prepare(key, intent, signer, until)
     const call = await contractCall(key, intent, until)
-    return agreedPrepare(rpc, (ask) => prepare(ask, { key, intent, call, signer: ports.signers[0]!.address }, settings))
+    return agreedPrepare(rpc, (ask) => prepare(ask, { key, intent, call, signer }, settings))
   }
 
   const sign = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {
     const signer = ports.signers.find(({ address }) => address === intent.signer)
     if (!signer) throw new NotYet(`nonce ${intent.nonce} belongs to ${intent.signer}, whose key is not here`)
     const call = intent.call === 'FILL' ? { to: signer.address, data: '0x' } : await contractCall(key, intent, until)
+    if (intent.call === 'REWARD') {
+      const refusal = await rpc.read((ask) => dryRun(ask, signer.address, call, 'latest')) // it may have waited for its nonce
+      if (refusal !== undefined) return resultOf(intent, 'FAILED', { error: refusal })
+    }
     const { raw, hash } = await signer.sign(intent, call, await formOf(memories.of(key), heads.head, rpc, settings))
     observer?.signed?.(intent.nonce, BigInt(intent.maxFeePerGas), intent.gasLimit)
     return resultOf(intent, 'SIGNED', { nonce: intent.nonce, rawTransaction: raw, transactionHash: hash })
@@ -118,6 +132,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
         pending: report,
         memory: memories.of(key),
         signal: until,
+        ...(isPayout(key) && { outcomeOf: (receipt) => payoutSteps.outcome(key, intent, receipt, until) }),
       })
     } finally {
       report(false)
@@ -128,7 +143,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   const once = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<void> => {
     const actions = {
       STORE: () => store(key, intent, until),
-      PREPARE: () => dryRun(key, intent, until),
+      PREPARE: () => prepareCall(key, intent, until),
       SIGN: () => sign(key, intent, until),
     }
     const action = actions[intent.step as keyof typeof actions]

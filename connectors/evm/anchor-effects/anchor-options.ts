@@ -1,4 +1,12 @@
-import type { AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary, MarketKey } from '../../../schemas/types.ts'
+import type {
+  AnchorIntent,
+  AnchorKey,
+  AnchorResult,
+  Batch,
+  EpochSummary,
+  MarketKey,
+  Payout,
+} from '../../../schemas/types.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { Clock, Log } from '../../../streams/ports.ts'
 import type { Unreadable } from '../../../streams/read-record.ts'
@@ -10,6 +18,7 @@ import type { RefusalReason } from './anchor-refusal.ts'
 
 export interface AnchorTopics {
   readonly batches: KafkaTopic<MarketKey, Batch | EpochSummary>
+  readonly payouts: KafkaTopic<MarketKey, Payout>
   readonly anchorIntents: KafkaTopic<AnchorKey, AnchorIntent>
   readonly anchorResults: KafkaTopic<AnchorKey, AnchorResult>
 }

@@ -1,3 +1,4 @@
+import { isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
@@ -20,7 +21,7 @@ import { priceNow } from './anchor-price.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
 
 /** A revert counts only if it is there so many blocks back too: nodes keep the state of 128 blocks, and reorgs are shorter. */
-const DEFINITE_BLOCKS_MAX = 32
+export const DEFINITE_BLOCKS_MAX = 32
 /**
  * An estimate made in the second of the last write to a slot takes that write for free (`lastUpdated = block.timestamp` does
  * not change anything), and the transaction a second later runs out of gas: two cold storage writes on top.
@@ -43,12 +44,23 @@ export interface PrepareInput {
  * @throws NotYet when what the node says may still change by a reorg, or when the signer cannot pay
  */
 export async function prepare(ask: Ask, input: PrepareInput, settings: AnchorSettings): Promise<AnchorResult> {
-  const { intent, call, signer } = input
+  const { call, signer } = input
   const head = (await headerOf(ask, 'latest', settings.contractBlock))!
   const code = await dryRun(ask, signer, call, 'latest')
   const over = code === undefined && (await windowIsOver(ask, input, head, settings))
   const refusal = code ?? (over ? 'LATE' : undefined)
   if (refusal !== undefined) return refused(ask, input, head, refusal, settings)
+  return withGas(ask, input, head, settings)
+}
+
+/** READY with gas, fees and nonce; FAILED when no transaction has so much gas. */
+export async function withGas(
+  ask: Ask,
+  input: PrepareInput,
+  head: Head,
+  settings: AnchorSettings,
+): Promise<AnchorResult> {
+  const { intent, call, signer } = input
   const estimate = await estimateGas(ask, signer, call)
   if (typeof estimate === 'string') throw new NotYet(`the dry run passed, the estimate was refused: ${estimate}`)
   const least = INTRINSIC_GAS + GAS_PER_BYTE_MIN * ((call.data.length - 2) / 2)
@@ -95,7 +107,7 @@ export async function windowIsOver(
   head: Head,
   { contractBlock }: AnchorSettings,
 ): Promise<boolean> {
-  if (intent.call === 'END') return false
+  if (intent.call === 'END' || isPayout(key)) return false
   const { dataMarket, epochId } = key
   const [, releaseBlock] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
   if (releaseBlock === 0n) throw new NotYet(`the node knows no epoch ${epochId}`)

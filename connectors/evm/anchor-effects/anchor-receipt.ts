@@ -1,4 +1,4 @@
-import { isNonceOnly } from '../../../schemas/anchor-keys.ts'
+import { isNonceOnly, isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey } from '../../../schemas/types.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { type ContractCall, cidIn, dryRun, type Receipt, topicOf, word } from './anchor-chain.ts'
@@ -18,6 +18,7 @@ export type Mined = 'ANCHORED' | 'LATE' | 'FILLED' | 'REVERTED'
 export function whatItDid(key: AnchorKey, intent: AnchorIntent, receipt: Receipt, filler: boolean, to: string): Mined {
   if (filler || isNonceOnly(key)) return 'FILLED' // there, whatever it was, it took the place
   if (!receipt.succeeded) return 'REVERTED'
+  if (isPayout(key)) return 'ANCHORED' // no event tells of a count below the quota: what became of each slot is looked up
   const events = receipt.logs.filter(
     ({ address, topics }) =>
       address.toLowerCase() === to && topics[1] === word(key.dataMarket) && topics[2] === word(key.epochId),

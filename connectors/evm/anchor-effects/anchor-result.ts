@@ -21,6 +21,7 @@ export const resultOf = (
   blockNumber: -1,
   blockHash: '',
   attestation: null,
+  payout: null,
   ...fields,
   error: (fields.error ?? '').slice(0, ERROR_CHARACTERS_MAX),
 })
@@ -30,3 +31,6 @@ const ERROR_CHARACTERS_MAX = 1_000
 
 /** Not definite yet: look again later. Thrown, since it ends an attempt like an outage does. */
 export class NotYet extends Conclusion {}
+
+/** The same, where each look takes so many questions that the next is put off like that after an outage. */
+export class NotForLong extends NotYet {}

@@ -52,7 +52,8 @@ export async function sendAndFollow(
         const early = did === 'LATE' && (await persist(() => beforeRelease(key, receipt, call, settings, ports.rpc)))
         if (early) return answer(resultOf(intent, 'REVERTED', { ...placeOf(receipt), error: BEFORE_RELEASE }))
         const error = did === 'REVERTED' ? await persist(() => reasonOf(receipt, intent, call, ports.rpc)) : ''
-        return answer(definite(key, intent, did, { ...placeOf(receipt), error }, settings))
+        const more = did === 'ANCHORED' && ports.outcomeOf ? await persist(() => ports.outcomeOf!(receipt)) : {}
+        return answer(definite(key, intent, did, { ...placeOf(receipt), error, ...more }, settings))
       }
     } else {
       if (view.left && told) return answer(resultOf(intent, 'REORGED', placeOf(told)))

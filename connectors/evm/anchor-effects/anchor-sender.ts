@@ -1,8 +1,9 @@
 /** Sends a transaction while its nonce is free, and finds out when that leads nowhere. */
+
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Clock } from '../../../streams/ports.ts'
 import type { Rpc } from '../nodes/rpc.ts'
-import { type ContractCall, dryRun, type Head } from './anchor-chain.ts'
+import { type ContractCall, dryRun, type Head, type Receipt } from './anchor-chain.ts'
 import type { View } from './anchor-look.ts'
 import type { SendMemory } from './anchor-memory.ts'
 import type { AnchorSettings } from './anchor-options.ts'
@@ -38,6 +39,8 @@ export interface SendPorts {
   /** Told whether the transaction is in no block. */
   readonly pending: (pending: boolean) => void
   readonly memory: SendMemory
+  /** What else is to be told of a call that is final. */
+  readonly outcomeOf?: (receipt: Receipt) => Promise<Partial<AnchorResult>>
   readonly signal: AbortSignal
 }
 
@@ -106,6 +109,8 @@ export class Sender {
       const given = await this.consider(view, this.refused)
       if (given) return given
     } else if (clock.now() >= this.broadcastAt || itsTurnCame) {
+      const refusal = await this.refusalBeforeFirst()
+      if (refusal !== undefined) return resultOf(this.sent.intent, 'REJECTED', { error: refusal })
       await this.send(head)
       if (this.refused !== undefined) return 'LOOK'
     }
@@ -126,6 +131,14 @@ export class Sender {
     const inPool = await isHeld(rpc, intent)
     const seen = { block: head.number, nextNonce, inPool, taken: this.taken, lostBlock: lost?.blockNumber }
     this.settings.observer?.transactionUnmined?.(key, { nonce, ms, ...seen })
+  }
+
+  /** What pays is not sent in the dark: since it was signed an outage may have passed, or somebody else has paid. */
+  private async refusalBeforeFirst(): Promise<string | undefined> {
+    const { intent, call } = this.sent
+    const { rpc, persist } = this.ports
+    if (intent.call !== 'REWARD' || this.broadcastAt !== Number.NEGATIVE_INFINITY) return undefined
+    return persist(() => rpc.read((ask) => dryRun(ask, intent.signer, call, 'latest')))
   }
 
   private async send(head: Head): Promise<void> {

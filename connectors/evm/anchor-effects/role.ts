@@ -13,6 +13,7 @@ import { createBatchReader } from './anchor-batches.ts'
 import { createEffects } from './anchor-effects.ts'
 import { createIntentFollower } from './anchor-intents.ts'
 import { ANCHOR_DEFAULTS, type AnchorOptions, type AnchorPorts, type AnchorSettings } from './anchor-options.ts'
+import { createPayoutReader } from './anchor-payouts.ts'
 import { createSigner, type Signer } from './anchor-signer.ts'
 import { watchHead } from './head-watch.ts'
 
@@ -22,7 +23,7 @@ export interface RunningAnchor extends RunningPart {
 }
 
 /** Members with another way to execute intents are not to be in one group. */
-const FINGERPRINT = 'anchor-effects/1'
+const FINGERPRINT = 'anchor-effects/2'
 
 interface Role {
   readonly settings: AnchorSettings
@@ -83,6 +84,7 @@ async function work({ settings, ports, rpc, signers }: Role, signal: AbortSignal
     answers,
     signers,
     batches: createBatchReader(log, topics.batches),
+    payouts: createPayoutReader(log, topics.payouts),
     signal: session,
     fail: (error) => failure.abort(error),
   })

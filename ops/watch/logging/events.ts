@@ -2,7 +2,7 @@
 
 import type { AnchorObserver } from '../../../connectors/evm/anchor-effects/anchor-options.ts'
 import type { ClockObserver } from '../../../connectors/evm/clock/clock-options.ts'
-import { isNonceOnly } from '../../../schemas/anchor-keys.ts'
+import { isNonceOnly, isPayout, payoutNumberOf } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { RuntimeObserver } from '../../../streams/runtime-observer.ts'
 import { type Health, NOT_STARTED, type RoleHealth } from '../../base/health.ts'
@@ -166,7 +166,9 @@ export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserve
 export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserver {
   const of = (key: AnchorKey) => {
     const { dataMarket, epochId, batchIndex: batch } = key
-    return isNonceOnly(key) ? { signer: dataMarket, nonce: epochId } : { market: dataMarket, epoch: epochId, batch }
+    if (isNonceOnly(key)) return { signer: dataMarket, nonce: epochId }
+    const about = { market: dataMarket, epoch: epochId }
+    return isPayout(key) ? { ...about, payout: payoutNumberOf(key) } : { ...about, batch }
   }
   return {
     ...observer,

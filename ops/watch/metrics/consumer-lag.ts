@@ -23,6 +23,7 @@ type Input =
   | 'finalizations'
   | 'tallies'
   | 'batches'
+  | 'payouts'
   | 'anchorResults'
 
 /** What each stage reads; a test compares it with the graph. */
@@ -34,7 +35,7 @@ export const INPUTS = {
   settle: ['finalizations'],
   ledger: ['tallies'],
   batch: ['finalizations'],
-  anchor: ['batches', 'anchorResults'],
+  anchor: ['batches', 'payouts', 'anchorResults'],
 } as const satisfies Record<Stage, readonly Input[]>
 
 export interface ConsumerLagOptions {

@@ -1,7 +1,18 @@
 import { resultOf as answerTo } from '../../../connectors/evm/anchor-effects/anchor-result.ts'
+import { payoutKey, payoutNumberOf } from '../../../schemas/anchor-keys.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
-import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary } from '../../../schemas/types.ts'
+import type {
+  Anchor,
+  AnchorIntent,
+  AnchorKey,
+  AnchorResult,
+  Batch,
+  EpochSummary,
+  Payment,
+  PaymentKey,
+  Payout,
+} from '../../../schemas/types.ts'
 import type { ProcessorContext } from '../../../streams/processor.ts'
 import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from '../../../streams/store.ts'
 import { type AnchorOutputs, planAnchor } from '../../../topology/anchor/anchor.ts'
@@ -25,6 +36,7 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
   const stores = new Map<string, MapStore>()
   const intents: SentIntent[] = []
   const rows: { key: AnchorKey; row: Anchor }[] = []
+  const payments: { key: PaymentKey; row: Payment }[] = []
   let offset = 0
   const origin = { topic: 'batches', partition: 0, offset: 0 }
   const context: ProcessorContext<AnchorOutputs> = {
@@ -32,6 +44,7 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
     outputs: {
       intents: { send: (key, intent) => void intents.push({ key, intent }), ...NOTHING_ELSE },
       anchors: { send: (key, row) => void rows.push({ key, row }), ...NOTHING_ELSE },
+      payments: { send: (key, row) => void payments.push({ key, row }), ...NOTHING_ELSE },
     },
     store: <S extends Store>(builder: StoreBuilder<S>): S => {
       const store = stores.get(builder.name) ?? new MapStore(builder)
@@ -46,11 +59,17 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
   }
   const processor = planAnchor(anchorStores(codec), rules)(context)
   const last = <T extends { key: AnchorKey }>(of: readonly T[], key: AnchorKey): T | undefined =>
-    of.findLast((one) => one.key.epochId === key.epochId && one.key.batchIndex === key.batchIndex)
+    of.findLast(
+      (one) =>
+        one.key.dataMarket === key.dataMarket &&
+        one.key.epochId === key.epochId &&
+        one.key.batchIndex === key.batchIndex,
+    )
 
   return {
     intents,
     rows,
+    payments,
     stores,
     batch(epochId: number, batchIndex: number, dataMarket = MARKET, part = 0): AnchorKey {
       Object.assign(origin, { offset: offset++ })
@@ -62,6 +81,19 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
       processor.process({ dataMarket }, summaryOf(epochId, batches))
       return { dataMarket, epochId, batchIndex: -1 }
     },
+    /** A payout; the slots are numbered from 1, their counts are 10. */
+    payout(epochId: number, number: number, given: Partial<Payout> = {}, dataMarket = MARKET): AnchorKey {
+      Object.assign(origin, { offset: offset++ })
+      processor.process({ dataMarket }, payoutOf(epochId, number, given))
+      return payoutKey(dataMarket, epochId, number)
+    },
+    payment: (key: AnchorKey): Payment | undefined =>
+      payments.findLast(
+        (one) =>
+          one.key.dataMarket === key.dataMarket &&
+          one.key.epochId === key.epochId &&
+          one.key.number === payoutNumberOf(key),
+      )?.row,
     result: (key: AnchorKey, result: AnchorResult) => void processor.process(key, result),
     intent: (key: AnchorKey): AnchorIntent | undefined => last(intents, key)?.intent,
     row: (key: AnchorKey): Anchor | undefined => last(rows, key)?.row,
@@ -90,6 +122,19 @@ export const READY: Partial<AnchorResult> = {
   maxFeePerGas: '2000',
   maxPriorityFeePerGas: '100',
 }
+
+export const payoutOf = (epochId: number, number: number, given: Partial<Payout> = {}): Payout => ({
+  payoutOf: 1,
+  epochId,
+  number,
+  purpose: 'CLOSING',
+  part: 0,
+  parts: 1,
+  slotIds: [1, 2, 3],
+  submissions: [10, 10, 10],
+  closeBlock: 100,
+  ...given,
+})
 
 const batchOf = (epochId: number, batchIndex: number): Batch => ({
   epochId,

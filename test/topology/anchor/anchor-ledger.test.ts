@@ -262,4 +262,5 @@ const unfilled = (nonce: number): AnchorResult => ({
   ...{ step: 'DONE', attempt: 0, outcome: 'UNFILLED', cid: '', signer: SIGNER, nonce, gasLimit: 0, maxFeePerGas: '70' },
   ...{ maxPriorityFeePerGas: '7', rawTransaction: '', transactionHash: '', blockNumber: -1, blockHash: '', error: '' },
   attestation: null,
+  payout: null,
 })

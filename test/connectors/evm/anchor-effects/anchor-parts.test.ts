@@ -35,6 +35,7 @@ async function appendIntent(log: Log, batchIndex: number, step: AnchorStep, atte
     outcome: __,
     error: ___,
     attestation: ____,
+    payout: _____,
     ...rest
   } = resultOf({ step, attempt, cid: '' }, 'UNKNOWN')
   const defaults = {
@@ -43,6 +44,7 @@ async function appendIntent(log: Log, batchIndex: number, step: AnchorStep, atte
     batchOffset: 0,
     finalizedCidsRootHash: '',
     rawTransactions: [],
+    payout: null,
   } as const
   const intent: AnchorIntent = { ...rest, ...defaults, step }
   const record = { key: anchorIntents.key.encode(keyOf(batchIndex)), value: anchorIntents.value.encode(intent) }

@@ -73,7 +73,7 @@ const progressOf = (): AnchorProgress => ({
   ...{ batches: 0, cid: CID, roothash: '', finalizedCidsRootHash: '', signer: signer.address, chainNonce: 7, nonce: 7 },
   quote: { gasLimit: 100_000, maxFeePerGas: '100', maxPriorityFeePerGas: '1' },
   ...{ rawTransactions: [SUBMIT.raw], transactionHash: SUBMIT.hash, blockNumber: -1, blockHash: '', error: '' },
-  ...{ attestations: [], attested: false, diverged: false, reorgs: 0 },
+  ...{ attestations: [], attested: false, diverged: false, reorgs: 0, payout: null },
 })
 
 /** Follows and decides in turn, as connector and stage do, until the nonce is settled or nothing more happens. */
@@ -109,7 +109,7 @@ async function anchoring(script: Script, turn: (n: number) => void, rules = ANCH
 
 const EMPTY = {
   ...{ cid: '', signer: '', nonce: -1, gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0', error: '' },
-  ...{ rawTransaction: '', transactionHash: '', blockNumber: -1, blockHash: '', attestation: null },
+  ...{ rawTransaction: '', transactionHash: '', blockNumber: -1, blockHash: '', attestation: null, payout: null },
 }
 
 /** Each state of the chain with what must come of it, in whatever words the node refuses. */

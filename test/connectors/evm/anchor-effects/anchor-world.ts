@@ -23,13 +23,23 @@ import { keeperOf } from '../../../../connectors/ipfs/store.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
 import { scan } from '../../../../ops/reading/scan.ts'
+import { devProtocolState } from '../../../../ops/world/chain/contracts/dev-contract.ts'
 import { type DevAccount, devAccount } from '../../../../ops/world/chain/dev-accounts.ts'
 import { createDevSender, devProvider } from '../../../../ops/world/chain/dev-sender.ts'
 import { finalizedCidsRoot } from '../../../../ops/world/chain/dev-validator.ts'
 import { DEV_CHAIN_ID, type DevChainOptions, startDevChain } from '../../../../ops/world/chain/devchain.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
-import type { Anchor, AnchorIntent, AnchorKey, AnchorResult, Batch, EpochSummary } from '../../../../schemas/types.ts'
+import type {
+  Anchor,
+  AnchorIntent,
+  AnchorKey,
+  AnchorResult,
+  Batch,
+  EpochSummary,
+  Payment,
+  Payout,
+} from '../../../../schemas/types.ts'
 import { createStreamsBuilder } from '../../../../streams/create-builder.ts'
 import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import { readRecords } from '../../../../streams/read-record.ts'
@@ -91,6 +101,13 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
   const provider = devProvider(chain.rpcUrl, DEV_CHAIN_ID)
   const send = (method: string, params: readonly unknown[] = []): Promise<unknown> => provider.send(method, [...params])
   const market = chain.markets[0]!
+  const { interface: contract } = devProtocolState()
+
+  /** One value of the contract of the development chain. */
+  const read = async (name: string, ...args: readonly unknown[]): Promise<unknown> => {
+    const data = contract.encodeFunctionData(name, args)
+    return contract.decodeFunctionResult(name, await provider.call({ to: chain.protocolState, data }))[0]
+  }
 
   const codec = await createCodec(memoryRegistry())
   const partitions = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
@@ -112,11 +129,16 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
 
   function anchorTopology() {
     const builder = createStreamsBuilder()
-    const turns = builder.stream(topics.batches).merge(builder.stream(topics.anchorResults))
+    const turns = builder
+      .stream(topics.batches)
+      .merge(builder.stream(topics.payouts))
+      .merge(builder.stream(topics.anchorResults))
     const fast = { retryDelayMs: 50, retryDelayMsMax: 200, notSequencerDelayMs: 200, ...rules }
-    const anchor = turns.process('anchor', ['intents', 'anchors'], planAnchor(stores, fast), ...Object.values(stores))
+    const outputs = ['intents', 'anchors', 'payments'] as const
+    const anchor = turns.process('anchor', outputs, planAnchor(stores, fast), ...Object.values(stores))
     anchor.intents.to(topics.anchorIntents)
     anchor.anchors.to(topics.anchors)
+    anchor.payments.to(topics.payments)
     return builder.build()
   }
 
@@ -127,13 +149,15 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     return found
   }
 
-  async function until<T>(what: string, found: () => Promise<T | undefined | false>): Promise<T> {
-    const deadline = Date.now() + WAIT_MS
+  async function until<T>(what: string, found: () => Promise<T | undefined | false>, timeoutMs = WAIT_MS): Promise<T> {
+    const deadline = Date.now() + timeoutMs
     for (;;) {
       const value = await found()
       if (value !== undefined && value !== false) return value
       if (Date.now() > deadline)
-        throw new Error(`${what} did not happen; rows ${JSON.stringify(await readAll(topics.anchors))}`)
+        throw new Error(
+          `${what} did not happen; rows ${JSON.stringify([...(await readAll(topics.anchors)), ...(await payments())])}`,
+        )
       await systemClock.sleep(20)
     }
   }
@@ -156,12 +180,44 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
       return undefined
     })
 
+  const payments = (): Promise<{ value: Payment }[]> => readAll(topics.payments)
+  const payment = async (epochId: number, number: number): Promise<Payment | undefined> =>
+    (await readAll(topics.payments)).findLast(({ key }) => key.epochId === epochId && key.number === number)?.value
+
+  /** As `untilRow`, of a payout. */
+  const untilPayment = (
+    epochId: number,
+    number: number,
+    holds: (row: Payment) => boolean,
+    { mining = true, timeoutMs = WAIT_MS } = {},
+  ): Promise<Payment> =>
+    until(
+      `payment ${epochId}/${number}: ${holds}`,
+      async () => {
+        const now = await payment(epochId, number)
+        if (now && holds(now)) return now
+        if (mining) await send('evm_mine')
+        return undefined
+      },
+      timeoutMs,
+    )
+
+  async function pay(...payouts: readonly Payout[]): Promise<void> {
+    const appender = await log.appender()
+    const { name: topic, key, value } = topics.payouts
+    for (const payout of payouts) {
+      const record = { key: key.encode({ dataMarket: market }), value: value.encode(payout) }
+      await appender.append([{ topic, partition: 0, timestamp: 0, ...record }])
+    }
+    await appender.close()
+  }
+
   const senderOf = (account: DevAccount) =>
     createDevSender(chain.rpcUrl, DEV_CHAIN_ID, account.privateKey, { mine: true })
   /** A call of the contract by one of the accounts, mined at once. */
   async function callAs(account: DevAccount, name: string, args: readonly unknown[]): Promise<void> {
     const sender = senderOf(account)
-    const data = protocolStateInterface.encodeFunctionData(name, args)
+    const data = contract.encodeFunctionData(name, args)
     await sender.send([{ to: chain.protocolState, data, gasLimit: 3_000_000 }])
     sender.close()
   }
@@ -279,6 +335,11 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     poolSize,
     release,
     epoch,
+    read,
+    pay,
+    payment,
+    payments,
+    untilPayment,
     events,
     row,
     untilRow,

@@ -41,6 +41,7 @@ const intentOf = (nonce: number, block?: number, fields: Partial<AnchorIntent> =
   rawTransactions: [HASH],
   blockNumber: block ?? -1,
   blockHash: block === undefined ? '' : blockHash(block),
+  payout: null,
   ...fields,
 })
 

@@ -38,6 +38,7 @@ export const intentOf = (rawTransactions: string[], fields: Partial<AnchorIntent
   rawTransactions,
   blockNumber: -1,
   blockHash: '',
+  payout: null,
   ...fields,
 })
 

@@ -1,0 +1,133 @@
+/** What is to be sent of a payout, by what the contract has (decision 0039). Pure. */
+import type { LeftOutReason, Payout, PayoutAnswer } from '../../../schemas/types.ts'
+import { bitsOf, hasBit } from './payout-call.ts'
+import type { PayoutFacts, SlotFacts } from './payout-facts.ts'
+
+/** What becomes of one slot. */
+type Part = 'IN_CALL' | 'PRESENT' | LeftOutReason
+
+interface Parts {
+  readonly parts: readonly Part[]
+  /** The call pays somebody. */
+  readonly isPaying: boolean
+}
+
+/**
+ * @param heldTo the quota with which the run has paid; 0 while it has not. It holds while the contract has a number of eligible
+ * nodes: another quota would be another number.
+ */
+export function answerOf(payout: Payout, facts: PayoutFacts, heldTo: number): PayoutAnswer {
+  const quota = facts.eligibleNodes > 0 && heldTo > 0 ? heldTo : facts.quota
+  const { parts, isPaying } = payout.purpose === 'COUNTS' ? countsOf(payout, facts) : closingOf(payout, facts, quota)
+  const number = facts.eligibleNodes > 0 ? facts.eligibleNodes : facts.eligibleOfRun
+  const { present, leftOut } = restOf(payout, facts, parts)
+  const lost = payout.purpose === 'CLOSING' ? raisedAbove(payout, facts, quota, parts) : []
+  return {
+    slots: bitsOf(parts.map((part) => part === 'IN_CALL')),
+    eligibleNodes: isPaying ? number : 0,
+    quota,
+    present,
+    leftOut: [...leftOut, ...lost].sort((a, b) => a.slotId - b.slotId),
+  }
+}
+
+/** Nothing once the day is being closed: the call would mark slots as paid, and pay them nothing. */
+function countsOf({ submissions }: Payout, { slots, eligibleNodes }: PayoutFacts): Parts {
+  const parts = slots.map((slot, at): Part => {
+    const counted = submissions[at]!
+    if (slot.count === counted) return 'PRESENT'
+    if (eligibleNodes > 0) return 'DAY_CLOSED'
+    return countOf(slot, counted)
+  })
+  return { parts, isPaying: false }
+}
+
+function closingOf({ submissions }: Payout, facts: PayoutFacts, quota: number): Parts {
+  const { slots, eligibleNodes, remaining } = facts
+  let free = eligibleNodes > 0 ? remaining : facts.eligibleOfRun
+  let isPaying = false
+  const parts = slots.map((slot, at): Part => {
+    const counted = submissions[at]!
+    if (slot.isPaid) return slot.count === counted ? 'PRESENT' : 'PAID_OTHERWISE'
+    const isToBePaid = counted >= quota && counted >= facts.quota
+    if (!isToBePaid) {
+      if (slot.count === counted) return 'PRESENT'
+      return counted >= facts.quota ? 'QUOTA_LOWERED' : countOf(slot, counted) // lowered: any call would pay it, of another's share
+    }
+    if (!slot.isAvailable) return 'UNAVAILABLE'
+    if (free === 0) return 'NONE_REMAINING'
+    free--
+    isPaying = true
+    return 'IN_CALL'
+  })
+  return { parts, isPaying }
+}
+
+function countOf({ count, isAvailable }: SlotFacts, counted: number): Part {
+  if (count === counted) return 'PRESENT'
+  if (!isAvailable) return 'UNAVAILABLE'
+  return count < counted ? 'IN_CALL' : 'HIGHER_ON_CHAIN'
+}
+
+function restOf({ slotIds, submissions }: Payout, { slots }: PayoutFacts, parts: readonly Part[]) {
+  const leftOut = parts.flatMap((reason, at) =>
+    reason === 'IN_CALL' || reason === 'PRESENT'
+      ? []
+      : [{ slotId: slotIds[at]!, counted: submissions[at]!, onChain: slots[at]!.count, reason }],
+  )
+  return { present: parts.filter((part) => part === 'PRESENT').length, leftOut }
+}
+
+/** Their count is sent or there already, and it is not paid. */
+function raisedAbove(
+  { slotIds, submissions }: Payout,
+  { slots, quota: now }: PayoutFacts,
+  quota: number,
+  parts: readonly Part[],
+): PayoutAnswer['leftOut'][number][] {
+  return parts.flatMap((part, at) => {
+    const counted = submissions[at]!
+    const isLost = counted >= quota && counted < now && !slots[at]!.isPaid && (part === 'IN_CALL' || part === 'PRESENT')
+    return isLost ? [{ slotId: slotIds[at]!, counted, onChain: slots[at]!.count, reason: 'QUOTA_RAISED' as const }] : []
+  })
+}
+
+/** The contract takes nothing of the day any more. */
+export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
+  const isThere = ({ count, isPaid }: SlotFacts, at: number): boolean =>
+    count === payout.submissions[at]! && (payout.purpose === 'COUNTS' || isPaid || count < facts.quota)
+  const parts = facts.slots.map((slot, at): Part => (isThere(slot, at) ? 'PRESENT' : 'DAY_OVER'))
+  const { present, leftOut } = restOf(payout, facts, parts)
+  return { slots: bitsOf([]), eligibleNodes: 0, quota: facts.quota, present, leftOut }
+}
+
+/** Of a call that was made. */
+export type SentCall = Pick<PayoutAnswer, 'slots' | 'eligibleNodes' | 'quota'>
+
+/**
+ * What became of the call: slots of it may have become unavailable, or the quota another one, by the time it was mined.
+ * @returns with only these left out
+ */
+export function outcomeOf(payout: Payout, sent: SentCall, facts: PayoutFacts): PayoutAnswer {
+  const { slotIds, submissions } = payout
+  const leftOut = facts.slots.flatMap((slot, at) => {
+    const [slotId, counted] = [slotIds[at]!, submissions[at]!]
+    if (!hasBit(sent.slots, at)) return []
+    const isMeantToPay = sent.eligibleNodes > 0 && counted >= sent.quota
+    const reason = whyOtherwise(slot, counted, isMeantToPay, facts)
+    return reason ? [{ slotId, counted, onChain: slot.count, reason }] : []
+  })
+  return { ...sent, present: 0, leftOut }
+}
+
+function whyOtherwise(
+  { count, isPaid, isAvailable }: SlotFacts,
+  counted: number,
+  isMeantToPay: boolean,
+  { quota }: PayoutFacts,
+): LeftOutReason | undefined {
+  if (count === counted && (isPaid || !isMeantToPay)) return undefined
+  if (!isAvailable) return 'UNAVAILABLE'
+  if (count > counted) return 'HIGHER_ON_CHAIN'
+  return isMeantToPay && counted < quota ? 'QUOTA_RAISED' : 'UNKNOWN'
+}

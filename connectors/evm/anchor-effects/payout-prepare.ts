@@ -1,0 +1,94 @@
+/** The dry run of a payout: what of it the contract lacks, whether that can be sent now, and with what gas. */
+import type { AnchorIntent, AnchorKey, AnchorResult, PayoutAnswer } from '../../../schemas/types.ts'
+import type { Ask } from '../nodes/ask.ts'
+import { dryRun, type Head, headerOf } from './anchor-chain.ts'
+import type { AnchorSettings } from './anchor-options.ts'
+import { DEFINITE_BLOCKS_MAX, withGas } from './anchor-prepare.ts'
+import { NotForLong, NotYet, resultOf } from './anchor-result.ts'
+import { answerOf, dayOver } from './payout-answer.ts'
+import { rewardCall } from './payout-call.ts'
+import { dayCounterOf, type PayoutQuestion, readFacts } from './payout-facts.ts'
+
+export interface PayoutInput extends PayoutQuestion {
+  readonly key: AnchorKey
+  readonly intent: AnchorIntent
+  readonly signer: string
+}
+
+/**
+ * READY with what is to be sent, ALREADY_ANCHORED when nothing is, REVERTED with E38 when the contract takes nothing of the day
+ * any more, or with the code with which it refuses the call now. All reads go to one node.
+ * @throws NotYet when what the node says may still change by a reorg, or when the node is behind
+ */
+export async function preparePayout(ask: Ask, input: PayoutInput, settings: AnchorSettings): Promise<AnchorResult> {
+  const { key, intent, payout, signer } = input
+  const order = intent.payout!
+  const head = (await headerOf(ask, 'latest', settings.contractBlock))!
+  await needBlock(ask, order.afterBlock, order.afterHash, head, settings)
+  const counter = await dayCounterOf(ask, input, head.number)
+  if (counter < payout.payoutOf)
+    throw new NotForLong(`the contract is at day ${counter}, and the payout is of day ${payout.payoutOf}`)
+  const facts = await readFacts(ask, input, head.number)
+  if (isOver(counter, payout.payoutOf)) return refusedForGood(ask, input, dayOver(payout, facts), head, settings)
+  const answer = answerOf(payout, facts, order.quota)
+  await needSame(ask, head, settings)
+  if (isNothing(answer)) return nothingToSend(ask, input, answer, head, settings)
+  const call = rewardCall(key, answer, payout, input.protocolState)
+  const code = await dryRun(ask, signer, call, head.number)
+  if (code === 'E38') throw new NotYet('a day has begun since the contract was asked')
+  if (code !== undefined) {
+    settings.observer?.reverted?.(code, key)
+    return resultOf(intent, 'REVERTED', { error: code })
+  }
+  const result = await withGas(ask, { key, intent, call, signer }, head, settings)
+  return result.outcome === 'READY' ? { ...result, payout: answer } : result
+}
+
+const isOver = (counter: number, day: number): boolean => counter > day + 1
+
+const isNothing = ({ slots }: PayoutAnswer): boolean => slots.every((bits) => bits === 0)
+
+/** An answer from before the newest call of ours would send what that one has sent. */
+async function needBlock(ask: Ask, number: number, hash: string, head: Head, settings: AnchorSettings): Promise<void> {
+  if (number < 0) return
+  const block = number <= head.number ? await headerOf(ask, number, settings.contractBlock) : undefined
+  if (block?.hash !== hash) throw new NotYet(`the node does not have block ${number} ${hash}, with the call before`)
+}
+
+async function needSame(ask: Ask, { number, hash }: Head, { contractBlock }: AnchorSettings): Promise<void> {
+  if ((await headerOf(ask, number, contractBlock))?.hash !== hash)
+    throw new NotYet(`block ${number} became another while the contract was asked`)
+}
+
+const settledBlock = ({ number }: Head, { confirmations }: AnchorSettings): number =>
+  number - Math.min(confirmations, DEFINITE_BLOCKS_MAX)
+
+async function refusedForGood(
+  ask: Ask,
+  { intent, key, payout, ...question }: PayoutInput,
+  answer: PayoutAnswer,
+  head: Head,
+  settings: AnchorSettings,
+): Promise<AnchorResult> {
+  const block = settledBlock(head, settings)
+  if (block < 0 || !isOver(await dayCounterOf(ask, question, block), payout.payoutOf))
+    throw new NotYet(`day ${payout.payoutOf} is over, but may not be after a reorg`)
+  await needSame(ask, head, settings)
+  settings.observer?.reverted?.('E38', key)
+  return resultOf(intent, 'REVERTED', { error: 'E38', payout: answer })
+}
+
+/** Nothing is lacking, and nothing was at the depth. */
+async function nothingToSend(
+  ask: Ask,
+  input: PayoutInput,
+  answer: PayoutAnswer,
+  head: Head,
+  settings: AnchorSettings,
+): Promise<AnchorResult> {
+  const { intent, payout } = input
+  const block = settledBlock(head, settings)
+  const then = block < 0 ? undefined : answerOf(payout, await readFacts(ask, input, block), intent.payout!.quota)
+  if (!then || !isNothing(then)) throw new NotForLong('the contract has it, but not deep enough')
+  return resultOf(intent, 'ALREADY_ANCHORED', { payout: answer })
+}

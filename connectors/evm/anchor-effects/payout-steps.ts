@@ -1,0 +1,51 @@
+/** The steps of a payout that differ from those of a batch. */
+import type { AnchorIntent, AnchorKey, AnchorResult, Payout } from '../../../schemas/types.ts'
+import { agreedPrepare } from '../agreed-readings.ts'
+import { EvmError } from '../errors.ts'
+import type { Rpc } from '../nodes/rpc.ts'
+import type { Receipt } from './anchor-chain.ts'
+import type { AnchorSettings } from './anchor-options.ts'
+import type { PayoutReader } from './anchor-payouts.ts'
+import { outcomeOf } from './payout-answer.ts'
+import { type PayoutQuestion, readFacts } from './payout-facts.ts'
+import { preparePayout } from './payout-prepare.ts'
+
+export interface PayoutStepPorts {
+  readonly rpc: Pick<Rpc, 'read' | 'agree'>
+  readonly payouts: PayoutReader
+}
+
+export function createPayoutSteps({ protocolStateOf, ...settings }: AnchorSettings, { rpc, payouts }: PayoutStepPorts) {
+  const questionOf = (key: AnchorKey, intent: AnchorIntent, payout: Payout, until: AbortSignal): PayoutQuestion => {
+    const { dataMarket } = key
+    const run = () => payouts.run(dataMarket, intent.payout!.firstOffset, until)
+    return { protocolState: protocolStateOf(dataMarket).toLowerCase(), dataMarket, payout, run }
+  }
+  return {
+    async prepare(key: AnchorKey, intent: AnchorIntent, signer: string, until: AbortSignal): Promise<AnchorResult> {
+      const payout = await payouts.one(key.dataMarket, intent.batchOffset, until)
+      const input = { ...questionOf(key, intent, payout, until), key, intent, signer }
+      return agreedPrepare(rpc, (ask) => preparePayout(ask, input, { ...settings, protocolStateOf }))
+    },
+
+    /** What became of each slot, as of the block of the call. Nothing where its state is gone. */
+    async outcome(
+      key: AnchorKey,
+      intent: AnchorIntent,
+      { blockNumber }: Receipt,
+      until: AbortSignal,
+    ): Promise<Partial<AnchorResult>> {
+      const { slots, eligibleNodes, quota } = intent.payout!
+      const sent = { slots, eligibleNodes, quota }
+      try {
+        const payout = await payouts.one(key.dataMarket, intent.batchOffset, until)
+        const question = { ...questionOf(key, intent, payout, until), run: async () => [] } // nobody asks for the number
+        const facts = await rpc.read((ask) => readFacts(ask, question, blockNumber))
+        return { payout: outcomeOf(payout, sent, facts) }
+      } catch (error) {
+        if (error instanceof EvmError && error.code === 'STATE_MISSING') return {}
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,278 @@
+/** Payouts against the development contract on anvil: who else acts there, and what changes meanwhile. */
+import { describe, expect, it } from 'vitest'
+import type { AnchorPorts } from '../../../../connectors/evm/anchor-effects/anchor-options.ts'
+import { EvmError } from '../../../../connectors/evm/errors.ts'
+import { connectHttp } from '../../../../connectors/evm/nodes/http-endpoint.ts'
+import { devAccount } from '../../../../ops/world/chain/dev-accounts.ts'
+import type { Payment, Payout } from '../../../../schemas/types.ts'
+import { type AnchorWorld, anchorWorlds, RIVAL } from './anchor-world.ts'
+
+const { keep, world } = anchorWorlds()
+const QUOTA = 10
+const OWNER = devAccount(20)
+
+const isFinal = ({ paymentState }: Payment): boolean => paymentState === 'FINAL'
+const isSent = ({ paymentState }: Payment): boolean => paymentState === 'SENT'
+
+const slotsUpTo = (count: number) => Array.from({ length: count }, (_, i) => ({ slotId: i + 1, owner: OWNER.address }))
+
+/** A chain in whose day 2 it is, with a quota of 10. */
+async function payWorld(slots = 6): Promise<AnchorWorld> {
+  const w = await world({ slots: slotsUpTo(slots), sequencers: [RIVAL.address] })
+  await w.callAs(w.chain.accounts.owner, 'updateDailySnapshotQuota', [w.market, QUOTA])
+  await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 2])
+  return w
+}
+
+/** A run of CLOSING for day 1, of slots from 1 on with these counts. */
+function closing(counts: readonly number[], perPayout = counts.length, more: Partial<Payout> = {}): Payout[] {
+  const parts = Math.ceil(counts.length / perPayout)
+  const ids = counts.map((_, i) => i + 1)
+  return Array.from({ length: parts }, (_, part) => ({
+    ...{ payoutOf: 1, epochId: 20, number: part, purpose: 'CLOSING' as const, part, parts, closeBlock: 1 },
+    slotIds: ids.slice(part * perPayout, (part + 1) * perPayout),
+    submissions: counts.slice(part * perPayout, (part + 1) * perPayout),
+    ...more,
+  }))
+}
+
+const counts = (epochId: number, all: readonly number[]): Payout[] =>
+  closing(all, all.length, { purpose: 'COUNTS', epochId })
+
+const countsOf = (w: AnchorWorld, slots: number, day = 1): Promise<number[]> =>
+  Promise.all(
+    Array.from({ length: slots }, async (_, i) => Number(await w.read('slotSubmissionCount', w.market, i + 1, day))),
+  )
+const paidIn = async (w: AnchorWorld, slots: number, day = 1): Promise<number[]> => {
+  const ids = Array.from({ length: slots }, (_, i) => i + 1)
+  const paid = await Promise.all(ids.map((slotId) => w.read('devIsRewarded', w.market, day, slotId)))
+  return ids.filter((_, i) => paid[i])
+}
+const numbersOf = async (w: AnchorWorld, day = 1) => [
+  Number(await w.read('devEligibleNodes', w.market, day)),
+  Number(await w.read('devSlotsRemaining', w.market, day)),
+]
+const rewardAs = (w: AnchorWorld, slotIds: number[], submissions: number[], eligibleNodes: number, day = 1) =>
+  w.callAs(RIVAL, 'updateRewards', [w.market, slotIds, submissions, day, eligibleNodes])
+
+/** How many transactions of ours called updateRewards, and what became of them. */
+async function callsOf(w: AnchorWorld) {
+  const { value } = { value: await w.payments() }
+  return new Set(value.map(({ value: { transactionHash } }) => transactionHash).filter((hash) => hash !== '')).size
+}
+
+/** Waits until the first payout is sent, and lets something else be mined before it. */
+async function mineAfter(w: AnchorWorld, something: () => Promise<void>): Promise<void> {
+  await w.untilPayment(20, 0, isSent, { mining: false })
+  const raw = (await w.intents()).at(-1)!.value.rawTransactions[0]!
+  await w.until('broadcast', async () => (await w.poolSize()) > 0)
+  await w.send('anvil_dropAllTransactions')
+  await something()
+  await w.send('eth_sendRawTransaction', [raw])
+  await w.send('evm_mine')
+}
+
+/** An RPC endpoint that can be cut off. */
+function switchable() {
+  const line = { isCut: false }
+  const connect: AnchorPorts['connect'] = (url, options) => {
+    const { ask, close } = connectHttp(url, options)
+    const cut = () => Promise.reject(new EvmError('UNREACHABLE', 'the line is cut', { retriable: true }))
+    return { ask: (method, params) => (line.isCut ? cut() : ask(method, params)), close }
+  }
+  return { line, connect }
+}
+
+describe('the payer', () => {
+  it('default: counts, then the closing: each slot that reached the quota is paid once, and can claim it', async () => {
+    const w = await payWorld()
+    await w.callAs(w.chain.accounts.owner, 'updateRewardPoolSize', [w.market, 900])
+    keep(await w.connect())
+    await w.pay(...counts(10, [3, 4, 5]))
+    expect(await w.untilPayment(10, 0, isFinal)).toMatchObject({ sent: 3, eligibleNodes: 0, leftOut: [] })
+    expect(await countsOf(w, 4)).toEqual([3, 4, 5, 0])
+    await w.pay(...closing([10, 4, 12, 15, 2], 2))
+    for (const number of [0, 1, 2]) expect(await w.untilPayment(20, number, isFinal)).toMatchObject({ leftOut: [] })
+    expect(await countsOf(w, 5)).toEqual([10, 4, 12, 15, 2])
+    expect(await paidIn(w, 6)).toEqual([1, 3, 4])
+    expect(await numbersOf(w)).toEqual([3, 0])
+    expect(await w.read('slotRewards', 4)).toBe(300n)
+    expect((await w.payment(20, 0))!).toMatchObject({ sent: 1, present: 1, eligibleNodes: 3, quota: QUOTA })
+    expect((await w.payment(20, 2))!).toMatchObject({ sent: 1, eligibleNodes: 0, quota: QUOTA })
+  })
+
+  it('behavior: a restart in the midst of chunks sends each of them once', async () => {
+    const w = await payWorld()
+    const first = await w.connect()
+    await w.pay(...closing([10, 11, 12, 13, 14, 15], 2))
+    await w.untilPayment(20, 0, isSent, { mining: false })
+    await first.close()
+    await w.send('evm_mine') // the first chunk is mined while nobody looks
+    const second = await w.connect()
+    await w.untilPayment(20, 1, isSent)
+    await second.close()
+    keep(await w.connect())
+    await w.untilPayment(20, 2, isFinal)
+    expect(await paidIn(w, 6)).toEqual([1, 2, 3, 4, 5, 6])
+    expect(await numbersOf(w)).toEqual([6, 0])
+    expect(await callsOf(w)).toBe(3)
+    expect((await w.outcomes()).filter((outcome) => outcome === 'REVERTED')).toEqual([])
+  })
+
+  it('behavior: a foreign transaction that closed the day: only what is missing is sent, the rest is told', async () => {
+    const w = await payWorld()
+    await rewardAs(w, [1, 2], [10, 11], 3) // of three, one is left, and slot 2 has another count than ours
+    keep(await w.connect())
+    await w.pay(...closing([10, 12, 13, 14]))
+    const row = await w.untilPayment(20, 0, isFinal)
+    expect(row).toMatchObject({ sent: 1, present: 1, eligibleNodes: 3 })
+    expect(row.leftOut).toEqual([
+      { slotId: 2, counted: 12, onChain: 11, reason: 'PAID_OTHERWISE' },
+      { slotId: 4, counted: 14, onChain: 0, reason: 'NONE_REMAINING' },
+    ])
+    expect(await paidIn(w, 4)).toEqual([1, 2, 3])
+    expect(await numbersOf(w)).toEqual([3, 0])
+    expect((await w.outcomes()).includes('REVERTED')).toBe(false)
+  })
+
+  it('behavior: what somebody else has sent in full needs no transaction', async () => {
+    const w = await payWorld()
+    await rewardAs(w, [1, 2, 3], [10, 11, 4], 2)
+    keep(await w.connect())
+    await w.pay(...closing([10, 11, 4]))
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 0, present: 3, transactionHash: '', nonce: -1 })
+  })
+
+  it('behavior: a foreign call between dry run and block is a revert, after which the contract is asked again', async () => {
+    const w = await payWorld()
+    keep(await w.connect({}, { rebroadcastMs: 60_000 }))
+    await w.pay(...closing([10, 11]))
+    await mineAfter(w, () => rewardAs(w, [1], [10], 2))
+    const row = await w.untilPayment(20, 0, isFinal)
+    expect(row).toMatchObject({ sent: 1, present: 1, eligibleNodes: 2, leftOut: [] })
+    expect(await paidIn(w, 2)).toEqual([1, 2])
+    expect((await w.results()).filter(({ value: { error } }) => error === 'E48')).toHaveLength(1)
+  })
+
+  it('behavior: counts of a day that somebody is closing are not sent, though they were signed', async () => {
+    const w = await payWorld()
+    const first = await w.connect()
+    await w.pay(...counts(10, [10, 11]))
+    await w.untilPayment(10, 0, isSent, { mining: false })
+    await first.close()
+    await w.send('anvil_dropAllTransactions')
+    await rewardAs(w, [1], [10], 2)
+    keep(await w.connect())
+    const row = await w.untilPayment(10, 0, isFinal)
+    expect(row.leftOut).toEqual([{ slotId: 2, counted: 11, onChain: 0, reason: 'DAY_CLOSED' }])
+    expect(row).toMatchObject({ sent: 0, present: 1 })
+    expect(await paidIn(w, 2)).toEqual([1]) // slot 2 would be marked as paid, with nothing to claim
+  })
+
+  it('behavior: a quota that is lowered between chunks pays nobody beyond the number', async () => {
+    const w = await payWorld()
+    const first = await w.connect()
+    await w.pay(...closing([10, 9, 11, 8], 2))
+    await w.untilPayment(20, 0, isSent, { mining: false })
+    await w.until('broadcast', async () => (await w.poolSize()) > 0)
+    await first.close()
+    await w.send('evm_mine')
+    await w.callAs(w.chain.accounts.owner, 'updateDailySnapshotQuota', [w.market, 8])
+    keep(await w.connect())
+    const row = await w.untilPayment(20, 1, isFinal)
+    expect(row.leftOut).toEqual([{ slotId: 4, counted: 8, onChain: 0, reason: 'QUOTA_LOWERED' }])
+    expect(await paidIn(w, 4)).toEqual([1, 3])
+    expect(await numbersOf(w)).toEqual([2, 0]) // the run as it was when the number was fixed
+  })
+
+  it('behavior: a slot that is burned between the freeze and the block is passed over, and told', async () => {
+    const w = await payWorld()
+    keep(await w.connect({}, { rebroadcastMs: 60_000 }))
+    await w.callAs(w.chain.accounts.owner, 'burnNode', [3])
+    await w.pay(...closing([10, 11, 12]))
+    await mineAfter(w, () => w.callAs(w.chain.accounts.owner, 'burnNode', [2]))
+    expect(await w.payment(20, 0)).toMatchObject({ sent: 2, eligibleNodes: 2 })
+    const row = await w.untilPayment(20, 0, isFinal)
+    expect(row.leftOut).toEqual([
+      { slotId: 2, counted: 11, onChain: 0, reason: 'UNAVAILABLE' },
+      { slotId: 3, counted: 12, onChain: 0, reason: 'UNAVAILABLE' },
+    ])
+    expect(await paidIn(w, 3)).toEqual([1])
+    expect(await numbersOf(w)).toEqual([2, 1])
+  })
+
+  it('behavior: a slot that changes hands keeps its pay', async () => {
+    const w = await payWorld()
+    keep(await w.connect())
+    await w.callAs(w.chain.accounts.owner, 'assignSnapshotterToNodeBulkAdmin', [[2], [devAccount(21).address]])
+    await w.pay(...closing([10, 11]))
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 2, leftOut: [] })
+    expect(await paidIn(w, 2)).toEqual([1, 2])
+  })
+
+  it('error: a day of which the contract takes nothing any more is UNPAID, with what is missing', async () => {
+    const w = await payWorld()
+    await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 3])
+    keep(await w.connect())
+    await w.pay(...closing([10, 4]), ...closing([10, 4], 2, { payoutOf: 2, epochId: 40 }))
+    const row = await w.untilPayment(20, 0, ({ paymentState }) => paymentState === 'UNPAID')
+    expect(row).toMatchObject({ error: 'E38', sent: 0, nonce: -1 })
+    expect(row.leftOut.map(({ slotId, reason }) => [slotId, reason])).toEqual([
+      [1, 'DAY_OVER'],
+      [2, 'DAY_OVER'],
+    ])
+    expect(await w.untilPayment(40, 0, isFinal)).toMatchObject({ sent: 2 }) // the day before the contract's
+  })
+
+  it('behavior: an outage over a change of day ends with the day closed, in the order of its payouts', async () => {
+    const w = await payWorld()
+    await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 1])
+    const { line, connect } = switchable()
+    keep(await w.connect({}, {}, { connect }))
+    await w.pay(...counts(5, [4, 5]))
+    await w.untilPayment(5, 0, isSent, { mining: false })
+    line.isCut = true
+    await w.send('anvil_dropAllTransactions')
+    await w.pay(...counts(10, [8, 9]))
+    await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 2])
+    await w.pay(...closing([10, 12]), ...counts(25, [1, 1]).map((one) => ({ ...one, payoutOf: 2 })))
+    await w.until('superseded', async () => (await w.payment(10, 0))?.paymentState === 'SUPERSEDED')
+    line.isCut = false
+    await w.untilPayment(25, 0, isFinal)
+    expect(await w.payment(20, 0)).toMatchObject({ paymentState: 'FINAL', sent: 2, eligibleNodes: 2, leftOut: [] })
+    expect([await countsOf(w, 2), await countsOf(w, 2, 2), await paidIn(w, 2)]).toEqual([
+      [10, 12],
+      [1, 1],
+      [1, 2],
+    ])
+    expect(await callsOf(w)).toBe(3)
+  })
+
+  it('behavior: a signer that is no sequencer waits until it is one', async () => {
+    const w = await payWorld()
+    const change = (allowed: boolean) =>
+      w.callAs(w.chain.accounts.owner, 'updateAddresses', [
+        w.market,
+        1,
+        [w.chain.accounts.sequencer.address],
+        [allowed],
+      ])
+    await change(false)
+    keep(await w.connect())
+    await w.pay(...closing([10]))
+    await w.untilPayment(20, 0, ({ error }) => error === 'E04')
+    await change(true)
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 1, error: '' })
+  })
+
+  it('behavior: a reorganisation takes the call back: it is made again, and pays once', async () => {
+    const w = await payWorld()
+    keep(await w.connect())
+    await w.pay(...closing([10, 11], 1))
+    const { blockNumber } = await w.untilPayment(20, 0, ({ paymentState }) => paymentState === 'MINED')
+    await w.reorganiseFrom(blockNumber)
+    for (const number of [0, 1]) await w.untilPayment(20, number, isFinal)
+    expect(await paidIn(w, 2)).toEqual([1, 2])
+    expect(await numbersOf(w)).toEqual([2, 0])
+  })
+})

@@ -1,0 +1,271 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { answerOf, dayOver, outcomeOf } from '../../../../connectors/evm/anchor-effects/payout-answer.ts'
+import { bitsOf, hasBit, rewardCall } from '../../../../connectors/evm/anchor-effects/payout-call.ts'
+import type { PayoutFacts, SlotFacts } from '../../../../connectors/evm/anchor-effects/payout-facts.ts'
+import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
+import type { LeftOutReason, Payout, PayoutAnswer } from '../../../../schemas/types.ts'
+
+const QUOTA = 10
+
+/** Slots from 1 on, with these counts. */
+const payoutOf = (submissions: readonly number[], purpose: Payout['purpose'] = 'CLOSING'): Payout => ({
+  ...{ payoutOf: 3, epochId: 60, number: 0, purpose, part: 0, parts: 1, closeBlock: 9 },
+  slotIds: submissions.map((_, i) => i + 1),
+  submissions: [...submissions],
+})
+
+const slot = (count = 0, isPaid = false, isAvailable = true): SlotFacts => ({ count, isPaid, isAvailable })
+
+const factsOf = (slots: readonly SlotFacts[], more: Partial<PayoutFacts> = {}): PayoutFacts => ({
+  ...{ day: 4, quota: QUOTA, eligibleNodes: 0, remaining: 0, eligibleOfRun: 0 },
+  slots,
+  ...more,
+})
+
+const inCall = ({ slots }: PayoutAnswer, { slotIds }: Payout): number[] => slotIds.filter((_, at) => hasBit(slots, at))
+const reasons = ({ leftOut }: PayoutAnswer): [number, LeftOutReason][] =>
+  leftOut.map(({ slotId, reason }) => [slotId, reason])
+
+describe('a closing', () => {
+  it('default: the first call carries the number of all available slots of the run at the quota', () => {
+    const payout = payoutOf([10, 9, 12, 3])
+    const facts = factsOf([slot(), slot(), slot(), slot(3)], { eligibleOfRun: 7 })
+    const answer = answerOf(payout, facts, 0)
+    expect([inCall(answer, payout), answer.eligibleNodes, answer.quota]).toEqual([[1, 2, 3], 7, QUOTA])
+    expect([answer.present, answer.leftOut]).toEqual([1, []])
+  })
+
+  it('behavior: a number that the contract has is used, and no more slots than remain', () => {
+    const payout = payoutOf([10, 11, 12, 13])
+    const slots = [slot(10, true), slot(), slot(), slot()]
+    const answer = answerOf(payout, factsOf(slots, { eligibleNodes: 3, remaining: 2 }), QUOTA)
+    expect([inCall(answer, payout), answer.eligibleNodes, answer.present]).toEqual([[2, 3], 3, 1])
+    expect(reasons(answer)).toEqual([[4, 'NONE_REMAINING']])
+  })
+
+  it('behavior: a slot that was paid is never sent again, whatever the count', () => {
+    const payout = payoutOf([10, 11])
+    const slots = [slot(10, true), slot(10, true)]
+    const answer = answerOf(payout, factsOf(slots, { eligibleNodes: 5, remaining: 3 }), 0)
+    expect([inCall(answer, payout), answer.eligibleNodes]).toEqual([[], 0])
+    expect(answer.leftOut).toEqual([{ slotId: 2, counted: 11, onChain: 10, reason: 'PAID_OTHERWISE' }])
+  })
+
+  it('behavior: an unpaid slot at the quota is sent although its count is there', () => {
+    const payout = payoutOf([10])
+    expect(inCall(answerOf(payout, factsOf([slot(10)], { eligibleOfRun: 1 }), 0), payout)).toEqual([1])
+  })
+
+  it('behavior: a count is not lowered, but for a slot that is to be paid', () => {
+    const payout = payoutOf([9, 12])
+    const answer = answerOf(payout, factsOf([slot(20), slot(20)], { eligibleOfRun: 1 }), 0)
+    expect(inCall(answer, payout)).toEqual([2])
+    expect(reasons(answer)).toEqual([[1, 'HIGHER_ON_CHAIN']])
+  })
+
+  it('behavior: a burned slot is left out, with or without pay', () => {
+    const payout = payoutOf([12, 5, 5])
+    const burned = (count: number) => slot(count, false, false)
+    const answer = answerOf(payout, factsOf([burned(0), burned(0), burned(5)]), 0)
+    expect(inCall(answer, payout)).toEqual([])
+    expect([reasons(answer), answer.present]).toEqual([
+      [
+        [1, 'UNAVAILABLE'],
+        [2, 'UNAVAILABLE'],
+      ],
+      1,
+    ])
+  })
+
+  it('behavior: a call that pays nobody carries no number', () => {
+    const answer = answerOf(payoutOf([3]), factsOf([slot()], { eligibleNodes: 4, remaining: 0 }), QUOTA)
+    expect(answer.eligibleNodes).toBe(0)
+  })
+
+  it('behavior: a quota that was lowered since the run has paid lets nobody in', () => {
+    const payout = payoutOf([9, 10])
+    const facts = factsOf([slot(), slot()], { quota: 8, eligibleNodes: 3, remaining: 2 })
+    const answer = answerOf(payout, facts, QUOTA)
+    expect(inCall(answer, payout)).toEqual([2])
+    expect(reasons(answer)).toEqual([[1, 'QUOTA_LOWERED']])
+  })
+
+  it('behavior: a quota that was raised since keeps from pay, and the count is told', () => {
+    const payout = payoutOf([10, 11, 15])
+    const facts = factsOf([slot(), slot(11), slot()], { quota: 12, eligibleNodes: 3, remaining: 3 })
+    const answer = answerOf(payout, facts, QUOTA)
+    expect([inCall(answer, payout), answer.eligibleNodes]).toEqual([[1, 3], 3])
+    expect(reasons(answer)).toEqual([
+      [1, 'QUOTA_RAISED'],
+      [2, 'QUOTA_RAISED'],
+    ])
+  })
+
+  it('behavior: while the contract has no number the quota is that of now, whatever the run was held to', () => {
+    const payout = payoutOf([9])
+    const answer = answerOf(payout, factsOf([slot()], { quota: 8, eligibleOfRun: 1 }), QUOTA)
+    expect([inCall(answer, payout), answer.eligibleNodes, answer.quota]).toEqual([[1], 1, 8])
+  })
+})
+
+describe('counts', () => {
+  it('default: slots with a lower count than ours, without a number', () => {
+    const payout = payoutOf([4, 5, 6, 7], 'COUNTS')
+    const answer = answerOf(payout, factsOf([slot(3), slot(5), slot(8), slot(0, false, false)]), 0)
+    expect([inCall(answer, payout), answer.eligibleNodes, answer.present]).toEqual([[1], 0, 1])
+    expect(reasons(answer)).toEqual([
+      [3, 'HIGHER_ON_CHAIN'],
+      [4, 'UNAVAILABLE'],
+    ])
+  })
+
+  it('behavior: nothing once the day is being closed', () => {
+    const payout = payoutOf([4, 5], 'COUNTS')
+    const answer = answerOf(payout, factsOf([slot(3), slot(5)], { eligibleNodes: 1, remaining: 1 }), 0)
+    expect(inCall(answer, payout)).toEqual([])
+    expect(reasons(answer)).toEqual([[1, 'DAY_CLOSED']])
+  })
+})
+
+describe('what became of it', () => {
+  it('default: nothing to tell when the contract has what was sent', () => {
+    const payout = payoutOf([10, 4])
+    const sent = { slots: bitsOf([true, true]), eligibleNodes: 1, quota: QUOTA }
+    const facts = factsOf([slot(10, true), slot(4)], { eligibleNodes: 1 })
+    expect(outcomeOf(payout, sent, facts).leftOut).toEqual([])
+  })
+
+  it('behavior: slots of the call that the contract passed over, or did not pay', () => {
+    const payout = payoutOf([12, 13, 11, 4, 5])
+    const sent = { slots: bitsOf([true, true, true, true, false]), eligibleNodes: 3, quota: QUOTA }
+    const slots = [slot(0, false, false), slot(13, true), slot(11), slot(9), slot(0)]
+    expect(reasons(outcomeOf(payout, sent, factsOf(slots, { quota: 12, eligibleNodes: 3 })))).toEqual([
+      [1, 'UNAVAILABLE'],
+      [3, 'QUOTA_RAISED'],
+      [4, 'HIGHER_ON_CHAIN'],
+    ])
+  })
+
+  it('behavior: of a day that is over it is told what was not sent or not paid', () => {
+    const answer = dayOver(payoutOf([12, 13, 4, 5]), factsOf([slot(12), slot(13, true), slot(4), slot(0)]))
+    expect([answer.present, answer.eligibleNodes, answer.slots.length]).toEqual([2, 0, 0])
+    expect(reasons(answer)).toEqual([
+      [1, 'DAY_OVER'],
+      [4, 'DAY_OVER'],
+    ])
+  })
+})
+
+it('behavior: the call has the slots of the answer, and no others', () => {
+  const market = `0x${'aa'.repeat(20)}`
+  const payout = payoutOf([10, 11, 12, 13, 14, 15, 16, 17, 18])
+  const flags = payout.slotIds.map((slotId) => slotId % 4 === 1)
+  const { data, whyNot } = rewardCall(
+    { dataMarket: market },
+    { slots: bitsOf(flags), eligibleNodes: 2 },
+    payout,
+    `0x${'bb'.repeat(20)}`,
+  )
+  const [, slotIds, submissions, day, eligibleNodes] = protocolStateInterface.decodeFunctionData('updateRewards', data)
+  expect([[...slotIds], [...submissions], day, eligibleNodes]).toEqual([[1n, 5n, 9n], [10n, 14n, 18n], 3n, 2n])
+  expect(whyNot).toBeUndefined()
+})
+
+/** The contract, as its source has it. */
+function createContract(start: PayoutFacts, day: { quota: number }) {
+  const counts = start.slots.map(({ count }) => count)
+  const paid = start.slots.map(({ isPaid }) => isPaid)
+  let { eligibleNodes, remaining } = start
+  return {
+    facts: (run: readonly Payout[], slots: readonly number[]): PayoutFacts => ({
+      ...{ day: 4, quota: day.quota, eligibleNodes, remaining },
+      slots: slots.map((id) => slot(counts[id - 1], paid[id - 1], start.slots[id - 1]!.isAvailable)),
+      eligibleOfRun:
+        eligibleNodes > 0
+          ? 0
+          : run
+              .flatMap(({ slotIds, submissions }) => slotIds.filter((_, at) => submissions[at]! >= day.quota))
+              .filter((id) => start.slots[id - 1]!.isAvailable).length,
+    }),
+    call(payout: Payout, answer: PayoutAnswer): void {
+      if (answer.eligibleNodes > 0) {
+        if (eligibleNodes === 0) remaining = eligibleNodes = answer.eligibleNodes
+        else if (remaining === 0) throw new Error('E47')
+      }
+      for (const [at, slotId] of payout.slotIds.entries()) {
+        if (!hasBit(answer.slots, at) || !start.slots[slotId - 1]!.isAvailable) continue
+        if (paid[slotId - 1]) throw new Error('E48')
+        counts[slotId - 1] = payout.submissions[at]!
+        if (counts[slotId - 1]! < day.quota || eligibleNodes === 0) continue
+        if (answer.eligibleNodes === 0) throw new Error('marked as paid, and paid nothing')
+        if (--remaining < 0) throw new Error('Panic 0x11')
+        paid[slotId - 1] = true
+      }
+    },
+    paid,
+    counts,
+    numbers: () => ({ eligibleNodes, remaining }),
+  }
+}
+
+it('behavior: no run meets E47, E48 or an underflow, whatever others did before, and whatever the quota becomes', () => {
+  const aSlot = fc.record({ count: fc.nat(14), isPaid: fc.boolean(), isAvailable: fc.boolean(), ours: fc.nat(14) })
+  fc.assert(
+    fc.property(
+      fc.array(aSlot, { minLength: 1, maxLength: 12 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.nat(6),
+      fc.array(fc.integer({ min: 1, max: 14 }), { minLength: 1, maxLength: 8 }),
+      (slots, perPayout, foreign, quotas) => {
+        const day = { quota: quotas[0]! }
+        const isForeign = foreign > 0
+        const start = factsOf(
+          slots.map(({ count, isPaid, isAvailable }) => slot(count, isForeign && isPaid, isAvailable)),
+          { eligibleNodes: isForeign ? foreign + slots.length : 0, remaining: isForeign ? foreign - 1 : 0 },
+        )
+        const contract = createContract(start, day)
+        const all = payoutOf(slots.map(({ ours }) => ours))
+        const run = Array.from({ length: Math.ceil(slots.length / perPayout) }, (_, part): Payout => {
+          const [from, to] = [part * perPayout, (part + 1) * perPayout]
+          return { ...all, slotIds: all.slotIds.slice(from, to), submissions: all.submissions.slice(from, to), part }
+        })
+        let heldTo = 0
+        for (const [part, payout] of run.entries()) {
+          day.quota = quotas[part % quotas.length]!
+          const answer = answerOf(payout, contract.facts(run, payout.slotIds), heldTo)
+          contract.call(payout, answer)
+          if (answer.eligibleNodes > 0) heldTo = answer.quota
+        }
+        for (const payout of run) contract.call(payout, answerOf(payout, contract.facts(run, payout.slotIds), heldTo)) // as after a crash
+      },
+    ),
+    { numRuns: 3_000 },
+  )
+})
+
+it('behavior: with one quota and nobody else all who have reached it are paid, and none remains', () => {
+  const aSlot = fc.record({ isAvailable: fc.boolean(), ours: fc.nat(14) })
+  fc.assert(
+    fc.property(
+      fc.array(aSlot, { minLength: 1, maxLength: 12 }),
+      fc.integer({ min: 1, max: 5 }),
+      (slots, perPayout) => {
+        const start = factsOf(slots.map(({ isAvailable }) => slot(0, false, isAvailable)))
+        const contract = createContract(start, { quota: QUOTA })
+        const all = payoutOf(slots.map(({ ours }) => ours))
+        const run = Array.from({ length: Math.ceil(slots.length / perPayout) }, (_, part): Payout => {
+          const [from, to] = [part * perPayout, (part + 1) * perPayout]
+          return { ...all, slotIds: all.slotIds.slice(from, to), submissions: all.submissions.slice(from, to), part }
+        })
+        for (const payout of run) contract.call(payout, answerOf(payout, contract.facts(run, payout.slotIds), QUOTA))
+        expect(contract.paid).toEqual(slots.map(({ ours, isAvailable }) => isAvailable && ours >= QUOTA))
+        expect(contract.counts).toEqual(slots.map(({ ours, isAvailable }) => (isAvailable ? ours : 0)))
+        expect(contract.numbers().remaining).toBe(0)
+        for (const payout of run)
+          expect(inCall(answerOf(payout, contract.facts(run, payout.slotIds), QUOTA), payout)).toEqual([])
+      },
+    ),
+    { numRuns: 500 },
+  )
+})

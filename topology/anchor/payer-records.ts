@@ -1,0 +1,74 @@
+/** What the payer begins with, and what it says of a payout. */
+import { payoutNumberOf } from '../../schemas/anchor-keys.ts'
+import type { AnchorKey, AnchorProgress, Payment, PaymentKey, Payout, PayoutAnswer } from '../../schemas/types.ts'
+import { changedRow, newProgress } from './anchor-records.ts'
+
+/** Scopes of payouts lie beside those of epochs, which are dropped when their batches are done. */
+export const payoutScope = ({ dataMarket, epochId }: AnchorKey): string => `${payoutScopes(dataMarket)}${epochId}`
+
+/** What all of a market begin with. */
+export const payoutScopes = (dataMarket: string): string => `payouts/${dataMarket}/`
+
+/** @param firstOffset of the run, in `payouts` */
+export function newPayout(
+  key: AnchorKey,
+  { payoutOf: day, purpose, part, parts, slotIds }: Payout,
+  offset: number,
+  firstOffset: number,
+): AnchorProgress {
+  const held = { quota: 0, afterBlock: -1, afterHash: '', answer: null }
+  const payout = { day, purpose, part, parts, slots: slotIds.length, firstOffset, ...held }
+  return { ...newProgress(key), call: 'REWARD', batchOffset: offset, payout }
+}
+
+export const paymentKey = ({ key, payout }: AnchorProgress): PaymentKey => ({
+  dataMarket: key.dataMarket,
+  day: payout!.day,
+  epochId: key.epochId,
+  number: payoutNumberOf(key),
+})
+
+/** What `payments` is told of a step. */
+export function newPayments(before: AnchorProgress | undefined, after: AnchorProgress): Payment[] {
+  const row = changedRow(before, after, paymentOf)
+  if (!row) return []
+  return before && after.reorgs > before.reorgs ? [{ ...row, paymentState: 'REORGED' }, row] : [row]
+}
+
+const NO_ANSWER: PayoutAnswer = { slots: Buffer.alloc(0), eligibleNodes: 0, quota: 0, present: 0, leftOut: [] }
+
+function paymentOf(at: AnchorProgress): Payment {
+  const { batchOffset: payoutOffset, nonce, attempt: attempts, transactionHash, blockNumber, blockHash } = at
+  const { purpose, part, parts, slots, quota: heldTo, answer } = at.payout!
+  const { present, leftOut, eligibleNodes, quota: asked, slots: bits } = answer ?? NO_ANSWER
+  const quota = eligibleNodes > 0 ? asked : heldTo
+  const counts = { slots, sent: bitsIn(bits), present, leftOut, eligibleNodes, quota }
+  const where = { nonce, attempts, transactionHash, blockNumber, blockHash }
+  const about = { purpose, payoutOffset, part, parts }
+  return { paymentState: stateOf(at), ...about, ...counts, ...where, error: at.error, reorgs: at.reorgs }
+}
+
+function stateOf({ phase, rawTransactions }: AnchorProgress): Payment['paymentState'] {
+  switch (phase) {
+    case 'QUEUED':
+      return 'READY'
+    case 'SIGNING':
+    case 'SENDING':
+      return rawTransactions.length === 0 ? 'READY' : 'SENT'
+    case 'MINED':
+    case 'FINAL':
+      return phase
+    case 'LATE':
+      return 'SUPERSEDED'
+    case 'FAILED':
+      return 'UNPAID'
+    default:
+      return 'PLANNED'
+  }
+}
+
+function bitsIn(bytes: Uint8Array): number {
+  let count = 0
+  for (const byte of bytes) for (let rest = byte; rest > 0; rest >>= 1) count += rest & 1
+  return count
+}

@@ -1,0 +1,109 @@
+/**
+ * The life of one payout as a table: (phase, outcome) → what it is next. What needs another dry run becomes WAITING: whose turn
+ * it is, payer.ts says. Pure.
+ */
+import type { AnchorOutcome, AnchorPhase, AnchorProgress, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
+import type { AnchorRules } from '../anchor-rules.ts'
+import {
+  backAtNothing,
+  fill,
+  intend,
+  mined,
+  NOT_SEQUENCER,
+  OUT_OF_GAS,
+  ready,
+  reorged,
+  sentAgain,
+  settled,
+  settledIn,
+  signed,
+  stuck,
+  type Transition,
+  withoutNonce,
+} from './anchor-transitions.ts'
+
+/** Neither the day of the contract nor the one before: nothing of it can be paid any more. */
+const DAY_OVER = 'E38'
+
+const withAnswer = (at: AnchorProgress, answer: AnchorResult['payout']): AnchorProgress => ({
+  ...at,
+  payout: { ...at.payout!, answer },
+})
+
+const waiting = (at: AnchorProgress, error: string): AnchorProgress => ({
+  ...intend(withAnswer(withoutNonce(at), null), 'DONE'),
+  phase: 'WAITING',
+  error,
+})
+
+/** It has no end but the day's: whatever fails is tried again, ever more slowly. */
+const again: Transition = (at, { error }) => ({ ...waiting(at, error), retries: at.retries + 1 })
+
+const prepared: Transition = (at, result, rules) => withAnswer(ready(at, result, rules), result.payout)
+
+const nothingToSend: Transition = (at, { payout }) => ({
+  ...intend(withAnswer(at, payout), 'DONE'),
+  phase: 'FINAL',
+  error: '',
+})
+
+const refused: Transition = (at, result, rules) =>
+  result.error === DAY_OVER
+    ? { ...intend(withAnswer(at, result.payout), 'DONE'), phase: 'FAILED', error: DAY_OVER }
+    : again(at, result, rules)
+
+const inBlock: Transition = (at, result, rules) => ({ ...mined(at, result, rules), retries: 0 })
+
+/** The connector has looked what became of each slot, if the state of that block was still to be had. */
+const final: Transition = (at, result) => {
+  const { answer } = at.payout!
+  const next = settledIn(answer ? withAnswer(at, withLost(answer, result.payout?.leftOut ?? [])) : at, result)
+  return { ...intend(next, 'KEEP'), phase: 'FINAL', error: '' }
+}
+
+function withLost(answer: PayoutAnswer, lost: PayoutAnswer['leftOut']): PayoutAnswer {
+  const told = new Set(answer.leftOut.map(({ slotId }) => slotId))
+  const leftOut = [...answer.leftOut, ...lost.filter(({ slotId }) => !told.has(slotId))]
+  return { ...answer, leftOut: leftOut.sort((a, b) => a.slotId - b.slotId) }
+}
+
+/** The nonce is used up, but not by the call: what the contract has by now is asked anew. */
+const replan: Transition = (at, result, rules) => {
+  const next = again(at, { ...result, error: result.error || at.error }, rules)
+  return result.error === OUT_OF_GAS ? { ...next, quote: { ...next.quote, gasLimit: at.quote.gasLimit } } : next
+}
+
+const nonceTaken: Transition = (at) => waiting(at, 'the nonce was used by another transaction of the signer')
+
+/** The chain went back behind it: the same again, with the same nonce, unless the call cannot be made now. */
+const takenBack: Transition = (at, { error }) => {
+  const back = { ...backAtNothing(at), reorgs: at.reorgs + 1 }
+  return at.nonce >= 0 && error === '' ? sentAgain(back) : waiting(back, error)
+}
+
+const asked = { READY: prepared, ALREADY_ANCHORED: nothingToSend, REVERTED: refused, FAILED: again }
+const sent = {
+  ...{ MINED: inBlock, FINAL: final, FILLED: replan, REVERTED: replan, NONCE_TAKEN: nonceTaken },
+  ...{ STUCK: stuck, REJECTED: fill, FAILED: fill },
+}
+
+const TRANSITIONS: { readonly [P in AnchorPhase]?: { readonly [O in AnchorOutcome]?: Transition } } = {
+  PREPARING: asked,
+  QUEUED: asked, // a connector that started again repeats the dry run
+  SIGNING: { SIGNED: signed, FAILED: fill },
+  SENDING: sent,
+  MINED: { ...sent, REORGED: reorged },
+  FINAL: { SETTLED: settled, REORGED: takenBack },
+}
+
+/** The progress after a result; the same object when the result is stale, repeated, or means nothing in this phase. */
+export function applyPayoutResult(at: AnchorProgress, result: AnchorResult, rules: AnchorRules): AnchorProgress {
+  if (result.attempt !== at.attempt || result.step !== at.step) return at
+  return TRANSITIONS[at.phase]?.[result.outcome]?.(at, result, rules) ?? at
+}
+
+/** How long the next dry run waits after what went wrong. */
+export function pauseBefore({ error, retries }: AnchorProgress, rules: AnchorRules): number {
+  if (error === NOT_SEQUENCER) return rules.notSequencerDelayMs
+  return retries === 0 ? 0 : Math.min(rules.retryDelayMs * 2 ** (retries - 1), rules.retryDelayMsMax)
+}
