@@ -1,4 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import type * as Snappy from 'snappy'
 import { maskedCrc } from './block-log.ts'
 import { VarintReader } from './varint.ts'
 
@@ -10,6 +12,8 @@ const TRAILER_BYTES = 5
 const CRC_BYTES = 4
 /** A number of four bytes behind the entries of a block says how many more of them stand before it. */
 const RESTART_BYTES = 4
+/** The first byte behind a block. We compress none; LevelDB's repair does. */
+const COMPRESSED = 1
 const SUFFIX_BYTES = 8
 const PUT = 1
 
@@ -29,8 +33,7 @@ export async function faultOfTable(file: FileHandle, size: number, depth: TableD
   try {
     await blockOf(file, size, 'its list of filters', handles)
     const index = await blockOf(file, size, 'its index', handles)
-    if (depth === 'blocks')
-      for (const { value } of entriesOf(index)) await blockOf(file, size, 'a block', reader(value))
+    if (depth === 'blocks') for (const { value } of entriesOf(index)) await checkBlock(file, size, reader(value))
   } catch (error) {
     if (error instanceof TableFault) return error.message
     if (error instanceof RangeError) return 'its end cannot be read'
@@ -43,16 +46,26 @@ class TableFault extends Error {}
 
 /** The block that a handle names. @throws TableFault when it is damaged */
 async function blockOf(file: FileHandle, size: number, what: string, handle: VarintReader): Promise<Buffer> {
-  const { offset, rows, isSound } = await readBlock(file, size, what, handle)
+  const { offset, rows, isSound, isCompressed } = await readBlock(file, size, what, handle)
   if (!isSound) throw new TableFault(`${what} is damaged, at byte ${offset}`)
-  return rows
+  return isCompressed ? unpacked(rows) : rows
+}
+
+async function checkBlock(file: FileHandle, size: number, handle: VarintReader): Promise<void> {
+  const { offset, isSound } = await readBlock(file, size, 'a block', handle)
+  if (!isSound) throw new TableFault(`a block is damaged, at byte ${offset}`)
 }
 
 interface Block {
   readonly offset: number
   readonly rows: Buffer
   readonly isSound: boolean
+  readonly isCompressed: boolean
 }
+
+/** Its checksum is right: these are the bytes that LevelDB wrote. A native module, loaded when it is needed. */
+const unpacked = (bytes: Buffer): Buffer =>
+  (createRequire(import.meta.url)('snappy') as typeof Snappy).uncompressSync(bytes, { asBuffer: true }) as Buffer
 
 /** @throws TableFault when it cannot be in the file @throws RangeError when the handle cannot be read */
 async function readBlock(file: FileHandle, size: number, what: string, handle: VarintReader): Promise<Block> {
@@ -60,7 +73,7 @@ async function readBlock(file: FileHandle, size: number, what: string, handle: V
   if (offset + length + TRAILER_BYTES > size - FOOTER_BYTES) throw new TableFault(`${what} lies outside of it`)
   const bytes = await readAt(file, offset, length + TRAILER_BYTES)
   const isSound = maskedCrc(bytes.subarray(0, length + 1)) === bytes.readUInt32LE(length + 1)
-  return { offset, rows: bytes.subarray(0, length), isSound }
+  return { offset, rows: bytes.subarray(0, length), isSound, isCompressed: bytes[length] === COMPRESSED }
 }
 
 /**
@@ -88,8 +101,8 @@ export async function soundPart(file: FileHandle, size: number): Promise<Buffer 
   }
   const sound: Entry[] = []
   for (const { key, value } of entriesOf(index)) {
-    const { rows, isSound } = await readBlock(file, size, 'a block', reader(value))
-    const entries = isSound ? undefined : legible(rows, sound.at(-1)?.key, key)
+    const { rows, isSound, isCompressed } = await readBlock(file, size, 'a block', reader(value))
+    const entries = isSound ? undefined : isCompressed ? [] : legible(rows, sound.at(-1)?.key, key)
     if (entries?.length !== 0) sound.push({ key, value: entries ? put(entries) : value })
   }
   if (sound.length === 0) return undefined
