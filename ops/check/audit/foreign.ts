@@ -16,6 +16,11 @@ export const NAMED_ALONE = [
   'intakeReports',
   'validated',
   'admitted',
+  'tallies',
+  'slotDays',
+  'days',
+  'payouts',
+  'payments',
   'anchorIntents',
 ] as const satisfies readonly (keyof Topics)[]
 

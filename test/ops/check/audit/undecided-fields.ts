@@ -2,6 +2,7 @@
 export const NOT_READ: Readonly<Record<string, string>> = {
   validated: 'on the way from one stage to the next; what comes of it is recomputed',
   admitted: 'on the way from one stage to the next; what comes of it is recomputed',
+  tallies: 'on the way from one stage to the next; slot-days come of it',
   anchorIntents: 'what the connector is asked to do; gone when it is done',
 }
 
