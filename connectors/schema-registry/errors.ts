@@ -1,6 +1,8 @@
 export type SchemaRegistryErrorCode =
-  /** The registry's file is there and is no registry. */
-  | 'CORRUPT'
+  /** The registry's file is there and is no registry, or not the one that was written; and so its copy. */
+  | 'REGISTRY_CORRUPT'
+  /** The registry's file and its copy are gone, though records were written. */
+  | 'REGISTRY_MISSING'
   /** The registry's file cannot be read or written. */
   | 'IO_ERROR'
   /** No answer in time, a cut connection, or the server's own fault. */

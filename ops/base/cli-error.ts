@@ -60,6 +60,8 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOSPC: NO_SPACE,
   EROFS: NOT_WRITABLE,
   EACCES: NOT_WRITABLE,
+  REGISTRY_CORRUPT: 'Restore schemas.json or schemas.copy.json of the directory from a copy of it.',
+  REGISTRY_MISSING: 'Restore schemas.json or schemas.copy.json of the directory from a copy of it.',
   REGISTRY_UNREACHABLE: 'Start the schema registry, or check its address.',
   NOT_A_REGISTRY:
     'Give the base of Confluent’s interface: http://host:8081, of Apicurio http://host:8080/apis/ccompat/v7.',

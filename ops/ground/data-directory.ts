@@ -109,7 +109,7 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
   const paths = directoryPaths(dataDir)
   const log = await openEmbeddedLog({ directory: paths.log, mustExist: true })
   try {
-    const { topics } = await openRecords(dataDir, settings.topicOptions)
+    const { topics } = await openRecords(dataDir, settings.topicOptions, false)
     return { ...settings, log, topics, close: () => log.close() }
   } catch (error) {
     await log.close()
@@ -137,13 +137,20 @@ export async function openLog(dataDir: string): Promise<Log> {
 
 /** What a sequencer stands on, on its open log. Keeps the settings; throws CliError when the log was made with others. */
 export async function groundOf(dataDir: string, log: Log, settings: DirectorySettings): Promise<Ground> {
+  const isNew = !refuseOtherSettings(dataDir, settings)
+  // Settings come last: where they are, a log and a registry must be.
+  const records = await openRecords(dataDir, settings.topicOptions, isNew)
   keepSettings(dataDir, settings)
-  return { log, ...(await openRecords(dataDir, settings.topicOptions)) }
+  return { log, ...records }
 }
 
 /** Topics and stores with the schema ids of this directory. */
-async function openRecords(dataDir: string, options: TopicOptions): Promise<{ topics: Topics; stores: Stores }> {
-  const codec = await createCodec(await openFileRegistry(directoryPaths(dataDir).registry), options.prefix)
+async function openRecords(
+  dataDir: string,
+  options: TopicOptions,
+  isNew: boolean,
+): Promise<{ topics: Topics; stores: Stores }> {
+  const codec = await createCodec(await openFileRegistry(directoryPaths(dataDir).registry, !isNew), options.prefix)
   return { topics: sequencerTopics(codec, options), stores: sequencerStores(codec) }
 }
 
@@ -173,7 +180,8 @@ export function readSettings(dataDir: string): DirectorySettings | undefined {
  * Keeps the settings with the log. The node's address may change; partitions, chain and contract may not, since the log
  * was written for them.
  */
-function keepSettings(dataDir: string, settings: DirectorySettings): void {
+/** @returns the settings that it was made with, if it was @throws CliError when they differ */
+function refuseOtherSettings(dataDir: string, settings: DirectorySettings): DirectorySettings | undefined {
   const before = readSettings(dataDir)
   const different = before ? differences(before, settings) : []
   if (different.length > 0)
@@ -181,6 +189,10 @@ function keepSettings(dataDir: string, settings: DirectorySettings): void {
       [`${dataDir} was made with other settings:`, ...different.map((one) => `       ${one}`)],
       'Start with the same options, or give --data-dir a new directory.',
     )
+  return before
+}
+
+function keepSettings(dataDir: string, settings: DirectorySettings): void {
   const { settings: path } = directoryPaths(dataDir)
   writeFileSync(`${path}.new`, `${JSON.stringify(settings, null, 2)}\n`)
   renameSync(`${path}.new`, path)

@@ -1,7 +1,7 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { openFileRegistry } from '../../../connectors/schema-registry/file.ts'
+import { copyOf, openFileRegistry } from '../../../connectors/schema-registry/file.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
 import { newFolder } from '../../folder.ts'
@@ -43,7 +43,7 @@ test('behavior: a registration is in the file when it resolves; nothing is left 
   const registry = await openFileRegistry(path)
   await registry.register('a', record('x'))
   expect(JSON.parse(await readFile(path, 'utf8')).subjects).toEqual({ a: [1] })
-  expect(await readdir(join(path, '..'))).toEqual(['registry.json'])
+  expect(await readdir(join(path, '..'))).toEqual(['registry.copy.json', 'registry.json'])
 })
 
 test('behavior: registrations at the same time all become durable', async () => {
@@ -76,14 +76,54 @@ test.each([
   ['another shape', '[]'],
   ['another format', '{"format":2,"schemas":[],"subjects":{}}'],
   ['an id without a schema', '{"format":1,"schemas":[],"subjects":{"a":[1]}}'],
-])('error: a damaged file (%s) is CORRUPT and is named', async (_name, text) => {
+])('error: a damaged file (%s) is refused and is named', async (_name, text) => {
   const damaged = join(newFolder(), 'registry.json')
   await writeFile(damaged, text)
   await expect(openFileRegistry(damaged)).rejects.toMatchObject({
-    code: 'CORRUPT',
+    code: 'REGISTRY_CORRUPT',
     retriable: false,
     message: expect.stringContaining(damaged),
   })
+})
+
+test.each(['file', 'copy'])(
+  'behavior: of a %s that is gone or damaged the other one takes the place',
+  async (which) => {
+    await (await openFileRegistry(path)).register('a', record('x'))
+    const [lost, left] = which === 'file' ? [path, copyOf(path)] : [copyOf(path), path]
+    const whole = await readFile(left, 'utf8')
+    for (const damage of [
+      () => rm(lost),
+      () => writeFile(lost, whole.replace('"x"', '"y"')),
+      () => writeFile(lost, '{'),
+    ]) {
+      await damage()
+      expect(await (await openFileRegistry(path, true)).schemaOf(1)).toEqual(record('x'))
+      expect(await readFile(lost, 'utf8')).toBe(whole)
+    }
+  },
+)
+
+test('error: where both are gone, and records were written by its ids, nothing is made', async () => {
+  await (await openFileRegistry(path)).register('a', record('x'))
+  await Promise.all([rm(path), rm(copyOf(path))])
+  await expect(openFileRegistry(path, true)).rejects.toMatchObject({ code: 'REGISTRY_MISSING' })
+  expect(await readdir(join(path, '..'))).toEqual([])
+})
+
+test('error: a changed letter in both is refused', async () => {
+  await (await openFileRegistry(path)).register('a', record('x'))
+  for (const one of [path, copyOf(path)]) await writeFile(one, (await readFile(one, 'utf8')).replace('"x"', '"y"'))
+  await expect(openFileRegistry(path)).rejects.toThrow('its checksum differs from what it holds')
+})
+
+test('behavior: a file of an older version, without checksum and copy, gets both', async () => {
+  await (await openFileRegistry(path)).register('a', record('x'))
+  const whole = await readFile(path, 'utf8')
+  await writeFile(path, JSON.stringify({ ...JSON.parse(whole), sum: undefined }))
+  await rm(copyOf(path))
+  await openFileRegistry(path, true)
+  expect([await readFile(path, 'utf8'), await readFile(copyOf(path), 'utf8')]).toEqual([whole, whole])
 })
 
 test('error: an unknown id', async () => {
