@@ -218,14 +218,29 @@ export class Collector {
   }
 
   private queueSubmission({ submission, peer, bytes }: Arrived): void {
-    this.options.counts.taken++
+    const { counts, drop, queue } = this.options
+    let record: OutgoingRecord
+    try {
+      record = this.recordOf(submission)
+    } catch (error) {
+      // Whatever it holds that no record can: it must end neither this process nor the votes of others.
+      drop(bytes, peer)
+      counts.malformed++
+      const message = `not to be written: ${(error as Error).message}`
+      this.queueLetter({ reason: 'MALFORMED', message, evidence: Buffer.alloc(0) }, peer, this.options.clock.now())
+      return
+    }
+    counts.taken++
+    queue(record, bytes, peer)
+  }
+
+  private recordOf(submission: Submission): OutgoingRecord {
     const { submissions } = this.options.topics
     const { epochId, projectId } = submission
     const key = submissions.key.encode({ dataMarket: submission.dataMarket.toLowerCase(), epochId, projectId })
     const value = submissions.value.encode(submission)
     const partition = partitionFor(key, submissions.partitions)
-    const record = { topic: submissions.name, partition, timestamp: submission.receivedAt, key, value }
-    this.options.queue(record, bytes, peer)
+    return { topic: submissions.name, partition, timestamp: submission.receivedAt, key, value }
   }
 
   /** Kept within the rates; beyond them only counted. */

@@ -4,6 +4,7 @@
  * clock happens to be decides nothing: however late its ticks are, an owner has room for the epochs of that time.
  */
 import type { EpochTick, StoredHead } from '../../schemas/types.ts'
+import { TIMESTAMP_MAX_MS } from '../../streams/read-record.ts'
 import type { MarketRules } from '../rules.ts'
 
 /** As long as the log keeps submissions: an intake's clock that is further ahead is wrong. */
@@ -17,7 +18,8 @@ type Early = Pick<MarketRules, 'epochsAhead' | 'epochSecondsMin' | 'epochsWaitin
  */
 export function arrivalOf(receivedAt: number, head: StoredHead | undefined): number {
   if (!head) return receivedAt
-  const blockMs = head.timestamp * 1000
+  // A log may hold a block with any number for its time: it must remain one of records.
+  const blockMs = Math.min(head.timestamp * 1000, TIMESTAMP_MAX_MS)
   return Math.min(Math.max(receivedAt, blockMs), blockMs + BEHIND_MS_MAX)
 }
 

@@ -12,6 +12,7 @@ import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { blockAt, blockNumber } from '../nodes/node-answers.ts'
 import { type BlockFacts, type ChainState, type EpochRelease, type Head, UNKNOWN_HASH } from './chain-state.ts'
+import { checkTimes, headersOf } from './linked-headers.ts'
 import { marketDayOf } from './market-day.ts'
 import { registryOf } from './registry-check.ts'
 import { type CheckedReleases, checkReleases, type EpochCounts } from './release-check.ts'
@@ -27,6 +28,8 @@ export interface ReadOptions {
   readonly depth: number
   /** Blocks in one step, at most. */
   readonly rangeBlocks: number
+  /** Ms since 1970, by our own clock. */
+  readonly now: number
   /** First block ever; absent = the newest one at the depth. */
   readonly startBlock?: number | undefined
   readonly contractBlock: ContractBlockSource
@@ -106,6 +109,7 @@ export async function nextStep(
   if (last < first) return { kind: 'idle', head }
   const headers = await headersOf(ask, first, Math.min(last, first + options.rangeBlocks - 1), contractBlock)
   if (isKnown && headers[0]!.parentHash !== newest.hash) return reorg(ask, chain, head, options)
+  checkTimes(headers, newest, options.now)
   return readBlocks(ask, chain, { head, headers }, options, anyState)
 }
 
@@ -167,23 +171,6 @@ async function readBlocks(
         firstLooks.note(header, events[i]!, !anyState, addresses, last - 2 * secondLookBlocks - options.rangeBlocks)
     },
   }
-}
-
-/** Linked headers from `first` on; they end before the first that the node does not have. */
-async function headersOf(ask: Ask, first: number, last: number, source: ContractBlockSource): Promise<BlockHeader[]> {
-  const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i)
-  const answers = await Promise.all(numbers.map((number) => headerAt(ask, number, source)))
-  const missing = answers.indexOf(undefined)
-  const headers = answers.slice(0, missing < 0 ? answers.length : missing) as BlockHeader[]
-  if (headers.length === 0) {
-    throw new EvmError('BLOCK_MISSING', `the node has no block ${first} below its own head`, { retriable: true })
-  }
-  for (const [i, header] of headers.entries()) {
-    const parent = headers[i - 1]
-    if (parent && header.parentHash !== parent.hash)
-      throw inconsistent(`block ${header.number} does not follow its parent`)
-  }
-  return headers
 }
 
 type BlockHash = Pick<BlockHeader, 'hash'>

@@ -27,6 +27,7 @@ import { createMarketSwitches } from './market-switches.ts'
 import { LogsIncomplete } from './release-check.ts'
 import { FirstLooks } from './second-look.ts'
 import { followSlots, readAllSlots, readSlots, slotReading, slotsGone } from './slots.ts'
+import { tellOfStep } from './step-told.ts'
 
 const BACKOFF_MS_FIRST = 200
 
@@ -178,6 +179,7 @@ async function readStep(session: ClockSession, context: Context): Promise<{ step
     const { counts } = context.facts?.hash === session.chain.heads.at(-1)?.hash ? { ...context.facts } : {}
     const options: ReadOptions = {
       ...settings,
+      now: context.ports.clock.now(),
       follows: (dataMarket, epochId) => session.markets.follows(dataMarket, epochId),
       served: session.markets.served(),
       firstLooks,
@@ -241,7 +243,7 @@ async function goOn(session: ClockSession, step: BlocksStep, context: Context): 
   await session.writeTicks(ticks, { slotsReadAt: readAt, registry, genesis }, news)
   step.remember()
   context.facts = { ...facts, hash: last.hash }
-  tell(step, rows.length, ticks, settings)
+  tellOfStep(step, rows.length, ticks, settings.observer)
 }
 
 /** What the step changes in the table of slots. @returns with it the block of the newest full reading */
@@ -284,17 +286,4 @@ function ticksOfStep(session: ClockSession, { blocks, contractBlockOf, late }: B
     for (const tick of ofBlock) ticks.push(tick)
   }
   return { ticks, news }
-}
-
-function tell(step: BlocksStep, rows: number, ticks: readonly EpochTick[], { observer }: Context['settings']): void {
-  if (rows > 0) observer?.slotsChanged?.(rows)
-  for (const kind of ['HEAD', 'OPEN', 'CLOSE'] as const) {
-    const count = ticks.filter((tick) => tick.kind === kind).length
-    if (count > 0) observer?.wrote?.(kind, count)
-  }
-  for (const { kind, dataMarket, epochId, skippedFrom } of ticks)
-    if (kind === 'OPEN' && skippedFrom > 0) observer?.epochsSkipped?.(dataMarket, skippedFrom, epochId - 1)
-  for (const { block, releases, slotIds, isKnown } of step.late)
-    if (isKnown) observer?.foundLate?.(block.number, releases.length, slotIds.length)
-  if (step.registryChanged) observer?.registryChanged?.(step.facts.nodes, step.blocks.at(-1)!.header.number)
 }

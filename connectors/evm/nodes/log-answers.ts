@@ -3,7 +3,7 @@ import { EvmError } from '../errors.ts'
 import type { Ask } from './ask.ts'
 import { inRanges } from './log-range.ts'
 import { blockNumber, knowsBlock, textOf } from './node-answers.ts'
-import { address, badAnswer, fieldsOf, hash, hexBytes, isAbsent, listOf, quantity } from './rpc-values.ts'
+import { address, badAnswer, count, fieldsOf, gas, hash, hexBytes, isAbsent, listOf, quantity } from './rpc-values.ts'
 
 export interface Log {
   /** Addresses, hashes and data are in lower case. */
@@ -60,7 +60,7 @@ export async function receiptOf(ask: Ask, transactionHash: string): Promise<Rece
   if (status > 1) throw badAnswer(`${method}: status is ${status}`)
   const place = {
     transactionHash: stated,
-    blockNumber: quantity(receipt.blockNumber, what('blockNumber')),
+    blockNumber: count(receipt.blockNumber, what('blockNumber')),
     blockHash: hash(receipt.blockHash, what('blockHash')),
   }
   const logs = listOf(receipt.logs, what('logs'), LOGS_MAX).map((log) => logOf(log, method))
@@ -69,7 +69,7 @@ export async function receiptOf(ask: Ask, transactionHash: string): Promise<Rece
   return {
     ...place,
     succeeded: status === 1,
-    gasUsed: quantity(receipt.gasUsed, what('gasUsed')),
+    gasUsed: gas(receipt.gasUsed, what('gasUsed')),
     logs,
   }
 }
@@ -143,8 +143,8 @@ function logOf(raw: unknown, method: string): Log {
     topics: listOf(log.topics, what('topics'), TOPICS_MAX).map((topic) => hash(topic, what('a topic'))),
     data: hexBytes(log.data, what('data')),
     transactionHash: hash(log.transactionHash, what('transactionHash')),
-    blockNumber: quantity(log.blockNumber, what('blockNumber')),
+    blockNumber: count(log.blockNumber, what('blockNumber')),
     blockHash: hash(log.blockHash, what('blockHash')),
-    logIndex: quantity(log.logIndex, what('logIndex')),
+    logIndex: count(log.logIndex, what('logIndex')),
   }
 }

@@ -7,7 +7,20 @@
 import { CALL_BYTES_MAX } from './answer-bounds.ts'
 import type { Ask } from './ask.ts'
 import { whyUnknown } from './missing-state.ts'
-import { badAnswer, bigQuantity, fieldsOf, hash, hexBytes, isAbsent, listOf, quantity, tooLong } from './rpc-values.ts'
+import {
+  badAnswer,
+  bigQuantity,
+  count,
+  fieldsOf,
+  gas,
+  hash,
+  hexBytes,
+  isAbsent,
+  listOf,
+  quantity,
+  timestamp,
+  tooLong,
+} from './rpc-values.ts'
 
 /** A block by number, or the newest. */
 export type At = number | 'latest'
@@ -41,7 +54,7 @@ export interface Call {
 export const chainIdOf = async (ask: Ask): Promise<number> => quantity(await ask('eth_chainId', []), 'eth_chainId')
 
 export const blockNumber = async (ask: Ask): Promise<number> =>
-  quantity(await ask('eth_blockNumber', []), 'eth_blockNumber')
+  count(await ask('eth_blockNumber', []), 'eth_blockNumber')
 
 /** Undefined when the node has no block of that number (yet); it always has a newest one. */
 export async function blockAt(ask: Ask, block: At): Promise<BlockAnswer | undefined> {
@@ -66,15 +79,15 @@ function blockOf(raw: unknown, method: string): BlockAnswer {
   const optional = <T>(field: string, check: (value: unknown, what: string) => T): T | undefined =>
     isAbsent(block[field]) ? undefined : check(block[field], what(field))
   return {
-    number: quantity(block.number, what('number')),
+    number: count(block.number, what('number')),
     hash: hash(block.hash, what('hash')),
     parentHash: hash(block.parentHash, what('parentHash')),
-    timestamp: quantity(block.timestamp, what('timestamp')),
-    gasLimit: quantity(block.gasLimit, what('gasLimit')),
+    timestamp: timestamp(block.timestamp, what('timestamp')),
+    gasLimit: gas(block.gasLimit, what('gasLimit')),
     baseFeePerGas: optional('baseFeePerGas', bigQuantity),
     logsBloom: optional('logsBloom', bloom),
     receiptsRoot: optional('receiptsRoot', hash),
-    l1BlockNumber: optional('l1BlockNumber', quantity),
+    l1BlockNumber: optional('l1BlockNumber', count),
   }
 }
 
@@ -104,15 +117,15 @@ export async function callResult(ask: Ask, call: Call, state: StateOf): Promise<
 }
 
 export const gasEstimateOf = async (ask: Ask, call: Call): Promise<number> =>
-  quantity(await ask('eth_estimateGas', [call]), 'eth_estimateGas')
+  gas(await ask('eth_estimateGas', [call]), 'eth_estimateGas')
 
 /** The next nonce of an account as of a block. */
 export const nonceOf = async (ask: Ask, account: string, block: At): Promise<number> =>
-  quantity(await askState(ask, 'eth_getTransactionCount', account, block), 'eth_getTransactionCount')
+  count(await askState(ask, 'eth_getTransactionCount', account, block), 'eth_getTransactionCount')
 
 /** The next nonce behind the transactions of the account in the node's pool. */
 export const pendingNonceOf = async (ask: Ask, account: string): Promise<number> =>
-  quantity(await ask('eth_getTransactionCount', [account, 'pending']), 'eth_getTransactionCount')
+  count(await ask('eth_getTransactionCount', [account, 'pending']), 'eth_getTransactionCount')
 
 /** Wei. */
 export const balanceOf = async (ask: Ask, account: string): Promise<bigint> =>

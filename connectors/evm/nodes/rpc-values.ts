@@ -11,6 +11,25 @@ export function quantity(value: unknown, what: string): number {
   throw malformed(value, `${what} is not a number up to 2^53-1`)
 }
 
+/** More blocks, and transactions of one account, than there can be: sums of them, and of a window, remain exact. */
+const COUNT_MAX = 2 ** 40
+/** Of a block, a call or a receipt; a header of a Nitro chain says 2^50. */
+const GAS_MAX = 2 ** 51
+/** Seconds: the end of the year 9999, so that it can be told in ms and as a date too. */
+const TIMESTAMP_MAX = 253_402_300_799
+
+/** A number of a block, of an account's transactions, or of items in a block. */
+export const count = (value: unknown, what: string): number => bounded(value, what, COUNT_MAX)
+export const gas = (value: unknown, what: string): number => bounded(value, what, GAS_MAX)
+/** Seconds since 1970. */
+export const timestamp = (value: unknown, what: string): number => bounded(value, what, TIMESTAMP_MAX)
+
+function bounded(value: unknown, what: string, max: number): number {
+  const number = bigQuantity(value, what)
+  if (number <= max) return Number(number)
+  throw malformed(value, `${what} is more than ${max}`)
+}
+
 /** Up to 2^256-1. */
 export function bigQuantity(value: unknown, what: string): bigint {
   if (typeof value === 'bigint' && value >= 0n) return value

@@ -5,6 +5,8 @@ import type { EpochTick } from '../../../schemas/types.ts'
 const SWEEP_BLOCKS = 256
 /** Closed epochs that are remembered one by one; older ones count as closed by their number. */
 const EPOCHS_KEPT = 1_024
+/** The end of the year 9999: no time of a record is later. */
+const TIME_MS_MAX = 253_402_300_799_999
 
 export interface KnownBlock {
   readonly number: number
@@ -88,7 +90,7 @@ export class KnownChain {
 
   private addBlock({ blockNumber, blockHash, blockTimestamp }: EpochTick): void {
     this.head = blockNumber
-    this.headTime = blockTimestamp * 1000
+    this.headTime = Math.min(blockTimestamp * 1000, TIME_MS_MAX)
     this.blocks.set(blockHash, { number: blockNumber, canonical: true, time: this.headTime })
     // the stage keeps the head as one row more
     if (this.blocks.size + 1 <= this.headsKept + SWEEP_BLOCKS) return

@@ -6,11 +6,19 @@
 
 /** Of the newest blocks the one that seemed youngest counts: the others may have been on their way for long. */
 const COMPARED_MAX = 32
+/** The clock is behind by as much as so many blocks say: a node that lies of one or two of them moves no stamp. */
+const SAYING_SO = 3
+/** A block that is further ahead tells nothing of this clock: it is of a test chain whose time was moved, or a lie. */
+const BEHIND_MS_MAX = 60 * 60 * 1000
 
 export function blockAges() {
   const ages: number[] = []
   /** Of the blocks compared, ms: negative when the clock is behind. */
   const least = (): number | undefined => ages.reduce<number | undefined>((a, b) => Math.min(a ?? b, b), undefined)
+  const behindMs = (): number => {
+    const likely = ages.filter((age) => age >= -BEHIND_MS_MAX).sort((a, b) => a - b)
+    return Math.max(0, -(likely[Math.min(SAYING_SO, likely.length) - 1] ?? 0))
+  }
   return {
     /** @param blockTimestamp seconds @param now ms, by this clock */
     heard(blockTimestamp: number, now: number): void {
@@ -18,7 +26,7 @@ export function blockAges() {
       if (ages.length > COMPARED_MAX) ages.shift()
     },
     least,
-    /** What a submission that comes now is stamped with. */
-    stamp: (now: number): number => now + Math.max(0, -(least() ?? 0)),
+    /** What a submission that comes now is stamped with; at most `BEHIND_MS_MAX` later than now. */
+    stamp: (now: number): number => now + behindMs(),
   }
 }

@@ -177,7 +177,7 @@ const hex = (value: number): string => `0x${value.toString(16)}`
 export const RELEASE_TOPIC = protocolStateInterface.getEvent('EpochReleased')!.topicHash
 const coder = AbiCoder.defaultAbiCoder()
 
-const headerJson = (block: ScriptedBlock) => ({
+export const headerJson = (block: ScriptedBlock) => ({
   number: hex(block.number),
   hash: block.hash,
   parentHash: block.parentHash,

@@ -407,3 +407,19 @@ test('behavior: the biggest talkers are told, with what was refused of them', as
   expect(running.intake.stats().talkers.map(({ bannedUntil }) => bannedUntil)).toEqual([0, 0])
   expect(messagesOf(running)).toBe(28)
 })
+
+test('bound: a submission that no record can hold ends neither the intake nor the votes of others', async () => {
+  await using stage = new Stage()
+  const absurd = guide({ stamp: (now) => (isAbsurd ? Number.MAX_SAFE_INTEGER * 2 : now) })
+  let isAbsurd = true
+  const running = await stage.intake({ guide: absurd })
+  const stream = await open(await stage.client('noise'), running)
+  await write(stream, signed().bytes)
+  await until(() => running.intake.stats().malformed === 1, 'told')
+  isAbsurd = false
+  const vote = signed()
+  await write(stream, vote.bytes)
+  await until(() => running.log.submissions.length === 1, 'appended')
+  expect(running.log.submissions[0]!.submissionId).toBe(vote.id)
+  expect(running.log.letters[0]!.headers.message).toContain('not to be written')
+})

@@ -244,6 +244,16 @@ describe('epochs that never come', () => {
     expect([arrivedAt, epochsAwaited(arrivedAt, head, market)]).toEqual([20_000 + 604_800_000, 50])
   })
 
+  test('bound: a block in the log that is of the end of all numbers makes no record that cannot be written', () => {
+    const world = createWorld()
+    const absurd = { ...headTick(11), blockTimestamp: Number.MAX_SAFE_INTEGER - 1 }
+    world.tick(headTick(10), absurd)
+    const vote = world.submit(inWindow(1))
+    expect(world.verdicts()).toEqual([])
+    world.tick(...ticksOf(1).slice(2))
+    expect(world.reasonOf(vote)).toBe('COUNTED')
+  })
+
   test('behavior: a vote that reaches the log behind later ones of its owner does not take their place', () => {
     const world = createWorld({ rules })
     world.tick(headTick(10))

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
-import { exampleChain, pseudoRandom, release, rpcError } from '../scripted-chain.ts'
+import { exampleChain, type Fault, headerJson, pseudoRandom, release, rpcError } from '../scripted-chain.ts'
 import { clockTopics, expectTicksOfChain, readTicks, runClock } from './clock-harness.ts'
 
 const topics = await clockTopics()
@@ -38,6 +38,44 @@ describe('bad nodes', () => {
     await clock.close()
     expect(aside).toContain('1 wrong-chain')
     await expectTicksOfChain(log, topics, chain)
+  })
+
+  describe('a block of which a node says that it is of a time to come', () => {
+    const year = 366 * 86_400
+    const wrong = (timestamp: number, isOver: () => boolean): Fault => {
+      return (method, params) => {
+        if (method !== 'eth_getBlockByNumber' || Number(params[0]) !== 13 || isOver()) return undefined
+        return { ...headerJson(chainOf.chain.blocks[13]!), timestamp: `0x${timestamp.toString(16)}` }
+      }
+    }
+    const chainOf = { chain: exampleChain() }
+    test.each([
+      ['2^53-2', Number.MAX_SAFE_INTEGER - 1],
+      ['the year 10000', 253_402_300_800],
+      ['more than a year from now', Math.ceil(Date.now() / 1_000) + year + 600],
+    ])('bound: %s is not written, and the clock goes on when the node says otherwise', async (_, timestamp) => {
+      const [chain, log] = [exampleChain(), createMemoryLog()]
+      chainOf.chain = chain
+      let isOver = false
+      const clock = await runClock(log, topics, [chain.node(wrong(timestamp, () => isOver))])
+      await clock.reached(12)
+      chain.mine()
+      expect(await clock.failed()).toMatchObject({ code: 'BAD_ANSWER', retriable: true })
+      isOver = true
+      await clock.reached(13)
+      await clock.close()
+      await expectTicksOfChain(log, topics, chain)
+    })
+
+    test('behavior: a test chain whose time is moved by days, again and again, is followed', async () => {
+      const [chain, log] = [exampleChain(), createMemoryLog()]
+      chain.mine({ at: Math.ceil(Date.now() / 1_000) })
+      for (let month = 0; month < 20; month++) chain.mine({ seconds: 30 * 86_400 })
+      const clock = await runClock(log, topics, [chain.node()])
+      await clock.reached(33)
+      await clock.close()
+      await expectTicksOfChain(log, topics, chain)
+    })
   })
 
   test('behavior: a node that is down at the start is waited for', async () => {

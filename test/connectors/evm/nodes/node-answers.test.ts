@@ -69,6 +69,7 @@ const READ = {
   served: [],
   depth: 0,
   rangeBlocks: 3,
+  now: 1_700_000_000_000,
   contractBlock: 'number',
   secondLookBlocks: 0,
   firstLooks: new FirstLooks(),
