@@ -31,3 +31,6 @@ export const payoutKey = (dataMarket: string, epochId: number, number: number): 
 
 /** Among the payouts of its CLOSE. */
 export const payoutNumberOf = ({ batchIndex }: AnchorKey): number => FIRST_PAYOUT - batchIndex
+
+/** No account has sent so many transactions: a node that counts more answers oddly, and a record that tells of more is not followed. */
+export const NONCE_MAX = 2 ** 32

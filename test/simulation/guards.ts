@@ -436,7 +436,7 @@ const ANCHOR: readonly Guard[] = [
   {
     name: 'nonces that somebody else lost are filled',
     file: 'topology/anchor/anchor.ts',
-    find: "if (!before && isNonceOnly(key) && result.outcome === 'UNFILLED') ledger.fillGap(key, result)",
+    find: "if (!before && isNonceOnly(key) && result.outcome === 'UNFILLED') goOnBehindGap(key, result)",
     replace: '',
     why: 'somebody else used the key, and the chain lost that',
   },

@@ -10,9 +10,6 @@ import type { AnchorRules } from '../anchor-rules.ts'
 import { newProgress } from './anchor-records.ts'
 import { fill, intend } from './anchor-transitions.ts'
 
-/** Nonces of one gap that are filled at once; what is left of it is found again. */
-const GAP_MAX = 16
-
 export interface NonceLedgerPorts {
   readonly progress: ScopedStore<AnchorProgress>
   readonly rules: AnchorRules
@@ -22,18 +19,6 @@ export interface NonceLedgerPorts {
 }
 
 export function createNonceLedger({ progress, rules, nextNonce, advance }: NonceLedgerPorts) {
-  const entryOf = (signer: string, nonce: number): AnchorProgress => ({
-    ...newProgress(nonceKey(signer, nonce)),
-    call: 'FILL',
-    signer,
-    nonce,
-  })
-
-  const holders = function* (): Generator<AnchorProgress> {
-    for (const scope of [...progress.scopes()])
-      for (const [, entry] of progress.entries(scope)) if (entry.nonce >= 0) yield entry
-  }
-
   return {
     /** The nonce of `before` is used up by what the result tells, without what it was for. */
     keepUsed(before: AnchorProgress, { transactionHash, blockNumber, blockHash }: AnchorResult): void {
@@ -51,21 +36,10 @@ export function createNonceLedger({ progress, rules, nextNonce, advance }: Nonce
       advance(undefined, fill(entry, { error }, rules))
     },
 
-    /** Nobody has a transaction for the nonce: fillers for it, and those behind it that nobody has either. */
-    fillGap({ dataMarket: signer, epochId: first }: AnchorKey, result: AnchorResult): void {
-      const held = new Set<number>()
-      for (const entry of holders()) if (entry.signer === signer) held.add(entry.nonce)
-      const end = Math.min(nextNonce(signer) ?? 0, first + GAP_MAX)
-      const { maxFeePerGas, maxPriorityFeePerGas } = result
-      const quote = { gasLimit: 0, maxFeePerGas, maxPriorityFeePerGas }
-      for (let nonce = first; nonce < end && !held.has(nonce); nonce++)
-        advance(undefined, fill({ ...entryOf(signer, nonce), quote }, result, rules))
-    },
-
     /** At most `noncesKept` of a signer are kept after they are final. Returns whose are not any more. */
     forgetOldest(): AnchorKey[] {
       const old: AnchorKey[] = []
-      for (const entry of holders()) {
+      for (const entry of holders(progress)) {
         if (entry.step !== 'KEEP' || entry.nonce >= nextNonce(entry.signer)! - rules.noncesKept) continue
         advance(entry, intend(entry, 'DONE'))
         old.push(entry.key)
@@ -73,4 +47,18 @@ export function createNonceLedger({ progress, rules, nextNonce, advance }: Nonce
       return old
     },
   }
+}
+
+/** A nonce that is nobody's but its own. */
+export const entryOf = (signer: string, nonce: number): AnchorProgress => ({
+  ...newProgress(nonceKey(signer, nonce)),
+  call: 'FILL',
+  signer,
+  nonce,
+})
+
+/** All that have a nonce. */
+export function* holders(progress: ScopedStore<AnchorProgress>): Generator<AnchorProgress> {
+  for (const scope of [...progress.scopes()])
+    for (const [, entry] of progress.entries(scope)) if (entry.nonce >= 0) yield entry
 }

@@ -1,4 +1,4 @@
-import { isPayout } from '../../schemas/anchor-keys.ts'
+import { isPayout, NONCE_MAX } from '../../schemas/anchor-keys.ts'
 import type { AnchorKey, AnchorProgress, NonceWindow } from '../../schemas/types.ts'
 import type { OutputTypes, ProcessorContext } from '../../streams/processor.ts'
 import type { AnchorRules } from '../anchor-rules.ts'
@@ -72,12 +72,15 @@ export function createNonceQueue<O extends OutputTypes>(
 
     nextNonce: (signer: string): number | undefined => nonces.get(signer)?.next,
 
-    /** The chain is ahead only when someone else used the key; then there is no way but to follow. */
+    /** The chain is ahead only when someone else used the key; then there is no way but to follow, if it can be true. */
     assignNonce({ signer, chainNonce }: AnchorProgress): number {
-      const nonce = Math.max(nonces.get(signer)?.next ?? 0, chainNonce)
+      const nonce = Math.max(nonces.get(signer)?.next ?? 0, chainNonce > NONCE_MAX ? 0 : chainNonce)
       nonces.put(signer, { next: nonce + 1 })
       return nonce
     },
+
+    /** Nonces from this one on are free again. */
+    giveBack: (signer: string, first: number): void => nonces.put(signer, { next: first }),
   }
 }
 

@@ -118,6 +118,16 @@ const nonceTaken: Transition = (at) => ({
   error: 'the nonce was used by another transaction of the signer',
 })
 
+/**
+ * Its nonce lies so far beyond the chain's that it was a wrong word, which is no failure: with another one from the dry run on. A
+ * payout waits for its turn with that.
+ */
+export function givenBack(at: AnchorProgress, error: string): AnchorProgress {
+  const next = { ...withoutNonce(at), error }
+  if (!isPayout(at.key)) return { ...intend(next, 'PREPARE'), phase: 'PREPARING' }
+  return { ...intend(next, 'DONE'), phase: 'WAITING', payout: { ...at.payout!, answer: null } }
+}
+
 /** A nonce once assigned is used, or every later one would wait for ever: a transaction to oneself takes the place. */
 export const fill = (
   at: AnchorProgress,

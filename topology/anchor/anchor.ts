@@ -22,6 +22,7 @@ import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from '../anchor-rules.ts'
 import type { AnchorStores } from '../anchor-stores.ts'
 import { type BatchEvent, epochScope, isEpochSummary } from '../topics.ts'
 import { createEndings } from './anchor-endings.ts'
+import { createGapCloser } from './anchor-gaps.ts'
 import { createNonceLedger } from './anchor-ledger.ts'
 import { createNonceQueue } from './anchor-queue.ts'
 import { intentOf, newProgress, newRows } from './anchor-records.ts'
@@ -83,7 +84,9 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     queue.track(after)
   }
 
-  const ledger = createNonceLedger({ progress, rules, nextNonce: queue.nextNonce, advance })
+  const { nextNonce, giveBack } = queue
+  const ledger = createNonceLedger({ progress, rules, nextNonce, advance })
+  const closeGap = createGapCloser({ progress, rules, nextNonce, giveBack, advance })
   const endings = createEndings({ read, advance, giveUpNonce: ledger.fillAgain })
   const { keepUsed, fillAgain: giveUpNonce } = ledger
   const payer = createPayer({ progress, rules, advance, keepUsed, giveUpNonce })
@@ -104,12 +107,20 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
 
   const answer = (key: AnchorKey, result: AnchorResult): void => {
     const before = read(key)
-    if (!before && isNonceOnly(key) && result.outcome === 'UNFILLED') ledger.fillGap(key, result)
+    if (!before && isNonceOnly(key) && result.outcome === 'UNFILLED') goOnBehindGap(key, result)
     if (!before) return // of an epoch that is done and dropped
     if (isPayout(key)) payer.answer(before, result)
     else answerOfEpoch(key, before, result)
     assignNonces()
     dropWhenDone(key)
+  }
+
+  const goOnBehindGap = (key: AnchorKey, result: AnchorResult): void => {
+    for (const one of closeGap(key, result)) {
+      if (isPayout(one)) payer.takeTurn(one.dataMarket)
+      dropWhenDone(one)
+    }
+    assignNonces()
   }
 
   const answerOfEpoch = (key: AnchorKey, before: AnchorProgress, result: AnchorResult): void => {

@@ -29,6 +29,8 @@ export interface PayerPorts {
 export function createPayer({ progress, rules, advance, keepUsed, giveUpNonce }: PayerPorts) {
   const { payoutsOf, takeTurn, dropWhenDone } = createTurns({ progress, rules, advance })
   return {
+    takeTurn,
+
     plan(dataMarket: string, payout: Payout, offset: number): void {
       const key = payoutKey(dataMarket, payout.epochId, payout.number)
       if (progress.get(payoutScope(key), `${key.batchIndex}`)) return

@@ -233,15 +233,6 @@ describe('nonces that no batch has', () => {
     expect(stage.intents).toHaveLength(sent)
   })
 
-  it('behavior: of a wide gap only so many are filled at once', () => {
-    const stage = anchorStage()
-    const batch = stage.batch(1, 0)
-    stage.answer(batch, 'STORED', { cid: 'bafy' })
-    stage.answer(batch, 'READY', { ...READY, nonce: 900 })
-    stage.result(nonceKey(SIGNER, 7), unfilled(7))
-    expect(stage.intents.filter(({ intent }) => intent.call === 'FILL')).toHaveLength(16)
-  })
-
   it('behavior: only the newest are kept, even if nobody says that they are settled', () => {
     const stage = anchorStage({ noncesKept: 5 })
     const ends: AnchorKey[] = []
@@ -255,6 +246,116 @@ describe('nonces that no batch has', () => {
     expect(sizeOf(stage)).toBe(5 + 1)
     expect(stage.intent(ends[0]!)).toMatchObject({ step: 'DONE' })
     expect(stage.intent(ends[11]!)).toMatchObject({ step: 'KEEP' })
+  })
+})
+
+/** So many batches of one epoch, ready for nonces from the one that a node tells the first of them. */
+function readyBatches(count: number, told: number, rules = {}) {
+  const stage = anchorStage(rules)
+  const batches = Array.from({ length: count }, (_, index) => stage.batch(1, index))
+  for (const [index, batch] of batches.entries()) {
+    stage.answer(batch, 'STORED', { cid: `bafy${index}` })
+    stage.answer(batch, 'READY', index === 0 ? { ...READY, nonce: told } : READY)
+  }
+  return { stage, batches }
+}
+
+const NOTHING_SENT = { slots: Buffer.of(1), eligibleNodes: 1, quota: 9, present: 0, leftOut: [] }
+const fillersOf = ({ intents }: AnchorStage) => intents.filter(({ intent }) => intent.call === 'FILL')
+
+describe('a nonce that was a wrong word', () => {
+  it('default: far beyond the chain is given back, with all that was assigned behind it; nothing is filled', () => {
+    const { stage, batches } = readyBatches(6, 2 ** 31)
+    expect(batches.map((batch) => stage.intent(batch)!.nonce)).toEqual(
+      [0, 1, 2, 3].map((n) => 2 ** 31 + n).concat(-1, -1),
+    )
+    const [first, second] = batches
+    stage.answer(first!, 'SIGNED', { nonce: 2 ** 31, rawTransaction: RAW, transactionHash: hashOf(1) })
+    stage.result(nonceKey(SIGNER, 7), unfilled(7))
+    expect(fillersOf(stage)).toEqual([])
+    for (const batch of batches.slice(0, 4))
+      expect(stage.intent(batch)).toMatchObject({ step: 'PREPARE', nonce: -1, rawTransactions: [], delayMs: 0 })
+    expect(stage.row(second!)!.error).toBe('nonce 2147483649 was given back: the chain is at 7')
+    stage.answer(first!, 'READY', READY)
+    stage.answer(second!, 'READY', READY)
+    const queued = batches.slice(4)
+    expect([...queued, first!, second!].map((batch) => stage.intent(batch)!.nonce)).toEqual([7, 8, 9, 10])
+  })
+
+  it('behavior: what waits for a nonce with the same word gets the right one as well', () => {
+    const { stage, batches } = readyBatches(5, 2 ** 31, { noncesInFlightMax: 1 })
+    const last = batches.at(-1)!
+    stage.answer(last, 'READY', { ...READY, nonce: 2 ** 30 })
+    stage.result(nonceKey(SIGNER, 7), unfilled(7))
+    stage.answer(batches[0]!, 'READY', READY)
+    expect(stage.intent(batches[1]!)).toMatchObject({ step: 'SIGN', nonce: 7 })
+  })
+
+  it('behavior: a gap of sixteen is filled, one of seventeen is given back', () => {
+    const filled = readyBatches(1, 7 + 16).stage
+    filled.result(nonceKey(SIGNER, 7), unfilled(7))
+    expect(fillersOf(filled)).toHaveLength(16)
+    const { stage, batches } = readyBatches(1, 7 + 17)
+    stage.result(nonceKey(SIGNER, 7), unfilled(7))
+    expect(fillersOf(stage)).toEqual([])
+    expect(stage.intent(batches[0]!)).toMatchObject({ step: 'PREPARE' })
+  })
+
+  it('behavior: a node that lies a little each time costs so many fillers, and no more', () => {
+    const stage = anchorStage()
+    let chain = 0
+    for (let epochId = 1; epochId <= 30; epochId++) {
+      const end = stage.summary(epochId, 0)
+      stage.answer(end, 'READY', { ...READY, nonce: chain + 10 })
+      stage.result(nonceKey(SIGNER, chain), unfilled(chain))
+      for (const { key, intent } of [...fillersOf(stage)].filter(({ intent }) => intent.nonce >= chain)) {
+        if (intent.step !== 'SIGN') continue
+        stage.answer(key, 'SIGNED', {
+          nonce: intent.nonce,
+          rawTransaction: '0xf',
+          transactionHash: hashOf(intent.nonce),
+        })
+        stage.answer(key, 'FILLED', placeOf(intent.nonce))
+      }
+      if (stage.intent(end)!.step === 'PREPARE') stage.answer(end, 'READY', { ...READY, nonce: chain })
+      chain = anchorIt(stage, end) + 1
+    }
+    expect(fillersOf(stage).filter(({ intent }) => intent.step === 'SIGN')).toHaveLength(60)
+    expect(chain).toBe(90)
+  })
+
+  it('behavior: fillers that were begun beyond the gap are not needed any more', () => {
+    const { stage } = readyBatches(2, 100)
+    stage.result(nonceKey(SIGNER, 95), unfilled(95))
+    expect(fillersOf(stage)).toHaveLength(5)
+    stage.result(nonceKey(SIGNER, 7), unfilled(7))
+    for (const nonce of [95, 99]) expect(stage.intent(nonceKey(SIGNER, nonce))).toMatchObject({ step: 'DONE' })
+    expect(sizeOf(stage)).toBe(1)
+  })
+
+  it('behavior: a payout asks anew what the contract lacks, when it is its turn', () => {
+    const stage = anchorStage()
+    const payout = stage.payout(1, 0)
+    stage.answer(payout, 'READY', { ...READY, nonce: 2 ** 31, payout: NOTHING_SENT })
+    expect(stage.intent(payout)).toMatchObject({ step: 'SIGN', nonce: 2 ** 31 })
+    stage.result(nonceKey(SIGNER, 7), unfilled(7))
+    expect(stage.intent(payout)).toMatchObject({ step: 'PREPARE', call: 'REWARD', nonce: -1 })
+    stage.answer(payout, 'READY', { ...READY, payout: NOTHING_SENT })
+    expect(stage.intent(payout)).toMatchObject({ step: 'SIGN', nonce: 7 })
+  })
+
+  it('behavior: while one behind it is in a block the word about the gap is the wrong one', () => {
+    const { stage, batches } = readyBatches(2, 100)
+    stage.answer(batches[0]!, 'SIGNED', { nonce: 100, rawTransaction: RAW, transactionHash: hashOf(100) })
+    stage.answer(batches[0]!, 'MINED', placeOf(100))
+    const sent = stage.intents.length
+    stage.result(nonceKey(SIGNER, 7), unfilled(7))
+    expect(stage.intents).toHaveLength(sent)
+  })
+
+  it('error: beyond what any account has sent is not followed: no record ends the stage', () => {
+    const { stage, batches } = readyBatches(2, Number.MAX_SAFE_INTEGER - 1)
+    expect(batches.map((batch) => stage.intent(batch)!.nonce)).toEqual([0, 7])
   })
 })
 
