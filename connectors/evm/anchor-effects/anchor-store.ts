@@ -63,7 +63,8 @@ export async function storeStep(
       keeping.drop()
       return resultOf(intent, 'LATE', { error: `the submission window was over: ${keeping.describe()}` })
     }
-    if (isDue) return told(keeping, intent, settings)
+    // While nodes were asked enough stores may have taken it.
+    if (isDue) return (await Promise.race([stored, undefined])) ?? told(keeping, intent, settings)
   }
 }
 
