@@ -342,6 +342,12 @@ test('behavior: what lies in a topic is decoded where each record is given a fat
   )
 })
 
+test('behavior: pauses between tries grow in streams/back-off.ts alone', () => {
+  const doubled =
+    /2 \*\* (?:Math\.min|\(?(?:attempt|failure|tries|refusal))|(?:[mM]s|pause|wait)\w* \* 2\b|\b2 \* (?:pause|wait)/
+  expect(product.filter(({ code }) => doubled.test(code)).map(({ path }) => path)).toEqual(['streams/back-off.ts'])
+})
+
 describe('casts', () => {
   /** Each with a type that says less than is true, or hides what is used. */
   const TOLD_OTHERWISE = [

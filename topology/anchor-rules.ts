@@ -1,3 +1,5 @@
+import { doubling } from '../streams/back-off.ts'
+
 /** How batches go to the chain. All of it decides outputs, so it is the same wherever the stage runs. */
 export interface AnchorRules {
   /** Nonces assigned and not yet mined, at most. */
@@ -33,3 +35,7 @@ export const ANCHOR_RULES_DEFAULTS: AnchorRules = {
   noncesKept: 1_024,
   attestationsMax: 128,
 }
+
+/** The wait before what has failed so often, from 1 on, is tried again. */
+export const retryDelayOf = ({ retryDelayMs, retryDelayMsMax }: AnchorRules, failures: number): number =>
+  doubling({ firstMs: retryDelayMs, mostMs: retryDelayMsMax })(failures)

@@ -9,7 +9,7 @@ import type {
   AnchorResult,
   AnchorStep,
 } from '../../schemas/types.ts'
-import type { AnchorRules } from '../anchor-rules.ts'
+import { type AnchorRules, retryDelayOf } from '../anchor-rules.ts'
 import { bumpFees, clampFees } from './anchor-fees.ts'
 import { NO_TRANSACTION } from './anchor-records.ts'
 
@@ -28,8 +28,8 @@ const fail: Transition = (at, { error }) => ended(at, 'FAILED', error)
 
 const prepareAgain: Transition = (at, { error }, rules) => {
   if (at.retries >= rules.retriesMax) return ended(at, 'FAILED', error)
-  const delayMs = Math.min(rules.retryDelayMs * 2 ** at.retries, rules.retryDelayMsMax)
-  return { ...intend(at, 'PREPARE'), phase: 'PREPARING', retries: at.retries + 1, delayMs, error }
+  const retries = at.retries + 1
+  return { ...intend(at, 'PREPARE'), phase: 'PREPARING', retries, delayMs: retryDelayOf(rules, retries), error }
 }
 
 /**

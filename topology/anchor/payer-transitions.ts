@@ -3,7 +3,7 @@
  * it is, payer.ts says. Pure.
  */
 import type { AnchorOutcome, AnchorPhase, AnchorProgress, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
-import type { AnchorRules } from '../anchor-rules.ts'
+import { type AnchorRules, retryDelayOf } from '../anchor-rules.ts'
 import {
   backAtNothing,
   fill,
@@ -105,5 +105,5 @@ export function applyPayoutResult(at: AnchorProgress, result: AnchorResult, rule
 /** How long the next dry run waits after what went wrong. */
 export function pauseBefore({ error, retries }: AnchorProgress, rules: AnchorRules): number {
   if (error === NOT_SEQUENCER) return rules.notSequencerDelayMs
-  return retries === 0 ? 0 : Math.min(rules.retryDelayMs * 2 ** (retries - 1), rules.retryDelayMsMax)
+  return retries === 0 ? 0 : retryDelayOf(rules, retries)
 }
