@@ -348,6 +348,24 @@ test('behavior: pauses between tries grow in streams/back-off.ts alone', () => {
   expect(product.filter(({ code }) => doubled.test(code)).map(({ path }) => path)).toEqual(['streams/back-off.ts'])
 })
 
+test('behavior: a partition is read from one offset to another in streams/read-range.ts alone', () => {
+  const others = [
+    'connectors/evm/anchor-effects/anchor-batches.ts', // takes one record
+    'connectors/evm/anchor-effects/anchor-intents.ts', // follows
+    'connectors/evm/clock/clock-log.ts', // takes one answer
+    'connectors/schema-registry/readable-log.ts', // is a log itself
+    'ops/api/view/view.ts', // follows
+    'ops/reading/follow-topic.ts', // follows
+    'ops/reading/progress.ts', // follows
+    'ops/reading/scan.ts', // takes one record
+    'streams/fetch-loop.ts', // follows
+    'streams/table-reader.ts', // follows
+  ]
+  const fetching = product.filter(({ path, code }) => !path.startsWith('bench/') && /\blog\.fetch\(/.test(code))
+  const paths = fetching.map(({ path }) => path)
+  expect(paths.sort()).toEqual([...others, 'streams/read-range.ts'].sort())
+})
+
 describe('casts', () => {
   /** Each with a type that says less than is true, or hides what is used. */
   const TOLD_OTHERWISE = [
