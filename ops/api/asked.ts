@@ -3,6 +3,7 @@ import type { Log } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Health } from '../base/health.ts'
+import type { DayContract } from '../reading/day-on-chain.ts'
 import type { Proofs } from '../reading/proof/source.ts'
 import type { StageWatch } from '../watch/stage-watch.ts'
 import type { IntakeReports } from './queries/peers.ts'
@@ -19,6 +20,8 @@ export interface ApiSource {
   readonly stages: Pick<StageWatch, 'report'>
   readonly held: Pick<HeldBack, 'all'>
   readonly proofs: Proofs
+  /** Of days that are no longer in the log; absent without a node. */
+  readonly contract?: DayContract | undefined
   readonly reports: Pick<IntakeReports, 'newest'>
 }
 

@@ -4,15 +4,16 @@
  * when the view cannot be read, listeners are let go instead of being left without a piece of news.
  */
 import type { ServerResponse } from 'node:http'
-import type { AnchorKey, EpochKey } from '../../schemas/types.ts'
+import type { AnchorKey, DayKey, EpochKey } from '../../schemas/types.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { printableJson } from '../base/printable.ts'
 import type { ApiLimits } from '../settings/api-limits.ts'
+import type { events } from './events-schema.ts'
 import { Places } from './limits.ts'
 import { HttpProblem } from './problem.ts'
 import { anchorItem } from './queries/batches.ts'
+import { dayOf } from './queries/days.ts'
 import { countsOf, epochSummaryOf } from './queries/epochs.ts'
-import type { events } from './schema.ts'
 import type { Change } from './view/rows.ts'
 import type { ViewReader } from './view/store.ts'
 import type { View } from './view/view.ts'
@@ -50,6 +51,7 @@ interface Pending {
   readonly epochs: Map<string, EpochKey>
   readonly verdicts: Map<string, EpochKey>
   readonly anchors: Map<string, AnchorKey>
+  readonly days: Map<string, DayKey>
 }
 
 export type ListenerLimits = Pick<ApiLimits, 'listenersMax' | 'listenersPerAddressMax'>
@@ -123,17 +125,19 @@ export function createEventHub(view: View, topics: Topics, limits: ListenerLimit
 }
 
 const idOf = ({ dataMarket, epochId }: EpochKey): string => `${dataMarket}/${epochId}`
-const sizeOf = ({ epochs, verdicts, anchors }: Pending): number => epochs.size + verdicts.size + anchors.size
+const sizeOf = ({ epochs, verdicts, anchors, days }: Pending): number =>
+  epochs.size + verdicts.size + anchors.size + days.size
 
 function gather(changes: readonly Change[]): Pending {
-  const pending: Pending = { epochs: new Map(), verdicts: new Map(), anchors: new Map() }
+  const pending: Pending = { epochs: new Map(), verdicts: new Map(), anchors: new Map(), days: new Map() }
   for (const change of changes) addTo(pending, change)
   return pending
 }
 
-function addTo({ epochs, verdicts, anchors }: Pending, change: Change): void {
+function addTo({ epochs, verdicts, anchors, days }: Pending, change: Change): void {
   for (const key of change.epochs) epochs.set(idOf(key), key)
   for (const key of change.verdicts) verdicts.set(idOf(key), key)
+  for (const key of change.days) days.set(`${key.dataMarket}/${key.day}`, key)
   for (const key of change.anchors) anchors.set(`${idOf(key)}/${key.batchIndex}`, key)
 }
 
@@ -147,6 +151,7 @@ async function news(reader: ViewReader, topics: Topics, pending: Pending): Promi
     told.push(['verdicts', { dataMarket, epochId, submissions, reasons }])
   }
   for (const key of pending.anchors.values()) told.push(['anchor', anchorItem(reader, topics, key)])
+  for (const key of pending.days.values()) told.push(['day', await dayOf(reader, topics, key)])
   const texts = told.flatMap(([event, data]) =>
     data ? [`event: ${event}\ndata: ${printableJson(JSON.stringify(data))}\n`] : [],
   )

@@ -1,7 +1,7 @@
 /**
  * The read endpoints of the deployed event collector under `/legacy`, so that dashboards made for it go on working: JSON in
- * the body, a token in it, its envelope and its words (docs/api.md says what differs). What belongs to rewards is refused:
- * this sequencer does not count days, and an invented number is worse than none.
+ * the body, a token in it, its envelope and its words (docs/api.md says what differs). What cannot be known is refused, where
+ * the collector says 0: an invented number is worse than none.
  */
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
@@ -10,6 +10,7 @@ import { printableJson } from '../base/printable.ts'
 import type { ApiSource, Asked } from './asked.ts'
 import type { ApiDoor } from './door.ts'
 import { activeNodes, batchCount, discarded, lastSubmission, submissionDetails } from './queries/legacy.ts'
+import { countsAfter, currentDay, discardedByDay, eligibleNodes, submissionsByDay } from './queries/legacy-days.ts'
 import { marketsSeen } from './queries/status.ts'
 
 const BODY_BYTES_MAX = 16 * 1024
@@ -20,6 +21,8 @@ const body = z.object({
   epochID: z.number().optional(),
   slotID: z.number().optional(),
   day: z.number().optional(),
+  pastDays: z.number().optional(),
+  page: z.number().optional(),
 })
 type Body = z.infer<typeof body>
 
@@ -32,7 +35,11 @@ class LegacyRefusal extends Error {
   }
 }
 
-type Answer = (asked: Asked, dataMarket: string, body: Body) => Promise<unknown>
+type Answer = (asked: Asked, dataMarket: string, body: Body, query: Query) => Promise<unknown>
+type Query = Readonly<Record<string, unknown>>
+
+/** Days of one answer; for those that are not in the log the contract is asked. */
+const PAST_DAYS_MAX = 1_000
 
 const epochOf = ({ epochID }: Body): number => {
   if (epochID === undefined || !Number.isSafeInteger(epochID) || epochID < 0)
@@ -52,11 +59,58 @@ const found = <T>(value: T | undefined, text: string): T => {
   if (value === undefined) throw new LegacyRefusal(500, text)
   return value
 }
-const notCounted: Answer = async () => {
-  throw new LegacyRefusal(
-    501,
-    'This sequencer counts neither days nor eligible submissions; ask the contract (slotSubmissionCount, eligibleNodesForDay).',
-  )
+/** Today. */
+async function todayOf(asked: Asked, dataMarket: string): Promise<number> {
+  const today = await currentDay(asked, dataMarket)
+  if (today === undefined) throw new LegacyRefusal(400, 'Failed to fetch current day')
+  return today
+}
+async function dayOf(asked: Asked, dataMarket: string, given: Body): Promise<number> {
+  const today = await todayOf(asked, dataMarket)
+  checkDay(given)
+  if (given.day! > today) throw new LegacyRefusal(400, `Day must not exceed the current day (${today})`)
+  return given.day!
+}
+/** Today first. */
+async function pastDaysOf(asked: Asked, dataMarket: string, { pastDays = 0 }: Body): Promise<readonly number[]> {
+  if (!Number.isSafeInteger(pastDays) || pastDays < 1) throw new LegacyRefusal(400, 'Past days should be at least 1')
+  const today = await todayOf(asked, dataMarket)
+  if (pastDays > today) throw new LegacyRefusal(400, `Past days cannot exceed the current day (${today})`)
+  if (pastDays > PAST_DAYS_MAX) throw new LegacyRefusal(400, `Past days cannot exceed ${PAST_DAYS_MAX}`)
+  return Array.from({ length: pastDays }, (_, i) => today - i)
+}
+const withSlots = ({ includeSlotDetails }: Query): boolean => includeSlotDetails === 'true'
+const CONTRACT_SILENT = 'Failed to fetch from the contract what is no longer in the log'
+
+const OF_DAYS: Readonly<Record<string, Answer>> = {
+  async totalSubmissions(asked, dataMarket, given) {
+    const days = await pastDaysOf(asked, dataMarket, given)
+    return found(await submissionsByDay(asked, dataMarket, slotOf(given), days), CONTRACT_SILENT)
+  },
+  async eligibleNodesCount(asked, dataMarket, given, query) {
+    const day = await dayOf(asked, dataMarket, given)
+    return found(await eligibleNodes(asked, dataMarket, [day], withSlots(query)), CONTRACT_SILENT)[0]
+  },
+  async eligibleNodesCountPastDays(asked, dataMarket, given, query) {
+    const days = await pastDaysOf(asked, dataMarket, given)
+    return found(await eligibleNodes(asked, dataMarket, days, withSlots(query)), CONTRACT_SILENT)
+  },
+  async eligibleSlotSubmissionCount(asked, dataMarket, given) {
+    const { day = 0 } = given
+    if (!Number.isSafeInteger(day) || day < 1) throw new LegacyRefusal(400, 'Invalid day!')
+    const epochId = epochOf(given)
+    if (epochId === 0) throw new LegacyRefusal(400, 'EpochID is missing or invalid')
+    const counts = await countsAfter(asked, { dataMarket, epochId }, day)
+    const words = `Internal Server Error: Failed to fetch eligible submission counts for epoch ${epochId}`
+    return { eligibleSubmissionCounts: found(counts, words) }
+  },
+  async discardedSubmissionsByDay(asked, dataMarket, given) {
+    const day = await dayOf(asked, dataMarket, given)
+    const slotId = slotOf(given)
+    const answer = await discardedByDay(asked, { dataMarket, day }, slotId, given.page ?? 0)
+    if (!answer) throw new LegacyRefusal(404, `No discarded submissions found for slotID ${slotId}`)
+    return answer
+  },
 }
 
 const ENDPOINTS: Readonly<Record<string, Answer>> = {
@@ -79,11 +133,7 @@ const ENDPOINTS: Readonly<Record<string, Answer>> = {
       await lastSubmission(asked, dataMarket, slotOf(given), true),
       'Failed to fetch the last simulated submission',
     ),
-  totalSubmissions: notCounted,
-  eligibleNodesCount: notCounted,
-  eligibleNodesCountPastDays: notCounted,
-  eligibleSlotSubmissionCount: notCounted,
-  discardedSubmissionsByDay: notCounted,
+  ...OF_DAYS,
 }
 
 export function addLegacy(api: FastifyInstance, door: ApiDoor, token: string | undefined): void {
@@ -105,12 +155,17 @@ export function addLegacy(api: FastifyInstance, door: ApiDoor, token: string | u
         method: ['GET', 'POST'],
         url: `/legacy/${name}`,
         exposeHeadRoute: false,
-        handler: (request, reply) => answerLegacy(request.body, reply, door.source(), token, answer),
+        handler: (request, reply) => {
+          const ask: Ask = (asked, market, body) => answer(asked, market, body, request.query as Query)
+          return answerLegacy(request.body, reply, door.source(), token, ask)
+        },
       })
   })
 }
 
-async function answerLegacy(given: unknown, reply: FastifyReply, source: ApiSource, token: string, answer: Answer) {
+type Ask = (asked: Asked, dataMarket: string, body: Body) => Promise<unknown>
+
+async function answerLegacy(given: unknown, reply: FastifyReply, source: ApiSource, token: string, answer: Ask) {
   const requestID = randomUUID()
   reply.header('x-request-id', requestID)
   try {

@@ -1,8 +1,8 @@
 /** The description of the API, from the same shapes and routes that serve it. */
 import { z } from 'zod'
+import { events as eventShapes } from './events-schema.ts'
 import { PROBLEM_JSON, problem as problemShape } from './problem.ts'
 import { ROUTES, type Route } from './routes.ts'
-import * as give from './schema.ts'
 
 type Json = { readonly [key: string]: unknown }
 
@@ -53,7 +53,7 @@ export function openApi(): Json {
       503: problem('As many listen as may.'),
     },
   }
-  for (const shapeOfEvent of Object.values(give.events)) shape(shapeOfEvent)
+  for (const shapeOfEvent of Object.values(eventShapes)) shape(shapeOfEvent)
   return {
     openapi: '3.1.0',
     info: { title: 'Powerloom snapshot sequencer: query API', version: '1', description: ABOUT },
@@ -65,7 +65,7 @@ export function openApi(): Json {
 const ABOUT =
   'Read-only. Answers come from views built from the topics; `x-log-position` says how much of the log they reflect. Lists go on with `cursor`. Unknown query parameters are refused.'
 const EVENTS_HELP =
-  'Server-sent events `epoch` (EpochSummary), `verdicts` (VerdictCounts) and `anchor` (Anchor), told together at most once a second; each has the state it leads to. `reset`: everything may have changed, ask for the lists; it is also the first event of a new listener. `id` is the position; `last-event-id` resumes behind it.'
+  'Server-sent events `epoch` (EpochSummary), `verdicts` (VerdictCounts), `anchor` (Anchor) and `day` (Day), told together at most once a second; each has the state it leads to. `reset`: everything may have changed, ask for the lists; it is also the first event of a new listener. `id` is the position; `last-event-id` resumes behind it.'
 const CONTENT_SUMMARY = 'The exact bytes of a batch, as they are stored'
 
 const HEADERS = {

@@ -1,5 +1,6 @@
 /** What a request may ask with; the description and the refusals come from the same. */
 import { z } from 'zod'
+import { purpose } from './days-schema.ts'
 import { anchorQueue, dataMarket, PAGE_DEFAULT, PAGE_MAX, reason } from './schema.ts'
 import { ORIGINS } from './view/origin.ts'
 
@@ -16,6 +17,7 @@ const anyWhole = numeric(0, Number.MAX_SAFE_INTEGER)
 const name = z.string().min(1).max(1_024)
 
 export const epochId = anyWhole.describe('Epoch.')
+export const day = anyWhole.describe('Day of the contract.')
 export const slotId = anyWhole.describe('Slot.')
 export const submissionId = name.describe('Id that the collector gave the submission.')
 export const cid = name.describe('CID of the batch.')
@@ -37,6 +39,8 @@ export const filters = {
   reason: reason.optional().describe('Only verdicts with this reason.'),
   project: name.optional().describe('Only this project.'),
   origin: z.enum(ORIGINS).default('OWNER').describe('Those of the slot’s owner, or those that only claim the slot.'),
+  purpose: purpose.optional().describe('Only calls for this purpose.'),
+  eligible: z.enum(['true', 'false']).optional().describe('Only slots that have the quota, or only those that do not.'),
   state: anchorQueue.optional().describe('On their way, done, or given up.'),
 }
 

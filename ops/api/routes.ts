@@ -1,13 +1,15 @@
 /** Every route of the query API: what it takes, what it gives, and where that comes from. */
 import { z } from 'zod'
 import { systemClock } from '../../connectors/system-clock.ts'
-import type { EpochKey } from '../../schemas/types.ts'
+import type { DayKey, EpochKey } from '../../schemas/types.ts'
 import { proofSchema, proofText } from '../reading/proof/format.ts'
 import type { Asked } from './asked.ts'
+import { dayDetail as dayDetailShape, days, payments, slotDays } from './days-schema.ts'
 import * as take from './params.ts'
 import { peers } from './peers-schema.ts'
 import { badRequest, notFound } from './problem.ts'
 import { batchDetail, listAnchors, listBatches, signerOf } from './queries/batches.ts'
+import { dayDetail, daysOfSlot, listDays, paymentsOfDay, slotsOfDay } from './queries/days.ts'
 import { epochDetail, listEpochs, listProjects } from './queries/epochs.ts'
 import { topPeers } from './queries/peers.ts'
 import { proofFor } from './queries/proofs.ts'
@@ -67,13 +69,21 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.Zod
   }
 }
 
-/** The epoch that a path and `?market=` name. */
-function epochKey({ reader, rules }: Asked, epochId: number, market: string | undefined): EpochKey {
-  if (market !== undefined) return { dataMarket: market, epochId }
+/** The market that `?market=` names; without it the only one. */
+function marketOf({ reader, rules }: Asked, market: string | undefined): string {
+  if (market !== undefined) return market
   const [only, ...others] = marketsSeen(reader, rules)
   if (others.length > 0) throw badRequest(`there are ${others.length + 1} data markets: name one with ?market=`)
-  return { dataMarket: only!.dataMarket, epochId }
+  return only!.dataMarket
 }
+const epochKey = (asked: Asked, epochId: number, market: string | undefined): EpochKey => ({
+  dataMarket: marketOf(asked, market),
+  epochId,
+})
+const dayKey = (asked: Asked, day: number, market: string | undefined): DayKey => ({
+  dataMarket: marketOf(asked, market),
+  day,
+})
 
 const { market, page, filters } = take
 
@@ -186,6 +196,42 @@ export const ROUTES: readonly Route[] = [
     live: true,
     handle: async (asked, { epochId, slotId }, query) =>
       proofFor(asked.proofs, { ...epochKey(asked, epochId, query.market), slotId, projectId: query.project }),
+  }),
+  route('/v1/days', {
+    summary: 'Days of the contract, newest first: what the slots did, what was sent, who was paid',
+    query: { market, ...page },
+    answer: days,
+    handle: ({ reader, topics }, _, query) => listDays(reader, topics, query, query.market),
+  }),
+  route('/v1/days/{day}', {
+    summary: 'A day, with the slots by how much of the quota they have; what `sequencer rewards --day` prints',
+    params: { day: take.day },
+    query: { market },
+    answer: dayDetailShape,
+    handle: async (asked, { day }, query) => dayDetail(asked.reader, asked.topics, dayKey(asked, day, query.market)),
+  }),
+  route('/v1/days/{day}/slots', {
+    summary: 'The slots of a day, ascending: what each did, and what the contract was told of it',
+    params: { day: take.day },
+    query: { market, eligible: filters.eligible, ...page },
+    answer: slotDays,
+    handle: async (asked, { day }, query) =>
+      slotsOfDay(asked.reader, asked.topics, dayKey(asked, day, query.market), query),
+  }),
+  route('/v1/days/{day}/payments', {
+    summary: 'The calls that tell the contract of a day, the last first',
+    params: { day: take.day },
+    query: { market, purpose: filters.purpose, ...page },
+    answer: payments,
+    handle: async (asked, { day }, query) =>
+      paymentsOfDay(asked.reader, asked.topics, dayKey(asked, day, query.market), query),
+  }),
+  route('/v1/slots/{slotId}/days', {
+    summary: 'The days of a slot, newest first; those in which it did nothing are left out',
+    params: { slotId: take.slotId },
+    query: { market, ...page },
+    answer: slotDays,
+    handle: ({ reader, topics }, { slotId }, query) => daysOfSlot(reader, topics, slotId, query),
   }),
   route('/v1/signer', {
     summary: 'The nonces of the signer and what is in flight, as far as the log tells',

@@ -28,7 +28,7 @@ const REASONS = [...ACCEPT_REASONS, ...REJECT_REASONS, 'UNKNOWN'] as const
 export const reason = z.enum(REASONS satisfies readonly VerdictReason[])
 
 const state = z.enum(BATCH_STATES).describe('How far the batch, or the ending call, is.')
-const reasons = z.partialRecord(reason, whole).describe('Final verdicts by reason.')
+export const reasons = z.partialRecord(reason, whole).describe('Final verdicts by reason.')
 
 /** One page of a list. */
 export const listOf = <T extends z.ZodType>(item: T) =>
@@ -56,7 +56,7 @@ const epochFields = {
   reasons,
 }
 
-const epochSummary = z
+export const epochSummary = z
   .object({
     ...epochFields,
     projects: whole.describe('Projects with a winner.'),
@@ -241,6 +241,7 @@ export const market = z
     shareMin: z.number(),
     batchProjectsMax: whole,
     tree: z.enum(['chained', 'fresh']),
+    rewards: z.enum(['off', 'counts', 'on']).describe('Days are not counted, counted, or also told to the contract.'),
     headEpoch: wholeOrNone.describe('Newest released epoch.'),
   })
   .meta({ id: 'Market' })
@@ -274,14 +275,6 @@ export const submissions = listOf(submission)
 export const batches = listOf(batchSummary)
 export const anchors = listOf(anchor)
 
-/** `/v1/events`: the data of each kind of event. `reset`: too much was missed, ask for the lists again. */
-export const events = {
-  epoch: epochSummary,
-  verdicts: z.object({ dataMarket, epochId: whole, submissions: whole, reasons }).meta({ id: 'VerdictCounts' }),
-  anchor,
-  reset: z.object({}),
-}
-
 export type EpochSummary = z.infer<typeof epochSummary>
 export type EpochDetail = z.infer<typeof epochDetail>
 export type Gap = z.infer<typeof gap>
@@ -293,7 +286,6 @@ export type AnchorItem = z.infer<typeof anchor>
 export type Signer = z.infer<typeof signer>
 export type Market = z.infer<typeof market>
 export type HealthAnswer = z.infer<typeof health>
-export type VerdictCounts = z.infer<typeof events.verdicts>
 export interface Page<T> {
   readonly items: T[]
   readonly next: string | null

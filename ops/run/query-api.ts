@@ -7,6 +7,7 @@ import { HOUR_MS } from '../api/view/commit.ts'
 import { openView, type View, type ViewOptions } from '../api/view/view.ts'
 import type { Closeable } from '../base/lifecycle.ts'
 import { onlooking } from '../base/onlooking.ts'
+import { createDayContract } from '../reading/day-on-chain.ts'
 import type { StageWatch } from '../watch/stage-watch.ts'
 import type { Wiring } from './wiring.ts'
 
@@ -27,11 +28,12 @@ export function openQueryApi(
   const options = { ...viewOptions(wiring), waiting }
   const ports = { log, clock: systemClock, tell: leftOut.by('view'), signal: stop.signal }
   const reports = followIntakeReports(ports, topics)
+  const contract = chain.rpcUrls.length > 0 ? createDayContract(chain) : undefined
   const opening: Promise<View | undefined> = onlooking(ports, () => openView(options), waiting)
   const opened = opening.then((view) => {
     if (!view || stop.signal.aborted) return
     const proofs = proofsOf(chain, { view, log, topics })
-    apiDoor.open({ view, log, topics, rules, health, ...watched, proofs, reports })
+    apiDoor.open({ view, log, topics, rules, health, ...watched, proofs, reports, contract })
     waiting(undefined)
   })
   return {
@@ -39,6 +41,7 @@ export function openQueryApi(
     async close() {
       stop.abort()
       apiDoor.close()
+      contract?.close()
       await reports.close()
       await (await opening)?.close()
     },

@@ -9,6 +9,7 @@ export const KNOWN: Readonly<Record<string, readonly string[]>> = {
   epoch: ['1', '2', '3', '0'],
   slotId: ['1', '2', '3'],
   slot: ['1', '2', '3'],
+  day: ['1', '2'],
   submissionId: [uuid(1, 1), uuid(3, 2).toUpperCase()],
   cid: [await cidOf(1), await cidOf(3)],
   project: ['project-a'],

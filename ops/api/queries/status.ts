@@ -45,8 +45,8 @@ export function listMarkets(reader: ViewReader, rules: ProtocolRules): Page<Mark
   const configured = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
   const items = marketsSeen(reader, rules).map((market) => {
     const { dataMarket, chainId, protocolState, windowUnit, perSlotPerEpoch } = market
-    const { votesMin, shareMin, batchProjectsMax, tree } = market
-    const limits = { windowUnit, perSlotPerEpoch, votesMin, shareMin, batchProjectsMax, tree }
+    const { votesMin, shareMin, batchProjectsMax, tree, rewards } = market
+    const limits = { windowUnit, perSlotPerEpoch, votesMin, shareMin, batchProjectsMax, tree, rewards }
     const row = rows[dataMarket]
     const served = isServed(row, configured.has(dataMarket))
     const sinceBlock = row === undefined || row.serving === 'CONFIGURED' ? null : row.sinceBlock

@@ -1,5 +1,5 @@
 /** The rows of one commit as they come together. */
-import type { AnchorKey, EpochKey, EpochTick, VerdictReason } from '../../../schemas/types.ts'
+import type { AnchorKey, DayKey, EpochKey, EpochTick, VerdictReason } from '../../../schemas/types.ts'
 import { type EpochProgress, isAnchored, unseenEpoch, withRecord } from '../../reading/epoch-progress.ts'
 import { keyOf, number } from './keys.ts'
 import { createMarketRows, type MarketRows } from './market-rows.ts'
@@ -42,6 +42,7 @@ export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
   released(open: EpochTick, at: number): void
   chainHead(head: ChainHead): void
   anchorChanged(key: AnchorKey): void
+  dayChanged(key: DayKey): void
   /** Everything to write. */
   finish(): { readonly operations: readonly ViewWrite[]; readonly change: Omit<Change, 'from' | 'to'> }
 }
@@ -107,10 +108,22 @@ function skippedBy({ dataMarket, epochId: last, skippedFrom }: EpochTick): Epoch
   return Array.from({ length: last - from }, (_, i) => ({ dataMarket, epochId: from + i }))
 }
 
+/** Anchors and days that have changed, each once. */
+function createTold() {
+  const anchors = new Map<string, AnchorKey>()
+  const days = new Map<string, DayKey>()
+  return {
+    anchorChanged: (key: AnchorKey): void =>
+      void anchors.set(keyOf(...epochParts(key), number(key.batchIndex + 1)), key),
+    dayChanged: ({ dataMarket, day }: DayKey): void => void days.set(`${dataMarket}/${day}`, { dataMarket, day }),
+    listed: () => ({ anchors: [...anchors.values()], days: [...days.values()] }),
+  }
+}
+
 export function createCommit(cache: RowCache): ViewCommit {
   const { operations, put, del, get } = createWrites(cache)
   const changed = { rows: new Set<string>(), epochs: new Map<string, EpochKey>(), counts: new Map<string, EpochKey>() }
-  const anchors = new Map<string, AnchorKey>()
+  const { listed, ...told } = createTold()
   const keep = (key: string, row: object): void => {
     cache.set(key, row)
     changed.rows.add(key)
@@ -165,14 +178,14 @@ export function createCommit(cache: RowCache): ViewCommit {
       heads(open.dataMarket, { released: open.epochId })
     },
     chainHead: (head) => keep(CHAIN_HEAD, head),
-    anchorChanged: (key) => void anchors.set(keyOf(...epochParts(key), number(key.batchIndex + 1)), key),
+    ...told,
     finish() {
       for (const key of changed.epochs.values()) tellWhetherAnchored(key, epochRow(key), { del, unanchored, heads })
       for (const key of changed.rows) put(key, json(cache.get(key)))
       const verdicts = [...changed.counts].filter(([id]) => cache.get(id) !== undefined).map(([, key]) => key)
       return {
         operations: [...operations.values()],
-        change: { epochs: [...changed.epochs.values()], verdicts, anchors: [...anchors.values()] },
+        change: { epochs: [...changed.epochs.values()], verdicts, ...listed() },
       }
     },
   }

@@ -30,8 +30,8 @@ export async function createJournal(store: ViewStore, at: string): Promise<Journ
   let commits = kept.length === 0 ? 0 : Number(partsOf(kept.at(-1)![0])[1]) + 1
   let known = changes[0]?.from ?? at
   const watchers = new Set<Watcher>()
-  const isNews = ({ epochs, verdicts, anchors }: Change): boolean =>
-    epochs.length + verdicts.length + anchors.length > 0
+  const isNews = ({ epochs, verdicts, anchors, days }: Change): boolean =>
+    epochs.length + verdicts.length + anchors.length + days.length > 0
 
   return {
     append(change) {

@@ -108,7 +108,7 @@ const del = (key: string): ViewWrite => ({ type: 'del', key })
 
 /** Everything of an epoch but its submissions; there is little of it: verdicts only if their submissions were never read. */
 async function rowsOfEpoch(reader: ViewReader, { anchors }: Topics, epoch: readonly string[]): Promise<string[]> {
-  const keys = [TABLE.epochs, TABLE.counts, TABLE.unanchored].map((table) => keyOf(table, ...epoch))
+  const keys = [TABLE.epochs, TABLE.counts, TABLE.unanchored, TABLE.tallies].map((table) => keyOf(table, ...epoch))
   for (const table of [TABLE.verdicts, TABLE.projects, TABLE.batchOfProject, TABLE.batches, TABLE.anchors])
     for (const [key, row] of await reader.range({
       prefix: prefixOf(table, ...epoch),

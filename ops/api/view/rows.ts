@@ -1,12 +1,12 @@
 /** What the view keeps, and under which key (keys.ts says how parts become one). */
-import type { AnchorKey, AnchorState, EpochKey, LogPosition, ServedMarket } from '../../../schemas/types.ts'
+import type { AnchorKey, AnchorState, DayKey, EpochKey, LogPosition, ServedMarket } from '../../../schemas/types.ts'
 import { isEnd, isLost } from '../../reading/epoch-phases.ts'
 import type { Project } from '../schema.ts'
 import { keyOf, number } from './keys.ts'
 import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '6'
+export const LAYOUT = '7'
 
 /** One letter each, the first part of a key. */
 export const TABLE = {
@@ -46,6 +46,16 @@ export const TABLE = {
   anchors: 'a',
   /** `pending`, `final` or `failed`, then the same parts: nothing. */
   anchorQueues: 'k',
+  /** Market, day: `DayRow`. */
+  days: 'y',
+  /** Market, day, slot: `time` and the row as it lies in the topic. */
+  slotDays: 'z',
+  /** Market, day, `CLOSING`, epoch, number: `time` and the payout as it lies in the topic. */
+  payouts: 'o',
+  /** Market, day, purpose, epoch, number: `time` and the payment as it lies in the topic. */
+  payments: 'w',
+  /** Market, epoch: `TallyRow`. */
+  tallies: 'x',
   /** Hour, market, epoch: something was written in that hour, so it is looked at when the hour expires. */
   hours: 'p',
   /** Number of the commit: what changed in it (`Change`). */
@@ -123,6 +133,7 @@ export interface Change {
   readonly epochs: readonly EpochKey[]
   readonly verdicts: readonly EpochKey[]
   readonly anchors: readonly AnchorKey[]
+  readonly days: readonly DayKey[]
 }
 
 export const EMPTY_COUNTS: Counts = { submissions: 0, reasons: {}, hour: 0 }

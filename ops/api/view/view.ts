@@ -9,11 +9,12 @@ import { type OnUnreadable, positionBehind } from '../../../streams/read-record.
 import type { Topics } from '../../../topology/topics.ts'
 import { partitionsOf } from '../../reading/scan.ts'
 import { HOUR_MS } from './commit.ts'
+import { surplusDays } from './day-rows.ts'
 import { createJournal, type Journal } from './journal.ts'
 import { parsePosition, positionText } from './position.ts'
 import { expired, surplus } from './prune.ts'
 import { RowCache } from './row-cache.ts'
-import type { Change } from './rows.ts'
+import { type Change, MARKETS, type MarketsRow } from './rows.ts'
 import { openViewStore, type ViewReader, type ViewStore, type ViewWrite } from './store.ts'
 import { rowsOf, VIEW_TOPICS } from './writer.ts'
 
@@ -23,6 +24,9 @@ const FETCH_BYTES = 64 * 1024
 /** Between two commits, so that many small appends make few of them. */
 const PAUSE_MS = 20
 const RETRY_MS = 1_000
+
+/** Those that write them create them too. */
+const ADDED_LATER = ['markets', 'tallies', 'slotDays', 'days', 'payouts', 'payments'] as const
 
 export interface ViewOptions {
   readonly directory: string
@@ -54,7 +58,7 @@ export interface View {
 export async function openView(options: ViewOptions): Promise<View> {
   const { log, topics, directory, identity } = options
   const partitions = VIEW_TOPICS.flatMap((name) => partitionsOf(topics[name]))
-  await log.createTopics([configOf(topics.markets)]) // the clock does too, but a log may be older than the topic
+  await log.createTopics(ADDED_LATER.map((name) => configOf(topics[name]))) // a log may be older than a topic
   const bounds = await log.bounds(partitions)
   const store = await openViewStore(directory, `${identity} ${partitions.length}`)
   try {
@@ -118,7 +122,10 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
   const prune = async (): Promise<void> => {
     const before = state.newestTick - keepMs
     if (Math.floor(before / HOUR_MS) === state.prunedHour) return
-    const old = await expired(store.newest(), topics, before)
+    const reader = store.newest()
+    const expiredNow = await expired(reader, topics, before)
+    const markets = Object.keys(reader.getJson<MarketsRow>(MARKETS) ?? {})
+    const old = expiredNow.length > 0 ? expiredNow : await surplusDays(reader, markets)
     state.pruning = old.length > 0
     if (!state.pruning) state.prunedHour = Math.floor(before / HOUR_MS)
     else await takeOut(old)

@@ -8,6 +8,7 @@ import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.
 import { withRecord } from '../../reading/epoch-progress.ts'
 import { EQUIVOCATIONS_MAX } from './bounds.ts'
 import { createCommit, type ViewCommit } from './commit.ts'
+import { onDay, onDayBegan, onPayment, onPayout, onSlotDay, onTally } from './day-rows.ts'
 import { keyOf } from './keys.ts'
 import type { RowCache } from './row-cache.ts'
 import { anchorParts, type BatchRow, epochParts, json, NOTHING, queueOf, TABLE, timed } from './rows.ts'
@@ -40,7 +41,7 @@ export function rowsOf(
   return { commit, newestTick }
 }
 
-type Kind = 'submissions' | 'epochTicks' | 'finalizations' | 'batches' | 'anchors' | 'verdicts' | 'markets'
+type Kind = (typeof VIEW_TOPICS)[number]
 export const VIEW_TOPICS = [
   'epochTicks',
   'submissions',
@@ -49,7 +50,12 @@ export const VIEW_TOPICS = [
   'batches',
   'anchors',
   'markets',
-] as const satisfies readonly Kind[]
+  'tallies',
+  'slotDays',
+  'days',
+  'payouts',
+  'payments',
+] as const satisfies readonly (keyof Topics)[]
 
 const kindOf = (topics: Topics, name: string): Kind => VIEW_TOPICS.find((kind) => topics[kind].name === name)!
 
@@ -97,6 +103,15 @@ const APPLY: { readonly [K in Kind]: Apply<K> } = {
   markets(_, commit, { key, value: market }) {
     if (market) commit.market(key.dataMarket, market)
   },
+  tallies(_, commit, { key, value: event, offset }, { partition }) {
+    if (event) onTally(commit, key, event, { partition, offset })
+  },
+  slotDays: (_, commit, { key, record }) => onSlotDay(commit, key, record),
+  days: (_, commit, { key, value: day, timestamp }) => onDay(commit, key, day, timestamp),
+  payouts(_, commit, { key, value: payout, record }) {
+    if (payout) onPayout(commit, key, payout, record)
+  },
+  payments: (_, commit, { key, value: payment, record }) => onPayment(commit, key, payment, record),
 }
 
 function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
@@ -105,8 +120,10 @@ function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
   for (const market of tick.markets) if (market.served) commit.beginAnew(market.dataMarket)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
   const key = { dataMarket, epochId }
-  if (kind === 'OPEN') commit.released(tick, time)
-  else commit.heads(dataMarket, { closed: epochId })
+  if (kind === 'OPEN') {
+    commit.released(tick, time)
+    onDayBegan(commit, tick, time)
+  } else commit.heads(dataMarket, { closed: epochId })
   commit.epoch(key, (row) => withRecord(row, { tick, at: time }), time)
 }
 

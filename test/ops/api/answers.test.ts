@@ -5,6 +5,7 @@ import { epochStatus } from '../../../ops/reading/epoch.ts'
 import { why } from '../../../ops/reading/why.ts'
 import type { ServedMarket } from '../../../schemas/types.ts'
 import { MARKET, OTHER_MARKET } from '../look/fixture.ts'
+import { createDays, votes } from './days-story.ts'
 import { cidOf, contentOf, createStory, ONE_MARKET, type RunningApi, type Story, startApi, uuid } from './story.ts'
 
 const SLOTS = 7
@@ -18,6 +19,10 @@ beforeAll(async () => {
   await story.submit({ epochId: 7, slotId: 2, submissionId: 'waits' })
   await story.submit({ epochId: 0, slotId: 2, submissionId: 'simulated' }, 'SIMULATION', 'validate')
   await story.submit({ epochId: 99, slotId: 2, submissionId: 'ahead' }, 'EPOCH_TOO_FAR', 'validate')
+  const days = createDays(story.fixture, MARKET, false)
+  await days.epoch(101, 3, { 2: votes(4) })
+  await days.open(102, 4)
+  await days.close(102, 4, { 2: votes(1) }, 3)
   api = await startApi(story.fixture)
   await api.caughtUp()
 })
@@ -38,6 +43,7 @@ describe('every route fits its shape', async () => {
   const examples: Record<string, string> = {
     epochId: '3',
     slotId: '2',
+    day: '3',
     cid: await cidOf(3),
     submissionId: uuid(3, 2),
   }

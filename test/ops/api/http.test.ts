@@ -159,8 +159,6 @@ describe('legacy', () => {
     ['batchCount', { epochID: 5_000 }, 500, 'Failed to fetch the batch count'],
     ['lastSnapshotSubmission', { slotID: 0 }, 400, 'Invalid slotID: 0'],
     ['discardedSubmissionsByEpoch', { epochID: 3, day: 0 }, 400, 'Day must be greater than or equal to 1'],
-    ['totalSubmissions', { slotID: 1, pastDays: 1 }, 501, 'counts neither days nor eligible submissions'],
-    ['eligibleNodesCount', { day: 1 }, 501, 'counts neither'],
   ])('args: %s %j', async (path, body, status, words) => {
     const answer = await ask(path, body)
     expect([answer.statusCode, answer.body]).toEqual([status, expect.stringContaining(words)])

@@ -1,9 +1,10 @@
 /** The description: current, complete, and kept by every answer. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { events } from '../../../ops/api/events-schema.ts'
 import { openApi } from '../../../ops/api/openapi.ts'
-import { events } from '../../../ops/api/schema.ts'
 import { type Description, fuzzApi, type Send } from '../../fuzz/api.ts'
 import { KNOWN } from '../../fuzz/api-known.ts'
+import { createDays, votes } from './days-story.ts'
 import { createStory, type RunningApi, startApi } from './story.ts'
 
 const SEED = 20_261_125
@@ -11,6 +12,10 @@ let api: RunningApi
 beforeAll(async () => {
   const story = await createStory()
   for (let epochId = 1; epochId <= 5; epochId++) await story.epoch(epochId, 5)
+  const days = createDays(story.fixture)
+  await days.epoch(6, 1, { 1: votes(4), 2: votes(1, 0) })
+  await days.open(7, 2)
+  await days.close(7, 2, { 1: votes(1) }, 1)
   api = await startApi(story.fixture)
   await api.caughtUp()
 })
@@ -31,7 +36,7 @@ test('behavior: every shape that is named is there', () => {
   expect(Object.keys(components.schemas)).toEqual(
     expect.arrayContaining(['EpochSummary', 'VerdictCounts', 'Anchor', 'Proof']),
   )
-  expect(Object.keys(events)).toEqual(['epoch', 'verdicts', 'anchor', 'reset'])
+  expect(Object.keys(events)).toEqual(['epoch', 'verdicts', 'anchor', 'day', 'reset'])
 })
 
 test('behavior: requests made from the description, good and bad, are answered as it says', async () => {

@@ -14,7 +14,9 @@ import { proofsOf } from '../../../ops/api/queries/proofs.ts'
 import { prefixOf } from '../../../ops/api/view/keys.ts'
 import { TABLE } from '../../../ops/api/view/rows.ts'
 import { openView, type View, type ViewOptions } from '../../../ops/api/view/view.ts'
+import { VIEW_TOPICS } from '../../../ops/api/view/writer.ts'
 import { createHealth } from '../../../ops/base/health.ts'
+import { partitionsOf } from '../../../ops/reading/scan.ts'
 import { createStageWatch } from '../../../ops/watch/stage-watch.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
@@ -242,10 +244,7 @@ export async function startApi(
 const sumOf = (position: string): number => Number(position.split('.')[0])
 
 async function endsOf({ log, topics }: Pick<Fixture, 'log' | 'topics'>): Promise<number> {
-  const { epochTicks, submissions, verdicts, finalizations, batches, anchors, markets } = topics
-  const partitions = [epochTicks, submissions, verdicts, finalizations, batches, anchors, markets].flatMap(
-    ({ name: topic, partitions: n }) => Array.from({ length: n }, (_, partition) => ({ topic, partition })),
-  )
+  const partitions = VIEW_TOPICS.flatMap((name) => partitionsOf(topics[name]))
   return (await log.bounds(partitions)).reduce((sum, { stable }) => sum + stable, 0)
 }
 

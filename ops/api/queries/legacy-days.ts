@@ -1,0 +1,212 @@
+/** What the endpoints of the deployed collector give of days: from the view, and the contract for days that it does not have. */
+import type { Day, DayKey, EpochKey, EpochRange } from '../../../schemas/types.ts'
+import { isMarker } from '../../../topology/topics.ts'
+import { lookedUp, silently } from '../../reading/read.ts'
+import { scan } from '../../reading/scan.ts'
+import type { Asked } from '../asked.ts'
+import { type DayRow, dayParts, slotDayParts, type TallyRow } from '../view/day-rows.ts'
+import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
+import { bytesOf, fromJson, TABLE } from '../view/rows.ts'
+
+const CHUNK_ROWS = 1_000
+/** Rows of a slot that are looked through for one day; at two votes an epoch, days of 50,000 epochs. */
+const SLOT_ROWS_MAX = 100_000
+/** Epochs behind the one asked for that are taken off again: so many a day has at one every 12 s. */
+const LATER_EPOCHS_MAX = 7_200
+const DISCARDED_PAGE = 50
+
+/** The newest day that the log knows; of the contract when it knows none. Undefined: nobody can say. */
+export const currentDay = async (asked: Asked, dataMarket: string): Promise<number | undefined> =>
+  (await newestDay(asked, dataMarket)) ?? (await orUndefined(asked.contract?.dayCounter(dataMarket)))
+
+async function newestDay({ reader }: Asked, dataMarket: string): Promise<number | undefined> {
+  const [newest] = await reader.range({ prefix: prefixOf(TABLE.days, dataMarket), newestFirst: true, limit: 1 })
+  return newest && Number(partsOf(newest[0])[2])
+}
+
+const orUndefined = <T>(asked: Promise<T> | undefined): Promise<T | undefined> =>
+  asked?.catch(() => undefined) ?? Promise.resolve(undefined)
+
+const dayIn = ({ reader }: Asked, key: DayKey): Day | undefined =>
+  reader.getJson<DayRow>(keyOf(TABLE.days, ...dayParts(key)))?.day ?? undefined
+
+/** Of days that the ledger does not have the contract's; undefined when it cannot be asked. */
+async function fromContract(
+  { contract }: Asked,
+  days: readonly number[],
+  ask: (contract: NonNullable<Asked['contract']>) => Promise<readonly number[]>,
+): Promise<ReadonlyMap<number, number> | undefined> {
+  if (days.length === 0) return new Map()
+  const found = await orUndefined(contract && ask(contract))
+  return found && new Map(days.map((day, i) => [day, found[i]!]))
+}
+
+/** Today first. Undefined: the contract has to be asked of one of them, and does not answer. */
+export async function submissionsByDay(asked: Asked, dataMarket: string, slotId: number, days: readonly number[]) {
+  const missing = await daysMissing(asked, dataMarket, days)
+  const counts = await fromContract(asked, missing, (one) => one.countsOfSlot(dataMarket, slotId, missing))
+  return (
+    counts &&
+    days.map((day) => {
+      const row = asked.reader.get(keyOf(TABLE.slotDays, ...slotDayParts({ dataMarket, day }, slotId)))
+      const slot = row && asked.topics.slotDays.value.decode(bytesOf(row))
+      const eligibleSubmissions = counts.get(day) ?? slot?.counted ?? 0
+      return { day, eligibleSubmissions, totalSubmissions: slot?.accepted ?? 0 }
+    })
+  )
+}
+
+/** Those that are not counted here, and have not just begun. */
+async function daysMissing(asked: Asked, dataMarket: string, days: readonly number[]): Promise<readonly number[]> {
+  const newest = await newestDay(asked, dataMarket)
+  return days.filter((day) => day !== newest && !dayIn(asked, { dataMarket, day }))
+}
+
+/** Today first; with `withSlots` their ids, as texts. Undefined as above. */
+export async function eligibleNodes(asked: Asked, dataMarket: string, days: readonly number[], withSlots: boolean) {
+  const missing = await daysMissing(asked, dataMarket, days)
+  const counts = await fromContract(asked, missing, (one) => one.eligibleNodes(dataMarket, missing))
+  if (!counts) return undefined
+  const found: { day: number; eligibleNodesCount: number; slotIDs: string[] }[] = []
+  for (const day of days) {
+    const row = dayIn(asked, { dataMarket, day })
+    const slotIDs = row && withSlots ? await eligibleSlots(asked, { dataMarket, day }, row.quota) : []
+    const counted = withSlots && row ? slotIDs.length : row?.eligibleSlots
+    found.push({ day, eligibleNodesCount: counts.get(day) ?? counted ?? 0, slotIDs })
+  }
+  return found
+}
+
+async function eligibleSlots(asked: Asked, key: DayKey, quota: number): Promise<string[]> {
+  const slots: string[] = []
+  for await (const { slotId, counted } of slotsOf(asked, key)) if (counted >= quota) slots.push(`${slotId}`)
+  return slots
+}
+
+async function* slotsOf({ reader, topics }: Asked, key: DayKey) {
+  const prefix = prefixOf(TABLE.slotDays, ...dayParts(key))
+  for (let after: string | undefined; ; ) {
+    const rows = await reader.range({ prefix, after, limit: CHUNK_ROWS })
+    for (const [id, row] of rows)
+      yield { slotId: Number(partsOf(id)[3]), ...topics.slotDays.value.decode(bytesOf(row)) }
+    if (rows.length < CHUNK_ROWS) return
+    after = rows.at(-1)![0]
+  }
+}
+
+const isIn = (ranges: readonly EpochRange[], epochId: number): boolean =>
+  ranges.some(({ first, last }) => first <= epochId && epochId <= last)
+
+/**
+ * What the slots had of the day when the epoch was counted: what they have, without what later epochs of the day added. Undefined
+ * when those are more than can be looked through.
+ */
+export async function countsAfter(asked: Asked, { dataMarket, epochId }: EpochKey, day: number) {
+  const row = dayIn(asked, { dataMarket, day })
+  const counts = new Map<number, { counted: number; lastEpoch: number }>()
+  if (!row || !isIn(row.epochs, epochId)) return []
+  const later = await laterTallies(asked, { dataMarket, epochId }, row)
+  if (!later) return undefined
+  for await (const { slotId, counted, lastEpoch } of slotsOf(asked, { dataMarket, day }))
+    counts.set(slotId, { counted, lastEpoch })
+  for await (const { talliedEpoch, counted } of later)
+    for (const slotId of counted) {
+      const slot = counts.get(slotId)
+      if (slot && talliedEpoch <= slot.lastEpoch) slot.counted-- // else its row does not have that epoch yet
+    }
+  return [...counts].filter(([, { counted }]) => counted > 0).map(([slotID, { counted: count }]) => ({ slotID, count }))
+}
+
+async function laterTallies(
+  { reader, log, topics }: Asked,
+  { dataMarket, epochId }: EpochKey,
+  { epochs }: Day,
+): Promise<AsyncIterable<{ talliedEpoch: number; counted: readonly number[] }> | undefined> {
+  const prefix = prefixOf(TABLE.tallies, dataMarket)
+  const after = keyOf(TABLE.tallies, dataMarket, number(epochId))
+  const rows = await reader.range({ prefix, after, limit: LATER_EPOCHS_MAX + 1 })
+  const ofDay = rows.filter(([id]) => isIn(epochs, Number(partsOf(id)[2])))
+  if (ofDay.length > LATER_EPOCHS_MAX) return undefined
+  const places = ofDay.map(([, row]) => fromJson<TallyRow>(row))
+  const wanted = new Set(ofDay.map(([id]) => Number(partsOf(id)[2])))
+  const partition = places[0]?.partition ?? 0
+  const from = places.reduce((min, { offset }) => Math.min(min, offset), Number.POSITIVE_INFINITY)
+  return (async function* () {
+    if (places.length === 0) return
+    const at = { topic: topics.tallies.name, partition }
+    for await (const records of scan(log, at, { from, tell: silently }))
+      for (const record of records) {
+        const read = lookedUp(topics.tallies, partition, record)
+        const event = read?.key.dataMarket === dataMarket ? read.value : undefined
+        if (event && !isMarker(event) && 'talliedEpoch' in event && wanted.has(event.talliedEpoch)) yield event
+      }
+  })()
+}
+
+interface Discarded {
+  readonly projectID: string
+  readonly details: { finalizedCID: string; discardedSubmissionCount: number; discardedSubmissions: string[] }
+}
+
+/**
+ * The submissions of a slot in a day whose CID did not win, by project and winner. `none`: nothing of anybody was discarded in the
+ * day. Undefined: nothing of this slot.
+ */
+export async function discardedByDay(asked: Asked, key: DayKey, slotId: number, page: number) {
+  const day = dayIn(asked, key)
+  const found = day ? await outvotedOf(asked, key.dataMarket, slotId, day) : []
+  const isNone = !day || day.accepted === day.counted
+  if (found.length === 0)
+    return isNone ? { slotID: slotId, discardedSubmissions: [], totalPages: 0, currentPage: page } : undefined
+  const currentPage = Math.max(1, page)
+  const first = (currentPage - 1) * DISCARDED_PAGE
+  return {
+    slotID: slotId,
+    discardedSubmissions: found.slice(first, first + DISCARDED_PAGE),
+    totalPages: Math.ceil(found.length / DISCARDED_PAGE),
+    currentPage,
+  }
+}
+
+async function outvotedOf(
+  { reader, topics }: Asked,
+  dataMarket: string,
+  slotId: number,
+  { epochs }: Day,
+): Promise<Discarded[]> {
+  const found = new Map<string, Discarded>()
+  const slot = number(slotId)
+  const prefix = prefixOf(TABLE.slotEpochs, slot, 'OWNER')
+  let after = keyOf(TABLE.slotEpochs, slot, 'OWNER', number(epochs[0]?.first ?? 0))
+  const last = epochs.at(-1)?.last ?? 0
+  for (let looked = 0; looked < SLOT_ROWS_MAX; ) {
+    const rows = await reader.range({ prefix, after, limit: CHUNK_ROWS })
+    for (const [id] of rows) {
+      const [, , , epochId, market, ...position] = partsOf(id)
+      if (Number(epochId) > last) return inOrder(found)
+      if (market !== dataMarket || !isIn(epochs, Number(epochId))) continue
+      const row = reader.get(keyOf(TABLE.verdicts, dataMarket, epochId!, slot, ...position))
+      const verdict = row && topics.verdicts.value.decode(bytesOf(row))
+      if (verdict?.reason === 'OUTVOTED') addTo(found, verdict)
+    }
+    if (rows.length < CHUNK_ROWS) break
+    looked += rows.length
+    after = rows.at(-1)![0]
+  }
+  return inOrder(found)
+}
+
+function addTo(
+  found: Map<string, Discarded>,
+  { projectId, expected, snapshotCid }: { projectId: string; expected: string; snapshotCid: string },
+): void {
+  const finalizedCID = expected.split(' ')[0]!
+  const id = keyOf(projectId, finalizedCID)
+  const details = found.get(id)?.details ?? { finalizedCID, discardedSubmissionCount: 0, discardedSubmissions: [] }
+  details.discardedSubmissionCount++
+  details.discardedSubmissions.push(snapshotCid)
+  found.set(id, { projectID: projectId, details })
+}
+
+const inOrder = (found: ReadonlyMap<string, Discarded>): Discarded[] =>
+  [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
