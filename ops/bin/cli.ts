@@ -63,6 +63,10 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
       about: 'What became of the submissions of a slot, and by which rule',
       create: async () => (await import('../look/command.ts')).whyCommand(openLog),
     },
+    rewards: {
+      about: 'Days of the contract: what each slot has, what was told and paid; compare it with the contract',
+      create: async () => (await import('../look/rewards/command.ts')).rewardsCommand(openLog, withChain),
+    },
     'dead-letters': {
       about: 'Records that were put aside since they are none of their topic: list, count, show, and put back',
       create: async () => (await import('../look/dead-letters/command.ts')).deadLettersCommand(openLog),

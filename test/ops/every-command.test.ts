@@ -19,6 +19,7 @@ import { withRecord } from '../../ops/reading/epoch-progress.ts'
 import { followedEpoch } from '../../ops/reading/progress.ts'
 import { createRunLines } from '../../ops/run/lines.ts'
 import { createScreen } from '../../ops/world/dev/screen.ts'
+import { createDays, votes } from './api/days-story.ts'
 import { HOSTILE, OBEYED } from './hostile.ts'
 import {
   anchorOf,
@@ -90,6 +91,11 @@ beforeAll(async () => {
     error: HOSTILE,
   })
   await put(topics.anchors, { ...EPOCH, batchIndex: 0 }, anchor)
+  const days = createDays(fixture)
+  await days.epoch(1, 1, { 7: votes(9) })
+  await days.open(2, 2)
+  await days.close(2, 2, { 7: votes(1) }, 1)
+  await days.pay(1, 2, 0, { paymentState: 'UNPAID', error: HOSTILE, transactionHash: HOSTILE, blockHash: HOSTILE })
   const appender = await fixture.log.appender()
   const headers = ['reason', 'peer', 'message', '__streams.errors.topic', '__streams.errors.reason', HOSTILE].map(
     (key) => ({
@@ -126,6 +132,7 @@ const READERS: Readonly<Record<string, { readonly command: (open: OpenLog) => Co
     ],
   },
   epoch: { command: epochCommand, runs: [['3']] },
+  rewards: { command: (open) => rewardsCommand(open, open), runs: [[], ['--slot', '7'], ['--reconcile']] },
   audit: { command: auditCommand, runs: [[]] },
   replay: { command: replayCommand, runs: [['--epoch', '3', '--data-market', MARKET]] },
   markets: { command: marketsCommand, runs: [['list']] },

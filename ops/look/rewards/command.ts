@@ -1,0 +1,120 @@
+/** `sequencer rewards`. */
+import { Command } from 'commander'
+import { z } from 'zod'
+import { EvmError } from '../../../connectors/evm/errors.ts'
+import { CliError, EXIT } from '../../base/cli-error.ts'
+import { address, parseOptions, whole } from '../../base/options.ts'
+import { answer } from '../../base/output.ts'
+import { readSettings } from '../../ground/data-directory.ts'
+import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
+import { readDays } from '../../reading/day-ledger.ts'
+import { createDayContract, type DayContract, type DayContractOptions } from '../../reading/day-on-chain.ts'
+import { compareDay, type DayReport, driftOf } from './reconcile.ts'
+import { renderDays, renderReports, renderSlot } from './render.ts'
+import { type DaySource, ledgerSource, runningSource } from './source.ts'
+
+const schema = z.object({
+  day: whole(1, Number.MAX_SAFE_INTEGER).optional(),
+  slot: whole(0, Number.MAX_SAFE_INTEGER).optional(),
+  dataMarket: address.optional(),
+  reconcile: z.boolean().default(false),
+  json: z.boolean().optional(),
+})
+type Fields = z.infer<typeof schema>
+
+/** Days that are compared with the contract when none is named: today, and those in which it may still be told. */
+const DAYS_COMPARED = 3
+
+/** @param openBesideChain as `open`, and brings up the development chain of a directory */
+export function rewardsCommand(open: OpenLog, openBesideChain: OpenLog): Command {
+  return withTargetOptions(new Command('rewards'))
+    .option('--day <n>', 'only this day of the contract')
+    .option('--slot <n>', 'the days of this slot')
+    .option('--data-market <address>', 'only this data market')
+    .option('--reconcile', `compare with the contract: the day that is named, or the newest ${DAYS_COMPARED}`)
+    .option('--json', 'print the answer as JSON')
+    .addHelpText('after', '\nExit code 1: nothing is known of what was asked for, or the contract has something else.')
+    .action(async (given: TargetOptions) => {
+      const fields = parseOptions(schema, given, 'rewards')
+      const way = fields.reconcile ? openBesideChain : open
+      await withSource(way, given, ({ source, chain }) =>
+        fields.reconcile ? reconcile(source, chain, fields) : show(source, fields),
+      )
+    })
+}
+
+interface Way {
+  readonly source: DaySource
+  readonly chain: DayContractOptions
+}
+
+async function withSource(open: OpenLog, given: TargetOptions, use: (way: Way) => Promise<void>): Promise<void> {
+  const target = targetOf(given)
+  if (target.kind === 'directory') {
+    const running = await runningSource(target.dataDir)
+    const settings = running && readSettings(target.dataDir)
+    if (running && settings) return use({ source: running, chain: settings.chain })
+  }
+  const opened = await open(target)
+  try {
+    await use({ source: ledgerSource(await readDays(opened.log, opened.topics)), chain: opened.chain })
+  } finally {
+    await opened.close()
+  }
+}
+
+async function show(source: DaySource, { day, slot, dataMarket, json }: Fields): Promise<void> {
+  const days = (await source.days(dataMarket)).filter((one) => (day ?? one.day) === one.day)
+  if (slot === undefined) {
+    answer(json, days, () => renderDays(days))
+    if (days.length === 0) process.exitCode = EXIT.failed
+    return
+  }
+  const ofSlot = await Promise.all(days.map((one) => source.slotsOf(one)))
+  const found = ofSlot.flat().filter(({ slotId }) => slotId === slot)
+  answer(json, found, () => renderSlot(slot, found))
+  if (found.length === 0) process.exitCode = EXIT.failed
+}
+
+async function reconcile(source: DaySource, chain: DayContractOptions, fields: Fields): Promise<void> {
+  if (chain.rpcUrls.length === 0)
+    throw new CliError('no node is configured here', 'Name one: chain.rpcUrls, --rpc.', EXIT.unavailable)
+  const contract = createDayContract(chain)
+  try {
+    const reports = await reportsOf(source, contract, fields)
+    answer(fields.json, { reports, drift: reports.reduce((sum, one) => sum + driftOf(one), 0) }, () =>
+      renderReports(reports),
+    )
+    if (reports.length === 0 || reports.some((report) => driftOf(report) > 0)) process.exitCode = EXIT.failed
+  } catch (error) {
+    if (!(error instanceof EvmError)) throw error
+    throw new CliError(
+      `the contract cannot be asked: ${error.message}`,
+      'Check the nodes: `sequencer doctor`.',
+      EXIT.unavailable,
+      error,
+    )
+  } finally {
+    contract.close()
+  }
+}
+
+export async function reportsOf(
+  source: DaySource,
+  contract: Pick<DayContract, 'day' | 'slots'>,
+  { day, slot, dataMarket }: Pick<Fields, 'day' | 'slot' | 'dataMarket'>,
+): Promise<readonly DayReport[]> {
+  const reports: DayReport[] = []
+  const seen = new Map<string, number>()
+  const all = slot === undefined ? await contract.slots() : 0
+  for (const status of await source.days(dataMarket)) {
+    const before = seen.get(status.dataMarket) ?? 0
+    if (day === undefined ? before >= DAYS_COMPARED : status.day !== day) continue
+    seen.set(status.dataMarket, before + 1)
+    const slots = await source.slotsOf(status)
+    const known = new Set([...slots.map(({ slotId }) => slotId), ...Array.from({ length: all }, (_, i) => i + 1)])
+    const asked = slot === undefined ? [...known].sort((a, b) => a - b) : [slot]
+    reports.push(compareDay(status, slots, asked, await contract.day(status, asked)))
+  }
+  return reports
+}

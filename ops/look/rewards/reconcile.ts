@@ -1,0 +1,96 @@
+/** Days of the ledger against those of the contract: where they differ, and whether that has a reason. */
+import type { DayStatus, SlotDayStatus } from '../../reading/day.ts'
+import type { DayOnChain, SlotOnChain } from '../../reading/day-on-chain.ts'
+
+/**
+ * - `LOWER_ON_CHAIN`, `HIGHER_ON_CHAIN`: another count than the ledger's.
+ * - `NOT_PAID`: it has the quota, the day is closed, and the contract has not paid it.
+ * - `PAID_BELOW_QUOTA`: the contract has paid it.
+ */
+export type DriftKind = 'LOWER_ON_CHAIN' | 'HIGHER_ON_CHAIN' | 'NOT_PAID' | 'PAID_BELOW_QUOTA'
+
+export interface SlotDrift {
+  readonly slotId: number
+  readonly kind: DriftKind
+  readonly counted: number
+  readonly onChain: number
+  readonly paid: boolean
+}
+
+export interface DayReport {
+  readonly dataMarket: string
+  readonly day: number
+  readonly standing: DayStatus['standing']
+  /** Block as of which the contract was asked. */
+  readonly block: number
+  /** Slots that were compared. */
+  readonly slots: number
+  readonly eligibleNodes: { readonly told: number; readonly onChain: number }
+  /** Slots that the contract has paid. */
+  readonly paid: number
+  /** Slots that differ since the contract is not told yet, or since the ledger does not have the whole day. */
+  readonly explained: number
+  /** Slots that differ without such a reason; ascending. */
+  readonly drift: readonly SlotDrift[]
+  /** The day is closed on the contract, with another number than what was sent, or not by this sequencer. */
+  readonly otherNumber: boolean
+}
+
+const NOTHING = { counted: 0, standing: 'COUNTED' as const }
+
+/**
+ * @param slots rows of the ledger
+ * @param asked slots that the contract was asked about, in the order of `onChain.slots`
+ */
+export function compareDay(
+  status: DayStatus,
+  slots: readonly SlotDayStatus[],
+  asked: readonly number[],
+  onChain: DayOnChain,
+): DayReport {
+  const rows = new Map(slots.map((slot) => [slot.slotId, slot]))
+  const drift: SlotDrift[] = []
+  let [explained, paid] = [0, 0]
+  for (const [i, slotId] of asked.entries()) {
+    const there = onChain.slots[i]!
+    if (there.paid) paid++
+    const kind = kindOf(status, rows.get(slotId) ?? NOTHING, there)
+    if (kind === 'explained') explained++
+    else if (kind)
+      drift.push({ slotId, kind, counted: rows.get(slotId)?.counted ?? 0, onChain: there.count, paid: there.paid })
+  }
+  const { dataMarket, day, standing, closing } = status
+  const told = closing?.eligibleNodes ?? 0
+  return {
+    dataMarket,
+    day,
+    standing,
+    block: onChain.block,
+    slots: asked.length,
+    eligibleNodes: { told, onChain: onChain.eligibleNodes },
+    paid,
+    explained,
+    drift,
+    otherNumber: isOtherNumber(status, told, onChain.eligibleNodes),
+  }
+}
+
+/** While the day is being closed the number may be there before its receipt is. */
+const isOtherNumber = ({ standing }: DayStatus, told: number, onChain: number): boolean =>
+  standing === 'CLOSING' ? told !== 0 && onChain !== 0 && told !== onChain : told !== onChain
+
+function kindOf(
+  { standing, whole, quota, closing }: DayStatus,
+  row: Pick<SlotDayStatus, 'counted' | 'standing'>,
+  { count, paid }: SlotOnChain,
+): DriftKind | 'explained' | undefined {
+  const isToCome = standing === 'COUNTING' || standing === 'CLOSING' || standing === 'COUNTED'
+  if (!whole) return count === row.counted ? undefined : 'explained'
+  if (count > row.counted) return 'HIGHER_ON_CHAIN'
+  if (count < row.counted) return isToCome ? 'explained' : 'LOWER_ON_CHAIN'
+  const isEligible = count > 0 && count >= (closing?.quota || quota)
+  if (paid && !isEligible) return 'PAID_BELOW_QUOTA'
+  return standing === 'CLOSED' && isEligible && !paid ? 'NOT_PAID' : undefined
+}
+
+export const driftOf = ({ drift, otherNumber }: DayReport): number => drift.length + (otherNumber ? 1 : 0)

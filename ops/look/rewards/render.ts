@@ -1,0 +1,96 @@
+import type { Lines } from '../../base/output.ts'
+import { printable } from '../../base/printable.ts'
+import type { DayStatus, RunStatus, SlotDayStatus } from '../../reading/day.ts'
+import { type DayReport, driftOf } from './reconcile.ts'
+
+/** Printed by number; --json has all of them. */
+const DAYS_SHOWN = 7
+const DRIFT_SHOWN = 20
+
+const NEXT: Readonly<Record<DayStatus['standing'], string>> = {
+  COUNTING: 'it goes on, or not all of its epochs have closed',
+  COUNTED: 'nothing is sent: the market’s rule `rewards` says so, or nobody has a count',
+  NOT_WHOLE:
+    'nothing is sent, since the ledger lacks a part of the day: the log, the market or the rule began within it',
+  CLOSING: 'the calls that close it are on their way',
+  CLOSED: 'done',
+  UNPAID: 'a call can never be sent; the error says why, docs/runbook.md (DayUnpaid) what to do',
+}
+
+export function renderDays(days: readonly DayStatus[]): Lines {
+  if (days.length === 0)
+    return ['No day is known: the contract counts none, the rule `rewards` is off, or no epoch has closed yet.']
+  const more = days.length - DAYS_SHOWN
+  const lines = days.slice(0, DAYS_SHOWN).flatMap((day, at) => [...(at > 0 ? [''] : []), ...dayLines(day)])
+  return [...lines, ...(more > 0 ? ['', `… and ${more} more (--json has them all)`] : [])]
+}
+
+function dayLines(day: DayStatus): Lines {
+  const { standing, firstEpoch, lastEpoch, epochs, late, quota, slots, eligibleSlots, accepted, counted } = day
+  const range = firstEpoch === null ? 'none yet' : `${firstEpoch} to ${lastEpoch}, ${epochs} counted`
+  return [
+    `day ${day.day} of ${day.dataMarket}: ${standing}`,
+    `  epochs       ${range}${late > 0 ? `, ${late} of them late` : ''}`,
+    `  quota        ${quota}; ${eligibleSlots} of ${slots} slots have it`,
+    `  submissions  ${counted} counted of ${accepted} accepted`,
+    `  told         ${runWords(day.told)}`,
+    `  closing      ${runWords(day.closing)}`,
+    ...(day.closing
+      ? [`  paid         ${day.paid ?? 'not known any more'} of ${day.closing.eligibleNodes} eligible nodes`]
+      : []),
+    `  drift        ${day.drift} slots`,
+    ...errorLines(day.closing ?? day.told),
+    `  next         ${NEXT[standing]}`,
+  ]
+}
+
+function runWords(run: RunStatus | null): string {
+  if (!run) return 'nothing yet'
+  const states = Object.entries(run.states).map(([state, calls]) => `${calls} ${state}`)
+  const left = Object.entries(run.leftOut).map(([reason, slots]) => `${slots} left out (${reason})`)
+  const had = run.present > 0 ? [`${run.present} there already`] : []
+  return [
+    `as of epoch ${run.epochId}`,
+    `calls ${states.join(' ')}`,
+    `${run.sent} of ${run.slots} slots sent`,
+    ...had,
+    ...left,
+  ].join(', ')
+}
+
+const errorLines = (run: RunStatus | null): Lines => (run?.error ? [`  error        ${printable(run.error)}`] : [])
+
+export function renderSlot(slotId: number, days: readonly SlotDayStatus[]): Lines {
+  if (days.length === 0) return [`Slot ${slotId} has nothing in the days that are kept.`]
+  return days.map((slot) => {
+    const { day, standing, counted, quota, accepted, told, leftOut, transactionHash } = slot
+    const why = leftOut ? `, ${leftOut.reason}, the contract had ${leftOut.onChain}` : ''
+    const call = transactionHash === '' ? '' : `, tx ${printable(transactionHash)}`
+    return `day ${day}  ${standing.padEnd(9)}  ${counted} of ${quota} counted, ${accepted} accepted, told ${told}${why}${call}`
+  })
+}
+
+export function renderReports(reports: readonly DayReport[]): Lines {
+  if (reports.length === 0) return ['No day is known, so there is nothing to compare.']
+  const total = reports.reduce((sum, report) => sum + driftOf(report), 0)
+  return [...reports.flatMap(reportLines), '', `drift ${total}`]
+}
+
+function reportLines(report: DayReport): Lines {
+  const { day, dataMarket, standing, block, slots, eligibleNodes, paid, explained, drift, otherNumber } = report
+  const more = drift.length - DRIFT_SHOWN
+  return [
+    `day ${day} of ${dataMarket}: ${standing}, as of block ${block}: ${slots} slots, ${paid} paid of ${eligibleNodes.onChain} eligible nodes, drift ${driftOf(report)}`,
+    ...(explained > 0 ? [`  ${explained} slots are not told yet, or the ledger lacks a part of the day`] : []),
+    ...(otherNumber
+      ? [`  eligible nodes: the contract has ${eligibleNodes.onChain}, and was told ${eligibleNodes.told}`]
+      : []),
+    ...drift
+      .slice(0, DRIFT_SHOWN)
+      .map(
+        ({ slotId, kind, counted, onChain, paid: isPaid }) =>
+          `  slot ${slotId}: ${kind}, ledger ${counted}, contract ${onChain}${isPaid ? ', paid' : ''}`,
+      ),
+    ...(more > 0 ? [`  … and ${more} more (--json has them all)`] : []),
+  ]
+}
