@@ -1,5 +1,6 @@
 /** What must not be one node's word: what opens and closes epochs, who holds a slot, and what became of a transaction. */
 import type { AnchorIntent, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
+import type { Price } from './anchor-effects/anchor-price.ts'
 import type { ChainState } from './clock/chain-state.ts'
 import { type ChainStep, nextStep, type ReadOptions } from './clock/chain-steps.ts'
 import { headerAt } from './contract/chain-reader.ts'
@@ -63,18 +64,94 @@ function textOfStep(step: ChainStep, { open }: ChainState): string | undefined {
 export const agreedSlots = <T>(rpc: Pick<Rpc, 'agree'>, reading: (ask: Ask) => Promise<T>): Promise<T> =>
   rpc.agree(reading, { what: () => 'the owners of slots', textOf: (slots) => JSON.stringify(slots) })
 
-/** What a call would come to now. That it can be made is no danger; that it cannot decides over a batch. */
-export const agreedPrepare = (
-  rpc: Pick<Rpc, 'agree'>,
+/** A nonce so far above the agreed one is no lag of the others; nor are so many times the fee, or so small a part of the gas. */
+const NONCES_ODD = 64
+const FEES_ODD = 8n
+const GAS_ODD = 2
+
+/**
+ * What a call would come to now. Whether it can be made enough nodes must say alike, else it would be paid for and revert, or
+ * a batch be given up. Numbers differ a little from node to node: of the nonce and of the fees the middle is taken, or the
+ * smaller one of two, so that no single node can raise them; of the gas the larger one, so that none can make it too little.
+ */
+export async function agreedPrepare(
+  rpc: Pick<Rpc, 'agreeing' | 'doubt'>,
   reading: (ask: Ask) => Promise<AnchorResult>,
-): Promise<AnchorResult> =>
-  rpc.agree(reading, {
-    what: ({ outcome }) => `a call that is ${outcome}`,
-    textOf: ({ outcome, error, payout }) => {
-      if (payout) return `${outcome} ${error} ${textOfPayout(payout)}` // what is paid to whom is one node's word in no case
-      return outcome === 'READY' ? undefined : outcome === 'REVERTED' ? `${outcome} ${error}` : outcome
-    },
+): Promise<AnchorResult> {
+  const given = await rpc.agreeing(reading, {
+    what: (result) => `a call that is ${result?.outcome ?? 'to be made'}`,
+    textOf: ({ outcome, error, payout }) =>
+      `${outcome} ${outcome === 'REVERTED' ? error : ''} ${payout ? textOfPayout(payout) : ''}`,
   })
+  const results = given.map(({ value }) => value)
+  const [first] = results as [AnchorResult, ...AnchorResult[]]
+  if (first.outcome === 'ALREADY_ANCHORED') return { ...first, ...placeOfMost(results) }
+  if (first.outcome !== 'READY') return first
+  const nonce = middle(results.map((one) => one.nonce))
+  const gasLimit = middle(
+    results.map((one) => one.gasLimit),
+    'larger',
+  )
+  const maxFee = middle(results.map((one) => BigInt(one.maxFeePerGas)))
+  const tip = middle(results.map((one) => BigInt(one.maxPriorityFeePerGas)))
+  for (const { node, value } of given) {
+    if (value.nonce > nonce + NONCES_ODD) rpc.doubt(node, `the next nonce: ${value.nonce}, and others say ${nonce}`)
+    else if (value.gasLimit * GAS_ODD < gasLimit)
+      rpc.doubt(node, `the gas of a call: ${value.gasLimit}, and others say ${gasLimit}`)
+    else if (BigInt(value.maxFeePerGas) > FEES_ODD * maxFee)
+      rpc.doubt(node, `fees: ${value.maxFeePerGas} wei, and others say ${maxFee}`)
+  }
+  return {
+    ...first,
+    nonce,
+    gasLimit,
+    maxFeePerGas: `${maxFee}`,
+    maxPriorityFeePerGas: `${tip < maxFee ? tip : maxFee}`,
+  }
+}
+
+/** Where it lies, if more than half of the nodes say the same; not every one has old logs. */
+function placeOfMost(
+  results: readonly AnchorResult[],
+): Pick<AnchorResult, 'transactionHash' | 'blockNumber' | 'blockHash'> {
+  const texts = results.map(
+    ({ transactionHash, blockNumber, blockHash }) => `${transactionHash} ${blockNumber} ${blockHash}`,
+  )
+  const most = results.find((_, at) => texts.filter((text) => text === texts[at]).length * 2 > results.length)
+  const { transactionHash, blockNumber, blockHash } = most ?? { transactionHash: '', blockNumber: -1, blockHash: '' }
+  return { transactionHash, blockNumber, blockHash }
+}
+
+/** What the chain asks for a transaction now: no single node can raise it. */
+export async function agreedPrice(rpc: Pick<Rpc, 'agreeing'>, reading: (ask: Ask) => Promise<Price>): Promise<Price> {
+  const given = await rpc.agreeing(reading, { what: () => 'the fees', textOf: () => '' })
+  const maxFee = middle(given.map(({ value }) => value.maxFee))
+  const tip = middle(given.map(({ value }) => value.tip))
+  return { maxFee, tip: tip < maxFee ? tip : maxFee }
+}
+
+/** The next nonces of accounts: no single node can raise them. */
+export async function agreedNonces(rpc: Pick<Rpc, 'agreeing'>, signers: readonly string[]): Promise<number[]> {
+  const reading = (ask: Ask): Promise<number[]> => Promise.all(signers.map((signer) => nonceOf(ask, signer, 'latest')))
+  const given = await rpc.agreeing(reading, { what: () => 'the next nonces', textOf: () => '' })
+  return signers.map((_, at) => middle(given.map(({ value }) => value[at]!)))
+}
+
+/** Why a call would be refused now; undefined when it would not. */
+export async function agreedRefusal(
+  rpc: Pick<Rpc, 'agreeing'>,
+  reading: (ask: Ask) => Promise<string | undefined>,
+): Promise<string | undefined> {
+  const what = (code: string | undefined) => `a call that is ${code === undefined ? 'taken' : `refused with ${code}`}`
+  const [first] = await rpc.agreeing<string | undefined>(reading, { what, textOf: (code) => code ?? '' })
+  return first!.value
+}
+
+/** Of two in the middle the smaller or the larger one. */
+function middle<T extends number | bigint>(values: readonly T[], of: 'smaller' | 'larger' = 'smaller'): T {
+  const sorted = values.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  return sorted[of === 'larger' ? sorted.length >> 1 : (sorted.length - 1) >> 1]!
+}
 
 const textOfPayout = ({ slots, ...others }: PayoutAnswer): string =>
   JSON.stringify([Buffer.from(slots).toString('hex'), others])

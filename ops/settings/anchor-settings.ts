@@ -58,9 +58,7 @@ export const anchorSettings = z
       ),
     tipMax: wei
       .default(defaults.tipMax)
-      .describe(
-        'A tip that a node suggests is believed up to this, or up to the base fee if that is more, wei. Stuck transactions may go above it.',
-      ),
+      .describe('A tip that a node suggests is believed up to this, wei. Stuck transactions may go above it.'),
     stepsAtOnce: whole(1, 64)
       .default(defaults.stepsAtOnce)
       .describe('Batches stored, and dry runs or signatures made, at one time.'),

@@ -56,7 +56,7 @@ export interface AnchorTuning {
   readonly rebroadcastMs: number
   /** The form of what is signed. */
   readonly transactionType: TransactionType
-  /** A tip that a node suggests is believed up to this, or up to the base fee if that is more. Wei, decimal. */
+  /** A tip that a node suggests is believed up to this. Wei, decimal. */
   readonly tipMax: string
   /** Gas that one transaction may have, where the chain has such a limit beside that of the block; 0 for none. */
   readonly transactionGasMax: number

@@ -1,9 +1,10 @@
 /** What the chain asks for a transaction now. */
 
+import type { ContractBlockSource } from '../contract/chain-reader.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { gasPriceOf, medianTipsOf, priorityFeeOf } from '../nodes/node-answers.ts'
-import type { Head } from './anchor-chain.ts'
+import { type Head, headerOf } from './anchor-chain.ts'
 
 export interface Price {
   /** Wei per gas; of a legacy transaction both are its gas price. */
@@ -18,7 +19,7 @@ const DOUBTED_RATIO = 2n
 
 /**
  * Twice the base fee, which leaves room for six full blocks in a row, and the tip that the node suggests: no more than
- * `tipMax` or the base fee, whichever is more, since one node's word is not worth any sum. When that is too little, being
+ * `tipMax`, whatever base fee the node tells, since one node's word is not worth any sum. When that is too little, being
  * stuck raises it. On a chain without a base fee it is the gas price, which is paid whole.
  */
 export async function priceNow(
@@ -27,10 +28,18 @@ export async function priceNow(
   { tipMax, transactionType }: PriceSettings,
 ): Promise<Price> {
   if (baseFee === undefined) return legacyPrice(ask, await gasPriceOf(ask))
-  const limit = larger(BigInt(tipMax), baseFee)
+  const limit = BigInt(tipMax)
   if (transactionType === 'legacy') return legacyPrice(ask, smaller(await gasPriceOf(ask), 2n * baseFee + limit))
   const tip = smaller(await tipOf(ask, baseFee), limit)
   return { maxFee: 2n * baseFee + tip, tip }
+}
+
+/** As of the newest block of the node that is asked, not of another one's. */
+export async function priceHere(
+  ask: Ask,
+  settings: PriceSettings & { readonly contractBlock: ContractBlockSource },
+): Promise<Price> {
+  return priceNow(ask, (await headerOf(ask, 'latest', settings.contractBlock))!, settings)
 }
 
 export interface PriceSettings {
@@ -50,7 +59,6 @@ async function legacyPrice(ask: Ask, suggested: bigint): Promise<Price> {
 }
 
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b)
-const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
 
 /** As the node suggests; without a suggestion as the blocks before paid, or what its gas price has above the base fee. */
 async function tipOf(ask: Ask, baseFee: bigint): Promise<bigint> {

@@ -2,12 +2,13 @@
 
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Clock } from '../../../streams/ports.ts'
+import { agreedPrice, agreedRefusal } from '../agreed-readings.ts'
 import type { Rpc } from '../nodes/rpc.ts'
 import { type ContractCall, dryRun, type Head, type Receipt } from './anchor-chain.ts'
 import type { View } from './anchor-look.ts'
 import type { SendMemory } from './anchor-memory.ts'
 import type { AnchorSettings } from './anchor-options.ts'
-import { type Price, priceNow } from './anchor-price.ts'
+import { type Price, priceHere } from './anchor-price.ts'
 import {
   broadcast,
   cannotPay,
@@ -30,7 +31,7 @@ const CLAIMS: readonly RefusalReason[] = ['known', 'nonce']
 const DOUBTED_REFUSALS = 3
 
 export interface SendPorts {
-  readonly rpc: Pick<Rpc, 'read' | 'each' | 'agree'>
+  readonly rpc: Pick<Rpc, 'read' | 'each' | 'agree' | 'agreeing'>
   readonly clock: Clock
   readonly heads: HeadWatch
   /** Runs an action until it does not fail for an outage. */
@@ -117,7 +118,7 @@ export class Sender {
     if (this.nextSince !== undefined && clock.now() - this.nextSince >= stuckMs) await this.tellUnmined(view)
     // Behind a gap it cannot be mined whatever it pays: only the one whose turn it is can be stuck.
     const long = head.number - this.firstBlock >= stuckBlocks && clock.now() - this.started >= stuckMs
-    return long && isNext ? this.conclude(view) : undefined
+    return long && isNext ? this.conclude() : undefined
   }
 
   /** Says what is seen of it, once, since nothing that is seen says why. What the nodes say was told when they refused it. */
@@ -186,14 +187,14 @@ export class Sender {
     }
     if (reason !== 'type' || memory.legacy || this.settings.transactionType !== 'auto') return undefined
     memory.legacy = true
-    return this.stuck(await this.price(head))
+    return this.stuck(await this.price())
   }
 
   /** Not mined for long. What no node takes at any fee gives its place to a filler, which costs less and reverts for nobody. */
-  private async conclude({ head }: View): Promise<AnchorResult | undefined> {
+  private async conclude(): Promise<AnchorResult | undefined> {
     const { intent } = this.sent
     const { rpc, memory } = this.ports
-    const price = await this.price(head)
+    const price = await this.price()
     if (this.refusal && cannotPay(this.refusal.facts)) {
       // A price that has fallen may be paid, but what was signed at the old one is refused for ever.
       const isAffordable = BigInt(intent.gasLimit) * price.maxFee <= this.refusal.facts.balance!
@@ -217,16 +218,16 @@ export class Sender {
     return this.stuck(price)
   }
 
-  private price(head: Head): Promise<Price> {
+  private price(): Promise<Price> {
     const { rpc, persist } = this.ports
-    return persist(() => rpc.read((ask) => priceNow(ask, head, this.settings)))
+    return persist(() => agreedPrice(rpc, (ask) => priceHere(ask, this.settings)))
   }
 
   /** With what the chain asks by now, and whether the call would still do anything. */
   private async stuck({ maxFee, tip }: Price): Promise<AnchorResult> {
     const { intent, call } = this.sent
     const { rpc, persist } = this.ports
-    const run = () => rpc.read((ask) => dryRun(ask, intent.signer, call, 'latest'))
+    const run = () => agreedRefusal(rpc, (ask) => dryRun(ask, intent.signer, call, 'latest'))
     const error = intent.call === 'FILL' ? undefined : await persist(run)
     this.settings.observer?.feeBumped?.()
     return resultOf(intent, 'STUCK', { maxFeePerGas: `${maxFee}`, maxPriorityFeePerGas: `${tip}`, error: error ?? '' })

@@ -2,17 +2,17 @@
 import { nonceKey } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Clock } from '../../../streams/ports.ts'
+import { agreedNonces, agreedPrice } from '../agreed-readings.ts'
 import type { Rpc } from '../nodes/rpc.ts'
-import { type Head, nonceOf } from './anchor-chain.ts'
 import type { AnchorSettings } from './anchor-options.ts'
-import { priceNow } from './anchor-price.ts'
+import { priceHere } from './anchor-price.ts'
 import { resultOf } from './anchor-result.ts'
 
 /** Looks, each at another head, that must agree that the chain went back, or that a nonce is nobody's. */
 export const LOOKS = 3
 
 export interface NonceGapPorts {
-  readonly rpc: Pick<Rpc, 'read'>
+  readonly rpc: Pick<Rpc, 'read' | 'agreeing'>
   readonly clock: Clock
   readonly persist: <T>(action: () => Promise<T>) => Promise<T>
   readonly answer: (key: AnchorKey, result: AnchorResult) => Promise<void>
@@ -38,9 +38,7 @@ export function createNonceGaps(settings: AnchorSettings, ports: NonceGapPorts, 
 
   const nextNonces = async (): Promise<NextNonce[]> => {
     const signers = [...new Set(held().map(({ signer }) => signer))]
-    const next = await persist(() =>
-      rpc.read((ask) => Promise.all(signers.map((signer) => nonceOf(ask, signer, 'latest')))),
-    )
+    const next = signers.length > 0 ? await persist(() => agreedNonces(rpc, signers)) : []
     const nonces = signers.map((signer, at) => ({ signer, nonce: next[at]! }))
     standstill.look(nonces, held())
     return nonces
@@ -48,11 +46,11 @@ export function createNonceGaps(settings: AnchorSettings, ports: NonceGapPorts, 
 
   return {
     /** @param wentBack then what the nonces say is known already */
-    async look(head: Head, wentBack: boolean): Promise<void> {
+    async look(wentBack: boolean): Promise<void> {
       const nonces = await nextNonces()
       for (const { signer, nonce } of gaps.look(wentBack ? [] : nonces)) {
         settings.observer?.gapFound?.(nonce)
-        const { maxFee, tip } = await persist(() => rpc.read((ask) => priceNow(ask, head, settings)))
+        const { maxFee, tip } = await persist(() => agreedPrice(rpc, (ask) => priceHere(ask, settings)))
         const fees = { maxFeePerGas: `${maxFee}`, maxPriorityFeePerGas: `${tip}` }
         const about = { step: 'DONE', attempt: 0, cid: '' } as const
         await answer(nonceKey(signer, nonce), resultOf(about, 'UNFILLED', { signer, nonce, ...fees }))

@@ -60,7 +60,7 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
     if (lost.length > 0) await takeBack(lost, head)
     for (const one of onChain)
       if (isDue(one, head, settings) && isWatched(one)) await conclude(one, resultOf(one.intent, 'SETTLED'))
-    await nonces.look(head, offChain.length > 0)
+    await nonces.look(offChain.length > 0)
   }
 
   const isWatched = (one: Kept): boolean => kept.get(textOf(one.key)) === one

@@ -11,7 +11,7 @@ import { type PayoutQuestion, readFacts } from './payout-facts.ts'
 import { preparePayout } from './payout-prepare.ts'
 
 export interface PayoutStepPorts {
-  readonly rpc: Pick<Rpc, 'read' | 'agree'>
+  readonly rpc: Pick<Rpc, 'read' | 'agreeing' | 'doubt'>
   readonly payouts: PayoutReader
 }
 

@@ -15,6 +15,13 @@ export interface Agreement<T> {
   readonly textOf: (value: T) => string | undefined
 }
 
+/** The same of what is asked of all of them at once. */
+export interface Said<T> {
+  /** Of the first that answers; undefined when none does. */
+  readonly what: (value: T | undefined) => string
+  readonly textOf: (value: T) => string
+}
+
 /** What the nodes said that were asked. */
 export interface Ballot {
   /** By node; the first is the one whose value is in question. */

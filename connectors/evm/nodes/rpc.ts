@@ -1,7 +1,7 @@
 /** Several nodes of one chain, none of which is trusted by itself (decision 0027). */
 import type { Clock } from '../../../streams/ports.ts'
 import { Conclusion, classifyRpcFailure, EvmError, wordsOf } from '../errors.ts'
-import { type Agreement, ballotOf, noAgreement, type Outcome, outcomeOf } from './agreement.ts'
+import { type Agreement, ballotOf, noAgreement, type Outcome, outcomeOf, type Said } from './agreement.ts'
 import type { Ask, Endpoint, RpcOptions } from './ask.ts'
 import { connectHttp } from './http-endpoint.ts'
 import { isUnanswered } from './json-rpc.ts'
@@ -50,9 +50,23 @@ export interface Rpc {
    * aside. Rejects with `DISAGREEMENT` or `TOO_FEW_NODES`, which pass, naming the nodes. One node, or none set: `read`.
    */
   agree<T>(reading: (ask: Ask) => Promise<T>, agreement: Agreement<T>): Promise<T>
+  /**
+   * As `agree`, of what no two nodes give alike to the last digit. Of 2k-1 nodes, where k must say the same, as far as there
+   * are so many that are not set aside; gives all that say the same text, k at least: no k-1 liars are on both sides of the
+   * middle of what they say. A Conclusion of a node is no word for or against; it is passed on when too few agree.
+   */
+  agreeing<T>(reading: (ask: Ask) => Promise<T>, agreement: Said<T>): Promise<readonly Given<T>[]>
+  /** The node says what others, or the chain, have shown to be wrong: it is named, and set aside. */
+  doubt(node: number, what: string): void
   /** Prefers the next node from now on: the present one answers, but stands still. */
   rotate(stoodStillMs: number): void
   close(): void
+}
+
+export interface Given<T> {
+  readonly value: T
+  /** Index of its URL. */
+  readonly node: number
 }
 
 /** The chain of a node is looked at again after so long: behind one address another node may have taken the place. */
@@ -119,6 +133,23 @@ class Nodes implements Rpc {
     throw failure
   }
 
+  async agreeing<T>(reading: (ask: Ask) => Promise<T>, { what, textOf }: Said<T>): Promise<readonly Given<T>[]> {
+    const { agreement: needed = RPC_DEFAULTS.agreement } = this.options
+    if (needed <= 1) return [await this.readAnywhere(reading)]
+    const { given, silent, conclusions } = await this.sample(reading, needed)
+    const texts = new Map(given.map(({ node, value }) => [node, textOf(value)]))
+    const outcome = outcomeOf({ texts, silent }, needed)
+    const about = what(given[0]?.value)
+    this.takeOutcome(outcome, about)
+    if (outcome.agreed !== undefined) return given.filter(({ node }) => texts.get(node) === outcome.agreed)
+    throw conclusions[0] ?? noAgreement({ texts, silent }, outcome, needed, about)
+  }
+
+  doubt(node: number, what: string): void {
+    this.ports.observer?.disagreed?.(node, what)
+    this.states.setAside(node, 'odd', `${this.nameOf(node)} says otherwise: ${what}`, this.ports.clock.now())
+  }
+
   each<T>(reading: (ask: Ask) => Promise<T>): readonly Promise<T>[] {
     return this.asks.map((_, node) => this.readAt(node, reading))
   }
@@ -144,6 +175,28 @@ class Nodes implements Rpc {
       }
     }
     throw failure
+  }
+
+  /** What 2k-1 nodes say. One that is set aside is asked only while fewer than k have said something. */
+  private async sample<T>(reading: (ask: Ask) => Promise<T>, needed: number) {
+    const given: Given<T>[] = []
+    const silent: EvmError[] = []
+    const conclusions: Conclusion[] = []
+    const now = this.ports.clock.now()
+    const order = [...this.states.order(now)]
+    for (;;) {
+      const said = given.length + conclusions.length
+      const free = order.filter((node) => this.states.isFree(node, now))
+      const asked = free.length > 0 ? free.slice(0, 2 * needed - 1 - said) : order.slice(0, needed - said)
+      if (asked.length === 0) return { given, silent, conclusions }
+      order.splice(0, asked.length) // those that are free come first
+      const answers = await Promise.allSettled(asked.map((node) => this.readAt(node, reading)))
+      for (const [i, answer] of answers.entries()) {
+        if (answer.status === 'fulfilled') given.push({ node: asked[i]!, value: answer.value })
+        else if (answer.reason instanceof Conclusion) conclusions.push(answer.reason)
+        else silent.push(answer.reason)
+      }
+    }
   }
 
   private takeOutcome({ agreed, odd }: Outcome, what: string): void {

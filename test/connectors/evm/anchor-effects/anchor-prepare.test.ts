@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { agreedPrepare } from '../../../../connectors/evm/agreed-readings.ts'
+import { agreedNonces, agreedPrepare, agreedPrice } from '../../../../connectors/evm/agreed-readings.ts'
 import { ANCHOR_DEFAULTS, type AnchorSettings } from '../../../../connectors/evm/anchor-effects/anchor-options.ts'
 import { prepare } from '../../../../connectors/evm/anchor-effects/anchor-prepare.ts'
+import { priceHere } from '../../../../connectors/evm/anchor-effects/anchor-price.ts'
 import { protocolStateInterface as abi } from '../../../../connectors/evm/contract/abi.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
@@ -21,6 +22,9 @@ function scripted({ head, l1Of = (n: number) => n }: { head: number; l1Of?: (n: 
     cids: [] as string[],
     eventBlock: undefined as number | undefined,
     gas: 1_000_000,
+    nonce: 7,
+    tip: 1n,
+    baseFee: 7n,
     ranges: [] as string[],
     headersRead: 0,
     /** What it calls its newest block, above the one that it has. */
@@ -51,7 +55,7 @@ function scripted({ head, l1Of = (n: number) => n }: { head: number; l1Of?: (n: 
         if (first !== 'latest' && number > head) return null
         const hashes = { hash: hashAt(number), parentHash: hashAt(number - 1), logsBloom: '0x', timestamp: '0x1' }
         const numbers = { number: hex(number), l1BlockNumber: hex(l1Of(number)), gasLimit: hex(30_000_000) }
-        return { ...hashes, ...numbers, baseFeePerGas: '0x7' }
+        return { ...hashes, ...numbers, baseFeePerGas: `0x${node.baseFee.toString(16)}` }
       }
       case 'eth_blockNumber':
         return hex(head)
@@ -60,11 +64,11 @@ function scripted({ head, l1Of = (n: number) => n }: { head: number; l1Of?: (n: 
       case 'eth_estimateGas':
         return hex(node.gas)
       case 'eth_maxPriorityFeePerGas':
-        return '0x1'
+        return `0x${node.tip.toString(16)}`
       case 'eth_getBalance':
         return `0x${'f'.repeat(20)}`
       case 'eth_getTransactionCount':
-        return '0x7'
+        return hex(node.nonce)
       case 'eth_getLogs':
         return logsIn(first)
       default:
@@ -123,6 +127,80 @@ const chainOne =
   (ask: Ask): Ask =>
   async (method, params) =>
     method === 'eth_chainId' ? '0x1' : ask(method, params)
+
+/** Nodes at the same head, of which as many must agree. */
+function nodesOf(count: number, agreement: number) {
+  const scripts = Array.from({ length: count }, () => scripted({ head: 110 }))
+  const told: number[] = []
+  const options = { urls: scripts.map((_, i) => `${i}`), chainId: 1, timeoutMs: 1_000, batchMax: 1, agreement }
+  const connect = (url: string) => ({ ask: chainOne(scripts[Number(url)]!.ask), close: () => {} })
+  const observer = { disagreed: (node: number) => void told.push(node) }
+  const rpc = createRpc(options, { clock: systemClock, connect, observer })
+  return { rpc, told, nodes: scripts.map(({ node }) => node) }
+}
+
+describe('one node of several that lies about what a call takes', () => {
+  const GWEI = 10n ** 9n
+  type Node = ReturnType<typeof scripted>['node']
+  const lies: [string, Partial<Node>][] = [
+    ['a nonce that no account has', { nonce: 2 ** 40 }],
+    ['a nonce far ahead', { nonce: 2 ** 31 }],
+    ['an old nonce', { nonce: 1 }],
+    ['less gas than it takes', { gas: 40_000 }],
+    ['more gas than it takes', { gas: 9_000_000 }],
+    ['a base fee and a tip beyond all measure', { baseFee: 160n * GWEI, tip: 160n * GWEI }],
+    ['that it would be refused', { revert: 'E43' }],
+    ['that the batch is on the chain', { revert: 'E25', cids: [CID] }],
+  ]
+  it.each(lies.flatMap(([what, lie]) => [0, 1, 2].map((at) => [what, at, lie] as const)))(
+    'behavior: %s, as node %d of three of which two must agree: the others are believed',
+    async (_, at, lie) => {
+      const { rpc, nodes } = nodesOf(3, 2)
+      Object.assign(nodes[at]!, lie)
+      const quote = { nonce: 7, gasLimit: 1_300_000, maxFeePerGas: '15', maxPriorityFeePerGas: '1' }
+      expect(await agreedPrepare(rpc, (ask) => outcomeOf(ask))).toMatchObject({ outcome: 'READY', ...quote })
+    },
+  )
+
+  it.each([{ nonce: 2 ** 31 }, { gas: 40_000 }, { baseFee: 160n * GWEI }, { revert: 'E43' }])(
+    'behavior: is named (%o)',
+    async (lie) => {
+      const { rpc, nodes, told } = nodesOf(3, 2)
+      Object.assign(nodes[1]!, lie)
+      await agreedPrepare(rpc, (ask) => outcomeOf(ask))
+      expect(told).toEqual([1])
+    },
+  )
+
+  it('behavior: that a call can be made, where the others say that it is refused', async () => {
+    const { rpc, nodes } = nodesOf(3, 2)
+    for (const node of nodes.slice(1)) node.revert = 'E43'
+    const result = await agreedPrepare(rpc, (ask) => outcomeOf(ask))
+    expect(result).toMatchObject({ outcome: 'REVERTED', error: 'E43' })
+  })
+
+  it('behavior: of two that must agree none raises a nonce or a fee, or lowers the gas', async () => {
+    const { rpc, nodes } = nodesOf(2, 2)
+    Object.assign(nodes[0]!, { nonce: 2 ** 31, gas: 40_000, tip: 2n * GWEI })
+    const result = await agreedPrepare(rpc, (ask) => outcomeOf(ask))
+    expect(result).toMatchObject({ nonce: 7, gasLimit: 1_300_000, maxPriorityFeePerGas: '1' })
+  })
+
+  it('default: without an agreement one node is asked', async () => {
+    const { rpc, nodes } = nodesOf(3, 1)
+    nodes[0]!.nonce = 9
+    expect(await agreedPrepare(rpc, (ask) => outcomeOf(ask))).toMatchObject({ nonce: 9 })
+    expect(nodes.map(({ headersRead }) => headersRead > 0)).toEqual([true, false, false])
+  })
+
+  it('behavior: fees and nonces between dry runs are not one node’s word either', async () => {
+    const { rpc, nodes } = nodesOf(3, 2)
+    Object.assign(nodes[0]!, { nonce: 2 ** 31, baseFee: 160n * GWEI, tip: 160n * GWEI })
+    const settings = { tipMax: '3000000000', transactionType: 'auto', contractBlock: 'number' } as const
+    expect(await agreedPrice(rpc, (ask) => priceHere(ask, settings))).toEqual({ maxFee: 15n, tip: 1n })
+    expect(await agreedNonces(rpc, [signer.address])).toEqual([7])
+  })
+})
 
 describe('gas', () => {
   it('behavior: as a setting, a transaction asks for no more than it may have', async () => {

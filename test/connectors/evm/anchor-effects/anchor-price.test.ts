@@ -29,11 +29,12 @@ describe('priceNow', () => {
     expect(price).toEqual({ maxFee: 22n * GWEI, tip: 2n * GWEI })
   })
 
-  it.each([
-    [GWEI, 3n * GWEI],
-    [40n * GWEI, 40n * GWEI],
-  ])('behavior: over a base fee of %d a tip is believed up to %d', async (baseFee, tip) => {
-    expect(await priceOf(baseFee, { eth_maxPriorityFeePerGas: hex(500n * GWEI) })).toMatchObject({ tip })
+  it.each([GWEI, 40n * GWEI])('behavior: whatever base fee a node tells (%d), a tip has its bound', async (baseFee) => {
+    const tip = 3n * GWEI
+    const answers = { eth_maxPriorityFeePerGas: hex(500n * GWEI), eth_gasPrice: hex(500n * GWEI) }
+    expect(await priceOf(baseFee, answers)).toMatchObject({ tip })
+    const legacy = await priceOf(baseFee, answers, { transactionType: 'legacy' })
+    expect(legacy.maxFee).toBe(2n * baseFee + tip)
   })
 
   it.each([null, '0x', true, undefined])(

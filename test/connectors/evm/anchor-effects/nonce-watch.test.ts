@@ -75,6 +75,7 @@ function scripted() {
     node.asked.push(`${method} ${String(first)}`)
     switch (method) {
       case 'eth_getBlockByNumber':
+        if (first === 'latest') return headerAt(node.head)
         return Number(first) > node.head ? null : headerAt(Number(first))
       case 'eth_getTransactionCount':
         return hex(node.nonce)
@@ -121,7 +122,7 @@ async function watch(
   }
   const settings = { ...ANCHOR_DEFAULTS, reorgDepthMax: DEPTH, standstillMs: 30_000, observer }
   const watching = createNonceWatch(settings as unknown as AnchorSettings, {
-    rpc: { read: (reading) => reading(ask) },
+    rpc: { read: (reading) => reading(ask), agreeing: async (reading) => [{ node: 0, value: await reading(ask) }] },
     clock: { now: () => time, sleep: async () => {} },
     heads,
     persist: (action) => action(),

@@ -140,7 +140,7 @@ export async function follow(
     memory = newSendMemory(),
     waits = [] as number[],
     /** By default this node is the only one. */
-    rpc = undefined as Pick<Rpc, 'read' | 'agree' | 'each'> | undefined,
+    rpc = undefined as Pick<Rpc, 'read' | 'agree' | 'agreeing' | 'each'> | undefined,
     agreement = 1,
   } = {},
 ): Promise<AnchorResult[]> {
@@ -166,6 +166,7 @@ export async function follow(
     rpc: rpc ?? {
       read: (reading) => reading(ask),
       agree: (reading) => reading(ask),
+      agreeing: async (reading) => [{ node: 0, value: await reading(ask) }],
       each: (reading) => [reading(ask)],
     },
     memory,
