@@ -5,6 +5,7 @@ import { EvmError } from '../../../../connectors/evm/errors.ts'
 import { connectHttp } from '../../../../connectors/evm/nodes/http-endpoint.ts'
 import { devAccount } from '../../../../ops/world/chain/dev-accounts.ts'
 import type { Payment, Payout } from '../../../../schemas/types.ts'
+import type { AnchorRules } from '../../../../topology/anchor-rules.ts'
 import { type AnchorWorld, anchorWorlds, RIVAL } from './anchor-world.ts'
 
 const { keep, world } = anchorWorlds()
@@ -17,8 +18,8 @@ const isSent = ({ paymentState }: Payment): boolean => paymentState === 'SENT'
 const slotsUpTo = (count: number) => Array.from({ length: count }, (_, i) => ({ slotId: i + 1, owner: OWNER.address }))
 
 /** A chain in whose day 2 it is, with a quota of 10. */
-async function payWorld(slots = 6): Promise<AnchorWorld> {
-  const w = await world({ slots: slotsUpTo(slots), sequencers: [RIVAL.address] })
+async function payWorld(rules: Partial<AnchorRules> = {}): Promise<AnchorWorld> {
+  const w = await world({ slots: slotsUpTo(6), sequencers: [RIVAL.address] }, rules)
   await w.callAs(w.chain.accounts.owner, 'updateDailySnapshotQuota', [w.market, QUOTA])
   await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 2])
   return w
@@ -167,6 +168,20 @@ describe('the payer', () => {
     expect(row.leftOut).toEqual([{ slotId: 2, counted: 11, onChain: 0, reason: 'DAY_CLOSED' }])
     expect(row).toMatchObject({ sent: 0, present: 1 })
     expect(await paidIn(w, 2)).toEqual([1]) // slot 2 would be marked as paid, with nothing to claim
+  })
+
+  it('behavior: a call that must not be made any more when it gets its nonce is not even signed', async () => {
+    const w = await payWorld({ noncesInFlightMax: 1 })
+    keep(await w.connect())
+    const epochId = await w.epoch(1)
+    await w.untilRow(epochId, 0, ({ state }) => state === 'SENT', { mining: false })
+    await w.until('broadcast', async () => (await w.poolSize()) > 0)
+    await w.pay(...counts(10, [10, 11]))
+    await w.untilPayment(10, 0, ({ paymentState }) => paymentState === 'READY', { mining: false })
+    await rewardAs(w, [1], [10], 2) // in one block with the batch that has the nonce before
+    await w.untilPayment(10, 0, isFinal)
+    const calls = (await w.intents()).filter(({ value: { step, call } }) => step === 'SEND' && call === 'REWARD')
+    expect(calls).toEqual([])
   })
 
   it('behavior: a quota that is lowered between chunks pays nobody beyond the number', async () => {
