@@ -9,6 +9,7 @@ import { classifyRpcFailure, EvmError } from '../../../connectors/evm/errors.ts'
 import { type Anvil, type AnvilOptions, startAnvil } from './anvil.ts'
 import { devProtocolState } from './contracts/dev-contract.ts'
 import { DEV_ROLE_INDEX, type DevAccount, devAccount } from './dev-accounts.ts'
+import { type DevDayPorts, type DevDays, dayChanges, SOURCE_BLOCK_TIME } from './dev-days.ts'
 import { createDevSender, type DevSender, type DevTransaction, devProvider } from './dev-sender.ts'
 
 type Node = Pick<Anvil, 'rpcUrl' | 'adopted' | 'close'>
@@ -24,7 +25,7 @@ const SLOTS_PER_TRANSACTION = 100
 const OWNERS_PER_CALL = 5_000
 /** Of those, as many as one block holds: the set-up mines one block for each sending. */
 const PER_BLOCK = 4
-const DEPLOY_GAS = 6_000_000
+const DEPLOY_GAS = 8_000_000
 const CALL_GAS = 1_000_000
 const SLOT_GAS = 120_000
 
@@ -58,6 +59,8 @@ export interface DevChainOptions {
   /** Further sequencer addresses beside `accounts.sequencer`. */
   readonly sequencers?: readonly string[]
   readonly minAttestations?: number
+  /** Of all markets. */
+  readonly days?: DevDays
   readonly idleSeconds?: number
   readonly stateIntervalSeconds?: number
   /** The chain is gone although nobody closed it; not told of a node given by `rpcUrl`. */
@@ -139,6 +142,7 @@ async function setUp(node: Node, options: DevChainOptions): Promise<DevChain> {
       throw chainLost(options.directory)
     const state = await deploy(owner)
     await ensureMarkets(state, options)
+    if (options.days) await send(state, await dayChanges(state.markets, options.days, portsOf(state)))
     await ensureRoles(state, accounts, options)
     await ensureSlots(state, options.slots)
     const startBlock = record?.startBlock ?? (await owner.provider.getBlockNumber())
@@ -183,7 +187,7 @@ async function deploy(owner: DevSender): Promise<DevState> {
 
 async function ensureMarkets(state: DevState, { markets, epochSize = 1, windows }: DevChainOptions): Promise<void> {
   const present = Number(await read(state, 'dataMarketCount', []))
-  const create = [state.owner.address, epochSize, 1, 120_000, false] // a source chain with 12 s between blocks
+  const create = [state.owner.address, epochSize, 1, SOURCE_BLOCK_TIME, false]
   const missing = Math.max(0, markets - present)
   await send(
     state,
@@ -203,6 +207,11 @@ async function ensureMarkets(state: DevState, { markets, epochSize = 1, windows 
   }
   await send(state, changes)
 }
+
+const portsOf = (state: DevState): DevDayPorts => ({
+  read: (name, args) => read(state, name, args),
+  call: (name, args) => call(state, name, args),
+})
 
 async function ensureRoles(state: DevState, accounts: DevChain['accounts'], options: DevChainOptions): Promise<void> {
   const validators = accounts.validators.map(({ address }) => address)

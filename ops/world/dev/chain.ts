@@ -29,6 +29,7 @@ export function startChain(
     port: config.chainPort,
     blockTimeSeconds: config.blockTime,
     markets: config.markets + config.spareMarkets,
+    days: { epochs: config.dayEpochs, quota: config.dayQuota },
     windows: {
       snapshot: config.window,
       batch: config.window + BATCH_WINDOW_BLOCKS,

@@ -10,8 +10,11 @@ export function countEpochs(epochsMax: number | undefined, screen: Pick<Screen, 
   const enough = new Promise<void>((resolve) => {
     done = resolve
   })
+  /** By market. */
+  const newest = new Map<string, number>()
   const listener: ProgressListener = {
-    anchored() {
+    anchored({ dataMarket, epochId }) {
+      newest.set(dataMarket, Math.max(epochId, newest.get(dataMarket) ?? 0))
       if (++anchored !== epochsMax) return
       if (missed > 0)
         screen.say(`${anchored} epochs are anchored; ${missed} ended with batches that were late or failed`)
@@ -19,5 +22,5 @@ export function countEpochs(epochsMax: number | undefined, screen: Pick<Screen, 
     },
     missed: () => void missed++,
   }
-  return { enough, listener }
+  return { enough, listener, newest }
 }

@@ -20,7 +20,7 @@ import {
 } from '../../ground/data-directory.ts'
 import { doorOfLog } from '../../ground/markets-door.ts'
 import { peersDoorOfLog } from '../../ground/peers-door.ts'
-import { startSequencer } from '../../run/compose.ts'
+import { type Sequencer, startSequencer } from '../../run/compose.ts'
 import { ensureMarkerKey } from '../../settings/keys/marker-key.ts'
 import { say } from '../../watch/logging/events.ts'
 import { createLog } from '../../watch/logging/log.ts'
@@ -29,6 +29,7 @@ import { runSnapshotters } from '../snapshotters/run.ts'
 import { startActors, startChain } from './chain.ts'
 import type { DevConfig } from './config.ts'
 import { countEpochs } from './count.ts'
+import { watchDays } from './days.ts'
 import { rarely, watchHealth } from './notices.ts'
 import type { Screen } from './screen.ts'
 
@@ -41,6 +42,8 @@ const SPREAD_SHARE = 0.5
 const COMMIT_INTERVAL_MS = 25
 const POLL_MS = 200
 const CHECK_MINUTES = 60
+/** The contract is told the counts so many times a day, before the day is closed. */
+const COUNTS_PER_DAY = 4
 const VIEW_HOURS = 720
 const VIEW_SUBMISSIONS_MAX = 20_000_000
 
@@ -122,23 +125,21 @@ async function runParts(
       ground,
     ),
   )
+  const days = watchDays(
+    { topics: ground.topics, dayEpochs: config.dayEpochs, screen },
+    { log, clock: systemClock, tell: () => {} },
+  )
+  await parts.add('days', days)
   const markets = doorOfLog({ ...ground, rules: settings.rules, appId: settings.appId })
   await parts.add('admin socket', startAdminSocket(config.dataDir, markets, peersDoorOfLog(ground)))
   writeFileSync(paths.running, JSON.stringify({ url: sequencer.url, pid: process.pid }))
   await parts.add('running file', { close: async () => rmSync(paths.running, { force: true }) })
   say(events, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })
-  screen.running({
-    intake: sequencer.multiaddrs.find((address) => address.includes('127.0.0.1')) ?? sequencer.multiaddrs[0]!,
-    ops: sequencer.url,
-    probes: sequencer.probesUrl,
-    rpc: chain.rpcUrl,
-    protocolState: chain.protocolState,
-    ...marketsOf(config, chain),
-  })
+  screen.running({ ...addressesOf(sequencer), rpc: chain.rpcUrl, ...marketsOf(config, chain) })
   await parts.add('health lines', watchHealth(sequencer.health, screen))
   await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  await Promise.race([counter.enough, stopped])
+  await Promise.race([counter.enough.then(() => days.closed(counter.newest, signal)), stopped])
 }
 
 /** The directory's own key signs markers. A log of an older release begins with markers that nobody signed. */
@@ -155,7 +156,14 @@ function markerRules(dataDir: string, { publicKey }: MarkerSigner): Partial<Prot
 /** The others of the chain wait for `sequencer markets add`. */
 const servedAtFirst = ({ markets }: DevConfig, chain: DevChain): readonly string[] => chain.markets.slice(0, markets)
 
+const addressesOf = ({ multiaddrs, url, probesUrl }: Sequencer) => ({
+  intake: multiaddrs.find((address) => address.includes('127.0.0.1')) ?? multiaddrs[0]!,
+  ops: url,
+  probes: probesUrl,
+})
+
 const marketsOf = (config: DevConfig, chain: DevChain) => ({
+  protocolState: chain.protocolState,
   markets: servedAtFirst(config, chain),
   spareMarkets: chain.markets.slice(config.markets),
 })
@@ -163,7 +171,9 @@ const marketsOf = (config: DevConfig, chain: DevChain) => ({
 function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings & { readonly markerSigner: MarkerSigner } {
   const markerSigner = ensureMarkerKey(directoryPaths(config.dataDir).markerKey)
   const { chainId, protocolState, rpcUrl } = chain
-  const { partitions, tree } = config
+  const { partitions, tree, dayEpochs } = config
+  const paid = { rewards: 'on', payoutEpochs: Math.ceil(dayEpochs / COUNTS_PER_DAY) } as const
+  const ofMarkets = { ...MARKET_DEFAULTS, ...paid, clockSkewSeconds: CLOCK_SKEW_SECONDS, tree }
   return {
     appId: APP_ID,
     topicOptions: {
@@ -179,14 +189,12 @@ function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings & { r
     rules: {
       ...RULES_DEFAULTS,
       ...markerRules(config.dataDir, markerSigner),
-      addedMarkets: { ...MARKET_DEFAULTS, clockSkewSeconds: CLOCK_SKEW_SECONDS, tree },
+      addedMarkets: ofMarkets,
       markets: servedAtFirst(config, chain).map((dataMarket) => ({
-        ...MARKET_DEFAULTS,
-        clockSkewSeconds: CLOCK_SKEW_SECONDS,
+        ...ofMarkets,
         dataMarket,
         chainId,
         protocolState,
-        tree,
       })),
     },
     chain: { rpcUrls: [rpcUrl], chainId, protocolState },

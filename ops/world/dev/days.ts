@@ -1,0 +1,108 @@
+/** Days as they are closed on the chain: told as it happens, and waited for when `dev --epochs N` has its epochs. */
+import type { Day, DayKey, Payment } from '../../../schemas/types.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import type { Closeable } from '../../base/lifecycle.ts'
+import { type FollowPorts, followTopic } from '../../reading/follow-topic.ts'
+import type { Screen } from './screen.ts'
+
+/** For a closing when the epochs of its day are anchored: the next day has to begin, then some blocks. */
+const WAIT_MS = 120_000
+
+export interface DayWatch extends Closeable {
+  /**
+   * Resolves when every day that ends up to the given epoch of its market is closed on the chain, or cannot be; at the latest
+   * after two minutes, and with the signal.
+   */
+  closed(newest: ReadonlyMap<string, number>, signal: AbortSignal): Promise<void>
+}
+
+export interface DayWatchOptions {
+  readonly topics: Pick<Topics, 'days' | 'payments'>
+  readonly dayEpochs: number
+  readonly screen: Pick<Screen, 'say'>
+}
+
+/** What became of the closing of a day, by part. */
+type Closing = Map<number, Payment>
+
+export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports: FollowPorts): DayWatch {
+  const days = new Map<string, DayKey & { readonly row: Day }>()
+  const closings = new Map<string, Closing>()
+  let isNow = false
+  let changed = (): void => {}
+
+  const isClosed = (newest: ReadonlyMap<string, number>): boolean =>
+    [...newest].every(([dataMarket, epochId]) => {
+      const ofMarket = [...days].filter(([, day]) => day.dataMarket === dataMarket)
+      const isCounted = ofMarket.some(([, { row }]) => lastOf(row) >= epochId)
+      const ending = ofMarket.filter(([, { row }]) => lastOf(row) <= epochId && lastOf(row) % dayEpochs === 0)
+      return (
+        isCounted && ending.every(([name, { row }]) => row.ended && (!hasPayouts(row) || isDone(closings.get(name))))
+      )
+    })
+
+  const followed = [
+    followTopic(ports, topics.days, {
+      apply(key, row) {
+        if (row) days.set(nameOf(key), { ...key, row })
+        else days.delete(nameOf(key))
+        changed()
+      },
+    }),
+    followTopic(ports, topics.payments, {
+      apply(key, payment) {
+        const name = nameOf(key)
+        if (payment === null) closings.delete(name)
+        if (payment?.purpose !== 'CLOSING') return
+        const before = closings.get(name) ?? new Map<number, Payment>()
+        const after = new Map(before).set(payment.part, payment)
+        closings.set(name, after)
+        if (isNow && isDone(after) && !isDone(before))
+          screen.say(`day ${key.day} of ${key.dataMarket}: ${toldOf(after)}`)
+        changed()
+      },
+      caughtUp() {
+        isNow = true
+      },
+    }),
+  ]
+
+  return {
+    async closed(newest, signal) {
+      const late = new AbortController()
+      const until = AbortSignal.any([signal, late.signal])
+      void ports.clock.sleep(WAIT_MS, signal).then(() => late.abort())
+      while (!until.aborted && !isClosed(newest))
+        await new Promise<void>((resolve) => {
+          changed = resolve
+          until.addEventListener('abort', () => resolve(), { once: true })
+        })
+      if (late.signal.aborted) screen.say('a day that has ended is not closed on the chain yet')
+    },
+    async close() {
+      await Promise.all(followed.map((one) => one.close()))
+    },
+  }
+}
+
+const nameOf = ({ dataMarket, day }: DayKey): string => `${dataMarket}/${day}`
+
+const lastOf = ({ epochs }: Day): number => epochs.at(-1)?.last ?? 0
+
+const hasPayouts = ({ whole, counted }: Day): boolean => whole && counted > 0
+
+const isDone = (closing: Closing | undefined): boolean => {
+  const parts = [...(closing ?? [])].map(([, payment]) => payment)
+  const isOver = ({ paymentState }: Payment): boolean => paymentState === 'FINAL' || paymentState === 'UNPAID'
+  return parts.length > 0 && parts.length === parts[0]!.parts && parts.every(isOver)
+}
+
+function toldOf(closing: Closing): string {
+  const parts = [...closing.values()]
+  const unpaid = parts.find(({ paymentState }) => paymentState === 'UNPAID')
+  if (unpaid) return `not closed on the chain: ${unpaid.error}`
+  const slots = parts.reduce((sum, { slots }) => sum + slots, 0)
+  const paid = parts.reduce((most, { eligibleNodes }) => Math.max(most, eligibleNodes), 0)
+  const drift = parts.reduce((sum, { leftOut }) => sum + leftOut.length, 0)
+  return `closed on the chain, ${paid} of ${slots} slots paid${drift > 0 ? `, ${drift} with another count or unpaid` : ''}`
+}
