@@ -6,22 +6,23 @@ import {
   headerAt,
   type ReleasedEpoch,
   type SlotChange,
-  submissionWindow,
 } from '../contract/chain-reader.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { blockAt, blockNumber } from '../nodes/node-answers.ts'
 import { type BlockFacts, type ChainState, type EpochRelease, type Head, UNKNOWN_HASH } from './chain-state.ts'
 import { checkTimes, headersOf } from './linked-headers.ts'
-import { marketDayOf } from './market-day.ts'
+import { openingsOf, type RefusedEpoch } from './openings.ts'
 import { registryOf } from './registry-check.ts'
-import { type CheckedReleases, checkReleases, type EpochCounts } from './release-check.ts'
+import { checkReleases, type EpochCounts } from './release-check.ts'
 import { type FirstLooks, type LateEvents, lookAgain } from './second-look.ts'
 
 export interface ReadOptions {
   readonly protocolState: string
   /** Whether the release of an epoch is taken up. */
   readonly follows: (dataMarket: string, epochId: number) => boolean
+  /** Whether it takes up releases of the market at all. */
+  readonly isOurs: (dataMarket: string) => boolean
   /** Markets whose epochs must all be there. */
   readonly served: readonly string[]
   /** Blocks behind the head that the clock stays. */
@@ -74,6 +75,8 @@ export interface BlocksStep {
   readonly registryChanged: boolean
   /** What was overlooked in blocks before; its epochs open now. */
   readonly late: readonly (LateEvents & { readonly releases: readonly EpochRelease[] })[]
+  /** Releases of ours that open no epoch, since a number of the contract is none that can be. */
+  readonly refused: readonly RefusedEpoch[]
   /** Tells a second look what this one found; to be called when the blocks have ticks. */
   readonly remember: () => void
 }
@@ -135,9 +138,9 @@ async function readBlocks(
       number <= last - secondLookBlocks,
   )
   const [events, contractBlockOf, late] = await Promise.all([
-    Promise.all(headers.map((header) => eventsOf(ask, header, addresses))),
+    Promise.all(headers.map((header) => eventsOf(ask, header, addresses, options.isOurs))),
     contractBlocks(ask, chain, headers, contractBlock),
-    lookAgain(ask, again, addresses, firstLooks),
+    lookAgain(ask, again, { ...addresses, isOurs: options.isOurs }, firstLooks),
   ])
   const checked = await checkReleases(ask, {
     protocolState,
@@ -147,8 +150,9 @@ async function readBlocks(
     before: facts.counts,
     anyState,
   })
-  const openings = (block: BlockHash, releases: readonly ReleasedEpoch[]) =>
-    openingsOf(ask, block, releases, checked.kinds, options, anyState)
+  const refused: RefusedEpoch[] = []
+  const openings = (block: Pick<BlockHeader, 'hash' | 'number'>, releases: readonly ReleasedEpoch[]) =>
+    openingsOf(ask, block, releases, checked.kinds, options, anyState, (one) => refused.push(one))
   const blocks = headers.map(async (header, i) => {
     const { releases, slotChanges } = events[i]!
     return { header, releases: await openings(header, releases), slotChanges }
@@ -166,34 +170,12 @@ async function readBlocks(
     // Unknown before, it may have changed unseen.
     registryChanged: before !== nodes || (facts.nodes === undefined && !isFirst),
     late: await Promise.all(overlooked),
+    refused,
     remember: () => {
       for (const [i, header] of headers.entries())
         firstLooks.note(header, events[i]!, !anyState, addresses, last - 2 * secondLookBlocks - options.rangeBlocks)
     },
   }
-}
-
-type BlockHash = Pick<BlockHeader, 'hash'>
-
-/** The releases in a block that open an epoch of ours. */
-function openingsOf(
-  ask: Ask,
-  { hash: blockHash }: BlockHash,
-  releases: readonly ReleasedEpoch[],
-  kinds: CheckedReleases['kinds'],
-  { protocolState, follows }: ReadOptions,
-  anyState: boolean,
-): Promise<EpochRelease[]> {
-  const ours = releases.filter((one) => follows(one.dataMarket, one.epochId) && !kinds.get(one)?.isRepeated)
-  const at = anyState ? 'latest' : { blockHash }
-  const withReadings = async (release: ReleasedEpoch): Promise<EpochRelease> => {
-    const [window, day] = await Promise.all([
-      submissionWindow(ask, protocolState, release.dataMarket, at),
-      marketDayOf(ask, protocolState, release, at),
-    ])
-    return { ...release, ...day, skippedFrom: kinds.get(release)?.skippedFrom ?? 0, submissionWindow: window }
-  }
-  return Promise.all(ours.map(withReadings))
 }
 
 /** Where the contract counts otherwise than the chain, the release blocks of open epochs are looked up. */

@@ -63,6 +63,11 @@ export class ClockMarkets {
     return row?.serving === 'REMOVED' && epochId <= row.lastEpoch
   }
 
+  /** Whether any release of the market may be taken up. */
+  isOurs(dataMarket: string): boolean {
+    return this.willBeServed(dataMarket) || this.rows.get(dataMarket)?.serving === 'REMOVED'
+  }
+
   /** Markets whose releases from the next block on are taken up. */
   served(): string[] {
     const known = new Set([...this.configured.keys(), ...this.rows.keys(), ...this.decided.keys()])

@@ -4,6 +4,7 @@ import type { ContractBlockSource } from '../contract/chain-reader.ts'
 import { RPC_DEFAULTS, type RpcObserver } from '../nodes/rpc.ts'
 import type { ClockMarket } from './chain-state.ts'
 import type { ClockTopics } from './clock-log.ts'
+import type { RefusedEpoch } from './openings.ts'
 import type { ReleaseGap } from './release-check.ts'
 
 export interface ClockOptions extends Partial<ClockTuning> {
@@ -93,6 +94,8 @@ export interface ClockObserver extends RpcObserver {
   releasesMissing?(gap: ReleaseGap | undefined): void
   /** The owner of a market skipped these epochs: the contract released none of them. */
   epochsSkipped?(dataMarket: string, fromEpoch: number, toEpoch: number): void
+  /** A release opens no epoch, since a number of the contract is none that can be. */
+  epochRefused?(refused: RefusedEpoch): void
   /** The second look at a block found what the first did not. */
   foundLate?(block: number, releases: number, slots: number): void
   /** The contract names another registry of slots: all of them were read anew. */

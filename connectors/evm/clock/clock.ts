@@ -181,6 +181,7 @@ async function readStep(session: ClockSession, context: Context): Promise<{ step
       ...settings,
       now: context.ports.clock.now(),
       follows: (dataMarket, epochId) => session.markets.follows(dataMarket, epochId),
+      isOurs: (dataMarket) => session.markets.isOurs(dataMarket),
       served: session.markets.served(),
       firstLooks,
       facts: { nodes: session.place?.registry?.address, counts },
@@ -264,7 +265,7 @@ async function slotRows(session: ClockSession, step: BlocksStep, context: Contex
   const reading = await slotReading(blocks, slotsReadAt, readAll, due)
   const last = blocks.at(-1)!.header
   const read = (ids: readonly number[]) =>
-    ids.length === 0 ? [] : asOf(last, (ask, at) => readSlots(ask, facts.nodes, ids, at))
+    ids.length === 0 ? [] : asOf(last, (ask, at) => readSlots(ask, addresses, ids, at))
   const resumed = await read(session.slots.due(last.number))
   const lateSlots = await read([...new Set(late.flatMap(({ slotIds }) => slotIds))])
   const rows = followSlots(session.slots, blocks, reading, { resumed, late: lateSlots })

@@ -3,13 +3,19 @@
  * with too few; the contract's count of epochs, as of a block, does not depend on them.
  */
 import { protocolStateInterface } from '../contract/abi.ts'
-import { type BlockHeader, decodeResult, type ReleasedEpoch, type StateAt } from '../contract/chain-reader.ts'
+import {
+  type BlockHeader,
+  decodeResult,
+  EPOCH_MAX,
+  type ReleasedEpoch,
+  type StateAt,
+} from '../contract/chain-reader.ts'
 import { isRevert } from '../contract/market-check.ts'
 import type { BlockPoint } from '../contract/window.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { callResult } from '../nodes/node-answers.ts'
-import { quantity } from '../nodes/rpc-values.ts'
+import { bigQuantity, quantity } from '../nodes/rpc-values.ts'
 
 /** Of the epochs between two releases, how many of the lowest and of the highest are looked up one by one. */
 const SKIPPED_LOOKED_UP = 128
@@ -104,8 +110,11 @@ async function checkMarket(
   ])
   let newest = before
   for (const one of market.releases) {
-    kinds.set(one.release, await kindOf(ask, market, one, newest))
-    newest = Math.max(newest ?? 0, one.release.epochId)
+    const { epochId } = one.release
+    // Beside an id that cannot be no other is late, skipped or repeated: an owner who has mended it may begin anew.
+    const isBeside = isAbsurd(newest) || isAbsurd(epochId)
+    kinds.set(one.release, await kindOf(ask, market, one, isBeside ? undefined : newest))
+    newest = isBeside ? epochId : Math.max(newest ?? 0, epochId)
   }
   if (anyState) await lookBehind(ask, market, newest, after)
   else expectCount(market, newest ?? 0, after)
@@ -209,7 +218,8 @@ async function countBefore(ask: Ask, market: MarketToCheck, { number, parentHash
 async function countOf(ask: Ask, { protocolState, dataMarket }: MarketToCheck, at: StateAt): Promise<number> {
   try {
     const [, , epochId] = await view(ask, protocolState, 'currentEpoch', [dataMarket], at)
-    return quantity(epochId, 'currentEpoch')
+    const counted = bigQuantity(epochId, 'currentEpoch')
+    return counted > EPOCH_MAX ? EPOCH_MAX + 1 : Number(counted)
   } catch (error) {
     if (isRevert(error)) return 0
     throw error
@@ -247,6 +257,8 @@ async function view(ask: Ask, to: string, name: string, args: readonly unknown[]
   if (answer === '0x') throw new NoContract('RPC_ERROR', `there is no contract at ${to}`, { retriable: true })
   return [...decodeResult(protocolStateInterface, name, answer)]
 }
+
+const isAbsurd = (epochId: number | undefined): boolean => epochId !== undefined && epochId > EPOCH_MAX
 
 const rangeOf = (first: number, last: number): number[] =>
   Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i)

@@ -81,11 +81,11 @@ const NO_FILTER = `0x${'0'.repeat(512)}`
 export async function lookAgain(
   ask: Ask,
   blocks: readonly Head[],
-  addresses: ContractAddresses,
+  { isOurs, ...addresses }: ContractAddresses & { readonly isOurs: (dataMarket: string) => boolean },
   first: FirstLooks,
 ): Promise<LateEvents[]> {
   const looks = blocks
     .filter((block) => first.needsLook(block))
-    .map(async (block) => first.late(block, await eventsOf(ask, { ...block, logsBloom: NO_FILTER }, addresses)))
+    .map(async (block) => first.late(block, await eventsOf(ask, { ...block, logsBloom: NO_FILTER }, addresses, isOurs)))
   return (await Promise.all(looks)).filter((late) => late !== undefined)
 }

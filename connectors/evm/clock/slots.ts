@@ -1,6 +1,7 @@
 import type { SlotOwner } from '../../../schemas/types.ts'
 import {
   type ContractAddresses,
+  NoAnswer,
   nodesAddress,
   type SlotChange,
   type StateAt,
@@ -11,50 +12,88 @@ import {
 import { isRevert } from '../contract/market-check.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
+import { badAnswer } from '../nodes/rpc-values.ts'
 import type { BlockRead } from './chain-steps.ts'
 import type { SlotTable } from './slot-table.ts'
 
 /** Calls in flight at once; they travel in JSON-RPC batches of the size set for the endpoint. */
 const SLOTS_AT_ONCE = 400
 
+/** A registry with more is none: reading it would take hours. The deployed one has some ten thousand. */
+const SLOTS_MAX = 2 ** 18
+
 /** Every slot as of a block. One call per slot, since a chain may lack Multicall3. */
-export async function readAllSlots(
+export const readAllSlots = (ask: Ask, addresses: ContractAddresses, at: StateAt): Promise<SlotChange[]> =>
+  ofRegistry(ask, addresses, at, (state) => slotsOf(ask, addresses, state), [])
+
+/** How many slots there are now. */
+export const countSlots = (ask: Ask, addresses: ContractAddresses): Promise<number> =>
+  ofRegistry(ask, addresses, 'latest', (state) => slotCountOf(ask, addresses, state), 0)
+
+/** These slots as of a block. */
+export const readSlots = (
+  ask: Ask,
+  addresses: ContractAddresses,
+  slotIds: readonly number[],
+  at: StateAt,
+): Promise<SlotChange[]> =>
+  ofRegistry(ask, addresses, at, (state) => someSlots(ask, addresses, slotIds, state), slotIds.map(nobodys))
+
+/**
+ * What ProtocolState names need not be a registry. That is waited for: one node that says so for another reason must not take
+ * the slots away from everybody. Once another address is named, there were none; once there is a registry at this one, what it
+ * says now holds.
+ */
+async function ofRegistry<T>(
   ask: Ask,
   { protocolState, nodes }: ContractAddresses,
   at: StateAt,
-): Promise<SlotChange[]> {
-  const count = await countSlots(ask, { protocolState, nodes }, at)
-  const slots: SlotChange[] = []
-  for (let first = 1; first <= count; first += SLOTS_AT_ONCE) {
-    const ids = Array.from({ length: Math.min(SLOTS_AT_ONCE, count + 1 - first) }, (_, i) => first + i)
-    slots.push(...(await readSlots(ask, nodes, ids, at)))
-  }
-  return slots
-}
-
-/**
- * How many slots there are. When ProtocolState cannot count them, it names an address where no registry is. That is waited for:
- * one node that says so for another reason must not take the slots away from everybody. Once another address is named, there were none.
- */
-export async function countSlots(ask: Ask, { protocolState, nodes }: ContractAddresses, at: StateAt): Promise<number> {
+  read: (state: StateAt) => Promise<T>,
+  none: T,
+): Promise<T> {
   try {
-    return await slotCount(ask, protocolState, at)
+    return await read(at)
   } catch (error) {
-    if (!isRevert(error)) throw error
-    if (at !== 'latest' && (await nodesAddress(ask, protocolState, 'latest')) !== nodes) return 0
+    if (!isNoRegistry(error)) throw error
+    if (at !== 'latest' && (await nodesAddress(ask, protocolState, 'latest')) !== nodes) return none
+    if (at !== 'latest') return ofRegistry(ask, { protocolState, nodes }, 'latest', read, none)
     throw new EvmError(
       'NO_REGISTRY',
-      `ProtocolState ${protocolState} names ${nodes} as the registry of slots (snapshotterState), and getTotalNodeCount, by which ` +
-        `the slots of it are counted, is refused (${error.message}): there is no such registry at that address. Nothing is written; ` +
-        'the owner of ProtocolState has to name the right one (updateSnapshotterState)',
+      `ProtocolState ${protocolState} names ${nodes} as the registry of slots (snapshotterState), and what the slots of it are ` +
+        `read by (getTotalNodeCount, nodeInfo) is refused (${error.message}): there is no such registry at that address. Nothing ` +
+        'is written; the owner of ProtocolState has to name the right one (updateSnapshotterState)',
       { retriable: true, cause: error },
     )
   }
 }
 
-/** These slots as of a block. */
-export const readSlots = (ask: Ask, nodes: string, slotIds: readonly number[], at: StateAt): Promise<SlotChange[]> =>
-  Promise.all(slotIds.map((slotId) => slotAt(ask, nodes, slotId, at)))
+/** The contract refuses a read of the registry, or has no such function. */
+const isNoRegistry = (error: unknown): error is EvmError => isRevert(error) || error instanceof NoAnswer
+
+async function slotsOf(ask: Ask, addresses: ContractAddresses, at: StateAt): Promise<SlotChange[]> {
+  const count = await slotCountOf(ask, addresses, at)
+  const slots: SlotChange[] = []
+  for (let first = 1; first <= count; first += SLOTS_AT_ONCE) {
+    const ids = Array.from({ length: Math.min(SLOTS_AT_ONCE, count + 1 - first) }, (_, i) => first + i)
+    slots.push(...(await someSlots(ask, addresses, ids, at)))
+  }
+  return slots
+}
+
+async function slotCountOf(ask: Ask, { protocolState, nodes }: ContractAddresses, at: StateAt): Promise<number> {
+  const count = await slotCount(ask, protocolState, at)
+  if (count <= SLOTS_MAX) return count
+  throw badAnswer(`${nodes} is said to have ${count} slots (getTotalNodeCount), and ${SLOTS_MAX} is the most`)
+}
+
+const someSlots = (
+  ask: Ask,
+  { nodes }: ContractAddresses,
+  slotIds: readonly number[],
+  at: StateAt,
+): Promise<SlotChange[]> => Promise.all(slotIds.map((slotId) => slotAt(ask, nodes, slotId, at)))
+
+const nobodys = (slotId: number): SlotChange => ({ slotId, owner: ZERO_ADDRESS, active: false })
 
 /** All slots as of a block. */
 export interface SlotReading {
@@ -65,7 +104,7 @@ export interface SlotReading {
 /** Slots that are in the table and no longer in the registry, as a reading: nobody has them. */
 export const slotsGone = (table: SlotTable, read: readonly SlotChange[]): SlotChange[] => {
   const there = new Set(read.map(({ slotId }) => slotId))
-  return table.ids().flatMap((slotId) => (there.has(slotId) ? [] : [{ slotId, owner: ZERO_ADDRESS, active: false }]))
+  return table.ids().flatMap((slotId) => (there.has(slotId) ? [] : [nobodys(slotId)]))
 }
 
 /**

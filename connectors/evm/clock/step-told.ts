@@ -17,6 +17,7 @@ export function tellOfStep(
   }
   for (const { kind, dataMarket, epochId, skippedFrom } of ticks)
     if (kind === 'OPEN' && skippedFrom > 0) observer?.epochsSkipped?.(dataMarket, skippedFrom, epochId - 1)
+  for (const one of step.refused) observer?.epochRefused?.(one)
   for (const { block, releases, slotIds, isKnown } of step.late)
     if (isKnown) observer?.foundLate?.(block.number, releases.length, slotIds.length)
   if (step.registryChanged) observer?.registryChanged?.(step.facts.nodes, step.blocks.at(-1)!.header.number)

@@ -1,9 +1,10 @@
 /** Typed, checked reads of the anchor chain. A malformed or contradictory answer is an EvmError, never a value. */
 import { AbiCoder, dataSlice, type Interface, keccak256, type Result } from 'ethers'
+import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { type Log, logsOfBlock } from '../nodes/log-answers.ts'
 import { type BlockAnswer, blockAt, callResult } from '../nodes/node-answers.ts'
-import { address, addressIn, badAnswer, quantity } from '../nodes/rpc-values.ts'
+import { address, addressIn, badAnswer, bigQuantity, quantity } from '../nodes/rpc-values.ts'
 import { nodesInterface, protocolStateInterface } from './abi.ts'
 import type { BlockPoint } from './window.ts'
 
@@ -15,7 +16,19 @@ export interface ReleasedEpoch {
   readonly epochId: number
   readonly begin: number
   readonly end: number
+  /** Set when a number of it is none that can be: then it opens no epoch, and that number is `EPOCH_MAX` + 1 here. */
+  readonly absurd?: AbsurdRelease
 }
+
+export interface AbsurdRelease {
+  /** Which number, and what it is. */
+  readonly what: string
+  /** 0x hex, 32 bytes. */
+  readonly epochId: string
+}
+
+/** Of an epoch's id, and of the source chain's blocks that it spans: one more is still a number that records can hold. */
+export const EPOCH_MAX = 2 ** 52
 
 /** Who holds a slot from a block on. */
 export interface SlotChange {
@@ -67,11 +80,15 @@ export function contractBlockOf(block: BlockAnswer, source: ContractBlockSource)
   throw badAnswer(`block ${block.number} has no ${source}, by which the contract is said to count`)
 }
 
-/** The events of one block. An empty answer is checked against the block's bloom filter. */
+/**
+ * The events of one block. An empty answer is checked against the block's bloom filter. The contract has releases of anybody's
+ * markets too: of those nothing is looked at but whose they are.
+ */
 export async function eventsOf(
   ask: Ask,
   block: Pick<BlockHeader, 'number' | 'hash' | 'logsBloom'>,
   { protocolState, nodes }: ContractAddresses,
+  isOurs: (dataMarket: string) => boolean,
 ): Promise<BlockEvents> {
   const filter = { address: [...new Set([protocolState, nodes])], topics: [topics] }
   let logs: readonly Log[] = []
@@ -84,27 +101,40 @@ export async function eventsOf(
     topic === topicOf.release ? address === protocolState : address === nodes,
   )
   return {
-    releases: known.filter((log) => log.topics[0] === topicOf.release).map(releaseOf),
-    slotChanges: known.filter((log) => log.topics[0] !== topicOf.release).map(slotChangeOf),
+    releases: known
+      .filter(({ topics: [topic, market] }) => topic === topicOf.release && isOurs(marketIn(market)))
+      .map(releaseOf),
+    slotChanges: known.filter((log) => log.topics[0] !== topicOf.release).flatMap(slotChangeOf),
   }
 }
+
+const marketIn = (topic: string | undefined): string => addressIn(topic, 'the data market of an event')
 
 function releaseOf({ topics: [, market, epochId], data }: Log): ReleasedEpoch {
   const [begin, end] = decodeData(['uint256', 'uint256', 'uint256'], data)
-  return {
-    dataMarket: addressIn(market, 'the data market of an event'),
-    epochId: quantity(epochId, 'epochId'),
-    begin: quantity(begin, 'epoch begin'),
-    end: quantity(end, 'epoch end'),
-  }
+  const numbers = { epochId, begin, end }
+  const read = Object.entries(numbers).map(
+    ([name, value]) => [name, bigQuantity(value, `${name} of a release`)] as const,
+  )
+  const [epoch, first, last] = read.map(([, value]) => cut(value))
+  const wrong = read.find(([, value]) => value > EPOCH_MAX)
+  const absurd = wrong && { what: `${wrong[0]} is ${wrong[1]}`, epochId: epochId! }
+  return { dataMarket: marketIn(market), epochId: epoch!, begin: first!, end: last!, ...(absurd && { absurd }) }
 }
 
-function slotChangeOf({ topics: [topic], data }: Log): SlotChange {
-  if (topic !== topicOf.assigned)
-    return { slotId: quantity(decodeData(['uint256'], data)[0], 'nodeId'), owner: ZERO_ADDRESS, active: false }
-  const [slotId, , owner] = decodeData(['uint256', 'address', 'address'], data)
-  return { slotId: quantity(slotId, 'nodeId'), owner: address(owner, 'owner of a slot'), active: true }
+const cut = (value: bigint): number => (value > EPOCH_MAX ? EPOCH_MAX + 1 : Number(value))
+
+/** Nothing for a slot that no vote can name. */
+function slotChangeOf({ topics: [topic], data }: Log): SlotChange[] {
+  const isAssigned = topic === topicOf.assigned
+  const [id, , to] = decodeData(isAssigned ? ['uint256', 'address', 'address'] : ['uint256'], data)
+  if (bigQuantity(id, 'nodeId') > SLOT_MAX) return []
+  const owner = isAssigned ? address(to, 'owner of a slot') : ZERO_ADDRESS
+  return [{ slotId: quantity(id, 'nodeId'), owner, active: isAssigned }]
 }
+
+/** Id of a slot that a record can hold. */
+const SLOT_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
 function decodeData(types: readonly string[], data: string): readonly unknown[] {
   try {
@@ -114,19 +144,23 @@ function decodeData(types: readonly string[], data: string): readonly unknown[] 
   }
 }
 
+/** In the market's unit; its owner may have set any number up to 2^256-1. */
 export const submissionWindow = async (
   ask: Ask,
   protocolState: string,
   dataMarket: string,
   at: StateAt,
-): Promise<number> =>
-  quantity(await call(ask, protocolState, 'snapshotSubmissionWindow', [dataMarket], at), 'snapshotSubmissionWindow')
+): Promise<bigint> =>
+  bigQuantity(await call(ask, protocolState, 'snapshotSubmissionWindow', [dataMarket], at), 'snapshotSubmissionWindow')
 
-/** The newest epoch of a market; 0 when none was released. */
+/** Blocks or seconds, some weeks: with a longer one the log has let go of the first votes before the last may come. */
+export const WINDOW_MAX = 2 ** 21
+
+/** The newest epoch of a market; 0 when none was released, `EPOCH_MAX` + 1 when it has an id that cannot be. */
 export async function currentEpochId(ask: Ask, protocolState: string, dataMarket: string): Promise<number> {
   const data = protocolStateInterface.encodeFunctionData('currentEpoch', [dataMarket])
   const answer = await callResult(ask, { to: protocolState, data }, 'latest')
-  return quantity(decodeResult(protocolStateInterface, 'currentEpoch', answer).epochId, 'currentEpoch')
+  return cut(bigQuantity(decodeResult(protocolStateInterface, 'currentEpoch', answer).epochId, 'currentEpoch'))
 }
 
 /** The block that released an epoch; 0 when none did. */
@@ -160,6 +194,9 @@ async function call(ask: Ask, to: string, name: string, args: readonly unknown[]
   return decodeResult(protocolStateInterface, name, await callResult(ask, { to, data }, at))[0]
 }
 
+/** Nothing at all came of a read: there is no contract, or one without such a function that takes any call. */
+export class NoAnswer extends EvmError {}
+
 /** What a read of a contract gave, decoded. Numbers are still to be checked; of texts, each may throw when it is looked at. */
 export function decodeResult(abi: Interface, name: string, answer: string): Result {
   try {
@@ -167,8 +204,10 @@ export function decodeResult(abi: Interface, name: string, answer: string): Resu
     for (const [i, { type }] of abi.getFunction(name)!.outputs.entries()) if (!type.startsWith('string')) void result[i]
     return result
   } catch (cause) {
-    const hint = answer === '0x' ? ': there is no such contract at this address and block' : ''
-    throw badAnswer(`${name} was answered with ${answer.slice(0, 80)}${hint}`, cause)
+    const said = `${name} was answered with ${answer.slice(0, 80)}`
+    if (answer !== '0x') throw badAnswer(said, cause)
+    const options = { retriable: true, cause }
+    throw new NoAnswer('BAD_ANSWER', `${said}: there is no such contract at this address and block`, options)
   }
 }
 

@@ -2,7 +2,7 @@ import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { callResult } from '../nodes/node-answers.ts'
 import { protocolStateInterface } from './abi.ts'
-import { currentEpochId, decodeResult, submissionWindow } from './chain-reader.ts'
+import { currentEpochId, decodeResult, EPOCH_MAX, submissionWindow, WINDOW_MAX } from './chain-reader.ts'
 
 export interface MarketOnChain {
   /** In the market's unit. */
@@ -30,7 +30,9 @@ export async function marketOnChain(
       submissionWindow(ask, protocolState, dataMarket, 'latest'),
       currentEpochId(ask, protocolState, dataMarket),
     ])
-    if (window > 0) return { submissionWindow: window, epochId }
+    if (window > WINDOW_MAX || epochId > EPOCH_MAX)
+      return { refused: `its submission window of ${window} or its newest epoch is more than there can be` }
+    if (window > 0) return { submissionWindow: Number(window), epochId }
     return {
       refused: 'its submission window is 0: the contract does not know this data market, or nobody has set it up',
     }

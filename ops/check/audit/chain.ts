@@ -4,17 +4,21 @@ import { logsOf, readContract, receiptOf, topicOf, word } from '../../../connect
 import { dataMarketInterface } from '../../../connectors/evm/contract/abi.ts'
 import { blockAt, blockNumber, chainIdOf } from '../../../connectors/evm/nodes/node-answers.ts'
 import { createRpc, RPC_DEFAULTS } from '../../../connectors/evm/nodes/rpc.ts'
-import { quantity } from '../../../connectors/evm/nodes/rpc-values.ts'
+import { bigQuantity, quantity } from '../../../connectors/evm/nodes/rpc-values.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 
 export interface ReleasedEpoch {
   readonly epochId: number
   readonly blockNumber: number
+  /** A number of it is none that can be. */
+  readonly isAbsurd?: boolean
 }
 
 export interface ChainReader {
   /** Epochs that the contract released in these blocks, both ends included. */
   releasedEpochs(dataMarket: string, fromBlock: number, toBlock: number): Promise<readonly ReleasedEpoch[]>
+  /** Submission window as of a block; undefined when the node has no state of it any more. */
+  windowAt(dataMarket: string, blockNumber: number): Promise<bigint | undefined>
   /** Block of an epoch's newest release, as the contract counts blocks; 0 when it was not released. */
   releaseBlock(dataMarket: string, epochId: number): Promise<number>
   /** CIDs of the batches that the contract keeps for an epoch. */
@@ -62,8 +66,13 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
         const newest = Math.min(toBlock, await blockNumber(ask))
         const topics = [RELEASED, word(dataMarket)]
         const logs = await logsOf(ask, { address: state, topics, fromBlock, toBlock: newest })
-        return logs.map((log) => ({ epochId: quantity(log.topics[2], 'epochId'), blockNumber: log.blockNumber }))
+        return logs.map(releaseOf)
       }),
+    windowAt: (dataMarket, blockNumber) =>
+      rpc
+        .read((ask) => readContract(ask, state, 'snapshotSubmissionWindow', [dataMarket], blockNumber))
+        .then(([window]) => bigQuantity(window, 'window'))
+        .catch(() => undefined),
     releaseBlock: async (dataMarket, epochId) =>
       quantity((await view('epochInfo', dataMarket, epochId))[1], 'release block'),
     batchCids: async (dataMarket, epochId) => {
@@ -83,4 +92,13 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
     minedIn: (transactionHash) => rpc.read((ask) => receiptOf(ask, transactionHash)),
     close: () => rpc.close(),
   }
+}
+
+/** Beyond these, ids and blocks are none: records would not hold what comes after them. */
+const EPOCH_MAX = 2n ** 52n
+
+function releaseOf({ topics, data, blockNumber }: { topics: readonly string[]; data: string; blockNumber: number }) {
+  const numbers = [topics[2]!, `0x${data.slice(2, 66)}`, `0x${data.slice(66, 130)}`].map((word) => BigInt(word))
+  const isAbsurd = numbers.some((number) => number > EPOCH_MAX)
+  return { epochId: Number(numbers[0]), blockNumber, isAbsurd }
 }

@@ -34,7 +34,7 @@ export async function compareReleases(
       if (before) before.push(release)
       else {
         released.set(key, [release])
-        compareRelease(dataMarket, release, view, findings)
+        await compareRelease(dataMarket, release, sources)
       }
     }
   for (const [key, epoch] of view.epochs)
@@ -42,17 +42,23 @@ export async function compareReleases(
   if (chain) await compareCounting(releasedOnce(view, released), chain, findings)
 }
 
-function compareRelease(
+/** Blocks or seconds: a release with a longer window opens no epoch. */
+const WINDOW_MAX = 2n ** 21n
+
+async function compareRelease(
   dataMarket: string,
-  { epochId, blockNumber }: ReleasedEpoch,
-  view: ChainView,
-  findings: Findings,
-): void {
+  { epochId, blockNumber, isAbsurd }: ReleasedEpoch,
+  { view, findings, chain }: ReleaseSources,
+): Promise<void> {
   const epoch = view.epoch(dataMarket, epochId)
   const where = `epoch ${epochId} of ${dataMarket}`
   const missing = `the contract released it in block ${blockNumber}; the log has no such release`
-  if (!epoch) findings.add('skipped', where, missing)
-  else if (!epoch.close || !view.hasLostRelease(epoch))
+  if (!epoch) {
+    const window = await chain!.windowAt(dataMarket, blockNumber)
+    if (isAbsurd || (window ?? 0n) > WINDOW_MAX)
+      findings.note(where, `released in block ${blockNumber} with a number that cannot be; it opened none`)
+    else findings.add('skipped', where, missing)
+  } else if (!epoch.close || !view.hasLostRelease(epoch))
     findings.same(where, 'release block', blockNumber, epoch.releaseBlock)
 }
 

@@ -44,7 +44,7 @@ export interface AuditReport {
   readonly epochsOnChain: number | null
   /** The first of each kind, DIFFERENCES_KEPT at most. */
   readonly differences: readonly Difference[]
-  /** What became of the first NOTES_KEPT of `releasesLost`. */
+  /** The first NOTES_KEPT: what became of `releasesLost`, and releases with numbers that cannot be. */
   readonly notes: readonly Note[]
 }
 
@@ -56,7 +56,7 @@ const NOTES_KEPT = 25
 
 export class Findings {
   readonly counts: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
-  /** Notes so far, also those that are not kept. */
+  /** Releases that left the chain, also those of which no note is kept. */
   told = 0
   private readonly kept: Difference[] = []
   private readonly noted: Note[] = []
@@ -66,8 +66,14 @@ export class Findings {
     if (this.counts[kind] <= DIFFERENCES_KEPT / 4) this.kept.push({ kind, where, message })
   }
 
+  /** Of a release that left the chain. */
   tell(where: string, message: string): void {
-    if (++this.told <= NOTES_KEPT) this.noted.push({ where, message })
+    this.told++
+    this.note(where, message)
+  }
+
+  note(where: string, message: string): void {
+    if (this.noted.length < NOTES_KEPT) this.noted.push({ where, message })
   }
 
   /** A record that cannot be decoded: what follows from it is judged as if it were not there. */

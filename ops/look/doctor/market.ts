@@ -1,7 +1,7 @@
 /** What the owners of the contract can change at any time, and what serving a market needs of it. */
 import { readContract } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { countSlots } from '../../../connectors/evm/clock/slots.ts'
-import { nodesAddress } from '../../../connectors/evm/contract/chain-reader.ts'
+import { nodesAddress, WINDOW_MAX } from '../../../connectors/evm/contract/chain-reader.ts'
 import type { Ask } from '../../../connectors/evm/nodes/ask.ts'
 import type { Rpc } from '../../../connectors/evm/nodes/rpc.ts'
 import { type Finding, failed } from './finding.ts'
@@ -27,9 +27,11 @@ async function market(ask: Ask, protocolState: string, dataMarket: string): Prom
   const [snapshot, batch] = windows.map(Number)
   const why = !enabled
     ? 'Its owner has switched it off: the contract releases no epoch until it is on again (E02).'
-    : snapshot === 0 || batch! <= snapshot!
-      ? 'Its owner sets the windows: the one for batches must be longer than that for snapshots, and neither 0.'
-      : undefined
+    : snapshot! > WINDOW_MAX
+      ? `Its snapshotSubmissionWindow is more than ${WINDOW_MAX}: no release opens an epoch until its owner has set it right.`
+      : snapshot === 0 || batch! <= snapshot!
+        ? 'Its owner sets the windows: the one for batches must be longer than that for snapshots, and neither 0.'
+        : undefined
   return {
     check: 'market',
     ok: why === undefined,
@@ -40,7 +42,7 @@ async function market(ask: Ask, protocolState: string, dataMarket: string): Prom
 
 async function registry(ask: Ask, protocolState: string): Promise<Finding> {
   const address = await nodesAddress(ask, protocolState, 'latest')
-  const slots = await countSlots(ask, { protocolState, nodes: address }, 'latest')
+  const slots = await countSlots(ask, { protocolState, nodes: address })
   return {
     check: 'registry',
     ok: slots > 0,

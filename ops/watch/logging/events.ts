@@ -42,6 +42,8 @@ export const LOG_EVENTS = {
     'the same for a reader that only leaves it out (reader, topic, partition, offset, reason; more: left out before it, as at most one in 10 s is written)',
   'epoch-released': 'the contract released an epoch (block)',
   'epochs-skipped': 'the market’s owner skipped epochs: the contract never released them (from, to, block)',
+  'epoch-refused':
+    'a release opens no epoch: a number of the contract is none that can be; its votes come to nothing (market, epoch, block, reason)',
   'market-off': 'the market’s owner has switched it off: the contract releases no epoch until it is on again (market)',
   'market-on': 'and on again (market)',
   'epoch-closed': 'its window is over (block)',
@@ -79,6 +81,7 @@ type Level = 'info' | 'warn' | 'error'
 const LEVELS: Partial<Record<LogEvent, Level>> = {
   note: 'warn',
   'epochs-skipped': 'warn',
+  'epoch-refused': 'error',
   'market-off': 'warn',
   'role-down': 'warn',
   'node-set-aside': 'warn',
@@ -153,12 +156,17 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
   return { cid, transaction, reason: error }
 }
 
-/** Adds that a market was switched off or on, which no event of the chain tells. */
+/** Adds what no tick tells: that a market was switched off or on, and that a release opens no epoch. */
 export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserver => ({
   ...observer,
   marketSwitched(market, isOn) {
     observer.marketSwitched?.(market, isOn)
     say(log, isOn ? 'market-on' : 'market-off', { market })
+  },
+  epochRefused(refused) {
+    observer.epochRefused?.(refused)
+    const { dataMarket: market, epochId: epoch, block, why: reason } = refused
+    say(log, 'epoch-refused', { market, epoch, block, reason })
   },
 })
 

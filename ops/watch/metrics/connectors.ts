@@ -57,6 +57,7 @@ export function clockMetrics(metrics: Metrics, health: Health, now: () => number
     },
     epochsSkipped: (market, from, to) =>
       metrics.epochsSkipped.inc({ market: metrics.servedLabel(market) }, to - from + 1),
+    epochRefused: ({ dataMarket }) => metrics.epochsRefused.inc({ market: metrics.servedLabel(dataMarket) }),
     foundLate(_block, releases, slots) {
       metrics.foundLate.inc({ event: 'release' }, releases)
       metrics.foundLate.inc({ event: 'slot' }, slots)

@@ -18,13 +18,19 @@ const SECONDS_PER_BLOCK = 2
 const GENESIS_TIMESTAMP = 1_700_000_000
 
 export interface BlockContent {
-  readonly releases?: readonly { readonly dataMarket: string; readonly epochId: number }[]
+  readonly releases?: readonly {
+    readonly dataMarket: string
+    readonly epochId: number
+    /** Of source-chain blocks; as `epochRange` says by default. */
+    readonly begin?: bigint
+    readonly end?: bigint
+  }[]
   /** `owner` undefined: burned. */
   readonly slots?: readonly { readonly slotId: number; readonly owner?: string }[]
   /** Changes a slot without an event. */
   readonly silently?: readonly { readonly slotId: number; readonly owner: string }[]
   /** The submission window of all markets from this block on. */
-  readonly window?: number
+  readonly window?: number | bigint
   /** Whether the markets are switched on from this block on. */
   readonly enabled?: boolean
   /** Of all markets from this block on; a day begins with each epoch k > 1 for which k % epochsInADay is 1. */
@@ -49,11 +55,14 @@ export interface ScriptedBlock extends BlockContent {
   readonly timestamp: number
   /** State after the block. */
   readonly owners: ReadonlyMap<number, string>
-  readonly windowNow: number
+  readonly windowNow: number | bigint
   readonly nodesNow: string
   readonly enabledNow: boolean
   /** `market/epoch` → block and time of its newest release. */
-  readonly released: ReadonlyMap<string, { readonly block: number; readonly timestamp: number }>
+  readonly released: ReadonlyMap<
+    string,
+    { readonly block: number; readonly timestamp: number; readonly end: number | bigint }
+  >
   /** Market → newest epoch. */
   readonly counts: ReadonlyMap<string, number>
   readonly epochsInADayNow: number
@@ -91,9 +100,9 @@ export class ScriptedChain {
     const epochsInADayNow = content.epochsInADay ?? parent?.epochsInADayNow ?? 720
     const days = new Map(parent?.days)
     if (content.day !== undefined) for (const market of MARKETS) days.set(market, content.day)
-    for (const { dataMarket, epochId } of content.releases ?? []) {
+    for (const { dataMarket, epochId, end = epochRange(epochId).end } of content.releases ?? []) {
       if (epochId > 1 && epochId % epochsInADayNow === 1) days.set(dataMarket, (days.get(dataMarket) ?? 1) + 1)
-      released.set(`${dataMarket}/${epochId}`, { block: content.l1BlockNumber ?? number, timestamp })
+      released.set(`${dataMarket}/${BigInt(epochId)}`, { block: content.l1BlockNumber ?? number, timestamp, end })
       counts.set(dataMarket, epochId)
     }
     const block = {
@@ -193,8 +202,8 @@ export const epochRange = (epochId: number): { begin: number; end: number } => (
 })
 
 function logsJson(block: ScriptedBlock) {
-  const releases = (block.releases ?? []).map(({ dataMarket, epochId }) => {
-    const { begin, end } = epochRange(epochId)
+  const releases = (block.releases ?? []).map(({ dataMarket, epochId, ...given }) => {
+    const { begin, end } = { ...epochRange(epochId), ...given }
     return {
       address: getAddress(PROTOCOL_STATE),
       topics: [
@@ -210,12 +219,12 @@ function logsJson(block: ScriptedBlock) {
       ? {
           address: block.nodesNow,
           topics: [nodesInterface.getEvent('NodeBurned')!.topicHash, zeroPadValue(MARKET, 32)],
-          data: coder.encode(['uint256'], [slotId]),
+          data: coder.encode(['uint256'], [BigInt(slotId)]),
         }
       : {
           address: block.nodesNow,
           topics: [nodesInterface.getEvent('SnapshotterAddressChanged')!.topicHash],
-          data: coder.encode(['uint256', 'address', 'address'], [slotId, owner, owner]),
+          data: coder.encode(['uint256', 'address', 'address'], [BigInt(slotId), owner, owner]),
         },
   )
   const place = {
@@ -236,13 +245,14 @@ function call({ to, data }: { to: string; data: string }, state: ScriptedBlock):
     case 'dataMarketEnabled':
       return abi.encodeFunctionResult(name, [state.enabledNow])
     case 'currentEpoch':
-      return abi.encodeFunctionResult(name, [0, 0, state.counts.get(String(args[0]).toLowerCase()) ?? 0])
+      return abi.encodeFunctionResult(name, [0, 0, BigInt(state.counts.get(String(args[0]).toLowerCase()) ?? 0)])
     case 'epochInfo': {
-      const { block, timestamp } = state.released.get(`${String(args[0]).toLowerCase()}/${args[1]}`) ?? {
+      const { block, timestamp, end } = state.released.get(`${String(args[0]).toLowerCase()}/${args[1]}`) ?? {
         block: 0,
         timestamp: 0,
+        end: 0,
       }
-      return abi.encodeFunctionResult(name, [timestamp, block, 0])
+      return abi.encodeFunctionResult(name, [timestamp, block, BigInt(end)])
     }
     case 'snapshotSubmissionWindow':
       if (String(args[0]).toLowerCase() === FOREIGN_MARKET) throw rpcError('execution reverted: unknown data market')

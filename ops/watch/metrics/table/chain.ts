@@ -117,6 +117,15 @@ export const CHAIN = {
     labels: { market: 'data market' },
     use: 'Nothing is lost: nobody could vote for them.',
   },
+  epochsRefused: {
+    type: 'counter',
+    name: 'seq_epochs_refused_total',
+    help: 'Releases that open no epoch: their window or another number of the contract is none that can be.',
+    unit: 'epochs',
+    roles,
+    labels: { market: 'data market' },
+    use: 'Their votes come to nothing. The log line epoch-refused says which number; the market’s owner has to set it right.',
+  },
   foundLate: {
     type: 'counter',
     name: 'seq_chain_found_late_total',

@@ -142,7 +142,9 @@ function expectedTicks(chain: ScriptedChain, from = 0): readonly string[] {
       })
     const closes = chain.blocks.slice(from, block.number).flatMap((release) =>
       (release.releases ?? [])
-        .filter(({ dataMarket }) => dataMarket === MARKET && release.number + release.windowNow + 1 === block.number)
+        .filter(
+          ({ dataMarket }) => dataMarket === MARKET && release.number + Number(release.windowNow) + 1 === block.number,
+        )
         .map(({ epochId }) => {
           const headers = chain.blocks.slice(release.number, block.number + 1).map(({ hash }) => hash)
           return `CLOSE ${epochId} ${headers.join(' ')}`

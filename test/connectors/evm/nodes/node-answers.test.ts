@@ -66,6 +66,7 @@ const callData = protocolStateInterface.encodeFunctionData('submitSubmissionBatc
 const READ = {
   protocolState: STATE,
   follows: () => true,
+  isOurs: () => true,
   served: [],
   depth: 0,
   rangeBlocks: 3,
@@ -107,7 +108,7 @@ const QUESTIONS: Record<string, readonly [(ask: Ask) => Promise<unknown>, (value
     }) => isNumber(number) && isHash(hash) && isNumber(gasLimit) && (baseFeePerGas ?? 0n) >= 0n,
   ],
   eventsOf: [
-    async (ask) => eventsOf(ask, await eventBlock(goodAnswer), ADDRESSES),
+    async (ask) => eventsOf(ask, await eventBlock(goodAnswer), ADDRESSES, () => true),
     ({ releases, slotChanges }: Awaited<ReturnType<typeof eventsOf>>) =>
       releases.length <= 1 &&
       releases.every(
@@ -141,7 +142,7 @@ const QUESTIONS: Record<string, readonly [(ask: Ask) => Promise<unknown>, (value
       slotId === 3 && /^0x[0-9a-f]{40}$/.test(owner) && typeof active === 'boolean',
   ],
   slotCount: [(ask) => slotCount(ask, STATE, 'latest'), isNumber],
-  submissionWindow: [(ask) => submissionWindow(ask, STATE, MARKET, 'latest'), isNumber],
+  submissionWindow: [(ask) => submissionWindow(ask, STATE, MARKET, 'latest'), (window: bigint) => window >= 0n],
   currentEpochId: [(ask) => currentEpochId(ask, STATE, MARKET), isNumber],
   releaseBlockOf: [(ask) => releaseBlockOf(ask, STATE, MARKET, 7), isNumber],
   nodesAddress: [(ask) => nodesAddress(ask, STATE, 'latest'), (address: string) => /^0x[0-9a-f]{40}$/.test(address)],

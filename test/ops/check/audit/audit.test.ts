@@ -492,6 +492,7 @@ describe('the chain', () => {
         MARKETS.includes(dataMarket as never)
           ? [1, 2, 3, 4].map((epochId) => ({ epochId, blockNumber: 4 * epochId - 3 }))
           : [],
+      windowAt: async () => 3n,
       releaseBlock: async (_, epochId) => 4 * epochId - 3,
       batchCids: async (dataMarket, epochId) => [...epochOf(dataMarket, epochId).keys()],
       sequencerRoot: async (dataMarket, cid) =>

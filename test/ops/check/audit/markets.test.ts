@@ -80,6 +80,7 @@ function firstMarker(log: FrozenLog, topics: Scenario['topics'], partition: numb
 
 /** Has everything, of every epoch. */
 const AGREEING: Omit<ChainReader, 'releasedEpochs'> = {
+  windowAt: async () => 3n,
   releaseBlock: async (_, epochId) => 4 * epochId - 3,
   batchCids: async () => [],
   sequencerRoot: async () => '',
