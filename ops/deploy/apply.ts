@@ -1,10 +1,12 @@
 /** Carries out a plan, and takes a deployment away. Everything here can be done again. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type AclEntry, type Admin } from 'kafkajs'
+import { systemClock } from '../../connectors/system-clock.ts'
 import type { SchemaRegistry } from '../../schemas/registry.ts'
+import type { Clock } from '../../streams/ports.ts'
 import type { ClusterSettings } from '../ground/cluster/settings-topic.ts'
 import type { Acl } from './acls.ts'
 import type { Action, Change } from './change.ts'
+import { onceSettled } from './cluster-settles.ts'
 import type { DesiredTopic } from './desired.ts'
 import { OPERATIONS, RESOURCES } from './live.ts'
 
@@ -34,33 +36,23 @@ export async function applyChanges(changes: readonly Change[], target: Target): 
   const subjects = actions.filter((action) => action.type === 'register')
   for (let at = 0; at < subjects.length; at += REGISTER_AT_ONCE)
     await Promise.all(subjects.slice(at, at + REGISTER_AT_ONCE).map((action) => apply(action, target)))
-  for (const action of actions) if (action.type !== 'register') await apply(action, target)
+  for (const action of actions)
+    if (action.type !== 'register') await onceSettled(systemClock, () => apply(action, target))
 }
 
-/** A cluster that starts knows only some of its brokers at first, and says that there are too few for so many copies. */
-const BROKERS_COME_ATTEMPTS = 15
-const PAUSE_MS = 1_000
-
-export async function createTopics(topics: readonly DesiredTopic[], admin: Admin): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const there = attempt === 1 ? [] : await admin.listTopics()
-    try {
-      return await create(
-        topics.filter(({ name }) => !there.includes(name)),
-        admin,
-      )
-    } catch (error) {
-      if (attempt >= BROKERS_COME_ATTEMPTS || !hasTooFewBrokers(error)) throw error
-      await sleep(PAUSE_MS)
-    }
-  }
+export async function createTopics(
+  topics: readonly DesiredTopic[],
+  admin: Admin,
+  clock: Clock = systemClock,
+): Promise<void> {
+  await onceSettled(clock, async (failures) => {
+    const there = failures === 0 ? [] : await admin.listTopics()
+    await create(
+      topics.filter(({ name }) => !there.includes(name)),
+      admin,
+    )
+  })
 }
-
-/** kafkajs gathers what was said of each topic. */
-const hasTooFewBrokers = (error: unknown): boolean =>
-  ((error as { errors?: readonly { type?: string }[] }).errors ?? []).some(
-    ({ type }) => type === 'INVALID_REPLICATION_FACTOR',
-  )
 
 async function create(topics: readonly DesiredTopic[], admin: Admin): Promise<void> {
   if (topics.length === 0) return

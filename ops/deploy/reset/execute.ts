@@ -1,8 +1,10 @@
 /** Carries out a reset on a cluster. State goes first: half a reset must not leave old state with new offsets. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { createTopics } from '../apply.ts'
+import { onceSettled } from '../cluster-settles.ts'
 import type { Deployment } from '../deployment.ts'
 import type { OffsetMove, Position, ResetPlan } from './plan.ts'
 
@@ -10,10 +12,12 @@ const DELETE_WAIT_MS = 30_000
 const POLL_MS = 200
 
 export async function executeReset({ moves, changelogs }: ResetPlan, { desired, admin }: Deployment): Promise<void> {
-  const there = new Set(await admin.listTopics())
-  const topics = changelogs.filter((name) => there.has(name))
-  if (topics.length > 0) await admin.deleteTopics({ topics })
-  await untilGone(admin, topics)
+  await onceSettled(systemClock, async () => {
+    const there = new Set(await admin.listTopics())
+    const topics = changelogs.filter((name) => there.has(name))
+    if (topics.length > 0) await admin.deleteTopics({ topics })
+  })
+  await untilGone(admin, changelogs)
   await createTopics(
     desired.topics.filter(({ name }) => changelogs.includes(name)),
     admin,
@@ -50,13 +54,15 @@ async function untilGone(admin: Admin, topics: readonly string[]): Promise<void>
 
 /** Never below the log's start nor above its end. */
 async function moveOffsets({ group, topic, position }: OffsetMove, admin: Admin): Promise<void> {
-  const bounds = await admin.fetchTopicOffsets(topic)
-  const wanted = await offsetsOf(position, { group, topic }, admin)
-  const partitions = bounds.map(({ partition, low, high }) => {
-    const offset = wanted(partition, Number(low), Number(high))
-    return { partition, offset: String(Math.min(Math.max(offset, Number(low)), Number(high))) }
+  const partitions = await onceSettled(systemClock, async () => {
+    const bounds = await admin.fetchTopicOffsets(topic)
+    const wanted = await offsetsOf(position, { group, topic }, admin)
+    return bounds.map(({ partition, low, high }) => {
+      const offset = wanted(partition, Number(low), Number(high))
+      return { partition, offset: String(Math.min(Math.max(offset, Number(low)), Number(high))) }
+    })
   })
-  await admin.setOffsets({ groupId: group, topic, partitions })
+  await onceSettled(systemClock, () => admin.setOffsets({ groupId: group, topic, partitions }))
 }
 
 type Wanted = (partition: number, low: number, high: number) => number

@@ -1,13 +1,23 @@
 /** Topics on a cluster whose brokers are still coming. */
 import type { Admin } from 'kafkajs'
-import { afterEach, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { createTopics } from '../../../ops/deploy/apply.ts'
 import type { DesiredTopic } from '../../../ops/deploy/desired.ts'
+import type { Clock } from '../../../streams/ports.ts'
 
 const topic = (name: string): DesiredTopic => ({ name, partitions: 1, replicationFactor: 3, configs: {} })
 const tooFew = () => Object.assign(new Error('too few'), { errors: [{ type: 'INVALID_REPLICATION_FACTOR' }] })
 
-afterEach(() => vi.useRealTimers())
+/** Pauses take no time here. */
+function clockOfPauses(): Clock {
+  let now = 0
+  return {
+    now: () => now,
+    sleep: async (ms: number) => {
+      now += ms
+    },
+  } as unknown as Clock
+}
 
 /** @param refusals how often it says that there are too few brokers; one topic is made meanwhile */
 function adminWith(refusals: number) {
@@ -23,15 +33,13 @@ function adminWith(refusals: number) {
 }
 
 test('behavior: too few brokers is asked again for a while, of what is still missing', async () => {
-  vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 500 })
   const { admin, asked } = adminWith(2)
-  await createTopics([topic('a'), topic('b')], admin)
+  await createTopics([topic('a'), topic('b')], admin, clockOfPauses())
   expect(asked).toEqual([['a', 'b'], ['b'], ['b']])
 })
 
 test('error: not for ever, and nothing else', async () => {
-  vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 2_000 })
-  await expect(createTopics([topic('b')], adminWith(100).admin)).rejects.toThrow('too few')
+  await expect(createTopics([topic('b')], adminWith(100).admin, clockOfPauses())).rejects.toThrow('too few')
   const refused = { createTopics: async () => Promise.reject(new Error('no')) } as unknown as Admin
   await expect(createTopics([topic('b')], refused)).rejects.toThrow('no')
 })

@@ -15,6 +15,7 @@ describe('plan', () => {
       'app-settle finalizations latest',
       'app-batch finalizations latest',
       'app-anchor batches latest',
+      'app-anchor payouts earliest',
       'app-anchor anchor-results earliest',
     ])
   })
