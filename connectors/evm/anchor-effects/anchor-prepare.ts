@@ -1,5 +1,6 @@
 import { isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import { protocolStateInterface as abi } from '../contract/abi.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import {
@@ -32,6 +33,9 @@ const INTRINSIC_GAS = 21_000
 const GAS_PER_BYTE_MIN = 4
 /** How much more is asked for than what was not enough. */
 const GAS_AGAIN = 1.5
+/** Reads of the contract in one go; a batch has some hundred projects. */
+const READS_AT_ONCE = 50
+
 export interface PrepareInput {
   readonly key: AnchorKey
   readonly intent: AnchorIntent
@@ -142,7 +146,10 @@ async function refused(
   return resultOf(intent, 'REVERTED', { error: code })
 }
 
-/** Whether the contract has this very batch (or ending) at a block. */
+/**
+ * Whether the contract has this very batch (or ending) at a block. The CID alone says little: another sequencer can read it in
+ * our transaction, and be first with other snapshots under it.
+ */
 async function alreadyAnchored(
   ask: Ask,
   { key, intent, call, signer }: PrepareInput,
@@ -151,7 +158,27 @@ async function alreadyAnchored(
 ): Promise<boolean> {
   if (intent.call === 'END') return code === 'E39' && (await dryRun(ask, signer, call, block)) === 'E39'
   const [cids] = await readContract(ask, call.to, 'epochIdToBatchCids', [key.dataMarket, key.epochId], block)
-  return (cids as string[]).includes(intent.cid)
+  return (cids as string[]).includes(intent.cid) && (await isSameBatch(ask, key, call, block))
+}
+
+/** Root, projects and the snapshot CID of each, as the call has them. */
+async function isSameBatch(
+  ask: Ask,
+  { dataMarket, epochId }: AnchorKey,
+  { to, data }: ContractCall,
+  block: number | 'latest',
+): Promise<boolean> {
+  const [, cid, , projectIds, snapshotCids, root] = abi.decodeFunctionData('submitSubmissionBatch', data).toArray(true)
+  const read = (name: string, ...args: unknown[]) => readContract(ask, to, name, args, block)
+  const [kept] = await read('batchCidSequencerAttestation', dataMarket, cid)
+  const [projects] = await read('batchCidToProjects', dataMarket, cid)
+  if (String(kept) !== root || JSON.stringify(projects) !== JSON.stringify(projectIds)) return false
+  for (let from = 0; from < projectIds.length; from += READS_AT_ONCE) {
+    const some: string[] = projectIds.slice(from, from + READS_AT_ONCE)
+    const found = await Promise.all(some.map((project) => read('snapshotStatus', dataMarket, project, epochId)))
+    if (found.some(([, snapshotCid], at) => snapshotCid !== snapshotCids[from + at])) return false
+  }
+  return true
 }
 
 /** Where the event of what lies on the chain already is: not before the release of its epoch. Empty when there is none. */

@@ -20,6 +20,9 @@ function scripted({ head, l1Of = (n: number) => n }: { head: number; l1Of?: (n: 
   const node = {
     revert: undefined as string | undefined,
     cids: [] as string[],
+    root: hashAt(1),
+    projects: ['p'],
+    snapshotCid: 'c',
     eventBlock: undefined as number | undefined,
     gas: 1_000_000,
     nonce: 7,
@@ -35,6 +38,9 @@ function scripted({ head, l1Of = (n: number) => n }: { head: number; l1Of?: (n: 
     if (name === 'epochInfo') return abi.encodeFunctionResult(name, [1, RELEASE, 1])
     if (name === 'batchSubmissionWindow') return abi.encodeFunctionResult(name, [WINDOW])
     if (name === 'epochIdToBatchCids') return abi.encodeFunctionResult(name, [node.cids])
+    if (name === 'batchCidSequencerAttestation') return abi.encodeFunctionResult(name, [node.root])
+    if (name === 'batchCidToProjects') return abi.encodeFunctionResult(name, [node.projects])
+    if (name === 'snapshotStatus') return abi.encodeFunctionResult(name, [1, node.snapshotCid, 1])
     if (!node.revert) return '0x'
     const cause = { code: 'CALL_EXCEPTION', data: '0x08c379a0', reason: node.revert }
     throw new EvmError('RPC_ERROR', 'reverted', { retriable: true, cause })
@@ -216,6 +222,17 @@ describe('gas', () => {
     node.gas = 1
     await expect(outcomeOf(ask)).rejects.toMatchObject({ code: 'BAD_ANSWER', retriable: true })
   })
+})
+
+describe('a batch of another sequencer under our CID', () => {
+  it.each([{ root: hashAt(2) }, { projects: ['p', 'q'] }, { projects: ['q'] }, { snapshotCid: 'bogus' }])(
+    'error: is not ours (%o): the contract has other snapshots',
+    async (theirs) => {
+      const { node, ask } = scripted({ head: 110 })
+      Object.assign(node, { revert: 'E25', cids: [CID] }, theirs)
+      expect(await outcomeOf(ask)).toMatchObject({ outcome: 'REVERTED', error: 'E25' })
+    },
+  )
 })
 
 describe('the event of what lies on the chain already', () => {
