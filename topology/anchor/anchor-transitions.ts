@@ -106,9 +106,18 @@ const KEPT_CHARACTERS_MAX = 65_536
 /** The nonce is used up, but not by what it was for. Nothing of this batch can be mined any more: from the dry run again. */
 const replan: Transition = (at, result, rules) => {
   // What a filler took the place of was given up for a reason, which stays.
-  const next = prepareAgain(withoutNonce(at), { ...result, error: result.error || at.error }, rules)
-  // A limit that was not enough is handed to the next dry run, which then asks for more.
-  return result.error === OUT_OF_GAS ? { ...next, quote: { ...next.quote, gasLimit: at.quote.gasLimit } } : next
+  if (result.error !== OUT_OF_GAS)
+    return prepareAgain(withoutNonce(at), { ...result, error: result.error || at.error }, rules)
+  return outOfGas(at, result, rules)
+}
+
+/**
+ * The limit was a node's word, and says nothing against the call: no retry is used up. It is handed to the next dry run, which
+ * asks for twice as much at least, until a transaction has no more; then that is a failure.
+ */
+const outOfGas: Transition = (at, result, rules) => {
+  const next = prepareAgain({ ...withoutNonce(at), retries: 0 }, result, { ...rules, retriesMax: 1 })
+  return { ...next, retries: at.retries, quote: { ...next.quote, gasLimit: at.quote.gasLimit } }
 }
 
 /** Someone else used the nonce, which says nothing against the batch: it does not count as a failure. */

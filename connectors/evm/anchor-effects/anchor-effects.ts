@@ -12,11 +12,12 @@ import type { Answers } from './anchor-answers.ts'
 import { BatchGone, type BatchReader } from './anchor-batches.ts'
 import { createCalls } from './anchor-calls.ts'
 import { dryRun } from './anchor-chain.ts'
+import { gasOfAll } from './anchor-gas.ts'
 import { type IntentChange, textOf } from './anchor-intents.ts'
 import { createSendMemories, formOf } from './anchor-memory.ts'
 import type { AnchorPorts, AnchorSettings } from './anchor-options.ts'
 import type { PayoutReader } from './anchor-payouts.ts'
-import { prepare } from './anchor-prepare.ts'
+import { gasMaxOf, prepare } from './anchor-prepare.ts'
 import { NotForLong, NotYet, resultOf } from './anchor-result.ts'
 import { sendAndFollow } from './anchor-send.ts'
 import type { Signer } from './anchor-signer.ts'
@@ -96,7 +97,9 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     const signer = ports.signers[0]!.address
     if (isPayout(key)) return payoutSteps.prepare(key, intent, signer, until)
     const call = await contractCall(key, intent, until)
-    return agreedPrepare(rpc, (ask) => prepare(ask, { key, intent, call, signer }, settings))
+    const input = { key, intent, call, signer }
+    const result = await agreedPrepare(rpc, (ask) => prepare(ask, input, settings))
+    return gasOfAll(rpc, result, input, heads.head ? gasMaxOf(heads.head, settings) : result.gasLimit, settings)
   }
 
   const sign = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<AnchorResult> => {

@@ -32,7 +32,7 @@ const GAS_HEADROOM = 50_000
 const INTRINSIC_GAS = 21_000
 const GAS_PER_BYTE_MIN = 4
 /** How much more is asked for than what was not enough. */
-const GAS_AGAIN = 1.5
+const GAS_AGAIN = 2
 /** Reads of the contract in one go; a batch has some hundred projects. */
 const READS_AT_ONCE = 50
 
@@ -72,12 +72,22 @@ export async function withGas(
     throw new EvmError('BAD_ANSWER', `a gas estimate of ${estimate}, where the data alone takes ${least}`, {
       retriable: true,
     })
-  const wished = Math.ceil(Math.max(estimate * settings.gasMargin + GAS_HEADROOM, intent.gasLimit * GAS_AGAIN))
-  const gasMax = Math.min(head.gasLimit, settings.transactionGasMax || head.gasLimit)
+  const gasMax = gasMaxOf(head, settings)
   if (estimate > gasMax)
     return resultOf(intent, 'FAILED', { error: `needs ${estimate} gas, and a transaction has ${gasMax} at most` })
-  return quote(ask, input, head, Math.min(wished, gasMax), settings)
+  if (intent.gasLimit >= gasMax)
+    return resultOf(intent, 'FAILED', { error: `${intent.gasLimit} gas was not enough, and a transaction has no more` })
+  return quote(ask, input, head, Math.min(offerOf(estimate, intent.gasLimit, settings), gasMax), settings)
 }
+
+export const gasMaxOf = (
+  { gasLimit }: Pick<Head, 'gasLimit'>,
+  { transactionGasMax }: Pick<AnchorSettings, 'transactionGasMax'>,
+): number => Math.min(gasLimit, transactionGasMax || gasLimit)
+
+/** The limit for an estimate. @param shortage a limit that was not enough, 0 when there was none */
+export const offerOf = (estimate: number, shortage: number, { gasMargin }: Pick<AnchorSettings, 'gasMargin'>): number =>
+  Math.ceil(Math.max(estimate * gasMargin + GAS_HEADROOM, shortage * GAS_AGAIN))
 
 async function quote(
   ask: Ask,

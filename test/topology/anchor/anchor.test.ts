@@ -220,6 +220,19 @@ describe('failures', () => {
     expect(stage.intent(key)).toMatchObject({ step: 'PREPARE', gasLimit: 500_000, nonce: -1, rawTransactions: [] })
   })
 
+  it('behavior: however often a limit is not enough, no retry is used up: it was a node’s word', () => {
+    const { stage, key } = batchIn('SENDING', { retriesMax: 2 })
+    for (let gasLimit = 1_000; gasLimit <= 1_000 * 2 ** 12; gasLimit *= 2) {
+      stage.answer(key, 'REVERTED', { error: 'OUT_OF_GAS' })
+      expect(stage.intent(key)).toMatchObject({ step: 'PREPARE', delayMs: 2_000 })
+      stage.answer(key, 'READY', { ...READY, gasLimit })
+      stage.answer(key, 'SIGNED', { rawTransaction: '0x1', transactionHash: '0xt' })
+    }
+    stage.answer(key, 'REVERTED', { error: 'OUT_OF_GAS' })
+    for (let i = 0; i < 3; i++) stage.answer(key, 'FAILED', { error: 'a transaction has no more' })
+    expect(stage.row(key)).toMatchObject({ state: 'FAILED', error: 'a transaction has no more' })
+  })
+
   it('behavior: a taken nonce gives a new one, above what the chain has by now', () => {
     const { stage, key } = batchIn('SENDING', { retriesMax: 0 })
     stage.answer(key, 'NONCE_TAKEN')

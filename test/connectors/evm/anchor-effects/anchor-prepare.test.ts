@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { agreedNonces, agreedPrepare, agreedPrice } from '../../../../connectors/evm/agreed-readings.ts'
+import { gasOfAll } from '../../../../connectors/evm/anchor-effects/anchor-gas.ts'
 import { ANCHOR_DEFAULTS, type AnchorSettings } from '../../../../connectors/evm/anchor-effects/anchor-options.ts'
 import { prepare } from '../../../../connectors/evm/anchor-effects/anchor-prepare.ts'
 import { priceHere } from '../../../../connectors/evm/anchor-effects/anchor-price.ts'
@@ -221,6 +222,47 @@ describe('gas', () => {
     const { node, ask } = scripted({ head: 110 })
     node.gas = 1
     await expect(outcomeOf(ask)).rejects.toMatchObject({ code: 'BAD_ANSWER', retriable: true })
+  })
+})
+
+describe('gas that was not enough', () => {
+  const input = (gasLimit: number) => ({
+    key: KEY,
+    intent: intentOf([], { step: 'PREPARE', nonce: -1, gasLimit }),
+    call,
+    signer: signer.address,
+  })
+  const askedAgain = async (gasLimit: number, gas: readonly number[]) => {
+    const { rpc, told, nodes } = nodesOf(gas.length, 1)
+    for (const [at, node] of nodes.entries()) node.gas = gas[at]!
+    const settings = { ...ANCHOR_DEFAULTS, confirmations: 1 } as unknown as AnchorSettings
+    const result = await agreedPrepare(rpc, (ask) => prepare(ask, input(gasLimit), settings))
+    return { result: await gasOfAll(rpc, result, input(gasLimit), 30_000_000, settings), told }
+  }
+
+  it('behavior: all nodes are asked, the largest counts, and who said too little is named', async () => {
+    const { result, told } = await askedAgain(100_000, [40_000, 400_000, 1])
+    expect(result).toMatchObject({ outcome: 'READY', gasLimit: 550_000 })
+    expect(told).toEqual([0, 2])
+  })
+
+  it('behavior: of the one node that there is, twice as much is asked for', async () => {
+    const { result, told } = await askedAgain(100_000, [40_000])
+    expect(result).toMatchObject({ outcome: 'READY', gasLimit: 200_000 })
+    expect(told).toEqual([0])
+  })
+
+  it('behavior: no node raises it beyond measure', async () => {
+    expect((await askedAgain(100_000, [40_000, 25_000_000])).result).toMatchObject({ gasLimit: 800_000 })
+  })
+
+  it('error: when a transaction has no more, that is a failure', async () => {
+    const error = '30000000 gas was not enough, and a transaction has no more'
+    expect((await askedAgain(30_000_000, [40_000])).result).toMatchObject({ outcome: 'FAILED', error })
+  })
+
+  it('default: otherwise nobody else is asked', async () => {
+    expect((await askedAgain(0, [1_000_000, 9_000_000])).result).toMatchObject({ gasLimit: 1_300_000 })
   })
 })
 
