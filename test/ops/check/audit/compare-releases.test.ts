@@ -20,6 +20,6 @@ test.each<[string, boolean, bigint | undefined, number, number]>([
       chain: { releasedEpochs: async () => [{ epochId: 9, blockNumber: 15, isAbsurd }], windowAt: async () => window },
     } as unknown as ReleaseSources
     await compareReleases(sources, { first: 1, last: 20 })
-    expect([findings.counts.skipped, findings.notes.length]).toEqual([faults, notes])
+    expect([findings.counts.skipped, findings.notes().length]).toEqual([faults, notes])
   },
 )
