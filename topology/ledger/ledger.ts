@@ -69,8 +69,8 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
   const isNone = ({ daysKept }: MarketRules, { day, epochId }: EpochTick, known: ReadonlyMap<number, Day>): boolean => {
     if (day === 0) return true
     if ([...known.values()].some((one) => hasCounted(one, epochId))) return true
-    const oldest = [...known.values()].reduce((min, { epochs }) => Math.min(min, epochs[0]!.first), epochId)
-    return known.size >= daysKept && epochId < oldest
+    const firsts = [...known.values()].map(({ epochs }) => epochs[0]!.first)
+    return known.size >= daysKept && firsts.every((first) => epochId < first)
   }
 
   const count = (market: string, tick: EpochTick, votes: ReadonlyMap<number, Votes>, before: Day | undefined): Day => {

@@ -84,22 +84,41 @@ describe('counting', () => {
     days.epoch(2, { day: 2, daysEnded: 1, votes: all(1) })
     const rows = () => [days.day(1), days.day(2), [...days.slotsOf(1)], [...days.slotsOf(2)], days.payouts()]
     const before = rows()
+    settleAgain(days)
     const { driver, topics } = days
-    const partitions = [0, 1].map((partition) =>
-      driver.readRaw(topics.finalizations.name).filter((_, at, raw) => partitionOf(raw, at) === partition),
-    )
-    for (const [partition, records] of partitions.entries())
-      for (const { timestamp, key, value } of records)
-        driver.appendRaw({ topic: topics.finalizations.name, partition, timestamp, key, value })
-    driver.run()
     expect(driver.read(topics.tallies).filter(({ value }) => 'talliedEpoch' in value)).toHaveLength(6)
     expect(rows()).toEqual(before)
   })
+
+  test('behavior: nor does it count when the day is not kept any more', () => {
+    const days = createDays({ market: { daysKept: 3, payoutEpochs: 1 } })
+    for (let day = 1; day <= 5; day++) days.epoch(day, { day, daysEnded: day - 1, votes: all(1) })
+    const written = () => [days.payouts(), days.driver.readRaw(days.topics.days.name).length]
+    const before = written()
+    settleAgain(days)
+    expect(written()).toEqual(before)
+  })
+
+  test('behavior: of all tasks, which are told of every CLOSE, the one that has the market writes', () => {
+    const days = createDays({ partitions: 5 })
+    days.epoch(1, { day: 1, votes: all(1) })
+    days.epoch(2, { day: 1 })
+    expect(days.driver.read(days.topics.days)).toHaveLength(2)
+  })
 })
 
-/** Offsets begin anew with each partition. */
-const partitionOf = (raw: readonly { readonly offset: number }[], at: number): number =>
-  raw.slice(0, at + 1).filter(({ offset }) => offset === 0).length - 1
+/** All finalizations and markers once more, as after a reset of settle. */
+function settleAgain({ driver, topics }: ReturnType<typeof createDays>): void {
+  const { name, partitions } = topics.finalizations
+  const raw = driver.readRaw(name)
+  // Offsets begin anew with each partition.
+  const begins = [...raw.keys()].filter((at) => raw[at]!.offset === 0)
+  expect(begins).toHaveLength(partitions)
+  for (const [partition, from] of begins.entries())
+    for (const { timestamp, key, value } of raw.slice(from, begins[partition + 1]))
+      driver.appendRaw({ topic: name, partition, timestamp, key, value })
+  driver.run()
+}
 
 describe('the end of a day', () => {
   test('default: the CLOSE that says so ends it, and all its slots are to be paid in one frozen list', () => {
