@@ -31,6 +31,20 @@ export interface RunningPart {
   close(): Promise<void>
 }
 
+/** A part as work: it is started, runs until the signal, and is closed. What ends it before the signal is thrown. */
+export const asWork =
+  (start: () => Promise<RunningPart>): OneOfMany['work'] =>
+  async (signal) => {
+    const part = await start()
+    const told = new Promise<undefined>((resolve) => {
+      if (signal.aborted) resolve(undefined)
+      signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+    const failure = await Promise.race([told, part.stopped])
+    await part.close()
+    if (failure) throw failure
+  }
+
 /** A membership, or a piece of work, that lasted so long was a success: the failure after it is the first one in a row. */
 const STEADY_MS = 15_000
 

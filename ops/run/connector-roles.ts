@@ -7,7 +7,7 @@ import { RPC_DEFAULTS } from '../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { HeldBack } from '../../streams/held-back.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
-import { type RunningPart, startOneOfMany } from '../../streams/one-of-many.ts'
+import { asWork, startOneOfMany } from '../../streams/one-of-many.ts'
 import { MARKETS_MAX } from '../../topology/rules.ts'
 import { waitingTogether } from '../base/onlooking.ts'
 import { type Connector, clockGroup } from '../base/roles.ts'
@@ -126,20 +126,6 @@ async function startChainClock({ config, log, topics, metrics, health, leftOut }
 
 /** Before a clock that was taken over, or thrown out of its group, tries again. */
 const TAKEOVER_PAUSE_MS = 1_000
-
-/** A part as work: it runs until the signal, and what ends it before is thrown. */
-const asWork =
-  (start: () => Promise<RunningPart>) =>
-  async (signal: AbortSignal): Promise<void> => {
-    const part = await start()
-    const told = new Promise<undefined>((resolve) => {
-      if (signal.aborted) resolve(undefined)
-      signal.addEventListener('abort', () => resolve(undefined), { once: true })
-    })
-    const failure = await Promise.race([told, part.stopped])
-    await part.close()
-    if (failure) throw failure
-  }
 
 /** Another one when clocks of two releases must not take over from each other: the second one follows markets at run time. */
 const CLOCK_FINGERPRINT = 'clock/2'

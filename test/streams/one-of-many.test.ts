@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { doubling } from '../../streams/back-off.ts'
-import { type OneOfMany, type RunningPart, startOneOfMany } from '../../streams/one-of-many.ts'
+import { asWork, type OneOfMany, type RunningPart, startOneOfMany } from '../../streams/one-of-many.ts'
 import { type GroupListener, type Log, LogError } from '../../streams/ports.ts'
 
 const CLOCK = { now: systemClock.now, sleep: systemClock.sleep }
@@ -175,5 +175,46 @@ describe('whatever happens to the work and the group', () => {
     group.refusals.push(new LogError('TOPOLOGY_MISMATCH', 'another release works here'))
     const { part } = holder(group.log, 'a')
     expect(await part.stopped).toMatchObject({ code: 'TOPOLOGY_MISMATCH' })
+  })
+})
+
+describe('a part as work', () => {
+  /** A part that takes its time to start, and that the test can end. */
+  function part() {
+    let started: () => void = () => {}
+    let end: (failure?: Error) => void = () => {}
+    const stopped = new Promise<Error | undefined>((resolve) => {
+      end = resolve
+    })
+    const close = vi.fn(async () => end())
+    const work = asWork(() => new Promise((resolve) => (started = () => resolve({ stopped, close }))))
+    return { work, close, start: () => started(), end: (failure: Error) => end(failure) }
+  }
+
+  test('default: it is closed at the signal', async () => {
+    const { work, close, start } = part()
+    const stop = new AbortController()
+    const done = work(stop.signal)
+    start()
+    stop.abort()
+    await expect(done).resolves.toBeUndefined()
+    expect(close).toHaveBeenCalledTimes(1)
+  })
+
+  test('behavior: one that starts behind the signal is closed at once', async () => {
+    const { work, close, start } = part()
+    const done = work(AbortSignal.abort())
+    start()
+    await expect(done).resolves.toBeUndefined()
+    expect(close).toHaveBeenCalledTimes(1)
+  })
+
+  test('error: what ends it is thrown, when it is closed', async () => {
+    const { work, close, start, end } = part()
+    const done = work(new AbortController().signal)
+    start()
+    end(new Error('wrong chain'))
+    await expect(done).rejects.toThrow('wrong chain')
+    expect(close).toHaveBeenCalledTimes(1)
   })
 })
