@@ -4,7 +4,7 @@
  */
 import { FetchLoop, type Reader } from './fetch-loop.ts'
 import { configOf } from './kafka-topic.ts'
-import type { LogRecord, MemberIdentity } from './ports.ts'
+import { type LogRecord, type MemberIdentity, PositionLostError } from './ports.ts'
 import { readAhead } from './read-ahead.ts'
 import type { Restored } from './restore.ts'
 import { retried } from './retry.ts'
@@ -137,7 +137,13 @@ export class StreamsRuntime {
       this.tables.set(topic.name, table)
       await table.load()
     }
-    return [...this.tables.values()].map((table) => table.follow())
+    return [...this.tables].map(([name, table]) => table.follow().catch((error) => this.loseTable(name, error)))
+  }
+
+  /** Where it is lost, the tasks that rest on it wait, as those do whose inputs are lost; the others go on. */
+  private loseTable(name: string, error: unknown): void {
+    if (!(error instanceof PositionLostError)) throw error
+    for (const group of this.groups) group.refuseTable(name, error)
   }
 
   private table(topic: string): TableReader {

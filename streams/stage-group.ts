@@ -131,6 +131,11 @@ export class StageGroup {
     for (const standby of this.standbys.values()) if (standby === reader) standby.close()
   }
 
+  /** A global table is not what it was read from: tasks that rest on it wait, and say so. */
+  refuseTable(table: string, cause: PositionLostError): void {
+    for (const runner of this.runners.values()) if (runner.task.globalTables.has(table)) this.refuseTask(runner, cause)
+  }
+
   private refuseTask(runner: TaskRunner, cause: PositionLostError): void {
     if (runner.state === 'refused') return // it was heard on another way
     runner.refuse(cause)

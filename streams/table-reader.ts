@@ -1,6 +1,14 @@
 import type { GlobalTable } from './global-table.ts'
 import type { RecordTopic } from './kafka-topic.ts'
-import type { Clock, FetchPosition, Log, LogRecord, PartitionBounds, TopicPartition } from './ports.ts'
+import {
+  type Clock,
+  type FetchPosition,
+  type Log,
+  type LogRecord,
+  type PartitionBounds,
+  PositionLostError,
+  type TopicPartition,
+} from './ports.ts'
 import { readRange } from './read-range.ts'
 import { type OnUnreadable, readRecord } from './read-record.ts'
 import { retried } from './retry.ts'
@@ -25,6 +33,8 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   private readonly signal: AbortSignal
   private readonly tell: OnUnreadable
   private positions: readonly FetchPosition[] = []
+  /** Why it is not followed any more: what it holds is not what the topic holds. */
+  private lost: PositionLostError | undefined
 
   /** @param tell of the records that are none of the topic: those are not in the table */
   constructor(
@@ -60,12 +70,18 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     this.positions = all.map((at, i) => ({ ...at, offset: bounds[i]!.stable }))
   }
 
-  /** Applies what is written, until the runtime stops. */
+  /**
+   * Applies what is written, until the runtime stops.
+   * @throws PositionLostError when the topic is not any more what the table was read from; so does then everybody who waits
+   */
   async follow(): Promise<void> {
     try {
       while (!this.signal.aborted) await this.advance()
+    } catch (error) {
+      if (error instanceof PositionLostError) this.lost = error
+      throw error
     } finally {
-      for (const { reject } of this.waiters) reject(new Error(`global table ${this.topic.name} is closed`))
+      for (const { reject } of this.waiters) reject(this.closed())
       this.waiters.clear()
     }
   }
@@ -73,7 +89,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   /** Resolves when every record of a partition below `offset` has been applied. Rejects when the runtime stops first. */
   reached(offset: number, partition = 0): Promise<void> {
     if (this.positions[partition]!.offset >= offset) return Promise.resolve()
-    if (this.signal.aborted) return Promise.reject(new Error(`global table ${this.topic.name} is closed`))
+    if (this.lost || this.signal.aborted) return Promise.reject(this.closed())
     return new Promise((resolve, reject) => this.waiters.add({ partition, offset, resolve, reject }))
   }
 
@@ -84,6 +100,10 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     reached.catch(() => {}) // heard by the race, if that still runs
     const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     if (!signal.aborted) await Promise.race([reached, aborted])
+  }
+
+  private closed(): Error {
+    return this.lost ?? new Error(`global table ${this.topic.name} is closed`)
   }
 
   private async bounds(signal: AbortSignal): Promise<[readonly TopicPartition[], readonly PartitionBounds[]]> {
@@ -101,7 +121,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
       const { offset } = this.positions[at]!
       // what an operator has deleted holds nothing up
       if (outOfRange && offset < start) return { topic, partition, offset: start }
-      if (outOfRange) throw new Error(`${topic}/${partition}: offset ${offset} of a global table is not in the log`)
+      if (outOfRange) throw truncated({ topic, partition, offset })
       for (const record of records) if (record.offset >= offset) this.apply(partition, record)
       return { topic, partition, offset: Math.max(offset, next) }
     })
@@ -124,6 +144,13 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     }
   }
 }
+
+const truncated = ({ topic, partition, offset }: FetchPosition): PositionLostError =>
+  new PositionLostError(
+    'TRUNCATED',
+    { topic, partition },
+    `${topic}/${partition} ends before offset ${offset}, up to which a global table was read: records were lost`,
+  )
 
 /** Bytes as a map key. */
 export const latin1 = (bytes: Uint8Array): string =>

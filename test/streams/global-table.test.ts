@@ -1,17 +1,31 @@
 import { expect, test } from 'vitest'
+import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
 import { createSimulatedLog } from '../../connectors/log/simulated/simulated.ts'
 import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
+import { systemClock } from '../../connectors/system-clock.ts'
 import { createStreamsBuilder } from '../../streams/create-builder.ts'
+import { type Log, PositionLostError } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { plainTopic, text, topicOf } from './fixture.ts'
 
 const input = plainTopic('in')
 const output = topicOf('out', text)
+const other = topicOf('other', text)
+const copied = topicOf('copied', text)
 const table = { ...plainTopic('table'), cleanup: 'compact' as const }
 
-/** Writes what the table says of each key. */
+/** Writes what the table says of each key; another stage knows nothing of the table. */
 function topology() {
   const builder = createStreamsBuilder()
+  builder
+    .stream(other)
+    .process<{ copied: readonly [string, string] }>('copy', ['copied'], (context) => ({
+      process(key, value) {
+        context.outputs.copied.send(key, value)
+        return undefined
+      },
+    }))
+    .copied.to(copied)
   builder.globalTable(table)
   builder
     .stream(input)
@@ -79,3 +93,45 @@ test('behavior: a task that moves finds the tables as new as they were where it 
   expect(failures).toEqual([])
   expect(written()).toEqual(['known', 'known'])
 })
+
+test.each(['TOPIC_RECREATED', 'TOPIC_DELETED', 'TRUNCATED'] as const)(
+  'error: of a table that is lost under way (%s) the tasks wait that rest on it, and the process goes on',
+  async (code) => {
+    const memory = createMemoryLog()
+    const built = topology()
+    await memory.createTopics(built.topics.map(({ name, partitions, cleanup }) => ({ name, partitions, cleanup })))
+    let isLost = false
+    const fetch: Log['fetch'] = async (positions, options) => {
+      if (isLost && positions[0]?.topic === table.name)
+        throw new PositionLostError(code, { topic: table.name }, `${table.name} is lost`)
+      return memory.fetch(positions, options)
+    }
+    const failures: Error[] = []
+    const refused: string[] = []
+    const runtime = new StreamsRuntime(built, {
+      appId: 'app',
+      instanceId: 'a',
+      log: Object.assign(Object.create(memory) as Log, { fetch }),
+      clock: systemClock,
+      commitIntervalMs: 1,
+      observer: { taskRefused: (stage) => refused.push(stage) },
+      onFailure: (error) => failures.push(error),
+    })
+    await runtime.start()
+    const appender = await memory.appender()
+    const append = (topic: string) =>
+      appender.append([{ topic, partition: 0, timestamp: 1, key: Buffer.from('k'), value: Buffer.from('v') }])
+    await expect.poll(() => runtime.state).toBe('running')
+    isLost = true
+    await append('table')
+    await expect.poll(() => refused, { timeout: 10_000 }).toEqual(['look-up'])
+    await append('in')
+    await append('other')
+    const end = async (topic: string) => (await memory.ends([{ topic, partition: 0 }]))[0]
+    await expect.poll(() => end('copied'), { timeout: 10_000 }).toBeGreaterThan(0)
+    expect(await end('out')).toBe(0)
+    expect(runtime.stageState('look-up').waitsFor).toBe('table is lost')
+    expect(failures).toEqual([])
+    await runtime.close()
+  },
+)
