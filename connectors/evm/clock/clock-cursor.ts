@@ -1,4 +1,5 @@
 /** The place that the clock has reached, kept beside the committed offset of epoch-ticks. */
+import type { Log } from '../../../streams/ports.ts'
 import type { ChainState } from './chain-state.ts'
 
 export interface Cursor {
@@ -14,7 +15,30 @@ export interface Cursor {
   readonly forks?: number | undefined
   /** Hash of block 0; empty or absent when no node told it. */
   readonly genesis?: string | undefined
+  /** Ids of the clock's topics; absent where topics have none, and in cursors of older releases. */
+  readonly ids?: TopicIdsOfClock | undefined
 }
+
+const ROLES = ['epochTicks', 'tickRequests', 'slots', 'marketRequests', 'markets'] as const
+type Role = (typeof ROLES)[number]
+
+/** Which topics the clock's positions and tables belong to: one that was deleted and made anew has another id. */
+export type TopicIdsOfClock = Partial<Readonly<Record<Role, string>>>
+
+/** Undefined where topics cannot be deleted. */
+export async function topicIdsOf(
+  log: Pick<Log, 'topicIds'>,
+  topics: Readonly<Record<Role, { readonly name: string }>>,
+): Promise<TopicIdsOfClock | undefined> {
+  const ids = await log.topicIds(ROLES.map((role) => topics[role].name))
+  return ids && Object.fromEntries(ROLES.map((role) => [role, ids.get(topics[role].name)]))
+}
+
+/** Whether any of some topics was made anew since its id was kept; what has no id, then or now, tells nothing. */
+export const anewSince =
+  (kept: TopicIdsOfClock | undefined, now: TopicIdsOfClock | undefined) =>
+  (...roles: readonly Role[]): boolean =>
+    roles.some((role) => kept?.[role] !== undefined && now?.[role] !== undefined && kept[role] !== now[role])
 
 export interface SlotRegistry {
   readonly address: string

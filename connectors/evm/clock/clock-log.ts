@@ -8,7 +8,7 @@ import type {
   SlotOwner,
   TickRequest,
 } from '../../../schemas/types.ts'
-import { configOf, type KafkaTopic, type RecordTopic } from '../../../streams/kafka-topic.ts'
+import { configOf, type KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type {
   Clock,
   Log,
@@ -30,10 +30,18 @@ import {
   orphanTick,
 } from './chain-state.ts'
 import type { ChainPast } from './chain-steps.ts'
-import { type Cursor, cursorBefore, cursorIn, startFrom } from './clock-cursor.ts'
+import {
+  anewSince,
+  type Cursor,
+  cursorBefore,
+  cursorIn,
+  startFrom,
+  type TopicIdsOfClock,
+  topicIdsOf,
+} from './clock-cursor.ts'
 import { type CheckMarket, ClockMarkets, type MarketNews } from './clock-markets.ts'
 import { SlotTable } from './slot-table.ts'
-import { canonicalTicks, FETCH_BYTES, PARTITION, readAll, type TopicReading } from './tick-log.ts'
+import { canonicalTicks, chunksOf, FETCH_BYTES, PARTITION, readAll, record, type TopicReading } from './tick-log.ts'
 
 export interface ClockTopics {
   readonly epochTicks: KafkaTopic<MarketKey, EpochTick>
@@ -53,7 +61,7 @@ const NO_BLOCK = Number.MAX_SAFE_INTEGER
 /** Blocks that one request gets; who needs more asks again. */
 const REQUEST_BLOCKS_MAX = 10_000
 
-/** The answer to a commit was lost, or it was refused: what is in the log must be read again before going on. */
+/** The answer to a commit was lost, or it was refused: the log must be read again before going on. */
 class SessionLost extends Error {}
 
 export type CursorReadings = Pick<Cursor, 'slotsReadAt' | 'registry' | 'genesis'>
@@ -88,7 +96,6 @@ export async function openSession(options: SessionOptions, ports: { log: Log; cl
 }
 
 const groupOf = ({ appId }: SessionOptions): string => `${appId}-clock`
-
 /** One holder of the role: what it knows of the chain, and its way to write. */
 export class ClockSession {
   readonly slots: SlotTable
@@ -98,6 +105,7 @@ export class ClockSession {
   private readonly marketRequestsAt: TopicPartition
   private known = EMPTY_CHAIN
   private cursor: Cursor | undefined
+  private ids: TopicIdsOfClock | undefined
   private rowsEnd = 0
   private ticksEnd = 0
   private requestsNext = 0
@@ -149,10 +157,14 @@ export class ClockSession {
       this.marketRequestsAt,
     ])
     this.cursor = cursorIn(committed?.metadata)
-    this.requestsNext = answered?.next ?? 0
-    this.marketRequestsNext = decided?.next ?? 0
+    this.ids = await topicIdsOf(this.log, topics)
+    const isAnew = anewSince(this.cursor?.ids, this.ids)
+    // A table that is gone is read from the chain again; one of markets is decided again, from the requests.
+    if (this.cursor && (isAnew('slots') || this.rowsEnd === 0)) this.cursor = { ...this.cursor, slotsReadAt: undefined }
+    this.requestsNext = isAnew('tickRequests') ? 0 : (answered?.next ?? 0)
+    this.marketRequestsNext = isAnew('marketRequests', 'markets') ? 0 : (decided?.next ?? 0)
     // Without a cursor (someone reset the offset) the whole topic is read: what has ticks is gone on from.
-    const from = this.cursor ? committed!.next : 0
+    const from = this.cursor && !isAnew('epochTicks') ? committed!.next : 0
     let chain = EMPTY_CHAIN
     this.ticksEnd = await readAll(this.reading, topics.epochTicks, from, ({ offset, value }) => {
       chain = applyTick(chain, value!, offset)
@@ -187,7 +199,7 @@ export class ClockSession {
     const { reorgDepthMax } = this.options
     const { heads, forks } = fold(this.known, ticks, 0)
     const { number: block, hash, parentHash, timestamp } = heads.at(-1)!
-    const cursor: Cursor = { block, hash, parentHash, timestamp, forks, ...read }
+    const cursor: Cursor = { block, hash, parentHash, timestamp, forks, ...read, ids: this.ids }
     const next = this.known.heads[0]?.offset ?? this.ticksEnd
     const commits = [{ ...this.ticksAt, next, metadata: JSON.stringify(cursor) }]
     const base = await this.commit(
@@ -286,15 +298,3 @@ export class ClockSession {
 
 const fold = (chain: ChainState, ticks: readonly EpochTick[], base: number): ChainState =>
   ticks.reduce((state, tick, i) => applyTick(state, tick, base + i), chain)
-
-const record = <K, V>({ name, key, value }: RecordTopic<K, V>, k: K, v: V, timestamp: number): OutgoingRecord => ({
-  topic: name,
-  partition: PARTITION,
-  timestamp,
-  key: key.encode(k),
-  value: value.encode(v),
-})
-
-function* chunksOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size)
-}

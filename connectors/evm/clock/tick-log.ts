@@ -1,7 +1,7 @@
 /** Reads the clock's topics, which have one partition each. */
 import type { EpochTick, MarketKey } from '../../../schemas/types.ts'
 import type { KafkaTopic, RecordTopic } from '../../../streams/kafka-topic.ts'
-import type { Log } from '../../../streams/ports.ts'
+import type { Log, OutgoingRecord } from '../../../streams/ports.ts'
 import { readPieces } from '../../../streams/read-range.ts'
 import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
 
@@ -55,4 +55,22 @@ export async function readAll<K, V>(
     if (done) return value
     for (const record of readRecords(topic, PARTITION, value, tell)) take(record)
   }
+}
+
+/** For partition 0, the only one of the clock's topics. */
+export const record = <K, V>(
+  { name, key, value }: RecordTopic<K, V>,
+  k: K,
+  v: V,
+  timestamp: number,
+): OutgoingRecord => ({
+  topic: name,
+  partition: PARTITION,
+  timestamp,
+  key: key.encode(k),
+  value: value.encode(v),
+})
+
+export function* chunksOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size)
 }
