@@ -11,6 +11,7 @@ import type { ChainConfig } from './config.ts'
 /** Some minutes, so that no outage, no busy machine and no laptop that sleeps a while makes a batch late. */
 const BATCH_WINDOW_BLOCKS = 600
 const ATTESTATION_WINDOW_BLOCKS = 1_200
+const QUOTA_PER_EPOCH = 0.75
 
 export function startChain(
   config: Omit<ChainConfig, 'sequencer'>,
@@ -29,7 +30,7 @@ export function startChain(
     port: config.chainPort,
     blockTimeSeconds: config.blockTime,
     markets: config.markets + config.spareMarkets,
-    days: { epochs: config.dayEpochs, quota: config.dayQuota },
+    days: { epochs: config.dayEpochs, quota: config.dayQuota ?? quotaOf(config.dayEpochs) },
     windows: {
       snapshot: config.window,
       batch: config.window + BATCH_WINDOW_BLOCKS,
@@ -38,6 +39,9 @@ export function startChain(
     slots: wallets.map(({ slotId, address }) => ({ slotId, owner: address })),
   })
 }
+
+/** What a snapshotter earns that sends one submission in most epochs. */
+const quotaOf = (dayEpochs: number): number => Math.ceil(dayEpochs * QUOTA_PER_EPOCH)
 
 /** For whoever is to play their owners; there is no file when there are none. */
 function writeSpareSlots(file: string, wallets: readonly SlotWallet[]): void {

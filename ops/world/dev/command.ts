@@ -30,7 +30,10 @@ export function devCommand(version: string): Command {
     .option('--block-time <s>', 'seconds per block', fallback('blockTime'))
     .option('--epoch-blocks <n>', 'blocks from one release to the next', fallback('epochBlocks'))
     .option('--day-epochs <n>', 'epochs of a day', fallback('dayEpochs'))
-    .option('--day-quota <n>', 'submissions with which a slot has earned the day', fallback('dayQuota'))
+    .option(
+      '--day-quota <n>',
+      'submissions with which a slot has earned the day; three for every four epochs unless given',
+    )
     .option('--window <n>', 'submission window in blocks', fallback('window'))
     .option('--markets <n>', 'data markets', fallback('markets'))
     .option(
