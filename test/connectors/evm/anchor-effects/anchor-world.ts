@@ -51,6 +51,7 @@ import { sequencerTopics } from '../../../../topology/topics.ts'
 
 const APP = 'test'
 const WAIT_MS = 60_000
+const POLL_MS = 20
 /** Another sequencer of the market, when the chain is given it. */
 export const RIVAL = devAccount(12)
 /** 1e15 wei: no transaction here pays that. */
@@ -149,7 +150,11 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     return found
   }
 
-  async function until<T>(what: string, found: () => Promise<T | undefined | false>, timeoutMs = WAIT_MS): Promise<T> {
+  async function until<T>(
+    what: string,
+    found: () => Promise<T | undefined | false>,
+    { timeoutMs = WAIT_MS, everyMs = POLL_MS } = {},
+  ): Promise<T> {
     const deadline = Date.now() + timeoutMs
     for (;;) {
       const value = await found()
@@ -158,7 +163,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
         throw new Error(
           `${what} did not happen; rows ${JSON.stringify([...(await readAll(topics.anchors)), ...(await payments())])}`,
         )
-      await systemClock.sleep(20)
+      await systemClock.sleep(everyMs)
     }
   }
 
@@ -189,7 +194,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     epochId: number,
     number: number,
     holds: (row: Payment) => boolean,
-    { mining = true, timeoutMs = WAIT_MS } = {},
+    { mining = true, timeoutMs = WAIT_MS, everyMs = POLL_MS } = {},
   ): Promise<Payment> =>
     until(
       `payment ${epochId}/${number}: ${holds}`,
@@ -199,7 +204,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
         if (mining) await send('evm_mine')
         return undefined
       },
-      timeoutMs,
+      { timeoutMs, everyMs },
     )
 
   async function pay(...payouts: readonly Payout[]): Promise<void> {

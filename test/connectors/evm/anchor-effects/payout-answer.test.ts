@@ -1,9 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { agreedPrepare } from '../../../../connectors/evm/agreed-readings.ts'
+import { resultOf } from '../../../../connectors/evm/anchor-effects/anchor-result.ts'
 import { answerOf, dayOver, outcomeOf } from '../../../../connectors/evm/anchor-effects/payout-answer.ts'
 import { bitsOf, hasBit, rewardCall } from '../../../../connectors/evm/anchor-effects/payout-call.ts'
 import type { PayoutFacts, SlotFacts } from '../../../../connectors/evm/anchor-effects/payout-facts.ts'
 import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
+import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
+import { createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
+import { systemClock } from '../../../../connectors/system-clock.ts'
 import type { LeftOutReason, Payout, PayoutAnswer } from '../../../../schemas/types.ts'
 
 const QUOTA = 10
@@ -268,4 +273,20 @@ it('behavior: with one quota and nobody else all who have reached it are paid, a
     ),
     { numRuns: 500 },
   )
+})
+
+it('error: of two nodes that must agree, none decides alone who is paid', async () => {
+  const options = { urls: ['a', 'b'], chainId: 1, timeoutMs: 1_000, batchMax: 1, agreement: 2 }
+  const connect = (url: string) => ({
+    ask: async (method: string) => (method === 'eth_chainId' ? '0x1' : url === 'a' ? 2 : 3),
+    close: () => {},
+  })
+  const rpc = createRpc(options, { clock: systemClock, connect })
+  const reading = (isOdd: boolean) => async (ask: Ask) => {
+    const number = Number(await ask('number', []))
+    const payout = { slots: Buffer.of(1), eligibleNodes: isOdd ? number : 2, quota: 9, present: 0, leftOut: [] }
+    return resultOf({ step: 'PREPARE', attempt: 1, cid: '' }, 'READY', { nonce: 7, payout })
+  }
+  await expect(agreedPrepare(rpc, reading(true))).rejects.toMatchObject({ code: 'DISAGREEMENT' })
+  expect(await agreedPrepare(rpc, reading(false))).toMatchObject({ outcome: 'READY' })
 })
