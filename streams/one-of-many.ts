@@ -3,7 +3,7 @@
  * topic. Two owners at once must do no harm, so the work itself fences the older one.
  */
 import type { BackOff } from './back-off.ts'
-import { type Clock, type Log, LogError } from './ports.ts'
+import { type Clock, type Log, LogError, PositionLostError } from './ports.ts'
 
 export interface OneOfMany {
   readonly group: string
@@ -15,7 +15,10 @@ export interface OneOfMany {
   readonly fingerprint: string
   /** Works until the signal is aborted. It is begun again each time that this process becomes the owner. */
   readonly work: (signal: AbortSignal) => Promise<void>
-  /** Whether the work failed only because another process has taken over. Retriable failures of the log pass too. */
+  /**
+   * Whether the work failed only because another process has taken over. Retriable failures of the log pass too, and so does a
+   * topic that was made anew: the work begins from what is there, or says why it does not.
+   */
   readonly isTakenOver: (error: Error) => boolean
   /** Before this process joins again, or begins the work again. */
   readonly pauseMs: BackOff
@@ -72,7 +75,9 @@ async function again(
   action: () => Promise<void>,
 ): Promise<void> {
   const mayPass = (error: unknown): error is Error =>
-    error instanceof LogError ? error.retriable : error instanceof Error && isTakenOver(error)
+    error instanceof LogError
+      ? error.retriable || error instanceof PositionLostError
+      : error instanceof Error && isTakenOver(error)
   for (let failures = 0; !until.aborted; ) {
     const begun = clock.now()
     try {

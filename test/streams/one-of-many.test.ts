@@ -3,7 +3,7 @@ import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { doubling } from '../../streams/back-off.ts'
 import { asWork, type OneOfMany, type RunningPart, startOneOfMany } from '../../streams/one-of-many.ts'
-import { type GroupListener, type Log, LogError } from '../../streams/ports.ts'
+import { type GroupListener, type Log, LogError, PositionLostError } from '../../streams/ports.ts'
 
 const CLOCK = { now: systemClock.now, sleep: systemClock.sleep }
 let parts: RunningPart[]
@@ -84,6 +84,15 @@ describe('on a log', () => {
 })
 
 describe('whatever happens to the work and the group', () => {
+  test('behavior: work whose topic was made anew begins again, and says so', async () => {
+    const { part, state } = await working()
+    state.end(new PositionLostError('TOPIC_RECREATED', { topic: 'intents' }, 'intents was made anew'))
+    await vi.waitFor(() => expect(state.begun).toBe(2))
+    expect(state.waited).toContain('intents was made anew')
+    await part.close()
+    await expect(part.stopped).resolves.toBeUndefined()
+  })
+
   /** A group that the test plays. */
   function played() {
     const joined: GroupListener[] = []
