@@ -18,6 +18,7 @@ import { createSendMemories, formOf } from './anchor-memory.ts'
 import type { AnchorPorts, AnchorSettings } from './anchor-options.ts'
 import type { PayoutReader } from './anchor-payouts.ts'
 import { gasMaxOf, prepare } from './anchor-prepare.ts'
+import { createProgressWatch } from './anchor-progress.ts'
 import { NotForLong, NotYet, resultOf } from './anchor-result.ts'
 import { sendAndFollow } from './anchor-send.ts'
 import type { Signer } from './anchor-signer.ts'
@@ -54,10 +55,12 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   const pending = new Set<string>()
   const underWay = new Set<Promise<void>>()
   const memories = createSendMemories()
+  const progress = createProgressWatch(clock)
   const calling = createLimiter(settings.stepsAtOnce)
 
   const answer = async (key: AnchorKey, result: AnchorResult): Promise<void> => {
     await answers.write(key, result)
+    progress.concluded(key, result)
     observer?.concluded?.(key, result)
   }
 
@@ -83,7 +86,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   })
 
   const nonces = createNonceWatch(settings, {
-    ...{ rpc, clock, heads, signal, answer },
+    ...{ rpc, clock, heads, signal, answer, idle: progress.idle },
     persist: (action) => persist('KEEP', signal, action),
     callOf: (key, intent) => originalCall(key, intent, signal),
   })
@@ -192,6 +195,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
       if (intent.step !== 'SIGN' && intent.step !== 'SEND') memories.forget(key)
       watch.remove(key)
       nonces.take(change)
+      progress.take(change)
       if (intent.step === 'WATCH') watch.add(key, intent)
       else if (intent.step !== 'DONE' && intent.step !== 'KEEP') begin(change)
     },

@@ -156,9 +156,12 @@ export interface AnchorObserver extends RpcObserver {
   kept?(transactions: number): void
   /** Final transactions are no longer on the chain, the first of them in this block. */
   wentBack?(transactions: number, block: number): void
-  /** Nobody has a transaction for a nonce before ours; a filler takes it. */
-  gapFound?(nonce: number): void
-  /** How long the signer's next nonce has not moved while transactions wait for it, 0 when none does; then which, in words. */
+  /** Nobody has a transaction for a nonce, and ours wait behind it, the first with `next`: fillers take it, or those are given back. */
+  gapFound?(nonce: number, signer: string, next: number): void
+  /**
+   * How long the signer's next nonce has not moved while transactions wait for it, or nothing got to the chain while calls wait;
+   * 0 when neither is for long. Then which, in words.
+   */
   standstill?(ms: number, words: string): void
   /** The contract took a batch too late and kept nothing of it. */
   lateAccepted?(key: AnchorKey): void

@@ -16,6 +16,8 @@ export interface NonceGapPorts {
   readonly clock: Clock
   readonly persist: <T>(action: () => Promise<T>) => Promise<T>
   readonly answer: (key: AnchorKey, result: AnchorResult) => Promise<void>
+  /** How long nothing got to the chain while calls wait, ms, and in words. */
+  readonly idle: () => { readonly ms: number; readonly words: string }
 }
 
 /** Of ours. */
@@ -33,7 +35,7 @@ interface NextNonce {
 export function createNonceGaps(settings: AnchorSettings, ports: NonceGapPorts, transactions: Transactions) {
   const { rpc, persist, answer } = ports
   const { held } = transactions
-  const standstill = createStandstill(settings, ports.clock)
+  const standstill = createStandstill(settings, ports)
   const gaps = createGaps(transactions)
 
   const nextNonces = async (): Promise<NextNonce[]> => {
@@ -49,7 +51,9 @@ export function createNonceGaps(settings: AnchorSettings, ports: NonceGapPorts, 
     async look(wentBack: boolean): Promise<void> {
       const nonces = await nextNonces()
       for (const { signer, nonce } of gaps.look(wentBack ? [] : nonces)) {
-        settings.observer?.gapFound?.(nonce)
+        const behind = held().filter((one) => one.signer === signer && one.nonce > nonce)
+        const next = behind.reduce((min, one) => Math.min(min, one.nonce), Number.MAX_SAFE_INTEGER)
+        settings.observer?.gapFound?.(nonce, signer, next)
         const { maxFee, tip } = await persist(() => agreedPrice(rpc, (ask) => priceHere(ask, settings)))
         const fees = { maxFeePerGas: `${maxFee}`, maxPriorityFeePerGas: `${tip}` }
         const about = { step: 'DONE', attempt: 0, cid: '' } as const
@@ -92,7 +96,7 @@ function createGaps({ held, final }: Transactions) {
 }
 
 /** Everything of a signer waits for its next nonce: how long that has been the same. */
-function createStandstill({ standstillMs, observer }: AnchorSettings, clock: Clock) {
+function createStandstill({ standstillMs, observer }: AnchorSettings, { clock, idle }: NonceGapPorts) {
   const since = new Map<string, { readonly nonce: number; readonly at: number; readonly waiting: number }>()
   const again = (): void => {
     let longest = 0
@@ -103,7 +107,10 @@ function createStandstill({ standstillMs, observer }: AnchorSettings, clock: Clo
       longest = ms
       words = `nonce ${nonce} of ${signer} is in no block since ${Math.round(ms / 1000)} s, ${waiting} transactions wait for it`
     }
-    observer?.standstill?.(longest, words)
+    // A nonce that moves by fillers alone anchors nothing.
+    const all = idle()
+    if (longest === 0 && all.ms >= standstillMs) observer?.standstill?.(all.ms, all.words)
+    else observer?.standstill?.(longest, words)
   }
   return {
     again,

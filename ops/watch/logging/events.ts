@@ -65,6 +65,8 @@ export const LOG_EVENTS = {
   'batch-sent': 'its transaction was sent (transaction, nonce)',
   'transaction-refused':
     'no node takes it, for another reason than before; it is followed, and sent again (nonce, reason, words)',
+  'nonce-gap':
+    'nobody has a transaction for the next nonce of the signer, and ours wait behind it: transactions to oneself fill a narrow gap, and nonces beyond a wide one are given back (signer, nonce, next: the first of ours)',
   'transaction-unmined':
     'it could be the next and is in no block for `anchor.stuckMs`; it is sent again (nonce, seconds, receipt, nextNonce, block: the newest, pool, lostBlock: it was in that one, which the node does not have any more)',
   'call-refused': 'the contract refuses the call, in a dry run or in a block (code)',
@@ -98,6 +100,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'record-left-out': 'warn',
   'chain-reorganised': 'warn',
   'transaction-refused': 'warn',
+  'nonce-gap': 'warn',
   'transaction-unmined': 'warn',
   'call-refused': 'warn',
   'batch-not-finalized': 'warn',
@@ -193,6 +196,10 @@ export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserv
         ...of(key),
         ...{ nonce, seconds: Math.round(ms / 1_000), receipt: 'none', nextNonce, block, pool, lostBlock },
       })
+    },
+    gapFound(nonce, signer, next) {
+      observer.gapFound?.(nonce, signer, next)
+      say(log, 'nonce-gap', { signer, nonce, next })
     },
     reverted(code, key) {
       observer.reverted?.(code, key)

@@ -107,7 +107,7 @@ export const ANCHOR = {
   txStandstill: {
     type: 'gauge',
     name: 'seq_tx_standstill_seconds',
-    help: 'For how long the signer’s next nonce has been the same while transactions wait for it; 0 below `anchor.standstillMs`.',
+    help: 'For how long the signer’s next nonce has been the same while transactions wait for it, or nothing got to the chain while calls wait; 0 below `anchor.standstillMs`.',
     unit: 'seconds',
     roles,
     use: '/readyz of anchor-effects says which nonce it is.',

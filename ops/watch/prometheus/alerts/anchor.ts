@@ -43,9 +43,9 @@ const transactionAlerts: Alerts = ({ range, age }) => [
     severity: 'ticket',
     expr: `max(seq_tx_standstill_seconds) > ${age(3 * MINUTE)}`,
     for: MINUTE,
-    summary: 'The next nonce of the signer does not move',
+    summary: 'Nothing is anchored any more',
     description:
-      'It has been the same for {{ $value | humanizeDuration }}, and transactions wait for it. /readyz of anchor-effects says which nonce it is.',
+      'For {{ $value | humanizeDuration }} the signer’s next nonce has not moved, or no call got into a block, and others wait. /readyz of anchor-effects says which.',
     explainedBy: ['LogUnreachable', 'RoleDown', 'ChainStalled', 'SignerCannotPay', 'TransactionStuck'],
   },
   {

@@ -4,6 +4,8 @@ import {
   type AnchorObserver,
   type AnchorSettings,
 } from '../../../../connectors/evm/anchor-effects/anchor-options.ts'
+import { createProgressWatch } from '../../../../connectors/evm/anchor-effects/anchor-progress.ts'
+import { resultOf } from '../../../../connectors/evm/anchor-effects/anchor-result.ts'
 import { createSigner } from '../../../../connectors/evm/anchor-effects/anchor-signer.ts'
 import type { HeadWatch } from '../../../../connectors/evm/anchor-effects/head-watch.ts'
 import { createNonceWatch } from '../../../../connectors/evm/anchor-effects/nonce-watch.ts'
@@ -102,7 +104,13 @@ function scripted() {
 async function watch(
   { node, ask, headerAt }: ReturnType<typeof scripted>,
   intents: readonly (readonly [AnchorKey, AnchorIntent])[],
-  { heads: count = 6, turn = (_: number): void => {}, observer = {} as AnchorObserver, hasBatch = true } = {},
+  {
+    heads: count = 6,
+    turn = (_: number): void => {},
+    observer = {} as AnchorObserver,
+    hasBatch = true,
+    idle = (_: number) => ({ ms: 0, words: '' }),
+  } = {},
 ): Promise<{ key: AnchorKey; result: AnchorResult }[]> {
   const answers: { key: AnchorKey; result: AnchorResult }[] = []
   const abort = new AbortController()
@@ -124,6 +132,7 @@ async function watch(
   const watching = createNonceWatch(settings as unknown as AnchorSettings, {
     rpc: { read: (reading) => reading(ask), agreeing: async (reading) => [{ node: 0, value: await reading(ask) }] },
     clock: { now: () => time, sleep: async () => {} },
+    idle: () => idle(time),
     heads,
     persist: (action) => action(),
     answer: async (key, result) => void answers.push({ key, result }),
@@ -212,8 +221,8 @@ describe('createNonceWatch', () => {
   it('behavior: a nonce before ours that nobody has is told after three looks, with the fees of now', async () => {
     const script = scripted()
     script.node.nonce = 7
-    const gaps: number[] = []
-    const observer: AnchorObserver = { gapFound: (nonce) => void gaps.push(nonce) }
+    const gaps: unknown[] = []
+    const observer: AnchorObserver = { gapFound: (...gap) => void gaps.push(gap) }
     const intents = [[keyOf(0), intentOf(9)]] as const
     expect(await watch(script, intents, { heads: 2, observer })).toEqual([])
     const [answer] = await watch(script, intents, { heads: 3, observer })
@@ -224,7 +233,7 @@ describe('createNonceWatch', () => {
       maxFeePerGas: '103',
       maxPriorityFeePerGas: '3',
     })
-    expect(gaps).toEqual([7])
+    expect(gaps).toEqual([[7, SIGNER, 9]])
   })
 
   it.each([
@@ -255,6 +264,40 @@ describe('createNonceWatch', () => {
     await watch(script, intents, { heads: 6, turn, observer })
     expect(said.map(([ms]) => ms)).toEqual([0, 0, 0, 30_000, 40_000, 0])
     expect(said[3]![1]).toBe(`nonce 7 of ${SIGNER} is in no block since 30 s, 2 transactions wait for it`)
+  })
+
+  it('behavior: a nonce that moves by fillers alone is a standstill all the same', async () => {
+    const script = scripted()
+    const said: [number, string][] = []
+    const observer: AnchorObserver = { standstill: (ms, words) => void said.push([ms, words]) }
+    const turn = (n: number): void => {
+      script.node.nonce = n
+    }
+    const progress = createProgressWatch({ now: () => 0, sleep: async () => {} })
+    const idle = (time: number) => ({ ...progress.idle(), ms: time })
+    progress.take({ key: keyOf(0), intent: intentOf(100) })
+    await watch(script, [[keyOf(0), intentOf(100)]], { heads: 4, turn, observer, idle })
+    expect(said.map(([ms]) => ms)).toEqual([0, 0, 30_000, 40_000])
+    expect(said[2]![1]).toContain('1 calls wait, of epoch 3 of 0x')
+  })
+
+  it('behavior: what was mined, or is decided, waits no more; fillers never did', () => {
+    let time = 0
+    const progress = createProgressWatch({ now: () => time, sleep: async () => {} })
+    const send = { ...intentOf(7), step: 'SEND' } as const
+    progress.take({ key: nonceKey(SIGNER, 7), intent: send })
+    expect(progress.idle()).toEqual({ ms: 0, words: '' })
+    for (const index of [0, 1]) progress.take({ key: keyOf(index), intent: send })
+    time = 5_000
+    expect(progress.idle().ms).toBe(5_000)
+    progress.concluded(keyOf(0), resultOf(send, 'STUCK'))
+    expect(progress.idle().ms).toBe(5_000)
+    progress.concluded(keyOf(0), resultOf(send, 'MINED'))
+    expect(progress.idle().ms).toBe(0)
+    time = 9_000
+    expect(progress.idle().words).toContain('since 4 s, and 1 calls wait')
+    progress.take({ key: keyOf(1), intent: { ...send, step: 'DONE' } })
+    expect(progress.idle().words).toBe('')
   })
 
   it('behavior: what is taken back by another intent is not watched any more', async () => {

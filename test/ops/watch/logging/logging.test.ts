@@ -241,6 +241,14 @@ describe('events', () => {
     ])
   })
 
+  test('behavior: a gap of nonces: where it is, and how wide', () => {
+    const { log, lines } = captured()
+    const told: unknown[] = []
+    logAnchor({ gapFound: (...gap) => void told.push(gap) }, log).gapFound?.(7, '0x51', 9)
+    expect(lines).toMatchObject([{ event: 'nonce-gap', level: 'warn', signer: '0x51', nonce: 7, next: 9 }])
+    expect(told).toEqual([[7, '0x51', 9]])
+  })
+
   test('default: each has words in the documentation', () => {
     const page = readFileSync(new URL('../../../../docs/logging.md', import.meta.url), 'utf8')
     for (const [event, words] of Object.entries(LOG_EVENTS)) expect(page).toContain(`| \`${event}\` | ${words} |`)

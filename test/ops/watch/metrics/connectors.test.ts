@@ -75,7 +75,7 @@ describe('anchor-effects that stands still', () => {
     const { observer, metrics } = anchorEffects()
     observer.kept?.(12)
     observer.wentBack?.(3, 100)
-    observer.gapFound?.(7)
+    observer.gapFound?.(7, '0x51', 9)
     const text = await metrics.text()
     for (const line of ['seq_tx_kept 12', 'seq_tx_reorged_total 3', 'seq_tx_gaps_total 1']) expect(text).toContain(line)
   })
