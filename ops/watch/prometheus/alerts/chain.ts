@@ -1,6 +1,8 @@
 import { type Alerts, MINUTE } from '../alert.ts'
 
-export const chainAlerts: Alerts = ({ range, age }) => [
+export const chainAlerts: Alerts = (times) => [...clockAlerts(times), ...nodeAlerts(times)]
+
+const clockAlerts: Alerts = ({ range, age }) => [
   {
     name: 'ReleasesMissing',
     severity: 'page',
@@ -10,6 +12,15 @@ export const chainAlerts: Alerts = ({ range, age }) => [
     description:
       'The contract counts them, and the logs that the nodes give do not tell of them. The clock waits: nothing opens or closes until a node has them. /readyz of the clock names the market, the epochs and the block.',
     explainedBy: ['LogUnreachable'],
+  },
+  {
+    name: 'EpochRefused',
+    severity: 'page',
+    expr: `max by (market) (increase(seq_epochs_refused_total[${range(10 * MINUTE)}])) > 0`,
+    for: 0,
+    summary: 'Releases of {{ $labels.market }} open no epoch',
+    description:
+      'Its submission window, or another number of the contract, is none that can be: the votes of these epochs come to nothing. The log line epoch-refused of the clock says which number. The owner of the market has to set it right; the next release opens an epoch again.',
   },
   {
     name: 'ChainStalled',
@@ -40,6 +51,9 @@ export const chainAlerts: Alerts = ({ range, age }) => [
       'The newest block of the slot table is {{ $value | humanizeDuration }} old, though blocks come: the node is syncing, or its chain stands still.',
     explainedBy: ['ChainStalled', 'ChainBehind', 'LogUnreachable'],
   },
+]
+
+const nodeAlerts: Alerts = ({ range }) => [
   {
     name: 'RpcNodeFailing',
     severity: 'ticket',

@@ -222,6 +222,10 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     fires: { 'seq_rpc_node_set_aside{node="2",fault="odd"}': still(1) },
     silent: { 'seq_rpc_node_set_aside{node="2",fault="down"}': still(1) },
   },
+  EpochRefused: {
+    fires: { 'seq_epochs_refused_total{market="0xa"}': growing(1) },
+    silent: { 'seq_epochs_refused_total{market="0xa"}': still(3) },
+  },
   NodesDisagree: {
     fires: { 'seq_rpc_disagreements_total{node="2"}': growing(6) },
     silent: { 'seq_rpc_disagreements_total{node="2"}': after(20, 0, still(3)) },
