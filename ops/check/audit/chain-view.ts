@@ -40,6 +40,8 @@ export class ChainView {
   /** Canonical blocks in order. */
   readonly heads: Head[] = []
   readonly epochs = new Map<string, EpochView>()
+  /** Epochs without a release in the log, before one with. */
+  readonly gaps: { dataMarket: string; before: number; from: number; to: number }[] = []
   private readonly unclosed = new Map<string, EpochView>()
   /** Highest epoch released per market. */
   readonly newest = new Map<string, number>()
@@ -132,7 +134,7 @@ export class ChainView {
     // The first epochs of the log may follow some that came before it.
     const skippedTo = tick.skippedFrom > 0 ? tick.skippedFrom : epochId
     if (before !== undefined && skippedTo > before + 1)
-      this.findings.add('skipped', where, `no release of epochs ${before + 1} to ${skippedTo - 1}`)
+      this.gaps.push({ dataMarket, before: epochId, from: before + 1, to: skippedTo - 1 })
     if (this.epoch(dataMarket, epochId)) {
       this.findings.add('duplicated', where, 'it was released before')
       return

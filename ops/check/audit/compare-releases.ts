@@ -22,8 +22,21 @@ export async function compareReleases(
   sources: ReleaseSources,
   blocks: { readonly first: number; readonly last: number } | undefined,
 ): Promise<void> {
+  const refused = blocks ? await compareWithChain(sources, blocks) : []
+  for (const { dataMarket, before, from, to } of sources.view.gaps) {
+    const known = refused.filter((one) => one.dataMarket === dataMarket && one.epochId >= from && one.epochId <= to)
+    if (known.length < to - from + 1)
+      sources.findings.add('skipped', `epoch ${before} of ${dataMarket}`, `no release of epochs ${from} to ${to}`)
+  }
+}
+
+/** @returns releases that opened no epoch, since a number of them cannot be */
+async function compareWithChain(
+  sources: ReleaseSources,
+  blocks: { readonly first: number; readonly last: number },
+): Promise<readonly { readonly dataMarket: string; readonly epochId: number }[]> {
   const { view, markets, findings, chain } = sources
-  if (!blocks) return
+  const refused: { dataMarket: string; epochId: number }[] = []
   const released = new Map<string, ReleasedEpoch[]>()
   for (const dataMarket of chain ? markets.all : [])
     for (const release of await chain!.releasedEpochs(dataMarket, blocks.first, blocks.last - 1)) {
@@ -34,31 +47,42 @@ export async function compareReleases(
       if (before) before.push(release)
       else {
         released.set(key, [release])
-        await compareRelease(dataMarket, release, sources)
+        if (await isRefused(dataMarket, release, sources)) refused.push({ dataMarket, epochId: release.epochId })
+        else compareRelease(dataMarket, release, sources)
       }
     }
   for (const [key, epoch] of view.epochs)
     if (epoch.close && view.hasLostRelease(epoch)) tellOfLost(epoch, released.get(key)?.[0], sources)
   if (chain) await compareCounting(releasedOnce(view, released), chain, findings)
+  return refused
 }
 
 /** Blocks or seconds: a release with a longer window opens no epoch. */
 const WINDOW_MAX = 2n ** 21n
 
-async function compareRelease(
+async function isRefused(
   dataMarket: string,
   { epochId, blockNumber, isAbsurd }: ReleasedEpoch,
   { view, findings, chain }: ReleaseSources,
-): Promise<void> {
+): Promise<boolean> {
+  if (view.epoch(dataMarket, epochId)) return false
+  const window = isAbsurd ? undefined : await chain!.windowAt(dataMarket, blockNumber)
+  if (!isAbsurd && (window ?? 0n) <= WINDOW_MAX) return false
+  const told = `released in block ${blockNumber} with a number that cannot be; it opened none`
+  findings.note(`epoch ${epochId} of ${dataMarket}`, told)
+  return true
+}
+
+function compareRelease(
+  dataMarket: string,
+  { epochId, blockNumber }: ReleasedEpoch,
+  { view, findings }: ReleaseSources,
+): void {
   const epoch = view.epoch(dataMarket, epochId)
   const where = `epoch ${epochId} of ${dataMarket}`
   const missing = `the contract released it in block ${blockNumber}; the log has no such release`
-  if (!epoch) {
-    const window = await chain!.windowAt(dataMarket, blockNumber)
-    if (isAbsurd || (window ?? 0n) > WINDOW_MAX)
-      findings.note(where, `released in block ${blockNumber} with a number that cannot be; it opened none`)
-    else findings.add('skipped', where, missing)
-  } else if (!epoch.close || !view.hasLostRelease(epoch))
+  if (!epoch) findings.add('skipped', where, missing)
+  else if (!epoch.close || !view.hasLostRelease(epoch))
     findings.same(where, 'release block', blockNumber, epoch.releaseBlock)
 }
 

@@ -13,9 +13,11 @@ test.each<[string, boolean, bigint | undefined, number, number]>([
   'behavior: a release with %s that is not in the log is a fault, or told',
   async (_, isAbsurd, window, faults, notes) => {
     const findings = new Findings()
+    // what the log alone tells of it is no second fault
+    const gaps = notes > 0 ? [{ dataMarket: MARKET, before: 10, from: 9, to: 9 }] : []
     const sources = {
       findings,
-      view: { epochs: new Map(), epoch: () => undefined, hasLostRelease: () => false },
+      view: { epochs: new Map(), gaps, epoch: () => undefined, hasLostRelease: () => false },
       markets: { all: [MARKET], wasServed: () => true },
       chain: { releasedEpochs: async () => [{ epochId: 9, blockNumber: 15, isAbsurd }], windowAt: async () => window },
     } as unknown as ReleaseSources
@@ -23,3 +25,18 @@ test.each<[string, boolean, bigint | undefined, number, number]>([
     expect([findings.counts.skipped, findings.notes().length]).toEqual([faults, notes])
   },
 )
+
+test('behavior: epochs without a release are a fault, with no node and when some of them are refused', async () => {
+  const findings = new Findings()
+  const gap = { dataMarket: MARKET, before: 12, from: 9, to: 11 }
+  const view = { epochs: new Map(), gaps: [gap], epoch: () => undefined, hasLostRelease: () => false }
+  const markets = { all: [MARKET], wasServed: () => true }
+  const chain = {
+    releasedEpochs: async () => [9, 10].map((epochId) => ({ epochId, blockNumber: epochId, isAbsurd: true })),
+  }
+  await compareReleases({ findings, view, markets, chain } as unknown as ReleaseSources, { first: 1, last: 20 })
+  expect(findings.counts.skipped).toBe(1)
+  await compareReleases({ findings, view, markets } as unknown as ReleaseSources, undefined)
+  expect(findings.counts.skipped).toBe(2)
+  expect(findings.differences()[0]!.message).toBe('no release of epochs 9 to 11')
+})
