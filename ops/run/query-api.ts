@@ -9,6 +9,7 @@ import type { Closeable } from '../base/lifecycle.ts'
 import { onlooking } from '../base/onlooking.ts'
 import { createDayContract } from '../reading/day-on-chain.ts'
 import type { StageWatch } from '../watch/stage-watch.ts'
+import { followDays } from './day-metrics.ts'
 import type { Wiring } from './wiring.ts'
 
 export interface QueryApi extends Closeable {
@@ -22,18 +23,20 @@ export function openQueryApi(
   watched: { readonly stages: Pick<StageWatch, 'report'>; readonly held: Pick<HeldBack, 'all'> },
   waiting: (reason: string | undefined) => void,
 ): QueryApi {
-  const { config, log, topics, health, leftOut, apiDoor } = wiring
+  const { config, log, topics, health, leftOut, apiDoor, metrics } = wiring
   const { chain, rules } = config
   const stop = new AbortController()
   const options = { ...viewOptions(wiring), waiting }
   const ports = { log, clock: systemClock, tell: leftOut.by('view'), signal: stop.signal }
   const reports = followIntakeReports(ports, topics)
   const contract = chain.rpcUrls.length > 0 ? createDayContract(chain) : undefined
+  let days: Closeable | undefined
   const opening: Promise<View | undefined> = onlooking(ports, () => openView(options), waiting)
   const opened = opening.then((view) => {
     if (!view || stop.signal.aborted) return
     const proofs = proofsOf(chain, { view, log, topics })
     apiDoor.open({ view, log, topics, rules, health, ...watched, proofs, reports, contract })
+    days = followDays({ view, topics, rules }, metrics)
     waiting(undefined)
   })
   return {
@@ -43,7 +46,9 @@ export function openQueryApi(
       apiDoor.close()
       contract?.close()
       await reports.close()
-      await (await opening)?.close()
+      const view = await opening
+      await days?.close()
+      await view?.close()
     },
   }
 }

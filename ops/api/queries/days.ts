@@ -1,5 +1,6 @@
 /** Days of data markets: what the slots did, and what the contract was told of it. */
 import type { DayKey, Payment } from '../../../schemas/types.ts'
+import type { ProtocolRules } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import {
   type DayFacts,
@@ -14,9 +15,10 @@ import type { DayDetail, DaySummary, PaymentItem, SlotDayItem } from '../days-sc
 import type { Page } from '../schema.ts'
 import { type DayRow, dayParts, slotDayParts } from '../view/day-rows.ts'
 import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
-import { bytesOf, fromJson, TABLE, timeOf } from '../view/rows.ts'
+import { bytesOf, EMPTY_HEADS, fromJson, type Heads, TABLE, timeOf } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { type PageQuery, pageOf } from './page.ts'
+import { marketsSeen } from './status.ts'
 
 /** Calls of a run, at most: as many as a million slots take. */
 const PARTS_MAX = 10_000
@@ -34,6 +36,16 @@ export async function listDays(
     row.day !== null || (await isNewest(reader, key)) ? [await statusOf(reader, topics, key, row)] : [],
   )
   return { items: (await Promise.all(statuses)).flat(), next }
+}
+
+/** Of each market that has days. */
+export async function newestDays(reader: ViewReader, topics: Topics, rules: ProtocolRules, limit: number) {
+  const markets = marketsSeen(reader, rules).map(async ({ dataMarket, rewards }) => {
+    const { items: days } = await listDays(reader, topics, { limit }, dataMarket)
+    const { released } = reader.getJson<Heads>(keyOf(TABLE.heads, dataMarket)) ?? EMPTY_HEADS
+    return { dataMarket, rewards, headEpoch: released, days }
+  })
+  return (await Promise.all(markets)).filter(({ days }) => days.length > 0)
 }
 
 /** What a release alone tells of is a day that has just begun, or one of which the rows are gone. */

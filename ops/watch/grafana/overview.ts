@@ -94,6 +94,39 @@ export const overview: Dashboard = {
       ],
     },
     {
+      title: 'The day',
+      panels: [
+        {
+          title: 'Day not closed',
+          help: 'How much of the day behind it is over for the oldest day that has to be closed and is not. Past a quarter an alert fires; from 1 on it cannot be closed.',
+          kind: 'stat',
+          queries: [{ expr: `max(seq_day_unclosed_days{${OF_MARKET}})` }],
+          unit: 'percentunit',
+          limits: [0.1, 0.25],
+          width: 6,
+        },
+        {
+          title: 'Slots that differ',
+          help: 'The contract has something else than the ledger, in the newest days. `sequencer rewards --reconcile` names them.',
+          kind: 'stat',
+          queries: [{ expr: `sum(max by (market, reason) (seq_day_drift_slots{${OF_MARKET}}))` }],
+          limits: [1, 100],
+          width: 6,
+        },
+        {
+          title: 'Slots and the quota',
+          help: 'Slots with an accepted submission in the day, and those that have its quota.',
+          kind: 'series',
+          queries: [
+            { expr: `sum(max by (market) (seq_day_slots{${OF_MARKET}}))`, legend: 'slots' },
+            { expr: `sum(max by (market) (seq_day_slots_eligible{${OF_MARKET}}))`, legend: 'with the quota' },
+          ],
+          unit: 'short',
+          width: 12,
+        },
+      ],
+    },
+    {
       title: 'Flow',
       panels: [
         {

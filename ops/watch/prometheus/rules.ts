@@ -4,6 +4,7 @@ import { type Alert, type Times, timesAt } from './alert.ts'
 import { anchorAlerts } from './alerts/anchor.ts'
 import { budgetAlerts } from './alerts/budgets.ts'
 import { chainAlerts } from './alerts/chain.ts'
+import { dayAlerts } from './alerts/days.ts'
 import { epochAlerts } from './alerts/epochs.ts'
 import { intakeAlerts } from './alerts/intake.ts'
 import { logAlerts } from './alerts/log.ts'
@@ -22,6 +23,7 @@ const TABLES = [
   chainAlerts,
   anchorAlerts,
   epochAlerts,
+  dayAlerts,
   budgetAlerts,
 ]
 

@@ -3,6 +3,7 @@ import type { Definition } from '../definition.ts'
 import { ANCHOR } from './anchor.ts'
 import { CHAIN } from './chain.ts'
 import { COMMON } from './common.ts'
+import { DAYS } from './days.ts'
 import { EPOCHS } from './epochs.ts'
 import { INTAKE } from './intake.ts'
 import { OF_OFFSETS } from './offsets.ts'
@@ -14,6 +15,7 @@ export const METRICS = {
   ...CHAIN,
   ...ANCHOR,
   ...EPOCHS,
+  ...DAYS,
   ...OF_OFFSETS,
   ...OF_STAGES,
 } as const satisfies Record<string, Definition>

@@ -2,8 +2,10 @@
 import { REFUSAL_REASONS } from '../../../../connectors/evm/anchor-effects/anchor-refusal.ts'
 import { DOUBTS, SHED_REASONS } from '../../../../connectors/libp2p/counts.ts'
 import { ROLES, STAGES } from '../../../../ops/base/roles.ts'
+import { LEFT_OUT_REASONS } from '../../../../ops/reading/day.ts'
 import { EPOCH_OUTCOMES, PHASES_UNDER_WAY } from '../../../../ops/reading/epoch-phases.ts'
 import { REVERT_CODES } from '../../../../ops/watch/metrics/table/anchor.ts'
+import { UNPAID_CAUSES } from '../../../../ops/watch/metrics/table/days.ts'
 import { STORE_OUTCOMES } from '../../../../ops/watch/metrics/table/stores.ts'
 
 /** Series → values. */
@@ -75,6 +77,9 @@ export const HEALTHY: Series = {
   'seq_epoch_phase_seconds_bucket{market="m",phase="COUNTING",le="30"}': growing(2),
   'seq_epoch_phase_seconds_bucket{market="m",phase="COUNTING",le="+Inf"}': growing(2),
   'seq_batches_diverged_total{market="m"}': still(0),
+  'seq_day_unclosed_days{market="m"}': still(0),
+  ...each(UNPAID_CAUSES, (cause) => `seq_day_unpaid_slots{market="m",cause="${cause}"}`, still(0)),
+  ...each(LEFT_OUT_REASONS, (reason) => `seq_day_drift_slots{market="m",reason="${reason}"}`, still(0)),
   'seq_attestations_total{market="m",matches="true"}': growing(4),
   'seq_attestations_total{market="m",matches="false"}': still(0),
   ...each(STAGES, (stage) => `seq_task_failures_total{stage="${stage}"}`, still(0)),
@@ -88,6 +93,9 @@ export const HEALTHY: Series = {
   'seq_stream_commits_total{stage="admit",outcome="aborted"}': still(0),
 }
 
+const UNCLOSED = 'seq_day_unclosed_days{market="m"}'
+const unpaid = (cause: string): string => `seq_day_unpaid_slots{market="m",cause="${cause}"}`
+const drift = (reason: string): string => `seq_day_drift_slots{market="m",reason="${reason}"}`
 const LATE = 'seq_epoch_missed_total{market="m",outcome="LATE"}'
 const FAILED = 'seq_epoch_missed_total{market="m",outcome="FAILED"}'
 const ANCHORED = 'seq_epochs_anchored_total{market="m"}'
@@ -295,6 +303,22 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
       'seq_intake_messages_total{verdict="taken"}': still(50),
       'seq_epochs_unfinished{market="m",phase="OPEN"}': still(0),
     },
+  },
+  DayNotClosed: {
+    fires: { [UNCLOSED]: after(10, 0, '0.01+0.01x200') },
+    silent: { [UNCLOSED]: after(10, 0, `0.01+0.01x20 ${still(0)}`) }, // closed in time
+  },
+  DayUnpaid: {
+    fires: { [unpaid('unsent')]: after(20, 0, still(3)) },
+    silent: { [UNCLOSED]: still(0.2) },
+  },
+  SlotsNotPaid: {
+    fires: { [unpaid('not_whole')]: after(5, 0, still(3)) },
+    silent: { [unpaid('left_out')]: after(5, 0, `3x10 ${still(0)}`) },
+  },
+  DayDrifts: {
+    fires: { [drift('HIGHER_ON_CHAIN')]: still(2) },
+    silent: { [drift('UNAVAILABLE')]: still(9) },
   },
   BatchLate: {
     fires: { [LATE]: after(20, 0, growing(1)) },

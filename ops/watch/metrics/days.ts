@@ -1,0 +1,60 @@
+/** The metrics of days, from what the view has of the newest ones. */
+import type { MarketRules } from '../../../topology/rules.ts'
+import { type DayStatus, LEFT_OUT_REASONS, type RunStatus } from '../../reading/day.ts'
+import type { Metrics } from './create.ts'
+import { UNPAID_CAUSES } from './table/days.ts'
+
+export interface MarketDays extends Pick<MarketRules, 'dataMarket' | 'rewards'> {
+  /** Newest epoch that was released. */
+  readonly headEpoch: number
+  /** Newest first. */
+  readonly days: readonly DayStatus[]
+}
+
+export function setDays(metrics: Metrics, { dataMarket, rewards, headEpoch, days }: MarketDays): void {
+  const [today] = days
+  if (!today) return
+  const market = metrics.servedLabel(dataMarket)
+  const isPaid = rewards === 'on'
+  metrics.day.set({ market }, today.day)
+  metrics.dayEpochs.set({ market }, today.epochs)
+  metrics.daySlots.set({ market }, today.slots)
+  metrics.daySlotsEligible.set({ market }, today.eligibleSlots)
+  metrics.dayUnclosed.set({ market }, isPaid ? unclosedDays(days, headEpoch) : 0)
+  const runs = days.flatMap(({ told, closing }) => [told, closing]).filter((run) => run !== null)
+  metrics.dayCallsPending.set({ market }, sum(runs.map(pendingOf)))
+  const newest = days.flatMap(({ told, closing }) => closing ?? told ?? [])
+  for (const reason of LEFT_OUT_REASONS)
+    metrics.dayDrift.set({ market, reason }, sum(newest.map(({ leftOut }) => leftOut[reason] ?? 0)))
+  for (const cause of UNPAID_CAUSES)
+    metrics.dayUnpaid.set({ market, cause }, isPaid ? sum(days.map((day) => UNPAID[cause](day))) : 0)
+}
+
+const UNPAID: Readonly<Record<(typeof UNPAID_CAUSES)[number], (day: DayStatus) => number>> = {
+  not_whole: ({ standing, eligibleSlots }) => (standing === 'NOT_WHOLE' ? eligibleSlots : 0),
+  unsent: ({ closing }) => (closing?.unpaid ?? 0) + (closing?.leftOut.DAY_OVER ?? 0),
+  left_out({ closing }) {
+    const { NONE_REMAINING = 0, QUOTA_LOWERED = 0, QUOTA_RAISED = 0 } = closing?.leftOut ?? {}
+    return NONE_REMAINING + QUOTA_LOWERED + QUOTA_RAISED
+  },
+}
+
+const pendingOf = ({ parts, states }: RunStatus): number =>
+  parts - (states.FINAL ?? 0) - (states.SUPERSEDED ?? 0) - (states.UNPAID ?? 0)
+
+/**
+ * How much of the days behind it is over for the oldest day that waits to be closed, in days of its own length.
+ * @param days newest first
+ */
+function unclosedDays(days: readonly DayStatus[], headEpoch: number): number {
+  const waiting = days.findLast(({ standing, whole, counted }, at) => {
+    const hasEnded = at > 0 || standing !== 'COUNTING'
+    return hasEnded && whole && counted > 0 && (standing === 'COUNTING' || standing === 'CLOSING')
+  })
+  const next = waiting && days.find(({ day }) => day === waiting.day + 1)
+  if (!waiting || !next || waiting.firstEpoch === null || next.firstEpoch === null) return 0
+  const length = next.firstEpoch - waiting.firstEpoch
+  return length <= 0 ? 0 : Math.max(0, headEpoch - next.firstEpoch + 1) / length
+}
+
+const sum = (values: readonly number[]): number => values.reduce((all, one) => all + one, 0)

@@ -1,0 +1,102 @@
+/** The metrics of days: what waits to be closed and for how long, what differs, who is not paid. */
+import { expect, test } from 'vitest'
+import type { DayStatus, RunStatus } from '../../../../ops/reading/day.ts'
+import { createMetrics } from '../../../../ops/watch/metrics/create.ts'
+import { setDays } from '../../../../ops/watch/metrics/days.ts'
+import { MARKET } from '../../look/fixture.ts'
+
+const run = (fields: Partial<RunStatus>): RunStatus => ({
+  epochId: 1,
+  parts: 2,
+  states: { FINAL: 2 },
+  slots: 10,
+  sent: 10,
+  present: 0,
+  leftOut: {},
+  unpaid: 0,
+  eligibleNodes: 5,
+  quota: 4,
+  error: '',
+  ...fields,
+})
+/** Day n has the epochs from (n − 1) · 20 + 1 on. */
+const dayOf = (day: number, fields: Partial<DayStatus> = {}): DayStatus => ({
+  dataMarket: MARKET,
+  day,
+  standing: 'CLOSED',
+  ended: true,
+  whole: true,
+  quota: 4,
+  firstEpoch: (day - 1) * 20 + 1,
+  lastEpoch: day * 20,
+  epochs: 20,
+  late: 0,
+  slots: 10,
+  eligibleSlots: 5,
+  accepted: 100,
+  counted: 90,
+  beganAt: 0,
+  changedAt: 0,
+  told: null,
+  closing: run({}),
+  paid: 5,
+  drift: 0,
+  ...fields,
+})
+const today = dayOf(3, { standing: 'COUNTING', ended: false, epochs: 7, closing: null })
+
+async function told(days: readonly DayStatus[], headEpoch = 50, rewards: 'on' | 'counts' = 'on') {
+  const metrics = createMetrics({ version: '0', roles: ['api'], markets: [MARKET] })
+  setDays(metrics, { dataMarket: MARKET, rewards, headEpoch, days })
+  const text = await metrics.text()
+  /** @param labels beside the market, as they stand in the line */
+  return (name: string, labels = ''): number => {
+    const start = `${name}{market="${MARKET}"${labels}} `
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(start))
+        ?.slice(start.length) ?? Number.NaN,
+    )
+  }
+}
+
+test('default: today, and nothing that waits', async () => {
+  const value = await told([today, dayOf(2)])
+  expect(['seq_day', 'seq_day_epochs', 'seq_day_slots', 'seq_day_slots_eligible'].map((name) => value(name))).toEqual([
+    3, 7, 10, 5,
+  ])
+  expect(['seq_day_unclosed_days', 'seq_day_calls_pending'].map((name) => value(name))).toEqual([0, 0])
+})
+test.each([
+  ['its calls are on their way, a quarter into the next', 'CLOSING', 45, 0.25],
+  ['one of its epochs has not closed', 'COUNTING', 50, 0.5],
+  ['it is too late', 'CLOSING', 63, 1.15],
+] as const)('behavior: a day is not closed: %s', async (_, standing, head, expected) => {
+  const waiting = dayOf(2, { standing, closing: run({ states: { FINAL: 1, SENT: 1 } }) })
+  expect((await told([today, waiting], head))('seq_day_unclosed_days')).toBeCloseTo(expected)
+  expect((await told([today, waiting], head, 'counts'))('seq_day_unclosed_days')).toBe(0)
+})
+test('behavior: one that is not whole, or of which nobody has a count, does not wait', async () => {
+  for (const fields of [
+    { whole: false, standing: 'NOT_WHOLE' },
+    { counted: 0, standing: 'COUNTED' },
+  ] as const)
+    expect((await told([today, dayOf(2, fields)]))('seq_day_unclosed_days')).toBe(0)
+})
+test('behavior: calls that are on their way', async () => {
+  const waiting = dayOf(2, {
+    standing: 'CLOSING',
+    closing: run({ parts: 5, states: { FINAL: 1, UNPAID: 1, SENT: 3 } }),
+  })
+  expect((await told([today, waiting]))('seq_day_calls_pending')).toBe(3)
+})
+test('behavior: who is not paid, and what differs', async () => {
+  const closing = run({ leftOut: { QUOTA_RAISED: 2, HIGHER_ON_CHAIN: 1, DAY_OVER: 4 }, unpaid: 3 })
+  const days = [today, dayOf(2, { closing }), dayOf(1, { standing: 'NOT_WHOLE', whole: false, closing: null })]
+  const value = await told(days)
+  expect(value('seq_day_unpaid_slots', ',cause="unsent"')).toBe(7)
+  expect(value('seq_day_unpaid_slots', ',cause="left_out"')).toBe(2)
+  expect(value('seq_day_unpaid_slots', ',cause="not_whole"')).toBe(5)
+  expect(value('seq_day_drift_slots', ',reason="HIGHER_ON_CHAIN"')).toBe(1)
+})
