@@ -184,8 +184,9 @@ export async function startApi(
   {
     rules = ONE_MARKET,
     directory = mkdtempSync(join(tmpdir(), 'api-view-')),
+    beside = () => {},
     ...options
-  }: Partial<ViewOptions> & { rules?: ProtocolRules } = {},
+  }: Partial<ViewOptions> & { rules?: ProtocolRules; beside?: (server: FastifyInstance) => void } = {},
 ): Promise<RunningApi> {
   const errors: Error[] = []
   const identity = 'test'
@@ -219,6 +220,7 @@ export async function startApi(
   const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
   answerProblems(server, (error) => errors.push(error))
   mountApi(server, door, TOKEN)
+  beside(server)
   await server.ready()
   return {
     server,

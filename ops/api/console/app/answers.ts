@@ -12,7 +12,7 @@ export interface Answer<T> {
 }
 
 /** What may make an answer outdated. */
-export type News = 'epoch' | 'verdicts' | 'anchor' | 'health'
+export type News = 'epoch' | 'verdicts' | 'anchor' | 'day' | 'health'
 
 interface Kept {
   readonly answer: Signal<Answer<unknown>>

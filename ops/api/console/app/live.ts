@@ -63,7 +63,7 @@ function openEvents(): void {
     noteLive(false)
     renew('health') // the server went, or only the stream did: this tells
   }
-  for (const kind of ['epoch', 'verdicts', 'anchor'] as const) source.addEventListener(kind, () => renew(kind))
+  for (const kind of ['epoch', 'verdicts', 'anchor', 'day'] as const) source.addEventListener(kind, () => renew(kind))
   source.addEventListener('reset', () => renewAll())
 }
 

@@ -8,6 +8,7 @@ export type Route =
   | { readonly page: 'submission'; readonly submissionId: string }
   | { readonly page: 'batch'; readonly cid: string }
   | { readonly page: 'transactions' }
+  | { readonly page: 'days'; readonly day: number | undefined; readonly slotId: number | undefined }
   | { readonly page: 'unknown' }
 
 export interface Place {
@@ -43,6 +44,11 @@ function routeOf([first, second]: readonly string[], search: URLSearchParams): R
       return second ? { page: 'batch', cid: second } : { page: 'unknown' }
     case 'transactions':
       return { page: 'transactions' }
+    case 'days': {
+      const day = wholeOf(second)
+      if (second !== undefined && day === undefined) return { page: 'unknown' }
+      return { page: 'days', day, slotId: wholeOf(search.get('slot') ?? undefined) }
+    }
     default:
       return { page: 'unknown' }
   }
@@ -63,6 +69,8 @@ function partsOf(route: Route): [string, Record<string, string | number | undefi
       return [`epochs/${route.epochId}`, { reason: route.reason, project: route.project }]
     case 'lookup':
       return [`slots${route.slotId === undefined ? '' : `/${route.slotId}`}`, { epoch: route.epochId }]
+    case 'days':
+      return [`days${route.day === undefined ? '' : `/${route.day}`}`, { slot: route.slotId }]
     case 'submission':
       return [`submissions/${encodeURIComponent(route.submissionId)}`, {}]
     case 'batch':

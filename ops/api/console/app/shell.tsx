@@ -5,6 +5,7 @@ import { useAnswer } from './answers.ts'
 import { connection, now } from './connection.ts'
 import { clockTime, duration, short } from './format.ts'
 import { Batch } from './pages/batch.tsx'
+import { Days } from './pages/days.tsx'
 import { Epoch } from './pages/epoch.tsx'
 import { Epochs } from './pages/epochs.tsx'
 import { Lookup, Submission } from './pages/lookup.tsx'
@@ -19,6 +20,7 @@ const NAVIGATION = [
   { name: 'Overview', to: { page: 'overview' }, of: ['overview'] },
   { name: 'Epochs', to: { page: 'epochs' }, of: ['epochs', 'epoch', 'batch'] },
   { name: 'Slots', to: { page: 'lookup', slotId: undefined, epochId: undefined }, of: ['lookup', 'submission'] },
+  { name: 'Days', to: { page: 'days', day: undefined, slotId: undefined }, of: ['days'] },
   { name: 'Transactions', to: { page: 'transactions' }, of: ['transactions'] },
 ] as const satisfies readonly { name: string; to: Route; of: readonly Route['page'][] }[]
 
@@ -67,6 +69,8 @@ function CurrentPage({ at }: { at: Route }) {
       return <Batch key={at.cid} cid={at.cid} />
     case 'transactions':
       return <Transactions />
+    case 'days':
+      return <Days route={at} />
     case 'unknown':
       return (
         <>

@@ -1,7 +1,8 @@
 /** What a state means and what to do about it, for someone who has not read the code. Pure. */
 
 import type { EpochOutcome, EpochPhase, PhaseUnderWay } from '../../../reading/epoch-phases.ts'
-import type { AnchorItem, EpochSummary, Gap } from '../../schema.ts'
+import type { DaySummary, PaymentItem, SlotDayItem } from '../../days-schema.ts'
+import type { AnchorItem, EpochSummary, Gap, Market } from '../../schema.ts'
 import { isLost } from './phases.ts'
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'muted'
@@ -107,3 +108,45 @@ export const callName = (batchIndex: number): string => (batchIndex < 0 ? 'Endin
 
 /** Reasons as words in lists and legends: `BAD_SIGNATURE` is `bad signature`. */
 export const reasonWords = (reason: string): string => reason.toLowerCase().replaceAll('_', ' ')
+
+export const REWARDS_HELP = {
+  off: 'Days of this market are not counted (rule `rewards`: off).',
+  counts: 'Days of this market are counted, and the contract is told nothing (rule `rewards`: counts).',
+  on: 'Days of this market are counted, the contract is told, and closes them (rule `rewards`: on).',
+} as const satisfies Record<Market['rewards'], string>
+
+export const DAY_STANDINGS = {
+  COUNTING: { name: 'Counting', tone: 'busy', help: 'The day goes on, or not all of its epochs have closed.' },
+  COUNTED: { name: 'Counted', tone: 'muted', help: 'The day has ended, and nothing is sent of it.' },
+  NOT_WHOLE: {
+    name: 'Not whole',
+    tone: 'warn',
+    help: 'The day has ended, but the log lacks a part of it, so nothing is sent: usual for the day in which a log begins.',
+  },
+  CLOSING: { name: 'Closing', tone: 'busy', help: 'The day has ended, and the calls that close it are on their way.' },
+  CLOSED: { name: 'Closed', tone: 'good', help: 'The contract has all counts of the day.' },
+  UNPAID: { name: 'Unpaid', tone: 'bad', help: 'A call of the day can never be sent; its error says why.' },
+} as const satisfies Record<DaySummary['standing'], { name: string; tone: Tone; help: string }>
+
+export const SLOT_STANDINGS = {
+  COUNTING: { name: 'Counting', tone: 'busy', help: 'The day goes on.' },
+  COUNTED: { name: 'Counted', tone: 'muted', help: 'Nothing is sent of it.' },
+  NOT_WHOLE: DAY_STANDINGS.NOT_WHOLE,
+  TELLING: { name: 'On its way', tone: 'busy', help: 'The call that has the slot is on its way.' },
+  TOLD: { name: 'Told', tone: 'muted', help: 'The contract has the count, which is below the quota.' },
+  PAID: { name: 'Paid', tone: 'good', help: 'The contract has the count, and has paid the slot.' },
+  LEFT_OUT: { name: 'Left out', tone: 'warn', help: 'The call does not have the slot.' },
+  UNPAID: { name: 'Unpaid', tone: 'bad', help: 'The call that has the slot can never be sent.' },
+} as const satisfies Record<SlotDayItem['standing'], { name: string; tone: Tone; help: string }>
+
+export const PAYMENT_STATES = {
+  UNKNOWN: { name: 'Unknown', tone: 'muted' },
+  PLANNED: { name: 'Planned', tone: 'busy' },
+  READY: { name: 'Ready', tone: 'busy' },
+  SENT: { name: 'Sent', tone: 'busy' },
+  MINED: { name: 'Mined', tone: 'busy' },
+  FINAL: { name: 'Final', tone: 'good' },
+  REORGED: { name: 'Left the chain', tone: 'warn' },
+  SUPERSEDED: { name: 'Overtaken', tone: 'muted' },
+  UNPAID: { name: 'Unpaid', tone: 'bad' },
+} as const satisfies Record<PaymentItem['state'], { name: string; tone: Tone }>

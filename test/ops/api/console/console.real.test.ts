@@ -48,6 +48,7 @@ async function everyPage(): Promise<Readonly<Record<string, string>>> {
     submission: `/submissions/${counted.submissionId}`,
     batch: `/batches/${counted.batch!.cid}`,
     transactions: '/transactions',
+    days: '/days',
   }
 }
 
@@ -63,7 +64,7 @@ describe('the console', () => {
     const same = page.locator('.row', { has: page.locator('.row-name a', { hasText: new RegExp(`^${id}$`) }) })
     await same.locator('.tag', { hasText: /^(Anchored|Attested)$/ }).waitFor({ timeout: LIVE_MS_MAX })
     expect(await same.locator('.track li.done').count()).toBe(5)
-    expect(await page.locator('.roles .tag.good').count()).toBe(11)
+    expect(await page.locator('.roles .tag.good').count()).toBe(12)
     expect(await page.locator('.plot canvas').count()).toBe(1)
     expect(faults).toEqual([])
   })

@@ -18,12 +18,19 @@ describe('addresses', () => {
     ['#/slots/0?epoch=0', slot(0, 0)],
     [`#/batches/${CID}`, { page: 'batch', cid: CID }],
     ['#/transactions', { page: 'transactions' }],
+    ['#/days', { page: 'days', day: undefined, slotId: undefined }],
+    ['#/days/12?slot=7', { page: 'days', day: 12, slotId: 7 }],
   ])('default: %s', (hash, route) => expect(placeOf(hash).route).toEqual(route))
 
-  it.each(['#/epochs/x', '#/epochs/-1', '#/epochs/9007199254740992', '#/batches', '#/submissions', '#/nowhere'])(
-    'error: %s is no page',
-    (hash) => expect(placeOf(hash).route).toEqual({ page: 'unknown' }),
-  )
+  it.each([
+    '#/days/x',
+    '#/epochs/x',
+    '#/epochs/-1',
+    '#/epochs/9007199254740992',
+    '#/batches',
+    '#/submissions',
+    '#/nowhere',
+  ])('error: %s is no page', (hash) => expect(placeOf(hash).route).toEqual({ page: 'unknown' }))
 
   it('behavior: every page is found again at its own address, whatever its names hold', () => {
     const text = fc.string({ maxLength: 40 })
@@ -33,6 +40,11 @@ describe('addresses', () => {
         page: fc.constant('lookup' as const),
         slotId: fc.nat(),
         epochId: fc.option(fc.nat(), { nil: undefined }),
+      }),
+      fc.record({
+        page: fc.constant('days' as const),
+        day: fc.option(fc.nat(), { nil: undefined }),
+        slotId: fc.option(fc.nat(), { nil: undefined }),
       }),
       fc.record({ page: fc.constant('submission' as const), submissionId: fc.string({ minLength: 1 }) }),
       fc.record({ page: fc.constant('batch' as const), cid: fc.string({ minLength: 1 }) }),
