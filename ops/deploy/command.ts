@@ -14,7 +14,7 @@ import { destroy, renderLeftovers } from './destroy.ts'
 import { differences } from './diff.ts'
 import { liveState } from './live.ts'
 import { expectOwn, ownershipOf, recordOwner } from './ownership.ts'
-import { countsOf, plainChanges, renderPlan } from './render.ts'
+import { countsOf, plainChanges, renderPlan, renderRewards } from './render.ts'
 import { weaknessesOf } from './rights.ts'
 
 const EXIT_CODES =
@@ -82,7 +82,10 @@ async function changesOf(
 
 async function showPlan(deployment: Deployment, flags: FlagValues): Promise<void> {
   const changes = await changesOf(deployment, flags)
-  answer(flags.json, plainChanges(changes), () => renderPlan(changes))
+  answer(flags.json, plainChanges(changes), () => [
+    ...renderPlan(changes),
+    ...renderRewards(deployment.desired.settings.rules),
+  ])
   if (changes.length > 0) process.exitCode = EXIT.failed
 }
 

@@ -1,4 +1,6 @@
 /** A plan as text: one line per difference, what to do under those that apply leaves, and a count. */
+
+import type { MarketRules, ProtocolRules } from '../../topology/rules.ts'
 import type { Lines } from '../base/output.ts'
 import type { Change, ChangeClass } from './change.ts'
 
@@ -19,6 +21,18 @@ export function renderPlan(changes: readonly Change[]): Lines {
     ...(advice ? [`         ${advice}`] : []),
   ])
   return [...lines, '', countsOf(changes)]
+}
+
+/** What becomes of the days of each market: a change of it stops every role, so it is said with the plan. */
+export function renderRewards({ markets, addedMarkets }: Pick<ProtocolRules, 'markets' | 'addedMarkets'>): Lines {
+  const lines = markets.map(({ dataMarket, rewards }) => `rewards  ${dataMarket}  ${rewards}: ${REWARDS[rewards]}`)
+  return ['', ...lines, `rewards  markets that are added  ${addedMarkets.rewards}: ${REWARDS[addedMarkets.rewards]}`]
+}
+
+const REWARDS: Readonly<Record<MarketRules['rewards'], string>> = {
+  off: 'days are not counted',
+  counts: 'days are counted, and the contract is told nothing',
+  on: 'days are counted, and the contract is told and pays',
 }
 
 export function countsOf(changes: readonly Change[]): string {

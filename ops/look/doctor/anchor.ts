@@ -30,7 +30,7 @@ export async function examineAnchoring(address: Address, deployed: Deployed): Pr
       { urls, chainId: chain.chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 },
       { clock: systemClock },
     )
-    findings.push(...(await examineMarkets(rpc, { protocolState: chain.protocolState, served })))
+    findings.push(...(await examineMarkets(rpc, { protocolState: chain.protocolState, rules, served })))
     const files = signerKeyFile ? [signerKeyFile, ...formerSignerKeyFiles] : []
     for (const file of files) findings.push(...(await signer(file, rpc, deployed)))
     rpc.close()

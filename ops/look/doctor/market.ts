@@ -2,41 +2,65 @@
 import { readContract } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { countSlots } from '../../../connectors/evm/clock/slots.ts'
 import { nodesAddress, WINDOW_MAX } from '../../../connectors/evm/contract/chain-reader.ts'
+import { isRevert } from '../../../connectors/evm/contract/market-check.ts'
 import type { Ask } from '../../../connectors/evm/nodes/ask.ts'
 import type { Rpc } from '../../../connectors/evm/nodes/rpc.ts'
+import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import { type Finding, failed } from './finding.ts'
+
+export interface MarketsExamined {
+  readonly protocolState: string
+  readonly rules: ProtocolRules
+  readonly served: readonly string[]
+}
 
 /** Of every market that is served, and of the registry of slots. */
 export async function examineMarkets(
-  rpc: Rpc,
-  { protocolState, served }: { readonly protocolState: string; readonly served: readonly string[] },
+  rpc: Pick<Rpc, 'read'>,
+  { protocolState, rules, served }: MarketsExamined,
 ): Promise<readonly Finding[]> {
   try {
-    const ofMarkets = served.map((dataMarket) => rpc.read((ask) => market(ask, protocolState, dataMarket)))
+    const ofMarkets = served.map((dataMarket) =>
+      rpc.read((ask) => market(ask, protocolState, rulesOfMarket(rules, dataMarket))),
+    )
     return [...(await Promise.all(ofMarkets)), await rpc.read((ask) => registry(ask, protocolState))]
   } catch (error) {
     return [failed('market', error, 'Check chain.protocolState, the markets, and that the nodes are of that chain.')]
   }
 }
 
-async function market(ask: Ask, protocolState: string, dataMarket: string): Promise<Finding> {
+async function market(ask: Ask, protocolState: string, { dataMarket, rewards }: MarketRules): Promise<Finding> {
   const read = async (name: string): Promise<unknown> =>
     (await readContract(ask, protocolState, name, [dataMarket], 'latest'))[0]
   const names = ['snapshotSubmissionWindow', 'batchSubmissionWindow', 'attestationSubmissionWindow']
   const [enabled, ...windows] = await Promise.all([read('dataMarketEnabled'), ...names.map(read)])
   const [snapshot, batch] = windows.map(Number)
+  const day = rewards === 'off' ? '' : await dayOf(read)
   const why = !enabled
     ? 'Its owner has switched it off: the contract releases no epoch until it is on again (E02).'
     : snapshot! > WINDOW_MAX
       ? `Its snapshotSubmissionWindow is more than ${WINDOW_MAX}: no release opens an epoch until its owner has set it right.`
       : snapshot === 0 || batch! <= snapshot!
         ? 'Its owner sets the windows: the one for batches must be longer than that for snapshots, and neither 0.'
-        : undefined
+        : rewards === 'on' && day === undefined
+          ? 'The contract counts no days, so none is ever paid: set the rule `rewards` of the market to `counts` or `off`.'
+          : undefined
   return {
     check: 'market',
     ok: why === undefined,
-    detail: `${dataMarket} is ${enabled ? 'on' : 'off'}; windows ${windows.join(', ')}`,
+    detail: `${dataMarket} is ${enabled ? 'on' : 'off'}; windows ${windows.join(', ')}; rewards ${rewards}${day ?? ', and no days'}`,
     ...(why !== undefined && { advice: why }),
+  }
+}
+
+/** Undefined when the contract has none. */
+async function dayOf(read: (name: string) => Promise<unknown>): Promise<string | undefined> {
+  try {
+    const [day, quota] = await Promise.all(['dayCounter', 'dailySnapshotQuota'].map(read))
+    return `, day ${day}, quota ${quota}`
+  } catch (error) {
+    if (isRevert(error)) return undefined
+    throw error
   }
 }
 

@@ -5,7 +5,7 @@ import type { Change } from '../../../ops/deploy/change.ts'
 import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
 import { differences, type Live, type LiveTopic } from '../../../ops/deploy/diff.ts'
 import type { Ownership } from '../../../ops/deploy/ownership.ts'
-import { renderPlan } from '../../../ops/deploy/render.ts'
+import { renderPlan, renderRewards } from '../../../ops/deploy/render.ts'
 import type { ClusterSettings } from '../../../ops/ground/cluster/settings-topic.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../../topology/anchor-rules.ts'
@@ -84,6 +84,16 @@ describe('golden', () => {
     expect(textOf(renderPlan(differences(desired, deployed(desired))))).toBe(
       'Nothing to do: the cluster is as it should be.\n',
     )
+  })
+
+  test('default: what becomes of the days of each market is said with it', () => {
+    const { rules } = desired.settings
+    const market = { ...rules.markets[0]!, rewards: 'on' as const }
+    expect(renderRewards({ ...rules, markets: [market] })).toEqual([
+      '',
+      `rewards  ${market.dataMarket}  on: days are counted, and the contract is told and pays`,
+      'rewards  markets that are added  counts: days are counted, and the contract is told nothing',
+    ])
   })
 
   test('default: one with drift', async () => {
