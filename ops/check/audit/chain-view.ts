@@ -27,6 +27,8 @@ export interface EpochView {
   readonly passedOver: number
   readonly window: number
   close: EpochTick | undefined
+  /** It is known what became of each batch and of the ending call; not before the close. */
+  isDecided?: boolean
 }
 
 export interface ChainViewOptions {

@@ -21,6 +21,8 @@ export interface ChainReader {
   windowAt(dataMarket: string, blockNumber: number): Promise<bigint | undefined>
   /** Block of an epoch's newest release, as the contract counts blocks; 0 when it was not released. */
   releaseBlock(dataMarket: string, epochId: number): Promise<number>
+  /** Blocks after its release in which the contract takes batches of an epoch, as of now. */
+  batchWindow(dataMarket: string): Promise<number>
   /** CIDs of the batches that the contract keeps for an epoch. */
   batchCids(dataMarket: string, epochId: number): Promise<readonly string[]>
   /** The root that the sequencer sent with a batch, 0x hex. */
@@ -75,6 +77,7 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
         .catch(() => undefined),
     releaseBlock: async (dataMarket, epochId) =>
       quantity((await view('epochInfo', dataMarket, epochId))[1], 'release block'),
+    batchWindow: async (dataMarket) => Number((await view('batchSubmissionWindow', dataMarket))[0]),
     batchCids: async (dataMarket, epochId) => {
       const [cids] = await view('epochIdToBatchCids', dataMarket, epochId)
       return (cids as readonly unknown[]).map(String)

@@ -11,6 +11,7 @@ import type { Findings } from './report.ts'
 /** The call that ends an epoch's batches is kept under this index. */
 const ENDING = -1
 const LOST_FOR_GOOD: readonly Anchor['state'][] = ['LATE', 'FAILED']
+const DECIDED: readonly Anchor['state'][] = ['FINAL', ...LOST_FOR_GOOD]
 
 /** @returns whether every batch and the ending call are final */
 export async function compareAnchors(
@@ -33,7 +34,9 @@ export async function compareAnchors(
   for (const index of rows.keys())
     if (index !== ENDING && index >= batches.length)
       findings.add('mismatches', `${nameOf(epoch)}, anchor of batch ${index}`, 'no such batch should be there')
-  return [...batches.keys(), ENDING].every((index) => rows.get(index)?.state === 'FINAL')
+  const states = [...batches.keys(), ENDING].map((index) => rows.get(index)?.state)
+  epoch.isDecided = states.every((state) => state !== undefined && DECIDED.includes(state))
+  return states.every((state) => state === 'FINAL')
 }
 
 async function compareRows(

@@ -1,6 +1,7 @@
 /** The releases that the log tells against those of the contract, and what became of those that left the chain. */
 import type { ChainReader, ReleasedEpoch } from './chain.ts'
 import { type ChainView, type EpochView, nameOf } from './chain-view.ts'
+import { compareUnanchored } from './compare-unanchored.ts'
 import type { Findings } from './report.ts'
 import type { ServedMarkets } from './served-markets.ts'
 
@@ -53,6 +54,7 @@ async function compareWithChain(
     }
   for (const [key, epoch] of view.epochs)
     if (epoch.close && view.hasLostRelease(epoch)) tellOfLost(epoch, released.get(key)?.[0], sources)
+  await compareUnanchored(view, chain, findings)
   if (chain) await compareCounting(releasedOnce(view, released), chain, findings)
   return refused
 }

@@ -494,6 +494,7 @@ describe('the chain', () => {
           : [],
       windowAt: async () => 3n,
       releaseBlock: async (_, epochId) => 4 * epochId - 3,
+      batchWindow: async () => 1_000,
       batchCids: async (dataMarket, epochId) => [...epochOf(dataMarket, epochId).keys()],
       sequencerRoot: async (dataMarket, cid) =>
         [...epochs]

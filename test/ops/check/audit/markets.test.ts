@@ -81,6 +81,7 @@ function firstMarker(log: FrozenLog, topics: Scenario['topics'], partition: numb
 /** Has everything, of every epoch. */
 const AGREEING: Omit<ChainReader, 'releasedEpochs'> = {
   windowAt: async () => 3n,
+  batchWindow: async () => 1_000,
   releaseBlock: async (_, epochId) => 4 * epochId - 3,
   batchCids: async () => [],
   sequencerRoot: async () => '',
