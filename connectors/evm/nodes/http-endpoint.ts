@@ -5,6 +5,7 @@ import { type AnswerBounds, boundsOf } from './answer-bounds.ts'
 import type { Endpoint, RpcOptions } from './ask.ts'
 import { createPoster, Refused } from './http-post.ts'
 import { type Answer, answerOf, idOf, isRefusal, NotAnswered, type Request, textOfRequest } from './json-rpc.ts'
+import { badAnswer } from './rpc-values.ts'
 
 const REQUESTS_AT_ONCE = 16
 /** Full batches at one size before a larger one is tried again: at first, and at most, for it doubles with each refusal. */
@@ -95,6 +96,10 @@ class HttpEndpoint implements Endpoint {
       const given = await this.post(calls.map(textOfRequest), bounds)
       if (!Array.isArray(given)) return undefined
       const byId = new Map(given.map((one: unknown) => [idOf(one), one]))
+      // Two answers to one call: neither can be believed, whichever comes last.
+      const ids = new Set<unknown>(calls.map(({ id }) => id))
+      if (given.filter((one: unknown) => ids.has(idOf(one))).length > ids.size)
+        throw badAnswer('a call of a batch was answered more than once')
       return calls.every(({ id }) => byId.has(id)) ? calls.map(({ id }) => answerOf(byId.get(id))) : undefined
     } catch (error) {
       if (error instanceof Refused) return undefined

@@ -231,3 +231,12 @@ describe('an answer that costs more than what was asked for is worth', () => {
     expect(await node.ask('eth_getLogs', [])).toHaveLength(262_144)
   })
 })
+
+test('error: two answers to one call of a batch are none', async () => {
+  const node = await nodeThat((asked, outgoing) => {
+    const [first, ...others] = (asked as Call[]).map(resultOf)
+    outgoing.end(JSON.stringify([first, ...others, { ...first, result: '0x0' }]))
+  })
+  const all = await Promise.allSettled([node.ask('eth_blockNumber', []), node.ask('eth_gasPrice', [])])
+  for (const one of all) expect(one).toMatchObject({ status: 'rejected', reason: { code: 'BAD_ANSWER' } })
+})
