@@ -38,6 +38,7 @@ import type {
   Batch,
   EpochSummary,
   Payment,
+  PaymentKey,
   Payout,
 } from '../../../../schemas/types.ts'
 import { createStreamsBuilder } from '../../../../streams/create-builder.ts'
@@ -185,7 +186,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
       return undefined
     })
 
-  const payments = (): Promise<{ value: Payment }[]> => readAll(topics.payments)
+  const payments = (): Promise<{ key: PaymentKey; value: Payment }[]> => readAll(topics.payments)
   const payment = async (epochId: number, number: number): Promise<Payment | undefined> =>
     (await readAll(topics.payments)).findLast(({ key }) => key.epochId === epochId && key.number === number)?.value
 
