@@ -10,8 +10,9 @@ import { sequencerTopology } from '../../topology/index.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import { sequencerTopics, type Topics } from '../../topology/topics.ts'
 import { clockCursorGroup, clockGroup } from '../base/roles.ts'
+import { allTopics } from '../ground/all-topics.ts'
 import { ownerTopicOf } from '../ground/cluster/owner.ts'
-import { type ClusterSettings, settingsTopic } from '../ground/cluster/settings-topic.ts'
+import type { ClusterSettings } from '../ground/cluster/settings-topic.ts'
 import { type Acl, type AclOptions, aclsOf } from './acls.ts'
 
 export interface DesiredTopic {
@@ -75,16 +76,7 @@ function topicsOf(appId: string, topology: Topology, topics: Topics, replication
     ...topology.repartitionTopics,
     ...internal.filter(({ cleanup }) => cleanup === 'delete').map(({ name }) => name),
   ])
-  const { deadLetters, marketRequests, markets, peerBans, intakeReports } = topics
-  const outside = [deadLetters, marketRequests, markets, peerBans, intakeReports] // no stage reads them
-  const all: readonly TopicConfig[] = [
-    ...topology.topics,
-    ...outside,
-    ...internal,
-    settingsTopic(appId),
-    ownerTopicOf(topics),
-  ]
-  return all.map((topic) => ({
+  return allTopics(appId, topology, topics).map((topic) => ({
     name: topic.name,
     partitions: topic.partitions,
     replicationFactor: replication.replicationFactor,

@@ -6,15 +6,22 @@ import type { MarketRequest } from '../../schemas/types.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'
 import { type MarketSources, type MarketStatus, marketStatuses } from '../reading/market-status.ts'
+import { unreadIn } from './unread.ts'
 
 export interface MarketsDoor {
   statuses(): Promise<readonly MarketStatus[]>
   /** Resolves when the request is in the log, with its id; the clock takes it from there. */
   ask(dataMarket: string, served: boolean): Promise<string>
+  /** Why not all that is written of them can be read, in words; undefined when it can. */
+  unread(): Promise<string | undefined>
 }
 
 export const doorOfLog = (sources: MarketSources): MarketsDoor => ({
   statuses: () => marketStatuses(sources),
+  unread() {
+    const { marketRequests, markets, epochTicks, anchors } = sources.topics
+    return unreadIn(sources.log, [marketRequests, markets, epochTicks, anchors])
+  },
   async ask(dataMarket, served) {
     const { log, topics } = sources
     const { name: topic, key, value } = topics.marketRequests
@@ -41,6 +48,7 @@ export async function doorOfRunning(socket: string): Promise<MarketsDoor | undef
     statuses: async () => (await callSocket(socket, '/markets', 'GET')) as readonly MarketStatus[],
     ask: async (dataMarket, served) =>
       ((await callSocket(socket, '/markets', 'POST', { dataMarket, served })) as { requestId: string }).requestId,
+    unread: async () => undefined, // nobody else writes to a directory
   }
   return (await answers(() => door.statuses())) ? door : undefined
 }

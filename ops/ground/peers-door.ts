@@ -10,11 +10,14 @@ import { exists } from '../reading/market-rows.ts'
 import { silently } from '../reading/read.ts'
 import { scan } from '../reading/scan.ts'
 import { answers, callSocket } from './markets-door.ts'
+import { unreadIn } from './unread.ts'
 
 export interface PeersDoor {
   status(): Promise<PeersStatus>
-  /** Resolves when the record is in the log: every intake follows it within a second. */
+  /** Resolves when the record is in the log: every intake follows it within a second, unless it is unread. */
   change(change: BanChange): Promise<void>
+  /** Why not all that is written here can be read, in words; undefined when it can. */
+  unread(): Promise<string | undefined>
 }
 
 export interface BanChange {
@@ -38,6 +41,7 @@ export async function peersDoorOfRunning(socket: string): Promise<PeersDoor | un
   const door: PeersDoor = {
     status: async () => (await callSocket(socket, '/peers', 'GET')) as PeersStatus,
     change: async (wanted) => void (await callSocket(socket, '/peers', 'POST', wanted)),
+    unread: async () => undefined, // nobody else writes to a directory
   }
   return (await answers(() => door.status())) ? door : undefined
 }
@@ -47,6 +51,7 @@ export const REPORT_MS_MAX = 120_000
 
 export const peersDoorOfLog = ({ log, topics }: { readonly log: Log; readonly topics: Topics }): PeersDoor => ({
   status: () => peersStatus(log, topics),
+  unread: () => unreadIn(log, [topics.peerBans, topics.intakeReports]),
   async change({ subject, ...ban }) {
     const { peerBans } = topics
     if (readSubject(subject) !== subject) throw new RangeError(`${subject} is no peer id, address or range`)

@@ -8,9 +8,11 @@ import { systemClock } from '../../connectors/system-clock.ts'
 import { HeldBack } from '../../streams/held-back.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
 import { asWork, startOneOfMany } from '../../streams/one-of-many.ts'
+import { sequencerTopology } from '../../topology/index.ts'
 import { MARKETS_MAX } from '../../topology/rules.ts'
 import { waitingTogether } from '../base/onlooking.ts'
 import { type Connector, clockGroup } from '../base/roles.ts'
+import { allTopics } from '../ground/all-topics.ts'
 import { followProgress } from '../reading/progress.ts'
 import { logAnchor, logEpochs, logMarkets } from '../watch/logging/events.ts'
 import { noLog } from '../watch/logging/log.ts'
@@ -153,7 +155,7 @@ async function startApi(wiring: Wiring): Promise<Part> {
 }
 
 async function followEpochs(
-  { config, log, topics, metrics, leftOut }: Wiring,
+  { config, log, topics, stores, metrics, leftOut }: Wiring,
   { watch, held }: { readonly watch: StageWatch; readonly held: HeldBack },
   waiting: (reason: string | undefined) => void,
 ) {
@@ -171,7 +173,9 @@ async function followEpochs(
     },
     { log, clock: systemClock },
   )
-  const lag = consumerLag(metrics, { appId: config.appId, topics, log, clock: systemClock, watch, held })
+  const { appId, rules, anchoring } = config
+  const all = allTopics(appId, sequencerTopology(rules, topics, stores, anchoring), topics)
+  const lag = consumerLag(metrics, { appId, topics, all, log, clock: systemClock, watch, held })
   return {
     started: progress.started,
     close: () => Promise.all([lag.close(), progress.close().then(() => tracing?.close())]),

@@ -124,7 +124,7 @@ test('error: a transaction that a foreign client leaves open is named, with what
   const transaction = await producer.transaction()
   await transaction.send({ topic, messages: [{ value: 'never ended' }] })
   await appender.append(records(topic, 0, 'behind'))
-  const at = [{ topic, partition: 0 }]
+  const at = [{ name: topic, partitions: 1 }]
   expect((await fetchOne(log, topic, 1)).end).toBe(3)
   const early = await examineTransactions(log, at, { brokers: ['b:9092'], now: Date.now() })
   expect(early).toMatchObject([{ ok: true }])

@@ -15,9 +15,10 @@ export interface ChangeOptions {
 
 /**
  * - `already`: it is so, nothing was asked for. `refused`: by the contract, or by the clock. `would`: a dry run.
- * - `done`: the clock has taken it. `pending`: it is in the log; the clock takes it as soon as one follows the chain.
+ * - `done`: the clock has taken it. `pending`: it is in the log; the clock takes it as soon as one follows the chain. `unread`: it
+ *   is in the log, behind a transaction that is open, so that no clock sees it yet.
  */
-export type ChangeOutcome = 'already' | 'would' | 'refused' | 'done' | 'pending'
+export type ChangeOutcome = 'already' | 'would' | 'refused' | 'done' | 'pending' | 'unread'
 
 export interface ChangeReport {
   readonly dataMarket: string
@@ -29,7 +30,7 @@ export interface ChangeReport {
   readonly firstEpoch: number | null
   /** remove: its epochs that still close and are anchored. */
   readonly finishing: readonly number[]
-  /** Why it was refused, or what could not be found out. */
+  /** Why it was refused, what could not be found out, or why nobody can read the request yet. */
   readonly reason: string | null
 }
 
@@ -47,19 +48,32 @@ export async function changeMarket(options: ChangeOptions, { door, onChain }: Ch
   const before = statusIn(await door.statuses(), dataMarket)
   const report = { dataMarket, action, sinceBlock: null, firstEpoch: null, finishing: [], reason: null }
   if ((before?.served ?? false) === served && before?.pending == null)
-    return { ...report, outcome: 'already', sinceBlock: before?.sinceBlock ?? null, ...effectOf(options, before) }
+    return {
+      ...report,
+      outcome: 'already',
+      sinceBlock: before?.sinceBlock ?? null,
+      ...effectOf(options, before),
+      reason: notWhole(await door.unread()),
+    }
   const chain = served ? await onChain() : undefined
   const reason = chain && 'unasked' in chain ? `not checked (${chain.unasked}): the clock asks its own node` : null
   if (chain && 'refused' in chain) return { ...report, outcome: 'refused', reason: chain.refused }
   if (dryRun) return { ...report, ...effectOf(options, before), outcome: 'would', reason }
   const after = await untilAnswered(door, dataMarket, await door.ask(dataMarket, served), waitMs)
-  if (!after) return { ...report, ...effectOf(options, before), outcome: 'pending', reason }
+  if (!after) {
+    const unread = await door.unread()
+    const outcome = unread === undefined ? 'pending' : 'unread'
+    return { ...report, ...effectOf(options, before), outcome, reason: notWhole(unread) ?? reason }
+  }
   if (after.refused !== null) return { ...report, outcome: 'refused', reason: after.refused }
   const { sinceBlock } = after
   const effect = effectOf(options, after)
   const firstEpoch = effect.firstEpoch ?? (served ? firstEpochFrom(sinceBlock ?? 0, await onChain()) : null)
   return { ...report, ...effect, outcome: 'done', sinceBlock, firstEpoch }
 }
+
+const notWhole = (unread: string | undefined): string | null =>
+  unread === undefined ? null : `not all is known: ${unread}`
 
 const statusIn = (statuses: readonly MarketStatus[], market: string): MarketStatus | undefined =>
   statuses.find(({ dataMarket }) => dataMarket === market)

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { EXIT } from '../../base/cli-error.ts'
 import { address, parseOptions, whole } from '../../base/options.ts'
-import { answer } from '../../base/output.ts'
+import { answer, stderr } from '../../base/output.ts'
 import { adminSocketPath } from '../../ground/admin-socket.ts'
 import { readSettings } from '../../ground/data-directory.ts'
 import { doorOfLog, doorOfRunning, type MarketsDoor } from '../../ground/markets-door.ts'
@@ -26,8 +26,10 @@ export function marketsCommand(open: OpenLog): Command {
     .description('Which data markets are served, since when, and what was asked for')
     .option('--json', 'print the answer as JSON')
     .action(async (options: TargetOptions & { json?: boolean }) => {
-      const statuses = await throughDoor(open, targetOf(options), ({ door }) => door.statuses())
+      const read = async ({ door }: Way) => [await door.statuses(), await door.unread()] as const
+      const [statuses, unread] = await throughDoor(open, targetOf(options), read)
       answer(options.json, statuses, () => renderMarkets(statuses))
+      if (unread !== undefined) stderr.print(`not all is shown: ${unread}`)
     })
   return new Command('markets')
     .addCommand(list)
@@ -47,6 +49,7 @@ function changeCommand(open: OpenLog, action: 'add' | 'remove', description: str
       const report = await runChange(open, action, dataMarket, given)
       answer(given.json, report, () => renderChange(report))
       if (report.outcome === 'refused') process.exitCode = EXIT.failed
+      if (report.outcome === 'unread') process.exitCode = EXIT.unavailable
     })
 }
 

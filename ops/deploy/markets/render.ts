@@ -46,6 +46,8 @@ function sentence({ action, outcome, sinceBlock, firstEpoch, finishing, reason }
       return adding
         ? `is served from block ${sinceBlock} on; it begins with ${begin}`
         : `is no longer served from block ${sinceBlock} on${finish}`
+    case 'unread':
+      return `is to be ${adding ? 'added' : 'removed'}: that is written, and no clock can read it yet`
     case 'pending':
       return `is asked to be ${adding ? 'added' : 'removed'}; the clock takes it with the next block that it reads. See \`sequencer markets list\``
   }

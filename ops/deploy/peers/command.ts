@@ -2,12 +2,13 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { readSubject } from '../../../connectors/libp2p/bans.ts'
+import { EXIT } from '../../base/cli-error.ts'
 import { parseOptions, whole } from '../../base/options.ts'
-import { answer } from '../../base/output.ts'
+import { answer, stderr } from '../../base/output.ts'
 import { adminSocketPath } from '../../ground/admin-socket.ts'
 import { type LogTarget, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
 import { type BanChange, type PeersDoor, peersDoorOfLog, peersDoorOfRunning } from '../../ground/peers-door.ts'
-import { renderPeers, untilText } from './render.ts'
+import { renderBan, renderPeers } from './render.ts'
 
 const HOURS_MAX = 87_600
 const REASON_MAX = 200
@@ -30,8 +31,10 @@ export function peersCommand(open: OpenLog): Command {
     .description('Who is banned, and who sends most to each intake')
     .option('--json', 'print the answer as JSON')
     .action(async (options: TargetOptions & { json?: boolean }) => {
-      const status = await throughDoor(open, targetOf(options), (door) => door.status())
+      const read = async (door: PeersDoor) => [await door.status(), await door.unread()] as const
+      const [status, unread] = await throughDoor(open, targetOf(options), read)
       answer(options.json, status, () => renderPeers(status))
+      if (unread !== undefined) stderr.print(`not all is shown: ${unread}`)
     })
   const ban = withTargetOptions(new Command('ban'))
     .description('Close the connections of a peer, an address or a range, and keep it out of every intake')
@@ -64,12 +67,15 @@ interface ChangeOptions extends TargetOptions {
 
 async function change(open: OpenLog, options: ChangeOptions, wanted: BanChange): Promise<void> {
   const { json = false, dryRun = false } = options
-  if (!dryRun) await throughDoor(open, targetOf(options), (door) => door.change(wanted))
-  const done = dryRun ? 'would be' : 'is'
-  const text = wanted.banned
-    ? `${wanted.subject} ${done} banned from every intake ${untilText(wanted.until)}`
-    : `${wanted.subject} ${done} no longer banned`
-  answer(json, { ...wanted, dryRun }, () => [text])
+  const unread = dryRun ? undefined : await throughDoor(open, targetOf(options), (door) => changeBan(door, wanted))
+  answer(json, { ...wanted, dryRun, unread: unread ?? null }, () => renderBan(wanted, { dryRun, unread }))
+  if (unread !== undefined) process.exitCode = EXIT.unavailable
+}
+
+/** Why no intake can read it yet, in words; undefined when it can be read. */
+async function changeBan(door: PeersDoor, wanted: BanChange): Promise<string | undefined> {
+  await door.change(wanted)
+  return await door.unread()
 }
 
 /** By the socket of the process that runs on a directory, else by the log. */

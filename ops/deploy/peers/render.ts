@@ -1,6 +1,6 @@
 import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
-import type { PeersStatus } from '../../ground/peers-door.ts'
+import type { BanChange, PeersStatus } from '../../ground/peers-door.ts'
 
 /** The operator's bans, then each intake: whom it bans by itself, and who sends most to it. */
 export function renderPeers({ bans, intakes }: PeersStatus): Lines {
@@ -20,10 +20,21 @@ export function renderPeers({ bans, intakes }: PeersStatus): Lines {
   return lines
 }
 
+/** @param unread why no intake can read it yet */
+export function renderBan(
+  { subject, banned, until }: BanChange,
+  { dryRun, unread }: { readonly dryRun: boolean; readonly unread: string | undefined },
+): Lines {
+  const done = dryRun ? 'would be' : unread === undefined ? 'is' : 'is to be'
+  const text = banned ? `banned from every intake ${untilText(until)}` : 'no longer banned'
+  if (unread === undefined) return [`${subject} ${done} ${text}`]
+  return [`${subject} ${done} ${text}: that is written, and no intake can read it yet`, `  ${unread}`]
+}
+
 const banText = ({ subject, until, reason }: { subject: string; until: number; reason: string }): string =>
   `${printable(subject)} ${untilText(until)}${reason && ` (${printable(reason)})`}`
 
-export const untilText = (until: number): string =>
+const untilText = (until: number): string =>
   until === 0 ? 'for good' : `until ${new Date(Math.min(until, LAST_DATE)).toISOString()}`
 
 /** The last time that a Date holds, ms. */

@@ -19,6 +19,7 @@ import type { Topics } from '../../../topology/topics.ts'
 import { aclsOf } from '../../deploy/acls.ts'
 import { groupsWithMembers, liveAcls } from '../../deploy/live.ts'
 import { weaknessesOf } from '../../deploy/rights.ts'
+import { allTopics } from '../../ground/all-topics.ts'
 import { openAdmin } from '../../ground/cluster/connect.ts'
 import { openGround, openRegistry } from '../../ground/cluster/open.ts'
 import { idsOf } from '../../ground/cluster/owner.ts'
@@ -69,9 +70,8 @@ export async function examineCluster(address: Address): Promise<Examined> {
       const served = await servedMarkets(ground.log, ground.topics, rules)
       findings.push(await rights(admin, address, topology, ground.topics))
       findings.push(...(await examineOwner(ground)))
-      const partitions = topology.topics.flatMap(partitionsOf)
       const asked = { brokers: kafka.brokers, now: systemClock.now() }
-      findings.push(...(await examineTransactions(ground.log, partitions, asked)))
+      findings.push(...(await examineTransactions(ground.log, allTopics(appId, topology, ground.topics), asked)))
       findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
       const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
       if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })

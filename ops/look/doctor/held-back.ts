@@ -2,6 +2,7 @@
 import type { KafkaLog } from '../../../connectors/log/kafka/kafka-log.ts'
 import type { OpenTransaction } from '../../../connectors/log/kafka/open-transactions.ts'
 import type { TopicPartition } from '../../../streams/ports.ts'
+import { extentsOf } from '../../ground/unread.ts'
 import type { Finding } from './finding.ts'
 
 /** Our own end sooner, also those of a process that was killed. */
@@ -12,12 +13,10 @@ const check = 'transactions'
 
 export async function examineTransactions(
   log: Pick<KafkaLog, 'bounds' | 'ends' | 'openTransactions'>,
-  partitions: readonly TopicPartition[],
+  topics: readonly { readonly name: string; readonly partitions: number }[],
   { brokers, now }: { readonly brokers: readonly string[]; readonly now: number },
 ): Promise<readonly Finding[]> {
-  const ends = await log.ends(partitions)
-  const bounds = await log.bounds(partitions)
-  const behind = partitions.filter((_, at) => bounds[at]!.stable < ends[at]!)
+  const behind = (await extentsOf(log, topics)).filter(({ stable, end }) => stable < end)
   if (behind.length === 0) return [{ check, ok: true, detail: 'none is open' }]
   const open = await log.openTransactions(behind)
   if (open === undefined)

@@ -3,10 +3,11 @@
  * stage. The same as `kafka-consumer-groups --describe` shows.
  */
 import type { HeldBack } from '../../../streams/held-back.ts'
-import type { Clock, Log } from '../../../streams/ports.ts'
+import type { Clock, Log, TopicConfig } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
 import type { Stage } from '../../base/roles.ts'
+import { extentsOf } from '../../ground/unread.ts'
 import { partitionsOf } from '../../reading/scan.ts'
 import type { StageWatch } from '../stage-watch.ts'
 import type { Metrics } from './create.ts'
@@ -41,6 +42,8 @@ export const INPUTS = {
 export interface ConsumerLagOptions {
   readonly appId: string
   readonly topics: Topics
+  /** Every topic of the deployment: each is somebody's to read. */
+  readonly all: readonly TopicConfig[]
   readonly log: Log
   readonly clock: Clock
   readonly watch: StageWatch
@@ -95,13 +98,9 @@ async function ask(metrics: Metrics, options: ConsumerLagOptions): Promise<void>
   }
 }
 
-/** How far the end of each topic that epochs go through is from what readers may see. Ends first: what is committed then is behind them. */
-async function askStable(metrics: Metrics, { topics, log, held, clock }: ConsumerLagOptions): Promise<void> {
-  const read = new Set<keyof Topics>([...Object.values(INPUTS).flat(), 'slots', 'anchorIntents'])
-  const partitions = [...read].flatMap((name) => partitionsOf(topics[name]))
-  const ends = await log.ends(partitions)
-  const bounds = await log.bounds(partitions)
-  for (const [at, one] of partitions.entries()) held.saw(one, bounds[at]!.stable, ends[at])
+/** How far the end of each topic is from what readers may see. */
+async function askStable(metrics: Metrics, { all, log, held, clock }: ConsumerLagOptions): Promise<void> {
+  for (const one of await extentsOf(log, all)) held.saw(one, one.stable, one.end)
   metrics.stableLag.reset()
   metrics.stableHeldSeconds.reset()
   for (const { topic, partition, records, since } of held.all) {

@@ -1,0 +1,89 @@
+/**
+ * What is written and cannot be read: all that lies behind the beginning of a transaction that is open, in any topic. An answer
+ * that is made of what can be read must not be taken for one that is made of all.
+ */
+import { setTimeout } from 'node:timers/promises'
+import { type Log, LogError, type TopicPartition } from '../../streams/ports.ts'
+import { partitionsOf } from '../reading/scan.ts'
+
+export interface Extent extends TopicPartition {
+  /** Readers see what lies before it. */
+  readonly stable: number
+  /** Behind everything written. */
+  readonly end: number
+}
+
+/** Of a topic of an older deployment, of one that is being made anew, and of one that is not ours to look at. */
+const NOT_THERE = ['UNKNOWN_TOPIC', 'TOPIC_DELETED', 'TOPIC_RECREATED', 'TOPIC_AUTHORIZATION_FAILED']
+
+interface Named {
+  readonly name: string
+  readonly partitions: number
+}
+
+/**
+ * How far each partition goes, and how far it can be read. Topics that are not there are left out.
+ * @throws LogError when the log does not answer
+ */
+export async function extentsOf(log: Pick<Log, 'ends' | 'bounds'>, topics: readonly Named[]): Promise<Extent[]> {
+  try {
+    return await extents(log, topics.flatMap(partitionsOf))
+  } catch (error) {
+    if (!isNotThere(error)) throw error
+    const one = async (topic: Named): Promise<Extent[]> => {
+      try {
+        return await extents(log, partitionsOf(topic))
+      } catch (error) {
+        if (isNotThere(error)) return []
+        throw error
+      }
+    }
+    return (await Promise.all(topics.map(one))).flat()
+  }
+}
+
+const isNotThere = (error: unknown): boolean => error instanceof LogError && NOT_THERE.includes(error.code)
+
+/** Ends first: what is committed by then is behind them. */
+async function extents(log: Pick<Log, 'ends' | 'bounds'>, partitions: readonly TopicPartition[]): Promise<Extent[]> {
+  const ends = await log.ends(partitions)
+  const bounds = await log.bounds(partitions)
+  return partitions.map((at, i) => ({ ...at, stable: bounds[i]!.stable, end: ends[i]! }))
+}
+
+/** A transaction of ours that is under way has ended by then, or the stable offset has moved on to the next one. */
+const LOOK_MS = 2_000
+const NAMED_MAX = 5
+
+/**
+ * Why not all of the topics can be read, in words; undefined when all of it can.
+ * @param lookMs between two looks at what cannot be read at the first
+ */
+export async function unreadIn(
+  log: Pick<Log, 'ends' | 'bounds'>,
+  topics: readonly Named[],
+  lookMs = LOOK_MS,
+): Promise<string | undefined> {
+  const first = (await extentsOf(log, topics)).filter(isShort)
+  if (first.length === 0) return undefined
+  await setTimeout(lookMs)
+  const names = new Set(first.map(({ topic }) => topic))
+  const now = await extentsOf(
+    log,
+    topics.filter(({ name }) => names.has(name)),
+  )
+  const stays = now.filter((one) =>
+    first.some(
+      ({ topic, partition, stable }) =>
+        topic === one.topic && partition === one.partition && stable === one.stable && isShort(one),
+    ),
+  )
+  if (stays.length === 0) return undefined
+  const named = stays
+    .slice(0, NAMED_MAX)
+    .map(({ topic, partition, stable }) => `${topic}/${partition} from ${stable} on`)
+  const more = stays.length > NAMED_MAX ? ` and ${stays.length - NAMED_MAX} more` : ''
+  return `a transaction that is open hides ${named.join(', ')}${more} from every reader; \`sequencer doctor\` names it and how to end it`
+}
+
+const isShort = ({ stable, end }: Extent): boolean => stable < end
