@@ -18,6 +18,11 @@ export interface RecordTopic<K, T> {
  */
 export interface KafkaTopic<K, V, M = never> extends RecordTopic<K, V | M> {
   readonly markers?: MarkerProtocol<K, V, M>
+  /**
+   * Each record is an order to somebody outside, who keeps no position in it: whoever wrote it counts on it to lie there until the
+   * order is carried out. A stage that writes it refuses to go on when the topic was made anew.
+   */
+  readonly holdsOrders?: boolean
 }
 
 /** What of a topic the log has to know. */

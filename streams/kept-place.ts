@@ -4,7 +4,7 @@
  */
 
 export interface KeptPlace {
-  /** Topic → id, of inputs, changelogs and global tables. */
+  /** Topic → id, of inputs, changelogs, global tables, and topics of orders that it has written. */
   readonly topics: Readonly<Record<string, string>>
   /** Changelog → an offset up to which its partition was written before. */
   readonly ends: Readonly<Record<string, number>>

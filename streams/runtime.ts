@@ -16,7 +16,7 @@ import { Standby } from './standby.ts'
 import { TableReader } from './table-reader.ts'
 import { Task } from './task.ts'
 import { TaskRunner } from './task-runner.ts'
-import { changelogsOf, type Stage, type Topology } from './topology.ts'
+import { changelogsOf, ordersOf, type Stage, type Topology } from './topology.ts'
 
 export type RuntimeState = 'created' | 'rebalancing' | 'running' | 'stopping' | 'stopped' | 'error'
 
@@ -164,7 +164,7 @@ export class StreamsRuntime {
       fail: (error) => this.fail(error),
       wake: () => this.wake(),
       standbys,
-      watched: changelogsOf(appId, stage),
+      watched: [...changelogsOf(appId, stage), ...ordersOf(stage)],
       createTask: (partition) => this.createTask(stage, partition),
       createStandby: (task) => new Standby(task, observer),
       createRunner: (task, identity, restored) => this.createRunner(task, identity, restored),

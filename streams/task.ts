@@ -18,7 +18,15 @@ import { createStateStore, type StateStore } from './state.ts'
 import type { Store } from './store.ts'
 import { TaskError } from './task-error.ts'
 import { Input, type InputOptions } from './task-input.ts'
-import { changelogTopic, engineStoreName, type GraphNode, hasEngineState, type Stage, tasksOf } from './topology.ts'
+import {
+  changelogTopic,
+  engineStoreName,
+  type GraphNode,
+  hasEngineState,
+  ordersOf,
+  type Stage,
+  tasksOf,
+} from './topology.ts'
 
 /** Bytes a record is counted with beside its key and value. */
 const RECORD_OVERHEAD_BYTES = 96
@@ -71,7 +79,8 @@ export class Task {
 
   /** Those that its position means nothing without. */
   get topics(): readonly string[] {
-    return [...this.inputs.keys(), ...this.changelogs.map(({ changelog }) => changelog), ...this.globalTables]
+    const changelogs = this.changelogs.map(({ changelog }) => changelog)
+    return [...this.inputs.keys(), ...changelogs, ...this.globalTables, ...ordersOf(this.stage)]
   }
 
   /** Says which of them they are, with every commit from now on; undefined where topics cannot be deleted. */

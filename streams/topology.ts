@@ -121,6 +121,9 @@ export const changelogsOf = (appId: string, stage: Stage): string[] =>
   [...stage.stores.map(({ name }) => name), ...(hasEngineState(stage) ? [engineStoreName(stage)] : [])].map((store) =>
     changelogTopic(appId, store),
   )
+/** Topics that a stage writes and, though nobody of the topology reads them, counts on to keep what it wrote. */
+export const ordersOf = (stage: Stage): string[] =>
+  [...nodesOf(stage)].flatMap((node) => (node.type === 'sink' && node.topic.holdsOrders ? [node.topic.name] : []))
 export const tasksOf = (stage: Stage): number =>
   stage.sources.reduce((max, { partitions }) => Math.max(max, partitions), 0)
 

@@ -130,6 +130,7 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       value: codec.serde<T.AnchorIntent>('anchor-intents-value'),
       partitions: 1,
       cleanup: 'delete', // the connector purges what is no longer in force (decision 0007)
+      holdsOrders: true,
     }),
     anchorResults: topic({
       name: `${prefix}anchor-results`,

@@ -8,6 +8,8 @@ import { sumsTopics, sumsTopology } from './sums.ts'
 
 const topics = sumsTopics({ input: 1, middle: 1 })
 const topology = sumsTopology(topics)
+/** The sums are orders to somebody outside. */
+const ordering = sumsTopology(sumsTopics({ input: 1, middle: 1, holdsOrders: true }))
 const NUMBERS = { topic: topics.numbers.name, partition: 0 }
 const SUM = 'sum'
 const STATE = 'app-sum-engine-changelog'
@@ -42,9 +44,9 @@ interface Run {
 const running: StreamsRuntime[] = []
 afterEach(() => Promise.all(running.splice(0).map((runtime) => runtime.close())))
 
-async function run(cluster: Cluster): Promise<Run> {
+async function run(cluster: Cluster, of = topology): Promise<Run> {
   const refused: PositionLostError[] = []
-  const runtime = new StreamsRuntime(topology, {
+  const runtime = new StreamsRuntime(of, {
     appId: 'app',
     instanceId: 'a',
     log: cluster.log(),
@@ -85,10 +87,10 @@ const committed = async ({ memory }: Cluster, stage: string, topic: string) =>
   (await memory.committedOffsets(`app-${stage}`, [{ topic, partition: 0 }]))[0]
 
 /** Ten records through both stages, then the process ends. */
-async function afterTen(): Promise<Cluster> {
+async function afterTen(of = topology): Promise<Cluster> {
   const made = await cluster()
   await append(made, 10)
-  const { runtime } = await run(made)
+  const { runtime } = await run(made, of)
   await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(10)
   await expect.poll(async () => ((await committed(made, SUM, topics.byName.name))?.next ?? 0) >= 10).toBe(true)
   await runtime.close()
@@ -132,6 +134,26 @@ test('error: input that was deleted before it was read is not passed over', asyn
   await append(made, 5)
   await made.memory.deleteRecords([{ ...NUMBERS, offset: 13 }])
   await expectRefused(made, 'forward', 'RECORDS_DELETED', 'begins at offset 13', 'up to 10 only')
+})
+
+test('error: orders that were in a topic made anew are missed, by the stage that counts on them', async () => {
+  const made = await afterTen(ordering)
+  made.ids.set(topics.sums.name, 'anew')
+  const { runtime, refused } = await run(made, ordering)
+  await expect
+    .poll(() => runtime.stageState(SUM).waitsFor)
+    .toContain(`topic ${topics.sums.name} was deleted and made anew`)
+  expect(refused.map((cause) => cause.code)).toEqual(['TOPIC_RECREATED'])
+  expect(runtime.stageState('forward').waitsFor).toBe(undefined)
+})
+
+test('behavior: what a stage only tells may be made anew', async () => {
+  const made = await afterTen()
+  made.ids.set(topics.sums.name, 'anew')
+  await append(made, 5)
+  const { refused } = await run(made)
+  await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(15)
+  expect(refused).toEqual([])
 })
 
 test('error: state of a changelog that was made anew is missed', async () => {

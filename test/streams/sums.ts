@@ -12,18 +12,20 @@ export interface SumsOptions {
   readonly input?: number
   readonly middle?: number
   readonly prefix?: string
+  /** See `KafkaTopic.holdsOrders`, of the sums. */
+  readonly holdsOrders?: boolean
 }
 
 export type Sum = { readonly round: string; readonly name: string; readonly sum: number }
 
 export const sumStore = scopedStore<number>('sums', json<number>())
 
-export function sumsTopics({ input = 2, middle = 3, prefix = '' }: SumsOptions = {}) {
+export function sumsTopics({ input = 2, middle = 3, prefix = '', holdsOrders = false }: SumsOptions = {}) {
   return {
     ends: plainTopic(`${prefix}ends`),
     numbers: itemTopic(`${prefix}numbers`, input),
     byName: itemTopic(`${prefix}by-name`, middle),
-    sums: topicOf(`${prefix}sums-out`, json<Sum>()),
+    sums: { ...topicOf(`${prefix}sums-out`, json<Sum>()), holdsOrders },
     rest: plainTopic('dead'),
   }
 }
