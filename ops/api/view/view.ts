@@ -3,6 +3,7 @@
  * reflect, so that a restart goes on where it stopped. It reads and decides nothing; every process has its own.
  */
 
+import { createHash } from 'node:crypto'
 import { configOf } from '../../../streams/kafka-topic.ts'
 import type { Clock, FetchedPartition, Log, PartitionBounds, TopicPartition } from '../../../streams/ports.ts'
 import { type OnUnreadable, positionBehind } from '../../../streams/read-record.ts'
@@ -59,14 +60,23 @@ export async function openView(options: ViewOptions): Promise<View> {
   const { log, topics, directory, identity } = options
   const partitions = VIEW_TOPICS.flatMap((name) => partitionsOf(topics[name]))
   await log.createTopics(ADDED_LATER.map((name) => configOf(topics[name]))) // a log may be older than a topic
+  const ids = await log.topicIds(VIEW_TOPICS.map((name) => topics[name].name))
   const bounds = await log.bounds(partitions)
-  const store = await openViewStore(directory, `${identity} ${partitions.length}`)
+  const store = await openViewStore(directory, `${identity} ${partitions.length}${idsText(ids)}`)
   try {
     return await followLog(options, { store, partitions, ...(await startOf(store, bounds)) })
   } catch (error) {
     await store.close()
     throw error
   }
+}
+
+/** Of the topics that the rows are made of: a view of one that was made anew since is one of another log. */
+function idsText(ids: ReadonlyMap<string, string> | undefined): string {
+  if (!ids || ids.size === 0) return ''
+  return ` ${createHash('sha256')
+    .update([...ids.values()].join(' '))
+    .digest('hex')}`
 }
 
 /** Where the rows of the store end, or the log begins. */

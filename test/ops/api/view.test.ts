@@ -82,6 +82,23 @@ describe('restart', () => {
     await api.caughtUp()
     expect((await api.get('/v1/epochs')).json()).toMatchObject({ items: [{ epochId: 9, phase: 'OPEN' }] })
   })
+  test('behavior: a topic that was made anew, and is as long as the old one, is read from its beginning', async () => {
+    const { log } = story.fixture
+    const ids = new Map<string, string>()
+    const topicIds = async (names: readonly string[]) => new Map(names.map((name) => [name, ids.get(name) ?? 'old']))
+    const withIds = { ...story.fixture, log: Object.assign(Object.create(log) as Log, { topicIds }) }
+    api = await startApi(withIds)
+    const before = await answers()
+    const kept = watched(withIds.log)
+    await again({ ...withIds, log: kept.log })
+    await api.caughtUp()
+    expect(kept.from().some((offset) => offset > 0)).toBe(true)
+    ids.set(story.fixture.topics.verdicts.name, 'new')
+    const anew = watched(withIds.log)
+    await again({ ...withIds, log: anew.log })
+    expect(await answers()).toEqual(before)
+    expect(anew.from().every((offset) => offset === 0)).toBe(true)
+  })
   test('behavior: two processes keep theirs side by side', async () => {
     api = await startApi(story.fixture)
     const other = await startApi(story.fixture, { directory: api.directory })
