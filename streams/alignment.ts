@@ -75,7 +75,8 @@ export class Alignment {
     if (counts[0] !== count || checksums[0] !== checksum)
       throw new Error(
         `the senders of ${this.topic} say they sent ${count} records (checksum ${checksum}) within ${scope}, ` +
-          `${counts[0]} (${checksums[0]}) arrived`,
+          `${counts[0]} (${checksums[0]}) arrived. Was something of it passed over, as a damaged batch, see "A damaged batch" in ` +
+          `docs/operations.md; moving an offset of one stage cannot help`,
       )
     if (received) this.state.drop(received)
     this.tally = undefined
