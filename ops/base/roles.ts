@@ -1,7 +1,7 @@
 /** The roles of the sequencer: its stages, and the connectors around them. A process runs any set of them. */
 
 /** Stages of the topology, each a consumer group of its own; a test compares the names with the graph. */
-export const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'ledger', 'batch', 'anchor'] as const
+export const STAGES = ['tick-fanout', 'validate', 'admit', 'consensus', 'settle', 'batch', 'ledger', 'anchor'] as const
 
 /** Nothing is built on what they write, so they let the way to the chain go first. */
 export const BACKGROUND_STAGES: readonly Stage[] = ['settle', 'ledger']
