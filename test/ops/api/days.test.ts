@@ -1,5 +1,7 @@
 /** Days as the API tells them: while they go on, when they are closed, and when they cannot be. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { partsOf } from '../../../ops/api/view/keys.ts'
+import { TABLE } from '../../../ops/api/view/rows.ts'
 import { createFixture, type Fixture, MARKET, OTHER_MARKET } from '../look/fixture.ts'
 import { createDays, type DaysStory, QUOTA, votes } from './days-story.ts'
 import { type RunningApi, rowsOf, startApi } from './story.ts'
@@ -193,6 +195,22 @@ describe('slots', () => {
 })
 
 describe('rows', () => {
+  test('behavior: of days before all that there are go, though nothing says so any more', async () => {
+    const { topics, put } = fixture
+    const row = { accepted: 1, counted: 1, lastEpoch: 1, inPayout: 0 }
+    for (const day of [1, 2]) await put(topics.slotDays, { dataMarket: MARKET, slotId: 8, day }, row)
+    await days.epoch(9, 2, { 1: votes(1) })
+    await api.close()
+    api = await startApi(fixture) // which looks for old rows once it has read
+    const kept = async () =>
+      (await rowsOf(api)).flatMap(([key]) =>
+        key.startsWith(TABLE.slotDays) ? [partsOf(key).slice(2).map(Number)] : [],
+      )
+    await expect.poll(kept).toEqual([
+      [2, 1],
+      [2, 8],
+    ])
+  })
   test('behavior: go with their day, and are as from the beginning after it', async () => {
     await closedDay()
     await days.pay(1, 3, 0, { eligibleNodes: 2, quota: QUOTA })

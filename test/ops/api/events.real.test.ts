@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { events } from '../../../ops/api/events-schema.ts'
 import type { View } from '../../../ops/api/view/view.ts'
 import { API_LIMITS } from '../../../ops/settings/api-limits.ts'
+import { MARKET } from '../look/fixture.ts'
+import { createDays, votes } from './days-story.ts'
 import { createStory, type RunningApi, type Story, startApi } from './story.ts'
 
 let story: Story
@@ -63,6 +65,16 @@ function parse(block: string): Heard {
 const lastId = ({ heard }: Listener): string | undefined => heard.findLast(({ id }) => id !== undefined)?.id
 const epochsOf = ({ heard }: Listener) =>
   new Set(heard.flatMap(({ event, data }) => (event === 'epoch' ? [data.epochId] : [])))
+
+test('default: days, as they are after a change', async () => {
+  const listener = await listen()
+  await expect.poll(() => listener.heard.length, { timeout: 10_000 }).toBeGreaterThan(0)
+  await createDays(story.fixture, MARKET, false).epoch(2, 1, { 1: votes(5, 4) })
+  await expect
+    .poll(() => listener.heard.findLast(({ event }) => event === 'day')?.data, { timeout: 10_000 })
+    .toMatchObject({ day: 1, standing: 'COUNTING', epochs: 1, counted: 4, eligibleSlots: 1 })
+  listener.close()
+})
 
 test('default: epochs, verdicts and anchors as they happen; first that everything is to be asked for', async () => {
   const listener = await listen()
