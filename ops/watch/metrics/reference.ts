@@ -18,8 +18,7 @@ of its own roles, in OpenMetrics.
 - Alerts: [runbook](runbook.md). Rules and scrape configuration: \`ops/watch/prometheus/\`. Dashboards: \`ops/watch/grafana/\`.
 
 Of what other sequencers measure, or could, these are not here, since there is nothing behind them: gossip scores and resource
-manager counts (the intake has no gossip; its limits are in \`seq_intake_shed_total\`), transport of a message (there is one),
-rewards (not computed).
+manager counts (the intake has no gossip; its limits are in \`seq_intake_shed_total\`), transport of a message (there is one).
 `
 
 const SECTIONS: readonly (readonly [title: string, isIn: (roles: readonly Role[]) => boolean])[] = [
