@@ -18,7 +18,7 @@ type Deployed = NonNullable<Examined['deployed']>
 
 /** Of what the configuration names; what it does not name is another process's. */
 export async function examineAnchoring(address: Address, deployed: Deployed): Promise<readonly Finding[]> {
-  const { chain, rules, served } = deployed
+  const { chain, rules, served, slotsKnown } = deployed
   const batchGas = served.reduce((max, market) => Math.max(max, rulesOfMarket(rules, market).batchGasMax), 0)
   const urls = rpcUrlsOf(address.chain)
   const findings = (await Promise.all(urls.map((url) => examineNode(url, chain.chainId, batchGas)))).flat()
@@ -30,7 +30,7 @@ export async function examineAnchoring(address: Address, deployed: Deployed): Pr
       { urls, chainId: chain.chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 },
       { clock: systemClock },
     )
-    findings.push(...(await examineMarkets(rpc, { protocolState: chain.protocolState, rules, served })))
+    findings.push(...(await examineMarkets(rpc, { protocolState: chain.protocolState, rules, served, slotsKnown })))
     const files = signerKeyFile ? [signerKeyFile, ...formerSignerKeyFiles] : []
     for (const file of files) findings.push(...(await signer(file, rpc, deployed)))
     rpc.close()

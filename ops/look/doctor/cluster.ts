@@ -33,6 +33,7 @@ import { type Finding, failed, notLookedAt } from './finding.ts'
 import { examineTransactions } from './held-back.ts'
 import { examineLetters } from './letters.ts'
 import { examineOwner } from './owner.ts'
+import { slotsIn } from './slot-rows.ts'
 
 /** About five seconds in all: whoever asks what does not work wants to know it soon. */
 const ADMIN_RETRIES = 4
@@ -42,7 +43,7 @@ const isAway = (error: Error): boolean => error instanceof LogError && error.ret
 
 export interface Examined {
   readonly findings: Finding[]
-  readonly deployed?: ClusterSettings & { readonly served: readonly string[] }
+  readonly deployed?: ClusterSettings & { readonly served: readonly string[]; readonly slotsKnown: number }
 }
 
 export async function examineCluster(address: Address): Promise<Examined> {
@@ -84,7 +85,10 @@ export async function examineCluster(address: Address): Promise<Examined> {
       )
       for (const { name, sources } of topology.stages)
         findings.push(await stage(ground.log, name, `${appId}-${name}`, active, sources))
-      return { findings, deployed: { ...ground.settings, served } }
+      return {
+        findings,
+        deployed: { ...ground.settings, served, slotsKnown: await slotsIn(ground.log, ground.topics) },
+      }
     } catch (error) {
       // with some of the brokers away the others answer for a part of it only
       return broken('stages', error, BROKERS_AWAY)

@@ -12,18 +12,20 @@ export interface MarketsExamined {
   readonly protocolState: string
   readonly rules: ProtocolRules
   readonly served: readonly string[]
+  /** Slots in the table of the log; undefined where nothing is deployed. */
+  readonly slotsKnown?: number | undefined
 }
 
 /** Of every market that is served, and of the registry of slots. */
 export async function examineMarkets(
   rpc: Pick<Rpc, 'read'>,
-  { protocolState, rules, served }: MarketsExamined,
+  { protocolState, rules, served, slotsKnown }: MarketsExamined,
 ): Promise<readonly Finding[]> {
   try {
     const ofMarkets = served.map((dataMarket) =>
       rpc.read((ask) => market(ask, protocolState, rulesOfMarket(rules, dataMarket))),
     )
-    return [...(await Promise.all(ofMarkets)), await rpc.read((ask) => registry(ask, protocolState))]
+    return [...(await Promise.all(ofMarkets)), await rpc.read((ask) => registry(ask, protocolState, slotsKnown))]
   } catch (error) {
     return [failed('market', error, 'Check chain.protocolState, the markets, and that the nodes are of that chain.')]
   }
@@ -64,13 +66,19 @@ async function dayOf(read: (name: string) => Promise<unknown>): Promise<string |
   }
 }
 
-async function registry(ask: Ask, protocolState: string): Promise<Finding> {
+async function registry(ask: Ask, protocolState: string, known: number | undefined): Promise<Finding> {
   const address = await nodesAddress(ask, protocolState, 'latest')
   const slots = await countSlots(ask, { protocolState, nodes: address })
+  const lacks = known !== undefined && known < slots
+  const detail = `${address} has ${slots} slots${known === undefined ? '' : `, and the topic slots ${known}`}`
   return {
     check: 'registry',
-    ok: slots > 0,
-    detail: `${address} has ${slots} slots`,
+    ok: slots > 0 && !lacks,
+    detail,
     ...(slots === 0 && { advice: 'Without slots every submission is UNKNOWN_SLOT: ask the owner of ProtocolState.' }),
+    ...(lacks && { advice: LACKING }),
   }
 }
+
+const LACKING =
+  'Submissions of the slots that it lacks are UNKNOWN_SLOT. The clock reads them all at its first start, and when the topic was made anew: see what it says.'

@@ -4,7 +4,8 @@ import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.
 import { EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 import { examineMarkets } from '../../../../ops/look/doctor/market.ts'
-import { MARKET, RULES } from '../fixture.ts'
+import { slotsIn } from '../../../../ops/look/doctor/slot-rows.ts'
+import { createFixture, MARKET, RULES } from '../fixture.ts'
 
 const ANSWERS: Readonly<Record<string, unknown>> = {
   dataMarketEnabled: true,
@@ -18,6 +19,10 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
 }
 
 async function said(rewards: 'off' | 'counts' | 'on', answers = ANSWERS) {
+  return (await findings(rewards, answers))[0]!
+}
+
+async function findings(rewards: 'off' | 'counts' | 'on', answers = ANSWERS, slotsKnown?: number) {
   const ask: Ask = async (_, [call]) => {
     const { name } = protocolStateInterface.parseTransaction(call as { data: string })!
     if (!(name in answers)) throw new EvmError('RPC_ERROR', 'execution reverted', { retriable: false })
@@ -26,7 +31,7 @@ async function said(rewards: 'off' | 'counts' | 'on', answers = ANSWERS) {
   const rules = { ...RULES, markets: RULES.markets.map((market) => ({ ...market, rewards })) }
   const rpc = { read: <T>(reading: (ask: Ask) => Promise<T>) => reading(ask) }
   const { protocolState } = RULES.markets[0]!
-  return (await examineMarkets(rpc, { protocolState, rules, served: [MARKET] }))[0]!
+  return await examineMarkets(rpc, { protocolState, rules, served: [MARKET], slotsKnown })
 }
 
 test('default: its rule, the day of the contract, and the quota', async () => {
@@ -44,4 +49,19 @@ test('error: the contract counts no days', async () => {
     detail: expect.stringContaining('rewards counts, and no days'),
   })
   expect(await said('on', without)).toMatchObject({ ok: false, advice: expect.stringContaining('`rewards`') })
+})
+
+test('behavior: a table of slots that lacks some of the registry is told, also an empty one', async () => {
+  const registry = async (known?: number) =>
+    (await findings('on', ANSWERS, known)).find(({ check }) => check === 'registry')
+  expect(await registry(3)).toMatchObject({ ok: true, detail: `${MARKET} has 3 slots, and the topic slots 3` })
+  for (const known of [0, 2])
+    expect(await registry(known)).toMatchObject({ ok: false, advice: expect.stringContaining('UNKNOWN_SLOT') })
+  expect(await registry()).toMatchObject({ ok: true, detail: `${MARKET} has 3 slots` })
+})
+
+test('default: the newest row of each slot counts once', async () => {
+  const { log, topics, put } = await createFixture()
+  for (const slotId of [1, 2, 1]) await put(topics.slots, { slotId }, { slotId, history: [] })
+  expect(await slotsIn(log, topics)).toBe(2)
 })
