@@ -17,7 +17,7 @@ test.each<[string, boolean, bigint | undefined, number, number]>([
     const gaps = notes > 0 ? [{ dataMarket: MARKET, before: 10, from: 9, to: 9 }] : []
     const sources = {
       findings,
-      view: { epochs: new Map(), gaps, epoch: () => undefined, hasLostRelease: () => false },
+      view: { heads: [], epochs: new Map(), gaps, epoch: () => undefined, hasLostRelease: () => false },
       markets: { all: [MARKET], wasServed: () => true },
       chain: { releasedEpochs: async () => [{ epochId: 9, blockNumber: 15, isAbsurd }], windowAt: async () => window },
     } as unknown as ReleaseSources
@@ -29,7 +29,7 @@ test.each<[string, boolean, bigint | undefined, number, number]>([
 test('behavior: epochs without a release are a fault, with no node and when some of them are refused', async () => {
   const findings = new Findings()
   const gap = { dataMarket: MARKET, before: 12, from: 9, to: 11 }
-  const view = { epochs: new Map(), gaps: [gap], epoch: () => undefined, hasLostRelease: () => false }
+  const view = { heads: [], epochs: new Map(), gaps: [gap], epoch: () => undefined, hasLostRelease: () => false }
   const markets = { all: [MARKET], wasServed: () => true }
   const chain = {
     releasedEpochs: async () => [9, 10].map((epochId) => ({ epochId, blockNumber: epochId, isAbsurd: true })),
