@@ -27,7 +27,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   },
   {
     name: 'an epoch that is released once more opens nothing',
-    file: 'connectors/evm/clock/chain-steps.ts',
+    file: 'connectors/evm/clock/openings.ts',
     find: ' && !kinds.get(one)?.isRepeated',
     replace: '',
     why: 'forceSkipEpoch to the end that the market is at releases the same epoch again',

@@ -394,8 +394,8 @@ const ANCHOR: readonly Guard[] = [
   {
     name: 'a nonce is never used for two contents',
     file: 'topology/anchor/anchor-queue.ts',
-    find: 'Math.max(nonces.get(signer)?.next ?? 0, chainNonce)',
-    replace: 'chainNonce',
+    find: 'Math.max(nonces.get(signer)?.next ?? 0, chainNonce > NONCE_MAX ? 0 : chainNonce)',
+    replace: '(chainNonce > NONCE_MAX ? 0 : chainNonce)',
     why: 'the chain does not know yet what is signed and not mined',
   },
   {
