@@ -57,9 +57,10 @@ const rewardAs = (w: AnchorWorld, slotIds: number[], submissions: number[], elig
   w.callAs(RIVAL, 'updateRewards', [w.market, slotIds, submissions, day, eligibleNodes])
 
 /** How many transactions of ours called updateRewards, and what became of them. */
+/** By their nonces: a call that is slow to be mined may have been sent for a higher fee too. */
 async function callsOf(w: AnchorWorld) {
-  const { value } = { value: await w.payments() }
-  return new Set(value.map(({ value: { transactionHash } }) => transactionHash).filter((hash) => hash !== '')).size
+  const sent = (await w.payments()).filter(({ value: { transactionHash } }) => transactionHash !== '')
+  return new Set(sent.map(({ value: { nonce } }) => nonce)).size
 }
 
 /** Waits until the first payout is sent, and lets something else be mined before it. */

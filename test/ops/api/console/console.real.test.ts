@@ -183,15 +183,16 @@ describe('the console', () => {
       expect(visible, `one sees that ${name} has the focus`).toBe(true)
       walked.push(name)
     }
-    expect(walked.slice(0, 6)).toEqual([
+    expect(walked.slice(0, 7)).toEqual([
       'Skip to the content',
       'Sequencer, overview',
       'Overview',
       'Epochs',
       'Slots',
+      'Days',
       'Transactions',
     ])
-    expect(walked[6]).toContain('Look up a slot')
+    expect(walked[7]).toContain('Look up a slot')
     const { name } = await page.evaluate<{ name: string }>(FOCUSED)
     await page.keyboard.press('Enter')
     await page.locator('h1', { hasText: `Epoch ${name}` }).waitFor()
