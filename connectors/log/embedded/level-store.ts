@@ -49,7 +49,7 @@ export class LevelStore {
    * @throws LogError `NOT_FOUND`, `LOCKED`, `READ_ONLY`, `DISK_FULL`, `CORRUPT`, `IO_ERROR`
    */
   async open(mustExist: boolean): Promise<void> {
-    const exists = await this.guard(() => this.inspect())
+    const exists = await this.guard(() => this.inspect(VERIFY_BYTES))
     if (mustExist && !exists)
       throw new LogError('NOT_FOUND', `there is no log in ${this.directory}: start the sequencer there first`)
     // Created only here: a ClassicLevel opens, and creates, its directory by itself.
@@ -78,7 +78,7 @@ export class LevelStore {
   async reopen(): Promise<void> {
     await this.guard(async () => {
       await this.level.close()
-      await this.inspect()
+      await this.inspect(0) // its tables are as they were
       await this.level.open({ createIfMissing: false })
     })
   }
@@ -113,14 +113,14 @@ export class LevelStore {
   }
 
   /** @returns whether there is a log @throws LogError when it is damaged, or open elsewhere */
-  private async inspect(): Promise<boolean> {
+  private async inspect(verifyBytes: number): Promise<boolean> {
     const kept = this.end ?? (await EndFile.read(this.directory))
     const numbers = {
       key: sequenceKey,
       read: (value: Buffer) => readSequence(value).sequence,
       acknowledged: kept === 'damaged' ? undefined : kept?.sequence,
     }
-    const { exists, faults } = await inspectFiles(this.directory, numbers, kept !== undefined, VERIFY_BYTES)
+    const { exists, faults } = await inspectFiles(this.directory, numbers, kept !== undefined, verifyBytes)
     const all = kept === 'damaged' ? [...faults, { file: 'END', message: 'neither of its copies can be read' }] : faults
     if (all.length > 0) {
       await this.checkUnlocked()
