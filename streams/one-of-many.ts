@@ -3,7 +3,7 @@
  * topic. Two owners at once must do no harm, so the work itself fences the older one.
  */
 import type { BackOff } from './back-off.ts'
-import { type Clock, type Log, LogError, PositionLostError } from './ports.ts'
+import { type Clock, type Log, LogError, mayBeginAgain } from './ports.ts'
 
 export interface OneOfMany {
   readonly group: string
@@ -75,9 +75,7 @@ async function again(
   action: () => Promise<void>,
 ): Promise<void> {
   const mayPass = (error: unknown): error is Error =>
-    error instanceof LogError
-      ? error.retriable || error instanceof PositionLostError
-      : error instanceof Error && isTakenOver(error)
+    error instanceof LogError ? mayBeginAgain(error) : error instanceof Error && isTakenOver(error)
   for (let failures = 0; !until.aborted; ) {
     const begun = clock.now()
     try {

@@ -245,6 +245,9 @@ export class PositionLostError extends LogError {
   }
 }
 
+/** Whether work that failed so may begin again from what is in the log: in an outage, or where a topic was made anew. */
+export const mayBeginAgain = (error: LogError): boolean => error.retriable || error instanceof PositionLostError
+
 /** Time and waiting, so that a simulation owns them. Never used to decide an output, only when to try again. */
 export interface Clock {
   /** Milliseconds since 1970. */

@@ -145,6 +145,7 @@ export class ClockSession {
 
   async restore(): Promise<void> {
     const { topics, reorgDepthMax } = this.options
+    this.ids = await topicIdsOf(this.log, topics) // before they are read: one made anew meanwhile is found next time
     this.rowsEnd = await readAll(this.reading, topics.slots, 0, ({ value }) => {
       if (value) this.slots.load(value)
     })
@@ -157,7 +158,6 @@ export class ClockSession {
       this.marketRequestsAt,
     ])
     this.cursor = cursorIn(committed?.metadata)
-    this.ids = await topicIdsOf(this.log, topics)
     const isAnew = anewSince(this.cursor?.ids, this.ids)
     // A table that is gone is read from the chain again; one of markets is decided again, from the requests.
     if (this.cursor && (isAnew('slots') || this.rowsEnd === 0)) this.cursor = { ...this.cursor, slotsReadAt: undefined }

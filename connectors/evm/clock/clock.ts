@@ -5,7 +5,7 @@
 
 import type { EpochTick } from '../../../schemas/types.ts'
 import { doubling } from '../../../streams/back-off.ts'
-import { type Clock, type Log, LogError, PositionLostError } from '../../../streams/ports.ts'
+import { type Clock, type Log, LogError, mayBeginAgain } from '../../../streams/ports.ts'
 import { agreedSlots, agreedStep } from '../agreed-readings.ts'
 import type { BlockHeader, StateAt } from '../contract/chain-reader.ts'
 import { marketOnChain } from '../contract/market-check.ts'
@@ -154,9 +154,7 @@ async function takeMarketRequests(session: ClockSession, { settings, rpc }: Cont
  * another node; trouble with the log, unlike that with a node, means reading it again: so does a topic that was made anew.
  */
 const isFinal = (error: unknown): boolean =>
-  error instanceof LogError
-    ? !(error.retriable || error instanceof PositionLostError)
-    : error instanceof EvmError && error.code === 'FENCED'
+  error instanceof LogError ? !mayBeginAgain(error) : error instanceof EvmError && error.code === 'FENCED'
 
 /** One step on the chain. False when there is nothing new. */
 async function advance(session: ClockSession, context: Context): Promise<boolean> {
