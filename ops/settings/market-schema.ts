@@ -91,7 +91,7 @@ export const marketSchema = z.strictObject({
     .describe('Gas of one such call, as reckoned from its slots.'),
   daysKept: whole(3, 1_000)
     .default(MARKET_DEFAULTS.daysKept)
-    .describe('Days of which the counts of the slots are kept. 10,000 slots take some 30 MB in 14 days.'),
+    .describe('Days of which the counts of the slots are kept: a row for each slot and day.'),
   dataSources: z
     .array(z.string().min(1).max(TEXT_BYTES_MAX.projectId).toLowerCase())
     .max(DATA_SOURCES_MAX)

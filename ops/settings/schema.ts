@@ -132,7 +132,7 @@ export const configSchema = z.strictObject({
       agreement: whole(1, 20)
         .default(RPC_DEFAULTS.agreement)
         .describe(
-          'Nodes that must say the same before blocks, releases of epochs, owners of slots and final receipts are believed; 1 believes each. At most as many as there are nodes.',
+          'Nodes that must say the same before blocks, releases of epochs with their windows and days, owners of slots, what a call would come to, and final receipts are believed; of nonces, gas and fees the middle of theirs counts. 1 believes each. At most as many as there are nodes.',
         ),
       timeoutMs: whole(100, 600_000)
         .default(RPC_DEFAULTS.timeoutMs)

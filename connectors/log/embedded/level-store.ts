@@ -21,7 +21,7 @@ const LEVEL_OPTIONS = {
   cacheSize: 32 * 1024 * 1024,
 } as const
 
-/** Tables are read whole up to this size when the log is opened, a third of a second's work; `log check` reads all of them. */
+/** Tables are read whole up to this size when the log is opened, the newest first; `log check` reads all of them. */
 const VERIFY_BYTES = 1024 * 1024 * 1024
 /** Faults that a refusal names. */
 const FAULTS_NAMED = 3
