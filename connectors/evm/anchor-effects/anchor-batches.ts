@@ -32,12 +32,17 @@ export function createBatchReader(log: Log, topic: BatchTopic): BatchReader {
       const found = kept.get(offset)
       if (found) return found
       const { batch } = await readFirst(log, topic, offset, signal)
-      kept.set(offset, batch)
-      for (const oldest of kept.keys()) if (kept.size > KEPT) kept.delete(oldest)
-      return batch
+      return keep(kept, offset, batch, KEPT)
     },
     whole: (offset, signal) => readBatch(log, topic, offset, signal),
   }
+}
+
+/** Of so many the ones that were put last stay. @returns the value */
+export function keep<T>(kept: Map<number, T>, offset: number, value: T, max: number): T {
+  kept.set(offset, value)
+  for (const oldest of kept.keys()) if (kept.size > max) kept.delete(oldest)
+  return value
 }
 
 /** The whole batch whose first record lies at the offset. */

@@ -3,7 +3,7 @@ import type { MarketKey, Payout } from '../../../schemas/types.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { readRecord } from '../../../streams/read-record.ts'
-import { BatchGone, notYet, recordAt, recordsBehind } from './anchor-batches.ts'
+import { BatchGone, keep, notYet, recordAt, recordsBehind } from './anchor-batches.ts'
 
 type PayoutTopic = KafkaTopic<MarketKey, Payout>
 
@@ -23,21 +23,13 @@ export function createPayoutReader(log: Log, topic: PayoutTopic): PayoutReader {
   const runs = new Map<number, readonly Payout[]>()
   return {
     async one(dataMarket, offset, signal) {
-      const found = payouts.get(offset) ?? (await readOne(log, topic, dataMarket, offset, signal))
-      keep(payouts, offset, found, KEPT)
-      return found
+      return payouts.get(offset) ?? keep(payouts, offset, await readOne(log, topic, dataMarket, offset, signal), KEPT)
     },
     async run(dataMarket, firstOffset, signal) {
-      const found = runs.get(firstOffset) ?? (await readRun(log, topic, dataMarket, firstOffset, signal))
-      keep(runs, firstOffset, found, RUNS_KEPT)
-      return found
+      const found = runs.get(firstOffset)
+      return found ?? keep(runs, firstOffset, await readRun(log, topic, dataMarket, firstOffset, signal), RUNS_KEPT)
     },
   }
-}
-
-function keep<T>(kept: Map<number, T>, offset: number, value: T, max: number): void {
-  kept.set(offset, value)
-  for (const oldest of kept.keys()) if (kept.size > max) kept.delete(oldest)
 }
 
 async function readOne(

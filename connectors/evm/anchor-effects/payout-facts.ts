@@ -15,8 +15,6 @@ export interface SlotFacts {
 }
 
 export interface PayoutFacts {
-  /** Day counter. */
-  readonly day: number
   readonly quota: number
   /** Of the payout's day; 0 until somebody closes it. */
   readonly eligibleNodes: number
@@ -54,7 +52,7 @@ export async function readFacts(ask: Ask, question: PayoutQuestion, block: numbe
   const isAvailable = async (slotId: number): Promise<boolean> =>
     (await readContract(ask, String(registry), 'isNodeAvailable', [slotId], block, nodesInterface))[0] === true
 
-  const [counter, quota] = await Promise.all([state('dayCounter'), state('dailySnapshotQuota')])
+  const quota = await state('dailySnapshotQuota')
   const eligibleNodes = numberIn(await market('eligibleNodesForDay', day))
   const remaining = numberIn(await market('slotsRemainingToBeRewardedCount', day))
   const slots = await inTurn(slotIds, async (slotId): Promise<SlotFacts> => {
@@ -68,7 +66,7 @@ export async function readFacts(ask: Ask, question: PayoutQuestion, block: numbe
   const isNeeded = purpose === 'CLOSING' && eligibleNodes === 0
   const atQuota = isNeeded ? (await question.run()).flatMap((one) => slotsAt(one, quota)) : []
   const eligible = await inTurn(atQuota, isAvailable)
-  return { day: counter, quota, eligibleNodes, remaining, slots, eligibleOfRun: eligible.filter(Boolean).length }
+  return { quota, eligibleNodes, remaining, slots, eligibleOfRun: eligible.filter(Boolean).length }
 }
 
 const slotsAt = ({ slotIds, submissions }: Payout, quota: number): readonly number[] =>

@@ -23,7 +23,7 @@ const payoutOf = (submissions: readonly number[], purpose: Payout['purpose'] = '
 const slot = (count = 0, isPaid = false, isAvailable = true): SlotFacts => ({ count, isPaid, isAvailable })
 
 const factsOf = (slots: readonly SlotFacts[], more: Partial<PayoutFacts> = {}): PayoutFacts => ({
-  ...{ day: 4, quota: QUOTA, eligibleNodes: 0, remaining: 0, eligibleOfRun: 0 },
+  ...{ quota: QUOTA, eligibleNodes: 0, remaining: 0, eligibleOfRun: 0 },
   slots,
   ...more,
 })
