@@ -177,10 +177,10 @@ export function readSettings(dataDir: string): DirectorySettings | undefined {
 }
 
 /**
- * Keeps the settings with the log. The node's address may change; partitions, chain and contract may not, since the log
- * was written for them.
+ * The node's address may change; partitions, chain and contract may not, since the log was written for them.
+ * @returns the settings that it was made with, if it was
+ * @throws CliError when they differ
  */
-/** @returns the settings that it was made with, if it was @throws CliError when they differ */
 function refuseOtherSettings(dataDir: string, settings: DirectorySettings): DirectorySettings | undefined {
   const before = readSettings(dataDir)
   const different = before ? differences(before, settings) : []
@@ -192,6 +192,7 @@ function refuseOtherSettings(dataDir: string, settings: DirectorySettings): Dire
   return before
 }
 
+/** Keeps the settings with the log. */
 function keepSettings(dataDir: string, settings: DirectorySettings): void {
   const { settings: path } = directoryPaths(dataDir)
   writeFileSync(`${path}.new`, `${JSON.stringify(settings, null, 2)}\n`)

@@ -51,8 +51,8 @@ export const BATCH_STATES = [
   'REORGED',
 ] as const satisfies readonly AnchorState[]
 
-/** A batch in this state will not be on the chain. */
-export const isLost = (state: AnchorState): boolean => state === 'LATE' || state === 'FAILED'
+/** A batch in this state, or one of an epoch of this outcome, will not be on the chain. */
+export const isLost = (state: AnchorState | EpochOutcome | null): boolean => state === 'LATE' || state === 'FAILED'
 
 /** A state that stays, unless the chain goes back behind it. */
 export const isEnd = (state: AnchorState): boolean => state === 'FINAL' || isLost(state)

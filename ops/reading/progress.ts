@@ -13,6 +13,7 @@ import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../base/lifecycle.ts'
 import { onlooking } from '../base/onlooking.ts'
 import { allListeners } from './all-listeners.ts'
+import { isLost } from './epoch-phases.ts'
 import { hasEnded, lostOf, outcomeOf, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
 import type { FollowedEpoch, Moment, ProgressListener } from './progress-listener.ts'
 import { type Recalled, recall } from './recall.ts'
@@ -210,7 +211,7 @@ function onAnchor(
   if (epoch.endedAt !== undefined || !hasEnded(epoch.progress)) return
   epoch.endedAt = when.at
   const outcome = outcomeOf(epoch.progress)
-  tell[outcome === 'LATE' || outcome === 'FAILED' ? 'missed' : 'anchored'](epoch, when)
+  tell[isLost(outcome) ? 'missed' : 'anchored'](epoch, when)
 }
 
 function epochOf(epochs: Map<string, FollowedEpoch>, dataMarket: string, epochId: number): FollowedEpoch {

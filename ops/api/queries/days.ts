@@ -49,9 +49,13 @@ export async function newestDays(reader: ViewReader, topics: Topics, rules: Prot
 }
 
 /** What a release alone tells of is a day that has just begun, or one of which the rows are gone. */
-async function isNewest(reader: ViewReader, { dataMarket, day }: DayKey): Promise<boolean> {
+const isNewest = async (reader: ViewReader, { dataMarket, day }: DayKey): Promise<boolean> =>
+  (await newestDay(reader, dataMarket)) === day
+
+/** That the log knows of. */
+export async function newestDay(reader: ViewReader, dataMarket: string): Promise<number | undefined> {
   const [newest] = await reader.range({ prefix: prefixOf(TABLE.days, dataMarket), newestFirst: true, limit: 1 })
-  return newest !== undefined && Number(partsOf(newest[0])[2]) === day
+  return newest && Number(partsOf(newest[0])[2])
 }
 
 const dayAt = (id: string, bytes: Buffer): { key: DayKey; row: DayRow } => {
@@ -60,19 +64,25 @@ const dayAt = (id: string, bytes: Buffer): { key: DayKey; row: DayRow } => {
 }
 
 export async function dayOf(reader: ViewReader, topics: Topics, key: DayKey): Promise<DayStatus | undefined> {
-  const row = reader.getJson<DayRow>(keyOf(TABLE.days, ...dayParts(key)))
+  const row = rowOf(reader, key)
   return row && statusOf(reader, topics, key, row)
 }
 
+const rowOf = (reader: ViewReader, key: DayKey): DayRow | undefined =>
+  reader.getJson<DayRow>(keyOf(TABLE.days, ...dayParts(key)))
+
 async function statusOf(reader: ViewReader, topics: Topics, key: DayKey, row: DayRow): Promise<DayStatus> {
-  const facts: DayFacts = {
+  return dayStatus(key, await factsOf(reader, topics, key, row))
+}
+
+async function factsOf(reader: ViewReader, topics: Topics, key: DayKey, row: DayRow): Promise<DayFacts> {
+  return {
     row: row.day ?? undefined,
     began: row.began ?? undefined,
     changedAt: row.changedAt,
     told: await newestTold(reader, topics, key),
     closing: await closingOf(reader, topics, key),
   }
-  return dayStatus(key, facts)
 }
 
 /** The run that closes a day, in the order of its slots. */
@@ -122,7 +132,7 @@ export async function dayDetail(reader: ViewReader, topics: Topics, key: DayKey)
 const CHUNK = 2_000
 
 /** Every slot of a day, ascending. */
-async function* slotsOf(reader: ViewReader, topics: Topics, key: DayKey) {
+export async function* slotsOf(reader: ViewReader, topics: Topics, key: DayKey) {
   const prefix = prefixOf(TABLE.slotDays, ...dayParts(key))
   let after: string | undefined
   for (;;) {
@@ -137,7 +147,7 @@ async function* slotsOf(reader: ViewReader, topics: Topics, key: DayKey) {
 /** From its first release to that of the next day, as far as both are known. */
 async function lengthBefore(reader: ViewReader, { dataMarket, day }: DayKey): Promise<number | null> {
   const firstOf = (of: number): number | undefined => {
-    const row = reader.getJson<DayRow>(keyOf(TABLE.days, ...dayParts({ dataMarket, day: of })))
+    const row = rowOf(reader, { dataMarket, day: of })
     return row?.day?.epochs[0]?.first ?? row?.began?.epochId
   }
   const [first, before] = [firstOf(day), firstOf(day - 1)]
@@ -156,13 +166,19 @@ export async function slotsOfDay(
   key: DayKey,
   query: SlotsQuery,
 ): Promise<Page<SlotDayItem> | undefined> {
-  const status = await dayOf(reader, topics, key)
-  if (!status) return undefined
-  const closing = await closingOf(reader, topics, key)
+  const day = rowOf(reader, key)
+  if (!day) return undefined
+  const facts = await factsOf(reader, topics, key, day)
+  const status = dayStatus(key, facts)
   const { eligible } = query
   const list = { prefix: prefixOf(TABLE.slotDays, ...dayParts(key)), page: query, filtered: eligible !== undefined }
   return pageOf(reader, list, (id, row) => {
-    const item = slotDayStatus(status, Number(partsOf(id)[3]), topics.slotDays.value.decode(bytesOf(row)), closing)
+    const item = slotDayStatus(
+      status,
+      Number(partsOf(id)[3]),
+      topics.slotDays.value.decode(bytesOf(row)),
+      facts.closing,
+    )
     return eligible === undefined || item.eligible === (eligible === 'true') ? item : undefined
   })
 }
@@ -183,8 +199,8 @@ export async function daysOfSlot(
     return row && { ...found, slot: topics.slotDays.value.decode(bytesOf(row)) }
   })
   const statuses = items.map(async ({ key, row, slot }): Promise<SlotDayStatus> => {
-    const status = await statusOf(reader, topics, key, row)
-    return slotDayStatus(status, slotId, slot, await closingOf(reader, topics, key))
+    const facts = await factsOf(reader, topics, key, row)
+    return slotDayStatus(dayStatus(key, facts), slotId, slot, facts.closing)
   })
   return { items: await Promise.all(statuses), next }
 }

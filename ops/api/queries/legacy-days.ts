@@ -7,6 +7,7 @@ import type { Asked } from '../asked.ts'
 import { type DayRow, dayParts, slotDayParts, type TallyRow } from '../view/day-rows.ts'
 import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
 import { bytesOf, fromJson, TABLE } from '../view/rows.ts'
+import { newestDay, slotsOf } from './days.ts'
 
 const CHUNK_ROWS = 1_000
 /** Rows of a slot that are looked through for one day; at two votes an epoch, days of 50,000 epochs. */
@@ -17,12 +18,7 @@ const DISCARDED_PAGE = 50
 
 /** The newest day that the log knows; of the contract when it knows none. Undefined: nobody can say. */
 export const currentDay = async (asked: Asked, dataMarket: string): Promise<number | undefined> =>
-  (await newestDay(asked, dataMarket)) ?? (await orUndefined(asked.contract?.dayCounter(dataMarket)))
-
-async function newestDay({ reader }: Asked, dataMarket: string): Promise<number | undefined> {
-  const [newest] = await reader.range({ prefix: prefixOf(TABLE.days, dataMarket), newestFirst: true, limit: 1 })
-  return newest && Number(partsOf(newest[0])[2])
-}
+  (await newestDay(asked.reader, dataMarket)) ?? (await orUndefined(asked.contract?.dayCounter(dataMarket)))
 
 const orUndefined = <T>(asked: Promise<T> | undefined): Promise<T | undefined> =>
   asked?.catch(() => undefined) ?? Promise.resolve(undefined)
@@ -58,7 +54,7 @@ export async function submissionsByDay(asked: Asked, dataMarket: string, slotId:
 
 /** Those that are not counted here, and have not just begun. */
 async function daysMissing(asked: Asked, dataMarket: string, days: readonly number[]): Promise<readonly number[]> {
-  const newest = await newestDay(asked, dataMarket)
+  const newest = await newestDay(asked.reader, dataMarket)
   return days.filter((day) => day !== newest && !dayIn(asked, { dataMarket, day }))
 }
 
@@ -77,21 +73,10 @@ export async function eligibleNodes(asked: Asked, dataMarket: string, days: read
   return found
 }
 
-async function eligibleSlots(asked: Asked, key: DayKey, quota: number): Promise<string[]> {
+async function eligibleSlots({ reader, topics }: Asked, key: DayKey, quota: number): Promise<string[]> {
   const slots: string[] = []
-  for await (const { slotId, counted } of slotsOf(asked, key)) if (counted >= quota) slots.push(`${slotId}`)
+  for await (const { slotId, counted } of slotsOf(reader, topics, key)) if (counted >= quota) slots.push(`${slotId}`)
   return slots
-}
-
-async function* slotsOf({ reader, topics }: Asked, key: DayKey) {
-  const prefix = prefixOf(TABLE.slotDays, ...dayParts(key))
-  for (let after: string | undefined; ; ) {
-    const rows = await reader.range({ prefix, after, limit: CHUNK_ROWS })
-    for (const [id, row] of rows)
-      yield { slotId: Number(partsOf(id)[3]), ...topics.slotDays.value.decode(bytesOf(row)) }
-    if (rows.length < CHUNK_ROWS) return
-    after = rows.at(-1)![0]
-  }
 }
 
 const isIn = (ranges: readonly EpochRange[], epochId: number): boolean =>
@@ -107,7 +92,7 @@ export async function countsAfter(asked: Asked, { dataMarket, epochId }: EpochKe
   if (!row || !isIn(row.epochs, epochId)) return []
   const later = await laterTallies(asked, { dataMarket, epochId }, row)
   if (!later) return undefined
-  for await (const { slotId, counted, lastEpoch } of slotsOf(asked, { dataMarket, day }))
+  for await (const { slotId, counted, lastEpoch } of slotsOf(asked.reader, asked.topics, { dataMarket, day }))
     counts.set(slotId, { counted, lastEpoch })
   for await (const { talliedEpoch, counted } of later)
     for (const slotId of counted) {

@@ -6,7 +6,7 @@ import type { EpochKey } from '../../../schemas/types.ts'
 import { HELD_MS } from '../../../streams/held-back.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
-import type { EpochPhase } from '../../reading/epoch-phases.ts'
+import { type EpochPhase, isLost } from '../../reading/epoch-phases.ts'
 import { type EpochProgress, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
 import { isServed } from '../../reading/known-markets.ts'
 import type { Asked } from '../asked.ts'
@@ -87,8 +87,7 @@ function stuckOf(reader: ViewReader, topics: Topics, key: EpochKey): Gap | undef
   const row = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   if (!row) return undefined
   const [phase, outcome] = [phaseOf(row), outcomeOf(row)]
-  const isLost = outcome === 'LATE' || outcome === 'FAILED'
-  const overtaken = isLost ? '' : overtakenBy(phase, key.epochId, headsOf(reader, key.dataMarket))
+  const overtaken = isLost(outcome) ? '' : overtakenBy(phase, key.epochId, headsOf(reader, key.dataMarket))
   if (overtaken === undefined) return undefined
   return { ...key, lastEpochId: key.epochId, phase, outcome, detail: overtaken || errorsOf(reader, topics, key, row) }
 }

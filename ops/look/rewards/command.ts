@@ -64,14 +64,14 @@ async function withSource(open: OpenLog, given: TargetOptions, use: (way: Way) =
 }
 
 async function show(source: DaySource, { day, slot, dataMarket, json }: Fields): Promise<void> {
-  const days = (await source.days(dataMarket)).filter((one) => (day ?? one.day) === one.day)
+  const isMeant = (one: { readonly day: number }): boolean => (day ?? one.day) === one.day
   if (slot === undefined) {
+    const days = (await source.days(dataMarket)).filter(isMeant)
     answer(json, days, () => renderDays(days))
     if (days.length === 0) process.exitCode = EXIT.failed
     return
   }
-  const ofSlot = await Promise.all(days.map((one) => source.slotsOf(one)))
-  const found = ofSlot.flat().filter(({ slotId }) => slotId === slot)
+  const found = (await source.daysOfSlot(slot, dataMarket)).filter(isMeant)
   answer(json, found, () => renderSlot(slot, found))
   if (found.length === 0) process.exitCode = EXIT.failed
 }

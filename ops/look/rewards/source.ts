@@ -1,6 +1,7 @@
 /** Where the command finds days: the process that runs on a directory, by its query API, or the log. */
 import type { DayKey } from '../../../schemas/types.ts'
 import type { Page } from '../../api/schema.ts'
+import { CliError, EXIT } from '../../base/cli-error.ts'
 import { askRunning } from '../../ground/running-process.ts'
 import type { DayStatus, SlotDayStatus } from '../../reading/day.ts'
 import type { DayLedger } from '../../reading/day-ledger.ts'
@@ -9,14 +10,21 @@ export interface DaySource {
   /** Of every market, or one, newest first. */
   days(market: string | undefined): Promise<readonly DayStatus[]>
   slotsOf(key: DayKey): Promise<readonly SlotDayStatus[]>
+  /** The days of a slot, as `days` has them. */
+  daysOfSlot(slotId: number, market: string | undefined): Promise<readonly SlotDayStatus[]>
 }
 
 const PAGE = '500'
 
 export const ledgerSource = ({ days, slotsOf }: DayLedger): DaySource => ({
-  days: async (market) => days.filter(({ dataMarket }) => (market ?? dataMarket) === dataMarket),
+  days: async (market) => daysIn(days, market),
   slotsOf: async (key) => slotsOf(key),
+  daysOfSlot: async (slotId, market) =>
+    daysIn(days, market).flatMap((day) => slotsOf(day).filter((slot) => slot.slotId === slotId)),
 })
+
+const daysIn = (days: readonly DayStatus[], market: string | undefined): readonly DayStatus[] =>
+  days.filter(({ dataMarket }) => (market ?? dataMarket) === dataMarket)
 
 /** Undefined when no process runs there. */
 export async function runningSource(dataDir: string): Promise<DaySource | undefined> {
@@ -26,8 +34,10 @@ export async function runningSource(dataDir: string): Promise<DaySource | undefi
     do {
       const asked = { market, limit: PAGE, cursor }
       const page: Page<T> | undefined = await askRunning<Page<T>>(dataDir, path, asked, { items: [], next: null })
-      items.push(...(page?.items ?? []))
-      cursor = page?.next ?? undefined
+      if (page === undefined)
+        throw new CliError(`the process on ${dataDir} has ended`, 'Ask again: the log answers then.', EXIT.unavailable)
+      items.push(...page.items)
+      cursor = page.next ?? undefined
     } while (cursor !== undefined)
     return items
   }
@@ -36,5 +46,6 @@ export async function runningSource(dataDir: string): Promise<DaySource | undefi
   return {
     days: (market) => list('/v1/days', market),
     slotsOf: ({ dataMarket, day }) => list(`/v1/days/${day}/slots`, dataMarket),
+    daysOfSlot: (slotId, market) => list(`/v1/slots/${slotId}/days`, market),
   }
 }

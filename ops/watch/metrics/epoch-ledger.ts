@@ -1,5 +1,11 @@
 /** Where every unfinished epoch stands and since when, as far as is said of them in whatever order. */
-import { type EpochOutcome, type EpochPhase, PHASES_UNDER_WAY, type PhaseUnderWay } from '../../reading/epoch-phases.ts'
+import {
+  type EpochOutcome,
+  type EpochPhase,
+  isLost,
+  PHASES_UNDER_WAY,
+  type PhaseUnderWay,
+} from '../../reading/epoch-phases.ts'
 import { hasEnded, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
 import { EPOCHS_KEPT } from '../../reading/progress.ts'
 import type { FollowedEpoch, Moment } from '../../reading/progress-listener.ts'
@@ -58,7 +64,7 @@ export class EpochLedger {
     const entry = this.entries.get(epoch) ?? this.takenBack(epoch, when)
     if (!entry) return
     const outcome = outcomeOf(epoch.progress)
-    if (outcome === 'LATE' || outcome === 'FAILED') this.tell(entry, outcome, when)
+    if (isLost(outcome)) this.tell(entry, outcome, when)
     if (hasEnded(epoch.progress)) this.end(entry, outcome, when)
     else this.move(entry, phaseOf(epoch.progress), when)
   }
@@ -96,8 +102,8 @@ export class EpochLedger {
     if (entry.isTold) return
     this.leave(entry, when)
     entry.isTold = true
-    const isLost = outcome === 'LATE' || outcome === 'FAILED'
-    if (!when.past) this.events.ended(entry.epoch, outcome, isLost ? undefined : (when.at - entry.releasedAt) / 1000)
+    if (!when.past)
+      this.events.ended(entry.epoch, outcome, isLost(outcome) ? undefined : (when.at - entry.releasedAt) / 1000)
   }
 
   /** Back as well: a reorganisation takes what it takes. */
