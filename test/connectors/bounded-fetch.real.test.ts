@@ -53,12 +53,15 @@ test.each([
 test('bound: the signal of the caller ends a body that trickles, also when garbage is collected', async () => {
   const server = await serverThat(trickle)
   const stop = new AbortController()
-  const asked = boundedFetch(server.url, {}, { timeoutMs: 60_000, bytesMax: 1_000_000, signal: stop.signal })
+  let pieces = 0
+  const take = (): void => void pieces++
+  const asked = boundedFetch(server.url, {}, { timeoutMs: 60_000, bytesMax: 1_000_000, signal: stop.signal, take })
   const failed = expect(asked).rejects.toThrow('enough')
-  for (let i = 0; i < 5; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  const afterGarbage = (): number => {
     collectGarbage()
+    return pieces
   }
+  await expect.poll(afterGarbage, { timeout: 5_000 }).toBeGreaterThan(3)
   stop.abort(new Error('enough'))
   await failed
   await expect.poll(() => server.connections, { timeout: 5_000 }).toBe(0)

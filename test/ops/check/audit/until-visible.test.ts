@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { EXIT } from '../../../../ops/base/cli-error.ts'
 import { untilVisible } from '../../../../ops/check/audit/until-visible.ts'
 import type { Log, PartitionBounds } from '../../../../streams/ports.ts'
@@ -19,7 +19,10 @@ const logOf = (asksUntilStable: number): Log => {
 }
 
 test('behavior: a transaction that ends is waited for', async () => {
-  await untilVisible(logOf(20), partitions, 0)
+  const log = logOf(20)
+  const bounds = vi.spyOn(log, 'bounds')
+  await untilVisible(log, partitions, 0)
+  expect(bounds).toHaveBeenCalledTimes(21)
 })
 
 test('error: one that stays open is nobody’s fault here: it is named, with what to do', async () => {
