@@ -5,8 +5,9 @@ const withKafka = ['test/**/*kafka*.real.test.ts', 'test/**/kafka/**/*.real.test
 const slow = { testTimeout: 300_000, hookTimeout: 120_000 }
 
 /**
- * `unit` does no I/O beyond a temporary directory and no sockets, and runs on two cores; then `real`, which starts real parts
- * (anvil, libp2p, child processes), and `kafka`, which has a broker: each one file at a time, since their parts fill a core.
+ * `unit` does no I/O beyond a temporary directory and no sockets; then `real`, which starts real parts (anvil, libp2p, child
+ * processes) and waits for them half of its time. Both run two files at a time. Then `kafka`, which has a broker: one file at a
+ * time, for the broker, the registry and the processes of one fill both cores.
  */
 export default defineConfig({
   test: {
@@ -30,7 +31,7 @@ export default defineConfig({
           globalSetup: ['./test/global-setup.ts'],
           include: ['test/**/*.real.test.ts'],
           exclude: withKafka,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
