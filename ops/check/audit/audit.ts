@@ -17,7 +17,7 @@ import type { ChainReader } from './chain.ts'
 import { ChainView, nameOf } from './chain-view.ts'
 import { compareReleases } from './compare-releases.ts'
 import { TickComparison } from './compare-ticks.ts'
-import { PartitionCursor, type ReadMarker, tickId } from './cursor.ts'
+import { PartitionCursor, type ReadMarker, type ReadSubmission, tickId } from './cursor.ts'
 import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
 import { admitAll, auditEpoch } from './epoch-audit.ts'
 import type { EpochSources } from './epoch-sources.ts'
@@ -149,28 +149,27 @@ class Audit {
 
   /** From marker to marker: what lies before a marker in any partition is judged by the state before it. */
   async replay(): Promise<void> {
+    const judge = (read: ReadSubmission): void => {
+      this.acknowledged++
+      for (const outcome of this.judge.judge(read)) this.take(outcome, () => read.offset)
+    }
     for (;;) {
       const stops: (ReadMarker | undefined)[] = []
-      for (const cursor of this.cursors)
-        stops.push(
-          await cursor.untilMarker((read) => {
-            this.acknowledged++
-            for (const outcome of this.judge.judge(read)) this.take(outcome, () => read.offset)
-          }),
-        )
+      for (const cursor of this.cursors) stops.push(await cursor.untilMarker(judge))
+      if (stops.every((stop) => stop === undefined)) break
+      for (const [at, stop] of stops.entries()) stops[at] = stop ?? (await this.cursors[at]!.readOn(judge))
       const next = this.nextMarker(stops)
-      if (!next) break
       await this.applyMarker(next, stops)
     }
     this.finish()
   }
 
   /** Every partition has the same markers in the same order; the earliest is applied first, and who lacks it is reported. */
-  private nextMarker(stops: readonly (ReadMarker | undefined)[]): EpochTick | undefined {
+  private nextMarker(stops: readonly (ReadMarker | undefined)[]): EpochTick {
     const ticks = stops.flatMap((stop) => (stop ? [stop.marker.tick] : []))
     const times = new Map<string, number>()
     for (const tick of ticks) times.set(tickId(tick), (times.get(tickId(tick)) ?? 0) + 1)
-    return ticks.sort((a, b) => times.get(tickId(b))! - times.get(tickId(a))! || (isBefore(a, b) ? -1 : 1))[0]
+    return ticks.sort((a, b) => times.get(tickId(b))! - times.get(tickId(a))! || (isBefore(a, b) ? -1 : 1))[0]!
   }
 
   private async applyMarker(tick: EpochTick, stops: readonly (ReadMarker | undefined)[]): Promise<void> {

@@ -6,6 +6,7 @@ import type { ProtocolRules } from '../../../topology/rules.ts'
 import { isMarker, type SubmissionEvent, type Topics } from '../../../topology/topics.ts'
 import { scan } from '../../reading/scan.ts'
 import { MarkerOrigin } from './marker-origin.ts'
+import { untilVisible } from './until-visible.ts'
 
 export interface ReadSubmission {
   readonly partition: number
@@ -32,19 +33,25 @@ type Read = ReadRecord<SubmissionKey, SubmissionEvent>
 
 export class PartitionCursor {
   readonly partition: number
-  private readonly pieces: AsyncGenerator<Iterable<Read>>
+  private readonly ports: CursorPorts
+  private readonly topic: string
+  private pieces: AsyncGenerator<Iterable<Read>>
   private piece: Iterator<Read> = [][Symbol.iterator]()
   private stopped: ReadMarker | undefined
   private readonly origin: MarkerOrigin
-  private readonly topic: string
-  private readonly onUnreadable: OnUnreadable
+  /** Before this offset everything has been read, once the cursor is at its end. */
+  private end: number
+  /** The cursor ends behind the marker at which it stands. */
+  private isLast = false
 
-  constructor({ log, topics, rules, onUnreadable }: CursorPorts, partition: number, end: number) {
+  constructor(ports: CursorPorts, partition: number, end: number) {
+    const { name } = ports.topics.submissions
     this.partition = partition
-    this.origin = new MarkerOrigin(topics.submissions.name, partition, rules)
-    this.topic = topics.submissions.name
-    this.onUnreadable = onUnreadable
-    this.pieces = piecesOf(log, topics, partition, end, onUnreadable)
+    this.ports = ports
+    this.topic = name
+    this.end = end
+    this.origin = new MarkerOrigin(name, partition, ports.rules)
+    this.pieces = piecesOf(ports, partition, 0, end)
   }
 
   /** Hands over every submission before the next marker and gives that marker, again until it is taken; undefined at the end. */
@@ -60,18 +67,44 @@ export class PartitionCursor {
     return this.stopped
   }
 
+  /**
+   * At its end: goes on to the next marker that came meanwhile, and ends behind that one. The ends of several partitions are
+   * no single moment: a transaction that wrote to all of them becomes readable in one after the other.
+   * @throws CliError when a transaction stays open in the partition
+   */
+  async readOn(take: (read: ReadSubmission) => void): Promise<ReadMarker | undefined> {
+    const { log } = this.ports
+    const { topic, partition } = this
+    await untilVisible(log, [{ topic, partition }])
+    const [bounds] = await log.bounds([{ topic, partition }])
+    if (bounds!.stable <= this.end) return undefined
+    this.pieces = piecesOf(this.ports, partition, this.end, bounds!.stable)
+    this.end = bounds!.stable
+    const marker = await this.untilMarker(take)
+    this.isLast = marker !== undefined
+    return marker
+  }
+
   private meet(record: LogRecord, marker: EpochMarker): void {
     const fault = this.origin.fault(record)
     if (fault === undefined) this.stopped = { offset: record.offset, marker }
     else {
       const { topic, partition } = this
-      this.onUnreadable({ topic, partition, offset: record.offset, reason: 'undecodable', why: fault })
+      this.ports.onUnreadable({ topic, partition, offset: record.offset, reason: 'undecodable', why: fault })
     }
   }
 
   /** The marker at which the cursor stands was applied: go on behind it. */
   takeMarker(): void {
+    if (this.isLast) this.endBehind(this.stopped!)
     this.stopped = undefined
+  }
+
+  private endBehind({ offset }: ReadMarker): void {
+    this.isLast = false
+    this.end = offset + 1
+    this.piece = [][Symbol.iterator]()
+    this.pieces = nothing()
   }
 
   private async nextRecord(): Promise<Read | undefined> {
@@ -86,15 +119,17 @@ export class PartitionCursor {
 }
 
 async function* piecesOf(
-  log: Log,
-  { submissions }: Topics,
+  { log, topics: { submissions }, onUnreadable }: CursorPorts,
   partition: number,
+  from: number,
   to: number,
-  onUnreadable: OnUnreadable,
 ): AsyncGenerator<Iterable<Read>> {
-  for await (const records of scan(log, { topic: submissions.name, partition }, { to, tell: onUnreadable }))
+  const range = { from, to, tell: onUnreadable }
+  for await (const records of scan(log, { topic: submissions.name, partition }, range))
     yield readRecords(submissions, partition, records, onUnreadable)
 }
+
+async function* nothing(): AsyncGenerator<never> {}
 
 /** Same text for the same tick. */
 export const tickId = ({ kind, dataMarket, epochId, blockNumber, blockHash }: EpochTick): string =>
