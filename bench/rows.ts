@@ -35,9 +35,12 @@ export function percentile(all: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]!
 }
 
+/** Three digits say as much as a run does. */
+export const rounded = (value: number): number => (value < 1_000 ? Number(value.toPrecision(3)) : Math.round(value))
+
 export const row = (name: string, value: number, unit: string, conditions: string): BenchRow => ({
   name,
-  value: value < 1_000 ? Number(value.toPrecision(3)) : Math.round(value),
+  value: rounded(value),
   unit,
   conditions,
 })

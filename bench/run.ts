@@ -1,58 +1,85 @@
 /**
- * `npm run bench`: every benchmark as one table, a row per figure, with the machine it ran on. Names choose some of them,
- * e.g. `npm run bench -- stages close`; `--json` prints the rows as JSON.
+ * `npm run bench`: every benchmark five times, in turn, each run in a process of its own; then a table of medians with their
+ * spread, and the machine. Names choose some, e.g. `npm run bench -- stages close`.
+ *
+ * - `--runs N`: so many runs; figures of fewer than five are not worth keeping.
+ * - `--save FILE`: keeps the figures, and those of benchmarks that did not run as they are in the file.
+ * - `--against FILE`: exits with 1 when a figure is worse than the kept one by more than the wider of both spreads.
+ * - `--json`: the figures as JSON.
  */
-import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
-import { benchClose } from './close.ts'
-import { benchFlow } from './flow.ts'
-import { benchIntake } from './intake.ts'
-import { benchKafkaCodec } from './kafka-codec.ts'
-import { benchLog } from './log.ts'
-import { benchMemory } from './memory.ts'
-import { benchMetrics } from './metrics.ts'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, promisify } from 'node:util'
+import { type Figure, figuresOf, tableOf } from './figures.ts'
+import { compare, keep, keptIn, machine } from './kept-figures.ts'
 import type { BenchRow } from './rows.ts'
-import { benchStages } from './stages.ts'
-import { benchStreams } from './streams.ts'
 
-const BENCHES = {
-  stages: benchStages,
-  streams: benchStreams,
-  log: benchLog,
-  codec: benchKafkaCodec,
-  intake: benchIntake,
-  close: benchClose,
-  flow: benchFlow,
-  metrics: benchMetrics,
-  memory: benchMemory,
-} as const satisfies Record<string, () => Promise<BenchRow[]>>
+/** Loaded in the process that runs the benchmark, and in no other. */
+const BENCHES: Record<string, () => Promise<BenchRow[]>> = {
+  stages: async () => (await import('./stages.ts')).benchStages(),
+  streams: async () => (await import('./streams.ts')).benchStreams(),
+  log: async () => (await import('./log.ts')).benchLog(),
+  codec: async () => (await import('./kafka-codec.ts')).benchKafkaCodec(),
+  intake: async () => (await import('./intake.ts')).benchIntake(),
+  close: async () => (await import('./close.ts')).benchClose(),
+  flow: async () => (await import('./flow.ts')).benchFlow(),
+  metrics: async () => (await import('./metrics.ts')).benchMetrics(),
+  memory: async () => (await import('./memory.ts')).benchMemory(),
+}
+const RUN_MS_MAX = 30 * 60_000
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 
-const asked = process.argv.slice(2).filter((word) => word !== '--json')
-const json = process.argv.includes('--json')
+const { values: options, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '5' },
+    save: { type: 'string' },
+    against: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    /** What a run in a process of its own is started with. */
+    once: { type: 'boolean', default: false },
+  },
+})
 const unknown = asked.filter((name) => !(name in BENCHES))
 if (unknown.length > 0) {
   console.error(`no such benchmark: ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`)
   process.exit(2)
 }
+const runs = Number(options.runs)
+if (!Number.isInteger(runs) || runs < 1) {
+  console.error(`--runs ${options.runs}: a number of 1 or more is needed`)
+  process.exit(2)
+}
 
-/** The load of others is part of every figure: on a busy machine the times are longer than the work. */
-const machine = (): string =>
-  [
-    `${new Date().toISOString().slice(0, 16)}Z`,
-    `node ${process.versions.node}`,
-    `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown CPU'}`,
-    `${Math.round(totalmem() / 2 ** 30)} GiB`,
-    `load before ${loadavg()[0]!.toFixed(1)}`,
-  ].join(', ')
+if (options.once) console.log(JSON.stringify(await BENCHES[asked[0]!]!()))
+else await runAll()
 
-for (const [name, bench] of Object.entries(BENCHES)) {
-  if (asked.length > 0 && !asked.includes(name)) continue
+async function runAll(): Promise<void> {
+  const names = Object.keys(BENCHES).filter((name) => asked.length === 0 || asked.includes(name))
   const conditions = machine()
-  const rows = await bench()
-  if (json) console.log(JSON.stringify({ bench: name, machine: conditions, rows }))
-  else {
-    console.log(`\n## ${name} (${conditions})\n`)
-    console.log('| what | figure | unit | conditions |\n|---|---:|---|---|')
-    for (const { name: what, value, unit, conditions: how } of rows)
-      console.log(`| ${what} | ${value.toLocaleString('en')} | ${unit} | ${how} |`)
-  }
+  const kept = options.against === undefined ? [] : keptIn(options.against)
+  const rows = new Map(names.map((name): [string, BenchRow[][]] => [name, []]))
+  for (let run = 1; run <= runs; run++)
+    for (const name of names) {
+      if (!options.json) console.error(`run ${run} of ${runs}: ${name}`)
+      rows.get(name)!.push(await runOnce(name))
+    }
+  const figures = names.flatMap((name) => figuresOf(name, rows.get(name)!))
+  if (options.json) console.log(JSON.stringify({ machine: conditions, figures }))
+  else for (const name of names) print(name, conditions, figures)
+  if (options.save) keep(options.save, conditions, figures)
+  process.exitCode = compare(figures, kept)
+}
+
+async function runOnce(name: string): Promise<BenchRow[]> {
+  const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+  const words = ['--import', file('../ops/bin/shim.mjs'), '--import', 'tsx', file('./run.ts'), '--once', name]
+  const bounds = { maxBuffer: OUTPUT_BYTES_MAX, timeout: RUN_MS_MAX }
+  const { stdout } = await promisify(execFile)(process.execPath, words, bounds)
+  return JSON.parse(stdout.trim().split('\n').at(-1)!) as BenchRow[]
+}
+
+function print(name: string, conditions: string, figures: readonly Figure[]): void {
+  console.log(`\n## ${name} (${conditions}; ${runs} runs)\n`)
+  console.log(tableOf(figures.filter(({ bench }) => bench === name)))
 }

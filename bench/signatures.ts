@@ -39,7 +39,7 @@ export async function benchSignatures(): Promise<BenchRow[]> {
     ethers.verifyTypedData(typed, types, { slotId, deadline, snapshotCid, epochId, projectId }, `0x${signature}`),
   )
   rows.push(row('signature recovery, ethers.verifyTypedData', ether, 'µs CPU', conditions))
-  rows.push(row('ethers / ours', ether / rows[1]!.value, 'ratio', `ours: ${recoveries[0]!.backend}`))
+  rows.push(row('ethers / ours', ether / rows[1]!.value, 'times ours', `ours: ${recoveries[0]!.backend}`))
   return rows
 }
 

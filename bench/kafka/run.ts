@@ -1,21 +1,28 @@
 /**
- * `npm run bench:kafka`: what the engine costs on a real broker, beside Kafka Streams at the same work in the same run.
+ * `npm run bench:kafka`: what the engine costs on a real broker, beside Kafka Streams at the same work. Each run measures one
+ * side and then the other, the next run the other way round, each in a process of its own; then the sequencer itself:
+ * submissions from a socket to their verdicts, and from the close of an epoch to its last batch. Five runs, as medians with
+ * their spread; the ratio to Kafka Streams is taken run by run.
+ *
  * Rates are per second of wall time and per CPU-second (user and system) of the client process; the broker's own are not
- * counted. Then the sequencer itself: submissions from a socket to their verdicts, and from the close of an epoch to its last
- * batch. `--records N`, `--no-java`, `--no-engine`, `--transactions 1`; `--broker host:port` for one that runs already.
+ * counted. `--runs N`, `--records N`, `--no-java`, `--no-engine`, `--no-sequencer`, `--transactions 1`;
+ * `--broker host:port` for one that runs already; `--save FILE` and `--against FILE` as `npm run bench` has them.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { startKafka } from '../../ops/world/brokers/start.ts'
+import { figuresOf, tableOf } from '../figures.ts'
+import { compare, keep, keptIn, machine } from '../kept-figures.ts'
+import { type BenchRow, row } from '../rows.ts'
 import { PROJECTS, SLOTS } from '../stage-data.ts'
 import type { ClientRun, ClientSettings, Measured } from './client.ts'
-import { type JavaRun, runJava } from './java.ts'
+import { runJava } from './java.ts'
 import { fillInput, PARTITIONS, VALUE_BYTES, type WorkKind } from './work.ts'
 
 const BURST_SECONDS = 5
@@ -24,60 +31,110 @@ const BROKER_JVM = ['-Xms512m', '-Xmx1g']
 
 const { values: options } = parseArgs({
   options: {
+    runs: { type: 'string', default: '5' },
     records: { type: 'string', default: '1500000' },
     java: { type: 'boolean', default: true },
     engine: { type: 'boolean', default: true },
+    sequencer: { type: 'boolean', default: true },
     transactions: { type: 'string', default: '2' },
     broker: { type: 'string' },
+    save: { type: 'string' },
+    against: { type: 'string' },
   },
   allowNegative: true,
 })
+const runs = Number(options.runs)
 const records = Number(options.records)
 const warmUp = Math.floor(records / 3)
 const unique = Date.now().toString(36)
 const input = `bench-in-${unique}`
+const CONDITIONS =
+  `one broker beside the client, ${VALUE_BYTES} B values, ${PARTITIONS} partitions, commits every 200 ms, ` +
+  `transactions version ${options.transactions}`
 
+const kept = options.against === undefined ? [] : keptIn(options.against)
+const conditions = machine()
+const measured: BenchRow[][] = []
 await withBroker(async (bootstrap) => {
   const settings: ClientSettings = { brokers: [bootstrap], transactionsVersion: options.transactions === '1' ? 1 : 2 }
-  conditions()
-  if (options.engine) await engine(settings, bootstrap)
-  await sequencer(settings)
-})
-
-async function engine(settings: ClientSettings, bootstrap: string): Promise<void> {
-  await fill(settings)
-  for (const tasks of [1, 4, 12]) printBursts(tasks, await client(settings, await burstsOf(settings, tasks)))
-  for (const kind of ['pass-through', 'stateful'] as const) await compare(kind, settings, bootstrap)
-  const restored = { run: 'restore', input, output: outputOf('stateful', 'ours'), appId: appOf('stateful') } as const
-  print('restore of the state', await client(settings, restored))
-}
-
-async function sequencer(settings: ClientSettings): Promise<void> {
-  const flow = await client(settings, { run: 'flow', prefix: `flow-${unique}-` })
-  print('socket → verdict, no worker threads', flow)
-  const closes = await client(settings, { run: 'closes', prefix: `closes-${unique}-` })
-  const cost = Math.round((closes.cpuSeconds / closes.records) * 1_000)
-  console.log(
-    `close → batch, ${closes.records} closes of ${PROJECTS} projects × ${SLOTS} slots: p50 ${closes.p50Ms!.toFixed()} ms, ` +
-      `p99 (the slowest) ${closes.p99Ms!.toFixed()} ms, ${cost} ms CPU each`,
-  )
-}
-
-async function compare(kind: WorkKind, settings: ClientSettings, bootstrap: string): Promise<void> {
-  const run = { input, output: outputOf(kind, 'ours'), appId: appOf(kind), records, warmUp }
-  const ours = await client(settings, { run: kind, ...run })
-  print(`${kind}, exactly once`, ours)
-  if (!options.java) return
-  for (const guarantee of ['exactly_once_v2', 'at_least_once'] as const) {
-    const java = await javaRun(kind, guarantee, bootstrap)
-    print(`  Kafka Streams, ${guarantee}`, java)
-    if (guarantee === 'exactly_once_v2')
-      console.log(`  ratio per CPU-second ${(perCpu(ours) / perCpu(java)).toFixed(2)}`)
+  if (options.engine) await fill(settings)
+  for (let run = 1; run <= runs; run++) {
+    console.error(`run ${run} of ${runs}`)
+    measured.push([
+      ...(options.engine ? await engine(settings, bootstrap, run) : []),
+      ...(options.sequencer ? await sequencer(settings, run) : []),
+    ])
   }
+})
+const figures = figuresOf('kafka', measured)
+console.log(`\n## kafka (${conditions}; ${runs} runs; ${records} records, the first ${warmUp} not measured)\n`)
+console.log(tableOf(figures))
+if (options.save) keep(options.save, conditions, figures)
+process.exitCode = compare(figures, kept)
+
+async function engine(settings: ClientSettings, bootstrap: string, run: number): Promise<BenchRow[]> {
+  const rows: BenchRow[] = []
+  for (const tasks of [1, 4, 12]) {
+    const bursts = await client(settings, await burstsOf(settings, tasks, run))
+    const name = `bursts back to back, ${tasks} tasks`
+    rows.push(
+      row(name, bursts.records / bursts.wallSeconds, 'bursts/s', CONDITIONS),
+      row(`${name}, CPU`, (bursts.cpuSeconds / bursts.records) * 1_000, 'ms CPU a burst', CONDITIONS),
+    )
+  }
+  for (const kind of ['pass-through', 'stateful'] as const)
+    rows.push(...(await sideBySide(kind, settings, bootstrap, run)))
+  const restored = await client(settings, {
+    run: 'restore',
+    input,
+    output: outputOf('stateful', 'ours', run),
+    appId: appOf('stateful', run),
+  })
+  return [...rows, row('restore of the state', perCpu(restored), 'records/CPU-s', `${CONDITIONS}; start included`)]
 }
 
-async function javaRun(kind: WorkKind, guarantee: JavaRun['guarantee'], bootstrap: string): Promise<Measured> {
-  const output = outputOf(kind, guarantee)
+async function sequencer(settings: ClientSettings, run: number): Promise<BenchRow[]> {
+  const flow = await client(settings, { run: 'flow', prefix: `flow-${run}-${unique}-` })
+  const closes = await client(settings, { run: 'closes', prefix: `closes-${run}-${unique}-` })
+  const closed = `${closes.records} closes of ${PROJECTS} projects × ${SLOTS} slots, ${CONDITIONS}`
+  return [
+    row('socket → verdict', flow.records / flow.wallSeconds, 'submissions/s', `no worker threads, ${CONDITIONS}`),
+    row('socket → verdict, CPU', (flow.cpuSeconds / flow.records) * 1e6, 'µs CPU a submission', CONDITIONS),
+    row('close → batch, p50', closes.p50Ms!, 'ms', closed),
+    row('close → batch, the slowest', closes.p99Ms!, 'ms', closed),
+    row('close → batch, CPU', (closes.cpuSeconds / closes.records) * 1_000, 'ms CPU', closed),
+  ]
+}
+
+/** Neither side always has the broker as the other left it. */
+async function sideBySide(
+  kind: WorkKind,
+  settings: ClientSettings,
+  bootstrap: string,
+  run: number,
+): Promise<BenchRow[]> {
+  const work = { input, output: outputOf(kind, 'ours', run), appId: appOf(kind, run), records, warmUp }
+  const ourRun = (): Promise<Measured> => client(settings, { run: kind, ...work })
+  const javaRun = (): Promise<Measured> => javaSide(kind, bootstrap, run)
+  if (!options.java) return ratesOf(`${kind}, exactly once`, await ourRun())
+  const javaFirst = run % 2 === 0 ? await javaRun() : undefined
+  const ours = await ourRun()
+  const java = javaFirst ?? (await javaRun())
+  return [
+    ...ratesOf(`${kind}, exactly once`, ours),
+    ...ratesOf(`${kind}, Kafka Streams, exactly_once_v2`, java),
+    row(`${kind}, per CPU-second`, perCpu(ours) / perCpu(java), 'times Kafka Streams', `run by run, ${CONDITIONS}`),
+  ]
+}
+
+const ratesOf = (name: string, one: Measured): BenchRow[] => [
+  row(name, one.records / one.wallSeconds, 'records/s', CONDITIONS),
+  row(`${name}, per CPU-second`, perCpu(one), 'records/CPU-s', CONDITIONS),
+]
+
+async function javaSide(kind: WorkKind, bootstrap: string, run: number): Promise<Measured> {
+  const guarantee = 'exactly_once_v2'
+  const output = outputOf(kind, guarantee, run)
   const log = await openKafkaLog({ brokers: [bootstrap], clientId: 'bench', clock: systemClock })
   await log.createTopics([{ name: output, partitions: PARTITIONS, cleanup: 'delete' }])
   await log.close()
@@ -90,8 +147,8 @@ async function fill(settings: ClientSettings): Promise<void> {
   await log.close()
 }
 
-async function burstsOf(settings: ClientSettings, tasks: number): Promise<ClientRun> {
-  const topic = `bench-bursts-${tasks}-${unique}`
+async function burstsOf(settings: ClientSettings, tasks: number, run: number): Promise<ClientRun> {
+  const topic = `bench-bursts-${tasks}-${run}-${unique}`
   const log = await openKafkaLog({ ...settings, clientId: 'bench', clock: systemClock })
   await log.createTopics([{ name: topic, partitions: tasks, cleanup: 'delete' }])
   await log.close()
@@ -117,35 +174,14 @@ async function withBroker(use: (bootstrap: string) => Promise<void>): Promise<vo
   }
 }
 
-function conditions(): void {
-  const [cpu, ...more] = cpus()
-  const load = loadavg().map((one) => one.toFixed(1))
-  console.log(`${cpu!.model}, ${more.length + 1} CPUs, load ${load.join(' ')}, Node ${process.version}`)
-  console.log(`one broker beside the client; ${records} records of ${VALUE_BYTES} B, the first ${warmUp} not measured`)
-  console.log(`${PARTITIONS} partitions, commits every 200 ms, transactions version ${options.transactions}`)
+function perCpu({ records: count, cpuSeconds }: Measured): number {
+  return count / cpuSeconds
 }
 
-function print(name: string, measured: Measured): void {
-  const wall = Math.round(measured.records / measured.wallSeconds)
-  const cost = ((measured.cpuSeconds / measured.records) * 1e6).toFixed(2)
-  console.log(`${name.padEnd(36)} ${wall} records/s, ${Math.round(perCpu(measured))} per CPU-second (${cost} µs each)`)
+function appOf(kind: WorkKind, run: number): string {
+  return `bench-${kind}-${run}-${unique}`
 }
 
-function printBursts(tasks: number, { records: bursts, wallSeconds, cpuSeconds, p50Ms, p99Ms }: Measured): void {
-  const rate = Math.round(bursts / wallSeconds)
-  const cost = ((cpuSeconds / bursts) * 1_000).toFixed(2)
-  const latency = `p50 ${p50Ms!.toFixed(1)} ms, p99 ${p99Ms!.toFixed(1)} ms`
-  console.log(`${`bursts back to back, ${tasks} tasks`.padEnd(36)} ${rate} bursts/s, ${cost} ms CPU each, ${latency}`)
-}
-
-function perCpu({ records, cpuSeconds }: Measured): number {
-  return records / cpuSeconds
-}
-
-function appOf(kind: WorkKind): string {
-  return `bench-${kind}-${unique}`
-}
-
-function outputOf(kind: WorkKind, by: string): string {
-  return `bench-out-${kind}-${by}-${unique}`
+function outputOf(kind: WorkKind, by: string, run: number): string {
+  return `bench-out-${kind}-${by}-${run}-${unique}`
 }

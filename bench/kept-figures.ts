@@ -1,0 +1,46 @@
+/** The figures that a file of the repository keeps (docs/benchmarks.json), to hold the next ones against. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
+import { type Figure, fallen, shown } from './figures.ts'
+
+interface KeptFigures {
+  /** By benchmark: when and on what it was measured. */
+  readonly machines: Readonly<Record<string, string>>
+  readonly figures: readonly Figure[]
+}
+
+/** @throws Error when there is no such file, or it is no JSON */
+export const keptIn = (file: string): readonly Figure[] => read(file).figures
+
+/** Replaces the figures of the benchmarks that were measured; those of others stay. */
+export function keep(file: string, machine: string, figures: readonly Figure[]): void {
+  const before = existsSync(file) ? read(file) : { machines: {}, figures: [] }
+  const measured = new Set(figures.map(({ bench }) => bench))
+  const machines = { ...before.machines, ...Object.fromEntries([...measured].map((bench) => [bench, machine])) }
+  const all = [...before.figures.filter(({ bench }) => !measured.has(bench)), ...figures]
+  writeFileSync(file, `${JSON.stringify({ machines, figures: all } satisfies KeptFigures, null, 2)}\n`)
+}
+
+/** Says which figures fell. @returns the exit code: 1 when one did */
+export function compare(figures: readonly Figure[], kept: readonly Figure[]): 0 | 1 {
+  const falls = fallen(figures, kept)
+  for (const { figure, kept: before } of falls)
+    console.error(
+      `${figure.bench}: "${figure.name}" fell from ${shown(before.median)} (${shown(before.least)} to ${shown(before.most)}) ` +
+        `to ${shown(figure.median)} (${shown(figure.least)} to ${shown(figure.most)}) ${figure.unit}`,
+    )
+  return falls.length > 0 ? 1 : 0
+}
+
+/** The load of others is part of every figure: on a busy machine the times are longer than the work. */
+export function machine(): string {
+  return [
+    `${new Date().toISOString().slice(0, 16)}Z`,
+    `node ${process.versions.node}`,
+    `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown CPU'}`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    `load before ${loadavg()[0]!.toFixed(1)}`,
+  ].join(', ')
+}
+
+const read = (file: string): KeptFigures => JSON.parse(readFileSync(file, 'utf8')) as KeptFigures
