@@ -17,7 +17,7 @@ import type {
   TopicPartition,
   TransactionalWriter,
 } from '../../../streams/ports.ts'
-import { type OnUnreadable, readRecords } from '../../../streams/read-record.ts'
+import { type OnUnreadable, positionBehind, readRecords } from '../../../streams/read-record.ts'
 import { EvmError } from '../errors.ts'
 import { pastIn } from './chain-past.ts'
 import {
@@ -229,6 +229,7 @@ export class ClockSession {
     const read = readRecords(marketRequests, PARTITION, got!.records, this.reading.tell)
     const asked = [...read].flatMap(({ key, value }) => (value ? [{ ...key, ...value }] : []))
     if (asked.length > 0) await this.markets.decide(asked, check)
+    // Not past what is damaged, since nobody asks again, but past what an operator has deleted.
     this.marketRequestsNext = got!.outOfRange ? got!.start : got!.next
     if (!this.markets.hasOnlyRefusals) return
     const news = { ...this.markets.news(NO_BLOCK, NO_BLOCK, []), changes: [] }
@@ -240,12 +241,11 @@ export class ClockSession {
   async requests(): Promise<TickRequests | undefined> {
     const position = { ...this.requestsAt, offset: this.requestsNext }
     const [got] = await this.log.fetch([position], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
-    if (got!.outOfRange) this.requestsNext = got!.start
-    if (got!.records.length === 0) return undefined
     const read = readRecords(this.options.topics.tickRequests, PARTITION, got!.records, this.reading.tell)
     const ranges = [...read].map(({ value }) => value!)
     if (ranges.length > 0) return { ranges, next: got!.next }
-    this.requestsNext = got!.next // none of them is a request: nothing is answered
+    // None of them is a request: nothing is answered. What is damaged is passed over, since requests that get lost are made again.
+    this.requestsNext = positionBehind(got!, this.reading.tell)
     return undefined
   }
 
