@@ -4,9 +4,11 @@ import { request } from 'node:http'
 import { systemClock } from '../../connectors/system-clock.ts'
 import type { MarketRequest } from '../../schemas/types.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
+import type { Log } from '../../streams/ports.ts'
+import type { Topics } from '../../topology/topics.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'
 import { type MarketSources, type MarketStatus, marketStatuses } from '../reading/market-status.ts'
-import { unreadIn } from './unread.ts'
+import { watchedLog } from './watched-log.ts'
 
 export interface MarketsDoor {
   statuses(): Promise<readonly MarketStatus[]>
@@ -16,27 +18,28 @@ export interface MarketsDoor {
   unread(): Promise<string | undefined>
 }
 
-export const doorOfLog = (sources: MarketSources): MarketsDoor => ({
-  statuses: () => marketStatuses(sources),
-  unread() {
-    const { marketRequests, markets, epochTicks, anchors } = sources.topics
-    return unreadIn(sources.log, [marketRequests, markets, epochTicks, anchors])
-  },
-  async ask(dataMarket, served) {
-    const { log, topics } = sources
-    const { name: topic, key, value } = topics.marketRequests
-    await log.createTopics([configOf(topics.marketRequests)])
-    const asked: MarketRequest = { requestId: randomUUID(), served }
-    const record = { key: key.encode({ dataMarket }), value: value.encode(asked) }
-    const appender = await log.appender()
-    try {
-      await appender.append([{ topic, partition: 0, timestamp: systemClock.now(), ...record }])
-    } finally {
-      await appender.close()
-    }
-    return asked.requestId
-  },
-})
+export function doorOfLog(sources: MarketSources): MarketsDoor {
+  const { log, unread } = watchedLog(sources.log)
+  return {
+    statuses: () => marketStatuses({ ...sources, log }),
+    unread: () => unread([sources.topics.marketRequests]),
+    ask: (dataMarket, served) => ask(log, sources.topics, dataMarket, served),
+  }
+}
+
+async function ask(log: Log, { marketRequests }: Topics, dataMarket: string, served: boolean): Promise<string> {
+  const { name: topic, key, value } = marketRequests
+  await log.createTopics([configOf(marketRequests)])
+  const asked: MarketRequest = { requestId: randomUUID(), served }
+  const record = { key: key.encode({ dataMarket }), value: value.encode(asked) }
+  const appender = await log.appender()
+  try {
+    await appender.append([{ topic, partition: 0, timestamp: systemClock.now(), ...record }])
+  } finally {
+    await appender.close()
+  }
+  return asked.requestId
+}
 
 /** Answers within this, ms. */
 const ANSWER_MS_MAX = 60_000

@@ -10,7 +10,7 @@ import { exists } from '../reading/market-rows.ts'
 import { silently } from '../reading/read.ts'
 import { scan } from '../reading/scan.ts'
 import { answers, callSocket } from './markets-door.ts'
-import { unreadIn } from './unread.ts'
+import { watchedLog } from './watched-log.ts'
 
 export interface PeersDoor {
   status(): Promise<PeersStatus>
@@ -49,25 +49,29 @@ export async function peersDoorOfRunning(socket: string): Promise<PeersDoor | un
 /** An intake that has said nothing for so long does not run any more. */
 export const REPORT_MS_MAX = 120_000
 
-export const peersDoorOfLog = ({ log, topics }: { readonly log: Log; readonly topics: Topics }): PeersDoor => ({
-  status: () => peersStatus(log, topics),
-  unread: () => unreadIn(log, [topics.peerBans, topics.intakeReports]),
-  async change({ subject, ...ban }) {
-    const { peerBans } = topics
-    if (readSubject(subject) !== subject) throw new RangeError(`${subject} is no peer id, address or range`)
-    await log.createTopics([configOf(peerBans)])
-    const at = systemClock.now()
-    const key = peerBans.key.encode({ subject })
-    const appender = await log.appender()
-    try {
-      await appender.append([
-        { topic: peerBans.name, partition: 0, timestamp: at, key, value: peerBans.value.encode({ ...ban, at }) },
-      ])
-    } finally {
-      await appender.close()
-    }
-  },
-})
+export function peersDoorOfLog({ log, topics }: { readonly log: Log; readonly topics: Topics }): PeersDoor {
+  const watched = watchedLog(log)
+  return {
+    status: () => peersStatus(watched.log, topics),
+    unread: () => watched.unread([topics.peerBans]),
+    change: (wanted) => changeBan(log, topics, wanted),
+  }
+}
+
+async function changeBan(log: Log, { peerBans }: Topics, { subject, ...ban }: BanChange): Promise<void> {
+  if (readSubject(subject) !== subject) throw new RangeError(`${subject} is no peer id, address or range`)
+  await log.createTopics([configOf(peerBans)])
+  const at = systemClock.now()
+  const key = peerBans.key.encode({ subject })
+  const appender = await log.appender()
+  try {
+    await appender.append([
+      { topic: peerBans.name, partition: 0, timestamp: at, key, value: peerBans.value.encode({ ...ban, at }) },
+    ])
+  } finally {
+    await appender.close()
+  }
+}
 
 async function peersStatus(log: Log, { peerBans, intakeReports }: Topics): Promise<PeersStatus> {
   const now = systemClock.now()

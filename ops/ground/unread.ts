@@ -16,7 +16,7 @@ export interface Extent extends TopicPartition {
 /** Of a topic of an older deployment, of one that is being made anew, and of one that is not ours to look at. */
 const NOT_THERE = ['UNKNOWN_TOPIC', 'TOPIC_DELETED', 'TOPIC_RECREATED', 'TOPIC_AUTHORIZATION_FAILED']
 
-interface Named {
+export interface Named {
   readonly name: string
   readonly partitions: number
 }
@@ -25,14 +25,21 @@ interface Named {
  * How far each partition goes, and how far it can be read. Topics that are not there are left out.
  * @throws LogError when the log does not answer
  */
-export async function extentsOf(log: Pick<Log, 'ends' | 'bounds'>, topics: readonly Named[]): Promise<Extent[]> {
+export const extentsOf = (log: Pick<Log, 'ends' | 'bounds'>, topics: readonly Named[]): Promise<Extent[]> =>
+  extentsAmong(log, topics.map(partitionsOf))
+
+/** @param topics the partitions of each */
+async function extentsAmong(
+  log: Pick<Log, 'ends' | 'bounds'>,
+  topics: readonly (readonly TopicPartition[])[],
+): Promise<Extent[]> {
   try {
-    return await extents(log, topics.flatMap(partitionsOf))
+    return await extents(log, topics.flat())
   } catch (error) {
     if (!isNotThere(error)) throw error
-    const one = async (topic: Named): Promise<Extent[]> => {
+    const one = async (partitions: readonly TopicPartition[]): Promise<Extent[]> => {
       try {
-        return await extents(log, partitionsOf(topic))
+        return await extents(log, partitions)
       } catch (error) {
         if (isNotThere(error)) return []
         throw error
@@ -56,21 +63,22 @@ const LOOK_MS = 2_000
 const NAMED_MAX = 5
 
 /**
- * Why not all of the topics can be read, in words; undefined when all of it can.
+ * Why not all of the partitions can be read, in words; undefined when all of it can.
+ * @param topics the partitions of each
  * @param lookMs between two looks at what cannot be read at the first
  */
-export async function unreadIn(
+export async function hiddenIn(
   log: Pick<Log, 'ends' | 'bounds'>,
-  topics: readonly Named[],
+  topics: readonly (readonly TopicPartition[])[],
   lookMs = LOOK_MS,
 ): Promise<string | undefined> {
-  const first = (await extentsOf(log, topics)).filter(isShort)
+  const first = (await extentsAmong(log, topics)).filter(isShort)
   if (first.length === 0) return undefined
   await setTimeout(lookMs)
   const names = new Set(first.map(({ topic }) => topic))
-  const now = await extentsOf(
+  const now = await extentsAmong(
     log,
-    topics.filter(({ name }) => names.has(name)),
+    topics.filter(([one]) => one && names.has(one.topic)),
   )
   const stays = now.filter((one) =>
     first.some(

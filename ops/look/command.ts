@@ -4,6 +4,7 @@ import { EXIT } from '../base/cli-error.ts'
 import { parseOptions } from '../base/options.ts'
 import { answer, stdout } from '../base/output.ts'
 import { type LogTarget, type OpenedLog, type TargetOptions, targetOf, withTargetOptions } from '../ground/open-log.ts'
+import { lookInto, type Seen, tellUnread } from '../ground/watched-log.ts'
 import { type EpochStatus, epochStatus } from '../reading/epoch.ts'
 import { type WhyAnswer, why } from '../reading/why.ts'
 import { askEpoch, askWhy } from './ask.ts'
@@ -30,9 +31,11 @@ export function whyCommand(open: Open): Command {
     .action(async (given: TargetOptions & { readonly reasons?: boolean }) => {
       if (given.reasons) return stdout.printRaw(reasonsReference())
       const options = { ...given, ...parseOptions(whySchema, given, 'why') }
-      const found = await runWhy(open, options)
-      answer(options.json, found, () => renderWhy(found))
+      const { found, unread } = await runWhy(open, options)
+      answer(options.json, { ...found, unread: unread ?? null }, () => renderWhy(found, unread))
       if (found.items.length === 0) process.exitCode = EXIT.failed
+      else if (found.truncated) process.exitCode = EXIT.unchecked
+      tellUnread(unread)
     })
 }
 
@@ -43,36 +46,32 @@ export function epochCommand(open: Open): Command {
     .option('--json', 'print the answer as JSON')
     .action(async (id: string, given: TargetOptions) => {
       const options = { ...given, ...parseOptions(epochSchema, { ...given, id }, 'epoch', 'id') }
-      const statuses = await runEpoch(open, options)
-      answer(options.json, statuses, () => renderEpochs(statuses))
-      if (statuses.every(({ phase }) => phase === 'UNKNOWN')) process.exitCode = EXIT.failed
+      const { found: items, unread } = await runEpoch(open, options)
+      answer(options.json, { items, unread: unread ?? null }, () => renderEpochs(items))
+      if (items.every(({ phase }) => phase === 'UNKNOWN')) process.exitCode = EXIT.failed
+      tellUnread(unread)
     })
 }
 
 /** Asks the process that runs on the directory; reads the log when none does, or when it is on a cluster. */
-export async function runWhy(open: Open, options: TargetOptions & WhyFields): Promise<WhyAnswer> {
+export async function runWhy(open: Open, options: TargetOptions & WhyFields): Promise<Seen<WhyAnswer>> {
   const query = whyQuery(options)
   const target = targetOf(options)
   const told = target.kind === 'directory' ? await askWhy(target.dataDir, query) : undefined
-  return told ?? reading(open, target, ({ log, topics }) => why(log, topics, query))
+  return told ? asTold(told) : lookInto(open, target, ({ log, topics }) => why(log, topics, query))
 }
 
-export async function runEpoch(open: Open, options: TargetOptions & EpochFields): Promise<readonly EpochStatus[]> {
+export async function runEpoch(
+  open: Open,
+  options: TargetOptions & EpochFields,
+): Promise<Seen<readonly EpochStatus[]>> {
   const query = epochQuery(options)
   const target = targetOf(options)
   const told = target.kind === 'directory' ? await askEpoch(target.dataDir, query) : undefined
-  return told ?? reading(open, target, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))
+  return told
+    ? asTold(told)
+    : lookInto(open, target, ({ log, topics, rules }) => epochStatus(log, topics, rules, query))
 }
 
-async function reading<T>(
-  open: Open,
-  target: LogTarget,
-  read: (opened: Omit<OpenedLog, 'chain'>) => Promise<T>,
-): Promise<T> {
-  const opened = await open(target)
-  try {
-    return await read(opened)
-  } finally {
-    await opened.close()
-  }
-}
+/** By the process that has the directory open: nobody else writes there. */
+const asTold = <T>(found: T): Seen<T> => ({ found, unread: undefined })

@@ -10,7 +10,9 @@ const PROJECTS_SHOWN = 20
 const SECRET = '(secret until the epoch is closed)'
 const shown = (text: string | null): string => (text === null ? SECRET : printable(text))
 
-export function renderWhy({ items, truncated }: WhyAnswer): Lines {
+/** @param unread why that is not all */
+export function renderWhy({ items, truncated }: WhyAnswer, unread?: string): Lines {
+  if (items.length === 0 && unread !== undefined) return ['Nothing matches among what can be read.']
   if (items.length === 0)
     return [
       'Nothing was received that matches. The intake acknowledged no such submission; check slot, epoch and market.',

@@ -229,7 +229,7 @@ test.each(Object.entries(COURSES))('default: every outlet says the same of an ep
 /** What `sequencer epoch` prints and gives as JSON, read from the log. */
 async function toldByCommand({ log, topics }: Fixture) {
   const open = async () => ({ log, topics, rules: ONE_MARKET, appId: 'test', close: async () => {} })
-  const statuses = await runEpoch(open, { dataDir: newFolder(), id: EPOCH, dataMarket: MARKET })
+  const { found: statuses } = await runEpoch(open, { dataDir: newFolder(), id: EPOCH, dataMarket: MARKET })
   const [{ phase, outcome, batches }] = statuses as [(typeof statuses)[number]]
   const text = textOf(renderEpochs(statuses))
   expect(text.split('\n')[0]).toBe(`epoch ${EPOCH} of ${MARKET}: ${outcome === null ? phase : `${phase}, ${outcome}`}`)

@@ -9,6 +9,7 @@ import { answer, stdout } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
 import { askApi, askRunning } from '../../ground/running-process.ts'
+import { notWhole, watchedLog } from '../../ground/watched-log.ts'
 import { knownMarkets } from '../../reading/known-markets.ts'
 import { PROOF_BYTES_MAX, type Proof, proofText } from '../../reading/proof/format.ts'
 import { createProofs, ProofRefusal, proofPorts } from '../../reading/proof/source.ts'
@@ -88,13 +89,15 @@ export async function runProofGet(open: OpenLog, options: GetArguments): Promise
   const running = target.kind === 'directory' ? await askRunning<Proof>(target.dataDir, path, fields) : undefined
   if (running) return running
   const opened = await open(target)
+  const watched = watchedLog(opened.log)
   try {
-    const { log, topics, rules, chain } = opened
+    const { log } = watched
+    const { topics, rules, chain } = opened
     const market = marketOf(await knownMarkets(log, topics, rules), dataMarket)
     const query = { dataMarket: market, epochId: epoch, slotId: slot, projectId: project }
     return await createProofs(chain, proofPorts(log, topics)).get(query)
   } catch (error) {
-    throw error instanceof ProofRefusal ? refused(error, slot, epoch) : error
+    throw (await notWhole(watched)) ?? (error instanceof ProofRefusal ? refused(error, slot, epoch) : error)
   } finally {
     await opened.close()
   }

@@ -10,6 +10,7 @@ import { address, httpUrl, marketOf, parseOptions, whole } from '../../base/opti
 import { answer, type Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import { type OpenedLog, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
+import { notWhole, watchedLog } from '../../ground/watched-log.ts'
 import { knownMarkets } from '../../reading/known-markets.ts'
 import { partitionsOf } from '../../reading/scan.ts'
 import { connectChain } from '../audit/connect-chain.ts'
@@ -82,10 +83,20 @@ export function replayCommand(open: OpenLog): Command {
 async function runReplay(open: OpenLog, { rpc, ...options }: ReplayArguments): Promise<ReplayReport> {
   const opened = await open(targetOf(options))
   try {
-    return await replay(opened, options, rpc)
+    return await replayWhole(opened, options, rpc)
   } finally {
     await opened.close()
   }
+}
+
+async function replayWhole(opened: OpenedLog, options: ReplayOptions, rpc?: string): Promise<ReplayReport> {
+  const watched = watchedLog(opened.log)
+  const report = await replay({ ...opened, log: watched.log }, options, rpc).catch(async (error: unknown) => {
+    throw (await notWhole(watched)) ?? error
+  })
+  const doubt = report.identical ? undefined : await notWhole(watched)
+  if (doubt) throw doubt
+  return report
 }
 
 export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: string): Promise<ReplayReport> {

@@ -3,11 +3,12 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { EXIT } from '../../base/cli-error.ts'
 import { address, parseOptions, whole } from '../../base/options.ts'
-import { answer, stderr } from '../../base/output.ts'
+import { answer } from '../../base/output.ts'
 import { adminSocketPath } from '../../ground/admin-socket.ts'
 import { readSettings } from '../../ground/data-directory.ts'
 import { doorOfLog, doorOfRunning, type MarketsDoor } from '../../ground/markets-door.ts'
 import { type LogTarget, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
+import { tellUnread } from '../../ground/watched-log.ts'
 import { type ChangeReport, changeMarket } from './change.ts'
 import { askChain, type ChainAddress } from './on-chain.ts'
 import { renderChange, renderMarkets } from './render.ts'
@@ -28,8 +29,8 @@ export function marketsCommand(open: OpenLog): Command {
     .action(async (options: TargetOptions & { json?: boolean }) => {
       const read = async ({ door }: Way) => [await door.statuses(), await door.unread()] as const
       const [statuses, unread] = await throughDoor(open, targetOf(options), read)
-      answer(options.json, statuses, () => renderMarkets(statuses))
-      if (unread !== undefined) stderr.print(`not all is shown: ${unread}`)
+      answer(options.json, { items: statuses, unread: unread ?? null }, () => renderMarkets(statuses))
+      tellUnread(unread)
     })
   return new Command('markets')
     .addCommand(list)

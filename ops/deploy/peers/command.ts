@@ -4,10 +4,11 @@ import { z } from 'zod'
 import { readSubject } from '../../../connectors/libp2p/bans.ts'
 import { EXIT } from '../../base/cli-error.ts'
 import { parseOptions, whole } from '../../base/options.ts'
-import { answer, stderr } from '../../base/output.ts'
+import { answer } from '../../base/output.ts'
 import { adminSocketPath } from '../../ground/admin-socket.ts'
 import { type LogTarget, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
 import { type BanChange, type PeersDoor, peersDoorOfLog, peersDoorOfRunning } from '../../ground/peers-door.ts'
+import { tellUnread } from '../../ground/watched-log.ts'
 import { renderBan, renderPeers } from './render.ts'
 
 const HOURS_MAX = 87_600
@@ -33,8 +34,8 @@ export function peersCommand(open: OpenLog): Command {
     .action(async (options: TargetOptions & { json?: boolean }) => {
       const read = async (door: PeersDoor) => [await door.status(), await door.unread()] as const
       const [status, unread] = await throughDoor(open, targetOf(options), read)
-      answer(options.json, status, () => renderPeers(status))
-      if (unread !== undefined) stderr.print(`not all is shown: ${unread}`)
+      answer(options.json, { ...status, unread: unread ?? null }, () => renderPeers(status, unread))
+      tellUnread(unread)
     })
   const ban = withTargetOptions(new Command('ban'))
     .description('Close the connections of a peer, an address or a range, and keep it out of every intake')

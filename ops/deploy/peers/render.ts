@@ -2,9 +2,10 @@ import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import type { BanChange, PeersStatus } from '../../ground/peers-door.ts'
 
-/** The operator's bans, then each intake: whom it bans by itself, and who sends most to it. */
-export function renderPeers({ bans, intakes }: PeersStatus): Lines {
-  const lines = bans.length === 0 ? ['No bans.'] : ['Bans:', ...bans.map((ban) => `  ${banText(ban)}`)]
+/** The operator's bans, then each intake: whom it bans by itself, and who sends most to it. @param unread why that is not all */
+export function renderPeers({ bans, intakes }: PeersStatus, unread?: string): Lines {
+  const none = unread === undefined ? 'No bans.' : 'No bans among what can be read.'
+  const lines = bans.length === 0 ? [none] : ['Bans:', ...bans.map((ban) => `  ${banText(ban)}`)]
   if (intakes.length === 0) lines.push('No intake has reported in the last two minutes.')
   for (const { instanceId, connections, behind, talkers, bans: own } of intakes) {
     const lag = behind === null ? 'lag of validate unknown' : `validate ${behind} records behind`

@@ -12,6 +12,7 @@ import {
   targetOf,
   withTargetOptions,
 } from '../../ground/open-log.ts'
+import { lookInto, tellUnread } from '../../ground/watched-log.ts'
 import { countLetters, LETTERS_MAX, letterAt, newestLetters } from './letters.ts'
 import { letterJson, renderCounts, renderLetter, renderLetters } from './render.ts'
 import { retryLetters } from './retry.ts'
@@ -47,15 +48,21 @@ export function deadLettersCommand(open: Open): Command {
     .option('--limit <n>', 'so many at most', String(LIMIT))
     .action(async (given: Given) => {
       const { limit, ...wanted } = parseOptions(listSchema, given, 'dead-letters list')
-      const letters = await reading(open, given, ({ log, topics }) => newestLetters(log, topics, wanted, limit))
-      answer(given.json, letters, () => renderLetters(letters))
+      const { found, unread } = await lookInto(open, targetOf(given), ({ log, topics }) =>
+        newestLetters(log, topics, wanted, limit),
+      )
+      answer(given.json, { ...found, unread: unread ?? null }, () => renderLetters(found, unread))
+      tellUnread(unread)
     })
   const count = withTopic(new Command('count'))
     .description('How many there are, by topic and reason')
     .action(async (given: Given) => {
       const wanted = parseOptions(countSchema, given, 'dead-letters count')
-      const counts = await reading(open, given, ({ log, topics }) => countLetters(log, topics, wanted))
-      answer(given.json, counts, () => renderCounts(counts))
+      const { found: items, unread } = await lookInto(open, targetOf(given), ({ log, topics }) =>
+        countLetters(log, topics, wanted),
+      )
+      answer(given.json, { items, unread: unread ?? null }, () => renderCounts(items, unread))
+      tellUnread(unread)
     })
   const show = withTargetOptions(new Command('show'))
     .description('One of them with all that is said of it, and its bytes')
@@ -63,17 +70,27 @@ export function deadLettersCommand(open: Open): Command {
     .option('--json', 'print the answer as JSON, bytes as base64')
     .action(async (at: string, given: Given) => {
       const { offset } = parseOptions(showSchema, { offset: at }, 'dead-letters show', 'offset')
-      const record = await reading(open, given, ({ log, topics }) => letterAt(log, topics, offset))
-      if (!record)
-        throw new CliError(
-          `there is no dead letter at offset ${offset}, or not any more`,
-          'See `sequencer dead-letters list`.',
-          EXIT.failed,
-        )
+      const { found: record, unread } = await lookInto(open, targetOf(given), ({ log, topics }) =>
+        letterAt(log, topics, offset),
+      )
+      if (!record) throw noLetter(offset, unread)
       answer(given.json, letterJson(record), () => renderLetter(record))
     })
   return new Command('dead-letters').addCommand(list).addCommand(count).addCommand(show).addCommand(retryCommand(open))
 }
+
+const noLetter = (offset: number, unread: string | undefined): CliError =>
+  unread === undefined
+    ? new CliError(
+        `there is no dead letter at offset ${offset}, or not any more`,
+        'See `sequencer dead-letters list`.',
+        EXIT.failed,
+      )
+    : new CliError(
+        `no dead letter can be read at offset ${offset}: ${unread}`,
+        'Look again when it can.',
+        EXIT.unavailable,
+      )
 
 function retryCommand(open: Open): Command {
   return withFilter(new Command('retry'))
@@ -83,24 +100,12 @@ function retryCommand(open: Open): Command {
     .action(async (given: Given) => {
       const { topic: _, ...wanted } = parseOptions(countSchema, given, 'dead-letters retry')
       const dryRun = given.dryRun === true
-      const outcome = await reading(open, given, ({ log, topics }) =>
+      const { found: outcome, unread } = await lookInto(open, targetOf(given), ({ log, topics }) =>
         retryLetters({ log, topics, clock: systemClock }, wanted, dryRun),
       )
       const done = dryRun ? 'would be put back' : 'put back into the log'
       const text = `${outcome.retried} submissions ${done}; ${outcome.left} dead letters of the topic are no submissions, or not whole`
-      answer(given.json, { ...outcome, dryRun }, () => [text])
+      answer(given.json, { ...outcome, dryRun, unread: unread ?? null }, () => [text])
+      tellUnread(unread)
     })
-}
-
-async function reading<T>(
-  open: Open,
-  given: TargetOptions,
-  read: (opened: Omit<OpenedLog, 'chain'>) => Promise<T>,
-): Promise<T> {
-  const opened = await open(targetOf(given))
-  try {
-    return await read(opened)
-  } finally {
-    await opened.close()
-  }
 }

@@ -126,12 +126,21 @@ export async function countLetters(log: Log, topics: Topics, filter: LetterFilte
 
 const KINDS_MAX = 1_000
 
-/** The newest of those that match, newest first. */
-export async function newestLetters(log: Log, topics: Topics, filter: LetterFilter, most: number): Promise<Letter[]> {
+export interface Newest {
+  /** Newest first. */
+  readonly items: readonly Letter[]
+  /** How many older ones match, too. */
+  readonly older: number
+}
+
+export async function newestLetters(log: Log, topics: Topics, filter: LetterFilter, most: number): Promise<Newest> {
   const newest: Letter[] = []
+  let all = 0
   for await (const { letter } of lettersOf(log, topics, filter)) {
     newest.push(letter)
+    all++
     if (newest.length >= 2 * most) newest.splice(0, newest.length - most)
   }
-  return newest.slice(-most).reverse()
+  const items = newest.slice(-most).reverse()
+  return { items, older: all - items.length }
 }

@@ -1,7 +1,7 @@
 import type { LogRecord } from '../../../streams/ports.ts'
 import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
-import { INTAKE, type Letter, type LetterCount, letterOf } from './letters.ts'
+import { INTAKE, type Letter, type LetterCount, letterOf, type Newest } from './letters.ts'
 
 /** Bytes shown of a key or value. */
 const BYTES_SHOWN = 256
@@ -11,17 +11,24 @@ const placeOf = ({ from, peer }: Letter): string =>
     ? `${printable(from.topic)}/${from.partition} offset ${from.offset}`
     : `${INTAKE}, peer ${printable(peer ?? 'unknown')}`
 
-export function renderLetters(letters: readonly Letter[]): Lines {
-  if (letters.length === 0) return ['No dead letters match.']
-  return letters.map((letter) => {
-    const size = letter.isWhole ? `${letter.sizeBytes} bytes` : `the beginning of ${letter.sizeBytes} bytes`
-    return `${letter.offset}  ${letter.at}  ${printable(letter.reason)}  ${placeOf(letter)}  ${size}  ${printable(letter.message)}`
-  })
+/** @param unread why that is not all */
+export function renderLetters({ items, older }: Newest, unread?: string): Lines {
+  if (items.length === 0) return [noneMatch(unread)]
+  return [...items.map(letterLine), ...(older > 0 ? [`… and ${older} older ones: --limit, --since or --until`] : [])]
 }
 
-export const renderCounts = (counts: readonly LetterCount[]): Lines =>
+const noneMatch = (unread: string | undefined): string =>
+  unread === undefined ? 'No dead letters match.' : 'No dead letters match among what can be read.'
+
+function letterLine(letter: Letter): string {
+  const size = letter.isWhole ? `${letter.sizeBytes} bytes` : `the beginning of ${letter.sizeBytes} bytes`
+  return `${letter.offset}  ${letter.at}  ${printable(letter.reason)}  ${placeOf(letter)}  ${size}  ${printable(letter.message)}`
+}
+
+/** @param unread why that is not all */
+export const renderCounts = (counts: readonly LetterCount[], unread?: string): Lines =>
   counts.length === 0
-    ? ['No dead letters match.']
+    ? [noneMatch(unread)]
     : counts.map(
         ({ topic, reason, letters, oldest, newest }) =>
           `${String(letters).padStart(8)}  ${printable(topic)}  ${printable(reason)}  ${oldest} to ${newest}`,
@@ -30,7 +37,7 @@ export const renderCounts = (counts: readonly LetterCount[]): Lines =>
 export function renderLetter(record: LogRecord): Lines {
   const { key, value, headers } = record
   return [
-    ...renderLetters([letterOf(record)]),
+    letterLine(letterOf(record)),
     ...headers.map((header) => `  header ${printable(header.key)}: ${printable(Buffer.from(header.value).toString())}`),
     `  key    ${bytesText(key)}`,
     `  value  ${bytesText(value)}`,

@@ -4,9 +4,10 @@ import { z } from 'zod'
 import { EvmError } from '../../../connectors/evm/errors.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { address, parseOptions, whole } from '../../base/options.ts'
-import { answer } from '../../base/output.ts'
+import { answer, type Lines } from '../../base/output.ts'
 import { readSettings } from '../../ground/data-directory.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
+import { tellUnread, watchedLog } from '../../ground/watched-log.ts'
 import { readDays } from '../../reading/day-ledger.ts'
 import { createDayContract, type DayContract, type DayContractOptions } from '../../reading/day-on-chain.ts'
 import { compareDay, type DayReport, driftOf } from './reconcile.ts'
@@ -37,15 +38,15 @@ export function rewardsCommand(open: OpenLog, openBesideChain: OpenLog): Command
     .action(async (given: TargetOptions) => {
       const fields = parseOptions(schema, given, 'rewards')
       const way = fields.reconcile ? openBesideChain : open
-      await withSource(way, given, ({ source, chain }) =>
-        fields.reconcile ? reconcile(source, chain, fields) : show(source, fields),
-      )
+      await withSource(way, given, (found) => (fields.reconcile ? reconcile(found, fields) : show(found, fields)))
     })
 }
 
 interface Way {
   readonly source: DaySource
   readonly chain: DayContractOptions
+  /** Why the source may not have all there is. */
+  readonly unread: string | undefined
 }
 
 async function withSource(open: OpenLog, given: TargetOptions, use: (way: Way) => Promise<void>): Promise<void> {
@@ -53,39 +54,43 @@ async function withSource(open: OpenLog, given: TargetOptions, use: (way: Way) =
   if (target.kind === 'directory') {
     const running = await runningSource(target.dataDir)
     const settings = running && readSettings(target.dataDir)
-    if (running && settings) return use({ source: running, chain: settings.chain })
+    if (running && settings) return use({ source: running, chain: settings.chain, unread: undefined })
   }
   const opened = await open(target)
   try {
-    await use({ source: ledgerSource(await readDays(opened.log, opened.topics)), chain: opened.chain })
+    const { log, unread } = watchedLog(opened.log)
+    const source = ledgerSource(await readDays(log, opened.topics))
+    await use({ source, chain: opened.chain, unread: await unread() })
   } finally {
     await opened.close()
   }
 }
 
-async function show(source: DaySource, { day, slot, dataMarket, json }: Fields): Promise<void> {
+async function show({ source, unread }: Way, { day, slot, dataMarket, json }: Fields): Promise<void> {
+  const tell = (items: readonly object[], render: () => Lines): void => {
+    answer(json, { items, unread: unread ?? null }, render)
+    if (items.length === 0) process.exitCode = EXIT.failed
+    tellUnread(unread)
+  }
   const isMeant = (one: { readonly day: number }): boolean => (day ?? one.day) === one.day
   if (slot === undefined) {
     const days = (await source.days(dataMarket)).filter(isMeant)
-    answer(json, days, () => renderDays(days))
-    if (days.length === 0) process.exitCode = EXIT.failed
-    return
+    return tell(days, () => renderDays(days))
   }
   const found = (await source.daysOfSlot(slot, dataMarket)).filter(isMeant)
-  answer(json, found, () => renderSlot(slot, found))
-  if (found.length === 0) process.exitCode = EXIT.failed
+  tell(found, () => renderSlot(slot, found))
 }
 
-async function reconcile(source: DaySource, chain: DayContractOptions, fields: Fields): Promise<void> {
+async function reconcile({ source, chain, unread }: Way, fields: Fields): Promise<void> {
   if (chain.rpcUrls.length === 0)
     throw new CliError('no node is configured here', 'Name one: chain.rpcUrls, --rpc.', EXIT.unavailable)
   const contract = createDayContract(chain)
   try {
     const reports = await reportsOf(source, contract, fields)
-    answer(fields.json, { reports, drift: reports.reduce((sum, one) => sum + driftOf(one), 0) }, () =>
-      renderReports(reports),
-    )
-    if (reports.length === 0 || reports.some((report) => driftOf(report) > 0)) process.exitCode = EXIT.failed
+    const drift = reports.reduce((sum, one) => sum + driftOf(one), 0)
+    answer(fields.json, { reports, drift, unread: unread ?? null }, () => renderReports(reports))
+    if (reports.length === 0 || drift > 0) process.exitCode = EXIT.failed
+    tellUnread(unread)
   } catch (error) {
     if (!(error instanceof EvmError)) throw error
     throw new CliError(

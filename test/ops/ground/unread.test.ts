@@ -9,8 +9,9 @@ import { changeMarket } from '../../../ops/deploy/markets/change.ts'
 import { renderChange } from '../../../ops/deploy/markets/render.ts'
 import { renderBan } from '../../../ops/deploy/peers/render.ts'
 import { allTopics } from '../../../ops/ground/all-topics.ts'
-import { extentsOf, unreadIn } from '../../../ops/ground/unread.ts'
+import { extentsOf, hiddenIn } from '../../../ops/ground/unread.ts'
 import { examineTransactions } from '../../../ops/look/doctor/held-back.ts'
+import { partitionsOf } from '../../../ops/reading/scan.ts'
 import { consumerLag } from '../../../ops/watch/metrics/consumer-lag.ts'
 import { createMetrics } from '../../../ops/watch/metrics/create.ts'
 import { createStageWatch } from '../../../ops/watch/stage-watch.ts'
@@ -70,7 +71,7 @@ test('behavior: metrics, health and doctor see a transaction that is open, which
   const held = new HeldBack(systemClock)
   const metrics = createMetrics({ version: '1', roles: ROLES, markets: [] })
   const watch = createStageWatch(systemClock.now)
-  const lag = consumerLag(metrics, { appId: 'app', topics, all, log, clock: systemClock, watch, held })
+  const lag = consumerLag(metrics, { appId: 'app', topics, all, log, bareLog: log, clock: systemClock, watch, held })
   await expect.poll(() => held.all.map(({ topic }) => topic)).toEqual(names)
   await lag.close()
   const open: string[] = []
@@ -91,12 +92,12 @@ test('behavior: a topic that is not there yet hides no other one', async () => {
 
 test('behavior: what stays open is told, what moves on is not', async () => {
   const log = await logOf(['peer-bans'])
-  expect(await unreadIn(log, all, 1)).toContain(TOLD)
+  expect(await hiddenIn(log, all.map(partitionsOf), 1)).toContain(TOLD)
   let stable = 0
   const moving = Object.assign(Object.create(log) as Log, {
     bounds: async (asked: readonly object[]) => asked.map(() => ({ start: 0, stable: stable++ / 1_000 })),
   })
-  expect(await unreadIn(moving, [topics.peerBans], 1)).toBe(undefined)
+  expect(await hiddenIn(moving, [partitionsOf(topics.peerBans)], 1)).toBe(undefined)
 })
 
 test('behavior: a ban and a market that nobody can read yet are not told as done', async () => {

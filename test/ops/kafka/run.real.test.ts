@@ -138,7 +138,7 @@ describe('run', () => {
       onCluster('epoch', String(epochId), '--json'),
       onCluster('why', '--submission-id', submissionId, '--json'),
     ])
-    expect(JSON.parse(epoch.stdout), epoch.stderr).toMatchObject([{ epochId }])
+    expect(JSON.parse(epoch.stdout), epoch.stderr).toMatchObject({ items: [{ epochId }], unread: null })
     expect(JSON.parse(why.stdout).items, why.stderr).toMatchObject([{ submissionId }])
   })
 

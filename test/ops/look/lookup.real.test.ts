@@ -23,7 +23,7 @@ async function runningOn(listener: RequestListener): Promise<string> {
   return dataDir
 }
 const locked = async () => Promise.reject(new Error('locked'))
-const nothing = { items: [], truncated: false }
+const nothing = { found: { items: [], truncated: false }, unread: undefined }
 
 test('default: a running process is asked', async () => {
   const asked: string[] = []
@@ -35,7 +35,9 @@ test('default: a running process is asked', async () => {
   })
   expect(await runWhy(locked, { dataDir, slot: 7, epoch: 3 })).toEqual(nothing)
   expect(await runWhy(locked, { dataDir, submissionId: 'a/b' })).toEqual(nothing)
-  const [status] = await runEpoch(locked, { dataDir, id: 3, dataMarket: MARKET })
+  const {
+    found: [status],
+  } = await runEpoch(locked, { dataDir, id: 3, dataMarket: MARKET })
   expect(status).toMatchObject({ dataMarket: MARKET, epochId: 3, phase: 'UNKNOWN' })
   expect(asked).toEqual([
     '/v1/slots/7/verdicts?origin=OWNER&epoch=3&limit=500',
@@ -55,7 +57,7 @@ test('behavior: the file of a process that is gone does not matter', async () =>
   const dataDir = await runningOn(() => {})
   await new Promise((resolve) => server!.close(resolve))
   const open = async () => ({ log, topics, rules: RULES, appId: 'test', close: async () => {} })
-  expect((await runWhy(open, { dataDir, slot: 7 })).items).toHaveLength(1)
+  expect((await runWhy(open, { dataDir, slot: 7 })).found.items).toHaveLength(1)
 })
 
 test.each([

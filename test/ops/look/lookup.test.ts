@@ -274,10 +274,11 @@ describe('commands', () => {
 
   test('default: the directory is read when no process runs on it', async () => {
     await submit({}, 'DUPLICATE')
-    expect((await runWhy(open, { dataDir: newFolder(), slot: 7 })).items).toHaveLength(1)
-    expect(await runEpoch(open, { dataDir: newFolder(), id: 3, dataMarket: MARKET })).toMatchObject([
-      { submissions: 1 },
-    ])
+    expect((await runWhy(open, { dataDir: newFolder(), slot: 7 })).found.items).toHaveLength(1)
+    expect(await runEpoch(open, { dataDir: newFolder(), id: 3, dataMarket: MARKET })).toMatchObject({
+      found: [{ submissions: 1 }],
+      unread: undefined,
+    })
   })
 
   test('default: each option has a description', () => {

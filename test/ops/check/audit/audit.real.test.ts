@@ -21,6 +21,7 @@ let node: Anvil
 let other: Anvil
 
 const ask = askOf(dataDir)
+const statusOf = async (epochId: string) => (await ask<{ items: EpochStatus[] }>('epoch', epochId)).items
 
 beforeAll(async () => {
   const dev = startSequencer([
@@ -37,7 +38,7 @@ beforeAll(async () => {
   ])
   await dev.waitFor(({ event, epochId }) => event === 'anchored' && epochId === 2)
   // the process holds the log: both ask it
-  const [status] = await ask<EpochStatus[]>('epoch', '1')
+  const [status] = await statusOf('1')
   expect(['ANCHORED', 'ATTESTED']).toContain(status!.phase)
   expect((await ask<WhyAnswer>('why', '--slot', '3', '--epoch', '1')).items.length).toBeGreaterThan(0)
   dev.child.kill('SIGINT')
@@ -52,7 +53,7 @@ afterAll(async () => {
 
 // before the audit, which ends the chain of the directory with itself
 test('behavior: each anchored batch is sound by itself', async () => {
-  const [status] = await ask<EpochStatus[]>('epoch', '2')
+  const [status] = await statusOf('2')
   for (const { cid } of status!.batches)
     expect(await verified(cid, node)).toMatchObject({
       exitCode: 4, // nobody said whose the slots are
@@ -61,7 +62,7 @@ test('behavior: each anchored batch is sound by itself', async () => {
 })
 
 test('error: a batch that the contract does not keep, another market than is named, a node without the contract', async () => {
-  const [status] = await ask<EpochStatus[]>('epoch', '2')
+  const [status] = await statusOf('2')
   const nowhere = `0x${'a1'.repeat(20)}`
   for (const market of [status!.dataMarket, nowhere])
     expect(await verified(PUBLISHED, node, '--data-market', market)).toMatchObject({

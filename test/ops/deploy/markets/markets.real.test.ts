@@ -35,10 +35,13 @@ it('default: an added market is anchored, a removed one finishes, and the audit 
   expect(removed).toMatchObject({ outcome: 'done' })
   const last = Math.max(...(removed.finishing as number[]))
   await dev.waitFor((e) => e.event === 'anchored' && e.dataMarket === first && e.epochId === last)
-  expect(await markets('list')).toMatchObject([
-    { dataMarket: first, configured: true, served: false, unfinished: [], newestEpoch: last },
-    { dataMarket: spare, configured: false, served: true },
-  ])
+  expect(await markets('list')).toMatchObject({
+    unread: null,
+    items: [
+      { dataMarket: first, configured: true, served: false, unfinished: [], newestEpoch: last },
+      { dataMarket: spare, configured: false, served: true },
+    ],
+  })
   dev.child.kill('SIGINT')
   expect((await dev.finished).exitCode).toBe(0)
   expect((await auditClean(...at)).epochsOnChain).toBeGreaterThanOrEqual(3)

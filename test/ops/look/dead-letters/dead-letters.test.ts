@@ -59,12 +59,14 @@ beforeEach(async () => {
 })
 
 const listed = async (filter: LetterFilter, most = 10) =>
-  (await newestLetters(fixture.log, fixture.topics, filter, most)).map(({ offset }) => offset)
+  (await newestLetters(fixture.log, fixture.topics, filter, most)).items.map(({ offset }) => offset)
 
 describe('list and count', () => {
   test('default: the newest first, with their places and reasons', async () => {
     const letters = await newestLetters(fixture.log, fixture.topics, {}, 10)
-    expect(letters.map(({ reason, from, isWhole, sizeBytes }) => [reason, from?.offset, isWhole, sizeBytes])).toEqual([
+    expect(
+      letters.items.map(({ reason, from, isWhole, sizeBytes }) => [reason, from?.offset, isWhole, sizeBytes]),
+    ).toEqual([
       ['unknown', undefined, true, 0],
       ['MALFORMED', undefined, true, 7],
       ['oversize', 5, false, 40_000_000],
@@ -89,6 +91,8 @@ describe('list and count', () => {
 
   test('args: only so many', async () => {
     expect(await listed({}, 2)).toEqual([5, 4])
+    const cut = await newestLetters(fixture.log, fixture.topics, {}, 2)
+    expect(textOf(renderLetters(cut))).toMatch(/\n… and 4 older ones: --limit, --since or --until\n$/)
   })
 
   test('default: counts by topic and reason', async () => {

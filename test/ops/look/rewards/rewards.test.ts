@@ -85,7 +85,10 @@ describe('days', () => {
     ])
   })
   test('args: of one day, of a slot, as JSON', async () => {
-    expect(JSON.parse((await run('--day', '1', '--json')).stdout)).toMatchObject([{ day: 1, standing: 'CLOSED' }])
+    expect(JSON.parse((await run('--day', '1', '--json')).stdout)).toMatchObject({
+      items: [{ day: 1, standing: 'CLOSED' }],
+      unread: null,
+    })
     const { stdout } = await run('--slot', '1')
     expect(stdout.split('\n').slice(0, 2)).toEqual([
       'day 2  COUNTING   1 of 4 counted, 2 accepted, told 1',
