@@ -355,6 +355,7 @@ test('behavior: a partition is read from one offset to another in streams/read-r
     'connectors/evm/clock/clock-log.ts', // takes one answer
     'connectors/schema-registry/readable-log.ts', // is a log itself
     'ops/api/view/view.ts', // follows
+    'ops/ground/watched-log.ts', // is a log itself
     'ops/reading/follow-topic.ts', // follows
     'ops/reading/progress.ts', // follows
     'ops/reading/scan.ts', // takes one record

@@ -252,8 +252,10 @@ export const health = z
     ready: z.boolean().describe('Every role of this process runs.'),
     roles: z.record(z.string(), z.object({ ready: z.boolean(), works: z.boolean(), detail: text, since: text })),
     stages: z
-      .record(z.string(), z.object({ behind: whole, stillSince: wholeOrNone }))
-      .describe('Each stage of any process, while the log answers: records not taken; since when it takes none, ms.'),
+      .record(z.string(), z.object({ behind: whole, stillSince: wholeOrNone, waitsAt: text.nullable() }))
+      .describe(
+        'Each stage of any process, while the log answers: records not taken; since when it takes none, ms; the damaged batch that it waits at.',
+      ),
     heldBack: z.array(heldPartition).describe('Where a transaction stays open for 45 s or more; since when, ms.'),
     view: z.object({
       lag: whole.describe('Records in the log that these answers do not reflect yet.'),

@@ -63,7 +63,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const log = readableForRoles({ ...ground, appId, foreignWaitMs, metrics, health, signal: reading.signal })
   const leftOut = createLeftOut(metrics, config.log ?? noLog(), systemClock)
   const apiDoor = createApiDoor(config.api.limits)
-  const wiring: Wiring = { ...ground, log, config, metrics, health, leftOut, apiDoor }
+  const wiring: Wiring = { ...ground, log, bareLog: ground.log, config, metrics, health, leftOut, apiDoor }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
   for (const text of shortages(foldersOf(config))) config.warn(text)
   await parts.add('log of roles', logRoles(health, config.log ?? noLog()))

@@ -155,7 +155,7 @@ async function startApi(wiring: Wiring): Promise<Part> {
 }
 
 async function followEpochs(
-  { config, log, topics, stores, metrics, leftOut }: Wiring,
+  { config, log, bareLog, topics, stores, metrics, leftOut }: Wiring,
   { watch, held }: { readonly watch: StageWatch; readonly held: HeldBack },
   waiting: (reason: string | undefined) => void,
 ) {
@@ -175,7 +175,7 @@ async function followEpochs(
   )
   const { appId, rules, anchoring } = config
   const all = allTopics(appId, sequencerTopology(rules, topics, stores, anchoring), topics)
-  const lag = consumerLag(metrics, { appId, topics, all, log, clock: systemClock, watch, held })
+  const lag = consumerLag(metrics, { appId, topics, all, log, bareLog, clock: systemClock, watch, held })
   return {
     started: progress.started,
     close: () => Promise.all([lag.close(), progress.close().then(() => tracing?.close())]),

@@ -3,6 +3,7 @@ import type { AnchorTuning } from '../../connectors/evm/anchor-effects/anchor-op
 import type { ClockTuning } from '../../connectors/evm/clock/clock-options.ts'
 import type { ContractBlockSource } from '../../connectors/evm/contract/chain-reader.ts'
 import type { IntakeLimits } from '../../connectors/libp2p/limits.ts'
+import type { Log } from '../../streams/ports.ts'
 import type { AnchorRules } from '../../topology/anchor-rules.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import type { MarkerSigner } from '../../topology/shared/marker-seals.ts'
@@ -111,6 +112,8 @@ export interface ConnectorConfig {
 /** What every part of a process is given. */
 export interface Wiring extends Ground {
   readonly config: SequencerConfig
+  /** As `log`, but nobody is told when a partition waits. */
+  readonly bareLog: Log
   readonly metrics: Metrics
   readonly health: Health
   /** Told of every record that a reader leaves out. */

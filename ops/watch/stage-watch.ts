@@ -5,11 +5,18 @@ export interface StageProgress {
   readonly behind: number
   /** Since when it has taken none of those of some partition, ms since 1970; null while it goes on. */
   readonly stillSince: number | null
+  /** What it cannot read past, in words; null when nothing is known of such. */
+  readonly waitsAt: string | null
 }
 
 export interface StageWatch {
-  /** Called for every partition of its input, every few seconds. */
-  saw(stage: string, partition: string, position: number, behind: number): void
+  /**
+   * Called for every partition of its input, every few seconds.
+   * @returns whether it stands where it stood at the look before, with records to take
+   */
+  saw(stage: string, partition: string, position: number, behind: number): boolean
+  /** Why it gets no further there, as long as it stands where it was seen last; undefined when nothing speaks against it. */
+  cannotPass(stage: string, partition: string, why: string | undefined): void
   /** The log does not answer: nothing is known any more. */
   lostSight(): void
   report(): Readonly<Record<string, StageProgress>>
@@ -25,6 +32,7 @@ interface Seen {
   readonly since: number
   /** When it was seen last. */
   readonly at: number
+  readonly why: string | undefined
 }
 
 export function createStageWatch(now: () => number): StageWatch {
@@ -33,9 +41,16 @@ export function createStageWatch(now: () => number): StageWatch {
     saw(stage, partition, position, behind) {
       const partitions = stages.get(stage) ?? new Map<string, Seen>()
       const last = partitions.get(partition)
-      const isStill = last?.position === position && behind > BEHIND_MIN && last.behind > BEHIND_MIN
-      partitions.set(partition, { position, behind, since: isStill ? last.since : now(), at: now() })
+      const stands = last?.position === position && behind > 0
+      const isStill = stands && behind > BEHIND_MIN && last.behind > BEHIND_MIN
+      const why = stands ? last.why : undefined
+      partitions.set(partition, { position, behind, since: isStill ? last.since : now(), at: now(), why })
       stages.set(stage, partitions)
+      return stands
+    },
+    cannotPass(stage, partition, why) {
+      const last = stages.get(stage)?.get(partition)
+      if (last) stages.get(stage)!.set(partition, { ...last, why })
     },
     lostSight: () => stages.clear(),
     report: () => Object.fromEntries([...stages].map(([stage, seen]) => [stage, progressOf([...seen.values()])])),
@@ -45,5 +60,6 @@ export function createStageWatch(now: () => number): StageWatch {
 function progressOf(partitions: readonly Seen[]): StageProgress {
   const behind = partitions.reduce((sum, seen) => sum + seen.behind, 0)
   const still = partitions.filter(({ since, at }) => since < at).map(({ since }) => since)
-  return { behind, stillSince: still.reduce<number | null>((min, since) => Math.min(min ?? since, since), null) }
+  const stillSince = still.reduce<number | null>((min, since) => Math.min(min ?? since, since), null)
+  return { behind, stillSince, waitsAt: partitions.find(({ why }) => why !== undefined)?.why ?? null }
 }

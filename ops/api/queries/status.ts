@@ -3,12 +3,13 @@
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
-import { HELD_MS } from '../../../streams/held-back.ts'
+import { HELD_MS, heldInWords } from '../../../streams/held-back.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { type EpochPhase, isLost } from '../../reading/epoch-phases.ts'
 import { type EpochProgress, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
 import { isServed } from '../../reading/known-markets.ts'
+import type { StageProgress } from '../../watch/stage-watch.ts'
 import type { Asked } from '../asked.ts'
 import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
 import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'
@@ -119,23 +120,30 @@ function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochP
   return words.join('; ')
 }
 
+/** Why epochs that are stuck may be so: stages that cannot read on. */
+const waitsOf = (stages: Readonly<Record<string, StageProgress>>): readonly string[] =>
+  Object.entries(stages).flatMap(([stage, { waitsAt }]) => (waitsAt === null ? [] : [`${stage} waits at ${waitsAt}`]))
+
 /** Stuck epochs that are named; the list of gaps has all. */
 const STUCK_MAX = 20
 
 export async function healthOf({ reader, topics, rules, health, stages, held, view }: Asked): Promise<HealthAnswer> {
   const report = health.report()
+  const now = systemClock.now()
+  const lasting = held.all.filter(({ since }) => now - since >= HELD_MS)
+  const causes = [...waitsOf(stages.report()), ...lasting.map((one) => heldInWords(one, now))]
   const ofMarkets = marketsSeen(reader, rules).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
-    const stuck = items.filter(({ phase }) => phase !== 'UNKNOWN' && phase !== 'SKIPPED')
+    const stuck = items
+      .filter(({ phase }) => phase !== 'UNKNOWN' && phase !== 'SKIPPED')
+      .map((gap) => (isLost(gap.outcome) ? gap : { ...gap, detail: [gap.detail, ...causes].join('; ') }))
     return { dataMarket, headEpoch: headEpoch(reader, dataMarket), stuck }
   })
   return {
     ready: report.ready,
     roles: { ...report.roles },
     stages: { ...stages.report() },
-    heldBack: held.all
-      .filter(({ since }) => systemClock.now() - since >= HELD_MS)
-      .map(({ topic, partition, records, since }) => ({ topic, partition, records, since })),
+    heldBack: lasting.map(({ topic, partition, records, since }) => ({ topic, partition, records, since })),
     view: { lag: view.lag(), caughtUp: view.caughtUp() },
     chain: reader.getJson<ChainHead>(CHAIN_HEAD) ?? null,
     markets: await Promise.all(ofMarkets),

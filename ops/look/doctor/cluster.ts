@@ -24,11 +24,14 @@ import { openAdmin } from '../../ground/cluster/connect.ts'
 import { openGround, openRegistry } from '../../ground/cluster/open.ts'
 import { idsOf } from '../../ground/cluster/owner.ts'
 import type { ClusterSettings } from '../../ground/cluster/settings-topic.ts'
+import { DAMAGE_ADVICE } from '../../ground/damage-at.ts'
+import { watchedLog } from '../../ground/watched-log.ts'
 import { servedMarkets } from '../../reading/known-markets.ts'
 import { partitionsOf } from '../../reading/scan.ts'
 import type { Address } from '../../settings/schema.ts'
 import { sharedInWords } from '../../settings/shared-projects.ts'
 import { examineBrokers } from './brokers.ts'
+import { damageAmong, examineTables } from './damage.ts'
 import { type Finding, failed, notLookedAt } from './finding.ts'
 import { examineTransactions } from './held-back.ts'
 import { examineLetters } from './letters.ts'
@@ -76,7 +79,9 @@ export async function examineCluster(address: Address): Promise<Examined> {
       findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
       const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
       if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })
-      findings.push(await examineLetters(ground.log, ground.topics, systemClock.now()))
+      const watched = watchedLog(ground.log)
+      findings.push(await examineLetters(watched.log, ground.topics, systemClock.now()))
+      findings.push(await examineTables(watched, ground.topics, appId))
       const active = new Set(
         await groupsWithMembers(
           admin,
@@ -145,6 +150,13 @@ async function stage(
   const isActive = active.has(group)
   const ok = isActive && committed === undefined ? null : isActive
   const lag = committed ? `${behind} records behind` : 'its position is about to be written'
+  const damage =
+    committed &&
+    (await damageAmong(
+      log,
+      partitions.map((at, i) => ({ ...at, offset: committed[i]?.next ?? bounds[i]!.start })),
+    ))
+  if (damage) return { check: name, ok: false, detail: `${lag}; it waits at ${damage}`, advice: DAMAGE_ADVICE }
   const detail = `${lag}${isActive ? '' : ', and no process runs it'}`
   return { check: name, ok, detail, ...(!isActive && { advice: `Start a process with --roles ${name}.` }) }
 }

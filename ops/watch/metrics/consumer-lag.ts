@@ -7,6 +7,7 @@ import type { Clock, Log, TopicConfig } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
 import type { Stage } from '../../base/roles.ts'
+import { damageAt } from '../../ground/damage-at.ts'
 import { extentsOf } from '../../ground/unread.ts'
 import { partitionsOf } from '../../reading/scan.ts'
 import type { StageWatch } from '../stage-watch.ts'
@@ -15,6 +16,9 @@ import type { Metrics } from './create.ts'
 const ASK_MS = 5_000
 /** A log that has not answered by then cannot be reached; its driver goes on trying. */
 const ASK_WAIT_MS = 10_000
+
+/** Partitions that are read in one round, to see why their stage stands still. */
+const LOOKS_MAX = 16
 
 type Input =
   | 'epochTicks'
@@ -45,6 +49,8 @@ export interface ConsumerLagOptions {
   /** Every topic of the deployment: each is somebody's to read. */
   readonly all: readonly TopicConfig[]
   readonly log: Log
+  /** As `log`; reading it tells nobody that a partition waits: it is read only to see whether others can. */
+  readonly bareLog: Log
   readonly clock: Clock
   readonly watch: StageWatch
   readonly held: HeldBack
@@ -80,7 +86,8 @@ export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Clos
 }
 
 async function ask(metrics: Metrics, options: ConsumerLagOptions): Promise<void> {
-  const { appId, topics, log, watch } = options
+  const { appId, topics, log, bareLog, watch } = options
+  let looks = LOOKS_MAX
   await askStable(metrics, options)
   for (const [stage, inputs] of Object.entries(INPUTS)) {
     const partitions = inputs.flatMap((input) => partitionsOf(topics[input]))
@@ -93,7 +100,9 @@ async function ask(metrics: Metrics, options: ConsumerLagOptions): Promise<void>
       const behind = Math.max(0, ends[at]! - next)
       metrics.consumerLag.set(labels, behind)
       metrics.consumerOffset.set(labels, next)
-      watch.saw(stage, `${topic}/${number}`, next, behind)
+      const stands = watch.saw(stage, `${topic}/${number}`, next, behind)
+      if (!stands || next >= bounds[at]!.stable || looks-- <= 0) continue
+      watch.cannotPass(stage, `${topic}/${number}`, await damageAt(bareLog, { topic, partition: number, offset: next }))
     }
   }
 }

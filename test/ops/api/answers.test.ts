@@ -1,8 +1,10 @@
 /** What each route answers, against its shape and against the look-ups in the log. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../connectors/system-clock.ts'
 import { ROUTES } from '../../../ops/api/routes.ts'
 import { epochStatus } from '../../../ops/reading/epoch.ts'
 import { why } from '../../../ops/reading/why.ts'
+import { createStageWatch } from '../../../ops/watch/stage-watch.ts'
 import type { ServedMarket } from '../../../schemas/types.ts'
 import { MARKET, OTHER_MARKET } from '../look/fixture.ts'
 import { createDays, votes } from './days-story.ts'
@@ -202,6 +204,30 @@ test('behavior: a release that left the chain, and what came in its place, is na
     const skipped = items.filter(({ phase }: Record<string, unknown>) => phase === 'SKIPPED')
     expect(skipped).toMatchObject([{ epochId: 3, lastEpochId: 4 }])
     expect(items.map(({ epochId }: Record<string, unknown>) => epochId)).not.toContain(4)
+  } finally {
+    await running.close()
+  }
+})
+
+test('behavior: health says what epochs that are stuck wait for, where the log shows it', async () => {
+  const waiting = await createStory()
+  for (const epochId of [1, 2]) await waiting.open(epochId)
+  await waiting.close(2)
+  const stages = createStageWatch(systemClock.now)
+  for (const _look of [1, 2]) stages.saw('admit', 'validated/0', 5, 1)
+  stages.cannotPass('admit', 'validated/0', 'validated/0, offset 5: the batch is damaged')
+  const held = { all: [{ topic: 'verdicts', partition: 1, stable: 3, records: 4, since: 0 }] }
+  const running = await startApi(waiting.fixture, { stages, held })
+  await running.caughtUp()
+  try {
+    const given = (await running.get('/v1/health')).json()
+    expect(given.stages).toEqual({
+      admit: { behind: 1, stillSince: null, waitsAt: expect.stringContaining('damaged') },
+    })
+    const [stuck] = given.markets[0].stuck
+    expect(stuck.detail).toMatch(
+      /^epoch 2 is closed, this one is not; admit waits at validated\/0, offset 5: the batch is damaged; verdicts\/1: a transaction/,
+    )
   } finally {
     await running.close()
   }

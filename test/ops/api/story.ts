@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import { computeCid } from '../../../connectors/ipfs/cid.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
+import type { ApiSource } from '../../../ops/api/asked.ts'
 import { type ApiDoor, createApiDoor } from '../../../ops/api/door.ts'
 import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
 import { mountApi } from '../../../ops/api/mount.ts'
@@ -185,8 +186,13 @@ export async function startApi(
     rules = ONE_MARKET,
     directory = mkdtempSync(join(tmpdir(), 'api-view-')),
     beside = () => {},
+    stages = createStageWatch(systemClock.now),
+    held = { all: [] },
     ...options
-  }: Partial<ViewOptions> & { rules?: ProtocolRules; beside?: (server: FastifyInstance) => void } = {},
+  }: Partial<ViewOptions> & {
+    rules?: ProtocolRules
+    beside?: (server: FastifyInstance) => void
+  } & Partial<Pick<ApiSource, 'stages' | 'held'>> = {},
 ): Promise<RunningApi> {
   const errors: Error[] = []
   const identity = 'test'
@@ -212,8 +218,8 @@ export async function startApi(
     topics,
     rules,
     health,
-    stages: createStageWatch(systemClock.now),
-    held: { all: [] },
+    stages,
+    held,
     proofs,
     reports,
   })

@@ -3,7 +3,7 @@
 import { isAccepted } from '../../../../topology/verdict.ts'
 import type { Gap } from '../../schema.ts'
 import { count, duration, percent, plural, sentence } from './format.ts'
-import { heldBack, logAway, stageStill } from './log-rules.ts'
+import { atDamage, heldBack, logAway, stageStill } from './log-rules.ts'
 import { currentPhase, isAnchored, isLost, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
 import { roleDown, roleWaits, storeFails, storesWait } from './role-rules.ts'
 import type { Assessment, MarketFacts, Rule } from './rule.ts'
@@ -196,6 +196,7 @@ const RULES: readonly Rule[] = [
   catchingUp,
   logAway,
   heldBack,
+  atDamage,
   stageStill,
   failedLately,
   stuck,

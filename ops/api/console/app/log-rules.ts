@@ -20,6 +20,22 @@ export const stageStill: Rule = ({ health, now }) => {
   }
 }
 
+/** Of any process, too: a stage may miss nothing, so it waits where the log does not hold what was written. */
+export const atDamage: Rule = ({ health }) => {
+  const waiting = Object.entries(health.stages).flatMap(([stage, { waitsAt }]) =>
+    waitsAt === null ? [] : [{ stage, waitsAt }],
+  )
+  const [first] = waiting
+  if (!first) return undefined
+  return {
+    tone: 'bad',
+    title: `Waiting at a damaged batch: ${listing(waiting.map(({ stage }) => stage))}`,
+    detail: `${first.waitsAt}.`,
+    advice:
+      'Let another replica lead: mostly it has the batch, and the stage goes on by itself. "A damaged batch" in docs/operations.md says what to do when none has it.',
+  }
+}
+
 /** Readers see nothing of what is written behind a transaction that stays open: every lag looks small, and epochs stop. */
 export const heldBack: Rule = ({ health, now }) => {
   const [first] = health.heldBack.toSorted((a, b) => a.since - b.since)

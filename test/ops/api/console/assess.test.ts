@@ -43,7 +43,7 @@ const health = (more: Partial<HealthAnswer> = {}): HealthAnswer => ({
     clock: { ready: true, works: true, detail: '', since: '' },
     api: { ready: true, works: true, detail: '', since: '' },
   },
-  stages: { validate: { behind: 12, stillSince: null } },
+  stages: { validate: { behind: 12, stillSince: null, waitsAt: null } },
   heldBack: [],
   view: { lag: 0, caughtUp: true },
   chain: { blockNumber: 77, at: ago(1) },
@@ -180,7 +180,10 @@ describe('the state of a market in a sentence', () => {
   it('behavior: a stage of another process whose records nobody takes is told, unless it is only a moment', () => {
     const standing = (seconds: number) =>
       health({
-        stages: { validate: { behind: 390, stillSince: ago(seconds) }, admit: { behind: 0, stillSince: null } },
+        stages: {
+          validate: { behind: 390, stillSince: ago(seconds), waitsAt: null },
+          admit: { behind: 0, stillSince: null, waitsAt: null },
+        },
       })
     expect(assess(facts({ health: standing(40) }))).toMatchObject({
       tone: 'bad',
@@ -192,11 +195,22 @@ describe('the state of a market in a sentence', () => {
 
   it('behavior: a transaction that stays open is told before what it holds back', () => {
     const heldBack = [{ topic: 'submissions', partition: 1, records: 40, since: ago(60) }]
-    const stages = { validate: { behind: 390, stillSince: ago(60) } }
+    const stages = { validate: { behind: 390, stillSince: ago(60), waitsAt: null } }
     expect(assess(facts({ health: health({ heldBack, stages }) }))).toMatchObject({
       tone: 'bad',
       title: 'A transaction is left open in submissions/1',
       detail: 'Nobody reads on there for 1 min; 40 records wait behind it.',
+    })
+  })
+
+  it('behavior: a stage that waits at a damaged batch is told with its place, however little waits', () => {
+    const waitsAt = 'validated/5, offset 174: the batch is damaged'
+    const stages = { admit: { behind: 2, stillSince: null, waitsAt } }
+    expect(assess(facts({ health: health({ stages }) }))).toMatchObject({
+      tone: 'bad',
+      title: 'Waiting at a damaged batch: admit',
+      detail: `${waitsAt}.`,
+      advice: expect.stringContaining('another replica'),
     })
   })
 

@@ -68,9 +68,9 @@ export function Roles({ health }: { health: HealthAnswer }) {
   )
 }
 
-function Elsewhere({ role, behind, stillSince }: { role: Role } & HealthAnswer['stages'][string]) {
+function Elsewhere({ role, behind, stillSince, waitsAt }: { role: Role } & HealthAnswer['stages'][string]) {
   const stillMs = stillSince === null ? 0 : now.value - stillSince
-  const isStill = stillMs >= STILL_MS
+  const isStill = stillMs >= STILL_MS || waitsAt !== null
   return (
     <li class={isStill ? 'is-bad' : ''}>
       <div class="role-head">
@@ -78,7 +78,8 @@ function Elsewhere({ role, behind, stillSince }: { role: Role } & HealthAnswer['
         <Tag tone={isStill ? 'bad' : 'good'}>{isStill ? 'Stands still' : 'Goes on'}</Tag>
       </div>
       <p class="note">
-        {plural(behind, 'record')} behind{isStill && `, none taken for ${duration(stillMs)}`}
+        {plural(behind, 'record')} behind{stillMs >= STILL_MS && `, none taken for ${duration(stillMs)}`}
+        {waitsAt !== null && `. It waits at ${waitsAt}`}
       </p>
     </li>
   )
