@@ -6,15 +6,17 @@ import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import type { Clock, Log } from '../../streams/ports.ts'
 import { type OnUnreadable, positionBehind, readRecords } from '../../streams/read-record.ts'
 import type { Closeable } from '../base/lifecycle.ts'
+import { onlooking } from '../base/onlooking.ts'
 
 const FETCH_BYTES = 1024 * 1024
 const FETCH_WAIT_MS = 500
-const PAUSE_MS = 1_000
 
 export interface FollowPorts {
   readonly log: Log
   readonly clock: Clock
   readonly tell: OnUnreadable
+  /** Told why a topic is not followed when that has lasted for some seconds, and with undefined when it is again. */
+  readonly waiting?: (reason: string | undefined) => void
 }
 
 export interface Followed<K, V> {
@@ -27,7 +29,7 @@ export interface Followed<K, V> {
 }
 
 export function followTopic<K, V>(
-  { log, clock, tell }: FollowPorts,
+  { log, clock, tell, waiting }: FollowPorts,
   topic: RecordTopic<K, V>,
   { recalled = Number.POSITIVE_INFINITY, apply, caughtUp }: Followed<K, V>,
 ): Closeable {
@@ -51,7 +53,7 @@ export function followTopic<K, V>(
     if (!answer!.failure && offset >= end) caughtUp?.()
   }
   const following = (async () => {
-    while (!signal.aborted) await advance().catch(() => clock.sleep(PAUSE_MS, signal)) // the roles that need the log say why
+    while (!signal.aborted) await onlooking({ clock, signal }, advance, waiting)
   })()
   return {
     async close() {

@@ -2,13 +2,11 @@
 import type { Guide } from '../../../connectors/libp2p/admission.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import type { SlotOwnership } from '../../../schemas/types.ts'
-import type { Log } from '../../../streams/ports.ts'
-import type { OnUnreadable } from '../../../streams/read-record.ts'
 import { type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { placeAsOf } from '../../../topology/validate/ownership.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
-import { followTopic } from '../../reading/follow-topic.ts'
+import { type FollowPorts, followTopic } from '../../reading/follow-topic.ts'
 import type { SignerPool } from '../signers.ts'
 import { blockAges } from './block-ages.ts'
 import { openEpochs, type Release } from './epochs-open.ts'
@@ -16,13 +14,10 @@ import { openEpochs, type Release } from './epochs-open.ts'
 /** Ticks before the end: what is open now was opened in them. */
 const TICKS_RECALLED = 20_000
 
-export interface GuideOptions {
+export interface GuideOptions extends Omit<FollowPorts, 'clock'> {
   readonly rules: ProtocolRules
   readonly topics: Topics
-  readonly log: Log
   readonly signers: SignerPool
-  /** Told of each record that is none of its topic. */
-  readonly tell: OnUnreadable
   /** Votes of a slot that are taken for an epoch, as a multiple of the market's quota. */
   readonly quotaFactor: number
 }
@@ -32,13 +27,13 @@ export interface RunningGuide extends Guide, Closeable {
   blockAge(): number | undefined
 }
 
-export function createGuide({ rules, topics, log, signers, tell, quotaFactor }: GuideOptions): RunningGuide {
+export function createGuide({ rules, topics, signers, quotaFactor, ...following }: GuideOptions): RunningGuide {
   const owners = new Map<number, readonly SlotOwnership[]>()
   let slotsKnown = false
   let ticksKnown = false
   const ages = blockAges()
   const epochs = openEpochs(rules, () => ages.stamp(systemClock.now()))
-  const ports = { log, clock: systemClock, tell }
+  const ports = { ...following, clock: systemClock }
   const slots = followTopic(ports, topics.slots, {
     apply({ slotId }, row) {
       if (row === null) owners.delete(slotId)

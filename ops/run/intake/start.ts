@@ -19,13 +19,13 @@ export async function startCollecting({ config, log, topics, metrics, health, le
   const { listen, peerKeyFile: keyFile, banned = [], limits = {}, quotaFactor = QUOTA_FACTOR } = config.intake
   const { slots, epochTicks, peerBans, intakeReports } = topics
   await log.createTopics([slots, epochTicks, peerBans, intakeReports].map(configOf))
-  const tell = leftOut.by('intake')
+  const following = { log, tell: leftOut.by('intake'), waiting: notFollowing(config.warn) }
   const parts = new Lifecycle(config.warn)
   try {
     const signers = await parts.add('signers', createSignerPool(config.rules, config.workers))
     const guide = await parts.add(
       'guide',
-      createGuide({ rules: config.rules, topics, log, signers, tell, quotaFactor }),
+      createGuide({ ...following, rules: config.rules, topics, signers, quotaFactor }),
     )
     const reporting = await parts.add('reports', startReporting(log, topics, config.instanceId))
     const measured = intakeMetrics(metrics, health, guide.blockAge)
@@ -49,7 +49,7 @@ export async function startCollecting({ config, log, topics, metrics, health, le
         { log, clock: systemClock, guide, lag: validateLag(log, topics, config.appId) },
       ),
     )
-    await parts.add('bans', followBans(intake, peerBans, { log, clock: systemClock, tell }))
+    await parts.add('bans', followBans(intake, peerBans, { ...following, clock: systemClock }))
     return {
       multiaddrs: intake.multiaddrs,
       async close() {
@@ -60,6 +60,16 @@ export async function startCollecting({ config, log, topics, metrics, health, le
   } catch (error) {
     await parts.close()
     throw error
+  }
+}
+
+/** It goes on with what it knows, and says so, once for each reason. */
+function notFollowing(warn: (text: string) => void): (reason: string | undefined) => void {
+  let said: string | undefined
+  return (reason) => {
+    if (reason !== undefined && reason !== said)
+      warn(`intake: it goes by slots, epochs and bans as they were: ${reason}`)
+    said = reason
   }
 }
 

@@ -10,6 +10,7 @@ import { createSignerPool } from '../../../../ops/run/signers.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
 import { configOf } from '../../../../streams/kafka-topic.ts'
+import { type Log, PositionLostError } from '../../../../streams/ports.ts'
 import { sequencerTopics } from '../../../../topology/topics.ts'
 import { headTick, MARKET, OTHER_MARKET, openTick, rulesOf } from '../../../topology/world.ts'
 
@@ -175,6 +176,30 @@ test('default: the lag is what lies behind the committed offsets; without any, o
   expect(await lag()).toBe(3)
   const silent = Object.assign(Object.create(log), { bounds: () => Promise.reject(new Error('away')) })
   expect(await validateLag(silent, topics, 'app')()).toBeUndefined()
+})
+
+test('behavior: why a topic is not followed is told when that lasts, and that it is again', async () => {
+  const { log } = await logOf()
+  let isLost = true
+  const fetch: Log['fetch'] = (positions, options) =>
+    isLost
+      ? Promise.reject(new PositionLostError('TOPIC_RECREATED', { topic: slots.name }, 'it was made anew'))
+      : log.fetch(positions, options)
+  let now = 0
+  const sleep = async () => {
+    now += 1_000
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const told: (string | undefined)[] = []
+  const waiting = (reason: string | undefined) => {
+    told.push(reason)
+    isLost = false
+  }
+  const failing = Object.assign(Object.create(log) as Log, { fetch })
+  const ports = { log: failing, clock: { now: () => now, sleep }, tell: () => {}, waiting }
+  const following = followTopic(ports, slots, { apply: () => {} })
+  await expect.poll(() => told).toEqual(['it was made anew', undefined])
+  await following.close()
 })
 
 test('behavior: what cannot be read is passed over, and what fails is tried again', async () => {
