@@ -2,7 +2,7 @@
  * The calls and events of the deployed contracts, as far as a sequencer or one who checks it uses them. A test compares
  * every selector and topic with the deployed ones. Source: Powerloom protocol-contracts, ProtocolState, DataMarket, Nodes.
  */
-import { AbiCoder, Interface } from 'ethers'
+import { AbiCoder, type FunctionFragment, Interface } from 'ethers'
 
 const PROTOCOL_STATE_ABI = [
   'function releaseEpoch(address dataMarket, uint256 begin, uint256 end)',
@@ -88,6 +88,24 @@ const NODES_ABI = [
 const INFLATION_MAX = 4
 AbiCoder._setDefaultMaxInflation(INFLATION_MAX)
 
-export const protocolStateInterface = new Interface(PROTOCOL_STATE_ABI)
-export const dataMarketInterface = new Interface(DATA_MARKET_ABI)
-export const nodesInterface = new Interface(NODES_ABI)
+/** At each call ethers looks for the function among all, and hashes its signature; here that is done once. No name may be there twice. */
+class ContractInterface extends Interface {
+  private readonly known = new Map<string, FunctionFragment>()
+
+  constructor(abi: readonly string[]) {
+    super(abi)
+    this.forEachFunction((fragment) => {
+      const { name, selector } = fragment
+      Object.defineProperty(fragment, 'selector', { value: selector })
+      for (const key of [name, selector]) this.known.set(key, fragment)
+    })
+  }
+
+  override getFunction(...[key, values]: Parameters<Interface['getFunction']>): FunctionFragment | null {
+    return (values === undefined && this.known.get(key)) || super.getFunction(key, values)
+  }
+}
+
+export const protocolStateInterface: Interface = new ContractInterface(PROTOCOL_STATE_ABI)
+export const dataMarketInterface: Interface = new ContractInterface(DATA_MARKET_ABI)
+export const nodesInterface: Interface = new ContractInterface(NODES_ABI)

@@ -236,9 +236,13 @@ function logsJson(block: ScriptedBlock) {
   return [...releases, ...slots].map((log, i) => ({ ...log, ...place, logIndex: hex(i) }))
 }
 
+const SELECTOR_CHARACTERS = 10
+
 function call({ to, data }: { to: string; data: string }, state: ScriptedBlock): string {
   const abi = to === PROTOCOL_STATE ? protocolStateInterface : nodesInterface
-  const { name, args } = abi.parseTransaction({ data })!
+  const called = abi.getFunction(data.slice(0, SELECTOR_CHARACTERS))!
+  const { name } = called
+  const args = abi.decodeFunctionData(called, data)
   switch (name) {
     case 'snapshotterState':
       return abi.encodeFunctionResult(name, [state.nodesNow])

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Interface } from 'ethers'
+import { Interface } from 'ethers'
 import { describe, expect, test } from 'vitest'
 import { dataMarketInterface, nodesInterface, protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import { compileDevProtocolState } from '../../../../ops/world/chain/contracts/compile.ts'
@@ -20,6 +20,22 @@ describe('ABI', () => {
     const [first, last] = topic.split('…') as [string, string?]
     const hash = protocolStateInterface.getEvent(name)!.topicHash
     expect(hash.startsWith(`0x${first}`) && hash.endsWith(last ?? '')).toBe(true)
+  })
+
+  test.each([
+    ['ProtocolState', protocolStateInterface],
+    ['DataMarket', dataMarketInterface],
+    ['Nodes', nodesInterface],
+  ])('behavior: a function of %s is found by name, selector and signature, as ethers finds it', (_, abi) => {
+    const plain = new Interface(abi.format())
+    abi.forEachFunction(({ name, selector }) => {
+      const expected = plain.getFunction(name)
+      for (const key of [name, selector, selector.toUpperCase().replace('0X', '0x'), expected!.format('sighash')])
+        expect(abi.getFunction(key)?.format()).toBe(expected!.format())
+      expect(abi.getFunction(name)!.selector).toBe(expected!.selector)
+      expect(abi.getFunction(name, [])?.format()).toBe(plain.getFunction(name, [])?.format())
+    })
+    expect(abi.getFunction('nothing')).toBe(null)
   })
 
   test('behavior: whatever the development contract has under a deployed name has its selector or topic', () => {
