@@ -44,7 +44,7 @@ export class FetchLoop {
 
   /** Ends the wait of the fetch under way, so that the next one asks for what is wanted now. */
   interrupt(): void {
-    this.poll.abort()
+    this.poll.abort('wanted') // without a reason it makes an error, with its stack
   }
 
   async run(): Promise<void> {

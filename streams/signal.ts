@@ -13,7 +13,7 @@ export class Signal {
     if (this.waiting.size === 0) return
     const woken = [...this.waiting]
     this.waiting.clear()
-    for (const waiter of woken) waiter.abort()
+    for (const waiter of woken) waiter.abort('news') // without a reason each makes an error, with its stack
   }
 
   /** Resolves at the next `raise`, or after `ms`. */

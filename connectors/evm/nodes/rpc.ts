@@ -286,6 +286,6 @@ async function withDeadline<T>(answer: Promise<T>, timeoutMs: number, clock: Clo
   try {
     return await Promise.race([answer, late])
   } finally {
-    done.abort()
+    done.abort('answered') // without a reason it makes an error, with its stack
   }
 }

@@ -61,8 +61,8 @@ export class LongPoll {
       throw new LogError('TOO_MANY_FETCHES', `${WAITING_FETCHES_MAX} fetches wait already`, { retriable: true })
     }
     const timer = new AbortController()
-    const stops = partitions.map((partition) => partition.onMoved(() => timer.abort()))
-    const stop = (): void => timer.abort()
+    const stops = partitions.map((partition) => partition.onMoved(() => timer.abort('moved'))) // a reason, or each makes an error
+    const stop = (): void => timer.abort('stopped')
     signal?.addEventListener('abort', stop, { once: true })
     this.waiting++
     try {

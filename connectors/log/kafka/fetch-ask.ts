@@ -102,7 +102,7 @@ export function waitFor(asks: readonly Ask[], { clock, enough, maxWaitMs, signal
     const finish = (): void => {
       for (const stop of stops) stop()
       signal?.removeEventListener('abort', finish)
-      timer.abort()
+      timer.abort('done') // without a reason it makes an error, with its stack
       resolve()
     }
     const look = (): void => {
