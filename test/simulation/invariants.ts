@@ -96,7 +96,7 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
   const wrong = world && (await untrue(log, topics, world, script.play!.words, report.epochsPassedOver))
   if (wrong) fail(wrong)
   if (script.hostile.length > 0) {
-    const without = await runWithout(log, topics, script)
+    const without = await runWithout(log, topics, stores, script)
     const disturbed = disturbance(played, without)
     if (disturbed) fail(`I8: ${disturbed}`)
   }

@@ -2,14 +2,12 @@
  * I8: nobody is hurt by the adversary. The stages are run once more, by themselves, over the same log without its records:
  * the same markers, and the same honest records in the same places. What the honest get must be the same.
  */
-import { createCodec } from '../../schemas/codec.ts'
-import { memoryRegistry } from '../../schemas/registry.ts'
 import type { Batch, ProjectFinalization, Submission, Verdict } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
 import { TopologyTestDriver } from '../../streams/test-driver.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { tieBreaker } from '../../topology/shared/signature.ts'
-import { sequencerStores } from '../../topology/stores.ts'
+import type { Stores } from '../../topology/stores.ts'
 import { epochScope, isEpochSummary, isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
 import { NO_ROOM_RULE } from '../../topology/validate/validate.ts'
 import { messageOf } from './adversary.ts'
@@ -121,8 +119,7 @@ function outcomeOf(
 }
 
 /** Everything again, without the adversary. */
-export async function runWithout(log: Log, topics: Topics, { rules }: Script): Promise<Outcome> {
-  const stores = sequencerStores(await createCodec(memoryRegistry()))
+export async function runWithout(log: Log, topics: Topics, stores: Stores, { rules }: Script): Promise<Outcome> {
   const driver = new TopologyTestDriver(sequencerTopology(rules, topics, stores, {}, TICK_FANOUT))
   const { slots, submissions } = topics
   for (const { key, value } of await readPartition(log, { topic: slots.name, partition: 0 }))
