@@ -18,10 +18,24 @@ export async function readAll<K, V>(log: Log, topic: ReadableTopic<K, V>) {
   return rows
 }
 
-export async function readPartition(log: Log, at: TopicPartition): Promise<LogRecord[]> {
+/** What has come into a topic since it was asked last. */
+export function newsOf(log: Log, { name, partitions }: { readonly name: string; readonly partitions: number }) {
+  const next = new Array<number>(partitions).fill(0)
+  return async (): Promise<LogRecord[]> => {
+    const news: LogRecord[] = []
+    for (let partition = 0; partition < partitions; partition++) {
+      const records = await readPartition(log, { topic: name, partition }, next[partition])
+      if (records.length > 0) next[partition] = records.at(-1)!.offset + 1
+      news.push(...records)
+    }
+    return news
+  }
+}
+
+export async function readPartition(log: Log, at: TopicPartition, from = 0): Promise<LogRecord[]> {
   const [bounds] = await log.bounds([at])
   const records: LogRecord[] = []
-  for (let offset = bounds!.start; offset < bounds!.stable; ) {
+  for (let offset = Math.max(bounds!.start, from); offset < bounds!.stable; ) {
     const [fetched] = await log.fetch([{ ...at, offset }], { maxWaitMs: 0, maxBytesPerPartition: 1e7 })
     records.push(...fetched!.records.filter((record) => record.offset >= offset))
     offset = Math.max(offset, fetched!.next)

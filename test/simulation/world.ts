@@ -11,7 +11,8 @@ import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.
 import { createPrepare } from '../../ops/run/prepare.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
-import type { Log } from '../../streams/ports.ts'
+import type { Anchor, AnchorKey, EpochTick } from '../../schemas/types.ts'
+import type { Log, LogRecord } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
@@ -21,14 +22,14 @@ import { isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts
 import { AnchorChain } from './anchor-chain.ts'
 import { BEGIN_MS } from './chain-story.ts'
 import { APP_ID, checkInvariants } from './invariants.ts'
-import { adversary, anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
-import { readAll, readSubmissions } from './reading.ts'
+import { adversary, anchorEffects, attackOf, clock, intake, type Outside, retrying } from './processes.ts'
+import { newsOf } from './reading.ts'
 import { ReceiptNodes } from './receipt-nodes.ts'
 import { TICK_FANOUT } from './rules.ts'
 import { type Script, scriptOf } from './script.ts'
 import { INTAKES } from './submissions.ts'
 import { realClock, TrueChain } from './true-chain.ts'
-import { canonicalTicks, chainMet, writtenTicks } from './true-invariants.ts'
+import { canonicalTicks, chainMet } from './true-invariants.ts'
 
 const INSTANCES = ['a', 'b', 'c']
 const PARTITIONS = { submissions: 3, validated: 2, admitted: 3, finalizations: 2, verdicts: 2 }
@@ -244,26 +245,34 @@ async function untilDone(
   script: Script,
   { found, outside, truth, failures }: Ending,
 ) {
+  const newTicks = newsOf(log, topics.epochTicks)
+  const newAnchors = newsOf(log, topics.anchors)
+  const newSubmissions = newsOf(log, topics.submissions)
+  const ticks: EpochTick[] = []
+  const newest = new Map<string, { readonly key: AnchorKey; readonly state: Anchor['state'] }>()
   /** Where a real clock writes them, the ticks that there are, once it has come to the head. */
   const ticksDue = async (): Promise<number> => {
     if (!truth) return script.ticks.length
-    const ticks = await writtenTicks(log, topics)
+    for (const { value } of await newTicks()) ticks.push(topics.epochTicks.value.decode(value!))
     return canonicalTicks(ticks).at(-1)?.blockHash === truth.chain.head.hash ? ticks.length : Number.POSITIVE_INFINITY
   }
+  const isTrueMarker = (record: LogRecord): boolean =>
+    attackOf(record) === undefined && isMarker(topics.submissions.value.decode(record.value!))
   const isDone = () =>
     found.epochs >= script.epochs.length && found.markers >= found.due && outside.hostile === script.hostile.length
   found.due = Number.POSITIVE_INFINITY
   while (!isDone() && failures.length === 0) {
     await log.clock.sleep(500)
     found.due = (await ticksDue()) * topics.submissions.partitions
-    const anchors = await readAll(log, topics.anchors)
-    const newest = new Map(
-      anchors.map((row) => [`${row.key.dataMarket}/${row.key.epochId}/${row.key.batchIndex}`, row]),
-    )
-    const ended = [...newest.values()].filter(({ key, value }) => key.batchIndex === -1 && value.state === 'FINAL')
-    const open = [...newest.values()].filter(({ value: { state } }) => !['FINAL', 'LATE', 'FAILED'].includes(state))
+    for (const row of await newAnchors()) {
+      const key = topics.anchors.key.decode(row.key!)
+      const { state } = topics.anchors.value.decode(row.value!)
+      newest.set(`${key.dataMarket}/${key.epochId}/${key.batchIndex}`, { key, state })
+    }
+    const ended = [...newest.values()].filter(({ key, state }) => key.batchIndex === -1 && state === 'FINAL')
+    const open = [...newest.values()].filter(({ state }) => !['FINAL', 'LATE', 'FAILED'].includes(state))
     found.epochs = open.length > 0 ? 0 : new Set(ended.map(({ key }) => `${key.dataMarket}/${key.epochId}`)).size
-    found.markers = (await readSubmissions(log, topics)).filter(({ value }) => isMarker(value)).length
+    found.markers += (await newSubmissions()).filter(isTrueMarker).length
   }
   await log.clock.sleep(5_000) // what trails behind: verdicts
 }
