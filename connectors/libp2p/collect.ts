@@ -268,7 +268,7 @@ export class Collector {
       counts.shed('partial-bytes')
       reset(open, 'too many unfinished messages on this connection')
     } else if (this.partialBytes > limits.partialBytesMax)
-      connections.shedGreediest('partial-bytes', (peer) => peer.partialBytes)
+      connections.shedGreediest('partial-bytes', ({ peer }) => peer?.partialBytes ?? 0)
   }
 
   private countPartial(open: CollectStream, bytes: number): void {

@@ -48,7 +48,7 @@ export class Connections {
     this.standings = new Standings(parts.limits)
     this.now = () => parts.clock.now()
     this.inbound = new Inbound(parts.limits, parts.counts, this.now)
-    this.inbound.onExcess = () => this.shedGreediest('streams', ({ guest }) => guest?.streams ?? 0)
+    this.inbound.onExcess = () => this.shedGreediest('streams', ({ streams }) => streams)
   }
 
   of(connection: Connection, now: number): Peer {
@@ -193,9 +193,7 @@ export class Connections {
     this.counts.shed(reason)
     this.handshakeOver(guest)
     if (this.guests.delete(guest)) guest.host.connections--
-    const error = new Error(`the intake closes this connection: ${reason}`)
-    if (guest.peer) guest.peer.connection.abort(error)
-    guest.socket.abort(error)
+    end(guest, `the intake closes this connection: ${reason}`)
   }
 
   private hostNamed(name: string, now: number): Host {
@@ -246,15 +244,18 @@ export class Connections {
   }
 
   /** Ends the connection that takes most by some measure. */
-  shedGreediest(reason: 'streams' | 'partial-bytes', measure: (peer: Peer) => number): void {
+  shedGreediest(reason: 'streams' | 'partial-bytes', measure: (guest: Guest) => number): void {
     this.counts.shed(reason)
-    this.greediest(measure)?.connection.abort(new Error(`the intake has too many: ${reason}`))
+    const guest = greediest(this.guests, measure)
+    if (guest) end(guest, `the intake has too many: ${reason}`)
   }
+}
 
-  /** The connection that takes most by some measure. */
-  greediest(measure: (peer: Peer) => number): Peer | undefined {
-    return greediest(this.peers, measure)
-  }
+/** Its streams first, so that none of them counts any more. There may be some before libp2p tells of the connection. */
+function end({ muxer, socket }: Guest, why: string): void {
+  const error = new Error(why)
+  muxer?.abort(error)
+  socket.abort(error)
 }
 
 /** Nothing would be known of it that a new one does not have. */

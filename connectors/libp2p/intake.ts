@@ -153,7 +153,10 @@ class RunningIntake implements Intake {
       },
     })
     connections.inbound.onEarly = this.collector.onEarly
-    host.addEventListener('connection:open', ({ detail }) => connections.of(detail, clock.now()))
+    host.addEventListener('connection:open', ({ detail }) => {
+      // One that was ended before libp2p tells of it: its `close` is over and would never free what is kept here.
+      if (detail.status === 'open') connections.of(detail, clock.now())
+    })
   }
 
   get multiaddrs(): readonly string[] {

@@ -1,6 +1,6 @@
 /** Who leaves when there is no place for a newcomer. Votes keep a place, connections do not: they are cheap to make. */
 import type { IntakeLimits } from './limits.ts'
-import type { Guest, Host, Peer } from './peer.ts'
+import type { Guest, Host } from './peer.ts'
 
 /**
  * The connection to close for a newcomer from `host`; undefined when there is none. It has no credit, and was silent for
@@ -41,19 +41,19 @@ const isBefore = (a: Guest, b: Guest, by: 'connections' | 'handshakes'): boolean
 /** What a connection with credit holds counts for a tenth: who brings votes is not closed for who brings none. */
 const SHARE_WITH_CREDIT = 0.1
 
-/** The connection that takes most by some measure, of the address that does. */
-export function greediest(peers: Iterable<Peer>, measure: (peer: Peer) => number): Peer | undefined {
-  const hosts = new Map<Host, { sum: number; most: Peer; weight: number }>()
-  for (const peer of peers) {
-    const weight = measure(peer) * (peer.standing.hasCredit ? SHARE_WITH_CREDIT : 1)
-    const of = hosts.get(peer.host)
-    if (!of) hosts.set(peer.host, { sum: weight, most: peer, weight })
+/** The connection that takes most by some measure, of the address that does; also one that is not known to libp2p yet. */
+export function greediest(guests: Iterable<Guest>, measure: (guest: Guest) => number): Guest | undefined {
+  const hosts = new Map<Host, { sum: number; most: Guest; weight: number }>()
+  for (const guest of guests) {
+    const weight = measure(guest) * (guest.peer?.standing.hasCredit ? SHARE_WITH_CREDIT : 1)
+    const of = hosts.get(guest.host)
+    if (!of) hosts.set(guest.host, { sum: weight, most: guest, weight })
     else {
       of.sum += weight
-      if (weight > of.weight) Object.assign(of, { most: peer, weight })
+      if (weight > of.weight) Object.assign(of, { most: guest, weight })
     }
   }
-  let first: { sum: number; most: Peer } | undefined
+  let first: { sum: number; most: Guest } | undefined
   for (const one of hosts.values()) if (!first || one.sum > first.sum) first = one
   return first?.most
 }

@@ -1,5 +1,5 @@
-import { connect, type Socket } from 'node:net'
-import type { Stream } from '@libp2p/interface'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
 import { hostOf } from '../../../connectors/libp2p/address.ts'
@@ -8,6 +8,48 @@ import { message, open, Stage, until, write } from './harness.ts'
 
 const unfinished = () => message().bytes.subarray(0, 60)
 const ended = (stream: Stream) => stream.status !== 'open'
+
+/** By then the intake has sent its part of the handshake, and the dialer needs no more for streams. */
+const HANDSHAKE_BYTES = 100
+
+/** A relay that keeps what a dialer sends from the end of its handshake on, and lets all of it go at once. */
+async function startHoldingRelay(stage: Stage, port: number) {
+  const held: Buffer[] = []
+  let answered = 0
+  let isHolding = true
+  const target = connect(port, '127.0.0.1').on('error', () => {})
+  const server = createServer((client) => {
+    client.on('error', () => {}).on('close', () => target.destroy())
+    client.on('data', (data) => (isHolding && answered > HANDSHAKE_BYTES ? held.push(data) : target.write(data)))
+    target
+      .on('close', () => client.destroy())
+      .on('data', (data) => {
+        answered += data.length
+        client.write(data)
+      })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  stage.onEnd(async () => void server.close())
+  return {
+    address: multiaddr(`/ip4/127.0.0.1/tcp/${(server.address() as AddressInfo).port}`),
+    heldBytes: () => held.reduce((sum, { length }) => sum + length, 0),
+    release: () => {
+      isHolding = false
+      target.write(Buffer.concat(held))
+    },
+  }
+}
+
+/** Those that could be opened; undefined stands for one that could not. */
+const streamsOf = (connection: Connection, count: number) =>
+  Promise.all(
+    Array.from({ length: count }, () =>
+      connection.newStream('/collect', { maxOutboundStreams: 100 }).catch(() => undefined),
+    ),
+  )
+
+/** A frame that opens a stream, and one that names its protocol. */
+const OPENING_BYTES = 54
 
 describe('limits of a running intake', () => {
   test('behavior: a message that does not end is reset; one that is slow but ends is not', async () => {
@@ -78,17 +120,32 @@ describe('limits of a running intake', () => {
     await using stage = new Stage()
     const running = await stage.intake({ limits: { streamsMax: 40 } })
     const [modest, greedy] = [await stage.client(), await stage.client()]
-    const streamsOf = async (client: typeof modest, count: number) => {
-      const connection = await client.dial(multiaddr(running.intake.multiaddrs[0]!))
-      const opening = () => connection.newStream('/collect', { maxOutboundStreams: 100 }).catch(() => undefined)
-      return Promise.all(Array.from({ length: count }, opening))
-    }
-    const mine = await streamsOf(modest, 15)
-    const theirs = await streamsOf(greedy, 30)
+    const mine = await streamsOf(await modest.dial(multiaddr(running.intake.multiaddrs[0]!)), 15)
+    await until(() => running.intake.stats().streams === 15, 'the streams of the modest are taken')
+    const theirs = await streamsOf(await greedy.dial(multiaddr(running.intake.multiaddrs[0]!)), 30)
     await until(() => running.intake.stats().shed.streams > 0, 'shed')
     await until(() => running.intake.stats().streams === 15, 'streams gone')
     expect(mine.every((stream) => stream && !ended(stream))).toBe(true)
     expect(theirs.filter((stream) => stream && !ended(stream))).toEqual([])
+  })
+
+  test('behavior: streams that come before the intake has its end of the handshake are no reason to end another', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { streamsMax: 40 } })
+    const [modest, greedy] = [await stage.client(), await stage.client()]
+    const mine = await streamsOf(await modest.dial(multiaddr(running.intake.multiaddrs[0]!)), 15)
+    await until(() => running.intake.stats().streams === 15, 'the streams of the modest are taken')
+    const relay = await startHoldingRelay(stage, Number(/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1]))
+    const theirs = streamsOf(await greedy.dial(relay.address), 30)
+    await until(() => relay.heldBytes() >= 30 * OPENING_BYTES, 'all that the greedy opens is under way')
+    relay.release()
+    await theirs
+    await until(() => running.intake.stats().shed.streams > 0, 'shed')
+    await until(() => running.intake.stats().streams === 15, 'only the streams of the modest are left')
+    expect(mine.every((stream) => stream && !ended(stream))).toBe(true)
+    expect(running.intake.stats().shed.streams).toBe(1)
+    const { parts } = running.intake as unknown as { parts: { connections: { peers: Set<unknown> } } }
+    expect(parts.connections.peers.size).toBe(1)
   })
 
   test('behavior: beyond the streams of one connection the excess is reset', async () => {

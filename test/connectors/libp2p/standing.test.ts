@@ -1,7 +1,7 @@
 /** Credit and faults of a peer, and who leaves when there is no place. */
 import { describe, expect, test } from 'vitest'
 import { INTAKE_LIMITS } from '../../../connectors/libp2p/limits.ts'
-import type { Guest, Host, Peer } from '../../../connectors/libp2p/peer.ts'
+import type { Guest, Host } from '../../../connectors/libp2p/peer.ts'
 import { greediest, leaving, stalled } from '../../../connectors/libp2p/places.ts'
 import { Standing, Standings } from '../../../connectors/libp2p/standing.ts'
 
@@ -89,13 +89,13 @@ describe('who leaves', () => {
   })
 
   test('behavior: what one with credit holds counts for a tenth; the address that holds most pays', () => {
-    const peer = (host: Host, held: number, hasCredit = false) => ({ host, held, standing: { hasCredit } }) as never
-    const measure = (one: Peer) => (one as never as { held: number }).held
-    const relay = peer(few, 100, true)
-    const small = [peer(many, 9), peer(many, 8), peer(many, 8)]
+    const holding = (host: Host, streams: number, credit = false) => ({ ...guest(host, 0, { credit }), streams })
+    const measure = ({ streams }: Guest) => streams
+    const relay = holding(few, 100, true)
+    const small = [holding(many, 9), holding(many, 8), { ...holding(many, 8), peer: undefined }]
     expect(greediest([relay, ...small], measure)).toBe(small[0])
-    expect(greediest([peer(hostOf(1), 20), ...small], measure)).toBe(small[0])
-    const greedy = peer(few, 1_000, true)
+    expect(greediest([holding(hostOf(1), 20), ...small], measure)).toBe(small[0])
+    const greedy = holding(few, 1_000, true)
     expect(greediest([greedy, ...small], measure)).toBe(greedy)
   })
 })
