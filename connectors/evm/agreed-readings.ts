@@ -7,7 +7,7 @@ import { headerAt } from './contract/chain-reader.ts'
 import { EvmError } from './errors.ts'
 import type { Ask } from './nodes/ask.ts'
 import { type Receipt, receiptOf } from './nodes/log-answers.ts'
-import { blockAt, nonceOf } from './nodes/node-answers.ts'
+import { balanceOf, blockAt, nonceOf } from './nodes/node-answers.ts'
 import type { Rpc } from './nodes/rpc.ts'
 
 /** The next step of the clock: its blocks with all that is read of them, or that a known block left the chain. */
@@ -147,6 +147,63 @@ export async function agreedRefusal(
   return first!.value
 }
 
+/** What the signer has, wei: no single node can make it little or much. */
+export async function agreedBalance(rpc: Pick<Rpc, 'agreeing'>, signer: string): Promise<bigint> {
+  const said = { what: () => 'the balance of the signer', textOf: () => '' }
+  return middle((await rpc.agreeing((ask) => balanceOf(ask, signer), said)).map(({ value }) => value))
+}
+
+/** The most gas of a block: no single node can make it too little for what was signed. */
+export async function agreedBlockGas(rpc: Pick<Rpc, 'agreeing'>): Promise<number> {
+  const reading = async (ask: Ask): Promise<number> => (await blockAt(ask, 'latest'))!.gasLimit
+  const given = await rpc.agreeing(reading, { what: () => 'the gas of a block', textOf: () => '' })
+  return middle(
+    given.map(({ value }) => value),
+    'larger',
+  )
+}
+
+/** The hashes of canonical blocks. A node that lacks one of them is behind, and has no word. */
+export async function agreedHashes(
+  rpc: Pick<Rpc, 'agreeing'>,
+  blocks: readonly number[],
+): Promise<ReadonlyMap<number, string>> {
+  const hashAt = async (ask: Ask, number: number): Promise<string> => {
+    const block = await blockAt(ask, number)
+    if (!block) throw behind(number)
+    return block.hash
+  }
+  const reading = (ask: Ask): Promise<string[]> => Promise.all(blocks.map((number) => hashAt(ask, number)))
+  const what = () => `block ${blocks[0]}`
+  const [first] = await rpc.agreeing(reading, { what, textOf: (hashes) => hashes.join() })
+  return new Map(blocks.map((number, at) => [number, first!.value[at]!]))
+}
+
+/** Whether the nonce is used, and by none of these transactions. */
+export async function agreedTaken(
+  rpc: Pick<Rpc, 'agreeing'>,
+  { signer, nonce }: Pick<AnchorIntent, 'signer' | 'nonce'>,
+  hashes: readonly string[],
+): Promise<boolean> {
+  const reading = async (ask: Ask): Promise<'free' | 'ours' | 'taken'> => {
+    if ((await nonceOf(ask, signer, 'latest')) <= nonce) return 'free'
+    const receipts = await Promise.all(hashes.map((hash) => receiptOf(ask, hash)))
+    return receipts.some((receipt) => receipt !== undefined) ? 'ours' : 'taken'
+  }
+  const [first] = await rpc.agreeing(reading, { what: () => `nonce ${nonce}`, textOf: (whose) => whose })
+  return first!.value === 'taken'
+}
+
+/** Something that each node tells in words that can be compared as they are. */
+export async function agreedWord<T extends string | boolean>(
+  rpc: Pick<Rpc, 'agreeing'>,
+  about: string,
+  reading: (ask: Ask) => Promise<T>,
+): Promise<T> {
+  const [first] = await rpc.agreeing(reading, { what: () => about, textOf: String })
+  return first!.value
+}
+
 /** Of two in the middle the smaller or the larger one. */
 function middle<T extends number | bigint>(values: readonly T[], of: 'smaller' | 'larger' = 'smaller'): T {
   const sorted = values.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
@@ -184,5 +241,5 @@ export async function agreedReceipt(
 const textOfReceipt = (receipt: Receipt | undefined): string | undefined =>
   receipt && JSON.stringify([receipt.transactionHash, receipt.blockHash, receipt.succeeded, receipt.logs])
 
-const behind = (block: number): EvmError =>
+export const behind = (block: number): EvmError =>
   new EvmError('BLOCK_MISSING', `the node does not have all of block ${block} yet`, { retriable: true })

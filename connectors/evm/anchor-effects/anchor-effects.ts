@@ -5,7 +5,7 @@ import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/typ
 import { type BackOff, doubling, repeated } from '../../../streams/back-off.ts'
 import { LogError } from '../../../streams/ports.ts'
 import { createLimiter } from '../../limiter.ts'
-import { agreedPrepare } from '../agreed-readings.ts'
+import { agreedPrepare, agreedRefusal } from '../agreed-readings.ts'
 import { EvmError } from '../errors.ts'
 import type { Rpc } from '../nodes/rpc.ts'
 import type { Answers } from './anchor-answers.ts'
@@ -110,7 +110,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     if (!signer) throw new NotYet(`nonce ${intent.nonce} belongs to ${intent.signer}, whose key is not here`)
     const call = intent.call === 'FILL' ? { to: signer.address, data: '0x' } : await contractCall(key, intent, until)
     if (intent.call === 'REWARD') {
-      const refusal = await rpc.read((ask) => dryRun(ask, signer.address, call, 'latest')) // it may have waited for its nonce
+      const refusal = await agreedRefusal(rpc, (ask) => dryRun(ask, signer.address, call, 'latest')) // it may have waited
       if (refusal !== undefined) return resultOf(intent, 'FAILED', { error: refusal })
     }
     const { raw, hash } = await signer.sign(intent, call, await formOf(memories.of(key), heads.head, rpc, settings))

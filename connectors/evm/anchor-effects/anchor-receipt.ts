@@ -9,6 +9,9 @@ const ENDED = topicOf('BatchSubmissionsCompleted')
 /** A call that stops for want of gas in an inner contract leaves up to 1/64 of it at each level. */
 const OUT_OF_GAS_SHARE = 0.95
 
+/** Why, where nothing more is known. */
+export const REVERTED = 'REVERTED'
+
 export type Mined = 'ANCHORED' | 'LATE' | 'FILLED' | 'REVERTED'
 
 /**
@@ -43,5 +46,5 @@ export async function revertReason(
     if (code !== undefined) return code
     if (receipt.gasUsed >= gasLimit * OUT_OF_GAS_SHARE) return 'OUT_OF_GAS'
   }
-  return 'REVERTED'
+  return REVERTED
 }

@@ -2,11 +2,13 @@
 
 import type { AnchorIntent } from '../../../schemas/types.ts'
 import { doubling } from '../../../streams/back-off.ts'
+import { agreedBalance, agreedRefusal } from '../agreed-readings.ts'
 import { EvmError } from '../errors.ts'
+import type { Ask } from '../nodes/ask.ts'
 import { isUnanswered } from '../nodes/json-rpc.ts'
 import { inputOf, pendingNonceOf } from '../nodes/node-answers.ts'
 import type { Rpc } from '../nodes/rpc.ts'
-import { balanceOf, type ContractCall, dryRun, type Head, hashOf } from './anchor-chain.ts'
+import { type ContractCall, dryRun, type Head, hashOf } from './anchor-chain.ts'
 
 /** A closed set, since it is a label of a metric and of alerts. Those that the facts show come first. */
 export const REFUSAL_REASONS = [
@@ -102,9 +104,12 @@ export async function broadcast(rpc: Pick<Rpc, 'each'>, raw: string): Promise<Re
   }
 }
 
-/** Looks at what may be behind a refusal. Never fails: a fact that cannot be had is not known. */
+/**
+ * Looks at what may be behind a refusal. Never fails: a fact that cannot be had, or on which too few nodes agree, is not known.
+ * It gives a nonce away, so it is no single node's word.
+ */
 export async function examine(
-  rpc: Pick<Rpc, 'read'>,
+  rpc: Pick<Rpc, 'agreeing'>,
   intent: AnchorIntent,
   call: ContractCall,
   head: Head,
@@ -113,8 +118,9 @@ export async function examine(
   const { signer, gasLimit, maxFeePerGas } = intent
   const isFiller = intent.call === 'FILL'
   // as of the block of the look: in a later one it may be mined, and the call refused for that
-  const dry = isFiller ? undefined : rpc.read((ask) => dryRun(ask, signer, call, head.number)).catch(notKnown)
-  const [revert, balance] = await Promise.all([dry, rpc.read((ask) => balanceOf(ask, signer)).catch(notKnown)])
+  const run = (ask: Ask) => dryRun(ask, signer, call, head.number)
+  const dry = isFiller ? undefined : agreedRefusal(rpc, run).catch(notKnown)
+  const [revert, balance] = await Promise.all([dry, agreedBalance(rpc, signer).catch(notKnown)])
   const facts = { revert, balance, cost: BigInt(gasLimit) * BigInt(maxFeePerGas) }
   return { ...refused, reason: reasonOf(facts, intent, head, refused), facts }
 }

@@ -1,11 +1,12 @@
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
-import { agreedReceipt } from '../agreed-readings.ts'
-import { EvmError } from '../errors.ts'
+import { agreedHashes, agreedReceipt, agreedTaken, agreedWord, behind } from '../agreed-readings.ts'
+import { EvmError, type EvmErrorCode } from '../errors.ts'
+import type { Ask } from '../nodes/ask.ts'
 import type { Rpc } from '../nodes/rpc.ts'
 import { type ContractCall, hashOf, headerOf, isFiller, type Receipt, readContract } from './anchor-chain.ts'
 import { look } from './anchor-look.ts'
 import type { AnchorSettings } from './anchor-options.ts'
-import { revertReason, whatItDid } from './anchor-receipt.ts'
+import { REVERTED, revertReason, whatItDid } from './anchor-receipt.ts'
 import { resultOf } from './anchor-result.ts'
 import { Sender, type SendPorts } from './anchor-sender.ts'
 
@@ -56,12 +57,14 @@ export async function sendAndFollow(
         return answer(definite(key, intent, did, { ...placeOf(receipt), error, ...more }, settings))
       }
     } else {
-      if (view.left && told) return answer(resultOf(intent, 'REORGED', placeOf(told)))
-      if (view.left) seen = undefined
+      const isLeft = view.left && (!told || (await hasLeft(told, settings, ports)))
+      if (isLeft && told) return answer(resultOf(intent, 'REORGED', placeOf(told)))
+      if (isLeft) seen = undefined
       if (nonceNow > intent.nonce) {
         takenLooks = nonceSettled > intent.nonce ? takenLooks + 1 : 0
-        if (takenLooks >= TAKEN_LOOKS) return answer(resultOf(intent, 'NONCE_TAKEN', { nonce: nonceNow }))
-      } else {
+        if (takenLooks >= TAKEN_LOOKS && (await isTaken(intent, forms, settings, ports)))
+          return answer(resultOf(intent, 'NONCE_TAKEN', { nonce: nonceNow }))
+      } else if (!view.left || isLeft) {
         const next = await sender.turn(view)
         if (next === 'LOOK') continue
         if (next) return answer(next)
@@ -94,16 +97,50 @@ function definite(
 async function agreement(
   receipt: Receipt,
   intent: AnchorIntent,
-  { agreement, observer, rebroadcastMs }: AnchorSettings,
+  settings: AnchorSettings,
   { rpc }: SendPorts,
 ): Promise<'SAME' | 'OTHERWISE' | 'NONE'> {
-  if (agreement <= 1) return 'SAME'
+  if (settings.agreement <= 1) return 'SAME'
+  const receiptOfMost = await unlessUnclear(() => agreedReceipt(rpc, receipt, intent), settings)
+  if (receiptOfMost === UNCLEAR) return 'NONE'
+  return receiptOfMost ? 'SAME' : 'OTHERWISE'
+}
+
+/** Whether another block has the place of the one that had it: as with receipts, one of several nodes may only say so. */
+const hasLeft = async (
+  { blockNumber, blockHash }: Receipt,
+  settings: AnchorSettings,
+  { rpc }: SendPorts,
+): Promise<boolean> => {
+  if (settings.agreement <= 1) return true
+  const hashes = await unlessUnclear(() => agreedHashes(rpc, [blockNumber]), settings)
+  return hashes !== UNCLEAR && hashes.get(blockNumber) !== blockHash
+}
+
+/** Whether somebody else used the nonce, which gives the call another one: as with receipts. */
+const isTaken = async (
+  intent: AnchorIntent,
+  forms: readonly { readonly hash: string }[],
+  settings: AnchorSettings,
+  { rpc }: SendPorts,
+): Promise<boolean> => {
+  if (settings.agreement <= 1) return true
+  const hashes = forms.map(({ hash }) => hash)
+  return (await unlessUnclear(() => agreedTaken(rpc, intent, hashes), settings)) === true
+}
+
+const UNCLEAR = Symbol('too few nodes say the same')
+
+async function unlessUnclear<T>(
+  action: () => Promise<T>,
+  { observer, rebroadcastMs }: AnchorSettings,
+): Promise<T | typeof UNCLEAR> {
   try {
-    return (await agreedReceipt(rpc, receipt, intent)) ? 'SAME' : 'OTHERWISE'
+    return await action()
   } catch (error) {
     if (!(error instanceof EvmError)) throw error
     observer?.waiting?.('SEND', error, rebroadcastMs)
-    return 'NONE'
+    return UNCLEAR
   }
 }
 
@@ -116,19 +153,30 @@ const beforeRelease = (
   { blockNumber }: Receipt,
   call: ContractCall,
   { contractBlock }: AnchorSettings,
-  rpc: Pick<Rpc, 'read'>,
+  rpc: Pick<Rpc, 'agreeing'>,
 ): Promise<boolean> =>
-  rpc.read(async (ask) => {
+  agreedWord(rpc, `the release of epoch ${epochId}`, async (ask) => {
     const [, release] = await readContract(ask, call.to, 'epochInfo', [dataMarket, epochId], 'latest')
     if (release === 0n) return true
     const block = await headerOf(ask, blockNumber, contractBlock)
-    return block !== undefined && BigInt(block.contractBlock) <= (release as bigint)
+    if (!block) throw behind(blockNumber)
+    return BigInt(block.contractBlock) <= (release as bigint)
   })
 const BEFORE_RELEASE = 'it came before the release of its epoch, which had left the chain: the contract kept nothing'
 
-const reasonOf = (
+/** Nodes that have dropped the state know no code: where too few say the same, it is told without one. */
+async function reasonOf(
   receipt: Receipt,
   intent: AnchorIntent,
   call: ContractCall,
-  rpc: Pick<Rpc, 'read'>,
-): Promise<string> => rpc.read((ask) => revertReason(ask, intent.signer, call, receipt, intent.gasLimit))
+  rpc: Pick<Rpc, 'agreeing'>,
+): Promise<string> {
+  const read = (ask: Ask): Promise<string> => revertReason(ask, intent.signer, call, receipt, intent.gasLimit)
+  try {
+    return await agreedWord(rpc, `why ${receipt.transactionHash} was reverted`, read)
+  } catch (error) {
+    if (error instanceof EvmError && NO_AGREEMENT.includes(error.code)) return REVERTED
+    throw error
+  }
+}
+const NO_AGREEMENT: readonly EvmErrorCode[] = ['DISAGREEMENT', 'TOO_FEW_NODES']

@@ -2,7 +2,7 @@
 
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Clock } from '../../../streams/ports.ts'
-import { agreedPrice, agreedRefusal } from '../agreed-readings.ts'
+import { agreedBlockGas, agreedPrice, agreedRefusal } from '../agreed-readings.ts'
 import type { Rpc } from '../nodes/rpc.ts'
 import { type ContractCall, dryRun, type Head, type Receipt } from './anchor-chain.ts'
 import type { View } from './anchor-look.ts'
@@ -139,7 +139,7 @@ export class Sender {
     const { intent, call } = this.sent
     const { rpc, persist } = this.ports
     if (intent.call !== 'REWARD' || this.broadcastAt !== Number.NEGATIVE_INFINITY) return undefined
-    return persist(() => rpc.read((ask) => dryRun(ask, intent.signer, call, 'latest')))
+    return persist(() => agreedRefusal(rpc, (ask) => dryRun(ask, intent.signer, call, 'latest')))
   }
 
   private async send(head: Head): Promise<void> {
@@ -182,8 +182,9 @@ export class Sender {
     const { memory } = this.ports
     if (facts.revert !== undefined) return resultOf(intent, 'REJECTED', { error: facts.revert })
     if (intent.gasLimit > head.gasLimit && intent.call !== 'FILL') {
-      const error = `it was signed for ${intent.gasLimit} gas, and a block has ${head.gasLimit} by now`
-      return resultOf(intent, 'REJECTED', { error })
+      const gasMax = await agreedBlockGas(this.ports.rpc).catch(() => intent.gasLimit)
+      const error = `it was signed for ${intent.gasLimit} gas, and a block has ${gasMax} by now`
+      if (intent.gasLimit > gasMax) return resultOf(intent, 'REJECTED', { error })
     }
     if (reason !== 'type' || memory.legacy || this.settings.transactionType !== 'auto') return undefined
     memory.legacy = true

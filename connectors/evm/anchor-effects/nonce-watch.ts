@@ -1,6 +1,7 @@
 /** Notices that the chain went back behind what was final. */
 import { isNonceOnly } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import { agreedHashes, agreedWord } from '../agreed-readings.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { type ContractCall, dryRun, type Head, headerOf, receiptOf } from './anchor-chain.ts'
 import { type IntentChange, textOf } from './anchor-intents.ts'
@@ -57,7 +58,8 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
     for (const one of onChain) Object.assign(one, { seen: true, lost: 0 })
     for (const one of offChain) one.lost++
     const lost = offChain.filter((one) => one.lost >= LOOKS && isWatched(one))
-    if (lost.length > 0) await takeBack(lost, head)
+    const gone = lost.length > 0 ? await persist(() => agreedLost(rpc, lost)) : []
+    if (gone.length > 0) await takeBack(gone, head)
     for (const one of onChain)
       if (isDue(one, head, settings) && isWatched(one)) await conclude(one, resultOf(one.intent, 'SETTLED'))
     await nonces.look(offChain.length > 0)
@@ -84,7 +86,8 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
   const whyNotAgain = async (key: AnchorKey, intent: AnchorIntent, head: Head): Promise<string> => {
     const call = await persist(() => ports.callOf(key, intent))
     if (!call) return 'the log does not have the batch any more'
-    return persist(() => rpc.read((ask) => whyNoCall(ask, { key, intent, call }, head, settings)))
+    const about = `whether epoch ${key.epochId} may have its call again`
+    return persist(() => agreedWord(rpc, about, (ask) => whyNoCall(ask, { key, intent, call }, head, settings)))
   }
 
   return {
@@ -142,6 +145,21 @@ async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings
     if (!wentBack || onChain.length > before) break // the rest is on the chain too, or has its turn at the next head
   }
   return { onChain, offChain }
+}
+
+/** Those of which enough nodes have another block in the place: what a single node finds off the chain is on it. */
+async function agreedLost(rpc: NonceWatchPorts['rpc'], lost: readonly Kept[]): Promise<Kept[]> {
+  const gone: Kept[] = []
+  const blocks = [...new Set(lost.map(({ intent }) => intent.blockNumber))]
+  for (let from = 0; from < blocks.length; from += CHECKS_AT_ONCE) {
+    const hashes = await agreedHashes(rpc, blocks.slice(from, from + CHECKS_AT_ONCE))
+    for (const one of lost) {
+      const hash = hashes.get(one.intent.blockNumber)
+      if (hash === one.intent.blockHash) one.lost = 0
+      else if (hash !== undefined) gone.push(one)
+    }
+  }
+  return gone
 }
 
 /** Why a call that was on the chain cannot be made again; empty when it can, or is on the chain once more. */

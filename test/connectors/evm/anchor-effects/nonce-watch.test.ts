@@ -12,6 +12,7 @@ import { createNonceWatch } from '../../../../connectors/evm/anchor-effects/nonc
 import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
+import { createRpc, type Rpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import { nonceKey } from '../../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../../schemas/types.ts'
 
@@ -110,6 +111,8 @@ async function watch(
     observer = {} as AnchorObserver,
     hasBatch = true,
     idle = (_: number) => ({ ms: 0, words: '' }),
+    /** By default this node is the only one. */
+    rpc = undefined as Pick<Rpc, 'read' | 'agreeing'> | undefined,
   } = {},
 ): Promise<{ key: AnchorKey; result: AnchorResult }[]> {
   const answers: { key: AnchorKey; result: AnchorResult }[] = []
@@ -130,7 +133,10 @@ async function watch(
   }
   const settings = { ...ANCHOR_DEFAULTS, reorgDepthMax: DEPTH, standstillMs: 30_000, observer }
   const watching = createNonceWatch(settings as unknown as AnchorSettings, {
-    rpc: { read: (reading) => reading(ask), agreeing: async (reading) => [{ node: 0, value: await reading(ask) }] },
+    rpc: rpc ?? {
+      read: (reading) => reading(ask),
+      agreeing: async (reading) => [{ node: 0, value: await reading(ask) }],
+    },
     clock: { now: () => time, sleep: async () => {} },
     idle: () => idle(time),
     heads,
@@ -182,6 +188,45 @@ describe('createNonceWatch', () => {
       flapping.node.forkedFrom = n % 3 === 0 ? Number.POSITIVE_INFINITY : 27
     }
     expect(await watch(flapping, [[keyOf(0), intentOf(8, 28)]], { heads: 10, turn })).toEqual([])
+  })
+
+  describe.each([0, 1, 2])('of three nodes, of which two must agree, one lies (node %i)', (place) => {
+    const three = (
+      { ask }: ReturnType<typeof scripted>,
+      lie: (method: string, params: readonly unknown[]) => unknown,
+    ) => {
+      const askOf =
+        (node: number): Ask =>
+        async (method, params) => {
+          if (method === 'eth_chainId') return '0x1'
+          return (node === place ? lie(method, params) : undefined) ?? (await ask(method, params))
+        }
+      const options = { urls: ['0', '1', '2'], chainId: 1, timeoutMs: 1_000, batchMax: 1, agreement: 2 }
+      return createRpc(options, {
+        clock: { now: () => 0, sleep: () => new Promise(() => undefined) },
+        connect: (url) => ({ ask: askOf(Number(url)), close: () => undefined }),
+      })
+    }
+
+    it('behavior: nothing is taken back because it tells of another block', async () => {
+      const [script, forged] = [scripted(), scripted()]
+      forged.node.forkedFrom = 27
+      const rpc = three(script, (method, params) => {
+        forged.node.head = script.node.head
+        return method === 'eth_getBlockByNumber' ? forged.ask(method, params) : undefined
+      })
+      const answers = await watch(script, [[keyOf(0), intentOf(8, 28)]], { heads: 10, rpc })
+      expect(told(answers)).toEqual([])
+    })
+
+    it('behavior: a batch that was taken back is not given up because it says that the call is refused', async () => {
+      const [script, liar] = [scripted(), scripted()]
+      script.node.forkedFrom = 27
+      liar.node.revert = 'E43'
+      const rpc = three(script, (method, params) => (method === 'eth_call' ? liar.ask(method, params) : undefined))
+      const answers = await watch(script, [[keyOf(0), intentOf(8, 28)]], { heads: 5, rpc })
+      expect(told(answers)).toEqual(['0 REORGED'])
+    })
   })
 
   it('behavior: each is looked at once for itself, then the newest speaks for them', async () => {

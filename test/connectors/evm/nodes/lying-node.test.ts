@@ -1,6 +1,8 @@
 /** Of three nodes one lies and two must agree: what it forges reaches neither the log nor the fate of a transaction. */
 import { describe, expect, test } from 'vitest'
 import { hashOf } from '../../../../connectors/evm/anchor-effects/anchor-chain.ts'
+import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
+import { EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import { createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
@@ -108,11 +110,11 @@ describe('the clock', () => {
 })
 
 describe('what became of a transaction', () => {
-  /** Three nodes of one chain, one of which answers for receipts as `lie` says. */
+  /** Three nodes of one chain, one of which answers as `lie` says; undefined: as it should. */
   const three = (
     at: ReturnType<typeof sending.scripted>,
     place: number,
-    lie: (right: object | null, hash: string) => unknown,
+    lie: (method: string, params: readonly unknown[], right: object | null) => unknown,
   ) => {
     const odd: number[] = []
     const nodes = PLACES.map(
@@ -121,8 +123,8 @@ describe('what became of a transaction', () => {
         ask: async (method, params) => {
           if (method === 'eth_chainId') return `0x${CHAIN_ID.toString(16)}`
           const right = await at.ask(method, params)
-          const isLie = one === place && method === 'eth_getTransactionReceipt'
-          return isLie ? lie(right as object | null, String(params[0])) : right
+          const said = one === place ? lie(method, params, right as object | null) : undefined
+          return said === undefined ? right : said
         },
       }),
     )
@@ -140,26 +142,29 @@ describe('what became of a transaction', () => {
     const { raw } = await sending.signer.sign(sending.intentOf([]), { to: sending.STATE, data: '0x1234' })
     return { at, raw, hash: hashOf(raw) }
   }
-  const mined = (at: ReturnType<typeof sending.scripted>, hash: string, status: number) => {
-    const logs = status === 1 ? [sending.eventLog('SnapshotBatchSubmitted')] : []
+  const mined = (at: ReturnType<typeof sending.scripted>, hash: string, status: number, event?: string) => {
+    const logs = status === 1 ? [sending.eventLog(event ?? 'SnapshotBatchSubmitted')] : []
     at.node.receipts.set(hash, { block: at.node.head, status, gasUsed: 50_000, logs })
     at.node.nonceNow = 8
     at.node.nonceSettled = 8
   }
+  const outcomesOf = (results: readonly { readonly outcome: string }[]) => results.map(({ outcome }) => outcome)
 
   test.each(PLACES)('behavior: that one node calls it failed does not give it up (node %i)', async (place) => {
     const { at, raw, hash } = await begun()
-    const { rpc } = three(at, place, (right) => right && { ...right, status: '0x0', logs: [] })
+    const { rpc } = three(at, place, (method, _, right) =>
+      method === 'eth_getTransactionReceipt' && right ? { ...right, status: '0x0', logs: [] } : undefined,
+    )
     const turn = (n: number) => void (n === 2 && mined(at, hash, 1))
     const results = await sending.follow(at, sending.intentOf([raw]), turn, { rpc, agreement: AGREEMENT })
     expect(results.at(-1)).toMatchObject({ outcome: 'FINAL', transactionHash: hash })
-    expect(results.map(({ outcome }) => outcome)).not.toContain('REVERTED')
+    expect(outcomesOf(results)).not.toContain('REVERTED')
   })
 
   test.each(PLACES)('behavior: that one node calls it anchored does not make it so (node %i)', async (place) => {
     const { at, raw, hash } = await begun()
-    const { rpc } = three(at, place, (right) => {
-      if (!right) return right
+    const { rpc } = three(at, place, (method, _, right) => {
+      if (method !== 'eth_getTransactionReceipt' || !right) return undefined
       const { blockNumber, blockHash } = right as { blockNumber: string; blockHash: string }
       const log = { ...sending.eventLog('SnapshotBatchSubmitted'), blockNumber, blockHash, transactionHash: hash }
       return { ...right, status: '0x1', logs: [{ ...log, logIndex: '0x0' }] }
@@ -167,13 +172,13 @@ describe('what became of a transaction', () => {
     const turn = (n: number) => void (n === 2 && mined(at, hash, 0))
     const results = await sending.follow(at, sending.intentOf([raw]), turn, { rpc, agreement: AGREEMENT })
     expect(results.at(-1)).toMatchObject({ outcome: 'REVERTED', transactionHash: hash })
-    expect(results.map(({ outcome }) => outcome)).not.toContain('FINAL')
+    expect(outcomesOf(results)).not.toContain('FINAL')
   })
 
   test.each(PLACES)('behavior: a receipt that one node invents is none (node %i)', async (place) => {
     const { at, raw, hash } = await begun()
-    const { rpc } = three(at, place, (right, asked) => {
-      if (right || asked !== hash) return right
+    const { rpc } = three(at, place, (method, [asked], right) => {
+      if (method !== 'eth_getTransactionReceipt' || right || asked !== hash) return undefined
       const where = { transactionHash: hash, blockNumber: '0x5', blockHash: `0x${'5'.padStart(64, '0')}` }
       const log = { ...sending.eventLog('SnapshotBatchSubmitted'), ...where, logIndex: '0x0' }
       return { ...where, status: '0x1', gasUsed: '0x1', logs: [log] }
@@ -183,5 +188,71 @@ describe('what became of a transaction', () => {
     const results = await sending.follow(at, sending.intentOf([raw]), turn, { rpc, agreement: AGREEMENT })
     expect(results.at(-1)).toMatchObject({ outcome: 'FINAL' })
     expect(results.at(-1)!.blockNumber).toBeGreaterThan(5)
+  })
+
+  const reverting = (code: string): never => {
+    const cause = { code: 'CALL_EXCEPTION', data: '0x08c379a0', reason: code }
+    throw new EvmError('RPC_ERROR', 'reverted', { retriable: true, cause })
+  }
+  const isItsCall = (data: string): boolean => data === '0x1234'
+  const dataOf = ([call]: readonly unknown[]): string => (call as { data: string }).data
+  const REFUSED = { eth_call: 'would revert', eth_getBlockByNumber: 'takes more gas than a block has' } as const
+
+  describe.each(Object.entries(REFUSED))('that no node takes, and of which one says that it %s (%s)', (method) => {
+    test.each(PLACES)('behavior: it keeps its nonce, with a higher fee (node %i)', async (place) => {
+      const { at, raw } = await begun()
+      at.node.refusal = 'busy'
+      const { rpc } = three(at, place, (asked, params, right) => {
+        if (asked !== method) return undefined
+        if (method === 'eth_call') return isItsCall(dataOf(params)) ? reverting('E43') : undefined
+        return { ...right, gasLimit: '0x100' }
+      })
+      const results = await sending.follow(at, sending.intentOf([raw]), () => {}, { rpc, agreement: AGREEMENT })
+      expect(results).toEqual([expect.objectContaining({ outcome: 'STUCK', error: '' })])
+    })
+  })
+
+  test.each(PLACES)('behavior: its block has not left because one node says so (node %i)', async (place) => {
+    const { at, raw, hash } = await begun()
+    const { rpc } = three(at, place, (method, [block], right) => {
+      const isItsBlock = method === 'eth_getBlockByNumber' && block === '0xc' && at.node.head > 13
+      return isItsBlock ? { ...right, hash: `0x${'f0'.repeat(32)}` } : undefined
+    })
+    const turn = (n: number) => void (n === 2 && mined(at, hash, 1))
+    const results = await sending.follow(at, sending.intentOf([raw]), turn, { rpc, agreement: AGREEMENT })
+    expect(outcomesOf(results)).toEqual(['MINED', 'FINAL'])
+  })
+
+  test.each(PLACES)(
+    'behavior: nobody else used its nonce because one node hides the receipt (node %i)',
+    async (place) => {
+      const { at, raw, hash } = await begun()
+      const { rpc } = three(at, place, (method) => (method === 'eth_getTransactionReceipt' ? null : undefined))
+      const turn = (n: number) => void (n === 2 && mined(at, hash, 1))
+      const results = await sending.follow(at, sending.intentOf([raw]), turn, { rpc, agreement: AGREEMENT })
+      expect(results.at(-1)).toMatchObject({ outcome: 'FINAL', transactionHash: hash })
+      expect(outcomesOf(results)).not.toContain('NONCE_TAKEN')
+    },
+  )
+
+  test.each(PLACES)('behavior: a late batch was not early because one node says so (node %i)', async (place) => {
+    const { at, raw, hash } = await begun()
+    const unreleased = protocolStateInterface.encodeFunctionResult('epochInfo', [0, 0, 0])
+    const { rpc } = three(at, place, (method, params) =>
+      method === 'eth_call' && !isItsCall(dataOf(params)) ? unreleased : undefined,
+    )
+    const turn = (n: number) => void (n === 2 && mined(at, hash, 1, 'DelayedBatchSubmitted'))
+    const results = await sending.follow(at, sending.intentOf([raw]), turn, { rpc, agreement: AGREEMENT })
+    expect(outcomesOf(results)).toEqual(['LATE'])
+  })
+
+  test.each(PLACES)('behavior: why it was reverted is no single node’s word (node %i)', async (place) => {
+    const { at, raw, hash } = await begun()
+    const { rpc } = three(at, place, (method, params) =>
+      method === 'eth_call' && isItsCall(dataOf(params)) ? reverting('E43') : undefined,
+    )
+    const turn = (n: number) => void (n === 2 && mined(at, hash, 0))
+    const results = await sending.follow(at, sending.intentOf([raw]), turn, { rpc, agreement: AGREEMENT })
+    expect(results.at(-1)).toMatchObject({ outcome: 'REVERTED', error: 'REVERTED' })
   })
 })
