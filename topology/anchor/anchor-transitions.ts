@@ -248,9 +248,12 @@ export function applyResult(at: AnchorProgress, result: AnchorResult, rules: Anc
 export const hasEnded = ({ phase }: AnchorProgress): boolean => ENDED.includes(phase)
 const ENDED: readonly AnchorPhase[] = ['FINAL', 'LATE', 'FAILED']
 
-/** The next intent in force. */
+/**
+ * The next intent in force. An offer that gets no nonce ends here: to another dry run it would say that so much gas was not enough.
+ */
 export const intend = (at: AnchorProgress, step: AnchorStep): AnchorProgress => ({
   ...at,
+  quote: at.phase === 'QUEUED' && step !== 'SIGN' ? NO_TRANSACTION.quote : at.quote,
   step,
   attempt: at.attempt + 1,
   delayMs: 0,

@@ -220,6 +220,32 @@ describe('failures', () => {
     expect(stage.intent(key)).toMatchObject({ step: 'PREPARE', gasLimit: 500_000, nonce: -1, rawTransactions: [] })
   })
 
+  it.each(['FAILED', 'REVERTED'] as const)(
+    'behavior: a dry run that is %s keeps the limit that was not enough',
+    (outcome) => {
+      const { stage, key } = batchIn('SENDING')
+      stage.answer(key, 'REVERTED', { error: 'OUT_OF_GAS' })
+      stage.answer(key, outcome, { error: 'E04' })
+      expect(stage.intent(key)).toMatchObject({ step: 'PREPARE', gasLimit: 500_000 })
+    },
+  )
+
+  it.each([
+    ['FAILED', 'an outage'],
+    ['REVERTED', 'E04'],
+    ['REVERTED', 'E99'],
+  ] as const)('behavior: an offer that has no nonce yet is no limit that was not enough: %s, %s', (outcome, error) => {
+    const stage = anchorStage({ noncesInFlightMax: 1 })
+    advanceTo(stage, stage.batch(1, 0), 'SENDING')
+    const [batch, ending] = [stage.batch(2, 0), stage.summary(3, 0)]
+    advanceTo(stage, batch, 'PREPARING')
+    for (const key of [batch, ending]) {
+      stage.answer(key, 'READY', READY)
+      stage.answer(key, outcome, { error })
+      expect(stage.intent(key)).toMatchObject({ step: 'PREPARE', gasLimit: 0 })
+    }
+  })
+
   it('behavior: however often a limit is not enough, no retry is used up: it was a node’s word', () => {
     const { stage, key } = batchIn('SENDING', { retriesMax: 2 })
     for (let gasLimit = 1_000; gasLimit <= 1_000 * 2 ** 12; gasLimit *= 2) {

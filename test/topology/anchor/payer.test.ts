@@ -244,6 +244,43 @@ describe('the order of payouts', () => {
     expect(stage.intent(second)).toMatchObject({ step: 'PREPARE', payout: { afterBlock: 52, afterHash: '0xc' } })
   })
 
+  it('behavior: an offer that is held back before it has a nonce is no limit that was not enough', () => {
+    const stage = anchorStage({ noncesInFlightMax: 1 })
+    const [first, second] = [stage.payout(1, 0), stage.payout(2, 0, { payoutOf: 2 })]
+    advanceTo(stage, first, 'MINED')
+    const ending = stage.summary(7, 0)
+    stage.answer(ending, 'READY', READY) // has the only place
+    stage.answer(second, 'READY', READY_TO_PAY)
+    expect(stage.payment(second)!.paymentState).toBe('READY')
+    stage.answer(first, 'REORGED')
+    stage.answer(first, 'MINED', { ...BLOCK, blockNumber: 52, blockHash: '0xc' })
+    expect(stage.intent(second)).toMatchObject({ step: 'PREPARE', gasLimit: 0, payout: { afterHash: '0xc' } })
+  })
+
+  it.each([
+    ['FAILED', 'an outage'],
+    ['REVERTED', 'E04'],
+    ['REVERTED', 'E48'],
+  ] as const)('behavior: nor is one whose dry run is repeated: %s, %s', (outcome, error) => {
+    const stage = anchorStage({ noncesInFlightMax: 1 })
+    stage.answer(stage.summary(7, 0), 'READY', READY)
+    const key = stage.payout(1, 0)
+    stage.answer(key, 'READY', READY_TO_PAY)
+    stage.answer(key, outcome, { error })
+    expect(stage.intent(key)).toMatchObject({ step: 'PREPARE', gasLimit: 0 })
+  })
+
+  it('behavior: one that is held back keeps the limit that was not enough', () => {
+    const stage = anchorStage()
+    const [first, second] = [stage.payout(1, 0), stage.payout(2, 0, { payoutOf: 2 })]
+    advanceTo(stage, first, 'MINED')
+    advanceTo(stage, second, 'SENDING')
+    stage.answer(second, 'REVERTED', { ...BLOCK, error: 'OUT_OF_GAS' })
+    stage.answer(first, 'REORGED')
+    stage.answer(first, 'MINED', { ...BLOCK, blockNumber: 52, blockHash: '0xc' })
+    expect(stage.intent(second)).toMatchObject({ step: 'PREPARE', gasLimit: 500_000, payout: { afterHash: '0xc' } })
+  })
+
   it('behavior: one that lost its nonce waits for the one behind it that has one', () => {
     const stage = anchorStage()
     const [first, second] = [stage.payout(1, 0), stage.payout(2, 0, { payoutOf: 2 })]
