@@ -280,6 +280,7 @@ export class StreamsRuntime {
 
   private failTask(task: Task, error: unknown): void {
     if (this.phase !== 'running') return
+    if (error instanceof PositionLostError) return void this.groups.map((group) => group.refuse(task, error))
     this.options.observer.taskFailed?.(task.stageName, task.partition, error)
     this.fail(error)
   }

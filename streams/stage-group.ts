@@ -125,9 +125,10 @@ export class StageGroup {
     for (const runner of this.runners.values()) if (runner === reader) this.retire(runner, PAUSE_MS)
   }
 
-  /** What lies in a topic is not what the reader's position was kept for: it waits, and says so. */
-  refuse(reader: Reader, cause: PositionLostError): void {
-    for (const runner of this.runners.values()) if (runner === reader) this.refuseTask(runner, cause)
+  /** A topic is not the one that the reader, or the task, has read or written so far: it waits, and says so. */
+  refuse(reader: Reader | Task, cause: PositionLostError): void {
+    for (const runner of this.runners.values())
+      if (runner === reader || runner.task === reader) this.refuseTask(runner, cause)
     for (const standby of this.standbys.values()) if (standby === reader) standby.close()
   }
 

@@ -2,7 +2,13 @@
 import { afterEach, expect, test } from 'vitest'
 import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
-import type { Log, OutgoingRecord, PositionLostError } from '../../streams/ports.ts'
+import {
+  type Burst,
+  type CommitOutcome,
+  type Log,
+  type OutgoingRecord,
+  PositionLostError,
+} from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { sumsTopics, sumsTopology } from './sums.ts'
 
@@ -20,6 +26,8 @@ class Cluster {
   readonly ids = new Map<string, string>()
   readonly endOf = new Map<string, number>()
   readonly stableOf = new Map<string, number>()
+  /** A topic that was made anew under the process: nothing is committed to it. */
+  anew: string | undefined
 
   log(): Log {
     const { memory, ids, endOf, stableOf } = this
@@ -32,7 +40,17 @@ class Cluster {
         start,
         stable: Math.min(cut(at[i]!.topic, stable), stableOf.get(at[i]!.topic) ?? stable),
       }))
-    return Object.assign(Object.create(memory) as Log, { topicIds, ends, bounds, close: async () => {} })
+    const transactionalWriter: Log['transactionalWriter'] = async (id) => {
+      const writer = await memory.transactionalWriter(id)
+      const commit = async (burst: Burst): Promise<CommitOutcome> => {
+        const topic = this.anew
+        if (topic === undefined || !burst.records.some((record) => record.topic === topic)) return writer.commit(burst)
+        return { outcome: 'aborted', cause: new PositionLostError('TOPIC_RECREATED', { topic }, `${topic} is another`) }
+      }
+      return { commit, close: () => writer.close() }
+    }
+    const changed = { topicIds, ends, bounds, transactionalWriter, close: async () => {} }
+    return Object.assign(Object.create(memory) as Log, changed)
   }
 }
 
@@ -154,6 +172,23 @@ test('behavior: what a stage only tells may be made anew', async () => {
   const { refused } = await run(made)
   await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(15)
   expect(refused).toEqual([])
+})
+
+test('error: what a stage writes to a topic that is made anew under it ends no process: the stage waits', async () => {
+  const made = await afterTen()
+  const { runtime, refused } = await run(made)
+  await expect.poll(() => runtime.stageState('forward').settled).toBe(true)
+  made.anew = topics.byName.name
+  await append(made, 5)
+  await expect.poll(() => runtime.stageState('forward').waitsFor).toBe(`${topics.byName.name} is another`)
+  expect(runtime.stageState(SUM)).toMatchObject({ settled: true, waitsFor: undefined })
+  expect(refused.map((cause) => cause.code)).toEqual(['TOPIC_RECREATED'])
+  expect((await committed(made, 'forward', NUMBERS.topic))?.next).toBe(10)
+  made.anew = undefined
+  await runtime.close()
+  const again = await run(made)
+  await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(15)
+  expect(again.refused).toEqual([])
 })
 
 test('error: state of a changelog that was made anew is missed', async () => {
