@@ -10,7 +10,7 @@ const text = readFileSync('docs/threat-model.md', 'utf8')
 const runbook = readFileSync('docs/runbook.md', 'utf8')
 const rows = text
   .split('\n')
-  .filter((line) => line.startsWith('| ') && !line.startsWith('| what ') && !line.startsWith('| ---'))
+  .filter((line) => line.startsWith('| ') && !/^\| (attempt|mistake) /.test(line) && !line.startsWith('| ---'))
   .map((line) =>
     line
       .split('|')

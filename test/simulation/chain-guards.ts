@@ -19,7 +19,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
     seeds: 400, // two releases in one step, and the logs of the first are late
   },
   {
-    name: 'what the owner of a market skipped is told in the tick',
+    name: 'the epochs that the owner of a market skipped are told in the tick',
     file: 'connectors/evm/clock/release-check.ts',
     find: 'skippedFrom: before === 0 ? 0 : before + 1',
     replace: 'skippedFrom: 0 * before',
@@ -55,14 +55,14 @@ export const CHAIN_GUARDS: readonly Guard[] = [
     why: 'their former owners would go on voting',
   },
   {
-    name: 'blocks, epochs and counts are what enough nodes say',
+    name: 'blocks, epochs and counts need enough nodes that agree',
     file: 'connectors/evm/agreed-readings.ts',
     find: "  if (step.kind === 'idle') return undefined",
     replace: "  if (step.kind !== 'reorg') return undefined",
     why: 'one node alone could open an epoch, or close it with hashes of its own',
   },
   {
-    name: 'that a block left the chain is what enough nodes say',
+    name: 'a block has left the chain when enough nodes say so',
     file: 'connectors/evm/agreed-readings.ts',
     find: "if (step.kind === 'reorg') return `without block",
     replace: "if (step.kind === 'reorg') return undefined && `without block",
@@ -70,14 +70,14 @@ export const CHAIN_GUARDS: readonly Guard[] = [
     seeds: 400, // the one that lies about it must be asked first, and be asked for nothing else before
   },
   {
-    name: 'owners of slots are what enough nodes say',
+    name: 'owners of slots need enough nodes that agree',
     file: 'connectors/evm/agreed-readings.ts',
     find: 'textOf: (slots) => JSON.stringify(slots)',
     replace: 'textOf: () => undefined',
     why: 'one node alone could give a slot to somebody else',
   },
   {
-    name: 'what became of a transaction is what enough nodes say',
+    name: 'the outcome of a transaction needs enough nodes that agree',
     file: 'connectors/evm/agreed-readings.ts',
     find: '    textOf: textOfReceipt,',
     replace: '    textOf: () => undefined,',
@@ -88,7 +88,7 @@ export const CHAIN_GUARDS: readonly Guard[] = [
     file: 'connectors/evm/clock/chain-steps.ts',
     find: 'if (isKnown && same && same.hash !== newest.hash) return reorg(ask, chain, head, options)',
     replace: '',
-    why: 'what lies on top of it has another parent',
+    why: 'the blocks on top of it have another parent',
     uncaught: 'the parent of the next block is compared as well, and tells the same one block later',
   },
   {
@@ -117,11 +117,11 @@ export const CHAIN_GUARDS: readonly Guard[] = [
     seeds: 400, // the owner must change in a block that leaves the chain, and somebody be judged by it meanwhile
   },
   {
-    name: 'what was changed after a reorganisation counts only behind its marker',
+    name: 'a change after a reorganisation counts only behind its marker',
     file: 'topology/validate/ownership.ts',
     find: 'sinceFork <= forks &&',
     replace: 'sinceFork >= 0 &&',
-    why: 'the new blocks may be no higher than those that are still to be judged by',
+    why: 'the new blocks may be no higher than the blocks that are still to be judged by',
     uncaught:
       'a change of owners comes again in the same block, where it was before; the tests of the table and of validate have others',
   },
@@ -138,6 +138,6 @@ export const CHAIN_GUARDS: readonly Guard[] = [
     file: 'topology/anchor/anchor-transitions.ts',
     find: 'const prepared = { READY: ready, ALREADY_ANCHORED: final,',
     replace: 'const prepared = { READY: ready, ALREADY_ANCHORED: fail,',
-    why: 'whose call it was is all the same',
+    why: 'it makes no difference whose call it was',
   },
 ]

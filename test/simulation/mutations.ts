@@ -116,11 +116,7 @@ function writeTable(trials: readonly Trial[]): void {
     const found = seed === undefined ? `none: ${uncaught ?? 'UNNOTICED'}` : `\`${cell(shortened(message))}\``
     return `| ${cell(name)} (\`${file}\`) | ${cell(why)} | ${seed ?? '–'} | ${found} |`
   })
-  const table = [
-    '| guard | what it is for | first seed that fails | what breaks |',
-    '| --- | --- | --- | --- |',
-    ...rows,
-  ]
+  const table = ['| guard | why | first seed that fails | symptom |', '| --- | --- | --- | --- |', ...rows]
   const text = readFileSync(DOCUMENT, 'utf8')
   writeFileSync(
     DOCUMENT,
