@@ -22,7 +22,7 @@ const FIRST_PAYOUT = -3
 
 export const isPayout = ({ batchIndex }: AnchorKey): boolean => batchIndex <= FIRST_PAYOUT
 
-/** @param epochId of the CLOSE at which the payout was written */
+/** @param epochId id of the epoch whose CLOSE wrote the payout */
 export const payoutKey = (dataMarket: string, epochId: number, number: number): AnchorKey => ({
   dataMarket,
   epochId,

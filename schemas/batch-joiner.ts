@@ -1,9 +1,9 @@
-/** Puts the records of a batch together again. What each of them holds is said in Batch.avsc. */
+/** Puts the records of a batch together again. Batch.avsc says what each of them holds. */
 import type { Batch } from './types.ts'
 
 export interface BatchJoiner {
   /**
-   * Takes a record of `batches`, in the order of the log; those of several batches may be mixed.
+   * Takes a record of `batches`, in the order of the log; records of several batches may be mixed.
    * @returns the whole batch, in one piece, with its last record
    */
   take(dataMarket: string, record: Batch): Batch | undefined
@@ -41,5 +41,5 @@ function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-/** Of the whole batch, by its first record. */
+/** Size of the whole batch, by its first record. */
 export const sizeBytesOf = ({ json, parts, sizeBytes }: Batch): number => (parts === 1 ? json.length : sizeBytes)

@@ -10,7 +10,9 @@ import type { RegisteredSchema, SchemaRegistry } from './registry.ts'
 import { SUBJECTS, type Subject, type SubjectName } from './subjects.ts'
 import { createWriterSchemas, type WriterSchemas } from './writer-schemas.ts'
 
-/** What is encoded lies one behind the other in buffers of this size, so that a small value needs no buffer and no copy of its own. */
+/**
+ * Encoded values lie one behind the other in buffers of this size, so that a small value needs no buffer and no copy of its own.
+ */
 const SHARED_BYTES = 64 * 1024
 /** A value from here on gets a buffer of its own. */
 const LARGE_BYTES = 16 * 1024

@@ -44,7 +44,7 @@ export function assertFullTransitive(subject: string, versions: readonly AvroSch
   if (distinct.size > 0) throw new SchemaIncompatibleError(subject, [...distinct.values()])
 }
 
-/** What keeps `reader` from reading records written with `writer`; empty when nothing does. */
+/** The reasons why `reader` cannot read records written with `writer`; empty when it can. */
 export function incompatibilities(written: AvroSchema, read: AvroSchema): readonly Incompatibility[] {
   const [writer, reader] = [withFullNames(written), withFullNames(read)]
   const comparison: Comparison = { writers: namedIn(writer), readers: namedIn(reader), seen: new Set(), found: [] }
@@ -123,7 +123,7 @@ function compareUnions(writer: AvroSchema, reader: AvroSchema, path: string, com
   }
 }
 
-/** What a reader may read a written primitive as (Avro 1.12, Schema Resolution). */
+/** The types as which a reader may read a written primitive (Avro 1.12, Schema Resolution). */
 const PROMOTIONS: Readonly<Record<string, readonly string[]>> = {
   int: ['long', 'float', 'double'],
   long: ['float', 'double'],

@@ -7,12 +7,13 @@ export interface RegisteredSchema {
 }
 
 /**
- * What the codec asks of a schema registry; a Confluent registry and the file-backed one of the embedded run both give it.
+ * The part of a schema registry that the codec needs; a Confluent registry and the file-backed one of the embedded run both give
+ * it.
  */
 export interface SchemaRegistry {
   /**
-   * The id of this schema under this subject; registers it when it is new. Rejects with `SchemaIncompatibleError` when the
-   * new version and one of those known cannot read each other (FULL_TRANSITIVE).
+   * The id of this schema under this subject; registers it when it is new. Rejects with `SchemaIncompatibleError` when the new
+   * version and a known version cannot read each other (FULL_TRANSITIVE).
    */
   register(subject: string, schema: AvroSchema): Promise<number>
   /**
@@ -24,7 +25,7 @@ export interface SchemaRegistry {
   versions(subject: string): Promise<readonly RegisteredSchema[]>
 }
 
-/** What is registered under this id is of another kind, or cannot be parsed; asking again will not help. */
+/** The schema registered under this id is of another kind, or cannot be parsed; asking again will not help. */
 export class NotAvroError extends Error {
   readonly code = 'NOT_AVRO'
   constructor(id: number, why: string, cause?: unknown) {

@@ -58,7 +58,7 @@ export const SUBJECTS = {
   'payments-value': { types: ['Payment'] },
   'verdicts-key': { types: ['SlotEpochKey'] },
   'verdicts-value': { types: ['Verdict'] },
-  // What the state stores keep (topology/stores.ts); their keys are plain strings.
+  // Values of the state stores (topology/stores.ts); their keys are plain strings.
   'chain-heads-changelog-value': { types: ['StoredHead'] },
   'chain-epochs-changelog-value': { types: ['EpochWindow'] },
   'tick-gap-changelog-value': { types: ['EpochTick'] },

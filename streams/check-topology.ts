@@ -1,6 +1,6 @@
 import { type AnyTopic, nodesOf, type SinkNode, type Stage, type Topology, TopologyError } from './topology.ts'
 
-/** What Kafka takes in a topic name; names of processors and stores become part of topics and groups. */
+/** The characters that Kafka takes in a topic name; names of processors and stores become part of topics and groups. */
 const NAME = /^[a-zA-Z0-9._-]{1,200}$/
 
 /** Throws `TopologyError` for a graph that could not run, so that nothing of it shows only while running. */

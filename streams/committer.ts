@@ -21,7 +21,7 @@ export interface CommitterOptions {
 
 /** Brings the bursts of one task into the log, whatever the outcome of an attempt. */
 export class Committer {
-  /** What keeps it from committing. */
+  /** The reason why it cannot commit. */
   readonly trouble: Trouble
   private readonly task: Task
   private readonly options: CommitterOptions
@@ -102,7 +102,7 @@ export class Committer {
     }
   }
 
-  /** The group's offsets, or those in the task's changelog where they are ahead (an old broker may answer stale ones). */
+  /** The group's offsets, or the offsets in the task's changelog where they are ahead (an old broker may answer stale ones). */
   private async offsetsInLog(sealed: Burst): Promise<number[]> {
     const { log, group } = this.options
     const { commits } = sealed.offsets!

@@ -22,7 +22,7 @@ interface Origin {
   merged: boolean
 }
 
-/** What a KStream is inside: a place in the graph to which children are added. */
+/** A KStream inside: a place in the graph to which children are added. */
 interface StreamNode extends KStream<unknown, unknown, unknown, unknown> {
   readonly origin: Origin
   readonly children: GraphNode[]

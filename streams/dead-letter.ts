@@ -7,7 +7,7 @@ import { reasonOf, UNREADABLE_REASONS } from './read-record.ts'
 export const DEAD_LETTER_REASONS = [...UNREADABLE_REASONS, 'forged-marker'] as const
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]
 
-/** What is told of one; nothing of what it holds. */
+/** The report about a dead letter; it has nothing of the content. */
 export interface DeadLetter extends RecordOrigin {
   readonly reason: DeadLetterReason
   /** In words. */
@@ -24,15 +24,15 @@ export const ERROR_HEADERS = '__streams.errors.'
 const MESSAGE_LENGTH_MAX = 1_000
 
 /**
- * Of a larger record the beginning is kept. With what is said about it the dead letter stays below the size that brokers
- * take by default, 1 MiB, whatever the topic of the dead letters is set to; ours are all smaller (decision 0021).
+ * A larger record keeps its beginning. With what is said about it the dead letter stays below the size that brokers take by
+ * default, 1 MiB, whatever the topic of the dead letters is set to; ours are all smaller (decision 0021).
  */
 export const DEAD_LETTER_BYTES_MAX = 960 * 1024
 
 /**
- * The record as it came, with why it is none and where it lay. Partition 0: the topic is for people and has few records. Of
- * one above DEAD_LETTER_BYTES_MAX the beginnings of key and value are kept, no header of its own, and the header `size` says
- * how large it was.
+ * The record as it came, with why it is none and where it lay. Partition 0: the topic is for people and has few records. A record
+ * above DEAD_LETTER_BYTES_MAX keeps the beginnings of key and value and no header of its own, and the header `size` says how
+ * large it was.
  * @param timestamp of the dead letter; that of the record may be no time, and is in the header `timestamp`
  */
 export function deadLetterOf(

@@ -30,9 +30,9 @@ interface TallyRow {
 }
 
 /**
- * What the engine itself remembers of a task, in the same transaction as everything else: the offsets processed, the
- * markers that have not come from every sender yet, and the counts of what was sent and received within a scope. Its rows
- * change in place, so that counting a record is no lookup; JSON rows, one per changed key and burst.
+ * The memory of the engine about a task, in the same transaction as everything else: the offsets processed, the markers that have
+ * not come from every sender yet, and the counts of the records sent and received within a scope. Its rows change in place, so
+ * that counting a record is no lookup; JSON rows, one per changed key and burst.
  */
 export class EngineState implements StateStore {
   readonly name: string

@@ -3,7 +3,7 @@ import { retried } from './retry.ts'
 import type { Signal } from './signal.ts'
 import { Trouble } from './trouble.ts'
 
-/** Whoever takes records from the log: a task that processes them, or a standby that only keeps state. */
+/** A reader of the log: a task that processes records, or a standby that only keeps state. */
 export interface Reader {
   /** Whether the fetch under way asks for its positions. */
   asked: boolean
@@ -30,9 +30,9 @@ export interface FetchLoopOptions {
 const WAIT_MS = 500
 const FETCH_BYTES = 1024 * 1024
 
-/** One fetch at a time for everybody who wants records. */
+/** One fetch at a time for all readers. */
 export class FetchLoop {
-  /** What keeps it from reading. */
+  /** The reason why it cannot read. */
   readonly trouble: Trouble
   private readonly options: FetchLoopOptions
   private poll = new AbortController()

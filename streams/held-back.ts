@@ -1,6 +1,6 @@
 import type { Clock, TopicPartition } from './ports.ts'
 
-/** Transactions of our own end within 20 s, and those of a process that was killed some 10 s later: a longer one hangs. */
+/** Transactions of our own end within 20 s, and transactions of a killed process some 10 s later: a longer one hangs. */
 export const HELD_MS = 45_000
 
 export interface Held extends TopicPartition {

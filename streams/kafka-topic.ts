@@ -1,7 +1,7 @@
 import type { TopicConfig } from './ports.ts'
 import type { Serde } from './serde.ts'
 
-/** A topic for whoever reads or writes single records of it. `T` is everything that lies there: data, and markers if it has any. */
+/** A topic for readers and writers of its single records. `T` is everything that lies there: data, and markers if it has any. */
 export interface RecordTopic<K, T> {
   readonly name: string
   readonly key: Serde<K>
@@ -19,13 +19,13 @@ export interface RecordTopic<K, T> {
 export interface KafkaTopic<K, V, M = never> extends RecordTopic<K, V | M> {
   readonly markers?: MarkerProtocol<K, V, M>
   /**
-   * Each record is an order to somebody outside, who keeps no position in it: whoever wrote it counts on it to lie there until the
-   * order is carried out. A stage that writes it refuses to go on when the topic was made anew.
+   * Each record is an order to an outside system, which keeps no position in the topic: the writer counts on it to lie there
+   * until the order is carried out. A stage that writes it refuses to go on when the topic was made anew.
    */
   readonly holdsOrders?: boolean
 }
 
-/** What of a topic the log has to know. */
+/** The part of a topic that the log has to know. */
 export const configOf = ({ name, partitions, cleanup, retentionMs }: TopicConfig): TopicConfig => ({
   name,
   partitions,
@@ -33,7 +33,10 @@ export const configOf = ({ name, partitions, cleanup, retentionMs }: TopicConfig
   ...(retentionMs !== undefined && { retentionMs }),
 })
 
-/** Who sent a marker, how many senders there are, and what this sender put into this partition within the marker's scope. */
+/**
+ * The sender of a marker, the number of senders, and the records that this sender put into this partition within the marker's
+ * scope.
+ */
 export interface MarkerStamp {
   /** Partition (task number) of the sender, 0 ≤ from < of. */
   readonly from: number

@@ -1,6 +1,6 @@
 /**
- * What a committed position rests on, kept with it as the text beside a group's offset: the ids of the topics without which it
- * means nothing, and how far their logs went. Whoever reads on from it compares both with what is there.
+ * The base of a committed position, kept with it as the text beside a group's offset: the ids of the topics without which it
+ * means nothing, and the ends of their logs. A reader that goes on from it compares both with the log.
  */
 
 export interface KeptPlace {
@@ -27,7 +27,7 @@ export function placeIn(text: string | undefined): KeptPlace | undefined {
 
 const isObject = <T>(value: T | undefined): value is T => typeof value === 'object' && value !== null
 
-/** Of one task, from the ids that it was opened with and the bursts that it has written. */
+/** Keeps the place of one task, from the ids that it was opened with and the bursts that it has written. */
 export class PlaceKeeper {
   private topics: KeptPlace['topics'] | undefined
   private readonly ends = new Map<string, number>()

@@ -2,7 +2,10 @@
 import type { EngineState } from './engine-state.ts'
 import type { LogRecord, RecordHeader } from './ports.ts'
 
-/** Where a marker was made: the record in hand of the stage that wrote it, and the how manyth marker of that record. */
+/**
+ * The place where a marker was made: the record in hand of the stage that wrote it, and the number of the marker among those of
+ * that record.
+ */
 export interface MarkerPlace {
   /** Offset in the stage's input, at least 0. */
   readonly offset: number
@@ -10,7 +13,7 @@ export interface MarkerPlace {
   readonly index: number
 }
 
-/** What a seal covers beside its place. */
+/** The content that a seal covers beside its place. */
 export interface Sealable {
   readonly topic: string
   readonly partition: number
@@ -35,7 +38,7 @@ export interface MarkerSeals {
   readonly unsealedFirst: boolean
 }
 
-/** A record looks like a marker, and whoever may write markers did not write it there. */
+/** A record looks like a marker, but no writer of markers wrote it there. */
 export class ForgedMarkerError extends Error {
   constructor(message: string) {
     super(message)

@@ -34,7 +34,7 @@ export interface RunningPart {
   close(): Promise<void>
 }
 
-/** A part as work: it is started, runs until the signal, and is closed. What ends it before the signal is thrown. */
+/** A part as work: it is started, runs until the signal, and is closed. An error that ends it before the signal is thrown. */
 export const asWork =
   (start: () => Promise<RunningPart>): OneOfMany['work'] =>
   async (signal) => {
@@ -92,7 +92,7 @@ async function again(
   }
 }
 
-/** One membership: works while it owns the partition, until the signal. Rejects when it is thrown out of the group. */
+/** A single membership: works while it owns the partition, until the signal. Rejects when it is thrown out of the group. */
 async function member(options: OneOfMany, log: Log, clock: Clock, signal: AbortSignal): Promise<void> {
   const { group, topic, instanceId, fingerprint, owning } = options
   const turns = new Turns()

@@ -17,7 +17,7 @@ export interface Receiver {
   receiveMarker(marker: unknown): void
 }
 
-/** What a task gathers for its next burst, and the record in hand. */
+/** Gathers the outputs of a task for its next burst, and knows the record in hand. */
 export interface Collector {
   readonly partition: number
   readonly partitions: number
@@ -31,7 +31,7 @@ export interface Collector {
   requestCommit(): void
 }
 
-/** One output of a processor, with what is behind it. */
+/** One output of a processor, with the nodes behind it. */
 export class Fork implements Output<unknown, unknown, unknown> {
   private readonly children: readonly Receiver[]
 

@@ -1,7 +1,7 @@
 /**
  * The partition of a key: murmur2 without its sign bit, modulo the number of partitions.
  * The same as Kafka's Java clients choose (org.apache.kafka.common.utils.Utils#murmur2), so that foreign producers and
- * ours agree. One partitioner everywhere: co-partitioning rests on it.
+ * ours agree. The same partitioner everywhere: co-partitioning rests on it.
  */
 export const partitionFor = (key: Uint8Array, partitions: number): number => (murmur2(key) & 0x7fffffff) % partitions
 

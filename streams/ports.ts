@@ -41,7 +41,7 @@ export interface RecordFault {
   readonly reason: 'oversize' | 'batch'
   /** In words. */
   readonly message: string
-  /** Of all of it, as far as is known. */
+  /** Size of all of it, as far as is known. */
   readonly sizeBytes: number
 }
 
@@ -75,8 +75,8 @@ export interface FetchedPartition extends TopicPartition {
   /** The partition cannot be read at present and is asked for again: that `records` is empty means nothing. */
   readonly failure?: LogError
   /**
-   * What lies at the position is not what was written there (`failure` says more). Another replica may have it, so whoever
-   * may miss nothing asks again. Who only looks on tells of it and goes on at `next`.
+   * The bytes at the position are not the bytes that were written there (`failure` says more). Another replica may have them, so
+   * a reader that may miss nothing asks again. A reader that only looks on reports it and goes on at `next`.
    */
   readonly damaged?: { readonly next: number }
 }
@@ -118,7 +118,7 @@ export type CommitOutcome =
   | { readonly outcome: 'aborted' | 'unknown' | 'fenced'; readonly cause?: unknown }
 
 export interface TransactionalWriter {
-  /** One transaction. One call at a time. Never rejects: every failure is an outcome. */
+  /** Commits one transaction. One call at a time. Never rejects: every failure is an outcome. */
   commit(burst: Burst): Promise<CommitOutcome>
   close(): Promise<void>
 }
@@ -143,7 +143,7 @@ export interface JoinOptions {
   readonly topics: readonly string[]
   /** Other topics that the member rests on: it is lost (`TOPIC_RECREATED`) when one of them is made anew. */
   readonly watched?: readonly string[]
-  /** Stable name of this process; assignments sort by it, so they are the same whoever leads. */
+  /** Stable name of this process; assignments sort by it, so they are the same with any leader. */
   readonly instanceId: string
   /** Hash of the topology; members with another hash are refused (`LogError` code `TOPOLOGY_MISMATCH`). */
   readonly fingerprint: string
@@ -189,8 +189,8 @@ export interface Log {
   topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string> | undefined>
   bounds(partitions: readonly TopicPartition[]): Promise<readonly PartitionBounds[]>
   /**
-   * Offsets behind everything written, also by transactions that are open or whose end readers do not see yet. What was
-   * committed before the call is visible once a partition's stable offset has reached its end.
+   * Offsets behind everything written, also by transactions that are open or whose end readers do not see yet. A record committed
+   * before the call is visible once a partition's stable offset has reached its end.
    */
   ends(partitions: readonly TopicPartition[]): Promise<readonly number[]>
   committedOffsets(
@@ -230,7 +230,7 @@ export class LogError extends Error {
 export type PositionLoss = 'TOPIC_RECREATED' | 'TOPIC_DELETED' | 'TRUNCATED' | 'RECORDS_DELETED'
 
 /**
- * What lies in the log is not what a position was kept for: whoever read on would pass over records without a word. The topic
+ * The log is not the log that a position was kept for: a reader that went on would pass over records without a word. The topic
  * was deleted and made anew, the log ends before the position, or it begins behind it. Never retriable.
  */
 export class PositionLostError extends LogError {

@@ -9,7 +9,7 @@ export interface RecordOrigin {
   readonly offset: number
 }
 
-/** One named output of a processor. What is sent is buffered in the task's burst; nothing leaves before the commit. */
+/** A named output of a processor. Sent records are buffered in the task's burst; nothing leaves before the commit. */
 export interface Output<K, V, M = never> {
   /** Sends to every child, with the timestamp of the record in hand. */
   send(key: K, value: V): void
@@ -28,7 +28,7 @@ export type OutputTypes = {
 export type MarkerOf<O> = O extends readonly [unknown, unknown, infer M] ? M : never
 export type Outputs<O extends OutputTypes> = { readonly [N in keyof O]: Output<O[N][0], O[N][1], MarkerOf<O[N]>> }
 
-/** What a processor sees of the world: the place of the record in hand, its stores, its outputs. Nothing else. */
+/** A processor's view of the world: the place of the record in hand, its stores, its outputs. Nothing else. */
 export interface ProcessorContext<O extends OutputTypes> {
   /** Origin of the record in hand (of the last marker that completed an alignment, inside `onMarker`). */
   readonly origin: RecordOrigin
@@ -47,7 +47,10 @@ export interface ProcessorContext<O extends OutputTypes> {
  * that an `async` processor does not compile.
  */
 export interface Processor<KIn, VIn, MIn = never, PIn = never> {
-  /** @param prepared what was prepared of the record at the source; undefined where that was not done, and behind a processor */
+  /**
+   * @param prepared the value that was prepared of the record at the source; undefined when nothing was prepared, and behind a
+   * processor
+   */
   process(key: KIn, value: VIn, prepared?: PIn): undefined
   /** Called once per marker, when it has arrived from all senders. */
   onMarker?(marker: MIn): undefined

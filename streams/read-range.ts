@@ -1,6 +1,6 @@
 /**
- * Reads one partition from one offset to another. This file alone says when such a reading is over, what it passes over, and when it
- * fails: every reader of a whole topic, or of a part of it, goes through here.
+ * Reads one partition from one offset to another. This file alone decides when such a reading is over, which records it passes
+ * over, and when it fails: every reader of a whole topic, or of a part of it, goes through here.
  */
 import {
   type Clock,
@@ -27,7 +27,7 @@ export interface RangePorts {
    */
   readonly clock?: Clock
   readonly signal?: AbortSignal
-  /** Of who only looks on: is told of what is damaged, which is passed over then. */
+  /** For a reader that only looks on: is told of damaged records, which are passed over then. */
   readonly tell?: OnUnreadable
 }
 
@@ -81,7 +81,7 @@ export async function readRange(
   return count
 }
 
-/** Where a reading is, and what each answer means for it. */
+/** The place of a reading, and the meaning of each answer for it. */
 class Walk {
   offset: number
   private readonly ports: RangePorts
@@ -137,7 +137,7 @@ class Walk {
   }
 }
 
-/** What lies beyond the end is left for another reading. */
+/** Records beyond the end are left for another reading. */
 function nextOf(answer: FetchedPartition, end: number, tell: OnUnreadable | undefined): number {
   const { next, start, outOfRange, damaged } = answer
   if (outOfRange) return start

@@ -1,6 +1,6 @@
 /**
- * The one way to read a record of a topic. Whoever has access to a topic may write anything there, so a reader gets the key
- * and the value, or is told why the record is none of its topic; nothing that a record holds makes a reader throw.
+ * The one way to read a record of a topic. Every client with access to a topic may write anything there, so a reader gets the key
+ * and the value, or is told why the record is none of its topic; no content of a record makes a reader throw.
  */
 import type { RecordTopic } from './kafka-topic.ts'
 import type { FetchedPartition, LogRecord } from './ports.ts'
@@ -11,7 +11,7 @@ import type { FetchedPartition, LogRecord } from './ports.ts'
  * - `undecodable`: bytes that the serde of the topic does not read.
  * - `oversize`: larger than the driver of the log unpacks, so that only its beginning is there.
  * - `batch`: the driver cannot take the batch apart; the record stands for all of it.
- * - `damaged`: the log holds other bytes than were written. Only those who look on go past it.
+ * - `damaged`: the log holds other bytes than were written. Only readers that look on go past it.
  */
 export const UNREADABLE_REASONS = [
   'null-key',
@@ -89,7 +89,7 @@ export function* readRecords<K, V>(
   }
 }
 
-/** What can be seen before anything is decoded. @throws UnreadableError */
+/** The checks that need no decoding. @throws UnreadableError */
 export function checkRecord(
   { cleanup }: Pick<RecordTopic<unknown, unknown>, 'cleanup'>,
   { key, value, timestamp, fault }: LogRecord,
@@ -107,7 +107,9 @@ export const isTimestamp = (ms: number): boolean => ms >= 0 && ms <= TIMESTAMP_M
 export const reasonOf = (error: unknown): UnreadableReason =>
   error instanceof UnreadableError ? error.reason : 'undecodable'
 
-/** Where who only looks on goes on behind an answer: it passes over what is gone or damaged. */
+/**
+ * The position at which a reader that only looks on continues behind an answer: it passes over records that are gone or damaged.
+ */
 export function positionBehind(
   { topic, partition, next, start, outOfRange, damaged, failure }: FetchedPartition,
   tell: OnUnreadable,

@@ -28,8 +28,9 @@ export async function restoreTask(
 }
 
 /**
- * Folds a record of a changelog into its store. One that no release of ours can have written is left out and told. One that
- * another release may have written and this one cannot read stops the restoring: without it the state would be another.
+ * Folds a record of a changelog into its store. A record that no release of ours can have written is left out and reported. A
+ * record that another release may have written and this one cannot read stops the restoring: without it the state would be
+ * another.
  * @throws what the serde of the store throws
  */
 export function restoreRecord(store: StateStore, partition: number, record: LogRecord, tell: OnUnreadable): void {

@@ -15,7 +15,7 @@ export interface RuntimeOptions {
   readonly observer?: RuntimeObserver
   /** Called once, when a task failed for good; nothing is processed any more then. Close the runtime. */
   readonly onFailure?: (error: Error) => void
-  /** Members that keep the state of each task ready beside its owner, so that one of them goes on at once; 0. */
+  /** Members that keep the state of each task ready beside its owner, so that a standby goes on at once; 0. */
   readonly standbys?: number
   /** Stages that nobody waits for: they work while no other has something to do, and at the latest after 500 ms. */
   readonly background?: readonly string[]

@@ -140,7 +140,7 @@ export class StreamsRuntime {
     return [...this.tables].map(([name, table]) => table.follow().catch((error) => this.loseTable(name, error)))
   }
 
-  /** Where it is lost, the tasks that rest on it wait, as those do whose inputs are lost; the others go on. */
+  /** Where it is lost, the tasks that rest on it wait, like tasks whose inputs are lost; the others go on. */
   private loseTable(name: string, error: unknown): void {
     if (!(error instanceof PositionLostError)) throw error
     for (const group of this.groups) group.refuseTable(name, error)

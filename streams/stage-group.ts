@@ -40,7 +40,10 @@ export interface GroupOptions {
   ) => TaskRunner
 }
 
-/** Pause before a lost member joins again, and before a fenced task is opened again: whoever fenced it should settle. */
+/**
+ * Pause before a lost member joins again, and before a fenced task is opened again: it gives the owner that fenced it time to
+ * start.
+ */
 const PAUSE_MS = 1_000
 
 const NONE: ReadonlySet<number> = new Set()
@@ -59,7 +62,7 @@ export class StageGroup {
   private readonly closing = new AbortController()
   private readonly retiring = new Map<number, Promise<void>>()
   private membership: Membership | undefined
-  /** The log is not the one that its positions belong to: it does not join again. So many tasks stopped with it. */
+  /** The log is not the one that its positions belong to: the member does not join again. So many tasks stopped with it. */
   private refusal: PositionLostError | undefined
   private refusedTasks = 0
   private identity: MemberIdentity | undefined
@@ -80,7 +83,7 @@ export class StageGroup {
     return this.stage.name
   }
 
-  /** Tasks that do not go on, since the log is not the one that their positions belong to. */
+  /** Tasks that do not go on, since their positions belong to another log. */
   get refused(): number {
     if (this.refusal !== undefined) return this.refusedTasks
     return [...this.runners.values()].filter(({ state }) => state === 'refused').length
@@ -93,7 +96,7 @@ export class StageGroup {
     return true
   }
 
-  /** What keeps it from its group, or a task of it from opening or committing, for some seconds already. */
+  /** The reason why it cannot join its group, or why a task cannot open or commit, when that lasts for some seconds already. */
   get waitsFor(): string | undefined {
     if (this.refusal !== undefined) return this.refusal.message
     if (this.joining.lasting !== undefined) return this.joining.lasting

@@ -4,7 +4,7 @@ export interface StageState {
   readonly settled: boolean
   readonly tasks: number
   readonly standbys: number
-  /** Tasks that do not go on: the log is not the one that their positions belong to. */
+  /** Tasks that do not go on: their positions belong to another log. */
   readonly refused: number
   /** Records fetched and not processed. */
   readonly buffered: number
@@ -14,7 +14,7 @@ export interface StageState {
   readonly waitsFor: string | undefined
 }
 
-/** Of one that does not run here. */
+/** The state of a stage that does not run here. */
 export const NO_STAGE: StageState = {
   ...{ settled: false, tasks: 0, standbys: 0, refused: 0, buffered: 0 },
   ...{ rows: new Map(), waitsFor: undefined },

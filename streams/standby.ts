@@ -16,7 +16,7 @@ export class Standby implements Reader {
   private readonly tell: OnUnreadable = (left) => this.observer.unreadable?.(left)
   private closed = false
 
-  /** @param task of a stage that has state; nothing was processed or restored yet */
+  /** @param task the task of a stage that has state; nothing was processed or restored yet */
   constructor(task: Task, observer: RuntimeObserver) {
     this.task = task
     this.observer = observer
@@ -63,7 +63,7 @@ export class Standby implements Reader {
     return true
   }
 
-  /** What comes later is not for it any more. */
+  /** Later answers are not for it any more. */
   close(): void {
     this.closed = true
   }

@@ -6,7 +6,7 @@ import type { LogRecord, OutgoingRecord } from './ports.ts'
 import { UnreadableError } from './read-record.ts'
 import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from './store.ts'
 
-/** What the engine asks of a store, beside what its processors see. */
+/** The engine's demands on a store, beside the interface of its processors. */
 export interface StateStore extends Store {
   readonly changelog: string
   /** Entries, over all scopes. */

@@ -36,7 +36,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   /** Why it is not followed any more: what it holds is not what the topic holds. */
   private lost: PositionLostError | undefined
 
-  /** @param tell of the records that are none of the topic: those are not in the table */
+  /** @param tell told of records that are none of the topic: these are not in the table */
   constructor(
     { log, clock, signal }: { readonly log: Log; readonly clock: Clock; readonly signal: AbortSignal },
     topic: RecordTopic<unknown, unknown>,
@@ -119,7 +119,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     )
     this.positions = fetched.map(({ topic, partition, records, next, start, outOfRange }, at) => {
       const { offset } = this.positions[at]!
-      // what an operator has deleted holds nothing up
+      // records that an operator has deleted hold nothing up
       if (outOfRange && offset < start) return { topic, partition, offset: start }
       if (outOfRange) throw truncated({ topic, partition, offset })
       for (const record of records) if (record.offset >= offset) this.apply(partition, record)

@@ -10,7 +10,7 @@ export interface InputOptions {
   readonly sealedTopics: ReadonlyMap<string, MarkerSeals>
 }
 
-/** One source topic of a task. */
+/** A source topic of a task. */
 export class Input {
   readonly topic: AnyTopic
   readonly alignment: Alignment | undefined
@@ -19,7 +19,7 @@ export class Input {
   position = 0
   committed = 0
 
-  /** @param engine of a stage that has something to remember; one whose source has markers always has */
+  /** @param engine of a stage that has something to remember; a stage whose source has markers always has */
   constructor(topic: AnyTopic, partition: number, options: InputOptions, engine: EngineState | undefined) {
     const { name, markers } = topic
     this.topic = topic

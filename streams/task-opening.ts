@@ -1,4 +1,4 @@
-/** What a task finds in the log when it opens: its positions, whether they mean anything there, and its state. */
+/** The findings of a task in the log when it opens: its positions, whether they mean anything there, and its state. */
 import { type KeptPlace, placeIn } from './kept-place.ts'
 import {
   type Clock,
@@ -24,7 +24,7 @@ export interface OpeningPorts {
   readonly group: string
   /** Told of records in changelogs that are none of ours. */
   readonly tell: OnUnreadable
-  /** What it waits for, in words. */
+  /** The condition that it waits for, in words. */
   readonly trouble: Trouble
 }
 
@@ -34,7 +34,7 @@ export interface Opening {
   readonly restored: number
 }
 
-/** One input, as it was committed and as it is. */
+/** An input as it was committed, and as it is. */
 interface Input extends HeldPosition {
   /** Whether anything was committed. */
   readonly committed: boolean
@@ -42,7 +42,7 @@ interface Input extends HeldPosition {
 }
 
 /**
- * Reads on where the group is, with the state of then. The writer must be open: nothing older can be added any more.
+ * Reads on where the group is, with the state of then. The writer must be open: no older writer can add anything any more.
  * @throws PositionLostError when the log is not the one that the positions or the state belong to
  */
 export async function openTask(task: Task, ports: OpeningPorts, restored: Restored): Promise<Opening> {
@@ -88,7 +88,7 @@ async function restore(task: Task, ports: OpeningPorts, known: Restored, inputs:
   let left = known
   return retried(clock, signal, () => {
     const restored = left
-    left = NOTHING // what fails half way begins anew
+    left = NOTHING // an opening that fails half way begins anew
     return restoreTask(task, restored, { log, clock, signal }, tell)
   })
 }
@@ -145,7 +145,7 @@ export interface HeldPosition extends FetchPosition {
 }
 
 /**
- * Why nobody may read on from a position that a stage has committed.
+ * The reason why nobody may read on from a position that a stage has committed.
  * @param kept ids of the topics that it rests on, as they were kept with it
  * @param ids as they are; what is in one of them only says nothing
  */

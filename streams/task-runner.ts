@@ -111,7 +111,7 @@ export class TaskRunner implements Reader {
     observer.restored?.(this.task.stageName, this.task.partition, restored, clock.now() - started)
   }
 
-  /** It reads and commits nothing any more: the log is not the one that its position belongs to. */
+  /** It reads and commits nothing any more: its position belongs to another log. */
   refuse(cause: PositionLostError): void {
     if (this.state === 'closed') return
     this.state = 'refused'
@@ -130,7 +130,7 @@ export class TaskRunner implements Reader {
     )
   }
 
-  /** What keeps it from reading, opening or committing, for some seconds already. */
+  /** The reason why it cannot read, open or commit, when that lasts for some seconds already. */
   get waitsFor(): string | undefined {
     const { lasting: held } = this.held
     if (held && this.refusal === undefined) return heldInWords(held, this.options.clock.now())
@@ -255,7 +255,7 @@ export class TaskRunner implements Reader {
     })
   }
 
-  /** What nobody needs any more: committed input of repartition topics, and changelogs before the oldest live scope. */
+  /** Records that nobody needs any more: committed input of repartition topics, and changelogs before the oldest live scope. */
   purgeable(repartitionTopics: ReadonlySet<string>): FetchPosition[] {
     if (this.state !== 'running') return []
     const { partition, stage, changelogs } = this.task

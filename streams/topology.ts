@@ -51,7 +51,7 @@ export class Topology {
   /** Topics that the engine purges behind the stage that reads them. */
   readonly repartitionTopics: ReadonlySet<string>
   readonly deadLetterTopic: string | undefined
-  /** What decides outputs beside the graph. */
+  /** The rules: everything beside the graph that decides outputs. */
   readonly rules: string | undefined
 
   constructor(parts: Pick<Topology, 'stages' | 'globalTables' | 'repartitionTopics' | 'deadLetterTopic' | 'rules'>) {
@@ -116,7 +116,7 @@ export const engineStoreName = (stage: Stage): string => `${stage.name}-engine`
 /** Whether the engine has anything to remember of a stage beyond its committed offsets. */
 export const hasEngineState = (stage: Stage): boolean =>
   stage.stores.length > 0 || stage.sources.some(({ markers }) => markers) || countedSinks(stage).length > 0
-/** Of every store of a stage, the engine's own last. */
+/** The changelogs of every store of a stage, the engine's own last. */
 export const changelogsOf = (appId: string, stage: Stage): string[] =>
   [...stage.stores.map(({ name }) => name), ...(hasEngineState(stage) ? [engineStoreName(stage)] : [])].map((store) =>
     changelogTopic(appId, store),

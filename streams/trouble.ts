@@ -3,7 +3,7 @@ import type { Clock } from './ports.ts'
 /** A leader that moves is found again sooner; nobody needs to hear of that. */
 const SILENT_MS = 3_000
 
-/** What keeps somebody who tries again and again, in words for whoever asks. */
+/** The failure of an action that is tried again and again, in words for a person. */
 export class Trouble {
   private readonly clock: Clock
   private since = 0

@@ -6,8 +6,8 @@ import type { Store, StoreBuilder } from '../streams/store.ts'
 import { type Evidence, verdictOn } from './verdict.ts'
 
 /**
- * What a stage decides about a record in hand, or about one it had kept: it goes on, it is settled, or a marker goes on
- * behind it. To keep a record for later is to decide nothing about it.
+ * The decision of a stage about a record in hand, or about a record that it had kept: the record goes on, it is settled, or a
+ * marker goes on behind it. A record that is kept for later has no decision yet.
  */
 export type Decision<K, V> =
   | { readonly kind: 'accept'; readonly key: K; readonly value: V }

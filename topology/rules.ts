@@ -13,7 +13,7 @@ export interface MarketRules {
   readonly protocolState: string
   /** Unit of the contract's snapshotSubmissionWindow: blocks after the release block (its text) or seconds of block time (as deployed). */
   readonly windowUnit: 'blocks' | 'seconds'
-  /** Epochs that a submission may be ahead of those which can have been released when it came (early.ts). */
+  /** Epochs that a submission may be ahead of the epochs which can have been released when it came (early.ts). */
   readonly epochsAhead: number
   /** Fewest seconds from one release to the next, on average: so many epochs can have been released that the log does not know. */
   readonly epochSecondsMin: number
@@ -33,8 +33,8 @@ export interface MarketRules {
   readonly snapshotCidBytesMax: number
   readonly nodeVersionBytesMax: number
   /**
-   * Distinct submissions beyond its quota that an owner may sign in one epoch (or as many again as the quota, whichever is
-   * more) and still have those of the quota taken. Of an owner that signs more none is.
+   * Distinct submissions beyond its quota that an owner may sign in one epoch (or as many again as the quota, whichever is more)
+   * without losing the quota. An owner that signs more has none taken.
    */
   readonly overQuotaMax: number
   /** Signers (lower case) refused as FLAGGED. */
@@ -52,7 +52,7 @@ export interface MarketRules {
   /** `chained`: each batch of an epoch continues the submission-id tree of the one before. `fresh`: a tree per batch. */
   readonly tree: 'chained' | 'fresh'
   /**
-   * What becomes of the days (decision 0039): nothing is kept of them (`off`), the submissions of each slot are counted (`counts`), or
+   * The use of the days (decision 0039): nothing is kept of them (`off`), the submissions of each slot are counted (`counts`), or
    * the contract is told of them too, and the day is closed there (`on`).
    */
   readonly rewards: 'off' | 'counts' | 'on'
@@ -62,17 +62,20 @@ export interface MarketRules {
   readonly payoutGasMax: number
   /** Days of which the counts of the slots are kept, the newest ones. */
   readonly daysKept: number
-  /** Data sources (lower case, in this order) for the check that a slot reports the one that is its turn (validate/data-source.ts); empty: no check. */
+  /**
+   * Data sources (lower case, in this order) for the check that a slot reports the source whose turn it is
+   * (validate/data-source.ts); empty: no check.
+   */
   readonly dataSources: readonly string[]
 }
 
-/** Chain and contract of a market that is added are those of the configured ones. */
+/** An added market has the chain and the contract of the configured markets. */
 export type AddedMarketRules = Omit<MarketRules, 'dataMarket' | 'chainId' | 'protocolState'>
 
 export interface ProtocolRules {
   /** The configured ones: served from the first block on, unless a tick says otherwise (decision 0017). */
   readonly markets: readonly MarketRules[]
-  /** Of every market that is added at run time. */
+  /** Rules of every market that is added at run time. */
   readonly addedMarkets: AddedMarketRules
   /** Early submissions that one validate task holds of signers whose slot it is not, yet; before a first block of all signers. */
   readonly parkedMax: number
@@ -86,7 +89,7 @@ export interface ProtocolRules {
   readonly slotChangesMax: number
   /**
    * Public keys (Ed25519, 64 lower-case hex digits) of tick-fanout, oldest first: markers in `submissions` count only with the
-   * signature of one of them, and of none that another one has replaced. Without any, every marker counts.
+   * signature of one of these keys, and not with a key that another one has replaced. Without any, every marker counts.
    */
   readonly markerKeys: readonly string[]
   /** Take markers without a signature as long as a partition has none with one: the log was begun before they were signed. */
@@ -97,7 +100,7 @@ export const MARKET_DEFAULTS = {
   windowUnit: 'blocks',
   epochsAhead: 2,
   epochSecondsMin: 1,
-  epochsWaitingMax: 4_096, // of 12 s each: an outage of more than 13 hours
+  epochsWaitingMax: 4_096, // with epochs of 12 s: an outage of more than 13 hours
   clockSkewSeconds: 15,
   perSlotPerEpoch: 2,
   fullNodes: [],
@@ -112,7 +115,7 @@ export const MARKET_DEFAULTS = {
   shareMin: 0,
   batchProjectsMax: 50,
   batchBytesMax: 4 * 1024 * 1024,
-  batchGasMax: 24_000_000, // of a block of 30 M
+  batchGasMax: 24_000_000, // a block has 30 M
   batchCalldataMax: 90_000, // geth takes transactions of 128 KiB, Arbitrum's sequencer of 95,000 bytes
   tree: 'chained',
   rewards: 'counts',
@@ -124,7 +127,7 @@ export const MARKET_DEFAULTS = {
 
 export const RULES_DEFAULTS = {
   parkedMax: 10_000,
-  waitingMax: 250_000, // of 2 KB each
+  waitingMax: 250_000, // 2 KB each
   headsKept: 4_096,
   addedMarkets: MARKET_DEFAULTS,
   slotHistoryBlocks: 604_800,
@@ -153,7 +156,7 @@ export const completeRules = (older: ProtocolRules): ProtocolRules => ({
 /** Markets served at one time, configured ones and added ones. They are labels of metrics. */
 export const MARKETS_MAX = 64
 
-/** The rules of a market that is configured, or else those that it has when it is added. */
+/** The rules of a configured market, or else the rules that the market has when it is added. */
 export function rulesOfMarket({ markets, addedMarkets }: ProtocolRules, dataMarket: string): MarketRules {
   const configured = markets.find((market) => market.dataMarket === dataMarket)
   const { chainId, protocolState } = markets[0]!
@@ -173,7 +176,7 @@ export function marketRulesLookup(rules: ProtocolRules): (dataMarket: string) =>
 }
 
 /**
- * What a topology needs of its rules. @throws RangeError that names the market and the rule
+ * The demands of a topology on its rules. @throws RangeError that names the market and the rule
  */
 export function checkRules({
   markets,
@@ -270,8 +273,8 @@ function checkShared(markets: readonly MarketRules[], check: Check): void {
 }
 
 /**
- * What the stages tell each other; it goes up where an older stage would misread a newer one. 2: texts by frames; 3: records in
- * parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it; 4: all headers, and
+ * Version of the records between stages; it goes up when an older stage would misread a newer one. 2: texts by frames; 3: records
+ * in parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it; 4: all headers, and
  * deadlines; 5: owners of slots by fork; 6: ticks carry the day, `settle` writes tallies.
  */
 const HANDOVER = 6

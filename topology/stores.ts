@@ -1,4 +1,4 @@
-/** Every state store: what it keeps, under which key, and when it lets go. Their values are Avro like those of the topics. */
+/** Every state store: what it keeps, under which key, and when it lets go. The values are Avro like the values of the topics. */
 import type { Codec } from '../schemas/codec.ts'
 import type {
   EpochTick,
@@ -14,7 +14,7 @@ import { keyValueStore, scopedStore } from '../streams/store.ts'
 import { anchorStores } from './anchor-stores.ts'
 import { ledgerStores } from './ledger-stores.ts'
 
-/** Of the newest block, in `chainHeads` and in `heads`. */
+/** Key of the newest block, in `chainHeads` and in `heads`. */
 export const HEAD_KEY = 'head'
 
 export type Stores = ReturnType<typeof sequencerStores>

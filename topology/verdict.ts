@@ -31,7 +31,7 @@ export type RejectReason = (typeof REJECT_REASONS)[number]
 export const ACCEPT_REASONS = ['COUNTED', 'SIMULATION'] as const satisfies readonly VerdictReason[]
 export type AcceptReason = (typeof ACCEPT_REASONS)[number]
 
-/** What each reason means and what the snapshotter should do. */
+/** The meaning of each reason, and what the snapshotter should do. */
 export const REASON_HELP = {
   MALFORMED:
     'The message is not a snapshot submission, or one of its texts is empty, has another form, or holds characters that are not printable. Send a 36-character UUID and one JSON object as the collector does.',

@@ -1,8 +1,8 @@
 /**
- * Dedupe and quota, per owner of a slot and epoch. The same digest again is a DUPLICATE and costs nothing. Of the distinct
- * ones the first N by (receivedAt, submissionId, digest) stand, whatever order they come in, so the result does not depend
- * on how many partitions they came through (decision 0003): a newcomer that sorts earlier displaces the last one for good.
- * Of an owner that signs more than are told apart none stands: else which ones stand would depend on the order of arrival.
+ * Dedupe and quota, per owner of a slot and epoch. The same digest again is a DUPLICATE and costs nothing. The first N distinct
+ * digests by (receivedAt, submissionId, digest) stand, whatever order they come in, so the result does not depend on the number
+ * of partitions that they came through (decision 0003): a newcomer that sorts earlier displaces the last one for good. An owner
+ * that signs more than are told apart has none that stand: else the order of arrival would decide which ones do.
  */
 import type { SlotEpochKey, SlotQuota, Submission, SubmissionKey, Withdrawal } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
@@ -79,7 +79,10 @@ interface Seat extends SlotQuota {
   readonly digest: string
 }
 
-/** What an owner of a slot has signed in an epoch: what is in, ascending by arrival, and the digests of what was refused. */
+/**
+ * The signed submissions of an owner of a slot in an epoch: the admitted ones, ascending by arrival, and the digests of the
+ * refused ones.
+ */
 interface OwnerSeats {
   readonly signer: string
   readonly seated: Seat[]
@@ -225,7 +228,7 @@ const floodOf = (seat: Seat): Seat => ({
 const withdraw = (key: SubmissionKey, { slotId, digest, signer, projectId }: Seat): Outcome =>
   accept({ ...key, projectId }, { slotId, withdrawnDigest: Buffer.from(digest, 'hex'), signer } satisfies Withdrawal)
 
-/** By what the seat remembers, since the one that loses its seat is not the record in hand. */
+/** Uses the data of the seat, since the submission that loses its seat is not the record in hand. */
 const rateLimited = ({ dataMarket, epochId }: SubmissionKey, seat: Seat, quota: Quota): Outcome => {
   const { slotId, position, submissionId, projectId, snapshotCid } = seat
   return {

@@ -24,7 +24,7 @@ export function createEndings({ read, advance, giveUpNonce }: EndingsPorts) {
   }
 
   return {
-    /** One that left the chain together with batches of its epoch waits for them again. */
+    /** An ending that left the chain together with batches of its epoch waits for them again. */
     fitting: (before: AnchorProgress, result: AnchorResult): AnchorResult =>
       result.outcome === 'REORGED' && isEnding(before.key) && !batchesEnded(before)
         ? { ...result, error: NOT_FINAL }

@@ -32,7 +32,7 @@ export function createGapCloser({ progress, rules, nextNonce, giveBack, advance 
 
   /**
    * Nobody has a transaction for the nonce, and later ones of ours wait for it: fillers take it, and those behind it that
-   * nobody has either. One beyond a gap that is too wide for that would wait for ever: it is given back. Returns the keys of
+   * nobody has either. A nonce beyond a gap that is too wide for that would wait for ever: it is given back. Returns the keys of
    * what was.
    */
   return ({ dataMarket: signer, epochId: first }: AnchorKey, result: AnchorResult): AnchorKey[] => {

@@ -7,7 +7,7 @@ import type { AnchorStores } from '../anchor-stores.ts'
 const ROW = 'window'
 const EMPTY: NonceWindow = { inFlight: [], first: 0, next: 0, payouts: [], passed: 0 }
 
-/** Of so many nonces that others get while a payout waits, the next is the payout's: a day has its time, and batches have no end. */
+/** While a payout waits, it gets one in so many nonces: a day has its time, and batches have no end. */
 export const NONCES_PER_PAYOUT = 8
 
 /**

@@ -1,4 +1,4 @@
-/** What the anchor stage begins with, and what it says of where it stands. */
+/** The first state of an anchor, and the rows that the anchor stage writes about it. */
 import { isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorIntent, AnchorKey, AnchorProgress, Batch, PayoutOrder } from '../../schemas/types.ts'
 
@@ -57,7 +57,7 @@ function formsFor({ step, rawTransactions, transactionHash }: AnchorProgress): r
   return isMined ? [transactionHash].filter((hash) => hash !== '') : rawTransactions
 }
 
-/** What the register is told of a step. Nonces without a batch are not in it. */
+/** The rows of the register for a step. Nonces without a batch are not in it. */
 export function newRows(before: AnchorProgress | undefined, after: AnchorProgress): Anchor[] {
   if (isNonceOnly(after.key)) return []
   const row = changedRow(before, after, rowOf)

@@ -33,8 +33,8 @@ const prepareAgain: Transition = (at, { error }, rules) => {
 }
 
 /**
- * What stores say is never final: their window on the chain decides, and the connector tells when it is over. It sets the
- * pace of these results, so that nothing is lost by a wait here.
+ * No answer of a store is final: the window on the chain decides, and the connector tells when it is over. It sets the pace of
+ * these results, so that nothing is lost by a wait here.
  */
 const storeAgain: Transition = (at, { error }) => ({ ...intend(at, 'STORE'), phase: 'STORING', error })
 
@@ -89,7 +89,7 @@ const late: Transition = (at, result) => {
   return next.blockHash === '' ? next : { ...next, step: 'KEEP' } // else it took no transaction
 }
 
-/** What became final, and in which block. What is needed to send it again stays. */
+/** The transaction that became final, and its block. The data that is needed to send it again stays. */
 export const settledIn = (
   at: AnchorProgress,
   { transactionHash, blockNumber, blockHash }: AnchorResult,
@@ -105,7 +105,7 @@ const KEPT_CHARACTERS_MAX = 65_536
 
 /** The nonce is used up, but not by what it was for. Nothing of this batch can be mined any more: from the dry run again. */
 const replan: Transition = (at, result, rules) => {
-  // What a filler took the place of was given up for a reason, which stays.
+  // The call that a filler replaced was given up for a reason, which stays.
   if (result.error !== OUT_OF_GAS)
     return prepareAgain(withoutNonce(at), { ...result, error: result.error || at.error }, rules)
   return outOfGas(at, result, rules)
@@ -145,7 +145,7 @@ export const fill = (
 ): AnchorProgress => ({
   ...intend(at, 'SIGN'),
   phase: 'SIGNING',
-  // That even the filler cannot be signed means that the key is gone: it is asked for slowly, until it is back.
+  // A filler that cannot be signed means that the key is gone: the signature is asked for slowly, until the key is back.
   delayMs: at.call === 'FILL' && at.phase !== 'WAITING' ? rules.notSequencerDelayMs : 0,
   call: 'FILL',
   quote: fillerQuote(at.rawTransactions.length > 0 ? (bumpFees(at.quote, at.quote, rules) ?? at.quote) : at.quote),
@@ -176,7 +176,7 @@ const takenBack: Transition = (at, { error }) => {
   return { ...intend(next, 'PREPARE'), phase: 'PREPARING' }
 }
 
-/** Of the last form only the hash may be left: then it is signed again, which gives the same bytes. */
+/** The last form may have left only its hash: then it is signed again, which gives the same bytes. */
 export const sentAgain = (at: AnchorProgress): AnchorProgress =>
   isHash(at.rawTransactions.at(-1)!)
     ? { ...intend(at, 'SIGN'), phase: 'SIGNING' }
@@ -244,7 +244,7 @@ export function applyResult(at: AnchorProgress, result: AnchorResult, rules: Anc
   return transitions[at.phase]?.[result.outcome]?.(at, result, rules) ?? at
 }
 
-/** What comes of it is decided, unless the chain goes back. */
+/** The outcome is decided, unless the chain goes back. */
 export const hasEnded = ({ phase }: AnchorProgress): boolean => ENDED.includes(phase)
 const ENDED: readonly AnchorPhase[] = ['FINAL', 'LATE', 'FAILED']
 

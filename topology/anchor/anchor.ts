@@ -58,7 +58,7 @@ export const planAnchor =
         } else if ('payoutOf' in value) anchor.pay(key.dataMarket, value, context.origin.offset)
         else if (isEpochSummary(value)) anchor.endEpoch(key.dataMarket, value)
         else if (value.part > 0)
-          return undefined // of a batch that was planned with its first
+          return undefined // a batch that was planned with its first
         else anchor.plan(key.dataMarket, value, context.origin.offset)
         context.requestCommit() // a batch takes five turns through the log: none waits for the next interval
         return undefined
@@ -108,7 +108,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
   const answer = (key: AnchorKey, result: AnchorResult): void => {
     const before = read(key)
     if (!before && isNonceOnly(key) && result.outcome === 'UNFILLED') goOnBehindGap(key, result)
-    if (!before) return // of an epoch that is done and dropped
+    if (!before) return // the epoch is done and dropped
     if (isPayout(key)) payer.answer(before, result)
     else answerOfEpoch(key, before, result)
     assignNonces()

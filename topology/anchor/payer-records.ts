@@ -1,15 +1,15 @@
-/** What the payer begins with, and what it says of a payout. */
+/** The first state of a payout, and the rows that the payer writes about it. */
 import { payoutNumberOf } from '../../schemas/anchor-keys.ts'
 import type { AnchorKey, AnchorProgress, Payment, PaymentKey, Payout, PayoutAnswer } from '../../schemas/types.ts'
 import { changedRow, newProgress } from './anchor-records.ts'
 
-/** Scopes of payouts lie beside those of epochs, which are dropped when their batches are done. */
+/** Scopes of payouts lie beside the scopes of epochs, which are dropped when their batches are done. */
 export const payoutScope = ({ dataMarket, epochId }: AnchorKey): string => `${payoutScopes(dataMarket)}${epochId}`
 
-/** What all of a market begin with. */
+/** The common prefix of all scopes of a market. */
 export const payoutScopes = (dataMarket: string): string => `payouts/${dataMarket}/`
 
-/** @param firstOffset of the run, in `payouts` */
+/** @param firstOffset part of the run, in `payouts` */
 export function newPayout(
   key: AnchorKey,
   { payoutOf: day, purpose, part, parts, slotIds }: Payout,
@@ -28,7 +28,7 @@ export const paymentKey = ({ key, payout }: AnchorProgress): PaymentKey => ({
   number: payoutNumberOf(key),
 })
 
-/** What `payments` is told of a step. */
+/** The rows of `payments` for a step. */
 export function newPayments(before: AnchorProgress | undefined, after: AnchorProgress): Payment[] {
   const row = changedRow(before, after, paymentOf)
   if (!row) return []

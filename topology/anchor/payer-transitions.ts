@@ -1,6 +1,6 @@
 /**
- * The life of one payout as a table: (phase, outcome) → what it is next. What needs another dry run becomes WAITING: whose turn
- * it is, payer.ts says. Pure.
+ * The life of one payout as a table: (phase, outcome) → what it is next. A payout that needs another dry run becomes WAITING;
+ * payer.ts decides whose turn it is. Pure.
  */
 import type { AnchorOutcome, AnchorPhase, AnchorProgress, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
 import { type AnchorRules, retryDelayOf } from '../anchor-rules.ts'

@@ -1,7 +1,7 @@
 /**
  * Payouts on their way to the chain (decision 0039): a finite state machine each, in the stage `anchor`, whose nonces and
- * fillers it shares. Of a market one is under way at a time, in the order of `payouts`, so that each dry run sees what all calls
- * before it did, and an older count never follows a newer one.
+ * fillers it shares. One payout of a market is under way at a time, in the order of `payouts`, so that each dry run sees the
+ * effects of all calls before it, and an older count never follows a newer one.
  */
 import { payoutKey } from '../../schemas/anchor-keys.ts'
 import type { AnchorKey, AnchorPhase, AnchorProgress, AnchorResult, Payout } from '../../schemas/types.ts'
@@ -85,7 +85,9 @@ function createTurns({ progress, rules, advance }: TurnPorts) {
       }
   }
 
-  /** What was asked of another state than that behind the newest call is asked again, once it is known what became of that. */
+  /**
+   * A question about another state than the state behind the newest call is asked again, once the outcome of that call is known.
+   */
   const holdBack = (dataMarket: string): void => {
     const all = payoutsOf(dataMarket)
     const isMoving = all.some(({ phase }) => IN_FLIGHT.includes(phase))
@@ -125,7 +127,7 @@ const isOvertaken = (one: AnchorProgress, all: readonly AnchorProgress[]): boole
     (other) => other.payout!.day === one.payout!.day && other.batchOffset > one.batchOffset && !isSameRun(one, other),
   )
 
-/** Of the call that was mined last. */
+/** The block of the call that was mined last. */
 function newestBlock(all: readonly AnchorProgress[]): { readonly afterBlock: number; readonly afterHash: string } {
   const calls = all.filter(({ phase, nonce }) => nonce >= 0 && IN_BLOCK.includes(phase))
   const newest = calls.toSorted((a, b) => b.blockNumber - a.blockNumber)[0]

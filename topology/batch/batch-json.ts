@@ -19,7 +19,7 @@ export interface BatchParts {
 
 const ROOT_CHARACTERS = 66
 
-/** @param bytesExpected of the batch; it may be more or less */
+/** @param bytesExpected expected size of the batch; it may be more or less */
 export function batchJson(parts: BatchParts, bytesExpected: number): Buffer {
   const { submissionIds, submissions, roothash, projectIds, snapshotCids } = parts
   const out = new TextBuffer(bytesExpected)

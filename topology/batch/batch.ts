@@ -43,7 +43,7 @@ export const cutBatches =
       },
       onMarker({ tick }) {
         const { dataMarket, epochId } = tick
-        // The marker reaches every task; the epoch lies in one of them.
+        // The marker reaches every task; the epoch lies in a single task.
         if (!context.owns(topics.finalizations.key.encode({ dataMarket, epochId }))) return undefined
         const scope = epochScope(dataMarket, epochId)
         const scopes = [scope, furtherPartsOf(scope)]
@@ -57,12 +57,12 @@ export const cutBatches =
     }
   }
 
-/** The scope of what no part 0 is: its keys cannot be those of a project, whatever projects are called. */
+/** The scope of the further parts (not part 0): its keys cannot be keys of a project, whatever projects are called. */
 const furtherPartsOf = (scope: string): string => `${scope}/parts`
 
 /**
  * The batches of an epoch from 0 on, each in one piece, then its summary. Made one at a time: all of an epoch can be hundreds of MiB, and
- * whoever takes them needs no second copy of it.
+ * the caller needs no second copy of it.
  * @param finalized all parts of all projects, in any order
  */
 export function* packEpoch(
@@ -71,7 +71,8 @@ export function* packEpoch(
   market: MarketRules,
 ): Generator<BatchEvent> {
   const projects = together(finalized)
-  // "A project that fits no transaction has no winner": consensus says so, but for those it finalized by wider rules.
+  // "A project that fits no transaction has no winner": consensus applies this rule, except to projects that it finalized by
+  // wider rules.
   const winners = projects.filter(([first]) => first!.snapshotCid !== '' && !isTooCostly(costOf(first!), market))
   const parts = cut(inByteOrder(winners).map(partOf), market)
   let tree = createTree()
@@ -140,13 +141,13 @@ interface ProjectPart {
   readonly quotedIds: string
   /** Its submissions as they stand in the batch. */
   readonly texts: readonly Texts[]
-  /** What it adds to the batch's bytes, with a comma behind each of its elements. */
+  /** Its share of the batch's bytes, with a comma behind each of its elements. */
   readonly bytes: number
-  /** What it adds to the batch's transaction. */
+  /** Its share of the batch's transaction. */
   readonly cost: BatchCost
 }
 
-/** All votes of the project are in the batch, the outvoted ones too: whoever holds it can recount (decision 0008). */
+/** All votes of the project are in the batch, the outvoted ones too: every holder of the batch can recount (decision 0008). */
 function partOf(parts: Finalized): ProjectPart {
   const { projectId, snapshotCid } = parts[0]!
   const submissionIds = parts.flatMap(({ ballots }) => ballots.map(({ submissionId }) => submissionId))

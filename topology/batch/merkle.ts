@@ -23,7 +23,7 @@ export const leafOf = (text: string): Uint8Array => sha256(text)
 export interface MerkleTree {
   readonly size: number
   append(texts: readonly string[]): void
-  /** 32 bytes. Of an empty tree: the empty subtree of level 31, as the deployed library has it (never published). */
+  /** 32 bytes. An empty tree has the empty subtree of level 31, as the deployed library has it (never published). */
   root(): Uint8Array
 }
 
@@ -66,7 +66,7 @@ function climb(added: Buffer<ArrayBuffer>, waiting: (Uint8Array | undefined)[], 
   return nodes.subarray(0, pairs * NODE_BYTES)
 }
 
-/** What is published of a tree: keccak256 of its root, 0x hex. */
+/** The published form of a tree: keccak256 of its root, 0x hex. */
 export const publishedRoot = (tree: MerkleTree): string => toHex(keccak256(tree.root()))
 
 /** Published root of a fresh tree over these texts. */

@@ -1,6 +1,6 @@
 /**
- * One vote per slot, and per project the CID that most slots reported. Everything is decided at the close, over all that
- * was admitted, so the order of arrival decides nothing.
+ * Takes one vote per slot, and names for each project the CID that most slots reported. Everything is decided at the close, over
+ * all that was admitted, so the order of arrival decides nothing.
  */
 import type {
   Ballot,
@@ -67,7 +67,10 @@ export const tallyEpoch =
     }
   }
 
-/** What the votes for a project repeat is kept once, and digest and signer are the key already: an epoch may have a million votes. */
+/**
+ * Repeated texts of the votes for a project are kept once, and digest and signer are the key already: an epoch may have a million
+ * votes.
+ */
 const voteOf = (submission: Submission, share: (text: string) => string): Submission => ({
   ...submission,
   digest: NOTHING,
@@ -195,7 +198,7 @@ function whyNotOnChain({ headerBlock }: Submission, { releaseBlock }: Closing['t
 const UNKNOWN_BLOCK = -1
 
 /**
- * One slot has one vote for a project: the highest signed deadline, of equal ones the first to arrive.
+ * A slot has one vote for a project: the highest signed deadline, and the first to arrive among equal deadlines.
  * @param submissions in the order of arrival
  * @returns ascending by slotId
  */
@@ -231,7 +234,7 @@ function winnerOf(votes: readonly Submission[], closeBlockHash: string): string 
   return ranked.sort((a, b) => Buffer.compare(a.rank, b.rank))[0]!.cid
 }
 
-/** What the winner needs and lacks; undefined when it has it. */
+/** The quorum that the winner lacks; undefined when it has it. */
 function quorumMissed(
   votes: number,
   voters: number,

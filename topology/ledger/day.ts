@@ -78,7 +78,7 @@ export const slotWith = (before: SlotDay | undefined, { accepted, counted }: Vot
   inPayout: before?.inPayout ?? 0,
 })
 
-/** What one slot's change from `before` to `after` adds to the day. */
+/** The change that one slot's step from `before` to `after` makes to the day. */
 export const withSlot = (day: Day, before: SlotDay | undefined, after: SlotDay): Day => ({
   ...day,
   slots: day.slots + (before ? 0 : 1),

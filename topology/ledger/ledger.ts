@@ -48,7 +48,7 @@ export const keepLedger =
       },
       onMarker({ tick }) {
         const { dataMarket, epochId } = tick
-        // Every task is told of every CLOSE; the market is in one of them.
+        // Every task is told of every CLOSE; the market is in a single task.
         if (!context.owns(key.encode({ dataMarket }))) return undefined
         const market = rulesOf(dataMarket)
         const scope = epochScope(dataMarket, epochId)
@@ -65,7 +65,7 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
   const { slotDays, days, payouts } = context.outputs
   const kept = createRows(context, stores)
 
-  /** What counts for nothing: no day, an epoch that was counted, or one of a time of which no rows are kept. */
+  /** The tick counts for nothing: no day, an epoch that was counted, or a day so old that no rows are kept of it. */
   const isNone = ({ daysKept }: MarketRules, { day, epochId }: EpochTick, known: ReadonlyMap<number, Day>): boolean => {
     if (day === 0) return true
     if ([...known.values()].some((one) => hasCounted(one, epochId))) return true

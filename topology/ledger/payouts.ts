@@ -5,11 +5,11 @@ import { slotsPerPayout } from '../shared/payout-cost.ts'
 
 export interface Run {
   readonly day: number
-  /** Of the CLOSE at which it is written. */
+  /** The epoch whose CLOSE wrote the run. */
   readonly epochId: number
   readonly closeBlock: number
   readonly purpose: PayoutPurpose
-  /** Number of its first payout among those of the CLOSE. */
+  /** Number of its first payout among the payouts of the CLOSE. */
   readonly number: number
 }
 

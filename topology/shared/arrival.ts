@@ -1,7 +1,7 @@
 /**
- * The order of arrival as the records themselves tell it, the same in any interleaving. The sender chooses submissionId,
- * and several may arrive within a millisecond: whoever sorts by it adds a last criterion of the signed content, so that no
- * two submissions are ever equal.
+ * The order of arrival as the records themselves tell it, the same in any interleaving. The sender chooses submissionId, and
+ * several may arrive within a millisecond: every sort by it adds a last criterion of the signed content, so that no two
+ * submissions are ever equal.
  */
 import type { Submission } from '../../schemas/types.ts'
 

@@ -1,8 +1,8 @@
 /**
- * What the transaction of a batch takes, from the byte lengths of its texts: an upper bound, since a batch that was cut too
- * large cannot be anchored at all. Source: `submitSubmissionBatch` of protocol-contracts through both of its proxies,
- * measured over a grid of lengths (test/vectors/batch-gas.json, bench/batch-gas.ts), for projects that the contract has not
- * seen before. Where a chain adds gas of its own for data, `batchGasMax` has to leave room for it.
+ * The cost of a batch's transaction, from the byte lengths of its texts: an upper bound, since a batch that was cut too large
+ * cannot be anchored at all. Source: `submitSubmissionBatch` of protocol-contracts through both of its proxies, measured over a
+ * grid of lengths (test/vectors/batch-gas.json, bench/batch-gas.ts), for projects that the contract has not seen before. On a
+ * chain that adds gas of its own for data, `batchGasMax` has to leave room for it.
  */
 
 export interface BatchCost {
@@ -31,7 +31,7 @@ const wordsOf = (bytes: number): number => Math.ceil(bytes / WORD)
 /** Solidity keeps up to 31 bytes with their length in one word, and longer ones behind a word for the length. */
 const storedWords = (bytes: number): number => (bytes < WORD ? 1 : 1 + wordsOf(bytes))
 
-/** What a project adds to the transaction of a batch. */
+/** The share of a project in the transaction of a batch. */
 export const costOfProject = (idBytes: number, cidBytes: number): BatchCost => ({
   gas: GAS_PER_PROJECT + storedWords(idBytes) * GAS_PER_ID_WORD + storedWords(cidBytes) * GAS_PER_CID_WORD,
   calldata: CALLDATA_PER_PROJECT + WORD * (wordsOf(idBytes) + wordsOf(cidBytes)),
@@ -48,13 +48,13 @@ export const addCosts = (a: BatchCost, b: BatchCost): BatchCost => ({
   calldata: a.calldata + b.calldata,
 })
 
-/** Of the rules of a market. */
+/** The part of a market's rules that bounds the cost. */
 export interface CostRules {
   readonly batchGasMax: number
   readonly batchCalldataMax: number
 }
 
-/** @param projects what they add together */
+/** @param projects their sum */
 export function isTooCostly(projects: BatchCost, { batchGasMax, batchCalldataMax }: CostRules): boolean {
   const { gas, calldata } = costOfBatch(projects)
   return gas > batchGasMax || calldata > batchCalldataMax

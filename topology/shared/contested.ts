@@ -1,6 +1,6 @@
 /**
- * The header is not signed: whoever sees a submission can send it with another one, and be first. So a message that came with two
- * headers is judged by neither (decision 0003). How many more come with how many more headers makes no difference.
+ * The header is not signed: an attacker who sees a submission can send it with another one, and be first. So a message that came
+ * with two headers is judged by neither (decision 0003). How many more come with how many more headers makes no difference.
  */
 import type { Submission } from '../../schemas/types.ts'
 

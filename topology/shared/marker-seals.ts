@@ -7,7 +7,7 @@ import { ForgedMarkerError, type MarkerPlace, type MarkerSeals, type Sealable } 
 import type { RecordHeader } from '../../streams/ports.ts'
 import type { ProtocolRules } from '../rules.ts'
 
-/** Who signs markers. */
+/** The signer of markers. */
 export interface MarkerSigner {
   /** 64 lower-case hex digits. */
   readonly publicKey: string
@@ -34,7 +34,7 @@ export function markerSeals(
   const ranks = new Map(markerKeys.map((hex, rank) => [numberOf(hex), rank]))
   return {
     unsealedFirst: unsignedMarkers,
-    // one that is no longer in the list is older than all that are
+    // a key that is no longer in the list is older than all listed keys
     mayFollow: (key, before) => ranks.get(key)! >= (ranks.get(before) ?? 0),
     seal(marker, place) {
       if (!signer) throw new Error('markers.signingKeyFile is needed to write markers')

@@ -1,6 +1,6 @@
 /**
- * What grows with the number of votes travels in parts, so that no record does: a finalization and a batch of any size are
- * as many records of a bounded size (decision 0021).
+ * Records that grow with the number of votes travel in parts: a finalization and a batch of any size are as many records of a
+ * bounded size (decision 0021).
  */
 import type {
   Ballot,
@@ -13,12 +13,12 @@ import type {
 import { SIGNATURE_BYTES } from './signature.ts'
 
 /**
- * Bytes of a part: half of what brokers take by default, so that the settings of nobody's cluster matter. One entry may
+ * Bytes of a part: half of what brokers take by default, so that the settings of nobody's cluster matter. A single entry may
  * exceed it by itself, as far as the bounds of texts allow.
  */
 export const RECORD_BYTES_MAX = 512 * 1024
 
-/** CIDs of a project that are told with their votes. Each slot may have one of its own, and who reads them is a person. */
+/** CIDs of a project that are told with their votes. Each slot may have a CID of its own, and a person reads them. */
 export const CANDIDATES_MAX = 16
 
 /** Which entries of each list a part has. */
@@ -127,7 +127,7 @@ const droppedBytes = ({ submissionId, snapshotCid, expected, actual }: DroppedSu
 const frameBytes = ({ middle, end }: TextFrame): number =>
   2 * NUMBER_BYTES + Buffer.byteLength(middle) + Buffer.byteLength(end)
 
-/** Of what each part repeats, and of what the first has more. */
+/** Bytes of the fields that each part repeats, and of the further fields of the first part. */
 const summaryBytes = ({ projectId, snapshotCid, candidates }: ProjectFinalization): number =>
   SUMMARY_NUMBERS +
   textBytes(projectId) +
@@ -152,7 +152,7 @@ export function candidatesOf(
     .slice(0, CANDIDATES_MAX)
 }
 
-/** The records of a batch: the first with everything but what of its bytes has no room there. */
+/** The records of a batch: the first with everything but the bytes that have no room in it. */
 export function* batchParts(batch: Batch, bytesMax: number = RECORD_BYTES_MAX): Generator<Batch> {
   const { json, epochId, batchIndex, batchCount } = batch
   const pieceBytes = bytesMax - BATCH_NUMBERS
@@ -177,7 +177,7 @@ const NO_BATCH = {
   sizeBytes: 0,
 } as const satisfies Partial<Batch>
 
-/** Of the projects; the bounds by which a batch is cut bound them too. */
+/** Bytes of the project lists; the bounds by which a batch is cut bound them too. */
 const listsBytes = ({ projectIds, snapshotCids }: Batch): number =>
   [...projectIds, ...snapshotCids].reduce((sum, text) => sum + NUMBER_BYTES + Buffer.byteLength(text), 0)
 /** Numbers, and the two roots. */

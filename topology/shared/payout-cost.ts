@@ -1,11 +1,11 @@
-/** What a call of updateRewards takes, as reckoned before it is made: by it the slots of a day are cut into calls. */
+/** The cost of a call of updateRewards, as reckoned before it is made: the slots of a day are cut into calls by it. */
 import type { PayoutPurpose } from '../../schemas/types.ts'
 
-/** Of the call itself, with its transaction, and with the number of eligible nodes set for the first time. */
+/** Gas of the call itself, with its transaction, and with the number of eligible nodes set for the first time. */
 const CALL_GAS = 100_000
-/** Of a slot that is paid and never was before: five words of storage from zero, two events, five calls between contracts. */
+/** Gas of a slot that is paid for the first time: five words of storage from zero, two events, five calls between contracts. */
 const PAID_SLOT_GAS = 200_000
-/** Of a slot whose count alone is set, from zero, with the event that it has reached the quota. */
+/** Gas of a slot whose count alone is set, from zero, with the event that it has reached the quota. */
 const COUNTED_SLOT_GAS = 60_000
 
 /** With it a payout is far below RECORD_BYTES_MAX, and its dry run asks some thousand questions. */

@@ -17,7 +17,7 @@ function matches(pattern: string, projectId: string): boolean {
   return projectId.length >= start.length + end.length && projectId.startsWith(start) && projectId.endsWith(end)
 }
 
-/** What stands before and behind the `*`; nothing behind where there is none. */
+/** The text before and behind the `*`; nothing behind when there is no `*`. */
 function endsOf(pattern: string): readonly [start: string, end: string | undefined] {
   const at = pattern.indexOf(ANY)
   return at < 0 ? [pattern, undefined] : [pattern.slice(0, at), pattern.slice(at + 1)]
@@ -29,7 +29,7 @@ export function patternFault(pattern: string): string | undefined {
   return pattern.split(ANY).length > 2 ? 'it has more than one *' : undefined
 }
 
-/** Of the rules of a market. */
+/** The part of a market's rules that is needed here. */
 interface Market {
   readonly dataMarket: string
   readonly projectIds: readonly string[]

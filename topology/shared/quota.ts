@@ -5,7 +5,7 @@ import type { Evidence } from '../verdict.ts'
 export interface Quota {
   /** Distinct submissions that stand. */
   readonly seats: number
-  /** Distinct submissions that are told apart; whoever signs more has none that stands. */
+  /** Distinct submissions that are told apart; an owner who signs more has none that stands. */
   readonly signedMax: number
 }
 
@@ -15,7 +15,7 @@ export function quotaOf(market: MarketRules, isFullNode: boolean): Quota {
   return { seats, signedMax: seats + Math.max(seats, market.overQuotaMax) }
 }
 
-/** The same words for whoever is over it, since which submission goes over may depend on the order of arrival. */
+/** The same words for every submission over the quota, since the order of arrival may decide which one is over it. */
 export const overQuota = ({ seats, signedMax }: Quota): Evidence => ({
   rule: `the first ${seats} submissions of a slot's owner in an epoch, by arrival; none of an owner that signs more than ${signedMax}`,
   expected: `at most ${seats}`,

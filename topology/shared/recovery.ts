@@ -47,5 +47,5 @@ export async function wasmRecovery(): Promise<Recovery> {
   return { backend: 'wasm', recover }
 }
 
-/** What this process uses; `recovery.backend` says which. */
+/** The implementation that this process uses; `recovery.backend` says which. */
 export const recovery: Recovery = nativeRecovery() ?? (await wasmRecovery())

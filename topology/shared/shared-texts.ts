@@ -1,7 +1,7 @@
 /**
  * Keeps texts once that the records of a scope repeat: in a million votes of an epoch, all but the ids and the signatures.
  * A vote needs a third less memory so, and the close groups and compares equal texts without looking at their characters.
- * What a store restored has texts of its own.
+ * Texts that a store restored are not shared.
  */
 export function createSharedTexts() {
   const byScope = new Map<string, (text: string) => string>()

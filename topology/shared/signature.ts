@@ -47,7 +47,7 @@ export function prepareSubmissions(rules: ProtocolRules): (submissions: readonly
 
 export type SignedSubmission = SignedFields & Pick<Submission, 'dataMarket'>
 
-/** Who signed the submission under this domain; every refusal says what was expected and what came. */
+/** The signer of the submission under this domain; every refusal says what was expected and what came. */
 export function recoverSigner(submission: SignedFields, domain: Domain, by: Recovery = recovery): Recovered {
   const digest = digestOf(submission, domain)
   const problem = readSignature(submission.signature)
@@ -68,7 +68,7 @@ export function domainOf({ chainId, protocolState }: Pick<MarketRules, 'chainId'
   return keccak256(words)
 }
 
-// One thread runs one recovery at a time, so the buffers are shared by all of them.
+// A thread runs one recovery at a time, so the buffers are shared by all recoveries.
 const struct = Buffer.alloc(6 * 32)
 struct.set(keccak256(REQUEST_TYPE), 0)
 const typedData = Buffer.alloc(2 + 32 + 32)

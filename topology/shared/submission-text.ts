@@ -94,7 +94,7 @@ const differOnlyInSlotAndSignature = (a: Submission, b: Submission): boolean =>
   a.dataMarket === b.dataMarket &&
   a.nodeVersion === b.nodeVersion
 
-/** What stands around slot and signature; undefined when something is left out or would need escaping. */
+/** The text around slot and signature; undefined when something is left out or would need escaping. */
 function frameOf({
   deadline,
   snapshotCid,

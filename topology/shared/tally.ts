@@ -4,11 +4,11 @@ import type { EpochTally, ProjectFinalization, VerdictReason } from '../../schem
 /** Votes with an accepted header that count for nothing, all the same. SUPERSEDED is none: another vote of its slot is. */
 const UNCOUNTED: ReadonlySet<VerdictReason> = new Set<VerdictReason>(['NO_QUORUM', 'UNANCHORABLE'])
 
-/** Of a slot in an epoch, or of an epoch in a day. */
+/** Votes of a slot in an epoch, or of an epoch in a day. */
 export interface Votes {
   /** With an accepted header, one per project. */
   readonly accepted: number
-  /** Of these the ones for the winning CID. */
+  /** Votes for the winning CID among them. */
   readonly counted: number
 }
 
@@ -22,7 +22,7 @@ export function tallyOf(talliedEpoch: number, part: ProjectFinalization): EpochT
   return { talliedEpoch, counted, uncounted }
 }
 
-/** What each slot did, over all tallies of an epoch, in whatever order. */
+/** The votes of each slot, over all tallies of an epoch, in whatever order. */
 export function votesBySlot(tallies: Iterable<EpochTally>): ReadonlyMap<number, Votes> {
   const slots = new Map<number, { accepted: number; counted: number }>()
   const add = (slotId: number, counted: number): void => {

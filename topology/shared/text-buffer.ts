@@ -41,7 +41,7 @@ export class TextBuffer {
     }
   }
 
-  /** What was written; the bytes stay shared with the buffer. */
+  /** The written bytes, which stay shared with the buffer. */
   take(): Buffer {
     return this.target.subarray(0, this.length)
   }

@@ -132,7 +132,7 @@ function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
   }
 }
 
-/** Where each epoch stands. */
+/** The state of each epoch. */
 function createEpochBook(epochs: KeyValueStore<EpochWindow>) {
   return {
     stateOf: (dataMarket: string, epochId: number): EpochWindow['state'] | undefined =>

@@ -43,7 +43,7 @@ export interface TickOutputs {
   request(request: TickRequest): void
 }
 
-/** @returns takes one tick, and answers how many were accepted by it (those that had waited for it, too) */
+/** @returns takes Handles one tick, and answers how many ticks were accepted by it (also ticks that had waited for it) */
 function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs): (tick: EpochTick) => number {
   const take = (tick: EpochTick): boolean => {
     const answer = chain.offer(tick)
@@ -65,8 +65,8 @@ function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs):
   }
 
   /**
-   * Takes what waited and lacks nothing any more. The ticks of one block come together, so a tick of another block says
-   * that the newest block's are all here; those of the tick's own block, or above it, may still be coming.
+   * Takes what waited and lacks nothing any more. The ticks of one block come together, so a tick of another block says that the
+   * newest block's are all here; ticks of its own block, or above it, may still be coming.
    */
   const drainBefore = ({ blockNumber }: EpochTick): number => {
     const newest = chain.newest()
@@ -83,7 +83,7 @@ function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs):
 
   const takeOrphan = (tick: EpochTick): number => {
     const accepted = take(tick)
-    // What waits above a block that leaves the chain leaves with it.
+    // A tick that waits above a block that leaves the chain is dropped with it.
     if (accepted || gap.has(tick)) gap.dropFrom(tick.blockNumber)
     return accepted ? 1 : 0
   }

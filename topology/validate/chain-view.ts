@@ -1,6 +1,6 @@
 /**
- * What a validate task knows of the anchor chain: the blocks and epochs that the markers in its partition have told so far.
- * Another partition may be ahead or behind; each submission is judged by what lies before it in its own.
+ * The anchor chain as a validate task knows it: the blocks and epochs that the markers in its partition have told so far. Another
+ * partition may be ahead or behind; each submission is judged by what lies before it in its own.
  */
 import type { EpochTick, EpochWindow, MarketChange, MarketEpochs, StoredHead } from '../../schemas/types.ts'
 import type { KeyValueStore } from '../../streams/store.ts'

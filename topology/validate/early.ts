@@ -1,7 +1,7 @@
 /**
  * How early a submission may come, by the log's time: when the intake received it, and when the newest block before it in the
- * log was made. All releases up to that block are in the log, so what it cannot know of is what was released since. Where the
- * clock happens to be decides nothing: however late its ticks are, an owner has room for the epochs of that time.
+ * log was made. All releases up to that block are in the log, so what it cannot know of is what was released since. The place of
+ * the clock decides nothing: however late its ticks are, an owner has room for the epochs of that time.
  */
 import type { EpochTick, StoredHead } from '../../schemas/types.ts'
 import { TIMESTAMP_MAX_MS } from '../../streams/read-record.ts'

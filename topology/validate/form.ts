@@ -1,6 +1,6 @@
 /**
- * What the texts of a submission must be, before anything is looked up or computed for it: how long, which characters, which
- * form, and whether the project is one of the market. It depends on the submission and the rules of its market alone.
+ * The rules for the texts of a submission, before anything is looked up or computed for it: their lengths, characters and forms,
+ * and whether the project belongs to the market. It depends on the submission and the rules of its market alone.
  */
 import type { Submission, VerdictReason } from '../../schemas/types.ts'
 import type { MarketRules } from '../rules.ts'

@@ -36,8 +36,8 @@ export interface Candidate {
 
 export interface Judge {
   /**
-   * Who owns the slot as of the release of the epoch, is the signer flagged, is it a simulation, and the rules of the epoch. So
-   * it is the same wherever it lies behind the release in the log, and when it waited for that.
+   * Checks the owner of the slot as of the release of the epoch, whether the signer is flagged, whether it is a simulation, and
+   * the rules of the epoch. So it is the same wherever it lies behind the release in the log, and when it waited for that.
    */
   judge(candidate: Candidate, market: MarketRules): Judgement
   /**

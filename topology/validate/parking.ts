@@ -1,7 +1,7 @@
 /**
  * The waiting room of a task: submissions whose epoch is still to be released, by epoch, in the order of the log. Every
- * owner of a slot has places of its own, so that nobody fills the places of another; copies take no place. Whoever signs for
- * a slot that is not its own, as far as the log knows, shares one room with all who do.
+ * owner of a slot has places of its own, so that nobody fills the places of another; copies take no place. Signers for a slot
+ * that is not their own, as far as the log knows, share one room.
  */
 import type { ParkedSubmission } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
@@ -10,24 +10,24 @@ import { epochScope } from '../topics.ts'
 
 /** How many places there are, at least. */
 export interface Room {
-  /** Of all that are strangers to their slot. */
+  /** Places of all strangers to their slot. */
   readonly strangers: number
-  /** Of everybody. Above it those who have most give way to the others. */
+  /** Places of all signers. Above it the signers with most places give way to the others. */
   readonly total: number
-  /** Of one signer and slot, for one epoch. */
+  /** Places of a signer and slot, for one epoch. */
   readonly perEpoch: number
   /** Epochs of a market that one owner may wait for, when the newest of what it has waiting came at `arrivedAt`. */
   epochs(arrivedAt: number): number
 }
 
-/** Who gives way: the farthest of an owner to a nearer one, or who has more than a fair share of the room. */
+/** Who gives way: the farthest submission of an owner to a nearer one, or the owner with more than a fair share of the room. */
 export type Why = 'farther' | 'share'
 type GaveWay = (parked: ParkedSubmission, why: Why) => void
 
 /** `no-place`: the owner waits for as many epochs as it may, and all of them are nearer. */
 export type Parked = 'parked' | 'no-room' | 'over-quota' | 'no-place'
 
-/** Of all places, so many are filled when they were shared out. */
+/** The part of all places that stays filled when they were shared out. */
 const FILLED_AGAIN = 7 / 8
 
 export type Parking = ReturnType<typeof createParking>
@@ -55,8 +55,8 @@ export function createParking(store: ScopedStore<ParkedSubmission>) {
 
     /**
      * @param dataMarket lower case
-     * @param gaveWay takes what leaves in favour of it: what the owner has waiting for the farthest epoch, or what those who
-     *   have most have waiting for the farthest
+     * @param gaveWay takes what leaves in favour of it: the owner's submissions for the farthest epoch, or those of the owners
+     *   with most
      */
     park(dataMarket: string, parked: ParkedSubmission, room: Room, gaveWay: GaveWay): Parked {
       const { submission, stranger } = parked
@@ -150,7 +150,7 @@ function createRows(store: ScopedStore<ParkedSubmission>) {
 
 type Waiting = Pick<ParkedSubmission, 'submission' | 'signer'>
 type Index = ReturnType<typeof indexOf>
-/** What a signer has waiting for its slot. */
+/** The waiting submissions of a signer for its slot. */
 interface Owner {
   size: number
   /** When it came, by epoch and row. */
@@ -200,7 +200,7 @@ function indexOf(store: ScopedStore<ParkedSubmission>) {
     arrivedFrom: (scope: string): number => arrivals.get(scope) ?? Number.POSITIVE_INFINITY,
     strangers: (): number => strangers,
     rows: (): number => all,
-    /** What its owner has with it. */
+    /** The number of submissions that its owner has with it. */
     sizeWith: (scope: string, parked: ParkedSubmission): number => (owners.get(ownerKey(scope, parked))?.size ?? 0) + 1,
     /** A fair share of so many places, with one more that comes. */
     share(places: number, parked: ParkedSubmission, scope: string): number {
@@ -209,7 +209,10 @@ function indexOf(store: ScopedStore<ParkedSubmission>) {
       resize(withIt, size - 1, size)
       return fairShare(withIt, places)
     },
-    /** What owners have beyond a fair share of so many places, farthest epochs first and whole; it depends on nothing else. */
+    /**
+     * The submissions that owners have beyond a fair share of so many places, farthest epochs first and whole; it depends on
+     * nothing else.
+     */
     beyondShare(places: number): readonly (readonly [scope: string, key: string])[] {
       const share = fairShare(sizes, places)
       const beyond: (readonly [string, string])[] = []
@@ -255,7 +258,10 @@ function farthestOf(owner: Owner): number {
   return farthest
 }
 
-/** Of what an owner has waiting, and of what comes now: in the log they need not lie in the order in which they came. */
+/**
+ * The newest time of an owner's waiting submissions and the one that comes now: the log need not hold them in the order in which
+ * they came.
+ */
 function newestOf(owner: Owner, { arrivedAt }: ParkedSubmission): number {
   let newest = arrivedAt
   for (const rows of owner.epochs.values()) for (const other of rows.values()) newest = Math.max(newest, other)

@@ -1,6 +1,6 @@
 /**
  * Is it a submission of a served market, signed by the owner of its slot, for an epoch that is open? Checks in this order:
- * market, form, signature, form of the header, slot, flagged, epoch. What comes before its epoch waits.
+ * market, form, signature, form of the header, slot, flagged, epoch. A submission that comes before its epoch waits.
  */
 import type {
   EpochMarker,
@@ -104,7 +104,7 @@ function park({ parking, chain, judge, rules, rulesOf }: State, candidate: Candi
   const room = {
     strangers: rules.parkedMax,
     total: rules.waitingMax,
-    // One more than count: with it `admit` sees that the owner has signed too many.
+    // One more than count: it shows `admit` that the owner has signed too many.
     perEpoch: quota.signedMax + 1,
     epochs: (newest: number) => epochsAwaited(newest, head, market),
   }
@@ -143,8 +143,9 @@ function followMarker(state: State, marker: EpochMarker): Outcome[] {
   }
   const isFirst = chain.head() === undefined
   chain.apply(marker.tick)
-  // An OPEN lets its own epoch's in, and tells those of earlier epochs, and those that came too early, that they wait in vain.
-  // The others wait on, whatever else is true now: in the midst of a reorganisation the newest block is not one to judge by.
+  // An OPEN lets the submissions of its own epoch in, and tells submissions of earlier epochs, and those that came too early,
+  // that they wait in vain. The others wait on, whatever else is true now: in the midst of a reorganisation the newest block is
+  // not one to judge by.
   if (kind === 'OPEN') {
     const market = state.rulesOf(dataMarket)
     return judgeAgain(
@@ -177,7 +178,7 @@ function turnAway(state: State, { tick }: EpochMarker): Outcome[] {
     const isTheirs = (market: string): boolean => market === dataMarket
     state.parking.release(isTheirs, ({ submission }) => {
       const window = state.chain.epoch(dataMarket, submission.epochId)
-      if (window?.state === 'OPEN' || window?.state === 'AWAITED') return false // that one still closes
+      if (window?.state === 'OPEN' || window?.state === 'AWAITED') return false // that epoch still closes
       outcomes.push(refuse(state, submission, 'UNKNOWN_MARKET', removed(tick.blockNumber)))
       return true
     })
