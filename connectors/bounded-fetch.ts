@@ -7,7 +7,7 @@
 export interface FetchBounds {
   /** For the request and its whole answer. */
   readonly timeoutMs: number
-  /** Of the answer as it is read, so behind its decompression. */
+  /** Bytes of the answer as it is read, so behind its decompression. */
   readonly bytesMax: number
   readonly signal?: AbortSignal | undefined
   /** Sees each piece as it comes; what it throws ends the request. */
@@ -31,7 +31,7 @@ export class LateAnswer extends Error {
   }
 }
 
-/** Rejects with LateAnswer, the reason of the signal, what `take` throws, or what `fetch` rejects with. */
+/** Rejects with LateAnswer, with the reason of the signal, or with the error of `take` or `fetch`. */
 export async function boundedFetch(url: string, init: RequestInit, bounds: FetchBounds): Promise<BoundedAnswer> {
   const { timeoutMs, signal } = bounds
   const abort = new AbortController()
@@ -49,7 +49,7 @@ export async function boundedFetch(url: string, init: RequestInit, bounds: Fetch
   if (signal?.aborted) onAbort()
   try {
     const asked = fetch(url, { ...init, signal: abort.signal })
-    // One that comes when nobody waits any more is let go with its connection.
+    // An answer that comes when nobody waits any more is let go with its connection.
     asked.then(({ body }) => (abort.signal.aborted ? body?.cancel() : undefined)).catch(ignored)
     return await readAnswer(await Promise.race([asked, over]), over, bounds)
   } finally {

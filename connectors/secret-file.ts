@@ -11,7 +11,7 @@ const OTHERS_BUT_GROUP = 0o037
 export const isKept = ({ mode, uid }: { mode: number; uid: number }, reader: number | undefined): boolean =>
   (mode & (uid === 0 && reader !== 0 ? OTHERS_BUT_GROUP : OTHERS)) === 0
 
-/** What is wrong with a file that holds a secret and is not for its reader alone, and what to do. Throws as `stat` does. */
+/** The fault of a file that holds a secret and is not for its reader alone, and the remedy. Throws as `stat` does. */
 export function whyNotKept(file: string): string | undefined {
   if (process.platform === 'win32' || isKept(statSync(file), process.getuid?.())) return undefined
   return `${file} can be read by others. Run: chmod 600 ${file}`

@@ -7,7 +7,7 @@ const TIMER_MS_MAX = 2_147_483_647
 const RATE_MAX = 2
 const RATE_MIN = 0.5
 
-/** What differs by less is drift, and followed at once. */
+/** A smaller difference is skew, and followed at once. */
 const DRIFT_MS = 50
 
 export interface TimeSources {

@@ -1,4 +1,4 @@
-/** What `fetch` does not do by itself: a login in a URL, and why it failed. */
+/** The parts that `fetch` does not do by itself: a login in a URL, and why it failed. */
 
 /** `fetch` takes no login in a URL. */
 export function loginOf(url: string): { readonly address: string; readonly authorization: string | undefined } {

@@ -1,4 +1,4 @@
-/** What must not be one node's word: what opens and closes epochs, who holds a slot, and what became of a transaction. */
+/** Facts that must not be one node's word: facts that open and close epochs, owners of slots, and outcomes of transactions. */
 import type { AnchorIntent, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
 import type { Price } from './anchor-effects/anchor-price.ts'
 import type { ChainState } from './clock/chain-state.ts'
@@ -60,7 +60,7 @@ function textOfStep(step: ChainStep, { open }: ChainState): string | undefined {
   ])
 }
 
-/** Who holds slots, as `reading` gives it. */
+/** The owners of slots, as `reading` gives them. */
 export const agreedSlots = <T>(rpc: Pick<Rpc, 'agree'>, reading: (ask: Ask) => Promise<T>): Promise<T> =>
   rpc.agree(reading, { what: () => 'the owners of slots', textOf: (slots) => JSON.stringify(slots) })
 
@@ -70,9 +70,9 @@ const FEES_ODD = 8n
 const GAS_ODD = 2
 
 /**
- * What a call would come to now. Whether it can be made enough nodes must say alike, else it would be paid for and revert, or
- * a batch be given up. Numbers differ a little from node to node: of the nonce and of the fees the middle is taken, or the
- * smaller one of two, so that no single node can raise them; of the gas the larger one, so that none can make it too little.
+ * The outcome that a call would have now. Whether it can be made enough nodes must say alike, else it would be paid for and
+ * revert, or a batch be given up. Numbers differ a little from node to node: of the nonce and of the fees the middle is taken, or
+ * the smaller one of two, so that no single node can raise them; of the gas the larger one, so that none can make it too little.
  */
 export async function agreedPrepare(
   rpc: Pick<Rpc, 'agreeing' | 'doubt'>,
@@ -110,7 +110,7 @@ export async function agreedPrepare(
   }
 }
 
-/** Where it lies, if more than half of the nodes say the same; not every one has old logs. */
+/** Its place, if more than half of the nodes say the same; not every node has old logs. */
 function placeOfMost(
   results: readonly AnchorResult[],
 ): Pick<AnchorResult, 'transactionHash' | 'blockNumber' | 'blockHash'> {
@@ -122,7 +122,7 @@ function placeOfMost(
   return { transactionHash, blockNumber, blockHash }
 }
 
-/** What the chain asks for a transaction now: no single node can raise it. */
+/** The price that the chain asks for a transaction now: no single node can raise it. */
 export async function agreedPrice(rpc: Pick<Rpc, 'agreeing'>, reading: (ask: Ask) => Promise<Price>): Promise<Price> {
   const given = await rpc.agreeing(reading, { what: () => 'the fees', textOf: () => '' })
   const maxFee = middle(given.map(({ value }) => value.maxFee))

@@ -62,13 +62,13 @@ export class EvmError extends Error {
   }
 }
 
-/** What a reading that understood its answers concludes from them. No failure of a node: it is passed on as it is. */
+/** The conclusion of a reading that understood its answers. No failure of a node: it is passed on as it is. */
 export class Conclusion extends Error {}
 
-/** Of what an endpoint says in its errors. */
+/** Length of the words in an endpoint's errors. */
 const WORDS_MAX = 1_000
 
-/** What an endpoint's failure means. Every one of them may pass, on this endpoint or another. */
+/** The meaning of an endpoint's failure. Every failure may pass, on this endpoint or another. */
 export function classifyRpcFailure(cause: unknown, what: string, endpoint?: number): EvmError {
   if (cause instanceof EvmError) return endpoint === undefined ? cause : cause.locatedAt(endpoint, what)
   const { message, code } = messageOf(cause)
@@ -77,7 +77,7 @@ export function classifyRpcFailure(cause: unknown, what: string, endpoint?: numb
   return new EvmError('RPC_ERROR', `${what}: ${message}`, options)
 }
 
-/** Of a failed request, or of an error that a node answered with, whose own words may lie deeper. */
+/** The message of a failed request, or of an error that a node answered with, whose own words may lie deeper. */
 function messageOf(cause: unknown): { message: string; code: string } {
   if (typeof cause !== 'object' || cause === null) return { message: wordsOf(cause), code: '' }
   const { message, code, error, info } = cause as {
@@ -90,7 +90,7 @@ function messageOf(cause: unknown): { message: string; code: string } {
   return { message: wordsOf(said), code: typeof code === 'string' ? code : '' }
 }
 
-/** Of anything that was thrown, which may be no text and have none. */
+/** The words of a thrown value, which may be no text and have none. */
 export function wordsOf(thrown: unknown): string {
   try {
     return (thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)).slice(0, WORDS_MAX)

@@ -1,6 +1,6 @@
 import type { CidVersion } from './cid.ts'
 
-/** Where batches are kept. Content-addressed, so every call can be repeated. */
+/** A store of batches. Content-addressed, so every call can be repeated. */
 export interface BatchStore {
   /** For messages and metric labels; unique among the stores of one process. */
   readonly name: string
@@ -34,7 +34,7 @@ export interface StoreCallOptions {
 }
 
 export interface PutOptions extends StoreCallOptions {
-  /** Of the CID; that of the store when absent. */
+  /** Version of the CID; the store's when absent. */
   readonly version?: CidVersion
 }
 

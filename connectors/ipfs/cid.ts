@@ -2,7 +2,7 @@ import { importBytes as importFile, type WritableStorage } from 'ipfs-unixfs-imp
 import { fixedSize } from 'ipfs-unixfs-importer/chunker'
 import type { CID } from 'multiformats/cid'
 
-/** 1 = raw leaves, what current sequencers publish. 0 = dag-pb, `Qm…`, published before 2024-12-27. */
+/** 1 = raw leaves, as current sequencers publish. 0 = dag-pb, `Qm…`, published before 2024-12-27. */
 export type CidVersion = 0 | 1
 
 export const cidVersionOf = (cid: string): CidVersion => (cid.startsWith('Qm') ? 0 : 1)

@@ -117,7 +117,7 @@ async function writeDurably(path: string, bytes: Uint8Array, temporary: string):
     made = await mkdir(dirname(path), { recursive: true })
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {}) // what failed before it says why
+    await rm(temporary, { force: true }).catch(() => {}) // the failure before it says why
     throw error
   }
   await syncDirectory(dirname(path))

@@ -3,9 +3,9 @@ import { type BoundedAnswer, boundedFetch, LateAnswer } from '../bounded-fetch.t
 import { fetchWords, loginOf } from '../url-login.ts'
 import { StoreError } from './batch-store.ts'
 
-/** Of an answer that is not a batch: a few lines of JSON. */
+/** Length of an answer that is not a batch: a few lines of JSON. */
 export const ANSWER_BYTES_MAX = 64 * 1024
-/** Of what a store says, in messages. */
+/** Length of a store's words, in messages. */
 const WORDS_MAX = 200
 /** Statuses below 500 that say "later" and not "no". */
 const LATER = [408, 425, 429]
@@ -16,7 +16,7 @@ export interface StoreRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | readonly Uint8Array[]
   readonly signal?: AbortSignal | undefined
-  /** Of the answer; `ANSWER_BYTES_MAX` when absent. */
+  /** Length of the answer; `ANSWER_BYTES_MAX` when absent. */
   readonly bytesMax?: number | undefined
   /** Bytes that the answer is known to have: it has a second more for each MiB. */
   readonly bytesExpected?: number | undefined
@@ -31,7 +31,7 @@ export type StoreClient = (request: StoreRequest) => Promise<StoreAnswer>
 
 /**
  * A request whose connection is lost is sent once more, within its time.
- * @param name of the store, for messages
+ * @param name name of the store, for messages
  * @param timeoutMs for one request with its answer; a second more for each MiB
  * @returns a client that gives answers of the status 2xx, and 404 and 500 where `accepts` takes their text
  */

@@ -48,7 +48,7 @@ export function createKuboStore(options: KuboStoreOptions): BatchStore {
   }
 }
 
-/** What Kubo says with the status 500 of a CID that it has not pinned. */
+/** Kubo's answer, with status 500, about a CID that it has not pinned. */
 const NOT_PINNED = /not pinned/
 
 const SETTINGS = { chunker: 'size-262144', pin: 'true', progress: 'false' }

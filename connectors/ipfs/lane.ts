@@ -1,4 +1,4 @@
-/** One store as the storage meets it: how much is asked of it at once, how long it has, since when it fails, what it lacks. */
+/** A store as the storage meets it: the number of calls at once, how long it has, since when it fails, and which batches it lacks. */
 import { doubling } from '../../streams/back-off.ts'
 import type { Clock } from '../../streams/ports.ts'
 import { createLimiter } from '../limiter.ts'
@@ -18,7 +18,7 @@ export interface LaneOptions {
 }
 
 export interface LaneObserver {
-  /** Of each attempt: why the store does not hold the batch, or undefined when it does. */
+  /** Told of each attempt: why the store does not hold the batch, or undefined when it does. */
   tried?(store: string, failure: StoreError | undefined, elapsedMs: number): void
   /** It fails since then, and for which reason; or it works again. Told when that changes. */
   changed?(store: string, trouble: StoreTrouble | undefined): void
@@ -43,7 +43,7 @@ export interface LaneBatch extends BatchToKeep {
 
 export interface Lane {
   readonly keeper: Keeper
-  /** One attempt: why the store does not hold the batch, or undefined. Rejects with what reading the batch rejects with. */
+  /** Makes an attempt: why the store does not hold the batch, or undefined. Rejects with what reading the batch rejects with. */
   attempt(batch: LaneBatch): Promise<StoreError | undefined>
   /** Tries again in the background, one batch at a time, until the store holds it. */
   heal(batch: LaneBatch): void
@@ -67,7 +67,7 @@ export function createLane(keeper: Keeper, options: LaneOptions, ports: LanePort
   const limited = createLimiter(options.atOnce)
   const standing = createStanding(keeper.name, ports)
 
-  /** Of an attempt that has its place among those at once; the place is given back when the store lets go of the call. */
+  /** Times an attempt that has its place among the calls at once; the place is given back when the store lets go of the call. */
   const timed = async (
     batch: LaneBatch,
     until: AbortSignal,
@@ -135,7 +135,7 @@ interface Healer extends Pick<Lane, 'attempt' | 'pause'> {
   readonly options: LaneOptions
 }
 
-/** What the store lacks and others hold. One batch at a time; one that it does not take goes to the end. */
+/** The batches that the store lacks and others hold. One batch at a time; a batch that the store does not take goes to the end. */
 function createHealing({ name, options, attempt, pause }: Healer, { observer, signal }: LanePorts) {
   const lacking: LaneBatch[] = []
   let worker: Promise<void> | undefined

@@ -12,7 +12,7 @@ export interface PinServiceOptions {
 }
 
 const TIMEOUT_MS = 30_000
-/** What our pins are called there, so that a person knows whose they are. */
+/** The name of our pins there, so that a person knows whose they are. */
 const PIN_NAME = 'powerloom-batch'
 /** More pins of one CID than that nobody makes. */
 const PINS_MAX = 10
@@ -25,8 +25,8 @@ interface Pin {
 }
 
 /**
- * A service of the standard IPFS Pinning Service API 1.0.0 (ipfs.github.io/pinning-services-api-spec). It gets a CID and
- * fetches the bytes from whoever has them. Nothing that it says shows that it has them, so it counts for no anchoring.
+ * A service of the standard IPFS Pinning Service API 1.0.0 (ipfs.github.io/pinning-services-api-spec). It gets a CID and fetches
+ * the bytes from any peer that has them. Nothing that it says shows that it has them, so it counts for no anchoring.
  */
 export function createPinService(options: PinServiceOptions): PinService {
   const { url, token, origins = [], timeoutMs = TIMEOUT_MS } = options

@@ -59,7 +59,7 @@ export interface BatchStorage {
    * @param signal ends it
    */
   keep(id: string, read: ReadBatch, signal: AbortSignal): Keeping
-  /** One more for the background: a store that lacks what others hold. Unknown names are passed over. */
+  /** A further batch for the background: the store lacks a batch that others hold. Unknown names are passed over. */
   heal(store: string, cid: string, read: ReadBatch, signal: AbortSignal): void
   close(): Promise<void>
 }
@@ -128,7 +128,7 @@ function startKeeping(
   const held = new Promise<string>((resolve, reject) => {
     conclude = { resolve, reject }
   })
-  held.catch(() => {}) // whoever asked may have gone
+  held.catch(() => {}) // the caller may have gone
 
   const pauseMs = doubling({ firstMs: retryMs, mostMs: retryMsMax })
 

@@ -12,7 +12,7 @@ export interface BatchToKeep {
 export interface Keeper extends Pick<BatchStore, 'name' | 'has' | 'remove'> {
   /** A service that is not given the bytes: it counts for nothing, since nobody but itself says that it has a batch. */
   readonly isService: boolean
-  /** Whoever it is: bytes that it gives are compared with the CID. */
+  /** The giver does not matter: bytes that it gives are compared with the CID. */
   readonly get: BatchStore['get'] | undefined
   /** Resolves when it holds the batch, else with why not; never rejects but with what `bytes` rejects with. */
   keep(batch: BatchToKeep, bytes: Uint8Array, options?: StoreCallOptions): Promise<StoreError | undefined>

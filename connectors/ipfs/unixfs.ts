@@ -13,7 +13,7 @@ const BLOCKS_MAX = 65_536
 
 type ReadBlock = (cid: CID) => Promise<Uint8Array>
 
-/** What a block of a file holds itself, and the blocks under it from left to right. */
+/** The content of a block of a file, and the blocks under it from left to right. */
 export interface FileNode {
   readonly data: Uint8Array
   readonly links: readonly CID[]

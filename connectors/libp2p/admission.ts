@@ -1,7 +1,8 @@
 /**
- * What may go into the log. A submission that the owner of its slot signed, for an epoch that takes submissions, is a vote,
- * and as many votes of an owner of a slot are taken as the market's quota has use for. Everything else is doubtful: it is charged to the
- * connection and the address that bring it, never to the slot that it names, so nobody can use up what is another's.
+ * Decides which messages may go into the log. A submission that the owner of its slot signed, for an epoch that takes
+ * submissions, is a vote, and as many votes of an owner of a slot are taken as the market's quota has use for. Everything else is
+ * doubtful: it is charged to the connection and the address that bring it, never to the slot that it names, so nobody can use up
+ * what is another's.
  *
  * The verdict on a message is for `validate` to give, so a doubtful one is taken as long as its bearer has a budget; what is
  * refused beyond it cannot have counted, or is a copy of what was taken (decision 0023).
@@ -13,7 +14,7 @@ import type { IntakeLimits } from './limits.ts'
 import type { Peer } from './peer.ts'
 
 export interface RecoveredSigner {
-  /** What the signature is of, 32 bytes. */
+  /** The digest that was signed, 32 bytes. */
   readonly digest: Uint8Array
   /** Lower case; undefined when there is none. */
   readonly signer?: string | undefined
@@ -22,7 +23,7 @@ export interface RecoveredSigner {
 /** `awaited`: not released yet; `over`: nothing that comes for it may count. */
 export type EpochState = 'open' | 'awaited' | 'over'
 
-/** What is known of slots and epochs; it may be behind, so it decides about budgets, not about votes. */
+/** The known facts of slots and epochs; they may be behind, so they decide about budgets, not about votes. */
 export interface Guide {
   /**
    * Whose signatures may be votes of a slot, lower case, who owns it now last (the empty text: nobody); undefined: no such
@@ -60,17 +61,17 @@ export interface AdmissionEvents {
   faulted(peer: Peer): void
 }
 
-/** What was taken for an epoch. */
+/** The messages that were taken for an epoch. */
 interface Scope {
   readonly market: string
   readonly epochId: number
   /** Slot and owner → votes. */
   readonly votes: Map<string, number>
-  /** Slot → copies and messages over quota that were taken, whoever brought them. */
+  /** Slot → copies and messages over quota that were taken, from any peer. */
   readonly extras: Map<number, number>
 }
 
-/** What can be said of a submission without its signature. */
+/** The judgement about a submission without its signature. */
 type FirstLook = Doubt | 'unknowable' | readonly string[]
 
 export class Admission {
@@ -110,7 +111,7 @@ export class Admission {
       }
       const doubt = typeof look === 'string' ? look : this.weigh(submission, look, recovered![next++]!)
       if (doubt !== undefined) return this.doubt(peer, doubt, submission, now())
-      // what a former owner signed may come too late to count: only the owner's earn credit
+      // a submission of a former owner may come too late to count: only the owner's earn credit
       if (recovered![next - 1]!.signer === look.at(-1)) this.credit(peer, now())
       return undefined
     })

@@ -134,7 +134,7 @@ export class AppendQueue<O> {
     return false
   }
 
-  /** One that cannot go on (fenced, closed) is replaced. */
+  /** An appender that cannot go on (fenced, closed) is replaced. */
   private async dropAppender(): Promise<void> {
     const { appender } = this
     this.appender = undefined

@@ -7,7 +7,7 @@ export class Awaited {
   private readonly epochs = new Map<string, Set<number>>()
   private readonly ownersMax: number
 
-  /** @param ownersMax of more, what is known of those that came first is forgotten */
+  /** @param ownersMax number of owners; beyond it the first ones are forgotten */
   constructor(ownersMax: number) {
     this.ownersMax = ownersMax
   }

@@ -1,4 +1,4 @@
-/** Who may not connect: peer ids, addresses and ranges of them, for good or until a time. */
+/** The bans: peer ids, addresses and ranges of them, for good or until a time. */
 import { BlockList, isIP } from 'node:net'
 
 export interface Ban {
@@ -14,7 +14,7 @@ const PEER_ID = /^[1-9A-HJ-NP-Za-km-z]{40,64}$|^[bkz][a-zA-Z0-9]{50,80}$/
 
 export const isPeerId = (text: string): boolean => PEER_ID.test(text)
 
-/** What a subject names, in one form; undefined for neither a peer id, nor an address, nor a range. */
+/** The subject that a text names, in one form; undefined for neither a peer id, nor an address, nor a range. */
 export function readSubject(text: string): string | undefined {
   const [address = '', bits, ...rest] = text.trim().split('/')
   const version = isIP(address)
@@ -32,12 +32,12 @@ export const plainAddress = (address: string): string => address.toLowerCase().r
 interface Entry extends Ban {
   /** The intake gave it by itself. */
   readonly isOwn: boolean
-  /** Of an address or a range. */
+  /** The range, for an address or a range. */
   readonly covers: BlockList | undefined
 }
 
 export class Bans {
-  /** Of the settings, of the operator at run time, and of the intake itself. */
+  /** Bans of the settings, of the operator at run time, and of the intake itself. */
   private readonly fixed: readonly Entry[]
   private ordered: readonly Entry[] = []
   private readonly own = new Map<string, Entry>()
@@ -71,7 +71,7 @@ export class Bans {
     this.own.delete(subject)
   }
 
-  /** Why a peer, or whoever is at an address, may not connect; undefined when it may. */
+  /** Why a peer, or a host at an address, may not connect; undefined when it may. */
   of(
     { peerId, address }: { readonly peerId?: string; readonly address?: string },
     now: number,

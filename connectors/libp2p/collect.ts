@@ -16,7 +16,7 @@ import { decodeSubmission } from './wire.ts'
 
 export const COLLECT_PROTOCOL = '/collect'
 
-/** What one record takes beside its bytes: the object, its place in the queue. */
+/** Bytes of a record beside its content: the object, its place in the queue. */
 const RECORD_OVERHEAD_BYTES = 256
 /** Messages that are judged together: their signatures keep this thread for some 3 ms when it has no workers. */
 const JUDGED_TOGETHER = 64
@@ -25,7 +25,7 @@ const MESSAGE_BYTES = 1024
 
 export interface IntakeTopics {
   readonly submissions: RecordTopic<SubmissionKey, Submission | EpochMarker>
-  /** One partition, no schema. */
+  /** It has one partition and no schema. */
   readonly deadLetters: { readonly name: string }
 }
 

@@ -1,4 +1,4 @@
-/** Who is connected: how many from where, what each holds of our memory, and by what its reading can be stopped. */
+/** The connections: how many from where, the memory that each holds, and the handle that stops its reading. */
 import type {
   Connection,
   ConnectionEncrypter,
@@ -238,7 +238,7 @@ export class Connections {
     this.inbound.part(this.guests)
   }
 
-  /** Who may still have something under way, or is not read at present. @param elapsedMs since the last call */
+  /** The connections that may still have something under way, or are not read at present. @param elapsedMs since the last call */
   notParted(elapsedMs: number): number {
     return this.inbound.notParted((guest) => this.guests.has(guest), elapsedMs)
   }

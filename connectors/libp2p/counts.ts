@@ -44,12 +44,12 @@ export const DOUBTS = [
   'no-epoch',
   /** The owner of the slot has sent enough for the epoch, or the slot is inactive. */
   'over-quota',
-  /** What it signs has come before. */
+  /** A message with the same digest has come before. */
   'copy',
 ] as const
 export type Doubt = (typeof DOUBTS)[number]
 
-/** What the intake has done so far. Messages = taken + refused + malformed + oversize, but for those being checked. */
+/** Counts of the intake so far. Messages = taken + refused + malformed + oversize, but for those being checked. */
 export interface IntakeCounts {
   readonly messages: number
   /** Bytes read from streams. */
@@ -84,7 +84,7 @@ export class Counts {
   readonly refused = Object.fromEntries(DOUBTS.map((doubt) => [doubt, 0])) as Record<Doubt, number>
   private readonly sheds = Object.fromEntries(SHED_REASONS.map((reason) => [reason, 0])) as Record<ShedReason, number>
 
-  /** Answers true, as whoever refuses does. */
+  /** Answers true, as refusing code does. */
   shed(reason: ShedReason): true {
     this.sheds[reason]++
     return true
@@ -97,7 +97,7 @@ export class Counts {
   }
 }
 
-/** What was added between two snapshots. */
+/** The counts that were added between two snapshots. */
 export function countsSince(before: IntakeCounts, now: IntakeCounts): IntakeCounts {
   const shed = { ...now.shed }
   for (const reason of SHED_REASONS) shed[reason] -= before.shed[reason]

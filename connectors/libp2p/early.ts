@@ -1,7 +1,7 @@
 /**
- * What came on a stream before it was negotiated. The deployed collector negotiates lazily: name of the protocol and first message
- * in one write, which is a success for it. Negotiation takes some turns of the event loop, and when the stream is reset or
- * the connection closed in the midst of them, the library drops what has come.
+ * Bytes that came on a stream before it was negotiated. The deployed collector negotiates lazily: name of the protocol and first
+ * message in one write, which is a success for it. Negotiation takes some turns of the event loop, and when the stream is reset
+ * or the connection closed in the midst of them, the library drops what has come.
  */
 import type { Stream } from '@libp2p/interface'
 import type { YamuxStream } from '@libp2p/yamux/stream'
@@ -39,7 +39,7 @@ export function keepEarly(stream: YamuxStream, lost: (messages: Buffer) => void)
   ends.set(stream, end)
 }
 
-/** What comes from now on, and what libp2p still holds, is read by the caller. */
+/** The caller reads the bytes that come from now on, and those that libp2p still holds. */
 export const takeOver = (stream: Stream): void => ends.get(stream)?.()
 
 function isGreeting(chunks: readonly Buffer[], length: number): boolean {

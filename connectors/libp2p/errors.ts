@@ -17,7 +17,7 @@ export class IntakeError extends Error {
   }
 }
 
-/** What a failure to listen means. */
+/** The meaning of a failure to listen. */
 export function classifyListenFailure(cause: unknown, listen: readonly string[]): Error {
   const text = cause instanceof Error ? cause.message : String(cause)
   const where = listen.join(', ')

@@ -18,7 +18,7 @@ export const SKIPPED_BYTES_MAX = 24 * 1024 * 1024
 /** Bytes of a bad message that are kept to look at. */
 export const EVIDENCE_BYTES_MAX = 1024
 
-/** One message. The bytes are views of the chunk: read them before the next `push`. */
+/** A message. The bytes are views of the chunk: read them before the next `push`. */
 export interface Frame {
   readonly submissionId: string
   readonly json: Buffer
@@ -54,7 +54,7 @@ const DASHES = [8, 13, 18, 23]
 /** Smallest memory taken for a message that is still incomplete; most fit. */
 const PARTIAL_BYTES_MIN = 1024
 
-/** What may stand at each place of the id: 1 = hex digit, 2 = dash. */
+/** The characters that may stand at each place of the id: 1 = hex digit, 2 = dash. */
 const ID_KIND = Uint8Array.from({ length: UUID_BYTES }, (_, at) => (DASHES.includes(at) ? 2 : 1))
 const BYTE_KIND = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte === DASH ? 2 : /[0-9a-fA-F]/.test(String.fromCharCode(byte)) ? 1 : 0,
@@ -128,8 +128,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Where the message in hand ends in `bytes`, read from `start`; undefined when it does not end there. Of one that is too long
-   * where it became so.
+   * Where the message in hand ends in `bytes`, read from `start`; undefined when it does not end there. For a message that is too
+   * long: the place where it became so.
    */
   private scan(bytes: Buffer, start: number): number | undefined | FramingProblem {
     const before = this.partialLength
@@ -159,7 +159,7 @@ export class FrameDecoder {
     return end
   }
 
-  /** What is told of the message that is passed over, once it ends or is too long for that. */
+  /** The problem of the message that is passed over, once the message ends or is too long for that. */
   private skipped(): FramingProblem | undefined {
     const { bytes, evidence } = this.skipping!
     const ended = this.depth === 0

@@ -2,7 +2,7 @@ import type { Ban } from './bans.ts'
 import type { IntakeCounts } from './counts.ts'
 import type { Talker } from './talkers.ts'
 
-/** What stands now. */
+/** The present state. */
 export interface IntakeGauges {
   readonly connections: number
   readonly streams: number

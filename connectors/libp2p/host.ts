@@ -12,7 +12,7 @@ import type { IntakeLimits } from './limits.ts'
 
 /** Smallest that yamux allows: a stream's peer may send this much before we say that we have read. It never grows. */
 const STREAM_WINDOW_BYTES = 256 * 1024
-/** Streams of identify and ping beside those of /collect. */
+/** Streams of identify and ping, beside the streams of /collect. */
 const OTHER_STREAMS = 64
 /** Streams that a collector opens in the same breath as the connection. libp2p closes it above 10. */
 const EARLY_STREAMS = 1_024

@@ -1,4 +1,4 @@
-/** What peers open, from the first frame of each stream on, and how they are told when the intake ends. */
+/** Handles the streams that peers open, from the first frame of each on, and tells the peers when the intake ends. */
 import type { yamux } from '@libp2p/yamux'
 import { YamuxStream } from '@libp2p/yamux/stream'
 import type { Counts } from './counts.ts'

@@ -36,7 +36,7 @@ export interface IntakeOptions {
 export interface IntakePorts {
   readonly log: Pick<Log, 'appender'>
   readonly clock: Clock
-  /** What is known of slots and epochs; nothing by default, and then no submission is doubtful. */
+  /** The known facts of slots and epochs; none by default, and then no submission is doubtful. */
   readonly guide?: Guide
   /** Records that `validate` is behind; undefined when nobody knows. Must not reject. */
   readonly lag?: () => Promise<number | undefined>
@@ -63,7 +63,7 @@ export interface Intake {
   liftBan(subject: string): void
   /**
    * Lets nobody in, tells the senders (parting.ts), reads what they had sent before they knew, appends it, and closes; for at most
-   * `limits.drainMsMax`. What the log did not take in that time is in `stats().unappended`.
+   * `limits.drainMsMax`. Records that the log did not take in that time are counted in `stats().unappended`.
    */
   close(): Promise<void>
 }
@@ -103,7 +103,7 @@ interface Parts extends Omit<IntakeOptions, 'limits'>, IntakePorts {
 const TALKERS_TOLD = 20
 /** Bans that are told of. */
 const BANS_TOLD = 100
-/** How often connections that were held are looked at, or those that are told of the end. */
+/** The interval at which held connections are looked at, or connections that are told of the end. */
 const WAKE_MS = 25
 /** Longest turn of waiting for them that is believed: the clock may be set meanwhile. */
 const STEP_MS_MAX = 1_000

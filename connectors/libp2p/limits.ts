@@ -10,11 +10,11 @@ const MiB = 1024 * KiB
 
 export const INTAKE_LIMITS = {
   /**
-   * Connections. One takes some 150 KiB of memory; a market has at most some thousands of collectors, and replicas of
-   * the intake share them. libp2p's default: 300.
+   * Connections. Each takes some 150 KiB of memory; a market has at most some thousands of collectors, and replicas of the intake
+   * share them.
    */
   connectionsMax: 2_048,
-  /** Of one IP address: many collectors may stand behind one, but not all the others'. */
+  /** Connections of one IP address: many collectors may stand behind one, but not all of them. */
   connectionsPerHostMax: 512,
   /** New ones of one IP address in a second. Collectors reconnect every 300 s, all of a cloud region at once. libp2p: 5. */
   connectionsPerHostPerSecond: 200,
@@ -23,21 +23,21 @@ export const INTAKE_LIMITS = {
    * many places: so there are many, each worth little memory. libp2p: 10.
    */
   handshakesMax: 1_024,
-  /** Of one IP address, so that nobody alone can fill the places above. */
+  /** Handshakes of one IP address, so that nobody alone can fill the places above. */
   handshakesPerHostMax: 64,
-  /** One that takes longer makes room for another when there are so many. An honest one takes some round trips. */
+  /** A handshake that takes longer makes room for another when there are so many. An honest one takes some round trips. */
   handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,
   /** Streams of /collect on one connection: a collector pools 100 by default. libp2p's 32 silently resets the rest. */
   streamsPerConnectionMax: 10_000,
   /**
-   * Of all connections, also those that are not negotiated; one more takes the connection with the most streams with it. A stream
-   * takes some 6 KiB.
+   * Streams of all connections, also those that are not negotiated; one more takes the connection with the most streams with it.
+   * A stream takes some 6 KiB.
    */
   streamsMax: 20_000,
   /** Bytes of one message. */
   frameBytesMax: FRAME_BYTES_MAX,
-  /** Of one that is longer, and is passed over up to its end; beyond them its stream is reset. */
+  /** Bytes of a longer message, which is passed over up to its end; beyond them its stream is reset. */
   skippedBytesMax: SKIPPED_BYTES_MAX,
   /** A message that began must end within this, or its stream is reset (time in which we did not read is left out). */
   frameTimeoutMs: 30_000,
@@ -68,15 +68,15 @@ export const INTAKE_LIMITS = {
   lettersPerConnection: { burst: 10, perSecond: 1 },
   letters: { burst: 200, perSecond: 50 },
   /**
-   * What a connection may send, in messages (one of more than 1 KiB counts as several): at once, and per second after.
-   * Beyond it the connection is read no faster, and nothing is refused. A relay may carry thousands of slots.
+   * Messages that a connection may send (one of more than 1 KiB counts as several): at once, and per second after. Beyond it the
+   * connection is read no faster, and nothing is refused. A relay may carry thousands of slots.
    */
   pacePerConnection: { burst: 20_000, perSecond: 2_000 },
   /** The same of all connections of one address. */
   pacePerHost: { burst: 100_000, perSecond: 20_000 },
-  /** Of a connection with `slowFaults`, and of one without credit of an address with `hostSlowFaults`. */
+  /** Pace of a connection with `slowFaults`, and of a connection without credit at an address with `hostSlowFaults`. */
   pacePerSuspect: { burst: 100, perSecond: 20 },
-  /** Longest time for which a connection is not read because of a rate: whoever is slowed is still heard. */
+  /** Longest time for which a connection is not read because of a rate: a slowed peer is still heard. */
   holdMsMax: 10_000,
   /**
    * Doubtful messages (admission.ts) that are taken of a connection, so that an honest mistake has its verdict; beyond them
@@ -96,7 +96,7 @@ export const INTAKE_LIMITS = {
   /** Most credit, and most that a peer can owe. */
   creditMax: 100_000,
   debtMax: 1_000,
-  /** What is left of credit after so long is half of it: it cannot be saved up. */
+  /** Credit falls to half after so long: it cannot be saved up. */
   creditHalfLifeMs: 3_600_000,
   /** Peers with credit that are not connected, remembered by peer id and address; beyond them the oldest go. */
   standingsMax: 10_000,
@@ -134,8 +134,8 @@ export const INTAKE_LIMITS = {
   lagAskMs: 1_000,
   /**
    * Connections on which no message came for so long that may count are closed. A stream may wait as long for its negotiation:
-   * go-libp2p opens those of its pool without a word, and negotiates with the first message. Collectors open all of them anew
-   * every 300 s; libp2p's 10 s would reset them.
+   * go-libp2p opens the streams of its pool without a word, and negotiates with the first message. Collectors open all of them
+   * anew every 300 s; libp2p's 10 s would reset them.
    */
   connectionIdleMs: 900_000,
   /** When there is no place for a new connection, one without such a message for so long, and without credit, makes room. */
@@ -189,7 +189,7 @@ export class TokenBucket {
     return this.left(now) >= 1
   }
 
-  /** What could be taken at once. */
+  /** The amount that could be taken at once. */
   left(now: number): number {
     this.refill(now)
     return this.tokens

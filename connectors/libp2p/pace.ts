@@ -1,7 +1,7 @@
 /**
- * How fast each connection is read. One over its rate, or over that of its address, is not read for as long as it takes to
- * be within it again; nothing is refused for that. One with faults is read slowly. While `validate` lags, those that have
- * not shown that they bring votes share one small rate: each waits for its turn, so none is left out.
+ * How fast each connection is read. A connection over its rate, or over the rate of its address, is not read for as long as it
+ * takes to be within it again; nothing is refused for that. A connection with faults is read slowly. While `validate` lags,
+ * connections that have not shown that they bring votes share one small rate: each waits for its turn, so none is left out.
  */
 import type { Counts } from './counts.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
@@ -61,7 +61,7 @@ export class Pace {
   }
 }
 
-/** Who has gone too far by now. */
+/** The offender that has gone too far by now. */
 export function faulty(peer: Peer, limits: IntakeLimits): 'peer' | 'host' | undefined {
   const { standing, host } = peer
   const { banFaults, hostBanFaults } = limits

@@ -2,8 +2,8 @@
  * How a connection is ended without losing what is under way. For the deployed collector a message is sent once its own
  * connection has it: then it waits in that connection's queue, in two kernels, on the wire. So the sender is told first, and
  * is read on: each stream is reset towards it, so that its next call fails and is made again elsewhere or later; when it has
- * answered a ping, it knows; then it is asked to open no more streams. What it had sent before lies before its answers, or right
- * behind them, as its queue lets answers pass.
+ * answered a ping, it knows; then it is asked to open no more streams. The messages that it had sent before lie before its
+ * answers, or right behind them, as its queue lets answers pass.
  */
 import { YamuxStream } from '@libp2p/yamux/stream'
 import type { IntakeLimits } from './limits.ts'
@@ -12,7 +12,7 @@ import type { Guest, Muxer } from './peer.ts'
 /** As the specification of yamux numbers them; the library exports no values. */
 const GO_AWAY = { type: 3, flag: 0, streamID: 0, length: 0 } as const
 
-/** What the types of yamux keep private; `sendGoAway` would have the library refuse what still comes. */
+/** A private part of yamux' types; `sendGoAway` would have the library refuse what still comes. */
 interface FrameSender {
   sendFrame(header: typeof GO_AWAY): void
 }

@@ -1,4 +1,4 @@
-/** Who is connected, and what is kept of each: of an address, a socket, a connection that opened /collect, and a stream. */
+/** The peers, and the facts that are kept of each: of an address, a socket, a connection that opened /collect, and a stream. */
 import type { Connection, MultiaddrConnection, Stream } from '@libp2p/interface'
 import type { yamux } from '@libp2p/yamux'
 import type { FrameDecoder } from './framing.ts'
@@ -7,7 +7,7 @@ import type { Pressed } from './pressure.ts'
 import type { Standing } from './standing.ts'
 import type { Talker } from './talkers.ts'
 
-/** One connection that opened /collect. */
+/** A connection that opened /collect. */
 export interface Peer extends Pressed {
   readonly peerId: string
   readonly connection: Connection
@@ -49,7 +49,7 @@ export interface Guest {
   streams: number
 }
 
-/** One open stream. */
+/** An open stream. */
 export interface CollectStream {
   readonly stream: Stream
   readonly peer: Peer

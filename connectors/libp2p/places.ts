@@ -1,4 +1,4 @@
-/** Who leaves when there is no place for a newcomer. Votes keep a place, connections do not: they are cheap to make. */
+/** Decides who leaves when there is no place for a newcomer. Votes keep a place, connections do not: they are cheap to make. */
 import type { IntakeLimits } from './limits.ts'
 import type { Guest, Host } from './peer.ts'
 
@@ -20,8 +20,8 @@ export function leaving(guests: Iterable<Guest>, host: Host, own: boolean, limit
 }
 
 /**
- * The handshake to end for a newcomer from `host`: the oldest of the address with most of them. One that has not stalled for
- * `handshakeStallMs` is only ended when its address has more of them than the newcomer's would have.
+ * The handshake to end for a newcomer from `host`: the oldest of the address with most of them. A handshake that has not stalled
+ * for `handshakeStallMs` is only ended when its address has more of them than the newcomer's would have.
  * @param own only handshakes of that host are ended
  */
 export function stalled(guests: Iterable<Guest>, host: Host, own: boolean, limits: IntakeLimits, now: number) {
@@ -38,7 +38,7 @@ export function stalled(guests: Iterable<Guest>, host: Host, own: boolean, limit
 const isBefore = (a: Guest, b: Guest, by: 'connections' | 'handshakes'): boolean =>
   a.host[by] !== b.host[by] ? a.host[by] > b.host[by] : a.activeAt < b.activeAt
 
-/** What a connection with credit holds counts for a tenth: who brings votes is not closed for who brings none. */
+/** The memory of a connection with credit counts for a tenth: a peer that brings votes is not closed for a peer that brings none. */
 const SHARE_WITH_CREDIT = 0.1
 
 /** The connection that takes most by some measure, of the address that does; also one that is not known to libp2p yet. */

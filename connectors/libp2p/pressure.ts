@@ -1,9 +1,9 @@
 /**
  * Back-pressure from the log to the sockets, in bytes.
  *
- * What is paused is the decrypted byte stream of a whole connection, and with it the socket: pausing single yamux streams
- * would still let each of them fill its window (256 KiB) in our memory, and there may be thousands. While a connection is
- * paused its peer sees a full TCP window; what it wrote waits in the kernels and is read later.
+ * The decrypted byte stream of a whole connection is paused, and with it the socket: pausing single yamux streams would still let
+ * each of them fill its window (256 KiB) in our memory, and there may be thousands. While a connection is paused its peer sees a
+ * full TCP window; what it wrote waits in the kernels and is read later.
  */
 import type { MessageStream } from '@libp2p/interface'
 import type { IntakeLimits } from './limits.ts'
@@ -23,8 +23,8 @@ const PAUSE_SHARE = 0.75
 /** Share at which reading goes on, of the total and of a connection. */
 const RESUME_SHARE = 0.5
 /**
- * What a connection may hand over at once when it is resumed: a chunk of the socket, and what TLS and noise had decrypted.
- * So many are resumed at a time as there is room for, the others in later turns of the event loop.
+ * Bytes that a connection may hand over at once when it is resumed: a chunk of the socket, and the bytes that TLS and noise had
+ * decrypted. So many are resumed at a time as there is room for, the others in later turns of the event loop.
  */
 const RESUMED_BYTES = 256 * 1024
 

@@ -1,4 +1,4 @@
-/** What a peer, and all of one address, may still send, and how it has done so far. */
+/** The standing of a peer, and of all peers at one address: what they may still send, and how they have behaved. */
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 
 export class Standing {
@@ -50,7 +50,7 @@ interface Known {
 }
 
 /**
- * Standings by peer id and address: all connections of a peer from one address share one. Who had credit when the last of
+ * Standings by peer id and address: all connections of a peer from one address share one. A peer that had credit when the last of
  * them closed has it again after a reconnect; others begin anew, as peer ids are cheap to make.
  */
 export class Standings {

@@ -1,4 +1,4 @@
-/** Who sends most: a bounded table of peers with what came of their messages of late. */
+/** The peers that send most: a bounded table of peers with the recent fate of their messages. */
 
 export interface Talker {
   readonly peerId: string
@@ -11,7 +11,7 @@ export interface Talker {
   votes: number
 }
 
-/** What is older counts half. */
+/** Older messages count half. */
 const HALF_LIFE_MS = 300_000
 
 export class Talkers {

@@ -1,10 +1,10 @@
 import type { Stream } from '@libp2p/interface'
 import { StreamState, YamuxStream } from '@libp2p/yamux/stream'
 
-/** What the types of yamux keep private; a test notices when it is not there any more. */
+/** A private part of yamux' types; a test notices when it is not there any more. */
 interface Window {
   readonly recvWindow: number
-  /** What the peer may still send before it hears from us. */
+  /** Bytes that the peer may still send before it hears from us. */
   readonly recvWindowCapacity: number
 }
 

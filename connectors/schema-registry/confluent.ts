@@ -30,7 +30,7 @@ export interface ConfluentRegistry extends SchemaRegistry, Levels {
 }
 
 const whole = z.int().min(0)
-/** JSON of a schema's outer form. What is within shows when a record is decoded with it: one bad version is no reason to stop. */
+/** JSON of a schema's outer form. The content shows when a record is decoded with it: a single bad version is no reason to stop. */
 const avroText = z.string().transform((text, context): AvroSchema => {
   try {
     return z.union([z.string(), z.array(z.unknown()), z.looseObject({})]).parse(JSON.parse(text)) as AvroSchema

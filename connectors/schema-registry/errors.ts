@@ -7,14 +7,14 @@ export type SchemaRegistryErrorCode =
   | 'IO_ERROR'
   /** No answer in time, a cut connection, or the server's own fault. */
   | 'REGISTRY_UNREACHABLE'
-  /** What answers does not speak the interface of a schema registry. */
+  /** The server that answers does not speak the interface of a schema registry. */
   | 'NOT_A_REGISTRY'
   | 'REGISTRY_RIGHTS'
   /** The registry has no schema of this id, yet: who wrote the record registered it somewhere else, or it is still on its way. */
   | 'UNKNOWN_SCHEMA'
   /** The registry does not take the schema: it breaks a reader, or the subject is read-only. */
   | 'SCHEMA_REFUSED'
-  /** What the registry gives back is not what was put in. */
+  /** The schema that the registry gives back is not the one that was put in. */
   | 'REGISTRY_MISMATCH'
 
 const RETRIABLE: readonly SchemaRegistryErrorCode[] = ['IO_ERROR', 'REGISTRY_UNREACHABLE', 'UNKNOWN_SCHEMA']

@@ -23,10 +23,9 @@ const FORMAT = 1
 export const copyOf = (path: string): string => path.replace(/(\.json)?$/, '.copy.json')
 
 /**
- * Opens the registry. One process at a time: the data directory's lock sees to that. Where the file or its copy is missing or
- * damaged, the other one counts, and is written to both.
- * A registration resolves when it is durable (written beside, fsynced, renamed). Registrations made while a write is under
- * way share the next one.
+ * Opens the registry. One process at a time: the data directory's lock sees to that. When the file or its copy is missing or
+ * damaged, the other one counts, and is written to both. A registration resolves when it is durable (written beside, fsynced,
+ * renamed). Registrations made while a write is under way share the next one.
  * @param mustExist refuse where neither is there: records were written by its ids. Else such a registry is empty
  * @throws SchemaRegistryError `REGISTRY_CORRUPT`, `REGISTRY_MISSING`, `IO_ERROR`
  */

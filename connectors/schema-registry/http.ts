@@ -24,7 +24,7 @@ export interface RegistryEndpoint {
   /** Base of the Confluent interface: http://host:8081, of Apicurio …/apis/ccompat/v7. May carry user:password@. */
   readonly url: string
   readonly auth?: RegistryAuth
-  /** PEM of the authority that signed its certificate, instead of those that Node knows. */
+  /** PEM of the authority that signed its certificate, instead of the authorities that Node knows. */
   readonly ca?: string
   readonly requestTimeoutMs?: number
   readonly signal?: AbortSignal
@@ -96,7 +96,7 @@ async function fetched(url: string, asked: Exchange): Promise<{ status: number; 
   return { status, text: body.toString('utf8') }
 }
 
-/** What the registry answered about a subject. Throws `SCHEMA_REFUSED` when it said no, `NOT_A_REGISTRY` on another shape. */
+/** The registry's answer about a subject. Throws `SCHEMA_REFUSED` when it said no, `NOT_A_REGISTRY` on another shape. */
 export function bodyOf<T>(answer: RegistryAnswer, subject: string, shape: z.ZodType<T>): T {
   if (answer.ok) {
     const parsed = shape.safeParse(answer.body)

@@ -1,4 +1,4 @@
-/** A request over TLS whose certificates an authority of one's own has signed: `fetch` takes no other authorities than its own. */
+/** A request over TLS whose certificates are signed by a private authority: `fetch` takes no other authorities than its own. */
 import { type Agent, request } from 'node:https'
 import { LateAnswer } from '../bounded-fetch.ts'
 
@@ -10,7 +10,7 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Of one answer: schemas of all records together are a hundredth of it. */
+/** Bytes of one answer: schemas of all records together are a hundredth of it. */
 export const ANSWER_BYTES_MAX = 16 * 2 ** 20
 
 export function exchange(

@@ -17,7 +17,7 @@ import { SchemaRegistryError } from './errors.ts'
 const pauseMs = doubling({ firstMs: 100, mostMs: 5_000 })
 /** Between two waits for schemas that the registry does not have; meanwhile its first word is taken. */
 const PATIENT_AGAIN_MS = 600_000
-/** A partition that nobody has asked for this long was assigned to another member: whoever asks again parks it anew. */
+/** A partition that nobody has asked for this long was assigned to another member: the next question parks it anew. */
 const UNWANTED_MS = 60_000
 
 export interface ParkingObserver {
@@ -46,7 +46,7 @@ export interface ParkingOptions {
 interface Place {
   readonly at: TopicPartition
   readonly bounds: Pick<FetchedPartition, 'start' | 'stable'>
-  /** Of the first record of an unknown schema. */
+  /** Offset of the first record of an unknown schema. */
   readonly offset: number
   /** Behind its records. */
   readonly next: number
@@ -94,7 +94,7 @@ export class Parking {
     return this.passed.get(`${topic}/${partition}`) ?? 0
   }
 
-  /** What a parked partition answers; undefined for one that is not. Whoever asks wants it. */
+  /** The answer of a parked partition; undefined for a partition that is not parked. A caller that asks wants it. */
   answer(position: FetchPosition): FetchedPartition | undefined {
     const place = this.places.get(`${position.topic}/${position.partition}`)
     if (!place) return undefined
@@ -158,7 +158,7 @@ export class Parking {
     if (place.cause) observer?.resumed?.(place.at)
   }
 
-  /** Whether an operator has deleted the record: whoever reads on finds the partition to begin behind it. */
+  /** Whether an operator has deleted the record: a reader that goes on finds the partition to begin behind it. */
   private async isDeleted({ at, offset }: Place): Promise<boolean> {
     const [bounds] = await this.options.log.bounds([at]).catch(() => [])
     return bounds !== undefined && bounds.start > offset

@@ -1,9 +1,8 @@
 /**
  * A log that hands out only records whose schemas are known. A record may name a schema that was registered after the codec
- * was made, by a newer version of the sequencer or by another producer; decoding is synchronous and cannot ask for it. So
- * it is asked for here, between the log and whoever reads it. While it cannot be had (the id is unknown, the registry is
- * away) the partition is parked: it answers that there is nothing new, keeps its position, and goes on by itself; other
- * partitions are not held up.
+ * was made, by a newer version of the sequencer or by another producer; decoding is synchronous and cannot ask for it. So it is
+ * asked for here, between the log and its reader. While it cannot be had (the id is unknown, the registry is away) the partition
+ * is parked: it answers that there is nothing new, keeps its position, and goes on by itself; other partitions are not held up.
  */
 import type { Codec } from '../../schemas/codec.ts'
 import type {
@@ -21,7 +20,7 @@ import { nothingNew, Parking, type ParkingOptions } from './parking.ts'
 
 /**
  * How long a fetch of parked partitions alone waits when its caller cannot stop it; then it fails and may be made again.
- * One that has a signal waits until it is aborted.
+ * A fetch that has a signal waits until it is aborted.
  */
 const PATIENCE_MS = 5_000
 

@@ -12,7 +12,7 @@ type Named = Pick<BatchTopic, 'name'>
 /** Batches of which the first record is kept decoded: what calls are made of is needed twice in a row (dry-run, signed). */
 const KEPT = 8
 
-/** Of one piece of the further records of a batch. */
+/** Bytes of one piece of the further records of a batch. */
 const PIECE_BYTES = 1024 * 1024
 
 /** The log does not have the batch or the payout, or not any more. */
@@ -38,7 +38,7 @@ export function createBatchReader(log: Log, topic: BatchTopic): BatchReader {
   }
 }
 
-/** Of so many the ones that were put last stay. @returns the value */
+/** Keeps the newest so many. @returns the value */
 export function keep<T>(kept: Map<number, T>, offset: number, value: T, max: number): T {
   kept.set(offset, value)
   for (const oldest of kept.keys()) if (kept.size > max) kept.delete(oldest)

@@ -19,7 +19,7 @@ export function createCalls({ protocolStateOf }: AnchorSettings, batches: BatchR
   return {
     contractCall,
 
-    /** What the call was before a filler took its place; undefined when the log has lost the batch, or for a nonce alone. */
+    /** The call before a filler took its place; undefined when the log has lost the batch, or for a nonce alone. */
     async originalCall(key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<ContractCall | undefined> {
       if (isNonceOnly(key)) return undefined
       const original: AnchorIntent = { ...intent, call: purposeOf(key) }

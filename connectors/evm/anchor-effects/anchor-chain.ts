@@ -1,4 +1,4 @@
-/** What the anchor asks of the chain and its contract: typed reads, and calls whose refusal is a value. */
+/** The anchor's questions to the chain and its contract: typed reads, and calls whose refusal is a value. */
 import { AbiCoder, type Interface, Result, Transaction } from 'ethers'
 import type { AnchorIntent, AnchorKey, Batch } from '../../../schemas/types.ts'
 import { protocolStateInterface as abi } from '../contract/abi.ts'
@@ -28,7 +28,7 @@ export interface ContractCall {
   readonly whyNot?: (ask: Ask, block: At) => Promise<string | undefined>
 }
 
-/** Of the newest block there always is one. */
+/** The newest block always exists. */
 export async function headerOf(ask: Ask, block: At, source: ContractBlockSource): Promise<Head | undefined> {
   const answer = await blockAt(ask, block)
   if (!answer) return undefined
@@ -88,7 +88,7 @@ export async function readContract(
   return valuesOf(decodeResult(contract, name, answer))
 }
 
-/** Bytes that are no text are no CID and no project of ours, and read as an empty one: whoever wrote them stops nobody. */
+/** Bytes that are no text are no CID and no project of ours, and read as an empty one: such bytes stop nobody. */
 function valuesOf(result: Result): readonly unknown[] {
   return Array.from({ length: result.length }, (_, i) => {
     try {
@@ -115,7 +115,7 @@ export function cidIn({ data }: Pick<Log, 'data'>): string | undefined {
   }
 }
 
-/** What a call of `submitBatchAttestation` takes, in bytes: a batch has one CID. */
+/** The largest call of `submitBatchAttestation`, in bytes: a batch has one CID. */
 const ATTESTATION_BYTES_MAX = 4_096
 
 /** The root in a validator's own call of submitBatchAttestation; undefined when it called through another contract. */

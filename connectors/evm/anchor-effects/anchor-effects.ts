@@ -206,7 +206,7 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
   }
 }
 
-/** An outage, or an answer that is not definite yet. A node's failures all may pass (those that may not are found at the start). */
+/** An outage, or an answer that is not definite yet. All failures of a node may pass (the others are found at the start). */
 function mayPass(error: unknown): boolean {
   if (error instanceof NotYet) return true
   if (error instanceof EvmError) return error.code !== 'FENCED' && error.code !== 'SIGNER_KEY'

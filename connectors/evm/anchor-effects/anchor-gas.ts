@@ -10,7 +10,7 @@ const RISE_MAX = 8
 /**
  * A READY after a transaction that ran out of gas: that limit was one node's word, so all are asked, and the largest counts.
  * Whose estimate would lead to the same again is named, and set aside.
- * @param gasMax of a transaction
+ * @param gasMax of the transaction that ran out of gas
  */
 export async function gasOfAll(
   rpc: Pick<Rpc, 'each' | 'doubt'>,

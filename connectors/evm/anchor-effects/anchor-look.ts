@@ -1,4 +1,4 @@
-/** One look at all signed forms of a transaction. */
+/** A look at all signed forms of a transaction. */
 import type { AnchorIntent } from '../../../schemas/types.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
@@ -10,7 +10,7 @@ const LINKS_MAX = 64
 
 export interface View {
   readonly head: Head
-  /** Of the form that is in a block of the chain, as far as the node knows that block. */
+  /** Receipt of the form that is in a block of the chain, as far as the node knows that block. */
   readonly receipt: Receipt | undefined
   /** So many blocks lie on top of it, each linked to the one before, that it stays. */
   readonly deep: boolean
@@ -24,10 +24,10 @@ export interface View {
 }
 
 /**
- * A receipt counts only while the chain has its block: behind one address there may be a node on another fork. Of a receipt
- * that was seen before the block is enough, since a node may have lost the receipt, or still be indexing. A block that the
- * node does not have says nothing: the nonce does, since a node that is only behind may be given the same bytes again. A
- * receipt that cannot be read is no outage while the nonce is free: no form is in a block then.
+ * A receipt counts only while the chain has its block: behind one address there may be a node on another fork. The block is
+ * enough for a receipt that was seen before, since a node may have lost the receipt, or still be indexing. A block that the node
+ * does not have says nothing: the nonce does, since a node that is only behind may be given the same bytes again. A receipt that
+ * cannot be read is no outage while the nonce is free: no form is in a block then.
  * @throws EvmError when head or nonce cannot be read, or no receipt though the nonce is used
  */
 export async function look(

@@ -1,4 +1,4 @@
-/** What one attempt at a transaction found out and the next needs. Kept while the process runs: another finds it out again. */
+/** Findings of one attempt at a transaction that the next attempt needs. Kept while the process runs: another finds it out again. */
 import type { AnchorKey } from '../../../schemas/types.ts'
 import type { Rpc } from '../nodes/rpc.ts'
 import { type Head, headerOf } from './anchor-chain.ts'
@@ -22,7 +22,7 @@ export interface SendMemories {
   forget(key: AnchorKey): void
 }
 
-/** Of each key that has a nonce, so no more than may be in flight. */
+/** Keeps a memory for each key that has a nonce, so no more than may be in flight. */
 export function createSendMemories(): SendMemories {
   const memories = new Map<string, SendMemory>()
   return {

@@ -111,7 +111,7 @@ export interface AnchorPorts {
   readonly connect?: (url: string, options: RpcOptions) => Endpoint
 }
 
-/** Where batches are kept. It tries each store without end; when that makes no sense any more is decided here. */
+/** The place where batches are kept. It tries each store without end; when that makes no sense any more is decided here. */
 export interface AnchorStorage {
   /** Begins to keep a batch, or goes on with it when the id is known; until the signal. */
   keep(id: string, read: () => Promise<Uint8Array>, signal: AbortSignal): BatchKeeping
@@ -169,7 +169,7 @@ export interface AnchorObserver extends RpcObserver {
 
 export interface TransactionRefused {
   readonly reason: RefusalReason
-  /** What the nodes said. */
+  /** The words of the nodes. */
   readonly words: string
   readonly nonce: number
   readonly retryInMs: number
@@ -177,16 +177,16 @@ export interface TransactionRefused {
   readonly isNew: boolean
 }
 
-/** What was seen of a transaction without a receipt. */
+/** The observed state of a transaction without a receipt. */
 export interface TransactionUnmined {
   readonly nonce: number
   /** Since it could be the next. */
   readonly ms: number
   /** The newest, without it. */
   readonly block: number
-  /** Of the signer, at the newest block. */
+  /** Next nonce of the signer, at the newest block. */
   readonly nextNonce: number
-  /** A node has it, or another one of its nonce, in the pool. */
+  /** A node has it in the pool, or another transaction with its nonce. */
   readonly inPool: boolean
   /** A node took it at some time. */
   readonly taken: boolean

@@ -45,7 +45,7 @@ async function readOne(
   return read.value
 }
 
-/** They came into the log together, so they are there, one behind the other; those of other markets may lie between. */
+/** They came into the log together, so they are there, one behind the other; payouts of other markets may lie between. */
 async function readRun(
   log: Log,
   topic: PayoutTopic,

@@ -28,7 +28,7 @@ export const DEFINITE_BLOCKS_MAX = 32
  * not change anything), and the transaction a second later runs out of gas: two cold storage writes on top.
  */
 const GAS_HEADROOM = 50_000
-/** What every transaction takes, and each byte of its data at least (EIP-2028). */
+/** Gas of every transaction, and of each byte of its data at least (EIP-2028). */
 const INTRINSIC_GAS = 21_000
 const GAS_PER_BYTE_MIN = 4
 /** How much more is asked for than what was not enough. */
@@ -191,7 +191,7 @@ async function isSameBatch(
   return true
 }
 
-/** Where the event of what lies on the chain already is: not before the release of its epoch. Empty when there is none. */
+/** The place of the event for a batch that is on the chain already: not before the release of its epoch. Empty when there is none. */
 async function placeOf(
   ask: Ask,
   { key, intent, call }: PrepareInput,
@@ -216,7 +216,10 @@ async function placeOf(
   return {}
 }
 
-/** The first block that has this number, or a higher one, as the contract counts. Of a chain that counts its parent's it is searched. */
+/**
+ * The first block that has this number, or a higher one, as the contract counts. On a chain that counts its parent's blocks it is
+ * searched.
+ */
 async function firstBlockAt(
   ask: Ask,
   contractBlock: number,

@@ -1,4 +1,4 @@
-/** What the chain asks for a transaction now. */
+/** The price that the chain asks for a transaction now. */
 
 import type { ContractBlockSource } from '../contract/chain-reader.ts'
 import { EvmError } from '../errors.ts'
@@ -34,7 +34,7 @@ export async function priceNow(
   return { maxFee: 2n * baseFee + tip, tip }
 }
 
-/** As of the newest block of the node that is asked, not of another one's. */
+/** As of the newest block of the asked node, not of another node. */
 export async function priceHere(
   ask: Ask,
   settings: PriceSettings & { readonly contractBlock: ContractBlockSource },

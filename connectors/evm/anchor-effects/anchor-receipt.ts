@@ -15,8 +15,8 @@ export const REVERTED = 'REVERTED'
 export type Mined = 'ANCHORED' | 'LATE' | 'FILLED' | 'REVERTED'
 
 /**
- * What a mined transaction did. A status of 1 is no success by itself: a batch that comes too late is a success with
- * another event, and nothing is kept of it. The event must name the market, the epoch and the CID.
+ * The effect of a mined transaction. A status of 1 is no success by itself: a batch that comes too late is a success with another
+ * event, and nothing is kept of it. The event must name the market, the epoch and the CID.
  */
 export function whatItDid(key: AnchorKey, intent: AnchorIntent, receipt: Receipt, filler: boolean, to: string): Mined {
   if (filler || isNonceOnly(key)) return 'FILLED' // there, whatever it was, it took the place

@@ -1,4 +1,4 @@
-/** What is made of a transaction that no node takes: words choose the advice, facts what is done. */
+/** The consequence of a refusal by all nodes: words choose the advice, facts the action. */
 
 import type { AnchorIntent } from '../../../schemas/types.ts'
 import { doubling } from '../../../streams/back-off.ts'
@@ -62,10 +62,10 @@ const WORDS: readonly (readonly [RefusalReason, RegExp])[] = [
   ],
 ]
 
-/** Of what all nodes say together. */
+/** Length of the words of all nodes together. */
 const WORDS_CHARACTERS_MAX = 500
 
-/** What came of a broadcast that no node took. */
+/** The result of a broadcast that no node took. */
 export interface Refused {
   readonly words: string
   /** No node has said anything: it came through to none, or the answer did not come back. */
@@ -77,7 +77,7 @@ export interface Refusal extends Refused {
   readonly facts: Facts
 }
 
-/** What is known beside the words; undefined where no node says. */
+/** The known facts beside the words; undefined where no node says. */
 interface Facts {
   /** The code with which the contract refuses the call in the newest block. */
   readonly revert: string | undefined
@@ -154,7 +154,10 @@ export function pauseAfter(
   return doubling({ firstMs: backoffMs, mostMs: rebroadcastMs })(refusals)
 }
 
-/** Whether a node has the transaction, or another one of the signer with this nonce, in its pool. One that does not say has none. */
+/**
+ * Whether a node has the transaction, or another one of the signer with this nonce, in its pool. A node that does not say counts
+ * as having none.
+ */
 export async function isHeld(
   rpc: Pick<Rpc, 'each'>,
   { signer, nonce, rawTransactions }: AnchorIntent,

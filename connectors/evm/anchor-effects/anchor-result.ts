@@ -26,7 +26,7 @@ export const resultOf = (
   error: (fields.error ?? '').slice(0, ERROR_CHARACTERS_MAX),
 })
 
-/** Of what a node or a store says; the row of an anchor keeps it. */
+/** Length of a node's or a store's words; the row of an anchor keeps them. */
 const ERROR_CHARACTERS_MAX = 1_000
 
 /** Not definite yet: look again later. Thrown, since it ends an attempt like an outage does. */

@@ -74,7 +74,7 @@ export async function sendAndFollow(
   }
 }
 
-/** Of older forms that were long only the hash is left; a filler never is. */
+/** Long older forms keep only their hash; a filler never does. */
 const formOf = (form: string) =>
   HASH.test(form) ? { hash: form, filler: false } : { hash: hashOf(form), filler: isFiller(form) }
 const HASH = /^0x[0-9a-f]{64}$/

@@ -25,7 +25,7 @@ import type { HeadWatch } from './head-watch.ts'
 /** Times that a transaction is stuck, each time with a higher fee, with every node refusing it; then a filler takes its place. */
 const REFUSED_ROUNDS_MAX = 3
 
-/** What a node claims when it says so can be seen elsewhere: that it has the transaction, or that the nonce is used. */
+/** Claims of a node that can be checked elsewhere: that it has the transaction, or that the nonce is used. */
 const CLAIMS: readonly RefusalReason[] = ['known', 'nonce']
 /** After so many in a row, with nothing of it to be seen, such words are taken for what they are. */
 const DOUBTED_REFUSALS = 3
@@ -40,7 +40,7 @@ export interface SendPorts {
   /** Told whether the transaction is in no block. */
   readonly pending: (pending: boolean) => void
   readonly memory: SendMemory
-  /** What else is to be told of a call that is final. */
+  /** The further facts that are told about a final call. */
   readonly outcomeOf?: (receipt: Receipt) => Promise<Partial<AnchorResult>>
   readonly signal: AbortSignal
 }
@@ -48,11 +48,11 @@ export interface SendPorts {
 interface Sent {
   readonly key: AnchorKey
   readonly intent: AnchorIntent
-  /** What the transaction was for before a filler took its place. */
+  /** The call of the transaction before a filler took its place. */
   readonly call: ContractCall
 }
 
-/** Of one attempt. */
+/** Sends a transaction, for one attempt. */
 export class Sender {
   private readonly sent: Sent
   private readonly settings: AnchorSettings
@@ -68,7 +68,7 @@ export class Sender {
   /** A node took it at some time of this attempt. */
   private taken = false
   private behindGap = false
-  /** Of the newest refusal, until it is considered. */
+  /** The newest refusal, until it is considered. */
   private refused: Refused | undefined
   /** The newest that was considered; undefined once a node took it. */
   private refusal: Refusal | undefined
@@ -79,7 +79,10 @@ export class Sender {
     this.ports = ports
   }
 
-  /** Until the next look at the latest, ms: for the next broadcast, or to tell that it is in no block. What is past is not waited for. */
+  /**
+   * Until the next look at the latest, ms: for the next broadcast, or to tell that it is in no block. Times in the past are not
+   * waited for.
+   */
   get waitMs(): number {
     const { rebroadcastMs, stuckMs } = this.settings
     const now = this.ports.clock.now()
@@ -116,12 +119,12 @@ export class Sender {
       if (this.refused !== undefined) return 'LOOK'
     }
     if (this.nextSince !== undefined && clock.now() - this.nextSince >= stuckMs) await this.tellUnmined(view)
-    // Behind a gap it cannot be mined whatever it pays: only the one whose turn it is can be stuck.
+    // A transaction behind a nonce gap is never mined at any fee; only the next nonce can be stuck.
     const long = head.number - this.firstBlock >= stuckBlocks && clock.now() - this.started >= stuckMs
     return long && isNext ? this.conclude() : undefined
   }
 
-  /** Says what is seen of it, once, since nothing that is seen says why. What the nodes say was told when they refused it. */
+  /** Says what is seen of it, once, since nothing that is seen says why. The words of the nodes were told when they refused it. */
   private async tellUnmined({ head, nonceNow: nextNonce, lost }: View): Promise<void> {
     const { key, intent } = this.sent
     const { nonce } = intent
@@ -134,7 +137,7 @@ export class Sender {
     this.settings.observer?.transactionUnmined?.(key, { nonce, ms, ...seen })
   }
 
-  /** What pays is not sent in the dark: since it was signed an outage may have passed, or somebody else has paid. */
+  /** A call that pays is not sent unchecked: since it was signed an outage may have passed, or somebody else has paid. */
   private async refusalBeforeFirst(): Promise<string | undefined> {
     const { intent, call } = this.sent
     const { rpc, persist } = this.ports
@@ -147,7 +150,7 @@ export class Sender {
     this.broadcastAt = this.ports.clock.now() + this.settings.rebroadcastMs
     if (this.refused !== undefined) return
     if (!this.taken) {
-      this.started = this.ports.clock.now() // what was refused before did not wait in any pool
+      this.started = this.ports.clock.now() // a transaction that was refused before did not wait in any pool
       this.firstBlock = head.number
     }
     this.taken = true
@@ -176,7 +179,7 @@ export class Sender {
     return this.consequenceOf(this.refusal, view.head)
   }
 
-  /** What the facts settle at once. Words do so only where it costs nothing but the form of what is signed next. */
+  /** The result that the facts decide at once. Words do so only where it costs nothing but the form of what is signed next. */
   private async consequenceOf({ reason, facts }: Refusal, head: Head): Promise<AnchorResult | undefined> {
     const { intent } = this.sent
     const { memory } = this.ports
@@ -191,7 +194,7 @@ export class Sender {
     return this.stuck(await this.price())
   }
 
-  /** Not mined for long. What no node takes at any fee gives its place to a filler, which costs less and reverts for nobody. */
+  /** Not mined for long. A call that no node takes at any fee gives its place to a filler, which costs less and reverts for nobody. */
   private async conclude(): Promise<AnchorResult | undefined> {
     const { intent } = this.sent
     const { rpc, memory } = this.ports

@@ -1,6 +1,6 @@
 /**
- * The step STORE: waits for the stores as long as the contract takes the batch. What a store says is never final, whatever it
- * is; that the window is over is, and that the log has lost the batch.
+ * The step STORE: waits for the stores as long as the contract takes the batch. No answer of a store is final; the end of the
+ * window is, and so is a batch that the log has lost.
  */
 
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
@@ -23,7 +23,7 @@ const untilToldMs = doubling({ firstMs: 2_000, mostMs: 60_000 })
 export interface StorePorts extends Pick<AnchorPorts, 'storage' | 'clock'> {
   readonly rpc: Rpc
   readonly heads: HeadWatch
-  /** Of the session: what enough stores hold is given to the others after the step. */
+  /** Signal of the session: a batch that enough stores hold is given to the others after the step. */
   readonly signal: AbortSignal
   readonly read: (intent: AnchorIntent) => Promise<Uint8Array>
 }

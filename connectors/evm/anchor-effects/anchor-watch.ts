@@ -20,7 +20,7 @@ const HEAD_WAIT_MS = 60_000
 const SECOND_LOOK_BLOCKS = 32
 /** The second look is taken at so many blocks together. */
 const SECOND_LOOK_STRIDE = 16
-/** Events of one batch that are remembered as told: several for each of the most validators. What is told twice changes nothing. */
+/** Events of one batch that are remembered as told: several for each of the most validators. A repeated event changes nothing. */
 const TOLD_MAX = 1_024
 
 interface Watched {
@@ -64,13 +64,13 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
    */
   const targetNow = (behind: number): number => (heads.head ? heads.head.number - settings.confirmations - behind : -1)
 
-  /** What was looked through up to a head that is not there is looked through anew: nobody knows what lay behind it. */
+  /** Blocks that were looked through up to a head that is not there are looked through anew: nobody knows what lay behind it. */
   const beginAnewBeyond = (look: Look, target: number): void => {
     for (const { intent, cursors } of watched.values())
       if (cursors[look] > target + 1 + SECOND_LOOK_BLOCKS) cursors[look] = intent.blockNumber
   }
 
-  /** Looks through the next range of blocks for those that are furthest behind; false when nothing is left to look at. */
+  /** Looks through the next range of blocks for the batches that are furthest behind; false when nothing is left to look at. */
   const step = async (look: Look): Promise<boolean> => {
     const target = targetNow(look === 'first' ? 0 : SECOND_LOOK_BLOCKS)
     if (target < 0 || signal.aborted) return false

@@ -4,7 +4,7 @@ import type { ContractBlockSource } from '../contract/chain-reader.ts'
 import type { Rpc } from '../nodes/rpc.ts'
 import { type Head, headerOf } from './anchor-chain.ts'
 
-/** One poll of the head for all who wait for blocks. */
+/** Polls the head once for all who wait for blocks. */
 export interface HeadWatch {
   /** The newest head seen; undefined before the first. */
   readonly head: Head | undefined

@@ -1,4 +1,4 @@
-/** Notices that a nonce before those of our transactions is nobody's, and that the next nonce does not move. */
+/** Notices that a nonce before the nonces of our transactions is nobody's, and that the next nonce does not move. */
 import { nonceKey } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Clock } from '../../../streams/ports.ts'
@@ -20,7 +20,7 @@ export interface NonceGapPorts {
   readonly idle: () => { readonly ms: number; readonly words: string }
 }
 
-/** Of ours. */
+/** Our own transactions. */
 export interface Transactions {
   /** Signed, or sent and not final. */
   readonly held: () => readonly AnchorIntent[]

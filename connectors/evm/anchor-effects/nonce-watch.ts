@@ -46,7 +46,7 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
   const { rpc, heads, persist, answer, signal } = ports
   const { observer } = settings
   const kept = new Map<string, Kept>()
-  /** Of transactions that are signed, or sent and not final. */
+  /** The transactions that are signed, or sent and not final. */
   const held = new Map<string, AnchorIntent>()
   const final = () => [...kept.values()].map(({ intent }) => intent)
   const nonces = createNonceGaps(settings, ports, { held: () => [...held.values()], final })
@@ -122,7 +122,7 @@ const isDue = (one: Kept, head: Head, settings: AnchorSettings): boolean =>
 
 /** Which of them are on the chain, and which have another block in their place. All reads go to one node. */
 async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings: AnchorSettings) {
-  const onChain = kept.filter(({ intent }) => intent.blockHash === '') // where it lies is not known
+  const onChain = kept.filter(({ intent }) => intent.blockHash === '') // its place is not known
   const offChain: Kept[] = []
   const check = async (some: readonly Kept[]): Promise<void> => {
     const blocks = [...new Set(some.map(({ intent }) => intent.blockNumber))]

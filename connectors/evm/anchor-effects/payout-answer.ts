@@ -1,9 +1,9 @@
-/** What is to be sent of a payout, by what the contract has (decision 0039). Pure. */
+/** The part of a payout that is to be sent, given the contract's state (decision 0039). Pure. */
 import type { LeftOutReason, Payout, PayoutAnswer } from '../../../schemas/types.ts'
 import { bitsOf, hasBit } from './payout-call.ts'
 import type { PayoutFacts, SlotFacts } from './payout-facts.ts'
 
-/** What becomes of one slot. */
+/** The fate of one slot. */
 type Part = 'IN_CALL' | 'PRESENT' | LeftOutReason
 
 interface Parts {
@@ -101,11 +101,11 @@ export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
   return { slots: bitsOf([]), eligibleNodes: 0, quota: facts.quota, present, leftOut }
 }
 
-/** Of a call that was made. */
+/** The answer about a call that was made. */
 export type SentCall = Pick<PayoutAnswer, 'slots' | 'eligibleNodes' | 'quota'>
 
 /**
- * What became of the call: slots of it may have become unavailable, or the quota another one, by the time it was mined.
+ * The outcome of the call: slots of it may have become unavailable, or the quota another one, by the time it was mined.
  * @returns with only these left out
  */
 export function outcomeOf(payout: Payout, sent: SentCall, facts: PayoutFacts): PayoutAnswer {

@@ -3,7 +3,7 @@ import type { AnchorKey, Payout, PayoutAnswer } from '../../../schemas/types.ts'
 import { protocolStateInterface as abi, dataMarketInterface } from '../contract/abi.ts'
 import { type ContractCall, readContract } from './anchor-chain.ts'
 
-/** Of a call that pays nobody, once the day is being closed: it would mark slots as paid that get nothing. */
+/** Code of a call that pays nobody, once the day is being closed: it would mark slots as paid that get nothing. */
 const DAY_CLOSED = 'DAY_CLOSED'
 
 export function rewardCall(

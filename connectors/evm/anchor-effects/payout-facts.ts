@@ -1,4 +1,4 @@
-/** What the contract has of a payout, as of one block. */
+/** The contract's state for a payout, as of one block. */
 import type { Payout } from '../../../schemas/types.ts'
 import { dataMarketInterface, nodesInterface } from '../contract/abi.ts'
 import type { Ask } from '../nodes/ask.ts'
@@ -16,7 +16,7 @@ export interface SlotFacts {
 
 export interface PayoutFacts {
   readonly quota: number
-  /** Of the payout's day; 0 until somebody closes it. */
+  /** Number for the payout's day; 0 until somebody closes it. */
   readonly eligibleNodes: number
   readonly remaining: number
   /** In the order of the payout. */

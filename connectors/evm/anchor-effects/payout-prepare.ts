@@ -1,4 +1,4 @@
-/** The dry run of a payout: what of it the contract lacks, whether that can be sent now, and with what gas. */
+/** The dry run of a payout: the part that the contract lacks, whether it can be sent now, and its gas. */
 import type { AnchorIntent, AnchorKey, AnchorResult, PayoutAnswer } from '../../../schemas/types.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { dryRun, type Head, headerOf } from './anchor-chain.ts'

@@ -1,4 +1,4 @@
-/** The steps of a payout that differ from those of a batch. */
+/** The steps of a payout that differ from the steps of a batch. */
 import type { AnchorIntent, AnchorKey, AnchorResult, Payout } from '../../../schemas/types.ts'
 import { agreedPrepare } from '../agreed-readings.ts'
 import { EvmError } from '../errors.ts'
@@ -28,7 +28,7 @@ export function createPayoutSteps({ protocolStateOf, ...settings }: AnchorSettin
       return agreedPrepare(rpc, (ask) => preparePayout(ask, input, { ...settings, protocolStateOf }))
     },
 
-    /** What became of each slot, as of the block of the call. Nothing where its state is gone. */
+    /** The outcome for each slot, as of the block of the call. Nothing where its state is gone. */
     async outcome(
       key: AnchorKey,
       intent: AnchorIntent,

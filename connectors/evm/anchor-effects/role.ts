@@ -67,7 +67,7 @@ export async function startAnchor(options: AnchorOptions, ports: AnchorPorts): P
   return { signer: signer.address, stopped, close }
 }
 
-/** One session of ownership: reads every intent in force and carries it out, until the signal. */
+/** A session of ownership: reads every intent in force and carries it out, until the signal. */
 async function work({ settings, ports, rpc, signers }: Role, signal: AbortSignal): Promise<void> {
   const { log, clock } = ports
   const { topics, observer } = settings

@@ -1,6 +1,6 @@
 /**
- * What the clock knows of the chain: a pure fold over the ticks it has written, so that a restart, which reads them again,
- * knows the same as before.
+ * The clock's knowledge of the chain: a pure fold over the ticks it has written, so that a restart, which reads them again, knows
+ * the same as before.
  */
 import type { EpochTick, MarketChange } from '../../../schemas/types.ts'
 import type { BlockHeader, ReleasedEpoch } from '../contract/chain-reader.ts'
@@ -59,7 +59,7 @@ export interface EpochRelease extends ReleasedEpoch, MarketDay {
   readonly submissionWindow: number
   /** See EpochTick. */
   readonly skippedFrom: number
-  /** Of a release that was found late; absent: the block itself. */
+  /** Block of a release that was found late; absent: the block itself. */
   readonly releaseBlock?: number
 }
 
@@ -69,7 +69,7 @@ export interface EpochRelease extends ReleasedEpoch, MarketDay {
  */
 export function applyTick(state: ChainState, tick: EpochTick, offset: number): ChainState {
   const newest = state.heads.at(-1)
-  // One that was sent again tells an older count.
+  // A tick that was sent again tells an older count.
   const forks = Math.max(state.forks, tick.forks)
   if (tick.kind === 'ORPHAN') return { ...withoutBlocksFrom(state, tick.blockNumber), forks }
   if (tick.kind === 'HEAD') {
@@ -174,7 +174,7 @@ export const orphanTick = (head: Head, slotsOffset: number, forks: number): Epoc
   kind: 'ORPHAN',
 })
 
-/** What an ORPHAN says of the block as the contract counts it. */
+/** The contract's block number of an ORPHAN, which tells none. */
 const NOT_SAID = -1
 
 type TickBlock = Omit<Head, 'offset'> & Partial<Pick<BlockPoint, 'contractBlock'>>

@@ -1,4 +1,4 @@
-/** What to do next, read from one node: nothing, further blocks, or going back to a common ancestor. */
+/** Decides the next step by one node: nothing, further blocks, or going back to a common ancestor. */
 import {
   type BlockHeader,
   type ContractBlockSource,
@@ -38,12 +38,12 @@ export interface ReadOptions {
   readonly firstLooks: FirstLooks
   /** As of the newest block that has ticks, where it is known. */
   readonly facts: { readonly [K in keyof ContractFacts]: ContractFacts[K] | undefined }
-  /** What the log knows beyond `chain`, for a reorganization deeper than that; read when `pastNeeded` was told. */
+  /** The log's knowledge beyond `chain`, for a reorganization deeper than that; read when `pastNeeded` was told. */
   readonly past?: ChainPast | undefined
   readonly pastNeeded: () => void
 }
 
-/** What the contract says as of a block. */
+/** The contract's facts as of a block. */
 export interface ContractFacts {
   /** The registry of slots. */
   readonly nodes: string
@@ -73,7 +73,7 @@ export interface BlocksStep {
   readonly facts: ContractFacts
   /** The registry of slots is another one from the last of the blocks on. */
   readonly registryChanged: boolean
-  /** What was overlooked in blocks before; its epochs open now. */
+  /** Events that were overlooked in blocks before; their epochs open now. */
   readonly late: readonly (LateEvents & { readonly releases: readonly EpochRelease[] })[]
   /** Releases of ours that open no epoch, since a number of the contract is none that can be. */
   readonly refused: readonly RefusedEpoch[]
@@ -178,7 +178,7 @@ async function readBlocks(
   }
 }
 
-/** Where the contract counts otherwise than the chain, the release blocks of open epochs are looked up. */
+/** When the contract counts otherwise than the chain, the release blocks of open epochs are looked up. */
 async function contractBlocks(
   ask: Ask,
   { open }: ChainState,

@@ -54,7 +54,7 @@ export function cursorIn(metadata: string | undefined): Cursor | undefined {
   }
 }
 
-/** What is left of it when the blocks from `block` on leave the chain. */
+/** The part of it that stays when the blocks from `block` on leave the chain. */
 export function cursorBefore({ slotsReadAt, registry, genesis }: Cursor, block: number): Partial<Cursor> {
   return {
     // A full reading changes rows as of its block: without that block it is to be made again.

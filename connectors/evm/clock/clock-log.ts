@@ -85,7 +85,7 @@ export interface SessionOptions {
   readonly observer?: { readonly unreadable?: OnUnreadable } | undefined
 }
 
-/** Takes the role over from whoever had it, then reads how far it got. Rejects with LogError. */
+/** Takes the role over from its former holder, then reads the place that it had reached. Rejects with LogError. */
 export async function openSession(options: SessionOptions, ports: { log: Log; clock: Clock }): Promise<ClockSession> {
   const { epochTicks, tickRequests, slots, marketRequests, markets } = options.topics
   await ports.log.createTopics([epochTicks, tickRequests, slots, marketRequests, markets].map(configOf))
@@ -96,7 +96,7 @@ export async function openSession(options: SessionOptions, ports: { log: Log; cl
 }
 
 const groupOf = ({ appId }: SessionOptions): string => `${appId}-clock`
-/** One holder of the role: what it knows of the chain, and its way to write. */
+/** A holder of the role: its knowledge of the chain, and its way to write. */
 export class ClockSession {
   readonly slots: SlotTable
   readonly markets: ClockMarkets
@@ -212,14 +212,14 @@ export class ClockSession {
     this.ticksEnd = base + ticks.length
   }
 
-  /** The chain as far as the ticks in the log tell, and as those who read them can take back. */
+  /** The chain as far as the ticks in the log tell, and as far as their readers can take it back. */
   async past(headsMax: number): Promise<ChainPast> {
     const { topics, reorgDepthMax } = this.options
     const past = await pastIn(this.reading, topics.epochTicks, { headsMax, beginAnewMax: reorgDepthMax })
     return { ...past, genesis: this.cursor?.genesis ?? '' }
   }
 
-  /** Lets `markets` decide on requests that have come. What is refused is answered now, the rest with the next block. */
+  /** Lets `markets` decide on requests that have come. Refusals are answered now, the rest with the next block. */
   async takeMarketRequests(check: CheckMarket): Promise<void> {
     const { marketRequests } = this.options.topics
     const [got] = await this.log.fetch([{ ...this.marketRequestsAt, offset: this.marketRequestsNext }], {

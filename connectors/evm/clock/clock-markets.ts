@@ -21,7 +21,7 @@ export interface AskedMarket extends MarketRequest {
 /** Why the contract does not have the market, or undefined when it does. Rejects when no node can say. */
 export type CheckMarket = (dataMarket: string) => Promise<string | undefined>
 
-/** What goes into one transaction: what the first HEAD of it says, and the rows. */
+/** The content of one transaction: the words of its first HEAD, and the rows. */
 export interface MarketNews {
   readonly changes: readonly MarketChange[]
   readonly rows: ReadonlyMap<string, ServedMarket>
@@ -90,7 +90,7 @@ export class ClockMarkets {
   }
 
   /**
-   * What is to be written with the block. What was said in a block that has left the chain is said again.
+   * The news to be written with the block. News of a block that has left the chain are said again.
    * @param newest number of the newest block that has ticks
    */
   news(block: number, newest: number | undefined, open: readonly OpenEpoch[]): MarketNews {

@@ -52,7 +52,7 @@ export interface ClockTuning {
   readonly addedWindowUnit: ClockMarket['windowUnit']
   /** Markets served at one time. */
   readonly marketsMax: number
-  /** The newest blocks of a window that its CLOSE names: those that validate knows, `headsKept`. A record must have room. */
+  /** The newest blocks of a window that its CLOSE names, as many as validate knows (`headsKept`). A record must have room. */
   readonly acceptedHeadersMax: number
   /** How the contract counts blocks: on Arbitrum Nitro chains `l1BlockNumber` (window.ts). */
   readonly contractBlock: ContractBlockSource

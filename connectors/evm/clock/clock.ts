@@ -50,7 +50,7 @@ interface Context {
   readonly rpc: Rpc
   readonly signal: AbortSignal
   readonly firstLooks: FirstLooks
-  /** What the contract says as of a block, for the step that follows it; read anew after whatever went wrong. */
+  /** The contract's facts as of a block, for the step that follows it; read anew after every failure. */
   facts?: ContractFacts & { readonly hash: string }
 }
 
@@ -156,7 +156,7 @@ async function takeMarketRequests(session: ClockSession, { settings, rpc }: Cont
 const isFinal = (error: unknown): boolean =>
   error instanceof LogError ? !mayBeginAgain(error) : error instanceof EvmError && error.code === 'FENCED'
 
-/** One step on the chain. False when there is nothing new. */
+/** Makes a step on the chain. False when there is nothing new. */
 async function advance(session: ClockSession, context: Context): Promise<boolean> {
   const { settings } = context
   const { step, past } = await readStep(session, context)
@@ -247,7 +247,7 @@ async function goOn(session: ClockSession, step: BlocksStep, context: Context): 
   tellOfStep(step, rows.length, ticks, settings.observer)
 }
 
-/** What the step changes in the table of slots. @returns with it the block of the newest full reading */
+/** The rows of the table of slots that the step changes. @returns with it the block of the newest full reading */
 async function slotRows(session: ClockSession, step: BlocksStep, context: Context) {
   const { settings, rpc } = context
   const { blocks, facts, registryChanged, late } = step

@@ -29,7 +29,7 @@ export async function headersOf(
 
 /**
  * A block may be ahead of our own clock, and of the block before it, by so much: the time of a test chain is moved by days at
- * once, honest nodes give a block seconds. What is beyond both is a slip or a lie of the node, and would end windows for good.
+ * once, honest nodes give a block seconds. A time beyond both is a slip or a lie of the node, and would end windows for good.
  */
 const AHEAD_SECONDS_MAX = 366 * 24 * 60 * 60
 

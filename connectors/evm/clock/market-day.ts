@@ -8,7 +8,7 @@ import { callResult } from '../nodes/node-answers.ts'
 import { bigQuantity } from '../nodes/rpc-values.ts'
 
 export interface MarketDay {
-  /** Of the contract, from 1; 0 when it counts none. */
+  /** Number of the contract, from 1; 0 when it counts none. */
   readonly day: number
   /** Submissions with which a slot has earned the day. */
   readonly dailyQuota: number
@@ -17,8 +17,8 @@ export interface MarketDay {
 const NO_DAY: MarketDay = { day: 0, dailyQuota: 0 }
 
 /**
- * The day of an epoch by a state that has its release. That may be a later one, with later releases (another one of the same
- * block, or when nodes have the newest state alone): days that began since are taken off, by the contract's rule.
+ * The day of an epoch by a state that has its release. The state may belong to a later day, with later releases (another one of
+ * the same block, or when nodes have the newest state alone): days that began since are taken off, by the contract's rule.
  */
 export async function marketDayOf(
   ask: Ask,

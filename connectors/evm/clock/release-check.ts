@@ -17,7 +17,7 @@ import type { Ask } from '../nodes/ask.ts'
 import { callResult } from '../nodes/node-answers.ts'
 import { bigQuantity, quantity } from '../nodes/rpc-values.ts'
 
-/** Of the epochs between two releases, how many of the lowest and of the highest are looked up one by one. */
+/** The number of the lowest and of the highest epochs between two releases that are looked up one by one. */
 const SKIPPED_LOOKED_UP = 128
 
 /** Newest epoch of each market as of a block; 0 when the contract released none. */
@@ -52,7 +52,7 @@ export interface ReleaseAt {
   readonly release: ReleasedEpoch
 }
 
-/** What a release is beside the one before it. */
+/** The nature of a release beside the release before it. */
 export interface ReleaseKind {
   /** The market's owner released an epoch once more that the market has had (forceSkipEpoch to the end it is at). */
   readonly isRepeated: boolean
@@ -226,7 +226,7 @@ async function countOf(ask: Ask, { protocolState, dataMarket }: MarketToCheck, a
   }
 }
 
-/** Where each of these epochs was released; undefined for one that was not. */
+/** The block in which each of these epochs was released; undefined for an epoch that was not. */
 const releasesOf = (
   ask: Ask,
   market: MarketToCheck,

@@ -13,7 +13,7 @@ import {
 import type { Ask } from '../nodes/ask.ts'
 import type { Head } from './chain-state.ts'
 
-/** What only the second look found. */
+/** Events that only the second look found. */
 export interface LateEvents {
   readonly block: Head
   readonly releases: readonly ReleasedEpoch[]
@@ -31,7 +31,7 @@ interface Look {
   readonly isCounted: boolean
 }
 
-/** What the first look found in each of the newest blocks, by block hash; lost with the process. */
+/** The findings of the first look in each of the newest blocks, by block hash; lost with the process. */
 export class FirstLooks {
   private readonly looks = new Map<string, Look>()
 
@@ -57,7 +57,7 @@ export class FirstLooks {
     return look === undefined || look.events !== undefined
   }
 
-  /** What is new in the events of a block. Of one that this process did not read first, every slot counts as new. */
+  /** The new events of a block. In a block that this process did not read first, every slot counts as new. */
   late(block: Head, { releases, slotChanges }: BlockEvents): LateEvents | undefined {
     const look = this.looks.get(block.hash)
     const before = look?.events

@@ -18,8 +18,8 @@ const NOBODY = ''
 
 /**
  * The rows of the topic `slots`: every slot with its owners by block and fork. Each change gives back the rows to be written.
- * Nothing that a tick has told is taken out when its block leaves the chain: whoever has not been told of that yet still
- * answers by it, however far ahead the table was read.
+ * A change that a tick has told is not taken out when its block leaves the chain: a reader that has not been told of that yet
+ * still answers by it, however far ahead the table was read.
  */
 export class SlotTable {
   private fork = 0
@@ -104,7 +104,7 @@ export class SlotTable {
 
   /** With the change as the newest entry; the same row when the slot is so already. */
   private withEntry({ slotId, owner, active }: SlotChange, sinceBlock: number): SlotOwner {
-    // What this fork has of later blocks has been told to nobody yet.
+    // Changes that this fork has of later blocks have been told to nobody yet.
     const told =
       this.rows.get(slotId)?.history.filter((entry) => !isOnChain(entry) || entry.sinceBlock < sinceBlock) ?? []
     const last = told.findLast(isOnChain)

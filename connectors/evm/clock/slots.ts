@@ -40,9 +40,9 @@ export const readSlots = (
   ofRegistry(ask, addresses, at, (state) => someSlots(ask, addresses, slotIds, state), slotIds.map(nobodys))
 
 /**
- * What ProtocolState names need not be a registry. That is waited for: one node that says so for another reason must not take
- * the slots away from everybody. Once another address is named, there were none; once there is a registry at this one, what it
- * says now holds.
+ * The address that ProtocolState names need not be a registry. Such an address is waited for: a node that says so for another
+ * reason must not take the slots away from everybody. Once another address is named, there were none; once there is a registry at
+ * this one, its present words hold.
  */
 async function ofRegistry<T>(
   ask: Ask,
@@ -108,8 +108,8 @@ export const slotsGone = (table: SlotTable, read: readonly SlotChange[]): SlotCh
 }
 
 /**
- * Brings the table up to the last of `blocks`: by their events, and by a full reading as of one of them, which stands for
- * the events of that block and of those before it.
+ * Brings the table up to the last of `blocks`: by their events, and by a full reading as of one of them, which stands for the
+ * events of that block and of the blocks before it.
  * @param anew slots read again as of the last block: those whose suspension is over, and those whose events came late
  * @returns the rows to be written, the last of each slot
  */

@@ -1,9 +1,9 @@
-/** What is told of a step that is in the log. */
+/** Reports a step that is in the log. */
 import type { EpochTick } from '../../../schemas/types.ts'
 import type { BlocksStep } from './chain-steps.ts'
 import type { ClockObserver } from './clock-options.ts'
 
-/** @param rows of slots that were written */
+/** @param rows number of slots that were written */
 export function tellOfStep(
   step: BlocksStep,
   rows: number,

@@ -8,7 +8,7 @@ import { type OnUnreadable, type ReadRecord, readRecords } from '../../../stream
 export const PARTITION = 0
 export const FETCH_BYTES = 4 * 1024 * 1024
 
-/** Where the topics lie, and who is told of what is none of theirs. */
+/** The place of the topics, and the listener for records that are none of theirs. */
 export interface TopicReading {
   readonly log: Log
   readonly tell: OnUnreadable

@@ -27,10 +27,10 @@ export interface AbsurdRelease {
   readonly epochId: string
 }
 
-/** Of an epoch's id, and of the source chain's blocks that it spans: one more is still a number that records can hold. */
+/** Largest id of an epoch, and largest block of the source chain in it: one more is still a number that records can hold. */
 export const EPOCH_MAX = 2 ** 52
 
-/** Who holds a slot from a block on. */
+/** The owner of a slot from a block on. */
 export interface SlotChange {
   readonly slotId: number
   /** Lower case; the zero address when unassigned. */
@@ -197,7 +197,7 @@ async function call(ask: Ask, to: string, name: string, args: readonly unknown[]
 /** Nothing at all came of a read: there is no contract, or one without such a function that takes any call. */
 export class NoAnswer extends EvmError {}
 
-/** What a read of a contract gave, decoded. Numbers are still to be checked; of texts, each may throw when it is looked at. */
+/** The result of a read of a contract, decoded. Numbers are still to be checked; of texts, each may throw when it is looked at. */
 export function decodeResult(abi: Interface, name: string, answer: string): Result {
   try {
     const result = abi.decodeFunctionResult(name, answer)

@@ -17,8 +17,8 @@ const REVERTED = /revert|invalid opcode/i
 export const isRevert = (error: unknown): error is EvmError => error instanceof EvmError && REVERTED.test(error.message)
 
 /**
- * What the contract knows of a data market, or in words why it cannot be served. There is no read that lists the markets of
- * every version of the contract, so the reads that serving needs are the check. Rejects when the node cannot say.
+ * The contract's facts about a data market, or in words why it cannot be served. There is no read that lists the markets of every
+ * version of the contract, so the reads that serving needs are the check. Rejects when the node cannot say.
  */
 export async function marketOnChain(
   ask: Ask,

@@ -1,4 +1,4 @@
-/** Where a block stands in the two measures in which a submission window can be given. */
+/** The place of a block in the two measures in which a submission window can be given. */
 export interface BlockPoint {
   /**
    * The block's number as Solidity's `block.number` shows it to the contract. On most chains that is the block's own number;

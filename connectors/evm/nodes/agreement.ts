@@ -2,7 +2,7 @@
 import { EvmError } from '../errors.ts'
 import type { Ask } from './ask.ts'
 
-/** What several nodes must say alike. */
+/** A fact that several nodes must say alike. */
 export interface Agreement<T> {
   /** In words, for messages: `block 12`. */
   readonly what: (value: T) => string
@@ -17,21 +17,21 @@ export interface Agreement<T> {
 
 /** The same of what is asked of all of them at once. */
 export interface Said<T> {
-  /** Of the first that answers; undefined when none does. */
+  /** The text of the first that answers; undefined when none does. */
   readonly what: (value: T | undefined) => string
   readonly textOf: (value: T) => string
 }
 
-/** What the nodes said that were asked. */
+/** The words of the nodes that were asked. */
 export interface Ballot {
-  /** By node; the first is the one whose value is in question. */
+  /** By node; the first is the node whose value is in question. */
   readonly texts: ReadonlyMap<number, string>
-  /** Of nodes that could not say. */
+  /** Failures of nodes that could not say. */
   readonly silent: readonly EvmError[]
 }
 
 export interface Outcome {
-  /** What enough nodes say, if there is such a thing. */
+  /** The text that enough nodes say, if there is one. */
   readonly agreed: string | undefined
   /** Nodes that say otherwise than that; without it all, when they differ. */
   readonly odd: readonly number[]

@@ -1,4 +1,4 @@
-/** What an answer may cost, by what was asked for. It is counted as it comes: parsing costs by items far more than by bytes. */
+/** The bounds of an answer's cost, by the question. It is counted as it comes: parsing costs by items far more than by bytes. */
 import { tooLong } from './rpc-values.ts'
 
 export interface AnswerBounds {
@@ -7,12 +7,12 @@ export interface AnswerBounds {
   readonly items: number
 }
 
-/** One number or hash, or a refusal in words. */
+/** Bounds of one number or hash, or a refusal in words. */
 const WORD: AnswerBounds = { bytes: 64 * 2 ** 10, items: 256 }
 /** With the hashes of some 60,000 transactions. */
 const HEADER: AnswerBounds = { bytes: 4 * 2 ** 20, items: 65_536 }
 
-/** What a read of the contract gives, in bytes; as JSON twice as many. */
+/** Largest result of a read of the contract, in bytes; as JSON twice as many. */
 export const CALL_BYTES_MAX = 8 * 2 ** 20
 
 const BY_METHOD: Readonly<Record<string, AnswerBounds>> = {
@@ -37,15 +37,15 @@ const BY_METHOD: Readonly<Record<string, AnswerBounds>> = {
 
 const OTHER: AnswerBounds = { bytes: 2 ** 20, items: 16_384 }
 
-/** Of the answers to one request over HTTP. */
+/** Bounds of the answers to one request over HTTP. */
 const TOGETHER: AnswerBounds = { bytes: 32 * 2 ** 20, items: 1_000_000 }
 
-/** Lists in lists; those of a receipt in a batch are five deep. */
+/** Lists in lists; the lists of a receipt in a batch are five deep. */
 const DEPTH_MAX = 32
 
 export const SMALLEST = WORD
 
-/** Of the answers to these methods in one list. `isCut`: each may be within its bounds, and all together not. */
+/** Bounds of the answers to these methods in one list. `isCut`: each may be within its bounds, and all together not. */
 export function boundsOf(methods: readonly string[]): AnswerBounds & { readonly isCut: boolean } {
   let [bytes, items] = [0, 0]
   for (const method of methods) {
@@ -62,7 +62,7 @@ const OPENING = [0x5b, 0x7b] // [ {
 const CLOSING = [0x5d, 0x7d]
 const SPACES = [0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf] // with the mark of UTF-8
 
-/** Counts the items of a JSON text, piece by piece. Of what is no JSON nothing is counted: it is not parsed far. */
+/** Counts the items of a JSON text, piece by piece. Text that is no JSON is not counted: it is not parsed far. */
 export function createItemCount({ items: itemsMax }: AnswerBounds): (piece: Uint8Array) => void {
   let isJson: boolean | undefined
   let [isInText, isEscaped] = [false, false]

@@ -1,4 +1,4 @@
-/** One node over HTTP: calls of one turn of the event loop travel in one JSON-RPC batch, as large as the node takes. */
+/** A node over HTTP: calls of one turn of the event loop travel in one JSON-RPC batch, as large as the node takes. */
 import { createLimiter } from '../../limiter.ts'
 import { EvmError } from '../errors.ts'
 import { type AnswerBounds, boundsOf } from './answer-bounds.ts'
@@ -87,8 +87,8 @@ class HttpEndpoint implements Endpoint {
   }
 
   /**
-   * Undefined when the batch as such seems to be refused: not answered with a list that has every call. What was too long is not
-   * asked for again at once: the next batches are smaller, when that may mend it.
+   * Undefined when the batch as such seems to be refused: not answered with a list that has every call. A batch that was too long
+   * is not sent again at once: the next batches are smaller, when that may mend it.
    */
   private async batch(calls: readonly Queued[]): Promise<readonly Answer[] | undefined> {
     const bounds = boundsOf(calls.map(({ method }) => method))
@@ -108,7 +108,7 @@ class HttpEndpoint implements Endpoint {
     }
   }
 
-  /** Some nodes refuse single calls of a batch that is too large: one of them, asked alone, tells. */
+  /** Some nodes refuse single calls of a batch that is too large: one of these calls, asked alone, tells. */
   private async giveAll(calls: readonly Queued[], answers: readonly Answer[], isSecond: boolean): Promise<void> {
     const at = answers.findIndex(isRefusal)
     const again = at < 0 ? undefined : await this.single(calls[at]!)

@@ -6,7 +6,7 @@ import { type AnswerBounds, createItemCount, SMALLEST } from './answer-bounds.ts
 import { idOf } from './json-rpc.ts'
 import { shown, tooLong } from './rpc-values.ts'
 
-/** Of all answers of a node that are under way. */
+/** Bytes of all answers of a node that are under way. */
 const HELD_BYTES_MAX = 64 * 2 ** 20
 
 /** The node did not take the request as it is, in whichever words. */
@@ -16,8 +16,8 @@ export class Refused extends Error {}
 class Lost extends EvmError {}
 
 /**
- * One that is lost or refused is sent once more: every request may be repeated. Rejects with Refused when the node answers, but
- * with no JSON, or with an HTTP status that is an error; with `ANSWER_TOO_LONG` for what is beyond the bounds.
+ * A request that is lost or refused is sent once more: every request may be repeated. Rejects with Refused when the node answers,
+ * but with no JSON, or with an HTTP status that is an error; with `ANSWER_TOO_LONG` for what is beyond the bounds.
  */
 export function createPoster(
   url: string,

@@ -11,7 +11,7 @@ export interface Request {
 
 export type Answer = { readonly result: unknown } | { readonly error: NodeError }
 
-/** What a node says in place of a result, in the form that ethers gives: `CALL_EXCEPTION` when it ran the call, and it reverted. */
+/** The error of a node in place of a result, in the form that ethers gives: `CALL_EXCEPTION` when it ran the call, and it reverted. */
 export class NodeError extends Error {
   readonly code: number | 'CALL_EXCEPTION'
   readonly data: string | undefined
@@ -33,7 +33,7 @@ export class NotAnswered extends NodeError {
   }
 }
 
-/** That of a request which no node has answered: it is not known whether one has it. */
+/** The failure of a request which no node has answered: it is not known whether one has it. */
 export const isUnanswered = ({ code, cause }: EvmError): boolean =>
   code === 'UNREACHABLE' || cause instanceof NotAnswered
 

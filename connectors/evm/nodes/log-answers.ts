@@ -89,7 +89,7 @@ export const logsOf = (ask: Ask, filter: LogFilter): Promise<readonly Log[]> =>
     throw badAnswer(`eth_getLogs: blocks ${fromBlock} to ${toBlock} were answered with a log of ${stray.blockNumber}`)
   })
 
-/** What becomes of a promise, to be had later. */
+/** The outcome of a promise, to be had later. */
 const settled = <T>(promise: Promise<T>): Promise<() => Promise<T>> =>
   promise.then(
     () => () => promise,

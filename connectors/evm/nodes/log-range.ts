@@ -4,10 +4,10 @@ import type { Ask } from './ask.ts'
 
 /** Full requests at one width before a wider one is tried again. */
 const GROW_AFTER = 64
-/** Where nothing else is set. */
+/** Width when nothing else is set. */
 export const LOG_RANGE_BLOCKS = 2_000
 
-/** Of one node. */
+/** Width of one node. */
 interface Width {
   readonly max: number
   now: number
@@ -46,7 +46,7 @@ export async function inRanges<T>(
       // A single block that is refused shows that the width was not what the node minded.
       width.now = span > 1 ? Math.ceil(span / 2) : before
       width.answered = 0
-      // What was waited for in vain is asked for less when the caller comes again, for each such wait is long.
+      // A range that was waited for in vain is smaller when the caller comes again, for each such wait is long.
       if (span === 1 || isTimeout(error)) throw error
     }
   }

@@ -20,9 +20,9 @@ type Missing = 'BLOCK_MISSING' | 'STATE_MISSING' | undefined
 const underWay = new WeakMap<Ask, Map<string, Promise<Missing>>>()
 
 /**
- * What an error of a node means that came in place of the state of a block: `BLOCK_MISSING`, or `STATE_MISSING` when the node
- * has the block and answers the same for its newest one; else the error itself.
- * @param subject what was read, and of which block
+ * The meaning of a node's error in place of the state of a block: `BLOCK_MISSING`, or `STATE_MISSING` when the node has the block
+ * and answers the same for its newest one; else the error itself.
+ * @param subject the reading, and its block
  */
 export async function whyUnknown(ask: Ask, subject: string, error: unknown, looks: Looks): Promise<unknown> {
   if (!isRefusalOfNode(error)) return error

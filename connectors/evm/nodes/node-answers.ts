@@ -1,7 +1,7 @@
 /**
- * Every question that a node is asked for what it knows, and the schema of its answer: with log-answers.ts the only place that reads one. What
- * does not fit its schema, or the question, is an EvmError `BAD_ANSWER` and never a value. Source: Ethereum JSON-RPC
- * specification, ethereum/execution-apis.
+ * Every question that a node is asked for what it knows, and the schema of its answer: with log-answers.ts the only place that
+ * reads one. An answer that does not fit its schema, or the question, is an EvmError `BAD_ANSWER` and never a value. Source:
+ * Ethereum JSON-RPC specification, ethereum/execution-apis.
  */
 
 import { CALL_BYTES_MAX } from './answer-bounds.ts'
@@ -38,10 +38,10 @@ export interface BlockAnswer {
   readonly gasLimit: number
   /** Undefined on chains without one. */
   readonly baseFeePerGas: bigint | undefined
-  /** Of 2,048 bits; undefined where headers have none. */
+  /** A bloom of 2,048 bits; undefined where headers have none. */
   readonly logsBloom: string | undefined
   readonly receiptsRoot: string | undefined
-  /** Of Arbitrum Nitro chains. */
+  /** Set on Arbitrum Nitro chains. */
   readonly l1BlockNumber: number | undefined
 }
 
@@ -98,7 +98,7 @@ function bloom(value: unknown, what: string): string | undefined {
   throw badAnswer(`${what} has ${bits.length / 2 - 1} bytes, not 256`)
 }
 
-/** What a transaction calls with, wherever it is; undefined when the node does not have it. */
+/** The calldata of a transaction, wherever it is; undefined when the node does not have it. */
 export async function inputOf(ask: Ask, transactionHash: string): Promise<string | undefined> {
   const method = 'eth_getTransactionByHash'
   const raw = await ask(method, [transactionHash])
@@ -109,7 +109,7 @@ export async function inputOf(ask: Ask, transactionHash: string): Promise<string
   throw badAnswer(`${method}: ${transactionHash} was answered with ${stated}`)
 }
 
-/** What a call gives, 0x hex; rejects when the contract refuses it. */
+/** The result of a call, 0x hex; rejects when the contract refuses it. */
 export async function callResult(ask: Ask, call: Call, state: StateOf): Promise<string> {
   const result = hexBytes(await askState(ask, 'eth_call', call, state), 'eth_call')
   if (result.length <= 2 + 2 * CALL_BYTES_MAX) return result

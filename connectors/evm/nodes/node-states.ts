@@ -12,14 +12,14 @@ export type NodeFault = (typeof NODE_FAULTS)[number]
 export interface NodeState {
   /** Undefined while it is asked like every other. */
   readonly fault: NodeFault | undefined
-  /** What it did, in words; empty without a fault. */
+  /** The fault, in words; empty without a fault. */
   readonly reason: string
   readonly asideMs: number
 }
 
-/** Of pauses that follow on one another. */
+/** Length of consecutive pauses. */
 const pauseMs = doubling({ firstMs: 1_000, mostMs: 300_000 })
-/** Of what is told of a node. */
+/** Length of the reason that is told of a node. */
 const REASON_MAX = 400
 
 const FAULT_OF: Partial<Record<EvmError['code'], NodeFault>> = {

@@ -13,7 +13,7 @@ export function quantity(value: unknown, what: string): number {
 
 /** More blocks, and transactions of one account, than there can be: sums of them, and of a window, remain exact. */
 const COUNT_MAX = 2 ** 40
-/** Of a block, a call or a receipt; a header of a Nitro chain says 2^50. */
+/** Gas of a block, a call or a receipt; a header of a Nitro chain says 2^50. */
 const GAS_MAX = 2 ** 51
 /** Seconds: the end of the year 9999, so that it can be told in ms and as a date too. */
 const TIMESTAMP_MAX = 253_402_300_799
@@ -83,7 +83,7 @@ export const badAnswer = (problem: string, cause?: unknown): EvmError =>
 
 export const tooLong = (problem: string): EvmError => new EvmError('ANSWER_TOO_LONG', problem, { retriable: true })
 
-/** Of a wrong value in a message. */
+/** Length of a wrong value in a message. */
 const SHOWN_MAX = 80
 
 const malformed = (value: unknown, problem: string): EvmError => badAnswer(`${problem}: ${shown(value)}`)

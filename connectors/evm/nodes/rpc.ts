@@ -47,13 +47,13 @@ export interface Rpc {
   each<T>(reading: (ask: Ask) => Promise<T>): readonly Promise<T>[]
   /**
    * As `read`, and gives the value when as many nodes as are set say the same. Those that say otherwise than they are set
-   * aside. Rejects with `DISAGREEMENT` or `TOO_FEW_NODES`, which pass, naming the nodes. One node, or none set: `read`.
+   * aside. Rejects with `DISAGREEMENT` or `TOO_FEW_NODES`, which pass, naming the nodes. With one node, or none set: `read`.
    */
   agree<T>(reading: (ask: Ask) => Promise<T>, agreement: Agreement<T>): Promise<T>
   /**
-   * As `agree`, of what no two nodes give alike to the last digit. Of 2k-1 nodes, where k must say the same, as far as there
+   * As `agree`, of what no two nodes give alike to the last digit. Asks 2k-1 nodes, where k must say the same, as far as there
    * are so many that are not set aside; gives all that say the same text, k at least: no k-1 liars are on both sides of the
-   * middle of what they say. A Conclusion of a node is no word for or against; it is passed on when too few agree.
+   * middle of these values. A Conclusion of a node is no word for or against; it is passed on when too few agree.
    */
   agreeing<T>(reading: (ask: Ask) => Promise<T>, agreement: Said<T>): Promise<readonly Given<T>[]>
   /** The node says what others, or the chain, have shown to be wrong: it is named, and set aside. */
@@ -177,7 +177,7 @@ class Nodes implements Rpc {
     throw failure
   }
 
-  /** What 2k-1 nodes say. One that is set aside is asked only while fewer than k have said something. */
+  /** The words of 2k-1 nodes. A node that is set aside is asked only while fewer than k have said something. */
   private async sample<T>(reading: (ask: Ask) => Promise<T>, needed: number) {
     const given: Given<T>[] = []
     const silent: EvmError[] = []
@@ -207,7 +207,7 @@ class Nodes implements Rpc {
     }
   }
 
-  /** One reading on one node; rejects with its failure, of which the states know then. */
+  /** A reading on one node; rejects with its failure, which the states know then. */
   private async readAt<T>(node: number, reading: (ask: Ask) => Promise<T>): Promise<T> {
     const { clock } = this.ports
     try {
@@ -218,7 +218,7 @@ class Nodes implements Rpc {
     } catch (cause) {
       const failure = this.failureOf(cause, node)
       if (failure instanceof EvmError) {
-        if (isUnanswered(failure)) this.checkedAt[node] = undefined // what comes back may be another one
+        if (isUnanswered(failure)) this.checkedAt[node] = undefined // the node that comes back may be another one
         this.states.failed(node, failure, clock.now())
       } else this.states.answered(node, clock.now())
       throw failure
@@ -230,7 +230,7 @@ class Nodes implements Rpc {
     const now = this.ports.clock.now()
     const before = this.checkedAt[node]
     if (before !== undefined && now - before < CHAIN_CHECK_MS) return
-    if (before !== undefined) this.checkedAt[node] = now // one of those that read at the same time looks again
+    if (before !== undefined) this.checkedAt[node] = now // the first of several simultaneous readings looks again
     const stated = await chainIdOf(this.asks[node]!).catch((error: unknown) => {
       this.checkedAt[node] = undefined
       throw error
@@ -245,7 +245,7 @@ class Nodes implements Rpc {
     )
   }
 
-  /** What a reading of this node threw, as its failure. */
+  /** The failure of this node for a value that a reading threw. */
   private failureOf(cause: unknown, node: number): EvmError | Conclusion {
     if (cause instanceof Conclusion) return cause
     if (cause instanceof EvmError) return cause.locatedAt(node, this.nameOf(node))
@@ -265,7 +265,7 @@ class Nodes implements Rpc {
         return answer
       } catch (cause) {
         const error = classifyRpcFailure(cause, `${method} at ${this.nameOf(node)}`, node)
-        const isRefusal = method === 'eth_sendRawTransaction' || REFUSALS.test(error.message) // of a transaction in any words
+        const isRefusal = method === 'eth_sendRawTransaction' || REFUSALS.test(error.message) // a refusal of a transaction in any words
         report(error.code === 'RPC_ERROR' && isRefusal && !isUnanswered(error) ? 'refused' : 'failed')
         throw error
       }

@@ -65,7 +65,7 @@ function assignActive(
   for (const partition of cold) shares.get(leastLoaded(members, shares, 'active'))!.active.push(partition)
 }
 
-/** One more copy of each task's state: where there is one already, else where there are fewest. */
+/** A further copy of each task's state: where there is one already, else where there are fewest. */
 function assignStandby(members: readonly AssignableMember[], partitions: number, shares: Shares): void {
   const most = Math.ceil(partitions / members.length)
   const added = new Map<string, number>()

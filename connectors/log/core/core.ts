@@ -33,7 +33,7 @@ interface TopicState {
   readonly partitions: readonly PartitionLog[]
 }
 
-/** One open transactional writer: the newest epoch of its id may write, older ones are fenced. */
+/** An open transactional writer: the newest epoch of its id may write, older ones are fenced. */
 export interface Producer {
   readonly id: string
   readonly epoch: number
@@ -140,7 +140,7 @@ export class LogCore {
     }
   }
 
-  /** `group topic/partition` → next offset, of every group; for whoever watches that they never go back. */
+  /** `group topic/partition` → next offset, of every group; for observers that check that they never go back. */
   *committedEntries(): IterableIterator<[at: string, next: number]> {
     for (const [group, offsets] of this.committed) for (const [at, { next }] of offsets) yield [`${group} ${at}`, next]
   }

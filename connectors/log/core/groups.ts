@@ -1,7 +1,7 @@
 import { type JoinOptions, LogError, type MemberIdentity, type TopicPartition } from '../../../streams/ports.ts'
 import { assignTasks } from './assignment.ts'
 
-/** What a member is told; the driver decides when. */
+/** The events for a member; the driver decides when. */
 export type GroupEvent =
   | {
       readonly kind: 'assigned'

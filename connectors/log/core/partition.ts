@@ -1,8 +1,8 @@
 import type { FetchedPartition, LogRecord, OutgoingRecord } from '../../../streams/ports.ts'
 
 /**
- * What one append or one transaction put into one partition. It takes its offsets when it is staged and is `open` until it
- * is settled; readers see past it only when it and everything before it is settled (Kafka's last stable offset).
+ * The records that one append or one transaction put into one partition. It takes its offsets when it is staged and is `open`
+ * until it is settled; readers see past it only when it and everything before it is settled (Kafka's last stable offset).
  */
 export interface Span {
   readonly partition: PartitionLog
@@ -22,7 +22,7 @@ const NO_HEADERS: LogRecord['headers'] = []
 /** How far the front of the record array may be empty before it is cut off. */
 const EMPTY_FRONT_MAX = 4_096
 
-/** One partition: its bounds, its unsettled spans, and the visible records that are held in memory (all, or only the tail). */
+/** A partition: its bounds, its open spans, and the visible records that are held in memory (all, or only the tail). */
 export class PartitionLog {
   readonly topic: string
   readonly index: number

@@ -38,12 +38,12 @@ export interface Cleaned {
   readonly kept: number
 }
 
-/** What the rows know beyond the core: the number of each topic and the progress of compaction. */
+/** The knowledge of the rows beyond the core: the number of each topic and the progress of compaction. */
 export class Catalog {
   private readonly ids = new Map<string, number>()
   private readonly cleaned = new Map<PartitionLog, Cleaned>()
   private readonly unsaved = new Map<string, StoredTopic>()
-  /** Of the rows of topics, bounds and offsets, as the last write left them. */
+  /** Sum of the rows of topics, bounds and offsets, as the last write left them. */
   readonly sum = new MetaSum()
   private nextId = 1
 
@@ -59,7 +59,7 @@ export class Catalog {
     this.cleaned.set(partition, cleaned)
   }
 
-  /** Numbers the topics that are new. Their rows go with the next write, whoever makes it, and with each until one succeeds. */
+  /** Numbers the topics that are new. Their rows go with the next write of any kind, and with each until one succeeds. */
   add(configs: readonly TopicConfig[]): void {
     for (const config of configs) {
       const id = this.ids.get(config.name) ?? this.nextId++
@@ -139,7 +139,7 @@ export class Catalog {
     return core.configs().map((config) => ({ id: this.idOf(config.name), config }))
   }
 
-  /** @returns what has to be written for rows of an older format to be of this one */
+  /** @returns the operations that bring rows of an older format to this one */
   private async read(store: LevelStore, core: LogCore, format: number): Promise<LevelOperation[]> {
     const upgrades: LevelOperation[] = []
     const contents = (range: LevelRange) => this.contents(store, range, format)

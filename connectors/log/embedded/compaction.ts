@@ -53,7 +53,7 @@ interface CleanedRow {
   readonly isSame: boolean
 }
 
-/** What one write of a pass changes. Rows that lost everything become one row without records, so that the chain holds. */
+/** The changes of one write of a pass. Rows that lost everything become one row without records, so that the chain holds. */
 class Rewrites {
   private readonly operations: LevelOperation[] = []
   private empty: { readonly covers: number; key: Buffer; isSame: boolean } | undefined
@@ -155,7 +155,7 @@ export class Compaction {
     if (key === null) return true
     const newest = pass.newest.get(keyText(key))
     if (newest !== undefined && newest > offset) return false
-    // What stood below the last pass's end is alone under its key by now: nothing older can come back.
+    // The record below the last pass's end is alone under its key by now: nothing older can come back.
     const alone = offset < this.parts.catalog.cleanedOf(partition).clean
     return value !== null || !alone || timestamp >= this.parts.time.now() - TOMBSTONE_RETENTION_MS
   }

@@ -41,7 +41,7 @@ export interface LogContents {
   /** By `topic number/partition`. */
   readonly bounds: ReadonlyMap<string, StoredBounds & { readonly topicId: number; readonly partition: number }>
   readonly offsets: readonly ReturnType<typeof readOffset>[]
-  /** What cannot be read or does not fit, in words. */
+  /** The faults, unreadable or wrong, in words. */
   readonly faults: readonly string[]
 }
 
@@ -107,7 +107,7 @@ export interface PartitionDamage {
   readonly end: number
   readonly lost: readonly LostRange[]
   readonly damagedRows: number
-  /** What makes a chain of the rows again: without those that are damaged, and with an empty row in the place of what is lost. */
+  /** Operations that make a chain of the rows again: without the damaged rows, and with an empty row in the place of each lost one. */
   readonly repairs: readonly LevelOperation[]
 }
 

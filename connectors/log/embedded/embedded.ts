@@ -47,8 +47,8 @@ const TAIL_SIZE_BYTES = 64 * 1024 * 1024
 const MAINTENANCE_INTERVAL_MS = 30_000
 
 /**
- * Opens the durable log of one process. What is acknowledged is on disk: a transaction, or an append, is part of one
- * synced LevelDB batch. Key and value bytes are kept as given until they are written: do not change them.
+ * Opens the durable log of one process. An acknowledged record is on disk: a transaction, or an append, is part of one synced
+ * LevelDB batch. Key and value bytes are kept as given until they are written: do not change them.
  * @throws LogError `NOT_FOUND`, `LOCKED`, `READ_ONLY`, `NOT_A_DIRECTORY`, `DISK_FULL`, `CORRUPT`, `FORMAT_NEWER`, `IO_ERROR`
  */
 export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log> {

@@ -9,7 +9,7 @@ export interface PartitionEnd {
   readonly end: number
 }
 
-/** What was acknowledged: the number of the last write, and where the partitions end after it. */
+/** The acknowledged state: the number of the last write, and the ends of the partitions after it. */
 export interface EndMark {
   readonly sequence: number
   readonly ends: readonly PartitionEnd[]
@@ -24,10 +24,10 @@ const ENTRY_BYTES = 16
 const COPY_BYTES_MIN = 4_096
 
 /**
- * Where the log ends, kept beside LevelDB's files: LevelDB takes a `.log` that was cut off for one that ended there. Written
- * over in place after each write, two copies in turn, so that one of them is whole at any moment; it takes no space that it
- * does not have already. It is not synced: a process that dies loses nothing of it, and after a power failure it may lag
- * behind by what the system had not written yet. It never is ahead of the log.
+ * Where the log ends, kept beside LevelDB's files: LevelDB takes a `.log` that was cut off for one that ended there. Written over
+ * in place after each write, two copies in turn, so that one of them is whole at any moment; it takes no space that it does not
+ * have already. It is not synced: a process that dies loses nothing of it, and after a power failure it may lag behind by what
+ * the system had not written yet. It never is ahead of the log.
  */
 export class EndFile {
   private readonly directory: string

@@ -26,7 +26,7 @@ const VERIFY_BYTES = 1024 * 1024 * 1024
 /** Faults that a refusal names. */
 const FAULTS_NAMED = 3
 
-/** One LevelDB directory. Every failure comes out as a `LogError` that says what to do. */
+/** A LevelDB directory. Every failure comes out as a `LogError` that says what to do. */
 export class LevelStore {
   readonly directory: string
   private database: ClassicLevel<Buffer, Buffer> | undefined
@@ -38,7 +38,7 @@ export class LevelStore {
     this.endFile = new EndFile(directory)
   }
 
-  /** What was acknowledged, as the file beside the database knows it; undefined in a log of format 1 and in a new one. */
+  /** The acknowledged state, as the file beside the database knows it; undefined in a log of format 1 and in a new one. */
   get acknowledged(): EndMark | undefined {
     return this.end
   }
@@ -65,7 +65,7 @@ export class LevelStore {
 
   /** @throws LogError `LOCKED` when a process has the directory open */
   async checkUnlocked(): Promise<void> {
-    // What another process is writing looks damaged. Only LevelDB can ask for the lock; this way it changes nothing else.
+    // A file that another process is writing looks damaged. Only LevelDB can ask for the lock; this way it changes nothing else.
     try {
       await new ClassicLevel(this.directory).open({ createIfMissing: false, errorIfExists: true })
     } catch (error) {
@@ -197,7 +197,7 @@ function damaged(directory: string, faults: readonly FileFault[]): LogError {
   )
 }
 
-/** What a failure of LevelDB means for whoever uses the log. */
+/** The meaning of a LevelDB failure for the user of the log. */
 function classify(error: unknown, directory: string): LogError {
   if (error instanceof LogError) return error
   const text = messagesOf(error)

@@ -17,8 +17,8 @@ const TIME_SAVED_MS = 600_000
 const CHUNK_BYTES = 256 * 1024
 
 /**
- * What a log does by itself: drops records by age, cleans compacted topics, and gives back the space of what lies before a
- * partition's start. One thing at a time, each bounded; a failure (disk full) is left to the next round.
+ * The upkeep of a log: drops records by age, cleans compacted topics, and gives back the space of records before a partition's
+ * start. Does one thing at a time, each bounded; a failure (disk full) is left to the next round.
  */
 export class Maintenance {
   private readonly parts: MaintenanceParts

@@ -134,7 +134,7 @@ export function contentOf(key: Buffer, value: Buffer): Buffer {
   throw new LogError('CORRUPT', `${whatOf(key)} is damaged (its checksum differs)`)
 }
 
-/** What a row beside the records is, in words. */
+/** The kind of a row beside the records, in words. */
 export function whatOf(key: Buffer): string {
   switch (key.toString('latin1', 0, 1)) {
     case 't':

@@ -1,6 +1,6 @@
 import type { LevelOperation } from './level-operation.ts'
 
-/** What a batch of operations makes of the sum, until it is known whether the batch was written. */
+/** The change that a list of operations makes to the sum, until it is known whether they were written. */
 export interface SumChange {
   readonly sum: number
   readonly hashes: ReadonlyMap<string, number>
@@ -23,7 +23,7 @@ export class MetaSum {
     this.accept(this.after([{ type: 'put', key, value }]))
   }
 
-  /** What the sum will be when these are written; rows of other kinds do not count. */
+  /** The sum after these are written; rows of other kinds do not count. */
   after(operations: readonly LevelOperation[]): SumChange {
     const hashes = new Map<string, number>()
     let sum = this.total

@@ -24,11 +24,11 @@ import {
 import { MetaSum } from './meta-sum.ts'
 import { readKeptTopics } from './topics-file.ts'
 
-/** What is wrong with a log, and what is lost. */
+/** The faults of a log, and the losses. */
 export interface LogDamage {
   readonly directory: string
   readonly files: readonly FileFault[]
-  /** What is wrong beside the records: topics, bounds, offsets of groups. */
+  /** The faults beside the records: topics, bounds, offsets of groups. */
   readonly others: readonly string[]
   readonly lost: readonly LostRange[]
   /** Rows of records whose checksum differs; what they held is among `lost`. */
@@ -36,9 +36,9 @@ export interface LogDamage {
   readonly partitions: number
 }
 
-/** What a repair did. */
+/** The effect of a repair. */
 export interface LogRepair extends LogDamage {
-  /** Where the damaged log is kept. */
+  /** The place where the damaged log is kept. */
   readonly keptAs: string
 }
 
@@ -65,7 +65,7 @@ export async function checkLog(directory: string): Promise<LogDamage> {
 }
 
 /**
- * Makes a log of what is left, and puts it in the place of the damaged one, which is kept beside it. What is lost stays an
+ * Makes a log of what is left, and puts it in the place of the damaged one, which is kept beside it. A lost record leaves an
  * empty range: no offset is given a second time.
  * @param tell told of the damage before anything changes; what it answers decides whether to go on
  * @returns undefined when nothing was done
@@ -112,7 +112,7 @@ async function examine(directory: string, copy: string): Promise<Examination> {
   if (!exists) throw new LogError('NOT_FOUND', `there is no log in ${directory}`)
   const files = kept === 'damaged' ? [...faults, { file: 'END', message: 'neither of its copies can be read' }] : faults
   await copyFiles(directory, copy, new Set(faults.map(({ file }) => file)))
-  // Where more than a `.log` is damaged LevelDB opens nothing; its repair takes up every table and log that it can read.
+  // When more than a `.log` is damaged LevelDB opens nothing; its repair takes up every table and log that it can read.
   if (faults.some(({ file }) => !file.endsWith('.log'))) await ClassicLevel.repair(copy)
   const store = new LevelStore(copy)
   try {
@@ -140,7 +140,7 @@ async function examine(directory: string, copy: string): Promise<Examination> {
   }
 }
 
-/** Of a table with faults only what is sound: what LevelDB makes of the rest may end the process. */
+/** Copies only the sound part of a table with faults: LevelDB's use of the rest may end the process. */
 async function copyFiles(directory: string, copy: string, faulty: ReadonlySet<string>): Promise<void> {
   await mkdir(copy, { mode: OWNER_ONLY })
   for (const entry of await readdir(directory, { withFileTypes: true })) {

@@ -12,7 +12,7 @@ export class RetentionTime {
   private seenAt: number
   private time: number
 
-  /** @param from where it stood when the log was last open, ms since 1970 */
+  /** @param from its time when the log was last open, ms since 1970 */
   constructor(clock: Clock, from: number) {
     this.clock = clock
     this.seenAt = clock.now()

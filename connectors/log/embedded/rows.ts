@@ -11,9 +11,9 @@ import { LogError, type LogRecord, type RecordHeader } from '../../../streams/po
  * `offset - first (u32) | timestamp (f64) | key length (i32, -1 = null) | value length (i32, -1 = null) | headers (u16) |
  * key | value | headers, each key length (u32), key, value length (u32), value`. All little-endian.
  *
- * The rows of a partition are a chain: each begins where the one before it ends, so that a missing one shows. What compaction
- * or a repair takes out leaves a row without records in its place. Rows of format 1 lack CHAINED and the first offset, and
- * their CRC leaves out the key: among them only a missing row of a topic that is not compacted shows.
+ * The rows of a partition are a chain: each begins where the one before it ends, so that a missing one shows. A record that
+ * compaction or a repair takes out leaves a row without records in its place. Rows of format 1 lack CHAINED and the first offset,
+ * and their CRC leaves out the key: among them only a missing row of a topic that is not compacted shows.
  */
 const ROW_KIND = 0x72
 

@@ -3,7 +3,7 @@ import type { PartitionLog, Span } from '../core/partition.ts'
 /** How far the front of the queue may be empty before it is cut off. */
 const EMPTY_FRONT_MAX = 1_024
 
-/** Bounds the records that partitions keep in memory: when there are too many bytes, the oldest go, whoever has them. */
+/** Bounds the records that partitions keep in memory: when there are too many bytes, the oldest of all partitions are dropped. */
 export class TailCache {
   private readonly sizeBytesMax: number
   private queue: { partition: PartitionLog; next: number; sizeBytes: number }[] = []

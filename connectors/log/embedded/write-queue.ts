@@ -10,7 +10,7 @@ import type { SumChange } from './meta-sum.ts'
 import { packRows } from './rows.ts'
 import type { TailCache } from './tail-cache.ts'
 
-/** One thing to be written, whole or not at all. */
+/** A thing to be written, whole or not at all. */
 export interface WriteRequest {
   readonly records?: readonly OutgoingRecord[]
   /** Whether the records are a transaction, which leaves control records. */
@@ -36,14 +36,14 @@ interface Writing extends Pending {
   readonly staged: Staged
 }
 
-/** What is written to one partition. */
+/** The records that are written to one partition. */
 interface Rows {
   /** Its end before. */
   readonly first: number
   readonly records: readonly LogRecord[]
 }
 
-/** What goes to disk as one LevelDB batch. */
+/** The content of one LevelDB batch on its way to disk. */
 interface Batch {
   readonly sequence: number
   readonly topics: readonly StoredTopic[]
@@ -65,7 +65,7 @@ const WAITING_RECORDS_MAX = 400_000
 const reopenPauseMs = doubling({ firstMs: 250, mostMs: 5_000 })
 
 /**
- * The one writer of an embedded log. What arrives while a write is on its way goes together into the next one: one synced
+ * The one writer of an embedded log. Requests that arrive while a write is on its way go together into the next one: one synced
  * LevelDB batch, atomic as a whole, so each request in it is too (group commit).
  *
  * A transaction too large for one write goes ahead in pieces, rows only. The last piece has what makes them count (bounds,
@@ -82,7 +82,7 @@ export class WriteQueue {
   private readonly clock: Clock
   private readonly closing = new AbortController()
   private waiting: Pending[] = []
-  /** What the write on its way makes of the sum of topics, bounds and offsets. */
+  /** The change that the write on its way makes to the sum of topics, bounds and offsets. */
   private change: SumChange | undefined
   private waitingRecords = 0
   private draining: Promise<void> | undefined
@@ -136,7 +136,7 @@ export class WriteQueue {
   }
 
   private async drain(): Promise<void> {
-    await undefined // what is submitted in the same turn shares the first write
+    await undefined // requests submitted in the same turn share the first write
     while (this.waiting.length > 0) await this.write(this.take())
     this.draining = undefined
   }
@@ -226,7 +226,10 @@ export class WriteQueue {
     return true
   }
 
-  /** What is to be written: mostly one piece, of a large transaction several. Each is packed when the one before it is on disk. */
+  /**
+   * The operations to be written: mostly one piece, several for a large transaction. Each is packed when the one before it is on
+   * disk.
+   */
   private *piecesOf({ writing, sequence, topics }: Batch): Generator<LevelOperation[]> {
     const operations: LevelOperation[] = topics.map(putTopic)
     const recordsOf = new Map<PartitionLog, Rows>()

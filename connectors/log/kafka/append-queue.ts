@@ -10,7 +10,7 @@ interface Entry {
   readonly call: AppendCall
 }
 
-/** What waits to be appended to one partition, and the batch of it that is under way. */
+/** The records that wait to be appended to one partition, and the batch that is under way. */
 export class AppendQueue implements TopicPartition {
   readonly topic: string
   readonly partition: number

@@ -19,7 +19,7 @@ const LANE = 'append'
 
 /**
  * An idempotent producer. Each partition has one batch under way and a queue behind it, which goes into the next batch; so
- * order is kept and a batch that is sent again is the same bytes with the same sequence. One request is under way to each
+ * order is kept and a batch that is sent again is the same bytes with the same sequence. A single request is under way to each
  * leader, with a batch for each partition that has one to send.
  */
 export class KafkaAppender implements Appender {

@@ -5,7 +5,7 @@ import type { JoinedMember, MemberShare } from './requests/group.ts'
 
 const { AssignerProtocol } = kafkajs
 
-/** What a member tells the leader. */
+/** The words of a member to the leader. */
 export interface Claim {
   /** The newest generation it was in. */
   readonly generation: number
@@ -33,8 +33,8 @@ export function encodeClaim(topics: readonly string[], claim: Claim): Buffer {
 }
 
 /**
- * The leader's work: each partition number to one member for all topics, as `assignTasks` does. A number that two members
- * claim belongs to the one of the later generation.
+ * The leader's work: each partition number to one member for all topics, as `assignTasks` does. A number that two members claim
+ * belongs to the member of the later generation.
  * @param counts partitions of each topic
  */
 export function assignMembers(members: readonly JoinedMember[], counts: ReadonlyMap<string, number>): MemberShare[] {

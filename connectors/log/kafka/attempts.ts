@@ -16,7 +16,7 @@ export interface AttemptLimits {
  * Repeats a step while it fails with a retriable `LogError`, with waits that double from 5 ms to 200 ms.
  * @param step is told the number of the attempt, from 0
  * @param onFailure called before the next attempt, to look up again what was stale
- * @returns what the step returns; rejects with its last error
+ * @returns the result of the step; rejects with its last error
  */
 export function attempts<T>(
   { clock, limitMs, signal, evenIfUnanswered }: AttemptLimits,

@@ -1,7 +1,7 @@
 /**
- * Where the fields of a record batch lie (magic 2; Kafka's documentation, "Record Batch"). What follows the fields are the
- * records, each `length | attributes (i8) | timestamp delta | offset delta | key length | key | value length | value |
- * number of headers | headers`, numbers as zigzag varints, -1 as the length of null; compressed all together or not at all.
+ * Where the fields of a record batch lie (magic 2; Kafka's documentation, "Record Batch"). The records follow the fields, each
+ * `length | attributes (i8) | timestamp delta | offset delta | key length | key | value length | value | number of headers |
+ * headers`, numbers as zigzag varints, -1 as the length of null; compressed all together or not at all.
  */
 export const MAGIC = 2
 

@@ -26,7 +26,7 @@ export class ByteWriter {
     return this.at
   }
 
-  /** What was written: a view, valid until the next write. */
+  /** The written bytes: a view, valid until the next write. */
   finish(): Buffer {
     return this.buffer.subarray(0, this.at)
   }
@@ -181,7 +181,7 @@ export class ByteReader {
     return this.buffer.readInt32BE(this.take(4))
   }
 
-  /** Of an answer: how long the broker reads nothing more from the connection, ms. */
+  /** The throttle time of an answer: how long the broker reads nothing more from the connection, ms. */
   throttle(): void {
     this.throttleMs = this.int32()
   }
@@ -294,6 +294,6 @@ function readInt64(buffer: Buffer, at: number): number {
   return value
 }
 
-/** A timestamp: whoever writes one may write any int64. Beyond 2^53 only about. */
+/** A timestamp: its writer may choose any int64. Beyond 2^53 only about. */
 export const readLooseInt64 = (buffer: Buffer, at: number): number =>
   buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4)

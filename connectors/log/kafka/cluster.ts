@@ -21,9 +21,9 @@ const LOOKUP_LIMIT_MS = 5_000
 const LOOK_MS = 5_000
 
 /**
- * The brokers of one cluster: who leads which partition, who coordinates what, and connections to all of them. What it knows
- * is kept until somebody finds it stale and says so (`forget…`). Metadata is our own request, since kafkajs' fails as a
- * whole while one partition of one topic has no leader.
+ * The brokers of one cluster: who leads which partition, who coordinates what, and connections to all of them. Its knowledge is
+ * kept until somebody finds it stale and says so (`forget…`). Metadata is our own request, since kafkajs' fails as a whole while
+ * one partition of one topic has no leader.
  */
 export class KafkaCluster {
   readonly settings: KafkaSettings
@@ -33,7 +33,7 @@ export class KafkaCluster {
   private readonly connections = new Map<string, Connection>()
   private readonly topics = new Map<string, TopicMetadata>()
   private readonly identities = new TopicIdentities()
-  /** Topics whose leaders are not those that we know. */
+  /** Topics whose leaders are not the known ones. */
   private readonly moved = new Set<string>()
   private readonly coordinators = new Map<string, number>()
   private readonly lookups = new Map<string, Promise<Metadata>>()
@@ -58,12 +58,12 @@ export class KafkaCluster {
     this.offered = await this.sendToAny(apiVersions())
   }
 
-  /** What the cluster offers, as the first broker said when the log was opened. */
+  /** The versions that the cluster offers, as the first broker said when the log was opened. */
   get versions(): BrokerVersions {
     return this.offered
   }
 
-  /** Of the cluster itself; undefined where it has none. */
+  /** Id of the cluster itself; undefined where it has none. */
   get clusterId(): string | undefined {
     return this.id
   }
@@ -113,7 +113,7 @@ export class KafkaCluster {
   }
 
   /**
-   * Who leads a partition.
+   * The leader of a partition.
    * @throws LogError `UNKNOWN_TOPIC`, `UNKNOWN_PARTITION`, `LEADER_NOT_AVAILABLE` (retriable)
    */
   async leaderOf(at: TopicPartition): Promise<number> {
@@ -127,12 +127,12 @@ export class KafkaCluster {
     return leader === undefined || leader.nodeId < 0 ? undefined : leader.nodeId
   }
 
-  /** Counts the leaders of the partition up to the one that we know; -1 when we know none. */
+  /** Counts the leaders of the partition up to the known one; -1 when none is known. */
   leaderEpoch({ topic, partition }: TopicPartition): number {
     return this.topics.get(topic)?.leaders[partition]?.leaderEpoch ?? -1
   }
 
-  /** Of those topics that have one. @throws LogError `UNKNOWN_TOPIC`, and as `lookup` */
+  /** The ids of the topics that have one. @throws LogError `UNKNOWN_TOPIC`, and as `lookup` */
   async topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const found = await attempts(this.limits(LOOKUP_LIMIT_MS), () => this.lookup(topics))
     for (const { name, errorCode } of found.topics) if (errorCode !== 0) await this.describe(name)
@@ -141,7 +141,7 @@ export class KafkaCluster {
     )
   }
 
-  /** Of the topic as this process first saw it; undefined where that is not known, or the cluster gives none. */
+  /** Id of the topic as this process first saw it; undefined where that is not known, or the cluster gives none. */
   topicId(topic: string): string | undefined {
     return this.identities.idOf(topic)
   }

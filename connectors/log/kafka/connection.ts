@@ -9,12 +9,12 @@ import type { Throttle } from './throttle.ts'
 const API_VERSIONS = 18
 /** kafkajs limits each step of connecting but the login. */
 const CONNECT_LIMIT_MS = 20_000
-/** What kafkajs' own time limits are given to speak first. */
+/** Time for kafkajs' own limits to speak first. */
 const GRACE_MS = 1_000
 
 /**
- * One connection to one broker, opened when it is needed and again after it was lost. A broker works on one request of a
- * connection at a time, so what may wait long (a fetch, a join) has a connection of its own.
+ * A connection to one broker, opened when it is needed and again after it was lost. A broker works on one request of a connection
+ * at a time, so what may wait long (a fetch, a join) has a connection of its own.
  */
 export class Connection {
   readonly address: string
@@ -45,8 +45,8 @@ export class Connection {
   }
 
   /**
-   * Sends a request and decodes its answer. One that is not answered in time takes its connection with it: a broker that has
-   * vanished says nothing more on it, and the operating system would wait a quarter of an hour.
+   * Sends a request and decodes its answer. A request that is not answered in time takes its connection with it: a broker that
+   * has vanished says nothing more on it, and the operating system would wait a quarter of an hour.
    * @param timeoutMs longest wait, if longer than the connection's own
    * @throws LogError `UNREACHABLE` (nothing was sent), `UNANSWERED` (indefinite), `AUTHENTICATION`, `CORRUPT`, `CLOSED`
    */
@@ -86,7 +86,7 @@ export class Connection {
     if (this.node) await abandon(this.node, closedError(true))
   }
 
-  /** Whoever comes while it is being opened waits for that: its first exchanges are kafkajs' own. */
+  /** A caller that comes while it is being opened waits for that: its first exchanges are kafkajs' own. */
   private async opened(what: string): Promise<KafkajsNode> {
     if (this.closed) throw closedError()
     if (this.node && this.isOpen) return this.node
@@ -96,7 +96,7 @@ export class Connection {
     return await this.connecting
   }
 
-  /** Always a new node: one that lost its socket in the middle of an answer would take the rest for the next one's beginning. */
+  /** Always a new node: a node that lost its socket in the middle of an answer would take the rest for the next one's beginning. */
   private async open(what: string): Promise<KafkajsNode> {
     if (this.node) this.giveUp(this.node, new Error('the connection was lost'))
     const node = await this.createNode(this.host, this.port)
@@ -113,7 +113,7 @@ export class Connection {
     throw closedError()
   }
 
-  /** It is not used again, and whoever waits for an answer on it hears of it now. */
+  /** It is not used again, and every caller that waits for an answer on it hears of it now. */
   private giveUp(node: KafkajsNode, reason: Error): void {
     if (this.node === node) this.node = undefined
     void abandon(node, reason)

@@ -1,6 +1,6 @@
 import { LogError } from '../../../streams/ports.ts'
 
-/** What an error code of Kafka means to this driver. The one place where codes are judged. */
+/** The meaning of a Kafka error code for this driver. The one place where codes are judged. */
 export interface ErrorKind {
   /** Name in the protocol guide. */
   readonly name: string
@@ -10,11 +10,11 @@ export interface ErrorKind {
   readonly indefinite?: true
   /** The transaction must be aborted; then the same burst may succeed. */
   readonly abortable?: true
-  /** What must be looked up again before the next attempt. */
+  /** The knowledge that must be looked up again before the next attempt. */
   readonly stale?: 'leader' | 'coordinator'
   /** `writer`: a newer writer has this transactional id. `member`: the group has gone on without this member. */
   readonly fences?: 'writer' | 'member'
-  /** What to do, where the name does not say. */
+  /** The remedy, where the name does not say it. */
   readonly advice?: string
 }
 
@@ -107,7 +107,7 @@ export const Code = {
 export class KafkaRefusal extends LogError {
   readonly kafkaCode: number
   readonly kind: ErrorKind
-  /** @param what what was asked, and of whom */
+  /** @param what the request, and the broker that was asked */
   constructor(kafkaCode: number, what: string, detail?: string | null) {
     const kind = KINDS[kafkaCode] ?? { name: `KAFKA_ERROR_${kafkaCode}` }
     const more = detail ?? kind.advice

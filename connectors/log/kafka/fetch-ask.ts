@@ -1,6 +1,6 @@
 import type { Clock, FetchedPartition, FetchPosition, LogError, PartitionBounds } from '../../../streams/ports.ts'
 
-/** Of a partition, as an answer has them last. */
+/** The bounds of a partition, as the last answer has them. */
 export interface KnownBounds extends PartitionBounds {
   readonly end?: number
 }
@@ -10,11 +10,11 @@ export class Ask implements FetchPosition {
   readonly topic: string
   readonly partition: number
   readonly offset: number
-  /** Of its partition. */
+  /** Name of its partition. */
   readonly name: string
-  /** Of its position. */
+  /** Key of its position. */
   readonly key: string
-  /** What the leader was told of itself, and of the record before the offset; -1 when that is not known. */
+  /** The leader epoch as told to the leader, and that of the record before the offset; -1 when it is not known. */
   leaderEpoch = -1
   lastEpoch = -1
   topicId: string | undefined
@@ -40,12 +40,12 @@ export class Ask implements FetchPosition {
     return this.answer !== undefined && (this.movesOn || this.answer.outOfRange)
   }
 
-  /** Whether the answer moves the position: such a one stays true for whoever asks later. */
+  /** Whether the answer moves the position: such an answer stays true for later callers. */
   get movesOn(): boolean {
     return this.answer !== undefined && this.answer.next > this.offset
   }
 
-  /** Whether the answer is one for whoever asks later, too. */
+  /** Whether the answer holds for later callers, too. */
   get staysTrue(): boolean {
     return this.movesOn || this.answer?.damaged !== undefined
   }
@@ -73,7 +73,7 @@ export class Ask implements FetchPosition {
     return () => this.waiting.delete(look)
   }
 
-  /** What is known when no answer has come: nothing new, and what went wrong before. */
+  /** The answer when none has come: nothing new, and the failure before. */
   nothingNew(known: KnownBounds | undefined, failure?: LogError): FetchedPartition {
     const { topic, partition, offset } = this
     const bounds = known ?? { start: 0, stable: offset }
@@ -81,7 +81,7 @@ export class Ask implements FetchPosition {
     return failure ? { ...nothing, failure } : nothing
   }
 
-  /** What lies at the offset is not what was written there. @param next where who goes on without it goes on */
+  /** The bytes at the offset are not the bytes that were written there. @param next where a reader that passes over it goes on */
   damagedBy(failure: LogError, next: number, bounds: PartitionBounds): FetchedPartition {
     return { ...this.nothingNew(bounds, failure), damaged: { next } }
   }

@@ -1,4 +1,4 @@
-/** What a fetch of a partition fails with. */
+/** The errors with which a fetch of a partition fails. */
 import { LogError, PositionLostError } from '../../../streams/ports.ts'
 import type { Ask } from './fetch-ask.ts'
 
@@ -7,7 +7,7 @@ export const notGiven = ({ name, offset }: Ask): LogError =>
     retriable: true,
   })
 
-/** For good: whoever read on would miss what is in the place of the records that are gone. */
+/** For good: a reader that went on would miss the records in the place of those that are gone. */
 export const truncated = ({ topic, partition, name, offset }: Ask, which: string): PositionLostError =>
   new PositionLostError(
     'TRUNCATED',

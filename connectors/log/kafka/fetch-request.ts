@@ -2,21 +2,21 @@ import { type ByteReader, type ByteWriter, corrupt } from './bytes.ts'
 import type { AbortedTransaction } from './read-committed.ts'
 import type { KafkaRequest } from './request.ts'
 
-/** What is asked of one partition. */
+/** The question about one partition. */
 export interface FetchedFrom {
   readonly topic: string
-  /** Of the topic; needed from version 13 on. */
+  /** Id of the topic; needed from version 13 on. */
   readonly topicId?: string | undefined
   readonly partition: number
   readonly offset: number
-  /** Of the leader, as known here: refused by one that has gone on, or is behind. */
+  /** Epoch of the leader, as known here: a leader that has gone on, or is behind, refuses it. */
   readonly leaderEpoch?: number
-  /** Of the leader that wrote the record before `offset`. */
+  /** Epoch of the leader that wrote the record before `offset`. */
   readonly lastEpoch?: number
 }
 
 export interface FetchAnswer {
-  /** Of the request as a whole; 0 is none. Those of partitions are their own. */
+  /** Error of the request as a whole; 0 is none. Those of partitions are their own. */
   readonly errorCode: number
   readonly partitions: readonly PartitionAnswer[]
 }
@@ -30,7 +30,7 @@ export interface PartitionAnswer {
   readonly lastStableOffset: number
   readonly logStartOffset: number
   readonly abortedTransactions: readonly AbortedTransaction[]
-  /** What was read before `offset` is not in this log: it has only this much of that epoch. */
+  /** The records that were read before `offset` are not in this log: it has only this much of that epoch. */
   readonly divergence?: { readonly leaderEpoch: number; readonly endOffset: number }
   /** Record batches; the last may be cut off. */
   readonly records: Buffer
@@ -65,7 +65,7 @@ const NO_SESSION = 0
 const SESSIONLESS_EPOCH = -1
 const NO_EPOCH = -1
 const NO_LOG_START = -1
-/** Of a whole answer: the partitions that it cuts off come first the next time. */
+/** Bytes of a whole answer: the partitions that it cuts off come first the next time. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 const EMPTY = Buffer.alloc(0)
 
@@ -127,7 +127,7 @@ function byTopic(from: readonly FetchedFrom[]): readonly (readonly [topic: strin
   return topics
 }
 
-/** @param names of the topics by their ids, where they are answered so */
+/** @param names names of the topics by their ids, where they are answered so */
 function decodeFetch(reader: ByteReader, names?: ReadonlyMap<string, string>): FetchAnswer {
   reader.throttle()
   const errorCode = reader.int16()

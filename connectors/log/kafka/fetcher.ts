@@ -27,7 +27,7 @@ const PAUSE_MS = 50
 /** Attempts of a call that does not wait: a leader that moved is found with the second one. */
 const ATTEMPTS_MIN = 2
 
-/** What a fetch needs of the cluster. */
+/** The part of the cluster that a fetch needs. */
 export type FetchCluster = Pick<
   KafkaCluster,
   'settings' | 'versions' | 'topicId' | 'knownLeader' | 'leaderEpoch' | 'leaderOf' | 'forgetLeaders' | 'send'
@@ -47,7 +47,7 @@ export class Fetcher {
   private readonly known = new Map<string, KnownBounds>()
   /** By partition: why it could not be read last, until it can. */
   private readonly failing = new Map<string, LogError | undefined>()
-  /** Of what was read, for whoever commits a position too. */
+  /** Leader epochs of the records that were read, for a committer of positions too. */
   readonly epochs = new LeaderEpochs()
   private sweptAtMs = 0
   private closed = false
@@ -63,8 +63,8 @@ export class Fetcher {
   /**
    * As the port says. A leader that moves or is not there is looked for until the time is up; partitions that can be read
    * are answered meanwhile.
-   * @throws LogError of a partition: at once when it is for good (`UNKNOWN_TOPIC`, `TRUNCATED`, …), else when no partition
-   * has news and the time is up
+   * @throws LogError the error of a partition: at once when it is for good (`UNKNOWN_TOPIC`, `TRUNCATED`, …), else when no
+   *   partition has news and the time is up
    */
   async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<FetchedPartition[]> {
     const { clock } = this.cluster.settings
@@ -108,7 +108,7 @@ export class Fetcher {
     const asks = positions.map((position) => {
       const ask = new Ask(position)
       const found = this.asks.get(ask.key)
-      // One that is on its way may be so for long: who does not wait asks anew.
+      // A request on its way may be so for long: a caller that does not wait asks anew.
       if (found && (found.settled || waits) && !found.isDamagedSince(now - DAMAGED_AGAIN_MS)) return found
       this.asks.set(ask.key, ask)
       fresh.push(ask)
@@ -148,7 +148,7 @@ export class Fetcher {
     return lost
   }
 
-  /** One request. Settles each of the asks, whatever happens. */
+  /** Sends one request. Settles each of the asks, whatever happens. */
   private async sendTo(nodeId: number, asks: readonly Ask[], maxWaitMs: number, maxBytes: number): Promise<void> {
     const asked = new Map<string, Ask>()
     const again: Ask[] = [] // another position of the same partition
@@ -248,7 +248,7 @@ export class Fetcher {
     }
   }
 
-  /** Whoever led the partition may not lead it any more. */
+  /** The former leader of the partition may not lead it any more. */
   private fail(ask: Ask, error: LogError): void {
     if (isStale(error, 'leader')) this.cluster.forgetLeaders(ask.topic)
     this.settle(ask, error)

@@ -74,7 +74,7 @@ export class KafkaLog implements Log {
     this.fetcher = new Fetcher(cluster, (partitions) => bounds(cluster, partitions))
   }
 
-  /** Of the cluster; undefined where it has none. */
+  /** Id of the cluster; undefined where it has none. */
   get clusterId(): string | undefined {
     return this.cluster.clusterId
   }

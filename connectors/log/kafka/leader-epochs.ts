@@ -9,7 +9,7 @@ export interface EpochStart {
   readonly leaderEpoch: number
 }
 
-/** What was read without a gap: the records from `from` up to `to`, the first one not read. */
+/** A run that was read without a gap: the records from `from` up to `to`, the first one not read. */
 interface Run {
   from: number
   to: number
@@ -52,7 +52,7 @@ export class LeaderEpochs {
     this.runs.set(nameOf(at), { from: offset, to: at.offset, changes: [{ offset, leaderEpoch }] })
   }
 
-  /** Of the record before the position; -1 when that is not known. */
+  /** Leader epoch of the record before the position; -1 when that is not known. */
   before(at: FetchPosition): number {
     const run = this.runs.get(nameOf(at))
     if (run === undefined || at.offset <= run.from || at.offset > run.to) return -1

@@ -149,7 +149,7 @@ export class GroupMembership implements Membership {
     }
   }
 
-  /** One that is not what it was is the end: other partitions would go to tasks that nobody has. */
+  /** A changed partition count ends the membership: no task exists for the new partitions. */
   private async lookAtTopics(): Promise<void> {
     const { topics, watched = [] } = this.options
     await this.cluster.lookAtAll([...topics, ...watched]).catch((error) => {

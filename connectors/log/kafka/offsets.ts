@@ -10,7 +10,7 @@ import { type FetchedOffset, offsetFetch } from './requests/offset-fetch.ts'
 
 /** How long a leader may be missing before the caller hears of it. */
 const OFFSETS_LIMIT_MS = 10_000
-/** Beyond a transaction's own time: brokers look every 10 s for those that nobody ended. */
+/** Beyond a transaction's own time: brokers look every 10 s for transactions that nobody ended. */
 const ABORT_DELAY_MS = 15_000
 
 export async function bounds(
@@ -64,7 +64,7 @@ export async function committedOffsets(
 
 const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
 
-/** What the topic's policy forbids to delete is kept. */
+/** A record that the topic's policy forbids to delete is kept. */
 export async function deleteRecords(cluster: KafkaCluster, before: readonly FetchPosition[]): Promise<void> {
   const { requestTimeoutMs } = cluster.settings
   const furthest = new Map<string, FetchPosition>()

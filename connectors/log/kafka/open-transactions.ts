@@ -1,4 +1,4 @@
-/** Who holds back the readers of partitions: the transactions that are open there, as far as the brokers tell. */
+/** The transactions that are open in partitions and hold back their readers, as far as the brokers tell. */
 import type { TopicPartition } from '../../../streams/ports.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { perLeader } from './per-leader.ts'
@@ -49,7 +49,7 @@ export async function openTransactions(
 
 const NOT_KNOWN = { transactionalId: undefined, state: undefined, timeoutMs: undefined, startedAt: undefined }
 
-/** Each broker knows those that it coordinates. */
+/** Each broker knows the transactions that it coordinates. */
 async function coordinated(
   cluster: KafkaCluster,
   producerIds: readonly bigint[],
@@ -65,6 +65,6 @@ async function coordinated(
       if (one && described.errorCode === 0) found.set(one.producerId, described)
     }
   }
-  await Promise.allSettled(cluster.nodeIds.map(ask)) // what one broker does not tell stays unnamed
+  await Promise.allSettled(cluster.nodeIds.map(ask)) // an unanswered broker leaves its transactions unnamed
   return found
 }

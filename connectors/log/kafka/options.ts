@@ -26,7 +26,7 @@ export interface KafkaLogOptions {
   readonly transactionTimeoutMs?: number
   /** A broker keeps a connection silent, since this client is over its quota. Called for every such answer. */
   readonly onThrottled?: (throttled: Throttled) => void
-  /** What kafkajs has to say, from its level ERROR on. Nothing by default: every failure is a `LogError` of the call. */
+  /** The messages of kafkajs, from its level ERROR on. Nothing by default: every failure is a `LogError` of the call. */
   readonly onClientMessage?: (message: string, details: Readonly<Record<string, unknown>>) => void
 }
 

@@ -20,19 +20,19 @@ export interface AbortedTransaction {
 
 export interface CommittedRecords {
   readonly records: LogRecord[]
-  /** Where the next fetch begins: behind the last whole batch, whatever of it is left; at least `from`. */
+  /** The offset of the next fetch: behind the last whole batch, whatever of it is left; at least `from`. */
   readonly next: number
-  /** Where a batch is of another leader epoch than the one before it, beginning with the first. */
+  /** The offsets at which a batch has another leader epoch than the batch before it, beginning with the first. */
   readonly leaderEpochs: readonly EpochStart[]
   /** The batch at `next` is not what was written there. */
   readonly damaged?: DamagedBatch
 }
 
 /**
- * What a reader of committed records sees of a fetched partition, from position `from` on. As in Java's consumer, a
- * producer's batches are dropped from the first offset of an aborted transaction of its on, up to the marker that ends it.
- * Only control batches are markers, whatever a record's key looks like. A batch is known by its header, so one whose
- * records were all compacted away, or one that begins before `from`, still moves the position to its end.
+ * The view of a reader of committed records on a fetched partition, from position `from` on. As in Java's consumer, a producer's
+ * batches are dropped from the first offset of an aborted transaction of its on, up to the marker that ends it. Only control
+ * batches are markers, whatever a record's key looks like. A batch is known by its header, so one whose records were all
+ * compacted away, or one that begins before `from`, still moves the position to its end.
  *
  * A batch whose checksum fits and that cannot be taken apart was written so: one faulty record stands for it. At one that is
  * damaged the reading ends, since nothing says whose it was. It ends too, behind a batch, when those before came to more

@@ -28,9 +28,9 @@ import { VarintCursor } from './varint.ts'
 /** A batch as it lies in a partition; its records are still bytes. */
 export interface RecordBatch {
   readonly baseOffset: number
-  /** Of the batch as it was written: compaction may have removed the record that had it, or all of them. */
+  /** Last offset of the batch as it was written: compaction may have removed the record that had it, or all of them. */
   readonly lastOffset: number
-  /** Of the leader that appended it; -1 before Kafka 0.11. */
+  /** Epoch of the leader that appended it; -1 before Kafka 0.11. */
   readonly leaderEpoch: number
   readonly producerId: bigint
   readonly transactional: boolean
@@ -41,14 +41,14 @@ export interface RecordBatch {
 }
 
 const NO_HEADERS: readonly RecordHeader[] = []
-/** What a record takes at least: its length and six fields of a byte each. */
+/** The smallest record: its length and six fields of a byte each. */
 const RECORD_BYTES_MIN = 7
 const ABORT_MARKER = 0
 
 /** Bytes in the place of a batch that are not what was written there. */
 export interface DamagedBatch {
   readonly baseOffset: number
-  /** Where who goes on without it goes on. */
+  /** The offset at which a reader that passes over it goes on. */
   readonly next: number
   readonly error: LogError
 }
@@ -97,7 +97,7 @@ function oldBatch(fetched: Buffer, at: number, end: number, magic: number): OldB
   return { baseOffset: offset, lastOffset: offset, bytes: fetched.subarray(at, end), error }
 }
 
-/** @param end of the batch, when its length can be believed */
+/** @param end end of the batch, when its length can be believed */
 function damagedAt(fetched: Buffer, at: number, end: number | undefined, error: LogError): DamagedBatch {
   const baseOffset = readLooseInt64(fetched, at + BASE_OFFSET_AT)
   const behind = end === undefined || end + LENGTH_AT > fetched.length ? 0 : readLooseInt64(fetched, end)

@@ -21,7 +21,7 @@ import {
 } from './batch-format.ts'
 import { varintSize, writeInt64, writeVarint } from './varint.ts'
 
-/** Who writes a batch. `baseSequence` is that of its first record; the broker refuses gaps and drops repeats by it. */
+/** The writer of a batch. `baseSequence` is that of its first record; the broker refuses gaps and drops repeats by it. */
 export interface BatchProducer {
   readonly producerId: bigint
   readonly producerEpoch: number

@@ -1,8 +1,8 @@
 import type { ByteReader, ByteWriter } from './bytes.ts'
 
 /**
- * One request of Kafka's protocol at one version, and how its answer reads. Headers (correlation id, client id, their
- * tagged fields) are the connection's; the body is the request's.
+ * A request of Kafka's protocol at one version, and how its answer reads. Headers (correlation id, client id, their tagged
+ * fields) are the connection's; the body is the request's.
  */
 export interface KafkaRequest<T> {
   /** Number of the API in the protocol guide. */

@@ -11,7 +11,7 @@ export interface Throttled {
 /** No broker is waited for longer; its quota window is 11 s. */
 const WAIT_MS_MAX = 15_000
 
-/** How long brokers keep connections silent: whoever waits for an answer there must allow for it (KIP-219). */
+/** Time for which brokers keep connections silent: a caller that waits for an answer there must allow for it (KIP-219). */
 export class Throttle {
   private readonly clock: Clock
   private readonly tell: (throttled: Throttled) => void

@@ -2,20 +2,20 @@ import { LogError, PositionLostError } from '../../../streams/ports.ts'
 import type { TopicMetadata } from './requests/metadata.ts'
 
 /**
- * What topics were when this process first saw them. Keys are looked for in the partitions where they were put, and positions
- * mean something in the log that they were kept for: so a topic with other partitions, or with another id, is not gone on with.
+ * The topics as this process first saw them. Keys are looked for in the partitions where they were put, and positions mean
+ * something in the log that they were kept for: so a topic with other partitions, or with another id, is not gone on with.
  */
 export class TopicIdentities {
   private readonly partitionCounts = new Map<string, number>()
   private readonly ids = new Map<string, string>()
   private readonly changes = new Map<string, LogError>()
 
-  /** Of the topic as it was first seen; undefined when it was not, and where the cluster gives none. */
+  /** Id of the topic as it was first seen; undefined when it was not, and where the cluster gives none. */
   idOf(topic: string): string | undefined {
     return this.ids.get(topic)
   }
 
-  /** @returns whether the topic is still the one that it was */
+  /** @returns whether the topic is still the same */
   learn(found: TopicMetadata): boolean {
     const change = this.changeOf(found)
     if (change) this.changes.set(found.name, change)
@@ -23,12 +23,12 @@ export class TopicIdentities {
     return change === undefined
   }
 
-  /** It does not exist, so far: whoever makes it may choose its partitions. */
+  /** It does not exist, so far: its maker may choose its partitions. */
   missing(topic: string): void {
     this.partitionCounts.delete(topic)
   }
 
-  /** What is said of one that does not exist: that it never did, as far as is known here, or that it was deleted. */
+  /** The error about a missing topic: that it never existed, as far as is known here, or that it was deleted. */
   unknown(topic: string): LogError {
     const id = this.ids.get(topic)
     if (id === undefined) return new LogError('UNKNOWN_TOPIC', `there is no topic ${topic}`)
@@ -39,7 +39,7 @@ export class TopicIdentities {
     )
   }
 
-  /** @throws LogError `TOPIC_MISMATCH`, PositionLostError `TOPIC_RECREATED` when one of them is not what it was */
+  /** @throws LogError `TOPIC_MISMATCH`, PositionLostError `TOPIC_RECREATED` when one of them has changed */
   expectUnchanged(topics: readonly string[]): void {
     for (const topic of topics) {
       const change = this.changes.get(topic)

@@ -34,17 +34,17 @@ const LANES = 4
 export interface WriterOptions {
   readonly transactionalId: string
   readonly version: 1 | 2
-  /** What the group is told beside a position. */
+  /** Leader epochs for the group, beside the positions. */
   readonly epochBefore: EpochBefore
   /** Whether this identity is the newest of a member in this process. */
   readonly isCurrent: (group: string, identity: MemberIdentity) => boolean
 }
 
 /**
- * One transactional id on the shared connections. A burst is written in two rounds: what it contains (batches and offsets,
- * to different brokers at once), then its end. Before KIP-890 (version 1) a round goes before them that names what will be
- * written. Every failure before the end leads to an abort, never to the commit of a part; and every answer that does not
- * come to the end itself leaves the outcome `unknown`.
+ * A transactional id on the shared connections. A burst is written in two rounds: what it contains (batches and offsets, to
+ * different brokers at once), then its end. Before KIP-890 (version 1) a round goes before them that names what will be written.
+ * Every failure before the end leads to an abort, never to the commit of a part; and every answer that does not come to the end
+ * itself leaves the outcome `unknown`.
  */
 export class TransactionWriter implements TransactionalWriter {
   private readonly cluster: KafkaCluster
@@ -113,7 +113,7 @@ export class TransactionWriter implements TransactionalWriter {
     return produced.value
   }
 
-  /** One connection, so the coordinator does one after the other. */
+  /** All on one connection, so the coordinator does one after the other. */
   private async announce(batches: readonly BatchRecords[][], group: string | undefined): Promise<void> {
     const partitions = batches.map(([first]) => first!)
     const steps = [

@@ -3,7 +3,7 @@ const MAX_INT32 = 0x7fffffff
 /**
  * Writes an unsigned varint of Kafka's protocol.
  * @param value 0 … 2^32 - 1
- * @returns where the next byte goes
+ * @returns offset of the next byte
  */
 export function writeUvarint(buffer: Buffer, from: number, value: number): number {
   let at = from

@@ -21,7 +21,7 @@ export function varintSize(value: number): number {
   return size
 }
 
-/** @returns where the next byte goes */
+/** @returns offset of the next byte */
 export function writeVarint(buffer: Uint8Array, from: number, value: number): number {
   let at = from
   if (value < -ZIGZAG_FITS || value >= ZIGZAG_FITS) return writeLarge(buffer, from, value)

@@ -7,7 +7,7 @@ const RLE_BLOCK = 1
 const COMPRESSED_BLOCK = 2
 
 export interface ZstdFrame {
-  /** Of the frame, in bytes. */
+  /** Length of the frame, in bytes. */
   readonly length: number
   /** At most what a decoder allocates for it: its content, and the window to look back in. */
   readonly boundBytes: number

@@ -33,7 +33,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): Log {
   return log
 }
 
-/** What lies in the log of this core, now: for an oracle that reads it while nothing happens. */
+/** The present content of this core's log: for an oracle that reads it while nothing happens. */
 export function memoryLogOver(core: LogCore): Log {
   return new MemoryLog(systemClock, core)
 }

@@ -1,4 +1,4 @@
-/** What goes wrong in a simulation. Probabilities are per request, mean times in ms of simulated time; 0 = never. */
+/** The faults of a simulation. Probabilities are per request, mean times in ms of simulated time; 0 = never. */
 export interface Faults {
   /** Longest way of a request to the log, or of its answer. */
   readonly latencyMsMax: number
@@ -10,7 +10,7 @@ export interface Faults {
   readonly lostRequest: number
   /** Any other request, or an append, is refused with a retriable error and without effect. */
   readonly refusedRequest: number
-  /** A partition's answer in a fetch is the one of an earlier fetch again, with records below the position asked for. */
+  /** A partition's answer in a fetch repeats the answer of an earlier fetch, with records below the position asked for. */
   readonly repeatedFetch: number
   /** A partition's answer in a fetch begins with the records of the one before, below the position asked for. */
   readonly overlappingFetch: number

@@ -175,7 +175,7 @@ export class SimulatedLog implements Log {
     return line
   }
 
-  /** What lies wholly before the position asked for may come again; what lies behind it may not come early. */
+  /** Records wholly before the position asked for may come again; records behind it may not come early. */
   private perhapsRepeated(fetched: FetchedPartition, asked: number): FetchedPartition {
     const name = `${fetched.topic}/${fetched.partition}`
     const earlier = this.earlier.get(name)

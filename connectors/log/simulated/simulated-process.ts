@@ -4,7 +4,7 @@ import type { SimulatedBroker } from './simulated-broker.ts'
 /** Smallest distance between two messages that must not overtake each other, in ms; a double of today's time resolves 0.0003. */
 const GAP_MS = 0.001
 
-/** One instance as a process: it runs, stands still (what reaches it waits), or is dead (nothing reaches it any more). */
+/** An instance as a process: it runs, stands still (messages to it wait), or is dead (nothing reaches it any more). */
 export class SimulatedProcess {
   state: 'running' | 'paused' | 'dead' = 'running'
   readonly clock: Clock

@@ -42,7 +42,7 @@ export class Simulation {
   readonly seed: number
   readonly random: SeededRandom
   readonly clock: SimulatedClock
-  /** What is truly in the log, for the oracle. */
+  /** The true content of the log, for the oracle. */
   readonly core = new LogCore()
   /** The last steps, oldest first: simulated ms since the start, and what happened. */
   readonly trace: string[] = []
@@ -91,7 +91,7 @@ export class Simulation {
     start(this.connect(instanceId))
   }
 
-  /** The instance dies here and now. What it had sent may still arrive. */
+  /** The instance dies here and now. Messages that it had sent may still arrive. */
   crash(instanceId: string): void {
     this.logs.get(instanceId)?.crash()
   }

@@ -8,7 +8,7 @@ const BLOCK_BYTES = 32 * 1024
 const HEAD_BYTES = 7
 const TYPE = { full: 1, first: 2, middle: 3, last: 4 } as const
 
-/** What stands at a place: a whole record, or bytes that are none. */
+/** The content of a place: a whole record, or bytes that are none. */
 export type BlockLogItem =
   | { readonly at: number; readonly record: Buffer }
   | {

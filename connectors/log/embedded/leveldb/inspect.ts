@@ -17,7 +17,7 @@ export interface Inspection {
   readonly faults: readonly FileFault[]
 }
 
-/** What the caller knows of the writes: how to read their numbers, and the last one that was acknowledged. */
+/** The caller's knowledge of the writes: how to read their numbers, and the last one that was acknowledged. */
 export interface WriteNumbers {
   /** The number of a write, from what it puts under this key. */
   readonly key: Buffer
@@ -172,7 +172,7 @@ class WriteLogs {
     this.found.push(fault)
   }
 
-  /** @returns what is wrong with a record whose checksum is right */
+  /** @returns the fault of a record whose checksum is right */
   private take(batch: Buffer): string | undefined {
     if (this.found.length > 0) this.behind++
     if (batch.length < BATCH_HEAD_BYTES) return 'a write is too short'

@@ -1,13 +1,13 @@
 import { readBlockLog } from './block-log.ts'
 import { VarintReader } from './varint.ts'
 
-/** What a MANIFEST says is there (db/version_edit.cc). */
+/** The content of a MANIFEST (db/version_edit.cc). */
 export interface Manifest {
   /** Bytes of each table by the number of its file. */
   readonly tables: ReadonlyMap<number, number>
   /** Number of the oldest `.log` whose writes are in no table. */
   readonly logNumber: number
-  /** Of a `.log` that was being emptied; 0 when there is none. */
+  /** Number of a `.log` that was being emptied; 0 when there is none. */
   readonly previousLogNumber: number
 }
 

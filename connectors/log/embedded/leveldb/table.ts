@@ -21,9 +21,9 @@ const PUT = 1
 export type TableDepth = 'indexes' | 'blocks'
 
 /**
- * What is wrong with a table; undefined when it is sound. Its footer and its two indexes lead to every row, and LevelDB does
- * not look at their checksums. Rows have checksums of their own, but what leads to them within a block has none but the
- * block's: one wrong bit there, and LevelDB ends a scan with an error.
+ * The fault of a table; undefined when it is sound. Its footer and its two indexes lead to every row, and LevelDB does not look
+ * at their checksums. Rows have checksums of their own, but what leads to them within a block has none but the block's: one wrong
+ * bit there, and LevelDB ends a scan with an error.
  */
 export async function faultOfTable(file: FileHandle, size: number, depth: TableDepth): Promise<string | undefined> {
   if (size < FOOTER_BYTES) return 'it is too short'

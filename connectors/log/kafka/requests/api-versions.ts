@@ -10,7 +10,7 @@ export interface BrokerVersions {
 
 const FINALIZED_FEATURES_TAG = 2
 
-/** What a broker understands, and what its cluster has switched on. */
+/** The versions that a broker understands, and the features that its cluster has switched on. */
 export function apiVersions(): KafkaRequest<BrokerVersions> {
   return {
     apiKey: 18,

@@ -34,7 +34,7 @@ export function readByTopic<T>(reader: ByteReader, read: (topic: string) => T): 
 
 export interface PartitionResult extends TopicPartition {
   readonly errorCode: number
-  /** What the broker adds to it. */
+  /** The broker's words beside the code. */
   readonly message?: string | null
 }
 

@@ -4,7 +4,7 @@ import type { NodeAddress } from './metadata.ts'
 
 export type CoordinatorType = 'group' | 'transaction'
 
-/** Who looks after a group, or a transactional id. */
+/** The coordinator of a group, or of a transactional id. */
 export function findCoordinator(type: CoordinatorType, key: string): KafkaRequest<NodeAddress> {
   return {
     apiKey: 10,

@@ -81,7 +81,7 @@ export interface MemberShare {
   readonly assignment: Buffer
 }
 
-/** Gives the leader's assignment to the group, and gets one's own. */
+/** Gives the leader's assignment to the group, and gets the member's own. */
 export function syncGroup(
   member: GroupMember & { readonly generation: number; readonly protocolName: string | null },
   shares: readonly MemberShare[],

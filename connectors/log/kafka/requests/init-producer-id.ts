@@ -1,7 +1,7 @@
 import { expectNoError } from '../errors.ts'
 import type { KafkaRequest } from '../request.ts'
 
-/** Who writes: the broker refuses an older epoch of the same producer. */
+/** The identity of a writer: the broker refuses an older epoch of the same producer. */
 export interface ProducerIdentity {
   readonly producerId: bigint
   readonly producerEpoch: number
@@ -11,7 +11,7 @@ export const NO_PRODUCER: ProducerIdentity = { producerId: -1n, producerEpoch: -
 
 /**
  * A producer id with a new epoch. With a transactional id it fences older writers and ends their open transaction.
- * @param current what this writer has now: then it is refused if another has come since (KIP-360)
+ * @param current the present identity of this writer: then it is refused if another has come since (KIP-360)
  */
 export function initProducerId(
   transactionalId: string | null,

@@ -6,7 +6,7 @@ import { type PartitionResult, readByTopic, writeByTopic } from './by-topic.ts'
 export interface FetchedOffset extends PartitionResult {
   /** -1 when nothing is committed. */
   readonly offset: number
-  /** Of the leader that wrote the record before it; -1 when whoever committed did not know. */
+  /** Epoch of the leader that wrote the record before it; -1 when the committer did not know. */
   readonly leaderEpoch: number
   readonly metadata: string | null
 }

@@ -5,7 +5,7 @@ import type { KafkaRequest } from '../request.ts'
 import { readByTopic, readResult, writeByTopic } from './by-topic.ts'
 import type { ProducerIdentity } from './init-producer-id.ts'
 
-/** The steps of a transaction but for Produce. Versions 5 are those of KIP-890, the others as before it. */
+/** The steps of a transaction but for Produce. Versions 5 follow KIP-890, the others are as before it. */
 export interface TransactionOwner extends ProducerIdentity {
   readonly transactionalId: string
 }
@@ -32,7 +32,7 @@ export function addPartitionsToTxn(owner: TransactionOwner, partitions: readonly
       reader.throttle()
       const results = readByTopic(reader, (topic) => readResult(reader, topic))
       reader.endStructure()
-      // One partition that is refused lets all others be refused with 55 (not attempted), which says nothing.
+      // A refused partition lets all others be refused with 55 (not attempted), which says nothing.
       const refused = results.filter(({ errorCode }) => errorCode !== 0)
       const cause = refused.find(({ errorCode }) => errorCode !== Code.OPERATION_NOT_ATTEMPTED) ?? refused[0]
       if (cause) throw new KafkaRefusal(cause.errorCode, `${owner.transactionalId}: ${cause.topic}/${cause.partition}`)
@@ -67,7 +67,7 @@ export interface GroupOffsets {
   readonly membership?: { readonly memberId: string; readonly generation: number }
 }
 
-/** Of the leader that wrote the record before a position; -1 when it is not known. */
+/** Epoch of the leader that wrote the record before a position; -1 when it is not known. */
 export type EpochBefore = (at: FetchPosition) => number
 
 /** Commits offsets as part of the transaction. */

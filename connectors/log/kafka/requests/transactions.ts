@@ -3,12 +3,12 @@ import { expectNoError } from '../errors.ts'
 import type { KafkaRequest } from '../request.ts'
 import { type PartitionResult, readByTopic, writeByTopic } from './by-topic.ts'
 
-/** What administrators ask of transactions (KIP-664), from Kafka 3.0 on. */
+/** The administrators' requests about transactions (KIP-664), from Kafka 3.0 on. */
 
 /** A producer with a transaction that is open in a partition. */
 export interface OpenProducer {
   readonly producerId: bigint
-  /** Of its first record in the partition. */
+  /** Offset of its first record in the partition. */
   readonly startOffset: number
   /** When it wrote its last record, ms; by its own clock. */
   readonly lastTimestamp: number
@@ -68,7 +68,7 @@ export function listTransactions(producerIds: readonly bigint[]): KafkaRequest<L
     apiVersion: 0,
     flexible: true,
     encode(writer) {
-      writer.array([], () => {}) // of any state
+      writer.array([], () => {}) // any state
       writer.array(producerIds, (producerId) => writer.int64(producerId))
       writer.endStructure()
     },
