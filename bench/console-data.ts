@@ -11,7 +11,7 @@ import { blockHash, submissionOf } from './stage-data.ts'
 export const SLOTS = 10_000
 export const PROJECTS = 500
 export const EPOCHS = 12
-/** Of so many slots of a project one reports another CID. */
+/** A slot in so many of a project reports another CID. */
 const MINORITY = 20
 const EPOCH_MS = 12_000
 const WINDOW_MS = 9_000

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:console`: the console in a real Chromium with 10,000 slots and 500 projects, on the role `api` over an
- * embedded log. How long until something is on the screen, what the page weighs in memory, and that nothing goes wrong.
+ * embedded log. Measures the time until something is on the screen, the memory of the page, and that nothing goes wrong.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'

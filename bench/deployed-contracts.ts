@@ -53,13 +53,13 @@ export interface Deployed {
   readonly wallet: Wallet
   readonly abi: Interface
   readonly nodesAbi: Interface
-  /** Of the owner, who is the market's sequencer and epoch manager too; mined. */
+  /** Calls as the owner, who is the market's sequencer and epoch manager too; mined. */
   readonly call: (abi: Interface, to: string, name: string, args: readonly unknown[]) => Promise<TransactionReceipt>
 }
 
 /**
  * With the optimizer: without it the contracts are larger than a chain takes.
- * @param folder of the .sol files
+ * @param folder folder of the .sol files
  * @param libraries folder with @openzeppelin
  */
 export async function withDeployed(

@@ -63,16 +63,16 @@ async function measure(bare: number, workers: number): Promise<BenchRow[]> {
 export interface FlowRun {
   readonly submissions: number
   readonly wallSeconds: number
-  /** Of all threads of this process: the intake, all stages, the driver of the log. */
+  /** CPU time of all threads of this process: the intake, all stages, the driver of the log. */
   readonly cpuSeconds: number
 }
 
 export interface FlowOptions {
-  /** Of the topics. */
+  /** Prefix of the topics. */
   readonly prefix?: string
   /** Threads for signatures beside the main one. */
   readonly workers?: number
-  /** Whoever watches the run counts as part of it. */
+  /** The observer of the run counts as part of it. */
   readonly runtime?: RuntimeObserver
   readonly intake?: IntakeObserver
 }

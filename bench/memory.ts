@@ -66,7 +66,7 @@ async function fillAndClose(directory: string, count: number): Promise<void> {
   await world.close(1)
   await untilCommitted(log, world.topics.batches.name, 0)
   const closeMs = performance.now() - closing
-  await untilBatched(log, world, 1, 0) // whoever anchors reads them
+  await untilBatched(log, world, 1, 0) // the anchor stage reads them
   await world.caughtUp('settle', world.topics.finalizations)
   const peakBytes = process.resourceUsage().maxRSS * 1024
   clearInterval(sampling)

@@ -1,6 +1,7 @@
 /**
- * What metrics cost a submission. Two runs with and without them differ by less than two runs alike; so one run is recorded,
- * every call that it made to whoever watches, and the calls are made again to the metrics, many times.
+ * The cost of metrics for a submission. The difference between two runs with and without metrics is smaller than between two
+ * equal runs; so one run is recorded, every call that it made to its observers, and the calls are made again to the metrics, many
+ * times.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

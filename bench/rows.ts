@@ -7,8 +7,8 @@ export interface BenchRow {
 }
 
 /**
- * CPU time of this process while it worked, µs: user and system, all of its threads. Where no I/O is waited for it is what
- * an idle machine takes, and other jobs on the machine hardly change it.
+ * CPU time of this process while it worked, µs: user and system, all of its threads. For work without I/O it is the time of an
+ * idle machine, and other jobs on the machine hardly change it.
  */
 export function onCpu<T>(work: () => T): { readonly micros: number; readonly result: T } {
   const before = process.cpuUsage()

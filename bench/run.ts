@@ -36,7 +36,7 @@ const { values: options, positionals: asked } = parseArgs({
     save: { type: 'string' },
     against: { type: 'string' },
     json: { type: 'boolean', default: false },
-    /** What a run in a process of its own is started with. */
+    /** Set for a run in a process of its own. */
     once: { type: 'boolean', default: false },
   },
 })

@@ -57,7 +57,7 @@ function signedSubmissions(count: number, domain: Uint8Array): Submission[] {
   })
 }
 
-/** What a bare recovery is given. */
+/** The input of a bare recovery. */
 export const signedDigests = (count: number) =>
   signedSubmissions(count, domainOf(market)).map((submission) => ({
     digest: digestOf(submission, domainOf(market)),

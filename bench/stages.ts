@@ -155,7 +155,7 @@ function closeEpoch({ topics, validate, admit, consensus, settle, batch }: Stage
   )
   const events = pick(finalized, topics.finalizations.name)
   const batches = pick(timed('batch', batch, topics.finalizations.name, events), topics.batches.name)
-  // the summary is one of them; gas cuts more than the number of projects does
+  // the summary is one event; gas cuts more than the number of projects does
   if (batches.length <= PROJECTS / market.batchProjectsMax) throw new Error(`${batches.length} batch events`)
   times.total = Object.values(times).reduce((a, b) => a + b)
   timed('settle (beside the path)', settle, topics.finalizations.name, events)

@@ -1,5 +1,5 @@
 /**
- * What the engine costs: records per second through a topology of one stage, exactly once, on the log in memory and on the
+ * The cost of the engine: records per second through a topology of one stage, exactly once, on the log in memory and on the
  * embedded log. Run: npx tsx bench/streams.ts
  */
 import { mkdtemp, rm } from 'node:fs/promises'

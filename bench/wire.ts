@@ -1,4 +1,4 @@
-/** What the wire decoder costs for one message of a collector (585 bytes). Run: npx tsx bench/wire.ts */
+/** The cost of the wire decoder for one message of a collector (585 bytes). Run: npx tsx bench/wire.ts */
 import { readFileSync } from 'node:fs'
 import { FrameDecoder } from '../connectors/libp2p/framing.ts'
 import { decodeSubmission } from '../connectors/libp2p/wire.ts'

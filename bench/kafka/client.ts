@@ -1,4 +1,4 @@
-// One run of our client in a process of its own, so that its CPU time is nobody else's. Prints one line of JSON.
+// A run of our client in a process of its own, so that its CPU time is nobody else's. Prints one line of JSON.
 
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
@@ -33,7 +33,7 @@ export interface ClientSettings {
   readonly transactionsVersion: 1 | 2
 }
 
-/** What was done, in which time; bursts and closes also have their latencies. */
+/** The work that was done, and its time; bursts and closes also have their latencies. */
 export interface Measured {
   readonly records: number
   readonly wallSeconds: number

@@ -170,7 +170,7 @@ function watch(reader: Log, topic: string, signal: AbortSignal): Watch {
     }
   }
   const done = read()
-  done.catch(() => {}) // whoever waits for it hears of it
+  done.catch(() => {}) // the waiting caller hears of it
   return {
     arrivals: async () => arrivals,
     count: async () => {

@@ -1,4 +1,4 @@
-// One member of the application of handover.ts, until SIGTERM or SIGKILL. A line of JSON for each task that it opens.
+// A member of the application of handover.ts, until SIGTERM or SIGKILL. A line of JSON for each task that it opens.
 import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 
 export interface Answer {
   readonly text: string
-  /** Of the text: the same bytes have the same, whatever the position of the log. */
+  /** Tag of the text: the same bytes have the same, whatever the position of the log. */
   readonly etag: string
 }
 

@@ -10,7 +10,7 @@ import type { IntakeReports } from './queries/peers.ts'
 import type { ViewReader } from './view/store.ts'
 import type { View } from './view/view.ts'
 
-/** What the API answers from. */
+/** The sources from which the API answers. */
 export interface ApiSource {
   readonly view: View
   readonly log: Log
@@ -20,7 +20,7 @@ export interface ApiSource {
   readonly stages: Pick<StageWatch, 'report'>
   readonly held: Pick<HeldBack, 'all'>
   readonly proofs: Proofs
-  /** Of days that are no longer in the log; absent without a node. */
+  /** For days that are no longer in the log; absent without a node. */
   readonly contract?: DayContract | undefined
   readonly reports: Pick<IntakeReports, 'newest'>
 }

@@ -1,4 +1,4 @@
-/** The shapes of days (decision 0039), beside those of schema.ts. */
+/** The shapes of days (decision 0039), beside the shapes of schema.ts. */
 import { z } from 'zod'
 import type { PaymentState } from '../../schemas/types.ts'
 import { DAY_STANDINGS, LEFT_OUT_REASONS, SLOT_STANDINGS } from '../reading/day.ts'

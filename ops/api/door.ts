@@ -6,7 +6,7 @@ import { HttpProblem } from './problem.ts'
 
 /** Between the server, which is there first, and the view, which needs the topics. */
 export interface ApiDoor {
-  /** What is answered from, from now on. */
+  /** Answers come from this source from now on. */
   open(source: ApiSource): void
   close(): void
   /** @throws HttpProblem 503 while there is nothing */

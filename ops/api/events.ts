@@ -26,7 +26,7 @@ const TELL_MS = 1_000
 const EVENTS_MAX = 500
 /** Keeps proxies from closing a connection over which nothing is said. */
 const HEARTBEAT_MS = 15_000
-/** What browsers wait before they come back. */
+/** The pause of browsers before they come back. */
 const RETRY_MS = 2_000
 
 const HEADERS = {

@@ -1,7 +1,7 @@
 /**
- * Where the query API runs in one process with roles that handle submissions, it gives way to them: as long as the event loop
- * is busy, whoever asks gets fewer answers, all clients together, each its share of them. Limits by address alone do not do
- * that: two hundred addresses, each far below its rate, make an epoch wait for its turn.
+ * When the query API runs in one process with roles that handle submissions, it gives way to them: as long as the event loop is
+ * busy, clients get fewer answers, all together, each its share of them. Limits by address alone do not do that: two hundred
+ * addresses, each far below its rate, make an epoch wait for its turn.
  *
  * The number of answers a second falls by half and rises step by step (AIMD, as in RFC 5681), by how busy the loop was.
  */

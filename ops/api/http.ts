@@ -1,4 +1,4 @@
-/** What every answer of the API has in common: validators, cross-origin access, refusals as problem JSON. */
+/** The common parts of every answer of the API: validators, cross-origin access, refusals as problem JSON. */
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LogError } from '../../streams/ports.ts'
@@ -32,7 +32,10 @@ const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, detail: s
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not come to its end in time'],
 }
 
-/** What is no HTTP, and ends before any route or error handler: answered alike, on a connection that closes with it. */
+/**
+ * Bytes that are no HTTP end before any route or error handler: they are answered alike, on a connection that closes with the
+ * answer.
+ */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
   const { _httpMessage: begun } = socket as Socket & { readonly _httpMessage?: unknown } // as Node itself looks for it
   if (error.code === 'ECONNRESET' || begun || !socket.writable) return void socket.destroy()

@@ -1,7 +1,7 @@
 /**
  * The read endpoints of the deployed event collector under `/legacy`, so that dashboards made for it go on working: JSON in
- * the body, a token in it, its envelope and its words (docs/api.md says what differs). What cannot be known is refused, where
- * the collector says 0: an invented number is worse than none.
+ * the body, a token in it, its envelope and its words (docs/api.md says what differs). A number that cannot be known is refused,
+ * where the collector says 0: an invented number is worse than none.
  */
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
@@ -38,7 +38,7 @@ class LegacyRefusal extends Error {
 type Answer = (asked: Asked, dataMarket: string, body: Body, query: Query) => Promise<unknown>
 type Query = Readonly<Record<string, unknown>>
 
-/** Days of one answer; for those that are not in the log the contract is asked. */
+/** Days of one answer; the contract is asked for days that are not in the log. */
 const PAST_DAYS_MAX = 1_000
 
 const epochOf = ({ epochID }: Body): number => {

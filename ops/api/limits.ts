@@ -1,6 +1,6 @@
 /**
- * What one client, and all of them together, may take of the listener of the query API: connections, requests, time. Nobody who
- * holds connections or asks without end keeps others from being served.
+ * Bounds of the query API's listener for one client, and for all of them together: connections, requests, time. Nobody who holds
+ * connections or asks without end keeps others from being served.
  */
 import type { Socket } from 'node:net'
 import { BlockList, isIP } from 'node:net'
@@ -9,10 +9,10 @@ import { cutPipelines, PIPELINE_OPTIONS } from '../base/pipelining.ts'
 import type { ApiLimits } from '../settings/api-limits.ts'
 import { HttpProblem } from './problem.ts'
 
-/** What an orchestrator may ask here as well: cheap, and a refusal would have it end the process. */
+/** Probes that an orchestrator may ask here as well: cheap, and a refusal would have it end the process. */
 const PROBES = ['/healthz', '/readyz']
 
-/** How often connections are looked at for those that send nothing. */
+/** The interval at which connections are looked at for silence. */
 const CHECK_MS = 500
 
 /** For the making of a server. */
@@ -98,7 +98,7 @@ export class Places<T extends { destroy(): unknown }> {
     if (own.size === 0) this.byClient.delete(client)
   }
 
-  /** @param fewer of who asks: who gives one must still have as many afterwards */
+  /** @param fewer bytes of the newcomer: a client that gives a place up must still have as many afterwards */
   private makeRoom(fewer: number): boolean {
     let [client, most] = ['', new Set<T>()]
     for (const [name, own] of this.byClient) if (own.size > most.size) [client, most] = [name, own]
@@ -138,7 +138,7 @@ function createBuckets(perSecond: number, now: () => number): (client: string) =
   }
 }
 
-/** What limits go by: an IPv4 address, also one in IPv6's clothes, or the /64 that an IPv6 user has all of. */
+/** The key of limits: an IPv4 address, also one in IPv6's clothes, or the /64 that an IPv6 user has all of. */
 export function clientOf(address: string): string {
   const [, v4] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? []
   if (v4 !== undefined || isIP(address) !== 6) return v4 ?? address

@@ -14,7 +14,7 @@ import { badRequest, notFound } from './problem.ts'
 import { batchContent } from './queries/batches.ts'
 import { ROUTES, type Route } from './routes.ts'
 
-/** @param legacyToken what the deployed collector's clients send; without one its endpoints are not served */
+/** @param legacyToken token of the deployed collector's clients; without a token its endpoints are not served */
 export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: string | undefined): void {
   void server.register(async (api) => {
     addCommonHeaders(api)

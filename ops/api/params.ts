@@ -1,4 +1,4 @@
-/** What a request may ask with; the description and the refusals come from the same. */
+/** The parameters of requests; the description and the refusals come from the same schemas. */
 import { z } from 'zod'
 import { purpose } from './days-schema.ts'
 import { anchorQueue, dataMarket, PAGE_DEFAULT, PAGE_MAX, reason } from './schema.ts'

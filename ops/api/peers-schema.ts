@@ -1,4 +1,4 @@
-/** The shape of `/v1/peers`, beside those of schema.ts. */
+/** The shape of `/v1/peers`, beside the shapes of schema.ts. */
 import { z } from 'zod'
 import { listOf } from './schema.ts'
 

@@ -1,4 +1,4 @@
-/** Every route of the query API: what it takes, what it gives, and where that comes from. */
+/** Every route of the query API: its parameters, its answer, and the source of the answer. */
 import { z } from 'zod'
 import { systemClock } from '../../connectors/system-clock.ts'
 import type { DayKey, EpochKey } from '../../schemas/types.ts'

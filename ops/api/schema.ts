@@ -30,7 +30,7 @@ export const reason = z.enum(REASONS satisfies readonly VerdictReason[])
 const state = z.enum(BATCH_STATES).describe('How far the batch, or the ending call, is.')
 export const reasons = z.partialRecord(reason, whole).describe('Final verdicts by reason.')
 
-/** One page of a list. */
+/** A page of a list. */
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({
     items: z.array(item),
@@ -87,7 +87,7 @@ const batchStatus = z
   })
   .meta({ id: 'BatchStatus' })
 
-/** What `sequencer epoch` prints, and when it happened. */
+/** The content of `sequencer epoch`, with times. */
 export const epochDetail = z
   .object({
     ...epochFields,
@@ -125,7 +125,7 @@ export const project = z
   })
   .meta({ id: 'Project' })
 
-/** What `sequencer why` prints of one submission. */
+/** The content of `sequencer why` for one submission. */
 export const submission = z
   .object({
     status: z.enum(['DECIDED', 'PENDING']),

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 const OWNER_ONLY = 0o700
 
 /**
- * Where a view is kept when nothing is configured: in the cache directory of the user, or, when there is none to write to, in a
- * new directory among the temporary files. Never where somebody else could have put something before.
- * @param name of the view, the same after a restart
+ * The default place of a view: in the cache directory of the user, or, when there is none to write to, in a new directory among
+ * the temporary files. Never where somebody else could have put something before.
+ * @param name name of the view, the same after a restart
  */
 export function defaultViewDirectory(name: string, environment: Readonly<Record<string, string | undefined>>): string {
   try {

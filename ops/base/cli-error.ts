@@ -29,7 +29,7 @@ const NOT_WRITABLE = 'Give --data-dir a directory that this user may write to.'
 
 const RIGHTS = 'Give the rights: with acls.principals, `sequencer deploy plan` shows those that a role lacks.'
 
-/** What to do about the failures that carry a code: of the log, of the connectors, of the operating system. */
+/** The remedies for the failures that carry a code: of the log, of the connectors, of the operating system. */
 const HINTS: Readonly<Record<string, string>> = {
   LOCKED: 'Another process uses this directory. Stop it, or give --data-dir another one.',
   READ_ONLY: NOT_WRITABLE,
@@ -108,7 +108,7 @@ function stackOf({ name, message, stack = '' }: Error): Lines {
   return [`${name}: ${message}`, ...calls.split('\n').filter((call) => call.startsWith('    at '))]
 }
 
-/** The errors of log and connectors say whether they may pass, those of the operating system which call of it failed. */
+/** The errors of log and connectors say whether they may pass, errors of the operating system which call failed. */
 const isOutside = (error: unknown): error is Error & { readonly code: string } =>
   error instanceof Error &&
   ('retriable' in error || 'syscall' in error) &&

@@ -1,6 +1,6 @@
 import { withoutKeys } from './shown-url.ts'
 
-/** What each role of the process last said of itself. One that was never heard of is not ready. */
+/** The last words of each role of the process. A role that was never heard of is not ready. */
 export interface RoleHealth {
   readonly ready: boolean
   /** It does the work, or waits for something outside to do it; it does not stand by, and has not failed. */
@@ -26,7 +26,7 @@ export interface Health {
   report(): HealthReport
 }
 
-/** What is said of a role before it says anything itself. */
+/** The words for a role before it says anything itself. */
 export const NOT_STARTED = 'not started'
 
 export function createHealth(roles: readonly string[], now: () => number): Health {
@@ -35,7 +35,7 @@ export function createHealth(roles: readonly string[], now: () => number): Healt
   const failed = new Set<string>()
   const at = () => new Date(now()).toISOString()
   for (const role of roles) states.set(role, { ready: false, works: false, detail: NOT_STARTED, since: at() })
-  // what a library says of a node has its address in it, and anybody may read this
+  // a library's message about a node has the node's address in it, and anybody may read this
   const set: Health['set'] = (role, ready, said = '', works = states.get(role)?.works ?? false) => {
     const detail = withoutKeys(said)
     const last = states.get(role)

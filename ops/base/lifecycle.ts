@@ -12,7 +12,7 @@ export class Lifecycle {
     this.warn = warn
   }
 
-  /** Waits for a part to start, remembers it, and returns it. One that started too late is closed at once. */
+  /** Waits for a part to start, remembers it, and returns it. A part that started too late is closed at once. */
   async add<P extends Closeable>(name: string, starting: P | Promise<P>): Promise<P> {
     const part = await starting
     if (this.closing) await part.close()

@@ -12,12 +12,12 @@ export const FREE_BYTES_MIN = 1024 ** 3
 const MORE_FILES =
   'Raise it to 65536: `ulimit -n 65536` in the shell, LimitNOFILE=65536 for systemd, --ulimit nofile=65536 for docker.'
 
-/** What of a report on the process is looked at. */
+/** The fields of a report on the process that are looked at. */
 interface Report {
   readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } }
 }
 
-/** Of this process; Infinity for no limit, undefined where the system does not say. */
+/** Open files that this process may have; Infinity for no limit, undefined where the system does not say. */
 export function openFilesMax(): number | undefined {
   const report: (typeof process.report & { excludeNetwork?: boolean }) | undefined = process.report
   if (!report) return undefined
@@ -38,7 +38,7 @@ export function requireOpenFiles(max = openFilesMax()): void {
   )
 }
 
-/** What is wrong with the limit, and what to do; undefined when nothing is. */
+/** The fault of the limit, and the remedy; undefined when there is none. */
 export function fewOpenFiles(max = openFilesMax()): { readonly detail: string; readonly advice: string } | undefined {
   if (max === undefined || max >= OPEN_FILES_ADVISED) return undefined
   return { detail: `${max} files and connections at a time; ${OPEN_FILES_ADVISED} are advised`, advice: MORE_FILES }
@@ -53,7 +53,7 @@ export function freeBytes(path: string): number {
 /** The folder that is there, or the first above it that is: it is made on the same disk. */
 const nearest = (path: string): string => (existsSync(path) ? path : nearest(dirname(resolve(path))))
 
-/** What a process should be warned of when it starts. @param folders that it writes to */
+/** The warnings for a process that starts. @param folders folders that it writes to */
 export function shortages(folders: readonly string[]): readonly string[] {
   const files = fewOpenFiles()
   const full = [...new Set(folders)].flatMap((folder) => {

@@ -22,7 +22,7 @@ export const share = z
   .transform(Number)
 
 export const port = whole(0, 65_535)
-/** What it holds of keys is in no message from then on. */
+/** Its keys are in no message from then on. */
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' }).refine((url) => {
   rememberUrl(url)
   return true
@@ -43,7 +43,7 @@ export function marketOf(known: readonly string[], given: string | undefined): s
   return given ?? known[0]!
 }
 
-/** For a rule over several fields: its fault is told beside those of the fields. */
+/** For a rule over several fields: its fault is told beside the faults of the fields. */
 export const evenWithFaults = (error: string) => ({ error, when: () => true })
 
 /**
@@ -67,7 +67,7 @@ function faultOf({ path: [field], input, message }: z.core.$ZodIssue, argument: 
 /** As `error: ` is wide. */
 const aligned = ([first = '', ...more]: Lines): Lines => [first, ...more.map((fault) => `       ${fault}`)]
 
-/** Of an address that is none, nobody can say where its login ends. */
+/** In an invalid address nobody can say where its login ends. */
 function shownInput(input: unknown): string {
   if (typeof input !== 'string' || URL.canParse(input))
     return JSON.stringify(typeof input === 'string' ? shownUrl(input) : input)

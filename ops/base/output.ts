@@ -1,7 +1,7 @@
 /**
- * The one door to standard output and standard error: commands hand over lines, without line feeds, or a value for JSON. What
- * lies in them of foreign text is shown and never obeyed, whoever made the line and whatever was forgotten there;
- * test/tidy.test.ts sees to it that nothing else writes to a terminal.
+ * The one door to standard output and standard error: commands hand over lines, without line feeds, or a value for JSON. Foreign
+ * text in them is shown and never obeyed, also when the author of a line forgot to escape it; test/tidy.test.ts sees to it that
+ * nothing else writes to a terminal.
  */
 import { printableJson, printableLine } from './printable.ts'
 
@@ -22,7 +22,7 @@ export const jsonOf = (value: unknown): string => `${printableJson(JSON.stringif
 
 export interface Output {
   readonly isTerminal: boolean
-  /** Of a terminal; undefined elsewhere. */
+  /** Size of a terminal; undefined elsewhere. */
   readonly size: { readonly rows: number; readonly columns: number } | undefined
   print(...lines: Lines): void
   printJson(value: unknown): void
@@ -52,6 +52,6 @@ export function outputTo(stream: NodeJS.WritableStream): Output {
 export const stdout = outputTo(process.stdout)
 export const stderr = outputTo(process.stderr)
 
-/** What a command answers: in words, or as JSON when that was asked for. */
+/** The answer of a command: in words, or as JSON when that was asked for. */
 export const answer = (json: unknown, value: unknown, lines: () => Lines): void =>
   json ? stdout.printJson(value) : stdout.print(...lines())

@@ -6,7 +6,7 @@
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** One that is answered, and one that came too early. */
+/** A request that is answered, and a request that came too early. */
 const WAITING_MAX = 2
 /** After these a connection is closed with its last answer; who goes on opens another, which is counted. */
 const REQUESTS_PER_CONNECTION_MAX = 1_000
@@ -25,7 +25,7 @@ class CountedResponse extends ServerResponse {
 
 const count = (socket: Socket, change: number): void => void waiting.set(socket, (waiting.get(socket) ?? 0) + change)
 
-/** What Node's parser of a connection calls for each request; a negative answer stops it, also in the middle of a read. */
+/** The handler that Node's parser of a connection calls for each request; a negative answer stops it, also in the middle of a read. */
 interface Parser {
   onIncoming(request: IncomingMessage, keepAlive: boolean): number
 }

@@ -8,9 +8,9 @@
 export const SHOWN_MAX = 200
 
 /**
- * What is obeyed and not seen: control and format characters (C0, DEL, C1, bidirectional, zero-width), lone surrogates, code
- * points without a meaning, every separator but the plain space, marks that are drawn over their neighbours, fillers that are
- * drawn as nothing, and letters written from right to left, which reorder what stands beside them.
+ * Characters that are obeyed and not seen: control and format characters (C0, DEL, C1, bidirectional, zero-width), lone
+ * surrogates, code points without a meaning, every separator but the plain space, marks that are drawn over their neighbours,
+ * fillers that are drawn as nothing, and letters written from right to left, which reorder the characters beside them.
  */
 const OBEYED =
   /(?! )[\p{C}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\u2800\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/gu

@@ -12,7 +12,7 @@ const CLOSING = /[)\]}>.,;:]+$/
 
 /** The addresses that this process was given, as they may turn up in a text, each with what is shown for it. */
 const known = new Map<string, string>()
-/** `known`, those that hold others first. */
+/** `known`, addresses that contain others first. */
 let inOrder: readonly (readonly [string, string])[] = []
 
 /** From now on `withoutKeys` finds this address and its keys wherever they stand, whatever signs they are made of. */
@@ -75,7 +75,7 @@ export function withoutKeys(text: string): string {
 
 const PARTS = /^([^:]+:\/\/)([^/?#]*)([^?#]*)(\?.*|#.*)?$/s
 
-/** One address without its keys; host and port stay, since an operator needs them. */
+/** An address without its keys; host and port stay, since an operator needs them. */
 export function shownUrl(text: string): string {
   const parts = PARTS.exec(text)
   if (!parts) return URL.canParse(text) && PARTS.test(new URL(text).href) ? shownUrl(new URL(text).href) : text

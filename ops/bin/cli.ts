@@ -31,7 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 interface CommandEntry {
   readonly about: string
-  /** Loads its modules: those of one command take a moment, those of all take seconds (libp2p, ethers). */
+  /** Loads its modules: the modules of one command take a moment, the modules of all take seconds (libp2p, ethers). */
   readonly create: () => Promise<Command>
 }
 
@@ -163,7 +163,7 @@ export async function createProgram(only?: string): Promise<Command> {
   return program
 }
 
-/** What commander quotes of the words that were given is foreign, too. */
+/** The words that commander quotes from the command line are foreign, too. */
 const OUTPUT: OutputConfiguration = {
   writeOut: (text) => stdout.print(...linesOf(text)),
   writeErr: (text) => stderr.print(...linesOf(text)),
@@ -189,7 +189,7 @@ const openLog: OpenLog = async (target) => (await import('../ground/open-log.ts'
 const withChain: OpenLog = async (target) => openBesideChain(target)
 const asItIs: OpenLog = async (target) => openBesideChain(target, { withUnknown: true })
 
-/** The development chain of a directory ends with its process: whoever asks it brings it up again. */
+/** The development chain of a directory ends with its process: a command that asks it brings it up again. */
 async function openBesideChain(target: LogTarget, options: OpenOptions = {}): Promise<OpenedLog> {
   const { openLog } = await import('../ground/open-log.ts')
   const { openWithChain } = await import('../world/chain/with-chain.ts')

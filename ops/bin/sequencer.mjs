@@ -18,7 +18,7 @@ process.once('exit', () => {
   process.stderr.write('sequencer: waits for something that cannot come any more: a fault of ours, please report it\n')
   process.exitCode = 70
 })
-// Whoever reads us may stop, as `head` does.
+// Our reader may stop, as `head` does.
 process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 70))
 const { main } = await import(entry.href)
 await main(process.argv)

@@ -48,7 +48,7 @@ export function aclsOf(appId: string, topology: Topology, topics: Topics, { prin
   return needed.sort((a, b) => (aclText(a) < aclText(b) ? -1 : 1))
 }
 
-/** Who may read, write or delete a thing may describe it. */
+/** A right to read, write or delete a thing implies the right to describe it. */
 const isImplied = (acl: Acl, acls: ReadonlyMap<string, Acl>): boolean =>
   acl.operation === 'Describe' &&
   acl.resource === 'topic' &&

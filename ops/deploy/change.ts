@@ -13,11 +13,11 @@ export interface Change {
   readonly class: ChangeClass
   readonly kind: 'topic' | 'subject' | 'acl' | 'settings' | 'owner'
   readonly name: string
-  /** What differs. */
+  /** The difference. */
   readonly detail: string
   /** For what apply does not do: what to do instead. */
   readonly advice?: string
-  /** What apply does; absent for `drain` and `refused`. */
+  /** The step of apply; absent for `drain` and `refused`. */
   readonly action?: Action
 }
 

@@ -23,7 +23,7 @@ const EXIT_CODES =
 const TAKE_OVER = 'although the topics are on record as another deployment’s, which is gone for good'
 const ACCEPT = 'take topics that were made anew as they are; what was in the old ones is lost'
 
-/** Without keys whoever may write `submissions` could open and close epochs. */
+/** Without keys every writer of `submissions` could open and close epochs. */
 const NEED: Need = ({ markers }) => (markers?.signingKeyFile ? [] : ['markers.publicKeys'])
 
 export function deployCommand(): Command {

@@ -1,4 +1,4 @@
-/** What a deployment touches, opened: for `deploy`, and for `reset`. */
+/** The parts of a deployment, opened: for `deploy`, and for `reset`. */
 import type { Admin } from 'kafkajs'
 import type { KafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import type { ConfluentRegistry } from '../../connectors/schema-registry/confluent.ts'

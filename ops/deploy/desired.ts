@@ -1,4 +1,4 @@
-/** What a deployed cluster has: topics with their configuration, the subjects of the registry, access rights, settings. */
+/** The desired state of a cluster: topics with their configuration, the subjects of the registry, access rights, settings. */
 import { topicSettings } from '../../connectors/log/kafka/topics.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { type AvroSchema, loadRecords, subjectSchema } from '../../schemas/load.ts'
@@ -44,7 +44,7 @@ export interface Replication {
   readonly minInsyncReplicas: number
 }
 
-/** What is purged behind its reader goes a segment at a time; Kafka Streams has the same. */
+/** Records that are purged behind their reader go a segment at a time; Kafka Streams has the same. */
 const PURGED_SEGMENT_BYTES = 50 * 1024 * 1024
 
 export async function desiredState(

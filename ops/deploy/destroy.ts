@@ -11,7 +11,7 @@ export interface Leftover {
   readonly name: string
 }
 
-/** What is there of ours; deleted when `yes`. Throws CliError while a group has members. */
+/** The parts of our deployment that are there; deleted when `yes`. Throws CliError while a group has members. */
 export async function destroy(deployment: Deployment, yes: boolean): Promise<readonly Leftover[]> {
   const { desired, admin, registry } = deployment
   const active = await groupsWithMembers(admin, desired.groups)

@@ -1,4 +1,4 @@
-/** Who is on record as the owner of the topics, and which of them are not those that were deployed. */
+/** The owner of the topics that is on record, and the topics that are not those that were deployed. */
 import { CliError, EXIT } from '../base/cli-error.ts'
 import {
   changedTopics,
@@ -24,7 +24,7 @@ export interface Ownership {
   readonly ids: Readonly<Record<string, string>>
 }
 
-/** What somebody who was told of it has agreed to. */
+/** The consequences that an informed operator has agreed to. */
 export interface Accepts {
   readonly takeOver?: boolean
   readonly acceptRecreated?: boolean

@@ -1,4 +1,4 @@
-/** A plan as text: one line per difference, what to do under those that apply leaves, and a count. */
+/** A plan as text: one line per difference, the remedy under each difference that apply leaves, and a count. */
 
 import type { MarketRules, ProtocolRules } from '../../topology/rules.ts'
 import type { Lines } from '../base/output.ts'
@@ -23,7 +23,7 @@ export function renderPlan(changes: readonly Change[]): Lines {
   return [...lines, '', countsOf(changes)]
 }
 
-/** What becomes of the days of each market: a change of it stops every role, so it is said with the plan. */
+/** The use of each market's days: a change of it stops every role, so it is said with the plan. */
 export function renderRewards({ markets, addedMarkets }: Pick<ProtocolRules, 'markets' | 'addedMarkets'>): Lines {
   const lines = markets.map(({ dataMarket, rewards }) => `rewards  ${dataMarket}  ${rewards}: ${REWARDS[rewards]}`)
   return ['', ...lines, `rewards  markets that are added  ${addedMarkets.rewards}: ${REWARDS[addedMarkets.rewards]}`]

@@ -1,11 +1,11 @@
-/** What is wrong with who may do what: rights that nobody needs, and logins that are good for more than one role. Pure. */
+/** The faults of the access rights: rights that nobody needs, and logins that are good for more than one role. Pure. */
 import type { Acl } from './acls.ts'
 
 /**
  * @param principals role → principal, as configured
  * @param wanted every right that a role needs, `live` all that the brokers have; undefined without access control
  * @param topics names of ours
- * @returns one sentence each; none when every role has exactly its own
+ * @returns a sentence each; none when every role has exactly its own
  */
 export function weaknessesOf(
   principals: Readonly<Partial<Record<string, string>>>,
@@ -30,7 +30,7 @@ function sharedLogins(principals: Readonly<Partial<Record<string, string>>>): st
     )
 }
 
-/** Who may write which of our topics, and is none of the roles that need to. */
+/** The writers of our topics that are none of the roles that need to write. */
 function foreignWriters(wanted: readonly Acl[], live: readonly Acl[], topics: readonly string[]): string[] {
   const writes = ({ operation, resource }: Acl): boolean =>
     resource === 'topic' && (operation === 'Write' || operation === 'All')

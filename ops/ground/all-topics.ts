@@ -1,11 +1,11 @@
-/** Every topic of a deployment, in one list: whoever asks something of all of them asks it of each. */
+/** Every topic of a deployment, in one list: a question to all of them is asked of each. */
 import type { TopicConfig } from '../../streams/ports.ts'
 import type { Topology } from '../../streams/topology.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { ownerTopicOf } from './cluster/owner.ts'
 import { settingsTopic } from './cluster/settings-topic.ts'
 
-/** Those of stages first, then those that no stage reads or writes, the changelogs, and the two of the deployment itself. */
+/** Topics of stages first, then topics that no stage reads or writes, the changelogs, and the two of the deployment itself. */
 export function allTopics(
   appId: string,
   topology: Pick<Topology, 'topics' | 'internalTopics'>,

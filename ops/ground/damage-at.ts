@@ -3,8 +3,8 @@ import type { Unreadable } from '../../streams/read-record.ts'
 import { scan } from '../reading/scan.ts'
 
 /**
- * What stops whoever may miss nothing and reads on from this position, in words: a batch that is damaged and comes before any
- * record. Undefined when there is none, or when the log does not say.
+ * The obstacle, in words, to a reader that may miss nothing and reads on from this position: a batch that is damaged and comes
+ * before any record. Undefined when there is none, or when the log does not say.
  */
 export async function damageAt(log: Log, { offset, ...at }: FetchPosition): Promise<string | undefined> {
   const met: Unreadable[] = []
@@ -18,6 +18,6 @@ export async function damageAt(log: Log, { offset, ...at }: FetchPosition): Prom
   return met[0]?.why
 }
 
-/** What to do about it. */
+/** The remedy. */
 export const DAMAGE_ADVICE =
   'Let another replica lead: mostly it has the batch. "A damaged batch" in docs/operations.md says what to do when none has it.'

@@ -23,7 +23,7 @@ import { CliError, EXIT } from '../base/cli-error.ts'
 import { rememberUrl } from '../base/shown-url.ts'
 import type { Ground } from './ground.ts'
 
-/** What decides the meaning of the records in the log. Written once; a start that wants something else is refused. */
+/** The settings that decide the meaning of the records in the log. Written once; a start that wants something else is refused. */
 export interface DirectorySettings {
   readonly appId: string
   readonly topicOptions: TopicOptions
@@ -37,16 +37,16 @@ export interface DirectoryPaths {
   readonly blocks: string
   readonly chain: string
   readonly peerKey: string
-  /** Of the markers. */
+  /** Key of the markers. */
   readonly markerKey: string
   /** Behind the query API; may be deleted. */
   readonly view: string
   readonly settings: string
   /** Present while a process runs on the directory. */
   readonly running: string
-  /** What the simulated snapshotters sent. */
+  /** The messages that the simulated snapshotters sent. */
   readonly ledger: string
-  /** Slots without a snapshotter, with their keys: whoever plays their owners reads it. */
+  /** Slots without a snapshotter, with their keys: for programs that play their owners. */
   readonly spareSlots: string
 }
 
@@ -117,7 +117,7 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
   }
 }
 
-/** Opens the log for a sequencer that runs on it; nobody else can until it is closed. Where one was, none is ever made anew. */
+/** Opens the log for a sequencer that runs on it; nobody else can until it is closed. A log that once existed is never made anew. */
 export async function openLog(dataDir: string): Promise<Log> {
   const { log, blocks, settings } = directoryPaths(dataDir)
   const isKnown = existsSync(settings)
@@ -135,7 +135,7 @@ export async function openLog(dataDir: string): Promise<Log> {
   return await openEmbeddedLog({ directory: log, clock: systemClock, mustExist: isKnown })
 }
 
-/** What a sequencer stands on, on its open log. Keeps the settings; throws CliError when the log was made with others. */
+/** The ground of a sequencer, on its open log. Keeps the settings; throws CliError when the log was made with others. */
 export async function groundOf(dataDir: string, log: Log, settings: DirectorySettings): Promise<Ground> {
   const isNew = !refuseOtherSettings(dataDir, settings)
   // Settings come last: where they are, a log and a registry must be.
@@ -199,7 +199,7 @@ function keepSettings(dataDir: string, settings: DirectorySettings): void {
   renameSync(`${path}.new`, path)
 }
 
-/** What the log was written for and this start does not ask for, in words. */
+/** The settings that the log was written for and this start does not ask for, in words. */
 function differences(before: DirectorySettings, now: DirectorySettings): string[] {
   const fixed = ({ appId, topicOptions, chain }: DirectorySettings): Record<string, unknown> => ({
     'application id': appId,

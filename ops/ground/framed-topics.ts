@@ -12,7 +12,7 @@ interface RecordsOf {
   readonly appId: string
 }
 
-/** What the intake takes from outside, and whoever else may write there. */
+/** The topics into which the intake brings records from outside, and others may write. */
 export const foreignTopics = ({ submissions }: Topics): ReadonlyMap<string, readonly SubjectName[]> =>
   new Map([[submissions.name, ['submissions-key', 'submissions-value']]])
 

@@ -3,7 +3,7 @@ import type { Log } from '../../streams/ports.ts'
 import type { Stores } from '../../topology/stores.ts'
 import type { Topics } from '../../topology/topics.ts'
 
-/** The log a sequencer stands on, and what its records look like there. Whoever opened it closes it. */
+/** The log a sequencer stands on, and what its records look like there. The caller that opened it closes it. */
 export interface Ground {
   readonly log: Log
   readonly topics: Topics

@@ -1,4 +1,4 @@
-/** Where a command that reads a log finds it: a data directory, or a cluster. One way to open either. */
+/** Where a command that reads a log finds it: a data directory, or a cluster. The same way to open either. */
 import type { Command } from 'commander'
 import { readableLog } from '../../connectors/schema-registry/readable-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'

@@ -1,5 +1,5 @@
 /**
- * What is written and cannot be read: all that lies behind the beginning of a transaction that is open, in any topic. An answer
+ * Records that are written and cannot be read: all that lie behind the beginning of an open transaction, in any topic. An answer
  * that is made of what can be read must not be taken for one that is made of all.
  */
 import { setTimeout } from 'node:timers/promises'
@@ -13,7 +13,7 @@ export interface Extent extends TopicPartition {
   readonly end: number
 }
 
-/** Of a topic of an older deployment, of one that is being made anew, and of one that is not ours to look at. */
+/** Errors of a topic of an older deployment, of a topic that is being made anew, and of a topic that is not ours to look at. */
 const NOT_THERE = ['UNKNOWN_TOPIC', 'TOPIC_DELETED', 'TOPIC_RECREATED', 'TOPIC_AUTHORIZATION_FAILED']
 
 export interface Named {

@@ -15,7 +15,7 @@ export interface WatchedLog {
   readonly log: Log
   /** Why not all of the partitions that were read so far, and of these topics, can be read, in words; undefined when all can. */
   unread(topics?: readonly Named[]): Promise<string | undefined>
-  /** What of it is damaged, in words; undefined for nothing. */
+  /** The damaged places, in words; undefined for none. */
   damage(): string | undefined
 }
 
@@ -23,7 +23,7 @@ export interface WatchedLog {
 const KEPT_MAX = 1_000
 const NAMED_MAX = 5
 
-/** Not for a stage, or for whoever else may miss nothing: for a look. */
+/** Not for a stage, or for another reader that may miss nothing: for a look. */
 export function watchedLog(log: Log): WatchedLog {
   const looked = new Map<string, TopicPartition>()
   const damaged = new Map<string, string>()
@@ -83,7 +83,7 @@ function inWords(damaged: ReadonlyMap<string, string>): string | undefined {
   return named.join('; ') + more
 }
 
-/** What was found, and why that may not be all, in words. */
+/** The findings, and why they may not be all, in words. */
 export interface Seen<T> {
   readonly found: T
   readonly unread: string | undefined

@@ -10,7 +10,7 @@ import {
 
 type Reason = AcceptReason | RejectReason
 
-/** Who decides it. `intake` writes a dead letter: bytes that name no submission have no place for a verdict. */
+/** The part that decides it. `intake` writes a dead letter: bytes that name no submission have no place for a verdict. */
 const DECIDED_BY = {
   MALFORMED: 'intake, validate',
   OVERSIZE: 'intake, validate',

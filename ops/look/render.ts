@@ -6,7 +6,7 @@ import type { WhyAnswer, WhyItem } from '../reading/why.ts'
 /** Projects printed by name; --json has them all. */
 const PROJECTS_SHOWN = 20
 
-/** What the query API does not tell before the close. */
+/** Stands for values that the query API does not tell before the close. */
 const SECRET = '(secret until the epoch is closed)'
 const shown = (text: string | null): string => (text === null ? SECRET : printable(text))
 

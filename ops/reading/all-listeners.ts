@@ -1,6 +1,6 @@
 import type { ProgressListener } from './progress-listener.ts'
 
-/** One listener that tells several, whatever becomes of one of them. */
+/** A listener that tells several, also when one of them fails. */
 export function allListeners(
   listeners: readonly ProgressListener[],
   failed: ((error: unknown) => void) | undefined,

@@ -10,7 +10,7 @@ import { silently } from './read.ts'
 import { scanTopic } from './scan.ts'
 
 export interface DayLedger {
-  /** Of every market, newest first. */
+  /** Days of every market, newest first. */
   readonly days: readonly DayStatus[]
   /** Ascending. */
   slotsOf(key: DayKey): readonly SlotDayStatus[]

@@ -1,4 +1,4 @@
-/** What the contract has of days: for look-ups and comparisons, never for a decision. Of the newest block of one node. */
+/** The contract's state of days: for look-ups and comparisons, never for a decision. Read at the newest block of one node. */
 import { readContract } from '../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { dataMarketInterface, protocolStateInterface } from '../../connectors/evm/contract/abi.ts'
 import type { Ask } from '../../connectors/evm/nodes/ask.ts'

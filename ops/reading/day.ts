@@ -1,4 +1,4 @@
-/** Where a day stands, and a slot in it: from the rows of the ledger and of its payouts (decision 0039). Pure. */
+/** The standing of a day, and of a slot in it: from the rows of the ledger and of its payouts (decision 0039). Pure. */
 import type {
   Day,
   DayKey,
@@ -16,7 +16,7 @@ import type {
  * - `NOT_WHOLE`: it has ended, and the ledger lacks a part of it, so nothing is sent.
  * - `CLOSING`: it has ended, and the calls that close it are on their way.
  * - `CLOSED`: the contract has them all.
- * - `UNPAID`: one of them can never be sent.
+ * - `UNPAID`: one of these calls can never be sent.
  */
 export const DAY_STANDINGS = ['COUNTING', 'COUNTED', 'NOT_WHOLE', 'CLOSING', 'CLOSED', 'UNPAID'] as const
 export type DayStanding = (typeof DAY_STANDINGS)[number]
@@ -47,7 +47,7 @@ export interface RunStatus {
   readonly epochId: number
   /** Calls. */
   readonly parts: number
-  /** Calls by what has become of them; those of which nothing is known yet are PLANNED. */
+  /** Calls by their outcome; calls of which nothing is known yet are PLANNED. */
   readonly states: Partial<Record<PaymentState, number>>
   readonly slots: number
   /** Slots in the calls. */
@@ -56,11 +56,11 @@ export interface RunStatus {
   readonly present: number
   /** Slots that were left out, by why. */
   readonly leftOut: Partial<Record<LeftOutReason, number>>
-  /** Slots of calls that can never be sent, but for those that were left out. */
+  /** Slots of calls that can never be sent, without slots that were left out. */
   readonly unpaid: number
   /** As the contract was told; 0 while nobody is paid. */
   readonly eligibleNodes: number
-  /** Of the contract, to which the run is held; 0 while nobody is paid. */
+  /** Quota of the contract, to which the run is held; 0 while nobody is paid. */
   readonly quota: number
   /** Why a call is not further, or was given up; the first that there is. */
   readonly error: string
@@ -77,7 +77,7 @@ export interface DayStatus extends DayKey {
   readonly lastEpoch: number | null
   /** Epochs that were counted. */
   readonly epochs: number
-  /** Of these the ones that closed when the day had ended. */
+  /** Epochs among them that closed when the day had ended. */
   readonly late: number
   readonly slots: number
   readonly eligibleSlots: number
@@ -96,7 +96,7 @@ export interface DayStatus extends DayKey {
   readonly drift: number
 }
 
-/** What is known of a day. */
+/** The known facts of a day. */
 export interface DayFacts {
   /** Absent before its first epoch has closed. */
   readonly row: Day | undefined
@@ -236,9 +236,9 @@ export interface SlotDayStatus extends DayKey {
   /** The count in the newest payout that has the slot; 0 while none has. */
   readonly told: number
   readonly lastEpoch: number
-  /** Of a slot that was left out: why, and the contract's count then. */
+  /** For a slot that was left out: why, and the contract's count then. */
   readonly leftOut: { readonly reason: LeftOutReason; readonly onChain: number } | null
-  /** Of the call that has the slot; empty: none yet. */
+  /** Hash of the call that has the slot; empty: none yet. */
   readonly transactionHash: string
 }
 

@@ -2,7 +2,7 @@
 import type { AnchorState } from '../../schemas/types.ts'
 
 /**
- * What an epoch waits for while it is under way, in order:
+ * The step that an epoch waits for while it is under way, in order:
  * - `OPEN`: its window takes submissions.
  * - `COUNTING`: the window is over; the votes are counted and the batches are cut.
  * - `STORING`: a batch is not on IPFS yet.
@@ -35,8 +35,8 @@ export const EPOCH_OUTCOMES = ['LATE', 'FAILED', 'NO_QUORUM', 'EMPTY'] as const
 export type EpochOutcome = (typeof EPOCH_OUTCOMES)[number]
 
 /**
- * The states of a batch and of an ending call: those of `Anchor`, the only public ones. UNKNOWN: a state that a newer release
- * has added.
+ * The states of a batch and of an ending call: the states of `Anchor`, the only public ones. UNKNOWN: a state that a newer
+ * release has added.
  */
 export const BATCH_STATES = [
   'UNKNOWN',

@@ -6,7 +6,7 @@ import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorState, EpochSummary, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
 import { type EpochOutcome, type EpochPhase, isEnd, isLost } from './epoch-phases.ts'
 
-/** What is known of one epoch. Times are ms, as `at` of the records says; null: not (yet) seen. Plain JSON. */
+/** The known facts of one epoch. Times are ms, as `at` of the records says; null: not (yet) seen. Plain JSON. */
 export interface EpochProgress {
   readonly epochId: number
   readonly releaseBlock: number | null
@@ -39,7 +39,7 @@ export interface EpochProgress {
 /** How far a batch, or the ending call, is. */
 export interface BatchProgress {
   readonly state: AnchorState
-  /** What it makes its epoch wait for, or did when it was lost; ANCHORED when it is final. */
+  /** The phase that it keeps its epoch in, or did when it was lost; ANCHORED when it is final. */
   readonly phase: BatchPhase
   readonly attested: boolean
   /** When it came out of each phase. */
@@ -49,7 +49,7 @@ export interface BatchProgress {
 }
 type BatchPhase = 'STORING' | 'MINING' | 'CONFIRMING' | 'ANCHORED'
 
-/** What the log says of an epoch: ticks of its market, the rest of the epoch itself. `at`: ms, of the record. */
+/** The records of an epoch: ticks of its market, the rest of the epoch itself. `at`: ms, of the record. */
 export type ProgressRecord = { readonly at: number } & (
   | { readonly tick: EpochTick }
   | { readonly finalization: ProjectFinalization }
@@ -162,8 +162,8 @@ function batchAfter(before: BatchProgress | undefined, anchor: Anchor, at: numbe
 }
 
 /**
- * The row alone decides, so that all agree who have read it, also when older rows are gone. One that is lost, or has left the
- * chain, has a CID when it was stored; one that a block has, but too late, names the block.
+ * The row alone decides, so that all agree who have read it, also when older rows are gone. A batch that is lost, or has left the
+ * chain, has a CID when it was stored; a batch that a block has, but too late, names the block.
  */
 function phaseOfBatch({ state, cid, blockHash }: Anchor): BatchPhase {
   switch (state) {
@@ -225,7 +225,7 @@ export const isAnchored = (progress: EpochProgress): boolean => ['ANCHORED', 'AT
 export const hasEnded = ({ anchors }: EpochProgress): boolean =>
   anchors[END_OF_BATCHES] !== undefined && Object.values(anchors).every(({ state }) => isEnd(state))
 
-/** What will never be on the chain, by index, with its state. */
+/** The batches that will never be on the chain, by index, with their states. */
 export const lostOf = ({ anchors }: EpochProgress): readonly (readonly [batchIndex: number, state: AnchorState])[] =>
   Object.entries(anchors).flatMap(([index, { state }]) => (isLost(state) ? [[Number(index), state] as const] : []))
 

@@ -1,4 +1,4 @@
-/** Where an epoch stands, from its release to the attestations, read from the log. */
+/** The progress of an epoch, from its release to the attestations, read from the log. */
 
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorState, EpochKey } from '../../schemas/types.ts'
@@ -32,7 +32,7 @@ export interface EpochStatus {
   readonly phase: EpochPhase
   /** null: nothing went wrong so far. */
   readonly outcome: EpochOutcome | null
-  /** What happens next, in words. */
+  /** The next step, in words. */
   readonly next: string
   readonly releaseBlock: number | null
   /** Block of an earlier release, which left the chain; null when there was none. */
@@ -108,7 +108,7 @@ async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochS
   }
 }
 
-/** What happens next, in words. */
+/** The next step, in words. */
 export const nextOf = (phase: EpochPhase, outcome: EpochOutcome | null): string =>
   outcome === null ? NEXT[phase] : phase === 'ANCHORED' ? NOTHING_ANCHORED : AFTER[outcome]
 

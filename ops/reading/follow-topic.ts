@@ -24,7 +24,7 @@ export interface Followed<K, V> {
   readonly recalled?: number
   /** In order. A null value is a tombstone. */
   readonly apply: (key: K, value: V | null) => void
-  /** What was there at the beginning is applied; called again after each further piece. */
+  /** The records that were there at the beginning are applied; called again after each further piece. */
   readonly caughtUp?: () => void
 }
 

@@ -19,7 +19,7 @@ export interface MarketStatus {
   readonly served: boolean
   /** Block from which that holds, when it was changed at run time; null: as configured, or never served. */
   readonly sinceBlock: number | null
-  /** What was asked for and is not answered yet. */
+  /** The request that is not answered yet. */
   readonly pending: 'add' | 'remove' | null
   /** Why the newest request was refused; null when it was not. */
   readonly refused: string | null
@@ -39,7 +39,7 @@ export interface MarketSources {
   readonly appId: string
 }
 
-/** Configured markets first, then those that were ever asked for. */
+/** Configured markets first, then markets that were ever asked for. */
 export async function marketStatuses({ log, topics, rules, appId }: MarketSources): Promise<readonly MarketStatus[]> {
   const rows = await readMarketRows(log, topics)
   const pending = await readPending(log, topics, appId)

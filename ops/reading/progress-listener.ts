@@ -1,4 +1,4 @@
-/** What is told of each epoch while it goes on; `progress.ts` follows the topics and tells it. */
+/** The reports about each epoch while it goes on; `progress.ts` follows the topics and tells it. */
 import type { Anchor, Batch, ProjectFinalization, Verdict } from '../../schemas/types.ts'
 import type { EpochProgress } from './epoch-progress.ts'
 

@@ -1,6 +1,6 @@
 /**
- * What has become of each epoch, followed from the topics as they are written. For the live table, the plain lines, the
- * metrics and `--epochs N`; it decides nothing.
+ * The progress of each epoch, followed from the topics as they are written. For the live table, the plain lines, the metrics and
+ * `--epochs N`; it decides nothing.
  */
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
@@ -30,7 +30,7 @@ const RECALLED_RECORDS = 10_000
 export const secondsToAnchor = ({ releasedAt, endedAt }: FollowedEpoch): number | undefined =>
   releasedAt === undefined || endedAt === undefined ? undefined : (endedAt - releasedAt) / 1000
 
-/** What of an epoch will not be on the chain, as a list. */
+/** The batches of an epoch that will not be on the chain, as a list. */
 export const lostWords = ({ progress }: FollowedEpoch): string =>
   lostOf(progress)
     .map(([index, state]) => `${index === END_OF_BATCHES ? 'ending call' : `batch ${index}`} ${state}`)
@@ -53,8 +53,8 @@ export interface Progress extends Closeable {
 }
 
 /**
- * Follows from the present end of the topics; of the epochs that are under way, it first reads how far they have come. Who
- * only looks on ends nothing and nobody: whatever the log says, at the start or later, it is asked again.
+ * Follows from the present end of the topics; of the epochs that are under way, it first reads how far they have come. An
+ * observer ends nothing and nobody: whatever the log says, at the start or later, it is asked again.
  */
 export function followProgress(
   { topics, listeners, waiting, ...options }: ProgressOptions,
@@ -135,7 +135,7 @@ function createFold({ topics, epochs, listeners, onUnreadable, failed }: Folding
   const tell: Required<ProgressListener> = allListeners(listeners, failed)
   const { epochTicks, finalizations, batches, anchors, verdicts } = topics
   const joiner = createBatchJoiner()
-  /** What is none of the topic is left out, and told. */
+  /** A record that is none of the topic is left out, and reported. */
   const foldOf =
     <K, V>(topic: RecordTopic<K, V>, apply: (key: K, value: V, when: Moment) => void): Fold =>
     ({ partition }, record, when) => {
@@ -224,7 +224,7 @@ function epochOf(epochs: Map<string, FollowedEpoch>, dataMarket: string, epochId
   return epoch
 }
 
-/** Of which nothing is known yet. */
+/** An epoch of which nothing is known yet. */
 export const followedEpoch = (dataMarket: string, epochId: number): FollowedEpoch => ({
   dataMarket,
   epochId,

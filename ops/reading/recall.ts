@@ -9,7 +9,7 @@ export interface Recalled {
   readonly completeFrom: number
 }
 
-/** @param end of each partition, in the same order; at most `most` records before it are read */
+/** @param end end of each partition, in the same order; at most `most` records before it are read */
 export async function recall(
   ports: RangePorts,
   partitions: readonly TopicPartition[],

@@ -19,8 +19,8 @@ export interface ScanRange {
 }
 
 /**
- * The committed records of one partition in order, in pieces of about 1 MiB. What is written meanwhile is left out, and what is deleted
- * meanwhile is passed over.
+ * The committed records of one partition in order, in pieces of about 1 MiB. Records that are written meanwhile are left out, and
+ * records that are deleted meanwhile are passed over.
  * @throws LogError when the log gets no further before the end
  */
 export async function* scan(

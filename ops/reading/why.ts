@@ -1,4 +1,4 @@
-/** What became of the submissions of a slot, and by which rule. */
+/** The verdicts of a slot's submissions, with the rule that decided each. */
 import type { Anchor, AnchorState, EpochKey, Submission, Verdict, VerdictReason } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { isMarker, type Topics } from '../../topology/topics.ts'
@@ -40,7 +40,7 @@ export interface WhyItem {
     readonly expected: string | null
     readonly actual: string | null
     readonly blockNumber: number
-    /** What the reason means and what to do. */
+    /** The meaning of the reason, and the remedy. */
     readonly help: string
   } | null
   /** The batch that counts the submission; null when none does, or does not yet. */

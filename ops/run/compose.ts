@@ -1,6 +1,6 @@
 /**
  * All wiring: the stages of the topology and the connectors around them, by role. `dev` runs every role on the embedded
- * log, `run` any of them on a cluster. What connects the parts is here and nowhere else.
+ * log, `run` any of them on a cluster. The parts are connected here and nowhere else.
  */
 import { systemClock } from '../../connectors/system-clock.ts'
 import { type RuntimeState, StreamsRuntime } from '../../streams/runtime.ts'
@@ -32,9 +32,9 @@ export interface Sequencer {
   readonly health: Health
   /** Where collectors dial the role `intake`; none without it. */
   readonly multiaddrs: readonly string[]
-  /** Of the query API and the console, and of /metrics, /healthz and /readyz too. */
+  /** Address of the query API and the console, and of /metrics, /healthz and /readyz too. */
   readonly url: string
-  /** Of /metrics, /healthz and /readyz alone, whatever clients of the other do. */
+  /** Address of /metrics, /healthz and /readyz alone, unaffected by clients of the other. */
   readonly probesUrl: string
   close(): Promise<void>
 }
@@ -49,7 +49,7 @@ export async function startSequencer(config: SequencerConfig, ground: Ground): P
   }
 }
 
-/** Who comes from outside is let in first: the others ask nodes before they begin, and those may be long in answering. */
+/** Clients from outside are let in first: the other roles ask nodes before they begin, and nodes may be long in answering. */
 const STARTED: readonly Connector[] = ['intake', 'api', 'clock', 'anchor-effects']
 
 async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecycle): Promise<Sequencer> {
@@ -91,7 +91,7 @@ const foldersOf = ({ roles, api, storage }: SequencerConfig): readonly string[] 
   ...(roles.includes('anchor-effects') && storage.directory !== undefined ? [storage.directory] : []),
 ]
 
-/** One runtime for all stages of this process; each is a group of its own in it. */
+/** The same runtime for all stages of this process; each is a group of its own in it. */
 async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
   const { config, log, topics, stores, metrics, health, leftOut } = wiring
   const { rules, anchoring, appId, instanceId, commitIntervalMs, standbys, log: eventLog = noLog() } = config
@@ -135,7 +135,7 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
   )
 }
 
-/** One that waits for the log still has its work: whether there is another that could do it, the log alone could say. */
+/** A stage that waits for the log still has its work: only the log could say whether another process could do it. */
 function stageHealth({ settled, tasks, waitsFor }: StageState, state: RuntimeState): Omit<RoleHealth, 'since'> {
   if (waitsFor !== undefined) return { ready: false, works: true, detail: `LOG: ${waitsFor}` }
   const detail = settled ? `${tasks} tasks` : `${state}, ${tasks} tasks so far`

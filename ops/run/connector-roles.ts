@@ -1,4 +1,4 @@
-/** What each connector role is made of. */
+/** The parts of each connector role. */
 
 import { startAnchor } from '../../connectors/evm/anchor-effects/role.ts'
 import { startClock } from '../../connectors/evm/clock/clock.ts'
@@ -85,7 +85,7 @@ const nodeTuning = ({ agreement, timeoutMs, batchMax, logRangeBlocks }: Wiring['
   logRangeBlocks: logRangeBlocks ?? RPC_DEFAULTS.logRangeBlocks,
 })
 
-/** The clock writes as one, whoever it is: with several processes of the role, one works and the others stand by. */
+/** The clock has a single writer: with several processes of the role, one works and the others stand by. */
 async function startChainClock({ config, log, topics, metrics, health, leftOut }: Wiring): Promise<Part> {
   const { appId, instanceId, chain, rules, clock } = config
   const { startBlock, ...tuning } = clock
@@ -133,8 +133,8 @@ const TAKEOVER_PAUSE_MS = 1_000
 const CLOCK_FINGERPRINT = 'clock/2'
 
 /**
- * What the other roles of the process wait for those that only look on, so that these see everything from its beginning. When
- * the log is in trouble they start without them.
+ * The time that the other roles of the process wait for roles that only look on, so that these see everything from its beginning.
+ * When the log is in trouble they start without them.
  */
 const ONLOOKERS_WAIT_MS = 5_000
 

@@ -1,4 +1,4 @@
-/** What `run` says: a line per event, as text or as JSON. Whoever collects them adds the time. */
+/** The output of `run`: a line per event, as text or as JSON. The collector of the lines adds the time. */
 
 import type { RoleHealth } from '../base/health.ts'
 import type { Lines, Output } from '../base/output.ts'

@@ -1,11 +1,11 @@
-/** Before a process works on topics: whether they are its deployment's, and those that were deployed. */
+/** The check before a process works on topics: whether they are its deployment's, and the topics that were deployed. */
 import type { Log } from '../../streams/ports.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'
 import type { DeployedGround } from '../ground/cluster/open.ts'
 import { changedTopics, FOREIGN_ADVICE, readOwner, whyForeign } from '../ground/cluster/owner.ts'
 
 /**
- * Tells of topics that are not those on record: who keeps a position in one of them refuses it by itself.
+ * Tells of topics that are not the topics on record: a reader that keeps a position in one of them refuses it by itself.
  * @throws CliError when the topics are another deployment's
  */
 export async function expectOwnTopics(

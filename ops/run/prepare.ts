@@ -1,6 +1,6 @@
 /**
- * What is done for a whole fetched batch of `submissions` before its records enter a validate task: wait until the slot
- * table holds everything that the markers name, and recover the signers, here or in worker threads.
+ * The work on a whole fetched batch of `submissions` before its records enter a validate task: wait until the slot table holds
+ * everything that the markers name, and recover the signers, here or in worker threads.
  */
 import { ForgedMarkerError, type MarkerSeals } from '../../streams/marker-guard.ts'
 import type { LogRecord } from '../../streams/ports.ts'
@@ -11,7 +11,7 @@ import type { SignerPool } from './signers.ts'
 
 export interface PrepareOptions {
   readonly topics: Topics
-  /** Of the markers; none where every marker counts. */
+  /** Seals of the markers; none where every marker counts. */
   readonly seals: MarkerSeals | undefined
   readonly signers: SignerPool
   /** Resolves when the table of `slots` holds every record below the offset. */

@@ -18,7 +18,7 @@ const CHECK_MS = 500
 const PORTS_BEHIND = 100
 const PORT_MAX = 65_535
 
-/** @param port of the query API; 0, a free one, has a free one beside it */
+/** @param port port of the query API; 0, a free one, has a free one beside it */
 export const probesPortBeside = (port: number): number =>
   port === 0 ? 0 : port + PORTS_BEHIND > PORT_MAX ? port - PORTS_BEHIND : port + PORTS_BEHIND
 

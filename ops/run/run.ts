@@ -35,7 +35,7 @@ export interface RunPorts {
   readonly signal: AbortSignal
 }
 
-/** What the roles of this process need beyond the cluster itself. */
+/** The needs of this process' roles beyond the cluster itself. */
 export const needOf: Need = ({ roles = [], chain, storage }) => [
   ...(roles.some((role) => role === 'clock' || role === 'anchor-effects') && !chain?.rpcUrlsFile
     ? ['chain.rpcUrls']
@@ -63,7 +63,7 @@ export async function runRoles(configuration: Configuration, { lines, version, s
   })
   failed.catch(() => {}) // heard by the race below, if it still runs
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  /** Whoever is told to end while it starts does not wait for what may never answer. */
+  /** A process that is told to end while it starts does not wait for a part that may never answer. */
   const unlessStopped = <T>(starting: Promise<T>): Promise<T | undefined> => {
     starting.catch(() => {}) // heard by the race, if it still runs
     return Promise.race([starting, stopped.then(() => undefined)])

@@ -1,4 +1,4 @@
-/** What a process is given, and what each of its parts is: the types that `compose.ts` and the parts share. */
+/** The input of a process, and the form of its parts: the types that `compose.ts` and the parts share. */
 import type { AnchorTuning } from '../../connectors/evm/anchor-effects/anchor-options.ts'
 import type { ClockTuning } from '../../connectors/evm/clock/clock-options.ts'
 import type { ContractBlockSource } from '../../connectors/evm/contract/chain-reader.ts'
@@ -24,12 +24,12 @@ export interface SequencerConfig extends ConnectorConfig {
   readonly roles: readonly Role[]
   readonly rules: ProtocolRules
   readonly anchoring: Partial<AnchorRules>
-  /** Of the role tick-fanout. */
+  /** Signer of the role tick-fanout. */
   readonly markerSigner?: MarkerSigner
   readonly ops: {
     readonly host: string
     readonly port: number
-    /** Where the probes are answered; `probesPortBeside` the port when absent. */
+    /** Host of the probes; `probesPortBeside` the port when absent. */
     readonly probesHost?: string | undefined
     readonly probesPort?: number | undefined
   }
@@ -45,9 +45,9 @@ export interface SequencerConfig extends ConnectorConfig {
   /** Something stopped for good; close the sequencer. Called once. */
   readonly onFailure: (error: Error) => void
   readonly warn: (text: string) => void
-  /** Of the process; nothing is logged without. */
+  /** Log of the process; nothing is logged without. */
   readonly log?: EventLog
-  /** Of a share of the submissions, told by the role `api`; none without an address. */
+  /** Traces of a share of the submissions, told by the role `api`; none without an address. */
   readonly tracing?: { readonly otlpUrl?: string | undefined; readonly sampleShare: number }
 }
 
@@ -90,26 +90,26 @@ export interface ConnectorConfig {
   readonly anchor: Partial<AnchorTuning> & {
     /** Private key of the sequencer's account, 0x hex. */
     readonly signerKey: string
-    /** Of accounts that signed before: they end what they began. */
+    /** Keys of accounts that signed before: they end the transactions that they began. */
     readonly formerSignerKeys?: readonly string[]
   }
   readonly intake: IntakeRoleConfig
   readonly storage: StorageConfig
   readonly api: {
-    /** Where the view behind the query API is kept; may be deleted at any time. */
+    /** Directory of the view behind the query API; may be deleted at any time. */
     readonly viewDirectory: string
     /** Rows older than this go. */
     readonly keepHours: number
     /** Submissions kept at most. */
     readonly submissionsMax: number
-    /** What clients of the deployed collector send; without one its endpoints are not served. */
+    /** Token of the deployed collector's clients; without a token its endpoints are not served. */
     readonly legacyToken?: string | undefined
     /** On its clients; the defaults without. */
     readonly limits?: ApiLimits
   }
 }
 
-/** What every part of a process is given. */
+/** The input of every part of a process. */
 export interface Wiring extends Ground {
   readonly config: SequencerConfig
   /** As `log`, but nobody is told when a partition waits. */
@@ -118,7 +118,7 @@ export interface Wiring extends Ground {
   readonly health: Health
   /** Told of every record that a reader leaves out. */
   readonly leftOut: LeftOut
-  /** What the role `api` opens when it has something to answer from. */
+  /** The role `api` opens it when it has a source to answer from. */
   readonly apiDoor: ApiDoor
 }
 

@@ -1,9 +1,9 @@
-/** What clients of the query API may take, and how much of it by default; `ops/api/limits.ts` holds them to it. */
+/** Bounds for clients of the query API, with their defaults; `ops/api/limits.ts` holds them to it. */
 export interface ApiLimits {
   readonly connectionsMax: number
-  /** Of one IPv4 address, or one /64 of IPv6. */
+  /** Connections of one IPv4 address, or one /64 of IPv6. */
   readonly connectionsPerAddressMax: number
-  /** Of such an address; twice as many may come at once. */
+  /** Requests of such an address; twice as many may come at once. */
   readonly requestsPerSecondMax: number
   /** From the connection, or the end of the request before, to the end of a request; ms. */
   readonly requestMsMax: number

@@ -68,7 +68,7 @@ function renderSettings({ settings, sources }: Configuration): Lines {
   return rows.map(([path, value, source]) => `${path.padEnd(width)}  ${value}  # ${source}`)
 }
 
-/** Whatever is an address may hold a login or an access key; those of nodes nearly always do. */
+/** Every address may hold a login or an access key; addresses of nodes nearly always do. */
 function redacted(path: string, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => redacted(path, one))
   if (typeof value !== 'string') return value

@@ -38,7 +38,7 @@ interface Node {
 /** Sections and settings in the order of the schema. A section has no variable. */
 export const SETTINGS: readonly Setting[] = leavesOf(rootNode(), '')
 
-/** What a section is about, by path. */
+/** The subject of a section, by path. */
 export const SECTIONS: ReadonlyMap<string, string> = new Map(
   Object.entries(rootNode().properties ?? {}).flatMap(([path, node]) =>
     node.properties ? [[path, node.description ?? '']] : [],

@@ -108,13 +108,13 @@ const rulesOf = ({ rules, markets, addedMarkets, chain, markers }: SequencerSett
   })),
 })
 
-/** Of a process that has the key itself, it alone when no others are named. */
+/** Keys for a process that has the key itself: this key alone when no others are named. */
 function markerKeysOf({ publicKeys, signingKeyFile }: SequencerSettings['markers']): readonly string[] {
   if (publicKeys.length > 0 || !signingKeyFile) return publicKeys
   return whyUnreadable(signingKeyFile, 'markers.signingKeyFile') ? [] : [readMarkerSigner(signingKeyFile).publicKey]
 }
 
-/** What one setting alone cannot show. */
+/** Faults that one setting alone cannot show. */
 function crossFaults(settings: SequencerSettings): Omit<Fault, 'source'>[] {
   const { kafka, anchor, markers, intake, api } = settings
   const faults = [...connectionFaults(settings), ...unreadable('anchor.signerKeyFile', anchor.signerKeyFile)]

@@ -1,6 +1,6 @@
 /**
- * What a batch or a proof is measured against: chain and contract, named by the one who asks. What is checked may name others,
- * a contract of its own maker for instance, in which everything is in order (decision 0024).
+ * The measure of a batch or a proof: chain and contract, named by the caller. The file that is checked may name others, a
+ * contract of its own maker for instance, in which everything is in order (decision 0024).
  */
 import type { Command } from 'commander'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { DEPLOYMENTS, type Deployment } from './deployments.ts'
 import { fromFile } from './sources.ts'
 
 export interface Pin extends Deployment {
-  /** Who names it, in words. */
+  /** The source that names it, in words. */
   readonly by: string
 }
 

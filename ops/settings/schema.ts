@@ -259,7 +259,7 @@ export const configSchema = z.strictObject({
 export type SequencerSettings = z.output<typeof configSchema>
 
 const { chain, ...shape } = configSchema.shape
-/** What it takes to read a cluster, and for `doctor` what else is there to examine. */
+/** The settings for reading a cluster, and for `doctor` the settings that it examines besides. */
 export const addressSchema = z.strictObject({
   appId: shape.appId,
   kafka: shape.kafka,

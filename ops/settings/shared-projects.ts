@@ -1,4 +1,4 @@
-/** Markets whose rules let one signed vote count in more than one of them (decision 0022). */
+/** Markets whose rules let one signed vote count in several of them (decision 0022). */
 import type { SharedProjects } from '../../topology/shared/project-ids.ts'
 
 export const sharedInWords = ({ markets: [one, other], patterns }: SharedProjects): string =>

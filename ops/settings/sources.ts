@@ -10,7 +10,7 @@ export interface Fault {
   readonly source: string
 }
 
-/** One setting as it was given. */
+/** A setting as it was given. */
 export interface Given {
   readonly path: string
   readonly value: unknown
@@ -32,10 +32,10 @@ export const CONFIG_VARIABLE = 'SEQUENCER_CONFIG'
 /** Variables of ours that are no settings of a sequencer: where `npm run kafka` keeps what it fetched. */
 const NO_SETTINGS = [CONFIG_VARIABLE, 'SEQUENCER_CACHE_DIR']
 
-/** What Kubernetes puts into every pod for a Service called `sequencer…`. */
+/** The variables that Kubernetes puts into every pod for a Service called `sequencer…`. */
 const SERVICE_LINK = /_(SERVICE_(HOST|PORT)|PORT)(_[A-Z0-9_]+)?$/
 
-/** YAML or JSON (which is YAML). Every leaf is a setting of its own, so that a variable can win over one of them. */
+/** YAML or JSON (which is YAML). Every leaf is a setting of its own, so that a variable can win over a single leaf. */
 export function fromFile(path: string): Layer {
   let text: string
   try {

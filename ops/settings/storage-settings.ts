@@ -56,7 +56,7 @@ export const storageSettings = z
 
 type StorageSettings = z.output<typeof storageSettings>
 
-/** What one setting alone cannot show. Settings that name no store are those of another process. */
+/** Faults that one setting alone cannot show. Settings that name no store belong to another process. */
 export function storageFaults({ directory, kubo, pinning, required = 1 }: StorageSettings) {
   const faults: { readonly path: string; readonly message: string }[] = []
   const stores = kubo.length + (directory === undefined ? 0 : 1)

@@ -1,6 +1,6 @@
 /**
- * What the readers of a process leave out of the topics, told in one way whoever reads: a metric, and a line in the log. A
- * stage puts such records aside as dead letters besides (streams/dead-letter.ts).
+ * Reports the records that the readers of a process leave out of the topics, in the same way for every reader: a metric, and a
+ * line in the log. A stage puts such records aside as dead letters besides (streams/dead-letter.ts).
  */
 import type { Clock } from '../../streams/ports.ts'
 import type { OnUnreadable } from '../../streams/read-record.ts'

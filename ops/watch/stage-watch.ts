@@ -3,9 +3,9 @@
 export interface StageProgress {
   /** Records of its input that it has not taken yet. */
   readonly behind: number
-  /** Since when it has taken none of those of some partition, ms since 1970; null while it goes on. */
+  /** The time since when it has taken none of the records of some partition, ms since 1970; null while it goes on. */
   readonly stillSince: number | null
-  /** What it cannot read past, in words; null when nothing is known of such. */
+  /** The obstacle that it cannot read past, in words; null when none is known. */
   readonly waitsAt: string | null
 }
 

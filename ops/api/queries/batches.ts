@@ -46,7 +46,7 @@ function batchSummary(reader: ViewReader, topics: Topics, key: AnchorKey, row: B
   return { ...key, ...fields, projects: projectIds.length, state, cid, transactionHash, blockNumber }
 }
 
-/** Where a batch lies; undefined for a CID that is none of ours. */
+/** The place of a batch; undefined for a CID that is none of ours. */
 async function findBatch(reader: ViewReader, cid: string): Promise<AnchorKey | undefined> {
   const [found] = await reader.range({ prefix: prefixOf(TABLE.batchCids, cid), limit: 1 })
   return found && anchorKeyOf(partsOf(found[0]).slice(2))

@@ -38,7 +38,7 @@ export async function listDays(
   return { items: (await Promise.all(statuses)).flat(), next }
 }
 
-/** Of each market that has days. */
+/** The newest days of each market that has days. */
 export async function newestDays(reader: ViewReader, topics: Topics, rules: ProtocolRules, limit: number) {
   const markets = marketsSeen(reader, rules).map(async ({ dataMarket, rewards }) => {
     const { items: days } = await listDays(reader, topics, { limit }, dataMarket)
@@ -48,11 +48,11 @@ export async function newestDays(reader: ViewReader, topics: Topics, rules: Prot
   return (await Promise.all(markets)).filter(({ days }) => days.length > 0)
 }
 
-/** What a release alone tells of is a day that has just begun, or one of which the rows are gone. */
+/** A day that a release alone tells of has just begun, or its rows are gone. */
 const isNewest = async (reader: ViewReader, { dataMarket, day }: DayKey): Promise<boolean> =>
   (await newestDay(reader, dataMarket)) === day
 
-/** That the log knows of. */
+/** The newest day that the log knows of. */
 export async function newestDay(reader: ViewReader, dataMarket: string): Promise<number | undefined> {
   const [newest] = await reader.range({ prefix: prefixOf(TABLE.days, dataMarket), newestFirst: true, limit: 1 })
   return newest && Number(partsOf(newest[0])[2])
@@ -183,7 +183,7 @@ export async function slotsOfDay(
   })
 }
 
-/** The days of a slot, newest first; those in which it did nothing are left out. */
+/** The days of a slot, newest first; days in which it did nothing are left out. */
 export async function daysOfSlot(
   reader: ViewReader,
   topics: Topics,
@@ -205,7 +205,7 @@ export async function daysOfSlot(
   return { items: await Promise.all(statuses), next }
 }
 
-/** Calls of a day, the last first; of one purpose, or first those in its course. */
+/** Calls of a day, the last first; of one purpose, or first the calls in its course. */
 export function paymentsOfDay(
   reader: ViewReader,
   topics: Topics,

@@ -71,7 +71,7 @@ function fieldsOf(key: EpochKey, row: EpochProgress, { submissions, reasons }: C
   }
 }
 
-/** What `sequencer epoch` prints; undefined when nothing names the epoch. */
+/** The content of `sequencer epoch`; undefined when nothing names the epoch. */
 export async function epochDetail(reader: ViewReader, topics: Topics, key: EpochKey): Promise<EpochDetail | undefined> {
   const known = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   const counts = countsOf(reader, key)

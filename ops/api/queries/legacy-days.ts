@@ -1,4 +1,7 @@
-/** What the endpoints of the deployed collector give of days: from the view, and the contract for days that it does not have. */
+/**
+ * The days as the endpoints of the deployed collector give them: from the view, and from the contract for days that the view does
+ * not have.
+ */
 import type { Day, DayKey, EpochKey, EpochRange } from '../../../schemas/types.ts'
 import { isMarker } from '../../../topology/topics.ts'
 import { lookedUp, silently } from '../../reading/read.ts'
@@ -26,7 +29,7 @@ const orUndefined = <T>(asked: Promise<T> | undefined): Promise<T | undefined> =
 const dayIn = ({ reader }: Asked, key: DayKey): Day | undefined =>
   reader.getJson<DayRow>(keyOf(TABLE.days, ...dayParts(key)))?.day ?? undefined
 
-/** Of days that the ledger does not have the contract's; undefined when it cannot be asked. */
+/** The contract's counts of days that the ledger does not have; undefined when it cannot be asked. */
 async function fromContract(
   { contract }: Asked,
   days: readonly number[],
@@ -37,7 +40,7 @@ async function fromContract(
   return found && new Map(days.map((day, i) => [day, found[i]!]))
 }
 
-/** Today first. Undefined: the contract has to be asked of one of them, and does not answer. */
+/** Today first. Undefined: the contract has to be asked about a day, and does not answer. */
 export async function submissionsByDay(asked: Asked, dataMarket: string, slotId: number, days: readonly number[]) {
   const missing = await daysMissing(asked, dataMarket, days)
   const counts = await fromContract(asked, missing, (one) => one.countsOfSlot(dataMarket, slotId, missing))
@@ -83,8 +86,8 @@ const isIn = (ranges: readonly EpochRange[], epochId: number): boolean =>
   ranges.some(({ first, last }) => first <= epochId && epochId <= last)
 
 /**
- * What the slots had of the day when the epoch was counted: what they have, without what later epochs of the day added. Undefined
- * when those are more than can be looked through.
+ * The counts that the slots had of the day when the epoch was counted: their present counts, without the counts of later epochs
+ * of the day. Undefined when those are more than can be looked through.
  */
 export async function countsAfter(asked: Asked, { dataMarket, epochId }: EpochKey, day: number) {
   const row = dayIn(asked, { dataMarket, day })

@@ -1,4 +1,4 @@
-/** What the endpoints of the deployed collector give, from the view. */
+/** The answers of the deployed collector's endpoints, from the view. */
 import type { EpochKey, Submission } from '../../../schemas/types.ts'
 import { isMarker } from '../../../topology/topics.ts'
 import type { EpochProgress } from '../../reading/epoch-progress.ts'

@@ -21,7 +21,7 @@ interface ListOptions {
 }
 
 /**
- * A list whose rows are those of one table; a cursor is the rest of a key.
+ * A list whose rows come from one table; a cursor is the rest of a key.
  * @param itemOf undefined when a filter keeps the row out
  */
 export async function pageOf<T>(

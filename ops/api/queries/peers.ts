@@ -1,6 +1,6 @@
 /**
- * Who sends most to the intakes, as they report it in the log. The API has no login, so addresses are not told, nor which
- * intake said it: `sequencer peers list` has both.
+ * The peers that send most to the intakes, as the intakes report them in the log. The API has no login, so addresses are not
+ * told, nor which intake said it: `sequencer peers list` has both.
  */
 import { isPeerId } from '../../../connectors/libp2p/bans.ts'
 import type { IntakeReport } from '../../../schemas/types.ts'
@@ -39,7 +39,7 @@ export function followIntakeReports(
   return { newest: () => [...reports.values()].filter(isOfLate), close: () => followed.close() }
 }
 
-/** Those with the most refused messages, then the most messages; the peer id last. One that several intakes know is one. */
+/** Those with the most refused messages, then the most messages; the peer id last. A peer that several intakes know is listed once. */
 export function topPeers({ newest }: Pick<IntakeReports, 'newest'>, now: number): PeersAnswer {
   const reports = newest()
   const peers = new Map<string, PeerItem>()
@@ -64,6 +64,6 @@ export function topPeers({ newest }: Pick<IntakeReports, 'newest'>, now: number)
   return { intakes: reports.length, connections, items: all.slice(0, PEERS_MAX), next: null }
 }
 
-/** Of two bans, the one that lasts longer; 0 is for good. */
+/** The ban that lasts longer; 0 is for good. */
 const longer = (a: number | null, b: number | null): number | null =>
   a === null || b === null ? (a ?? b) : a === 0 || b === 0 ? 0 : Math.max(a, b)

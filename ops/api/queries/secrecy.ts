@@ -1,7 +1,7 @@
 /**
- * Votes are secret until their epoch is closed in the log: who knew the CIDs of others could copy them, and whoever votes last
- * with several slots could decide. Before that a submission is told without its CID, and a refusal without values that may
- * tell it. docs/decisions/0025-votes-are-secret-until-the-close.md.
+ * Votes are secret until their epoch is closed in the log: a node that knew the CIDs of others could copy them, and an owner that
+ * votes last with several slots could decide. Before that a submission is told without its CID, and a refusal without values that
+ * may tell it. docs/decisions/0025-votes-are-secret-until-the-close.md.
  */
 import type { EpochKey, VerdictReason } from '../../../schemas/types.ts'
 import type { EpochProgress } from '../../reading/epoch-progress.ts'
@@ -41,7 +41,7 @@ export function isVoteSecret(reader: ViewReader, key: EpochKey): boolean {
   return key.epochId >= closed
 }
 
-/** What everybody may know of a submission whose vote is secret. */
+/** The public part of a submission whose vote is secret. */
 export function withoutVote({ verdict, ...item }: WhyItem): Omit<SubmissionItem, 'origin'> {
   const tells = verdict !== null && !EVIDENCE_TELLS_NOTHING.has(verdict.reason)
   const shown = tells ? { ...verdict, expected: null, actual: null } : verdict

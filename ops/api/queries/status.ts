@@ -1,4 +1,4 @@
-/** The markets, what became of epochs that went wrong, and how the process is. */
+/** The markets, the epochs that went wrong, and the health of the process. */
 
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
@@ -35,7 +35,7 @@ const headEpoch = (reader: ViewReader, dataMarket: string): number | null =>
 
 const marketsRow = (reader: ViewReader): MarketsRow => reader.getJson<MarketsRow>(MARKETS) ?? {}
 
-/** Configured ones, and those that have epochs or were added at run time, also when they were removed since. */
+/** The configured markets, and markets that have epochs or were added at run time, also when they were removed since. */
 export function marketsSeen(reader: ViewReader, rules: ProtocolRules): readonly MarketRules[] {
   const all = new Set([...rules.markets.map(({ dataMarket }) => dataMarket), ...Object.keys(marketsRow(reader))])
   return [...all].map((dataMarket) => rulesOfMarket(rules, dataMarket))
@@ -93,7 +93,7 @@ function stuckOf(reader: ViewReader, topics: Topics, key: EpochKey): Gap | undef
   return { ...key, lastEpochId: key.epochId, phase, outcome, detail: overtaken || errorsOf(reader, topics, key, row) }
 }
 
-/** What a later epoch has that this one lacks; undefined when none has: it is merely not done yet. */
+/** The step that a later epoch has and this one lacks; undefined when none has: it is merely not done yet. */
 function overtakenBy(phase: EpochPhase, epochId: number, { closed, batched, final }: Heads): string | undefined {
   switch (phase) {
     case 'OPEN':
@@ -109,7 +109,7 @@ function overtakenBy(phase: EpochPhase, epochId: number, { closed, batched, fina
   }
 }
 
-/** What the anchors of the epoch say last. */
+/** The last errors of the epoch's anchors. */
 function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochProgress): string {
   const words = Object.keys(row.anchors).flatMap((index) => {
     const anchor = anchorItem(reader, topics, { ...key, batchIndex: Number(index) })

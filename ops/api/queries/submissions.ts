@@ -1,4 +1,4 @@
-/** Submissions and their verdicts: of an epoch, of a slot, by id. What `sequencer why` prints of each. */
+/** Submissions and their verdicts: of an epoch, of a slot, by id. Each as `sequencer why` prints it. */
 import type { EpochKey, VerdictReason } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { decided, pending, type WhyItem } from '../../reading/why.ts'
@@ -35,7 +35,7 @@ interface SlotQuery extends VerdictQuery {
   readonly market?: string | undefined
 }
 
-/** What came last first; with `epoch` those of one epoch, the last by its place in the log first. */
+/** The newest first; with `epoch` only submissions of that epoch, the last by its place in the log first. */
 export function listOfSlot(
   reader: ViewReader,
   topics: Topics,
@@ -79,7 +79,7 @@ export function submissionsById(
 type Filter = Pick<VerdictQuery, 'reason' | 'project'>
 const isFiltered = ({ reason, project }: Filter): boolean => reason !== undefined || project !== undefined
 
-/** Finds submissions, by the parts of their key, with verdict and batch; those that the filter lets through. */
+/** Finds submissions that the filter lets through, by the parts of their key, with verdict and batch. */
 function finder(reader: ViewReader, topics: Topics, { reason, project }: Filter) {
   const batches = new Map<string, SubmissionItem['batch']>()
   const batchOf = (key: EpochKey, projectId: string): SubmissionItem['batch'] => {

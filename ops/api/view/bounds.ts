@@ -1,2 +1,2 @@
-/** Slots that are kept of those that signed several CIDs for a project. */
+/** Slots that are kept among the slots that signed several CIDs for a project. */
 export const EQUIVOCATIONS_MAX = 100

@@ -30,13 +30,13 @@ export interface ViewCommit extends Omit<MarketRows, 'headsOf'> {
   del(key: string): void
   /** As this commit or an earlier one wrote it. */
   get(key: string): Buffer | undefined
-  /** One more submission is kept, or `by` fewer. */
+  /** A further submission is kept, or `by` fewer. */
   kept(origin: Origin, by: 1 | -1): void
   epochRow(key: EpochKey): EpochProgress
   /** Ticks, batches or anchors name the epoch. */
   isKnown(key: EpochKey): boolean
   epoch(key: EpochKey, change: (row: EpochProgress) => EpochProgress, time: number): void
-  /** One more submission of the epoch, or with a reason one more verdict. */
+  /** A further submission of the epoch, or with a reason a further verdict. */
   count(key: EpochKey, time: number, reason?: VerdictReason): void
   /** The newest epoch of its market is at least this one; between them and the one before, none was released. */
   released(open: EpochTick, at: number): void
@@ -52,10 +52,10 @@ export const CHAIN_HEAD = keyOf(TABLE.meta, 'chain head')
 
 const epochKey = (key: EpochKey): string => keyOf(TABLE.epochs, ...epochParts(key))
 
-/** Of a skip, how many of the newest epochs may have had a release that left the chain: no reorganisation takes back more. */
+/** The number of newest epochs of a skip that may have had a release that left the chain: no reorganisation takes back more. */
 const SKIPPED_LOOKED_AT = 1_024
 
-/** What a commit writes, each key once; it reads its own. */
+/** The writes of a commit, each key once; it reads its own. */
 function createWrites(cache: RowCache) {
   const operations = new Map<string, ViewWrite>()
   return {
@@ -172,7 +172,7 @@ export function createCommit(cache: RowCache): ViewCommit {
         const [row, after] = [knownRow(key), withRecord(epochRow(key), { tick: open, at })]
         if (row === undefined || after === row) continue
         keep(epochKey(key), after)
-        del(keyOf(TABLE.unanchored, ...epochParts(key))) // that of the first is written next
+        del(keyOf(TABLE.unanchored, ...epochParts(key))) // the row of the first is written next
       }
       for (const [key, row] of missingBefore(open, headsOf(open.dataMarket).released)) unanchored(key, row)
       heads(open.dataMarket, { released: open.epochId })

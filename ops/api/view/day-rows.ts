@@ -76,7 +76,7 @@ export function onSlotDay(commit: ViewCommit, key: SlotDayKey, { value, timestam
   else commit.put(id, timed(timestamp, value))
 }
 
-/** Only of those that close a day: what is told in its course is in their payments as far as anybody asks. */
+/** Only for payouts that close a day: the others are in their payments as far as anybody asks. */
 export function onPayout(commit: ViewCommit, { dataMarket }: MarketKey, payout: Payout, record: LogRecord): void {
   if (payout.purpose !== 'CLOSING') return
   const key = { dataMarket, day: payout.payoutOf }
@@ -109,7 +109,7 @@ const PIECE_ROWS = 2_000
 
 /**
  * Rows of days that are gone: their tombstones may be gone too before they are read.
- * @returns what to write now; empty when nothing (more) is too much
+ * @returns the writes to make now; empty when nothing (more) is too much
  */
 export async function surplusDays(reader: ViewReader, markets: readonly string[]): Promise<readonly ViewWrite[]> {
   for (const dataMarket of markets) {

@@ -1,6 +1,6 @@
 /**
- * What changed in the newest commits, for those who watch: kept with the rows, so that one who was away for a moment, or
- * through a restart of the process, is told what he missed.
+ * The changes of the newest commits, for observers: kept with the rows, so that a client that was away for a moment, or through a
+ * restart of the process, is told of the changes that it missed.
  */
 
 import { keyOf, number, partsOf, prefixOf } from './keys.ts'

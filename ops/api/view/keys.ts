@@ -6,7 +6,7 @@ const SEPARATOR = '\u0000'
 const ESCAPE = '\u0001'
 /** Behind an escape: which character it stands for, or, with four hex digits, which half of one. */
 const [FOR_SEPARATOR, FOR_ESCAPE, FOR_HALF] = ['\u0002', '\u0003', '\u0004'] as const
-/** Mode `u` finds unpaired halves of characters only; UTF-8 would make one of them all. */
+/** Mode `u` finds unpaired halves of characters only; UTF-8 would make all of them the same. */
 const ESCAPED = new RegExp(`[${SEPARATOR}${ESCAPE}\\ud800-\\udfff]`, 'gu')
 const UNESCAPED = new RegExp(`${ESCAPE}(?:([${FOR_SEPARATOR}${FOR_ESCAPE}])|${FOR_HALF}([0-9a-f]{4}))`, 'g')
 /** As many digits as 2^53 has. */
@@ -29,5 +29,5 @@ export const keyOf = (...parts: readonly string[]): string => parts.map(escaped)
 export const prefixOf = (...parts: readonly string[]): string => keyOf(...parts) + SEPARATOR
 /** Behind every key that begins with the prefix. */
 export const endOf = (prefix: string): string => `${prefix.slice(0, -SEPARATOR.length)}${ESCAPE}`
-/** What the key was made of. */
+/** The parts of the key. */
 export const partsOf = (key: string): readonly string[] => key.split(SEPARATOR).map(unescaped)

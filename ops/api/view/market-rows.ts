@@ -1,4 +1,4 @@
-/** The rows of data markets: how far each one's epochs came, and how it is served. */
+/** The rows of data markets: the heads of each one's epochs, and how it is served. */
 import type { ServedMarket } from '../../../schemas/types.ts'
 import { keyOf } from './keys.ts'
 import type { RowCache } from './row-cache.ts'
@@ -38,7 +38,7 @@ export function createMarketRows(cache: RowCache, keep: (key: string, row: objec
     },
     beginAnew: (dataMarket) => keepHeads(dataMarket, { ...headsOf(dataMarket), released: 0 }),
     market(dataMarket, served) {
-      // one that was asked for and refused is none
+      // a market that was asked for and refused is none
       if (served.serving !== 'CONFIGURED' || known()[dataMarket] !== undefined) keepMarket(dataMarket, served)
     },
   }

@@ -1,6 +1,6 @@
 /**
  * Whose a submission is. Anybody may send one that names a slot, or send again what its owner signed, as often as he likes and
- * with another header. So those that only claim a slot are listed apart, where they push nothing of the owner's aside.
+ * with another header. So submissions that only claim a slot are listed apart, where they displace none of the owner's.
  */
 import { createHash } from 'node:crypto'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
@@ -23,7 +23,7 @@ const SIGNED: ReadonlySet<VerdictReason> = new Set<VerdictReason>([
   'ORPHANED_HEADER',
   'SIMULATION',
 ])
-/** Given behind the search for copies, so one of them only has it. */
+/** These verdicts are given after the search for copies, so only one of the copies has such a verdict. */
 const SIGNED_ONCE: ReadonlySet<VerdictReason> = new Set<VerdictReason>([
   'RATE_LIMITED',
   'SUPERSEDED',
@@ -33,7 +33,7 @@ const SIGNED_ONCE: ReadonlySet<VerdictReason> = new Set<VerdictReason>([
   'COUNTED',
 ])
 
-/** @param reason of the verdict, when there is one */
+/** @param reason reason of the verdict, when there is one */
 export function originOf(reason: VerdictReason | undefined, isCopy: boolean): Origin {
   if (reason !== undefined && SIGNED_ONCE.has(reason)) return 'OWNER'
   return !isCopy && (reason === undefined || SIGNED.has(reason)) ? 'OWNER' : 'UNPROVEN'

@@ -19,12 +19,12 @@ import type { ViewReader, ViewWrite } from './store.ts'
 
 /** Rows looked at in one piece. */
 const PIECE_ROWS = 2_000
-/** Those that merely claim a slot go first, so that whoever sends them pushes out nobody's but his own. */
+/** Submissions that merely claim a slot go first, so that a sender of such submissions pushes out no others. */
 const FIRST_TO_GO = ['UNPROVEN', 'OWNER'] as const satisfies readonly Origin[]
 
 /**
  * @param before submissions older than this go, and epochs in which nothing was written since; ms
- * @returns what to write now; empty when nothing (more) is old enough
+ * @returns the writes to make now; empty when nothing (more) is old enough
  */
 export async function expired(reader: ViewReader, topics: Topics, before: number): Promise<readonly ViewWrite[]> {
   for (const origin of FIRST_TO_GO) {
@@ -44,7 +44,7 @@ export async function expired(reader: ViewReader, topics: Topics, before: number
 
 /**
  * @param max submissions that may stay
- * @returns what to write now; empty when there are no more than that
+ * @returns the writes to make now; empty when there are no more than that
  */
 export async function surplus(reader: ViewReader, max: number): Promise<readonly ViewWrite[]> {
   const kept = reader.getJson<Kept>(KEPT) ?? NONE_KEPT

@@ -1,4 +1,4 @@
-/** What the view keeps, and under which key (keys.ts says how parts become one). */
+/** The rows of the view, and their keys (keys.ts says how parts become one). */
 import type { AnchorKey, AnchorState, DayKey, EpochKey, LogPosition, ServedMarket } from '../../../schemas/types.ts'
 import { isEnd, isLost } from '../../reading/epoch-phases.ts'
 import type { Project } from '../schema.ts'
@@ -8,7 +8,7 @@ import type { Origin } from './origin.ts'
 /** Raised with every change of what rows mean: an older view is built anew. */
 export const LAYOUT = '7'
 
-/** One letter each, the first part of a key. */
+/** A letter each, the first part of a key. */
 export const TABLE = {
   /** `layout`, `position`, `chain head`, `markets`, `kept`. */
   meta: 'm',
@@ -36,7 +36,7 @@ export const TABLE = {
   slotEpochs: 'n',
   /** Slot, id of a signature: nothing. A further submission with it is a copy. */
   signatures: 'g',
-  /** Origin, time of the record, then the parts of a submission: nothing. What is oldest, and may go. */
+  /** Origin, time of the record, then the parts of a submission: nothing. The oldest submissions, which may go. */
   byAge: 't',
   /** Market, epoch, index: `BatchRow`. */
   batches: 'b',
@@ -100,11 +100,11 @@ export interface SubmissionRow {
   readonly snapshotCid: string
   /** null: it was gone from the log when its verdict was read. */
   readonly receivedAt: number | null
-  /** Of the record. */
+  /** Time of the record. */
   readonly time: number
   /** `signatureId`; null when the submission was gone from the log. */
   readonly signature: string | null
-  /** One with the same signature of the same slot came before. */
+  /** A submission with the same signature of the same slot came before. */
   readonly copy: boolean
 }
 
@@ -125,7 +125,7 @@ export interface BatchRow {
   readonly offset: number
 }
 
-/** Everything of a commit that whoever watches wants to know. */
+/** The part of a commit that observers want to know. */
 export interface Change {
   /** Position before and after. */
   readonly from: string

@@ -20,7 +20,7 @@ export interface RangeOptions {
 
 /** The view as it was at one moment: everything read through it belongs together. */
 export interface ViewReader {
-  /** Of the last commit it reflects. */
+  /** Position of the last commit it reflects. */
   readonly position: string
   /** Another one after every write, also one that only takes old rows away and leaves the position as it is. */
   readonly version: string
@@ -47,7 +47,7 @@ export class ViewStore {
   private readonly layout: Buffer
   private writes = 0
 
-  /** @param layout what its rows mean; kept with them */
+  /** @param layout version of the meaning of its rows; kept with them */
   constructor(level: ClassicLevel<string, Buffer>, layout: string) {
     this.level = level
     this.layout = Buffer.from(layout)
@@ -129,7 +129,7 @@ export class ViewStore {
 /**
  * Opens the view, empty when there is none, when it is damaged, or when it was made for another log or by an older layout.
  * A directory that another process has open is left to it: the next free one of `directory`, `directory-2`, … is taken.
- * @param identity what the view is made for: log, contract, topics
+ * @param identity identity of the view's source: log, contract, topics
  */
 export async function openViewStore(directory: string, identity: string): Promise<ViewStore> {
   for (let number = 1; number <= BESIDE_MAX; number++) {

@@ -19,11 +19,11 @@ import {
 interface Place {
   readonly key: EpochKey
   readonly position: LogPosition
-  /** Of the record, ms. */
+  /** Time of the record, ms. */
   readonly time: number
 }
 
-/** One that is in the log. */
+/** Stores a submission that is in the log. */
 export function putSubmission(commit: ViewCommit, topics: Topics, submission: Submission, place: Place): void {
   const { submissionId, projectId, snapshotCid, receivedAt, slotId } = submission
   const { key, position, time } = place
@@ -52,7 +52,10 @@ export function putVerdict(
   if (found) moveRow(commit, parts, fromJson<SubmissionRow>(found), verdict)
 }
 
-/** One that is gone from the log, so nothing but its verdict leads to it. One that was read before stays as it is. */
+/**
+ * Stores a submission that is gone from the log, so nothing but its verdict leads to it. A submission that was read before stays
+ * as it is.
+ */
 export function putFromVerdict(commit: ViewCommit, verdict: Verdict, { key, position, time }: Place): void {
   const { submissionId, projectId, snapshotCid, slotId } = verdict
   const parts = submissionParts(key, slotId, position)

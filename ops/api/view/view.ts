@@ -20,7 +20,7 @@ import { openViewStore, type ViewReader, type ViewStore, type ViewWrite } from '
 import { rowsOf, VIEW_TOPICS } from './writer.ts'
 
 const FETCH_WAIT_MS = 500
-/** Of each partition in one commit: small, since a commit holds up whatever else the process does. */
+/** Bytes of each partition in one commit: small, since a commit holds up all other work of the process. */
 const FETCH_BYTES = 64 * 1024
 /** Between two commits, so that many small appends make few of them. */
 const PAUSE_MS = 20
@@ -31,7 +31,7 @@ const ADDED_LATER = ['markets', 'tallies', 'slotDays', 'days', 'payouts', 'payme
 
 export interface ViewOptions {
   readonly directory: string
-  /** What the log is: its application, contract, topics. A view made for another one is built anew. */
+  /** The identity of the log: its application, contract, topics. A view made for another one is built anew. */
   readonly identity: string
   /** Rows older than this against the newest tick go. */
   readonly keepMs: number
@@ -71,7 +71,7 @@ export async function openView(options: ViewOptions): Promise<View> {
   }
 }
 
-/** Of the topics that the rows are made of: a view of one that was made anew since is one of another log. */
+/** The ids of the topics that the rows are made of: a view of a topic that was made anew since belongs to another log. */
 function idsText(ids: ReadonlyMap<string, string> | undefined): string {
   if (!ids || ids.size === 0) return ''
   return ` ${createHash('sha256')
@@ -170,7 +170,7 @@ async function followLog(options: ViewOptions, { store, partitions, from, stable
   }
 }
 
-/** Until the signal; a turn that fails is taken again. @param undo what the turn had in memory was perhaps not written */
+/** Until the signal; a turn that fails is taken again. @param undo the changes that the turn had in memory were perhaps not written */
 async function repeat(
   turn: () => Promise<void>,
   undo: () => void,

@@ -14,13 +14,13 @@ import type { RowCache } from './row-cache.ts'
 import { anchorParts, type BatchRow, epochParts, json, NOTHING, queueOf, TABLE, timed } from './rows.ts'
 import { hasSubmission, putFromVerdict, putSubmission, putVerdict } from './submission-rows.ts'
 
-/** What a commit writes, and the time of the newest tick in it, 0 without one. */
+/** The writes of a commit, and the time of the newest tick in it, 0 without one. */
 export interface Rows {
   readonly commit: ViewCommit
   readonly newestTick: number
 }
 
-/** @param tell of each record that is none of its topic: the view goes on behind it */
+/** @param tell told of each record that is none of its topic: the view goes on behind it */
 export function rowsOf(
   topics: Topics,
   cache: RowCache,

@@ -1,4 +1,7 @@
-/** Whether a row of `anchors` says what the results say from which it was made; with a node, what the chain says of its transaction. */
+/**
+ * Whether a row of `anchors` agrees with the results from which it was made; with a node, whether the chain agrees about its
+ * transaction.
+ */
 import { Transaction } from 'ethers'
 import type { Anchor, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
@@ -8,7 +11,7 @@ import { scan } from '../../reading/scan.ts'
 import type { ChainReader } from './chain.ts'
 import type { Findings } from './report.ts'
 
-/** What the results told of one batch, or of the call that ends an epoch. */
+/** The results about one batch, or about the call that ends an epoch. */
 export interface AnchorHistory {
   readonly cids: Set<string>
   /** Hash of each transaction that was signed or found on the chain, and its nonce where signed bytes tell it. */
@@ -26,7 +29,7 @@ export interface AnchorHistory {
 }
 /** A result answers it, of each batch and each ending: where that one is gone, others may be, too. */
 const FIRST_ATTEMPT = 1
-/** Of a row for which no nonce is assigned: what it names was found on the chain. */
+/** The nonce of a row that has none: its transaction was found on the chain. */
 const NO_NONCE = -1
 
 export type AnchorHistories = ReadonlyMap<string, AnchorHistory>
@@ -81,7 +84,7 @@ function nonceOf(rawTransaction: string): number | undefined {
 }
 
 /**
- * What the row says some result has said. More results than the row knows of may have come since it was read.
+ * Some result has said what the row says. More results than the row knows of may have come since it was read.
  * @param countsAttempts whether each attempt but the newest was answered
  */
 export function compareHistory(

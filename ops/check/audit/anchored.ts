@@ -1,4 +1,4 @@
-/** What the log says was built and anchored, by epoch. */
+/** The batches that were built and anchored according to the log, by epoch. */
 import type { Anchor, EpochSummary } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
@@ -12,7 +12,7 @@ export interface EpochBatches {
   readonly summary: EpochSummary | undefined
 }
 
-/** Where the batches of each epoch lie; their bytes are read when they are compared. Counts repeated ones as duplicated. */
+/** The places of the batches of each epoch; their bytes are read when they are compared. Counts repeated ones as duplicated. */
 export async function indexBatches(
   log: Log,
   { batches }: Topics,

@@ -134,7 +134,7 @@ class Audit {
     this.cursors = bounds.map(({ stable }, partition) => new PartitionCursor(ports, partition, stable))
   }
 
-  /** Where records have expired, the partitions begin at different markers: goes on to the first one that all have. */
+  /** When records have expired, the partitions begin at different markers: goes on to the first one that all have. */
   async align(): Promise<void> {
     for (;;) {
       const stops: (ReadMarker | undefined)[] = []
@@ -242,7 +242,7 @@ class Audit {
       this.findings.add('mismatches', placeOf(entry), `its verdict ${found} names another submission`)
   }
 
-  /** What is open still: the quota has decided for good, the rest waits and has no verdict yet. */
+  /** The open submissions: the quota has decided for good, the rest waits and has no verdict yet. */
   private finish(): void {
     for (const { entries } of this.valid.values()) {
       const market = this.markets.rulesOf(entries[0]!.dataMarket)

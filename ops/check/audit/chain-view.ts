@@ -34,7 +34,7 @@ export interface EpochView {
 export interface ChainViewOptions {
   /** Headers that a CLOSE names, at most. */
   readonly headsKept: number
-  /** The contract counts the blocks of this chain: also those of which an older clock did not say it. */
+  /** The contract counts the blocks of this chain: also when an older clock did not say so. */
   readonly countsOwnBlocks: boolean
 }
 
@@ -236,7 +236,7 @@ export class ChainView {
   }
 }
 
-/** What most chains count by. Where it explains the close, there is nothing left to ask. */
+/** Most chains count by their own numbers. When that explains the close, there is nothing left to ask. */
 const closesByOwnNumbers = ({ releaseBlock, openBlock, window }: EpochView, blockNumber: number): boolean =>
   blockNumber === Math.max(releaseBlock + window, openBlock) + 1
 

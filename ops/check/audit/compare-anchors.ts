@@ -1,4 +1,4 @@
-/** What became of the batches of an epoch on the chain: the rows of `anchors`, and the contract itself. */
+/** The batches of an epoch on the chain: the rows of `anchors`, and the contract itself. */
 import type { Anchor } from '../../../schemas/types.ts'
 import { epochScope } from '../../../topology/topics.ts'
 import { compareHistory, compareTransaction, historyName } from './anchor-history.ts'

@@ -10,7 +10,7 @@ import type { EpochSources } from './epoch-sources.ts'
 import type { Findings } from './report.ts'
 import type { ProjectResult } from './tally.ts'
 
-/** What is kept of a recomputed batch to compare its anchor with. */
+/** The facts of a recomputed batch that are kept to compare its anchor with. */
 export interface BatchFacts extends Omit<ExpectedBatch, 'json' | 'submissionIds'> {
   /** Version 0 and version 1. */
   readonly cids: readonly string[]

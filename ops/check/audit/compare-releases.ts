@@ -1,4 +1,4 @@
-/** The releases that the log tells against those of the contract, and what became of those that left the chain. */
+/** The releases in the log against the releases in the contract, and the fate of releases that left the chain. */
 import type { ChainReader, ReleasedEpoch } from './chain.ts'
 import { type ChainView, type EpochView, nameOf } from './chain-view.ts'
 import { compareUnanchored } from './compare-unanchored.ts'
@@ -16,8 +16,8 @@ export interface ReleaseSources {
 const CALLS_AT_ONCE = 50
 
 /**
- * @param blocks of the log. Epochs that the contract released from the first to the last but one (the last may be incomplete)
- * are compared, as far as the market was served.
+ * @param blocks releases of the log. Epochs that the contract released from the first to the last but one (the last may be
+ *   incomplete) are compared, as far as the market was served.
  */
 export async function compareReleases(
   sources: ReleaseSources,

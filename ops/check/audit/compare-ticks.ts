@@ -1,4 +1,4 @@
-/** What the clock said, in `epoch-ticks`, against the markers that the fan-out made of it. */
+/** The ticks of the clock, in `epoch-ticks`, against the markers that the fan-out made of them. */
 import { createHash } from 'node:crypto'
 import type { EpochTick } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
@@ -109,7 +109,7 @@ export class TickComparison {
 
 const digestOf = (tick: EpochTick): string => createHash('sha256').update(JSON.stringify(tick)).digest('base64')
 
-/** Of what nobody can read the audit tells elsewhere: it may lie behind the last marker. */
+/** The audit reports unreadable records elsewhere: such a record may lie behind the last marker. */
 async function* ticksOf(log: Log, { epochTicks }: Topics): AsyncGenerator<EpochTick> {
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }, { tell: silently }))
     for (const { value } of readRecords(epochTicks, 0, records, silently)) if (value) yield value

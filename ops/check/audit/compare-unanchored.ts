@@ -5,7 +5,7 @@ import type { Findings } from './report.ts'
 
 /** Behind the contract's window for batches the ending is called, and has to get deep. In blocks as the contract counts. */
 const GRACE_BLOCKS = 256
-/** Of block time since the close: where no node was asked, or the log does not say how the contract counts blocks. */
+/** Block time since the close: for the case that no node was asked, or the log does not say how the contract counts blocks. */
 const SECONDS_MAX = 3_600
 
 export async function compareUnanchored(

@@ -1,4 +1,4 @@
-/** One partition of `submissions`, read from marker to marker. */
+/** A partition of `submissions`, read from marker to marker. */
 import type { EpochMarker, EpochTick, Submission, SubmissionKey } from '../../../schemas/types.ts'
 import type { Log, LogRecord } from '../../../streams/ports.ts'
 import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'

@@ -27,7 +27,7 @@ export interface Entry {
   readonly stranger?: boolean
 }
 
-/** What the rules make of a submission. */
+/** The decision of the rules about a submission. */
 export interface Decision {
   readonly entry: Entry
   readonly reason: VerdictReason
@@ -60,7 +60,7 @@ export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b
 
 /**
  * Copies entries for keeping: texts that recur (project, CID, block, market) are held once, which halves the memory of an
- * epoch with a million submissions. One for each epoch.
+ * epoch with a million submissions. A keeper for each epoch.
  */
 export function createKeeper(): (entry: Entry) => Entry {
   const texts = new Map<string, string>()

@@ -1,4 +1,4 @@
-/** One closed epoch: everything recomputed, and compared with the verdicts, batches, anchors and the contract. */
+/** A closed epoch: everything recomputed, and compared with the verdicts, batches, anchors and the contract. */
 import type { MarketRules } from '../../../topology/rules.ts'
 import { expectedBatches } from './batching.ts'
 import type { EpochView } from './chain-view.ts'
@@ -16,7 +16,7 @@ export interface EpochOutcome {
 }
 
 /**
- * @param valid the epoch's valid submissions, those of one project in the order of the log
+ * @param valid the epoch's valid submissions; submissions of one project in the order of the log
  * @param ports `decide` takes the final word on each of them
  */
 export async function auditEpoch(

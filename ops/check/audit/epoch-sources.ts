@@ -14,7 +14,7 @@ export interface EpochSources {
   readonly stages: Stages
   readonly batches: ReadonlyMap<string, EpochBatches>
   readonly anchors: ReadonlyMap<string, ReadonlyMap<number, Anchor>>
-  /** What the results told of each row of `anchors`. */
+  /** The results about each row of `anchors`. */
   readonly histories: AnchorHistories
   readonly chain: ChainReader | undefined
   readonly keccak: Keccak

@@ -1,6 +1,7 @@
 /**
  * Whether a submission is valid, recomputed: market, form, signature, form of the header, slot, flagged,
- * epoch, data source, in this order. What comes before its epoch waits for the release; deadline and header are the close's.
+ * epoch, data source, in this order. A submission that comes before its epoch waits for the release; deadline and header are
+ * judged at the close.
  */
 import type { EpochTick, VerdictReason } from '../../../schemas/types.ts'
 import type { MarketRules, ProtocolRules } from '../../../topology/rules.ts'
@@ -31,7 +32,7 @@ type Judgement =
 const WAITS: Judgement = { kind: 'waits' }
 const refused = (reason: VerdictReason): Judgement => ({ kind: 'refused', reason })
 const BLOCK_HASH = /^0x[0-9a-f]{64}$/
-/** What an intake's clock is ahead of the newest block at most; more is a wrong clock. */
+/** The most that an intake's clock is ahead of the newest block; more is a wrong clock. */
 const WEEK_MS = 604_800_000
 
 export interface JudgeSources {
@@ -62,7 +63,7 @@ export class Judge {
     this.isCut = isCut
   }
 
-  /** What becomes of it, after what becomes of those that it takes a place from. */
+  /** Its outcome, after the outcomes of those that it takes a place from. */
   judge(read: ReadSubmission): readonly Outcome[] {
     const gaveWay: Entry[] = []
     const outcome = this.judgeRead(read, gaveWay)
@@ -140,7 +141,7 @@ export class Judge {
     return Math.min(rules.epochsAhead + 1 + released, rules.epochsWaitingMax)
   }
 
-  /** What the tick decides about those that waited. */
+  /** The outcomes that the tick decides for waiting submissions. */
   onTick(tick: EpochTick): readonly Outcome[] {
     const { kind, dataMarket } = tick
     if (kind === 'CLOSE') {
@@ -163,7 +164,10 @@ export class Judge {
     return outcomes
   }
 
-  /** Of a removed market, who waits for an epoch that was never open is refused; of one that comes, epochs begin anew. */
+  /**
+   * A submission that waits in a removed market for an epoch that was never open is refused; in a market that comes, epochs begin
+   * anew.
+   */
   private followMarkets(tick: EpochTick): readonly Outcome[] {
     for (const { dataMarket, served } of tick.markets)
       if (served && this.markets.isServed(dataMarket) === false) this.chain.beginAnew(dataMarket)

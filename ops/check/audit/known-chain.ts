@@ -1,4 +1,4 @@
-/** What is known of the chain at a place of the log: enough to judge a submission there. */
+/** The known facts of the chain at a place of the log: enough to judge a submission there. */
 import type { EpochTick } from '../../../schemas/types.ts'
 
 /** Blocks above `headsKept` are let go once there are this many too many; a header that old is unknown. */
@@ -21,7 +21,7 @@ export interface KnownEpoch {
   /** AWAITED: its release left the chain; it is to come again. */
   readonly state: 'OPEN' | 'AWAITED' | 'CLOSED'
   readonly releaseBlock: number
-  /** Of the contract; 0 when no tick says it. */
+  /** Day of the contract; 0 when no tick says it. */
   readonly day: number
 }
 
@@ -62,7 +62,7 @@ export class KnownChain {
     return first !== undefined && (epochId === 0 || epochId >= first)
   }
 
-  /** Of a market that is served once more: epochs between were not followed. */
+  /** For a market that is served once more: epochs between were not followed. */
   beginAnew(dataMarket: string): void {
     this.newest.delete(dataMarket)
   }

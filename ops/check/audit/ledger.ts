@@ -25,8 +25,8 @@ export type VerdictIdentity = Pick<Verdict, 'submissionId' | 'slotId' | 'project
 
 /**
  * Reads `verdicts`. Counts a second verdict for one submission as duplicated, one for no record as a mismatch.
- * @param bounds of the partitions of `submissions`
- * @param verdictBounds of those of `verdicts`: what was written behind them is left out
+ * @param bounds number of the partitions of `submissions`
+ * @param verdictBounds ends of the partitions of `verdicts`: records that were written behind them are left out
  */
 export async function readVerdicts(
   log: Log,

@@ -6,7 +6,7 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { LogRecord } from '../../../streams/ports.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
 
-/** What stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410). */
+/** The bytes before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410). */
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex')
 
 interface Origin {
@@ -16,7 +16,7 @@ interface Origin {
   readonly place: bigint
 }
 
-/** Of one partition, asked of its markers in the order of the log. */
+/** The check of one partition, asked about its markers in the order of the log. */
 export class MarkerOrigin {
   private readonly topic: string
   private readonly partition: number

@@ -8,7 +8,7 @@ import { scan } from '../../reading/scan.ts'
 
 const TICKS_ASKED = 500
 
-/** HEAD ticks, oldest first; also those that left the chain. */
+/** HEAD ticks, oldest first; also HEADs that left the chain. */
 export async function newestHeads(log: Log, { epochTicks }: Topics): Promise<readonly EpochTick[]> {
   const partition = { topic: epochTicks.name, partition: 0 }
   const [bounds] = await log.bounds([partition])

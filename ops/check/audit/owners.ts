@@ -8,7 +8,7 @@ import type { Findings } from './report.ts'
 /** The owner of a slot as of a block, where so many ORPHAN ticks had been told; undefined when there was none yet. */
 export type OwnerAt = (slotId: number, blockNumber: number, forks: number) => SlotOwnership | undefined
 
-/** Reads `slots` whole: a row carries the owners of its slot over time, also those that a reorganisation took back. */
+/** Reads `slots` whole: a row carries the owners of its slot over time, also owners that a reorganisation took back. */
 export async function readOwners(log: Log, { slots }: Topics, findings: Findings): Promise<OwnerAt> {
   const histories = new Map<number, readonly SlotOwnership[]>()
   for await (const records of scan(log, { topic: slots.name, partition: 0 }, { tell: findings.unreadable }))

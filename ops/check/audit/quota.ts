@@ -1,12 +1,12 @@
-/** What an owner of a slot may send in one epoch (decision 0003), recomputed. */
+/** The quota of an owner of a slot in one epoch (decision 0003), recomputed. */
 import type { MarketRules } from '../../../topology/rules.ts'
 import { byArrival, type Decision, type Entry } from './entry.ts'
 
 /**
- * @param entries one owner's valid submissions of one epoch; those of one project in the order of the log
- * @returns who is in: of the distinct digests the first by arrival
- * A digest that comes again is a DUPLICATE; whoever is over the quota is RATE_LIMITED, and so is all that a flood is made of.
- * The stage forgets what a flood is made of, so that a copy in it may be called either.
+ * @param entries one owner's valid submissions of one epoch; submissions of one project in the order of the log
+ * @returns the admitted submissions: the first distinct digests by arrival
+ * A digest that comes again is a DUPLICATE; a submission over the quota is RATE_LIMITED, and so is every submission of a flood.
+ * The stage forgets the digests of a flood, so that a copy in it may be called either.
  */
 export function applyQuota(
   entries: readonly Entry[],

@@ -10,7 +10,7 @@ export type DifferenceKind = 'lost' | 'duplicated' | 'skipped' | 'mismatches'
 
 export interface Difference {
   readonly kind: DifferenceKind
-  /** What differs, e.g. `epoch 12 of 0x…, batch 0` or `submissions[2] offset 17`. */
+  /** The place of the difference, e.g. `epoch 12 of 0x…, batch 0` or `submissions[2] offset 17`. */
   readonly where: string
   readonly message: string
 }
@@ -28,7 +28,7 @@ export interface AuditReport {
   readonly verdicts: number
   /** Submissions that wait: their epoch is open, or a stage is not past them yet. */
   readonly pending: number
-  /** Of them those whose epoch is not released yet: they wait until it is, or until a later one is. */
+  /** Submissions among them whose epoch is not released yet: they wait until it is, or until a later one is. */
   readonly early: number
   /** Submissions that cannot be judged because the log no longer reaches back to their epoch's release. */
   readonly beyondRetention: number
@@ -56,7 +56,7 @@ const NOTES_KEPT = 25
 
 export class Findings {
   readonly counts: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
-  /** Releases that left the chain, also those of which no note is kept. */
+  /** Releases that left the chain, also those without a note. */
   told = 0
   private readonly kept: Difference[] = []
   private readonly noted: Note[] = []
@@ -66,7 +66,7 @@ export class Findings {
     if (this.counts[kind] <= DIFFERENCES_KEPT / 4) this.kept.push({ kind, where, message })
   }
 
-  /** Of a release that left the chain. */
+  /** Reports a release that left the chain. */
   tell(where: string, message: string): void {
     this.told++
     this.note(where, message)

@@ -10,7 +10,7 @@ interface Change {
 export class ServedMarkets {
   private readonly rules: ProtocolRules
   private readonly configured: ReadonlyMap<string, MarketRules>
-  /** What the clock keeps of them; needed where the ticks that said so have expired. */
+  /** The markets that the clock keeps; needed where the ticks that said so have expired. */
   private readonly rows: ReadonlyMap<string, ServedMarket>
   private readonly isCut: boolean
   private readonly changes = new Map<string, Change[]>()
@@ -50,7 +50,7 @@ export class ServedMarkets {
     return last?.served ?? this.atBeginning(dataMarket)
   }
 
-  /** What a HEAD says holds also when its block leaves the chain; the chain as it ended says it once more, elsewhere. */
+  /** The words of a HEAD hold also when its block leaves the chain; the chain as it ended says it once more, elsewhere. */
   apply({ kind, blockNumber, markets }: EpochTick): void {
     if (kind === 'ORPHAN')
       for (const [dataMarket, changes] of this.changes)

@@ -1,4 +1,4 @@
-/** What it takes to submit some projects to the contract, reckoned a second time. */
+/** The gas of a call that submits some projects to the contract, reckoned a second time. */
 import type { MarketRules } from '../../../topology/rules.ts'
 
 export const isAnchorable = (projects: readonly Winner[], { batchGasMax, batchCalldataMax }: MarketRules): boolean => {

@@ -2,7 +2,7 @@
 import type { MarketRules } from '../../../topology/rules.ts'
 import type { Entry } from './entry.ts'
 
-/** @param day of the contract, in which the epoch was released; without one it is nobody's turn */
+/** @param day day of the contract in which the epoch was released; without a day it is nobody's turn */
 export function isItsTurn(
   { submission, signer }: Pick<Entry, 'submission' | 'signer'>,
   day: number,

@@ -9,7 +9,7 @@ const PARTITIONS_NAMED = 5
 
 /**
  * Until what is written by now is committed or not; a transaction whose writer died holds readers back for a while.
- * @throws CliError of what stays open: an audit of the rest would call everything behind it missing
+ * @throws CliError told of transactions that stay open: an audit of the rest would call everything behind them missing
  */
 export async function untilVisible(
   log: Log,

@@ -1,7 +1,7 @@
 /** Submissions of one partition that wait for their epoch, in the order of the log. */
 import type { Entry } from './entry.ts'
 
-/** What waits for an epoch of a market. */
+/** The submissions that wait for an epoch of a market. */
 interface OfEpoch {
   readonly entries: Set<Entry>
   /** Ms since 1970, before which none of them came. */
@@ -31,8 +31,8 @@ export class Waiting {
   }
 
   /**
-   * Makes room when all of so many places are taken, until seven of eight are at most: water is let out from the top. Who has
-   * more than the level that is left gives up its farthest epochs, whole.
+   * Makes room when all of so many places are taken, until seven of eight are at most: water is let out from the top. An owner
+   * with more than the level that is left gives up its farthest epochs, whole.
    */
   shareOut(places: number): readonly Entry[] {
     const owners = [...this.byOwner.values()]
@@ -50,7 +50,7 @@ export class Waiting {
     return this.byDigest.get(digestIn(entry))
   }
 
-  /** What the owner of the slot has waiting in the market. */
+  /** The waiting submissions of the slot's owner in the market. */
   ofOwner(entry: Entry): readonly Entry[] {
     return [...(this.byOwner.get(ownerIn(entry)) ?? [])]
   }

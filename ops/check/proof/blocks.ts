@@ -1,6 +1,6 @@
 /**
- * What some blocks of a file show of it: a CID is the hash of a block, and a block names its children by their hashes and
- * lengths, so bytes and their places are certain even where the rest of the file is missing. For the verifier.
+ * The part of a file that some of its blocks show: a CID is the hash of a block, and a block names its children by their hashes
+ * and lengths, so bytes and their places are certain even when the rest of the file is missing. For the verifier.
  */
 import { createHash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
@@ -49,7 +49,7 @@ interface Walk {
 const isNext = ({ blocks, taken }: Walk, { multihash }: CID): boolean =>
   blocks[taken]?.hash.equals(multihash.digest) ?? false
 
-/** @param length what the parent says of it; undefined for the root */
+/** @param length length that the parent says; undefined for the root */
 function visit(walk: Walk, cid: CID, length: number | undefined, level: number): void {
   if (level > LEVELS_MAX) throw new ProofFault(`batch.blocks: the tree is deeper than ${LEVELS_MAX} levels`)
   const from = walk.at

@@ -18,11 +18,11 @@ import { shownUrl, withoutKeys } from '../../base/shown-url.ts'
 import { type Proof, ProofFault } from '../../reading/proof/format.ts'
 
 const CALL_MS_MAX = 15_000
-/** Of what the node says. */
+/** Length of the node's words. */
 const WORDS_SHOWN = 400
 
 /**
- * @returns what the node shows, in words
+ * @returns the node's confirmation, in words
  * Throws ProofFault when the chain says otherwise, CliError when the node cannot be asked.
  */
 export async function checkOnChain(proof: Proof, url: string): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-/** What `sequencer proof verify` finds: by the file, against the contract that the caller names, and on the chain. */
+/** The findings of `sequencer proof verify`: by the file, against the contract that the caller names, and on the chain. */
 import { EXIT } from '../../base/cli-error.ts'
 import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
@@ -29,11 +29,11 @@ export interface ProofResult {
   readonly ok: boolean
   /** Why it does not hold; null when nothing speaks against it. */
   readonly reason: string | null
-  /** What the file says that it is about; null when it cannot be read. */
+  /** The subject that the file claims; null when it cannot be read. */
   readonly about: About | null
-  /** Who named chain and contract; null when nobody but the file did. */
+  /** The source that named chain and contract; null when only the file did. */
   readonly pinnedBy: string | null
-  /** What file and node show, in words. */
+  /** The facts that file and node show, in words. */
   readonly shown: readonly string[]
   readonly notShown: readonly string[]
   readonly unchecked: readonly UncheckedPart[]

@@ -1,4 +1,4 @@
-/** What the shown part of a batch's file says: whether a submission stands in it, and all that follows the submissions. */
+/** The content of the shown part of a batch's file: whether a submission stands in it, and all that follows the submissions. */
 import { z } from 'zod'
 import { printable } from '../../base/printable.ts'
 import { ProofFault } from '../../reading/proof/format.ts'

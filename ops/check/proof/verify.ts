@@ -10,15 +10,15 @@ import { type ContentView, viewContent } from './content.ts'
 
 export interface Shown {
   readonly proof: Proof
-  /** What the file shows, in words. */
+  /** The facts that the file shows, in words. */
   readonly shown: readonly string[]
-  /** What it cannot show, and what can. */
+  /** The facts that it cannot show, and whether a node can. */
   readonly notShown: readonly { readonly text: string; readonly nodeShows: boolean }[]
 }
 
 /**
  * Throws ProofFault with the first reason why the file proves nothing.
- * @param first what else must hold of it, looked at as soon as it can be read; throws ProofFault when it does not
+ * @param first further conditions on the proof, looked at as soon as it can be read; throws ProofFault when one does not hold
  */
 export type VerifyProof = (bytes: Uint8Array, first?: (proof: Proof) => void) => Shown
 
@@ -41,7 +41,7 @@ export async function createProofVerifier(): Promise<VerifyProof> {
 
 const quoted = (text: string | undefined): string => (text === undefined ? 'nothing' : printable(text))
 
-/** What stands twice in the file must be the same twice. */
+/** A value that stands twice in the file must be the same twice. */
 function checkFields({ dataMarket, epochId, projectId, slotId, submission }: Proof): void {
   const { request } = submission
   const pairs = [

@@ -1,4 +1,4 @@
-/** What the log holds of one epoch for a replay: its submissions, and every marker, each where it lies in its partition. */
+/** The records of one epoch for a replay: its submissions, and every marker, each at its place in its partition. */
 
 import type { EpochKey, EpochTick } from '../../../schemas/types.ts'
 import { EngineState } from '../../../streams/engine-state.ts'
@@ -13,7 +13,7 @@ import { scan } from '../../reading/scan.ts'
 /** A record of the topic `submissions`. */
 export interface Piece {
   readonly record: LogRecord
-  /** Of a marker. */
+  /** Tick of a marker. */
   readonly tick?: EpochTick
   /** A submission of another epoch. */
   readonly isOther?: boolean
@@ -32,7 +32,7 @@ export interface InputRange {
   readonly bounds: readonly PartitionBounds[]
   /** The submissions of other epochs too: needed when they took the room of some that had to wait. */
   readonly withOthers: boolean
-  /** Of the markers; none where every marker counts. */
+  /** Seals of the markers; none where every marker counts. */
   readonly seals: MarkerSeals | undefined
 }
 
@@ -86,7 +86,7 @@ async function readPartition(
   return pieces
 }
 
-/** What is a marker to validate, asked of the same code, of the markers of a partition in their order. */
+/** The records that are markers to validate, decided by the same code, in the order of the partition. */
 function markerCheck(topic: string, partition: number, seals: MarkerSeals | undefined): (record: LogRecord) => boolean {
   if (!seals) return () => true
   const guard = new MarkerGuard(topic, partition, seals, new EngineState('', ''))
@@ -101,7 +101,7 @@ function markerCheck(topic: string, partition: number, seals: MarkerSeals | unde
   }
 }
 
-/** What is fetched are views into a piece of the log, which would stay in memory whole. */
+/** Fetched records are views into a piece of the log, which would stay in memory whole. */
 const copyOf = ({ key, value, ...rest }: LogRecord): LogRecord => ({
   ...rest,
   key: key && Buffer.from(key),

@@ -1,4 +1,4 @@
-/** What became of an epoch, as the topology writes it: recomputed, or recorded in the log. */
+/** The outcome of an epoch, as the topology writes it: recomputed, or recorded in the log. */
 import { createBatchJoiner } from '../../../schemas/batch-joiner.ts'
 import type { Anchor, Batch, EpochKey, EpochSummary, ProjectFinalization, Verdict } from '../../../schemas/types.ts'
 import type { Log, LogRecord } from '../../../streams/ports.ts'
@@ -64,7 +64,7 @@ export function createCollector(topics: Topics, key: EpochKey, outcome: Outcome)
 
 const epochOf = (event: BatchEvent): number => (isEpochSummary(event) ? event.summaryOf : event.epochId)
 
-/** A decoded record as plain objects: those of the codec have prototypes, by which equal ones differ. */
+/** A decoded record as plain objects: the codec's objects have prototypes, by which equal ones differ. */
 function plain<T>(value: T): T {
   if (Array.isArray(value)) return value.map(plain) as T
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value

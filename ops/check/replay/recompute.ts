@@ -24,7 +24,7 @@ export async function recompute(
   key: EpochKey,
   { partitions }: ReplayInput,
 ): Promise<Outcome> {
-  // What lies in the stores is never written to the log, so they need no schema ids of its registry.
+  // The rows of the stores are never written to the log, so they need no schema ids of its registry.
   const stores = sequencerStores(await createCodec(memoryRegistry()))
   const driver = new TopologyTestDriver(sequencerTopology(rules, topics, stores), { commitEvery: COMMIT_EVERY })
   await fillSlots(driver, log, topics)

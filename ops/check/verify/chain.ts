@@ -6,8 +6,8 @@ import { type ChainOptions, openChainReader } from '../audit/chain.ts'
 import type { Problem, VerifyReport } from './report.ts'
 
 /**
- * @returns what the contract has otherwise, nothing when it keeps the batch in the epoch of the market and has its root
- * Throws CliError when the node cannot be asked, refuses, or is one of another chain: what a node does not answer is no fact.
+ * @returns the differences of the contract; nothing when it keeps the batch in the epoch of the market and has its root
+ * Throws CliError when the node cannot be asked, refuses, or is one of another chain: an answer that a node does not give is no fact.
  */
 export async function checkAnchored(
   { cid, cidV1, epochId, dataMarket, finalizedCidsRootHash }: VerifyReport,

@@ -28,13 +28,13 @@ export type Problem = Finding<ProblemCode>
 export type Note = Finding<NoteCode>
 
 /**
- * What was not checked, for want of something that only the caller has. `DOMAIN`: no signature. `OWNERS`: whether signers own
- * their slots. `TIES`: which of several CIDs with equal votes wins. `CID`: whether the bytes are those of a CID that somebody
- * named. `CHAIN`: whether the contract keeps the batch.
+ * A part that was not checked, for want of a fact that only the caller has. `DOMAIN`: no signature. `OWNERS`: whether signers own
+ * their slots. `TIES`: which of several CIDs with equal votes wins. `CID`: whether the bytes have the CID that a caller named.
+ * `CHAIN`: whether the contract keeps the batch.
  */
 export interface Unchecked {
   readonly code: 'DOMAIN' | 'OWNERS' | 'TIES' | 'CID' | 'CHAIN'
-  /** What it is, and which option lets it be checked. */
+  /** Its meaning, and the option that lets it be checked. */
   readonly message: string
 }
 
@@ -45,7 +45,7 @@ export interface VerifyReport {
   readonly cid: string
   readonly cidV1: string
   readonly roothash: { readonly stated: string; readonly computed: string; readonly ok: boolean }
-  /** What the contract should have for this batch. */
+  /** The root that the contract should have for this batch. */
   readonly finalizedCidsRootHash: string
   readonly epochId: number | null
   /** As the first submission names it, lower case; no signature covers it. */

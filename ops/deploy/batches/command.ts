@@ -72,7 +72,7 @@ const withStores = (name: string, about: string): Command =>
     .option('--dry-run', 'only say what would be done')
     .option('--json', 'print the outcome as JSON')
 
-/** Those of the settings of the cluster, or the one of the data directory. */
+/** The stores of the cluster's settings, or the store of the data directory. */
 function storesOf(target: LogTarget, kubo: string | undefined): StorageConfig {
   const more = kubo === undefined ? [] : [kubo]
   if (target.kind === 'directory')

@@ -30,7 +30,7 @@ export interface ChangeReport {
   readonly firstEpoch: number | null
   /** remove: its epochs that still close and are anchored. */
   readonly finishing: readonly number[]
-  /** Why it was refused, what could not be found out, or why nobody can read the request yet. */
+  /** The reason of the refusal, the fact that could not be found out, or why nobody can read the request yet. */
   readonly reason: string | null
 }
 

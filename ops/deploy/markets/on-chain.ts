@@ -1,4 +1,4 @@
-/** What a node says of a data market, for a command: whether it can be served, and which epoch it is at. */
+/** A node's facts about a data market, for a command: whether it can be served, and which epoch it is at. */
 import { releaseBlockOf } from '../../../connectors/evm/contract/chain-reader.ts'
 import { type MarketOnChain, marketOnChain } from '../../../connectors/evm/contract/market-check.ts'
 import { EvmError } from '../../../connectors/evm/errors.ts'

@@ -15,7 +15,7 @@ import { versionsOf } from './versions.ts'
  * - `reworded`: the same bytes; words, or what a default stands for, differ.
  * - `new`: the subject has no version yet.
  * - `changed`: a further version, which reads every older one and is read by it.
- * - `refused`: one of them cannot read the other.
+ * - `refused`: the new version and an older one cannot read each other.
  */
 export type SubjectState = 'same' | 'reworded' | 'new' | 'changed' | 'refused'
 
@@ -64,7 +64,7 @@ export async function checkRegistry(
 
 const isOk = (subjects: readonly SubjectCheck[]): boolean => subjects.every(({ state }) => state !== 'refused')
 
-/** Of subjects that exist: `register` sets their level. */
+/** For subjects that exist: `register` sets their level. */
 export const levelMissing = ({ level, versions }: SubjectCheck): boolean =>
   level !== undefined && level !== LEVEL && versions > 0
 

@@ -1,4 +1,4 @@
-/** `sequencer schemas`: what the registry has, what this program writes, and whether the two go together. */
+/** `sequencer schemas`: the registry's schemas, this program's schemas, and whether the two go together. */
 import { Command } from 'commander'
 import { z } from 'zod'
 import { type ConfluentRegistry, createConfluentRegistry } from '../../../connectors/schema-registry/confluent.ts'

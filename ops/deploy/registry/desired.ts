@@ -5,7 +5,7 @@ import { SUBJECTS, type Subject } from '../../../schemas/subjects.ts'
 /** The schema of each subject as this program writes it: subject without prefix → schema. */
 export type Desired = ReadonlyMap<string, AvroSchema>
 
-/** @param folder of *.avsc files; those of the program by default */
+/** @param folder folder of *.avsc files; the program's own by default */
 export function desiredSchemas(folder?: string): Desired {
   const records = folder === undefined ? loadRecords() : loadRecords(pathToFileURL(`${folder}/`))
   return new Map(

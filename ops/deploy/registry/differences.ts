@@ -1,13 +1,13 @@
-/** What differs between two texts of a schema, field by field; a registry's own comparison may overlook words and defaults. */
+/** The differences between two texts of a schema, field by field; a registry's own comparison may overlook words and defaults. */
 import { shortName, withFullNames } from '../../../schemas/full-names.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
 
 export interface Difference {
   /** Path from the subject's root, as in check: `Submission.position[LogPosition].offset`. */
   readonly where: string
-  /** What was there; absent when it is new. */
+  /** The old text; absent when the part is new. */
   readonly before?: string
-  /** What is there now; absent when it is gone. */
+  /** The present text; absent when the part is gone. */
   readonly after?: string
 }
 

@@ -20,7 +20,7 @@ export type RegisterReport =
   | { readonly ok: false; readonly check: CheckReport }
   | { readonly ok: true; readonly registry: string; readonly level: string; readonly subjects: readonly Registered[] }
 
-/** Registers every subject, or none when one of them would break a reader. What it reports was read back. */
+/** Registers every subject, or none when any of them would break a reader. Its report was read back. */
 export async function registerSchemas(
   desired: Desired,
   registry: ConfluentRegistry,

@@ -1,4 +1,4 @@
-/** What a reset of stages does. Pure: which offsets move where, which state goes, and what would be wrong with it. */
+/** The effects of a reset of stages. Pure: which offsets move where, which state goes, and what would be wrong with it. */
 import type { Stage, Topology } from '../../../streams/topology.ts'
 import { changelogsOf, nodesOf } from '../../../streams/topology.ts'
 

@@ -88,7 +88,7 @@ export function secretIn(file: string): string {
   return readFileSync(file, 'utf8').trim()
 }
 
-/** Of the setting, or of the file that it names, one a line. */
+/** URLs of the setting, or of the file that it names, one a line. */
 export function rpcUrlsOf({ rpcUrls, rpcUrlsFile }: Address['chain']): readonly string[] {
   if (rpcUrlsFile === undefined) return rpcUrls ?? []
   const urls = secretIn(rpcUrlsFile)

@@ -5,7 +5,7 @@ import { readPieces } from '../../../streams/read-range.ts'
 const PIECE_BYTES = 1024 * 1024
 
 /**
- * What others wrote there is left out.
+ * Records that others wrote there are left out.
  * @param parse undefined for a value that is none of ours
  * @returns undefined when there is no topic, or no record of ours in it
  * @throws LogError when the log gets no further before the end

@@ -30,7 +30,7 @@ export function openRegistry({ registry: { url, username, passwordFile, tls } }:
   return createConfluentRegistry({ url: address.toString(), ...(ca !== undefined && { ca }) })
 }
 
-/** What is deployed there. Throws CliError when nothing is. */
+/** The deployed settings. Throws CliError when nothing is. */
 async function deployedSettings(log: Log, appId: string): Promise<ClusterSettings> {
   const settings = await readClusterSettings(log, appId)
   if (settings) return settings
@@ -48,7 +48,7 @@ export interface DeployedGround extends Required<Ground> {
   close(): Promise<void>
 }
 
-/** The deployed log with its topics, for whoever reads or runs. Writes nothing, to the registry neither. */
+/** The deployed log with its topics, for readers and for roles. Writes nothing, to the registry neither. */
 export async function openGround(
   address: ClusterAddress,
   instanceId: string,

@@ -1,6 +1,6 @@
 /**
  * Whose topics with a prefix are: the app id and the cluster that they were deployed for, and their ids. Written by `deploy
- * apply`, into a topic that whoever uses the same prefix finds. Two app ids on one prefix ruin both: each counts the other's
+ * apply`, into a topic that every user of the same prefix finds. Two app ids on one prefix ruin both: each counts the other's
  * markers. Topics copied to another cluster have other ids and offsets there.
  */
 import { z } from 'zod'
@@ -14,7 +14,7 @@ export interface Owner {
   readonly appId: string
   /** Undefined where the cluster has none. */
   readonly clusterId?: string | undefined
-  /** Topic → id; without those of a cluster that gives none, and without changelogs, which a reset makes anew. */
+  /** Topic → id; without topics of a cluster that gives none, and without changelogs, which a reset makes anew. */
   readonly topics: Readonly<Record<string, string>>
 }
 
@@ -116,7 +116,7 @@ export async function changedTopics(log: Log, { topics }: Owner): Promise<Readon
   return changed
 }
 
-/** Of those topics that are there, may be looked at, and have one. */
+/** Ids of the topics that are there, may be looked at, and have one. */
 export async function idsOf(log: Log, names: readonly string[]): Promise<Record<string, string>> {
   const ids = await Promise.all(names.map(async (name) => [name, await idOf(log, name)] as const))
   return Object.fromEntries(ids.filter((one): one is [string, string] => one[1] !== undefined && one[1] !== UNSEEN))

@@ -1,6 +1,6 @@
 /**
- * What the records of a cluster were written for: the counterpart of a data directory's settings. It lies in a topic of its
- * own, written by `deploy apply` and read by everything else, so that nothing that must agree is kept on one machine.
+ * The settings that the records of a cluster were written for: the counterpart of a data directory's settings. It lies in a topic
+ * of its own, written by `deploy apply` and read by everything else, so that nothing that must agree is kept on one machine.
  */
 import { configOf } from '../../../streams/kafka-topic.ts'
 import type { Log, TopicConfig } from '../../../streams/ports.ts'
@@ -37,7 +37,7 @@ export const settingsTopic = (appId: string): TopicConfig => ({
   cleanup: 'compact',
 })
 
-/** The newest settings; undefined when the topic or a record in it is missing. What others wrote there is left out. */
+/** The newest settings; undefined when the topic or a record in it is missing. Records that others wrote there are left out. */
 export async function readClusterSettings(log: Log, appId: string): Promise<ClusterSettings | undefined> {
   const { name: topic } = settingsTopic(appId)
   return await readNewest(log, topic, KEY, (value) => parse(value, topic))
@@ -55,7 +55,7 @@ export async function writeClusterSettings(log: Log, settings: ClusterSettings, 
   }
 }
 
-/** What differs, e.g. `rules.markets.0.votesMin 1 → 2`; the order in which things are written down does not count. */
+/** The differences, e.g. `rules.markets.0.votesMin 1 → 2`; the order in which things are written down does not count. */
 export function changedParts(from: unknown, to: unknown, path = ''): string[] {
   if (from === to) return []
   const both = [from, to].every((value) => typeof value === 'object' && value !== null)

@@ -1,4 +1,4 @@
-/** What lies in `dead-letters`: records that stages put aside, and messages that intakes refused. */
+/** The content of `dead-letters`: records that stages put aside, and messages that intakes refused. */
 
 import { ERROR_HEADERS } from '../../../streams/dead-letter.ts'
 import type { Log, LogRecord } from '../../../streams/ports.ts'
@@ -22,9 +22,9 @@ export interface Letter {
   readonly message: string
   /** Where the record lies; null for a message that an intake refused. */
   readonly from: { readonly topic: string; readonly partition: number; readonly offset: number } | null
-  /** Who sent it; null for a record that a stage put aside. */
+  /** The sender; null for a record that a stage put aside. */
   readonly peer: string | null
-  /** Of the record as it was; the letter may hold its beginning only. */
+  /** Size of the record as it was; the letter may hold its beginning only. */
   readonly sizeBytes: number
   /** The letter is the whole record. */
   readonly isWhole: boolean

@@ -5,7 +5,7 @@ import { isMarker, type Topics } from '../../../topology/topics.ts'
 import { lookedUp } from '../../reading/read.ts'
 import { type LetterFilter, lettersOf } from './letters.ts'
 
-/** Of one append. */
+/** Records of one append. */
 const RECORDS_AT_ONCE = 1_000
 
 export interface Retried {

@@ -1,4 +1,7 @@
-/** What the roles clock and anchor-effects need beside the cluster: nodes of the right chain, a signer that may and can pay, stores. */
+/**
+ * The needs of the roles clock and anchor-effects beside the cluster: nodes of the right chain, a signer that may and can pay,
+ * stores.
+ */
 import { formatEther, getAddress } from 'ethers'
 import { balanceOf, readContract } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { createSigner, readSignerKey } from '../../../connectors/evm/anchor-effects/anchor-signer.ts'
@@ -16,7 +19,7 @@ import { examineStores } from './stores.ts'
 const RPC_TIMEOUT_MS = 5_000
 type Deployed = NonNullable<Examined['deployed']>
 
-/** Of what the configuration names; what it does not name is another process's. */
+/** Examines the things that the configuration names; the others belong to another process. */
 export async function examineAnchoring(address: Address, deployed: Deployed): Promise<readonly Finding[]> {
   const { chain, rules, served, slotsKnown } = deployed
   const batchGas = served.reduce((max, market) => Math.max(max, rulesOfMarket(rules, market).batchGasMax), 0)
@@ -40,7 +43,7 @@ export async function examineAnchoring(address: Address, deployed: Deployed): Pr
   return [...findings, ...(await examineStores(address.storage))]
 }
 
-/** What the number of nodes and their agreement mean. */
+/** The meaning of the number of nodes and their agreement. */
 function agreementOf(nodes: number, agreement: number): Finding {
   const check = 'agreement'
   if (agreement > nodes) {

@@ -1,4 +1,4 @@
-/** What a cluster lacks: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
+/** The faults of a cluster: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
 import type { Admin } from 'kafkajs'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { placeIn } from '../../../streams/kept-place.ts'
@@ -38,7 +38,7 @@ import { examineLetters } from './letters.ts'
 import { examineOwner } from './owner.ts'
 import { slotsIn } from './slot-rows.ts'
 
-/** About five seconds in all: whoever asks what does not work wants to know it soon. */
+/** About five seconds in all: an operator who asks about a fault wants to know it soon. */
 const ADMIN_RETRIES = 4
 
 const BROKERS_AWAY = 'Start the brokers that do not answer, then look again.'
@@ -105,7 +105,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
   }
 }
 
-/** Who may write what, compared with what the roles need. */
+/** The access rights, compared with the needs of the roles. */
 async function rights(admin: Admin, { appId, acls }: Address, topology: Topology, topics: Topics): Promise<Finding> {
   const check = 'rights'
   const live = await liveAcls(admin).catch((error: unknown) => error as Error)
@@ -183,7 +183,7 @@ function lossAmong(
   return undefined
 }
 
-/** Of the topics that positions rest on, as they are now. */
+/** Ids of the topics that positions rest on, as they are now. */
 async function idsAmong(log: Log, committed: Positions['committed']): Promise<ReadonlyMap<string, string>> {
   const names = committed.flatMap((one) => Object.keys(placeIn(one?.metadata)?.topics ?? {}))
   return new Map(Object.entries(await idsOf(log, [...new Set(names)])))

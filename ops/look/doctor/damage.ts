@@ -1,4 +1,7 @@
-/** What is damaged where somebody has to read it: at the positions of stages, in whole tables, in what the clock goes on from. */
+/**
+ * The damage in places that somebody has to read: at the positions of stages, in whole tables, in the topics that the clock goes
+ * on from.
+ */
 import type { FetchPosition, Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { clockCursorGroup } from '../../base/roles.ts'

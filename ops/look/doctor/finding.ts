@@ -1,4 +1,4 @@
-/** What `sequencer doctor` says of one thing it looked at. */
+/** The finding of `sequencer doctor` about one thing. */
 export interface Finding {
   readonly check: string
   /** null: it could not be looked at, or nothing to look at was named. */
@@ -7,10 +7,10 @@ export interface Finding {
   readonly advice?: string
 }
 
-/** What nobody looked at, and how it would be. */
+/** A thing that nobody looked at, and how to have it looked at. */
 export const notLookedAt = (check: string, detail: string): Finding => ({ check, ok: null, detail })
 
-/** What it says of one thing that cannot even be looked at. */
+/** The finding about a thing that cannot even be looked at. */
 export const failed = (check: string, error: unknown, advice: string): Finding => ({
   check,
   ok: false,

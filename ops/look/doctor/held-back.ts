@@ -5,9 +5,9 @@ import type { TopicPartition } from '../../../streams/ports.ts'
 import { extentsOf } from '../../ground/unread.ts'
 import type { Finding } from './finding.ts'
 
-/** Our own end sooner, also those of a process that was killed. */
+/** Our own transactions end sooner, also transactions of a killed process. */
 const OLD_MS = 45_000
-/** That are named. */
+/** Transactions that are named. */
 const NAMED_MAX = 5
 const check = 'transactions'
 

@@ -1,4 +1,4 @@
-/** What was put aside of late, as doctor tells it. */
+/** The records that were put aside recently, as doctor tells it. */
 import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { countLetters } from '../dead-letters/letters.ts'

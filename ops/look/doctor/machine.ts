@@ -1,4 +1,4 @@
-/** What a machine must have for `dev`, and what a data directory needs. */
+/** The needs of `dev` on a machine, and the needs of a data directory. */
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { recovery } from '../../../topology/shared/recovery.ts'

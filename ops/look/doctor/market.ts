@@ -1,4 +1,4 @@
-/** What the owners of the contract can change at any time, and what serving a market needs of it. */
+/** The facts that the owners of the contract can change at any time, as far as serving a market needs them. */
 import { readContract } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { countSlots } from '../../../connectors/evm/clock/slots.ts'
 import { nodesAddress, WINDOW_MAX } from '../../../connectors/evm/contract/chain-reader.ts'
@@ -16,7 +16,7 @@ export interface MarketsExamined {
   readonly slotsKnown?: number | undefined
 }
 
-/** Of every market that is served, and of the registry of slots. */
+/** Examines every market that is served, and the registry of slots. */
 export async function examineMarkets(
   rpc: Pick<Rpc, 'read'>,
   { protocolState, rules, served, slotsKnown }: MarketsExamined,

@@ -1,4 +1,4 @@
-/** What lies outside of the log: a node of the chain, a store of batches. */
+/** The systems outside of the log: a node of the chain, a store of batches. */
 import { connectHttp } from '../../../connectors/evm/nodes/http-endpoint.ts'
 import { blockAt, chainIdOf } from '../../../connectors/evm/nodes/node-answers.ts'
 import type { Finding } from './finding.ts'
@@ -7,9 +7,9 @@ const RPC_TIMEOUT_MS = 5_000
 const CLOCK_SKEW_SECONDS_MAX = 60
 
 /**
- * Whether a node answers, for the right chain, with a block of now that has room for a batch. Of its address only the host is
- * told: it may hold a key.
- * @param batchGas what the transaction of a batch may take by the rules
+ * Whether a node answers, for the right chain, with a block of now that has room for a batch. Only the host of its address is
+ * told: the rest may hold a key.
+ * @param batchGas gas that the transaction of a batch may take by the rules
  */
 export async function examineNode(
   rpc: string,

@@ -23,7 +23,7 @@ const schema = z.object({
 })
 type Fields = z.infer<typeof schema>
 
-/** Days that are compared with the contract when none is named: today, and those in which it may still be told. */
+/** Days that are compared with the contract when none is named: today, and the days in which it may still be told. */
 const DAYS_COMPARED = 3
 
 /** @param openBesideChain as `open`, and brings up the development chain of a directory */

@@ -1,4 +1,4 @@
-/** Days of the ledger against those of the contract: where they differ, and whether that has a reason. */
+/** Days of the ledger against days of the contract: the differences, and whether each has a reason. */
 import type { DayStatus, SlotDayStatus } from '../../reading/day.ts'
 import type { DayOnChain, SlotOnChain } from '../../reading/day-on-chain.ts'
 

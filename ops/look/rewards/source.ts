@@ -7,7 +7,7 @@ import type { DayStatus, SlotDayStatus } from '../../reading/day.ts'
 import type { DayLedger } from '../../reading/day-ledger.ts'
 
 export interface DaySource {
-  /** Of every market, or one, newest first. */
+  /** Days of every market, or of one, newest first. */
   days(market: string | undefined): Promise<readonly DayStatus[]>
   slotsOf(key: DayKey): Promise<readonly SlotDayStatus[]>
   /** The days of a slot, as `days` has them. */

@@ -1,4 +1,4 @@
-/** Makes proofs of the submissions of one anchored batch. What they share is made once, a proof then takes about 0.1 ms. */
+/** Makes proofs of the submissions of one anchored batch. The parts that they share are made once, a proof then takes about 0.1 ms. */
 import type { Anchor, Batch } from '../../../schemas/types.ts'
 import { quote } from '../../../topology/shared/go-json.ts'
 import { keccak256, toHex } from '../../../topology/shared/keccak.ts'
@@ -23,7 +23,7 @@ export interface ProvableBatch {
   /** Bytes of the batch's file. */
   readonly bytes: number
   readonly projectIds: readonly string[]
-  /** What counts for a slot: at most one submission a project. */
+  /** The entries of a slot: at most one submission a project. */
   entriesOf(slotId: number): readonly Entry[]
   prove(entry: Entry): Proof
 }

@@ -5,7 +5,7 @@ import { fileNode } from '../../../connectors/ipfs/unixfs.ts'
 
 export interface FileBlock {
   readonly base64: string
-  /** What it holds itself, without its children: nothing where `start` is `end`. */
+  /** The range that it holds itself, without its children: empty when `start` is `end`. */
   readonly start: number
   readonly end: number
 }

@@ -36,7 +36,7 @@ export const proofSchema = z.strictObject({
   submission: z.strictObject({
     /** Given by the collector; not signed. */
     id: z.string(),
-    /** What is signed. */
+    /** The signed message. */
     request: z.strictObject({
       slotId: count,
       deadline: count,
@@ -55,7 +55,7 @@ export const proofSchema = z.strictObject({
     index: count,
     size: count,
     path,
-    /** Of the last leaf: shows that the tree has `size` leaves. */
+    /** Path of the last leaf: shows that the tree has `size` leaves. */
     lastLeaf: hex(32),
     lastPath: path,
     root: hex(32),
@@ -75,10 +75,10 @@ export const proofSchema = z.strictObject({
   }),
   batch: z.strictObject({
     cid: z.string(),
-    /** Blocks of the batch's file, root first: those that hold the submission, and all behind the last submission. */
+    /** Blocks of the batch's file, root first: the blocks that hold the submission, and all behind the last submission. */
     blocks: z.array(base64).min(1).max(BLOCKS_MAX),
   }),
-  /** Where the batch was anchored. Nothing in the file can show it: it is for asking a node. */
+  /** The place where the batch was anchored. Nothing in the file can show it: it is for asking a node. */
   anchor: z.strictObject({ transactionHash: hex(32), blockNumber: count, blockHash: hex(32) }),
   /** sha256 of the lines before this one (`head -n -2`): against accidents, not against forgers. */
   checksum: hex(32),
@@ -87,7 +87,7 @@ export const proofSchema = z.strictObject({
 export type Proof = Readonly<z.infer<typeof proofSchema>>
 export type UnsealedProof = Omit<Proof, 'checksum'>
 
-/** Why a proof does not hold, in words for the one who has the file: what they quote of it is printable. */
+/** The reason why a proof does not hold, in words for its holder: quoted parts are printable. */
 export class ProofFault extends Conclusion {
   constructor(message: string, cause?: unknown) {
     super(message, { cause })

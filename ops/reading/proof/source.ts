@@ -1,4 +1,4 @@
-/** Finds what a proof is made of in the log. One for the API and the command line; batches are kept ready, within a bound. */
+/** Finds what a proof is made of in the log. The same for the API and the command line; batches are kept ready, within a bound. */
 
 import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, Batch, EpochKey } from '../../../schemas/types.ts'
@@ -8,7 +8,7 @@ import { anchorsOfEpoch, batchOf, submissionIdsIn } from '../anchors.ts'
 import { type Entry, type ProofContext, type ProvableBatch, provableBatch } from './build.ts'
 import type { Proof } from './format.ts'
 
-/** Of batches that are kept ready for the next question; about three times as much memory. */
+/** Bytes of batches that are kept ready for the next question; about three times as much memory. */
 const KEPT_BYTES_MAX = 32 * 1024 * 1024
 
 export interface ProofQuery extends EpochKey {
@@ -33,7 +33,7 @@ export class ProofRefusal extends Error {
   }
 }
 
-/** What is known of anchors and batches, from the log or from a view of it. */
+/** The known facts of anchors and batches, from the log or from a view of it. */
 export interface ProofPorts {
   /** The newest row of each batch of an epoch, by batch index. */
   anchorsOf(key: EpochKey): Promise<ReadonlyMap<number, Anchor>>

@@ -1,10 +1,10 @@
 /**
  * How this intake's clock stands to the time of the blocks that it hears of. Blocks are of the past: one that seems to be of the
- * future says by how much the clock is behind, at least. That it is ahead cannot be told from ticks that come late, so it is
- * only said how old the blocks seem.
+ * future says by how much the clock is behind, at least. A clock that is ahead looks like ticks that come late, so only the
+ * apparent age of the blocks is reported.
  */
 
-/** Of the newest blocks the one that seemed youngest counts: the others may have been on their way for long. */
+/** The newest block that seemed youngest counts: the others may have been on their way for long. */
 const COMPARED_MAX = 32
 /** The clock is behind by as much as so many blocks say: a node that lies of one or two of them moves no stamp. */
 const SAYING_SO = 3
@@ -13,7 +13,7 @@ const BEHIND_MS_MAX = 60 * 60 * 1000
 
 export function blockAges() {
   const ages: number[] = []
-  /** Of the blocks compared, ms: negative when the clock is behind. */
+  /** Least age of the blocks compared, ms: negative when the clock is behind. */
   const least = (): number | undefined => ages.reduce<number | undefined>((a, b) => Math.min(a ?? b, b), undefined)
   const behindMs = (): number => {
     const likely = ages.filter((age) => age >= -BEHIND_MS_MAX).sort((a, b) => a - b)
@@ -26,7 +26,7 @@ export function blockAges() {
       if (ages.length > COMPARED_MAX) ages.shift()
     },
     least,
-    /** What a submission that comes now is stamped with; at most `BEHIND_MS_MAX` later than now. */
+    /** The time that a submission is stamped with now; at most `BEHIND_MS_MAX` later than now. */
     stamp: (now: number): number => now + behindMs(),
   }
 }

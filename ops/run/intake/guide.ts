@@ -1,4 +1,4 @@
-/** What the intake knows of slots and epochs, followed from the log (decision 0023). */
+/** The intake's knowledge of slots and epochs, followed from the log (decision 0023). */
 import type { Guide } from '../../../connectors/libp2p/admission.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import type { SlotOwnership } from '../../../schemas/types.ts'
@@ -74,10 +74,10 @@ export function createGuide({ rules, topics, signers, quotaFactor, ...following 
 }
 
 /**
- * Who may have signed a vote that counts: the owner as of the newest block, last, and before it whoever lost the slot after
- * `block`. The row of a sale comes here before the marker that makes `validate` judge by it, so for some time the seller's
- * votes still count; so do a buyer's whose sale has just left the chain. Nobody, the empty text, stands for who has a slot that
- * is inactive.
+ * The addresses that may have signed a vote that counts: the owner as of the newest block, last, and before it owners who lost
+ * the slot after `block`. The row of a sale comes here before the marker that makes `validate` judge by it, so for some time the
+ * seller's votes still count; so do a buyer's whose sale has just left the chain. Nobody, the empty text, stands for who has a
+ * slot that is inactive.
  */
 function ownersSince(history: readonly SlotOwnership[], { block, forks }: Release): readonly string[] {
   const nameOf = ({ owner, active }: SlotOwnership): string => (active ? owner : '')

@@ -9,7 +9,7 @@ import type { Closeable } from '../../base/lifecycle.ts'
 const EVERY_MS = 10_000
 
 export interface Reporting extends Closeable {
-  /** What the next report says. */
+  /** The state that the next report tells. */
   tell(now: IntakeGauges): void
 }
 

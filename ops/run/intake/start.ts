@@ -73,7 +73,7 @@ function notFollowing(warn: (text: string) => void): (reason: string | undefined
   }
 }
 
-/** What its senders may have called success, and is not in the log. */
+/** The messages that senders may have called success and that are not in the log. */
 function leftBehind({ unappended, notParted, shed }: IntakeStats): readonly string[] {
   const cut = notParted + shed.parting
   return [
@@ -84,7 +84,7 @@ function leftBehind({ unappended, notParted, shed }: IntakeStats): readonly stri
   ]
 }
 
-/** What the operator asks for with `sequencer peers ban` and `unban`. */
+/** The bans that the operator asks for with `sequencer peers ban` and `unban`. */
 function followBans(intake: Intake, peerBans: Topics['peerBans'], ports: FollowPorts): Closeable {
   const bans = new Map<string, Ban>()
   let changed = false

@@ -17,7 +17,7 @@ const FAILURES_MAX = 3
 /** These are about one batch: the store is there. */
 const OF_THE_BATCH: readonly StoreErrorCode[] = ['NOT_FOUND', 'CORRUPT']
 
-/** One store, one batch after another, so that a check is no load. Never rejects. */
+/** Checks a store, one batch after another, so that a check is no load. Never rejects. */
 export async function checkStore(
   keeper: Keeper,
   batches: readonly KeptBatch[],

@@ -15,7 +15,7 @@ export interface KeptBatch {
   readonly dataMarket: string
   readonly epochId: number
   readonly batchIndex: number
-  /** Of its first record in `batches`. */
+  /** Offset of its first record in `batches`. */
   readonly batchOffset: number
   /** When its row was written last; milliseconds since 1970, by the log. */
   readonly at: number
@@ -56,7 +56,7 @@ function isCid(text: string): boolean {
 }
 
 /**
- * From the log while it has the batch, else from a store. Whoever gives them, they are compared with the CID.
+ * From the log while it has the batch, else from a store. The bytes are compared with the CID, no matter where they come from.
  * @throws Error when nobody has them; LogError
  */
 export async function bytesOf(

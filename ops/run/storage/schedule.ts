@@ -37,7 +37,7 @@ const HOUR_MS = 60 * MINUTE_MS
 const FIRST_MS = MINUTE_MS
 /** Batches of one store in one check; the others have their turn in the next. */
 const PRUNED_MAX = 200
-/** The newest that a store lacks; below what may wait for it (`lackingMax`), so that those of an outage keep their places. */
+/** The newest batches that a store lacks; fewer than may wait for it (`lackingMax`), so that batches of an outage keep their places. */
 const HEALED_MAX = 500
 /** Only what became old lately, so that nobody is told again and again of what is long gone. */
 const PRUNE_DAYS_BACK = 7
@@ -55,7 +55,7 @@ export async function checkOnSchedule(settings: ScheduleSettings, ports: Schedul
   }
 }
 
-/** One check of every store, each on its own. */
+/** Checks every store, each on its own. */
 export async function checkOnce(settings: ScheduleSettings, ports: SchedulePorts): Promise<void> {
   const { keepers, log, topics, clock } = ports
   const all = await keptBatches(log, topics)

@@ -1,4 +1,4 @@
-/** What the stores of batches say of themselves: as metrics, as health, and in the log. */
+/** The reports of the stores of batches: as metrics, as health, and in the log. */
 import type { StoreTrouble } from '../../../connectors/ipfs/lane.ts'
 import type { StorageObserver } from '../../../connectors/ipfs/storage.ts'
 import type { Keeper } from '../../../connectors/ipfs/store.ts'
@@ -10,7 +10,7 @@ import { CHECK_OUTCOMES, STORE_OUTCOMES } from '../../watch/metrics/table/stores
 
 /** The part of a process that its health shows beside its roles. */
 const STORAGE = 'storage'
-/** Of a store that fails now and then a line is written so often at most. */
+/** Least pause between two lines about a store that fails now and then. */
 const LINE_MS_MIN = 10_000
 
 export interface StorageWatch {

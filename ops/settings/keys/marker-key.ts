@@ -6,7 +6,7 @@ import { readSignerKey } from '../../../connectors/evm/anchor-effects/anchor-sig
 import type { MarkerSigner } from '../../../topology/shared/marker-seals.ts'
 
 const OWNER_ONLY = 0o600
-/** What stands before the seed in a PKCS #8 document (RFC 8410). */
+/** The bytes before the seed in a PKCS #8 document (RFC 8410). */
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /** Never overwrites a file. @returns the signer of the key that is there then. Throws as `readMarkerSigner` */

@@ -1,20 +1,20 @@
-/** What a panel shows, as data; build.ts makes Grafana's JSON of it. */
+/** The content of a panel, as data; build.ts makes Grafana's JSON of it. */
 
 export interface Query {
   readonly expr: string
-  /** Of a series, e.g. `{{stage}}`; in a table the name of its column. */
+  /** Name of a series, e.g. `{{stage}}`; in a table the name of its column. */
   readonly legend?: string
 }
 
 export interface Panel {
   readonly title: string
-  /** What it answers, and what is bad. */
+  /** The question that it answers, and the bad sign. */
   readonly help: string
   readonly kind: 'stat' | 'series' | 'table' | 'timeline'
   readonly queries: readonly Query[]
   /** Grafana's name of it. */
   readonly unit?: 's' | 'bytes' | 'Bps' | 'short' | 'percentunit' | 'none' | 'reqps' | 'dateTimeFromNow'
-  /** Of 24. */
+  /** Share of 24. */
   readonly width: number
   /** From when on a stat is yellow, and red; the other way round when the second is lower. */
   readonly limits?: readonly [yellow: number, red: number]
@@ -33,5 +33,5 @@ export interface Dashboard {
   readonly rows: readonly Row[]
 }
 
-/** Of one market, or all. */
+/** Selects one market, or all. */
 export const OF_MARKET = 'market=~"$market"'

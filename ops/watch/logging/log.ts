@@ -1,8 +1,8 @@
 /**
- * The log of a process: JSON lines on standard error, one per event that an operator needs, for whoever collects them.
- * Standard output stays what a person reads. No payloads and no keys: events are put together from named fields, and what
- * is known to be secret is taken out of every line, wherever a message of a library may have brought it from. What foreign
- * text brings along for a terminal stands in escapes of JSON.
+ * The log of a process: JSON lines on standard error, one per event that an operator needs, for a log collector. Standard output
+ * stays what a person reads. No payloads and no keys: events are put together from named fields, and what is known to be secret
+ * is taken out of every line, wherever a message of a library may have brought it from. Characters of foreign text that a
+ * terminal would obey stand in escapes of JSON.
  */
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { printableJson } from '../../base/printable.ts'

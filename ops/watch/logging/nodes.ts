@@ -12,7 +12,7 @@ const SUBJECTS_MAX = 100
 /** Enough of the stack to find the place. */
 const REASON_MAX = 1_000
 
-/** What is observed of nodes, said in the log too. A node is its number in `chain.rpcUrls`, from 1. */
+/** Says the observations about nodes in the log too. A node is its number in `chain.rpcUrls`, from 1. */
 export function loggedNodes<O extends RpcObserver>(
   observer: O,
   log: EventLog,

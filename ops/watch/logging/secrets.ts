@@ -3,7 +3,7 @@ import { keysIn } from '../../base/shown-url.ts'
 import { rpcUrlsOf, secretIn } from '../../ground/cluster/connect.ts'
 import type { SequencerSettings } from '../../settings/schema.ts'
 
-/** What the files hold that settings name as secret, and the parts of addresses that may be. */
+/** The content of the files that settings name as secret, and the parts of addresses that may be. */
 export function secretsOf({
   kafka,
   registry,

@@ -1,4 +1,4 @@
-/** What the connectors say of themselves, as metrics and as health. */
+/** The connectors' reports about themselves, as metrics and as health. */
 import type { AnchorObserver } from '../../../connectors/evm/anchor-effects/anchor-options.ts'
 import type { RefusalReason } from '../../../connectors/evm/anchor-effects/anchor-refusal.ts'
 import type { ClockObserver } from '../../../connectors/evm/clock/clock-options.ts'
@@ -97,7 +97,7 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
       waits.owning(owns)
     },
     waiting(step, reason, retryInMs) {
-      // of a store each attempt is counted where it is made, and told here now and then
+      // attempts of a store are counted where they are made, and told here now and then
       if (step !== 'STORE' || reason instanceof LogError) metrics.anchorRetries.inc({ step: oneOf(ANCHOR_STEPS, step) })
       if (step === 'purge') return // it costs only space, and is tried again
       // every step reads its intent and writes its answer: when the log is away, no store or node is at fault
@@ -144,7 +144,7 @@ const USUAL_REFUSALS: readonly RefusalReason[] = ['known', 'nonce']
 /** The step of what waits for the log. */
 const LOG_STEP = 'log'
 
-/** Of the nonce that everything else waits for. */
+/** Standstill of the nonce that everything else waits for. */
 const STANDSTILL = 'standstill'
 
 /** Steps that wait for nothing but a node: any answer of it ends that. The others wait until one of their kind concludes. */

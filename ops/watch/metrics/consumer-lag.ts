@@ -31,7 +31,7 @@ type Input =
   | 'payouts'
   | 'anchorResults'
 
-/** What each stage reads; a test compares it with the graph. */
+/** The inputs of each stage; a test compares them with the graph. */
 export const INPUTS = {
   'tick-fanout': ['epochTicks'],
   validate: ['submissions'],

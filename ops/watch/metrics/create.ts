@@ -1,4 +1,4 @@
-/** The metrics of one process: those of its roles, in a registry of its own. */
+/** The metrics of one process: the metrics of its roles, in a registry of its own. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { MARKETS_MAX } from '../../../topology/rules.ts'
 import { isStage, type Role } from '../../base/roles.ts'
@@ -24,7 +24,7 @@ type Table = { readonly [N in keyof typeof METRICS]: MetricOf<(typeof METRICS)[N
 
 export interface Metrics extends Table {
   readonly contentType: string
-  /** What a scrape is answered, in OpenMetrics. */
+  /** The answer to a scrape, in OpenMetrics. */
   text(): Promise<string>
   /** Called before each answer, to set what is cheaper to look up than to follow. */
   onScrape(refresh: () => void): void
@@ -81,7 +81,7 @@ export function forget(gauge: Gauge): void {
   if (gauge instanceof Unlabelled) gauge.remove()
 }
 
-/** One value, which is not there until it is set. */
+/** A single value, which is not there until it is set. */
 class Unlabelled extends Gauge {}
 
 type AnyMetric = Counter | Gauge | Histogram

@@ -1,4 +1,7 @@
-/** What a metric is: one entry of the table from which the registry, docs/metrics.md and the checks of rules and dashboards come. */
+/**
+ * The definition of a metric: one entry of the table from which the registry, docs/metrics.md and the checks of rules and
+ * dashboards come.
+ */
 import type { Counter, Gauge, Histogram } from 'prom-client'
 import type { Role } from '../../base/roles.ts'
 
@@ -14,16 +17,16 @@ export interface Definition {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly name: string
   readonly help: string
-  /** Of the value: seconds, bytes, records, … */
+  /** Unit of the value: seconds, bytes, records, … */
   readonly unit: string
   /** Roles whose processes have it; none = every process. */
   readonly roles?: readonly Role[]
   readonly labels?: Readonly<Record<string, LabelValues>>
   /** Upper bounds of a histogram; seconds by default. */
   readonly buckets?: readonly number[]
-  /** Of a histogram: an observation may name the epoch that it is of, which no label may. */
+  /** For a histogram: an observation may name its epoch, which no label may. */
   readonly exemplars?: true
-  /** What to do, or what to compare it with. */
+  /** The action to take, or the value to compare it with. */
   readonly use?: string
 }
 

@@ -1,4 +1,4 @@
-/** Where every unfinished epoch stands and since when, as far as is said of them in whatever order. */
+/** The phase of every unfinished epoch and its beginning, as far as is said of them in any order. */
 import {
   type EpochOutcome,
   type EpochPhase,
@@ -13,7 +13,7 @@ import type { FollowedEpoch, Moment } from '../../reading/progress-listener.ts'
 export interface LedgerEvents {
   /** An epoch left a phase after so long, or was lost in it. Not told of what happened before this process looked. */
   left(epoch: FollowedEpoch, phase: PhaseUnderWay, seconds: number): void
-  /** What came of it; null: it is anchored. Likewise. LATE and FAILED are told when they are known, the others at the end. */
+  /** The outcome; null: it is anchored. Likewise. LATE and FAILED are told when they are known, the others at the end. */
   ended(epoch: FollowedEpoch, outcome: EpochOutcome | null, seconds: number | undefined): void
 }
 
@@ -23,7 +23,7 @@ interface Entry {
   /** Ms. */
   since: number
   readonly releasedAt: number
-  /** What came of it was told. */
+  /** The outcome was told. */
   isTold: boolean
 }
 

@@ -2,7 +2,7 @@ import type { Health } from '../../base/health.ts'
 import type { Role } from '../../base/roles.ts'
 import type { Metrics } from './create.ts'
 
-/** What /readyz says, for those who ask every few seconds. */
+/** The state of /readyz, for observers that ask every few seconds. */
 export function roleMetrics(metrics: Metrics, own: readonly Role[], health: Health): void {
   metrics.onScrape(() => {
     const { roles } = health.report()

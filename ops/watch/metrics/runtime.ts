@@ -1,4 +1,4 @@
-/** What the engine says of itself, as metrics. */
+/** The engine's reports about itself, as metrics. */
 
 import type { OnUnreadable } from '../../../streams/read-record.ts'
 import type { StreamsRuntime } from '../../../streams/runtime.ts'
@@ -66,7 +66,7 @@ function createLags(gauge: Metrics['streamLag'] | Metrics['standbyLag']) {
   }
 }
 
-/** What is looked up when somebody asks. */
+/** Values that are looked up when somebody asks. */
 export function stageMetrics(
   metrics: Metrics,
   stages: readonly Stage[],
@@ -86,7 +86,7 @@ export function stageMetrics(
   })
 }
 
-/** Of a log whose brokers have quotas. */
+/** The metric of a log whose brokers have quotas. */
 export function throttleMetric(metrics: Metrics, { throttledMs }: { readonly throttledMs?: () => number }): void {
   let told = 0
   metrics.logThrottledSeconds.inc(0)

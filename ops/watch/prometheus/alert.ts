@@ -8,9 +8,9 @@ export interface Alert {
   /** Seconds that it must hold; 0 by default. */
   readonly for?: number
   readonly summary: string
-  /** What it means and what to do, for somebody who has never read the code. Prometheus fills in labels and value. */
+  /** The meaning and the remedy, for a reader who has never read the code. Prometheus fills in labels and value. */
   readonly description: string
-  /** Alerts that say why: while one of them fires, this one keeps quiet, since there is nothing more to do. */
+  /** Alerts that say why: while any of them fires, this one keeps quiet, since there is nothing more to do. */
   readonly explainedBy?: readonly string[]
 }
 

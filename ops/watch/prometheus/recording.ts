@@ -7,7 +7,7 @@ export interface RecordingRule {
   readonly expr: string
 }
 
-/** What may fail: of the epochs that end with batches, and of the submissions that are acknowledged. */
+/** The part that may fail: of the epochs that end with batches, and of the submissions that are acknowledged. */
 export const BUDGETS = { anchoring: 0.0001, acks: 0.001 } as const
 
 const WINDOWS = [5 * MINUTE, 30 * MINUTE, HOUR, 6 * HOUR, 3 * DAY] as const
@@ -28,7 +28,7 @@ export function recordingRules({ range }: Times): readonly RecordingRule[] {
   ]
 }
 
-/** Where anything of the sequencer ran a while ago, every role is expected. */
+/** When any part of the sequencer ran a while ago, every role is expected. */
 const rolesExpected = (window: string): string =>
   ROLES.map(
     (role) => `label_replace(count(present_over_time(seq_build_info[${window}])), "role", "${role}", "", "")`,

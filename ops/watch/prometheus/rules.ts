@@ -30,7 +30,7 @@ const TABLES = [
 export const alertsAt = (times: Times): readonly Alert[] => TABLES.flatMap((table) => table(times))
 
 /**
- * @param scale of every time in them, for tests
+ * @param scale factor of every time in them, for tests
  * @param interval between two evaluations
  */
 export function rulesText({ scale = 1, interval = '15s' }: { scale?: number; interval?: string } = {}): string {

@@ -1,6 +1,6 @@
 /**
- * Traces of a share of the submissions, put together from the topics by whoever follows them: the stages know nothing of it.
- * A trace is written once, when it is final what became of the submission.
+ * Traces of a share of the submissions, put together from the topics by a reader: the stages know nothing of it. A trace is
+ * written once, when it is final what became of the submission.
  */
 import type { Submission, Verdict } from '../../../schemas/types.ts'
 import type { Clock, Log } from '../../../streams/ports.ts'

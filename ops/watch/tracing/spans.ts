@@ -1,6 +1,6 @@
 /**
- * What a trace is made of: the id of the submission, and the times at which something became of it. Times go in as dates:
- * the library takes small numbers for times since the process began.
+ * The parts of a trace: the id of the submission, and the times of its steps. Times go in as dates: the library takes small
+ * numbers for times since the process began.
  */
 import { createHash } from 'node:crypto'
 import {

@@ -2,7 +2,7 @@
 
 export interface BrokerPorts {
   readonly clients: number
-  /** What clients are told to connect to: `clients`, or that of a proxy before it. */
+  /** The port that clients are told to connect to: `clients`, or that of a proxy before it. */
   readonly advertised: number
   /** Between brokers, so that a proxy before `clients` cuts clients off, not replication. */
   readonly brokers: number

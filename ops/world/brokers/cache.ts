@@ -1,4 +1,4 @@
-/** Where fetched packages are kept between runs: SEQUENCER_CACHE_DIR, else the user's cache folder. */
+/** The folder of fetched packages between runs: SEQUENCER_CACHE_DIR, else the user's cache folder. */
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'

@@ -20,7 +20,7 @@ export interface JavaProcessOptions {
 }
 
 export interface JavaProcess {
-  /** Of the process that runs now. */
+  /** Id of the process that runs now. */
   readonly pid: number
   readonly running: boolean
   /** SIGKILL; resolves when it is gone. */

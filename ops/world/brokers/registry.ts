@@ -20,7 +20,7 @@ const PROBE_BYTES_MAX = 64 * 2 ** 10
 const JVM = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] as const
 
 export interface RegistryOptions {
-  /** Data and log. One that was used before keeps its schemas (on another port). */
+  /** Data and log. A directory that was used before keeps its schemas (on another port). */
   readonly directory: string
   /** Told what takes long (fetching, starting). */
   readonly log?: (line: string) => void

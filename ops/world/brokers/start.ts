@@ -16,16 +16,16 @@ const POLL_MS = 50
 /** Between finding a free port and using it another program may take it. */
 const PORT_TRIES = 3
 const PORT_TAKEN = /Address already in use|BindException/
-/** One compiler tier starts a third faster; benchmarks pass their own. */
+/** A single compiler tier starts a third faster; benchmarks pass their own. */
 const JVM = ['-Xms64m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] as const
 
 export interface KafkaOptions {
   readonly brokers: 1 | 3
-  /** Data, settings and logs. One that was used before keeps its topics (on other ports). */
+  /** Data, settings and logs. A directory that was used before keeps its topics (on other ports). */
   readonly directory: string
-  /** Given the port a broker listens on, the one that clients are told: that of a proxy before it. */
+  /** Given the port a broker listens on, the port that clients are told: the port of a proxy before it. */
   readonly advertised?: (nodeId: number, port: number) => number | Promise<number>
-  /** Broker settings beside or instead of the usual ones; those of one broker may depend on its ports. */
+  /** Broker settings beside or instead of the usual ones; settings of one broker may depend on its ports. */
   readonly properties?: Readonly<Record<string, string>> | ((ports: BrokerPorts) => Readonly<Record<string, string>>)
   readonly jvm?: readonly string[]
   /** Told what takes long (fetching, starting). */
@@ -34,7 +34,7 @@ export interface KafkaOptions {
 
 export interface KafkaBroker extends JavaProcess {
   readonly nodeId: number
-  /** Where it listens for clients, behind the proxy if there is one. */
+  /** Its port for clients, behind the proxy if there is one. */
   readonly port: number
   readonly logFile: string
 }

@@ -19,7 +19,7 @@ export type Tool = keyof typeof TOOLS
 const OUTPUT_BYTES_MAX = 8 * 1024 * 1024
 const TAIL_CHARS = 2_000
 
-/** Where a program is on PATH. Throws RealPartError `TOOL_MISSING` with the package to install. */
+/** The path of a program on PATH. Throws RealPartError `TOOL_MISSING` with the package to install. */
 export function findTool(tool: Tool, path = process.env.PATH ?? ''): string {
   const found = path
     .split(delimiter)

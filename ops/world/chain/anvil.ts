@@ -39,7 +39,7 @@ echo "anvil ended with code $code"; exit $code
 `
 
 export interface AnvilOptions {
-  /** Of this chain alone: state, heartbeat, log and the record of the running process. */
+  /** Directory of this chain alone: state, heartbeat, log and the record of the running process. */
   readonly directory: string
   /** 0 takes a free one. A chain of this directory that still runs keeps the port it has. */
   readonly port: number

@@ -15,5 +15,5 @@ export function devAccount(index: number): DevAccount {
   return { address: wallet.address.toLowerCase(), privateKey: wallet.privateKey }
 }
 
-/** Who plays whom on the development chain. */
+/** The accounts that play the roles of the development chain. */
 export const DEV_ROLE_INDEX = { owner: 0, epochManager: 1, sequencer: 2, firstValidator: 3 } as const

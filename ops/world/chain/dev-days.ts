@@ -2,15 +2,15 @@
 import type { DevTransaction } from './dev-sender.ts'
 
 export interface DevDays {
-  /** Of a day, 2 at least. */
+  /** Epochs of a day, 2 at least. */
   readonly epochs: number
   /** Submissions with which a slot has earned the day. */
   readonly quota: number
 }
 
-/** Of the source chain, in units of 1e-4 s: 12 s. */
+/** Block time of the source chain, in units of 1e-4 s: 12 s. */
 export const SOURCE_BLOCK_TIME = 120_000
-/** What the slots that earned a day share, wei. */
+/** The pool that the slots that earned a day share, wei. */
 const REWARD_POOL = 10n ** 21n
 
 export interface DevDayPorts {
@@ -18,7 +18,10 @@ export interface DevDayPorts {
   readonly call: (name: string, args: readonly unknown[]) => DevTransaction
 }
 
-/** What the owner has to change. A chain of an older release has a contract that counts no quota: its days stay as they are. */
+/**
+ * The changes that the owner has to make. A chain of an older release has a contract that counts no quota: its days stay as they
+ * are.
+ */
 export async function dayChanges(
   markets: readonly string[],
   days: DevDays,

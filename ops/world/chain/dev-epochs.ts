@@ -21,7 +21,7 @@ export interface EpochManagerOptions {
   readonly onError?: (error: unknown) => void
 }
 
-/** Releases the next epoch of each market every N blocks, as the deployed epoch manager does. What is next, it asks the chain. */
+/** Releases the next epoch of each market every N blocks, as the deployed epoch manager does. It asks the chain for the next epoch. */
 export function startEpochManager(options: EpochManagerOptions): { close(): Promise<void> } {
   const sender = createDevSender(options.rpcUrl, options.chainId, options.account.privateKey)
   const abort = new AbortController()
@@ -47,7 +47,7 @@ async function releaseUntil(signal: AbortSignal, sender: DevSender, options: Epo
   }
 }
 
-/** A release lies in the block after the head, so it is due when that block is N past the one of the epoch before. */
+/** A release lies in the block after the head, so it is due when that block is N past the release block of the epoch before. */
 async function dueReleases(sender: DevSender, options: EpochManagerOptions): Promise<DevTransaction[]> {
   const contract = new Contract(options.protocolState, protocolStateInterface, sender.provider)
   const head = await sender.provider.getBlockNumber()

@@ -20,7 +20,7 @@ export interface DevTransaction {
 export interface DevSender {
   readonly address: string
   readonly provider: JsonRpcProvider
-  /** Sends all at once and waits until the last one is mined. Throws when one of them fails. */
+  /** Sends all at once and waits until the last one is mined. Throws when any of them fails. */
   send(transactions: readonly DevTransaction[]): Promise<readonly TransactionReceipt[]>
   close(): void
 }

@@ -23,7 +23,7 @@ const VALIDATORS = 3
 const SLOTS_PER_TRANSACTION = 100
 /** About 2,500 gas each, of the gas of one block. */
 const OWNERS_PER_CALL = 5_000
-/** Of those, as many as one block holds: the set-up mines one block for each sending. */
+/** Transactions that one block holds: the set-up mines one block for each sending. */
 const PER_BLOCK = 4
 const DEPLOY_GAS = 8_000_000
 const CALL_GAS = 1_000_000
@@ -59,7 +59,7 @@ export interface DevChainOptions {
   /** Further sequencer addresses beside `accounts.sequencer`. */
   readonly sequencers?: readonly string[]
   readonly minAttestations?: number
-  /** Of all markets. */
+  /** Days of all markets. */
   readonly days?: DevDays
   readonly idleSeconds?: number
   readonly stateIntervalSeconds?: number
@@ -114,7 +114,7 @@ async function existingNode(rpcUrl: string, { directory }: DevChainOptions): Pro
   return { rpcUrl, adopted: true, close: async () => {} }
 }
 
-/** Of every anvil that runs a development chain. */
+/** Options of every anvil that runs a development chain. */
 export const DEV_CHAIN_OPTIONS = {
   chainId: DEV_CHAIN_ID,
   fundedAccounts: FUNDED_ACCOUNTS,

@@ -40,10 +40,10 @@ export function startChain(
   })
 }
 
-/** What a snapshotter earns that sends one submission in most epochs. */
+/** The quota that a snapshotter earns that sends one submission in most epochs. */
 const quotaOf = (dayEpochs: number): number => Math.ceil(dayEpochs * QUOTA_PER_EPOCH)
 
-/** For whoever is to play their owners; there is no file when there are none. */
+/** For a program that plays their owners; there is no file when there are none. */
 function writeSpareSlots(file: string, wallets: readonly SlotWallet[]): void {
   rmSync(file, { force: true })
   if (wallets.length === 0) return

@@ -3,7 +3,7 @@
 import type { ProgressListener } from '../../reading/progress-listener.ts'
 import type { Screen } from './screen.ts'
 
-/** Epochs that are anchored count; of those that ended without a batch of theirs it says how many there were. */
+/** Epochs that are anchored count; the number of those that ended without an anchored batch is told. */
 export function countEpochs(epochsMax: number | undefined, screen: Pick<Screen, 'say'>) {
   let [anchored, missed] = [0, 0]
   let done = (): void => {}

@@ -22,7 +22,7 @@ export interface DayWatchOptions {
   readonly screen: Pick<Screen, 'say'>
 }
 
-/** What became of the closing of a day, by part. */
+/** The outcome of the closing of a day, by part. */
 type Closing = Map<number, Payment>
 
 export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports: FollowPorts): DayWatch {

@@ -1,10 +1,10 @@
-/** What `dev` says beside the epochs: a role that waits for something, and what the simulated world complains of. */
+/** The notices of `dev` beside the epochs: a role that waits for something, and complaints of the simulated world. */
 import type { Health } from '../../base/health.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
 import type { Screen } from './screen.ts'
 
 const LOOK_MS = 500
-/** A complaint that lasts is repeated this often, whoever makes it. */
+/** A complaint that lasts is repeated this often, from any source. */
 const SAY_AGAIN_MS = 30_000
 /** So many different complaints are told apart. */
 const KEPT_MAX = 64

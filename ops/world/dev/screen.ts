@@ -1,4 +1,4 @@
-/** What `dev` shows: a table that is redrawn on a terminal, one line per event elsewhere, JSON lines with --json. */
+/** The screen of `dev`: a table that is redrawn on a terminal, one line per event elsewhere, JSON lines with --json. */
 import Table from 'cli-table3'
 import { isAccepted } from '../../../topology/verdict.ts'
 import type { Lines, Output } from '../../base/output.ts'
@@ -10,7 +10,7 @@ import type { FollowedEpoch, ProgressListener } from '../../reading/progress-lis
 
 const ROWS_MAX = 12
 const REDRAW_MS = 500
-/** Of a table without epochs, and the line below it. */
+/** Rows of a table without epochs, and the line below it. */
 const FRAME_ROWS = 5
 
 export interface Screen extends ProgressListener {

@@ -91,7 +91,7 @@ async function load(options: Options & { presign: number }, signal: AbortSignal)
   }
 }
 
-/** Of what a node or a peer says. */
+/** Length of a node's or a peer's words. */
 const REASON_SHOWN = 400
 
 /** A failure that lasts is said once, not at every try. */

@@ -1,4 +1,4 @@
-/** What simulated snapshotters send, and which verdicts each kind deserves. */
+/** The messages of simulated snapshotters, and the verdicts that each kind deserves. */
 import type { VerdictReason } from '../../../schemas/types.ts'
 
 const VOTE = ['COUNTED', 'OUTVOTED'] as const

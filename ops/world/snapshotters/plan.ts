@@ -1,4 +1,4 @@
-/** What each simulated slot sends for one epoch: a pure function of the seed and the epoch. */
+/** The messages of each simulated slot for one epoch: a pure function of the seed and the epoch. */
 import { createHash, randomUUID } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
@@ -7,7 +7,7 @@ import { digestOf, domainOf } from '../../../topology/shared/signature.ts'
 import { KINDS, type Kind, WRONG_KINDS } from './kinds.ts'
 import { highSTwin, type SlotWallet, signDigest } from './wallets.ts'
 
-/** One epoch of one market as the chain shows it. */
+/** An epoch of one market as the chain shows it. */
 export interface ReleasedEpoch {
   readonly dataMarket: string
   readonly epochId: number
@@ -158,7 +158,7 @@ export function messagesOf(
   }
 }
 
-/** What may be said of a message by whoever knows how it was made. */
+/** The expectation about a message, for a caller that knows how it was made. */
 export const expectedOf = ({ kind }: PlannedMessage) => KINDS[kind]
 
 interface Fields {
@@ -171,7 +171,7 @@ interface Fields {
   readonly dataMarket: string
 }
 
-/** One signed message. */
+/** A signed message. */
 export function message(
   options: Pick<PlanOptions, 'chainId' | 'protocolState'>,
   wallet: SlotWallet,

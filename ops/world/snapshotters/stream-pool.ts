@@ -26,7 +26,7 @@ export interface SendersOptions {
   readonly encryption: Encryption | 'both'
 }
 
-/** One host with one long-lived stream. Sends one message after the other. */
+/** A host with one long-lived stream. Sends one message after the other. */
 export interface Sender {
   /** Resolves when the connection has the message, tries again until then; false when the signal came first. */
   send(bytes: Uint8Array, ownStream: boolean): Promise<boolean>
@@ -92,7 +92,7 @@ class PooledSender implements Sender {
     })
   }
 
-  /** What is to end its stream is sent once: being reset in the middle of it is the answer. */
+  /** A message that is to end its stream is sent once: being reset in the middle of it is the answer. */
   private async sendAlone(bytes: Uint8Array): Promise<boolean> {
     let stream: Stream | undefined
     const opened = await this.retry(async () => {

@@ -11,7 +11,7 @@ export interface Answer<T> {
   readonly problem: ApiProblem | undefined
 }
 
-/** What may make an answer outdated. */
+/** Events that may make an answer outdated. */
 export type News = 'epoch' | 'verdicts' | 'anchor' | 'day' | 'health'
 
 interface Kept {

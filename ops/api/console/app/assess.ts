@@ -14,7 +14,7 @@ const RECENT = 12
 const REFUSED_SHARE = 0.5
 /** Slower chains than that are none we know. */
 const BLOCK_MS_MAX = 20_000
-/** One may be empty by chance: its snapshotters were late. */
+/** A single epoch may be empty by chance: its snapshotters were late. */
 const EMPTY_MIN = 2
 /** No release for so many times the usual distance, and at least so long. */
 const SILENT_FACTOR = 4
@@ -47,13 +47,13 @@ const stuck: Rule = ({ epochs, now, ...facts }) => {
   }
 }
 
-/** What failed lately is told at once. */
+/** A recent failure is told at once. */
 const failedLately: Rule = (facts) => {
   const since = facts.epochs.slice(0, RECENT).at(-1)?.epochId ?? 0
   return failureOf(facts, 'bad', ({ epochId }) => epochId >= since)
 }
 
-/** What failed before that, when there is nothing worse. */
+/** An older failure, when there is nothing worse. */
 const failedBefore: Rule = (facts) => failureOf(facts, 'warn', () => true)
 
 function failureOf(facts: MarketFacts, tone: Tone, counts: (gap: Gap) => boolean): Assessment | undefined {

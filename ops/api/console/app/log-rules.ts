@@ -1,11 +1,11 @@
-/** What the log shows of the stages, wherever they run. */
+/** Judgements from the log about the stages, wherever they run. */
 import { duration, listing, plural } from './format.ts'
 import type { Rule } from './rule.ts'
 
 /** Committing takes less, also on a busy machine. */
 export const STILL_MS = 20_000
 
-/** Of any process: the log shows that records wait for it, and that nobody takes them. */
+/** A stage of any process: the log shows that records wait for it, and that nobody takes them. */
 export const stageStill: Rule = ({ health, now }) => {
   const still = Object.entries(health.stages).flatMap(([stage, { behind, stillSince }]) =>
     stillSince !== null && now - stillSince >= STILL_MS ? [{ stage, behind, ms: now - stillSince }] : [],
@@ -20,7 +20,7 @@ export const stageStill: Rule = ({ health, now }) => {
   }
 }
 
-/** Of any process, too: a stage may miss nothing, so it waits where the log does not hold what was written. */
+/** A stage of any process, too: a stage may miss nothing, so it waits where the log does not hold the written records. */
 export const atDamage: Rule = ({ health }) => {
   const waiting = Object.entries(health.stages).flatMap(([stage, { waitsAt }]) =>
     waitsAt === null ? [] : [{ stage, waitsAt }],

@@ -2,7 +2,7 @@
 import type { PhaseUnderWay } from '../../../reading/epoch-phases.ts'
 import type { EpochSummary } from '../../schema.ts'
 
-/** What both the list and the page of one epoch know of it. */
+/** The fields that both the list and the page of one epoch know of it. */
 export type TimedEpoch = Pick<
   EpochSummary,
   'epochId' | 'phase' | 'outcome' | 'releasedAt' | 'closedAt' | 'batchedAt' | 'storedAt' | 'minedAt' | 'finalAt'

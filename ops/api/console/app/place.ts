@@ -1,4 +1,4 @@
-/** Where in the console we are, and the data market it shows. */
+/** The current place in the console, and the data market it shows. */
 import { computed, signal } from '@preact/signals'
 import type { Market } from '../../schema.ts'
 import { hashOf, placeOf, type Route } from './routes.ts'

@@ -1,4 +1,4 @@
-/** What the health of a process says of its roles and stores, as judgements. */
+/** Judgements from the health of a process about its roles and stores. */
 import { listing, sentence } from './format.ts'
 import type { Rule } from './rule.ts'
 
@@ -14,7 +14,7 @@ export const roleDown: Rule = ({ health }) => {
   }
 }
 
-/** What it waits for is outside of us: a node, the storage, coins for the signer, the log. */
+/** The role waits for something outside of us: a node, the storage, coins for the signer, the log. */
 export const roleWaits: Rule = ({ health }) => {
   const waiting = Object.entries(health.roles).filter(([, { ready, works }]) => !ready && works)
   if (waiting.length === 0) return undefined

@@ -84,8 +84,8 @@ function partsOf(route: Route): [string, Record<string, string | number | undefi
 }
 
 /**
- * What is typed into the look-up: `7` is a slot, `7 in 12` or `7/12` that slot in epoch 12, `epoch 12` an epoch, a UUID a
- * submission, a CID a batch. Undefined when it is none of them.
+ * The text that is typed into the look-up: `7` is a slot, `7 in 12` or `7/12` that slot in epoch 12, `epoch 12` an epoch, a UUID
+ * a submission, a CID a batch. Undefined when it is none of them.
  */
 export function parseLookup(typed: string): Route | undefined {
   const text = typed.trim()

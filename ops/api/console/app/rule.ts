@@ -5,7 +5,7 @@ export interface Assessment {
   readonly tone: Tone
   readonly title: string
   readonly detail: string
-  /** What to do; none when nothing is to be done. */
+  /** The remedy; none when nothing is to be done. */
   readonly advice: string | undefined
   /** The epoch that it is about. */
   readonly epochId?: number

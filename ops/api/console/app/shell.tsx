@@ -1,4 +1,4 @@
-/** What is around every page: navigation, the look-up, the market, and whether the API answers. */
+/** The frame of every page: navigation, the look-up, the market, and whether the API answers. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Market, Page } from '../../schema.ts'
 import { useAnswer } from './answers.ts'

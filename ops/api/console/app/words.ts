@@ -1,4 +1,4 @@
-/** What a state means and what to do about it, for someone who has not read the code. Pure. */
+/** The meaning of a state and the remedy, for a reader who has not read the code. Pure. */
 
 import type { EpochOutcome, EpochPhase, PhaseUnderWay } from '../../../reading/epoch-phases.ts'
 import type { DaySummary, PaymentItem, SlotDayItem } from '../../days-schema.ts'
@@ -7,7 +7,7 @@ import { isLost } from './phases.ts'
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'muted'
 
-/** What an epoch waits for in a phase, and where to look when that does not come. */
+/** The thing that an epoch waits for in a phase, and the place to look when that does not come. */
 export const PHASE_HELP = {
   OPEN: {
     waits: 'for the first block past its submission window',
@@ -81,11 +81,11 @@ export const EPOCH_OUTCOMES = {
   EMPTY: { name: 'Empty', tone: 'muted', gap: 'has no batch', advice: 'Nobody’s vote was counted: see its verdicts.' },
 } as const satisfies Record<EpochOutcome, { name: string; tone: Tone; gap: string; advice: string }>
 
-/** What is wrong with an epoch, or what it waits for. */
+/** The fault of an epoch, or the thing that it waits for. */
 export const gapWords = ({ phase, outcome }: Pick<Gap, 'phase' | 'outcome'>) =>
   outcome === null ? EPOCH_PHASES[phase] : EPOCH_OUTCOMES[outcome]
 
-/** Where an epoch stands, as its tag says. @param held it is slow or stuck */
+/** The standing of an epoch, as its tag says. @param held it is slow or stuck */
 export function standingOf(epoch: Pick<EpochSummary, 'phase' | 'outcome'>, held = false): { name: string; tone: Tone } {
   return held && !isLost(epoch) ? { name: 'Held up', tone: 'warn' } : gapWords(epoch)
 }

@@ -5,7 +5,7 @@ import { STORES } from './stores.ts'
 
 const roles = ['anchor-effects'] as const satisfies readonly Role[]
 
-/** What is tried again while something is down: the steps of an intent, and what the role does beside them. */
+/** The steps that are tried again while something is down: the steps of an intent, and the role's actions beside them. */
 export const ANCHOR_STEPS = [
   'STORE',
   'PREPARE',
@@ -19,10 +19,10 @@ export const ANCHOR_STEPS = [
   OTHER,
 ] as const
 
-/** Of the contract (`require` messages) as far as a call of ours can meet them. */
+/** Codes of the contract (`require` messages) as far as a call of ours can meet them. */
 export const REVERT_CODES = ['E02', 'E04', 'E23', 'E24', 'E25', 'E39', 'E43', OTHER] as const
 
-/** Of the one process that stores and sends; one that stands by has none of the gauges. */
+/** Metrics of the one process that stores and sends; a process that stands by has none of the gauges. */
 export const ANCHOR = {
   txPending: {
     type: 'gauge',

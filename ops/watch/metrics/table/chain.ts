@@ -25,7 +25,7 @@ export const RPC_METHODS = [
   OTHER,
 ] as const
 
-/** Of the one process that is the clock; one that stands by has none of the gauges. */
+/** Metrics of the one process that is the clock; a process that stands by has none of the gauges. */
 export const CHAIN = {
   chainHead: {
     type: 'gauge',

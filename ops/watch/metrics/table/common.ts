@@ -3,7 +3,7 @@ import { ROLES } from '../../../base/roles.ts'
 import { READERS } from '../../leaving-readers.ts'
 import type { Definition } from '../definition.ts'
 
-/** Of every process. */
+/** Metrics of every process. */
 export const COMMON = {
   buildInfo: {
     type: 'gauge',

@@ -7,7 +7,7 @@ const roles = ['intake'] as const satisfies readonly Role[]
 /** Peer ids are whatever somebody makes, so a label is the place of a peer. */
 export const TALKER_RANKS = ['1', '2', '3', '4', '5'] as const
 
-/** What the intake made of a message. */
+/** The intake's decision about a message. */
 const INTAKE_VERDICTS = ['taken', 'refused', 'malformed', 'oversize', 'unfinished'] as const
 
 export const INTAKE = {

@@ -3,7 +3,7 @@ import type { Definition } from '../definition.ts'
 
 const roles = ['api'] as const satisfies readonly Role[]
 
-/** Of the log, as it is seen from outside the stages. */
+/** Metrics of the log, as it is seen from outside the stages. */
 export const OF_OFFSETS = {
   consumerLag: {
     type: 'gauge',

@@ -4,7 +4,7 @@ import { type Definition, SECONDS } from '../definition.ts'
 
 const roles = STAGES
 
-/** Of the stages that a process runs: the engine's own. */
+/** Metrics of the stages that a process runs: the engine's own. */
 export const OF_STAGES = {
   streamTasks: {
     type: 'gauge',

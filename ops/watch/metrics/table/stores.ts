@@ -8,7 +8,7 @@ export const CHECK_OUTCOMES = ['held', 'missing', 'failed'] as const
 
 const provider = 'name of a configured store: `file`, `kubo` or `pinning` with its host'
 
-/** Of the one process that stores and sends; one that stands by has none of the gauges. */
+/** Metrics of the one process that stores and sends; a process that stands by has none of the gauges. */
 export const STORES = {
   ipfsPuts: {
     type: 'counter',

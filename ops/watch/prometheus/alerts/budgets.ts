@@ -8,7 +8,7 @@ import { ACKS_LATE, BUDGETS, EPOCHS_MISSED } from '../recording.ts'
 const burning = (ratio: (window: number) => string, budget: number, factor: number, long: number, short: number) =>
   `(${ratio(long)} > ${factor} * ${budget} and ${ratio(short)} > ${factor} * ${budget})`
 
-/** Of a few submissions, the slow first ones of a process are a large part: so there must be some. */
+/** The slow first submissions of a process are a large part of a few: so there must be some. */
 const acksBurning = (range: Times['range'], factor: number, long: number, short: number): string =>
   `(${burning(ACKS_LATE, BUDGETS.acks, factor, long, short)} and sum(increase(seq_intake_acked_late_total[${range(short)}])) > 50)`
 

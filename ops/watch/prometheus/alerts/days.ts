@@ -1,6 +1,6 @@
 import { type Alerts, MINUTE } from '../alert.ts'
 
-/** Of the day behind it: by then a day should be closed. The contract takes calls of it until that day is over. */
+/** Share of the day behind it: by then a day should be closed. The contract takes calls of it until that day is over. */
 const CLOSED_BY = 0.25
 
 export const dayAlerts: Alerts = () => [

@@ -1,6 +1,6 @@
 import { type Alerts, HOUR, MINUTE } from '../alert.ts'
 
-/** Whoever reads of one of these knows why epochs do not go on. */
+/** An operator who reads one of these knows why epochs do not go on. */
 const OUTAGES = [
   'LogUnreachable',
   'RoleDown',

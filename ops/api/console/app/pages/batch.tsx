@@ -1,4 +1,4 @@
-/** One batch: what it holds, where it is stored and anchored, and who attested it. */
+/** A batch: its content, where it is stored and anchored, and who attested it. */
 import { useMemo, useState } from 'preact/hooks'
 import type { BatchDetail } from '../../../schema.ts'
 import { useAnswer } from '../answers.ts'

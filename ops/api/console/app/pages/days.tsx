@@ -1,4 +1,4 @@
-/** Days of the contract: how far today is, who has the quota, what was told, who was paid. */
+/** Days of the contract: how far today is, slots with the quota, reported counts, paid slots. */
 import type { DayDetail, DaySummary } from '../../../days-schema.ts'
 import type { Page } from '../../../schema.ts'
 import { useAnswer } from '../answers.ts'

@@ -1,4 +1,4 @@
-/** One epoch: where it stands, what comes next, its projects, verdicts and batches. */
+/** An epoch: its phase, the next step, its projects, verdicts and batches. */
 import type { EpochDetail, EpochSummary, Gap, HealthAnswer, Page, Project } from '../../../schema.ts'
 import { useAnswer, useWholeList } from '../answers.ts'
 import { now } from '../connection.ts'
@@ -68,7 +68,7 @@ const EpochHead = ({ epochId }: { epochId: number }) => (
   </div>
 )
 
-/** Phases, what comes next, and what to do when that does not come. */
+/** Phases, the next step, and the remedy when that does not come. */
 function Standing({ epoch }: { epoch: EpochDetail }) {
   const health = useAnswer<HealthAnswer>('/v1/health', 'health', 'epoch')
   const others = useAnswer<Page<EpochSummary>>(ofMarket('/v1/epochs', { limit: NEIGHBOURS_ASKED }), 'epoch')

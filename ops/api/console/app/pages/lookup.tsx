@@ -1,4 +1,4 @@
-/** What became of the submissions of a slot, and by which rule: the question a snapshotter comes with. */
+/** The verdicts of a slot's submissions, each with its rule: the question a snapshotter comes with. */
 import { useEffect, useState } from 'preact/hooks'
 import type { Page, SubmissionItem } from '../../../schema.ts'
 import { useAnswer } from '../answers.ts'
@@ -84,7 +84,7 @@ interface SlotSubmissionsProps {
   readonly pages: ReturnType<typeof usePages>
   readonly slotId: number
   readonly epochId: number | undefined
-  /** What only names the slot is shown. */
+  /** Submissions that only name the slot are shown. */
   readonly claims: boolean
 }
 

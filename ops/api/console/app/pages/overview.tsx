@@ -16,7 +16,7 @@ import { isLost, usualPhases } from '../phases.ts'
 import { market, ofMarket } from '../place.ts'
 import { epochRoute } from '../routes.ts'
 
-/** Of the chart, and what is `usual` is taken from them. */
+/** Epochs of the chart; `usual` is taken from them. */
 const EPOCHS_ASKED = 60
 const EPOCHS_SHOWN = 8
 const QUEUE_SHOWN = 10

@@ -8,7 +8,7 @@ import { linkTo } from '../place.ts'
 import type { Route } from '../routes.ts'
 import type { Tone } from '../words.ts'
 
-/** A table that may be wider than the page. What scrolls must be reached with the keyboard. */
+/** A table that may be wider than the page. A scrolling part must be reached with the keyboard. */
 export const Scrolling = ({ label, children }: { label: string; children: ComponentChildren }) => (
   // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
   <section class="scroll-x" tabIndex={0} aria-label={label}>

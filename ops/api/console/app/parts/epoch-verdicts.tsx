@@ -1,4 +1,4 @@
-/** The verdicts of an epoch by reason, and the submissions under the one that is chosen. */
+/** The verdicts of an epoch by reason, and the submissions under the chosen reason. */
 import { useEffect } from 'preact/hooks'
 import { ACCEPT_HELP, isAccepted, REASON_HELP } from '../../../../../topology/verdict.ts'
 import type { EpochDetail, Page, SubmissionItem } from '../../../schema.ts'

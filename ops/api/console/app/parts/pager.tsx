@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 
 export interface Pages {
-  /** Of the page in sight; undefined: the first. */
+  /** Cursor of the page in sight; undefined: the first. */
   readonly cursor: string | undefined
   readonly number: number
   forward(next: string): void

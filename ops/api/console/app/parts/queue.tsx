@@ -1,4 +1,4 @@
-/** What is on its way to the chain. */
+/** The batches and calls on their way to the chain. */
 import type { AnchorItem } from '../../../schema.ts'
 import { epochRoute } from '../routes.ts'
 import { BATCH_STATES, callName } from '../words.ts'

@@ -1,4 +1,4 @@
-/** An epoch as a track of its phases: what is done, what runs, what is slow, and how long each took. */
+/** An epoch as a track of its phases: done, running, slow, and how long each took. */
 import { duration } from '../format.ts'
 import { currentPhase, PHASES, type PhaseView } from '../phases.ts'
 import { EPOCH_PHASES, PHASE_HELP } from '../words.ts'
@@ -31,7 +31,7 @@ export const TrackHead = () => (
   </div>
 )
 
-/** What an epoch is at, in words. */
+/** The phase of an epoch, in words. */
 export function phaseWords(phases: readonly PhaseView[]): string {
   const current = currentPhase(phases)
   if (!current) return phases.every(({ state }) => state === 'done') ? 'On the chain' : 'Not released'

@@ -13,7 +13,7 @@ export interface Column<T> {
   /** Not shown at phone width. */
   readonly wide?: boolean
   readonly cell: (item: T) => ComponentChildren
-  /** What to sort by; none: not sortable. */
+  /** The key to sort by; none: not sortable. */
   readonly sortBy?: (item: T) => string | number
 }
 
@@ -34,7 +34,7 @@ export interface Sort {
 
 const ROW_PX = 40
 const ROWS_SHOWN = 12
-/** Rows above and below those in sight, so that scrolling shows no holes. */
+/** Rows above and below the rows in sight, so that scrolling shows no holes. */
 const MARGIN_ROWS = 8
 
 export function VirtualTable<T>({ label, items, columns, keyOf, sort, onSort, selected }: Props<T>) {
