@@ -50,7 +50,7 @@ export const REASON_HELP = {
   EPOCH_NOT_OPEN: 'The epoch was passed over: a later one was released. Or there was no room to wait for it.',
   EPOCH_CLOSED: 'The submission window of the epoch was over. Send sooner; check the node is not behind.',
   EPOCH_TOO_FAR:
-    'The epoch lies too far ahead of those that can have been released. Check which chain the node follows.',
+    'The epoch lies too far ahead of the epochs that can have been released. Check which chain the node follows.',
   DEADLINE_PASSED: 'The signed deadline block was over. Check the node is not behind; raise the deadline buffer.',
   UNKNOWN_HEADER: 'The header is no block of the anchor chain, or none that was known before the window closed.',
   STALE_HEADER: 'The header is a block before the release of the epoch. Sign with the latest block.',
@@ -58,7 +58,7 @@ export const REASON_HELP = {
   DUPLICATE: 'The same signed submission was received before. Nothing is lost; the first one stands.',
   RATE_LIMITED:
     'The owner of the slot signed more submissions in this epoch than it may; of one that signs far more, none counts.',
-  SUPERSEDED: 'The slot sent a later submission with a higher deadline for this project. That one stands.',
+  SUPERSEDED: 'The slot sent a later submission with a higher deadline for this project. The later one stands.',
   WRONG_DATA_SOURCE:
     'The project is not of the data source whose turn it is for the slot in this epoch and day. Check the list of sources and the slot’s number.',
   NO_QUORUM: 'Too few slots agreed on any CID for this project.',

@@ -32,19 +32,19 @@ const run = z
     sent: whole.describe('Slots in the calls.'),
     present: whole.describe('Slots for which the contract had the same already.'),
     leftOut: z.partialRecord(reason, whole).describe('Slots that were left out, by why.'),
-    unpaid: whole.describe('Slots of calls that can never be sent, but for those that were left out.'),
+    unpaid: whole.describe('Slots of calls that can never be sent, without slots that were left out.'),
     eligibleNodes: whole.describe('As the contract was told; 0 while nobody is paid.'),
-    quota: whole.describe('Of the contract, to which the run is held; 0 while nobody is paid.'),
+    quota: whole.describe('Quota of the contract, to which the run is held; 0 while nobody is paid.'),
     error: text.describe('Why a call is not further, or was given up.'),
   })
   .meta({ id: 'PayoutRun' })
 
 const STANDING_HELP =
-  'COUNTING: it goes on. COUNTED: it has ended, and nothing is sent. NOT_WHOLE: it has ended, the ledger lacks a part of it, so nothing is sent. CLOSING: the calls that close it are on their way. CLOSED: the contract has them. UNPAID: one of them can never be sent.'
+  'COUNTING: it goes on. COUNTED: it has ended, and nothing is sent. NOT_WHOLE: it has ended, the ledger lacks a part of it, so nothing is sent. CLOSING: the calls that close it are on their way. CLOSED: the contract has them. UNPAID: one of these calls can never be sent.'
 
 const dayFields = {
   dataMarket,
-  day: whole.describe('Of the contract, from 1.'),
+  day: whole.describe('Number of the contract, from 1.'),
   standing: z.enum(DAY_STANDINGS).describe(STANDING_HELP),
   ended: z.boolean().describe('All its epochs have closed.'),
   whole: z.boolean().describe('The ledger has every epoch of it, as far as it has come.'),
@@ -52,15 +52,15 @@ const dayFields = {
   firstEpoch: whole.nullable(),
   lastEpoch: whole.nullable(),
   epochs: whole.describe('Epochs that were counted.'),
-  late: whole.describe('Of these the ones that closed when the day had ended: nothing that is sent has them.'),
+  late: whole.describe('Epochs among them that closed when the day had ended: no payout has them.'),
   slots: whole.describe('Slots with an accepted submission.'),
   eligibleSlots: whole.describe('Slots with as many counted as the quota.'),
   accepted: whole.describe('Accepted submissions of all slots.'),
-  counted: whole.describe('Of these the ones for the winning CID.'),
+  counted: whole.describe('Votes for the winning CID among them.'),
   beganAt: time('The tick of its first release'),
   changedAt: time('Its newest epoch was counted'),
   told: run.nullable().describe('The newest telling of counts in the course of the day.'),
-  closing: run.nullable().describe('What closes the day.'),
+  closing: run.nullable().describe('The calls that close the day.'),
   paid: whole.nullable().describe('Slots that the contract has paid; null: the list is no longer in the log.'),
   drift: whole.describe('Slots for which the contract has something else than the ledger, by the newest calls.'),
 }
@@ -96,7 +96,7 @@ const slotDay = z
     told: whole.describe('The count in the newest call that has the slot; 0 while none has.'),
     lastEpoch: whole.describe('The epoch that changed the counts last.'),
     leftOut: z.object({ reason, onChain: whole.describe('The contract’s count then.') }).nullable(),
-    transactionHash: text.describe('Of the call that closes the day for the slot; empty: none yet.'),
+    transactionHash: text.describe('Hash of the call that closes the day for the slot; empty: none yet.'),
   })
   .meta({ id: 'SlotDay' })
 

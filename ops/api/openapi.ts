@@ -16,7 +16,7 @@ export function openApi(): Json {
     content: { [PROBLEM_JSON]: { schema: shape(problemShape) } },
   })
   const refusals = (mayMiss: boolean): Json => ({
-    304: { description: 'What `if-none-match` names is still so.' },
+    304: { description: 'The answer that `if-none-match` names is still the same.' },
     400: problem('A parameter is unknown or wrong; `detail` names it.'),
     ...(mayMiss && { 404: problem('Nothing in the log has that name.') }),
     503: problem(
@@ -44,7 +44,7 @@ export function openApi(): Json {
   )
   const content = { summary: CONTENT_SUMMARY, parameters: [CID], responses: { 200: CONTENT, ...refusals(true) } }
   const events = {
-    summary: 'What changes, as it changes',
+    summary: 'Changes, as they happen',
     description: EVENTS_HELP,
     parameters: [LAST_EVENT_ID],
     responses: {

@@ -38,9 +38,12 @@ export const filters = {
   slot: anyWhole.optional().describe('Only this slot.'),
   reason: reason.optional().describe('Only verdicts with this reason.'),
   project: name.optional().describe('Only this project.'),
-  origin: z.enum(ORIGINS).default('OWNER').describe('Those of the slot’s owner, or those that only claim the slot.'),
+  origin: z
+    .enum(ORIGINS)
+    .default('OWNER')
+    .describe('The submissions of the slot’s owner, or the ones that only claim the slot.'),
   purpose: purpose.optional().describe('Only calls for this purpose.'),
-  eligible: z.enum(['true', 'false']).optional().describe('Only slots that have the quota, or only those that do not.'),
+  eligible: z.enum(['true', 'false']).optional().describe('Only slots that have the quota, or only slots that do not.'),
   state: anchorQueue.optional().describe('On their way, done, or given up.'),
 }
 

@@ -7,7 +7,9 @@ const whole = z.int().min(0)
 const peer = z
   .object({
     peerId: z.string(),
-    messages: whole.describe('Of late: what is five minutes old counts half. So do the other numbers.'),
+    messages: whole.describe(
+      'Newer messages count more: a message that is five minutes old counts half. So do the other numbers.',
+    ),
     refused: whole.describe('Cannot count, and beyond the rate of who brought them: not in the log.'),
     badSignatures: whole.describe('Not signed by an owner of their slot, or for a slot that there is not.'),
     votes: whole.describe('Signed by an owner of their slot, for an epoch that is open or early, and no copies.'),

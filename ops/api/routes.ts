@@ -100,7 +100,7 @@ export const ROUTES: readonly Route[] = [
     handle: healthOf,
   }),
   route('/v1/peers', {
-    summary: 'Who sends most to the intakes of late: at most 20, most refused messages first. Without addresses',
+    summary: 'The peers that send most to the intakes: at most 20, most refused messages first. Without addresses',
     answer: peers,
     live: true,
     handle: async ({ reports }) => topPeers(reports, systemClock.now()),
@@ -118,7 +118,7 @@ export const ROUTES: readonly Route[] = [
     handle: ({ reader, topics }, _, query) => listGaps(reader, topics, query, query.market),
   }),
   route('/v1/epochs/{epochId}', {
-    summary: 'Where an epoch stands; what `sequencer epoch` prints',
+    summary: 'The progress of an epoch, as `sequencer epoch` prints it',
     params: { epochId: take.epochId },
     query: { market },
     answer: give.epochDetail,
@@ -143,7 +143,7 @@ export const ROUTES: readonly Route[] = [
   }),
   route('/v1/slots/{slotId}/verdicts', {
     summary:
-      'What became of the submissions of a slot; what `sequencer why` prints. Last received first, or of one epoch',
+      'The submissions of a slot and their verdicts, as `sequencer why` prints them. Last received first, or of one epoch',
     params: { slotId: take.slotId },
     query: {
       market,
@@ -157,7 +157,7 @@ export const ROUTES: readonly Route[] = [
     handle: ({ reader, topics }, { slotId }, query) => listOfSlot(reader, topics, slotId, query),
   }),
   route('/v1/submissions/{submissionId}', {
-    summary: 'What became of a submission. An id is the collector’s word, so there may be several',
+    summary: 'A submission and its verdict. An id is the collector’s word, so there may be several',
     params: { submissionId: take.submissionId },
     query: page,
     answer: give.submissions,
@@ -198,7 +198,7 @@ export const ROUTES: readonly Route[] = [
       proofFor(asked.proofs, { ...epochKey(asked, epochId, query.market), slotId, projectId: query.project }),
   }),
   route('/v1/days', {
-    summary: 'Days of the contract, newest first: what the slots did, what was sent, who was paid',
+    summary: 'Days of the contract, newest first: counts of the slots, payouts that were sent, slots that were paid',
     query: { market, ...page },
     answer: days,
     handle: ({ reader, topics }, _, query) => listDays(reader, topics, query, query.market),
@@ -227,7 +227,7 @@ export const ROUTES: readonly Route[] = [
       paymentsOfDay(asked.reader, asked.topics, dayKey(asked, day, query.market), query),
   }),
   route('/v1/slots/{slotId}/days', {
-    summary: 'The days of a slot, newest first; those in which it did nothing are left out',
+    summary: 'The days of a slot, newest first; days in which it did nothing are left out',
     params: { slotId: take.slotId },
     query: { market, ...page },
     answer: slotDays,

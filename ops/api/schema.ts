@@ -93,7 +93,7 @@ export const epochDetail = z
     ...epochFields,
     earlierReleaseBlock: wholeOrNone.describe('Block of an earlier release of it, which left the chain; else null.'),
     skippedInBlock: wholeOrNone.describe('Block in which the market’s owner skipped it; else null.'),
-    next: text.describe('What happens next, in words.'),
+    next: text.describe('The next step, in words.'),
     verdicts: whole.describe('Submissions that have one.'),
     projects: z.array(z.object({ projectId: text, snapshotCid: text, votes: whole, voters: whole })),
     batches: z.array(batchStatus),
@@ -147,7 +147,7 @@ export const submission = z
         expected: text.nullable().describe('null: it may tell a vote, which is secret until the epoch is closed.'),
         actual: text.nullable().describe('The same.'),
         blockNumber: whole,
-        help: text.describe('What the reason means and what to do.'),
+        help: text.describe('The meaning of the reason, and the remedy.'),
       })
       .nullable(),
     batch: z
@@ -231,7 +231,7 @@ export const signer = z
 export const market = z
   .object({
     dataMarket,
-    served: z.boolean().describe('One that was removed finishes the epochs that were open.'),
+    served: z.boolean().describe('A removed market finishes the epochs that were open.'),
     sinceBlock: wholeOrNone.describe('First block for which that holds; null: as configured.'),
     chainId: whole,
     protocolState: text,
@@ -256,7 +256,9 @@ export const health = z
       .describe(
         'Each stage of any process, while the log answers: records not taken; since when it takes none, ms; the damaged batch that it waits at.',
       ),
-    heldBack: z.array(heldPartition).describe('Where a transaction stays open for 45 s or more; since when, ms.'),
+    heldBack: z
+      .array(heldPartition)
+      .describe('The partitions where a transaction stays open for 45 s or more; since when, ms.'),
     view: z.object({
       lag: whole.describe('Records in the log that these answers do not reflect yet.'),
       caughtUp: z.boolean().describe('It has reached what was in the log when the process started.'),

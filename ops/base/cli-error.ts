@@ -27,7 +27,7 @@ export class CliError extends Error {
 const NO_SPACE = 'Free some space and start again; nothing that was acknowledged is lost.'
 const NOT_WRITABLE = 'Give --data-dir a directory that this user may write to.'
 
-const RIGHTS = 'Give the rights: with acls.principals, `sequencer deploy plan` shows those that a role lacks.'
+const RIGHTS = 'Give the rights: with acls.principals, `sequencer deploy plan` shows the rights that a role lacks.'
 
 /** The remedies for the failures that carry a code: of the log, of the connectors, of the operating system. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -65,7 +65,7 @@ const HINTS: Readonly<Record<string, string>> = {
   REGISTRY_UNREACHABLE: 'Start the schema registry, or check its address.',
   NOT_A_REGISTRY:
     'Give the base of Confluent’s interface: http://host:8081, of Apicurio http://host:8080/apis/ccompat/v7.',
-  REGISTRY_RIGHTS: 'Give a user who may read the subjects, and write those that are not registered yet.',
+  REGISTRY_RIGHTS: 'Give a user who may read the subjects, and write the ones that are not registered yet.',
   REGISTRY_MISMATCH: 'Look at the settings of the registry: something there changes what is written to it.',
   SCHEMA_REFUSED: 'Look at the mode and the level of the subject; `sequencer schemas diff` shows what differs.',
   SCHEMA_INCOMPATIBLE: '`sequencer schemas check` names each field; a change that breaks readers needs a new topic.',

@@ -56,15 +56,15 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
   },
   'Look:': {
     epoch: {
-      about: 'Where an epoch stands: submissions, verdicts, winners, batches, transactions, attestations',
+      about: 'The progress of an epoch: submissions, verdicts, winners, batches, transactions, attestations',
       create: async () => (await import('../look/command.ts')).epochCommand(openLog),
     },
     why: {
-      about: 'What became of the submissions of a slot, and by which rule',
+      about: 'The verdicts of a slot’s submissions, and the rule that decided each',
       create: async () => (await import('../look/command.ts')).whyCommand(openLog),
     },
     rewards: {
-      about: 'Days of the contract: what each slot has, what was told and paid; compare it with the contract',
+      about: 'Days of the contract: counts of each slot, payouts and payments; compare them with the contract',
       create: async () => (await import('../look/rewards/command.ts')).rewardsCommand(openLog, withChain),
     },
     'dead-letters': {
@@ -124,7 +124,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
       create: async () => (await import('../deploy/markets/command.ts')).marketsCommand(openLog),
     },
     peers: {
-      about: 'Who sends most to the intakes; ban and unban peers and addresses while everything runs',
+      about: 'The peers that send most to the intakes; ban and unban peers and addresses while everything runs',
       create: async () => (await import('../deploy/peers/command.ts')).peersCommand(openLog),
     },
     batches: {

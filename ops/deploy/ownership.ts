@@ -97,4 +97,4 @@ export function ownerChanges(desired: Desired, { owner, foreign, changed, ids }:
 }
 
 const LOST_ADVICE =
-  'What was in it is lost, and positions in it mean nothing. See "When the log has lost something" in docs/operations.md; then `deploy apply --accept-recreated`.'
+  'The records in it are lost, and positions in it mean nothing. See "When the log has lost something" in docs/operations.md; then `deploy apply --accept-recreated`.'

@@ -14,7 +14,7 @@ export function weaknessesOf(
   topics: readonly string[],
 ): readonly string[] {
   if (live === undefined)
-    return ['the brokers have no access control: whoever reaches them may write every topic, but for markers']
+    return ['the brokers have no access control: every client that reaches them may write every topic, but for markers']
   return [...sharedLogins(principals), ...foreignWriters(wanted, live, topics)]
 }
 
@@ -26,7 +26,7 @@ function sharedLogins(principals: Readonly<Partial<Record<string, string>>>): st
     .filter(([, all]) => all.length > 1)
     .map(
       ([principal, all]) =>
-        `${principal} is the login of ${all.join(', ')}: whoever takes one of them has the rights of all`,
+        `${principal} is the login of ${all.join(', ')}: an attacker who takes one of them has the rights of all`,
     )
 }
 

@@ -59,7 +59,7 @@ export function targetOf(options: TargetOptions, environment: NodeJS.ProcessEnv 
   const { dataDir } = options
   const flags = ['config', 'kafka', 'registry', 'appId', 'set'].filter((name) => name in options)
   if (dataDir !== undefined && flags.length > 0)
-    throw new CliError('--data-dir and a cluster are both named', 'Give one of them: a log is in one place.')
+    throw new CliError('--data-dir and a cluster are both named', 'Give only one of them: a log is in one place.')
   if (dataDir !== undefined) return { kind: 'directory', dataDir }
   const named = flags.length > 0 || environment[CONFIG_VARIABLE] || environment.SEQUENCER_KAFKA_BROKERS
   return named

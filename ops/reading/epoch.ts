@@ -128,7 +128,8 @@ const NEXT = {
 
 const AFTER = {
   LATE: 'The contract keeps nothing of the batch that came too late. Other batches, and the call that ends the epoch, go on.',
-  FAILED: 'What failed stays off the chain: see its error. Other batches, and the call that ends the epoch, go on.',
+  FAILED:
+    'The failed batch stays off the chain: see its error. Other batches, and the call that ends the epoch, go on.',
   NO_QUORUM: 'There is no batch; the call that ends the epoch is made.',
   EMPTY: 'There is no batch; the call that ends the epoch is made.',
 } as const satisfies Record<EpochOutcome, string>

@@ -169,7 +169,7 @@ async function followEpochs(
       onUnreadable: leftOut.by('progress'),
       waiting,
       failed: (error) =>
-        config.warn(`of an epoch something is not shown: ${error instanceof Error ? error.stack : error}`),
+        config.warn(`a part of an epoch is not shown: ${error instanceof Error ? error.stack : error}`),
     },
     { log, clock: systemClock },
   )

@@ -12,7 +12,7 @@ export const apiSettings = z
     viewDirectory: file
       .optional()
       .describe(
-        'Where the view behind the answers is kept; in the user’s cache directory (`XDG_CACHE_HOME`, or `~/.cache`) by default. May be deleted: it is built anew from the topics.',
+        'The directory of the view behind the answers; in the user’s cache directory (`XDG_CACHE_HOME`, or `~/.cache`) by default. May be deleted: it is built anew from the topics.',
       ),
     keepHours: whole(1, 8_760)
       .default(720)
@@ -20,7 +20,7 @@ export const apiSettings = z
     submissionsMax: whole(1_000, 10_000_000_000)
       .default(20_000_000)
       .describe(
-        'Submissions that the view keeps, about 1 kB of disk each. Beyond it the oldest go; first those that only claim a slot.',
+        'Submissions that the view keeps, about 1 kB of disk each. Beyond it the oldest are dropped; first the submissions that only claim a slot.',
       ),
     legacyTokenFile: file
       .optional()

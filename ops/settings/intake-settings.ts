@@ -62,12 +62,12 @@ export const intakeSettings = z
         doubtfulConnectionPerSecond: rate(L.doubtfulPerConnection.perSecond, 'And per second after.'),
         doubtfulAddressBurst: rate(
           L.doubtfulPerHost.burst,
-          'The same of all connections of one IP address, but for those that brought more votes than such messages.',
+          'The same for all connections of one IP address, but for connections that brought more votes than such messages.',
         ),
         doubtfulAddressPerSecond: rate(L.doubtfulPerHost.perSecond, 'And per second after.'),
         extrasPerSlot: rate(
           L.extrasPerSlotMax,
-          'Of these, copies and messages over quota of one slot that are taken for an epoch, over all connections.',
+          'Copies among them, and messages over quota, that are taken for one slot and epoch, over all connections.',
         ),
       })
       .prefault({}),
@@ -81,7 +81,7 @@ export const intakeSettings = z
         slowAddress: whole(0, 10_000_000)
           .default(L.hostSlowFaults)
           .describe(
-            'The same of an IP address, above which those there that bring no votes are read slowly; 0 = never.',
+            'The same for an IP address, above which its peers that bring no votes are read slowly; 0 = never.',
           ),
         banAddress: whole(0, 10_000_000)
           .default(L.hostBanFaults)
@@ -91,7 +91,7 @@ export const intakeSettings = z
         perVote: rate(L.creditPerVote, 'Messages that cannot count for which one vote of the same peer makes up.'),
         creditHalfLifeMinutes: rate(
           L.creditHalfLifeMs / 60_000,
-          'What votes earned counts half after so long, minutes.',
+          'The credit of votes falls to half after so long, minutes.',
         ),
         banMinutes: whole(1, 100_000)
           .default(L.banMs / 60_000)

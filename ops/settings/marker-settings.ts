@@ -25,4 +25,4 @@ export const markerSettings = z
       ),
   })
   .prefault({})
-  .describe('Who may open and close epochs in `submissions`, which others write too.')
+  .describe('The right to open and close epochs in `submissions`, which others write too.')

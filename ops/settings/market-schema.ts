@@ -13,10 +13,10 @@ export const marketSchema = z.strictObject({
   windowUnit: z
     .enum(['blocks', 'seconds'])
     .default(MARKET_DEFAULTS.windowUnit)
-    .describe('What the contract’s submission window counts: blocks, or seconds of block time.'),
+    .describe('The unit of the contract’s submission window: blocks, or seconds of block time.'),
   epochsAhead: whole(0, 1_000)
     .default(MARKET_DEFAULTS.epochsAhead)
-    .describe('Epochs that a submission may be ahead of those which can have been released when it came.'),
+    .describe('Epochs that a submission may be ahead of the epochs which can have been released when it came.'),
   epochSecondsMin: z
     .number()
     .min(0.05)

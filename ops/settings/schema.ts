@@ -45,7 +45,7 @@ export const configSchema = z.strictObject({
     .min(1)
     .default(['all'])
     .transform((given) => (given.includes('all') ? ROLES : ROLES.filter((role) => given.includes(role))))
-    .describe('What this process runs: `all`, or any of the roles below.'),
+    .describe('The roles of this process: `all`, or any of the roles below.'),
   workers: whole(0, 64)
     .default(0)
     .describe('Worker threads that recover signatures, for each of the roles validate and intake; 0 = none.'),
@@ -67,7 +67,7 @@ export const configSchema = z.strictObject({
       sasl: z
         .strictObject({
           mechanism: oneOf('plain', 'scram-sha-256', 'scram-sha-512').optional().describe('How to log in.'),
-          username: z.string().min(1).optional().describe('Who logs in.'),
+          username: z.string().min(1).optional().describe('User name.'),
           passwordFile: file.optional().describe('File with the password, for its reader alone (mode 0600).'),
           plainWithoutTls: z
             .boolean()
@@ -90,7 +90,7 @@ export const configSchema = z.strictObject({
   registry: z
     .strictObject({
       url: url.describe('Address of the schema registry (Confluent’s interface).'),
-      username: z.string().min(1).optional().describe('Who logs in.'),
+      username: z.string().min(1).optional().describe('User name.'),
       passwordFile: file.optional().describe('File with the password, for its reader alone (mode 0600).'),
       unknownSchemaWaitMs: whole(0, 600_000)
         .default(5_000)
@@ -132,7 +132,7 @@ export const configSchema = z.strictObject({
       agreement: whole(1, 20)
         .default(RPC_DEFAULTS.agreement)
         .describe(
-          'Nodes that must say the same before blocks, releases of epochs with their windows and days, owners of slots, what a call would come to, and final receipts are believed; of nonces, gas and fees the middle of theirs counts. 1 believes each. At most as many as there are nodes.',
+          'Nodes that must say the same before these facts are believed: blocks, releases of epochs with their windows and days, owners of slots, results of dry runs, and final receipts; for nonces, gas and fees the median of their answers counts. 1 believes each. At most as many as there are nodes.',
         ),
       timeoutMs: whole(100, 600_000)
         .default(RPC_DEFAULTS.timeoutMs)
@@ -191,7 +191,7 @@ export const configSchema = z.strictObject({
       retriesMax: whole(0, 1_000)
         .default(anchoring.retriesMax)
         .describe(
-          'Failures of a batch that are tried again, but for those of stores: those are as long as its window is open.',
+          'Failures of a batch that are tried again, but for failures of stores: these are tried as long as its window is open.',
         ),
       retryDelayMs: whole(1, 3_600_000)
         .default(anchoring.retryDelayMs)

@@ -107,7 +107,7 @@ export async function recordAt(
 }
 
 export const notYet = ({ name }: Named, offset: number): LogError =>
-  new LogError('OFFSET_NOT_AVAILABLE', `what begins at offset ${offset} of ${name} is not to be had yet`, {
+  new LogError('OFFSET_NOT_AVAILABLE', `the part of the batch at offset ${offset} of ${name} is not to be had yet`, {
     retriable: true,
   })
 

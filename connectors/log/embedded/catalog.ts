@@ -109,7 +109,7 @@ export class Catalog {
     if (problem) throw damaged(store, problem)
     const operations = await this.read(store, core, format ?? FORMAT)
     if (format === FORMAT && sequence > 0 && sum !== this.sum.sum)
-      throw damaged(store, 'a write is missing among those of topics, bounds or offsets')
+      throw damaged(store, 'a write is missing among the rows of topics, bounds or offsets')
     await this.checkEnds(store, core)
     const partitions = core.configs().flatMap(({ name }) => core.topic(name).partitions)
     await store.keepEnd({ sequence, ends: partitions.map((partition) => this.endOf(partition)) })

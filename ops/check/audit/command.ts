@@ -23,7 +23,7 @@ export type AuditArguments = TargetOptions & Readonly<z.infer<typeof schema>>
 
 export function auditCommand(open: OpenLog): Command {
   return withTargetOptions(new Command('audit'))
-    .option('--rpc <url>', 'node of the anchor chain to compare with; by default those that the log was made with')
+    .option('--rpc <url>', 'node of the anchor chain to compare with; by default the nodes that the log was made with')
     .option('--json', 'print the report as JSON')
     .addHelpText(
       'after',

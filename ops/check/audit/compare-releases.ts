@@ -91,7 +91,7 @@ function compareRelease(
 /** An epoch is counted once: what was closed by the first release is not opened by the next one. */
 function tellOfLost(epoch: EpochView, again: ReleasedEpoch | undefined, { findings, chain }: ReleaseSources): void {
   const lost = `its release in block ${epoch.releaseBlock} left the chain after its batches were cut`
-  const kept = `it was released again in block ${again?.blockNumber}, and its batches are those of the first release`
+  const kept = `it was released again in block ${again?.blockNumber}, and its batches are the batches of the first release`
   const open = chain ? 'it is not released again so far' : 'whether it was released again only a node can tell'
   findings.tell(nameOf(epoch), `${lost}; ${again ? kept : open}`)
 }

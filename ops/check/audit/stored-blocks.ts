@@ -25,7 +25,7 @@ export async function compareBlocks(directory: string, findings: Findings): Prom
     const bytes = await readFile(path)
     const expected = digestOf(path)
     if (expected === undefined || !createHash('sha256').update(bytes).digest().equals(expected))
-      findings.add('mismatches', `block ${relative(directory, path)}`, 'its bytes are not those of its CID')
+      findings.add('mismatches', `block ${relative(directory, path)}`, 'its bytes do not have its CID')
   }
   return blocks
 }

@@ -92,7 +92,7 @@ export function renderDamage(damage: LogDamage): Lines {
   return [
     ...lines.slice(0, LINES_SHOWN),
     ...more,
-    count > 0 ? `${count} offsets are lost, those of control records included.` : 'No record is lost.',
+    count > 0 ? `${count} offsets are lost, also offsets of control records.` : 'No record is lost.',
   ]
 }
 
@@ -103,6 +103,6 @@ const adviceFor = (damage: LogDamage): Lines => (isWhole(damage) ? [] : [DAMAGE_
 
 const renderDone = (keptAs: string): Lines => [
   `Repaired. The damaged log is kept as ${keptAs}.`,
-  'What was lost stays lost: run `sequencer audit` to see which epochs lack something. A stage whose position was older writes again',
+  'The lost records stay lost: run `sequencer audit` to see which epochs lack something. A stage whose position was older writes again',
   'what it wrote before; the audit shows it as doubled.',
 ]

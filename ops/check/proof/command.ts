@@ -58,13 +58,13 @@ function getCommand(open: OpenLog): Command {
 function checkCommand(): Command {
   return withPinOptions(new Command('verify'))
     .description('Check a proof against a contract that you name: by the file, and on the chain when a node is given')
-    .argument('<file>', 'what `proof get` wrote')
+    .argument('<file>', 'the file that `proof get` wrote')
     .option('--data-market <address>', 'data market that it should be about')
     .option('--rpc <url>', 'node of the anchor chain')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nAnybody can make a file that holds for a contract of their own. So it holds only for the one that you name: by' +
+      '\nAnybody can make a file that holds for a contract of their own. So it holds only for the contract that you name: by' +
         '\n--chain-id and --protocol-state, --deployment or --config. The file alone shows that a signed submission is in a' +
         '\nbatch with this CID; that the contract keeps the batch, only a node can show (--rpc).' +
         '\nExit codes: 0 it holds · 1 it does not, and the first reason is printed · 4 nothing speaks against it, but no contract' +

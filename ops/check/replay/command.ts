@@ -62,7 +62,7 @@ export function replayCommand(open: OpenLog): Command {
   return withTargetOptions(new Command('replay'))
     .requiredOption('--epoch <n>', 'epoch')
     .option('--data-market <address>', 'data market; needed when there are several')
-    .option('--rpc <url>', 'node of the anchor chain to compare with; by default those that the log was made with')
+    .option('--rpc <url>', 'node of the anchor chain to compare with; by default the nodes that the log was made with')
     .option('--json', 'print the report as JSON')
     .addHelpText(
       'after',
@@ -161,7 +161,7 @@ function checkAdded({ partitions }: ReplayInput, { dataMarket, epochId }: EpochK
 }
 
 function conclusion({ identical, chain, pending }: ReplayReport): string {
-  if (!identical) return 'What was recorded is NOT what is computed now.'
+  if (!identical) return 'The recorded output is NOT the output that is computed now.'
   const left = [
     ...(chain ? [] : ['the contract (no node was asked, or the epoch is not anchored yet)']),
     ...(pending > 0 ? [`${pending} submissions without a verdict yet`] : []),

@@ -64,7 +64,7 @@ export function verifyCommand(): Command {
       collect,
     )
     .option('--close-block-hash <hash>', 'hash of the block that closed the epoch; decides ties')
-    .option('--cid <cid>', 'what CID the bytes of a file should have')
+    .option('--cid <cid>', 'the CID that the bytes of a file should have')
     .option('--data-market <address>', 'data market of the batch, where its submissions name none')
     .option('--rpc <url>', 'node of the chain, to ask whether the contract keeps the batch')
     .option('--blocks <dir>', 'block store to look a CID up in')

@@ -29,7 +29,7 @@ const unbanSchema = z.object({ subject })
 
 export function peersCommand(open: OpenLog): Command {
   const list = withTargetOptions(new Command('list'))
-    .description('Who is banned, and who sends most to each intake')
+    .description('The bans, and the peers that send most to each intake')
     .option('--json', 'print the answer as JSON')
     .action(async (options: TargetOptions & { json?: boolean }) => {
       const read = async (door: PeersDoor) => [await door.status(), await door.unread()] as const

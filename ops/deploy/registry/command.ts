@@ -58,10 +58,10 @@ function withOptions(
     .command(name)
     .description(description)
     .option('--registry <url>', 'base address of Confluent’s interface, e.g. http://host:8081')
-    .option('--username <name>', 'who logs in there')
+    .option('--username <name>', 'user name there')
     .option('--password-file <file>', 'file with the password')
     .option('--prefix <text>', 'before every subject', '')
-    .option('--schemas <dir>', 'folder with other *.avsc files than those of this program')
+    .option('--schemas <dir>', 'folder with other *.avsc files than this program’s')
     .option('--json', 'print the result as JSON')
     .action((given: unknown) => run(parseOptions(options, given, `schemas ${name}`)))
 }

@@ -84,7 +84,7 @@ export function resetCommand(): Command {
 
 const WARNING =
   'Exactly one of the --to-…, --by-duration and --shift-by is needed.\n' +
-  'What the stages wrote before stays in the log, and is written again: the audit will show it as doubled. A batch that is on the chain is not sent again.'
+  'The earlier output of the stages stays in the log, and is written again: the audit will show it as doubled. A batch that is on the chain is not sent again.'
 
 function checkPlan({ givenAgain }: ResetPlan, force: boolean): void {
   if (force || givenAgain.length === 0) return

@@ -65,7 +65,7 @@ export function deadLettersCommand(open: Open): Command {
       tellUnread(unread)
     })
   const show = withTargetOptions(new Command('show'))
-    .description('One of them with all that is said of it, and its bytes')
+    .description('One dead letter with its reason, its headers and its bytes')
     .argument('<offset>', 'as `dead-letters list` shows it')
     .option('--json', 'print the answer as JSON, bytes as base64')
     .action(async (at: string, given: Given) => {
@@ -96,7 +96,7 @@ function retryCommand(open: Open): Command {
   return withFilter(new Command('retry'))
     .description('Put submissions back that can be read now, e.g. since their schema was registered')
     .option('--dry-run', 'only say how many there are')
-    .addHelpText('after', '\nEach gets a verdict as one that arrives now. One that is put back twice counts once.')
+    .addHelpText('after', '\nEach gets a verdict as one that arrives now. A record that is put back twice counts once.')
     .action(async (given: Given) => {
       const { topic: _, ...wanted } = parseOptions(countSchema, given, 'dead-letters retry')
       const dryRun = given.dryRun === true

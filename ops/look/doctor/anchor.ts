@@ -55,7 +55,7 @@ function agreementOf(nodes: number, agreement: number): Finding {
   if (agreement > 1) return { check, ok: true, detail: `${agreement} of ${nodes} nodes must say the same: ${away}` }
   const detail =
     nodes === 1
-      ? 'one node: what it says of blocks, epochs, slots and transactions is believed, and when it is away everything waits'
+      ? 'one node: its word on blocks, epochs, slots and transactions is believed, and when it is away everything waits'
       : `${nodes} nodes, one at a time: each is believed, and when one fails the next is asked. chain.agreement: 2 would hold them against each other`
   return { check, ok: true, detail }
 }

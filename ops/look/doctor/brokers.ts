@@ -18,7 +18,7 @@ export async function examineBrokers(brokers: readonly Broker[]): Promise<Findin
     check: 'brokers',
     ok: false,
     detail: `${away.length} of ${brokers.length} do not answer: ${away.join(', ')}`,
-    advice: 'Start them. What has fewer than `kafka.minInsyncReplicas` copies meanwhile cannot be written.',
+    advice: 'Start them. A topic that has fewer than `kafka.minInsyncReplicas` copies meanwhile cannot be written.',
   }
 }
 

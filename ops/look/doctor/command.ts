@@ -67,7 +67,7 @@ async function examineDirectory(
 ): Promise<readonly Finding[]> {
   const running = (await askRunning(dataDir, '/healthz', {})) !== undefined
   const machine = running
-    ? [{ check: 'process', ok: true, detail: `one runs on ${dataDir}; see its /readyz` }]
+    ? [{ check: 'process', ok: true, detail: `a process runs on ${dataDir}; see its /readyz` }]
     : [
         anvil(),
         await port(DEV_DEFAULTS.listenPort, '--listen-port'),
@@ -94,9 +94,7 @@ async function examineNodes(dataDir: string, named: string | undefined, running:
   if (named !== undefined) return examineNode(named, kept?.chainId)
   if (!kept) return []
   if (!running && hasOwnChain(dataDir))
-    return [
-      notLookedAt('chain', 'the node was not asked: it is the one of `dev` and runs with it; --rpc names another'),
-    ]
+    return [notLookedAt('chain', 'the node was not asked: it belongs to `dev` and runs with it; --rpc names another')]
   const urls = kept.rpcUrls.filter((url) => httpUrl.safeParse(url).success)
   if (urls.length === 0)
     return [notLookedAt('chain', 'no node was asked: the settings of the directory name none; --rpc does')]

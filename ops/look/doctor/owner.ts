@@ -25,7 +25,7 @@ export async function examineOwner({
     if (Object.keys(await idsOf(log, [submissions.name])).length === 0)
       return { check: 'topics', ok: true, detail: WITHOUT_IDS }
     const changed = await changedTopics(log, owner!)
-    if (changed.size === 0) return { check: 'topics', ok: true, detail: 'each is the one that was deployed' }
+    if (changed.size === 0) return { check: 'topics', ok: true, detail: 'each is the topic that was deployed' }
     const detail = [...changed].map(([name, now]) => lostInWords(name, owner!.topics[name]!, now)).join('; ')
     return { check: 'topics', ok: false, detail, advice: LOST }
   }

@@ -36,7 +36,7 @@ function enough(working: number, stores: number, required: number): Finding {
   const advice =
     spare < 0
       ? 'No batch is anchored. Bring a store back, or set storage.required lower.'
-      : 'One store down stops anchoring. Name another store, or set storage.required lower.'
+      : 'A single store down stops anchoring. Name another store, or set storage.required lower.'
   return { check: 'stores', ok: spare === 0, detail, advice }
 }
 

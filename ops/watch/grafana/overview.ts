@@ -39,7 +39,7 @@ export const overview: Dashboard = {
         },
         {
           title: 'Anchored, last day',
-          help: 'Of the epochs that ended with batches. The objective is 99.99 %.',
+          help: 'Share of the epochs that ended with batches. The objective is 99.99 %.',
           kind: 'stat',
           queries: [
             {
@@ -115,7 +115,7 @@ export const overview: Dashboard = {
         },
         {
           title: 'Slots and the quota',
-          help: 'Slots with an accepted submission in the day, and those that have its quota.',
+          help: 'Slots with an accepted submission in the day, and slots that have its quota.',
           kind: 'series',
           queries: [
             { expr: `sum(max by (market) (seq_day_slots{${OF_MARKET}}))`, legend: 'slots' },

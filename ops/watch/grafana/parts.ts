@@ -89,7 +89,7 @@ export const chain: Dashboard = {
           legend: '{{market}}',
         }),
         series(
-          'What goes wrong',
+          'Failures',
           'Per hour.',
           'short',
           { expr: 'sum by (code) (increase(seq_tx_reverts_total[1h])) > 0', legend: 'refused: {{code}}' },
@@ -109,7 +109,7 @@ export const chain: Dashboard = {
 export const stages: Dashboard = {
   uid: 'sequencer-stages',
   title: 'Sequencer: intake and stages',
-  help: 'What comes in, and how the engine works it off.',
+  help: 'Input, and how the engine works it off.',
   rows: [
     {
       title: 'Intake',

@@ -35,7 +35,7 @@ export const LOG_EVENTS = {
   restored: 'the state of a task was read back (stage, partition, records, ms)',
   'task-failed': 'a task stopped, and is opened again from the log (stage, partition, reason)',
   'task-refused':
-    'the log is not the one that a position belongs to: a topic was made anew, or lost records. The task waits and passes over nothing (stage, partition, code, topic, reason)',
+    'the position does not belong to this log: a topic was made anew, or lost records. The task waits and passes over nothing (stage, partition, code, topic, reason)',
   'dead-letter':
     'a record is none of its topic, and a stage put it aside (topic, partition, offset, reason; `sequencer dead-letters list`)',
   'record-left-out':

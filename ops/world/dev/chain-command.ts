@@ -15,7 +15,7 @@ const OWNER_ONLY = 0o600
 export function devChainCommand(): Command {
   const fallback = (name: keyof typeof DEV_DEFAULTS): string => String(DEV_DEFAULTS[name])
   return new Command('devchain')
-    .option('--data-dir <dir>', 'where the chain is kept', '.data/chain')
+    .option('--data-dir <dir>', 'directory of the chain', '.data/chain')
     .option('--chain-port <port>', 'port of the chain; 0 takes a free one', fallback('chainPort'))
     .option('--rpc <url>', "development node with anvil's accounts that runs already, instead of an anvil of our own")
     .option('--snapshotters <n>', 'slots that simulated snapshotters own', fallback('snapshotters'))
@@ -36,7 +36,7 @@ export function devChainCommand(): Command {
     .option('--markets <n>', 'data markets', fallback('markets'))
     .option(
       '--sequencer <address...>',
-      'more accounts that may anchor, beside the one of the key file; they are given coin',
+      'more accounts that may anchor, beside the account of the key file; they are given coin',
     )
     .option(
       '--spare-markets <n>',

@@ -9,7 +9,7 @@ import { createScreen } from './screen.ts'
 export function devCommand(version: string): Command {
   const fallback = (name: keyof typeof DEV_DEFAULTS): string => String(DEV_DEFAULTS[name])
   return new Command('dev')
-    .option('--data-dir <dir>', 'where everything is kept; a second start goes on from it', fallback('dataDir'))
+    .option('--data-dir <dir>', 'directory of all data; a second start goes on from it', fallback('dataDir'))
     .option('--epochs <n>', 'end after n epochs are anchored; those with a late or failed batch do not count')
     .option('--listen-port <port>', 'libp2p port of the intake; 0 takes a free one', fallback('listenPort'))
     .option('--ops-port <port>', 'port of /metrics, /readyz and look-ups; 0 takes a free one', fallback('opsPort'))

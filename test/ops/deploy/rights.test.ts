@@ -31,7 +31,7 @@ test('default: nothing, when each role has its own login and exactly its rights'
 test('behavior: one login for two roles', () => {
   const shared = { intake: 'User:all', validate: 'User:all', admit: 'User:other' }
   expect(weaknessesOf(shared, [], [], TOPICS)).toEqual([
-    'User:all is the login of intake, validate: whoever takes one of them has the rights of all',
+    'User:all is the login of intake, validate: an attacker who takes one of them has the rights of all',
   ])
 })
 

@@ -55,7 +55,7 @@ export const logAway: Rule = ({ health: { stages } }) =>
     : {
         tone: 'bad',
         title: 'The log does not answer',
-        detail: 'Nothing goes on meanwhile, and the pages below show how it was. What was acknowledged is not lost.',
+        detail: 'Nothing goes on meanwhile, and the pages below show how it was. No acknowledged submission is lost.',
         advice:
           'Look at the brokers, and at the network between: `sequencer doctor`. All of it goes on by itself then.',
       }

@@ -181,7 +181,7 @@ function QuickLookup() {
         <kbd>/</kbd>
       </form>
       <p id="quick-help" class={wrong ? 'wrong' : 'hint'} role={wrong ? 'alert' : undefined}>
-        {wrong ? 'That is none of these: ' : ''}
+        {wrong ? 'That is none of the following: ' : ''}
         <code>7</code> a slot · <code>7/12</code> in epoch 12 · <code>epoch 12</code> · a submission id · the CID of a
         batch
       </p>
@@ -242,7 +242,7 @@ function Banner() {
       <strong>The sequencer does not answer.</strong>{' '}
       {lastGood === undefined
         ? 'Nothing was read from it yet.'
-        : `What you see is from ${clockTime(lastGood, Date.now())}.`}{' '}
+        : `The page shows the state of ${clockTime(lastGood, Date.now())}.`}{' '}
       Trying again by itself. If this lasts, check that the process with the role <code>api</code> runs.
       {lastGood !== undefined && (
         <span class="note" aria-hidden="true">

@@ -79,7 +79,7 @@ export const ANCHOR = {
     unit: 'refusals',
     roles,
     labels: { reason: REFUSAL_REASONS.filter((reason) => reason !== 'unreachable') },
-    use: '`known` and `nonce` are usual: it is in a pool already, or was mined a moment ago. One that comes through to no node was refused by none: `seq_tx_standstill_seconds` tells of it.',
+    use: '`known` and `nonce` are usual: it is in a pool already, or was mined a moment ago. A transaction that comes through to no node was refused by none: `seq_tx_standstill_seconds` tells of it.',
   },
   txKept: {
     type: 'gauge',
@@ -100,7 +100,7 @@ export const ANCHOR = {
   txGaps: {
     type: 'counter',
     name: 'seq_tx_gaps_total',
-    help: 'Nonces before those of waiting transactions for which nobody had one; a transaction to oneself takes the place.',
+    help: 'Nonces before the nonces of waiting transactions for which nobody had a transaction; a transaction to oneself takes the place.',
     unit: 'nonces',
     roles,
   },

@@ -199,7 +199,7 @@ export const CHAIN = {
     unit: 'times',
     roles: callers,
     labels: { node: 'as above' },
-    use: 'Single ones come with reorganizations. Of one node again and again: it is on another fork, or it lies.',
+    use: 'Single ones come with reorganizations. When one node does so again and again, it is on another fork, or it lies.',
   },
   rpcUnexpected: {
     type: 'counter',

@@ -59,7 +59,7 @@ export const DAYS = {
   dayCallsPending: {
     type: 'gauge',
     name: 'seq_day_calls_pending',
-    help: `Calls that are on their way, of those that close the newest ${DAYS_LOOKED_AT} days and of the newest telling in the course of each.`,
+    help: `Calls that are on their way: calls that close the newest ${DAYS_LOOKED_AT} days, and the newest telling in the course of each.`,
     unit: 'calls',
     roles,
     labels: { market: MARKET },

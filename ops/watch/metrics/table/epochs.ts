@@ -26,7 +26,7 @@ export const EPOCHS = {
   epochsUnfinished: {
     type: 'gauge',
     name: 'seq_epochs_unfinished',
-    help: 'Epochs that are released and not ended, by how far they are. Of one that lost a batch, the phase is that in which it was lost, until the epoch ends.',
+    help: 'Epochs that are released and not ended, by how far they are. An epoch that lost a batch stays in the phase in which the batch was lost, until the epoch ends.',
     unit: 'epochs',
     roles,
     labels: { market: MARKET, phase: PHASES_UNDER_WAY },

@@ -14,7 +14,7 @@ export const INTAKE = {
   intakeMessages: {
     type: 'counter',
     name: 'seq_intake_messages_total',
-    help: 'Messages read from streams, by what the intake made of them. What is taken is judged later, by the stages.',
+    help: 'Messages read from streams, by what the intake made of them. A message that is taken is judged later, by the stages.',
     unit: 'messages',
     roles,
     labels: { verdict: INTAKE_VERDICTS },
@@ -61,7 +61,7 @@ export const INTAKE = {
     help: 'How old the youngest of the newest 32 blocks seemed, by this clock, when its tick came. Below 0 the clock is behind.',
     unit: 'seconds',
     roles,
-    use: 'Of a clock that is behind, the amount is added to the time with which submissions are stamped.',
+    use: 'The lag of a clock that is behind is added to the time with which submissions are stamped.',
   },
   intakeInflightBytes: {
     type: 'gauge',

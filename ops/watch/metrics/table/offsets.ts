@@ -8,7 +8,7 @@ export const OF_OFFSETS = {
   consumerLag: {
     type: 'gauge',
     name: 'seq_consumer_lag',
-    help: 'Records between what a stage has committed and the end of its input, also those that an open transaction holds back. Measured from outside the stage, so it is there when nobody runs it.',
+    help: 'Records between the committed position of a stage and the end of its input, also records that an open transaction holds back. Measured from outside the stage, so it is there when nobody runs it.',
     unit: 'records',
     roles,
     labels: { stage: STAGES, topic: 'an input of the stage', partition: 'number of the partition' },
@@ -16,7 +16,7 @@ export const OF_OFFSETS = {
   consumerOffset: {
     type: 'gauge',
     name: 'seq_consumer_offset',
-    help: 'What the stage has committed.',
+    help: 'The committed position of the stage.',
     unit: 'offset',
     roles,
     labels: { stage: STAGES, topic: 'as above', partition: 'as above' },
@@ -38,7 +38,7 @@ export const OF_OFFSETS = {
     unit: 'seconds',
     roles,
     labels: { topic: 'as above', partition: 'as above' },
-    use: 'Our own transactions end within 30 s, also those of a process that was killed. A longer one hangs: `doctor` names it.',
+    use: 'Our own transactions end within 30 s, also the transactions of a killed process. A longer one hangs: `doctor` names it.',
   },
   logReachable: {
     type: 'gauge',

@@ -26,7 +26,7 @@ export const OF_STAGES = {
   streamRefused: {
     type: 'gauge',
     name: 'seq_stream_refused_tasks',
-    help: 'Tasks that do not go on, since the log is not the one that their positions belong to: a topic was made anew, or lost records.',
+    help: 'Tasks that do not go on, since their positions belong to another log: a topic was made anew, or lost records.',
     unit: 'tasks',
     roles,
     labels: { stage: STAGES },
@@ -129,7 +129,7 @@ export const OF_STAGES = {
     unit: 'records',
     roles,
     labels: { stage: STAGES, topic: 'a changelog of the stage', partition: 'number of the partition' },
-    use: 'What is left to read when this process takes the task over.',
+    use: 'The records that are left to read when this process takes the task over.',
   },
   rebalances: {
     type: 'counter',

@@ -40,7 +40,7 @@ export const STORES = {
   storesSpare: {
     type: 'gauge',
     name: 'seq_stores_spare',
-    help: 'Stores that work, less those that must hold a batch (`storage.required`). Below 0 batches wait.',
+    help: 'Stores that work, less the number that must hold a batch (`storage.required`). Below 0 batches wait.',
     unit: 'stores',
     roles,
     use: 'At 0 no other store may fail.',

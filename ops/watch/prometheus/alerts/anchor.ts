@@ -75,7 +75,7 @@ const storeAlerts: Alerts = ({ range }) => [
     for: 30,
     summary: 'Too few stores take batches, so none is anchored',
     description:
-      '{{ $value | humanize }} stores beyond those that must hold a batch (`storage.required`). Nothing is lost while the submission windows on the chain are open; what waits longer is LATE. /readyz of anchor-effects has the words of each store at `storage`, `sequencer doctor` says what to do.',
+      '{{ $value | humanize }} stores beyond the number that must hold a batch (`storage.required`). Nothing is lost while the submission windows on the chain are open; what waits longer is LATE. /readyz of anchor-effects has the words of each store at `storage`, `sequencer doctor` says what to do.',
   },
   {
     name: 'IpfsPutFailing',
@@ -103,6 +103,6 @@ const storeAlerts: Alerts = ({ range }) => [
     expr: `sum by (provider) (increase(seq_ipfs_puts_total{outcome="mismatch"}[${range(HOUR)}])) > 0`,
     summary: 'Store {{ $labels.provider }} gives batches another CID, or other bytes',
     description:
-      'What that store has does not count. The node is set up to cut or hash files otherwise, or its disk is damaged. Take the store out until it is mended.',
+      'The copy in that store does not count. The node is set up to cut or hash files otherwise, or its disk is damaged. Take the store out until it is mended.',
   },
 ]

@@ -19,7 +19,7 @@ export const budgetAlerts: Alerts = ({ range }) => [
     expr: burning(EPOCHS_MISSED, BUDGETS.anchoring, 14.4, HOUR, 5 * MINUTE),
     summary: 'Epochs of {{ $labels.market }} are not anchored in their window',
     description:
-      '{{ $value | humanizePercentage }} of the epochs that ended in the last hour were late or failed; 0.01 % may be. `sequencer epoch <id>` of one of them says which batch, and why.',
+      '{{ $value | humanizePercentage }} of the epochs that ended in the last hour were late or failed; 0.01 % may be. `sequencer epoch <id>` for one of these says which batch, and why.',
   },
   {
     name: 'AnchoringBudgetBurnsSlowly',

@@ -27,7 +27,7 @@ export const processAlerts: Alerts = ({ range }) => [
     expr: 'up{job="sequencer"} == 0',
     for: 5 * MINUTE,
     summary: '{{ $labels.instance }} does not answer',
-    description: 'Other processes do the work of its roles; one of them fewer is left. Start it again.',
+    description: 'Other processes do the work of its roles; there is one process less. Start it again.',
     explainedBy: ['RoleDown'],
   },
   {

@@ -207,7 +207,7 @@ describe('missing files', () => {
     await again.put(key, older)
     await again.close()
     await expect(openEmbeddedLog({ directory })).rejects.toThrow(
-      /a write is missing among those of topics, bounds or offsets/,
+      /a write is missing among the rows of topics, bounds or offsets/,
     )
     const { others } = await checkLog(directory)
     expect(others).toEqual([expect.stringContaining('a write is missing')])

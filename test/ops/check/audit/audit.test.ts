@@ -539,7 +539,7 @@ describe('the chain', () => {
     const left = (block: number) => `its release in block ${block} left the chain after its batches were cut`
     expect(report.notes).toContainEqual({
       where: `epoch 1 of ${MARKETS[0]}`,
-      message: `${left(1)}; it was released again in block 2, and its batches are those of the first release`,
+      message: `${left(1)}; it was released again in block 2, and its batches are the batches of the first release`,
     })
     expect(report.notes).toContainEqual({
       where: `epoch 2 of ${MARKETS[0]}`,

@@ -22,7 +22,7 @@ test('error: a flipped byte in a stored batch is told by the name of its block',
   const findings = new Findings()
   await compareBlocks(directory, findings)
   expect(findings.differences()).toEqual([
-    { kind: 'mismatches', where: `block ${name}`, message: 'its bytes are not those of its CID' },
+    { kind: 'mismatches', where: `block ${name}`, message: 'its bytes do not have its CID' },
   ])
   expect(await compareBlocks(join(directory, 'none'), new Findings())).toBe(0)
 })

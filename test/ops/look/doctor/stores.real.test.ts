@@ -43,7 +43,10 @@ describe('examineStores', () => {
 
   it('behavior: as many as must are enough, with advice', async () => {
     const found = await examineStores({ directory: blocks(), kubo: [server.url], required: 2, cidVersion: 1 })
-    expect(found.at(-1)).toMatchObject({ ok: true, advice: expect.stringContaining('One store down stops anchoring') })
+    expect(found.at(-1)).toMatchObject({
+      ok: true,
+      advice: expect.stringContaining('A single store down stops anchoring'),
+    })
   })
 
   // those that hang take the time-out of doctor
