@@ -1,5 +1,5 @@
 /**
- * From a libp2p socket to the final verdict: intake, embedded log, all stages, the close of the epoch. The snapshotters are
+ * From a libp2p socket to the verdict: intake, embedded log, all stages, the close of the epoch. The snapshotters are
  * another process, which has signed everything before the clock starts.
  */
 import { spawn } from 'node:child_process'
@@ -47,7 +47,7 @@ async function measure(bare: number, workers: number): Promise<BenchRow[]> {
   try {
     const { submissions, wallSeconds, cpuSeconds } = await runFlow(log, { workers })
     const micros = (cpuSeconds * 1e6) / submissions
-    const name = `socket → final verdict, one process with ${workers} worker threads`
+    const name = `socket → verdict, one process with ${workers} worker threads`
     const conditions = `${submissions} submissions, ${CONNECTIONS} connections, embedded log, exactly-once; client in another process`
     return [
       row(name, submissions / wallSeconds, 'submissions/s', conditions),
@@ -77,7 +77,7 @@ export interface FlowOptions {
   readonly intake?: IntakeObserver
 }
 
-/** Submissions of one epoch through a libp2p socket of this process to their final verdicts, on any log. */
+/** Submissions of one epoch through a libp2p socket of this process to their verdicts, on any log. */
 export async function runFlow(
   log: Log,
   { prefix = '', workers = 0, runtime: observer = {}, intake: intakeObserver = {} }: FlowOptions = {},

@@ -46,7 +46,7 @@ export async function benchMetrics(): Promise<BenchRow[]> {
     const all = (cpuSeconds * 1e6) / submissions
     const share = ((watched + read.counted) / all) * 100
     return [
-      row('socket → final verdict, the run that is recorded', all, 'µs CPU/submission', `${submissions} submissions`),
+      row('socket → verdict, the run that is recorded', all, 'µs CPU/submission', `${submissions} submissions`),
       row('calls of intake and stages', watched, 'µs CPU/submission', `${calls.length} calls, ${ROUNDS} times`),
       row('verdicts and votes counted by the role api', read.counted, 'µs CPU/submission', 'records decoded'),
       row('both / the run', share, '%', 'what metrics add where a submission passes'),

@@ -8,7 +8,7 @@ const RATE_MAX = 2
 const RATE_MIN = 0.5
 
 /** A smaller difference is skew, and followed at once. */
-const DRIFT_MS = 50
+const SKEW_MS = 50
 
 export interface TimeSources {
   /** Ms since 1970, by a clock that somebody may set. */
@@ -31,8 +31,8 @@ export function createSystemClock({ wall, monotonic }: TimeSources): Clock {
       const passed = Math.max(0, at - seenAt)
       seenAt = at
       const ahead = wall() - (shown + passed)
-      const isDrift = Math.abs(ahead) <= DRIFT_MS
-      shown += isDrift
+      const isSkew = Math.abs(ahead) <= SKEW_MS
+      shown += isSkew
         ? Math.max(0, passed + ahead)
         : Math.min(passed * RATE_MAX, Math.max(passed * RATE_MIN, passed + ahead))
       return Math.floor(shown)

@@ -6,7 +6,7 @@ export class CodecError extends Error {
     this.code = code
   }
 
-  /** No release of ours wrote the bytes: they have no frame, or one with a schema id that no registry gives. */
+  /** No release of ours wrote the bytes: they have no envelope, or an envelope with a schema id that no registry gives. */
   get isForeign(): boolean {
     return this.code === 'NOT_FRAMED'
   }

@@ -3,7 +3,7 @@
  * looked up once in `createCodec`, so that both directions are synchronous afterwards. Records of every version that the
  * registry knows are read as the newest one.
  */
-import { HEADER_BYTES, MAGIC, schemaIdIn } from './frame.ts'
+import { HEADER_BYTES, MAGIC, schemaIdIn } from './envelope.ts'
 import { loadRecords, subjectSchema } from './load.ts'
 import { createReader } from './reader.ts'
 import type { RegisteredSchema, SchemaRegistry } from './registry.ts'

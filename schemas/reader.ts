@@ -2,7 +2,7 @@
 import type avro from 'avsc'
 import { branchesOf } from './avro-types.ts'
 import { CodecError } from './codec-error.ts'
-import { HEADER_BYTES, schemaIdIn } from './frame.ts'
+import { HEADER_BYTES, schemaIdIn } from './envelope.ts'
 import type { AvroSchema } from './load.ts'
 import { NotAvroError, type RegisteredSchema } from './registry.ts'
 import type { WriterSchemas } from './writer-schemas.ts'
@@ -48,7 +48,7 @@ export function createReader(name: string, current: RegisteredSchema, schemas: W
     if (id === undefined)
       throw new CodecError(
         'NOT_FRAMED',
-        `${name}: no Confluent frame (magic byte 0 and a schema id) in ${buffer.length} bytes`,
+        `${name}: no Confluent envelope (magic byte 0 and a schema id) in ${buffer.length} bytes`,
       )
     const writer = writers.get(id) ?? meet(id)
     if (writer instanceof CodecError) throw writer

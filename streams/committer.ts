@@ -59,9 +59,9 @@ export class Committer {
       const identity = this.options.identity()
       if (identity === undefined) return false
       const outcome = await this.attempt(sealed, identity)
-      const settled = outcome.outcome === 'unknown' ? await this.settle(sealed) : outcome.outcome
-      if (settled === 'fenced') return false
-      if (settled === 'committed') {
+      const resolved = outcome.outcome === 'unknown' ? await this.resolve(sealed) : outcome.outcome
+      if (resolved === 'fenced') return false
+      if (resolved === 'committed') {
         this.task.applied(sealed, outcome.outcome === 'committed' ? outcome.baseOffsets : undefined)
         return true
       }
@@ -86,10 +86,10 @@ export class Committer {
   }
 
   /**
-   * The answer was lost. A new writer settles the old transaction (never when the task is not ours any more: it would fence
+   * The answer was lost. A new writer resolves the old transaction (never when the task is not ours any more: it would fence
    * the owner); then the offsets in the log say whether the burst is there.
    */
-  private async settle(sealed: Burst): Promise<'committed' | 'aborted' | 'fenced'> {
+  private async resolve(sealed: Burst): Promise<'committed' | 'aborted' | 'fenced'> {
     if (this.signal.aborted || this.options.identity() === undefined) return 'fenced'
     await this.close().catch(() => {}) // it failed already
     try {

@@ -5,7 +5,7 @@ import type { Outputs, OutputTypes, ProcessorContext, RecordOrigin } from './pro
 import type { Store, StoreBuilder } from './store.ts'
 
 /** The record in hand; one object per task, moved from record to record. */
-export class Cursor {
+export class RecordInHand {
   topic = ''
   offset = -1
   timestamp = 0
@@ -15,7 +15,7 @@ export class Cursor {
 export interface TaskScope {
   readonly partition: number
   readonly partitions: number
-  readonly cursor: Cursor
+  readonly inHand: RecordInHand
   requestCommit(): void
   store(name: string): Store
   globalTable(name: string): GlobalTable<unknown, unknown>
@@ -25,17 +25,17 @@ export interface TaskScope {
 export class TaskContext implements ProcessorContext<OutputTypes> {
   readonly outputs: Outputs<OutputTypes>
   private readonly task: TaskScope
-  private readonly cursor: Cursor
+  private readonly inHand: RecordInHand
 
   constructor(task: TaskScope, outputs: Outputs<OutputTypes>) {
     this.task = task
-    this.cursor = task.cursor
+    this.inHand = task.inHand
     this.outputs = outputs
   }
 
   /** A new object each time: it may be kept. */
   get origin(): RecordOrigin {
-    return { topic: this.cursor.topic, partition: this.task.partition, offset: this.cursor.offset }
+    return { topic: this.inHand.topic, partition: this.task.partition, offset: this.inHand.offset }
   }
 
   store<S extends Store>(builder: StoreBuilder<S>): S {

@@ -109,7 +109,7 @@ export interface Burst {
  * - `committed`: visible, or about to be (Kafka answers before it has written the control record that readers wait for);
  *   `baseOffsets` has, per `topic/partition` written, the offset of the burst's first record there.
  * - `aborted`: nothing is visible; the same writer may send the burst again.
- * - `unknown`: the answer was lost. Open a new writer with the same id (it settles the old transaction), compare the
+ * - `unknown`: the answer was lost. Open a new writer with the same id (it resolves the old transaction), compare the
  *   committed offsets with the burst's, and send again only if they differ.
  * - `fenced`: a newer writer with the same id exists (or the membership is stale). Drop everything of the task.
  */
@@ -200,7 +200,7 @@ export interface Log {
   /** Read-committed. Answers for each position asked for, in the order asked. */
   fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]>
   join(options: JoinOptions, listener: GroupListener): Promise<Membership>
-  /** Fences every older writer with this id and settles its open transaction (Kafka: InitProducerId). */
+  /** Fences every older writer with this id and resolves its open transaction (Kafka: InitProducerId). */
   transactionalWriter(transactionalId: string): Promise<TransactionalWriter>
   appender(): Promise<Appender>
   /** Deletes the records before `offset`; may keep some. */

@@ -54,7 +54,7 @@ export class StreamsRuntime {
 
   get state(): RuntimeState {
     if (this.phase !== 'running') return this.phase
-    return this.groups.every(({ settled }) => settled) ? 'running' : 'rebalancing'
+    return this.groups.every(({ ready }) => ready) ? 'running' : 'rebalancing'
   }
 
   stageState(name: string): StageState {
@@ -66,10 +66,10 @@ export class StreamsRuntime {
       buffered += runner.buffered
       for (const [store, own] of runner.task.rows()) rows.set(store, Math.max(own, rows.get(store) ?? 0))
     }
-    const settled = this.phase === 'running' && group.settled
+    const ready = this.phase === 'running' && group.ready
     const waitsFor = group.waitsFor ?? this.fetching.trouble.lasting
     const { refused, runners, standbys } = group
-    return { settled, tasks: runners.size, standbys: standbys.size, refused, buffered, rows, waitsFor }
+    return { ready, tasks: runners.size, standbys: standbys.size, refused, buffered, rows, waitsFor }
   }
 
   /** Creates what topics are missing, loads the global tables, joins the groups. Rejects when any of it cannot be. */

@@ -90,7 +90,7 @@ export class StageGroup {
   }
 
   /** Whether this member has an assignment, and every task of it runs. */
-  get settled(): boolean {
+  get ready(): boolean {
     if (this.identity === undefined || this.retiring.size > 0) return false
     for (const { state } of this.runners.values()) if (state === 'opening' || state === 'refused') return false
     return true

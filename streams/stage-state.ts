@@ -1,7 +1,7 @@
 /** How a stage that runs here stands. */
 export interface StageState {
   /** It has its assignment, and all its tasks are open. */
-  readonly settled: boolean
+  readonly ready: boolean
   readonly tasks: number
   readonly standbys: number
   /** Tasks that do not go on: their positions belong to another log. */
@@ -16,6 +16,6 @@ export interface StageState {
 
 /** The state of a stage that does not run here. */
 export const NO_STAGE: StageState = {
-  ...{ settled: false, tasks: 0, standbys: 0, refused: 0, buffered: 0 },
+  ...{ ready: false, tasks: 0, standbys: 0, refused: 0, buffered: 0 },
   ...{ rows: new Map(), waitsFor: undefined },
 }

@@ -125,7 +125,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
       for (const record of records) if (record.offset >= offset) this.apply(partition, record)
       return { topic, partition, offset: Math.max(offset, next) }
     })
-    this.settleWaiters()
+    this.releaseWaiters()
   }
 
   private apply(partition: number, record: LogRecord): void {
@@ -136,7 +136,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     else this.rows.set(row, read.value)
   }
 
-  private settleWaiters(): void {
+  private releaseWaiters(): void {
     for (const waiter of this.waiters) {
       if (this.positions[waiter.partition]!.offset < waiter.offset) continue
       this.waiters.delete(waiter)

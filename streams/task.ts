@@ -4,7 +4,7 @@
  * opened again from the log, so memory never holds for long what the log does not, and nothing needs undoing.
  */
 import type { Alignment } from './alignment.ts'
-import { Cursor, TaskContext } from './context.ts'
+import { RecordInHand, TaskContext } from './context.ts'
 import { type DeadLetter, deadLetterOf, deadLetterReason } from './dead-letter.ts'
 import { EngineState } from './engine-state.ts'
 import type { GlobalTable } from './global-table.ts'
@@ -43,7 +43,7 @@ export class Task {
   readonly stageName: string
   readonly partition: number
   readonly partitions: number
-  readonly cursor = new Cursor()
+  readonly inHand = new RecordInHand()
   readonly engine: EngineState | undefined
   /** Every store with a changelog, the engine's own last. */
   readonly changelogs: readonly StateStore[]
@@ -91,11 +91,11 @@ export class Task {
   }
 
   get timestamp(): number {
-    return this.cursor.timestamp
+    return this.inHand.timestamp
   }
 
   get offset(): number {
-    return this.cursor.offset
+    return this.inHand.offset
   }
 
   /** Sets where an input begins, after the stores were restored. */
@@ -134,19 +134,19 @@ export class Task {
     bytesMax: number = Number.POSITIVE_INFINITY,
   ): number {
     const input = this.inputs.get(topicName)!
-    const { cursor } = this
-    cursor.topic = topicName
+    const { inHand } = this
+    inHand.topic = topicName
     let at = from
     try {
       for (; at < to && this.bytes < bytesMax; at++) {
         const record = records[at]!
-        cursor.offset = record.offset
-        if (isTimestamp(record.timestamp)) cursor.timestamp = record.timestamp
+        inHand.offset = record.offset
+        if (isTimestamp(record.timestamp)) inHand.timestamp = record.timestamp
         this.processOne(input, record, at, ahead)
         input.position = record.offset + 1
       }
     } catch (cause) {
-      const where = `${topicName}/${this.partition} offset ${cursor.offset}`
+      const where = `${topicName}/${this.partition} offset ${inHand.offset}`
       throw new TaskError(this.stageName, this.partition, where, cause)
     }
     return at
@@ -214,7 +214,7 @@ export class Task {
     if (engine) engine.offsets = Object.fromEntries(commits.map(({ topic, next }) => [topic, next]))
     for (const store of this.changelogs) {
       const before = records.length
-      store.seal(records, partition, this.cursor.timestamp)
+      store.seal(records, partition, this.inHand.timestamp)
       place.seals(store.changelog, records.length - before)
     }
     this.records = []
@@ -262,7 +262,7 @@ export class Task {
     const target = this.options.deadLetterTopic
     if (target === undefined) throw error
     const origin = { topic, partition: this.partition, offset: record.offset }
-    this.emit(deadLetterOf(target, record, { origin, error, timestamp: this.cursor.timestamp }))
+    this.emit(deadLetterOf(target, record, { origin, error, timestamp: this.inHand.timestamp }))
     this.options.onDeadLetter?.({ ...origin, reason: deadLetterReason(error), why: (error as Error).message })
   }
 

@@ -24,8 +24,7 @@ const LONG_FILES: Record<string, number> = {
 }
 const LONG_FUNCTIONS: Record<string, number> = {
   'topology/topics.ts sequencerTopics': 187, // the table of all topics
-  // Closures over one state, each inner function short:
-  'topology/anchor/anchor.ts createAnchor': 111,
+  'topology/anchor/anchor.ts createAnchor': 111, // like the next, a closure over one state, each inner function short
   'connectors/evm/anchor-effects/anchor-effects.ts createEffects': 159,
   'ops/world/snapshotters/plan.ts messagesOf': 82,
 }
@@ -126,7 +125,7 @@ const IMPURE = [
   /\bconsole\./,
 ]
 
-/** The door itself; tools that npm starts and that show nothing foreign; the console, which has no terminal. */
+/** The one place; tools that npm starts and that show nothing foreign; the console, which has no terminal. */
 const WRITE_THEMSELVES = [
   'ops/base/output.ts',
   'ops/world/brokers/main.ts',
@@ -147,6 +146,12 @@ const ENTRIES = [
   'ops/world/chain/contracts/build.ts',
   'connectors/log/simulated/simulated.ts',
   'streams/test-driver.ts',
+]
+
+/** Words with one meaning (docs/glossary.md), each with the only places where it may stand; and clauses as subjects. */
+const WORDS: readonly (readonly [word: RegExp, places: RegExp])[] = [
+  [/door|\bwhoever\b|\/\*\*\s+(?:\* )?(?:What|Of|Who|That)\b/i, /^schemas\/types\.ts$/],
+  [/\bpark(ing)?\b/i, /^connectors\/schema-registry\//],
 ]
 
 interface Source {
@@ -371,7 +376,7 @@ describe('casts', () => {
   /** Each with a type that says less than is true, or hides what is used. */
   const TOLD_OTHERWISE = [
     'connectors/libp2p/parting.ts', // private of yamux
-    'connectors/libp2p/window-updates.ts', // private of yamux
+    'connectors/libp2p/yamux-windows.ts', // private of yamux
     'ops/watch/metrics/create.ts', // content types of prom-client
     'schemas/avro-types.ts', // not in the types of avsc
   ]
@@ -390,6 +395,11 @@ describe('casts', () => {
       "topology/shared/recovery.ts: library = createRequire(import.meta.url)('') as NativeSecp256k1",
     ])
   })
+})
+
+test('behavior: a word has one meaning, and a doc comment begins with its subject', () => {
+  const astray = product.filter(({ path, text }) => WORDS.some(([word, at]) => word.test(text) && !at.test(path)))
+  expect(astray.map(({ path }) => path)).toEqual([])
 })
 
 test('behavior: no default exports but where a tool asks for one', () => {

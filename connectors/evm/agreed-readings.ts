@@ -147,7 +147,7 @@ export async function agreedRefusal(
   return first!.value
 }
 
-/** What the signer has, wei: no single node can make it little or much. */
+/** The balance of the signer, wei: no single node can make it little or much. */
 export async function agreedBalance(rpc: Pick<Rpc, 'agreeing'>, signer: string): Promise<bigint> {
   const said = { what: () => 'the balance of the signer', textOf: () => '' }
   return middle((await rpc.agreeing((ask) => balanceOf(ask, signer), said)).map(({ value }) => value))
@@ -204,7 +204,7 @@ export async function agreedWord<T extends string | boolean>(
   return first!.value
 }
 
-/** Of two in the middle the smaller or the larger one. */
+/** The middle value; when two are in the middle, the smaller or the larger one. */
 function middle<T extends number | bigint>(values: readonly T[], of: 'smaller' | 'larger' = 'smaller'): T {
   const sorted = values.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
   return sorted[of === 'larger' ? sorted.length >> 1 : (sorted.length - 1) >> 1]!

@@ -11,8 +11,8 @@ import { takeOver } from './early.ts'
 import { EVIDENCE_BYTES_MAX, type Frame, FrameDecoder, type FramingProblem } from './framing.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 import type { CollectStream, Peer } from './peer.ts'
-import { updateWindowSeldom } from './window-updates.ts'
 import { decodeSubmission } from './wire.ts'
+import { updateWindowSeldom } from './yamux-windows.ts'
 
 export const COLLECT_PROTOCOL = '/collect'
 

@@ -1,7 +1,7 @@
 /** The partitions that wait for a schema. */
 
 import type { Codec } from '../../schemas/codec.ts'
-import { frameOf } from '../../schemas/frame.ts'
+import { envelopeOf } from '../../schemas/envelope.ts'
 import type { SubjectName } from '../../schemas/subjects.ts'
 import { doubling } from '../../streams/back-off.ts'
 import {
@@ -173,7 +173,7 @@ export class Parking {
       return true
     }
     await codec.learnVersions(subjects)
-    const unknown = [...ids].filter((id) => codec.missing(frameOf(id)) !== undefined)
+    const unknown = [...ids].filter((id) => codec.missing(envelopeOf(id)) !== undefined)
     if (unknown.length === 0) return true
     const isPatient = parkedAt - this.patientAt >= PATIENT_AGAIN_MS
     if (isPatient && clock.now() - parkedAt < foreignWaitMs)

@@ -27,8 +27,8 @@ const PATIENCE_MS = 5_000
 export interface ReadableLogOptions extends Omit<ParkingOptions, 'codec' | 'log'> {
   readonly log: Log
   readonly codec: Pick<Codec, 'missing' | 'learn' | 'learnVersions'>
-  /** Topics whose records are framed, and whether their keys are too. Others are handed out as they are. */
-  readonly framed: ReadonlyMap<string, Framed>
+  /** Topics whose records are enveloped, and whether their keys are too. Others are handed out as they are. */
+  readonly enveloped: ReadonlyMap<string, Enveloped>
   /**
    * For a reader that tells which records it cannot decode. When the registry says for PATIENCE_MS that it does not have their
    * schema, they are handed out as they are, from then on at once.
@@ -36,7 +36,7 @@ export interface ReadableLogOptions extends Omit<ParkingOptions, 'codec' | 'log'
   readonly handsOutUnknown?: boolean
 }
 
-export type Framed = 'value' | 'key and value'
+export type Enveloped = 'value' | 'key and value'
 
 export const readableLog = (options: ReadableLogOptions): Log => new ReadableLog(options)
 
@@ -44,7 +44,7 @@ class ReadableLog implements Log {
   private readonly log: Log
   private readonly clock: Clock
   private readonly codec: ReadableLogOptions['codec']
-  private readonly framed: ReadableLogOptions['framed']
+  private readonly enveloped: ReadableLogOptions['enveloped']
   private readonly parking: Parking
   private readonly handsOutUnknown: boolean
   private readonly observer: ParkingOptions['observer']
@@ -57,7 +57,7 @@ class ReadableLog implements Log {
     this.log = options.log
     this.clock = options.clock
     this.codec = options.codec
-    this.framed = options.framed
+    this.enveloped = options.enveloped
     this.parking = new Parking(options)
     this.handsOutUnknown = options.handsOutUnknown ?? false
     this.observer = options.observer
@@ -86,8 +86,8 @@ class ReadableLog implements Log {
 
   /** @returns whether the records cannot be read yet */
   private park(answer: FetchedPartition): boolean {
-    const framed = this.framed.get(answer.topic)
-    if (framed === undefined) return false
+    const enveloped = this.enveloped.get(answer.topic)
+    if (enveloped === undefined) return false
     const missing = new Set<number>()
     let first: number | undefined
     const passed = this.parking.passedBefore(answer)
@@ -95,7 +95,7 @@ class ReadableLog implements Log {
       if (offset < passed || fault !== undefined) continue
       const inValue = this.codec.missing(value)
       if (inValue !== undefined && !this.givenUp.has(inValue)) missing.add(inValue)
-      const inKey = framed === 'value' ? undefined : this.codec.missing(key)
+      const inKey = enveloped === 'value' ? undefined : this.codec.missing(key)
       if (inKey !== undefined && !this.givenUp.has(inKey)) missing.add(inKey)
       if (missing.size > 0) first ??= offset
     }

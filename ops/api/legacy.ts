@@ -8,10 +8,10 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { printableJson } from '../base/printable.ts'
 import type { ApiSource, Asked } from './asked.ts'
-import type { ApiDoor } from './door.ts'
 import { activeNodes, batchCount, discarded, lastSubmission, submissionDetails } from './queries/legacy.ts'
 import { countsAfter, currentDay, discardedByDay, eligibleNodes, submissionsByDay } from './queries/legacy-days.ts'
 import { marketsSeen } from './queries/status.ts'
+import type { ApiSources } from './sources.ts'
 
 const BODY_BYTES_MAX = 16 * 1024
 
@@ -136,7 +136,7 @@ const ENDPOINTS: Readonly<Record<string, Answer>> = {
   ...OF_DAYS,
 }
 
-export function addLegacy(api: FastifyInstance, door: ApiDoor, token: string | undefined): void {
+export function addLegacy(api: FastifyInstance, sources: ApiSources, token: string | undefined): void {
   if (token === undefined) return
   void api.register(async (legacy) => {
     legacy.removeAllContentTypeParsers() // clients of the collector name any type, or none
@@ -157,7 +157,7 @@ export function addLegacy(api: FastifyInstance, door: ApiDoor, token: string | u
         exposeHeadRoute: false,
         handler: (request, reply) => {
           const ask: Ask = (asked, market, body) => answer(asked, market, body, request.query as Query)
-          return answerLegacy(request.body, reply, door.source(), token, ask)
+          return answerLegacy(request.body, reply, sources.source(), token, ask)
         },
       })
   })

@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { printableJson } from '../base/printable.ts'
 import { type Answer, etagOf } from './answers.ts'
 import type { Asked } from './asked.ts'
-import type { ApiDoor } from './door.ts'
 import { addCommonHeaders, POSITION_HEADER } from './http.ts'
 import { addLegacy } from './legacy.ts'
 import { clientOf } from './limits.ts'
@@ -13,9 +12,10 @@ import { faultsOf } from './params.ts'
 import { badRequest, notFound } from './problem.ts'
 import { batchContent } from './queries/batches.ts'
 import { ROUTES, type Route } from './routes.ts'
+import type { ApiSources } from './sources.ts'
 
 /** @param legacyToken token of the deployed collector's clients; without a token its endpoints are not served */
-export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: string | undefined): void {
+export function mountApi(server: FastifyInstance, sources: ApiSources, legacyToken: string | undefined): void {
   void server.register(async (api) => {
     addCommonHeaders(api)
     const description = JSON.stringify(openApi())
@@ -24,26 +24,26 @@ export function mountApi(server: FastifyInstance, door: ApiDoor, legacyToken: st
       parsed(NO_PARAMETERS, request.query, [])
       return reply.header('etag', etag).type('application/json').send(description)
     })
-    for (const route of ROUTES) addRoute(api, door, route)
-    addContent(api, door)
+    for (const route of ROUTES) addRoute(api, sources, route)
+    addContent(api, sources)
     api.get('/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
       parsed(NO_PARAMETERS, request.query, [])
       const lastEventId = request.headers['last-event-id']
-      const hub = door.hub()
+      const hub = sources.hub()
       hub.admit(reply.raw, clientOf(request.ip)) // before the answer is out of Fastify's hands
       reply.hijack()
       await hub.add(reply.raw, typeof lastEventId === 'string' ? lastEventId : undefined)
     })
-    addLegacy(api, door, legacyToken)
+    addLegacy(api, sources, legacyToken)
   })
 }
 
-function addRoute(api: FastifyInstance, door: ApiDoor, route: Route): void {
+function addRoute(api: FastifyInstance, sources: ApiSources, route: Route): void {
   api.get(route.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (request, reply) => {
-    const source = door.source()
+    const source = sources.source()
     return source.view.read(async (reader) => {
       const make = () => answerOf(route, { ...source, reader }, request)
-      const { text, etag } = await (route.live ? make() : door.answers().at(reader.version, request.url, make))
+      const { text, etag } = await (route.live ? make() : sources.answers().at(reader.version, request.url, make))
       return reply.header(POSITION_HEADER, reader.position).header('etag', etag).type('application/json').send(text)
     })
   })
@@ -59,11 +59,11 @@ async function answerOf(route: Route, asked: Asked, { params, query }: FastifyRe
   return { text, etag: etagOf(text) }
 }
 
-function addContent(api: FastifyInstance, door: ApiDoor): void {
+function addContent(api: FastifyInstance, sources: ApiSources): void {
   api.get<{ Params: { cid: string } }>('/v1/batches/:cid/content', async (request, reply) => {
     parsed(NO_PARAMETERS, request.query, [])
     const { cid } = request.params
-    const { view, log, topics } = door.source()
+    const { view, log, topics } = sources.source()
     return view.read(async (reader) => {
       const bytes = await batchContent(reader, log, topics, cid)
       if (!bytes) throw notFound(`no batch ${cid} is in the log`)

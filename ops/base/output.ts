@@ -1,5 +1,5 @@
 /**
- * The one door to standard output and standard error: commands hand over lines, without line feeds, or a value for JSON. Foreign
+ * The only way to standard output and standard error: commands hand over lines, without line feeds, or a value for JSON. Foreign
  * text in them is shown and never obeyed, also when the author of a line forgot to escape it; test/tidy.test.ts sees to it that
  * nothing else writes to a terminal.
  */

@@ -25,7 +25,7 @@ export const ROLE_HELP = {
   validate: 'checks signature, slot, epoch and header. A task per partition of submissions',
   admit: 'refuses duplicates, limits each slot. A task per partition of validated',
   consensus: 'counts votes, finds each project’s CID. A task per partition of admitted',
-  settle: 'writes the final verdicts of a closed epoch. A task per partition of finalizations',
+  settle: 'writes the verdicts of a closed epoch. A task per partition of finalizations',
   ledger: 'counts the submissions of each slot and day, and says what is to be paid. A task per partition of tallies',
   batch: 'packs finalized projects into batches. A task per partition of finalizations',
   anchor: 'decides what is sent to the chain, and when. One task',

@@ -6,7 +6,7 @@ import type { Clock } from '../../streams/ports.ts'
 import type { ClusterSettings } from '../ground/cluster/settings-topic.ts'
 import type { Acl } from './acls.ts'
 import type { Action, Change } from './change.ts'
-import { onceSettled } from './cluster-settles.ts'
+import { onceSteady } from './cluster-steady.ts'
 import type { DesiredTopic } from './desired.ts'
 import { OPERATIONS, RESOURCES } from './live.ts'
 
@@ -37,7 +37,7 @@ export async function applyChanges(changes: readonly Change[], target: Target): 
   for (let at = 0; at < subjects.length; at += REGISTER_AT_ONCE)
     await Promise.all(subjects.slice(at, at + REGISTER_AT_ONCE).map((action) => apply(action, target)))
   for (const action of actions)
-    if (action.type !== 'register') await onceSettled(systemClock, () => apply(action, target))
+    if (action.type !== 'register') await onceSteady(systemClock, () => apply(action, target))
 }
 
 export async function createTopics(
@@ -45,7 +45,7 @@ export async function createTopics(
   admin: Admin,
   clock: Clock = systemClock,
 ): Promise<void> {
-  await onceSettled(clock, async (failures) => {
+  await onceSteady(clock, async (failures) => {
     const there = failures === 0 ? [] : await admin.listTopics()
     await create(
       topics.filter(({ name }) => !there.includes(name)),

@@ -8,8 +8,8 @@ import { join, resolve } from 'node:path'
 import Fastify from 'fastify'
 import { z } from 'zod'
 import { address } from '../base/options.ts'
-import type { MarketsDoor } from './markets-door.ts'
-import type { PeersDoor } from './peers-door.ts'
+import type { MarketsAdmin } from './markets-admin.ts'
+import type { PeersAdmin } from './peers-admin.ts'
 
 /** The address of a socket holds 104 bytes on some systems, 108 on others. */
 const PATH_BYTES_MAX = 100
@@ -44,15 +44,15 @@ export function adminSocketPath(dataDir: string): string {
 /** The caller holds the directory's log, so a socket that lies there is one that a killed process left. */
 export async function startAdminSocket(
   dataDir: string,
-  door: MarketsDoor,
-  peers: PeersDoor,
+  admin: MarketsAdmin,
+  peers: PeersAdmin,
 ): Promise<{ close(): Promise<void> }> {
   const server = Fastify({ logger: false, forceCloseConnections: true })
-  server.get('/markets', () => door.statuses())
+  server.get('/markets', () => admin.statuses())
   server.post('/markets', async (request, reply) => {
     const asked = requestSchema.safeParse(request.body)
     if (!asked.success) return reply.code(400).send({ message: z.prettifyError(asked.error) })
-    return { requestId: await door.ask(asked.data.dataMarket, asked.data.served) }
+    return { requestId: await admin.ask(asked.data.dataMarket, asked.data.served) }
   })
   server.get('/peers', () => peers.status())
   server.post('/peers', async (request, reply) => {

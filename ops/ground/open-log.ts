@@ -11,7 +11,7 @@ import { CONFIG_VARIABLE } from '../settings/sources.ts'
 import { rpcUrlsOf } from './cluster/connect.ts'
 import { openGround } from './cluster/open.ts'
 import { openDirectory } from './data-directory.ts'
-import { foreignTopics, framedTopics } from './framed-topics.ts'
+import { envelopedTopics, foreignTopics } from './enveloped-topics.ts'
 
 const DATA_DIR = '.data/dev'
 
@@ -82,11 +82,11 @@ export async function openLog(
   const ground = await openGround(target.address, 'reader')
   const { settings, topics, close } = ground
   const { appId, rules, chain } = settings
-  const framed = framedTopics({ ...ground, appId })
+  const enveloped = envelopedTopics({ ...ground, appId })
   const log = readableLog({
     ...ground,
     clock: systemClock,
-    framed,
+    enveloped,
     foreign: foreignTopics(topics),
     foreignWaitMs: target.address.registry.unknownSchemaWaitMs,
     handsOutUnknown: withUnknown === true,

@@ -43,7 +43,7 @@ export interface EpochStatus {
   /** Source-chain blocks of the epoch. */
   readonly begin: number | null
   readonly end: number | null
-  /** Acknowledged submissions, and the final verdicts on them by reason. */
+  /** Acknowledged submissions, and the verdicts on them by reason. */
   readonly submissions: number
   readonly verdicts: number
   readonly reasons: Readonly<Record<string, number>>

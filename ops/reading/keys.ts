@@ -2,7 +2,7 @@ import type { EpochKey, SlotEpochKey, SubmissionKey } from '../../schemas/types.
 import { partitionFor } from '../../streams/partitioner.ts'
 import type { Topics } from '../../topology/topics.ts'
 
-/** A test on key bytes that spares decoding: keys begin with the same frame, market and epoch. */
+/** A test on key bytes that spares decoding: keys begin with the same envelope, market and epoch. */
 export type KeyFilter = (key: Uint8Array | null) => boolean
 
 const startsWith = (prefix: Uint8Array): KeyFilter => {

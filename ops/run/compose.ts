@@ -7,7 +7,7 @@ import { type RuntimeState, StreamsRuntime } from '../../streams/runtime.ts'
 import type { StageState } from '../../streams/stage-state.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { markerSeals } from '../../topology/shared/marker-seals.ts'
-import { createApiDoor } from '../api/door.ts'
+import { createApiSources } from '../api/sources.ts'
 import { createHealth, type Health, type RoleHealth } from '../base/health.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { shortages } from '../base/machine-limits.ts'
@@ -62,8 +62,8 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   await parts.add('reading', { close: async () => reading.abort() })
   const log = readableForRoles({ ...ground, appId, foreignWaitMs, metrics, health, signal: reading.signal })
   const leftOut = createLeftOut(metrics, config.log ?? noLog(), systemClock)
-  const apiDoor = createApiDoor(config.api.limits)
-  const wiring: Wiring = { ...ground, log, bareLog: ground.log, config, metrics, health, leftOut, apiDoor }
+  const apiSources = createApiSources(config.api.limits)
+  const wiring: Wiring = { ...ground, log, bareLog: ground.log, config, metrics, health, leftOut, apiSources }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
   for (const text of shortages(foldersOf(config))) config.warn(text)
   await parts.add('log of roles', logRoles(health, config.log ?? noLog()))
@@ -136,10 +136,10 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
 }
 
 /** A stage that waits for the log still has its work: only the log could say whether another process could do it. */
-function stageHealth({ settled, tasks, waitsFor }: StageState, state: RuntimeState): Omit<RoleHealth, 'since'> {
+function stageHealth({ ready, tasks, waitsFor }: StageState, state: RuntimeState): Omit<RoleHealth, 'since'> {
   if (waitsFor !== undefined) return { ready: false, works: true, detail: `LOG: ${waitsFor}` }
-  const detail = settled ? `${tasks} tasks` : `${state}, ${tasks} tasks so far`
-  return { ready: settled, works: settled && tasks > 0, detail }
+  const detail = ready ? `${tasks} tasks` : `${state}, ${tasks} tasks so far`
+  return { ready, works: ready && tasks > 0, detail }
 }
 
 function fail({ config, health }: Wiring, role: Role, error: Error): void {

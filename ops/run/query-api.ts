@@ -23,7 +23,7 @@ export function openQueryApi(
   watched: { readonly stages: Pick<StageWatch, 'report'>; readonly held: Pick<HeldBack, 'all'> },
   waiting: (reason: string | undefined) => void,
 ): QueryApi {
-  const { config, log, topics, health, leftOut, apiDoor, metrics } = wiring
+  const { config, log, topics, health, leftOut, apiSources, metrics } = wiring
   const { chain, rules } = config
   const stop = new AbortController()
   const options = { ...viewOptions(wiring), waiting }
@@ -35,7 +35,7 @@ export function openQueryApi(
   const opened = opening.then((view) => {
     if (!view || stop.signal.aborted) return
     const proofs = proofsOf(chain, { view, log, topics })
-    apiDoor.open({ view, log, topics, rules, health, ...watched, proofs, reports, contract })
+    apiSources.open({ view, log, topics, rules, health, ...watched, proofs, reports, contract })
     days = followDays({ view, topics, rules }, metrics)
     waiting(undefined)
   })
@@ -43,7 +43,7 @@ export function openQueryApi(
     opened,
     async close() {
       stop.abort()
-      apiDoor.close()
+      apiSources.close()
       contract?.close()
       await reports.close()
       const view = await opening

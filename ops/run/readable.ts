@@ -7,7 +7,7 @@ import type { Log, TopicPartition } from '../../streams/ports.ts'
 import type { Stores } from '../../topology/stores.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Health } from '../base/health.ts'
-import { foreignTopics, framedTopics } from '../ground/framed-topics.ts'
+import { envelopedTopics, foreignTopics } from '../ground/enveloped-topics.ts'
 import type { Metrics } from '../watch/metrics/create.ts'
 
 export interface ReadableOptions {
@@ -50,7 +50,7 @@ export function readableForRoles({
     log,
     codec,
     clock: systemClock,
-    framed: framedTopics(records),
+    enveloped: envelopedTopics(records),
     foreign: foreignTopics(records.topics),
     foreignWaitMs,
     signal,

@@ -20,7 +20,7 @@ export async function startOpsServer(
   at: { readonly host: string; readonly port: number },
   wiring: Wiring,
 ): Promise<OpsServer> {
-  const { config, apiDoor } = wiring
+  const { config, apiSources } = wiring
   const limits = config.api?.limits ?? API_LIMITS
   const server = Fastify({
     logger: false,
@@ -35,7 +35,7 @@ export async function startOpsServer(
   addProbes(server, wiring)
   if (config.roles.includes('api')) {
     registerConsole(server)
-    mountApi(server, apiDoor, config.api.legacyToken)
+    mountApi(server, apiSources, config.api.legacyToken)
   }
   const advice = 'Choose another one with --ops-port; 0 takes any free port.'
   return { url: await listenAt(server, at, 'metrics and the query API', advice), close: () => server.close() }

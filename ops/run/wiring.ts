@@ -7,7 +7,7 @@ import type { Log } from '../../streams/ports.ts'
 import type { AnchorRules } from '../../topology/anchor-rules.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import type { MarkerSigner } from '../../topology/shared/marker-seals.ts'
-import type { ApiDoor } from '../api/door.ts'
+import type { ApiSources } from '../api/sources.ts'
 import type { Health } from '../base/health.ts'
 import type { Closeable } from '../base/lifecycle.ts'
 import type { Role } from '../base/roles.ts'
@@ -119,7 +119,7 @@ export interface Wiring extends Ground {
   /** Told of every record that a reader leaves out. */
   readonly leftOut: LeftOut
   /** The role `api` opens it when it has a source to answer from. */
-  readonly apiDoor: ApiDoor
+  readonly apiSources: ApiSources
 }
 
 /** A connector as it runs. */

@@ -86,7 +86,7 @@ export const intakeSettings = z
         banAddress: whole(0, 10_000_000)
           .default(L.hostBanFaults)
           .describe(
-            'And above which it is banned if it brought no votes of late; 0 = never, as behind a proxy that hides the addresses.',
+            'And above which it is banned if it brought no votes recently; 0 = never, as behind a proxy that hides the addresses.',
           ),
         perVote: rate(L.creditPerVote, 'Messages that cannot count for which one vote of the same peer makes up.'),
         creditHalfLifeMinutes: rate(

@@ -482,7 +482,7 @@ const HOSTILE: readonly Guard[] = [
   },
   {
     name: 'every owner has places of its own in the waiting room',
-    file: 'topology/validate/parking.ts',
+    file: 'topology/validate/waiting-room.ts',
     find: 'const ownerKey = (scope: string, { signer, submission }: ParkedSubmission): string =>',
     replace:
       "const ownerKey = (scope: string, _: ParkedSubmission, signer = '', submission = { slotId: 0 }): string =>",
@@ -490,7 +490,7 @@ const HOSTILE: readonly Guard[] = [
   },
   {
     name: 'waiting submissions are told apart by digest and signer',
-    file: 'topology/validate/parking.ts',
+    file: 'topology/validate/waiting-room.ts',
     find: 'const keyOf = ({ submission, signer }: Waiting): string =>',
     replace: "const keyOf = ({ submission }: Waiting, signer = ''): string =>",
     why: 'anybody can sign a message that another has signed, and be first',
@@ -539,7 +539,7 @@ const HOSTILE: readonly Guard[] = [
   },
   {
     name: 'a copy that came later is not refused as early because the first was',
-    file: 'topology/validate/parking.ts',
+    file: 'topology/validate/waiting-room.ts',
     find: 'const arrivedAt = Math.max(first.arrivedAt, copy.arrivedAt)',
     replace: 'const { arrivedAt } = first',
     why: 'an attacker who repeats a message with an earlier time of arrival would have it refused',

@@ -68,7 +68,7 @@ test('behavior: a task that moves finds the tables as new as they were where it 
     })
   const append = (topic: string, key: string, value: string) => {
     const record = { topic, partition: 0, timestamp: 1, key: Buffer.from(key), value: Buffer.from(value) }
-    simulation.core.settle(simulation.core.stage([record], false), 'committed')
+    simulation.core.conclude(simulation.core.stage([record], false), 'committed')
   }
   const written = () =>
     [...simulation.core.partition({ topic: 'out', partition: 0 }).visible()].map(

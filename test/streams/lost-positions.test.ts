@@ -119,8 +119,8 @@ async function expectRefused(made: Cluster, stage: string, code: string, ...word
   const before = await committed(made, stage, stage === SUM ? topics.byName.name : NUMBERS.topic)
   const { runtime, refused } = await run(made)
   await expect.poll(() => runtime.stageState(stage).waitsFor).toBeDefined()
-  const { waitsFor, settled } = runtime.stageState(stage)
-  expect(settled).toBe(false)
+  const { waitsFor, ready } = runtime.stageState(stage)
+  expect(ready).toBe(false)
   expect(refused.map((cause) => cause.code)).toEqual([code])
   for (const word of words) expect(waitsFor).toContain(word)
   expect(await committed(made, stage, stage === SUM ? topics.byName.name : NUMBERS.topic)).toEqual(before)
@@ -177,7 +177,7 @@ test('behavior: what a stage only tells may be made anew', async () => {
 test('error: what a stage writes to a topic that is made anew under it ends no process: the stage waits', async () => {
   const made = await afterTen()
   const { runtime, refused } = await run(made)
-  await expect.poll(() => runtime.stageState('forward').settled).toBe(true)
+  await expect.poll(() => runtime.stageState('forward').ready).toBe(true)
   made.anew = topics.byName.name
   await append(made, 5)
   await expect.poll(() => runtime.stageState('forward').waitsFor).toBe(`${topics.byName.name} is another`)

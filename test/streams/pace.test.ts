@@ -83,7 +83,7 @@ test('behavior: a task that has written to its stores only commits after ten tim
     void runtime.start()
   })
   const started = clock.now()
-  clock.schedule(50, 'record', () => core.settle(core.stage([recordOf('a')], false), 'committed'))
+  clock.schedule(50, 'record', () => core.conclude(core.stage([recordOf('a')], false), 'committed'))
   await simulation.run(() => commits.size === 2)
   expect(commits.get('loud')! - started).toBeLessThan(200)
   expect(commits.get('quiet')! - started).toBeGreaterThanOrEqual(1_000)

@@ -98,7 +98,7 @@ test('error: a stage refuses its input, a store its changelog, when they were ma
   await makeAnew(numbers.name, 20)
   await expect.poll(() => app.runtime.stageState('forward').waitsFor, WAIT).toContain('was deleted and made anew')
   expect(app.refused.map(({ code, topic }) => [code, topic])).toEqual([['TOPIC_RECREATED', numbers.name]])
-  expect(app.runtime.stageState('sum').settled).toBe(true)
+  expect(app.runtime.stageState('sum').ready).toBe(true)
   await stop(app)
 
   const changelog = `${prefix}app-sum-engine-changelog`

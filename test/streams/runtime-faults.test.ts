@@ -37,7 +37,7 @@ function feed(simulation: Simulation): Map<string, number> {
   const sums = new Map<string, number>()
   const append = (topic: string, partition: number, key: string, value: Uint8Array) => {
     const record = { topic, partition, timestamp: clock.now(), key: Buffer.from(key), value }
-    core.settle(core.stage([record], false), 'committed')
+    core.conclude(core.stage([record], false), 'committed')
   }
   for (let round = 0; round < ROUNDS; round++) {
     for (let i = 0; i < NUMBERS_PER_ROUND; i++) {

@@ -73,7 +73,7 @@ function write({ core, clock }: Simulation, value: string): void {
       key: Buffer.from(`${i}`),
       value: Buffer.from(value),
     }
-    core.settle(core.stage([record], false), 'committed')
+    core.conclude(core.stage([record], false), 'committed')
   }
 }
 
@@ -126,7 +126,7 @@ test('behavior: a standby that fell behind what was purged begins anew, and miss
     const first = [...simulation.core.partition(at).visible()]
     // What a scoped changelog does: the same state again, then everything before it goes.
     const again = first.map(({ key, value, timestamp }) => ({ ...at, key, value, timestamp }))
-    simulation.core.settle(simulation.core.stage(again, false), 'committed')
+    simulation.core.conclude(simulation.core.stage(again, false), 'committed')
     simulation.core.partition(at).deleteBefore(first.at(-1)!.offset + 1)
   }
   await wait(simulation, 1_000)

@@ -32,7 +32,7 @@ async function startSums() {
   const [runtime] = started
   const waits = () => topology.stages.map(({ name }) => runtime!.stageState(name).waitsFor)
   const until = (done: () => boolean) => simulation.run(() => done() || failures.length > 0)
-  await until(() => topology.stages.every(({ name }) => runtime!.stageState(name).settled))
+  await until(() => topology.stages.every(({ name }) => runtime!.stageState(name).ready))
   return {
     failures,
     waits,
@@ -45,7 +45,7 @@ async function startSums() {
     append() {
       const value = topics.numbers.value.encode(1)
       const record = { topic: 'numbers', partition: 0, timestamp: 0, key: Buffer.from('0/a'), value }
-      simulation.core.settle(simulation.core.stage([record], false), 'committed')
+      simulation.core.conclude(simulation.core.stage([record], false), 'committed')
     },
   }
 }

@@ -44,7 +44,7 @@ export interface Judge {
    * The same for one that waits, when an epoch opens. It is the same for all that an owner has waiting for the epoch, so that
    * all of them reach the quota, or none.
    */
-  judgeWaiting(parked: ParkedSubmission, market: MarketRules, opened: EpochTick): Judgement
+  judgeWaiting(waiting: ParkedSubmission, market: MarketRules, opened: EpochTick): Judgement
   /** Whether the slot is somebody else's, or nobody's, as of the newest block. So it may be still when the epoch opens. */
   isStranger(candidate: Candidate): boolean
 }
@@ -103,15 +103,15 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
       return judgeSigner(candidate, market, head.number) ?? epoch ?? valid(candidate, market)
     },
 
-    judgeWaiting(parked, market, opened) {
-      const { submission, arrivedAt } = parked
+    judgeWaiting(waiting, market, opened) {
+      const { submission, arrivedAt } = waiting
       const epoch = judgeEpoch(submission, market, chain)
       const isTooEarly = epoch === WAIT && cameTooEarly(submission.epochId, arrivedAt, opened, market)
       if (epoch === WAIT && !isTooEarly) return WAIT
       return (
-        judgeSigner(parked, market, opened.blockNumber) ??
+        judgeSigner(waiting, market, opened.blockNumber) ??
         (isTooEarly ? tooEarly(submission, opened.epochId + market.epochsAhead) : epoch) ??
-        valid(parked, market)
+        valid(waiting, market)
       )
     },
 

@@ -23,7 +23,7 @@ import { type ChainView, createChainView } from './chain-view.ts'
 import { arrivalOf, cameTooEarly, epochsAwaited } from './early.ts'
 import { excerpt, formFault } from './form.ts'
 import { type Candidate, createJudge, type Judge, type Judgement, tooEarly } from './judge.ts'
-import { createParking, type Parking, type Why } from './parking.ts'
+import { createWaitingRoom, type WaitingRoom, type Why } from './waiting-room.ts'
 
 const STAGE = 'validate'
 type Outcome = Decision<SlotEpochKey, Submission>
@@ -45,7 +45,7 @@ export const validateSubmission =
       rules,
       chain,
       judge: createJudge(chain, context.globalTable(topics.slots)),
-      parking: createParking(context.store(stores.parked)),
+      waitingRoom: createWaitingRoom(context.store(stores.parked)),
       rulesOf: marketRulesLookup(rules),
       owns: (dataMarket, { epochId, projectId }) =>
         context.owns(topics.submissions.key.encode({ dataMarket, epochId, projectId })),
@@ -67,7 +67,7 @@ interface State {
   readonly rulesOf: (dataMarket: string) => MarketRules
   readonly chain: ChainView
   readonly judge: Judge
-  readonly parking: Parking
+  readonly waitingRoom: WaitingRoom
   /** Whether it lies in the partition of its own key. */
   readonly owns: (dataMarket: string, submission: Submission) => boolean
 }
@@ -85,19 +85,19 @@ function decide(state: State, received: Submission, recovered: Recovered): Outco
   const submission = { ...received, digest }
   const judgement = state.judge.judge({ submission, signer }, market)
   if (judgement.kind !== 'wait') return [outcomeOf(state, { submission, signer }, judgement)]
-  return park(state, { submission, signer })
+  return wait(state, { submission, signer })
 }
 
 /** The first copy in the log waits; what an owner signs beyond its places is over its quota, or for too many epochs. */
-function park({ parking, chain, judge, rules, rulesOf }: State, candidate: Candidate): Outcome[] {
+function wait({ waitingRoom, chain, judge, rules, rulesOf }: State, candidate: Candidate): Outcome[] {
   const { submission, signer } = candidate
   const market = rulesFor({ rulesOf }, submission)
   const { dataMarket } = market
   const head = chain.head()
   const arrivedAt = arrivalOf(submission.receivedAt, head)
-  const first = parking.copyOf(dataMarket, candidate)
+  const first = waitingRoom.copyOf(dataMarket, candidate)
   if (first) {
-    parking.hearAgain(dataMarket, first, { arrivedAt, contests: isContested(first.submission, submission) })
+    waitingRoom.hearAgain(dataMarket, first, { arrivedAt, contests: isContested(first.submission, submission) })
     return [refuse({ chain }, submission, 'DUPLICATE', duplicateOf(first.submission))]
   }
   const quota = quotaOf(market, market.fullNodes.includes(signer))
@@ -109,19 +109,19 @@ function park({ parking, chain, judge, rules, rulesOf }: State, candidate: Candi
     epochs: (newest: number) => epochsAwaited(newest, head, market),
   }
   const outcomes: Outcome[] = []
-  const parked = { ...candidate, arrivedAt, stranger: judge.isStranger(candidate) }
+  const waiting = { ...candidate, arrivedAt, stranger: judge.isStranger(candidate) }
   const gaveWay = ({ submission: other }: Candidate, why: Why): void => {
     const { reason, evidence } = tooEarly(other, other.epochId - 1)
     outcomes.push(refuse({ chain }, other, reason, why === 'share' ? noShare(rules.waitingMax) : evidence))
   }
-  switch (parking.park(dataMarket, parked, room, gaveWay)) {
-    case 'parked':
+  switch (waitingRoom.enter(dataMarket, waiting, room, gaveWay)) {
+    case 'waits':
       return outcomes
     case 'over-quota':
       return [refuse({ chain }, submission, 'RATE_LIMITED', overQuota(quota))]
     case 'no-room':
       outcomes.push(
-        parked.stranger
+        waiting.stranger
           ? refuse({ chain }, submission, 'EPOCH_NOT_OPEN', noRoom(rules.parkedMax, head !== undefined))
           : refuse({ chain }, submission, 'EPOCH_TOO_FAR', noShare(rules.waitingMax)),
       )
@@ -152,7 +152,7 @@ function followMarker(state: State, marker: EpochMarker): Outcome[] {
       state,
       (theirs, awaited, arrivedFrom) =>
         theirs === dataMarket && (awaited <= epochId || cameTooEarly(awaited, arrivedFrom, marker.tick, market)),
-      (parked) => state.judge.judgeWaiting(parked, market, marker.tick),
+      (waiting) => state.judge.judgeWaiting(waiting, market, marker.tick),
     )
   }
   if (kind === 'ORPHAN') return []
@@ -160,7 +160,7 @@ function followMarker(state: State, marker: EpochMarker): Outcome[] {
     ? judgeAgain(
         state,
         () => true,
-        (parked) => state.judge.judge(parked, rulesFor(state, parked.submission)),
+        (waiting) => state.judge.judge(waiting, rulesFor(state, waiting.submission)),
       )
     : []
   return [...turnAway(state, marker), ...first]
@@ -176,7 +176,7 @@ function turnAway(state: State, { tick }: EpochMarker): Outcome[] {
   for (const { dataMarket, served } of tick.markets) {
     if (served) continue
     const isTheirs = (market: string): boolean => market === dataMarket
-    state.parking.release(isTheirs, ({ submission }) => {
+    state.waitingRoom.release(isTheirs, ({ submission }) => {
       const window = state.chain.epoch(dataMarket, submission.epochId)
       if (window?.state === 'OPEN' || window?.state === 'AWAITED') return false // that epoch still closes
       outcomes.push(refuse(state, submission, 'UNKNOWN_MARKET', removed(tick.blockNumber)))
@@ -188,14 +188,14 @@ function turnAway(state: State, { tick }: EpochMarker): Outcome[] {
 
 function judgeAgain(
   state: State,
-  isMeant: Parameters<Parking['release']>[0],
-  judge: (parked: ParkedSubmission) => Judgement,
+  isMeant: Parameters<WaitingRoom['release']>[0],
+  judge: (waiting: ParkedSubmission) => Judgement,
 ): Outcome[] {
   const outcomes: Outcome[] = []
-  state.parking.release(isMeant, (parked) => {
-    const judgement = judge(parked)
+  state.waitingRoom.release(isMeant, (waiting) => {
+    const judgement = judge(waiting)
     if (judgement.kind === 'wait') return false
-    outcomes.push(outcomeOf(state, parked, judgement))
+    outcomes.push(outcomeOf(state, waiting, judgement))
     return true
   })
   return outcomes

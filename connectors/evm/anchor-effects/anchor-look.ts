@@ -20,7 +20,7 @@ export interface View {
   readonly lost: Receipt | undefined
   /** Next nonce of the signer, at the head and at the depth. */
   readonly nonceNow: number
-  readonly nonceSettled: number
+  readonly nonceDeep: number
 }
 
 /**
@@ -50,16 +50,16 @@ export async function look(
     else {
       const far = head.number - receipt.blockNumber >= confirmations
       const deep = far && (await isLinked(ask, receipt, head, settings))
-      return { ...NOTHING, head, receipt, deep, nonceNow: nonce, nonceSettled: nonce }
+      return { ...NOTHING, head, receipt, deep, nonceNow: nonce, nonceDeep: nonce }
     }
   }
   const nonceNow = await nonceOf(ask, signer, 'latest')
-  if (lost && nonceNow > nonce) return { ...NOTHING, head, receipt: lost, nonceNow, nonceSettled: nonceNow }
+  if (lost && nonceNow > nonce) return { ...NOTHING, head, receipt: lost, nonceNow, nonceDeep: nonceNow }
   const unread = answers.find((one) => one instanceof EvmError)
   if (nonceNow > nonce && unread && !left) throw unread
-  const settledBlock = Math.max(0, head.number - confirmations)
-  const nonceSettled = nonceNow > nonce ? await nonceOf(ask, signer, settledBlock) : nonceNow
-  return { ...NOTHING, head, left, lost, nonceNow, nonceSettled }
+  const deepBlock = Math.max(0, head.number - confirmations)
+  const nonceDeep = nonceNow > nonce ? await nonceOf(ask, signer, deepBlock) : nonceNow
+  return { ...NOTHING, head, left, lost, nonceNow, nonceDeep }
 }
 
 const NOTHING = { receipt: undefined, deep: false, left: false, lost: undefined }

@@ -138,10 +138,10 @@ async function refused(
   settings: AnchorSettings,
 ): Promise<AnchorResult> {
   const { key, intent, call, signer } = input
-  const settledBlock = head.number - Math.min(settings.confirmations, DEFINITE_BLOCKS_MAX)
+  const deepBlock = head.number - Math.min(settings.confirmations, DEFINITE_BLOCKS_MAX)
   if (await alreadyAnchored(ask, input, code, 'latest')) {
-    const settled = settledBlock >= 0 && (await alreadyAnchored(ask, input, code, settledBlock))
-    if (!settled) throw new NotYet('it is on the chain, but not deep enough')
+    const deep = deepBlock >= 0 && (await alreadyAnchored(ask, input, code, deepBlock))
+    if (!deep) throw new NotYet('it is on the chain, but not deep enough')
     return resultOf(intent, 'ALREADY_ANCHORED', await placeOf(ask, input, head, settings))
   }
   if (code === 'LATE') {
@@ -150,7 +150,7 @@ async function refused(
       throw new NotYet(`the node calls block ${head.number} its newest, and does not have it`)
     return resultOf(intent, 'LATE')
   }
-  if (settledBlock < 0 || (await dryRun(ask, signer, call, settledBlock)) !== code)
+  if (deepBlock < 0 || (await dryRun(ask, signer, call, deepBlock)) !== code)
     throw new NotYet(`the contract refuses it with ${code}, but may not after a reorg`)
   settings.observer?.reverted?.(code, key)
   return resultOf(intent, 'REVERTED', { error: code })

@@ -35,7 +35,7 @@ export async function sendAndFollow(
 
   while (!signal.aborted) {
     const view = await persist(() => ports.rpc.read((ask) => look(ask, intent, forms, seen, settings)))
-    const { head, receipt, nonceNow, nonceSettled } = view
+    const { head, receipt, nonceNow, nonceDeep } = view
     ports.pending(receipt === undefined)
     if (receipt) {
       seen = receipt
@@ -61,7 +61,7 @@ export async function sendAndFollow(
       if (isLeft && told) return answer(resultOf(intent, 'REORGED', placeOf(told)))
       if (isLeft) seen = undefined
       if (nonceNow > intent.nonce) {
-        takenLooks = nonceSettled > intent.nonce ? takenLooks + 1 : 0
+        takenLooks = nonceDeep > intent.nonce ? takenLooks + 1 : 0
         if (takenLooks >= TAKEN_LOOKS && (await isTaken(intent, forms, settings, ports)))
           return answer(resultOf(intent, 'NONCE_TAKEN', { nonce: nonceNow }))
       } else if (!view.left || isLeft) {

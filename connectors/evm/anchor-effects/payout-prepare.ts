@@ -60,7 +60,7 @@ async function needSame(ask: Ask, { number, hash }: Head, { contractBlock }: Anc
     throw new NotYet(`block ${number} became another while the contract was asked`)
 }
 
-const settledBlock = ({ number }: Head, { confirmations }: AnchorSettings): number =>
+const deepBlock = ({ number }: Head, { confirmations }: AnchorSettings): number =>
   number - Math.min(confirmations, DEFINITE_BLOCKS_MAX)
 
 async function refusedForGood(
@@ -70,7 +70,7 @@ async function refusedForGood(
   head: Head,
   settings: AnchorSettings,
 ): Promise<AnchorResult> {
-  const block = settledBlock(head, settings)
+  const block = deepBlock(head, settings)
   if (block < 0 || !isOver(await dayCounterOf(ask, question, block), payout.payoutOf))
     throw new NotYet(`day ${payout.payoutOf} is over, but may not be after a reorg`)
   await needSame(ask, head, settings)
@@ -87,7 +87,7 @@ async function nothingToSend(
   settings: AnchorSettings,
 ): Promise<AnchorResult> {
   const { intent, payout } = input
-  const block = settledBlock(head, settings)
+  const block = deepBlock(head, settings)
   const then = block < 0 ? undefined : answerOf(payout, await readFacts(ask, input, block), intent.payout!.quota)
   if (!then || !isNothing(then)) throw new NotForLong('the contract has it, but not deep enough')
   return resultOf(intent, 'ALREADY_ANCHORED', { payout: answer })

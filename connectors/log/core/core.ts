@@ -42,7 +42,7 @@ export interface Producer {
 /**
  * The heart of a log, shared by the drivers that keep one themselves: topics, offsets, visibility, transactions, fencing
  * and groups. Synchronous, without time, storage or randomness. A driver stages records (they take their offsets), makes
- * them durable in its own way, and settles them (they become visible, or a hole).
+ * them durable in its own way, and concludes them (they become visible, or a hole).
  */
 export class LogCore {
   readonly groups = new Groups((topic) => this.topic(topic).partitions.length)
@@ -98,9 +98,9 @@ export class LogCore {
   }
 
   /** Makes staged records visible together with the offsets, or turns them into a hole. Synchronous, so never half. */
-  settle(staged: Staged, state: 'committed' | 'aborted', offsets?: Burst['offsets']): void {
+  conclude(staged: Staged, state: 'committed' | 'aborted', offsets?: Burst['offsets']): void {
     if (state === 'committed' && offsets) this.commitOffsets(offsets.group, offsets.commits)
-    for (const span of staged.spans) span.partition.settle(span, state)
+    for (const span of staged.spans) span.partition.conclude(span, state)
   }
 
   /** Takes staged records back, newest first, so that their offsets are given again. */

@@ -2,7 +2,7 @@ import type { FetchedPartition, LogRecord, OutgoingRecord } from '../../../strea
 
 /**
  * The records that one append or one transaction put into one partition. It takes its offsets when it is staged and is `open`
- * until it is settled; readers see past it only when it and everything before it is settled (Kafka's last stable offset).
+ * until it is concluded; readers see past it only when it and everything before it is concluded (Kafka's last stable offset).
  */
 export interface Span {
   readonly partition: PartitionLog
@@ -32,7 +32,7 @@ export class PartitionLog {
   cachedFrom = 0
   /** Where the staging of the moment collects this partition's records. */
   staging: Span | undefined
-  private unsettled: Span[] = []
+  private unconcluded: Span[] = []
   private records: LogRecord[] = []
   private front = 0
   private readonly waiting = new Set<() => void>()
@@ -50,13 +50,13 @@ export class PartitionLog {
   }
 
   get stable(): number {
-    return this.unsettled[0]?.base ?? this.end
+    return this.unconcluded[0]?.base ?? this.end
   }
 
   /** Begins a span at the end of the partition. */
   open(): Span {
     const span: Span = { partition: this, base: this.end, records: [], next: this.end, sizeBytes: 0, state: 'open' }
-    this.unsettled.push(span)
+    this.unconcluded.push(span)
     this.staging = span
     return span
   }
@@ -83,22 +83,22 @@ export class PartitionLog {
   }
 
   /** Commits or aborts a span; an aborted one leaves a hole. Wakes readers when the stable offset moved. */
-  settle(span: Span, state: 'committed' | 'aborted'): void {
+  conclude(span: Span, state: 'committed' | 'aborted'): void {
     span.state = state
-    let settled = 0
-    for (; settled < this.unsettled.length; settled++) {
-      const first = this.unsettled[settled]!
+    let concluded = 0
+    for (; concluded < this.unconcluded.length; concluded++) {
+      const first = this.unconcluded[concluded]!
       if (first.state === 'open') break
       if (first.state === 'committed') for (const record of first.records) this.records.push(record)
     }
-    if (settled === 0) return
-    this.unsettled = this.unsettled.slice(settled)
+    if (concluded === 0) return
+    this.unconcluded = this.unconcluded.slice(concluded)
     this.wake()
   }
 
   /** Takes the last span back as if it had never been; only for the newest one. */
   unstage(span: Span): void {
-    if (this.unsettled.pop() !== span) throw new Error('only the newest span can be taken back')
+    if (this.unconcluded.pop() !== span) throw new Error('only the newest span can be taken back')
     this.end = span.base
   }
 

@@ -138,7 +138,7 @@ class EmbeddedLog implements Log {
     this.writes.check()
     const producer = this.core.openProducer(transactionalId)
     await this.committing.get(transactionalId)
-    this.writes.check() // an outcome nobody knows yet must be settled before the id is used again
+    this.writes.check() // an outcome nobody knows yet must be resolved before the id is used again
     return { commit: (burst) => this.commit(producer, burst), close: async () => {} }
   }
 
@@ -190,7 +190,7 @@ class EmbeddedLog implements Log {
     return expectApplied(await this.writes.submit({ records })).staged.offsets
   }
 
-  /** Fencing is decided here, when the burst is handed in: from then on a newer writer waits until it is settled. */
+  /** Fencing is decided here, when the burst is handed in: from then on a newer writer waits until it is concluded. */
   private async commit(producer: Producer, burst: Burst): Promise<CommitOutcome> {
     try {
       this.writes.check()

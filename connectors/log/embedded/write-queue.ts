@@ -44,7 +44,7 @@ interface Rows {
 }
 
 /** The content of one LevelDB batch on its way to disk. */
-interface Batch {
+interface WriteGroup {
   readonly sequence: number
   readonly topics: readonly StoredTopic[]
   readonly writing: readonly Writing[]
@@ -168,7 +168,7 @@ export class WriteQueue {
     await this.applied(batch)
   }
 
-  private async applied({ writing, sequence, topics }: Batch): Promise<void> {
+  private async applied({ writing, sequence, topics }: WriteGroup): Promise<void> {
     const partitions = new Set(writing.flatMap(({ staged }) => staged.spans.map(({ partition }) => partition)))
     await this.store.noteEnd(
       sequence,
@@ -179,13 +179,13 @@ export class WriteQueue {
     this.catalog.sum.accept(this.change!)
     this.catalog.saved(topics)
     for (const { request, staged } of writing) {
-      this.core.settle(staged, 'committed', request.offsets)
+      this.core.conclude(staged, 'committed', request.offsets)
       for (const span of staged.spans) this.tail.add(span)
     }
     for (const { reply, staged } of writing) reply({ state: 'applied', staged })
   }
 
-  private async recover(batch: Batch, cause: LogError): Promise<void> {
+  private async recover(batch: WriteGroup, cause: LogError): Promise<void> {
     this.failure = cause
     if (await this.reopen(batch, cause)) return
     for (const { reply } of batch.writing) reply({ state: 'unknown', cause })
@@ -194,15 +194,15 @@ export class WriteQueue {
     this.recovering = this.reopenWhenPossible(batch, cause)
   }
 
-  private async reopenWhenPossible(batch: Batch, cause: LogError): Promise<void> {
+  private async reopenWhenPossible(batch: WriteGroup, cause: LogError): Promise<void> {
     for (let failures = 1; ; failures++) {
       await this.clock.sleep(reopenPauseMs(failures), this.closing.signal)
       if (this.closing.signal.aborted || (await this.reopen(batch, cause))) return
     }
   }
 
-  /** Opens LevelDB again and settles what was on its way. @returns false when it cannot be opened now */
-  private async reopen(batch: Batch, cause: LogError): Promise<boolean> {
+  /** Opens LevelDB again and resolves the write on its way. @returns false when it cannot be opened now */
+  private async reopen(batch: WriteGroup, cause: LogError): Promise<boolean> {
     let stored: number
     try {
       await this.store.reopen()
@@ -230,7 +230,7 @@ export class WriteQueue {
    * The operations to be written: mostly one piece, several for a large transaction. Each is packed when the one before it is on
    * disk.
    */
-  private *piecesOf({ writing, sequence, topics }: Batch): Generator<LevelOperation[]> {
+  private *piecesOf({ writing, sequence, topics }: WriteGroup): Generator<LevelOperation[]> {
     const operations: LevelOperation[] = topics.map(putTopic)
     const recordsOf = new Map<PartitionLog, Rows>()
     for (const { request, staged } of writing) {

@@ -1,10 +1,10 @@
 import { doubling } from '../../../streams/back-off.ts'
 import { type Appender, LogError, type OutgoingRecord } from '../../../streams/ports.ts'
-import { type AppendCall, AppendQueue } from './append-queue.ts'
 import { attempts } from './attempts.ts'
 import { type BatchRecords, cutIntoBatches } from './batches.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { closedError, isStale, KafkaRefusal, unanswered } from './errors.ts'
+import { type AppendCall, PartitionQueue } from './partition-queue.ts'
 import { groupByLeader, nameOf } from './per-leader.ts'
 import { initProducerId, type ProducerIdentity } from './requests/init-producer-id.ts'
 import { type ProducedBatch, produce } from './requests/produce.ts'
@@ -24,7 +24,7 @@ const LANE = 'append'
  */
 export class KafkaAppender implements Appender {
   private readonly cluster: KafkaCluster
-  private readonly queues = new Map<string, AppendQueue>()
+  private readonly queues = new Map<string, PartitionQueue>()
   private readonly busyLeaders = new Set<number>()
   /** Calls that wait to hear whether their partitions exist, in order. */
   private checking: Promise<unknown> | undefined
@@ -96,7 +96,7 @@ export class KafkaAppender implements Appender {
         const name = nameOf(part[0]!)
         let queue = this.queues.get(name)
         if (queue === undefined) {
-          queue = new AppendQueue(part[0]!, this.identity)
+          queue = new PartitionQueue(part[0]!, this.identity)
           this.queues.set(name, queue)
         }
         for (const batch of part) queue.add(batch, call)
@@ -116,7 +116,7 @@ export class KafkaAppender implements Appender {
   }
 
   private pump(): void {
-    const byLeader = new Map<number, AppendQueue[]>()
+    const byLeader = new Map<number, PartitionQueue[]>()
     for (const queue of this.queues.values()) {
       if (!queue.ready) continue
       const leader = this.cluster.knownLeader(queue)
@@ -127,13 +127,13 @@ export class KafkaAppender implements Appender {
     for (const [leader, queues] of byLeader) void this.send(leader, queues)
   }
 
-  private search(queue: AppendQueue): void {
+  private search(queue: PartitionQueue): void {
     queue.take(this.cluster.settings.clock.now()) // its time begins
     const found = this.cluster.leaderOf(queue).catch((error) => this.failed(queue, error))
     this.pause(queue, found)
   }
 
-  private async send(leader: number, queues: readonly AppendQueue[]): Promise<void> {
+  private async send(leader: number, queues: readonly PartitionQueue[]): Promise<void> {
     this.busyLeaders.add(leader)
     const { clock, requestTimeoutMs } = this.cluster.settings
     const batches = queues.map((queue) => queue.take(clock.now()))
@@ -149,7 +149,7 @@ export class KafkaAppender implements Appender {
     }
   }
 
-  private settle(queue: AppendQueue, produced: readonly ProducedBatch[]): void {
+  private settle(queue: PartitionQueue, produced: readonly ProducedBatch[]): void {
     const answer = produced.find(({ topic, partition }) => topic === queue.topic && partition === queue.partition)
     const what = `append to ${nameOf(queue)}`
     if (answer === undefined) this.failed(queue, unanswered(what, new Error('the answer does not speak of it')))
@@ -158,7 +158,7 @@ export class KafkaAppender implements Appender {
   }
 
   /** The same bytes again after a pause, or the end of the batch: then the partition goes on with a new producer id. */
-  private failed(queue: AppendQueue, error: LogError): void {
+  private failed(queue: PartitionQueue, error: LogError): void {
     const { clock } = this.cluster.settings
     if (isStale(error, 'leader')) this.cluster.forgetLeaders(queue.topic)
     queue.noteFailure(error)
@@ -176,7 +176,7 @@ export class KafkaAppender implements Appender {
   }
 
   /** Keeps the partition back until something has been found or time has passed. */
-  private pause(queue: AppendQueue, until: Promise<unknown>): void {
+  private pause(queue: PartitionQueue, until: Promise<unknown>): void {
     queue.pauses++
     void until.finally(() => {
       queue.pauses--

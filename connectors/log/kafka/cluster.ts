@@ -3,7 +3,7 @@ import { LogError, type TopicPartition } from '../../../streams/ports.ts'
 import { type AttemptLimits, attempts } from './attempts.ts'
 import { Connection } from './connection.ts'
 import { Code, closedError, KafkaRefusal, unreachable } from './errors.ts'
-import { type CreateNode, openDoor } from './kafkajs.ts'
+import { type CreateNode, nodeFactory } from './kafkajs.ts'
 import { type KafkaLogOptions, type KafkaSettings, settingsOf } from './options.ts'
 import type { KafkaRequest } from './request.ts'
 import { apiVersions, type BrokerVersions } from './requests/api-versions.ts'
@@ -47,7 +47,7 @@ export class KafkaCluster {
   constructor(options: KafkaLogOptions) {
     this.settings = settingsOf(options)
     this.throttle = new Throttle(this.settings.clock, (throttled) => this.settings.onThrottled?.(throttled))
-    this.createNode = openDoor(this.settings)
+    this.createNode = nodeFactory(this.settings)
     this.seeds = options.brokers.map(checkAddress)
     setMaxListeners(0, this.life.signal) // every wait listens
   }

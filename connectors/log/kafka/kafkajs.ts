@@ -5,9 +5,9 @@ import { LogError } from '../../../streams/ports.ts'
 import { CONNECT_TIMEOUT_MS, type KafkaSettings } from './options.ts'
 
 /**
- * The one door to kafkajs. It gives us connections: framing, correlation, time-outs, TLS, SASL and its renewal. We send
+ * The only file that touches kafkajs. It gives us connections: framing, correlation, time-outs, TLS, SASL and its renewal. We send
  * requests of our own over them, for which it has no public call: the interfaces below name the parts of 2.2.4 that we use
- * beyond its types, and `openDoor` checks that they are there. The version is pinned for this reason.
+ * beyond its types, and `nodeFactory` checks that they are there. The version is pinned for this reason.
  */
 export interface KafkajsConnection {
   isConnected(): boolean
@@ -62,7 +62,7 @@ const KEEP_ALIVE_MS = 60_000
 export type CreateNode = (host: string, port: number) => Promise<KafkajsNode>
 
 /** @throws LogError `KAFKAJS_CHANGED` when kafkajs is not the version this was written for */
-export function openDoor(settings: KafkaSettings): CreateNode {
+export function nodeFactory(settings: KafkaSettings): CreateNode {
   const cluster = clusterOf(createClient(settings))
   const { connectionPoolBuilder, brokerPool, rootLogger } = cluster
   if (!connectionPoolBuilder?.build || !brokerPool?.createBroker || !rootLogger) throw changed()

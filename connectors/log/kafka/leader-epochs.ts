@@ -9,8 +9,8 @@ export interface EpochStart {
   readonly leaderEpoch: number
 }
 
-/** A run that was read without a gap: the records from `from` up to `to`, the first one not read. */
-interface Run {
+/** A stretch that was read without a gap: the records from `from` up to `to`, the first one not read. */
+interface Stretch {
   from: number
   to: number
   readonly changes: EpochStart[]
@@ -19,19 +19,19 @@ interface Run {
 /**
  * Under which leader the record before a position was written, as it was read here (KIP-320). A leader that is told so says
  * when its own log has something else there: after an election that lost records (`unclean.leader.election.enable`, or a
- * lost disk) the same offsets may carry others, and a reader would pass over them. For each partition the newest run that
+ * lost disk) the same offsets may carry others, and a reader would pass over them. For each partition the newest stretch that
  * was read without a gap is known, and nothing is said of any other position.
  */
 export class LeaderEpochs {
-  private readonly runs = new Map<string, Run>()
+  private readonly stretches = new Map<string, Stretch>()
 
   /** The batches of an answer to a fetch from `at`, up to `next`. */
   read(at: FetchPosition, next: number, starts: readonly EpochStart[]): void {
     if (starts.length === 0 || next <= at.offset) return
     const name = nameOf(at)
-    const known = this.runs.get(name)
+    const known = this.stretches.get(name)
     if (known === undefined || at.offset < known.from || at.offset > known.to) {
-      this.runs.set(name, { from: at.offset, to: next, changes: [...starts] })
+      this.stretches.set(name, { from: at.offset, to: next, changes: [...starts] })
       return
     }
     known.to = Math.max(known.to, next)
@@ -49,14 +49,14 @@ export class LeaderEpochs {
   committed(at: FetchPosition, leaderEpoch: number): void {
     if (leaderEpoch < 0 || this.before(at) >= 0) return
     const offset = at.offset - 1
-    this.runs.set(nameOf(at), { from: offset, to: at.offset, changes: [{ offset, leaderEpoch }] })
+    this.stretches.set(nameOf(at), { from: offset, to: at.offset, changes: [{ offset, leaderEpoch }] })
   }
 
   /** Leader epoch of the record before the position; -1 when that is not known. */
   before(at: FetchPosition): number {
-    const run = this.runs.get(nameOf(at))
-    if (run === undefined || at.offset <= run.from || at.offset > run.to) return -1
-    return run.changes.findLast(({ offset }) => offset < at.offset)?.leaderEpoch ?? -1
+    const stretch = this.stretches.get(nameOf(at))
+    if (stretch === undefined || at.offset <= stretch.from || at.offset > stretch.to) return -1
+    return stretch.changes.findLast(({ offset }) => offset < at.offset)?.leaderEpoch ?? -1
   }
 }
 

@@ -4,7 +4,7 @@ import { ANSWER_UNPACKED_BYTES_MAX } from './limits.ts'
 import {
   type DamagedBatch,
   faultyRecord,
-  isAbortMarker,
+  isAbortControl,
   isDamaged,
   isOld,
   type RecordBatch,
@@ -30,8 +30,8 @@ export interface CommittedRecords {
 
 /**
  * The view of a reader of committed records on a fetched partition, from position `from` on. As in Java's consumer, a producer's
- * batches are dropped from the first offset of an aborted transaction of its on, up to the marker that ends it. Only control
- * batches are markers, whatever a record's key looks like. A batch is known by its header, so one whose records were all
+ * batches are dropped from the first offset of an aborted transaction of its on, up to the control record that ends it. Only control
+ * batches count, whatever a record's key looks like. A batch is known by its header, so one whose records were all
  * compacted away, or one that begins before `from`, still moves the position to its end.
  *
  * A batch whose checksum fits and that cannot be taken apart was written so: one faulty record stands for it. At one that is
@@ -61,7 +61,7 @@ export function readCommitted(
       if (isOld(batch)) {
         if (isWanted) records.push(faultyRecord(batch, from, batch.error))
       } else if (batch.control) {
-        if (aborted.has(batch.producerId) && isAbortMarker(batch)) aborted.delete(batch.producerId)
+        if (aborted.has(batch.producerId) && isAbortControl(batch)) aborted.delete(batch.producerId)
       } else if (isWanted && !(batch.transactional && aborted.has(batch.producerId))) {
         unpackedBytes += takeRecords(batch, from, records)
       }

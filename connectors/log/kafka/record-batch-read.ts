@@ -34,7 +34,7 @@ export interface RecordBatch {
   readonly leaderEpoch: number
   readonly producerId: bigint
   readonly transactional: boolean
-  /** Its one record is a marker that ends a transaction of the producer. */
+  /** Its one record is a control record that ends a transaction of the producer. */
   readonly control: boolean
   readonly recordCount: number
   readonly bytes: Buffer
@@ -191,8 +191,8 @@ function oversize({ key, value, ...record }: LogRecord, sizeBytes: number): LogR
 /** A copy: what it was cut from may be large. */
 const beginningOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.subarray(0, FAULT_BYTES_KEPT))
 
-/** Whether the batch is a marker that ends a transaction without effect. A marker whose record was compacted away is none. */
-export function isAbortMarker(batch: RecordBatch): boolean {
+/** Whether the batch is a control batch that ends a transaction without effect. One whose record was compacted away is none. */
+export function isAbortControl(batch: RecordBatch): boolean {
   if (!batch.control || batch.recordCount === 0) return false
   const records: LogRecord[] = []
   readRecords(batch, batch.baseOffset, records)

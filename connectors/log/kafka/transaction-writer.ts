@@ -24,7 +24,7 @@ import {
   txnOffsetCommit,
 } from './requests/transaction.ts'
 
-/** How long an older writer's transaction may take to be settled. */
+/** How long an older writer's transaction may take to end. */
 const OPEN_LIMIT_MS = 15_000
 /** No attempt of a step begins later than this after its first; the transaction is aborted then. */
 const STEP_LIMIT_MS = 5_000
@@ -62,7 +62,7 @@ export class TransactionWriter implements TransactionalWriter {
     this.lane = laneOf(options.transactionalId)
   }
 
-  /** Fences older writers with the id, and waits until their last transaction is settled. */
+  /** Fences older writers with the id, and waits until their last transaction has ended. */
   static async open(cluster: KafkaCluster, options: WriterOptions): Promise<TransactionWriter> {
     const { transactionalId } = options
     const { transactionTimeoutMs } = cluster.settings

@@ -120,7 +120,7 @@ class MemoryLog implements Log {
   private append(records: readonly OutgoingRecord[]): readonly number[] {
     this.checkOpen()
     const staged = this.core.stage(records, false)
-    this.core.settle(staged, 'committed')
+    this.core.conclude(staged, 'committed')
     return staged.offsets
   }
 
@@ -133,7 +133,7 @@ class MemoryLog implements Log {
     }
     if (this.core.isFenced(producer, burst)) return { outcome: 'fenced' }
     const staged = this.core.stage(burst.records, true)
-    this.core.settle(staged, 'committed', burst.offsets)
+    this.core.conclude(staged, 'committed', burst.offsets)
     return { outcome: 'committed', baseOffsets: baseOffsetsOf(staged) }
   }
 

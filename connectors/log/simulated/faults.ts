@@ -14,7 +14,7 @@ export interface Faults {
   readonly repeatedFetch: number
   /** A partition's answer in a fetch begins with the records of the one before, below the position asked for. */
   readonly overlappingFetch: number
-  /** A group's offset is answered as it was before its last commit (an old broker, while that commit settles). */
+  /** A group's offset is answered as it was before its last commit (an old broker, while that commit spreads). */
   readonly staleOffset: number
   /** Some spawned instance dies: none of its promises settles any more. It is started again up to `restartMsMax` later. */
   readonly crashEveryMs: number

@@ -83,7 +83,7 @@ export class SimulatedBroker {
       transaction.timer.cancelled = true
       this.open.delete(transaction.producer.id)
       if (how === 'committed') this.keepOverwritten(transaction.offsets)
-      this.core.settle(transaction.staged, how, transaction.offsets)
+      this.core.conclude(transaction.staged, how, transaction.offsets)
       if (how === 'committed') return { outcome: 'committed', baseOffsets: baseOffsetsOf(transaction.staged) }
     }
     const fenced = this.core.isFenced(transaction.producer, { records: [] })

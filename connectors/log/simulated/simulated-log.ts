@@ -222,7 +222,7 @@ export class SimulatedLog implements Log {
       this.broker.admit()
       if (lost) return answer([])
       const staged = core.stage(records, false)
-      core.settle(staged, 'committed')
+      core.conclude(staged, 'committed')
       answer(staged.offsets)
     })
     if (!unanswered) return offsets

@@ -6,11 +6,11 @@ import { isPeerId } from '../../../connectors/libp2p/bans.ts'
 import type { IntakeReport } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
-import { REPORT_MS_MAX } from '../../ground/peers-door.ts'
+import { REPORT_MS_MAX } from '../../ground/peers-admin.ts'
 import { type FollowPorts, followTopic } from '../../reading/follow-topic.ts'
 import type { PeerItem, PeersAnswer } from '../peers-schema.ts'
 
-/** The newest report of each intake that has told something of late. */
+/** The newest report of each intake that has told something recently. */
 export interface IntakeReports extends Closeable {
   newest(): readonly IntakeReport[]
 }

@@ -23,7 +23,6 @@ import { admitAll, auditEpoch } from './epoch-audit.ts'
 import type { EpochSources } from './epoch-sources.ts'
 import { nameForeign } from './foreign.ts'
 import { Judge, type JudgeSources, type Outcome } from './judge.ts'
-import { readVerdicts, type VerdictLedger } from './ledger.ts'
 import { newestHeads } from './newest-heads.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
@@ -31,6 +30,7 @@ import { ServedMarkets } from './served-markets.ts'
 import { readStages } from './stages.ts'
 import { compareBlocks } from './stored-blocks.ts'
 import { untilVisible } from './until-visible.ts'
+import { readVerdicts, type VerdictIndex } from './verdict-index.ts'
 
 export interface AuditOptions {
   readonly topics: Topics
@@ -73,7 +73,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
   }
   await nameForeign(log, topics, findings)
   const bounds = await log.bounds(partitionsOf(topics.submissions))
-  const ledger = await readVerdicts(log, topics, bounds, verdictBounds, findings)
+  const verdictIndex = await readVerdicts(log, topics, bounds, verdictBounds, findings)
   const isCut = bounds.some(({ start }) => start > 0)
   const markets = new ServedMarkets(rules, await readMarketRows(log, topics, findings.unreadable), isCut)
   const heads = await newestHeads(log, topics)
@@ -90,7 +90,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
       ),
   }
   const judge = new Judge(rules, markets, judging, isCut)
-  const audit = new Audit(sources, markets, ledger, view, judge, bounds, rules)
+  const audit = new Audit(sources, markets, verdictIndex, view, judge, bounds, rules)
   if (isCut) await audit.align()
   return audit
 }
@@ -99,7 +99,7 @@ class Audit {
   private readonly sources: EpochSources
   readonly findings: Findings
   private readonly markets: ServedMarkets
-  private readonly ledger: VerdictLedger
+  private readonly verdictIndex: VerdictIndex
   private readonly view: ChainView
   private readonly judge: Judge
   private readonly cursors: readonly PartitionCursor[]
@@ -117,7 +117,7 @@ class Audit {
   constructor(
     sources: EpochSources,
     markets: ServedMarkets,
-    ledger: VerdictLedger,
+    verdictIndex: VerdictIndex,
     view: ChainView,
     judge: Judge,
     bounds: readonly PartitionBounds[],
@@ -126,7 +126,7 @@ class Audit {
     this.sources = sources
     this.findings = sources.findings
     this.markets = markets
-    this.ledger = ledger
+    this.verdictIndex = verdictIndex
     this.view = view
     this.judge = judge
     this.ticks = new TickComparison(sources.log, sources.topics, this.findings, rules.headsKept)
@@ -220,25 +220,25 @@ class Audit {
   }
 
   private compareVerdict({ entry, reason, or, stage, block }: Decision, isDue: boolean): void {
-    const found = this.ledger.reasonAt(entry.partition, entry.offset)
+    const found = this.verdictIndex.reasonAt(entry.partition, entry.offset)
     if (found === undefined && isDue) this.findings.add('lost', placeOf(entry), `no verdict; recomputed ${reason}`)
     else if (found === undefined) this.pending++
     else if (found !== reason && found !== or) this.findings.same(placeOf(entry), 'verdict', reason, found)
-    else if (stage !== undefined && this.ledger.stageAt(entry.partition, entry.offset) !== stage)
+    else if (stage !== undefined && this.verdictIndex.stageAt(entry.partition, entry.offset) !== stage)
       this.findings.same(
         placeOf(entry),
         'stage of the verdict',
         stage,
-        this.ledger.stageAt(entry.partition, entry.offset),
+        this.verdictIndex.stageAt(entry.partition, entry.offset),
       )
-    else if (block !== undefined && this.ledger.blockAt(entry.partition, entry.offset) !== block)
+    else if (block !== undefined && this.verdictIndex.blockAt(entry.partition, entry.offset) !== block)
       this.findings.same(
         placeOf(entry),
         'block of the verdict',
         block,
-        this.ledger.blockAt(entry.partition, entry.offset),
+        this.verdictIndex.blockAt(entry.partition, entry.offset),
       )
-    else if (!this.ledger.isAbout(entry.partition, entry.offset, identityOf(entry)))
+    else if (!this.verdictIndex.isAbout(entry.partition, entry.offset, identityOf(entry)))
       this.findings.add('mismatches', placeOf(entry), `its verdict ${found} names another submission`)
   }
 
@@ -262,7 +262,7 @@ class Audit {
 
   private expectNone(entry: Entry): void {
     this.pending++
-    const found = this.ledger.reasonAt(entry.partition, entry.offset)
+    const found = this.verdictIndex.reasonAt(entry.partition, entry.offset)
     if (found !== undefined)
       this.findings.add('mismatches', placeOf(entry), `a verdict, ${found}, though nothing is decided yet`)
   }
@@ -279,7 +279,7 @@ class Audit {
       epochsPassedOver: this.view.passedOver,
       epochsAnchored: this.anchored,
       acknowledged: this.acknowledged,
-      verdicts: this.ledger.size,
+      verdicts: this.verdictIndex.size,
       pending: this.pending,
       early: this.early,
       beyondRetention: this.beyondRetention,

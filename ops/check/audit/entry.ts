@@ -1,5 +1,5 @@
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
-import type { VerdictIdentity } from './ledger.ts'
+import type { VerdictIdentity } from './verdict-index.ts'
 
 /** The fields that decide something or go into a batch. */
 export type KeptSubmission = Omit<

@@ -52,7 +52,7 @@ export class Judge {
   /** Records at the beginning of the log have expired. */
   private readonly isCut: boolean
   /** Per partition. */
-  private readonly parked = new Map<number, Waiting>()
+  private readonly rooms = new Map<number, Waiting>()
 
   constructor(rules: ProtocolRules, markets: ServedMarkets, sources: JudgeSources, isCut: boolean) {
     this.markets = markets
@@ -87,8 +87,8 @@ export class Judge {
     const judgement = this.judgeEntry(signed)
     const entry = judgement.kind === 'waits' ? this.arriving(signed) : signed
     if (judgement.kind !== 'waits') return outcomeOf(entry, judgement)
-    const waiting = this.parked.get(partition) ?? new Waiting()
-    this.parked.set(partition, waiting)
+    const waiting = this.rooms.get(partition) ?? new Waiting()
+    this.rooms.set(partition, waiting)
     const reason = this.refusesToWait(entry, waiting, gaveWay)
     if (reason) return refusedOutcome(entry, reason)
     waiting.add(entry)
@@ -159,7 +159,7 @@ export class Judge {
     const isMeant = (epochId: number, arrivedFrom: number): boolean =>
       epochId <= tick.epochId || isTooEarly(epochId, arrivedFrom, tick, rules)
     const outcomes: Outcome[] = []
-    for (const waiting of this.parked.values())
+    for (const waiting of this.rooms.values())
       waiting.release(dataMarket, isMeant, (entry) => settles(this.judgeWaiting(entry, tick, rules), entry, outcomes))
     return outcomes
   }
@@ -175,7 +175,7 @@ export class Judge {
     const removed = new Set(tick.markets.filter(({ served }) => !served).map(({ dataMarket }) => dataMarket))
     if (removed.size === 0) return []
     const outcomes: Outcome[] = []
-    for (const waiting of this.parked.values())
+    for (const waiting of this.rooms.values())
       for (const entry of [...waiting.entries()]) {
         const state = this.chain.epoch(entry.dataMarket, entry.submission.epochId)?.state
         if (!removed.has(entry.dataMarket) || state === 'OPEN' || state === 'AWAITED') continue
@@ -198,12 +198,12 @@ export class Judge {
   }
 
   *waiting(): Generator<Entry> {
-    for (const waiting of this.parked.values()) yield* waiting.entries()
+    for (const waiting of this.rooms.values()) yield* waiting.entries()
   }
 
   private judgeAll(): readonly Outcome[] {
     const outcomes: Outcome[] = []
-    for (const waiting of this.parked.values())
+    for (const waiting of this.rooms.values())
       for (const entry of [...waiting.entries()])
         if (settles(this.judgeEntry(entry), entry, outcomes)) waiting.delete(entry)
     return outcomes

@@ -1,7 +1,7 @@
 import type { OnUnreadable } from '../../../streams/read-record.ts'
 
 /**
- * - `lost`: an acknowledged submission without a final verdict, though every stage is past it.
+ * - `lost`: an acknowledged submission without a verdict, though every stage is past it.
  * - `duplicated`: a second verdict for a submission, a submission in two batches, a project anchored twice in an epoch.
  * - `skipped`: a block, an epoch, or a part of one (close, batches, summary, anchor) that is missing though later ones are there.
  * - `mismatches`: anything recomputed that differs from what the log or the chain has, and records that cannot be decoded.

@@ -1,6 +1,6 @@
 /** Adding and removing a data market: what is known before, the request, and what became of it. */
 import { setTimeout } from 'node:timers/promises'
-import type { MarketsDoor } from '../../ground/markets-door.ts'
+import type { MarketsAdmin } from '../../ground/markets-admin.ts'
 import type { MarketStatus } from '../../reading/market-status.ts'
 import { type ChainAnswer, firstEpochFrom } from './on-chain.ts'
 
@@ -35,17 +35,17 @@ export interface ChangeReport {
 }
 
 export interface ChangePorts {
-  readonly door: MarketsDoor
+  readonly admin: MarketsAdmin
   /** Asks a node about the market. */
   readonly onChain: () => Promise<ChainAnswer>
 }
 
 const LOOK_MS = 250
 
-export async function changeMarket(options: ChangeOptions, { door, onChain }: ChangePorts): Promise<ChangeReport> {
+export async function changeMarket(options: ChangeOptions, { admin, onChain }: ChangePorts): Promise<ChangeReport> {
   const { dataMarket, action, dryRun, waitMs } = options
   const served = action === 'add'
-  const before = statusIn(await door.statuses(), dataMarket)
+  const before = statusIn(await admin.statuses(), dataMarket)
   const report = { dataMarket, action, sinceBlock: null, firstEpoch: null, finishing: [], reason: null }
   if ((before?.served ?? false) === served && before?.pending == null)
     return {
@@ -53,15 +53,15 @@ export async function changeMarket(options: ChangeOptions, { door, onChain }: Ch
       outcome: 'already',
       sinceBlock: before?.sinceBlock ?? null,
       ...effectOf(options, before),
-      reason: notWhole(await door.unread()),
+      reason: notWhole(await admin.unread()),
     }
   const chain = served ? await onChain() : undefined
   const reason = chain && 'unasked' in chain ? `not checked (${chain.unasked}): the clock asks its own node` : null
   if (chain && 'refused' in chain) return { ...report, outcome: 'refused', reason: chain.refused }
   if (dryRun) return { ...report, ...effectOf(options, before), outcome: 'would', reason }
-  const after = await untilAnswered(door, dataMarket, await door.ask(dataMarket, served), waitMs)
+  const after = await untilAnswered(admin, dataMarket, await admin.ask(dataMarket, served), waitMs)
   if (!after) {
-    const unread = await door.unread()
+    const unread = await admin.unread()
     const outcome = unread === undefined ? 'pending' : 'unread'
     return { ...report, ...effectOf(options, before), outcome, reason: notWhole(unread) ?? reason }
   }
@@ -84,14 +84,14 @@ const effectOf = ({ action }: ChangeOptions, status: MarketStatus | undefined) =
 })
 
 async function untilAnswered(
-  door: MarketsDoor,
+  admin: MarketsAdmin,
   dataMarket: string,
   requestId: string,
   waitMs: number,
 ): Promise<MarketStatus | undefined> {
   const until = performance.now() + waitMs
   while (performance.now() < until) {
-    const status = statusIn(await door.statuses(), dataMarket)
+    const status = statusIn(await admin.statuses(), dataMarket)
     if (status?.requestId === requestId) return status
     await setTimeout(LOOK_MS)
   }

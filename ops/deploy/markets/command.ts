@@ -6,7 +6,7 @@ import { address, parseOptions, whole } from '../../base/options.ts'
 import { answer } from '../../base/output.ts'
 import { adminSocketPath } from '../../ground/admin-socket.ts'
 import { readSettings } from '../../ground/data-directory.ts'
-import { doorOfLog, doorOfRunning, type MarketsDoor } from '../../ground/markets-door.ts'
+import { type MarketsAdmin, marketsAdminOfLog, marketsAdminOfRunning } from '../../ground/markets-admin.ts'
 import { type LogTarget, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
 import { tellUnread } from '../../ground/watched-log.ts'
 import { type ChangeReport, changeMarket } from './change.ts'
@@ -27,8 +27,8 @@ export function marketsCommand(open: OpenLog): Command {
     .description('Which data markets are served, since when, and what was asked for')
     .option('--json', 'print the answer as JSON')
     .action(async (options: TargetOptions & { json?: boolean }) => {
-      const read = async ({ door }: Way) => [await door.statuses(), await door.unread()] as const
-      const [statuses, unread] = await throughDoor(open, targetOf(options), read)
+      const read = async ({ admin }: Way) => [await admin.statuses(), await admin.unread()] as const
+      const [statuses, unread] = await withAdmin(open, targetOf(options), read)
       answer(options.json, { items: statuses, unread: unread ?? null }, () => renderMarkets(statuses))
       tellUnread(unread)
     })
@@ -62,29 +62,29 @@ async function runChange(
 ): Promise<ChangeReport> {
   const fields = { wait: WAIT_SECONDS, ...given, address: market }
   const { address: dataMarket, wait, dryRun } = parseOptions(changeSchema, fields, `markets ${action}`, 'address')
-  return throughDoor(open, targetOf(given), ({ door, chain, answers }) => {
+  return withAdmin(open, targetOf(given), ({ admin, chain, answers }) => {
     const waitMs = answers && wait !== false ? wait * 1_000 : 0
-    return changeMarket({ dataMarket, action, dryRun, waitMs }, { door, onChain: () => askChain(chain, dataMarket) })
+    return changeMarket({ dataMarket, action, dryRun, waitMs }, { admin, onChain: () => askChain(chain, dataMarket) })
   })
 }
 
 interface Way {
-  readonly door: MarketsDoor
+  readonly admin: MarketsAdmin
   readonly chain: ChainAddress
   /** Whether a clock may be running that answers; none is on a directory that we have open. */
   readonly answers: boolean
 }
 
 /** By the socket of the process that runs on a directory, else by the log. */
-async function throughDoor<T>(open: OpenLog, target: LogTarget, use: (way: Way) => Promise<T>): Promise<T> {
+async function withAdmin<T>(open: OpenLog, target: LogTarget, use: (way: Way) => Promise<T>): Promise<T> {
   if (target.kind === 'directory') {
-    const door = await doorOfRunning(adminSocketPath(target.dataDir))
-    const settings = door && readSettings(target.dataDir)
-    if (settings) return use({ door, chain: settings.chain, answers: true })
+    const admin = await marketsAdminOfRunning(adminSocketPath(target.dataDir))
+    const settings = admin && readSettings(target.dataDir)
+    if (settings) return use({ admin, chain: settings.chain, answers: true })
   }
   const opened = await open(target)
   try {
-    return await use({ door: doorOfLog(opened), chain: opened.chain, answers: target.kind === 'cluster' })
+    return await use({ admin: marketsAdminOfLog(opened), chain: opened.chain, answers: target.kind === 'cluster' })
   } finally {
     await opened.close()
   }

@@ -7,7 +7,7 @@ import { parseOptions, whole } from '../../base/options.ts'
 import { answer } from '../../base/output.ts'
 import { adminSocketPath } from '../../ground/admin-socket.ts'
 import { type LogTarget, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
-import { type BanChange, type PeersDoor, peersDoorOfLog, peersDoorOfRunning } from '../../ground/peers-door.ts'
+import { type BanChange, type PeersAdmin, peersAdminOfLog, peersAdminOfRunning } from '../../ground/peers-admin.ts'
 import { tellUnread } from '../../ground/watched-log.ts'
 import { renderBan, renderPeers } from './render.ts'
 
@@ -32,8 +32,8 @@ export function peersCommand(open: OpenLog): Command {
     .description('The bans, and the peers that send most to each intake')
     .option('--json', 'print the answer as JSON')
     .action(async (options: TargetOptions & { json?: boolean }) => {
-      const read = async (door: PeersDoor) => [await door.status(), await door.unread()] as const
-      const [status, unread] = await throughDoor(open, targetOf(options), read)
+      const read = async (admin: PeersAdmin) => [await admin.status(), await admin.unread()] as const
+      const [status, unread] = await withAdmin(open, targetOf(options), read)
       answer(options.json, { ...status, unread: unread ?? null }, () => renderPeers(status, unread))
       tellUnread(unread)
     })
@@ -68,24 +68,24 @@ interface ChangeOptions extends TargetOptions {
 
 async function change(open: OpenLog, options: ChangeOptions, wanted: BanChange): Promise<void> {
   const { json = false, dryRun = false } = options
-  const unread = dryRun ? undefined : await throughDoor(open, targetOf(options), (door) => changeBan(door, wanted))
+  const unread = dryRun ? undefined : await withAdmin(open, targetOf(options), (admin) => changeBan(admin, wanted))
   answer(json, { ...wanted, dryRun, unread: unread ?? null }, () => renderBan(wanted, { dryRun, unread }))
   if (unread !== undefined) process.exitCode = EXIT.unavailable
 }
 
 /** Why no intake can read it yet, in words; undefined when it can be read. */
-async function changeBan(door: PeersDoor, wanted: BanChange): Promise<string | undefined> {
-  await door.change(wanted)
-  return await door.unread()
+async function changeBan(admin: PeersAdmin, wanted: BanChange): Promise<string | undefined> {
+  await admin.change(wanted)
+  return await admin.unread()
 }
 
 /** By the socket of the process that runs on a directory, else by the log. */
-async function throughDoor<T>(open: OpenLog, target: LogTarget, use: (door: PeersDoor) => Promise<T>): Promise<T> {
-  const running = target.kind === 'directory' && (await peersDoorOfRunning(adminSocketPath(target.dataDir)))
+async function withAdmin<T>(open: OpenLog, target: LogTarget, use: (admin: PeersAdmin) => Promise<T>): Promise<T> {
+  const running = target.kind === 'directory' && (await peersAdminOfRunning(adminSocketPath(target.dataDir)))
   if (running) return use(running)
   const opened = await open(target)
   try {
-    return await use(peersDoorOfLog(opened))
+    return await use(peersAdminOfLog(opened))
   } finally {
     await opened.close()
   }

@@ -1,6 +1,6 @@
 import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
-import type { BanChange, PeersStatus } from '../../ground/peers-door.ts'
+import type { BanChange, PeersStatus } from '../../ground/peers-admin.ts'
 
 /** The operator's bans, then each intake: whom it bans by itself, and who sends most to it. @param unread why that is not all */
 export function renderPeers({ bans, intakes }: PeersStatus, unread?: string): Lines {

@@ -4,7 +4,7 @@ import type { Admin } from 'kafkajs'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { createTopics } from '../apply.ts'
-import { onceSettled } from '../cluster-settles.ts'
+import { onceSteady } from '../cluster-steady.ts'
 import type { Deployment } from '../deployment.ts'
 import type { OffsetMove, Position, ResetPlan } from './plan.ts'
 
@@ -12,7 +12,7 @@ const DELETE_WAIT_MS = 30_000
 const POLL_MS = 200
 
 export async function executeReset({ moves, changelogs }: ResetPlan, { desired, admin }: Deployment): Promise<void> {
-  await onceSettled(systemClock, async () => {
+  await onceSteady(systemClock, async () => {
     const there = new Set(await admin.listTopics())
     const topics = changelogs.filter((name) => there.has(name))
     if (topics.length > 0) await admin.deleteTopics({ topics })
@@ -54,7 +54,7 @@ async function untilGone(admin: Admin, topics: readonly string[]): Promise<void>
 
 /** Never below the log's start nor above its end. */
 async function moveOffsets({ group, topic, position }: OffsetMove, admin: Admin): Promise<void> {
-  const partitions = await onceSettled(systemClock, async () => {
+  const partitions = await onceSteady(systemClock, async () => {
     const bounds = await admin.fetchTopicOffsets(topic)
     const wanted = await offsetsOf(position, { group, topic }, admin)
     return bounds.map(({ partition, low, high }) => {
@@ -62,7 +62,7 @@ async function moveOffsets({ group, topic, position }: OffsetMove, admin: Admin)
       return { partition, offset: String(Math.min(Math.max(offset, Number(low)), Number(high))) }
     })
   })
-  await onceSettled(systemClock, () => admin.setOffsets({ groupId: group, topic, partitions }))
+  await onceSteady(systemClock, () => admin.setOffsets({ groupId: group, topic, partitions }))
 }
 
 type Wanted = (partition: number, low: number, high: number) => number

@@ -30,7 +30,7 @@ function dayLines(day: DayStatus): Lines {
   const range = firstEpoch === null ? 'none yet' : `${firstEpoch} to ${lastEpoch}, ${epochs} counted`
   return [
     `day ${day.day} of ${day.dataMarket}: ${standing}`,
-    `  epochs       ${range}${late > 0 ? `, ${late} of them late` : ''}`,
+    `  epochs       ${range}${late > 0 ? `, ${late} of them closed after the day` : ''}`,
     `  quota        ${quota}; ${eligibleSlots} of ${slots} slots have it`,
     `  submissions  ${counted} counted of ${accepted} accepted`,
     `  told         ${runWords(day.told)}`,

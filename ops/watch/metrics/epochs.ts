@@ -4,7 +4,7 @@ import type { Anchor, ProjectFinalization } from '../../../schemas/types.ts'
 import { PHASES_UNDER_WAY } from '../../reading/epoch-phases.ts'
 import type { FollowedEpoch, Moment, ProgressListener } from '../../reading/progress-listener.ts'
 import { forget, type Metrics } from './create.ts'
-import { EpochLedger } from './epoch-ledger.ts'
+import { UnfinishedEpochs } from './unfinished-epochs.ts'
 
 export interface EpochMetricsOptions {
   readonly now: () => number
@@ -12,7 +12,7 @@ export interface EpochMetricsOptions {
 
 export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): ProgressListener {
   const { markets, servedLabel } = metrics
-  const ledger = new EpochLedger({
+  const unfinished = new UnfinishedEpochs({
     left: ({ dataMarket }, phase, seconds) =>
       metrics.epochPhaseSeconds.observe({ market: servedLabel(dataMarket), phase }, seconds),
     ended({ dataMarket, epochId }, outcome, value) {
@@ -26,7 +26,7 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
   const transactions = createTransactions(metrics)
   const slots = createActiveSlots(metrics)
   metrics.onScrape(() => {
-    setStandings(metrics, ledger, markets, now())
+    setStandings(metrics, unfinished, markets, now())
     transactions.refresh(markets, now())
   })
   return {
@@ -35,14 +35,14 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       const market = servedLabel(epoch.dataMarket)
       metrics.epochHead.set({ market }, epoch.epochId)
       if (!when.past) metrics.epochsReleased.inc({ market })
-      ledger.released(epoch, when)
+      unfinished.released(epoch, when)
     },
     closed(epoch, when) {
       if (!when.past) metrics.epochsClosed.inc({ market: servedLabel(epoch.dataMarket) })
-      ledger.look(epoch, when)
+      unfinished.look(epoch, when)
     },
-    orphaned: (blockNumber) => ledger.orphaned(blockNumber),
-    skipped: (epoch, when) => ledger.look(epoch, when),
+    orphaned: (blockNumber) => unfinished.orphaned(blockNumber),
+    skipped: (epoch, when) => unfinished.look(epoch, when),
     finalized(dataMarket, epochId, project) {
       const market = servedLabel(dataMarket)
       metrics.equivocations.inc({ market }, project.equivocations.length)
@@ -59,25 +59,25 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       const market = servedLabel(epoch.dataMarket)
       metrics.epochSubmissions.set({ market }, counted ?? 0)
       metrics.epochProjects.set({ market }, projects)
-      ledger.look(epoch, when)
+      unfinished.look(epoch, when)
     },
     anchorChanged(epoch, batchIndex, anchor, before, when) {
       if (!when.past) countAnchor(metrics, servedLabel(epoch.dataMarket), batchIndex, anchor, before)
       transactions.look(epoch, batchIndex, anchor, when)
-      ledger.look(epoch, when)
+      unfinished.look(epoch, when)
     },
     verdict: (market, { reason }) => metrics.verdicts.inc({ market: metrics.marketLabel(market), reason }),
   }
 }
 
-function setStandings(metrics: Metrics, ledger: EpochLedger, markets: readonly string[], now: number): void {
+function setStandings(metrics: Metrics, unfinished: UnfinishedEpochs, markets: readonly string[], now: number): void {
   forget(metrics.epochOldest)
   for (const market of markets)
     for (const phase of PHASES_UNDER_WAY) {
       metrics.epochsUnfinished.set({ market, phase }, 0)
       metrics.epochOldestSeconds.set({ market, phase }, 0)
     }
-  for (const { dataMarket, phase, epochs, oldest, since } of ledger.standings()) {
+  for (const { dataMarket, phase, epochs, oldest, since } of unfinished.standings()) {
     const market = metrics.servedLabel(dataMarket)
     metrics.epochsUnfinished.set({ market, phase }, epochs)
     metrics.epochOldest.set({ market, phase }, oldest)

@@ -18,8 +18,8 @@ import {
   openLog,
   readSettings,
 } from '../../ground/data-directory.ts'
-import { doorOfLog } from '../../ground/markets-door.ts'
-import { peersDoorOfLog } from '../../ground/peers-door.ts'
+import { marketsAdminOfLog } from '../../ground/markets-admin.ts'
+import { peersAdminOfLog } from '../../ground/peers-admin.ts'
 import { type Sequencer, startSequencer } from '../../run/compose.ts'
 import { ensureMarkerKey } from '../../settings/keys/marker-key.ts'
 import { say } from '../../watch/logging/events.ts'
@@ -130,8 +130,8 @@ async function runParts(
     { log, clock: systemClock, tell: () => {} },
   )
   await parts.add('days', days)
-  const markets = doorOfLog({ ...ground, rules: settings.rules, appId: settings.appId })
-  await parts.add('admin socket', startAdminSocket(config.dataDir, markets, peersDoorOfLog(ground)))
+  const markets = marketsAdminOfLog({ ...ground, rules: settings.rules, appId: settings.appId })
+  await parts.add('admin socket', startAdminSocket(config.dataDir, markets, peersAdminOfLog(ground)))
   writeFileSync(paths.running, JSON.stringify({ url: sequencer.url, pid: process.pid }))
   await parts.add('running file', { close: async () => rmSync(paths.running, { force: true }) })
   say(events, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })

@@ -71,7 +71,7 @@ describe('a relay', () => {
 describe('an address', () => {
   const limits = { hostBanFaults: 50, banFaults: 10_000, sweepMs: 20 }
 
-  test('behavior: is not banned when somebody there has voted of late, connected or not', async () => {
+  test('behavior: is not banned when somebody there has voted recently, connected or not', async () => {
     await using stage = new Stage()
     const running = await stage.intake({ guide: generous, limits })
     const honest = await stage.client()

@@ -18,8 +18,8 @@ const nothingMissing = { missing: () => undefined, learn: async () => {}, learnV
 logContract('memory, handing out what is readable', { maintains: true, reopens: false }, async () => {
   const clock = new PatientClock(1_000)
   const memory = createMemoryLog({ clock, maintenanceIntervalMs: 1_000 })
-  const framed = { get: () => 'key and value' as const } as unknown as ReadonlyMap<string, 'key and value'>
-  const log = readableLog({ log: memory, clock, codec: nothingMissing, framed })
+  const enveloped = { get: () => 'key and value' as const } as unknown as ReadonlyMap<string, 'key and value'>
+  const log = readableLog({ log: memory, clock, codec: nothingMissing, enveloped })
   return {
     log,
     other: log,
@@ -70,7 +70,7 @@ beforeEach(async () => {
     log: bare,
     clock: systemClock,
     codec,
-    framed: new Map([['slots', 'key and value']]),
+    enveloped: new Map([['slots', 'key and value']]),
     observer: {
       parked: ({ topic, partition }, cause) => said.push(`${topic}/${partition}: ${cause.message}`),
       resumed: ({ topic, partition }) => said.push(`${topic}/${partition} goes on`),
@@ -138,7 +138,7 @@ describe('a partition with a record of an unknown schema', () => {
     expect(parked!.records).toEqual([])
   })
 
-  test('behavior: a topic that is not framed is handed out as it is', async () => {
+  test('behavior: a topic that is not enveloped is handed out as it is', async () => {
     await put('dead', 0, unknown.encode({ slotId: 2, region: '' }))
     expect((await fetchOne(log, 'dead', 0)).records).toHaveLength(1)
     expect(asked).toBe(0)
@@ -168,8 +168,8 @@ describe('a fetch of parked partitions alone', () => {
     let answer: Error = new SchemaRegistryError('REGISTRY_UNREACHABLE', 'the registry is away')
     const clock = { now: () => systemClock.now() * 100, sleep: (ms: number) => systemClock.sleep(ms / 100) }
     const codec = { missing: () => FOREIGN_ID, learn: () => Promise.reject(answer), learnVersions: async () => {} }
-    const framed = new Map([['slots', 'value' as const]])
-    const reader = readableLog({ log: bare, clock, codec, framed, handsOutUnknown: true })
+    const enveloped = new Map([['slots', 'value' as const]])
+    const reader = readableLog({ log: bare, clock, codec, enveloped, handsOutUnknown: true })
     const read = () => fetchOne(reader, 'slots', 0)
     await expect(read()).rejects.toMatchObject({ code: 'SCHEMA_MISSING' })
     answer = new SchemaRegistryError('UNKNOWN_SCHEMA', 'schema id 900: not found')
@@ -213,7 +213,7 @@ test('behavior: the registry is asked ever less often, and no more when nobody w
     },
   }
   const simulated = simulation.connect('reader')
-  const reader = readableLog({ log: simulated, clock, codec, framed: new Map([['slots', 'value']]) })
+  const reader = readableLog({ log: simulated, clock, codec, enveloped: new Map([['slots', 'value']]) })
   const stop = new AbortController()
   let over = false
   clock.schedule(60_000, 'stop', () => stop.abort())
@@ -254,8 +254,8 @@ describe('a topic that others write too', () => {
     })
     const observer = { parked: () => void parked++ }
     const foreign = new Map([['slots', ['slots-key' as const]]])
-    const framed = new Map([['slots', 'value' as const]])
-    const options = { log: bare, clock: systemClock, framed, foreign, foreignWaitMs: WAIT_MS, observer }
+    const enveloped = new Map([['slots', 'value' as const]])
+    const options = { log: bare, clock: systemClock, enveloped, foreign, foreignWaitMs: WAIT_MS, observer }
     reader = readableLog({ ...options, codec })
   })
   const read = async (offset = 0) => (await fetchOne(reader, 'slots', offset)).records

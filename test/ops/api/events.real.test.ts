@@ -133,7 +133,7 @@ describe('places', () => {
     const close = () => sockets.forEach((socket) => void socket.destroy())
     return { open: () => sockets.filter(({ closed }) => !closed).length, close }
   }
-  const listening = (many: number) => expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(many)
+  const listening = (many: number) => expect.poll(() => api.admin.hub().clients(), { timeout: 20_000 }).toBe(many)
 
   test('error: more from one address than it may have; others are served, and a place that is left is free', async () => {
     const greedy = hold(listenersPerAddressMax, '127.0.0.2')
@@ -196,14 +196,14 @@ const askFrom = (localAddress: string): Promise<{ status: number; detail: string
 test('error: when the view cannot be read, listeners are let go; who comes back has missed nothing', async () => {
   let failing = false
   const read: View['read'] = (ask) => (failing ? Promise.reject(new Error('the disk failed')) : api.view.read(ask))
-  const source = api.door.source()
-  api.door.close()
-  api.door.open({ ...source, view: { ...api.view, read } })
+  const source = api.admin.source()
+  api.admin.close()
+  api.admin.open({ ...source, view: { ...api.view, read } })
   const first = await listen()
   await expect.poll(() => lastId(first), { timeout: 10_000 }).toBeDefined()
   failing = true
   await story.epoch(2, 2)
-  await expect.poll(() => api.door.hub().clients(), { timeout: 10_000 }).toBe(0)
+  await expect.poll(() => api.admin.hub().clients(), { timeout: 10_000 }).toBe(0)
   const refused = await fetch(url)
     .then((response) => response.text())
     .catch(() => 'let go')
@@ -219,9 +219,9 @@ test('error: one that takes nothing is let go', async () => {
   const socket = connect(Number(port), '127.0.0.1')
   socket.on('error', () => {}).write('GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n')
   socket.pause()
-  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(1)
-  const flood = setInterval(() => api.door.hub().say(`: ${'x'.repeat(1 << 20)}\n\n`), 20)
-  await expect.poll(() => api.door.hub().clients(), { timeout: 20_000 }).toBe(0)
+  await expect.poll(() => api.admin.hub().clients(), { timeout: 20_000 }).toBe(1)
+  const flood = setInterval(() => api.admin.hub().say(`: ${'x'.repeat(1 << 20)}\n\n`), 20)
+  await expect.poll(() => api.admin.hub().clients(), { timeout: 20_000 }).toBe(0)
   clearInterval(flood)
   socket.destroy()
 })

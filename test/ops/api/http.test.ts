@@ -86,10 +86,10 @@ describe('refusals', () => {
     expect([response.statusCode, response.headers.allow]).toEqual([405, 'GET, HEAD, OPTIONS'])
   })
   test('error: before the view is open', async () => {
-    const source = api.door.source()
-    api.door.close()
+    const source = api.admin.source()
+    api.admin.close()
     expect((await api.get('/v1/epochs')).statusCode).toBe(503)
-    api.door.open(source)
+    api.admin.open(source)
     expect((await api.get('/v1/epochs')).statusCode).toBe(200)
   })
   test('args: several markets and none named', async () => {

@@ -25,9 +25,9 @@ beforeAll(async () => {
   await outvoted(21, 2, 'project-000')
   api = await startApi(fixture)
   await api.caughtUp()
-  const source = api.door.source()
-  api.door.close()
-  api.door.open({
+  const source = api.admin.source()
+  api.admin.close()
+  api.admin.open({
     ...source,
     get contract() {
       return contract as DayContract | undefined

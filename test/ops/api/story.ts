@@ -7,11 +7,11 @@ import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fast
 import { computeCid } from '../../../connectors/ipfs/cid.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import type { ApiSource } from '../../../ops/api/asked.ts'
-import { type ApiDoor, createApiDoor } from '../../../ops/api/door.ts'
 import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
 import { mountApi } from '../../../ops/api/mount.ts'
 import { followIntakeReports } from '../../../ops/api/queries/peers.ts'
 import { proofsOf } from '../../../ops/api/queries/proofs.ts'
+import { type ApiSources, createApiSources } from '../../../ops/api/sources.ts'
 import { prefixOf } from '../../../ops/api/view/keys.ts'
 import { TABLE } from '../../../ops/api/view/rows.ts'
 import { openView, type View, type ViewOptions } from '../../../ops/api/view/view.ts'
@@ -171,7 +171,7 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
 export interface RunningApi {
   readonly server: FastifyInstance
   readonly view: View
-  readonly door: ApiDoor
+  readonly admin: ApiSources
   readonly directory: string
   /** Resolves when everything that was put is reflected. */
   caughtUp(): Promise<void>
@@ -207,12 +207,12 @@ export async function startApi(
     ...options,
     directory,
   })
-  const door = createApiDoor()
+  const admin = createApiSources()
   const health = createHealth(['api'], systemClock.now)
   health.set('api', true)
   const proofs = proofsOf(rules.markets[0]!, { view, log, topics })
   const reports = followIntakeReports({ log, clock: systemClock, tell: () => {} }, topics)
-  door.open({
+  admin.open({
     view,
     log,
     topics,
@@ -225,13 +225,13 @@ export async function startApi(
   })
   const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
   answerProblems(server, (error) => errors.push(error))
-  mountApi(server, door, TOKEN)
+  mountApi(server, admin, TOKEN)
   beside(server)
   await server.ready()
   return {
     server,
     view,
-    door,
+    admin,
     directory,
     get: (url, headers = {}) => server.inject({ url, headers }),
     async caughtUp() {
@@ -240,7 +240,7 @@ export async function startApi(
     },
     async close(keep = false) {
       await server.close()
-      door.close()
+      admin.close()
       await reports.close()
       await view.close()
       if (!keep) rmSync(directory, { recursive: true })

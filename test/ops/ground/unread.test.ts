@@ -108,9 +108,9 @@ test('behavior: a ban and a market that nobody can read yet are not told as done
   expect(textOf(renderBan(ban, { dryRun: false, unread: undefined }))).toBe(
     '10.0.0.1 is banned from every intake for good\n',
   )
-  const door = { statuses: async () => [], ask: async () => 'id', unread: async () => TOLD }
+  const admin = { statuses: async () => [], ask: async () => 'id', unread: async () => TOLD }
   const options = { dataMarket: OTHER_MARKET, action: 'add', dryRun: false, waitMs: 0 } as const
-  const report = await changeMarket(options, { door, onChain: async () => ({ unasked: 'no node' }) })
+  const report = await changeMarket(options, { admin, onChain: async () => ({ unasked: 'no node' }) })
   expect(report).toMatchObject({ outcome: 'unread', reason: `not all is known: ${TOLD}` })
   expect(textOf(renderChange(report))).toContain('that is written, and no clock can read it yet')
 })

@@ -272,7 +272,7 @@ describe('deadlines', () => {
   })
 })
 
-describe('parking', () => {
+describe('waiting', () => {
   test('behavior: before the first release everything but a bad signature waits', () => {
     const world = createWorld()
     const foreign = world.submit(submissionOf({ signedBy: 2 }))

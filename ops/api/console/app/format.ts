@@ -25,7 +25,7 @@ export const count = (n: number): string => n.toLocaleString('en')
 /** `1 batch`, `2 batches`. */
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
 
-/** Full agreement is 100 %, and nothing below it is rounded up to it. */
+/** Full support is 100 %, and nothing below it is rounded up to it. */
 export function percent(share: number): string {
   const tenths = Math.floor(share * 1_000 + 1e-9)
   return `${tenths % 10 === 0 ? tenths / 10 : (tenths / 10).toFixed(1)} %`

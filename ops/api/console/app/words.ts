@@ -116,7 +116,7 @@ export const REWARDS_HELP = {
 } as const satisfies Record<Market['rewards'], string>
 
 export const DAY_STANDINGS = {
-  COUNTING: { name: 'Counting', tone: 'busy', help: 'The day goes on, or not all of its epochs have closed.' },
+  COUNTING: { name: 'Under way', tone: 'busy', help: 'The day goes on, or not all of its epochs have closed.' },
   COUNTED: { name: 'Counted', tone: 'muted', help: 'The day has ended, and nothing is sent of it.' },
   NOT_WHOLE: {
     name: 'Not whole',
@@ -129,7 +129,7 @@ export const DAY_STANDINGS = {
 } as const satisfies Record<DaySummary['standing'], { name: string; tone: Tone; help: string }>
 
 export const SLOT_STANDINGS = {
-  COUNTING: { name: 'Counting', tone: 'busy', help: 'The day goes on.' },
+  COUNTING: { name: 'Under way', tone: 'busy', help: 'The day goes on.' },
   COUNTED: { name: 'Counted', tone: 'muted', help: 'Nothing is sent of it.' },
   NOT_WHOLE: DAY_STANDINGS.NOT_WHOLE,
   TELLING: { name: 'On its way', tone: 'busy', help: 'The call that has the slot is on its way.' },

@@ -128,7 +128,7 @@ export const INTAKE = {
   intakeTopMessages: {
     type: 'gauge',
     name: 'seq_intake_top_talker_messages',
-    help: 'Messages of late of the peers with most refused messages, then most messages. Five minutes old counts half.',
+    help: 'Recent messages of the peers with most refused messages, then most messages. Five minutes old counts half.',
     unit: 'messages',
     roles,
     labels: { rank: TALKER_RANKS },

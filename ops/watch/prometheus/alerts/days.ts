@@ -20,7 +20,7 @@ export const dayAlerts: Alerts = () => [
     expr: 'max by (market) (seq_day_unpaid_slots{cause="unsent"}) > 0',
     summary: 'Slots of {{ $labels.market }} can no longer be paid',
     description:
-      '{{ $value | humanize }} slots are in calls that the contract takes no more. `sequencer rewards` has the day and the reason; the owner of the market has to settle it with the snapshotters.',
+      '{{ $value | humanize }} slots are in calls that the contract takes no more. `sequencer rewards` has the day and the reason; the owner of the market has to come to terms with the snapshotters.',
   },
   {
     name: 'SlotsNotPaid',

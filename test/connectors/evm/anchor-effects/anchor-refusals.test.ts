@@ -126,7 +126,7 @@ const STATES: Record<string, (words: string) => Promise<void>> = {
     const taken = () => {
       turn()
       script.node.nonceNow = 8
-      script.node.nonceSettled = 8
+      script.node.nonceDeep = 8
     }
     const { at, outcomes } = await anchoring(script, taken)
     expect(outcomes.at(-1)).toBe('NONCE_TAKEN')
@@ -151,7 +151,7 @@ const STATES: Record<string, (words: string) => Promise<void>> = {
       turn()
       if (offered.filter(({ data }) => data === '0x').length < 6) return
       script.node.nonceNow = 8
-      script.node.nonceSettled = 8
+      script.node.nonceDeep = 8
     }
     const { at, outcomes } = await anchoring(script, late)
     expect(outcomes).toContain('REJECTED')

@@ -180,7 +180,7 @@ describe('sendAndFollow', () => {
     const script = scripted()
     script.node.nonceNow = 9
     expect(await follow(script, intentOf([raw]))).toEqual([])
-    script.node.nonceSettled = 8
+    script.node.nonceDeep = 8
     const before = script.node.head
     expect(await follow(script, intentOf([raw]))).toMatchObject([{ outcome: 'NONCE_TAKEN', nonce: 9 }])
     expect(script.node.head - before).toBe(2)
@@ -376,7 +376,7 @@ describe('sendAndFollow', () => {
     const script = scripted()
     script.node.receiptRefusal = 'transaction indexing is in progress'
     script.node.nonceNow = 8
-    script.node.nonceSettled = 8
+    script.node.nonceDeep = 8
     await expect(follow(script, intentOf([raw]))).rejects.toMatchObject({ retriable: true })
   })
 
@@ -472,7 +472,7 @@ describe('a transaction that was mined, and whose block the node has no more', (
 
   it('behavior: with its nonce used the node lacks only the block: nothing is sent, and it is nobody else’s', async () => {
     const script = minedOnce()
-    Object.assign(script.node, { nonceNow: 8, nonceSettled: 8 })
+    Object.assign(script.node, { nonceNow: 8, nonceDeep: 8 })
     const results = await follow(script, intentOf([raw]), (n) => {
       if (n === 1) lose(script)
     })

@@ -56,7 +56,7 @@ export function scripted() {
     head: 10,
     forks: new Map<number, string>(),
     nonceNow: 7,
-    nonceSettled: 7,
+    nonceDeep: 7,
     noncePending: 7,
     receipts: new Map<string, { block: number; status: number; gasUsed: number; logs: object[]; hash?: string }>(),
     balance: 10_000_000n,
@@ -101,7 +101,7 @@ export function scripted() {
         return { ...where, status: hex(status), gasUsed: hex(gasUsed), logs: placed }
       }
       case 'eth_getTransactionCount':
-        return hex(second === 'latest' ? node.nonceNow : second === 'pending' ? node.noncePending : node.nonceSettled)
+        return hex(second === 'latest' ? node.nonceNow : second === 'pending' ? node.noncePending : node.nonceDeep)
       case 'eth_getTransactionByHash':
         return node.noncePending > 7 ? { hash: first } : null
       case 'eth_maxPriorityFeePerGas':

@@ -146,7 +146,7 @@ describe('what became of a transaction', () => {
     const logs = status === 1 ? [sending.eventLog(event ?? 'SnapshotBatchSubmitted')] : []
     at.node.receipts.set(hash, { block: at.node.head, status, gasUsed: 50_000, logs })
     at.node.nonceNow = 8
-    at.node.nonceSettled = 8
+    at.node.nonceDeep = 8
   }
   const outcomesOf = (results: readonly { readonly outcome: string }[]) => results.map(({ outcome }) => outcome)
 

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ByteWriter } from '../../../../connectors/log/kafka/bytes.ts'
 import { Connection } from '../../../../connectors/log/kafka/connection.ts'
-import { openDoor } from '../../../../connectors/log/kafka/kafkajs.ts'
+import { nodeFactory } from '../../../../connectors/log/kafka/kafkajs.ts'
 import { settingsOf } from '../../../../connectors/log/kafka/options.ts'
 import { metadata } from '../../../../connectors/log/kafka/requests/metadata.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
@@ -46,7 +46,12 @@ function createConnection(): Connection {
   const brokers = [`127.0.0.1:${port}`]
   const settings = settingsOf({ brokers, clientId: 'test', clock: systemClock, requestTimeoutMs: REQUEST_TIMEOUT_MS })
   const throttle = { imposed: () => {}, leftOf: () => 0 }
-  return new Connection(openDoor(settings), { host: '127.0.0.1', port, lane: 'common' }, REQUEST_TIMEOUT_MS, throttle)
+  return new Connection(
+    nodeFactory(settings),
+    { host: '127.0.0.1', port, lane: 'common' },
+    REQUEST_TIMEOUT_MS,
+    throttle,
+  )
 }
 
 const framed = (payload: Buffer): Buffer => {

@@ -204,7 +204,7 @@ async function through<T>(simulation: Simulation, promise: Promise<T>): Promise<
 }
 
 function stage(simulation: Simulation, topic: string, partition: number, value: string): void {
-  simulation.core.settle(simulation.core.stage(records(topic, partition, value), false), 'committed')
+  simulation.core.conclude(simulation.core.stage(records(topic, partition, value), false), 'committed')
 }
 
 function seen(simulation: Simulation, topic = SINK, partition = 0): (string | null)[] {

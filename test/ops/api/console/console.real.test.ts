@@ -108,7 +108,7 @@ describe('the console', () => {
       { intakes: 0, connections: 0, items: [], next: null },
     ]
     await page.route('**/v1/peers', (route) => route.fulfill({ json: answers.shift() }))
-    for (const words of ['a\\u{202e}b\\u{9b}31m', 'Nobody has sent anything of late', 'No intake has reported']) {
+    for (const words of ['a\\u{202e}b\\u{9b}31m', 'Nobody has sent anything recently', 'No intake has reported']) {
       await visit('/')
       await page.locator('.card', { hasText: 'Top talkers' }).filter({ hasText: words }).waitFor()
     }

@@ -96,7 +96,7 @@ describe('the page of days', () => {
     await page.keyboard.press('Enter')
     const rows = page.locator('.slot-days tbody tr')
     await rows.nth(1).waitFor()
-    expect(await rows.locator('.tag').allInnerTexts()).toEqual(['Counting', 'Paid'])
+    expect(await rows.locator('.tag').allInnerTexts()).toEqual(['Under way', 'Paid'])
     expect(page.url()).toContain('slot=1')
     expect(faults).toEqual([])
   })

@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 describe.each([
   ['a schema that is not known', OF_UNKNOWN_SCHEMA, 'schema id 9999 is not known'],
-  ['no frame', Buffer.from('hello'), 'no Confluent frame'],
+  ['no frame', Buffer.from('hello'), 'no Confluent envelope'],
   ['a null key', null, 'the key is null'],
 ])('a record with %s', (_name, bytes, why) => {
   test.each(TOPICS)('error: in %s is told with its place, and everything else is audited', async (name) => {

@@ -5,7 +5,7 @@ import { Waiting } from '../../../../ops/check/audit/waiting.ts'
 import type { ParkedSubmission } from '../../../../schemas/types.ts'
 import { createStateStore } from '../../../../streams/state.ts'
 import { type ScopedStore, scopedStore } from '../../../../streams/store.ts'
-import { createParking } from '../../../../topology/validate/parking.ts'
+import { createWaitingRoom } from '../../../../topology/validate/waiting-room.ts'
 
 const MARKET = '0xa'
 const EPOCHS = 300
@@ -41,7 +41,7 @@ test('default: when the room is shared out, the audit and the waiting room let g
   fc.assert(
     fc.property(fc.array(epochs, { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 20 }), (owners, total) => {
       const waiting = new Waiting()
-      const parking = createParking(emptyStore())
+      const waitingRoom = createWaitingRoom(emptyStore())
       const room = { strangers: 0, total, perEpoch: 9, epochs: () => 99 }
       let offset = 0
       for (const [at, ofOwner] of owners.entries())
@@ -53,8 +53,10 @@ test('default: when the room is shared out, the audit and the waiting room let g
           const gaveWay: string[] = []
           const submission = { epochId, slotId: at, digest: Buffer.from(entry.digest), position: { offset: offset++ } }
           const parked = { submission, signer: entry.signer, arrivedAt: 0, stranger: false } as never
-          const kept = parking.park(MARKET, parked, room, ({ submission: { digest } }) => gaveWay.push(`${digest}`))
-          expect(kept).toBe(isRefused ? 'no-room' : 'parked')
+          const kept = waitingRoom.enter(MARKET, parked, room, ({ submission: { digest } }) =>
+            gaveWay.push(`${digest}`),
+          )
+          expect(kept).toBe(isRefused ? 'no-room' : 'waits')
           expect(gaveWay.sort()).toEqual(left.sort())
         }
       expect(waiting.size).toBeLessThanOrEqual(total)

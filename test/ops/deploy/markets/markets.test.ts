@@ -9,8 +9,8 @@ import { changeMarket } from '../../../../ops/deploy/markets/change.ts'
 import { askChain, firstEpochFrom } from '../../../../ops/deploy/markets/on-chain.ts'
 import { renderChange, renderMarkets } from '../../../../ops/deploy/markets/render.ts'
 import { adminSocketPath, startAdminSocket } from '../../../../ops/ground/admin-socket.ts'
-import { doorOfLog, doorOfRunning, type MarketsDoor } from '../../../../ops/ground/markets-door.ts'
-import { peersDoorOfLog } from '../../../../ops/ground/peers-door.ts'
+import { type MarketsAdmin, marketsAdminOfLog, marketsAdminOfRunning } from '../../../../ops/ground/markets-admin.ts'
+import { peersAdminOfLog } from '../../../../ops/ground/peers-admin.ts'
 import { servedMarkets } from '../../../../ops/reading/known-markets.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
@@ -40,11 +40,11 @@ async function write<K, V>(log: Log, topic: RecordTopic<K, V>, key: K, ...values
   await appender.close()
 }
 
-async function createWorld(): Promise<{ log: Log; door: MarketsDoor }> {
+async function createWorld(): Promise<{ log: Log; admin: MarketsAdmin }> {
   const log = createMemoryLog()
   const { deadLetters: _, ...all } = topics
   await log.createTopics(Object.values(all).map((topic) => configOf(topic as RecordTopic<unknown, unknown>)))
-  return { log, door: doorOfLog({ log, topics, rules: rulesOf(), appId: APP_ID }) }
+  return { log, admin: marketsAdminOfLog({ log, topics, rules: rulesOf(), appId: APP_ID }) }
 }
 
 const ticks = (log: Log, ...all: EpochTick[]) =>
@@ -62,24 +62,24 @@ async function answer(log: Log, requestId: string, row: Partial<ServedMarket>): 
 }
 
 const change = (
-  door: MarketsDoor,
+  admin: MarketsAdmin,
   action: 'add' | 'remove',
   options: { dryRun?: boolean; waitMs?: number } = {},
   epochId = 6,
 ) =>
   changeMarket(
     { dataMarket: OTHER_MARKET, action, dryRun: false, waitMs: 0, ...options },
-    { door, onChain: async () => ({ submissionWindow: 3, epochId, releaseBlock: 20 }) },
+    { admin, onChain: async () => ({ submissionWindow: 3, epochId, releaseBlock: 20 }) },
   )
 
 test('default: a market is pending until the clock has taken it, then served from its block on', async () => {
-  const { log, door } = await createWorld()
-  expect(textOf(renderMarkets(await door.statuses()))).toBe(`${MARKET}  served, as configured\n`)
-  expect(await change(door, 'add', { dryRun: true })).toMatchObject({ outcome: 'would' })
-  expect(await change(door, 'add')).toMatchObject({ outcome: 'pending' })
-  expect(textOf(renderMarkets(await door.statuses()))).toContain(`${OTHER_MARKET}  not served · add is pending`)
+  const { log, admin } = await createWorld()
+  expect(textOf(renderMarkets(await admin.statuses()))).toBe(`${MARKET}  served, as configured\n`)
+  expect(await change(admin, 'add', { dryRun: true })).toMatchObject({ outcome: 'would' })
+  expect(await change(admin, 'add')).toMatchObject({ outcome: 'pending' })
+  expect(textOf(renderMarkets(await admin.statuses()))).toContain(`${OTHER_MARKET}  not served · add is pending`)
 
-  const asking = change(door, 'add', { waitMs: 10_000 })
+  const asking = change(admin, 'add', { waitMs: 10_000 })
   let requestId = ''
   while (requestId === '') {
     const fetched = await log.fetch([{ topic: topics.marketRequests.name, partition: 0, offset: 1 }], {
@@ -93,11 +93,11 @@ test('default: a market is pending until the clock has taken it, then served fro
   const report = await asking
   expect(report).toMatchObject({ outcome: 'done', sinceBlock: 21, firstEpoch: 7 })
   expect(textOf(renderChange(report))).toBe(`${OTHER_MARKET} is served from block 21 on; it begins with epoch 7\n`)
-  expect(await change(door, 'add')).toMatchObject({ outcome: 'already', sinceBlock: 21 })
+  expect(await change(admin, 'add')).toMatchObject({ outcome: 'already', sinceBlock: 21 })
 })
 
 test('default: one that is removed names the epochs that are still to finish', async () => {
-  const { log, door } = await createWorld()
+  const { log, admin } = await createWorld()
   await answer(log, 'id', { serving: 'ADDED', sinceBlock: 11 })
   await ticks(
     log,
@@ -106,9 +106,9 @@ test('default: one that is removed names the epochs that are still to finish', a
     openTick(7, 12, '', OTHER_MARKET),
     openTick(8, 13, '', OTHER_MARKET),
   )
-  const [, added] = await door.statuses()
+  const [, added] = await admin.statuses()
   expect(added).toMatchObject({ served: true, sinceBlock: 11, firstEpoch: 7, newestEpoch: 8, unfinished: [6, 7, 8] })
-  const report = await change(door, 'remove', { dryRun: true })
+  const report = await change(admin, 'remove', { dryRun: true })
   expect(textOf(renderChange(report))).toBe(`${OTHER_MARKET} would be removed; still finishing: epochs 6, 7, 8\n`)
 })
 
@@ -127,26 +127,26 @@ test('behavior: served are the configured markets and those that were added, not
 })
 
 test('error: what the clock refuses is said with its reason, and can be asked for again', async () => {
-  const { log, door } = await createWorld()
+  const { log, admin } = await createWorld()
   await answer(log, 'id', { refused: 'no such market' })
-  expect(textOf(renderMarkets(await door.statuses()))).toContain('not served · refused: no such market')
-  expect(await change(door, 'add')).toMatchObject({ outcome: 'pending' })
+  expect(textOf(renderMarkets(await admin.statuses()))).toContain('not served · refused: no such market')
+  expect(await change(admin, 'add')).toMatchObject({ outcome: 'pending' })
 })
 
 test('error: what the contract refuses is not asked for', async () => {
-  const { door } = await createWorld()
+  const { admin } = await createWorld()
   const options = { dataMarket: OTHER_MARKET, action: 'add', dryRun: false, waitMs: 0 } as const
-  const report = await changeMarket(options, { door, onChain: async () => ({ refused: 'no such market' }) })
+  const report = await changeMarket(options, { admin, onChain: async () => ({ refused: 'no such market' }) })
   expect(textOf(renderChange(report))).toBe(`${OTHER_MARKET} was refused: no such market\n`)
-  expect((await door.statuses()).length).toBe(1)
+  expect((await admin.statuses()).length).toBe(1)
 })
 
 test('error: why no node could be asked is said, and the clock is asked all the same', async () => {
-  const { door } = await createWorld()
+  const { admin } = await createWorld()
   const chain = { chainId: 31337, protocolState: OTHER_MARKET }
   const nobody = { rpcUrls: ['http://127.0.0.1:1'], ...chain }
   const options = { dataMarket: OTHER_MARKET, action: 'add', dryRun: true, waitMs: 0 } as const
-  const report = await changeMarket(options, { door, onChain: () => askChain(nobody, OTHER_MARKET) })
+  const report = await changeMarket(options, { admin, onChain: () => askChain(nobody, OTHER_MARKET) })
   expect(report).toMatchObject({
     outcome: 'would',
     reason: expect.stringMatching(/refuse this port.*the clock asks its own/),
@@ -157,37 +157,37 @@ test('error: why no node could be asked is said, and the clock is asked all the 
 test('behavior: a log of an older release has the configured markets', async () => {
   const log = createMemoryLog()
   await log.createTopics([configOf(topics.epochTicks), configOf(topics.anchors)])
-  const statuses = await doorOfLog({ log, topics, rules: rulesOf(), appId: APP_ID }).statuses()
+  const statuses = await marketsAdminOfLog({ log, topics, rules: rulesOf(), appId: APP_ID }).statuses()
   expect(statuses).toMatchObject([{ dataMarket: MARKET, configured: true, served: true, sinceBlock: null }])
 })
 
 test('behavior: the socket answers as the log does, to its owner only, and one that was left behind is nobody', async () => {
-  const { log, door } = await createWorld()
+  const { log, admin } = await createWorld()
   const path = adminSocketPath(directory)
-  expect(await doorOfRunning(path)).toBeUndefined()
-  const server = await startAdminSocket(directory, door, peersDoorOfLog({ log, topics }))
+  expect(await marketsAdminOfRunning(path)).toBeUndefined()
+  const server = await startAdminSocket(directory, admin, peersAdminOfLog({ log, topics }))
   expect(statSync(path).mode & 0o777).toBe(0o600)
   expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)
-  const through = (await doorOfRunning(path))!
+  const through = (await marketsAdminOfRunning(path))!
   await through.ask(OTHER_MARKET, true)
-  expect(await through.statuses()).toEqual(await door.statuses())
+  expect(await through.statuses()).toEqual(await admin.statuses())
   await expect(through.ask('0x12', true)).rejects.toThrow(/answered 400.*40 hex digits/s)
   await server.close()
-  expect(await doorOfRunning(path)).toBeUndefined()
+  expect(await marketsAdminOfRunning(path)).toBeUndefined()
 })
 
 test('behavior: a directory with a long name has its socket where nobody else may look or could foresee it', async () => {
-  const { log, door } = await createWorld()
+  const { log, admin } = await createWorld()
   const long = join(directory, 'x'.repeat(120))
   mkdirSync(long)
-  expect(await doorOfRunning(adminSocketPath(long))).toBeUndefined()
-  const [first, second] = [await startAdminSocket(long, door, peersDoorOfLog({ log, topics })), adminSocketPath(long)]
+  expect(await marketsAdminOfRunning(adminSocketPath(long))).toBeUndefined()
+  const [first, second] = [await startAdminSocket(long, admin, peersAdminOfLog({ log, topics })), adminSocketPath(long)]
   expect(second.startsWith(tmpdir())).toBe(true)
   expect(statSync(dirname(second)).mode & 0o777).toBe(0o700)
-  expect(await (await doorOfRunning(second))!.statuses()).toEqual(await door.statuses())
+  expect(await (await marketsAdminOfRunning(second))!.statuses()).toEqual(await admin.statuses())
   await first.close()
   expect(existsSync(dirname(second))).toBe(false)
-  const again = await startAdminSocket(long, door, peersDoorOfLog({ log, topics }))
+  const again = await startAdminSocket(long, admin, peersAdminOfLog({ log, topics }))
   expect(adminSocketPath(long)).not.toBe(second)
   await again.close()
 })

@@ -5,8 +5,8 @@ import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import { textOf } from '../../../../ops/base/output.ts'
 import { renderPeers } from '../../../../ops/deploy/peers/render.ts'
 import { adminSocketPath, startAdminSocket } from '../../../../ops/ground/admin-socket.ts'
-import { doorOfLog } from '../../../../ops/ground/markets-door.ts'
-import { peersDoorOfLog, peersDoorOfRunning } from '../../../../ops/ground/peers-door.ts'
+import { marketsAdminOfLog } from '../../../../ops/ground/markets-admin.ts'
+import { peersAdminOfLog, peersAdminOfRunning } from '../../../../ops/ground/peers-admin.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
 import { configOf } from '../../../../streams/kafka-topic.ts'
@@ -22,26 +22,29 @@ const directory = newFolder()
 
 test('default: the newest of a subject counts; what is over or lifted is gone; a log without the topics has none', async () => {
   const log = createMemoryLog()
-  const door = peersDoorOfLog({ log, topics })
-  expect(await door.status()).toEqual({ bans: [], intakes: [] })
-  await door.change({ subject: PEER, banned: true, until: 0, reason: 'spam' })
-  await door.change({ subject: '10.0.0.0/8', banned: true, until: Date.now() + HOUR_MS, reason: '' })
-  await door.change({ subject: '10.1.1.1', banned: true, until: Date.now() - 1, reason: 'over' })
-  await door.change({ subject: '10.1.1.2', banned: true, until: 0, reason: '' })
-  await door.change({ subject: '10.1.1.2', banned: false, until: 0, reason: '' })
-  const { bans } = await door.status()
+  const admin = peersAdminOfLog({ log, topics })
+  expect(await admin.status()).toEqual({ bans: [], intakes: [] })
+  await admin.change({ subject: PEER, banned: true, until: 0, reason: 'spam' })
+  await admin.change({ subject: '10.0.0.0/8', banned: true, until: Date.now() + HOUR_MS, reason: '' })
+  await admin.change({ subject: '10.1.1.1', banned: true, until: Date.now() - 1, reason: 'over' })
+  await admin.change({ subject: '10.1.1.2', banned: true, until: 0, reason: '' })
+  await admin.change({ subject: '10.1.1.2', banned: false, until: 0, reason: '' })
+  const { bans } = await admin.status()
   expect(bans.map(({ subject }) => subject)).toEqual(['10.0.0.0/8', PEER])
   expect(textOf(renderPeers({ bans, intakes: [] }))).toContain(`  ${PEER} for good (spam)\n`)
 })
 
 test('behavior: the socket of a running process answers as the log does', async () => {
   const log = createMemoryLog()
-  const [door, markets] = [peersDoorOfLog({ log, topics }), doorOfLog({ log, topics, rules: rulesOf(), appId: 'app' })]
-  expect(await peersDoorOfRunning(adminSocketPath(directory))).toBeUndefined()
-  const server = await startAdminSocket(directory, markets, door)
-  const through = (await peersDoorOfRunning(adminSocketPath(directory)))!
+  const [admin, markets] = [
+    peersAdminOfLog({ log, topics }),
+    marketsAdminOfLog({ log, topics, rules: rulesOf(), appId: 'app' }),
+  ]
+  expect(await peersAdminOfRunning(adminSocketPath(directory))).toBeUndefined()
+  const server = await startAdminSocket(directory, markets, admin)
+  const through = (await peersAdminOfRunning(adminSocketPath(directory)))!
   await through.change({ subject: PEER, banned: true, until: 0, reason: 'a' })
-  expect(await through.status()).toEqual(await door.status())
+  expect(await through.status()).toEqual(await admin.status())
   await expect(through.change({ subject: 'nobody', banned: true, until: 0, reason: '' })).rejects.toThrow(/500|nobody/)
   await server.close()
 })
@@ -72,7 +75,7 @@ test('behavior: the newest report of each intake is shown; one that is old, or w
       value: intakeReports.value.encode(value),
     })),
   )
-  const { intakes } = await peersDoorOfLog({ log, topics }).status()
+  const { intakes } = await peersAdminOfLog({ log, topics }).status()
   expect(intakes.map(({ instanceId }) => instanceId)).toEqual(['a'])
   const text = textOf(renderPeers({ bans: [], intakes }))
   expect(text).toContain('Intake a: 3 connections, validate 12 records behind')

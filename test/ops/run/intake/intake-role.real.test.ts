@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { openEmbeddedLog } from '../../../../connectors/log/embedded/embedded.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
 import { createHealth } from '../../../../ops/base/health.ts'
-import { peersDoorOfLog } from '../../../../ops/ground/peers-door.ts'
+import { peersAdminOfLog } from '../../../../ops/ground/peers-admin.ts'
 import { scanTopic } from '../../../../ops/reading/scan.ts'
 import { startCollecting } from '../../../../ops/run/intake/start.ts'
 import type { Wiring } from '../../../../ops/run/wiring.ts'
@@ -106,9 +106,9 @@ test('behavior: a flood for a slot is refused by what the log says of it, its ow
   await attack
   expect(await takenOf(bad)).toBe(20)
 
-  const door = peersDoorOfLog({ log, topics })
+  const admin = peersAdminOfLog({ log, topics })
   const subject = owner.peerId.toString()
-  await door.change({ subject, banned: true, until: Date.now() + 3_600_000, reason: 'a test' })
+  await admin.change({ subject, banned: true, until: Date.now() + 3_600_000, reason: 'a test' })
   await until(() => owner.getConnections().length === 0, 'closed by the ban')
   await running.close()
   await log.close()
@@ -123,7 +123,7 @@ test('behavior: a flood for a slot is refused by what the log says of it, its ow
     return connection?.status === 'open'
   }
   await expect.poll(dials, { timeout: 10_000 }).toBe(false)
-  await peersDoorOfLog({ log, topics }).change({ subject, banned: false, until: 0, reason: '' })
+  await peersAdminOfLog({ log, topics }).change({ subject, banned: false, until: 0, reason: '' })
   await expect.poll(dials, { timeout: 10_000 }).toBe(true)
   await running.close()
   await log.close()

@@ -138,7 +138,7 @@ function factsOf(day: DayDetail): readonly (readonly [string, string])[] {
     ['Quota', count(quota)],
     ['Slots with the quota', `${count(eligibleSlots)} of ${count(slots)}`],
     ['Submissions counted', `${count(counted)} of ${count(accepted)} accepted`],
-    ['Epochs', `${range}${late > 0 ? `, ${count(late)} late` : ''}`],
+    ['Epochs', `${range}${late > 0 ? `, ${count(late)} closed after the day` : ''}`],
     ['Slots sent', run ? `${count(run.sent)} of ${count(run.slots)}` : 'none yet'],
     ['Paid', closing ? `${count(paid ?? 0)} of ${count(closing.eligibleNodes)}` : 'not yet'],
     ['Drift', count(drift)],

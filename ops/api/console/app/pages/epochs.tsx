@@ -3,7 +3,7 @@ import type { EpochSummary, Gap, Page } from '../../../schema.ts'
 import { useAnswer } from '../answers.ts'
 import { now } from '../connection.ts'
 import { count, duration } from '../format.ts'
-import { Ago, Agreement, Card, Empty, Link, Scrolling, Shown, Tag } from '../parts/basics.tsx'
+import { Ago, Card, Empty, Link, Scrolling, Shown, Support, Tag } from '../parts/basics.tsx'
 import { GapList } from '../parts/gaps.tsx'
 import { Pager, usePages } from '../parts/pager.tsx'
 import { currentPhase, phasesOf, usualPhases } from '../phases.ts'
@@ -68,7 +68,7 @@ const Rows = ({ epochs }: { epochs: readonly EpochSummary[] }) => {
             <th scope="col" class="num">
               Took
             </th>
-            <th scope="col">Agreement</th>
+            <th scope="col">Support</th>
             <th scope="col" class="num">
               Submissions
             </th>
@@ -109,7 +109,7 @@ const Row = ({ epoch, slow }: { epoch: EpochSummary; slow: boolean }) => (
       {epoch.releasedAt !== null && epoch.finalAt !== null ? duration(epoch.finalAt - epoch.releasedAt) : '–'}
     </td>
     <td>
-      <Agreement share={epoch.agreement} />
+      <Support share={epoch.agreement} />
     </td>
     <td class="num">{count(epoch.submissions)}</td>
     <td class="num">{count(epoch.projects)}</td>

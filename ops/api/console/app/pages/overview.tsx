@@ -8,7 +8,7 @@ import { plural } from '../format.ts'
 import { Card, Link, Shown, Words } from '../parts/basics.tsx'
 import { VerdictChart } from '../parts/chart.tsx'
 import { TopTalkers } from '../parts/peers.tsx'
-import { AgreementOverview } from '../parts/projects.tsx'
+import { SupportOverview } from '../parts/projects.tsx'
 import { AnchorTable } from '../parts/queue.tsx'
 import { Roles } from '../parts/roles.tsx'
 import { isStuck, Timeline } from '../parts/timeline.tsx'
@@ -52,7 +52,7 @@ export function Overview() {
         <Card title="Verdicts by reason" note="What became of the submissions, epoch by epoch.">
           <Shown answer={epochs}>{({ items }) => <VerdictChart epochs={items} />}</Shown>
         </Card>
-        <LatestAgreement epochs={list} />
+        <LatestSupport epochs={list} />
       </div>
       <Card
         title="On its way to the chain"
@@ -64,7 +64,7 @@ export function Overview() {
       <Card title="Roles" note="What this process does.">
         <Shown answer={health}>{(data) => <Roles health={data} />}</Shown>
       </Card>
-      <Card title="Top talkers" note="Who sends most to the intakes of late: most refused messages first.">
+      <Card title="Top talkers" note="The peers that send most to the intakes: most refused messages first.">
         <Shown answer={peers}>{(data) => <TopTalkers peers={data} />}</Shown>
       </Card>
     </>
@@ -112,13 +112,13 @@ function Verdict({
 }
 
 /** The projects of the newest epoch whose votes are counted. */
-function LatestAgreement({ epochs }: { epochs: readonly EpochSummary[] }) {
+function LatestSupport({ epochs }: { epochs: readonly EpochSummary[] }) {
   const counted = epochs.find(({ batchedAt }) => batchedAt !== null)
   const path = counted && ofMarket(`/v1/epochs/${counted.epochId}/projects`)
   const projects = useWholeList<Project>(path)
   return (
     <Card
-      title="Agreement per project"
+      title="Support per project"
       note={
         counted ? (
           <>How many slots reported the winning CID in epoch {counted.epochId}.</>
@@ -129,7 +129,7 @@ function LatestAgreement({ epochs }: { epochs: readonly EpochSummary[] }) {
       aside={counted && <Link to={epochRoute(counted.epochId)}>All projects</Link>}
     >
       {counted ? (
-        <Shown answer={projects}>{(items) => <AgreementOverview projects={items} epochId={counted.epochId} />}</Shown>
+        <Shown answer={projects}>{(items) => <SupportOverview projects={items} epochId={counted.epochId} />}</Shown>
       ) : (
         <p class="empty-title">No epoch was counted yet.</p>
       )}

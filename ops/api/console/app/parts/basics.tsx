@@ -118,14 +118,14 @@ export function Bar({ share, tone }: { share: number; tone: Tone }) {
   )
 }
 
-const agreementTone = (share: number): Tone => (share >= 0.9 ? 'good' : share > 0.5 ? 'warn' : 'bad')
+const supportTone = (share: number): Tone => (share >= 0.9 ? 'good' : share > 0.5 ? 'warn' : 'bad')
 
-export const Agreement = ({ share }: { share: number | null }) =>
+export const Support = ({ share }: { share: number | null }) =>
   share === null ? (
     <span class="muted">–</span>
   ) : (
-    <span class="agreement">
-      <Bar share={share} tone={agreementTone(share)} />
+    <span class="support">
+      <Bar share={share} tone={supportTone(share)} />
       {percent(share)}
     </span>
   )

@@ -3,7 +3,7 @@ import { useMemo, useState } from 'preact/hooks'
 import type { Project } from '../../../schema.ts'
 import { count, listing, percent, plural } from '../format.ts'
 import { go } from '../place.ts'
-import { Agreement, Bar, Card, Empty, Facts, Hash } from './basics.tsx'
+import { Bar, Card, Empty, Facts, Hash, Support } from './basics.tsx'
 import { shareOf } from './projects.tsx'
 import { type Column, type Sort, VirtualTable } from './virtual-table.tsx'
 
@@ -18,12 +18,12 @@ const COLUMNS: readonly Column<Project>[] = [
     cell: (project) => project.projectId,
   },
   {
-    id: 'agreement',
-    name: 'Agreement',
+    id: 'support',
+    name: 'Support',
     width: '11.5rem',
     narrow: '5.4rem',
     sortBy: shareOf,
-    cell: (project) => (project.snapshotCid ? <Agreement share={shareOf(project)} /> : 'no winner'),
+    cell: (project) => (project.snapshotCid ? <Support share={shareOf(project)} /> : 'no winner'),
   },
   {
     id: 'votes',
@@ -62,7 +62,7 @@ export function EpochProjects({
   epochId: number
 }) {
   const [filter, setFilter] = useState('')
-  const [sort, setSort] = useState<Sort>({ by: 'agreement', down: false })
+  const [sort, setSort] = useState<Sort>({ by: 'support', down: false })
   const shown = useMemo(() => filtered(projects, filter), [projects, filter])
   const choose = (project: string) => go({ page: 'epoch', epochId, reason: '', project })
   const columns = useMemo(() => withChoice(choose), [epochId])
@@ -140,7 +140,7 @@ const ProjectDetail = ({ project, onClose }: { project: Project; onClose: () => 
       {project.candidates.map(({ snapshotCid, votes }) => (
         <li key={snapshotCid}>
           <Hash text={snapshotCid} name="CID" />
-          <span class="agreement">
+          <span class="support">
             <Bar share={votes / project.voters} tone={snapshotCid === project.snapshotCid ? 'good' : 'muted'} />
             {percent(votes / project.voters)}
           </span>

@@ -42,7 +42,7 @@ function ReasonRow({ name, n, epoch, chosen }: { name: string; n: number; epoch:
       <a href={linkTo(to)} aria-current={chosen ? 'true' : undefined}>
         {name}
       </a>
-      <span class="agreement">
+      <span class="support">
         <Bar share={share} tone={isAccepted(name as never) ? 'good' : 'bad'} />
         {count(n)}
       </span>

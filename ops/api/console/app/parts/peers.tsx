@@ -12,7 +12,7 @@ export function TopTalkers({ peers: { intakes, connections, items } }: { peers: 
       </Empty>
     )
   const open = `${plural(connections, 'connection')} to ${plural(intakes, 'intake')}.`
-  if (items.length === 0) return <Empty title="Nobody has sent anything of late">{open}</Empty>
+  if (items.length === 0) return <Empty title="Nobody has sent anything recently">{open}</Empty>
   return (
     <>
       <Scrolling label="Table: top talkers">

@@ -1,7 +1,7 @@
 /** How far the slots agree, over all projects of an epoch. */
 import type { Project } from '../../../schema.ts'
 import { count, percent, plural } from '../format.ts'
-import { Agreement, Empty, Link } from './basics.tsx'
+import { Empty, Link, Support } from './basics.tsx'
 
 /** Projects named on the overview. */
 const LEAST_SHOWN = 5
@@ -17,7 +17,7 @@ const LEVELS = [
   { name: 'no winner', tone: 'level-5', holds: () => true },
 ] as const
 
-export function AgreementOverview({ projects, epochId }: { projects: readonly Project[]; epochId: number }) {
+export function SupportOverview({ projects, epochId }: { projects: readonly Project[]; epochId: number }) {
   if (projects.length === 0)
     return <Empty title="No project was reported">Epoch {epochId} got no valid submission.</Empty>
   const levels = levelsOf(projects)
@@ -27,14 +27,14 @@ export function AgreementOverview({ projects, epochId }: { projects: readonly Pr
       <Levels levels={levels} total={projects.length} />
       {least.length > 0 && (
         <>
-          <h3>Least agreement</h3>
+          <h3>Least support</h3>
           <ul class="least">
             {least.slice(0, LEAST_SHOWN).map((project) => (
               <li key={project.projectId}>
                 <Link to={{ page: 'epoch', epochId, reason: '', project: project.projectId }} class="ellipsis">
                   {project.projectId}
                 </Link>
-                <Agreement share={shareOf(project)} />
+                <Support share={shareOf(project)} />
               </li>
             ))}
           </ul>

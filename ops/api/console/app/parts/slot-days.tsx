@@ -88,7 +88,7 @@ function SlotDayRow({ item }: { item: SlotDayItem }) {
         <Tag tone={tone}>{name}</Tag> {leftOut && `${leftOut.reason}, the contract has ${count(leftOut.onChain)}`}
       </td>
       <td>
-        <span class="agreement">
+        <span class="support">
           <Bar share={quota === 0 ? 1 : counted / quota} tone={eligible ? 'good' : 'warn'} />
           {count(counted)} of {count(quota)}
         </span>

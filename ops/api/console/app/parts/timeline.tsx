@@ -5,7 +5,7 @@ import { count, duration, plural } from '../format.ts'
 import { isUnderWay, phasesOf, type Usual } from '../phases.ts'
 import { epochRoute } from '../routes.ts'
 import { standingOf } from '../words.ts'
-import { Agreement, Empty, Link, Tag } from './basics.tsx'
+import { Empty, Link, Support, Tag } from './basics.tsx'
 import { phaseWords, Track, TrackHead } from './track.tsx'
 
 export function Timeline({
@@ -23,7 +23,7 @@ export function Timeline({
       <div class="timeline-head">
         <span>Epoch</span>
         <TrackHead />
-        <span>Agreement</span>
+        <span>Support</span>
       </div>
       <ol class="timeline-rows">
         {epochs.map((epoch) => (
@@ -54,8 +54,8 @@ function Row({ epoch, usual, stuck }: { epoch: EpochSummary; usual: Usual; stuck
         <Track phases={phases} />
         {held && <p class="held-words">{phaseWords(phases)}</p>}
       </div>
-      <div class="row-agreement">
-        {epoch.agreement !== null && <Agreement share={epoch.agreement} />}
+      <div class="row-support">
+        {epoch.agreement !== null && <Support share={epoch.agreement} />}
         <span class="note">
           {epoch.agreement === null
             ? plural(epoch.submissions, 'submission')

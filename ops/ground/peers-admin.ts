@@ -9,10 +9,10 @@ import type { Topics } from '../../topology/topics.ts'
 import { exists } from '../reading/market-rows.ts'
 import { silently } from '../reading/read.ts'
 import { scan } from '../reading/scan.ts'
-import { answers, callSocket } from './markets-door.ts'
+import { answers, callSocket } from './markets-admin.ts'
 import { watchedLog } from './watched-log.ts'
 
-export interface PeersDoor {
+export interface PeersAdmin {
   status(): Promise<PeersStatus>
   /** Resolves when the record is in the log: every intake follows it within a second, unless it is unread. */
   change(change: BanChange): Promise<void>
@@ -32,24 +32,24 @@ export interface BanChange {
 export interface PeersStatus {
   /** Bans of the operator that hold. */
   readonly bans: readonly (PeerBan & { readonly subject: string })[]
-  /** The newest report of each intake that has told something of late. */
+  /** The newest report of each intake that has told something recently. */
   readonly intakes: readonly (IntakeReport & { readonly instanceId: string })[]
 }
 
 /** By the process that runs on a data directory; undefined when none listens there. @param socket see admin-socket.ts */
-export async function peersDoorOfRunning(socket: string): Promise<PeersDoor | undefined> {
-  const door: PeersDoor = {
+export async function peersAdminOfRunning(socket: string): Promise<PeersAdmin | undefined> {
+  const admin: PeersAdmin = {
     status: async () => (await callSocket(socket, '/peers', 'GET')) as PeersStatus,
     change: async (wanted) => void (await callSocket(socket, '/peers', 'POST', wanted)),
     unread: async () => undefined, // nobody else writes to a directory
   }
-  return (await answers(() => door.status())) ? door : undefined
+  return (await answers(() => admin.status())) ? admin : undefined
 }
 
 /** An intake that has said nothing for so long does not run any more. */
 export const REPORT_MS_MAX = 120_000
 
-export function peersDoorOfLog({ log, topics }: { readonly log: Log; readonly topics: Topics }): PeersDoor {
+export function peersAdminOfLog({ log, topics }: { readonly log: Log; readonly topics: Topics }): PeersAdmin {
   const watched = watchedLog(log)
   return {
     status: () => peersStatus(watched.log, topics),

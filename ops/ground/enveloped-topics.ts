@@ -1,5 +1,5 @@
-/** Which topics hold records in the frame of the registry, and in which of them others write: see readable-log.ts. */
-import type { Framed } from '../../connectors/schema-registry/readable-log.ts'
+/** Which topics hold records in the envelope of the registry, and in which of them others write: see readable-log.ts. */
+import type { Enveloped } from '../../connectors/schema-registry/readable-log.ts'
 import type { SubjectName } from '../../schemas/subjects.ts'
 import { changelogTopic } from '../../streams/topology.ts'
 import type { Stores } from '../../topology/stores.ts'
@@ -17,13 +17,13 @@ export const foreignTopics = ({ submissions }: Topics): ReadonlyMap<string, read
   new Map([[submissions.name, ['submissions-key', 'submissions-value']]])
 
 /** Every topic but the dead letters, and the changelogs of the stores, whose keys are plain. */
-export function framedTopics({ topics, stores, appId }: RecordsOf): ReadonlyMap<string, Framed> {
-  const { deadLetters: _, ...framed } = topics
+export function envelopedTopics({ topics, stores, appId }: RecordsOf): ReadonlyMap<string, Enveloped> {
+  const { deadLetters: _, ...enveloped } = topics
   const { anchor, ledger, ...others } = stores
   const all = [others, ledger, anchor].flatMap((of): readonly { readonly name: string }[] => Object.values(of))
   const changelogs = all.map(({ name }) => changelogTopic(appId, name))
-  return new Map<string, Framed>([
-    ...Object.values(framed).map(({ name }) => [name, 'key and value'] as const),
+  return new Map<string, Enveloped>([
+    ...Object.values(enveloped).map(({ name }) => [name, 'key and value'] as const),
     ...changelogs.map((name) => [name, 'value'] as const),
   ])
 }

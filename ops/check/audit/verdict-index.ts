@@ -6,7 +6,7 @@ import { scan } from '../../reading/scan.ts'
 import type { Findings } from './report.ts'
 
 /** The verdicts by the place of their submission: ten bytes each, so that 10^8 fit into memory. */
-export interface VerdictLedger {
+export interface VerdictIndex {
   /** Submissions that have a verdict. */
   readonly size: number
   /** undefined when there is none. */
@@ -34,7 +34,7 @@ export async function readVerdicts(
   bounds: readonly PartitionBounds[],
   verdictBounds: readonly PartitionBounds[],
   findings: Findings,
-): Promise<VerdictLedger> {
+): Promise<VerdictIndex> {
   const reasons: VerdictReason[] = []
   const codes = bounds.map(({ start, stable }) => new Uint8Array(Math.max(0, stable - start)))
   const stages: string[] = []

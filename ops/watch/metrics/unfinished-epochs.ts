@@ -10,7 +10,7 @@ import { hasEnded, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
 import { EPOCHS_KEPT } from '../../reading/progress.ts'
 import type { FollowedEpoch, Moment } from '../../reading/progress-listener.ts'
 
-export interface LedgerEvents {
+export interface UnfinishedEvents {
   /** An epoch left a phase after so long, or was lost in it. Not told of what happened before this process looked. */
   left(epoch: FollowedEpoch, phase: PhaseUnderWay, seconds: number): void
   /** The outcome; null: it is anchored. Likewise. LATE and FAILED are told when they are known, the others at the end. */
@@ -37,13 +37,13 @@ export interface Standing {
   readonly since: number
 }
 
-export class EpochLedger {
+export class UnfinishedEpochs {
   private readonly entries = new Map<FollowedEpoch, Entry>()
   /** A reorganisation may take what has ended back. */
   private readonly ended = new WeakSet<FollowedEpoch>()
-  private readonly events: LedgerEvents
+  private readonly events: UnfinishedEvents
 
-  constructor(events: LedgerEvents) {
+  constructor(events: UnfinishedEvents) {
     this.events = events
   }
 

@@ -5,7 +5,7 @@ import { createEventHub, type EventHub, type ListenerLimits } from './events.ts'
 import { HttpProblem } from './problem.ts'
 
 /** Between the server, which is there first, and the view, which needs the topics. */
-export interface ApiDoor {
+export interface ApiSources {
   /** Answers come from this source from now on. */
   open(source: ApiSource): void
   close(): void
@@ -15,7 +15,7 @@ export interface ApiDoor {
   answers(): Answers
 }
 
-export function createApiDoor(limits: ListenerLimits = API_LIMITS): ApiDoor {
+export function createApiSources(limits: ListenerLimits = API_LIMITS): ApiSources {
   let opened: { readonly source: ApiSource; readonly hub: EventHub; readonly answers: Answers } | undefined
   const through = () => {
     if (!opened) throw new HttpProblem(503, 'the view of the log is not open yet; try again')

@@ -20,19 +20,19 @@ export interface Room {
   epochs(arrivedAt: number): number
 }
 
-/** Who gives way: the farthest submission of an owner to a nearer one, or the owner with more than a fair share of the room. */
+/** The reason to give way: the farthest submission of an owner to a nearer one, or the owner with more than a fair share of the room. */
 export type Why = 'farther' | 'share'
-type GaveWay = (parked: ParkedSubmission, why: Why) => void
+type GaveWay = (waiting: ParkedSubmission, why: Why) => void
 
 /** `no-place`: the owner waits for as many epochs as it may, and all of them are nearer. */
-export type Parked = 'parked' | 'no-room' | 'over-quota' | 'no-place'
+export type Entered = 'waits' | 'no-room' | 'over-quota' | 'no-place'
 
 /** The part of all places that stays filled when they were shared out. */
 const FILLED_AGAIN = 7 / 8
 
-export type Parking = ReturnType<typeof createParking>
+export type WaitingRoom = ReturnType<typeof createWaitingRoom>
 
-export function createParking(store: ScopedStore<ParkedSubmission>) {
+export function createWaitingRoom(store: ScopedStore<ParkedSubmission>) {
   const { index, put, replace, remove, sweep, shareOut } = createRows(store)
 
   return {
@@ -58,14 +58,14 @@ export function createParking(store: ScopedStore<ParkedSubmission>) {
      * @param gaveWay takes what leaves in favour of it: the owner's submissions for the farthest epoch, or those of the owners
      *   with most
      */
-    park(dataMarket: string, parked: ParkedSubmission, room: Room, gaveWay: GaveWay): Parked {
-      const { submission, stranger } = parked
+    enter(dataMarket: string, waiting: ParkedSubmission, room: Room, gaveWay: GaveWay): Entered {
+      const { submission, stranger } = waiting
       const scope = epochScope(dataMarket, submission.epochId)
-      const owner = index().ownerOf(scope, parked)
+      const owner = index().ownerOf(scope, waiting)
       const mine = owner?.epochs.get(submission.epochId)
       if ((mine?.size ?? 0) >= room.perEpoch) return 'over-quota'
       if (stranger && (index().strangers() >= room.strangers || index().rows() >= room.total)) return 'no-room'
-      if (!stranger && !mine && owner && owner.epochs.size >= room.epochs(newestOf(owner, parked))) {
+      if (!stranger && !mine && owner && owner.epochs.size >= room.epochs(newestOf(owner, waiting))) {
         const farthest = farthestOf(owner)
         if (farthest < submission.epochId) return 'no-place'
         const left = epochScope(dataMarket, farthest)
@@ -73,28 +73,28 @@ export function createParking(store: ScopedStore<ParkedSubmission>) {
         sweep(left)
       }
       if (index().rows() >= room.total) {
-        if (index().sizeWith(scope, parked) > index().share(room.total, parked, scope)) return 'no-room'
+        if (index().sizeWith(scope, waiting) > index().share(room.total, waiting, scope)) return 'no-room'
         for (const other of shareOut(room.total)) gaveWay(other, 'share')
       }
-      put(scope, parked)
-      return 'parked'
+      put(scope, waiting)
+      return 'waits'
     },
 
     /**
-     * Goes through what is parked for those epochs, in the order of the log, and lets go of what `leaves` answers true for.
+     * Goes through the submissions that wait for those epochs, in the order of the log, and lets go of what `leaves` answers true for.
      * @param isMeant by market, epoch, and a time in ms before which nothing that waits for it came
      */
     release(
       isMeant: (dataMarket: string, epochId: number, arrivedFrom: number) => boolean,
-      leaves: (parked: ParkedSubmission) => boolean,
+      leaves: (waiting: ParkedSubmission) => boolean,
     ): void {
       for (const scope of [...store.scopes()]) {
         const at = scope.indexOf('/')
         if (!isMeant(scope.slice(0, at), Number(scope.slice(at + 1)), index().arrivedFrom(scope))) continue
         let arrivedFrom = Number.POSITIVE_INFINITY
-        for (const [key, parked] of [...store.entries(scope)].sort(inLogOrder))
-          if (leaves(parked)) remove(scope, key)
-          else arrivedFrom = Math.min(arrivedFrom, parked.arrivedAt)
+        for (const [key, waiting] of [...store.entries(scope)].sort(inLogOrder))
+          if (leaves(waiting)) remove(scope, key)
+          else arrivedFrom = Math.min(arrivedFrom, waiting.arrivedAt)
         index().arriveFrom(scope, arrivedFrom)
         sweep(scope)
       }
@@ -111,10 +111,10 @@ function createRows(store: ScopedStore<ParkedSubmission>) {
     return made
   }
   const remove = (scope: string, key: string): ParkedSubmission => {
-    const parked = store.get(scope, key)!
-    index().remove(scope, key, parked)
+    const waiting = store.get(scope, key)!
+    index().remove(scope, key, waiting)
     store.delete(scope, key)
-    return parked
+    return waiting
   }
   const sweep = (scope: string): void => {
     if (store.sizeOf(scope) > 0) return
@@ -125,16 +125,16 @@ function createRows(store: ScopedStore<ParkedSubmission>) {
     index,
     remove,
     sweep,
-    put(scope: string, parked: ParkedSubmission): void {
-      const key = keyOf(parked)
-      index().add(scope, key, parked)
-      store.put(scope, key, parked)
+    put(scope: string, waiting: ParkedSubmission): void {
+      const key = keyOf(waiting)
+      index().add(scope, key, waiting)
+      store.put(scope, key, waiting)
     },
-    replace(scope: string, parked: ParkedSubmission): void {
-      const key = keyOf(parked)
+    replace(scope: string, waiting: ParkedSubmission): void {
+      const key = keyOf(waiting)
       index().remove(scope, key, store.get(scope, key)!)
-      index().add(scope, key, parked)
-      store.put(scope, key, parked)
+      index().add(scope, key, waiting)
+      store.put(scope, key, waiting)
     },
     /** Makes some room, so that it need not be done for each: nobody who has no more than others loses anything. */
     shareOut(total: number): ParkedSubmission[] {
@@ -167,52 +167,49 @@ function indexOf(store: ScopedStore<ParkedSubmission>) {
   const ownerKey = (scope: string, { signer, submission }: ParkedSubmission): string =>
     `${scope.slice(0, scope.indexOf('/'))}/${submission.slotId}/${signer}`
 
-  const add = (scope: string, key: string, parked: ParkedSubmission): void => {
-    const { epochId } = parked.submission
-    const owner: Owner = owners.get(ownerKey(scope, parked)) ?? { size: 0, epochs: new Map() }
-    owners.set(ownerKey(scope, parked), owner)
+  const add = (scope: string, key: string, row: ParkedSubmission): void => {
+    const { epochId } = row.submission
+    const owner: Owner = owners.get(ownerKey(scope, row)) ?? { size: 0, epochs: new Map() }
+    owners.set(ownerKey(scope, row), owner)
     const rows = owner.epochs.get(epochId) ?? new Map<string, number>()
-    owner.epochs.set(epochId, rows.set(key, parked.arrivedAt))
+    owner.epochs.set(epochId, rows.set(key, row.arrivedAt))
     resize(sizes, owner.size, ++owner.size)
-    arrivals.set(scope, Math.min(arrivals.get(scope) ?? Number.POSITIVE_INFINITY, parked.arrivedAt))
+    arrivals.set(scope, Math.min(arrivals.get(scope) ?? Number.POSITIVE_INFINITY, row.arrivedAt))
     all++
-    if (parked.stranger) strangers++
+    if (row.stranger) strangers++
   }
-  for (const scope of store.scopes()) for (const [key, parked] of store.entries(scope)) add(scope, key, parked)
+  for (const scope of store.scopes()) for (const [key, row] of store.entries(scope)) add(scope, key, row)
 
   return {
     add,
-    remove(scope: string, key: string, parked: ParkedSubmission): void {
-      const { epochId } = parked.submission
-      const owner = owners.get(ownerKey(scope, parked))!
+    remove(scope: string, key: string, row: ParkedSubmission): void {
+      const { epochId } = row.submission
+      const owner = owners.get(ownerKey(scope, row))!
       const rows = owner.epochs.get(epochId)!
       rows.delete(key)
       if (rows.size === 0) owner.epochs.delete(epochId)
       resize(sizes, owner.size, --owner.size)
-      if (owner.size === 0) owners.delete(ownerKey(scope, parked))
+      if (owner.size === 0) owners.delete(ownerKey(scope, row))
       all--
-      if (parked.stranger) strangers--
+      if (row.stranger) strangers--
     },
     forget: (scope: string): void => void arrivals.delete(scope),
     arriveFrom: (scope: string, from: number): void => void arrivals.set(scope, from),
-    ownerOf: (scope: string, parked: ParkedSubmission): Owner | undefined => owners.get(ownerKey(scope, parked)),
+    ownerOf: (scope: string, row: ParkedSubmission): Owner | undefined => owners.get(ownerKey(scope, row)),
     /** Nothing in the scope came before; what came then may be gone. */
     arrivedFrom: (scope: string): number => arrivals.get(scope) ?? Number.POSITIVE_INFINITY,
     strangers: (): number => strangers,
     rows: (): number => all,
     /** The number of submissions that its owner has with it. */
-    sizeWith: (scope: string, parked: ParkedSubmission): number => (owners.get(ownerKey(scope, parked))?.size ?? 0) + 1,
+    sizeWith: (scope: string, row: ParkedSubmission): number => (owners.get(ownerKey(scope, row))?.size ?? 0) + 1,
     /** A fair share of so many places, with one more that comes. */
-    share(places: number, parked: ParkedSubmission, scope: string): number {
-      const size = this.sizeWith(scope, parked)
+    share(places: number, row: ParkedSubmission, scope: string): number {
+      const size = this.sizeWith(scope, row)
       const withIt = new Map(sizes)
       resize(withIt, size - 1, size)
       return fairShare(withIt, places)
     },
-    /**
-     * The submissions that owners have beyond a fair share of so many places, farthest epochs first and whole; it depends on
-     * nothing else.
-     */
+    /** Submissions of owners beyond a fair share of so many places, farthest epochs first and whole; nothing else decides. */
     beyondShare(places: number): readonly (readonly [scope: string, key: string])[] {
       const share = fairShare(sizes, places)
       const beyond: (readonly [string, string])[] = []
@@ -271,6 +268,6 @@ function newestOf(owner: Owner, { arrivedAt }: ParkedSubmission): number {
 /** Anybody can sign what another has signed: what waits of one is not in the way of the other. */
 const keyOf = ({ submission, signer }: Waiting): string => `${asBuffer(submission.digest).toString('hex')}/${signer}`
 
-type Row = readonly [key: string, parked: ParkedSubmission]
+type Row = readonly [key: string, waiting: ParkedSubmission]
 
 const inLogOrder = ([, a]: Row, [, b]: Row): number => a.submission.position!.offset - b.submission.position!.offset

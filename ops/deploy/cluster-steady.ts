@@ -15,7 +15,7 @@ const TOO_FEW_BROKERS = 'INVALID_REPLICATION_FACTOR'
  * @param step looks anew at what is there: part of it may have been done
  * @throws the last refusal, after `SETTLE_MS_MAX`
  */
-export function onceSettled<T>(clock: Clock, step: (failures: number) => Promise<T>): Promise<T> {
+export function onceSteady<T>(clock: Clock, step: (failures: number) => Promise<T>): Promise<T> {
   const end = clock.now() + SETTLE_MS_MAX
   return repeated({ clock, pauseMs, mayPass: (error) => clock.now() < end && passes(error) }, step)
 }

@@ -10,7 +10,7 @@ import { CliError, EXIT } from '../base/cli-error.ts'
 import { type MarketSources, type MarketStatus, marketStatuses } from '../reading/market-status.ts'
 import { watchedLog } from './watched-log.ts'
 
-export interface MarketsDoor {
+export interface MarketsAdmin {
   statuses(): Promise<readonly MarketStatus[]>
   /** Resolves when the request is in the log, with its id; the clock takes it from there. */
   ask(dataMarket: string, served: boolean): Promise<string>
@@ -18,7 +18,7 @@ export interface MarketsDoor {
   unread(): Promise<string | undefined>
 }
 
-export function doorOfLog(sources: MarketSources): MarketsDoor {
+export function marketsAdminOfLog(sources: MarketSources): MarketsAdmin {
   const { log, unread } = watchedLog(sources.log)
   return {
     statuses: () => marketStatuses({ ...sources, log }),
@@ -46,14 +46,14 @@ const ANSWER_MS_MAX = 60_000
 const ANSWER_CHARS_MAX = 64 * 2 ** 20
 
 /** Undefined when no process listens there. @param socket see admin-socket.ts */
-export async function doorOfRunning(socket: string): Promise<MarketsDoor | undefined> {
-  const door: MarketsDoor = {
+export async function marketsAdminOfRunning(socket: string): Promise<MarketsAdmin | undefined> {
+  const admin: MarketsAdmin = {
     statuses: async () => (await callSocket(socket, '/markets', 'GET')) as readonly MarketStatus[],
     ask: async (dataMarket, served) =>
       ((await callSocket(socket, '/markets', 'POST', { dataMarket, served })) as { requestId: string }).requestId,
     unread: async () => undefined, // nobody else writes to a directory
   }
-  return (await answers(() => door.statuses())) ? door : undefined
+  return (await answers(() => admin.statuses())) ? admin : undefined
 }
 
 /** False when no process listens there. */

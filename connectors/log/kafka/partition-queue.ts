@@ -11,7 +11,7 @@ interface Entry {
 }
 
 /** The records that wait to be appended to one partition, and the batch that is under way. */
-export class AppendQueue implements TopicPartition {
+export class PartitionQueue implements TopicPartition {
   readonly topic: string
   readonly partition: number
   /** Reasons for which the appender holds it back. */
