@@ -39,15 +39,15 @@ export const REASON_HELP = {
     'The message is larger than the intake takes (it is passed over, and its stream goes on), or one of its texts is longer than the market takes. A submission has about 600 bytes.',
   UNKNOWN_MARKET: 'This sequencer does not serve that data market, not yet or no longer. Check DATA_MARKET_CONTRACT.',
   FOREIGN_PROJECT:
-    'The project is none of that data market, by the rule projectIds of this sequencer. Check DATA_MARKET_CONTRACT and the namespace of the project.',
+    'The project does not belong to that data market, by the rule projectIds of this sequencer. Check DATA_MARKET_CONTRACT and the namespace of the project.',
   BAD_SIGNATURE:
     'The EIP-712 signature is not 65 bytes with v 27 or 28 and a low s, or recovers no address. Check the signer.',
-  UNKNOWN_SLOT: 'No such slot at that block. Check SLOT_ID.',
+  UNKNOWN_SLOT: 'The slot did not exist at that block. Check SLOT_ID.',
   SLOT_MISMATCH:
     'The signer was not the snapshotter assigned to the slot when the epoch was released. Assign the signer to the slot, or use its key.',
   SLOT_INACTIVE: 'The slot was inactive or burned at that block, or suspended since its owner changed too often.',
   FLAGGED: 'The signer is flagged by the operator. Ask the operator.',
-  EPOCH_NOT_OPEN: 'The epoch was passed over: a later one was released. Or there was no room to wait for it.',
+  EPOCH_NOT_OPEN: 'The epoch was passed over, since a later one was released; or there was no room to wait for it.',
   EPOCH_CLOSED: 'The submission window of the epoch was over. Send sooner; check the node is not behind.',
   EPOCH_TOO_FAR:
     'The epoch lies too far ahead of the epochs that can have been released. Check which chain the node follows.',
@@ -57,7 +57,7 @@ export const REASON_HELP = {
   ORPHANED_HEADER: 'The header is a block that left the chain in a reorganisation.',
   DUPLICATE: 'The same signed submission was received before. Nothing is lost; the first one stands.',
   RATE_LIMITED:
-    'The owner of the slot signed more submissions in this epoch than it may; of one that signs far more, none counts.',
+    'The owner of the slot signed more submissions in this epoch than it may; an owner who signs far more has none that count.',
   SUPERSEDED: 'The slot sent a later submission with a higher deadline for this project. The later one stands.',
   WRONG_DATA_SOURCE:
     'The project is not of the data source whose turn it is for the slot in this epoch and day. Check the list of sources and the slot’s number.',

@@ -48,8 +48,8 @@ rule expected and what it found, and the block as of which it was decided. Look 
 \`sequencer why --slot <slot> --epoch <epoch>\`. The reasons are one closed set: they are also the labels of
 \`seq_submission_verdict_total\` and the symbols of the Avro enum in the topic \`verdicts\`.
 
-A verdict is final when it is written. Those of \`consensus\` come when the epoch closes; what comes before the release of its
-epoch waits for that, however late this sequencer hears of it; all others come at once.
+Nothing changes a verdict that is written. Verdicts of \`consensus\` come when the epoch closes. A submission that comes before the
+release of its epoch waits for the release, however late this sequencer hears of it. All other verdicts come at once.
 
 `
 

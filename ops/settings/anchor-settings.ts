@@ -23,29 +23,37 @@ export const anchorSettings = z
       ),
     confirmations: whole(1, 10_000)
       .default(defaults.confirmations)
-      .describe('Blocks on top of a transaction’s before it is final.'),
+      .describe('Blocks on top of a transaction’s block before the transaction is final.'),
     reorgDepthMax: whole(1, 1_000_000)
       .default(defaults.reorgDepthMax)
       .describe(
-        'Blocks behind the head within which a final transaction is watched: what a reorganisation takes out there is sent again.',
+        'Blocks behind the head within which a final transaction is watched: a transaction that a reorganisation takes out there is sent again.',
       ),
     standstillMs: whole(1_000, 86_400_000)
       .default(defaults.standstillMs)
-      .describe('/readyz says so when the next nonce of the signer is not used for so long and transactions wait, ms.'),
+      .describe(
+        'Time for which the next nonce of the signer may stay unused while transactions wait, ms; after it /readyz says so.',
+      ),
     pollMs: whole(10, 60_000).default(defaults.pollMs).describe('Time between two looks at the head, ms.'),
     stuckBlocks: whole(1, 10_000)
       .default(defaults.stuckBlocks)
-      .describe('A transaction that could be next is signed anew at a higher fee after so many new blocks, and'),
-    stuckMs: whole(100, 86_400_000).default(defaults.stuckMs).describe('so long, ms.'),
+      .describe(
+        'New blocks after which a transaction that could be next is signed anew at a higher fee, if `anchor.stuckMs` is over too.',
+      ),
+    stuckMs: whole(100, 86_400_000)
+      .default(defaults.stuckMs)
+      .describe('Time after which a transaction that could be next is signed anew at a higher fee, ms.'),
     rebroadcastMs: whole(100, 3_600_000)
       .default(defaults.rebroadcastMs)
-      .describe('While it is in no block it is sent again so often; also the longest pause after a refusal, ms.'),
+      .describe(
+        'Time after which a transaction that is in no block is sent again; also the longest pause after a refusal, ms.',
+      ),
     gasMargin: z
       .number()
       .min(1)
       .max(10)
       .default(defaults.gasMargin)
-      .describe('Gas that is asked for: the estimate times this, and 50,000.'),
+      .describe('Factor for the gas limit: the estimate times this factor, and 50,000.'),
     transactionGasMax: whole(0, Number.MAX_SAFE_INTEGER)
       .default(defaults.transactionGasMax)
       .describe(
@@ -54,7 +62,7 @@ export const anchorSettings = z
     transactionType: oneOf(...TRANSACTION_TYPES)
       .default(defaults.transactionType)
       .describe(
-        'Form of what is signed: `eip1559`, `legacy` (the whole gas price is paid), or `auto`: the first unless the chain has no base fee or nodes refuse it.',
+        'Form of transactions: `eip1559`, `legacy` (the whole gas price is paid), or `auto`: the first unless the chain has no base fee or nodes refuse it.',
       ),
     tipMax: wei
       .default(defaults.tipMax)
@@ -64,8 +72,10 @@ export const anchorSettings = z
       .describe('Batches stored, and dry runs or signatures made, at one time.'),
     backoffMs: whole(10, 60_000)
       .default(defaults.backoffMs)
-      .describe('First pause before what failed is tried again, ms; doubles with each.'),
-    backoffMsMax: whole(100, 600_000).default(defaults.backoffMsMax).describe('The longest such pause, ms.'),
+      .describe('First pause before a failed step is tried again, ms; it doubles with each.'),
+    backoffMsMax: whole(100, 600_000)
+      .default(defaults.backoffMsMax)
+      .describe('The longest pause before a failed step is tried again, ms.'),
     purgeIntervalMs: whole(1_000, 86_400_000)
       .default(defaults.purgeIntervalMs)
       .describe('Time between two purges of intents that are done, ms.'),

@@ -25,11 +25,13 @@ export const apiSettings = z
     legacyTokenFile: file
       .optional()
       .describe(
-        'File with the token that clients of the deployed collector send; with it /legacy is served, without it not.',
+        'File with the token that clients of the deployed collector send; /legacy is served only with this token.',
       ),
     connectionsMax: whole(16, 100_000)
       .default(API_LIMITS.connectionsMax)
-      .describe('Connections of clients. At the bound the oldest of who has most makes room for who has fewer.'),
+      .describe(
+        'Connections of clients. At the bound the client with most gives up its oldest for a client with fewer.',
+      ),
     connectionsPerAddressMax: whole(1, 100_000)
       .default(API_LIMITS.connectionsPerAddressMax)
       .describe('Connections of one IPv4 address, or one /64 of IPv6.'),
@@ -48,7 +50,9 @@ export const apiSettings = z
       ),
     listenersMax: whole(0, 100_000)
       .default(API_LIMITS.listenersMax)
-      .describe('Listeners to `/v1/events`. At the bound the oldest of who has most makes room for who has fewer.'),
+      .describe(
+        'Listeners to `/v1/events`. At the bound the client with most gives up its oldest for a client with fewer.',
+      ),
     listenersPerAddressMax: whole(1, 100_000)
       .default(API_LIMITS.listenersPerAddressMax)
       .describe('Listeners of one IPv4 address, or one /64 of IPv6. More get 429.'),
@@ -56,7 +60,7 @@ export const apiSettings = z
       .array(network)
       .default([])
       .describe(
-        'Addresses or networks of proxies before it: their clients are told apart by `x-forwarded-for`, and their connections are not bounded by address.',
+        'Addresses or networks of proxies before the API: their clients are told apart by `x-forwarded-for`, and their connections are not bounded by address.',
       ),
   })
   .prefault({})

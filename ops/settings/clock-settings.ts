@@ -7,13 +7,15 @@ export const clockSettings = z
   .strictObject({
     startBlock: whole(0, Number.MAX_SAFE_INTEGER)
       .optional()
-      .describe('Where the very first start begins; the head when absent.'),
-    depth: whole(0, 10_000).default(defaults.depth).describe('Blocks behind the head that are waited for.'),
+      .describe('Block at which the very first start begins; the head when absent.'),
+    depth: whole(0, 10_000).default(defaults.depth).describe('Blocks behind the head at which the clock reads.'),
     pollMs: whole(10, 60_000).default(defaults.pollMs).describe('Time between two looks at the head, ms.'),
     rangeBlocks: whole(1, 1_000).default(defaults.rangeBlocks).describe('Blocks read and written in one step.'),
     reorgDepthMax: whole(256, 100_000)
       .default(defaults.reorgDepthMax)
-      .describe('Blocks kept in memory for reorganizations; a deeper one is followed by what the log holds.'),
+      .describe(
+        'Blocks kept in memory for reorganizations; a deeper reorganization is followed with the blocks in the log.',
+      ),
     secondLookBlocks: whole(0, 256)
       .default(defaults.secondLookBlocks)
       .describe('The logs of a block are asked for once more so many blocks later; 0: never.'),
@@ -25,7 +27,7 @@ export const clockSettings = z
       .describe('The longest pause between two attempts, ms.'),
     stallMs: whole(1_000, 86_400_000)
       .default(defaults.stallMs)
-      .describe('Without a new block for so long, another node is preferred, ms.'),
+      .describe('Time without a new block after which another node is preferred, ms.'),
   })
   .prefault({})
   .describe('The role clock.')

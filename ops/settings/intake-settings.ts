@@ -32,11 +32,14 @@ export const intakeSettings = z
       .describe('Votes of a slot that are taken for an epoch, as a multiple of the quota of its market.'),
     connections: z
       .strictObject({
-        max: rate(L.connectionsMax, 'Connections at a time. Beyond them one without votes makes room for a new one.'),
-        perAddressMax: rate(L.connectionsPerHostMax, 'The same of one IP address (of IPv6: a /64).'),
+        max: rate(
+          L.connectionsMax,
+          'Connections at a time. Beyond them a connection without votes makes room for a new one.',
+        ),
+        perAddressMax: rate(L.connectionsPerHostMax, 'Connections of one IP address (IPv6: of a /64) at a time.'),
         handshakesMax: rate(
           L.handshakesMax,
-          'Connections at a time that have not yet said who they are. Beyond them one that has stalled makes room.',
+          'Connections at a time that have not yet said who they are. Beyond them a stalled one makes room.',
         ),
         handshakesPerAddressMax: rate(L.handshakesPerHostMax, 'The same of one IP address.'),
         idleSeconds: whole(60, 86_400)
@@ -50,21 +53,30 @@ export const intakeSettings = z
       .strictObject({
         connectionBurst: rate(
           L.pacePerConnection.burst,
-          'Messages that a connection may send at once; one of more than 1 KiB counts as several. Beyond the rate it is read more slowly.',
+          'Messages that a connection may send at once; a message of more than 1 KiB counts as several. Beyond the rate the connection is read more slowly.',
         ),
-        connectionPerSecond: rate(L.pacePerConnection.perSecond, 'And per second after.'),
-        addressBurst: rate(L.pacePerHost.burst, 'The same of all connections of one IP address.'),
-        addressPerSecond: rate(L.pacePerHost.perSecond, 'And per second after.'),
+        connectionPerSecond: rate(
+          L.pacePerConnection.perSecond,
+          'Messages that a connection may send per second after that.',
+        ),
+        addressBurst: rate(L.pacePerHost.burst, 'Messages that all connections of one IP address may send at once.'),
+        addressPerSecond: rate(L.pacePerHost.perSecond, 'Messages that an IP address may send per second after that.'),
         doubtfulConnectionBurst: rate(
           L.doubtfulPerConnection.burst,
-          'Messages that cannot count (bad signature, unknown slot, no open epoch, over quota, a copy) that are taken of a connection, so that they have a verdict. Beyond the rate they are refused.',
+          'Messages that cannot count (bad signature, unknown slot, no open epoch, over quota, a copy) that are taken from a connection at once, so that they have a verdict. Beyond the rate they are refused.',
         ),
-        doubtfulConnectionPerSecond: rate(L.doubtfulPerConnection.perSecond, 'And per second after.'),
+        doubtfulConnectionPerSecond: rate(
+          L.doubtfulPerConnection.perSecond,
+          'Such messages that are taken from a connection per second after that.',
+        ),
         doubtfulAddressBurst: rate(
           L.doubtfulPerHost.burst,
           'The same for all connections of one IP address, but for connections that brought more votes than such messages.',
         ),
-        doubtfulAddressPerSecond: rate(L.doubtfulPerHost.perSecond, 'And per second after.'),
+        doubtfulAddressPerSecond: rate(
+          L.doubtfulPerHost.perSecond,
+          'Such messages that are taken from an IP address per second after that.',
+        ),
         extrasPerSlot: rate(
           L.extrasPerSlotMax,
           'Copies among them, and messages over quota, that are taken for one slot and epoch, over all connections.',
@@ -77,34 +89,37 @@ export const intakeSettings = z
           L.slowFaults,
           'Bad signatures of a peer that its votes do not make up for, less one each second, above which it is read slowly.',
         ),
-        ban: rate(L.banFaults, 'And above which its peer id is banned.'),
+        ban: rate(L.banFaults, 'Bad signatures of a peer, counted in the same way, above which its peer id is banned.'),
         slowAddress: whole(0, 10_000_000)
           .default(L.hostSlowFaults)
           .describe(
-            'The same for an IP address, above which its peers that bring no votes are read slowly; 0 = never.',
+            'Bad signatures of an IP address, counted in the same way, above which its peers that bring no votes are read slowly; 0 = never.',
           ),
         banAddress: whole(0, 10_000_000)
           .default(L.hostBanFaults)
           .describe(
-            'And above which it is banned if it brought no votes recently; 0 = never, as behind a proxy that hides the addresses.',
+            'Bad signatures of an IP address above which it is banned if it brought no votes recently; 0 = never, as behind a proxy that hides the addresses.',
           ),
-        perVote: rate(L.creditPerVote, 'Messages that cannot count for which one vote of the same peer makes up.'),
+        perVote: rate(L.creditPerVote, 'Messages that cannot count that one vote of the same peer makes up for.'),
         creditHalfLifeMinutes: rate(
           L.creditHalfLifeMs / 60_000,
           'The credit of votes falls to half after so long, minutes.',
         ),
         banMinutes: whole(1, 100_000)
           .default(L.banMs / 60_000)
-          .describe('How long such a ban lasts, minutes.'),
+          .describe('Length of a ban that an intake gives, minutes.'),
       })
       .prefault({}),
     lag: z
       .strictObject({
         recordsMax: rate(
           L.lagRecordsMax,
-          'Records that `validate` may be behind. Beyond them only connections that bring votes are read as ever; the others in turns.',
+          'Records that `validate` may be behind. Beyond this number only connections that bring votes are read as usual; the others are read in turns.',
         ),
-        recordsStop: rate(L.lagRecordsStop, 'Beyond these all connections are read in turns.'),
+        recordsStop: rate(
+          L.lagRecordsStop,
+          'Records that `validate` may be behind before all connections are read in turns.',
+        ),
         perSecond: rate(
           L.paceWhileLagging.perSecond,
           'Messages of all connections that are read in turns, per second.',

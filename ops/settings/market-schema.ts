@@ -35,7 +35,9 @@ export const marketSchema = z.strictObject({
     .default(MARKET_DEFAULTS.perSlotPerEpoch)
     .describe('Distinct submissions of a slot taken in an epoch.'),
   fullNodes: z.array(address).default([]).describe('Signers with a quota of their own.'),
-  perFullNodePerEpoch: whole(1, 10_000_000).default(MARKET_DEFAULTS.perFullNodePerEpoch).describe('That quota.'),
+  perFullNodePerEpoch: whole(1, 10_000_000)
+    .default(MARKET_DEFAULTS.perFullNodePerEpoch)
+    .describe('Distinct submissions of such a signer taken in an epoch.'),
   projectIds: z
     .array(z.string().min(1).max(TEXT_BYTES_MAX.projectId))
     .max(PROJECT_PATTERNS_MAX)
@@ -53,7 +55,7 @@ export const marketSchema = z.strictObject({
   overQuotaMax: whole(0, 10_000)
     .default(MARKET_DEFAULTS.overQuotaMax)
     .describe(
-      'Distinct submissions beyond its quota (or as many again as the quota, whichever is more) that an owner may sign in an epoch; of one that signs more none counts.',
+      'Distinct submissions beyond its quota (or as many again as the quota, whichever is more) that an owner may sign in an epoch; an owner who signs more has none that count.',
     ),
   flagged: z.array(address).default([]).describe('Signers that are refused.'),
   votesMin: whole(1, 1_000_000).default(MARKET_DEFAULTS.votesMin).describe('Fewest votes for a winner.'),
@@ -69,7 +71,7 @@ export const marketSchema = z.strictObject({
     .describe('Bytes of a batch.'),
   batchGasMax: whole(100_000, 1_000_000_000)
     .default(MARKET_DEFAULTS.batchGasMax)
-    .describe('Gas of the transaction that submits it, as reckoned from its texts.'),
+    .describe('Gas of the transaction that submits a batch, as reckoned from its texts.'),
   batchCalldataMax: whole(1_000, 8 * 1024 * 1024)
     .default(MARKET_DEFAULTS.batchCalldataMax)
     .describe('Bytes of calldata of that transaction. geth takes 128 KiB.'),
@@ -97,6 +99,6 @@ export const marketSchema = z.strictObject({
     .max(DATA_SOURCES_MAX)
     .default([])
     .describe(
-      'Data sources of the market, in its order: each slot may report the one only whose turn it is. They are the second part of a project id. None: no check.',
+      'Data sources of the market, in its order: each slot may report only the source whose turn it is. A source is the second part of a project id. None: no check.',
     ),
 })

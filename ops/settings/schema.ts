@@ -32,10 +32,12 @@ export const configSchema = z.strictObject({
   appId: name(60)
     .min(1)
     .default('sequencer')
-    .describe('Before every consumer group, transactional id and changelog. Two sequencers on one cluster need two.'),
+    .describe(
+      'Prefix of every consumer group, transactional id and changelog. Two sequencers on one cluster need different ones.',
+    ),
   prefix: name(60)
     .default('')
-    .describe('Before every topic and subject, e.g. `powerloom-mainnet-`; also what ACLs can match.'),
+    .describe('Prefix of every topic and subject, e.g. `powerloom-mainnet-`; ACLs can match it too.'),
   instanceId: name(100)
     .min(1)
     .optional()
@@ -61,12 +63,12 @@ export const configSchema = z.strictObject({
           enabled: z.boolean().default(false).describe('Encrypt connections. Also on when one of the files is given.'),
           caFile: file.optional().describe('PEM of the authority that signed the brokers’ certificates.'),
           certFile: file.optional().describe('PEM of this client’s certificate.'),
-          keyFile: file.optional().describe('PEM of its key.'),
+          keyFile: file.optional().describe('PEM of the key of this certificate.'),
         })
         .prefault({}),
       sasl: z
         .strictObject({
-          mechanism: oneOf('plain', 'scram-sha-256', 'scram-sha-512').optional().describe('How to log in.'),
+          mechanism: oneOf('plain', 'scram-sha-256', 'scram-sha-512').optional().describe('Mechanism of the login.'),
           username: z.string().min(1).optional().describe('User name.'),
           passwordFile: file.optional().describe('File with the password, for its reader alone (mode 0600).'),
           plainWithoutTls: z
@@ -122,7 +124,9 @@ export const configSchema = z.strictObject({
   chain: z
     .strictObject({
       rpcUrls: z.array(url).min(1).optional().describe('Nodes of the anchor chain in order of preference.'),
-      rpcUrlsFile: file.optional().describe('File with the same, one a line, when they hold an access key.'),
+      rpcUrlsFile: file
+        .optional()
+        .describe('File with these addresses, one a line, for addresses that hold an access key.'),
       chainId: whole(1, Number.MAX_SAFE_INTEGER).describe('Chain id; also in the EIP-712 domain.'),
       protocolState: address.describe('ProtocolState proxy; also the EIP-712 verifying contract.'),
       contractBlock: z
@@ -160,17 +164,21 @@ export const configSchema = z.strictObject({
     .strictObject({
       parkedMax: whole(0, 10_000_000)
         .default(rules.parkedMax)
-        .describe('Submissions that one validate task holds of strangers to their slot; before a first block all are.'),
+        .describe(
+          'Submissions of strangers to their slot that one validate task holds; before a first block all signers are strangers.',
+        ),
       waitingMax: whole(1, 100_000_000)
         .default(rules.waitingMax)
-        .describe('Submissions that one validate task holds for epochs to come. Above it who has most gives way.'),
+        .describe(
+          'Submissions that one validate task holds for epochs to come. Above it the owner with most gives way.',
+        ),
       headsKept: whole(16, 200_000)
         .default(rules.headsKept)
         .describe('Blocks of history for header checks; more than every window and epoch in flight.'),
       slotHistoryBlocks: whole(1_000, 100_000_000)
         .default(rules.slotHistoryBlocks)
         .describe(
-          'Blocks for which every change of a slot’s owner is kept: more than the log holds submissions of, 7 days. The default is that of blocks of one second.',
+          'Blocks for which every change of a slot’s owner is kept: more than the 7 days for which the log holds submissions. The default is right for blocks of one second.',
         ),
       slotChangesMax: whole(2, 10_000)
         .default(rules.slotChangesMax)
@@ -195,23 +203,23 @@ export const configSchema = z.strictObject({
         ),
       retryDelayMs: whole(1, 3_600_000)
         .default(anchoring.retryDelayMs)
-        .describe('Before the first retry; doubles with each.'),
-      retryDelayMsMax: whole(1, 86_400_000).default(anchoring.retryDelayMsMax).describe('The longest such wait.'),
+        .describe('Wait before the first retry, ms; it doubles with each.'),
+      retryDelayMsMax: whole(1, 86_400_000)
+        .default(anchoring.retryDelayMsMax)
+        .describe('The longest wait before a retry, ms.'),
       notSequencerDelayMs: whole(1, 86_400_000)
         .default(anchoring.notSequencerDelayMs)
         .describe('Wait while the contract does not know the signer as a sequencer.'),
       feeBumpPercent: whole(10, 1_000)
         .default(anchoring.feeBumpPercent)
         .describe('Rise of a replacement’s fees; nodes ask for 10.'),
-      maxFeePerGasMax: wei.default(anchoring.maxFeePerGasMax).describe('No transaction is signed for more, wei.'),
+      maxFeePerGasMax: wei.default(anchoring.maxFeePerGasMax).describe('Highest fee per gas of a transaction, wei.'),
       watchEpochs: whole(1, 100_000)
         .default(anchoring.watchEpochs)
         .describe('Later epochs, by their final ending calls, for which attestations are followed.'),
       noncesKept: whole(1, 1_000_000)
         .default(anchoring.noncesKept)
-        .describe(
-          'Newest nonces of a signer of which what was sent is kept, to be sent again when the chain goes back.',
-        ),
+        .describe('Newest nonces of a signer whose transactions are kept, to be sent again when the chain goes back.'),
       attestationsMax: whole(1, 10_000).default(anchoring.attestationsMax).describe('Attestations kept per batch.'),
     })
     .prefault({})
@@ -232,8 +240,12 @@ export const configSchema = z.strictObject({
         .min(1)
         .default('127.0.0.1')
         .describe('Address of the query API and the console; /metrics, /healthz and /readyz are there too.'),
-      port: whole(0, 65_535).default(9090).describe('Its port; 0 takes a free one.'),
-      probesHost: z.string().min(1).optional().describe('Address of the probes; that of the query API when absent.'),
+      port: whole(0, 65_535).default(9090).describe('Port of the query API and the console; 0 takes a free one.'),
+      probesHost: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Address of the probes; the address of the query API when absent.'),
       probesPort: whole(0, 65_535)
         .optional()
         .describe(
@@ -250,7 +262,7 @@ export const configSchema = z.strictObject({
         .partialRecord(z.enum(ROLES as readonly [string, ...string[]]), z.string().regex(/^User:.+/, 'not `User:name`'))
         .default({})
         .describe('Role → principal that `deploy` gives exactly the rights of the role, e.g. `intake: User:intake`.'),
-      host: z.string().min(1).default('*').describe('Host that they connect from.'),
+      host: z.string().min(1).default('*').describe('Host from which the principals connect.'),
     })
     .prefault({})
     .describe('Access control; nothing is done without principals.'),

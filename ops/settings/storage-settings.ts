@@ -43,10 +43,12 @@ export const storageSettings = z
       ),
     checkMinutes: whole(0, 10_080)
       .default(60)
-      .describe('Time between two checks of what the stores hold; what one lacks it is given. 0 for no checks.'),
+      .describe('Time between two checks of the stores; a store is given the batches that it lacks. 0 for no checks.'),
     checkHours: whole(1, 8_760)
       .default(24)
-      .describe('A check asks about the batches of so many hours. `sequencer batches heal` asks about any.'),
+      .describe(
+        'A check asks about the batches of so many hours. `sequencer batches heal` asks about batches of any age.',
+      ),
     keepDays: whole(0, 36_500)
       .default(0)
       .describe('Days after which stores let go of a batch: unpin it, or delete its files. 0 for never.'),

@@ -6,7 +6,7 @@ export const tracingSettings = z
     otlpUrl: httpUrl
       .optional()
       .describe(
-        'Where traces go, by OTLP over HTTP, e.g. `http://collector:4318/v1/traces`; without it there are none.',
+        'Address for traces, by OTLP over HTTP, e.g. `http://collector:4318/v1/traces`; without it there are none.',
       ),
     sampleShare: z.number().min(0).max(1).default(0.01).describe('Share of the submissions that are traced.'),
   })
