@@ -100,7 +100,7 @@ const INNER_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly stri
 
 /** All that the second implementation of the rules shares with the first: names, keys and schemas of records, rules, words. */
 const SHARED_WITH_STAGES = ['topology/topics.ts', 'topology/rules.ts', 'topology/verdict.ts']
-/** And what whoever opens a log comes by: its stores, and the keys of markers in the settings. */
+/** And the files on the way to a log: its stores, and the keys of markers in the settings. */
 const REACHED_BY_OPENING = [
   'topology/stores.ts',
   'topology/anchor-stores.ts',

@@ -12,7 +12,7 @@ import { slotWallet } from '../../ops/world/snapshotters/wallets.ts'
 import { KafkaProxy } from '../real/kafka-proxy.ts'
 import { TcpGate } from './tcp-gate.ts'
 
-/** Seed of the slots' keys, for whoever signs. */
+/** Seed of the slots' keys, for the signers. */
 export const SLOTS_SEED = 1
 const BLOCK_SECONDS = 1
 const EPOCH_BLOCKS = 8

@@ -1,4 +1,4 @@
-/** What snapshotters, and whoever plays against them, send in a simulated run. */
+/** The messages of snapshotters, and of the adversary, in a simulated run. */
 import type { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import { signDigest } from '../../ops/world/snapshotters/wallets.ts'
 import type { Submission, SubmissionKey } from '../../schemas/types.ts'

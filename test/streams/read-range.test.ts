@@ -139,7 +139,7 @@ describe('what was deleted meanwhile', () => {
     })
   })
 
-  test('args: whoever passes over it goes on where the log begins', async () => {
+  test('args: a reader that passes over it goes on where the log begins', async () => {
     const passesDeleted = true
     expect((await offsetsOf({ log: logOf(begun(4)) }, 8, { passesDeleted })).offsets).toEqual([4, 5, 6, 7])
     expect(await offsetsOf({ log: logOf(begun(12)) }, 8, { passesDeleted })).toEqual({ offsets: [], position: 12 })

@@ -115,7 +115,7 @@ describe('the list of a slot', () => {
 describe('what the view keeps', () => {
   const keptOf = () => api!.view.read(async (reader) => reader.getJson<Kept>(KEPT)!)
 
-  test('behavior: stays within its bound, and whoever merely claims slots pushes nobody else out', async () => {
+  test('behavior: stays within its bound, and a sender that merely claims slots pushes nobody else out', async () => {
     await story.open(3)
     for (let n = 0; n < 20; n++) await submit({ submissionId: `own-${n}` }, 'COUNTED')
     api = await startApi(story.fixture, { submissionsMax: 25 })

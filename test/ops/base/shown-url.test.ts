@@ -49,7 +49,7 @@ describe('whatever brings it there, no key is in', () => {
     for (const line of written) expectHidden(line)
     for (const line of written.slice(0, 2)) expect(() => JSON.parse(line)).not.toThrow()
   })
-  test('behavior: what a role says of itself to whoever asks', () => {
+  test('behavior: the words of a role about itself to any caller', () => {
     const health = createHealth(['clock'], () => 0)
     health.set('clock', false, said)
     expectHidden(health.report().roles.clock!.detail)

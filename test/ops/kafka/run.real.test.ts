@@ -112,7 +112,7 @@ describe('run', () => {
 
   test('behavior: only the roles of a process are in its health, and its metrics are its own', async () => {
     const { roles } = await readyOf(processes.get('chain')!)
-    // `storage` is a part of whoever stores batches
+    // `storage` is a part of the role that stores batches
     expect(Object.keys(roles).sort()).toEqual([...SPLIT.chain.split(','), 'storage'].sort())
   })
 

@@ -156,7 +156,7 @@ describe('planAnchor under any sequence of results', () => {
   })
 })
 
-/** What was mined is not any more: it takes its place again, whoever has taken one meanwhile. */
+/** A mined transaction that left its block takes its place again, even if another has taken one meanwhile. */
 const reorgedNow = (step: unknown): boolean =>
   ['REORGED', 'STUCK', 'REJECTED', 'FAILED', 'UNFILLED'].includes((step as Event).outcome)
 

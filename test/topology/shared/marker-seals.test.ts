@@ -30,7 +30,7 @@ const opened = (world = sealedWorld()): World => {
 }
 
 const stamp = { from: 0, of: 1, count: -1, checksum: 0, blockTimes: [] }
-/** A marker as whoever may write the topic can make it. */
+/** A marker as any writer of the topic can make it. */
 function forge(
   world: World,
   tick: EpochTick,
@@ -188,7 +188,7 @@ describe('keys', () => {
     return { world, late }
   }
 
-  test('behavior: one that was replaced seals nothing any more, whoever has it', () => {
+  test('behavior: a replaced key seals nothing any more, no matter who has it', () => {
     const { world, late } = rotated()
     copyTo(world, PARTITIONS - 1, late)
     expect(reasonsOf(world)).toEqual(['a marker signed by a key that was replaced before'])

@@ -223,7 +223,7 @@ describe('epochs that never come', () => {
       expect(new Set(world.reasonsOf(fair))).toEqual(new Set(['COUNTED']))
     })
 
-    test('behavior: whoever fills its share first displaces only itself, and a stranger nobody', () => {
+    test('behavior: an owner that fills its share first displaces only itself, and a stranger nobody', () => {
       const world = createWorld({ rules: narrow })
       world.tick(headTick(10))
       const fair = [1, 2, 3, 4].flatMap((slotId) => votesOf(slotId, [1, 2, 3]))

@@ -1,4 +1,4 @@
-/** Numbers of the contract that cannot be, on a scripted chain: whoever set them stops nobody else, and not for good. */
+/** Numbers of the contract that cannot be, on a scripted chain: their author stops nobody else, and not for good. */
 import { describe, expect, test } from 'vitest'
 import type { RefusedEpoch } from '../../../../connectors/evm/clock/openings.ts'
 import { nodesInterface, protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'

@@ -162,7 +162,7 @@ const describeTick = (tick: EpochTick): string => {
 }
 
 /**
- * For every canonical block: the rows below its `slotsOffset` give each slot's owner as of that block. Whoever reads a tick,
+ * For every canonical block: the rows below its `slotsOffset` give each slot's owner as of that block. A reader of a tick,
  * also of a block that leaves the chain later, has the same answers from these rows as from all that come after them.
  */
 export async function expectSlotsAsOfEachBlock(log: Log, topics: ClockTopics, chain: ScriptedChain): Promise<void> {

@@ -136,7 +136,7 @@ describe('following the chain', () => {
     await again.reached(9)
     await again.close()
     expect((await kinds(log)).filter((tick) => !tick.endsWith('HEAD'))).toEqual(['1 OPEN', '9 CLOSE'])
-    // whoever recomputes the windows has only the log
+    // a reader that recomputes the windows has only the log
     const counted = (await readTicks(log, topics)).map(({ contractBlock }) => contractBlock)
     expect(counted.slice(-4)).toEqual([101, 102, 103, 103])
   })

@@ -4,7 +4,7 @@ import { SlotTable } from '../../../../connectors/evm/clock/slot-table.ts'
 import { ownerAsOf } from '../../../../topology/validate/ownership.ts'
 
 const RULES = { slotHistoryBlocks: 1_000, slotChangesMax: 256 }
-/** For whoever has been told so many forks. */
+/** For a reader that has been told so many forks. */
 const owner = (table: SlotTable, slotId: number, block: number, forks: number) =>
   ownerAsOf(table.get(slotId)?.history ?? [], block, forks)?.owner
 const change = (slotId: number, owner: string, active = true) => ({ slotId, owner, active })

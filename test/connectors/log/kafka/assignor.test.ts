@@ -44,7 +44,7 @@ test('default: each number goes to one member, for every topic that has it, topi
   })
 })
 
-test('behavior: whoever leads, and in whatever order members come, the assignment is the same', () => {
+test('behavior: the assignment is the same with any leader and any order of members', () => {
   const members = [member('c'), member('a', { generation: 1, numbers: [2] }), member('b')]
   expect(numbersOf(members)).toEqual(numbersOf(members.toReversed()))
 })

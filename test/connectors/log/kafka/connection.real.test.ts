@@ -110,7 +110,7 @@ test('behavior: after an answer that broke off, the next connection is read from
   await connection.close()
 })
 
-test('behavior: a connection on which no answer came in time is replaced, and whoever waits on it hears of it', async () => {
+test('behavior: a connection on which no answer came in time is replaced, and its waiting callers hear of it', async () => {
   const connection = createConnection()
   const patient = codeOf(connection.send(metadata([]), 60_000))
   const impatient = codeOf(connection.send(metadata([])))

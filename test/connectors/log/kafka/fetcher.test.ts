@@ -33,7 +33,7 @@ interface Answered {
   readonly divergesAt?: number
 }
 
-/** Two brokers, one topic `t`: whoever leads a partition is in `leaders`, what is asked waits in `asked`. */
+/** Two brokers, one topic `t`: `leaders` has the leader of a partition, and requests wait in `asked`. */
 class Cluster implements FetchCluster {
   readonly settings = settingsOf({ brokers: ['a:1'], clientId: 'test', clock: systemClock, requestTimeoutMs: 1_000 })
   readonly versions = { newest: new Map([[1, 17]]), features: new Map() }

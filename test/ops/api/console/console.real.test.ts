@@ -122,7 +122,7 @@ describe('the console', () => {
     await page.keyboard.press('/')
     await page.keyboard.type(`${slotId}/${epochId}`)
     await page.keyboard.press('Enter')
-    // Whoever signed it is not the owner of the slot, so it stands apart from what the slot sent.
+    // Its signer is not the owner of the slot, so it stands apart from the submissions of the slot.
     await page.locator('label', { hasText: 'not signed by the owner' }).locator('input').check()
     const card = page.locator('.submission', { hasText: 'BAD_SIGNATURE' }).first()
     await card.waitFor()

@@ -219,7 +219,7 @@ describe('ties', () => {
     toHex(keccak(Buffer.from(closeBlockHash.slice(2) + Buffer.from(cid).toString('hex'), 'hex')))
   const [first, second] = rivals.sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
 
-  test('behavior: a tie is a note without the closing block, whoever the batch names of the tied', async () => {
+  test('behavior: a tie is a note without the closing block, no matter which of the tied the batch names', async () => {
     for (const winner of rivals)
       expect(await verifyBatch(tied(winner))).toMatchObject({ ok: true, notes: [{ code: 'TIE_UNDECIDED' }] })
     expect(await codes(tied('bafthird'), {})).toEqual(['WRONG_WINNER'])

@@ -74,7 +74,7 @@ test('behavior: a former owner is one as long as an epoch is open that it saw; o
   await guide.close()
 })
 
-test('behavior: whoever had a slot at the oldest release is still one when a reorganisation takes that back', async () => {
+test('behavior: the owner of a slot at the oldest release still counts when a reorganisation takes that back', async () => {
   const { log, append } = await logOf()
   const guide = createGuide({ rules, topics, log, signers: createSignerPool(rules, 0), quotaFactor: 4, tell: () => {} })
   const tick = epochTicks.key.encode({ dataMarket: MARKET })

@@ -67,7 +67,7 @@ describe('keptBatches', () => {
 })
 
 describe('bytesOf', () => {
-  it('behavior: from the log, else from a store; whoever gives others is passed over', async () => {
+  it('behavior: from the log, else from a store; a store that gives other bytes is passed over', async () => {
     const { cid, json } = await anchored(1)
     const [batch] = await keptBatches(fixture.log, fixture.topics)
     const good = memoryStore('good')

@@ -56,7 +56,7 @@ describe('a line', () => {
     ])
   })
 
-  test('behavior: foreign text in it rules no terminal, and is the same text for whoever reads the JSON', () => {
+  test('behavior: foreign text in it rules no terminal, and is the same text for every reader of the JSON', () => {
     const text: string[] = []
     const log = createLog({ level: 'info', to: { write: (line: string) => void text.push(line) } })
     say(log, 'batch-failed', { reason: HOSTILE })
