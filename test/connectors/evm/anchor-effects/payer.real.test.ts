@@ -20,7 +20,7 @@ const slotsUpTo = (count: number) => Array.from({ length: count }, (_, i) => ({ 
 /** A chain in whose day 2 it is, with a quota of 10. */
 async function payWorld(rules: Partial<AnchorRules> = {}): Promise<AnchorWorld> {
   const w = await world({ slots: slotsUpTo(6), sequencers: [RIVAL.address] }, rules)
-  await w.callAs(w.chain.accounts.owner, 'updateDailySnapshotQuota', [w.market, QUOTA])
+  await setQuota(w, QUOTA)
   await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 2])
   return w
 }
@@ -55,6 +55,9 @@ const numbersOf = async (w: AnchorWorld, day = 1) => [
 ]
 const rewardAs = (w: AnchorWorld, slotIds: number[], submissions: number[], eligibleNodes: number, day = 1) =>
   w.callAs(RIVAL, 'updateRewards', [w.market, slotIds, submissions, day, eligibleNodes])
+
+const setQuota = (w: AnchorWorld, quota: number) =>
+  w.callAs(w.chain.accounts.owner, 'updateDailySnapshotQuota', [w.market, quota])
 
 /** How many transactions of ours called updateRewards, and what became of them. */
 /** By their nonces: a call that is slow to be mined may have been sent for a higher fee too. */
@@ -193,12 +196,53 @@ describe('the payer', () => {
     await w.until('broadcast', async () => (await w.poolSize()) > 0)
     await first.close()
     await w.send('evm_mine')
-    await w.callAs(w.chain.accounts.owner, 'updateDailySnapshotQuota', [w.market, 8])
+    await setQuota(w, 8)
     keep(await w.connect())
     const row = await w.untilPayment(20, 1, isFinal)
     expect(row.leftOut).toEqual([{ slotId: 4, counted: 8, onChain: 0, reason: 'QUOTA_LOWERED' }])
     expect(await paidIn(w, 4)).toEqual([1, 3])
     expect(await numbersOf(w)).toEqual([2, 0]) // the run as it was when the number was fixed
+  })
+
+  it('behavior: a quota that is raised between chunks: who is below it is told, not paid', async () => {
+    const w = await payWorld()
+    const first = await w.connect()
+    await w.pay(...closing([12, 9, 11, 12], 2))
+    await w.untilPayment(20, 0, isSent, { mining: false })
+    await w.until('broadcast', async () => (await w.poolSize()) > 0)
+    await first.close()
+    await w.send('evm_mine')
+    await setQuota(w, 12)
+    keep(await w.connect())
+    const row = await w.untilPayment(20, 1, isFinal)
+    expect(row.leftOut).toEqual([{ slotId: 3, counted: 11, onChain: 0, reason: 'QUOTA_RAISED' }])
+    expect([await countsOf(w, 4), await paidIn(w, 4)]).toEqual([
+      [12, 9, 11, 12],
+      [1, 4],
+    ])
+    expect(await numbersOf(w)).toEqual([3, 1])
+  })
+
+  it('behavior: a quota that is raised before the block pays nobody below it, and that is told', async () => {
+    const w = await payWorld()
+    keep(await w.connect({}, { rebroadcastMs: 60_000 }))
+    await w.pay(...closing([10, 12]))
+    await mineAfter(w, () => setQuota(w, 11))
+    const row = await w.untilPayment(20, 0, isFinal)
+    expect(row.leftOut).toEqual([{ slotId: 1, counted: 10, onChain: 10, reason: 'QUOTA_RAISED' }])
+    expect([await paidIn(w, 2), await numbersOf(w)]).toEqual([[2], [2, 1]])
+  })
+
+  it('behavior: a quota that is lowered before the block is a revert, after which all who have it now are paid', async () => {
+    const w = await payWorld()
+    keep(await w.connect({}, { rebroadcastMs: 60_000 }))
+    await w.pay(...closing([10, 9]))
+    await mineAfter(w, () => setQuota(w, 9))
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 2, eligibleNodes: 2, quota: 9, leftOut: [] })
+    expect([await paidIn(w, 2), await numbersOf(w)]).toEqual([
+      [1, 2],
+      [2, 0],
+    ])
   })
 
   it('behavior: a slot that is burned between the freeze and the block is passed over, and told', async () => {
@@ -217,13 +261,19 @@ describe('the payer', () => {
     expect(await numbersOf(w)).toEqual([2, 1])
   })
 
-  it('behavior: a slot that changes hands keeps its pay', async () => {
+  it('behavior: slots that change hands before the dry run and before the block keep their pay', async () => {
     const w = await payWorld()
-    keep(await w.connect())
-    await w.callAs(w.chain.accounts.owner, 'assignSnapshotterToNodeBulkAdmin', [[2], [devAccount(21).address]])
-    await w.pay(...closing([10, 11]))
-    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 2, leftOut: [] })
-    expect(await paidIn(w, 2)).toEqual([1, 2])
+    const [second, third] = [devAccount(21).address, devAccount(22).address]
+    const assign = (slotId: number, to: string) =>
+      w.callAs(w.chain.accounts.owner, 'assignSnapshotterToNodeBulkAdmin', [[slotId], [to]])
+    await w.callAs(w.chain.accounts.owner, 'updateRewardPoolSize', [w.market, 900])
+    keep(await w.connect({}, { rebroadcastMs: 60_000 }))
+    await assign(2, second)
+    await w.pay(...closing([10, 11, 12]))
+    await mineAfter(w, () => assign(3, third))
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 3, leftOut: [] })
+    expect(await paidIn(w, 3)).toEqual([1, 2, 3])
+    expect(await Promise.all([second, third].map((owner) => w.read('userInfo', owner)))).toEqual([300n, 300n])
   })
 
   it('error: a day of which the contract takes nothing any more is UNPAID, with what is missing', async () => {
