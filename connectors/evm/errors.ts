@@ -18,6 +18,8 @@ export type EvmErrorCode =
   /** Too few nodes know what has to be agreed on. */
   | 'TOO_FEW_NODES'
   | 'WRONG_CHAIN'
+  /** The contract refuses a read, has no such function, or answers it with something else. */
+  | 'UNREADABLE'
   /** The contract counts epochs whose release no log tells. */
   | 'LOGS_INCOMPLETE'
   /** The contract names an address as the registry of slots where none is. */

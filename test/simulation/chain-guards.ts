@@ -35,9 +35,9 @@ export const CHAIN_GUARDS: readonly Guard[] = [
   {
     name: 'the registry of slots is read as of each step',
     file: 'connectors/evm/clock/chain-steps.ts',
-    find: 'const { headers, before, nodes } = await registryOf(ask, protocolState, offer, anyState)',
+    find: 'const { headers, before, nodes, isSaid } = await registryOf(ask, protocolState, offer, anyState, notSaid)',
     replace:
-      'const { before, ...read } = await registryOf(ask, protocolState, offer, anyState)\n  const [headers, nodes] = [offered, facts.nodes ?? read.nodes]',
+      'const { before, isSaid, ...read } = await registryOf(ask, protocolState, offer, anyState, notSaid)\n  const [headers, nodes] = [offered, facts.nodes ?? read.nodes]',
     why: 'the owner of the contract can name another one, and no event tells it',
   },
   {

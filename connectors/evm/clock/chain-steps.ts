@@ -8,6 +8,7 @@ import {
   type SlotChange,
 } from '../contract/chain-reader.ts'
 import { EvmError } from '../errors.ts'
+import type { NotSaid } from '../contract/not-said.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { blockAt, blockNumber } from '../nodes/node-answers.ts'
 import { type BlockFacts, type ChainState, type EpochRelease, type Head, UNKNOWN_HASH } from './chain-state.ts'
@@ -36,6 +37,7 @@ export interface ReadOptions {
   readonly contractBlock: ContractBlockSource
   readonly secondLookBlocks: number
   readonly firstLooks: FirstLooks
+  readonly notSaid: NotSaid
   /** As of the newest block that has ticks, where it is known. */
   readonly facts: { readonly [K in keyof ContractFacts]: ContractFacts[K] | undefined }
   /** The log's knowledge beyond `chain`, for a reorganization deeper than that; read when `pastNeeded` was told. */
@@ -73,6 +75,8 @@ export interface BlocksStep {
   readonly facts: ContractFacts
   /** The registry of slots is another one from the last of the blocks on. */
   readonly registryChanged: boolean
+  /** An event of the registry could not be read: all slots are to be. */
+  readonly slotsUnread: boolean
   /** Events that were overlooked in blocks before; their epochs open now. */
   readonly late: readonly (LateEvents & { readonly releases: readonly EpochRelease[] })[]
   /** Releases of ours that open no epoch, since a number of the contract is none that can be. */
@@ -123,11 +127,11 @@ async function readBlocks(
   options: ReadOptions,
   anyState: boolean,
 ): Promise<ChainStep> {
-  const { protocolState, contractBlock, facts, firstLooks, secondLookBlocks } = options
+  const { protocolState, contractBlock, facts, firstLooks, secondLookBlocks, notSaid } = options
   const isFirst = chain.heads.length === 0
   const base = { blockHash: isFirst || offered[0]!.number === 0 ? offered[0]!.hash : offered[0]!.parentHash }
   const offer = { headers: offered, base, known: facts.nodes }
-  const { headers, before, nodes } = await registryOf(ask, protocolState, offer, anyState)
+  const { headers, before, nodes, isSaid } = await registryOf(ask, protocolState, offer, anyState, notSaid)
   const addresses = { protocolState, nodes: before }
   const last = headers.at(-1)!.number
   const again = chain.heads.filter(
@@ -149,7 +153,9 @@ async function readBlocks(
     releases: headers.flatMap((header, i) => events[i]!.releases.map((release) => ({ header, release }))),
     before: facts.counts,
     anyState,
+    ...(isSaid && { notSaid }),
   })
+  const isCounted = !anyState && options.served.every((market) => checked.counts.has(market))
   const refused: RefusedEpoch[] = []
   const openings = (block: Pick<BlockHeader, 'hash' | 'number'>, releases: readonly ReleasedEpoch[]) =>
     openingsOf(ask, block, releases, checked.kinds, options, anyState, (one) => refused.push(one))
@@ -169,11 +175,12 @@ async function readBlocks(
     facts: { nodes, counts: checked.counts },
     // Unknown before, it may have changed unseen.
     registryChanged: before !== nodes || (facts.nodes === undefined && !isFirst),
+    slotsUnread: events.some(({ slotsUnread }) => slotsUnread),
     late: await Promise.all(overlooked),
     refused,
     remember: () => {
       for (const [i, header] of headers.entries())
-        firstLooks.note(header, events[i]!, !anyState, addresses, last - 2 * secondLookBlocks - options.rangeBlocks)
+        firstLooks.note(header, events[i]!, isCounted, addresses, last - 2 * secondLookBlocks - options.rangeBlocks)
     },
   }
 }

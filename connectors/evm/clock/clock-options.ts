@@ -96,6 +96,8 @@ export interface ClockObserver extends RpcObserver {
   epochsSkipped?(dataMarket: string, fromEpoch: number, toEpoch: number): void
   /** A release opens no epoch, since a number of the contract is none that can be. */
   epochRefused?(refused: RefusedEpoch): void
+  /** The contract does not say something as of a block: the clock goes on without, as with a contract that has no such thing. */
+  notSaid?(what: string, why: string): void
   /** The second look at a block found what the first did not. */
   foundLate?(block: number, releases: number, slots: number): void
   /** The contract names another registry of slots: all of them were read anew. */

@@ -9,6 +9,7 @@ import { type Clock, type Log, LogError, mayBeginAgain } from '../../../streams/
 import { agreedSlots, agreedStep } from '../agreed-readings.ts'
 import type { BlockHeader, StateAt } from '../contract/chain-reader.ts'
 import { marketOnChain } from '../contract/market-check.ts'
+import { NotSaid } from '../contract/not-said.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask, Endpoint, RpcOptions } from '../nodes/ask.ts'
 import { createRpc, type Rpc } from '../nodes/rpc.ts'
@@ -50,6 +51,7 @@ interface Context {
   readonly rpc: Rpc
   readonly signal: AbortSignal
   readonly firstLooks: FirstLooks
+  readonly notSaid: NotSaid
   /** The contract's facts as of a block, for the step that follows it; read anew after every failure. */
   facts?: ContractFacts & { readonly hash: string }
 }
@@ -67,7 +69,8 @@ export async function startClock(options: ClockOptions, ports: ClockPorts): Prom
     throw error
   })
   const abort = new AbortController()
-  const stopped = follow({ settings, ports, rpc, signal: abort.signal, firstLooks: new FirstLooks() }).then(
+  const notSaid = new NotSaid((what, why) => observer?.notSaid?.(what, why))
+  const stopped = follow({ settings, ports, rpc, signal: abort.signal, firstLooks: new FirstLooks(), notSaid }).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
   )
@@ -173,7 +176,8 @@ async function advance(session: ClockSession, context: Context): Promise<boolean
 
 /** By the blocks at hand; when none of them is left on the chain, by all that the log holds. */
 async function readStep(session: ClockSession, context: Context): Promise<{ step: ChainStep; past?: ChainPast }> {
-  const { settings, rpc, firstLooks } = context
+  const { settings, rpc, firstLooks, notSaid } = context
+  notSaid.begin()
   let isPastNeeded = false
   const reading = (past?: ChainPast): Promise<ChainStep> => {
     const { counts } = context.facts?.hash === session.chain.heads.at(-1)?.hash ? { ...context.facts } : {}
@@ -184,6 +188,7 @@ async function readStep(session: ClockSession, context: Context): Promise<{ step
       isOurs: (dataMarket) => session.markets.isOurs(dataMarket),
       served: session.markets.served(),
       firstLooks,
+      notSaid,
       facts: { nodes: session.place?.registry?.address, counts },
       past,
       pastNeeded: () => {
@@ -250,7 +255,7 @@ async function goOn(session: ClockSession, step: BlocksStep, context: Context): 
 /** The rows of the table of slots that the step changes. @returns with it the block of the newest full reading */
 async function slotRows(session: ClockSession, step: BlocksStep, context: Context) {
   const { settings, rpc } = context
-  const { blocks, facts, registryChanged, late } = step
+  const { blocks, facts, late } = step
   const addresses = { protocolState: settings.protocolState, nodes: facts.nodes }
   const asOf = <T>({ hash: blockHash }: BlockHeader, read: (ask: Ask, at: StateAt) => Promise<T>): Promise<T> =>
     withAnyState(context, session.chain, (anyState) =>
@@ -261,7 +266,8 @@ async function slotRows(session: ClockSession, step: BlocksStep, context: Contex
     return [...slots, ...slotsGone(session.slots, slots)]
   }
   const { slotsReadAt } = session.place ?? {}
-  const due = { rereadBlocks: settings.slotsRereadBlocks, registryChanged }
+  const isUnknown = step.registryChanged || step.slotsUnread
+  const due = { rereadBlocks: settings.slotsRereadBlocks, isUnknown }
   const reading = await slotReading(blocks, slotsReadAt, readAll, due)
   const last = blocks.at(-1)!.header
   const read = (ids: readonly number[]) =>

@@ -1,14 +1,14 @@
 /** The day in which a release counts. The contract keeps one counter per market, and tells no day of an epoch. */
 import { protocolStateInterface } from '../contract/abi.ts'
 import { decodeResult, type ReleasedEpoch, type StateAt } from '../contract/chain-reader.ts'
-import { isRevert } from '../contract/market-check.ts'
+import type { NotSaid } from '../contract/not-said.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { callResult } from '../nodes/node-answers.ts'
 import { bigQuantity } from '../nodes/rpc-values.ts'
 
 export interface MarketDay {
-  /** Number of the contract, from 1; 0 when it counts none. */
+  /** Number of the contract, from 1; 0 when it counts none, or does not say. */
   readonly day: number
   /** Submissions with which a slot has earned the day. */
   readonly dailyQuota: number
@@ -25,21 +25,20 @@ export async function marketDayOf(
   protocolState: string,
   { dataMarket, epochId }: Pick<ReleasedEpoch, 'dataMarket' | 'epochId'>,
   at: StateAt,
+  notSaid: NotSaid,
 ): Promise<MarketDay> {
   const read = async (name: Reading): Promise<number> => {
     const data = protocolStateInterface.encodeFunctionData(name, [dataMarket])
     const result = decodeResult(protocolStateInterface, name, await callResult(ask, { to: protocolState, data }, at))
     return bounded(name === 'currentEpoch' ? result.epochId : result[0], name)
   }
-  try {
+  const readDay = async (): Promise<MarketDay> => {
     const [counter, dailyQuota, epochsInADay, newest] = await Promise.all(READINGS.map(read))
     if (at === 'latest' && (await read('currentEpoch')) !== newest) throw changed(dataMarket)
     const day = counter! - daysBegun(epochId, newest!, epochsInADay!)
     return day < 1 ? NO_DAY : { day, dailyQuota: dailyQuota! }
-  } catch (error) {
-    if (isRevert(error)) return NO_DAY
-    throw error
   }
+  return notSaid.or(ask, { what: `the day of ${dataMarket}`, of: epochId }, readDay, () => NO_DAY)
 }
 
 /** The newest state is another one for each question: a day may have begun between two of them. */

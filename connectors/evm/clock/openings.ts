@@ -7,8 +7,10 @@ import {
   type ReleasedEpoch,
   type StateAt,
   submissionWindow,
+  Unreadable,
   WINDOW_MAX,
 } from '../contract/chain-reader.ts'
+import type { NotSaid } from '../contract/not-said.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { callResult } from '../nodes/node-answers.ts'
 import { badAnswer, bigQuantity } from '../nodes/rpc-values.ts'
@@ -29,6 +31,7 @@ export interface RefusedEpoch {
 interface Opened {
   readonly protocolState: string
   readonly follows: (dataMarket: string, epochId: number) => boolean
+  readonly notSaid: NotSaid
 }
 
 /** @param anyState see `nextStep` @param refuse takes each release of ours that opens none */
@@ -37,57 +40,64 @@ export async function openingsOf(
   { hash: blockHash, number: block }: Pick<BlockHeader, 'hash' | 'number'>,
   releases: readonly ReleasedEpoch[],
   kinds: CheckedReleases['kinds'],
-  { protocolState, follows }: Opened,
+  { protocolState, follows, notSaid }: Opened,
   anyState: boolean,
   refuse: (refused: RefusedEpoch) => void,
 ): Promise<EpochRelease[]> {
   const ours = releases.filter((one) => follows(one.dataMarket, one.epochId) && !kinds.get(one)?.isRepeated)
-  const at = anyState ? 'latest' : { blockHash }
+  const at: StateAt = anyState ? 'latest' : { blockHash }
   const opening = async (release: ReleasedEpoch): Promise<EpochRelease[]> => {
     const { dataMarket, epochId } = release
-    const why = (await whyAbsurd(ask, protocolState, release, at)) ?? (await windowOf(ask, protocolState, release, at))
+    const reader = { ask, protocolState, notSaid, at }
+    const why = (await whyAbsurd(reader, release)) ?? (await windowOf(reader, release))
     if (typeof why === 'string') {
       refuse({ dataMarket, epochId, block, why })
       return []
     }
-    const day = await marketDayOf(ask, protocolState, release, at)
+    const day = await marketDayOf(ask, protocolState, release, at, notSaid)
     return [{ ...release, ...day, skippedFrom: kinds.get(release)?.skippedFrom ?? 0, submissionWindow: why }]
   }
   return (await Promise.all(ours.map(opening))).flat()
 }
 
-/** In words when a number of the release cannot be, and the contract knows it so: a log alone may be a slip of the node. */
-async function whyAbsurd(
-  ask: Ask,
-  protocolState: string,
-  { absurd, dataMarket }: ReleasedEpoch,
-  at: StateAt,
-): Promise<string | undefined> {
-  if (!absurd) return undefined
-  const data = protocolStateInterface.encodeFunctionData('epochInfo', [dataMarket, absurd.epochId])
-  const result = decodeResult(
-    protocolStateInterface,
-    'epochInfo',
-    await callResult(ask, { to: protocolState, data }, at),
-  )
-  const isReleased = bigQuantity(result.timestamp, 'release time') > 0n
-  // The contract takes no epoch that ends before it begins.
-  if (isReleased && Math.max(Number(result.epochEnd), Number(absurd.epochId)) > EPOCH_MAX) return absurd.what
-  throw badAnswer(
-    `the log of a release of ${dataMarket} says that ${absurd.what}, and the contract has no such release`,
-  )
+interface Reader {
+  readonly ask: Ask
+  readonly protocolState: string
+  readonly notSaid: NotSaid
+  readonly at: StateAt
 }
 
-/** The submission window; in words when it cannot be, and is so when it is read once more. */
+/** In words when a number of the release cannot be, and the contract knows it so: a log alone may be a slip of the node. */
+async function whyAbsurd(
+  { ask, protocolState, notSaid, at }: Reader,
+  { absurd, dataMarket }: ReleasedEpoch,
+): Promise<string | undefined> {
+  if (!absurd) return undefined
+  const { what, epochId: of } = absurd
+  const notReadable = (): Promise<never> => Promise.reject(new Unreadable(what))
+  if (absurd.isUnread) return notSaid.or(ask, { what: `EpochReleased of ${dataMarket}`, of }, notReadable, () => what)
+  const data = protocolStateInterface.encodeFunctionData('epochInfo', [dataMarket, absurd.epochId])
+  const read = async () =>
+    decodeResult(protocolStateInterface, 'epochInfo', await callResult(ask, { to: protocolState, data }, at))
+  const result = await notSaid.or(ask, { what: `epochInfo of ${dataMarket}`, of }, read, () => undefined)
+  if (result === undefined) return what
+  const isReleased = bigQuantity(result.timestamp, 'release time') > 0n
+  // The contract takes no epoch that ends before it begins.
+  if (isReleased && Math.max(Number(result.epochEnd), Number(absurd.epochId)) > EPOCH_MAX) return what
+  throw badAnswer(`the log of a release of ${dataMarket} says that ${what}, and the contract has no such release`)
+}
+
+/** The submission window; in words when it cannot be, and is so when it is read once more, or when the contract does not say it. */
 async function windowOf(
-  ask: Ask,
-  protocolState: string,
-  { dataMarket }: ReleasedEpoch,
-  at: StateAt,
+  { ask, protocolState, notSaid, at }: Reader,
+  { dataMarket, epochId: of }: ReleasedEpoch,
 ): Promise<number | string> {
-  const window = await submissionWindow(ask, protocolState, dataMarket, at)
+  const read = (): Promise<bigint> => submissionWindow(ask, protocolState, dataMarket, at)
+  const what = 'snapshotSubmissionWindow'
+  const window = await notSaid.or(ask, { what: `${what} of ${dataMarket}`, of }, read, () => `${what} cannot be read`)
+  if (typeof window === 'string') return window
   if (window <= WINDOW_MAX) return Number(window)
-  const again = await submissionWindow(ask, protocolState, dataMarket, at)
+  const again = await read()
   if (again === window) return `snapshotSubmissionWindow is ${window}, and ${WINDOW_MAX} is the most`
   throw badAnswer(`snapshotSubmissionWindow of ${dataMarket} was answered with ${window}, then with ${again}`)
 }

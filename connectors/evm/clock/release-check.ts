@@ -2,20 +2,12 @@
  * Holds the releases that the logs of some blocks tell against what the contract counts. A node may answer with no logs, or
  * with too few; the contract's count of epochs, as of a block, does not depend on them.
  */
-import { protocolStateInterface } from '../contract/abi.ts'
-import {
-  type BlockHeader,
-  decodeResult,
-  EPOCH_MAX,
-  type ReleasedEpoch,
-  type StateAt,
-} from '../contract/chain-reader.ts'
+import { type BlockHeader, EPOCH_MAX, type ReleasedEpoch, type StateAt } from '../contract/chain-reader.ts'
 import { isRevert } from '../contract/market-check.ts'
-import type { BlockPoint } from '../contract/window.ts'
+import type { NotSaid } from '../contract/not-said.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
-import { callResult } from '../nodes/node-answers.ts'
-import { bigQuantity, quantity } from '../nodes/rpc-values.ts'
+import { countBefore, countOf, releasesOf, side } from './epoch-counts.ts'
 
 /** The number of the lowest and of the highest epochs between two releases that are looked up one by one. */
 const SKIPPED_LOOKED_UP = 128
@@ -77,6 +69,8 @@ export interface ReleasesToCheck {
   readonly before: EpochCounts | undefined
   /** The nodes have dropped the state of these blocks. */
   readonly anyState: boolean
+  /** The contract is there: what it does not say is not waited for. Absent where the contract said nothing at all. */
+  readonly notSaid?: NotSaid
 }
 
 /** Rejects with LogsIncomplete, or EvmError `INCONSISTENT` when logs tell more than the contract counts. */
@@ -103,11 +97,29 @@ async function checkMarket(
   kinds: Map<ReleasedEpoch, ReleaseKind>,
 ): Promise<number | undefined> {
   const { headers, dataMarket, anyState } = market
-  const [first, last] = [headers[0]!, headers.at(-1)!]
-  const [before, after] = await Promise.all([
-    market.before?.get(dataMarket) ?? (anyState ? newestBefore(ask, market, first) : countBefore(ask, market, first)),
-    countOf(ask, market, anyState ? 'latest' : { blockHash: last.hash }),
-  ])
+  const [first, at] = [headers[0]!, anyState ? ('latest' as const) : { blockHash: headers.at(-1)!.hash }]
+  const known = market.before?.get(dataMarket)
+  const before = known ?? (await (anyState ? newestBefore(ask, market, first, at) : countBefore(ask, market, first)))
+  const isUnknown = !before && market.releases.length === 0
+  const after = await countOf(ask, market, at, (refusal) => isUnknown && isRevert(refusal))
+  // The contract may not have said before what it counted: then its own word on these epochs tells where the step begins.
+  const isCountedAnew = !anyState && !before && after !== undefined && after > 0
+  const uncounted = after === undefined ? before || undefined : before
+  const start = isCountedAnew ? ((await newestBefore(ask, market, first, at)) ?? before) : uncounted
+  const newest = await followReleases(ask, market, start, kinds)
+  if (after === undefined) return undefined
+  if (anyState) await lookBehind(ask, market, newest, after)
+  else expectCount(market, newest ?? 0, after)
+  return newest
+}
+
+/** @returns the newest epoch behind the releases of these blocks; undefined when nothing tells it */
+async function followReleases(
+  ask: Ask,
+  market: MarketToCheck,
+  before: number | undefined,
+  kinds: Map<ReleasedEpoch, ReleaseKind>,
+): Promise<number | undefined> {
   let newest = before
   for (const one of market.releases) {
     const { epochId } = one.release
@@ -116,8 +128,6 @@ async function checkMarket(
     kinds.set(one.release, await kindOf(ask, market, one, isBeside ? undefined : newest))
     newest = isBeside ? epochId : Math.max(newest ?? 0, epochId)
   }
-  if (anyState) await lookBehind(ask, market, newest, after)
-  else expectCount(market, newest ?? 0, after)
   return newest
 }
 
@@ -149,11 +159,17 @@ async function lookBehind(ask: Ask, market: MarketToCheck, newest: number | unde
     })
 }
 
-/** The newest epoch released before a block, by what the newest state says of the last ones; undefined when that is not enough. */
-async function newestBefore(ask: Ask, market: MarketToCheck, first: BlockHeader): Promise<number | undefined> {
-  const counted = await countOf(ask, market, 'latest')
+/** The newest epoch released before a block, by what a later state says of the last ones; undefined when that is not enough. */
+async function newestBefore(
+  ask: Ask,
+  market: MarketToCheck,
+  first: BlockHeader,
+  at: StateAt,
+): Promise<number | undefined> {
+  const counted = await countOf(ask, market, at)
+  if (counted === undefined) return undefined
   const epochIds = rangeOf(Math.max(1, counted - SKIPPED_LOOKED_UP + 1), counted)
-  const sides = (await releasesOf(ask, market, epochIds, 'latest')).map((one) => one && side(one, first))
+  const sides = (await releasesOf(ask, market, epochIds, at)).map((one) => one && side(one, first))
   const newest = sides.lastIndexOf('before')
   if (sides.includes('unclear')) return undefined
   if (newest >= 0) return epochIds[newest]
@@ -199,63 +215,8 @@ async function expectSkipped(
   if (anyState || market.releases.some((one) => one.header === header && one.release.epochId === before)) return
   // More may have been passed over than was looked up: as of the block before, the count must still be where it was.
   const counted = await countOf(ask, market, { blockHash: header.parentHash })
-  if (counted > before)
+  if (counted !== undefined && counted > before)
     throw new LogsIncomplete({ dataMarket, fromEpoch: before + 1, toEpoch: counted, block: header.number - 1 })
-}
-
-/** As of the parent of a block. Nothing was before block 0, nor before the contract. */
-async function countBefore(ask: Ask, market: MarketToCheck, { number, parentHash }: BlockHeader): Promise<number> {
-  if (number === 0) return 0
-  try {
-    return await countOf(ask, market, { blockHash: parentHash })
-  } catch (error) {
-    if (error instanceof NoContract) return 0
-    throw error
-  }
-}
-
-/** 0 too when the contract does not know the market as of the block: then nothing of it was released. */
-async function countOf(ask: Ask, { protocolState, dataMarket }: MarketToCheck, at: StateAt): Promise<number> {
-  try {
-    const [, , epochId] = await view(ask, protocolState, 'currentEpoch', [dataMarket], at)
-    const counted = bigQuantity(epochId, 'currentEpoch')
-    return counted > EPOCH_MAX ? EPOCH_MAX + 1 : Number(counted)
-  } catch (error) {
-    if (isRevert(error)) return 0
-    throw error
-  }
-}
-
-/** The block in which each of these epochs was released; undefined for an epoch that was not. */
-const releasesOf = (
-  ask: Ask,
-  market: MarketToCheck,
-  epochIds: readonly number[],
-  at: StateAt,
-): Promise<(BlockPoint | undefined)[]> =>
-  Promise.all(
-    epochIds.map(async (epochId) => {
-      const [time, block] = await view(ask, market.protocolState, 'epochInfo', [market.dataMarket, epochId], at)
-      const point = { contractBlock: quantity(block, 'release block'), timestamp: quantity(time, 'release time') }
-      return point.timestamp === 0 ? undefined : point
-    }),
-  )
-
-/** Which side of a block a release lies on. Several blocks may have one number in the contract's eyes, and one time. */
-function side(release: BlockPoint, block: BlockHeader): 'before' | 'in' | 'after' | 'unclear' {
-  if (release.contractBlock !== block.contractBlock)
-    return release.contractBlock < block.contractBlock ? 'before' : 'after'
-  if (block.contractBlock === block.number) return 'in'
-  if (release.timestamp === block.timestamp) return 'unclear'
-  return release.timestamp < block.timestamp ? 'before' : 'after'
-}
-
-class NoContract extends EvmError {}
-
-async function view(ask: Ask, to: string, name: string, args: readonly unknown[], at: StateAt): Promise<unknown[]> {
-  const answer = await callResult(ask, { to, data: protocolStateInterface.encodeFunctionData(name, args) }, at)
-  if (answer === '0x') throw new NoContract('RPC_ERROR', `there is no contract at ${to}`, { retriable: true })
-  return [...decodeResult(protocolStateInterface, name, answer)]
 }
 
 const isAbsurd = (epochId: number | undefined): boolean => epochId !== undefined && epochId > EPOCH_MAX

@@ -1,18 +1,17 @@
 import type { SlotOwner } from '../../../schemas/types.ts'
 import {
   type ContractAddresses,
-  NoAnswer,
   nodesAddress,
   type SlotChange,
   type StateAt,
   slotAt,
   slotCount,
+  Unreadable,
   ZERO_ADDRESS,
 } from '../contract/chain-reader.ts'
-import { isRevert } from '../contract/market-check.ts'
+import { isUnreadable } from '../contract/not-said.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
-import { badAnswer } from '../nodes/rpc-values.ts'
 import type { BlockRead } from './chain-steps.ts'
 import type { SlotTable } from './slot-table.ts'
 
@@ -54,7 +53,7 @@ async function ofRegistry<T>(
   try {
     return await read(at)
   } catch (error) {
-    if (!isNoRegistry(error)) throw error
+    if (!isUnreadable(error)) throw error
     if (at !== 'latest' && (await nodesAddress(ask, protocolState, 'latest')) !== nodes) return none
     if (at !== 'latest') return ofRegistry(ask, { protocolState, nodes }, 'latest', read, none)
     throw new EvmError(
@@ -66,9 +65,6 @@ async function ofRegistry<T>(
     )
   }
 }
-
-/** The contract refuses a read of the registry, or has no such function. */
-const isNoRegistry = (error: unknown): error is EvmError => isRevert(error) || error instanceof NoAnswer
 
 async function slotsOf(ask: Ask, addresses: ContractAddresses, at: StateAt): Promise<SlotChange[]> {
   const count = await slotCountOf(ask, addresses, at)
@@ -83,7 +79,7 @@ async function slotsOf(ask: Ask, addresses: ContractAddresses, at: StateAt): Pro
 async function slotCountOf(ask: Ask, { protocolState, nodes }: ContractAddresses, at: StateAt): Promise<number> {
   const count = await slotCount(ask, protocolState, at)
   if (count <= SLOTS_MAX) return count
-  throw badAnswer(`${nodes} is said to have ${count} slots (getTotalNodeCount), and ${SLOTS_MAX} is the most`)
+  throw new Unreadable(`${nodes} is said to have ${count} slots (getTotalNodeCount), and ${SLOTS_MAX} is the most`)
 }
 
 const someSlots = (
@@ -130,16 +126,16 @@ export function followSlots(
   return [...changed.values()]
 }
 
-/** At the first block ever, and at the last one of a step when it is due again. */
+/** At the first block ever, and at the last one of a step when it is due again, or nothing else tells what the slots are. */
 export async function slotReading(
   blocks: readonly BlockRead[],
   readAt: number | undefined,
   reading: (header: BlockRead['header']) => Promise<readonly SlotChange[]>,
-  { rereadBlocks, registryChanged }: { readonly rereadBlocks: number; readonly registryChanged: boolean },
+  { rereadBlocks, isUnknown }: { readonly rereadBlocks: number; readonly isUnknown: boolean },
 ): Promise<SlotReading | undefined> {
   const last = blocks.at(-1)!.header
   const isDue = readAt === undefined || (rereadBlocks > 0 && last.number - readAt >= rereadBlocks)
-  if (!isDue && !registryChanged) return undefined
-  const header = registryChanged || readAt !== undefined ? last : blocks[0]!.header
+  if (!isDue && !isUnknown) return undefined
+  const header = isUnknown || readAt !== undefined ? last : blocks[0]!.header
   return { block: header.number, slots: await reading(header) }
 }

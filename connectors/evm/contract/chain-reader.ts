@@ -21,10 +21,12 @@ export interface ReleasedEpoch {
 }
 
 export interface AbsurdRelease {
-  /** Which number, and what it is. */
+  /** Which number, and what it is; or what the event carries, when that is none of its numbers. */
   readonly what: string
   /** 0x hex, 32 bytes. */
   readonly epochId: string
+  /** The event itself cannot be read. */
+  readonly isUnread: boolean
 }
 
 /** Largest id of an epoch, and largest block of the source chain in it: one more is still a number that records can hold. */
@@ -42,6 +44,8 @@ export interface BlockEvents {
   readonly releases: readonly ReleasedEpoch[]
   /** In log order. */
   readonly slotChanges: readonly SlotChange[]
+  /** An event of the registry cannot be read: which slots have changed only a reading of all tells. */
+  readonly slotsUnread: boolean
 }
 
 export interface ContractAddresses {
@@ -100,34 +104,45 @@ export async function eventsOf(
   const known = logs.filter(({ address, topics: [topic] }) =>
     topic === topicOf.release ? address === protocolState : address === nodes,
   )
-  return {
-    releases: known
-      .filter(({ topics: [topic, market] }) => topic === topicOf.release && isOurs(marketIn(market)))
-      .map(releaseOf),
-    slotChanges: known.filter((log) => log.topics[0] !== topicOf.release).flatMap(slotChangeOf),
-  }
+  const releases = known
+    .filter(({ topics: [topic, market] }) => topic === topicOf.release && isOurs(marketIn(market)))
+    .map(releaseOf)
+  const changes = known.filter((log) => log.topics[0] !== topicOf.release).map(slotChangeOf)
+  const slotChanges = changes.flatMap((change) => change ?? [])
+  return { releases, slotChanges, slotsUnread: changes.includes(undefined) }
 }
 
 const marketIn = (topic: string | undefined): string => addressIn(topic, 'the data market of an event')
 
 function releaseOf({ topics: [, market, epochId], data }: Log): ReleasedEpoch {
-  const [begin, end] = decodeData(['uint256', 'uint256', 'uint256'], data)
+  const words = decodeData(['uint256', 'uint256', 'uint256'], data)
+  if (!words) return unreadRelease(marketIn(market), epochId, data)
+  const [begin, end] = words
   const numbers = { epochId, begin, end }
   const read = Object.entries(numbers).map(
     ([name, value]) => [name, bigQuantity(value, `${name} of a release`)] as const,
   )
   const [epoch, first, last] = read.map(([, value]) => cut(value))
   const wrong = read.find(([, value]) => value > EPOCH_MAX)
-  const absurd = wrong && { what: `${wrong[0]} is ${wrong[1]}`, epochId: epochId! }
+  const absurd = wrong && { what: `${wrong[0]} is ${wrong[1]}`, epochId: epochId!, isUnread: false }
   return { dataMarket: marketIn(market), epochId: epoch!, begin: first!, end: last!, ...(absurd && { absurd }) }
+}
+
+/** An event of the same name in another form, as of a contract that was put behind the address. */
+function unreadRelease(dataMarket: string, topic: string | undefined, data: string): ReleasedEpoch {
+  const what = `its event carries ${data.slice(0, SHOWN_MAX)}, which is not begin, end and time`
+  const epochId = cut(bigQuantity(topic, 'epochId of a release'))
+  return { dataMarket, epochId, begin: 0, end: 0, absurd: { what, epochId: topic!, isUnread: true } }
 }
 
 const cut = (value: bigint): number => (value > EPOCH_MAX ? EPOCH_MAX + 1 : Number(value))
 
-/** Nothing for a slot that no vote can name. */
-function slotChangeOf({ topics: [topic], data }: Log): SlotChange[] {
+/** Nothing for a slot that no vote can name; undefined for an event that cannot be read. */
+function slotChangeOf({ topics: [topic], data }: Log): SlotChange[] | undefined {
   const isAssigned = topic === topicOf.assigned
-  const [id, , to] = decodeData(isAssigned ? ['uint256', 'address', 'address'] : ['uint256'], data)
+  const words = decodeData(isAssigned ? ['uint256', 'address', 'address'] : ['uint256'], data)
+  if (!words) return undefined
+  const [id, , to] = words
   if (bigQuantity(id, 'nodeId') > SLOT_MAX) return []
   const owner = isAssigned ? address(to, 'owner of a slot') : ZERO_ADDRESS
   return [{ slotId: quantity(id, 'nodeId'), owner, active: isAssigned }]
@@ -136,13 +151,17 @@ function slotChangeOf({ topics: [topic], data }: Log): SlotChange[] {
 /** Id of a slot that a record can hold. */
 const SLOT_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
-function decodeData(types: readonly string[], data: string): readonly unknown[] {
+/** Undefined when it is none of these. */
+function decodeData(types: readonly string[], data: string): readonly unknown[] | undefined {
   try {
     return [...AbiCoder.defaultAbiCoder().decode(types, data)]
-  } catch (cause) {
-    throw badAnswer(`an event carries ${data.slice(0, 80)}, which is not ${types.join(', ')}`, cause)
+  } catch {
+    return undefined
   }
 }
+
+/** Of what an event carries, in a message. */
+const SHOWN_MAX = 80
 
 /** In the market's unit; its owner may have set any number up to 2^256-1. */
 export const submissionWindow = async (
@@ -194,8 +213,12 @@ async function call(ask: Ask, to: string, name: string, args: readonly unknown[]
   return decodeResult(protocolStateInterface, name, await callResult(ask, { to, data }, at))[0]
 }
 
-/** Nothing at all came of a read: there is no contract, or one without such a function that takes any call. */
-export class NoAnswer extends EvmError {}
+/** What came of a read is none of what was read: nothing at all where there is no contract, or one without such a function. */
+export class Unreadable extends EvmError {
+  constructor(problem: string, cause?: unknown) {
+    super('BAD_ANSWER', problem, { retriable: true, cause })
+  }
+}
 
 /** The result of a read of a contract, decoded. Numbers are still to be checked; of texts, each may throw when it is looked at. */
 export function decodeResult(abi: Interface, name: string, answer: string): Result {
@@ -205,9 +228,8 @@ export function decodeResult(abi: Interface, name: string, answer: string): Resu
     return result
   } catch (cause) {
     const said = `${name} was answered with ${answer.slice(0, 80)}`
-    if (answer !== '0x') throw badAnswer(said, cause)
-    const options = { retriable: true, cause }
-    throw new NoAnswer('BAD_ANSWER', `${said}: there is no such contract at this address and block`, options)
+    const isNothing = answer === '0x'
+    throw new Unreadable(`${said}${isNothing ? ': there is no such contract at this address and block' : ''}`, cause)
   }
 }
 

@@ -44,6 +44,8 @@ export const LOG_EVENTS = {
   'epochs-skipped': 'the market’s owner skipped epochs: the contract never released them (from, to, block)',
   'epoch-refused':
     'a release opens no epoch: a number of the contract is none that can be; its votes come to nothing (market, epoch, block, reason)',
+  'not-said':
+    'the contract refuses a read of it, or answers with something else, as of a block: the clock goes on without. A release without its window opens no epoch; one without its day is in none (what, reason; once for each node until it can be read again)',
   'market-off': 'the market’s owner has switched it off: the contract releases no epoch until it is on again (market)',
   'market-on': 'and on again (market)',
   'epoch-closed': 'its window is over (block)',
@@ -84,6 +86,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   note: 'warn',
   'epochs-skipped': 'warn',
   'epoch-refused': 'error',
+  'not-said': 'error',
   'market-off': 'warn',
   'role-down': 'warn',
   'node-set-aside': 'warn',
@@ -159,7 +162,7 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
   return { cid, transaction, reason: error }
 }
 
-/** Adds what no tick tells: that a market was switched off or on, and that a release opens no epoch. */
+/** Adds what no tick tells: that a market was switched off or on, that a release opens no epoch, what the contract does not say. */
 export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserver => ({
   ...observer,
   marketSwitched(market, isOn) {
@@ -170,6 +173,10 @@ export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserve
     observer.epochRefused?.(refused)
     const { dataMarket: market, epochId: epoch, block, why: reason } = refused
     say(log, 'epoch-refused', { market, epoch, block, reason })
+  },
+  notSaid(what, reason) {
+    observer.notSaid?.(what, reason)
+    say(log, 'not-said', { what, reason })
   },
 })
 

@@ -159,7 +159,7 @@ describe('a registry', () => {
       return lies && data.startsWith(COUNT) ? `0x${(2 ** 40).toString(16).padStart(64, '0')}` : undefined
     })
     const clock = await runClock(log, topics, [node])
-    expect(await clock.failed()).toMatchObject({ code: 'BAD_ANSWER', message: expect.stringContaining('slots') })
+    expect(await clock.failed()).toMatchObject({ code: 'NO_REGISTRY', message: expect.stringContaining('slots') })
     expect(asked).toBeLessThan(1_000)
     lies = false
     await clock.reached(12)

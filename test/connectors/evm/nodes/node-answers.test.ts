@@ -29,6 +29,7 @@ import {
   submissionWindow,
 } from '../../../../connectors/evm/contract/chain-reader.ts'
 import { marketOnChain } from '../../../../connectors/evm/contract/market-check.ts'
+import { NotSaid } from '../../../../connectors/evm/contract/not-said.ts'
 import { Conclusion, EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Ask, Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import { priorityFeeOf } from '../../../../connectors/evm/nodes/node-answers.ts'
@@ -74,6 +75,7 @@ const READ = {
   contractBlock: 'number',
   secondLookBlocks: 0,
   firstLooks: new FirstLooks(),
+  notSaid: new NotSaid(),
   facts: { nodes: undefined, counts: undefined },
   pastNeeded: () => undefined,
 } as const
@@ -237,7 +239,6 @@ const WRONG: readonly (readonly [keyof typeof QUESTIONS, string, string, unknown
       ] as const
     ).map(([path, value]) => [question, 'eth_getLogs', path, value] as const),
   ),
-  ['eventsOf', 'eth_getLogs', '0.data', '0x'],
   ['logsOf', 'eth_getLogs', '0.blockNumber', '0x9'],
   ['attestedRoot', 'eth_getTransactionByHash', 'hash', id('another')],
 ]
