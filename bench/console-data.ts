@@ -194,6 +194,7 @@ const tickOf = (kind: EpochTick['kind'], { dataMarket, epochId }: Key): EpochTic
   day: 0,
   dailyQuota: 0,
   daysEnded: 0,
+  refused: [],
 })
 
 /** Appends in bursts; gives where each lies. */

@@ -81,5 +81,6 @@ export function tick(kind: EpochTick['kind'], blockNumber: number): EpochTick {
     day: 0,
     dailyQuota: 0,
     daysEnded: 0,
+    refused: [],
   }
 }

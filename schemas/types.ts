@@ -411,6 +411,8 @@ export interface EpochTick {
   readonly dailyQuota: number
   /** CLOSE: every epoch of the market that was released in this day or an earlier one has closed, with this one. 0 when that can be said of no day. */
   readonly daysEnded: number
+  /** HEAD: releases of served markets, in this block or found with it, that opened no epoch; at most 64 of a block. Gone when the block leaves the chain. */
+  readonly refused: readonly RefusedEpoch[]
 }
 
 export type TickKind =
@@ -712,6 +714,18 @@ export interface DroppedSubmission {
 export interface Candidate {
   readonly snapshotCid: string
   readonly votes: number
+}
+
+/** A release that opened no epoch, since a number of the contract is none that can be, or cannot be read. Its votes come to nothing. */
+export interface RefusedEpoch {
+  /** Data market contract, 0x and 40 lower-case hex digits. */
+  readonly dataMarket: string
+  /** 2^52 + 1 when that is the number that cannot be. */
+  readonly epochId: number
+  /** Block of its release; another one than the HEAD's when the release was found late. */
+  readonly block: number
+  /** In words: which number, and what it is. */
+  readonly why: string
 }
 
 /** What became of the operator's newest request for a data market, written by the clock in the transaction of the tick that says so to everybody. */

@@ -49,14 +49,14 @@ async function stepAgain(
 function textOfStep(step: ChainStep, { open }: ChainState): string | undefined {
   if (step.kind === 'idle') return undefined
   if (step.kind === 'reorg') return `without block ${step.orphaned.number} ${step.orphaned.hash}`
-  const { blocks, contractBlockOf, facts, registryChanged, slotsUnread, late } = step
+  const { blocks, contractBlockOf, facts, registryChanged, slotsUnread, late, refused } = step
   return JSON.stringify([
     blocks.map(({ header, releases, slotChanges }) => {
       const { number, hash, parentHash, timestamp, contractBlock } = header
       return [number, hash, parentHash, timestamp, contractBlock, releases, slotChanges]
     }),
     open.map(({ releaseBlock }) => contractBlockOf(releaseBlock)),
-    [facts.nodes, [...facts.counts], registryChanged, slotsUnread, late],
+    [facts.nodes, [...facts.counts], registryChanged, slotsUnread, late, refused],
   ])
 }
 

@@ -93,6 +93,7 @@ export const epochDetail = z
     ...epochFields,
     earlierReleaseBlock: wholeOrNone.describe('Block of an earlier release of it, which left the chain; else null.'),
     skippedInBlock: wholeOrNone.describe('Block in which the market’s owner skipped it; else null.'),
+    refused: text.describe('Why its release opened no epoch, in words; empty for one that has none such.'),
     next: text.describe('The next step, in words.'),
     verdicts: whole.describe('Submissions that have one.'),
     projects: z.array(z.object({ projectId: text, snapshotCid: text, votes: whole, voters: whole })),

@@ -50,10 +50,11 @@ export async function askEpoch(
 
 /** The look-up in the log does not give them. */
 function withoutTimes(detail: EpochStatus): EpochStatus {
-  const { dataMarket, epochId, phase, outcome, next, releaseBlock, earlierReleaseBlock, skippedInBlock } = detail
+  const { dataMarket, epochId, phase, outcome, next, releaseBlock, earlierReleaseBlock, skippedInBlock, refused } =
+    detail
   const { closeBlock, begin, end } = detail
   const { submissions, verdicts, reasons, projects, batches, endCall } = detail
-  const blocks = { releaseBlock, earlierReleaseBlock, skippedInBlock, closeBlock, begin, end }
+  const blocks = { releaseBlock, earlierReleaseBlock, skippedInBlock, refused, closeBlock, begin, end }
   const where = { dataMarket, epochId, phase, outcome, next, ...blocks }
   return { ...where, submissions, verdicts, reasons, projects, batches, endCall }
 }
@@ -67,6 +68,7 @@ const unknown = (dataMarket: string, epochId: number): EpochStatus => ({
   releaseBlock: null,
   earlierReleaseBlock: null,
   skippedInBlock: null,
+  refused: '',
   closeBlock: null,
   begin: null,
   end: null,

@@ -44,17 +44,18 @@ function itemLines(item: WhyItem): Lines {
   ]
 }
 
-function releaseWords({ releaseBlock, earlierReleaseBlock, skippedInBlock, begin, end }: EpochStatus): string {
+function releaseWords(status: EpochStatus): string {
+  const { releaseBlock, earlierReleaseBlock, skippedInBlock, refused, begin, end } = status
   const earlier =
     earlierReleaseBlock === null ? '' : `; before that in block ${earlierReleaseBlock}, which left the chain`
   if (releaseBlock !== null) return `in block ${releaseBlock}, source blocks ${begin ?? '?'} to ${end ?? '?'}${earlier}`
-  if (skippedInBlock === null) return 'not seen'
+  if (skippedInBlock === null) return printable(refused) || 'not seen'
   return `never: skipped by the market’s owner at block ${skippedInBlock}${earlier}`
 }
 
 const closeWords = ({ closeBlock, phase }: EpochStatus): string => {
   if (closeBlock !== null) return `by block ${closeBlock}`
-  return phase === 'SKIPPED' ? 'never' : 'not yet'
+  return phase === 'SKIPPED' || phase === 'REFUSED' ? 'never' : 'not yet'
 }
 
 export const renderEpochs = (statuses: readonly EpochStatus[]): Lines =>

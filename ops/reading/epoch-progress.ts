@@ -3,7 +3,14 @@
  * Pure: the same records in the same order give the same progress.
  */
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
-import type { Anchor, AnchorState, EpochSummary, EpochTick, ProjectFinalization } from '../../schemas/types.ts'
+import type {
+  Anchor,
+  AnchorState,
+  EpochSummary,
+  EpochTick,
+  ProjectFinalization,
+  RefusedEpoch,
+} from '../../schemas/types.ts'
 import { type EpochOutcome, type EpochPhase, isEnd, isLost } from './epoch-phases.ts'
 
 /** The known facts of one epoch. Times are ms, as `at` of the records says; null: not (yet) seen. Plain JSON. */
@@ -15,6 +22,8 @@ export interface EpochProgress {
   readonly earlierReleaseBlock: number | null
   /** Block in which the market's owner skipped it. */
   readonly skippedInBlock: number | null
+  /** Why its release opened no epoch, in words, with the block; empty of one that did, or of which there was none. */
+  readonly refused: string
   readonly closeBlock: number | null
   readonly closeHash: string
   /** Source-chain blocks. */
@@ -52,6 +61,8 @@ type BatchPhase = 'STORING' | 'MINING' | 'CONFIRMING' | 'ANCHORED'
 /** The records of an epoch: ticks of its market, the rest of the epoch itself. `at`: ms, of the record. */
 export type ProgressRecord = { readonly at: number } & (
   | { readonly tick: EpochTick }
+  /** As a HEAD says it. */
+  | { readonly refused: RefusedEpoch }
   | { readonly finalization: ProjectFinalization }
   | { readonly summary: EpochSummary }
   /** null: the row is gone from the topic. */
@@ -64,6 +75,7 @@ export const unseenEpoch = (epochId: number): EpochProgress => ({
   releaseHash: '',
   earlierReleaseBlock: null,
   skippedInBlock: null,
+  refused: '',
   closeBlock: null,
   closeHash: '',
   begin: null,
@@ -83,6 +95,7 @@ export const unseenEpoch = (epochId: number): EpochProgress => ({
 /** The progress after one more record; the same object when the record changes nothing. */
 export function withRecord(before: EpochProgress, record: ProgressRecord): EpochProgress {
   if ('tick' in record) return withTick(before, record.tick, record.at)
+  if ('refused' in record) return withRefusal(before, record.refused)
   if ('finalization' in record) return withFinalization(before, record.finalization)
   if ('summary' in record) return withSummary(before, record.summary, record.at)
   return withAnchor(before, record.batchIndex, record.anchor, record.at)
@@ -96,11 +109,17 @@ function withTick(before: EpochProgress, tick: EpochTick, at: number): EpochProg
     if (before.releaseHash === blockHash && before.releaseBlock === releaseBlock) return before
     const earlierReleaseBlock = before.releaseBlock ?? before.earlierReleaseBlock
     const opened = { releaseBlock, releaseHash: blockHash, earlierReleaseBlock, begin, end, releasedAt: at }
-    return { ...before, ...opened, skippedInBlock: null, closeBlock: null, closeHash: '', closedAt: null }
+    return { ...before, ...opened, skippedInBlock: null, refused: '', closeBlock: null, closeHash: '', closedAt: null }
   }
   if (kind !== 'CLOSE' || before.closeHash === blockHash) return before
   const closed = { closeBlock: blockNumber, closeHash: blockHash, closedAt: at }
   return { ...before, ...closed, releaseBlock: before.releaseBlock ?? releaseBlock }
+}
+
+/** It closed, or is open, by another release: that one counts. */
+function withRefusal(before: EpochProgress, { block, why }: RefusedEpoch): EpochProgress {
+  const refused = `released in block ${block}, and refused: ${why}`
+  return before.releaseBlock !== null || before.refused === refused ? before : { ...before, refused }
 }
 
 const isSkippedBy = ({ kind, skippedFrom, epochId: last }: EpochTick, epochId: number): boolean =>
@@ -202,10 +221,11 @@ export function phaseOf(progress: EpochProgress): EpochPhase {
   return phase === 'ANCHORED' && isAttested ? 'ATTESTED' : phase
 }
 
-function phaseUncut({ releaseBlock, closeBlock, skippedInBlock }: EpochProgress): EpochPhase {
+function phaseUncut({ releaseBlock, closeBlock, skippedInBlock, refused }: EpochProgress): EpochPhase {
   if (closeBlock !== null) return 'COUNTING'
   if (releaseBlock !== null) return 'OPEN'
-  return skippedInBlock === null ? 'UNKNOWN' : 'SKIPPED'
+  if (skippedInBlock !== null) return 'SKIPPED'
+  return refused === '' ? 'UNKNOWN' : 'REFUSED'
 }
 
 /** null: nothing went wrong so far. LATE goes before FAILED. */

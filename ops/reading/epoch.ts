@@ -39,6 +39,8 @@ export interface EpochStatus {
   readonly earlierReleaseBlock: number | null
   /** Block in which the market's owner skipped the epoch; null for one that was not. */
   readonly skippedInBlock: number | null
+  /** Why its release opened no epoch, in words; empty for one that has none such. */
+  readonly refused: string
   readonly closeBlock: number | null
   /** Source-chain blocks of the epoch. */
   readonly begin: number | null
@@ -85,7 +87,7 @@ async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochS
   const submissions = await countSubmissions(log, topics, key)
   const reasons = await countVerdicts(log, topics, key)
   const { progress, projects, anchors } = await progressOf(log, topics, key)
-  const { releaseBlock, earlierReleaseBlock, skippedInBlock, closeBlock, begin, end } = progress
+  const { releaseBlock, earlierReleaseBlock, skippedInBlock, refused, closeBlock, begin, end } = progress
   const [phase, outcome] = [phaseOf(progress), outcomeOf(progress)]
   const ending = anchors.get(END_OF_BATCHES)
   return {
@@ -96,6 +98,7 @@ async function statusOf(log: Log, topics: Topics, key: EpochKey): Promise<EpochS
     releaseBlock,
     earlierReleaseBlock,
     skippedInBlock,
+    refused,
     closeBlock,
     begin,
     end,
@@ -116,6 +119,8 @@ const NEXT = {
   UNKNOWN:
     'The contract releases the epoch (EpochReleased); one that it released while the market was not served stays unknown.',
   SKIPPED: 'Nothing: the owner of the market skipped it, and the contract never releases it.',
+  REFUSED:
+    'Nothing: no vote for it counts. The owner of the market has to set the number right; later releases open epochs again.',
   OPEN: 'The clock reaches the first block past the submission window, which closes the epoch.',
   COUNTING: 'The votes are counted and the batches are cut.',
   STORING: 'Each batch is stored on IPFS.',
@@ -150,6 +155,7 @@ async function progressOf(log: Log, topics: Topics, key: EpochKey): Promise<Read
     progress = withRecord(progress, record)
   }
   for await (const record of ticksOf(log, topics, key)) take(record)
+  if (phaseOf(progress) === 'UNKNOWN') for await (const record of refusalsOf(log, topics, key)) take(record)
   for await (const record of finalizationsIn(log, topics, key)) {
     const { projectId, snapshotCid, votes, voters } = record.finalization
     projects.push({ projectId, snapshotCid, votes, voters })
@@ -171,6 +177,17 @@ async function* ticksOf(log: Log, { epochTicks }: Topics, { dataMarket }: EpochK
       if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
       const tick = lookedUp(epochTicks, 0, record)?.value
       if (tick) yield { tick, at: record.timestamp }
+    }
+}
+
+/** Reads what HEADs say of the epoch: they are of no market. */
+async function* refusalsOf(log: Log, { epochTicks }: Topics, { dataMarket, epochId }: EpochKey) {
+  const ofHeads = Buffer.from(epochTicks.key.encode({ dataMarket: '' }))
+  for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
+    for (const record of records) {
+      if (record.key === null || record.value === null || !ofHeads.equals(record.key)) continue
+      for (const refused of lookedUp(epochTicks, 0, record)?.value?.refused ?? [])
+        if (refused.dataMarket === dataMarket && refused.epochId === epochId) yield { refused, at: record.timestamp }
     }
 }
 

@@ -151,6 +151,19 @@ const empty = (outcome: 'NO_QUORUM' | 'EMPTY', write: Write): readonly Row[] => 
     { so: 'and made', write: ending('FINAL'), ...row, phase: 'ANCHORED', track: [5], times: ['finalAt'], isOver: true },
   ]
 }
+const WHY = 'snapshotSubmissionWindow cannot be read'
+const refused: Row = {
+  so: 'its release opened none',
+  write: ({ topics, put }) =>
+    put(
+      topics.epochTicks,
+      { dataMarket: '' },
+      tickOf({ kind: 'HEAD', dataMarket: '', epochId: 0, refused: [{ ...KEY, block: 9, why: WHY }] }),
+    ),
+  phase: 'REFUSED',
+  tag: 'Refused',
+  track: [0],
+}
 const COURSES: Readonly<Record<string, readonly Row[]>> = {
   'to the chain, and attested': [opened, over, cut, stored, ready, sent, mined, deep, ended, attested],
   'late on its way to IPFS': [opened, over, cut, ...lost('LATE', cut, { cid: '' })],
@@ -188,6 +201,7 @@ const COURSES: Readonly<Record<string, readonly Row[]>> = {
     { ...sent, so: 'block gone', write: anchored('REORGED', { reorgs: 1 }), batch: 'REORGED' },
     { ...sent, so: 'sent again', write: anchored('SENT', { reorgs: 1 }) },
   ],
+  'refused, then released again': [refused, opened, over],
   'skipped by the owner': [
     opened,
     {
@@ -280,7 +294,7 @@ async function expectMetrics(metrics: Metrics, { so, phase, outcome, batch, isOv
     const there: EpochPhase[] = []
     for (const one of PHASES_UNDER_WAY)
       if ((await value(`seq_epoch_oldest{${market},phase="${one}"}`)) === EPOCH) there.push(one)
-    expect(there, `the metrics, ${so}`).toEqual(isOver || phase === 'SKIPPED' ? [] : [phase])
+    expect(there, `the metrics, ${so}`).toEqual(isOver || phase === 'SKIPPED' || phase === 'REFUSED' ? [] : [phase])
     if (batch) expect(await value(`seq_batch_total{${market},state="${batch}"}`)).toBeGreaterThan(0)
     for (const one of EPOCH_OUTCOMES) expect(await missed(one), so).toBe(isTold && one === outcome ? 1 : 0)
     if (phase === 'ANCHORED') expect(await value(`seq_epochs_anchored_total{${market}}`)).toBe(outcome ? 0 : 1)

@@ -148,4 +148,5 @@ const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTi
   day: 0,
   dailyQuota: 0,
   daysEnded: 0,
+  refused: [],
 })

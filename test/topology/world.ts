@@ -93,6 +93,7 @@ const NO_EPOCH = {
   day: 0,
   dailyQuota: 0,
   daysEnded: 0,
+  refused: [],
 }
 
 export const headTick = (blockNumber: number, fork = '', parentFork = fork): EpochTick => ({

@@ -2,7 +2,7 @@
  * The clock's knowledge of the chain: a pure fold over the ticks it has written, so that a restart, which reads them again, knows
  * the same as before.
  */
-import type { EpochTick, MarketChange } from '../../../schemas/types.ts'
+import type { EpochTick, MarketChange, RefusedEpoch } from '../../../schemas/types.ts'
 import type { BlockHeader, ReleasedEpoch } from '../contract/chain-reader.ts'
 import { type BlockPoint, windowIsOver } from '../contract/window.ts'
 import type { MarketDay } from './market-day.ts'
@@ -52,7 +52,12 @@ export interface BlockFacts {
   readonly header: BlockHeader
   /** Releases of served markets that open an epoch with this block. */
   readonly releases: readonly EpochRelease[]
+  /** Those that open none; of a block `REFUSED_MAX` are told. */
+  readonly refused?: readonly RefusedEpoch[]
 }
+
+/** A record must have room for them, whatever the owner of a market releases. */
+const REFUSED_MAX = 64
 
 export interface EpochRelease extends ReleasedEpoch, MarketDay {
   /** As of the release. */
@@ -132,7 +137,7 @@ export function forgetOldHeads(state: ChainState, reorgDepthMax: number): ChainS
  */
 export function ticksOf(
   state: ChainState,
-  { header, releases }: BlockFacts,
+  { header, releases, refused = [] }: BlockFacts,
   unitOf: (dataMarket: string) => ClockMarket['windowUnit'],
   contractBlockOf: (blockNumber: number) => number,
   { slotsOffset, acceptedHeadersMax }: { readonly slotsOffset: number; readonly acceptedHeadersMax: number },
@@ -155,7 +160,7 @@ export function ticksOf(
       const said = { dataMarket, epochId, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom, daysEnded }
       return { ...head, ...said, kind: 'CLOSE', acceptedHeaders } as const
     })
-  return [{ ...head, markets }, ...opens, ...closes]
+  return [{ ...head, markets, refused: refused.slice(0, REFUSED_MAX) }, ...opens, ...closes]
 }
 
 type EpochDay = Pick<OpenEpoch, 'dataMarket' | 'epochId' | 'day'>
@@ -200,4 +205,5 @@ const headTick = (block: TickBlock, slotsOffset: number, forks: number): EpochTi
   day: 0,
   dailyQuota: 0,
   daysEnded: 0,
+  refused: [],
 })

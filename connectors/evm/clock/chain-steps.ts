@@ -1,4 +1,5 @@
 /** Decides the next step by one node: nothing, further blocks, or going back to a common ancestor. */
+import type { RefusedEpoch } from '../../../schemas/types.ts'
 import {
   type BlockHeader,
   type ContractBlockSource,
@@ -7,13 +8,13 @@ import {
   type ReleasedEpoch,
   type SlotChange,
 } from '../contract/chain-reader.ts'
-import { EvmError } from '../errors.ts'
 import type { NotSaid } from '../contract/not-said.ts'
+import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { blockAt, blockNumber } from '../nodes/node-answers.ts'
 import { type BlockFacts, type ChainState, type EpochRelease, type Head, UNKNOWN_HASH } from './chain-state.ts'
 import { checkTimes, headersOf } from './linked-headers.ts'
-import { openingsOf, type RefusedEpoch } from './openings.ts'
+import { openingsOf } from './openings.ts'
 import { registryOf } from './registry-check.ts'
 import { checkReleases, type EpochCounts } from './release-check.ts'
 import { type FirstLooks, type LateEvents, lookAgain } from './second-look.ts'
@@ -79,7 +80,7 @@ export interface BlocksStep {
   readonly slotsUnread: boolean
   /** Events that were overlooked in blocks before; their epochs open now. */
   readonly late: readonly (LateEvents & { readonly releases: readonly EpochRelease[] })[]
-  /** Releases of ours that open no epoch, since a number of the contract is none that can be. */
+  /** Releases of ours that open no epoch, since a number of the contract is none that can be; in order. */
   readonly refused: readonly RefusedEpoch[]
   /** Tells a second look what this one found; to be called when the blocks have ticks. */
   readonly remember: () => void
@@ -167,23 +168,28 @@ async function readBlocks(
     const releases = await openings(one.block, one.releases)
     return { ...one, releases: releases.map((release) => ({ ...release, releaseBlock: one.block.number })) }
   })
+  const opened = await Promise.all([Promise.all(blocks), Promise.all(overlooked)])
   return {
     kind: 'blocks',
     head,
-    blocks: await Promise.all(blocks),
+    blocks: opened[0],
     contractBlockOf,
     facts: { nodes, counts: checked.counts },
     // Unknown before, it may have changed unseen.
     registryChanged: before !== nodes || (facts.nodes === undefined && !isFirst),
     slotsUnread: events.some(({ slotsUnread }) => slotsUnread),
-    late: await Promise.all(overlooked),
-    refused,
+    late: opened[1],
+    refused: refused.toSorted(
+      (a, b) => a.block - b.block || byText(a.dataMarket, b.dataMarket) || a.epochId - b.epochId,
+    ),
     remember: () => {
       for (const [i, header] of headers.entries())
         firstLooks.note(header, events[i]!, isCounted, addresses, last - 2 * secondLookBlocks - options.rangeBlocks)
     },
   }
 }
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** When the contract counts otherwise than the chain, the release blocks of open epochs are looked up. */
 async function contractBlocks(

@@ -1,10 +1,9 @@
-import type { EpochTick } from '../../../schemas/types.ts'
+import type { EpochTick, RefusedEpoch } from '../../../schemas/types.ts'
 import type { Unreadable } from '../../../streams/read-record.ts'
 import type { ContractBlockSource } from '../contract/chain-reader.ts'
 import { RPC_DEFAULTS, type RpcObserver } from '../nodes/rpc.ts'
 import type { ClockMarket } from './chain-state.ts'
 import type { ClockTopics } from './clock-log.ts'
-import type { RefusedEpoch } from './openings.ts'
 import type { ReleaseGap } from './release-check.ts'
 
 export interface ClockOptions extends Partial<ClockTuning> {

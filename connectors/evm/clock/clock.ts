@@ -3,7 +3,6 @@
  * leaving out a block or an epoch. Whatever fails, it goes on trying; it ends only for what trying again cannot mend.
  */
 
-import type { EpochTick } from '../../../schemas/types.ts'
 import { doubling } from '../../../streams/back-off.ts'
 import { type Clock, type Log, LogError, mayBeginAgain } from '../../../streams/ports.ts'
 import { agreedSlots, agreedStep } from '../agreed-readings.ts'
@@ -13,7 +12,7 @@ import { NotSaid } from '../contract/not-said.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask, Endpoint, RpcOptions } from '../nodes/ask.ts'
 import { createRpc, type Rpc } from '../nodes/rpc.ts'
-import { applyTick, type ChainState, type Head, ticksOf, UNKNOWN_HASH } from './chain-state.ts'
+import { type ChainState, type Head, UNKNOWN_HASH } from './chain-state.ts'
 import {
   type BlocksStep,
   type ChainPast,
@@ -28,6 +27,7 @@ import { createMarketSwitches } from './market-switches.ts'
 import { LogsIncomplete } from './release-check.ts'
 import { FirstLooks } from './second-look.ts'
 import { followSlots, readAllSlots, readSlots, slotReading, slotsGone } from './slots.ts'
+import { ticksOfStep } from './step-ticks.ts'
 import { tellOfStep } from './step-told.ts'
 
 const BACKOFF_MS_FIRST = 200
@@ -276,21 +276,4 @@ async function slotRows(session: ClockSession, step: BlocksStep, context: Contex
   const lateSlots = await read([...new Set(late.flatMap(({ slotIds }) => slotIds))])
   const rows = followSlots(session.slots, blocks, reading, { resumed, late: lateSlots })
   return { rows, readAt: reading?.block ?? slotsReadAt }
-}
-
-function ticksOfStep(session: ClockSession, { blocks, contractBlockOf, late }: BlocksStep, acceptedHeadersMax: number) {
-  const ticks: EpochTick[] = []
-  let chain = session.chain
-  const [first] = blocks
-  const news = session.markets.news(first!.header.number, chain.heads.at(-1)?.number, chain.open)
-  const unitOf = (dataMarket: string) => session.markets.unitOf(dataMarket)
-  const lateReleases = late.flatMap(({ releases }) => releases)
-  for (const block of blocks) {
-    const facts = block === first ? { ...block, releases: [...lateReleases, ...block.releases] } : block
-    const bounds = { slotsOffset: session.slotsOffset, acceptedHeadersMax }
-    const ofBlock = ticksOf(chain, facts, unitOf, contractBlockOf, bounds, block === first ? news.changes : [])
-    chain = ofBlock.reduce((state, tick) => applyTick(state, tick, 0), chain)
-    for (const tick of ofBlock) ticks.push(tick)
-  }
-  return { ticks, news }
 }

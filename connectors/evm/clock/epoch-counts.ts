@@ -1,4 +1,4 @@
-/** What the contract itself counts and keeps of a market's epochs, as of a block. */
+/** Reads the contract's own record of a market's epochs, as of a block. */
 import { protocolStateInterface } from '../contract/abi.ts'
 import { type BlockHeader, decodeResult, EPOCH_MAX, type StateAt, Unreadable } from '../contract/chain-reader.ts'
 import { isRevert } from '../contract/market-check.ts'

@@ -1,4 +1,5 @@
 /** Which releases open an epoch. Owners may set any number up to 2^256-1; one that cannot be opens none, and stops nothing else. */
+import type { RefusedEpoch } from '../../../schemas/types.ts'
 import { protocolStateInterface } from '../contract/abi.ts'
 import {
   type BlockHeader,
@@ -18,23 +19,16 @@ import type { EpochRelease } from './chain-state.ts'
 import { marketDayOf } from './market-day.ts'
 import type { CheckedReleases } from './release-check.ts'
 
-/** Its votes come to nothing. The next release opens an epoch again, as soon as the number is one that can be. */
-export interface RefusedEpoch {
-  readonly dataMarket: string
-  /** `EPOCH_MAX` + 1 when that is the number. */
-  readonly epochId: number
-  readonly block: number
-  /** In words: which number, and what it is. */
-  readonly why: string
-}
-
 interface Opened {
   readonly protocolState: string
   readonly follows: (dataMarket: string, epochId: number) => boolean
   readonly notSaid: NotSaid
 }
 
-/** @param anyState see `nextStep` @param refuse takes each release of ours that opens none */
+/**
+ * @param anyState see `nextStep`
+ * @param refuse takes each release of ours that opens none; the next one opens an epoch again, as soon as the number can be
+ */
 export async function openingsOf(
   ask: Ask,
   { hash: blockHash, number: block }: Pick<BlockHeader, 'hash' | 'number'>,

@@ -160,7 +160,7 @@ function decodeData(types: readonly string[], data: string): readonly unknown[] 
   }
 }
 
-/** Of what an event carries, in a message. */
+/** The characters of an event that a message shows. */
 const SHOWN_MAX = 80
 
 /** In the market's unit; its owner may have set any number up to 2^256-1. */
@@ -213,7 +213,7 @@ async function call(ask: Ask, to: string, name: string, args: readonly unknown[]
   return decodeResult(protocolStateInterface, name, await callResult(ask, { to, data }, at))[0]
 }
 
-/** What came of a read is none of what was read: nothing at all where there is no contract, or one without such a function. */
+/** The answer to a read is none: empty where there is no contract, or one without such a function, or of another form. */
 export class Unreadable extends EvmError {
   constructor(problem: string, cause?: unknown) {
     super('BAD_ANSWER', problem, { retriable: true, cause })

@@ -1,6 +1,7 @@
 /**
- * What a contract does not say. Owners may put another contract behind an address: one that refuses a read, has no such function,
- * or answers with something else. As of its blocks that stays so, whoever mends it later, and nobody must wait for it for ever.
+ * Goes on where a contract does not say what is read. Owners may put another contract behind an address: one that refuses a
+ * read, has no such function, or answers with something else. As of its blocks that stays so, also when it is mended later, and
+ * nobody must wait for it for ever.
  */
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
@@ -13,7 +14,7 @@ export const STEPS_MAX = 4
 /** The contract refuses the read, or what it gives is none of what was read. */
 export const isUnreadable = (error: unknown): error is EvmError => isRevert(error) || error instanceof Unreadable
 
-/** What is read, with its market: there are a few for each market served. And as of which block, or of which epoch. */
+/** A read, with its market: there are a few for each market served. And as of which block, or of which epoch. */
 export interface Subject {
   readonly what: string
   readonly of: string | number
@@ -29,14 +30,14 @@ interface Failures {
   readonly steps: number
 }
 
-/** Of one node, since what it says is not to be taken for what others say. */
+/** The memory of one node, since what it says is not to be taken for what others say. */
 interface NodeMemory {
   readonly failed: Map<string, Failures>
-  /** What it has been taken for not to be said, since it was last readable. */
+  /** Reads that are taken for not said, since each was last readable. */
   readonly settled: Set<string>
 }
 
-/** Of one reader of the chain. What failed is remembered for a step, so it does not grow. */
+/** The memory of one reader of the chain. A failure is remembered for a step, so it does not grow. */
 export class NotSaid {
   private readonly nodes = new Map<Ask, NodeMemory>()
   private step = 0
@@ -55,7 +56,7 @@ export class NotSaid {
   }
 
   /**
-   * What is read; `instead` of it once the node has failed to give it in `STEPS_MAX` steps in a row, and for other blocks at once
+   * Gives what is read; `instead` of it once the node has failed to give it in `STEPS_MAX` steps in a row, and for other blocks at once
    * until it gives it for one.
    * @throws EvmError `UNREADABLE` before that, and whatever else the reading throws
    */
@@ -73,8 +74,7 @@ export class NotSaid {
       const { step, steps: before } = failed.get(id) ?? { step: -1, steps: 0 }
       const steps = before + (step === this.step ? 0 : 1)
       failed.set(id, { step: this.step, steps })
-      if (steps < STEPS_MAX)
-        throw new EvmError('UNREADABLE', message, { retriable: true, endpoint, cause: error })
+      if (steps < STEPS_MAX) throw new EvmError('UNREADABLE', message, { retriable: true, endpoint, cause: error })
       settled.add(what)
       if (before < STEPS_MAX) this.tell(what, message)
       return instead()

@@ -76,13 +76,14 @@ export async function epochDetail(reader: ViewReader, topics: Topics, key: Epoch
   const known = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   const counts = countsOf(reader, key)
   const row = known ?? { ...unseenEpoch(key.epochId), skippedInBlock: await skipOf(reader, key) }
-  const { earlierReleaseBlock, skippedInBlock } = row
+  const { earlierReleaseBlock, skippedInBlock, refused } = row
   if (!known && counts === EMPTY_COUNTS && skippedInBlock === null) return undefined
   const projects = await reader.range({ prefix: prefixOf(TABLE.projects, ...epochParts(key)), limit: PROJECTS_MAX })
   return {
     ...fieldsOf(key, row, counts),
     earlierReleaseBlock,
     skippedInBlock,
+    refused,
     next: nextOf(phaseOf(row), outcomeOf(row)),
     verdicts: Object.values(counts.reasons).reduce((sum, count) => sum + count, 0),
     projects: projects.map(([, value]) => {

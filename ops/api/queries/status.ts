@@ -64,7 +64,7 @@ export function listMarkets(reader: ViewReader, rules: ProtocolRules): Page<Mark
   return { items, next: null }
 }
 
-/** Epochs that a later one has overtaken, that failed, or that were never released. Newest first. */
+/** Epochs that a later one has overtaken, that failed, or that were refused or never released. Newest first. */
 export function listGaps(reader: ViewReader, topics: Topics, page: PageQuery, market?: string): Promise<Page<Gap>> {
   const prefix = market === undefined ? prefixOf(TABLE.unanchored) : prefixOf(TABLE.unanchored, market)
   return pageOf(reader, { prefix, page, newestFirst: true }, (key, row) => {
@@ -88,6 +88,7 @@ function stuckOf(reader: ViewReader, topics: Topics, key: EpochKey): Gap | undef
   const row = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   if (!row) return undefined
   const [phase, outcome] = [phaseOf(row), outcomeOf(row)]
+  if (phase === 'REFUSED') return { ...key, lastEpochId: key.epochId, phase, outcome, detail: row.refused }
   const overtaken = isLost(outcome) ? '' : overtakenBy(phase, key.epochId, headsOf(reader, key.dataMarket))
   if (overtaken === undefined) return undefined
   return { ...key, lastEpochId: key.epochId, phase, outcome, detail: overtaken || errorsOf(reader, topics, key, row) }
@@ -124,6 +125,9 @@ function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochP
 const waitsOf = (stages: Readonly<Record<string, StageProgress>>): readonly string[] =>
   Object.entries(stages).flatMap(([stage, { waitsAt }]) => (waitsAt === null ? [] : [`${stage} waits at ${waitsAt}`]))
 
+/** Nothing is awaited of them. */
+const NOT_UNDER_WAY: readonly EpochPhase[] = ['UNKNOWN', 'SKIPPED', 'REFUSED']
+
 /** Stuck epochs that are named; the list of gaps has all. */
 const STUCK_MAX = 20
 
@@ -135,7 +139,7 @@ export async function healthOf({ reader, topics, rules, health, stages, held, vi
   const ofMarkets = marketsSeen(reader, rules).map(async ({ dataMarket }) => {
     const { items } = await listGaps(reader, topics, { limit: STUCK_MAX }, dataMarket)
     const stuck = items
-      .filter(({ phase }) => phase !== 'UNKNOWN' && phase !== 'SKIPPED')
+      .filter(({ phase }) => !NOT_UNDER_WAY.includes(phase))
       .map((gap) => (isLost(gap.outcome) ? gap : { ...gap, detail: [gap.detail, ...causes].join('; ') }))
     return { dataMarket, headEpoch: headEpoch(reader, dataMarket), stuck }
   })

@@ -52,7 +52,10 @@ export const CHAIN_HEAD = keyOf(TABLE.meta, 'chain head')
 
 const epochKey = (key: EpochKey): string => keyOf(TABLE.epochs, ...epochParts(key))
 
-/** The number of newest epochs of a skip that may have had a release that left the chain: no reorganisation takes back more. */
+/**
+ * The number of newest epochs of a skip that may have had a release that left the chain: no reorganisation takes back more. And
+ * of a gap, of those that are looked at for one that was refused.
+ */
 const SKIPPED_LOOKED_AT = 1_024
 
 /** The writes of a commit, each key once; it reads its own. */
@@ -70,16 +73,29 @@ function createWrites(cache: RowCache) {
   }
 }
 
-/** Those between the newest release and this one: missing, and skipped by the market's owner. */
-function missingBefore(open: EpochTick, released: number): [EpochKey, Unanchored][] {
+/** Those between the newest release and this one: missing, and skipped by the market's owner. Refused ones have rows of their own. */
+function missingBefore(
+  open: EpochTick,
+  released: number,
+  knownRow: (key: EpochKey) => EpochProgress | undefined,
+): [EpochKey, Unanchored][] {
   const { dataMarket, epochId, releaseBlock, skippedFrom } = open
   const skipped = skippedFrom > 0 ? skippedFrom : epochId
   const missing: [EpochKey, Unanchored][] = []
-  if (released > 0 && skipped > released + 1)
-    missing.push([
-      { dataMarket, epochId: released + 1 },
-      { last: skipped - 1, before: epochId },
-    ])
+  let first = released > 0 ? released + 1 : skipped
+  const miss = (last: number): void => {
+    if (first <= last)
+      missing.push([
+        { dataMarket, epochId: first },
+        { last, before: epochId },
+      ])
+  }
+  for (let one = Math.max(first, skipped - SKIPPED_LOOKED_AT); one < skipped; one++) {
+    if (!knownRow({ dataMarket, epochId: one })?.refused) continue
+    miss(one - 1)
+    first = one + 1
+  }
+  miss(skipped - 1)
   if (skipped < epochId)
     missing.push([
       { dataMarket, epochId: skipped },
@@ -174,7 +190,7 @@ export function createCommit(cache: RowCache): ViewCommit {
         keep(epochKey(key), after)
         del(keyOf(TABLE.unanchored, ...epochParts(key))) // the row of the first is written next
       }
-      for (const [key, row] of missingBefore(open, headsOf(open.dataMarket).released)) unanchored(key, row)
+      for (const [key, row] of missingBefore(open, headsOf(open.dataMarket).released, knownRow)) unanchored(key, row)
       heads(open.dataMarket, { released: open.epochId })
     },
     chainHead: (head) => keep(CHAIN_HEAD, head),

@@ -117,6 +117,7 @@ const APPLY: { readonly [K in Kind]: Apply<K> } = {
 function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
   const { kind, dataMarket, epochId, blockNumber } = tick
   if (kind === 'HEAD') commit.chainHead({ blockNumber, at: time })
+  for (const refused of tick.refused) commit.epoch(refused, (row) => withRecord(row, { refused, at: time }), time)
   for (const market of tick.markets) if (market.served) commit.beginAnew(market.dataMarket)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
   const key = { dataMarket, epochId }

@@ -1,5 +1,5 @@
 /** The anchor chain and its epochs as the markers in `submissions` tell them, and what is missing between them. */
-import type { EpochTick } from '../../../schemas/types.ts'
+import type { EpochTick, RefusedEpoch } from '../../../schemas/types.ts'
 import type { Findings } from './report.ts'
 import type { ServedMarkets } from './served-markets.ts'
 
@@ -44,6 +44,8 @@ export class ChainView {
   readonly epochs = new Map<string, EpochView>()
   /** Epochs without a release in the log, before one with. */
   readonly gaps: { dataMarket: string; before: number; from: number; to: number }[] = []
+  /** Releases of the chain as it is that opened no epoch, in order. */
+  refused: RefusedEpoch[] = []
   private readonly unclosed = new Map<string, EpochView>()
   /** Highest epoch released per market. */
   readonly newest = new Map<string, number>()
@@ -101,6 +103,7 @@ export class ChainView {
       contractBlock: this.contractBlockOf(tick),
     }
     this.heads.push(head)
+    for (const one of tick.refused) this.refused.push(one)
     for (const { dataMarket, served } of tick.markets)
       if (served && this.markets.isServed(dataMarket) === false) this.newest.delete(dataMarket)
     this.checkClosed(head)
@@ -113,6 +116,7 @@ export class ChainView {
 
   private dropHeads(from: number): void {
     while (this.head && this.head.number >= from) this.heads.pop()
+    this.refused = this.refused.filter(({ block }) => block < from)
     for (const [key, epoch] of this.unclosed) {
       if (epoch.releaseBlock < from) continue
       this.unclosed.delete(key)

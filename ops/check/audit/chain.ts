@@ -100,8 +100,12 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
 /** Beyond these, ids and blocks are none: records would not hold what comes after them. */
 const EPOCH_MAX = 2n ** 52n
 
+const WORD_CHARACTERS = 66
+
+/** An event in another form has numbers that cannot be. */
 function releaseOf({ topics, data, blockNumber }: { topics: readonly string[]; data: string; blockNumber: number }) {
-  const numbers = [topics[2]!, `0x${data.slice(2, 66)}`, `0x${data.slice(66, 130)}`].map((word) => BigInt(word))
+  const words = [topics[2]!, `0x${data.slice(2, 66)}`, `0x${data.slice(66, 130)}`]
+  const numbers = words.map((word) => (word.length === WORD_CHARACTERS ? BigInt(word) : EPOCH_MAX + 1n))
   const isAbsurd = numbers.some((number) => number > EPOCH_MAX)
   return { epochId: Number(numbers[0]), blockNumber, isAbsurd }
 }

@@ -23,15 +23,18 @@ export async function compareReleases(
   sources: ReleaseSources,
   blocks: { readonly first: number; readonly last: number } | undefined,
 ): Promise<void> {
-  const refused = blocks ? await compareWithChain(sources, blocks) : []
+  for (const { dataMarket, epochId, block, why } of sources.view.refused)
+    sources.findings.note(`epoch ${epochId} of ${dataMarket}`, `released in block ${block}, and refused: ${why}`)
+  const seen = blocks ? await compareWithChain(sources, blocks) : []
+  const refused = [...sources.view.refused, ...seen]
   for (const { dataMarket, before, from, to } of sources.view.gaps) {
     const known = refused.filter((one) => one.dataMarket === dataMarket && one.epochId >= from && one.epochId <= to)
-    if (known.length < to - from + 1)
+    if (new Set(known.map(({ epochId }) => epochId)).size < to - from + 1)
       sources.findings.add('skipped', `epoch ${before} of ${dataMarket}`, `no release of epochs ${from} to ${to}`)
   }
 }
 
-/** @returns releases that opened no epoch, since a number of them cannot be */
+/** @returns releases that opened no epoch, since a number of them cannot be: an older clock did not write down which */
 async function compareWithChain(
   sources: ReleaseSources,
   blocks: { readonly first: number; readonly last: number },
@@ -68,10 +71,21 @@ async function isRefused(
   { view, findings, chain }: ReleaseSources,
 ): Promise<boolean> {
   if (view.epoch(dataMarket, epochId)) return false
+  const where = `epoch ${epochId} of ${dataMarket}`
+  const told = view.refused.find(
+    (one) => one.dataMarket === dataMarket && one.block === blockNumber && one.epochId === epochId,
+  )
   const window = isAbsurd ? undefined : await chain!.windowAt(dataMarket, blockNumber)
+  const isFine = !isAbsurd && window !== undefined && window <= WINDOW_MAX
+  if (told && isFine)
+    findings.add(
+      'mismatches',
+      where,
+      `refused (${told.why}), and the contract has a window of ${window} as of its release`,
+    )
+  if (told) return true
   if (!isAbsurd && (window ?? 0n) <= WINDOW_MAX) return false
-  const told = `released in block ${blockNumber} with a number that cannot be; it opened none`
-  findings.note(`epoch ${epochId} of ${dataMarket}`, told)
+  findings.note(where, `released in block ${blockNumber} with a number that cannot be; it opened none`)
   return true
 }
 

@@ -6,7 +6,7 @@ import { epochStatus } from '../../../ops/reading/epoch.ts'
 import { why } from '../../../ops/reading/why.ts'
 import { createStageWatch } from '../../../ops/watch/stage-watch.ts'
 import type { ServedMarket } from '../../../schemas/types.ts'
-import { MARKET, OTHER_MARKET } from '../look/fixture.ts'
+import { MARKET, OTHER_MARKET, tickOf } from '../look/fixture.ts'
 import { createDays, votes } from './days-story.ts'
 import { cidOf, contentOf, createStory, ONE_MARKET, type RunningApi, type Story, startApi, uuid } from './story.ts'
 
@@ -174,6 +174,42 @@ test('behavior: epochs that the market’s owner skipped are no fault, and the A
       [6, 7, 'UNKNOWN'],
       [2, 4, 'SKIPPED'],
     ])
+  } finally {
+    await running.close()
+  }
+})
+
+test('behavior: refused epochs are no missing ones; API, look-up in the log and gaps say why', async () => {
+  const story = await createStory()
+  const { topics, put } = story.fixture
+  const refuse = (epochId: number, block: number) => {
+    const refused = [{ dataMarket: MARKET, epochId, block, why: 'begin is 1152921504606846976' }]
+    return put(topics.epochTicks, { dataMarket: '' }, tickOf({ kind: 'HEAD', dataMarket: '', epochId: 0, refused }))
+  }
+  await story.open(1)
+  await refuse(2, 20)
+  await refuse(4, 40)
+  await story.open(6)
+  const running = await startApi(story.fixture)
+  await running.caughtUp()
+  try {
+    const refused = 'released in block 20, and refused: begin is 1152921504606846976'
+    const given = (await running.get('/v1/epochs/2')).json()
+    expect(given).toMatchObject({ phase: 'REFUSED', releaseBlock: null, refused })
+    const [found] = await epochStatus(story.fixture.log, topics, ONE_MARKET, { epochId: 2 })
+    expect(given).toMatchObject({ ...found, submissions: 0 })
+    const { items } = (await running.get('/v1/epochs/gaps')).json()
+    expect(
+      items.map(({ epochId, lastEpochId, phase }: Record<string, unknown>) => [epochId, lastEpochId, phase]),
+    ).toEqual([
+      [5, 5, 'UNKNOWN'],
+      [4, 4, 'REFUSED'],
+      [3, 3, 'UNKNOWN'],
+      [2, 2, 'REFUSED'],
+    ])
+    expect(items.at(-1)).toMatchObject({ detail: refused })
+    const health = (await running.get('/v1/health')).json() as { markets: { stuck: unknown[] }[] }
+    expect(health.markets.flatMap(({ stuck }) => stuck)).toEqual([])
   } finally {
     await running.close()
   }

@@ -100,6 +100,7 @@ export const tickOf = (fields: Partial<EpochTick>): EpochTick => ({
   day: 0,
   dailyQuota: 0,
   daysEnded: 0,
+  refused: [],
   ...fields,
 })
 

@@ -162,6 +162,7 @@ describe('epoch', () => {
       releaseBlock: 10,
       earlierReleaseBlock: null,
       skippedInBlock: null,
+      refused: '',
       closeBlock: 16,
       begin: 100,
       end: 109,

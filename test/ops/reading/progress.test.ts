@@ -63,6 +63,7 @@ function tick(kind: EpochTick['kind'], epochId: number, timestamp?: number) {
     day: 0,
     dailyQuota: 0,
     daysEnded: 0,
+    refused: [],
   }
   const dataMarket = kind === 'ORPHAN' ? '' : MARKET
   const encoded = value.encode({ kind, dataMarket, epochId, ...blocks, ...window })

@@ -50,6 +50,12 @@ export const EPOCH_PHASES = {
     gap: 'was skipped by the market’s owner',
     advice: 'Nothing to be done: the contract has no such epoch, and no vote counts for it.',
   },
+  REFUSED: {
+    name: 'Refused',
+    tone: 'bad',
+    gap: 'was released with a number that cannot be',
+    advice: 'No vote for it counts. The market’s owner has to set the number right; later releases open epochs again.',
+  },
   OPEN: { name: 'Window open', tone: 'busy', gap: 'is not closed', advice: PHASE_HELP.OPEN.advice },
   COUNTING: { name: 'Counting', tone: 'busy', gap: 'has no batches', advice: PHASE_HELP.COUNTING.advice },
   STORING: { name: 'Storing', tone: 'busy', gap: 'is not on IPFS', advice: PHASE_HELP.STORING.advice },

@@ -1,9 +1,9 @@
 /** Numbers of the contract that cannot be, on a scripted chain: their author stops nobody else, and not for good. */
 import { describe, expect, test } from 'vitest'
-import type { RefusedEpoch } from '../../../../connectors/evm/clock/openings.ts'
 import { nodesInterface, protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import { WINDOW_MAX } from '../../../../connectors/evm/contract/chain-reader.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
+import type { RefusedEpoch } from '../../../../schemas/types.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import {
   type BlockContent,
@@ -72,6 +72,8 @@ describe('a release of ours', () => {
     chain.mine(release(4))
     const refused = await follow(chain, log, 15, [MARKET, OTHER_MARKET])
     expect(refused).toEqual([expect.objectContaining({ dataMarket: MARKET, block: 13, why })])
+    const heads = (await readTicks(log, topics)).filter((tick) => tick.refused.length > 0)
+    expect(heads).toEqual([expect.objectContaining({ kind: 'HEAD', blockNumber: 13, refused })])
     const ticks = await opened(log)
     expect(ticks.filter((tick) => tick.startsWith('OPEN'))).toEqual([
       'OPEN 1',

@@ -1,10 +1,10 @@
 /** A contract that does not say what is read of it, as of blocks that stay so: the clock goes on, and says so. */
 import { describe, expect, test } from 'vitest'
-import type { RefusedEpoch } from '../../../../connectors/evm/clock/openings.ts'
 import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import { asOf, NotSaid, STEPS_MAX } from '../../../../connectors/evm/contract/not-said.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
+import type { RefusedEpoch } from '../../../../schemas/types.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import {
   exampleChain,
@@ -209,8 +209,22 @@ describe('NotSaid', () => {
     expect(told).toEqual(['it'])
     // Of another block at once, until it is readable; of another node not.
     expect(await notSaid.or(ask, { what: 'it', of: 7 }, refuses, () => -1)).toBe(-1)
-    await expect(notSaid.or(async () => 0, { what: 'it', of: 7 }, refuses, () => -1)).rejects.toThrow('reverted')
-    expect(await notSaid.or(ask, { what: 'it', of: 8 }, async () => 8, () => -1)).toBe(8)
+    await expect(
+      notSaid.or(
+        async () => 0,
+        { what: 'it', of: 7 },
+        refuses,
+        () => -1,
+      ),
+    ).rejects.toThrow('reverted')
+    expect(
+      await notSaid.or(
+        ask,
+        { what: 'it', of: 8 },
+        async () => 8,
+        () => -1,
+      ),
+    ).toBe(8)
     await expect(notSaid.or(ask, { what: 'it', of: 9 }, refuses, () => -1)).rejects.toThrow('reverted')
   })
 

@@ -17,7 +17,7 @@ test.each<[string, boolean, bigint | undefined, number, number]>([
     const gaps = notes > 0 ? [{ dataMarket: MARKET, before: 10, from: 9, to: 9 }] : []
     const sources = {
       findings,
-      view: { heads: [], epochs: new Map(), gaps, epoch: () => undefined, hasLostRelease: () => false },
+      view: { heads: [], epochs: new Map(), gaps, refused: [], epoch: () => undefined, hasLostRelease: () => false },
       markets: { all: [MARKET], wasServed: () => true },
       chain: { releasedEpochs: async () => [{ epochId: 9, blockNumber: 15, isAbsurd }], windowAt: async () => window },
     } as unknown as ReleaseSources
@@ -29,7 +29,14 @@ test.each<[string, boolean, bigint | undefined, number, number]>([
 test('behavior: epochs without a release are a fault, with no node and when some of them are refused', async () => {
   const findings = new Findings()
   const gap = { dataMarket: MARKET, before: 12, from: 9, to: 11 }
-  const view = { heads: [], epochs: new Map(), gaps: [gap], epoch: () => undefined, hasLostRelease: () => false }
+  const view = {
+    heads: [],
+    epochs: new Map(),
+    gaps: [gap],
+    refused: [],
+    epoch: () => undefined,
+    hasLostRelease: () => false,
+  }
   const markets = { all: [MARKET], wasServed: () => true }
   const chain = {
     releasedEpochs: async () => [9, 10].map((epochId) => ({ epochId, blockNumber: epochId, isAbsurd: true })),
@@ -40,3 +47,29 @@ test('behavior: epochs without a release are a fault, with no node and when some
   expect(findings.counts.skipped).toBe(2)
   expect(findings.differences()[0]!.message).toBe('no release of epochs 9 to 11')
 })
+
+test.each<[string, bigint | undefined, number]>([
+  ['cannot be', 2n ** 200n, 0],
+  ['is one that no node knows any more', undefined, 0],
+  ['is one that can be', 3n, 1],
+])(
+  'behavior: what the log says it refused is told, and no gap; with a node it is a fault when the window %s',
+  async (_, window, faults) => {
+    const why = 'snapshotSubmissionWindow cannot be read'
+    const refused = [{ dataMarket: MARKET, epochId: 9, block: 15, why }]
+    const gaps = [{ dataMarket: MARKET, before: 10, from: 9, to: 9 }]
+    const view = { heads: [], epochs: new Map(), gaps, refused, epoch: () => undefined, hasLostRelease: () => false }
+    const markets = { all: [MARKET], wasServed: () => true }
+    const chain = {
+      releasedEpochs: async () => [{ epochId: 9, blockNumber: 15, isAbsurd: false }],
+      windowAt: async () => window,
+    }
+    const alone = new Findings()
+    await compareReleases({ findings: alone, view, markets } as unknown as ReleaseSources, undefined)
+    expect(alone.differences()).toEqual([])
+    expect(alone.notes()).toEqual([expect.objectContaining({ message: `released in block 15, and refused: ${why}` })])
+    const findings = new Findings()
+    await compareReleases({ findings, view, markets, chain } as unknown as ReleaseSources, { first: 1, last: 20 })
+    expect([findings.counts.skipped, findings.counts.mismatches]).toEqual([0, faults])
+  },
+)

@@ -376,6 +376,7 @@ const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number,
   day: 0,
   dailyQuota: 0,
   daysEnded: 0,
+  refused: [],
 })
 
 /** Nothing more is asked of the chain; what is final is looked at once in a while. */

@@ -104,10 +104,10 @@ const gapWords = (gaps: readonly Gap[], epochId: number): string => {
 
 function momentsOf(epoch: EpochDetail, at: number): readonly (readonly [string, string])[] {
   const { releaseBlock, earlierReleaseBlock, closeBlock, begin, end, releasedAt, closedAt, finalAt } = epoch
-  const isSkipped = epoch.phase === 'SKIPPED'
+  const isNever = epoch.phase === 'SKIPPED' || epoch.phase === 'REFUSED'
   const moment = (time: number | null, block: number | null): string =>
     time === null
-      ? isSkipped
+      ? isNever
         ? 'never'
         : 'not yet'
       : `${clockTime(time, at)}${block === null ? '' : `, block ${block}`}`
@@ -116,6 +116,7 @@ function momentsOf(epoch: EpochDetail, at: number): readonly (readonly [string, 
     ...(earlierReleaseBlock === null
       ? []
       : [['Released before', `block ${earlierReleaseBlock}, which left the chain`] as const]),
+    ...(epoch.refused === '' ? [] : [['Refused', epoch.refused] as const]),
     ['Closed', moment(closedAt, closeBlock)],
     ['Final', moment(finalAt, null)],
     ['Source blocks', begin === null || end === null ? 'not known' : `${count(begin)} to ${count(end)}`],
