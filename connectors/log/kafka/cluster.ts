@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { LogError, type TopicPartition } from '../../../streams/ports.ts'
+import { LogError, type PositionLostError, type TopicPartition } from '../../../streams/ports.ts'
 import { type AttemptLimits, attempts } from './attempts.ts'
 import { Connection } from './connection.ts'
 import { Code, closedError, KafkaRefusal, unreachable } from './errors.ts'
@@ -33,6 +33,8 @@ export class KafkaCluster {
   private readonly connections = new Map<string, Connection>()
   private readonly topics = new Map<string, TopicMetadata>()
   private readonly identities = new TopicIdentities()
+  /** Why nobody may read on in a topic, since it was made anew; undefined when nothing is known of that. */
+  readonly lossOf = (topic: string): PositionLostError | undefined => this.identities.lossOf(topic)
   /** Topics whose leaders are not the known ones. */
   private readonly moved = new Set<string>()
   private readonly coordinators = new Map<string, number>()

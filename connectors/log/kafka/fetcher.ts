@@ -30,7 +30,7 @@ const ATTEMPTS_MIN = 2
 /** The part of the cluster that a fetch needs. */
 export type FetchCluster = Pick<
   KafkaCluster,
-  'settings' | 'versions' | 'topicId' | 'knownLeader' | 'leaderEpoch' | 'leaderOf' | 'forgetLeaders' | 'send'
+  'settings' | 'versions' | 'topicId' | 'lossOf' | 'knownLeader' | 'leaderEpoch' | 'leaderOf' | 'forgetLeaders' | 'send'
 >
 
 /**
@@ -71,6 +71,11 @@ export class Fetcher {
     const waits = options.maxWaitMs > 0 && !options.signal?.aborted
     const deadline = clock.now() + (waits ? options.maxWaitMs : 0)
     this.sweep()
+    // Never hidden by news of other partitions: a reader of several would take itself for one that follows all.
+    for (const { topic } of positions) {
+      const loss = this.cluster.lossOf(topic)
+      if (loss) throw loss
+    }
     for (let attempt = 1; ; attempt++) {
       if (this.closed) throw closedError()
       const leftMs = Math.max(0, deadline - clock.now())

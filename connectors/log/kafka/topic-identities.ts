@@ -23,6 +23,12 @@ export class TopicIdentities {
     return change === undefined
   }
 
+  /** Why no position in the topic means anything any more, as far as is known; undefined when nothing speaks against it. */
+  lossOf(topic: string): PositionLostError | undefined {
+    const change = this.changes.get(topic)
+    return change instanceof PositionLostError ? change : undefined
+  }
+
   /** It does not exist, so far: its maker may choose its partitions. */
   missing(topic: string): void {
     this.partitionCounts.delete(topic)

@@ -6,7 +6,7 @@ import { type FetchCluster, Fetcher } from '../../../../connectors/log/kafka/fet
 import { settingsOf } from '../../../../connectors/log/kafka/options.ts'
 import type { KafkaRequest } from '../../../../connectors/log/kafka/request.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
-import { LogError, type TopicPartition } from '../../../../streams/ports.ts'
+import { LogError, PositionLostError, type TopicPartition } from '../../../../streams/ports.ts'
 import { batchAt, outgoing } from './batch-kit.ts'
 
 const NOT_LEADER = 6
@@ -41,6 +41,7 @@ class Cluster implements FetchCluster {
   readonly asked: Asked[] = []
   epoch = 3
   forgotten = 0
+  anew: string | undefined
   private knows = true
   private waiting: (() => void)[] = []
 
@@ -48,6 +49,9 @@ class Cluster implements FetchCluster {
     return this.knows ? this.leaders[partition] : undefined
   }
   topicId(): undefined {}
+  lossOf(topic: string): PositionLostError | undefined {
+    return this.anew === topic ? new PositionLostError('TOPIC_RECREATED', { topic }, `${topic} is another`) : undefined
+  }
   leaderEpoch(): number {
     return this.epoch
   }
@@ -188,6 +192,20 @@ describe('several brokers', () => {
     of2!.answer([{ partition: 2, records: one(10) }])
     expect((await second).map(({ next }) => next)).toEqual([11, 11])
     expect(cluster.asked.length).toBe(3)
+  })
+
+  test('error: that a topic was made anew is told in each call, whatever news there is of others', async () => {
+    const { cluster, fetcher } = start()
+    const first = fetcher.fetch([at(0), { ...at(0), topic: 'u' }], WAIT)
+    const [request] = await cluster.requests(1)
+    request!.answer([{ partition: 0, records: one(10) }])
+    expect((await first)[0]).toMatchObject({ next: 11 })
+    cluster.anew = 'u'
+    for (const options of [WAIT, AT_ONCE])
+      await expect(fetcher.fetch([at(0, 11), { ...at(0), topic: 'u' }], options)).rejects.toMatchObject({
+        code: 'TOPIC_RECREATED',
+      })
+    cluster.anew = undefined
   })
 
   test('behavior: an answer that comes after its call has ended is kept for the next one', async () => {
