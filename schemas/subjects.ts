@@ -27,6 +27,8 @@ export const SUBJECTS = {
   'peer-bans-value': { types: ['PeerBan'] },
   'intake-reports-key': { types: ['IntakeKey'] },
   'intake-reports-value': { types: ['IntakeReport'] },
+  'processes-key': { types: ['ProcessKey'] },
+  'processes-value': { types: ['ProcessReport'] },
   'slots-key': { types: ['SlotKey'] },
   'slots-value': { types: ['SlotOwner'] },
   'validated-key': { types: ['SlotEpochKey'] },

@@ -655,6 +655,57 @@ export interface PeerBanKey {
   readonly subject: string
 }
 
+export interface ProcessKey {
+  /** The name of the process, the same after a restart. */
+  readonly instanceId: string
+}
+
+/** How a process is, by its own word: it is shown, and decides nothing. Written every few seconds; the newest counts, and a tombstone says that it has ended. */
+export interface ProcessReport {
+  /** Ms since 1970, by the clock of the process. */
+  readonly at: number
+  /** Ms since 1970, by the same clock. */
+  readonly startedAt: number
+  readonly version: string
+  /** Name of the machine, as it calls itself. */
+  readonly host: string
+  readonly pid: number
+  /** URL of metrics, and of the query API with the role api. */
+  readonly ops: string
+  /** URL of the probes. */
+  readonly probes: string
+  /** Multiaddrs of the role intake; none without it. */
+  readonly intake: readonly string[]
+  readonly roles: readonly ProcessRole[]
+  /** Submissions that its intake acknowledged in the last minute; null without the role. */
+  readonly acknowledged: null | number
+  /** Of the process that works the role anchor-effects; null of every other. */
+  readonly signer: null | ProcessSigner
+}
+
+export interface ProcessRole {
+  /** Or a part of one that has a health of its own: storage, schemas. */
+  readonly role: string
+  readonly ready: boolean
+  /** It does the work, or waits for something outside to do it; it does not stand by, and has not failed. */
+  readonly works: boolean
+  /** In words: what it waits for, or what went wrong last. */
+  readonly detail: string
+  /** Ms since 1970 since when it is ready, or is not. */
+  readonly since: number
+}
+
+export interface ProcessSigner {
+  /** Lower case. */
+  readonly address: string
+  /** Decimal; null before the first transaction. */
+  readonly balanceWei: null | string
+  /** When a node said so, ms since 1970. */
+  readonly balanceAt: null | number
+  /** The highest that it has signed. */
+  readonly nonce: null | number
+}
+
 /** What became of one project at the close of an epoch, or a part of it: what is one value is the same in each part, and each list has a run of the project's entries. */
 export interface ProjectFinalization {
   readonly projectId: string

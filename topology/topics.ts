@@ -83,6 +83,13 @@ export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptio
       partitions: 1,
       cleanup: 'compact',
     }),
+    processes: topic({
+      name: `${prefix}processes`,
+      key: codec.serde<T.ProcessKey>('processes-key'),
+      value: codec.serde<T.ProcessReport>('processes-value'),
+      partitions: 1,
+      cleanup: 'compact',
+    }),
     slots: topic({
       name: `${prefix}slots`,
       key: codec.serde<T.SlotKey>('slots-key'),

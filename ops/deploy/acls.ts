@@ -39,6 +39,7 @@ export function aclsOf(appId: string, topology: Topology, topics: Topics, { prin
     for (const right of [
       ...rights,
       ...grant('topic', [settingsTopic(appId).name, ownerTopicOf(topics).name], 'Read'),
+      ...grant('topic', [topics.processes.name], 'Read', 'Write'), // how its process is
     ]) {
       const acl: Acl = { principal, host, ...right }
       acls.set(aclText(acl), acl)

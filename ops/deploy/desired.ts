@@ -44,7 +44,7 @@ export interface Replication {
   readonly minInsyncReplicas: number
 }
 
-/** Records that are purged behind their reader go a segment at a time; Kafka Streams has the same. */
+/** Records that are purged behind their reader, or written anew every few seconds, go a segment at a time; Kafka Streams has the same. */
 const PURGED_SEGMENT_BYTES = 50 * 1024 * 1024
 
 export async function desiredState(
@@ -75,6 +75,7 @@ function topicsOf(appId: string, topology: Topology, topics: Topics, replication
   const purged = new Set([
     ...topology.repartitionTopics,
     ...internal.filter(({ cleanup }) => cleanup === 'delete').map(({ name }) => name),
+    ...[topics.processes, topics.intakeReports].map(({ name }) => name),
   ])
   return allTopics(appId, topology, topics).map((topic) => ({
     name: topic.name,

@@ -12,9 +12,17 @@ interface RecordsOf {
   readonly appId: string
 }
 
-/** The topics into which the intake brings records from outside, and others may write. */
-export const foreignTopics = ({ submissions }: Topics): ReadonlyMap<string, readonly SubjectName[]> =>
-  new Map([[submissions.name, ['submissions-key', 'submissions-value']]])
+/** The topics into which the intake brings records from outside, or each process its own reports, and others may write. */
+export const foreignTopics = ({
+  submissions,
+  intakeReports,
+  processes,
+}: Topics): ReadonlyMap<string, readonly SubjectName[]> =>
+  new Map<string, readonly SubjectName[]>([
+    [submissions.name, ['submissions-key', 'submissions-value']],
+    [intakeReports.name, ['intake-reports-key', 'intake-reports-value']],
+    [processes.name, ['processes-key', 'processes-value']],
+  ])
 
 /** Every topic but the dead letters, and the changelogs of the stores, whose keys are plain. */
 export function envelopedTopics({ topics, stores, appId }: RecordsOf): ReadonlyMap<string, Enveloped> {

@@ -3,6 +3,7 @@
  * log, `run` any of them on a cluster. The parts are connected here and nowhere else.
  */
 import { systemClock } from '../../connectors/system-clock.ts'
+import { configOf } from '../../streams/kafka-topic.ts'
 import { type RuntimeState, StreamsRuntime } from '../../streams/runtime.ts'
 import type { StageState } from '../../streams/stage-state.ts'
 import { sequencerTopology } from '../../topology/index.ts'
@@ -23,9 +24,11 @@ import { watchEventLoop } from '../watch/watchdog.ts'
 import { CONNECTOR_PARTS } from './connector-roles.ts'
 import { createPrepare } from './prepare.ts'
 import { probesPortBeside, startProbes } from './probes.ts'
+import { startProcessReports } from './process-report.ts'
 import { readableForRoles } from './readable.ts'
 import { startOpsServer } from './server.ts'
 import { createSignerPool } from './signers.ts'
+import { createTold } from './told.ts'
 import type { Part, SequencerConfig, Wiring } from './wiring.ts'
 
 export interface Sequencer {
@@ -63,7 +66,8 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const log = readableForRoles({ ...ground, appId, foreignWaitMs, metrics, health, signal: reading.signal })
   const leftOut = createLeftOut(metrics, config.log ?? noLog(), systemClock)
   const apiSources = createApiSources(config.api.limits)
-  const wiring: Wiring = { ...ground, log, bareLog: ground.log, config, metrics, health, leftOut, apiSources }
+  const told = createTold(systemClock.now)
+  const wiring: Wiring = { ...ground, log, bareLog: ground.log, config, metrics, health, leftOut, apiSources, told }
   await parts.add('watchdog', watchEventLoop(metrics, config.warn))
   for (const text of shortages(foldersOf(config))) config.warn(text)
   await parts.add('log of roles', logRoles(health, config.log ?? noLog()))
@@ -71,7 +75,12 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const probes = await parts.add('probes', startProbes({ host: probesHost, port: probesPort }, wiring))
   const server = await parts.add('server', startOpsServer(config.ops, wiring))
 
-  await ground.log.createTopics([ground.topics.deadLetters])
+  const { deadLetters, processes } = ground.topics
+  await ground.log.createTopics([deadLetters, configOf(processes)])
+  const addresses = { ops: server.url, probes: probes.url }
+  const reported = { instanceId: config.instanceId, version, ...addresses, collects: roles.includes('intake') }
+  const reporting = startProcessReports(reported, { ...wiring, clock: systemClock })
+  await parts.add('process report', reporting)
   if (config.roles.some(isStage)) await startStages(wiring, parts)
   const multiaddrs: string[] = []
   for (const role of STARTED) {
@@ -80,6 +89,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
     // the api says it of itself; of the other two, who works and who stands by is decided by their groups
     if (role === 'intake') health.set(role, true, '', true)
     multiaddrs.push(...(part.multiaddrs ?? []))
+    reporting.intake(multiaddrs)
     void part.stopped?.then((error) => error && fail(wiring, role, error))
   }
   return { health, multiaddrs, url: server.url, probesUrl: probes.url, close: () => parts.close() }
@@ -142,7 +152,8 @@ function stageHealth({ ready, tasks, waitsFor }: StageState, state: RuntimeState
   return { ready, works: ready && tasks > 0, detail }
 }
 
-function fail({ config, health }: Wiring, role: Role, error: Error): void {
+function fail({ config, health, told }: Wiring, role: Role, error: Error): void {
   health.fail(role, error.message)
+  told.failed = true
   config.onFailure(error)
 }

@@ -1,5 +1,6 @@
 /** The parts of each connector role. */
 
+import { createSigner } from '../../connectors/evm/anchor-effects/anchor-signer.ts'
 import { startAnchor } from '../../connectors/evm/anchor-effects/role.ts'
 import { startClock } from '../../connectors/evm/clock/clock.ts'
 import { EvmError } from '../../connectors/evm/errors.ts'
@@ -25,6 +26,7 @@ import { startTracing, type Tracing } from '../watch/tracing/follow.ts'
 import { startCollecting } from './intake/start.ts'
 import { openQueryApi } from './query-api.ts'
 import { startStorage } from './storage/start.ts'
+import { toldSigner } from './told.ts'
 import type { Part, Wiring } from './wiring.ts'
 
 export const CONNECTOR_PARTS: Record<Connector, (wiring: Wiring) => Promise<Part>> = {
@@ -35,13 +37,14 @@ export const CONNECTOR_PARTS: Record<Connector, (wiring: Wiring) => Promise<Part
 }
 
 async function startAnchorEffects(wiring: Wiring): Promise<Part> {
-  const { config, log, topics, metrics, health, leftOut } = wiring
+  const { config, log, topics, metrics, health, leftOut, told } = wiring
   const { appId, instanceId, chain, rules, anchor } = config
+  const { address } = createSigner(anchor.signerKey, chain.chainId)
   const events = config.log ?? noLog()
   const storage = await startStorage(config.storage, {
     ...{ metrics, health, topics, records: log, log: events, atOnce: anchor.stepsAtOnce },
   })
-  const observer = anchorMetrics(metrics, health)
+  const observer = toldSigner(anchorMetrics(metrics, health), told, address, systemClock.now)
   const protocolStates = new Map(rules.markets.map(({ dataMarket, protocolState }) => [dataMarket, protocolState]))
   const options = {
     ...anchor,

@@ -18,6 +18,7 @@ import type { LeftOut } from '../watch/left-out.ts'
 import type { EventLog } from '../watch/logging/log.ts'
 import type { Metrics } from '../watch/metrics/create.ts'
 import type { StorageConfig } from './storage/keepers.ts'
+import type { Told } from './told.ts'
 
 export interface SequencerConfig extends ConnectorConfig {
   readonly version: string
@@ -120,6 +121,8 @@ export interface Wiring extends Ground {
   readonly leftOut: LeftOut
   /** The role `api` opens it when it has a source to answer from. */
   readonly apiSources: ApiSources
+  /** For the report of the process in the log. */
+  readonly told: Told
 }
 
 /** A connector as it runs. */

@@ -14,6 +14,7 @@ export const NAMED_ALONE = [
   'marketRequests',
   'peerBans',
   'intakeReports',
+  'processes',
   'validated',
   'admitted',
   'tallies',

@@ -15,7 +15,7 @@ import { createGuide } from './guide.ts'
 import { validateLag } from './lag.ts'
 import { startReporting } from './report.ts'
 
-export async function startCollecting({ config, log, topics, metrics, health, leftOut }: Wiring): Promise<Part> {
+export async function startCollecting({ config, log, topics, metrics, health, leftOut, told }: Wiring): Promise<Part> {
   const { listen, peerKeyFile: keyFile, banned = [], limits = {}, quotaFactor = QUOTA_FACTOR } = config.intake
   const { slots, epochTicks, peerBans, intakeReports } = topics
   await log.createTopics([slots, epochTicks, peerBans, intakeReports].map(configOf))
@@ -43,6 +43,10 @@ export async function startCollecting({ config, log, topics, metrics, health, le
             sampled(added, now) {
               measured.sampled?.(added, now)
               reporting.tell(now)
+            },
+            appended(records, bytes, waitedMs) {
+              measured.appended?.(records, bytes, waitedMs)
+              told.acknowledged.add(records)
             },
           },
         },

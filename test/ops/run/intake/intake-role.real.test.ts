@@ -8,6 +8,7 @@ import { createHealth } from '../../../../ops/base/health.ts'
 import { peersAdminOfLog } from '../../../../ops/ground/peers-admin.ts'
 import { scanTopic } from '../../../../ops/reading/scan.ts'
 import { startCollecting } from '../../../../ops/run/intake/start.ts'
+import { createTold } from '../../../../ops/run/told.ts'
 import type { Wiring } from '../../../../ops/run/wiring.ts'
 import { createLeftOut } from '../../../../ops/watch/left-out.ts'
 import { noLog } from '../../../../ops/watch/logging/log.ts'
@@ -43,7 +44,8 @@ async function role(log: Log) {
   }
   const health = createHealth(['intake'], systemClock.now)
   const leftOut = createLeftOut(metrics, noLog(), systemClock)
-  const part = await startCollecting({ config, log, topics, metrics, health, leftOut } as unknown as Wiring)
+  const told = createTold(systemClock.now)
+  const part = await startCollecting({ config, log, topics, metrics, health, leftOut, told } as unknown as Wiring)
   return { intake: { multiaddrs: part.multiaddrs! } as never, metrics, close: () => part.close() }
 }
 
