@@ -13,9 +13,11 @@ import { dayDetail, daysOfSlot, listDays, paymentsOfDay, slotsOfDay } from './qu
 import { epochDetail, listEpochs, listProjects } from './queries/epochs.ts'
 import { topPeers } from './queries/peers.ts'
 import { proofFor } from './queries/proofs.ts'
+import { processesOf, stateOf } from './queries/state.ts'
 import { healthOf, listGaps, listMarkets, marketsSeen } from './queries/status.ts'
 import { listOfSlot, listVerdicts, submissionsById } from './queries/submissions.ts'
 import * as give from './schema.ts'
+import { processes, status } from './status-schema.ts'
 
 export interface Route {
   /** As OpenAPI writes it. */
@@ -98,6 +100,19 @@ export const ROUTES: readonly Route[] = [
     answer: give.health,
     live: true,
     handle: healthOf,
+  }),
+  route('/v1/status', {
+    summary: 'The state of things on one screen; what `sequencer status` prints, without addresses',
+    query: { market },
+    answer: status,
+    live: true,
+    handle: (asked, _, query) => stateOf(asked, query.market),
+  }),
+  route('/v1/processes', {
+    summary: 'Every process as it last said of itself, and who works which role. Without addresses',
+    answer: processes,
+    live: true,
+    handle: async (asked) => processesOf(asked),
   }),
   route('/v1/peers', {
     summary: 'The peers that send most to the intakes: at most 20, most refused messages first. Without addresses',

@@ -67,6 +67,7 @@ export const epochSummary = z
       .max(1)
       .nullable()
       .describe('Votes for the winners of all projects, as a share of all votes; null before the votes are counted.'),
+    counted: wholeOrNone.describe('Submissions in its batches; null before they are cut.'),
     batches: wholeOrNone.describe('null before they are cut.'),
     batchesFinal: whole,
   })

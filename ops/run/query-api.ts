@@ -2,6 +2,7 @@
 import { systemClock } from '../../connectors/system-clock.ts'
 import type { HeldBack } from '../../streams/held-back.ts'
 import { followIntakeReports } from '../api/queries/peers.ts'
+import { followProcesses } from '../api/queries/processes.ts'
 import { proofsOf } from '../api/queries/proofs.ts'
 import { HOUR_MS } from '../api/view/commit.ts'
 import { openView, type View, type ViewOptions } from '../api/view/view.ts'
@@ -29,13 +30,16 @@ export function openQueryApi(
   const options = { ...viewOptions(wiring), waiting }
   const ports = { log, clock: systemClock, tell: leftOut.by('view'), signal: stop.signal }
   const reports = followIntakeReports(ports, topics)
+  const processes = followProcesses(ports, topics)
   const contract = chain.rpcUrls.length > 0 ? createDayContract(chain) : undefined
   let days: Closeable | undefined
   const opening: Promise<View | undefined> = onlooking(ports, () => openView(options), waiting)
   const opened = opening.then((view) => {
     if (!view || stop.signal.aborted) return
     const proofs = proofsOf(chain, { view, log, topics })
-    apiSources.open({ view, log, topics, rules, health, ...watched, proofs, reports, contract })
+    const { instanceId } = config
+    const told = { reports, processes, contract, proofs }
+    apiSources.open({ view, log, topics, rules, health, instanceId, ...watched, ...told })
     days = followDays({ view, topics, rules }, metrics)
     waiting(undefined)
   })
@@ -45,7 +49,7 @@ export function openQueryApi(
       stop.abort()
       apiSources.close()
       contract?.close()
-      await reports.close()
+      await Promise.all([reports.close(), processes.close()])
       const view = await opening
       await days?.close()
       await view?.close()

@@ -40,13 +40,14 @@ export const countsOf = (reader: ViewReader, key: EpochKey): Counts =>
   reader.getJson<Counts>(keyOf(TABLE.counts, ...epochParts(key))) ?? EMPTY_COUNTS
 
 function summaryOf(reader: ViewReader, key: EpochKey, row: EpochProgress): EpochSummary {
-  const { projects, projectsWithoutQuorum, votes, voters, batches, anchors } = row
+  const { projects, projectsWithoutQuorum, votes, voters, counted, batches, anchors } = row
   const final = Object.entries(anchors).filter(([index, { state }]) => Number(index) >= 0 && state === 'FINAL')
   return {
     ...fieldsOf(key, row, countsOf(reader, key)),
     projects,
     projectsWithoutQuorum,
     agreement: voters === 0 ? null : votes / voters,
+    counted,
     batches,
     batchesFinal: final.length,
   }

@@ -1,15 +1,12 @@
-/**
- * How far each stage is behind its input, asked of the log every few seconds: so it is known also when nobody runs the
- * stage. The same as `kafka-consumer-groups --describe` shows.
- */
+/** How far each stage is behind its input, asked of the log every few seconds: so it is known also when nobody runs the stage. */
 import type { HeldBack } from '../../../streams/held-back.ts'
 import type { Clock, Log, TopicConfig } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
-import type { Stage } from '../../base/roles.ts'
+import { STAGES } from '../../base/roles.ts'
 import { damageAt } from '../../ground/damage-at.ts'
 import { extentsOf } from '../../ground/unread.ts'
-import { partitionsOf } from '../../reading/scan.ts'
+import { positionsOf } from '../../reading/stage-lags.ts'
 import type { StageWatch } from '../stage-watch.ts'
 import type { Metrics } from './create.ts'
 
@@ -19,29 +16,6 @@ const ASK_WAIT_MS = 10_000
 
 /** Partitions that are read in one round, to see why their stage stands still. */
 const LOOKS_MAX = 16
-
-type Input =
-  | 'epochTicks'
-  | 'submissions'
-  | 'validated'
-  | 'admitted'
-  | 'finalizations'
-  | 'tallies'
-  | 'batches'
-  | 'payouts'
-  | 'anchorResults'
-
-/** The inputs of each stage; a test compares them with the graph. */
-export const INPUTS = {
-  'tick-fanout': ['epochTicks'],
-  validate: ['submissions'],
-  admit: ['validated'],
-  consensus: ['admitted'],
-  settle: ['finalizations'],
-  ledger: ['tallies'],
-  batch: ['finalizations'],
-  anchor: ['batches', 'payouts', 'anchorResults'],
-} as const satisfies Record<Stage, readonly Input[]>
 
 export interface ConsumerLagOptions {
   readonly appId: string
@@ -89,22 +63,15 @@ async function ask(metrics: Metrics, options: ConsumerLagOptions): Promise<void>
   const { appId, topics, log, bareLog, watch } = options
   let looks = LOOKS_MAX
   await askStable(metrics, options)
-  for (const [stage, inputs] of Object.entries(INPUTS)) {
-    const partitions = inputs.flatMap((input) => partitionsOf(topics[input]))
-    const group = `${appId}-${stage}`
-    const [bounds, offsets] = await Promise.all([log.bounds(partitions), log.committedOffsets(group, partitions)])
-    const ends = await log.ends(partitions)
-    for (const [at, { topic, partition: number }] of partitions.entries()) {
-      const next = Math.max(bounds[at]!.start, offsets[at]?.next ?? 0)
-      const labels = { stage, topic, partition: String(number) }
-      const behind = Math.max(0, ends[at]! - next)
+  for (const stage of STAGES)
+    for (const { topic, partition, next, stable, behind } of await positionsOf(log, topics, appId, stage)) {
+      const labels = { stage, topic, partition: String(partition) }
       metrics.consumerLag.set(labels, behind)
       metrics.consumerOffset.set(labels, next)
-      const stands = watch.saw(stage, `${topic}/${number}`, next, behind)
-      if (!stands || next >= bounds[at]!.stable || looks-- <= 0) continue
-      watch.cannotPass(stage, `${topic}/${number}`, await damageAt(bareLog, { topic, partition: number, offset: next }))
+      const stands = watch.saw(stage, `${topic}/${partition}`, next, behind)
+      if (!stands || next >= stable || looks-- <= 0) continue
+      watch.cannotPass(stage, `${topic}/${partition}`, await damageAt(bareLog, { topic, partition, offset: next }))
     }
-  }
 }
 
 /** How far the end of each topic is from what readers may see. */

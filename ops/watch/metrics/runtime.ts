@@ -5,7 +5,7 @@ import type { StreamsRuntime } from '../../../streams/runtime.ts'
 import type { RuntimeObserver } from '../../../streams/runtime-observer.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Stage } from '../../base/roles.ts'
-import { INPUTS } from './consumer-lag.ts'
+import { INPUTS } from '../../reading/stage-lags.ts'
 import type { Metrics } from './create.ts'
 
 export function runtimeMetrics(metrics: Metrics, unreadable: OnUnreadable): RuntimeObserver {

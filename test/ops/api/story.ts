@@ -10,6 +10,7 @@ import type { ApiSource } from '../../../ops/api/asked.ts'
 import { answerProblems, onFrameworkError } from '../../../ops/api/http.ts'
 import { mountApi } from '../../../ops/api/mount.ts'
 import { followIntakeReports } from '../../../ops/api/queries/peers.ts'
+import { followProcesses } from '../../../ops/api/queries/processes.ts'
 import { proofsOf } from '../../../ops/api/queries/proofs.ts'
 import { type ApiSources, createApiSources } from '../../../ops/api/sources.ts'
 import { prefixOf } from '../../../ops/api/view/keys.ts'
@@ -211,17 +212,21 @@ export async function startApi(
   const health = createHealth(['api'], systemClock.now)
   health.set('api', true)
   const proofs = proofsOf(rules.markets[0]!, { view, log, topics })
-  const reports = followIntakeReports({ log, clock: systemClock, tell: () => {} }, topics)
+  const following = { log, clock: systemClock, tell: () => {} }
+  const reports = followIntakeReports(following, topics)
+  const processes = followProcesses(following, topics)
   admin.open({
     view,
     log,
     topics,
     rules,
     health,
+    instanceId: 'this',
     stages,
     held,
     proofs,
     reports,
+    processes,
   })
   const server = Fastify({ frameworkErrors: onFrameworkError, forceCloseConnections: true })
   answerProblems(server, (error) => errors.push(error))
@@ -241,7 +246,7 @@ export async function startApi(
     async close(keep = false) {
       await server.close()
       admin.close()
-      await reports.close()
+      await Promise.all([reports.close(), processes.close()])
       await view.close()
       if (!keep) rmSync(directory, { recursive: true })
       if (errors.length > 0) throw new AggregateError(errors, `the server failed: ${errors[0]!.stack}`)

@@ -1,35 +1,6 @@
 /** Numbers, times and hashes as people read them. Pure. */
 
-const SECOND = 1_000
-const MINUTE = 60 * SECOND
-const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
-
-/** `850 ms` is `0.9 s`, then `12 s`, `2 min 10 s`, `1 h 5 min`, `3 d 2 h`. Never negative: clocks differ a little. */
-export function duration(ms: number): string {
-  const t = Math.max(0, ms)
-  if (t < 9_950) return `${(t / SECOND).toFixed(1)} s`
-  if (t < MINUTE - SECOND / 2) return `${Math.round(t / SECOND)} s`
-  if (t < HOUR) return pair(Math.round(t / SECOND), 60, 'min', 's')
-  if (t < DAY) return pair(Math.round(t / MINUTE), 60, 'h', 'min')
-  return pair(Math.round(t / HOUR), 24, 'd', 'h')
-}
-
-function pair(total: number, per: number, big: string, small: string): string {
-  const rest = total % per
-  return `${Math.floor(total / per)} ${big}${rest > 0 ? ` ${rest} ${small}` : ''}`
-}
-
-export const count = (n: number): string => n.toLocaleString('en')
-
-/** `1 batch`, `2 batches`. */
-export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
-
-/** Full support is 100 %, and nothing below it is rounded up to it. */
-export function percent(share: number): string {
-  const tenths = Math.floor(share * 1_000 + 1e-9)
-  return `${tenths % 10 === 0 ? tenths / 10 : (tenths / 10).toFixed(1)} %`
-}
+export { coin, count, duration, percent, plural } from '../../../base/words.ts'
 
 /** Both ends of what is too long to read. */
 export const short = (text: string, head = 8, tail = 6): string =>

@@ -8,6 +8,7 @@ export type Route =
   | { readonly page: 'submission'; readonly submissionId: string }
   | { readonly page: 'batch'; readonly cid: string }
   | { readonly page: 'transactions' }
+  | { readonly page: 'cluster' }
   | { readonly page: 'days'; readonly day: number | undefined; readonly slotId: number | undefined }
   | { readonly page: 'unknown' }
 
@@ -44,6 +45,8 @@ function routeOf([first, second]: readonly string[], search: URLSearchParams): R
       return second ? { page: 'batch', cid: second } : { page: 'unknown' }
     case 'transactions':
       return { page: 'transactions' }
+    case 'cluster':
+      return { page: 'cluster' }
     case 'days': {
       const day = wholeOf(second)
       if (second !== undefined && day === undefined) return { page: 'unknown' }

@@ -5,6 +5,7 @@ import { useAnswer } from './answers.ts'
 import { connection, now } from './connection.ts'
 import { clockTime, duration, short } from './format.ts'
 import { Batch } from './pages/batch.tsx'
+import { Cluster } from './pages/cluster.tsx'
 import { Days } from './pages/days.tsx'
 import { Epoch } from './pages/epoch.tsx'
 import { Epochs } from './pages/epochs.tsx'
@@ -22,6 +23,7 @@ const NAVIGATION = [
   { name: 'Slots', to: { page: 'lookup', slotId: undefined, epochId: undefined }, of: ['lookup', 'submission'] },
   { name: 'Days', to: { page: 'days', day: undefined, slotId: undefined }, of: ['days'] },
   { name: 'Transactions', to: { page: 'transactions' }, of: ['transactions'] },
+  { name: 'Cluster', to: { page: 'cluster' }, of: ['cluster'] },
 ] as const satisfies readonly { name: string; to: Route; of: readonly Route['page'][] }[]
 
 export function Shell() {
@@ -69,6 +71,8 @@ function CurrentPage({ at }: { at: Route }) {
       return <Batch key={at.cid} cid={at.cid} />
     case 'transactions':
       return <Transactions />
+    case 'cluster':
+      return <Cluster />
     case 'days':
       return <Days route={at} />
     case 'unknown':

@@ -30,6 +30,7 @@ function epoch(epochId: number, released: number, through = 5, more: Partial<Epo
     projects: 3,
     projectsWithoutQuorum: 0,
     agreement: 1,
+    counted: 10,
     batches: 1,
     batchesFinal: 1,
     reasons: { COUNTED: 10 },

@@ -48,6 +48,7 @@ async function everyPage(): Promise<Readonly<Record<string, string>>> {
     submission: `/submissions/${counted.submissionId}`,
     batch: `/batches/${counted.batch!.cid}`,
     transactions: '/transactions',
+    cluster: '/cluster',
     days: '/days',
   }
 }

@@ -18,6 +18,7 @@ describe('addresses', () => {
     ['#/slots/0?epoch=0', slot(0, 0)],
     [`#/batches/${CID}`, { page: 'batch', cid: CID }],
     ['#/transactions', { page: 'transactions' }],
+    ['#/cluster', { page: 'cluster' }],
     ['#/days', { page: 'days', day: undefined, slotId: undefined }],
     ['#/days/12?slot=7', { page: 'days', day: 12, slotId: 7 }],
   ])('default: %s', (hash, route) => expect(placeOf(hash).route).toEqual(route))

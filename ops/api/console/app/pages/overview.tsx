@@ -1,6 +1,7 @@
 /** Is the market healthy, which epoch is stuck where and why, and what is to be done? */
 import type { PeersAnswer } from '../../../peers-schema.ts'
 import type { AnchorItem, EpochSummary, Gap, HealthAnswer, Page, Project } from '../../../schema.ts'
+import type { ProcessesAnswer } from '../../../status-schema.ts'
 import { useAnswer, useWholeList } from '../answers.ts'
 import { assess } from '../assess.ts'
 import { now } from '../connection.ts'
@@ -10,7 +11,7 @@ import { VerdictChart } from '../parts/chart.tsx'
 import { TopTalkers } from '../parts/peers.tsx'
 import { SupportOverview } from '../parts/projects.tsx'
 import { AnchorTable } from '../parts/queue.tsx'
-import { Roles } from '../parts/roles.tsx'
+import { RoleList } from '../parts/roles.tsx'
 import { isStuck, Timeline } from '../parts/timeline.tsx'
 import { isLost, usualPhases } from '../phases.ts'
 import { market, ofMarket } from '../place.ts'
@@ -31,6 +32,7 @@ export function Overview() {
     'anchor',
   )
   const peers = useAnswer<PeersAnswer>('/v1/peers', 'health')
+  const processes = useAnswer<ProcessesAnswer>('/v1/processes', 'health')
   const list = epochs.data?.items ?? []
   const stuck = health.data?.markets.find(({ dataMarket }) => dataMarket === market.value)?.stuck ?? NO_GAPS
   return (
@@ -61,8 +63,12 @@ export function Overview() {
       >
         <Shown answer={pending}>{(page) => <Queue page={page} />}</Shown>
       </Card>
-      <Card title="Roles" note="What this process does.">
-        <Shown answer={health}>{(data) => <Roles health={data} />}</Shown>
+      <Card
+        title="Roles"
+        note="Whether some process does each."
+        aside={<Link to={{ page: 'cluster' }}>All processes</Link>}
+      >
+        <Shown answer={processes}>{({ roles }) => <RoleList roles={roles} />}</Shown>
       </Card>
       <Card title="Top talkers" note="The peers that send most to the intakes: most refused messages first.">
         <Shown answer={peers}>{(data) => <TopTalkers peers={data} />}</Shown>

@@ -1,12 +1,13 @@
-/** The roles of the process that answers: what each does and whether it runs. */
+/** The roles: who works each, in whatever process, and how far a stage is behind. */
 
 import { ROLE_HELP, type Role } from '../../../../base/roles.ts'
 import type { HealthAnswer } from '../../../schema.ts'
+import type { ProcessesAnswer } from '../../../status-schema.ts'
 import { now } from '../connection.ts'
-import { duration, plural, sentence } from '../format.ts'
+import { count, duration, sentence } from '../format.ts'
 import { STILL_MS } from '../log-rules.ts'
 import type { Tone } from '../words.ts'
-import { Tag } from './basics.tsx'
+import { Scrolling, Tag } from './basics.tsx'
 
 /** In the order in which a submission meets them. */
 const ORDER: readonly Role[] = [
@@ -24,68 +25,108 @@ const ORDER: readonly Role[] = [
   'api',
 ]
 
-export function Roles({ health }: { health: HealthAnswer }) {
-  const here = ORDER.filter((role) => role in health.roles)
-  const elsewhere = ORDER.filter((role) => !(role in health.roles))
-  const seen = elsewhere.filter((role) => role in health.stages)
-  const unseen = elsewhere.filter((role) => !(role in health.stages))
+type RoleAnswer = ProcessesAnswer['roles'][number]
+type Holder = RoleAnswer['processes'][number]
+
+export const STANDINGS = {
+  RUNS: { name: 'Runs', tone: 'good' },
+  STANDS_BY: { name: 'Stands by', tone: 'muted' },
+  WAITS: { name: 'Waits', tone: 'warn' },
+  DOWN: { name: 'Does not run', tone: 'bad' },
+  SILENT: { name: 'Silent', tone: 'bad' },
+  NOBODY: { name: 'Nobody runs it', tone: 'bad' },
+} as const satisfies Record<RoleAnswer['standing'] | Holder['standing'], { name: string; tone: Tone }>
+
+const inOrder = (roles: readonly RoleAnswer[]): readonly RoleAnswer[] =>
+  ORDER.flatMap((role) => roles.find((one) => one.role === role) ?? [])
+
+/** One line each; of those that do not run, what they say. */
+export const RoleList = ({ roles }: { roles: readonly RoleAnswer[] }) => (
+  <ul class="roles">
+    {inOrder(roles).map(({ role, standing, processes }) => {
+      const { name, tone } = STANDINGS[standing]
+      const first = processes.find((one) => one.standing === standing) ?? processes[0]
+      return (
+        <li key={role} class={tone === 'bad' || tone === 'warn' ? `is-${tone}` : ''}>
+          <div class="role-head">
+            <span class="strong">{role}</span>
+            <Tag tone={tone}>{name}</Tag>
+          </div>
+          {standing !== 'RUNS' && first && <p class="note">{holderWords(first)}</p>}
+        </li>
+      )
+    })}
+  </ul>
+)
+
+function holderWords({ instanceId, standing, detail, since }: Holder): string {
+  const words = standing === 'SILENT' || detail === '' ? '' : `${detail}, `
+  return `${instanceId}: ${standing === 'SILENT' ? 'not heard of ' : words}for ${duration(now.value - since)}`
+}
+
+/** All that is known of each role. */
+export const RoleTable = ({ roles, stages }: { roles: readonly RoleAnswer[]; stages: HealthAnswer['stages'] }) => (
+  <Scrolling label="Table: roles">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Role</th>
+          <th scope="col">State</th>
+          <th scope="col" class="num">
+            Behind
+          </th>
+          <th scope="col">Processes</th>
+        </tr>
+      </thead>
+      <tbody>
+        {inOrder(roles).map((one) => (
+          <RoleRow key={one.role} role={one} stage={stages[one.role]} />
+        ))}
+      </tbody>
+    </table>
+  </Scrolling>
+)
+
+function RoleRow({ role: { role, standing, processes }, stage }: { role: RoleAnswer; stage?: Stage | undefined }) {
+  const { name, tone } = STANDINGS[standing]
+  return (
+    <tr>
+      <th scope="row">
+        {role}
+        <p class="note">{sentence(ROLE_HELP[role])}</p>
+      </th>
+      <td class="nowrap">
+        <Tag tone={tone}>{name}</Tag>
+      </td>
+      <td class="num nowrap">{stage && <Behind {...stage} />}</td>
+      <td>
+        {processes.length === 0 && <span class="muted">none has said that it has the role</span>}
+        {processes.map((holder) => (
+          <p key={holder.instanceId}>
+            <span class="strong">{holder.instanceId}</span> {STANDINGS[holder.standing].name.toLowerCase()}
+            {holder.detail && holder.standing !== 'SILENT' ? `: ${holder.detail}` : ''}
+            <span class="note">, for {duration(now.value - holder.since)}</span>
+          </p>
+        ))}
+      </td>
+    </tr>
+  )
+}
+
+type Stage = HealthAnswer['stages'][string]
+
+function Behind({ behind, stillSince, waitsAt }: Stage) {
+  const stillMs = stillSince === null ? 0 : now.value - stillSince
   return (
     <>
-      <ul class="roles">
-        {here.map((role) => {
-          const { detail, since } = health.roles[role]!
-          const { tone, word } = stateOf(health.roles[role]!)
-          return (
-            <li key={role} class={tone === 'bad' || tone === 'warn' ? `is-${tone}` : ''}>
-              <div class="role-head">
-                <span class="strong">{role}</span>
-                <Tag tone={tone}>{word}</Tag>
-              </div>
-              <p class="note">{sentence(ROLE_HELP[role])}</p>
-              <p class="note">
-                {detail && `${detail}, `}for {duration(now.value - Date.parse(since))}
-              </p>
-            </li>
-          )
-        })}
-      </ul>
-      {seen.length > 0 && (
+      {count(behind)}
+      {stillMs >= STILL_MS && (
         <>
-          <p class="note">In other processes, as the log shows them:</p>
-          <ul class="roles">
-            {seen.map((role) => (
-              <Elsewhere key={role} role={role} {...health.stages[role]!} />
-            ))}
-          </ul>
+          {' '}
+          <Tag tone="bad">still for {duration(stillMs)}</Tag>
         </>
       )}
-      {unseen.length > 0 && (
-        <p class="note">
-          {plural(unseen.length, 'role')} in other processes ({unseen.join(', ')}): see their own /readyz.
-        </p>
-      )}
+      {waitsAt !== null && <p class="error-words">waits at {waitsAt}</p>}
     </>
   )
-}
-
-function Elsewhere({ role, behind, stillSince, waitsAt }: { role: Role } & HealthAnswer['stages'][string]) {
-  const stillMs = stillSince === null ? 0 : now.value - stillSince
-  const isStill = stillMs >= STILL_MS || waitsAt !== null
-  return (
-    <li class={isStill ? 'is-bad' : ''}>
-      <div class="role-head">
-        <span class="strong">{role}</span>
-        <Tag tone={isStill ? 'bad' : 'good'}>{isStill ? 'Stands still' : 'Goes on'}</Tag>
-      </div>
-      <p class="note">
-        {plural(behind, 'record')} behind{stillMs >= STILL_MS && `, none taken for ${duration(stillMs)}`}
-        {waitsAt !== null && `. It waits at ${waitsAt}`}
-      </p>
-    </li>
-  )
-}
-
-function stateOf({ ready, works }: HealthAnswer['roles'][string]): { tone: Tone; word: string } {
-  if (ready) return works ? { tone: 'good', word: 'Runs' } : { tone: 'muted', word: 'Stands by' }
-  return works ? { tone: 'warn', word: 'Waits' } : { tone: 'bad', word: 'Does not run' }
 }
