@@ -55,6 +55,14 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
     },
   },
   'Look:': {
+    status: {
+      about: 'The state of things: markets, epochs, who runs which role and how far behind, the signer, times',
+      create: async () => (await import('../look/status/command.ts')).statusCommand(openLog),
+    },
+    epochs: {
+      about: 'The newest epochs: how far each is, what it took, and what came of it',
+      create: async () => (await import('../look/status/command.ts')).epochsCommand(openLog),
+    },
     epoch: {
       about: 'The progress of an epoch: submissions, verdicts, winners, batches, transactions, attestations',
       create: async () => (await import('../look/command.ts')).epochCommand(openLog),

@@ -15,6 +15,7 @@ import type { OpenLog } from '../../ops/ground/open-log.ts'
 import { epochCommand, whyCommand } from '../../ops/look/command.ts'
 import { deadLettersCommand } from '../../ops/look/dead-letters/command.ts'
 import { rewardsCommand } from '../../ops/look/rewards/command.ts'
+import { epochsCommand, statusCommand } from '../../ops/look/status/command.ts'
 import { withRecord } from '../../ops/reading/epoch-progress.ts'
 import { followedEpoch } from '../../ops/reading/progress.ts'
 import { createRunLines } from '../../ops/run/lines.ts'
@@ -105,6 +106,10 @@ beforeAll(async () => {
   )
   const hostile = { key: Buffer.from(HOSTILE), value: Buffer.from(HOSTILE), headers }
   await appender.append([{ topic: topics.deadLetters.name, partition: 0, timestamp: 1, ...hostile }])
+  const words = { version: HOSTILE, host: HOSTILE, ops: HOSTILE, probes: HOSTILE, intake: [HOSTILE] }
+  const roles = ['clock', HOSTILE].map((role) => ({ role, ready: false, works: true, detail: HOSTILE, since: 0 }))
+  const times = { at: Date.now(), startedAt: 0, pid: 1 }
+  await put(topics.processes, { instanceId: HOSTILE }, { ...words, ...times, roles, acknowledged: null, signer: null })
   await put(topics.markets, { dataMarket: OTHER_MARKET }, {
     serving: 'REMOVED',
     sinceBlock: 1,
@@ -132,6 +137,8 @@ const READERS: Readonly<Record<string, { readonly command: (open: OpenLog) => Co
     ],
   },
   epoch: { command: epochCommand, runs: [['3']] },
+  status: { command: statusCommand, runs: [[]] },
+  epochs: { command: epochsCommand, runs: [[], ['--limit', '1', '--data-market', MARKET]] },
   rewards: { command: (open) => rewardsCommand(open, open), runs: [[], ['--slot', '7'], ['--reconcile']] },
   audit: { command: auditCommand, runs: [[]] },
   replay: { command: replayCommand, runs: [['--epoch', '3', '--data-market', MARKET]] },
