@@ -402,6 +402,10 @@ test('behavior: a word has one meaning, and a doc comment begins with its subjec
   expect(astray.map(({ path }) => path)).toEqual([])
 })
 
+test('behavior: no text leaves it to its reader whether there is one or several', () => {
+  expect(product.filter(({ code }) => /\}[^`'\n]*\w\(s\)/.test(code)).map(({ path }) => path)).toEqual([])
+})
+
 test('behavior: no default exports but where a tool asks for one', () => {
   const withDefault = sources.filter(({ code }) => /\bexport default\b/.test(code)).map(({ path }) => path)
   expect(withDefault.sort()).toEqual(['ops/run/signer-worker.ts', 'test/reporter.ts'])

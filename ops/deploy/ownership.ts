@@ -1,5 +1,6 @@
 /** The owner of the topics that is on record, and the topics that are not those that were deployed. */
 import { CliError, EXIT } from '../base/cli-error.ts'
+import { plural } from '../base/words.ts'
 import {
   changedTopics,
   FOREIGN_ADVICE,
@@ -90,10 +91,17 @@ export function ownerChanges(desired: Desired, { owner, foreign, changed, ids }:
   const about = { kind: 'owner', name: ownerNameOf(desired), action: { type: 'write-owner' } } as const
   if (!owner) return [{ ...about, class: 'create', detail: `${appId}, with the ids of its topics` }]
   if (foreign !== undefined) return [{ ...about, class: 'safe', detail: `${owner.appId} → ${appId}: taken over` }]
-  if (changed.size > 0) return [{ ...about, class: 'safe', detail: `${changed.size} topics as they are now` }]
+  if (changed.size > 0)
+    return [
+      {
+        ...about,
+        class: 'safe',
+        detail: changed.size === 1 ? '1 topic as it is now' : `${changed.size} topics as they are now`,
+      },
+    ]
   const hasIds = Object.keys(ids).length > 0 // or is too old for them
   const missing = hasIds ? desired.recorded.filter((name) => !(name in owner.topics)) : []
-  return missing.length === 0 ? [] : [{ ...about, class: 'safe', detail: `ids of ${missing.length} topics` }]
+  return missing.length === 0 ? [] : [{ ...about, class: 'safe', detail: `ids of ${plural(missing.length, 'topic')}` }]
 }
 
 const LOST_ADVICE =

@@ -1,5 +1,6 @@
 import type { Lines } from '../base/output.ts'
 import { printable } from '../base/printable.ts'
+import { plural } from '../base/words.ts'
 import type { BatchStatus, EpochStatus } from '../reading/epoch.ts'
 import type { WhyAnswer, WhyItem } from '../reading/why.ts'
 
@@ -87,6 +88,6 @@ function epochLines(status: EpochStatus): Lines {
 }
 
 const batchLines = (batch: BatchStatus): Lines => [
-  `  batch ${batch.batchIndex}      ${batch.state}, ${batch.projects} projects, ${batch.submissions} submissions, ${printable(batch.cid) || 'no CID yet'}`,
-  `               tx ${printable(batch.transactionHash) || 'none yet'}, ${batch.attestations} attestation(s)${batch.attested ? ', attested' : ''}${batch.error ? `, error ${printable(batch.error)}` : ''}`,
+  `  batch ${batch.batchIndex}      ${batch.state}, ${plural(batch.projects, 'project')}, ${plural(batch.submissions, 'submission')}, ${printable(batch.cid) || 'no CID yet'}`,
+  `               tx ${printable(batch.transactionHash) || 'none yet'}, ${plural(batch.attestations, 'attestation')}${batch.attested ? ', attested' : ''}${batch.error ? `, error ${printable(batch.error)}` : ''}`,
 ]

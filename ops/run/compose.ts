@@ -13,6 +13,7 @@ import { createHealth, type Health, type RoleHealth } from '../base/health.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { shortages } from '../base/machine-limits.ts'
 import { BACKGROUND_STAGES, type Connector, isStage, type Role } from '../base/roles.ts'
+import { plural } from '../base/words.ts'
 import type { Ground } from '../ground/ground.ts'
 import { createLeftOut } from '../watch/left-out.ts'
 import { logRoles, logRuntime } from '../watch/logging/events.ts'
@@ -148,7 +149,7 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
 /** A stage that waits for the log still has its work: only the log could say whether another process could do it. */
 function stageHealth({ ready, tasks, waitsFor }: StageState, state: RuntimeState): Omit<RoleHealth, 'since'> {
   if (waitsFor !== undefined) return { ready: false, works: true, detail: `LOG: ${waitsFor}` }
-  const detail = ready ? `${tasks} tasks` : `${state}, ${tasks} tasks so far`
+  const detail = ready ? plural(tasks, 'task') : `${state}, ${plural(tasks, 'task')} so far`
   return { ready, works: ready && tasks > 0, detail }
 }
 

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { sharedProjects } from '../../topology/shared/project-ids.ts'
 import { answer, type Lines, stdout } from '../base/output.ts'
 import { shownUrl } from '../base/shown-url.ts'
+import { plural } from '../base/words.ts'
 import { SETTINGS } from './list.ts'
 import { type Configuration, readConfiguration, valueAt } from './parse.ts'
 import { configurationReference } from './reference.ts'
@@ -37,7 +38,7 @@ export function configCommand(): Command {
     .option('--json', 'as JSON')
     .action((flags: FlagValues) => {
       const { sources, rules } = readConfiguration(flags, process.env)
-      const good = `The configuration is good: ${sources.size} settings given, ${SETTINGS.length - sources.size} by default.`
+      const good = `The configuration is good: ${plural(sources.size, 'setting')} given, ${SETTINGS.length - sources.size} by default.`
       const warnings = sharedProjects(rules.markets).map(sharedInWords)
       answer(flags.json, { ok: true, given: sources.size, warnings }, () => [good, ...warnings])
     })

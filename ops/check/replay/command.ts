@@ -9,6 +9,7 @@ import { CliError, EXIT } from '../../base/cli-error.ts'
 import { address, httpUrl, marketOf, parseOptions, whole } from '../../base/options.ts'
 import { answer, type Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
+import { plural } from '../../base/words.ts'
 import { type OpenedLog, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
 import { notWhole, watchedLog } from '../../ground/watched-log.ts'
 import { knownMarkets } from '../../reading/known-markets.ts'
@@ -164,7 +165,7 @@ function conclusion({ identical, chain, pending }: ReplayReport): string {
   if (!identical) return 'The recorded output is NOT the output that is computed now.'
   const left = [
     ...(chain ? [] : ['the contract (no node was asked, or the epoch is not anchored yet)']),
-    ...(pending > 0 ? [`${pending} submissions without a verdict yet`] : []),
+    ...(pending > 0 ? [`${plural(pending, 'submission')} without a verdict yet`] : []),
   ]
   return `All of it is computed alike.${left.length > 0 ? ` Unchecked: ${left.join(', ')}.` : ''}`
 }
@@ -175,8 +176,8 @@ const DIFFERENCES_SHOWN = 20
 export function renderReplay(report: ReplayReport): Lines {
   const { dataMarket, epochId, identical, submissions, verdicts, projects, batches, chain, pending, cutAt } = report
   return [
-    `epoch ${epochId} of ${printable(dataMarket)}: ${identical ? 'identical' : `${report.differences.length} difference(s)`}`,
-    `  recomputed   ${submissions} submissions, ${verdicts} verdicts, ${projects} projects, ${batches} batches with CIDs and roots`,
+    `epoch ${epochId} of ${printable(dataMarket)}: ${identical ? 'identical' : plural(report.differences.length, 'difference')}`,
+    `  recomputed   ${[plural(submissions, 'submission'), plural(verdicts, 'verdict'), plural(projects, 'project'), plural(batches, 'batch', 'batches')].join(', ')} with CIDs and roots`,
     `  chain        ${chain ? 'the contract was compared too' : 'not compared: no node was at hand, or the epoch is not anchored yet'}`,
     ...(pending > 0 ? [`  pending      ${pending} came after the close and have no verdict yet`] : []),
     ...(cutAt === null

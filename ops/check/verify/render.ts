@@ -1,5 +1,6 @@
 import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
+import { plural } from '../../base/words.ts'
 import type { Note, Problem, VerifyReport } from './report.ts'
 
 /** Longest list of findings printed in words; --json has them all. */
@@ -11,7 +12,10 @@ export function renderReport(report: VerifyReport, strict = false): Lines {
   const { roothash, signatures, problems, notes } = report
   const stated = printable(roothash.stated)
   const lines = [
-    ['batch', `${report.submissions} submissions, ${report.projects} projects, epoch ${report.epochId ?? 'unknown'}`],
+    [
+      'batch',
+      `${plural(report.submissions, 'submission')}, ${plural(report.projects, 'project')}, epoch ${report.epochId ?? 'unknown'}`,
+    ],
     ['data market', report.dataMarket === null ? 'none named' : printable(report.dataMarket)],
     ['cid', report.cid],
     ['cid (v1)', report.cidV1],
@@ -33,7 +37,7 @@ const findingOf = ({ code, where, message }: Problem | Note): string =>
 
 function verdictOf({ ok, problems, unchecked }: VerifyReport, strict: boolean): string {
   const left = unchecked.map(({ message }) => message).join(', ')
-  if (!ok) return `The batch is NOT sound: ${problems.length} problem(s).${left && ` Unchecked: ${left}.`}`
+  if (!ok) return `The batch is NOT sound: ${plural(problems.length, 'problem')}.${left && ` Unchecked: ${left}.`}`
   if (left === '') return 'The batch is sound.'
   return `${strict ? 'NOT accepted (--strict): no' : 'No'} fault in what was checked. Unchecked: ${left}.`
 }

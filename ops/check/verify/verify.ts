@@ -237,13 +237,13 @@ function checkWinners(
       problems.push({
         code: 'WRONG_WINNER',
         where,
-        message: `${pid}: ${decided ? leaders[0] : `each of ${leaders.length} others`} has ${most} vote(s); the batch says ${stated ?? 'nothing'}`,
+        message: `${pid}: ${decided ? leaders[0] : `each of ${leaders.length} others`} has most votes, ${most}; the batch says ${stated ?? 'nothing'}`,
       })
     else if (!decided)
       notes.push({
         code: 'TIE_UNDECIDED',
         where,
-        message: `${leaders.length} CIDs of ${pid} have ${most} vote(s) each; the winner among them needs --close-block-hash.`,
+        message: `${leaders.length} CIDs of ${pid} have most votes, ${most} each; the winner among them needs --close-block-hash.`,
       })
   }
 }

@@ -1,5 +1,6 @@
 import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
+import { plural } from '../../base/words.ts'
 import type { BanChange, PeersStatus } from '../../ground/peers-admin.ts'
 
 /** The operator's bans, then each intake: whom it bans by itself, and who sends most to it. @param unread why that is not all */
@@ -8,8 +9,8 @@ export function renderPeers({ bans, intakes }: PeersStatus, unread?: string): Li
   const lines = bans.length === 0 ? [none] : ['Bans:', ...bans.map((ban) => `  ${banText(ban)}`)]
   if (intakes.length === 0) lines.push('No intake has reported in the last two minutes.')
   for (const { instanceId, connections, behind, talkers, bans: own } of intakes) {
-    const lag = behind === null ? 'lag of validate unknown' : `validate ${behind} records behind`
-    lines.push('', `Intake ${printable(instanceId)}: ${connections} connections, ${lag}`)
+    const lag = behind === null ? 'lag of validate unknown' : `validate ${plural(behind, 'record')} behind`
+    lines.push('', `Intake ${printable(instanceId)}: ${plural(connections, 'connection')}, ${lag}`)
     lines.push(...own.map((ban) => `  banned by itself: ${banText(ban)}`))
     if (talkers.length === 0) continue
     lines.push('  messages   refused  bad signatures     votes  peer, address')

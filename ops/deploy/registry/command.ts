@@ -5,6 +5,7 @@ import { type ConfluentRegistry, createConfluentRegistry } from '../../../connec
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { httpUrl, parseOptions } from '../../base/options.ts'
 import { answer, stdout } from '../../base/output.ts'
+import { plural } from '../../base/words.ts'
 import { secretIn } from '../../ground/cluster/connect.ts'
 import { type CheckReport, checkHistory, checkRegistry } from './check.ts'
 import { type Desired, desiredSchemas } from './desired.ts'
@@ -103,7 +104,7 @@ async function exportAll(given: Options): Promise<void> {
   if (out === undefined) return stdout.printJson(subjects)
   const schemas = writeExport(subjects, out)
   answer(given.json, { out, subjects: subjects.length, schemas }, () => [
-    `${schemas} schemas of ${subjects.length} subjects in ${out}`,
+    `${plural(schemas, 'schema')} of ${plural(subjects.length, 'subject')} in ${out}`,
   ])
 }
 

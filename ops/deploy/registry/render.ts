@@ -1,5 +1,6 @@
 import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
+import { plural } from '../../base/words.ts'
 import { type CheckReport, levelMissing, type SubjectCheck, type SubjectState } from './check.ts'
 import type { DiffReport, SubjectDiff } from './diff.ts'
 import type { Difference } from './differences.ts'
@@ -17,7 +18,7 @@ const STATE_WORDS: Record<SubjectState, string> = {
 }
 
 export function renderCheck({ ok, against, subjects }: CheckReport): Lines {
-  const lines = [`${subjects.length} subjects against ${against === 'history' ? 'the history' : against}`]
+  const lines = [`${plural(subjects.length, 'subject')} against ${against === 'history' ? 'the history' : against}`]
   for (const [state, words] of Object.entries(STATE_WORDS)) {
     const found = subjects.filter((subject) => subject.state === state)
     if (found.length === 0) continue
@@ -66,7 +67,7 @@ export function renderRegister(report: RegisterReport): Lines {
   const added = subjects.filter((subject) => subject.added)
   const reworded = subjects.filter(({ textKept }) => !textKept)
   return [
-    `${subjects.length} subjects at ${registry}, level ${level}: ${added.length} added, ${subjects.length - added.length} there before`,
+    `${plural(subjects.length, 'subject')} at ${registry}, level ${level}: ${added.length} added, ${subjects.length - added.length} there before`,
     ...added.map(registeredLine),
     ...reworded.map(({ subject, id }) => `  ${subject}: the registry keeps the text it had under id ${id}; see diff`),
   ]

@@ -16,6 +16,7 @@ import { sequencerTopology } from '../../../topology/index.ts'
 import { rulesOfMarket } from '../../../topology/rules.ts'
 import { sharedProjects } from '../../../topology/shared/project-ids.ts'
 import type { Topics } from '../../../topology/topics.ts'
+import { plural } from '../../base/words.ts'
 import { aclsOf } from '../../deploy/acls.ts'
 import { groupsWithMembers, liveAcls } from '../../deploy/live.ts'
 import { weaknessesOf } from '../../deploy/rights.ts'
@@ -64,7 +65,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
       .subjects()
       .catch((error: unknown) => error as Error)
     if (subjects instanceof Error) return broken('registry', subjects, 'Start the registry, or check --registry.')
-    findings.push({ check: 'registry', ok: true, detail: `${registry.url}: ${subjects.length} subjects` })
+    findings.push({ check: 'registry', ok: true, detail: `${registry.url}: ${plural(subjects.length, 'subject')}` })
     const ground = await openGround(address, 'doctor').catch((error: unknown) => error as Error)
     if (ground instanceof Error)
       return broken('deployment', ground, isAway(ground) ? BROKERS_AWAY : 'See `sequencer deploy plan`.')
@@ -76,7 +77,8 @@ export async function examineCluster(address: Address): Promise<Examined> {
       findings.push(...(await examineOwner(ground)))
       const asked = { brokers: kafka.brokers, now: systemClock.now() }
       findings.push(...(await examineTransactions(ground.log, allTopics(appId, topology, ground.topics), asked)))
-      findings.push({ check: 'deployment', ok: true, detail: `${appId} serves ${served.length} data markets` })
+      const serves = `${appId} serves ${plural(served.length, 'data market')}`
+      findings.push({ check: 'deployment', ok: true, detail: serves })
       const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
       if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })
       const watched = watchedLog(ground.log)
@@ -149,7 +151,7 @@ async function stage(
   const behind = bounds.reduce((sum, { start }, at) => sum + ends[at]! - (committed?.[at]?.next ?? start), 0)
   const isActive = active.has(group)
   const ok = isActive && committed === undefined ? null : isActive
-  const lag = committed ? `${behind} records behind` : 'its position is about to be written'
+  const lag = committed ? `${plural(behind, 'record')} behind` : 'its position is about to be written'
   const damage =
     committed &&
     (await damageAmong(

@@ -3,6 +3,7 @@ import Table from 'cli-table3'
 import { isAccepted } from '../../../topology/verdict.ts'
 import type { Lines, Output } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
+import { plural } from '../../base/words.ts'
 import { isLost } from '../../reading/epoch-phases.ts'
 import { lostOf, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
 import { lostWords, secondsToAnchor } from '../../reading/progress.ts'
@@ -74,7 +75,9 @@ function plainLines({ out }: ScreenOptions): Screen {
     closed: (epoch) => say(`${name(epoch)}: closed by block ${epoch.progress.closeBlock}`),
     summarised(epoch) {
       const { counted, projects, batches } = epoch.progress
-      say(`${name(epoch)}: ${counted} submissions counted for ${projects} projects, ${batches} batches`)
+      say(
+        `${name(epoch)}: ${plural(counted ?? 0, 'submission')} counted for ${plural(projects, 'project')}, ${plural(batches ?? 0, 'batch', 'batches')}`,
+      )
     },
     anchorChanged(epoch, batchIndex, anchor, before) {
       if (batchIndex < 0 || anchor.state === before?.state) return

@@ -5,6 +5,7 @@ import { CliError, EXIT } from '../../base/cli-error.ts'
 import { address, httpUrl, oneOf, parseOptions, share, whole } from '../../base/options.ts'
 import { answer, type Lines, stderr } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
+import { plural } from '../../base/words.ts'
 import { type LoadReport, runLoad } from './load.ts'
 import { runSnapshotters, type SnapshottersReport } from './run.ts'
 
@@ -72,8 +73,10 @@ export function snapshottersCommand(): Command {
 type Options = z.infer<typeof schema>
 
 function follow({ rpc: rpcUrl, dataMarket: dataMarkets, ...rest }: Options, signal: AbortSignal) {
-  const until = rest.epochs === undefined ? 'Ctrl-C stops them' : `they stop after ${rest.epochs} epochs`
-  stderr.print(`${rest.slots} snapshotters send over ${rest.connections} connections; ${until}`)
+  const until = rest.epochs === undefined ? 'Ctrl-C stops them' : `they stop after ${plural(rest.epochs, 'epoch')}`
+  stderr.print(
+    `${plural(rest.slots, 'snapshotter')} ${rest.slots === 1 ? 'sends' : 'send'} over ${plural(rest.connections, 'connection')}; ${until}`,
+  )
   return runSnapshotters({ ...rest, rpcUrl, dataMarkets, onError: sayOnce() }, signal)
 }
 
