@@ -2,12 +2,13 @@
  * The needs of the roles clock and anchor-effects beside the cluster: nodes of the right chain, a signer that may and can pay,
  * stores.
  */
-import { formatEther, getAddress } from 'ethers'
+import { getAddress } from 'ethers'
 import { balanceOf, readContract } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { createSigner, readSignerKey } from '../../../connectors/evm/anchor-effects/anchor-signer.ts'
 import { createRpc, type Rpc } from '../../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { rulesOfMarket } from '../../../topology/rules.ts'
+import { coin } from '../../base/words.ts'
 import { rpcUrlsOf } from '../../ground/cluster/connect.ts'
 import type { Address } from '../../settings/schema.ts'
 import type { Examined } from './cluster.ts'
@@ -68,7 +69,7 @@ async function signer(file: string, rpc: Rpc, { chain, served }: Deployed): Prom
       {
         check: 'signer',
         ok: wei > 0n,
-        detail: `${address} of ${file} has ${formatEther(wei)} of the chain’s coin`,
+        detail: `${address} of ${file} has ${coin(wei)} of the chain’s coin`,
         ...(wei === 0n && { advice: 'Send it what its transactions cost.' }),
       },
     ]
