@@ -14,11 +14,14 @@ import { destroy, renderLeftovers } from './destroy.ts'
 import { differences } from './diff.ts'
 import { liveState } from './live.ts'
 import { expectOwn, ownershipOf, recordOwner } from './ownership.ts'
-import { countsOf, plainChanges, renderPlan, renderRewards } from './render.ts'
+import { plainChanges, renderDone, renderPlan, renderRewards } from './render.ts'
 import { weaknessesOf } from './rights.ts'
 
 const EXIT_CODES =
   '\nExit codes: 0 nothing is left to do · 1 something is · 2 wrong usage · 3 cluster or registry cannot be used'
+
+const LEFT =
+  'Nothing was changed: `sequencer deploy apply` does what it can. The exit code is 1 while something is left to do.'
 
 const TAKE_OVER = 'although the topics are on record as another deployment’s, which is gone for good'
 const ACCEPT = 'take topics that were made anew as they are; what was in the old ones is lost'
@@ -85,6 +88,7 @@ async function showPlan(deployment: Deployment, flags: FlagValues): Promise<void
   answer(flags.json, plainChanges(changes), () => [
     ...renderPlan(changes),
     ...renderRewards(deployment.desired.settings.rules),
+    ...(changes.length > 0 ? ['', LEFT] : []),
   ])
   if (changes.length > 0) process.exitCode = EXIT.failed
 }
@@ -103,7 +107,7 @@ async function apply(deployment: Deployment, flags: FlagValues): Promise<void> {
     writeOwner: () => recordOwner(deployment, systemClock.now()),
   })
   answer(json, { applied: plainChanges(done!), left: plainChanges(left!) }, () => [
-    ...(done!.length > 0 ? [`Done: ${countsOf(done!)}`] : []),
+    ...renderDone(done!),
     ...(left!.length > 0 || done!.length === 0 ? renderPlan(left!) : []),
   ])
   if (left!.length > 0) process.exitCode = EXIT.failed

@@ -5,13 +5,15 @@ import type { Lines } from '../base/output.ts'
 import type { Change, ChangeClass } from './change.ts'
 
 const CLASSES: readonly ChangeClass[] = ['create', 'safe', 'deletes', 'drain', 'refused']
-const COUNTED: Readonly<Record<ChangeClass, string>> = {
+type Counted = Readonly<Record<ChangeClass, string>>
+const PLANNED: Counted = {
   create: 'to create',
   safe: 'to change',
   deletes: 'that would delete records',
   drain: 'that need a drain',
   refused: 'refused',
 }
+const DONE: Counted = { ...PLANNED, create: 'created', safe: 'changed', deletes: 'by which records went' }
 
 export function renderPlan(changes: readonly Change[]): Lines {
   if (changes.length === 0) return ['Nothing to do: the cluster is as it should be.']
@@ -20,7 +22,7 @@ export function renderPlan(changes: readonly Change[]): Lines {
     `${what.padEnd(8)} ${kind.padEnd(8)} ${name.padEnd(width)}  ${detail}`,
     ...(advice ? [`         ${advice}`] : []),
   ])
-  return [...lines, '', countsOf(changes)]
+  return [...lines, '', countsOf(changes, PLANNED)]
 }
 
 /** The use of each market's days: a change of it stops every role, so it is said with the plan. */
@@ -35,10 +37,14 @@ const REWARDS: Readonly<Record<MarketRules['rewards'], string>> = {
   on: 'days are counted, and the contract is told and pays',
 }
 
-export function countsOf(changes: readonly Change[]): string {
+/** What was made so; of nothing no line. */
+export const renderDone = (changes: readonly Change[]): Lines =>
+  changes.length === 0 ? [] : [`Done: ${countsOf(changes, DONE)}`]
+
+function countsOf(changes: readonly Change[], words: Counted): string {
   const counts = CLASSES.flatMap((what) => {
     const count = changes.filter((change) => change.class === what).length
-    return count > 0 ? [`${count} ${COUNTED[what]}`] : []
+    return count > 0 ? [`${count} ${words[what]}`] : []
   })
   return `${counts.join(', ')}.`
 }

@@ -5,7 +5,7 @@ import type { Change } from '../../../ops/deploy/change.ts'
 import { type Desired, desiredState } from '../../../ops/deploy/desired.ts'
 import { differences, type Live, type LiveTopic } from '../../../ops/deploy/diff.ts'
 import type { Ownership } from '../../../ops/deploy/ownership.ts'
-import { renderPlan, renderRewards } from '../../../ops/deploy/render.ts'
+import { renderDone, renderPlan, renderRewards } from '../../../ops/deploy/render.ts'
 import type { ClusterSettings } from '../../../ops/ground/cluster/settings-topic.ts'
 import type { AvroSchema } from '../../../schemas/load.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../../topology/anchor-rules.ts'
@@ -84,6 +84,15 @@ describe('golden', () => {
     expect(textOf(renderPlan(differences(desired, deployed(desired))))).toBe(
       'Nothing to do: the cluster is as it should be.\n',
     )
+  })
+
+  test('default: what was done is said as done', () => {
+    const created = differences(desired, empty)
+    expect(renderDone(created)).toEqual([`Done: ${created.length} created.`])
+    expect(renderDone([...created.slice(0, 2), { ...created[0]!, class: 'safe' }])).toEqual([
+      'Done: 2 created, 1 changed.',
+    ])
+    expect(renderDone([])).toEqual([])
   })
 
   test('default: what becomes of the days of each market is said with it', () => {

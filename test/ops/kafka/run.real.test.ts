@@ -67,7 +67,7 @@ describe('deploy', () => {
     expect(new Set(changes.map((change) => change.class))).toEqual(new Set(['create']))
     const applied = await onCluster('deploy', 'apply')
     expect(applied.exitCode, applied.stderr).toBe(0)
-    expect(applied.stdout).toBe(`Done: ${changes.length} to create.\n`)
+    expect(applied.stdout).toBe(`Done: ${changes.length} created.\n`)
     const again = await onCluster('deploy', 'plan')
     expect(again.stdout).toMatch(/^Nothing to do: the cluster is as it should be.\n/)
     expect(again.exitCode).toBe(0)
