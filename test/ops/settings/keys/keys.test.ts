@@ -41,6 +41,16 @@ test('behavior: the address is that of the key', async () => {
   expect(stdout.trim()).toBe(computeAddress(readSignerKey(file)).toLowerCase())
 })
 
+test.each([
+  ['signer', 'address'],
+  ['peer', 'peerId'],
+  ['marker', 'publicKey'],
+])('behavior: keys %s --json says the same under %s', async (kind, name) => {
+  const file = join(directory, 'json', kind)
+  const plain = (await runHere(['keys', kind, file])).stdout.trim()
+  expect(JSON.parse((await runHere(['keys', kind, file, '--json'])).stdout)).toEqual({ file, [name]: plain })
+})
+
 test('error: a file of something else is refused and left alone', async () => {
   const { stderr, exitCode } = await runHere(['keys', 'peer', join(directory, 'secrets', 'signer')])
   expect([stderr, exitCode]).toEqual([expect.stringContaining('holds no libp2p private key'), 3])
