@@ -75,7 +75,8 @@ function route<P extends z.ZodRawShape, Q extends z.ZodRawShape, A extends z.Zod
 function marketOf({ reader, rules }: Asked, market: string | undefined): string {
   if (market !== undefined) return market
   const [only, ...others] = marketsSeen(reader, rules)
-  if (others.length > 0) throw badRequest(`there are ${others.length + 1} data markets: name one with ?market=`)
+  if (others.length > 0)
+    throw badRequest(`there are ${others.length + 1} data markets: name one, with ?market= or --data-market`)
   return only!.dataMarket
 }
 const epochKey = (asked: Asked, epochId: number, market: string | undefined): EpochKey => ({

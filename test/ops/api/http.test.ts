@@ -96,7 +96,7 @@ describe('refusals', () => {
     const other = await startApi(story.fixture, { rules: RULES })
     await other.caughtUp()
     expect((await other.get('/v1/epochs/3')).json()).toMatchObject({
-      detail: 'there are 2 data markets: name one with ?market=',
+      detail: 'there are 2 data markets: name one, with ?market= or --data-market',
     })
     expect((await other.get(`/v1/epochs/3?market=${MARKET.toUpperCase().replace('0X', '0x')}`)).statusCode).toBe(200)
     await other.close()
