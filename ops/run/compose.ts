@@ -69,7 +69,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   const apiSources = createApiSources(config.api.limits)
   const told = createTold(systemClock.now)
   const wiring: Wiring = { ...ground, log, bareLog: ground.log, config, metrics, health, leftOut, apiSources, told }
-  await parts.add('watchdog', watchEventLoop(metrics, config.warn))
+  await parts.add('watchdog', watchEventLoop(metrics, config.warn, ground.codec !== undefined))
   for (const text of shortages(foldersOf(config))) config.warn(text)
   await parts.add('log of roles', logRoles(health, config.log ?? noLog()))
   const { host, port, probesHost = host, probesPort = probesPortBeside(port) } = config.ops
