@@ -34,6 +34,8 @@ export interface Sort {
 
 const ROW_PX = 40
 const ROWS_SHOWN = 12
+/** Half a row at the end says that there are more. */
+const HEIGHT_MAX_PX = ROW_PX * (1 + ROWS_SHOWN + 0.5)
 /** Rows above and below the rows in sight, so that scrolling shows no holes. */
 const MARGIN_ROWS = 8
 
@@ -41,14 +43,14 @@ export function VirtualTable<T>({ label, items, columns, keyOf, sort, onSort, se
   const [top, setTop] = useState(0)
   const sorted = useMemo(() => sortItems(items, columns, sort), [items, columns, sort])
   const first = Math.max(0, Math.min(Math.floor(top / ROW_PX), sorted.length - ROWS_SHOWN) - MARGIN_ROWS)
-  const visible = sorted.slice(first, first + ROWS_SHOWN + 2 * MARGIN_ROWS)
+  const visible = sorted.slice(first, first + ROWS_SHOWN + 1 + 2 * MARGIN_ROWS)
   return (
     <section
       class="vtable"
       aria-label={`Table: ${label}`}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached with the keyboard
       tabIndex={0}
-      style={{ maxHeight: `${ROW_PX * (ROWS_SHOWN + 1)}px` }}
+      style={{ maxHeight: `${HEIGHT_MAX_PX}px` }}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
     >
       <table aria-rowcount={items.length + 1}>
