@@ -7,6 +7,7 @@ import {
   plural,
   sentence,
   short,
+  zoneName,
 } from '../../../../ops/api/console/app/format.ts'
 
 describe('durations', () => {
@@ -40,9 +41,11 @@ describe('words', () => {
     expect([sentence(''), sentence('it is'), sentence('Is it?')]).toEqual(['', 'It is.', 'Is it?'])
     expect([short('0123456789'), short('0x0123456789abcdef')]).toEqual(['0123456789', '0x012345…abcdef'])
   })
-  it('behavior: a time of another day has its date', () => {
-    const noon = new Date(2026, 0, 2, 12, 0, 5).getTime()
-    expect(clockTime(noon, noon)).toBe('12:00:05')
-    expect(clockTime(noon, noon + 86_400_000)).toBe('2026-01-02 12:00:05')
+  it('behavior: a time has its zone, one of another day its date', () => {
+    const at = new Date(2026, 0, 2, 12, 0, 5)
+    const [noon, zone] = [at.getTime(), zoneName(at.getTimezoneOffset())]
+    expect(clockTime(noon, noon)).toBe(`12:00:05 ${zone}`)
+    expect(clockTime(noon, noon + 86_400_000)).toBe(`2026-01-02 12:00:05 ${zone}`)
+    expect([0, -60, -330, 210].map(zoneName)).toEqual(['UTC', 'UTC+1', 'UTC+5:30', 'UTC−3:30'])
   })
 })
