@@ -34,8 +34,7 @@ function itemLines(item: WhyItem): Lines {
     ...lines,
     `  verdict      ${verdict.reason} by ${verdict.stage} as of block ${verdict.blockNumber}`,
     `  rule         ${printable(verdict.rule)}`,
-    `  expected     ${shown(verdict.expected)}`,
-    `  actual       ${shown(verdict.actual)}`,
+    ...comparedLines(verdict),
     `  means        ${verdict.help}`,
     ...(batch
       ? [
@@ -44,6 +43,12 @@ function itemLines(item: WhyItem): Lines {
       : []),
   ]
 }
+
+/** What is as it should be is told once; of what is secret nobody is told whether it is. */
+const comparedLines = ({ expected, actual }: NonNullable<WhyItem['verdict']>): Lines =>
+  actual !== null && expected === actual
+    ? [`  found        ${printable(actual)}, as expected`]
+    : [`  expected     ${shown(expected)}`, `  actual       ${shown(actual)}`]
 
 function releaseWords(status: EpochStatus): string {
   const { releaseBlock, earlierReleaseBlock, skippedInBlock, refused, begin, end } = status

@@ -142,6 +142,16 @@ describe('why', () => {
     expect(await count({ slotId: 8 })).toBe(0)
   })
 
+  test('behavior: what is as it should be is told once, and of what is secret nothing', async () => {
+    await submit({}, 'COUNTED')
+    const [item] = (await why(fixture.log, fixture.topics, { slotId: 7 })).items
+    const said = (expected: string | null, actual: string | null) =>
+      textOf(renderWhy({ items: [{ ...item!, verdict: { ...item!.verdict!, expected, actual } }], truncated: false }))
+    expect(said('this', 'that')).toMatch(/ {2}expected +this\n {2}actual +that\n/)
+    expect(said('this', 'this')).toMatch(/ {2}found +this, as expected\n {2}means/)
+    expect(said(null, null)).toMatch(/ {2}expected +\(secret.*\n {2}actual +\(secret/)
+  })
+
   test('behavior: nothing found is said so', () => {
     expect(textOf(renderWhy({ items: [], truncated: false }))).toContain('Nothing was received')
   })

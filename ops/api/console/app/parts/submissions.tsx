@@ -73,14 +73,23 @@ const Compared = ({ verdict: { rule, expected, actual } }: { verdict: Verdict })
       <dt>Rule</dt>
       <dd>{rule}</dd>
     </div>
-    <div>
-      <dt>Expected</dt>
-      <dd>{expected ?? SECRET}</dd>
-    </div>
-    <div class="actual">
-      <dt>Found</dt>
-      <dd>{actual ?? SECRET}</dd>
-    </div>
+    {actual !== null && expected === actual ? (
+      <div class="actual">
+        <dt>Found, as expected</dt>
+        <dd>{actual}</dd>
+      </div>
+    ) : (
+      <>
+        <div>
+          <dt>Expected</dt>
+          <dd>{expected ?? SECRET}</dd>
+        </div>
+        <div class="actual">
+          <dt>Found</dt>
+          <dd>{actual ?? SECRET}</dd>
+        </div>
+      </>
+    )}
   </dl>
 )
 
