@@ -17,6 +17,7 @@ export function renderWhy({ items, truncated }: WhyAnswer, unread?: string): Lin
   if (items.length === 0)
     return [
       'Nothing was received that matches. The intake acknowledged no such submission; check slot, epoch and market.',
+      'A message that an intake could not read (MALFORMED, OVERSIZE) has no slot: `sequencer dead-letters list --topic intake` has it.',
     ]
   const more = truncated ? ['… and more; narrow the search with --epoch or --project.'] : []
   return [...items.flatMap((item, at) => [...(at > 0 ? [''] : []), ...itemLines(item)]), ...more]

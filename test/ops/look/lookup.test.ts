@@ -153,7 +153,9 @@ describe('why', () => {
   })
 
   test('behavior: nothing found is said so', () => {
-    expect(textOf(renderWhy({ items: [], truncated: false }))).toContain('Nothing was received')
+    const text = textOf(renderWhy({ items: [], truncated: false }))
+    expect(text).toContain('Nothing was received')
+    expect(text).toContain('`sequencer dead-letters list --topic intake` has it')
   })
 })
 

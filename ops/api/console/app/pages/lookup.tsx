@@ -97,7 +97,8 @@ function SlotSubmissions({ answer, pages, slotId, epochId, claims }: SlotSubmiss
             title={`Nothing ${claims ? 'else that names' : 'signed by the owner of'} slot ${slotId} was received${epochId === undefined ? '' : ` in epoch ${epochId}`}`}
           >
             The sequencer acknowledged no such submission. Check that the node runs, reaches the sequencer, and has this
-            slot, its key and this data market in its settings.
+            slot, its key and this data market in its settings. A message that could not be read has no slot:{' '}
+            <code>sequencer dead-letters list --topic intake</code> has it.
           </Empty>
         ) : (
           <>
