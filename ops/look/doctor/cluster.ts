@@ -37,6 +37,7 @@ import { type Finding, failed, notLookedAt } from './finding.ts'
 import { examineTransactions } from './held-back.ts'
 import { examineLetters } from './letters.ts'
 import { examineOwner } from './owner.ts'
+import { examineConnectors } from './roles.ts'
 import { slotsIn } from './slot-rows.ts'
 
 /** About five seconds in all: an operator who asks about a fault wants to know it soon. */
@@ -92,6 +93,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
       )
       for (const { name, sources } of topology.stages)
         findings.push(await stage(ground.log, name, `${appId}-${name}`, active, sources))
+      findings.push(...(await examineConnectors(ground.log, ground.topics, systemClock.now())))
       return {
         findings,
         deployed: { ...ground.settings, served, slotsKnown: await slotsIn(ground.log, ground.topics) },

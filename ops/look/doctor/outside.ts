@@ -33,7 +33,7 @@ export async function examineNode(
         }),
       },
       {
-        check: 'clock',
+        check: 'block time',
         ok: Math.abs(skew) <= CLOCK_SKEW_SECONDS_MAX,
         detail: `newest block is ${skew} s old`,
         ...(Math.abs(skew) > CLOCK_SKEW_SECONDS_MAX && { advice: 'The node is behind, or a clock is wrong.' }),

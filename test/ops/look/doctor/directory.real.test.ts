@@ -59,7 +59,7 @@ function startedWith(rpcUrls: readonly string[]): string {
 async function nodesOf(dataDir: string, ...more: string[]) {
   const { stdout } = await runHere(['doctor', '--data-dir', dataDir, '--json', ...more])
   const findings = JSON.parse(stdout) as { check: string; ok: boolean | null; detail: string; advice?: string }[]
-  return findings.filter(({ check }) => ['chain', 'clock', 'settings'].includes(check))
+  return findings.filter(({ check }) => ['chain', 'block time', 'settings'].includes(check))
 }
 
 describe('the nodes of a data directory', () => {
@@ -68,7 +68,7 @@ describe('the nodes of a data directory', () => {
     const findings = await nodesOf(startedWith([node.url, NOBODY]))
     expect(findings).toMatchObject([
       { check: 'chain', ok: true, detail: expect.stringContaining('chain id 31337, block 5') },
-      { check: 'clock', ok: true },
+      { check: 'block time', ok: true },
       { check: 'chain', ok: false, advice: expect.stringContaining('Start the node') },
     ])
     expect(node.asked.length).toBe(2)
@@ -77,7 +77,7 @@ describe('the nodes of a data directory', () => {
   test('behavior: --rpc is asked in place of them, and held against the chain of the directory', async () => {
     const [kept, named] = [await nodeOf(CHAIN_ID), await nodeOf(5)]
     const findings = await nodesOf(startedWith([kept.url]), '--rpc', named.url)
-    expect(findings).toMatchObject([{ check: 'chain', ok: false }, { check: 'clock' }])
+    expect(findings).toMatchObject([{ check: 'chain', ok: false }, { check: 'block time' }])
     expect(kept.asked).toEqual([])
   })
 

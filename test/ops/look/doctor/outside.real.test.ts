@@ -22,7 +22,7 @@ test.each([
   [BLOCK_GAS + 1, false],
 ])('behavior: batches of %i gas in blocks of 60 M: %s', async (batchGas, ok) => {
   const findings = await examineNode(anvil.rpcUrl, DEV_CHAIN_OPTIONS.chainId, batchGas)
-  expect(findings.map(({ check }) => check)).toEqual(['chain', 'clock', 'gas'])
+  expect(findings.map(({ check }) => check)).toEqual(['chain', 'block time', 'gas'])
   expect(findings[2]).toMatchObject({ ok, detail: `a block has ${BLOCK_GAS} gas, a batch may take ${batchGas}` })
 })
 test('behavior: without rules nothing is said of gas', async () => {

@@ -1,0 +1,45 @@
+/** Whether a process has each role that no consumer group tells of: as the processes themselves say. */
+import type { Log } from '../../../streams/ports.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import { isStage } from '../../base/roles.ts'
+import { duration } from '../../base/words.ts'
+import { type RoleStatus, rolesOf } from '../../reading/processes.ts'
+import { readProcesses } from '../../reading/read-processes.ts'
+import { type Finding, notLookedAt } from './finding.ts'
+
+export async function examineConnectors(log: Log, topics: Topics, now: number): Promise<readonly Finding[]> {
+  const { items } = (await readProcesses(log, topics)).list(now)
+  if (items.length === 0) return [notLookedAt('processes', 'none has said how it is: none runs, or all are older')]
+  return rolesOf(items)
+    .filter(({ role }) => !isStage(role))
+    .map((role) => findingOf(role, now))
+}
+
+function findingOf({ role, standing, processes }: RoleStatus, now: number): Finding {
+  const holder = processes.find((one) => one.standing === standing) ?? processes[0]
+  if (standing === 'RUNS' || standing === 'STANDS_BY') {
+    const word = standing === 'RUNS' ? 'works it' : 'stands by; none works it yet'
+    return { check: role, ok: standing === 'RUNS' ? true : null, detail: `${holder!.instanceId} ${word}` }
+  }
+  const advice = `Start a process with --roles ${role}.`
+  if (holder === undefined) return { check: role, ok: false, detail: 'no process has it', advice }
+  const { instanceId, detail, since } = holder
+  const time = duration(now - since)
+  if (standing === 'NOBODY') {
+    const silent = `${instanceId} had it, and was not heard of for ${time}`
+    return {
+      check: role,
+      ok: false,
+      detail: silent,
+      advice: `${advice} Or look at that one: it was killed, or is cut off.`,
+    }
+  }
+  const said = `${instanceId} ${standing === 'WAITS' ? 'waits' : 'does not run it'} for ${time}${detail && `: ${detail}`}`
+  const bringBack = 'Bring back what it waits for: it goes on by itself.'
+  return {
+    check: role,
+    ok: false,
+    detail: said,
+    advice: standing === 'WAITS' ? bringBack : 'Read the last lines of it.',
+  }
+}
