@@ -8,6 +8,7 @@ import { now } from '../connection.ts'
 import { plural } from '../format.ts'
 import { Card, Link, Shown, Words } from '../parts/basics.tsx'
 import { VerdictChart } from '../parts/chart.tsx'
+import { KeyFigures } from '../parts/figures.tsx'
 import { TopTalkers } from '../parts/peers.tsx'
 import { SupportOverview } from '../parts/projects.tsx'
 import { AnchorTable } from '../parts/queue.tsx'
@@ -41,6 +42,7 @@ export function Overview() {
         Overview
       </h1>
       {health.data && epochs.data && <Verdict health={health.data} epochs={list} pending={pending.data?.items ?? []} />}
+      <KeyFigures />
       <Card
         title="Epochs"
         note="From its release to its place on the chain. Newest first."
