@@ -97,7 +97,7 @@ const marketReport = z.object({
     .describe('Seconds from the release to the end on the chain, of so many epochs.'),
 })
 
-/** What `sequencer status` prints. */
+/** As `sequencer status` prints it. */
 export const status = z
   .object({
     at: time,

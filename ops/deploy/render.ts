@@ -37,7 +37,7 @@ const REWARDS: Readonly<Record<MarketRules['rewards'], string>> = {
   on: 'days are counted, and the contract is told and pays',
 }
 
-/** What was made so; of nothing no line. */
+/** The changes that were made; no line when there were none. */
 export const renderDone = (changes: readonly Change[]): Lines =>
   changes.length === 0 ? [] : [`Done: ${countsOf(changes, DONE)}`]
 

@@ -45,7 +45,7 @@ function itemLines(item: WhyItem): Lines {
   ]
 }
 
-/** What is as it should be is told once; of what is secret nobody is told whether it is. */
+/** A value that is as expected is told once; two secret ones are not said to be alike. */
 const comparedLines = ({ expected, actual }: NonNullable<WhyItem['verdict']>): Lines =>
   actual !== null && expected === actual
     ? [`  found        ${printable(actual)}, as expected`]

@@ -1,6 +1,6 @@
 /**
- * The processes of a sequencer, as each says of itself in the topic `processes`. Whoever may write there may say anything: what
- * is read is bounded in number and size, shown, and decides nothing.
+ * The processes of a sequencer, as each says of itself in the topic `processes`. Everybody who may write there may say anything: a
+ * report is bounded in number and size, shown, and decides nothing.
  */
 import type { ProcessReport, ProcessRole, ProcessSigner } from '../../schemas/types.ts'
 import { isTimestamp } from '../../streams/read-record.ts'
@@ -86,7 +86,7 @@ export class ProcessTable {
     this.rows.set(instanceId, { report, heardAt })
   }
 
-  /** What is true now. */
+  /** The processes as they are now. */
   list(now: number): Processes {
     const items = [...this.rows].flatMap(([instanceId, row]) => {
       const isKnown = Math.abs(now - row.heardAt) <= FORGOTTEN_MS
@@ -140,7 +140,7 @@ function statusOf(instanceId: string, { report, heardAt }: Row, now: number): Pr
   return { instanceId, state, heardAt, ...fields, roles: known }
 }
 
-/** Who works a role, and who would. */
+/** The processes that work a role, and those that would. */
 export interface RoleStatus {
   readonly role: Role
   /** The best of those that run; NOBODY: no process that runs has it. */
@@ -153,7 +153,7 @@ export interface RoleHolder {
   /** SILENT: its process is. */
   readonly standing: Standing | 'SILENT'
   readonly detail: string
-  /** Of one that is silent: when it was heard of last. */
+  /** When a silent one was heard of last. */
   readonly since: number
 }
 
@@ -184,7 +184,7 @@ export function acknowledgedIn(processes: readonly ProcessStatus[]): number | nu
   return counts.length === 0 ? null : counts.reduce((sum, one) => sum + one, 0)
 }
 
-/** Of the process that sends; of several that say so, the one that was heard of last. */
+/** The signer of the process that sends; of several that say so, the one that was heard of last. */
 export function signerIn(processes: readonly ProcessStatus[]): ProcessSigner | null {
   const told = processes.filter(({ state, signer }) => state !== 'AHEAD' && signer !== null)
   return told.sort((a, b) => b.heardAt - a.heardAt)[0]?.signer ?? null

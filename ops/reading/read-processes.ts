@@ -10,7 +10,7 @@ import { scan } from './scan.ts'
 /** Reports that are read, the newest: of ten processes those of half an hour, and all of those that compaction has left. */
 export const REPORTS_RECALLED = 2_000
 
-/** Of a log that is older than the topic: none. @throws LogError when the log gets no further */
+/** None of a log that is older than the topic. @throws LogError when the log gets no further */
 export async function readProcesses(log: Log, { processes }: Pick<Topics, 'processes'>): Promise<ProcessTable> {
   const table = new ProcessTable()
   if (!(await exists(log, processes.name))) return table

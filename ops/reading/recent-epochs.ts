@@ -27,7 +27,7 @@ export interface EpochFacts {
 export interface RecentEpochs {
   /** The newest block that became a tick, and when that was written, ms. */
   readonly head: { readonly blockNumber: number; readonly at: number } | null
-  /** Of every market, newest first. */
+  /** The epochs of every market, newest first. */
   readonly epochs: readonly EpochFacts[]
   readonly signer: SignerFacts
 }
@@ -137,7 +137,7 @@ async function readFinalizations(log: Log, topics: Topics, take: Take): Promise<
   return seen
 }
 
-/** What only some of the projects say of agreement is not told. */
+/** The support of only some of the projects is not told. */
 function ofAllProjects(progress: EpochProgress, seen: number): EpochProgress {
   const { batches, projects, projectsWithoutQuorum } = progress
   return batches !== null && seen === projects + projectsWithoutQuorum ? progress : { ...progress, votes: 0, voters: 0 }

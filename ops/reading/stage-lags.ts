@@ -15,7 +15,7 @@ type Input =
   | 'payouts'
   | 'anchorResults'
 
-/** What each stage reads; a test compares it with the graph. */
+/** The inputs of each stage; a test compares them with the graph. */
 export const INPUTS = {
   'tick-fanout': ['epochTicks'],
   validate: ['submissions'],
@@ -36,7 +36,7 @@ export interface StagePosition extends TopicPartition {
   readonly behind: number
 }
 
-/** Of every partition of its input. @throws LogError when the log does not answer, or a transaction on its positions is open */
+/** The position in every partition of its input. @throws LogError when the log does not answer, or a transaction on its positions is open */
 export async function positionsOf(
   log: Pick<Log, 'bounds' | 'ends' | 'committedOffsets'>,
   topics: Topics,

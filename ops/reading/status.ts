@@ -7,7 +7,7 @@ import { type EpochProgress, outcomeOf, phaseOf, timesOf } from './epoch-progres
 import { acknowledgedIn, type Processes, type ProcessStatus, type RoleStatus, rolesOf, signerIn } from './processes.ts'
 import type { EpochFacts, RecentEpochs, SignerFacts } from './recent-epochs.ts'
 
-/** Epochs of a market that are listed, and those that times and agreement are taken from. */
+/** Epochs of a market that are listed, and those that times and support are taken from. */
 export const EPOCHS_SHOWN = 10
 export const EPOCHS_MEASURED = 60
 
@@ -42,7 +42,7 @@ export interface MarketReport {
 export interface Percentiles {
   readonly p50: number
   readonly p95: number
-  /** Of so many epochs. */
+  /** The number of epochs measured. */
   readonly epochs: number
 }
 
@@ -82,7 +82,7 @@ export interface StatusFacts {
   readonly now: number
   readonly chain: StatusReport['chain']
   readonly markets: readonly { readonly dataMarket: string; readonly served: boolean }[]
-  /** Of a market newest first. */
+  /** Newest first within a market. */
   readonly epochs: readonly EpochFacts[]
   readonly processes: Processes
   readonly lags: ReadonlyMap<Stage, number | null>

@@ -13,7 +13,7 @@ import type { Told } from './told.ts'
 const LOOK_MS = 2_000
 /** Between two looks for rows of processes that are gone. */
 const SWEEP_MS = 3_600_000
-/** What the last words of a process may take. */
+/** The last words of a process may take so long. */
 const CLOSE_MS_MAX = 2_000
 const DETAIL_MAX = 500
 const ROLES_MAX = 24
@@ -81,7 +81,7 @@ export function startProcessReports(of: ReportedProcess, ports: ReportingPorts):
   }
 }
 
-/** What makes a report due at once. */
+/** A change of it makes a report due at once. */
 const standingsIn = ({ roles }: ProcessReport): string =>
   roles.map(({ role, ready, works }) => `${role} ${ready} ${works}`).join()
 

@@ -1,4 +1,4 @@
-/** What the roles of a process tell for its report in the log, beside their health. */
+/** The words of the roles of a process for its report in the log, beside their health. */
 import type { AnchorObserver } from '../../connectors/evm/anchor-effects/anchor-options.ts'
 import type { ProcessSigner } from '../../schemas/types.ts'
 
@@ -37,7 +37,7 @@ export class LastMinute {
 export interface Told {
   /** Records that the intake acknowledged. */
   readonly acknowledged: LastMinute
-  /** Of the process that works the role anchor-effects. */
+  /** Set in the process that works the role anchor-effects. */
   signer: ProcessSigner | null
   /** A role has failed for good: the last report stays, and says so. */
   failed: boolean

@@ -28,7 +28,7 @@ export function processesOf(asked: Own): ProcessesAnswer {
 
 type Own = Pick<Asked, 'processes' | 'health' | 'instanceId'>
 
-/** Of itself the process knows better than the log, which may be away. */
+/** The process knows better of itself than the log, which may be away. */
 function knownProcesses({ processes, health, instanceId }: Own): Processes {
   const { items, more } = processes.list()
   const roles = Object.entries(health.report().roles).map(([role, { detail, since, ...how }]) => ({

@@ -80,7 +80,7 @@ async function look(
   await watching(stdout, how.json, once, stop.signal)
 }
 
-/** A look that fails is said, and made again: whoever watches an outage wants to see its end. */
+/** A look that fails is said, and made again: an operator who watches an outage wants to see its end. */
 export async function watching(
   out: Output,
   json: boolean,
@@ -107,7 +107,7 @@ function said(error: unknown): Looked {
   return { value: { error: lines[0] }, lines }
 }
 
-/** What a terminal can redraw: no more lines than it has, none that goes on in the next row. */
+/** The lines that a terminal can redraw: no more than it has, none that goes on in the next row. */
 function fitting(lines: Lines, { size }: Output): Lines {
   if (size === undefined) return lines
   const { rows, columns } = size

@@ -32,7 +32,7 @@ function marketLines({ dataMarket, served, headEpoch, epochs, agreement, toAncho
   const facts = [
     served ? 'served' : 'not served any more',
     headEpoch === null ? 'no epoch yet' : `newest epoch ${headEpoch}`,
-    ...(agreement === null ? [] : [`agreement ${percent(agreement)}`]),
+    ...(agreement === null ? [] : [`support ${percent(agreement)}`]),
     ...(toAnchor === null ? [] : [timesInWords(toAnchor)]),
   ]
   return [
@@ -55,7 +55,7 @@ function epochTable(epochs: readonly EpochReport[], now: number, withMarket: boo
     'COUNTED',
     'PROJECTS',
     'BATCHES',
-    'AGREEMENT',
+    'SUPPORT',
   ]
   const rows = epochs.map((epoch) => [
     String(epoch.epochId),

@@ -9,7 +9,7 @@ import { readEpochs, readStatus } from '../../reading/read-status.ts'
 import type { EpochReport, StatusReport } from '../../reading/status.ts'
 
 export interface SourceOptions extends TargetOptions {
-  /** Of a process with the role api. */
+  /** Address of a process with the role api. */
   readonly api?: string | undefined
 }
 
@@ -19,7 +19,7 @@ type Shown<P> = Omit<P, 'host' | 'pid' | 'ops' | 'probes' | 'intake'> &
 export type StatusShown = Omit<StatusReport, 'processes'> & { readonly processes: readonly Shown<ProcessStatus>[] }
 
 export interface EpochsAsked {
-  /** Of a market, newest first. */
+  /** Epochs of a market, the newest. */
   readonly limit: number
   readonly dataMarket?: string | undefined
 }
@@ -29,7 +29,7 @@ export async function statusFrom(open: OpenLog, options: SourceOptions): Promise
   return told ?? reading(open, options, readStatus)
 }
 
-/** Of every market, or one; newest first. */
+/** The epochs of every market, or of one; newest first. */
 export async function epochsFrom(
   open: OpenLog,
   options: SourceOptions,
@@ -46,7 +46,7 @@ export async function epochsFrom(
   return (await Promise.all(lists)).flat().map(withoutMore)
 }
 
-/** What both ways tell. */
+/** The fields that both ways tell. */
 const withoutMore = (epoch: EpochReport): EpochReport => {
   const { dataMarket, epochId, phase, outcome, releasedAt, closedAt, finalAt } = epoch
   const { submissions, counted, batches, projects, projectsWithoutQuorum, agreement } = epoch

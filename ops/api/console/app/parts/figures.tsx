@@ -19,7 +19,7 @@ function rowsOfMarket({ markets }: StatusAnswer) {
   const { headEpoch, agreement, toAnchor } = markets.find(({ dataMarket }) => dataMarket === market.value) ?? {}
   return [
     ['Newest epoch', headEpoch ?? 'none yet'],
-    ['Agreement', agreement == null ? 'not counted yet' : percent(agreement)],
+    ['Support', agreement == null ? 'not counted yet' : percent(agreement)],
     [
       'Release to chain',
       toAnchor ? `${duration(toAnchor.p50 * 1_000)}, 95 % in ${duration(toAnchor.p95 * 1_000)}` : 'none yet',
