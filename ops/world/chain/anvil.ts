@@ -49,6 +49,12 @@ export interface AnvilOptions {
   readonly idleSeconds: number
   /** Seconds between two writes of the state; only a kill of anvil itself, not of us, loses what lies between. */
   readonly stateIntervalSeconds: number
+  /**
+   * The states of so many newest blocks are kept; absent: those of 1,500, and of 3,600 older ones on disk, a copy each. anvil forgets only
+   * when it does not make the blocks by itself (with an interval of 2 s or less it keeps 1,500): so we ask for each, and a
+   * chain that nobody holds stands still.
+   */
+  readonly statesKept?: number
   /** The chain is gone although nobody closed it; called once. */
   readonly onEnded?: (error: EvmError) => void
 }
@@ -79,19 +85,34 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
     touch(files.heartbeat)
     if (isOurGuard(guardPid, files)) return
     clearInterval(beat)
+    clearInterval(blocks)
     options.onEnded?.(new EvmError('ANVIL_FAILED', `the development chain ended by itself: ${lastWords(files)}`))
   }
   const beat = setInterval(look, Math.min(HEARTBEAT_MS, (options.idleSeconds * 1000) / 4)).unref()
+  const blocks = options.statesKept === undefined ? undefined : mineEvery(port, options.blockTimeSeconds)
   return {
     rpcUrl: urlOf(port),
     port,
     adopted: running !== undefined,
     close: async () => {
       clearInterval(beat)
+      clearInterval(blocks)
       await stopGuard(guardPid, files)
       rmSync(files.running, { force: true })
     },
   }
+}
+
+/** A block that is late is not made up for, as on any chain. */
+function mineEvery(port: number, seconds: number): NodeJS.Timeout {
+  let isMining = false
+  const mine = async (): Promise<void> => {
+    if (isMining) return
+    isMining = true
+    await ask(port, 'evm_mine').catch(() => {}) // the heartbeat finds out when the chain is gone
+    isMining = false
+  }
+  return setInterval(() => void mine(), seconds * 1_000).unref()
 }
 
 type Files = ReturnType<typeof filesOf>
@@ -131,7 +152,11 @@ async function launch(options: AnvilOptions, files: Files): Promise<RunningRecor
   const binary = findAnvil()
   const port = await choosePort(options.port)
   const log = openSync(files.log, 'w')
-  const command = [binary, '--port', port, '--chain-id', options.chainId, '--block-time', options.blockTimeSeconds]
+  const mining =
+    options.statesKept === undefined
+      ? ['--block-time', options.blockTimeSeconds]
+      : ['--no-mining', '--prune-history', options.statesKept]
+  const command = [binary, '--port', port, '--chain-id', options.chainId, ...mining]
   command.push('--accounts', options.fundedAccounts, '--gas-limit', BLOCK_GAS_LIMIT, '--hardfork', 'cancun', '--silent')
   command.push('--state', files.state, '--state-interval', options.stateIntervalSeconds)
   const guard = spawn(

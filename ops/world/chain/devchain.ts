@@ -63,6 +63,7 @@ export interface DevChainOptions {
   readonly days?: DevDays
   readonly idleSeconds?: number
   readonly stateIntervalSeconds?: number
+  readonly statesKept?: number
   /** The chain is gone although nobody closed it; not told of a node given by `rpcUrl`. */
   readonly onEnded?: (error: EvmError) => void
 }
@@ -129,6 +130,7 @@ const anvilOptions = (options: DevChainOptions): AnvilOptions => ({
   blockTimeSeconds: options.blockTimeSeconds,
   ...(options.idleSeconds !== undefined && { idleSeconds: options.idleSeconds }),
   ...(options.stateIntervalSeconds !== undefined && { stateIntervalSeconds: options.stateIntervalSeconds }),
+  ...(options.statesKept !== undefined && { statesKept: options.statesKept }),
   ...(options.onEnded && { onEnded: options.onEnded }),
 })
 

@@ -12,6 +12,10 @@ import type { ChainConfig } from './config.ts'
 const BATCH_WINDOW_BLOCKS = 600
 const ATTESTATION_WINDOW_BLOCKS = 1_200
 const QUOTA_PER_EPOCH = 0.75
+/** Each is a copy of all that the contract keeps. The clock and the anchor read as of the newest block, or one or two before. */
+const STATES_KEPT = 4
+/** anvil writes the whole chain each time, which after some hours takes it a second. */
+const STATE_INTERVAL_SECONDS = 20
 
 export function startChain(
   config: Omit<ChainConfig, 'sequencer'>,
@@ -29,6 +33,8 @@ export function startChain(
     rpcUrl: config.rpc,
     port: config.chainPort,
     blockTimeSeconds: config.blockTime,
+    statesKept: STATES_KEPT,
+    stateIntervalSeconds: STATE_INTERVAL_SECONDS,
     markets: config.markets + config.spareMarkets,
     days: { epochs: config.dayEpochs, quota: config.dayQuota ?? quotaOf(config.dayEpochs) },
     windows: {

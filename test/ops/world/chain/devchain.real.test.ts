@@ -150,6 +150,23 @@ describe('the process', () => {
     }
   })
 
+  test('behavior: a chain that keeps few states forgets older ones, makes its blocks, and goes on after a second start', async () => {
+    const first = await start({ statesKept: 3 })
+    const asOf = async (rpcUrl: string, back: number) => {
+      const block = `0x${((await height(rpcUrl)) - back).toString(16)}`
+      return await rpc(rpcUrl, 'eth_getBalance', [first.accounts.owner.address, block])
+    }
+    const from = await height(first.rpcUrl)
+    await until('six blocks', async () => (await height(first.rpcUrl)) >= from + 6)
+    expect(await asOf(first.rpcUrl, 0)).toMatch(/^0x/)
+    expect(await asOf(first.rpcUrl, 5)).toBeUndefined()
+    await first.close()
+    const second = await start({ statesKept: 3 })
+    const again = await height(second.rpcUrl)
+    expect(again).toBeGreaterThanOrEqual(from + 6)
+    await until('one more block', async () => (await height(second.rpcUrl)) > again)
+  })
+
   test('behavior: a chain that nobody comes back for ends, with its state kept', async () => {
     const { child, rpcUrl } = await startElsewhere(2)
     await killNow(child)
