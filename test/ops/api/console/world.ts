@@ -83,12 +83,12 @@ export async function submissionWith({ get, markets }: DevWorld, reason: string)
   })
 }
 
-export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + WAIT_MS_MAX
+export async function until<T>(what: string, look: () => Promise<T | undefined>, msMax = WAIT_MS_MAX): Promise<T> {
+  const end = Date.now() + msMax
   for (;;) {
     const found = await look()
     if (found !== undefined) return found
-    if (Date.now() > end) throw new Error(`waited ${WAIT_MS_MAX / 1_000} s for ${what}`)
+    if (Date.now() > end) throw new Error(`waited ${msMax / 1_000} s for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
 }
