@@ -63,8 +63,8 @@ const ENGINE: readonly Guard[] = [
   {
     name: 'a fenced task is dropped',
     file: 'streams/committer.ts',
-    find: "if (settled === 'fenced') return false",
-    replace: "if (settled === 'fenced') return true",
+    find: "if (resolved === 'fenced') return false",
+    replace: "if (resolved === 'fenced') return true",
     why: 'its burst is not in the log, and what it holds in memory is no longer true',
   },
   {
