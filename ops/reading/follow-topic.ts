@@ -16,7 +16,7 @@ export interface FollowPorts {
   readonly clock: Clock
   readonly tell: OnUnreadable
   /** Told why a topic is not followed when that has lasted for some seconds, and with undefined when it is again. */
-  readonly waiting?: (reason: string | undefined) => void
+  readonly waiting?: (topic: string, reason: string | undefined) => void
 }
 
 export interface Followed<K, V> {
@@ -53,7 +53,7 @@ export function followTopic<K, V>(
     if (!answer!.failure && offset >= end) caughtUp?.()
   }
   const following = (async () => {
-    while (!signal.aborted) await onlooking({ clock, signal }, advance, waiting)
+    while (!signal.aborted) await onlooking({ clock, signal }, advance, (reason) => waiting?.(topic.name, reason))
   })()
   return {
     async close() {

@@ -67,13 +67,13 @@ export async function startCollecting({ config, log, topics, metrics, health, le
   }
 }
 
-/** It goes on with what it knows, and says so, once for each reason. */
-function notFollowing(warn: (text: string) => void): (reason: string | undefined) => void {
-  let said: string | undefined
-  return (reason) => {
-    if (reason !== undefined && reason !== said)
-      warn(`intake: it goes by slots, epochs and bans as they were: ${reason}`)
-    said = reason
+/** It goes on with what it knows, and says so, once for each topic until that is followed again. */
+export function notFollowing(warn: (text: string) => void): (topic: string, reason: string | undefined) => void {
+  const said = new Set<string>()
+  return (topic, reason) => {
+    if (reason === undefined) said.delete(topic)
+    else if (!said.has(topic)) warn(`intake: it goes by ${topic} as it was: ${reason}`)
+    if (reason !== undefined) said.add(topic)
   }
 }
 

@@ -6,6 +6,7 @@ import { followTopic } from '../../../../ops/reading/follow-topic.ts'
 import { openEpochs } from '../../../../ops/run/intake/epochs-open.ts'
 import { createGuide } from '../../../../ops/run/intake/guide.ts'
 import { validateLag } from '../../../../ops/run/intake/lag.ts'
+import { notFollowing } from '../../../../ops/run/intake/start.ts'
 import { createSignerPool } from '../../../../ops/run/signers.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
@@ -191,14 +192,22 @@ test('behavior: why a topic is not followed is told when that lasts, and that it
     await new Promise((resolve) => setImmediate(resolve))
   }
   const told: (string | undefined)[] = []
-  const waiting = (reason: string | undefined) => {
+  const warned: string[] = []
+  const warn = notFollowing((text) => void warned.push(text))
+  const waiting = (topic: string, reason: string | undefined) => {
     told.push(reason)
+    for (const _again of [1, 2]) warn(topic, reason)
+    warn('peer-bans', reason && 'it is away')
     isLost = false
   }
   const failing = Object.assign(Object.create(log) as Log, { fetch })
   const ports = { log: failing, clock: { now: () => now, sleep }, tell: () => {}, waiting }
   const following = followTopic(ports, slots, { apply: () => {} })
   await expect.poll(() => told).toEqual(['it was made anew', undefined])
+  expect(warned).toEqual([
+    'intake: it goes by slots as it was: it was made anew',
+    'intake: it goes by peer-bans as it was: it is away',
+  ])
   await following.close()
 })
 
