@@ -21,6 +21,11 @@ const AUDIT = {
   skipped: 0,
   mismatches: 0,
   epochsOnChain: null,
+  daysCompared: 1,
+  daysUnchecked: 0,
+  payouts: 0,
+  payments: 0,
+  runsOnChain: null,
   differences: [],
 }
 const HONEST = { sent: 20, counted: 20, lostInPeace: 0, others: {}, examples: [], verdicts: { COUNTED: 20 } }

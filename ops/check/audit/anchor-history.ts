@@ -3,6 +3,7 @@
  * transaction.
  */
 import { Transaction } from 'ethers'
+import { isPayout } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
@@ -41,7 +42,7 @@ export async function readHistories(log: Log, { anchorResults }: Topics, finding
   const histories = new Map<string, AnchorHistory>()
   for await (const records of scan(log, { topic: anchorResults.name, partition: 0 }, { tell: findings.unreadable }))
     for (const { key, value } of readRecords(anchorResults, 0, records, findings.unreadable)) {
-      if (value === null) continue
+      if (value === null || isPayout(key)) continue
       const name = historyName(key)
       const history = histories.get(name) ?? blank()
       histories.set(name, history)
@@ -114,11 +115,15 @@ export function compareHistory(
     if (!history.attestations.has(JSON.stringify(attestation))) differ('attestation', JSON.stringify(attestation))
 }
 
+export interface SentRow extends Pick<Anchor, 'transactionHash' | 'blockNumber' | 'blockHash'> {
+  readonly state: string
+}
+
 /** The transaction of a final row, asked of the chain. */
 export async function compareTransaction(
   where: string,
-  { state, transactionHash, blockNumber, blockHash }: Anchor,
-  chain: ChainReader,
+  { state, transactionHash, blockNumber, blockHash }: SentRow,
+  chain: Pick<ChainReader, 'minedIn'>,
   findings: Findings,
 ): Promise<void> {
   if (state !== 'FINAL' || transactionHash === '' || blockHash === '') return

@@ -17,8 +17,11 @@ import type { ChainReader } from './chain.ts'
 import { ChainView, nameOf } from './chain-view.ts'
 import { compareReleases } from './compare-releases.ts'
 import { TickComparison } from './compare-ticks.ts'
+import { compareVerdict } from './compare-verdict.ts'
 import { PartitionCursor, type ReadMarker, type ReadSubmission, tickId } from './cursor.ts'
-import { createKeeper, type Decision, type Entry, identityOf, placeOf } from './entry.ts'
+import { ContributionBuilder } from './days/contribution.ts'
+import { DayAudit, readDaySources } from './days/day-audit.ts'
+import { createKeeper, type Decision, type Entry, placeOf } from './entry.ts'
 import { admitAll, auditEpoch } from './epoch-audit.ts'
 import type { EpochSources } from './epoch-sources.ts'
 import { nameForeign } from './foreign.ts'
@@ -27,7 +30,7 @@ import { newestHeads } from './newest-heads.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
 import { ServedMarkets } from './served-markets.ts'
-import { readStages } from './stages.ts'
+import { readStages, writtenPartitions } from './stages.ts'
 import { compareBlocks } from './stored-blocks.ts'
 import { untilVisible } from './until-visible.ts'
 import { readVerdicts, type VerdictIndex } from './verdict-index.ts'
@@ -47,6 +50,7 @@ export async function auditLog(log: Log, options: AuditOptions): Promise<AuditRe
   if (options.blocks !== undefined) await compareBlocks(options.blocks, audit.findings)
   await audit.replay()
   await audit.compareReleases()
+  await audit.days.finish(options.chain)
   return audit.report()
 }
 
@@ -58,7 +62,7 @@ export async function auditLog(log: Log, options: AuditOptions): Promise<AuditRe
 async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions): Promise<Audit> {
   const findings = new Findings()
   const stages = await readStages(log, topics, appId, findings)
-  await untilVisible(log, [topics.verdicts, topics.batches, topics.anchors].flatMap(partitionsOf))
+  await untilVisible(log, await writtenPartitions(log, topics))
   const verdictBounds = await log.bounds(partitionsOf(topics.verdicts))
   const sources: EpochSources = {
     log,
@@ -71,6 +75,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
     keccak: await createKeccak256(),
     findings,
   }
+  const daySources = await readDaySources(log, topics, { stages, findings })
   await nameForeign(log, topics, findings)
   const bounds = await log.bounds(partitionsOf(topics.submissions))
   const verdictIndex = await readVerdicts(log, topics, bounds, verdictBounds, findings)
@@ -90,7 +95,8 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
       ),
   }
   const judge = new Judge(rules, markets, judging, isCut)
-  const audit = new Audit(sources, markets, verdictIndex, view, judge, bounds, rules)
+  const days = new DayAudit(daySources, isCut, (dataMarket) => markets.rulesOf(dataMarket))
+  const audit = new Audit(sources, markets, verdictIndex, view, judge, days, bounds, rules)
   if (isCut) await audit.align()
   return audit
 }
@@ -98,6 +104,7 @@ async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions
 class Audit {
   private readonly sources: EpochSources
   readonly findings: Findings
+  readonly days: DayAudit
   private readonly markets: ServedMarkets
   private readonly verdictIndex: VerdictIndex
   private readonly view: ChainView
@@ -120,10 +127,12 @@ class Audit {
     verdictIndex: VerdictIndex,
     view: ChainView,
     judge: Judge,
+    days: DayAudit,
     bounds: readonly PartitionBounds[],
     rules: ProtocolRules,
   ) {
     this.sources = sources
+    this.days = days
     this.findings = sources.findings
     this.markets = markets
     this.verdictIndex = verdictIndex
@@ -185,6 +194,7 @@ class Audit {
     }
     await this.ticks.compare(tick)
     this.view.apply(tick)
+    this.days.apply(tick)
     if (tick.kind === 'HEAD') this.blocks = { first: this.blocks?.first ?? tick.blockNumber, last: tick.blockNumber }
     const offsetOf = ({ partition, offset }: Entry) => stops[partition]?.offset ?? offset
     for (const outcome of this.judge.onTick(tick)) this.take(outcome, offsetOf)
@@ -204,42 +214,29 @@ class Audit {
     } else if (outcome.kind === 'beyond') this.beyondRetention++
   }
 
-  private async closeEpoch({ dataMarket, epochId }: EpochTick): Promise<void> {
+  private async closeEpoch(tick: EpochTick): Promise<void> {
+    const { dataMarket, epochId } = tick
     const scope = epochScope(dataMarket, epochId)
     const epoch = this.view.epoch(dataMarket, epochId)
     const market = this.markets.rulesOf(dataMarket)
     const entries = this.valid.get(scope)?.entries ?? []
     this.valid.delete(scope)
-    if (!epoch) return
+    if (!epoch) return this.days.close(tick, undefined)
     const settled = this.sources.stages.settled(scope)
-    const decide = (decision: Decision) => this.compareVerdict(decision, settled)
+    const contribution = new ContributionBuilder()
+    const decide = (decision: Decision): void => {
+      this.compareVerdict(decision, settled)
+      contribution.take(decision)
+    }
     const ports = { decide, timeOf: (hash: string) => this.judge.timeOf(hash) }
     const { anchored, onChain } = await auditEpoch(epoch, entries, market, this.sources, ports)
     if (anchored) this.anchored++
     if (onChain) this.onChain++
+    await this.days.close(tick, contribution.votes)
   }
 
-  private compareVerdict({ entry, reason, or, stage, block }: Decision, isDue: boolean): void {
-    const found = this.verdictIndex.reasonAt(entry.partition, entry.offset)
-    if (found === undefined && isDue) this.findings.add('lost', placeOf(entry), `no verdict; recomputed ${reason}`)
-    else if (found === undefined) this.pending++
-    else if (found !== reason && found !== or) this.findings.same(placeOf(entry), 'verdict', reason, found)
-    else if (stage !== undefined && this.verdictIndex.stageAt(entry.partition, entry.offset) !== stage)
-      this.findings.same(
-        placeOf(entry),
-        'stage of the verdict',
-        stage,
-        this.verdictIndex.stageAt(entry.partition, entry.offset),
-      )
-    else if (block !== undefined && this.verdictIndex.blockAt(entry.partition, entry.offset) !== block)
-      this.findings.same(
-        placeOf(entry),
-        'block of the verdict',
-        block,
-        this.verdictIndex.blockAt(entry.partition, entry.offset),
-      )
-    else if (!this.verdictIndex.isAbout(entry.partition, entry.offset, identityOf(entry)))
-      this.findings.add('mismatches', placeOf(entry), `its verdict ${found} names another submission`)
+  private compareVerdict(decision: Decision, isDue: boolean): void {
+    if (compareVerdict(decision, isDue, this.verdictIndex, this.findings)) this.pending++
   }
 
   /** The open submissions: the quota has decided for good, the rest waits and has no verdict yet. */
@@ -287,6 +284,7 @@ class Audit {
       releasesLost: this.findings.told,
       ...this.findings.counts,
       epochsOnChain: this.sources.chain ? this.onChain : null,
+      ...this.days.figures(),
       differences: this.findings.differences(),
       notes: this.findings.notes(),
     }

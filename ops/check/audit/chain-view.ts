@@ -26,6 +26,9 @@ export interface EpochView {
   /** Epochs right before it that the market's owner skipped. */
   readonly passedOver: number
   readonly window: number
+  /** As of its release; 0 when it is in none. */
+  readonly day: number
+  readonly dailyQuota: number
   close: EpochTick | undefined
   /** It is known what became of each batch and of the ending call; not before the close. */
   isDecided?: boolean
@@ -131,7 +134,7 @@ export class ChainView {
   }
 
   private open(tick: EpochTick): void {
-    const { dataMarket, epochId, releaseBlock, submissionWindow: window } = tick
+    const { dataMarket, epochId, releaseBlock, submissionWindow: window, day, dailyQuota } = tick
     const before = this.newest.get(dataMarket)
     const where = `epoch ${epochId} of ${dataMarket}`
     const key = `${dataMarket}/${epochId}`
@@ -157,6 +160,8 @@ export class ChainView {
       openBlock: tick.blockNumber,
       passedOver: epochId - skippedTo,
       window,
+      day,
+      dailyQuota,
       close: undefined,
     }
     this.epochs.set(key, epoch)

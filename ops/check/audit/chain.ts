@@ -6,6 +6,8 @@ import { blockAt, blockNumber, chainIdOf } from '../../../connectors/evm/nodes/n
 import { createRpc, RPC_DEFAULTS } from '../../../connectors/evm/nodes/rpc.ts'
 import { bigQuantity, quantity } from '../../../connectors/evm/nodes/rpc-values.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
+import { dayContractBy } from '../../reading/day-on-chain.ts'
+import type { DayFacts } from './days/settlement.ts'
 
 export interface ReleasedEpoch {
   readonly epochId: number
@@ -31,6 +33,13 @@ export interface ChainReader {
   snapshotCid(dataMarket: string, projectId: string, epochId: number): Promise<string>
   /** Whether endBatchSubmissions was called for the epoch. */
   completed(dataMarket: string, epochId: number): Promise<boolean>
+  /** The contract's state of a day and of some slots in it. */
+  day(dataMarket: string, day: number, slotIds: readonly number[]): Promise<DayFacts>
+  /** Day counter and quota of a market as of a block; undefined when the node has no state of it any more, or the contract counts no days. */
+  dayAt(
+    dataMarket: string,
+    blockNumber: number,
+  ): Promise<{ readonly day: number; readonly dailyQuota: number } | undefined>
   /** Hash of a canonical block; undefined when the node has none of that number. */
   blockHash(blockNumber: number): Promise<string | undefined>
   /** The block that has a transaction; undefined when none has. */
@@ -58,6 +67,7 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
     throw error
   }
   const state = protocolState.toLowerCase()
+  const days = dayContractBy(rpc, state)
   const view = async (name: string, ...args: readonly unknown[]): Promise<readonly unknown[]> =>
     rpc.read((ask) => readContract(ask, state, name, args, 'latest'))
   const textOf = async (name: string, place: number, ...args: readonly unknown[]): Promise<string> =>
@@ -91,11 +101,37 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
       )
       return isCompleted === true
     },
+    day: async (dataMarket, day, slotIds) => {
+      const { eligibleNodes, slots } = await days.day({ dataMarket, day }, slotIds)
+      const name = 'slotsRemainingToBeRewardedCount'
+      const [remaining] = await rpc.read((ask) =>
+        readContract(ask, dataMarket, name, [day], 'latest', dataMarketInterface),
+      )
+      return { eligibleNodes, remaining: numberIn(remaining), slots }
+    },
+    dayAt: (dataMarket, blockNumber) =>
+      rpc
+        .read((ask) =>
+          Promise.all(
+            ['dayCounter', 'dailySnapshotQuota'].map((name) =>
+              readContract(ask, state, name, [dataMarket], blockNumber),
+            ),
+          ),
+        )
+        .then(([counter, quota]) => ({ day: numberIn(counter![0]), dailyQuota: numberIn(quota![0]) }))
+        .catch(() => undefined),
     blockHash: async (number) => (await rpc.read((ask) => blockAt(ask, number)))?.hash,
     minedIn: (transactionHash) => rpc.read((ask) => receiptOf(ask, transactionHash)),
     close: () => rpc.close(),
   }
 }
+
+/** An owner may set the largest number there is. */
+function numberIn(value: unknown): number {
+  const read = bigQuantity(value, 'number of the contract')
+  return read > NUMBER_MAX ? Number.MAX_SAFE_INTEGER : Number(read)
+}
+const NUMBER_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
 /** Beyond these, ids and blocks are none: records would not hold what comes after them. */
 const EPOCH_MAX = 2n ** 52n

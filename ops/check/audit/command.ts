@@ -28,7 +28,8 @@ export function auditCommand(open: OpenLog): Command {
     .addHelpText(
       'after',
       '\nNo process may be running on a data directory; a cluster is read while it runs. Exit code 1: something is lost, doubled,' +
-        '\nskipped or different; 4: nothing is in the log, but no node of the chain was asked, or an older clock left out what it needs.',
+        '\nskipped or different; 4: nothing is in the log, but no node of the chain was asked, or an older clock left out what it needs.' +
+        '\nDays are recomputed as far back as all their epochs are in the log; with a node, the contract is asked what each slot has of them.',
     )
     .action(async (given: TargetOptions) => {
       const options: AuditArguments = { ...given, ...parseOptions(schema, given, 'audit') }

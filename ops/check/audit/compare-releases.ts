@@ -59,6 +59,7 @@ async function compareWithChain(
     if (epoch.close && view.hasLostRelease(epoch)) tellOfLost(epoch, released.get(key)?.[0], sources)
   await compareUnanchored(view, chain, findings)
   if (chain) await compareCounting(releasedOnce(view, released), chain, findings)
+  if (chain) await compareDays(releasedOnce(view, released), chain, findings)
   return refused
 }
 
@@ -125,4 +126,26 @@ async function compareCounting(epochs: readonly EpochView[], chain: ChainReader,
     for (const [at, epoch] of asked.entries())
       findings.same(nameOf(epoch), 'release block as the contract counts', kept[at], epoch.releaseContractBlock)
   }
+}
+
+/** Day and quota as of the release, where no later release of the market lies in the same block. */
+async function compareDays(epochs: readonly EpochView[], chain: ChainReader, findings: Findings): Promise<void> {
+  const blockOf = ({ dataMarket, releaseBlock }: EpochView): string => `${dataMarket}/${releaseBlock}`
+  const newest = new Map(epochs.toSorted((a, b) => a.epochId - b.epochId).map((epoch) => [blockOf(epoch), epoch]))
+  const inDays = [...newest.values()].filter(({ day }) => day > 0)
+  let unknown = 0
+  for (let from = 0; from < inDays.length; from += CALLS_AT_ONCE) {
+    const asked = inDays.slice(from, from + CALLS_AT_ONCE)
+    const kept = await Promise.all(asked.map(({ dataMarket, releaseBlock }) => chain.dayAt(dataMarket, releaseBlock)))
+    for (const [at, epoch] of asked.entries()) {
+      const there = kept[at]
+      if (!there) unknown++
+      else {
+        findings.same(nameOf(epoch), 'day as of its release', there.day, epoch.day)
+        findings.same(nameOf(epoch), 'daily quota as of its release', there.dailyQuota, epoch.dailyQuota)
+      }
+    }
+  }
+  if (unknown > 0)
+    findings.note('days', `the node has no state of the blocks in which ${unknown} epochs were released: not compared`)
 }

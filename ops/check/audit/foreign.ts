@@ -17,11 +17,6 @@ export const NAMED_ALONE = [
   'processes',
   'validated',
   'admitted',
-  'tallies',
-  'slotDays',
-  'days',
-  'payouts',
-  'payments',
   'anchorIntents',
 ] as const satisfies readonly (keyof Topics)[]
 

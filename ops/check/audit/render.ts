@@ -31,6 +31,9 @@ function conclusion(report: AuditReport): string {
         ]
       : []),
     ...(report.beyondRetention > 0 ? [`${report.beyondRetention} submissions from before the log begins`] : []),
+    ...(report.daysUnchecked > 0
+      ? [`${report.daysUnchecked} days with epochs from before the log begins, or of a market that counts none now`]
+      : []),
   ]
   return `Nothing is lost, doubled, skipped or different.${left.length > 0 ? ` Unchecked: ${left.join(', ')}.` : ''}`
 }
@@ -53,6 +56,9 @@ export function renderAudit(report: AuditReport): Lines {
         ]
       : []),
     `submissions    ${report.acknowledged} acknowledged, ${report.verdicts} with a verdict, ${report.pending} pending${earlyOf(report)}`,
+    ...(report.daysCompared + report.daysUnchecked + report.payouts > 0
+      ? [`days           ${report.daysCompared} recomputed${paidOf(report)}`]
+      : []),
     `chain          ${chain}`,
     `lost           ${report.lost}`,
     `duplicated     ${report.duplicated}`,
@@ -76,3 +82,9 @@ export function renderAudit(report: AuditReport): Lines {
 }
 
 const earlyOf = ({ early }: AuditReport): string => (early > 0 ? `, ${early} of them for an epoch to come` : '')
+
+const paidOf = ({ payouts, payments, runsOnChain }: AuditReport): string => {
+  if (payouts === 0) return ''
+  const asked = runsOnChain === null ? '' : `, ${runsOnChain} runs of them compared with the contract`
+  return `, ${payouts} payouts, ${payments} with a payment${asked}`
+}

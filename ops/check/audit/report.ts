@@ -42,6 +42,16 @@ export interface AuditReport {
   readonly mismatches: number
   /** Epochs compared with the state of the contract; null when no node was asked. */
   readonly epochsOnChain: number | null
+  /** Days whose rows, and the runs of payouts that follow from them, were recomputed. */
+  readonly daysCompared: number
+  /** Days of which the log no longer holds every epoch, or whose market keeps no days now: they cannot be recomputed. */
+  readonly daysUnchecked: number
+  /** Payouts in the log. */
+  readonly payouts: number
+  /** Payouts whose payment was compared with them. */
+  readonly payments: number
+  /** Runs of payments compared with the contract: closings, and the newest counts of a day that is not closed; null when no node was asked. */
+  readonly runsOnChain: number | null
   /** The first of each kind, DIFFERENCES_KEPT at most. */
   readonly differences: readonly Difference[]
   /** The first NOTES_KEPT: what became of `releasesLost`, and releases with numbers that cannot be. */

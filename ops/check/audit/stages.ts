@@ -1,7 +1,8 @@
 /** How far each stage has come, so that what is still on its way is not called lost. */
-import type { Log } from '../../../streams/ports.ts'
+import type { Log, TopicPartition } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
 import { epochScope, isMarker, type Topics } from '../../../topology/topics.ts'
+import { exists } from '../../reading/market-rows.ts'
 import { partitionsOf, scanTopic } from '../../reading/scan.ts'
 import type { Findings } from './report.ts'
 
@@ -14,6 +15,12 @@ export interface Stages {
   batched(scope: string): boolean
   /** anchor has taken this record of `batches`. */
   planned(offset: number): boolean
+  /** ledger has committed past this record of `tallies`. */
+  ledgered(partition: number, offset: number): boolean
+  /** anchor has taken this record of `payouts`. */
+  paid(offset: number): boolean
+  /** Nothing is known of the groups. */
+  readonly isPastAll: boolean
 }
 
 /** Without an application id nothing is known of the groups, and every stage counts as past everything. */
@@ -23,12 +30,15 @@ export async function readStages(
   appId: string | undefined,
   findings: Findings,
 ): Promise<Stages> {
-  if (appId === undefined) return { validated: yes, settled: yes, batched: yes, planned: yes }
-  const [validate, settle, batch, anchor] = await Promise.all([
+  if (appId === undefined)
+    return { validated: yes, settled: yes, batched: yes, planned: yes, ledgered: yes, paid: yes, isPastAll: true }
+  const [validate, settle, batch, anchor, ledger, payer] = await Promise.all([
     committed(log, `${appId}-validate`, topics.submissions),
     committed(log, `${appId}-settle`, topics.finalizations),
     committed(log, `${appId}-batch`, topics.finalizations),
     committed(log, `${appId}-anchor`, topics.batches),
+    committed(log, `${appId}-ledger`, topics.tallies),
+    committed(log, `${appId}-anchor`, topics.payouts),
   ])
   const closes = await closeMarkers(log, topics, findings)
   const past = (group: readonly number[], scope: string): boolean => {
@@ -41,7 +51,18 @@ export async function readStages(
     settled: (scope) => past(settle, scope),
     batched: (scope) => past(batch, scope),
     planned: (offset) => anchor[0]! > offset,
+    ledgered: (partition, offset) => ledger[partition]! > offset,
+    paid: (offset) => payer[0]! > offset,
+    isPastAll: false,
   }
+}
+
+/** Where stages write what the audit compares; a log that is older than a topic does not have it. */
+export async function writtenPartitions(log: Log, topics: Topics): Promise<TopicPartition[]> {
+  const { verdicts, batches, anchors, tallies, slotDays, days, payouts, payments } = topics
+  const later = []
+  for (const topic of [tallies, slotDays, days, payouts, payments]) if (await exists(log, topic.name)) later.push(topic)
+  return [verdicts, batches, anchors, ...later].flatMap(partitionsOf)
 }
 
 const yes = (): boolean => true

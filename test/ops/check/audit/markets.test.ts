@@ -87,6 +87,8 @@ const AGREEING: Omit<ChainReader, 'releasedEpochs'> = {
   sequencerRoot: async () => '',
   snapshotCid: async () => '',
   completed: async () => true,
+  day: async () => ({ eligibleNodes: 0, remaining: 0, slots: [] }),
+  dayAt: async () => undefined,
   blockHash: async () => undefined,
   minedIn: async () => ({ blockNumber: 40, blockHash: `0x${'66'.repeat(32)}` }),
   close() {},

@@ -6,6 +6,7 @@ import { instantiateSecp256k1 } from '@bitauth/libauth'
 import { computeCid } from '../../../../connectors/ipfs/cid.ts'
 import { createKeccak256, toHex } from '../../../../ops/check/verify/keccak.ts'
 import { createSignatureReader } from '../../../../ops/check/verify/signature.ts'
+import { isPayout } from '../../../../schemas/anchor-keys.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, EpochTick, Submission } from '../../../../schemas/types.ts'
@@ -19,6 +20,7 @@ import { isEpochSummary, sequencerTopics, type Topics } from '../../../../topolo
 import { resultOf } from '../../../topology/anchor/anchor-harness.ts'
 import { markerSigner } from '../../../topology/marker-keys.ts'
 import { FrozenLog, type FrozenTopic } from './frozen-log.ts'
+import { RewardsContract } from './rewards-contract.ts'
 
 export const MARKETS = [`0x${'a1'.repeat(20)}`, `0x${'b2'.repeat(20)}`] as const
 /** With `comings`: added in block 6, which a reorganisation takes back once. */
@@ -67,8 +69,21 @@ export const SOURCED_RULES: ProtocolRules = {
   markets: RULES.markets.map((market, index) => (index === 0 ? { ...market, dataSources: ['a', 'b'] } : market)),
 }
 
+/** Days are told to the contract, and after every epoch. */
+export const PAID_RULES: ProtocolRules = {
+  ...RULES,
+  markets: RULES.markets.map((market) => ({
+    ...market,
+    rewards: 'on' as const,
+    payoutEpochs: 1,
+    payoutGasMax: 500_000, // two slots that are paid, six that are counted
+  })),
+}
+
 export interface Scenario {
   readonly topics: Topics
+  /** What became of the payouts on the chain. */
+  readonly rewards: RewardsContract
   readonly log: FrozenLog
   /** How often each verdict was given. */
   readonly reasons: Readonly<Record<string, number>>
@@ -90,6 +105,8 @@ export interface ScenarioOptions {
   readonly contractBlockOf?: (blockNumber: number) => number
   /** By `SOURCED_RULES`, with projects of two sources. */
   readonly sources?: boolean
+  /** By `PAID_RULES`: each day has two epochs, and the last one has not ended. */
+  readonly days?: boolean
   /** Markers are signed, and somebody who may write `submissions` puts forged and copied ones between them. */
   readonly forgers?: boolean
 }
@@ -102,6 +119,7 @@ export async function runScenario({
   comings = false,
   forgers = false,
   sources = false,
+  days = false,
   saleLeaves = false,
   deepReorg,
   contractBlockOf = (blockNumber) => blockNumber,
@@ -111,7 +129,7 @@ export async function runScenario({
   const topics = sequencerTopics(codec, { prefix: 't-', partitions: counts })
   const topology = forgers
     ? sequencerTopology(SIGNED_RULES, topics, sequencerStores(codec), {}, tickFanout)
-    : sequencerTopology(sources ? SOURCED_RULES : RULES, topics, sequencerStores(codec))
+    : sequencerTopology(days ? PAID_RULES : sources ? SOURCED_RULES : RULES, topics, sequencerStores(codec))
   const driver = new TopologyTestDriver(topology, { commitEvery: 7 })
   const random = seeded(seed)
   for (let slotId = 1; slotId <= SLOTS; slotId++) {
@@ -125,6 +143,7 @@ export async function runScenario({
     )
   }
   const chain = new Chain(random, comings, contractBlockOf)
+  const rewards = new RewardsContract()
   let sent = 0
   const submit = (fields: Partial<Submission>, key = fields.slotId ?? 1): void => {
     const made = blankSubmission(++sent, random, fields)
@@ -133,9 +152,10 @@ export async function runScenario({
     const { dataMarket, epochId, projectId } = submission
     driver.append(topics.submissions, { dataMarket: dataMarket.toLowerCase(), epochId, projectId }, submission)
   }
+  const epochsInADay = days ? 2 : sources ? 1 : 0
   const tell = (ticks: readonly EpochTick[]): void => {
     for (const tick of ticks)
-      driver.append(topics.epochTicks, { dataMarket: tick.dataMarket }, { ...tick, day: sources ? tick.epochId : 0 })
+      driver.append(topics.epochTicks, { dataMarket: tick.dataMarket }, withDay(tick, epochsInADay))
     driver.run()
   }
 
@@ -152,14 +172,14 @@ export async function runScenario({
     for (const { fields, key } of batch) submit(fields, key)
     if (forgers) forgeMarkers(driver, topics, block)
     driver.run()
-    if (!openEnd || block < blocks) await anchorAll(driver, topics)
+    if (!openEnd || block < blocks) await anchorAll(driver, topics, rewards)
   }
   driver.run()
-  if (!openEnd) await anchorAll(driver, topics)
+  if (!openEnd) await anchorAll(driver, topics, rewards)
 
   const reasons: Record<string, number> = {}
   for (const { value } of driver.read(topics.verdicts)) reasons[value.reason] = (reasons[value.reason] ?? 0) + 1
-  return { topics, log: new FrozenLog(freeze(driver, topics)), reasons }
+  return { topics, rewards, log: new FrozenLog(freeze(driver, topics)), reasons }
 }
 
 /** A close of the open epochs that nobody signed, one signed by a key of their own, and a copy of an old marker. */
@@ -304,6 +324,7 @@ class Chain {
             this.tick('CLOSE', dataMarket, id, block, {
               releaseBlock,
               acceptedHeaders: this.range(releaseBlock, block),
+              ...(this.opened.has(id + 1) && { daysEnded: 1 }), // withDay makes a day of it
             }),
           )
     return ticks
@@ -379,11 +400,22 @@ const blankTick = (kind: EpochTick['kind'], dataMarket: string, epochId: number,
   refused: [],
 })
 
+export const DAILY_QUOTA = 2
+
+/** An epoch closes with the block that releases the next one; behind the last there is none. */
+function withDay(tick: EpochTick, epochsInADay: number): EpochTick {
+  if (epochsInADay === 0 || (tick.kind !== 'OPEN' && tick.kind !== 'CLOSE')) return { ...tick, daysEnded: 0 }
+  const dayOf = (epochId: number): number => Math.ceil(epochId / epochsInADay)
+  const newest = tick.epochId + (tick.daysEnded > 0 ? 1 : 0)
+  const daysEnded = tick.kind === 'CLOSE' ? dayOf(newest) - 1 : 0
+  return { ...tick, day: dayOf(tick.epochId), dailyQuota: DAILY_QUOTA, daysEnded }
+}
+
 /** Nothing more is asked of the chain; what is final is looked at once in a while. */
 const SETTLED: readonly string[] = ['DONE', 'WATCH', 'KEEP']
 
 /** Plays the anchor connector and a chain where everything goes well, until no intent is left to carry out. */
-async function anchorAll(driver: TopologyTestDriver, topics: Topics): Promise<void> {
+async function anchorAll(driver: TopologyTestDriver, topics: Topics, rewards: RewardsContract): Promise<void> {
   for (;;) {
     const newest = new Map<string, { key: AnchorKey; value: AnchorIntent }>()
     for (const { key, value } of driver.read(topics.anchorIntents)) newest.set(JSON.stringify(key), { key, value })
@@ -395,7 +427,8 @@ async function anchorAll(driver: TopologyTestDriver, topics: Topics): Promise<vo
     )
     if (open.length === 0) return
     for (const { key, value } of open)
-      for (const result of await answersTo(driver, topics, value)) driver.append(topics.anchorResults, key, result)
+      for (const result of await answersTo(driver, topics, key, value, rewards))
+        driver.append(topics.anchorResults, key, result)
     driver.run()
   }
 }
@@ -417,8 +450,24 @@ export function putAddedRow({ log, topics }: Pick<Scenario, 'log' | 'topics'>): 
   })
 }
 
-async function answersTo(driver: TopologyTestDriver, topics: Topics, intent: AnchorIntent): Promise<AnchorResult[]> {
+async function answersTo(
+  driver: TopologyTestDriver,
+  topics: Topics,
+  key: AnchorKey,
+  intent: AnchorIntent,
+  rewards: RewardsContract,
+): Promise<AnchorResult[]> {
   const { step, attempt } = intent
+  if (isPayout(key)) {
+    const payouts = driver.read(topics.payouts).filter(({ key: { dataMarket } }) => dataMarket === key.dataMarket)
+    const payout = driver.read(topics.payouts)[intent.batchOffset]!.value
+    return rewards.answersTo(
+      key,
+      intent,
+      payout,
+      payouts.map(({ value }) => value),
+    )
+  }
   const result = (fields: Partial<AnchorResult> & Pick<AnchorResult, 'outcome'>) =>
     resultOf({ step, attempt, ...fields })
   const mined = { transactionHash: `0x${'77'.repeat(32)}`, blockNumber: 40, blockHash: `0x${'66'.repeat(32)}` }

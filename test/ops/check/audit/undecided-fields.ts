@@ -2,7 +2,6 @@
 export const NOT_READ: Readonly<Record<string, string>> = {
   validated: 'on the way from one stage to the next; what comes of it is recomputed',
   admitted: 'on the way from one stage to the next; what comes of it is recomputed',
-  tallies: 'on the way from one stage to the next; slot-days come of it',
   anchorIntents: 'what the connector is asked to do; gone when it is done',
 }
 
@@ -12,19 +11,32 @@ export const NOT_TOLD: readonly (readonly [fields: RegExp, why: string])[] = [
     /^anchorResults\.\w+\.(signer|nonce|gasLimit|maxFeePerGas|maxPriorityFeePerGas|rawTransaction|error)$/,
     'no row of anchors repeats it',
   ],
-  [/^anchorResults\.(READY|SIGNED|MINED|FINAL)\.cid$/, 'empty there; a result that says more than its row is no fault'],
   [
-    /^anchorResults\.(STORED|READY)\.transactionHash$|^anchorResults\.(STORED|READY|SIGNED)\.block(Number|Hash)$/,
+    /^anchorResults\.\w+Payout\.cid$|^anchorResults\.(READY|SIGNED|MINED|FINAL)\.cid$/,
     'empty there; a result that says more than its row is no fault',
   ],
   [
-    /^anchorResults\.(SIGNED|MINED|FINAL)\.transactionHash$|^anchorResults\.(MINED|FINAL)\.block(Number|Hash)$/,
+    /^anchorResults\.(STORED|(READY|ALREADY_ANCHORED)(\w*Payout)?)\.transactionHash$/,
+    'empty there; a result that says more than its row is no fault',
+  ],
+  [
+    /^anchorResults\.(STORED|(READY|SIGNED|ALREADY_ANCHORED)(\w*Payout)?)\.block(Number|Hash)$/,
+    'empty there; a result that says more than its row is no fault',
+  ],
+  [
+    /^anchorResults\.(SIGNED|MINED|FINAL)(\w*Payout)?\.transactionHash$|^anchorResults\.(MINED|FINAL)(\w*Payout)?\.block(Number|Hash)$/,
     'another result of the same transaction says it, too',
   ],
   [
     /^anchorResults\.\w+\.attempt$/,
     'that of the row lies within those of the others; without the first attempt, results count as expired',
   ],
+  [
+    /^anchorResults\.(READY|ALREADY_ANCHORED)Payout\.payout\.quota$/,
+    'of a call that pays nobody; where one pays, its row repeats it',
+  ],
+  [/^payments\.\w+\.error$/, 'the last failure in words'],
+  [/^tallies\.CLOSE\.(from|of|count|checksum|blockTimes)$/, 'how the engine counts markers'],
   [/^anchors\.error$/, 'the last failure in words'],
   [/^anchors\.nonce$/, 'compared with the signed transaction; those of this scenario are none'],
   [/^batches\.(sizeBytes|part|parts)$/, 'say how a batch lies in records; its bytes are compared'],

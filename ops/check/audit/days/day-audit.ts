@@ -1,0 +1,161 @@
+/**
+ * The days of all markets, recomputed from closed epochs and held against what the log has of them: tallies, rows, payouts and
+ * payments (decision 0039). For the contract's side of it, a node.
+ */
+import type { EpochTick, Payment } from '../../../../schemas/types.ts'
+import type { Log } from '../../../../streams/ports.ts'
+import type { MarketRules } from '../../../../topology/rules.ts'
+import type { Topics } from '../../../../topology/topics.ts'
+import { compareTransaction } from '../anchor-history.ts'
+import type { ChainReader } from '../chain.ts'
+import type { AuditReport, Findings } from '../report.ts'
+import type { Stages } from '../stages.ts'
+import { PaymentComparison } from './compare-payments.ts'
+import { compareRuns } from './compare-runs.ts'
+import type { Contribution } from './contribution.ts'
+import { DayTicks } from './day-ticks.ts'
+import { MarketDays } from './market-days.ts'
+import { type FoundPayments, type PaymentHistories, readPaymentHistories, readPayments } from './payment-rows.ts'
+import { PayoutIndex, placeOf } from './payout-index.ts'
+import { type FoundDays, readFoundDays } from './rows.ts'
+import { Settlement } from './settlement.ts'
+import { Tallies } from './tallies.ts'
+
+/** Records of days, read before the submissions are bounded: so each record has its cause in the replayed ones. */
+export interface DaySources {
+  readonly found: FoundDays
+  readonly tallies: Tallies
+  readonly payouts: PayoutIndex
+  readonly payments: FoundPayments
+  readonly histories: PaymentHistories
+  readonly stages: Stages
+  readonly findings: Findings
+}
+
+/** In this order: a row is read before what it follows from. */
+export async function readDaySources(
+  log: Log,
+  topics: Topics,
+  { stages, findings }: Pick<DaySources, 'stages' | 'findings'>,
+): Promise<DaySources> {
+  const payments = await readPayments(log, topics, findings)
+  const histories = await readPaymentHistories(log, topics)
+  const payouts = await PayoutIndex.read(log, topics, findings)
+  const found = await readFoundDays(log, topics, findings)
+  const tallies = await Tallies.read({ log, topics, findings, ledgered: stages.ledgered })
+  return { found, tallies, payouts, payments, histories, stages, findings }
+}
+
+export type DayChain = Pick<ChainReader, 'day' | 'minedIn'>
+
+/** They go to the node as one request. */
+const CALLS_AT_ONCE = 50
+
+export class DayAudit {
+  private readonly sources: DaySources
+  private readonly isCut: boolean
+  private readonly rulesOf: (dataMarket: string) => MarketRules
+  private readonly ticks: DayTicks
+  private readonly markets = new Map<string, MarketDays>()
+  private compared = 0
+  private unchecked = 0
+  private payments = 0
+  private runsOnChain: number | null = null
+
+  /** @param isCut records at the beginning of `submissions` have expired */
+  constructor(sources: DaySources, isCut: boolean, rulesOf: (dataMarket: string) => MarketRules) {
+    this.sources = sources
+    this.isCut = isCut
+    this.rulesOf = rulesOf
+    this.ticks = new DayTicks(sources.findings, isCut)
+  }
+
+  /** Markers in the order of the log. */
+  apply(tick: EpochTick): void {
+    this.ticks.apply(tick)
+    if (tick.kind === 'OPEN') this.marketOf(tick.dataMarket)?.opened(tick.epochId)
+  }
+
+  /** @param votes undefined when the epoch's submissions have expired */
+  async close(tick: EpochTick, votes: Contribution | undefined): Promise<void> {
+    const { dataMarket, epochId } = tick
+    const { tallies, payouts, findings } = this.sources
+    tallies.expect(tick)
+    const market = this.marketOf(dataMarket)
+    if (!market) return
+    const told = await tallies.of(dataMarket, epochId)
+    if (told && votes && !market.mayLackVotes(epochId))
+      compareTallies(`tallies of epoch ${epochId} of ${dataMarket}`, votes, told, findings)
+    const isDue = this.sources.stages.isPastAll || tallies.isLedgered(tick)
+    const expected = market.close({ tick, votes, isDue })
+    const found = await payouts.of(dataMarket, epochId)
+    const isPartial = (day: number): boolean => market.isPartial(day)
+    compareRuns({ expected, found, tick, isDue: isDue && !payouts.mayHaveExpired(tick), isPartial, findings })
+  }
+
+  /** @param chain where a node is asked */
+  async finish(chain: DayChain | undefined): Promise<void> {
+    const { found, payouts, tallies, findings } = this.sources
+    if (!this.isCut) tallies.finish()
+    for (const [dataMarket, days] of found) if (!this.marketOf(dataMarket)) this.unchecked += days.size
+    for (const market of this.markets.values()) {
+      const { compared, unchecked } = market.finish()
+      this.compared += compared
+      this.unchecked += unchecked
+    }
+    for (const { dataMarket, epochId } of this.isCut ? [] : payouts.notAsked())
+      if (this.marketOf(dataMarket))
+        findings.add('mismatches', `epoch ${epochId} of ${dataMarket}`, 'it has payouts, though it has not closed')
+    await this.comparePayments(chain)
+  }
+
+  private async comparePayments(chain: DayChain | undefined): Promise<void> {
+    const { payouts, payments, histories, stages, findings } = this.sources
+    const comparison = new PaymentComparison(payments, histories, findings)
+    const settlement = new Settlement(findings, chain && ((...asked) => chain.day(...asked)))
+    let mined: [where: string, row: Payment][] = []
+    const compareMined = async (): Promise<void> => {
+      if (chain)
+        await Promise.all(
+          mined.map(([where, row]) => compareTransaction(where, { ...row, state: row.paymentState }, chain, findings)),
+        )
+      mined = []
+    }
+    for await (const found of payouts.all()) {
+      const row = comparison.take(found, stages.paid(found.offset))
+      if (row) this.payments++
+      if (row) mined.push([`${placeOf(found)}, payment`, row])
+      if (mined.length >= CALLS_AT_ONCE) await compareMined()
+      await settlement.take(found, row)
+    }
+    await compareMined()
+    await settlement.finish()
+    comparison.finish(payouts.start)
+    if (chain) this.runsOnChain = settlement.onChain
+  }
+
+  figures(): Pick<AuditReport, 'daysCompared' | 'daysUnchecked' | 'payouts' | 'payments' | 'runsOnChain'> {
+    const { compared: daysCompared, unchecked: daysUnchecked, payments, runsOnChain } = this
+    return { daysCompared, daysUnchecked, payouts: this.sources.payouts.size, payments, runsOnChain }
+  }
+
+  /** Undefined of a market that keeps no days. */
+  private marketOf(dataMarket: string): MarketDays | undefined {
+    const rules = this.rulesOf(dataMarket)
+    if (rules.rewards === 'off') return undefined
+    const { found, findings } = this.sources
+    const known = this.markets.get(dataMarket) ?? new MarketDays(rules, found.get(dataMarket), findings, this.isCut)
+    this.markets.set(dataMarket, known)
+    return known
+  }
+}
+
+function compareTallies(where: string, votes: Contribution, told: Contribution, findings: Findings): void {
+  for (const slotId of new Set([...votes.keys(), ...told.keys()])) {
+    const [recomputed, found] = [votes.get(slotId) ?? NO_VOTES, told.get(slotId) ?? NO_VOTES]
+    findings.same(`${where}, slot ${slotId}`, 'accepted', recomputed.accepted, found.accepted)
+    findings.same(`${where}, slot ${slotId}`, 'counted', recomputed.counted, found.counted)
+  }
+}
+
+const NO_VOTES = { accepted: 0, counted: 0 }

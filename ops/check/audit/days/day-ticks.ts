@@ -1,0 +1,52 @@
+/** Whether a CLOSE says of the day what its OPEN said, and which days have ended with it. */
+import type { EpochTick } from '../../../../schemas/types.ts'
+import type { Findings } from '../report.ts'
+
+export class DayTicks {
+  private readonly findings: Findings
+  /** Records at the beginning of the log have expired: epochs may be open that nobody knows of. */
+  private readonly isCut: boolean
+  /** Market → epochs that are open. */
+  private readonly open = new Map<string, EpochTick[]>()
+
+  constructor(findings: Findings, isCut: boolean) {
+    this.findings = findings
+    this.isCut = isCut
+  }
+
+  apply(tick: EpochTick): void {
+    if (tick.kind === 'OPEN') this.put(tick.dataMarket, [...this.others(tick), tick])
+    else if (tick.kind === 'CLOSE') this.close(tick)
+    else if (tick.kind === 'ORPHAN')
+      for (const [dataMarket, epochs] of this.open)
+        this.put(
+          dataMarket,
+          epochs.filter(({ releaseBlock }) => releaseBlock < tick.blockNumber),
+        )
+  }
+
+  private close(tick: EpochTick): void {
+    const { dataMarket, epochId, day, dailyQuota, skippedFrom, daysEnded } = tick
+    const where = `epoch ${epochId} of ${dataMarket}`
+    const own = this.open.get(dataMarket)?.find((epoch) => epoch.epochId === epochId)
+    const others = this.others(tick)
+    this.put(dataMarket, others)
+    if (!own) return
+    this.findings.same(where, 'day in its CLOSE', own.day, day)
+    this.findings.same(where, 'daily quota in its CLOSE', own.dailyQuota, dailyQuota)
+    if (day > 0) this.findings.same(where, 'skipped epochs in its CLOSE', own.skippedFrom, skippedFrom)
+    const newest = [own, ...others].reduce((a, b) => (b.epochId > a.epochId ? b : a))
+    const lowest = others.reduce((low, other) => Math.min(low, other.day), newest.day)
+    const ended = Math.max(0, lowest - 1)
+    if (this.isCut ? daysEnded > ended : daysEnded !== ended) this.findings.same(where, 'days ended', ended, daysEnded)
+  }
+
+  private others({ dataMarket, epochId }: EpochTick): EpochTick[] {
+    return (this.open.get(dataMarket) ?? []).filter((epoch) => epoch.epochId !== epochId)
+  }
+
+  private put(dataMarket: string, epochs: EpochTick[]): void {
+    if (epochs.length > 0) this.open.set(dataMarket, epochs)
+    else this.open.delete(dataMarket)
+  }
+}

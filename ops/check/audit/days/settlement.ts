@@ -1,0 +1,166 @@
+/** Compares the payments of a run with each other, and with a node, with the contract. */
+import type { Payment } from '../../../../schemas/types.ts'
+import type { Findings } from '../report.ts'
+import { type FoundPayout, runName } from './payout-index.ts'
+
+/** The contract's state of a day. */
+export interface DayFacts {
+  /** 0: nobody has closed it. */
+  readonly eligibleNodes: number
+  readonly remaining: number
+  /** In the order asked for. */
+  readonly slots: readonly { readonly count: number; readonly paid: boolean }[]
+}
+
+/** Asks one node, as of its newest block. */
+export type ReadDay = (dataMarket: string, day: number, slotIds: readonly number[]) => Promise<DayFacts>
+
+interface Part {
+  readonly payout: FoundPayout['payout']
+  readonly row: Payment | undefined
+}
+
+interface Run {
+  readonly name: string
+  readonly dataMarket: string
+  readonly day: number
+  readonly isClosing: boolean
+  readonly parts: Part[]
+}
+
+export class Settlement {
+  private readonly findings: Findings
+  private readonly readDay: ReadDay | undefined
+  /** By market: the run whose parts are being read. */
+  private readonly runs = new Map<string, Run>()
+  /** By market and day: the newest run of counts, until the day is closed. */
+  private readonly counts = new Map<string, Run>()
+  /** By market and day: counts that were superseded, and by no run so far. */
+  private readonly superseded = new Map<string, string>()
+  /** Days whose payments were compared with the contract. */
+  onChain = 0
+
+  constructor(findings: Findings, readDay: ReadDay | undefined) {
+    this.findings = findings
+    this.readDay = readDay
+  }
+
+  /** Payouts come in the order of the log. */
+  async take(found: FoundPayout, row: Payment | undefined): Promise<void> {
+    const { dataMarket, payout } = found
+    const name = runName(found)
+    const before = this.runs.get(dataMarket)
+    if (before && before.name !== name) await this.settle(before)
+    const isClosing = payout.purpose === 'CLOSING'
+    const begun: Run = { name, dataMarket, day: payout.payoutOf, isClosing, parts: [] }
+    const run = before?.name === name ? before : begun
+    this.runs.set(dataMarket, run)
+    if (run === begun) this.superseded.delete(dayOf(run))
+    run.parts.push({ payout, row })
+    if (row?.paymentState === 'SUPERSEDED') this.superseded.set(dayOf(run), `payout ${payout.number} of ${name}`)
+  }
+
+  async finish(): Promise<void> {
+    for (const run of this.runs.values()) await this.settle(run)
+    for (const run of this.counts.values()) await this.compareCounts(run)
+    for (const [day, payout] of this.superseded)
+      this.findings.add('mismatches', day, `${payout} is superseded, and no newer run of the day is there`)
+  }
+
+  private async settle(run: Run): Promise<void> {
+    this.compareNumber(run)
+    if (run.isClosing) this.counts.delete(dayOf(run))
+    else this.counts.set(dayOf(run), run)
+    if (run.isClosing) await this.compareClosing(run)
+  }
+
+  /** Every call of a run that pays somebody carries the same number: of the slots at the quota those that can be paid. */
+  private compareNumber(run: Run): void {
+    const { isClosing, parts } = run
+    const paying = parts.flatMap(({ row }) => (row && isCalled(row) && row.eligibleNodes > 0 ? [row] : []))
+    const [first] = paying
+    if (!first) return
+    const where = dayOf(run)
+    if (!isClosing) {
+      this.findings.add('mismatches', where, 'counts were sent with a number of eligible nodes')
+      return
+    }
+    for (const row of paying) {
+      this.findings.same(where, 'eligible nodes in all calls', first.eligibleNodes, row.eligibleNodes)
+      this.findings.same(where, 'quota of all calls', first.quota, row.quota)
+    }
+    const { quota, eligibleNodes } = first
+    const [atQuota, unavailable] = [countAt(parts, quota), unavailableAt(parts, quota)]
+    if (eligibleNodes > atQuota || eligibleNodes < atQuota - unavailable)
+      this.findings.same(
+        where,
+        'eligible nodes',
+        unavailable > 0 ? `${atQuota - unavailable} to ${atQuota}` : atQuota,
+        eligibleNodes,
+      )
+  }
+
+  /** Once all calls of a closing are final. */
+  private async compareClosing(run: Run): Promise<void> {
+    const { dataMarket, day, parts } = run
+    if (!this.readDay || !isFinal(run)) return
+    this.onChain++
+    const where = `${dayOf(run)} on the chain`
+    const slotIds = parts.flatMap(({ payout }) => payout.slotIds)
+    const there = await this.readDay(dataMarket, day, slotIds)
+    const paying = parts.find(({ row }) => row!.eligibleNodes > 0)?.row
+    if (paying) this.findings.same(where, 'eligible nodes', paying.eligibleNodes, there.eligibleNodes)
+    let [at, paid] = [0, 0]
+    for (const { payout, row } of parts) {
+      const left = new Map(row!.leftOut.map((slot) => [slot.slotId, slot]))
+      for (const [i, slotId] of payout.slotIds.entries()) {
+        const [counted, slot] = [payout.submissions[i]!, there.slots[at++]!]
+        if (slot.paid) paid++
+        const place = `${where}, slot ${slotId}`
+        if (left.has(slotId)) continue // the row says what is there, and why
+        this.findings.same(place, 'counted', counted, slot.count)
+        if (paying) this.findings.same(place, 'paid', counted >= paying.quota, slot.paid)
+      }
+    }
+    if (paying) this.findings.same(where, 'slots that remain to be paid', there.eligibleNodes - paid, there.remaining)
+  }
+
+  /** Compares counts of a day that is not closed: later calls may have told more. */
+  private async compareCounts(run: Run): Promise<void> {
+    const { dataMarket, day, parts } = run
+    if (!this.readDay || !isFinal(run)) return
+    this.onChain++
+    const there = await this.readDay(
+      dataMarket,
+      day,
+      parts.flatMap(({ payout }) => payout.slotIds),
+    )
+    let at = 0
+    for (const { payout, row } of parts) {
+      const left = new Set(row!.leftOut.map(({ slotId }) => slotId))
+      for (const [i, slotId] of payout.slotIds.entries()) {
+        const { count } = there.slots[at++]!
+        if (!left.has(slotId) && count < payout.submissions[i]!)
+          this.findings.same(`${dayOf(run)} on the chain, slot ${slotId}`, 'counted', payout.submissions[i], count)
+      }
+    }
+  }
+}
+
+const dayOf = ({ dataMarket, day }: Run): string => `day ${day} of ${dataMarket}`
+
+const isCalled = ({ paymentState }: Payment): boolean => paymentState === 'MINED' || paymentState === 'FINAL'
+
+const isFinal = ({ parts }: Run): boolean =>
+  parts[0]!.payout.part === 0 &&
+  parts.length === parts[0]!.payout.parts &&
+  parts.every(({ row }) => row?.paymentState === 'FINAL')
+
+const countAt = (parts: readonly Part[], quota: number): number =>
+  parts.reduce((sum, { payout }) => sum + payout.submissions.filter((count) => count >= quota).length, 0)
+
+const unavailableAt = (parts: readonly Part[], quota: number): number =>
+  parts.reduce((sum, { row }) => {
+    const slots = row?.leftOut ?? []
+    return sum + slots.filter(({ reason, counted }) => reason === 'UNAVAILABLE' && counted >= quota).length
+  }, 0)
