@@ -243,7 +243,7 @@ describe('what is said while it runs', () => {
 
   test('error: replay, whatever differs', () => {
     const difference = { where: HOSTILE, what: HOSTILE, recomputed: HOSTILE, recorded: HOSTILE }
-    const counts = { submissions: 1, verdicts: 1, projects: 1, batches: 1, pending: 0, cutAt: null }
+    const counts = { submissions: 1, verdicts: 1, projects: 1, batches: 1, pending: 0, cutAt: null, contribution: null }
     const report = { ...EPOCH, identical: false, chain: false, ...counts, differences: [difference] }
     expectTame(textOf(renderReplay(report)))
     expectTame(jsonOf(report))

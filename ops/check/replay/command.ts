@@ -1,7 +1,7 @@
 /** `sequencer replay`. */
 import { Command } from 'commander'
 import { z } from 'zod'
-import type { EpochKey } from '../../../schemas/types.ts'
+import type { EpochKey, EpochTick } from '../../../schemas/types.ts'
 import { rulesOfMarket } from '../../../topology/rules.ts'
 import { markerSeals } from '../../../topology/shared/marker-seals.ts'
 import { NO_ROOM_RULE } from '../../../topology/validate/validate.ts'
@@ -15,16 +15,18 @@ import { notWhole, watchedLog } from '../../ground/watched-log.ts'
 import { knownMarkets } from '../../reading/known-markets.ts'
 import { partitionsOf } from '../../reading/scan.ts'
 import { connectChain } from '../audit/connect-chain.ts'
+import type { Votes } from '../audit/days/contribution.ts'
 import {
   compareBatches,
   compareChain,
   compareFinalizations,
+  compareTallies,
   compareVerdicts,
   type Difference,
   Differences,
 } from './compare.ts'
 import { type ReplayInput, readInput } from './input.ts'
-import { readRecorded } from './outcome.ts'
+import { type Outcome, readRecorded } from './outcome.ts'
 import { recompute } from './recompute.ts'
 
 const schema = z.object({
@@ -42,6 +44,18 @@ interface ReplayOptions {
 export type ReplayArguments = TargetOptions &
   ReplayOptions & { readonly rpc?: string | undefined; readonly json?: boolean | undefined }
 
+export interface EpochContribution {
+  readonly day: number
+  readonly dailyQuota: number
+  /** Sums over the slots. */
+  readonly accepted: number
+  readonly counted: number
+  /** Whether it was compared with the tallies; false when they have expired, or are still to come. */
+  readonly compared: boolean
+  /** Ascending. */
+  readonly slots: readonly (Votes & { readonly slotId: number })[]
+}
+
 export interface ReplayReport {
   readonly dataMarket: string
   readonly epochId: number
@@ -52,6 +66,8 @@ export interface ReplayReport {
   readonly batches: number
   /** Whether the contract was compared too: no node was at hand, or not everything is anchored yet. */
   readonly chain: boolean
+  /** Votes that the epoch adds to its day; null when it is in none, or the market keeps none. */
+  readonly contribution: EpochContribution | null
   /** Submissions that came after the close and have no verdict yet. */
   readonly pending: number
   /** The log begins at this block: what was decided by earlier ones (a header from before) may differ. */
@@ -128,6 +144,7 @@ export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: st
   )
   compareFinalizations(recomputed.finalizations, recorded.finalizations, differences)
   await compareBatches(recomputed, recorded, differences)
+  const isTallied = compareTallies(recomputed, recorded, differences)
   const chain = await connectChain(opened, rpc)
   try {
     const isCompared = chain !== undefined && (await compareChain(chain, key, recomputed, recorded, differences))
@@ -139,6 +156,8 @@ export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: st
       projects: recomputed.finalizations.size,
       batches: recomputed.batches.length,
       chain: isCompared,
+      contribution:
+        rulesOfMarket(rules, dataMarket).rewards === 'off' ? null : contributionOf(input.close, recomputed, isTallied),
       pending,
       cutAt: input.cutAt ?? null,
       differences: differences.all,
@@ -146,6 +165,17 @@ export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: st
   } finally {
     chain?.close()
   }
+}
+
+function contributionOf(
+  { day, dailyQuota }: EpochTick,
+  { votes }: Outcome,
+  compared: boolean,
+): EpochContribution | null {
+  if (day === 0) return null
+  const slots = [...votes.votes].sort(([a], [b]) => a - b).map(([slotId, of]) => ({ slotId, ...of }))
+  const sum = (of: 'accepted' | 'counted') => slots.reduce((total, slot) => total + slot[of], 0)
+  return { day, dailyQuota, accepted: sum('accepted'), counted: sum('counted'), compared, slots }
 }
 
 /** Without the tick that added a market the topology refuses all of it. */
@@ -170,6 +200,26 @@ function conclusion({ identical, chain, pending }: ReplayReport): string {
   return `All of it is computed alike.${left.length > 0 ? ` Unchecked: ${left.join(', ')}.` : ''}`
 }
 
+/** Slots printed in words; --json has them all. */
+const SLOTS_SHOWN = 10
+
+function contributionLines({ contribution }: ReplayReport): string[] {
+  if (!contribution)
+    return [
+      '  day          in none: the contract counts no days, an older clock did not say it, or the market keeps none',
+    ]
+  const { day, dailyQuota, accepted, counted, compared, slots } = contribution
+  const tallies = compared ? 'compared with the tallies' : 'its tallies have expired, or are still to come'
+  const more = slots.length > SLOTS_SHOWN ? [`    … and ${slots.length - SLOTS_SHOWN} more (--json has them all)`] : []
+  return [
+    `  day          ${day} (quota ${dailyQuota}): ${slots.length} slots, ${accepted} accepted, ${counted} counted; ${tallies}`,
+    ...slots
+      .slice(0, SLOTS_SHOWN)
+      .map((slot) => `    slot ${slot.slotId}: ${slot.accepted} accepted, ${slot.counted} counted`),
+    ...more,
+  ]
+}
+
 /** Differences printed in words; --json has them all. */
 const DIFFERENCES_SHOWN = 20
 
@@ -179,6 +229,7 @@ export function renderReplay(report: ReplayReport): Lines {
     `epoch ${epochId} of ${printable(dataMarket)}: ${identical ? 'identical' : plural(report.differences.length, 'difference')}`,
     `  recomputed   ${[plural(submissions, 'submission'), plural(verdicts, 'verdict'), plural(projects, 'project'), plural(batches, 'batch', 'batches')].join(', ')} with CIDs and roots`,
     `  chain        ${chain ? 'the contract was compared too' : 'not compared: no node was at hand, or the epoch is not anchored yet'}`,
+    ...contributionLines(report),
     ...(pending > 0 ? [`  pending      ${pending} came after the close and have no verdict yet`] : []),
     ...(cutAt === null
       ? []

@@ -105,6 +105,15 @@ export function compareFinalizations(
   }
 }
 
+/** @returns whether the log has the tallies of the epoch still */
+export function compareTallies(recomputed: Outcome, recorded: Recorded, differences: Differences): boolean {
+  if (!recorded.hasTallies) return false
+  const [mine, theirs] = [recomputed.votes.votes, recorded.votes.votes]
+  for (const slotId of new Set([...mine.keys(), ...theirs.keys()]))
+    differences.same(`what slot ${slotId} adds to the day`, '', mine.get(slotId), theirs.get(slotId))
+  return true
+}
+
 export async function compareBatches(recomputed: Outcome, recorded: Recorded, differences: Differences): Promise<void> {
   differences.same('summary', '', { ...recomputed.summary }, { ...recorded.summary })
   differences.same('the epoch', 'batches', recomputed.batches.length, recorded.batches.length)

@@ -1,12 +1,24 @@
 /** The outcome of an epoch, as the topology writes it: recomputed, or recorded in the log. */
 import { createBatchJoiner } from '../../../schemas/batch-joiner.ts'
-import type { Anchor, Batch, EpochKey, EpochSummary, ProjectFinalization, Verdict } from '../../../schemas/types.ts'
+import type {
+  Anchor,
+  Batch,
+  EpochKey,
+  EpochMarker,
+  EpochSummary,
+  EpochTally,
+  ProjectFinalization,
+  Verdict,
+} from '../../../schemas/types.ts'
+import { partitionFor } from '../../../streams/partitioner.ts'
 import type { Log, LogRecord } from '../../../streams/ports.ts'
-import { type BatchEvent, isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
+import { type BatchEvent, epochScope, isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
 import { anchorsOfEpoch } from '../../reading/anchors.ts'
 import { finalizationPartition, finalizationsOf, verdictsOf } from '../../reading/keys.ts'
+import { exists } from '../../reading/market-rows.ts'
 import { lookedUp } from '../../reading/read.ts'
 import { partitionsOf, scan } from '../../reading/scan.ts'
+import { ContributionBuilder } from '../audit/days/contribution.ts'
 
 export interface Outcome {
   /** By place in the topic `submissions`. */
@@ -15,9 +27,19 @@ export interface Outcome {
   readonly finalizations: Map<string, ProjectFinalization>
   readonly batches: Batch[]
   summary?: EpochSummary
+  /** Votes that each slot adds to the day. */
+  readonly votes: ContributionBuilder
+  /** Its CLOSE has come from all who write tallies: as the first that is there, or behind that of another epoch. */
+  tallied: 'NOT_YET' | 'AS_FIRST' | 'BEHIND_OTHERS'
 }
 
-export const newOutcome = (): Outcome => ({ verdicts: new Map(), finalizations: new Map(), batches: [] })
+export const newOutcome = (): Outcome => ({
+  verdicts: new Map(),
+  finalizations: new Map(),
+  batches: [],
+  votes: new ContributionBuilder(),
+  tallied: 'NOT_YET',
+})
 
 export const placeOf = ({ partition, offset }: { readonly partition: number; readonly offset: number }): string =>
   `submissions[${partition}] offset ${offset}`
@@ -27,10 +49,13 @@ export interface Collector {
   verdict(record: LogRecord): void
   finalization(record: LogRecord): void
   batch(record: LogRecord): void
+  /** Takes a record from the market's partition of `tallies`. */
+  tally(record: LogRecord): void
 }
 
 export function createCollector(topics: Topics, key: EpochKey, outcome: Outcome): Collector {
-  const { verdicts, finalizations, batches } = topics
+  const { verdicts, finalizations, batches, tallies } = topics
+  const takeTally = tallyTaker(key, outcome)
   const [ofVerdicts, ofFinalizations] = [verdictsOf(topics, key), finalizationsOf(topics, key)]
   const joiner = createBatchJoiner()
   return {
@@ -59,6 +84,31 @@ export function createCollector(topics: Topics, key: EpochKey, outcome: Outcome)
         if (batch) outcome.batches[batch.batchIndex] = batch
       }
     },
+    tally(record) {
+      const read = lookedUp(tallies, 0, record)
+      if (read?.value && (isMarker(read.value) || read.key.dataMarket === key.dataMarket)) takeTally(read.value)
+    },
+  }
+}
+
+function tallyTaker({ dataMarket, epochId }: EpochKey, outcome: Outcome): (event: EpochTally | EpochMarker) => void {
+  const own = epochScope(dataMarket, epochId)
+  const closes = new Map<string, number>()
+  let isFirst = true
+  return (event) => {
+    if (!isMarker(event)) {
+      if (event.talliedEpoch !== epochId) return
+      for (const slotId of event.counted) outcome.votes.add(slotId, true)
+      for (const slotId of event.uncounted) outcome.votes.add(slotId, false)
+      return
+    }
+    const { tick, of } = event
+    const scope = epochScope(tick.dataMarket, tick.epochId)
+    const times = (closes.get(scope) ?? 0) + 1
+    if (tick.kind === 'CLOSE') closes.set(scope, times)
+    if (tick.kind !== 'CLOSE' || times !== of) return
+    if (scope === own) outcome.tallied = isFirst ? 'AS_FIRST' : 'BEHIND_OTHERS'
+    isFirst = false
   }
 }
 
@@ -73,6 +123,8 @@ function plain<T>(value: T): T {
 
 export interface Recorded extends Outcome {
   readonly anchors: ReadonlyMap<number, Anchor>
+  /** All tallies of the epoch are in the log. */
+  readonly hasTallies: boolean
 }
 
 /** Reads `verdicts` whole: they lie in the order in which stages and partitions came to them, and a late one may be last. */
@@ -87,9 +139,26 @@ export async function readRecorded(log: Log, topics: Topics, key: EpochKey): Pro
     for (const record of records) collect.batch(record)
     if (outcome.summary) break // it follows the last batch
   }
+  const haveTalliesExpired = await readTallies(log, topics, key, collect)
   for (const tp of partitionsOf(topics.verdicts))
     for await (const records of scan(log, tp)) for (const record of records) collect.verdict(record)
-  return { ...outcome, anchors }
+  const hasAll = outcome.tallied === 'BEHIND_OTHERS' || (outcome.tallied === 'AS_FIRST' && !haveTalliesExpired)
+  return { ...outcome, anchors, hasTallies: hasAll }
+}
+
+/** @returns whether older ones have expired; what each writer adds lies behind its CLOSE of the epoch before */
+async function readTallies(
+  log: Log,
+  { tallies }: Topics,
+  { dataMarket }: EpochKey,
+  collect: Collector,
+): Promise<boolean> {
+  if (!(await exists(log, tallies.name))) return false
+  const partition = partitionFor(tallies.key.encode({ dataMarket }), tallies.partitions)
+  const [bounds] = await log.bounds([{ topic: tallies.name, partition }])
+  for await (const records of scan(log, { topic: tallies.name, partition }))
+    for (const record of records) collect.tally(record)
+  return bounds!.start > 0
 }
 
 /** Where the epoch's first batch lies, the others behind it. When the anchors do not say, the topic is read from its beginning. */

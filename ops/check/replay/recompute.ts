@@ -37,6 +37,7 @@ export async function recompute(
   for (const record of driver.readRaw(topics.verdicts.name)) collect.verdict(record)
   for (const record of driver.readRaw(topics.finalizations.name)) collect.finalization(record)
   for (const record of driver.readRaw(topics.batches.name)) collect.batch(record)
+  for (const record of driver.readRaw(topics.tallies.name)) collect.tally(record)
   return outcome
 }
 

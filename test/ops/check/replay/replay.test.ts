@@ -5,7 +5,9 @@ import { isEpochSummary, isMarker, type Topics } from '../../../../topology/topi
 import type { FrozenLog } from '../audit/frozen-log.ts'
 import {
   ADDED_MARKET,
+  DAILY_QUOTA,
   MARKETS,
+  PAID_RULES,
   putAddedRow,
   RULES,
   runScenario,
@@ -91,6 +93,57 @@ describe('an epoch as it was made', () => {
     await expect(replayOf(scenario, 1, `0x${'ee'.repeat(20)}`)).rejects.toThrow(/not one of the data markets/)
     scenario.log.drop(scenario.topics.batches, (event) => isEpochSummary(event))
     await expect(replayOf(scenario, 1)).rejects.toMatchObject({ exitCode: 3, message: /batches are not in the log/ })
+  })
+})
+
+describe('what an epoch adds to its day', () => {
+  const replayPaid = ({ log, topics }: Pick<Scenario, 'log' | 'topics'>, epoch: number, rules = PAID_RULES) =>
+    replayOf({ log, topics }, epoch, MARKETS[0], rules)
+
+  test('default: slot by slot, as the tallies have it', async () => {
+    const scenario = await runScenario({ seed: 7, days: true })
+    let counted = 0
+    for (const epoch of [1, 2]) {
+      const { identical, contribution } = await replayPaid(scenario, epoch)
+      expect(identical).toBe(true)
+      expect(contribution).toMatchObject({ day: 1, dailyQuota: DAILY_QUOTA, compared: true })
+      const { slots } = contribution!
+      expect(slots.map(({ slotId }) => slotId)).toEqual(slots.map(({ slotId }) => slotId).toSorted((a, b) => a - b))
+      expect(slots.reduce((sum, slot) => sum + slot.counted, 0)).toBe(contribution!.counted)
+      counted += contribution!.counted
+    }
+    const { days } = scenario.topics
+    const rows = scenario.log.records(days, 0).filter(({ key }) => {
+      const { dataMarket, day } = days.key.decode(key!)
+      return dataMarket === MARKETS[0] && day === 1
+    })
+    expect(days.value.decode(rows.at(-1)!.value!).counted).toBe(counted)
+    expect(textOf(renderReplay(await replayPaid(scenario, 1)))).toMatch(
+      /day +1 \(quota 2\): \d slots, \d+ accepted, \d+ counted; compared with the tallies\n +slot 1: \d accepted, \d counted/,
+    )
+  })
+
+  test('error: a tally with a slot less', async () => {
+    const { log, topics } = await runScenario({ seed: 7, days: true })
+    log.edit(topics.tallies, (value, { dataMarket }) =>
+      !isMarker(value) && dataMarket === MARKETS[0] && value.talliedEpoch === 1 && value.counted.length > 0
+        ? { ...value, counted: value.counted.slice(1) }
+        : undefined,
+    )
+    const report = await replayPaid({ log, topics }, 1)
+    expect(report.identical).toBe(false)
+    expect(textOf(renderReplay(report))).toMatch(/what slot \d adds to the day/)
+  })
+
+  test('behavior: tallies that have expired are not compared; an epoch may be in no day, or its market keep none', async () => {
+    const { log, topics } = await runScenario({ seed: 7, days: true })
+    for (let partition = 0; partition < topics.tallies.partitions; partition++)
+      log.expire(topics.tallies, partition, log.records(topics.tallies, partition).at(-1)!.offset)
+    const report = await replayPaid({ log, topics }, 1)
+    expect(report).toMatchObject({ identical: true, contribution: { compared: false } })
+    expect((await replayOf(await runScenario({ seed: 7 }), 1)).contribution).toBeNull()
+    const off = { ...PAID_RULES, markets: PAID_RULES.markets.map((market) => ({ ...market, rewards: 'off' as const })) }
+    expect((await replayPaid({ log, topics }, 1, off)).contribution).toBeNull()
   })
 })
 
