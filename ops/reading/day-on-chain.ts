@@ -4,7 +4,7 @@ import { dataMarketInterface, protocolStateInterface } from '../../connectors/ev
 import type { Ask } from '../../connectors/evm/nodes/ask.ts'
 import { type At, blockNumber } from '../../connectors/evm/nodes/node-answers.ts'
 import { createRpc, type Rpc } from '../../connectors/evm/nodes/rpc.ts'
-import { bigQuantity } from '../../connectors/evm/nodes/rpc-values.ts'
+import { cappedQuantity } from '../../connectors/evm/nodes/rpc-values.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import type { DayKey } from '../../schemas/types.ts'
 
@@ -97,14 +97,12 @@ interface Question {
   readonly args: readonly unknown[]
 }
 
-/** A number, however large it is: one above all that we count is as good as another. A boolean is 0 or 1. */
+/** A boolean is 0 or 1. */
 async function numberOf(ask: Ask, at: At, { to, contract, name, args }: Question): Promise<number> {
   const [value] = await readContract(ask, to, name, args, at, contract)
   if (typeof value === 'boolean') return value ? 1 : 0
-  const read = bigQuantity(value, name)
-  return read > MOST ? Number.MAX_SAFE_INTEGER : Number(read)
+  return cappedQuantity(value, name)
 }
-const MOST = BigInt(Number.MAX_SAFE_INTEGER)
 
 async function inPieces<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
   const found: R[] = []

@@ -2,7 +2,7 @@
 import { AbiCoder, type Interface, Result, Transaction } from 'ethers'
 import type { AnchorIntent, AnchorKey, Batch } from '../../../schemas/types.ts'
 import { protocolStateInterface as abi } from '../contract/abi.ts'
-import { type ContractBlockSource, contractBlockOf, decodeResult } from '../contract/chain-reader.ts'
+import { type ContractBlockSource, contractBlockOf, readResult } from '../contract/chain-reader.ts'
 import type { Ask } from '../nodes/ask.ts'
 import type { Log } from '../nodes/log-answers.ts'
 import { type At, blockAt, callResult, gasEstimateOf, inputOf } from '../nodes/node-answers.ts'
@@ -84,8 +84,7 @@ export async function readContract(
   block: At,
   contract: Interface = abi,
 ): Promise<readonly unknown[]> {
-  const answer = await callResult(ask, { to, data: contract.encodeFunctionData(name, args) }, block)
-  return valuesOf(decodeResult(contract, name, answer))
+  return valuesOf(await readResult(ask, to, name, args, block, contract))
 }
 
 /** Bytes that are no text are no CID and no project of ours, and read as an empty one: such bytes stop nobody. */

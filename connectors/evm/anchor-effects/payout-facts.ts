@@ -2,6 +2,7 @@
 import type { Payout } from '../../../schemas/types.ts'
 import { dataMarketInterface, nodesInterface } from '../contract/abi.ts'
 import type { Ask } from '../nodes/ask.ts'
+import { cappedQuantity } from '../nodes/rpc-values.ts'
 import { readContract } from './anchor-chain.ts'
 
 /** Slots of which it is asked at once: some JSON-RPC batches. */
@@ -38,7 +39,8 @@ export const dayCounterOf = async (
   ask: Ask,
   { protocolState, dataMarket }: Pick<PayoutQuestion, 'protocolState' | 'dataMarket'>,
   block: number,
-): Promise<number> => numberIn((await readContract(ask, protocolState, 'dayCounter', [dataMarket], block))[0])
+): Promise<number> =>
+  cappedQuantity((await readContract(ask, protocolState, 'dayCounter', [dataMarket], block))[0], 'dayCounter')
 
 /** All reads go to one node. */
 export async function readFacts(ask: Ask, question: PayoutQuestion, block: number): Promise<PayoutFacts> {
@@ -46,15 +48,18 @@ export async function readFacts(ask: Ask, question: PayoutQuestion, block: numbe
   const { payoutOf: day, slotIds, purpose } = payout
   const [registry] = await readContract(ask, protocolState, 'snapshotterState', [], block)
   const state = async (name: string, ...args: readonly unknown[]): Promise<number> =>
-    numberIn((await readContract(ask, protocolState, name, [dataMarket, ...args], block))[0])
+    cappedQuantity((await readContract(ask, protocolState, name, [dataMarket, ...args], block))[0], name)
   const market = async (name: string, ...args: readonly unknown[]): Promise<unknown> =>
     (await readContract(ask, dataMarket, name, args, block, dataMarketInterface))[0]
   const isAvailable = async (slotId: number): Promise<boolean> =>
     (await readContract(ask, String(registry), 'isNodeAvailable', [slotId], block, nodesInterface))[0] === true
 
   const quota = await state('dailySnapshotQuota')
-  const eligibleNodes = numberIn(await market('eligibleNodesForDay', day))
-  const remaining = numberIn(await market('slotsRemainingToBeRewardedCount', day))
+  const eligibleNodes = cappedQuantity(await market('eligibleNodesForDay', day), 'eligibleNodesForDay')
+  const remaining = cappedQuantity(
+    await market('slotsRemainingToBeRewardedCount', day),
+    'slotsRemainingToBeRewardedCount',
+  )
   const slots = await inTurn(slotIds, async (slotId): Promise<SlotFacts> => {
     const [count, paid, available] = await Promise.all([
       state('slotSubmissionCount', slotId, day),
@@ -78,8 +83,3 @@ async function inTurn<T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Pro
     for (const answer of await Promise.all(all.slice(at, at + SLOTS_AT_ONCE).map(ask))) answers.push(answer)
   return answers
 }
-
-/** An owner may set the largest number there is. */
-const numberIn = (value: unknown): number =>
-  (value as bigint) > MOST ? Number.MAX_SAFE_INTEGER : Number(value as bigint)
-const MOST = BigInt(Number.MAX_SAFE_INTEGER)

@@ -1,11 +1,9 @@
 /** Reads the contract's own record of a market's epochs, as of a block. */
-import { protocolStateInterface } from '../contract/abi.ts'
-import { type BlockHeader, decodeResult, EPOCH_MAX, type StateAt, Unreadable } from '../contract/chain-reader.ts'
+import { type BlockHeader, EPOCH_MAX, NoAnswer, readResult, type StateAt } from '../contract/chain-reader.ts'
 import { isRevert } from '../contract/market-check.ts'
 import { asOf, type NotSaid } from '../contract/not-said.ts'
 import type { BlockPoint } from '../contract/window.ts'
 import type { Ask } from '../nodes/ask.ts'
-import { callResult } from '../nodes/node-answers.ts'
 import { bigQuantity, quantity } from '../nodes/rpc-values.ts'
 
 export interface CountedMarket {
@@ -22,7 +20,7 @@ export async function countBefore(
   { number, parentHash }: BlockHeader,
 ): Promise<number | undefined> {
   if (number === 0) return 0
-  return countOf(ask, market, { blockHash: parentHash }, (error) => isRevert(error) || error instanceof NoContract)
+  return countOf(ask, market, { blockHash: parentHash }, (error) => isRevert(error) || error instanceof NoAnswer)
 }
 
 /**
@@ -37,7 +35,7 @@ export async function countOf(
 ): Promise<number | undefined> {
   const read = async (): Promise<number> => {
     try {
-      const [, , epochId] = await view(ask, protocolState, 'currentEpoch', [dataMarket], at)
+      const [, , epochId] = await readResult(ask, protocolState, 'currentEpoch', [dataMarket], at)
       const counted = bigQuantity(epochId, 'currentEpoch')
       return counted > EPOCH_MAX ? EPOCH_MAX + 1 : Number(counted)
     } catch (error) {
@@ -58,7 +56,8 @@ export const releasesOf = (
 ): Promise<(BlockPoint | undefined)[]> =>
   Promise.all(
     epochIds.map(async (epochId) => {
-      const read = () => view(ask, protocolState, 'epochInfo', [dataMarket, epochId], at)
+      const read = (): Promise<readonly unknown[]> =>
+        readResult(ask, protocolState, 'epochInfo', [dataMarket, epochId], at)
       const subject = asOf(`epochInfo of ${dataMarket}`, at)
       const [time, block] = notSaid ? await notSaid.or(ask, subject, read, () => [0n, 0n]) : await read()
       const point = { contractBlock: quantity(block, 'release block'), timestamp: quantity(time, 'release time') }
@@ -73,12 +72,4 @@ export function side(release: BlockPoint, block: BlockHeader): 'before' | 'in' |
   if (block.contractBlock === block.number) return 'in'
   if (release.timestamp === block.timestamp) return 'unclear'
   return release.timestamp < block.timestamp ? 'before' : 'after'
-}
-
-class NoContract extends Unreadable {}
-
-async function view(ask: Ask, to: string, name: string, args: readonly unknown[], at: StateAt): Promise<unknown[]> {
-  const answer = await callResult(ask, { to, data: protocolStateInterface.encodeFunctionData(name, args) }, at)
-  if (answer === '0x') throw new NoContract(`${name}: there is no contract at ${to}, or one without it`)
-  return [...decodeResult(protocolStateInterface, name, answer)]
 }

@@ -1,11 +1,9 @@
 /** The day in which a release counts. The contract keeps one counter per market, and tells no day of an epoch. */
-import { protocolStateInterface } from '../contract/abi.ts'
-import { decodeResult, type ReleasedEpoch, type StateAt } from '../contract/chain-reader.ts'
+import { type ReleasedEpoch, readResult, type StateAt } from '../contract/chain-reader.ts'
 import type { NotSaid } from '../contract/not-said.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
-import { callResult } from '../nodes/node-answers.ts'
-import { bigQuantity } from '../nodes/rpc-values.ts'
+import { cappedQuantity } from '../nodes/rpc-values.ts'
 
 export interface MarketDay {
   /** Number of the contract, from 1; 0 when it counts none, or does not say. */
@@ -28,9 +26,8 @@ export async function marketDayOf(
   notSaid: NotSaid,
 ): Promise<MarketDay> {
   const read = async (name: Reading): Promise<number> => {
-    const data = protocolStateInterface.encodeFunctionData(name, [dataMarket])
-    const result = decodeResult(protocolStateInterface, name, await callResult(ask, { to: protocolState, data }, at))
-    return bounded(name === 'currentEpoch' ? result.epochId : result[0], name)
+    const result = await readResult(ask, protocolState, name, [dataMarket], at)
+    return cappedQuantity(name === 'currentEpoch' ? result.epochId : result[0], name)
   }
   const readDay = async (): Promise<MarketDay> => {
     const [counter, dailyQuota, epochsInADay, newest] = await Promise.all(READINGS.map(read))
@@ -53,10 +50,3 @@ export function daysBegun(epochId: number, newest: number, epochsInADay: number)
   if (epochsInADay < 2 || newest <= epochId) return 0
   return Math.floor((newest - 1) / epochsInADay) - Math.floor((epochId - 1) / epochsInADay)
 }
-
-/** An owner may set the largest number there is, to switch something off; it must not stop the clock. */
-function bounded(value: unknown, what: string): number {
-  const read = bigQuantity(value, what)
-  return read > MOST ? Number.MAX_SAFE_INTEGER : Number(read)
-}
-const MOST = BigInt(Number.MAX_SAFE_INTEGER)

@@ -1,11 +1,10 @@
 /** Which releases open an epoch. Owners may set any number up to 2^256-1; one that cannot be opens none, and stops nothing else. */
 import type { RefusedEpoch } from '../../../schemas/types.ts'
-import { protocolStateInterface } from '../contract/abi.ts'
 import {
   type BlockHeader,
-  decodeResult,
   EPOCH_MAX,
   type ReleasedEpoch,
+  readResult,
   type StateAt,
   submissionWindow,
   Unreadable,
@@ -13,7 +12,6 @@ import {
 } from '../contract/chain-reader.ts'
 import type { NotSaid } from '../contract/not-said.ts'
 import type { Ask } from '../nodes/ask.ts'
-import { callResult } from '../nodes/node-answers.ts'
 import { badAnswer, bigQuantity } from '../nodes/rpc-values.ts'
 import type { EpochRelease } from './chain-state.ts'
 import { marketDayOf } from './market-day.ts'
@@ -70,9 +68,7 @@ async function whyAbsurd(
   const { what, epochId: of } = absurd
   const notReadable = (): Promise<never> => Promise.reject(new Unreadable(what))
   if (absurd.isUnread) return notSaid.or(ask, { what: `EpochReleased of ${dataMarket}`, of }, notReadable, () => what)
-  const data = protocolStateInterface.encodeFunctionData('epochInfo', [dataMarket, absurd.epochId])
-  const read = async () =>
-    decodeResult(protocolStateInterface, 'epochInfo', await callResult(ask, { to: protocolState, data }, at))
+  const read = () => readResult(ask, protocolState, 'epochInfo', [dataMarket, absurd.epochId], at)
   const result = await notSaid.or(ask, { what: `epochInfo of ${dataMarket}`, of }, read, () => undefined)
   if (result === undefined) return what
   const isReleased = bigQuantity(result.timestamp, 'release time') > 0n

@@ -3,7 +3,7 @@ import { AbiCoder, dataSlice, type Interface, keccak256, type Result } from 'eth
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { type Log, logsOfBlock } from '../nodes/log-answers.ts'
-import { type BlockAnswer, blockAt, callResult } from '../nodes/node-answers.ts'
+import { type BlockAnswer, blockAt, callResult, type StateOf } from '../nodes/node-answers.ts'
 import { address, addressIn, badAnswer, bigQuantity, quantity } from '../nodes/rpc-values.ts'
 import { nodesInterface, protocolStateInterface } from './abi.ts'
 import type { BlockPoint } from './window.ts'
@@ -170,16 +170,18 @@ export const submissionWindow = async (
   dataMarket: string,
   at: StateAt,
 ): Promise<bigint> =>
-  bigQuantity(await call(ask, protocolState, 'snapshotSubmissionWindow', [dataMarket], at), 'snapshotSubmissionWindow')
+  bigQuantity(
+    (await readResult(ask, protocolState, 'snapshotSubmissionWindow', [dataMarket], at))[0],
+    'snapshotSubmissionWindow',
+  )
 
 /** Blocks or seconds, some weeks: with a longer one the log has let go of the first votes before the last may come. */
 export const WINDOW_MAX = 2 ** 21
 
 /** The newest epoch of a market; 0 when none was released, `EPOCH_MAX` + 1 when it has an id that cannot be. */
 export async function currentEpochId(ask: Ask, protocolState: string, dataMarket: string): Promise<number> {
-  const data = protocolStateInterface.encodeFunctionData('currentEpoch', [dataMarket])
-  const answer = await callResult(ask, { to: protocolState, data }, 'latest')
-  return cut(bigQuantity(decodeResult(protocolStateInterface, 'currentEpoch', answer).epochId, 'currentEpoch'))
+  const { epochId } = await readResult(ask, protocolState, 'currentEpoch', [dataMarket], 'latest')
+  return cut(bigQuantity(epochId, 'currentEpoch'))
 }
 
 /** The block that released an epoch; 0 when none did. */
@@ -189,28 +191,21 @@ export async function releaseBlockOf(
   dataMarket: string,
   epochId: number,
 ): Promise<number> {
-  const data = protocolStateInterface.encodeFunctionData('epochInfo', [dataMarket, epochId])
-  const answer = await callResult(ask, { to: protocolState, data }, 'latest')
-  return quantity(decodeResult(protocolStateInterface, 'epochInfo', answer).blocknumber, 'release block')
+  const { blocknumber } = await readResult(ask, protocolState, 'epochInfo', [dataMarket, epochId], 'latest')
+  return quantity(blocknumber, 'release block')
 }
 
 export const nodesAddress = async (ask: Ask, protocolState: string, at: StateAt): Promise<string> =>
-  address(await call(ask, protocolState, 'snapshotterState', [], at), 'snapshotterState')
+  address((await readResult(ask, protocolState, 'snapshotterState', [], at))[0], 'snapshotterState')
 
 /** The highest slot id. */
 export const slotCount = async (ask: Ask, protocolState: string, at: StateAt): Promise<number> =>
-  quantity(await call(ask, protocolState, 'getTotalNodeCount', [], at), 'getTotalNodeCount')
+  quantity((await readResult(ask, protocolState, 'getTotalNodeCount', [], at))[0], 'getTotalNodeCount')
 
 export async function slotAt(ask: Ask, nodes: string, slotId: number, at: StateAt): Promise<SlotChange> {
-  const data = nodesInterface.encodeFunctionData('nodeInfo', [slotId])
-  const info = decodeResult(nodesInterface, 'nodeInfo', await callResult(ask, { to: nodes, data }, at))
+  const info = await readResult(ask, nodes, 'nodeInfo', [slotId], at, nodesInterface)
   const owner = address(info.snapshotterAddress, 'owner of a slot')
   return { slotId, owner, active: info.active === true && info.burnedOn === 0n }
-}
-
-async function call(ask: Ask, to: string, name: string, args: readonly unknown[], at: StateAt): Promise<unknown> {
-  const data = protocolStateInterface.encodeFunctionData(name, args)
-  return decodeResult(protocolStateInterface, name, await callResult(ask, { to, data }, at))[0]
 }
 
 /** The answer to a read is none: empty where there is no contract, or one without such a function, or of another form. */
@@ -220,16 +215,33 @@ export class Unreadable extends EvmError {
   }
 }
 
-/** The result of a read of a contract, decoded. Numbers are still to be checked; of texts, each may throw when it is looked at. */
-export function decodeResult(abi: Interface, name: string, answer: string): Result {
+/** Nothing at all came of a read. */
+export class NoAnswer extends Unreadable {}
+
+/**
+ * Every read of a contract. Numbers of the result are still to be checked; of texts, each may throw when it is looked at.
+ * @throws Unreadable, and what the node or the contract refuses it with
+ */
+export async function readResult(
+  ask: Ask,
+  to: string,
+  name: string,
+  args: readonly unknown[],
+  at: StateOf,
+  abi: Interface = protocolStateInterface,
+): Promise<Result> {
+  return decoded(abi, name, await callResult(ask, { to, data: abi.encodeFunctionData(name, args) }, at))
+}
+
+function decoded(abi: Interface, name: string, answer: string): Result {
   try {
     const result = abi.decodeFunctionResult(name, answer)
     for (const [i, { type }] of abi.getFunction(name)!.outputs.entries()) if (!type.startsWith('string')) void result[i]
     return result
   } catch (cause) {
     const said = `${name} was answered with ${answer.slice(0, 80)}`
-    const isNothing = answer === '0x'
-    throw new Unreadable(`${said}${isNothing ? ': there is no such contract at this address and block' : ''}`, cause)
+    if (answer !== '0x') throw new Unreadable(said, cause)
+    throw new NoAnswer(`${said}: there is no such contract at this address and block`, cause)
   }
 }
 

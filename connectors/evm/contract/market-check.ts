@@ -1,8 +1,6 @@
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
-import { callResult } from '../nodes/node-answers.ts'
-import { protocolStateInterface } from './abi.ts'
-import { currentEpochId, decodeResult, EPOCH_MAX, submissionWindow, WINDOW_MAX } from './chain-reader.ts'
+import { currentEpochId, EPOCH_MAX, readResult, submissionWindow, WINDOW_MAX } from './chain-reader.ts'
 
 export interface MarketOnChain {
   /** In the market's unit. */
@@ -44,10 +42,9 @@ export async function marketOnChain(
 
 /** Whether the owner of a market has it switched on. A contract that cannot say so, or does not know the market, has no switch. */
 export async function marketEnabled(ask: Ask, protocolState: string, dataMarket: string): Promise<boolean> {
-  const data = protocolStateInterface.encodeFunctionData('dataMarketEnabled', [dataMarket])
   try {
-    const answer = await callResult(ask, { to: protocolState, data }, 'latest')
-    return decodeResult(protocolStateInterface, 'dataMarketEnabled', answer)[0] === true
+    const [isOn] = await readResult(ask, protocolState, 'dataMarketEnabled', [dataMarket], 'latest')
+    return isOn === true
   } catch (error) {
     if (isRevert(error)) return true
     throw error

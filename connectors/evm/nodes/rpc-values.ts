@@ -11,6 +11,15 @@ export function quantity(value: unknown, what: string): number {
   throw malformed(value, `${what} is not a number up to 2^53-1`)
 }
 
+/**
+ * A number that owners set: they may set the largest there is, to switch something off, and that must stop nothing. From 2^53-1
+ * on each is as good as that one.
+ */
+export function cappedQuantity(value: unknown, what: string): number {
+  const number = bigQuantity(value, what)
+  return number > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(number)
+}
+
 /** More blocks, and transactions of one account, than there can be: sums of them, and of a window, remain exact. */
 const COUNT_MAX = 2 ** 40
 /** Gas of a block, a call or a receipt; a header of a Nitro chain says 2^50. */

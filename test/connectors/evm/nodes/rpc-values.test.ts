@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bigQuantity, hash, quantity, shown } from '../../../../connectors/evm/nodes/rpc-values.ts'
+import { bigQuantity, cappedQuantity, hash, quantity, shown } from '../../../../connectors/evm/nodes/rpc-values.ts'
 
 const WRONG = [
   '',
@@ -30,6 +30,15 @@ describe('quantity', () => {
   test('args: a big one up to 256 bits', () => {
     expect(bigQuantity(`0x${'f'.repeat(64)}`, 'it')).toBe(2n ** 256n - 1n)
     expect(() => bigQuantity(`0x1${'0'.repeat(64)}`, 'it')).toThrow('it is not')
+  })
+  test.each([
+    [7n, 7],
+    [`0x1${'f'.repeat(13)}`, Number.MAX_SAFE_INTEGER],
+    [2n ** 53n, Number.MAX_SAFE_INTEGER],
+    [2n ** 256n - 1n, Number.MAX_SAFE_INTEGER],
+  ])('args: %s of an owner is %s', (value, number) => expect(cappedQuantity(value, 'it')).toBe(number))
+  test('error: an owner too sets nothing but numbers', () => {
+    for (const value of ['', -1n, null, 5]) expect(() => cappedQuantity(value, 'it')).toThrow('it is not')
   })
 })
 
