@@ -20,9 +20,8 @@ import {
 import type { AnchorSettings } from './anchor-options.ts'
 import { priceNow } from './anchor-price.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
+import { deepBlock, needSame } from './depth.ts'
 
-/** A revert counts only if it is there so many blocks back too: nodes keep the state of 128 blocks, and reorgs are shorter. */
-export const DEFINITE_BLOCKS_MAX = 32
 /**
  * An estimate made in the second of the last write to a slot takes that write for free (`lastUpdated = block.timestamp` does
  * not change anything), and the transaction a second later runs out of gas: two cold storage writes on top.
@@ -138,19 +137,17 @@ async function refused(
   settings: AnchorSettings,
 ): Promise<AnchorResult> {
   const { key, intent, call, signer } = input
-  const deepBlock = head.number - Math.min(settings.confirmations, DEFINITE_BLOCKS_MAX)
+  const deep = deepBlock(head, settings)
   if (await alreadyAnchored(ask, input, code, 'latest')) {
-    const deep = deepBlock >= 0 && (await alreadyAnchored(ask, input, code, deepBlock))
-    if (!deep) throw new NotYet('it is on the chain, but not deep enough')
+    const isDeep = deep >= 0 && (await alreadyAnchored(ask, input, code, deep))
+    if (!isDeep) throw new NotYet('it is on the chain, but not deep enough')
     return resultOf(intent, 'ALREADY_ANCHORED', await placeOf(ask, input, head, settings))
   }
   if (code === 'LATE') {
-    const same = await headerOf(ask, head.number, settings.contractBlock)
-    if (same?.hash !== head.hash)
-      throw new NotYet(`the node calls block ${head.number} its newest, and does not have it`)
+    await needSame(ask, head, settings)
     return resultOf(intent, 'LATE')
   }
-  if (deepBlock < 0 || (await dryRun(ask, signer, call, deepBlock)) !== code)
+  if (deep < 0 || (await dryRun(ask, signer, call, deep)) !== code)
     throw new NotYet(`the contract refuses it with ${code}, but may not after a reorg`)
   settings.observer?.reverted?.(code, key)
   return resultOf(intent, 'REVERTED', { error: code })

@@ -3,8 +3,9 @@ import type { AnchorIntent, AnchorKey, AnchorResult, PayoutAnswer } from '../../
 import type { Ask } from '../nodes/ask.ts'
 import { dryRun, type Head, headerOf } from './anchor-chain.ts'
 import type { AnchorSettings } from './anchor-options.ts'
-import { DEFINITE_BLOCKS_MAX, withGas } from './anchor-prepare.ts'
+import { withGas } from './anchor-prepare.ts'
 import { NotForLong, NotYet, resultOf } from './anchor-result.ts'
+import { deepBlock, needSame } from './depth.ts'
 import { answerOf, dayOver } from './payout-answer.ts'
 import { rewardCall } from './payout-call.ts'
 import { dayCounterOf, type PayoutQuestion, readFacts } from './payout-facts.ts'
@@ -54,14 +55,6 @@ async function needBlock(ask: Ask, number: number, hash: string, head: Head, set
   const block = number <= head.number ? await headerOf(ask, number, settings.contractBlock) : undefined
   if (block?.hash !== hash) throw new NotYet(`the node does not have block ${number} ${hash}, with the call before`)
 }
-
-async function needSame(ask: Ask, { number, hash }: Head, { contractBlock }: AnchorSettings): Promise<void> {
-  if ((await headerOf(ask, number, contractBlock))?.hash !== hash)
-    throw new NotYet(`block ${number} became another while the contract was asked`)
-}
-
-const deepBlock = ({ number }: Head, { confirmations }: AnchorSettings): number =>
-  number - Math.min(confirmations, DEFINITE_BLOCKS_MAX)
 
 async function refusedForGood(
   ask: Ask,
