@@ -19,21 +19,30 @@ export interface NonceLedgerPorts {
 }
 
 export function createNonceLedger({ progress, rules, nextNonce, advance }: NonceLedgerPorts) {
-  return {
-    /** The nonce of `before` is used up by what the result tells, without what it was for. */
-    keepUsed(before: AnchorProgress, { transactionHash, blockNumber, blockHash }: AnchorResult): void {
-      if (blockHash === '') return // taken by somebody else, where nobody knows; a gap when the chain goes back behind it
-      const { signer, nonce, call, quote, rawTransactions } = before
-      const where = { transactionHash, blockNumber, blockHash }
-      const entry = { ...entryOf(signer, nonce), call, quote, rawTransactions, ...where, phase: 'FINAL' } as const
-      advance(undefined, intend(entry, 'KEEP'))
-    },
+  /** The nonce of `before` is used up by what the result tells, without what it was for. */
+  const keepUsed = (before: AnchorProgress, { transactionHash, blockNumber, blockHash }: AnchorResult): void => {
+    if (blockHash === '') return // taken by somebody else, where nobody knows; a gap when the chain goes back behind it
+    const { signer, nonce, call, quote, rawTransactions } = before
+    const where = { transactionHash, blockNumber, blockHash }
+    const entry = { ...entryOf(signer, nonce), call, quote, rawTransactions, ...where, phase: 'FINAL' } as const
+    advance(undefined, intend(entry, 'KEEP'))
+  }
 
-    /** `before` gives its nonce up, which may be in no block by now: a filler takes it. */
-    fillAgain(before: AnchorProgress, error: string): void {
-      const { signer, nonce, call, quote, rawTransactions, transactionHash } = before
-      const entry = { ...entryOf(signer, nonce), call, quote, rawTransactions, transactionHash }
-      advance(undefined, fill(entry, { error }, rules))
+  /** `before` gives its nonce up, which may be in no block by now: a filler takes it. */
+  const fillAgain = (before: AnchorProgress, error: string): void => {
+    const { signer, nonce, call, quote, rawTransactions, transactionHash } = before
+    const entry = { ...entryOf(signer, nonce), call, quote, rawTransactions, transactionHash }
+    advance(undefined, fill(entry, { error }, rules))
+  }
+
+  return {
+    fillAgain,
+
+    /** By the result, `after` may have left the nonce that `before` had: then it has somebody all the same. */
+    keepNonce(before: AnchorProgress, after: AnchorProgress, result: AnchorResult): void {
+      if (before.nonce < 0 || after.nonce >= 0) return
+      if (result.outcome === 'REORGED') fillAgain(before, after.error)
+      else keepUsed(before, result)
     },
 
     /** At most `noncesKept` of a signer are kept after they are final. Returns whose are not any more. */

@@ -60,21 +60,24 @@ function formsFor({ step, rawTransactions, transactionHash }: AnchorProgress): r
 /** The rows of the register for a step. Nonces without a batch are not in it. */
 export function newRows(before: AnchorProgress | undefined, after: AnchorProgress): Anchor[] {
   if (isNonceOnly(after.key)) return []
-  const row = changedRow(before, after, rowOf)
-  if (!row) return []
-  return before && after.reorgs > before.reorgs ? [{ ...row, state: 'REORGED' }, row] : [row]
+  return changedRows(before, after, rowOf, { state: 'REORGED' })
 }
 
-/** The row of what is next; undefined when the one before says the same. */
-export function changedRow<R>(
+/**
+ * The row of what is next, behind one with `reorged` when the chain went back behind what was final; none when the row before says
+ * the same.
+ */
+export function changedRows<R>(
   before: AnchorProgress | undefined,
   after: AnchorProgress,
   rowOf: (at: AnchorProgress) => R,
-): R | undefined {
+  reorged: Partial<R>,
+): R[] {
   const row = rowOf(after)
   const isQuiet = after.step === 'KEEP' || after.step === 'DONE' // another intent, and nothing to tell
   const known = before && rowOf(isQuiet ? { ...before, attempt: after.attempt } : before)
-  return JSON.stringify(row) === JSON.stringify(known) ? undefined : row
+  if (JSON.stringify(row) === JSON.stringify(known)) return []
+  return before && after.reorgs > before.reorgs ? [{ ...row, ...reorged }, row] : [row]
 }
 
 function rowOf(at: AnchorProgress): Anchor {

@@ -111,14 +111,22 @@ const replan: Transition = (at, result, rules) => {
   return outOfGas(at, result, rules)
 }
 
+/** The limit was a node's word, and says nothing against the call: no retry is used up. */
+const outOfGas: Transition = (at, { error }, rules) => ({
+  ...intend(withShortage(withoutNonce(at), at), 'PREPARE'),
+  phase: 'PREPARING',
+  delayMs: retryDelayOf(rules, 1),
+  error,
+})
+
 /**
- * The limit was a node's word, and says nothing against the call: no retry is used up. It is handed to the next dry run, which
- * asks for twice as much at least, until a transaction has no more; then that is a failure.
+ * The next dry run is told the limit that was not enough for `sent`, and asks for twice as much at least, until a transaction has no
+ * more; then that is a failure.
  */
-const outOfGas: Transition = (at, result, rules) => {
-  const next = prepareAgain({ ...withoutNonce(at), retries: 0 }, result, { ...rules, retriesMax: 1 })
-  return { ...next, retries: at.retries, quote: { ...next.quote, gasLimit: at.quote.gasLimit } }
-}
+export const withShortage = (at: AnchorProgress, sent: AnchorProgress): AnchorProgress => ({
+  ...at,
+  quote: { ...at.quote, gasLimit: sent.quote.gasLimit },
+})
 
 /** Someone else used the nonce, which says nothing against the batch: it does not count as a failure. */
 const nonceTaken: Transition = (at) => ({
@@ -132,10 +140,17 @@ const nonceTaken: Transition = (at) => ({
  * payout waits for its turn with that.
  */
 export function givenBack(at: AnchorProgress, error: string): AnchorProgress {
-  const next = { ...withoutNonce(at), error }
-  if (!isPayout(at.key)) return { ...intend(next, 'PREPARE'), phase: 'PREPARING' }
-  return { ...intend(next, 'DONE'), phase: 'WAITING', payout: { ...at.payout!, answer: null } }
+  const next = withoutNonce(at)
+  return isPayout(at.key) ? waitForTurn(next, error) : { ...intend(next, 'PREPARE'), phase: 'PREPARING', error }
 }
+
+/** A payout that needs another dry run: whose turn it is, payer.ts says. What the last dry run said is of another state. */
+export const waitForTurn = (at: AnchorProgress, error: string): AnchorProgress => ({
+  ...intend(at, 'DONE'),
+  phase: 'WAITING',
+  error,
+  payout: { ...at.payout!, answer: null },
+})
 
 /** A nonce once assigned is used, or every later one would wait for ever: a transaction to oneself takes the place. */
 export const fill = (

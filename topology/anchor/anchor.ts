@@ -88,8 +88,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
   const ledger = createNonceLedger({ progress, rules, nextNonce, advance })
   const closeGap = createGapCloser({ progress, rules, nextNonce, giveBack, advance })
   const endings = createEndings({ read, advance, giveUpNonce: ledger.fillAgain })
-  const { keepUsed, fillAgain: giveUpNonce } = ledger
-  const payer = createPayer({ progress, rules, advance, keepUsed, giveUpNonce })
+  const payer = createPayer({ progress, rules, advance, keepNonce: ledger.keepNonce })
 
   const plan = (dataMarket: string, batch: Batch, offset: number): void => {
     const { epochId, batchIndex } = batch
@@ -129,10 +128,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
     // First the ending: what is sent for the batch's nonce lets all be mined that waits behind it.
     if (hasEnded(before) && !hasEnded(after)) endings.hold(after)
     advance(before, after)
-    if (before.nonce >= 0 && after.nonce < 0) {
-      if (result.outcome === 'REORGED') ledger.fillAgain(before, after.error)
-      else ledger.keepUsed(before, result)
-    }
+    ledger.keepNonce(before, after, result)
     endings.prepareWhenDue(key)
     const hasEndedEpoch = isEnding(key) && after.phase === 'FINAL' && before.phase !== 'FINAL'
     if (hasEndedEpoch) stopWatching(key.dataMarket, key.epochId - rules.watchEpochs)

@@ -1,7 +1,7 @@
 /** The first state of a payout, and the rows that the payer writes about it. */
 import { payoutNumberOf } from '../../schemas/anchor-keys.ts'
 import type { AnchorKey, AnchorProgress, Payment, PaymentKey, Payout, PayoutAnswer } from '../../schemas/types.ts'
-import { changedRow, newProgress } from './anchor-records.ts'
+import { changedRows, newProgress } from './anchor-records.ts'
 
 /** Scopes of payouts lie beside the scopes of epochs, which are dropped when their batches are done. */
 export const payoutScope = ({ dataMarket, epochId }: AnchorKey): string => `${payoutScopes(dataMarket)}${epochId}`
@@ -29,11 +29,8 @@ export const paymentKey = ({ key, payout }: AnchorProgress): PaymentKey => ({
 })
 
 /** The rows of `payments` for a step. */
-export function newPayments(before: AnchorProgress | undefined, after: AnchorProgress): Payment[] {
-  const row = changedRow(before, after, paymentOf)
-  if (!row) return []
-  return before && after.reorgs > before.reorgs ? [{ ...row, paymentState: 'REORGED' }, row] : [row]
-}
+export const newPayments = (before: AnchorProgress | undefined, after: AnchorProgress): Payment[] =>
+  changedRows(before, after, paymentOf, { paymentState: 'REORGED' })
 
 const NO_ANSWER: PayoutAnswer = { slots: Buffer.alloc(0), eligibleNodes: 0, quota: 0, present: 0, leftOut: [] }
 

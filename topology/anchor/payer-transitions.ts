@@ -19,7 +19,9 @@ import {
   signed,
   stuck,
   type Transition,
+  waitForTurn,
   withoutNonce,
+  withShortage,
 } from './anchor-transitions.ts'
 
 /** Neither the day of the contract nor the one before: nothing of it can be paid any more. */
@@ -30,11 +32,7 @@ const withAnswer = (at: AnchorProgress, answer: AnchorResult['payout']): AnchorP
   payout: { ...at.payout!, answer },
 })
 
-const waiting = (at: AnchorProgress, error: string): AnchorProgress => ({
-  ...intend(withAnswer(withoutNonce(at), null), 'DONE'),
-  phase: 'WAITING',
-  error,
-})
+const waiting = (at: AnchorProgress, error: string): AnchorProgress => waitForTurn(withoutNonce(at), error)
 
 /** It has no end but the day's: whatever fails is tried again, ever more slowly. */
 const again: Transition = (at, { error }) => ({ ...waiting(at, error), retries: at.retries + 1 })
@@ -70,7 +68,7 @@ function withLost(answer: PayoutAnswer, lost: PayoutAnswer['leftOut']): PayoutAn
 /** The nonce is used up, but not by the call: what the contract has by now is asked anew. */
 const replan: Transition = (at, result, rules) => {
   const next = again(at, { ...result, error: result.error || at.error }, rules)
-  return result.error === OUT_OF_GAS ? { ...next, quote: { ...next.quote, gasLimit: at.quote.gasLimit } } : next
+  return result.error === OUT_OF_GAS ? withShortage(next, at) : next
 }
 
 const nonceTaken: Transition = (at) => waiting(at, 'the nonce was used by another transaction of the signer')

@@ -7,7 +7,7 @@ import { payoutKey } from '../../schemas/anchor-keys.ts'
 import type { AnchorKey, AnchorPhase, AnchorProgress, AnchorResult, Payout } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
 import type { AnchorRules } from '../anchor-rules.ts'
-import { hasEnded, intend } from './anchor-transitions.ts'
+import { hasEnded, intend, waitForTurn } from './anchor-transitions.ts'
 import { newPayout, payoutScope, payoutScopes } from './payer-records.ts'
 import { applyPayoutResult, pauseBefore } from './payer-transitions.ts'
 
@@ -20,13 +20,11 @@ export interface PayerPorts {
   readonly progress: ScopedStore<AnchorProgress>
   readonly rules: AnchorRules
   readonly advance: (before: AnchorProgress | undefined, after: AnchorProgress) => void
-  /** The nonce of `before` is used up by what the result tells. */
-  readonly keepUsed: (before: AnchorProgress, result: AnchorResult) => void
-  /** A filler takes its nonce. */
-  readonly giveUpNonce: (of: AnchorProgress, error: string) => void
+  /** By the result, `after` may have left the nonce that `before` had. */
+  readonly keepNonce: (before: AnchorProgress, after: AnchorProgress, result: AnchorResult) => void
 }
 
-export function createPayer({ progress, rules, advance, keepUsed, giveUpNonce }: PayerPorts) {
+export function createPayer({ progress, rules, advance, keepNonce }: PayerPorts) {
   const { payoutsOf, takeTurn, dropWhenDone } = createTurns({ progress, rules, advance })
   return {
     takeTurn,
@@ -44,10 +42,7 @@ export function createPayer({ progress, rules, advance, keepUsed, giveUpNonce }:
       const after = applyPayoutResult(before, result, rules)
       if (after === before) return
       advance(before, after)
-      if (before.nonce >= 0 && after.nonce < 0) {
-        if (result.outcome === 'REORGED') giveUpNonce(before, after.error)
-        else keepUsed(before, result)
-      }
+      keepNonce(before, after, result)
       takeTurn(before.key.dataMarket)
     },
 
@@ -94,7 +89,7 @@ function createTurns({ progress, rules, advance }: TurnPorts) {
     const { afterHash } = newestBlock(all)
     for (const one of all)
       if (BEFORE_NONCE.includes(one.phase) && (isMoving || one.payout!.afterHash !== afterHash))
-        advance(one, { ...intend(one, 'DONE'), phase: 'WAITING', payout: { ...one.payout!, answer: null } })
+        advance(one, waitForTurn(one, one.error))
   }
 
   const prepareNext = (dataMarket: string): void => {
