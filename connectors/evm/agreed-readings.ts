@@ -92,8 +92,9 @@ export async function agreedPrepare(
     results.map((one) => one.gasLimit),
     'larger',
   )
-  const maxFee = middle(results.map((one) => BigInt(one.maxFeePerGas)))
-  const tip = middle(results.map((one) => BigInt(one.maxPriorityFeePerGas)))
+  const { maxFee, tip } = middlePrice(
+    results.map(({ maxFeePerGas, maxPriorityFeePerGas: tip }) => ({ maxFee: BigInt(maxFeePerGas), tip: BigInt(tip) })),
+  )
   for (const { node, value } of given) {
     if (value.nonce > nonce + NONCES_ODD) rpc.doubt(node, `the next nonce: ${value.nonce}, and others say ${nonce}`)
     else if (value.gasLimit * GAS_ODD < gasLimit)
@@ -106,7 +107,7 @@ export async function agreedPrepare(
     nonce,
     gasLimit,
     maxFeePerGas: `${maxFee}`,
-    maxPriorityFeePerGas: `${tip < maxFee ? tip : maxFee}`,
+    maxPriorityFeePerGas: `${tip}`,
   }
 }
 
@@ -125,8 +126,13 @@ function placeOfMost(
 /** The price that the chain asks for a transaction now: no single node can raise it. */
 export async function agreedPrice(rpc: Pick<Rpc, 'agreeing'>, reading: (ask: Ask) => Promise<Price>): Promise<Price> {
   const given = await rpc.agreeing(reading, { what: () => 'the fees', textOf: () => '' })
-  const maxFee = middle(given.map(({ value }) => value.maxFee))
-  const tip = middle(given.map(({ value }) => value.tip))
+  return middlePrice(given.map(({ value }) => value))
+}
+
+/** A tip above the fee is none that a transaction can have. */
+function middlePrice(prices: readonly Price[]): Price {
+  const maxFee = middle(prices.map((one) => one.maxFee))
+  const tip = middle(prices.map((one) => one.tip))
   return { maxFee, tip: tip < maxFee ? tip : maxFee }
 }
 
