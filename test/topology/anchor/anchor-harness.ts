@@ -1,5 +1,5 @@
 import { resultOf as answerTo } from '../../../connectors/evm/anchor-effects/anchor-result.ts'
-import { payoutKey, payoutNumberOf } from '../../../schemas/anchor-keys.ts'
+import { isPayout, payoutKey, payoutNumberOf } from '../../../schemas/anchor-keys.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type {
@@ -12,6 +12,7 @@ import type {
   Payment,
   PaymentKey,
   Payout,
+  PayoutAnswer,
 } from '../../../schemas/types.ts'
 import type { ProcessorContext } from '../../../streams/processor.ts'
 import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from '../../../streams/store.ts'
@@ -121,6 +122,49 @@ export const READY: Partial<AnchorResult> = {
   gasLimit: 500_000,
   maxFeePerGas: '2000',
   maxPriorityFeePerGas: '100',
+}
+
+export const BLOCK = { transactionHash: '0xt', blockNumber: 50, blockHash: '0xb' }
+
+export const LEFT_OUT = { slotId: 3, counted: 10, onChain: 12, reason: 'HIGHER_ON_CHAIN' } as const
+/** Two of the three slots of a payout are sent. */
+export const ANSWER: PayoutAnswer = {
+  slots: Buffer.of(0b011),
+  eligibleNodes: 2,
+  quota: 9,
+  present: 0,
+  leftOut: [LEFT_OUT],
+}
+export const READY_TO_PAY = { ...READY, payout: ANSWER }
+
+export type Outcome = AnchorResult['outcome']
+const FIELDS: Partial<Record<Outcome, Partial<AnchorResult>>> = {
+  STORED: { cid: 'bafy' },
+  READY,
+  SIGNED: { rawTransaction: '0xraw', transactionHash: '0xt' },
+  MINED: BLOCK,
+  FINAL: BLOCK,
+}
+
+/** What a well world says with its answer. */
+export const fieldsOf = (key: AnchorKey, outcome: Outcome): Partial<AnchorResult> | undefined =>
+  outcome === 'READY' && isPayout(key) ? READY_TO_PAY : FIELDS[outcome]
+
+/** The answers that take a fresh batch to a phase. */
+export const WAY = {
+  STORING: [],
+  PREPARING: ['STORED'],
+  SIGNING: ['STORED', 'READY'],
+  SENDING: ['STORED', 'READY', 'SIGNED'],
+  MINED: ['STORED', 'READY', 'SIGNED', 'MINED'],
+  FINAL: ['STORED', 'READY', 'SIGNED', 'MINED', 'FINAL'],
+} as const satisfies Record<string, readonly Outcome[]>
+export type Phase = keyof typeof WAY
+
+/** Takes what is fresh to a phase; only batches are stored. */
+export function advanceTo(stage: AnchorStage, key: AnchorKey, phase: Phase): void {
+  for (const outcome of WAY[phase])
+    if (outcome !== 'STORED' || key.batchIndex >= 0) stage.answer(key, outcome, fieldsOf(key, outcome))
 }
 
 export const payoutOf = (epochId: number, number: number, given: Partial<Payout> = {}): Payout => ({

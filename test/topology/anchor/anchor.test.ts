@@ -1,33 +1,20 @@
 import { describe, expect, it } from 'vitest'
-import type { AnchorKey, AnchorResult, AnchorState, AnchorStep } from '../../../schemas/types.ts'
-import { type AnchorStage, anchorStage, MARKET, READY, resultOf, SIGNER } from './anchor-harness.ts'
-
-type Outcome = AnchorResult['outcome']
-const BLOCK = { transactionHash: '0xt', blockNumber: 50, blockHash: '0xb' }
-
-/** The results that take a fresh batch to a phase. */
-const WAY = {
-  STORING: [],
-  PREPARING: ['STORED'],
-  SIGNING: ['STORED', 'READY'],
-  SENDING: ['STORED', 'READY', 'SIGNED'],
-  MINED: ['STORED', 'READY', 'SIGNED', 'MINED'],
-  FINAL: ['STORED', 'READY', 'SIGNED', 'MINED', 'FINAL'],
-} as const satisfies Record<string, readonly Outcome[]>
-
-const FIELDS: Partial<Record<Outcome, Partial<AnchorResult>>> = {
-  STORED: { cid: 'bafy' },
+import type { AnchorKey, AnchorState, AnchorStep } from '../../../schemas/types.ts'
+import {
+  advanceTo,
+  anchorStage,
+  BLOCK,
+  fieldsOf,
+  MARKET,
+  type Outcome,
+  type Phase,
   READY,
-  SIGNED: { rawTransaction: '0xraw', transactionHash: '0xt' },
-  MINED: BLOCK,
-  FINAL: BLOCK,
-}
+  resultOf,
+  SIGNER,
+  WAY,
+} from './anchor-harness.ts'
 
-function advanceTo(stage: AnchorStage, key: AnchorKey, phase: keyof typeof WAY): void {
-  for (const outcome of WAY[phase]) stage.answer(key, outcome, FIELDS[outcome])
-}
-
-function batchIn(phase: keyof typeof WAY, rules = {}) {
+function batchIn(phase: Phase, rules = {}) {
   const stage = anchorStage(rules)
   const key = stage.batch(1, 0)
   advanceTo(stage, key, phase)
@@ -48,7 +35,7 @@ describe('planAnchor', () => {
     const key = stage.batch(1, 0)
     const end = stage.summary(1, 1)
     advanceTo(stage, key, 'FINAL')
-    for (const outcome of ['READY', 'SIGNED', 'MINED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
+    advanceTo(stage, end, 'FINAL')
     const attestation = { validator: '0xv', matches: true, blockNumber: 60, finalized: true }
     stage.answer(key, 'ATTESTED', { attestation })
     stage.answer(key, 'SETTLED')
@@ -81,7 +68,7 @@ describe('planAnchor', () => {
   it('behavior: nothing is kept of an epoch that is done', () => {
     const { stage, key } = batchIn('FINAL')
     const end = stage.summary(1, 1)
-    for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
+    advanceTo(stage, end, 'FINAL')
     stage.answer(key, 'ATTESTED')
     stage.answer(end, 'SETTLED')
     expect(stage.stores.get('anchor-progress')!.size).toBe(1)
@@ -107,7 +94,7 @@ describe('planAnchor', () => {
 
 describe('transitions', () => {
   // phase, outcome, error → step and state that follow
-  const table: [keyof typeof WAY, Outcome, string, AnchorStep, AnchorState][] = [
+  const table: [Phase, Outcome, string, AnchorStep, AnchorState][] = [
     ['STORING', 'STORED', '', 'PREPARE', 'STORED'],
     ['STORING', 'FAILED', 'CID_MISMATCH', 'STORE', 'PLANNED'],
     ['STORING', 'LATE', '', 'DONE', 'LATE'],
@@ -148,32 +135,29 @@ describe('transitions', () => {
   ]
   it.each(table)('behavior: %s + %s %s → %s, %s', (phase, outcome, error, step, state) => {
     const { stage, key } = batchIn(phase)
-    const fields = outcome === 'FAILED' || outcome === 'REVERTED' ? { error } : { ...FIELDS[outcome], error }
+    const fields = outcome === 'FAILED' || outcome === 'REVERTED' ? { error } : { ...fieldsOf(key, outcome), error }
     stage.answer(key, outcome, fields)
     expect([stage.intent(key)?.step, stage.row(key)?.state]).toEqual([step, state])
   })
 
-  it.each(Object.keys(WAY) as (keyof typeof WAY)[])(
-    'behavior: in %s a stale or a foreign result changes nothing',
-    (phase) => {
-      const { stage, key } = batchIn(phase)
-      const { step, attempt } = stage.intent(key)!
-      const sent = [stage.intents.length, stage.rows.length]
-      const wrongStep = step === 'SEND' ? 'PREPARE' : 'SEND'
-      for (const outcome of ['STORED', 'READY', 'MINED', 'FINAL', 'REVERTED', 'FAILED', 'STUCK', 'LATE'] as const) {
-        stage.result(key, resultOf({ step, attempt: attempt - 1, outcome }))
-        stage.result(key, resultOf({ step: wrongStep, attempt, outcome }))
-      }
-      expect([stage.intents.length, stage.rows.length]).toEqual(sent)
-    },
-  )
+  it.each(Object.keys(WAY) as Phase[])('behavior: in %s a stale or a foreign result changes nothing', (phase) => {
+    const { stage, key } = batchIn(phase)
+    const { step, attempt } = stage.intent(key)!
+    const sent = [stage.intents.length, stage.rows.length]
+    const wrongStep = step === 'SEND' ? 'PREPARE' : 'SEND'
+    for (const outcome of ['STORED', 'READY', 'MINED', 'FINAL', 'REVERTED', 'FAILED', 'STUCK', 'LATE'] as const) {
+      stage.result(key, resultOf({ step, attempt: attempt - 1, outcome }))
+      stage.result(key, resultOf({ step: wrongStep, attempt, outcome }))
+    }
+    expect([stage.intents.length, stage.rows.length]).toEqual(sent)
+  })
 
   it('behavior: the same result again changes nothing', () => {
-    for (const phase of Object.keys(WAY) as (keyof typeof WAY)[]) {
+    for (const phase of Object.keys(WAY) as Phase[]) {
       const { stage, key } = batchIn(phase)
       const results = WAY[phase].map((outcome, i) => {
         const steps: AnchorStep[] = ['STORE', 'PREPARE', 'SIGN', 'SEND', 'SEND']
-        return resultOf({ step: steps[i]!, attempt: Math.min(i + 1, 4), outcome, ...FIELDS[outcome] })
+        return resultOf({ step: steps[i]!, attempt: Math.min(i + 1, 4), outcome, ...fieldsOf(key, outcome) })
       })
       const sent = [stage.intents.length, stage.rows.length]
       for (const result of results) stage.result(key, result)
@@ -355,7 +339,7 @@ describe('nonces', () => {
     for (const key of [...keys].reverse()) stage.answer(key, 'READY', READY)
     const nonces = () => keys.map((key) => stage.intent(key)?.nonce)
     expect(nonces()).toEqual([-1, -1, 8, 7])
-    stage.answer(keys[3]!, 'SIGNED', FIELDS.SIGNED)
+    stage.answer(keys[3]!, 'SIGNED', fieldsOf(keys[3]!, 'SIGNED'))
     expect(nonces()).toEqual([-1, -1, 8, 7])
     stage.answer(keys[3]!, 'MINED', BLOCK)
     expect(nonces()).toEqual([-1, 9, 8, 7])
@@ -406,7 +390,7 @@ describe('ending call', () => {
     const stage = anchorStage()
     const end = stage.summary(1, 0)
     expect(stage.intent(end)).toMatchObject({ step: 'PREPARE', call: 'END', batchOffset: -1 })
-    for (const outcome of ['READY', 'SIGNED', 'MINED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
+    advanceTo(stage, end, 'FINAL')
     expect(stage.row(end)).toMatchObject({ state: 'FINAL' })
     stage.answer(end, 'SETTLED')
     expect(stage.intent(end)).toMatchObject({ step: 'DONE' })
@@ -443,7 +427,8 @@ describe('ending call', () => {
     stage.answer(key, 'REORGED')
     stage.answer(key, 'NONCE_TAKEN')
     expect(stage.intent(end)).toBeUndefined()
-    for (const outcome of ['READY', 'SIGNED', 'MINED', 'FINAL'] as const) stage.answer(key, outcome, FIELDS[outcome])
+    for (const outcome of ['READY', 'SIGNED', 'MINED', 'FINAL'] as const)
+      stage.answer(key, outcome, fieldsOf(key, outcome))
     stage.answer(end, 'READY', READY)
     expect(stage.row(end)!.nonce).toBeGreaterThan(stage.row(key)!.nonce)
   })
@@ -490,17 +475,16 @@ describe('attestations', () => {
     const { stage, key } = batchIn('FINAL', { watchEpochs: 3 })
     const ends = Array.from({ length: 40 }, (_, i) => stage.summary(i + 1, i === 0 ? 1 : 0))
     expect(stage.intent(key)?.step).toBe('WATCH')
-    for (const end of ends.slice(0, 3))
-      for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
+    for (const end of ends.slice(0, 3)) advanceTo(stage, end, 'FINAL')
     expect(stage.intent(key)?.step).toBe('WATCH')
-    for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(ends[3]!, outcome, FIELDS[outcome])
+    advanceTo(stage, ends[3]!, 'FINAL')
     expect(stage.intent(key)?.step).toBe('KEEP')
   })
 
   it('behavior: they are waited for only so many epochs of the market', () => {
     const { stage, key } = batchIn('FINAL', { watchEpochs: 3 })
     const ended = (end: AnchorKey): AnchorKey => {
-      for (const outcome of ['READY', 'SIGNED', 'FINAL'] as const) stage.answer(end, outcome, FIELDS[outcome])
+      advanceTo(stage, end, 'FINAL')
       return end
     }
     const end = ended(stage.summary(1, 1))

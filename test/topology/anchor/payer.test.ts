@@ -1,42 +1,26 @@
 import { describe, expect, it } from 'vitest'
 import { isPayout, nonceKey, payoutKey, payoutNumberOf } from '../../../schemas/anchor-keys.ts'
-import type { AnchorKey, AnchorResult, PaymentState, PayoutAnswer } from '../../../schemas/types.ts'
+import type { AnchorKey, PaymentState } from '../../../schemas/types.ts'
 import { NONCES_PER_PAYOUT } from '../../../topology/anchor/anchor-queue.ts'
-import { type AnchorStage, anchorStage, MARKET, READY, SIGNER } from './anchor-harness.ts'
+import {
+  ANSWER,
+  type AnchorStage,
+  advanceTo,
+  anchorStage,
+  BLOCK,
+  fieldsOf,
+  LEFT_OUT,
+  MARKET,
+  type Outcome,
+  type Phase,
+  READY,
+  READY_TO_PAY,
+  SIGNER,
+} from './anchor-harness.ts'
 
-type Outcome = AnchorResult['outcome']
 const OTHER_MARKET = '0x00000000000000000000000000000000000000bb'
-const BLOCK = { transactionHash: '0xt', blockNumber: 50, blockHash: '0xb' }
-const LEFT_OUT = { slotId: 3, counted: 10, onChain: 12, reason: 'HIGHER_ON_CHAIN' } as const
-const ANSWER: PayoutAnswer = {
-  slots: Buffer.of(0b011),
-  eligibleNodes: 2,
-  quota: 9,
-  present: 0,
-  leftOut: [LEFT_OUT],
-}
-const READY_TO_PAY = { ...READY, payout: ANSWER }
 
-const WAY = {
-  PREPARING: [],
-  SIGNING: ['READY'],
-  SENDING: ['READY', 'SIGNED'],
-  MINED: ['READY', 'SIGNED', 'MINED'],
-  FINAL: ['READY', 'SIGNED', 'MINED', 'FINAL'],
-} as const satisfies Record<string, readonly Outcome[]>
-
-const FIELDS: Partial<Record<Outcome, Partial<AnchorResult>>> = {
-  READY: READY_TO_PAY,
-  SIGNED: { rawTransaction: '0xraw', transactionHash: '0xt' },
-  MINED: BLOCK,
-  FINAL: BLOCK,
-}
-
-function advanceTo(stage: AnchorStage, key: AnchorKey, phase: keyof typeof WAY): void {
-  for (const outcome of WAY[phase]) stage.answer(key, outcome, FIELDS[outcome])
-}
-
-function payoutIn(phase: keyof typeof WAY, rules = {}) {
+function payoutIn(phase: Phase, rules = {}) {
   const stage = anchorStage(rules)
   const key = stage.payout(1, 0)
   advanceTo(stage, key, phase)
@@ -85,7 +69,8 @@ describe('a payout', () => {
     const end = stage.summary(1, 0)
     const key = stage.payout(1, 0)
     advanceTo(stage, key, 'FINAL')
-    for (const outcome of ['READY', 'SIGNED', 'FINAL', 'SETTLED'] as const) stage.answer(end, outcome, FIELDS[outcome])
+    advanceTo(stage, end, 'FINAL')
+    stage.answer(end, 'SETTLED')
     expect(scopesIn(stage)).toBe(1)
     stage.answer(key, 'SETTLED')
     expect(scopesIn(stage)).toBe(0)
@@ -112,7 +97,7 @@ describe('a payout', () => {
 
 describe('transitions', () => {
   // phase, outcome, error → step and state that follow
-  const table: [keyof typeof WAY, Outcome, string, string, PaymentState][] = [
+  const table: [Phase, Outcome, string, string, PaymentState][] = [
     ['PREPARING', 'READY', '', 'SIGN', 'READY'],
     ['PREPARING', 'ALREADY_ANCHORED', '', 'DONE', 'FINAL'],
     ['PREPARING', 'REVERTED', 'E38', 'DONE', 'UNPAID'],
@@ -139,7 +124,7 @@ describe('transitions', () => {
   ]
   it.each(table)('behavior: %s, %s %s → %s, %s', (phase, outcome, error, step, state) => {
     const { stage, key } = payoutIn(phase)
-    stage.answer(key, outcome, { ...FIELDS[outcome], error })
+    stage.answer(key, outcome, { ...fieldsOf(key, outcome), error })
     expect([stepOf(stage, key), stage.payment(key)!.paymentState]).toEqual([step, state])
   })
 
@@ -218,7 +203,7 @@ describe('the order of payouts', () => {
     const stage = anchorStage()
     const keys = [0, 1, 2].map((part) => stage.payout(1, part, { part, parts: 3 }))
     stage.answer(keys[0]!, 'READY', { ...READY, payout: { ...ANSWER, eligibleNodes: 0 } })
-    for (const outcome of ['SIGNED', 'MINED'] as const) stage.answer(keys[0]!, outcome, FIELDS[outcome])
+    for (const outcome of ['SIGNED', 'MINED'] as const) stage.answer(keys[0]!, outcome, fieldsOf(keys[0]!, outcome))
     expect(stage.intent(keys[1]!)!.payout!.quota).toBe(0)
     advanceTo(stage, keys[1]!, 'MINED')
     expect(stage.intent(keys[2]!)!.payout!.quota).toBe(9)
@@ -350,7 +335,7 @@ describe('nonces', () => {
 
   const finishOne = (stage: AnchorStage): AnchorKey => {
     const { key } = stage.intents.findLast(({ intent, key }) => intent.step === 'SIGN' && stage.intent(key) === intent)!
-    for (const outcome of ['SIGNED', 'MINED'] as const) stage.answer(key, outcome, FIELDS[outcome])
+    for (const outcome of ['SIGNED', 'MINED'] as const) stage.answer(key, outcome, fieldsOf(key, outcome))
     return key
   }
 

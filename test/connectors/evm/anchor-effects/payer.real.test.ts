@@ -59,8 +59,7 @@ const rewardAs = (w: AnchorWorld, slotIds: number[], submissions: number[], elig
 const setQuota = (w: AnchorWorld, quota: number) =>
   w.callAs(w.chain.accounts.owner, 'updateDailySnapshotQuota', [w.market, quota])
 
-/** How many transactions of ours called updateRewards, and what became of them. */
-/** By their nonces: a call that is slow to be mined may have been sent for a higher fee too. */
+/** How many nonces of ours called updateRewards: a call that is slow to be mined may have been sent for a higher fee too. */
 async function callsOf(w: AnchorWorld) {
   const sent = (await w.payments()).filter(({ value: { transactionHash } }) => transactionHash !== '')
   return new Set(sent.map(({ value: { nonce } }) => nonce)).size
