@@ -4,6 +4,7 @@ import { protocolStateInterface } from '../../connectors/evm/contract/abi.ts'
 import { createDevSender, type DevSender } from '../../ops/world/chain/dev-sender.ts'
 import { type DevChain, startDevChain } from '../../ops/world/chain/devchain.ts'
 import { newFolder } from '../folder.ts'
+import { hex } from '../hex.ts'
 import { FAULTS, type FaultName } from '../real/node-faults.ts'
 import { NodeProxy, type Play } from '../real/node-proxy.ts'
 import { CASES } from './cases.ts'
@@ -56,7 +57,6 @@ const play = <Name extends FaultName>(name: Name, params: Play<Name>['params'] =
 
 const header = (tag: string) => resultOf('eth_getBlockByNumber', tag, false) as Promise<Fields>
 const logsAt = (blockHash: string) => resultOf('eth_getLogs', { blockHash }) as Promise<readonly Fields[]>
-const hex = (number: number) => `0x${number.toString(16)}`
 const newTransaction = async (nonce: number): Promise<string> => {
   const { Wallet } = await import('ethers')
   const to = manager.address

@@ -1,4 +1,5 @@
 /** Everything that a node, a provider or what lies between does wrong, each by name. NodeProxy plays them. */
+import { hex } from '../hex.ts'
 import { deviate } from './deviate.ts'
 import {
   BATCH_TOO_LARGE,
@@ -97,7 +98,6 @@ interface FaultKind<Name extends FaultName> {
   make(params: Partial<FaultParams[Name]>, dice: () => number): NodeFault
 }
 
-const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 const oneOf = <T>(list: readonly T[], dice: () => number): T => list[Math.floor(dice() * list.length)]!
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 

@@ -1,4 +1,5 @@
 /** Three nodes that are asked for receipts, one of which says the opposite of what became of a transaction; two must agree. */
+
 import { agreedReceipt } from '../../connectors/evm/agreed-readings.ts'
 import { EvmError } from '../../connectors/evm/errors.ts'
 import type { Endpoint } from '../../connectors/evm/nodes/ask.ts'
@@ -7,6 +8,7 @@ import { createRpc, type Rpc } from '../../connectors/evm/nodes/rpc.ts'
 import type { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import type { AnchorResult } from '../../schemas/types.ts'
 import type { Clock } from '../../streams/ports.ts'
+import { hex } from '../hex.ts'
 import { hash } from './chain-story.ts'
 
 const NODES = 3
@@ -67,5 +69,3 @@ export class ReceiptNodes {
     }
   }
 }
-
-const hex = (value: number): string => `0x${value.toString(16)}`

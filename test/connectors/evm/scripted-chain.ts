@@ -3,6 +3,7 @@ import { AbiCoder, getAddress, id, keccak256, zeroPadValue } from 'ethers'
 import { nodesInterface, protocolStateInterface } from '../../../connectors/evm/contract/abi.ts'
 import { ZERO_ADDRESS } from '../../../connectors/evm/contract/chain-reader.ts'
 import type { Endpoint } from '../../../connectors/evm/nodes/ask.ts'
+import { hex } from '../../hex.ts'
 
 export const PROTOCOL_STATE = `0x${'aa'.repeat(20)}`
 export const NODES = `0x${'bb'.repeat(20)}`
@@ -182,7 +183,6 @@ export class ScriptedChain {
 export const rpcError = (message: string): Error =>
   Object.assign(new Error('could not coalesce error'), { error: { code: -32000, message } })
 
-const hex = (value: number): string => `0x${value.toString(16)}`
 export const RELEASE_TOPIC = protocolStateInterface.getEvent('EpochReleased')!.topicHash
 const coder = AbiCoder.defaultAbiCoder()
 

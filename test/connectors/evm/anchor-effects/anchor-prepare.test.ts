@@ -9,11 +9,11 @@ import { EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 import { createRpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../../../connectors/system-clock.ts'
+import { hex } from '../../../hex.ts'
 import { CID, eventLog, intentOf, KEY, STATE, signer } from './scripted-send.ts'
 
 const RELEASE = 100
 const WINDOW = 20
-const hex = (n: number): string => `0x${n.toString(16)}`
 const hashAt = (n: number): string => `0x${n.toString(16).padStart(64, '0')}`
 
 /** A node at a head, whose contract released the epoch in block 100 of its own counting. `l1Of` gives the parent's number of a block. */

@@ -4,9 +4,9 @@ import { ANCHOR_DEFAULTS } from '../../../../connectors/evm/anchor-effects/ancho
 import { priceNow } from '../../../../connectors/evm/anchor-effects/anchor-price.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
+import { hex } from '../../../hex.ts'
 
 const GWEI = 10n ** 9n
-const hex = (n: bigint): string => `0x${n.toString(16)}`
 const head = (baseFeePerGas: bigint | undefined): Head => ({
   ...{ number: 10, hash: '', parentHash: '', contractBlock: 10, gasLimit: 30_000_000 },
   baseFeePerGas,

@@ -5,11 +5,11 @@ import { createAttestationWatch } from '../../../../connectors/evm/anchor-effect
 import type { HeadWatch } from '../../../../connectors/evm/anchor-effects/head-watch.ts'
 import { protocolStateInterface as abi } from '../../../../connectors/evm/contract/abi.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
+import { hex } from '../../../hex.ts'
 import { CID, intentOf, KEY, MARKET, STATE } from './scripted-send.ts'
 
 const ROOT = `0x${'ab'.repeat(32)}`
 const VALIDATORS = [1, 2, 3].map((n) => `0x${`${n}`.repeat(40)}`)
-const hex = (n: number): string => `0x${n.toString(16)}`
 const hashAt = (n: number): string => `0x${n.toString(16).padStart(64, '0')}`
 
 interface Event {

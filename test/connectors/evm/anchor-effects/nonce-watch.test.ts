@@ -15,6 +15,7 @@ import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 import { createRpc, type Rpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import { nonceKey } from '../../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../../schemas/types.ts'
+import { hex } from '../../../hex.ts'
 
 const MARKET = '0x00000000000000000000000000000000000000aa'
 const STATE = '0x00000000000000000000000000000000000000bb'
@@ -23,7 +24,6 @@ const HASH = `0x${'ee'.repeat(32)}`
 const DEPTH = 20
 const RECEIPT = { status: '0x1', gasUsed: '0x1', logs: [] }
 
-const hex = (n: number): string => `0x${n.toString(16)}`
 const blockHash = (n: number, branch = 0): string => `0x${`${branch}`.repeat(8)}${n.toString(16).padStart(56, '0')}`
 const keyOf = (batchIndex: number, epochId = 3): AnchorKey => ({ dataMarket: MARKET, epochId, batchIndex })
 

@@ -15,6 +15,7 @@ import { EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 import type { Rpc } from '../../../../connectors/evm/nodes/rpc.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../../schemas/types.ts'
+import { hex } from '../../../hex.ts'
 
 export const MARKET = `0x${'aa'.repeat(20)}`
 export const STATE = `0x${'bb'.repeat(20)}`
@@ -44,7 +45,6 @@ export const intentOf = (rawTransactions: string[], fields: Partial<AnchorIntent
 
 const EPOCH_INFO = protocolStateInterface.getFunction('epochInfo')!
 
-export const hex = (n: number | bigint): string => `0x${n.toString(16)}`
 export const eventLog = (name: string, epochId = KEY.epochId, cid = CID, address = STATE) => ({
   ...protocolStateInterface.encodeEventLog(name, [MARKET, cid, epochId, 1]),
   address,

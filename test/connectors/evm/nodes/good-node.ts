@@ -5,6 +5,7 @@ import { nodesInterface, protocolStateInterface } from '../../../../connectors/e
 import type { Ask, Endpoint } from '../../../../connectors/evm/nodes/ask.ts'
 import type { SeededRandom } from '../../../../connectors/log/simulated/seeded-random.ts'
 import type { Clock } from '../../../../streams/ports.ts'
+import { hex } from '../../../hex.ts'
 
 export const CHAIN_ID = 5
 export const STATE = `0x${'aa'.repeat(20)}`
@@ -21,7 +22,6 @@ export const SUBMITTED = protocolStateInterface.getEvent('SnapshotBatchSubmitted
 /** No deadline ever passes. */
 export const STILL: Clock = { now: () => 0, sleep: () => new Promise(() => undefined) }
 
-const hex = (n: number | bigint): string => `0x${n.toString(16)}`
 const coder = AbiCoder.defaultAbiCoder()
 export const hashAt = (n: number): string => id(`block ${n}`)
 
