@@ -5,6 +5,7 @@ import type { Log } from '../../streams/ports.ts'
 import { Child } from '../connectors/log/embedded/child.ts'
 import { fresh, readAll } from '../contract/log-kit.ts'
 import { sharedKafka } from '../real/kafka.ts'
+import { until } from '../until.ts'
 import { isEnd } from './fixture.ts'
 import { type Sum, sumsTopics, sumsTopology } from './sums.ts'
 import type { SumsInstance } from './sums-instance.ts'
@@ -47,7 +48,7 @@ async function run(transactionsVersion: 1 | 2, standbys: number): Promise<void> 
   const expected = await feeding
   const at = { topic: topics.sums.name, partition: 0 }
   const sums = async () => (await readAll(log, at)).map(({ value }) => topics.sums.value.decode(value!))
-  await until(async () => (await sums()).length >= expected.size)
+  await until('all sums', async () => (await sums()).length >= expected.size, { limitMs: SETTLED_WAIT_MS })
   await systemClock.sleep(2 * SESSION_TIMEOUT_MS) // whatever is late or doubled shows up
   expect((await sums()).map(nameAndSum).sort()).toEqual([...expected].sort())
   const inputs = await readAll(log, { topic: topics.numbers.name, partition: 0 })
@@ -82,11 +83,4 @@ async function feed(log: Log, topics: ReturnType<typeof sumsTopics>): Promise<Ma
     await append(topics.ends.name, 0, 'x', Buffer.from(`${round}`))
   }
   return sums
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + SETTLED_WAIT_MS; !(await condition()); ) {
-    if (Date.now() > end) throw new Error(`not so after ${SETTLED_WAIT_MS} ms`)
-    await systemClock.sleep(100)
-  }
 }

@@ -13,6 +13,7 @@ import { sequencerTopology } from '../../topology/index.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import { type BatchEvent, isEpochSummary, sequencerTopics } from '../../topology/topics.ts'
 import { readAll } from '../contract/log-kit.ts'
+import { until } from '../until.ts'
 import { type Arrival, arrivals, TICKS } from './scenario.ts'
 import { addressOf, rulesOf } from './world.ts'
 
@@ -71,10 +72,11 @@ export async function play({ open, partitions, instances, pace }: Setting): Prom
     for (const tick of ticks) await append(appender, topics.epochTicks, { dataMarket: tick.dataMarket }, tick)
     markers += ticks.length
     // Whether a submission is in time is its place among the markers, so they must be there first.
-    await until(async () => {
+    const areMarked = async (): Promise<boolean> => {
       expect(failures).toEqual([])
       return (await countMarkers(log, topics.submissions)) === markers * partitions
-    })
+    }
+    await until('the markers', areMarked, { limitMs: WAIT_MS_MAX })
     for (const { submission } of sent.filter((arrival) => arrival.place === place)) {
       const { epochId, projectId } = submission
       await append(
@@ -86,7 +88,8 @@ export async function play({ open, partitions, instances, pace }: Setting): Prom
     }
   }
   const batches = async () => await valuesOf<BatchEvent>(log, topics.batches)
-  await until(async () => (await batches()).filter(isEpochSummary).length === EPOCHS)
+  const areCut = async (): Promise<boolean> => (await batches()).filter(isEpochSummary).length === EPOCHS
+  await until('the batches', areCut, { limitMs: WAIT_MS_MAX })
   expect(failures).toEqual([])
   const found = await batches()
   for (const { runtime, own } of running) {
@@ -122,8 +125,3 @@ async function valuesOf<V>(log: Log, topic: Readable<V>): Promise<V[]> {
 
 const countMarkers = async <V extends object>(log: Log, topic: Readable<V>): Promise<number> =>
   (await valuesOf(log, topic)).filter((value) => 'tick' in value).length
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + WAIT_MS_MAX; !(await condition()); await systemClock.sleep(20))
-    if (Date.now() > end) throw new Error(`not so after ${WAIT_MS_MAX} ms`)
-}

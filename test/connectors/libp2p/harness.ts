@@ -19,6 +19,7 @@ import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { Submission } from '../../../schemas/types.ts'
 import { type Appender, LogError, type OutgoingRecord } from '../../../streams/ports.ts'
 import { sequencerTopics } from '../../../topology/topics.ts'
+import { until as untilFound } from '../../until.ts'
 
 export const topics = sequencerTopics(await createCodec(memoryRegistry()), {
   prefix: 't-',
@@ -163,10 +164,5 @@ export const messages = (count: number, fields?: Parameters<typeof message>[0]) 
   Array.from({ length: count }, () => message(fields))
 
 /** Waits until it holds, looking every 5 ms; the bound only ends a test that would fail. */
-export async function until(holds: () => boolean, what: string, ms = 20_000): Promise<void> {
-  const end = Date.now() + ms
-  while (!holds()) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
-    await systemClock.sleep(5)
-  }
-}
+export const until = async (holds: () => boolean, what: string, limitMs = 20_000): Promise<void> =>
+  void (await untilFound(what, holds, { limitMs, everyMs: 5 }))

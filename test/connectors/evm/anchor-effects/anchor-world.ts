@@ -49,6 +49,7 @@ import { planAnchor } from '../../../../topology/anchor/anchor.ts'
 import type { AnchorRules } from '../../../../topology/anchor-rules.ts'
 import { sequencerStores } from '../../../../topology/stores.ts'
 import { sequencerTopics } from '../../../../topology/topics.ts'
+import { until as untilFound } from '../../../until.ts'
 
 const APP = 'test'
 const WAIT_MS = 60_000
@@ -151,22 +152,15 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     return found
   }
 
-  async function until<T>(
+  const until = <T>(
     what: string,
     found: () => Promise<T | undefined | false>,
-    { timeoutMs = WAIT_MS, everyMs = POLL_MS } = {},
-  ): Promise<T> {
-    const deadline = Date.now() + timeoutMs
-    for (;;) {
-      const value = await found()
-      if (value !== undefined && value !== false) return value
-      if (Date.now() > deadline)
-        throw new Error(
-          `${what} did not happen; rows ${JSON.stringify([...(await readAll(topics.anchors)), ...(await payments())])}`,
-        )
-      await systemClock.sleep(everyMs)
-    }
-  }
+    { limitMs = WAIT_MS, everyMs = POLL_MS } = {},
+  ): Promise<T> =>
+    untilFound(what, found, { limitMs, everyMs }).catch(async (cause: Error) => {
+      const rows = JSON.stringify([...(await readAll(topics.anchors)), ...(await payments())])
+      throw new Error(`${cause.message}; rows ${rows}`, { cause })
+    })
 
   const row = async (epochId: number, batchIndex: number): Promise<Anchor | undefined> =>
     (await readAll(topics.anchors)).findLast(({ key }) => key.epochId === epochId && key.batchIndex === batchIndex)
@@ -195,7 +189,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     epochId: number,
     number: number,
     holds: (row: Payment) => boolean,
-    { mining = true, timeoutMs = WAIT_MS, everyMs = POLL_MS } = {},
+    { mining = true, limitMs = WAIT_MS, everyMs = POLL_MS } = {},
   ): Promise<Payment> =>
     until(
       `payment ${epochId}/${number}: ${holds}`,
@@ -205,7 +199,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
         if (mining) await send('evm_mine')
         return undefined
       },
-      { timeoutMs, everyMs },
+      { limitMs, everyMs },
     )
 
   async function pay(...payouts: readonly Payout[]): Promise<void> {

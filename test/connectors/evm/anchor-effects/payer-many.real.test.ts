@@ -42,7 +42,7 @@ it(`behavior: a day of ${SLOTS} slots is closed, each paid once, no call above t
   const last = run.at(-1)!.number
   await w.untilPayment(20, last, ({ paymentState }) => paymentState === 'MINED', {
     mining: false,
-    timeoutMs: 480_000,
+    limitMs: 480_000,
     everyMs: 2_000,
   })
   await w.send('anvil_mine', ['0x8'])

@@ -22,6 +22,7 @@ import { type DevChain, startDevChain } from '../../../../ops/world/chain/devcha
 import type { EpochTick, SlotOwner } from '../../../../schemas/types.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import { NodeProxy } from '../../../real/node-proxy.ts'
+import { until } from '../../../until.ts'
 import { canonical, clockTopics, readTicks, readTopic } from './clock-harness.ts'
 
 const topics = await clockTopics()
@@ -112,14 +113,6 @@ async function run(log: Log, options: Partial<ClockOptions> = {}) {
   clocks.push(clock)
   const reached = (block: number) => until(`block ${block}`, () => cursor === block)
   return { ...clock, reached, failures }
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 30_000): Promise<void> {
-  const deadline = Date.now() + limitMs
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
 }
 
 /** The log against the node: each block once, each release opened, each epoch past its window closed with its headers. */

@@ -5,6 +5,7 @@ import { createTopic, expectCommitted, fresh, Listener, records, values } from '
 import { seededRandom } from '../../../ops/random.ts'
 import { useBrokerBehindProxy } from '../../../real/broker-behind-proxy.ts'
 import { Api } from '../../../real/kafka-proxy.ts'
+import { until } from '../../../until.ts'
 import { openVisibleLog } from './visible.ts'
 
 /**
@@ -174,7 +175,7 @@ describe.each([1, 2] as const)('transactions version %i', (version) => {
       const late = proxy().next(Api.END_TXN, 'hold', id)
       const committing = writer.commit(burst(2, 'late'))
       await late.happened
-      await until(async () => (await offset().catch(() => 0)) === 1) // stable: the broker has ended it
+      await until('stable', async () => (await offset().catch(() => 0)) === 1) // stable: the broker has ended it
       void late.release()
       expect(await committing).toMatchObject({ outcome: 'fenced' })
       expect(await values(log, topic)).toEqual(['a'])
@@ -291,8 +292,4 @@ async function patiently<T>(call: () => Promise<T>): Promise<T> {
       if (!(error as { retriable?: boolean }).retriable || attempt > 100) throw error
     }
   }
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let look = 1; !(await condition()); look++) if (look > 100) throw new Error('not in 100 looks')
 }

@@ -8,9 +8,11 @@ import { systemClock } from '../../../../connectors/system-clock.ts'
 import { type Kafka, type KafkaBroker, startKafka } from '../../../../ops/world/brokers/start.ts'
 import { type Log, LogError, type TopicPartition } from '../../../../streams/ports.ts'
 import { createTopic, fresh, Listener, readAll, records, text } from '../../../contract/log-kit.ts'
+import { until } from '../../../until.ts'
 
 /** What one broker alone cannot show: a leader, or a coordinator, is killed and another takes over. */
 const TIME_MS = 240_000
+const IN_TIME = { limitMs: TIME_MS }
 const KILLS = 2
 const BURSTS_BETWEEN = 15
 
@@ -41,10 +43,10 @@ test.each([1, 2] as const)(
     let killed = 0
     while (killed < KILLS) {
       const enough = done.value + BURSTS_BETWEEN
-      await until(() => done.value >= enough)
+      await until('enough', () => done.value >= enough, IN_TIME)
       const broker = await leaderOf({ topic, partition: killed % 3 })
       await broker.kill9()
-      await until(() => done.value >= enough + BURSTS_BETWEEN) // the others carry on
+      await until('some more', () => done.value >= enough + BURSTS_BETWEEN, IN_TIME) // the others carry on
       await broker.restart()
       killed++
     }
@@ -148,12 +150,5 @@ async function patiently<T>(call: () => Promise<T>, evenIfDone = true): Promise<
       if (!passes || Date.now() > end) throw error
       await systemClock.sleep(20)
     }
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const end = Date.now() + TIME_MS; !condition(); ) {
-    if (Date.now() > end) throw new Error('not in time')
-    await systemClock.sleep(20)
   }
 }

@@ -1,37 +1,25 @@
 /** The console in a real Chromium, on a `dev` that runs: what an operator and a snapshotter see of it. */
 import { readFileSync } from 'node:fs'
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PeersAnswer } from '../../../../ops/api/peers-schema.ts'
 import { createProofVerifier } from '../../../../ops/check/proof/verify.ts'
-import { accessibilityFaults, type OpenedConsole, openConsole, overflowOf, startBrowser } from './browser.ts'
+import { accessibilityFaults, type OpenedConsole, overflowOf } from './browser.ts'
+import { useConsole } from './use-console.ts'
 import { anchoredEpoch, type DevWorld, startDevWorld, submissionWith, until } from './world.ts'
 
 const BYTES_MAX = 100_000
 const LIVE_MS_MAX = 120_000
 const SETUP_MS_MAX = 900_000
 
-let browser: Browser
 let world: DevWorld
-let shown: OpenedConsole | undefined
+const open = useConsole(() => world.url)
 
 beforeAll(async () => {
-  browser = await startBrowser()
   world = await startDevWorld()
 }, SETUP_MS_MAX)
 afterAll(async () => {
-  await browser?.close()
   await world?.close()
 })
-afterEach(async () => {
-  await shown?.close()
-  shown = undefined
-})
-
-async function open(...options: Parameters<typeof openConsole> extends [unknown, unknown, ...infer R] ? R : never) {
-  shown = await openConsole(browser, world.url, ...options)
-  return shown
-}
 
 /** An address of every page, with something on it. */
 async function everyPage(): Promise<Readonly<Record<string, string>>> {
@@ -266,7 +254,7 @@ describe('the console', () => {
     await visit('/')
     await page.locator('.connection.polling').waitFor()
     const before = await newestEpoch(page)
-    await until('a newer epoch', async () => ((await newestEpoch(page)) > before ? true : undefined))
+    await until('a newer epoch', async () => (await newestEpoch(page)) > before)
   })
 
   it('behavior: an outage is said with the time of the last answer, and ends by itself', async () => {
@@ -282,7 +270,7 @@ describe('the console', () => {
     await world.restart()
     await banner.waitFor({ state: 'detached', timeout: LIVE_MS_MAX })
     await page.locator('.connection.live').waitFor({ timeout: LIVE_MS_MAX })
-    await until('a newer epoch', async () => ((await newestEpoch(page)) > before ? true : undefined))
+    await until('a newer epoch', async () => (await newestEpoch(page)) > before)
   })
 })
 
@@ -290,7 +278,7 @@ type Page = OpenedConsole['page']
 
 /** Every question of the page has its answer. */
 const answered = (page: Page): Promise<boolean> =>
-  until('all answers', async () => ((await page.locator('.loading').count()) === 0 ? true : undefined))
+  until('all answers', async () => (await page.locator('.loading').count()) === 0)
 
 const newestEpoch = async (page: Page): Promise<number> => Number(await page.locator('.row-name a').first().innerText())
 

@@ -1,27 +1,25 @@
 /** The page of days in a real Chromium, with 10,000 slots in a day. */
 import type { AddressInfo } from 'node:net'
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { registerConsole } from '../../../../ops/api/console/serve.ts'
 import type { SlotDay } from '../../../../schemas/types.ts'
 import { partitionFor } from '../../../../streams/partitioner.ts'
 import { createFixture, type Fixture, MARKET } from '../../look/fixture.ts'
 import { createDays, QUOTA, votes } from '../days-story.ts'
 import { type RunningApi, startApi } from '../story.ts'
-import { accessibilityFaults, type OpenedConsole, openConsole, overflowOf, startBrowser } from './browser.ts'
+import { accessibilityFaults, overflowOf } from './browser.ts'
+import { useConsole } from './use-console.ts'
 
 const SLOTS = 10_000
 const SETUP_MS_MAX = 600_000
 /** Of a machine on which other tests run too; by itself it takes a tenth. */
 const SHOWN_MS_MAX = 10_000
 
-let browser: Browser
 let api: RunningApi
 let url: string
-let shown: OpenedConsole | undefined
+const open = useConsole(() => url)
 
 beforeAll(async () => {
-  browser = await startBrowser()
   const fixture = await createFixture()
   const days = createDays(fixture)
   await days.epoch(1, 1, { 1: votes(4), 2: votes(5, 4), 3: votes(1) })
@@ -36,12 +34,7 @@ beforeAll(async () => {
   await api.caughtUp()
 }, SETUP_MS_MAX)
 afterAll(async () => {
-  await browser?.close()
   await api?.close()
-})
-afterEach(async () => {
-  await shown?.close()
-  shown = undefined
 })
 
 /** Slot n has n % 7 of a quota of 4, in day 2. */
@@ -54,11 +47,6 @@ async function writeSlots({ log, topics }: Fixture): Promise<void> {
     return { topic, partition: partitionFor(bytes, partitions), timestamp: 0, key: bytes, value: value.encode(row) }
   })
   for (let from = 0; from < SLOTS; from += 1_000) await appender.append(records.slice(from, from + 1_000))
-}
-
-async function open(...options: Parameters<typeof openConsole> extends [unknown, unknown, ...infer R] ? R : never) {
-  shown = await openConsole(browser, url, ...options)
-  return shown
 }
 
 describe('the page of days', () => {

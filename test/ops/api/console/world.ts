@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EpochSummary, Page, SubmissionItem } from '../../../../ops/api/schema.ts'
+import { until as untilFound } from '../../../until.ts'
 import { type StartedSequencer, startSequencer } from '../../run-sequencer.ts'
 
 const WAIT_MS_MAX = 90_000
@@ -83,12 +84,5 @@ export async function submissionWith({ get, markets }: DevWorld, reason: string)
   })
 }
 
-export async function until<T>(what: string, look: () => Promise<T | undefined>, msMax = WAIT_MS_MAX): Promise<T> {
-  const end = Date.now() + msMax
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    if (Date.now() > end) throw new Error(`waited ${msMax / 1_000} s for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-  }
-}
+export const until = <T>(what: string, look: () => Promise<T | undefined | false>, limitMs = WAIT_MS_MAX): Promise<T> =>
+  untilFound(what, look, { limitMs, everyMs: LOOK_MS })

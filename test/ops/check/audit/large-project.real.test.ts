@@ -42,6 +42,7 @@ import {
   submissionOf,
   uuid,
 } from '../../../topology/world.ts'
+import { until } from '../../../until.ts'
 
 const SLOTS = Number(process.env.LARGE_SLOTS ?? 10_000)
 /** Nothing is timed here; a busy machine takes long. */
@@ -142,18 +143,21 @@ async function runEpoch(log: Log): Promise<void> {
     )
   await ticks(heads)
   await runtime.start()
-  const until = async (condition: () => Promise<boolean>): Promise<void> => {
-    while (!(await condition())) {
-      if (failures[0]) throw failures[0]
-      await systemClock.sleep(20)
-    }
-  }
+  const reached = (what: string, condition: () => Promise<boolean>): Promise<unknown> =>
+    until(
+      what,
+      async () => {
+        if (failures[0]) throw failures[0]
+        return condition()
+      },
+      { limitMs: PATIENCE_MS },
+    )
   const submitted = async (): Promise<number> =>
     (await log.bounds([0, 1].map((partition) => ({ topic: topics.submissions.name, partition })))).reduce(
       (sum, { stable }) => sum + stable,
       0,
     )
-  await until(async () => (await submitted()) >= heads.length * 2)
+  await reached('the ticks', async () => (await submitted()) >= heads.length * 2)
   await appendAll(
     appender,
     Array.from({ length: SLOTS }, (_, i) => {
@@ -166,9 +170,9 @@ async function runEpoch(log: Log): Promise<void> {
   const closedAt = systemClock.now()
   const closing = [12, 13, 14, 15].map((block) => headTick(block))
   await ticks([...closing, { ...closeTick(EPOCH, 10, 15), submissionWindow }])
-  await anchor(log, appender, until)
+  await anchor(log, appender, reached)
   figures.push(`close to the end of the anchoring: ${systemClock.now() - closedAt} ms`)
-  await until(async () => (await endOf(log, topics.verdicts)) >= SLOTS)
+  await reached('the verdicts', async () => (await endOf(log, topics.verdicts)) >= SLOTS)
   await runtime.close()
 }
 
@@ -183,13 +187,13 @@ async function endOf(log: Log, { name: topic, partitions }: { name: string; part
 async function anchor(
   log: Log,
   appender: Appender,
-  until: (condition: () => Promise<boolean>) => Promise<void>,
+  reached: (what: string, condition: () => Promise<boolean>) => Promise<unknown>,
 ): Promise<void> {
   const batches = createBatchReader(log, topics.batches)
   const { anchorIntents, anchorResults } = topics
   let from = 0
   let ended = false
-  await until(async () => {
+  await reached('the end of the anchoring', async () => {
     for await (const records of scan(log, { topic: anchorIntents.name, partition: 0 }, { from }))
       for (const record of records) {
         from = record.offset + 1

@@ -1,4 +1,5 @@
 /** What is broken, which alert says so, and what else fires meanwhile. */
+import { until as untilFound } from '../../../until.ts'
 import type { FiringAlert, Prometheus } from './server.ts'
 import type { World } from './world.ts'
 
@@ -96,13 +97,8 @@ export async function tryFault(fault: Fault, world: World, prometheus: Prometheu
   }
 }
 
-export async function until(holds: () => Promise<boolean>, limitMs: number, what: string): Promise<void> {
-  const deadline = Date.now() + limitMs
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-  }
-}
+const until = async (holds: () => Promise<boolean>, limitMs: number, what: string): Promise<void> =>
+  void (await untilFound(what, holds, { limitMs, everyMs: LOOK_MS }))
 
 /** Nothing fires while all is well: from the very first sample until `epochs` are anchored. */
 export async function settle(prometheus: Prometheus, epochs: number): Promise<readonly string[]> {

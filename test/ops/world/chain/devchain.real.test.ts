@@ -17,6 +17,7 @@ import {
   type DevChainOptions,
   startDevChain,
 } from '../../../../ops/world/chain/devchain.ts'
+import { until } from '../../../until.ts'
 
 let directory: string
 let open: { close(): Promise<void> }[]
@@ -59,14 +60,6 @@ async function rpc(rpcUrl: string, method: string, params: readonly unknown[] = 
 const hashOf = async (rpcUrl: string, block: number): Promise<unknown> =>
   ((await rpc(rpcUrl, 'eth_getBlockByNumber', [`0x${block.toString(16)}`, false])) as { hash: string } | null)?.hash
 const height = async (rpcUrl: string): Promise<number> => Number(await rpc(rpcUrl, 'eth_blockNumber'))
-
-async function until(what: string, holds: () => Promise<boolean>, limitMs = 30_000): Promise<void> {
-  const deadline = Date.now() + limitMs
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
 
 const answers = (rpcUrl: string): Promise<boolean> =>
   rpc(rpcUrl, 'eth_blockNumber').then(
