@@ -1,40 +1,83 @@
-/** Days of a market as the ledger and the payer write them, made by hand with the pure parts of the ledger. */
-
-import type { Day, EpochTick, Payment, PayoutPurpose, SlotDay } from '../../../schemas/types.ts'
-import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
+/** Days of a market as the product's ledger writes them, and payments as the payer does, in the log of a fixture. */
+import { createCodec } from '../../../schemas/codec.ts'
+import { memoryRegistry } from '../../../schemas/registry.ts'
+import type { EpochTick, Payment, Payout } from '../../../schemas/types.ts'
+import { createStreamsBuilder } from '../../../streams/create-builder.ts'
+import type { RecordTopic } from '../../../streams/kafka-topic.ts'
 import { partitionFor } from '../../../streams/partitioner.ts'
-import { isWhole, slotWith, withEpoch, withSlot } from '../../../topology/ledger/day.ts'
-import { payoutsOf } from '../../../topology/ledger/payouts.ts'
+import { TopologyTestDriver } from '../../../streams/test-driver.ts'
+import { keepLedger } from '../../../topology/ledger/ledger.ts'
+import { ledgerStores } from '../../../topology/ledger-stores.ts'
+import { type MarketRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
 import type { Votes } from '../../../topology/shared/tally.ts'
-import { type Fixture, HASH, MARKET, tickOf } from '../look/fixture.ts'
+import { sequencerTopics } from '../../../topology/topics.ts'
+import { type Fixture, HASH, MARKET, markerOf, RULES, tickOf } from '../look/fixture.ts'
 
 export const QUOTA = 4
-/** So little that two slots are in one call. */
-const PAYOUT_GAS_MAX = 500_000
+
+type PayRules = Pick<MarketRules, 'rewards' | 'payoutEpochs' | 'payoutGasMax' | 'daysKept'>
+/** Each day that ends is closed by calls of two slots each; nothing is told in its course. */
+const PAY_RULES: PayRules = { rewards: 'on', payoutEpochs: 1_000, payoutGasMax: 500_000, daysKept: 14 }
 
 /** Slot → what it did. */
-export type Counts = Readonly<Record<number, Votes>>
+type Counts = Readonly<Record<number, Votes>>
 export const votes = (accepted: number, counted = accepted): Votes => ({ accepted, counted })
+
+type Close = [epochId: number, day: number, counts: Counts, daysEnded?: number, rules?: Partial<PayRules>]
 
 export interface DaysStory {
   open(epochId: number, day: number, quota?: number): Promise<void>
-  /** @param daysEnded as the CLOSE says; a day that ends is closed by payouts unless `counts` */
-  close(epochId: number, day: number, counts: Counts, daysEnded?: number, rule?: 'counts' | 'on'): Promise<void>
-  epoch(epochId: number, day: number, counts: Counts, daysEnded?: number, rule?: 'counts' | 'on'): Promise<void>
-  /** Tells of the counts that have changed. */
-  tell(day: number, epochId: number): Promise<void>
+  /** `daysEnded` as the CLOSE says; `rules` as they are at this CLOSE. */
+  close(...epoch: Close): Promise<void>
+  /** Opens and closes it. */
+  epoch(...epoch: Close): Promise<void>
+  /** What became of a payout: FINAL unless `fields` say otherwise. `number` as in its key. */
   pay(day: number, epochId: number, number: number, fields: Partial<Payment>): Promise<void>
-  forget(day: number): Promise<void>
-  day(day: number): Day
+}
+
+const codec = await createCodec(memoryRegistry())
+const ONE = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
+
+/** The stage alone, fed with what `settle` sends it. */
+function createLedger(market: MarketRules) {
+  const topics = sequencerTopics(codec, { prefix: '', partitions: ONE })
+  const stores = ledgerStores(codec)
+  const rules = { ...RULES_DEFAULTS, markets: [market] }
+  const builder = createStreamsBuilder()
+  builder.deadLetters(topics.deadLetters.name)
+  const ledger = builder
+    .stream(topics.tallies)
+    .process('ledger', ['slotDays', 'days', 'payouts'], keepLedger(rules, topics, stores), ...Object.values(stores))
+  ledger.slotDays.to(topics.slotDays)
+  ledger.days.to(topics.days)
+  ledger.payouts.to(topics.payouts)
+  return { topics, driver: new TopologyTestDriver(builder.build()) }
 }
 
 export function createDays({ log, topics, put }: Fixture, dataMarket = MARKET, withTicks = true): DaysStory {
-  const days = new Map<number, Day>()
-  const slots = new Map<number, Map<number, SlotDay>>()
-  const offsets = new Map<
-    string,
-    { offset: number; slots: number; part: number; parts: number; purpose: PayoutPurpose }
-  >()
+  const market = { ...RULES.markets[0]!, ...PAY_RULES, dataMarket }
+  const ledger = createLedger(market)
+  const told = { slotDays: 0, days: 0, payouts: 0 }
+  /** Payouts as they lie in the log, by `nameOf`. */
+  const payouts = new Map<string, Payout & { readonly offset: number }>()
+
+  /** Appends what the ledger has written since the last time, tombstones too. */
+  const tell = async (): Promise<void> => {
+    const appender = await log.appender()
+    for (const name of ['payouts', 'slotDays', 'days'] as const) {
+      const { name: topic, partitions }: RecordTopic<unknown, unknown> = topics[name]
+      const written = ledger.driver.readRaw(ledger.topics[name].name)
+      for (const { key, value } of written.slice(told[name])) {
+        const partition = partitionFor(key!, partitions)
+        const [offset] = await appender.append([{ topic, partition, timestamp: 0, key, value }])
+        if (name !== 'payouts') continue
+        const payout = topics.payouts.value.decode(value!)
+        payouts.set(nameOf(payout.payoutOf, payout.epochId, payout.number), { ...payout, offset: offset! })
+      }
+      told[name] = written.length
+    }
+  }
+
   const tick = (kind: EpochTick['kind'], epochId: number, day: number, fields: Partial<EpochTick> = {}) => {
     const block = epochId * 10 + (kind === 'CLOSE' ? 5 : 0)
     const blocks = {
@@ -44,83 +87,41 @@ export function createDays({ log, topics, put }: Fixture, dataMarket = MARKET, w
     }
     return tickOf({ kind, dataMarket, epochId, ...blocks, day, dailyQuota: QUOTA, ...fields })
   }
-  const write = async (day: number): Promise<void> => {
-    await put(topics.days, { dataMarket, day }, days.get(day)!)
-  }
-  const run = async (day: number, epochId: number, purpose: PayoutPurpose): Promise<void> => {
-    const rows = slots.get(day) ?? new Map<number, SlotDay>()
-    const at = { day, epochId, closeBlock: epochId * 10 + 5, purpose, number: 0 }
-    const written = payoutsOf(at, rows, { payoutGasMax: PAYOUT_GAS_MAX })
-    for (const payout of written) {
-      const { number, part, parts, slotIds, submissions } = payout
-      const { offset } = await put(topics.payouts, { dataMarket }, payout)
-      offsets.set(`${day}/${epochId}/${number}`, { offset, slots: slotIds.length, part, parts, purpose })
-      for (const [i, slotId] of slotIds.entries()) {
-        const row = { ...rows.get(slotId)!, inPayout: submissions[i]! }
-        rows.set(slotId, row)
-        await put(topics.slotDays, { dataMarket, slotId, day }, row)
-      }
-    }
-    const before = days.get(day)!
-    days.set(day, { ...before, payouts: before.payouts + written.length, paidUpTo: before.closed })
-  }
 
   const story: DaysStory = {
     async open(epochId, day, quota = QUOTA) {
       if (withTicks) await put(topics.epochTicks, { dataMarket }, tick('OPEN', epochId, day, { dailyQuota: quota }))
     },
-    async close(epochId, day, counts, daysEnded = 0, rule = 'on') {
+    async close(epochId, day, counts, daysEnded = 0, rules = {}) {
       const closing = tick('CLOSE', epochId, day, { daysEnded })
       if (withTicks) await put(topics.epochTicks, { dataMarket }, closing)
       const listed = (what: (of: Votes) => number) =>
         Object.entries(counts).flatMap(([slotId, of]) => new Array<number>(what(of)).fill(Number(slotId)))
-      const tally = { counted: listed((of) => of.counted), uncounted: listed((of) => of.accepted - of.counted) }
-      await put(topics.tallies, { dataMarket }, { talliedEpoch: epochId, ...tally })
-      const rows = slots.get(day) ?? new Map<number, SlotDay>()
-      slots.set(day, rows)
-      let after = withEpoch(days.get(day), closing)
-      for (const [slotId, of] of Object.entries(counts).map(([id, of]) => [Number(id), of] as const)) {
-        const row = slotWith(rows.get(slotId), of, epochId)
-        after = withSlot(after, rows.get(slotId), row)
-        rows.set(slotId, row)
-        await put(topics.slotDays, { dataMarket, slotId, day }, row)
+      const tally = {
+        talliedEpoch: epochId,
+        counted: listed(({ counted }) => counted),
+        uncounted: listed(({ accepted, counted }) => accepted - counted),
       }
-      days.set(day, after)
-      for (const [one, row] of days) {
-        const others = [...days].filter(([other]) => other !== one).map(([, other]) => other)
-        const isEnding = !row.ended && one <= daysEnded
-        if (one !== day && !isEnding) continue
-        days.set(one, { ...row, ended: row.ended || isEnding, whole: isWhole(row, others) })
-        if (isEnding && days.get(one)!.whole && rule === 'on') await run(one, epochId, 'CLOSING')
-        await write(one)
-      }
+      await put(topics.tallies, { dataMarket }, tally)
+      Object.assign(market, PAY_RULES, rules)
+      ledger.driver.pipe(ledger.topics.tallies, { dataMarket }, tally)
+      ledger.driver.pipe(ledger.topics.tallies, { dataMarket }, markerOf(closing))
+      await tell()
     },
-    async epoch(epochId, day, counts, daysEnded, rule) {
-      await story.open(epochId, day)
-      await story.close(epochId, day, counts, daysEnded, rule)
-    },
-    async tell(day, epochId) {
-      await run(day, epochId, 'COUNTS')
-      await write(day)
+    async epoch(...epoch) {
+      await story.open(epoch[0], epoch[1])
+      await story.close(...epoch)
     },
     async pay(day, epochId, number, fields) {
-      const { offset, ...of } = offsets.get(`${day}/${epochId}/${number}`)!
+      const { offset: payoutOffset, purpose, part, parts, slotIds } = payouts.get(nameOf(day, epochId, number))!
+      const about = { purpose, payoutOffset, part, parts, slots: slotIds.length, sent: slotIds.length }
       const mined = { transactionHash: `0xpaid${number}`, blockNumber: 99, blockHash: HASH, nonce: 7, attempts: 1 }
-      const told = { sent: of.slots, present: 0, leftOut: [], eligibleNodes: 0, quota: 0, error: '', reorgs: 0 }
-      const payment: Payment = { paymentState: 'FINAL', payoutOffset: offset, ...of, ...told, ...mined, ...fields }
+      const counts = { present: 0, leftOut: [], eligibleNodes: 0, quota: 0, error: '', reorgs: 0 }
+      const payment: Payment = { paymentState: 'FINAL', ...about, ...counts, ...mined, ...fields }
       await put(topics.payments, { dataMarket, day, epochId, number }, payment)
     },
-    async forget(day) {
-      const appender = await log.appender()
-      const gone = async <K>(topic: Pick<KafkaTopic<K, unknown>, 'name' | 'partitions' | 'key'>, key: K) => {
-        const bytes = topic.key.encode(key)
-        const partition = partitionFor(bytes, topic.partitions)
-        await appender.append([{ topic: topic.name, partition, timestamp: 0, key: bytes, value: null }])
-      }
-      for (const slotId of slots.get(day)!.keys()) await gone(topics.slotDays, { dataMarket, slotId, day })
-      await gone(topics.days, { dataMarket, day })
-    },
-    day: (day) => days.get(day)!,
   }
   return story
 }
+
+const nameOf = (day: number, epochId: number, number: number): string => `${day}/${epochId}/${number}`

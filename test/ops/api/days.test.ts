@@ -55,8 +55,7 @@ describe('a day', () => {
     expect((await api.get('/v1/days/2')).statusCode).toBe(404)
   })
   test('default: in its course: what the slots have, and what the contract was told', async () => {
-    await days.epoch(1, 1, { 1: votes(3), 2: votes(5, 4) })
-    await days.tell(1, 1)
+    await days.epoch(1, 1, { 1: votes(3), 2: votes(5, 4) }, 0, { payoutEpochs: 1 })
     await days.pay(1, 1, 0, {})
     await days.epoch(2, 1, { 1: votes(1, 0) })
     expect(await get('/v1/days/1')).toMatchObject({
@@ -125,7 +124,7 @@ describe('a day', () => {
   })
   test('behavior: one that is not whole, or of a market whose rule is `counts`, is told as such', async () => {
     await days.epoch(5, 2, { 1: votes(4) }, 2) // the log began within it
-    await days.epoch(6, 3, { 1: votes(4) }, 3, 'counts')
+    await days.epoch(6, 3, { 1: votes(4) }, 3, { rewards: 'counts' })
     const standings = (await list('/v1/days')).map(({ day, standing }) => [day, standing])
     expect(standings).toEqual([
       [3, 'COUNTED'],
@@ -215,7 +214,7 @@ describe('rows', () => {
     await closedDay()
     await days.pay(1, 3, 0, { eligibleNodes: 2, quota: QUOTA })
     await days.close(4, 2, { 1: votes(2, 1) })
-    await days.forget(1)
+    await days.epoch(5, 2, {}, 0, { daysKept: 1 })
     expect((await list('/v1/days')).map(({ day }) => day)).toEqual([2])
     expect((await api.get('/v1/days/1')).statusCode).toBe(404)
     expect((await list('/v1/slots/1/days')).map(({ day }) => day)).toEqual([2])

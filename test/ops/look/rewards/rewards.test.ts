@@ -21,11 +21,10 @@ beforeEach(async () => {
   days = createDays(fixture)
   await days.epoch(1, 1, { 1: votes(4), 2: votes(5, 4), 3: votes(1) })
   await days.open(2, 2)
-  await days.close(2, 2, { 1: votes(2, 1) }, 1)
+  await days.close(2, 2, { 1: votes(2, 1) }, 1, { payoutEpochs: 1 })
   await days.pay(1, 2, 0, { eligibleNodes: 2, quota: QUOTA })
   await days.pay(1, 2, 1, {})
-  await days.tell(2, 2)
-  await days.pay(2, 2, 0, {})
+  await days.pay(2, 2, 2, {})
 })
 afterEach(() => {
   process.exitCode = undefined
@@ -103,7 +102,7 @@ describe('days', () => {
     })
   })
   test('behavior: a day that is gone has left nothing', async () => {
-    await days.forget(1)
+    await days.epoch(3, 2, {}, 0, { daysKept: 1 })
     const ledger = await readDays(fixture.log, fixture.topics)
     expect(ledger.days.map(({ day }) => day)).toEqual([2])
     expect(ledger.slotsOf({ dataMarket: MARKET, day: 1 })).toEqual([])
