@@ -38,10 +38,19 @@ export async function listDays(
   return { items: (await Promise.all(statuses)).flat(), next }
 }
 
-/** The newest days of each market that has days. */
-export async function newestDays(reader: ViewReader, topics: Topics, rules: ProtocolRules, limit: number) {
+/**
+ * The newest days of each market that has days, newest first.
+ * @param unchanged the days of markets as they were read before, of which nothing has changed since
+ */
+export async function newestDays(
+  reader: ViewReader,
+  topics: Topics,
+  rules: ProtocolRules,
+  limit: number,
+  unchanged: ReadonlyMap<string, readonly DaySummary[]>,
+) {
   const markets = marketsSeen(reader, rules).map(async ({ dataMarket, rewards }) => {
-    const { items: days } = await listDays(reader, topics, { limit }, dataMarket)
+    const days = unchanged.get(dataMarket) ?? (await listDays(reader, topics, { limit }, dataMarket)).items
     const { released } = reader.getJson<Heads>(keyOf(TABLE.heads, dataMarket)) ?? EMPTY_HEADS
     return { dataMarket, rewards, headEpoch: released, days }
   })
