@@ -78,7 +78,7 @@ export async function groupsWithMembers(admin: Admin, groups: readonly string[])
 }
 
 /** Every ALLOW on a topic, group or transactional id; undefined when the brokers have no access control. */
-export async function liveAcls(admin: Admin): Promise<readonly Acl[] | undefined> {
+export async function liveAcls(admin: Pick<Admin, 'describeAcls'>): Promise<readonly Acl[] | undefined> {
   try {
     const { resources } = await admin.describeAcls({
       resourceType: AclResourceTypes.ANY,

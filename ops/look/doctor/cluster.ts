@@ -1,5 +1,4 @@
 /** The faults of a cluster: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
-import type { Admin } from 'kafkajs'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { placeIn } from '../../../streams/kept-place.ts'
 import {
@@ -11,15 +10,11 @@ import {
   type TopicPartition,
 } from '../../../streams/ports.ts'
 import { lossOf } from '../../../streams/task-opening.ts'
-import type { Topology } from '../../../streams/topology.ts'
 import { sequencerTopology } from '../../../topology/index.ts'
 import { rulesOfMarket } from '../../../topology/rules.ts'
 import { sharedProjects } from '../../../topology/shared/project-ids.ts'
-import type { Topics } from '../../../topology/topics.ts'
 import { plural } from '../../base/words.ts'
-import { aclsOf } from '../../deploy/acls.ts'
-import { groupsWithMembers, liveAcls } from '../../deploy/live.ts'
-import { weaknessesOf } from '../../deploy/rights.ts'
+import { groupsWithMembers } from '../../deploy/live.ts'
 import { allTopics } from '../../ground/all-topics.ts'
 import { openAdmin } from '../../ground/cluster/connect.ts'
 import { openGround, openRegistry } from '../../ground/cluster/open.ts'
@@ -33,10 +28,11 @@ import type { Address } from '../../settings/schema.ts'
 import { sharedInWords } from '../../settings/shared-projects.ts'
 import { examineBrokers } from './brokers.ts'
 import { damageAmong, examineTables } from './damage.ts'
-import { type Finding, failed, notLookedAt } from './finding.ts'
+import { type Finding, failed } from './finding.ts'
 import { examineTransactions } from './held-back.ts'
 import { examineLetters } from './letters.ts'
 import { examineOwner } from './owner.ts'
+import { examineRights } from './rights.ts'
 import { examineConnectors } from './roles.ts'
 import { slotsIn } from './slot-rows.ts'
 
@@ -74,7 +70,7 @@ export async function examineCluster(address: Address): Promise<Examined> {
       const { rules, anchoring } = ground.settings
       const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
       const served = await servedMarkets(ground.log, ground.topics, rules)
-      findings.push(await rights(admin, address, topology, ground.topics))
+      findings.push(await examineRights(admin, address, topology, ground.topics))
       findings.push(...(await examineOwner(ground)))
       const asked = { brokers: kafka.brokers, now: systemClock.now() }
       findings.push(...(await examineTransactions(ground.log, allTopics(appId, topology, ground.topics), asked)))
@@ -108,31 +104,6 @@ export async function examineCluster(address: Address): Promise<Examined> {
     await admin.disconnect()
   }
 }
-
-/** The access rights, compared with the needs of the roles. */
-async function rights(admin: Admin, { appId, acls }: Address, topology: Topology, topics: Topics): Promise<Finding> {
-  const check = 'rights'
-  const live = await liveAcls(admin).catch((error: unknown) => error as Error)
-  if (live instanceof Error) return notLookedAt(check, `the brokers do not tell them: ${live.message}`)
-  const { principals } = acls
-  if (live !== undefined && Object.keys(principals).length === 0)
-    return {
-      check,
-      ok: true,
-      detail: 'acls.principals names no logins, so there is nothing to compare',
-      advice: LOGINS,
-    }
-  const { deadLetters, marketRequests, markets } = topics
-  const ours = [...topology.topics, deadLetters, marketRequests, markets, ...topology.internalTopics(appId)]
-  const names = ours.map(({ name }) => name)
-  const weaknesses = weaknessesOf(principals, aclsOf(appId, topology, topics, acls), live, names)
-  if (weaknesses.length === 0)
-    return { check, ok: true, detail: 'each role has a login of its own, and nobody else writes' }
-  // without access control there is one operator for all of it: to be known, not to be called a fault
-  return { check, ok: live === undefined, detail: weaknesses.join('; '), advice: LOGINS }
-}
-
-const LOGINS = 'Give each role a login of its own (`acls.principals`) and run `sequencer deploy plan`.'
 
 async function stage(
   log: Log,
