@@ -17,8 +17,6 @@ export interface SlotOnChain {
 export interface DayOnChain {
   /** Block as of which the rest is. */
   readonly block: number
-  readonly dayCounter: number
-  readonly quota: number
   /** 0: nobody has closed the day. */
   readonly eligibleNodes: number
   /** In the order asked for. */
@@ -71,11 +69,7 @@ export function dayContractBy(rpc: Pick<Rpc, 'read' | 'close'>, protocolState: s
     day: ({ dataMarket, day }, slotIds) =>
       rpc.read(async (ask) => {
         const block = await blockNumber(ask)
-        const [dayCounter, quota, eligibleNodes] = await Promise.all([
-          ofState(ask, block, 'dayCounter', [dataMarket]),
-          ofState(ask, block, 'dailySnapshotQuota', [dataMarket]),
-          ofMarket(ask, block, dataMarket, 'eligibleNodesForDay', [day]),
-        ])
+        const eligibleNodes = await ofMarket(ask, block, dataMarket, 'eligibleNodesForDay', [day])
         const slots = await inPieces(slotIds, async (slotId): Promise<SlotOnChain> => {
           const [count, paid] = await Promise.all([
             ofState(ask, block, 'slotSubmissionCount', [dataMarket, slotId, day]),
@@ -83,7 +77,7 @@ export function dayContractBy(rpc: Pick<Rpc, 'read' | 'close'>, protocolState: s
           ])
           return { count, paid: paid !== 0 }
         })
-        return { block, dayCounter, quota, eligibleNodes, slots }
+        return { block, eligibleNodes, slots }
       }),
     slots: async () => Math.min(SLOTS_MAX, await rpc.read((ask) => ofState(ask, 'latest', 'getTotalNodeCount', []))),
     close: () => rpc.close(),

@@ -115,8 +115,6 @@ describe('reconcile', () => {
     slots: async () => 3,
     day: async ({ day }: { day: number }, asked: readonly number[]): Promise<DayOnChain> => ({
       block: 50,
-      dayCounter: 2,
-      quota: QUOTA,
       eligibleNodes: day === 1 ? eligibleNodes : 0,
       slots: asked.map((slotId) => slots[day]?.[slotId - 1] ?? there(0)),
     }),
@@ -173,7 +171,7 @@ describe('reconcile', () => {
   })
   test('behavior: of a day that is not whole nothing is drift', async () => {
     const [status] = (await readDays(fixture.log, fixture.topics)).days
-    const onChain = { block: 1, dayCounter: 2, quota: QUOTA, eligibleNodes: 0, slots: [there(9)] }
+    const onChain = { block: 1, eligibleNodes: 0, slots: [there(9)] }
     const report = compareDay({ ...status!, standing: 'NOT_WHOLE', whole: false }, [], [1], onChain)
     expect([driftOf(report), report.explained]).toEqual([0, 1])
   })
