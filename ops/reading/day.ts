@@ -149,14 +149,20 @@ export function dayStatus(key: DayKey, facts: DayFacts): DayStatus {
 function standingOf(row: Day | undefined, closing: RunStatus | null): DayStanding {
   if (!row?.ended) return 'COUNTING'
   if (closing) {
-    const { FINAL = 0, UNPAID = 0, SUPERSEDED = 0 } = closing.states
-    if (FINAL + UNPAID + SUPERSEDED < closing.parts) return 'CLOSING'
-    return UNPAID > 0 ? 'UNPAID' : 'CLOSED'
+    if (pendingOf(closing) > 0) return 'CLOSING'
+    return (closing.states.UNPAID ?? 0) > 0 ? 'UNPAID' : 'CLOSED'
   }
   return row.whole ? 'COUNTED' : 'NOT_WHOLE'
 }
 
-function runStatus(parts: readonly RunPart[]): RunStatus | null {
+/** Calls of which it is not decided yet what becomes of them. */
+export function pendingOf({ parts, states }: Pick<RunStatus, 'parts' | 'states'>): number {
+  const { FINAL = 0, UNPAID = 0, SUPERSEDED = 0 } = states
+  return parts - FINAL - UNPAID - SUPERSEDED
+}
+
+/** @param parts in the order of the run; null when there are none */
+export function runStatus(parts: readonly RunPart[]): RunStatus | null {
   const [first] = parts
   if (!first) return null
   const payments = parts.flatMap(({ payment }) => payment ?? [])

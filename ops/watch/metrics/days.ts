@@ -1,6 +1,6 @@
 /** The metrics of days, from what the view has of the newest ones. */
 import type { MarketRules } from '../../../topology/rules.ts'
-import { type DayStatus, LEFT_OUT_REASONS, type RunStatus } from '../../reading/day.ts'
+import { type DayStatus, LEFT_OUT_REASONS, pendingOf } from '../../reading/day.ts'
 import type { Metrics } from './create.ts'
 import { UNPAID_CAUSES } from './table/days.ts'
 
@@ -38,9 +38,6 @@ const UNPAID: Readonly<Record<(typeof UNPAID_CAUSES)[number], (day: DayStatus) =
     return NONE_REMAINING + QUOTA_LOWERED + QUOTA_RAISED
   },
 }
-
-const pendingOf = ({ parts, states }: RunStatus): number =>
-  parts - (states.FINAL ?? 0) - (states.SUPERSEDED ?? 0) - (states.UNPAID ?? 0)
 
 /**
  * How much of the days behind it is over for the oldest day that waits to be closed, in days of its own length.

@@ -1,7 +1,8 @@
 /** Days as they are closed on the chain: told as it happens, and waited for when `dev --epochs N` has its epochs. */
-import type { Day, DayKey, Payment } from '../../../schemas/types.ts'
+import type { Day, DayKey } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
+import { pendingOf, type RunPart, type RunStatus, runStatus } from '../../reading/day.ts'
 import { type FollowPorts, followTopic } from '../../reading/follow-topic.ts'
 import type { Screen } from './screen.ts'
 
@@ -22,8 +23,8 @@ export interface DayWatchOptions {
   readonly screen: Pick<Screen, 'say'>
 }
 
-/** The outcome of the closing of a day, by part. */
-type Closing = Map<number, Payment>
+/** The calls that close a day, each with its outcome, by number. */
+type Closing = ReadonlyMap<number, RunPart>
 
 export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports: FollowPorts): DayWatch {
   const days = new Map<string, DayKey & { readonly row: Day }>()
@@ -37,7 +38,8 @@ export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports:
       const isCounted = ofMarket.some(([, { row }]) => lastOf(row) >= epochId)
       const ending = ofMarket.filter(([, { row }]) => lastOf(row) <= epochId && lastOf(row) % dayEpochs === 0)
       return (
-        isCounted && ending.every(([name, { row }]) => row.ended && (!hasPayouts(row) || isDone(closings.get(name))))
+        isCounted &&
+        ending.every(([name, { row }]) => row.ended && (!hasPayouts(row) || isDone(statusOf(closings.get(name)))))
       )
     })
 
@@ -54,11 +56,13 @@ export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports:
         const name = nameOf(key)
         if (payment === null) closings.delete(name)
         if (payment?.purpose !== 'CLOSING') return
-        const before = closings.get(name) ?? new Map<number, Payment>()
-        const after = new Map(before).set(payment.part, payment)
+        const { epochId, number } = key
+        const before: Closing = closings.get(name) ?? new Map()
+        const after = new Map(before).set(number, { epochId, number, payout: undefined, payment })
         closings.set(name, after)
-        if (isNow && isDone(after) && !isDone(before))
-          screen.say(`day ${key.day} of ${key.dataMarket}: ${toldOf(after)}`)
+        const run = statusOf(after)
+        if (isNow && isDone(run) && !isDone(statusOf(before)))
+          screen.say(`day ${key.day} of ${key.dataMarket}: ${toldOf(run)}`)
         changed()
       },
       caughtUp() {
@@ -91,18 +95,12 @@ const lastOf = ({ epochs }: Day): number => epochs.at(-1)?.last ?? 0
 
 const hasPayouts = ({ whole, counted }: Day): boolean => whole && counted > 0
 
-const isDone = (closing: Closing | undefined): boolean => {
-  const parts = [...(closing ?? [])].map(([, payment]) => payment)
-  const isOver = ({ paymentState }: Payment): boolean => paymentState === 'FINAL' || paymentState === 'UNPAID'
-  return parts.length > 0 && parts.length === parts[0]!.parts && parts.every(isOver)
-}
+const statusOf = (closing: Closing | undefined): RunStatus | null => runStatus([...(closing?.values() ?? [])])
 
-function toldOf(closing: Closing): string {
-  const parts = [...closing.values()]
-  const unpaid = parts.find(({ paymentState }) => paymentState === 'UNPAID')
-  if (unpaid) return `not closed on the chain: ${unpaid.error}`
-  const slots = parts.reduce((sum, { slots }) => sum + slots, 0)
-  const paid = parts.reduce((most, { eligibleNodes }) => Math.max(most, eligibleNodes), 0)
-  const drift = parts.reduce((sum, { leftOut }) => sum + leftOut.length, 0)
-  return `closed on the chain, ${paid} of ${slots} slots paid${drift > 0 ? `, ${drift} with another count or unpaid` : ''}`
+const isDone = (run: RunStatus | null): run is RunStatus => run !== null && pendingOf(run) === 0
+
+function toldOf({ states, slots, eligibleNodes, leftOut, error }: RunStatus): string {
+  if (states.UNPAID !== undefined) return `not closed on the chain: ${error}`
+  const drift = Object.values(leftOut).reduce((sum, count) => sum + count, 0)
+  return `closed on the chain, ${eligibleNodes} of ${slots} slots paid${drift > 0 ? `, ${drift} with another count or unpaid` : ''}`
 }
