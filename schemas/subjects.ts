@@ -78,6 +78,7 @@ export const SUBJECTS = {
   'anchor-nonces-changelog-value': { types: ['SignerNonce'] },
   'anchor-window-changelog-value': { types: ['NonceWindow'] },
   'anchor-queue-changelog-value': { types: ['AnchorKey'] },
+  'payment-rows-changelog-value': { types: ['PaymentKey'] },
 } as const satisfies Record<string, Subject>
 
 export type SubjectName = keyof typeof SUBJECTS

@@ -1,5 +1,5 @@
 import type { Codec } from '../schemas/codec.ts'
-import type { AnchorKey, AnchorProgress, NonceWindow, SignerNonce } from '../schemas/types.ts'
+import type { AnchorKey, AnchorProgress, NonceWindow, PaymentKey, SignerNonce } from '../schemas/types.ts'
 import { keyValueStore, scopedStore } from '../streams/store.ts'
 
 export type AnchorStores = ReturnType<typeof anchorStores>
@@ -14,4 +14,6 @@ export const anchorStores = (codec: Codec) => ({
   window: keyValueStore('anchor-window', codec.serde<NonceWindow>('anchor-window-changelog-value')),
   /** By the number in the queue. */
   queue: keyValueStore('anchor-queue', codec.serde<AnchorKey>('anchor-queue-changelog-value')),
+  /** By market and day, then epoch and number: rows of `payments`; of as many days of a market as `daysKept` says. */
+  payments: scopedStore('payment-rows', codec.serde<PaymentKey>('payment-rows-changelog-value')),
 })

@@ -8,7 +8,7 @@ import { cutBatches } from './batch/batch.ts'
 import { tallyEpoch } from './consensus/consensus.ts'
 import { gate } from './gate.ts'
 import { keepLedger } from './ledger/ledger.ts'
-import { checkRules, type ProtocolRules, rulesText } from './rules.ts'
+import { checkRules, marketRulesLookup, type ProtocolRules, rulesText } from './rules.ts'
 import { settleEpoch } from './settle/settle.ts'
 import { type MarkerSigner, markerSeals } from './shared/marker-seals.ts'
 import { recoveredSigners } from './shared/signature.ts'
@@ -72,7 +72,7 @@ export function sequencerTopology(
   const anchor = turns.process(
     'anchor',
     ['intents', 'anchors', 'payments'],
-    planAnchor(stores.anchor, anchoring),
+    planAnchor(stores.anchor, marketRulesLookup(rules), anchoring),
     ...anchorStores,
   )
   anchor.intents.to(topics.anchorIntents)

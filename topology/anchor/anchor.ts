@@ -20,6 +20,7 @@ import type {
 import type { ProcessorContext, ProcessorSupplier } from '../../streams/processor.ts'
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from '../anchor-rules.ts'
 import type { AnchorStores } from '../anchor-stores.ts'
+import type { MarketRules } from '../rules.ts'
 import { type BatchEvent, epochScope, isEpochSummary } from '../topics.ts'
 import { createEndings } from './anchor-endings.ts'
 import { createGapCloser } from './anchor-gaps.ts'
@@ -29,6 +30,7 @@ import { intentOf, newProgress, newRows } from './anchor-records.ts'
 import { applyResult, hasEnded, intend } from './anchor-transitions.ts'
 import { createPayer } from './payer.ts'
 import { newPayments, paymentKey, payoutScope } from './payer-records.ts'
+import { createPaymentRows, type PaymentRows } from './payer-rows.ts'
 
 export type AnchorOutputs = {
   readonly intents: readonly [AnchorKey, AnchorIntent]
@@ -47,10 +49,14 @@ export type AnchorOutputs = {
 export const planAnchor =
   (
     stores: AnchorStores,
+    rulesOf: (dataMarket: string) => Pick<MarketRules, 'daysKept'>,
     options: Partial<AnchorRules> = {},
   ): ProcessorSupplier<MarketKey | AnchorKey, BatchEvent | Payout | AnchorResult, AnchorOutputs> =>
   (context) => {
-    const anchor = createAnchor(context, stores, { ...ANCHOR_RULES_DEFAULTS, ...options })
+    const rules = { ...ANCHOR_RULES_DEFAULTS, ...options }
+    const takeOut = (key: PaymentKey): void => context.outputs.payments.sendTombstone(key)
+    const rows = createPaymentRows({ rows: context.store(stores.payments), rulesOf, takeOut })
+    const anchor = createAnchor(context, stores, rules, rows)
     return {
       process(key, value) {
         if ('outcome' in value) {
@@ -66,7 +72,9 @@ export const planAnchor =
     }
   }
 
-function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorStores, rules: AnchorRules) {
+type Context = ProcessorContext<AnchorOutputs>
+
+function createAnchor(context: Context, stores: AnchorStores, rules: AnchorRules, rows: PaymentRows) {
   const { intents, anchors, payments } = context.outputs
   const progress = context.store(stores.progress)
   const queue = createNonceQueue(context, stores, rules)
@@ -88,7 +96,7 @@ function createAnchor(context: ProcessorContext<AnchorOutputs>, stores: AnchorSt
   const ledger = createNonceLedger({ progress, rules, nextNonce, advance })
   const closeGap = createGapCloser({ progress, rules, nextNonce, giveBack, advance })
   const endings = createEndings({ read, advance, giveUpNonce: ledger.fillAgain })
-  const payer = createPayer({ progress, rules, advance, keepNonce: ledger.keepNonce })
+  const payer = createPayer({ progress, rules, advance, keepNonce: ledger.keepNonce, rows })
 
   const plan = (dataMarket: string, batch: Batch, offset: number): void => {
     const { epochId, batchIndex } = batch

@@ -8,7 +8,8 @@ import type { AnchorKey, AnchorPhase, AnchorProgress, AnchorResult, Payout } fro
 import type { ScopedStore } from '../../streams/store.ts'
 import type { AnchorRules } from '../anchor-rules.ts'
 import { hasEnded, intend, waitForTurn } from './anchor-transitions.ts'
-import { newPayout, payoutScope, payoutScopes } from './payer-records.ts'
+import { newPayout, paymentKey, payoutScope, payoutScopes } from './payer-records.ts'
+import type { PaymentRows } from './payer-rows.ts'
 import { applyPayoutResult, pauseBefore } from './payer-transitions.ts'
 
 const OVERTAKEN = 'a newer run of the day has the counts'
@@ -22,9 +23,10 @@ export interface PayerPorts {
   readonly advance: (before: AnchorProgress | undefined, after: AnchorProgress) => void
   /** By the result, `after` may have left the nonce that `before` had. */
   readonly keepNonce: (before: AnchorProgress, after: AnchorProgress, result: AnchorResult) => void
+  readonly rows: PaymentRows
 }
 
-export function createPayer({ progress, rules, advance, keepNonce }: PayerPorts) {
+export function createPayer({ progress, rules, advance, keepNonce, rows }: PayerPorts) {
   const { payoutsOf, takeTurn, dropWhenDone } = createTurns({ progress, rules, advance })
   return {
     takeTurn,
@@ -35,6 +37,7 @@ export function createPayer({ progress, rules, advance, keepNonce }: PayerPorts)
       const planned = newPayout(key, payout, offset, offset)
       const first = payoutsOf(dataMarket).find((other) => isSameRun(planned, other))
       advance(undefined, first ? newPayout(key, payout, offset, first.payout!.firstOffset) : planned)
+      rows.add(paymentKey(planned), (day) => payoutsOf(dataMarket).some((other) => other.payout!.day === day))
       takeTurn(dataMarket)
     },
 

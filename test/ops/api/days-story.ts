@@ -3,7 +3,6 @@ import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { EpochTick, Payment, Payout } from '../../../schemas/types.ts'
 import { createStreamsBuilder } from '../../../streams/create-builder.ts'
-import type { RecordTopic } from '../../../streams/kafka-topic.ts'
 import { partitionFor } from '../../../streams/partitioner.ts'
 import { TopologyTestDriver } from '../../../streams/test-driver.ts'
 import { keepLedger } from '../../../topology/ledger/ledger.ts'
@@ -65,7 +64,7 @@ export function createDays({ log, topics, put }: Fixture, dataMarket = MARKET, w
   const tell = async (): Promise<void> => {
     const appender = await log.appender()
     for (const name of ['payouts', 'slotDays', 'days'] as const) {
-      const { name: topic, partitions }: RecordTopic<unknown, unknown> = topics[name]
+      const { name: topic, partitions } = topics[name]
       const written = ledger.driver.readRaw(ledger.topics[name].name)
       for (const { key, value } of written.slice(told[name])) {
         const partition = partitionFor(key!, partitions)

@@ -19,6 +19,7 @@ import type { KeyValueStore, ScopedStore, Store, StoreBuilder } from '../../../s
 import { type AnchorOutputs, planAnchor } from '../../../topology/anchor/anchor.ts'
 import type { AnchorRules } from '../../../topology/anchor-rules.ts'
 import { anchorStores } from '../../../topology/anchor-stores.ts'
+import { MARKET_DEFAULTS } from '../../../topology/rules.ts'
 
 export const MARKET = '0x00000000000000000000000000000000000000aa'
 export const SIGNER = '0x0000000000000000000000000000000000000051'
@@ -33,11 +34,15 @@ const codec = await createCodec(memoryRegistry())
 const NOTHING_ELSE = { sendMarker: () => {}, sendTombstone: () => {} }
 
 /** The anchor stage by itself, over stores that are maps. Store values pass through their serde, as on a restore. */
-export function anchorStage(rules: Partial<AnchorRules> = {}) {
+export function anchorStage({
+  daysKept = MARKET_DEFAULTS.daysKept,
+  ...rules
+}: Partial<AnchorRules> & { daysKept?: number } = {}) {
   const stores = new Map<string, MapStore>()
   const intents: SentIntent[] = []
   const rows: { key: AnchorKey; row: Anchor }[] = []
   const payments: { key: PaymentKey; row: Payment }[] = []
+  const tombstones: PaymentKey[] = []
   let offset = 0
   const origin = { topic: 'batches', partition: 0, offset: 0 }
   const context: ProcessorContext<AnchorOutputs> = {
@@ -45,7 +50,11 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
     outputs: {
       intents: { send: (key, intent) => void intents.push({ key, intent }), ...NOTHING_ELSE },
       anchors: { send: (key, row) => void rows.push({ key, row }), ...NOTHING_ELSE },
-      payments: { send: (key, row) => void payments.push({ key, row }), ...NOTHING_ELSE },
+      payments: {
+        ...NOTHING_ELSE,
+        send: (key, row) => void payments.push({ key, row }),
+        sendTombstone: (key) => void tombstones.push(key),
+      },
     },
     store: <S extends Store>(builder: StoreBuilder<S>): S => {
       const store = stores.get(builder.name) ?? new MapStore(builder)
@@ -58,7 +67,7 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
     owns: () => true,
     requestCommit: () => {},
   }
-  const processor = planAnchor(anchorStores(codec), rules)(context)
+  const processor = planAnchor(anchorStores(codec), () => ({ daysKept }), rules)(context)
   const last = <T extends { key: AnchorKey }>(of: readonly T[], key: AnchorKey): T | undefined =>
     of.findLast(
       (one) =>
@@ -71,6 +80,8 @@ export function anchorStage(rules: Partial<AnchorRules> = {}) {
     intents,
     rows,
     payments,
+    /** Of payments. */
+    tombstones,
     stores,
     batch(epochId: number, batchIndex: number, dataMarket = MARKET, part = 0): AnchorKey {
       Object.assign(origin, { offset: offset++ })

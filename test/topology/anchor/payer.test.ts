@@ -323,6 +323,62 @@ describe('counts that a newer run has', () => {
   })
 })
 
+describe('rows of days that are gone', () => {
+  const isDone = (stage: AnchorStage, key: AnchorKey): AnchorKey => {
+    stage.answer(key, 'ALREADY_ANCHORED', { payout: ANSWER })
+    return key
+  }
+  const goneFrom = (stage: AnchorStage) => stage.tombstones.map(({ day, epochId, number }) => [day, epochId, number])
+
+  it('args: with the first call of a day those go that had one longest ago, down to daysKept', () => {
+    const stage = anchorStage({ daysKept: 2 })
+    for (const number of [0, 1]) isDone(stage, stage.payout(1, number, { payoutOf: 1, part: number, parts: 2 }))
+    isDone(stage, stage.payout(2, 0, { payoutOf: 2 }))
+    expect(goneFrom(stage)).toEqual([])
+    isDone(stage, stage.payout(3, 0, { payoutOf: 3, purpose: 'COUNTS' }))
+    expect(goneFrom(stage)).toEqual([
+      [1, 1, 0],
+      [1, 1, 1],
+    ])
+    isDone(stage, stage.payout(4, 0, { payoutOf: 3 }))
+    expect(goneFrom(stage)).toHaveLength(2)
+    isDone(stage, stage.payout(5, 0, { payoutOf: 4 }))
+    expect(goneFrom(stage).slice(2)).toEqual([[2, 2, 0]])
+  })
+
+  it('behavior: one of which a call is under way stays until another day begins: a row would come behind', () => {
+    const stage = anchorStage({ daysKept: 1 })
+    const key = stage.payout(1, 0, { payoutOf: 1 })
+    stage.payout(2, 0, { payoutOf: 2, parts: 2 })
+    expect(goneFrom(stage)).toEqual([])
+    isDone(stage, key)
+    stage.payout(2, 1, { payoutOf: 2, part: 1, parts: 2 })
+    expect(goneFrom(stage)).toEqual([])
+    stage.payout(3, 0, { payoutOf: 3 })
+    expect(goneFrom(stage)).toEqual([[1, 1, 0]])
+  })
+
+  it('behavior: an old day that comes again is told, and goes again', () => {
+    const stage = anchorStage({ daysKept: 1 })
+    isDone(stage, stage.payout(5, 0, { payoutOf: 5 }))
+    const again = stage.payout(1, 0, { payoutOf: 1 })
+    expect([stage.payment(again)!.paymentState, goneFrom(stage)]).toEqual(['PLANNED', []])
+    isDone(stage, again)
+    isDone(stage, stage.payout(6, 0, { payoutOf: 6 }))
+    expect(goneFrom(stage)).toEqual([
+      [5, 5, 0],
+      [1, 1, 0],
+    ])
+  })
+
+  it('behavior: each market has days of its own', () => {
+    const stage = anchorStage({ daysKept: 1 })
+    isDone(stage, stage.payout(1, 0, { payoutOf: 1 }))
+    isDone(stage, stage.payout(2, 0, { payoutOf: 2 }, OTHER_MARKET))
+    expect(stage.tombstones).toEqual([])
+  })
+})
+
 describe('nonces', () => {
   /** Batches of one epoch, ready for a nonce. */
   const readyBatches = (stage: AnchorStage, count: number): AnchorKey[] =>

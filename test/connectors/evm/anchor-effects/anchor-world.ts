@@ -47,6 +47,7 @@ import { readRecords } from '../../../../streams/read-record.ts'
 import { StreamsRuntime } from '../../../../streams/runtime.ts'
 import { planAnchor } from '../../../../topology/anchor/anchor.ts'
 import type { AnchorRules } from '../../../../topology/anchor-rules.ts'
+import { MARKET_DEFAULTS } from '../../../../topology/rules.ts'
 import { sequencerStores } from '../../../../topology/stores.ts'
 import { sequencerTopics } from '../../../../topology/topics.ts'
 import { until as untilFound } from '../../../until.ts'
@@ -138,7 +139,12 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
       .merge(builder.stream(topics.anchorResults))
     const fast = { retryDelayMs: 50, retryDelayMsMax: 200, notSequencerDelayMs: 200, ...rules }
     const outputs = ['intents', 'anchors', 'payments'] as const
-    const anchor = turns.process('anchor', outputs, planAnchor(stores, fast), ...Object.values(stores))
+    const anchor = turns.process(
+      'anchor',
+      outputs,
+      planAnchor(stores, () => MARKET_DEFAULTS, fast),
+      ...Object.values(stores),
+    )
     anchor.intents.to(topics.anchorIntents)
     anchor.anchors.to(topics.anchors)
     anchor.payments.to(topics.payments)
