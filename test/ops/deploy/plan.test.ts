@@ -1,4 +1,5 @@
 /** What a plan says of an empty cluster, of a deployed one, and of one with every kind of drift: golden outputs. */
+import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { textOf } from '../../../ops/base/output.ts'
 import type { Change } from '../../../ops/deploy/change.ts'
@@ -78,6 +79,14 @@ const classesOf = (changes: readonly Change[]) => changes.map(({ class: what, na
 describe('golden', () => {
   test('default: an empty cluster', async () => {
     await expect(textOf(renderPlan(differences(desired, empty)))).toMatchFileSnapshot('empty.golden.txt')
+  })
+
+  test('behavior: docs/operations.md shows as many objects', () => {
+    const page = readFileSync('docs/operations.md', 'utf8')
+    const [count, subjects] = [differences(desired, empty).length, desired.subjects.length]
+    for (const text of [`\n${count} to create.\nDone: ${count} created.\n`, `/v7: ${subjects} subjects\n`])
+      expect(page).toContain(text)
+    expect(page).toContain(`\n${subjects} schemas of ${subjects} subjects in schemas\n`)
   })
 
   test('default: a deployed one has nothing to do', () => {
