@@ -40,7 +40,7 @@ const process = z
     acknowledged: wholeOrNone.describe(
       'Submissions that its intake acknowledged in the last minute; null without one.',
     ),
-    signer: signerOfProcess.nullable().describe('Of the process that sends transactions.'),
+    signer: signerOfProcess.nullable().describe('Signer of the process that sends transactions.'),
   })
   .meta({ id: 'Process' })
 
@@ -53,7 +53,7 @@ const holder = z.object({
 
 const roleStatus = z.object({
   role: z.enum(ROLES),
-  standing: z.enum([...STANDINGS, 'NOBODY']).describe(`Of the best process that runs. ${STANDING_HELP}`),
+  standing: z.enum([...STANDINGS, 'NOBODY']).describe(`The standing of the best process that runs. ${STANDING_HELP}`),
   processes: z.array(holder),
 })
 

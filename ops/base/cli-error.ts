@@ -76,7 +76,7 @@ const HINTS: Readonly<Record<string, string>> = {
   MEMBER_REPLACED: 'Give each process an --instance-id of its own, the same after a restart.',
   TRUNCATED:
     'Stop every role, and bring the records back if a replica or a backup has them. Without them `sequencer audit` says ' +
-    'what is missing; go on under a new appId and prefix.',
+    'which records are missing; go on under a new appId and prefix.',
   TOPIC_MISMATCH: '`sequencer deploy plan` shows every difference and what to do about it.',
   UNKNOWN_TOPIC: 'Run `sequencer deploy apply`; `deploy plan` shows what is missing.',
   TOPOLOGY_MISMATCH: 'Members of one group must run the same topology. Stop the older ones first.',

@@ -60,7 +60,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
       create: async () => (await import('../look/status/command.ts')).statusCommand(openLog),
     },
     epochs: {
-      about: 'The newest epochs: how far each is, what it took, and what came of it',
+      about: 'The newest epochs: the phase, the times and the outcome of each',
       create: async () => (await import('../look/status/command.ts')).epochsCommand(openLog),
     },
     epoch: {

@@ -13,7 +13,7 @@ export async function damageAt(log: Log, { offset, ...at }: FetchPosition): Prom
     await pieces.next()
     await pieces.return(undefined)
   } catch {
-    return met[0]?.why // what lies behind cannot be read at present
+    return met[0]?.why // records behind it cannot be read at present
   }
   return met[0]?.why
 }

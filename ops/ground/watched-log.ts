@@ -1,6 +1,6 @@
 /**
- * Looks into a log for an answer, and says what of it could not be read: what lies behind a transaction that is open, and what is
- * damaged. Every command that looks something up goes through here, so that no answer is taken for one that is made of all.
+ * Looks into a log for an answer, and says which part could not be read: records behind an open transaction, and damaged ones.
+ * Every command that looks something up goes through here, so that no answer is taken for one that is made of all.
  */
 import type { Log, TopicPartition } from '../../streams/ports.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'

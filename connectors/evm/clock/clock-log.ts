@@ -244,7 +244,7 @@ export class ClockSession {
     const read = readRecords(this.options.topics.tickRequests, PARTITION, got!.records, this.reading.tell)
     const ranges = [...read].map(({ value }) => value!)
     if (ranges.length > 0) return { ranges, next: got!.next }
-    // None of them is a request: nothing is answered. What is damaged is passed over, since requests that get lost are made again.
+    // None of them is a request: nothing is answered. A damaged record is passed over: lost requests are made again.
     this.requestsNext = positionBehind(got!, this.reading.tell)
     return undefined
   }

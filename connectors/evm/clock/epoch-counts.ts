@@ -47,7 +47,10 @@ export async function countOf(
   return notSaid.or(ask, asOf(`currentEpoch of ${dataMarket}`, at), read, () => undefined)
 }
 
-/** Where each of these epochs was released; undefined for one that was not, and where the contract does not say it. */
+/**
+ * The block in which each of these epochs was released; undefined for an epoch that was not, and where the contract does not say
+ * it.
+ */
 export const releasesOf = (
   ask: Ask,
   { protocolState, dataMarket, notSaid }: CountedMarket,

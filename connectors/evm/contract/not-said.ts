@@ -43,7 +43,7 @@ export class NotSaid {
   private step = 0
   private readonly tell: (what: string, why: string) => void
 
-  /** @param tell of each node once, when something is taken for not said, and not again before it was readable */
+  /** @param tell told of each node once, when a fact is taken for not said, and not again before it was readable */
   constructor(tell: (what: string, why: string) => void = () => undefined) {
     this.tell = tell
   }

@@ -25,7 +25,7 @@ export function followProcesses(
       table.apply(instanceId, report, isLive ? now : (report?.at ?? now))
     },
     caughtUp() {
-      isLive = true // what comes from now on is heard by our own clock
+      isLive = true // events from now on are heard by our own clock
     },
   })
   return { list: () => table.list(clock.now()), close: () => followed.close() }

@@ -104,5 +104,5 @@ const adviceFor = (damage: LogDamage): Lines => (isWhole(damage) ? [] : [DAMAGE_
 const renderDone = (keptAs: string): Lines => [
   `Repaired. The damaged log is kept as ${keptAs}.`,
   'The lost records stay lost: run `sequencer audit` to see which epochs lack something. A stage whose position was older writes again',
-  'what it wrote before; the audit shows it as doubled.',
+  'its earlier output; the audit shows it as doubled.',
 ]

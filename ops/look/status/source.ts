@@ -1,4 +1,4 @@
-/** Where the commands find the state of things: the process that runs on a directory, an API that is named, or the log. */
+/** The source of the state of things for commands: the process that runs on a directory, an API that is named, or the log. */
 import type { Page } from '../../api/schema.ts'
 import type { StatusAnswer } from '../../api/status-schema.ts'
 import { CliError } from '../../base/cli-error.ts'

@@ -162,7 +162,7 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
   return { cid, transaction, reason: error }
 }
 
-/** Adds what no tick tells: that a market was switched off or on, that a release opens no epoch, what the contract does not say. */
+/** Adds facts that no tick tells: a market was switched off or on, a release opens no epoch, the contract does not say something. */
 export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserver => ({
   ...observer,
   marketSwitched(market, isOn) {

@@ -40,7 +40,7 @@ export const STANDINGS = {
 const inOrder = (roles: readonly RoleAnswer[]): readonly RoleAnswer[] =>
   ORDER.flatMap((role) => roles.find((one) => one.role === role) ?? [])
 
-/** One line each; of those that do not run, what they say. */
+/** A line each; roles that do not run with their words. */
 export const RoleList = ({ roles }: { roles: readonly RoleAnswer[] }) => (
   <ul class="roles">
     {inOrder(roles).map(({ role, standing, processes }) => {
