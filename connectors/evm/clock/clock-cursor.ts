@@ -1,5 +1,8 @@
-/** The place that the clock has reached, kept beside the committed offset of epoch-ticks. */
-import type { Log } from '../../../streams/ports.ts'
+/**
+ * The place that the clock has reached, kept beside the committed offset of epoch-ticks. A copy lies beside that of tick-requests, since
+ * brokers forget the offset of a topic when that is deleted.
+ */
+import type { Log, OffsetCommit, TopicPartition } from '../../../streams/ports.ts'
 import type { ChainState } from './chain-state.ts'
 
 export interface Cursor {
@@ -46,12 +49,29 @@ export interface SlotRegistry {
   readonly sinceBlock: number
 }
 
-export function cursorIn(metadata: string | undefined): Cursor | undefined {
+function cursorIn(metadata: string | undefined): Cursor | undefined {
   try {
     return metadata ? (JSON.parse(metadata) as Cursor) : undefined
   } catch {
     return undefined
   }
+}
+
+export const withCursor = (
+  cursor: Cursor | undefined,
+  ...positions: readonly (TopicPartition & Pick<OffsetCommit, 'next'>)[]
+): OffsetCommit[] => positions.map((at) => ({ ...at, metadata: cursor ? JSON.stringify(cursor) : '' }))
+
+/** The copy counts only where the ticks were made anew: an offset that somebody took away says that all ticks are to be read. */
+export function keptCursor(
+  ofTicks: string | undefined,
+  copy: string | undefined,
+  now: TopicIdsOfClock | undefined,
+): Cursor | undefined {
+  const cursor = cursorIn(ofTicks)
+  if (cursor) return cursor
+  const other = cursorIn(copy)
+  return anewSince(other?.ids, now)('epochTicks') ? other : undefined
 }
 
 /** The part of it that stays when the blocks from `block` on leave the chain. */

@@ -34,10 +34,11 @@ import {
   anewSince,
   type Cursor,
   cursorBefore,
-  cursorIn,
+  keptCursor,
   startFrom,
   type TopicIdsOfClock,
   topicIdsOf,
+  withCursor,
 } from './clock-cursor.ts'
 import { type CheckMarket, ClockMarkets, type MarketNews } from './clock-markets.ts'
 import { SlotTable } from './slot-table.ts'
@@ -157,7 +158,7 @@ export class ClockSession {
       this.requestsAt,
       this.marketRequestsAt,
     ])
-    this.cursor = cursorIn(committed?.metadata)
+    this.cursor = keptCursor(committed?.metadata, answered?.metadata, this.ids)
     const isAnew = anewSince(this.cursor?.ids, this.ids)
     // A table that is gone is read from the chain again; one of markets is decided again, from the requests.
     if (this.cursor && (isAnew('slots') || this.rowsEnd === 0)) this.cursor = { ...this.cursor, slotsReadAt: undefined }
@@ -201,7 +202,7 @@ export class ClockSession {
     const { number: block, hash, parentHash, timestamp } = heads.at(-1)!
     const cursor: Cursor = { block, hash, parentHash, timestamp, forks, ...read, ids: this.ids }
     const next = this.known.heads[0]?.offset ?? this.ticksEnd
-    const commits = [{ ...this.ticksAt, next, metadata: JSON.stringify(cursor) }]
+    const commits = withCursor(cursor, { ...this.ticksAt, next }, { ...this.requestsAt, next: this.requestsNext })
     const base = await this.commit(
       [...this.tickRecords(ticks), ...(news ? this.marketRecords(news) : [])],
       [...commits, ...(news ? [this.decidedUpTo()] : [])],
@@ -229,8 +230,7 @@ export class ClockSession {
     const read = readRecords(marketRequests, PARTITION, got!.records, this.reading.tell)
     const asked = [...read].flatMap(({ key, value }) => (value ? [{ ...key, ...value }] : []))
     if (asked.length > 0) await this.markets.decide(asked, check)
-    // Not past what is damaged, since nobody asks again, but past what an operator has deleted.
-    this.marketRequestsNext = got!.outOfRange ? got!.start : got!.next
+    this.marketRequestsNext = got!.outOfRange ? got!.start : got!.next // not past damage: nobody asks again
     if (!this.markets.hasOnlyRefusals) return
     const news = { ...this.markets.news(NO_BLOCK, NO_BLOCK, []), changes: [] }
     await this.commit(this.marketRecords(news), [this.decidedUpTo()])
@@ -259,7 +259,7 @@ export class ClockSession {
     for (const chunk of chunksOf(ticks, RECORDS_PER_BURST)) {
       this.ticksEnd = (await this.commit(this.tickRecords(chunk))) + chunk.length
     }
-    await this.commit([], [{ ...this.requestsAt, next, metadata: '' }])
+    await this.commit([], withCursor(this.cursor, { ...this.requestsAt, next }))
     this.requestsNext = next
   }
 

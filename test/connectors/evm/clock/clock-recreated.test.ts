@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { ClockTopics } from '../../../../connectors/evm/clock/clock-log.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import { type Log, PositionLostError } from '../../../../streams/ports.ts'
-import { exampleChain, MARKET } from '../scripted-chain.ts'
-import { clockTopics, readTopic, runClock } from './clock-harness.ts'
+import { exampleChain, MARKET, release } from '../scripted-chain.ts'
+import { clockTopics, readTicks, readTopic, runClock } from './clock-harness.ts'
 
 const topics = await clockTopics()
 
@@ -59,6 +59,36 @@ describe('slots', () => {
     await again.close()
     expect(await slotsIn(memory, topics)).toEqual(before)
   })
+})
+
+test('behavior: ticks that are made anew begin behind the block that the clock was at, not with all of the chain again', async () => {
+  const [chain, memory] = [exampleChain(), createMemoryLog()]
+  const log = withIds(memory)
+  const clock = await runClock(log, topics, [chain.node()])
+  await clock.reached(12)
+  const request = {
+    key: topics.tickRequests.key.encode({ dataMarket: '' }),
+    value: topics.tickRequests.value.encode({ fromBlock: 3, toBlock: 3, reason: 'test' }),
+  }
+  const ticksOfThree = async () =>
+    (await readTicks(memory, topics)).filter(({ blockNumber }) => blockNumber === 3).length
+  await (await memory.appender()).append([{ topic: topics.tickRequests.name, partition: 0, timestamp: 1, ...request }])
+  await expect.poll(ticksOfThree).toBe(2)
+  await clock.close()
+  const anew = withAnew('epochTicks')
+  for (const block of [13, 14]) {
+    const again = await runClock(log, anew, [chain.node()])
+    chain.mine(release(block))
+    await again.reached(block)
+    await again.close()
+  }
+  const ticks = await readTicks(memory, anew)
+  expect(ticks.map(({ kind, blockNumber }) => `${kind} ${blockNumber}`)).toEqual([
+    'HEAD 13',
+    'OPEN 13',
+    'HEAD 14',
+    'OPEN 14',
+  ])
 })
 
 test('behavior: requests for markets are decided again when their rows or they themselves are made anew', async () => {
