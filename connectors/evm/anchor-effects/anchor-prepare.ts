@@ -1,6 +1,7 @@
-import { isPayout } from '../../../schemas/anchor-keys.ts'
+import { isEnding, isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
-import { protocolStateInterface as abi } from '../contract/abi.ts'
+import { protocolStateInterface as abi, dataMarketInterface } from '../contract/abi.ts'
+import { isUnreadable } from '../contract/not-said.ts'
 import { EvmError } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import {
@@ -166,6 +167,27 @@ async function alreadyAnchored(
   if (intent.call === 'END') return code === 'E39' && (await dryRun(ask, signer, call, block)) === 'E39'
   const [cids] = await readContract(ask, call.to, 'epochIdToBatchCids', [key.dataMarket, key.epochId], block)
   return (cids as string[]).includes(intent.cid) && (await isSameBatch(ask, key, call, block))
+}
+
+/** Whether the contract has this batch, or says that the epoch has ended, as of now. Where it does not say, it has. */
+export async function isOnContract(
+  ask: Ask,
+  { key, intent }: Pick<PrepareInput, 'key' | 'intent'>,
+  call: ContractCall,
+): Promise<boolean> {
+  const { dataMarket, epochId } = key
+  try {
+    if (isEnding(key)) {
+      const name = 'epochIdToBatchSubmissionsCompleted'
+      const [isCompleted] = await readContract(ask, dataMarket, name, [epochId], 'latest', dataMarketInterface)
+      return isCompleted === true
+    }
+    const [cids] = await readContract(ask, call.to, 'epochIdToBatchCids', [dataMarket, epochId], 'latest')
+    return (cids as string[]).includes(intent.cid) && (await isSameBatch(ask, key, call, 'latest'))
+  } catch (error) {
+    if (isUnreadable(error)) return true
+    throw error
+  }
 }
 
 /** Root, projects and the snapshot CID of each, as the call has them. */

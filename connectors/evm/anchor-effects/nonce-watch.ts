@@ -1,17 +1,19 @@
 /** Notices that the chain went back behind what was final. */
-import { isNonceOnly } from '../../../schemas/anchor-keys.ts'
+import { isNonceOnly, isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import { agreedHashes, agreedWord } from '../agreed-readings.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { type ContractCall, dryRun, type Head, headerOf, receiptOf } from './anchor-chain.ts'
 import { type IntentChange, textOf } from './anchor-intents.ts'
 import type { AnchorSettings } from './anchor-options.ts'
-import { windowIsOver } from './anchor-prepare.ts'
+import { isOnContract, windowIsOver } from './anchor-prepare.ts'
 import { NotYet, resultOf } from './anchor-result.ts'
 import type { HeadWatch } from './head-watch.ts'
 import { createNonceGaps, LOOKS, type NonceGapPorts } from './nonce-gaps.ts'
 
 const HEAD_WAIT_MS = 10_000
+/** A call without a known place is looked for at each so many heads, and at each head when the chain goes back. */
+const PLACELESS_LOOK_BLOCKS = 16
 /** Headers asked for at once. */
 const CHECKS_AT_ONCE = 64
 
@@ -33,8 +35,10 @@ export interface NonceWatchPorts extends NonceGapPorts {
 interface Kept extends IntentChange {
   /** Its block was seen on the chain since it is watched. */
   seen: boolean
-  /** Looks in a row that found another block in its place. */
+  /** Looks in a row that found another block in its place, or nothing of it on the contract when its place is not known. */
   lost: number
+  /** The head at the first look. */
+  since: number | undefined
 }
 
 /**
@@ -52,15 +56,15 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
   const nonces = createNonceGaps(settings, ports, { held: () => [...held.values()], final })
 
   const look = async (head: Head): Promise<void> => {
-    const { onChain, offChain } = await persist(() =>
-      rpc.read((ask) => checkBlocks(ask, head, [...kept.values()], settings)),
-    )
+    const all = [...kept.values()]
+    const { onChain, offChain } = await persist(() => rpc.read((ask) => checkBlocks(ask, head, all, settings)))
     for (const one of onChain) Object.assign(one, { seen: true, lost: 0 })
+    const placeless = await lookForPlaceless(all, head, offChain.length > 0, ports)
     for (const one of offChain) one.lost++
-    const lost = offChain.filter((one) => one.lost >= LOOKS && isWatched(one))
+    const lost = [...offChain, ...placeless].filter((one) => one.lost >= LOOKS && isWatched(one))
     const gone = lost.length > 0 ? await persist(() => agreedLost(rpc, lost)) : []
     if (gone.length > 0) await takeBack(gone, head)
-    for (const one of onChain)
+    for (const one of [...onChain, ...placeless.filter(({ lost }) => lost === 0)])
       if (isDue(one, head, settings) && isWatched(one)) await conclude(one, resultOf(one.intent, 'SETTLED'))
     await nonces.look(offChain.length > 0)
   }
@@ -77,7 +81,7 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
     observer?.wentBack?.(lost.length, first)
     for (const one of lost.toSorted((a, b) => a.intent.nonce - b.intent.nonce)) {
       const { key, intent } = one
-      const error = isNonceOnly(key) ? '' : await whyNotAgain(key, intent, head)
+      const error = isNonceOnly(key) || !hasPlace(one) ? '' : await whyNotAgain(key, intent, head)
       const { blockNumber, blockHash } = intent
       await conclude(one, resultOf(intent, 'REORGED', { blockNumber, blockHash, error }))
     }
@@ -96,7 +100,7 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
       kept.delete(text)
       held.delete(text)
       const { step } = intent
-      if (step === 'WATCH' || step === 'KEEP') kept.set(text, { key, intent, seen: false, lost: 0 })
+      if (step === 'WATCH' || step === 'KEEP') kept.set(text, { key, intent, seen: false, lost: 0, since: undefined })
       if (step === 'SIGN' || step === 'SEND') held.set(text, intent)
       observer?.kept?.(kept.size)
     },
@@ -113,8 +117,11 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
   }
 }
 
-const isDeep = ({ intent }: Kept, head: Head, { reorgDepthMax }: AnchorSettings): boolean =>
-  intent.blockHash === '' || head.number - intent.blockNumber >= reorgDepthMax
+/** The ending of somebody else, and a call of ours that only the contract tells of, have none. */
+const hasPlace = ({ intent }: Kept): boolean => intent.blockHash !== ''
+
+const isDeep = (one: Kept, head: Head, { reorgDepthMax }: AnchorSettings): boolean =>
+  head.number - (hasPlace(one) ? one.intent.blockNumber : (one.since ?? head.number)) >= reorgDepthMax
 
 /** Nothing more is to be seen of it. Attestations are followed for longer. */
 const isDue = (one: Kept, head: Head, settings: AnchorSettings): boolean =>
@@ -122,7 +129,7 @@ const isDue = (one: Kept, head: Head, settings: AnchorSettings): boolean =>
 
 /** Which of them are on the chain, and which have another block in their place. All reads go to one node. */
 async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings: AnchorSettings) {
-  const onChain = kept.filter(({ intent }) => intent.blockHash === '') // its place is not known
+  const onChain: Kept[] = []
   const offChain: Kept[] = []
   const check = async (some: readonly Kept[]): Promise<void> => {
     const blocks = [...new Set(some.map(({ intent }) => intent.blockNumber))]
@@ -134,7 +141,7 @@ async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings
     }
   }
   const [newest, ...older] = kept
-    .filter(({ intent }) => intent.blockHash !== '' && intent.blockNumber <= head.number)
+    .filter((one) => hasPlace(one) && one.intent.blockNumber <= head.number)
     .toSorted((a, b) => b.intent.blockNumber - a.intent.blockNumber)
   if (newest) await check([newest])
   const wentBack = offChain.length > 0
@@ -147,13 +154,36 @@ async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings
   return { onChain, offChain }
 }
 
+/**
+ * Looks for calls whose place on the chain is not known: no block tells that one left the chain, so the contract is asked.
+ * @param wentBack then it is asked at each head
+ */
+async function lookForPlaceless(
+  kept: readonly Kept[],
+  head: Head,
+  wentBack: boolean,
+  { rpc, persist, callOf }: NonceWatchPorts,
+): Promise<readonly Kept[]> {
+  const placeless = kept.filter((one) => !hasPlace(one))
+  for (const one of placeless) {
+    one.since ??= head.number
+    const isTurn = wentBack || one.lost > 0 || (head.number - one.since) % PLACELESS_LOOK_BLOCKS === 0
+    if (!isTurn || isNonceOnly(one.key) || isPayout(one.key)) continue
+    const call = await persist(() => callOf(one.key, one.intent))
+    const about = `whether the call of epoch ${one.key.epochId} is on the chain`
+    const isThere = !call || (await persist(() => agreedWord(rpc, about, (ask) => isOnContract(ask, one, call))))
+    one.lost = isThere ? 0 : one.lost + 1
+  }
+  return placeless
+}
+
 /** Those of which enough nodes have another block in the place: what a single node finds off the chain is on it. */
 async function agreedLost(rpc: NonceWatchPorts['rpc'], lost: readonly Kept[]): Promise<Kept[]> {
-  const gone: Kept[] = []
-  const blocks = [...new Set(lost.map(({ intent }) => intent.blockNumber))]
+  const gone = lost.filter((one) => !hasPlace(one))
+  const blocks = [...new Set(lost.filter(hasPlace).map(({ intent }) => intent.blockNumber))]
   for (let from = 0; from < blocks.length; from += CHECKS_AT_ONCE) {
     const hashes = await agreedHashes(rpc, blocks.slice(from, from + CHECKS_AT_ONCE))
-    for (const one of lost) {
+    for (const one of lost.filter(hasPlace)) {
       const hash = hashes.get(one.intent.blockNumber)
       if (hash === one.intent.blockHash) one.lost = 0
       else if (hash !== undefined) gone.push(one)

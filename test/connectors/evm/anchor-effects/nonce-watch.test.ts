@@ -9,7 +9,7 @@ import { resultOf } from '../../../../connectors/evm/anchor-effects/anchor-resul
 import { createSigner } from '../../../../connectors/evm/anchor-effects/anchor-signer.ts'
 import type { HeadWatch } from '../../../../connectors/evm/anchor-effects/head-watch.ts'
 import { createNonceWatch } from '../../../../connectors/evm/anchor-effects/nonce-watch.ts'
-import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
+import { dataMarketInterface, protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import { EvmError } from '../../../../connectors/evm/errors.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
 import { createRpc, type Rpc } from '../../../../connectors/evm/nodes/rpc.ts'
@@ -48,6 +48,8 @@ const intentOf = (nonce: number, block?: number, fields: Partial<AnchorIntent> =
   ...fields,
 })
 
+const COMPLETED = dataMarketInterface.getFunction('epochIdToBatchSubmissionsCompleted')!
+
 /** A node whose every answer is a field. Blocks from `forkedFrom` on are of another branch. */
 function scripted() {
   const node = {
@@ -57,9 +59,12 @@ function scripted() {
     revert: '',
     isMinedAgain: false,
     releaseBlock: 25,
+    /** By `epochIdToBatchSubmissionsCompleted`. */
+    isEnded: true,
     asked: [] as string[],
   }
   const contract = (data: string): string => {
+    if (data.startsWith(COMPLETED.selector)) return dataMarketInterface.encodeFunctionResult(COMPLETED, [node.isEnded])
     const { name } = protocolStateInterface.getFunction(data.slice(0, 10))!
     if (name === 'epochInfo') return protocolStateInterface.encodeFunctionResult(name, [0, node.releaseBlock, 0])
     if (name === 'batchSubmissionWindow') return protocolStateInterface.encodeFunctionResult(name, [100])
@@ -226,6 +231,45 @@ describe('createNonceWatch', () => {
       const rpc = three(script, (method, params) => (method === 'eth_call' ? liar.ask(method, params) : undefined))
       const answers = await watch(script, [[keyOf(0), intentOf(8, 28)]], { heads: 5, rpc })
       expect(told(answers)).toEqual(['0 REORGED'])
+    })
+  })
+
+  describe('an ending that is on the chain nobody knows where', () => {
+    const placeless = intentOf(-1, 0, { call: 'END', blockHash: '', blockNumber: -1, rawTransactions: [], signer: '' })
+
+    it('behavior: is settled when it was there for as many blocks as reorganisations reach, not before', async () => {
+      const script = scripted()
+      expect(await watch(script, [[keyOf(-1), placeless]], { heads: DEPTH })).toEqual([])
+      expect(told(await watch(script, [[keyOf(-1), placeless]], { heads: DEPTH + 1 }))).toEqual(['-1 SETTLED'])
+    })
+
+    it('behavior: is called again when the chain goes back and the contract does not have it any more', async () => {
+      const script = scripted()
+      const turn = (n: number): void => {
+        if (n !== 2) return
+        script.node.forkedFrom = 27
+        script.node.isEnded = false
+      }
+      const intents = [
+        [keyOf(-1), placeless],
+        [keyOf(0), intentOf(8, 28)],
+      ] as const
+      const answers = await watch(script, intents, { heads: 6, turn })
+      expect(told(answers).toSorted()).toEqual(['-1 REORGED', '0 REORGED'])
+      expect(answers.find(({ key }) => key.batchIndex === -1)!.result).toMatchObject({ step: 'KEEP', attempt: 5 })
+    })
+
+    it('behavior: is looked for now and then although no block of ours has left', async () => {
+      const script = scripted()
+      const turn = (n: number): void => {
+        if (n === 2) script.node.isEnded = false
+      }
+      expect(told(await watch(script, [[keyOf(-1), placeless]], { heads: DEPTH, turn }))).toEqual(['-1 REORGED'])
+      const contradicted = scripted()
+      const once = (n: number): void => {
+        contradicted.node.isEnded = n !== 17
+      }
+      expect(await watch(contradicted, [[keyOf(-1), placeless]], { heads: DEPTH, turn: once })).toEqual([])
     })
   })
 
