@@ -3,8 +3,8 @@
 import { logsOf, readContract, receiptOf, topicOf, word } from '../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { dataMarketInterface } from '../../../connectors/evm/contract/abi.ts'
 import { blockAt, blockNumber, chainIdOf } from '../../../connectors/evm/nodes/node-answers.ts'
-import { createRpc, RPC_DEFAULTS } from '../../../connectors/evm/nodes/rpc.ts'
-import { bigQuantity, quantity } from '../../../connectors/evm/nodes/rpc-values.ts'
+import { createRpc, RPC_DEFAULTS, type Rpc } from '../../../connectors/evm/nodes/rpc.ts'
+import { bigQuantity, cappedQuantity, quantity } from '../../../connectors/evm/nodes/rpc-values.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { dayContractBy } from '../../reading/day-on-chain.ts'
 import type { DayFacts } from './days/settlement.ts'
@@ -67,7 +67,6 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
     throw error
   }
   const state = protocolState.toLowerCase()
-  const days = dayContractBy(rpc, state)
   const view = async (name: string, ...args: readonly unknown[]): Promise<readonly unknown[]> =>
     rpc.read((ask) => readContract(ask, state, name, args, 'latest'))
   const textOf = async (name: string, place: number, ...args: readonly unknown[]): Promise<string> =>
@@ -101,13 +100,23 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
       )
       return isCompleted === true
     },
+    ...dayReads(rpc, state),
+    blockHash: async (number) => (await rpc.read((ask) => blockAt(ask, number)))?.hash,
+    minedIn: (transactionHash) => rpc.read((ask) => receiptOf(ask, transactionHash)),
+    close: () => rpc.close(),
+  }
+}
+
+function dayReads(rpc: Rpc, state: string): Pick<ChainReader, 'day' | 'dayAt'> {
+  const days = dayContractBy(rpc, state)
+  return {
     day: async (dataMarket, day, slotIds) => {
       const { eligibleNodes, slots } = await days.day({ dataMarket, day }, slotIds)
       const name = 'slotsRemainingToBeRewardedCount'
       const [remaining] = await rpc.read((ask) =>
         readContract(ask, dataMarket, name, [day], 'latest', dataMarketInterface),
       )
-      return { eligibleNodes, remaining: numberIn(remaining), slots }
+      return { eligibleNodes, remaining: cappedQuantity(remaining, name), slots }
     },
     dayAt: (dataMarket, blockNumber) =>
       rpc
@@ -118,20 +127,13 @@ export async function openChainReader({ url, chainId, protocolState }: ChainOpti
             ),
           ),
         )
-        .then(([counter, quota]) => ({ day: numberIn(counter![0]), dailyQuota: numberIn(quota![0]) }))
+        .then(([counter, quota]) => ({
+          day: cappedQuantity(counter![0], 'dayCounter'),
+          dailyQuota: cappedQuantity(quota![0], 'dailySnapshotQuota'),
+        }))
         .catch(() => undefined),
-    blockHash: async (number) => (await rpc.read((ask) => blockAt(ask, number)))?.hash,
-    minedIn: (transactionHash) => rpc.read((ask) => receiptOf(ask, transactionHash)),
-    close: () => rpc.close(),
   }
 }
-
-/** An owner may set the largest number there is. */
-function numberIn(value: unknown): number {
-  const read = bigQuantity(value, 'number of the contract')
-  return read > NUMBER_MAX ? Number.MAX_SAFE_INTEGER : Number(read)
-}
-const NUMBER_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
 /** Beyond these, ids and blocks are none: records would not hold what comes after them. */
 const EPOCH_MAX = 2n ** 52n

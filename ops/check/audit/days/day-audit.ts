@@ -122,7 +122,8 @@ export class DayAudit {
       mined = []
     }
     for await (const found of payouts.all()) {
-      const row = comparison.take(found, stages.paid(found.offset))
+      const isKept = payouts.keepsPayments(found, this.rulesOf(found.dataMarket).daysKept)
+      const row = comparison.take(found, isKept && stages.paid(found.offset))
       if (row) this.payments++
       if (row) mined.push([`${placeOf(found)}, payment`, row])
       if (mined.length >= CALLS_AT_ONCE) await compareMined()

@@ -18,6 +18,8 @@ export class PayoutIndex {
   /** Scope → offsets. */
   private readonly offsets: ReadonlyMap<string, readonly number[]>
   private readonly asked = new Set<string>()
+  /** Market → day → the newest epoch that has payouts of it. */
+  private readonly days = new Map<string, Map<number, number>>()
   private readonly log: Log
   private readonly topics: Topics
   /** Offset of the first payout that the topic has; older ones have expired. */
@@ -48,6 +50,7 @@ export class PayoutIndex {
     const [bounds] = await log.bounds([partition])
     const { start } = bounds!
     const order = new RunOrder(findings, start > 0)
+    const days = new Map<string, Map<number, number>>()
     let expiredBefore = start > 0 ? Number.POSITIVE_INFINITY : 0
     for await (const records of scan(log, partition, { tell: findings.unreadable }))
       for (const read of readRecords(payouts, 0, records, findings.unreadable)) {
@@ -55,13 +58,23 @@ export class PayoutIndex {
         if (!found) continue
         order.take(found)
         expiredBefore = Math.min(expiredBefore, found.payout.closeBlock)
+        noteDay(days, found)
         const scope = epochScope(found.dataMarket, found.payout.epochId)
         const known = offsets.get(scope)
         if (known) known.push(found.offset)
         else offsets.set(scope, [found.offset])
       }
     order.finish()
-    return new PayoutIndex({ log, topics }, offsets, { start, expiredBefore })
+    const index = new PayoutIndex({ log, topics }, offsets, { start, expiredBefore })
+    for (const [dataMarket, ofMarket] of days) index.days.set(dataMarket, ofMarket)
+    return index
+  }
+
+  /** Whether the rows of the payments of a day are kept still: with the first payout of another day those of the oldest may go. */
+  keepsPayments({ dataMarket, payout: { payoutOf: day } }: FoundPayout, daysKept: number): boolean {
+    const ofMarket = this.days.get(dataMarket) ?? new Map<number, number>()
+    const newest = ofMarket.get(day) ?? 0
+    return [...ofMarket.values()].filter((other) => other > newest).length < daysKept
   }
 
   /** Whether the payouts of a CLOSE may be gone. */
@@ -99,6 +112,12 @@ export class PayoutIndex {
       if (!this.asked.has(scope)) yield { dataMarket: scope.slice(0, at), epochId: Number(scope.slice(at + 1)) }
     }
   }
+}
+
+function noteDay(days: Map<string, Map<number, number>>, { dataMarket, payout }: FoundPayout): void {
+  const ofMarket = days.get(dataMarket) ?? new Map<number, number>()
+  days.set(dataMarket, ofMarket)
+  ofMarket.set(payout.payoutOf, Math.max(ofMarket.get(payout.payoutOf) ?? 0, payout.epochId))
 }
 
 const foundIn = ({ offset, key, value }: ReadRecord<MarketKey, Payout>): FoundPayout | undefined =>

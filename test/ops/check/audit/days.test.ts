@@ -363,6 +363,23 @@ describe('records that have expired', () => {
 /** Of every batch of the scenario. */
 const OF_BATCHES = `0x${'77'.repeat(32)}`
 
+test('behavior: a payment may be gone with its day, and a row of the day may not be left', async () => {
+  const { topics } = scenario
+  const log = scenario.log.copy()
+  log.drop(topics.payments, (_, { day }) => day === 1)
+  const by = async (daysKept: number) => {
+    const rules = { ...PAID_RULES, markets: PAID_RULES.markets.map((market) => ({ ...market, daysKept })) }
+    return (await auditLog(log, { topics, rules })).differences.map(({ where, message }) => `${where} ${message}`)
+  }
+  const neverPlanned = (texts: readonly string[]) => texts.filter((text) => text.endsWith('it was never planned'))
+  expect(neverPlanned(await by(14))).not.toEqual([])
+  const short = await by(1)
+  expect(neverPlanned(short)).toEqual([])
+  expect(short).toContainEqual(
+    expect.stringMatching(/^day 1 of 0x\w+ it is kept no longer; found the row of the day and rows of \d slots$/),
+  )
+})
+
 describe('the contract', () => {
   const readerOf = (
     change: (
