@@ -20,7 +20,7 @@ export const ANCHOR_STEPS = [
 ] as const
 
 /** Codes of the contract (`require` messages) as far as a call of ours can meet them. */
-export const REVERT_CODES = ['E02', 'E04', 'E23', 'E24', 'E25', 'E39', 'E43', OTHER] as const
+export const REVERT_CODES = ['E02', 'E04', 'E23', 'E24', 'E25', 'E38', 'E39', 'E43', 'E47', 'E48', OTHER] as const
 
 /** Metrics of the one process that stores and sends; a process that stands by has none of the gauges. */
 export const ANCHOR = {

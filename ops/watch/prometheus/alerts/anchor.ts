@@ -51,7 +51,7 @@ const transactionAlerts: Alerts = ({ range, age }) => [
   {
     name: 'ContractRefuses',
     severity: 'ticket',
-    expr: `sum by (code) (increase(seq_tx_reverts_total[${range(30 * MINUTE)}])) > 0`,
+    expr: `sum by (code) (increase(seq_tx_reverts_total{code!="E38"}[${range(30 * MINUTE)}])) > 0`, // DayUnpaid tells of that
     summary: 'The contract refuses calls with {{ $labels.code }}',
     description: 'E04: the signer is not a sequencer of the market; have it added. The others are in the runbook.',
   },

@@ -260,7 +260,7 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
   },
   ContractRefuses: {
     fires: { 'seq_tx_reverts_total{code="E04"}': after(20, 0, growing(1)) },
-    silent: { 'seq_tx_reverts_total{code="E04"}': still(7) },
+    silent: { 'seq_tx_reverts_total{code="E04"}': still(7), 'seq_tx_reverts_total{code="E38"}': growing(1) },
   },
   TransactionRefused: {
     fires: { 'seq_tx_refusals_total{reason="fee-cap"}': growing(2) },
