@@ -172,7 +172,7 @@ describe('the console', () => {
       expect(visible, `one sees that ${name} has the focus`).toBe(true)
       walked.push(name)
     }
-    expect(walked.slice(0, 7)).toEqual([
+    expect(walked.slice(0, 8)).toEqual([
       'Skip to the content',
       'Sequencer, overview',
       'Overview',
@@ -180,8 +180,9 @@ describe('the console', () => {
       'Slots',
       'Days',
       'Transactions',
+      'Cluster',
     ])
-    expect(walked[7]).toContain('Look up a slot')
+    expect(walked[8]).toContain('Look up a slot')
     const { name } = await page.evaluate<{ name: string }>(FOCUSED)
     await page.keyboard.press('Enter')
     await page.locator('h1', { hasText: `Epoch ${name}` }).waitFor()
