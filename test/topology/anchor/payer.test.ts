@@ -371,6 +371,17 @@ describe('rows of days that are gone', () => {
     ])
   })
 
+  it('behavior: where the counter was put back, the day goes that had a call longest ago, whatever its number', () => {
+    const stage = anchorStage({ daysKept: 2 })
+    for (const [epochId, payoutOf] of [
+      [1, 5],
+      [2, 1],
+      [3, 2],
+    ] as const)
+      isDone(stage, stage.payout(epochId, 0, { payoutOf }))
+    expect(goneFrom(stage)).toEqual([[5, 1, 0]])
+  })
+
   it('behavior: each market has days of its own', () => {
     const stage = anchorStage({ daysKept: 1 })
     isDone(stage, stage.payout(1, 0, { payoutOf: 1 }))
