@@ -9,7 +9,7 @@ import type { EpochTick, Payment, Payout } from '../../../../schemas/types.ts'
 import { isMarker } from '../../../../topology/topics.ts'
 import { type FrozenLog, growing } from './frozen-log.ts'
 import { MINED_IN } from './rewards-contract.ts'
-import { DAILY_QUOTA, MARKETS, PAID_RULES, runScenario, type Scenario } from './scenario.ts'
+import { DAILY_QUOTA, MARKETS, PAID_RULES, runScenario, type Scenario, type ScenarioOptions } from './scenario.ts'
 
 const CLEAN = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0, differences: [] }
 const auditOf = ({ log, topics }: Pick<Scenario, 'log' | 'topics'>): Promise<AuditReport> =>
@@ -45,6 +45,24 @@ describe('a sound log', () => {
     const days = log.records(topics.days, 0).map(({ value }) => topics.days.value.decode(value!))
     expect(days.some(({ ended, eligibleSlots }) => ended && eligibleSlots > 0)).toBe(true)
     expect(scenario.rewards.day(MARKETS[0], 1).paid.size).toBeGreaterThan(0)
+  })
+
+  test.each<[string, Omit<ScenarioOptions, 'days'>, Partial<AuditReport>]>([
+    [
+      'releases leave the chain with their batches',
+      { seed: 16, deepReorg: { block: 11, depth: 11 } },
+      { daysCompared: 4, releasesLost: 4 },
+    ],
+    [
+      'a day begins anew on another chain',
+      { seed: 18, epochs: 6, deepReorg: { block: 14, depth: 6 } },
+      { daysCompared: 6 },
+    ],
+    ['markets come and go', { seed: 22, epochs: 6, comings: true, partitions: 2 }, { daysCompared: 7 }],
+    ['epochs are open still', { seed: 23, openEnd: true }, { daysCompared: 4 }],
+  ])('behavior: so are they when %s', async (_name, options, figures) => {
+    const { log, topics } = await runScenario({ ...options, days: true })
+    expect(await auditOf({ log, topics })).toMatchObject({ ...CLEAN, ...figures })
   })
 
   // the time is for thirty audits
