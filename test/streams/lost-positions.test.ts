@@ -181,7 +181,7 @@ test('error: what a stage writes to a topic that is made anew under it ends no p
   made.anew = topics.byName.name
   await append(made, 5)
   await expect.poll(() => runtime.stageState('forward').waitsFor).toBe(`${topics.byName.name} is another`)
-  expect(runtime.stageState(SUM)).toMatchObject({ settled: true, waitsFor: undefined })
+  expect(runtime.stageState(SUM)).toMatchObject({ ready: true, waitsFor: undefined })
   expect(refused.map((cause) => cause.code)).toEqual(['TOPIC_RECREATED'])
   expect((await committed(made, 'forward', NUMBERS.topic))?.next).toBe(10)
   made.anew = undefined

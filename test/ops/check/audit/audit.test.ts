@@ -15,19 +15,18 @@ const auditOf = ({ log, topics }: Pick<Scenario, 'log' | 'topics'>): Promise<Aud
   auditLog(log, { topics, rules: RULES })
 
 /** Changes what the clock said of every block, wherever it lies. */
-function retell(log: FrozenLog, { submissions, epochTicks }: Topics, change: (tick: EpochTick) => EpochTick): void {
-  for (let partition = 0; partition < submissions.partitions; partition++)
-    for (const [at, record] of log.records(submissions, partition).entries()) {
-      const event = submissions.value.decode(record.value!)
-      if (!isMarker(event)) continue
-      const value = submissions.value.encode({ ...event, tick: change(event.tick) })
-      log.records(submissions, partition)[at] = { ...record, value }
-    }
-  for (const [at, record] of log.records(epochTicks, 0).entries())
-    log.records(epochTicks, 0)[at] = {
-      ...record,
-      value: epochTicks.value.encode(change(epochTicks.value.decode(record.value!))),
-    }
+function retell(log: FrozenLog, topics: Topics, change: (tick: EpochTick) => EpochTick): void {
+  for (const topic of [topics.submissions, topics.tallies] as const)
+    for (let partition = 0; partition < topic.partitions; partition++)
+      for (const [at, record] of log.records(topic, partition).entries()) {
+        const event = topic.value.decode(record.value!)
+        if (!isMarker(event)) continue
+        const value = topic.value.encode({ ...event, tick: change(event.tick) })
+        log.records(topic, partition)[at] = { ...record, value }
+      }
+  const { value } = topics.epochTicks
+  for (const [at, record] of log.records(topics.epochTicks, 0).entries())
+    log.records(topics.epochTicks, 0)[at] = { ...record, value: value.encode(change(value.decode(record.value!))) }
 }
 
 describe('a sound log', () => {
