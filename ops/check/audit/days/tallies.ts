@@ -20,8 +20,6 @@ interface Place {
   closes: number
   /** Offset of the last of them; undefined while some are missing. */
   closedAt: number | undefined
-  /** Digests of what they say of the tick: one, since all say the same. */
-  readonly ticks: Set<string>
 }
 
 export interface TallyPorts {
@@ -37,6 +35,8 @@ interface Places {
   readonly of: ReadonlyMap<string, Place>
   /** Epochs with a CLOSE marker in any partition. */
   readonly closed: Set<string>
+  /** By epoch: digests of what these markers say of the tick, in whatever partition: one, since all say the same. */
+  readonly ticks: ReadonlyMap<string, ReadonlySet<string>>
   /** Block of the first marker, in a topic whose older records have expired; else 0. */
   readonly expiredBefore: number
 }
@@ -44,13 +44,15 @@ interface Places {
 export class Tallies {
   private readonly ports: TallyPorts
   private readonly places: ReadonlyMap<string, Place>
+  private readonly ticks: Places['ticks']
   private readonly notAsked: Set<string>
   private readonly expiredBefore: number
   private readonly cursors = new Map<number, TallyCursor>()
 
-  private constructor(ports: TallyPorts, { of, closed, expiredBefore }: Places) {
+  private constructor(ports: TallyPorts, { of, closed, ticks, expiredBefore }: Places) {
     this.ports = ports
     this.places = of
+    this.ticks = ticks
     this.notAsked = closed
     this.expiredBefore = expiredBefore
   }
@@ -65,7 +67,7 @@ export class Tallies {
     const scope = epochScope(dataMarket, epochId)
     this.notAsked.delete(scope)
     const digest = digestOf(tick)
-    for (const other of this.places.get(scope)?.ticks ?? [])
+    for (const other of this.ticks.get(scope) ?? [])
       if (other !== digest)
         this.ports.findings.add(
           'mismatches',
@@ -113,8 +115,9 @@ async function readPlaces({ log, topics, findings }: TallyPorts): Promise<Places
   /** Every partition has every CLOSE; those of which some are still to come. */
   const closing = new Map<string, Place>()
   const closed = new Set<string>()
+  const ticks = new Map<string, Set<string>>()
   let expiredBefore = 0
-  if (!(await exists(log, tallies.name))) return { of: places, closed, expiredBefore }
+  if (!(await exists(log, tallies.name))) return { of: places, closed, ticks, expiredBefore }
   const partitionOf = createPartitionOf(topics)
   const starts = (await log.bounds(partitionsOf(tallies))).map(({ start }) => start)
   const mayLack = new Set(starts.flatMap((start, partition) => (start > 0 ? [partition] : [])))
@@ -129,18 +132,19 @@ async function readPlaces({ log, topics, findings }: TallyPorts): Promise<Places
       if (starts[partition]! > 0) expiredBefore = Math.max(expiredBefore, blockNumber)
       starts[partition] = 0 // the first marker says it
       if (kind !== 'CLOSE') continue
-      const scope = `${epochScope(dataMarket, epochId)}/${partition}`
+      const epoch = epochScope(dataMarket, epochId)
+      const scope = `${epoch}/${partition}`
       const place = closing.get(scope) ?? newPlace(partition)
       closing.set(scope, place)
-      closed.add(epochScope(dataMarket, epochId))
-      place.ticks.add(digestOf(value.tick))
-      if (partitionOf(dataMarket) === partition) places.set(epochScope(dataMarket, epochId), place)
+      closed.add(epoch)
+      ticks.set(epoch, (ticks.get(epoch) ?? new Set()).add(digestOf(value.tick)))
+      if (partitionOf(dataMarket) === partition) places.set(epoch, place)
       if (++place.closes !== value.of) continue
       closing.delete(scope)
       place.closedAt = offset
       place.isWhole = !mayLack.delete(partition)
     }
-  return { of: places, closed, expiredBefore }
+  return { of: places, closed, ticks, expiredBefore }
 }
 
 const newPlace = (partition: number): Place => ({
@@ -148,7 +152,6 @@ const newPlace = (partition: number): Place => ({
   isWhole: false,
   closes: 0,
   closedAt: undefined,
-  ticks: new Set(),
 })
 
 const digestOf = (tick: EpochTick): string => createHash('sha256').update(JSON.stringify(tick)).digest('base64')
