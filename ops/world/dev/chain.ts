@@ -14,8 +14,8 @@ const ATTESTATION_WINDOW_BLOCKS = 1_200
 const QUOTA_PER_EPOCH = 0.75
 /** Each is a copy of all that the contract keeps. The clock and the anchor read as of the newest block, or one or two before. */
 const STATES_KEPT = 4
-/** anvil writes the whole chain each time, which after some hours takes it a second. */
-const STATE_INTERVAL_SECONDS = 20
+/** anvil writes the whole chain each time, which after some hours takes a second; a kill of anvil loses what came since. */
+const STATE_INTERVAL_SECONDS = 5
 
 export function startChain(
   config: Omit<ChainConfig, 'sequencer'>,

@@ -48,7 +48,7 @@ const file = (name: string): string => join(directory, name)
 test('default: nodes, the signer’s coin and its role in each market, and a store', async () => {
   expect(await examined({ 'anchor.signerKeyFile': file('signer.key'), 'storage.directory': file('blocks') })).toEqual([
     'true chain',
-    'true clock',
+    'true block time',
     'true gas',
     'true agreement',
     ...MARKETS_FINE,
@@ -62,7 +62,7 @@ test('default: nodes, the signer’s coin and its role in each market, and a sto
 test('behavior: of a process without the key and without stores it says that neither was looked at', async () => {
   expect(await examined({})).toEqual([
     'true chain',
-    'true clock',
+    'true block time',
     'true gas',
     'true agreement',
     ...MARKETS_FINE,
@@ -75,7 +75,7 @@ test('error: a signer that cannot pay and may not anchor, a former one that may,
   const keys = { 'anchor.signerKeyFile': file('stranger.key'), 'anchor.formerSignerKeyFiles': file('signer.key') }
   expect(await examined({ ...keys, 'storage.kubo': 'http://127.0.0.1:9' })).toEqual([
     'true chain',
-    'true clock',
+    'true block time',
     'true gas',
     'true agreement',
     ...MARKETS_FINE,
@@ -89,7 +89,7 @@ test('error: a key that is not there, and a node of another chain', async () => 
   expect(await examined({ 'anchor.signerKeyFile': file('none.key') })).toContain('false signer')
   expect(await examined({ 'anchor.signerKeyFile': file('signer.key') }, 1)).toEqual([
     'false chain',
-    'true clock',
+    'true block time',
     'true gas',
     'true agreement',
     'false market',
