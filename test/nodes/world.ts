@@ -116,7 +116,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     }
     const chain = await parts.add(
       'chain',
-      startChain(config, (error) => log(error.message)),
+      startChain(config, (error) => log(error.message), [], {}),
     )
     const proxies = await startNodes(options, chain, parts)
     let sequencer: Sequencer | undefined

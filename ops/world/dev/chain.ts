@@ -4,7 +4,7 @@ import type { Lifecycle } from '../../base/lifecycle.ts'
 import { directoryPaths } from '../../ground/data-directory.ts'
 import { startEpochManager } from '../chain/dev-epochs.ts'
 import { startValidator } from '../chain/dev-validator.ts'
-import { type DevChain, startDevChain } from '../chain/devchain.ts'
+import { type DevChain, type DevChainOptions, startDevChain } from '../chain/devchain.ts'
 import { type SlotWallet, slotWallet } from '../snapshotters/wallets.ts'
 import type { ChainConfig } from './config.ts'
 
@@ -12,29 +12,31 @@ import type { ChainConfig } from './config.ts'
 const BATCH_WINDOW_BLOCKS = 600
 const ATTESTATION_WINDOW_BLOCKS = 1_200
 const QUOTA_PER_EPOCH = 0.75
-/** Each is a copy of all that the contract keeps. The clock and the anchor read as of the newest block, or one or two before. */
-const STATES_KEPT = 4
-/** anvil writes the whole chain each time, which after some hours takes a second; a kill of anvil loses what came since. */
-const STATE_INTERVAL_SECONDS = 5
+/**
+ * Each state is a copy of all that the contract keeps; the clock and the anchor read as of the newest block, or one or two before.
+ * anvil writes the whole chain each time, which after some hours takes a second; a kill of anvil loses what came since.
+ */
+const FEW_STATES = { statesKept: 4, stateIntervalSeconds: 5 }
 
+/** @param history what anvil keeps; `{}` for a chain that is to be reorganised, which takes the states of its old blocks */
 export function startChain(
   config: Omit<ChainConfig, 'sequencer'>,
   onEnded: (error: Error) => void,
   sequencers: readonly string[] = [],
+  history: Pick<DevChainOptions, 'statesKept' | 'stateIntervalSeconds'> = FEW_STATES,
 ): Promise<DevChain> {
   const wallets = Array.from({ length: config.snapshotters + config.spareSlots }, (_, i) =>
     slotWallet(config.seed, i + 1),
   )
   writeSpareSlots(directoryPaths(config.dataDir).spareSlots, wallets.slice(config.snapshotters))
   return startDevChain({
+    ...history,
     onEnded,
     sequencers,
     directory: directoryPaths(config.dataDir).chain,
     rpcUrl: config.rpc,
     port: config.chainPort,
     blockTimeSeconds: config.blockTime,
-    statesKept: STATES_KEPT,
-    stateIntervalSeconds: STATE_INTERVAL_SECONDS,
     markets: config.markets + config.spareMarkets,
     days: { epochs: config.dayEpochs, quota: config.dayQuota ?? quotaOf(config.dayEpochs) },
     windows: {
