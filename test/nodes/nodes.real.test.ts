@@ -7,7 +7,7 @@ import { newFolder } from '../folder.ts'
 import { brokenBy, renderOutcome } from './report.ts'
 import { type NodesOptions, runNodes } from './run.ts'
 
-const SECONDS = Number(process.env.NODES_SECONDS ?? 120)
+const SECONDS = Number(process.env.NODES_SECONDS ?? 300)
 const SEED = Number(process.env.NODES_SEED ?? 1)
 const SETTLE_SECONDS = 90
 const DEEPEST = 50
