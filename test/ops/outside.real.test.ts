@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { directoryPaths } from '../../ops/ground/data-directory.ts'
 import { startAnvil } from '../../ops/world/chain/anvil.ts'
 import { DEV_CHAIN_OPTIONS } from '../../ops/world/chain/devchain.ts'
+import { until } from '../until.ts'
 import { auditClean } from './audit-clean.ts'
 import { readOnlyPlace, smallDisk } from './places.ts'
 import { runSequencer, type SequencerEvent, type SequencerRun, startSequencer } from './run-sequencer.ts'
@@ -141,7 +142,8 @@ describe('a development chain that is killed', () => {
     const run = startSequencer(dev(dataDir, '--rpc', chain.rpcUrl))
     try {
       await run.waitFor(anchored)
-      copyFileSync(state, saved) // what a kill leaves on the disk is older by what anvil had not written
+      // what a kill leaves on the disk is older by what anvil had not written
+      await until('a copy that anvil was not writing', () => copyOfJson(state, saved))
       await run.waitFor(newer('anchored', run.events))
       await run.waitFor(newer('anchored', run.events))
       killAnvilIn(directory)
@@ -162,6 +164,16 @@ describe('a development chain that is killed', () => {
     }
   })
 })
+
+function copyOfJson(from: string, to: string): boolean {
+  copyFileSync(from, to)
+  try {
+    JSON.parse(readFileSync(to, 'utf8'))
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** Batches and endings that left the chain after they were final, and are not final again. */
 function openAgain(events: readonly SequencerEvent[]): readonly string[] {
