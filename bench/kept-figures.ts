@@ -9,6 +9,23 @@ interface KeptFigures {
   readonly figures: readonly Figure[]
 }
 
+/** The number that `--runs` asks for. @throws Error when it is no whole number of 1 or more: then nothing would be measured */
+export function runsIn(text: string): number {
+  const runs = Number(text)
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs ${text}: a whole number of 1 or more is needed`)
+  return runs
+}
+
+/** The same for a program: says what is wrong and ends with 2. */
+export function askedRuns(text: string): number {
+  try {
+    return runsIn(text)
+  } catch (error) {
+    console.error((error as Error).message)
+    return process.exit(2)
+  }
+}
+
 /** @throws Error when there is no such file, or it is no JSON */
 export const keptIn = (file: string): readonly Figure[] => read(file).figures
 

@@ -11,7 +11,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { type Figure, figuresOf, tableOf } from './figures.ts'
-import { compare, keep, keptIn, machine } from './kept-figures.ts'
+import { askedRuns, compare, keep, keptIn, machine } from './kept-figures.ts'
 import type { BenchRow } from './rows.ts'
 
 /** Loaded in the process that runs the benchmark, and in no other. */
@@ -45,11 +45,7 @@ if (unknown.length > 0) {
   console.error(`no such benchmark: ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`)
   process.exit(2)
 }
-const runs = Number(options.runs)
-if (!Number.isInteger(runs) || runs < 1) {
-  console.error(`--runs ${options.runs}: a number of 1 or more is needed`)
-  process.exit(2)
-}
+const runs = askedRuns(options.runs)
 
 if (options.once) console.log(JSON.stringify(await BENCHES[asked[0]!]!()))
 else await runAll()

@@ -18,7 +18,7 @@ import { openKafkaLog } from '../../connectors/log/kafka/kafka-log.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { startKafka } from '../../ops/world/brokers/start.ts'
 import { figuresOf, tableOf } from '../figures.ts'
-import { compare, keep, keptIn, machine } from '../kept-figures.ts'
+import { askedRuns, compare, keep, keptIn, machine } from '../kept-figures.ts'
 import { type BenchRow, row } from '../rows.ts'
 import { PROJECTS, SLOTS } from '../stage-data.ts'
 import type { ClientRun, ClientSettings, Measured } from './client.ts'
@@ -43,7 +43,7 @@ const { values: options } = parseArgs({
   },
   allowNegative: true,
 })
-const runs = Number(options.runs)
+const runs = askedRuns(options.runs)
 const records = Number(options.records)
 const warmUp = Math.floor(records / 3)
 const unique = Date.now().toString(36)

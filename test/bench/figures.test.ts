@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Figure, fallen, figuresOf, tableOf } from '../../bench/figures.ts'
-import { keep, keptIn } from '../../bench/kept-figures.ts'
+import { keep, keptIn, runsIn } from '../../bench/kept-figures.ts'
 import { row } from '../../bench/rows.ts'
 
 const runsOf = (unit: string, ...values: readonly number[]) => values.map((value) => [row('it', value, unit, 'idle')])
@@ -67,3 +67,9 @@ test('default: the table has a line per figure', () => {
     ].join('\n'),
   )
 })
+
+test.each(['0', '-1', '2.5', 'five', ''])('error: --runs %j would measure nothing, or nobody knows what', (text) => {
+  expect(() => runsIn(text)).toThrow('a whole number of 1 or more is needed')
+})
+
+test('default: --runs 5 are five', () => expect(runsIn('5')).toBe(5))
