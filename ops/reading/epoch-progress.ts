@@ -238,6 +238,10 @@ export function outcomeOf(progress: EpochProgress): EpochOutcome | null {
   return progress.projectsWithoutQuorum > 0 ? 'NO_QUORUM' : 'EMPTY'
 }
 
+/** Votes for winners as a share of all votes; null before the first vote is counted. */
+export const supportOf = ({ votes, voters }: Pick<EpochProgress, 'votes' | 'voters'>): number | null =>
+  voters === 0 ? null : votes / voters
+
 /** Each batch and the ending call are on the chain to stay: nothing is awaited but attestations. */
 export const isAnchored = (progress: EpochProgress): boolean => ['ANCHORED', 'ATTESTED'].includes(phaseOf(progress))
 

@@ -3,7 +3,7 @@ import type { ProcessSigner } from '../../schemas/types.ts'
 import type { Stage } from '../base/roles.ts'
 import { isStage } from '../base/roles.ts'
 import { type EpochOutcome, type EpochPhase, isLost } from './epoch-phases.ts'
-import { type EpochProgress, outcomeOf, phaseOf, timesOf } from './epoch-progress.ts'
+import { type EpochProgress, outcomeOf, phaseOf, supportOf, timesOf } from './epoch-progress.ts'
 import { acknowledgedIn, type Processes, type ProcessStatus, type RoleStatus, rolesOf, signerIn } from './processes.ts'
 import type { EpochFacts, RecentEpochs, SignerFacts } from './recent-epochs.ts'
 
@@ -153,8 +153,7 @@ export function epochReport({ dataMarket, progress, submissions }: EpochFacts): 
 }
 
 /** Not before all projects are counted: the first ones say nothing of the others. */
-const agreementOf = ({ batches, votes, voters }: EpochProgress): number | null =>
-  batches === null || voters === 0 ? null : votes / voters
+const agreementOf = (progress: EpochProgress): number | null => (progress.batches === null ? null : supportOf(progress))
 
 /** An epoch that lost a batch did not arrive. */
 export function percentilesOf(epochs: readonly EpochReport[]): Percentiles | null {

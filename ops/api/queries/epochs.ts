@@ -4,7 +4,14 @@ import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { nextOf } from '../../reading/epoch.ts'
-import { type EpochProgress, outcomeOf, phaseOf, timesOf, unseenEpoch } from '../../reading/epoch-progress.ts'
+import {
+  type EpochProgress,
+  outcomeOf,
+  phaseOf,
+  supportOf,
+  timesOf,
+  unseenEpoch,
+} from '../../reading/epoch-progress.ts'
 import type { EpochDetail, EpochSummary, Page, Project } from '../schema.ts'
 import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import {
@@ -40,13 +47,13 @@ export const countsOf = (reader: ViewReader, key: EpochKey): Counts =>
   reader.getJson<Counts>(keyOf(TABLE.counts, ...epochParts(key))) ?? EMPTY_COUNTS
 
 function summaryOf(reader: ViewReader, key: EpochKey, row: EpochProgress): EpochSummary {
-  const { projects, projectsWithoutQuorum, votes, voters, counted, batches, anchors } = row
+  const { projects, projectsWithoutQuorum, counted, batches, anchors } = row
   const final = Object.entries(anchors).filter(([index, { state }]) => Number(index) >= 0 && state === 'FINAL')
   return {
     ...fieldsOf(key, row, countsOf(reader, key)),
     projects,
     projectsWithoutQuorum,
-    agreement: voters === 0 ? null : votes / voters,
+    agreement: supportOf(row),
     counted,
     batches,
     batchesFinal: final.length,
