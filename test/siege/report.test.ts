@@ -25,6 +25,7 @@ const AUDIT = {
   daysUnchecked: 0,
   payouts: 0,
   payments: 0,
+  payoutsUnpaid: 0,
   runsOnChain: null,
   differences: [],
 }

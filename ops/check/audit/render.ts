@@ -59,6 +59,9 @@ export function renderAudit(report: AuditReport): Lines {
     ...(report.daysCompared + report.daysUnchecked + report.payouts > 0
       ? [`days           ${report.daysCompared} recomputed${paidOf(report)}`]
       : []),
+    ...(report.payoutsUnpaid > 0
+      ? [`unpaid         ${report.payoutsUnpaid} payouts, whose days had passed when they came to be sent (E38)`]
+      : []),
     `chain          ${chain}`,
     `lost           ${report.lost}`,
     `duplicated     ${report.duplicated}`,

@@ -50,11 +50,13 @@ export interface AuditReport {
   readonly payouts: number
   /** Payouts whose payment was compared with them. */
   readonly payments: number
+  /** Payouts that came when the contract took nothing of their day any more (E38). No fault of the log: each has a note. */
+  readonly payoutsUnpaid: number
   /** Runs of payments compared with the contract: closings, and the newest counts of a day that is not closed; null when no node was asked. */
   readonly runsOnChain: number | null
   /** The first of each kind, DIFFERENCES_KEPT at most. */
   readonly differences: readonly Difference[]
-  /** The first NOTES_KEPT: what became of `releasesLost`, and releases with numbers that cannot be. */
+  /** The first NOTES_KEPT: what became of `releasesLost` and `payoutsUnpaid`, and releases with numbers that cannot be. */
   readonly notes: readonly Note[]
 }
 

@@ -19,11 +19,23 @@ const ATTEMPTS_KNOWN: readonly State[] = ['MINED', 'FINAL', 'UNPAID']
 const FIRST_ATTEMPT = 1
 const NO_NONCE = -1
 
+/** The contract takes nothing of the day any more. */
+const DAY_OVER = 'E38'
+
+export interface PayoutStanding {
+  /** The anchor has taken the payout. */
+  readonly isDue: boolean
+  /** By the ticks, the contract takes nothing of its day any more. */
+  readonly hasPassed: boolean
+}
+
 export class PaymentComparison {
   private readonly payments: FoundPayments
   private readonly histories: PaymentHistories
   private readonly findings: Findings
   private readonly transactions = new Map<string, string>()
+  /** Payouts that came when their days had passed. */
+  unpaid = 0
 
   constructor(payments: FoundPayments, histories: PaymentHistories, findings: Findings) {
     this.payments = payments
@@ -31,11 +43,8 @@ export class PaymentComparison {
     this.findings = findings
   }
 
-  /**
-   * @param isDue the anchor has taken the payout
-   * @returns its row
-   */
-  take(found: FoundPayout, isDue: boolean): Payment | undefined {
+  /** @returns its row */
+  take(found: FoundPayout, { isDue, hasPassed }: PayoutStanding): Payment | undefined {
     const { dataMarket, offset, payout } = found
     const { epochId, number, payoutOf } = payout
     const name = payoutName({ dataMarket, epochId, number })
@@ -50,8 +59,7 @@ export class PaymentComparison {
     this.findings.same(where, 'part', payout.part, row.part)
     this.findings.same(where, 'parts', payout.parts, row.parts)
     this.findings.same(where, 'slots', payout.slotIds.length, row.slots)
-    if (row.paymentState === 'UNPAID')
-      this.findings.add('skipped', where, `it is UNPAID for good: ${row.error}; ${row.leftOut.length} slots`)
+    if (row.paymentState === 'UNPAID') this.compareUnpaid(where, row, hasPassed)
     compareLeftOut(where, found, row, this.findings)
     compareState(where, row, this.findings)
     this.compareOnce(where, row)
@@ -66,6 +74,20 @@ export class PaymentComparison {
     for (const { key, row } of this.payments.values())
       if (row.payoutOffset >= start)
         this.findings.add('mismatches', rowPlace(key), `there is no such payout at offset ${row.payoutOffset}`)
+  }
+
+  /** Nobody can pay a day that has passed; to say so of one that has not is a fault. */
+  private compareUnpaid(where: string, { error, leftOut }: Payment, hasPassed: boolean): void {
+    if (error === DAY_OVER && hasPassed) {
+      this.unpaid++
+      this.findings.note(
+        where,
+        `it came when its day had passed (${error}); ${leftOut.length} slots lack what it tells`,
+      )
+    } else {
+      const why = error === DAY_OVER ? ', though no epoch of so late a day was opened' : ''
+      this.findings.add('skipped', where, `it is UNPAID for good: ${error}${why}; ${leftOut.length} slots`)
+    }
   }
 
   private compareOnce(where: string, { transactionHash }: Payment): void {

@@ -48,6 +48,13 @@ export async function readDaySources(
 
 export type DayChain = Pick<ChainReader, 'day' | 'minedIn'>
 
+type DayFigures = Pick<
+  AuditReport,
+  'daysCompared' | 'daysUnchecked' | 'payouts' | 'payments' | 'payoutsUnpaid' | 'runsOnChain'
+>
+
+/** So many days after it has begun the contract takes nothing of a day any more (E38). */
+const DAYS_TO_PAY = 2
 /** They go to the node as one request. */
 const CALLS_AT_ONCE = 50
 
@@ -60,6 +67,7 @@ export class DayAudit {
   private compared = 0
   private unchecked = 0
   private payments = 0
+  private unpaid = 0
   private runsOnChain: number | null = null
 
   /** @param isCut records at the beginning of `submissions` have expired */
@@ -123,7 +131,10 @@ export class DayAudit {
     }
     for await (const found of payouts.all()) {
       const isKept = payouts.keepsPayments(found, this.rulesOf(found.dataMarket).daysKept)
-      const row = comparison.take(found, isKept && stages.paid(found.offset))
+      const row = comparison.take(found, {
+        isDue: isKept && stages.paid(found.offset),
+        hasPassed: this.ticks.hasBegun(found.dataMarket, found.payout.payoutOf + DAYS_TO_PAY),
+      })
       if (row) this.payments++
       if (row) mined.push([`${placeOf(found)}, payment`, row])
       if (mined.length >= CALLS_AT_ONCE) await compareMined()
@@ -132,12 +143,13 @@ export class DayAudit {
     await compareMined()
     await settlement.finish()
     comparison.finish(payouts.start)
+    this.unpaid = comparison.unpaid
     if (chain) this.runsOnChain = settlement.onChain
   }
 
-  figures(): Pick<AuditReport, 'daysCompared' | 'daysUnchecked' | 'payouts' | 'payments' | 'runsOnChain'> {
-    const { compared: daysCompared, unchecked: daysUnchecked, payments, runsOnChain } = this
-    return { daysCompared, daysUnchecked, payouts: this.sources.payouts.size, payments, runsOnChain }
+  figures(): DayFigures {
+    const { compared: daysCompared, unchecked: daysUnchecked, payments, unpaid: payoutsUnpaid, runsOnChain } = this
+    return { daysCompared, daysUnchecked, payouts: this.sources.payouts.size, payments, payoutsUnpaid, runsOnChain }
   }
 
   /** Undefined of a market that keeps no days. */

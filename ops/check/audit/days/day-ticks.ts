@@ -8,6 +8,8 @@ export class DayTicks {
   private readonly isCut: boolean
   /** Market → epochs that are open. */
   private readonly open = new Map<string, EpochTick[]>()
+  /** Market → the newest day of an epoch that was opened, also of one whose release left the chain. */
+  private readonly newest = new Map<string, number>()
 
   constructor(findings: Findings, isCut: boolean) {
     this.findings = findings
@@ -15,7 +17,7 @@ export class DayTicks {
   }
 
   apply(tick: EpochTick): void {
-    if (tick.kind === 'OPEN') this.put(tick.dataMarket, [...this.others(tick), tick])
+    if (tick.kind === 'OPEN') this.opened(tick)
     else if (tick.kind === 'CLOSE') this.close(tick)
     else if (tick.kind === 'ORPHAN')
       for (const [dataMarket, epochs] of this.open)
@@ -23,6 +25,17 @@ export class DayTicks {
           dataMarket,
           epochs.filter(({ releaseBlock }) => releaseBlock < tick.blockNumber),
         )
+  }
+
+  /** An epoch of the day, or of a later one, was opened. */
+  hasBegun(dataMarket: string, day: number): boolean {
+    return (this.newest.get(dataMarket) ?? 0) >= day
+  }
+
+  private opened(tick: EpochTick): void {
+    const { dataMarket, day } = tick
+    this.newest.set(dataMarket, Math.max(day, this.newest.get(dataMarket) ?? 0))
+    this.put(dataMarket, [...this.others(tick), tick])
   }
 
   private close(tick: EpochTick): void {

@@ -15,6 +15,16 @@ const CLEAN = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0, differences: 
 const auditOf = ({ log, topics }: Pick<Scenario, 'log' | 'topics'>): Promise<AuditReport> =>
   auditLog(log, { topics, rules: PAID_RULES })
 
+/** The newest row of each. */
+function paymentsIn({ log, topics: { payments } }: Pick<Scenario, 'log' | 'topics'>): readonly Payment[] {
+  const records = log.records(payments, 0)
+  return [
+    ...new Map(
+      records.map(({ key, value }) => [Buffer.from(key!).toString('hex'), payments.value.decode(value!)]),
+    ).values(),
+  ]
+}
+
 let scenario: Scenario
 beforeAll(async () => {
   scenario = await runScenario({ seed: 1, days: true })
@@ -63,6 +73,31 @@ describe('a sound log', () => {
   ])('behavior: so are they when %s', async (_name, options, figures) => {
     const { log, topics } = await runScenario({ ...options, days: true })
     expect(await auditOf({ log, topics })).toMatchObject({ ...CLEAN, ...figures })
+  })
+
+  test('behavior: a day that had passed before it was paid is told as that, and is no fault', async () => {
+    const { log, topics } = await runScenario({ seed: 1, epochs: 6, days: true, daysOver: [1] })
+    const report = await auditOf({ log, topics })
+    expect(report).toMatchObject({ ...CLEAN, daysCompared: 6 })
+    const unpaid = paymentsIn({ log, topics }).filter(({ paymentState }) => paymentState === 'UNPAID')
+    expect(unpaid.length).toBeGreaterThan(2)
+    expect(report.payoutsUnpaid).toBe(unpaid.length)
+    expect(report.notes.map(({ message }) => message)).toContain(
+      `it came when its day had passed (E38); ${unpaid[0]!.leftOut.length} slots lack what it tells`,
+    )
+    const text = textOf(renderAudit(report))
+    expect(text).toContain(`unpaid         ${unpaid.length} payouts, whose days had passed`)
+  })
+
+  test('error: a day that had not passed is no reason to pay nothing of it', async () => {
+    const { log, topics } = await runScenario({ seed: 1, days: true, daysOver: [1] })
+    const report = await auditOf({ log, topics })
+    expect(report).toMatchObject({ lost: 0, duplicated: 0, mismatches: 0, payoutsUnpaid: 0 })
+    const unpaid = paymentsIn({ log, topics }).filter(({ paymentState }) => paymentState === 'UNPAID')
+    expect(report.skipped).toBe(unpaid.length)
+    expect(report.differences.map(({ message }) => message)).toContain(
+      `it is UNPAID for good: E38, though no epoch of so late a day was opened; ${unpaid[0]!.leftOut.length} slots`,
+    )
   })
 
   // the time is for thirty audits
@@ -239,8 +274,8 @@ describe('what differs', () => {
     [
       'a payment that never can be sent',
       'skipped',
-      /it is UNPAID for good: E38/,
-      paymentWith({ ...closing }, () => ({ paymentState: 'UNPAID', error: 'E38' })),
+      /it is UNPAID for good: E99; \d+ slots$/,
+      paymentWith({ ...closing }, () => ({ paymentState: 'UNPAID', error: 'E99' })),
     ],
     [
       'another number of eligible nodes',

@@ -1,6 +1,6 @@
 /** What a contract makes of the payouts of the scenario, and the connector that calls it. */
 import { Transaction, Wallet } from 'ethers'
-import { answerOf } from '../../../../connectors/evm/anchor-effects/payout-answer.ts'
+import { answerOf, dayOver } from '../../../../connectors/evm/anchor-effects/payout-answer.ts'
 import { hasBit, rewardCall } from '../../../../connectors/evm/anchor-effects/payout-call.ts'
 import type { DayFacts } from '../../../../ops/check/audit/days/settlement.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, Payout } from '../../../../schemas/types.ts'
@@ -21,8 +21,14 @@ interface RewardDay {
 
 export class RewardsContract {
   readonly days = new Map<string, RewardDay>()
+  /** Nothing of these days is taken any more. */
+  readonly daysOver: readonly number[]
   /** Slots that are burned. */
   readonly burned = new Set<number>()
+
+  constructor(daysOver: readonly number[]) {
+    this.daysOver = daysOver
+  }
 
   day(dataMarket: string, day: number): RewardDay {
     const name = `${dataMarket}/${day}`
@@ -50,7 +56,10 @@ export class RewardsContract {
       [epochId, payoutOf, purpose].every((part, at) => part === [payout.epochId, payout.payoutOf, payout.purpose][at]),
     )
     if (step === 'PREPARE') {
-      const answer = answerOf(payout, this.facts(dataMarket, payout, run), intent.payout!.quota)
+      const facts = this.facts(dataMarket, payout, run)
+      if (this.daysOver.includes(payout.payoutOf))
+        return [result({ outcome: 'REVERTED', error: 'E38', payout: dayOver(payout, facts) })]
+      const answer = answerOf(payout, facts, intent.payout!.quota)
       const isNothing = answer.slots.every((bits) => bits === 0)
       const ready = { signer: PROTOCOL_STATE, nonce: 0, gasLimit: 1, maxFeePerGas: '1', payout: answer }
       return [

@@ -107,6 +107,8 @@ export interface ScenarioOptions {
   readonly sources?: boolean
   /** By `PAID_RULES`: each day has two epochs, and the last one has not ended. */
   readonly days?: boolean
+  /** With `days`: the contract takes nothing of these any more. */
+  readonly daysOver?: readonly number[]
   /** Markers are signed, and somebody who may write `submissions` puts forged and copied ones between them. */
   readonly forgers?: boolean
 }
@@ -120,6 +122,7 @@ export async function runScenario({
   forgers = false,
   sources = false,
   days = false,
+  daysOver = [],
   saleLeaves = false,
   deepReorg,
   contractBlockOf = (blockNumber) => blockNumber,
@@ -143,7 +146,7 @@ export async function runScenario({
     )
   }
   const chain = new Chain(random, comings, contractBlockOf)
-  const rewards = new RewardsContract()
+  const rewards = new RewardsContract(daysOver)
   let sent = 0
   const submit = (fields: Partial<Submission>, key = fields.slotId ?? 1): void => {
     const made = blankSubmission(++sent, random, fields)
