@@ -205,6 +205,12 @@ export interface Log {
   appender(): Promise<Appender>
   /** Deletes the records before `offset`; may keep some. */
   deleteRecords(before: readonly FetchPosition[]): Promise<void>
+  /**
+   * The same log, as somebody who opens it now finds it: a topic that was deleted and made anew is the new one there, while this one
+   * goes on refusing it. For a reader that keeps no position and reads such a topic from its start. The caller closes it. Absent where
+   * topics cannot be deleted. @throws LogError as opening the log does
+   */
+  readonly reopened?: (() => Promise<Log>) | undefined
   close(): Promise<void>
 }
 

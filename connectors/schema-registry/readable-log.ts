@@ -40,6 +40,10 @@ export type Enveloped = 'value' | 'key and value'
 
 export const readableLog = (options: ReadableLogOptions): Log => new ReadableLog(options)
 
+/** A topic made anew is read with the same schemas as the one before. */
+const reopenedFrom = ({ log, ...options }: ReadableLogOptions): Log['reopened'] =>
+  log.reopened && (async () => readableLog({ ...options, log: await log.reopened!() }))
+
 class ReadableLog implements Log {
   private readonly log: Log
   private readonly clock: Clock
@@ -52,6 +56,7 @@ class ReadableLog implements Log {
   private readonly damaged = new Set<string>()
   /** Schemas that were waited for in vain. */
   private readonly givenUp = new Set<number>()
+  readonly reopened: Log['reopened']
 
   constructor(options: ReadableLogOptions) {
     this.log = options.log
@@ -61,6 +66,7 @@ class ReadableLog implements Log {
     this.parking = new Parking(options)
     this.handsOutUnknown = options.handsOutUnknown ?? false
     this.observer = options.observer
+    this.reopened = reopenedFrom(options)
   }
 
   async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]> {

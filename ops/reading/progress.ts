@@ -18,6 +18,7 @@ import { hasEnded, lostOf, outcomeOf, type ProgressRecord, unseenEpoch, withReco
 import type { FollowedEpoch, Moment, ProgressListener } from './progress-listener.ts'
 import { type Recalled, recall } from './recall.ts'
 import { partitionsOf } from './scan.ts'
+import { createSight } from './sight.ts'
 
 /** Epochs remembered, the oldest are forgotten: at one every 12 s, more than three hours. */
 export const EPOCHS_KEPT = 1_024
@@ -54,7 +55,8 @@ export interface Progress extends Closeable {
 
 /**
  * Follows from the present end of the topics; of the epochs that are under way, it first reads how far they have come. An
- * observer ends nothing and nobody: whatever the log says, at the start or later, it is asked again.
+ * observer ends nothing and nobody: whatever the log says, at the start or later, it is asked again. A topic that was made anew is
+ * followed from its start, beside what is known.
  */
 export function followProgress(
   { topics, listeners, waiting, ...options }: ProgressOptions,
@@ -67,13 +69,13 @@ export function followProgress(
   const past = createFold({ ...folding, listeners: listeners.filter(({ wantsPast }) => wantsPast) })
   const live = createFold({ ...folding, listeners })
   const ports = { log, clock, signal, tell: options.onUnreadable }
-  const starting = onlooking(ports, () => startPositions(log, topics), waiting)
+  const starting = onlooking(ports, () => startOf(log, topics), waiting)
   const following = (async () => {
-    const positions = await starting
-    const recalled = positions && (await onlooking(ports, () => readPast(ports, topics, positions), waiting))
+    const start = await starting
+    const recalled = start && (await onlooking(ports, () => readPast(ports, topics, start.positions), waiting))
     for (const [at, record] of recalled ?? []) past(at, record, { at: record.timestamp, past: true })
     const now: Apply = (at, record) => live(at, record, { at: clock.now(), past: false })
-    if (positions) await follow(ports, positions, now, waiting)
+    if (start) await follow(ports, start, now, waiting)
   })()
   return {
     started: starting.then(() => {}),
@@ -89,12 +91,23 @@ type Following = Required<RangePorts>
 type Apply = (at: TopicPartition, record: LogRecord) => void
 type Fold = (at: TopicPartition, record: LogRecord, when: Moment) => void
 
-async function startPositions(log: Log, topics: Topics): Promise<FetchPosition[]> {
+interface Place {
+  readonly positions: readonly FetchPosition[]
+  /** The topics that the positions lie in, by what tells them from others of the same name. */
+  readonly ids: Ids
+}
+type Ids = Awaited<ReturnType<Log['topicIds']>>
+
+async function startOf(log: Log, topics: Topics): Promise<Place> {
   const { epochTicks, finalizations, batches, anchors, verdicts } = topics
   const partitions = [epochTicks, finalizations, batches, anchors, verdicts].flatMap(partitionsOf)
+  const ids = await idsOf(log, partitions)
   const bounds = await log.bounds(partitions)
-  return partitions.map((tp, i) => ({ ...tp, offset: bounds[i]!.stable }))
+  return { positions: partitions.map((tp, i) => ({ ...tp, offset: bounds[i]!.stable })), ids }
 }
+
+const idsOf = (log: Log, partitions: readonly TopicPartition[]): Promise<Ids> =>
+  log.topicIds([...new Set(partitions.map(({ topic }) => topic))])
 
 /** An epoch of which not everything can be known any more is left out: it would seem to be under way for ever. */
 async function readPast(
@@ -111,20 +124,30 @@ async function readPast(
 
 async function follow(
   ports: Following,
-  start: readonly FetchPosition[],
+  start: Place,
   apply: Apply,
   waiting: ProgressOptions['waiting'],
 ): Promise<void> {
-  const { log, signal, tell } = ports
-  let positions = start
+  const { signal, tell } = ports
+  const sight = createSight(ports.log)
+  let { positions, ids } = start
+  let isOther = false
   const options = { maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
-  while (!signal.aborted) {
-    const fetched = await onlooking(ports, () => log.fetch(positions, options), waiting)
-    for (const at of fetched ?? []) for (const record of at.records) apply(at, record)
-    positions =
-      fetched?.map((at) => ({ topic: at.topic, partition: at.partition, offset: positionBehind(at, tell) })) ??
-      positions
+  const advance = async (log: Log): Promise<void> => {
+    if (isOther) {
+      const now = await idsOf(log, positions)
+      positions = positions.map((at) => (now?.get(at.topic) === ids?.get(at.topic) ? at : { ...at, offset: 0 }))
+      ;[ids, isOther] = [now, false]
+    }
+    const fetched = await log.fetch(positions, options)
+    for (const at of fetched) for (const record of at.records) apply(at, record)
+    positions = fetched.map((at) => ({ topic: at.topic, partition: at.partition, offset: positionBehind(at, tell) }))
   }
+  const lost = (): void => {
+    isOther = true
+  }
+  while (!signal.aborted) await onlooking(ports, () => sight.look(advance, lost), waiting)
+  await sight.close()
 }
 
 interface Folding extends Omit<ProgressOptions, 'waiting'> {

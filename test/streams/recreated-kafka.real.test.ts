@@ -41,7 +41,7 @@ async function write(topic: string, count: number): Promise<void> {
   await log.close()
 }
 
-test('error: a reader of a topic that is made anew while it reads is not given records of the new one', async () => {
+test('error: a reader of a topic that is made anew is given records of the new one only when it opens the log again', async () => {
   const log = await openLog()
   const topic = uniqueName('anew')
   await log.createTopics([{ name: topic, partitions: 1, cleanup: 'delete' }])
@@ -55,7 +55,10 @@ test('error: a reader of a topic that is made anew while it reads is not given r
   const now = (await later.topicIds([topic]))!.get(topic)!
   expect(now).not.toBe(before)
   await expect(fetchOne(log, topic, 2)).rejects.toThrow(`its id was ${before} and is ${now} now`)
-  await Promise.all([log.close(), later.close()])
+  const reopened = await log.reopened!()
+  expect((await fetchOne(reopened, topic, 0)).records).toHaveLength(5)
+  await expect(fetchOne(log, topic, 2)).rejects.toMatchObject({ code: 'TOPIC_RECREATED' })
+  await Promise.all([log.close(), later.close(), reopened.close()])
 })
 
 interface App {

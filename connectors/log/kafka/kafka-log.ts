@@ -142,6 +142,10 @@ export class KafkaLog implements Log {
     await deleteRecords(this.open(), before)
   }
 
+  async reopened(): Promise<KafkaLog> {
+    return await openKafkaLog(this.open().settings)
+  }
+
   close(): Promise<void> {
     this.closing ??= this.shut()
     return this.closing

@@ -35,6 +35,7 @@ export function followIntakeReports(
       if (report) reports.set(instanceId, report)
       for (const [id, one] of reports) if (!isOfLate(one) || reports.size > INTAKES_MAX) reports.delete(id)
     },
+    clear: () => reports.clear(),
   })
   return { newest: () => [...reports.values()].filter(isOfLate), close: () => followed.close() }
 }

@@ -16,7 +16,7 @@ export function followProcesses(
   { clock, ...ports }: FollowPorts,
   { processes }: Pick<Topics, 'processes'>,
 ): ProcessReports {
-  const table = new ProcessTable()
+  let table = new ProcessTable()
   let isLive = false
   const followed = followTopic({ clock, ...ports }, processes, {
     recalled: REPORTS_RECALLED,
@@ -26,6 +26,10 @@ export function followProcesses(
     },
     caughtUp() {
       isLive = true // events from now on are heard by our own clock
+    },
+    clear() {
+      table = new ProcessTable()
+      isLive = false
     },
   })
   return { list: () => table.list(clock.now()), close: () => followed.close() }

@@ -32,7 +32,7 @@ export function createGuide({ rules, topics, signers, quotaFactor, ...following 
   let slotsKnown = false
   let ticksKnown = false
   const ages = blockAges()
-  const epochs = openEpochs(rules, () => ages.stamp(systemClock.now()))
+  let epochs = openEpochs(rules, () => ages.stamp(systemClock.now()))
   const ports = { ...following, clock: systemClock }
   const slots = followTopic(ports, topics.slots, {
     apply({ slotId }, row) {
@@ -41,6 +41,10 @@ export function createGuide({ rules, topics, signers, quotaFactor, ...following 
     },
     caughtUp() {
       slotsKnown = owners.size > 0 // an empty table is one that the clock has not begun
+    },
+    clear() {
+      owners.clear()
+      slotsKnown = false
     },
   })
   const ticks = followTopic(ports, topics.epochTicks, {
@@ -53,6 +57,10 @@ export function createGuide({ rules, topics, signers, quotaFactor, ...following 
     caughtUp() {
       ticksKnown = true
     },
+    clear() {
+      epochs = openEpochs(rules, () => ages.stamp(systemClock.now()))
+      ticksKnown = false
+    },
   })
   return {
     ownersOf(slotId) {
@@ -60,8 +68,8 @@ export function createGuide({ rules, topics, signers, quotaFactor, ...following 
       const history = owners.get(slotId)
       return history && ownersSince(history, epochs.oldestRelease())
     },
-    stateOf: epochs.stateOf,
-    awaitedMax: epochs.awaitedMax,
+    stateOf: (dataMarket, epochId) => epochs.stateOf(dataMarket, epochId),
+    awaitedMax: (dataMarket) => epochs.awaitedMax(dataMarket),
     votesMax(dataMarket, owner) {
       const { perSlotPerEpoch, perFullNodePerEpoch, fullNodes } = rulesOfMarket(rules, dataMarket)
       return quotaFactor * (fullNodes.includes(owner) ? perFullNodePerEpoch : perSlotPerEpoch)

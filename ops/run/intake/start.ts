@@ -19,7 +19,15 @@ export async function startCollecting({ config, log, topics, metrics, health, le
   const { listen, peerKeyFile: keyFile, banned = [], limits = {}, quotaFactor = QUOTA_FACTOR } = config.intake
   const { slots, epochTicks, peerBans, intakeReports } = topics
   await log.createTopics([slots, epochTicks, peerBans, intakeReports].map(configOf))
-  const following = { log, tell: leftOut.by('intake'), waiting: notFollowing(config.warn) }
+  const following = {
+    log,
+    tell: leftOut.by('intake'),
+    waiting: notFollowing(config.warn),
+    anew: (topic: string) =>
+      config.warn(
+        `intake: ${topic} was made anew, or has lost records: it goes by what is there now, from its start on`,
+      ),
+  }
   const parts = new Lifecycle(config.warn)
   try {
     const signers = await parts.add('signers', createSignerPool(config.rules, config.workers))
@@ -103,6 +111,10 @@ function followBans(intake: Intake, peerBans: Topics['peerBans'], ports: FollowP
     caughtUp() {
       if (changed) intake.orderBans([...bans.values()])
       changed = false
+    },
+    clear() {
+      bans.clear()
+      changed = true
     },
   })
 }

@@ -50,6 +50,7 @@ export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports:
         else days.delete(nameOf(key))
         changed()
       },
+      clear: () => days.clear(),
     }),
     followTopic(ports, topics.payments, {
       apply(key, payment) {
@@ -68,6 +69,7 @@ export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports:
       caughtUp() {
         isNow = true
       },
+      clear: () => closings.clear(),
     }),
   ]
 

@@ -202,7 +202,7 @@ test('behavior: why a topic is not followed is told when that lasts, and that it
   }
   const failing = Object.assign(Object.create(log) as Log, { fetch })
   const ports = { log: failing, clock: { now: () => now, sleep }, tell: () => {}, waiting }
-  const following = followTopic(ports, slots, { apply: () => {} })
+  const following = followTopic(ports, slots, { apply: () => {}, clear: () => {} })
   await expect.poll(() => told).toEqual(['it was made anew', undefined])
   expect(warned).toEqual([
     'intake: it goes by slots as it was: it was made anew',
@@ -223,6 +223,7 @@ test('behavior: what cannot be read is passed over, and what fails is tried agai
   })
   const following = followTopic({ log: failing, clock: systemClock, tell: () => {} }, slots, {
     apply: ({ slotId }, row) => seen.push([slotId, row?.history.length ?? null]),
+    clear: () => {},
   })
   await expect
     .poll(() => seen, { timeout: 5_000 })
