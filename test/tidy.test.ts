@@ -128,7 +128,6 @@ const IMPURE = [
 /** The one place; tools that npm starts and that show nothing foreign; the console, which has no terminal. */
 const WRITE_THEMSELVES = [
   'ops/base/output.ts',
-  'ops/world/brokers/main.ts',
   'schemas/history.ts',
   'ops/world/chain/contracts/build.ts',
   'ops/api/console/app/',

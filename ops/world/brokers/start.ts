@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type BrokerPorts, serverProperties } from './broker-settings.ts'
+import { pause } from './child.ts'
 import { RealPartError } from './errors.ts'
-import { type JavaProcess, pause, startJava } from './java-process.ts'
+import type { Telling } from './fetching.ts'
+import { type JavaProcess, type Supervision, startJava } from './java-process.ts'
 import { kafkaLibraries } from './libraries.ts'
 import { freePorts } from './ports.ts'
 import { brokersAlive } from './probe.ts'
@@ -19,7 +21,7 @@ const PORT_TAKEN = /Address already in use|BindException/
 /** A single compiler tier starts a third faster; benchmarks pass their own. */
 const JVM = ['-Xms64m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'] as const
 
-export interface KafkaOptions {
+export interface KafkaOptions extends Telling, Supervision {
   readonly brokers: 1 | 3
   /** Data, settings and logs. A directory that was used before keeps its topics (on other ports). */
   readonly directory: string
@@ -28,8 +30,6 @@ export interface KafkaOptions {
   /** Broker settings beside or instead of the usual ones; settings of one broker may depend on its ports. */
   readonly properties?: Readonly<Record<string, string>> | ((ports: BrokerPorts) => Readonly<Record<string, string>>)
   readonly jvm?: readonly string[]
-  /** Told what takes long (fetching, starting). */
-  readonly log?: (line: string) => void
 }
 
 export interface KafkaBroker extends JavaProcess {
@@ -49,17 +49,17 @@ export interface Kafka {
   close(): Promise<void>
 }
 
-/** Rejects with RealPartError: `TOOL_MISSING` without Java or Maven, `TOOL_FAILED`, `START_FAILED`. */
+/** Rejects with RealPartError: `TOOL_MISSING` without Java or Maven, `TOOL_FAILED`, `START_FAILED`, `STOPPED`. */
 export async function startKafka(options: KafkaOptions): Promise<Kafka> {
   const java = findTool('java')
-  const libraries = await kafkaLibraries()
+  const libraries = await kafkaLibraries(options)
   const directory = resolve(options.directory)
   mkdirSync(directory, { recursive: true })
   for (let tries = 1; ; tries++) {
     try {
       return await startNodes({ ...options, directory, java, libraries })
     } catch (error) {
-      if (tries === PORT_TRIES || !PORT_TAKEN.test(String(error))) throw error
+      if (tries === PORT_TRIES || !(error instanceof RealPartError) || !PORT_TAKEN.test(error.said)) throw error
     }
   }
 }
@@ -83,7 +83,10 @@ async function startNodes(start: Start): Promise<Kafka> {
     await close()
     throw failed.reason
   }
-  await untilTogether(brokers)
+  await untilTogether(brokers, start.signal).catch(async (error: unknown) => {
+    await close()
+    throw error
+  })
   const bootstrap = [...nodes.values()].map(({ advertised }) => `127.0.0.1:${advertised}`)
   return { bootstrap, brokers, directory, libraries, close }
 }
@@ -109,7 +112,7 @@ async function startNode(nodeId: number, nodes: ReadonlyMap<number, BrokerPorts>
   const classPath = ['-cp', join(libraries, '*')]
   if (!existsSync(join(dataDirectory, 'meta.properties'))) {
     const format = ['format', `--cluster-id=${clusterId(directory)}`, '--config', settings] // an id may begin with a dash
-    await runTool(java, [...jvm, ...classPath, 'kafka.tools.StorageTool', ...format], FORMAT_WAIT_MS)
+    await runTool(java, [...jvm, ...classPath, 'kafka.tools.StorageTool', ...format], FORMAT_WAIT_MS, start)
   }
   const { clients: port } = nodes.get(nodeId)!
   const process = await startJava({
@@ -120,15 +123,18 @@ async function startNode(nodeId: number, nodes: ReadonlyMap<number, BrokerPorts>
     logFile,
     healthy: async () => (await brokersAlive(port)) > 0,
     startWaitMs: START_WAIT_MS,
+    signal: start.signal,
+    onEnded: start.onEnded,
   })
   return Object.assign(process, { nodeId, port, logFile })
 }
 
 /** A broker serves before it knows of the others. */
-async function untilTogether(brokers: readonly KafkaBroker[]): Promise<void> {
+async function untilTogether(brokers: readonly KafkaBroker[], signal: AbortSignal | undefined): Promise<void> {
   const deadline = Date.now() + START_WAIT_MS
   for (const { port, nodeId, logFile } of brokers)
     while ((await brokersAlive(port)) < brokers.length) {
+      if (signal?.aborted) throw new RealPartError('STOPPED', `Kafka broker ${nodeId} was stopped while it started`)
       if (Date.now() > deadline)
         throw new RealPartError('START_FAILED', `Kafka broker ${nodeId} does not see the others; its log is ${logFile}`)
       await pause(POLL_MS)

@@ -34,14 +34,31 @@ export function findTool(tool: Tool, path = process.env.PATH ?? ''): string {
   )
 }
 
+interface ToolPorts {
+  /** Ends the program when aborted; the call then rejects with `STOPPED`. */
+  readonly signal?: AbortSignal | undefined
+  /** Told what it prints on standard output. */
+  readonly onOutput?: ((text: string) => void) | undefined
+  readonly environment?: NodeJS.ProcessEnv
+}
+
 /** Runs a program to its end; rejects with `TOOL_FAILED` and the tail of what it printed. */
-export function runTool(command: string, args: readonly string[], timeoutMs: number): Promise<void> {
+export function runTool(
+  command: string,
+  args: readonly string[],
+  timeoutMs: number,
+  { signal, onOutput, environment = process.env }: ToolPorts = {},
+): Promise<void> {
+  const bounds = { timeout: timeoutMs, maxBuffer: OUTPUT_BYTES_MAX, env: environment, ...(signal && { signal }) }
   return new Promise((done, fail) => {
-    execFile(command, args, { timeout: timeoutMs, maxBuffer: OUTPUT_BYTES_MAX }, (cause, stdout, stderr) => {
+    const child = execFile(command, args, bounds, (cause, stdout, stderr) => {
       if (!cause) return done()
+      const what = `${command} ${args.join(' ')}`
+      if (signal?.aborted) return fail(new RealPartError('STOPPED', `${what} was stopped`, { cause }))
       const why = cause.killed ? `did not end within ${timeoutMs / 1000} s` : `failed (${cause.code})`
-      const tail = `${stdout}${stderr}`.slice(-TAIL_CHARS).trim()
-      fail(new RealPartError('TOOL_FAILED', `${command} ${args.join(' ')} ${why}: ${tail}`, { cause }))
+      const said = `${stdout}${stderr}`.slice(-TAIL_CHARS).trim()
+      fail(new RealPartError('TOOL_FAILED', `${what} ${why}`, { cause, said }))
     })
+    if (onOutput) child.stdout?.on('data', onOutput)
   })
 }

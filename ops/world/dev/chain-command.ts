@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Command } from 'commander'
-import { Lifecycle } from '../../base/lifecycle.ts'
+import { Lifecycle, untilAborted } from '../../base/lifecycle.ts'
 import { answer, stderr } from '../../base/output.ts'
 import { ensureWritable } from '../../ground/data-directory.ts'
 import { devProvider } from '../chain/dev-sender.ts'
@@ -94,8 +94,7 @@ async function runChain(config: ChainConfig, signal: AbortSignal): Promise<void>
       `  clock: { startBlock: ${startBlock} }`,
       ...(spare.length > 0 ? [`Not served until it is added: ${spare.join(', ')}`] : []),
     ])
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-    await Promise.race([ended, stopped])
+    await Promise.race([ended, untilAborted(signal)])
   } finally {
     await parts.close()
   }

@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { MARKET_DEFAULTS, type ProtocolRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
 import type { MarkerSigner } from '../../../topology/shared/marker-seals.ts'
-import { Lifecycle } from '../../base/lifecycle.ts'
+import { Lifecycle, untilAborted } from '../../base/lifecycle.ts'
 import { ROLES } from '../../base/roles.ts'
 import { startAdminSocket } from '../../ground/admin-socket.ts'
 import { secretIn } from '../../ground/cluster/connect.ts'
@@ -138,8 +138,7 @@ async function runParts(
   screen.running({ ...addressesOf(sequencer), rpc: chain.rpcUrl, ...marketsOf(config, chain) })
   await parts.add('health lines', watchHealth(sequencer.health, screen))
   await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
-  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-  await Promise.race([counter.enough.then(() => days.closed(counter.newest, signal)), stopped])
+  await Promise.race([counter.enough.then(() => days.closed(counter.newest, signal)), untilAborted(signal)])
 }
 
 /** The directory's own key signs markers. A log of an older release begins with markers that nobody signed. */

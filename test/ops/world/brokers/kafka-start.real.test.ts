@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,6 +31,35 @@ test('behavior: three brokers see each other; one is killed and comes back', asy
     await kafka.close()
     rmSync(directory, { recursive: true, force: true })
   }
+})
+
+test('error: of a broker that somebody kills the one who started it is told, and of one that is stopped not', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sequencer-kafka-'))
+  const told: unknown[] = []
+  const start = () => startKafka({ brokers: 1, directory, onEnded: (error) => told.push(error) })
+  try {
+    const killed = await start()
+    process.kill(killed.brokers[0]!.pid, 'SIGKILL')
+    await expect
+      .poll(() => told, { timeout: 30_000 })
+      .toMatchObject([{ code: 'ENDED', exitCode: 137, message: /^Kafka broker 1 was ended by SIGKILL/ }])
+    const stopped = await start()
+    await stopped.close()
+    expect(told).toHaveLength(1)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('error: a start that is given up leaves no broker behind', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'sequencer-kafka-'))
+  const stop = new AbortController()
+  const starting = startKafka({ brokers: 1, directory, signal: stop.signal })
+  await expect.poll(() => existsSync(join(directory, 'broker-1.log')), { timeout: 30_000 }).toBe(true)
+  stop.abort()
+  await expect(starting).rejects.toMatchObject({ code: 'STOPPED' })
+  expect(readFileSync(join(directory, 'broker-1.log'), 'utf8')).not.toContain('Kafka Server started')
+  rmSync(directory, { recursive: true, force: true })
 })
 
 const isOpen = (port: number): Promise<boolean> =>
