@@ -2,6 +2,7 @@
 import { CliError, EXIT } from '../base/cli-error.ts'
 import { plural } from '../base/words.ts'
 import {
+  anewWith,
   changedTopics,
   FOREIGN_ADVICE,
   idsOf,
@@ -61,7 +62,9 @@ export async function expectOwn(deployment: Deployment): Promise<void> {
 export async function recordOwner({ desired, log }: Deployment, timestamp: number): Promise<void> {
   const { appId, topicOptions } = desired.settings
   const topics = await idsOf(log, desired.recorded)
-  await writeOwner(log, topicOptions.prefix, { appId, clusterId: log.clusterId, topics }, timestamp)
+  const before = await readOwner(log, topicOptions.prefix)
+  const anew = before?.appId === appId ? anewWith(before, topics, timestamp) : undefined
+  await writeOwner(log, topicOptions.prefix, { appId, clusterId: log.clusterId, topics, anew }, timestamp)
 }
 
 export const foreignChange = (desired: Desired, detail: string): Change => ({

@@ -26,6 +26,7 @@ import { admitAll, auditEpoch } from './epoch-audit.ts'
 import type { EpochSources } from './epoch-sources.ts'
 import { nameForeign } from './foreign.ts'
 import { Judge, type JudgeSources, type Outcome } from './judge.ts'
+import type { TopicMadeAnew } from './made-anew.ts'
 import { newestHeads } from './newest-heads.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
@@ -41,6 +42,8 @@ export interface AuditOptions {
   /** Prefix of the consumer groups. Without it every stage counts as past everything in the log. */
   readonly appId?: string
   readonly chain?: ChainReader
+  /** Topics that are not those that were deployed. */
+  readonly anew?: readonly TopicMadeAnew[]
   /** Folder of the batch store whose blocks are compared with their CIDs. */
   readonly blocks?: string
 }
@@ -59,8 +62,8 @@ export async function auditLog(log: Log, options: AuditOptions): Promise<AuditRe
  * it; and where the submissions end last: then whatever is due is there, and whatever was decided has its cause in what is
  * replayed.
  */
-async function openAudit(log: Log, { topics, rules, appId, chain }: AuditOptions): Promise<Audit> {
-  const findings = new Findings()
+async function openAudit(log: Log, { topics, rules, appId, chain, anew }: AuditOptions): Promise<Audit> {
+  const findings = new Findings(anew)
   const stages = await readStages(log, topics, appId, findings)
   await untilVisible(log, await writtenPartitions(log, topics))
   const verdictBounds = await log.bounds(partitionsOf(topics.verdicts))
@@ -186,11 +189,9 @@ class Audit {
     for (const [partition, stop] of stops.entries()) {
       if (stop && tickId(stop.marker.tick) === id) this.cursors[partition]!.takeMarker()
       else
-        this.findings.add(
-          'skipped',
-          `submissions[${partition}]`,
-          `the marker ${id} is missing, which other partitions have`,
-        )
+        this.findings
+          .of(1_000 * tick.blockTimestamp, 'submissions')
+          .add('skipped', `submissions[${partition}]`, `the marker ${id} is missing, which other partitions have`)
     }
     await this.ticks.compare(tick)
     this.view.apply(tick)
@@ -253,7 +254,7 @@ class Audit {
     for (const epoch of this.view.epochs.values()) {
       const scope = epochScope(epoch.dataMarket, epoch.epochId)
       if (!epoch.close && this.sources.batches.has(scope))
-        this.findings.add('mismatches', nameOf(epoch), 'it has batches, though it was not closed')
+        this.findings.of(undefined, 'submissions').add('mismatches', nameOf(epoch), OPEN_WITH_BATCHES)
     }
   }
 
@@ -291,6 +292,7 @@ class Audit {
   }
 }
 
+const OPEN_WITH_BATCHES = 'it has batches, though it was not closed'
 const ORDER: readonly EpochTick['kind'][] = ['HEAD', 'OPEN', 'CLOSE', 'ORPHAN']
 
 const isBefore = (a: EpochTick, b: EpochTick): boolean =>

@@ -11,6 +11,7 @@ import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '.
 import { DAMAGE_HINT, renderDamage } from '../log/command.ts'
 import { auditLog } from './audit.ts'
 import { connectChain } from './connect-chain.ts'
+import { readAnew } from './read-anew.ts'
 import { isChecked, isClean, renderAudit } from './render.ts'
 import type { AuditReport } from './report.ts'
 
@@ -55,7 +56,7 @@ async function runAudit(open: OpenLog, { rpc, ...options }: AuditArguments): Pro
     const chain = await connectChain(opened, rpc)
     try {
       const { topics, rules, appId } = opened
-      const more = { ...(chain && { chain }), ...(paths && { blocks: paths.blocks }) }
+      const more = { anew: await readAnew(opened), ...(chain && { chain }), ...(paths && { blocks: paths.blocks }) }
       return await auditLog(opened.log, { topics, rules, appId, ...more })
     } finally {
       chain?.close()

@@ -65,8 +65,9 @@ export class TickComparison {
     }
     const isOther = this.held.delete(id)
     if (!(await this.shouldHave())) return
-    if (isOther) this.findings.add('mismatches', where, 'the markers say something else of it')
-    else this.findings.add('skipped', where, 'it has markers, and no tick')
+    const findings = this.findings.of(1_000 * marker.blockTimestamp, 'epochTicks')
+    if (isOther) findings.add('mismatches', where, 'the markers say something else of it')
+    else findings.add('skipped', where, 'it has markers, and no tick')
   }
 
   private hold(tick: EpochTick): void {

@@ -24,14 +24,15 @@ export async function compareUnanchored(
     const blocks = blocksSince(epoch, newest.contractBlock)
     const isOver = window !== undefined && blocks !== undefined && blocks > window + GRACE_BLOCKS
     const seconds = newest.timestamp - close.blockTimestamp
+    const resting = findings.of(1_000 * close.blockTimestamp, 'anchors', 'batches')
     if (isOver)
-      findings.add(
+      resting.add(
         'skipped',
         nameOf(epoch),
         `not anchored ${blocks} blocks after its release; the window for batches has ${window}`,
       )
     else if ((window === undefined || blocks === undefined) && seconds > SECONDS_MAX)
-      findings.add('skipped', nameOf(epoch), `not anchored ${seconds} s after it closed`)
+      resting.add('skipped', nameOf(epoch), `not anchored ${seconds} s after it closed`)
   }
 }
 

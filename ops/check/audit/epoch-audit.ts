@@ -1,5 +1,6 @@
 /** A closed epoch: everything recomputed, and compared with the verdicts, batches, anchors and the contract. */
 import type { MarketRules } from '../../../topology/rules.ts'
+import type { Topics } from '../../../topology/topics.ts'
 import { expectedBatches } from './batching.ts'
 import type { EpochView } from './chain-view.ts'
 import { compareAnchors, compareChain } from './compare-anchors.ts'
@@ -8,6 +9,9 @@ import type { Decision, Entry } from './entry.ts'
 import type { EpochSources } from './epoch-sources.ts'
 import { applyQuota } from './quota.ts'
 import { type TallyPorts, tallyProject } from './tally.ts'
+
+/** Made anew, they let everything be judged in another way. */
+export const JUDGED_BY = ['submissions', 'slots', 'markets'] as const satisfies readonly (keyof Topics)[]
 
 export interface EpochOutcome {
   readonly anchored: boolean
@@ -30,8 +34,13 @@ export async function auditEpoch(
   const results = [...groupBy(admitted, ({ submission }) => submission.projectId)].map(([projectId, entries]) =>
     tallyProject(projectId, entries, epoch.close!, { ...ports, rules, keccak: sources.keccak }),
   )
-  const batches = await compareBatches(epoch, expectedBatches(results, rules, sources.keccak), results, sources)
-  const anchored = await compareAnchors(epoch, batches, sources)
+  const on = (...topics: (keyof Topics)[]): EpochSources => ({
+    ...sources,
+    findings: sources.findings.of(1_000 * epoch.close!.blockTimestamp, ...topics),
+  })
+  const expected = expectedBatches(results, rules, sources.keccak)
+  const batches = await compareBatches(epoch, expected, results, on('batches', ...JUDGED_BY))
+  const anchored = await compareAnchors(epoch, batches, on('anchors', 'batches', 'anchorResults', ...JUDGED_BY))
   const onChain = anchored && sources.chain !== undefined
   if (onChain) await compareChain(epoch, batches, sources.chain, sources.findings)
   return { anchored, onChain }

@@ -1,18 +1,11 @@
 import type { Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
-import type { AuditReport, DifferenceKind } from './report.ts'
+import { type AuditReport, KIND_WORDS } from './report.ts'
 
 /** Differences printed in words; --json has more. */
 const DIFFERENCES_SHOWN = 20
 
 const NOTES_SHOWN = 8
-
-const KINDS: Readonly<Record<DifferenceKind, string>> = {
-  lost: 'lost',
-  duplicated: 'duplicated',
-  skipped: 'skipped',
-  mismatches: 'different',
-}
 
 export const isClean = ({ lost, duplicated, skipped, mismatches }: AuditReport): boolean =>
   lost === 0 && duplicated === 0 && skipped === 0 && mismatches === 0
@@ -39,7 +32,7 @@ function conclusion(report: AuditReport): string {
 }
 
 /** Longest part of a difference that is printed: places and messages hold names of projects and texts of the log. */
-const PART_SHOWN = 400
+const PART_SHOWN = 800
 
 export function renderAudit(report: AuditReport): Lines {
   const { differences, notes } = report
@@ -77,7 +70,7 @@ export function renderAudit(report: AuditReport): Lines {
       .slice(0, DIFFERENCES_SHOWN)
       .map(
         ({ kind, where, message }) =>
-          `${KINDS[kind]}: ${printable(where, PART_SHOWN)}: ${printable(message, PART_SHOWN)}`,
+          `${KIND_WORDS[kind]}: ${printable(where, PART_SHOWN)}: ${printable(message, PART_SHOWN)}`,
       ),
     ...(differences.length > DIFFERENCES_SHOWN ? ['… (--json has more)'] : []),
     conclusion(report),

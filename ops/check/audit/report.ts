@@ -1,4 +1,6 @@
 import type { OnUnreadable } from '../../../streams/read-record.ts'
+import type { Topics } from '../../../topology/topics.ts'
+import { Consequences, type TopicMadeAnew } from './made-anew.ts'
 
 /**
  * - `lost`: an acknowledged submission without a verdict, though every stage is past it.
@@ -63,19 +65,50 @@ export interface AuditReport {
 /** Something to know that is no fault. */
 export type Note = Omit<Difference, 'kind'>
 
+/** As the commands print them. */
+export const KIND_WORDS: Readonly<Record<DifferenceKind, string>> = {
+  lost: 'lost',
+  duplicated: 'duplicated',
+  skipped: 'skipped',
+  mismatches: 'different',
+}
+
 const DIFFERENCES_KEPT = 100
 const NOTES_KEPT = 25
 
 export class Findings {
   readonly counts: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
+  /** Those that are told one by one. */
+  private readonly listed: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
   /** Releases that left the chain, also those without a note. */
   told = 0
   private readonly kept: Difference[] = []
   private readonly noted: Note[] = []
+  /** By topic. */
+  private readonly following = new Map<keyof Topics, Following>()
+
+  /** @param anew topics that are not those that were deployed: that is a mismatch as long as it is not on record */
+  constructor(anew: readonly TopicMadeAnew[] = []) {
+    for (const one of anew) this.following.set(one.topic, new Following(this, new Consequences(one)))
+    this.counts.mismatches += anew.filter(({ recordedAt }) => recordedAt === undefined).length
+  }
 
   add(kind: DifferenceKind, where: string, message: string): void {
     this.counts[kind]++
-    if (this.counts[kind] <= DIFFERENCES_KEPT / 4) this.kept.push({ kind, where, message })
+    if (++this.listed[kind] <= DIFFERENCES_KEPT / 4) this.kept.push({ kind, where, message })
+  }
+
+  /**
+   * For findings that rest on these topics: where one of them was made anew, they follow from that, and are told together.
+   * @param at of what they are about, ms since 1970; undefined when that is not known
+   */
+  of(at: number | undefined, ...topics: readonly (keyof Topics)[]): Findings {
+    if (this.following.size === 0) return this
+    for (const topic of topics) {
+      const following = this.following.get(topic)
+      if (following?.consequences.holds(at)) return following
+    }
+    return this
   }
 
   /** Reports a release that left the chain. */
@@ -101,7 +134,33 @@ export class Findings {
     return this.noted
   }
 
+  /** Topics that were made anew come first. */
   differences(): readonly Difference[] {
-    return this.kept
+    const anew = [...this.following.values()].flatMap(({ consequences }) => {
+      const kind = consequences.kind ?? (consequences.isOnRecord ? undefined : 'mismatches')
+      return kind === undefined ? [] : [{ kind, ...consequences.inWords((one) => KIND_WORDS[one]) }]
+    })
+    return [...anew, ...this.kept]
+  }
+}
+
+/** The findings that follow from a topic that was made anew. */
+class Following extends Findings {
+  readonly consequences: Consequences<DifferenceKind>
+  private readonly whole: Findings
+
+  constructor(whole: Findings, consequences: Consequences<DifferenceKind>) {
+    super()
+    this.whole = whole
+    this.consequences = consequences
+  }
+
+  override add(kind: DifferenceKind, where: string, message: string): void {
+    this.whole.counts[kind]++
+    this.consequences.add(kind, where, message)
+  }
+
+  override note(where: string, message: string): void {
+    this.whole.note(where, message)
   }
 }

@@ -50,13 +50,17 @@ export async function readVerdicts(
     const at = offset - (bounds[partition]?.start ?? 0)
     if (at < 0) return // its submission has expired
     if (codes[partition]?.[at] === undefined)
-      findings.add('mismatches', place, `a verdict for submissions[${partition}] offset ${offset}, where nothing lies`)
+      findings
+        .of(undefined, 'submissions')
+        .add('mismatches', place, `a verdict for submissions[${partition}] offset ${offset}, where nothing lies`)
     else if (codes[partition][at] !== 0)
-      findings.add(
-        'duplicated',
-        `submissions[${partition}] offset ${offset}`,
-        `another verdict, ${verdict.reason}, at ${place}`,
-      )
+      findings
+        .of(undefined, 'submissions')
+        .add(
+          'duplicated',
+          `submissions[${partition}] offset ${offset}`,
+          `another verdict, ${verdict.reason}, at ${place}`,
+        )
     else {
       const known = reasons.indexOf(verdict.reason)
       codes[partition][at] = 1 + (known >= 0 ? known : reasons.push(verdict.reason) - 1)

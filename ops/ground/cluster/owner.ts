@@ -16,6 +16,14 @@ export interface Owner {
   readonly clusterId?: string | undefined
   /** Topic → id; without topics of a cluster that gives none, and without changelogs, which a reset makes anew. */
   readonly topics: Readonly<Record<string, string>>
+  /** Topic → when it was put on record that it was made anew, the last time, and its id before. Absent in records of older releases. */
+  readonly anew?: Readonly<Record<string, MadeAnew>> | undefined
+}
+
+export interface MadeAnew {
+  /** Ms since 1970. */
+  readonly at: number
+  readonly before: string
 }
 
 const KEY = Buffer.from('owner')
@@ -24,6 +32,7 @@ const schema = z.object({
   appId: z.string().min(1),
   clusterId: z.string().optional(),
   topics: z.record(z.string(), z.string()),
+  anew: z.record(z.string(), z.object({ at: z.number().int().nonnegative(), before: z.string() })).optional(),
 })
 
 export const ownerTopic = (prefix: string): TopicConfig => ({
@@ -32,9 +41,10 @@ export const ownerTopic = (prefix: string): TopicConfig => ({
   cleanup: 'compact',
 })
 
+export const prefixOf = ({ submissions: { name } }: Topics): string => name.slice(0, -'submissions'.length)
+
 /** The one beside these topics. */
-export const ownerTopicOf = ({ submissions: { name } }: Topics): TopicConfig =>
-  ownerTopic(name.slice(0, -'submissions'.length))
+export const ownerTopicOf = (topics: Topics): TopicConfig => ownerTopic(prefixOf(topics))
 
 /** Undefined when there is no record, when it may not be read (rights come with the next `deploy apply`), or is none of ours. */
 export async function readOwner(log: Log, prefix: string): Promise<Owner | undefined> {
@@ -114,6 +124,12 @@ export async function changedTopics(log: Log, { topics }: Owner): Promise<Readon
   }
   await Promise.all(Object.entries(topics).map(look))
   return changed
+}
+
+/** The topics that were made anew, with those that the owner on record knows of when other ids take the place of its own. */
+export function anewWith({ topics, anew }: Owner, ids: Owner['topics'], at: number): Required<Owner>['anew'] {
+  const changed = Object.entries(ids).filter(([name, id]) => (topics[name] ?? id) !== id)
+  return { ...anew, ...Object.fromEntries(changed.map(([name]) => [name, { at, before: topics[name]! }])) }
 }
 
 /** Ids of the topics that are there, may be looked at, and have one. */

@@ -8,6 +8,7 @@ import type { MarketRules } from '../../../../topology/rules.ts'
 import type { Topics } from '../../../../topology/topics.ts'
 import { compareTransaction } from '../anchor-history.ts'
 import type { ChainReader } from '../chain.ts'
+import { JUDGED_BY } from '../epoch-audit.ts'
 import type { AuditReport, Findings } from '../report.ts'
 import type { Stages } from '../stages.ts'
 import { PaymentComparison } from './compare-payments.ts'
@@ -42,7 +43,8 @@ export async function readDaySources(
   const histories = await readPaymentHistories(log, topics)
   const payouts = await PayoutIndex.read(log, topics, findings)
   const found = await readFoundDays(log, topics, findings)
-  const tallies = await Tallies.read({ log, topics, findings, ledgered: stages.ledgered })
+  const ofTallies = findings.of(undefined, 'tallies')
+  const tallies = await Tallies.read({ log, topics, findings: ofTallies, ledgered: stages.ledgered })
   return { found, tallies, payouts, payments, histories, stages, findings }
 }
 
@@ -87,13 +89,20 @@ export class DayAudit {
   /** @param votes undefined when the epoch's submissions have expired */
   async close(tick: EpochTick, votes: Contribution | undefined): Promise<void> {
     const { dataMarket, epochId } = tick
-    const { tallies, payouts, findings } = this.sources
+    const { tallies, payouts } = this.sources
+    const at = 1_000 * tick.blockTimestamp
+    const findings = this.sources.findings.of(at, 'payouts', 'tallies', ...JUDGED_BY)
     tallies.expect(tick)
     const market = this.marketOf(dataMarket)
     if (!market) return
     const told = await tallies.of(dataMarket, epochId)
     if (told && votes && !market.mayLackVotes(epochId))
-      compareTallies(`tallies of epoch ${epochId} of ${dataMarket}`, votes, told, findings)
+      compareTallies(
+        `tallies of epoch ${epochId} of ${dataMarket}`,
+        votes,
+        told,
+        this.sources.findings.of(at, 'tallies', ...JUDGED_BY),
+      )
     const isDue = this.sources.stages.isPastAll || tallies.isLedgered(tick)
     const expected = market.close({ tick, votes, isDue })
     const found = await payouts.of(dataMarket, epochId)
@@ -103,7 +112,8 @@ export class DayAudit {
 
   /** @param chain where a node is asked */
   async finish(chain: DayChain | undefined): Promise<void> {
-    const { found, payouts, tallies, findings } = this.sources
+    const { found, payouts, tallies } = this.sources
+    const findings = this.sources.findings.of(undefined, 'payouts')
     if (!this.isCut) tallies.finish()
     for (const [dataMarket, days] of found) if (!this.marketOf(dataMarket)) this.unchecked += days.size
     for (const market of this.markets.values()) {
@@ -118,7 +128,8 @@ export class DayAudit {
   }
 
   private async comparePayments(chain: DayChain | undefined): Promise<void> {
-    const { payouts, payments, histories, stages, findings } = this.sources
+    const { payouts, payments, histories, stages } = this.sources
+    const findings = this.sources.findings.of(undefined, 'payments', 'payouts')
     const comparison = new PaymentComparison(payments, histories, findings)
     const settlement = new Settlement(findings, chain && ((...asked) => chain.day(...asked)))
     let mined: [where: string, row: Payment][] = []
@@ -156,7 +167,8 @@ export class DayAudit {
   private marketOf(dataMarket: string): MarketDays | undefined {
     const rules = this.rulesOf(dataMarket)
     if (rules.rewards === 'off') return undefined
-    const { found, findings } = this.sources
+    const { found } = this.sources
+    const findings = this.sources.findings.of(undefined, 'days', 'slotDays', 'tallies', ...JUDGED_BY)
     const known = this.markets.get(dataMarket) ?? new MarketDays(rules, found.get(dataMarket), findings, this.isCut)
     this.markets.set(dataMarket, known)
     return known
