@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Log, LogError, type TopicPartition } from '../../streams/ports.ts'
 import { partitionsOf } from '../reading/scan.ts'
+import { askMany } from './ask-many.ts'
 
 export interface Extent extends TopicPartition {
   /** Readers see what lies before it. */
@@ -22,32 +23,26 @@ export interface Named {
 }
 
 /**
- * How far each partition goes, and how far it can be read. Topics that are not there are left out.
+ * How far each partition goes, and how far it can be read: one question for all, as long as all are there. Topics that are not there
+ * are left out.
  * @throws LogError when the log does not answer
  */
-export const extentsOf = (log: Pick<Log, 'ends' | 'bounds'>, topics: readonly Named[]): Promise<Extent[]> =>
+export const extentsOf = (log: Pick<Log, 'ends' | 'bounds'>, topics: readonly Named[]): Promise<readonly Extent[]> =>
   extentsAmong(log, topics.map(partitionsOf))
 
 /** @param topics the partitions of each */
-async function extentsAmong(
+const extentsAmong = (
   log: Pick<Log, 'ends' | 'bounds'>,
   topics: readonly (readonly TopicPartition[])[],
-): Promise<Extent[]> {
-  try {
-    return await extents(log, topics.flat())
-  } catch (error) {
-    if (!isNotThere(error)) throw error
-    const one = async (partitions: readonly TopicPartition[]): Promise<Extent[]> => {
-      try {
-        return await extents(log, partitions)
-      } catch (error) {
-        if (isNotThere(error)) return []
-        throw error
-      }
-    }
-    return (await Promise.all(topics.map(one))).flat()
-  }
-}
+): Promise<readonly Extent[]> =>
+  askMany(
+    topics,
+    (some) => extents(log, some.flat()),
+    (error) => {
+      if (isNotThere(error)) return []
+      throw error
+    },
+  )
 
 const isNotThere = (error: unknown): boolean => error instanceof LogError && NOT_THERE.includes(error.code)
 

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { configOf } from '../../../streams/kafka-topic.ts'
 import { type Log, LogError, type TopicConfig } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
+import { askMany } from '../ask-many.ts'
 import { readNewest } from './newest-record.ts'
 import { readClusterSettings } from './settings-topic.ts'
 
@@ -117,13 +118,8 @@ export const FOREIGN_ADVICE =
 
 /** Topic → what is there in its place: another id, or nothing. Those that may not be looked at are left out. */
 export async function changedTopics(log: Log, { topics }: Owner): Promise<ReadonlyMap<string, string | undefined>> {
-  const changed = new Map<string, string | undefined>()
-  const look = async ([name, id]: [string, string]): Promise<void> => {
-    const now = await idOf(log, name)
-    if (now !== id && now !== UNSEEN) changed.set(name, now)
-  }
-  await Promise.all(Object.entries(topics).map(look))
-  return changed
+  const found = await lookAt(log, Object.keys(topics))
+  return new Map(found.filter(([name, now]) => now !== UNSEEN && now !== topics[name]))
 }
 
 /** The topics that were made anew, with those that the owner on record knows of when other ids take the place of its own. */
@@ -134,8 +130,8 @@ export function anewWith({ topics, anew }: Owner, ids: Owner['topics'], at: numb
 
 /** Ids of the topics that are there, may be looked at, and have one. */
 export async function idsOf(log: Log, names: readonly string[]): Promise<Record<string, string>> {
-  const ids = await Promise.all(names.map(async (name) => [name, await idOf(log, name)] as const))
-  return Object.fromEntries(ids.filter((one): one is [string, string] => one[1] !== undefined && one[1] !== UNSEEN))
+  const found = await lookAt(log, names)
+  return Object.fromEntries(found.filter((one): one is [string, string] => one[1] !== undefined && one[1] !== UNSEEN))
 }
 
 const GONE = ['UNKNOWN_TOPIC', 'TOPIC_DELETED']
@@ -143,12 +139,18 @@ const DENIED = 'TOPIC_AUTHORIZATION_FAILED'
 /** There may be one. */
 const UNSEEN = ''
 
-async function idOf(log: Log, name: string): Promise<string | undefined> {
-  try {
-    return (await log.topicIds([name]))?.get(name) ?? UNSEEN
-  } catch (error) {
-    if (error instanceof LogError && GONE.includes(error.code)) return undefined
-    if (error instanceof LogError && error.code === DENIED) return UNSEEN
-    throw error
-  }
-}
+type Looked = readonly [name: string, id: string | undefined]
+
+const lookAt = (log: Log, names: readonly string[]): Promise<readonly Looked[]> =>
+  askMany<string, Looked>(
+    names,
+    async (some) => {
+      const ids = await log.topicIds(some)
+      return some.map((name) => [name, ids?.get(name) ?? UNSEEN])
+    },
+    (error, name) => {
+      if (error instanceof LogError && GONE.includes(error.code)) return [[name, undefined]]
+      if (error instanceof LogError && error.code === DENIED) return [[name, UNSEEN]]
+      throw error
+    },
+  )

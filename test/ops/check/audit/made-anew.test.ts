@@ -87,7 +87,7 @@ test('default: they are known by the owner on record, also when they are on reco
   const { topics } = scenario
   const kept = createMemoryLog()
   const ids: Record<string, string> = { [topics.anchors.name]: 'b', [topics.verdicts.name]: 'c' }
-  const topicIds: Log['topicIds'] = async ([name]) => new Map([[name!, ids[name!]!]])
+  const topicIds: Log['topicIds'] = async (names) => new Map(names.map((name) => [name, ids[name]!]))
   const log = Object.assign(Object.create(kept) as Log, { topicIds })
   expect(await readAnew({ log, topics })).toEqual([])
   const owner: Owner = { appId: 'a', topics: { [topics.anchors.name]: 'a', [topics.verdicts.name]: 'c' } }

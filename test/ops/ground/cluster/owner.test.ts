@@ -27,10 +27,10 @@ const owner: Owner = { appId: 'a', clusterId: 'here', topics: { 'p-t': '1', 'p-u
 
 /** @param ids of the topics; those without one do not exist, `denied` may not be looked at */
 function withIds(log: Log, ids: Record<string, string>): Log {
-  const topicIds: Log['topicIds'] = async ([name]) => {
-    if (ids[name!] === 'denied') throw new LogError('TOPIC_AUTHORIZATION_FAILED', 'no')
-    if (ids[name!] === undefined) throw new LogError('UNKNOWN_TOPIC', 'none')
-    return new Map([[name!, ids[name!]!]])
+  const topicIds: Log['topicIds'] = async (names) => {
+    if (names.some((name) => ids[name] === 'denied')) throw new LogError('TOPIC_AUTHORIZATION_FAILED', 'no')
+    if (names.some((name) => ids[name] === undefined)) throw new LogError('UNKNOWN_TOPIC', 'none')
+    return new Map(names.map((name) => [name, ids[name]!]))
   }
   return Object.assign(Object.create(log) as Log, { topicIds })
 }
