@@ -875,6 +875,8 @@ export interface SlotQuota {
   readonly header: string
   /** A copy came with another header. */
   readonly contested: boolean
+  /** As signed; the highest have the seats. */
+  readonly deadline: number
 }
 
 /** A block of the anchor chain that a HEAD tick named. */

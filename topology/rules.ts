@@ -275,9 +275,10 @@ function checkShared(markets: readonly MarketRules[], check: Check): void {
 /**
  * Version of the records between stages; it goes up when an older stage would misread a newer one. 2: texts by frames; 3: records
  * in parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it; 4: all headers, and
- * deadlines; 5: owners of slots by fork; 6: ticks carry the day, `settle` writes tallies.
+ * deadlines; 5: owners of slots by fork; 6: ticks carry the day, `settle` writes tallies; 7: `admit` keeps
+ * deadlines, and gives seats by them.
  */
-const HANDOVER = 6
+const HANDOVER = 7
 
 /** The day, the one before, which can still be paid, and the one before that, by which the ledger knows that it has all of them. */
 const DAYS_KEPT_MIN = 3

@@ -467,6 +467,13 @@ const ANCHOR: readonly Guard[] = [
 /** Noticed by the runs with an adversary. */
 const HOSTILE: readonly Guard[] = [
   {
+    name: 'the highest signed deadlines have the seats',
+    file: 'topology/admit/admit.ts',
+    find: 'b.deadline - a.deadline || byArrival(a, b)',
+    replace: 'byArrival(a, b)',
+    why: 'votes for a release that left the chain give way to those for the next one',
+  },
+  {
     name: 'an owner that signs too many has none that count',
     file: 'topology/admit/admit.ts',
     find: 'if (owner.seated.length + owner.refused.size === quota.signedMax) {',
@@ -476,8 +483,8 @@ const HOSTILE: readonly Guard[] = [
   {
     name: 'the digest decides between equal arrivals',
     file: 'topology/admit/admit.ts',
-    find: 'byArrival(a, b) || byText(a.digest, b.digest)',
-    replace: 'byArrival(a, b)',
+    find: '|| byText(a.digest, b.digest)',
+    replace: '',
     why: 'the sender chooses id and moment; else the order of the partitions decides',
   },
   {

@@ -1,8 +1,9 @@
 /**
  * Dedupe and quota, per owner of a slot and epoch. The same digest again is a DUPLICATE and costs nothing. The first N distinct
- * digests by (receivedAt, submissionId, digest) stand, whatever order they come in, so the result does not depend on the number
- * of partitions that they came through (decision 0003): a newcomer that sorts earlier displaces the last one for good. An owner
- * that signs more than are told apart has none that stand: else the order of arrival would decide which ones do.
+ * digests stand by (signed deadline, the highest first, receivedAt, submissionId, digest), whatever order they come in, so the
+ * result does not depend on the number of partitions that they came through (decision 0003): a newcomer that sorts earlier
+ * displaces the last one for good. What was signed for a release that left the chain so gives way to what is signed for the next
+ * one. An owner that signs more than are told apart has none that stand: else the order of arrival would decide which ones do.
  */
 import type { SlotEpochKey, SlotQuota, Submission, SubmissionKey, Withdrawal } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
@@ -80,8 +81,8 @@ interface Seat extends SlotQuota {
 }
 
 /**
- * The signed submissions of an owner of a slot in an epoch: the admitted ones, ascending by arrival, and the digests of the
- * refused ones.
+ * The signed submissions of an owner of a slot in an epoch: the admitted ones, as bySeat has them in order, and the digests of
+ * the refused ones.
  */
 interface OwnerSeats {
   readonly signer: string
@@ -187,18 +188,29 @@ function ownerIn(slots: Map<number, OwnerSeats[]>, slotId: number, signer: strin
   return owner
 }
 
-/** Keeps the order of arrival; a newcomer is nearly always the last. */
+/** Keeps the order of bySeat; of one deadline a newcomer is nearly always the last. */
 function insert(seated: Seat[], seat: Seat): void {
   let at = seated.length
   while (at > 0 && bySeat(seat, seated[at - 1]!) < 0) at--
   seated.splice(at, 0, seat)
 }
 
-/** No two digests are equal, whatever their sender makes of the rest. */
-const bySeat = (a: Seat, b: Seat): number => byArrival(a, b) || byText(a.digest, b.digest)
+/** The highest deadline first: only the owner can sign. No two digests are equal, whatever their sender makes of the rest. */
+const bySeat = (a: Seat, b: Seat): number => b.deadline - a.deadline || byArrival(a, b) || byText(a.digest, b.digest)
 
 const seatOf = (
-  { slotId, signer, receivedAt, submissionId, projectId, snapshotCid, position, header, contested }: Submission,
+  {
+    slotId,
+    signer,
+    deadline,
+    receivedAt,
+    submissionId,
+    projectId,
+    snapshotCid,
+    position,
+    header,
+    contested,
+  }: Submission,
   digest: string,
 ): Seat => ({
   digest,
@@ -206,6 +218,7 @@ const seatOf = (
   signer,
   refused: false,
   flooded: false,
+  deadline,
   receivedAt,
   submissionId,
   projectId,

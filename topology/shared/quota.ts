@@ -17,7 +17,7 @@ export function quotaOf(market: MarketRules, isFullNode: boolean): Quota {
 
 /** The same words for every submission over the quota, since the order of arrival may decide which one is over it. */
 export const overQuota = ({ seats, signedMax }: Quota): Evidence => ({
-  rule: `the first ${seats} submissions of a slot's owner in an epoch, by arrival; none of an owner that signs more than ${signedMax}`,
+  rule: `the first ${seats} submissions of a slot's owner in an epoch, by signed deadline (the highest first) and arrival; none of an owner that signs more than ${signedMax}`,
   expected: `at most ${seats}`,
   actual: 'one more',
 })

@@ -4,7 +4,7 @@ import { byArrival, type Decision, type Entry } from './entry.ts'
 
 /**
  * @param entries one owner's valid submissions of one epoch; submissions of one project in the order of the log
- * @returns the admitted submissions: the first distinct digests by arrival
+ * @returns the admitted submissions: the distinct digests with the highest signed deadlines, of equal ones the first by arrival
  * A digest that comes again is a DUPLICATE; a submission over the quota is RATE_LIMITED, and so is every submission of a flood.
  * The stage forgets the digests of a flood, so that a copy in it may be called either.
  */
@@ -23,7 +23,7 @@ export function applyQuota(
       if (entry.contested || entry.submission.header !== original.submission.header) original.contested = true
     }
   }
-  const distinct = [...first.values()].sort(byArrival)
+  const distinct = [...first.values()].sort((a, b) => b.submission.deadline - a.submission.deadline || byArrival(a, b))
   const isFlood = distinct.length > signedMax(distinct[0]!, rules)
   const seats = isFlood ? 0 : quotaOf(distinct[0]!, rules)
   for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlood && { or: 'RATE_LIMITED' }) })

@@ -10,6 +10,7 @@ import {
   MARKET,
   openedWorld,
   openTick,
+  orphanTick,
   rulesOf,
   submissionOf,
   uuid,
@@ -142,6 +143,50 @@ describe('quota', () => {
     expect([seller, buyer].map((submission) => world.reasonOf(submission))).toEqual(['COUNTED', 'SLOT_MISMATCH'])
     expect(next.map((submission) => world.reasonOf(submission))).toEqual(['SLOT_MISMATCH', 'COUNTED'])
   })
+})
+
+describe('the signed deadline', () => {
+  const vote = (world: World, deadline: number, n: number, fields: Partial<Submission> = {}): Submission =>
+    world.submit(submissionOf({ deadline, projectId: project(n), ...fields }))
+
+  test('behavior: who signed last comes first, and then who arrived first, in any order and after a restart', () => {
+    const signed = [
+      { deadline: 101, receivedAt: 20, n: 1 },
+      { deadline: 102, receivedAt: 40, n: 2 },
+      { deadline: 101, receivedAt: 10, n: 3 },
+      { deadline: 100, receivedAt: 5, n: 4 },
+    ]
+    for (const order of [signed, signed.toReversed()]) {
+      const world = openedWorld()
+      const sent = order.map(({ deadline, receivedAt, n }, at) => {
+        if (at === 2) world.driver.restart('admit', 0)
+        return vote(world, deadline, n, { receivedAt })
+      })
+      closeEpoch(world)
+      const seated = sent.filter((one) => world.reasonOf(one) === 'COUNTED').map(({ projectId }) => projectId)
+      expect(seated.sort()).toEqual([project(2), project(3)])
+      expect(world.verdicts().filter(({ reason }) => reason === 'RATE_LIMITED')).toHaveLength(2)
+    }
+  })
+
+  test.each([
+    ['when the log knows of that', true],
+    ['before the log knows of that', false],
+  ])(
+    'behavior: a release leaves the chain; votes for the next one have the seats of the lost one, %s',
+    (_, isKnown) => {
+      const world = openedWorld()
+      const again = () => world.tick(orphanTick(10), headTick(10, 'b', ''), openTick(1, 10, 'b'), headTick(11, 'b'))
+      const lost = [1, 2].map((n) => vote(world, 111, n))
+      if (isKnown) again()
+      const next = [1, 2].map((n) => vote(world, 112, n, { header: hashOf(12, 'b') }))
+      if (!isKnown) again()
+      world.tick(headTick(12, 'b'), headTick(13, 'b'), closeTick(1, 10, 13, 'b'))
+      expect(world.reasonsOf(lost)).toEqual(['RATE_LIMITED', 'RATE_LIMITED'])
+      expect(world.reasonsOf(next)).toEqual(['COUNTED', 'COUNTED'])
+      expect(withdrawals(world)).toHaveLength(2)
+    },
+  )
 })
 
 describe('an owner that signs more than are told apart', () => {
