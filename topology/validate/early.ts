@@ -14,10 +14,11 @@ type Early = Pick<MarketRules, 'epochsAhead' | 'epochSecondsMin' | 'epochsWaitin
 
 /**
  * When a submission came, in ms: what the intake stamped, but not before the newest block that was in the log already (that
- * intake's clock is behind) and not longer after it than the log keeps anything.
+ * intake's clock is behind) and not longer after it than the log keeps anything. The time of that block may not be known: an
+ * earlier release did not keep it, and a reorganisation may take all blocks that are kept.
  */
 export function arrivalOf(receivedAt: number, head: StoredHead | undefined): number {
-  if (!head) return receivedAt
+  if (!head || head.timestamp === 0) return receivedAt
   // A log may hold a block with any number for its time: it must remain one of records.
   const blockMs = Math.min(head.timestamp * 1000, TIMESTAMP_MAX_MS)
   return Math.min(Math.max(receivedAt, blockMs), blockMs + BEHIND_MS_MAX)

@@ -100,7 +100,8 @@ export class Judge {
     const { head, headTime, forks } = this.chain
     const { receivedAt, slotId } = entry.submission
     if (head === undefined) return { ...entry, arrivedAt: receivedAt, stranger: true }
-    const arrivedAt = receivedAt < headTime ? headTime : Math.min(receivedAt, headTime + WEEK_MS)
+    const latest = headTime === 0 ? receivedAt : headTime + WEEK_MS // 0: no block that the log knows is left
+    const arrivedAt = receivedAt < headTime ? headTime : Math.min(receivedAt, latest)
     const ownership = this.sources.ownerAt(slotId, head, forks)
     return { ...entry, arrivedAt, stranger: ownership?.owner !== entry.signer || !ownership.active }
   }

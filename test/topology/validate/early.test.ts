@@ -11,6 +11,7 @@ import {
   hashOf,
   headTick,
   openTick,
+  orphanTick,
   rulesOf,
   submissionOf,
   type World,
@@ -242,6 +243,21 @@ describe('epochs that never come', () => {
     const head = { number: 10, hash: '', canonical: true, timestamp: 20, forks: 0 }
     const arrivedAt = arrivalOf(10 ** 13, head)
     expect([arrivedAt, epochsAwaited(arrivedAt, head, market)]).toEqual([20_000 + 604_800_000, 50])
+  })
+
+  test('behavior: a vote counts that comes when no block that the log knows is left', () => {
+    const longAfter = 1_000_000 // seconds; beyond a week, so that the time 0 of no block would be no arrival
+    const later = (tick: EpochTick): EpochTick => ({ ...tick, blockTimestamp: tick.blockTimestamp + longAfter })
+    const world = createWorld()
+    world.tick(later(headTick(10)), orphanTick(10))
+    const vote = world.submit(inWindow(5, { receivedAt: msOf(release(5) + longAfter / 2) + 500 }))
+    world.tick(...ticksOf(5).map(later))
+    expect(world.reasonOf(vote)).toBe('COUNTED')
+  })
+
+  test('behavior: the time of a block that an earlier release kept without it says nothing of an arrival', () => {
+    const kept = { number: 10, hash: '', canonical: true, timestamp: 0, forks: 0 }
+    expect(arrivalOf(1_795_984_250_000, kept)).toBe(1_795_984_250_000)
   })
 
   test('bound: a block in the log that is of the end of all numbers makes no record that cannot be written', () => {
