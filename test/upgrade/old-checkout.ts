@@ -1,8 +1,8 @@
 /** An older commit of this repository, built beside it. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -26,4 +26,16 @@ export function checkOut(commit: string, directory: string): void {
   if (lock(directory) === lock(ROOT)) symlinkSync(join(ROOT, 'node_modules'), join(directory, 'node_modules'))
   else run('npm', 'ci', '--no-audit', '--no-fund')
   run('npm', 'run', '--silent', 'build')
+}
+
+/** Where releases have had the list of their stages, the newest place first. */
+const ROLES_FILES = ['ops/base/roles.ts', 'ops/roles.ts']
+
+/** The stages that this release has; a newer one may have more. */
+export async function stagesOf(directory: string): Promise<readonly string[]> {
+  const file = ROLES_FILES.map((name) => join(directory, name)).find((name) => existsSync(name))
+  if (file === undefined)
+    throw new Error(`none of ${ROLES_FILES.join(', ')} is in ${directory}: where does it list its stages?`)
+  const { STAGES } = (await import(pathToFileURL(file).href)) as { readonly STAGES: readonly string[] }
+  return STAGES
 }

@@ -5,17 +5,18 @@ import type { AuditReport } from '../../ops/check/audit/report.ts'
 import { pause } from '../campaign/faults.ts'
 import { SLOTS_SEED, type Surroundings } from '../campaign/surroundings.ts'
 import { runSequencer, type StartedSequencer, startSequencer } from '../ops/run-sequencer.ts'
+import { stagesOf } from './old-checkout.ts'
 
 export const SLOTS = 12
 /** Anchored before the first process is replaced, between two of them, and after the last. */
 const EPOCHS_BETWEEN = 2
 const AUDIT_TRIES = 30
 const AUDIT_EVERY_MS = 5_000
-/** All stages in each, so that old and new members are in one group meanwhile. */
+/** The connectors of each. All have all stages, so that old and new members are in one group meanwhile. */
 const PROCESSES = {
-  edge: [...STAGES, 'intake', 'api'],
-  ticks: [...STAGES, 'clock'],
-  chain: [...STAGES, 'anchor-effects'],
+  edge: ['intake', 'api'],
+  ticks: ['clock'],
+  chain: ['anchor-effects'],
 } as const
 type Name = keyof typeof PROCESSES
 const NAMES = Object.keys(PROCESSES) as Name[]
@@ -84,7 +85,8 @@ export class Upgrade {
   }
 
   private async start(name: Name, root?: string): Promise<void> {
-    const who = ['--roles', PROCESSES[name].join(), '--instance-id', name, '--ops-port', '0']
+    const stages = root === undefined ? STAGES : await stagesOf(root)
+    const who = ['--roles', [...stages, ...PROCESSES[name]].join(), '--instance-id', name, '--ops-port', '0']
     const key = ['--set', `intake.peerKeyFile=${join(this.directory, 'peer.key')}`]
     const listen = ['--set', `intake.listen=/ip4/127.0.0.1/tcp/${this.intakePort}`]
     const more = [...who, ...key, ...listen, ...this.markers(root)]
