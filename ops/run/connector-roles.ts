@@ -81,9 +81,10 @@ const both =
   }
 
 /** How nodes are asked; what is not set, as the connectors do by themselves. */
-const nodeTuning = ({ agreement, timeoutMs, batchMax, logRangeBlocks }: Wiring['config']['chain']) => ({
+const nodeTuning = ({ agreement, timeoutMs, slowMs, batchMax, logRangeBlocks }: Wiring['config']['chain']) => ({
   agreement: agreement ?? RPC_DEFAULTS.agreement,
   timeoutMs: timeoutMs ?? RPC_DEFAULTS.timeoutMs,
+  slowMs: slowMs ?? RPC_DEFAULTS.slowMs,
   rpcBatchMax: batchMax ?? RPC_DEFAULTS.batchMax,
   logRangeBlocks: logRangeBlocks ?? RPC_DEFAULTS.logRangeBlocks,
 })

@@ -78,6 +78,8 @@ export interface ConnectorConfig {
     readonly agreement?: number
     /** For one answer. */
     readonly timeoutMs?: number
+    /** A node that takes longer for a reading is overtaken by the next one. */
+    readonly slowMs?: number
     readonly batchMax?: number
     readonly logRangeBlocks?: number
   }

@@ -141,6 +141,11 @@ export const configSchema = z.strictObject({
       timeoutMs: whole(100, 600_000)
         .default(RPC_DEFAULTS.timeoutMs)
         .describe('How long a node has for one answer, ms.'),
+      slowMs: whole(10, 600_000)
+        .default(RPC_DEFAULTS.slowMs)
+        .describe(
+          'After so long, ms, the next node is asked as well; the first that is done counts, and a node that was overtaken is set aside.',
+        ),
       batchMax: whole(1, 1_000)
         .default(RPC_DEFAULTS.batchMax)
         .describe('Calls of one JSON-RPC batch, at most. A node that takes fewer gets fewer.'),

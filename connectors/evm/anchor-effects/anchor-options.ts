@@ -68,6 +68,8 @@ export interface AnchorTuning {
   readonly logRangeBlocks: number
   /** For one RPC call. */
   readonly timeoutMs: number
+  /** A node that takes longer for a reading is overtaken by the next one. */
+  readonly slowMs: number
   /** Calls per JSON-RPC batch; 1 for nodes without batches. */
   readonly rpcBatchMax: number
   /** Nodes that must say the same of what became of a transaction (decision 0027). */
@@ -95,6 +97,7 @@ export const ANCHOR_DEFAULTS: AnchorTuning = {
   stepsAtOnce: 4,
   logRangeBlocks: RPC_DEFAULTS.logRangeBlocks,
   timeoutMs: RPC_DEFAULTS.timeoutMs,
+  slowMs: RPC_DEFAULTS.slowMs,
   rpcBatchMax: RPC_DEFAULTS.batchMax,
   agreement: RPC_DEFAULTS.agreement,
   backoffMs: 250,

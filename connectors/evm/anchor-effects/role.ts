@@ -35,11 +35,11 @@ interface Role {
 /** Rejects at once with EvmError `WRONG_CHAIN` when a node that answers serves another chain; one that is down is waited for. */
 export async function startAnchor(options: AnchorOptions, ports: AnchorPorts): Promise<RunningAnchor> {
   const settings = { ...ANCHOR_DEFAULTS, ...options }
-  const { urls, chainId, timeoutMs, rpcBatchMax: batchMax, logRangeBlocks, agreement, observer } = settings
+  const { urls, chainId, timeoutMs, slowMs, rpcBatchMax: batchMax, logRangeBlocks, agreement, observer } = settings
   const signer = createSigner(settings.signerKey, chainId)
   const signers = [signer, ...(settings.formerSignerKeys ?? []).map((key) => createSigner(key, chainId))]
   const rpc = createRpc(
-    { urls, chainId, timeoutMs, batchMax, logRangeBlocks, agreement },
+    { urls, chainId, timeoutMs, slowMs, batchMax, logRangeBlocks, agreement },
     { clock: ports.clock, observer, connect: ports.connect },
   )
   await rpc.check().catch((error: unknown) => {

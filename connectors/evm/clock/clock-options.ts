@@ -32,6 +32,8 @@ export interface ClockTuning {
   readonly reorgDepthMax: number
   /** For one RPC call. */
   readonly timeoutMs: number
+  /** A node that takes longer for a reading is overtaken by the next one. */
+  readonly slowMs: number
   /** The longest pause between two attempts. */
   readonly backoffMsMax: number
   /** Without a new block for so long, another RPC URL is preferred. */
@@ -63,6 +65,7 @@ export const CLOCK_DEFAULTS: ClockTuning = {
   rangeBlocks: 50,
   reorgDepthMax: 256,
   timeoutMs: RPC_DEFAULTS.timeoutMs,
+  slowMs: RPC_DEFAULTS.slowMs,
   backoffMsMax: 15_000,
   stallMs: 30_000,
   rpcBatchMax: RPC_DEFAULTS.batchMax,

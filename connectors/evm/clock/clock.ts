@@ -59,9 +59,9 @@ interface Context {
 /** Rejects at once with EvmError `WRONG_CHAIN` when a node that answers serves another chain; a node that is down is waited for. */
 export async function startClock(options: ClockOptions, ports: ClockPorts): Promise<RunningClock> {
   const settings = settingsOf(options)
-  const { urls, chainId, timeoutMs, rpcBatchMax: batchMax, agreement, observer } = settings
+  const { urls, chainId, timeoutMs, slowMs, rpcBatchMax: batchMax, agreement, observer } = settings
   const rpc = createRpc(
-    { urls, chainId, timeoutMs, batchMax, agreement },
+    { urls, chainId, timeoutMs, slowMs, batchMax, agreement },
     { clock: ports.clock, observer, connect: ports.connect },
   )
   await rpc.check().catch((error: unknown) => {

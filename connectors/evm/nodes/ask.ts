@@ -11,6 +11,8 @@ export interface RpcOptions {
   readonly urls: readonly string[]
   readonly chainId: number
   readonly timeoutMs: number
+  /** A reading that takes longer is asked of the next node, too; RPC_DEFAULTS.slowMs when absent. */
+  readonly slowMs?: number | undefined
   /** Calls per JSON-RPC batch, at most; 1 for nodes without batches. */
   readonly batchMax: number
   /** Blocks of one request for logs, at most. */

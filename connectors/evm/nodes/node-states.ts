@@ -4,9 +4,9 @@ import type { EvmError } from '../errors.ts'
 
 /**
  * `down`: it does not answer. `odd`: it answers with something else than was asked for, or otherwise than the nodes that
- * agree. `wrong-chain`: it serves another chain.
+ * agree. `wrong-chain`: it serves another chain. `slow`: another one, asked later, was done first.
  */
-export const NODE_FAULTS = ['down', 'odd', 'wrong-chain'] as const
+export const NODE_FAULTS = ['down', 'odd', 'wrong-chain', 'slow'] as const
 export type NodeFault = (typeof NODE_FAULTS)[number]
 
 export interface NodeState {

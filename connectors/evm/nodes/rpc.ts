@@ -8,8 +8,15 @@ import { isUnanswered } from './json-rpc.ts'
 import { LOG_RANGE_BLOCKS, limitLogRange } from './log-range.ts'
 import { chainIdOf } from './node-answers.ts'
 import { createNodeStates, type NodeState, type NodeStates } from './node-states.ts'
+import { firstDone } from './overtaking.ts'
 
-export const RPC_DEFAULTS = { timeoutMs: 10_000, batchMax: 50, logRangeBlocks: LOG_RANGE_BLOCKS, agreement: 1 } as const
+export const RPC_DEFAULTS = {
+  timeoutMs: 10_000,
+  slowMs: 2_000,
+  batchMax: 50,
+  logRangeBlocks: LOG_RANGE_BLOCKS,
+  agreement: 1,
+} as const
 
 /** `refused`: the node is well, but the contract, or the rules for transactions, say no. */
 export type RpcOutcome = 'ok' | 'refused' | 'failed'
@@ -38,9 +45,10 @@ export interface Rpc {
   /** Rejects with `WRONG_CHAIN` when every node serves another chain; with one that is down there may be a right one yet. */
   check(): Promise<void>
   /**
-   * Runs a whole reading on one node, so that its parts fit together; when that fails, on the next node, each once. Whatever
-   * is thrown in it is a failure of that node, but for a Conclusion, which is passed on. Rejects with the EvmError of the last
-   * node; with one that is final only when every node gives such a one.
+   * Runs a whole reading on one node, so that its parts fit together; when that fails, or takes `slowMs`, on the next node, each
+   * once: the first that is done counts, and a slow node is set aside. Whatever is thrown in it is a failure of that node, but
+   * for a Conclusion, which is passed on. Rejects with the EvmError of the last node; with one that is final only when every node
+   * gives such a one.
    */
   read<T>(reading: (ask: Ask) => Promise<T>): Promise<T>
   /** The same request to every node at once, an outcome of each. Says nothing about which node is preferred. */
@@ -164,17 +172,18 @@ class Nodes implements Rpc {
   }
 
   private async readAnywhere<T>(reading: (ask: Ask) => Promise<T>): Promise<{ value: T; node: number }> {
-    let failure: EvmError | undefined
-    for (const node of this.states.order(this.ports.clock.now())) {
-      try {
-        return { value: await this.readAt(node, reading), node }
-      } catch (cause) {
-        if (!(cause instanceof EvmError)) throw cause
-        this.states.passOver(node)
-        if (failure === undefined || !failure.retriable || cause.retriable) failure = cause
-      }
-    }
-    throw failure
+    const { clock } = this.ports
+    const { slowMs = RPC_DEFAULTS.slowMs } = this.options
+    const passOver = (node: number): void => this.states.passOver(node)
+    return firstDone(this.states.order(clock.now()), (node) => this.readAt(node, reading), {
+      ...{ clock, slowMs, failed: passOver },
+      mayOvertake: (node) => this.states.isFree(node, clock.now()),
+      overtaken: (node) => {
+        const reason = `${this.nameOf(node)}: another one has read in less time what it had not within ${slowMs / 1_000} s`
+        this.states.setAside(node, 'slow', reason, clock.now())
+        passOver(node)
+      },
+    })
   }
 
   /** The words of 2k-1 nodes. A node that is set aside is asked only while fewer than k have said something. */
