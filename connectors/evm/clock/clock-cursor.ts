@@ -1,8 +1,8 @@
 /**
- * The place that the clock has reached, kept beside the committed offset of epoch-ticks. A copy lies beside that of tick-requests, since
- * brokers forget the offset of a topic when that is deleted.
+ * The place that the clock has reached, kept beside the committed offset of epoch-ticks. Copies lie beside those of tick-requests,
+ * market-requests and slots, since brokers forget the offset of a topic when that is deleted.
  */
-import type { Log, OffsetCommit, TopicPartition } from '../../../streams/ports.ts'
+import type { CommittedOffset, Log, OffsetCommit, TopicPartition } from '../../../streams/ports.ts'
 import type { ChainState } from './chain-state.ts'
 
 export interface Cursor {
@@ -62,16 +62,19 @@ export const withCursor = (
   ...positions: readonly (TopicPartition & Pick<OffsetCommit, 'next'>)[]
 ): OffsetCommit[] => positions.map((at) => ({ ...at, metadata: cursor ? JSON.stringify(cursor) : '' }))
 
-/** The copy counts only where the ticks were made anew: an offset that somebody took away says that all ticks are to be read. */
+/**
+ * A copy counts only where the ticks were made anew: an offset that somebody took away says that all ticks are to be read. The
+ * furthest does.
+ */
 export function keptCursor(
-  ofTicks: string | undefined,
-  copy: string | undefined,
+  ofTicks: CommittedOffset | undefined,
+  copies: readonly (CommittedOffset | undefined)[],
   now: TopicIdsOfClock | undefined,
 ): Cursor | undefined {
-  const cursor = cursorIn(ofTicks)
+  const cursor = cursorIn(ofTicks?.metadata)
   if (cursor) return cursor
-  const other = cursorIn(copy)
-  return anewSince(other?.ids, now)('epochTicks') ? other : undefined
+  const others = copies.flatMap((copy) => cursorIn(copy?.metadata) ?? [])
+  return others.filter(({ ids }) => anewSince(ids, now)('epochTicks')).sort((a, b) => b.block - a.block)[0]
 }
 
 /** The part of it that stays when the blocks from `block` on leave the chain. */

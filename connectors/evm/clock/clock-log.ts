@@ -104,6 +104,7 @@ export class ClockSession {
   private readonly ticksAt: TopicPartition
   private readonly requestsAt: TopicPartition
   private readonly marketRequestsAt: TopicPartition
+  private readonly slotsAt: TopicPartition
   private known = EMPTY_CHAIN
   private cursor: Cursor | undefined
   private ids: TopicIdsOfClock | undefined
@@ -124,9 +125,10 @@ export class ClockSession {
     this.reading = { log, tell: (left) => options.observer?.unreadable?.(left) }
     this.clock = clock
     this.writer = writer
-    this.ticksAt = { topic: options.topics.epochTicks.name, partition: PARTITION }
-    this.requestsAt = { topic: options.topics.tickRequests.name, partition: PARTITION }
-    this.marketRequestsAt = { topic: options.topics.marketRequests.name, partition: PARTITION }
+    const { epochTicks, tickRequests, marketRequests, slots } = options.topics
+    const at = ({ name: topic }: { name: string }): TopicPartition => ({ topic, partition: PARTITION })
+    ;[this.ticksAt, this.requestsAt] = [at(epochTicks), at(tickRequests)]
+    ;[this.marketRequestsAt, this.slotsAt] = [at(marketRequests), at(slots)]
     this.markets = new ClockMarkets(options.markets, options)
   }
 
@@ -153,12 +155,9 @@ export class ClockSession {
     await readAll(this.reading, topics.markets, 0, ({ key, value }) => {
       if (value) this.markets.load(key.dataMarket, value)
     })
-    const [committed, answered, decided] = await this.log.committedOffsets(groupOf(this.options), [
-      this.ticksAt,
-      this.requestsAt,
-      this.marketRequestsAt,
-    ])
-    this.cursor = keptCursor(committed?.metadata, answered?.metadata, this.ids)
+    const kept = [this.ticksAt, this.requestsAt, this.marketRequestsAt, this.slotsAt]
+    const [committed, answered, decided, ofSlots] = await this.log.committedOffsets(groupOf(this.options), kept)
+    this.cursor = keptCursor(committed, [answered, decided, ofSlots], this.ids)
     const isAnew = anewSince(this.cursor?.ids, this.ids)
     // A table that is gone is read from the chain again; one of markets is decided again, from the requests.
     if (this.cursor && (isAnew('slots') || this.rowsEnd === 0)) this.cursor = { ...this.cursor, slotsReadAt: undefined }
@@ -202,10 +201,11 @@ export class ClockSession {
     const { number: block, hash, parentHash, timestamp } = heads.at(-1)!
     const cursor: Cursor = { block, hash, parentHash, timestamp, forks, ...read, ids: this.ids }
     const next = this.known.heads[0]?.offset ?? this.ticksEnd
-    const commits = withCursor(cursor, { ...this.ticksAt, next }, { ...this.requestsAt, next: this.requestsNext })
+    const slotsRead = { ...this.slotsAt, next: this.rowsEnd } // for its copy of the cursor
+    const positions = [{ ...this.ticksAt, next }, { ...this.requestsAt, next: this.requestsNext }, slotsRead]
     const base = await this.commit(
       [...this.tickRecords(ticks), ...(news ? this.marketRecords(news) : [])],
-      [...commits, ...(news ? [this.decidedUpTo()] : [])],
+      withCursor(cursor, ...positions, ...(news ? [this.decidedUpTo()] : [])),
     )
     if (news) this.markets.written(news)
     this.known = forgetOldHeads(fold(this.known, ticks, base), reorgDepthMax)
@@ -233,7 +233,7 @@ export class ClockSession {
     this.marketRequestsNext = got!.outOfRange ? got!.start : got!.next // not past damage: nobody asks again
     if (!this.markets.hasOnlyRefusals) return
     const news = { ...this.markets.news(NO_BLOCK, NO_BLOCK, []), changes: [] }
-    await this.commit(this.marketRecords(news), [this.decidedUpTo()])
+    await this.commit(this.marketRecords(news), withCursor(this.cursor, this.decidedUpTo()))
     this.markets.written(news)
   }
 
@@ -281,8 +281,8 @@ export class ClockSession {
     throw new SessionLost(`a commit of ${group} was ${outcome.outcome}`, { cause: outcome.cause })
   }
 
-  private decidedUpTo(): OffsetCommit {
-    return { ...this.marketRequestsAt, next: this.marketRequestsNext, metadata: '' }
+  private decidedUpTo(): TopicPartition & Pick<OffsetCommit, 'next'> {
+    return { ...this.marketRequestsAt, next: this.marketRequestsNext }
   }
 
   private marketRecords({ rows }: MarketNews): OutgoingRecord[] {

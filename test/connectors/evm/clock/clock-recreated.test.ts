@@ -61,6 +61,25 @@ describe('slots', () => {
   })
 })
 
+test.each<[string, (keyof ClockTopics)[]]>([
+  ['requests', ['epochTicks', 'tickRequests']],
+  ['requests and slots', ['epochTicks', 'tickRequests', 'slots']],
+  ['requests and those for markets', ['epochTicks', 'tickRequests', 'marketRequests', 'markets']],
+])('behavior: so they do when %s are made anew with them', async (_, roles) => {
+  const [chain, memory] = [exampleChain(), createMemoryLog()]
+  const log = withIds(memory)
+  const clock = await runClock(log, topics, [chain.node()])
+  await clock.reached(12)
+  await clock.close()
+  const anew = withAnew(...roles)
+  const again = await runClock(log, anew, [chain.node()])
+  chain.mine(release(13))
+  await again.reached(13)
+  await again.close()
+  const ticks = await readTicks(memory, anew)
+  expect(ticks.map(({ kind, blockNumber }) => `${kind} ${blockNumber}`)).toEqual(['HEAD 13', 'OPEN 13'])
+})
+
 test('behavior: ticks that are made anew begin behind the block that the clock was at, not with all of the chain again', async () => {
   const [chain, memory] = [exampleChain(), createMemoryLog()]
   const log = withIds(memory)
