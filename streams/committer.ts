@@ -38,8 +38,9 @@ export class Committer {
 
   /** Fences older owners of the task. */
   async open(): Promise<void> {
-    const { log, clock, transactionalId } = this.options
-    this.writer = await retried(clock, this.signal, () => log.transactionalWriter(transactionalId), this.trouble)
+    const { log, clock, transactionalId, group } = this.options
+    const open = () => log.transactionalWriter(transactionalId, group)
+    this.writer = await retried(clock, this.signal, open, this.trouble)
   }
 
   async close(): Promise<void> {

@@ -200,8 +200,11 @@ export interface Log {
   /** Read-committed. Answers for each position asked for, in the order asked. */
   fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]>
   join(options: JoinOptions, listener: GroupListener): Promise<Membership>
-  /** Fences every older writer with this id and resolves its open transaction (Kafka: InitProducerId). */
-  transactionalWriter(transactionalId: string): Promise<TransactionalWriter>
+  /**
+   * Fences every older writer with this id and resolves its open transaction (Kafka: InitProducerId).
+   * @param group whose offsets it commits: what an older writer left there, and nobody ends, is ended when `committedOffsets` waits for it
+   */
+  transactionalWriter(transactionalId: string, group?: string): Promise<TransactionalWriter>
   appender(): Promise<Appender>
   /** Deletes the records before `offset`; may keep some. */
   deleteRecords(before: readonly FetchPosition[]): Promise<void>

@@ -146,8 +146,8 @@ class ReadableLog implements Log {
   join(options: JoinOptions, listener: GroupListener) {
     return this.log.join(options, listener)
   }
-  transactionalWriter(transactionalId: string) {
-    return this.log.transactionalWriter(transactionalId)
+  transactionalWriter(transactionalId: string, group?: string) {
+    return this.log.transactionalWriter(transactionalId, group)
   }
   appender() {
     return this.log.appender()

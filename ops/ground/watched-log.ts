@@ -36,7 +36,7 @@ export function watchedLog(log: Log): WatchedLog {
     ends: (partitions) => log.ends(partitions),
     committedOffsets: (group, partitions) => log.committedOffsets(group, partitions),
     join: (options, listener) => log.join(options, listener),
-    transactionalWriter: (transactionalId) => log.transactionalWriter(transactionalId),
+    transactionalWriter: (...of) => log.transactionalWriter(...of),
     appender: () => log.appender(),
     deleteRecords: (before) => log.deleteRecords(before),
     close: () => log.close(),

@@ -90,7 +90,7 @@ export interface SessionOptions {
 export async function openSession(options: SessionOptions, ports: { log: Log; clock: Clock }): Promise<ClockSession> {
   const { epochTicks, tickRequests, slots, marketRequests, markets } = options.topics
   await ports.log.createTopics([epochTicks, tickRequests, slots, marketRequests, markets].map(configOf))
-  const writer = await ports.log.transactionalWriter(groupOf(options))
+  const writer = await ports.log.transactionalWriter(groupOf(options), groupOf(options))
   const session = new ClockSession(options, ports, writer)
   await session.restore()
   return session

@@ -60,12 +60,16 @@ function transactionsVersion({ settings, versions: { newest, features } }: Kafka
   )
 }
 
+const isUnstable = (error: unknown): boolean => error instanceof LogError && error.code === 'UNSTABLE_OFFSET_COMMIT'
+
 /** The log of a cluster. */
 export class KafkaLog implements Log {
   private readonly cluster: KafkaCluster
   private readonly transactionsVersion: 1 | 2
   private readonly fetcher: Fetcher
   private readonly memberships = new Set<GroupMembership>()
+  /** Writers that name their group and have committed nothing yet. */
+  private readonly fresh = new Set<TransactionWriter>()
   private closing: Promise<void> | undefined
 
   constructor(cluster: KafkaCluster, transactionsVersion: 1 | 2) {
@@ -112,7 +116,13 @@ export class KafkaLog implements Log {
   }
 
   async committedOffsets(group: string, partitions: readonly TopicPartition[]) {
-    return await committedOffsets(this.open(), group, partitions, this.fetcher.epochs)
+    const ask = () => committedOffsets(this.open(), group, partitions, this.fetcher.epochs)
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isUnstable(error) || !(await this.endLeftOffsets(group))) throw error
+      return await ask()
+    }
   }
 
   async fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]> {
@@ -127,11 +137,22 @@ export class KafkaLog implements Log {
     return membership
   }
 
-  async transactionalWriter(transactionalId: string): Promise<TransactionalWriter> {
+  async transactionalWriter(transactionalId: string, group?: string): Promise<TransactionalWriter> {
     const version = this.transactionsVersion
     const isCurrent = (group: string, identity: MemberIdentity) => this.isCurrent(group, identity)
     const epochBefore = (at: FetchPosition) => this.fetcher.epochs.before(at)
-    return await TransactionWriter.open(this.open(), { transactionalId, version, isCurrent, epochBefore })
+    const options = { transactionalId, version, group, isCurrent, epochBefore }
+    const writer = await TransactionWriter.open(this.open(), options)
+    for (const earlier of this.fresh) if (!earlier.isFresh) this.fresh.delete(earlier)
+    if (group !== undefined) this.fresh.add(writer)
+    return writer
+  }
+
+  /** @returns whether some writer could, so that it is worth asking again */
+  private async endLeftOffsets(group: string): Promise<boolean> {
+    const writers = [...this.fresh].filter((writer) => writer.isFresh && writer.group === group)
+    const ended = await Promise.allSettled(writers.map((writer) => writer.endLeftOffsets()))
+    return ended.some(({ status }) => status === 'fulfilled')
   }
 
   async appender(): Promise<KafkaAppender> {

@@ -34,6 +34,8 @@ const LANES = 4
 export interface WriterOptions {
   readonly transactionalId: string
   readonly version: 1 | 2
+  /** Group whose offsets it commits, where that is known before. */
+  readonly group?: string | undefined
   /** Leader epochs for the group, beside the positions. */
   readonly epochBefore: EpochBefore
   /** Whether this identity is the newest of a member in this process. */
@@ -54,6 +56,8 @@ export class TransactionWriter implements TransactionalWriter {
   private identity: ProducerIdentity
   /** Why this writer cannot be used any more. */
   private ended: CommitOutcome | undefined
+  private hasCommitted = false
+  private ending: Promise<void> | undefined
 
   private constructor(cluster: KafkaCluster, options: WriterOptions, identity: ProducerIdentity) {
     this.cluster = cluster
@@ -74,7 +78,36 @@ export class TransactionWriter implements TransactionalWriter {
     return new TransactionWriter(cluster, options, identity)
   }
 
+  get group(): string | undefined {
+    return this.options.group
+  }
+
+  /** It has committed nothing yet, and may. */
+  get isFresh(): boolean {
+    return !this.hasCommitted && this.ended === undefined
+  }
+
+  /**
+   * Ends the offsets that an older writer left half-committed in the group. Brokers under heavy load have lost sight of such a
+   * transaction: its coordinator calls it ended, the group waits for its end, and so does everybody who asks for the offsets. An empty
+   * transaction of the same id ends it too, when it is aborted. @throws LogError
+   */
+  endLeftOffsets(): Promise<void> {
+    this.ending ??= this.abortEmpty().finally(() => {
+      this.ending = undefined
+    })
+    return this.ending
+  }
+
+  private async abortEmpty(): Promise<void> {
+    await this.coordinate(addOffsetsToTxn(this.owner, this.options.group!))
+    this.proceed(await this.endTransaction(false))
+    if (this.options.version === 1) await this.renew()
+  }
+
   async commit(burst: Burst): Promise<CommitOutcome> {
+    this.hasCommitted = true
+    await this.ending?.catch(() => undefined) // it told who began it
     if (this.ended) return this.ended
     if (this.cluster.isClosed) return { outcome: 'aborted', cause: closedError() }
     const batches = cutIntoBatches(burst.records)

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { ByteWriter } from '../../../../connectors/log/kafka/bytes.ts'
 import type { KafkaCluster } from '../../../../connectors/log/kafka/cluster.ts'
+import { KafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
 import { LeaderEpochs } from '../../../../connectors/log/kafka/leader-epochs.ts'
 import { committedOffsets } from '../../../../connectors/log/kafka/offsets.ts'
 import type { KafkaRequest } from '../../../../connectors/log/kafka/request.ts'
@@ -49,4 +50,45 @@ test('default: a partition without an offset has none, and nothing asked is noth
   expect(await committedOffsets(cluster, 'g', [at(0)], new LeaderEpochs())).toEqual([undefined])
   expect(await committedOffsets(cluster, 'g', [], new LeaderEpochs())).toEqual([])
   expect(asked).toHaveLength(1)
+})
+
+/** A cluster in which offsets of a group stay unstable until its writer has ended an empty transaction. */
+function withLeftOffsets() {
+  const asked: string[] = []
+  let isLeft = true
+  const identity = { producerId: 1n, producerEpoch: 1 }
+  const cluster = {
+    settings: { transactionTimeoutMs: 0 },
+    limits: () => ({ clock: systemClock, limitMs: 0, evenIfUnanswered: true }),
+    coordinatorOf: async () => 1,
+    send: async (_node: number, { apiName }: KafkaRequest<unknown>) => {
+      asked.push(apiName)
+      if (apiName === 'EndTxn') isLeft = !asked.includes('AddOffsetsToTxn')
+      return apiName === 'OffsetFetch' ? [offset(0, isLeft ? UNSTABLE : 0)] : identity
+    },
+  } as unknown as KafkaCluster
+  return { log: new KafkaLog(cluster, 2), asked }
+}
+
+test('behavior: offsets that an older writer has left half-committed are ended by the writer that waits for them', async () => {
+  const { log, asked } = withLeftOffsets()
+  await log.transactionalWriter('id', 'g')
+  expect(await log.committedOffsets('g', [at(0)])).toMatchObject([{ next: 10 }])
+  expect(asked).toEqual(['InitProducerId', 'OffsetFetch', 'AddOffsetsToTxn', 'EndTxn', 'OffsetFetch'])
+})
+
+test.each<[string, (log: KafkaLog) => Promise<unknown>]>([
+  ['nobody has opened a writer', async () => {}],
+  ['the writer is of no group', (log) => log.transactionalWriter('id')],
+  ['the writer is of another group', (log) => log.transactionalWriter('id', 'other')],
+  ['the writer is closed', async (log) => (await log.transactionalWriter('id', 'g')).close()],
+  [
+    'the writer has committed, so what is open may be its own',
+    async (log) => (await log.transactionalWriter('id', 'g')).commit({ records: [] }),
+  ],
+])('error: they stay unstable when %s', async (_why, prepare) => {
+  const { log, asked } = withLeftOffsets()
+  await prepare(log)
+  await expect(log.committedOffsets('g', [at(0)])).rejects.toMatchObject({ code: 'UNSTABLE_OFFSET_COMMIT' })
+  expect(asked).not.toContain('AddOffsetsToTxn')
 })
