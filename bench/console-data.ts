@@ -189,6 +189,7 @@ const tickOf = (kind: EpochTick['kind'], { dataMarket, epochId }: Key): EpochTic
   submissionWindow: 9,
   acceptedHeaders: [],
   skippedFrom: 0,
+  refusedFrom: 0,
   forks: 0,
   markets: [],
   day: 0,

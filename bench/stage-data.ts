@@ -76,6 +76,7 @@ export function tick(kind: EpochTick['kind'], blockNumber: number): EpochTick {
     submissionWindow: 5,
     acceptedHeaders: kind === 'CLOSE' ? [10, 11, 12].map(blockHash) : [],
     skippedFrom: 0,
+    refusedFrom: 0,
     forks: 0,
     markets: [],
     day: 0,

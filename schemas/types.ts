@@ -413,6 +413,8 @@ export interface EpochTick {
   readonly daysEnded: number
   /** HEAD: releases of served markets, in this block or found with it, that opened no epoch; at most 64 of a block. Gone when the block leaves the chain. */
   readonly refused: readonly RefusedEpoch[]
+  /** OPEN, CLOSE: first of the epochs up to this one that opened none, since each of them was refused, or skipped by the market's owner. 0 when none of them was refused, or that was told longer ago than the clock keeps blocks. */
+  readonly refusedFrom: number
 }
 
 export type TickKind =
@@ -777,6 +779,8 @@ export interface RefusedEpoch {
   readonly block: number
   /** In words: which number, and what it is. */
   readonly why: string
+  /** First of the epochs up to this one that the market's owner skipped; 0 when none was. */
+  readonly skippedFrom: number
 }
 
 /** What became of the operator's newest request for a data market, written by the clock in the transaction of the tick that says so to everybody. */

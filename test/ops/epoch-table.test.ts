@@ -158,7 +158,7 @@ const refused: Row = {
     put(
       topics.epochTicks,
       { dataMarket: '' },
-      tickOf({ kind: 'HEAD', dataMarket: '', epochId: 0, refused: [{ ...KEY, block: 9, why: WHY }] }),
+      tickOf({ kind: 'HEAD', dataMarket: '', epochId: 0, refused: [{ ...KEY, block: 9, why: WHY, skippedFrom: 0 }] }),
     ),
   phase: 'REFUSED',
   tag: 'Refused',

@@ -143,6 +143,7 @@ const headOf = (blockNumber: number, hashOf: (block: number) => string): EpochTi
   submissionWindow: 0,
   acceptedHeaders: [],
   skippedFrom: 0,
+  refusedFrom: 0,
   forks: 0,
   markets: [],
   day: 0,

@@ -88,6 +88,7 @@ const NO_EPOCH = {
   submissionWindow: 0,
   acceptedHeaders: [],
   skippedFrom: 0,
+  refusedFrom: 0,
   forks: 0,
   markets: [],
   day: 0,

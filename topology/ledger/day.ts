@@ -26,11 +26,11 @@ const NEW_DAY: Day = {
 export const hasCounted = (day: Day | undefined, epochId: number): boolean =>
   day?.epochs.some(({ first, last }) => first <= epochId && epochId <= last) ?? false
 
-/** With one more epoch, but for what the slots add up to. The epochs skipped before it are counted with it. */
+/** With one more epoch, but for what the slots add up to. Those before it that opened none are counted with it. */
 export function withEpoch(before: Day = NEW_DAY, tick: EpochTick): Day {
-  const { epochId, dailyQuota, skippedFrom, blockNumber } = tick
+  const { epochId, dailyQuota, skippedFrom, refusedFrom, blockNumber } = tick
   const isNewest = before.epochs.every(({ last }) => last < epochId)
-  const added = { first: skippedFrom > 0 ? skippedFrom : epochId, last: epochId }
+  const added = { first: refusedFrom || skippedFrom || epochId, last: epochId }
   const joined = joinedRanges([...before.epochs, added])
   const isTooMany = joined.length > EPOCH_RANGES_MAX
   const [lowest, next, ...rest] = joined

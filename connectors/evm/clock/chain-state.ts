@@ -24,6 +24,12 @@ export interface OpenEpoch extends ReleasedEpoch, MarketDay {
   readonly submissionWindow: number
   /** See EpochTick. */
   readonly skippedFrom: number
+  readonly refusedFrom: number
+}
+
+/** A release that opened no epoch, and the block whose HEAD told it. */
+interface ToldRefusal extends Pick<RefusedEpoch, 'dataMarket' | 'epochId' | 'skippedFrom'> {
+  readonly toldIn: number
 }
 
 export interface ChainState {
@@ -31,6 +37,8 @@ export interface ChainState {
   readonly heads: readonly Head[]
   /** Released and not yet closed, in the order of release. */
   readonly open: readonly OpenEpoch[]
+  /** Told in the blocks of `heads`. */
+  readonly refused: readonly ToldRefusal[]
   /** ORPHAN ticks so far, as the newest tick says. */
   readonly forks: number
 }
@@ -38,7 +46,7 @@ export interface ChainState {
 /** Any block may have it: what lies on top is not compared with its parent. */
 export const UNKNOWN_HASH = ''
 
-export const EMPTY_CHAIN: ChainState = { heads: [], open: [], forks: 0 }
+export const EMPTY_CHAIN: ChainState = { heads: [], open: [], refused: [], forks: 0 }
 
 /** A market and the measure of its submission window. */
 export interface ClockMarket {
@@ -82,13 +90,14 @@ export function applyTick(state: ChainState, tick: EpochTick, offset: number): C
     // A step over blocks is never written: then what came before it was sent again, and reading began in the midst of it.
     const before = newest === undefined || tick.blockNumber > newest.number + 1 ? EMPTY_CHAIN : state
     const { blockNumber: number, blockHash: hash, parentHash, blockTimestamp: timestamp } = tick
-    return { ...before, forks, heads: [...before.heads, { number, hash, parentHash, timestamp, offset }] }
+    const refused = [...before.refused, ...tick.refused.map((one) => ({ ...one, toldIn: number }))]
+    return { ...before, forks, refused, heads: [...before.heads, { number, hash, parentHash, timestamp, offset }] }
   }
   if (newest?.number !== tick.blockNumber || newest.hash !== tick.blockHash) return state
   const others = state.open.filter((epoch) => !isEpochOf(epoch, tick))
   if (tick.kind === 'CLOSE') return { ...state, open: others }
   if (others.length < state.open.length) return state
-  const { dataMarket, epochId, begin, end, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom } = tick
+  const { dataMarket, epochId, begin, end, releaseBlock, submissionWindow, day, dailyQuota } = tick
   const epoch = {
     dataMarket,
     epochId,
@@ -99,7 +108,8 @@ export function applyTick(state: ChainState, tick: EpochTick, offset: number): C
     submissionWindow,
     day,
     dailyQuota,
-    skippedFrom,
+    skippedFrom: tick.skippedFrom,
+    refusedFrom: tick.refusedFrom,
   }
   return { ...state, open: [...others, epoch] }
 }
@@ -109,12 +119,13 @@ const isEpochOf = (epoch: OpenEpoch, tick: EpochTick): boolean =>
   epoch.dataMarket === tick.dataMarket && epoch.epochId === tick.epochId && epoch.releaseBlock === tick.releaseBlock
 
 /** When no known block is left, the place stays: the next block is this one's number again, on whatever parent. */
-function withoutBlocksFrom({ heads, open }: ChainState, number: number): Omit<ChainState, 'forks'> {
+function withoutBlocksFrom({ heads, open, refused }: ChainState, number: number): Omit<ChainState, 'forks'> {
   const left = heads.filter((head) => head.number < number)
   const place = { number: number - 1, hash: UNKNOWN_HASH, parentHash: UNKNOWN_HASH, timestamp: 0 }
   return {
     heads: left.length > 0 ? left : heads.slice(0, 1).map(({ offset }) => ({ ...place, offset })),
     open: open.filter((epoch) => epoch.releaseBlock < number),
+    refused: refused.filter(({ toldIn }) => toldIn < number),
   }
 }
 
@@ -126,7 +137,11 @@ export function forgetOldHeads(state: ChainState, reorgDepthMax: number): ChainS
     (min, { releaseBlock }) => Math.min(min, releaseBlock),
     newest.number - reorgDepthMax,
   )
-  return { ...state, heads: state.heads.filter((head) => head.number >= needed) }
+  return {
+    ...state,
+    heads: state.heads.filter((head) => head.number >= needed),
+    refused: state.refused.filter(({ toldIn }) => toldIn >= needed),
+  }
 }
 
 /**
@@ -144,7 +159,11 @@ export function ticksOf(
   markets: readonly MarketChange[] = [],
 ): EpochTick[] {
   const head = headTick(header, slotsOffset, state.forks)
-  const opens = releases.map((release) => ({ ...head, releaseBlock: header.number, ...release, kind: 'OPEN' }) as const)
+  const told = refused.slice(0, REFUSED_MAX)
+  const opens = releases.map((release) => {
+    const refusedFrom = firstRefused(release, [...state.refused, ...told])
+    return { ...head, releaseBlock: header.number, ...release, refusedFrom, kind: 'OPEN' } as const
+  })
   let open: readonly EpochDay[] = [...state.open, ...releases]
   const closes = state.open
     .filter((epoch) => {
@@ -152,15 +171,29 @@ export function ticksOf(
       return windowIsOver(unitOf(epoch.dataMarket), epoch.submissionWindow, release, header)
     })
     .map((epoch) => {
-      const { dataMarket, epochId, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom } = epoch
+      const { dataMarket, epochId, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom, refusedFrom } = epoch
       const blocks = [...state.heads.filter(({ number }) => number >= releaseBlock), header]
       const acceptedHeaders = blocks.slice(-acceptedHeadersMax).map(({ hash }) => hash)
       const daysEnded = daysEndedWith(epoch, open)
       open = open.filter((other) => other !== epoch)
-      const said = { dataMarket, epochId, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom, daysEnded }
-      return { ...head, ...said, kind: 'CLOSE', acceptedHeaders } as const
+      const said = { dataMarket, epochId, releaseBlock, submissionWindow, day, dailyQuota, skippedFrom, refusedFrom }
+      return { ...head, ...said, daysEnded, kind: 'CLOSE', acceptedHeaders } as const
     })
-  return [{ ...head, markets, refused: refused.slice(0, REFUSED_MAX) }, ...opens, ...closes]
+  return [{ ...head, markets, refused: told }, ...opens, ...closes]
+}
+
+/** From epoch to epoch downwards, over those that were skipped; 0 when none of them was refused. */
+function firstRefused(
+  { dataMarket, epochId, skippedFrom }: EpochRelease,
+  refused: readonly Omit<ToldRefusal, 'toldIn'>[],
+): number {
+  const ofMarket = new Map(refused.filter((one) => one.dataMarket === dataMarket).map((one) => [one.epochId, one]))
+  let [first, found] = [skippedFrom || epochId, 0]
+  for (let one = ofMarket.get(first - 1); one; one = ofMarket.get(first - 1)) {
+    first = one.skippedFrom || one.epochId
+    found = first
+  }
+  return found
 }
 
 type EpochDay = Pick<OpenEpoch, 'dataMarket' | 'epochId' | 'day'>
@@ -198,6 +231,7 @@ const headTick = (block: TickBlock, slotsOffset: number, forks: number): EpochTi
   begin: 0,
   end: 0,
   skippedFrom: 0,
+  refusedFrom: 0,
   submissionWindow: 0,
   acceptedHeaders: [],
   forks,

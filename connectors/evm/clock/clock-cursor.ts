@@ -97,5 +97,5 @@ export function startFrom(cursor: Cursor | undefined, chain: ChainState): ChainS
     )
   }
   const { block: number, hash, parentHash, timestamp, forks = 0 } = cursor
-  return { heads: [{ number, hash, parentHash, timestamp, offset: 0 }], open: [], forks }
+  return { heads: [{ number, hash, parentHash, timestamp, offset: 0 }], open: [], refused: [], forks }
 }

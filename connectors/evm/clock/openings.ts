@@ -42,12 +42,13 @@ export async function openingsOf(
     const { dataMarket, epochId } = release
     const reader = { ask, protocolState, notSaid, at }
     const why = (await whyAbsurd(reader, release)) ?? (await windowOf(reader, release))
+    const skippedFrom = kinds.get(release)?.skippedFrom ?? 0
     if (typeof why === 'string') {
-      refuse({ dataMarket, epochId, block, why })
+      refuse({ dataMarket, epochId, block, why, skippedFrom })
       return []
     }
     const day = await marketDayOf(ask, protocolState, release, at, notSaid)
-    return [{ ...release, ...day, skippedFrom: kinds.get(release)?.skippedFrom ?? 0, submissionWindow: why }]
+    return [{ ...release, ...day, skippedFrom, submissionWindow: why }]
   }
   return (await Promise.all(ours.map(opening))).flat()
 }

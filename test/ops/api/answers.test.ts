@@ -183,7 +183,7 @@ test('behavior: refused epochs are no missing ones; API, look-up in the log and 
   const story = await createStory()
   const { topics, put } = story.fixture
   const refuse = (epochId: number, block: number) => {
-    const refused = [{ dataMarket: MARKET, epochId, block, why: 'begin is 1152921504606846976' }]
+    const refused = [{ dataMarket: MARKET, epochId, block, why: 'begin is 1152921504606846976', skippedFrom: 0 }]
     return put(topics.epochTicks, { dataMarket: '' }, tickOf({ kind: 'HEAD', dataMarket: '', epochId: 0, refused }))
   }
   await story.open(1)

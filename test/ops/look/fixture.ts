@@ -95,6 +95,7 @@ export const tickOf = (fields: Partial<EpochTick>): EpochTick => ({
   submissionWindow: 5,
   acceptedHeaders: [],
   skippedFrom: 0,
+  refusedFrom: 0,
   forks: 0,
   markets: [],
   day: 0,

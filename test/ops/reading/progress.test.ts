@@ -56,6 +56,7 @@ function tick(kind: EpochTick['kind'], epochId: number, timestamp?: number) {
     begin: 0,
     end: 0,
     skippedFrom: 0,
+    refusedFrom: 0,
     forks: 0,
     submissionWindow: 3,
     acceptedHeaders: [],

@@ -19,6 +19,7 @@ export interface EpochOfDay {
   readonly day: number
   readonly daysEnded?: number
   readonly skippedFrom?: number
+  readonly refusedFrom?: number
   readonly dailyQuota?: number
   /** Slot → what it reports for a project of its own; for `shared` all of them report the same project. */
   readonly votes?: Readonly<Record<number, string>>
@@ -43,9 +44,9 @@ export function createDays({ market, partitions = 1, slots = 8 }: DaysOptions = 
   }
 
   const open = (epochId: number, of: EpochOfDay): ((of?: Partial<EpochOfDay>) => void) => {
-    const { day, dailyQuota = DAILY_QUOTA, skippedFrom = 0, votes = {}, shared = false } = of
+    const { day, dailyQuota = DAILY_QUOTA, skippedFrom = 0, refusedFrom = 0, votes = {}, shared = false } = of
     const released = next()
-    const said = { day, dailyQuota, skippedFrom }
+    const said = { day, dailyQuota, skippedFrom, refusedFrom }
     world.tick({ ...openTick(epochId, released), ...said })
     next()
     for (const [slotId, snapshotCid] of Object.entries(votes))

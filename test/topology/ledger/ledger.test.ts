@@ -185,6 +185,17 @@ describe('the end of a day', () => {
     expect(skipped.day(2)).toMatchObject({ whole: true, epochs: [{ first: 4, last: 5 }] })
   })
 
+  test('behavior: a release that opened no epoch leaves no gap: the day is paid over those that count', () => {
+    const days = createDays()
+    days.epoch(1, { day: 1, votes: all(1) })
+    days.epoch(3, { day: 1, refusedFrom: 2, votes: all(1) })
+    // The last of the day opened none either, and one was skipped before it.
+    days.epoch(6, { day: 2, refusedFrom: 4, daysEnded: 1 })
+    expect(days.day(1)).toMatchObject({ whole: true, ended: true, closed: 2, epochs: [{ first: 1, last: 3 }] })
+    expect(days.payouts()).toMatchObject([{ payoutOf: 1, slotIds: [1], submissions: [2] }])
+    expect(days.day(2)).toMatchObject({ whole: true, closed: 1, epochs: [{ first: 4, last: 6 }] })
+  })
+
   test('behavior: an epoch that comes late is counted and told, and changes no payout', () => {
     const days = createDays()
     days.epoch(1, { day: 1, votes: all(1) })

@@ -54,8 +54,12 @@ export class TwinDay implements Standing {
     this.findings = findings
   }
 
-  count({ epochId, skippedFrom, dailyQuota, blockNumber }: EpochTick, votes: Contribution | undefined): void {
-    this.epochs.add(skippedFrom > 0 ? skippedFrom : epochId, epochId)
+  count(
+    { epochId, skippedFrom, refusedFrom, dailyQuota, blockNumber }: EpochTick,
+    votes: Contribution | undefined,
+  ): void {
+    const without = [refusedFrom, skippedFrom].find((first) => first > 0)
+    this.epochs.add(without ?? epochId, epochId)
     if (epochId > this.newestEpoch) {
       this.newestEpoch = epochId
       this.quota = dailyQuota

@@ -93,7 +93,7 @@ describe('a release of ours', () => {
     for (let i = 0; i < 4; i++) chain.mine()
     const refused = await follow(chain, log, 20)
     const why = `snapshotSubmissionWindow is ${HUGE}, and ${WINDOW_MAX} is the most`
-    expect(refused).toEqual([{ dataMarket: MARKET, epochId: 3, block: 14, why }])
+    expect(refused).toEqual([{ dataMarket: MARKET, epochId: 3, block: 14, why, skippedFrom: 0 }])
     expect((await opened(log)).slice(-2)).toEqual(['OPEN 4', 'CLOSE 4'])
   })
 
@@ -113,6 +113,30 @@ describe('a release of ours', () => {
     await clock.close()
     expect((await opened(log)).slice(-2)).toEqual(['OPEN 5', 'CLOSE 5'])
     expect(refused).toEqual([3, 4])
+  })
+
+  test('behavior: the next epoch says which ones opened none, after a restart, and when its release left the chain', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    chain.mine({ ...release(3), window: HUGE })
+    chain.mine(release(5)) // the owner skipped one
+    await follow(chain, log, 14)
+    chain.mine({ window: 2 })
+    chain.mine(release(6))
+    await follow(chain, log, 16)
+    chain.reorg(1)
+    chain.mine()
+    chain.mine(release(6))
+    chain.mine(release(7))
+    for (let i = 0; i < 4; i++) chain.mine()
+    await follow(chain, log, 22)
+    const told = (await readTicks(log, topics)).filter(({ epochId }) => epochId >= 6)
+    expect(told.map(({ kind, epochId, refusedFrom }) => [kind, epochId, refusedFrom])).toEqual([
+      ['OPEN', 6, 3],
+      ['OPEN', 6, 3],
+      ['OPEN', 7, 0],
+      ['CLOSE', 6, 3],
+      ['CLOSE', 7, 0],
+    ])
   })
 
   test('error: that only the log of a node says so is a slip of that node', async () => {

@@ -236,6 +236,7 @@ describe('ClockMarkets', () => {
       releaseTimestamp: 1,
       submissionWindow: 9,
       skippedFrom: 0,
+      refusedFrom: 0,
       day: 1,
       dailyQuota: 1,
     }))

@@ -333,12 +333,16 @@ describe('what differs', () => {
 })
 
 describe('what the clock says of days', () => {
-  /** Says it of every CLOSE of an epoch, wherever it lies. */
-  const retold = async (epochId: number, change: (tick: EpochTick) => Partial<EpochTick>) => {
+  /** Says it of every tick of an epoch of these kinds, wherever it lies. */
+  const retold = async (
+    epochId: number,
+    change: (tick: EpochTick) => Partial<EpochTick>,
+    kinds: readonly EpochTick['kind'][] = ['CLOSE'],
+  ) => {
     const { topics } = scenario
     const log = scenario.log.copy()
     const told = (tick: EpochTick): EpochTick =>
-      tick.kind === 'CLOSE' && tick.epochId === epochId ? { ...tick, ...change(tick) } : tick
+      kinds.includes(tick.kind) && tick.epochId === epochId ? { ...tick, ...change(tick) } : tick
     for (const topic of [topics.submissions, topics.tallies] as (typeof topics)['submissions'][])
       for (let partition = 0; partition < topic.partitions; partition++)
         for (const [at, record] of log.records(topic, partition).entries()) {
@@ -365,8 +369,19 @@ describe('what the clock says of days', () => {
       /^epoch 3 of 0x\w+ skipped epochs in its CLOSE: recomputed 0, found 2$/,
       () => ({ skippedFrom: 2 }),
     ],
+    [
+      'refused epochs',
+      /^epoch 3 of 0x\w+ refused epochs in its CLOSE: recomputed 0, found 2$/,
+      () => ({ refusedFrom: 2 }),
+    ],
   ])('error: in a CLOSE, %s', async (_name, message, change) => {
     expect((await retold(3, change)).filter((text) => message.test(text))).toHaveLength(MARKETS.length)
+  })
+
+  test('error: an epoch names one before it that opened none, and no block tells of its refusal', async () => {
+    const message = /^epoch 3 of 0x\w+ first of the epochs before it that opened none: recomputed 3, found 2$/
+    const told = await retold(3, () => ({ refusedFrom: 2 }), ['OPEN', 'CLOSE'])
+    expect(told.filter((text) => message.test(text))).toHaveLength(MARKETS.length)
   })
 })
 

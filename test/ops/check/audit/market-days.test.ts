@@ -26,7 +26,7 @@ const epochsOf = fc
   .array(
     fc.record({
       step: fc.constantFrom(1, 1, 1, 1, 2, 3),
-      isSkip: fc.boolean(),
+      without: fc.constantFrom('unknown', 'skipped', 'refused'),
       day: fc.constantFrom(0, 0, 0, 1, 1, -1),
       ended: fc.constantFrom(-1, -1, 0, -2),
       quota: fc.constantFrom(QUOTA, QUOTA, 1, 3),
@@ -38,14 +38,23 @@ const epochsOf = fc
   )
   .map((steps) => {
     let [epochId, day] = [0, 1]
-    return steps.map(({ step, isSkip, ended, quota, votes, wrong, noDay, ...one }): Epoch => {
+    return steps.map(({ step, without, ended, quota, votes, wrong, noDay, ...one }): Epoch => {
       const before = epochId
       epochId += step
       day = Math.max(1, day + one.day)
-      const skippedFrom = isSkip && step > 1 ? before + 1 : 0
+      const from = (why: typeof without): number => (without === why && step > 1 ? before + 1 : 0)
       const said = votes.map((slotId) => [slotId, wrong.includes(slotId) ? 'bafkreia' : 'bafkreib'] as const)
-      const of = { day: noDay ? 0 : day, daysEnded: Math.max(0, day + ended), skippedFrom, dailyQuota: quota }
-      return { epochId, of: { ...of, votes: Object.fromEntries(said), shared: true } }
+      const of = { day: noDay ? 0 : day, daysEnded: Math.max(0, day + ended), dailyQuota: quota }
+      return {
+        epochId,
+        of: {
+          ...of,
+          skippedFrom: from('skipped'),
+          refusedFrom: from('refused'),
+          votes: Object.fromEntries(said),
+          shared: true,
+        },
+      }
     })
   })
 
