@@ -5,6 +5,7 @@ import type { DayKey, EpochKey } from '../../schemas/types.ts'
 import { proofSchema, proofText } from '../reading/proof/format.ts'
 import type { Asked } from './asked.ts'
 import { dayDetail as dayDetailShape, days, payments, slotDays } from './days-schema.ts'
+import { health } from './health-schema.ts'
 import * as take from './params.ts'
 import { peers } from './peers-schema.ts'
 import { badRequest, notFound } from './problem.ts'
@@ -98,7 +99,7 @@ export const ROUTES: readonly Route[] = [
   }),
   route('/v1/health', {
     summary: 'How the roles of this process are, whether every stage goes on, and which epochs are stuck',
-    answer: give.health,
+    answer: health,
     live: true,
     handle: healthOf,
   }),

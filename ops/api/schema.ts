@@ -248,31 +248,6 @@ export const market = z
   })
   .meta({ id: 'Market' })
 
-const heldPartition = z.object({ topic: text, partition: whole, records: whole, since: whole })
-export const health = z
-  .object({
-    ready: z.boolean().describe('Every role of this process runs.'),
-    roles: z.record(z.string(), z.object({ ready: z.boolean(), works: z.boolean(), detail: text, since: text })),
-    stages: z
-      .record(z.string(), z.object({ behind: whole, stillSince: wholeOrNone, waitsAt: text.nullable() }))
-      .describe(
-        'Each stage of any process, while the log answers: records not taken; since when it takes none, ms; the damaged batch that it waits at.',
-      ),
-    heldBack: z
-      .array(heldPartition)
-      .describe('The partitions where a transaction stays open for 45 s or more; since when, ms.'),
-    view: z.object({
-      lag: whole.describe('Records in the log that these answers do not reflect yet.'),
-      caughtUp: z.boolean().describe('It has reached what was in the log when the process started.'),
-    }),
-    chain: z
-      .object({ blockNumber: whole, at: whole.describe('When its tick was written, ms.') })
-      .nullable()
-      .describe('Newest block that became a tick; when it is old, the clock or its node stands still.'),
-    markets: z.array(z.object({ dataMarket, headEpoch: wholeOrNone, stuck: z.array(gap) })),
-  })
-  .meta({ id: 'Health' })
-
 export const markets = listOf(market)
 export const epochs = listOf(epochSummary)
 export const gaps = listOf(gap)
@@ -291,7 +266,6 @@ export type BatchDetail = z.infer<typeof batchDetail>
 export type AnchorItem = z.infer<typeof anchor>
 export type Signer = z.infer<typeof signer>
 export type Market = z.infer<typeof market>
-export type HealthAnswer = z.infer<typeof health>
 export interface Page<T> {
   readonly items: T[]
   readonly next: string | null

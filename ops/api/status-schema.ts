@@ -1,17 +1,14 @@
 /** The shapes of `/v1/processes` and `/v1/status`, beside those of schema.ts. */
 import { z } from 'zod'
-import { ROLES } from '../base/roles.ts'
 import { EPOCH_OUTCOMES, EPOCH_PHASES } from '../reading/epoch-phases.ts'
 import { PROCESS_STATES, STANDINGS } from '../reading/processes.ts'
+import { roleStatus, STANDING_HELP } from './roles-schema.ts'
 import { dataMarket } from './schema.ts'
 
 const text = z.string()
 const whole = z.int().min(0)
 const wholeOrNone = whole.nullable()
 const time = whole.describe('Ms since 1970.')
-
-const STANDING_HELP =
-  'RUNS: it does the work. STANDS_BY: another one does. WAITS: for something outside. DOWN: it has not started, or failed.'
 
 const processRole = z.object({
   role: text.describe('A role, or a part of one that has a health of its own.'),
@@ -43,19 +40,6 @@ const process = z
     signer: signerOfProcess.nullable().describe('Signer of the process that sends transactions.'),
   })
   .meta({ id: 'Process' })
-
-const holder = z.object({
-  instanceId: text,
-  standing: z.enum([...STANDINGS, 'SILENT']),
-  detail: text,
-  since: time,
-})
-
-const roleStatus = z.object({
-  role: z.enum(ROLES),
-  standing: z.enum([...STANDINGS, 'NOBODY']).describe(`The standing of the best process that runs. ${STANDING_HELP}`),
-  processes: z.array(holder),
-})
 
 export const processes = z.object({
   items: z.array(process),

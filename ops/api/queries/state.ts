@@ -2,7 +2,7 @@
 import { systemClock } from '../../../connectors/system-clock.ts'
 import type { Stage } from '../../base/roles.ts'
 import type { EpochProgress } from '../../reading/epoch-progress.ts'
-import { type Processes, type ProcessStatus, rolesOf, signerIn, standingOf } from '../../reading/processes.ts'
+import { type ProcessStatus, rolesOf, signerIn } from '../../reading/processes.ts'
 import type { EpochFacts } from '../../reading/recent-epochs.ts'
 import { EPOCHS_MEASURED, statusReport } from '../../reading/status.ts'
 import type { Asked } from '../asked.ts'
@@ -13,6 +13,7 @@ import { fromJson, TABLE } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
 import { signerOf } from './batches.ts'
 import { countsOf } from './epochs.ts'
+import { knownProcesses, type Own, withLists } from './roles.ts'
 import { listMarkets } from './status.ts'
 
 /** Without what is nobody's business who only looks on. */
@@ -25,27 +26,6 @@ export function processesOf(asked: Own): ProcessesAnswer {
   const { items, more } = knownProcesses(asked)
   return { items: items.map(shown), more, roles: rolesOf(items).map(withLists), signer: signerIn(items) }
 }
-
-type Own = Pick<Asked, 'processes' | 'health' | 'instanceId'>
-
-/** The process knows better of itself than the log, which may be away. */
-function knownProcesses({ processes, health, instanceId }: Own): Processes {
-  const { items, more } = processes.list()
-  const roles = Object.entries(health.report().roles).map(([role, { detail, since, ...how }]) => ({
-    role,
-    standing: standingOf(how),
-    detail,
-    since: Date.parse(since),
-  }))
-  const isOwn = (one: ProcessStatus): boolean => one.instanceId === instanceId
-  const fresh = { state: 'RUNNING', heardAt: systemClock.now(), roles } as const
-  return { items: items.map((one) => (isOwn(one) ? { ...one, ...fresh } : one)), more }
-}
-
-const withLists = <R extends { readonly processes: readonly object[] }>(role: R) => ({
-  ...role,
-  processes: [...role.processes] as R['processes'][number][],
-})
 
 /** @param market every one without */
 export async function stateOf(asked: Asked, market?: string): Promise<StatusAnswer> {

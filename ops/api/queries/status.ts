@@ -11,7 +11,8 @@ import { type EpochProgress, outcomeOf, phaseOf } from '../../reading/epoch-prog
 import { isServed } from '../../reading/known-markets.ts'
 import type { StageProgress } from '../../watch/stage-watch.ts'
 import type { Asked } from '../asked.ts'
-import type { Gap, HealthAnswer, Market, Page } from '../schema.ts'
+import type { HealthAnswer } from '../health-schema.ts'
+import type { Gap, Market, Page } from '../schema.ts'
 import { CHAIN_HEAD, type ChainHead } from '../view/commit.ts'
 import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import {
@@ -27,6 +28,7 @@ import {
 import type { ViewReader } from '../view/store.ts'
 import { anchorItem } from './batches.ts'
 import { type PageQuery, pageOf } from './page.ts'
+import { troubledRoles } from './roles.ts'
 
 const headsOf = (reader: ViewReader, dataMarket: string): Heads =>
   reader.getJson<Heads>(keyOf(TABLE.heads, dataMarket)) ?? EMPTY_HEADS
@@ -131,7 +133,8 @@ const NOT_UNDER_WAY: readonly EpochPhase[] = ['UNKNOWN', 'SKIPPED', 'REFUSED']
 /** Stuck epochs that are named; the list of gaps has all. */
 const STUCK_MAX = 20
 
-export async function healthOf({ reader, topics, rules, health, stages, held, view }: Asked): Promise<HealthAnswer> {
+export async function healthOf(asked: Asked): Promise<HealthAnswer> {
+  const { reader, topics, rules, health, stages, held, view } = asked
   const report = health.report()
   const now = systemClock.now()
   const lasting = held.all.filter(({ since }) => now - since >= HELD_MS)
@@ -147,6 +150,8 @@ export async function healthOf({ reader, topics, rules, health, stages, held, vi
     ready: report.ready,
     roles: { ...report.roles },
     stages: { ...stages.report() },
+    // without the log every other process seems silent
+    troubled: Object.keys(stages.report()).length === 0 ? [] : troubledRoles(asked),
     heldBack: lasting.map(({ topic, partition, records, since }) => ({ topic, partition, records, since })),
     view: { lag: view.lag(), caughtUp: view.caughtUp() },
     chain: reader.getJson<ChainHead>(CHAIN_HEAD) ?? null,

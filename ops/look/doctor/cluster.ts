@@ -33,7 +33,7 @@ import { examineTransactions } from './held-back.ts'
 import { examineLetters } from './letters.ts'
 import { examineOwner } from './owner.ts'
 import { examineRights } from './rights.ts'
-import { examineConnectors } from './roles.ts'
+import { examineConnectors, lastHolder, processesIn } from './roles.ts'
 import { slotsIn } from './slot-rows.ts'
 
 /** About five seconds in all: an operator who asks about a fault wants to know it soon. */
@@ -87,9 +87,14 @@ export async function examineCluster(address: Address): Promise<Examined> {
           topology.stages.map(({ name }) => `${appId}-${name}`),
         ),
       )
-      for (const { name, sources } of topology.stages)
-        findings.push(await stage(ground.log, name, `${appId}-${name}`, active, sources))
-      findings.push(...(await examineConnectors(ground.log, ground.topics, systemClock.now())))
+      const now = systemClock.now()
+      const processes = await processesIn(ground.log, ground.topics, now)
+      for (const { name, sources } of topology.stages) {
+        const group = `${appId}-${name}`
+        const missing = active.has(group) ? undefined : `, and no process runs it${lastHolder(processes, name, now)}`
+        findings.push(await stage(ground.log, name, group, missing, sources))
+      }
+      findings.push(...examineConnectors(processes, now))
       return {
         findings,
         deployed: { ...ground.settings, served, slotsKnown: await slotsIn(ground.log, ground.topics) },
@@ -109,7 +114,7 @@ async function stage(
   log: Log,
   name: string,
   group: string,
-  active: ReadonlySet<string>,
+  missing: string | undefined,
   sources: readonly { readonly name: string; readonly partitions: number }[],
 ): Promise<Finding> {
   const partitions = sources.flatMap(partitionsOf)
@@ -122,7 +127,7 @@ async function stage(
   const lost = committed && lossAmong(name, { partitions, committed, bounds, ends }, await idsAmong(log, committed))
   if (lost) return { check: name, ok: false, detail: lost.message, advice: 'Restarting changes nothing.' }
   const behind = bounds.reduce((sum, { start }, at) => sum + ends[at]! - (committed?.[at]?.next ?? start), 0)
-  const isActive = active.has(group)
+  const isActive = missing === undefined
   const ok = isActive && committed === undefined ? null : isActive
   const lag = committed ? `${plural(behind, 'record')} behind` : 'its position is about to be written'
   const damage =
@@ -132,7 +137,7 @@ async function stage(
       partitions.map((at, i) => ({ ...at, offset: committed[i]?.next ?? bounds[i]!.start })),
     ))
   if (damage) return { check: name, ok: false, detail: `${lag}; it waits at ${damage}`, advice: DAMAGE_ADVICE }
-  const detail = `${lag}${isActive ? '' : ', and no process runs it'}`
+  const detail = `${lag}${missing ?? ''}`
   return { check: name, ok, detail, ...(!isActive && { advice: `Start a process with --roles ${name}.` }) }
 }
 

@@ -3,12 +3,25 @@ import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { isStage } from '../../base/roles.ts'
 import { duration } from '../../base/words.ts'
-import { type RoleStatus, rolesOf } from '../../reading/processes.ts'
+import { type ProcessStatus, type RoleHolder, type RoleStatus, rolesOf } from '../../reading/processes.ts'
 import { readProcesses } from '../../reading/read-processes.ts'
 import { type Finding, notLookedAt } from './finding.ts'
 
-export async function examineConnectors(log: Log, topics: Topics, now: number): Promise<readonly Finding[]> {
-  const { items } = (await readProcesses(log, topics)).list(now)
+/** The process that had a stage without members, and for how long nothing was heard of it; empty when none is known. */
+export function lastHolder(processes: readonly ProcessStatus[], stage: string, now: number): string {
+  const holder = rolesOf(processes)
+    .find(({ role }) => role === stage)
+    ?.processes.find(({ standing }) => standing === 'SILENT')
+  return holder === undefined ? '' : `; ${silentWords(holder, now)}`
+}
+
+const silentWords = ({ instanceId, since }: RoleHolder, now: number): string =>
+  `${instanceId} had it, and was not heard of for ${duration(now - since)}`
+
+export const processesIn = async (log: Log, topics: Topics, now: number): Promise<readonly ProcessStatus[]> =>
+  (await readProcesses(log, topics)).list(now).items
+
+export function examineConnectors(items: readonly ProcessStatus[], now: number): readonly Finding[] {
   if (items.length === 0) return [notLookedAt('processes', 'none has said how it is: none runs, or all are older')]
   return rolesOf(items)
     .filter(({ role }) => !isStage(role))
@@ -26,11 +39,10 @@ function findingOf({ role, standing, processes }: RoleStatus, now: number): Find
   const { instanceId, detail, since } = holder
   const time = duration(now - since)
   if (standing === 'NOBODY') {
-    const silent = `${instanceId} had it, and was not heard of for ${time}`
     return {
       check: role,
       ok: false,
-      detail: silent,
+      detail: silentWords(holder, now),
       advice: `${advice} Or look at that one: it was killed, or is cut off.`,
     }
   }

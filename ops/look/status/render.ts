@@ -9,7 +9,7 @@ const NONE = '-'
 
 export function renderStatus(status: StatusShown): Lines {
   const { at, chain, markets, roles, moreProcesses, signer, submissionsPerMinute } = status
-  const rate = submissionsPerMinute === null ? 'no intake has reported' : `${count(submissionsPerMinute)} a minute`
+  const rate = submissionsPerMinute === null ? 'no intake is heard of' : `${count(submissionsPerMinute)} a minute`
   return [
     `chain        ${chain === null ? 'no block was read yet' : `block ${chain.blockNumber}, read ${ago(chain.at, at)}`}`,
     `submissions  ${rate}`,

@@ -5,7 +5,7 @@ import type { Gap } from '../../schema.ts'
 import { count, duration, percent, plural, sentence } from './format.ts'
 import { atDamage, heldBack, logAway, stageStill } from './log-rules.ts'
 import { currentPhase, isAnchored, isLost, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
-import { roleDown, roleWaits, storeFails, storesWait } from './role-rules.ts'
+import { roleDown, roleGone, roleWaits, storeFails, storesWait } from './role-rules.ts'
 import type { Assessment, MarketFacts, Rule } from './rule.ts'
 import { EPOCH_PHASES, gapWords, PHASE_HELP, reasonWords, type Tone } from './words.ts'
 
@@ -195,6 +195,7 @@ const RULES: readonly Rule[] = [
   roleWaits,
   catchingUp,
   logAway,
+  roleGone,
   heldBack,
   atDamage,
   stageStill,

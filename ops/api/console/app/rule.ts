@@ -1,4 +1,5 @@
-import type { AnchorItem, EpochSummary, HealthAnswer } from '../../schema.ts'
+import type { HealthAnswer } from '../../health-schema.ts'
+import type { AnchorItem, EpochSummary } from '../../schema.ts'
 import type { Tone } from './words.ts'
 
 export interface Assessment {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { assess } from '../../../../ops/api/console/app/assess.ts'
 import type { MarketFacts } from '../../../../ops/api/console/app/rule.ts'
-import type { AnchorItem, EpochSummary, Gap, HealthAnswer } from '../../../../ops/api/schema.ts'
+import type { HealthAnswer } from '../../../../ops/api/health-schema.ts'
+import type { AnchorItem, EpochSummary, Gap } from '../../../../ops/api/schema.ts'
 
 const NOW = 10_000_000
 const MARKET = `0x${'ab'.repeat(20)}`
@@ -45,6 +46,7 @@ const health = (more: Partial<HealthAnswer> = {}): HealthAnswer => ({
     api: { ready: true, works: true, detail: '', since: '' },
   },
   stages: { validate: { behind: 12, stillSince: null, waitsAt: null } },
+  troubled: [],
   heldBack: [],
   view: { lag: 0, caughtUp: true },
   chain: { blockNumber: 77, at: ago(1) },
@@ -110,6 +112,44 @@ describe('the state of a market in a sentence', () => {
     )
     expect(found).toMatchObject({ tone: 'bad', title: 'The role clock waits', detail: `Clock: ${detail}.` })
     expect(found.advice).toContain('Bring back what it waits for')
+  })
+
+  const silent = (role: 'clock' | 'intake' | 'admit', instanceId: string, since: number) => ({
+    role,
+    standing: 'NOBODY' as const,
+    processes: [{ instanceId, standing: 'SILENT' as const, detail: '', since }],
+  })
+
+  it('behavior: a dead process is named before what comes of it: no new block, nobody submitting', () => {
+    const dead = health({
+      chain: { blockNumber: 77, at: ago(90) },
+      troubled: [silent('clock', 'chain', ago(90)), silent('intake', 'front', ago(50))],
+    })
+    expect(assess(facts({ health: dead }))).toMatchObject({
+      tone: 'bad',
+      title: 'No process does the roles clock and intake',
+      detail: 'Silent: chain for 1 min 30 s and front for 50 s.',
+    })
+    const never = health({ troubled: [{ role: 'intake', standing: 'NOBODY', processes: [] }] })
+    expect(assess(facts({ health: never }))).toMatchObject({
+      title: 'No process does the role intake',
+      detail: 'No process that reports has it.',
+    })
+  })
+
+  it('behavior: when the log is away, and every other process silent for that, the log is named', () => {
+    const away = health({ stages: {}, troubled: [silent('clock', 'chain', ago(90))] })
+    expect(assess(facts({ health: away })).title).toBe('The log does not answer')
+  })
+
+  it('behavior: a role of another process that waits is told with its words', () => {
+    const holder = { instanceId: 'chain', standing: 'WAITS' as const, detail: 'no node answers', since: ago(9) }
+    const found = assess(
+      facts({
+        health: health({ roles: {}, troubled: [{ role: 'clock', standing: 'WAITS', processes: [holder] }] }),
+      }),
+    )
+    expect(found).toMatchObject({ title: 'The role clock waits', detail: 'Clock: chain says: no node answers.' })
   })
 
   it('behavior: too few stores are bad, one that fails beside enough others is a warning', () => {

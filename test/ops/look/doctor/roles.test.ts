@@ -1,6 +1,6 @@
 /** A line for each role that has no consumer group: what the processes say of it. */
 import { beforeEach, expect, test } from 'vitest'
-import { examineConnectors } from '../../../../ops/look/doctor/roles.ts'
+import { examineConnectors, lastHolder, processesIn } from '../../../../ops/look/doctor/roles.ts'
 import type { ProcessReport } from '../../../../schemas/types.ts'
 import { createFixture, type Fixture } from '../fixture.ts'
 
@@ -23,8 +23,8 @@ async function report(
   }
   await fixture.put(fixture.topics.processes, { instanceId }, value)
 }
-const found = async () =>
-  (await examineConnectors(fixture.log, fixture.topics, NOW)).map(({ check, ok, detail }) => [check, ok, detail])
+const processes = () => processesIn(fixture.log, fixture.topics, NOW)
+const found = async () => examineConnectors(await processes(), NOW).map(({ check, ok, detail }) => [check, ok, detail])
 
 test('default: each has one, whatever becomes of it', async () => {
   await report('a', [
@@ -60,4 +60,12 @@ test('behavior: one that nobody has, one that failed, and one whose processes al
 
 test('behavior: of processes that do not report nothing is said', async () => {
   expect(await found()).toEqual([['processes', null, expect.stringContaining('none has said')]])
+})
+
+test('behavior: of a stage that nobody runs the process is named that had it', async () => {
+  await report('stages', [['admit', true, true]], NOW - 60_000)
+  await report('more', [['batch', true, true]])
+  expect(lastHolder(await processes(), 'admit', NOW)).toBe('; stages had it, and was not heard of for 1 min')
+  expect(lastHolder(await processes(), 'batch', NOW)).toBe('')
+  expect(lastHolder(await processes(), 'validate', NOW)).toBe('')
 })

@@ -1,5 +1,5 @@
 /** Every process, whichever answers here, and who works which role. */
-import type { HealthAnswer } from '../../../schema.ts'
+import type { HealthAnswer } from '../../../health-schema.ts'
 import type { ProcessesAnswer } from '../../../status-schema.ts'
 import { useAnswer } from '../answers.ts'
 import { now } from '../connection.ts'

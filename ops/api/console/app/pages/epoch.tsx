@@ -1,5 +1,6 @@
 /** An epoch: its phase, the next step, its projects, verdicts and batches. */
-import type { EpochDetail, EpochSummary, Gap, HealthAnswer, Page, Project } from '../../../schema.ts'
+import type { HealthAnswer } from '../../../health-schema.ts'
+import type { EpochDetail, EpochSummary, Gap, Page, Project } from '../../../schema.ts'
 import { useAnswer, useWholeList } from '../answers.ts'
 import { now } from '../connection.ts'
 import { clockTime, count, plural, sentence } from '../format.ts'

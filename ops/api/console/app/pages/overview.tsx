@@ -1,6 +1,8 @@
 /** Is the market healthy, which epoch is stuck where and why, and what is to be done? */
+
+import type { HealthAnswer } from '../../../health-schema.ts'
 import type { PeersAnswer } from '../../../peers-schema.ts'
-import type { AnchorItem, EpochSummary, Gap, HealthAnswer, Page, Project } from '../../../schema.ts'
+import type { AnchorItem, EpochSummary, Gap, Page, Project } from '../../../schema.ts'
 import type { ProcessesAnswer } from '../../../status-schema.ts'
 import { useAnswer, useWholeList } from '../answers.ts'
 import { assess } from '../assess.ts'

@@ -1,7 +1,7 @@
 /** The roles: who works each, in whatever process, and how far a stage is behind. */
 
 import { ROLE_HELP, type Role } from '../../../../base/roles.ts'
-import type { HealthAnswer } from '../../../schema.ts'
+import type { HealthAnswer } from '../../../health-schema.ts'
 import type { ProcessesAnswer } from '../../../status-schema.ts'
 import { now } from '../connection.ts'
 import { count, duration, sentence } from '../format.ts'
