@@ -5,9 +5,9 @@ import type { z } from 'zod'
 import { readSignerKey } from '../../connectors/evm/anchor-effects/anchor-signer.ts'
 import { whyNotKept } from '../../connectors/secret-file.ts'
 import { checkRules, type ProtocolRules } from '../../topology/rules.ts'
-import { CliError } from '../base/cli-error.ts'
 import { readMarkerSigner } from './keys/marker-key.ts'
 import { settingAt } from './list.ts'
+import { howToGive, NEEDED, refusal } from './refusal.ts'
 import { type Address, addressSchema, configSchema, isOfAddress, type SequencerSettings } from './schema.ts'
 import {
   CONFIG_VARIABLE,
@@ -84,7 +84,7 @@ function needed(layers: readonly Layer[], need: Need): Layer {
   })
   const good = Object.fromEntries(sections) as Partial<SequencerSettings>
   const missing = need(good).filter((path) => path.split('.')[0]! in good && isMissing(valueAt(good, path)))
-  return { given: [], faults: missing.map((path) => ({ path, message: 'is needed', source: howToGive(path) })) }
+  return { given: [], faults: missing.map((path) => ({ path, message: NEEDED, source: howToGive(path) })) }
 }
 
 function layersOf(flags: FlagValues, environment: Environment): Layer[] {
@@ -233,29 +233,12 @@ function faultsOf(issue: z.core.$ZodIssue, given: ReadonlyMap<string, Given>): F
       return { path: at, message: 'no such setting', source: source ?? sourceOf(at) }
     })
   const missing = issue.code === 'invalid_type' && valueMissing(path, given)
-  return [
-    { path, message: missing ? 'is needed' : issue.message.replace(/^Invalid input: /, ''), source: sourceOf(path) },
-  ]
+  return [{ path, message: missing ? NEEDED : issue.message.replace(/^Invalid input: /, ''), source: sourceOf(path) }]
 }
 
 /** No value was given at the path or anywhere under it. */
 const valueMissing = (path: string, given: ReadonlyMap<string, Given>): boolean =>
   ![...given.keys()].some((known) => known === path || known.startsWith(`${path}.`) || path.startsWith(`${known}.`))
-
-function howToGive(path: string): string {
-  const setting = settingAt(path)
-  if (!setting) return 'not set'
-  return `not set: ${path} in the file, ${setting.variable}${setting.flag ? ` or ${setting.flag}` : ''}`
-}
-
-const refusal = (faults: readonly Fault[]): CliError =>
-  new CliError(
-    [
-      `the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:`,
-      ...faults.map(({ path, message, source }) => `  ${path ? `${path}: ` : ''}${message}  (${source})`),
-    ],
-    'Every setting is in docs/configuration.md; `sequencer config print` shows what counts.',
-  )
 
 function nested(given: readonly Given[]): Record<string, unknown> {
   const root: Record<string, unknown> = {}
