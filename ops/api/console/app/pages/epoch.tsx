@@ -28,12 +28,6 @@ export function Epoch({ route }: { route: Extract<Route, { page: 'epoch' }> }) {
         {(epoch) => (
           <>
             <Standing epoch={epoch} />
-            <Card
-              title="Verdicts"
-              note={`${count(epoch.verdicts)} of ${plural(epoch.submissions, 'submission')} have one. Choose a reason to see the submissions.`}
-            >
-              <EpochVerdicts epoch={epoch} reason={reason} />
-            </Card>
             <Card title="Projects" note="The CID that most slots reported for each wins.">
               {counted ? (
                 <Shown answer={projects}>
@@ -42,6 +36,12 @@ export function Epoch({ route }: { route: Extract<Route, { page: 'epoch' }> }) {
               ) : (
                 <Empty title="Votes are not counted yet">They are when the epoch has closed.</Empty>
               )}
+            </Card>
+            <Card
+              title="Verdicts"
+              note={`${count(epoch.verdicts)} of ${plural(epoch.submissions, 'submission')} have one. Choose a reason to see the submissions.`}
+            >
+              <EpochVerdicts epoch={epoch} reason={reason} />
             </Card>
             <Card title="Batches" note="What is stored on IPFS and anchored in the contract.">
               <Batches epoch={epoch} />

@@ -93,7 +93,7 @@ function RoleRow({ role: { role, standing, processes }, stage }: { role: RoleAns
     <tr>
       <th scope="row">
         {role}
-        <p class="note">{sentence(ROLE_HELP[role])}</p>
+        <p class="note role-help">{sentence(ROLE_HELP[role])}</p>
       </th>
       <td class="nowrap">
         <Tag tone={tone}>{name}</Tag>
