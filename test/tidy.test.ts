@@ -139,6 +139,7 @@ const ENTRIES = [
   'ops/run/signer-worker.ts',
   'ops/api/console/app/main.tsx',
   'ops/world/brokers/main.ts',
+  'ops/world/cluster/main.ts',
   'ops/watch/metrics/generate.ts',
   'schemas/generate.ts',
   'schemas/history.ts',

@@ -55,7 +55,10 @@ export function parseOptions<T>(schema: z.ZodType<T>, given: unknown, command: s
   const parsed = schema.safeParse(given, { reportInput: true })
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map((issue) => faultOf(issue, argument))
-  throw new CliError(aligned(faults), `See \`sequencer ${command} --help\`.`)
+  throw new CliError(
+    aligned(faults),
+    `See \`${command.startsWith('npm ') ? command : `sequencer ${command}`} --help\`.`,
+  )
 }
 
 function faultOf({ path: [field], input, message }: z.core.$ZodIssue, argument: string | undefined): string {

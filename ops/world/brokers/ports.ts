@@ -23,7 +23,7 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return [...ports]
 }
 
-const isFree = (port: number): Promise<boolean> =>
+export const isFree = (port: number): Promise<boolean> =>
   new Promise((done) => {
     const server = createServer()
     server.once('error', () => done(false))
