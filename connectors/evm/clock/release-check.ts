@@ -182,21 +182,17 @@ async function kindOf(
   { header, release: { epochId } }: ReleaseAt,
   before: number | undefined,
 ): Promise<ReleaseKind> {
-  if (before === undefined || epochId === before + 1) return { isRepeated: false, skippedFrom: 0 }
+  if (before === undefined) return { isRepeated: false, skippedFrom: 0 }
   if (epochId <= before) return { isRepeated: true, skippedFrom: 0 }
-  await expectSkipped(ask, market, header, before, epochId)
+  if (epochId > before + 1) await expectSkipped(ask, market, before, epochId)
+  await expectNoneBefore(ask, market, header, before)
+  if (epochId === before + 1) return { isRepeated: false, skippedFrom: 0 }
   // The first epochs of a market may have any number: nothing was skipped before them.
   return { isRepeated: false, skippedFrom: before === 0 ? 0 : before + 1 }
 }
 
 /** A skip leaves no trace of the epochs it passes over: the contract has no release of theirs. */
-async function expectSkipped(
-  ask: Ask,
-  market: MarketToCheck,
-  header: BlockHeader,
-  before: number,
-  epochId: number,
-): Promise<void> {
+async function expectSkipped(ask: Ask, market: MarketToCheck, before: number, epochId: number): Promise<void> {
   const { dataMarket, headers, anyState } = market
   const passed =
     epochId - before - 1 <= 2 * SKIPPED_LOOKED_UP
@@ -212,9 +208,22 @@ async function expectSkipped(
       toEpoch: missing.at(-1)!,
       block: headers.at(-1)!.number,
     })
-  if (anyState || market.releases.some((one) => one.header === header && one.release.epochId === before)) return
-  // More may have been passed over than was looked up: as of the block before, the count must still be where it was.
+}
+
+/**
+ * As of the block before a release the count must still be where it was: more may have been passed over than was looked up, and an
+ * epoch whose first release is in no log may have been released once more.
+ */
+async function expectNoneBefore(
+  ask: Ask,
+  { anyState, headers, releases, ...market }: MarketToCheck,
+  header: BlockHeader,
+  before: number,
+): Promise<void> {
+  const isCounted = header === headers[0] // as of its parent, so `before` says it
+  if (anyState || isCounted || releases.some((one) => one.header === header && one.release.epochId === before)) return
   const counted = await countOf(ask, market, { blockHash: header.parentHash })
+  const { dataMarket } = market
   if (counted !== undefined && counted > before)
     throw new LogsIncomplete({ dataMarket, fromEpoch: before + 1, toEpoch: counted, block: header.number - 1 })
 }

@@ -116,6 +116,25 @@ describe('logs that are not there', () => {
     await expectTicksOfChain(log, topics, chain)
   })
 
+  test('behavior: an epoch that is released once more before its first log is there opens with its first release', async () => {
+    const [chain, log] = [exampleChain(), createMemoryLog()]
+    const late = lateLogs(chain, 6)
+    const isOf = (number: number, [asked]: readonly unknown[]): boolean =>
+      chain.blocks[number]?.hash === (asked as { readonly blockHash?: string } | undefined)?.blockHash
+    const node = chain.node((method, params) => (isOf(13, params) ? late(method, params) : undefined))
+    const clock = await runClock(log, topics, [node])
+    await clock.reached(12)
+    for (const _ of ['first', 'once more']) chain.mine(release(3))
+    expect(await clock.failed()).toMatchObject({
+      code: 'LOGS_INCOMPLETE',
+      gap: { fromEpoch: 3, toEpoch: 3, block: 13 },
+    })
+    for (let i = 0; i < 6; i++) chain.mine()
+    await clock.reached(20)
+    await clock.close()
+    expect((await ofEpochs(log)).filter((text) => text.endsWith(' 3'))).toEqual(['13 OPEN 3', '19 CLOSE 3'])
+  })
+
   test('error: logs that tell more than the contract counts are not taken', async () => {
     const [chain, log] = [exampleChain(), createMemoryLog()]
     let lies = 3
