@@ -9,9 +9,10 @@ import type {
 import type { Clock } from '../../streams/ports.ts'
 import { addressOf, hostOf } from './address.ts'
 import type { Bans } from './bans.ts'
-import type { Counts } from './counts.ts'
+import type { Counts, ShedReason } from './counts.ts'
+import { FrameGate } from './frames.ts'
 import { Inbound } from './inbound.ts'
-import { type IntakeLimits, type Rate, TokenBucket } from './limits.ts'
+import { type IntakeLimits, type Rate, STREAM_WINDOW_BYTES, TokenBucket } from './limits.ts'
 import type { Guest, Host, Peer } from './peer.ts'
 import { greediest, leaving, stalled } from './places.ts'
 import { Standing, Standings } from './standing.ts'
@@ -49,6 +50,8 @@ export class Connections {
     this.now = () => parts.clock.now()
     this.inbound = new Inbound(parts.limits, parts.counts, this.now)
     this.inbound.onExcess = () => this.shedGreediest('streams', ({ streams }) => streams)
+    this.inbound.onPending = () => this.shedGreediest('partial-bytes', ({ frames }) => frames.pendingBytes)
+    this.inbound.onFault = (guest, reason) => this.close(guest, reason)
   }
 
   of(connection: Connection, now: number): Peer {
@@ -155,6 +158,8 @@ export class Connections {
     const guest: Guest = {
       socket,
       host,
+      frames: new FrameGate(STREAM_WINDOW_BYTES),
+      framePace: new TokenBucket(this.limits.framesPerConnection, now),
       peer: undefined,
       peerId: '',
       handshaking: true,
@@ -189,7 +194,10 @@ export class Connections {
     return guest !== undefined
   }
 
-  private close(guest: Guest, reason: 'idle' | 'banned' | 'handshakes'): void {
+  private close(
+    guest: Guest,
+    reason: Extract<ShedReason, 'idle' | 'banned' | 'handshakes' | 'frame-bytes' | 'unread-answers'>,
+  ): void {
     this.counts.shed(reason)
     this.handshakeOver(guest)
     if (this.guests.delete(guest)) guest.host.connections--
@@ -203,6 +211,7 @@ export class Connections {
     const host = Object.assign(new Standing(this.limits, now, 'host'), {
       name,
       arrivals,
+      framePace: new TokenBucket(this.limits.framesPerHost, now),
       connections: 0,
       handshakes: 0,
     })
@@ -259,11 +268,16 @@ function end({ muxer, socket }: Guest, why: string): void {
 }
 
 /** Nothing would be known of it that a new one does not have. */
-const isRested = ({ faults, hasCredit, doubtful, pace, arrivals }: Host, limits: IntakeLimits, now: number): boolean =>
+const isRested = (
+  { faults, hasCredit, doubtful, pace, arrivals, framePace }: Host,
+  limits: IntakeLimits,
+  now: number,
+): boolean =>
   faults === 0 &&
   !hasCredit &&
   doubtful.left(now) >= limits.doubtfulPerHost.burst &&
   pace.left(now) >= limits.pacePerHost.burst &&
-  arrivals.left(now) >= limits.connectionsPerHostPerSecond
+  arrivals.left(now) >= limits.connectionsPerHostPerSecond &&
+  framePace.left(now) >= limits.framesPerHost.burst
 
 const arrivalsOf = ({ connectionsPerHostPerSecond: most }: IntakeLimits): Rate => ({ burst: most, perSecond: most })

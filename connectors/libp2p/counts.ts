@@ -16,6 +16,10 @@ export const SHED_REASONS = [
   'stalled',
   /** The memory for unfinished messages was used up. */
   'partial-bytes',
+  /** A connection with a frame that is longer than a stream may send. */
+  'frame-bytes',
+  /** A connection that does not read the answers to what it sends. */
+  'unread-answers',
   /** A dead letter beyond the rate. */
   'letters',
   /** A new connection when there were too many, and none of them could go. */

@@ -16,23 +16,24 @@ const ends = new WeakMap<Stream, () => void>()
 
 /** @param lost the messages on a stream that closed before somebody took it over */
 export function keepEarly(stream: YamuxStream, lost: (messages: Buffer) => void): void {
-  let chunks: Buffer[] = []
+  let kept = NOTHING
   let length = 0
   const { onData } = stream
   const end = (): void => {
     stream.onData = onData
-    chunks = []
+    kept = NOTHING
+    length = 0
     ends.delete(stream)
   }
   stream.onData = (data) => {
-    const chunk = Buffer.from(data.subarray()) // libp2p may use the memory again
-    chunks.push(chunk)
-    length += chunk.length
-    if (length > EARLY_BYTES_MAX || !isGreeting(chunks, length)) end()
+    // A copy: libp2p may use the memory again. In one piece: a peer chooses how small the chunks are, and how many.
+    if (data.byteLength > 0) kept = append(kept, length, data.subarray())
+    length += data.byteLength
+    if (length > EARLY_BYTES_MAX || !isGreeting(kept, length)) end()
     onData.call(stream, data)
   }
   stream.addEventListener('close', () => {
-    const early = Buffer.concat(chunks)
+    const early = kept.subarray(0, length)
     end()
     if (early.length > GREETING.length) lost(early.subarray(GREETING.length))
   })
@@ -42,8 +43,17 @@ export function keepEarly(stream: YamuxStream, lost: (messages: Buffer) => void)
 /** The caller reads the bytes that come from now on, and those that libp2p still holds. */
 export const takeOver = (stream: Stream): void => ends.get(stream)?.()
 
-function isGreeting(chunks: readonly Buffer[], length: number): boolean {
-  if (chunks.length > 1 && length - chunks.at(-1)!.length >= GREETING.length) return true // looked at before
-  const start = Buffer.concat(chunks.map((chunk) => chunk.subarray(0, GREETING.length))).subarray(0, GREETING.length)
-  return start.equals(GREETING.subarray(0, start.length))
+/** `kept`, of which `length` bytes are used, with the chunk behind them; it doubles when it is full. */
+function append(kept: Buffer<ArrayBuffer>, length: number, chunk: Uint8Array): Buffer<ArrayBuffer> {
+  const room = length + chunk.length <= kept.length ? kept : Buffer.alloc(2 * (length + chunk.length))
+  if (room !== kept) kept.copy(room, 0, 0, length)
+  room.set(chunk, length)
+  return room
+}
+
+const NOTHING = Buffer.alloc(0)
+
+function isGreeting(kept: Buffer, length: number): boolean {
+  const start = Math.min(length, GREETING.length)
+  return kept.compare(GREETING, 0, start, 0, start) === 0
 }

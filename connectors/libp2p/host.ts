@@ -8,10 +8,8 @@ import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Connections } from './connections.ts'
-import type { IntakeLimits } from './limits.ts'
+import { type IntakeLimits, STREAM_WINDOW_BYTES } from './limits.ts'
 
-/** Smallest that yamux allows: a stream's peer may send this much before we say that we have read. It never grows. */
-const STREAM_WINDOW_BYTES = 256 * 1024
 /** Streams of identify and ping, beside the streams of /collect. */
 const OTHER_STREAMS = 64
 /** Streams that a collector opens in the same breath as the connection. libp2p closes it above 10. */

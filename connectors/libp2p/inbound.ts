@@ -1,4 +1,5 @@
 /** Handles the streams that peers open, from the first frame of each on, and tells the peers when the intake ends. */
+import type { MessageStream } from '@libp2p/interface'
 import type { yamux } from '@libp2p/yamux'
 import { YamuxStream } from '@libp2p/yamux/stream'
 import type { Counts } from './counts.ts'
@@ -12,8 +13,15 @@ type CreateYamux = ReturnType<typeof yamux>
 export class Inbound {
   /** Messages on a stream that was closed before it was negotiated. */
   onEarly: (stream: YamuxStream, peer: Peer, messages: Buffer) => void = () => {}
-  /** There are too many. */
+  /** There are more streams than there may be. */
   onExcess: () => void = () => {}
+  /** So many frames came. */
+  onFrames: (guest: Guest, frames: number) => void = () => {}
+  /** A connection does what none may do. */
+  onFault: (guest: Guest, reason: 'frame-bytes' | 'unread-answers') => void = () => {}
+  /** Unfinished frames take more memory than they may. */
+  onPending: () => void = () => {}
+  private pendingBytes = 0
   private streams = 0
   /** Those that were told of the end; undefined before it. */
   private partings: Map<Guest, Parting> | undefined
@@ -45,7 +53,7 @@ export class Inbound {
       factory.createStreamMuxer = (secured) => {
         const muxer = make(secured)
         const guest = this.bySecured.get(secured)
-        if (guest) this.watch(guest, muxer)
+        if (guest) this.watch(guest, muxer, secured)
         return muxer
       }
       return factory
@@ -72,20 +80,40 @@ export class Inbound {
     return this.partings?.size ?? 0
   }
 
-  private watch(guest: Guest, muxer: Muxer): void {
+  private watch(guest: Guest, muxer: Muxer, secured: MessageStream): void {
     guest.muxer = muxer
     const onData = muxer.onData.bind(muxer)
     muxer.onData = (data) => {
       guest.heardAt = this.now()
       guest.heardBytes += data.byteLength
+      const frames = this.readFrames(guest, data)
+      if (frames === undefined) return
       onData(data)
+      if (!this.isParting) this.onFrames(guest, frames)
+      const unsentBytes = unsentOf(secured) + unsentOf(guest.socket)
+      if (unsentBytes > this.limits.unsentBytesPerConnectionMax) this.onFault(guest, 'unread-answers')
     }
+    guest.socket.addEventListener('close', () => {
+      this.pendingBytes -= guest.frames.pendingBytes
+      guest.frames.pendingBytes = 0
+    })
     const onStream = muxer.onRemoteStream.bind(muxer)
     muxer.onRemoteStream = (stream) => {
       onStream(stream)
       if (stream instanceof YamuxStream && stream.status === 'open') this.opened(guest, stream)
     }
     this.partings?.get(guest)?.tell(muxer)
+  }
+
+  /** Undefined when the library must not see them. */
+  private readFrames(guest: Guest, data: Parameters<Muxer['onData']>[0]): number | undefined {
+    const { frames } = guest
+    const before = frames.pendingBytes
+    const count = frames.read(data)
+    this.pendingBytes += frames.pendingBytes - before
+    if (count === undefined) this.onFault(guest, 'frame-bytes')
+    else if (this.pendingBytes > this.limits.pendingFrameBytesMax) this.onPending()
+    return count
   }
 
   private opened(guest: Guest, stream: YamuxStream): void {
@@ -100,3 +128,6 @@ export class Inbound {
     if (this.streams > this.limits.streamsMax) this.onExcess()
   }
 }
+
+/** Bytes that wait for the peer to read; the library has them for each of its streams of bytes. */
+const unsentOf = (stream: MessageStream): number => (stream as { writeBufferLength?: number }).writeBufferLength ?? 0

@@ -153,6 +153,7 @@ class RunningIntake implements Intake {
       },
     })
     connections.inbound.onEarly = this.collector.onEarly
+    connections.inbound.onFrames = (guest, frames) => this.pace.spendFrames(guest, frames, clock.now())
     host.addEventListener('connection:open', ({ detail }) => {
       // One that was ended before libp2p tells of it: its `close` is over and would never free what is kept here.
       if (detail.status === 'open') connections.of(detail, clock.now())

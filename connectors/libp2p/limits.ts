@@ -8,6 +8,9 @@ import { FRAME_BYTES_MAX, SKIPPED_BYTES_MAX } from './framing.ts'
 const KiB = 1024
 const MiB = 1024 * KiB
 
+/** Smallest that yamux allows: a stream's peer may send this much before we say that we have read. It never grows. */
+export const STREAM_WINDOW_BYTES = 256 * KiB
+
 export const INTAKE_LIMITS = {
   /**
    * Connections. Each takes some 150 KiB of memory; a market has at most some thousands of collectors, and replicas of the intake
@@ -28,13 +31,27 @@ export const INTAKE_LIMITS = {
   /** A handshake that takes longer makes room for another when there are so many. An honest one takes some round trips. */
   handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,
-  /** Streams of /collect on one connection: a collector pools 100 by default. libp2p's 32 silently resets the rest. */
-  streamsPerConnectionMax: 10_000,
+  /**
+   * Streams of /collect on one connection: a collector pools 100 by default. libp2p's 32 silently resets the rest. The library looks
+   * through the streams of the connection at each frame.
+   */
+  streamsPerConnectionMax: 1_000,
   /**
    * Streams of all connections, also those that are not negotiated; one more takes the connection with the most streams with it.
    * A stream takes some 6 KiB.
    */
   streamsMax: 20_000,
+  /**
+   * Frames of yamux that a connection may send, whatever they carry (a stream that it opens counts as 20): at once, and per second
+   * after. Beyond it the connection is read no faster. A message is one frame, or few.
+   */
+  framesPerConnection: { burst: 50_000, perSecond: 8_000 },
+  /** The same of all connections of one address. */
+  framesPerHost: { burst: 500_000, perSecond: 40_000 },
+  /** Memory for frames of all connections that have not come whole; one byte more takes the connection with the most with it. */
+  pendingFrameBytesMax: 64 * MiB,
+  /** Bytes that a connection lets us wait with: answers to pings, acknowledgements, negotiation. Beyond them it is closed. */
+  unsentBytesPerConnectionMax: 1 * MiB,
   /** Bytes of one message. */
   frameBytesMax: FRAME_BYTES_MAX,
   /** Bytes of a longer message, which is passed over up to its end; beyond them its stream is reset. */

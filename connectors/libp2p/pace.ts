@@ -5,7 +5,7 @@
  */
 import type { Counts } from './counts.ts'
 import { type IntakeLimits, TokenBucket } from './limits.ts'
-import type { Peer } from './peer.ts'
+import type { Guest, Peer } from './peer.ts'
 import type { Pressure } from './pressure.ts'
 
 /** `some`: who brings votes is read as ever. `all`: everybody waits for a turn. */
@@ -47,6 +47,14 @@ export class Pace {
     if (waitMs <= 0) return
     this.counts.holds++
     this.pressure.hold(peer, now + waitMs)
+  }
+
+  /** So many frames came on a connection, whatever they carry. Before libp2p tells of the connection nothing can be held back. */
+  spendFrames({ framePace, host, peer }: Guest, frames: number, now: number): void {
+    const waitMs = Math.max(framePace.owe(frames, now), host.framePace.owe(frames, now))
+    if (waitMs <= 0 || peer === undefined) return
+    this.counts.holds++
+    this.pressure.hold(peer, now + Math.min(this.limits.holdMsMax, waitMs))
   }
 
   private isSuspect({ standing, host }: Peer): boolean {

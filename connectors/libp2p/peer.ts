@@ -1,6 +1,7 @@
 /** The peers, and the facts that are kept of each: of an address, a socket, a connection that opened /collect, and a stream. */
 import type { Connection, MultiaddrConnection, Stream } from '@libp2p/interface'
 import type { yamux } from '@libp2p/yamux'
+import type { FrameGate } from './frames.ts'
 import type { FrameDecoder } from './framing.ts'
 import type { TokenBucket } from './limits.ts'
 import type { Pressed } from './pressure.ts'
@@ -27,6 +28,8 @@ export interface Host extends Standing {
   readonly name: string
   /** New connections that it may still make. */
   readonly arrivals: TokenBucket
+  /** Frames that it may still send. */
+  readonly framePace: TokenBucket
   connections: number
   handshakes: number
 }
@@ -35,6 +38,9 @@ export interface Host extends Standing {
 export interface Guest {
   readonly socket: MultiaddrConnection
   readonly host: Host
+  readonly frames: FrameGate
+  /** Frames that it may still send. */
+  readonly framePace: TokenBucket
   peer: Peer | undefined
   peerId: string
   handshaking: boolean

@@ -1,0 +1,65 @@
+/**
+ * The yamux frames of a connection, looked at before the library handles them. The library collects a frame whole before it asks
+ * whether its length is allowed, and does work for frames that carry nothing; so lengths and numbers of frames are bounded here.
+ * Source of the format: the yamux specification of HashiCorp, as libp2p uses it.
+ */
+const HEADER_BYTES = 12
+const DATA = 0
+const WINDOW_UPDATE = 1
+const SYN = 1
+/** Work that a new stream makes, in frames: libp2p begins to negotiate, with timers and listeners of its own. */
+const FRAMES_OF_OPENING = 20
+
+export class FrameGate {
+  /** Bytes of a frame that has not come whole: the library holds them. */
+  pendingBytes = 0
+  private readonly dataBytesMax: number
+  private readonly header = Buffer.alloc(HEADER_BYTES)
+  private headerBytes = 0
+  private payloadLeft = 0
+
+  /** @param dataBytesMax of the payload of a frame: the window of a stream */
+  constructor(dataBytesMax: number) {
+    this.dataBytesMax = dataBytesMax
+  }
+
+  /**
+   * Follows the frames in the next bytes of the connection.
+   * @returns the work that they make, in frames; undefined when one is longer than a stream may send
+   */
+  read(data: Uint8Array | Iterable<Uint8Array>): number | undefined {
+    let frames = 0
+    for (const chunk of data instanceof Uint8Array ? [data] : data) {
+      const more = this.readChunk(chunk)
+      if (more === undefined) return undefined
+      frames += more
+    }
+    return frames
+  }
+
+  private readChunk(chunk: Uint8Array): number | undefined {
+    let frames = 0
+    for (let at = 0; at < chunk.length; ) {
+      const isPayload = this.payloadLeft > 0
+      const taken = Math.min(chunk.length - at, isPayload ? this.payloadLeft : HEADER_BYTES - this.headerBytes)
+      if (isPayload) this.payloadLeft -= taken
+      else {
+        this.header.set(chunk.subarray(at, at + taken), this.headerBytes)
+        this.headerBytes += taken
+      }
+      at += taken
+      this.pendingBytes += taken
+      if (!isPayload && this.headerBytes === HEADER_BYTES) {
+        const type = this.header[1]!
+        this.payloadLeft = type === DATA ? this.header.readUInt32BE(8) : 0
+        if (this.payloadLeft > this.dataBytesMax) return undefined
+        const opens = (type === DATA || type === WINDOW_UPDATE) && (this.header.readUInt16BE(2) & SYN) !== 0
+        frames += opens ? FRAMES_OF_OPENING : 1
+      }
+      if (this.headerBytes < HEADER_BYTES || this.payloadLeft > 0) continue
+      this.headerBytes = 0
+      this.pendingBytes = 0
+    }
+    return frames
+  }
+}

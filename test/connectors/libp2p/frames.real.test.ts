@@ -1,0 +1,94 @@
+/** Peers that keep to no rule of yamux: all that one of them costs is bounded, and others are served. */
+import type { Libp2p } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { expect, test } from 'vitest'
+import { bytesUnder, DATA, frame, PING, RST, SYN, send, WINDOW_UPDATE } from './frames.ts'
+import { message, open, type Running, Stage, until, write } from './harness.ts'
+
+const MiB = 1024 * 1024
+
+const dial = async (client: Libp2p, running: Running) =>
+  client.dial(multiaddr(running.intake.multiaddrs[0]!), { signal: AbortSignal.timeout(20_000) })
+
+async function served(stage: Stage, running: Running): Promise<void> {
+  const one = message()
+  await write(await open(await stage.client(), running), one.bytes)
+  await until(() => running.log.submissions.some(({ submissionId }) => submissionId === one.id), 'another is served')
+}
+
+for (const encryption of ['noise', 'tls'] as const)
+  test(`error: a frame that is longer than a stream may send ends its connection before it is collected, over ${encryption}`, async () => {
+    await using stage = new Stage()
+    const running = await stage.intake()
+    const under = bytesUnder(await dial(await stage.client(encryption), running))
+    await send(under, Buffer.concat([frame(WINDOW_UPDATE, SYN, 1, 0), frame(DATA, 0, 1, 0xffff_fff0)]))
+    let sent = 0
+    const chunk = Buffer.alloc(64 * 1024)
+    while (sent < 64 * MiB && (await send(under, chunk))) sent += chunk.length
+    await until(() => under.status !== 'open', 'the connection is closed')
+    expect(running.intake.stats().shed['frame-bytes']).toBe(1)
+    await served(stage, running)
+  })
+
+test('bound: frames that have not come whole take bounded memory; the connection with the most of it pays', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake({ limits: { pendingFrameBytesMax: 300 * 1024 } })
+  const begin = async (bytes: number) => {
+    const under = bytesUnder(await dial(await stage.client(), running))
+    await send(under, Buffer.concat([frame(WINDOW_UPDATE, SYN, 1, 0), frame(DATA, 0, 1, 200_000, Buffer.alloc(bytes))]))
+    return under
+  }
+  const modest = await begin(1_000)
+  const first = await begin(150_000)
+  const second = await begin(190_000)
+  await until(() => running.intake.stats().shed['partial-bytes'] === 1, 'shed')
+  await until(() => second.status !== 'open', 'the greediest is gone')
+  expect([modest.status, first.status]).toEqual(['open', 'open'])
+  await begin(100_000) // there is room again
+  await served(stage, running)
+  expect(running.intake.stats().shed['partial-bytes']).toBe(1)
+})
+
+test('bound: a peer that pings and never reads the answers is closed', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake({
+    limits: { unsentBytesPerConnectionMax: 256 * 1024, framesPerConnection: { burst: 1e7, perSecond: 1e6 } },
+  })
+  const client = await stage.client()
+  const under = bytesUnder(await dial(client, running))
+  under.pause()
+  const pings = Buffer.concat(Array.from({ length: 2_000 }, () => frame(PING, SYN, 0, 7)))
+  for (let sent = 0; sent < 64 * MiB && (await send(under, pings)); ) sent += pings.length
+  await until(() => running.intake.stats().shed['unread-answers'] === 1, 'closed')
+  await served(stage, running)
+})
+
+for (const [what, frames] of [
+  ['of streams that do not exist', () => frame(WINDOW_UPDATE, 0, 0x7fff_fff1, 0)],
+  [
+    'that open and reset streams',
+    (id: number) => Buffer.concat([frame(WINDOW_UPDATE, SYN, id, 0), frame(WINDOW_UPDATE, RST, id, 0)]),
+  ],
+] as const)
+  test(`bound: frames ${what} are read no faster than a rate`, async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({
+      limits: { framesPerConnection: { burst: 2_000, perSecond: 1 }, holdMsMax: 60_000 },
+    })
+    const under = bytesUnder(await dial(await stage.client(), running))
+    const many = (first: number) => Buffer.concat(Array.from({ length: 500 }, (_, i) => frames(2 * (first + i) + 1)))
+    const sending = (async () => {
+      for (let first = 0; first < 1_000_000 && (await send(under, many(first))); ) first += 500
+    })()
+    await until(() => running.intake.stats().holds > 0, 'held')
+    const { guests } = (
+      running.intake as unknown as { parts: { connections: { guests: Set<{ heardBytes: number }> } } }
+    ).parts.connections
+    const [guest] = guests
+    const heard = guest!.heardBytes
+    await served(stage, running)
+    expect(guest!.heardBytes).toBe(heard)
+    expect(under.status).toBe('open')
+    under.abort(new Error('enough'))
+    await sending
+  })

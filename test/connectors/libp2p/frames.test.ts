@@ -1,0 +1,83 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { keepEarly } from '../../../connectors/libp2p/early.ts'
+import { FrameGate } from '../../../connectors/libp2p/frames.ts'
+import { frame } from './frames.ts'
+
+const WINDOW = 256 * 1024
+
+describe('the frames of a connection', () => {
+  const frames = fc.array(
+    fc.record({ type: fc.constantFrom(0, 1, 2), opens: fc.boolean(), bytes: fc.integer({ min: 0, max: 50 }) }),
+    { maxLength: 30 },
+  )
+
+  test('default: they are counted alike however the bytes are cut', () => {
+    fc.assert(
+      fc.property(frames, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (sent, cuts) => {
+        const gate = new FrameGate(WINDOW)
+        const bytes = Buffer.concat(
+          sent.map(({ type, opens, bytes: length }, i) =>
+            frame(type, opens ? 1 : 0, i, length, Buffer.alloc(type === 0 ? length : 0)),
+          ),
+        )
+        let counted = 0
+        for (let at = 0, cut = 0; at < bytes.length; cut++) {
+          const end = at + cuts[cut % cuts.length]!
+          counted += gate.read(bytes.subarray(at, end))!
+          at = end
+        }
+        expect(counted).toBe(sent.reduce((sum, { type, opens }) => sum + (opens && type !== 2 ? 20 : 1), 0))
+        expect(gate.pendingBytes).toBe(0)
+      }),
+    )
+  })
+
+  test('bound: a frame of a whole window is one, and pending until it is there', () => {
+    const gate = new FrameGate(WINDOW)
+    const bytes = frame(0, 0, 1, WINDOW, Buffer.alloc(WINDOW))
+    expect(gate.read([bytes.subarray(0, 7), bytes.subarray(7, 1_000)])).toBe(1)
+    expect(gate.pendingBytes).toBe(1_000)
+    expect(gate.read(bytes.subarray(1_000))).toBe(0)
+    expect(gate.pendingBytes).toBe(0)
+  })
+
+  test('error: a longer one is told by its head', () => {
+    expect(new FrameGate(WINDOW).read(frame(0, 0, 1, WINDOW + 1))).toBeUndefined()
+    expect(new FrameGate(WINDOW).read(frame(0, 0, 1, 0xffff_fff0))).toBeUndefined()
+  })
+})
+
+describe('bytes before the negotiation', () => {
+  const greeting = Buffer.from('\x13/multistream/1.0.0\n\x09/collect\n')
+
+  function createStream() {
+    const listeners: (() => void)[] = []
+    const stream = {
+      onData: (_: Uint8Array) => {},
+      addEventListener: (_: string, one: () => void) => listeners.push(one),
+    }
+    return { stream, close: () => listeners.map((one) => one()) }
+  }
+
+  test('bound: nothing is kept of empty chunks, and each costs the same however many came', () => {
+    const { stream, close } = createStream()
+    const lost: Buffer[] = []
+    keepEarly(stream as never, (messages) => lost.push(messages))
+    for (let i = 0; i < 300_000; i++) stream.onData(Buffer.alloc(0))
+    for (const byte of Buffer.concat([greeting, Buffer.from('first')])) stream.onData(Buffer.of(byte))
+    for (let i = 0; i < 300_000; i++) stream.onData(Buffer.of(65))
+    close()
+    expect(lost.map((messages) => messages.toString())).toEqual([`first${'A'.repeat(300_000)}`])
+  })
+
+  test('behavior: what begins otherwise is not kept', () => {
+    const { stream, close } = createStream()
+    const lost: Buffer[] = []
+    keepEarly(stream as never, (messages) => lost.push(messages))
+    stream.onData(Buffer.from('\x13/multistream/1.0.0\n\x09/another'))
+    stream.onData(Buffer.from('more'))
+    close()
+    expect(lost).toEqual([])
+  })
+})
