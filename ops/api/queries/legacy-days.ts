@@ -11,6 +11,7 @@ import { type DayRow, dayParts, slotDayParts, type TallyRow } from '../view/day-
 import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
 import { bytesOf, fromJson, TABLE } from '../view/rows.ts'
 import { newestDay, slotsOf } from './days.ts'
+import { winnerIn } from './outvoted.ts'
 
 const CHUNK_ROWS = 1_000
 /** Rows of a slot that are looked through for one day; at two votes an epoch, days of 50,000 epochs. */
@@ -188,7 +189,7 @@ function addTo(
   found: Map<string, Discarded>,
   { projectId, expected, snapshotCid }: { projectId: string; expected: string; snapshotCid: string },
 ): void {
-  const finalizedCID = expected.split(' ')[0]!
+  const finalizedCID = winnerIn(expected)
   const id = keyOf(projectId, finalizedCID)
   const details = found.get(id)?.details ?? { finalizedCID, discardedSubmissionCount: 0, discardedSubmissions: [] }
   details.discardedSubmissionCount++

@@ -9,6 +9,7 @@ import type { SubmissionItem } from '../schema.ts'
 import { keyOf } from '../view/keys.ts'
 import { epochParts, TABLE } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
+import { winnerIn } from './outvoted.ts'
 import { isVoteSecret } from './secrecy.ts'
 import { listOfSlot, listVerdicts } from './submissions.ts'
 
@@ -87,7 +88,7 @@ export async function discarded(asked: Asked, key: EpochKey): Promise<{ projects
   const byProject = new Map<string, { winner: string; slots: Record<string, string[]> }>()
   for await (const { verdict, projectId, slotId, snapshotCid } of itemsOf(asked, key)) {
     if (verdict?.reason !== 'OUTVOTED' || verdict.expected === null || snapshotCid === null) continue
-    const winner = verdict.expected.split(' ')[0]!
+    const winner = winnerIn(verdict.expected)
     const project = byProject.get(projectId) ?? { winner, slots: {} }
     byProject.set(projectId, project)
     project.slots[slotId] = [...(project.slots[slotId] ?? []), snapshotCid]
