@@ -158,10 +158,15 @@ function checkRoot(
   return { stated, computed, ok }
 }
 
+/** Reports and calls hold the number of the epoch as a number of JSON; the pipeline takes no greater one. */
+const EPOCH_MAX = BigInt(Number.MAX_SAFE_INTEGER)
+
 function readSubmissions(batch: BatchContent, { problems }: Findings): readonly PlacedSubmission[] {
   return batch.submissions.flatMap((text, index) => {
     try {
-      return [{ index, content: parseSubmission(text) }]
+      const content = parseSubmission(text)
+      if (content.request.epochId > EPOCH_MAX) throw new Error(`epoch ${content.request.epochId} is above 2^53 − 1`)
+      return [{ index, content }]
     } catch (error) {
       const message = (error as Error).message.replace(/\s+/g, ' ').slice(0, 200)
       problems.push({ code: 'UNREADABLE_SUBMISSION', where: `submissions[${index}]`, message })

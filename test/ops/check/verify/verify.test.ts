@@ -129,6 +129,11 @@ const CASES: { code: string; name: string; change: (batch: Batch) => unknown; fi
     change: (b) => edit(b, 3, (s) => Object.assign(s.request!, { slotId: '-1' })),
   },
   {
+    code: 'UNREADABLE_SUBMISSION',
+    name: 'an epoch that no number of JSON holds exactly',
+    change: (b) => edit(b, 3, (s) => Object.assign(s.request!, { epochId: '18446744073709551615' })),
+  },
+  {
     code: 'BAD_SIGNATURE',
     name: 'a signature cut short',
     change: (b) => edit(b, 3, (s) => Object.assign(s, { signature: 'ab' })),
