@@ -92,6 +92,9 @@ async function factOf({ json, submissionIds: _, ...facts }: ExpectedBatch): Prom
   return { ...facts, cids: [v0, v1] }
 }
 
+/** Releases that did not yet take the gas from the lengths of texts wrote so much for each project. */
+const FLAT_GAS_PER_PROJECT = 238_000
+
 function compareBatch(
   where: string,
   expected: ExpectedBatch,
@@ -108,7 +111,8 @@ function compareBatch(
   same('root over the submission ids', expected.roothash, found.roothash)
   same('root over the snapshot CIDs', expected.finalizedCidsRootHash, found.finalizedCidsRootHash)
   same('submissions', expected.submissionIds.length, found.submissions)
-  same('gas estimate', expected.gasEstimate, found.gasEstimate)
+  const isFlat = found.gasEstimate === FLAT_GAS_PER_PROJECT * found.projectIds.length
+  if (!isFlat) same('gas estimate', expected.gasEstimate, found.gasEstimate)
   same('leaves before', expected.leavesBefore, found.leavesBefore)
   same('projects', expected.projectIds.join(), found.projectIds.join())
   same('snapshot CIDs', expected.snapshotCids.join(), found.snapshotCids.join())

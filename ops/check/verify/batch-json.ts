@@ -126,3 +126,11 @@ const submissionSchema = z.strictObject({
 export function parseSubmission(json: string): BatchSubmission {
   return submissionSchema.parse(JSON.parse(json))
 }
+
+/** The same, but for epochs above 2^53 − 1: reports hold numbers of JSON, and the pipeline takes no greater one. */
+export function readSubmission(json: string): BatchSubmission {
+  const submission = parseSubmission(json)
+  const { epochId } = submission.request
+  if (epochId > BigInt(Number.MAX_SAFE_INTEGER)) throw new Error(`epoch ${epochId} is above 2^53 − 1`)
+  return submission
+}
