@@ -223,17 +223,22 @@ async function finish<T>(simulation: Simulation, promise: Promise<T>): Promise<T
   return result
 }
 
-/** I3: offsets that a group has committed never go back. */
-function watchOffsets(simulation: Simulation): () => true {
+/** I3: offsets that a group has committed never go back. @returns throws once one has */
+function watchOffsets({ core, seed }: Simulation): () => true {
   const highest = new Map<string, number>()
-  return () => {
-    for (const [at, next] of simulation.core.committedEntries()) {
-      if (next < (highest.get(at) ?? 0))
-        throw new Error(
-          `seed ${simulation.seed}: committed offset of ${at} went from ${highest.get(at)} back to ${next}`,
-        )
+  let wrong: string | undefined
+  const commit = core.commitOffsets.bind(core)
+  core.commitOffsets = (group, commits) => {
+    for (const { topic, partition, next } of commits) {
+      const at = `${group} ${topic}/${partition}`
+      const before = highest.get(at) ?? 0
+      if (next < before) wrong ??= `committed offset of ${at} went from ${before} back to ${next}`
       highest.set(at, next)
     }
+    commit(group, commits)
+  }
+  return () => {
+    if (wrong !== undefined) throw new Error(`seed ${seed}: ${wrong}`)
     return true
   }
 }

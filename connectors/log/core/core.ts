@@ -140,11 +140,6 @@ export class LogCore {
     }
   }
 
-  /** `group topic/partition` → next offset, of every group; for observers that check that they never go back. */
-  *committedEntries(): IterableIterator<[at: string, next: number]> {
-    for (const [group, offsets] of this.committed) for (const [at, { next }] of offsets) yield [`${group} ${at}`, next]
-  }
-
   committedOffset(group: string, { topic, partition }: TopicPartition): CommittedOffset | undefined {
     return this.committed.get(group)?.get(`${topic}/${partition}`)
   }
