@@ -1,7 +1,7 @@
 /**
  * `npm run sim:mutations` takes one guard after another out of a copy of the sources and runs seeds until one fails: what
- * the simulation would not notice is not tested by it. `--only TEXT` picks guards by name, `--write` renews the table in
- * docs/simulation.md. Exits with 1 when a guard's absence goes unnoticed, or its text is no longer there once.
+ * the simulation would not notice is not tested by it. `--only TEXT` picks guards by name, `--write` renews their rows of the
+ * table in docs/simulation.md, each when it was tried. Exits with 1 when a guard's absence goes unnoticed, or its text is no longer there once.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -15,8 +15,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES = ['streams', 'schemas', 'topology', 'connectors', 'ops', 'test', 'package.json']
 const DOCUMENT = join(ROOT, 'docs/simulation.md')
 const TABLE = /(<!-- guards -->\n)[\s\S]*(<!-- end of guards -->)/
-/** Without its guard a run may never end. */
-const CHILD_MS_MAX = 400_000
+/** Of 150 seeds on a busy machine. A run that never ends is ended by its steps. */
+const CHILD_MS_MAX = 1_200_000
 
 interface Trial {
   readonly guard: Guard | undefined
@@ -53,12 +53,12 @@ async function tryAll(): Promise<boolean> {
     for (let guard = waiting.shift(); guard; guard = waiting.shift()) {
       const done = await trial(guard)
       trials.set(guard, done)
+      if (values.write) writeTable([...trials.values()])
       console.log(`${done.seed ?? (guard.uncaught ? 'as said' : 'UNNOTICED')}\t${guard.name}\t${done.message}`)
     }
   }
   await Promise.all(Array.from({ length: Number(values.jobs) }, work))
   const results = GUARDS.flatMap((guard) => trials.get(guard) ?? [])
-  if (values.write && values.only === undefined) writeTable(results)
   const unnoticed = results.filter(({ guard, seed }) => seed === undefined && !guard!.uncaught)
   console.log(`${results.length} guards, ${unnoticed.length} whose absence no seed noticed`)
   return unnoticed.length === 0
@@ -109,20 +109,28 @@ function verdictOn(output: string): Pick<Trial, 'seed' | 'message'> {
   return { seed: seed === '?' ? 0 : Number(seed), message }
 }
 
+/** Rows of guards that were not tried stay as they are. */
 function writeTable(trials: readonly Trial[]): void {
-  const cell = (text: string): string => text.replaceAll('|', '\\|')
-  const rows = trials.map(({ guard, seed, message }) => {
-    const { name, file, why, uncaught } = guard!
-    const found = seed === undefined ? `none: ${uncaught ?? 'UNNOTICED'}` : `\`${cell(shortened(message))}\``
-    return `| ${cell(name)} (\`${file}\`) | ${cell(why)} | ${seed ?? '–'} | ${found} |`
+  const text = readFileSync(DOCUMENT, 'utf8')
+  const before = text.split('\n')
+  const rows = GUARDS.flatMap((guard) => {
+    const tried = trials.find((one) => one.guard === guard)
+    return tried ? [rowOf(guard, tried)] : before.filter((line) => line.startsWith(beginOf(guard)))
   })
   const table = ['| guard | why | first seed that fails | symptom |', '| --- | --- | --- | --- |', ...rows]
-  const text = readFileSync(DOCUMENT, 'utf8')
   writeFileSync(
     DOCUMENT,
     text.replace(TABLE, (_, begin: string, end: string) => `${begin}${table.join('\n')}\n${end}`),
   )
 }
+
+function rowOf(guard: Guard, { seed, message }: Trial): string {
+  const found = seed === undefined ? `none: ${guard.uncaught ?? 'UNNOTICED'}` : `\`${cell(shortened(message))}\``
+  return `${beginOf(guard)}\`${guard.file}\`) | ${cell(guard.why)} | ${seed ?? '–'} | ${found} |`
+}
+
+const beginOf = ({ name }: Guard): string => `| ${cell(name)} (`
+const cell = (text: string): string => text.replaceAll('|', '\\|')
 
 function shortened(message: string): string {
   return message.length > 180 ? `${message.slice(0, 179)}…` : message

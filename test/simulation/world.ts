@@ -37,7 +37,8 @@ const PARTITIONS = { submissions: 3, validated: 2, admitted: 3, finalizations: 2
 const FAULTS: Partial<Faults> = { ...everyFault, overlappingFetch: 0.05, staleOffset: 0.05 }
 /** Faults happen for so long after the last block; then everything is left in peace to finish. */
 const PEACE_AFTER_MS = 15_000
-const STEPS_MAX = 400_000
+/** Some ten times what a run takes: one without a guard may never end. */
+const STEPS_MAX = 100_000
 /** The same in every run, and without state: to make them takes about as long as a tenth of a run. */
 const codec = await createCodec(memoryRegistry())
 const topics = sequencerTopics(codec, { prefix: '', partitions: PARTITIONS })
