@@ -8,10 +8,11 @@ import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
-import { END_OF_BATCHES, isEnding, isNonceOnly, nonceKey } from '../../schemas/anchor-keys.ts'
+import { END_OF_BATCHES, isEnding, isNonceOnly, isPayout, nonceKey } from '../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorOutcome, AnchorResult } from '../../schemas/types.ts'
 import { resultOf } from '../topology/anchor/anchor-harness.ts'
 import { hash } from './chain-story.ts'
+import type { PayChain, PayoutGiven, PayoutIntent } from './pay-chain.ts'
 
 export interface Answer {
   readonly key: AnchorKey
@@ -22,12 +23,30 @@ interface Transaction {
   readonly key: AnchorKey
   readonly attempt: number
   readonly raw: string
+  /** Of a call of updateRewards. */
+  readonly payout?: PayoutIntent
+}
+
+/** What an intent needs from the log. */
+export interface Given {
+  /** To be stored. */
+  readonly bytes: Uint8Array
+  /** Of a payout. */
+  readonly payout: PayoutGiven | undefined
+}
+
+interface Known {
+  readonly key: AnchorKey
+  readonly intent: AnchorIntent
+  readonly given: Given
 }
 
 interface Mined extends Transaction {
   /** FOREIGN: somebody else used the key. */
   readonly outcome: 'MINED' | 'REVERTED' | 'FILLED' | 'FOREIGN'
   readonly where: ReturnType<typeof placeOf>
+  /** What came of a call of updateRewards. */
+  readonly told?: Pick<AnchorResult, 'error'> | Pick<AnchorResult, 'payout'>
 }
 
 /** Failures of one key, below what makes the stage give up. */
@@ -55,7 +74,10 @@ export class AnchorChain {
   private readonly drawn = new Map<string, AnchorOutcome>()
   private readonly given: Answer[] = []
   /** The newest intent of each key. */
-  private readonly latest = new Map<string, { readonly key: AnchorKey; readonly intent: AnchorIntent }>()
+  private readonly latest = new Map<string, Known>()
+  /** Dry runs of payouts to which nothing definite could be said. */
+  private readonly unanswered = new Map<string, Known>()
+  private readonly pay: PayChain
   private readonly back: SeededRandom
   private reorgs = 0
   /** The most transactions that it ever had. */
@@ -65,7 +87,8 @@ export class AnchorChain {
   readonly endedByRival = new Set<string>()
 
   /** @param hasRival another sequencer of the market ends some epochs */
-  constructor(seed: number, hasRival = false) {
+  constructor(seed: number, pay: PayChain, hasRival = false) {
+    this.pay = pay
     if (hasRival) this.rival = new SeededRandom(seed ^ 0x71ba1)
     this.random = new SeededRandom(seed ^ 0xc4a1)
     this.back = new SeededRandom(seed ^ 0xbacc)
@@ -92,15 +115,18 @@ export class AnchorChain {
 
   /** What is on the chain, in the order of nonces: batches and endings by `market/epoch/index`. */
   contents(): string[] {
-    return this.mined.filter(({ outcome }) => outcome === 'MINED').map(({ key }) => contentOf(key))
+    return this.mined
+      .filter(({ key, outcome }) => outcome === 'MINED' && !isPayout(key))
+      .map(({ key }) => contentOf(key))
   }
 
   /** @returns what is to be told, which may concern other keys too; now and then also something told long ago */
-  carryOut(key: AnchorKey, intent: AnchorIntent, bytes: Uint8Array): Answer[] {
+  carryOut(key: AnchorKey, intent: AnchorIntent, given: Given): Answer[] {
     const known = this.latest.get(contentOf(key))
     if (known && known.intent.attempt > intent.attempt && !isNonceOnly(key)) return [] // by a process that began again
-    this.latest.set(contentOf(key), { key, intent })
-    const answers = this.answersTo(key, intent, bytes)
+    this.latest.set(contentOf(key), { key, intent, given })
+    this.unanswered.delete(contentOf(key))
+    const answers = this.answersTo({ key, intent, given })
     if (this.reorgs < REORGS_MAX && this.back.chance(REORG_CHANCE)) this.goBack()
     answers.push(...this.lookAtFinal(), ...this.gap())
     this.given.push(...answers)
@@ -108,17 +134,42 @@ export class AnchorChain {
     return old ? [...answers, old] : answers
   }
 
-  private answersTo(key: AnchorKey, intent: AnchorIntent, bytes: Uint8Array): Answer[] {
+  /** Time has passed, in which what was not definite may have become so. */
+  askAgain(): Answer[] {
+    return [...this.unanswered.values()].flatMap((asked) => this.preparePayout(asked))
+  }
+
+  private preparePayout(asked: Known): Answer[] {
+    const { key, intent } = asked
+    const { step, attempt } = intent
+    const knows = (blockHash: string) => this.mined.some(({ where }) => where.blockHash === blockHash)
+    const firstLoose = this.reorgs < REORGS_MAX ? this.highest - DEPTH_MAX : Number.POSITIVE_INFINITY
+    const prepared = this.pay.prepare(payoutIn(asked)!, knows, firstLoose)
+    if (!prepared) {
+      this.unanswered.set(contentOf(key), asked)
+      return []
+    }
+    this.unanswered.delete(contentOf(key))
+    const ready = prepared.outcome === 'READY' ? { ...QUOTE, signer: SIGNER, nonce: this.mined.length } : {}
+    return [{ key, result: resultOf({ step, attempt, ...ready, ...prepared }) }]
+  }
+
+  private answersTo(asked: Known): Answer[] {
+    const { key, intent, given } = asked
     const { step, attempt, nonce, call } = intent
     const answer = (outcome: AnchorOutcome, fields: Partial<AnchorResult> = {}): Answer[] => [
       { key, result: resultOf({ step, attempt, outcome, ...fields }) },
     ]
     if (step === 'STORE') {
       if (this.draw(key, attempt, { FAILED: 0.15 }) === 'FAILED') return answer('FAILED', { error: 'no space' })
-      const digest = create(0x12, createHash('sha256').update(bytes).digest())
+      const digest = create(0x12, createHash('sha256').update(given.bytes).digest())
       return answer('STORED', { cid: CID.createV1(raw.code, digest).toString() })
     }
     if (step === 'PREPARE') {
+      if (isPayout(key)) {
+        const isFailing = this.draw(key, attempt, { FAILED: 0.1 }) === 'FAILED'
+        return isFailing ? answer('FAILED', { error: 'no node' }) : this.preparePayout(asked)
+      }
       const done = this.mined.find((one) => one.outcome === 'MINED' && contentOf(one.key) === contentOf(key))
       if (done) return answer('ALREADY_ANCHORED', done.where)
       if (this.hasRivalEnded(key))
@@ -130,10 +181,20 @@ export class AnchorChain {
     if (step === 'SIGN') {
       if (call !== 'FILL' && this.draw(key, attempt, { FAILED: 0.08 }) === 'FAILED')
         return answer('FAILED', { error: 'no signer' })
+      const refusal = this.refusalOf(asked)
+      if (refusal !== undefined) return answer('FAILED', { error: refusal })
       const rawTransaction = `${nonce} ${call === 'FILL' ? 'filler' : contentOf(key)} ${attempt}`
       return answer('SIGNED', { rawTransaction, transactionHash: `0x${nonce}` })
     }
-    return step === 'SEND' ? this.send(nonce, { key, attempt, raw: intent.rawTransactions.at(-1)! }) : []
+    const payout = payoutIn(asked)
+    const sent = { key, attempt, raw: intent.rawTransactions.at(-1)!, ...(payout && { payout }) }
+    return step === 'SEND' ? this.send(nonce, sent) : []
+  }
+
+  /** Why the call of a payout cannot be made now. */
+  private refusalOf(known: Known): string | undefined {
+    const payout = payoutIn(known)
+    return payout && this.pay.refusal(payout)
   }
 
   private send(nonce: number, sent: Transaction): Answer[] {
@@ -142,6 +203,11 @@ export class AnchorChain {
     if (other) throw new Error(`nonce ${nonce} was approved for "${other.raw}" and for "${sent.raw}"`)
     const before = this.mined[nonce]
     if (before) return [minedAnswer({ ...before, attempt: sent.attempt })].flatMap(withFinal)
+    const error = sent.payout && this.pay.refusal(sent.payout)
+    if (error !== undefined) {
+      const { key, attempt } = sent
+      return [{ key, result: resultOf({ ...SENT, attempt, outcome: 'REJECTED', error }) }]
+    }
     if ((this.pending.get(nonce)?.attempt ?? 0) < sent.attempt) this.pending.set(nonce, sent)
     return this.mine()
   }
@@ -157,30 +223,40 @@ export class AnchorChain {
   private goBack(): void {
     const floor = Math.max(0, this.highest - DEPTH_MAX)
     const lost = this.mined.splice(floor + this.back.below(this.mined.length - floor + 1))
-    if (lost.length > 0) this.reorgs++
+    if (lost.length === 0) return
+    this.reorgs++
+    this.pay.loseFrom(this.mined.length)
     for (const one of lost) {
       if (one.outcome === 'FOREIGN' || this.back.chance(0.6)) return
-      this.mined.push({ ...one, where: placeOf(this.mined.length, this.reorgs) })
+      const again = { ...one, where: placeOf(this.mined.length, this.reorgs) }
+      this.mined.push(one.outcome === 'MINED' && one.payout ? this.executed(again, one.payout) : again)
     }
+  }
+
+  private executed(one: Mined, payout: PayoutIntent): Mined {
+    const told = this.pay.make(payout, this.mined.length)
+    return { ...one, outcome: 'error' in told ? 'REVERTED' : 'MINED', told }
   }
 
   /** What every final transaction is answered with that is not on the chain any more, or so deep that it stays. */
   private lookAtFinal(): Answer[] {
     const final = [...this.latest.values()].filter(({ intent: { step } }) => step === 'WATCH' || step === 'KEEP')
     const answers: Answer[] = []
-    for (const { key, intent } of final.sort((a, b) => a.intent.nonce - b.intent.nonce)) {
+    for (const known of final.sort((a, b) => a.intent.nonce - b.intent.nonce)) {
+      const { key, intent } = known
       const { step, attempt, blockHash } = intent
       const at = this.mined.findIndex(({ where }) => where.blockHash === blockHash)
       const again = this.mined.some((one) => one.outcome === 'MINED' && isSame(one.key, key))
       const cannot = again || isNonceOnly(key) || this.back.chance(0.7) ? '' : 'the window is over'
-      const error = cannot === '' && !again && !isNonceOnly(key) && this.hasRivalEnded(key) ? ENDED : cannot
+      const ended = cannot === '' && !again && !isNonceOnly(key) && this.hasRivalEnded(key) ? ENDED : cannot
+      const error = isPayout(key) ? (!again && at < 0 && this.refusalOf(known)) || '' : ended
       // The ending of another sequencer is in no block of ours, and none of them is taken out.
       if (at < 0 && isEnding(key) && blockHash === '') continue
       if (at < 0) answers.push({ key, result: resultOf({ step, attempt, outcome: 'REORGED', error }) })
       else if (step === 'KEEP' && at < this.highest - DEPTH_MAX)
         answers.push({ key, result: resultOf({ step, attempt, outcome: 'SETTLED' }) })
       else continue
-      this.latest.set(contentOf(key), { key, intent: { ...intent, step: 'DONE' } })
+      this.latest.set(contentOf(key), { ...known, intent: { ...intent, step: 'DONE' } })
     }
     return answers
   }
@@ -206,12 +282,16 @@ export class AnchorChain {
       if (!next || this.latest.get(contentOf(next.key))?.intent.nonce !== nonce) return answers
       const { key, attempt } = next
       const drawn = this.draw(key, attempt, { STUCK: 0.1, REVERTED: 0.12, REORGED: 0.12 })
-      if (drawn === 'STUCK')
-        return [...answers, { key, result: resultOf({ ...QUOTE, ...SENT, attempt, outcome: drawn }) }]
+      if (drawn === 'STUCK') {
+        const error = (next.payout && this.pay.refusal(next.payout)) ?? ''
+        return [...answers, { key, result: resultOf({ ...QUOTE, ...SENT, attempt, outcome: drawn, error }) }]
+      }
       const isFiller = next.raw.includes('filler')
-      const isRefused = drawn === 'REVERTED' || this.hasRivalEnded(key)
+      const isRefused = drawn === 'REVERTED' || (!isPayout(key) && this.hasRivalEnded(key))
       const outcome = isFiller ? 'FILLED' : isRefused ? 'REVERTED' : 'MINED'
-      const mined: Mined = { ...next, outcome, where: placeOf(nonce, this.reorgs) }
+      const taken: Mined = { ...next, outcome, where: placeOf(nonce, this.reorgs) }
+      const payout = outcome === 'MINED' && drawn === undefined ? next.payout : undefined
+      const mined = payout ? this.executed(taken, payout) : taken
       this.pending.delete(nonce)
       if (drawn === 'REORGED' && !isFiller) {
         const reorged = resultOf({ ...SENT, attempt, outcome: 'REORGED' })
@@ -226,7 +306,7 @@ export class AnchorChain {
     if (mined.outcome === 'MINED') {
       const done = this.mined.filter(({ outcome }) => outcome === 'MINED').map(({ key }) => key)
       if (done.some((key) => isSame(key, mined.key))) throw new Error(`${contentOf(mined.key)} was anchored twice`)
-      if (done.some((key) => isSame(key, { ...mined.key, batchIndex: -1 })))
+      if (!isPayout(mined.key) && done.some((key) => isSame(key, { ...mined.key, batchIndex: END_OF_BATCHES })))
         throw new Error(`${contentOf(mined.key)} came after the end of its epoch`)
     }
     this.mined.push(mined)
@@ -260,10 +340,14 @@ const placeOf = (nonce: number, branch: number) => ({
   blockHash: hash(`anchor block ${100 + nonce} of branch ${branch}`),
 })
 
-const minedAnswer = ({ key, attempt, outcome, where }: Mined): Answer => ({
+const minedAnswer = ({ key, attempt, outcome, where, told }: Mined): Answer => ({
   key,
-  result: resultOf({ ...SENT, ...where, attempt, outcome: outcome === 'FOREIGN' ? 'NONCE_TAKEN' : outcome }),
+  result: resultOf({ ...SENT, ...where, ...told, attempt, outcome: outcome === 'FOREIGN' ? 'NONCE_TAKEN' : outcome }),
 })
+
+/** Of a call of updateRewards; a filler in its place is none. */
+const payoutIn = ({ key, intent, given }: Known): PayoutIntent | undefined =>
+  given.payout && intent.call === 'REWARD' ? { key, intent, given: given.payout } : undefined
 const withFinal = (mined: Answer): Answer[] =>
   mined.result.outcome === 'MINED' ? [mined, { ...mined, result: { ...mined.result, outcome: 'FINAL' } }] : [mined]
 

@@ -41,7 +41,8 @@ export const marketsAt = (block: number, { addedAt, removedAt }: Comings): strin
 
 export const hash = (text: string): string => `0x${createHash('sha256').update(text).digest('hex')}`
 export const releaseBlock = (epochId: number): number => (epochId - 1) * BLOCKS_PER_EPOCH + 2
-const epochAt = (block: number, distance: number): number | undefined => {
+/** The epoch that was released so many blocks before. */
+export const epochAt = (block: number, distance: number): number | undefined => {
   const epochId = (block - distance - 2) / BLOCKS_PER_EPOCH + 1
   return Number.isInteger(epochId) && epochId >= 1 && epochId <= EPOCHS ? epochId : undefined
 }

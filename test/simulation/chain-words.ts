@@ -16,6 +16,7 @@ import {
   releaseBlock,
   WINDOW_BLOCKS,
 } from './chain-story.ts'
+import { changesIn, type DayWords } from './day-words.ts'
 
 /** Of fourteen runs three, so that the others stay as they are. */
 export const hasRealClock = (seed: number): boolean => [0, 7, 11].includes(seed % 14)
@@ -96,20 +97,24 @@ export interface Moment {
 }
 
 /** The block before the first of the story. */
-export const genesisOf = (slots: readonly SlotOwner[]): BlockContent => ({
+export const genesisOf = (slots: readonly SlotOwner[], { first }: DayWords): BlockContent => ({
+  ...first,
   hash: hash('block 0, fork 0'),
   window: WINDOW_BLOCKS,
   slots: slots.map(({ slotId, history }) => ({ slotId, owner: history[0]!.owner })),
 })
 
-export function momentsOf(story: ChainStory, slots: readonly SlotOwner[], words: ChainWords): Moment[] {
+export function momentsOf(story: ChainStory, slots: readonly SlotOwner[], words: ChainWords, days: DayWords): Moment[] {
   let head = 0
   return story.map((ticks, i): Moment => {
     const orphan = ticks.find(({ kind }) => kind === 'ORPHAN')
     const gone = orphan ? head - orphan.blockNumber + 1 : 0
     const heads = ticks.filter(({ kind }) => kind === 'HEAD')
     head = heads.at(-1)!.blockNumber
-    const blocks = heads.map(({ blockNumber, blockHash }) => contentOf(blockNumber, blockHash, slots, words))
+    const blocks = heads.map(({ blockNumber, blockHash }) => ({
+      ...contentOf(blockNumber, blockHash, slots, words),
+      ...changesIn(days, blockNumber, blockHash),
+    }))
     return { atMs: (i + 1) * BLOCK_MS, gone, blocks }
   })
 }

@@ -1,13 +1,12 @@
 /** The connectors of a simulated run: they may die at any step and go on from what the log knows. */
 import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
-import type { AnchorIntent } from '../../schemas/types.ts'
+import type { AnchorIntent, Payout } from '../../schemas/types.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import {
   type Burst,
   type CommitOutcome,
   type FetchPosition,
   LogError,
-  type LogRecord,
   type OutgoingRecord,
   type TransactionalWriter,
 } from '../../streams/ports.ts'
@@ -15,7 +14,9 @@ import { markerSeals } from '../../topology/shared/marker-seals.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { markerSigner } from '../topology/marker-keys.ts'
 import type { Hostile } from './adversary.ts'
-import type { AnchorChain } from './anchor-chain.ts'
+import type { AnchorChain, Answer } from './anchor-chain.ts'
+import type { PayoutGiven } from './pay-chain.ts'
+import { attackOf, HOSTILE_HEADER, readPartition } from './reading.ts'
 import type { ReceiptNodes } from './receipt-nodes.ts'
 import type { Delivery, Script } from './script.ts'
 import { keyOf } from './submissions.ts'
@@ -72,13 +73,6 @@ export async function intake(
     await retrying(log, () => appender.append([record]))
     acknowledged[number]!++
   }
-}
-
-/** Of the adversary's records, with the name of the attack; nobody but the simulation looks at it. */
-const HOSTILE_HEADER = 'adversary'
-export const attackOf = ({ headers }: Pick<LogRecord, 'headers'>): string | undefined => {
-  const header = headers.find(({ key }) => key === HOSTILE_HEADER)
-  return header && Buffer.from(header.value).toString()
 }
 
 /** Appends what the script has against the others, as an intake does; in any partition, and not only submissions. */
@@ -204,31 +198,55 @@ export async function anchorEffects(
   nodes?: ReceiptNodes,
 ): Promise<void> {
   const appender = await retrying(log, () => log.appender())
+  const tell = async (answers: readonly Answer[]): Promise<void> => {
+    for (const { key, result } of answers) {
+      const record = {
+        topic: topics.anchorResults.name,
+        partition: 0,
+        timestamp: log.clock.now(),
+        key: topics.anchorResults.key.encode(key),
+        value: topics.anchorResults.value.encode(nodes ? await nodes.agreed(result) : result),
+      }
+      await retrying(log, () => appender.append([record]))
+    }
+  }
+  const payouts = payoutReader(log, topics)
   let position: FetchPosition = { topic: topics.anchorIntents.name, partition: 0, offset: 0 }
   for (;;) {
     const [fetched] = await retrying(log, () => log.fetch([position], { maxWaitMs: 500, maxBytesPerPartition: 1e6 }))
     for (const { key, value, offset } of fetched!.records) {
       if (offset < position.offset) continue
-      const intent = topics.anchorIntents.value.decode(value!)
-      const answers = chain.carryOut(
-        topics.anchorIntents.key.decode(key!),
-        intent,
-        await batchBytes(log, topics, intent),
-      )
-      for (const { key, result } of answers) {
-        const record = {
-          topic: topics.anchorResults.name,
-          partition: 0,
-          timestamp: log.clock.now(),
-          key: topics.anchorResults.key.encode(key),
-          value: topics.anchorResults.value.encode(nodes ? await nodes.agreed(result) : result),
-        }
-        await retrying(log, () => appender.append([record]))
-      }
+      const [whose, intent] = [topics.anchorIntents.key.decode(key!), topics.anchorIntents.value.decode(value!)]
+      const bytes = await batchBytes(log, topics, intent)
+      const payout = intent.payout ? await payouts(whose.dataMarket, intent) : undefined
+      await tell(chain.carryOut(whose, intent, { bytes, payout }))
     }
+    await tell(chain.askAgain())
     if (fetched!.next > position.offset) position = { ...position, offset: fetched!.next }
   }
 }
+
+/** Gives the payout of an intent, with those of its run. The log has them: the intent came after them. */
+function payoutReader(log: SimulatedLog, { payouts: topic }: Topics) {
+  let known: { readonly offset: number; readonly dataMarket: string; readonly payout: Payout }[] = []
+  return async (dataMarket: string, { batchOffset, payout: order }: AnchorIntent): Promise<PayoutGiven> => {
+    for (;;) {
+      const first = known.find(({ offset }) => offset === order!.firstOffset)?.payout
+      const payout = known.find(({ offset }) => offset === batchOffset)?.payout
+      const run = known.filter((one) => first && one.dataMarket === dataMarket && isSameRun(one.payout, first))
+      if (payout && run.length === payout.parts) return { payout, run: run.map((one) => one.payout) }
+      const records = await retrying(log, () => readPartition(log, { topic: topic.name, partition: 0 }))
+      known = records.map(({ offset, key, value }) => ({
+        offset,
+        dataMarket: topic.key.decode(key!).dataMarket,
+        payout: topic.value.decode(value!),
+      }))
+    }
+  }
+}
+
+const isSameRun = (a: Payout, b: Payout): boolean =>
+  a.epochId === b.epochId && a.payoutOf === b.payoutOf && a.purpose === b.purpose
 
 async function batchBytes(log: SimulatedLog, topics: Topics, { step, batchOffset }: AnchorIntent): Promise<Uint8Array> {
   if (step !== 'STORE') return new Uint8Array()

@@ -1,6 +1,12 @@
 import type { Log, LogRecord, TopicPartition } from '../../streams/ports.ts'
 import type { SubmissionEvent, Topics } from '../../topology/topics.ts'
-import { attackOf } from './processes.ts'
+
+/** Of the adversary's records, with the name of the attack; nobody but the simulation looks at it. */
+export const HOSTILE_HEADER = 'adversary'
+export const attackOf = ({ headers }: Pick<LogRecord, 'headers'>): string | undefined => {
+  const header = headers.find(({ key }) => key === HOSTILE_HEADER)
+  return header && Buffer.from(header.value).toString()
+}
 
 interface ReadableTopic<K, V> {
   readonly name: string

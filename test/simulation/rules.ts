@@ -47,4 +47,16 @@ const HOSTILE_RULES: ProtocolRules = {
 /** In every second run somebody plays against the others. */
 export const isHostile = (seed: number): boolean => seed % 2 === 0
 
-export const rulesOf = (seed: number): ProtocolRules => (isHostile(seed) ? HOSTILE_RULES : RULES)
+export const rulesOf = (seed: number): ProtocolRules => {
+  const rules = isHostile(seed) ? HOSTILE_RULES : RULES
+  const { markets, addedMarkets } = rules
+  const days = daysOf(seed)
+  return { ...rules, markets: [{ ...markets[0]!, ...days }], addedMarkets: { ...addedMarkets, ...days } }
+}
+
+/** Mostly the contract is told of the days, after every epoch or every second one, and two slots are closed in a call, or three, or all. */
+const daysOf = (seed: number): Pick<MarketRules, 'rewards' | 'payoutEpochs' | 'payoutGasMax'> => ({
+  rewards: seed % 9 === 5 ? 'counts' : 'on',
+  payoutEpochs: 1 + ((seed % 4) >> 1),
+  payoutGasMax: [500_000, 700_000, 24_000_000][seed % 3]!,
+})

@@ -21,6 +21,7 @@ import {
   WINDOW_BLOCKS,
 } from './chain-story.ts'
 import { chainWords, genesisOf, hasRealClock, idOf, momentsOf, plainIds } from './chain-words.ts'
+import { type DaysNow, type DayWords, dayWords, withDays } from './day-words.ts'
 import { isHostile, rulesOf } from './rules.ts'
 import { type ScriptedSubmission, scripted, signed, submissionWith, uuidOf } from './submissions.ts'
 import type { TruePlay } from './true-chain.ts'
@@ -51,6 +52,9 @@ export interface Script {
   /** `market/epoch` of each epoch that is to be anchored, sorted. */
   readonly epochs: readonly string[]
   readonly endMs: number
+  readonly dayWords: DayWords
+  /** What the contract says of days after each moment of the story, where no real clock reads it. */
+  readonly days: readonly DaysNow[]
 }
 
 /** The second half belongs to no slot at first. */
@@ -63,7 +67,8 @@ export function scriptOf(seed: number): Script {
   const come = seed % 3 === 2 && !words
   const others = new SeededRandom(seed ^ 0xadded)
   const comings = come ? comingsOf(others) : noComings
-  const story = chainStory(random, comings)
+  const daysInWords = dayWords(seed)
+  const { story, days } = withDays(chainStory(random, comings), daysInWords)
   const slots = slotsOf(story, random, words?.registryAt)
   const ids = words?.ids ?? plainIds()
   const ordinals = plainIds()
@@ -82,12 +87,14 @@ export function scriptOf(seed: number): Script {
     rules: rulesOf(seed),
     deliveries: words ? [] : late(deliveriesOf(story, all, random), seed),
     ticks: story.flat(),
-    play: words && { genesis: genesisOf(all), moments: momentsOf(story, all, words), words },
+    play: words && { genesis: genesisOf(all, daysInWords), moments: momentsOf(story, all, words, daysInWords), words },
     ids,
     submissions: (plot?.honest ?? submissions).sort((a, b) => a.atMs - b.atMs),
     hostile: plot?.plays ?? [],
     epochs: ordinals.flatMap((ordinal) => scopesOf(ordinal, idOf(ids, ordinal), comings)).sort(),
     endMs: story.length * BLOCK_MS,
+    dayWords: daysInWords,
+    days,
   }
 }
 

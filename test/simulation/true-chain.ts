@@ -11,10 +11,13 @@ import {
   CHAIN_ID,
   PROTOCOL_STATE,
   RELEASE_TOPIC,
+  type ScriptedBlock,
   ScriptedChain,
 } from '../connectors/evm/scripted-chain.ts'
 import { MARKET } from './chain-story.ts'
 import { type ChainWords, liedAbout, type Moment } from './chain-words.ts'
+import { burnedAt, type DayWords, SETTLED_BLOCKS } from './day-words.ts'
+import type { ContractDays } from './pay-chain.ts'
 
 const POLL_MS = 200
 const BEHIND_MS = 700
@@ -59,6 +62,20 @@ export class TrueChain {
 
   get agreement(): number {
     return this.words.agreement
+  }
+
+  /** The contract as the chain itself has it. */
+  contractDays(words: DayWords): ContractDays {
+    const { chain, clock, begun } = this
+    const dayIn = ({ days }: ScriptedBlock): number => days.get(MARKET) ?? 1
+    return {
+      now: () => ({
+        dayCounter: dayIn(chain.head),
+        quota: chain.head.quotaNow,
+        burned: burnedAt(words, clock.now() - begun),
+      }),
+      settledDay: () => dayIn(this.isCalm ? chain.head : (chain.blocks.at(-1 - SETTLED_BLOCKS) ?? chain.blocks[0]!)),
+    }
   }
 
   receiptsDisagreed(): void {

@@ -6,6 +6,7 @@ import type { ScriptedBlock } from '../connectors/evm/scripted-chain.ts'
 import type { AnchorChain } from './anchor-chain.ts'
 import { MARKET, releaseBlock, WINDOW_BLOCKS } from './chain-story.ts'
 import type { ChainWords } from './chain-words.ts'
+import { daysEnded } from './day-words.ts'
 import { readAll } from './reading.ts'
 import type { TrueChain } from './true-chain.ts'
 
@@ -49,16 +50,25 @@ export async function untrue(
 /** What is to be said of each block, from the chain alone: an epoch opens once, and what was passed over before it is told. */
 function expectedTicks(blocks: readonly ScriptedBlock[], { ids }: ChainWords): string[] {
   const closeBlock = (ordinal: number): number => releaseBlock(ordinal) + WINDOW_BLOCKS + 1
+  const epochs = ids.map((epochId, i) => {
+    const { days, quotaNow } = blocks[releaseBlock(i + 1)] ?? blocks.at(-1)!
+    return { dataMarket: MARKET, epochId, day: days.get(MARKET) ?? 1, dailyQuota: quotaNow, daysEnded: 0 }
+  })
+  /** Windows are all alike, so epochs close in the order of their releases. */
+  const openBehind = (i: number, block: number) =>
+    epochs.filter((_, other) => other > i && releaseBlock(other + 1) <= block)
   return blocks.slice(1).flatMap(({ number, hash }) => {
     const opens = ids.flatMap((id, i) => {
       if (releaseBlock(i + 1) !== number) return []
       const before = ids[i - 1] ?? id - 1
-      return [`OPEN ${id}, released in ${number}, skipped from ${id > before + 1 ? before + 1 : 0}`]
+      const skippedFrom = id > before + 1 ? before + 1 : 0
+      return [`OPEN ${id}, ${dayText(epochs[i]!)}, released in ${number}, skipped from ${skippedFrom}`]
     })
     const closes = ids.flatMap((id, i) => {
       if (closeBlock(i + 1) !== number) return []
       const headers = blocks.slice(releaseBlock(i + 1), number + 1).map((block) => block.hash)
-      return [`CLOSE ${id}, with ${headers.join()}`]
+      const day = { ...epochs[i]!, daysEnded: daysEnded(epochs[i]!, openBehind(i, number)) }
+      return [`CLOSE ${id}, ${dayText(day)}, with ${headers.join()}`]
     })
     return [`HEAD ${hash}`, ...opens, ...closes].map((text) => `${number}: ${text}`)
   })
@@ -66,13 +76,16 @@ function expectedTicks(blocks: readonly ScriptedBlock[], { ids }: ChainWords): s
 
 function textOf({ kind, blockNumber, blockHash, dataMarket, epochId, ...tick }: EpochTick): string {
   const market = dataMarket === MARKET ? '' : ` of ${dataMarket}`
-  const epoch = `${kind} ${epochId}${market}`
+  const epoch = `${kind} ${epochId}${market}, ${dayText(tick)}`
   if (kind === 'HEAD') return `${blockNumber}: HEAD ${blockHash}`
   if (kind === 'CLOSE') return `${blockNumber}: ${epoch}, with ${tick.acceptedHeaders.join()}`
   const { releaseBlock, skippedFrom, submissionWindow } = tick
   const window = submissionWindow === WINDOW_BLOCKS ? '' : `, with a window of ${submissionWindow}`
   return `${blockNumber}: ${epoch}, released in ${releaseBlock}, skipped from ${skippedFrom}${window}`
 }
+
+const dayText = ({ day, dailyQuota, daysEnded }: Pick<EpochTick, 'day' | 'dailyQuota' | 'daysEnded'>): string =>
+  `of day ${day} with quota ${dailyQuota}, up to ${daysEnded} ended`
 
 /** I11: of every block each slot is whose it is on the chain. */
 function wrongOwner(

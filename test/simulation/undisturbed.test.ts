@@ -44,6 +44,7 @@ const outcomeOf = (reasons: readonly VerdictReason[]): Outcome => ({
     }),
   ),
   batches: new Map(),
+  slotDays: new Map(),
 })
 
 describe('disturbance', () => {
@@ -73,6 +74,23 @@ describe('disturbance', () => {
 
   test.each(['RATE_LIMITED', 'DUPLICATE'] as const)('error: another refusal than that is told, %s', (reason) => {
     expect(disturbance(played(['COUNTED', reason, 'COUNTED', 'DUPLICATE']), without)).toContain(`0/1 is ${reason}`)
+  })
+
+  test('error: nor may any honest slot have less of a day, or more', () => {
+    const day = (counted: number): Outcome => {
+      const slotDays = new Map([[`${MARKET}/3/1`, { accepted: 2, counted }]])
+      return { ...outcomeOf(['COUNTED', 'COUNTED', 'COUNTED', 'DUPLICATE']), slotDays }
+    }
+    const as = (counted: number): Played => {
+      const run = played(['COUNTED', 'COUNTED', 'COUNTED', 'DUPLICATE'])
+      const third = { place: '0/4', submission: message(2, 3), attack: undefined }
+      return { ...run, sent: [...run.sent, third], outcome: day(counted) }
+    }
+    expect(disturbance(as(2), day(2))).toBe(undefined)
+    for (const counted of [1, 3])
+      expect(disturbance(as(counted), day(2))).toBe(
+        `${MARKET}/3/1 (market, slot, day) has 2 accepted and ${counted} counted, without the adversary 2 accepted and 2 counted`,
+      )
   })
 
   test('error: nor is what was refused for another reason counted', () => {

@@ -2,7 +2,7 @@
  * I8: nobody is hurt by the adversary. The stages are run once more, by themselves, over the same log without its records:
  * the same markers, and the same honest records in the same places. What the honest get must be the same.
  */
-import type { Batch, ProjectFinalization, Submission, Verdict } from '../../schemas/types.ts'
+import type { Batch, ProjectFinalization, SlotDay, Submission, Verdict } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
 import { TopologyTestDriver } from '../../streams/test-driver.ts'
 import { sequencerTopology } from '../../topology/index.ts'
@@ -11,8 +11,7 @@ import type { Stores } from '../../topology/stores.ts'
 import { epochScope, isEpochSummary, isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
 import { NO_ROOM_RULE } from '../../topology/validate/validate.ts'
 import { messageOf } from './adversary.ts'
-import { attackOf } from './processes.ts'
-import { groupBy, readPartition } from './reading.ts'
+import { attackOf, groupBy, readPartition } from './reading.ts'
 import { TICK_FANOUT } from './rules.ts'
 import type { Script } from './script.ts'
 
@@ -31,6 +30,8 @@ export interface Outcome {
   readonly projects: ReadonlyMap<string, ProjectFinalization>
   /** First records, by market and epoch. */
   readonly batches: ReadonlyMap<string, readonly Batch[]>
+  /** By market, slot and day. */
+  readonly slotDays: ReadonlyMap<string, Pick<SlotDay, 'accepted' | 'counted'>>
 }
 
 /** What lies in the log when a run is over. */
@@ -70,8 +71,12 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
       records.push(...(await readPartition(log, { topic: topic.name, partition })))
     return records
   }
-  const [verdicts, finalizations, batches] = [topics.verdicts, topics.finalizations, topics.batches]
-  const outcome = outcomeOf(topics, await read(verdicts), await read(finalizations), await read(batches))
+  const outcome = outcomeOf(topics, {
+    verdicts: await read(topics.verdicts),
+    finalizations: await read(topics.finalizations),
+    batches: await read(topics.batches),
+    slotDays: await read(topics.slotDays),
+  })
   return { sent, unreadable, closes, releases, outcome }
 }
 
@@ -86,12 +91,9 @@ function eventOf({ submissions }: Topics, { key, value }: LogRecord): Submission
   }
 }
 
-function outcomeOf(
-  topics: Topics,
-  verdicts: readonly LogRecord[],
-  finalizations: readonly LogRecord[],
-  batches: readonly LogRecord[],
-): Outcome {
+type Records = Readonly<Record<'verdicts' | 'finalizations' | 'batches' | 'slotDays', readonly LogRecord[]>>
+
+function outcomeOf(topics: Topics, { verdicts, finalizations, batches, slotDays }: Records): Outcome {
   const byScope = new Map<string, Batch[]>()
   for (const { key, value } of batches) {
     const batch = topics.batches.value.decode(value!)
@@ -101,6 +103,12 @@ function outcomeOf(
   }
   return {
     batches: byScope,
+    slotDays: new Map(
+      slotDays.map(({ key, value }) => {
+        const { dataMarket, slotId, day } = topics.slotDays.key.decode(key!)
+        return [`${dataMarket}/${slotId}/${day}`, topics.slotDays.value.decode(value!)]
+      }),
+    ),
     verdicts: new Map(
       verdicts.map(({ value }) => {
         const verdict = topics.verdicts.value.decode(value!)
@@ -128,10 +136,13 @@ export async function runWithout(log: Log, topics: Topics, stores: Stores, { rul
     for (const record of await readPartition(log, { topic: submissions.name, partition }))
       if (attackOf(record) === undefined) driver.appendAt(submissions.name, partition, record)
   driver.run()
-  const [verdicts, finalizations, batches] = [topics.verdicts, topics.finalizations, topics.batches].map(({ name }) =>
-    driver.readRaw(name),
-  )
-  return outcomeOf(topics, verdicts!, finalizations!, batches!)
+  const read = ({ name }: { readonly name: string }): readonly LogRecord[] => driver.readRaw(name)
+  return outcomeOf(topics, {
+    verdicts: read(topics.verdicts),
+    finalizations: read(topics.finalizations),
+    batches: read(topics.batches),
+    slotDays: read(topics.slotDays),
+  })
 }
 
 /** Submissions for epochs that the story does not have: they wait when it ends. */
@@ -185,8 +196,41 @@ export function disturbance(played: Played, without: Outcome): string | undefine
   for (const one of honest)
     if (votes(without, one) && !heard.has(messageIn(one)) && !excused.has(slotIn(one)))
       return `the vote of submissions ${one.place} is lost: ${fates(played, one).join()}`
-  return wrongWinner(played, without, { signed, delivered, excused, given })
+  return (
+    wrongWinner(played, without, { signed, delivered, excused, given }) ??
+    wrongDay(played, without, { delivered, excused, contested })
+  )
 }
+
+/**
+ * Every honest slot has as much of each day as without the adversary: of accepted votes as many, and as many that count where no
+ * vote of the adversary's is. It may have more when the adversary has delivered for it.
+ */
+function wrongDay(
+  { sent, outcome }: Played,
+  without: Outcome,
+  { delivered, excused, contested }: Pick<Known, 'delivered' | 'excused'> & { readonly contested: ReadonlySet<string> },
+): string | undefined {
+  const honest = groupBy(
+    sent.filter(({ attack }) => attack === undefined),
+    slotIn,
+  )
+  const helped = new Set(sent.filter((one) => delivered.has(messageIn(one))).map(slotIn))
+  for (const name of new Set([...without.slotDays.keys(), ...outcome.slotDays.keys()])) {
+    const slot = name.split('/').slice(0, 2).join('/')
+    const own = honest.get(slot)
+    if (!own || excused.has(slot)) continue
+    const [mine, theirs] = [without, outcome].map(({ slotDays }) => slotDays.get(name) ?? { accepted: 0, counted: 0 })
+    const isOther = (a: number, b: number): boolean => a < b || (a > b && !helped.has(slot))
+    const isContested = own.some((one) => contested.has(projectIn(one)))
+    if (isOther(theirs!.accepted, mine!.accepted) || (!isContested && isOther(theirs!.counted, mine!.counted)))
+      return `${name} (market, slot, day) has ${daysText(theirs!)}, without the adversary ${daysText(mine!)}`
+  }
+  return undefined
+}
+
+const daysText = ({ accepted, counted }: Pick<SlotDay, 'accepted' | 'counted'>): string =>
+  `${accepted} accepted and ${counted} counted`
 
 /**
  * Votes that were too early without the adversary and stand with it: copies that it delivered later count as later arrivals,

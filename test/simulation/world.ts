@@ -21,15 +21,18 @@ import { type Stores, sequencerStores } from '../../topology/stores.ts'
 import { isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts'
 import { AnchorChain } from './anchor-chain.ts'
 import { BEGIN_MS } from './chain-story.ts'
+import { daysMet, paidIn } from './day-invariants.ts'
+import { storyDays } from './day-words.ts'
 import { APP_ID, checkInvariants } from './invariants.ts'
-import { adversary, anchorEffects, attackOf, clock, intake, type Outside, retrying } from './processes.ts'
-import { newsOf } from './reading.ts'
+import { PayChain } from './pay-chain.ts'
+import { adversary, anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
+import { attackOf, newsOf, readAll } from './reading.ts'
 import { ReceiptNodes } from './receipt-nodes.ts'
 import { TICK_FANOUT } from './rules.ts'
 import { type Script, scriptOf } from './script.ts'
 import { INTAKES } from './submissions.ts'
 import { realClock, TrueChain } from './true-chain.ts'
-import { canonicalTicks, chainMet } from './true-invariants.ts'
+import { canonicalTicks, chainMet, writtenTicks } from './true-invariants.ts'
 
 const INSTANCES = ['a', 'b', 'c']
 const PARTITIONS = { submissions: 3, validated: 2, admitted: 3, finalizations: 2, verdicts: 2 }
@@ -51,7 +54,7 @@ export interface RunReport {
   readonly batches: number
   /** How often each bound was reached, by its name. */
   readonly reached: Readonly<Record<string, number>>
-  /** How often what a chain and its nodes may do was met, by its name; empty where no real clock ran. */
+  /** How often what may become of days was met, and, where a real clock ran, what a chain and its nodes may do; by its name. */
   readonly met: Readonly<Record<string, number>>
   readonly fingerprint: number
 }
@@ -62,7 +65,18 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   const simulation = createSimulatedLog({ seed, faults })
   const begun = simulation.clock.now()
   if (begun !== BEGIN_MS) throw new Error(`the simulated clock begins at ${begun}`)
-  const chain = new AnchorChain(seed, script.play?.words.hasRival)
+  const truth = script.play && new TrueChain(script.play, simulation.clock)
+  let isCalm = false
+  const days =
+    truth?.contractDays(script.dayWords) ??
+    storyDays(
+      script.days,
+      script.dayWords,
+      () => simulation.clock.now() - begun,
+      () => isCalm,
+    )
+  const pay = new PayChain(seed, days, script.dayWords.hasRival)
+  const chain = new AnchorChain(seed, pay, script.play?.words.hasRival)
   const outside: Outside = { begun, acknowledged: new Array(INTAKES).fill(0), hostile: 0, chain }
   const failures: Error[] = []
   const setUp = simulation.connect('set-up')
@@ -84,7 +98,6 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     simulation.spawn(`intake ${number}`, (log) => spawned(intake(log, topics, script, outside, number), failures))
   if (script.hostile.length > 0)
     simulation.spawn('adversary', (log) => spawned(adversary(log, topics, script, outside), failures))
-  const truth = script.play && new TrueChain(script.play, simulation.clock)
   const clockOf = (log: SimulatedLog) =>
     truth ? realClock(log, topics, APP_ID, truth) : clock(log, topics, script, outside)
   simulation.spawn('clock', (log) => spawned(clockOf(log), failures))
@@ -105,12 +118,13 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   simulation.heal()
   chain.calm()
   truth?.calm()
+  isCalm = true
   const auditor = simulation.connect('auditor')
-  const found: Found = { epochs: 0, markers: 0, due: 0 }
+  const found: Found = { epochs: 0, markers: 0, due: 0, paid: false }
   await finish(simulation, untilDone(auditor, topics, script, { found, outside, truth, failures })).catch((error) => {
     failed()
     throw new Error(
-      `seed ${seed}: no end, with ${found.epochs} of ${script.epochs.length} epochs and ${found.markers} of ${found.due} markers; ${error.message}`,
+      `seed ${seed}: no end, with ${found.epochs} of ${script.epochs.length} epochs and ${found.markers} of ${found.due} markers${found.paid ? '' : ', not paid'}; ${error.message}`,
     )
   })
   failed()
@@ -119,6 +133,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     stores,
     script,
     chain,
+    pay,
     world: truth,
   })
   return {
@@ -127,9 +142,22 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     acknowledged: outside.acknowledged.reduce((a, b) => a + b),
     batches,
     reached,
-    met: truth ? await chainMet(memoryLogOver(simulation.core), topics, truth, chain) : {},
+    met: await met(memoryLogOver(simulation.core), { topics, script, pay, truth, chain }),
     fingerprint: simulation.fingerprint,
   }
+}
+
+interface Ended {
+  readonly topics: Topics
+  readonly script: Script
+  readonly pay: PayChain
+  readonly truth: TrueChain | undefined
+  readonly chain: AnchorChain
+}
+
+async function met(log: Log, { truth, chain, ...run }: Ended): Promise<RunReport['met']> {
+  const ticks = truth ? await writtenTicks(log, run.topics) : run.script.ticks
+  return { ...(await daysMet(log, run, ticks)), ...(truth && (await chainMet(log, run.topics, truth, chain))) }
 }
 
 interface Found {
@@ -137,6 +165,8 @@ interface Found {
   markers: number
   /** Markers that there must be. */
   due: number
+  /** The ledger has every epoch, and every payout its end. */
+  paid: boolean
 }
 
 interface Ending {
@@ -265,7 +295,10 @@ async function untilDone(
   const isTrueMarker = (record: LogRecord): boolean =>
     attackOf(record) === undefined && isMarker(topics.submissions.value.decode(record.value!))
   const isDone = () =>
-    found.epochs >= script.epochs.length && found.markers >= found.due && outside.hostile === script.hostile.length
+    found.epochs >= script.epochs.length &&
+    found.markers >= found.due &&
+    found.paid &&
+    outside.hostile === script.hostile.length
   found.due = Number.POSITIVE_INFINITY
   while (!isDone() && failures.length === 0) {
     await log.clock.sleep(500)
@@ -279,6 +312,18 @@ async function untilDone(
     const open = [...newest.values()].filter(({ state }) => !['FINAL', 'LATE', 'FAILED'].includes(state))
     found.epochs = open.length > 0 ? 0 : new Set(ended.map(({ key }) => `${key.dataMarket}/${key.epochId}`)).size
     found.markers += (await newSubmissions()).filter(isTrueMarker).length
+    found.paid = found.epochs >= script.epochs.length && (await arePaid(log, topics, script))
   }
   await log.clock.sleep(5_000) // what trails behind: verdicts
+}
+
+const PAID: readonly (string | undefined)[] = ['FINAL', 'SUPERSEDED', 'UNPAID']
+
+/** The ledger has counted every epoch, and nothing is left to be done for any payout. */
+async function arePaid(log: Log, topics: Topics, { epochs }: Script): Promise<boolean> {
+  const days = new Map(
+    (await readAll(log, topics.days)).map(({ key, value }) => [`${key.dataMarket}/${key.day}`, value.closed]),
+  )
+  if ([...days.values()].reduce((sum, closed) => sum + closed, 0) < epochs.length) return false
+  return (await paidIn(log, topics)).every(({ payment }) => PAID.includes(payment?.paymentState))
 }

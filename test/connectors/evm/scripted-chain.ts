@@ -37,7 +37,7 @@ export interface BlockContent {
   /** Of all markets from this block on; a day begins with each epoch k > 1 for which k % epochsInADay is 1. */
   readonly epochsInADay?: number
   readonly quota?: number
-  /** Sets the day counter of all markets, as an owner can (loadCurrentDay). */
+  /** Sets the day counter of the markets here and of all with epochs, as an owner can (loadCurrentDay). */
   readonly day?: number
   readonly l1BlockNumber?: number
   readonly seconds?: number
@@ -100,7 +100,8 @@ export class ScriptedChain {
     const counts = new Map(parent?.counts)
     const epochsInADayNow = content.epochsInADay ?? parent?.epochsInADayNow ?? 720
     const days = new Map(parent?.days)
-    if (content.day !== undefined) for (const market of MARKETS) days.set(market, content.day)
+    const markets = [...MARKETS, ...counts.keys(), ...(content.releases ?? []).map(({ dataMarket }) => dataMarket)]
+    if (content.day !== undefined) for (const market of markets) days.set(market, content.day)
     for (const { dataMarket, epochId, end = epochRange(epochId).end } of content.releases ?? []) {
       if (epochId > 1 && epochId % epochsInADayNow === 1) days.set(dataMarket, (days.get(dataMarket) ?? 1) + 1)
       released.set(`${dataMarket}/${BigInt(epochId)}`, { block: content.l1BlockNumber ?? number, timestamp, end })

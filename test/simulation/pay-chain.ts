@@ -1,0 +1,211 @@
+/**
+ * Payouts as the anchor's effects and the contract meet them in a simulated run: dry runs, calls that are made or refused, a chain
+ * that goes back behind them, and another sequencer that tells and pays as well. What may never be, it throws.
+ */
+import { answerOf, dayOver, outcomeOf } from '../../connectors/evm/anchor-effects/payout-answer.ts'
+import { hasBit } from '../../connectors/evm/anchor-effects/payout-call.ts'
+import type { PayoutFacts } from '../../connectors/evm/anchor-effects/payout-facts.ts'
+import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
+import type { AnchorIntent, AnchorKey, AnchorResult, Payout, PayoutAnswer } from '../../schemas/types.ts'
+import { type ContractNow, type RewardCall, RewardsContract, UNDERFLOW } from './rewards-contract.ts'
+
+/** What the chain says of the days of the market, at the moment. */
+export interface ContractDays {
+  now(): ContractNow
+  /** The day counter as of a block that stays. */
+  settledDay(): number
+}
+
+export interface PayoutGiven {
+  readonly payout: Payout
+  /** All payouts of its run. */
+  readonly run: readonly Payout[]
+}
+
+export interface PayoutIntent {
+  readonly key: AnchorKey
+  readonly intent: AnchorIntent
+  readonly given: PayoutGiven
+}
+
+/** A call that was made. */
+interface Made {
+  readonly call: RewardCall
+  readonly now: ContractNow
+  /** Undefined: by the other sequencer. */
+  readonly nonce: number | undefined
+}
+
+type Answered = Pick<AnchorResult, 'outcome'> & Partial<AnchorResult>
+
+const RIVAL_CHANCE = 0.3
+const RIVAL_CALLS_MAX = 2
+/** What a call meets only when somebody else was faster: never of its own making. */
+const DARK: readonly (string | undefined)[] = ['E47', 'E48', UNDERFLOW]
+
+export class PayChain {
+  private contract = new RewardsContract()
+  private made: Made[] = []
+  readonly days: ContractDays
+  private readonly rival: SeededRandom | undefined
+  /** What somebody else may have changed, as of the newest look before each call: by its key. */
+  private readonly seen = new Map<string, string>()
+  private reorgs = 0
+  /** How often each of what may happen was met. */
+  readonly met = { races: 0, lost: 0, rival: 0 }
+
+  constructor(seed: number, days: ContractDays, hasRival: boolean) {
+    this.days = days
+    if (hasRival) this.rival = new SeededRandom(seed ^ 0x9a71)
+  }
+
+  rewards = (dataMarket: string, day: number) => this.contract.of(dataMarket, day)
+
+  hasRivalIn = (dataMarket: string, day: number): boolean =>
+    this.made.some(({ call, nonce }) => nonce === undefined && call.dataMarket === dataMarket && call.day === day)
+
+  /**
+   * The dry run. @param knows whether a block is on the chain @param firstLoose nonces from here on may leave the chain
+   * @returns undefined when nothing definite can be said yet
+   */
+  prepare(
+    { key, intent, given }: PayoutIntent,
+    knows: (blockHash: string) => boolean,
+    firstLoose: number,
+  ): Answered | undefined {
+    const { payoutOf: day } = given.payout
+    const { afterBlock, afterHash, quota: heldTo } = intent.payout!
+    if (afterBlock >= 0 && !knows(afterHash)) return undefined
+    this.perhapsByRival(key.dataMarket, given)
+    const now = this.days.now()
+    if (now.dayCounter < day) throw new Error(`a payout of day ${day} came in day ${now.dayCounter} of the contract`)
+    const facts = factsOf(this.contract, key, given, now)
+    if (now.dayCounter > day + 1) {
+      if (this.days.settledDay() <= day + 1) return undefined
+      return { outcome: 'REVERTED', error: 'E38', payout: dayOver(given.payout, facts) }
+    }
+    const answer = answerOf(given.payout, facts, heldTo)
+    if (isNothing(answer)) {
+      const settled = contractOf(this.made.filter(({ nonce }) => nonce === undefined || nonce < firstLoose))
+      const then = answerOf(given.payout, factsOf(settled, key, given, now), heldTo)
+      return isNothing(then) ? { outcome: 'ALREADY_ANCHORED', payout: answer } : undefined
+    }
+    const error = this.refusalOf(callOf(key, answer, given.payout), given.payout)
+    if (error !== undefined) return { outcome: 'REVERTED', error }
+    this.perhapsByRival(key.dataMarket, given)
+    return { outcome: 'READY', payout: answer }
+  }
+
+  /** Why the call cannot be made now; undefined when it can. */
+  refusal({ key, intent, given }: PayoutIntent): string | undefined {
+    const refusal = this.refusalOf(callOf(key, intent.payout!, given.payout), given.payout)
+    if (refusal === undefined) this.seen.set(textOf(key), this.others())
+    return refusal
+  }
+
+  /** Makes the call, in the transaction of this nonce. @returns why it was refused, or what became of its slots */
+  make(
+    { key, intent, given }: PayoutIntent,
+    nonce: number,
+  ): { readonly error: string } | { readonly payout: PayoutAnswer } {
+    const { payout } = given
+    const call = callOf(key, intent.payout!, payout)
+    this.perhapsByRival(key.dataMarket, given) // in the same block, before it
+    const now = this.days.now()
+    const error = this.contract.updateRewards(call, now)
+    const isAsSeen = this.seen.get(textOf(key)) === this.others()
+    if (error !== undefined) {
+      this.met.races++
+      if (DARK.includes(error) && isAsSeen) throw new Error(`payout ${textOf(key)} met ${error} in the dark`)
+      return { error }
+    }
+    this.made.push({ call, now, nonce })
+    const { paid, credited } = this.contract.of(call.dataMarket, call.day)
+    const inVain = call.slotIds.find((slotId) => paid.has(slotId) && !credited.has(slotId))
+    if (inVain !== undefined && isAsSeen)
+      throw new Error(`slot ${inVain} of day ${call.day} was marked as paid, and gets nothing`)
+    const { slots, eligibleNodes, quota } = intent.payout!
+    const facts = factsOf(this.contract, key, given, now)
+    return { payout: outcomeOf(payout, { slots, eligibleNodes, quota }, facts) }
+  }
+
+  /** The chain went back behind our transactions from this nonce on; those of the other sequencer are in the new blocks. */
+  loseFrom(nonce: number): void {
+    this.reorgs++
+    const kept = this.made.filter((one) => one.nonce === undefined || one.nonce < nonce)
+    this.met.lost += this.made.length - kept.length
+    this.made = kept
+    this.contract = contractOf(kept)
+  }
+
+  private refusalOf(call: RewardCall, { purpose }: Payout): string | undefined {
+    const { eligibleNodes } = this.contract.of(call.dataMarket, call.day)
+    const refusal = contractOf(this.made).updateRewards(call, this.days.now())
+    if (refusal !== undefined) return refusal
+    return purpose === 'COUNTS' && eligibleNodes > 0 ? 'DAY_CLOSED' : undefined
+  }
+
+  /** All that is not our own doing. */
+  private others(): string {
+    const { dayCounter, quota, burned } = this.days.now()
+    return [this.reorgs, this.met.rival, dayCounter, quota, ...burned].join()
+  }
+
+  /** Another sequencer of the market has counted as well: the same, or less, or more, or other slots. */
+  private perhapsByRival(dataMarket: string, { run, payout }: PayoutGiven): void {
+    const { rival } = this
+    if (!rival || this.met.rival >= RIVAL_CALLS_MAX || !rival.chance(RIVAL_CHANCE)) return
+    const now = this.days.now()
+    const kept = run.flatMap(({ slotIds, submissions }) =>
+      slotIds.map((slotId, i) => [slotId, submissions[i]! + (rival.chance(0.25) ? rival.below(3) - 1 : 0)] as const),
+    )
+    const told = rival.chance(0.4) ? kept.filter(() => rival.chance(0.6)) : kept
+    const reaching = told.filter(([slotId, count]) => count >= now.quota && !now.burned.has(slotId)).length
+    const call = {
+      dataMarket,
+      slotIds: told.map(([slotId]) => slotId),
+      submissions: told.map(([, count]) => Math.max(0, count)),
+      day: payout.payoutOf,
+      eligibleNodes: rival.chance(0.7) ? reaching + (rival.chance(0.2) ? 1 : 0) : 0,
+    }
+    if (this.contract.updateRewards(call, now) !== undefined) return
+    this.met.rival++
+    this.made.push({ call, now, nonce: undefined })
+  }
+}
+
+function contractOf(made: readonly Made[]): RewardsContract {
+  const contract = new RewardsContract()
+  for (const { call, now } of made) contract.updateRewards(call, now)
+  return contract
+}
+
+function factsOf(
+  contract: RewardsContract,
+  { dataMarket }: AnchorKey,
+  { payout, run }: PayoutGiven,
+  { quota, burned }: ContractNow,
+): PayoutFacts {
+  const { eligibleNodes, remaining, counts, paid } = contract.of(dataMarket, payout.payoutOf)
+  const slots = payout.slotIds.map((slotId) => ({
+    count: counts.get(slotId) ?? 0,
+    isPaid: paid.has(slotId),
+    isAvailable: !burned.has(slotId),
+  }))
+  const atQuota = run.flatMap((one) => one.slotIds.filter((_, i) => one.submissions[i]! >= quota))
+  const isNeeded = payout.purpose === 'CLOSING' && eligibleNodes === 0
+  const eligibleOfRun = isNeeded ? atQuota.filter((slotId) => !burned.has(slotId)).length : 0
+  return { quota, eligibleNodes, remaining, slots, eligibleOfRun }
+}
+
+function callOf(
+  { dataMarket }: AnchorKey,
+  { slots, eligibleNodes }: Pick<PayoutAnswer, 'slots' | 'eligibleNodes'>,
+  { payoutOf: day, slotIds, submissions }: Payout,
+): RewardCall {
+  const isIn = (_: number, at: number): boolean => hasBit(slots, at)
+  return { dataMarket, slotIds: slotIds.filter(isIn), submissions: submissions.filter(isIn), day, eligibleNodes }
+}
+
+const isNothing = ({ slots }: PayoutAnswer): boolean => slots.every((bits) => bits === 0)
+const textOf = ({ dataMarket, epochId, batchIndex }: AnchorKey): string => `${dataMarket}/${epochId}/${batchIndex}`
