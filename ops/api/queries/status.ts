@@ -91,10 +91,18 @@ function stuckOf(reader: ViewReader, topics: Topics, key: EpochKey): Gap | undef
   if (!row) return undefined
   const [phase, outcome] = [phaseOf(row), outcomeOf(row)]
   if (phase === 'REFUSED') return { ...key, lastEpochId: key.epochId, phase, outcome, detail: row.refused }
-  const overtaken = isLost(outcome) ? '' : overtakenBy(phase, key.epochId, headsOf(reader, key.dataMarket))
+  const heads = headsOf(reader, key.dataMarket)
+  const overtaken = isLost(outcome) ? '' : overtakenBy(phase, key.epochId, heads)
   if (overtaken === undefined) return undefined
-  return { ...key, lastEpochId: key.epochId, phase, outcome, detail: overtaken || errorsOf(reader, topics, key, row) }
+  const detail = overtaken || errorsOf(reader, topics, key, row) || withoutRows(row, heads)
+  return { ...key, lastEpochId: key.epochId, phase, outcome, detail }
 }
+
+/** Each batch gets a row when it is taken, in order: those that have none were given up, or their rows are gone with the topic. */
+const withoutRows = ({ anchors }: EpochProgress, { final }: Heads): string =>
+  Object.keys(anchors).length > 0
+    ? ''
+    : `the topic anchors says nothing of it, though epoch ${final} is anchored: its rows are gone, or it was given up; the contract knows (audit --rpc)`
 
 /** The step that a later epoch has and this one lacks; undefined when none has: it is merely not done yet. */
 function overtakenBy(phase: EpochPhase, epochId: number, { closed, batched, final }: Heads): string | undefined {

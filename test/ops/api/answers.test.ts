@@ -269,6 +269,25 @@ test('behavior: health says what epochs that are stuck wait for, where the log s
   }
 })
 
+test('behavior: of an epoch whose rows of anchors are gone health says that they are, not that it waits', async () => {
+  const cut = await createStory()
+  await cut.open(1)
+  await cut.close(1)
+  await cut.batch(1, SLOTS) // its rows lay in a topic that was made anew
+  await cut.epoch(2, SLOTS)
+  const running = await startApi(cut.fixture)
+  await running.caughtUp()
+  try {
+    const [stuck] = (await running.get('/v1/health')).json().markets[0].stuck
+    expect(stuck).toMatchObject({ epochId: 1, phase: 'STORING', outcome: null })
+    expect(stuck.detail).toMatch(
+      /^the topic anchors says nothing of it, though epoch 2 is anchored: its rows are gone, or/,
+    )
+  } finally {
+    await running.close()
+  }
+})
+
 describe('proofs', () => {
   test('error: nothing of the slot is anchored', async () => {
     const response = await api.get('/v1/proofs/7/2')
