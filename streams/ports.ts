@@ -1,7 +1,7 @@
 /**
  * The ports of the engine: everything it asks of the outside world.
  *
- * `Log` has three drivers (embedded, simulated, kafka) held to one contract suite, so it keeps Kafka's truths: partitions,
+ * `Log` has four drivers (embedded, memory, simulated, kafka) held to one contract suite, so it keeps Kafka's truths: partitions,
  * groups with generations, fencing by transactional id, read-committed fetch up to a last stable offset, and positions
  * that jump (control records and compaction leave holes; `next` may exceed the last record's offset + 1).
  */

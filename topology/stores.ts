@@ -32,16 +32,16 @@ export const sequencerStores = (codec: Codec) => ({
   heads: keyValueStore('heads', codec.serde<StoredHead>('heads-changelog-value')),
   /** validate: epochScope → released or closed; EPOCHS_KEPT closed ones per market. */
   epochs: keyValueStore('epochs', codec.serde<EpochWindow>('epochs-changelog-value')),
-  /** validate: data market → its newest epoch, and whether it is served. */
+  /** validate: data market → its newest epoch, and whether it is served; a row per market that was ever served. */
   markets: keyValueStore('markets', codec.serde<MarketEpochs>('markets-changelog-value')),
   /** validate: scope, digest and signer → what waits for its epoch; a bounded number per owner of a slot. */
   parked: scopedStore('parked', codec.serde<ParkedSubmission>('parked-changelog-value')),
 
-  /** admit: scope, slot, signer and digest → what the owner has sent. */
+  /** admit: scope, slot, signer and digest → what the owner has sent; at most `signedMax` of the quota for each owner of a slot. */
   slotQuota: scopedStore('slot-quota', codec.serde<SlotQuota>('slot-quota-changelog-value')),
-  /** consensus: scope, digest and signer → admitted submission. */
+  /** consensus: scope, digest and signer → admitted submission; as many for each owner of a slot as its quota has seats. */
   votes: scopedStore('votes', codec.serde<Submission>('votes-changelog-value')),
-  /** batch: scope, projectId → what became of the project. */
+  /** batch: scope, projectId → what became of the project; no more projects than submissions were admitted. */
   projects: scopedStore('projects', codec.serde<ProjectFinalization>('projects-changelog-value')),
 
   ledger: ledgerStores(codec),

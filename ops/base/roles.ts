@@ -19,7 +19,7 @@ export const ROLE_HELP = {
   intake: 'takes submissions over libp2p. Any number of processes',
   clock: 'turns blocks into ticks and follows the slots. One works, others stand by',
   'anchor-effects':
-    'stores batches and sends transactions; the only role with the signing key. One works, others stand by',
+    'stores batches and sends transactions; the only role with the account’s key. One works, others stand by',
   api: 'answers look-ups over HTTP and measures epochs. Any number of processes',
   'tick-fanout': 'puts each tick into every partition of submissions. One task',
   validate: 'checks signature, slot, epoch and header. A task per partition of submissions',
