@@ -4,6 +4,9 @@ import { CliError } from './cli-error.ts'
 import type { Lines } from './output.ts'
 import { rememberUrl, shownUrl } from './shown-url.ts'
 
+/** Help of `--json` for every command that answers once. */
+export const AS_JSON = 'print the answer as JSON'
+
 /** A whole number in decimal digits, with a sign when it is negative. */
 export const whole = (min: number, max: number) =>
   z

@@ -124,7 +124,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntry>>>> =
       create: async () => (await import('../settings/command.ts')).configCommand(),
     },
     keys: {
-      about: 'Make the key files of a sequencer, and say who they are',
+      about: 'Make the key files of a sequencer, and print their address, peer id or public key',
       create: async () => (await import('../settings/keys/command.ts')).keysCommand(),
     },
     markets: {

@@ -1,7 +1,9 @@
 /** `sequencer deploy plan|apply|destroy`. */
+
 import { Command } from 'commander'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { EXIT } from '../base/cli-error.ts'
+import { AS_JSON } from '../base/options.ts'
 import { answer, stderr } from '../base/output.ts'
 import { readClusterSettings, writeClusterSettings } from '../ground/cluster/settings-topic.ts'
 import { withClusterOptions } from '../settings/command.ts'
@@ -23,7 +25,7 @@ const EXIT_CODES =
 const LEFT =
   'Nothing was changed: `sequencer deploy apply` does what it can. The exit code is 1 while something is left to do.'
 
-const TAKE_OVER = 'although the topics are on record as another deployment’s, which is gone for good'
+const TAKE_OVER = 'take topics recorded for another deployment that no longer exists'
 const ACCEPT = 'take topics that were made anew as they are; what was in the old ones is lost'
 
 /** Without keys every writer of `submissions` could open and close epochs. */
@@ -35,7 +37,7 @@ export function deployCommand(): Command {
     .description('Show every difference: topics, subjects, rights, settings. Changes nothing')
     .option('--take-over', TAKE_OVER)
     .option('--accept-recreated', ACCEPT)
-    .option('--json', 'as JSON')
+    .option('--json', AS_JSON)
     .addHelpText('after', EXIT_CODES)
     .action((flags: FlagValues) => withDeployment(flags, (deployment) => showPlan(deployment, flags), NEED))
   withClusterOptions(command.command('apply'))
@@ -44,7 +46,7 @@ export function deployCommand(): Command {
     .option('--yes-delete', 'also make the changes by which records go')
     .option('--take-over', TAKE_OVER)
     .option('--accept-recreated', ACCEPT)
-    .option('--json', 'as JSON')
+    .option('--json', AS_JSON)
     .addHelpText('after', EXIT_CODES)
     .action((flags: FlagValues) =>
       withDeployment(
@@ -56,7 +58,7 @@ export function deployCommand(): Command {
   withClusterOptions(command.command('destroy'))
     .description('Delete the topics, groups, subjects and rights of this sequencer, and nothing else')
     .option('--yes-delete', 'really; without it, only say what would go')
-    .option('--json', 'as JSON')
+    .option('--json', AS_JSON)
     .addHelpText('after', EXIT_CODES)
     .action((flags: FlagValues) =>
       withDeployment(flags, async (deployment) => {

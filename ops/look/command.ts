@@ -1,7 +1,7 @@
 /** `sequencer why` and `sequencer epoch`. */
 import { Command } from 'commander'
 import { EXIT } from '../base/cli-error.ts'
-import { parseOptions } from '../base/options.ts'
+import { AS_JSON, parseOptions } from '../base/options.ts'
 import { answer, stdout } from '../base/output.ts'
 import { type LogTarget, type OpenedLog, type TargetOptions, targetOf, withTargetOptions } from '../ground/open-log.ts'
 import { lookInto, type Seen, tellUnread } from '../ground/watched-log.ts'
@@ -22,7 +22,7 @@ export function whyCommand(open: Open): Command {
     .option('--epoch <n>', 'only this epoch')
     .option('--project <id>', 'only this project')
     .option('--data-market <address>', 'only this data market')
-    .option('--json', 'print the answer as JSON')
+    .option('--json', AS_JSON)
     .option('--reasons', 'print every reason there is, as docs/verdicts.md has them, and nothing else')
     .addHelpText(
       'after',
@@ -43,7 +43,7 @@ export function epochCommand(open: Open): Command {
   return withTargetOptions(new Command('epoch'))
     .argument('<id>', 'epoch')
     .option('--data-market <address>', 'only this data market')
-    .option('--json', 'print the answer as JSON')
+    .option('--json', AS_JSON)
     .action(async (id: string, given: TargetOptions) => {
       const options = { ...given, ...parseOptions(epochSchema, { ...given, id }, 'epoch', 'id') }
       const { found: items, unread } = await runEpoch(open, options)

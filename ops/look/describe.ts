@@ -12,7 +12,7 @@ import { MARKET_DEFAULTS, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import { sequencerTopics } from '../../topology/topics.ts'
 import { CliError } from '../base/cli-error.ts'
-import { parseOptions, whole } from '../base/options.ts'
+import { AS_JSON, parseOptions, whole } from '../base/options.ts'
 import { stdout } from '../base/output.ts'
 import { readConfiguration } from '../settings/parse.ts'
 
@@ -36,7 +36,7 @@ export function topologyCommand(): Command {
     .command('describe')
     .description('Print stages, topics, stores')
     .option('--mermaid', 'as a Mermaid flowchart')
-    .option('--json', 'as JSON; with --config also the fingerprint that members compare')
+    .option('--json', `${AS_JSON}; with --config also the fingerprint that members compare`)
     .option('--config <file>', 'with the names, partitions and rules of this configuration')
     .option('--prefix <text>', 'put before every topic name (none without a configuration)')
     .option('--partitions <n>', `partitions of the keyed topics (${PARTITIONS} without a configuration)`)

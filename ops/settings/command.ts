@@ -1,6 +1,8 @@
 /** `sequencer config`, and the options that every command on a cluster shares. */
+
 import { Command } from 'commander'
 import { sharedProjects } from '../../topology/shared/project-ids.ts'
+import { AS_JSON } from '../base/options.ts'
 import { answer, type Lines, stdout } from '../base/output.ts'
 import { shownUrl } from '../base/shown-url.ts'
 import { plural } from '../base/words.ts'
@@ -28,14 +30,14 @@ export function configCommand(): Command {
   const command = new Command('config')
   withClusterOptions(command.command('print'))
     .description('Print every setting with its value and where it came from; access keys are blotted out')
-    .option('--json', 'as JSON')
+    .option('--json', AS_JSON)
     .action((flags: FlagValues) => {
       const configuration = readConfiguration(flags, process.env)
       answer(flags.json, plainSettings(configuration), () => renderSettings(configuration))
     })
   withClusterOptions(command.command('check'))
     .description('Say what is wrong with the settings, all of it')
-    .option('--json', 'as JSON')
+    .option('--json', AS_JSON)
     .action((flags: FlagValues) => {
       const { sources, rules } = readConfiguration(flags, process.env)
       const good = `The configuration is good: ${plural(sources.size, 'setting')} given, ${SETTINGS.length - sources.size} by default.`
@@ -44,7 +46,7 @@ export function configCommand(): Command {
     })
   command
     .command('reference')
-    .description('Print what docs/configuration.md holds')
+    .description('Print docs/configuration.md')
     .action(() => stdout.printRaw(configurationReference()))
   return command
 }

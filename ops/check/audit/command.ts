@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { checkLog, isWhole } from '../../../connectors/log/embedded/repair.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { httpUrl, parseOptions } from '../../base/options.ts'
+import { AS_JSON, httpUrl, parseOptions } from '../../base/options.ts'
 import { answer } from '../../base/output.ts'
 import { directoryPaths } from '../../ground/data-directory.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
@@ -25,7 +25,7 @@ export type AuditArguments = TargetOptions & Readonly<z.infer<typeof schema>>
 export function auditCommand(open: OpenLog): Command {
   return withTargetOptions(new Command('audit'))
     .option('--rpc <url>', 'node of the anchor chain to compare with; by default the nodes that the log was made with')
-    .option('--json', 'print the report as JSON')
+    .option('--json', AS_JSON)
     .addHelpText(
       'after',
       '\nNo process may be running on a data directory; a cluster is read while it runs. Exit code 1: something is lost, doubled,' +

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { checkLog, isWhole, type LogDamage, repairLog } from '../../../connectors/log/embedded/repair.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { parseOptions } from '../../base/options.ts'
+import { AS_JSON, parseOptions } from '../../base/options.ts'
 import { answer, type Lines, stdout } from '../../base/output.ts'
 import { directoryPaths } from '../../ground/data-directory.ts'
 
@@ -24,7 +24,7 @@ export function logCommand(): Command {
     .command('check')
     .description('Read every row of a log, and say what is damaged and what is lost; changes nothing')
     .option('--data-dir <dir>', 'data directory that no process runs on', DATA_DIR)
-    .option('--json', 'as JSON')
+    .option('--json', AS_JSON)
     .addHelpText('after', '\nExit code 1: the log is damaged.')
     .action(async (flags: unknown) => {
       const { dataDir, json } = parseOptions(schema, flags, 'log check')
@@ -37,7 +37,7 @@ export function logCommand(): Command {
     .description('Put a log of what is left in the place of a damaged one, which is kept beside it')
     .option('--data-dir <dir>', 'data directory that no process runs on', DATA_DIR)
     .option('--accept-loss', 'also when records are lost; without it, only say which')
-    .option('--json', 'as JSON')
+    .option('--json', AS_JSON)
     .addHelpText(
       'after',
       '\nWhat is lost is said before anything changes. Restore a copy of the directory if there is one.',

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { readBounded } from '../../base/bounded-file.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { address, httpUrl, marketOf, parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, address, httpUrl, marketOf, parseOptions, whole } from '../../base/options.ts'
 import { answer, stdout } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
@@ -61,7 +61,7 @@ function checkCommand(): Command {
     .argument('<file>', 'the file that `proof get` wrote')
     .option('--data-market <address>', 'data market that it should be about')
     .option('--rpc <url>', 'node of the anchor chain')
-    .option('--json', 'print the result as JSON')
+    .option('--json', AS_JSON)
     .addHelpText(
       'after',
       '\nAnybody can make a file that holds for a contract of their own. So it holds only for the contract that you name: by' +

@@ -6,7 +6,7 @@ import { rulesOfMarket } from '../../../topology/rules.ts'
 import { markerSeals } from '../../../topology/shared/marker-seals.ts'
 import { NO_ROOM_RULE } from '../../../topology/validate/validate.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { address, httpUrl, marketOf, parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, address, httpUrl, marketOf, parseOptions, whole } from '../../base/options.ts'
 import { answer, type Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import { plural } from '../../base/words.ts'
@@ -80,7 +80,7 @@ export function replayCommand(open: OpenLog): Command {
     .requiredOption('--epoch <n>', 'epoch')
     .option('--data-market <address>', 'data market; needed when there are several')
     .option('--rpc <url>', 'node of the anchor chain to compare with; by default the nodes that the log was made with')
-    .option('--json', 'print the report as JSON')
+    .option('--json', AS_JSON)
     .addHelpText(
       'after',
       '\nIt runs the very code that made the epoch, so a difference means that the log, the rules or the code changed since:' +

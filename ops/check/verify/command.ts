@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { address, evenWithFaults, httpUrl, parseOptions } from '../../base/options.ts'
+import { AS_JSON, address, evenWithFaults, httpUrl, parseOptions } from '../../base/options.ts'
 import { answer } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import { directoryPaths } from '../../ground/data-directory.ts'
@@ -71,7 +71,7 @@ export function verifyCommand(): Command {
     .option('--data-dir <dir>', 'data directory whose block store to look a CID up in')
     .option('--kubo <url>', 'Kubo RPC address to look a CID up at')
     .option('--strict', 'fail also when something could not be checked')
-    .option('--json', 'print the report as JSON')
+    .option('--json', AS_JSON)
     .addHelpText(
       'after',
       '\nWithout chain and contract no signature can be checked: what a batch names itself is no measure.' +

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { Keeper } from '../../../connectors/ipfs/store.ts'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { httpUrl, parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, httpUrl, parseOptions, whole } from '../../base/options.ts'
 import { answer, type Lines } from '../../base/output.ts'
 import { directoryPaths } from '../../ground/data-directory.ts'
 import {
@@ -70,7 +70,7 @@ const withStores = (name: string, about: string): Command =>
     .description(about)
     .option('--kubo <url>', 'another Kubo node beside the stores of the settings')
     .option('--dry-run', 'only say what would be done')
-    .option('--json', 'print the outcome as JSON')
+    .option('--json', AS_JSON)
 
 /** The stores of the cluster's settings, or the store of the data directory. */
 function storesOf(target: LogTarget, kubo: string | undefined): StorageConfig {

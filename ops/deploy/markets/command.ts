@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { EXIT } from '../../base/cli-error.ts'
-import { address, parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, address, parseOptions, whole } from '../../base/options.ts'
 import { answer } from '../../base/output.ts'
 import { adminSocketPath } from '../../ground/admin-socket.ts'
 import { readSettings } from '../../ground/data-directory.ts'
@@ -25,7 +25,7 @@ const changeSchema = z.object({
 export function marketsCommand(open: OpenLog): Command {
   const list = withTargetOptions(new Command('list'))
     .description('Which data markets are served, since when, and what was asked for')
-    .option('--json', 'print the answer as JSON')
+    .option('--json', AS_JSON)
     .action(async (options: TargetOptions & { json?: boolean }) => {
       const read = async ({ admin }: Way) => [await admin.statuses(), await admin.unread()] as const
       const [statuses, unread] = await withAdmin(open, targetOf(options), read)
@@ -35,7 +35,7 @@ export function marketsCommand(open: OpenLog): Command {
   return new Command('markets')
     .addCommand(list)
     .addCommand(changeCommand(open, 'add', 'Serve a data market from one of the next blocks on'))
-    .addCommand(changeCommand(open, 'remove', 'Serve it no longer; its open epochs are still finished'))
+    .addCommand(changeCommand(open, 'remove', 'Stop serving a data market; its open epochs are still finished'))
 }
 
 function changeCommand(open: OpenLog, action: 'add' | 'remove', description: string): Command {
@@ -45,7 +45,7 @@ function changeCommand(open: OpenLog, action: 'add' | 'remove', description: str
     .option('--dry-run', 'only say what would happen')
     .option('--wait <s>', 'seconds to wait for the clock', String(WAIT_SECONDS))
     .option('--no-wait', 'end when the request is in the log')
-    .option('--json', 'print the outcome as JSON')
+    .option('--json', AS_JSON)
     .action(async (dataMarket: string, given: TargetOptions & { json?: boolean }) => {
       const report = await runChange(open, action, dataMarket, given)
       answer(given.json, report, () => renderChange(report))

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { readSubject } from '../../../connectors/libp2p/bans.ts'
 import { EXIT } from '../../base/cli-error.ts'
-import { parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, parseOptions, whole } from '../../base/options.ts'
 import { answer } from '../../base/output.ts'
 import { adminSocketPath } from '../../ground/admin-socket.ts'
 import { type LogTarget, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
@@ -30,7 +30,7 @@ const unbanSchema = z.object({ subject })
 export function peersCommand(open: OpenLog): Command {
   const list = withTargetOptions(new Command('list'))
     .description('The bans, and the peers that send most to each intake')
-    .option('--json', 'print the answer as JSON')
+    .option('--json', AS_JSON)
     .action(async (options: TargetOptions & { json?: boolean }) => {
       const read = async (admin: PeersAdmin) => [await admin.status(), await admin.unread()] as const
       const [status, unread] = await withAdmin(open, targetOf(options), read)
@@ -43,7 +43,7 @@ export function peersCommand(open: OpenLog): Command {
     .option('--hours <n>', 'for so long; for good when left out')
     .option('--reason <text>', 'kept with the ban')
     .option('--dry-run', 'only say what would happen')
-    .option('--json', 'print the outcome as JSON')
+    .option('--json', AS_JSON)
     .action(async (given: string, options: ChangeOptions) => {
       const asked = parseOptions(banSchema, { ...options, subject: given }, 'peers ban', 'subject')
       const until = asked.hours === undefined ? 0 : Date.now() + asked.hours * 3_600_000
@@ -53,7 +53,7 @@ export function peersCommand(open: OpenLog): Command {
     .description('End a ban, also one that an intake gave by itself')
     .argument('<subject>', 'as `peers list` shows it')
     .option('--dry-run', 'only say what would happen')
-    .option('--json', 'print the outcome as JSON')
+    .option('--json', AS_JSON)
     .action(async (given: string, options: ChangeOptions) => {
       const asked = parseOptions(unbanSchema, { subject: given }, 'peers unban', 'subject')
       await change(open, options, { subject: asked.subject, banned: false, until: 0, reason: '' })

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { type ConfluentRegistry, createConfluentRegistry } from '../../../connectors/schema-registry/confluent.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { httpUrl, parseOptions } from '../../base/options.ts'
+import { AS_JSON, httpUrl, parseOptions } from '../../base/options.ts'
 import { answer, stdout } from '../../base/output.ts'
 import { plural } from '../../base/words.ts'
 import { secretIn } from '../../ground/cluster/connect.ts'
@@ -63,7 +63,7 @@ function withOptions(
     .option('--password-file <file>', 'file with the password')
     .option('--prefix <text>', 'before every subject', '')
     .option('--schemas <dir>', 'folder with other *.avsc files than this program’s')
-    .option('--json', 'print the result as JSON')
+    .option('--json', AS_JSON)
     .action((given: unknown) => run(parseOptions(options, given, `schemas ${name}`)))
 }
 

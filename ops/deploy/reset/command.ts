@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { evenWithFaults, oneOf, parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, evenWithFaults, oneOf, parseOptions, whole } from '../../base/options.ts'
 import { answer, type Lines } from '../../base/output.ts'
 import { STAGES } from '../../base/roles.ts'
 import { withClusterOptions } from '../../settings/command.ts'
@@ -56,8 +56,8 @@ export function resetCommand(): Command {
     .option('--by-duration <seconds>', 'to the first record of the last so many seconds')
     .option('--shift-by <n>', 'by so many records, backwards when negative')
     .option('--dry-run', 'only say what would be done')
-    .option('--force', 'although stages left out would be given again what these write')
-    .option('--json', 'as JSON')
+    .option('--force', 'go on even if other stages would receive records twice')
+    .option('--json', AS_JSON)
     .addHelpText('after', `\n${WARNING}`)
     .action(async (flags: FlagValues) => {
       const { stages, position, dryRun, force, json } = readReset(flags, systemClock.now())
@@ -83,7 +83,7 @@ export function resetCommand(): Command {
 }
 
 const WARNING =
-  'Exactly one of the --to-…, --by-duration and --shift-by is needed.\n' +
+  'Name one place to go to: one of the --to-… options, --by-duration or --shift-by.\n' +
   'The earlier output of the stages stays in the log, and is written again: the audit will show it as doubled. A batch that is on the chain is not sent again.'
 
 function checkPlan({ givenAgain }: ResetPlan, force: boolean): void {

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, parseOptions, whole } from '../../base/options.ts'
 import { answer } from '../../base/output.ts'
 import {
   type LogTarget,
@@ -38,7 +38,7 @@ const withFilter = (command: Command): Command =>
     .option('--reason <word>', 'only those put aside for this reason')
     .option('--since <time>', 'only those from then on, e.g. 2026-05-31T12:00:00Z')
     .option('--until <time>', 'only those up to then')
-    .option('--json', 'print the answer as JSON')
+    .option('--json', AS_JSON)
 const withTopic = (command: Command): Command =>
   withFilter(command).option('--topic <name>', 'only records of this topic; `intake` for messages that intakes refused')
 
@@ -55,7 +55,7 @@ export function deadLettersCommand(open: Open): Command {
       tellUnread(unread)
     })
   const count = withTopic(new Command('count'))
-    .description('How many there are, by topic and reason')
+    .description('Count dead letters by topic and reason')
     .action(async (given: Given) => {
       const wanted = parseOptions(countSchema, given, 'dead-letters count')
       const { found: items, unread } = await lookInto(open, targetOf(given), ({ log, topics }) =>
@@ -67,7 +67,7 @@ export function deadLettersCommand(open: Open): Command {
   const show = withTargetOptions(new Command('show'))
     .description('One dead letter with its reason, its headers and its bytes')
     .argument('<offset>', 'as `dead-letters list` shows it')
-    .option('--json', 'print the answer as JSON, bytes as base64')
+    .option('--json', `${AS_JSON}, bytes as base64`)
     .action(async (at: string, given: Given) => {
       const { offset } = parseOptions(showSchema, { offset: at }, 'dead-letters show', 'offset')
       const { found: record, unread } = await lookInto(open, targetOf(given), ({ log, topics }) =>

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { EXIT } from '../../base/cli-error.ts'
-import { httpUrl, parseOptions } from '../../base/options.ts'
+import { AS_JSON, httpUrl, parseOptions } from '../../base/options.ts'
 import { answer, type Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import { withoutKeys } from '../../base/shown-url.ts'
@@ -36,7 +36,7 @@ export function doctorCommand(): Command {
   return withTargetOptions(new Command('doctor'))
     .option('--rpc <url>', 'EVM node to check')
     .option('--kubo <url>', 'Kubo node to check')
-    .option('--json', 'print the findings as JSON')
+    .option('--json', AS_JSON)
     .action(async (given: TargetOptions) => {
       const options: DoctorOptions = { ...given, ...parseOptions(schema, given, 'doctor') }
       const findings = (await examine(options)).map((one) => ({ ...one, detail: withoutKeys(one.detail) }))

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { EvmError } from '../../../connectors/evm/errors.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { address, parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, address, parseOptions, whole } from '../../base/options.ts'
 import { answer, type Lines } from '../../base/output.ts'
 import { readSettings } from '../../ground/data-directory.ts'
 import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
@@ -33,7 +33,7 @@ export function rewardsCommand(open: OpenLog, openBesideChain: OpenLog): Command
     .option('--slot <n>', 'the days of this slot')
     .option('--data-market <address>', 'only this data market')
     .option('--reconcile', `compare with the contract: the day that is named, or the newest ${DAYS_COMPARED}`)
-    .option('--json', 'print the answer as JSON')
+    .option('--json', AS_JSON)
     .addHelpText('after', '\nExit code 1: nothing is known of what was asked for, or the contract has something else.')
     .action(async (given: TargetOptions) => {
       const fields = parseOptions(schema, given, 'rewards')

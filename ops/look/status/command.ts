@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { EXIT, explain } from '../../base/cli-error.ts'
-import { address, httpUrl, parseOptions, whole } from '../../base/options.ts'
+import { AS_JSON, address, httpUrl, parseOptions, whole } from '../../base/options.ts'
 import { answer, type Lines, type Output, stdout } from '../../base/output.ts'
 import { type OpenLog, type TargetOptions, withTargetOptions } from '../../ground/open-log.ts'
 import { EPOCHS_SHOWN } from '../../reading/status.ts'
@@ -26,7 +26,7 @@ const withLookOptions = (command: Command): Command =>
   withTargetOptions(command)
     .option('--api <url>', 'ask this query API, instead of reading the log of the cluster')
     .option('--watch', `look again every ${WATCH_MS / 1_000} s, until Ctrl-C`)
-    .option('--json', 'print the answer as JSON; with --watch one line for each look')
+    .option('--json', `${AS_JSON}; with --watch one line for each look`)
 
 export function statusCommand(open: OpenLog): Command {
   return withLookOptions(new Command('status'))

@@ -1,8 +1,10 @@
 /** `sequencer devchain`: the development chain of `dev` alone, for a sequencer that runs elsewhere. */
+
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Command } from 'commander'
 import { Lifecycle, untilAborted } from '../../base/lifecycle.ts'
+import { AS_JSON } from '../../base/options.ts'
 import { answer, stderr } from '../../base/output.ts'
 import { ensureWritable } from '../../ground/data-directory.ts'
 import { devProvider } from '../chain/dev-sender.ts'
@@ -44,7 +46,7 @@ export function devChainCommand(): Command {
       fallback('spareMarkets'),
     )
     .option('--signer-key-file <file>', "write the sequencer's key there, as anchor.signerKeyFile wants it")
-    .option('--json', 'print where everything is as JSON')
+    .option('--json', AS_JSON)
     .action(async (given: Record<string, unknown>) => {
       const config = parseChainConfig(given)
       const stop = new AbortController()

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { CliError, EXIT } from '../../base/cli-error.ts'
-import { address, httpUrl, oneOf, parseOptions, share, whole } from '../../base/options.ts'
+import { AS_JSON, address, httpUrl, oneOf, parseOptions, share, whole } from '../../base/options.ts'
 import { answer, type Lines, stderr } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import { plural } from '../../base/words.ts'
@@ -53,7 +53,7 @@ export function snapshottersCommand(): Command {
     .option('--ledger <file>', 'append a JSON line per message: what it was, which verdicts it deserves')
     .option('--presign <n>', 'load: sign n good submissions first, then send them as fast as they are taken, and end')
     .option('--epoch-id <n>', 'with --presign: the epoch they are for; 0 = simulation', '0')
-    .option('--json', 'print the report as JSON')
+    .option('--json', AS_JSON)
     .action(async (given: unknown) => {
       const options = parseOptions(schema, given, 'snapshotters')
       const stop = new AbortController()
