@@ -391,7 +391,6 @@ describe('casts', () => {
       ),
     )
     expect(cast).toEqual([
-      'topology/settle/settle.ts: reason in RULES ? RULES[reason as keyof typeof RULES] : reason',
       "topology/shared/recovery.ts: library = createRequire(import.meta.url)('') as NativeSecp256k1",
     ])
   })

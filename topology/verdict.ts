@@ -31,6 +31,27 @@ export type RejectReason = (typeof REJECT_REASONS)[number]
 export const ACCEPT_REASONS = ['COUNTED', 'SIMULATION'] as const satisfies readonly VerdictReason[]
 export type AcceptReason = (typeof ACCEPT_REASONS)[number]
 
+/** Reasons that consensus gives to an admitted submission. Each says how it counts in the day: stage and audit have a table. */
+export const CONSENSUS_REASONS = [
+  'DEADLINE_PASSED',
+  'UNKNOWN_HEADER',
+  'STALE_HEADER',
+  'ORPHANED_HEADER',
+  'SUPERSEDED',
+  'NO_QUORUM',
+  'UNANCHORABLE',
+  'OUTVOTED',
+  'COUNTED',
+] as const satisfies readonly VerdictReason[]
+
+export type ConsensusReason = (typeof CONSENSUS_REASONS)[number]
+/** Reasons for which a submission has no ballot. */
+export type DropReason = Exclude<ConsensusReason, 'OUTVOTED' | 'COUNTED'>
+
+const OF_CONSENSUS: ReadonlySet<VerdictReason> = new Set(CONSENSUS_REASONS)
+
+export const isConsensusReason = (reason: VerdictReason): reason is ConsensusReason => OF_CONSENSUS.has(reason)
+
 /** The meaning of each reason, and what the snapshotter should do. */
 export const REASON_HELP = {
   MALFORMED:

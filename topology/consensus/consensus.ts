@@ -11,7 +11,6 @@ import type {
   ProjectFinalization,
   Submission,
   SubmissionKey,
-  VerdictReason,
 } from '../../schemas/types.ts'
 import type { ProcessorSupplier } from '../../streams/processor.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../rules.ts'
@@ -24,6 +23,7 @@ import { tieBreaker } from '../shared/signature.ts'
 import { frameTexts } from '../shared/submission-text.ts'
 import type { Stores } from '../stores.ts'
 import { type Admitted, epochScope, isWithdrawal } from '../topics.ts'
+import type { DropReason } from '../verdict.ts'
 
 export type ConsensusOutputs = { readonly finalized: readonly [EpochKey, ProjectFinalization, EpochMarker] }
 
@@ -190,7 +190,7 @@ function blockBefore(
 }
 
 /** By what `validate` knew of the block that the header names. */
-function whyNotOnChain({ headerBlock }: Submission, { releaseBlock }: Closing['tick']): VerdictReason {
+function whyNotOnChain({ headerBlock }: Submission, { releaseBlock }: Closing['tick']): DropReason {
   if (headerBlock === UNKNOWN_BLOCK) return 'UNKNOWN_HEADER'
   return headerBlock < releaseBlock ? 'STALE_HEADER' : 'ORPHANED_HEADER'
 }
@@ -263,7 +263,7 @@ const headersExpected = ({ releaseBlock, blockNumber }: Closing['tick']): string
 
 const drop = (
   { position, submissionId, slotId, snapshotCid }: Submission,
-  reason: VerdictReason,
+  reason: DropReason,
   expected: string,
   actual: string,
 ): DroppedSubmission => ({ position: position!, submissionId, slotId, snapshotCid, reason, expected, actual })

@@ -14,7 +14,7 @@ import type {
 import type { ProcessorSupplier } from '../../streams/processor.ts'
 import { marketRulesLookup, type ProtocolRules } from '../rules.ts'
 import { tallyOf } from '../shared/tally.ts'
-import type { Evidence } from '../verdict.ts'
+import { type ConsensusReason, type Evidence, isConsensusReason } from '../verdict.ts'
 
 export type SettleOutputs = {
   readonly verdicts: readonly [SlotEpochKey, Verdict]
@@ -83,7 +83,6 @@ const RULES = {
   UNKNOWN_HEADER: 'the header is a known block before the epoch closes',
   STALE_HEADER: 'the header is not older than the release of the epoch',
   ORPHANED_HEADER: 'the header is on the chain when the epoch closes',
-} as const satisfies Partial<Record<VerdictReason, string>>
+} as const satisfies Record<ConsensusReason, string>
 
-const ruleOf = ({ reason }: DroppedSubmission): string =>
-  reason in RULES ? RULES[reason as keyof typeof RULES] : reason
+const ruleOf = ({ reason }: DroppedSubmission): string => (isConsensusReason(reason) ? RULES[reason] : reason)

@@ -1,8 +1,19 @@
 /** Whose votes count in the day (decision 0039): written by `settle` from the same finalization as the verdicts. */
-import type { EpochTally, ProjectFinalization, VerdictReason } from '../../schemas/types.ts'
+import type { EpochTally, ProjectFinalization } from '../../schemas/types.ts'
+import { type ConsensusReason, isConsensusReason } from '../verdict.ts'
 
-/** Votes with an accepted header that count for nothing, all the same. SUPERSEDED is none: another vote of its slot is. */
-const UNCOUNTED: ReadonlySet<VerdictReason> = new Set<VerdictReason>(['NO_QUORUM', 'UNANCHORABLE'])
+/** A vote with an accepted header is in the day, also where it counts for nothing. For SUPERSEDED another vote of its slot is. */
+const IN_DAY = {
+  COUNTED: 'counted',
+  OUTVOTED: 'uncounted',
+  NO_QUORUM: 'uncounted',
+  UNANCHORABLE: 'uncounted',
+  SUPERSEDED: 'absent',
+  DEADLINE_PASSED: 'absent',
+  UNKNOWN_HEADER: 'absent',
+  STALE_HEADER: 'absent',
+  ORPHANED_HEADER: 'absent',
+} as const satisfies Record<ConsensusReason, 'counted' | 'uncounted' | 'absent'>
 
 /** Votes of a slot in an epoch, or of an epoch in a day. */
 export interface Votes {
@@ -17,7 +28,8 @@ export function tallyOf(talliedEpoch: number, part: ProjectFinalization): EpochT
   const { snapshotCid: winner, ballots, dropped } = part
   const counted = ballots.filter(({ snapshotCid }) => snapshotCid === winner).map(({ slotId }) => slotId)
   const outvoted = ballots.filter(({ snapshotCid }) => snapshotCid !== winner).map(({ slotId }) => slotId)
-  const uncounted = [...outvoted, ...dropped.filter(({ reason }) => UNCOUNTED.has(reason)).map(({ slotId }) => slotId)]
+  const voted = dropped.filter(({ reason }) => isConsensusReason(reason) && IN_DAY[reason] === 'uncounted')
+  const uncounted = [...outvoted, ...voted.map(({ slotId }) => slotId)]
   if (counted.length + uncounted.length === 0) return undefined
   return { talliedEpoch, counted, uncounted }
 }

@@ -1,5 +1,5 @@
 /** Votes that each slot adds to its day in one epoch, counted from the final verdicts on its submissions. */
-import type { VerdictReason } from '../../../../schemas/types.ts'
+import { type ConsensusReason, isConsensusReason } from '../../../../topology/verdict.ts'
 import type { Decision } from '../entry.ts'
 
 /** Votes of one slot. */
@@ -13,14 +13,24 @@ export interface Votes {
 /** Slot → its votes; only slots that have some. */
 export type Contribution = ReadonlyMap<number, Votes>
 
-/** The words on a vote; whatever else is said of a submission makes none of it. */
-const VOTES: readonly VerdictReason[] = ['COUNTED', 'OUTVOTED', 'NO_QUORUM', 'UNANCHORABLE']
+/** Whether a verdict of consensus makes its submission a vote of the day. The verdicts of other stages never do. */
+const IS_VOTE = {
+  DEADLINE_PASSED: false,
+  UNKNOWN_HEADER: false,
+  STALE_HEADER: false,
+  ORPHANED_HEADER: false,
+  SUPERSEDED: false,
+  NO_QUORUM: true,
+  UNANCHORABLE: true,
+  OUTVOTED: true,
+  COUNTED: true,
+} as const satisfies Record<ConsensusReason, boolean>
 
 export class ContributionBuilder {
   private readonly slots = new Map<number, { accepted: number; counted: number }>()
 
   take({ entry, reason }: Pick<Decision, 'entry' | 'reason'>): void {
-    if (VOTES.includes(reason)) this.add(entry.submission.slotId, reason === 'COUNTED')
+    if (isConsensusReason(reason) && IS_VOTE[reason]) this.add(entry.submission.slotId, reason === 'COUNTED')
   }
 
   add(slotId: number, isCounted: boolean): void {
