@@ -17,7 +17,7 @@ export interface Reader {
 export interface FetchLoopOptions {
   readonly log: Log
   readonly clock: Clock
-  /** Those of the moment. */
+  /** The readers that run now. */
   readonly readers: () => readonly Reader[]
   readonly reopen: (reader: Reader) => void
   readonly refuse: (reader: Reader, cause: PositionLostError) => void

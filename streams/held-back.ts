@@ -34,7 +34,7 @@ export class HeldBack {
     this.held.clear()
   }
 
-  /** Those that stand still, however short. */
+  /** Partitions whose stable offset does not move, for however short a time. */
   get all(): readonly Held[] {
     return [...this.held.values()]
   }

@@ -76,7 +76,7 @@ export function readRecord<K, V>(
   }
 }
 
-/** Those records of a partition that are of the topic, in order. */
+/** The records of a partition that are of the topic, in order. */
 export function* readRecords<K, V>(
   topic: RecordTopic<K, V>,
   partition: number,

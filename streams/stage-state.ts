@@ -1,6 +1,6 @@
 /** How a stage that runs here stands. */
 export interface StageState {
-  /** It has its assignment, and all its tasks are open. */
+  /** The stage has an assignment, and all its tasks are open. */
   readonly ready: boolean
   readonly tasks: number
   readonly standbys: number

@@ -111,7 +111,7 @@ export class TaskRunner implements Reader {
     observer.restored?.(this.task.stageName, this.task.partition, restored, clock.now() - started)
   }
 
-  /** It reads and commits nothing any more: its position belongs to another log. */
+  /** Stops the task for good: its position belongs to another log, so it reads and commits nothing any more. */
   refuse(cause: PositionLostError): void {
     if (this.state === 'closed') return
     this.state = 'refused'

@@ -77,7 +77,7 @@ export class Task {
     this.children = this.build(stage.children)
   }
 
-  /** Those that its position means nothing without. */
+  /** Topics that the committed position depends on: inputs, changelogs, tables, orders. */
   get topics(): readonly string[] {
     const changelogs = this.changelogs.map(({ changelog }) => changelog)
     return [...this.inputs.keys(), ...changelogs, ...this.globalTables, ...ordersOf(this.stage)]

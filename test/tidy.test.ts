@@ -150,7 +150,8 @@ const ENTRIES = [
 
 /** Words with one meaning (docs/glossary.md), each with the only places where it may stand; and clauses as subjects. */
 const WORDS: readonly (readonly [word: RegExp, places: RegExp])[] = [
-  [/door|\bwhoever\b|\/\*\*\s+(?:\* )?(?:What|Of|Who|That)\b|\}[^`'\n]*\w\(s\)/i, /^schemas\/types\.ts$/],
+  [/door|\bwhoever\b|\}[^`'\n]*\w\(s\)/i, /^schemas\/types\.ts$/],
+  [/\/\*\*\s+(?:\* )?(?:What|Of|Who|That|Those|These|It|Its|They|Their|There|Not)\b/, /^schemas\/types\.ts$/],
   [/\bpark(ing)?\b/i, /^connectors\/schema-registry\//],
 ]
 

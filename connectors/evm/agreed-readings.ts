@@ -111,7 +111,7 @@ export async function agreedPrepare(
   }
 }
 
-/** Its place, if more than half of the nodes say the same; not every node has old logs. */
+/** The place of the transaction, if more than half of the nodes say the same; not every node has old logs. */
 function placeOfMost(
   results: readonly AnchorResult[],
 ): Pick<AnchorResult, 'transactionHash' | 'blockNumber' | 'blockHash'> {

@@ -20,13 +20,13 @@ export interface LaneOptions {
 export interface LaneObserver {
   /** Told of each attempt: why the store does not hold the batch, or undefined when it does. */
   tried?(store: string, failure: StoreError | undefined, elapsedMs: number): void
-  /** It fails since then, and for which reason; or it works again. Told when that changes. */
+  /** The store fails, since when and for which reason; or it works again. Told when that changes. */
   changed?(store: string, trouble: StoreTrouble | undefined): void
   /** Batches that others hold and this store does not. */
   lacking?(store: string, batches: number): void
-  /** It holds one more that it lacked. */
+  /** The store holds a batch that it lacked before. */
   healed?(store: string, cid: string): void
-  /** It lacks one that is left to the next check. */
+  /** The store lacks a batch that is left to the next check. */
   leftOut?(store: string, cid: string): void
 }
 

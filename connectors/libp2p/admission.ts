@@ -53,7 +53,7 @@ export const NO_GUIDE: Guide = {
 }
 
 export interface AdmissionEvents {
-  /** A message that may count came: a vote, or nothing is known of it. */
+  /** Called for a message that is a vote, or may be one. */
   passed(peer: Peer, now: number): void
   /** A vote came. */
   voted(peer: Peer): void
@@ -175,7 +175,7 @@ export class Admission {
     return true
   }
 
-  /** Those of epochs that take nothing any more go; when there are too many, the one with the fewest votes: it may be invented. */
+  /** Forgets epochs that are over; when there are still too many, also the epoch with the fewest votes, which may be invented. */
   private openScope(name: string, market: string, epochId: number): Scope {
     for (const [old, { market: its, epochId: epoch }] of this.votes)
       if (this.guide.stateOf(its, epoch) === 'over') this.votes.delete(old)

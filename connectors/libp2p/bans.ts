@@ -51,7 +51,7 @@ export class Bans {
     this.ownMax = ownMax
   }
 
-  /** Those of the operator, all of them; what is not there any more is lifted. A subject that is none bans nobody. */
+  /** Takes all bans of the operator; a ban that is not among them any more is lifted. A subject that is none bans nobody. */
   order(bans: readonly Ban[]): void {
     this.ordered = bans.filter(({ subject }) => readSubject(subject) !== undefined).map((ban) => entryOf(ban, false))
   }
@@ -95,7 +95,7 @@ export class Bans {
     return Number.isFinite(ban.untilMs) ? Math.round(ban.untilMs) : 0
   }
 
-  /** Those of the intake itself that still hold, newest first. */
+  /** Bans of the intake itself that still hold, newest first. */
   mine(now: number): readonly Ban[] {
     const all = [...this.own.values()].filter(({ untilMs }) => untilMs > now)
     return all.reverse().map(({ subject, untilMs, reason }) => ({ subject, untilMs, reason }))

@@ -25,7 +25,7 @@ const MESSAGE_BYTES = 1024
 
 export interface IntakeTopics {
   readonly submissions: RecordTopic<SubmissionKey, Submission | EpochMarker>
-  /** It has one partition and no schema. */
+  /** The topic has one partition and no schema. */
   readonly deadLetters: { readonly name: string }
 }
 
@@ -40,7 +40,7 @@ export interface CollectorOptions {
   readonly stamp: (now: number) => number
   /** Counts bytes that were decoded against the peer. */
   readonly hold: (bytes: number, peer: Peer) => void
-  /** They are not kept any more, without being in the log. */
+  /** Counts bytes no more that are let go without being in the log. */
   readonly drop: (bytes: number, peer: Peer) => void
   /** Takes a record whose bytes are counted. */
   readonly queue: (record: OutgoingRecord, bytes: number, peer: Peer) => void

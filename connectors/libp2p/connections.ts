@@ -260,7 +260,7 @@ export class Connections {
   }
 }
 
-/** Its streams first, so that none of them counts any more. There may be some before libp2p tells of the connection. */
+/** Ends a connection, its streams first, so that none of them counts any more. There may be some before libp2p tells of the connection. */
 function end({ muxer, socket }: Guest, why: string): void {
   const error = new Error(why)
   muxer?.abort(error)

@@ -37,7 +37,7 @@ export interface FramingProblem {
 
 export interface Framed {
   readonly frames: readonly Frame[]
-  /** Those that were too long, and ended; the stream goes on. */
+  /** Messages that were too long; the stream continues behind them. */
   readonly oversize: readonly FramingProblem[]
   /** Bytes of such messages since the last call, also of one whose end has not come. */
   readonly skippedBytes: number

@@ -14,7 +14,7 @@ export interface IntakeGauges {
   readonly stopped: boolean
   /** Records that `validate` is behind, as the intake heard last; undefined when nobody knows. */
   readonly behind: number | undefined
-  /** Those with the most refused messages of late, then the most messages. */
+  /** Peers with the most refused messages of late, then the most messages. */
   readonly talkers: readonly (Talker & { readonly bannedUntil: number | null })[]
   /** Bans that the intake gave and that still hold. */
   readonly bans: readonly Ban[]

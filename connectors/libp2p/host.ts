@@ -22,7 +22,7 @@ export interface HostOptions {
   readonly connections: Connections
 }
 
-/** Not started. */
+/** Creates the libp2p host without starting it. */
 export function createHost({ listen, privateKey, limits, connections }: HostOptions): Promise<Libp2p> {
   return createLibp2p({
     start: false,

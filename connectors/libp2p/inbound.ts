@@ -13,7 +13,7 @@ type CreateYamux = ReturnType<typeof yamux>
 export class Inbound {
   /** Messages on a stream that was closed before it was negotiated. */
   onEarly: (stream: YamuxStream, peer: Peer, messages: Buffer) => void = () => {}
-  /** There are more streams than there may be. */
+  /** Called when there are more streams than there may be. */
   onExcess: () => void = () => {}
   /** So many frames came. */
   onFrames: (guest: Guest, frames: number) => void = () => {}
@@ -23,7 +23,7 @@ export class Inbound {
   onPending: () => void = () => {}
   private pendingBytes = 0
   private streams = 0
-  /** Those that were told of the end; undefined before it. */
+  /** Peers that were told that the intake closes; undefined until it does. */
   private partings: Map<Guest, Parting> | undefined
   private readonly bySecured = new WeakMap<object, Guest>()
   private readonly limits: IntakeLimits

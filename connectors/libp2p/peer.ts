@@ -51,7 +51,7 @@ export interface Guest {
   /** When its last bytes came, ms, and how many came in all. */
   heardAt: number
   heardBytes: number
-  /** Those it has open, also such as are not negotiated yet. */
+  /** Streams that the connection has open, also streams that are not negotiated yet. */
   streams: number
 }
 

@@ -14,7 +14,7 @@ export interface Pressed {
   readonly source: MessageStream | undefined
   inflightBytes: number
   paused: boolean
-  /** Not read before this time, ms: it is over a rate. */
+  /** Time before which the connection is not read since it is over a rate, ms. */
   heldUntil: number
 }
 

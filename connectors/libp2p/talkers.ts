@@ -34,7 +34,7 @@ export class Talkers {
     return talker
   }
 
-  /** Those with the most refused messages, then the most messages; the peer id last, so that the order is total. */
+  /** The peers with the most refused messages, then the most messages; the peer id last, so that the order is total. */
   top(count: number, now: number): readonly Talker[] {
     this.age(now)
     const all = [...this.byId.values()].filter(({ messages }) => messages >= 1)

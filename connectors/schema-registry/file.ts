@@ -87,7 +87,7 @@ async function readEither(path: string): Promise<Found | undefined> {
 interface Read {
   readonly content: RegistryContent
   readonly sum: string
-  /** Not in a file of an older version. */
+  /** False for files of older versions, which have no checksum. */
   readonly hasSum: boolean
 }
 

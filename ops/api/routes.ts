@@ -27,9 +27,9 @@ export interface Route {
   readonly params: z.ZodObject
   readonly query: z.ZodObject
   readonly answer: z.ZodType
-  /** It may answer that there is no such thing. */
+  /** The route may answer that there is no such thing. */
   readonly mayMiss: boolean
-  /** It tells of more than the view, so an answer is not kept for the next who asks. */
+  /** The route tells of more than the view, so an answer is not kept for the next request. */
   readonly live: boolean
   handle(asked: Asked, params: unknown, query: unknown): Promise<unknown>
   /** How the answer is written; as compact JSON when absent. */

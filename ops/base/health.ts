@@ -3,7 +3,7 @@ import { withoutKeys } from './shown-url.ts'
 /** The last words of each role of the process. A role that was never heard of is not ready. */
 export interface RoleHealth {
   readonly ready: boolean
-  /** It does the work, or waits for something outside to do it; it does not stand by, and has not failed. */
+  /** The part does the work, or waits for something outside to do it; it does not stand by, and has not failed. */
   readonly works: boolean
   /** In words: what it waits for, or what went wrong last. */
   readonly detail: string

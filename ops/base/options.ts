@@ -25,7 +25,7 @@ export const share = z
   .transform(Number)
 
 export const port = whole(0, 65_535)
-/** Its keys are in no message from then on. */
+/** An http or https URL. No message shows the keys in it from then on. */
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' }).refine((url) => {
   rememberUrl(url)
   return true

@@ -68,7 +68,7 @@ const transactions = (name: string, pattern: Acl['pattern']): Right[] =>
     (operation): Right => ({ resource: 'transactional-id', name, pattern, operation }),
   )
 
-/** Its runtime compares every topic with the topology before it runs, so it may describe them all. */
+/** The rights of a stage. Its runtime compares every topic with the topology before it runs, so it may describe them all. */
 function stageRights(appId: string, topology: Topology, role: Role, every: readonly string[]): Right[] {
   const stage = topology.stages.find(({ name }) => name === role)!
   const sources = stage.sources.map(({ name }) => name)

@@ -75,7 +75,7 @@ export const foreignChange = (desired: Desired, detail: string): Change => ({
   advice: FOREIGN_ADVICE,
 })
 
-/** Those that are not what was deployed; none when that was accepted. */
+/** Topics that are not the deployed ones; empty with `--accept-recreated`. */
 export function lostTopics(desired: Desired, { owner, changed }: Ownership, { acceptRecreated }: Accepts): Change[] {
   if (acceptRecreated) return []
   return desired.recorded

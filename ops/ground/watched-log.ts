@@ -23,7 +23,7 @@ export interface WatchedLog {
 const KEPT_MAX = 1_000
 const NAMED_MAX = 5
 
-/** Not for a stage, or for another reader that may miss nothing: for a look. */
+/** A log for commands that only look. A stage, or another reader that may miss nothing, must not use it. */
 export function watchedLog(log: Log): WatchedLog {
   const looked = new Map<string, TopicPartition>()
   const damaged = new Map<string, string>()

@@ -187,7 +187,7 @@ export function runStatus(parts: readonly RunPart[]): RunStatus | null {
   }
 }
 
-/** Those that stand in `leftOut` are counted there. */
+/** Unpaid slots of a call, without the slots in `leftOut`, which are counted there. */
 const unpaidOf = ({ paymentState, slots, present, leftOut }: Payment): number =>
   paymentState === 'UNPAID' ? Math.max(0, slots - present - leftOut.length) : 0
 

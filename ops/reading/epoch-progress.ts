@@ -116,7 +116,7 @@ function withTick(before: EpochProgress, tick: EpochTick, at: number): EpochProg
   return { ...before, ...closed, releaseBlock: before.releaseBlock ?? releaseBlock }
 }
 
-/** It closed, or is open, by another release: that one counts. */
+/** A refused release changes nothing of an epoch that is open, or closed, by another one. */
 function withRefusal(before: EpochProgress, { block, why }: RefusedEpoch): EpochProgress {
   const refused = `released in block ${block}, and refused: ${why}`
   return before.releaseBlock !== null || before.refused === refused ? before : { ...before, refused }
@@ -125,7 +125,7 @@ function withRefusal(before: EpochProgress, { block, why }: RefusedEpoch): Epoch
 const isSkippedBy = ({ kind, skippedFrom, epochId: last }: EpochTick, epochId: number): boolean =>
   kind === 'OPEN' && skippedFrom > 0 && skippedFrom <= epochId && epochId < last
 
-/** Its release, if there was one, left the chain. A closed epoch stays: its batches are cut once, by the first release. */
+/** A skipped epoch lost its release, if there was one. A closed epoch stays: its batches are cut once, by the first release. */
 function asSkipped(before: EpochProgress, skippedInBlock: number): EpochProgress {
   if (before.closeBlock !== null || before.skippedInBlock === skippedInBlock) return before
   const earlierReleaseBlock = before.releaseBlock ?? before.earlierReleaseBlock

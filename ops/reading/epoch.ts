@@ -169,7 +169,7 @@ async function progressOf(log: Log, topics: Topics, key: EpochKey): Promise<Read
   return { progress, projects: projects.sort((a, b) => (a.projectId < b.projectId ? -1 : 1)), anchors }
 }
 
-/** Those of the epoch's market: later epochs tell whether it was skipped. */
+/** The ticks of the epoch's market: later epochs tell whether it was skipped. */
 async function* ticksOf(log: Log, { epochTicks }: Topics, { dataMarket }: EpochKey) {
   const ofMarket = Buffer.from(epochTicks.key.encode({ dataMarket }))
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))

@@ -10,7 +10,7 @@ import { ROLES, type Role } from '../base/roles.ts'
 export const REPORT_MS = 10_000
 /** A process that was heard of within this runs; two reports may be lost, and clocks differ a little. */
 export const HEARD_MS_MAX = 35_000
-/** One that was not heard of for so long is not shown any more, and its row is taken away. */
+/** A process that was not heard of for so long is not shown any more, and its row is taken away. */
 export const FORGOTTEN_MS = 24 * 3_600_000
 /** Processes that are shown; rows beyond are taken away, those first that were not heard of for longest. */
 export const PROCESSES_MAX = 200
@@ -100,12 +100,12 @@ export class ProcessTable {
     return [...this.rows].flatMap(([id, { heardAt }]) => (Math.abs(now - heardAt) > FORGOTTEN_MS ? [id] : []))
   }
 
-  /** Those that were refused for want of room, as far as they are remembered. */
+  /** Processes that were refused for want of room, as far as they are remembered. */
   get beyond(): readonly string[] {
     return [...this.refused]
   }
 
-  /** One that is heard of keeps its place, however many others come. */
+  /** A process that is heard of keeps its place, however many others come. */
   private makeRoom(now: number): boolean {
     let oldest: string | undefined
     let at = now - HEARD_MS_MAX

@@ -21,7 +21,7 @@ export interface FollowedEpoch {
 export interface Moment {
   /** Ms. */
   readonly at: number
-  /** It was there before this process began to follow. */
+  /** The record was there before this process began to follow. */
   readonly past: boolean
 }
 
@@ -48,7 +48,7 @@ export interface ProgressListener {
   skipped?(epoch: FollowedEpoch, when: Moment): void
   /** The call that ends the epoch's batches is on the chain, and each batch. */
   anchored?(epoch: FollowedEpoch, when: Moment): void
-  /** Its end, but a batch is not on the chain, or that call: it was late, or has failed. */
+  /** The epoch ended, but a batch or the ending call was late or failed. */
   missed?(epoch: FollowedEpoch, when: Moment): void
   verdict?(dataMarket: string, verdict: Verdict): void
 }

@@ -53,7 +53,7 @@ export interface EpochReport {
   readonly outcome: EpochOutcome | null
   readonly releasedAt: number | null
   readonly closedAt: number | null
-  /** Its batches and its ending call were final. */
+  /** When the batches of the epoch and its ending call were final. */
   readonly finalAt: number | null
   /** Acknowledged; null: not counted, as in a log that is read without the query API. */
   readonly submissions: number | null
@@ -152,7 +152,7 @@ export function epochReport({ dataMarket, progress, submissions }: EpochFacts): 
   }
 }
 
-/** Not before all projects are counted: the first ones say nothing of the others. */
+/** Null until all projects are counted: the first ones say nothing of the others. */
 const agreementOf = (progress: EpochProgress): number | null => (progress.batches === null ? null : supportOf(progress))
 
 /** An epoch that lost a batch did not arrive. */

@@ -96,7 +96,7 @@ async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecy
   return { health, multiaddrs, url: server.url, probesUrl: probes.url, close: () => parts.close() }
 }
 
-/** Those that the roles of this process write to. */
+/** Folders that the roles of this process write to. */
 const foldersOf = ({ roles, api, storage }: SequencerConfig): readonly string[] => [
   ...(roles.includes('api') ? [api.viewDirectory] : []),
   ...(roles.includes('anchor-effects') && storage.directory !== undefined ? [storage.directory] : []),

@@ -19,7 +19,7 @@ export interface NonceLedgerPorts {
 }
 
 export function createNonceLedger({ progress, rules, nextNonce, advance }: NonceLedgerPorts) {
-  /** The nonce of `before` is used up by what the result tells, without what it was for. */
+  /** Another transaction used the nonce of `before`; keeps that one. */
   const keepUsed = (before: AnchorProgress, { transactionHash, blockNumber, blockHash }: AnchorResult): void => {
     if (blockHash === '') return // taken by somebody else, where nobody knows; a gap when the chain goes back behind it
     const { signer, nonce, call, quote, rawTransactions } = before

@@ -136,8 +136,8 @@ const nonceTaken: Transition = (at) => ({
 })
 
 /**
- * Its nonce lies so far beyond the chain's that it was a wrong word, which is no failure: with another one from the dry run on. A
- * payout waits for its turn with that.
+ * The nonce lies so far beyond the chain's that a node said a wrong one, which is no failure: the batch gets another nonce after a
+ * new dry run, and a payout waits for its turn.
  */
 export function givenBack(at: AnchorProgress, error: string): AnchorProgress {
   const next = withoutNonce(at)

@@ -26,7 +26,7 @@ export function createPaymentRows({ rows, rulesOf, takeOut }: PaymentRowsPorts) 
 
   return {
     /**
-     * One more. With the first of a day those days go that had one longest ago, down to `daysKept` of the market, all of whose calls
+     * Notes one more row. With the first of a day those days go that had one longest ago, down to `daysKept` of the market, all of whose calls
      * are done with.
      */
     add(key: PaymentKey, isUnderWay: (day: number) => boolean): void {

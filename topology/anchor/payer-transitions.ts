@@ -34,7 +34,7 @@ const withAnswer = (at: AnchorProgress, answer: AnchorResult['payout']): AnchorP
 
 const waiting = (at: AnchorProgress, error: string): AnchorProgress => waitForTurn(withoutNonce(at), error)
 
-/** It has no end but the day's: whatever fails is tried again, ever more slowly. */
+/** A payout has no end but the day's: a failure is tried again, ever more slowly. */
 const again: Transition = (at, { error }) => ({ ...waiting(at, error), retries: at.retries + 1 })
 
 const prepared: Transition = (at, result, rules) => withAnswer(ready(at, result, rules), result.payout)

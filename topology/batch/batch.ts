@@ -139,11 +139,11 @@ interface ProjectPart {
   readonly snapshotCid: string
   readonly submissionIds: readonly string[]
   readonly quotedIds: string
-  /** Its submissions as they stand in the batch. */
+  /** The submissions of the project as they stand in the batch. */
   readonly texts: readonly Texts[]
-  /** Its share of the batch's bytes, with a comma behind each of its elements. */
+  /** The project's share of the batch's bytes, with a comma behind each of its elements. */
   readonly bytes: number
-  /** Its share of the batch's transaction. */
+  /** The project's share of the batch's transaction. */
   readonly cost: BatchCost
 }
 

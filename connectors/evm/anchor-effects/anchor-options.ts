@@ -148,7 +148,7 @@ export interface AnchorObserver extends RpcObserver {
   lowBalance?(wei: bigint, needed: bigint): void
   /** No node takes a transaction. It is looked at again with every block, and sent again after the pause. */
   transactionRefused?(key: AnchorKey, refused: TransactionRefused): void
-  /** It could be the next, and is in no block for `stuckMs`; told once of each. It is sent again meanwhile. */
+  /** A transaction could be the next, and is in no block for `stuckMs`; told once of each. The transaction is sent again meanwhile. */
   transactionUnmined?(key: AnchorKey, unmined: TransactionUnmined): void
   /** The contract refuses the call, in a dry run or in a block. */
   reverted?(code: string, key: AnchorKey): void
@@ -183,9 +183,9 @@ export interface TransactionRefused {
 /** The observed state of a transaction without a receipt. */
 export interface TransactionUnmined {
   readonly nonce: number
-  /** Since it could be the next. */
+  /** Time since the transaction's nonce became the next one. */
   readonly ms: number
-  /** The newest, without it. */
+  /** Newest block; the transaction is in none up to it. */
   readonly block: number
   /** Next nonce of the signer, at the newest block. */
   readonly nextNonce: number

@@ -45,7 +45,7 @@ async function readOne(
   return read.value
 }
 
-/** They came into the log together, so they are there, one behind the other; payouts of other markets may lie between. */
+/** Reads the payouts of a run. They came into the log together, so all are there; payouts of other markets may lie between them. */
 async function readRun(
   log: Log,
   topic: PayoutTopic,

@@ -29,7 +29,7 @@ export const resultOf = (
 /** Length of a node's or a store's words; the row of an anchor keeps them. */
 const ERROR_CHARACTERS_MAX = 1_000
 
-/** Not definite yet: look again later. Thrown, since it ends an attempt like an outage does. */
+/** Thrown when nothing is definite yet, to look again later: that ends an attempt like an outage does. */
 export class NotYet extends Conclusion {}
 
 /** The same, where each look takes so many questions that the next is put off like that after an outage. */

@@ -194,7 +194,7 @@ export class Sender {
     return this.stuck(await this.price())
   }
 
-  /** Not mined for long. A call that no node takes at any fee gives its place to a filler, which costs less and reverts for nobody. */
+  /** Called for a transaction that is not mined for long. A call that no node takes at any fee gives its place to a filler, which costs less and reverts for nobody. */
   private async conclude(): Promise<AnchorResult | undefined> {
     const { intent } = this.sent
     const { rpc, memory } = this.ports

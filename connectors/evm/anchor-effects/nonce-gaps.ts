@@ -82,7 +82,7 @@ function createGaps({ held, final }: Transactions) {
     )
   }
   return {
-    /** Those that so many looks in a row found. */
+    /** Nonces that were found as gaps in LOOKS looks in a row. */
     look(nonces: readonly NextNonce[]): NextNonce[] {
       const before = looks
       looks = new Map()

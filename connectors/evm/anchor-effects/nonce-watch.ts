@@ -177,7 +177,7 @@ async function lookForPlaceless(
   return placeless
 }
 
-/** Those of which enough nodes have another block in the place: what a single node finds off the chain is on it. */
+/** Transactions of which enough nodes have another block in the place; where one node alone says so, they are on the chain. */
 async function agreedLost(rpc: NonceWatchPorts['rpc'], lost: readonly Kept[]): Promise<Kept[]> {
   const gone = lost.filter((one) => !hasPlace(one))
   const blocks = [...new Set(lost.filter(hasPlace).map(({ intent }) => intent.blockNumber))]

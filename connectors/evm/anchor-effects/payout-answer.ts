@@ -78,7 +78,7 @@ function restOf({ slotIds, submissions }: Payout, { slots }: PayoutFacts, parts:
   return { present: parts.filter((part) => part === 'PRESENT').length, leftOut }
 }
 
-/** Their count is sent or there already, and it is not paid. */
+/** Slots whose count is sent or there already, and that are not paid since the quota was raised above it. */
 function raisedAbove(
   { slotIds, submissions }: Payout,
   { slots, quota: now }: PayoutFacts,

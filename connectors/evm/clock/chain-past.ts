@@ -9,7 +9,7 @@ import { PARTITION, readAll, type TopicReading } from './tick-log.ts'
 const SWEEP_HEADS = 1_024
 
 export interface PastBounds {
-  /** Those who read the ticks cannot take back more. */
+  /** Heads that are read; the readers of the ticks cannot take back more. */
   readonly headsMax: number
   /** A log with more heads is not begun anew. */
   readonly beginAnewMax: number

@@ -56,7 +56,7 @@ const FORGET_EVERY = 256
 /** Rows or ticks of one transaction. */
 const RECORDS_PER_BURST = 1_000
 
-/** Above every block: with it nothing was said in a block that has left the chain. */
+/** Higher than any block, so that no reorganisation takes the row back. */
 const NO_BLOCK = Number.MAX_SAFE_INTEGER
 
 /** Blocks that one request gets; who needs more asks again. */

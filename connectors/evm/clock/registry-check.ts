@@ -7,7 +7,7 @@ import { asOf, type NotSaid } from '../contract/not-said.ts'
 import type { Ask } from '../nodes/ask.ts'
 
 export interface RegistryRead {
-  /** Those before the block that changed it, or that one alone; all of them when none did. */
+  /** Headers before the block that changed the registry, or that block's alone; all headers when none changed it. */
   readonly headers: readonly BlockHeader[]
   /** As of the block before these. */
   readonly before: string

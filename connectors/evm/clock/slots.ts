@@ -29,7 +29,7 @@ export const readAllSlots = (ask: Ask, addresses: ContractAddresses, at: StateAt
 export const countSlots = (ask: Ask, addresses: ContractAddresses): Promise<number> =>
   ofRegistry(ask, addresses, 'latest', (state) => slotCountOf(ask, addresses, state), 0)
 
-/** These slots as of a block. */
+/** Reads these slots as of a block. */
 export const readSlots = (
   ask: Ask,
   addresses: ContractAddresses,

@@ -8,7 +8,7 @@ import type { Ask } from '../nodes/ask.ts'
 import { type StateAt, Unreadable } from './chain-reader.ts'
 import { isRevert } from './market-check.ts'
 
-/** It may be the node, too: in so many steps in a row it must say so. They are tried again with pauses that grow: it takes seconds. */
+/** Steps in a row in which a read must be refused, since the fault may be the node's. With growing pauses between, it takes seconds. */
 export const STEPS_MAX = 4
 
 /** The contract refuses the read, or what it gives is none of what was read. */

@@ -68,7 +68,7 @@ export function outcomeOf({ texts }: Ballot, needed: number): Outcome {
   return { agreed, odd: different.length > 1 ? all : [] }
 }
 
-/** Why there is no agreement yet; it may come. */
+/** Error for "no agreement yet"; trying again may succeed. */
 export function noAgreement({ texts, silent }: Ballot, { odd }: Outcome, needed: number, what: string): EvmError {
   const others = silent.map(({ message }) => `; ${message}`).join('')
   const names = odd.map((node) => node + 1).join(', ')

@@ -36,7 +36,7 @@ export interface NodeStates {
   order(now: number): readonly number[]
   /** Whether it is asked like every other. */
   isFree(node: number, now: number): boolean
-  /** Its pause is over and it answered as it should. */
+  /** The pause of the node is over, and the node answered as it should. */
   answered(node: number, now: number): void
   /** Takes what a reading failed for: not every failure is a fault of the node. */
   failed(node: number, error: EvmError, now: number): void

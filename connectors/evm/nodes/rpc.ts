@@ -28,7 +28,7 @@ export interface RpcObserver {
   nodeChanged?(endpoint: number, state: NodeState): void
   /** It says otherwise than the nodes that agree, or than others while too few agree. */
   disagreed?(endpoint: number, what: string): void
-  /** It answers, and has told of no new block for so long. Again when that goes on with the next node. */
+  /** A node answers, and has told of no new block for so long. Told again when that goes on with the next node. */
   stoodStill?(endpoint: number, forMs: number): void
   /** Reading the answers of a node ended in a way that was not thought of: a fault of ours, treated as one of the node. */
   unexpected?(endpoint: number, error: unknown): void

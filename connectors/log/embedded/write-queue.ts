@@ -38,7 +38,7 @@ interface Writing extends Pending {
 
 /** The records that are written to one partition. */
 interface Rows {
-  /** Its end before. */
+  /** End of the partition before this write. */
   readonly first: number
   readonly records: readonly LogRecord[]
 }

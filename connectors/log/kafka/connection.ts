@@ -113,7 +113,7 @@ export class Connection {
     throw closedError()
   }
 
-  /** It is not used again, and every caller that waits for an answer on it hears of it now. */
+  /** The connection is not used again, and every caller that waits for an answer on it hears of that now. */
   private giveUp(node: KafkajsNode, reason: Error): void {
     if (this.node === node) this.node = undefined
     void abandon(node, reason)

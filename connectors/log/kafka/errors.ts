@@ -18,7 +18,7 @@ export interface ErrorKind {
   readonly advice?: string
 }
 
-/** Not in the table: neither retriable nor fencing, so that the caller hears of it. */
+/** Kinds of errors by code. A code that is not here is neither retriable nor fencing, so that the caller hears of it. */
 const KINDS: Readonly<Record<number, ErrorKind>> = {
   [-1]: { name: 'UNKNOWN_SERVER_ERROR', retriable: true, indefinite: true, abortable: true },
   1: { name: 'OFFSET_OUT_OF_RANGE' },
@@ -135,7 +135,7 @@ export const closedError = (indefinite = false): LogError =>
 export const unreachable = (what: string, cause: unknown): LogError =>
   new LogError('UNREACHABLE', `${what}: ${messageOf(cause)}`, { retriable: true, cause })
 
-/** It may have been heard and done: the answer did not come. */
+/** The request may have been heard and done: the answer did not come. */
 export const unanswered = (what: string, cause: unknown): LogError =>
   new LogError('UNANSWERED', `${what}: ${messageOf(cause)}`, { retriable: true, indefinite: true, cause })
 

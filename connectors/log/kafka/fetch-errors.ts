@@ -19,6 +19,6 @@ export const truncated = ({ topic, partition, name, offset }: Ask, which: string
 export const asLogError = (error: unknown): LogError =>
   error instanceof LogError ? error : new LogError('FETCH_FAILED', (error as Error).message, { cause: error })
 
-/** It is asked for again and again: a replica that has what was written may become the leader, or an operator deletes it. */
+/** For a damaged record. Retriable: a replica that has what was written may become the leader, or an operator deletes the record. */
 export const damagedAt = ({ name, offset }: Ask, { code, message }: LogError): LogError =>
   new LogError(code, `${name}, offset ${offset}: ${message}`, { retriable: true })

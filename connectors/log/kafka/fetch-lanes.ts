@@ -32,7 +32,7 @@ export class FetchLanes {
   }
 
   /**
-   * Those that were served longest ago come first. A broker fills its answer in the order asked, and gives a batch that is
+   * The asks that were served longest ago come first. A broker fills its answer in the order asked, and gives a batch that is
    * larger than the limit only to the first partition that has any: in a fixed order the others could wait for ever.
    */
   inTurn(asks: readonly Ask[]): readonly Ask[] {

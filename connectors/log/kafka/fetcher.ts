@@ -104,7 +104,7 @@ export class Fetcher {
     for (const ask of [...this.asks.values()]) this.settle(ask, closedError())
   }
 
-  /** Those of earlier attempts and of other calls, and new ones for the rest. */
+  /** The asks of earlier attempts and of other calls, and new asks for the other positions. */
   private ask(positions: readonly FetchPosition[], waits: boolean, waitMs: number, maxBytes: number): Ask[] {
     if (this.asks.size + positions.length > ASKS_MAX)
       throw new LogError('TOO_MANY_FETCHES', `more than ${ASKS_MAX} positions are asked for`, { retriable: true })

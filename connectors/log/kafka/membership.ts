@@ -57,7 +57,7 @@ export class GroupMembership implements Membership {
     return this.options.group
   }
 
-  /** It left, or was thrown out. */
+  /** The member left, or was thrown out. */
   get ended(): boolean {
     return this.life.signal.aborted
   }

@@ -34,7 +34,7 @@ export interface RecordBatch {
   readonly leaderEpoch: number
   readonly producerId: bigint
   readonly transactional: boolean
-  /** Its one record is a control record that ends a transaction of the producer. */
+  /** The batch has one record, a control record that ends a transaction of the producer. */
   readonly control: boolean
   readonly recordCount: number
   readonly bytes: Buffer

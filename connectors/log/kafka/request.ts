@@ -7,7 +7,7 @@ import type { ByteReader, ByteWriter } from './bytes.ts'
 export interface KafkaRequest<T> {
   /** Number of the API in the protocol guide. */
   readonly apiKey: number
-  /** Its name there, for errors and logs. */
+  /** Name of the request in Kafka's protocol, for errors and logs. */
   readonly apiName: string
   readonly apiVersion: number
   /** Whether this version is written with compact lengths and tagged fields; decides the headers' version too. */

@@ -29,7 +29,7 @@ export class TopicIdentities {
     return change instanceof PositionLostError ? change : undefined
   }
 
-  /** It does not exist, so far: its maker may choose its partitions. */
+  /** The topic does not exist so far: its maker may choose its partitions. */
   missing(topic: string): void {
     this.partitionCounts.delete(topic)
   }

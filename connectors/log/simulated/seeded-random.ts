@@ -24,7 +24,7 @@ export class SeededRandom {
     return probability > 0 && this.next() < probability
   }
 
-  /** Time to the next of events that come every `mean` on average, whatever came before. */
+  /** Exponential waiting time with this mean. */
   interval(mean: number): number {
     return -Math.log(1 - this.next()) * mean
   }

@@ -56,7 +56,7 @@ export async function submissionsByDay(asked: Asked, dataMarket: string, slotId:
   )
 }
 
-/** Those that are not counted here, and have not just begun. */
+/** Days that this log has not counted, without the newest one. */
 async function daysMissing(asked: Asked, dataMarket: string, days: readonly number[]): Promise<readonly number[]> {
   const newest = await newestDay(asked.reader, dataMarket)
   return days.filter((day) => day !== newest && !dayIn(asked, { dataMarket, day }))

@@ -40,7 +40,7 @@ export function followIntakeReports(
   return { newest: () => [...reports.values()].filter(isOfLate), close: () => followed.close() }
 }
 
-/** Those with the most refused messages, then the most messages; the peer id last. A peer that several intakes know is listed once. */
+/** The peers with the most refused messages, then the most messages; the peer id last. A peer that several intakes know is listed once. */
 export function topPeers({ newest }: Pick<IntakeReports, 'newest'>, now: number): PeersAnswer {
   const reports = newest()
   const peers = new Map<string, PeerItem>()

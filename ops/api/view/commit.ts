@@ -73,7 +73,7 @@ function createWrites(cache: RowCache) {
   }
 }
 
-/** Those between the newest release and this one: missing, and skipped by the market's owner. Refused ones have rows of their own. */
+/** The epochs between the newest release and this one: missing, and skipped by the market's owner. Refused ones have rows of their own. */
 function missingBefore(
   open: EpochTick,
   released: number,

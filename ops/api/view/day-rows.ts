@@ -23,7 +23,7 @@ export interface DayRow {
   readonly day: Day | null
   /** When its newest epoch was counted, ms. */
   readonly changedAt: number | null
-  /** Its first release that was seen: which epoch, the quota, when the tick was written. null: none was. */
+  /** The first release of the day that was seen: epoch, quota, and when the tick was written; null when none was. */
   readonly began: { readonly epochId: number; readonly quota: number; readonly at: number } | null
 }
 const NO_DAY: DayRow = { day: null, changedAt: null, began: null }

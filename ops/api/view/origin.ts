@@ -23,7 +23,7 @@ const SIGNED: ReadonlySet<VerdictReason> = new Set<VerdictReason>([
   'ORPHANED_HEADER',
   'SIMULATION',
 ])
-/** These verdicts are given after the search for copies, so only one of the copies has such a verdict. */
+/** Verdicts that are given after the search for copies, so only one of the copies has such a verdict. */
 const SIGNED_ONCE: ReadonlySet<VerdictReason> = new Set<VerdictReason>([
   'RATE_LIMITED',
   'SUPERSEDED',

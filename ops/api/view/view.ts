@@ -26,7 +26,7 @@ const FETCH_BYTES = 64 * 1024
 const PAUSE_MS = 20
 const RETRY_MS = 1_000
 
-/** Those that write them create them too. */
+/** Topics of newer releases; the roles that write them create them. */
 const ADDED_LATER = ['markets', 'tallies', 'slotDays', 'days', 'payouts', 'payments'] as const
 
 export interface ViewOptions {
@@ -40,7 +40,7 @@ export interface ViewOptions {
   readonly log: Log
   readonly topics: Topics
   readonly clock: Clock
-  /** It cannot read or write now, and tries again; undefined when it works again. */
+  /** The view cannot read or write now, and tries again; undefined when it works again. */
   readonly waiting?: (reason: string | undefined) => void
   /** Told of each record that is none of its topic. */
   readonly onUnreadable: OnUnreadable

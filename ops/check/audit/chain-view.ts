@@ -30,7 +30,7 @@ export interface EpochView {
   readonly day: number
   readonly dailyQuota: number
   close: EpochTick | undefined
-  /** It is known what became of each batch and of the ending call; not before the close. */
+  /** The outcome of each batch and of the ending call is known; not before the close. */
   isDecided?: boolean
 }
 

@@ -80,7 +80,7 @@ function compareAnchor(
   if (offset !== undefined) findings.same(where, 'offset of the batch', offset, row.batchOffset)
 }
 
-/** They go to the node as one request; one after another, each waits for company first (10 ms). */
+/** Calls that go to the node as one request; alone, each would wait for others first (10 ms). */
 const CALLS_AT_ONCE = 50
 
 export async function compareChain(

@@ -12,7 +12,7 @@ export interface ReleaseSources {
   readonly chain: ChainReader | undefined
 }
 
-/** They go to the node as one request. */
+/** Calls that go to the node as one request. */
 const CALLS_AT_ONCE = 50
 
 /**

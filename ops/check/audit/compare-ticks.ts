@@ -97,7 +97,7 @@ export class TickComparison {
     return this.held.size < HELD_MAX
   }
 
-  /** Not when its tick may have expired, before the audit or during it. */
+  /** False when the tick may have expired before or during the audit. */
   private async shouldHave(): Promise<boolean> {
     return (this.hasMatched || this.start === 0) && (await this.startNow()) === this.start
   }

@@ -63,7 +63,7 @@ export class Judge {
     this.isCut = isCut
   }
 
-  /** Its outcome, after the outcomes of those that it takes a place from. */
+  /** The outcome of the submission, after the outcomes of those that it takes a place from. */
   judge(read: ReadSubmission): readonly Outcome[] {
     const gaveWay: Entry[] = []
     const outcome = this.judgeRead(read, gaveWay)
@@ -220,7 +220,7 @@ export class Judge {
     return this.judgeSigner(entry, head) ?? epoch ?? this.judgeProject(entry)
   }
 
-  /** When an epoch is released: its own, one before it, or one that is further than it may be. */
+  /** Judges a waiting submission when an epoch is released: its own, an earlier one, or one too far behind. */
   private judgeWaiting(entry: Entry, opened: EpochTick, rules: MarketRules): Judgement {
     const { dataMarket, submission } = entry
     const epoch = this.judgeEpoch(submission.epochId, dataMarket)

@@ -4,9 +4,9 @@ import type { Topics } from '../../../topology/topics.ts'
 /** A topic of the log that is not the one that was deployed. */
 export interface TopicMadeAnew {
   readonly topic: keyof Topics
-  /** Its name in the log. */
+  /** Name of the topic in the log. */
   readonly name: string
-  /** Its id before, and as it is. */
+  /** Ids of the topic, the former and the present one. */
   readonly ids: readonly [before: string, now: string]
   /** When it was put on record as it is, ms since 1970; undefined when it is not yet. What came later does not follow from it. */
   readonly recordedAt: number | undefined

@@ -78,7 +78,7 @@ const NOTES_KEPT = 25
 
 export class Findings {
   readonly counts: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
-  /** Those that are told one by one. */
+  /** Differences that are told one by one. */
   private readonly listed: Record<DifferenceKind, number> = { lost: 0, duplicated: 0, skipped: 0, mismatches: 0 }
   /** Releases that left the chain, also those without a note. */
   told = 0

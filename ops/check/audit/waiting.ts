@@ -12,7 +12,7 @@ export class Waiting {
   private readonly byDigest = new Map<string, Entry>()
   private readonly byEpoch = new Map<string, Map<number, OfEpoch>>()
   private readonly byOwner = new Map<string, Set<Entry>>()
-  /** Those whose slot is another's. */
+  /** Waiting submissions whose slot is another's. */
   strangers = 0
 
   entries(): IterableIterator<Entry> {

@@ -25,7 +25,7 @@ export interface UncheckedPart {
 export type About = Pick<Proof, 'chainId' | 'protocolState' | 'dataMarket' | 'epochId' | 'slotId' | 'projectId'>
 
 export interface ProofResult {
-  /** It holds: nothing speaks against it, and nothing was left unchecked. */
+  /** The proof holds: nothing speaks against it, and nothing was left unchecked. */
   readonly ok: boolean
   /** Why it does not hold; null when nothing speaks against it. */
   readonly reason: string | null

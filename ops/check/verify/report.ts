@@ -34,7 +34,7 @@ export type Note = Finding<NoteCode>
  */
 export interface Unchecked {
   readonly code: 'DOMAIN' | 'OWNERS' | 'TIES' | 'CID' | 'CHAIN'
-  /** Its meaning, and the option that lets it be checked. */
+  /** The meaning of the part, and the option that lets it be checked. */
   readonly message: string
 }
 

@@ -10,7 +10,7 @@ export interface Registered {
   readonly subject: string
   readonly id: number
   readonly version: number
-  /** It was not there before. */
+  /** The schema was not there before. */
   readonly added: boolean
   /** The registry has the very text; else it has another of the same meaning: `diff` shows what it left out. */
   readonly textKept: boolean

@@ -102,7 +102,7 @@ export function rpcUrlsOf({ rpcUrls, rpcUrlsFile }: Address['chain']): readonly 
 /** Between two warnings of the same. */
 const WARN_EVERY_MS = 600_000
 
-/** Once, and again after 10 minutes: a throttled client is throttled at every answer. */
+/** Warns at most every 10 minutes: a throttled client hears of it in every answer. */
 export function quotaWarning(clientId: string, warn: (text: string) => void, now: () => number) {
   let warnedAt = Number.NEGATIVE_INFINITY
   return ({ broker, request, ms }: Throttled): void => {

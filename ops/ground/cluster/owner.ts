@@ -136,7 +136,7 @@ export async function idsOf(log: Log, names: readonly string[]): Promise<Record<
 
 const GONE = ['UNKNOWN_TOPIC', 'TOPIC_DELETED']
 const DENIED = 'TOPIC_AUTHORIZATION_FAILED'
-/** There may be one. */
+/** The id of a topic that may exist but may not be looked at. */
 const UNSEEN = ''
 
 type Looked = readonly [name: string, id: string | undefined]

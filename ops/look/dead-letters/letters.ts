@@ -40,7 +40,7 @@ export interface LetterFilter {
   readonly newest?: number | undefined
 }
 
-/** Those that match, oldest first. A log without the topic has none. */
+/** The dead letters that match, oldest first. A log without the topic has none. */
 export async function* lettersOf(
   log: Log,
   { deadLetters: { name: topic } }: Topics,

@@ -83,7 +83,7 @@ async function examineDirectory(
 
 const CHECK_SETTINGS = 'Restore it from a copy, or use another --data-dir.'
 
-/** Those that the newest start on the directory was given, or the one named instead. None before the first start. */
+/** Looks at the nodes that the newest start on the directory was given, or at the node named instead. No node before the first start. */
 async function examineNodes(dataDir: string, named: string | undefined, running: boolean): Promise<readonly Finding[]> {
   let kept: DirectorySettings['chain'] | undefined
   try {

@@ -75,7 +75,7 @@ export async function startCollecting({ config, log, topics, metrics, health, le
   }
 }
 
-/** It goes on with what it knows, and says so, once for each topic until that is followed again. */
+/** The intake goes on with what it knows, and says so, once for each topic until that is followed again. */
 export function notFollowing(warn: (text: string) => void): (topic: string, reason: string | undefined) => void {
   const said = new Set<string>()
   return (topic, reason) => {

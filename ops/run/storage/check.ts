@@ -50,7 +50,7 @@ export async function checkStore(
 export interface PruneOutcome {
   readonly store: string
   readonly removed: number
-  /** It was not told of these, since it did not answer. */
+  /** Batches that the store was not told of, since it did not answer. */
   readonly left: number
   readonly error: StoreError | undefined
 }

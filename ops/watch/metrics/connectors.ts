@@ -22,7 +22,7 @@ export interface OwnerMetrics<O> {
   readonly owning: (owns: boolean) => void
 }
 
-/** One process follows the chain; what it was told before it lost that is not for it to repeat. */
+/** Only the process that owns the clock exports these; a former owner's values are dropped. */
 export function clockMetrics(metrics: Metrics, health: Health, now: () => number): OwnerMetrics<ClockObserver> {
   const { chainHead, chainCursor, chainLagBlocks, chainAdvanced, chainBlockTime, slotTableBlock, slotTableTime } =
     metrics
@@ -138,7 +138,7 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
 /** The stage is told what stores say so far; they are tried on. */
 const isWaiting = (step: string, outcome: string): boolean => step === 'STORE' && outcome === 'FAILED'
 
-/** It is in a pool already, or was mined a moment ago: nothing is waited for but the next block. */
+/** The transaction is in a pool already, or was mined a moment ago: nothing is waited for but the next block. */
 const USUAL_REFUSALS: readonly RefusalReason[] = ['known', 'nonce']
 
 /** The step of what waits for the log. */

@@ -34,7 +34,7 @@ export interface KafkaOptions extends Telling, Supervision {
 
 export interface KafkaBroker extends JavaProcess {
   readonly nodeId: number
-  /** Its port for clients, behind the proxy if there is one. */
+  /** Port of the broker for clients, behind the proxy if there is one. */
   readonly port: number
   readonly logFile: string
 }

@@ -62,7 +62,7 @@ export interface AnvilOptions {
 export interface Anvil {
   readonly rpcUrl: string
   readonly port: number
-  /** It was running already. */
+  /** The chain was running already. */
   readonly adopted: boolean
   /** Ends the chain; its state is on disk when this resolves. */
   close(): Promise<void>

@@ -14,7 +14,7 @@ export type BlockLogItem =
   | {
       readonly at: number
       readonly fault: string
-      /** It ends with the file, as what was being written when the process died. */
+      /** The damage ends with the file, as a write does during which the process died. */
       readonly atEnd: boolean
     }
 

@@ -63,7 +63,7 @@ interface Block {
   readonly isCompressed: boolean
 }
 
-/** Its checksum is right: these are the bytes that LevelDB wrote. A native module, loaded when it is needed. */
+/** Unpacks a block whose checksum is right: these are the bytes that LevelDB wrote. The native module is loaded when it is needed. */
 const unpacked = (bytes: Buffer): Buffer =>
   (createRequire(import.meta.url)('snappy') as typeof Snappy).uncompressSync(bytes, { asBuffer: true }) as Buffer
 

@@ -60,7 +60,7 @@ export interface ListedTransaction {
   readonly producerId: bigint
 }
 
-/** Those of some producers that a broker coordinates. Shows only transactional ids that the asker may describe. */
+/** The transactions of some producers that a broker coordinates. Shows only transactional ids that the asker may describe. */
 export function listTransactions(producerIds: readonly bigint[]): KafkaRequest<ListedTransaction[]> {
   return {
     apiKey: 66,

@@ -12,7 +12,7 @@ window.addEventListener('hashchange', () => {
 
 export const route = computed(() => place.value.route)
 
-/** Those the API knows; empty until it said so. */
+/** The markets that the API knows; empty until it has answered. */
 export const markets = signal<readonly Market[]>([])
 
 /** The market on the screen: the last one that a link named, else the first that is served. */

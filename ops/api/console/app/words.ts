@@ -36,7 +36,7 @@ export const PHASE_HELP = {
   },
 } as const satisfies Record<PhaseUnderWay, { waits: string; stuck: string; advice: string }>
 
-/** Its name, and what it means that a later epoch has overtaken one in this phase. */
+/** The name of each phase, and what it means that a later epoch has overtaken one in this phase. */
 export const EPOCH_PHASES = {
   UNKNOWN: {
     name: 'Not released',

@@ -14,7 +14,7 @@ import { type FoundPayout, placeOf } from './payout-index.ts'
 type State = Payment['paymentState']
 const SENT_BY_THEN: readonly State[] = ['SENT', 'MINED', 'FINAL']
 const ANSWERED_BY_THEN: readonly State[] = ['READY', ...SENT_BY_THEN]
-/** Their newest attempt was answered, or the one before was. */
+/** States in which the newest attempt was answered, or the one before. */
 const ATTEMPTS_KNOWN: readonly State[] = ['MINED', 'FINAL', 'UNPAID']
 const FIRST_ATTEMPT = 1
 const NO_NONCE = -1

@@ -8,7 +8,7 @@ import { cutIntoCalls, type ExpectedRun } from './runs.ts'
 import { TwinDay } from './twin-day.ts'
 
 export interface ClosedEpoch {
-  /** Its CLOSE. */
+  /** The CLOSE of the epoch. */
   readonly tick: EpochTick
   /** Undefined when its submissions have expired. */
   readonly votes: Contribution | undefined
@@ -84,7 +84,7 @@ export class MarketDays {
     return this.kept.get(day)?.isPartial ?? this.isCut
   }
 
-  /** Not twice, not without a day, and not when rows of so old a time are kept no longer. */
+  /** An epoch counts once, in a day, and only while rows of that age are kept. */
   private isCounted({ day, epochId }: EpochTick): boolean {
     const all = [...this.kept.values()]
     if (day === 0 || all.some(({ epochs }) => epochs.has(epochId))) return false
@@ -115,7 +115,7 @@ export class MarketDays {
     return { day: day.day, purpose, closeBlock: blockNumber, calls }
   }
 
-  /** Those whose last epoch is the oldest. */
+  /** Forgets the days whose last epoch is the oldest. */
   private forget(isDue: boolean): void {
     while (this.kept.size > this.rules.daysKept) {
       const oldest = [...this.kept.values()].reduce((a, b) => (b.lastEpoch < a.lastEpoch ? b : a))

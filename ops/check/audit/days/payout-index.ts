@@ -82,7 +82,7 @@ export class PayoutIndex {
     return blockNumber <= this.expiredBefore
   }
 
-  /** Those of a CLOSE, in their order. */
+  /** The payouts of a CLOSE, in their order. */
   async of(dataMarket: string, epochId: number): Promise<readonly FoundPayout[]> {
     const scope = epochScope(dataMarket, epochId)
     this.asked.add(scope)

@@ -94,7 +94,7 @@ export class TwinDay implements Standing {
     }
   }
 
-  /** Its state is a new one: is it the one that the row is of? */
+  /** Notes whether the row in the log is of this new state of the day. */
   meetRow(isDue: boolean): void {
     const row = this.found.day
     const isThis = row?.closed === this.closed && row.ended === this.ended

@@ -10,7 +10,7 @@ export interface Column<T> {
   /** At phone width. */
   readonly narrow?: string
   readonly numeric?: boolean
-  /** Not shown at phone width. */
+  /** The column is not shown at phone width. */
   readonly wide?: boolean
   readonly cell: (item: T) => ComponentChildren
   /** The key to sort by; none: not sortable. */
