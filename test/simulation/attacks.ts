@@ -2,7 +2,6 @@
 import type { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import { highSTwin } from '../../ops/world/snapshotters/wallets.ts'
 import type { Submission } from '../../schemas/types.ts'
-import type { Hostile, HostileSlot, Plot } from './adversary.ts'
 import {
   BEGIN_MS,
   BLOCK_MS,
@@ -14,6 +13,7 @@ import {
   WINDOW_BLOCKS,
 } from './chain-story.ts'
 import { idOf } from './chain-words.ts'
+import type { Hostile, HostileSlot, Plot } from './plot.ts'
 import { signed, submissionWith, uuidOf } from './submissions.ts'
 
 /** Without the name of the attack. */

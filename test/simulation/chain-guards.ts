@@ -1,5 +1,5 @@
 /** The guards of the connectors to the chain, as guards.ts has the others. */
-import type { Guard } from './guards.ts'
+import type { Guard } from './guard.ts'
 
 /** Noticed by the runs with a real clock. */
 export const CHAIN_GUARDS: readonly Guard[] = [

@@ -3,7 +3,7 @@ import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import { slotWallet } from '../../ops/world/snapshotters/wallets.ts'
 import type { EpochTick, SlotOwner, Submission } from '../../schemas/types.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
-import { type Hostile, plotOf } from './adversary.ts'
+import { plotOf } from './adversary.ts'
 import {
   BLOCK_MS,
   type ChainStory,
@@ -22,6 +22,7 @@ import {
 } from './chain-story.ts'
 import { chainWords, genesisOf, hasRealClock, idOf, momentsOf, plainIds } from './chain-words.ts'
 import { type DaysNow, type DayWords, dayWords, withDays } from './day-words.ts'
+import type { Hostile } from './plot.ts'
 import { isHostile, rulesOf } from './rules.ts'
 import { type ScriptedSubmission, scripted, signed, submissionWith, uuidOf } from './submissions.ts'
 import type { TruePlay } from './true-chain.ts'

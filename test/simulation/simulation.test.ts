@@ -10,7 +10,7 @@ const FIRST = Number(process.env.SIM_FIRST ?? 1)
 const CHUNK = 50
 /** With fewer seeds not every bound is reached. */
 const SEEDS_FOR_BOUNDS = 200
-/** So rare that no number of seeds is known to reach them; the unit tests of parking and batch do. */
+/** So rare that no number of seeds is known to reach them; the unit tests of the waiting room and of batch do. */
 const RARE = ['waiting room of an owner (overQuotaMax)', 'batches cut by projects (batchProjectsMax)']
 
 describe('the topology in simulation, three instances and every fault', () => {

@@ -110,7 +110,7 @@ describe('roles', () => {
 })
 
 describe('who lies', () => {
-  test('error: whoever makes up processes takes no place of one that is heard of, and it is said that there are more', () => {
+  test('error: made-up processes take no place of one that is heard of, and it is said that there are more', () => {
     const table = tableOf(['honest', {}])
     for (let n = 0; n < 3 * PROCESSES_MAX; n++) table.apply(`fake-${n}`, reportOf(), NOW)
     table.apply('honest', reportOf(), NOW + 10_000)

@@ -6,7 +6,7 @@ import { systemClock } from '../../../../connectors/system-clock.ts'
 
 const AWAY = new EvmError('UNREACHABLE', 'connect ECONNREFUSED', { retriable: true })
 
-/** Nodes that answer at once, or when they are let go. Time stands still; whoever sleeps has slept 1 ms later. */
+/** Nodes that answer at once, or when they are let go. Time stands still; a sleeper has slept 1 ms later. */
 function world(count: number) {
   const held = new Map<string, { release: (answer: unknown) => void; answer: Promise<unknown> }>()
   const asked: string[] = []
