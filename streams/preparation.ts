@@ -1,5 +1,5 @@
 /**
- * Costly, pure work on what a source reads, done for a whole fetched batch before its records come to their task. The graph names a
+ * Costly, pure work on what a source reads, done for all records of a fetch before they come to their task. The graph names a
  * preparation beside its source; a process says how the work is done. Where no process says so, the processor does the work itself.
  */
 import type { LogRecord } from './ports.ts'

@@ -1,5 +1,5 @@
 /**
- * The work on a whole fetched batch of `submissions` before its records enter a validate task: wait until the slot table holds
+ * The work on all records of one fetch of `submissions` before they enter a validate task: wait until the slot table holds
  * everything that the markers name, and recover the signers, here or in worker threads.
  */
 import { ForgedMarkerError, type MarkerSeals } from '../../streams/marker-guard.ts'

@@ -80,17 +80,17 @@ export const mined: Transition = (at, { transactionHash, blockNumber, blockHash 
 })
 
 const final: Transition = (at, result) => {
-  const next: AnchorProgress = { ...settledIn(at, result), phase: 'FINAL', error: '' }
+  const next: AnchorProgress = { ...decidedIn(at, result), phase: 'FINAL', error: '' }
   return intend(next, isEnding(at.key) ? 'KEEP' : 'WATCH')
 }
 
 const late: Transition = (at, result) => {
-  const next = settledIn(ended(at, 'LATE', result.error || 'the batch submission window was over'), result)
+  const next = decidedIn(ended(at, 'LATE', result.error || 'the batch submission window was over'), result)
   return next.blockHash === '' ? next : { ...next, step: 'KEEP' } // else it took no transaction
 }
 
 /** The transaction that became final, and its block. The data that is needed to send it again stays. */
-export const settledIn = (
+export const decidedIn = (
   at: AnchorProgress,
   { transactionHash, blockNumber, blockHash }: AnchorResult,
 ): AnchorProgress => ({
@@ -236,7 +236,7 @@ const TRANSITIONS: { readonly [P in AnchorPhase]?: { readonly [O in AnchorOutcom
 }
 
 /** A nonce without a batch needs any transaction in its place, whatever became of that one. */
-const used: Transition = (at, result) => ({ ...intend(settledIn(at, result), 'KEEP'), phase: 'FINAL', error: '' })
+const used: Transition = (at, result) => ({ ...intend(decidedIn(at, result), 'KEEP'), phase: 'FINAL', error: '' })
 
 /** With the same filler when it had one. Anything else was a call, which is not to be made any more. */
 const usedAgain: Transition = (at, result, rules) => {

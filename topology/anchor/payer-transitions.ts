@@ -6,6 +6,7 @@ import type { AnchorOutcome, AnchorPhase, AnchorProgress, AnchorResult, PayoutAn
 import { type AnchorRules, retryDelayOf } from '../anchor-rules.ts'
 import {
   backAtNothing,
+  decidedIn,
   fill,
   intend,
   mined,
@@ -15,7 +16,6 @@ import {
   reorged,
   sentAgain,
   settled,
-  settledIn,
   signed,
   stuck,
   type Transition,
@@ -55,7 +55,7 @@ const inBlock: Transition = (at, result, rules) => ({ ...mined(at, result, rules
 /** The connector has looked what became of each slot, if the state of that block was still to be had. */
 const final: Transition = (at, result) => {
   const { answer } = at.payout!
-  const next = settledIn(answer ? withAnswer(at, withLost(answer, result.payout?.leftOut ?? [])) : at, result)
+  const next = decidedIn(answer ? withAnswer(at, withLost(answer, result.payout?.leftOut ?? [])) : at, result)
   return { ...intend(next, 'KEEP'), phase: 'FINAL', error: '' }
 }
 

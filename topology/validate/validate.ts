@@ -55,7 +55,7 @@ export const validateSubmission =
       decide(_, submission, recovered) {
         const { partition, offset } = context.origin
         const received = { ...submission, position: { partition, offset }, contested: false }
-        // Signers are recovered for a whole fetched batch ahead of the task (recoveredSigners); where they are not, one is here.
+        // Signers are recovered for a whole fetch ahead of the task (recoveredSigners); where they are not, one is here.
         return decide(state, received, recovered ?? recover([received])[0]!)
       },
       onMarker: (marker) => followMarker(state, marker),

@@ -34,7 +34,7 @@ interface Failures {
 interface NodeMemory {
   readonly failed: Map<string, Failures>
   /** Reads that are taken for not said, since each was last readable. */
-  readonly settled: Set<string>
+  readonly notSaid: Set<string>
 }
 
 /** The memory of one reader of the chain. A failure is remembered for a step, so it does not grow. */
@@ -61,21 +61,21 @@ export class NotSaid {
    * @throws EvmError `UNREADABLE` before that, and whatever else the reading throws
    */
   async or<T, N>(ask: Ask, { what, of }: Subject, read: () => Promise<T>, instead: () => N): Promise<T | N> {
-    const { failed, settled } = this.memoryOf(ask)
+    const { failed, notSaid } = this.memoryOf(ask)
     try {
       const value = await read()
-      settled.delete(what)
+      notSaid.delete(what)
       return value
     } catch (error) {
       if (!isUnreadable(error)) throw error
-      if (settled.has(what)) return instead()
+      if (notSaid.has(what)) return instead()
       const { message, endpoint } = error
       const id = `${what} ${of}`
       const { step, steps: before } = failed.get(id) ?? { step: -1, steps: 0 }
       const steps = before + (step === this.step ? 0 : 1)
       failed.set(id, { step: this.step, steps })
       if (steps < STEPS_MAX) throw new EvmError('UNREADABLE', message, { retriable: true, endpoint, cause: error })
-      settled.add(what)
+      notSaid.add(what)
       if (before < STEPS_MAX) this.tell(what, message)
       return instead()
     }
@@ -84,7 +84,7 @@ export class NotSaid {
   private memoryOf(ask: Ask): NodeMemory {
     const known = this.nodes.get(ask)
     if (known) return known
-    const memory = { failed: new Map<string, Failures>(), settled: new Set<string>() }
+    const memory = { failed: new Map<string, Failures>(), notSaid: new Set<string>() }
     this.nodes.set(ask, memory)
     return memory
   }

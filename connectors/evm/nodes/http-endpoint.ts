@@ -53,7 +53,7 @@ class HttpEndpoint implements Endpoint {
     for (let at = 0; at < calls.length; ) {
       const part = calls.slice(at, at + this.size)
       at += part.length
-      void this.limited(() => this.settle(part))
+      void this.limited(() => this.answerAll(part))
     }
   }
 
@@ -61,7 +61,7 @@ class HttpEndpoint implements Endpoint {
    * Each of the calls is resolved or rejected; never rejects itself. A batch that is refused is sent once more before a
    * smaller one is: what passes by itself must not make for more requests.
    */
-  private async settle(calls: readonly Queued[], isSecond = false): Promise<void> {
+  private async answerAll(calls: readonly Queued[], isSecond = false): Promise<void> {
     try {
       if (this.isClosed) throw new EvmError('UNREACHABLE', 'closed', { retriable: true })
       const [first, ...others] = calls
@@ -71,7 +71,7 @@ class HttpEndpoint implements Endpoint {
       // A question that no node refuses tells whether it was the batch that this one minded.
       const probe = await this.single({ id: this.nextId++, method: 'eth_chainId', params: [] })
       if ('error' in probe) throw probe.error
-      await (isSecond ? this.inSmaller(calls) : this.settle(calls, true))
+      await (isSecond ? this.inSmaller(calls) : this.answerAll(calls, true))
     } catch (error) {
       for (const call of calls) call.reject(error)
     }
@@ -120,7 +120,7 @@ class HttpEndpoint implements Endpoint {
       else give(call, answers[i]!)
     }
     if (!isOfBatch) this.grow(calls.length)
-    else if (refused.length > 0) await (isSecond ? this.inSmaller(refused) : this.settle(refused, true))
+    else if (refused.length > 0) await (isSecond ? this.inSmaller(refused) : this.answerAll(refused, true))
   }
 
   private async inSmaller(calls: readonly Queued[]): Promise<void> {
@@ -128,7 +128,7 @@ class HttpEndpoint implements Endpoint {
     for (let at = 0; at < calls.length; ) {
       const part = calls.slice(at, at + this.size)
       at += part.length
-      await this.settle(part)
+      await this.answerAll(part)
     }
   }
 

@@ -159,13 +159,13 @@ export class WriteQueue {
       const { records = [], control = false } = one.request
       return { ...one, staged: this.core.stage(records, control) }
     })
-    const batch = { sequence: this.sequence + 1, topics: this.catalog.unsavedTopics(), writing }
+    const group = { sequence: this.sequence + 1, topics: this.catalog.unsavedTopics(), writing }
     try {
-      for (const piece of this.piecesOf(batch)) await this.store.write(piece)
+      for (const piece of this.piecesOf(group)) await this.store.write(piece)
     } catch (error) {
-      return await this.recover(batch, error as LogError)
+      return await this.recover(group, error as LogError)
     }
-    await this.applied(batch)
+    await this.applied(group)
   }
 
   private async applied({ writing, sequence, topics }: WriteGroup): Promise<void> {
@@ -185,44 +185,44 @@ export class WriteQueue {
     for (const { reply, staged } of writing) reply({ state: 'applied', staged })
   }
 
-  private async recover(batch: WriteGroup, cause: LogError): Promise<void> {
+  private async recover(group: WriteGroup, cause: LogError): Promise<void> {
     this.failure = cause
-    if (await this.reopen(batch, cause)) return
-    for (const { reply } of batch.writing) reply({ state: 'unknown', cause })
+    if (await this.reopen(group, cause)) return
+    for (const { reply } of group.writing) reply({ state: 'unknown', cause })
     for (const { reply } of this.waiting.splice(0)) reply({ state: 'refused', cause })
     this.waitingRecords = 0
-    this.recovering = this.reopenWhenPossible(batch, cause)
+    this.recovering = this.reopenWhenPossible(group, cause)
   }
 
-  private async reopenWhenPossible(batch: WriteGroup, cause: LogError): Promise<void> {
+  private async reopenWhenPossible(group: WriteGroup, cause: LogError): Promise<void> {
     for (let failures = 1; ; failures++) {
       await this.clock.sleep(reopenPauseMs(failures), this.closing.signal)
-      if (this.closing.signal.aborted || (await this.reopen(batch, cause))) return
+      if (this.closing.signal.aborted || (await this.reopen(group, cause))) return
     }
   }
 
   /** Opens LevelDB again and resolves the write on its way. @returns false when it cannot be opened now */
-  private async reopen(batch: WriteGroup, cause: LogError): Promise<boolean> {
+  private async reopen(group: WriteGroup, cause: LogError): Promise<boolean> {
     let stored: number
     try {
       await this.store.reopen()
       stored = readSequence(await this.store.get(sequenceKey)).sequence
       if (stored < this.sequence)
         throw new LogError('CORRUPT', `the log lost writes: it ends with ${stored} instead of ${this.sequence}`)
-      if (stored !== batch.sequence)
-        for (const { partition, base } of batch.writing.flatMap(({ staged }) => staged.spans))
+      if (stored !== group.sequence)
+        for (const { partition, base } of group.writing.flatMap(({ staged }) => staged.spans))
           await this.catalog.eraseFrom(this.store, partition, base)
     } catch (error) {
       this.failure = error as LogError
       return false
     }
     this.failure = undefined
-    if (stored === batch.sequence) {
-      await this.applied(batch)
+    if (stored === group.sequence) {
+      await this.applied(group)
       return true
     }
-    this.core.unstage(batch.writing.map(({ staged }) => staged))
-    for (const { reply } of batch.writing) reply({ state: 'refused', cause })
+    this.core.unstage(group.writing.map(({ staged }) => staged))
+    for (const { reply } of group.writing) reply({ state: 'refused', cause })
     return true
   }
 

@@ -1,4 +1,4 @@
-/** Turns fetched records into the rows of one commit. Synchronous, a fetched batch at a time; decides nothing. */
+/** Turns fetched records into the rows of one commit. Synchronous, one fetch at a time; decides nothing. */
 import { sizeBytesOf } from '../../../schemas/batch-joiner.ts'
 import type { Anchor, AnchorKey, Batch, EpochKey, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
 import type { RecordTopic } from '../../../streams/kafka-topic.ts'

@@ -182,7 +182,7 @@ export const stages: Dashboard = {
           expr: quantile(0.99, 'seq_stream_commit_seconds_bucket', 'stage'),
           legend: '{{stage}}',
         }),
-        series('Signatures of one fetched batch, p99', 'Worker threads included.', 's', {
+        series('Signatures of one fetch, p99', 'Worker threads included.', 's', {
           expr: 'histogram_quantile(0.99, sum by (le) (rate(seq_sigverify_seconds_bucket[$__rate_interval])))',
           legend: 'p99',
         }),

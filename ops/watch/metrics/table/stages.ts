@@ -174,7 +174,7 @@ export const OF_STAGES = {
   sigverifySeconds: {
     type: 'histogram',
     name: 'seq_sigverify_seconds',
-    help: 'Time to recover the signers of one fetched batch of submissions, here or in worker threads.',
+    help: 'Time to recover the signers of the submissions of one fetch, here or in worker threads.',
     unit: 'seconds',
     roles: ['validate'],
     buckets: SECONDS,

@@ -1,4 +1,4 @@
-/** The peers that send most to the intakes, and the fate of their messages. Addresses are not told here: anybody may open this page. */
+/** The peers that send most to the intakes, and the outcome of their messages. Addresses are not told here: anybody may open this page. */
 import type { PeerItem, PeersAnswer } from '../../../peers-schema.ts'
 import { now } from '../connection.ts'
 import { clockTime, count, plural } from '../format.ts'
