@@ -9,7 +9,7 @@ export class Tally {
   readonly checksums: number[]
   readonly seen: number[]
   dirty = false
-  /** Whether the changelog knows it. */
+  /** True when the changelog knows the entry. */
   logged = false
 
   constructor(key: string, counts: number[], checksums: number[], seen: number[]) {

@@ -7,7 +7,7 @@ import { Trouble } from './trouble.ts'
 export interface Reader {
   /** Whether the fetch under way asks for its positions. */
   asked: boolean
-  /** Whether the next fetch should. */
+  /** True when the next fetch should ask for this reader. */
   readonly hungry: boolean
   positionsToFetch(): FetchPosition[]
   /** @returns false when the position is not in the log, and the reader must be opened again */

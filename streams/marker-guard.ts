@@ -32,7 +32,7 @@ export interface MarkerSeals {
   seal(marker: Sealable, place: MarkerPlace): RecordHeader
   /** @returns undefined when there is no seal. @throws ForgedMarkerError when there is one that does not hold */
   read(marker: Sealable, headers: readonly RecordHeader[]): Seal | undefined
-  /** Whether seals by this key may come behind one by the other: a key that was replaced seals nothing any more. */
+  /** True when seals by this key may come behind a seal by the other key: a key that was replaced seals nothing any more. */
   mayFollow(key: number, before: number): boolean
   /** Markers without a seal are taken as long as no sealed one has come: the log was begun by a release that had none. */
   readonly unsealedFirst: boolean

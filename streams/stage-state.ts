@@ -1,4 +1,4 @@
-/** How a stage that runs here stands. */
+/** The state of a stage that runs in this process. */
 export interface StageState {
   /** The stage has an assignment, and all its tasks are open. */
   readonly ready: boolean

@@ -33,7 +33,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
   private readonly signal: AbortSignal
   private readonly tell: OnUnreadable
   private positions: readonly FetchPosition[] = []
-  /** Why it is not followed any more: what it holds is not what the topic holds. */
+  /** Set when the topic is not followed any more: the table holds something else than the topic. */
   private lost: PositionLostError | undefined
 
   /** @param tell told of records that are none of the topic: these are not in the table */

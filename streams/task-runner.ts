@@ -32,7 +32,7 @@ interface Chunk {
   readonly next: number
   readonly bytes: number
   ahead: ReadAhead | undefined
-  /** Whether nothing is being prepared for it. */
+  /** True when nothing is being prepared for the task. */
   ready: boolean
   /** First record not processed yet. */
   index: number

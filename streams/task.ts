@@ -189,7 +189,7 @@ export class Task {
     if (alignment.closesScope(marker)) this.commitRequested = true
   }
 
-  /** Whether there are records that somebody may wait for. */
+  /** True when there are records that a reader may wait for. */
   get hasOutput(): boolean {
     return this.records.length > 0
   }

@@ -185,7 +185,7 @@ export async function agreedHashes(
   return new Map(blocks.map((number, at) => [number, first!.value[at]!]))
 }
 
-/** Whether the nonce is used, and by none of these transactions. */
+/** True when the nonce is used, and by none of these transactions. */
 export async function agreedTaken(
   rpc: Pick<Rpc, 'agreeing'>,
   { signer, nonce }: Pick<AnchorIntent, 'signer' | 'nonce'>,

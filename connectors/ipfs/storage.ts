@@ -40,7 +40,7 @@ type Limiter = ReturnType<typeof createLimiter>
 /** Reads a batch in one piece. */
 export type ReadBatch = () => Promise<Uint8Array>
 
-/** How far a batch is. */
+/** The state of a batch that is being stored. */
 export interface Keeping {
   /** Resolves with its CID once enough stores hold it. Rejects with what reading it rejects with for good. */
   readonly held: Promise<string>

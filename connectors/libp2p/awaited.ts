@@ -13,7 +13,7 @@ export class Awaited {
   }
 
   /**
-   * Whether an owner may vote for the epoch: it does already, or for fewer than `max` others.
+   * True when an owner may vote for the epoch: it does already, or it votes for fewer than `max` other epochs.
    * @param isAwaited those for which it is no longer true are let go
    */
   hasRoom(owner: string, epochId: number, max: number, isAwaited: (epochId: number) => boolean): boolean {

@@ -44,7 +44,7 @@ export interface CollectorOptions {
   readonly drop: (bytes: number, peer: Peer) => void
   /** Takes a record whose bytes are counted. */
   readonly queue: (record: OutgoingRecord, bytes: number, peer: Peer) => void
-  /** So much came on a connection. */
+  /** Told of messages that came on a connection. */
   readonly read: (peer: Peer, messages: number, now: number) => void
 }
 

@@ -67,7 +67,7 @@ export class Inbound {
   }
 
   /**
-   * How many may still have something under way, or are not read at present.
+   * Number of peers that may still have something under way, or are not read at present.
    * @param isThere whether its connection is open @param elapsedMs since the last call
    */
   notParted(isThere: (guest: Guest) => boolean, elapsedMs: number): number {

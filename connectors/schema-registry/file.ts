@@ -70,7 +70,7 @@ export async function openFileRegistry(path: string, mustExist = false): Promise
 
 interface Found {
   readonly content: RegistryContent
-  /** Whether the file and its copy are both there and say the same. */
+  /** True when the file and its copy are both there and say the same. */
   readonly isWhole: boolean
 }
 

@@ -77,7 +77,7 @@ export class Places<T extends { destroy(): unknown }> {
     this.max = max
   }
 
-  /** How many a client has. */
+  /** Number of places that a client has. */
   of(client: string): number {
     return this.byClient.get(client)?.size ?? 0
   }

@@ -1,4 +1,4 @@
-/** How those wait who only look on: for as long as it takes, whatever the reason, without ending anything. */
+/** The waiting of parts that only look on: for as long as it takes, for any reason, without ending anything. */
 import type { Clock } from '../../streams/ports.ts'
 import { backOff } from '../../streams/retry.ts'
 import { Trouble } from '../../streams/trouble.ts'

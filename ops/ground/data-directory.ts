@@ -64,7 +64,7 @@ export const directoryPaths = (dataDir: string): DirectoryPaths => ({
   spareSlots: join(dataDir, 'spare-slots.json'),
 })
 
-/** Whether its chain is one of `dev`, which runs only with the process. */
+/** True when the chain of the directory is one of `dev`, which runs only with the process. */
 export const hasOwnChain = (dataDir: string): boolean => existsSync(join(directoryPaths(dataDir).chain, 'state.json'))
 
 /** The log holds the votes of open epochs, which nobody may read before they end. */

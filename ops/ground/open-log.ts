@@ -94,5 +94,5 @@ export async function openLog(
   return { log, topics, rules, appId, chain: { ...chain, rpcUrls: rpcUrlsOf(target.address.chain) }, close }
 }
 
-/** How commands are given `openLog`, so that tests give them another. */
+/** The type of `openLog` as commands get it; tests give them another. */
 export type OpenLog = (target: LogTarget) => Promise<OpenedLog>

@@ -23,7 +23,7 @@ export interface Named {
 }
 
 /**
- * How far each partition goes, and how far it can be read: one question for all, as long as all are there. Topics that are not there
+ * The end of each partition, and the end of what can be read of it, by one question while all are there. Topics that are not there
  * are left out.
  * @throws LogError when the log does not answer
  */
@@ -58,7 +58,7 @@ const LOOK_MS = 2_000
 const NAMED_MAX = 5
 
 /**
- * Why not all of the partitions can be read, in words; undefined when all of it can.
+ * Names what keeps the partitions from being read, in words; undefined when all of them can be read.
  * @param topics the partitions of each
  * @param lookMs between two looks at what cannot be read at the first
  */

@@ -193,7 +193,7 @@ function createFold({ topics, epochs, listeners, onUnreadable, failed }: Folding
   return (at, record, when) => folds[at.topic]!(at, record, when)
 }
 
-/** Whether it changed anything. */
+/** True when the record changed anything. */
 function take(epoch: FollowedEpoch, record: ProgressRecord): boolean {
   const before = epoch.progress
   epoch.progress = withRecord(before, record)

@@ -5,7 +5,7 @@ export const quote = (text: string): string => (isPlain(text) ? `"${text}"` : es
 /** With commas between. */
 export const quoteAll = (texts: readonly string[]): string => texts.map(quote).join()
 
-/** Whether neither encoding changes anything: printable ASCII without quotation mark, backslash, <, > and &. */
+/** True when neither encoding changes the text: printable ASCII without quotation mark, backslash, <, > and &. */
 export const isPlain = (text: string): boolean => PLAIN.test(text)
 const PLAIN = /^[ !#-%'-;=?-[\]-~]*$/
 

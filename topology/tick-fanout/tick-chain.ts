@@ -61,7 +61,7 @@ export function createTickChain(
       return newest && newest.number + 1
     },
 
-    /** Whether a tick speaks of a block whose predecessors (or, but for a HEAD, which itself) are not here yet. */
+    /** True when the blocks before a tick's block are not here yet, or, unless the tick is a HEAD, that block itself is not. */
     isAhead({ kind, blockNumber }: EpochTick): boolean {
       const newest = blocks.newest()
       return newest !== undefined && blockNumber > newest.number + (kind === 'HEAD' ? 1 : 0)

@@ -10,7 +10,7 @@ import { excerpt } from './form.ts'
 const RULE = 'the project is of the data source that is the slot’s in this epoch and day'
 
 /**
- * Why it is not that source; undefined when it is.
+ * The evidence that the project is of another source than the slot has to report; undefined when it is of that one.
  * @param signer 0x and 40 hex digits
  * @param day of the epoch; 0 when no tick says it, and then no source can be told
  * @param dataSources lower case, in the order of the market; at least one

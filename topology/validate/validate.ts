@@ -68,7 +68,7 @@ interface State {
   readonly chain: ChainView
   readonly judge: Judge
   readonly waitingRoom: WaitingRoom
-  /** Whether it lies in the partition of its own key. */
+  /** True when the submission lies in the partition of its own key. */
   readonly owns: (dataMarket: string, submission: Submission) => boolean
 }
 
@@ -236,7 +236,7 @@ const unserved = ({ dataMarket }: Submission): Evidence => ({
 /** The one rule by which submissions of others decide about one: who does not have its slot, as far as the log knows. */
 export const NO_ROOM_RULE = 'not more submissions wait than there is room for'
 
-/** Which of two copies is first would be chance if they lay in two partitions. */
+/** Copies in two partitions would have no order, so a submission counts only in the partition of its key. */
 const MISPLACED: Evidence = {
   rule: 'the record lies in the partition of its market, epoch and project',
   expected: 'that partition',

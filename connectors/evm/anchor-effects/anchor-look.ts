@@ -70,7 +70,7 @@ function unreadable(error: unknown): EvmError {
   throw error
 }
 
-/** Whether the block of the receipt and those on top of it are one chain, which two nodes with different forks do not give. */
+/** True when the block of the receipt and the blocks on top of it are one chain; two nodes with different forks do not give one. */
 async function isLinked(
   ask: Ask,
   { blockNumber, blockHash }: Receipt,

@@ -7,7 +7,7 @@ import type { AnchorSettings } from './anchor-options.ts'
 import type { TransactionForm } from './anchor-signer.ts'
 
 export interface SendMemory {
-  /** How often it was stuck with every node refusing it. */
+  /** Rounds in which the transaction was stuck and every node refused it. */
   refusedRounds: number
   /** Nodes do not take EIP-1559 transactions, or nothing that was tried in that form: the next is a legacy one. */
   legacy: boolean

@@ -125,7 +125,7 @@ export interface BatchKeeping {
   readonly held: Promise<string>
   /** A store was tried without success. */
   readonly failing: boolean
-  /** How many stores hold it, and why the others do not. */
+  /** The number of stores that hold the batch, and the reasons why the others do not. */
   describe(): string
   /** Nobody needs it any more. */
   drop(): void

@@ -31,7 +31,7 @@ const GAS_HEADROOM = 50_000
 /** Gas of every transaction, and of each byte of its data at least (EIP-2028). */
 const INTRINSIC_GAS = 21_000
 const GAS_PER_BYTE_MIN = 4
-/** How much more is asked for than what was not enough. */
+/** Factor on a gas limit that was not enough, for the next one. */
 const GAS_AGAIN = 2
 /** Reads of the contract in one go; a batch has some hundred projects. */
 const READS_AT_ONCE = 50
@@ -169,7 +169,7 @@ async function alreadyAnchored(
   return (cids as string[]).includes(intent.cid) && (await isSameBatch(ask, key, call, block))
 }
 
-/** Whether the contract has this batch, or says that the epoch has ended, as of now. Where it does not say, it has. */
+/** True when the contract has this batch or says that the epoch has ended, as of now; also true when the contract does not say. */
 export async function isOnContract(
   ask: Ask,
   { key, intent }: Pick<PrepareInput, 'key' | 'intent'>,

@@ -10,7 +10,7 @@ const PROGRESS: readonly AnchorResult['outcome'][] = ['MINED', 'FINAL', 'ALREADY
 export interface AnchorProgressWatch {
   take(change: IntentChange): void
   concluded(key: AnchorKey, result: AnchorResult): void
-  /** How long nothing got on while calls wait, ms, 0 when none does; then which, in words. */
+  /** Time in which no call got on while calls wait, ms, 0 when none waits; then those calls, in words. */
   idle(): { readonly ms: number; readonly words: string }
 }
 

@@ -9,7 +9,7 @@ const ENDED = topicOf('BatchSubmissionsCompleted')
 /** A call that stops for want of gas in an inner contract leaves up to 1/64 of it at each level. */
 const OUT_OF_GAS_SHARE = 0.95
 
-/** Why, where nothing more is known. */
+/** The reason of a revert of which nothing more is known. */
 export const REVERTED = 'REVERTED'
 
 export type Mined = 'ANCHORED' | 'LATE' | 'FILLED' | 'REVERTED'

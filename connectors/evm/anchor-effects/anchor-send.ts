@@ -106,7 +106,7 @@ async function agreement(
   return receiptOfMost ? 'SAME' : 'OTHERWISE'
 }
 
-/** Whether another block has the place of the one that had it: as with receipts, one of several nodes may only say so. */
+/** True when enough nodes have another block in the place of the receipt's block. */
 const hasLeft = async (
   { blockNumber, blockHash }: Receipt,
   settings: AnchorSettings,
@@ -117,7 +117,7 @@ const hasLeft = async (
   return hashes !== UNCLEAR && hashes.get(blockNumber) !== blockHash
 }
 
-/** Whether somebody else used the nonce, which gives the call another one: as with receipts. */
+/** True when another transaction used the nonce, by the word of enough nodes; then the call gets another nonce. */
 const isTaken = async (
   intent: AnchorIntent,
   forms: readonly { readonly hash: string }[],

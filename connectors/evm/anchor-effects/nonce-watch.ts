@@ -127,7 +127,7 @@ const isDeep = (one: Kept, head: Head, { reorgDepthMax }: AnchorSettings): boole
 const isDue = (one: Kept, head: Head, settings: AnchorSettings): boolean =>
   one.intent.step === 'KEEP' && isDeep(one, head, settings)
 
-/** Which of them are on the chain, and which have another block in their place. All reads go to one node. */
+/** Sorts transactions: on the chain, or with another block in their place. All reads go to one node. */
 async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings: AnchorSettings) {
   const onChain: Kept[] = []
   const offChain: Kept[] = []

@@ -37,7 +37,7 @@ export async function topicIdsOf(
   return ids && Object.fromEntries(ROLES.map((role) => [role, ids.get(topics[role].name)]))
 }
 
-/** Whether any of some topics was made anew since its id was kept; what has no id, then or now, tells nothing. */
+/** True when one of the topics was made anew since its id was kept; a topic without an id, then or now, tells nothing. */
 export const anewSince =
   (kept: TopicIdsOfClock | undefined, now: TopicIdsOfClock | undefined) =>
   (...roles: readonly Role[]): boolean =>

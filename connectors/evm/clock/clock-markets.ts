@@ -84,7 +84,7 @@ export class ClockMarkets {
     for (const one of decided) this.decided.set(one.dataMarket, one)
   }
 
-  /** Whether there is something to be written although nothing changes for anybody. */
+  /** True when a row must be written although nothing changes for any reader. */
   get hasOnlyRefusals(): boolean {
     return this.decided.size > 0 && [...this.decided.values()].every((one) => !this.changes(one))
   }

@@ -129,7 +129,7 @@ export class SlotTable {
   }
 }
 
-/** Whether its block has not left the chain. */
+/** True while the block of the change has not left the chain. */
 const isOnChain = ({ untilFork }: SlotOwnership): boolean => untilFork === 0
 
 /** Without what ended before the block: the last one on the chain from before it holds beyond. */

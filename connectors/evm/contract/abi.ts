@@ -84,7 +84,7 @@ const NODES_ABI = [
   'event SnapshotterAddressChanged(uint256 nodeId, address oldSnapshotter, address newSnapshotter)',
 ] as const
 
-/** How much more a value may be than the bytes it was decoded from: several places of them may point to the same one. */
+/** Bound on the size of a decoded value, as a factor on its bytes: several places in them may point to the same one. */
 const INFLATION_MAX = 4
 AbiCoder._setDefaultMaxInflation(INFLATION_MAX)
 

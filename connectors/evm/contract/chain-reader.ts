@@ -21,7 +21,7 @@ export interface ReleasedEpoch {
 }
 
 export interface AbsurdRelease {
-  /** Which number, and what it is; or what the event carries, when that is none of its numbers. */
+  /** The number that is wrong, with its value; or what the event carries, when it is none of its numbers. */
   readonly what: string
   /** 0x hex, 32 bytes. */
   readonly epochId: string

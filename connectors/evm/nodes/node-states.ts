@@ -1,4 +1,4 @@
-/** Which nodes are asked, and in which order: one that fails, or says what it should not, is set aside for a while. */
+/** The order in which nodes are asked. A node that fails, or says what it should not, is set aside for a while. */
 import { doubling } from '../../../streams/back-off.ts'
 import type { EvmError } from '../errors.ts'
 

@@ -147,7 +147,7 @@ function packedSize(record: LogRecord): number {
 }
 
 interface RowContent {
-  /** Which of the records. */
+  /** The range of the records that the row holds. */
   readonly from: number
   readonly to: number
   /** Bytes that the row takes. */

@@ -8,7 +8,7 @@ export interface AttemptLimits {
   /** No attempt begins later than this after the first. */
   readonly limitMs: number
   readonly signal?: AbortSignal
-  /** Whether to repeat also what may have happened already: only what may happen twice. */
+  /** True when a request that may have been done already is repeated: only where it may be done twice. */
   readonly evenIfUnanswered: boolean
 }
 

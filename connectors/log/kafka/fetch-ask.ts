@@ -35,7 +35,7 @@ export class Ask implements FetchPosition {
     return this.answer !== undefined || this.failure !== undefined
   }
 
-  /** Whether there is something that the caller must see: it moves the position, or says that there is no such one. */
+  /** True when the caller must see the answer: it moves the position, or says that there is no such position. */
   get hasNews(): boolean {
     return this.answer !== undefined && (this.movesOn || this.answer.outOfRange)
   }
@@ -50,7 +50,7 @@ export class Ask implements FetchPosition {
     return this.movesOn || this.answer?.damaged !== undefined
   }
 
-  /** Whether a damaged batch was found, and that before a moment. */
+  /** True when a damaged batch was found before a moment. */
   isDamagedSince(ms: number): boolean {
     return this.answer?.damaged !== undefined && this.settledAtMs <= ms
   }

@@ -20,12 +20,12 @@ export interface AnchorHistory {
   /** `transaction block hash` of where one was seen in a block. */
   readonly mined: Set<string>
   readonly attestations: Set<string>
-  /** Which attempts were answered. */
+  /** Attempts that were answered. */
   readonly attempts: Set<number>
   /** The contract finalized the batch; the validators agreed on another root. */
   attested: boolean
   diverged: boolean
-  /** How often its block left the chain. */
+  /** Number of times that the transaction's block left the chain. */
   reorgs: number
 }
 /** A result answers it, of each batch and each ending: where that one is gone, others may be, too. */

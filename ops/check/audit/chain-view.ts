@@ -193,7 +193,7 @@ export class ChainView {
     this.findings.same(where, 'accepted headers', accepted.join(), tick.acceptedHeaders.join())
   }
 
-  /** Whether the block of its release is another one by now, in the chain as the log has it so far. */
+  /** True when another block has the place of the epoch's release block by now, in the chain as the log has it so far. */
   hasLostRelease({ releaseBlock, releaseHash }: EpochView): boolean {
     if (releaseHash === '') return false
     let [low, high] = [0, this.heads.length]

@@ -16,7 +16,7 @@ const PRUNE_FROM = 1_000
 /** The ticks of one name that no marker was found for yet. */
 interface Held {
   readonly blockNumber: number
-  /** How often each content stands there, by its digest. */
+  /** Number of ticks with each content, by its digest. */
   readonly times: Map<string, number>
 }
 

@@ -265,7 +265,7 @@ function isTooEarly(epochId: number, arrivedAt: number, opened: EpochTick, rules
   return epochId > opened.epochId + rules.epochsAhead && ageSeconds > rules.clockSkewSeconds
 }
 
-/** Whether the waiting is over, and then notes what came of it. */
+/** True when the waiting of a submission is over; then its outcome is noted. */
 function settles(judgement: Judgement, entry: Entry, outcomes: Outcome[]): boolean {
   if (judgement.kind === 'waits') return false
   outcomes.push(outcomeOf(entry, judgement))

@@ -56,7 +56,7 @@ export class KnownChain {
     return { newest: this.newest.get(dataMarket) ?? 0, forgotten: this.forgotten.get(dataMarket) ?? 0 }
   }
 
-  /** Whether the release of an epoch would have been seen, in a log that begins somewhere. */
+  /** True when the log, which begins somewhere, would hold the release of the epoch. */
   reachesBackTo(dataMarket: string, epochId: number): boolean {
     const first = this.first.get(dataMarket)
     return first !== undefined && (epochId === 0 || epochId >= first)

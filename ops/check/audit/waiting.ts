@@ -23,7 +23,7 @@ export class Waiting {
     return this.byDigest.size
   }
 
-  /** Whether its owner would have more, with it, than is left for everybody when all of so many places are taken. */
+  /** True when the owner would have more waiting submissions, with this one, than its share once all places are taken. */
   isBeyondShare(entry: Entry, places: number): boolean {
     const others = [...this.byOwner].filter(([name]) => name !== ownerIn(entry)).map(([, { size }]) => size)
     const own = (this.byOwner.get(ownerIn(entry))?.size ?? 0) + 1

@@ -50,7 +50,7 @@ export interface EpochContribution {
   /** Sums over the slots. */
   readonly accepted: number
   readonly counted: number
-  /** Whether it was compared with the tallies; false when they have expired, or are still to come. */
+  /** True when the votes were compared with the tallies; false when the tallies have expired, or are still to come. */
   readonly compared: boolean
   /** Ascending. */
   readonly slots: readonly (Votes & { readonly slotId: number })[]
@@ -64,7 +64,7 @@ export interface ReplayReport {
   readonly verdicts: number
   readonly projects: number
   readonly batches: number
-  /** Whether the contract was compared too: no node was at hand, or not everything is anchored yet. */
+  /** True when the contract was compared too; false without a node, or while not everything is anchored. */
   readonly chain: boolean
   /** Votes that the epoch adds to its day; null when it is in none, or the market keeps none. */
   readonly contribution: EpochContribution | null

@@ -71,7 +71,7 @@ async function runChange(
 interface Way {
   readonly admin: MarketsAdmin
   readonly chain: ChainAddress
-  /** Whether a clock may be running that answers; none is on a directory that we have open. */
+  /** True when a clock may be running that answers; on a directory that this process has open, none is. */
   readonly answers: boolean
 }
 

@@ -73,7 +73,7 @@ async function change(open: OpenLog, options: ChangeOptions, wanted: BanChange):
   if (unread !== undefined) process.exitCode = EXIT.unavailable
 }
 
-/** Why no intake can read it yet, in words; undefined when it can be read. */
+/** Changes a ban. Gives the reason why no intake can read it yet, in words; undefined when intakes can. */
 async function changeBan(admin: PeersAdmin, wanted: BanChange): Promise<string | undefined> {
   await admin.change(wanted)
   return await admin.unread()

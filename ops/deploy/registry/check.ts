@@ -22,7 +22,7 @@ export type SubjectState = 'same' | 'reworded' | 'new' | 'changed' | 'refused'
 export interface SubjectCheck {
   readonly subject: string
   readonly state: SubjectState
-  /** How many versions there are. */
+  /** Number of versions of the subject. */
   readonly versions: number
   /** The subject's own level in the registry; null for none. Absent in the history. */
   readonly level?: string | null

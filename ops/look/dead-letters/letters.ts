@@ -16,9 +16,9 @@ export interface Letter {
   readonly offset: number
   /** When it was put aside, ISO 8601: the time of the record, or of the record before it where that is none. */
   readonly at: string
-  /** Why, in one word. */
+  /** The reason in one word. */
   readonly reason: string
-  /** Why, in words. */
+  /** The reason in a sentence. */
   readonly message: string
   /** Where the record lies; null for a message that an intake refused. */
   readonly from: { readonly topic: string; readonly partition: number; readonly offset: number } | null

@@ -12,7 +12,7 @@ export interface FileFault {
 }
 
 export interface Inspection {
-  /** Whether there is a log, sound or not; where there is none, one may be made. */
+  /** True when there is a log, sound or not; where there is none, one may be made. */
   readonly exists: boolean
   readonly faults: readonly FileFault[]
 }

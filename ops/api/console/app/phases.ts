@@ -27,7 +27,7 @@ export interface PhaseView {
   /** The event that ends it. */
   readonly ends: string
   readonly state: PhaseState
-  /** How long it took or takes so far; null when it has not begun or failed, or when that was not seen. */
+  /** Time that the phase took or takes so far, ms; null when it has not begun or failed, or when that was not seen. */
   readonly ms: number | null
 }
 

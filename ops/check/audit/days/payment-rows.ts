@@ -51,7 +51,7 @@ export interface PaymentHistory {
   readonly answers: PayoutAnswer[]
   readonly lost: PayoutAnswer['leftOut'][]
   readonly attempts: Set<number>
-  /** How often its block left the chain. */
+  /** Number of times that the call's block left the chain. */
   reorgs: number
 }
 

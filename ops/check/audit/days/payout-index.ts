@@ -70,7 +70,7 @@ export class PayoutIndex {
     return index
   }
 
-  /** Whether the rows of the payments of a day are kept still: with the first payout of another day those of the oldest may go. */
+  /** True while the payment rows of a day are kept: the first payout of another day may remove the rows of the oldest. */
   keepsPayments({ dataMarket, payout: { payoutOf: day } }: FoundPayout, daysKept: number): boolean {
     const ofMarket = this.days.get(dataMarket) ?? new Map<number, number>()
     const newest = ofMarket.get(day) ?? 0
