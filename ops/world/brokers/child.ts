@@ -1,6 +1,8 @@
 /** Children that can be killed and stopped, and that do not outlive us: brokers, the registry, processes of the sequencer. */
+
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
 
 const POLL_MS = 50
 
@@ -48,5 +50,3 @@ export function exitOf({ exitCode, signalCode }: Pick<ChildProcess, 'exitCode' |
     ? { words: 'could not be started', code: 127 }
     : { words: `ended with code ${exitCode}`, code: exitCode }
 }
-
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))

@@ -1,7 +1,9 @@
 /** A Java program as a child that can be killed, stopped and started again, and that does not outlive us. */
+
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { endChild, exitOf, isRunning, pause, spawnChild } from './child.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { endChild, exitOf, isRunning, spawnChild } from './child.ts'
 import { RealPartError } from './errors.ts'
 
 const STOP_WAIT_MS = 20_000

@@ -1,9 +1,10 @@
 /** Apache Kafka on loopback: one broker or three, as child processes that end with us. For tests, benchmarks and trials. */
+
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type BrokerPorts, serverProperties } from './broker-settings.ts'
-import { pause } from './child.ts'
 import { RealPartError } from './errors.ts'
 import type { Telling } from './fetching.ts'
 import { type JavaProcess, type Supervision, startJava } from './java-process.ts'

@@ -3,11 +3,13 @@
  * back by what anvil had not written yet: the next start takes it over. A guard ends it when nobody has touched the
  * heartbeat file for `idleSeconds`.
  */
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { boundedFetch } from '../../../connectors/bounded-fetch.ts'
 import { EvmError } from '../../../connectors/evm/errors.ts'
 
@@ -285,5 +287,3 @@ function touch(file: string): void {
     // the directory was removed: the guard then ends the chain
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
