@@ -82,7 +82,7 @@ export class TransactionWriter implements TransactionalWriter {
     return this.options.group
   }
 
-  /** It has committed nothing yet, and may. */
+  /** The writer has committed nothing yet, and may. */
   get isFresh(): boolean {
     return !this.hasCommitted && this.ended === undefined
   }
