@@ -7,7 +7,7 @@ import type { AvroSchema } from './load.ts'
 import { NotAvroError, type RegisteredSchema } from './registry.ts'
 import type { WriterSchemas } from './writer-schemas.ts'
 
-/** How one branch of a writer's schema is read; `resolver` is undefined when the writer's schema is the reader's. */
+/** The reading of one branch of a writer's schema; `resolver` is undefined when the writer's schema is the reader's. */
 interface BranchReader {
   readonly type: avro.Type
   readonly resolver?: Resolver

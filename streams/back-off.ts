@@ -1,4 +1,4 @@
-/** How what failed is tried again: after pauses that double. No other file says how pauses grow. */
+/** Tries failed work again, after pauses that double. No other file says how pauses grow. */
 import type { Clock } from './ports.ts'
 
 /** The pause after so many failures in a row (from 1 on), ms. */

@@ -235,7 +235,7 @@ export class LogError extends Error {
   }
 }
 
-/** Why nobody may read on from a position: see `PositionLostError`. */
+/** The reason why nobody may read on from a position: see `PositionLostError`. */
 export type PositionLoss = 'TOPIC_RECREATED' | 'TOPIC_DELETED' | 'TRUNCATED' | 'RECORDS_DELETED'
 
 /**

@@ -19,7 +19,7 @@ export interface PreparedBatch {
 /** Element i of values and result belongs to record i; its value is undefined where the record is none of its topic. */
 type Prepare<T, P> = (values: readonly (T | undefined)[], batch: PreparedBatch) => Promise<readonly (P | undefined)[]>
 
-/** How a process does a preparation. */
+/** The way in which a process does a preparation. */
 export interface Preparer {
   readonly name: string
   prepare(values: readonly unknown[], batch: PreparedBatch): Promise<readonly unknown[]>

@@ -102,7 +102,7 @@ const ENTRY = 0x45
 const DROP = 0x44
 const SEPARATOR = '\0'
 
-/** How a key was written since the last seal. A key put again after a delete moves to the end, so both are logged. */
+/** The kind of the last write of a key since the last seal. A key put again after a delete moves to the end, so both are logged. */
 const PUT = 0
 const DELETED = 1
 const PUT_AGAIN = 2

@@ -194,7 +194,7 @@ export class TaskRunner implements Reader {
     )
   }
 
-  /** Whether something fetched waits to be processed. */
+  /** True when fetched records wait to be processed. */
   get hasWork(): boolean {
     return this.chunks.length > 0
   }

@@ -139,7 +139,7 @@ export const RULES_DEFAULTS = {
 /** Keys that markers may be signed with, the replaced ones too: as long as the log holds markers of theirs. */
 const MARKER_KEYS_MAX = 64
 
-/** How far the rules about texts can be widened: an intake takes as much. */
+/** The widest values of the rules about texts: an intake takes as much. */
 export const TEXT_BYTES_MAX = { projectId: 1_024, snapshotCid: 256, nodeVersion: 256 } as const
 
 /** Patterns of one market. Each submission is compared with them. */

@@ -1,4 +1,4 @@
-/** How the slots of a day stand to its quota. Pure. */
+/** The slots of a day by their share of its quota. Pure. */
 
 export interface Bucket {
   readonly from: number
@@ -10,7 +10,7 @@ export interface Bucket {
 const BUCKETS_BELOW = 20
 const BUCKETS_ABOVE = 10
 
-/** How many slots have how much of the quota: buckets of one width up to the quota, and some above. */
+/** Number of slots by their share of the quota: buckets of one width up to the quota, and some above. */
 export function histogramOf(counts: Iterable<number>, quota: number): readonly Bucket[] {
   const width = Math.max(1, Math.ceil(quota / BUCKETS_BELOW))
   const below = Math.ceil(quota / width)

@@ -31,7 +31,7 @@ export interface DayContract {
   /** `eligibleNodesForDay` of some days, in the order asked for. */
   eligibleNodes(dataMarket: string, days: readonly number[]): Promise<readonly number[]>
   day(key: DayKey, slotIds: readonly number[]): Promise<DayOnChain>
-  /** How many slots there are; they are numbered from 1. At most SLOTS_MAX. */
+  /** Number of slots; they are numbered from 1. At most SLOTS_MAX. */
   slots(): Promise<number>
   close(): void
 }

@@ -62,7 +62,7 @@ export interface RunStatus {
   readonly eligibleNodes: number
   /** Quota of the contract, to which the run is held; 0 while nobody is paid. */
   readonly quota: number
-  /** Why a call is not further, or was given up; the first that there is. */
+  /** The reason why a call is not further, or was given up; of several calls the first reason. */
   readonly error: string
 }
 

@@ -5,7 +5,7 @@ import type { EpochProgress } from './epoch-progress.ts'
 export interface FollowedEpoch {
   readonly dataMarket: string
   readonly epochId: number
-  /** How far it is, after the record that is told. */
+  /** Progress of the epoch, after the record that is told. */
   progress: EpochProgress
   /** First of the epochs right before it that the market's owner skipped; 0 = none. */
   skippedFrom: number

@@ -80,7 +80,7 @@ const both =
     for (const one of tell) one?.(owns)
   }
 
-/** How nodes are asked; what is not set, as the connectors do by themselves. */
+/** Settings for asking nodes; the connectors have defaults for those that are not set. */
 const nodeTuning = ({ agreement, timeoutMs, slowMs, batchMax, logRangeBlocks }: Wiring['config']['chain']) => ({
   agreement: agreement ?? RPC_DEFAULTS.agreement,
   timeoutMs: timeoutMs ?? RPC_DEFAULTS.timeoutMs,

@@ -1,4 +1,4 @@
-/** Which rows `payments` has, so that those of old days can be taken out: only the payer writes there (decision 0039). */
+/** The rows of `payments`, kept so that rows of old days can be taken out: only the payer writes there (decision 0039). */
 import type { DayKey, PaymentKey } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
 import type { MarketRules } from '../rules.ts'

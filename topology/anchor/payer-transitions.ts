@@ -100,7 +100,7 @@ export function applyPayoutResult(at: AnchorProgress, result: AnchorResult, rule
   return TRANSITIONS[at.phase]?.[result.outcome]?.(at, result, rules) ?? at
 }
 
-/** How long the next dry run waits after what went wrong. */
+/** Delay of the next dry run after a failure, ms. */
 export function pauseBefore({ error, retries }: AnchorProgress, rules: AnchorRules): number {
   if (error === NOT_SEQUENCER) return rules.notSequencerDelayMs
   return retries === 0 ? 0 : retryDelayOf(rules, retries)

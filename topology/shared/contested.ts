@@ -6,6 +6,6 @@ import type { Submission } from '../../schemas/types.ts'
 
 type Headed = Pick<Submission, 'header' | 'contested'>
 
-/** Whether a copy shows that a message, which was not known to be contested, is. */
+/** True when a copy shows that a message is contested that was not known to be. */
 export const isContested = (first: Headed, copy: Headed): boolean =>
   !first.contested && (copy.contested || copy.header !== first.header)

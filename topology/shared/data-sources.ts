@@ -1,7 +1,7 @@
 /** Entries of one market's list; they are in the rules, which every process has whole. */
 export const DATA_SOURCES_MAX = 4_096
 
-/** Why a list of data sources is none; undefined when it is one. Each of its texts is the second part of a project id. */
+/** The fault of a list of data sources; undefined when it has none. Each of its texts is the second part of a project id. */
 export function dataSourcesFault(dataSources: readonly string[]): string | undefined {
   if (dataSources.length > DATA_SOURCES_MAX)
     return `has ${dataSources.length} entries, at most ${DATA_SOURCES_MAX} can be`

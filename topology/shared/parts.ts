@@ -21,7 +21,7 @@ export const RECORD_BYTES_MAX = 512 * 1024
 /** CIDs of a project that are told with their votes. Each slot may have a CID of its own, and a person reads them. */
 export const CANDIDATES_MAX = 16
 
-/** Which entries of each list a part has. */
+/** The entries of each list that a part has. */
 interface Run {
   readonly equivocations: Range
   readonly ballots: Range

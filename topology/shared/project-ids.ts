@@ -23,7 +23,7 @@ function endsOf(pattern: string): readonly [start: string, end: string | undefin
   return at < 0 ? [pattern, undefined] : [pattern.slice(0, at), pattern.slice(at + 1)]
 }
 
-/** Why a pattern is none; undefined when it is one. */
+/** The fault of a pattern; undefined when it has none. */
 export function patternFault(pattern: string): string | undefined {
   if (pattern === '') return 'it is empty'
   return pattern.split(ANY).length > 2 ? 'it has more than one *' : undefined

@@ -1,4 +1,4 @@
-/** How much an owner of a slot may send in an epoch. */
+/** The submissions that an owner of a slot may send in an epoch. */
 import type { MarketRules } from '../rules.ts'
 import type { Evidence } from '../verdict.ts'
 

@@ -15,7 +15,7 @@ export interface Texts extends Pick<ProjectFinalization, 'frames' | 'signatures'
   readonly ballots: readonly Pick<Ballot, 'slotId' | 'frame'>[]
 }
 
-/** How many frames back one is looked for: votes of one project mostly have one of two CIDs. */
+/** Number of newest frames among which a vote's is looked for: votes of one project mostly have one of two CIDs. */
 const FRAMES_COMPARED = 4
 
 /** The frames of submissions, and for each submission which frame it has and its signature. */
@@ -74,7 +74,7 @@ const BLANKS = ' '.repeat(2 * SIGNATURE_BYTES)
 
 const isWhole = ({ end }: TextFrame): boolean => end === ''
 
-/** How many bytes `writeTexts` writes. */
+/** Number of bytes that `writeTexts` writes. */
 export function textsLength({ ballots, frames }: Texts): number {
   const lengths = frames.map((frame) => (isWhole(frame) ? Buffer.byteLength(frame.middle) : framedLength(frame)))
   const digits = ballots.map(({ slotId, frame }) => (isWhole(frames[frame]!) ? 0 : `${slotId}`.length))

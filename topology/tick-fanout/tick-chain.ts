@@ -8,7 +8,7 @@ import { epochScope } from '../topics.ts'
 const UNKNOWN_HASH = ''
 const PROBLEM_KEY = 'problem'
 
-/** Why a tick is kept out, and the blocks whose ticks are asked for to settle it. */
+/** The reason why a tick is kept out, and the blocks whose ticks are asked for to let it in. */
 export interface TickProblem {
   readonly text: string
   readonly fromBlock: number

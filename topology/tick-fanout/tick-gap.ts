@@ -48,7 +48,7 @@ export function createTickGap(store: KeyValueStore<EpochTick>) {
       return tick
     },
 
-    /** Whether the very block waits here. */
+    /** True when this very block waits in the gap. */
     has: ({ blockNumber, blockHash }: EpochTick): boolean =>
       waiting().some((tick) => tick.blockNumber === blockNumber && tick.blockHash === blockHash),
 

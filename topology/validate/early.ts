@@ -24,7 +24,7 @@ export function arrivalOf(receivedAt: number, head: StoredHead | undefined): num
   return Math.min(Math.max(receivedAt, blockMs), blockMs + BEHIND_MS_MAX)
 }
 
-/** How many epochs an owner may wait for: as many as can have been released since the newest block, and those ahead. */
+/** Number of epochs that an owner may wait for: as many as can have been released since the newest block, and the epochs ahead. */
 export function epochsAwaited(arrivedAt: number, head: StoredHead | undefined, market: Early): number {
   const behindMs = head ? Math.max(0, arrivedAt - head.timestamp * 1000) : 0
   const released = Math.floor((behindMs / 1000 + market.clockSkewSeconds) / market.epochSecondsMin)

@@ -45,7 +45,7 @@ export interface Judge {
    * all of them reach the quota, or none.
    */
   judgeWaiting(waiting: ParkedSubmission, market: MarketRules, opened: EpochTick): Judgement
-  /** Whether the slot is somebody else's, or nobody's, as of the newest block. So it may be still when the epoch opens. */
+  /** True when the slot is another owner's, or nobody's, as of the newest block. That may still be so when the epoch opens. */
   isStranger(candidate: Candidate): boolean
 }
 

@@ -8,7 +8,7 @@ import type { ScopedStore } from '../../streams/store.ts'
 import { asBuffer } from '../shared/keccak.ts'
 import { epochScope } from '../topics.ts'
 
-/** How many places there are, at least. */
+/** Places that are there at least. */
 export interface Room {
   /** Places of all strangers to their slot. */
   readonly strangers: number

@@ -131,7 +131,7 @@ function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochP
   return words.join('; ')
 }
 
-/** Why epochs that are stuck may be so: stages that cannot read on. */
+/** The likely cause of stuck epochs: stages that cannot read on. */
 const waitsOf = (stages: Readonly<Record<string, StageProgress>>): readonly string[] =>
   Object.entries(stages).flatMap(([stage, { waitsAt }]) => (waitsAt === null ? [] : [`${stage} waits at ${waitsAt}`]))
 

@@ -1,4 +1,4 @@
-/** Whether each broker that the cluster names can be reached from here. */
+/** Checks that each broker that the cluster names can be reached from here. */
 import { createConnection } from 'node:net'
 import type { Finding } from './finding.ts'
 

@@ -1,4 +1,4 @@
-/** Whether the topics belong to this deployment, and are the topics that were deployed. */
+/** Checks that the topics belong to this deployment, and are the topics that were deployed. */
 import type { DeployedGround } from '../../ground/cluster/open.ts'
 import { changedTopics, FOREIGN_ADVICE, idsOf, readOwner, whyForeign } from '../../ground/cluster/owner.ts'
 import { lostInWords } from '../../run/own-topics.ts'

@@ -1,4 +1,4 @@
-/** Whether a process has each role that no consumer group tells of: as the processes themselves say. */
+/** Checks that each role without a consumer group has a process, by what the processes say themselves. */
 import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { isStage } from '../../base/roles.ts'

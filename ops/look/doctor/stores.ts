@@ -1,4 +1,4 @@
-/** Whether each store of batches takes them: a tiny block is written, read back, kept, and let go of. */
+/** Checks that each store takes batches: a tiny block is written, read back, kept, and let go of. */
 import type { StoreError, StoreErrorCode } from '../../../connectors/ipfs/batch-store.ts'
 import { type CidVersion, computeCid } from '../../../connectors/ipfs/cid.ts'
 import { type Keeper, storeErrorOf } from '../../../connectors/ipfs/store.ts'

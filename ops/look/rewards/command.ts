@@ -45,7 +45,7 @@ export function rewardsCommand(open: OpenLog, openBesideChain: OpenLog): Command
 interface Way {
   readonly source: DaySource
   readonly chain: DayContractOptions
-  /** Why the source may not have all there is. */
+  /** The reason why the source may lack records. */
   readonly unread: string | undefined
 }
 

@@ -97,7 +97,7 @@ const endOf = (tree: Levels) => ({
 const rootIn = <Name extends string>(tree: Levels, name: Name) =>
   ({ root: toHex(tree.root), [name]: toHex(keccak256(tree.root)) }) as { root: string } & Record<Name, string>
 
-/** Which blocks show these bytes and all from `tail` on: leaves that hold some of them, and all nodes above leaves. */
+/** Chooses the blocks that show these bytes and all from `tail` on: leaves that hold some of them, and all nodes above leaves. */
 const shows =
   (from: number, to: number, tail: number) =>
   ({ start, end }: FileBlock): boolean =>

@@ -23,7 +23,7 @@ export interface GuideOptions extends Omit<FollowPorts, 'clock'> {
 }
 
 export interface RunningGuide extends Guide, Closeable {
-  /** How old the youngest of the newest blocks seemed when it was heard of, ms; undefined before the first. */
+  /** Age that the youngest of the newest blocks seemed to have when it was heard of, ms; undefined before the first block. */
   blockAge(): number | undefined
 }
 

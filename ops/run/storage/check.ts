@@ -81,7 +81,7 @@ export async function pruneStore(
 const DAY_MS = 86_400_000
 
 /**
- * Which of the batches are older than so many days. By the time of the log: a clock that jumps ahead for a minute must not
+ * The batches that are older than so many days. By the time of the log: a clock that jumps ahead for a minute must not
  * cost batches, so the newest row counts as now where the clock is ahead of it.
  */
 export function olderThan(batches: readonly KeptBatch[], days: number, now: number): readonly KeptBatch[] {

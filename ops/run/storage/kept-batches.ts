@@ -1,4 +1,4 @@
-/** Which batches the stores should have, by the log; and the bytes of one, from wherever they can still be had. */
+/** The batches that the stores should have, by the log; and the bytes of one, from any place that still has them. */
 import { CID } from 'multiformats/cid'
 import { readBatch } from '../../../connectors/evm/anchor-effects/anchor-batches.ts'
 import { cidVersionOf, computeCid } from '../../../connectors/ipfs/cid.ts'

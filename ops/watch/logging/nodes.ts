@@ -55,7 +55,7 @@ export function loggedNodes<O extends RpcObserver>(
 function createSeldom(clock: Pick<Clock, 'now'>) {
   const nodes = new Map<number, { said: Set<string>; saidAt: number; more: number }>()
   return {
-    /** How many were left out since the last line; undefined when this one is, too. */
+    /** Number of lines left out since the last one; undefined when this line is left out, too. */
     take(node: number, subject: string): number | undefined {
       const at = nodes.get(node) ?? { said: new Set<string>(), saidAt: Number.NEGATIVE_INFINITY, more: 0 }
       nodes.set(node, at)

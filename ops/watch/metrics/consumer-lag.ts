@@ -74,7 +74,7 @@ async function ask(metrics: Metrics, options: ConsumerLagOptions): Promise<void>
     }
 }
 
-/** How far the end of each topic is from what readers may see. */
+/** The distance from the end of each topic to the end of what readers may see. */
 async function askStable(metrics: Metrics, { all, log, held, clock }: ConsumerLagOptions): Promise<void> {
   for (const one of await extentsOf(log, all)) held.saw(one, one.stable, one.end)
   metrics.stableLag.reset()

@@ -18,7 +18,7 @@ export interface BrokerSettings {
 }
 
 const INTERNAL_PARTITIONS = 4
-/** How long a killed broker counts as alive: nobody leads its partitions till then, nor may it come back. Usually 9 s. */
+/** Time for which a killed broker counts as alive: nobody leads its partitions till then, nor may it come back. Usually 9 s. */
 const SESSION_MS = 4_000
 
 export function serverProperties({ nodeId, nodes, dataDirectory, more }: BrokerSettings): string {

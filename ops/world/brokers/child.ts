@@ -39,7 +39,7 @@ export async function endChild(child: ChildProcess, signal: NodeJS.Signals, wait
   }
 }
 
-/** How it ended, in words and as an exit code: a shell's, for a signal. */
+/** The end of the process, in words and as an exit code: a shell's, for a signal. */
 export function exitOf({ exitCode, signalCode }: Pick<ChildProcess, 'exitCode' | 'signalCode'>): {
   readonly words: string
   readonly code: number

@@ -10,7 +10,7 @@ const STOP_WAIT_MS = 20_000
 const POLL_MS = 50
 const LOG_TAIL_CHARS = 3_000
 
-/** How a start is given up, and who is told that the process has ended. */
+/** A signal that gives a start up, and a listener for the end of the process. */
 export interface Supervision {
   /** Gives up a start: what was started is ended, and the start rejects with `STOPPED`. */
   readonly signal?: AbortSignal | undefined

@@ -6,7 +6,7 @@ const TIMEOUT_MS = 2_000
 const METADATA_REQUEST = Buffer.from('0000000e0003000100000001ffff00000000', 'hex')
 const BROKER_COUNT_AT = 8
 
-/** How many brokers this one knows to be alive; 0 when it does not answer. */
+/** Number of brokers that this one knows to be alive; 0 when it does not answer. */
 export function brokersAlive(port: number): Promise<number> {
   return new Promise((done) => {
     const socket = connect({ port, host: '127.0.0.1', timeout: TIMEOUT_MS })

@@ -48,7 +48,7 @@ export interface DevChainOptions {
   /** 0 takes a free port. */
   readonly port: number
   readonly blockTimeSeconds: number
-  /** How many data markets there are to be. */
+  /** Number of data markets to be made. */
   readonly markets: number
   readonly windows: DevWindows
   readonly slots: readonly DevSlot[]

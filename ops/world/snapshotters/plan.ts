@@ -60,7 +60,7 @@ const TOO_FAR_EPOCHS = 1_000
 const UNKNOWN_SLOT = 900_000
 const OVERSIZE_BYTES = 80 * 1024
 
-/** Which slot does what in this epoch. Wrong kinds take turns, so that a few epochs show them all. */
+/** The kind of submission that each slot sends in this epoch. Wrong kinds take turns, so that a few epochs show them all. */
 export function assignKinds(
   { seed, wallets, badShare, minorityShare, lateByEpochs }: PlanOptions,
   { dataMarket, epochId }: ReleasedEpoch,

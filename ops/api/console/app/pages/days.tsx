@@ -112,7 +112,7 @@ function DayCard({ day }: { day: number }) {
   )
 }
 
-/** How much of the day is over: by its epochs, if it is as long as the one before, and how long it takes by the clock. */
+/** The share of the day that is over, by its epochs, if it is as long as the day before; and the time that it takes. */
 function Progress({ day: { epochs, epochsOfDayBefore: expected, beganAt, ended } }: { day: DayDetail }) {
   if (ended) return null
   const elapsed = beganAt === null ? null : Math.max(0, now.value - beganAt)

@@ -99,7 +99,7 @@ export function Hash({ text, name, none = 'none yet' }: { text: string; name: st
   )
 }
 
-/** How long ago, counting; the time of day on hover. */
+/** The time since a moment, counting; the time of day on hover. */
 export function Ago({ at, after = ' ago' }: { at: number | null; after?: string }) {
   if (at === null) return <span class="muted">–</span>
   return (

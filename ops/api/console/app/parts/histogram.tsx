@@ -1,4 +1,4 @@
-/** How many slots have how much of the quota, as bars in a table. */
+/** The slots by their share of the quota, as bars in a table. */
 import type { DayDetail } from '../../../days-schema.ts'
 import { count } from '../format.ts'
 import { Bar, Empty } from './basics.tsx'
