@@ -19,7 +19,7 @@ export interface BoundedAnswer {
   readonly ok: boolean
   /** At most `bytesMax`. */
   readonly body: Buffer
-  /** There was more. */
+  /** The answer was longer than `bytesMax`. */
   readonly isCut: boolean
 }
 

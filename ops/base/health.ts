@@ -21,7 +21,7 @@ export interface Health {
   set(role: string, ready: boolean, detail?: string, works?: boolean): void
   /** Asks at each report instead of waiting to be told. */
   probe(role: string, ask: () => Omit<RoleHealth, 'since'>): void
-  /** It will not come back: nothing that is said later makes the role ready again. */
+  /** The role will not come back: nothing that is said later makes it ready again. */
   fail(role: string, detail: string): void
   report(): HealthReport
 }

@@ -42,7 +42,7 @@ export interface ProgressOptions {
   readonly listeners: readonly ProgressListener[]
   /** Told of each record that is none of its topic. */
   readonly onUnreadable: OnUnreadable
-  /** It cannot read now, and tries again; undefined when it reads. Not told of what is over within some seconds. */
+  /** The follower cannot read now, and tries again; undefined when it reads. Not told of what is over within some seconds. */
   readonly waiting?: (reason: string | undefined) => void
   /** A listener threw: a fault of ours. It is told the rest. */
   readonly failed?: (error: unknown) => void

@@ -33,7 +33,7 @@ export interface NonceWatchPorts extends NonceGapPorts {
 
 /** A transaction that is final. */
 interface Kept extends IntentChange {
-  /** Its block was seen on the chain since it is watched. */
+  /** The transaction's block was seen on the chain since it is watched. */
   seen: boolean
   /** Looks in a row that found another block in its place, or nothing of it on the contract when its place is not known. */
   lost: number

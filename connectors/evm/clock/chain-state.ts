@@ -60,7 +60,7 @@ export interface BlockFacts {
   readonly header: BlockHeader
   /** Releases of served markets that open an epoch with this block. */
   readonly releases: readonly EpochRelease[]
-  /** Those that open none; of a block `REFUSED_MAX` are told. */
+  /** Releases that open no epoch; of a block `REFUSED_MAX` are told. */
   readonly refused?: readonly RefusedEpoch[]
 }
 

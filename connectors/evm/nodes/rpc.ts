@@ -26,7 +26,7 @@ export interface RpcObserver {
   answered?(endpoint: number, method: string, outcome: RpcOutcome, elapsedMs: number): void
   /** A node was set aside, or is asked again like every other. */
   nodeChanged?(endpoint: number, state: NodeState): void
-  /** It says otherwise than the nodes that agree, or than others while too few agree. */
+  /** A node says otherwise than the nodes that agree, or than others while too few agree. */
   disagreed?(endpoint: number, what: string): void
   /** A node answers, and has told of no new block for so long. Told again when that goes on with the next node. */
   stoodStill?(endpoint: number, forMs: number): void

@@ -6,7 +6,7 @@ export interface ErrorKind {
   readonly name: string
   /** The same request may succeed later. */
   readonly retriable?: true
-  /** It may have happened all the same. */
+  /** The request may have been done all the same. */
   readonly indefinite?: true
   /** The transaction must be aborted; then the same burst may succeed. */
   readonly abortable?: true

@@ -51,7 +51,7 @@ export interface View {
   readonly journal: Journal
   /** Records that are in the log and not reflected. */
   lag(): number
-  /** It has reached what was in the log when it was opened. */
+  /** The view has reached what was in the log when it was opened. */
   caughtUp(): boolean
   close(): Promise<void>
 }

@@ -8,7 +8,7 @@ export interface Head {
   readonly hash: string
   /** Seconds. */
   readonly timestamp: number
-  /** Its number as the contract counts blocks; undefined where the log does not tell. */
+  /** Number of the block as the contract counts blocks; undefined where the log does not tell. */
   readonly contractBlock: number | undefined
 }
 

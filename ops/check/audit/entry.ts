@@ -23,7 +23,7 @@ export interface Entry {
   contested?: boolean
   /** Ms since 1970: when it came, by the log's time; of one that waits for its epoch. */
   arrivedAt?: number
-  /** Its slot was not the signer's when it came; of one that waits. */
+  /** The slot was not the signer's when the submission came; of one that waits. */
   readonly stranger?: boolean
 }
 

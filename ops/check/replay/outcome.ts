@@ -29,7 +29,7 @@ export interface Outcome {
   summary?: EpochSummary
   /** Votes that each slot adds to the day. */
   readonly votes: ContributionBuilder
-  /** Its CLOSE has come from all who write tallies: as the first that is there, or behind that of another epoch. */
+  /** The CLOSE of the epoch has come from all who write tallies: as the first that is there, or behind that of another epoch. */
   tallied: 'NOT_YET' | 'AS_FIRST' | 'BEHIND_OTHERS'
 }
 

@@ -14,7 +14,7 @@ export interface CheckOutcome {
 
 /** With so many failures in a row a store is away: it is not asked about the rest. */
 const FAILURES_MAX = 3
-/** These are about one batch: the store is there. */
+/** Failures that are about one batch: the store is there. */
 const OF_THE_BATCH: readonly StoreErrorCode[] = ['NOT_FOUND', 'CORRUPT']
 
 /** Checks a store, one batch after another, so that a check is no load. Never rejects. */

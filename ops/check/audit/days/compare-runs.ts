@@ -9,7 +9,7 @@ export interface RunComparison {
   readonly found: readonly FoundPayout[]
   /** CLOSE at which the ledger writes these runs. */
   readonly tick: EpochTick
-  /** They have to be there by now. */
+  /** The runs have to be there by now. */
   readonly isDue: boolean
   /** Days of which nothing is recomputed. */
   readonly isPartial: (day: number) => boolean

@@ -57,7 +57,7 @@ type DayFigures = Pick<
 
 /** So many days after it has begun the contract takes nothing of a day any more (E38). */
 const DAYS_TO_PAY = 2
-/** They go to the node as one request. */
+/** Calls that go to the node as one request. */
 const CALLS_AT_ONCE = 50
 
 export class DayAudit {

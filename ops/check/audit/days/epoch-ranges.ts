@@ -7,7 +7,7 @@ const RANGES_MAX = 64
 export class EpochRanges {
   /** Ascending, with a gap between each two. */
   private ranges: EpochRange[] = []
-  /** There were too many. */
+  /** Ranges were merged since there were too many. */
   merged = false
 
   add(first: number, last: number): void {
