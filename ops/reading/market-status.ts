@@ -1,13 +1,12 @@
 /** Which data markets are served, since when, and what still has to finish, read from the log. */
 
-import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { MarketKey, ServedMarket } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
-import { epochScope, type Topics } from '../../topology/topics.ts'
+import type { Topics } from '../../topology/topics.ts'
 import { clockCursorGroup } from '../base/roles.ts'
-import { isEnd } from './epoch-phases.ts'
+import { type EpochProgress, hasEnded, unseenEpoch, withRecord } from './epoch-progress.ts'
 import { isServed } from './known-markets.ts'
 import { exists, readMarketRows } from './market-rows.ts'
 import { lookedUp, silently } from './read.ts'
@@ -28,7 +27,7 @@ export interface MarketStatus {
   /** First epoch from `sinceBlock` on, and the newest one; null when there is none, or it is no longer in the log. */
   readonly firstEpoch: number | null
   readonly newestEpoch: number | null
-  /** Epochs that were opened and are not ended on the chain yet. */
+  /** Epochs that were released and of which something is still to be done: `hasEnded` of the fold. */
   readonly unfinished: readonly number[]
 }
 
@@ -44,14 +43,13 @@ export async function marketStatuses({ log, topics, rules, appId }: MarketSource
   const rows = await readMarketRows(log, topics)
   const pending = await readPending(log, topics, appId)
   const epochs = await readEpochs(log, topics)
-  const ended = await readEnded(log, topics)
   const configured = new Set(rules.markets.map(({ dataMarket }) => dataMarket))
   return [...new Set([...configured, ...rows.keys(), ...pending.keys()])].map((dataMarket) => {
     const row = rows.get(dataMarket) ?? UNTOUCHED
     const isConfigured = configured.has(dataMarket)
     const sinceBlock = row.serving === 'CONFIGURED' ? null : row.sinceBlock
-    const opened = epochs.get(dataMarket) ?? new Map<number, number>()
-    const since = [...opened].filter(([, block]) => block >= (sinceBlock ?? 0)).map(([epochId]) => epochId)
+    const released = [...(epochs.get(dataMarket)?.values() ?? [])].filter(isReleased)
+    const since = released.filter(({ releaseBlock }) => (releaseBlock ?? 0) >= (sinceBlock ?? 0))
     const wanted = pending.get(dataMarket)
     return {
       dataMarket,
@@ -61,14 +59,15 @@ export async function marketStatuses({ log, topics, rules, appId }: MarketSource
       pending: wanted === undefined ? null : wanted ? 'add' : 'remove',
       refused: row.refused || null,
       requestId: row.requestId || null,
-      firstEpoch: row.serving === 'ADDED' ? lowest(since) : null,
-      newestEpoch: highest([...opened.keys()]),
-      unfinished: [...opened.keys()].filter((epochId) => !ended.has(epochScope(dataMarket, epochId))).sort(ascending),
+      firstEpoch: row.serving === 'ADDED' ? lowest(idsOf(since)) : null,
+      newestEpoch: highest(idsOf(released)),
+      unfinished: idsOf(released.filter((epoch) => !hasEnded(epoch))).sort(ascending),
     }
   })
 }
 
 const UNTOUCHED: ServedMarket = { serving: 'CONFIGURED', sinceBlock: 0, lastEpoch: 0, requestId: '', refused: '' }
+const idsOf = (epochs: readonly EpochProgress[]): number[] => epochs.map(({ epochId }) => epochId)
 const ascending = (a: number, b: number): number => a - b
 const first = (ids: number[], order: typeof ascending): number | null => ids.sort(order)[0] ?? null
 const lowest = (ids: number[]): number | null => first(ids, ascending)
@@ -86,28 +85,35 @@ async function readPending(log: Log, { marketRequests }: Topics, appId: string):
   return pending
 }
 
-/** Data market → its epochs in epoch-ticks, each with the block of its newest release. */
-async function readEpochs(log: Log, { epochTicks }: Topics): Promise<ReadonlyMap<string, Map<number, number>>> {
-  const ofChain = Buffer.from(epochTicks.key.encode({ dataMarket: '' } satisfies MarketKey))
-  const markets = new Map<string, Map<number, number>>()
-  for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
-    for (const record of records) {
-      const tick = record.key === null || ofChain.equals(record.key) ? null : lookedUp(epochTicks, 0, record)?.value
-      if (!tick) continue
-      const { kind, dataMarket, epochId, blockNumber } = tick
-      const epochs = markets.get(dataMarket) ?? new Map<number, number>()
-      markets.set(dataMarket, epochs)
-      if (kind === 'OPEN') epochs.set(epochId, blockNumber)
+type EpochsOfMarkets = ReadonlyMap<string, Map<number, EpochProgress>>
+
+/** Data market → its epochs in epoch-ticks, by number, as far as ticks and anchors tell. */
+async function readEpochs(log: Log, topics: Topics): Promise<EpochsOfMarkets> {
+  const markets = await readTicks(log, topics)
+  for await (const records of scan(log, { topic: topics.anchors.name, partition: 0 }))
+    for (const { key, value: anchor, timestamp: at } of readRecords(topics.anchors, 0, records, silently)) {
+      const epochs = markets.get(key.dataMarket)
+      const epoch = epochs?.get(key.epochId)
+      if (epoch) epochs!.set(key.epochId, withRecord(epoch, { batchIndex: key.batchIndex, anchor, at }))
     }
   return markets
 }
 
-/** Scopes of the epochs that are ended on the chain. */
-async function readEnded(log: Log, { anchors }: Topics): Promise<ReadonlySet<string>> {
-  const ended = new Set<string>()
-  for await (const records of scan(log, { topic: anchors.name, partition: 0 }))
-    for (const { key, value } of readRecords(anchors, 0, records, silently))
-      if (key.batchIndex === END_OF_BATCHES && value && isEnd(value.state))
-        ended.add(epochScope(key.dataMarket, key.epochId))
-  return ended
+async function readTicks(log: Log, { epochTicks }: Topics): Promise<EpochsOfMarkets> {
+  const ofChain = Buffer.from(epochTicks.key.encode({ dataMarket: '' } satisfies MarketKey))
+  const markets = new Map<string, Map<number, EpochProgress>>()
+  for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
+    for (const record of records) {
+      const tick = record.key === null || ofChain.equals(record.key) ? null : lookedUp(epochTicks, 0, record)?.value
+      if (!tick) continue
+      const epochs = markets.get(tick.dataMarket) ?? new Map<number, EpochProgress>()
+      markets.set(tick.dataMarket, epochs)
+      if (!epochs.has(tick.epochId)) epochs.set(tick.epochId, unseenEpoch(tick.epochId))
+      for (const epochId of tick.skippedFrom > 0 ? epochs.keys() : [tick.epochId])
+        epochs.set(epochId, withRecord(epochs.get(epochId)!, { tick, at: record.timestamp }))
+    }
+  return markets
 }
+
+/** Its release is in the log, and is on the chain. */
+const isReleased = ({ releasedAt }: EpochProgress): boolean => releasedAt !== null

@@ -1,6 +1,6 @@
 /**
- * What is so of an epoch, and what every outlet calls it: `sequencer epoch`, `/v1`, the metrics and the console, all on one
- * log. Each row of a course is what is written next, and the words that are expected then.
+ * What is so of an epoch, and what every outlet calls it: `sequencer epoch`, `/v1`, the metrics, `markets list` and the
+ * console, all on one log. Each row of a course is what is written next, and the words that are expected then.
  */
 import { afterEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../connectors/system-clock.ts'
@@ -10,6 +10,7 @@ import { textOf } from '../../ops/base/output.ts'
 import { runEpoch } from '../../ops/look/command.ts'
 import { renderEpochs } from '../../ops/look/render.ts'
 import { EPOCH_OUTCOMES, type EpochOutcome, type EpochPhase, PHASES_UNDER_WAY } from '../../ops/reading/epoch-phases.ts'
+import { marketStatuses } from '../../ops/reading/market-status.ts'
 import { followProgress } from '../../ops/reading/progress.ts'
 import { createMetrics, type Metrics } from '../../ops/watch/metrics/create.ts'
 import { epochMetrics } from '../../ops/watch/metrics/epochs.ts'
@@ -236,9 +237,19 @@ test.each(Object.entries(COURSES))('default: every outlet says the same of an ep
     expect(await toldByCommand(fixture), `the command, ${row.so}`).toMatchObject(expected)
     expect(await toldByApi(row), `/v1, ${row.so}`).toMatchObject(expected)
     expect(await shownByConsole(), `the console, ${row.so}`).toEqual({ tag: row.tag, ...trackOf(row) })
+    expect(await isUnfinished(fixture), `markets list, ${row.so}`).toBe(isUnderWay(row))
     await expectMetrics(metrics, row)
   }
 })
+
+/** Something is still to be done. */
+const isUnderWay = ({ isOver = false, phase }: Row): boolean => !isOver && PHASES_UNDER_WAY.some((one) => one === phase)
+
+/** The market that is removed has the epoch among those that are `still finishing`. */
+async function isUnfinished({ log, topics }: Fixture): Promise<boolean> {
+  const [status] = await marketStatuses({ log, topics, rules: ONE_MARKET, appId: 'test' })
+  return status!.unfinished.includes(EPOCH)
+}
 
 /** What `sequencer epoch` prints and gives as JSON, read from the log. */
 async function toldByCommand({ log, topics }: Fixture) {
@@ -282,7 +293,8 @@ async function shownByConsole() {
 const trackOf = ({ track: [done, next], phase }: Row) => ({ done, next, at: next && phase })
 
 /** The gauges have the epoch in its phase and in no other; each state of a batch and what went wrong are counted, once. */
-async function expectMetrics(metrics: Metrics, { so, phase, outcome, batch, isOver = false }: Row): Promise<void> {
+async function expectMetrics(metrics: Metrics, row: Row): Promise<void> {
+  const { so, phase, outcome, batch, isOver = false } = row
   const value = async (series: string) => {
     const line = (await metrics.text()).split('\n').find((one) => one.startsWith(`${series} `))
     return line === undefined ? undefined : Number(line.split(' ')[1])
@@ -294,7 +306,7 @@ async function expectMetrics(metrics: Metrics, { so, phase, outcome, batch, isOv
     const there: EpochPhase[] = []
     for (const one of PHASES_UNDER_WAY)
       if ((await value(`seq_epoch_oldest{${market},phase="${one}"}`)) === EPOCH) there.push(one)
-    expect(there, `the metrics, ${so}`).toEqual(isOver || phase === 'SKIPPED' || phase === 'REFUSED' ? [] : [phase])
+    expect(there, `the metrics, ${so}`).toEqual(isUnderWay(row) ? [phase] : [])
     if (batch) expect(await value(`seq_batch_total{${market},state="${batch}"}`)).toBeGreaterThan(0)
     for (const one of EPOCH_OUTCOMES) expect(await missed(one), so).toBe(isTold && one === outcome ? 1 : 0)
     if (phase === 'ANCHORED') expect(await value(`seq_epochs_anchored_total{${market}}`)).toBe(outcome ? 0 : 1)

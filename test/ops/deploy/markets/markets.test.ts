@@ -12,14 +12,16 @@ import { adminSocketPath, startAdminSocket } from '../../../../ops/ground/admin-
 import { type MarketsAdmin, marketsAdminOfLog, marketsAdminOfRunning } from '../../../../ops/ground/markets-admin.ts'
 import { peersAdminOfLog } from '../../../../ops/ground/peers-admin.ts'
 import { servedMarkets } from '../../../../ops/reading/known-markets.ts'
+import { END_OF_BATCHES } from '../../../../schemas/anchor-keys.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
-import type { EpochTick, ServedMarket } from '../../../../schemas/types.ts'
+import type { AnchorState, EpochTick, ServedMarket } from '../../../../schemas/types.ts'
 import { configOf, type RecordTopic } from '../../../../streams/kafka-topic.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import { sequencerTopics } from '../../../../topology/topics.ts'
 import { newFolder } from '../../../folder.ts'
 import { headTick, MARKET, OTHER_MARKET, openTick, rulesOf } from '../../../topology/world.ts'
+import { anchorOf } from '../../look/fixture.ts'
 
 const directory = newFolder()
 
@@ -110,6 +112,21 @@ test('default: one that is removed names the epochs that are still to finish', a
   expect(added).toMatchObject({ served: true, sinceBlock: 11, firstEpoch: 7, newestEpoch: 8, unfinished: [6, 7, 8] })
   const report = await change(admin, 'remove', { dryRun: true })
   expect(textOf(renderChange(report))).toBe(`${OTHER_MARKET} would be removed; still finishing: epochs 6, 7, 8\n`)
+})
+
+test('behavior: an epoch that its owner skipped, or whose batches and ending call have ended, is none that is still to finish', async () => {
+  const { log, admin } = await createWorld()
+  await answer(log, 'id', { serving: 'REMOVED', sinceBlock: 50 })
+  const skip = { ...openTick(6, 44, '', OTHER_MARKET), skippedFrom: 2 }
+  await ticks(log, openTick(3, 10, '', OTHER_MARKET), skip, openTick(7, 45, '', OTHER_MARKET))
+  const row = (epochId: number, batchIndex: number, state: AnchorState) =>
+    write(log, topics.anchors, { dataMarket: OTHER_MARKET, epochId, batchIndex }, anchorOf({ state }))
+  await row(6, 0, 'MINED')
+  await row(6, END_OF_BATCHES, 'FINAL')
+  await row(7, 0, 'LATE')
+  await row(7, END_OF_BATCHES, 'FINAL')
+  const [, removed] = await admin.statuses()
+  expect(removed).toMatchObject({ newestEpoch: 7, unfinished: [6] })
 })
 
 test('behavior: served are the configured markets and those that were added, not what was removed or refused', async () => {
