@@ -28,6 +28,7 @@ export function allListeners(
     skipped: tell('skipped'),
     anchored: tell('anchored'),
     missed: tell('missed'),
+    endedWithoutBatch: tell('endedWithoutBatch'),
     verdict: tell('verdict'),
   }
 }

@@ -19,7 +19,7 @@ export type PhaseUnderWay = (typeof PHASES_UNDER_WAY)[number]
  * - `REFUSED`: a number of its release, or of its market, is none that can be: it was opened for nobody.
  *
  * And behind it:
- * - `ANCHORED`: each of its batches and the call that ends it lie deep enough to stay.
+ * - `ANCHORED`: each of its batches and the call that ends it lie deep enough to stay. The outcome tells when there is no batch.
  * - `ATTESTED`: and the contract has taken each batch after enough attestations.
  */
 export const EPOCH_PHASES = ['UNKNOWN', 'SKIPPED', 'REFUSED', ...PHASES_UNDER_WAY, 'ANCHORED', 'ATTESTED'] as const
@@ -54,6 +54,13 @@ export const BATCH_STATES = [
 
 /** A batch in this state, or one of an epoch of this outcome, will not be on the chain. */
 export const isLost = (state: AnchorState | EpochOutcome | null): boolean => state === 'LATE' || state === 'FAILED'
+
+/** Each batch and the ending call are deep enough to stay: nothing is awaited but attestations. */
+export const isThrough = (phase: EpochPhase): boolean => phase === 'ANCHORED' || phase === 'ATTESTED'
+
+/** The epoch has batches on the chain, all of them, to stay. An epoch that ends without a batch is neither anchored nor lost. */
+export const isAnchored = (epoch: { readonly phase: EpochPhase; readonly outcome: EpochOutcome | null }): boolean =>
+  isThrough(epoch.phase) && epoch.outcome === null
 
 /** A state that stays, unless the chain goes back behind it. */
 export const isEnd = (state: AnchorState): boolean => state === 'FINAL' || isLost(state)

@@ -242,12 +242,14 @@ export function outcomeOf(progress: EpochProgress): EpochOutcome | null {
 export const supportOf = ({ votes, voters }: Pick<EpochProgress, 'votes' | 'voters'>): number | null =>
   voters === 0 ? null : votes / voters
 
-/** Each batch and the ending call are on the chain to stay: nothing is awaited but attestations. */
-export const isAnchored = (progress: EpochProgress): boolean => ['ANCHORED', 'ATTESTED'].includes(phaseOf(progress))
-
 /** Nothing more is done about it, however it went: its ending call has ended, and what it has of batches. */
 export const hasEnded = ({ anchors }: EpochProgress): boolean =>
   anchors[END_OF_BATCHES] !== undefined && Object.values(anchors).every(({ state }) => isEnd(state))
+
+/** How an epoch has ended: with all its batches on the chain, or as its outcome says. null: it has not. */
+export type EpochEnd = 'ANCHORED' | EpochOutcome
+export const endOf = (progress: EpochProgress): EpochEnd | null =>
+  hasEnded(progress) ? (outcomeOf(progress) ?? 'ANCHORED') : null
 
 /** The batches that will never be on the chain, by index, with their states. */
 export const lostOf = ({ anchors }: EpochProgress): readonly (readonly [batchIndex: number, state: AnchorState])[] =>

@@ -46,9 +46,11 @@ export interface ProgressListener {
   ): void
   /** The market's owner skipped it: the release that was seen left the chain. */
   skipped?(epoch: FollowedEpoch, when: Moment): void
-  /** The call that ends the epoch's batches is on the chain, and each batch. */
+  /** The call that ends the epoch's batches is on the chain, and each batch, of which there is one at least. */
   anchored?(epoch: FollowedEpoch, when: Moment): void
   /** The epoch ended, but a batch or the ending call was late or failed. */
   missed?(epoch: FollowedEpoch, when: Moment): void
+  /** Its end, and there was no batch to anchor: no project had a winner, or nobody voted. */
+  endedWithoutBatch?(epoch: FollowedEpoch, outcome: 'NO_QUORUM' | 'EMPTY', when: Moment): void
   verdict?(dataMarket: string, verdict: Verdict): void
 }

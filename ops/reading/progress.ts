@@ -13,8 +13,7 @@ import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../base/lifecycle.ts'
 import { onlooking } from '../base/onlooking.ts'
 import { allListeners } from './all-listeners.ts'
-import { isLost } from './epoch-phases.ts'
-import { hasEnded, lostOf, outcomeOf, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
+import { endOf, lostOf, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
 import type { FollowedEpoch, Moment, ProgressListener } from './progress-listener.ts'
 import { type Recalled, recall } from './recall.ts'
 import { partitionsOf } from './scan.ts'
@@ -231,10 +230,12 @@ function onAnchor(
   epoch.anchors.set(batchIndex, anchor)
   take(epoch, { batchIndex, anchor, at: when.at })
   tell.anchorChanged(epoch, batchIndex, anchor, before, when)
-  if (epoch.endedAt !== undefined || !hasEnded(epoch.progress)) return
+  const end = endOf(epoch.progress)
+  if (epoch.endedAt !== undefined || end === null) return
   epoch.endedAt = when.at
-  const outcome = outcomeOf(epoch.progress)
-  tell[isLost(outcome) ? 'missed' : 'anchored'](epoch, when)
+  if (end === 'ANCHORED') tell.anchored(epoch, when)
+  else if (end === 'LATE' || end === 'FAILED') tell.missed(epoch, when)
+  else tell.endedWithoutBatch(epoch, end, when)
 }
 
 function epochOf(epochs: Map<string, FollowedEpoch>, dataMarket: string, epochId: number): FollowedEpoch {

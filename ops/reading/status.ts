@@ -2,7 +2,7 @@
 import type { ProcessSigner } from '../../schemas/types.ts'
 import type { Stage } from '../base/roles.ts'
 import { isStage } from '../base/roles.ts'
-import { type EpochOutcome, type EpochPhase, isLost } from './epoch-phases.ts'
+import { type EpochOutcome, type EpochPhase, isAnchored } from './epoch-phases.ts'
 import { type EpochProgress, outcomeOf, phaseOf, supportOf, timesOf } from './epoch-progress.ts'
 import { acknowledgedIn, type Processes, type ProcessStatus, type RoleStatus, rolesOf, signerIn } from './processes.ts'
 import type { EpochFacts, RecentEpochs, SignerFacts } from './recent-epochs.ts'
@@ -38,7 +38,7 @@ export interface MarketReport {
   readonly toAnchor: Percentiles | null
 }
 
-/** From the release to the end on the chain, seconds. */
+/** From the release to the end on the chain, seconds, of anchored epochs. */
 export interface Percentiles {
   readonly p50: number
   readonly p95: number
@@ -155,11 +155,14 @@ export function epochReport({ dataMarket, progress, submissions }: EpochFacts): 
 /** Null until all projects are counted: the first ones say nothing of the others. */
 const agreementOf = (progress: EpochProgress): number | null => (progress.batches === null ? null : supportOf(progress))
 
-/** An epoch that lost a batch did not arrive. */
+/** Of the anchored epochs alone. */
 export function percentilesOf(epochs: readonly EpochReport[]): Percentiles | null {
-  const seconds = epochs.flatMap(({ releasedAt, finalAt, outcome }) =>
-    releasedAt === null || finalAt === null || isLost(outcome) ? [] : [Math.max(0, finalAt - releasedAt) / 1_000],
-  )
+  const seconds = epochs.flatMap((epoch) => {
+    const { releasedAt, finalAt } = epoch
+    return releasedAt === null || finalAt === null || !isAnchored(epoch)
+      ? []
+      : [Math.max(0, finalAt - releasedAt) / 1_000]
+  })
   if (seconds.length === 0) return null
   seconds.sort((a, b) => a - b)
   const at = (share: number): number => seconds[Math.ceil(share * seconds.length) - 1]!

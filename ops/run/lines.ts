@@ -56,6 +56,12 @@ export function createRunLines(out: Output, json: boolean): RunLines {
         `epoch ${epochId} of ${dataMarket.slice(0, 8)}: anchored${after}`,
       )
     },
+    endedWithoutBatch: ({ dataMarket, epochId }, outcome) =>
+      say(
+        'without-batch',
+        { dataMarket, epochId, outcome },
+        `epoch ${epochId} of ${dataMarket.slice(0, 8)}: ended without a batch: ${outcome}`,
+      ),
     missed: (epoch) => {
       const { dataMarket, epochId } = epoch
       const batches = Object.fromEntries(lostOf(epoch.progress))

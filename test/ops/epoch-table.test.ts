@@ -1,6 +1,6 @@
 /**
- * What is so of an epoch, and what every outlet calls it: `sequencer epoch`, `/v1`, the metrics, `markets list` and the
- * console, all on one log. Each row of a course is what is written next, and the words that are expected then.
+ * What is so of an epoch, and what every outlet calls it: `sequencer epoch`, `/v1`, the metrics, the log of events,
+ * `sequencer status`, `markets list`, `dev --epochs` and the console, all on one log. Each row of a course is what is written next, and the words that are expected then.
  */
 import { afterEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../../connectors/system-clock.ts'
@@ -9,11 +9,22 @@ import { standingOf } from '../../ops/api/console/app/words.ts'
 import { textOf } from '../../ops/base/output.ts'
 import { runEpoch } from '../../ops/look/command.ts'
 import { renderEpochs } from '../../ops/look/render.ts'
-import { EPOCH_OUTCOMES, type EpochOutcome, type EpochPhase, PHASES_UNDER_WAY } from '../../ops/reading/epoch-phases.ts'
+import {
+  EPOCH_OUTCOMES,
+  type EpochOutcome,
+  type EpochPhase,
+  isLost,
+  PHASES_UNDER_WAY,
+} from '../../ops/reading/epoch-phases.ts'
 import { marketStatuses } from '../../ops/reading/market-status.ts'
 import { followProgress } from '../../ops/reading/progress.ts'
+import { readEpochs } from '../../ops/reading/read-status.ts'
+import { percentilesOf } from '../../ops/reading/status.ts'
+import { logEpochs } from '../../ops/watch/logging/events.ts'
+import type { EventLog } from '../../ops/watch/logging/log.ts'
 import { createMetrics, type Metrics } from '../../ops/watch/metrics/create.ts'
 import { epochMetrics } from '../../ops/watch/metrics/epochs.ts'
+import { countEpochs } from '../../ops/world/dev/count.ts'
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorState } from '../../schemas/types.ts'
 import { newFolder } from '../folder.ts'
@@ -226,7 +237,8 @@ test.each(Object.entries(COURSES))('default: every outlet says the same of an ep
   api = await startApi(fixture)
   endings.push(() => api.close())
   const metrics = createMetrics({ version: '0', roles: ['api'], markets: [MARKET] })
-  const listeners = [epochMetrics(metrics, { now: Date.now })]
+  const ends = followedEnds()
+  const listeners = [epochMetrics(metrics, { now: Date.now }), ...ends.listeners]
   const ports = { log: fixture.log, clock: systemClock }
   const following = followProgress({ topics: fixture.topics, listeners, onUnreadable: () => {} }, ports)
   endings.push(() => following.close())
@@ -238,12 +250,52 @@ test.each(Object.entries(COURSES))('default: every outlet says the same of an ep
     expect(await toldByApi(row), `/v1, ${row.so}`).toMatchObject(expected)
     expect(await shownByConsole(), `the console, ${row.so}`).toEqual({ tag: row.tag, ...trackOf(row) })
     expect(await isUnfinished(fixture), `markets list, ${row.so}`).toBe(isUnderWay(row))
+    expect(await toldByStatus(fixture), `sequencer status, ${row.so}`).toEqual([row.phase, row.outcome ?? null])
+    expect(await isMeasured(fixture), `the times of sequencer status, ${row.so}`).toBe(endOf(row) === ANCHORED)
     await expectMetrics(metrics, row)
+    await ends.expectEnd(row)
   }
 })
 
 /** Something is still to be done. */
 const isUnderWay = ({ isOver = false, phase }: Row): boolean => !isOver && PHASES_UNDER_WAY.some((one) => one === phase)
+
+const ANCHORED = 'epoch-anchored'
+/** What the log of events calls the end of the epoch; undefined while it has none. */
+const endOf = ({ isOver, outcome }: Row): string | undefined =>
+  !isOver ? undefined : outcome === undefined ? ANCHORED : isLost(outcome) ? 'epoch-missed' : 'epoch-without-batch'
+
+/** The end of the epoch in the log of events, and whether it is one of `dev --epochs`: told once, and not taken back. */
+function followedEnds() {
+  const told: string[] = []
+  const note = ({ event, outcome }: { event: string; outcome?: string }): void => {
+    if (/^epoch-(anchored|missed|without-batch)$/.test(event)) told.push(event)
+    if (event === 'epoch-without-batch') expect(EPOCH_OUTCOMES).toContain(outcome)
+  }
+  const counter = countEpochs(1, { say: () => {} })
+  let isCounted = false
+  void counter.enough.then(() => {
+    isCounted = true
+  })
+  let expected: string | undefined
+  return {
+    listeners: [logEpochs({ info: note, warn: note, error: note } as unknown as EventLog), counter.listener],
+    async expectEnd(row: Row): Promise<void> {
+      expected ??= endOf(row)
+      await vi.waitFor(() => expect(told, `the log, ${row.so}`).toEqual(expected ? [expected] : []), METRICS_MS_MAX)
+      expect(isCounted, `dev --epochs, ${row.so}`).toBe(expected === ANCHORED)
+    },
+  }
+}
+
+const reportOf = async ({ log, topics }: Fixture) =>
+  (await readEpochs({ log, topics }, 10)).find(({ epochId }) => epochId === EPOCH)!
+async function toldByStatus(fixture: Fixture) {
+  const { phase, outcome } = await reportOf(fixture)
+  return [phase, outcome]
+}
+/** Its time from the release to the end is among those of `sequencer status`. */
+const isMeasured = async (fixture: Fixture): Promise<boolean> => percentilesOf([await reportOf(fixture)]) !== null
 
 /** The market that is removed has the epoch among those that are `still finishing`. */
 async function isUnfinished({ log, topics }: Fixture): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** The rows of one commit as they come together. */
 import type { AnchorKey, DayKey, EpochKey, EpochTick, VerdictReason } from '../../../schemas/types.ts'
-import { type EpochProgress, isAnchored, unseenEpoch, withRecord } from '../../reading/epoch-progress.ts'
+import { isThrough } from '../../reading/epoch-phases.ts'
+import { type EpochProgress, phaseOf, unseenEpoch, withRecord } from '../../reading/epoch-progress.ts'
 import { keyOf, number } from './keys.ts'
 import { createMarketRows, type MarketRows } from './market-rows.ts'
 import type { Origin } from './origin.ts'
@@ -112,7 +113,7 @@ interface Telling {
 
 function tellWhetherAnchored(key: EpochKey, row: EpochProgress, { del, unanchored, heads }: Telling): void {
   if (row.skippedInBlock !== null) return // `released` has said so
-  if (isAnchored(row)) {
+  if (isThrough(phaseOf(row))) {
     del(keyOf(TABLE.unanchored, ...epochParts(key)))
     heads(key.dataMarket, { final: key.epochId })
   } else unanchored(key, {})

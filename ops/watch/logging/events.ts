@@ -55,6 +55,8 @@ export const LOG_EVENTS = {
     'the owner of the market forced its completion without a majority of validators; nothing is said against it',
   'epoch-missed':
     'it has ended, but a batch was late or has failed, or the ending call has (batches by number; -1: the ending call)',
+  'epoch-without-batch':
+    'it has ended, and there was no batch to anchor (outcome: NO_QUORUM, no project had a winner; EMPTY, no vote was there to count)',
   'chain-reorganised': 'blocks left the chain (block: the first of them)',
   'batch-stored': 'a batch is on IPFS (batch, cid)',
   'store-failing':
@@ -151,6 +153,7 @@ export function logEpochs(log: EventLog): ProgressListener {
       const verdicts = Object.fromEntries(epoch.reasons)
       say(log, 'epoch-anchored', { ...of(epoch), seconds: secondsToAnchor(epoch), verdicts })
     },
+    endedWithoutBatch: (epoch, outcome) => say(log, 'epoch-without-batch', { ...of(epoch), outcome }),
     missed: (epoch) => say(log, 'epoch-missed', { ...of(epoch), batches: Object.fromEntries(lostOf(epoch.progress)) }),
   }
 }

@@ -15,9 +15,9 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
   const unfinished = new UnfinishedEpochs({
     left: ({ dataMarket }, phase, seconds) =>
       metrics.epochPhaseSeconds.observe({ market: servedLabel(dataMarket), phase }, seconds),
-    ended({ dataMarket, epochId }, outcome, value) {
+    ended({ dataMarket, epochId }, end, value) {
       const market = servedLabel(dataMarket)
-      if (outcome !== null) return metrics.epochsMissed.inc({ market, outcome })
+      if (end !== 'ANCHORED') return metrics.epochsMissed.inc({ market, outcome: end })
       metrics.epochsAnchored.inc({ market })
       const exemplarLabels = { epoch: String(epochId) }
       if (value !== undefined) metrics.epochReleaseToAnchor.observe({ labels: { market }, value, exemplarLabels })

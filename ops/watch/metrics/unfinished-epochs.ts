@@ -1,20 +1,14 @@
 /** The phase of every unfinished epoch and its beginning, as far as is said of them in any order. */
-import {
-  type EpochOutcome,
-  type EpochPhase,
-  isLost,
-  PHASES_UNDER_WAY,
-  type PhaseUnderWay,
-} from '../../reading/epoch-phases.ts'
-import { hasEnded, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
+import { type EpochPhase, isLost, PHASES_UNDER_WAY, type PhaseUnderWay } from '../../reading/epoch-phases.ts'
+import { type EpochEnd, endOf, hasEnded, outcomeOf, phaseOf } from '../../reading/epoch-progress.ts'
 import { EPOCHS_KEPT } from '../../reading/progress.ts'
 import type { FollowedEpoch, Moment } from '../../reading/progress-listener.ts'
 
 export interface UnfinishedEvents {
   /** An epoch left a phase after so long, or was lost in it. Not told of what happened before this process looked. */
   left(epoch: FollowedEpoch, phase: PhaseUnderWay, seconds: number): void
-  /** The outcome; null: it is anchored. Likewise. LATE and FAILED are told when they are known, the others at the end. */
-  ended(epoch: FollowedEpoch, outcome: EpochOutcome | null, seconds: number | undefined): void
+  /** Likewise. LATE and FAILED are told when they are known, the others at the end. */
+  ended(epoch: FollowedEpoch, end: EpochEnd, seconds: number | undefined): void
 }
 
 interface Entry {
@@ -63,9 +57,9 @@ export class UnfinishedEpochs {
   look(epoch: FollowedEpoch, when: Moment): void {
     const entry = this.entries.get(epoch) ?? this.takenBack(epoch, when)
     if (!entry) return
-    const outcome = outcomeOf(epoch.progress)
-    if (isLost(outcome)) this.tell(entry, outcome, when)
-    if (hasEnded(epoch.progress)) this.end(entry, outcome, when)
+    const [outcome, end] = [outcomeOf(epoch.progress), endOf(epoch.progress)]
+    if (outcome !== null && isLost(outcome)) this.tell(entry, outcome, when)
+    if (end !== null) this.end(entry, end, when)
     else this.move(entry, phaseOf(epoch.progress), when)
   }
 
@@ -92,18 +86,18 @@ export class UnfinishedEpochs {
     return entry
   }
 
-  private end(entry: Entry, outcome: EpochOutcome | null, when: Moment): void {
-    this.tell(entry, outcome, when)
+  private end(entry: Entry, end: EpochEnd, when: Moment): void {
+    this.tell(entry, end, when)
     this.entries.delete(entry.epoch)
     this.ended.add(entry.epoch)
   }
 
-  private tell(entry: Entry, outcome: EpochOutcome | null, when: Moment): void {
+  private tell(entry: Entry, end: EpochEnd, when: Moment): void {
     if (entry.isTold) return
     this.leave(entry, when)
     entry.isTold = true
     if (!when.past)
-      this.events.ended(entry.epoch, outcome, isLost(outcome) ? undefined : (when.at - entry.releasedAt) / 1000)
+      this.events.ended(entry.epoch, end, end === 'ANCHORED' ? (when.at - entry.releasedAt) / 1000 : undefined)
   }
 
   /** Back as well: a reorganisation takes what it takes. */

@@ -3,9 +3,9 @@
 import type { ProgressListener } from '../../reading/progress-listener.ts'
 import type { Screen } from './screen.ts'
 
-/** Epochs that are anchored count; the number of those that ended without an anchored batch is told. */
+/** Epochs that are anchored count; the numbers of epochs that ended otherwise are told. */
 export function countEpochs(epochsMax: number | undefined, screen: Pick<Screen, 'say'>) {
-  let [anchored, missed] = [0, 0]
+  let [anchored, missed, withoutBatch] = [0, 0, 0]
   let done = (): void => {}
   const enough = new Promise<void>((resolve) => {
     done = resolve
@@ -16,11 +16,15 @@ export function countEpochs(epochsMax: number | undefined, screen: Pick<Screen, 
     anchored({ dataMarket, epochId }) {
       newest.set(dataMarket, Math.max(epochId, newest.get(dataMarket) ?? 0))
       if (++anchored !== epochsMax) return
-      if (missed > 0)
-        screen.say(`${anchored} epochs are anchored; ${missed} ended with batches that were late or failed`)
+      const others = [
+        ...(missed > 0 ? [`${missed} ended with batches that were late or failed`] : []),
+        ...(withoutBatch > 0 ? [`${withoutBatch} ended without a batch`] : []),
+      ]
+      if (others.length > 0) screen.say([`${anchored} epochs are anchored`, ...others].join('; '))
       done()
     },
     missed: () => void missed++,
+    endedWithoutBatch: () => void withoutBatch++,
   }
   return { enough, listener, newest }
 }

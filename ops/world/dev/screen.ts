@@ -90,6 +90,7 @@ function plainLines({ out }: ScreenOptions): Screen {
       const verdicts = reasonsOf(epoch)
       say(`${name(epoch)}: anchored${time && `, ${time} after its release`}${verdicts && `; ${verdicts}`}`)
     },
+    endedWithoutBatch: (epoch, outcome) => say(`${name(epoch)}: ended without a batch: ${outcome}`),
     missed: (epoch) => say(`${name(epoch)}: ended, not anchored: ${lostWords(epoch)}`),
     close() {},
   }
@@ -122,6 +123,7 @@ function jsonLines({ out }: ScreenOptions): Screen {
         seconds: secondsToAnchor(epoch) ?? null,
         verdicts: Object.fromEntries(epoch.reasons),
       }),
+    endedWithoutBatch: (epoch, outcome) => say('without-batch', { ...id(epoch), outcome }),
     missed: (epoch) => say('missed', { ...id(epoch), batches: Object.fromEntries(lostOf(epoch.progress)) }),
     close() {},
   }

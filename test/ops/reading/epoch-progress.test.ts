@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import {
   type EpochProgress,
+  endOf,
   hasEnded,
-  isAnchored,
   lostOf,
   outcomeOf,
   type ProgressRecord,
@@ -84,7 +84,7 @@ describe('the phases', () => {
 
   test('behavior: a block that leaves the chain takes the epoch back, and its batch is sent again', () => {
     const final = fold([...anchors('STORED', 'MINED', 'FINAL'), ending('FINAL')], CUT)
-    expect(isAnchored(final)).toBe(true)
+    expect(endOf(final)).toBe('ANCHORED')
     const back = fold([anchor('REORGED', 0, { reorgs: 1 })], final, 9_000)
     expect([phaseOf(back), timesOf(back).storedAt, timesOf(back).minedAt]).toEqual(['MINING', 100, null])
     expect(phaseOf(fold(anchors('SENT', 'MINED', 'FINAL'), back))).toBe('ANCHORED')
@@ -131,7 +131,7 @@ describe('the outcomes', () => {
     const lost = fold([...anchors(...before), anchor(state, 0, fields), ending('FINAL')])
     expect(seen(lost)).toEqual([step, state])
     expect(timesOf(lost)).toEqual({ ...times, finalAt: null })
-    expect([hasEnded(lost), isAnchored(lost), lostOf(lost)]).toEqual([true, false, [[0, state]]])
+    expect([hasEnded(lost), endOf(lost), lostOf(lost)]).toEqual([true, state, [[0, state]]])
   })
 
   test('behavior: rows that are gone from a compacted topic change the times and not the step', () => {

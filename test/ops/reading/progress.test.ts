@@ -142,6 +142,7 @@ test('behavior: of --epochs only those count that are anchored, and it is said h
     ended = true
   })
   const tell = async (what: 'anchored' | 'missed'): Promise<boolean> => {
+    listener.endedWithoutBatch?.(followedEpoch(MARKET, 1), 'EMPTY', { at: 0, past: false })
     listener[what]?.(followedEpoch(MARKET, 1), { at: 0, past: false })
     await Promise.resolve()
     return ended
@@ -152,7 +153,9 @@ test('behavior: of --epochs only those count that are anchored, and it is said h
     false,
     true,
   ])
-  expect(said).toEqual(['2 epochs are anchored; 2 ended with batches that were late or failed'])
+  expect(said).toEqual([
+    '2 epochs are anchored; 2 ended with batches that were late or failed; 4 ended without a batch',
+  ])
 })
 
 test('behavior: after a restart it is known what is under way, and nothing is counted twice', async () => {

@@ -1,10 +1,11 @@
 /** The health of a market in one sentence: the worst thing that is true, and what to do about it. Pure. */
 
 import { isAccepted } from '../../../../topology/verdict.ts'
+import { isAnchored, isLost } from '../../../reading/epoch-phases.ts'
 import type { Gap } from '../../schema.ts'
 import { count, duration, percent, plural, sentence } from './format.ts'
 import { atDamage, heldBack, logAway, stageStill } from './log-rules.ts'
-import { currentPhase, isAnchored, isLost, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
+import { currentPhase, isUnderWay, median, phasesOf, usualPhases } from './phases.ts'
 import { roleDown, roleGone, roleWaits, storeFails, storesWait } from './role-rules.ts'
 import type { Assessment, MarketFacts, Rule } from './rule.ts'
 import { EPOCH_PHASES, gapWords, PHASE_HELP, reasonWords, type Tone } from './words.ts'
@@ -57,7 +58,7 @@ const failedLately: Rule = (facts) => {
 const failedBefore: Rule = (facts) => failureOf(facts, 'warn', () => true)
 
 function failureOf(facts: MarketFacts, tone: Tone, counts: (gap: Gap) => boolean): Assessment | undefined {
-  const failed = gapsOf(facts).filter((gap) => isLost(gap) && counts(gap))
+  const failed = gapsOf(facts).filter((gap) => isLost(gap.outcome) && counts(gap))
   const [newest] = failed
   if (!newest) return undefined
   const { epochId, detail } = newest

@@ -1,5 +1,5 @@
 /** An epoch as a track of its phases, one after the other, with how long each took or takes. Pure. */
-import type { PhaseUnderWay } from '../../../reading/epoch-phases.ts'
+import { isLost, isThrough, type PhaseUnderWay } from '../../../reading/epoch-phases.ts'
 import type { EpochSummary } from '../../schema.ts'
 
 /** The fields that both the list and the page of one epoch know of it. */
@@ -49,12 +49,12 @@ export function usualPhases(epochs: readonly TimedEpoch[]): Usual {
 }
 
 export function phasesOf(epoch: TimedEpoch, now: number, usual: Usual, stuck = false): readonly PhaseView[] {
-  const reached = isAnchored(epoch) ? PHASES.length : PHASES.findIndex(({ phase }) => phase === epoch.phase)
+  const reached = isThrough(epoch.phase) ? PHASES.length : PHASES.findIndex(({ phase }) => phase === epoch.phase)
   return PHASES.map(({ phase, ends, from, to }, index) => {
     const view = { phase, ends }
     if (index < reached) return { ...view, state: 'done', ms: spanOf(epoch[from], epoch[to]) }
     if (index > reached) return { ...view, state: 'ahead', ms: null }
-    if (isLost(epoch)) return { ...view, state: 'failed', ms: null }
+    if (isLost(epoch.outcome)) return { ...view, state: 'failed', ms: null }
     const ms = spanOf(epoch.outcome === null ? epoch[from] : epoch.batchedAt, now) // without a batch nothing was mined
     const slow = ms !== null && ms > (stuck ? SLOW_MS_MIN : slowAfter(usual[phase]))
     return { ...view, state: slow ? 'slow' : 'now', ms }
@@ -65,15 +65,8 @@ export function phasesOf(epoch: TimedEpoch, now: number, usual: Usual, stuck = f
 export const currentPhase = (phases: readonly PhaseView[]): PhaseView | undefined =>
   phases.find(({ state }) => state !== 'done' && state !== 'ahead')
 
-export const isAnchored = ({ phase }: Pick<EpochSummary, 'phase'>): boolean =>
-  phase === 'ANCHORED' || phase === 'ATTESTED'
-
-/** A batch of it is lost, or its ending call. */
-export const isLost = ({ outcome }: Pick<EpochSummary, 'outcome'>): boolean =>
-  outcome === 'LATE' || outcome === 'FAILED'
-
 export const isUnderWay = (epoch: TimedEpoch): boolean =>
-  !isLost(epoch) && PHASES.some(({ phase }) => phase === epoch.phase)
+  !isLost(epoch.outcome) && PHASES.some(({ phase }) => phase === epoch.phase)
 
 /** Without experience nothing is slow by itself. */
 const slowAfter = (usualMs: number | undefined): number =>

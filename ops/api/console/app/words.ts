@@ -1,9 +1,8 @@
 /** The meaning of a state and the remedy, for a reader who has not read the code. Pure. */
 
-import type { EpochOutcome, EpochPhase, PhaseUnderWay } from '../../../reading/epoch-phases.ts'
+import { type EpochOutcome, type EpochPhase, isLost, type PhaseUnderWay } from '../../../reading/epoch-phases.ts'
 import type { DaySummary, PaymentItem, SlotDayItem } from '../../days-schema.ts'
 import type { AnchorItem, EpochSummary, Gap, Market } from '../../schema.ts'
-import { isLost } from './phases.ts'
 
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'muted'
 
@@ -93,7 +92,7 @@ export const gapWords = ({ phase, outcome }: Pick<Gap, 'phase' | 'outcome'>) =>
 
 /** The standing of an epoch, as its tag says. @param held it is slow or stuck */
 export function standingOf(epoch: Pick<EpochSummary, 'phase' | 'outcome'>, held = false): { name: string; tone: Tone } {
-  return held && !isLost(epoch) ? { name: 'Held up', tone: 'warn' } : gapWords(epoch)
+  return held && !isLost(epoch.outcome) ? { name: 'Held up', tone: 'warn' } : gapWords(epoch)
 }
 
 export const BATCH_STATES = {

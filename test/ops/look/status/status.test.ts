@@ -171,13 +171,17 @@ describe('epochs', () => {
   })
 })
 
-test('behavior: times are of epochs that arrived, by the nearest rank', () => {
+test('behavior: times are of epochs that are anchored, by the nearest rank', () => {
   const took = (seconds: number, outcome: EpochReport['outcome'] = null) =>
-    ({ releasedAt: 0, finalAt: seconds * 1_000, outcome }) as EpochReport
+    ({ releasedAt: 0, finalAt: seconds * 1_000, phase: 'ANCHORED', outcome }) as EpochReport
   expect(percentilesOf([])).toBeNull()
   expect(percentilesOf([took(3)])).toEqual({ p50: 3, p95: 3, epochs: 1 })
   const twenty = Array.from({ length: 20 }, (_, at) => took(20 - at))
-  expect(percentilesOf([...twenty, took(900, 'LATE')])).toEqual({ p50: 10, p95: 19, epochs: 20 })
+  expect(percentilesOf([...twenty, took(900, 'LATE'), took(900, 'EMPTY'), took(900, 'NO_QUORUM')])).toEqual({
+    p50: 10,
+    p95: 19,
+    epochs: 20,
+  })
   expect(percentilesOf([{ ...took(3), finalAt: null }])).toBeNull()
 })
 

@@ -114,6 +114,7 @@ describe('events', () => {
     listener.anchorChanged?.(epoch(), -1, anchorOf({}), undefined, NOW)
     listener.anchored?.(epoch(), NOW)
     listener.missed?.(lost(), NOW)
+    listener.endedWithoutBatch?.(epoch(), 'EMPTY', NOW)
     listener.orphaned?.(12, NOW)
     expect(events()).toEqual([
       'epoch-released',
@@ -127,11 +128,13 @@ describe('events', () => {
       'batch-failed',
       'epoch-anchored',
       'epoch-missed',
+      'epoch-without-batch',
       'chain-reorganised',
     ])
     expect(lines[0]).toMatchObject({ market: MARKET, epoch: 3, block: 10 })
     expect(lines[4]).toMatchObject({ market: MARKET, epoch: 3, batch: 0, cid: 'bafy', transaction: '0x1', nonce: 1 })
     expect(lines[8]).toMatchObject({ level: 'error', reason: 'why' })
+    expect(lines[11]).toMatchObject({ level: 'info', outcome: 'EMPTY' })
     expect(lines[9]).toMatchObject({ seconds: 8.5, verdicts: { COUNTED: 30 } })
   })
 

@@ -12,8 +12,8 @@ function world(epochId = 7) {
   const told: string[] = []
   const unfinished = new UnfinishedEpochs({
     left: ({ epochId: id }, phase, took) => told.push(`${id} left ${phase} after ${took}`),
-    ended: ({ epochId: id }, outcome, took) =>
-      told.push(`${id} ${outcome ?? 'anchored'}${took === undefined ? '' : ` after ${took}`}`),
+    ended: ({ epochId: id }, end, took) =>
+      told.push(`${id} ${end === 'ANCHORED' ? 'anchored' : end}${took === undefined ? '' : ` after ${took}`}`),
   })
   const epoch = followedEpoch('0xaa', epochId)
   const fold = (record: ProgressRecord) => {
@@ -105,7 +105,7 @@ test('behavior: an epoch without a batch ends for want of submissions, or of a q
     summarised(0, 2, withoutQuorum)
     expect(phases(unfinished)).toEqual([['CONFIRMING', 7, 2]])
     anchor(END_OF_BATCHES, 'FINAL', 9)
-    expect(told.slice(-2)).toEqual(['7 left CONFIRMING after 7', `7 ${outcome} after 9`])
+    expect(told.slice(-2)).toEqual(['7 left CONFIRMING after 7', `7 ${outcome}`])
   }
 })
 

@@ -1,5 +1,6 @@
 /** Is the market healthy, which epoch is stuck where and why, and what is to be done? */
 
+import { isLost } from '../../../../reading/epoch-phases.ts'
 import type { HealthAnswer } from '../../../health-schema.ts'
 import type { PeersAnswer } from '../../../peers-schema.ts'
 import type { AnchorItem, EpochSummary, Gap, Page, Project } from '../../../schema.ts'
@@ -16,7 +17,7 @@ import { SupportOverview } from '../parts/projects.tsx'
 import { AnchorTable } from '../parts/queue.tsx'
 import { RoleList } from '../parts/roles.tsx'
 import { isStuck, Timeline } from '../parts/timeline.tsx'
-import { isLost, usualPhases } from '../phases.ts'
+import { usualPhases } from '../phases.ts'
 import { market, ofMarket } from '../place.ts'
 import { epochRoute } from '../routes.ts'
 
@@ -84,7 +85,7 @@ export function Overview() {
 /** The stuck ones first, however old; then the newest. */
 function shownOf(epochs: readonly EpochSummary[], stuck: readonly Gap[]): readonly EpochSummary[] {
   const newest = epochs.slice(0, EPOCHS_SHOWN)
-  const older = epochs.slice(EPOCHS_SHOWN).filter((epoch) => isStuck(stuck, epoch.epochId) || isLost(epoch))
+  const older = epochs.slice(EPOCHS_SHOWN).filter((epoch) => isStuck(stuck, epoch.epochId) || isLost(epoch.outcome))
   return [...older.slice(0, EPOCHS_SHOWN), ...newest]
 }
 
