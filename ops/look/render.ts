@@ -56,7 +56,8 @@ function releaseWords(status: EpochStatus): string {
   const earlier =
     earlierReleaseBlock === null ? '' : `; before that in block ${earlierReleaseBlock}, which left the chain`
   if (releaseBlock !== null) return `in block ${releaseBlock}, source blocks ${begin ?? '?'} to ${end ?? '?'}${earlier}`
-  if (skippedInBlock === null) return printable(refused) || 'not seen'
+  if (skippedInBlock === null)
+    return printable(refused) || `${earlierReleaseBlock === null ? 'not seen' : 'none'}${earlier}`
   return `never: skipped by the market’s owner at block ${skippedInBlock}${earlier}`
 }
 

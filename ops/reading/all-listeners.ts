@@ -25,7 +25,7 @@ export function allListeners(
     batched: tell('batched'),
     summarised: tell('summarised'),
     anchorChanged: tell('anchorChanged'),
-    skipped: tell('skipped'),
+    withdrawn: tell('withdrawn'),
     anchored: tell('anchored'),
     missed: tell('missed'),
     endedWithoutBatch: tell('endedWithoutBatch'),

@@ -16,13 +16,22 @@ export type PhaseUnderWay = (typeof PHASES_UNDER_WAY)[number]
  * How far an epoch is. Before it is under way:
  * - `UNKNOWN`: the log has no release of it.
  * - `SKIPPED`: the market's owner passed it over, and the contract never released it.
+ * - `ORPHANED`: the block of its release left the chain, and no block has released it again.
  * - `REFUSED`: a number of its release, or of its market, is none that can be: it was opened for nobody.
  *
  * And behind it:
  * - `ANCHORED`: each of its batches and the call that ends it lie deep enough to stay. The outcome tells when there is no batch.
  * - `ATTESTED`: and the contract has taken each batch after enough attestations.
  */
-export const EPOCH_PHASES = ['UNKNOWN', 'SKIPPED', 'REFUSED', ...PHASES_UNDER_WAY, 'ANCHORED', 'ATTESTED'] as const
+export const EPOCH_PHASES = [
+  'UNKNOWN',
+  'SKIPPED',
+  'ORPHANED',
+  'REFUSED',
+  ...PHASES_UNDER_WAY,
+  'ANCHORED',
+  'ATTESTED',
+] as const
 export type EpochPhase = (typeof EPOCH_PHASES)[number]
 
 /**

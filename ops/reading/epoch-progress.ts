@@ -6,6 +6,7 @@ import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type {
   Anchor,
   AnchorState,
+  EpochKey,
   EpochSummary,
   EpochTick,
   ProjectFinalization,
@@ -58,7 +59,7 @@ export interface BatchProgress {
 }
 type BatchPhase = 'STORING' | 'MINING' | 'CONFIRMING' | 'ANCHORED'
 
-/** The records of an epoch: ticks of its market, the rest of the epoch itself. `at`: ms, of the record. */
+/** The records of an epoch: ticks of its market and ORPHAN, the rest of the epoch itself. `at`: ms, of the record. */
 export type ProgressRecord = { readonly at: number } & (
   | { readonly tick: EpochTick }
   /** As a HEAD says it. */
@@ -104,6 +105,7 @@ export function withRecord(before: EpochProgress, record: ProgressRecord): Epoch
 /** A reorganisation may release an epoch again, which takes an earlier close back; the same tick twice changes nothing. */
 function withTick(before: EpochProgress, tick: EpochTick, at: number): EpochProgress {
   const { kind, epochId, blockNumber, blockHash, releaseBlock, begin, end } = tick
+  if (kind === 'ORPHAN') return withoutBlocksFrom(before, blockNumber)
   if (epochId !== before.epochId) return isSkippedBy(tick, before.epochId) ? asSkipped(before, releaseBlock) : before
   if (kind === 'OPEN') {
     if (before.releaseHash === blockHash && before.releaseBlock === releaseBlock) return before
@@ -125,12 +127,25 @@ function withRefusal(before: EpochProgress, { block, why }: RefusedEpoch): Epoch
 const isSkippedBy = ({ kind, skippedFrom, epochId: last }: EpochTick, epochId: number): boolean =>
   kind === 'OPEN' && skippedFrom > 0 && skippedFrom <= epochId && epochId < last
 
+/** The blocks from this one on left the chain, with a release and a skip in them. A closed epoch stays, as in `asSkipped`. */
+function withoutBlocksFrom(before: EpochProgress, blockNumber: number): EpochProgress {
+  const { releaseBlock, skippedInBlock, closeBlock } = before
+  if (skippedInBlock !== null && skippedInBlock >= blockNumber) return { ...before, skippedInBlock: null }
+  if (closeBlock !== null || releaseBlock === null || releaseBlock < blockNumber) return before
+  return { ...before, ...UNRELEASED, earlierReleaseBlock: releaseBlock }
+}
+
+const UNRELEASED = { releaseBlock: null, releaseHash: '', begin: null, end: null, releasedAt: null } as const
+
+/** Whether a tick may change what is known of an epoch: its own, an ORPHAN, or a release behind a skip of its market. */
+export const mayChange = (tick: EpochTick, { dataMarket, epochId }: EpochKey): boolean =>
+  tick.kind === 'ORPHAN' || (tick.dataMarket === dataMarket && (tick.epochId === epochId || isSkippedBy(tick, epochId)))
+
 /** A skipped epoch lost its release, if there was one. A closed epoch stays: its batches are cut once, by the first release. */
 function asSkipped(before: EpochProgress, skippedInBlock: number): EpochProgress {
   if (before.closeBlock !== null || before.skippedInBlock === skippedInBlock) return before
   const earlierReleaseBlock = before.releaseBlock ?? before.earlierReleaseBlock
-  const unreleased = { releaseBlock: null, releaseHash: '', begin: null, end: null, releasedAt: null }
-  return { ...before, ...unreleased, skippedInBlock, earlierReleaseBlock }
+  return { ...before, ...UNRELEASED, skippedInBlock, earlierReleaseBlock }
 }
 
 /** The parts of a finalization say the same of it. */
@@ -221,11 +236,13 @@ export function phaseOf(progress: EpochProgress): EpochPhase {
   return phase === 'ANCHORED' && isAttested ? 'ATTESTED' : phase
 }
 
-function phaseUncut({ releaseBlock, closeBlock, skippedInBlock, refused }: EpochProgress): EpochPhase {
+function phaseUncut(progress: EpochProgress): EpochPhase {
+  const { releaseBlock, earlierReleaseBlock, closeBlock, skippedInBlock, refused } = progress
   if (closeBlock !== null) return 'COUNTING'
   if (releaseBlock !== null) return 'OPEN'
   if (skippedInBlock !== null) return 'SKIPPED'
-  return refused === '' ? 'UNKNOWN' : 'REFUSED'
+  if (refused !== '') return 'REFUSED'
+  return earlierReleaseBlock === null ? 'UNKNOWN' : 'ORPHANED'
 }
 
 /** null: nothing went wrong so far. LATE goes before FAILED. */

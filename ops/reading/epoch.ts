@@ -3,12 +3,14 @@
 import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorState, EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
+import { readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { batchOf, readAnchors } from './anchors.ts'
 import type { EpochOutcome, EpochPhase } from './epoch-phases.ts'
 import {
   type EpochProgress,
+  mayChange,
   outcomeOf,
   type ProgressRecord,
   phaseOf,
@@ -17,7 +19,7 @@ import {
 } from './epoch-progress.ts'
 import { finalizationPartition, finalizationsOf, submissionsOf, verdictsOf } from './keys.ts'
 import { knownMarkets } from './known-markets.ts'
-import { lookedUp } from './read.ts'
+import { lookedUp, silently } from './read.ts'
 import { scan } from './scan.ts'
 
 export interface EpochQuery {
@@ -119,6 +121,8 @@ const NEXT = {
   UNKNOWN:
     'The contract releases the epoch (EpochReleased); one that it released while the market was not served stays unknown.',
   SKIPPED: 'Nothing: the owner of the market skipped it, and the contract never releases it.',
+  ORPHANED:
+    'The contract releases the epoch again, now that its release has left the chain, or the owner of the market skips it.',
   REFUSED:
     'Nothing: no vote for it counts. The owner of the market has to set the number right; later releases open epochs again.',
   OPEN: 'The clock reaches the first block past the submission window, which closes the epoch.',
@@ -154,8 +158,11 @@ async function progressOf(log: Log, topics: Topics, key: EpochKey): Promise<Read
   const take = (record: ProgressRecord): void => {
     progress = withRecord(progress, record)
   }
-  for await (const record of ticksOf(log, topics, key)) take(record)
-  if (phaseOf(progress) === 'UNKNOWN') for await (const record of refusalsOf(log, topics, key)) take(record)
+  for await (const { tick, at } of ticksOf(log, topics)) {
+    if (mayChange(tick, key)) take({ tick, at })
+    for (const refused of tick.refused)
+      if (refused.dataMarket === key.dataMarket && refused.epochId === key.epochId) take({ refused, at })
+  }
   for await (const record of finalizationsIn(log, topics, key)) {
     const { projectId, snapshotCid, votes, voters } = record.finalization
     projects.push({ projectId, snapshotCid, votes, voters })
@@ -169,26 +176,11 @@ async function progressOf(log: Log, topics: Topics, key: EpochKey): Promise<Read
   return { progress, projects: projects.sort((a, b) => (a.projectId < b.projectId ? -1 : 1)), anchors }
 }
 
-/** The ticks of the epoch's market: later epochs tell whether it was skipped. */
-async function* ticksOf(log: Log, { epochTicks }: Topics, { dataMarket }: EpochKey) {
-  const ofMarket = Buffer.from(epochTicks.key.encode({ dataMarket }))
+/** The ticks of all markets: later epochs tell of a skip, HEADs of refusals, and ORPHANs are of every market. */
+async function* ticksOf(log: Log, { epochTicks }: Topics) {
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
-    for (const record of records) {
-      if (record.key === null || record.value === null || !ofMarket.equals(record.key)) continue
-      const tick = lookedUp(epochTicks, 0, record)?.value
-      if (tick) yield { tick, at: record.timestamp }
-    }
-}
-
-/** Reads what HEADs say of the epoch: they are of no market. */
-async function* refusalsOf(log: Log, { epochTicks }: Topics, { dataMarket, epochId }: EpochKey) {
-  const ofHeads = Buffer.from(epochTicks.key.encode({ dataMarket: '' }))
-  for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
-    for (const record of records) {
-      if (record.key === null || record.value === null || !ofHeads.equals(record.key)) continue
-      for (const refused of lookedUp(epochTicks, 0, record)?.value?.refused ?? [])
-        if (refused.dataMarket === dataMarket && refused.epochId === epochId) yield { refused, at: record.timestamp }
-    }
+    for (const { value: tick, timestamp: at } of readRecords(epochTicks, 0, records, silently))
+      if (tick !== null) yield { tick, at }
 }
 
 /** The first part of each. */

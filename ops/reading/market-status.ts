@@ -1,6 +1,6 @@
 /** Which data markets are served, since when, and what still has to finish, read from the log. */
 
-import type { MarketKey, ServedMarket } from '../../schemas/types.ts'
+import type { ServedMarket } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
@@ -9,7 +9,7 @@ import { clockCursorGroup } from '../base/roles.ts'
 import { type EpochProgress, hasEnded, unseenEpoch, withRecord } from './epoch-progress.ts'
 import { isServed } from './known-markets.ts'
 import { exists, readMarketRows } from './market-rows.ts'
-import { lookedUp, silently } from './read.ts'
+import { silently } from './read.ts'
 import { scan } from './scan.ts'
 
 export interface MarketStatus {
@@ -100,17 +100,16 @@ async function readEpochs(log: Log, topics: Topics): Promise<EpochsOfMarkets> {
 }
 
 async function readTicks(log: Log, { epochTicks }: Topics): Promise<EpochsOfMarkets> {
-  const ofChain = Buffer.from(epochTicks.key.encode({ dataMarket: '' } satisfies MarketKey))
   const markets = new Map<string, Map<number, EpochProgress>>()
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
-    for (const record of records) {
-      const tick = record.key === null || ofChain.equals(record.key) ? null : lookedUp(epochTicks, 0, record)?.value
-      if (!tick) continue
-      const epochs = markets.get(tick.dataMarket) ?? new Map<number, EpochProgress>()
-      markets.set(tick.dataMarket, epochs)
-      if (!epochs.has(tick.epochId)) epochs.set(tick.epochId, unseenEpoch(tick.epochId))
-      for (const epochId of tick.skippedFrom > 0 ? epochs.keys() : [tick.epochId])
-        epochs.set(epochId, withRecord(epochs.get(epochId)!, { tick, at: record.timestamp }))
+    for (const { value: tick, timestamp: at } of readRecords(epochTicks, 0, records, silently)) {
+      if (tick === null || tick.kind === 'HEAD') continue
+      const { kind, dataMarket, epochId, skippedFrom } = tick
+      const own = markets.get(dataMarket) ?? new Map<number, EpochProgress>()
+      if (kind !== 'ORPHAN') markets.set(dataMarket, own.set(epochId, own.get(epochId) ?? unseenEpoch(epochId)))
+      for (const epochs of kind === 'ORPHAN' ? markets.values() : [own])
+        for (const id of kind === 'ORPHAN' || skippedFrom > 0 ? epochs.keys() : [epochId])
+          epochs.set(id, withRecord(epochs.get(id)!, { tick, at }))
     }
   return markets
 }

@@ -30,7 +30,7 @@ export interface ProgressListener {
   readonly wantsPast?: boolean
   released?(epoch: FollowedEpoch, when: Moment): void
   closed?(epoch: FollowedEpoch, when: Moment): void
-  /** The blocks from this one on left the chain, with the releases in them. */
+  /** The blocks from this one on left the chain; the epochs that were released in them were told as withdrawn. */
   orphaned?(blockNumber: number, when: Moment): void
   /** Each part of a finalization by itself; what is not a list is the same in all of them. */
   finalized?(dataMarket: string, epochId: number, project: ProjectFinalization): void
@@ -44,8 +44,8 @@ export interface ProgressListener {
     before: Anchor | undefined,
     when: Moment,
   ): void
-  /** The market's owner skipped it: the release that was seen left the chain. */
-  skipped?(epoch: FollowedEpoch, when: Moment): void
+  /** The release that was seen left the chain: the epoch waits for another one, or the market's owner skipped it. */
+  withdrawn?(epoch: FollowedEpoch, when: Moment): void
   /** The call that ends the epoch's batches is on the chain, and each batch, of which there is one at least. */
   anchored?(epoch: FollowedEpoch, when: Moment): void
   /** The epoch ended, but a batch or the ending call was late or failed. */

@@ -13,7 +13,7 @@ import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import type { Closeable } from '../base/lifecycle.ts'
 import { onlooking } from '../base/onlooking.ts'
 import { allListeners } from './all-listeners.ts'
-import { endOf, lostOf, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
+import { endOf, lostOf, mayChange, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
 import type { FollowedEpoch, Moment, ProgressListener } from './progress-listener.ts'
 import { type Recalled, recall } from './recall.ts'
 import { partitionsOf } from './scan.ts'
@@ -206,12 +206,12 @@ function onTick(
   when: Moment,
 ): void {
   const { kind, dataMarket, epochId, blockNumber, skippedFrom } = tick
+  const record = { tick, at: when.at }
+  if (kind === 'ORPHAN' || skippedFrom > 0)
+    for (const other of epochs.values())
+      if (other.epochId !== epochId && mayChange(tick, other) && take(other, record)) tell.withdrawn(other, when)
   if (kind === 'ORPHAN') tell.orphaned(blockNumber, when)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
-  const record = { tick, at: when.at }
-  if (kind === 'OPEN' && skippedFrom > 0)
-    for (const other of epochs.values())
-      if (other.dataMarket === dataMarket && other.epochId < epochId && take(other, record)) tell.skipped(other, when)
   const epoch = epochOf(epochs, dataMarket, epochId)
   take(epoch, record)
   if (kind === 'OPEN') epoch.skippedFrom = skippedFrom

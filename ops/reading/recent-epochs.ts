@@ -5,7 +5,7 @@ import type { Log } from '../../streams/ports.ts'
 import { type ReadRecord, readRecords } from '../../streams/read-record.ts'
 import { epochScope, isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { isEnd } from './epoch-phases.ts'
-import { type EpochProgress, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
+import { type EpochProgress, mayChange, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
 import { silently } from './read.ts'
 import { partitionsOf, scan } from './scan.ts'
 
@@ -90,7 +90,7 @@ async function readTicks(log: Log, { epochTicks }: Topics) {
   for await (const { value: tick, timestamp: at } of newest(log, epochTicks, TICKS_MAX)) {
     if (tick === null) continue
     if (tick.kind === 'HEAD') head = { blockNumber: tick.blockNumber, at }
-    if (tick.kind === 'OPEN' || tick.kind === 'CLOSE') takeTick(epochs, tick, at)
+    if (tick.kind !== 'HEAD') takeTick(epochs, tick, at)
     for (const refused of tick.refused) {
       const epoch = epochIn(epochs, refused.dataMarket, refused.epochId)
       epoch.progress = withRecord(epoch.progress, { refused, at })
@@ -100,10 +100,11 @@ async function readTicks(log: Log, { epochTicks }: Topics) {
 }
 
 function takeTick(epochs: Map<string, Found>, tick: EpochTick, at: number): void {
-  const { dataMarket, epochId, kind, skippedFrom } = tick
-  const own = epochIn(epochs, dataMarket, epochId)
-  for (const epoch of kind === 'OPEN' && skippedFrom > 0 ? epochs.values() : [own])
-    if (epoch.dataMarket === dataMarket) epoch.progress = withRecord(epoch.progress, { tick, at })
+  const own = tick.kind === 'ORPHAN' ? [] : [epochIn(epochs, tick.dataMarket, tick.epochId)]
+  for (const epoch of tick.kind === 'ORPHAN' || tick.skippedFrom > 0 ? epochs.values() : own) {
+    const { dataMarket, progress } = epoch
+    if (mayChange(tick, { dataMarket, epochId: progress.epochId })) epoch.progress = withRecord(progress, { tick, at })
+  }
 }
 
 function epochIn(epochs: Map<string, Found>, dataMarket: string, epochId: number): Found {

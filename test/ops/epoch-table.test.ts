@@ -176,6 +176,23 @@ const refused: Row = {
   tag: 'Refused',
   track: [0],
 }
+/** Blocks leave the chain, from that of the release on. */
+const orphan: Write = ({ topics, put }) =>
+  put(topics.epochTicks, { dataMarket: '' }, tickOf({ kind: 'ORPHAN', dataMarket: '', epochId: 0, blockNumber: 9 }))
+const gone: Row = {
+  so: 'the block of its release left the chain',
+  write: orphan,
+  phase: 'ORPHANED',
+  tag: 'Release left the chain',
+  track: [0],
+}
+const skipped: Row = {
+  so: 'the release left the chain, and the next one tells of a skip',
+  write: tick('OPEN', { epochId: 6, skippedFrom: 2, releaseBlock: 44, blockNumber: 44 }),
+  phase: 'SKIPPED',
+  tag: 'Skipped by the owner',
+  track: [0],
+}
 const COURSES: Readonly<Record<string, readonly Row[]>> = {
   'to the chain, and attested': [opened, over, cut, stored, ready, sent, mined, deep, ended, attested],
   'late on its way to IPFS': [opened, over, cut, ...lost('LATE', cut, { cid: '' })],
@@ -214,16 +231,10 @@ const COURSES: Readonly<Record<string, readonly Row[]>> = {
     { ...sent, so: 'sent again', write: anchored('SENT', { reorgs: 1 }) },
   ],
   'refused, then released again': [refused, opened, over],
-  'skipped by the owner': [
-    opened,
-    {
-      so: 'the release left the chain, and the next one tells of a skip',
-      write: tick('OPEN', { epochId: 6, skippedFrom: 2, releaseBlock: 44, blockNumber: 44 }),
-      phase: 'SKIPPED',
-      tag: 'Skipped by the owner',
-      track: [0],
-    },
-  ],
+  'its release leaves the chain': [opened, gone, opened, over],
+  'its release leaves the chain, and the owner skips it': [opened, gone, skipped, gone],
+  'closed, when its release leaves the chain': [opened, over, { ...over, so: 'block gone', write: orphan }],
+  'skipped by the owner': [opened, skipped],
 }
 
 let api: RunningApi

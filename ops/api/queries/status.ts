@@ -109,6 +109,8 @@ function overtakenBy(phase: EpochPhase, epochId: number, { closed, batched, fina
   switch (phase) {
     case 'OPEN':
       return epochId < closed ? `epoch ${closed} is closed, this one is not` : undefined
+    case 'ORPHANED':
+      return epochId < closed ? `epoch ${closed} is closed, this one was not released again` : undefined
     case 'COUNTING':
       return epochId < batched ? `epoch ${batched} has its batches, this one has none` : undefined
     case 'STORING':
@@ -136,7 +138,7 @@ const waitsOf = (stages: Readonly<Record<string, StageProgress>>): readonly stri
   Object.entries(stages).flatMap(([stage, { waitsAt }]) => (waitsAt === null ? [] : [`${stage} waits at ${waitsAt}`]))
 
 /** Nothing is awaited of them. */
-const NOT_UNDER_WAY: readonly EpochPhase[] = ['UNKNOWN', 'SKIPPED', 'REFUSED']
+const NOT_UNDER_WAY: readonly EpochPhase[] = ['UNKNOWN', 'SKIPPED', 'ORPHANED', 'REFUSED']
 
 /** Stuck epochs that are named; the list of gaps has all. */
 const STUCK_MAX = 20

@@ -155,7 +155,7 @@ export function createCommit(cache: RowCache): ViewCommit {
     if (hour !== counts.hour) put(keyOf(TABLE.hours, number(hour), ...epochParts(key)), NOTHING)
     keep(id, { ...change(counts), hour: Math.max(hour, counts.hour) })
   }
-  const { headsOf, heads, beginAnew, market } = createMarketRows(cache, keep)
+  const { headsOf, ...ofMarkets } = createMarketRows(cache, keep)
   const unanchored = (key: EpochKey, row: Unanchored): void =>
     put(keyOf(TABLE.unanchored, ...epochParts(key)), json(row))
   return {
@@ -181,9 +181,7 @@ export function createCommit(cache: RowCache): ViewCommit {
       )
       changed.counts.set(epochKey(key), key)
     },
-    heads,
-    market,
-    beginAnew,
+    ...ofMarkets,
     released(open, at) {
       for (const key of skippedBy(open)) {
         const [row, after] = [knownRow(key), withRecord(epochRow(key), { tick: open, at })]
@@ -192,12 +190,13 @@ export function createCommit(cache: RowCache): ViewCommit {
         del(keyOf(TABLE.unanchored, ...epochParts(key))) // the row of the first is written next
       }
       for (const [key, row] of missingBefore(open, headsOf(open.dataMarket).released, knownRow)) unanchored(key, row)
-      heads(open.dataMarket, { released: open.epochId })
+      ofMarkets.heads(open.dataMarket, { released: open.epochId })
     },
     chainHead: (head) => keep(CHAIN_HEAD, head),
     ...told,
     finish() {
-      for (const key of changed.epochs.values()) tellWhetherAnchored(key, epochRow(key), { del, unanchored, heads })
+      const telling = { del, unanchored, heads: ofMarkets.heads }
+      for (const key of changed.epochs.values()) tellWhetherAnchored(key, epochRow(key), telling)
       for (const key of changed.rows) put(key, json(cache.get(key)))
       const verdicts = [...changed.counts].filter(([id]) => cache.get(id) !== undefined).map(([, key]) => key)
       return {

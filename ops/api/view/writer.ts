@@ -119,6 +119,7 @@ function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
   if (kind === 'HEAD') commit.chainHead({ blockNumber, at: time })
   for (const refused of tick.refused) commit.epoch(refused, (row) => withRecord(row, { refused, at: time }), time)
   for (const market of tick.markets) if (market.served) commit.beginAnew(market.dataMarket)
+  if (kind === 'ORPHAN') onOrphan(commit, tick, time)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
   const key = { dataMarket, epochId }
   if (kind === 'OPEN') {
@@ -126,6 +127,15 @@ function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
     onDayBegan(commit, tick, time)
   } else commit.heads(dataMarket, { closed: epochId })
   commit.epoch(key, (row) => withRecord(row, { tick, at: time }), time)
+}
+
+/** Blocks left the chain, with the releases in them. */
+function onOrphan(commit: ViewCommit, tick: EpochTick, at: number): void {
+  for (const key of commit.newestEpochs()) {
+    const before = commit.epochRow(key)
+    const after = withRecord(before, { tick, at })
+    if (after !== before) commit.epoch(key, () => after, at)
+  }
 }
 
 /** A row has a bounded size however many votes there were: what a project's parts have in common, and the first slots. */

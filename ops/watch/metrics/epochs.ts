@@ -41,8 +41,7 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       if (!when.past) metrics.epochsClosed.inc({ market: servedLabel(epoch.dataMarket) })
       unfinished.look(epoch, when)
     },
-    orphaned: (blockNumber) => unfinished.orphaned(blockNumber),
-    skipped: (epoch, when) => unfinished.look(epoch, when),
+    withdrawn: (epoch, when) => unfinished.look(epoch, when),
     finalized(dataMarket, epochId, project) {
       const market = servedLabel(dataMarket)
       metrics.equivocations.inc({ market }, project.equivocations.length)

@@ -47,12 +47,6 @@ export class UnfinishedEpochs {
     if (this.entries.size > EPOCHS_KEPT) this.entries.delete(this.entries.keys().next().value!)
   }
 
-  /** A release in a block that left the chain never was; it comes again, or not. */
-  orphaned(blockNumber: number): void {
-    for (const [epoch, { phase }] of this.entries)
-      if (phase === 'OPEN' && (epoch.progress.releaseBlock ?? 0) >= blockNumber) this.entries.delete(epoch)
-  }
-
   /** Something was said of the epoch: it may have moved, or ended. */
   look(epoch: FollowedEpoch, when: Moment): void {
     const entry = this.entries.get(epoch) ?? this.takenBack(epoch, when)
@@ -103,7 +97,7 @@ export class UnfinishedEpochs {
   /** Back as well: a reorganisation takes what it takes. */
   private move(entry: Entry, to: EpochPhase, when: Moment): void {
     const phase = PHASES_UNDER_WAY.find((one) => one === to)
-    if (phase === undefined) this.entries.delete(entry.epoch) // skipped: the release that was seen left the chain
+    if (phase === undefined) this.entries.delete(entry.epoch) // the release that was seen left the chain
     if (phase === undefined || phase === entry.phase) return
     if (!entry.isTold) this.leave(entry, when)
     entry.phase = phase

@@ -114,6 +114,20 @@ describe('ticks', () => {
   })
 })
 
+test('behavior: a block that leaves the chain takes the release back, and the skip, but no epoch that is closed', () => {
+  const orphan = (blockNumber: number) => tick('ORPHAN', { dataMarket: '', epochId: 0, blockNumber })
+  const opened = fold([tick('OPEN')])
+  expect(fold([orphan(11)], opened)).toBe(opened)
+  const gone = fold([orphan(10)], opened)
+  expect(seen(gone)).toEqual(['ORPHANED', null])
+  expect(gone).toMatchObject({ releaseBlock: null, releasedAt: null, earlierReleaseBlock: 10 })
+  expect(phaseOf(fold([tick('OPEN', { releaseBlock: 12 })], gone))).toBe('OPEN')
+  const skipped = fold([tick('OPEN', { epochId: 6, skippedFrom: 3, releaseBlock: 44 })], gone)
+  expect(phaseOf(fold([orphan(45)], skipped))).toBe('SKIPPED')
+  expect(phaseOf(fold([orphan(44)], skipped))).toBe('ORPHANED')
+  expect(fold([orphan(1)], CLOSED)).toBe(CLOSED)
+})
+
 describe('the outcomes', () => {
   test.each([
     ['LATE', 'STORING', ['PLANNED'], { cid: '' }, { storedAt: null, minedAt: null }],

@@ -49,6 +49,12 @@ export const EPOCH_PHASES = {
     gap: 'was skipped by the market’s owner',
     advice: 'Nothing to be done: the contract has no such epoch, and no vote counts for it.',
   },
+  ORPHANED: {
+    name: 'Release left the chain',
+    tone: 'warn',
+    gap: 'was not released again after its release left the chain',
+    advice: 'The contract releases it again, or its owner skips it. Compare with the contract: `sequencer audit`.',
+  },
   REFUSED: {
     name: 'Refused',
     tone: 'bad',

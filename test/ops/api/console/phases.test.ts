@@ -67,7 +67,7 @@ describe('phases', () => {
     }
   })
   it('behavior: an epoch that was never released is in no phase', () => {
-    for (const phase of ['UNKNOWN', 'SKIPPED', 'REFUSED'] as const) {
+    for (const phase of ['UNKNOWN', 'SKIPPED', 'ORPHANED', 'REFUSED'] as const) {
       expect(statesOf(epoch(1, [null], { phase }), 12)).toEqual(Array(5).fill('ahead'))
       expect(isUnderWay(epoch(1, [null], { phase }))).toBe(false)
     }

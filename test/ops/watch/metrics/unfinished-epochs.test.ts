@@ -27,6 +27,10 @@ function world(epochId = 7) {
     fold({ at, tick: tickOf({ kind: 'CLOSE', epochId, blockNumber: 110 }) })
     unfinished.look(epoch, seconds(at, past))
   }
+  const orphaned = (blockNumber: number, at: number) => {
+    fold({ at, tick: tickOf({ kind: 'ORPHAN', dataMarket: '', epochId: 0, blockNumber }) })
+    unfinished.look(epoch, seconds(at))
+  }
   const summarised = (batches: number, at: number, projectsWithoutQuorum = 0) => {
     fold({ at, summary: { batches, projects: batches, projectsWithoutQuorum, submissions: 1 } as EpochSummary })
     unfinished.look(epoch, seconds(at))
@@ -36,7 +40,7 @@ function world(epochId = 7) {
     fold({ at, batchIndex, anchor: anchorOf({ state, cid: state === 'PLANNED' ? '' : 'bafy', blockHash }) })
     unfinished.look(epoch, seconds(at, past))
   }
-  return { told, unfinished, epoch, released, closed, summarised, anchor }
+  return { told, unfinished, epoch, released, closed, orphaned, summarised, anchor }
 }
 
 const phases = (unfinished: UnfinishedEpochs) =>
@@ -136,13 +140,15 @@ test('behavior: an epoch that the chain takes back stands where it is again, and
   expect(told.filter((line) => line.includes('anchored'))).toEqual(['7 anchored after 6'])
 })
 
-test('behavior: a release in a block that left the chain is none; of a closed epoch it is believed', () => {
-  const { unfinished, released } = world()
+test('behavior: a release in a block that left the chain is none, and the next one begins anew', () => {
+  const { unfinished, released, orphaned } = world()
   released(0)
-  unfinished.orphaned(101)
+  orphaned(101, 1)
   expect(phases(unfinished)).toEqual([['OPEN', 7, 0]])
-  unfinished.orphaned(100)
+  orphaned(100, 2)
   expect(unfinished.standings()).toEqual([])
+  released(5)
+  expect(phases(unfinished)).toEqual([['OPEN', 7, 5]])
 })
 
 test('behavior: of several epochs in a phase the one that came to it first is named', () => {
