@@ -255,9 +255,13 @@ export function outcomeOf(progress: EpochProgress): EpochOutcome | null {
   return progress.projectsWithoutQuorum > 0 ? 'NO_QUORUM' : 'EMPTY'
 }
 
-/** Votes for winners as a share of all votes; null before the first vote is counted. */
-export const supportOf = ({ votes, voters }: Pick<EpochProgress, 'votes' | 'voters'>): number | null =>
-  voters === 0 ? null : votes / voters
+/** Votes for winners as a share of all votes; null before all projects are counted: the first ones say nothing of the others. */
+export const supportOf = ({
+  votes,
+  voters,
+  batches,
+}: Pick<EpochProgress, 'votes' | 'voters' | 'batches'>): number | null =>
+  batches === null || voters === 0 ? null : votes / voters
 
 /** Nothing more is done about it, however it went: its ending call has ended, and what it has of batches. */
 export const hasEnded = ({ anchors }: EpochProgress): boolean =>

@@ -3,7 +3,7 @@ import type { ProcessSigner } from '../../schemas/types.ts'
 import type { Stage } from '../base/roles.ts'
 import { isStage } from '../base/roles.ts'
 import { type EpochOutcome, type EpochPhase, isAnchored } from './epoch-phases.ts'
-import { type EpochProgress, outcomeOf, phaseOf, supportOf, timesOf } from './epoch-progress.ts'
+import { outcomeOf, phaseOf, supportOf, timesOf } from './epoch-progress.ts'
 import { acknowledgedIn, type Processes, type ProcessStatus, type RoleStatus, rolesOf, signerIn } from './processes.ts'
 import type { EpochFacts, RecentEpochs, SignerFacts } from './recent-epochs.ts'
 
@@ -148,14 +148,11 @@ export function epochReport({ dataMarket, progress, submissions }: EpochFacts): 
     batches,
     projects,
     projectsWithoutQuorum,
-    agreement: agreementOf(progress),
+    agreement: supportOf(progress),
   }
 }
 
-/** Null until all projects are counted: the first ones say nothing of the others. */
-const agreementOf = (progress: EpochProgress): number | null => (progress.batches === null ? null : supportOf(progress))
-
-/** Of the anchored epochs alone. */
+/** Counts the epochs that are anchored. */
 export function percentilesOf(epochs: readonly EpochReport[]): Percentiles | null {
   const seconds = epochs.flatMap((epoch) => {
     const { releasedAt, finalAt } = epoch

@@ -88,6 +88,8 @@ interface Row {
   readonly track: readonly [done: number, next?: 'now' | 'failed']
   /** Moments that are known in /v1. */
   readonly times?: readonly string[]
+  /** Votes for winners, as a share of all votes. */
+  readonly support?: number | null
   /** Nothing more is done about it, so that it is in no gauge. */
   readonly isOver?: boolean
 }
@@ -212,6 +214,12 @@ const COURSES: Readonly<Record<string, readonly Row[]>> = {
       isOver: true,
     },
   ],
+  'of which a project is finalized before the others': [
+    opened,
+    over,
+    { ...over, so: 'the first project has its winner', write: finalized('bafy'), support: null },
+    { ...cut, so: 'all have, and the batch is cut', write: all(summed(1), anchored('PLANNED')), support: 1 / 2 },
+  ],
   'without a quorum': [opened, over, ...empty('NO_QUORUM', all(finalized(''), summed(0, 1)))],
   'without a vote': [opened, over, ...empty('EMPTY', summed(0))],
   'one batch of two is cut': [
@@ -262,6 +270,9 @@ test.each(Object.entries(COURSES))('default: every outlet says the same of an ep
     expect(await shownByConsole(), `the console, ${row.so}`).toEqual({ tag: row.tag, ...trackOf(row) })
     expect(await isUnfinished(fixture), `markets list, ${row.so}`).toBe(isUnderWay(row))
     expect(await toldByStatus(fixture), `sequencer status, ${row.so}`).toEqual([row.phase, row.outcome ?? null])
+    const { agreement } = await reportOf(fixture)
+    expect((await summaryOf()).agreement, `the support, ${row.so}`).toBe(agreement)
+    if (row.support !== undefined) expect(agreement, `the support, ${row.so}`).toBe(row.support)
     expect(await isMeasured(fixture), `the times of sequencer status, ${row.so}`).toBe(endOf(row) === ANCHORED)
     await expectMetrics(metrics, row)
     await ends.expectEnd(row)
