@@ -1,7 +1,7 @@
 /** The parameters of requests; the description and the refusals come from the same schemas. */
 import { z } from 'zod'
 import { purpose } from './days-schema.ts'
-import { anchorQueue, dataMarket, PAGE_DEFAULT, PAGE_MAX, reason } from './schema.ts'
+import { batchStanding, dataMarket, PAGE_DEFAULT, PAGE_MAX, reason } from './schema.ts'
 import { ORIGINS } from './view/origin.ts'
 
 /** A number as text, the way a URL has it. */
@@ -44,7 +44,9 @@ export const filters = {
     .describe('The submissions of the slot’s owner, or the ones that only claim the slot.'),
   purpose: purpose.optional().describe('Only calls for this purpose.'),
   eligible: z.enum(['true', 'false']).optional().describe('Only slots that have the quota, or only slots that do not.'),
-  state: anchorQueue.optional().describe('On their way, done, or given up.'),
+  standing: batchStanding
+    .optional()
+    .describe('On their way, FINAL, or lost: LATE or FAILED, so that they will not be on the chain.'),
 }
 
 /** The parameters that nobody knows, and what is wrong with the others, in words. */

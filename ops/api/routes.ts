@@ -200,7 +200,7 @@ export const ROUTES: readonly Route[] = [
   }),
   route('/v1/anchors', {
     summary: 'Batches and ending calls on their way to the chain, newest epoch first',
-    query: { market, state: filters.state, ...page },
+    query: { market, standing: filters.standing, ...page },
     answer: give.anchors,
     handle: ({ reader, topics }, _, query) => listAnchors(reader, topics, query, query),
   }),

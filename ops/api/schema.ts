@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { VerdictReason } from '../../schemas/types.ts'
 import { CANDIDATES_MAX } from '../../topology/shared/parts.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../topology/verdict.ts'
-import { BATCH_STATES, EPOCH_OUTCOMES, EPOCH_PHASES } from '../reading/epoch-phases.ts'
+import { BATCH_STANDINGS, BATCH_STATES, EPOCH_OUTCOMES, EPOCH_PHASES } from '../reading/epoch-phases.ts'
 import { EQUIVOCATIONS_MAX } from './view/bounds.ts'
 import { ORIGIN_HELP, ORIGINS } from './view/origin.ts'
 
@@ -220,7 +220,7 @@ export const anchor = z
   })
   .meta({ id: 'Anchor' })
 
-export const anchorQueue = z.enum(['pending', 'final', 'failed'])
+export const batchStanding = z.enum(BATCH_STANDINGS)
 
 export const signer = z
   .object({

@@ -71,5 +71,11 @@ export const isThrough = (phase: EpochPhase): boolean => phase === 'ANCHORED' ||
 export const isAnchored = (epoch: { readonly phase: EpochPhase; readonly outcome: EpochOutcome | null }): boolean =>
   isThrough(epoch.phase) && epoch.outcome === null
 
+/** The states of a batch in three, for lists: it is on its way, it is FINAL, or it is LATE or FAILED and will not be on the chain. */
+export const BATCH_STANDINGS = ['under-way', 'final', 'lost'] as const
+export type BatchStanding = (typeof BATCH_STANDINGS)[number]
+export const standingOfBatch = (state: AnchorState): BatchStanding =>
+  isLost(state) ? 'lost' : state === 'FINAL' ? 'final' : 'under-way'
+
 /** A state that stays, unless the chain goes back behind it. */
 export const isEnd = (state: AnchorState): boolean => state === 'FINAL' || isLost(state)

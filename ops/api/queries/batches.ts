@@ -1,8 +1,10 @@
 /** Batches and their way to the chain. */
+
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { batchAt } from '../../reading/batch-at.ts'
+import type { BatchStanding } from '../../reading/epoch-phases.ts'
 import type { AnchorItem, BatchDetail, BatchSummary, Page, Signer } from '../schema.ts'
 import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import { anchorParts, type BatchRow, bytesOf, epochParts, fromJson, TABLE, timeOf } from '../view/rows.ts'
@@ -83,16 +85,14 @@ export async function batchContent(
   return batch && Buffer.from(batch.json)
 }
 
-export type AnchorQueue = 'pending' | 'final' | 'failed'
-
 /** Newest epoch first; the ending call of an epoch (index -1) comes after its batches. */
 export function listAnchors(
   reader: ViewReader,
   topics: Topics,
   page: PageQuery,
-  { state, market }: { readonly state?: AnchorQueue | undefined; readonly market?: string | undefined },
+  { standing, market }: { readonly standing?: BatchStanding | undefined; readonly market?: string | undefined },
 ): Promise<Page<AnchorItem>> {
-  const table = state === undefined ? [TABLE.anchors] : [TABLE.anchorQueues, state]
+  const table = standing === undefined ? [TABLE.anchors] : [TABLE.anchorsByStanding, standing]
   const prefix = prefixOf(...table, ...(market === undefined ? [] : [market]))
   return pageOf(reader, { prefix, page, newestFirst: true }, (key) =>
     anchorItem(reader, topics, anchorKeyOf(partsOf(key).slice(table.length))),
@@ -114,9 +114,9 @@ const PENDING_MAX = 1_000
 
 /** As far as the anchors tell: the signer's balance and nonce on the chain are the chain's. */
 export async function signerOf(reader: ViewReader, topics: Topics): Promise<Signer> {
-  const queue = await reader.range({ prefix: prefixOf(TABLE.anchorQueues, 'pending'), limit: PENDING_MAX })
+  const queue = await reader.range({ prefix: prefixOf(TABLE.anchorsByStanding, 'under-way'), limit: PENDING_MAX })
   const pending = queue.flatMap(([key]) => anchorItem(reader, topics, anchorKeyOf(partsOf(key).slice(2))) ?? [])
-  const [newest] = (await listAnchors(reader, topics, { limit: 1 }, { state: 'final' })).items
+  const [newest] = (await listAnchors(reader, topics, { limit: 1 }, { standing: 'final' })).items
   const nonces = [...pending, ...(newest ? [newest] : [])].flatMap(({ nonce }) => nonce ?? [])
   return {
     nonce: nonces.reduce<number | null>((max, nonce) => Math.max(max ?? nonce, nonce), null),

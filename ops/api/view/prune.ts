@@ -1,20 +1,11 @@
 /** Takes rows out of the view: those older than what the topics keep, and the oldest submissions when there are too many. */
+
 import type { Topics } from '../../../topology/topics.ts'
+import { standingOfBatch } from '../../reading/epoch-phases.ts'
 import { HOUR_MS } from './commit.ts'
 import { keyOf, number, partsOf, prefixOf } from './keys.ts'
 import type { Origin } from './origin.ts'
-import {
-  bytesOf,
-  type Counts,
-  indexKeys,
-  json,
-  KEPT,
-  type Kept,
-  NONE_KEPT,
-  queueOf,
-  type SubmissionRow,
-  TABLE,
-} from './rows.ts'
+import { bytesOf, type Counts, indexKeys, json, KEPT, type Kept, NONE_KEPT, type SubmissionRow, TABLE } from './rows.ts'
 import type { ViewReader, ViewWrite } from './store.ts'
 
 /** Rows looked at in one piece. */
@@ -118,7 +109,7 @@ async function rowsOfEpoch(reader: ViewReader, { anchors }: Topics, epoch: reado
       if (table !== TABLE.anchors) continue
       const [, ...parts] = partsOf(key)
       const { state, cid } = anchors.value.decode(bytesOf(row))
-      keys.push(keyOf(TABLE.anchorQueues, queueOf(state), ...parts), keyOf(TABLE.batchCids, cid, ...parts))
+      keys.push(keyOf(TABLE.anchorsByStanding, standingOfBatch(state), ...parts), keyOf(TABLE.batchCids, cid, ...parts))
     }
   return keys
 }

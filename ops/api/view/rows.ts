@@ -1,12 +1,11 @@
 /** The rows of the view, and their keys (keys.ts says how parts become one). */
-import type { AnchorKey, AnchorState, DayKey, EpochKey, LogPosition, ServedMarket } from '../../../schemas/types.ts'
-import { isEnd, isLost } from '../../reading/epoch-phases.ts'
+import type { AnchorKey, DayKey, EpochKey, LogPosition, ServedMarket } from '../../../schemas/types.ts'
 import type { Project } from '../schema.ts'
 import { keyOf, number } from './keys.ts'
 import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '9'
+export const LAYOUT = '10'
 
 /** A letter each, the first part of a key. */
 export const TABLE = {
@@ -44,8 +43,8 @@ export const TABLE = {
   batchCids: 'd',
   /** Market, epoch, index + 1: `time` and the anchor as it lies in the topic. */
   anchors: 'a',
-  /** `pending`, `final` or `failed`, then the same parts: nothing. */
-  anchorQueues: 'k',
+  /** `BatchStanding`, then the same parts: nothing. */
+  anchorsByStanding: 'k',
   /** Market, day: `DayRow`. */
   days: 'y',
   /** Market, day, slot: `time` and the row as it lies in the topic. */
@@ -161,9 +160,6 @@ export function indexKeys(parts: readonly string[], origin: Origin, { receivedAt
   ]
 }
 const timeKey = (time: number): string => number(Math.max(0, time))
-
-export const queueOf = (state: AnchorState): 'pending' | 'final' | 'failed' =>
-  isEnd(state) ? (isLost(state) ? 'failed' : 'final') : 'pending'
 
 /** Values of rows: JSON, or a time and the bytes of the topic. */
 export const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))

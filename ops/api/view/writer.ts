@@ -1,17 +1,19 @@
 /** Turns fetched records into the rows of one commit. Synchronous, one fetch at a time; decides nothing. */
+
 import { sizeBytesOf } from '../../../schemas/batch-joiner.ts'
 import type { Anchor, AnchorKey, Batch, EpochKey, EpochTick, ProjectFinalization } from '../../../schemas/types.ts'
 import type { RecordTopic } from '../../../streams/kafka-topic.ts'
 import type { FetchedPartition, LogRecord } from '../../../streams/ports.ts'
 import { type OnUnreadable, type ReadRecord, readRecords } from '../../../streams/read-record.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../topology/topics.ts'
+import { standingOfBatch } from '../../reading/epoch-phases.ts'
 import { withRecord } from '../../reading/epoch-progress.ts'
 import { EQUIVOCATIONS_MAX } from './bounds.ts'
 import { createCommit, type ViewCommit } from './commit.ts'
 import { onDay, onDayBegan, onPayment, onPayout, onSlotDay, onTally } from './day-rows.ts'
 import { keyOf } from './keys.ts'
 import type { RowCache } from './row-cache.ts'
-import { anchorParts, type BatchRow, epochParts, json, NOTHING, queueOf, TABLE, timed } from './rows.ts'
+import { anchorParts, type BatchRow, epochParts, json, NOTHING, TABLE, timed } from './rows.ts'
 import { hasSubmission, putFromVerdict, putSubmission, putVerdict } from './submission-rows.ts'
 
 /** The writes of a commit, and the time of the newest tick in it, 0 without one. */
@@ -163,11 +165,11 @@ function onBatch(commit: ViewCommit, key: EpochKey, batch: Batch, { offset, time
 function onAnchor(commit: ViewCommit, key: AnchorKey, anchor: Anchor | null, { timestamp, value }: LogRecord): void {
   const parts = anchorParts(key)
   const before = commit.epochRow(key).anchors[key.batchIndex]
-  if (before) commit.del(keyOf(TABLE.anchorQueues, queueOf(before.state), ...parts))
+  if (before) commit.del(keyOf(TABLE.anchorsByStanding, standingOfBatch(before.state), ...parts))
   if (anchor === null) commit.del(keyOf(TABLE.anchors, ...parts))
   else {
     commit.put(keyOf(TABLE.anchors, ...parts), timed(timestamp, value!))
-    commit.put(keyOf(TABLE.anchorQueues, queueOf(anchor.state), ...parts), NOTHING)
+    commit.put(keyOf(TABLE.anchorsByStanding, standingOfBatch(anchor.state), ...parts), NOTHING)
     if (anchor.cid !== '') commit.put(keyOf(TABLE.batchCids, anchor.cid, ...parts), NOTHING)
   }
   const { batchIndex } = key

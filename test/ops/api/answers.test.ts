@@ -311,10 +311,10 @@ describe('batches', () => {
     const { items } = (await answer('/v1/batches', '/v1/batches?epoch=2')) as { items: { cid: string }[] }
     expect(items.map(({ cid }) => cid)).toEqual([await cidOf(2)])
   })
-  test('args: anchors by state', async () => {
-    const of = async (state: string) =>
-      ((await answer('/v1/anchors', `/v1/anchors?state=${state}`)) as { items: unknown[] }).items.length
-    expect([await of('pending'), await of('final'), await of('failed')]).toEqual([0, 8, 0])
+  test('args: anchors by standing', async () => {
+    const of = async (standing: string) =>
+      ((await answer('/v1/anchors', `/v1/anchors?standing=${standing}`)) as { items: unknown[] }).items.length
+    expect([await of('under-way'), await of('final'), await of('lost')]).toEqual([0, 8, 0])
   })
   test('default: the signer as far as the anchors tell', async () => {
     expect(await answer('/v1/signer', '/v1/signer')).toEqual({ nonce: 6, pending: 0, inFlight: [] })

@@ -109,7 +109,7 @@ describe('pages', () => {
   test.each([
     ['/v1/epochs', 'epochId'],
     ['/v1/batches', 'cid'],
-    ['/v1/anchors?state=final', 'cid'],
+    ['/v1/anchors?standing=final', 'cid'],
     ['/v1/epochs/3/verdicts', 'submissionId'],
     ['/v1/epochs/3/verdicts?reason=COUNTED', 'submissionId'],
     ['/v1/slots/2/verdicts', 'submissionId'],

@@ -32,7 +32,7 @@ export function Overview() {
   const health = useAnswer<HealthAnswer>('/v1/health', 'health', 'epoch')
   const epochs = useAnswer<Page<EpochSummary>>(ofMarket('/v1/epochs', { limit: EPOCHS_ASKED }), 'epoch', 'verdicts')
   const pending = useAnswer<Page<AnchorItem>>(
-    ofMarket('/v1/anchors', { state: 'pending', limit: EPOCHS_ASKED }),
+    ofMarket('/v1/anchors', { standing: 'under-way', limit: EPOCHS_ASKED }),
     'anchor',
   )
   const peers = useAnswer<PeersAnswer>('/v1/peers', 'health')

@@ -11,15 +11,15 @@ import { ofMarket } from '../place.ts'
 const PAGE_ROWS = 25
 
 const QUEUES = [
-  { state: 'pending', name: 'On their way', empty: 'Nothing waits: every batch is on the chain.' },
-  { state: 'failed', name: 'Failed or late', empty: 'None failed and none was late.' },
-  { state: 'final', name: 'On the chain', empty: 'None is on the chain yet.' },
+  { standing: 'under-way', name: 'On their way', empty: 'Nothing waits: every batch is on the chain.' },
+  { standing: 'lost', name: 'Failed or late', empty: 'None failed and none was late.' },
+  { standing: 'final', name: 'On the chain', empty: 'None is on the chain yet.' },
 ] as const
 
-type Queue = (typeof QUEUES)[number]['state']
+type Queue = (typeof QUEUES)[number]['standing']
 
 export function Transactions() {
-  const [state, setState] = useState<Queue>('pending')
+  const [standing, setStanding] = useState<Queue>('under-way')
   const signer = useAnswer<Signer>('/v1/signer', 'anchor')
   return (
     <>
@@ -40,21 +40,26 @@ export function Transactions() {
       <fieldset class="choices">
         <legend class="visually-hidden">Which transactions</legend>
         {QUEUES.map((queue) => (
-          <label key={queue.state} class={queue.state === state ? 'is-chosen' : ''}>
-            <input type="radio" name="queue" checked={queue.state === state} onChange={() => setState(queue.state)} />
+          <label key={queue.standing} class={queue.standing === standing ? 'is-chosen' : ''}>
+            <input
+              type="radio"
+              name="queue"
+              checked={queue.standing === standing}
+              onChange={() => setStanding(queue.standing)}
+            />
             {queue.name}
           </label>
         ))}
       </fieldset>
-      <QueueCard key={state} state={state} />
+      <QueueCard key={standing} standing={standing} />
     </>
   )
 }
 
-function QueueCard({ state }: { state: Queue }) {
+function QueueCard({ standing }: { standing: Queue }) {
   const pages = usePages()
-  const { name, empty } = QUEUES.find((queue) => queue.state === state)!
-  const path = ofMarket('/v1/anchors', { state, limit: PAGE_ROWS, cursor: pages.cursor })
+  const { name, empty } = QUEUES.find((queue) => queue.standing === standing)!
+  const path = ofMarket('/v1/anchors', { standing, limit: PAGE_ROWS, cursor: pages.cursor })
   const answer = useAnswer<Page<AnchorItem>>(path, 'anchor')
   return (
     <Card title={name}>
