@@ -32,7 +32,7 @@ export interface StagePosition extends TopicPartition {
   readonly next: number
   /** Readers see what lies before it. */
   readonly stable: number
-  /** Records that it has not taken. */
+  /** Records that it has not taken, those of open transactions too, which it cannot read yet (the intake's own lag leaves them out). */
   readonly behind: number
 }
 

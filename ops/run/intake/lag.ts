@@ -7,7 +7,11 @@ import { partitionsOf } from '../../reading/scan.ts'
 /** A log that has not answered by then says nothing. */
 const ANSWER_MS_MAX = 5_000
 
-/** Undefined when the log does not say, or `validate` has never committed anything: then nobody knows. Never rejects. */
+/**
+ * Counts what `validate` can read: records of a transaction that is still open are none that it could have taken, so they hold
+ * back no intake. The lags of `stage-lags.ts`, for people, count them too.
+ * Undefined when the log does not say, or `validate` has never committed anything: then nobody knows. Never rejects.
+ */
 export function validateLag(log: Log, { submissions }: Topics, appId: string): () => Promise<number | undefined> {
   const partitions = partitionsOf(submissions)
   const ask = async (): Promise<number | undefined> => {
