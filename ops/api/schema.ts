@@ -215,7 +215,7 @@ export const anchor = z
     attestations: z.array(attestation),
     attested: z.boolean(),
     diverged: z.boolean(),
-    reorgs: whole.describe('How often the chain went back behind it after it was final.'),
+    reorgs: whole.describe('How often the chain went back behind it after it was final or late.'),
     changedAt: time('The state was written'),
   })
   .meta({ id: 'Anchor' })

@@ -76,7 +76,7 @@ export const LOG_EVENTS = {
   'call-refused': 'the contract refuses the call, in a dry run or in a block (code)',
   'batch-mined': 'it is in a block',
   'batch-final': 'and deep enough to stay',
-  'batch-reorged': 'it was final, and its block left the chain: it is anchored again',
+  'batch-reorged': 'it was final or late, and its block left the chain: it is anchored again',
   'batch-late': 'the contract’s window was over: it kept nothing',
   'batch-failed': 'it cannot be anchored any more (reason)',
 } as const

@@ -109,7 +109,7 @@ export const BATCH_STATES = {
   SENT: { name: 'Sent', tone: 'busy', help: 'The transaction is with the chain node; next a block takes it.' },
   MINED: { name: 'Mined', tone: 'busy', help: 'A block has the transaction; next enough blocks come on top.' },
   FINAL: { name: 'Final', tone: 'good', help: 'The transaction is deep enough to stay.' },
-  REORGED: { name: 'Left the chain', tone: 'warn', help: 'It was final, and the chain went back behind it.' },
+  REORGED: { name: 'Left the chain', tone: 'warn', help: 'It was final or late, and the chain went back behind it.' },
   LATE: { name: 'Late', tone: 'bad', help: 'The window of the contract was over; it kept nothing.' },
   FAILED: { name: 'Failed', tone: 'bad', help: 'It cannot be anchored any more; see the error.' },
 } as const satisfies Record<AnchorItem['state'], { name: string; tone: Tone; help: string }>
