@@ -114,5 +114,5 @@ async function readTicks(log: Log, { epochTicks }: Topics): Promise<EpochsOfMark
   return markets
 }
 
-/** Its release is in the log, and is on the chain. */
+/** The release is in the log, and its block on the chain. */
 const isReleased = ({ releasedAt }: EpochProgress): boolean => releasedAt !== null

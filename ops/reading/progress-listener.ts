@@ -50,7 +50,7 @@ export interface ProgressListener {
   anchored?(epoch: FollowedEpoch, when: Moment): void
   /** The epoch ended, but a batch or the ending call was late or failed. */
   missed?(epoch: FollowedEpoch, when: Moment): void
-  /** Its end, and there was no batch to anchor: no project had a winner, or nobody voted. */
+  /** The epoch ended, and there was no batch to anchor: no project had a winner, or nobody voted. */
   endedWithoutBatch?(epoch: FollowedEpoch, outcome: 'NO_QUORUM' | 'EMPTY', when: Moment): void
   verdict?(dataMarket: string, verdict: Verdict): void
 }
