@@ -1,6 +1,7 @@
-/** docs/threat-model.md names rules, settings, verdicts, metrics, alerts and tests: they exist, and none is left out. */
+/** docs/threat-model.md names rules, settings, verdicts, reasons of the intake, metrics, alerts and tests: they exist, and none is left out. */
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { SHED_REASONS } from '../../connectors/libp2p/counts.ts'
 import { settingAt } from '../../ops/settings/list.ts'
 import { METRICS } from '../../ops/watch/metrics/table/index.ts'
 import { MARKET_DEFAULTS } from '../../topology/rules.ts'
@@ -29,6 +30,7 @@ function exists(name: string): boolean {
   if (name.startsWith('seq_')) return metrics.has(name)
   if (/^[A-Z_]+$/.test(name)) return (REJECT_REASONS as readonly string[]).includes(name)
   if (/^[A-Z][A-Za-z]+$/.test(name)) return runbook.includes(name)
+  if ((SHED_REASONS as readonly string[]).includes(name)) return true
   return isCommand(name) || isPlace(name) || name in MARKET_DEFAULTS || settingAt(name) !== undefined
 }
 
