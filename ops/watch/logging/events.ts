@@ -21,7 +21,7 @@ export const LOG_EVENTS = {
   'role-up': 'a role works, or stands by (role, detail)',
   'role-down': 'a role waits for something, a node for instance, or failed (role, detail)',
   'node-set-aside':
-    'an EVM node is down, answers oddly or serves another chain; tried again later (role, node, fault, reason, ms)',
+    'an EVM node is down, slow, answers oddly or serves another chain; tried again later (role, node, fault, reason, ms)',
   'node-back': 'it answers as it should again (role, node)',
   'nodes-disagree':
     'the node says otherwise than others (role, node, of; more: left out before it, as at most one in 10 s is written, and one of each subject until the state of the node changes)',
