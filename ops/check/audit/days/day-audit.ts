@@ -107,7 +107,8 @@ export class DayAudit {
     const expected = market.close({ tick, votes, isDue })
     const found = await payouts.of(dataMarket, epochId)
     const isPartial = (day: number): boolean => market.isPartial(day)
-    compareRuns({ expected, found, tick, isDue: isDue && !payouts.mayHaveExpired(tick), isPartial, findings })
+    const mayBeCut = payouts.mayHaveExpired(tick)
+    compareRuns({ expected, found, tick, isDue: isDue && !mayBeCut, mayBeCut, isPartial, findings })
   }
 
   /** @param chain where a node is asked */

@@ -28,6 +28,9 @@ interface Run {
   readonly parts: Part[]
 }
 
+/** False when the first payouts of the run have expired. */
+const isWhole = ({ parts }: Run): boolean => parts.length >= (parts[0]?.payout.parts ?? 0)
+
 export class Settlement {
   private readonly findings: Findings
   private readonly readDay: ReadDay | undefined
@@ -71,7 +74,7 @@ export class Settlement {
     this.compareNumber(run)
     if (run.isClosing) this.counts.delete(dayOf(run))
     else this.counts.set(dayOf(run), run)
-    if (run.isClosing) await this.compareClosing(run)
+    if (run.isClosing && isWhole(run)) await this.compareClosing(run)
   }
 
   /** Every call of a run that pays somebody carries the same number: of the slots at the quota those that can be paid. */
@@ -89,6 +92,7 @@ export class Settlement {
       this.findings.same(where, 'eligible nodes in all calls', first.eligibleNodes, row.eligibleNodes)
       this.findings.same(where, 'quota of all calls', first.quota, row.quota)
     }
+    if (!isWhole(run)) return
     const { quota, eligibleNodes } = first
     const [atQuota, unavailable] = [countAt(parts, quota), unavailableAt(parts, quota)]
     if (eligibleNodes > atQuota || eligibleNodes < atQuota - unavailable)

@@ -409,6 +409,17 @@ describe('records that have expired', () => {
     expect((await auditOf({ log, topics })).mismatches).toBeGreaterThan(report.mismatches)
   })
 
+  test('behavior: payouts are no fault wherever retention cuts them, also in the midst of a run', async () => {
+    const { topics } = scenario
+    const { length } = scenario.log.records(topics.payouts, 0)
+    for (let cut = 1; cut < length; cut += 1) {
+      const log = scenario.log.copy()
+      log.expire(topics.payouts, 0, log.records(topics.payouts, 0)[cut]!.offset)
+      const { differences } = await auditOf({ log, topics })
+      expect([cut, differences.filter(({ where }) => where.startsWith('day '))]).toEqual([cut, []])
+    }
+  })
+
   test('behavior: payouts, results and tallies that are gone are no fault', async () => {
     const { topics } = scenario
     for (const name of ['payouts', 'tallies', 'anchorResults'] as const) {
