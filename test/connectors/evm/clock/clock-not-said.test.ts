@@ -100,7 +100,7 @@ describe.each(ANSWERS)('a contract that answers %s', (_, answer) => {
     const { notSaid, refused } = await follow(chain, log, nodeOf(chain, ['snapshotSubmissionWindow'], answer, 15, 15))
     expect(notSaid).toEqual([`snapshotSubmissionWindow of ${MARKET}`])
     const why = 'snapshotSubmissionWindow cannot be read'
-    expect(refused).toEqual([{ dataMarket: MARKET, epochId: 4, block: 15, why }])
+    expect(refused).toEqual([{ dataMarket: MARKET, epochId: 4, block: 15, skippedFrom: 0, why }])
     expect((await epochsIn(log)).map((text) => text.slice(0, 7))).toEqual(
       expect.arrayContaining(['OPEN 3 ', 'OPEN 5 ', 'CLOSE 3', 'CLOSE 5']),
     )
@@ -167,7 +167,13 @@ describe('events in another form', () => {
     })
     const { refused } = await follow(chain, log, node)
     expect(refused).toEqual([
-      { dataMarket: MARKET, epochId: 4, block: 15, why: expect.stringContaining('its event carries 0x1234') },
+      {
+        dataMarket: MARKET,
+        epochId: 4,
+        block: 15,
+        skippedFrom: 0,
+        why: expect.stringContaining('its event carries 0x1234'),
+      },
     ])
     expect(await epochsIn(log)).toContain('OPEN 5 of day 1')
   })
