@@ -123,37 +123,39 @@ async function startPart(
     if (onEnded) onEnded(member, ended)
     else launch.fail(ended.error)
   })
-  return await launch.parts
-    .add(name, {
-      async close() {
-        await member.close()
-        log?.(`stopped ${name}`)
-      },
-    })
-    .then(() => member)
+  await launch.parts.add(
+    name,
+    part(name, () => member.close(), log),
+  )
+  return member
 }
+
+/** A part whose end is told. */
+const part = (name: string, end: () => Promise<unknown>, log: Telling['log']) => ({
+  async close(): Promise<void> {
+    await end()
+    log?.(`stopped ${name}`)
+  },
+})
 
 async function startBrokers({ directory, brokers, log, progress }: ClusterOptions, { parts, signal, fail }: Launch) {
   const ports = { log, progress, signal, onEnded: fail }
   const kafka = await startKafka({ ...ports, brokers, directory: join(directory, 'kafka') })
-  await parts.add('kafka', {
-    async close() {
-      await kafka.close()
-      log?.(`stopped ${kafka.brokers.length === 1 ? 'the broker' : 'the brokers'}`)
-    },
-  })
+  const name = kafka.brokers.length === 1 ? 'the broker' : 'the brokers'
+  await parts.add(
+    'kafka',
+    part(name, () => kafka.close(), log),
+  )
   return kafka
 }
 
 async function startSchemas({ directory, log, progress }: ClusterOptions, { parts, signal, fail }: Launch) {
   const ports = { log, progress, signal, onEnded: fail }
   const registry = await startRegistry({ ...ports, directory: join(directory, 'registry') })
-  await parts.add('registry', {
-    async close() {
-      await registry.stop()
-      log?.('stopped the schema registry')
-    },
-  })
+  await parts.add(
+    'registry',
+    part('the schema registry', () => registry.stop(), log),
+  )
   return registry
 }
 
