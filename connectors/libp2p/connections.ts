@@ -194,10 +194,7 @@ export class Connections {
     return guest !== undefined
   }
 
-  private close(
-    guest: Guest,
-    reason: Extract<ShedReason, 'idle' | 'banned' | 'handshakes' | 'frame-bytes' | 'unread-answers'>,
-  ): void {
+  private close(guest: Guest, reason: ShedReason): void {
     this.counts.shed(reason)
     this.handshakeOver(guest)
     if (this.guests.delete(guest)) guest.host.connections--

@@ -2,7 +2,7 @@
 import type { MessageStream } from '@libp2p/interface'
 import type { yamux } from '@libp2p/yamux'
 import { YamuxStream } from '@libp2p/yamux/stream'
-import type { Counts } from './counts.ts'
+import type { Counts, ShedReason } from './counts.ts'
 import { keepEarly } from './early.ts'
 import type { IntakeLimits } from './limits.ts'
 import { Parting, resetTowards } from './parting.ts'
@@ -18,7 +18,7 @@ export class Inbound {
   /** So many frames came. */
   onFrames: (guest: Guest, frames: number) => void = () => {}
   /** A connection does what none may do. */
-  onFault: (guest: Guest, reason: 'frame-bytes' | 'unread-answers') => void = () => {}
+  onFault: (guest: Guest, reason: ShedReason) => void = () => {}
   /** Unfinished frames take more memory than they may. */
   onPending: () => void = () => {}
   private pendingBytes = 0
