@@ -1,4 +1,7 @@
-/** `npm run sim -- --seed N` runs one seed; `--seeds N [--from M] [--stop]` many, and prints the ones that failed (or the first). */
+/**
+ * `npm run sim -- --seed N` runs one seed; `--seeds N [--from M] [--stop]` many, and prints the ones that failed (or the first). With `--digest`
+ * it prints the digest of what each seed has decided, to compare two trees by.
+ */
 import { parseArgs } from 'node:util'
 import { addReached, boundsTable } from './bounds.ts'
 import { isHostile } from './rules.ts'
@@ -10,6 +13,7 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     from: { type: 'string' },
     stop: { type: 'boolean', default: false },
+    digest: { type: 'boolean', default: false },
   },
 })
 const first = Number(values.seed ?? values.from ?? 1)
@@ -27,6 +31,7 @@ for (let seed = first; seed < first + count; seed++) {
       hostile++
       reached = addReached(reached, report.reached)
     }
+    if (values.digest) console.log(`digest of seed ${seed}: ${report.digest}`)
     if (count === 1) console.log(JSON.stringify(report))
   } catch (error) {
     failed.push(seed)

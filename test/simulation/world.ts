@@ -24,6 +24,7 @@ import { BEGIN_MS } from './chain-story.ts'
 import { daysMet, paidIn } from './day-invariants.ts'
 import { storyDays } from './day-words.ts'
 import { APP_ID, checkInvariants } from './invariants.ts'
+import { outcomeDigest } from './outcome-digest.ts'
 import { PayChain } from './pay-chain.ts'
 import { adversary, anchorEffects, clock, intake, type Outside, retrying } from './processes.ts'
 import { attackOf, newsOf, readAll } from './reading.ts'
@@ -57,6 +58,8 @@ export interface RunReport {
   /** How often what may become of days was met, and, where a real clock ran, what a chain and its nodes may do; by its name. */
   readonly met: Readonly<Record<string, number>>
   readonly fingerprint: number
+  /** Of the outcomes; see `outcomeDigest`. */
+  readonly digest: string
 }
 
 /** @throws when an invariant does not hold, or when the run does not end; the message has the seed */
@@ -144,6 +147,7 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
     reached,
     met: await met(memoryLogOver(simulation.core), { topics, script, pay, truth, chain }),
     fingerprint: simulation.fingerprint,
+    digest: await outcomeDigest(memoryLogOver(simulation.core), topics),
   }
 }
 
