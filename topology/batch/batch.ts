@@ -2,6 +2,9 @@
  * Packs the finalized projects of an epoch into batches: projects by the bytes of their id, submissions by slot, cut by
  * projects, bytes, gas and calldata, two Merkle roots each.
  */
+import { batchJson, EMPTY_BATCH_BYTES } from '../../schemas/batch-json.ts'
+import { type Texts, textsLength } from '../../schemas/framed-texts.ts'
+import { quoteAll } from '../../schemas/go-json.ts'
 import type {
   Batch,
   EpochKey,
@@ -14,13 +17,10 @@ import type {
 import type { ProcessorSupplier } from '../../streams/processor.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../rules.ts'
 import { addCosts, type BatchCost, costOfBatch, costOfProject, isTooCostly } from '../shared/batch-cost.ts'
-import { quoteAll } from '../shared/go-json.ts'
 import { asBuffer } from '../shared/keccak.ts'
 import { batchParts } from '../shared/parts.ts'
-import { type Texts, textsLength } from '../shared/submission-text.ts'
 import type { Stores } from '../stores.ts'
 import { type BatchEvent, epochScope, isEpochSummary, type Topics } from '../topics.ts'
-import { batchJson, EMPTY_BATCH_BYTES } from './batch-json.ts'
 import { createTree, type MerkleTree, publishedRoot, rootOf } from './merkle.ts'
 
 export type BatchOutputs = { readonly batches: readonly [MarketKey, BatchEvent] }

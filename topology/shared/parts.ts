@@ -2,6 +2,7 @@
  * Records that grow with the number of votes travel in parts: a finalization and a batch of any size are as many records of a
  * bounded size (decision 0021).
  */
+import { SIGNATURE_BYTES } from '../../schemas/framed-texts.ts'
 import type {
   Ballot,
   Batch,
@@ -10,7 +11,6 @@ import type {
   ProjectFinalization,
   TextFrame,
 } from '../../schemas/types.ts'
-import { SIGNATURE_BYTES } from './signature.ts'
 
 /**
  * Bytes of a part: half of what brokers take by default, so that the settings of nobody's cluster matter. A single entry may

@@ -2,6 +2,7 @@
  * EIP-712 signatures of snapshot submissions: digest (the submission's identity) and signer.
  * Source: EIP-712; domain and type of Powerloom's ProtocolState (typehashes checked in test/vectors/eip712.json).
  */
+import { SIGNATURE_BYTES } from '../../schemas/framed-texts.ts'
 import type { EpochMarker, Submission } from '../../schemas/types.ts'
 import type { Preparation } from '../../streams/preparation.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../rules.ts'
@@ -24,8 +25,6 @@ export type SignedFields = Pick<
 
 const DOMAIN_TYPE = 'EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)'
 const REQUEST_TYPE = 'EIPRequest(uint256 slotId,uint256 deadline,string snapshotCid,uint256 epochId,string projectId)'
-/** r, s, v. */
-export const SIGNATURE_BYTES = 65
 /** Half the order of the group: of the two valid s of a signature, the lower one is taken (EIP-2). */
 const LOW_S_MAX = Buffer.from('7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0', 'hex')
 

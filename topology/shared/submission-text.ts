@@ -1,19 +1,11 @@
 /**
  * The text of a submission as it stands in a batch: its protojson form of two-space indent, as a JSON string. Source:
- * google.golang.org/protobuf protojson.Format; checked byte for byte against a published batch.
- *
- * It is 700 bytes, and most submissions of a project differ in slot and signature alone. So what stands around those two
- * is kept once, as a frame.
+ * google.golang.org/protobuf protojson.Format; checked byte for byte against a published batch. Its frame is what
+ * schemas/framed-texts.ts makes it of again.
  */
-import type { Ballot, ProjectFinalization, Submission, TextFrame } from '../../schemas/types.ts'
-import { isPlain, quote } from './go-json.ts'
-import { SIGNATURE_BYTES } from './signature.ts'
-import type { TextBuffer } from './text-buffer.ts'
-
-/** The texts of some submissions, in order. */
-export interface Texts extends Pick<ProjectFinalization, 'frames' | 'signatures'> {
-  readonly ballots: readonly Pick<Ballot, 'slotId' | 'frame'>[]
-}
+import { SIGNATURE_BYTES } from '../../schemas/framed-texts.ts'
+import { isPlain, quote } from '../../schemas/go-json.ts'
+import type { Submission, TextFrame } from '../../schemas/types.ts'
 
 /** Number of newest frames among which a vote's is looked for: votes of one project mostly have one of two CIDs. */
 const FRAMES_COMPARED = 4
@@ -42,48 +34,6 @@ export function frameTexts(submissions: readonly Submission[]) {
 const writeSignature = (into: Buffer, at: number, signature: string): boolean =>
   LOWER_SIGNATURE.test(signature) && into.write(signature, at, 'hex') === SIGNATURE_BYTES
 const LOWER_SIGNATURE = /^[0-9a-f]{130}$/
-
-/** Writes the texts with commas between. */
-export function writeTexts(out: TextBuffer, { ballots, frames, signatures }: Texts): void {
-  const forms = frames.map((frame) => formOf(frame, 0))
-  for (const [i, { slotId, frame }] of ballots.entries()) {
-    if (i > 0) out.ascii(',')
-    if (isWhole(frames[frame]!)) {
-      out.bytes(forms[frame]!.bytes)
-      continue
-    }
-    const slot = `${slotId}`
-    if (forms[frame]!.digits !== slot.length) forms[frame] = formOf(frames[frame]!, slot.length)
-    const { bytes, signatureAt } = forms[frame]!
-    const at = out.length
-    out.bytes(bytes)
-    out.asciiAt(at + START.length, slot)
-    out.hexAt(at + signatureAt, signatures, i * SIGNATURE_BYTES, (i + 1) * SIGNATURE_BYTES)
-  }
-}
-
-/** A text to be filled in: slot and signature are blank. */
-function formOf(frame: TextFrame, digits: number) {
-  const { middle, end } = frame
-  if (isWhole(frame)) return { digits, bytes: Buffer.from(middle), signatureAt: 0 }
-  const bytes = Buffer.from(START + BLANKS.slice(0, digits) + middle + BLANKS + end)
-  return { digits, bytes, signatureAt: START.length + digits + middle.length }
-}
-
-const BLANKS = ' '.repeat(2 * SIGNATURE_BYTES)
-
-const isWhole = ({ end }: TextFrame): boolean => end === ''
-
-/** Number of bytes that `writeTexts` writes. */
-export function textsLength({ ballots, frames }: Texts): number {
-  const lengths = frames.map((frame) => (isWhole(frame) ? Buffer.byteLength(frame.middle) : framedLength(frame)))
-  const digits = ballots.map(({ slotId, frame }) => (isWhole(frames[frame]!) ? 0 : `${slotId}`.length))
-  return ballots.reduce((sum, { frame }, i) => sum + (i > 0 ? 1 : 0) + digits[i]! + lengths[frame]!, 0)
-}
-
-const framedLength = ({ middle, end }: TextFrame): number => START.length + middle.length + BLANKS.length + end.length
-
-const START = '"{\\n  \\"request\\": {\\n    \\"slotId\\": \\"'
 
 const differOnlyInSlotAndSignature = (a: Submission, b: Submission): boolean =>
   a.deadline === b.deadline &&

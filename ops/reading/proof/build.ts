@@ -1,6 +1,7 @@
 /** Makes proofs of the submissions of one anchored batch. The parts that they share are made once, a proof then takes about 0.1 ms. */
+
+import { quote } from '../../../schemas/go-json.ts'
 import type { Anchor, Batch } from '../../../schemas/types.ts'
-import { quote } from '../../../topology/shared/go-json.ts'
 import { keccak256, toHex } from '../../../topology/shared/keccak.ts'
 import { domainOf, recoverSigner } from '../../../topology/shared/signature.ts'
 import { type FileBlock, fileBlocks } from './file-blocks.ts'

@@ -1,13 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { writeTexts } from '../../../schemas/framed-texts.ts'
+import { TextBuffer } from '../../../schemas/text-buffer.ts'
 import type { Batch, EpochSummary, ProjectFinalization, Submission } from '../../../schemas/types.ts'
 import { packEpoch } from '../../../topology/batch/batch.ts'
 import { rootOf } from '../../../topology/batch/merkle.ts'
 import { type MarketRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
 import { addCosts, costOfBatch, costOfProject } from '../../../topology/shared/batch-cost.ts'
 import { candidatesOf } from '../../../topology/shared/parts.ts'
-import { frameTexts, writeTexts } from '../../../topology/shared/submission-text.ts'
-import { TextBuffer } from '../../../topology/shared/text-buffer.ts'
+import { frameTexts } from '../../../topology/shared/submission-text.ts'
 import {
   closeEpoch,
   createWorld,

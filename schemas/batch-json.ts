@@ -1,11 +1,11 @@
 /**
  * The exact bytes of a batch: Go's encoding/json, compact, with each submission as a JSON string that holds its protojson
- * form (submission-text.ts). Source: submission-sequencer-finalizer (BatchSubmission); checked byte for byte against a
+ * form (topology/shared/submission-text.ts). Source: submission-sequencer-finalizer (BatchSubmission); checked byte for byte against a
  * published batch.
  */
-import { quoteAll } from '../shared/go-json.ts'
-import { type Texts, writeTexts } from '../shared/submission-text.ts'
-import { TextBuffer } from '../shared/text-buffer.ts'
+import { type Texts, writeTexts } from './framed-texts.ts'
+import { quoteAll } from './go-json.ts'
+import { TextBuffer } from './text-buffer.ts'
 
 /** The contents in the order of their keys in the file. */
 export interface BatchParts {

@@ -5,20 +5,15 @@ import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { describe, expect, test } from 'vitest'
-import type { Submission } from '../../../schemas/types.ts'
-import { batchJson, EMPTY_BATCH_BYTES } from '../../../topology/batch/batch-json.ts'
-import { quote, quoteAll } from '../../../topology/shared/go-json.ts'
-import {
-  frameTexts,
-  submissionText,
-  type Texts,
-  textsLength,
-  writeTexts,
-} from '../../../topology/shared/submission-text.ts'
-import { TextBuffer } from '../../../topology/shared/text-buffer.ts'
-import { submissionOf } from '../world.ts'
+import { batchJson, EMPTY_BATCH_BYTES } from '../../schemas/batch-json.ts'
+import { type Texts, textsLength, writeTexts } from '../../schemas/framed-texts.ts'
+import { quote, quoteAll } from '../../schemas/go-json.ts'
+import { TextBuffer } from '../../schemas/text-buffer.ts'
+import type { Submission } from '../../schemas/types.ts'
+import { frameTexts, submissionText } from '../../topology/shared/submission-text.ts'
+import { submissionOf } from '../topology/world.ts'
 
-const read = (name: string) => JSON.parse(readFileSync(new URL(`../../vectors/${name}.json`, import.meta.url), 'utf8'))
+const read = (name: string) => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8'))
 
 interface WireForm {
   request?: { slotId?: string; deadline?: string; snapshotCid?: string; epochId?: string; projectId?: string }
