@@ -468,15 +468,6 @@ describe('pages', () => {
   })
 })
 
-test('behavior: every dependency has its reason on record, and no other package has', () => {
-  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
-    readFileSync(join(ROOT, 'package.json'), 'utf8'),
-  ) as Record<string, Record<string, string>>
-  const table = readFileSync(join(ROOT, 'docs/decisions/0002-dependencies.md'), 'utf8').matchAll(/^\| (`[^|]*) \|/gm)
-  const named = [...table].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!))
-  expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).sort())
-})
-
 /** The files themselves, and all that they import, and those import, and so on. */
 function reachedFrom(files: readonly string[]): ReadonlySet<string> {
   const byPath = new Map(sources.map((source) => [source.path, source]))
