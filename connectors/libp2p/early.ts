@@ -3,8 +3,9 @@
  * message in one write, which is a success for it. Negotiation takes some turns of the event loop, and when the stream is reset
  * or the connection closed in the midst of them, the library drops what has come.
  */
+
+import type { YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import type { Stream } from '@libp2p/interface'
-import type { YamuxStream } from '@libp2p/yamux/stream'
 
 const nameOf = (text: string): Buffer => Buffer.concat([Buffer.of(text.length + 1), Buffer.from(`${text}\n`)])
 /** As multistream-select 1.0.0 has a dialer say it. */

@@ -1,11 +1,12 @@
 /** The libp2p host of the intake: TCP, TLS and noise, yamux, identify and ping; it accepts and never dials. */
+
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
-import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Connections } from './connections.ts'
 import { type IntakeLimits, STREAM_WINDOW_BYTES } from './limits.ts'

@@ -1,7 +1,8 @@
 /** Handles the streams that peers open, from the first frame of each on, and tells the peers when the intake ends. */
+
+import type { yamux } from '@chainsafe/libp2p-yamux'
+import { YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import type { MessageStream } from '@libp2p/interface'
-import type { yamux } from '@libp2p/yamux'
-import { YamuxStream } from '@libp2p/yamux/stream'
 import type { Counts, ShedReason } from './counts.ts'
 import { keepEarly } from './early.ts'
 import type { IntakeLimits } from './limits.ts'

@@ -5,7 +5,7 @@
  * answered a ping, it knows; then it is asked to open no more streams. The messages that it had sent before lie before its
  * answers, or right behind them, as its queue lets answers pass.
  */
-import { YamuxStream } from '@libp2p/yamux/stream'
+import { YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import type { IntakeLimits } from './limits.ts'
 import type { Guest, Muxer } from './peer.ts'
 

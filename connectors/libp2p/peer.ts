@@ -1,6 +1,7 @@
 /** The peers, and the facts that are kept of each: of an address, a socket, a connection that opened /collect, and a stream. */
+
+import type { yamux } from '@chainsafe/libp2p-yamux'
 import type { Connection, MultiaddrConnection, Stream } from '@libp2p/interface'
-import type { yamux } from '@libp2p/yamux'
 import type { FrameGate } from './frames.ts'
 import type { FrameDecoder } from './framing.ts'
 import type { TokenBucket } from './limits.ts'

@@ -1,5 +1,5 @@
+import { StreamState, YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import type { Stream } from '@libp2p/interface'
-import { StreamState, YamuxStream } from '@libp2p/yamux/stream'
 
 /** A private part of yamux' types; a test notices when it is not there any more. */
 interface Window {

@@ -3,8 +3,9 @@
  * the first message, the last one returned is used first, nothing is ever read, and Success once the connection has the bytes. A
  * stream that fails is reset, and the call with it.
  */
+
+import { YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import { YamuxStream } from '@libp2p/yamux/stream'
 import { multiaddr } from '@multiformats/multiaddr'
 
 export const GREETING = Buffer.from('\x13/multistream/1.0.0\n\x09/collect\n')

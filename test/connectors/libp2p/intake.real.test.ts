@@ -1,7 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys'
-import type { YamuxStream } from '@libp2p/yamux/stream'
 import { describe, expect, test } from 'vitest'
 import { partitionFor } from '../../../streams/partitioner.ts'
 import { message, messages, open, refusal, ScriptedLog, Stage, topics, until, write } from './harness.ts'
