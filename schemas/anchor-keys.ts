@@ -7,7 +7,11 @@ export const END_OF_BATCHES = -1
 /** The index of a nonce that nobody has; its key has the signer in place of the market, and the nonce of the epoch. */
 export const NONCE_ONLY = -2
 
-export const isEnding = ({ batchIndex }: AnchorKey): boolean => batchIndex === END_OF_BATCHES
+type Indexed = Pick<AnchorKey, 'batchIndex'>
+
+export const isBatch = ({ batchIndex }: Indexed): boolean => batchIndex >= 0
+
+export const isEnding = ({ batchIndex }: Indexed): boolean => batchIndex === END_OF_BATCHES
 
 export const isNonceOnly = ({ batchIndex }: AnchorKey): boolean => batchIndex === NONCE_ONLY
 

@@ -1,4 +1,5 @@
 /** Facts that must not be one node's word: facts that open and close epochs, owners of slots, and outcomes of transactions. */
+import { NONE } from '../../schemas/none.ts'
 import type { AnchorIntent, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
 import type { Price } from './anchor-effects/anchor-price.ts'
 import type { ChainState } from './clock/chain-state.ts'
@@ -119,7 +120,7 @@ function placeOfMost(
     ({ transactionHash, blockNumber, blockHash }) => `${transactionHash} ${blockNumber} ${blockHash}`,
   )
   const most = results.find((_, at) => texts.filter((text) => text === texts[at]).length * 2 > results.length)
-  const { transactionHash, blockNumber, blockHash } = most ?? { transactionHash: '', blockNumber: -1, blockHash: '' }
+  const { transactionHash, blockNumber, blockHash } = most ?? { transactionHash: '', blockNumber: NONE, blockHash: '' }
   return { transactionHash, blockNumber, blockHash }
 }
 

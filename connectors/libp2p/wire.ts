@@ -3,6 +3,7 @@
  *: an absent field is its zero value, uint64 are JSON numbers; decimal strings are taken too.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
+import { NONE } from '../../schemas/none.ts'
 import type { Submission } from '../../schemas/types.ts'
 import type { Frame } from './framing.ts'
 
@@ -55,7 +56,7 @@ export function decodeSubmission(frame: Frame, receivedAt: number): Decoded {
     digest: NO_DIGEST,
     fullNode: false,
     signer: '',
-    headerBlock: -1,
+    headerBlock: NONE,
     contested: false,
   }
   return reader.problem === undefined ? { submission } : { problem: reader.problem, unframed: false }

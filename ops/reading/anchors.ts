@@ -1,3 +1,4 @@
+import { isNone } from '../../schemas/none.ts'
 import type { Anchor, Batch, EpochKey } from '../../schemas/types.ts'
 import type { Log, LogRecord } from '../../streams/ports.ts'
 import type { Topics } from '../../topology/topics.ts'
@@ -38,7 +39,7 @@ export const anchorsOfEpoch = async (log: Log, topics: Topics, key: EpochKey): P
 
 /** The batch that an anchor row names, in one piece; undefined when it is no longer in the log. */
 export async function batchOf(log: Log, topics: Topics, { batchOffset }: Anchor): Promise<Batch | undefined> {
-  return batchOffset < 0 ? undefined : batchAt(log, topics, batchOffset)
+  return isNone(batchOffset) ? undefined : batchAt(log, topics, batchOffset)
 }
 
 /** The ids of a batch's submissions, in the order of its leaves. */

@@ -1,6 +1,6 @@
 /** The progress of an epoch, from its release to the attestations, read from the log. */
 
-import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
+import { END_OF_BATCHES, isBatch } from '../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorState, EpochKey } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { readRecords } from '../../streams/read-record.ts'
@@ -243,7 +243,7 @@ async function batchStatuses(
 ): Promise<readonly BatchStatus[]> {
   const statuses: BatchStatus[] = []
   for (const [batchIndex, anchor] of [...anchors].sort(([a], [b]) => a - b)) {
-    if (batchIndex === END_OF_BATCHES) continue
+    if (!isBatch({ batchIndex })) continue
     const batch = await batchOf(log, topics, anchor)
     const { state, cid, transactionHash, blockNumber, attestations, attested, error } = anchor
     const sizes = { projects: batch?.projectIds.length ?? 0, submissions: batch?.submissions ?? 0 }

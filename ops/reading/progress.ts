@@ -2,7 +2,7 @@
  * The progress of each epoch, followed from the topics as they are written. For the live table, the plain lines, the metrics and
  * `--epochs N`; it decides nothing.
  */
-import { END_OF_BATCHES } from '../../schemas/anchor-keys.ts'
+import { isEnding } from '../../schemas/anchor-keys.ts'
 import { createBatchJoiner } from '../../schemas/batch-joiner.ts'
 import type { Anchor, EpochTick } from '../../schemas/types.ts'
 import type { RecordTopic } from '../../streams/kafka-topic.ts'
@@ -33,7 +33,7 @@ export const secondsToAnchor = ({ releasedAt, endedAt }: FollowedEpoch): number 
 /** The batches of an epoch that will not be on the chain, as a list. */
 export const lostWords = ({ progress }: FollowedEpoch): string =>
   lostOf(progress)
-    .map(([index, state]) => `${index === END_OF_BATCHES ? 'ending call' : `batch ${index}`} ${state}`)
+    .map(([index, state]) => `${isEnding({ batchIndex: index }) ? 'ending call' : `batch ${index}`} ${state}`)
     .join(', ')
 
 export interface ProgressOptions {

@@ -1,4 +1,5 @@
 /** How far the newest epochs are, read from the ends of the topics: a look at how things are, however long the log is. */
+import { isNone } from '../../schemas/none.ts'
 import type { AnchorState, EpochTick } from '../../schemas/types.ts'
 import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import type { Log } from '../../streams/ports.ts'
@@ -155,7 +156,7 @@ async function readAnchorRows(log: Log, { anchors }: Topics, take: Take): Promis
     const id = `${epochScope(dataMarket, epochId)}/${batchIndex}`
     if (anchor === null) states.delete(id)
     else states.set(id, anchor.state)
-    if (anchor && anchor.nonce >= 0) nonce = Math.max(nonce ?? 0, anchor.nonce)
+    if (anchor && !isNone(anchor.nonce)) nonce = Math.max(nonce ?? 0, anchor.nonce)
   }
   const pending = [...states.values()].filter((state) => !isEnd(state))
   return { nonce, pending: pending.length, inFlight: pending.filter((state) => IN_FLIGHT.includes(state)).length }

@@ -1,5 +1,7 @@
 /** When the call is made that ends an epoch's batches, and when it is held back again. */
+
 import { END_OF_BATCHES, isEnding } from '../../schemas/anchor-keys.ts'
+import { isNone } from '../../schemas/none.ts'
 import type { AnchorKey, AnchorProgress, AnchorResult } from '../../schemas/types.ts'
 import { hasEnded, intend, withoutNonce } from './anchor-transitions.ts'
 
@@ -35,7 +37,7 @@ export function createEndings({ read, advance, giveUpNonce }: EndingsPorts) {
       const ending = endingOf(key)
       if (isEnding(key) || !ending || ending.phase === 'WAITING' || hasEnded(ending)) return
       advance(ending, { ...intend(withoutNonce(ending), 'DONE'), phase: 'WAITING' })
-      if (ending.nonce >= 0) giveUpNonce(ending, NOT_FINAL)
+      if (!isNone(ending.nonce)) giveUpNonce(ending, NOT_FINAL)
     },
 
     /** Once every batch has ended. */

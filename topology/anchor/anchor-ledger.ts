@@ -4,6 +4,7 @@
  */
 
 import { nonceKey } from '../../schemas/anchor-keys.ts'
+import { isNone } from '../../schemas/none.ts'
 import type { AnchorKey, AnchorProgress, AnchorResult } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
 import type { AnchorRules } from '../anchor-rules.ts'
@@ -40,7 +41,7 @@ export function createNonceLedger({ progress, rules, nextNonce, advance }: Nonce
 
     /** By the result, `after` may have left the nonce that `before` had: then it has somebody all the same. */
     keepNonce(before: AnchorProgress, after: AnchorProgress, result: AnchorResult): void {
-      if (before.nonce < 0 || after.nonce >= 0) return
+      if (isNone(before.nonce) || !isNone(after.nonce)) return
       if (result.outcome === 'REORGED') fillAgain(before, after.error)
       else keepUsed(before, result)
     },
@@ -69,5 +70,5 @@ export const entryOf = (signer: string, nonce: number): AnchorProgress => ({
 /** All that have a nonce. */
 export function* holders(progress: ScopedStore<AnchorProgress>): Generator<AnchorProgress> {
   for (const scope of [...progress.scopes()])
-    for (const [, entry] of progress.entries(scope)) if (entry.nonce >= 0) yield entry
+    for (const [, entry] of progress.entries(scope)) if (!isNone(entry.nonce)) yield entry
 }

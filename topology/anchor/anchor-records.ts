@@ -1,14 +1,16 @@
 /** The first state of an anchor, and the rows that the anchor stage writes about it. */
+
 import { isNonceOnly } from '../../schemas/anchor-keys.ts'
+import { NONE } from '../../schemas/none.ts'
 import type { Anchor, AnchorIntent, AnchorKey, AnchorProgress, Batch, PayoutOrder } from '../../schemas/types.ts'
 
 /** Before a nonce is assigned, and after it was given up. */
 export const NO_TRANSACTION = {
-  nonce: -1,
+  nonce: NONE,
   quote: { gasLimit: 0, maxFeePerGas: '0', maxPriorityFeePerGas: '0' },
   rawTransactions: [],
   transactionHash: '',
-  blockNumber: -1,
+  blockNumber: NONE,
   blockHash: '',
 } as const satisfies Partial<AnchorProgress>
 
@@ -20,13 +22,13 @@ export const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
   attempt: 0,
   delayMs: 0,
   retries: 0,
-  batchOffset: -1,
+  batchOffset: NONE,
   batches: 0,
   cid: '',
   roothash: batch?.roothash ?? '',
   finalizedCidsRootHash: batch?.finalizedCidsRootHash ?? '',
   signer: '',
-  chainNonce: -1,
+  chainNonce: NONE,
   ...NO_TRANSACTION,
   error: '',
   attestations: [],

@@ -1,6 +1,7 @@
 /** The life of one batch as a table: (phase, outcome) → what it is next. Pure; anchor.ts turns the difference into records. */
 
 import { isEnding, isNonceOnly, isPayout } from '../../schemas/anchor-keys.ts'
+import { isNone, NONE } from '../../schemas/none.ts'
 import type {
   AnchorOutcome,
   AnchorPhase,
@@ -177,7 +178,12 @@ export const stuck: Transition = (at, result, rules) => {
   return isRefused ? { ...next, call: 'FILL', quote: fillerQuote(quote) } : next
 }
 
-export const reorged: Transition = (at) => ({ ...intend(at, 'SEND'), phase: 'SENDING', blockNumber: -1, blockHash: '' })
+export const reorged: Transition = (at) => ({
+  ...intend(at, 'SEND'),
+  phase: 'SENDING',
+  blockNumber: NONE,
+  blockHash: '',
+})
 
 /**
  * The chain went back behind what was final: the same transaction is sent again, with the same nonce. When its call cannot
@@ -185,7 +191,7 @@ export const reorged: Transition = (at) => ({ ...intend(at, 'SEND'), phase: 'SEN
  */
 const takenBack: Transition = (at, { error }) => {
   const back = { ...backAtNothing(at), reorgs: at.reorgs + 1 }
-  if (at.nonce >= 0 && error === '') return sentAgain(back)
+  if (!isNone(at.nonce) && error === '') return sentAgain(back)
   const next = { ...withoutNonce(back), error }
   if (isEnding(at.key)) return { ...intend(next, 'DONE'), phase: 'WAITING' }
   return { ...intend(next, 'PREPARE'), phase: 'PREPARING' }
@@ -200,7 +206,7 @@ export const sentAgain = (at: AnchorProgress): AnchorProgress =>
 export const backAtNothing = (at: AnchorProgress): AnchorProgress => ({
   ...at,
   retries: 0,
-  blockNumber: -1,
+  blockNumber: NONE,
   blockHash: '',
   error: '',
   attestations: [],

@@ -1,5 +1,7 @@
 /** The first state of a payout, and the rows that the payer writes about it. */
+
 import { payoutNumberOf } from '../../schemas/anchor-keys.ts'
+import { NONE } from '../../schemas/none.ts'
 import type { AnchorKey, AnchorProgress, Payment, PaymentKey, Payout, PayoutAnswer } from '../../schemas/types.ts'
 import { changedRows, newProgress } from './anchor-records.ts'
 
@@ -16,7 +18,7 @@ export function newPayout(
   offset: number,
   firstOffset: number,
 ): AnchorProgress {
-  const held = { quota: 0, afterBlock: -1, afterHash: '', answer: null }
+  const held = { quota: 0, afterBlock: NONE, afterHash: '', answer: null }
   const payout = { day, purpose, part, parts, slots: slotIds.length, firstOffset, ...held }
   return { ...newProgress(key), call: 'REWARD', batchOffset: offset, payout }
 }

@@ -2,6 +2,7 @@
  * The life of one payout as a table: (phase, outcome) → what it is next. A payout that needs another dry run becomes WAITING;
  * payer.ts decides whose turn it is. Pure.
  */
+import { isNone } from '../../schemas/none.ts'
 import type { AnchorOutcome, AnchorPhase, AnchorProgress, AnchorResult, PayoutAnswer } from '../../schemas/types.ts'
 import { type AnchorRules, retryDelayOf } from '../anchor-rules.ts'
 import {
@@ -76,7 +77,7 @@ const nonceTaken: Transition = (at) => waiting(at, 'the nonce was used by anothe
 /** The chain went back behind it: the same again, with the same nonce, unless the call cannot be made now. */
 const takenBack: Transition = (at, { error }) => {
   const back = { ...backAtNothing(at), reorgs: at.reorgs + 1 }
-  return at.nonce >= 0 && error === '' ? sentAgain(back) : waiting(back, error)
+  return !isNone(at.nonce) && error === '' ? sentAgain(back) : waiting(back, error)
 }
 
 const asked = { READY: prepared, ALREADY_ANCHORED: nothingToSend, REVERTED: refused, FAILED: again }

@@ -3,7 +3,9 @@
  * fillers it shares. One payout of a market is under way at a time, in the order of `payouts`, so that each dry run sees the
  * effects of all calls before it, and an older count never follows a newer one.
  */
+
 import { payoutKey } from '../../schemas/anchor-keys.ts'
+import { isNone, NONE } from '../../schemas/none.ts'
 import type { AnchorKey, AnchorPhase, AnchorProgress, AnchorResult, Payout } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
 import type { AnchorRules } from '../anchor-rules.ts'
@@ -119,7 +121,7 @@ const isSameRun = (a: AnchorProgress, b: AnchorProgress): boolean =>
 /** Counts that have no nonce, where a newer run of the day has come. */
 const isOvertaken = (one: AnchorProgress, all: readonly AnchorProgress[]): boolean =>
   one.payout!.purpose === 'COUNTS' &&
-  one.nonce < 0 &&
+  isNone(one.nonce) &&
   !hasEnded(one) &&
   all.some(
     (other) => other.payout!.day === one.payout!.day && other.batchOffset > one.batchOffset && !isSameRun(one, other),
@@ -127,9 +129,9 @@ const isOvertaken = (one: AnchorProgress, all: readonly AnchorProgress[]): boole
 
 /** The block of the call that was mined last. */
 function newestBlock(all: readonly AnchorProgress[]): { readonly afterBlock: number; readonly afterHash: string } {
-  const calls = all.filter(({ phase, nonce }) => nonce >= 0 && IN_BLOCK.includes(phase))
+  const calls = all.filter(({ phase, nonce }) => !isNone(nonce) && IN_BLOCK.includes(phase))
   const newest = calls.toSorted((a, b) => b.blockNumber - a.blockNumber)[0]
-  return newest ? { afterBlock: newest.blockNumber, afterHash: newest.blockHash } : { afterBlock: -1, afterHash: '' }
+  return newest ? { afterBlock: newest.blockNumber, afterHash: newest.blockHash } : { afterBlock: NONE, afterHash: '' }
 }
 
 /** The quota with which a call of the run has paid. */

@@ -2,6 +2,8 @@
  * Takes one vote per slot, and names for each project the CID that most slots reported. Everything is decided at the close, over
  * all that was admitted, so the order of arrival decides nothing.
  */
+
+import { isNone } from '../../schemas/none.ts'
 import type {
   Ballot,
   DroppedSubmission,
@@ -191,11 +193,9 @@ function blockBefore(
 
 /** By what `validate` knew of the block that the header names. */
 function whyNotOnChain({ headerBlock }: Submission, { releaseBlock }: Closing['tick']): DropReason {
-  if (headerBlock === UNKNOWN_BLOCK) return 'UNKNOWN_HEADER'
+  if (isNone(headerBlock)) return 'UNKNOWN_HEADER'
   return headerBlock < releaseBlock ? 'STALE_HEADER' : 'ORPHANED_HEADER'
 }
-
-const UNKNOWN_BLOCK = -1
 
 /**
  * A slot has one vote for a project: the highest signed deadline, and the first to arrive among equal deadlines.

@@ -3,6 +3,8 @@
  * Deadline and header are looked at when the epoch closes (`consensus`): by then the log has told the blocks and their times,
  * however late.
  */
+
+import { NONE } from '../../schemas/none.ts'
 import type {
   EpochTick,
   ParkedSubmission,
@@ -23,7 +25,7 @@ import { ownerAsOf } from './ownership.ts'
 
 /** `wait`: nothing can be said before the first head, or before the epoch opens. */
 export type Judgement =
-  /** `headerBlock`: number of the block that the header names, -1 while no such block is known. */
+  /** `headerBlock`: number of the block that the header names, NONE while no such block is known. */
   | { readonly kind: 'valid'; readonly headerBlock: number }
   | { readonly kind: 'wait' }
   | { readonly kind: 'final'; readonly reason: VerdictReason; readonly evidence: Evidence }
@@ -86,7 +88,7 @@ export function createJudge(chain: ChainView, slots: GlobalTable<SlotKey, SlotOw
   const valid = (candidate: Candidate, market: MarketRules): Judgement =>
     judgeSource(candidate, market) ?? {
       kind: 'valid',
-      headerBlock: chain.blockOf(candidate.submission.header)?.number ?? -1,
+      headerBlock: chain.blockOf(candidate.submission.header)?.number ?? NONE,
     }
 
   return {

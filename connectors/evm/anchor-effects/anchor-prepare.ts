@@ -140,7 +140,7 @@ async function refused(
   const { key, intent, call, signer } = input
   const deep = deepBlock(head, settings)
   if (await alreadyAnchored(ask, input, code, 'latest')) {
-    const isDeep = deep >= 0 && (await alreadyAnchored(ask, input, code, deep))
+    const isDeep = deep !== undefined && (await alreadyAnchored(ask, input, code, deep))
     if (!isDeep) throw new NotYet('it is on the chain, but not deep enough')
     return resultOf(intent, 'ALREADY_ANCHORED', await placeOf(ask, input, head, settings))
   }
@@ -148,7 +148,7 @@ async function refused(
     await needSame(ask, head, settings)
     return resultOf(intent, 'LATE')
   }
-  if (deep < 0 || (await dryRun(ask, signer, call, deep)) !== code)
+  if (deep === undefined || (await dryRun(ask, signer, call, deep)) !== code)
     throw new NotYet(`the contract refuses it with ${code}, but may not after a reorg`)
   settings.observer?.reverted?.(code, key)
   return resultOf(intent, 'REVERTED', { error: code })

@@ -1,4 +1,4 @@
-import { isNonceOnly, isPayout } from '../../../schemas/anchor-keys.ts'
+import { isEnding, isNonceOnly, isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey } from '../../../schemas/types.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { type ContractCall, cidIn, dryRun, type Receipt, topicOf, word } from './anchor-chain.ts'
@@ -28,7 +28,7 @@ export function whatItDid(key: AnchorKey, intent: AnchorIntent, receipt: Receipt
   )
   const has = (topic: string): boolean =>
     events.some((log) => log.topics[0] === topic && (topic === ENDED || cidIn(log) === intent.cid))
-  if (has(key.batchIndex < 0 ? ENDED : ANCHORED)) return 'ANCHORED'
+  if (has(isEnding(key) ? ENDED : ANCHORED)) return 'ANCHORED'
   return has(DELAYED) ? 'LATE' : 'REVERTED'
 }
 

@@ -1,3 +1,4 @@
+import { NONE } from '../../../schemas/none.ts'
 import type { AnchorIntent, AnchorOutcome, AnchorResult } from '../../../schemas/types.ts'
 import { Conclusion } from '../errors.ts'
 
@@ -12,13 +13,13 @@ export const resultOf = (
   outcome,
   cid,
   signer: '',
-  nonce: -1,
+  nonce: NONE,
   gasLimit: 0,
   maxFeePerGas: '0',
   maxPriorityFeePerGas: '0',
   rawTransaction: '',
   transactionHash: '',
-  blockNumber: -1,
+  blockNumber: NONE,
   blockHash: '',
   attestation: null,
   payout: null,

@@ -1,4 +1,5 @@
 import { id } from 'ethers'
+import { isNone } from '../../../schemas/none.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Ask } from '../nodes/ask.ts'
 import type { Rpc } from '../nodes/rpc.ts'
@@ -62,7 +63,10 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
   /**
    * The newest block to look at, by the newest head: one that a node invented is not kept to. @param behind of a second look
    */
-  const targetNow = (behind: number): number => (heads.head ? heads.head.number - settings.confirmations - behind : -1)
+  const targetNow = (behind: number): number | undefined => {
+    const target = heads.head && heads.head.number - settings.confirmations - behind
+    return target === undefined || target < 0 ? undefined : target
+  }
 
   /** Blocks that were looked through up to a head that is not there are looked through anew: nobody knows what lay behind it. */
   const beginAnewBeyond = (look: Look, target: number): void => {
@@ -73,12 +77,12 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
   /** Looks through the next range of blocks for the batches that are furthest behind; false when nothing is left to look at. */
   const step = async (look: Look): Promise<boolean> => {
     const target = targetNow(look === 'first' ? 0 : SECOND_LOOK_BLOCKS)
-    if (target < 0 || signal.aborted) return false
+    if (target === undefined || signal.aborted) return false
     beginAnewBeyond(look, target)
     const due = look === 'first' ? 0 : SECOND_LOOK_STRIDE - 1
     for (const { cursors } of watched.values())
-      if (cursors[look] < 0) cursors[look] = Math.max(0, target - LOOKBACK_BLOCKS)
-    const behind = [...watched.values()].filter(({ cursors }) => cursors[look] >= 0 && cursors[look] + due <= target)
+      if (isNone(cursors[look])) cursors[look] = Math.max(0, target - LOOKBACK_BLOCKS)
+    const behind = [...watched.values()].filter(({ cursors }) => cursors[look] + due <= target)
     if (behind.length === 0) return false
     const fromBlock = behind.reduce((min, { cursors }) => Math.min(min, cursors[look]), target)
     const toBlock = Math.min(target, fromBlock + settings.logRangeBlocks - 1)

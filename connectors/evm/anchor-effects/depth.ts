@@ -7,11 +7,14 @@ import { NotYet } from './anchor-result.ts'
 /** Nodes keep the state of 128 blocks, and reorganisations are shorter. */
 const DEFINITE_BLOCKS_MAX = 32
 
-/** The block as of which an answer of the contract stays; negative while the chain is too short. */
+/** The block as of which an answer of the contract stays; undefined while the chain is too short. */
 export const deepBlock = (
   { number }: Pick<Head, 'number'>,
   { confirmations }: Pick<AnchorSettings, 'confirmations'>,
-): number => number - Math.min(confirmations, DEFINITE_BLOCKS_MAX)
+): number | undefined => {
+  const block = number - Math.min(confirmations, DEFINITE_BLOCKS_MAX)
+  return block < 0 ? undefined : block
+}
 
 /** @throws NotYet when another block has the place of this newest one by now, or none has */
 export async function needSame(

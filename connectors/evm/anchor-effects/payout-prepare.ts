@@ -1,4 +1,5 @@
 /** The dry run of a payout: the part that the contract lacks, whether it can be sent now, and its gas. */
+import { isNone } from '../../../schemas/none.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, PayoutAnswer } from '../../../schemas/types.ts'
 import type { Ask } from '../nodes/ask.ts'
 import { dryRun, type Head, headerOf } from './anchor-chain.ts'
@@ -51,7 +52,7 @@ const isNothing = ({ slots }: PayoutAnswer): boolean => slots.every((bits) => bi
 
 /** An answer from before the newest call of ours would send what that one has sent. */
 async function needBlock(ask: Ask, number: number, hash: string, head: Head, settings: AnchorSettings): Promise<void> {
-  if (number < 0) return
+  if (isNone(number)) return
   const block = number <= head.number ? await headerOf(ask, number, settings.contractBlock) : undefined
   if (block?.hash !== hash) throw new NotYet(`the node does not have block ${number} ${hash}, with the call before`)
 }
@@ -64,7 +65,7 @@ async function refusedForGood(
   settings: AnchorSettings,
 ): Promise<AnchorResult> {
   const block = deepBlock(head, settings)
-  if (block < 0 || !isOver(await dayCounterOf(ask, question, block), payout.payoutOf))
+  if (block === undefined || !isOver(await dayCounterOf(ask, question, block), payout.payoutOf))
     throw new NotYet(`day ${payout.payoutOf} is over, but may not be after a reorg`)
   await needSame(ask, head, settings)
   settings.observer?.reverted?.('E38', key)
@@ -81,7 +82,8 @@ async function nothingToSend(
 ): Promise<AnchorResult> {
   const { intent, payout } = input
   const block = deepBlock(head, settings)
-  const then = block < 0 ? undefined : answerOf(payout, await readFacts(ask, input, block), intent.payout!.quota)
+  const then =
+    block === undefined ? undefined : answerOf(payout, await readFacts(ask, input, block), intent.payout!.quota)
   if (!then || !isNothing(then)) throw new NotForLong('the contract has it, but not deep enough')
   return resultOf(intent, 'ALREADY_ANCHORED', { payout: answer })
 }

@@ -2,6 +2,7 @@
  * The clock's knowledge of the chain: a pure fold over the ticks it has written, so that a restart, which reads them again, knows
  * the same as before.
  */
+import { NONE } from '../../../schemas/none.ts'
 import type { EpochTick, MarketChange, RefusedEpoch } from '../../../schemas/types.ts'
 import type { BlockHeader, ReleasedEpoch } from '../contract/chain-reader.ts'
 import { type BlockPoint, windowIsOver } from '../contract/window.ts'
@@ -212,9 +213,6 @@ export const orphanTick = (head: Head, slotsOffset: number, forks: number): Epoc
   kind: 'ORPHAN',
 })
 
-/** The contract's block number of an ORPHAN, which tells none. */
-const NOT_SAID = -1
-
 type TickBlock = Omit<Head, 'offset'> & Partial<Pick<BlockPoint, 'contractBlock'>>
 
 const headTick = (block: TickBlock, slotsOffset: number, forks: number): EpochTick => ({
@@ -226,7 +224,7 @@ const headTick = (block: TickBlock, slotsOffset: number, forks: number): EpochTi
   parentHash: block.parentHash,
   blockTimestamp: block.timestamp,
   slotsOffset,
-  contractBlock: block.contractBlock ?? NOT_SAID,
+  contractBlock: block.contractBlock ?? NONE,
   releaseBlock: 0,
   begin: 0,
   end: 0,

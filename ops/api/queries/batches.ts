@@ -1,5 +1,6 @@
 /** Batches and their way to the chain. */
 
+import { orNull } from '../../../schemas/none.ts'
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
@@ -105,7 +106,7 @@ export function anchorItem(reader: ViewReader, topics: Topics, key: AnchorKey): 
   const anchor = topics.anchors.value.decode(bytesOf(row))
   const { state, cid, nonce, attempts, transactionHash, blockNumber, error, attested, diverged, reorgs } = anchor
   const attestations = [...anchor.attestations]
-  const sent = { nonce: nonce < 0 ? null : nonce, attempts, transactionHash, blockNumber, error }
+  const sent = { nonce: orNull(nonce), attempts, transactionHash, blockNumber, error }
   return { ...key, state, cid, ...sent, attestations, attested, diverged, reorgs, changedAt: timeOf(row) }
 }
 

@@ -1,4 +1,5 @@
 /** Days of data markets: what the slots did, and what the contract was told of it. */
+import { orNull } from '../../../schemas/none.ts'
 import type { DayKey, Payment } from '../../../schemas/types.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
@@ -232,5 +233,5 @@ function paymentItem(id: string, payment: Payment, changedAt: number): PaymentIt
   const [, dataMarket, day] = partsOf(id)
   const { payoutOffset: _, purpose, nonce, leftOut, blockHash: __, paymentState: state, ...rest } = payment
   const of = { dataMarket: dataMarket!, day: Number(day), ...nameOf(id), purpose, state }
-  return { ...of, ...rest, nonce: nonce < 0 ? null : nonce, leftOut: [...leftOut], changedAt }
+  return { ...of, ...rest, nonce: orNull(nonce), leftOut: [...leftOut], changedAt }
 }

@@ -1,6 +1,6 @@
 /** Epochs: the list, one of them, its projects. */
 
-import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
+import { END_OF_BATCHES, isBatch } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { nextOf } from '../../reading/epoch.ts'
@@ -48,7 +48,9 @@ export const countsOf = (reader: ViewReader, key: EpochKey): Counts =>
 
 function summaryOf(reader: ViewReader, key: EpochKey, row: EpochProgress): EpochSummary {
   const { projects, projectsWithoutQuorum, counted, batches, anchors } = row
-  const final = Object.entries(anchors).filter(([index, { state }]) => Number(index) >= 0 && state === 'FINAL')
+  const final = Object.entries(anchors).filter(
+    ([index, { state }]) => isBatch({ batchIndex: Number(index) }) && state === 'FINAL',
+  )
   return {
     ...fieldsOf(key, row, countsOf(reader, key)),
     projects,
@@ -124,7 +126,7 @@ function batchStatuses(
   const indexes = Object.keys(anchors).map(Number)
   return indexes.flatMap((batchIndex) => {
     const row = reader.get(keyOf(TABLE.anchors, ...anchorParts({ ...key, batchIndex })))
-    if (batchIndex === END_OF_BATCHES || !row) return []
+    if (!isBatch({ batchIndex }) || !row) return []
     const batch = reader.getJson<BatchRow>(keyOf(TABLE.batches, ...anchorParts({ ...key, batchIndex })))
     const { state, cid, transactionHash, blockNumber, attestations, attested, error } = topics.anchors.value.decode(
       bytesOf(row),

@@ -1,7 +1,7 @@
 /** The markets, the epochs that went wrong, and the health of the process. */
 
 import { systemClock } from '../../../connectors/system-clock.ts'
-import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
+import { isEnding } from '../../../schemas/anchor-keys.ts'
 import type { EpochKey } from '../../../schemas/types.ts'
 import { HELD_MS, heldInWords } from '../../../streams/held-back.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../../../topology/rules.ts'
@@ -127,7 +127,7 @@ function errorsOf(reader: ViewReader, topics: Topics, key: EpochKey, row: EpochP
   const words = Object.keys(row.anchors).flatMap((index) => {
     const anchor = anchorItem(reader, topics, { ...key, batchIndex: Number(index) })
     if (!anchor || anchor.state === 'FINAL') return []
-    const name = anchor.batchIndex === END_OF_BATCHES ? 'the ending call' : `batch ${anchor.batchIndex}`
+    const name = isEnding(anchor) ? 'the ending call' : `batch ${anchor.batchIndex}`
     return [`${name} is ${anchor.state}${anchor.error && `: ${anchor.error}`}`]
   })
   return words.join('; ')

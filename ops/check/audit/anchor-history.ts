@@ -4,6 +4,7 @@
  */
 import { Transaction } from 'ethers'
 import { isPayout } from '../../../schemas/anchor-keys.ts'
+import { isNone } from '../../../schemas/none.ts'
 import type { Anchor, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
@@ -30,8 +31,6 @@ export interface AnchorHistory {
 }
 /** A result answers it, of each batch and each ending: where that one is gone, others may be, too. */
 const FIRST_ATTEMPT = 1
-/** The nonce of a row that has none: its transaction was found on the chain. */
-const NO_NONCE = -1
 
 export type AnchorHistories = ReadonlyMap<string, AnchorHistory>
 
@@ -102,7 +101,8 @@ export function compareHistory(
     findings.add('mismatches', where, `${what} ${value}: no result in the log says so`)
   if (cid !== '' && !history.cids.has(cid)) differ('CID', cid)
   if (transactionHash !== '' && !transactions.has(transactionHash)) differ('transaction', transactionHash)
-  else if (nonce !== NO_NONCE && (transactions.get(transactionHash) ?? nonce) !== nonce) differ('nonce', nonce)
+  // a row has no nonce when its transaction was found on the chain
+  else if (!isNone(nonce) && (transactions.get(transactionHash) ?? nonce) !== nonce) differ('nonce', nonce)
   if (blockHash !== '' && !history.mined.has(`${transactionHash} ${blockNumber} ${blockHash}`))
     differ('block', `${blockNumber} (${blockHash})`)
   if (countsAttempts && !history.attempts.has(attempts) && !history.attempts.has(attempts - 1))

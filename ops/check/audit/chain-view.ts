@@ -1,4 +1,5 @@
 /** The anchor chain and its epochs as the markers in `submissions` tell them, and what is missing between them. */
+import { isNone } from '../../../schemas/none.ts'
 import type { EpochTick, RefusedEpoch } from '../../../schemas/types.ts'
 import type { Findings } from './report.ts'
 import type { ServedMarkets } from './served-markets.ts'
@@ -113,7 +114,7 @@ export class ChainView {
   }
 
   private contractBlockOf({ contractBlock, blockNumber }: EpochTick): number | undefined {
-    if (contractBlock >= 0) return contractBlock
+    if (!isNone(contractBlock)) return contractBlock
     return this.options.countsOwnBlocks ? blockNumber : undefined
   }
 

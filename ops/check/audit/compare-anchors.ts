@@ -1,4 +1,5 @@
 /** The batches of an epoch on the chain: the rows of `anchors`, and the contract itself. */
+import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
 import type { Anchor } from '../../../schemas/types.ts'
 import { epochScope } from '../../../topology/topics.ts'
 import { compareHistory, compareTransaction, historyName } from './anchor-history.ts'
@@ -8,8 +9,6 @@ import type { BatchFacts } from './compare-batches.ts'
 import type { EpochSources } from './epoch-sources.ts'
 import type { Findings } from './report.ts'
 
-/** The call that ends an epoch's batches is kept under this index. */
-const ENDING = -1
 const LOST_FOR_GOOD: readonly Anchor['state'][] = ['LATE', 'FAILED']
 const DECIDED: readonly Anchor['state'][] = ['FINAL', ...LOST_FOR_GOOD]
 
@@ -32,9 +31,9 @@ export async function compareAnchors(
   }
   await compareRows(epoch, rows, sources)
   for (const index of rows.keys())
-    if (index !== ENDING && index >= batches.length)
+    if (index !== END_OF_BATCHES && index >= batches.length)
       findings.add('mismatches', `${nameOf(epoch)}, anchor of batch ${index}`, 'no such batch should be there')
-  const states = [...batches.keys(), ENDING].map((index) => rows.get(index)?.state)
+  const states = [...batches.keys(), END_OF_BATCHES].map((index) => rows.get(index)?.state)
   epoch.isDecided = states.every((state) => state !== undefined && DECIDED.includes(state))
   return states.every((state) => state === 'FINAL')
 }
@@ -49,7 +48,7 @@ async function compareRows(
   const wentBack = [...rows.values()].some(({ reorgs }) => reorgs > 0)
   const asked: Promise<void>[] = []
   for (const [index, row] of rows) {
-    const isEnding = index === ENDING
+    const isEnding = index === END_OF_BATCHES
     const where = `${nameOf(epoch)}, ${isEnding ? 'the ending call' : `anchor of batch ${index}`}`
     const history = histories.get(historyName({ dataMarket, epochId, batchIndex: index }))
     compareHistory(where, row, history, !(isEnding && wentBack), findings)

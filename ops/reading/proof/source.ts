@@ -1,6 +1,6 @@
 /** Finds what a proof is made of in the log. The same for the API and the command line; batches are kept ready, within a bound. */
 
-import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
+import { isBatch } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, Batch, EpochKey } from '../../../schemas/types.ts'
 import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
@@ -83,7 +83,7 @@ interface Found {
 /** In the order of their index. */
 const batchRows = (anchors: ReadonlyMap<number, Anchor>): readonly Anchor[] =>
   [...anchors]
-    .filter(([batchIndex]) => batchIndex !== END_OF_BATCHES)
+    .filter(([batchIndex]) => isBatch({ batchIndex }))
     .sort(([a], [b]) => a - b)
     .map(([, anchor]) => anchor)
 
@@ -128,8 +128,8 @@ async function readyBatch(
   }
   const batch = await read(anchor)
   let earlier: readonly string[] = []
-  for (const [index, row] of [...anchors].sort(([a], [b]) => a - b)) {
-    if (batch.leavesBefore === 0 || index === END_OF_BATCHES || index >= batch.batchIndex) continue
+  for (const [batchIndex, row] of [...anchors].sort(([a], [b]) => a - b)) {
+    if (batch.leavesBefore === 0 || !isBatch({ batchIndex }) || batchIndex >= batch.batchIndex) continue
     earlier = earlier.concat(submissionIdsIn(await read(row)))
   }
   return provableBatch({ ...chain, dataMarket }, batch, anchor, earlier)

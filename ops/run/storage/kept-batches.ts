@@ -3,6 +3,7 @@ import { CID } from 'multiformats/cid'
 import { readBatch } from '../../../connectors/evm/anchor-effects/anchor-batches.ts'
 import { cidVersionOf, computeCid } from '../../../connectors/ipfs/cid.ts'
 import type { Keeper } from '../../../connectors/ipfs/store.ts'
+import { isBatch } from '../../../schemas/anchor-keys.ts'
 import type { Log } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
 import type { Topics } from '../../../topology/topics.ts'
@@ -31,7 +32,7 @@ export async function keptBatches(log: Log, { anchors }: Topics): Promise<readon
     for (const { key, value, record } of readRecords(anchors, 0, records, silently)) {
       const { dataMarket, epochId, batchIndex } = key
       const id = `${dataMarket}/${epochId}/${batchIndex}`
-      const isKept = value !== null && isCid(value.cid) && batchIndex >= 0 && !isLost(value.state)
+      const isKept = value !== null && isCid(value.cid) && isBatch(key) && !isLost(value.state)
       rows.delete(id) // so that the order is that of the newest rows
       if (!isKept) continue
       const { cid, batchOffset } = value

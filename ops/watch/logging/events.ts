@@ -2,7 +2,7 @@
 
 import type { AnchorObserver } from '../../../connectors/evm/anchor-effects/anchor-options.ts'
 import type { ClockObserver } from '../../../connectors/evm/clock/clock-options.ts'
-import { isNonceOnly, isPayout, payoutNumberOf } from '../../../schemas/anchor-keys.ts'
+import { isBatch, isNonceOnly, isPayout, payoutNumberOf } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { RuntimeObserver } from '../../../streams/runtime-observer.ts'
 import { type Health, NOT_STARTED, type RoleHealth } from '../../base/health.ts'
@@ -146,7 +146,7 @@ export function logEpochs(log: EventLog): ProgressListener {
     anchorChanged(epoch, batch, anchor, before) {
       const event = BATCH_EVENTS[anchor.state]
       // the call that ends the epoch has no batch; its end is the epoch's
-      if (batch < 0 || !event || anchor.state === before?.state) return
+      if (!isBatch({ batchIndex: batch }) || !event || anchor.state === before?.state) return
       say(log, event, { ...of(epoch), batch, ...anchorFields(anchor) })
     },
     anchored(epoch) {

@@ -1,5 +1,5 @@
 /** The metrics of epochs, from what the role `api` reads of them in the topics. */
-import { END_OF_BATCHES } from '../../../schemas/anchor-keys.ts'
+import { isBatch } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, ProjectFinalization } from '../../../schemas/types.ts'
 import { PHASES_UNDER_WAY } from '../../reading/epoch-phases.ts'
 import type { FollowedEpoch, Moment, ProgressListener } from '../../reading/progress-listener.ts'
@@ -102,7 +102,7 @@ function countAnchor(
   before: Anchor | undefined,
 ): void {
   const { state } = anchor
-  if (batchIndex !== END_OF_BATCHES && state !== before?.state) metrics.batches.inc({ market, state })
+  if (isBatch({ batchIndex }) && state !== before?.state) metrics.batches.inc({ market, state })
   if (anchor.attested && !before?.attested) metrics.batchesAttested.inc({ market })
   if (anchor.diverged && !before?.diverged) metrics.batchesDiverged.inc({ market })
   for (const { matches } of anchor.attestations.slice(before?.attestations.length ?? 0))

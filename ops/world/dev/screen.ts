@@ -1,5 +1,6 @@
 /** The screen of `dev`: a table that is redrawn on a terminal, one line per event elsewhere, JSON lines with --json. */
 import Table from 'cli-table3'
+import { isBatch } from '../../../schemas/anchor-keys.ts'
 import { isAccepted } from '../../../topology/verdict.ts'
 import type { Lines, Output } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
@@ -46,7 +47,7 @@ export function createScreen(options: ScreenOptions): Screen {
 }
 
 const name = (epoch: FollowedEpoch): string => `epoch ${epoch.epochId} of ${epoch.dataMarket.slice(0, 8)}`
-const batchAnchors = (epoch: FollowedEpoch) => [...epoch.anchors].filter(([index]) => index >= 0)
+const batchAnchors = (epoch: FollowedEpoch) => [...epoch.anchors].filter(([batchIndex]) => isBatch({ batchIndex }))
 const refused = (epoch: FollowedEpoch): number =>
   [...epoch.reasons].reduce((sum, [reason, n]) => sum + (isAccepted(reason as never) ? 0 : n), 0)
 const reasonsOf = (epoch: FollowedEpoch): string =>
@@ -80,7 +81,7 @@ function plainLines({ out }: ScreenOptions): Screen {
       )
     },
     anchorChanged(epoch, batchIndex, anchor, before) {
-      if (batchIndex < 0 || anchor.state === before?.state) return
+      if (!isBatch({ batchIndex }) || anchor.state === before?.state) return
       if (anchor.state === 'MINED')
         say(`${name(epoch)}: batch ${batchIndex} ${anchor.cid} mined in block ${anchor.blockNumber}`)
       if (isLost(anchor.state)) say(`${name(epoch)}: batch ${batchIndex} ${anchor.state}: ${printable(anchor.error)}`)

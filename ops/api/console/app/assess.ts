@@ -1,5 +1,6 @@
 /** The health of a market in one sentence: the worst thing that is true, and what to do about it. Pure. */
 
+import { isEnding } from '../../../../schemas/anchor-keys.ts'
 import { isAccepted } from '../../../../topology/verdict.ts'
 import { isAnchored, isLost } from '../../../reading/epoch-phases.ts'
 import type { Gap } from '../../schema.ts'
@@ -142,7 +143,7 @@ const retrying: Rule = ({ pending }) => {
   const { epochId, batchIndex, error, attempts } = troubled
   return {
     tone: 'warn',
-    title: `${batchIndex < 0 ? 'The ending call' : `Batch ${batchIndex}`} of epoch ${epochId} is tried again`,
+    title: `${isEnding(troubled) ? 'The ending call' : `Batch ${batchIndex}`} of epoch ${epochId} is tried again`,
     detail: sentence(`Attempt ${attempts}: ${error}`),
     advice: 'It goes on by itself when the cause is gone. See the transaction in the queue below.',
     epochId,

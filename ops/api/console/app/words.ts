@@ -1,5 +1,6 @@
 /** The meaning of a state and the remedy, for a reader who has not read the code. Pure. */
 
+import { isEnding } from '../../../../schemas/anchor-keys.ts'
 import { type EpochOutcome, type EpochPhase, isLost, type PhaseUnderWay } from '../../../reading/epoch-phases.ts'
 import type { DaySummary, PaymentItem, SlotDayItem } from '../../days-schema.ts'
 import type { AnchorItem, EpochSummary, Gap, Market } from '../../schema.ts'
@@ -114,8 +115,8 @@ export const BATCH_STATES = {
   FAILED: { name: 'Failed', tone: 'bad', help: 'It cannot be anchored any more; see the error.' },
 } as const satisfies Record<AnchorItem['state'], { name: string; tone: Tone; help: string }>
 
-/** The batch index −1 is the call that ends an epoch. */
-export const callName = (batchIndex: number): string => (batchIndex < 0 ? 'Ending call' : `Batch ${batchIndex}`)
+export const callName = (batchIndex: number): string =>
+  isEnding({ batchIndex }) ? 'Ending call' : `Batch ${batchIndex}`
 
 /** Reasons as words in lists and legends: `BAD_SIGNATURE` is `bad signature`. */
 export const reasonWords = (reason: string): string => reason.toLowerCase().replaceAll('_', ' ')

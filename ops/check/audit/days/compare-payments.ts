@@ -1,4 +1,5 @@
 /** The rows of `payments` against their payouts, and against what the results say from which they were made. */
+import { isNone } from '../../../../schemas/none.ts'
 import type { Payment, PayoutAnswer } from '../../../../schemas/types.ts'
 import type { Findings } from '../report.ts'
 import {
@@ -17,7 +18,6 @@ const ANSWERED_BY_THEN: readonly State[] = ['READY', ...SENT_BY_THEN]
 /** States in which the newest attempt was answered, or the one before. */
 const ATTEMPTS_KNOWN: readonly State[] = ['MINED', 'FINAL', 'UNPAID']
 const FIRST_ATTEMPT = 1
-const NO_NONCE = -1
 
 /** The contract takes nothing of the day any more. */
 const DAY_OVER = 'E38'
@@ -144,7 +144,7 @@ function compareHistory(
     findings.add('mismatches', where, `${what} ${value}: no result in the log says so`)
   const sent = history?.sent.get(transactionHash)
   if (transactionHash !== '' && !sent) differ('transaction', transactionHash)
-  if (nonce !== NO_NONCE && (sent?.nonce ?? nonce) !== nonce) differ('nonce', nonce)
+  if (!isNone(nonce) && (sent?.nonce ?? nonce) !== nonce) differ('nonce', nonce)
   if (blockHash !== '' && !history?.mined.has(`${transactionHash} ${blockNumber} ${blockHash}`))
     differ('block', `${blockNumber} (${blockHash})`)
   const isAnswered = history?.attempts.has(attempts) || history?.attempts.has(attempts - 1)

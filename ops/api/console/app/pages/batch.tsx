@@ -1,5 +1,6 @@
 /** A batch: its content, where it is stored and anchored, and who attested it. */
 import { useMemo, useState } from 'preact/hooks'
+import { isNone } from '../../../../../schemas/none.ts'
 import type { BatchDetail } from '../../../schema.ts'
 import { useAnswer } from '../answers.ts'
 import { count, plural } from '../format.ts'
@@ -68,7 +69,7 @@ const factsOf = (batch: BatchDetail) =>
     ['Size', `${count(batch.sizeBytes)} bytes`],
     ['Cut', <Ago key="at" at={batch.builtAt} />],
     ['Transaction', <Hash key="tx" text={batch.transactionHash} name="transaction" />],
-    ['Block', batch.blockNumber > 0 ? `${batch.blockNumber}` : 'none yet'],
+    ['Block', isNone(batch.blockNumber) ? 'none yet' : `${batch.blockNumber}`],
     ['Root of submission ids', <Hash key="root" text={batch.roothash} name="root of submission ids" />],
     ['Root of CIDs', <Hash key="cids" text={batch.finalizedCidsRootHash} name="root of CIDs" />],
   ] as const

@@ -1,4 +1,7 @@
 /** The batches and calls on their way to the chain. */
+
+import { isEnding } from '../../../../../schemas/anchor-keys.ts'
+import { orNull } from '../../../../../schemas/none.ts'
 import type { AnchorItem } from '../../../schema.ts'
 import { epochRoute } from '../routes.ts'
 import { BATCH_STATES, callName } from '../words.ts'
@@ -73,8 +76,8 @@ function Row({ anchor }: { anchor: AnchorItem }) {
           <Hash text={transactionHash} name="transaction" />
         </td>
         <td class="num wide">{nonce ?? '–'}</td>
-        <td class="num wide">{blockNumber > 0 ? blockNumber : '–'}</td>
-        <td class="num wide">{batchIndex < 0 ? '' : attestedWords(anchor)}</td>
+        <td class="num wide">{orNull(blockNumber) ?? '–'}</td>
+        <td class="num wide">{isEnding(anchor) ? '' : attestedWords(anchor)}</td>
       </tr>
       {error && (
         <tr class="error-row">
