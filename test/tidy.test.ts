@@ -48,6 +48,7 @@ const ARROWS: Record<string, { ours: readonly string[]; packages: readonly strin
       'streams/read-record.ts',
       'streams/read-range.ts',
       'streams/back-off.ts',
+      'streams/within.ts',
       'streams/one-of-many.ts',
     ],
     packages: ['*'],

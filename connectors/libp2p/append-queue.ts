@@ -2,9 +2,11 @@
  * From decoded records to the log: groups them, appends one group after the other, and repeats a group until the log has
  * taken it. A submission is acknowledged when its append resolved; there is no promise per record.
  */
+
 import { doubling } from '../../streams/back-off.ts'
 import type { Appender, Clock, Log, OutgoingRecord } from '../../streams/ports.ts'
 import { LogError } from '../../streams/ports.ts'
+import { within } from '../../streams/within.ts'
 import type { IntakeLimits } from './limits.ts'
 
 export interface AppendQueueOptions<O> {
@@ -64,10 +66,7 @@ export class AppendQueue<O> {
   async drain(msMax: number): Promise<number> {
     this.draining = true
     this.wake?.()
-    const late = new AbortController()
-    const deadline = this.options.clock.sleep(msMax, late.signal)
-    await Promise.race([this.running, deadline])
-    late.abort()
+    await within(this.running, { clock: this.options.clock, ms: msMax }, () => undefined)
     this.stopping.abort()
     return [...this.full, this.filling].reduce((left, { records }) => left + records.length, 0)
   }

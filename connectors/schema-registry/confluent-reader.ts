@@ -2,7 +2,8 @@ import { SchemaRegistry as Client } from '@kafkajs/confluent-schema-registry'
 import type avro from 'avsc'
 import type { AvroSchema } from '../../schemas/load.ts'
 import { NotAvroError } from '../../schemas/registry.ts'
-import { within } from '../within.ts'
+import { within } from '../../streams/within.ts'
+import { systemClock } from '../system-clock.ts'
 import { SchemaRegistryError } from './errors.ts'
 import type { RegistryHttp } from './http.ts'
 
@@ -19,16 +20,16 @@ export function createSchemaReader(http: RegistryHttp): (id: number) => Promise<
       ...(agent && { agent }),
     })
   let client = create()
-  const late = (): Error =>
-    new SchemaRegistryError(
-      'REGISTRY_UNREACHABLE',
-      `the schema registry did not answer within ${requestTimeoutMs / 1000} s`,
-    )
+  const limit = { clock: systemClock, ms: requestTimeoutMs }
+  const late = (): never => {
+    const message = `the schema registry did not answer within ${requestTimeoutMs / 1000} s`
+    throw new SchemaRegistryError('REGISTRY_UNREACHABLE', message)
+  }
 
   const read = async (id: number): Promise<AvroSchema> => {
     const asked = client
     try {
-      const found: unknown = await within(requestTimeoutMs, asked.getSchema(id), late)
+      const found: unknown = await within(asked.getSchema(id), limit, late)
       const type = found as Partial<avro.Type> // the library says any
       if (typeof type.schema !== 'function') throw new NotAvroError(id, 'it is of another kind')
       return JSON.parse(JSON.stringify(type.schema({ exportAttrs: true }))) as AvroSchema

@@ -9,6 +9,7 @@ import { systemClock } from '../../connectors/system-clock.ts'
 import { HeldBack } from '../../streams/held-back.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
 import { asWork, startOneOfMany } from '../../streams/one-of-many.ts'
+import { within } from '../../streams/within.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { MARKETS_MAX } from '../../topology/rules.ts'
 import { waitingTogether } from '../base/onlooking.ts'
@@ -154,7 +155,11 @@ async function startApi(wiring: Wiring): Promise<Part> {
   const held = new HeldBack(systemClock)
   const followed = await followEpochs(wiring, { watch, held }, waits('epochs'))
   const api = openQueryApi(wiring, { stages: watch, held }, waits('view'))
-  await Promise.race([Promise.all([followed.started, api.opened]), systemClock.sleep(ONLOOKERS_WAIT_MS)])
+  await within(
+    Promise.all([followed.started, api.opened]),
+    { clock: systemClock, ms: ONLOOKERS_WAIT_MS },
+    () => undefined,
+  )
   return { close: () => Promise.all([api.close(), followed.close()]) }
 }
 

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import type { ProcessReport } from '../../schemas/types.ts'
 import type { Clock, Log } from '../../streams/ports.ts'
+import { within } from '../../streams/within.ts'
 import type { Topics } from '../../topology/topics.ts'
 import type { Health } from '../base/health.ts'
 import type { Closeable } from '../base/lifecycle.ts'
@@ -76,7 +77,7 @@ export function startProcessReports(of: ReportedProcess, ports: ReportingPorts):
     },
     async close() {
       stop.abort()
-      await Promise.race([telling, clock.sleep(CLOSE_MS_MAX)])
+      await within(telling, { clock, ms: CLOSE_MS_MAX }, () => undefined)
     },
   }
 }

@@ -1,5 +1,7 @@
 /** One reading, on one node after the other; a node that takes long is overtaken by the next. */
+
 import type { Clock } from '../../../streams/ports.ts'
+import { within } from '../../../streams/within.ts'
 import { EvmError } from '../errors.ts'
 
 export interface Course {
@@ -60,14 +62,5 @@ async function firstOf<T>(
   limit: Pick<Course, 'clock' | 'slowMs'> | undefined,
 ): Promise<Done<T> | undefined> {
   if (!limit) return Promise.race(running)
-  const enough = new AbortController()
-  const slow = limit.clock.sleep(limit.slowMs, enough.signal).then(
-    () => undefined,
-    () => undefined,
-  )
-  try {
-    return await Promise.race([...running, slow])
-  } finally {
-    enough.abort('done') // without a reason it makes an error, with its stack
-  }
+  return within(Promise.race(running), { clock: limit.clock, ms: limit.slowMs }, () => undefined)
 }

@@ -1,5 +1,7 @@
 /** Several nodes of one chain, none of which is trusted by itself (decision 0027). */
+
 import type { Clock } from '../../../streams/ports.ts'
+import { within } from '../../../streams/within.ts'
 import { Conclusion, classifyRpcFailure, EvmError, wordsOf } from '../errors.ts'
 import { type Agreement, ballotOf, noAgreement, type Outcome, outcomeOf, type Said } from './agreement.ts'
 import type { Ask, Endpoint, RpcOptions } from './ask.ts'
@@ -265,11 +267,15 @@ class Nodes implements Rpc {
 
   private askOf(node: number): Ask {
     const { clock, observer } = this.ports
+    const limit = { clock, ms: this.options.timeoutMs }
+    const late = (): never => {
+      throw new EvmError('UNREACHABLE', `no answer within ${limit.ms / 1_000} s`, { retriable: true })
+    }
     return async (method, params) => {
       const started = clock.now()
       const report = (outcome: RpcOutcome): void => observer?.answered?.(node, method, outcome, clock.now() - started)
       try {
-        const answer = await withDeadline(this.endpoints[node]!.ask(method, params), this.options.timeoutMs, clock)
+        const answer = await within(this.endpoints[node]!.ask(method, params), limit, late)
         report('ok')
         return answer
       } catch (cause) {
@@ -283,18 +289,5 @@ class Nodes implements Rpc {
 
   private nameOf(node: number): string {
     return `RPC endpoint ${node + 1} of ${this.endpoints.length}`
-  }
-}
-
-async function withDeadline<T>(answer: Promise<T>, timeoutMs: number, clock: Clock): Promise<T> {
-  const done = new AbortController()
-  const late = clock.sleep(timeoutMs, done.signal).then((): never => {
-    throw new EvmError('UNREACHABLE', `no answer within ${timeoutMs / 1_000} s`, { retriable: true })
-  })
-  late.catch(() => undefined)
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    done.abort('answered') // without a reason it makes an error, with its stack
   }
 }

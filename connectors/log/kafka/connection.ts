@@ -1,5 +1,6 @@
 import { LogError } from '../../../streams/ports.ts'
-import { within } from '../../within.ts'
+import { within } from '../../../streams/within.ts'
+import { systemClock } from '../../system-clock.ts'
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { closedError, unanswered, unreachable } from './errors.ts'
 import type { CreateNode, KafkajsConnection, KafkajsExchange, KafkajsNode } from './kafkajs.ts'
@@ -65,9 +66,12 @@ export class Connection {
       throttled: (ms) => this.throttle.imposed(this.lane, { broker: this.address, request: request.apiName, ms }),
     })
     // kafkajs forgets a request that is sent in the moment in which it takes its connection for lost.
-    const late = () => new Error(`no answer within ${limitMs / 1_000} s`)
+    const late = (): never => {
+      throw new Error(`no answer within ${limitMs / 1_000} s`)
+    }
+    const limit = { clock: systemClock, ms: limitMs }
     try {
-      return (await within(limitMs, connectionOf(node).send(exchange), late)) as T
+      return (await within(connectionOf(node).send(exchange), limit, late)) as T
     } catch (error) {
       if (error instanceof LogError) throw error
       this.giveUp(node, error as Error)
@@ -101,9 +105,11 @@ export class Connection {
     if (this.node) this.giveUp(this.node, new Error('the connection was lost'))
     const node = await this.createNode(this.host, this.port)
     this.node = node
-    const late = () => new Error(`no connection within ${CONNECT_LIMIT_MS / 1_000} s`)
+    const late = (): never => {
+      throw new Error(`no connection within ${CONNECT_LIMIT_MS / 1_000} s`)
+    }
     try {
-      await within(CONNECT_LIMIT_MS, node.connect(), late)
+      await within(node.connect(), { clock: systemClock, ms: CONNECT_LIMIT_MS }, late)
     } catch (error) {
       this.giveUp(node, error as Error)
       throw refusedConnection(what, error)

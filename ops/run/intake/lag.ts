@@ -1,6 +1,8 @@
 /** How many records `validate` is behind, asked of the log: it is the same on a cluster and in one process. */
+
 import { systemClock } from '../../../connectors/system-clock.ts'
 import type { Log } from '../../../streams/ports.ts'
+import { within } from '../../../streams/within.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { partitionsOf } from '../../reading/scan.ts'
 
@@ -23,13 +25,6 @@ export function validateLag(log: Log, { submissions }: Topics, appId: string): (
       0,
     )
   }
-  return async () => {
-    const answered = new AbortController()
-    const late = systemClock.sleep(ANSWER_MS_MAX, answered.signal).then(() => undefined)
-    try {
-      return await Promise.race([ask().catch(() => undefined), late])
-    } finally {
-      answered.abort()
-    }
-  }
+  const unknown = (): undefined => undefined
+  return () => within(ask().catch(unknown), { clock: systemClock, ms: ANSWER_MS_MAX }, unknown)
 }

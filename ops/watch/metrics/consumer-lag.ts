@@ -1,6 +1,8 @@
 /** How far each stage is behind its input, asked of the log every few seconds: so it is known also when nobody runs the stage. */
+
 import type { HeldBack } from '../../../streams/held-back.ts'
 import type { Clock, Log, TopicConfig } from '../../../streams/ports.ts'
+import { within } from '../../../streams/within.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
 import { STAGES } from '../../base/roles.ts'
@@ -35,19 +37,16 @@ export function consumerLag(metrics: Metrics, options: ConsumerLagOptions): Clos
   const { clock, watch, held } = options
   const asking = (async () => {
     while (!stop.signal.aborted) {
-      const waited = new AbortController()
-      const late = clock.sleep(ASK_WAIT_MS, AbortSignal.any([stop.signal, waited.signal])).then(() => 0)
       const asked = ask(metrics, options).then(
         () => 1,
         () => 0, // the roles that need the log say why
       )
-      const reachable = await Promise.race([asked, late])
+      const reachable = await within(asked, { clock, ms: ASK_WAIT_MS, signal: stop.signal }, () => 0)
       metrics.logReachable.set(reachable)
       if (reachable === 0) {
         watch.lostSight()
         held.forget()
       }
-      waited.abort()
       await clock.sleep(ASK_MS, stop.signal)
     }
   })()
