@@ -4,7 +4,7 @@
  * where the collector says 0: an invented number is worse than none.
  */
 import { randomUUID, timingSafeEqual } from 'node:crypto'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { printableJson } from '../base/printable.ts'
 import type { ApiSource, Asked } from './asked.ts'
@@ -157,7 +157,7 @@ export function addLegacy(api: FastifyInstance, sources: ApiSources, token: stri
         exposeHeadRoute: false,
         handler: (request, reply) => {
           const ask: Ask = (asked, market, body) => answer(asked, market, body, request.query as Query)
-          return answerLegacy(request.body, reply, sources.source(), token, ask)
+          return answerLegacy(request, reply, sources.source(), token, ask)
         },
       })
   })
@@ -165,11 +165,17 @@ export function addLegacy(api: FastifyInstance, sources: ApiSources, token: stri
 
 type Ask = (asked: Asked, dataMarket: string, body: Body) => Promise<unknown>
 
-async function answerLegacy(given: unknown, reply: FastifyReply, source: ApiSource, token: string, answer: Ask) {
+async function answerLegacy(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  source: ApiSource,
+  token: string,
+  answer: Ask,
+) {
   const requestID = randomUUID()
   reply.header('x-request-id', requestID)
   try {
-    const asked = parseBody(given)
+    const asked = parseBody(request.method === 'GET' ? await bodyOfGet(request) : request.body)
     if (!sameText(asked.token, token)) throw new LegacyRefusal(401, 'Incorrect Token!')
     const dataMarket = asked.dataMarketAddress.toLowerCase()
     const response = await source.view.read(async (reader) => {
@@ -184,6 +190,19 @@ async function answerLegacy(given: unknown, reply: FastifyReply, source: ApiSour
     if (!(error instanceof LegacyRefusal)) throw error
     return reply.code(error.status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
   }
+}
+
+/** Fastify reads the body of no GET. */
+async function bodyOfGet({ raw }: FastifyRequest): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  // the answer needs the connection, also to a body that is too large
+  for await (const chunk of raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > BODY_BYTES_MAX) throw new LegacyRefusal(413, 'Request body is too large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 function parseBody(given: unknown): Body {

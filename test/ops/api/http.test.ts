@@ -166,7 +166,8 @@ describe('legacy', () => {
   })
   test('behavior: submissions of an epoch with signature and header, also those of newer nodes', async () => {
     const { submissions } = await response('epochSubmissionDetails', { epochID: 3 })
-    expect(submissions).toHaveLength(SLOTS)
+    const ids = submissions.map((one: { submissionID: string }) => one.submissionID)
+    expect(ids).toEqual(Array.from({ length: SLOTS }, (_, i) => uuid(3, i + 1)))
     expect(submissions[1]).toMatchObject({
       submissionID: uuid(3, 2),
       submissionData: {
@@ -191,5 +192,27 @@ describe('legacy', () => {
         },
       ],
     })
+  })
+  test('default: nothing to tell', async () => {
+    expect(await response('discardedSubmissionsByEpoch', { epochID: 5_000, day: 1 })).toEqual({ projects: null })
+    expect(await response('epochSubmissionDetails', { epochID: 5_000 })).toEqual({ submissions: [] })
+    expect(await response('activeNodesCountByEpoch', { epochID: 5_000 })).toBe(0)
+    const answer = await ask('lastSimulatedSubmission', { slotID: 3 })
+    expect([answer.statusCode, answer.body]).toEqual([500, 'Failed to fetch the last simulated submission\n'])
+  })
+  test('behavior: any method, any type of content, pages of any origin', async () => {
+    const payload = JSON.stringify({
+      token: TOKEN,
+      dataMarketAddress: MARKET.toUpperCase().replace('X', 'x'),
+      epochID: 3,
+    })
+    const headers = { 'content-type': 'text/html', origin: 'https://elsewhere' }
+    const got = await api.server.inject({ method: 'GET', url: '/legacy/batchCount', payload, headers })
+    expect([got.statusCode, got.headers['access-control-allow-origin']]).toEqual([200, '*'])
+    const large = await api.server.inject({ method: 'GET', url: '/legacy/batchCount', payload: ' '.repeat(20_000) })
+    expect(large.statusCode).toBe(413)
+    const asked = await api.server.inject({ method: 'OPTIONS', url: '/legacy/totalSubmissions', headers })
+    expect([asked.statusCode, asked.headers['access-control-allow-origin']]).toEqual([204, '*'])
+    expect(asked.headers['access-control-allow-methods']).toContain('POST')
   })
 })

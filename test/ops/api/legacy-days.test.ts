@@ -138,6 +138,11 @@ describe('discardedSubmissionsByDay', () => {
     expect((await page(3)).discardedSubmissions).toHaveLength(DISCARDED - 100)
     expect(await page(4)).toMatchObject({ discardedSubmissions: [], currentPage: 4 })
   })
+  test('behavior: the endpoint of an epoch names fifty projects', async () => {
+    const { projects } = await response('discardedSubmissionsByEpoch', { epochID: 23, day: 4 })
+    const ids = projects.map((one: { projectID: string }) => one.projectID)
+    expect(ids).toEqual(Array.from({ length: 50 }, (_, n) => `project-${String(n).padStart(3, '0')}`))
+  })
   test('default: of the epochs of the day only', async () => {
     const { discardedSubmissions } = await response('discardedSubmissionsByDay', { day: 3, slotID: 2 })
     expect(discardedSubmissions.map((one: { projectID: string }) => one.projectID)).toEqual(['project-000'])
