@@ -164,6 +164,7 @@ export class Connections {
       peerId: '',
       handshaking: true,
       activeAt: now,
+      endNegotiation: () => {},
       muxer: undefined,
       heardAt: now,
       heardBytes: 0,
@@ -171,6 +172,7 @@ export class Connections {
     }
     this.guests.add(guest)
     this.byTimeline.set(socket.timeline, guest)
+    this.inbound.greet(guest)
     host.connections++
     host.handshakes++
     this.handshaking++
@@ -229,6 +231,7 @@ export class Connections {
       const encrypter = create(components)
       const secure = encrypter.secureInbound.bind(encrypter)
       encrypter.secureInbound = async (socket, options) => {
+        this.byTimeline.get(socket.timeline)?.endNegotiation()
         const secured = await secure(socket, options)
         this.decrypted.set(socket.timeline, secured.connection)
         const guest = this.byTimeline.get(socket.timeline)

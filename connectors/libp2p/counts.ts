@@ -20,6 +20,8 @@ export const SHED_REASONS = [
   'frame-bytes',
   /** A connection that does not read the answers to what it sends. */
   'unread-answers',
+  /** A connection that proposes protocols without end. */
+  'negotiation',
   /** A dead letter beyond the rate. */
   'letters',
   /** A new connection when there were too many, and none of them could go. */

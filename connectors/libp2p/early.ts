@@ -27,10 +27,13 @@ export function keepEarly(stream: YamuxStream, lost: (messages: Buffer) => void)
     ends.delete(stream)
   }
   stream.onData = (data) => {
-    // A copy: libp2p may use the memory again. In one piece: a peer chooses how small the chunks are, and how many.
-    if (data.byteLength > 0) kept = append(kept, length, data.subarray())
-    length += data.byteLength
-    if (length > EARLY_BYTES_MAX || !isGreeting(kept, length)) end()
+    if (length + data.byteLength > EARLY_BYTES_MAX) end()
+    else {
+      // A copy: libp2p may use the memory again. In one piece: a peer chooses how small the chunks are, and how many.
+      if (data.byteLength > 0) kept = append(kept, length, data.subarray())
+      length += data.byteLength
+      if (!isGreeting(kept, length)) end()
+    }
     onData.call(stream, data)
   }
   stream.addEventListener('close', () => {
@@ -44,9 +47,10 @@ export function keepEarly(stream: YamuxStream, lost: (messages: Buffer) => void)
 /** The caller reads the bytes that come from now on, and those that libp2p still holds. */
 export const takeOver = (stream: Stream): void => ends.get(stream)?.()
 
-/** `kept`, of which `length` bytes are used, with the chunk behind them; it doubles when it is full. */
+/** `kept`, of which `length` bytes are used, with the chunk behind them; it doubles when it is full, up to its bound. */
 function append(kept: Buffer<ArrayBuffer>, length: number, chunk: Uint8Array): Buffer<ArrayBuffer> {
-  const room = length + chunk.length <= kept.length ? kept : Buffer.alloc(2 * (length + chunk.length))
+  const needed = length + chunk.length
+  const room = needed <= kept.length ? kept : Buffer.alloc(Math.min(2 * needed, EARLY_BYTES_MAX))
   if (room !== kept) kept.copy(room, 0, 0, length)
   room.set(chunk, length)
   return room

@@ -6,10 +6,14 @@ import type { MessageStream } from '@libp2p/interface'
 import type { Counts, ShedReason } from './counts.ts'
 import { keepEarly } from './early.ts'
 import type { IntakeLimits } from './limits.ts'
+import { countAnswers } from './negotiation.ts'
 import { Parting, resetTowards } from './parting.ts'
 import type { Guest, Muxer, Peer } from './peer.ts'
 
 type CreateYamux = ReturnType<typeof yamux>
+
+/** Work that an answer to a proposed protocol makes, in frames. */
+const FRAMES_OF_ANSWER = 5
 
 export class Inbound {
   /** Messages on a stream that was closed before it was negotiated. */
@@ -41,9 +45,15 @@ export class Inbound {
     return this.partings !== undefined
   }
 
-  /** @param secured decrypted bytes of a guest */
-  remember(secured: object, guest: Guest): void {
+  /** The guest proposes protocols for its encryption from now on. */
+  greet(guest: Guest): void {
+    guest.endNegotiation = this.countAnswers(guest, guest.socket)
+  }
+
+  /** The guest has an encryption, and proposes protocols for the muxer from now on. @param secured its decrypted bytes */
+  remember(secured: MessageStream, guest: Guest): void {
     this.bySecured.set(secured, guest)
+    guest.endNegotiation = this.countAnswers(guest, secured)
   }
 
   /** Muxers whose streams are known here. */
@@ -81,7 +91,16 @@ export class Inbound {
     return this.partings?.size ?? 0
   }
 
+  private countAnswers(guest: Guest, stream: MessageStream): () => void {
+    return countAnswers(stream, (answers) => this.answered(guest, answers))
+  }
+
+  private answered(guest: Guest, answers: number): void {
+    if (answers > this.limits.negotiationAnswersMax) this.onFault(guest, 'negotiation')
+  }
+
   private watch(guest: Guest, muxer: Muxer, secured: MessageStream): void {
+    guest.endNegotiation()
     guest.muxer = muxer
     const onData = muxer.onData.bind(muxer)
     muxer.onData = (data) => {
@@ -123,6 +142,11 @@ export class Inbound {
     stream.addEventListener('close', () => {
       guest.streams--
       this.streams--
+    })
+    const endNegotiation = countAnswers(stream, (answers) => {
+      if (stream.protocol !== '') return endNegotiation()
+      this.answered(guest, answers)
+      if (!this.isParting) this.onFrames(guest, FRAMES_OF_ANSWER)
     })
     keepEarly(stream, (messages) => guest.peer && this.onEarly(stream, guest.peer, messages))
     if (this.isParting) resetTowards(stream)

@@ -48,6 +48,11 @@ export const INTAKE_LIMITS = {
   framesPerConnection: { burst: 50_000, perSecond: 8_000 },
   /** The same of all connections of one address. */
   framesPerHost: { burst: 500_000, perSecond: 40_000 },
+  /**
+   * Answers to protocols that a peer proposes: for the encryption, for the muxer, and for each stream; one more closes the connection.
+   * An honest peer gets two, or one for each protocol that it has. On a stream each counts as 5 frames.
+   */
+  negotiationAnswersMax: 16,
   /** Memory for frames of all connections that have not come whole; one byte more takes the connection with the most with it. */
   pendingFrameBytesMax: 64 * MiB,
   /** Bytes that a connection lets us wait with: answers to pings, acknowledgements, negotiation. Beyond them it is closed. */

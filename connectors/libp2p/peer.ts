@@ -47,6 +47,8 @@ export interface Guest {
   handshaking: boolean
   /** When its last message that may count came, or itself, ms. */
   activeAt: number
+  /** Ends the counting of answers to what it proposes. */
+  endNegotiation: () => void
   /** Once it has said who it is. */
   muxer: Muxer | undefined
   /** When its last bytes came, ms, and how many came in all. */

@@ -1,5 +1,9 @@
 /** Peers that keep to no rule of yamux: all that one of them costs is bounded, and others are served. */
-import type { Libp2p } from '@libp2p/interface'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import type { ConnectionEncrypter, Libp2p } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import { bytesUnder, DATA, frame, PING, RST, SYN, send, WINDOW_UPDATE } from './frames.ts'
@@ -62,6 +66,94 @@ test('bound: a peer that pings and never reads the answers is closed', async () 
   await until(() => running.intake.stats().shed['unread-answers'] === 1, 'closed')
   await served(stage, running)
 })
+
+const proposal = (protocol: string): Buffer => Buffer.from(`${String.fromCharCode(protocol.length + 1)}${protocol}\n`)
+const GREETING = proposal('/multistream/1.0.0')
+
+test('bound: a socket that proposes encryptions without end is closed', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake()
+  const port = Number(/\/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1])
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {}) // it is reset with proposals under way
+  const closed = once(socket.resume(), 'close')
+  socket.write(Buffer.concat([GREETING, ...Array.from({ length: 10_000 }, () => proposal('/a'))]))
+  await closed
+  expect(running.intake.stats().shed).toMatchObject({ negotiation: 1, 'half-open': 0 })
+  await served(stage, running)
+})
+
+test('bound: an encrypted connection that proposes muxers without end is closed', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake()
+  const client = await stage.client('noise', {
+    connectionEncrypters: [withoutMuxer(noise())], // else noise negotiates the muxer by itself
+    streamMuxers: Array.from({ length: 20 }, (_, at) => () => ({ ...yamux()(), protocol: `/muxer/${at}` })),
+  })
+  await expect(dial(client, running)).rejects.toThrow()
+  expect(running.intake.stats().shed.negotiation).toBe(1)
+  await served(stage, running)
+})
+
+test('bound: a stream that proposes protocols without end ends its connection', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake()
+  const under = bytesUnder(await dial(await stage.client(), running))
+  const proposals = Buffer.concat([GREETING, ...Array.from({ length: 10_000 }, () => proposal('/a'))])
+  await send(
+    under,
+    Buffer.concat([frame(WINDOW_UPDATE, SYN, 1_001, 0), frame(DATA, 0, 1_001, proposals.length, proposals)]),
+  )
+  await until(() => under.status !== 'open', 'the connection is closed')
+  expect(running.intake.stats().shed.negotiation).toBe(1)
+  await served(stage, running)
+})
+
+test('bound: streams that propose a few protocols each are read no faster than a rate', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake({
+    limits: { framesPerConnection: { burst: 500, perSecond: 1 }, holdMsMax: 60_000 },
+  })
+  const under = bytesUnder(await dial(await stage.client(), running))
+  const proposals = Buffer.concat([GREETING, ...Array.from({ length: 14 }, () => proposal('/a'))])
+  for (
+    let id = 1;
+    id < 20;
+    id += 2 // ten streams: opening them takes 200 frames and their bytes 10, their answers 750
+  )
+    await send(
+      under,
+      Buffer.concat([frame(WINDOW_UPDATE, SYN, id, 0), frame(DATA, 0, id, proposals.length, proposals)]),
+    )
+  await until(() => running.intake.stats().holds > 0, 'held')
+  expect(under.status).toBe('open')
+  await served(stage, running)
+})
+
+test('default: a stream that was negotiated is answered as often as it asks', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake({ limits: { negotiationAnswersMax: 3 } })
+  const client = await stage.client()
+  const stream = await client.dialProtocol(multiaddr(running.intake.multiaddrs[0]!), ['/none/1', '/ipfs/ping/1.0.0'])
+  let heard = 0
+  stream.addEventListener('message', ({ data }) => {
+    heard += data.byteLength
+  })
+  for (let pings = 1; pings <= 10; pings++) {
+    stream.send(Buffer.alloc(32, pings))
+    await until(() => heard === 32 * pings, 'the ping is answered')
+  }
+  expect(running.intake.stats().shed.negotiation).toBe(0)
+})
+
+function withoutMuxer<C>(create: (components: C) => ConnectionEncrypter): (components: C) => ConnectionEncrypter {
+  return (components) => {
+    const encrypter = create(components)
+    const secure = encrypter.secureOutbound.bind(encrypter)
+    encrypter.secureOutbound = (socket, options) => secure(socket, { ...options, skipStreamMuxerNegotiation: true })
+    return encrypter
+  }
+}
 
 for (const [what, frames] of [
   ['of streams that do not exist', () => frame(WINDOW_UPDATE, 0, 0x7fff_fff1, 0)],

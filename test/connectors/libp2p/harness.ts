@@ -9,7 +9,7 @@ import type { Libp2p, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Guide } from '../../../connectors/libp2p/admission.ts'
 import { type Intake, type IntakeObserver, startIntake } from '../../../connectors/libp2p/intake.ts'
 import type { IntakeLimits } from '../../../connectors/libp2p/limits.ts'
@@ -112,7 +112,7 @@ export class Stage implements AsyncDisposable {
     return directory
   }
 
-  async client(encryption: 'tls' | 'noise' = 'noise'): Promise<Libp2p> {
+  async client(encryption: 'tls' | 'noise' = 'noise', options: Partial<Libp2pOptions> = {}): Promise<Libp2p> {
     const client = await createLibp2p({
       transports: [tcp()],
       connectionEncrypters: [encryption === 'tls' ? tls() : noise()],
@@ -120,6 +120,7 @@ export class Stage implements AsyncDisposable {
       services: { identify: identify() },
       connectionManager: { reconnectRetries: 0 },
       connectionMonitor: { enabled: false },
+      ...options,
     })
     this.ends.push(async () => client.stop())
     return client
