@@ -12,6 +12,7 @@ import type {
   ProjectFinalization,
   RefusedEpoch,
 } from '../../schemas/types.ts'
+import { type BatchProgress, batchAfter, earliest } from './batch-progress.ts'
 import { type EpochOutcome, type EpochPhase, isEnd, isLost } from './epoch-phases.ts'
 
 /** The known facts of one epoch. Times are ms, as `at` of the records says; null: not (yet) seen. Plain JSON. */
@@ -25,6 +26,7 @@ export interface EpochProgress {
   readonly skippedInBlock: number | null
   /** Why its release opened no epoch, in words, with the block; empty of one that did, or of which there was none. */
   readonly refused: string
+  readonly refusedInBlock: number | null
   readonly closeBlock: number | null
   readonly closeHash: string
   /** Source-chain blocks. */
@@ -46,19 +48,6 @@ export interface EpochProgress {
   readonly anchors: Readonly<Record<number, BatchProgress>>
 }
 
-/** How far a batch, or the ending call, is. */
-export interface BatchProgress {
-  readonly state: AnchorState
-  /** The phase that it keeps its epoch in, or did when it was lost; ANCHORED when it is final. */
-  readonly phase: BatchPhase
-  readonly attested: boolean
-  /** When it came out of each phase. */
-  readonly storedAt: number | null
-  readonly minedAt: number | null
-  readonly finalAt: number | null
-}
-type BatchPhase = 'STORING' | 'MINING' | 'CONFIRMING' | 'ANCHORED'
-
 /** The records of an epoch: ticks of its market and ORPHAN, the rest of the epoch itself. `at`: ms, of the record. */
 export type ProgressRecord = { readonly at: number } & (
   | { readonly tick: EpochTick }
@@ -70,13 +59,15 @@ export type ProgressRecord = { readonly at: number } & (
   | { readonly batchIndex: number; readonly anchor: Anchor | null }
 )
 
+const UNREFUSED = { refused: '', refusedInBlock: null } as const
+
 export const unseenEpoch = (epochId: number): EpochProgress => ({
   epochId,
   releaseBlock: null,
   releaseHash: '',
   earlierReleaseBlock: null,
   skippedInBlock: null,
-  refused: '',
+  ...UNREFUSED,
   closeBlock: null,
   closeHash: '',
   begin: null,
@@ -111,7 +102,7 @@ function withTick(before: EpochProgress, tick: EpochTick, at: number): EpochProg
     if (before.releaseHash === blockHash && before.releaseBlock === releaseBlock) return before
     const earlierReleaseBlock = before.releaseBlock ?? before.earlierReleaseBlock
     const opened = { releaseBlock, releaseHash: blockHash, earlierReleaseBlock, begin, end, releasedAt: at }
-    return { ...before, ...opened, skippedInBlock: null, refused: '', closeBlock: null, closeHash: '', closedAt: null }
+    return { ...before, ...opened, skippedInBlock: null, ...UNREFUSED, ...UNCLOSED }
   }
   if (kind !== 'CLOSE' || before.closeHash === blockHash) return before
   const closed = { closeBlock: blockNumber, closeHash: blockHash, closedAt: at }
@@ -121,21 +112,29 @@ function withTick(before: EpochProgress, tick: EpochTick, at: number): EpochProg
 /** A refused release changes nothing of an epoch that is open, or closed, by another one. */
 function withRefusal(before: EpochProgress, { block, why }: RefusedEpoch): EpochProgress {
   const refused = `released in block ${block}, and refused: ${why}`
-  return before.releaseBlock !== null || before.refused === refused ? before : { ...before, refused }
+  return before.releaseBlock !== null || before.refused === refused
+    ? before
+    : { ...before, refused, refusedInBlock: block }
 }
 
 const isSkippedBy = ({ kind, skippedFrom, epochId: last }: EpochTick, epochId: number): boolean =>
   kind === 'OPEN' && skippedFrom > 0 && skippedFrom <= epochId && epochId < last
 
-/** The blocks from this one on left the chain, with a release and a skip in them. A closed epoch stays, as in `asSkipped`. */
+/** The blocks from this one on left the chain, with what was in them: a release, also a refused one, and a skip. A closed epoch stays, as in `asSkipped`. */
 function withoutBlocksFrom(before: EpochProgress, blockNumber: number): EpochProgress {
-  const { releaseBlock, skippedInBlock, closeBlock } = before
-  if (skippedInBlock !== null && skippedInBlock >= blockNumber) return { ...before, skippedInBlock: null }
-  if (closeBlock !== null || releaseBlock === null || releaseBlock < blockNumber) return before
+  const { releaseBlock, refusedInBlock, skippedInBlock, closeBlock } = before
+  const hasLeft = (block: number | null): boolean => block !== null && block >= blockNumber
+  if (hasLeft(skippedInBlock)) return withoutBlocksFrom({ ...before, skippedInBlock: null }, blockNumber)
+  if (hasLeft(refusedInBlock)) return { ...before, ...UNREFUSED, earlierReleaseBlock: refusedInBlock }
+  if (closeBlock !== null || !hasLeft(releaseBlock)) return before
   return { ...before, ...UNRELEASED, earlierReleaseBlock: releaseBlock }
 }
 
 const UNRELEASED = { releaseBlock: null, releaseHash: '', begin: null, end: null, releasedAt: null } as const
+const UNCLOSED = { closeBlock: null, closeHash: '', closedAt: null } as const
+
+/** The release is in the log, and its block on the chain. */
+export const isReleased = ({ releasedAt }: EpochProgress): boolean => releasedAt !== null
 
 /** Whether a tick may change what is known of an epoch: its own, an ORPHAN, or a release behind a skip of its market. */
 export const mayChange = (tick: EpochTick, { dataMarket, epochId }: EpochKey): boolean =>
@@ -172,55 +171,6 @@ function withAnchor(before: EpochProgress, batchIndex: number, anchor: Anchor | 
   if (anchor === null) return { ...before, anchors: others }
   return { ...before, anchors: { ...others, [batchIndex]: batchAfter(known, anchor, at) } }
 }
-
-/**
- * When a batch came out of a phase is known only if the row before is: of a compacted topic the last row of each batch may be
- * all that is left.
- */
-function batchAfter(before: BatchProgress | undefined, anchor: Anchor, at: number): BatchProgress {
-  const { state, attested } = anchor
-  const phase = phaseOfBatch(anchor)
-  const leftAt = (left: BatchPhase, first: AnchorState, known: number | null | undefined): number | null => {
-    if (!isBehind(phase, left)) return null
-    if (before && isBehind(before.phase, left)) return known ?? null
-    return before === undefined && state !== first ? null : at
-  }
-  return {
-    state,
-    phase,
-    attested,
-    storedAt: leftAt('STORING', 'STORED', before?.storedAt),
-    minedAt: leftAt('MINING', 'MINED', before?.minedAt),
-    finalAt: leftAt('CONFIRMING', 'FINAL', before?.finalAt),
-  }
-}
-
-/**
- * The row alone decides, so that all agree who have read it, also when older rows are gone. A batch that is lost, or has left the
- * chain, has a CID when it was stored; a batch that a block has, but too late, names the block.
- */
-function phaseOfBatch({ state, cid, blockHash }: Anchor): BatchPhase {
-  switch (state) {
-    case 'PLANNED':
-      return 'STORING'
-    case 'STORED':
-    case 'READY':
-    case 'SENT':
-      return 'MINING'
-    case 'MINED':
-      return 'CONFIRMING'
-    case 'FINAL':
-      return 'ANCHORED'
-    default:
-      return cid === '' ? 'STORING' : blockHash === '' ? 'MINING' : 'CONFIRMING'
-  }
-}
-
-const BATCH_PHASES: readonly BatchPhase[] = ['STORING', 'MINING', 'CONFIRMING', 'ANCHORED']
-const isBehind = (phase: BatchPhase, other: BatchPhase): boolean =>
-  BATCH_PHASES.indexOf(phase) > BATCH_PHASES.indexOf(other)
-const earliest = (phases: readonly BatchPhase[]): BatchPhase =>
-  BATCH_PHASES.find((phase) => phases.includes(phase)) ?? 'ANCHORED'
 
 export function phaseOf(progress: EpochProgress): EpochPhase {
   const { batches, ending, allSeen } = partsOf(progress)

@@ -6,7 +6,7 @@ import { readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
 import type { Topics } from '../../topology/topics.ts'
 import { clockCursorGroup } from '../base/roles.ts'
-import { type EpochProgress, hasEnded, unseenEpoch, withRecord } from './epoch-progress.ts'
+import { type EpochProgress, hasEnded, isReleased, unseenEpoch, withRecord } from './epoch-progress.ts'
 import { isServed } from './known-markets.ts'
 import { exists, readMarketRows } from './market-rows.ts'
 import { silently } from './read.ts'
@@ -113,6 +113,3 @@ async function readTicks(log: Log, { epochTicks }: Topics): Promise<EpochsOfMark
     }
   return markets
 }
-
-/** The release is in the log, and its block on the chain. */
-const isReleased = ({ releasedAt }: EpochProgress): boolean => releasedAt !== null

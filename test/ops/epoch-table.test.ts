@@ -239,6 +239,7 @@ const COURSES: Readonly<Record<string, readonly Row[]>> = {
     { ...sent, so: 'sent again', write: anchored('SENT', { reorgs: 1 }) },
   ],
   'refused, then released again': [refused, opened, over],
+  'refused in a block that leaves the chain': [refused, gone, refused, gone, opened, over],
   'its release leaves the chain': [opened, gone, opened, over],
   'its release leaves the chain, and the owner skips it': [opened, gone, skipped, gone],
   'closed, when its release leaves the chain': [opened, over, { ...over, so: 'block gone', write: orphan }],

@@ -1,4 +1,5 @@
 /** Days of data markets: what the slots did, and what the contract was told of it. */
+
 import { orNull } from '../../../schemas/none.ts'
 import type { DayKey, Payment } from '../../../schemas/types.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
@@ -16,8 +17,9 @@ import type { DayDetail, DaySummary, PaymentItem, SlotDayItem } from '../days-sc
 import type { Page } from '../schema.ts'
 import { type DayRow, dayParts, slotDayParts } from '../view/day-rows.ts'
 import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
-import { bytesOf, EMPTY_HEADS, fromJson, type Heads, TABLE, timeOf } from '../view/rows.ts'
+import { bytesOf, fromJson, TABLE, timeOf } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
+import { headEpoch } from './heads.ts'
 import { type PageQuery, pageOf } from './page.ts'
 import { marketsSeen } from './status.ts'
 
@@ -52,8 +54,7 @@ export async function newestDays(
 ) {
   const markets = marketsSeen(reader, rules).map(async ({ dataMarket, rewards }) => {
     const days = unchanged.get(dataMarket) ?? (await listDays(reader, topics, { limit }, dataMarket)).items
-    const { released } = reader.getJson<Heads>(keyOf(TABLE.heads, dataMarket)) ?? EMPTY_HEADS
-    return { dataMarket, rewards, headEpoch: released, days }
+    return { dataMarket, rewards, headEpoch: headEpoch(reader, dataMarket) ?? 0, days }
   })
   return (await Promise.all(markets)).filter(({ days }) => days.length > 0)
 }

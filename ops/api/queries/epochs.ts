@@ -24,9 +24,9 @@ import {
   fromJson,
   type ProjectRow,
   TABLE,
-  type Unanchored,
 } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
+import { skipOf } from './gaps.ts'
 import { type PageQuery, pageOf } from './page.ts'
 
 /** Newest first; without a market, one market after another. */
@@ -103,15 +103,6 @@ export async function epochDetail(reader: ViewReader, topics: Topics, key: Epoch
     batches: batchStatuses(reader, topics, key, row),
     endCall: row.anchors[END_OF_BATCHES] ? endCallOf(reader, topics, key) : null,
   }
-}
-
-/** Block in which the market's owner skipped the epoch; null when that is not known of it. */
-async function skipOf(reader: ViewReader, { dataMarket, epochId }: EpochKey): Promise<number | null> {
-  const prefix = prefixOf(TABLE.unanchored, dataMarket)
-  const after = keyOf(TABLE.unanchored, ...epochParts({ dataMarket, epochId: epochId + 1 }))
-  const [found] = await reader.range({ prefix, after, newestFirst: true, limit: 1 })
-  const row = found && fromJson<Unanchored>(found[1])
-  return row?.last !== undefined && row.last >= epochId ? (row.skippedInBlock ?? null) : null
 }
 
 /** An epoch with more has the others in its list of projects. */

@@ -3,13 +3,15 @@
  * votes last with several slots could decide. Before that a submission is told without its CID, and a refusal without values that
  * may tell it. docs/decisions/0025-votes-are-secret-until-the-close.md.
  */
+
 import type { EpochKey, VerdictReason } from '../../../schemas/types.ts'
 import type { EpochProgress } from '../../reading/epoch-progress.ts'
 import type { WhyItem } from '../../reading/why.ts'
 import type { SubmissionItem } from '../schema.ts'
 import { keyOf } from '../view/keys.ts'
-import { EMPTY_HEADS, epochParts, type Heads, TABLE } from '../view/rows.ts'
+import { epochParts, TABLE } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
+import { headsOf } from './heads.ts'
 
 /** Reasons whose evidence holds nothing but slots, signers, epochs and blocks. Any other may quote the submission. */
 const EVIDENCE_TELLS_NOTHING: ReadonlySet<VerdictReason> = new Set<VerdictReason>([
@@ -37,7 +39,7 @@ export function isVoteSecret(reader: ViewReader, key: EpochKey): boolean {
   const row = reader.getJson<EpochProgress>(keyOf(TABLE.epochs, ...epochParts(key)))
   if (row && (row.closeBlock !== null || row.releaseBlock !== null)) return row.closeBlock === null
   // epochs are released in order: one that a closed one has overtaken cannot come any more
-  const { closed } = reader.getJson<Heads>(keyOf(TABLE.heads, key.dataMarket)) ?? EMPTY_HEADS
+  const { closed } = headsOf(reader, key.dataMarket)
   return key.epochId >= closed
 }
 

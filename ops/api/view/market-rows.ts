@@ -1,5 +1,7 @@
 /** The rows of data markets: the heads of each one's epochs, and how it is served. */
+
 import type { EpochKey, ServedMarket } from '../../../schemas/types.ts'
+import { type EpochProgress, isReleased } from '../../reading/epoch-progress.ts'
 import { keyOf } from './keys.ts'
 import type { RowCache } from './row-cache.ts'
 import { EMPTY_HEADS, type Heads, MARKETS, type MarketsRow, TABLE } from './rows.ts'
@@ -14,7 +16,14 @@ export interface MarketRows {
   headsOf(dataMarket: string): Heads
   /** The newest epochs of every market, as many as may have a release that leaves the chain. */
   newestEpochs(): readonly EpochKey[]
-  heads(dataMarket: string, reached: Partial<Heads>): void
+  /** The epochs came so far: a head that is further stays. */
+  heads(dataMarket: string, reached: Partial<Omit<Heads, 'released' | 'first' | 'refused'>>): void
+  /** A release of the epoch was told. */
+  opened(key: EpochKey): void
+  /** Blocks left the chain: of each market, the newest epoch that is released still. */
+  takenBack(rowOf: (key: EpochKey) => EpochProgress | undefined): void
+  /** A release of the epoch was refused. */
+  refused(key: EpochKey): void
   /** The market is added: which epoch comes next, nobody knows. */
   beginAnew(dataMarket: string): void
   /** How the market is served, as the clock has answered requests. */
@@ -36,13 +45,30 @@ export function createMarketRows(cache: RowCache, keep: (key: string, row: objec
     headsOf,
     newestEpochs: () =>
       Object.keys(known()).flatMap((dataMarket) => {
-        const { released } = headsOf(dataMarket)
-        const length = Math.min(released, TAKEN_BACK_MAX)
-        return Array.from({ length }, (_, i) => ({ dataMarket, epochId: released - i }))
+        const { released, refused } = headsOf(dataMarket)
+        return [...new Set([released, refused].flatMap(downFrom))].map((epochId) => ({ dataMarket, epochId }))
       }),
+    refused: ({ dataMarket, epochId }) => keepHeads(dataMarket, { ...headsOf(dataMarket), refused: epochId }),
+    opened({ dataMarket, epochId }) {
+      const { released, first, ...heads } = headsOf(dataMarket)
+      const isFirst = released === 0
+      keepHeads(dataMarket, { ...heads, first: isFirst ? epochId : first, released: Math.max(released, epochId) })
+    },
+    takenBack(rowOf) {
+      for (const dataMarket of Object.keys(known())) {
+        const heads = headsOf(dataMarket)
+        const isAt = (epochId: number): boolean | undefined => {
+          const row = rowOf({ dataMarket, epochId })
+          return row && isReleased(row)
+        }
+        if (isAt(heads.released) !== false) continue
+        const newest = downFrom(heads.released).find(isAt) ?? 0
+        keepHeads(dataMarket, { ...heads, released: newest < heads.first ? 0 : newest })
+      }
+    },
     heads(dataMarket, reached) {
       const after = { ...headsOf(dataMarket) }
-      for (const [name, epoch] of Object.entries(reached) as [keyof Heads, number][])
+      for (const [name, epoch] of Object.entries(reached) as [keyof typeof reached, number][])
         after[name] = Math.max(after[name], epoch)
       keepHeads(dataMarket, after)
     },
@@ -53,3 +79,6 @@ export function createMarketRows(cache: RowCache, keep: (key: string, row: objec
     },
   }
 }
+
+const downFrom = (epochId: number): number[] =>
+  Array.from({ length: Math.min(epochId, TAKEN_BACK_MAX) }, (_, i) => epochId - i)

@@ -5,7 +5,7 @@ import { keyOf, number } from './keys.ts'
 import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '10'
+export const LAYOUT = '11'
 
 /** A letter each, the first part of a key. */
 export const TABLE = {
@@ -66,7 +66,12 @@ export type MarketsRow = Readonly<Record<string, Pick<ServedMarket, 'serving' | 
 export const MARKETS = keyOf(TABLE.meta, 'markets')
 
 export interface Heads {
+  /** The newest epoch whose release is on the chain; 0: none is known since the market was added. */
   readonly released: number
+  /** The first that was released since then. */
+  readonly first: number
+  /** The one that was refused last. */
+  readonly refused: number
   readonly closed: number
   readonly batched: number
   readonly final: number
@@ -136,7 +141,7 @@ export interface Change {
 }
 
 export const EMPTY_COUNTS: Counts = { submissions: 0, reasons: {}, hour: 0 }
-export const EMPTY_HEADS: Heads = { released: 0, closed: 0, batched: 0, final: 0 }
+export const EMPTY_HEADS: Heads = { released: 0, first: 0, refused: 0, closed: 0, batched: 0, final: 0 }
 
 export const epochParts = ({ dataMarket, epochId }: EpochKey): [string, string] => [dataMarket, number(epochId)]
 export const anchorParts = ({ dataMarket, epochId, batchIndex }: AnchorKey): [string, string, string] => [

@@ -119,9 +119,13 @@ const APPLY: { readonly [K in Kind]: Apply<K> } = {
 function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
   const { kind, dataMarket, epochId, blockNumber } = tick
   if (kind === 'HEAD') commit.chainHead({ blockNumber, at: time })
-  for (const refused of tick.refused) commit.epoch(refused, (row) => withRecord(row, { refused, at: time }), time)
+  for (const refused of tick.refused) {
+    const { dataMarket, epochId } = refused
+    commit.refused({ dataMarket, epochId })
+    commit.epoch({ dataMarket, epochId }, (row) => withRecord(row, { refused, at: time }), time)
+  }
   for (const market of tick.markets) if (market.served) commit.beginAnew(market.dataMarket)
-  if (kind === 'ORPHAN') onOrphan(commit, tick, time)
+  if (kind === 'ORPHAN') commit.orphaned(tick, time)
   if (kind !== 'OPEN' && kind !== 'CLOSE') return
   const key = { dataMarket, epochId }
   if (kind === 'OPEN') {
@@ -129,15 +133,6 @@ function onTick(commit: ViewCommit, tick: EpochTick, time: number): void {
     onDayBegan(commit, tick, time)
   } else commit.heads(dataMarket, { closed: epochId })
   commit.epoch(key, (row) => withRecord(row, { tick, at: time }), time)
-}
-
-/** Blocks left the chain, with the releases in them. */
-function onOrphan(commit: ViewCommit, tick: EpochTick, at: number): void {
-  for (const key of commit.newestEpochs()) {
-    const before = commit.epochRow(key)
-    const after = withRecord(before, { tick, at })
-    if (after !== before) commit.epoch(key, () => after, at)
-  }
 }
 
 /** A row has a bounded size however many votes there were: what a project's parts have in common, and the first slots. */

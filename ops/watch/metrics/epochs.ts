@@ -1,7 +1,10 @@
 /** The metrics of epochs, from what the role `api` reads of them in the topics. */
+
 import { isBatch } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, ProjectFinalization } from '../../../schemas/types.ts'
 import { PHASES_UNDER_WAY } from '../../reading/epoch-phases.ts'
+import { isReleased } from '../../reading/epoch-progress.ts'
+import { EPOCHS_KEPT } from '../../reading/progress.ts'
 import type { FollowedEpoch, Moment, ProgressListener } from '../../reading/progress-listener.ts'
 import { forget, type Metrics } from './create.ts'
 import { UnfinishedEpochs } from './unfinished-epochs.ts'
@@ -25,6 +28,7 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
   })
   const transactions = createTransactions(metrics)
   const slots = createActiveSlots(metrics)
+  const heads = createHeads(metrics)
   metrics.onScrape(() => {
     setStandings(metrics, unfinished, markets, now())
     transactions.refresh(markets, now())
@@ -33,7 +37,7 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
     wantsPast: true,
     released(epoch, when) {
       const market = servedLabel(epoch.dataMarket)
-      metrics.epochHead.set({ market }, epoch.epochId)
+      heads.look(epoch)
       if (!when.past) metrics.epochsReleased.inc({ market })
       unfinished.released(epoch, when)
     },
@@ -41,7 +45,10 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       if (!when.past) metrics.epochsClosed.inc({ market: servedLabel(epoch.dataMarket) })
       unfinished.look(epoch, when)
     },
-    withdrawn: (epoch, when) => unfinished.look(epoch, when),
+    withdrawn(epoch, when) {
+      heads.look(epoch)
+      unfinished.look(epoch, when)
+    },
     finalized(dataMarket, epochId, project) {
       const market = servedLabel(dataMarket)
       metrics.equivocations.inc({ market }, project.equivocations.length)
@@ -66,6 +73,26 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       unfinished.look(epoch, when)
     },
     verdict: (market, { reason }) => metrics.verdicts.inc({ market: metrics.marketLabel(market), reason }),
+  }
+}
+
+/** The newest epoch of each market whose release is on the chain; no value where none is known any more. */
+function createHeads(metrics: Metrics) {
+  const released = new Set<FollowedEpoch>()
+  return {
+    look(epoch: FollowedEpoch): void {
+      released.delete(epoch)
+      if (isReleased(epoch.progress)) released.add(epoch)
+      if (released.size > EPOCHS_KEPT) released.delete(released.values().next().value!)
+      const ofMarket = [...released].filter(({ dataMarket }) => dataMarket === epoch.dataMarket)
+      const market = metrics.servedLabel(epoch.dataMarket)
+      if (ofMarket.length === 0) metrics.epochHead.remove({ market })
+      else
+        metrics.epochHead.set(
+          { market },
+          ofMarket.reduce((newest, { epochId }) => Math.max(newest, epochId), 0),
+        )
+    },
   }
 }
 

@@ -321,6 +321,52 @@ describe('batches', () => {
   })
 })
 
+test('behavior: what blocks told that left the chain is told no more: a skip, a refusal, the newest epoch', async () => {
+  const again = await createStory()
+  const { log, topics, put } = again.fixture
+  const head = { dataMarket: '', epochId: 0 }
+  const refused = [{ dataMarket: MARKET, epochId: 6, block: 60, why: 'begin is 2^60', skippedFrom: 0 }]
+  const refuse = () => put(topics.epochTicks, { dataMarket: '' }, tickOf({ ...head, kind: 'HEAD', refused }))
+  const orphan = (blockNumber: number) =>
+    put(topics.epochTicks, { dataMarket: '' }, tickOf({ ...head, kind: 'ORPHAN', blockNumber }))
+  await again.open(1)
+  await again.open(5, 2) // 2 to 4 are skipped in block 50
+  await refuse()
+  const running = await startApi(again.fixture)
+  const look = async () => {
+    await running.caughtUp()
+    const { items } = (await running.get('/v1/epochs/gaps')).json()
+    const [market] = (await running.get('/v1/markets')).json().items
+    const health = (await running.get('/v1/health')).json().markets[0]
+    expect(health.headEpoch).toBe(market.headEpoch)
+    const phases = items.map(({ epochId, phase }: Record<string, unknown>) => `${epochId} ${phase}`)
+    return { headEpoch: market.headEpoch, gaps: phases }
+  }
+  const phaseOf = async (epochId: number) => {
+    const [{ phase } = { phase: undefined }] = await epochStatus(log, topics, ONE_MARKET, { epochId })
+    const given = await running.get(`/v1/epochs/${epochId}`)
+    if (given.statusCode !== 404) expect(given.json().phase).toBe(phase)
+    return given.statusCode === 404 ? 404 : phase
+  }
+  try {
+    expect(await look()).toEqual({ headEpoch: 5, gaps: ['6 REFUSED', '2 SKIPPED'] })
+    await orphan(60)
+    expect(await look()).toEqual({ headEpoch: 5, gaps: ['2 SKIPPED'] })
+    expect([await phaseOf(6), await phaseOf(3)]).toEqual(['ORPHANED', 'SKIPPED'])
+    await orphan(50)
+    expect(await look()).toEqual({ headEpoch: 1, gaps: [] })
+    expect([await phaseOf(5), await phaseOf(3)]).toEqual(['ORPHANED', 404])
+    await again.open(2, 0, 51)
+    await again.open(5, 4, 52) // 3 is missing, 4 is skipped
+    await refuse()
+    expect(await look()).toEqual({ headEpoch: 5, gaps: ['6 REFUSED', '4 SKIPPED', '3 UNKNOWN'] })
+    await orphan(1)
+    expect(await look()).toEqual({ headEpoch: null, gaps: [] })
+  } finally {
+    await running.close()
+  }
+})
+
 // the last, since two markets have to be told apart from then on
 describe('markets', () => {
   const ask = async () => ((await answer('/v1/markets', '/v1/markets')) as { items: { dataMarket: string }[] }).items

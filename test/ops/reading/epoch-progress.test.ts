@@ -128,6 +128,20 @@ test('behavior: a block that leaves the chain takes the release back, and the sk
   expect(fold([orphan(1)], CLOSED)).toBe(CLOSED)
 })
 
+test('behavior: a block that leaves the chain takes the refusal of its release back', () => {
+  const orphan = (blockNumber: number) => tick('ORPHAN', { dataMarket: '', epochId: 0, blockNumber })
+  const refusal = { refused: { dataMarket: '', epochId: EPOCH, block: 10, why: 'begin is 2^60', skippedFrom: 0 } }
+  const refused = fold([refusal])
+  expect(fold([orphan(11)], refused)).toBe(refused)
+  const gone = fold([orphan(10)], refused)
+  expect(gone).toMatchObject({ refused: '', refusedInBlock: null, earlierReleaseBlock: 10 })
+  expect(phaseOf(gone)).toBe('ORPHANED')
+  expect(phaseOf(fold([refusal], gone))).toBe('REFUSED')
+  const skipped = fold([tick('OPEN', { epochId: 6, skippedFrom: 3, releaseBlock: 44 })], refused)
+  expect(phaseOf(fold([orphan(44)], skipped))).toBe('REFUSED')
+  expect(phaseOf(fold([orphan(10)], skipped))).toBe('ORPHANED')
+})
+
 describe('the outcomes', () => {
   test.each([
     ['LATE', 'STORING', ['PLANNED'], { cid: '' }, { storedAt: null, minedAt: null }],

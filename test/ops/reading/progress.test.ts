@@ -117,6 +117,29 @@ test('default: an epoch is followed from its release to its end', async () => {
   expect(await sample(metrics, 'seq_epoch_missed_total{market="M",outcome="LATE"}')).toBe(0)
 })
 
+test('behavior: the newest epoch is one whose release is on the chain', async () => {
+  const metrics = await measured()
+  const head = (epoch: number | undefined) => becomes(metrics, 'seq_epoch_head{market="M"}', epoch)
+  await tick('OPEN', 7)
+  await head(7)
+  await tick('CLOSE', 7)
+  await tick('OPEN', 8)
+  await tick('OPEN', 9)
+  await head(9)
+  await tick('ORPHAN', 0)
+  await head(7) // it is closed, and stays
+  await tick('OPEN', 8)
+  await head(8)
+})
+
+test('behavior: without an epoch whose release is on the chain there is no newest one', async () => {
+  const metrics = await measured()
+  await tick('OPEN', 7)
+  await becomes(metrics, 'seq_epoch_head{market="M"}', 7)
+  await tick('ORPHAN', 0)
+  await becomes(metrics, 'seq_epoch_head{market="M"}', undefined)
+})
+
 test('behavior: an epoch that ends without a batch of its own is told apart from an anchored one', async () => {
   const told: string[] = []
   const say = (what: string) => (epoch: FollowedEpoch) => void told.push(`${epoch.epochId} ${what} ${lostWords(epoch)}`)
