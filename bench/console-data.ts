@@ -131,6 +131,7 @@ async function writeBatch(appender: Appender, topics: Topics, key: Key, at: numb
     part: 0,
     parts: 1,
     sizeBytes: 2,
+    texts: [],
   }
   const closing = { releaseBlock: epochId * 12, closeBlock: epochId * 12 + 9, closeBlockHash: blockHash(epochId) }
   const totals = { batches: 1, projects: PROJECTS, projectsWithoutQuorum: 0, submissions: SLOTS }

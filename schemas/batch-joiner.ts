@@ -1,10 +1,11 @@
 /** Puts the records of a batch together again. Batch.avsc says what each of them holds. */
+import { batchJson } from './batch-json.ts'
 import type { Batch } from './types.ts'
 
 export interface BatchJoiner {
   /**
    * Takes a record of `batches`, in the order of the log; records of several batches may be mixed.
-   * @returns the whole batch, in one piece, with its last record
+   * @returns the whole batch, in one piece, with its last record; without its bytes where the log has only its texts
    */
   take(dataMarket: string, record: Batch): Batch | undefined
 }
@@ -26,9 +27,18 @@ export function createBatchJoiner(): BatchJoiner {
 }
 
 function wholeOf(parts: readonly Batch[]): Batch {
+  const [first] = parts
   const pieces = parts.map(({ json }) => json)
   const json = pieces.length === 1 ? pieces[0]! : concatenated(pieces)
-  return { ...parts[0]!, json, parts: 1, sizeBytes: json.length }
+  const texts = parts.length === 1 ? first!.texts : parts.flatMap((part) => part.texts)
+  return { ...first!, json, texts, parts: 1, sizeBytes: json.length || first!.sizeBytes }
+}
+
+/** The batch in one piece, with the exact bytes to store, whichever of the two the log has. */
+export function withBytes(batch: Batch): Batch {
+  if (batch.texts.length === 0) return batch
+  const json = batchJson(batch, batch.sizeBytes)
+  return { ...batch, json, texts: [], sizeBytes: json.length }
 }
 
 function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
@@ -42,4 +52,4 @@ function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Size of the whole batch, by its first record. */
-export const sizeBytesOf = ({ json, parts, sizeBytes }: Batch): number => (parts === 1 ? json.length : sizeBytes)
+export const sizeBytesOf = ({ json, sizeBytes }: Pick<Batch, 'json' | 'sizeBytes'>): number => sizeBytes || json.length

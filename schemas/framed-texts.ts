@@ -3,26 +3,25 @@
  * and signature alone. So what stands around those two is kept once, as a frame.
  */
 import type { TextBuffer } from './text-buffer.ts'
-import type { Ballot, ProjectFinalization, TextFrame } from './types.ts'
+import type { BatchTexts, TextFrame } from './types.ts'
 
 /** Bytes of a signature: r, s, v. */
 export const SIGNATURE_BYTES = 65
 
 /** The texts of some submissions, in order. */
-export interface Texts extends Pick<ProjectFinalization, 'frames' | 'signatures'> {
-  readonly ballots: readonly Pick<Ballot, 'slotId' | 'frame'>[]
-}
+export type Texts = Pick<BatchTexts, 'slotIds' | 'frameNumbers' | 'frames' | 'signatures'>
 
 /** Writes the texts with commas between. */
-export function writeTexts(out: TextBuffer, { ballots, frames, signatures }: Texts): void {
+export function writeTexts(out: TextBuffer, { slotIds, frameNumbers, frames, signatures }: Texts): void {
   const forms = frames.map((frame) => formOf(frame, 0))
-  for (const [i, { slotId, frame }] of ballots.entries()) {
+  for (let i = 0; i < slotIds.length; i++) {
+    const frame = frameNumbers[i]!
     if (i > 0) out.ascii(',')
     if (isWhole(frames[frame]!)) {
       out.bytes(forms[frame]!.bytes)
       continue
     }
-    const slot = `${slotId}`
+    const slot = `${slotIds[i]}`
     if (forms[frame]!.digits !== slot.length) forms[frame] = formOf(frames[frame]!, slot.length)
     const { bytes, signatureAt } = forms[frame]!
     const at = out.length
@@ -45,10 +44,14 @@ const BLANKS = ' '.repeat(2 * SIGNATURE_BYTES)
 const isWhole = ({ end }: TextFrame): boolean => end === ''
 
 /** Number of bytes that `writeTexts` writes. */
-export function textsLength({ ballots, frames }: Texts): number {
+export function textsLength({ slotIds, frameNumbers, frames }: Texts): number {
   const lengths = frames.map((frame) => (isWhole(frame) ? Buffer.byteLength(frame.middle) : framedLength(frame)))
-  const digits = ballots.map(({ slotId, frame }) => (isWhole(frames[frame]!) ? 0 : `${slotId}`.length))
-  return ballots.reduce((sum, { frame }, i) => sum + (i > 0 ? 1 : 0) + digits[i]! + lengths[frame]!, 0)
+  let sum = Math.max(0, slotIds.length - 1)
+  for (let i = 0; i < slotIds.length; i++) {
+    const frame = frameNumbers[i]!
+    sum += lengths[frame]! + (isWhole(frames[frame]!) ? 0 : `${slotIds[i]}`.length)
+  }
+  return sum
 }
 
 const framedLength = ({ middle, end }: TextFrame): number => START.length + middle.length + BLANKS.length + end.length

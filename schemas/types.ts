@@ -252,14 +252,14 @@ export interface PayoutAnswer {
   readonly leftOut: readonly SlotLeftOut[]
 }
 
-/** A batch as it is stored and anchored. A large one takes several records, of which this is the part 0; the others have more of its bytes and are empty but for epochId, batchIndex, batchCount, part and parts. They follow in one transaction; records of other epochs may lie between. */
+/** A batch as it is stored and anchored. A large one takes several records, of which this is the part 0; the others have more of its texts and are empty but for epochId, batchIndex, batchCount, part and parts. They follow in one transaction; records of other epochs may lie between. */
 export interface Batch {
   readonly epochId: number
   /** From 0. */
   readonly batchIndex: number
   /** Batches of this epoch. */
   readonly batchCount: number
-  /** The exact bytes to store; of a large batch the piece that this part has. */
+  /** Empty, the bytes to store are made of the texts. Before there were texts: the exact bytes; of a large batch the piece that this part has. */
   readonly json: Uint8Array
   /** keccak256 of the submission-id tree's root, 0x hex. */
   readonly roothash: string
@@ -277,6 +277,20 @@ export interface Batch {
   readonly parts: number
   /** Part 0: bytes of the whole batch; 0 before there were parts. */
   readonly sizeBytes: number
+  /** What the exact bytes are made of, with the roots and the lists; of a large batch those that this part has. */
+  readonly texts: readonly BatchTexts[]
+}
+
+/** Some submissions, in the order of the batch. */
+export interface BatchTexts {
+  /** As they stand in the batch: JSON strings with commas between. */
+  readonly submissionIds: string
+  readonly slotIds: readonly number[]
+  /** Which of the frames each text has. */
+  readonly frameNumbers: readonly number[]
+  readonly frames: readonly TextFrame[]
+  /** 65 bytes for each text; zeros where the frame is the whole text. */
+  readonly signatures: Uint8Array
 }
 
 /** A day of a market, over the epochs that have closed. */

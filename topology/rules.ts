@@ -276,9 +276,9 @@ function checkShared(markets: readonly MarketRules[], check: Check): void {
  * Version of the records between stages; it goes up when an older stage would misread a newer one. 2: texts by frames; 3: records
  * in parts, headers that are not known yet are judged by `consensus`, and copies with other headers reach it; 4: all headers, and
  * deadlines; 5: owners of slots by fork; 6: ticks carry the day, `settle` writes tallies; 7: `admit` keeps
- * deadlines, and gives seats by them.
+ * deadlines, and gives seats by them; 8: batches by their texts.
  */
-const HANDOVER = 7
+const HANDOVER = 8
 
 /** The day, the one before, which can still be paid, and the one before that, by which the ledger knows that it has all of them. */
 const DAYS_KEPT_MIN = 3

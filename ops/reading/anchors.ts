@@ -43,5 +43,7 @@ export async function batchOf(log: Log, topics: Topics, { batchOffset }: Anchor)
 }
 
 /** The ids of a batch's submissions, in the order of its leaves. */
-export const submissionIdsIn = ({ json }: Pick<Batch, 'json'>): readonly string[] =>
-  (JSON.parse(Buffer.from(json).toString('utf8')) as { submissionIDs: string[] }).submissionIDs
+export const submissionIdsIn = ({ json, texts }: Pick<Batch, 'json' | 'texts'>): readonly string[] =>
+  texts.length > 0
+    ? texts.flatMap(({ submissionIds }) => JSON.parse(`[${submissionIds}]`) as string[])
+    : (JSON.parse(Buffer.from(json).toString('utf8')) as { submissionIDs: string[] }).submissionIDs

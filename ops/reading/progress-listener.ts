@@ -34,7 +34,7 @@ export interface ProgressListener {
   orphaned?(blockNumber: number, when: Moment): void
   /** Each part of a finalization by itself; what is not a list is the same in all of them. */
   finalized?(dataMarket: string, epochId: number, project: ProjectFinalization): void
-  /** In one piece. */
+  /** In one piece; its bytes are not made. */
   batched?(dataMarket: string, batch: Batch): void
   summarised?(epoch: FollowedEpoch, when: Moment): void
   anchorChanged?(

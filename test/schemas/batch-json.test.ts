@@ -44,8 +44,7 @@ const fromWire = ({
 
 const textsOf = (submissions: readonly Submission[]): Texts => {
   const { frames, frameNumbers, signatures } = frameTexts(submissions)
-  const ballots = submissions.map(({ slotId }, i) => ({ slotId, frame: frameNumbers[i]! }))
-  return { frames, signatures, ballots }
+  return { frames, frameNumbers, signatures, slotIds: submissions.map(({ slotId }) => slotId) }
 }
 
 describe('protojson', () => {
@@ -68,8 +67,12 @@ test('behavior: the published batch, byte for byte, from its parts', () => {
   const batch = read('published-batch')
   const { byteLength, cidV1_rawLeaf } = read('batch')
   const parts = {
-    submissionIds: [quoteAll(batch.submissionIDs)],
-    submissions: [textsOf(batch.submissions.map((text: string) => fromWire(JSON.parse(text))))],
+    texts: [
+      {
+        submissionIds: quoteAll(batch.submissionIDs),
+        ...textsOf(batch.submissions.map((text: string) => fromWire(JSON.parse(text)))),
+      },
+    ],
     roothash: batch.roothash,
     projectIds: batch.pids,
     snapshotCids: batch.cids,
@@ -148,7 +151,5 @@ describe('escapes', () => {
 
 test('behavior: the size of an empty batch', () => {
   const roothash = `0x${'0'.repeat(64)}`
-  expect(EMPTY_BATCH_BYTES).toBe(
-    batchJson({ submissionIds: [], submissions: [], roothash, projectIds: [], snapshotCids: [] }, 0).length,
-  )
+  expect(EMPTY_BATCH_BYTES).toBe(batchJson({ texts: [], roothash, projectIds: [], snapshotCids: [] }, 0).length)
 })

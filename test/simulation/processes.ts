@@ -1,5 +1,6 @@
 /** The connectors of a simulated run: they may die at any step and go on from what the log knows. */
 import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
+import { withBytes } from '../../schemas/batch-joiner.ts'
 import type { AnchorIntent, Payout } from '../../schemas/types.ts'
 import { partitionFor } from '../../streams/partitioner.ts'
 import {
@@ -261,6 +262,6 @@ async function batchBytes(log: SimulatedLog, topics: Topics, { step, batchOffset
     if (!record) continue
     const batch = topics.batches.value.decode(record.value!)
     if (isEpochSummary(batch)) throw new Error(`the intent points to a summary at ${batchOffset}`)
-    return batch.json
+    return withBytes(batch).json
   }
 }

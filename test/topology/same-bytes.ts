@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { systemClock } from '../../connectors/system-clock.ts'
+import { withBytes } from '../../schemas/batch-joiner.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
 import type { RecordTopic } from '../../streams/kafka-topic.ts'
@@ -104,7 +105,7 @@ export async function play({ open, partitions, instances, pace }: Setting): Prom
 
 /** Bytes as text, so that a difference can be read. */
 const plain = (event: BatchEvent): unknown =>
-  isEpochSummary(event) ? event : { ...event, json: Buffer.from(event.json).toString() }
+  isEpochSummary(event) ? event : { ...event, json: Buffer.from(withBytes(event).json).toString() }
 
 async function append<K, V>(appender: Appender, topic: RecordTopic<K, V>, key: K, value: V): Promise<void> {
   const bytes = topic.key.encode(key)

@@ -1,6 +1,7 @@
 /** A small chain, snapshotters with real keys, and a sequencer topology in the test driver. */
 import { createHash } from 'node:crypto'
 import { instantiateSecp256k1 } from '@bitauth/libauth'
+import { createBatchJoiner, withBytes } from '../../schemas/batch-joiner.ts'
 import { type Codec, createCodec } from '../../schemas/codec.ts'
 import { memoryRegistry } from '../../schemas/registry.ts'
 import type { EpochTick, SlotOwnership, Submission, Verdict } from '../../schemas/types.ts'
@@ -216,7 +217,14 @@ export function createWorld({
       }
       return submissions.map(({ submissionId }) => reasons.get(submissionId))
     },
-    batches: () => driver.read(topics.batches).flatMap(({ value }) => (isEpochSummary(value) ? [] : [value])),
+    /** In one piece each, with their bytes. */
+    batches: () => {
+      const joiner = createBatchJoiner()
+      return driver.read(topics.batches).flatMap(({ key, value }) => {
+        const batch = isEpochSummary(value) ? undefined : joiner.take(key.dataMarket, value)
+        return batch ? [withBytes(batch)] : []
+      })
+    },
     summaries: () => driver.read(topics.batches).flatMap(({ value }) => (isEpochSummary(value) ? [value] : [])),
   }
 }

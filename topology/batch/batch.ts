@@ -2,11 +2,12 @@
  * Packs the finalized projects of an epoch into batches: projects by the bytes of their id, submissions by slot, cut by
  * projects, bytes, gas and calldata, two Merkle roots each.
  */
-import { batchJson, EMPTY_BATCH_BYTES } from '../../schemas/batch-json.ts'
-import { type Texts, textsLength } from '../../schemas/framed-texts.ts'
+import { EMPTY_BATCH_BYTES } from '../../schemas/batch-json.ts'
+import { textsLength } from '../../schemas/framed-texts.ts'
 import { quoteAll } from '../../schemas/go-json.ts'
 import type {
   Batch,
+  BatchTexts,
   EpochKey,
   EpochMarker,
   EpochSummary,
@@ -113,13 +114,9 @@ function batchOf(
   const roothash = publishedRoot(tree)
   const projectIds = projects.map(({ projectId }) => projectId)
   const snapshotCids = projects.map(({ snapshotCid }) => snapshotCid)
-  const quotedIds = projects.map((project) => project.quotedIds)
-  const submissions = projects.flatMap(({ texts }) => texts)
-  const bytes = projects.reduce((sum, project) => sum + project.bytes, EMPTY_BATCH_BYTES)
-  const json = batchJson({ submissionIds: quotedIds, submissions, roothash, projectIds, snapshotCids }, bytes)
   return {
     ...place,
-    json,
+    json: NOTHING,
     roothash,
     finalizedCidsRootHash: rootOf(snapshotCids),
     projectIds,
@@ -129,18 +126,20 @@ function batchOf(
     gasEstimate: costOfBatch(projects.map(({ cost }) => cost).reduce(addCosts)).gas,
     part: 0,
     parts: 1,
-    sizeBytes: json.length,
+    sizeBytes: projects.reduce((sum, project) => sum + project.bytes, EMPTY_BATCH_BYTES - LAST_COMMAS),
+    texts: projects.flatMap(({ texts }) => texts),
   }
 }
+
+const NOTHING = Buffer.alloc(0)
 
 /** A project as it goes into a batch. */
 interface ProjectPart {
   readonly projectId: string
   readonly snapshotCid: string
   readonly submissionIds: readonly string[]
-  readonly quotedIds: string
   /** The submissions of the project as they stand in the batch. */
-  readonly texts: readonly Texts[]
+  readonly texts: readonly BatchTexts[]
   /** The project's share of the batch's bytes, with a comma behind each of its elements. */
   readonly bytes: number
   /** The project's share of the batch's transaction. */
@@ -151,25 +150,25 @@ interface ProjectPart {
 function partOf(parts: Finalized): ProjectPart {
   const { projectId, snapshotCid } = parts[0]!
   const submissionIds = parts.flatMap(({ ballots }) => ballots.map(({ submissionId }) => submissionId))
-  const quotedIds = quoteAll(submissionIds)
   const texts = parts.filter(({ ballots }) => ballots.length > 0).map(textsOf)
-  const lengths = [quotedIds, quoteAll([projectId, snapshotCid])].map((text) => Buffer.byteLength(text) + 1)
-  const bytes = [...lengths, ...texts.map((text) => textsLength(text) + 1)].reduce((a, b) => a + b)
-  return { projectId, snapshotCid, submissionIds, quotedIds, texts, bytes, cost: costOf(parts[0]!) }
+  let bytes = Buffer.byteLength(quoteAll([projectId, snapshotCid])) + 1
+  for (const some of texts) bytes += Buffer.byteLength(some.submissionIds) + textsLength(some) + 2
+  return { projectId, snapshotCid, submissionIds, texts, bytes, cost: costOf(parts[0]!) }
 }
 
 const costOf = ({ projectId, snapshotCid }: ProjectFinalization): BatchCost =>
   costOfProject(Buffer.byteLength(projectId), Buffer.byteLength(snapshotCid))
 
 /** A finalization that was written before there were frames has all texts in one piece. */
-const textsOf = (project: ProjectFinalization): Texts =>
-  project.texts.length === 0
-    ? project
-    : {
-        ballots: [{ slotId: 0, frame: 0 }],
-        frames: [{ middle: asBuffer(project.texts).toString(), end: '' }],
-        signatures: project.signatures,
-      }
+function textsOf({ ballots, frames, signatures, texts }: ProjectFinalization): BatchTexts {
+  const submissionIds = quoteAll(ballots.map((ballot) => ballot.submissionId))
+  if (texts.length > 0) {
+    const whole = { middle: asBuffer(texts).toString(), end: '' }
+    return { submissionIds, slotIds: [0], frameNumbers: [0], frames: [whole], signatures }
+  }
+  const slotIds = ballots.map(({ slotId }) => slotId)
+  return { submissionIds, slotIds, frameNumbers: ballots.map(({ frame }) => frame), frames, signatures }
+}
 
 /** Byte order of the UTF-8 projectIds, which differs from JavaScript's order of strings above U+FFFF. */
 const inByteOrder = (projects: readonly Finalized[]): Finalized[] =>

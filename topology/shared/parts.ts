@@ -6,6 +6,7 @@ import { SIGNATURE_BYTES } from '../../schemas/framed-texts.ts'
 import type {
   Ballot,
   Batch,
+  BatchTexts,
   Candidate,
   DroppedSubmission,
   ProjectFinalization,
@@ -152,21 +153,50 @@ export function candidatesOf(
     .slice(0, CANDIDATES_MAX)
 }
 
-/** The records of a batch: the first with everything but the bytes that have no room in it. */
+/**
+ * The records of a batch: the first with everything but the texts that have no room in it. The texts of one part of a finalization
+ * stay together, and have room in a record as that part had.
+ */
 export function* batchParts(batch: Batch, bytesMax: number = RECORD_BYTES_MAX): Generator<Batch> {
-  const { json, epochId, batchIndex, batchCount } = batch
-  const pieceBytes = bytesMax - BATCH_NUMBERS
-  const firstBytes = Math.max(0, pieceBytes - listsBytes(batch))
-  const parts = 1 + Math.ceil(Math.max(0, json.length - firstBytes) / pieceBytes)
-  yield { ...batch, json: json.subarray(0, firstBytes), parts, sizeBytes: json.length }
-  for (let part = 1; part < parts; part++) {
-    const from = firstBytes + (part - 1) * pieceBytes
-    const piece = json.subarray(from, from + pieceBytes)
-    yield { ...NO_BATCH, epochId, batchIndex, batchCount, json: piece, part, parts }
-  }
+  const { epochId, batchIndex, batchCount, texts } = batch
+  const ends = endsOfRecords(texts, bytesMax - BATCH_NUMBERS - listsBytes(batch), bytesMax - BATCH_NUMBERS)
+  const parts = ends.length
+  yield { ...batch, texts: texts.slice(0, ends[0]), parts }
+  for (let part = 1; part < parts; part++)
+    yield { ...NO_BATCH, epochId, batchIndex, batchCount, texts: texts.slice(ends[part - 1], ends[part]), part, parts }
 }
 
+/** @returns for each record the index behind its last texts; the first may have none */
+function endsOfRecords(texts: readonly BatchTexts[], firstRoom: number, furtherRoom: number): number[] {
+  const ends: number[] = []
+  let room = firstRoom
+  let entries = 1 // the lists of projects
+  for (const [at, some] of texts.entries()) {
+    const bytes = batchTextsBytes(some)
+    if (bytes > room && entries > 0) {
+      ends.push(at)
+      room = furtherRoom
+      entries = 0
+    }
+    entries++
+    room -= bytes
+  }
+  return [...ends, texts.length]
+}
+
+const batchTextsBytes = ({ submissionIds, slotIds, frames, signatures }: BatchTexts): number =>
+  TEXTS_NUMBERS +
+  Buffer.byteLength(submissionIds) +
+  2 * NUMBER_BYTES * slotIds.length +
+  frames.reduce((sum, frame) => sum + frameBytes(frame), 0) +
+  signatures.length
+/** Lengths of its lists. */
+const TEXTS_NUMBERS = 8 * NUMBER_BYTES
+
+const NOTHING = Buffer.alloc(0)
+
 const NO_BATCH = {
+  json: NOTHING,
   roothash: '',
   finalizedCidsRootHash: '',
   projectIds: [],

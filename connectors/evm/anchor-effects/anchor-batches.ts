@@ -1,5 +1,5 @@
 /** Reads batches by the offset of their first record. Rejects with BatchGone, or with LogError. */
-import { createBatchJoiner } from '../../../schemas/batch-joiner.ts'
+import { createBatchJoiner, withBytes } from '../../../schemas/batch-joiner.ts'
 import type { Batch, EpochSummary, MarketKey } from '../../../schemas/types.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import { type Log, LogError, type LogRecord } from '../../../streams/ports.ts'
@@ -19,7 +19,7 @@ const PIECE_BYTES = 1024 * 1024
 export class BatchGone extends Error {}
 
 export interface BatchReader {
-  /** Everything but the bytes: of a large batch they are a piece. */
+  /** Everything but the bytes: the record has texts, or a piece of them. */
   summary(offset: number, signal: AbortSignal): Promise<Batch>
   /** In one piece. Not kept: it is needed once, when it is stored. */
   whole(offset: number, signal: AbortSignal): Promise<Batch>
@@ -45,19 +45,19 @@ export function keep<T>(kept: Map<number, T>, offset: number, value: T, max: num
   return value
 }
 
-/** The whole batch whose first record lies at the offset. */
+/** The whole batch whose first record lies at the offset, with its bytes. */
 export async function readBatch(log: Log, topic: BatchTopic, offset: number, signal?: AbortSignal): Promise<Batch> {
   const { batch, dataMarket } = await readFirst(log, topic, offset, signal)
   const joiner = createBatchJoiner()
   const whole = joiner.take(dataMarket, batch)
-  if (whole) return whole
+  if (whole) return withBytes(whole)
   // They came into the log together, so they are there. Other tasks write to the partition at the same time.
   for await (const record of recordsBehind(log, topic, offset, signal)) {
     const part = readPart(topic, record)
     if (part?.dataMarket !== dataMarket) continue
     if (isBehind(part.event, batch)) throw gone(topic, offset)
     const joined = 'json' in part.event ? joiner.take(dataMarket, part.event) : undefined
-    if (joined && joined.batchIndex === batch.batchIndex && joined.epochId === batch.epochId) return joined
+    if (joined && joined.batchIndex === batch.batchIndex && joined.epochId === batch.epochId) return withBytes(joined)
   }
   throw notYet(topic, offset)
 }

@@ -1,5 +1,5 @@
 /** The outcome of an epoch, as the topology writes it: recomputed, or recorded in the log. */
-import { createBatchJoiner } from '../../../schemas/batch-joiner.ts'
+import { createBatchJoiner, withBytes } from '../../../schemas/batch-joiner.ts'
 import type {
   Anchor,
   Batch,
@@ -81,7 +81,7 @@ export function createCollector(topics: Topics, key: EpochKey, outcome: Outcome)
       if (isEpochSummary(event)) outcome.summary = event
       else {
         const batch = joiner.take(key.dataMarket, event)
-        if (batch) outcome.batches[batch.batchIndex] = batch
+        if (batch) outcome.batches[batch.batchIndex] = withBytes(batch)
       }
     },
     tally(record) {

@@ -1,6 +1,7 @@
 /** The metrics of epochs, from what the role `api` reads of them in the topics. */
 
 import { isBatch } from '../../../schemas/anchor-keys.ts'
+import { sizeBytesOf } from '../../../schemas/batch-joiner.ts'
 import type { Anchor, ProjectFinalization } from '../../../schemas/types.ts'
 import { PHASES_UNDER_WAY } from '../../reading/epoch-phases.ts'
 import { isReleased } from '../../reading/epoch-progress.ts'
@@ -55,10 +56,10 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
       if (project.part === 0) countVotes(metrics, market, project)
       slots.add(market, epochId, project)
     },
-    batched(dataMarket, { projectIds, json }) {
+    batched(dataMarket, batch) {
       const market = servedLabel(dataMarket)
-      metrics.batchProjects.observe({ market }, projectIds.length)
-      metrics.batchBytes.observe({ market }, json.length)
+      metrics.batchProjects.observe({ market }, batch.projectIds.length)
+      metrics.batchBytes.observe({ market }, sizeBytesOf(batch))
     },
     summarised(epoch, when) {
       const { counted, projects } = epoch.progress

@@ -22,7 +22,8 @@ import { partitionsOf } from '../../../ops/reading/scan.ts'
 import { createStageWatch } from '../../../ops/watch/stage-watch.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
-import { batchParts, candidatesOf, finalizationParts } from '../../../topology/shared/parts.ts'
+import { candidatesOf, finalizationParts } from '../../../topology/shared/parts.ts'
+import { piecesOf } from '../../pieces.ts'
 import {
   anchorOf,
   batchOf,
@@ -123,7 +124,7 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
       for (const part of finalizationParts({ ...finalization, ...rest, ...parts }, SMALL_RECORD_BYTES))
         await put(topics.finalizations, { dataMarket, epochId }, part)
       const batch = batchOf({ epochId, submissions: slots, json: contentOf(epochId) })
-      const records = [...batchParts(batch, SMALL_RECORD_BYTES)]
+      const records = [...piecesOf(batch, SMALL_RECORD_BYTES)]
       const positions = []
       for (const record of records) positions.push(await put(topics.batches, { dataMarket }, record))
       offsets.set(epochId, positions[0]!.offset)

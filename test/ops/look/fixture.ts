@@ -129,6 +129,7 @@ export const batchOf = (fields: Partial<Batch>): Batch => ({
   part: 0,
   parts: 1,
   sizeBytes: 0,
+  texts: [],
   ...fields,
 })
 

@@ -206,6 +206,7 @@ const batchOf = (epochId: number, batchIndex: number): Batch => ({
   part: 0,
   parts: 1,
   sizeBytes: 0,
+  texts: [],
 })
 
 const summaryOf = (epochId: number, batches: number): EpochSummary => ({

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { withBytes } from '../../../schemas/batch-joiner.ts'
 import { writeTexts } from '../../../schemas/framed-texts.ts'
 import { TextBuffer } from '../../../schemas/text-buffer.ts'
 import type { Batch, EpochSummary, ProjectFinalization, Submission } from '../../../schemas/types.ts'
@@ -66,7 +67,13 @@ const project = (
 }
 const pack = (projects: readonly ProjectFinalization[], changes: Partial<MarketRules> = {}) => {
   const events = [...packEpoch(projects, TICK, marketRules(changes))]
-  return { batches: events.slice(0, -1) as Batch[], summary: events.at(-1) as EpochSummary }
+  return { batches: (events.slice(0, -1) as Batch[]).map(checkedWithBytes), summary: events.at(-1) as EpochSummary }
+}
+/** How large a batch is decides where it is cut, before its bytes are made. */
+function checkedWithBytes(batch: Batch): Batch {
+  const made = withBytes(batch)
+  expect(batch.sizeBytes).toBe(made.json.length)
+  return made
 }
 const contentOf = (batch: Batch) =>
   JSON.parse(Buffer.from(batch.json).toString()) as {
@@ -112,7 +119,8 @@ describe('order', () => {
     const projects = [project('a', [1, 22], [3]), project('b', [7])]
     const older = projects.map((one): ProjectFinalization => {
       const out = new TextBuffer(0)
-      writeTexts(out, one)
+      const slotIds = one.ballots.map(({ slotId }) => slotId)
+      writeTexts(out, { ...one, slotIds, frameNumbers: one.ballots.map(({ frame }) => frame) })
       const ballots = one.ballots.map((ballot) => ({ ...ballot, frame: -1 }))
       return { ...one, ballots, frames: [], signatures: Buffer.alloc(0), texts: out.take() }
     })

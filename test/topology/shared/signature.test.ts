@@ -207,7 +207,7 @@ describe('what only a lenient reader takes for hex', () => {
     const submissions = [good.signature, ...spoiled.slice(0, 3)].map((signature) => ({ ...good, signature }))
     const { frames, frameNumbers, signatures } = frameTexts(submissions)
     const out = new TextBuffer(0)
-    writeTexts(out, { frames, signatures, ballots: frameNumbers.map((frame) => ({ slotId: good.slotId, frame })) })
+    writeTexts(out, { frames, frameNumbers, signatures, slotIds: submissions.map(({ slotId }) => slotId) })
     const texts = JSON.parse(`[${Buffer.from(out.take()).toString()}]`) as string[]
     expect(texts.map((text) => JSON.parse(text).signature)).toEqual(submissions.map(({ signature }) => signature))
   })

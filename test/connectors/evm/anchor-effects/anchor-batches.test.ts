@@ -1,33 +1,43 @@
 import { describe, expect, it } from 'vitest'
 import { BatchGone, createBatchReader, readBatch } from '../../../../connectors/evm/anchor-effects/anchor-batches.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
+import { withBytes } from '../../../../schemas/batch-joiner.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
-import type { Batch } from '../../../../schemas/types.ts'
+import type { Batch, BatchTexts } from '../../../../schemas/types.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import { batchParts } from '../../../../topology/shared/parts.ts'
 import { type BatchEvent, sequencerTopics } from '../../../../topology/topics.ts'
+import { piecesOf } from '../../../pieces.ts'
 
 const one = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
 const { batches } = sequencerTopics(await createCodec(memoryRegistry()), { prefix: '', partitions: one })
 const { signal } = new AbortController()
 
+const textsOf = (name: string): BatchTexts[] =>
+  Array.from({ length: 6 }, (_, slotId) => ({
+    submissionIds: `"${name}/${slotId}"`,
+    slotIds: [slotId],
+    frameNumbers: [0],
+    frames: [{ middle: `"${name} ${'x'.repeat(100)}"`, end: '' }],
+    signatures: Buffer.alloc(65),
+  }))
+
 const batchOf = (epochId: number, batchIndex: number): Batch => {
-  const json = Buffer.from(`${epochId}/${batchIndex} `.repeat(60))
   const lists = { projectIds: [`p${epochId}`], snapshotCids: ['cid'] }
   const counts = { batchCount: 2, submissions: 1, leavesBefore: 0, gasEstimate: 1, part: 0, parts: 1 }
   return {
     epochId,
     batchIndex,
-    json,
+    json: Buffer.alloc(0),
+    texts: textsOf(`${epochId}/${batchIndex}`),
     roothash: '',
     finalizedCidsRootHash: '',
     ...lists,
     ...counts,
-    sizeBytes: json.length,
+    sizeBytes: 0,
   }
 }
-const partsOf = (batch: Batch): Batch[] => [...batchParts(batch, 400)]
 const summaryOf = (epochId: number): BatchEvent => ({
   summaryOf: epochId,
   releaseBlock: 1,
@@ -56,8 +66,14 @@ async function logOf(events: readonly (readonly [market: string, event: BatchEve
   return log
 }
 const textOf = ({ json }: Batch): string => Buffer.from(json).toString()
+const wholeOf = (epochId: number, batchIndex: number): string => textOf(withBytes(batchOf(epochId, batchIndex)))
 
-describe('a batch of several records', () => {
+const FORMS = [
+  { form: 'texts', partsOf: (batch: Batch): Batch[] => [...batchParts(batch, 800)] },
+  { form: 'pieces of its bytes, as before', partsOf: (batch: Batch): Batch[] => [...piecesOf(withBytes(batch), 300)] },
+]
+
+describe.each(FORMS)('a batch of several records with $form', ({ partsOf }) => {
   const own = partsOf(batchOf(1, 0))
   const next = partsOf(batchOf(1, 1))
   const other = partsOf(batchOf(2, 0))
@@ -75,10 +91,10 @@ describe('a batch of several records', () => {
   it('default: is read whole, whatever lies between', async () => {
     expect(own.length).toBeGreaterThan(2)
     const log = await logOf(events)
-    expect(textOf(await readBatch(log, batches, 0))).toBe(textOf(batchOf(1, 0)))
-    expect(textOf(await readBatch(log, batches, 1))).toBe(textOf(batchOf(2, 0)))
+    expect(textOf(await readBatch(log, batches, 0))).toBe(wholeOf(1, 0))
+    expect(textOf(await readBatch(log, batches, 1))).toBe(wholeOf(2, 0))
     const at = events.findIndex(([, event]) => event === next[0])
-    expect(textOf(await readBatch(log, batches, at))).toBe(textOf(batchOf(1, 1)))
+    expect(textOf(await readBatch(log, batches, at))).toBe(wholeOf(1, 1))
   })
 
   it('behavior: calls are made of its first record alone', async () => {

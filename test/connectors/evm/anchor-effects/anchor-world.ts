@@ -387,6 +387,7 @@ export function batchOf(epochId: number, batchIndex: number, projects = 2): Batc
     part: 0,
     parts: 1,
     sizeBytes: 0,
+    texts: [],
   }
 }
 

@@ -4,13 +4,13 @@ import { indexBatches } from '../../../../ops/check/audit/anchored.ts'
 import { Findings } from '../../../../ops/check/audit/report.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
-import { batchParts } from '../../../../topology/shared/parts.ts'
 import { epochScope, sequencerTopics } from '../../../../topology/topics.ts'
+import { piecesOf } from '../../../pieces.ts'
 import { batchOf, MARKET } from '../../look/fixture.ts'
 
 const one = { submissions: 1, validated: 1, admitted: 1, finalizations: 1, verdicts: 1 }
 const topics = sequencerTopics(await createCodec(memoryRegistry()), { prefix: '', partitions: one })
-const parts = [...batchParts(batchOf({ json: Buffer.alloc(500) }), 500)]
+const parts = [...piecesOf(batchOf({ json: Buffer.alloc(500) }), 300)]
 
 test.each([
   { what: 'each record of a batch once', written: parts, duplicated: [] },

@@ -4,6 +4,7 @@ import { auditLog } from '../../../../ops/check/audit/audit.ts'
 import type { ChainReader } from '../../../../ops/check/audit/chain.ts'
 import { isChecked, isClean, renderAudit } from '../../../../ops/check/audit/render.ts'
 import type { AuditReport, DifferenceKind } from '../../../../ops/check/audit/report.ts'
+import { withBytes } from '../../../../schemas/batch-joiner.ts'
 import type { EpochTick } from '../../../../schemas/types.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../../../topology/topics.ts'
 import { ACCEPT_REASONS, REJECT_REASONS } from '../../../../topology/verdict.ts'
@@ -227,9 +228,8 @@ const TAMPERINGS: Tampering[] = [
     tamper: (log, { batches }) =>
       log.edit(batches, (event) => {
         if (isEpochSummary(event)) return undefined
-        const json = Buffer.from(event.json)
-        json[100]! ^= 1
-        return { ...event, json }
+        event.texts[0]!.signatures[10]! ^= 1
+        return event
       }),
   },
   {
@@ -293,11 +293,12 @@ const TAMPERINGS: Tampering[] = [
       let first: string | undefined
       log.edit(batches, (event) => {
         if (isEpochSummary(event) || event.batchCount < 2) return undefined
-        const content = JSON.parse(Buffer.from(event.json).toString())
+        const { json, ...rest } = withBytes(event)
+        const content = JSON.parse(Buffer.from(json).toString())
         if (event.batchIndex === 0) first = content.submissionIDs[0]
         if (event.batchIndex !== 1 || !first) return undefined
         return {
-          ...event,
+          ...rest,
           json: Buffer.from(JSON.stringify({ ...content, submissionIDs: [first, ...content.submissionIDs.slice(1)] })),
         }
       })

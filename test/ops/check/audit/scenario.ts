@@ -7,6 +7,7 @@ import { computeCid } from '../../../../connectors/ipfs/cid.ts'
 import { createKeccak256, toHex } from '../../../../ops/check/verify/keccak.ts'
 import { createSignatureReader } from '../../../../ops/check/verify/signature.ts'
 import { isPayout } from '../../../../schemas/anchor-keys.ts'
+import { withBytes } from '../../../../schemas/batch-joiner.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, EpochTick, Submission } from '../../../../schemas/types.ts'
@@ -478,7 +479,7 @@ async function answersTo(
   if (step === 'STORE') {
     const batch = driver.read(topics.batches)[intent.batchOffset]!.value
     if (isEpochSummary(batch)) throw new Error('an intent names a summary')
-    return [result({ outcome: 'STORED', cid: await computeCid(batch.json, 1) })]
+    return [result({ outcome: 'STORED', cid: await computeCid(withBytes(batch).json, 1) })]
   }
   if (step === 'PREPARE')
     return [result({ outcome: 'READY', signer: PROTOCOL_STATE, nonce: 0, gasLimit: 1, maxFeePerGas: '1' })]

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { computeCid } from '../../../../connectors/ipfs/cid.ts'
 import { createProofs, type ProofPorts, type Proofs } from '../../../../ops/reading/proof/source.ts'
 import { signDigest, slotWallet } from '../../../../ops/world/snapshotters/wallets.ts'
+import { withBytes } from '../../../../schemas/batch-joiner.ts'
 import type { Anchor, Batch, ProjectFinalization, Submission } from '../../../../schemas/types.ts'
 import { packEpoch } from '../../../../topology/batch/batch.ts'
 import { MARKET_DEFAULTS, type MarketRules } from '../../../../topology/rules.ts'
@@ -57,7 +58,8 @@ export async function signedEpoch({
   })
   const market: MarketRules = { ...MARKET_DEFAULTS, ...CHAIN, dataMarket: MARKET, ...rules }
   const tick = { epochId: EPOCH, releaseBlock: 10, blockNumber: 20, blockHash: HASH }
-  const batches = [...packEpoch(finalizationsOf(submissions), tick, market)].slice(0, -1) as Batch[]
+  const packed = [...packEpoch(finalizationsOf(submissions), tick, market)].slice(0, -1) as Batch[]
+  const batches = packed.map(withBytes)
   const anchors = new Map<number, Anchor>()
   for (const { batchIndex, json, roothash, finalizedCidsRootHash } of batches) {
     const cid = await computeCid(json, cidVersion)

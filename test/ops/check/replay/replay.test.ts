@@ -178,13 +178,12 @@ const TAMPERINGS: readonly (readonly [string, RegExp, Tamper])[] = [
   ],
   [
     'a byte of a batch',
-    /batch 0: bytes from 100 on/,
+    /batch 0: bytes from 19 on/,
     (log, { batches }) =>
       log.edit(batches, (one, { dataMarket }) => {
         if (dataMarket !== MARKETS[0] || isEpochSummary(one) || one.epochId !== 2) return undefined
-        const json = Buffer.from(one.json)
-        json[100]! ^= 1
-        return { ...one, json }
+        const [first, ...others] = one.texts
+        return { ...one, texts: [{ ...first!, submissionIds: first!.submissionIds.replace(/^"./, '"x') }, ...others] }
       }),
   ],
   [
