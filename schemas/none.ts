@@ -7,3 +7,9 @@ export const isNone = (number: number): boolean => number < 0
 
 /** For answers of an API, where null says it. */
 export const orNull = (number: number): number | null => (isNone(number) ? null : number)
+
+/** A block's time in a record (`StoredHead.timestamp`, `EpochMarker.blockTimes`) where nobody asks for it or knows it. */
+export const NO_TIME = 0
+
+/** Seconds since 1970 as a record has them; undefined where it says that nobody knows. */
+export const knownTime = (seconds: number): number | undefined => (seconds === NO_TIME ? undefined : seconds)

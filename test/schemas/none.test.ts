@@ -11,7 +11,7 @@ import {
   nonceKey,
   payoutKey,
 } from '../../schemas/anchor-keys.ts'
-import { isNone, NONE, orNull } from '../../schemas/none.ts'
+import { isNone, knownTime, NO_TIME, NONE, orNull } from '../../schemas/none.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const FOLDERS = ['topology', 'streams', 'schemas', 'connectors', 'ops', 'bench']
@@ -23,6 +23,7 @@ describe('numbers of records that say that there is none', () => {
   test('behavior: 0 and above are numbers', () => {
     expect([NONE, 0, 1].map(isNone)).toEqual([true, false, false])
     expect([NONE, 0, 1].map(orNull)).toEqual([null, 0, 1])
+    expect([NO_TIME, 1].map(knownTime)).toEqual([undefined, 1])
   })
 
   test('behavior: a key is a batch, the ending call, a nonce or a payout, and only one of them', () => {

@@ -3,7 +3,7 @@
  * all that was admitted, so the order of arrival decides nothing.
  */
 
-import { isNone } from '../../schemas/none.ts'
+import { isNone, NO_TIME } from '../../schemas/none.ts'
 import type {
   Ballot,
   DroppedSubmission,
@@ -187,7 +187,7 @@ function blockBefore(
   { tick: { blockNumber, releaseBlock }, blockTimes, market }: Closing,
 ): number {
   const certain = receivedAt / 1000 - market.clockSkewSeconds
-  const after = blockTimes.findLastIndex((time) => time > 0 && time <= certain)
+  const after = blockTimes.findLastIndex((time) => time !== NO_TIME && time <= certain)
   return after < 0 ? releaseBlock : Math.max(releaseBlock, blockNumber - (blockTimes.length - 1 - after))
 }
 

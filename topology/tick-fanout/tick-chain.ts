@@ -1,4 +1,5 @@
 /** The chain and its epochs as far as ticks were accepted, and whether the next one fits. */
+import { NO_TIME } from '../../schemas/none.ts'
 import type { EpochTick, EpochWindow, StoredHead } from '../../schemas/types.ts'
 import type { KeyValueStore } from '../../streams/store.ts'
 import { HEAD_KEY } from '../stores.ts'
@@ -118,7 +119,7 @@ function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
 
     rollBackTo(number: number): void {
       for (let gone = newest()!.number; gone > number; gone--) heads.delete(`${gone}`)
-      heads.put(HEAD_KEY, at(number) ?? { number, hash: UNKNOWN_HASH, canonical: true, timestamp: 0, forks: 0 })
+      heads.put(HEAD_KEY, at(number) ?? { number, hash: UNKNOWN_HASH, canonical: true, timestamp: NO_TIME, forks: 0 })
       heads.delete(PROBLEM_KEY)
     },
 
@@ -126,7 +127,7 @@ function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
     isNewProblem({ kind, blockNumber, blockHash }: EpochTick, { fromBlock }: TickProblem): boolean {
       const hash = `${kind} ${blockHash} from ${fromBlock}`
       if (heads.get(PROBLEM_KEY)?.hash === hash) return false
-      heads.put(PROBLEM_KEY, { number: blockNumber, hash, canonical: false, timestamp: 0, forks: 0 })
+      heads.put(PROBLEM_KEY, { number: blockNumber, hash, canonical: false, timestamp: NO_TIME, forks: 0 })
       return true
     },
   }

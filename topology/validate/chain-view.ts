@@ -2,6 +2,7 @@
  * The anchor chain as a validate task knows it: the blocks and epochs that the markers in its partition have told so far. Another
  * partition may be ahead or behind; each submission is judged by what lies before it in its own.
  */
+import { NO_TIME } from '../../schemas/none.ts'
 import type { EpochTick, EpochWindow, MarketChange, MarketEpochs, StoredHead } from '../../schemas/types.ts'
 import type { KeyValueStore } from '../../streams/store.ts'
 import { HEAD_KEY } from '../stores.ts'
@@ -86,13 +87,13 @@ export function createChainView(
 }
 
 function dropHeads(heads: KeyValueStore<StoredHead>, from: number, forks: number): void {
-  let timestamp = 0
+  let newest: number | undefined
   for (const [hash, block] of [...heads.entries()]) {
     if (hash === HEAD_KEY || !block.canonical) continue
     if (block.number >= from) heads.put(hash, { ...block, canonical: false })
-    else timestamp = Math.max(timestamp, block.timestamp)
+    else newest = Math.max(newest ?? block.timestamp, block.timestamp)
   }
-  heads.put(HEAD_KEY, { number: from - 1, hash: '', canonical: true, timestamp, forks })
+  heads.put(HEAD_KEY, { number: from - 1, hash: '', canonical: true, timestamp: newest ?? NO_TIME, forks })
 }
 
 function newestOf(epochs: KeyValueStore<EpochWindow>, dataMarket: string, atLeast: number): number {

@@ -3,6 +3,7 @@
  * log was made. All releases up to that block are in the log, so what it cannot know of is what was released since. The place of
  * the clock decides nothing: however late its ticks are, an owner has room for the epochs of that time.
  */
+import { knownTime } from '../../schemas/none.ts'
 import type { EpochTick, StoredHead } from '../../schemas/types.ts'
 import { TIMESTAMP_MAX_MS } from '../../streams/read-record.ts'
 import type { MarketRules } from '../rules.ts'
@@ -18,15 +19,21 @@ type Early = Pick<MarketRules, 'epochsAhead' | 'epochSecondsMin' | 'epochsWaitin
  * earlier release did not keep it, and a reorganisation may take all blocks that are kept.
  */
 export function arrivalOf(receivedAt: number, head: StoredHead | undefined): number {
-  if (!head || head.timestamp === 0) return receivedAt
+  const seconds = head && knownTime(head.timestamp)
+  if (seconds === undefined) return receivedAt
   // A log may hold a block with any number for its time: it must remain one of records.
-  const blockMs = Math.min(head.timestamp * 1000, TIMESTAMP_MAX_MS)
+  const blockMs = Math.min(seconds * 1000, TIMESTAMP_MAX_MS)
   return Math.min(Math.max(receivedAt, blockMs), blockMs + BEHIND_MS_MAX)
 }
 
-/** Number of epochs that an owner may wait for: as many as can have been released since the newest block, and the epochs ahead. */
+/**
+ * Number of epochs that an owner may wait for: as many as can have been released since the newest block, and the epochs ahead.
+ * When nobody knows when that block was made, as many as the market lets wait.
+ */
 export function epochsAwaited(arrivedAt: number, head: StoredHead | undefined, market: Early): number {
-  const behindMs = head ? Math.max(0, arrivedAt - head.timestamp * 1000) : 0
+  const seconds = head && knownTime(head.timestamp)
+  if (head && seconds === undefined) return market.epochsWaitingMax
+  const behindMs = seconds === undefined ? 0 : Math.max(0, arrivedAt - seconds * 1000)
   const released = Math.floor((behindMs / 1000 + market.clockSkewSeconds) / market.epochSecondsMin)
   return Math.min(market.epochsWaitingMax, market.epochsAhead + 1 + released)
 }

@@ -2,6 +2,8 @@
  * Is it a submission of a served market, signed by the owner of its slot, for an epoch that is open? Checks in this order:
  * market, form, signature, form of the header, slot, flagged, epoch. A submission that comes before its epoch waits.
  */
+
+import { NO_TIME } from '../../schemas/none.ts'
 import type {
   EpochMarker,
   ParkedSubmission,
@@ -168,7 +170,7 @@ function followMarker(state: State, marker: EpochMarker): Outcome[] {
 
 /** Seconds; 0 of a block that is not known any more. */
 const timesOf = (chain: ChainView, hashes: readonly string[]): number[] =>
-  hashes.map((hash) => chain.blockOf(hash)?.timestamp ?? 0)
+  hashes.map((hash) => chain.blockOf(hash)?.timestamp ?? NO_TIME)
 
 /** No further epoch of a market that is removed is opened: who waits for one waits in vain. */
 function turnAway(state: State, { tick }: EpochMarker): Outcome[] {

@@ -100,8 +100,11 @@ export class Judge {
     const { head, headTime, forks } = this.chain
     const { receivedAt, slotId } = entry.submission
     if (head === undefined) return { ...entry, arrivedAt: receivedAt, stranger: true }
-    const latest = headTime === 0 ? receivedAt : headTime + WEEK_MS // 0: no block that the log knows is left
-    const arrivedAt = receivedAt < headTime ? headTime : Math.min(receivedAt, latest)
+    const { earliest, latest } =
+      headTime === undefined
+        ? { earliest: receivedAt, latest: receivedAt }
+        : { earliest: headTime, latest: headTime + WEEK_MS }
+    const arrivedAt = receivedAt < earliest ? earliest : Math.min(receivedAt, latest)
     const ownership = this.sources.ownerAt(slotId, head, forks)
     return { ...entry, arrivedAt, stranger: ownership?.owner !== entry.signer || !ownership.active }
   }
@@ -136,8 +139,10 @@ export class Judge {
 
   /** As many as can have been released from the newest block until the last of them came, and those ahead. */
   private epochsAwaited(entries: readonly Entry[], rules: MarketRules): number {
+    const { head, headTime } = this.chain
+    if (head !== undefined && headTime === undefined) return rules.epochsWaitingMax
     let behind = 0
-    for (const { arrivedAt } of entries) behind = Math.max(behind, (arrivedAt! - this.chain.headTime) / 1000)
+    for (const { arrivedAt } of entries) behind = Math.max(behind, (arrivedAt! - (headTime ?? arrivedAt!)) / 1000)
     const released = Math.floor((behind + rules.clockSkewSeconds) / rules.epochSecondsMin)
     return Math.min(rules.epochsAhead + 1 + released, rules.epochsWaitingMax)
   }

@@ -1,4 +1,5 @@
 /** The known facts of the chain at a place of the log: enough to judge a submission there. */
+import { knownTime } from '../../../schemas/none.ts'
 import type { EpochTick } from '../../../schemas/types.ts'
 
 /** Blocks above `headsKept` are let go once there are this many too many; a header that old is unknown. */
@@ -11,8 +12,8 @@ const TIME_MS_MAX = 253_402_300_799_999
 export interface KnownBlock {
   readonly number: number
   readonly canonical: boolean
-  /** Ms since 1970. */
-  readonly time: number
+  /** Ms since 1970; undefined when nobody knows. */
+  readonly time: number | undefined
 }
 
 export interface KnownEpoch {
@@ -28,8 +29,8 @@ export interface KnownEpoch {
 export class KnownChain {
   /** Number of the newest block. */
   head: number | undefined
-  /** When that block was made, ms since 1970. */
-  headTime = 0
+  /** When that block was made, ms since 1970; undefined when no block that the log knows is left. */
+  headTime: number | undefined
   /** ORPHAN ticks up to here. */
   forks = 0
   private readonly blocks = new Map<string, KnownBlock>()
@@ -90,7 +91,8 @@ export class KnownChain {
 
   private addBlock({ blockNumber, blockHash, blockTimestamp }: EpochTick): void {
     this.head = blockNumber
-    this.headTime = Math.min(blockTimestamp * 1000, TIME_MS_MAX)
+    const seconds = knownTime(blockTimestamp)
+    this.headTime = seconds && Math.min(seconds * 1000, TIME_MS_MAX)
     this.blocks.set(blockHash, { number: blockNumber, canonical: true, time: this.headTime })
     // the stage keeps the head as one row more
     if (this.blocks.size + 1 <= this.headsKept + SWEEP_BLOCKS) return
@@ -99,10 +101,11 @@ export class KnownChain {
 
   private dropFrom(blockNumber: number): void {
     this.head = blockNumber - 1
-    this.headTime = 0
+    this.headTime = undefined
     for (const [hash, block] of this.blocks)
       if (block.number >= blockNumber) this.blocks.set(hash, { ...block, canonical: false })
-      else if (block.canonical && block.time > this.headTime) this.headTime = block.time
+      else if (block.canonical && block.time !== undefined)
+        this.headTime = Math.max(this.headTime ?? block.time, block.time)
     for (const [key, epoch] of this.epochs)
       if (epoch.state === 'OPEN' && epoch.releaseBlock >= blockNumber)
         this.epochs.set(key, { ...epoch, state: 'AWAITED' })

@@ -258,6 +258,9 @@ describe('epochs that never come', () => {
   test('behavior: the time of a block that an earlier release kept without it says nothing of an arrival', () => {
     const kept = { number: 10, hash: '', canonical: true, timestamp: 0, forks: 0 }
     expect(arrivalOf(1_795_984_250_000, kept)).toBe(1_795_984_250_000)
+    const market = { ...MARKET_DEFAULTS, epochsWaitingMax: 50 }
+    expect(epochsAwaited(1_795_984_250_000, kept, market)).toBe(50)
+    expect(epochsAwaited(1_000, kept, market)).toBe(50) // whenever it came: the time 0 is none
   })
 
   test('bound: a block in the log that is of the end of all numbers makes no record that cannot be written', () => {
