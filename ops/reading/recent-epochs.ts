@@ -1,14 +1,14 @@
 /** How far the newest epochs are, read from the ends of the topics: a look at how things are, however long the log is. */
-import { isNone } from '../../schemas/none.ts'
+import { orNull } from '../../schemas/none.ts'
 import type { AnchorState, EpochTick } from '../../schemas/types.ts'
 import type { RecordTopic } from '../../streams/kafka-topic.ts'
 import type { Log } from '../../streams/ports.ts'
 import { type ReadRecord, readRecords } from '../../streams/read-record.ts'
 import { epochScope, isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
-import { isEnd } from './epoch-phases.ts'
 import { type EpochProgress, mayChange, type ProgressRecord, unseenEpoch, withRecord } from './epoch-progress.ts'
 import { silently } from './read.ts'
 import { partitionsOf, scan } from './scan.ts'
+import { type SignerFacts, signerFactsOf } from './signer-facts.ts'
 
 /** Ticks, and rows of anchors, that are looked at: with a block every 12 s the ticks of more than two days. */
 const TICKS_MAX = 20_000
@@ -31,14 +31,6 @@ export interface RecentEpochs {
   /** The epochs of every market, newest first. */
   readonly epochs: readonly EpochFacts[]
   readonly signer: SignerFacts
-}
-
-/** As far as rows of anchors tell. */
-export interface SignerFacts {
-  readonly nonce: number | null
-  /** Batches and ending calls on their way, and those of them with a transaction that is sent and not final. */
-  readonly pending: number
-  readonly inFlight: number
 }
 
 /**
@@ -145,19 +137,14 @@ function ofAllProjects(progress: EpochProgress, seen: number): EpochProgress {
   return batches !== null && seen === projects + projectsWithoutQuorum ? progress : { ...progress, votes: 0, voters: 0 }
 }
 
-const IN_FLIGHT: readonly AnchorState[] = ['SENT', 'MINED']
-
 async function readAnchorRows(log: Log, { anchors }: Topics, take: Take): Promise<SignerFacts> {
-  const states = new Map<string, AnchorState>()
-  let nonce: number | null = null
+  const rows = new Map<string, { readonly state: AnchorState; readonly nonce: number | null }>()
   for await (const { key, value: anchor, timestamp: at } of newest(log, anchors, ANCHORS_MAX)) {
     const { dataMarket, epochId, batchIndex } = key
     take(dataMarket, epochId, { batchIndex, anchor, at })
     const id = `${epochScope(dataMarket, epochId)}/${batchIndex}`
-    if (anchor === null) states.delete(id)
-    else states.set(id, anchor.state)
-    if (anchor && !isNone(anchor.nonce)) nonce = Math.max(nonce ?? 0, anchor.nonce)
+    if (anchor === null) rows.delete(id)
+    else rows.set(id, { state: anchor.state, nonce: orNull(anchor.nonce) })
   }
-  const pending = [...states.values()].filter((state) => !isEnd(state))
-  return { nonce, pending: pending.length, inFlight: pending.filter((state) => IN_FLIGHT.includes(state)).length }
+  return signerFactsOf([...rows.values()])
 }

@@ -5,7 +5,8 @@ import { isStage } from '../base/roles.ts'
 import { type EpochOutcome, type EpochPhase, isAnchored } from './epoch-phases.ts'
 import { outcomeOf, phaseOf, supportOf, timesOf } from './epoch-progress.ts'
 import { acknowledgedIn, type Processes, type ProcessStatus, type RoleStatus, rolesOf, signerIn } from './processes.ts'
-import type { EpochFacts, RecentEpochs, SignerFacts } from './recent-epochs.ts'
+import type { EpochFacts, RecentEpochs } from './recent-epochs.ts'
+import type { SignerFacts } from './signer-facts.ts'
 
 /** Epochs of a market that are listed, and those that times and support are taken from. */
 export const EPOCHS_SHOWN = 10

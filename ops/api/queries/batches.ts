@@ -6,6 +6,7 @@ import type { Log } from '../../../streams/ports.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { batchAt } from '../../reading/batch-at.ts'
 import type { BatchStanding } from '../../reading/epoch-phases.ts'
+import { isInFlight, signerFactsOf } from '../../reading/signer-facts.ts'
 import type { AnchorItem, BatchDetail, BatchSummary, Page, Signer } from '../schema.ts'
 import { keyOf, partsOf, prefixOf } from '../view/keys.ts'
 import { anchorParts, type BatchRow, bytesOf, epochParts, fromJson, TABLE, timeOf } from '../view/rows.ts'
@@ -118,10 +119,5 @@ export async function signerOf(reader: ViewReader, topics: Topics): Promise<Sign
   const queue = await reader.range({ prefix: prefixOf(TABLE.anchorsByStanding, 'under-way'), limit: PENDING_MAX })
   const pending = queue.flatMap(([key]) => anchorItem(reader, topics, anchorKeyOf(partsOf(key).slice(2))) ?? [])
   const [newest] = (await listAnchors(reader, topics, { limit: 1 }, { standing: 'final' })).items
-  const nonces = [...pending, ...(newest ? [newest] : [])].flatMap(({ nonce }) => nonce ?? [])
-  return {
-    nonce: nonces.reduce<number | null>((max, nonce) => Math.max(max ?? nonce, nonce), null),
-    pending: pending.length,
-    inFlight: pending.filter(({ state }) => state === 'SENT' || state === 'MINED'),
-  }
+  return { ...signerFactsOf(newest ? [...pending, newest] : pending), inFlight: pending.filter(isInFlight) }
 }
