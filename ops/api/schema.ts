@@ -175,7 +175,7 @@ const batchFields = {
   gasEstimate: whole,
   transactionHash: text,
   blockNumber: whole,
-  builtAt: time('It was cut'),
+  batchedAt: time('It was cut'),
 }
 
 export const batchSummary = z.object(batchFields).meta({ id: 'BatchSummary' })

@@ -5,7 +5,7 @@ import { keyOf, number } from './keys.ts'
 import type { Origin } from './origin.ts'
 
 /** Raised with every change of what rows mean: an older view is built anew. */
-export const LAYOUT = '11'
+export const LAYOUT = '12'
 
 /** A letter each, the first part of a key. */
 export const TABLE = {
@@ -124,7 +124,7 @@ export interface BatchRow {
   readonly sizeBytes: number
   readonly leavesBefore: number
   readonly gasEstimate: number
-  readonly builtAt: number
+  readonly batchedAt: number
   /** In the topic of batches. */
   readonly offset: number
 }

@@ -150,7 +150,7 @@ function onFinalization(commit: ViewCommit, key: EpochKey, project: ProjectFinal
 function onBatch(commit: ViewCommit, key: EpochKey, batch: Batch, { offset, timestamp }: LogRecord): void {
   if (batch.part > 0) return
   const { json: _, texts: __, epochId: ___, batchIndex, part: ____, parts: _____, ...fields } = batch
-  const row: BatchRow = { ...fields, sizeBytes: sizeBytesOf(batch), builtAt: timestamp, offset }
+  const row: BatchRow = { ...fields, sizeBytes: sizeBytesOf(batch), batchedAt: timestamp, offset }
   commit.put(keyOf(TABLE.batches, ...anchorParts({ ...key, batchIndex })), json(row))
   for (const projectId of batch.projectIds)
     commit.put(keyOf(TABLE.batchOfProject, ...epochParts(key), projectId), json(batchIndex))

@@ -67,7 +67,7 @@ const factsOf = (batch: BatchDetail) =>
     ['Projects', count(batch.projects)],
     ['Submissions', count(batch.submissions)],
     ['Size', `${count(batch.sizeBytes)} bytes`],
-    ['Cut', <Ago key="at" at={batch.builtAt} />],
+    ['Cut', <Ago key="at" at={batch.batchedAt} />],
     ['Transaction', <Hash key="tx" text={batch.transactionHash} name="transaction" />],
     ['Block', isNone(batch.blockNumber) ? 'none yet' : `${batch.blockNumber}`],
     ['Root of submission ids', <Hash key="root" text={batch.roothash} name="root of submission ids" />],
