@@ -4,7 +4,7 @@ import type { EvmError } from '../errors.ts'
 
 /**
  * `down`: it does not answer. `odd`: it answers with something else than was asked for, or otherwise than the nodes that
- * agree. `wrong-chain`: it serves another chain. `slow`: another one, asked later, was done first.
+ * agree. `wrong-chain`: it serves another chain. `slow`: another one, asked later, was done first, or there is no other one to ask.
  */
 export const NODE_FAULTS = ['down', 'odd', 'wrong-chain', 'slow'] as const
 export type NodeFault = (typeof NODE_FAULTS)[number]
@@ -36,11 +36,13 @@ export interface NodeStates {
   order(now: number): readonly number[]
   /** Whether it is asked like every other. */
   isFree(node: number, now: number): boolean
-  /** The pause of the node is over, and the node answered as it should. */
-  answered(node: number, now: number): void
+  /** The pause of the node is over, and the node answered as it should, if perhaps slowly. */
+  answered(node: number, now: number, isSlow: boolean): void
   /** Takes what a reading failed for: not every failure is a fault of the node. */
   failed(node: number, error: EvmError, now: number): void
   setAside(node: number, fault: NodeFault, reason: string, now: number): void
+  /** The node is slow, and asked all the same for want of another; told once, until it answers in time. */
+  slow(node: number, reason: string, now: number): void
   /** Prefers the node after this one. */
   passOver(node: number): void
   readonly preferred: number
@@ -75,9 +77,9 @@ export function createNodeStates(
       return [...all.filter((node) => isFree(node, now)), ...aside]
     },
     isFree,
-    answered(node, now) {
+    answered(node, now, isSlow) {
       const { state, until } = states[node]!
-      if (state.fault === undefined || until > now) return
+      if (state.fault === undefined || until > now || (isSlow && state.fault === 'slow')) return
       states[node]!.state = { ...WELL, asideMs: state.asideMs } // remembered, in case it goes on as before
       changed(node, WELL)
     },
@@ -86,6 +88,9 @@ export function createNodeStates(
       if (fault) setAside(node, fault, error.message, now)
     },
     setAside,
+    slow(node, reason, now) {
+      if (states[node]!.state.fault === undefined) setAside(node, 'slow', reason, now)
+    },
     passOver(node) {
       preferred = (node + 1) % count
     },

@@ -14,6 +14,8 @@ export interface Course {
   failed(node: number): void
   /** A reading that began later, on another node, was done first. */
   overtaken(node: number): void
+  /** A reading was not done in time, and there is no other node to ask. */
+  slow(node: number): void
 }
 
 type Done<T> = { readonly node: number } & ({ readonly value: T } | { readonly cause: unknown })
@@ -40,9 +42,15 @@ export async function firstDone<T>(
     )
     const next = nodes[i + 1]
     const isHurried = next !== undefined && course.mayOvertake(next)
+    let isTimed = true
     while (running.size > 0) {
-      const done = await firstOf([...running.values()], isHurried ? course : undefined)
-      if (done === undefined) break
+      const done = await firstOf([...running.values()], isTimed ? course : undefined)
+      if (done === undefined && isHurried) break
+      if (done === undefined) {
+        isTimed = false
+        for (const slow of running.keys()) course.slow(slow)
+        continue
+      }
       running.delete(done.node)
       if ('value' in done) {
         for (const other of running.keys()) if (nodes.indexOf(other) < nodes.indexOf(done.node)) course.overtaken(other)

@@ -175,16 +175,17 @@ class Nodes implements Rpc {
 
   private async readAnywhere<T>(reading: (ask: Ask) => Promise<T>): Promise<{ value: T; node: number }> {
     const { clock } = this.ports
-    const { slowMs = RPC_DEFAULTS.slowMs } = this.options
+    const { slowMs } = this
     const passOver = (node: number): void => this.states.passOver(node)
+    const reasonOf = (node: number): string => `${this.nameOf(node)}: a reading was not done within ${slowMs / 1_000} s`
     return firstDone(this.states.order(clock.now()), (node) => this.readAt(node, reading), {
       ...{ clock, slowMs, failed: passOver },
       mayOvertake: (node) => this.states.isFree(node, clock.now()),
       overtaken: (node) => {
-        const reason = `${this.nameOf(node)}: another one has read in less time what it had not within ${slowMs / 1_000} s`
-        this.states.setAside(node, 'slow', reason, clock.now())
+        this.states.setAside(node, 'slow', `${reasonOf(node)}, and another one has done it in less`, clock.now())
         passOver(node)
       },
+      slow: (node) => this.states.slow(node, `${reasonOf(node)}, and there is no other one to ask`, clock.now()),
     })
   }
 
@@ -221,17 +222,19 @@ class Nodes implements Rpc {
   /** A reading on one node; rejects with its failure, which the states know then. */
   private async readAt<T>(node: number, reading: (ask: Ask) => Promise<T>): Promise<T> {
     const { clock } = this.ports
+    const began = clock.now()
+    const answered = (): void => this.states.answered(node, clock.now(), clock.now() - began >= this.slowMs)
     try {
       await this.checkChain(node)
       const value = await reading(this.asks[node]!)
-      this.states.answered(node, clock.now())
+      answered()
       return value
     } catch (cause) {
       const failure = this.failureOf(cause, node)
       if (failure instanceof EvmError) {
         if (isUnanswered(failure)) this.checkedAt[node] = undefined // the node that comes back may be another one
         this.states.failed(node, failure, clock.now())
-      } else this.states.answered(node, clock.now())
+      } else answered()
       throw failure
     }
   }
@@ -285,6 +288,10 @@ class Nodes implements Rpc {
         throw error
       }
     }
+  }
+
+  private get slowMs(): number {
+    return this.options.slowMs ?? RPC_DEFAULTS.slowMs
   }
 
   private nameOf(node: number): string {

@@ -186,7 +186,7 @@ export const CHAIN = {
   rpcNodeAside: {
     type: 'gauge',
     name: 'seq_rpc_node_set_aside',
-    help: 'Whether the node was set aside at its last failure and has not answered as it should since; it is tried again with growing pauses, up to 5 minutes. `down`: it does not answer. `odd`: it answers with something else than was asked for, or otherwise than the nodes that agree. `wrong-chain`: it serves another chain. `slow`: another node, asked `chain.slowMs` later, was done first.',
+    help: 'Whether the node was set aside at its last failure and has not answered as it should since; it is tried again with growing pauses, up to 5 minutes. `down`: it does not answer. `odd`: it answers with something else than was asked for, or otherwise than the nodes that agree. `wrong-chain`: it serves another chain. `slow`: another node, asked `chain.slowMs` later, was done first, or there is no other one to ask.',
     unit: '1 or 0',
     roles: callers,
     labels: { node: 'as above', fault: NODE_FAULTS },

@@ -71,7 +71,7 @@ const nodeAlerts: Alerts = ({ range }) => [
     for: 10 * MINUTE,
     summary: 'EVM node {{ $labels.node }} is not trusted: {{ $labels.fault }}',
     description:
-      'It serves another chain, or its answers are malformed, differ from the answers of the nodes that agree, or come later than those of others. It is asked only when no other is left. The log line node-set-aside says what it answered.',
+      'It serves another chain, or its answers are malformed, differ from the answers of the nodes that agree, or come late (`slow`). It is asked only when no other is left. The log line node-set-aside says what it answered.',
   },
   {
     name: 'NodesDisagree',

@@ -6,20 +6,24 @@ import { systemClock } from '../../../../connectors/system-clock.ts'
 
 const AWAY = new EvmError('UNREACHABLE', 'connect ECONNREFUSED', { retriable: true })
 
-/** Nodes that answer at once, or when they are let go. Time stands still; a sleeper has slept 1 ms later. */
-function world(count: number) {
+/**
+ * Nodes that answer at once, or when they are let go. Time stands still; a reading has taken too long 1 ms later.
+ * @param slow so many readings are let take too long; the others stay in time
+ */
+function world(count: number, slow = Number.POSITIVE_INFINITY) {
   const held = new Map<string, { release: (answer: unknown) => void; answer: Promise<unknown> }>()
   const asked: string[] = []
   const faults: string[] = []
   const failing = new Map<string, Error>()
   let now = 0
+  let left = slow
   const urls = Array.from({ length: count }, (_, i) => `http://${i + 1}`)
   const rpc = createRpc(
     { urls, chainId: 5, timeoutMs: 60_000, slowMs: 500, batchMax: 1 },
     {
       clock: {
         now: () => now,
-        sleep: (ms, signal) => systemClock.sleep(ms === 500 ? 1 : ms, signal),
+        sleep: (ms, signal) => systemClock.sleep(ms === 500 && left-- > 0 ? 1 : ms === 500 ? 60_000 : ms, signal),
       },
       observer: { nodeChanged: (node, { fault }) => void faults.push(`${node} ${fault}`) },
       connect: (url) => ({
@@ -67,7 +71,7 @@ test('behavior: a node that takes long is overtaken by the next, set aside, and 
 })
 
 test('behavior: one that was slow, and first all the same, stays where it is', async () => {
-  const { hold, read, asked, faults } = world(2)
+  const { hold, read, asked, faults } = world(2, 1)
   const [first, second] = [hold(1), hold(2)]
   const reading = read()
   await expect.poll(() => asked).toEqual(['1', '2'])
@@ -96,6 +100,35 @@ test('behavior: when the overtaking one fails, the slow one is waited for', asyn
   await expect.poll(() => asked).toEqual(['1', '2'])
   release('first')
   expect(await reading).toBe('first')
+})
+
+test('behavior: when all are slow, all are named, and the first that is done counts', async () => {
+  const { hold, read, faults } = world(2)
+  const [first, second] = [hold(1), hold(2)]
+  const reading = read()
+  await expect.poll(() => faults).toEqual(['0 slow', '1 slow'])
+  first.release('first')
+  expect(await reading).toBe('first')
+  second.release('second')
+})
+
+test('behavior: a slow node without another to ask is waited for, and named once until it answers in time', async () => {
+  const { hold, read, faults, pass } = world(1)
+  const slowly = async (): Promise<void> => {
+    const { release } = hold(1)
+    const reading = read()
+    await expect.poll(() => faults.at(-1)).toBe('0 slow')
+    pass(5_000)
+    release('late')
+    expect(await reading).toBe('late')
+  }
+  await slowly()
+  await slowly()
+  expect(faults).toEqual(['0 slow'])
+  expect(await read()).toBe('late') // at once, since it is released
+  expect(faults).toEqual(['0 slow', '0 undefined'])
+  await slowly()
+  expect(faults).toEqual(['0 slow', '0 undefined', '0 slow'])
 })
 
 test('error: all fail; a conclusion of any is passed on', async () => {
