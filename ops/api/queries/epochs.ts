@@ -144,3 +144,7 @@ export function listProjects(reader: ViewReader, key: EpochKey, page: PageQuery)
     return { ...project, batchIndex: batch ?? null }
   })
 }
+
+/** The CID that won a project of an epoch, by its finalization; undefined while the view has none. */
+export const winnerOf = (reader: ViewReader, key: EpochKey, projectId: string): string | undefined =>
+  reader.getJson<ProjectRow>(keyOf(TABLE.projects, ...epochParts(key), projectId))?.snapshotCid

@@ -2,7 +2,8 @@
  * The days as the endpoints of the deployed collector give them: from the view, and from the contract for days that the view does
  * not have.
  */
-import type { Day, DayKey, EpochKey, EpochRange } from '../../../schemas/types.ts'
+
+import type { Day, DayKey, EpochKey, EpochRange, Verdict } from '../../../schemas/types.ts'
 import { isMarker } from '../../../topology/topics.ts'
 import { lookedUp, silently } from '../../reading/read.ts'
 import { scan } from '../../reading/scan.ts'
@@ -11,7 +12,7 @@ import { type DayRow, dayParts, slotDayParts, type TallyRow } from '../view/day-
 import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
 import { bytesOf, fromJson, TABLE } from '../view/rows.ts'
 import { newestDay, slotsOf } from './days.ts'
-import { winnerIn } from './outvoted.ts'
+import { winnerOf } from './epochs.ts'
 
 const CHUNK_ROWS = 1_000
 /** Rows of a slot that are looked through for one day; at two votes an epoch, days of 50,000 epochs. */
@@ -176,7 +177,9 @@ async function outvotedOf(
       if (market !== dataMarket || !isIn(epochs, Number(epochId))) continue
       const row = reader.get(keyOf(TABLE.verdicts, dataMarket, epochId!, slot, ...position))
       const verdict = row && topics.verdicts.value.decode(bytesOf(row))
-      if (verdict?.reason === 'OUTVOTED') addTo(found, verdict)
+      if (verdict?.reason !== 'OUTVOTED') continue
+      const winner = winnerOf(reader, { dataMarket, epochId: Number(epochId) }, verdict.projectId)
+      if (winner !== undefined) addTo(found, verdict, winner)
     }
     if (rows.length < CHUNK_ROWS) break
     looked += rows.length
@@ -187,9 +190,9 @@ async function outvotedOf(
 
 function addTo(
   found: Map<string, Discarded>,
-  { projectId, expected, snapshotCid }: { projectId: string; expected: string; snapshotCid: string },
+  { projectId, snapshotCid }: Pick<Verdict, 'projectId' | 'snapshotCid'>,
+  finalizedCID: string,
 ): void {
-  const finalizedCID = winnerIn(expected)
   const id = keyOf(projectId, finalizedCID)
   const details = found.get(id)?.details ?? { finalizedCID, discardedSubmissionCount: 0, discardedSubmissions: [] }
   details.discardedSubmissionCount++

@@ -9,7 +9,7 @@ import type { SubmissionItem } from '../schema.ts'
 import { keyOf } from '../view/keys.ts'
 import { epochParts, TABLE } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
-import { winnerIn } from './outvoted.ts'
+import { winnerOf } from './epochs.ts'
 import { isVoteSecret } from './secrecy.ts'
 import { listOfSlot, listVerdicts } from './submissions.ts'
 
@@ -87,9 +87,11 @@ const withoutEmpty = (fields: object): object => Object.fromEntries(Object.entri
 export async function discarded(asked: Asked, key: EpochKey): Promise<{ projects: readonly object[] | null }> {
   const byProject = new Map<string, { winner: string; slots: Record<string, string[]> }>()
   for await (const { verdict, projectId, slotId, snapshotCid } of itemsOf(asked, key)) {
-    if (verdict?.reason !== 'OUTVOTED' || verdict.expected === null || snapshotCid === null) continue
-    const winner = winnerIn(verdict.expected)
-    const project = byProject.get(projectId) ?? { winner, slots: {} }
+    if (verdict?.reason !== 'OUTVOTED' || snapshotCid === null) continue
+    const known = byProject.get(projectId)
+    const winner = known?.winner ?? winnerOf(asked.reader, key, projectId)
+    if (winner === undefined) continue
+    const project = known ?? { winner, slots: {} }
     byProject.set(projectId, project)
     project.slots[slotId] = [...(project.slots[slotId] ?? []), snapshotCid]
   }

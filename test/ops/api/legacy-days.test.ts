@@ -49,9 +49,13 @@ async function outvoted(epochId: number, slotId: number, projectId: string): Pro
   const verdict = {
     ...verdictOf(submission, position, 'OUTVOTED'),
     stage: 'consensus',
-    expected: `won-${epochId} with 2 of 3 votes`,
   }
   await put(topics.verdicts, { dataMarket: MARKET, epochId, slotId }, verdict)
+  const won = { projectId, snapshotCid: `won-${epochId}`, votes: 2, voters: 3, closeBlock: 16, part: 0, parts: 1 }
+  const lists = { ballots: [], dropped: [], equivocations: [], candidates: [], frames: [] }
+  const none = Buffer.alloc(0)
+  const finalization = { ...won, ...lists, texts: none, signatures: none }
+  await put(topics.finalizations, { dataMarket: MARKET, epochId }, finalization)
 }
 
 const ask = (path: string, body: object) =>
