@@ -23,7 +23,7 @@ export async function compareAnchors(
   const rows = sources.anchors.get(scope) ?? new Map<number, Anchor>()
   const offsets = sources.batches.get(scope)?.offsets ?? []
   for (const [index, batch] of batches.entries()) {
-    const where = `${nameOf(epoch)}, anchor of batch ${index}`
+    const where = placeOf(epoch, index)
     const row = rows.get(index)
     const offset = offsets[index]
     if (row) compareAnchor(where, batch, offset, row, findings)
@@ -32,7 +32,7 @@ export async function compareAnchors(
   await compareRows(epoch, rows, sources)
   for (const index of rows.keys())
     if (index !== END_OF_BATCHES && index >= batches.length)
-      findings.add('mismatches', `${nameOf(epoch)}, anchor of batch ${index}`, 'no such batch should be there')
+      findings.add('mismatches', placeOf(epoch, index), 'no such batch should be there')
   const states = [...batches.keys(), END_OF_BATCHES].map((index) => rows.get(index)?.state)
   epoch.isDecided = states.every((state) => state !== undefined && DECIDED.includes(state))
   return states.every((state) => state === 'FINAL')
@@ -49,7 +49,7 @@ async function compareRows(
   const asked: Promise<void>[] = []
   for (const [index, row] of rows) {
     const isEnding = index === END_OF_BATCHES
-    const where = `${nameOf(epoch)}, ${isEnding ? 'the ending call' : `anchor of batch ${index}`}`
+    const where = placeOf(epoch, index)
     const history = histories.get(historyName({ dataMarket, epochId, batchIndex: index }))
     compareHistory(where, row, history, !(isEnding && wentBack), findings)
     if (isEnding) compareEnding(where, row, findings)
@@ -57,6 +57,16 @@ async function compareRows(
   }
   await Promise.all(asked)
 }
+
+/** Calls that will never be on the chain. Each is told by itself: its row says so, whatever became of other topics. */
+export function tellLost(epoch: EpochView, { anchors, findings }: EpochSources): void {
+  for (const [index, { state, error }] of anchors.get(epochScope(epoch.dataMarket, epoch.epochId)) ?? [])
+    if (LOST_FOR_GOOD.includes(state))
+      findings.add('skipped', placeOf(epoch, index), `it is ${state} for good: ${error}`)
+}
+
+const placeOf = (epoch: EpochView, index: number): string =>
+  `${nameOf(epoch)}, ${index === END_OF_BATCHES ? 'the ending call' : `anchor of batch ${index}`}`
 
 /** The call that ends an epoch is of no batch. */
 function compareEnding(where: string, row: Anchor, findings: Findings): void {
@@ -72,7 +82,6 @@ function compareAnchor(
   row: Anchor,
   findings: Findings,
 ): void {
-  if (LOST_FOR_GOOD.includes(row.state)) findings.add('skipped', where, `it is ${row.state} for good: ${row.error}`)
   if (row.cid !== '' && !batch.cids.includes(row.cid)) findings.same(where, 'CID', batch.cids.join(' or '), row.cid)
   findings.same(where, 'root over the submission ids', batch.roothash, row.roothash)
   findings.same(where, 'root over the snapshot CIDs', batch.finalizedCidsRootHash, row.finalizedCidsRootHash)

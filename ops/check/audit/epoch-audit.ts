@@ -3,7 +3,7 @@ import type { MarketRules } from '../../../topology/rules.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import { expectedBatches } from './batching.ts'
 import type { EpochView } from './chain-view.ts'
-import { compareAnchors, compareChain } from './compare-anchors.ts'
+import { compareAnchors, compareChain, tellLost } from './compare-anchors.ts'
 import { compareBatches } from './compare-batches.ts'
 import type { Decision, Entry } from './entry.ts'
 import type { EpochSources } from './epoch-sources.ts'
@@ -40,6 +40,7 @@ export async function auditEpoch(
   })
   const expected = expectedBatches(results, rules, sources.keccak)
   const batches = await compareBatches(epoch, expected, results, on('batches', ...JUDGED_BY))
+  tellLost(epoch, sources)
   const anchored = await compareAnchors(epoch, batches, on('anchors', 'batches', 'anchorResults', ...JUDGED_BY))
   const onChain = anchored && sources.chain !== undefined
   if (onChain) await compareChain(epoch, batches, sources.chain, sources.findings)

@@ -83,6 +83,21 @@ test('behavior: what else differs is told beside it', async () => {
   expect(differences.some(({ where }) => where === 'anchors')).toBe(false)
 })
 
+test('error: a call that was given up is told by itself, whatever was made anew', async () => {
+  const { log, topics } = scenario
+  const late = log.copy()
+  late.edit(topics.anchors, (row) =>
+    row.state === 'FINAL' ? { ...row, state: 'LATE' as const, error: 'too late' } : undefined,
+  )
+  late.repeat(topics.anchors, (row) => row.state === 'LATE')
+  const anew: TopicMadeAnew[] = (['submissions', 'batches', 'anchors', 'slots'] as const).map((topic) => ({
+    ...{ topic, name: topics[topic].name, ids: ['old', 'new'], recordedAt: LATER },
+  }))
+  const { differences } = await auditLog(late, { topics, rules: PAID_RULES, anew })
+  const told = differences.filter(({ where }) => !anew.some(({ name }) => name === where))
+  expect(told.map(({ kind, message }) => [kind, message])).toContainEqual(['skipped', 'it is LATE for good: too late'])
+})
+
 test('default: they are known by the owner on record, also when they are on record as they are', async () => {
   const { topics } = scenario
   const kept = createMemoryLog()
