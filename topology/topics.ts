@@ -1,5 +1,6 @@
 /** Every Kafka topic of the sequencer: its types, its partitions, how long it keeps records. */
 import type { Codec } from '../schemas/codec.ts'
+import type { SubjectName } from '../schemas/subjects.ts'
 import type * as T from '../schemas/types.ts'
 import type { KafkaTopic, MarkerProtocol } from '../streams/kafka-topic.ts'
 import type { TopicConfig } from '../streams/ports.ts'
@@ -28,195 +29,110 @@ export interface TopicOptions {
 
 export type Topics = ReturnType<typeof sequencerTopics>
 
-export function sequencerTopics(codec: Codec, { prefix, partitions }: TopicOptions) {
+export function sequencerTopics(codec: Codec, options: TopicOptions) {
+  const defined = definitions(codec, options)
   return {
-    submissions: marked<T.SubmissionKey, T.Submission>({
-      name: `${prefix}submissions`,
-      key: codec.serde<T.SubmissionKey>('submissions-key'),
-      value: codec.serde<SubmissionEvent>('submissions-value'),
-      partitions: partitions.submissions,
-      cleanup: 'delete',
-      retentionMs: 7 * DAY_MS,
-      markers: epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, projectId: '' }), epochOfKey),
-    }),
-    epochTicks: topic({
-      name: `${prefix}epoch-ticks`,
-      key: codec.serde<T.MarketKey>('epoch-ticks-key'),
-      value: codec.serde<T.EpochTick>('epoch-ticks-value'),
-      partitions: 1,
-      cleanup: 'delete',
-      retentionMs: 30 * DAY_MS,
-    }),
-    tickRequests: topic({
-      name: `${prefix}tick-requests`,
-      key: codec.serde<T.MarketKey>('tick-requests-key'),
-      value: codec.serde<T.TickRequest>('tick-requests-value'),
-      partitions: 1,
-      cleanup: 'delete',
-      retentionMs: DAY_MS,
-    }),
-    marketRequests: topic({
-      name: `${prefix}market-requests`,
-      key: codec.serde<T.MarketKey>('market-requests-key'),
-      value: codec.serde<T.MarketRequest>('market-requests-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    markets: topic({
-      name: `${prefix}markets`,
-      key: codec.serde<T.MarketKey>('markets-key'),
-      value: codec.serde<T.ServedMarket>('markets-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    peerBans: topic({
-      name: `${prefix}peer-bans`,
-      key: codec.serde<T.PeerBanKey>('peer-bans-key'),
-      value: codec.serde<T.PeerBan>('peer-bans-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    intakeReports: topic({
-      name: `${prefix}intake-reports`,
-      key: codec.serde<T.IntakeKey>('intake-reports-key'),
-      value: codec.serde<T.IntakeReport>('intake-reports-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    processes: topic({
-      name: `${prefix}processes`,
-      key: codec.serde<T.ProcessKey>('processes-key'),
-      value: codec.serde<T.ProcessReport>('processes-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    slots: topic({
-      name: `${prefix}slots`,
-      key: codec.serde<T.SlotKey>('slots-key'),
-      value: codec.serde<T.SlotOwner>('slots-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    validated: marked<T.SlotEpochKey, T.Submission>({
-      name: `${prefix}validated`,
-      key: codec.serde<T.SlotEpochKey>('validated-key'),
-      value: codec.serde<SubmissionEvent>('validated-value'),
-      partitions: partitions.validated,
-      cleanup: 'delete',
-      markers: epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, slotId: -1 }), epochOfKey),
-    }),
-    admitted: marked<T.SubmissionKey, Admitted>({
-      name: `${prefix}admitted`,
-      key: codec.serde<T.SubmissionKey>('admitted-key'),
-      value: codec.serde<Admitted | T.EpochMarker>('admitted-value'),
-      partitions: partitions.admitted,
-      cleanup: 'delete',
-      retentionMs: 7 * DAY_MS,
-      markers: epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, projectId: '' }), epochOfKey),
-    }),
-    finalizations: marked<T.EpochKey, T.ProjectFinalization>({
-      name: `${prefix}finalizations`,
-      key: codec.serde<T.EpochKey>('finalizations-key'),
-      value: codec.serde<T.ProjectFinalization | T.EpochMarker>('finalizations-value'),
-      partitions: partitions.finalizations,
-      cleanup: 'delete',
-      retentionMs: 30 * DAY_MS,
-      markers: epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId }), epochOfKey),
-    }),
-    batches: topic({
-      name: `${prefix}batches`,
-      key: codec.serde<T.MarketKey>('batches-key'),
-      value: codec.serde<BatchEvent>('batches-value'),
-      partitions: 1,
-      cleanup: 'delete',
-      retentionMs: 30 * DAY_MS,
-    }),
-    anchorIntents: topic({
-      name: `${prefix}anchor-intents`,
-      key: codec.serde<T.AnchorKey>('anchor-intents-key'),
-      value: codec.serde<T.AnchorIntent>('anchor-intents-value'),
-      partitions: 1,
-      cleanup: 'delete', // the connector purges what is no longer in force (decision 0007)
-      holdsOrders: true,
-    }),
-    anchorResults: topic({
-      name: `${prefix}anchor-results`,
-      key: codec.serde<T.AnchorKey>('anchor-results-key'),
-      value: codec.serde<T.AnchorResult>('anchor-results-value'),
-      partitions: 1,
-      cleanup: 'delete',
-      retentionMs: 30 * DAY_MS,
-    }),
-    anchors: topic({
-      name: `${prefix}anchors`,
-      key: codec.serde<T.AnchorKey>('anchors-key'),
-      value: codec.serde<T.Anchor>('anchors-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    verdicts: topic({
-      name: `${prefix}verdicts`,
-      key: codec.serde<T.SlotEpochKey>('verdicts-key'),
-      value: codec.serde<T.Verdict>('verdicts-value'),
-      partitions: partitions.verdicts,
-      cleanup: 'delete',
-      retentionMs: 30 * DAY_MS,
-    }),
-    tallies: marked<T.MarketKey, T.EpochTally>({
-      name: `${prefix}tallies`,
-      key: codec.serde<T.MarketKey>('tallies-key'),
-      value: codec.serde<T.EpochTally | T.EpochMarker>('tallies-value'),
-      partitions: partitions.finalizations,
-      cleanup: 'delete',
-      retentionMs: 7 * DAY_MS,
-      markers: epochMarkers(
-        ({ dataMarket }) => ({ dataMarket }),
-        (_, { talliedEpoch }) => talliedEpoch,
-      ),
-    }),
-    slotDays: topic({
-      name: `${prefix}slot-days`,
-      key: codec.serde<T.SlotDayKey>('slot-days-key'),
-      value: codec.serde<T.SlotDay>('slot-days-value'),
-      partitions: partitions.verdicts,
-      cleanup: 'compact',
-    }),
-    days: topic({
-      name: `${prefix}days`,
-      key: codec.serde<T.DayKey>('days-key'),
-      value: codec.serde<T.Day>('days-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    payouts: topic({
-      name: `${prefix}payouts`,
-      key: codec.serde<T.MarketKey>('payouts-key'),
-      value: codec.serde<T.Payout>('payouts-value'),
-      partitions: 1,
-      cleanup: 'delete',
-      retentionMs: 30 * DAY_MS,
-    }),
-    payments: topic({
-      name: `${prefix}payments`,
-      key: codec.serde<T.PaymentKey>('payments-key'),
-      value: codec.serde<T.Payment>('payments-value'),
-      partitions: 1,
-      cleanup: 'compact',
-    }),
-    deadLetters: {
-      name: `${prefix}dead-letters`,
-      partitions: 1,
-      cleanup: 'delete',
-      retentionMs: 30 * DAY_MS,
-    } satisfies TopicConfig,
+    ...topicsOfSources(defined, options),
+    ...topicsOfVotes(defined, options),
+    ...topicsOfBatches(defined),
+    ...topicsOfOutcomes(defined, options),
+    deadLetters: { name: `${options.prefix}dead-letters`, partitions: 1, ...kept(30) } satisfies TopicConfig,
   }
 }
 
-const topic = <K, V>(definition: KafkaTopic<K, V>): KafkaTopic<K, V> => definition
-/** A topic in which the ticks of the clock lie among the data. */
-const marked = <K extends T.MarketKey, V extends object>(
-  definition: KafkaTopic<K, V, T.EpochMarker>,
-): KafkaTopic<K, V, T.EpochMarker> => definition
+/** Written from outside of the stages: by intakes, the clock, and every process. */
+const topicsOfSources = ({ plain, marked }: Definitions, { partitions }: TopicOptions) => ({
+  submissions: marked<T.SubmissionKey, T.Submission>(
+    'submissions',
+    { partitions: partitions.submissions, ...kept(7) },
+    epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, projectId: '' }), epochOfKey),
+  ),
+  epochTicks: plain<T.MarketKey, T.EpochTick>('epoch-ticks', { partitions: 1, ...kept(30) }),
+  tickRequests: plain<T.MarketKey, T.TickRequest>('tick-requests', { partitions: 1, ...kept(1) }),
+  marketRequests: plain<T.MarketKey, T.MarketRequest>('market-requests', COMPACTED),
+  markets: plain<T.MarketKey, T.ServedMarket>('markets', COMPACTED),
+  peerBans: plain<T.PeerBanKey, T.PeerBan>('peer-bans', COMPACTED),
+  intakeReports: plain<T.IntakeKey, T.IntakeReport>('intake-reports', COMPACTED),
+  processes: plain<T.ProcessKey, T.ProcessReport>('processes', COMPACTED),
+  slots: plain<T.SlotKey, T.SlotOwner>('slots', COMPACTED),
+})
+
+/** The way of a vote from its check to the count. */
+const topicsOfVotes = ({ marked }: Definitions, { partitions }: TopicOptions) => ({
+  validated: marked<T.SlotEpochKey, T.Submission>(
+    'validated',
+    { partitions: partitions.validated, cleanup: 'delete' },
+    epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, slotId: -1 }), epochOfKey),
+  ),
+  admitted: marked<T.SubmissionKey, Admitted>(
+    'admitted',
+    { partitions: partitions.admitted, ...kept(7) },
+    epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId, projectId: '' }), epochOfKey),
+  ),
+  finalizations: marked<T.EpochKey, T.ProjectFinalization>(
+    'finalizations',
+    { partitions: partitions.finalizations, ...kept(30) },
+    epochMarkers(({ dataMarket, epochId }) => ({ dataMarket, epochId }), epochOfKey),
+  ),
+})
+
+/** The way of a batch to the chain. */
+const topicsOfBatches = ({ plain }: Definitions) => ({
+  batches: plain<T.MarketKey, BatchEvent>('batches', { partitions: 1, ...kept(30) }),
+  anchorIntents: plain<T.AnchorKey, T.AnchorIntent>('anchor-intents', {
+    partitions: 1,
+    cleanup: 'delete', // the connector purges what is no longer in force (decision 0007)
+    holdsOrders: true,
+  }),
+  anchorResults: plain<T.AnchorKey, T.AnchorResult>('anchor-results', { partitions: 1, ...kept(30) }),
+  anchors: plain<T.AnchorKey, T.Anchor>('anchors', COMPACTED),
+})
+
+/** The verdict on each submission, and its part in the day. */
+const topicsOfOutcomes = ({ plain, marked }: Definitions, { partitions }: TopicOptions) => ({
+  verdicts: plain<T.SlotEpochKey, T.Verdict>('verdicts', { partitions: partitions.verdicts, ...kept(30) }),
+  tallies: marked<T.MarketKey, T.EpochTally>(
+    'tallies',
+    { partitions: partitions.finalizations, ...kept(7) },
+    epochMarkers(
+      ({ dataMarket }) => ({ dataMarket }),
+      (_, { talliedEpoch }) => talliedEpoch,
+    ),
+  ),
+  slotDays: plain<T.SlotDayKey, T.SlotDay>('slot-days', { partitions: partitions.verdicts, cleanup: 'compact' }),
+  days: plain<T.DayKey, T.Day>('days', COMPACTED),
+  payouts: plain<T.MarketKey, T.Payout>('payouts', { partitions: 1, ...kept(30) }),
+  payments: plain<T.PaymentKey, T.Payment>('payments', COMPACTED),
+})
+
+const COMPACTED = { partitions: 1, cleanup: 'compact' } as const
+const kept = (days: number) => ({ cleanup: 'delete', retentionMs: days * DAY_MS }) as const
+
+type Definitions = ReturnType<typeof definitions>
+/** A topic that has subjects for its keys and values. */
+type Name = { [S in SubjectName]: S extends `${infer N}-key` ? N : never }[SubjectName]
+type Shape = Pick<KafkaTopic<never, never>, 'partitions' | 'cleanup' | 'retentionMs' | 'holdsOrders'>
+
+const definitions = (codec: Codec, { prefix }: TopicOptions) => ({
+  plain: <K, V>(name: Name, shape: Shape): KafkaTopic<K, V> => ({
+    name: `${prefix}${name}`,
+    key: codec.serde<K>(`${name}-key`),
+    value: codec.serde<V>(`${name}-value`),
+    ...shape,
+  }),
+  /** A topic in which the ticks of the clock lie among the data. */
+  marked: <K extends T.MarketKey, V extends object>(
+    name: Name,
+    shape: Shape,
+    markers: MarkerProtocol<K, V, T.EpochMarker>,
+  ): KafkaTopic<K, V, T.EpochMarker> => ({
+    name: `${prefix}${name}`,
+    key: codec.serde<K>(`${name}-key`),
+    value: codec.serde<V | T.EpochMarker>(`${name}-value`),
+    ...shape,
+    markers,
+  }),
+})
 
 export const isMarker = (value: object): value is T.EpochMarker => 'tick' in value
 export const isWithdrawal = (value: object): value is T.Withdrawal => 'withdrawnDigest' in value
