@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { createCodec } from '../schemas/codec.ts'
 import { memoryRegistry } from '../schemas/registry.ts'
-import type { EpochTick, Submission } from '../schemas/types.ts'
+import type { EpochTick } from '../schemas/types.ts'
 import type { LogRecord, OutgoingRecord } from '../streams/ports.ts'
 import { ReadAhead } from '../streams/read-ahead.ts'
 import { Task } from '../streams/task.ts'
@@ -9,8 +9,9 @@ import { packEpoch } from '../topology/batch/batch.ts'
 import { rootOf } from '../topology/batch/merkle.ts'
 import { finalizeProject } from '../topology/consensus/consensus.ts'
 import { sequencerTopology } from '../topology/index.ts'
+import { frameTexts } from '../topology/shared/frames.ts'
 import { asBuffer } from '../topology/shared/keccak.ts'
-import { frameTexts } from '../topology/shared/submission-text.ts'
+import { type Vote, voteOf } from '../topology/shared/vote.ts'
 import { sequencerStores } from '../topology/stores.ts'
 import { sequencerTopics } from '../topology/topics.ts'
 import { type BenchRow, median, millis, onCpu, row } from './rows.ts'
@@ -198,9 +199,9 @@ function benchParts(): BenchRow[] {
     const submission = submissionOf(n)
     return { ...submission, position: { partition: 0, offset: n }, digest: asBuffer(hashOf(submission.submissionId)) }
   })
-  const projects = new Map<string, Submission[]>()
+  const projects = new Map<string, Vote[]>()
   for (const submission of submissions)
-    projects.set(submission.projectId, [...(projects.get(submission.projectId) ?? []), submission])
+    projects.set(submission.projectId, [...(projects.get(submission.projectId) ?? []), voteOf(submission)])
   const close = { tick: tick('CLOSE', 12), headers: new Set(tick('CLOSE', 12).acceptedHeaders), blockTimes: [], market }
   const finalize = () => [...projects].map(([projectId, all]) => finalizeProject(projectId, all, close))
   const finalized = finalize()

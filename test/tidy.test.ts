@@ -100,12 +100,13 @@ const INNER_ROOMS: Readonly<Record<string, Readonly<Record<string, readonly stri
 
 /** All that the second implementation of the rules shares with the first: names, keys and schemas of records, rules, words. */
 const SHARED_WITH_STAGES = ['topology/topics.ts', 'topology/rules.ts', 'topology/verdict.ts']
-/** And the files on the way to a log: its stores, and the keys of markers in the settings. */
+/** And the files on the way to a log: its stores with the form of their rows, and the keys of markers in the settings. */
 const REACHED_BY_OPENING = [
   'topology/stores.ts',
   'topology/anchor-stores.ts',
   'topology/ledger-stores.ts',
   'topology/shared/marker-seals.ts',
+  'topology/shared/vote.ts',
 ]
 /** Of ops/check: they run the topology to compare with it, or make the proof that is checked elsewhere. */
 const NOT_SECOND = ['ops/check/replay/recompute.ts', 'ops/check/replay/command.ts', 'ops/check/proof/command.ts']

@@ -13,6 +13,7 @@ import type {
 import { keyValueStore, scopedStore } from '../streams/store.ts'
 import { anchorStores } from './anchor-stores.ts'
 import { ledgerStores } from './ledger-stores.ts'
+import { voteSerde } from './shared/vote.ts'
 
 /** Key of the newest block, in `chainHeads` and in `heads`. */
 export const HEAD_KEY = 'head'
@@ -40,7 +41,7 @@ export const sequencerStores = (codec: Codec) => ({
   /** admit: scope, slot, signer and digest → what the owner has sent; at most `signedMax` of the quota for each owner of a slot. */
   slotQuota: scopedStore('slot-quota', codec.serde<SlotQuota>('slot-quota-changelog-value')),
   /** consensus: scope, digest and signer → admitted submission; as many for each owner of a slot as its quota has seats. */
-  votes: scopedStore('votes', codec.serde<Submission>('votes-changelog-value')),
+  votes: scopedStore('votes', voteSerde(codec.serde<Submission>('votes-changelog-value'))),
   /** batch: scope, projectId → what became of the project; no more projects than submissions were admitted. */
   projects: scopedStore('projects', codec.serde<ProjectFinalization>('projects-changelog-value')),
 

@@ -10,7 +10,9 @@ import { type Texts, textsLength, writeTexts } from '../../schemas/framed-texts.
 import { quote, quoteAll } from '../../schemas/go-json.ts'
 import { TextBuffer } from '../../schemas/text-buffer.ts'
 import type { Submission } from '../../schemas/types.ts'
-import { frameTexts, submissionText } from '../../topology/shared/submission-text.ts'
+import { frameTexts } from '../../topology/shared/frames.ts'
+import { submissionText } from '../../topology/shared/submission-text.ts'
+import { voteOf } from '../../topology/shared/vote.ts'
 import { submissionOf } from '../topology/world.ts'
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8'))
@@ -43,7 +45,7 @@ const fromWire = ({
 })
 
 const textsOf = (submissions: readonly Submission[]): Texts => {
-  const { frames, frameNumbers, signatures } = frameTexts(submissions)
+  const { frames, frameNumbers, signatures } = frameTexts(submissions.map((submission) => voteOf(submission)))
   return { frames, frameNumbers, signatures, slotIds: submissions.map(({ slotId }) => slotId) }
 }
 

@@ -311,21 +311,21 @@ const TOPOLOGY: readonly Guard[] = [
   {
     name: 'the highest deadline of a slot stands',
     file: 'topology/consensus/consensus.ts',
-    find: 'if (!before || submission.deadline > before.deadline)',
+    find: 'if (!before || vote.content.deadline > before.content.deadline)',
     replace: 'if (!before)',
     why: 'a slot may correct itself, by its signature and not by arrival',
   },
   {
     name: 'the first of equal deadlines by arrival stands',
     file: 'topology/consensus/consensus.ts',
-    find: 'of submissions.toSorted(inOrder)',
-    replace: 'of submissions',
+    find: 'of admitted.toSorted(inOrder)',
+    replace: 'of admitted',
     why: 'the order in which a task got them is chance',
   },
   {
     name: 'headers are checked again at the close',
     file: 'topology/consensus/consensus.ts',
-    find: 'if (submission.contested || headers.has(submission.header))',
+    find: 'if (vote.contested || headers.has(header))',
     replace: 'if (headers)',
     why: 'the block may have left the chain since',
   },
@@ -346,8 +346,8 @@ const TOPOLOGY: readonly Guard[] = [
   {
     name: 'a deadline is measured by when the submission came',
     file: 'topology/consensus/consensus.ts',
-    find: 'if (submission.deadline < passed) {',
-    replace: 'if (submission.deadline < passed && passed < 0) {',
+    find: 'if (deadline < passed) {',
+    replace: 'if (deadline < passed && passed < 0) {',
     why: 'the signer says until when it may be taken',
   },
   {
@@ -488,8 +488,8 @@ const HOSTILE: readonly Guard[] = [
   {
     name: 'a message that came with two headers is judged by neither',
     file: 'topology/consensus/consensus.ts',
-    find: 'if (submission.contested || headers.has(submission.header))',
-    replace: 'if (headers.has(submission.header))',
+    find: 'if (vote.contested || headers.has(header))',
+    replace: 'if (headers.has(header))',
     why: 'the header is not signed: a copy with another one, sent first, would take the vote away',
   },
   {
@@ -516,7 +516,7 @@ const HOSTILE: readonly Guard[] = [
   {
     name: 'the signed content decides between equal arrivals in a project',
     file: 'topology/consensus/consensus.ts',
-    find: 'byArrival(a, b) ||\n  a.slotId - b.slotId ||\n  a.deadline - b.deadline ||\n  byText(a.snapshotCid, b.snapshotCid) ||\n  byText(a.signature, b.signature)',
+    find: 'byArrival(a, b) ||\n  a.slotId - b.slotId ||\n  a.content.deadline - b.content.deadline ||\n  byText(a.content.snapshotCid, b.content.snapshotCid) ||\n  byText(signatureOf(a), signatureOf(b))',
     replace: 'byArrival(a, b)',
     why: 'the sender chooses id and moment; else the order of the partitions decides which CID stands',
   },

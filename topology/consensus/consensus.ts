@@ -11,18 +11,17 @@ import type {
   EpochMarker,
   EpochTick,
   ProjectFinalization,
-  Submission,
   SubmissionKey,
 } from '../../schemas/types.ts'
 import type { ProcessorSupplier } from '../../streams/processor.ts'
 import { type MarketRules, type ProtocolRules, rulesOfMarket } from '../rules.ts'
 import { byArrival, byText } from '../shared/arrival.ts'
 import { type CostRules, costOfBatch, costOfProject, isTooCostly } from '../shared/batch-cost.ts'
+import { frameTexts } from '../shared/frames.ts'
 import { asBuffer } from '../shared/keccak.ts'
 import { candidatesOf, finalizationParts } from '../shared/parts.ts'
-import { createSharedTexts } from '../shared/shared-texts.ts'
 import { tieBreaker } from '../shared/signature.ts'
-import { frameTexts } from '../shared/submission-text.ts'
+import { createVoteContents, signatureOf, type Vote, type VoteContent, voteOf } from '../shared/vote.ts'
 import type { Stores } from '../stores.ts'
 import { type Admitted, epochScope, isWithdrawal } from '../topics.ts'
 import type { DropReason } from '../verdict.ts'
@@ -36,7 +35,7 @@ export const tallyEpoch =
   ): ProcessorSupplier<SubmissionKey, Admitted, ConsensusOutputs, EpochMarker> =>
   (context) => {
     const votes = context.store(stores.votes)
-    const texts = createSharedTexts()
+    const contents = createVoteContents()
     const { finalized } = context.outputs
     return {
       process({ dataMarket, epochId }, value) {
@@ -46,7 +45,7 @@ export const tallyEpoch =
           const key = keyOf(value.digest, value.signer)
           const vote = votes.get(scope, key)
           // A copy of what is in says that its header is contested, and nothing else.
-          votes.put(scope, key, vote ? { ...vote, contested: true } : voteOf(value, texts.of(scope)))
+          votes.put(scope, key, vote ? { ...vote, contested: true } : voteOf(value, contents.of(scope, value)))
         }
         return undefined
       },
@@ -56,43 +55,28 @@ export const tallyEpoch =
         const scope = epochScope(dataMarket, epochId)
         const headers = new Set(tick.acceptedHeaders)
         const market = rulesOfMarket(rules, dataMarket)
-        for (const [projectId, submissions] of byProject(votes.entries(scope)))
+        for (const [projectId, ofProject] of byProject(votes.entries(scope)))
           for (const part of finalizationParts(
-            finalizeProject(projectId, submissions, { tick, headers, blockTimes, market }),
+            finalizeProject(projectId, ofProject, { tick, headers, blockTimes, market }),
           ))
             finalized.send({ dataMarket, epochId }, part)
         votes.dropScope(scope)
-        texts.forget(scope)
+        contents.forget(scope)
         finalized.sendMarker(marker)
         return undefined
       },
     }
   }
 
-/**
- * Repeated texts of the votes for a project are kept once, and digest and signer are the key already: an epoch may have a million
- * votes.
- */
-const voteOf = (submission: Submission, share: (text: string) => string): Submission => ({
-  ...submission,
-  digest: NOTHING,
-  signer: '',
-  snapshotCid: share(submission.snapshotCid),
-  projectId: share(submission.projectId),
-  header: share(submission.header),
-  dataMarket: share(submission.dataMarket),
-  nodeVersion: submission.nodeVersion === null ? null : share(submission.nodeVersion),
-})
-
 /** Two owners of a slot may sign the same within one epoch. */
 const keyOf = (digest: Uint8Array, signer: string): string => `${asBuffer(digest).toString('hex')}/${signer}`
 
-function byProject(votes: Iterable<[string, Submission]>): Map<string, Submission[]> {
-  const projects = new Map<string, Submission[]>()
-  for (const [, submission] of votes) {
-    const project = projects.get(submission.projectId)
-    if (project) project.push(submission)
-    else projects.set(submission.projectId, [submission])
+function byProject(votes: Iterable<[string, Vote]>): Map<string, Vote[]> {
+  const projects = new Map<string, Vote[]>()
+  for (const [, vote] of votes) {
+    const project = projects.get(vote.content.projectId)
+    if (project) project.push(vote)
+    else projects.set(vote.content.projectId, [vote])
   }
   return projects
 }
@@ -108,30 +92,28 @@ export interface Closing {
 
 /**
  * The CID most slots reported for one project in one closed epoch.
- * @param submissions all that was admitted for the project, in any order: the result is the same
+ * @param admitted all that was admitted for the project, in any order: the result is the same
  * @returns in one piece, of any size
  */
-export function finalizeProject(
-  projectId: string,
-  submissions: readonly Submission[],
-  closing: Closing,
-): ProjectFinalization {
+export function finalizeProject(projectId: string, admitted: readonly Vote[], closing: Closing): ProjectFinalization {
   const { tick, headers, market } = closing
   const dropped: DroppedSubmission[] = []
-  const onChain: Submission[] = []
-  for (const submission of submissions.toSorted(inOrder)) {
-    const passed = blockBefore(submission, closing)
-    if (submission.deadline < passed) {
-      dropped.push(drop(submission, 'DEADLINE_PASSED', `at least ${passed}`, `${submission.deadline}`))
+  const onChain: Vote[] = []
+  for (const vote of admitted.toSorted(inOrder)) {
+    const { deadline, header } = vote.content
+    const passed = blockBefore(vote, closing)
+    if (deadline < passed) {
+      dropped.push(drop(vote, 'DEADLINE_PASSED', `at least ${passed}`, `${deadline}`))
       continue
     }
     // "The header must be a canonical block in [release, close]": since it was validated, its block may have come or gone.
-    if (submission.contested || headers.has(submission.header)) onChain.push(submission)
-    else dropped.push(drop(submission, whyNotOnChain(submission, tick), headersExpected(tick), submission.header))
+    if (vote.contested || headers.has(header)) onChain.push(vote)
+    else dropped.push(drop(vote, whyNotOnChain(vote, tick), headersExpected(tick), header))
   }
   const votes = oneVotePerSlot(onChain, dropped)
-  const winner = winnerOf(votes, tick.blockHash)
-  const counted = votes.filter(({ snapshotCid }) => snapshotCid === winner).length
+  const contents = votes.map(({ content }) => content)
+  const winner = winnerOf(contents, tick.blockHash)
+  const counted = contents.filter(({ snapshotCid }) => snapshotCid === winner).length
   const summary = {
     projectId,
     votes: counted,
@@ -139,8 +121,8 @@ export function finalizeProject(
     closeBlock: tick.blockNumber,
     texts: NOTHING,
     dropped,
-    equivocations: equivocators(submissions),
-    candidates: candidatesOf(votes, winner),
+    equivocations: equivocators(admitted),
+    candidates: candidatesOf(contents, winner),
     part: 0,
     parts: 1,
   }
@@ -159,11 +141,11 @@ export function finalizeProject(
   }
   const { frames, frameNumbers, signatures } = frameTexts(votes)
   const ballots = votes.map(
-    ({ position, submissionId, slotId, snapshotCid }, i): Ballot => ({
-      position: position!,
+    ({ position, submissionId, slotId }, i): Ballot => ({
+      position,
       submissionId,
       slotId,
-      snapshotCid,
+      snapshotCid: contents[i]!.snapshotCid,
       frame: frameNumbers[i]!,
     }),
   )
@@ -171,19 +153,19 @@ export function finalizeProject(
 }
 
 /** By arrival; of equal ones by what was signed, so that no two are ever equal. */
-const inOrder = (a: Submission, b: Submission): number =>
+const inOrder = (a: Vote, b: Vote): number =>
   byArrival(a, b) ||
   a.slotId - b.slotId ||
-  a.deadline - b.deadline ||
-  byText(a.snapshotCid, b.snapshotCid) ||
-  byText(a.signature, b.signature)
+  a.content.deadline - b.content.deadline ||
+  byText(a.content.snapshotCid, b.content.snapshotCid) ||
+  byText(signatureOf(a), signatureOf(b))
 
 /**
  * "The deadline is the last block at which it may be taken": the block that was the newest when it came, by their times and
  * that of its arrival, so that it does not matter when the log heard of the block; at the earliest the release.
  */
 function blockBefore(
-  { receivedAt }: Submission,
+  { receivedAt }: Vote,
   { tick: { blockNumber, releaseBlock }, blockTimes, market }: Closing,
 ): number {
   const certain = receivedAt / 1000 - market.clockSkewSeconds
@@ -192,41 +174,35 @@ function blockBefore(
 }
 
 /** By what `validate` knew of the block that the header names. */
-function whyNotOnChain({ headerBlock }: Submission, { releaseBlock }: Closing['tick']): DropReason {
+function whyNotOnChain({ headerBlock }: Vote, { releaseBlock }: Closing['tick']): DropReason {
   if (isNone(headerBlock)) return 'UNKNOWN_HEADER'
   return headerBlock < releaseBlock ? 'STALE_HEADER' : 'ORPHANED_HEADER'
 }
 
 /**
  * A slot has one vote for a project: the highest signed deadline, and the first to arrive among equal deadlines.
- * @param submissions in the order of arrival
+ * @param votes in the order of arrival
  * @returns ascending by slotId
  */
-function oneVotePerSlot(submissions: readonly Submission[], dropped: DroppedSubmission[]): Submission[] {
-  const standing = new Map<number, Submission>()
-  for (const submission of submissions) {
-    const before = standing.get(submission.slotId)
-    if (!before || submission.deadline > before.deadline) standing.set(submission.slotId, submission)
+function oneVotePerSlot(votes: readonly Vote[], dropped: DroppedSubmission[]): Vote[] {
+  const standing = new Map<number, Vote>()
+  for (const vote of votes) {
+    const before = standing.get(vote.slotId)
+    if (!before || vote.content.deadline > before.content.deadline) standing.set(vote.slotId, vote)
   }
-  for (const submission of submissions) {
-    const stands = standing.get(submission.slotId)!
-    if (submission !== stands)
-      dropped.push(
-        drop(
-          submission,
-          'SUPERSEDED',
-          `deadline ${stands.deadline} of ${stands.submissionId}`,
-          `${submission.deadline}`,
-        ),
-      )
-  }
+  if (standing.size < votes.length)
+    for (const vote of votes) {
+      const stands = standing.get(vote.slotId)!
+      const expected = `deadline ${stands.content.deadline} of ${stands.submissionId}`
+      if (vote !== stands) dropped.push(drop(vote, 'SUPERSEDED', expected, `${vote.content.deadline}`))
+    }
   return [...standing.values()].sort((a, b) => a.slotId - b.slotId)
 }
 
 /** Most votes; ties go to the lowest keccak256(closeBlockHash ‖ utf8 cid), which nobody can know while submitting. */
-function winnerOf(votes: readonly Submission[], closeBlockHash: string): string | undefined {
+function winnerOf(contents: readonly VoteContent[], closeBlockHash: string): string | undefined {
   const counts = new Map<string, number>()
-  for (const { snapshotCid } of votes) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
+  for (const { snapshotCid } of contents) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
   const most = [...counts.values()].reduce((max, count) => Math.max(max, count), 0)
   const tied = [...counts.keys()].filter((cid) => counts.get(cid) === most)
   if (tied.length < 2) return tied[0]
@@ -245,13 +221,13 @@ function quorumMissed(
 }
 
 /** Slots that signed more than one CID for the project, ascending. */
-function equivocators(submissions: readonly Submission[]): number[] {
+function equivocators(votes: readonly Vote[]): number[] {
   const first = new Map<number, string>()
   const found = new Set<number>()
-  for (const { slotId, snapshotCid } of submissions) {
+  for (const { slotId, content } of votes) {
     const before = first.get(slotId)
-    if (before === undefined) first.set(slotId, snapshotCid)
-    else if (before !== snapshotCid) found.add(slotId)
+    if (before === undefined) first.set(slotId, content.snapshotCid)
+    else if (before !== content.snapshotCid) found.add(slotId)
   }
   return [...found].sort((a, b) => a - b)
 }
@@ -262,8 +238,8 @@ const headersExpected = ({ releaseBlock, blockNumber }: Closing['tick']): string
   `a block of the chain from ${releaseBlock} to ${blockNumber}`
 
 const drop = (
-  { position, submissionId, slotId, snapshotCid }: Submission,
+  { position, submissionId, slotId, content: { snapshotCid } }: Vote,
   reason: DropReason,
   expected: string,
   actual: string,
-): DroppedSubmission => ({ position: position!, submissionId, slotId, snapshotCid, reason, expected, actual })
+): DroppedSubmission => ({ position, submissionId, slotId, snapshotCid, reason, expected, actual })

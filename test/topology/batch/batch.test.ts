@@ -8,8 +8,9 @@ import { packEpoch } from '../../../topology/batch/batch.ts'
 import { rootOf } from '../../../topology/batch/merkle.ts'
 import { type MarketRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
 import { addCosts, costOfBatch, costOfProject } from '../../../topology/shared/batch-cost.ts'
+import { frameTexts } from '../../../topology/shared/frames.ts'
 import { candidatesOf } from '../../../topology/shared/parts.ts'
-import { frameTexts } from '../../../topology/shared/submission-text.ts'
+import { voteOf } from '../../../topology/shared/vote.ts'
 import {
   closeEpoch,
   createWorld,
@@ -41,7 +42,7 @@ const project = (
     ...slots.map((slot) => submission(projectId, slot)),
     ...outvoted.map((slot) => submission(projectId, slot, 'other')),
   ].sort((a, b) => a.slotId - b.slotId)
-  const { frames, frameNumbers, signatures } = frameTexts(votes)
+  const { frames, frameNumbers, signatures } = frameTexts(votes.map((submission) => voteOf(submission)))
   return {
     projectId,
     snapshotCid: slots.length > 0 ? 'cid' : '',

@@ -4,6 +4,7 @@ import type { Submission, VerdictReason } from '../../../schemas/types.ts'
 import { type Closing, finalizeProject } from '../../../topology/consensus/consensus.ts'
 import { verdictsOf } from '../../../topology/settle/settle.ts'
 import { tieBreaker } from '../../../topology/shared/signature.ts'
+import { voteOf } from '../../../topology/shared/vote.ts'
 import { hashOf, marketRules, uuid } from '../world.ts'
 
 const HEADERS = [10, 11, 12].map((block) => hashOf(block))
@@ -37,7 +38,11 @@ const vote = (n: number, fields: Partial<Submission>): Submission => ({
 })
 const votesFor = (cids: string): Submission[] => [...cids].map((snapshotCid, i) => vote(i + 1, { snapshotCid }))
 const finalize = (submissions: readonly Submission[], market?: Partial<Closing['market']>) =>
-  finalizeProject('p', submissions, closing(market))
+  finalizeProject(
+    'p',
+    submissions.map((submission) => voteOf(submission)),
+    closing(market),
+  )
 const reasons = (submissions: readonly Submission[], market?: Partial<Closing['market']>) => {
   const byOffset = verdictsOf(finalize(submissions, market)).sort((a, b) => a.position.offset - b.position.offset)
   return byOffset.map(({ reason }) => reason)
@@ -59,7 +64,11 @@ test('behavior: ties go to the lowest keccak256(closeBlockHash ‖ cid), which a
   const seen = new Set<string>()
   for (let block = 12; block < 40; block++) {
     const { tick, ...rest } = closing()
-    const result = finalizeProject('p', votesFor('DCBA'), { ...rest, tick: { ...tick, blockHash: hashOf(block) } })
+    const result = finalizeProject(
+      'p',
+      votesFor('DCBA').map((submission) => voteOf(submission)),
+      { ...rest, tick: { ...tick, blockHash: hashOf(block) } },
+    )
     expect(result.snapshotCid).toBe(first(hashOf(block)))
     seen.add(result.snapshotCid)
   }

@@ -5,6 +5,7 @@ import { transactionOf } from '../../../ops/check/audit/transaction.ts'
 import { finalizeProject } from '../../../topology/consensus/consensus.ts'
 import { checkRules, MARKET_DEFAULTS, TEXT_BYTES_MAX } from '../../../topology/rules.ts'
 import { addCosts, costOfBatch, costOfProject, isTooCostly } from '../../../topology/shared/batch-cost.ts'
+import { voteOf } from '../../../topology/shared/vote.ts'
 import { hashOf, marketRules, rulesOf, submissionOf } from '../world.ts'
 
 interface Measured {
@@ -77,8 +78,8 @@ test('behavior: what was admitted by wider rules and fits no transaction has no 
     market: marketRules(),
   }
   const votes = (snapshotCid: string) =>
-    [submissionOf({ snapshotCid }), submissionOf({ slotId: 2, snapshotCid }), submissionOf({ slotId: 3 })].map(
-      (one) => ({ ...one, position: { partition: 0, offset: one.slotId } }),
+    [submissionOf({ snapshotCid }), submissionOf({ slotId: 2, snapshotCid }), submissionOf({ slotId: 3 })].map((one) =>
+      voteOf({ ...one, position: { partition: 0, offset: one.slotId } }),
     )
   const { snapshotCid, ballots, dropped } = finalizeProject('p', votes('c'.repeat(100_000)), closing)
   expect([snapshotCid, ballots]).toEqual(['', []])

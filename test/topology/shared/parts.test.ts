@@ -14,6 +14,7 @@ import { finalizeProject } from '../../../topology/consensus/consensus.ts'
 import { TEXT_BYTES_MAX } from '../../../topology/rules.ts'
 import { verdictsOf } from '../../../topology/settle/settle.ts'
 import { batchParts, CANDIDATES_MAX, finalizationParts, RECORD_BYTES_MAX } from '../../../topology/shared/parts.ts'
+import { voteOf } from '../../../topology/shared/vote.ts'
 import { sequencerTopics } from '../../../topology/topics.ts'
 import { piecesOf } from '../../pieces.ts'
 import {
@@ -79,7 +80,7 @@ const anyQuorum = fc.record({ votesMin: fc.integer({ min: 1, max: 4 }), shareMin
 const finalize = (projectId: string, votes: readonly Submission[], market: { votesMin: number; shareMin: number }) =>
   finalizeProject(
     projectId,
-    votes.map((submission) => ({ ...submission, projectId })),
+    votes.map((submission) => voteOf({ ...submission, projectId })),
     { tick: TICK, headers: new Set(HEADERS), blockTimes: [], market: marketRules(market) },
   )
 const entriesIn = ({ ballots, dropped, equivocations }: ProjectFinalization): number =>

@@ -6,10 +6,11 @@ import { fromHex as plainFromHex } from '../../../ops/check/verify/keccak.ts'
 import { createSignatureReader } from '../../../ops/check/verify/signature.ts'
 import { writeTexts } from '../../../schemas/framed-texts.ts'
 import { TextBuffer } from '../../../schemas/text-buffer.ts'
+import { frameTexts } from '../../../topology/shared/frames.ts'
 import { fromHex, keccak256, toHex } from '../../../topology/shared/keccak.ts'
 import { nativeRecovery, type Recovery, recovery, wasmRecovery } from '../../../topology/shared/recovery.ts'
 import { digestOf, domainOf, prepareSubmissions, recoverSigner } from '../../../topology/shared/signature.ts'
-import { frameTexts } from '../../../topology/shared/submission-text.ts'
+import { voteOf } from '../../../topology/shared/vote.ts'
 import { addressOf, MARKET, marketRules, rulesOf, submissionOf } from '../world.ts'
 
 interface Signed {
@@ -205,7 +206,7 @@ describe('what only a lenient reader takes for hex', () => {
   })
   test('behavior: its text in a batch is what was sent', () => {
     const submissions = [good.signature, ...spoiled.slice(0, 3)].map((signature) => ({ ...good, signature }))
-    const { frames, frameNumbers, signatures } = frameTexts(submissions)
+    const { frames, frameNumbers, signatures } = frameTexts(submissions.map((submission) => voteOf(submission)))
     const out = new TextBuffer(0)
     writeTexts(out, { frames, frameNumbers, signatures, slotIds: submissions.map(({ slotId }) => slotId) })
     const texts = JSON.parse(`[${Buffer.from(out.take()).toString()}]`) as string[]

@@ -7,8 +7,9 @@ import { withBytes } from '../../../../schemas/batch-joiner.ts'
 import type { Anchor, Batch, ProjectFinalization, Submission } from '../../../../schemas/types.ts'
 import { packEpoch } from '../../../../topology/batch/batch.ts'
 import { MARKET_DEFAULTS, type MarketRules } from '../../../../topology/rules.ts'
+import { frameTexts } from '../../../../topology/shared/frames.ts'
 import { digestOf, domainOf } from '../../../../topology/shared/signature.ts'
-import { frameTexts } from '../../../../topology/shared/submission-text.ts'
+import { voteOf } from '../../../../topology/shared/vote.ts'
 import { anchorOf, HASH, MARKET, submissionOf } from '../../look/fixture.ts'
 
 export const CHAIN = { chainId: 31337, protocolState: `0x${'c3'.repeat(20)}` }
@@ -80,7 +81,7 @@ function finalizationsOf(submissions: readonly Submission[]): ProjectFinalizatio
   const byProject = new Map<string, Submission[]>()
   for (const one of submissions) byProject.set(one.projectId, [...(byProject.get(one.projectId) ?? []), one])
   return [...byProject].map(([projectId, all]) => {
-    const { frames, frameNumbers, signatures } = frameTexts(all)
+    const { frames, frameNumbers, signatures } = frameTexts(all.map((submission) => voteOf(submission)))
     return {
       projectId,
       snapshotCid: all[0]!.snapshotCid,
