@@ -130,8 +130,13 @@ function rowOf(guard: Guard, { seed, message }: Trial): string {
   return `${beginOf(guard)}\`${guard.file}\`) | ${cell(guard.why)} | ${seed ?? '–'} | ${found} |`
 }
 
-const beginOf = ({ name }: Guard): string => `| ${cell(name)} (`
-const cell = (text: string): string => text.replaceAll('|', '\\|')
+function beginOf({ name }: Guard): string {
+  return `| ${cell(name)} (`
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|')
+}
 
 function shortened(message: string): string {
   return message.length > 180 ? `${message.slice(0, 179)}…` : message
