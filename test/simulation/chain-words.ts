@@ -47,9 +47,18 @@ export interface ChainWords {
   readonly hasRival: boolean
   /** One of the nodes that are asked for receipts lies. */
   readonly hasReceiptLiar: boolean
+  /** The owner of the market lets the second epoch alone be open for long: it closes last, behind the epoch of a later day. */
+  readonly hasLongWindow: boolean
   /** No node answers from the one moment to the other, ms since the beginning. */
   readonly outage: readonly [number, number]
 }
+
+/** Closes the second epoch with the last block of the story, which no reorganisation takes. */
+const LONG_WINDOW = 7
+const LONG_ORDINAL = 2
+
+export const windowOf = (ordinal: number, { hasLongWindow }: ChainWords): number =>
+  hasLongWindow && ordinal === LONG_ORDINAL ? LONG_WINDOW : WINDOW_BLOCKS
 
 /** What is the same without any of it. */
 const PLAIN_IDS = Array.from({ length: EPOCHS }, (_, i) => i + 1)
@@ -79,6 +88,7 @@ export function chainWords(seed: number): ChainWords {
     behindShare: random.pick([0, 0.1, 0.3])!,
     hasRival: random.chance(0.5),
     hasReceiptLiar: random.chance(0.4),
+    hasLongWindow: new SeededRandom(seed ^ 0x10a6).chance(0.4),
     outage: [outageFrom, outageFrom + outageMs],
   }
 }
@@ -130,7 +140,8 @@ function contentOf(number: number, blockHash: string, slots: readonly SlotOwner[
   })
   const place = { hash: blockHash, at: BEGIN_MS / 1_000 + (number * BLOCK_MS) / 1_000 }
   const releases = [...released, ...again].map((epochId) => ({ dataMarket: MARKET, epochId }))
-  const content = { ...place, releases: [...releases, ...others] }
+  const ordinal = 1 + ids.findIndex((_, i) => releaseBlock(i + 1) === number)
+  const content = { ...place, releases: [...releases, ...others], window: windowOf(ordinal, words) }
   if (number !== registryAt) return { ...content, slots: sold }
   const owners = new Map(
     slots.flatMap(({ slotId, history }) => {

@@ -5,7 +5,7 @@ import type { Topics } from '../../topology/topics.ts'
 import type { ScriptedBlock } from '../connectors/evm/scripted-chain.ts'
 import type { AnchorChain } from './anchor-chain.ts'
 import { MARKET, releaseBlock, WINDOW_BLOCKS } from './chain-story.ts'
-import type { ChainWords } from './chain-words.ts'
+import { type ChainWords, windowOf } from './chain-words.ts'
 import { daysEnded } from './day-words.ts'
 import { readAll } from './reading.ts'
 import type { TrueChain } from './true-chain.ts'
@@ -48,26 +48,28 @@ export async function untrue(
 }
 
 /** What is to be said of each block, from the chain alone: an epoch opens once, and what was passed over before it is told. */
-function expectedTicks(blocks: readonly ScriptedBlock[], { ids }: ChainWords): string[] {
-  const closeBlock = (ordinal: number): number => releaseBlock(ordinal) + WINDOW_BLOCKS + 1
+function expectedTicks(blocks: readonly ScriptedBlock[], words: ChainWords): string[] {
+  const { ids } = words
+  const closeBlock = (ordinal: number): number => releaseBlock(ordinal) + windowOf(ordinal, words) + 1
   const epochs = ids.map((epochId, i) => {
     const { days, quotaNow } = blocks[releaseBlock(i + 1)] ?? blocks.at(-1)!
     return { dataMarket: MARKET, epochId, day: days.get(MARKET) ?? 1, dailyQuota: quotaNow, daysEnded: 0 }
   })
-  /** Windows are all alike, so epochs close in the order of their releases. */
-  const openBehind = (i: number, block: number) =>
-    epochs.filter((_, other) => other > i && releaseBlock(other + 1) <= block)
+  /** No two epochs close with one block. */
+  const openBeside = (i: number, block: number) =>
+    epochs.filter((_, other) => other !== i && releaseBlock(other + 1) <= block && closeBlock(other + 1) > block)
   return blocks.slice(1).flatMap(({ number, hash }) => {
     const opens = ids.flatMap((id, i) => {
       if (releaseBlock(i + 1) !== number) return []
       const before = ids[i - 1] ?? id - 1
       const skippedFrom = id > before + 1 ? before + 1 : 0
-      return [`OPEN ${id}, ${dayText(epochs[i]!)}, released in ${number}, skipped from ${skippedFrom}`]
+      const window = windowText(windowOf(i + 1, words))
+      return [`OPEN ${id}, ${dayText(epochs[i]!)}, released in ${number}, skipped from ${skippedFrom}${window}`]
     })
     const closes = ids.flatMap((id, i) => {
       if (closeBlock(i + 1) !== number) return []
       const headers = blocks.slice(releaseBlock(i + 1), number + 1).map((block) => block.hash)
-      const day = { ...epochs[i]!, daysEnded: daysEnded(epochs[i]!, openBehind(i, number)) }
+      const day = { ...epochs[i]!, daysEnded: daysEnded(epochs[i]!, openBeside(i, number)) }
       return [`CLOSE ${id}, ${dayText(day)}, with ${headers.join()}`]
     })
     return [`HEAD ${hash}`, ...opens, ...closes].map((text) => `${number}: ${text}`)
@@ -80,9 +82,11 @@ function textOf({ kind, blockNumber, blockHash, dataMarket, epochId, ...tick }: 
   if (kind === 'HEAD') return `${blockNumber}: HEAD ${blockHash}`
   if (kind === 'CLOSE') return `${blockNumber}: ${epoch}, with ${tick.acceptedHeaders.join()}`
   const { releaseBlock, skippedFrom, submissionWindow } = tick
-  const window = submissionWindow === WINDOW_BLOCKS ? '' : `, with a window of ${submissionWindow}`
+  const window = windowText(submissionWindow)
   return `${blockNumber}: ${epoch}, released in ${releaseBlock}, skipped from ${skippedFrom}${window}`
 }
+
+const windowText = (window: number): string => (window === WINDOW_BLOCKS ? '' : `, with a window of ${window}`)
 
 const dayText = ({ day, dailyQuota, daysEnded }: Pick<EpochTick, 'day' | 'dailyQuota' | 'daysEnded'>): string =>
   `of day ${day} with quota ${dailyQuota}, up to ${daysEnded} ended`
@@ -111,6 +115,7 @@ export const CHAIN_WORDS = [
   'epochs that were skipped',
   'epochs that were released once more',
   'other registries of slots',
+  'epochs that closed behind a later one',
   'blocks that left the chain',
   'disagreements about blocks and slots',
   'disagreements about receipts',
@@ -131,6 +136,7 @@ export async function chainMet(
     'epochs that were skipped': words.ids.at(-1)! - words.ids.length,
     'epochs that were released once more': Number(words.repeatedAt > 0),
     'other registries of slots': Number(words.registryAt > 0),
+    'epochs that closed behind a later one': Number(words.hasLongWindow),
     'blocks that left the chain': ticks.filter(({ kind }) => kind === 'ORPHAN').length,
     'disagreements about blocks and slots': disagreed.blocks,
     'disagreements about receipts': disagreed.receipts,
