@@ -205,6 +205,20 @@ describe('the end of a day', () => {
     expect(days.payouts()).toMatchObject([{ submissions: [1] }])
   })
 
+  test('behavior: of a day that has ended no counts are told, though an epoch comes late and leaves no gap', () => {
+    const days = createDays({ market: { payoutEpochs: 1 } })
+    days.epoch(1, { day: 1, votes: all(1) })
+    days.epoch(3, { day: 2, daysEnded: 1 })
+    const told = days.payouts()
+    expect(told.map(({ payoutOf, purpose }) => [payoutOf, purpose])).toEqual([
+      [1, 'COUNTS'],
+      [1, 'CLOSING'],
+    ])
+    days.epoch(2, { day: 1, daysEnded: 1, votes: all(1) })
+    expect(days.day(1)).toMatchObject({ counted: 2, late: 1, ended: true, whole: true })
+    expect(days.payouts()).toEqual(told)
+  })
+
   test('behavior: a day that nobody earned anything in has no payout', () => {
     const days = createDays()
     days.epoch(1, { day: 1 })
