@@ -1,15 +1,17 @@
 /**
  * The sequencer on a real Kafka cluster while everything around it fails: three processes for each role that may be many,
- * load from simulated snapshotters through three intakes, kill -9 of processes and brokers and the faults of `faults.ts`;
- * then peace, and the audit recomputes everything.
+ * load from simulated snapshotters through three intakes, kill -9 of processes and brokers and the faults of `faults.ts`, over
+ * several days of the contract; then peace, the audit recomputes everything, and each day must be paid.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Role, STAGES } from '../../ops/base/roles.ts'
 import type { AuditReport } from '../../ops/check/audit/report.ts'
 import { freePorts } from '../../ops/world/brokers/ports.ts'
+import { daysOf, type PaidDays, paidDays, paymentsTold } from '../ops/days-paid.ts'
 import { seededRandom } from '../ops/random.ts'
 import { runSequencer, type StartedSequencer, startSequencer } from '../ops/run-sequencer.ts'
+import { DAYS, DAYS_MIN, type Days, releaseDays } from './days.ts'
 import { Faults, pause } from './faults.ts'
 import { Member, type UnexpectedExit } from './fleet.ts'
 import { SLOTS_SEED, type Surroundings, startSurroundings } from './surroundings.ts'
@@ -40,12 +42,13 @@ export interface CampaignReport {
   readonly minutes: number
   readonly unexpectedExits: readonly UnexpectedExit[]
   readonly audit: AuditReport
+  readonly paid: PaidDays
 }
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
   mkdirSync(options.directory, { recursive: true })
   const started = Date.now()
-  const surroundings = await startSurroundings(options)
+  const surroundings = await startSurroundings({ ...options, days: DAYS })
   try {
     await deploy(surroundings)
     const { members, intakes } = await createFleet(options, surroundings)
@@ -54,15 +57,19 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     options.log(`${members.length} processes run`)
     const load = await startLoad(options, surroundings, intakes)
     const faults = new Faults(seededRandom(options.seed), surroundings, members)
+    const days = releaseDays(surroundings, options.log)
     try {
-      await disturb(options, faults)
-      await surroundings.stopReleasing()
+      await disturb(options, faults, days)
+      await days.until(DAYS_MIN)
       await Promise.all(load.map(end))
       const audit = await untilAnchored(options, surroundings)
+      const { configFile, chain } = surroundings
+      const paid = await paidDays(await paymentsTold(chain.rpcUrl), '--config', configFile)
       const unexpectedExits = members.flatMap(({ unexpected }) => unexpected)
       const minutes = Math.round((Date.now() - started) / 6_000) / 10
-      return { seed: options.seed, kills: options.kills, faults: faults.counts, minutes, unexpectedExits, audit }
+      return { seed: options.seed, kills: options.kills, faults: faults.counts, minutes, unexpectedExits, audit, paid }
     } finally {
+      days.stop()
       await Promise.all([...load.map(end), ...members.map((member) => member.stop())])
     }
   } finally {
@@ -120,10 +127,13 @@ async function startLoad(
   )
 }
 
-async function disturb({ kills, seed, log }: CampaignOptions, faults: Faults): Promise<void> {
+/** A part of the kills falls in each of the first days, from its beginning on, when the day before is closed. */
+async function disturb({ kills, seed, log }: CampaignOptions, faults: Faults, days: Days): Promise<void> {
   const random = seededRandom(seed ^ 0xd15)
   await pause(FIRST_KILL_MS)
+  const killsPerDay = Math.ceil(kills / DAYS_MIN)
   for (let kill = 1; kill <= kills; kill++) {
+    await days.begun(Math.ceil(kill / killsPerDay))
     const disturbances = Math.floor(random() * (DISTURBANCES_MAX + 1))
     const { min, max } = BETWEEN_KILLS_MS
     const part = (min + random() * (max - min)) / (disturbances + 1)
@@ -143,7 +153,7 @@ async function end({ child, finished }: StartedSequencer): Promise<void> {
   await finished
 }
 
-/** Audits until nothing is open any more, or the time is up: then the last report says what is. */
+/** Audits until nothing is open any more and no day is being closed, or the time is up: then the last report says what is. */
 async function untilAnchored({ log }: CampaignOptions, { configFile, chain }: Surroundings): Promise<AuditReport> {
   const deadline = Date.now() + FINISH_MS_MAX
   for (;;) {
@@ -151,7 +161,9 @@ async function untilAnchored({ log }: CampaignOptions, { configFile, chain }: Su
     if (stdout === '') throw new Error(`the audit said nothing:\n${stderr}`)
     const report = JSON.parse(stdout) as AuditReport
     const { epochsReleased, epochsAnchored, pending, early, lost, duplicated, skipped, mismatches } = report
-    const isOver = epochsAnchored === epochsReleased && pending === early
+    const days = await daysOf('--config', configFile)
+    const isClosing = days.some(({ standing }) => standing === 'CLOSING')
+    const isOver = epochsAnchored === epochsReleased && pending === early && !isClosing
     if (isOver || lost + duplicated + skipped + mismatches > 0 || Date.now() > deadline) return report
     log(`${epochsAnchored} of ${epochsReleased} epochs anchored, ${pending} submissions pending`)
     await pause(AUDIT_EVERY_MS)

@@ -5,6 +5,7 @@ import { Lifecycle } from '../../ops/base/lifecycle.ts'
 import { ensureMarkerKey } from '../../ops/settings/keys/marker-key.ts'
 import { startRegistry } from '../../ops/world/brokers/registry.ts'
 import { type Kafka, startKafka } from '../../ops/world/brokers/start.ts'
+import type { DevDays } from '../../ops/world/chain/dev-days.ts'
 import { startEpochManager } from '../../ops/world/chain/dev-epochs.ts'
 import { startValidator } from '../../ops/world/chain/dev-validator.ts'
 import { type DevChain, startDevChain } from '../../ops/world/chain/devchain.ts'
@@ -18,12 +19,16 @@ const BLOCK_SECONDS = 1
 const EPOCH_BLOCKS = 8
 /** An epoch is anchored after any outage here: what comes too late for the contract is tried in tests of the anchor. */
 const WINDOWS = { snapshot: 5, batch: 20_000, attestation: 30_000 }
+/** Counts are told in the midst of a day, too, and a call has room for seven slots, so that kills fall between the calls of a day. */
+const PAID = { rewards: 'on', payoutEpochs: 2, payoutGasMax: 1_500_000 }
 
 export interface SurroundingsOptions {
   readonly brokers: 1 | 3
   readonly directory: string
   readonly slots: number
   readonly log: (line: string) => void
+  /** Short days, of which the contract is told; absent for a release that knows no days. */
+  readonly days?: DevDays
   /** False for a release that knows no keys of markers; `marker.key` in the directory is made all the same. */
   readonly signedMarkers?: boolean
 }
@@ -37,7 +42,8 @@ export interface Surroundings {
   readonly chain: DevChain
   /** Settings of every process but its roles, its name and its ports. */
   readonly configFile: string
-  /** No epoch is released after this. */
+  /** Epochs are released up to this one, or until they are stopped; none before the first call. */
+  release(epochsMax?: number): Promise<void>
   stopReleasing(): Promise<void>
   close(): Promise<void>
 }
@@ -53,7 +59,7 @@ export async function startSurroundings(options: SurroundingsOptions): Promise<S
 }
 
 async function startParts(options: SurroundingsOptions, parts: Lifecycle): Promise<Surroundings> {
-  const { brokers, directory, slots, log } = options
+  const { brokers, directory, slots, log, days } = options
   const proxies: KafkaProxy[] = []
   const advertised = async (_nodeId: number, port: number) => {
     proxies.push(await parts.add('proxy', KafkaProxy.start(port)))
@@ -71,6 +77,7 @@ async function startParts(options: SurroundingsOptions, parts: Lifecycle): Promi
       blockTimeSeconds: BLOCK_SECONDS,
       markets: 1,
       windows: WINDOWS,
+      ...(days && { days }),
       slots: Array.from({ length: slots }, (_, i) => ({
         slotId: i + 1,
         owner: slotWallet(SLOTS_SEED, i + 1).address,
@@ -79,8 +86,9 @@ async function startParts(options: SurroundingsOptions, parts: Lifecycle): Promi
   )
   const chainGate = await addGate(parts, Number(new URL(chain.rpcUrl).port))
   const world = { ...chain, onError: () => {} }
-  const manager = startEpochManager({ ...world, account: chain.accounts.epochManager, everyBlocks: EPOCH_BLOCKS })
-  await parts.add('epoch manager', manager)
+  let manager: { close(): Promise<void> } | undefined
+  const stopReleasing = async () => manager?.close()
+  await parts.add('epoch manager', { close: stopReleasing })
   for (const account of chain.accounts.validators)
     await parts.add('validator', startValidator({ ...world, account, fromBlock: chain.startBlock }))
   const configFile = writeConfig(options, { kafka, registry: registry.url, registryGate, chain, chainGate })
@@ -91,7 +99,12 @@ async function startParts(options: SurroundingsOptions, parts: Lifecycle): Promi
     chainGate,
     chain,
     configFile,
-    stopReleasing: () => manager.close(),
+    async release(epochsMax) {
+      await stopReleasing()
+      const pace = { everyBlocks: EPOCH_BLOCKS, ...(epochsMax !== undefined && { epochsMax }) }
+      manager = startEpochManager({ ...world, account: chain.accounts.epochManager, ...pace })
+    },
+    stopReleasing,
     close: () => parts.close(),
   }
 }
@@ -107,7 +120,7 @@ interface Addresses extends Pick<Surroundings, 'kafka' | 'registryGate' | 'chain
 }
 
 function writeConfig(
-  { directory, brokers, signedMarkers = true }: SurroundingsOptions,
+  { directory, brokers, days, signedMarkers = true }: SurroundingsOptions,
   { kafka, registry, registryGate, chain, chainGate }: Addresses,
 ): string {
   const signerKeyFile = join(directory, 'signer.key')
@@ -132,7 +145,7 @@ function writeConfig(
       chainId: chain.chainId,
       protocolState: chain.protocolState,
     },
-    markets: chain.markets,
+    markets: days ? chain.markets.map((dataMarket) => ({ dataMarket, ...PAID })) : chain.markets,
     clock: { startBlock: chain.startBlock, depth: 0, pollMs: 200 },
     anchor: { signerKeyFile, confirmations: 1, pollMs: 200 },
     storage: { directory: join(directory, 'blocks') },

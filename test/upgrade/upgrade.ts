@@ -46,6 +46,7 @@ export class Upgrade {
     await this.deploy(this.old)
     await Promise.all(NAMES.map((name) => this.start(name, this.old)))
     this.load = await this.startLoad()
+    await this.world.release()
     await this.anchored()
     const plan = await runSequencer(['deploy', 'plan', '--config', this.configFile, '--json', ...this.markers()])
     const changes = JSON.parse(plan.stdout) as readonly { class: string; name: string }[]
