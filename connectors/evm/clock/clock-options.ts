@@ -86,6 +86,8 @@ export interface ClockObserver extends RpcObserver {
    * `cursorTime`: timestamp of the cursor's block, seconds.
    */
   advanced?(progress: { head: number; cursor: number; cursorTime: number; lag: number }): void
+  /** The log names no block to go on from: the ticks begin with this one. */
+  began?(block: number): void
   wrote?(kind: EpochTick['kind'], ticks: number): void
   slotsChanged?(rows: number): void
   /** Blocks from `firstOrphaned` on left the chain, `blocks` of which had ticks. */

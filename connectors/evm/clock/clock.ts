@@ -240,6 +240,7 @@ async function goOn(session: ClockSession, step: BlocksStep, context: Context): 
   const { rows, readAt } = await slotRows(session, step, context)
   const place = session.place
   const genesis = place?.genesis ?? (await context.rpc.read(genesisHash))
+  const begins = session.chain.heads.length === 0
   await session.writeSlots(rows)
   const { ticks, news } = ticksOfStep(session, step, settings.acceptedHeadersMax)
   const { facts, blocks } = step
@@ -248,6 +249,7 @@ async function goOn(session: ClockSession, step: BlocksStep, context: Context): 
   const registry = isSameRegistry ? place.registry : { address: facts.nodes, sinceBlock: place ? first.number : 0 }
   await session.writeTicks(ticks, { slotsReadAt: readAt, registry, genesis }, news)
   step.remember()
+  if (begins) settings.observer?.began?.(first.number)
   context.facts = { ...facts, hash: last.hash }
   tellOfStep(step, rows.length, ticks, settings.observer)
 }

@@ -40,6 +40,8 @@ export const LOG_EVENTS = {
     'a record is none of its topic, and a stage put it aside (topic, partition, offset, reason; `sequencer dead-letters list`)',
   'record-left-out':
     'the same for a reader that only leaves it out (reader, topic, partition, offset, reason; more: left out before it, as at most one in 10 s is written)',
+  'clock-begins':
+    'the log names no block to go on from: ticks begin with this one, so nothing of earlier blocks counts. Right at the first start of a deployment, and never again (block)',
   'epoch-released': 'the contract released an epoch (block)',
   'epochs-skipped': 'the market’s owner skipped epochs: the contract never released them (from, to, block)',
   'epoch-refused':
@@ -86,6 +88,7 @@ type Level = 'info' | 'warn' | 'error'
 
 const LEVELS: Partial<Record<LogEvent, Level>> = {
   note: 'warn',
+  'clock-begins': 'warn',
   'epochs-skipped': 'warn',
   'epoch-refused': 'error',
   'not-said': 'error',
@@ -165,9 +168,13 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
   return { cid, transaction, reason: error }
 }
 
-/** Adds facts that no tick tells: a market was switched off or on, a release opens no epoch, the contract does not say something. */
+/** Adds facts that no tick tells: the clock begins anew, a market was switched off or on, a release opens no epoch, the contract does not say something. */
 export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserver => ({
   ...observer,
+  began(block) {
+    observer.began?.(block)
+    say(log, 'clock-begins', { block })
+  },
   marketSwitched(market, isOn) {
     observer.marketSwitched?.(market, isOn)
     say(log, isOn ? 'market-on' : 'market-off', { market })

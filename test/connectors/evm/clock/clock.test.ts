@@ -63,14 +63,17 @@ describe('following the chain', () => {
 
   test('args: without a start block the first start begins at the head, a later one goes on from the cursor', async () => {
     const [chain, log] = [exampleChain(), createMemoryLog()]
-    const options = { startBlock: undefined } as object
+    const begun: number[] = []
+    const options = { startBlock: undefined, observer: { began: (block: number) => void begun.push(block) } } as object
     const clock = await runClock(log, topics, [chain.node()], options)
     await clock.reached(12)
     await clock.close()
+    expect(begun).toEqual([12])
     for (let i = 0; i < 5; i++) chain.mine(i === 1 ? release(3) : {})
     const again = await runClock(log, topics, [chain.node()], options)
     await again.reached(17)
     await again.close()
+    expect(begun).toEqual([12])
     await expectTicksOfChain(log, topics, chain, 12)
   })
 
@@ -299,7 +302,8 @@ describe('reorganizations', () => {
 
   test('behavior: one that takes every block since the first start begins anew from the same place', async () => {
     const [chain, log] = [exampleChain(), createMemoryLog()]
-    const options = { startBlock: undefined } as object
+    const begun: number[] = []
+    const options = { startBlock: undefined, observer: { began: (block: number) => void begun.push(block) } } as object
     const clock = await runClock(log, topics, [chain.node()], options)
     await clock.reached(12)
     chain.mine({ ...release(3), slots: [{ slotId: 1, owner: ownerAddress(44) }] })
@@ -316,6 +320,7 @@ describe('reorganizations', () => {
     await again.close()
     const orphans = (await readTicks(log, topics)).filter(({ kind }) => kind === 'ORPHAN')
     expect(orphans.map(({ blockNumber }) => blockNumber)).toEqual([12, 12])
+    expect(begun).toEqual([12])
     await expectTicksOfChain(log, topics, chain, 12)
     await expectSlotsAsOfEachBlock(log, topics, chain)
   })
