@@ -17,6 +17,9 @@ const SHARED_BYTES = 64 * 1024
 /** A value from here on gets a buffer of its own. */
 const LARGE_BYTES = 16 * 1024
 
+/** Where large values are encoded, as their length is not known before: one at a time, so all serdes share it. It grows to the largest. */
+let scratch = Buffer.allocUnsafeSlow(LARGE_BYTES)
+
 export interface AvroSerde<T> {
   encode(value: T): Uint8Array
   /** Throws `CodecError` on another magic byte, an unknown schema id, or bytes that do not fit the schema. */
@@ -79,6 +82,8 @@ export function createSerde(
   const valueAt = branch ? HEADER_BYTES + 1 : HEADER_BYTES
   let shared = Buffer.allocUnsafe(SHARED_BYTES)
   let used = 0
+  /** Whether the last value was: then the next one mostly is, and does not fit into the rest of the shared buffer. */
+  let isLarge = false
 
   /** @returns where it ends, or −(bytes missing) */
   const write = (value: unknown, into: Buffer, at: number): number => {
@@ -92,7 +97,17 @@ export function createSerde(
     shared = Buffer.allocUnsafe(SHARED_BYTES)
     used = 0
   }
+  const encodeLarge = (value: unknown): Uint8Array => {
+    const end = write(value, scratch, 0)
+    if (end < 0) {
+      scratch = Buffer.allocUnsafeSlow(scratch.length - end)
+      return encodeLarge(value)
+    }
+    isLarge = end >= LARGE_BYTES
+    return Buffer.from(scratch.subarray(0, end))
+  }
   const encode = (value: unknown): Uint8Array => {
+    if (isLarge) return encodeLarge(value)
     if (SHARED_BYTES - used < valueAt) renew()
     const end = write(value, shared, used)
     if (end >= 0) {
@@ -105,9 +120,7 @@ export function createSerde(
       renew()
       return encode(value)
     }
-    const bytes = Buffer.allocUnsafe(length)
-    write(value, bytes, 0)
-    return bytes
+    return encodeLarge(value)
   }
 
   return { encode, decode: reader.decode }
