@@ -4,7 +4,7 @@ import type { Anchor, EpochTick, Verdict } from '../schemas/types.ts'
 import type { RecordTopic } from '../streams/kafka-topic.ts'
 import { partitionFor } from '../streams/partitioner.ts'
 import type { Appender, Log } from '../streams/ports.ts'
-import { candidatesOf } from '../topology/shared/parts.ts'
+import { candidatesOf, countsOf } from '../topology/shared/parts.ts'
 import type { Topics } from '../topology/topics.ts'
 import { blockHash, submissionOf } from './stage-data.ts'
 
@@ -105,7 +105,7 @@ function finalizationsOf(key: Key, submissions: readonly Reported[], positions: 
       signatures: Buffer.alloc(0),
       dropped: [],
       equivocations: [],
-      candidates: candidatesOf(ballots, snapshotCid),
+      candidates: candidatesOf(countsOf(ballots), snapshotCid),
       part: 0,
       parts: 1,
     }

@@ -19,9 +19,9 @@ import { byArrival, byText } from '../shared/arrival.ts'
 import { type CostRules, costOfBatch, costOfProject, isTooCostly } from '../shared/batch-cost.ts'
 import { frameTexts } from '../shared/frames.ts'
 import { asBuffer } from '../shared/keccak.ts'
-import { candidatesOf, finalizationParts } from '../shared/parts.ts'
+import { candidatesOf, countsOf, finalizationParts } from '../shared/parts.ts'
 import { tieBreaker } from '../shared/signature.ts'
-import { createVoteContents, signatureOf, type Vote, type VoteContent, voteOf } from '../shared/vote.ts'
+import { createVoteContents, signatureOf, type Vote, voteOf } from '../shared/vote.ts'
 import type { Stores } from '../stores.ts'
 import { type Admitted, epochScope, isWithdrawal } from '../topics.ts'
 import type { DropReason } from '../verdict.ts'
@@ -97,11 +97,12 @@ export interface Closing {
  */
 export function finalizeProject(projectId: string, admitted: readonly Vote[], closing: Closing): ProjectFinalization {
   const { tick, headers, market } = closing
+  const last = Math.max(tick.releaseBlock, tick.blockNumber)
   const dropped: DroppedSubmission[] = []
   const onChain: Vote[] = []
   for (const vote of admitted.toSorted(inOrder)) {
     const { deadline, header } = vote.content
-    const passed = blockBefore(vote, closing)
+    const passed = deadline < last ? blockBefore(vote, closing) : last
     if (deadline < passed) {
       dropped.push(drop(vote, 'DEADLINE_PASSED', `at least ${passed}`, `${deadline}`))
       continue
@@ -112,8 +113,9 @@ export function finalizeProject(projectId: string, admitted: readonly Vote[], cl
   }
   const votes = oneVotePerSlot(onChain, dropped)
   const contents = votes.map(({ content }) => content)
-  const winner = winnerOf(contents, tick.blockHash)
-  const counted = contents.filter(({ snapshotCid }) => snapshotCid === winner).length
+  const counts = countsOf(contents)
+  const winner = winnerOf(counts, tick.blockHash)
+  const counted = winner === undefined ? 0 : counts.get(winner)!
   const summary = {
     projectId,
     votes: counted,
@@ -121,8 +123,8 @@ export function finalizeProject(projectId: string, admitted: readonly Vote[], cl
     closeBlock: tick.blockNumber,
     texts: NOTHING,
     dropped,
-    equivocations: equivocators(admitted),
-    candidates: candidatesOf(contents, winner),
+    equivocations: votes.length < admitted.length ? equivocators(admitted) : [],
+    candidates: candidatesOf(counts, winner),
     part: 0,
     parts: 1,
   }
@@ -200,9 +202,7 @@ function oneVotePerSlot(votes: readonly Vote[], dropped: DroppedSubmission[]): V
 }
 
 /** Most votes; ties go to the lowest keccak256(closeBlockHash ‖ utf8 cid), which nobody can know while submitting. */
-function winnerOf(contents: readonly VoteContent[], closeBlockHash: string): string | undefined {
-  const counts = new Map<string, number>()
-  for (const { snapshotCid } of contents) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
+function winnerOf(counts: ReadonlyMap<string, number>, closeBlockHash: string): string | undefined {
   const most = [...counts.values()].reduce((max, count) => Math.max(max, count), 0)
   const tied = [...counts.keys()].filter((cid) => counts.get(cid) === most)
   if (tied.length < 2) return tied[0]

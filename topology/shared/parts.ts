@@ -49,6 +49,7 @@ export function* finalizationParts(
 function runsOf(project: ProjectFinalization, bytesMax: number): Run[] {
   const { equivocations, ballots, dropped, frames } = project
   const summary = summaryBytes(project)
+  const frameSizes = frames.map(frameBytes)
   const begin = (equivocation: number, ballot: number, drop: number): Run => ({
     equivocations: { from: equivocation, to: equivocation },
     ballots: { from: ballot, to: ballot },
@@ -74,7 +75,7 @@ function runsOf(project: ProjectFinalization, bytesMax: number): Run[] {
   }
   for (const ballot of ballots) {
     const own = ballotBytes(ballot)
-    const withFrame = own + frameBytes(frames[ballot.frame]!)
+    const withFrame = own + frameSizes[ballot.frame]!
     needs(known.has(ballot.frame) ? own : withFrame)
     bytes += known.has(ballot.frame) ? own : withFrame // another part begins without any frame
     known.add(ballot.frame)
@@ -136,16 +137,18 @@ const summaryBytes = ({ projectId, snapshotCid, candidates }: ProjectFinalizatio
   candidates.reduce((sum, candidate) => sum + textBytes(candidate.snapshotCid) + NUMBER_BYTES, 0)
 const SUMMARY_NUMBERS = 24 * NUMBER_BYTES
 
+/** Votes for each CID. */
+export function countsOf(votes: readonly { readonly snapshotCid: string }[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { snapshotCid } of votes) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
+  return counts
+}
+
 /**
  * The CIDs that slots reported, the winner first, then by votes, equal ones by the CID; `CANDIDATES_MAX` of them.
  * @param winner undefined when there were no votes
  */
-export function candidatesOf(
-  votes: readonly { readonly snapshotCid: string }[],
-  winner: string | undefined,
-): Candidate[] {
-  const counts = new Map<string, number>()
-  for (const { snapshotCid } of votes) counts.set(snapshotCid, (counts.get(snapshotCid) ?? 0) + 1)
+export function candidatesOf(counts: ReadonlyMap<string, number>, winner: string | undefined): Candidate[] {
   const isFirst = ({ snapshotCid }: Candidate): number => (snapshotCid === winner ? 1 : 0)
   return [...counts]
     .map(([snapshotCid, count]) => ({ snapshotCid, votes: count }))

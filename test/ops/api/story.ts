@@ -22,7 +22,7 @@ import { partitionsOf } from '../../../ops/reading/scan.ts'
 import { createStageWatch } from '../../../ops/watch/stage-watch.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
 import type { ProtocolRules } from '../../../topology/rules.ts'
-import { candidatesOf, finalizationParts } from '../../../topology/shared/parts.ts'
+import { candidatesOf, countsOf, finalizationParts } from '../../../topology/shared/parts.ts'
 import { piecesOf } from '../../pieces.ts'
 import {
   anchorOf,
@@ -120,7 +120,7 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
       const none = Buffer.alloc(0)
       const texts = { texts: none, frames: [{ middle: 'm', end: 'e' }], signatures: Buffer.alloc(slots * 65) }
       const rest = { ballots, ...texts, dropped: [], equivocations: [] }
-      const parts = { candidates: candidatesOf(ballots, 'bafkreione'), part: 0, parts: 1 }
+      const parts = { candidates: candidatesOf(countsOf(ballots), 'bafkreione'), part: 0, parts: 1 }
       for (const part of finalizationParts({ ...finalization, ...rest, ...parts }, SMALL_RECORD_BYTES))
         await put(topics.finalizations, { dataMarket, epochId }, part)
       const batch = batchOf({ epochId, submissions: slots, json: contentOf(epochId) })

@@ -13,7 +13,7 @@ import type { Anchor, EpochTick, ProjectFinalization } from '../../../schemas/ty
 import { configOf } from '../../../streams/kafka-topic.ts'
 import { type Appender, type Log, LogError } from '../../../streams/ports.ts'
 import type { Unreadable } from '../../../streams/read-record.ts'
-import { candidatesOf, finalizationParts } from '../../../topology/shared/parts.ts'
+import { candidatesOf, countsOf, finalizationParts } from '../../../topology/shared/parts.ts'
 import { sequencerTopics, type Topics } from '../../../topology/topics.ts'
 
 const MARKET = '0x00000000000000000000000000000000000000aa'
@@ -215,7 +215,7 @@ test('behavior: votes, ties and slots of a project are counted as it is read', a
     frame: 0,
   }))
   const project = { projectId: 'p', snapshotCid: 'a', votes: 2, voters: 4, closeBlock: 12, ballots }
-  const candidates = candidatesOf(ballots, 'a')
+  const candidates = candidatesOf(countsOf(ballots), 'a')
   const rest = { dropped: [], equivocations: [3], ...NO_TEXTS, candidates, part: 0, parts: 1 }
   const whole: ProjectFinalization = { ...project, ...rest }
   const parts = [...finalizationParts(whole, 600)]

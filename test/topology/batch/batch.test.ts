@@ -9,7 +9,7 @@ import { rootOf } from '../../../topology/batch/merkle.ts'
 import { type MarketRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
 import { addCosts, costOfBatch, costOfProject } from '../../../topology/shared/batch-cost.ts'
 import { frameTexts } from '../../../topology/shared/frames.ts'
-import { candidatesOf } from '../../../topology/shared/parts.ts'
+import { candidatesOf, countsOf } from '../../../topology/shared/parts.ts'
 import { voteOf } from '../../../topology/shared/vote.ts'
 import {
   closeEpoch,
@@ -61,7 +61,7 @@ const project = (
     signatures,
     dropped: [],
     equivocations: [],
-    candidates: candidatesOf(votes, 'cid'),
+    candidates: candidatesOf(countsOf(votes), 'cid'),
     part: 0,
     parts: 1,
   }
