@@ -7,6 +7,8 @@ import type { AnchorSettings } from './anchor-options.ts'
 import type { PayoutReader } from './anchor-payouts.ts'
 import { rewardCall } from './payout-call.ts'
 
+export type Calls = ReturnType<typeof createCalls>
+
 export function createCalls({ protocolStateOf }: AnchorSettings, batches: BatchReader, payouts: PayoutReader) {
   const contractCall = async (key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<ContractCall> => {
     if (intent.call === 'REWARD') {

@@ -15,6 +15,8 @@ export interface PayoutStepPorts {
   readonly payouts: PayoutReader
 }
 
+export type PayoutSteps = ReturnType<typeof createPayoutSteps>
+
 export function createPayoutSteps({ protocolStateOf, ...settings }: AnchorSettings, { rpc, payouts }: PayoutStepPorts) {
   const questionOf = (key: AnchorKey, intent: AnchorIntent, payout: Payout, until: AbortSignal): PayoutQuestion => {
     const { dataMarket } = key
