@@ -10,6 +10,8 @@ const EMPTY: NonceWindow = { inFlight: [], first: 0, next: 0, payouts: [], passe
 /** While a payout waits, it gets one in so many nonces: a day has its time, and batches have no end. */
 export const NONCES_PER_PAYOUT = 8
 
+export type NonceQueue = ReturnType<typeof createNonceQueue>
+
 /**
  * Nonces are assigned as late as possible, first ready first served, and at most `noncesInFlightMax` at a time, so that a
  * call that turns out to be impossible holds up few others. A key holds its place from the assignment until it is mined.

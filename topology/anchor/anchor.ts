@@ -5,15 +5,12 @@
 
 import { END_OF_BATCHES, isEnding, isNonceOnly, isPayout } from '../../schemas/anchor-keys.ts'
 import type {
-  Anchor,
-  AnchorIntent,
   AnchorKey,
   AnchorProgress,
   AnchorResult,
   Batch,
   EpochSummary,
   MarketKey,
-  Payment,
   PaymentKey,
   Payout,
 } from '../../schemas/types.ts'
@@ -21,22 +18,17 @@ import type { ProcessorContext, ProcessorSupplier } from '../../streams/processo
 import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from '../anchor-rules.ts'
 import type { AnchorStores } from '../anchor-stores.ts'
 import type { MarketRules } from '../rules.ts'
-import { type BatchEvent, epochScope, isEpochSummary } from '../topics.ts'
+import { type BatchEvent, isEpochSummary } from '../topics.ts'
 import { createEndings } from './anchor-endings.ts'
+import { createForgetting } from './anchor-forgetting.ts'
 import { createGapCloser } from './anchor-gaps.ts'
 import { createNonceLedger } from './anchor-ledger.ts'
 import { createNonceQueue } from './anchor-queue.ts'
-import { intentOf, newProgress, newRows } from './anchor-records.ts'
+import { newProgress } from './anchor-records.ts'
+import { type AnchorOutputs, createRegister } from './anchor-register.ts'
 import { applyResult, hasEnded, intend } from './anchor-transitions.ts'
 import { createPayer } from './payer.ts'
-import { newPayments, paymentKey, payoutScope } from './payer-records.ts'
 import { createPaymentRows, type PaymentRows } from './payer-rows.ts'
-
-export type AnchorOutputs = {
-  readonly intents: readonly [AnchorKey, AnchorIntent]
-  readonly anchors: readonly [AnchorKey, Anchor]
-  readonly payments: readonly [PaymentKey, Payment]
-}
 
 /**
  * Takes `batches`, `payouts` and `anchor-results`, one partition each. One task with one signer: it alone assigns nonces.
@@ -75,28 +67,15 @@ export const planAnchor =
 type Context = ProcessorContext<AnchorOutputs>
 
 function createAnchor(context: Context, stores: AnchorStores, rules: AnchorRules, rows: PaymentRows) {
-  const { intents, anchors, payments } = context.outputs
   const progress = context.store(stores.progress)
   const queue = createNonceQueue(context, stores, rules)
-
-  const read = (key: AnchorKey): AnchorProgress | undefined => progress.get(scopeOf(key), `${key.batchIndex}`)
-
-  /** Stores what is next, and sends what is new about it. */
-  const advance = (before: AnchorProgress | undefined, after: AnchorProgress): void => {
-    const { key } = after
-    progress.put(scopeOf(key), `${key.batchIndex}`, after)
-    if (after.attempt !== (before?.attempt ?? 0)) intents.send(key, intentOf(after))
-    if (isPayout(key)) for (const row of newPayments(before, after)) payments.send(paymentKey(after), row)
-    else for (const row of newRows(before, after)) anchors.send(key, row)
-    if (after.phase === 'QUEUED' && before?.phase !== 'QUEUED') queue.append(key)
-    queue.track(after)
-  }
-
+  const { read, advance, assignNonces } = createRegister(context, progress, queue)
   const { nextNonce, giveBack } = queue
   const ledger = createNonceLedger({ progress, rules, nextNonce, advance })
   const closeGap = createGapCloser({ progress, rules, nextNonce, giveBack, advance })
   const endings = createEndings({ read, advance, giveUpNonce: ledger.fillAgain })
   const payer = createPayer({ progress, rules, advance, keepNonce: ledger.keepNonce, rows })
+  const { stopWatching, dropWhenDone } = createForgetting({ progress, read, advance, dropPayout: payer.dropWhenDone })
 
   const plan = (dataMarket: string, batch: Batch, offset: number): void => {
     const { epochId, batchIndex } = batch
@@ -142,44 +121,5 @@ function createAnchor(context: Context, stores: AnchorStores, rules: AnchorRules
     if (hasEndedEpoch) stopWatching(key.dataMarket, key.epochId - rules.watchEpochs)
   }
 
-  const assignNonces = (): void => {
-    for (;;) {
-      const next = queue.takeNext(read)
-      if (!next) return
-      advance(next, { ...intend(next, 'SIGN'), phase: 'SIGNING', nonce: queue.assignNonce(next) })
-    }
-  }
-
-  /**
-   * Attestations that have not come by then are not waited for. It goes by endings that are final: while nothing gets to the
-   * chain, or no node is there, epochs are cut all the same, and nobody has looked for attestations.
-   */
-  const stopWatching = (dataMarket: string, epochMax: number): void => {
-    for (const scope of [...progress.scopes()]) {
-      const entries = [...progress.entries(scope)].map(([, value]) => value)
-      const { key } = entries[0] ?? {}
-      if (!key || key.dataMarket !== dataMarket || key.epochId > epochMax) continue
-      for (const entry of entries)
-        if (entry.phase === 'FINAL' && entry.step === 'WATCH') advance(entry, intend(entry, 'KEEP'))
-      dropWhenDone(key)
-    }
-  }
-
-  const dropWhenDone = (key: AnchorKey): void => {
-    if (isPayout(key)) {
-      payer.dropWhenDone(key)
-      return
-    }
-    const { dataMarket, epochId } = key
-    const scope = epochScope(dataMarket, epochId)
-    if (isNonceOnly(key) && read(key)?.step === 'DONE') progress.dropScope(scope) // it is all that the scope holds
-    const ending = read({ dataMarket, epochId, batchIndex: END_OF_BATCHES })
-    if (!ending || progress.sizeOf(scope) !== ending.batches + 1) return
-    for (const [, entry] of progress.entries(scope)) if (entry.step !== 'DONE' || !hasEnded(entry)) return
-    progress.dropScope(scope)
-  }
-
   return { plan, endEpoch, pay: payer.plan, answer }
 }
-
-const scopeOf = (key: AnchorKey): string => (isPayout(key) ? payoutScope(key) : epochScope(key.dataMarket, key.epochId))
