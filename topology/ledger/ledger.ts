@@ -65,14 +65,6 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
   const { slotDays, days, payouts } = context.outputs
   const kept = createRows(context, stores)
 
-  /** The tick counts for nothing: no day, an epoch that was counted, or a day so old that no rows are kept of it. */
-  const isNone = ({ daysKept }: MarketRules, { day, epochId }: EpochTick, known: ReadonlyMap<number, Day>): boolean => {
-    if (day === 0) return true
-    if ([...known.values()].some((one) => hasCounted(one, epochId))) return true
-    const firsts = [...known.values()].map(({ epochs }) => epochs[0]!.first)
-    return known.size >= daysKept && firsts.every((first) => epochId < first)
-  }
-
   const count = (market: string, tick: EpochTick, votes: ReadonlyMap<number, Votes>, before: Day | undefined): Day => {
     const { day, epochId } = tick
     let after = withEpoch(before, tick)
@@ -95,7 +87,7 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
     const { epochId, day: dayNumber, daysEnded, blockNumber: closeBlock } = tick
     const known = kept.daysOf(dataMarket)
     const changed = new Map<number, Day>()
-    if (!isNone(market, tick, known)) {
+    if (!countsForNothing(market, tick, known)) {
       const after = count(dataMarket, tick, votes, known.get(dayNumber))
       known.set(dayNumber, after)
       changed.set(dayNumber, after)
@@ -128,6 +120,18 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
       days.sendTombstone(dayKey)
     }
   }
+}
+
+/** No day, an epoch that was counted, or a day so old that no rows are kept of it. */
+function countsForNothing(
+  { daysKept }: MarketRules,
+  { day, epochId }: EpochTick,
+  known: ReadonlyMap<number, Day>,
+): boolean {
+  if (day === 0) return true
+  if ([...known.values()].some((one) => hasCounted(one, epochId))) return true
+  const firsts = [...known.values()].map(({ epochs }) => epochs[0]!.first)
+  return known.size >= daysKept && firsts.every((first) => epochId < first)
 }
 
 const othersThan = (day: number, known: ReadonlyMap<number, Day>): Day[] =>

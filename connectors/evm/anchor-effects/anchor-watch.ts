@@ -4,7 +4,7 @@ import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/typ
 import type { Ask } from '../nodes/ask.ts'
 import type { Rpc } from '../nodes/rpc.ts'
 import { addressIn } from '../nodes/rpc-values.ts'
-import { attestedRoot, cidIn, type Log, logsOf, topicOf, word } from './anchor-chain.ts'
+import { attestedRoot, cidIn, type Head, type Log, logsOf, topicOf, word } from './anchor-chain.ts'
 import { textOf } from './anchor-intents.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { resultOf } from './anchor-result.ts'
@@ -60,14 +60,6 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
   const { rpc, heads, persist, signal } = ports
   const watched = new Map<string, Watched>()
 
-  /**
-   * The newest block to look at, by the newest head: one that a node invented is not kept to. @param behind of a second look
-   */
-  const targetNow = (behind: number): number | undefined => {
-    const target = heads.head && heads.head.number - settings.confirmations - behind
-    return target === undefined || target < 0 ? undefined : target
-  }
-
   /** Blocks that were looked through up to a head that is not there are looked through anew: nobody knows what lay behind it. */
   const beginAnewBeyond = (look: Look, target: number): void => {
     for (const { intent, cursors } of watched.values())
@@ -76,7 +68,7 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
 
   /** Looks through the next range of blocks for the batches that are furthest behind; false when nothing is left to look at. */
   const step = async (look: Look): Promise<boolean> => {
-    const target = targetNow(look === 'first' ? 0 : SECOND_LOOK_BLOCKS)
+    const target = targetOf(heads.head, settings, look)
     if (target === undefined || signal.aborted) return false
     beginAnewBeyond(look, target)
     const due = look === 'first' ? 0 : SECOND_LOOK_STRIDE - 1
@@ -117,6 +109,16 @@ export function createAttestationWatch(settings: AnchorSettings, ports: WatchPor
       }
     },
   }
+}
+
+/** The newest block to look at, by the newest head: one that a node invented is not kept to. */
+function targetOf(
+  head: Head | undefined,
+  { confirmations }: Pick<AnchorSettings, 'confirmations'>,
+  look: Look,
+): number | undefined {
+  const target = head && head.number - confirmations - (look === 'first' ? 0 : SECOND_LOOK_BLOCKS)
+  return target === undefined || target < 0 ? undefined : target
 }
 
 interface News {

@@ -135,13 +135,7 @@ async function readBlocks(
   const { headers, before, nodes, isSaid } = await registryOf(ask, protocolState, offer, anyState, notSaid)
   const addresses = { protocolState, nodes: before }
   const last = headers.at(-1)!.number
-  const again = chain.heads.filter(
-    ({ number, hash }) =>
-      hash !== UNKNOWN_HASH &&
-      secondLookBlocks > 0 &&
-      number > last - secondLookBlocks - headers.length &&
-      number <= last - secondLookBlocks,
-  )
+  const again = dueAgain(chain, headers, secondLookBlocks)
   const [events, contractBlockOf, late] = await Promise.all([
     Promise.all(headers.map((header) => eventsOf(ask, header, addresses, options.isOurs))),
     contractBlocks(ask, chain, headers, contractBlock),
@@ -187,6 +181,15 @@ async function readBlocks(
         firstLooks.note(header, events[i]!, isCounted, addresses, last - 2 * secondLookBlocks - options.rangeBlocks)
     },
   }
+}
+
+/** The blocks that come to lie so deep with these headers that they are looked at for the second time. */
+const dueAgain = ({ heads }: ChainState, headers: readonly BlockHeader[], secondLookBlocks: number) => {
+  const last = headers.at(-1)!.number - secondLookBlocks
+  return heads.filter(
+    ({ number, hash }) =>
+      hash !== UNKNOWN_HASH && secondLookBlocks > 0 && number > last - headers.length && number <= last,
+  )
 }
 
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

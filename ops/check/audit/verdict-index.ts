@@ -35,43 +35,17 @@ export async function readVerdicts(
   verdictBounds: readonly PartitionBounds[],
   findings: Findings,
 ): Promise<VerdictIndex> {
-  const reasons: VerdictReason[] = []
-  const codes = bounds.map(({ start, stable }) => new Uint8Array(Math.max(0, stable - start)))
-  const stages: string[] = []
-  const stageCodes = codes.map(({ length }) => new Uint8Array(length))
-  const blocks = codes.map(({ length }) => new Uint32Array(length))
-  const hashes = bounds.map(({ start, stable }) => new Int32Array(Math.max(0, stable - start)))
+  const index = createIndex(bounds)
   const { verdicts } = topics
-  let size = 0
-
+  const ofSubmissions = findings.of(undefined, 'submissions')
   const record = (key: SlotEpochKey, verdict: Verdict, place: string): void => {
     const { partition, offset } = verdict.position
     findings.same(place, 'slot of the key', verdict.slotId, key.slotId)
-    const at = offset - (bounds[partition]?.start ?? 0)
-    if (at < 0) return // its submission has expired
-    if (codes[partition]?.[at] === undefined)
-      findings
-        .of(undefined, 'submissions')
-        .add('mismatches', place, `a verdict for submissions[${partition}] offset ${offset}, where nothing lies`)
-    else if (codes[partition][at] !== 0)
-      findings
-        .of(undefined, 'submissions')
-        .add(
-          'duplicated',
-          `submissions[${partition}] offset ${offset}`,
-          `another verdict, ${verdict.reason}, at ${place}`,
-        )
-    else {
-      const known = reasons.indexOf(verdict.reason)
-      codes[partition][at] = 1 + (known >= 0 ? known : reasons.push(verdict.reason) - 1)
-      const stage = stages.indexOf(verdict.stage)
-      stageCodes[partition]![at] = stage >= 0 ? stage : stages.push(verdict.stage) - 1
-      blocks[partition]![at] = verdict.blockNumber
-      hashes[partition]![at] = hashOf({ ...verdict, dataMarket: key.dataMarket, epochId: key.epochId })
-      size++
-    }
+    const where = `submissions[${partition}] offset ${offset}`
+    const put = index.put(key, verdict)
+    if (put === 'nowhere') ofSubmissions.add('mismatches', place, `a verdict for ${where}, where nothing lies`)
+    if (put === 'again') ofSubmissions.add('duplicated', where, `another verdict, ${verdict.reason}, at ${place}`)
   }
-
   for (const [partition, { stable }] of verdictBounds.entries())
     for await (const records of scan(
       log,
@@ -80,15 +54,52 @@ export async function readVerdicts(
     ))
       for (const { offset, key, value } of readRecords(verdicts, partition, records, findings.unreadable))
         if (value !== null) record(key, value, `verdicts[${partition}] offset ${offset}`)
+  return index
+}
 
-  const indexOf = (partition: number, offset: number) => offset - bounds[partition]!.start
-  return {
-    size,
+/** The packed rows, a column of each kind for each partition of `submissions`. */
+function createIndex(bounds: readonly PartitionBounds[]) {
+  const lengths = bounds.map(({ start, stable }) => Math.max(0, stable - start))
+  const reasons: VerdictReason[] = []
+  const stages: string[] = []
+  const codes = lengths.map((length) => new Uint8Array(length))
+  const stageCodes = lengths.map((length) => new Uint8Array(length))
+  const blocks = lengths.map((length) => new Uint32Array(length))
+  const hashes = lengths.map((length) => new Int32Array(length))
+  const indexOf = (partition: number, offset: number): number => offset - (bounds[partition]?.start ?? 0)
+  let size = 0
+  const index: VerdictIndex = {
+    get size() {
+      return size
+    },
     reasonAt: (partition, offset) => reasons[codes[partition]![indexOf(partition, offset)]! - 1],
     stageAt: (partition, offset) => stages[stageCodes[partition]![indexOf(partition, offset)]!],
     blockAt: (partition, offset) => blocks[partition]![indexOf(partition, offset)],
     isAbout: (partition, offset, identity) => hashes[partition]![indexOf(partition, offset)] === hashOf(identity),
   }
+  return Object.assign(index, {
+    /** Says of a verdict that has no place why: its submission has expired, none lies there, or one has it already. */
+    put(key: SlotEpochKey, verdict: Verdict): 'expired' | 'nowhere' | 'again' | 'there' {
+      const { partition, offset } = verdict.position
+      const at = indexOf(partition, offset)
+      const code = codes[partition]?.[at]
+      if (at < 0) return 'expired'
+      if (code === undefined) return 'nowhere'
+      if (code !== 0) return 'again'
+      codes[partition]![at] = 1 + numberOf(reasons, verdict.reason)
+      stageCodes[partition]![at] = numberOf(stages, verdict.stage)
+      blocks[partition]![at] = verdict.blockNumber
+      hashes[partition]![at] = hashOf({ ...verdict, dataMarket: key.dataMarket, epochId: key.epochId })
+      size++
+      return 'there'
+    },
+  })
+}
+
+/** The place of a word in the list; one that is new goes to its end. */
+function numberOf<T>(words: T[], word: T): number {
+  const known = words.indexOf(word)
+  return known >= 0 ? known : words.push(word) - 1
 }
 
 /** FNV-1a over the names, enough to see a verdict that lies at the wrong place. */

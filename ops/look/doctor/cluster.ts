@@ -1,4 +1,5 @@
 /** The faults of a cluster: brokers, registry, a deployment, processes for each stage; and how far each stage is behind. */
+import type { Admin } from 'kafkajs'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { placeIn } from '../../../streams/kept-place.ts'
 import {
@@ -17,7 +18,7 @@ import { plural } from '../../base/words.ts'
 import { groupsWithMembers } from '../../deploy/live.ts'
 import { allTopics } from '../../ground/all-topics.ts'
 import { openAdmin } from '../../ground/cluster/connect.ts'
-import { openGround, openRegistry } from '../../ground/cluster/open.ts'
+import { type DeployedGround, openGround, openRegistry } from '../../ground/cluster/open.ts'
 import { idsOf } from '../../ground/cluster/owner.ts'
 import type { ClusterSettings } from '../../ground/cluster/settings-topic.ts'
 import { DAMAGE_ADVICE } from '../../ground/damage-at.ts'
@@ -67,38 +68,10 @@ export async function examineCluster(address: Address): Promise<Examined> {
     if (ground instanceof Error)
       return broken('deployment', ground, isAway(ground) ? BROKERS_AWAY : 'See `sequencer deploy plan`.')
     try {
-      const { rules, anchoring } = ground.settings
-      const topology = sequencerTopology(rules, ground.topics, ground.stores, anchoring)
-      const served = await servedMarkets(ground.log, ground.topics, rules)
-      findings.push(await examineRights(admin, address, topology, ground.topics))
-      findings.push(...(await examineOwner(ground)))
-      const asked = { brokers: kafka.brokers, now: systemClock.now() }
-      findings.push(...(await examineTransactions(ground.log, allTopics(appId, topology, ground.topics), asked)))
-      const serves = `${appId} serves ${plural(served.length, 'data market')}`
-      findings.push({ check: 'deployment', ok: true, detail: serves })
-      const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
-      if (shared.length > 0) findings.push({ check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') })
-      const watched = watchedLog(ground.log)
-      findings.push(await examineLetters(watched.log, ground.topics, systemClock.now()))
-      findings.push(await examineTables(watched, ground.topics, appId))
-      const active = new Set(
-        await groupsWithMembers(
-          admin,
-          topology.stages.map(({ name }) => `${appId}-${name}`),
-        ),
-      )
-      const now = systemClock.now()
-      const processes = await processesIn(ground.log, ground.topics, now)
-      for (const { name, sources } of topology.stages) {
-        const group = `${appId}-${name}`
-        const missing = active.has(group) ? undefined : `, and no process runs it${lastHolder(processes, name, now)}`
-        findings.push(await stage(ground.log, name, group, missing, sources))
-      }
-      findings.push(...examineConnectors(processes, now))
-      return {
-        findings,
-        deployed: { ...ground.settings, served, slotsKnown: await slotsIn(ground.log, ground.topics) },
-      }
+      const served = await servedMarkets(ground.log, ground.topics, ground.settings.rules)
+      for await (const finding of examineDeployment(admin, address, ground, served)) findings.push(finding)
+      const slotsKnown = await slotsIn(ground.log, ground.topics)
+      return { findings, deployed: { ...ground.settings, served, slotsKnown } }
     } catch (error) {
       // with some of the brokers away the others answer for a part of it only
       return broken('stages', error, BROKERS_AWAY)
@@ -108,6 +81,39 @@ export async function examineCluster(address: Address): Promise<Examined> {
   } finally {
     await admin.disconnect()
   }
+}
+
+/** Each finding by itself, so that those before a failure are told, too. */
+async function* examineDeployment(
+  admin: Admin,
+  address: Address,
+  ground: DeployedGround,
+  served: readonly string[],
+): AsyncGenerator<Finding> {
+  const { appId, kafka } = address
+  const { log, topics, stores, settings } = ground
+  const { rules, anchoring } = settings
+  const topology = sequencerTopology(rules, topics, stores, anchoring)
+  yield await examineRights(admin, address, topology, topics)
+  yield* await examineOwner(ground)
+  const asked = { brokers: kafka.brokers, now: systemClock.now() }
+  yield* await examineTransactions(log, allTopics(appId, topology, topics), asked)
+  yield { check: 'deployment', ok: true, detail: `${appId} serves ${plural(served.length, 'data market')}` }
+  const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
+  if (shared.length > 0) yield { check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') }
+  const watched = watchedLog(log)
+  yield await examineLetters(watched.log, topics, systemClock.now())
+  yield await examineTables(watched, topics, appId)
+  const groups = topology.stages.map(({ name }) => `${appId}-${name}`)
+  const active = new Set(await groupsWithMembers(admin, groups))
+  const now = systemClock.now()
+  const processes = await processesIn(log, topics, now)
+  for (const { name, sources } of topology.stages) {
+    const group = `${appId}-${name}`
+    const missing = active.has(group) ? undefined : `, and no process runs it${lastHolder(processes, name, now)}`
+    yield await stage(log, name, group, missing, sources)
+  }
+  yield* examineConnectors(processes, now)
 }
 
 async function stage(

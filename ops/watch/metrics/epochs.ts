@@ -8,7 +8,7 @@ import { isReleased } from '../../reading/epoch-progress.ts'
 import { EPOCHS_KEPT } from '../../reading/progress.ts'
 import type { FollowedEpoch, Moment, ProgressListener } from '../../reading/progress-listener.ts'
 import { forget, type Metrics } from './create.ts'
-import { UnfinishedEpochs } from './unfinished-epochs.ts'
+import { UnfinishedEpochs, type UnfinishedEvents } from './unfinished-epochs.ts'
 
 export interface EpochMetricsOptions {
   readonly now: () => number
@@ -16,17 +16,7 @@ export interface EpochMetricsOptions {
 
 export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): ProgressListener {
   const { markets, servedLabel } = metrics
-  const unfinished = new UnfinishedEpochs({
-    left: ({ dataMarket }, phase, seconds) =>
-      metrics.epochPhaseSeconds.observe({ market: servedLabel(dataMarket), phase }, seconds),
-    ended({ dataMarket, epochId }, end, value) {
-      const market = servedLabel(dataMarket)
-      if (end !== 'ANCHORED') return metrics.epochsMissed.inc({ market, outcome: end })
-      metrics.epochsAnchored.inc({ market })
-      const exemplarLabels = { epoch: String(epochId) }
-      if (value !== undefined) metrics.epochReleaseToAnchor.observe({ labels: { market }, value, exemplarLabels })
-    },
-  })
+  const unfinished = new UnfinishedEpochs(endsIn(metrics))
   const transactions = createTransactions(metrics)
   const slots = createActiveSlots(metrics)
   const heads = createHeads(metrics)
@@ -76,6 +66,18 @@ export function epochMetrics(metrics: Metrics, { now }: EpochMetricsOptions): Pr
     verdict: (market, { reason }) => metrics.verdicts.inc({ market: metrics.marketLabel(market), reason }),
   }
 }
+
+const endsIn = (metrics: Metrics): UnfinishedEvents => ({
+  left: ({ dataMarket }, phase, seconds) =>
+    metrics.epochPhaseSeconds.observe({ market: metrics.servedLabel(dataMarket), phase }, seconds),
+  ended({ dataMarket, epochId }, end, value) {
+    const market = metrics.servedLabel(dataMarket)
+    if (end !== 'ANCHORED') return metrics.epochsMissed.inc({ market, outcome: end })
+    metrics.epochsAnchored.inc({ market })
+    const exemplarLabels = { epoch: String(epochId) }
+    if (value !== undefined) metrics.epochReleaseToAnchor.observe({ labels: { market }, value, exemplarLabels })
+  },
+})
 
 /** The newest epoch of each market whose release is on the chain; no value where none is known any more. */
 function createHeads(metrics: Metrics) {

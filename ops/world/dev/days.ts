@@ -33,15 +33,7 @@ export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports:
   let changed = (): void => {}
 
   const isClosed = (newest: ReadonlyMap<string, number>): boolean =>
-    [...newest].every(([dataMarket, epochId]) => {
-      const ofMarket = [...days].filter(([, day]) => day.dataMarket === dataMarket)
-      const isCounted = ofMarket.some(([, { row }]) => lastOf(row) >= epochId)
-      const ending = ofMarket.filter(([, { row }]) => lastOf(row) <= epochId && lastOf(row) % dayEpochs === 0)
-      return (
-        isCounted &&
-        ending.every(([name, { row }]) => row.ended && (!hasPayouts(row) || isDone(statusOf(closings.get(name)))))
-      )
-    })
+    [...newest].every(([dataMarket, epochId]) => isClosedTo(epochId, { dataMarket, days, closings, dayEpochs }))
 
   const followed = [
     followTopic(ports, topics.days, {
@@ -89,6 +81,24 @@ export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports:
       await Promise.all(followed.map((one) => one.close()))
     },
   }
+}
+
+interface Known {
+  readonly dataMarket: string
+  readonly days: ReadonlyMap<string, DayKey & { readonly row: Day }>
+  readonly closings: ReadonlyMap<string, Closing>
+  readonly dayEpochs: number
+}
+
+/** The epoch is counted, and each day that has ended by then is closed on the chain, or pays nobody. */
+function isClosedTo(epochId: number, { dataMarket, days, closings, dayEpochs }: Known): boolean {
+  const ofMarket = [...days].filter(([, day]) => day.dataMarket === dataMarket)
+  const isCounted = ofMarket.some(([, { row }]) => lastOf(row) >= epochId)
+  const ending = ofMarket.filter(([, { row }]) => lastOf(row) <= epochId && lastOf(row) % dayEpochs === 0)
+  return (
+    isCounted &&
+    ending.every(([name, { row }]) => row.ended && (!hasPayouts(row) || isDone(statusOf(closings.get(name)))))
+  )
 }
 
 const nameOf = ({ dataMarket, day }: DayKey): string => `${dataMarket}/${day}`

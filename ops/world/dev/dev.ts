@@ -92,39 +92,14 @@ async function runParts(
   signal.addEventListener('abort', () => say(events, 'stopping'), { once: true })
   const ground = await groundOf(config.dataDir, log, settings)
   const counter = countEpochs(config.epochs, screen)
-  const sequencer = await parts.add(
-    'sequencer',
-    startSequencer(
-      {
-        ...settings,
-        instanceId: INSTANCE,
-        version: ports.version,
-        roles: ROLES,
-        ...{ anchoring: {}, markerSigner },
-        clock: { startBlock: chain.startBlock, depth: 0, pollMs: POLL_MS },
-        anchor: { signerKey: chain.accounts.sequencer.privateKey, confirmations: 1, pollMs: POLL_MS },
-        intake: { listen: [`/ip4/0.0.0.0/tcp/${config.listenPort}`], peerKeyFile: paths.peerKey },
-        storage: {
-          ...{ directory: paths.blocks, kubo: config.kubo ? [config.kubo] : [] },
-          ...{ cidVersion: config.cidVersion, checkMinutes: CHECK_MINUTES },
-        },
-        ops: { host: '127.0.0.1', port: config.opsPort },
-        api: { viewDirectory: paths.view, keepHours: VIEW_HOURS, submissionsMax: VIEW_SUBMISSIONS_MAX },
-        tracing: { otlpUrl: config.otlpUrl, sampleShare: 1 },
-        workers: config.workers,
-        commitIntervalMs: COMMIT_INTERVAL_MS,
-        standbys: 0,
-        listeners: [screen, counter.listener],
-        onFailure: fail,
-        warn(text) {
-          screen.say(`warning: ${text}`)
-          say(events, 'note', { text })
-        },
-        log: events,
-      },
-      ground,
-    ),
-  )
+  const options = sequencerOf(config, chain, settings, {
+    ...{ version: ports.version, markerSigner, listeners: [screen, counter.listener], onFailure: fail, log: events },
+    warn(text) {
+      screen.say(`warning: ${text}`)
+      say(events, 'note', { text })
+    },
+  })
+  const sequencer = await parts.add('sequencer', startSequencer(options, ground))
   const days = watchDays(
     { topics: ground.topics, dayEpochs: config.dayEpochs, screen },
     { log, clock: systemClock, tell: () => {} },
@@ -139,6 +114,39 @@ async function runParts(
   await parts.add('health lines', watchHealth(sequencer.health, screen))
   await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
   await Promise.race([counter.enough.then(() => days.closed(counter.newest, signal)), untilAborted(signal)])
+}
+
+type SequencerOptions = Parameters<typeof startSequencer>[0]
+type Told = Pick<SequencerOptions, 'version' | 'markerSigner' | 'listeners' | 'onFailure' | 'log' | 'warn'>
+
+/** All roles in this process. */
+function sequencerOf(
+  config: DevConfig,
+  chain: DevChain,
+  settings: Omit<ReturnType<typeof settingsOf>, 'markerSigner'>,
+  told: Told,
+): SequencerOptions {
+  const paths = directoryPaths(config.dataDir)
+  return {
+    ...settings,
+    ...told,
+    instanceId: INSTANCE,
+    roles: ROLES,
+    anchoring: {},
+    clock: { startBlock: chain.startBlock, depth: 0, pollMs: POLL_MS },
+    anchor: { signerKey: chain.accounts.sequencer.privateKey, confirmations: 1, pollMs: POLL_MS },
+    intake: { listen: [`/ip4/0.0.0.0/tcp/${config.listenPort}`], peerKeyFile: paths.peerKey },
+    storage: {
+      ...{ directory: paths.blocks, kubo: config.kubo ? [config.kubo] : [] },
+      ...{ cidVersion: config.cidVersion, checkMinutes: CHECK_MINUTES },
+    },
+    ops: { host: '127.0.0.1', port: config.opsPort },
+    api: { viewDirectory: paths.view, keepHours: VIEW_HOURS, submissionsMax: VIEW_SUBMISSIONS_MAX },
+    tracing: { otlpUrl: config.otlpUrl, sampleShare: 1 },
+    workers: config.workers,
+    commitIntervalMs: COMMIT_INTERVAL_MS,
+    standbys: 0,
+  }
 }
 
 /** The directory's own key signs markers. A log of an older release begins with markers that nobody signed. */

@@ -75,12 +75,15 @@ export function assignKinds(
 }
 
 /** The messages of one slot, signed as of `head`, in the order in which they are to go down one stream. */
-export function messagesOf(
+export const messagesOf = (
   options: PlanOptions,
   epoch: ReleasedEpoch,
-  { wallet, kind }: Assignment,
+  assignment: Assignment,
   head: Head,
-): PlannedMessage[] {
+): PlannedMessage[] => MESSAGES[assignment.kind](materialOf(options, epoch, assignment, head))
+
+/** All that the messages of a slot in an epoch are made of. */
+function materialOf(options: PlanOptions, epoch: ReleasedEpoch, { wallet, kind }: Assignment, head: Head) {
   const { seed, projects } = options
   const project = (n: number) =>
     projectName((draw(seed, epoch.dataMarket, epoch.epochId, `project ${wallet.slotId}`) + n) % projects)
@@ -101,61 +104,56 @@ export function messagesOf(
   const strange = cidOf(`${seed} ${epoch.epochId} ${wallet.slotId} strange`)
   const make = (fields: Fields, change?: (signature: string) => string) =>
     message(options, wallet, kind, fields, change)
-  switch (kind) {
-    case 'good':
-      return projects > 1 && wallet.slotId % 2 === 0 ? [make(honest), make(other)] : [make(honest)]
-    case 'minority':
-      return [make({ ...honest, snapshotCid: strange })]
-    case 'bad-signature':
-      return [make(honest, (signature) => `${signature.slice(0, 128)}1f`)]
-    case 'high-s':
-      return [make(honest, highSTwin)]
-    case 'foreign-slot':
-      return [make({ ...honest, slotId: wallet.slotId === 1 ? 2 : wallet.slotId - 1 })]
-    case 'unknown-slot':
-      return [make({ ...honest, slotId: UNKNOWN_SLOT + wallet.slotId })]
-    case 'late':
-      return [make({ ...honest, epochId: epoch.epochId - options.lateByEpochs })]
-    case 'too-far':
-      return [make({ ...honest, epochId: epoch.epochId + TOO_FAR_EPOCHS })]
-    case 'replayed': {
-      const first = make(honest)
-      const submissionId = randomUUID()
-      return [
-        first,
-        { ...first, submissionId, bytes: Buffer.concat([Buffer.from(submissionId), first.bytes.subarray(36)]) },
-      ]
-    }
-    case 'duplicate': {
-      const first = make(honest)
-      return [first, first]
-    }
-    case 'over-quota':
-      return [0, 1, 2].map((n) => make({ ...honest, snapshotCid: strange, projectId: `${project(0)}:${n}` }))
-    case 'two-cids':
-      return [make({ ...honest, snapshotCid: strange }), make({ ...honest, deadline: honest.deadline + 1 })]
-    case 'stale-header':
-      return [make({ ...honest, header: epoch.staleHeader })]
-    case 'unknown-header':
-      return [make({ ...honest, header: `0x${createHash('sha256').update(strange).digest('hex')}` })]
-    case 'deadline-passed':
-      return [make({ ...honest, deadline: epoch.releaseBlock - 1 })]
-    case 'unknown-market':
-      return [make({ ...honest, dataMarket: `0x${'9'.repeat(40)}` })]
-    case 'simulation':
-      return [make({ ...honest, epochId: 0 })]
-    case 'malformed-json':
-      return [garbage(make(honest), Buffer.from('{"request":{"slotId":"seven"}}'))]
-    case 'malformed-bytes':
-      return [{ ...make(honest), bytes: createHash('sha512').update(strange).digest(), ownStream: true }]
-    case 'oversize':
-      return [
-        {
-          ...garbage(make(honest), Buffer.from(`{"request":{"projectId":"${'x'.repeat(OVERSIZE_BYTES)}"}}`)),
-          ownStream: true,
-        },
-      ]
-  }
+  return { options, epoch, wallet, project, honest, other, strange, make }
+}
+
+const MESSAGES: { readonly [K in Kind]: (material: ReturnType<typeof materialOf>) => PlannedMessage[] } = {
+  good: ({ honest, other, make, wallet, options }) =>
+    options.projects > 1 && wallet.slotId % 2 === 0 ? [make(honest), make(other)] : [make(honest)],
+  minority: ({ honest, strange, make }) => [make({ ...honest, snapshotCid: strange })],
+  'bad-signature': ({ honest, make }) => [make(honest, (signature) => `${signature.slice(0, 128)}1f`)],
+  'high-s': ({ honest, make }) => [make(honest, highSTwin)],
+  'foreign-slot': ({ honest, make, wallet }) => [
+    make({ ...honest, slotId: wallet.slotId === 1 ? 2 : wallet.slotId - 1 }),
+  ],
+  'unknown-slot': ({ honest, make, wallet }) => [make({ ...honest, slotId: UNKNOWN_SLOT + wallet.slotId })],
+  late: ({ honest, make, epoch, options }) => [make({ ...honest, epochId: epoch.epochId - options.lateByEpochs })],
+  'too-far': ({ honest, make, epoch }) => [make({ ...honest, epochId: epoch.epochId + TOO_FAR_EPOCHS })],
+  replayed: ({ honest, make }) => {
+    const first = make(honest)
+    const submissionId = randomUUID()
+    return [
+      first,
+      { ...first, submissionId, bytes: Buffer.concat([Buffer.from(submissionId), first.bytes.subarray(36)]) },
+    ]
+  },
+  duplicate: ({ honest, make }) => {
+    const first = make(honest)
+    return [first, first]
+  },
+  'over-quota': ({ honest, strange, make, project }) =>
+    [0, 1, 2].map((n) => make({ ...honest, snapshotCid: strange, projectId: `${project(0)}:${n}` })),
+  'two-cids': ({ honest, strange, make }) => [
+    make({ ...honest, snapshotCid: strange }),
+    make({ ...honest, deadline: honest.deadline + 1 }),
+  ],
+  'stale-header': ({ honest, make, epoch }) => [make({ ...honest, header: epoch.staleHeader })],
+  'unknown-header': ({ honest, strange, make }) => [
+    make({ ...honest, header: `0x${createHash('sha256').update(strange).digest('hex')}` }),
+  ],
+  'deadline-passed': ({ honest, make, epoch }) => [make({ ...honest, deadline: epoch.releaseBlock - 1 })],
+  'unknown-market': ({ honest, make }) => [make({ ...honest, dataMarket: `0x${'9'.repeat(40)}` })],
+  simulation: ({ honest, make }) => [make({ ...honest, epochId: 0 })],
+  'malformed-json': ({ honest, make }) => [garbage(make(honest), Buffer.from('{"request":{"slotId":"seven"}}'))],
+  'malformed-bytes': ({ honest, strange, make }) => [
+    { ...make(honest), bytes: createHash('sha512').update(strange).digest(), ownStream: true },
+  ],
+  oversize: ({ honest, make }) => [
+    {
+      ...garbage(make(honest), Buffer.from(`{"request":{"projectId":"${'x'.repeat(OVERSIZE_BYTES)}"}}`)),
+      ownStream: true,
+    },
+  ],
 }
 
 /** The expectation about a message, for a caller that knows how it was made. */
