@@ -82,7 +82,11 @@ export class Committer {
     const { stageName, partition } = this.task
     const elapsedMs = clock.now() - started
     const { records } = sealed
-    observer.committed?.(stageName, partition, outcome.outcome, records.length, bytesOf(records), elapsedMs)
+    observer.committed?.(stageName, partition, outcome.outcome, {
+      records: records.length,
+      bytes: bytesOf(records),
+      elapsedMs,
+    })
     return outcome
   }
 

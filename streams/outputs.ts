@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { UNCOUNTED } from './alignment.ts'
 import type { EngineState, Tally } from './engine-state.ts'
-import type { KafkaTopic, MarkerProtocol } from './kafka-topic.ts'
+import type { KafkaTopic, MarkerProtocol, MarkerStamp } from './kafka-topic.ts'
 import type { MarkerSeals } from './marker-guard.ts'
 import { partitionFor } from './partitioner.ts'
 import type { OutgoingRecord } from './ports.ts'
@@ -114,14 +114,10 @@ export class KeyedSink implements Receiver {
     const tally = scope === undefined ? undefined : collector.engine!.find(this.sentKey(scope))
     for (let partition = 0; partition < topic.partitions; partition++)
       collector.emit(
-        markerRecord(
-          collector,
-          topic,
-          marker,
-          partition,
-          tally?.counts[partition] ?? 0,
-          tally?.checksums[partition] ?? 0,
-        ),
+        markerRecord(collector, topic, marker, partition, {
+          count: tally?.counts[partition] ?? 0,
+          checksum: tally?.checksums[partition] ?? 0,
+        }),
       )
     if (scope !== undefined) collector.requestCommit()
     if (tally === undefined) return
@@ -183,7 +179,7 @@ export class BroadcastSink implements Receiver {
     this.offset = collector.offset
     const place = { offset: this.offset, index: this.made++ }
     for (let partition = 0; partition < topic.partitions; partition++) {
-      const record = markerRecord(collector, topic, marker, partition, UNCOUNTED, 0)
+      const record = markerRecord(collector, topic, marker, partition, { count: UNCOUNTED, checksum: 0 })
       collector.emit(seals ? { ...record, headers: [seals.seal(record, place)] } : record)
     }
     if (topic.markers!.scopeOf(marker) !== undefined) collector.requestCommit()
@@ -195,8 +191,7 @@ function markerRecord(
   topic: Topic,
   marker: unknown,
   partition: number,
-  count: number,
-  checksum: number,
+  { count, checksum }: Pick<MarkerStamp, 'count' | 'checksum'>,
 ): OutgoingRecord & { readonly key: Uint8Array; readonly value: Uint8Array } {
   const markers = topic.markers!
   const stamp = { from: collector.partition, of: collector.partitions, count, checksum }

@@ -104,7 +104,7 @@ test('behavior: a burst is at most one record larger than it may be, however muc
   const bursts: number[] = []
   let written = 0
   const observer: RuntimeObserver = {
-    committed(_stage, _partition, _outcome, records, bytes) {
+    committed(_stage, _partition, _outcome, { records, bytes }) {
       bursts.push(bytes)
       written += records
     },

@@ -145,19 +145,25 @@ export function forgetOldHeads(state: ChainState, reorgDepthMax: number): ChainS
   }
 }
 
+/** The facts that ticks need beside those of their block. */
+interface TickFacts {
+  /** The measure of a market's window; also of one that is no longer served, whose open epochs still close. */
+  readonly unitOf: (dataMarket: string) => ClockMarket['windowUnit']
+  /** A canonical block as the contract counts it (window.ts). */
+  readonly contractBlockOf: (blockNumber: number) => number
+  readonly slotsOffset: number
+  readonly acceptedHeadersMax: number
+  readonly markets?: readonly MarketChange[]
+}
+
 /**
  * The ticks of a block that follows the newest head: HEAD, OPEN for each release, CLOSE for each open epoch whose window
  * lies behind. An epoch closes once; when only the block that closed it is orphaned, it stays closed.
- * @param unitOf the measure of a market's window; also of one that is no longer served, whose open epochs still close
- * @param contractBlockOf a canonical block as the contract counts it (window.ts)
  */
 export function ticksOf(
   state: ChainState,
   { header, releases, refused = [] }: BlockFacts,
-  unitOf: (dataMarket: string) => ClockMarket['windowUnit'],
-  contractBlockOf: (blockNumber: number) => number,
-  { slotsOffset, acceptedHeadersMax }: { readonly slotsOffset: number; readonly acceptedHeadersMax: number },
-  markets: readonly MarketChange[] = [],
+  { unitOf, contractBlockOf, slotsOffset, acceptedHeadersMax, markets = [] }: TickFacts,
 ): EpochTick[] {
   const head = headTick(header, slotsOffset, state.forks)
   const told = refused.slice(0, REFUSED_MAX)

@@ -153,7 +153,7 @@ async function readBlocks(
   const isCounted = !anyState && options.served.every((market) => checked.counts.has(market))
   const refused: RefusedEpoch[] = []
   const openings = (block: Pick<BlockHeader, 'hash' | 'number'>, releases: readonly ReleasedEpoch[]) =>
-    openingsOf(ask, block, releases, checked.kinds, options, anyState, (one) => refused.push(one))
+    openingsOf(ask, { block, releases, kinds: checked.kinds, anyState, refuse: (one) => refused.push(one) }, options)
   const blocks = headers.map(async (header, i) => {
     const { releases, slotChanges } = events[i]!
     return { header, releases: await openings(header, releases), slotChanges }

@@ -17,24 +17,27 @@ import type { EpochRelease } from './chain-state.ts'
 import { marketDayOf } from './market-day.ts'
 import type { CheckedReleases } from './release-check.ts'
 
+/** Releases of one block. */
+interface Releases {
+  readonly block: Pick<BlockHeader, 'hash' | 'number'>
+  readonly releases: readonly ReleasedEpoch[]
+  readonly kinds: CheckedReleases['kinds']
+  /** See `nextStep`. */
+  readonly anyState: boolean
+  /** Takes each release of ours that opens none; the next one opens an epoch again, as soon as the number can be. */
+  readonly refuse: (refused: RefusedEpoch) => void
+}
+
 interface Opened {
   readonly protocolState: string
   readonly follows: (dataMarket: string, epochId: number) => boolean
   readonly notSaid: NotSaid
 }
 
-/**
- * @param anyState see `nextStep`
- * @param refuse takes each release of ours that opens none; the next one opens an epoch again, as soon as the number can be
- */
 export async function openingsOf(
   ask: Ask,
-  { hash: blockHash, number: block }: Pick<BlockHeader, 'hash' | 'number'>,
-  releases: readonly ReleasedEpoch[],
-  kinds: CheckedReleases['kinds'],
+  { block: { hash: blockHash, number: block }, releases, kinds, anyState, refuse }: Releases,
   { protocolState, follows, notSaid }: Opened,
-  anyState: boolean,
-  refuse: (refused: RefusedEpoch) => void,
 ): Promise<EpochRelease[]> {
   const ours = releases.filter((one) => follows(one.dataMarket, one.epochId) && !kinds.get(one)?.isRepeated)
   const at: StateAt = anyState ? 'latest' : { blockHash }

@@ -17,15 +17,9 @@ export function ticksOfStep(session: ClockSession, step: BlocksStep, acceptedHea
     const { number } = block.header
     const refused = step.refused.filter((one) => one.block === number || (isFirst && one.block < number))
     const releases = isFirst ? [...lateReleases, ...block.releases] : block.releases
-    const bounds = { slotsOffset: session.slotsOffset, acceptedHeadersMax }
-    const ofBlock = ticksOf(
-      chain,
-      { ...block, releases, refused },
-      unitOf,
-      contractBlockOf,
-      bounds,
-      block === first ? news.changes : [],
-    )
+    const markets = isFirst ? news.changes : []
+    const facts = { unitOf, contractBlockOf, slotsOffset: session.slotsOffset, acceptedHeadersMax, markets }
+    const ofBlock = ticksOf(chain, { ...block, releases, refused }, facts)
     chain = ofBlock.reduce((state, tick) => applyTick(state, tick, 0), chain)
     for (const tick of ofBlock) ticks.push(tick)
   }

@@ -87,21 +87,29 @@ async function openAudit(log: Log, { topics, rules, appId, chain, anew }: AuditO
   const heads = await newestHeads(log, topics)
   const countsOwnBlocks = heads.some(({ contractBlock, blockNumber }) => contractBlock === blockNumber)
   const view = new ChainView(markets, findings, isCut, { headsKept: rules.headsKept, countsOwnBlocks })
-  const { submissions } = topics
+  const { key, partitions } = topics.submissions
   const judging: JudgeSources = {
     ownerAt: await readOwners(log, topics, findings),
     reader: await createSignatureReader(),
     partitionOf: ({ dataMarket, epochId, projectId }) =>
-      partitionFor(
-        submissions.key.encode({ dataMarket: dataMarket.toLowerCase(), epochId, projectId }),
-        submissions.partitions,
-      ),
+      partitionFor(key.encode({ dataMarket: dataMarket.toLowerCase(), epochId, projectId }), partitions),
   }
   const judge = new Judge(rules, markets, judging, isCut)
   const days = new DayAudit(daySources, isCut, (dataMarket) => markets.rulesOf(dataMarket))
-  const audit = new Audit(sources, markets, verdictIndex, view, judge, days, bounds, rules)
+  const audit = new Audit({ sources, markets, verdictIndex, view, judge, days, bounds, rules })
   if (isCut) await audit.align()
   return audit
+}
+
+interface AuditParts {
+  readonly sources: EpochSources
+  readonly markets: ServedMarkets
+  readonly verdictIndex: VerdictIndex
+  readonly view: ChainView
+  readonly judge: Judge
+  readonly days: DayAudit
+  readonly bounds: readonly PartitionBounds[]
+  readonly rules: ProtocolRules
 }
 
 class Audit {
@@ -124,16 +132,7 @@ class Audit {
   private onChain = 0
   private blocks: { first: number; last: number } | undefined
 
-  constructor(
-    sources: EpochSources,
-    markets: ServedMarkets,
-    verdictIndex: VerdictIndex,
-    view: ChainView,
-    judge: Judge,
-    days: DayAudit,
-    bounds: readonly PartitionBounds[],
-    rules: ProtocolRules,
-  ) {
+  constructor({ sources, markets, verdictIndex, view, judge, days, bounds, rules }: AuditParts) {
     this.sources = sources
     this.days = days
     this.findings = sources.findings

@@ -111,15 +111,20 @@ export async function compareChain(
     const cid = kept.find((candidate) => batch.cids.includes(candidate))
     if (cid === undefined)
       findings.add('skipped', `${where}, batch ${index}`, `the contract has no batch ${batch.cids.join(' or ')}`)
-    else await compareKept(`${where}, batch ${index}`, epoch, cid, batch, chain, findings)
+    else await compareKept(`${where}, batch ${index}`, { epoch, cid, batch }, chain, findings)
   }
+}
+
+/** A batch of ours that the contract has under this CID. */
+interface KeptBatch {
+  readonly epoch: EpochView
+  readonly cid: string
+  readonly batch: BatchFacts
 }
 
 async function compareKept(
   where: string,
-  { dataMarket, epochId }: EpochView,
-  cid: string,
-  batch: BatchFacts,
+  { epoch: { dataMarket, epochId }, cid, batch }: KeptBatch,
   chain: ChainReader,
   findings: Findings,
 ): Promise<void> {

@@ -20,7 +20,7 @@ export function runtimeMetrics(metrics: Metrics, unreadable: OnUnreadable): Runt
       metrics.streamRecords.inc({ stage }, records)
       metrics.streamProcessSeconds.inc({ stage }, elapsedMs / 1000)
     },
-    committed(stage, _partition, outcome, records, bytes, elapsedMs) {
+    committed(stage, _partition, outcome, { records, bytes, elapsedMs }) {
       metrics.streamCommits.inc({ stage, outcome })
       metrics.streamCommitSeconds.observe({ stage }, elapsedMs / 1000)
       if (outcome !== 'committed') return

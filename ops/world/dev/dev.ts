@@ -112,7 +112,7 @@ async function runParts(
   say(events, 'running', { intake: sequencer.multiaddrs, ops: sequencer.url })
   screen.running({ ...addressesOf(sequencer), rpc: chain.rpcUrl, ...marketsOf(config, chain) })
   await parts.add('health lines', watchHealth(sequencer.health, screen))
-  await startWorld(config, chain, sequencer.multiaddrs, parts, screen, signal)
+  await startWorld(config, chain, { intake: sequencer.multiaddrs, parts, screen, signal })
   await Promise.race([counter.enough.then(() => days.closed(counter.newest, signal)), untilAborted(signal)])
 }
 
@@ -209,13 +209,16 @@ function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings & { r
   }
 }
 
+interface WorldPorts extends Pick<DevPorts, 'screen' | 'signal'> {
+  /** Multiaddrs to send to. */
+  readonly intake: readonly string[]
+  readonly parts: Lifecycle
+}
+
 async function startWorld(
   config: DevConfig,
   chain: DevChain,
-  intake: readonly string[],
-  parts: Lifecycle,
-  screen: Screen,
-  signal: AbortSignal,
+  { intake, parts, screen, signal }: WorldPorts,
 ): Promise<void> {
   const { rpcUrl, chainId, protocolState, markets } = chain
   const sayRarely = rarely((text) => screen.say(text), systemClock.now)
