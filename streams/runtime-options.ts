@@ -20,8 +20,8 @@ export interface RuntimeOptions {
   /** Stages that nobody waits for: they work while no other has something to do, and at the latest after 500 ms. */
   readonly background?: readonly string[]
   /**
-   * Time between two commits of a task, 100 ms, and 10 times as long while it has written to its stores only: nobody waits
-   * for that. A marker that closes a scope, or a processor, may ask for a commit sooner.
+   * Time between two commits of a task, 100 ms. While it has written to its stores only, 10 times as long, counted from the
+   * first record: nobody waits for that. A marker that closes a scope, or a processor, may ask for a commit sooner.
    */
   readonly commitIntervalMs?: number
   /** Bytes of output after which a task commits, 8 MiB. */

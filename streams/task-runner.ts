@@ -65,8 +65,9 @@ export class TaskRunner implements Reader {
   private bufferedRecords = 0
   private bufferedBytes = 0
   private lastCommit = 0
-  /** Records processed since then. */
+  /** Records processed since then, and when the first of them was, ms. */
   private uncommitted = 0
+  private uncommittedSince = 0
   private busy: Promise<unknown> = Promise.resolve()
 
   /** @param restored how much of its state the task has already; nothing by default */
@@ -208,6 +209,7 @@ export class TaskRunner implements Reader {
     const { clock, burstBytesMax, observer } = this.options
     const { task } = this
     const started = clock.now()
+    if (this.uncommitted === 0) this.uncommittedSince = started
     let processed = 0
     let elapsed = 0
     while (this.runnable && task.bytes < burstBytesMax && processed < SLICE_RECORDS && elapsed < SLICE_MS) {
@@ -238,8 +240,10 @@ export class TaskRunner implements Reader {
   commitDueAt(): number | undefined {
     if (this.state !== 'running' || !this.task.dirty) return undefined
     if (this.task.commitRequested || this.task.bytes >= this.options.burstBytesMax) return 0
+    const { commitIntervalMs } = this.options
     const isQuiet = !this.task.hasOutput && this.uncommitted < QUIET_RECORDS_MAX
-    return this.lastCommit + this.options.commitIntervalMs * (isQuiet ? QUIET_INTERVALS : 1)
+    // Counted from its first record, so that a task that stood still does not commit in the midst of what has come.
+    return isQuiet ? this.uncommittedSince + commitIntervalMs * QUIET_INTERVALS : this.lastCommit + commitIntervalMs
   }
 
   /** Commits what the task has done since the last time; it is frozen meanwhile. @returns false when the task is lost */
