@@ -1,7 +1,9 @@
 /** A nonce that nobody has a transaction for, and that later ones of ours wait for. */
+
 import { isNonceOnly } from '../../schemas/anchor-keys.ts'
 import type { AnchorKey, AnchorProgress, AnchorResult } from '../../schemas/types.ts'
 import { entryOf, holders, type NonceLedgerPorts } from './anchor-ledger.ts'
+import { isUnmined } from './anchor-records.ts'
 import { fill, givenBack, intend } from './anchor-transitions.ts'
 
 /** Nonces of one gap that are filled. A wider one was made by a wrong word: what lies behind it is given back. */
@@ -17,7 +19,7 @@ export interface GapPorts extends NonceLedgerPorts {
 export function createGapCloser({ progress, rules, nextNonce, giveBack, advance }: GapPorts) {
   /** Nothing behind the gap can be in a block, unless the word about the gap was the wrong one: then nothing is done. */
   const retreat = (signer: string, first: number, behind: readonly AnchorProgress[]): AnchorKey[] => {
-    if (!behind.every(({ phase }) => phase === 'SIGNING' || phase === 'SENDING')) return []
+    if (!behind.every(isUnmined)) return []
     giveBack(signer, first)
     for (const scope of [...progress.scopes()])
       for (const [, entry] of [...progress.entries(scope)])

@@ -3,6 +3,7 @@ import type { AnchorKey, AnchorProgress, NonceWindow } from '../../schemas/types
 import type { OutputTypes, ProcessorContext } from '../../streams/processor.ts'
 import type { AnchorRules } from '../anchor-rules.ts'
 import type { AnchorStores } from '../anchor-stores.ts'
+import { isUnmined } from './anchor-records.ts'
 
 const ROW = 'window'
 const EMPTY: NonceWindow = { inFlight: [], first: 0, next: 0, payouts: [], passed: 0 }
@@ -43,7 +44,7 @@ export function createNonceQueue<O extends OutputTypes>(
     track({ key, phase }: AnchorProgress): void {
       const now = read()
       const id = `${key.dataMarket}/${key.epochId}/${key.batchIndex}`
-      const holds = phase === 'SIGNING' || phase === 'SENDING'
+      const holds = isUnmined({ phase })
       if (holds === now.inFlight.includes(id)) return
       const inFlight = holds ? [...now.inFlight, id] : now.inFlight.filter((other) => other !== id)
       window.put(ROW, { ...now, inFlight })

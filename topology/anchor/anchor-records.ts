@@ -14,6 +14,10 @@ export const NO_TRANSACTION = {
   blockHash: '',
 } as const satisfies Partial<AnchorProgress>
 
+/** The nonce is assigned, and in no block yet: it takes one of the `noncesInFlightMax` places. */
+export const isUnmined = ({ phase }: Pick<AnchorProgress, 'phase'>): boolean =>
+  phase === 'SIGNING' || phase === 'SENDING'
+
 export const newProgress = (key: AnchorKey, batch?: Batch): AnchorProgress => ({
   key,
   phase: 'WAITING',

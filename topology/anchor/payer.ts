@@ -9,6 +9,7 @@ import { isNone, NONE } from '../../schemas/none.ts'
 import type { AnchorKey, AnchorPhase, AnchorProgress, AnchorResult, Payout } from '../../schemas/types.ts'
 import type { ScopedStore } from '../../streams/store.ts'
 import type { AnchorRules } from '../anchor-rules.ts'
+import { isUnmined } from './anchor-records.ts'
 import { hasEnded, intend, waitForTurn } from './anchor-transitions.ts'
 import { newPayout, paymentKey, payoutScope, payoutScopes } from './payer-records.ts'
 import type { PaymentRows } from './payer-rows.ts'
@@ -16,7 +17,6 @@ import { applyPayoutResult, pauseBefore } from './payer-transitions.ts'
 
 const OVERTAKEN = 'a newer run of the day has the counts'
 const BEFORE_NONCE: readonly AnchorPhase[] = ['PREPARING', 'QUEUED']
-const IN_FLIGHT: readonly AnchorPhase[] = ['SIGNING', 'SENDING']
 const IN_BLOCK: readonly AnchorPhase[] = ['MINED', 'FINAL']
 
 export interface PayerPorts {
@@ -90,7 +90,7 @@ function createTurns({ progress, rules, advance }: TurnPorts) {
    */
   const holdBack = (dataMarket: string): void => {
     const all = payoutsOf(dataMarket)
-    const isMoving = all.some(({ phase }) => IN_FLIGHT.includes(phase))
+    const isMoving = all.some(isUnmined)
     const { afterHash } = newestBlock(all)
     for (const one of all)
       if (BEFORE_NONCE.includes(one.phase) && (isMoving || one.payout!.afterHash !== afterHash))
@@ -99,7 +99,7 @@ function createTurns({ progress, rules, advance }: TurnPorts) {
 
   const prepareNext = (dataMarket: string): void => {
     const all = payoutsOf(dataMarket)
-    if (all.some(({ phase }) => BEFORE_NONCE.includes(phase) || IN_FLIGHT.includes(phase))) return
+    if (all.some((one) => BEFORE_NONCE.includes(one.phase) || isUnmined(one))) return
     const next = all.find(({ phase }) => phase === 'WAITING')
     if (!next) return
     const payout = { ...next.payout!, quota: quotaOfRun(next, all), ...newestBlock(all) }
