@@ -125,7 +125,13 @@ export async function* scanPartitions(
     const config = contents.topics.get(topicId)
     const bounds = contents.bounds.get(place)
     const known = Math.max(bounds?.end ?? -1, ends.get(place) ?? -1)
-    const scan = new PartitionScan(topicId, partition, config, bounds?.start, known < 0 ? undefined : known)
+    const scan = new PartitionScan({
+      topicId,
+      partition,
+      config,
+      start: bounds?.start,
+      knownEnd: known < 0 ? undefined : known,
+    })
     const range = { gte: rowKey(topicId, partition, 0), lt: rowKey(topicId, partition + 1, 0) }
     for await (const [key, value] of store.entries(range, CHUNK_BYTES)) scan.take(key, value)
     yield scan.end()
@@ -144,6 +150,15 @@ async function* placesOfRows(store: LevelStore): AsyncGenerator<string> {
   }
 }
 
+/** A partition, and its bounds as far as the other rows know them. */
+interface ScannedPartition {
+  readonly topicId: number
+  readonly partition: number
+  readonly config: TopicConfig | undefined
+  readonly start: number | undefined
+  readonly knownEnd: number | undefined
+}
+
 class PartitionScan {
   private readonly topicId: number
   private readonly partition: number
@@ -156,13 +171,7 @@ class PartitionScan {
   private readonly lost: LostRange[] = []
   private readonly repairs: LevelOperation[] = []
 
-  constructor(
-    topicId: number,
-    partition: number,
-    config: TopicConfig | undefined,
-    start: number | undefined,
-    knownEnd: number | undefined,
-  ) {
+  constructor({ topicId, partition, config, start, knownEnd }: ScannedPartition) {
     this.topicId = topicId
     this.partition = partition
     this.config = config

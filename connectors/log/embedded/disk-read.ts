@@ -27,7 +27,7 @@ export async function readFromDisk(
     const begins = coversFrom(value) ?? covered
     if (begins > covered) checkGap(partition, covered, begins)
     covered = lastOffsetOf(key) + 1
-    const taken = takeRow(records, row, size, sizeBytesMax, stable)
+    const taken = takeRow(records, row, { size, sizeBytesMax, stable })
     size = taken.size
     if (taken.cut === undefined && size < sizeBytesMax) continue
     next = Math.min(stable, taken.cut ?? lastOffsetOf(key) + 1)
@@ -57,9 +57,7 @@ function checkGap({ topic, index, start }: PartitionLog, from: number, to: numbe
 function takeRow(
   records: LogRecord[],
   row: readonly LogRecord[],
-  before: number,
-  sizeBytesMax: number,
-  stable: number,
+  { size: before, sizeBytesMax, stable }: { size: number; sizeBytesMax: number; stable: number },
 ): { size: number; cut: number | undefined } {
   let size = before
   for (const record of row) {
