@@ -283,7 +283,7 @@ export class AnchorChain {
       const { key, attempt } = next
       const drawn = this.draw(key, attempt, { STUCK: 0.1, REVERTED: 0.12, REORGED: 0.12 })
       if (drawn === 'STUCK') {
-        const error = (next.payout && this.pay.refusal(next.payout)) ?? ''
+        const error = (next.payout && this.pay.refusalOfStuck(next.payout)) ?? ''
         return [...answers, { key, result: resultOf({ ...QUOTE, ...SENT, attempt, outcome: drawn, error }) }]
       }
       const isFiller = next.raw.includes('filler')

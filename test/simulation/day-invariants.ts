@@ -228,14 +228,14 @@ function wrongEnd({ payout, payment }: Paid, { days }: PayChain): string | undef
 }
 
 /** Whether an owner changes the quota in the run. */
-const isQuotaMoving = ({ dayWords }: Script): boolean =>
-  [...dayWords.changes.values()].some(({ quota }) => quota !== undefined)
+const isQuotaMoving = ({ dayWords }: Script, { hasNewQuota }: PayChain): boolean =>
+  hasNewQuota || [...dayWords.changes.values()].some(({ quota }) => quota !== undefined)
 
 /** Slots are left out only for what has happened. */
 function wrongReason({ dataMarket, payout, payment }: Paid, script: Script, pay: PayChain): string | undefined {
   const hasRival = pay.hasRivalIn(dataMarket, payout.payoutOf)
   const isClosed = pay.rewards(dataMarket, payout.payoutOf).eligibleNodes > 0
-  const isMoving = isQuotaMoving(script)
+  const isMoving = isQuotaMoving(script, pay)
   for (const { slotId, counted, onChain, reason } of payment?.leftOut ?? []) {
     const mayBe: { readonly [R in typeof reason]?: boolean } = {
       UNAVAILABLE: pay.days.now().burned.has(slotId),
@@ -263,7 +263,7 @@ function wrongSlot(slotId: number, { dataMarket, payout, payment }: Paid, script
   if (!hasRival && counts.get(slotId) !== counted)
     return `the contract has ${counts.get(slotId)}, and was told ${counted}`
   if (!hasRival && paid.has(slotId) && !credited.has(slotId)) return 'it is marked as paid, and gets nothing'
-  if (isQuotaMoving(script) || payout.purpose === 'COUNTS') return undefined
+  if (isQuotaMoving(script, pay) || payout.purpose === 'COUNTS') return undefined
   const isEarned = counted >= script.dayWords.first.quota
   if (isEarned && !paid.has(slotId)) return `it has ${counted}, and is not paid`
   if (!isEarned && !hasRival && paid.has(slotId)) return `it has ${counted}, and is paid`
@@ -277,7 +277,7 @@ function wrongNumber(paid: readonly Paid[], script: Script, pay: PayChain): stri
   for (const [name, run] of days) {
     const [{ dataMarket, payout }] = run as [Paid]
     const isPlain =
-      !isQuotaMoving(script) && !pay.hasRivalIn(dataMarket, payout.payoutOf) && pay.days.now().burned.size === 0
+      !isQuotaMoving(script, pay) && !pay.hasRivalIn(dataMarket, payout.payoutOf) && pay.days.now().burned.size === 0
     if (!isPlain || run.some(({ payment }) => payment!.paymentState !== 'FINAL')) continue
     const { eligibleNodes, remaining } = pay.rewards(dataMarket, payout.payoutOf)
     const earned = run.flatMap((one) => one.payout.submissions).filter((count) => count >= script.dayWords.first.quota)
@@ -303,11 +303,7 @@ export const DAY_WORDS = [
 ] as const
 
 /** So rare that no number of seeds is known to meet them; the tests of the clock, of the payer and of its connector do. */
-export const RARE_DAY_WORDS: readonly string[] = [
-  'epochs whose day or quota left the chain',
-  'quotas that were changed in the midst',
-  'calls that were refused',
-]
+export const RARE_DAY_WORDS: readonly string[] = ['epochs whose day or quota left the chain', 'calls that were refused']
 
 /** How often each was met. @param ticks all of them, those of blocks that left the chain too */
 export async function daysMet(

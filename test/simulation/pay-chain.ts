@@ -34,12 +34,16 @@ interface Made {
   readonly now: ContractNow
   /** Undefined: by the other sequencer. */
   readonly nonce: number | undefined
+  /** The run of ours, and the quota that it was held to. */
+  readonly run?: string
+  readonly quota?: number
 }
 
 type Answered = Pick<AnchorResult, 'outcome'> & Partial<AnchorResult>
 
 const RIVAL_CHANCE = 0.3
 const RIVAL_CALLS_MAX = 2
+const OWNER_CHANCE = 0.4
 /** What a call meets only when somebody else was faster: never of its own making. */
 const DARK: readonly (string | undefined)[] = ['E47', 'E48', UNDERFLOW]
 
@@ -48,8 +52,15 @@ export class PayChain {
   private made: Made[] = []
   readonly days: ContractDays
   private readonly rival: SeededRandom | undefined
+  private readonly owner: SeededRandom | undefined
+  /** The quota that the owner of the market has set between two calls of a run. */
+  private quota: number | undefined
   /** What somebody else may have changed, as of the newest look before each call: by its key. */
   private readonly seen = new Map<string, string>()
+  /** The same as of the dry run. */
+  private readonly looked = new Map<string, string>()
+  /** Why the newest look said that the call must not be made: by its key. */
+  private readonly forbidden = new Map<string, string>()
   private reorgs = 0
   /** How often each of what may happen was met. */
   readonly met = { races: 0, lost: 0, rival: 0 }
@@ -57,6 +68,17 @@ export class PayChain {
   constructor(seed: number, days: ContractDays, hasRival: boolean) {
     this.days = days
     if (hasRival) this.rival = new SeededRandom(seed ^ 0x9a71)
+    const owner = new SeededRandom(seed ^ 0x9007a)
+    if (owner.chance(OWNER_CHANCE)) this.owner = owner
+  }
+
+  get hasNewQuota(): boolean {
+    return this.quota !== undefined
+  }
+
+  private now(): ContractNow {
+    const now = this.days.now()
+    return { ...now, quota: this.quota ?? now.quota }
   }
 
   rewards = (dataMarket: string, day: number) => this.contract.of(dataMarket, day)
@@ -77,7 +99,7 @@ export class PayChain {
     const { afterBlock, afterHash, quota: heldTo } = intent.payout!
     if (afterBlock >= 0 && !knows(afterHash)) return undefined
     this.perhapsByRival(key.dataMarket, given)
-    const now = this.days.now()
+    const now = this.now()
     if (now.dayCounter < day) throw new Error(`a payout of day ${day} came in day ${now.dayCounter} of the contract`)
     const facts = factsOf(this.contract, key, given, now)
     if (now.dayCounter > day + 1) {
@@ -92,6 +114,7 @@ export class PayChain {
     }
     const error = this.refusalOf(callOf(key, answer, given.payout), given.payout)
     if (error !== undefined) return { outcome: 'REVERTED', error }
+    this.looked.set(textOf(key), this.others())
     this.perhapsByRival(key.dataMarket, given)
     return { outcome: 'READY', payout: answer }
   }
@@ -99,8 +122,17 @@ export class PayChain {
   /** Why the call cannot be made now; undefined when it can. */
   refusal({ key, intent, given }: PayoutIntent): string | undefined {
     const refusal = this.refusalOf(callOf(key, intent.payout!, given.payout), given.payout)
-    if (refusal === undefined) this.seen.set(textOf(key), this.others())
+    if (refusal === undefined) {
+      this.seen.set(textOf(key), this.others())
+      this.forbidden.delete(textOf(key))
+    } else this.forbidden.set(textOf(key), refusal)
     return refusal
+  }
+
+  /** The same of a transaction that is not mined: meanwhile somebody else may have called. */
+  refusalOfStuck(stuck: PayoutIntent): string | undefined {
+    this.perhapsByRival(stuck.key.dataMarket, stuck.given)
+    return this.refusal(stuck)
   }
 
   /** Makes the call, in the transaction of this nonce. @returns why it was refused, or what became of its slots */
@@ -110,8 +142,13 @@ export class PayChain {
   ): { readonly error: string } | { readonly payout: PayoutAnswer } {
     const { payout } = given
     const call = callOf(key, intent.payout!, payout)
+    const why = this.forbidden.get(textOf(key))
+    if (why !== undefined)
+      throw new Error(`payout ${textOf(key)} was sent, though it was said that it must not: ${why}`)
     this.perhapsByRival(key.dataMarket, given) // in the same block, before it
-    const now = this.days.now()
+    const now = this.now()
+    const before = this.contract.of(call.dataMarket, call.day)
+    const made = { call, now, run: runOf(key.dataMarket, payout), quota: intent.payout!.quota }
     const error = this.contract.updateRewards(call, now)
     const isAsSeen = this.seen.get(textOf(key)) === this.others()
     if (error !== undefined) {
@@ -119,7 +156,9 @@ export class PayChain {
       if (DARK.includes(error) && isAsSeen) throw new Error(`payout ${textOf(key)} met ${error} in the dark`)
       return { error }
     }
-    this.made.push({ call, now, nonce })
+    if (this.looked.get(textOf(key)) === this.others()) this.expectDue(call, now, before, made)
+    this.made.push({ ...made, nonce })
+    this.perhapsByOwner(payout, call)
     const { paid, credited } = this.contract.of(call.dataMarket, call.day)
     const inVain = call.slotIds.find((slotId) => paid.has(slotId) && !credited.has(slotId))
     if (inVain !== undefined && isAsSeen)
@@ -127,6 +166,33 @@ export class PayChain {
     const { slots, eligibleNodes, quota } = intent.payout!
     const facts = factsOf(this.contract, key, given, now)
     return { payout: outcomeOf(payout, { slots, eligibleNodes, quota }, facts) }
+  }
+
+  /** What may not be of a call since whose dry run nobody has done anything. */
+  private expectDue(
+    { slotIds, submissions, eligibleNodes, day }: RewardCall,
+    { quota: now }: ContractNow,
+    { counts }: Pick<ReturnType<RewardsContract['of']>, 'counts'>,
+    { run, quota }: Required<Pick<Made, 'run' | 'quota'>>,
+  ): void {
+    const isPaying = eligibleNodes > 0
+    for (const [i, slotId] of slotIds.entries()) {
+      const count = submissions[i]!
+      const isPaid = isPaying && count >= now
+      if (isPaid && count < quota)
+        throw new Error(`slot ${slotId} of day ${day} is paid for ${count}, and not for ${quota}`)
+      if (!isPaid && count < (counts.get(slotId) ?? 0))
+        throw new Error(`the count of slot ${slotId} of day ${day} goes down`)
+    }
+    const other = this.made.find((one) => one.run === run && one.call.eligibleNodes > 0 && one.quota !== quota)
+    if (isPaying && other) throw new Error(`${run} is paid by the quotas ${other.quota} and ${quota}`)
+  }
+
+  /** The owner of the market changes the quota in the midst of a run, once. */
+  private perhapsByOwner({ purpose, part, parts }: Payout, { eligibleNodes }: RewardCall): void {
+    const { owner } = this
+    if (!owner || this.hasNewQuota || purpose !== 'CLOSING' || part + 1 === parts || eligibleNodes === 0) return
+    this.quota = Math.max(1, this.now().quota + owner.pick([-1, 1])!)
   }
 
   /** The chain went back behind our transactions from this nonce on; those of the other sequencer are in the new blocks. */
@@ -140,14 +206,14 @@ export class PayChain {
 
   private refusalOf(call: RewardCall, { purpose }: Payout): string | undefined {
     const { eligibleNodes } = this.contract.of(call.dataMarket, call.day)
-    const refusal = contractOf(this.made).updateRewards(call, this.days.now())
+    const refusal = contractOf(this.made).updateRewards(call, this.now())
     if (refusal !== undefined) return refusal
     return purpose === 'COUNTS' && eligibleNodes > 0 ? 'DAY_CLOSED' : undefined
   }
 
   /** All that is not our own doing. */
   private others(): string {
-    const { dayCounter, quota, burned } = this.days.now()
+    const { dayCounter, quota, burned } = this.now()
     return [this.reorgs, this.met.rival, dayCounter, quota, ...burned].join()
   }
 
@@ -155,7 +221,7 @@ export class PayChain {
   private perhapsByRival(dataMarket: string, { run, payout }: PayoutGiven): void {
     const { rival } = this
     if (!rival || this.met.rival >= RIVAL_CALLS_MAX || !rival.chance(RIVAL_CHANCE)) return
-    const now = this.days.now()
+    const now = this.now()
     const kept = run.flatMap(({ slotIds, submissions }) =>
       slotIds.map((slotId, i) => [slotId, submissions[i]! + (rival.chance(0.25) ? rival.below(3) - 1 : 0)] as const),
     )
@@ -206,6 +272,9 @@ function callOf(
   const isIn = (_: number, at: number): boolean => hasBit(slots, at)
   return { dataMarket, slotIds: slotIds.filter(isIn), submissions: submissions.filter(isIn), day, eligibleNodes }
 }
+
+const runOf = (dataMarket: string, { epochId, payoutOf, purpose }: Payout): string =>
+  `${purpose} of day ${payoutOf} at epoch ${epochId} of ${dataMarket}`
 
 const isNothing = ({ slots }: PayoutAnswer): boolean => slots.every((bits) => bits === 0)
 const textOf = ({ dataMarket, epochId, batchIndex }: AnchorKey): string => `${dataMarket}/${epochId}/${batchIndex}`
