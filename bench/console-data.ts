@@ -103,6 +103,7 @@ function finalizationsOf(key: Key, submissions: readonly Reported[], positions: 
       texts: Buffer.alloc(0),
       frames: [],
       signatures: Buffer.alloc(0),
+      leaves: Buffer.alloc(0),
       dropped: [],
       equivocations: [],
       candidates: candidatesOf(countsOf(ballots), snapshotCid),

@@ -749,6 +749,8 @@ export interface ProjectFinalization {
   readonly parts: number
   /** The CIDs that slots reported, with their votes: the winner first, then those with most votes, CANDIDATES_MAX of them. In part 0; empty before there were parts. */
   readonly candidates: readonly Candidate[]
+  /** 32 bytes for each ballot: what its submissionId is in the tree of the batch. Empty before there were leaves. */
+  readonly leaves: Uint8Array
 }
 
 export interface Ballot {

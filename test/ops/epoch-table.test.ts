@@ -48,7 +48,7 @@ const finalized =
     const none = Buffer.alloc(0)
     const lists = { ballots: [], frames: [], dropped: [], equivocations: [], candidates: [] }
     const counts = { votes: 1, voters: 2, closeBlock: 16, part: 0, parts: 1 }
-    const rest = { ...counts, ...lists, texts: none, signatures: none }
+    const rest = { ...counts, ...lists, texts: none, signatures: none, leaves: none }
     return put(topics.finalizations, KEY, { projectId: `p${snapshotCid}`, snapshotCid, ...rest })
   }
 const summed =

@@ -22,7 +22,7 @@ import { asBuffer } from '../shared/keccak.ts'
 import { batchParts } from '../shared/parts.ts'
 import type { Stores } from '../stores.ts'
 import { type BatchEvent, epochScope, isEpochSummary, type Topics } from '../topics.ts'
-import { createTree, type MerkleTree, publishedRoot, rootOf } from './merkle.ts'
+import { createTree, leavesOf, type MerkleTree, publishedRoot, rootOf } from './merkle.ts'
 
 export type BatchOutputs = { readonly batches: readonly [MarketKey, BatchEvent] }
 
@@ -102,15 +102,14 @@ function together(finalized: readonly ProjectFinalization[]): Finalized[] {
   return [...projects.values()]
 }
 
-/** @param tree grows by the batch's submissionIds */
+/** @param tree grows by the leaves of the batch */
 function batchOf(
   projects: readonly ProjectPart[],
   tree: MerkleTree,
   place: Pick<Batch, 'epochId' | 'batchIndex' | 'batchCount'>,
 ): Batch {
   const leavesBefore = tree.size
-  const submissionIds = projects.flatMap((project) => project.submissionIds)
-  tree.append(submissionIds)
+  tree.append(Buffer.concat(projects.flatMap(({ leaves }) => leaves)))
   const roothash = publishedRoot(tree)
   const projectIds = projects.map(({ projectId }) => projectId)
   const snapshotCids = projects.map(({ snapshotCid }) => snapshotCid)
@@ -121,7 +120,7 @@ function batchOf(
     finalizedCidsRootHash: rootOf(snapshotCids),
     projectIds,
     snapshotCids,
-    submissions: submissionIds.length,
+    submissions: tree.size - leavesBefore,
     leavesBefore,
     gasEstimate: costOfBatch(projects.map(({ cost }) => cost).reduce(addCosts)).gas,
     part: 0,
@@ -137,7 +136,8 @@ const NOTHING = Buffer.alloc(0)
 interface ProjectPart {
   readonly projectId: string
   readonly snapshotCid: string
-  readonly submissionIds: readonly string[]
+  /** Leaves of its submissions, in runs. */
+  readonly leaves: readonly Buffer[]
   /** The submissions of the project as they stand in the batch. */
   readonly texts: readonly BatchTexts[]
   /** The project's share of the batch's bytes, with a comma behind each of its elements. */
@@ -149,12 +149,16 @@ interface ProjectPart {
 /** All votes of the project are in the batch, the outvoted ones too: every holder of the batch can recount (decision 0008). */
 function partOf(parts: Finalized): ProjectPart {
   const { projectId, snapshotCid } = parts[0]!
-  const submissionIds = parts.flatMap(({ ballots }) => ballots.map(({ submissionId }) => submissionId))
+  const leaves = parts.map(leavesIn)
   const texts = parts.filter(({ ballots }) => ballots.length > 0).map(textsOf)
   let bytes = Buffer.byteLength(quoteAll([projectId, snapshotCid])) + 1
   for (const some of texts) bytes += Buffer.byteLength(some.submissionIds) + textsLength(some) + 2
-  return { projectId, snapshotCid, submissionIds, texts, bytes, cost: costOf(parts[0]!) }
+  return { projectId, snapshotCid, leaves, texts, bytes, cost: costOf(parts[0]!) }
 }
+
+/** A finalization that was written before there were leaves has none. */
+const leavesIn = ({ leaves, ballots }: ProjectFinalization): Buffer =>
+  leaves.length > 0 ? asBuffer(leaves) : leavesOf(ballots.map(({ submissionId }) => submissionId))
 
 const costOf = ({ projectId, snapshotCid }: ProjectFinalization): BatchCost =>
   costOfProject(Buffer.byteLength(projectId), Buffer.byteLength(snapshotCid))

@@ -19,10 +19,18 @@ export const zeroHashes: readonly Uint8Array[] = emptySubtrees()
 
 export const leafOf = (text: string): Uint8Array => sha256(text)
 
+/** The leaves of some texts, one behind the other. */
+export function leavesOf(texts: readonly string[]): Buffer {
+  const leaves = Buffer.allocUnsafe(texts.length * NODE_BYTES)
+  for (let index = 0; index < texts.length; index++) sha256Into(leaves, index, texts[index]!)
+  return leaves
+}
+
 /** A tree that grows to the right. Appending costs about one hash a leaf, the root one hash a level. */
 export interface MerkleTree {
   readonly size: number
-  append(texts: readonly string[]): void
+  /** @param leaves one behind the other; see `leavesOf` */
+  append(leaves: Buffer): void
   /** 32 bytes. An empty tree has the empty subtree of level 31, as the deployed library has it (never published). */
   root(): Uint8Array
 }
@@ -36,11 +44,10 @@ export function createTree(): MerkleTree {
     get size() {
       return size
     },
-    append(texts) {
-      let nodes = Buffer.allocUnsafe(texts.length * NODE_BYTES)
-      for (let index = 0; index < texts.length; index++) sha256Into(nodes, index, texts[index]!)
+    append(leaves) {
+      let nodes = leaves
       for (let level = 0; level < TREE_HEIGHT && nodes.length > 0; level++) nodes = climb(nodes, waiting, level)
-      size += texts.length
+      size += leaves.length / NODE_BYTES
     },
     root() {
       let node: Uint8Array | undefined
@@ -55,15 +62,16 @@ export function createTree(): MerkleTree {
 }
 
 /** The complete parents of a level's new nodes, over those; an odd last node waits in `waiting`. */
-function climb(added: Buffer<ArrayBuffer>, waiting: (Uint8Array | undefined)[], level: number): Buffer<ArrayBuffer> {
+function climb(added: Buffer, waiting: (Uint8Array | undefined)[], level: number): Buffer {
   const left = waiting[level]
   const nodes = left ? Buffer.concat([left, added]) : added
   const pairs = Math.floor(nodes.length / (2 * NODE_BYTES))
   const last = nodes.subarray(pairs * 2 * NODE_BYTES)
   waiting[level] = last.length > 0 ? Uint8Array.prototype.slice.call(last) : undefined
+  const parents = Buffer.allocUnsafe(pairs * NODE_BYTES)
   for (let pair = 0; pair < pairs; pair++)
-    sha256Into(nodes, pair, nodes.subarray(pair * 2 * NODE_BYTES, (pair + 1) * 2 * NODE_BYTES))
-  return nodes.subarray(0, pairs * NODE_BYTES)
+    sha256Into(parents, pair, nodes.subarray(pair * 2 * NODE_BYTES, (pair + 1) * 2 * NODE_BYTES))
+  return parents
 }
 
 /** The published form of a tree: keccak256 of its root, 0x hex. */
@@ -72,7 +80,7 @@ export const publishedRoot = (tree: MerkleTree): string => toHex(keccak256(tree.
 /** Published root of a fresh tree over these texts. */
 export function rootOf(texts: readonly string[]): string {
   const tree = createTree()
-  tree.append(texts)
+  tree.append(leavesOf(texts))
   return publishedRoot(tree)
 }
 

@@ -21,7 +21,7 @@ import { frameTexts } from '../shared/frames.ts'
 import { asBuffer } from '../shared/keccak.ts'
 import { candidatesOf, countsOf, finalizationParts } from '../shared/parts.ts'
 import { tieBreaker } from '../shared/signature.ts'
-import { createVoteContents, signatureOf, type Vote, voteOf } from '../shared/vote.ts'
+import { createVoteContents, LEAF_BYTES, signatureOf, type Vote, voteOf } from '../shared/vote.ts'
 import type { Stores } from '../stores.ts'
 import { type Admitted, epochScope, isWithdrawal } from '../topics.ts'
 import type { DropReason } from '../verdict.ts'
@@ -134,12 +134,12 @@ export function finalizeProject(projectId: string, admitted: readonly Vote[], cl
     const { gas, calldata } = costOfBatch(cost)
     const expected = `at most ${market.batchGasMax} gas and ${market.batchCalldataMax} bytes of calldata`
     for (const vote of votes) dropped.push(drop(vote, 'UNANCHORABLE', expected, `${gas} gas and ${calldata} bytes`))
-    return { ...summary, snapshotCid: '', ballots: [], frames: [], signatures: NOTHING }
+    return { ...summary, snapshotCid: '', ballots: [], frames: [], signatures: NOTHING, leaves: NOTHING }
   }
   const quorum = quorumMissed(counted, votes.length, market)
   if (quorum) {
     for (const vote of votes) dropped.push(drop(vote, 'NO_QUORUM', quorum, `${counted} of ${votes.length} votes`))
-    return { ...summary, snapshotCid: '', ballots: [], frames: [], signatures: NOTHING }
+    return { ...summary, snapshotCid: '', ballots: [], frames: [], signatures: NOTHING, leaves: NOTHING }
   }
   const { frames, frameNumbers, signatures } = frameTexts(votes)
   const ballots = votes.map(
@@ -151,7 +151,14 @@ export function finalizeProject(projectId: string, admitted: readonly Vote[], cl
       frame: frameNumbers[i]!,
     }),
   )
-  return { ...summary, snapshotCid: winner!, ballots, frames, signatures }
+  return { ...summary, snapshotCid: winner!, ballots, frames, signatures, leaves: leavesOf(votes) }
+}
+
+/** One behind the other. */
+function leavesOf(votes: readonly Vote[]): Buffer {
+  const leaves = Buffer.allocUnsafe(votes.length * LEAF_BYTES)
+  for (let i = 0; i < votes.length; i++) leaves.write(votes[i]!.leaf, i * LEAF_BYTES, 'latin1')
+  return leaves
 }
 
 /** By arrival; of equal ones by what was signed, so that no two are ever equal. */

@@ -12,6 +12,7 @@ import type {
   ProjectFinalization,
   TextFrame,
 } from '../../schemas/types.ts'
+import { LEAF_BYTES } from './vote.ts'
 
 /**
  * Bytes of a part: half of what brokers take by default, so that the settings of nobody's cluster matter. A single entry may
@@ -91,7 +92,7 @@ function runsOf(project: ProjectFinalization, bytesMax: number): Run[] {
 }
 
 function partOf(project: ProjectFinalization, run: Run, part: number, parts: number): ProjectFinalization {
-  const { ballots, frames, signatures, dropped, equivocations } = project
+  const { ballots, frames, signatures, leaves, dropped, equivocations } = project
   const { from, to } = run.ballots
   const numbers = new Map<number, number>()
   const own: TextFrame[] = []
@@ -107,6 +108,7 @@ function partOf(project: ProjectFinalization, run: Run, part: number, parts: num
     ballots: ballots.slice(from, to).map((ballot) => ({ ...ballot, frame: numberOf(ballot.frame) })),
     frames: own,
     signatures: signatures.subarray(from * SIGNATURE_BYTES, to * SIGNATURE_BYTES),
+    leaves: leaves.subarray(from * LEAF_BYTES, to * LEAF_BYTES),
     dropped: dropped.slice(run.dropped.from, run.dropped.to),
     equivocations: equivocations.slice(run.equivocations.from, run.equivocations.to),
     candidates: part === 0 ? project.candidates : [],
@@ -120,6 +122,7 @@ const NUMBER_BYTES = 10
 const textBytes = (text: string): number => NUMBER_BYTES + 3 * text.length
 const ENTRY_NUMBERS = 4 * NUMBER_BYTES // the position, the slot, and the frame or the reason
 
+/** The leaf has room in what a UUID takes less than is counted for it. */
 const ballotBytes = ({ submissionId, snapshotCid }: Ballot): number =>
   ENTRY_NUMBERS + textBytes(submissionId) + textBytes(snapshotCid) + SIGNATURE_BYTES
 

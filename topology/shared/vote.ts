@@ -3,6 +3,7 @@
  * are one object for all of them, so that the close has little to compare. The changelog has submissions, so a restored vote is
  * as it was.
  */
+import { hash } from 'node:crypto'
 import { SIGNATURE_BYTES } from '../../schemas/framed-texts.ts'
 import type { LogPosition, Submission } from '../../schemas/types.ts'
 import type { Serde } from '../../streams/serde.ts'
@@ -17,8 +18,12 @@ export interface Vote {
   /** Where it is packed a character of latin1 for each of its bytes; else as sent. */
   readonly signature: string
   readonly isPacked: boolean
+  /** The submissionId as a leaf of the batch's tree, a character of latin1 for each of its `LEAF_BYTES`. */
+  readonly leaf: string
   readonly content: VoteContent
 }
+
+export const LEAF_BYTES = 32
 
 /** Everything that stands in a vote's text beside slot and signature. */
 export type VoteContent = Pick<
@@ -39,6 +44,7 @@ export function voteOf(submission: Submission, content: VoteContent = contentOf(
     contested,
     signature: isPacked ? Buffer.from(signature, 'hex').toString('latin1') : signature,
     isPacked,
+    leaf: hash('sha256', submissionId, 'binary'),
     content,
   }
 }

@@ -34,7 +34,14 @@ describe('texts', () => {
   test('behavior: projects that differ in a NUL have a row each', async () => {
     await story.open(3)
     await story.close(3)
-    const rest = { ballots: [], texts: Buffer.alloc(0), frames: [], signatures: Buffer.alloc(0), dropped: [] }
+    const rest = {
+      ballots: [],
+      texts: Buffer.alloc(0),
+      frames: [],
+      signatures: Buffer.alloc(0),
+      leaves: Buffer.alloc(0),
+      dropped: [],
+    }
     for (const projectId of ['p\u0000', 'p\u0001', 'p', 'p\u0001\u0002', 'p\u0000q'])
       await story.fixture.put(
         story.fixture.topics.finalizations,

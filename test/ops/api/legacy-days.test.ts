@@ -54,7 +54,7 @@ async function outvoted(epochId: number, slotId: number, projectId: string): Pro
   const won = { projectId, snapshotCid: `won-${epochId}`, votes: 2, voters: 3, closeBlock: 16, part: 0, parts: 1 }
   const lists = { ballots: [], dropped: [], equivocations: [], candidates: [], frames: [] }
   const none = Buffer.alloc(0)
-  const finalization = { ...won, ...lists, texts: none, signatures: none }
+  const finalization = { ...won, ...lists, texts: none, signatures: none, leaves: none }
   await put(topics.finalizations, { dataMarket: MARKET, epochId }, finalization)
 }
 

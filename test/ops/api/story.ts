@@ -118,7 +118,12 @@ export async function createStory(fixture?: Fixture, dataMarket = MARKET): Promi
       const votes = ballots.filter(({ snapshotCid }) => snapshotCid === 'bafkreione').length
       const finalization = { projectId: 'project-a', snapshotCid: 'bafkreione', votes, voters: slots, closeBlock: 16 }
       const none = Buffer.alloc(0)
-      const texts = { texts: none, frames: [{ middle: 'm', end: 'e' }], signatures: Buffer.alloc(slots * 65) }
+      const texts = {
+        texts: none,
+        frames: [{ middle: 'm', end: 'e' }],
+        signatures: Buffer.alloc(slots * 65),
+        leaves: none,
+      }
       const rest = { ballots, ...texts, dropped: [], equivocations: [] }
       const parts = { candidates: candidatesOf(countsOf(ballots), 'bafkreione'), part: 0, parts: 1 }
       for (const part of finalizationParts({ ...finalization, ...rest, ...parts }, SMALL_RECORD_BYTES))

@@ -60,6 +60,7 @@ async function anchoredEpoch(fields: { attested?: boolean } = {}) {
     texts: Buffer.alloc(0),
     frames: [],
     signatures: Buffer.alloc(0),
+    leaves: Buffer.alloc(0),
     dropped: [],
     equivocations: [],
     candidates: [],

@@ -229,7 +229,12 @@ test('behavior: votes, ties and slots of a project are counted as it is read', a
   expect(await sample(metrics, 'seq_consensus_equivocations_total{market="M"}')).toBe(1)
 })
 
-const NO_TEXTS = { texts: Buffer.of(), frames: [{ middle: 'm', end: 'e' }], signatures: Buffer.alloc(4 * 65) }
+const NO_TEXTS = {
+  texts: Buffer.of(),
+  frames: [{ middle: 'm', end: 'e' }],
+  signatures: Buffer.alloc(4 * 65),
+  leaves: Buffer.of(),
+}
 
 test('behavior: a log that does not answer for a while is waited for', async () => {
   const away = new LogError('UNREACHABLE', 'no broker answers', { retriable: true })

@@ -5,7 +5,7 @@ import { writeTexts } from '../../../schemas/framed-texts.ts'
 import { TextBuffer } from '../../../schemas/text-buffer.ts'
 import type { Batch, EpochSummary, ProjectFinalization, Submission } from '../../../schemas/types.ts'
 import { packEpoch } from '../../../topology/batch/batch.ts'
-import { rootOf } from '../../../topology/batch/merkle.ts'
+import { leavesOf, rootOf } from '../../../topology/batch/merkle.ts'
 import { type MarketRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
 import { addCosts, costOfBatch, costOfProject } from '../../../topology/shared/batch-cost.ts'
 import { frameTexts } from '../../../topology/shared/frames.ts'
@@ -59,6 +59,7 @@ const project = (
     texts: Buffer.alloc(0),
     frames,
     signatures,
+    leaves: leavesOf(votes.map(({ submissionId }) => submissionId)),
     dropped: [],
     equivocations: [],
     candidates: candidatesOf(countsOf(votes), 'cid'),
@@ -116,14 +117,14 @@ describe('order', () => {
     })
   })
 
-  test('behavior: a finalization of before there were frames gives the same batch', () => {
+  test('behavior: a finalization of before there were frames and leaves gives the same batch', () => {
     const projects = [project('a', [1, 22], [3]), project('b', [7])]
     const older = projects.map((one): ProjectFinalization => {
       const out = new TextBuffer(0)
       const slotIds = one.ballots.map(({ slotId }) => slotId)
       writeTexts(out, { ...one, slotIds, frameNumbers: one.ballots.map(({ frame }) => frame) })
       const ballots = one.ballots.map((ballot) => ({ ...ballot, frame: -1 }))
-      return { ...one, ballots, frames: [], signatures: Buffer.alloc(0), texts: out.take() }
+      return { ...one, ballots, frames: [], signatures: Buffer.alloc(0), leaves: Buffer.alloc(0), texts: out.take() }
     })
     expect(pack(older)).toEqual(pack(projects))
   })

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { IncrementalMerkleTree } from 'merkletreejs'
 import { describe, expect, test } from 'vitest'
-import { createTree, publishedRoot, rootOf, TREE_HEIGHT, zeroHashes } from '../../../topology/batch/merkle.ts'
+import { createTree, leavesOf, publishedRoot, rootOf, TREE_HEIGHT, zeroHashes } from '../../../topology/batch/merkle.ts'
 import { toHex } from '../../../topology/shared/keccak.ts'
 
 interface Vector {
@@ -19,7 +19,7 @@ const vectors = JSON.parse(readFileSync(new URL('../../vectors/imt.json', import
 }
 const treeOf = (texts: readonly string[]) => {
   const tree = createTree()
-  tree.append(texts)
+  tree.append(leavesOf(texts))
   return tree
 }
 
@@ -37,7 +37,7 @@ describe('vectors of the deployed libraries', () => {
   test.each(vectors.vectors.filter(({ batches }) => batches))('behavior: $name', ({ batches }) => {
     const tree = createTree()
     for (const { leaves, root, keccakRoot } of batches!) {
-      tree.append(leaves)
+      tree.append(leavesOf(leaves))
       expect(toHex(tree.root())).toBe(root)
       expect(publishedRoot(tree)).toBe(keccakRoot)
     }
@@ -81,7 +81,9 @@ test('behavior: it does not matter in how many pieces leaves are appended, nor w
     fc.property(fc.array(texts, { maxLength: 6 }), (pieces) => {
       const tree = createTree()
       for (const piece of pieces) {
-        tree.append(piece)
+        const leaves = leavesOf(piece)
+        tree.append(leaves)
+        expect(leaves).toEqual(leavesOf(piece)) // they belong to somebody else
         tree.root()
       }
       expect(tree.root()).toEqual(treeOf(pieces.flat()).root())

@@ -10,6 +10,7 @@ import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
 import type { Batch, EpochMarker, ProjectFinalization, Submission } from '../../../schemas/types.ts'
 import { packEpoch } from '../../../topology/batch/batch.ts'
+import { leavesOf } from '../../../topology/batch/merkle.ts'
 import { finalizeProject } from '../../../topology/consensus/consensus.ts'
 import { TEXT_BYTES_MAX } from '../../../topology/rules.ts'
 import { verdictsOf } from '../../../topology/settle/settle.ts'
@@ -101,7 +102,9 @@ test('behavior: parts of any size give the verdicts, the batches and the summary
         const read = parts.map((part) => {
           const bytes = topics.finalizations.value.encode(part)
           expect(bytes.length <= bytesMax || entriesIn(part) <= 1).toBe(true)
-          return topics.finalizations.value.decode(bytes) as ProjectFinalization
+          const again = topics.finalizations.value.decode(bytes) as ProjectFinalization
+          expect(again.leaves).toEqual(leavesOf(again.ballots.map(({ submissionId }) => submissionId)))
+          return again
         })
         const byPlace = (all: readonly ProjectFinalization[]) =>
           all.flatMap(verdictsOf).sort((a, b) => a.position.offset - b.position.offset)

@@ -45,6 +45,7 @@ function finalizationWith(reason: ConsensusReason): ProjectFinalization {
     texts: new Uint8Array(),
     frames: [],
     signatures: new Uint8Array(),
+    leaves: new Uint8Array(),
     dropped,
     equivocations: [],
     part: 0,

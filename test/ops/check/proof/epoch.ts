@@ -98,6 +98,7 @@ function finalizationsOf(submissions: readonly Submission[]): ProjectFinalizatio
       texts: Buffer.alloc(0),
       frames,
       signatures,
+      leaves: Buffer.alloc(0),
       dropped: [],
       equivocations: [],
       candidates: [],
