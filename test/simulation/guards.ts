@@ -1,6 +1,7 @@
 /** What keeps the promises, one guard each, and how to take it out of the sources. See docs/simulation.md. */
 
 import { CHAIN_GUARDS } from './chain-guards.ts'
+import { DAY_GUARDS } from './day-guards.ts'
 import type { Guard } from './guard.ts'
 
 const OPEN = 'await this.committer.open()'
@@ -565,4 +566,4 @@ const HOSTILE: readonly Guard[] = [
   },
 ]
 
-export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...HOSTILE, ...ANCHOR, ...CHAIN_GUARDS]
+export const GUARDS: readonly Guard[] = [...ENGINE, ...TOPOLOGY, ...HOSTILE, ...ANCHOR, ...CHAIN_GUARDS, ...DAY_GUARDS]
