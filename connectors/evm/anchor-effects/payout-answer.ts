@@ -60,8 +60,21 @@ function closingOf({ submissions }: Payout, facts: PayoutFacts, quota: number): 
     isPaying = true
     return 'IN_CALL'
   })
-  return { parts, isPaying }
+  return { parts: parts.includes('IN_CALL') ? parts.map(toldAgain(submissions, facts)) : parts, isPaying }
 }
+
+/**
+ * A count that is there already was told by a call that may leave the chain, and nobody tells it again behind the end of the day. So
+ * a closing that makes a call tells it once more; where no call is needed, the depth is waited for.
+ */
+const toldAgain =
+  (submissions: readonly number[], { slots, quota }: PayoutFacts) =>
+  (part: Part, at: number): Part => {
+    const { isPaid, isAvailable } = slots[at]!
+    // At the quota of now the call would pay it, which it is not for; a burned slot is passed over.
+    const isFree = !isPaid && isAvailable && submissions[at]! < quota
+    return part === 'PRESENT' && isFree ? 'IN_CALL' : part
+  }
 
 function countOf({ count, isAvailable }: SlotFacts, counted: number): Part {
   if (count === counted) return 'PRESENT'

@@ -101,7 +101,7 @@ describe('the payer', () => {
     expect(await paidIn(w, 6)).toEqual([1, 3, 4])
     expect(await numbersOf(w)).toEqual([3, 0])
     expect(await w.read('slotRewards', 4)).toBe(300n)
-    expect((await w.payment(20, 0))!).toMatchObject({ sent: 1, present: 1, eligibleNodes: 3, quota: QUOTA })
+    expect((await w.payment(20, 0))!).toMatchObject({ sent: 2, present: 0, eligibleNodes: 3, quota: QUOTA })
     expect((await w.payment(20, 2))!).toMatchObject({ sent: 1, eligibleNodes: 0, quota: QUOTA })
   })
 

@@ -35,10 +35,36 @@ const reasons = ({ leftOut }: PayoutAnswer): [number, LeftOutReason][] =>
 describe('a closing', () => {
   it('default: the first call carries the number of all available slots of the run at the quota', () => {
     const payout = payoutOf([10, 9, 12, 3])
-    const facts = factsOf([slot(), slot(), slot(), slot(3)], { eligibleOfRun: 7 })
+    const facts = factsOf([slot(), slot(), slot(), slot(2)], { eligibleOfRun: 7 })
     const answer = answerOf(payout, facts, 0)
-    expect([inCall(answer, payout), answer.eligibleNodes, answer.quota]).toEqual([[1, 2, 3], 7, QUOTA])
-    expect([answer.present, answer.leftOut]).toEqual([1, []])
+    expect([inCall(answer, payout), answer.eligibleNodes, answer.quota]).toEqual([[1, 2, 3, 4], 7, QUOTA])
+    expect([answer.present, answer.leftOut]).toEqual([0, []])
+  })
+
+  it.each([
+    ['one is paid', 10, 0],
+    ['a count is told', 9, 8],
+  ])(
+    'behavior: a call tells the counts again that are there already, for they may leave the chain: %s',
+    (_, ours, there) => {
+      const payout = payoutOf([ours, 9, 3])
+      const answer = answerOf(payout, factsOf([slot(there), slot(9), slot(3)], { eligibleOfRun: 1 }), 0)
+      expect([inCall(answer, payout), answer.present, answer.leftOut]).toEqual([[1, 2, 3], 0, []])
+    },
+  )
+
+  it('behavior: no call is made for counts that are there already', () => {
+    const payout = payoutOf([10, 9, 3])
+    const slots = [slot(10, true), slot(9), slot(3)]
+    const answer = answerOf(payout, factsOf(slots, { eligibleNodes: 2, remaining: 1 }), QUOTA)
+    expect([inCall(answer, payout), answer.present]).toEqual([[], 3])
+  })
+
+  it('behavior: a count that is there is not told again where the call would pay it, or passes it over', () => {
+    const payout = payoutOf([12, 9, 5])
+    const slots = [slot(), slot(9), slot(5, false, false)]
+    const answer = answerOf(payout, factsOf(slots, { quota: 8, eligibleNodes: 3, remaining: 2 }), QUOTA)
+    expect([inCall(answer, payout), answer.present]).toEqual([[1], 2])
   })
 
   it('behavior: a number that the contract has is used, and no more slots than remain', () => {
@@ -100,7 +126,7 @@ describe('a closing', () => {
     const payout = payoutOf([10, 11, 15])
     const facts = factsOf([slot(), slot(11), slot()], { quota: 12, eligibleNodes: 3, remaining: 3 })
     const answer = answerOf(payout, facts, QUOTA)
-    expect([inCall(answer, payout), answer.eligibleNodes]).toEqual([[1, 3], 3])
+    expect([inCall(answer, payout), answer.eligibleNodes]).toEqual([[1, 2, 3], 3])
     expect(reasons(answer)).toEqual([
       [1, 'QUOTA_RAISED'],
       [2, 'QUOTA_RAISED'],
