@@ -12,7 +12,7 @@ import type { Bans } from './bans.ts'
 import type { Counts, ShedReason } from './counts.ts'
 import { FrameGate } from './frames.ts'
 import { Inbound } from './inbound.ts'
-import { type IntakeLimits, type Rate, STREAM_WINDOW_BYTES, TokenBucket } from './limits.ts'
+import { type IntakeLimits, STREAM_WINDOW_BYTES, TokenBucket } from './limits.ts'
 import type { Guest, Host, Peer } from './peer.ts'
 import { greediest, leaving, stalled } from './places.ts'
 import { Standing, Standings } from './standing.ts'
@@ -164,7 +164,7 @@ export class Connections {
       peerId: '',
       handshaking: true,
       activeAt: now,
-      endNegotiation: () => {},
+      gate: undefined,
       muxer: undefined,
       heardAt: now,
       heardBytes: 0,
@@ -179,6 +179,7 @@ export class Connections {
     socket.addEventListener('close', () => {
       if (guest.handshaking) this.counts.shed('half-open')
       this.handshakeOver(guest)
+      if (!guest.peer?.messages) host.arrivals.owe(this.limits.fruitlessArrivals, this.now())
       if (this.guests.delete(guest)) host.connections--
     })
   }
@@ -206,7 +207,7 @@ export class Connections {
   private hostNamed(name: string, now: number): Host {
     const known = this.hosts.get(name)
     if (known) return known
-    const arrivals = new TokenBucket(arrivalsOf(this.limits), now)
+    const arrivals = new TokenBucket(this.limits.arrivalsPerHost, now)
     const host = Object.assign(new Standing(this.limits, now, 'host'), {
       name,
       arrivals,
@@ -231,13 +232,13 @@ export class Connections {
       const encrypter = create(components)
       const secure = encrypter.secureInbound.bind(encrypter)
       encrypter.secureInbound = async (socket, options) => {
-        this.byTimeline.get(socket.timeline)?.endNegotiation()
         const secured = await secure(socket, options)
         this.decrypted.set(socket.timeline, secured.connection)
         const guest = this.byTimeline.get(socket.timeline)
-        if (guest) this.inbound.remember(secured.connection, guest)
+        if (guest) this.inbound.remember(secured.connection, guest, secured.streamMuxer !== undefined)
         return secured
       }
+      this.inbound.encryptions.push(encrypter.protocol)
       return encrypter
     }
   }
@@ -277,7 +278,5 @@ const isRested = (
   !hasCredit &&
   doubtful.left(now) >= limits.doubtfulPerHost.burst &&
   pace.left(now) >= limits.pacePerHost.burst &&
-  arrivals.left(now) >= limits.connectionsPerHostPerSecond &&
+  arrivals.left(now) >= limits.arrivalsPerHost.burst &&
   framePace.left(now) >= limits.framesPerHost.burst
-
-const arrivalsOf = ({ connectionsPerHostPerSecond: most }: IntakeLimits): Rate => ({ burst: most, perSecond: most })

@@ -20,7 +20,7 @@ export const SHED_REASONS = [
   'frame-bytes',
   /** A connection that does not read the answers to what it sends. */
   'unread-answers',
-  /** A connection that proposes protocols without end. */
+  /** A connection that proposes protocols without end, or sends what is no proposal. */
   'negotiation',
   /** A dead letter beyond the rate. */
   'letters',

@@ -6,6 +6,7 @@
 
 import type { YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import type { Stream } from '@libp2p/interface'
+import { append, NOTHING } from './growing.ts'
 
 const nameOf = (text: string): Buffer => Buffer.concat([Buffer.of(text.length + 1), Buffer.from(`${text}\n`)])
 /** As multistream-select 1.0.0 has a dialer say it. */
@@ -17,7 +18,7 @@ const ends = new WeakMap<Stream, () => void>()
 
 /** @param lost the messages on a stream that closed before somebody took it over */
 export function keepEarly(stream: YamuxStream, lost: (messages: Buffer) => void): void {
-  let kept = NOTHING
+  let kept: Buffer<ArrayBuffer> = NOTHING
   let length = 0
   const { onData } = stream
   const end = (): void => {
@@ -29,8 +30,8 @@ export function keepEarly(stream: YamuxStream, lost: (messages: Buffer) => void)
   stream.onData = (data) => {
     if (length + data.byteLength > EARLY_BYTES_MAX) end()
     else {
-      // A copy: libp2p may use the memory again. In one piece: a peer chooses how small the chunks are, and how many.
-      if (data.byteLength > 0) kept = append(kept, length, data.subarray())
+      // A copy: libp2p may use the memory again.
+      if (data.byteLength > 0) kept = append(kept, length, data.subarray(), EARLY_BYTES_MAX)
       length += data.byteLength
       if (!isGreeting(kept, length)) end()
     }
@@ -46,17 +47,6 @@ export function keepEarly(stream: YamuxStream, lost: (messages: Buffer) => void)
 
 /** The caller reads the bytes that come from now on, and those that libp2p still holds. */
 export const takeOver = (stream: Stream): void => ends.get(stream)?.()
-
-/** `kept`, of which `length` bytes are used, with the chunk behind them; it doubles when it is full, up to its bound. */
-function append(kept: Buffer<ArrayBuffer>, length: number, chunk: Uint8Array): Buffer<ArrayBuffer> {
-  const needed = length + chunk.length
-  const room = needed <= kept.length ? kept : Buffer.alloc(Math.min(2 * needed, EARLY_BYTES_MAX))
-  if (room !== kept) kept.copy(room, 0, 0, length)
-  room.set(chunk, length)
-  return room
-}
-
-const NOTHING = Buffer.alloc(0)
 
 function isGreeting(kept: Buffer, length: number): boolean {
   const start = Math.min(length, GREETING.length)

@@ -1,8 +1,11 @@
 /**
  * The yamux frames of a connection, looked at before the library handles them. The library collects a frame whole before it asks
- * whether its length is allowed, and does work for frames that carry nothing; so lengths and numbers of frames are bounded here.
+ * whether its length is allowed, in as many pieces as it came in, each with its own cost; and it does work for frames that carry nothing.
+ * So lengths and numbers of frames are bounded here, and the library has whole frames.
  * Source of the format: the yamux specification of HashiCorp, as libp2p uses it.
  */
+import { append, NOTHING } from './growing.ts'
+
 const HEADER_BYTES = 12
 const DATA = 0
 const WINDOW_UPDATE = 1
@@ -11,8 +14,11 @@ const SYN = 1
 const FRAMES_OF_OPENING = 20
 
 export class FrameGate {
-  /** Bytes of a frame that has not come whole: the library holds them. */
+  /** The frames that were whole with the last bytes read. */
+  whole: Uint8Array = NOTHING
+  /** Bytes of a frame that has not come whole; they take up to twice as much memory. */
   pendingBytes = 0
+  private kept: Buffer<ArrayBuffer> = NOTHING
   private readonly dataBytesMax: number
   private readonly header = Buffer.alloc(HEADER_BYTES)
   private headerBytes = 0
@@ -23,22 +29,19 @@ export class FrameGate {
     this.dataBytesMax = dataBytesMax
   }
 
+  /** The connection is gone. */
+  forget(): void {
+    this.kept = NOTHING
+    this.pendingBytes = 0
+  }
+
   /**
    * Follows the frames in the next bytes of the connection.
    * @returns the work that they make, in frames; undefined when one is longer than a stream may send
    */
-  read(data: Uint8Array | Iterable<Uint8Array>): number | undefined {
+  read(chunk: Uint8Array): number | undefined {
     let frames = 0
-    for (const chunk of data instanceof Uint8Array ? [data] : data) {
-      const more = this.readChunk(chunk)
-      if (more === undefined) return undefined
-      frames += more
-    }
-    return frames
-  }
-
-  private readChunk(chunk: Uint8Array): number | undefined {
-    let frames = 0
+    let end = 0
     for (let at = 0; at < chunk.length; ) {
       const isPayload = this.payloadLeft > 0
       const taken = Math.min(chunk.length - at, isPayload ? this.payloadLeft : HEADER_BYTES - this.headerBytes)
@@ -48,7 +51,6 @@ export class FrameGate {
         this.headerBytes += taken
       }
       at += taken
-      this.pendingBytes += taken
       if (!isPayload && this.headerBytes === HEADER_BYTES) {
         const type = this.header[1]!
         this.payloadLeft = type === DATA ? this.header.readUInt32BE(8) : 0
@@ -58,8 +60,25 @@ export class FrameGate {
       }
       if (this.headerBytes < HEADER_BYTES || this.payloadLeft > 0) continue
       this.headerBytes = 0
-      this.pendingBytes = 0
+      end = at
     }
+    this.part(chunk, end)
     return frames
+  }
+
+  /** @param end of the last frame in the chunk that is whole */
+  private part(chunk: Uint8Array, end: number): void {
+    this.whole = chunk.subarray(0, end)
+    if (end > 0 && this.pendingBytes > 0) {
+      this.whole = append(this.kept, this.pendingBytes, this.whole, this.pendingBytes + end).subarray(
+        0,
+        this.pendingBytes + end,
+      )
+      this.forget()
+    }
+    if (end === chunk.length) return
+    const rest = chunk.subarray(end)
+    this.kept = append(this.kept, this.pendingBytes, rest, HEADER_BYTES + this.dataBytesMax)
+    this.pendingBytes += rest.length
   }
 }

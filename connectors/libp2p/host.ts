@@ -4,12 +4,12 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
-import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { createLibp2p } from 'libp2p'
 import type { Connections } from './connections.ts'
 import { type IntakeLimits, STREAM_WINDOW_BYTES } from './limits.ts'
+import { answerPings, PING_PROTOCOL, PING_STREAMS_MAX } from './ping.ts'
 
 /** Streams of identify and ping, beside the streams of /collect. */
 const OTHER_STREAMS = 64
@@ -24,8 +24,8 @@ export interface HostOptions {
 }
 
 /** Creates the libp2p host without starting it. */
-export function createHost({ listen, privateKey, limits, connections }: HostOptions): Promise<Libp2p> {
-  return createLibp2p({
+export async function createHost({ listen, privateKey, limits, connections }: HostOptions): Promise<Libp2p> {
+  const host = await createLibp2p({
     start: false,
     privateKey,
     addresses: { listen: [...listen] },
@@ -65,8 +65,12 @@ export function createHost({ listen, privateKey, limits, connections }: HostOpti
     },
     // It closes connections whose peer does not answer a ping: all of them, while back-pressure keeps us from reading.
     connectionMonitor: { enabled: false },
-    services: { identify: identify({ maxObservedAddresses: 1 }), ping: ping() },
+    // It answers, and asks nobody: who is asked chooses what we read.
+    services: { identify: identify({ maxObservedAddresses: 1, runOnConnectionOpen: false }) },
   })
+  await host.handle(PING_PROTOCOL, answerPings, { maxInboundStreams: PING_STREAMS_MAX })
+  connections.inbound.streamProtocols = () => host.getProtocols()
+  return host
 }
 
 /** Peers come with a new random id every 300 s, so what libp2p remembers of each would grow for ever. */

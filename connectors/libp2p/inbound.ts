@@ -6,14 +6,15 @@ import type { MessageStream } from '@libp2p/interface'
 import type { Counts, ShedReason } from './counts.ts'
 import { keepEarly } from './early.ts'
 import type { IntakeLimits } from './limits.ts'
-import { countAnswers } from './negotiation.ts'
+import { Negotiation } from './negotiation.ts'
 import { Parting, resetTowards } from './parting.ts'
 import type { Guest, Muxer, Peer } from './peer.ts'
+import { type Receiving, SocketGate } from './socket-gate.ts'
 
 type CreateYamux = ReturnType<typeof yamux>
 
-/** Work that an answer to a proposed protocol makes, in frames. */
-const FRAMES_OF_ANSWER = 5
+/** Work that a proposed protocol makes, in frames. */
+const FRAMES_OF_PROPOSAL = 5
 
 export class Inbound {
   /** Messages on a stream that was closed before it was negotiated. */
@@ -26,6 +27,10 @@ export class Inbound {
   onFault: (guest: Guest, reason: ShedReason) => void = () => {}
   /** Unfinished frames take more memory than they may. */
   onPending: () => void = () => {}
+  /** Names of the protocols that are taken: of encryptions, of muxers, and of streams. */
+  readonly encryptions: string[] = []
+  private readonly muxers: string[] = []
+  streamProtocols: () => readonly string[] = () => []
   private pendingBytes = 0
   private streams = 0
   /** Peers that were told that the intake closes; undefined until it does. */
@@ -45,21 +50,28 @@ export class Inbound {
     return this.partings !== undefined
   }
 
-  /** The guest proposes protocols for its encryption from now on. */
+  /** Bytes of the guest come from now on. */
   greet(guest: Guest): void {
-    guest.endNegotiation = this.countAnswers(guest, guest.socket)
+    guest.gate = new SocketGate(guest.socket, () => this.encryptions, this.limits, {
+      fault: (reason) => this.onFault(guest, reason),
+      records: (count) => {
+        if (!this.isParting) this.onFrames(guest, count)
+      },
+    })
   }
 
-  /** The guest has an encryption, and proposes protocols for the muxer from now on. @param secured its decrypted bytes */
-  remember(secured: MessageStream, guest: Guest): void {
+  /** The guest has said who it is. @param secured its decrypted bytes @param hasMuxer it was agreed on with the encryption */
+  remember(secured: MessageStream, guest: Guest, hasMuxer: boolean): void {
     this.bySecured.set(secured, guest)
-    guest.endNegotiation = this.countAnswers(guest, secured)
+    if (!hasMuxer) this.follow(guest, secured, () => this.muxers)
+    guest.gate?.secured()
   }
 
   /** Muxers whose streams are known here. */
   watching(create: CreateYamux): CreateYamux {
     return () => {
       const factory = create()
+      this.muxers.push(factory.protocol)
       const make = factory.createStreamMuxer.bind(factory)
       factory.createStreamMuxer = (secured) => {
         const muxer = make(secured)
@@ -91,31 +103,48 @@ export class Inbound {
     return this.partings?.size ?? 0
   }
 
-  private countAnswers(guest: Guest, stream: MessageStream): () => void {
-    return countAnswers(stream, (answers) => this.answered(guest, answers))
-  }
-
-  private answered(guest: Guest, answers: number): void {
-    if (answers > this.limits.negotiationAnswersMax) this.onFault(guest, 'negotiation')
+  /** Looks at a negotiation before the library does. @param onMessages so many messages of it came */
+  private follow(
+    guest: Guest,
+    stream: MessageStream,
+    protocols: () => readonly string[],
+    onMessages: (messages: number) => void = () => {},
+  ): void {
+    const receiving = stream as Receiving & { readonly readBuffer?: { subarray(): Uint8Array } }
+    const { onData } = receiving
+    const negotiation = new Negotiation(protocols, this.limits.negotiationMessagesMax)
+    const isLegal = (data: Uint8Array): boolean => {
+      const before = negotiation.messages
+      if (negotiation.agreed === undefined && negotiation.read(data) === undefined) {
+        this.onFault(guest, 'negotiation')
+        return false
+      }
+      if (negotiation.messages > before) onMessages(negotiation.messages - before)
+      return true
+    }
+    receiving.onData = (data) => {
+      if (isLegal(data instanceof Uint8Array ? data : data.subarray())) onData.call(receiving, data)
+    }
+    const waiting = receiving.readBuffer?.subarray()
+    if (waiting !== undefined && waiting.length > 0) isLegal(waiting)
   }
 
   private watch(guest: Guest, muxer: Muxer, secured: MessageStream): void {
-    guest.endNegotiation()
     guest.muxer = muxer
     const onData = muxer.onData.bind(muxer)
     muxer.onData = (data) => {
       guest.heardAt = this.now()
       guest.heardBytes += data.byteLength
-      const frames = this.readFrames(guest, data)
+      const frames = this.readFrames(guest, data instanceof Uint8Array ? data : data.subarray())
       if (frames === undefined) return
-      onData(data)
+      if (guest.frames.whole.length > 0) onData(guest.frames.whole)
       if (!this.isParting) this.onFrames(guest, frames)
       const unsentBytes = unsentOf(secured) + unsentOf(guest.socket)
       if (unsentBytes > this.limits.unsentBytesPerConnectionMax) this.onFault(guest, 'unread-answers')
     }
     guest.socket.addEventListener('close', () => {
       this.pendingBytes -= guest.frames.pendingBytes
-      guest.frames.pendingBytes = 0
+      guest.frames.forget()
     })
     const onStream = muxer.onRemoteStream.bind(muxer)
     muxer.onRemoteStream = (stream) => {
@@ -126,7 +155,7 @@ export class Inbound {
   }
 
   /** Undefined when the library must not see them. */
-  private readFrames(guest: Guest, data: Parameters<Muxer['onData']>[0]): number | undefined {
+  private readFrames(guest: Guest, data: Uint8Array): number | undefined {
     const { frames } = guest
     const before = frames.pendingBytes
     const count = frames.read(data)
@@ -143,10 +172,8 @@ export class Inbound {
       guest.streams--
       this.streams--
     })
-    const endNegotiation = countAnswers(stream, (answers) => {
-      if (stream.protocol !== '') return endNegotiation()
-      this.answered(guest, answers)
-      if (!this.isParting) this.onFrames(guest, FRAMES_OF_ANSWER)
+    this.follow(guest, stream, this.streamProtocols, (messages) => {
+      if (!this.isParting) this.onFrames(guest, messages * FRAMES_OF_PROPOSAL)
     })
     keepEarly(stream, (messages) => guest.peer && this.onEarly(stream, guest.peer, messages))
     if (this.isParting) resetTowards(stream)

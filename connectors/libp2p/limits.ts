@@ -19,8 +19,13 @@ export const INTAKE_LIMITS = {
   connectionsMax: 2_048,
   /** Connections of one IP address: many collectors may stand behind one, but not all of them. */
   connectionsPerHostMax: 512,
-  /** New ones of one IP address in a second. Collectors reconnect every 300 s, all of a cloud region at once. libp2p: 5. */
-  connectionsPerHostPerSecond: 200,
+  /**
+   * New connections of one IP address: at once, and per second after. Collectors reconnect every 300 s, all of a cloud region at once.
+   * libp2p: 5. A handshake takes up to 10 ms of the processor, and a hostile one more.
+   */
+  arrivalsPerHost: { burst: 300, perSecond: 20 },
+  /** A connection that ends without a message costs its address so many more of these. */
+  fruitlessArrivals: 4,
   /**
    * Handshakes at a time. A peer that stalls in one keeps its place for `upgradeTimeoutMs`, and many addresses can take
    * many places: so there are many, each worth little memory. libp2p: 10.
@@ -31,6 +36,8 @@ export const INTAKE_LIMITS = {
   /** A handshake that takes longer makes room for another when there are so many. An honest one takes some round trips. */
   handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,
+  /** Bytes of a handshake, behind the name of the encryption: twice what the longest identities in use (RSA, 4,096 bits) take. */
+  handshakeBytesMax: 8 * KiB,
   /**
    * Streams of /collect on one connection: a collector pools 100 by default. libp2p's 32 silently resets the rest. The library looks
    * through the streams of the connection at each frame.
@@ -42,17 +49,17 @@ export const INTAKE_LIMITS = {
    */
   streamsMax: 20_000,
   /**
-   * Frames of yamux that a connection may send, whatever they carry (a stream that it opens counts as 20): at once, and per second
-   * after. Beyond it the connection is read no faster. A message is one frame, or few.
+   * Frames of yamux, and records of the encryption, that a connection may send, whatever they carry (a stream that it opens counts as
+   * 20 frames, a record of more than 4 KiB as several): at once, and per second after. Beyond it the connection is read no faster. A message is one frame and one record, or few.
    */
   framesPerConnection: { burst: 50_000, perSecond: 8_000 },
   /** The same of all connections of one address. */
   framesPerHost: { burst: 500_000, perSecond: 40_000 },
   /**
-   * Answers to protocols that a peer proposes: for the encryption, for the muxer, and for each stream; one more closes the connection.
-   * An honest peer gets two, or one for each protocol that it has. On a stream each counts as 5 frames.
+   * Messages in which a peer proposes protocols: for the encryption, for the muxer, and for each stream; one more closes the connection.
+   * An honest peer sends two, or one for each protocol that it has. On a stream each counts as 5 frames.
    */
-  negotiationAnswersMax: 16,
+  negotiationMessagesMax: 16,
   /** Memory for frames of all connections that have not come whole; one byte more takes the connection with the most with it. */
   pendingFrameBytesMax: 64 * MiB,
   /** Bytes that a connection lets us wait with: answers to pings, acknowledgements, negotiation. Beyond them it is closed. */

@@ -6,6 +6,7 @@ import type { FrameGate } from './frames.ts'
 import type { FrameDecoder } from './framing.ts'
 import type { TokenBucket } from './limits.ts'
 import type { Pressed } from './pressure.ts'
+import type { SocketGate } from './socket-gate.ts'
 import type { Standing } from './standing.ts'
 import type { Talker } from './talkers.ts'
 
@@ -47,8 +48,8 @@ export interface Guest {
   handshaking: boolean
   /** When its last message that may count came, or itself, ms. */
   activeAt: number
-  /** Ends the counting of answers to what it proposes. */
-  endNegotiation: () => void
+  /** Looks at its bytes before libp2p has them. */
+  gate: SocketGate | undefined
   /** Once it has said who it is. */
   muxer: Muxer | undefined
   /** When its last bytes came, ms, and how many came in all. */

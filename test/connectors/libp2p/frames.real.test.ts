@@ -1,5 +1,4 @@
 /** Peers that keep to no rule of yamux: all that one of them costs is bounded, and others are served. */
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
@@ -70,16 +69,65 @@ test('bound: a peer that pings and never reads the answers is closed', async () 
 const proposal = (protocol: string): Buffer => Buffer.from(`${String.fromCharCode(protocol.length + 1)}${protocol}\n`)
 const GREETING = proposal('/multistream/1.0.0')
 
-test('bound: a socket that proposes encryptions without end is closed', async () => {
-  await using stage = new Stage()
-  const running = await stage.intake()
+/** Writes to a new socket of the intake. @returns when the socket is closed */
+async function writeRaw(running: Running, bytes: Uint8Array): Promise<void> {
   const port = Number(/\/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1])
   const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {}) // it is reset with proposals under way
-  const closed = once(socket.resume(), 'close')
-  socket.write(Buffer.concat([GREETING, ...Array.from({ length: 10_000 }, () => proposal('/a'))]))
+  socket.on('error', () => {}) // it is reset with bytes under way
+  const closed = new Promise<void>((resolve) => socket.resume().once('close', () => resolve()))
+  socket.write(bytes)
   await closed
-  expect(running.intake.stats().shed).toMatchObject({ negotiation: 1, 'half-open': 0 })
+}
+
+for (const [what, bytes] of [
+  ['proposes encryptions without end', Buffer.concat(Array.from({ length: 10_000 }, () => proposal('/a')))],
+  ['sends a length that never ends', Buffer.alloc(256 * 1024, 0x80)],
+] as const)
+  test(`bound: a socket that ${what} is closed`, async () => {
+    await using stage = new Stage()
+    const running = await stage.intake()
+    await writeRaw(running, Buffer.concat([GREETING, bytes]))
+    expect(running.intake.stats().shed).toMatchObject({ negotiation: 1, 'half-open': 0 })
+    await served(stage, running)
+  })
+
+test('bound: a handshake that is longer than any honest one comes to nothing', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake({ limits: { upgradeTimeoutMs: 500 } })
+  const head = Buffer.alloc(2)
+  head.writeUInt16BE(60_000)
+  await writeRaw(running, Buffer.concat([GREETING, proposal('/noise'), head, Buffer.alloc(60_000)]))
+  expect(running.intake.stats().shed['half-open']).toBe(1)
+  await served(stage, running)
+})
+
+test('bound: a peer that pings by the protocol and never reads is given up', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake()
+  const under = bytesUnder(await dial(await stage.client(), running))
+  const hello = Buffer.concat([GREETING, proposal('/ipfs/ping/1.0.0')])
+  await send(under, Buffer.concat([frame(WINDOW_UPDATE, SYN, 1_001, 0), frame(DATA, 0, 1_001, hello.length, hello)]))
+  const { guests } = (running.intake as unknown as { parts: { connections: { guests: Set<{ streams: number }> } } })
+    .parts.connections
+  const [guest] = guests
+  await until(() => guest!.streams > 0, 'it is open')
+  for (let sent = 0; sent < 16 * MiB && guest!.streams > 0; sent += 128 * 1024)
+    await send(under, frame(DATA, 0, 1_001, 128 * 1024, Buffer.alloc(128 * 1024)))
+  await until(() => guest!.streams === 0, 'the stream is reset')
+  expect(under.status).toBe('open')
+  await served(stage, running)
+})
+
+test('bound: a frame in records of one byte each is read no faster than a rate', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake({
+    limits: { framesPerConnection: { burst: 1_000, perSecond: 1 }, holdMsMax: 60_000 },
+  })
+  const under = bytesUnder(await dial(await stage.client(), running))
+  await send(under, Buffer.concat([frame(WINDOW_UPDATE, SYN, 1_001, 0), frame(DATA, 0, 1_001, 2_000)]))
+  for (let i = 0; i < 1_500; i++) under.send(Buffer.alloc(1))
+  await until(() => running.intake.stats().holds > 0, 'held')
+  expect(under.status).toBe('open')
   await served(stage, running)
 })
 
@@ -95,19 +143,23 @@ test('bound: an encrypted connection that proposes muxers without end is closed'
   await served(stage, running)
 })
 
-test('bound: a stream that proposes protocols without end ends its connection', async () => {
-  await using stage = new Stage()
-  const running = await stage.intake()
-  const under = bytesUnder(await dial(await stage.client(), running))
-  const proposals = Buffer.concat([GREETING, ...Array.from({ length: 10_000 }, () => proposal('/a'))])
-  await send(
-    under,
-    Buffer.concat([frame(WINDOW_UPDATE, SYN, 1_001, 0), frame(DATA, 0, 1_001, proposals.length, proposals)]),
-  )
-  await until(() => under.status !== 'open', 'the connection is closed')
-  expect(running.intake.stats().shed.negotiation).toBe(1)
-  await served(stage, running)
-})
+for (const [what, bytes] of [
+  ['proposes protocols without end', Buffer.concat(Array.from({ length: 10_000 }, () => proposal('/a')))],
+  ['sends a length that never ends', Buffer.alloc(200 * 1024, 0x80)],
+] as const)
+  test(`bound: a stream that ${what} ends its connection`, async () => {
+    await using stage = new Stage()
+    const running = await stage.intake()
+    const under = bytesUnder(await dial(await stage.client(), running))
+    const proposals = Buffer.concat([GREETING, bytes])
+    await send(
+      under,
+      Buffer.concat([frame(WINDOW_UPDATE, SYN, 1_001, 0), frame(DATA, 0, 1_001, proposals.length, proposals)]),
+    )
+    await until(() => under.status !== 'open', 'the connection is closed')
+    expect(running.intake.stats().shed.negotiation).toBe(1)
+    await served(stage, running)
+  })
 
 test('bound: streams that propose a few protocols each are read no faster than a rate', async () => {
   await using stage = new Stage()
@@ -132,7 +184,7 @@ test('bound: streams that propose a few protocols each are read no faster than a
 
 test('default: a stream that was negotiated is answered as often as it asks', async () => {
   await using stage = new Stage()
-  const running = await stage.intake({ limits: { negotiationAnswersMax: 3 } })
+  const running = await stage.intake({ limits: { negotiationMessagesMax: 3 } })
   const client = await stage.client()
   const stream = await client.dialProtocol(multiaddr(running.intake.multiaddrs[0]!), ['/none/1', '/ipfs/ping/1.0.0'])
   let heard = 0

@@ -12,7 +12,14 @@ describe('the frames of a connection', () => {
     { maxLength: 30 },
   )
 
-  test('default: they are counted alike however the bytes are cut', () => {
+  const isWhole = (bytes: Uint8Array): boolean => {
+    const view = Buffer.from(bytes)
+    let at = 0
+    while (at + 12 <= view.length) at += 12 + (view[at + 1] === 0 ? view.readUInt32BE(at + 8) : 0)
+    return at === view.length
+  }
+
+  test('default: they are counted alike however the bytes are cut, and given on whole', () => {
     fc.assert(
       fc.property(frames, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (sent, cuts) => {
         const gate = new FrameGate(WINDOW)
@@ -22,11 +29,15 @@ describe('the frames of a connection', () => {
           ),
         )
         let counted = 0
+        const given: Uint8Array[] = []
         for (let at = 0, cut = 0; at < bytes.length; cut++) {
           const end = at + cuts[cut % cuts.length]!
           counted += gate.read(bytes.subarray(at, end))!
+          given.push(gate.whole)
           at = end
         }
+        expect(given.every((whole) => isWhole(whole))).toBe(true)
+        expect(Buffer.concat(given)).toEqual(bytes)
         expect(counted).toBe(sent.reduce((sum, { type, opens }) => sum + (opens && type !== 2 ? 20 : 1), 0))
         expect(gate.pendingBytes).toBe(0)
       }),
@@ -36,9 +47,11 @@ describe('the frames of a connection', () => {
   test('bound: a frame of a whole window is one, and pending until it is there', () => {
     const gate = new FrameGate(WINDOW)
     const bytes = frame(0, 0, 1, WINDOW, Buffer.alloc(WINDOW))
-    expect(gate.read([bytes.subarray(0, 7), bytes.subarray(7, 1_000)])).toBe(1)
+    expect([gate.read(bytes.subarray(0, 7)), gate.read(bytes.subarray(7, 1_000))]).toEqual([0, 1])
+    expect(gate.whole).toHaveLength(0)
     expect(gate.pendingBytes).toBe(1_000)
     expect(gate.read(bytes.subarray(1_000))).toBe(0)
+    expect(gate.whole).toEqual(bytes)
     expect(gate.pendingBytes).toBe(0)
   })
 

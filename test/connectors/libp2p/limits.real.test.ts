@@ -179,8 +179,10 @@ describe('limits of a running intake', () => {
 
   test('behavior: who is refused before it has said who it is, or never says it, is counted', async () => {
     await using stage = new Stage()
-    const limits = { upgradeTimeoutMs: 300, connectionsPerHostPerSecond: 4, handshakeStallMs: 60_000 }
-    const running = await stage.intake({ limits })
+    const arrivalsPerHost = { burst: 4, perSecond: 4 }
+    const running = await stage.intake({
+      limits: { upgradeTimeoutMs: 300, arrivalsPerHost, fruitlessArrivals: 0, handshakeStallMs: 60_000 },
+    })
     const port = Number(/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1])
     const dial = () => connect(port, '127.0.0.1').on('error', () => {})
     const silent = dial()
@@ -196,6 +198,26 @@ describe('limits of a running intake', () => {
     await until(() => running.intake.stats().shed['host-rate'] > 0, 'refused')
     silent.destroy()
     other.destroy()
+  })
+
+  test('bound: a connection that ends without a message costs its address five', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { arrivalsPerHost: { burst: 9, perSecond: 0.001 } } })
+    const port = Number(/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1])
+    for (let n = 0; n < 3; n++) {
+      const client = await stage.client()
+      await write(await open(client, running), message().bytes)
+      await until(() => running.log.records.length === n + 1, 'it brings a message')
+      await client.stop()
+    }
+    connect(port, '127.0.0.1', function (this: Socket) {
+      this.destroy()
+    })
+    await until(() => running.intake.stats().shed['half-open'] === 1, 'it ends')
+    expect(running.intake.stats().shed['host-rate']).toBe(0)
+    await write(await open(await stage.client(), running), message().bytes) // 9 = 3 + 5 + 1
+    await expect(open(await stage.client(), running)).rejects.toThrow()
+    expect(running.intake.stats().shed['host-rate']).toBe(1)
   })
 
   test('behavior: peers that are gone are forgotten', async () => {

@@ -1,0 +1,98 @@
+/**
+ * The bytes of a socket, looked at before libp2p has them: first the negotiation of the encryption, then its handshake, then records.
+ * A handshake ends within its bound, or not at all: the library takes in whatever a certificate holds before it asks whose it is.
+ */
+import type { MessageStream } from '@libp2p/interface'
+import type { ShedReason } from './counts.ts'
+import { append, NOTHING } from './growing.ts'
+import type { IntakeLimits } from './limits.ts'
+import { Negotiation } from './negotiation.ts'
+import { Records } from './records.ts'
+
+/** Streams of libp2p call this for all that comes; the type of the library leaves it out. */
+export type Receiving = MessageStream & { onData(data: Uint8Array | { subarray(): Uint8Array }): void }
+
+export class SocketGate {
+  private readonly negotiation: Negotiation
+  private records: Records | undefined
+  /** Bytes that the handshake may still have; undefined when it is over. */
+  private handshakeBytes: number | undefined
+  /** Bytes that came behind them. */
+  private held: Buffer<ArrayBuffer> = NOTHING
+  private heldBytes = 0
+  private readonly socket: Receiving
+  private readonly receive: Receiving['onData']
+  private readonly limits: IntakeLimits
+  private readonly told: { fault(reason: ShedReason): void; records(count: number): void }
+
+  /** @param encryptions names of the protocols that are taken */
+  constructor(
+    socket: MessageStream,
+    encryptions: () => readonly string[],
+    limits: IntakeLimits,
+    told: { fault(reason: ShedReason): void; records(count: number): void },
+  ) {
+    this.socket = socket as Receiving
+    this.receive = this.socket.onData
+    this.limits = limits
+    this.told = told
+    this.negotiation = new Negotiation(encryptions, limits.negotiationMessagesMax)
+    this.handshakeBytes = limits.handshakeBytesMax
+    this.socket.onData = (data) => this.take(data instanceof Uint8Array ? data : data.subarray())
+  }
+
+  /** The peer has said who it is: what was held back goes on its way. */
+  secured(): void {
+    const held = this.held.subarray(0, this.heldBytes)
+    this.handshakeBytes = undefined
+    this.held = NOTHING
+    this.heldBytes = 0
+    if (held.length === 0 || this.socket.status !== 'open') return
+    this.pass(held)
+    this.socket.resume()
+  }
+
+  private take(chunk: Uint8Array): void {
+    if (this.records) this.takeRecords(this.records, chunk)
+    else this.takeProposals(chunk)
+  }
+
+  private takeProposals(chunk: Uint8Array): void {
+    const length = this.negotiation.read(chunk)
+    if (length === undefined) {
+      this.told.fault('negotiation')
+      return
+    }
+    this.pass(chunk.subarray(0, length))
+    if (this.negotiation.agreed === undefined) return
+    this.records = new Records(this.negotiation.agreed)
+    if (length < chunk.length) this.takeRecords(this.records, chunk.subarray(length))
+  }
+
+  private takeRecords(records: Records, chunk: Uint8Array): void {
+    this.told.records(records.count(chunk))
+    if (this.handshakeBytes === undefined) {
+      this.pass(chunk)
+      return
+    }
+    const first = Math.min(this.handshakeBytes, chunk.length)
+    this.handshakeBytes -= first
+    this.pass(chunk.subarray(0, first))
+    if (first < chunk.length) this.hold(chunk.subarray(first))
+  }
+
+  private hold(chunk: Uint8Array): void {
+    const bytesMax = this.limits.unreadBytesMax
+    if (this.heldBytes + chunk.length > bytesMax) {
+      this.told.fault('half-open')
+      return
+    }
+    this.held = append(this.held, this.heldBytes, chunk, bytesMax)
+    this.heldBytes += chunk.length
+    if (this.socket.status === 'open') this.socket.pause()
+  }
+
+  private pass(chunk: Uint8Array): void {
+    if (chunk.length > 0) this.receive.call(this.socket, chunk)
+  }
+}
