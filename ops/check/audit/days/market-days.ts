@@ -120,6 +120,7 @@ export class MarketDays {
     while (this.kept.size > this.rules.daysKept) {
       const oldest = [...this.kept.values()].reduce((a, b) => (b.lastEpoch < a.lastEpoch ? b : a))
       this.kept.delete(oldest.day)
+      if (oldest.isReplaced) continue
       if (isDue) oldest.expectNone()
       this.found.delete(oldest.day)
     }

@@ -94,10 +94,19 @@ export class TwinDay implements Standing {
     }
   }
 
+  /**
+   * The row in the log is of a later time of the day: the market's owner has set the counter back to it when the ledger had let it go.
+   * Then nothing is left of this time, and nothing can be compared.
+   */
+  get isReplaced(): boolean {
+    const first = this.found.day?.epochs[0]?.first
+    return first !== undefined && first > this.lastEpoch
+  }
+
   /** Notes whether the row in the log is of this new state of the day. */
   meetRow(isDue: boolean): void {
     const row = this.found.day
-    const isThis = row?.closed === this.closed && row.ended === this.ended
+    const isThis = row?.closed === this.closed && row.ended === this.ended && !this.isReplaced
     stand(this, isThis, isDue)
     if (isThis && !this.isPartial) this.compareRow(row)
   }

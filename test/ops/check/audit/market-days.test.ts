@@ -111,6 +111,15 @@ test('behavior: both make the same rows and runs, whatever is told of days', { t
   expect(payouts).toBeGreaterThan(5)
 })
 
+test('behavior: a day that was let go and comes back is another one', () => {
+  const days = [2, 3, 4, 3, 0, 1, 2]
+  const epochs = days.map((day, at) => ({
+    epochId: at + 1,
+    of: { day, daysEnded: Math.max(0, day - 1), votes: { 1: 'bafkreia' } },
+  }))
+  expect(played(epochs).findings).toEqual([])
+})
+
 test('behavior: of a log that begins anywhere, what can be recomputed is, and nothing is guessed', {
   timeout: 120_000,
 }, () => {
