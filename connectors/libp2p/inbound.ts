@@ -9,7 +9,7 @@ import type { IntakeLimits } from './limits.ts'
 import { Negotiation } from './negotiation.ts'
 import { Parting, resetTowards } from './parting.ts'
 import type { Guest, Muxer, Peer } from './peer.ts'
-import { type Receiving, SocketGate } from './socket-gate.ts'
+import { bytesOf, type Receiving, SocketGate } from './socket-gate.ts'
 
 type CreateYamux = ReturnType<typeof yamux>
 
@@ -115,15 +115,13 @@ export class Inbound {
     const negotiation = new Negotiation(protocols, this.limits.negotiationMessagesMax)
     const isLegal = (data: Uint8Array): boolean => {
       const before = negotiation.messages
-      if (negotiation.agreed === undefined && negotiation.read(data) === undefined) {
-        this.onFault(guest, 'negotiation')
-        return false
-      }
-      if (negotiation.messages > before) onMessages(negotiation.messages - before)
-      return true
+      const read = negotiation.read(data)
+      if (read === undefined) this.onFault(guest, 'negotiation')
+      else if (negotiation.messages > before) onMessages(negotiation.messages - before)
+      return read !== undefined
     }
     receiving.onData = (data) => {
-      if (isLegal(data instanceof Uint8Array ? data : data.subarray())) onData.call(receiving, data)
+      if (negotiation.agreed !== undefined || isLegal(bytesOf(data))) onData.call(receiving, data)
     }
     const waiting = receiving.readBuffer?.subarray()
     if (waiting !== undefined && waiting.length > 0) isLegal(waiting)
@@ -135,7 +133,7 @@ export class Inbound {
     muxer.onData = (data) => {
       guest.heardAt = this.now()
       guest.heardBytes += data.byteLength
-      const frames = this.readFrames(guest, data instanceof Uint8Array ? data : data.subarray())
+      const frames = this.readFrames(guest, bytesOf(data))
       if (frames === undefined) return
       if (guest.frames.whole.length > 0) onData(guest.frames.whole)
       if (!this.isParting) this.onFrames(guest, frames)

@@ -10,7 +10,11 @@ import { Negotiation } from './negotiation.ts'
 import { Records } from './records.ts'
 
 /** Streams of libp2p call this for all that comes; the type of the library leaves it out. */
-export type Receiving = MessageStream & { onData(data: Uint8Array | { subarray(): Uint8Array }): void }
+export type Receiving = MessageStream & { onData(data: Chunk): void }
+type Chunk = Uint8Array | { subarray(): Uint8Array }
+
+/** In one piece. */
+export const bytesOf = (data: Chunk): Uint8Array => (data instanceof Uint8Array ? data : data.subarray())
 
 export class SocketGate {
   private readonly negotiation: Negotiation
@@ -38,7 +42,7 @@ export class SocketGate {
     this.told = told
     this.negotiation = new Negotiation(encryptions, limits.negotiationMessagesMax)
     this.handshakeBytes = limits.handshakeBytesMax
-    this.socket.onData = (data) => this.take(data instanceof Uint8Array ? data : data.subarray())
+    this.socket.onData = (data) => this.take(bytesOf(data))
   }
 
   /** The peer has said who it is: what was held back goes on its way. */
