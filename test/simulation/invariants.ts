@@ -105,7 +105,7 @@ export async function checkInvariants(seed: number, log: Log, run: Run) {
   if (wrongDay) fail(`I12: ${wrongDay}`)
   if (script.hostile.length > 0) {
     const without = await runWithout(log, topics, stores, script)
-    const disturbed = disturbance(played, without)
+    const disturbed = disturbance(played, without, script.rules.markets[0]!.clockSkewSeconds * 1_000)
     if (disturbed) fail(`I8: ${disturbed}`)
   }
   const reached = { ...boundsReached(played, script.rules), ...anchoringReached(intents, rows) }

@@ -11,6 +11,7 @@ import type { Stores } from '../../topology/stores.ts'
 import { epochScope, isEpochSummary, isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
 import { NO_ROOM_RULE } from '../../topology/validate/validate.ts'
 import { messageOf } from './adversary.ts'
+import { BEGIN_MS, BLOCK_MS } from './chain-story.ts'
 import { attackOf, groupBy, readPartition } from './reading.ts'
 import { TICK_FANOUT } from './rules.ts'
 import type { Script } from './script.ts'
@@ -43,6 +44,8 @@ export interface Played {
   readonly closes: ReadonlyMap<string, string>
   /** When the last release of each was, in ms, by market and epoch. */
   readonly releases: ReadonlyMap<string, number>
+  /** When the block of its first release was made, in ms, by market and epoch; the clock may have found it later. */
+  readonly firstReleases: ReadonlyMap<string, number>
   readonly outcome: Outcome
 }
 
@@ -51,6 +54,7 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
   const sent: Sent[] = []
   const closes = new Map<string, string>()
   const releases = new Map<string, number>()
+  const firstReleases = new Map<string, number>()
   let unreadable = 0
   for (let partition = 0; partition < submissions.partitions; partition++)
     for (const record of await readPartition(log, { topic: submissions.name, partition })) {
@@ -62,8 +66,13 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
       else if (!isMarker(event)) sent.push({ place: `${partition}/${record.offset}`, submission: event, attack })
       else if (event.tick.kind === 'CLOSE')
         closes.set(epochScope(event.tick.dataMarket, event.tick.epochId), event.tick.blockHash)
-      else if (event.tick.kind === 'OPEN')
-        releases.set(epochScope(event.tick.dataMarket, event.tick.epochId), event.tick.blockTimestamp * 1000)
+      else if (event.tick.kind === 'OPEN') {
+        const { dataMarket, epochId, releaseBlock, blockTimestamp } = event.tick
+        const scope = epochScope(dataMarket, epochId)
+        releases.set(scope, blockTimestamp * 1000)
+        const releasedAt = BEGIN_MS + releaseBlock * BLOCK_MS
+        firstReleases.set(scope, Math.min(releasedAt, firstReleases.get(scope) ?? releasedAt))
+      }
     }
   const read = async (topic: { readonly name: string; readonly partitions: number }) => {
     const records: LogRecord[] = []
@@ -77,7 +86,7 @@ export async function readRun(log: Log, topics: Topics): Promise<Played> {
     batches: await read(topics.batches),
     slotDays: await read(topics.slotDays),
   })
-  return { sent, unreadable, closes, releases, outcome }
+  return { sent, unreadable, closes, releases, firstReleases, outcome }
 }
 
 /** Undefined when nobody can read it, null when it is a tombstone. */
@@ -165,8 +174,8 @@ export function refusedInWindow({ sent, releases, outcome }: Played): string | u
   return undefined
 }
 
-/** @returns what the adversary did to somebody; undefined when nothing */
-export function disturbance(played: Played, without: Outcome): string | undefined {
+/** @param skewMs `clockSkewSeconds` of the market @returns what the adversary did to somebody; undefined when nothing */
+export function disturbance(played: Played, without: Outcome, skewMs: number): string | undefined {
   const { sent, outcome } = played
   const honest = sent.filter(({ attack }) => attack === undefined)
   const signed = new Set(honest.map(({ submission }) => signedOf(submission)))
@@ -184,32 +193,68 @@ export function disturbance(played: Played, without: Outcome): string | undefine
   const before = new Set(honest.filter((one) => votes(without, one)).map(messageIn))
   /** Projects with votes of the adversary's, or with such as it has delivered. */
   const contested = new Set(sent.filter((one) => votes(outcome, one) && !before.has(messageIn(one))).map(projectIn))
-  for (const one of honest) if (excused.has(slotIn(one))) contested.add(projectIn(one))
+  const crowded = crowdedOut(played, signed, skewMs)
+  for (const one of honest) if (excused.has(slotIn(one)) || crowded.has(ownerIn(one))) contested.add(projectIn(one))
   const given = givenMore(played, without, delivered)
   for (const one of honest) {
     const [mine, theirs] = [without.verdicts.get(one.place)?.reason, outcome.verdicts.get(one.place)?.reason]
-    if (mine === theirs || excused.has(slotIn(one)) || delivered.has(messageIn(one)) || given.has(one.place)) continue
+    if (mine === theirs || excused.has(slotIn(one)) || crowded.has(ownerIn(one))) continue
+    if (delivered.has(messageIn(one)) || given.has(one.place)) continue
     if (votes(without, one) && votes(outcome, one) && contested.has(projectIn(one))) continue
     return `submissions ${one.place} is ${theirs}, without the adversary ${mine}`
   }
   const heard = new Set(sent.filter((one) => votes(outcome, one)).map(messageIn))
   for (const one of honest)
-    if (votes(without, one) && !heard.has(messageIn(one)) && !excused.has(slotIn(one)))
+    if (votes(without, one) && !heard.has(messageIn(one)) && !excused.has(slotIn(one)) && !crowded.has(ownerIn(one)))
       return `the vote of submissions ${one.place} is lost: ${fates(played, one).join()}`
   return (
-    wrongWinner(played, without, { signed, delivered, excused, given }) ??
-    wrongDay(played, without, { delivered, excused, contested })
+    wrongWinner(played, without, { signed, delivered, excused, given, crowded }) ??
+    wrongDay(played, without, { delivered, excused, crowded, contested })
   )
 }
 
 /**
+ * Owners, with the epoch, that found no place. Before the release of an epoch, an owner has room only for what can have been released
+ * until then (decision 0031). Who signs for it all the same, and for a nearer epoch that does not wait yet, lets the order of arrival
+ * decide; a copy of the nearer one that is delivered sooner decides it. From the release on, less what clocks may differ by, nothing excuses.
+ */
+function crowdedOut(
+  { sent, firstReleases, outcome }: Played,
+  signed: ReadonlySet<string>,
+  skewMs: number,
+): ReadonlySet<string> {
+  const nearer = sent.filter(({ attack, submission }) => attack && signed.has(signedOf(submission)))
+  const isEarly = ({ submission }: Sent): boolean =>
+    submission.receivedAt + skewMs < (firstReleases.get(scopeOf(submission)) ?? Number.POSITIVE_INFINITY)
+  const isSooner = (copy: Sent): boolean =>
+    sent.every((own) => own.attack || messageIn(own) !== messageIn(copy) || isBefore(copy, own))
+  const isCrowded = (one: Sent): boolean =>
+    one.attack === undefined &&
+    outcome.verdicts.get(one.place)?.reason === 'EPOCH_TOO_FAR' &&
+    isEarly(one) &&
+    nearer.some(
+      (copy) =>
+        slotIn(copy) === slotIn(one) &&
+        copy.submission.epochId < one.submission.epochId &&
+        partitionOf(copy) === partitionOf(one) &&
+        isSooner(copy),
+    )
+  return new Set(sent.filter(isCrowded).map(ownerIn))
+}
+
+/**
  * Every honest slot has as much of each day as without the adversary: of accepted votes as many, and as many that count where no
- * vote of the adversary's is. It may have more when the adversary has delivered for it.
+ * vote of the adversary's is. It may have more when the adversary has delivered for it, and less by what found no place.
  */
 function wrongDay(
   { sent, outcome }: Played,
   without: Outcome,
-  { delivered, excused, contested }: Pick<Known, 'delivered' | 'excused'> & { readonly contested: ReadonlySet<string> },
+  {
+    delivered,
+    excused,
+    crowded,
+    contested,
+  }: Pick<Known, 'delivered' | 'excused' | 'crowded'> & { readonly contested: ReadonlySet<string> },
 ): string | undefined {
   const honest = groupBy(
     sent.filter(({ attack }) => attack === undefined),
@@ -221,7 +266,8 @@ function wrongDay(
     const own = honest.get(slot)
     if (!own || excused.has(slot)) continue
     const [mine, theirs] = [without, outcome].map(({ slotDays }) => slotDays.get(name) ?? { accepted: 0, counted: 0 })
-    const isOther = (a: number, b: number): boolean => a < b || (a > b && !helped.has(slot))
+    const left = own.filter((one) => crowded.has(ownerIn(one)) && votes(without, one)).length
+    const isOther = (a: number, b: number): boolean => a < b - left || (a > b && !helped.has(slot))
     const isContested = own.some((one) => contested.has(projectIn(one)))
     if (isOther(theirs!.accepted, mine!.accepted) || (!isContested && isOther(theirs!.counted, mine!.counted)))
       return `${name} (market, slot, day) has ${daysText(theirs!)}, without the adversary ${daysText(mine!)}`
@@ -234,7 +280,8 @@ const daysText = ({ accepted, counted }: Pick<SlotDay, 'accepted' | 'counted'>):
 
 /**
  * Votes that were too early without the adversary and stand with it: copies that it delivered later count as later arrivals,
- * and so give their owner room for more epochs (decision 0031). An owner may get more by that, and never less.
+ * and so give their owner room for more epochs (decision 0031). An owner may get more by that, and less only before the release
+ * (`crowdedOut`).
  */
 function givenMore({ sent, outcome }: Played, without: Outcome, delivered: ReadonlySet<string>): ReadonlySet<string> {
   const owners = new Set(sent.filter((one) => delivered.has(messageIn(one))).map(slotIn))
@@ -248,14 +295,17 @@ interface Known {
   readonly delivered: ReadonlySet<string>
   readonly excused: ReadonlySet<string>
   readonly given: ReadonlySet<string>
+  /** By `ownerIn`. */
+  readonly crowded: ReadonlySet<string>
 }
 
 /** Every project has the CID that the standing votes give it, counted plainly: one vote a slot, and of no other slots. */
 function wrongWinner(
   { sent, closes, outcome }: Played,
   without: Outcome,
-  { signed, delivered, excused, given }: Known,
+  { signed, delivered, excused, given, crowded }: Known,
 ): string | undefined {
+  const lacking = new Set(sent.filter((one) => !one.attack && crowded.has(ownerIn(one))).map(projectIn))
   const standing = groupBy(
     sent.filter((one) => votes(outcome, one)),
     projectIn,
@@ -278,7 +328,7 @@ function wrongWinner(
         !given.has(one.place),
     )
     const before = without.projects.get(project)?.snapshotCid
-    if (isUntouched && excused.size === 0 && found !== before)
+    if (isUntouched && excused.size === 0 && !lacking.has(project) && found !== before)
       return `${project} has the CID ${found}, without the adversary ${before}`
   }
   return undefined
@@ -291,6 +341,10 @@ const messageIn = ({ submission }: Sent): string => messageOf(submission)
 const scopeOf = ({ dataMarket, epochId }: Submission): string => epochScope(dataMarket.toLowerCase(), epochId)
 const projectIn = ({ submission }: Sent): string => `${scopeOf(submission)}/${submission.projectId}`
 const slotIn = ({ submission }: Sent): string => `${submission.dataMarket.toLowerCase()}/${submission.slotId}`
+const ownerIn = (one: Sent): string => `${slotIn(one)}/${one.submission.epochId}`
+const partitionOf = ({ place }: Sent): string => place.split('/')[0]!
+const isBefore = (one: Sent, other: Sent): boolean =>
+  partitionOf(one) === partitionOf(other) && Number(one.place.split('/')[1]) < Number(other.place.split('/')[1])
 
 /** What became of a message, wherever it lies. */
 const fates = ({ sent, outcome }: Played, one: Sent): string[] =>

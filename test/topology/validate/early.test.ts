@@ -283,6 +283,50 @@ describe('epochs that never come', () => {
   })
 })
 
+describe('messages of one owner that others deliver as well', () => {
+  /** More than lies between two blocks: an epoch may be released right behind the newest that the log knows. */
+  const SKEW_SECONDS = 3
+  const worldOf = (): World => {
+    const world = createWorld({
+      rules: rulesOf({ epochsAhead: 0, epochSecondsMin: 4, clockSkewSeconds: SKEW_SECONDS }),
+    })
+    world.tick(headTick(10), headTick(11))
+    return world
+  }
+  const message = (epochId: number, receivedAt: number): Submission =>
+    inWindow(epochId, { receivedAt, deadline: 1_000 })
+  const fromRelease = (epochId: number, lateMs: number): number =>
+    msOf(release(epochId)) - 1_000 * SKEW_SECONDS + lateMs
+
+  test('behavior: from the release on, less what clocks may differ by, each has a place, in whatever order they come', () => {
+    const epochs = 6
+    const delivery = fc.record({ epochId: fc.integer({ min: 1, max: epochs }), lateMs: fc.nat(9_000) })
+    fc.assert(
+      fc.property(fc.array(delivery, { minLength: 1, maxLength: 20 }), (deliveries) => {
+        const world = worldOf()
+        const sent = deliveries.map(({ epochId, lateMs }) =>
+          world.submit(message(epochId, fromRelease(epochId, lateMs))),
+        )
+        world.tick(...ticksOf(epochs).slice(2))
+        const counted = sent.filter((one) => world.reasonOf(one) === 'COUNTED').map(({ epochId }) => epochId)
+        expect(counted.toSorted()).toEqual([...new Set(deliveries.map(({ epochId }) => epochId))].toSorted())
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test.each([
+    ['COUNTED', []],
+    ['EPOCH_TOO_FAR', [1]],
+  ] as const)('error: before it a vote has a place while no nearer one waits: %s', (reason, nearer) => {
+    const world = worldOf()
+    for (const epochId of nearer) world.submit(message(epochId, fromRelease(epochId, 200)))
+    const early = world.submit(message(2, fromRelease(1, 500)))
+    world.tick(...ticksOf(2).slice(2))
+    expect(world.reasonOf(early)).toBe(reason)
+  })
+})
+
 describe('the place of the ticks', () => {
   const EPOCHS = 6
   const TICKS = ticksOf(EPOCHS)
