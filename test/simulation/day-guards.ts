@@ -298,6 +298,7 @@ const ANSWER: readonly Guard[] = [
     find: 'const isToBePaid = counted >= quota && counted >= facts.quota',
     replace: 'const isToBePaid = (counted >= quota || counted > 0) && counted >= facts.quota',
     why: 'the number does not have it, and it would take the share of another',
+    seeds: 300, // an owner who lowers the quota between two calls, and a slot between the two quotas
   },
 ]
 
