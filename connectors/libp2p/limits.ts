@@ -21,7 +21,7 @@ export const INTAKE_LIMITS = {
   connectionsPerHostMax: 512,
   /**
    * New connections of one IP address: at once, and per second after. Collectors reconnect every 300 s, all of a cloud region at once.
-   * libp2p: 5. A handshake takes up to 10 ms of the processor, and a hostile one more.
+   * libp2p: 5. A handshake takes milliseconds of the processor, and a hostile one more.
    */
   arrivalsPerHost: { burst: 300, perSecond: 20 },
   /** A connection that ends without a message costs its address so many more of these. */
@@ -36,7 +36,7 @@ export const INTAKE_LIMITS = {
   /** A handshake that takes longer makes room for another when there are so many. An honest one takes some round trips. */
   handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,
-  /** Bytes of a handshake, behind the name of the encryption: twice what the longest identities in use (RSA, 4,096 bits) take. */
+  /** Bytes of a handshake, behind the name of the encryption. The longest identities in use (RSA, 4,096 bits) have room. */
   handshakeBytesMax: 8 * KiB,
   /**
    * Streams of /collect on one connection: a collector pools 100 by default. libp2p's 32 silently resets the rest. The library looks

@@ -16,6 +16,11 @@ type Chunk = Uint8Array | { subarray(): Uint8Array }
 /** In one piece. */
 export const bytesOf = (data: Chunk): Uint8Array => (data instanceof Uint8Array ? data : data.subarray())
 
+interface Told {
+  fault(reason: ShedReason): void
+  records(count: number): void
+}
+
 export class SocketGate {
   private readonly negotiation: Negotiation
   private records: Records | undefined
@@ -27,15 +32,10 @@ export class SocketGate {
   private readonly socket: Receiving
   private readonly receive: Receiving['onData']
   private readonly limits: IntakeLimits
-  private readonly told: { fault(reason: ShedReason): void; records(count: number): void }
+  private readonly told: Told
 
   /** @param encryptions names of the protocols that are taken */
-  constructor(
-    socket: MessageStream,
-    encryptions: () => readonly string[],
-    limits: IntakeLimits,
-    told: { fault(reason: ShedReason): void; records(count: number): void },
-  ) {
+  constructor(socket: MessageStream, encryptions: () => readonly string[], limits: IntakeLimits, told: Told) {
     this.socket = socket as Receiving
     this.receive = this.socket.onData
     this.limits = limits

@@ -2,6 +2,7 @@
 import { connect } from 'node:net'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { ConnectionEncrypter, Libp2p } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
@@ -12,6 +13,12 @@ const MiB = 1024 * 1024
 
 const dial = async (client: Libp2p, running: Running) =>
   client.dial(multiaddr(running.intake.multiaddrs[0]!), { signal: AbortSignal.timeout(20_000) })
+
+/** The only guest, as the intake knows it. */
+function guestOf({ intake }: Running): { readonly streams: number; readonly heardBytes: number } {
+  type Inside = { parts: { connections: { guests: Set<{ streams: number; heardBytes: number }> } } }
+  return [...(intake as unknown as Inside).parts.connections.guests][0]!
+}
 
 async function served(stage: Stage, running: Running): Promise<void> {
   const one = message()
@@ -101,19 +108,27 @@ test('bound: a handshake that is longer than any honest one comes to nothing', a
   await served(stage, running)
 })
 
+for (const encryption of ['noise', 'tls'] as const)
+  test(`default: a peer with the longest identity in use is let in, over ${encryption}`, async () => {
+    await using stage = new Stage()
+    const running = await stage.intake()
+    const one = message()
+    const client = await stage.client(encryption, { privateKey: await generateKeyPair('RSA', 4_096) })
+    await write(await open(client, running), one.bytes)
+    await until(() => running.log.submissions.some(({ submissionId }) => submissionId === one.id), 'it is heard')
+  })
+
 test('bound: a peer that pings by the protocol and never reads is given up', async () => {
   await using stage = new Stage()
   const running = await stage.intake()
   const under = bytesUnder(await dial(await stage.client(), running))
   const hello = Buffer.concat([GREETING, proposal('/ipfs/ping/1.0.0')])
   await send(under, Buffer.concat([frame(WINDOW_UPDATE, SYN, 1_001, 0), frame(DATA, 0, 1_001, hello.length, hello)]))
-  const { guests } = (running.intake as unknown as { parts: { connections: { guests: Set<{ streams: number }> } } })
-    .parts.connections
-  const [guest] = guests
-  await until(() => guest!.streams > 0, 'it is open')
-  for (let sent = 0; sent < 16 * MiB && guest!.streams > 0; sent += 128 * 1024)
+  const guest = guestOf(running)
+  await until(() => guest.streams > 0, 'it is open')
+  for (let sent = 0; sent < 16 * MiB && guest.streams > 0; sent += 128 * 1024)
     await send(under, frame(DATA, 0, 1_001, 128 * 1024, Buffer.alloc(128 * 1024)))
-  await until(() => guest!.streams === 0, 'the stream is reset')
+  await until(() => guest.streams === 0, 'the stream is reset')
   expect(under.status).toBe('open')
   await served(stage, running)
 })
@@ -168,11 +183,8 @@ test('bound: streams that propose a few protocols each are read no faster than a
   })
   const under = bytesUnder(await dial(await stage.client(), running))
   const proposals = Buffer.concat([GREETING, ...Array.from({ length: 14 }, () => proposal('/a'))])
-  for (
-    let id = 1;
-    id < 20;
-    id += 2 // ten streams: opening them takes 200 frames and their bytes 10, their answers 750
-  )
+  // ten streams: opening them takes 200 frames, their bytes and records some tens, what they propose 750
+  for (let id = 1_001; id < 1_020; id += 2)
     await send(
       under,
       Buffer.concat([frame(WINDOW_UPDATE, SYN, id, 0), frame(DATA, 0, id, proposals.length, proposals)]),
@@ -225,13 +237,10 @@ for (const [what, frames] of [
       for (let first = 0; first < 1_000_000 && (await send(under, many(first))); ) first += 500
     })()
     await until(() => running.intake.stats().holds > 0, 'held')
-    const { guests } = (
-      running.intake as unknown as { parts: { connections: { guests: Set<{ heardBytes: number }> } } }
-    ).parts.connections
-    const [guest] = guests
-    const heard = guest!.heardBytes
+    const guest = guestOf(running)
+    const heard = guest.heardBytes
     await served(stage, running)
-    expect(guest!.heardBytes).toBe(heard)
+    expect(guest.heardBytes).toBe(heard)
     expect(under.status).toBe('open')
     under.abort(new Error('enough'))
     await sending
