@@ -5,7 +5,7 @@ import { ORIGINS } from '../../../ops/api/view/origin.ts'
 import { KEPT, type Kept, TABLE } from '../../../ops/api/view/rows.ts'
 import type { Submission, VerdictReason } from '../../../schemas/types.ts'
 import { REJECT_REASONS } from '../../../topology/verdict.ts'
-import { MARKET, submissionOf, tickOf, verdictOf } from '../look/fixture.ts'
+import { finalizationOf, MARKET, submissionOf, tickOf, verdictOf } from '../look/fixture.ts'
 import { createStory, type RunningApi, rowsOf, type Story, startApi, TOKEN } from './story.ts'
 
 let story: Story
@@ -34,31 +34,9 @@ describe('texts', () => {
   test('behavior: projects that differ in a NUL have a row each', async () => {
     await story.open(3)
     await story.close(3)
-    const rest = {
-      ballots: [],
-      texts: Buffer.alloc(0),
-      frames: [],
-      signatures: Buffer.alloc(0),
-      leaves: Buffer.alloc(0),
-      dropped: [],
-    }
+    const { topics, put } = story.fixture
     for (const projectId of ['p\u0000', 'p\u0001', 'p', 'p\u0001\u0002', 'p\u0000q'])
-      await story.fixture.put(
-        story.fixture.topics.finalizations,
-        { dataMarket: MARKET, epochId: 3 },
-        {
-          projectId,
-          snapshotCid: 'bafkreione',
-          votes: 1,
-          voters: 1,
-          closeBlock: 16,
-          equivocations: [],
-          part: 0,
-          parts: 1,
-          candidates: [],
-          ...rest,
-        },
-      )
+      await put(topics.finalizations, { dataMarket: MARKET, epochId: 3 }, finalizationOf({ projectId }))
     const found = (await items('/v1/epochs/3/projects')) as unknown as { projectId: string }[]
     expect(found.map(({ projectId }) => projectId)).toEqual(['p', 'p\u0000', 'p\u0000q', 'p\u0001', 'p\u0001\u0002'])
     const paged: string[] = []

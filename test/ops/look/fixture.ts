@@ -2,7 +2,15 @@
 import { createMemoryLog } from '../../../connectors/log/memory/memory.ts'
 import { createCodec } from '../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../schemas/registry.ts'
-import type { Anchor, Batch, EpochMarker, EpochTick, Submission, Verdict } from '../../../schemas/types.ts'
+import type {
+  Anchor,
+  Batch,
+  EpochMarker,
+  EpochTick,
+  ProjectFinalization,
+  Submission,
+  Verdict,
+} from '../../../schemas/types.ts'
 import type { RecordTopic } from '../../../streams/kafka-topic.ts'
 import { partitionFor } from '../../../streams/partitioner.ts'
 import type { Log } from '../../../streams/ports.ts'
@@ -112,6 +120,26 @@ export const markerOf = (tick: EpochTick): EpochMarker => ({
   count: 0,
   checksum: 0,
   blockTimes: [],
+})
+
+/** In one part, with one vote and no ballots. */
+export const finalizationOf = (fields: Partial<ProjectFinalization>): ProjectFinalization => ({
+  projectId: 'project-a',
+  snapshotCid: 'bafkreione',
+  votes: 1,
+  voters: 1,
+  closeBlock: 16,
+  ballots: [],
+  texts: Buffer.alloc(0),
+  frames: [],
+  signatures: Buffer.alloc(0),
+  leaves: Buffer.alloc(0),
+  dropped: [],
+  equivocations: [],
+  candidates: [],
+  part: 0,
+  parts: 1,
+  ...fields,
 })
 
 export const batchOf = (fields: Partial<Batch>): Batch => ({

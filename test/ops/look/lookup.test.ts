@@ -12,6 +12,7 @@ import {
   batchOf,
   createFixture,
   type Fixture,
+  finalizationOf,
   HASH,
   MARKET,
   markerOf,
@@ -50,23 +51,7 @@ async function anchoredEpoch(fields: { attested?: boolean } = {}) {
     markerOf(tickOf({ kind: 'CLOSE', blockNumber: 16 })),
   )
   await tick({ kind: 'CLOSE', blockNumber: 16 })
-  const finalization = {
-    projectId: 'project-a',
-    snapshotCid: 'bafkreione',
-    votes: 1,
-    voters: 2,
-    closeBlock: 16,
-    ballots: [],
-    texts: Buffer.alloc(0),
-    frames: [],
-    signatures: Buffer.alloc(0),
-    leaves: Buffer.alloc(0),
-    dropped: [],
-    equivocations: [],
-    candidates: [],
-    part: 0,
-    parts: 1,
-  }
+  const finalization = finalizationOf({ voters: 2 })
   await put(topics.finalizations, { dataMarket: MARKET, epochId: 3 }, finalization)
   const { offset } = await put(topics.batches, { dataMarket: MARKET }, batchOf({}))
   const key = { dataMarket: MARKET, epochId: 3 }
