@@ -33,8 +33,8 @@ export interface NonceWatchPorts extends NonceGapPorts {
 
 /** A transaction that is final. */
 interface Kept extends IntentChange {
-  /** The transaction's block was seen on the chain since it is watched. */
-  seen: boolean
+  /** Depth, in blocks, from which on its block is looked at for itself again: doubled by each look that found it on the chain. */
+  nextDepth: number
   /** Looks in a row that found another block in its place, or nothing of it on the contract when its place is not known. */
   lost: number
   /** The head at the first look. */
@@ -44,7 +44,8 @@ interface Kept extends IntentChange {
 /**
  * A transaction is lost only when another block has the place of its own: a block that a node does not have may mean that
  * the node is behind, and so may a low nonce (decision 0029). As blocks name their parents, the newest final one speaks for
- * those before it; each is looked at for itself at the beginning and at the end.
+ * those before it. Each is looked at for itself too, at the beginning, at the end, and whenever it lies twice as deep: a node may
+ * have told of a fork when it became final.
  */
 export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPorts): NonceWatch {
   const { rpc, heads, persist, answer, signal } = ports
@@ -58,7 +59,7 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
   const look = async (head: Head): Promise<void> => {
     const all = [...kept.values()]
     const { onChain, offChain } = await persist(() => rpc.read((ask) => checkBlocks(ask, head, all, settings)))
-    for (const one of onChain) Object.assign(one, { seen: true, lost: 0 })
+    for (const one of onChain) Object.assign(one, { nextDepth: 2 * Math.max(1, depthOf(one, head)), lost: 0 })
     const placeless = await lookForPlaceless(all, head, offChain.length > 0, ports)
     for (const one of offChain) one.lost++
     const lost = [...offChain, ...placeless].filter((one) => one.lost >= LOOKS && isWatched(one))
@@ -100,7 +101,7 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
       kept.delete(text)
       held.delete(text)
       const { step } = intent
-      if (step === 'WATCH' || step === 'KEEP') kept.set(text, { key, intent, seen: false, lost: 0, since: undefined })
+      if (step === 'WATCH' || step === 'KEEP') kept.set(text, { key, intent, nextDepth: 0, lost: 0, since: undefined })
       if (step === 'SIGN' || step === 'SEND') held.set(text, intent)
       observer?.kept?.(kept.size)
     },
@@ -120,12 +121,13 @@ export function createNonceWatch(settings: AnchorSettings, ports: NonceWatchPort
 /** The ending of somebody else, and a call of ours that only the contract tells of, have none. */
 const hasPlace = ({ intent }: Kept): boolean => intent.blockHash !== ''
 
-const isDeep = (one: Kept, head: Head, { reorgDepthMax }: AnchorSettings): boolean =>
-  head.number - (hasPlace(one) ? one.intent.blockNumber : (one.since ?? head.number)) >= reorgDepthMax
+/** Blocks on top of its own, or since it is watched when its own is not known. */
+const depthOf = (one: Kept, head: Head): number =>
+  head.number - (hasPlace(one) ? one.intent.blockNumber : (one.since ?? head.number))
 
 /** Nothing more is to be seen of it. Attestations are followed for longer. */
 const isDue = (one: Kept, head: Head, settings: AnchorSettings): boolean =>
-  one.intent.step === 'KEEP' && isDeep(one, head, settings)
+  one.intent.step === 'KEEP' && depthOf(one, head) >= settings.reorgDepthMax
 
 /** Sorts transactions: on the chain, or with another block in their place. All reads go to one node. */
 async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings: AnchorSettings) {
@@ -145,7 +147,9 @@ async function checkBlocks(ask: Ask, head: Head, kept: readonly Kept[], settings
     .toSorted((a, b) => b.intent.blockNumber - a.intent.blockNumber)
   if (newest) await check([newest])
   const wentBack = offChain.length > 0
-  const more = wentBack ? older : older.filter((one) => !one.seen || one.lost > 0 || isDue(one, head, settings))
+  const isTurn = (one: Kept): boolean =>
+    depthOf(one, head) >= one.nextDepth || one.lost > 0 || isDue(one, head, settings)
+  const more = wentBack ? older : older.filter(isTurn)
   for (let from = 0; from < more.length; from += CHECKS_AT_ONCE) {
     const before = onChain.length
     await check(more.slice(from, from + CHECKS_AT_ONCE))

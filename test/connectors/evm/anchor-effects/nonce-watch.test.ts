@@ -273,15 +273,19 @@ describe('createNonceWatch', () => {
     })
   })
 
-  it('behavior: each is looked at once for itself, then the newest speaks for them', async () => {
+  it('behavior: each is looked at for itself whenever it lies twice as deep; the newest speaks for them between', async () => {
     const script = scripted()
-    await watch(script, [
-      [keyOf(0), intentOf(7, 27)],
-      [keyOf(1), intentOf(8, 28)],
-    ])
+    await watch(
+      script,
+      [
+        [keyOf(0), intentOf(7, 27)],
+        [keyOf(1), intentOf(8, 28)],
+      ],
+      { heads: 16 },
+    )
     const blocks = script.node.asked.filter((one) => one.startsWith('eth_getBlockByNumber'))
-    expect(blocks.filter((one) => one.endsWith(hex(27)))).toHaveLength(1)
-    expect(blocks.filter((one) => one.endsWith(hex(28)))).toHaveLength(6)
+    expect(blocks.filter((one) => one.endsWith(hex(27)))).toHaveLength(3) // 4, 8 and 16 blocks behind the head
+    expect(blocks.filter((one) => one.endsWith(hex(28)))).toHaveLength(16)
   })
 
   it('behavior: one that was final in a block of no branch is found although newer ones stay', async () => {
@@ -290,6 +294,22 @@ describe('createNonceWatch', () => {
       [keyOf(0), intentOf(7, 27, { blockHash: blockHash(27, 9) })],
       [keyOf(1), intentOf(8, 28)],
     ])
+    expect(told(answers)).toEqual(['0 REORGED'])
+  })
+
+  it('behavior: one whose block a node lied about is found at a look behind it, although a newer one stays', async () => {
+    const script = scripted()
+    const turn = (n: number): void => {
+      script.node.forkedFrom = n <= 2 ? 27 : Number.POSITIVE_INFINITY
+    }
+    const answers = await watch(
+      script,
+      [
+        [keyOf(0), intentOf(7, 27, { blockHash: blockHash(27, 1) })],
+        [keyOf(1), intentOf(8, 28)],
+      ],
+      { heads: 9, turn },
+    )
     expect(told(answers)).toEqual(['0 REORGED'])
   })
 
