@@ -5,7 +5,8 @@ import { now } from '../connection.ts'
 import { count, duration } from '../format.ts'
 import { Ago, Card, Empty, Link, Scrolling, Shown, Support, Tag } from '../parts/basics.tsx'
 import { GapList } from '../parts/gaps.tsx'
-import { Pager, usePages } from '../parts/pager.tsx'
+import { Paged, usePages } from '../parts/pager.tsx'
+import { NoEpoch } from '../parts/timeline.tsx'
 import { currentPhase, phasesOf, usualPhases } from '../phases.ts'
 import { ofMarket } from '../place.ts'
 import { epochRoute } from '../routes.ts'
@@ -39,18 +40,9 @@ function EpochTable() {
   )
   return (
     <Card title="All epochs" note="Newest first.">
-      <Shown answer={answer}>
-        {({ items, next }) =>
-          items.length === 0 ? (
-            <Empty title="No epoch yet">Waiting for the contract to release the first one.</Empty>
-          ) : (
-            <>
-              <Rows epochs={items} />
-              <Pager pages={pages} next={next} what="epochs" />
-            </>
-          )
-        }
-      </Shown>
+      <Paged answer={answer} pages={pages} what="epochs" none={<NoEpoch />}>
+        {(epochs) => <Rows epochs={epochs} />}
+      </Paged>
     </Card>
   )
 }

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { Page, SubmissionItem } from '../../../schema.ts'
 import { useAnswer } from '../answers.ts'
 import { Empty, Shown } from '../parts/basics.tsx'
-import { Pager, usePages } from '../parts/pager.tsx'
+import { Paged, usePages } from '../parts/pager.tsx'
 import { SubmissionCards } from '../parts/submissions.tsx'
 import { go, ofMarket } from '../place.ts'
 import type { Route } from '../routes.ts'
@@ -65,51 +65,43 @@ function SlotAnswer({ slotId, epochId }: { slotId: number; epochId: number | und
   const [claims, setClaims] = useState(false)
   useEffect(() => setClaims(false), [slotId, epochId])
   useEffect(pages.reset, [slotId, epochId, claims])
+  const asked = { slotId, epochId, claims }
   const of = { origin: claims ? 'UNPROVEN' : undefined, epoch: epochId, limit: PAGE_CARDS, cursor: pages.cursor }
   const path = ofMarket(`/v1/slots/${slotId}/verdicts`, of)
   const answer = useAnswer<Page<SubmissionItem>>(path, 'epoch', 'verdicts')
   return (
     <>
-      <label>
-        <input type="checkbox" checked={claims} onInput={(e) => setClaims(e.currentTarget.checked)} /> What was not
-        signed by the owner of the slot, and copies
-      </label>
-      <SlotSubmissions answer={answer} pages={pages} slotId={slotId} epochId={epochId} claims={claims} />
+      <ClaimsBox claims={claims} choose={setClaims} />
+      <Paged answer={answer} pages={pages} what="submissions" none={<NothingReceived {...asked} />}>
+        {(items) => <SubmissionCards items={items} />}
+      </Paged>
     </>
   )
 }
 
-interface SlotSubmissionsProps {
-  readonly answer: ReturnType<typeof useAnswer<Page<SubmissionItem>>>
-  readonly pages: ReturnType<typeof usePages>
+const ClaimsBox = ({ claims, choose }: { claims: boolean; choose: (claims: boolean) => void }) => (
+  <label>
+    <input type="checkbox" checked={claims} onInput={(e) => choose(e.currentTarget.checked)} /> What was not signed by
+    the owner of the slot, and copies
+  </label>
+)
+
+interface Asked {
   readonly slotId: number
   readonly epochId: number | undefined
-  /** Submissions that only name the slot are shown. */
+  /** Submissions are asked for that only name the slot. */
   readonly claims: boolean
 }
 
-function SlotSubmissions({ answer, pages, slotId, epochId, claims }: SlotSubmissionsProps) {
-  return (
-    <Shown answer={answer}>
-      {({ items, next }) =>
-        items.length === 0 ? (
-          <Empty
-            title={`Nothing ${claims ? 'else that names' : 'signed by the owner of'} slot ${slotId} was received${epochId === undefined ? '' : ` in epoch ${epochId}`}`}
-          >
-            The sequencer acknowledged no such submission. Check that the node runs, reaches the sequencer, and has this
-            slot, its key and this data market in its settings. A message that could not be read has no slot:{' '}
-            <code>sequencer dead-letters list --topic intake</code> has it.
-          </Empty>
-        ) : (
-          <>
-            <SubmissionCards items={items} />
-            <Pager pages={pages} next={next} what="submissions" />
-          </>
-        )
-      }
-    </Shown>
-  )
-}
+const NothingReceived = ({ slotId, epochId, claims }: Asked) => (
+  <Empty
+    title={`Nothing ${claims ? 'else that names' : 'signed by the owner of'} slot ${slotId} was received${epochId === undefined ? '' : ` in epoch ${epochId}`}`}
+  >
+    The sequencer acknowledged no such submission. Check that the node runs, reaches the sequencer, and has this slot,
+    its key and this data market in its settings. A message that could not be read has no slot:{' '}
+    <code>sequencer dead-letters list --topic intake</code> has it.
+  </Empty>
+)
 
 export function Submission({ submissionId }: { submissionId: string }) {
   const answer = useAnswer<Page<SubmissionItem>>(

@@ -6,53 +6,38 @@ import { useAnswer } from '../answers.ts'
 import { count } from '../format.ts'
 import { ofMarket } from '../place.ts'
 import { PAYMENT_STATES } from '../words.ts'
-import { Card, Empty, Hash, Scrolling, Shown, Tag } from './basics.tsx'
-import { Pager, usePages } from './pager.tsx'
+import { Card, Empty, Hash, Scrolling, Tag } from './basics.tsx'
+import { Choices } from './choices.tsx'
+import { Paged, usePages } from './pager.tsx'
 
 const PAGE_ROWS = 25
 
 const PURPOSES = [
-  { purpose: 'CLOSING', name: 'Closing the day', empty: 'No call closes it yet.' },
-  { purpose: 'COUNTS', name: 'In its course', empty: 'Nothing was told in its course.' },
+  { value: 'CLOSING', name: 'Closing the day', empty: 'No call closes it yet.' },
+  { value: 'COUNTS', name: 'In its course', empty: 'Nothing was told in its course.' },
 ] as const
 
+type Purpose = (typeof PURPOSES)[number]['value']
+
 export function DayCalls({ day }: { day: number }) {
-  const [purpose, setPurpose] = useState<(typeof PURPOSES)[number]['purpose']>('CLOSING')
+  const [purpose, setPurpose] = useState<Purpose>('CLOSING')
   return (
     <Card title="Transactions" note="Calls that tell the contract the counts of slots.">
-      <fieldset class="choices">
-        <legend class="visually-hidden">Which calls</legend>
-        {PURPOSES.map((one) => (
-          <label key={one.purpose} class={one.purpose === purpose ? 'is-chosen' : ''}>
-            <input
-              type="radio"
-              name="purpose"
-              checked={one.purpose === purpose}
-              onChange={() => setPurpose(one.purpose)}
-            />
-            {one.name}
-          </label>
-        ))}
-      </fieldset>
+      <Choices legend="Which calls" group="purpose" choices={PURPOSES} chosen={purpose} choose={setPurpose} />
       <CallPages key={purpose} day={day} purpose={purpose} />
     </Card>
   )
 }
 
-function CallPages({ day, purpose }: { day: number; purpose: (typeof PURPOSES)[number]['purpose'] }) {
+function CallPages({ day, purpose }: { day: number; purpose: Purpose }) {
   const pages = usePages()
   const path = ofMarket(`/v1/days/${day}/payments`, { purpose, limit: PAGE_ROWS, cursor: pages.cursor })
   const answer = useAnswer<Page<PaymentItem>>(path, 'day')
-  const { empty } = PURPOSES.find((one) => one.purpose === purpose)!
+  const { empty } = PURPOSES.find(({ value }) => value === purpose)!
   return (
-    <Shown answer={answer}>
-      {({ items, next }) => (
-        <>
-          {items.length === 0 ? <Empty title={empty} /> : <CallTable calls={items} />}
-          <Pager pages={pages} next={next} what="calls" />
-        </>
-      )}
-    </Shown>
+    <Paged answer={answer} pages={pages} what="calls">
+      {(calls) => (calls.length === 0 ? <Empty title={empty} /> : <CallTable calls={calls} />)}
+    </Paged>
   )
 }
 

@@ -5,16 +5,14 @@ import type { EpochDetail, Page, SubmissionItem } from '../../../schema.ts'
 import { useAnswer } from '../answers.ts'
 import { count, percent } from '../format.ts'
 import { linkTo, ofMarket } from '../place.ts'
-import { Bar, Empty, Link, Scrolling, Shown } from './basics.tsx'
-import { Pager, usePages } from './pager.tsx'
+import { Bar, Empty, Link, Scrolling } from './basics.tsx'
+import { Paged, usePages } from './pager.tsx'
 
 const PAGE_ROWS = 20
 const HELP: Readonly<Record<string, string>> = { ...REASON_HELP, ...ACCEPT_HELP }
 
 export function EpochVerdicts({ epoch, reason }: { epoch: EpochDetail; reason: string }) {
-  const rows = Object.entries(epoch.reasons)
-    .filter(([, n]) => n > 0)
-    .sort(([, a], [, b]) => b - a)
+  const rows = reasonsOf(epoch)
   if (rows.length === 0)
     return (
       <Empty title="No verdict yet">
@@ -32,6 +30,12 @@ export function EpochVerdicts({ epoch, reason }: { epoch: EpochDetail; reason: s
     </>
   )
 }
+
+/** The reasons that were given, the commonest first. */
+const reasonsOf = ({ reasons }: EpochDetail): readonly (readonly [reason: string, n: number])[] =>
+  Object.entries(reasons)
+    .filter(([, n]) => n > 0)
+    .sort(([, a], [, b]) => b - a)
 
 /** A second click closes what the first opened. */
 function ReasonRow({ name, n, epoch, chosen }: { name: string; n: number; epoch: EpochDetail; chosen: boolean }) {
@@ -58,14 +62,9 @@ function Submissions({ epochId, reason }: { epochId: number; reason: string }) {
   const path = ofMarket(`/v1/epochs/${epochId}/verdicts`, { reason, limit: PAGE_ROWS, cursor: pages.cursor })
   const answer = useAnswer<Page<SubmissionItem>>(path)
   return (
-    <Shown answer={answer}>
-      {({ items, next }) => (
-        <>
-          <SubmissionTable items={items} reason={reason} />
-          <Pager pages={pages} next={next} what={`submissions with ${reason}`} />
-        </>
-      )}
-    </Shown>
+    <Paged answer={answer} pages={pages} what={`submissions with ${reason}`}>
+      {(items) => <SubmissionTable items={items} reason={reason} />}
+    </Paged>
   )
 }
 

@@ -8,16 +8,16 @@ import { standingOf } from '../words.ts'
 import { Empty, Link, Support, Tag } from './basics.tsx'
 import { phaseWords, Track, TrackHead } from './track.tsx'
 
-export function Timeline({
-  epochs,
-  usual,
-  stuck,
-}: {
-  epochs: readonly EpochSummary[]
-  usual: Usual
-  stuck: readonly Gap[]
-}) {
-  if (epochs.length === 0) return <Empty title="No epoch yet">Waiting for the contract to release the first one.</Empty>
+interface TimelineProps {
+  readonly epochs: readonly EpochSummary[]
+  readonly usual: Usual
+  readonly stuck: readonly Gap[]
+}
+
+export const NoEpoch = () => <Empty title="No epoch yet">Waiting for the contract to release the first one.</Empty>
+
+export function Timeline({ epochs, usual, stuck }: TimelineProps) {
+  if (epochs.length === 0) return <NoEpoch />
   return (
     <div class="timeline">
       <div class="timeline-head">
