@@ -105,13 +105,9 @@ const gapWords = (gaps: readonly Gap[], epochId: number): string => {
 
 function momentsOf(epoch: EpochDetail, at: number): readonly (readonly [string, string])[] {
   const { releaseBlock, earlierReleaseBlock, closeBlock, begin, end, releasedAt, closedAt, finalAt } = epoch
-  const isNever = epoch.phase === 'SKIPPED' || epoch.phase === 'REFUSED'
+  const missing = epoch.phase === 'SKIPPED' || epoch.phase === 'REFUSED' ? 'never' : 'not yet'
   const moment = (time: number | null, block: number | null): string =>
-    time === null
-      ? isNever
-        ? 'never'
-        : 'not yet'
-      : `${clockTime(time, at)}${block === null ? '' : `, block ${block}`}`
+    time === null ? missing : `${clockTime(time, at)}${block === null ? '' : `, block ${block}`}`
   return [
     ['Released', moment(releasedAt, releaseBlock)],
     ...(earlierReleaseBlock === null
@@ -137,17 +133,19 @@ function Batches({ epoch: { batches, endCall, batchedAt } }: { epoch: EpochDetai
       {batches.map((batch) => (
         <BatchRow key={batch.batchIndex} batch={batch} />
       ))}
-      {endCall && (
-        <li>
-          <span class="strong">Ending call</span>
-          <StateTag state={endCall.state} />
-          <span class="note">Tells the contract that the epoch has no more batches.</span>
-          <Hash text={endCall.transactionHash} name="transaction" />
-        </li>
-      )}
+      {endCall && <EndingCallRow call={endCall} />}
     </ul>
   )
 }
+
+const EndingCallRow = ({ call }: { call: NonNullable<EpochDetail['endCall']> }) => (
+  <li>
+    <span class="strong">Ending call</span>
+    <StateTag state={call.state} />
+    <span class="note">Tells the contract that the epoch has no more batches.</span>
+    <Hash text={call.transactionHash} name="transaction" />
+  </li>
+)
 
 const BatchRow = ({ batch }: { batch: EpochDetail['batches'][number] }) => (
   <li>

@@ -16,13 +16,15 @@ export const Scrolling = ({ label, children }: { label: string; children: Compon
   </section>
 )
 
-export function Card(props: {
-  title: string
-  note?: ComponentChildren
-  aside?: ComponentChildren
-  class?: string
-  children: ComponentChildren
-}) {
+interface CardProps {
+  readonly title: string
+  readonly note?: ComponentChildren
+  readonly aside?: ComponentChildren
+  readonly class?: string
+  readonly children: ComponentChildren
+}
+
+export function Card(props: CardProps) {
   const id = `card-${props.title.toLowerCase().replaceAll(/\W+/g, '-')}`
   return (
     <section class={`card ${props.class ?? ''}`} aria-labelledby={id}>

@@ -8,23 +8,27 @@ export function GapList({ gaps }: { gaps: readonly Gap[] }) {
   return (
     <ul class="gaps">
       {gaps.map((gap) => (
-        <li key={gap.epochId}>
-          <Tag tone={gap.phase === 'SKIPPED' ? 'muted' : 'bad'}>{gapWords(gap).name}</Tag>
-          <div>
-            <p class="strong">
-              <Link to={epochRoute(gap.epochId)}>
-                Epoch {gap.epochId}
-                {gap.lastEpochId > gap.epochId ? ` to ${gap.lastEpochId}` : ''}
-              </Link>{' '}
-              {gapWords(gap).gap}
-            </p>
-            <p>{gap.detail}</p>
-            <p class="note">
-              <Words text={gapWords(gap).advice} />
-            </p>
-          </div>
-        </li>
+        <GapEntry key={gap.epochId} gap={gap} words={gapWords(gap)} />
       ))}
     </ul>
   )
 }
+
+const GapEntry = ({ gap, words }: { gap: Gap; words: ReturnType<typeof gapWords> }) => (
+  <li>
+    <Tag tone={gap.phase === 'SKIPPED' ? 'muted' : 'bad'}>{words.name}</Tag>
+    <div>
+      <p class="strong">
+        <Link to={epochRoute(gap.epochId)}>
+          Epoch {gap.epochId}
+          {gap.lastEpochId > gap.epochId ? ` to ${gap.lastEpochId}` : ''}
+        </Link>{' '}
+        {words.gap}
+      </p>
+      <p>{gap.detail}</p>
+      <p class="note">
+        <Words text={words.advice} />
+      </p>
+    </div>
+  </li>
+)

@@ -25,24 +25,26 @@ export function SupportOverview({ projects, epochId }: { projects: readonly Proj
   return (
     <>
       <Levels levels={levels} total={projects.length} />
-      {least.length > 0 && (
-        <>
-          <h3>Least support</h3>
-          <ul class="least">
-            {least.slice(0, LEAST_SHOWN).map((project) => (
-              <li key={project.projectId}>
-                <Link to={{ page: 'epoch', epochId, reason: '', project: project.projectId }} class="ellipsis">
-                  {project.projectId}
-                </Link>
-                <Support share={shareOf(project)} />
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
+      {least.length > 0 && <LeastSupport projects={least.slice(0, LEAST_SHOWN)} epochId={epochId} />}
     </>
   )
 }
+
+const LeastSupport = ({ projects, epochId }: { projects: readonly Project[]; epochId: number }) => (
+  <>
+    <h3>Least support</h3>
+    <ul class="least">
+      {projects.map((project) => (
+        <li key={project.projectId}>
+          <Link to={{ page: 'epoch', epochId, reason: '', project: project.projectId }} class="ellipsis">
+            {project.projectId}
+          </Link>
+          <Support share={shareOf(project)} />
+        </li>
+      ))}
+    </ul>
+  </>
+)
 
 type Level = (typeof LEVELS)[number] & { readonly size: number }
 

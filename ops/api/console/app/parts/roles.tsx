@@ -100,18 +100,28 @@ function RoleRow({ role: { role, standing, processes }, stage }: { role: RoleAns
       </td>
       <td class="num nowrap">{stage && <Behind {...stage} />}</td>
       <td>
-        {processes.length === 0 && <span class="muted">none has said that it has the role</span>}
-        {processes.map((holder) => (
-          <p key={holder.instanceId}>
-            <span class="strong">{holder.instanceId}</span> {STANDINGS[holder.standing].name.toLowerCase()}
-            {holder.detail && holder.standing !== 'SILENT' ? `: ${holder.detail}` : ''}
-            <span class="note">, for {duration(now.value - holder.since)}</span>
-          </p>
-        ))}
+        <Holders holders={processes} />
       </td>
     </tr>
   )
 }
+
+const Holders = ({ holders }: { holders: readonly Holder[] }) => (
+  <>
+    {holders.length === 0 && <span class="muted">none has said that it has the role</span>}
+    {holders.map((holder) => (
+      <HolderLine key={holder.instanceId} holder={holder} />
+    ))}
+  </>
+)
+
+const HolderLine = ({ holder: { instanceId, standing, detail, since } }: { holder: Holder }) => (
+  <p>
+    <span class="strong">{instanceId}</span> {STANDINGS[standing].name.toLowerCase()}
+    {detail && standing !== 'SILENT' ? `: ${detail}` : ''}
+    <span class="note">, for {duration(now.value - since)}</span>
+  </p>
+)
 
 type Stage = HealthAnswer['stages'][string]
 

@@ -47,34 +47,38 @@ function SlotDays({ slotId }: { slotId: number }) {
         items.length === 0 ? (
           <Empty title={`Slot ${slotId} has nothing in these days`} />
         ) : (
-          <Scrolling label={`Table: days of slot ${slotId}`}>
-            <table class="slot-days">
-              <thead>
-                <tr>
-                  <th scope="col">Day</th>
-                  <th scope="col">State</th>
-                  <th scope="col">Of the quota</th>
-                  <th scope="col" class="num wide">
-                    Accepted
-                  </th>
-                  <th scope="col" class="num wide">
-                    Told
-                  </th>
-                  <th scope="col">Transaction</th>
-                </tr>
-              </thead>
-              <tbody>
-                {items.map((item) => (
-                  <SlotDayRow key={item.day} item={item} />
-                ))}
-              </tbody>
-            </table>
-          </Scrolling>
+          <SlotDayTable slotId={slotId} items={items} />
         )
       }
     </Shown>
   )
 }
+
+const SlotDayTable = ({ slotId, items }: { slotId: number; items: readonly SlotDayItem[] }) => (
+  <Scrolling label={`Table: days of slot ${slotId}`}>
+    <table class="slot-days">
+      <thead>
+        <tr>
+          <th scope="col">Day</th>
+          <th scope="col">State</th>
+          <th scope="col">Of the quota</th>
+          <th scope="col" class="num wide">
+            Accepted
+          </th>
+          <th scope="col" class="num wide">
+            Told
+          </th>
+          <th scope="col">Transaction</th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map((item) => (
+          <SlotDayRow key={item.day} item={item} />
+        ))}
+      </tbody>
+    </table>
+  </Scrolling>
+)
 
 function SlotDayRow({ item }: { item: SlotDayItem }) {
   const { day, standing, counted, quota, accepted, told, eligible, leftOut, transactionHash } = item
