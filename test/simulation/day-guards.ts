@@ -151,6 +151,14 @@ const PAYER: readonly Guard[] = [
     uncaught: 'what was asked beside it is held back once the first has its nonce; the payer’s own tests have others',
   },
   {
+    name: 'a day that is refused holds up no other day',
+    file: 'topology/anchor/payer.ts',
+    find: 'return firsts.toSorted((a, b) => a.retries - b.retries)[0]',
+    replace: 'return firsts[0]',
+    why: 'its owner may have put the counter back, and the day would wait for ever',
+    uncaught: 'the owner of these runs puts the counter right again; the payer’s own tests have it',
+  },
+  {
     name: 'a dry run sees the newest call of its market',
     file: 'topology/anchor/payer.ts',
     find: 'quota: quotaOfRun(next, all), ...newestBlock(all) }',

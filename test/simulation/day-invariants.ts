@@ -222,7 +222,7 @@ function wrongEnd({ payout, payment }: Paid, { days }: PayChain): string | undef
   const { paymentState, error } = payment ?? { paymentState: 'UNKNOWN', error: '' }
   if (paymentState === 'FINAL') return undefined
   if (paymentState === 'SUPERSEDED' && payout.purpose === 'COUNTS') return undefined
-  const isOver = days.now().dayCounter > payout.payoutOf + 1
+  const isOver = days.settledDay() > payout.payoutOf + 1
   if (paymentState === 'UNPAID' && error === 'E38' && isOver) return undefined
   return `it is ${paymentState} (${error}) in day ${days.now().dayCounter} of the contract`
 }
@@ -300,10 +300,15 @@ export const DAY_WORDS = [
   'calls of another sequencer',
   'calls that were refused',
   'calls that the chain lost',
+  'calls of a day that the counter was put back behind',
 ] as const
 
 /** So rare that no number of seeds is known to meet them; the tests of the clock, of the payer and of its connector do. */
-export const RARE_DAY_WORDS: readonly string[] = ['epochs whose day or quota left the chain', 'calls that were refused']
+export const RARE_DAY_WORDS: readonly string[] = [
+  'epochs whose day or quota left the chain',
+  'calls that were refused',
+  'calls of a day that the counter was put back behind',
+]
 
 /** How often each was met. @param ticks all of them, those of blocks that left the chain too */
 export async function daysMet(
@@ -332,5 +337,6 @@ export async function daysMet(
     'calls of another sequencer': pay.met.rival,
     'calls that were refused': pay.met.races,
     'calls that the chain lost': pay.met.lost,
+    'calls of a day that the counter was put back behind': pay.met.ahead,
   }
 }

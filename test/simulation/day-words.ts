@@ -20,11 +20,14 @@ export interface DayWords {
   readonly burned: ReadonlyMap<number, number>
   /** Another sequencer of the market tells counts and closes days. */
   readonly hasRival: boolean
+  /** From when till when the counter is back at 1, by a mistake of the owner, ms since the beginning; behind the last release. */
+  readonly backAtFirst: readonly [number, number] | undefined
 }
 
 /** So long that a run has one day. */
 const LONG = 720
 /** Releases are in 2, 5 and 8, and the calls that close the first day come from 8 on. */
+const LAST_RELEASE = 8
 const QUOTA_BLOCKS = [2, 2, 3, 5, 6, 8, 9, 9, 10, 11, 12, 13]
 
 export function dayWords(seed: number): DayWords {
@@ -41,7 +44,14 @@ export function dayWords(seed: number): DayWords {
   const burned = new Map<number, number>()
   for (let i = 0; i < 2; i++)
     if (random.chance(0.3)) burned.set(1 + random.below(6), 5 * BLOCK_MS + random.below(15 * BLOCK_MS))
-  return { first, changes, burned, hasRival: random.chance(0.3) }
+  return { first, changes, burned, hasRival: random.chance(0.3), backAtFirst: backAtFirst(seed) }
+}
+
+function backAtFirst(seed: number): DayWords['backAtFirst'] {
+  if (seed % 16 !== 3) return undefined
+  const random = new SeededRandom(seed ^ 0xbac1)
+  const from = (LAST_RELEASE + 1 + random.next() * 4) * BLOCK_MS
+  return [from, from + (1 + random.next()) * BLOCK_MS]
 }
 
 /** In the first block of its number, and in about half of those that replace it. */
@@ -105,6 +115,14 @@ export function daysEnded(closing: EpochDay, open: readonly EpochDay[]): number 
 
 export const burnedAt = ({ burned }: DayWords, ms: number): ReadonlySet<number> =>
   new Set([...burned].filter(([, since]) => since <= ms).map(([slotId]) => slotId))
+
+/** The contract while its owner has put the counter back, too. @param ms since the beginning */
+export function withMistake(days: ContractDays, { backAtFirst }: DayWords, ms: () => number): ContractDays {
+  if (!backAtFirst) return days
+  const [from, to] = backAtFirst
+  const isBack = (): boolean => from <= ms() && ms() < to
+  return { ...days, now: () => ({ ...days.now(), ...(isBack() && { dayCounter: 1 }) }) }
+}
 
 /** The contract as the story has it. @param ms since the beginning @param isCalm nothing is taken back any more */
 export function storyDays(

@@ -134,7 +134,7 @@ function isNumberOfRival({ kind, where, message }: Difference, { pay }: Run): bo
 /** The owner has set the counter two days on, or released an epoch once more: no epoch was opened since then that tells the audit so. */
 function isOfSetDay({ kind, where, message }: Difference, { pay }: Run): boolean {
   const day = Number(/^day (\d+) of 0x\w+, payout/.exec(where)?.[1])
-  return kind === 'skipped' && message.includes('UNPAID for good: E38, though') && pay.days.now().dayCounter > day + 1
+  return kind === 'skipped' && message.includes('UNPAID for good: E38, though') && pay.days.settledDay() > day + 1
 }
 
 const epochOf = (scope: string): number => Number(scope.split('/')[1])

@@ -63,7 +63,7 @@ export class PayChain {
   private readonly forbidden = new Map<string, string>()
   private reorgs = 0
   /** How often each of what may happen was met. */
-  readonly met = { races: 0, lost: 0, rival: 0 }
+  readonly met = { races: 0, lost: 0, rival: 0, ahead: 0 }
 
   constructor(seed: number, days: ContractDays, hasRival: boolean) {
     this.days = days
@@ -100,7 +100,10 @@ export class PayChain {
     if (afterBlock >= 0 && !knows(afterHash)) return undefined
     this.perhapsByRival(key.dataMarket, given)
     const now = this.now()
-    if (now.dayCounter < day) throw new Error(`a payout of day ${day} came in day ${now.dayCounter} of the contract`)
+    if (now.dayCounter < day) {
+      this.met.ahead++
+      return { outcome: 'REVERTED', error: 'DAY_AHEAD' }
+    }
     const facts = factsOf(this.contract, key, given, now)
     if (now.dayCounter > day + 1) {
       if (this.days.settledDay() <= day + 1) return undefined

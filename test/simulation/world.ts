@@ -22,7 +22,7 @@ import { isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts
 import { AnchorChain } from './anchor-chain.ts'
 import { BEGIN_MS } from './chain-story.ts'
 import { daysMet, paidIn } from './day-invariants.ts'
-import { storyDays } from './day-words.ts'
+import { storyDays, withMistake } from './day-words.ts'
 import { APP_ID, checkInvariants } from './invariants.ts'
 import { outcomeDigest } from './outcome-digest.ts'
 import { PayChain } from './pay-chain.ts'
@@ -70,15 +70,9 @@ export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): 
   if (begun !== BEGIN_MS) throw new Error(`the simulated clock begins at ${begun}`)
   const truth = script.play && new TrueChain(script.play, simulation.clock)
   let isCalm = false
-  const days =
-    truth?.contractDays(script.dayWords) ??
-    storyDays(
-      script.days,
-      script.dayWords,
-      () => simulation.clock.now() - begun,
-      () => isCalm,
-    )
-  const pay = new PayChain(seed, days, script.dayWords.hasRival)
+  const ms = (): number => simulation.clock.now() - begun
+  const days = truth?.contractDays(script.dayWords) ?? storyDays(script.days, script.dayWords, ms, () => isCalm)
+  const pay = new PayChain(seed, withMistake(days, script.dayWords, ms), script.dayWords.hasRival)
   const chain = new AnchorChain(seed, pay, script.play?.words.hasRival)
   const outside: Outside = { begun, acknowledged: new Array(INTAKES).fill(0), hostile: 0, chain }
   const failures: Error[] = []

@@ -1,7 +1,7 @@
 /**
  * Payouts on their way to the chain (decision 0039): a finite state machine each, in the stage `anchor`, whose nonces and
- * fillers it shares. One payout of a market is under way at a time, in the order of `payouts`, so that each dry run sees the
- * effects of all calls before it, and an older count never follows a newer one.
+ * fillers it shares. One payout of a market is under way at a time, those of a day in the order of `payouts`, so that each dry
+ * run sees the effects of all calls before it, and an older count never follows a newer one.
  */
 
 import { payoutKey } from '../../schemas/anchor-keys.ts'
@@ -100,7 +100,7 @@ function createTurns({ progress, rules, advance }: TurnPorts) {
   const prepareNext = (dataMarket: string): void => {
     const all = payoutsOf(dataMarket)
     if (all.some((one) => BEFORE_NONCE.includes(one.phase) || isUnmined(one))) return
-    const next = all.find(({ phase }) => phase === 'WAITING')
+    const next = nextOf(all)
     if (!next) return
     const payout = { ...next.payout!, quota: quotaOfRun(next, all), ...newestBlock(all) }
     advance(next, { ...intend(next, 'PREPARE'), phase: 'PREPARING', delayMs: pauseBefore(next, rules), payout })
@@ -113,6 +113,16 @@ function createTurns({ progress, rules, advance }: TurnPorts) {
   }
 
   return { payoutsOf, takeTurn, dropWhenDone }
+}
+
+/**
+ * The first that waits of each day, and of these the one that was put off least often: a day that the contract does not take yet, or
+ * refuses, holds up no other day.
+ */
+function nextOf(all: readonly AnchorProgress[]): AnchorProgress | undefined {
+  const waiting = all.filter(({ phase }) => phase === 'WAITING')
+  const firsts = waiting.filter((one, at) => waiting.findIndex(({ payout }) => payout!.day === one.payout!.day) === at)
+  return firsts.toSorted((a, b) => a.retries - b.retries)[0]
 }
 
 const isSameRun = (a: AnchorProgress, b: AnchorProgress): boolean =>

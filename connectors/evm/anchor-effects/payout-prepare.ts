@@ -17,9 +17,12 @@ export interface PayoutInput extends PayoutQuestion {
   readonly signer: string
 }
 
+/** The contract's day counter is below the payout's day: its owner put it back, or the day left the chain. Other days can go meanwhile. */
+const DAY_AHEAD = 'DAY_AHEAD'
+
 /**
  * READY with what is to be sent, ALREADY_ANCHORED when nothing is, REVERTED with E38 when the contract takes nothing of the day
- * any more, or with the code with which it refuses the call now. All reads go to one node.
+ * any more, with DAY_AHEAD when it does not take it yet, or with the code with which it refuses the call now. All reads go to one node.
  * @throws NotYet when what the node says may still change by a reorg, or when the node is behind
  */
 export async function preparePayout(ask: Ask, input: PayoutInput, settings: AnchorSettings): Promise<AnchorResult> {
@@ -28,8 +31,7 @@ export async function preparePayout(ask: Ask, input: PayoutInput, settings: Anch
   const head = (await headerOf(ask, 'latest', settings.contractBlock))!
   await needBlock(ask, order.afterBlock, order.afterHash, head, settings)
   const counter = await dayCounterOf(ask, input, head.number)
-  if (counter < payout.payoutOf)
-    throw new NotForLong(`the contract is at day ${counter}, and the payout is of day ${payout.payoutOf}`)
+  if (counter < payout.payoutOf) return resultOf(intent, 'REVERTED', { error: DAY_AHEAD })
   const facts = await readFacts(ask, input, head.number)
   if (isOver(counter, payout.payoutOf)) return refusedForGood(ask, input, dayOver(payout, facts), head, settings)
   const answer = answerOf(payout, facts, order.quota)

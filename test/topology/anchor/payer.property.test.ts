@@ -21,7 +21,7 @@ const run = fc.record({
 const event = fc.record({
   at: fc.nat(30),
   outcome: fc.constantFrom(...OUTCOMES),
-  error: fc.constantFrom('', 'E04', 'E38', 'E48', 'DAY_CLOSED', 'OUT_OF_GAS'),
+  error: fc.constantFrom('', 'E04', 'E38', 'E48', 'DAY_AHEAD', 'DAY_CLOSED', 'OUT_OF_GAS'),
   block: fc.integer({ min: 1, max: 9 }),
 })
 const step = fc.oneof(

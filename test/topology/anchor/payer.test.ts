@@ -209,6 +209,33 @@ describe('the order of payouts', () => {
     expect(stage.intent(keys[2]!)!.payout!.quota).toBe(9)
   })
 
+  it('behavior: a day that the contract does not take yet, or refuses, holds up no other day, and keeps its order', () => {
+    const stage = anchorStage({ retryDelayMs: 100, retryDelayMsMax: 1_000 })
+    const [ahead, behindIt] = [0, 1].map((part) => stage.payout(1, part, { payoutOf: 5, part, parts: 2 })) as [
+      AnchorKey,
+      AnchorKey,
+    ]
+    const other = stage.payout(2, 0, { payoutOf: 2 })
+    stage.answer(ahead, 'REVERTED', { error: 'DAY_AHEAD' })
+    expect([ahead, behindIt, other].map((key) => stepOf(stage, key))).toEqual(['DONE', undefined, 'PREPARE'])
+    expect(stage.payment(ahead)).toMatchObject({ paymentState: 'PLANNED', error: 'DAY_AHEAD' })
+    advanceTo(stage, other, 'MINED')
+    expect(stage.intent(ahead)).toMatchObject({ step: 'PREPARE', delayMs: 100, payout: { afterBlock: 50 } })
+    advanceTo(stage, ahead, 'MINED')
+    expect(stepOf(stage, behindIt)).toBe('PREPARE')
+  })
+
+  it('behavior: of days that all wait, the one is asked for that was put off least often', () => {
+    const stage = anchorStage()
+    const keys = [3, 4, 5].map((payoutOf) => stage.payout(payoutOf, 0, { payoutOf }))
+    const asked = Array.from({ length: 6 }, () => {
+      const at = keys.findIndex((key) => stepOf(stage, key) === 'PREPARE')
+      stage.answer(keys[at]!, 'REVERTED', { error: 'DAY_AHEAD' })
+      return at
+    })
+    expect(asked).toEqual([0, 1, 2, 0, 1, 2])
+  })
+
   it('behavior: markets do not wait for each other', () => {
     const stage = anchorStage()
     stage.payout(1, 0)

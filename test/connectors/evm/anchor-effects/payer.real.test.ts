@@ -289,6 +289,18 @@ describe('the payer', () => {
     expect(await w.untilPayment(40, 0, isFinal)).toMatchObject({ sent: 2 }) // the day before the contract's
   })
 
+  it('behavior: a day that the counter was put back behind waits, and other days are paid meanwhile', async () => {
+    const w = await payWorld()
+    keep(await w.connect())
+    await w.pay(...closing([10, 11, 12], 2, { payoutOf: 4, epochId: 10 }), ...closing([10, 4]))
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 2, eligibleNodes: 1 })
+    expect(await w.untilPayment(10, 0, ({ error }) => error === 'DAY_AHEAD')).toMatchObject({ paymentState: 'PLANNED' })
+    expect(await callsOf(w)).toBe(1)
+    await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 5])
+    for (const number of [0, 1]) expect(await w.untilPayment(10, number, isFinal)).toMatchObject({ eligibleNodes: 3 })
+    expect([await paidIn(w, 3, 4), await numbersOf(w, 4), await callsOf(w)]).toEqual([[1, 2, 3], [3, 0], 3])
+  })
+
   it('behavior: an outage over a change of day ends with the day closed, in the order of its payouts', async () => {
     const w = await payWorld()
     await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 1])
