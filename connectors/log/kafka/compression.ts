@@ -4,7 +4,7 @@ import { decompress as zstdDecompress } from 'fzstd'
 import type * as Lz4 from 'lz4-napi'
 import type * as Snappy from 'snappy'
 import { LogError } from '../../../streams/ports.ts'
-import { ByteReader, corrupt } from './bytes.ts'
+import { ByteReader, corrupt } from './byte-reader.ts'
 import { BATCH_UNPACKED_BYTES_MAX } from './limits.ts'
 import { zstdFrame } from './zstd-frame.ts'
 

@@ -1,4 +1,5 @@
-import { type ByteReader, type ByteWriter, corrupt } from './bytes.ts'
+import { type ByteReader, corrupt } from './byte-reader.ts'
+import type { ByteWriter } from './byte-writer.ts'
 import type { AbortedTransaction } from './read-committed.ts'
 import type { KafkaRequest } from './request.ts'
 
@@ -97,19 +98,17 @@ function encodeFetch(writer: ByteWriter, from: readonly FetchedFrom[], limits: F
   writer.int8(READ_COMMITTED)
   writer.int32(NO_SESSION)
   writer.int32(SESSIONLESS_EPOCH)
-  writer.array(byTopic(from), ([topic, partitions]) => {
+  writer.structures(byTopic(from), ([topic, partitions]) => {
     if (byId) writer.uuid(partitions[0]!.topicId!)
     else writer.string(topic)
-    writer.array(partitions, ({ partition, offset, leaderEpoch = NO_EPOCH, lastEpoch = NO_EPOCH }) => {
+    writer.structures(partitions, ({ partition, offset, leaderEpoch = NO_EPOCH, lastEpoch = NO_EPOCH }) => {
       writer.int32(partition)
       writer.int32(leaderEpoch)
       writer.int64(offset)
       if (writer.flexible) writer.int32(lastEpoch)
       writer.int64(NO_LOG_START)
       writer.int32(limits.maxBytesPerPartition)
-      writer.endStructure()
     })
-    writer.endStructure()
   })
   writer.array([], () => {}) // topics a session forgets
   writer.string('') // rack
@@ -154,11 +153,10 @@ function decodePartition(reader: ByteReader, topic: string): PartitionAnswer {
   const highWatermark = reader.int64()
   const lastStableOffset = reader.int64()
   const logStartOffset = reader.int64()
-  const abortedTransactions = reader.array(() => {
-    const aborted = { producerId: reader.bigint64(), firstOffset: reader.int64() }
-    reader.endStructure()
-    return aborted
-  })
+  const abortedTransactions = reader.structures(() => ({
+    producerId: reader.bigint64(),
+    firstOffset: reader.int64(),
+  }))
   reader.int32() // replica to read from rather
   const records = reader.nullableBytes() ?? EMPTY
   let divergence: PartitionAnswer['divergence']

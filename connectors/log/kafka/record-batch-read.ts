@@ -20,7 +20,7 @@ import {
   RECORDS_AT,
   TRANSACTIONAL_FLAG,
 } from './batch-format.ts'
-import { corrupt, readLooseInt64 } from './bytes.ts'
+import { corrupt, readLooseInt64 } from './byte-reader.ts'
 import { decompress } from './compression.ts'
 import { BATCH_RECORDS_MAX, FAULT_BYTES_KEPT, RECORD_BYTES_MAX } from './limits.ts'
 import { VarintCursor } from './varint.ts'

@@ -1,4 +1,5 @@
-import type { ByteReader, ByteWriter } from './bytes.ts'
+import type { ByteReader } from './byte-reader.ts'
+import type { ByteWriter } from './byte-writer.ts'
 
 /**
  * A request of Kafka's protocol at one version, and how its answer reads. Headers (correlation id, client id, their tagged

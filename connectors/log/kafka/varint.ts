@@ -1,4 +1,4 @@
-import { corrupt } from './bytes.ts'
+import { corrupt } from './byte-reader.ts'
 
 /**
  * The numbers inside a record batch: zigzag varints (small magnitudes of either sign take few bytes), written with 32-bit

@@ -1,4 +1,4 @@
-import { corrupt } from './bytes.ts'
+import { corrupt } from './byte-reader.ts'
 
 /** RFC 8878, 3.1.1. */
 const MAGIC = 0xfd2fb528

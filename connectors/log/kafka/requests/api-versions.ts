@@ -1,3 +1,4 @@
+import type { ByteReader } from '../byte-reader.ts'
 import { expectNoError } from '../errors.ts'
 import type { KafkaRequest } from '../request.ts'
 
@@ -25,24 +26,23 @@ export function apiVersions(): KafkaRequest<BrokerVersions> {
     decode(reader) {
       expectNoError(reader.int16(), 'ApiVersions')
       const newest = new Map<number, number>()
-      reader.array(() => {
+      reader.structures(() => {
         const apiKey = reader.int16()
         reader.int16() // the oldest
         newest.set(apiKey, reader.int16())
-        reader.endStructure()
       })
       reader.throttle()
       const features = new Map<string, number>()
       reader.endStructure((tag, value) => {
-        if (tag !== FINALIZED_FEATURES_TAG) return
-        value.array(() => {
-          const name = value.string()
-          features.set(name, value.int16())
-          value.int16() // the lowest level in use
-          value.endStructure()
-        })
+        if (tag === FINALIZED_FEATURES_TAG) value.structures(() => readFeature(value, features))
       })
       return { newest, features }
     },
   }
+}
+
+function readFeature(reader: ByteReader, features: Map<string, number>): void {
+  const name = reader.string()
+  features.set(name, reader.int16())
+  reader.int16() // the lowest level in use
 }

@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../../../../streams/ports.ts'
-import type { ByteReader, ByteWriter } from '../bytes.ts'
+import type { ByteReader } from '../byte-reader.ts'
+import type { ByteWriter } from '../byte-writer.ts'
 
 /** Writes partitions in the protocol's shape: topics, each with its partitions. */
 export function writeByTopic<T extends TopicPartition>(
@@ -13,23 +14,19 @@ export function writeByTopic<T extends TopicPartition>(
     if (known === undefined) topics.set(item.topic, [item])
     else known.push(item)
   }
-  writer.array([...topics], ([topic, partitions]) => {
+  writer.structures([...topics], ([topic, partitions]) => {
     writer.string(topic)
     writer.array(partitions, write)
-    writer.endStructure()
   })
 }
 
-/** Reads what `writeByTopic` writes; `read` begins with the partition's number and ends with its tagged fields. */
+/** Reads what `writeByTopic` writes; `read` takes the fields of a partition, which begin with its number. */
 export function readByTopic<T>(reader: ByteReader, read: (topic: string) => T): T[] {
-  return reader
-    .array(() => {
-      const topic = reader.string()
-      const partitions = reader.array(() => read(topic))
-      reader.endStructure()
-      return partitions
-    })
-    .flat()
+  const ofTopic = (): T[] => {
+    const topic = reader.string()
+    return reader.structures(() => read(topic))
+  }
+  return reader.structures(ofTopic).flat()
 }
 
 export interface PartitionResult extends TopicPartition {
@@ -38,9 +35,9 @@ export interface PartitionResult extends TopicPartition {
   readonly message?: string | null
 }
 
-/** A partition that is answered by an error code and nothing else. */
-export function readResult(reader: ByteReader, topic: string): PartitionResult {
-  const result = { topic, partition: reader.int32(), errorCode: reader.int16() }
-  reader.endStructure()
-  return result
+/** Reads an answer that has an error code for each partition and nothing else. */
+export function readResults(reader: ByteReader): PartitionResult[] {
+  return reader.answer(() =>
+    readByTopic(reader, (topic) => ({ topic, partition: reader.int32(), errorCode: reader.int16() })),
+  )
 }

@@ -1,3 +1,4 @@
+import type { ByteReader } from '../byte-reader.ts'
 import type { KafkaRequest } from '../request.ts'
 
 export interface NewTopic {
@@ -22,41 +23,36 @@ export function createTopics(topics: readonly NewTopic[], timeoutMs: number): Ka
     apiVersion: 5,
     flexible: true,
     encode(writer) {
-      writer.array(topics, ({ name, partitions, replicationFactor, configs }) => {
+      writer.structures(topics, ({ name, partitions, replicationFactor, configs }) => {
         writer.string(name)
         writer.int32(partitions)
         writer.int16(replicationFactor)
         writer.array([], () => {}) // replicas by hand
-        writer.array(Object.entries(configs), ([key, value]) => {
+        writer.structures(Object.entries(configs), ([key, value]) => {
           writer.string(key)
           writer.nullableString(value)
-          writer.endStructure()
         })
-        writer.endStructure()
       })
       writer.int32(timeoutMs)
       writer.boolean(false) // only validate
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const created = reader.array(() => {
-        const topic = { name: reader.string(), errorCode: reader.int16(), message: reader.nullableString() }
-        reader.int32() // partitions
-        reader.int16() // replicas
-        reader.array(() => {
-          reader.string()
-          reader.nullableString()
-          reader.boolean()
-          reader.int8()
-          reader.boolean()
-          reader.endStructure()
-        })
-        reader.endStructure()
-        return topic
-      })
-      reader.endStructure()
-      return created
+      return reader.answer(() => reader.structures(() => readCreated(reader)))
     },
   }
+}
+
+function readCreated(reader: ByteReader): CreatedTopic {
+  const topic = { name: reader.string(), errorCode: reader.int16(), message: reader.nullableString() }
+  reader.int32() // partitions
+  reader.int16() // replicas
+  reader.structures(() => {
+    reader.string() // setting
+    reader.nullableString() // its value
+    reader.boolean() // read only
+    reader.int8() // where it comes from
+    reader.boolean() // secret
+  })
+  return topic
 }

@@ -19,16 +19,13 @@ export function deleteRecords(before: readonly FetchPosition[], timeoutMs: numbe
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const results = readByTopic(reader, (topic) => {
-        const partition = reader.int32()
-        reader.int64() // the start now
-        const errorCode = reader.int16()
-        reader.endStructure()
-        return { topic, partition, errorCode }
-      })
-      reader.endStructure()
-      return results
+      return reader.answer(() =>
+        readByTopic(reader, (topic) => {
+          const partition = reader.int32()
+          reader.int64() // the start now
+          return { topic, partition, errorCode: reader.int16() }
+        }),
+      )
     },
   }
 }

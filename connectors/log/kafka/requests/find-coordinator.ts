@@ -1,6 +1,6 @@
 import { expectNoError } from '../errors.ts'
 import type { KafkaRequest } from '../request.ts'
-import type { NodeAddress } from './metadata.ts'
+import { type NodeAddress, readNode } from './metadata.ts'
 
 export type CoordinatorType = 'group' | 'transaction'
 
@@ -17,11 +17,11 @@ export function findCoordinator(type: CoordinatorType, key: string): KafkaReques
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const errorCode = reader.int16()
-      const message = reader.nullableString()
-      const node = { nodeId: reader.int32(), host: reader.string(), port: reader.int32() }
-      reader.endStructure()
+      const { errorCode, message, node } = reader.answer(() => ({
+        errorCode: reader.int16(),
+        message: reader.nullableString(),
+        node: readNode(reader),
+      }))
       expectNoError(errorCode, `coordinator of ${type} ${key}`, message === 'NONE' ? null : message)
       return node
     },

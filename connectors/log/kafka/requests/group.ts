@@ -47,10 +47,9 @@ export function joinGroup(member: GroupMember, settings: JoinSettings): KafkaReq
       writer.string(member.memberId)
       writer.nullableString(member.instanceId)
       writer.string(PROTOCOL_TYPE)
-      writer.array([settings], ({ protocolName, metadata }) => {
+      writer.structures([settings], ({ protocolName, metadata }) => {
         writer.string(protocolName)
         writer.bytes(metadata)
-        writer.endStructure()
       })
       writer.endStructure()
     },
@@ -62,12 +61,10 @@ export function joinGroup(member: GroupMember, settings: JoinSettings): KafkaReq
       const protocolName = reader.nullableString()
       const leaderId = reader.string()
       const memberId = reader.string()
-      const members = reader.array(() => {
+      const members = reader.structures(() => {
         const memberId = reader.string()
         const instanceId = reader.nullableString() ?? memberId
-        const metadata = reader.bytes()
-        reader.endStructure()
-        return { memberId, instanceId, metadata }
+        return { memberId, instanceId, metadata: reader.bytes() }
       })
       reader.endStructure()
       expectNoError(errorCode, `join of group ${member.group}`)
@@ -98,21 +95,19 @@ export function syncGroup(
       writer.nullableString(member.instanceId)
       writer.nullableString(PROTOCOL_TYPE)
       writer.nullableString(member.protocolName)
-      writer.array(shares, ({ memberId, assignment }) => {
+      writer.structures(shares, ({ memberId, assignment }) => {
         writer.string(memberId)
         writer.bytes(assignment)
-        writer.endStructure()
       })
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      expectNoError(reader.int16(), `sync of group ${member.group}`)
-      reader.nullableString() // protocol type
-      reader.nullableString() // protocol name
-      const assignment = reader.bytes()
-      reader.endStructure()
-      return assignment
+      return reader.answer(() => {
+        expectNoError(reader.int16(), `sync of group ${member.group}`)
+        reader.nullableString() // protocol type
+        reader.nullableString() // protocol name
+        return reader.bytes()
+      })
     },
   }
 }
@@ -131,9 +126,7 @@ export function heartbeat(member: GroupMember, generation: number): KafkaRequest
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      expectNoError(reader.int16(), `heartbeat in group ${member.group}`)
-      reader.endStructure()
+      reader.answer(() => expectNoError(reader.int16(), `heartbeat in group ${member.group}`))
     },
   }
 }
@@ -146,23 +139,21 @@ export function leaveGroup({ group, memberId, instanceId }: GroupMember): KafkaR
     flexible: true,
     encode(writer) {
       writer.string(group)
-      writer.array([memberId], (id) => {
+      writer.structures([memberId], (id) => {
         writer.string(id)
         writer.nullableString(instanceId)
-        writer.endStructure()
       })
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      expectNoError(reader.int16(), `leaving group ${group}`)
-      reader.array(() => {
-        reader.string()
-        reader.nullableString()
-        reader.int16() // it is gone already: as well
-        reader.endStructure()
+      reader.answer(() => {
+        expectNoError(reader.int16(), `leaving group ${group}`)
+        reader.structures(() => {
+          reader.string()
+          reader.nullableString()
+          reader.int16() // it is gone already: as well
+        })
       })
-      reader.endStructure()
     },
   }
 }

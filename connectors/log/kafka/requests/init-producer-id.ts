@@ -1,3 +1,4 @@
+import type { ByteReader } from '../byte-reader.ts'
 import { expectNoError } from '../errors.ts'
 import type { KafkaRequest } from '../request.ts'
 
@@ -31,11 +32,14 @@ export function initProducerId(
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      expectNoError(reader.int16(), `producer id for ${transactionalId ?? 'appends'}`)
-      const identity = { producerId: reader.bigint64(), producerEpoch: reader.int16() }
-      reader.endStructure()
-      return identity
+      return reader.answer(() => {
+        expectNoError(reader.int16(), `producer id for ${transactionalId ?? 'appends'}`)
+        return readIdentity(reader)
+      })
     },
   }
+}
+
+export function readIdentity(reader: ByteReader): ProducerIdentity {
+  return { producerId: reader.bigint64(), producerEpoch: reader.int16() }
 }

@@ -32,18 +32,16 @@ export function listOffsets(
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const offsets = readByTopic(reader, (topic) => {
-        const partition = reader.int32()
-        const errorCode = reader.int16()
-        reader.int64() // timestamp
-        const offset = reader.int64()
-        reader.int32() // leader epoch
-        reader.endStructure()
-        return { topic, partition, errorCode, offset }
-      })
-      reader.endStructure()
-      return offsets
+      return reader.answer(() =>
+        readByTopic(reader, (topic) => {
+          const partition = reader.int32()
+          const errorCode = reader.int16()
+          reader.int64() // timestamp
+          const offset = reader.int64()
+          reader.int32() // leader epoch
+          return { topic, partition, errorCode, offset }
+        }),
+      )
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { ByteReader } from '../byte-reader.ts'
 import type { KafkaRequest } from '../request.ts'
 
 export interface NodeAddress {
@@ -40,10 +41,9 @@ export function metadata(topics: readonly string[]): KafkaRequest<Metadata> {
     apiVersion: 10,
     flexible: true,
     encode(writer) {
-      writer.array(topics, (topic) => {
+      writer.structures(topics, (topic) => {
         writer.uuid(NO_ID) // asked by name
         writer.string(topic)
-        writer.endStructure()
       })
       writer.boolean(false) // create what is missing
       writer.boolean(false) // authorized operations of the cluster
@@ -51,35 +51,40 @@ export function metadata(topics: readonly string[]): KafkaRequest<Metadata> {
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const nodes = reader.array(() => {
-        const node = { nodeId: reader.int32(), host: reader.string(), port: reader.int32() }
-        reader.nullableString() // rack
-        reader.endStructure()
-        return node
-      })
-      const clusterId = reader.nullableString() ?? undefined
-      const controllerId = reader.int32()
-      const found = reader.array(() => {
-        const errorCode = reader.int16()
-        const name = reader.string()
-        const id = reader.uuid()
-        reader.boolean() // internal
-        const leaders: PartitionLeader[] = []
-        reader.array(() => {
-          reader.int16() // its error says no more than the leader -1
-          const partition = reader.int32()
-          leaders[partition] = { nodeId: reader.int32(), leaderEpoch: reader.int32() }
-          for (let replicas = 0; replicas < 3; replicas++) reader.array(() => reader.int32()) // all, in sync, offline
-          reader.endStructure()
-        })
-        reader.int32() // authorized operations
-        reader.endStructure()
-        return { errorCode, name, id: id === NO_ID ? undefined : id, leaders }
-      })
-      reader.int32() // authorized operations
-      reader.endStructure()
-      return { clusterId, nodes, controllerId, topics: found }
+      return reader.answer(() => readMetadata(reader))
     },
   }
+}
+
+function readMetadata(reader: ByteReader): Metadata {
+  const nodes = reader.structures(() => {
+    const node = readNode(reader)
+    reader.nullableString() // rack
+    return node
+  })
+  const clusterId = reader.nullableString() ?? undefined
+  const controllerId = reader.int32()
+  const topics = reader.structures(() => readTopic(reader))
+  reader.int32() // authorized operations
+  return { clusterId, nodes, controllerId, topics }
+}
+
+export function readNode(reader: ByteReader): NodeAddress {
+  return { nodeId: reader.int32(), host: reader.string(), port: reader.int32() }
+}
+
+function readTopic(reader: ByteReader): TopicMetadata {
+  const errorCode = reader.int16()
+  const name = reader.string()
+  const id = reader.uuid()
+  reader.boolean() // internal
+  const leaders: PartitionLeader[] = []
+  reader.structures(() => {
+    reader.int16() // its error says no more than the leader -1
+    const partition = reader.int32()
+    leaders[partition] = { nodeId: reader.int32(), leaderEpoch: reader.int32() }
+    for (let replicas = 0; replicas < 3; replicas++) reader.array(() => reader.int32()) // all, in sync, offline
+  })
+  reader.int32() // authorized operations
+  return { errorCode, name, id: id === NO_ID ? undefined : id, leaders }
 }

@@ -25,19 +25,17 @@ export function offsetFetch(group: string, partitions: readonly TopicPartition[]
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const offsets = readByTopic(reader, (topic) => {
-        const partition = reader.int32()
-        const offset = reader.int64()
-        const leaderEpoch = reader.int32()
-        const metadata = reader.nullableString()
-        const errorCode = reader.int16()
-        reader.endStructure()
-        return { topic, partition, offset, leaderEpoch, metadata, errorCode }
+      return reader.answer(() => {
+        const offsets = readByTopic(reader, (topic) => {
+          const partition = reader.int32()
+          const offset = reader.int64()
+          const leaderEpoch = reader.int32()
+          const metadata = reader.nullableString()
+          return { topic, partition, offset, leaderEpoch, metadata, errorCode: reader.int16() }
+        })
+        expectNoError(reader.int16(), `offsets of group ${group}`)
+        return offsets
       })
-      expectNoError(reader.int16(), `offsets of group ${group}`)
-      reader.endStructure()
-      return offsets
     },
   }
 }

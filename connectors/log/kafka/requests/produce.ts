@@ -52,13 +52,11 @@ export function produce(
         const baseOffset = reader.int64()
         reader.int64() // log append time
         reader.int64() // start of the log
-        reader.array(() => {
+        reader.structures(() => {
           reader.int32() // record
           reader.nullableString() // its error
-          reader.endStructure()
         })
         const message = reader.nullableString()
-        reader.endStructure()
         return { topic, partition, errorCode, baseOffset, message }
       })
       reader.throttle()

@@ -1,9 +1,9 @@
 import type { FetchPosition, OffsetCommit, TopicPartition } from '../../../../streams/ports.ts'
-import type { ByteWriter } from '../bytes.ts'
+import type { ByteWriter } from '../byte-writer.ts'
 import { Code, expectNoError, KafkaRefusal } from '../errors.ts'
 import type { KafkaRequest } from '../request.ts'
-import { readByTopic, readResult, writeByTopic } from './by-topic.ts'
-import type { ProducerIdentity } from './init-producer-id.ts'
+import { readResults, writeByTopic } from './by-topic.ts'
+import { type ProducerIdentity, readIdentity } from './init-producer-id.ts'
 
 /** The steps of a transaction but for Produce. Versions 5 follow KIP-890, the others are as before it. */
 export interface TransactionOwner extends ProducerIdentity {
@@ -29,9 +29,7 @@ export function addPartitionsToTxn(owner: TransactionOwner, partitions: readonly
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const results = readByTopic(reader, (topic) => readResult(reader, topic))
-      reader.endStructure()
+      const results = readResults(reader)
       // A refused partition lets all others be refused with 55 (not attempted), which says nothing.
       const refused = results.filter(({ errorCode }) => errorCode !== 0)
       const cause = refused.find(({ errorCode }) => errorCode !== Code.OPERATION_NOT_ATTEMPTED) ?? refused[0]
@@ -53,9 +51,7 @@ export function addOffsetsToTxn(owner: TransactionOwner, group: string): KafkaRe
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      expectNoError(reader.int16(), `${owner.transactionalId}: offsets of group ${group}`)
-      reader.endStructure()
+      reader.answer(() => expectNoError(reader.int16(), `${owner.transactionalId}: offsets of group ${group}`))
     },
   }
 }
@@ -100,10 +96,7 @@ export function txnOffsetCommit(
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const results = readByTopic(reader, (topic) => readResult(reader, topic))
-      reader.endStructure()
-      for (const { topic, partition, errorCode } of results)
+      for (const { topic, partition, errorCode } of readResults(reader))
         expectNoError(errorCode, `${transactionalId}: offset of ${topic}/${partition} in group ${group}`)
     },
   }
@@ -125,14 +118,11 @@ export function endTxn(owner: TransactionOwner, commit: boolean, apiVersion: 3 |
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      expectNoError(reader.int16(), `${owner.transactionalId}: ${commit ? 'commit' : 'abort'}`)
-      const next =
-        apiVersion === 5
-          ? { producerId: reader.bigint64(), producerEpoch: reader.int16() }
-          : { producerId: owner.producerId, producerEpoch: owner.producerEpoch }
-      reader.endStructure()
-      return next
+      return reader.answer(() => {
+        expectNoError(reader.int16(), `${owner.transactionalId}: ${commit ? 'commit' : 'abort'}`)
+        const { producerId, producerEpoch } = apiVersion === 5 ? readIdentity(reader) : owner
+        return { producerId, producerEpoch }
+      })
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { TopicPartition } from '../../../../streams/ports.ts'
+import type { ByteReader } from '../byte-reader.ts'
 import { expectNoError } from '../errors.ts'
 import type { KafkaRequest } from '../request.ts'
 import { type PartitionResult, readByTopic, writeByTopic } from './by-topic.ts'
@@ -30,29 +31,24 @@ export function describeProducers(partitions: readonly TopicPartition[]): KafkaR
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const described = readByTopic(reader, (topic) => {
-        const partition = reader.int32()
-        const errorCode = reader.int16()
-        const message = reader.nullableString()
-        const producers = reader.array(() => {
-          const producerId = reader.bigint64()
-          reader.int32() // its epoch
-          reader.int32() // last sequence
-          const lastTimestamp = reader.int64()
-          reader.int32() // epoch of the coordinator
-          const startOffset = reader.int64()
-          reader.endStructure()
-          return { producerId, startOffset, lastTimestamp }
-        })
-        reader.endStructure()
-        const open = producers.filter(({ startOffset }) => startOffset >= 0)
-        return { topic, partition, errorCode, message, open }
-      })
-      reader.endStructure()
-      return described
+      return reader.answer(() => readByTopic(reader, (topic) => readPartition(reader, topic)))
     },
   }
+}
+
+function readPartition(reader: ByteReader, topic: string): DescribedPartition {
+  const partition = reader.int32()
+  const errorCode = reader.int16()
+  const message = reader.nullableString()
+  const producers = reader.structures(() => {
+    const producerId = reader.bigint64()
+    reader.int32() // its epoch
+    reader.int32() // last sequence
+    const lastTimestamp = reader.int64()
+    reader.int32() // epoch of the coordinator
+    return { producerId, startOffset: reader.int64(), lastTimestamp }
+  })
+  return { topic, partition, errorCode, message, open: producers.filter(({ startOffset }) => startOffset >= 0) }
 }
 
 export interface ListedTransaction {
@@ -73,17 +69,15 @@ export function listTransactions(producerIds: readonly bigint[]): KafkaRequest<L
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      expectNoError(reader.int16(), 'listing transactions')
-      reader.array(() => reader.string()) // states it does not know
-      const listed = reader.array(() => {
-        const transaction = { transactionalId: reader.string(), producerId: reader.bigint64() }
-        reader.string() // its state
-        reader.endStructure()
-        return transaction
+      return reader.answer(() => {
+        expectNoError(reader.int16(), 'listing transactions')
+        reader.array(() => reader.string()) // states it does not know
+        return reader.structures(() => {
+          const transaction = { transactionalId: reader.string(), producerId: reader.bigint64() }
+          reader.string() // its state
+          return transaction
+        })
       })
-      reader.endStructure()
-      return listed
     },
   }
 }
@@ -109,25 +103,22 @@ export function describeTransactions(transactionalIds: readonly string[]): Kafka
       writer.endStructure()
     },
     decode(reader) {
-      reader.throttle()
-      const described = reader.array(() => {
-        const errorCode = reader.int16()
-        const transactionalId = reader.string()
-        const state = reader.string()
-        const timeoutMs = reader.int32()
-        const startedAt = reader.int64()
-        reader.bigint64() // producer
-        reader.int16() // its epoch
-        reader.array(() => {
-          reader.string() // topic
-          reader.array(() => reader.int32())
-          reader.endStructure()
-        })
-        reader.endStructure()
-        return { errorCode, transactionalId, state, timeoutMs, startedAt }
-      })
-      reader.endStructure()
-      return described
+      return reader.answer(() => reader.structures(() => readTransaction(reader)))
     },
   }
+}
+
+function readTransaction(reader: ByteReader): DescribedTransaction {
+  const errorCode = reader.int16()
+  const transactionalId = reader.string()
+  const state = reader.string()
+  const timeoutMs = reader.int32()
+  const startedAt = reader.int64()
+  reader.bigint64() // producer
+  reader.int16() // its epoch
+  reader.structures(() => {
+    reader.string() // topic
+    reader.array(() => reader.int32()) // its partitions
+  })
+  return { errorCode, transactionalId, state, timeoutMs, startedAt }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ByteReader, ByteWriter } from '../../../../connectors/log/kafka/bytes.ts'
+import { ByteReader } from '../../../../connectors/log/kafka/byte-reader.ts'
+import { ByteWriter } from '../../../../connectors/log/kafka/byte-writer.ts'
 
 const both = [
   ['classic', false],
@@ -65,6 +66,17 @@ describe('writing', () => {
 })
 
 describe.each(both)('round trip, %s', (_, flexible) => {
+  test('behavior: structures end where they are written, and an answer takes its throttle time', () => {
+    const bytes = written(flexible, (writer) => {
+      writer.int32(40)
+      writer.structures(['a', 'b'], (item) => writer.string(item))
+      writer.endStructure()
+    })
+    const reader = new ByteReader(bytes, flexible)
+    expect(reader.answer(() => reader.structures(() => reader.string()))).toEqual(['a', 'b'])
+    expect({ left: reader.remaining, throttleMs: reader.throttleMs }).toEqual({ left: 0, throttleMs: 40 })
+  })
+
   test('behavior: every value comes back as it was', () => {
     const value = fc.record({
       small: fc.integer({ min: -128, max: 127 }),

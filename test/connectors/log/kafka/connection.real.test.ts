@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ByteWriter } from '../../../../connectors/log/kafka/bytes.ts'
+import { ByteWriter } from '../../../../connectors/log/kafka/byte-writer.ts'
 import { Connection } from '../../../../connectors/log/kafka/connection.ts'
 import { nodeFactory } from '../../../../connectors/log/kafka/kafkajs.ts'
 import { settingsOf } from '../../../../connectors/log/kafka/options.ts'

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ByteReader, ByteWriter } from '../../../../connectors/log/kafka/bytes.ts'
+import { ByteReader } from '../../../../connectors/log/kafka/byte-reader.ts'
+import { ByteWriter } from '../../../../connectors/log/kafka/byte-writer.ts'
 import { type FetchedFrom, fetchRequest, fetchVersion } from '../../../../connectors/log/kafka/fetch-request.ts'
 
 const VERSIONS = [11, 12] as const

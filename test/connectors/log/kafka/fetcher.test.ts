@@ -1,6 +1,7 @@
 /** The fetcher against a cluster that is played here: leaders that move, brokers that fail, answers that come when told. */
 import { afterEach, describe, expect, test } from 'vitest'
-import { ByteReader, ByteWriter } from '../../../../connectors/log/kafka/bytes.ts'
+import { ByteReader } from '../../../../connectors/log/kafka/byte-reader.ts'
+import { ByteWriter } from '../../../../connectors/log/kafka/byte-writer.ts'
 import { closedError, unanswered, unreachable } from '../../../../connectors/log/kafka/errors.ts'
 import { type FetchCluster, Fetcher } from '../../../../connectors/log/kafka/fetcher.ts'
 import { settingsOf } from '../../../../connectors/log/kafka/options.ts'

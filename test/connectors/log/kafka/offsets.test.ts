@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ByteWriter } from '../../../../connectors/log/kafka/bytes.ts'
+import { ByteWriter } from '../../../../connectors/log/kafka/byte-writer.ts'
 import type { KafkaCluster } from '../../../../connectors/log/kafka/cluster.ts'
 import { KafkaLog } from '../../../../connectors/log/kafka/kafka-log.ts'
 import { LeaderEpochs } from '../../../../connectors/log/kafka/leader-epochs.ts'
