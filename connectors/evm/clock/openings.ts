@@ -50,7 +50,8 @@ export async function openingsOf(
       refuse({ dataMarket, epochId, block, why, skippedFrom })
       return []
     }
-    const day = await marketDayOf(ask, protocolState, release, at, notSaid)
+    const behind = releases.slice(releases.indexOf(release) + 1)
+    const day = await marketDayOf(ask, protocolState, { release, behind }, at, notSaid)
     return [{ ...release, ...day, skippedFrom, submissionWindow: why }]
   }
   return (await Promise.all(ours.map(opening))).flat()

@@ -1,6 +1,6 @@
 /** The day in the ticks: of the release block, on every fork, in catching up, and when it ends. */
 import { describe, expect, test } from 'vitest'
-import { daysBegun } from '../../../../connectors/evm/clock/market-day.ts'
+import { firstsOfDays } from '../../../../connectors/evm/clock/market-day.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import { MARKET, OTHER_MARKET, release, rpcError, ScriptedChain } from '../scripted-chain.ts'
@@ -151,20 +151,62 @@ describe('the day of an epoch', () => {
   })
 })
 
-describe('daysBegun', () => {
+/** The owner releases 95 in the block in which the counter is, and then passes over to 98: of 97, which begins a day, there is no release. */
+describe('a day that its owner passed over', () => {
+  const chainOfSkip = (...blocks: (readonly number[])[]): ScriptedChain => {
+    const chain = new ScriptedChain({ epochsInADay: 6, quota: 7, day: 16 })
+    for (const epochIds of blocks)
+      chain.mine({ releases: epochIds.map((epochId) => ({ dataMarket: MARKET, epochId })) })
+    for (let i = 0; i < 4; i++) chain.mine()
+    return chain
+  }
+  const opensOf = async (chain: ScriptedChain, node = chain.node()) =>
+    (await followed(chain, node)).filter((text) => text.startsWith('OPEN')).map((text) => text.slice(5, 13))
+  const prunedNode = (chain: ScriptedChain) =>
+    chain.node((method, params) => {
+      if (method === 'eth_call' && params[1] !== 'latest') throw rpcError('missing trie node 12ab (path )')
+    })
+
+  test('behavior: in the block of an earlier release, the earlier one keeps its day', async () => {
+    expect(await opensOf(chainOfSkip([94], [95, 98]))).toEqual(['94 of 16', '95 of 16', '98 of 16'])
+  })
+
+  test('behavior: for nodes that have the newest state alone, too', async () => {
+    const chain = chainOfSkip([94], [95], [98], [103])
+    const days = ['94 of 16', '95 of 16', '98 of 16', '103 of 1']
+    expect([await opensOf(chain), await opensOf(chain, prunedNode(chain))]).toEqual([days, days])
+    expect(chain.head.days.get(MARKET)).toBe(17)
+  })
+
+  test('behavior: a first epoch of a day that is released once more in its block begins a day once more', async () => {
+    const chain = chainOfSkip([96], [97, 97, 98])
+    expect(await opensOf(chain)).toEqual(['96 of 16', '97 of 17', '98 of 18'])
+  })
+
+  test('behavior: so many days behind the newest state that they are not looked up, an epoch has none', async () => {
+    const chain = chainOfSkip([2], ...Array.from({ length: 66 }, (_, day) => [7 + 6 * day]))
+    const opens = await opensOf(chain, prunedNode(chain))
+    expect(opens.slice(0, 3)).toEqual(['2 of 0, ', '7 of 0, ', '13 of 18'])
+    expect(opens).toHaveLength(67)
+  })
+})
+
+describe('firstsOfDays', () => {
   test.each([
-    [1, 1, 3, 0],
-    [3, 4, 3, 1],
-    [4, 4, 3, 0],
-    [1, 10, 3, 3],
-    [7, 9, 3, 0],
-    [720, 721, 720, 1],
-    [1, 9, 1, 0], // the contract begins none: k % 1 is never 1
-    [1, 9, 0, 0],
-    [9, 4, 3, 0],
-  ])('default: behind epoch %i up to %i with %i in a day: %i', (epochId, newest, epochsInADay, begun) => {
-    expect(daysBegun(epochId, newest, epochsInADay)).toBe(begun)
+    [1, 1, 3],
+    [3, 4, 3],
+    [4, 4, 3],
+    [1, 10, 3],
+    [7, 9, 3],
+    [720, 721, 720],
+    [1, 9, 1], // the contract begins none: k % 1 is never 1
+    [1, 9, 0],
+    [9, 4, 3],
+    [94, 98, 6],
+    [0, 9, 2],
+  ])('default: behind epoch %i up to %i with %i in a day', (epochId, newest, epochsInADay) => {
     const counted = Array.from({ length: Math.max(0, newest - epochId) }, (_, i) => epochId + 1 + i)
-    expect(counted.filter((k) => k > 1 && epochsInADay > 0 && k % epochsInADay === 1)).toHaveLength(begun)
+    const firsts = counted.filter((k) => k > 1 && epochsInADay > 0 && k % epochsInADay === 1)
+    expect(firstsOfDays(epochId, newest, epochsInADay)).toEqual(firsts)
   })
 })
