@@ -4,31 +4,25 @@ import { ORIGINS } from '../api/view/origin.ts'
 import { askRunning } from '../ground/running-process.ts'
 import { type EpochQuery, type EpochStatus, nextOf } from '../reading/epoch.ts'
 import { ITEMS_MAX, inOrder, matches, type WhyAnswer, type WhyItem, type WhyQuery } from '../reading/why.ts'
-
-const PAGE = '500'
-const NOTHING: Page<SubmissionItem> = { items: [], next: null }
+import { pagesOf } from './pages.ts'
 
 /** Undefined when no process runs there. */
 export async function askWhy(dataDir: string, query: WhyQuery): Promise<WhyAnswer | undefined> {
-  const { slotId, epochId, projectId, submissionId, dataMarket } = query
-  const lists =
-    submissionId === undefined
-      ? ORIGINS.map((origin) => ({
-          path: `/v1/slots/${slotId}/verdicts`,
-          narrow: { origin, epoch: epochId?.toString(), project: projectId, market: dataMarket },
-        }))
-      : [{ path: `/v1/submissions/${encodeURIComponent(submissionId)}`, narrow: {} }]
   const items: WhyItem[] = []
-  for (const { path, narrow } of lists) {
-    let cursor: string | undefined
-    do {
-      const page = await askRunning<Page<SubmissionItem>>(dataDir, path, { ...narrow, limit: PAGE, cursor }, NOTHING)
+  for (const { path, narrow } of listsWith(query))
+    for await (const page of pagesOf<SubmissionItem>(dataDir, path, narrow)) {
       if (page === undefined) return undefined
       for (const { origin: _, ...item } of page.items) if (matches(query, item)) items.push(item)
-      cursor = page.next ?? undefined
-    } while (cursor !== undefined && items.length <= ITEMS_MAX)
-  }
+      if (items.length > ITEMS_MAX) break
+    }
   return { items: items.sort(inOrder).slice(0, ITEMS_MAX), truncated: items.length > ITEMS_MAX }
+}
+
+/** The lists of the API in which a submission that is asked for may be. */
+function listsWith({ slotId, epochId, projectId, submissionId, dataMarket }: WhyQuery) {
+  if (submissionId !== undefined) return [{ path: `/v1/submissions/${encodeURIComponent(submissionId)}`, narrow: {} }]
+  const narrow = { epoch: epochId?.toString(), project: projectId, market: dataMarket }
+  return ORIGINS.map((origin) => ({ path: `/v1/slots/${slotId}/verdicts`, narrow: { origin, ...narrow } }))
 }
 
 export async function askEpoch(

@@ -29,14 +29,18 @@ export function whyCommand(open: Open): Command {
       '\n--slot or --submission-id is needed. Each further option narrows the search, and makes it faster.',
     )
     .action(async (given: TargetOptions & { readonly reasons?: boolean }) => {
-      if (given.reasons) return stdout.printRaw(reasonsReference())
-      const options = { ...given, ...parseOptions(whySchema, given, 'why') }
-      const { found, unread } = await runWhy(open, options)
-      answer(options.json, { ...found, unread: unread ?? null }, () => renderWhy(found, unread))
-      if (found.items.length === 0) process.exitCode = EXIT.failed
-      else if (found.truncated) process.exitCode = EXIT.unchecked
-      tellUnread(unread)
+      if (given.reasons) stdout.printRaw(reasonsReference())
+      else await tellWhy(open, given)
     })
+}
+
+async function tellWhy(open: Open, given: TargetOptions): Promise<void> {
+  const options = { ...given, ...parseOptions(whySchema, given, 'why') }
+  const { found, unread } = await runWhy(open, options)
+  answer(options.json, { ...found, unread: unread ?? null }, () => renderWhy(found, unread))
+  if (found.items.length === 0) process.exitCode = EXIT.failed
+  else if (found.truncated) process.exitCode = EXIT.unchecked
+  tellUnread(unread)
 }
 
 export function epochCommand(open: Open): Command {

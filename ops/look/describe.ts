@@ -40,18 +40,19 @@ export function topologyCommand(): Command {
     .option('--config <file>', 'with the names, partitions and rules of this configuration')
     .option('--prefix <text>', 'put before every topic name (none without a configuration)')
     .option('--partitions <n>', `partitions of the keyed topics (${PARTITIONS} without a configuration)`)
-    .action(async (given: unknown) => {
-      const { mermaid, json, config, prefix, partitions } = parseOptions(schema, given, 'topology describe')
-      if (config !== undefined && (prefix !== undefined || partitions !== undefined))
-        throw new CliError('--config says prefix and partitions already', 'Give it alone, or leave it out.')
-      const topology =
-        config === undefined ? await sampleTopology(prefix, partitions) : await configuredTopology(config)
-      const fingerprint = config === undefined ? null : topology.fingerprint
-      const text = config === undefined ? topology.describe().replace(RULES_LINE, '') : topology.describe()
-      if (json) stdout.printJson({ fingerprint, text })
-      else stdout.printRaw(mermaid ? mermaidOf(topology) : text)
-    })
+    .action(describe)
   return command
+}
+
+async function describe(given: unknown): Promise<void> {
+  const { mermaid, json, config, prefix, partitions } = parseOptions(schema, given, 'topology describe')
+  if (config !== undefined && (prefix !== undefined || partitions !== undefined))
+    throw new CliError('--config says prefix and partitions already', 'Give it alone, or leave it out.')
+  const topology = config === undefined ? await sampleTopology(prefix, partitions) : await configuredTopology(config)
+  const fingerprint = config === undefined ? null : topology.fingerprint
+  const text = config === undefined ? topology.describe().replace(RULES_LINE, '') : topology.describe()
+  if (json) stdout.printJson({ fingerprint, text })
+  else stdout.printRaw(mermaid ? mermaidOf(topology) : text)
 }
 
 async function configuredTopology(file: string): Promise<Topology> {

@@ -25,25 +25,25 @@ export function renderWhy({ items, truncated }: WhyAnswer, unread?: string): Lin
 
 function itemLines(item: WhyItem): Lines {
   const { verdict, batch, position } = item
-  const lines = [
+  const received = [
     `slot ${item.slotId}, epoch ${item.epochId}, ${printable(item.projectId)}`,
     `  submission   ${printable(item.submissionId)} -> ${shown(item.snapshotCid)}`,
     `  received     ${item.receivedAt ?? 'no longer in the log'} at submissions[${position.partition}] offset ${position.offset}`,
   ]
-  if (!verdict) return [...lines, '  verdict      none yet: the submission waits for its block, or its epoch is open']
+  if (!verdict)
+    return [...received, '  verdict      none yet: the submission waits for its block, or its epoch is open']
   return [
-    ...lines,
+    ...received,
     `  verdict      ${verdict.reason} by ${verdict.stage} as of block ${verdict.blockNumber}`,
     `  rule         ${printable(verdict.rule)}`,
     ...comparedLines(verdict),
     `  means        ${verdict.help}`,
-    ...(batch
-      ? [
-          `  batch        ${batch.batchIndex}, ${batch.state}, ${printable(batch.cid) || 'no CID yet'}, tx ${printable(batch.transactionHash) || 'none yet'}`,
-        ]
-      : []),
+    ...(batch ? [batchLine(batch)] : []),
   ]
 }
+
+const batchLine = ({ batchIndex, state, cid, transactionHash }: NonNullable<WhyItem['batch']>): string =>
+  `  batch        ${batchIndex}, ${state}, ${printable(cid) || 'no CID yet'}, tx ${printable(transactionHash) || 'none yet'}`
 
 /** A value that is as expected is told once; two secret ones are not said to be alike. */
 const comparedLines = ({ expected, actual }: NonNullable<WhyItem['verdict']>): Lines =>
@@ -81,18 +81,22 @@ function epochLines(status: EpochStatus): Lines {
     `  closed       ${closeWords(status)}`,
     `  submissions  ${status.submissions}, of which ${status.verdicts} have a verdict${reasons.length > 0 ? `: ${reasons.join(', ')}` : ''}`,
     `  projects     ${won.length} with a winner, ${status.projects.length - won.length} without`,
-    ...won
-      .slice(0, PROJECTS_SHOWN)
-      .map(
-        ({ projectId, snapshotCid, votes, voters }) =>
-          `    ${printable(projectId)} -> ${printable(snapshotCid)} (${votes} of ${voters})`,
-      ),
-    ...(won.length > PROJECTS_SHOWN ? [`    … and ${won.length - PROJECTS_SHOWN} more (--json has them all)`] : []),
+    ...projectLines(won),
     ...status.batches.flatMap(batchLines),
     ...(end ? [`  end call     ${end.state}, tx ${end.transactionHash || 'none yet'}`] : []),
     `  next         ${status.next}`,
   ]
 }
+
+const projectLines = (won: EpochStatus['projects']): Lines => [
+  ...won
+    .slice(0, PROJECTS_SHOWN)
+    .map(
+      ({ projectId, snapshotCid, votes, voters }) =>
+        `    ${printable(projectId)} -> ${printable(snapshotCid)} (${votes} of ${voters})`,
+    ),
+  ...(won.length > PROJECTS_SHOWN ? [`    … and ${won.length - PROJECTS_SHOWN} more (--json has them all)`] : []),
+]
 
 const batchLines = (batch: BatchStatus): Lines => [
   `  batch ${batch.batchIndex}      ${batch.state}, ${plural(batch.projects, 'project')}, ${plural(batch.submissions, 'submission')}, ${printable(batch.cid) || 'no CID yet'}`,

@@ -22,26 +22,35 @@ type Deployed = NonNullable<Examined['deployed']>
 
 /** Examines the things that the configuration names; the others belong to another process. */
 export async function examineAnchoring(address: Address, deployed: Deployed): Promise<readonly Finding[]> {
-  const { chain, rules, served, slotsKnown } = deployed
+  const { chain, rules, served } = deployed
   const batchGas = served.reduce((max, market) => Math.max(max, rulesOfMarket(rules, market).batchGasMax), 0)
   const urls = rpcUrlsOf(address.chain)
   const findings = (await Promise.all(urls.map((url) => examineNode(url, chain.chainId, batchGas)))).flat()
   if (urls.length === 0) findings.push(notLookedAt('chain', 'no node is named: --rpc, chain.rpcUrls'))
   else findings.push(agreementOf(urls.length, address.chain.agreement))
-  const { signerKeyFile, formerSignerKeyFiles } = address.anchor
-  if (urls.length > 0) {
-    const rpc = createRpc(
-      { urls, chainId: chain.chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 },
-      { clock: systemClock },
-    )
-    findings.push(...(await examineMarkets(rpc, { protocolState: chain.protocolState, rules, served, slotsKnown })))
-    const files = signerKeyFile ? [signerKeyFile, ...formerSignerKeyFiles] : []
-    for (const file of files) findings.push(...(await signer(file, rpc, deployed)))
-    rpc.close()
-  }
-  if (!signerKeyFile || urls.length === 0)
+  if (urls.length > 0) findings.push(...(await examineContract(urls, address.anchor, deployed)))
+  if (!address.anchor.signerKeyFile || urls.length === 0)
     findings.push(notLookedAt('signer', 'its key file or a node is not named: anchor.signerKeyFile, chain.rpcUrls'))
   return [...findings, ...(await examineStores(address.storage))]
+}
+
+/** The markets and the registry of slots, and whether the signers may send to the contract. */
+async function examineContract(
+  urls: readonly string[],
+  { signerKeyFile, formerSignerKeyFiles }: Address['anchor'],
+  deployed: Deployed,
+): Promise<readonly Finding[]> {
+  const { chain, rules, served, slotsKnown } = deployed
+  const rpc = createRpc(
+    { urls, chainId: chain.chainId, timeoutMs: RPC_TIMEOUT_MS, batchMax: 1 },
+    { clock: systemClock },
+  )
+  const { protocolState } = chain
+  const findings = [...(await examineMarkets(rpc, { protocolState, rules, served, slotsKnown }))]
+  const files = signerKeyFile ? [signerKeyFile, ...formerSignerKeyFiles] : []
+  for (const file of files) findings.push(...(await signer(file, rpc, deployed)))
+  rpc.close()
+  return findings
 }
 
 /** The meaning of the number of nodes and their agreement. */

@@ -36,23 +36,28 @@ async function market(ask: Ask, protocolState: string, { dataMarket, rewards }: 
     (await readContract(ask, protocolState, name, [dataMarket], 'latest'))[0]
   const names = ['snapshotSubmissionWindow', 'batchSubmissionWindow', 'attestationSubmissionWindow']
   const [enabled, ...windows] = await Promise.all([read('dataMarketEnabled'), ...names.map(read)])
-  const [snapshot, batch] = windows.map(Number)
   const day = rewards === 'off' ? '' : await dayOf(read)
   const why = !enabled
     ? 'Its owner has switched it off: the contract releases no epoch until it is on again (E02).'
-    : snapshot! > WINDOW_MAX
-      ? `Its snapshotSubmissionWindow is more than ${WINDOW_MAX}: no release opens an epoch until its owner has set it right.`
-      : snapshot === 0 || batch! <= snapshot!
-        ? 'Its owner sets the windows: the one for batches must be longer than that for snapshots, and neither 0.'
-        : rewards === 'on' && day === undefined
-          ? 'The contract counts no days, so none is ever paid: set the rule `rewards` of the market to `counts` or `off`.'
-          : undefined
+    : (windowAdvice(windows.map(Number)) ??
+      (rewards === 'on' && day === undefined
+        ? 'The contract counts no days, so none is ever paid: set the rule `rewards` of the market to `counts` or `off`.'
+        : undefined))
   return {
     check: 'market',
     ok: why === undefined,
     detail: `${dataMarket} is ${enabled ? 'on' : 'off'}; windows ${windows.join(', ')}; rewards ${rewards}${day ?? ', and no days'}`,
     ...(why !== undefined && { advice: why }),
   }
+}
+
+/** Undefined when the windows are as they must be. */
+function windowAdvice([snapshot, batch]: readonly number[]): string | undefined {
+  if (snapshot! > WINDOW_MAX)
+    return `Its snapshotSubmissionWindow is more than ${WINDOW_MAX}: no release opens an epoch until its owner has set it right.`
+  return snapshot === 0 || batch! <= snapshot!
+    ? 'Its owner sets the windows: the one for batches must be longer than that for snapshots, and neither 0.'
+    : undefined
 }
 
 /** Undefined when the contract has none. */

@@ -20,12 +20,7 @@ export async function examineRights(
   if (live instanceof Error) return notLookedAt(check, `the brokers do not tell them: ${live.message}`)
   const { principals } = acls
   if (live !== undefined && Object.keys(principals).length === 0)
-    return {
-      check,
-      ok: true,
-      detail: 'acls.principals names no logins, so there is nothing to compare',
-      advice: LOGINS,
-    }
+    return { check, ok: true, detail: NO_LOGINS, advice: LOGINS }
   const names = allTopics(appId, topology, topics).map(({ name }) => name)
   const weaknesses = weaknessesOf(principals, aclsOf(appId, topology, topics, acls), live, names)
   if (weaknesses.length === 0)
@@ -34,4 +29,5 @@ export async function examineRights(
   return { check, ok: live === undefined, detail: weaknesses.join('; '), advice: LOGINS }
 }
 
+const NO_LOGINS = 'acls.principals names no logins, so there is nothing to compare'
 const LOGINS = 'Give each role a login of its own (`acls.principals`) and run `sequencer deploy plan`.'

@@ -92,16 +92,15 @@ async function reconcile({ source, chain, unread }: Way, fields: Fields): Promis
     if (reports.length === 0 || drift > 0) process.exitCode = EXIT.failed
     tellUnread(unread)
   } catch (error) {
-    if (!(error instanceof EvmError)) throw error
-    throw new CliError(
-      `the contract cannot be asked: ${error.message}`,
-      'Check the nodes: `sequencer doctor`.',
-      EXIT.unavailable,
-      error,
-    )
+    throw error instanceof EvmError ? unaskable(error) : error
   } finally {
     contract.close()
   }
+}
+
+function unaskable(error: EvmError): CliError {
+  const what = `the contract cannot be asked: ${error.message}`
+  return new CliError(what, 'Check the nodes: `sequencer doctor`.', EXIT.unavailable, error)
 }
 
 export async function reportsOf(

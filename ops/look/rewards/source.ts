@@ -1,10 +1,10 @@
 /** Where the command finds days: the process that runs on a directory, by its query API, or the log. */
 import type { DayKey } from '../../../schemas/types.ts'
-import type { Page } from '../../api/schema.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { askRunning } from '../../ground/running-process.ts'
 import type { DayStatus, SlotDayStatus } from '../../reading/day.ts'
 import type { DayLedger } from '../../reading/day-ledger.ts'
+import { pagesOf } from '../pages.ts'
 
 export interface DaySource {
   /** Days of every market, or of one, newest first. */
@@ -13,8 +13,6 @@ export interface DaySource {
   /** The days of a slot, as `days` has them. */
   daysOfSlot(slotId: number, market: string | undefined): Promise<readonly SlotDayStatus[]>
 }
-
-const PAGE = '500'
 
 export const ledgerSource = ({ days, slotsOf }: DayLedger): DaySource => ({
   days: async (market) => daysIn(days, market),
@@ -30,15 +28,11 @@ const daysIn = (days: readonly DayStatus[], market: string | undefined): readonl
 export async function runningSource(dataDir: string): Promise<DaySource | undefined> {
   const list = async <T>(path: string, market: string | undefined): Promise<readonly T[]> => {
     const items: T[] = []
-    let cursor: string | undefined
-    do {
-      const asked = { market, limit: PAGE, cursor }
-      const page: Page<T> | undefined = await askRunning<Page<T>>(dataDir, path, asked, { items: [], next: null })
+    for await (const page of pagesOf<T>(dataDir, path, { market })) {
       if (page === undefined)
         throw new CliError(`the process on ${dataDir} has ended`, 'Ask again: the log answers then.', EXIT.unavailable)
       items.push(...page.items)
-      cursor = page.next ?? undefined
-    } while (cursor !== undefined)
+    }
     return items
   }
   const running = await askRunning<unknown>(dataDir, '/v1/markets', {})
