@@ -92,14 +92,7 @@ export class ChainView {
   }
 
   private addHead(tick: EpochTick): void {
-    const last = this.head
-    const where = `block ${tick.blockNumber}`
-    if (last && tick.blockNumber > last.number + 1)
-      this.findings.add('skipped', where, `blocks ${last.number + 1} to ${tick.blockNumber - 1} are missing`)
-    else if (last && tick.blockNumber <= last.number)
-      this.findings.add('mismatches', where, `it comes after block ${last.number} without an ORPHAN`)
-    else if (last && tick.parentHash !== last.hash)
-      this.findings.add('mismatches', where, `its parent ${tick.parentHash} is not block ${last.number}, ${last.hash}`)
+    if (this.head) this.compareWithParent(tick, this.head)
     const head = {
       number: tick.blockNumber,
       hash: tick.blockHash,
@@ -111,6 +104,16 @@ export class ChainView {
     for (const { dataMarket, served } of tick.markets)
       if (served && this.markets.isServed(dataMarket) === false) this.newest.delete(dataMarket)
     this.checkClosed(head)
+  }
+
+  private compareWithParent({ blockNumber, parentHash }: EpochTick, { number, hash }: Head): void {
+    const where = `block ${blockNumber}`
+    if (blockNumber > number + 1)
+      this.findings.add('skipped', where, `blocks ${number + 1} to ${blockNumber - 1} are missing`)
+    else if (blockNumber <= number)
+      this.findings.add('mismatches', where, `it comes after block ${number} without an ORPHAN`)
+    else if (parentHash !== hash)
+      this.findings.add('mismatches', where, `its parent ${parentHash} is not block ${number}, ${hash}`)
   }
 
   private contractBlockOf({ contractBlock, blockNumber }: EpochTick): number | undefined {
@@ -186,12 +189,16 @@ export class ChainView {
     epoch.close = tick
     this.unclosed.delete(`${dataMarket}/${epochId}`)
     this.closed++
+    this.compareWindow(where, epoch, tick)
+  }
+
+  private compareWindow(where: string, epoch: EpochView, { blockNumber, acceptedHeaders }: EpochTick): void {
     const canonical = this.headsFrom(epoch.releaseBlock).filter(({ number }) => number <= blockNumber)
     const first = canonical.find((head) => this.isPast(epoch, head))
     if (this.isMeasured(epoch, canonical)) this.findings.same(where, 'closing block', first?.number, blockNumber)
     else if (!closesByOwnNumbers(epoch, blockNumber)) this.windowsUnchecked++
     const accepted = canonical.slice(-this.options.headsKept).map(({ hash }) => hash)
-    this.findings.same(where, 'accepted headers', accepted.join(), tick.acceptedHeaders.join())
+    this.findings.same(where, 'accepted headers', accepted.join(), acceptedHeaders.join())
   }
 
   /** True when another block has the place of the epoch's release block by now, in the chain as the log has it so far. */

@@ -18,10 +18,25 @@ export async function compareAnchors(
   batches: readonly BatchFacts[],
   sources: EpochSources,
 ): Promise<boolean> {
-  const { findings, stages } = sources
   const scope = epochScope(epoch.dataMarket, epoch.epochId)
   const rows = sources.anchors.get(scope) ?? new Map<number, Anchor>()
-  const offsets = sources.batches.get(scope)?.offsets ?? []
+  compareEachBatch(epoch, batches, rows, sources)
+  await compareRows(epoch, rows, sources)
+  for (const index of rows.keys())
+    if (index !== END_OF_BATCHES && index >= batches.length)
+      sources.findings.add('mismatches', placeOf(epoch, index), 'no such batch should be there')
+  const states = [...batches.keys(), END_OF_BATCHES].map((index) => rows.get(index)?.state)
+  epoch.isDecided = states.every((state) => state !== undefined && DECIDED.includes(state))
+  return states.every((state) => state === 'FINAL')
+}
+
+function compareEachBatch(
+  epoch: EpochView,
+  batches: readonly BatchFacts[],
+  rows: ReadonlyMap<number, Anchor>,
+  { batches: written, stages, findings }: EpochSources,
+): void {
+  const offsets = written.get(epochScope(epoch.dataMarket, epoch.epochId))?.offsets ?? []
   for (const [index, batch] of batches.entries()) {
     const where = placeOf(epoch, index)
     const row = rows.get(index)
@@ -29,13 +44,6 @@ export async function compareAnchors(
     if (row) compareAnchor(where, batch, offset, row, findings)
     else if (offset !== undefined && stages.planned(offset)) findings.add('skipped', where, 'it was never planned')
   }
-  await compareRows(epoch, rows, sources)
-  for (const index of rows.keys())
-    if (index !== END_OF_BATCHES && index >= batches.length)
-      findings.add('mismatches', placeOf(epoch, index), 'no such batch should be there')
-  const states = [...batches.keys(), END_OF_BATCHES].map((index) => rows.get(index)?.state)
-  epoch.isDecided = states.every((state) => state !== undefined && DECIDED.includes(state))
-  return states.every((state) => state === 'FINAL')
 }
 
 async function compareRows(
@@ -100,11 +108,7 @@ export async function compareChain(
   const { dataMarket, epochId } = epoch
   const where = `${nameOf(epoch)} on the chain`
   const kept = await chain.batchCids(dataMarket, epochId)
-  for (const cid of new Set(kept.filter((cid, index) => kept.indexOf(cid) !== index)))
-    findings.add('duplicated', where, `batch ${cid} was anchored twice`)
-  for (const cid of kept)
-    if (!batches.some(({ cids }) => cids.includes(cid)))
-      findings.add('mismatches', where, `batch ${cid} is not one of ours`)
+  compareKeptCids(where, kept, batches, findings)
   if (!(await chain.completed(dataMarket, epochId)))
     findings.add('skipped', where, 'endBatchSubmissions was not called')
   for (const [index, batch] of batches.entries()) {
@@ -113,6 +117,19 @@ export async function compareChain(
       findings.add('skipped', `${where}, batch ${index}`, `the contract has no batch ${batch.cids.join(' or ')}`)
     else await compareKept(`${where}, batch ${index}`, { epoch, cid, batch }, chain, findings)
   }
+}
+
+function compareKeptCids(
+  where: string,
+  kept: readonly string[],
+  batches: readonly BatchFacts[],
+  findings: Findings,
+): void {
+  for (const cid of new Set(kept.filter((cid, index) => kept.indexOf(cid) !== index)))
+    findings.add('duplicated', where, `batch ${cid} was anchored twice`)
+  for (const cid of kept)
+    if (!batches.some(({ cids }) => cids.includes(cid)))
+      findings.add('mismatches', where, `batch ${cid} is not one of ours`)
 }
 
 /** A batch of ours that the contract has under this CID. */

@@ -68,27 +68,25 @@ const WINDOW_MAX = 2n ** 21n
 
 async function isRefused(
   dataMarket: string,
-  { epochId, blockNumber, isAbsurd }: ReleasedEpoch,
+  release: ReleasedEpoch,
   { view, findings, chain }: ReleaseSources,
 ): Promise<boolean> {
+  const { epochId, blockNumber, isAbsurd } = release
   if (view.epoch(dataMarket, epochId)) return false
   const where = `epoch ${epochId} of ${dataMarket}`
-  const told = view.refused.find(
-    (one) => one.dataMarket === dataMarket && one.block === blockNumber && one.epochId === epochId,
-  )
+  const told = refusalOf(release, dataMarket, view)
   const window = isAbsurd ? undefined : await chain!.windowAt(dataMarket, blockNumber)
   const isFine = !isAbsurd && window !== undefined && window <= WINDOW_MAX
-  if (told && isFine)
-    findings.add(
-      'mismatches',
-      where,
-      `refused (${told.why}), and the contract has a window of ${window} as of its release`,
-    )
+  const instead = `the contract has a window of ${window} as of its release`
+  if (told && isFine) findings.add('mismatches', where, `refused (${told.why}), and ${instead}`)
   if (told) return true
   if (!isAbsurd && (window ?? 0n) <= WINDOW_MAX) return false
   findings.note(where, `released in block ${blockNumber} with a number that cannot be; it opened none`)
   return true
 }
+
+const refusalOf = ({ epochId, blockNumber }: ReleasedEpoch, dataMarket: string, { refused }: ChainView) =>
+  refused.find((one) => one.dataMarket === dataMarket && one.block === blockNumber && one.epochId === epochId)
 
 function compareRelease(
   dataMarket: string,

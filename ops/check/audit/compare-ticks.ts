@@ -52,12 +52,7 @@ export class TickComparison {
     const id = tickId(marker)
     const digest = digestOf(marker)
     this.start ??= await this.startNow()
-    const oldest = marker.blockNumber - this.headsKept
-    while (!this.held.get(id)?.times.has(digest) && this.hasRoom(oldest)) {
-      const next = await this.ticks.next()
-      if (next.done) break
-      if (next.value.blockNumber >= oldest) this.hold(next.value)
-    }
+    await this.readUpTo(id, digest, marker.blockNumber - this.headsKept)
     const where = `epoch-ticks, ${id}`
     if (this.take(id, digest)) {
       this.hasMatched = true
@@ -68,6 +63,15 @@ export class TickComparison {
     const findings = this.findings.of(1_000 * marker.blockTimestamp, 'epochTicks')
     if (isOther) findings.add('mismatches', where, 'the markers say something else of it')
     else findings.add('skipped', where, 'it has markers, and no tick')
+  }
+
+  /** Holds the ticks from the oldest block on until the one that is looked for, or until there is no room. */
+  private async readUpTo(id: string, digest: string, oldest: number): Promise<void> {
+    while (!this.held.get(id)?.times.has(digest) && this.hasRoom(oldest)) {
+      const next = await this.ticks.next()
+      if (next.done) break
+      if (next.value.blockNumber >= oldest) this.hold(next.value)
+    }
   }
 
   private hold(tick: EpochTick): void {

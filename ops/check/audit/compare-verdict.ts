@@ -8,24 +8,36 @@ import type { VerdictIndex } from './verdict-index.ts'
  * @returns whether the verdict is still to come
  */
 export function compareVerdict(
-  { entry, reason, or, stage, block }: Decision,
+  decision: Decision,
   isDue: boolean,
   verdicts: VerdictIndex,
   findings: Findings,
 ): boolean {
+  const { entry, reason } = decision
+  const found = verdicts.reasonAt(entry.partition, entry.offset)
+  if (found === undefined && !isDue) return true
+  if (found !== undefined) compareFound(decision, found, verdicts, findings)
+  else {
+    const judged = findings.of(entry.submission.receivedAt, 'verdicts', 'slots', 'markets')
+    judged.add('lost', placeOf(entry), `no verdict; recomputed ${reason}`)
+  }
+  return false
+}
+
+function compareFound(
+  { entry, reason, or, stage, block }: Decision,
+  found: string,
+  verdicts: VerdictIndex,
+  findings: Findings,
+): void {
   const { partition, offset } = entry
   const at = entry.submission.receivedAt
   const place = placeOf(entry)
-  const found = verdicts.reasonAt(partition, offset)
   const [foundStage, foundBlock] = [verdicts.stageAt(partition, offset), verdicts.blockAt(partition, offset)]
-  if (found === undefined && !isDue) return true
-  if (found === undefined)
-    findings.of(at, 'verdicts', 'slots', 'markets').add('lost', place, `no verdict; recomputed ${reason}`)
-  else if (found !== reason && found !== or)
+  if (found !== reason && found !== or)
     findings.of(at, 'submissions', 'slots', 'markets').same(place, 'verdict', reason, found)
   else if (stage !== undefined && foundStage !== stage) findings.same(place, 'stage of the verdict', stage, foundStage)
   else if (block !== undefined && foundBlock !== block) findings.same(place, 'block of the verdict', block, foundBlock)
   else if (!verdicts.isAbout(partition, offset, identityOf(entry)))
     findings.of(at, 'submissions').add('mismatches', place, `its verdict ${found} names another submission`)
-  return false
 }

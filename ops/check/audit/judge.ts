@@ -85,10 +85,12 @@ export class Judge {
     if ('fault' in signer) return refusedOutcome(unsigned, 'BAD_SIGNATURE')
     const signed = { ...unsigned, digest: toHex(digest), signer: signer.address }
     const judgement = this.judgeEntry(signed)
-    const entry = judgement.kind === 'waits' ? this.arriving(signed) : signed
-    if (judgement.kind !== 'waits') return outcomeOf(entry, judgement)
-    const waiting = this.rooms.get(partition) ?? new Waiting()
-    this.rooms.set(partition, waiting)
+    return judgement.kind === 'waits' ? this.enter(this.arriving(signed), gaveWay) : outcomeOf(signed, judgement)
+  }
+
+  private enter(entry: Entry, gaveWay: Entry[]): Outcome {
+    const waiting = this.rooms.get(entry.partition) ?? new Waiting()
+    this.rooms.set(entry.partition, waiting)
     const reason = this.refusesToWait(entry, waiting, gaveWay)
     if (reason) return refusedOutcome(entry, reason)
     waiting.add(entry)
@@ -150,12 +152,9 @@ export class Judge {
   /** The outcomes that the tick decides for waiting submissions. */
   onTick(tick: EpochTick): readonly Outcome[] {
     const { kind, dataMarket } = tick
-    if (kind === 'CLOSE') {
-      this.chain.apply(tick)
-      return []
-    }
     const isFirst = this.chain.head === undefined
     this.chain.apply(tick)
+    if (kind === 'CLOSE') return []
     if (kind === 'HEAD') return [...this.followMarkets(tick), ...(isFirst ? this.judgeAll() : [])]
     if (kind === 'ORPHAN') {
       this.markets.apply(tick)

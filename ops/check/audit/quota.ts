@@ -13,6 +13,17 @@ export function applyQuota(
   rules: MarketRules,
   decide: (decision: Decision) => void,
 ): readonly Entry[] {
+  const { originals, copies } = tellCopies(entries)
+  const distinct = originals.sort((a, b) => b.submission.deadline - a.submission.deadline || byArrival(a, b))
+  const isFlood = distinct.length > signedMax(distinct[0]!, rules)
+  const seats = isFlood ? 0 : quotaOf(distinct[0]!, rules)
+  for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlood && { or: 'RATE_LIMITED' }) })
+  for (const entry of distinct.slice(seats)) decide({ entry, reason: 'RATE_LIMITED' })
+  return distinct.slice(0, seats)
+}
+
+/** An original is contested when a copy of it has another header, or was contested itself. */
+function tellCopies(entries: readonly Entry[]): { readonly originals: Entry[]; readonly copies: readonly Entry[] } {
   const first = new Map<string, Entry>()
   const copies: Entry[] = []
   for (const entry of entries) {
@@ -23,12 +34,7 @@ export function applyQuota(
       if (entry.contested || entry.submission.header !== original.submission.header) original.contested = true
     }
   }
-  const distinct = [...first.values()].sort((a, b) => b.submission.deadline - a.submission.deadline || byArrival(a, b))
-  const isFlood = distinct.length > signedMax(distinct[0]!, rules)
-  const seats = isFlood ? 0 : quotaOf(distinct[0]!, rules)
-  for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlood && { or: 'RATE_LIMITED' }) })
-  for (const entry of distinct.slice(seats)) decide({ entry, reason: 'RATE_LIMITED' })
-  return distinct.slice(0, seats)
+  return { originals: [...first.values()], copies }
 }
 
 const quotaOf = ({ signer }: Entry, rules: MarketRules): number =>
