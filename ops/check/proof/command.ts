@@ -7,7 +7,7 @@ import { CliError, EXIT } from '../../base/cli-error.ts'
 import { AS_JSON, address, httpUrl, marketOf, parseOptions, whole } from '../../base/options.ts'
 import { answer, stdout } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
-import { type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
+import { type OpenedLog, type OpenLog, type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
 import { askApi, askRunning } from '../../ground/running-process.ts'
 import { notWhole, watchedLog } from '../../ground/watched-log.ts'
 import { knownMarkets } from '../../reading/known-markets.ts'
@@ -70,13 +70,15 @@ function checkCommand(): Command {
         '\nExit codes: 0 it holds · 1 it does not, and the first reason is printed · 4 nothing speaks against it, but no contract' +
         '\nor no node was named.',
     )
-    .action(async (file: string, given: Record<string, unknown>) => {
-      const { rpc, json, dataMarket, ...pin } = parseOptions(verifySchema, given, 'proof verify')
-      const bytes = await readBounded(file, PROOF_BYTES_MAX)
-      const result = await checkProof(bytes, { pin: pinOf(pin), dataMarket, rpc })
-      answer(json, result, () => renderResult(result))
-      process.exitCode = exitCodeOf(result)
-    })
+    .action(checkFile)
+}
+
+async function checkFile(file: string, given: Record<string, unknown>): Promise<void> {
+  const { rpc, json, dataMarket, ...pin } = parseOptions(verifySchema, given, 'proof verify')
+  const bytes = await readBounded(file, PROOF_BYTES_MAX)
+  const result = await checkProof(bytes, { pin: pinOf(pin), dataMarket, rpc })
+  answer(json, result, () => renderResult(result))
+  process.exitCode = exitCodeOf(result)
 }
 
 /** Throws CliError when there is no such proof. */
@@ -87,8 +89,10 @@ export async function runProofGet(open: OpenLog, options: GetArguments): Promise
   if (api !== undefined) return askApi(api, path, fields)
   const target = targetOf(options)
   const running = target.kind === 'directory' ? await askRunning<Proof>(target.dataDir, path, fields) : undefined
-  if (running) return running
-  const opened = await open(target)
+  return running ?? proofInLog(await open(target), options)
+}
+
+async function proofInLog(opened: OpenedLog, { slot, epoch, project, dataMarket }: GetArguments): Promise<Proof> {
   const watched = watchedLog(opened.log)
   try {
     const { log } = watched

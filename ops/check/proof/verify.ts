@@ -139,16 +139,9 @@ function textOf({ request, signature, header, dataMarket, nodeVersion }: Proof['
 }
 
 function inWords(proof: Proof, { batch }: ContentView): Pick<Shown, 'shown' | 'notShown'> {
-  const { submission, signer, slotId, epochId, projectId, submissionIds, finalizedCids, anchor } = proof
-  const won = submission.request.snapshotCid === finalizedCids.snapshotCid
-  const place = `leaf ${submissionIds.index} of ${submissionIds.size}`
+  const { signer, slotId, anchor } = proof
   return {
-    shown: [
-      `${signer} signed ${printable(submission.request.snapshotCid)} for project ${printable(projectId)} as slot ${slotId} in epoch ${epochId}`,
-      `the batch ${printable(proof.batch.cid)} has this submission`,
-      `its tree of submission ids, as the batch states it, has the id ${printable(submission.id)} as ${place}`,
-      `it finalizes ${printable(finalizedCids.snapshotCid)} for the project${won ? ', what this submission reported' : ': this submission was outvoted'}`,
-    ],
+    shown: shownBy(proof),
     notShown: [
       ...(batch ? [] : [{ text: PART_OF_A_BATCH, nodeShows: false }]),
       { text: `that ${signer} owned slot ${slotId} then: the sequencer checked it`, nodeShows: false },
@@ -158,6 +151,18 @@ function inWords(proof: Proof, { batch }: ContentView): Pick<Shown, 'shown' | 'n
       },
     ],
   }
+}
+
+function shownBy(proof: Proof): Shown['shown'] {
+  const { submission, signer, slotId, epochId, projectId, submissionIds, finalizedCids } = proof
+  const won = submission.request.snapshotCid === finalizedCids.snapshotCid
+  const place = `leaf ${submissionIds.index} of ${submissionIds.size}`
+  return [
+    `${signer} signed ${printable(submission.request.snapshotCid)} for project ${printable(projectId)} as slot ${slotId} in epoch ${epochId}`,
+    `the batch ${printable(proof.batch.cid)} has this submission`,
+    `its tree of submission ids, as the batch states it, has the id ${printable(submission.id)} as ${place}`,
+    `it finalizes ${printable(finalizedCids.snapshotCid)} for the project${won ? ', what this submission reported' : ': this submission was outvoted'}`,
+  ]
 }
 
 const PART_OF_A_BATCH =

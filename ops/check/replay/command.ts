@@ -89,12 +89,14 @@ export function replayCommand(open: OpenLog): Command {
         '\n4: the log has no difference, but no node was asked, or the epoch is not anchored yet.' +
         '\nNo process may be running on a data directory; a cluster is read while it runs.',
     )
-    .action(async (given: TargetOptions) => {
-      const options: ReplayArguments = { ...given, ...parseOptions(schema, given, 'replay') }
-      const report = await runReplay(open, options)
-      answer(options.json, report, () => renderReplay(report))
-      process.exitCode = report.identical ? (report.chain ? EXIT.ok : EXIT.unchecked) : EXIT.failed
-    })
+    .action((given: TargetOptions) => tellReplay(open, given))
+}
+
+async function tellReplay(open: OpenLog, given: TargetOptions): Promise<void> {
+  const options: ReplayArguments = { ...given, ...parseOptions(schema, given, 'replay') }
+  const report = await runReplay(open, options)
+  answer(options.json, report, () => renderReplay(report))
+  process.exitCode = report.identical ? (report.chain ? EXIT.ok : EXIT.unchecked) : EXIT.failed
 }
 
 async function runReplay(open: OpenLog, { rpc, ...options }: ReplayArguments): Promise<ReplayReport> {

@@ -50,20 +50,20 @@ function shown(value: unknown): string {
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text
 }
 
+/** The CIDs of batches in the versions in which they were anchored. */
+const cidsOf = (batches: Outcome['batches'], anchors: Recorded['anchors']): Promise<string[]> =>
+  Promise.all(batches.map(({ json }, index) => computeCid(json, cidVersionOf(anchors.get(index)!.cid))))
+
 /** @returns verdicts that are still to come: of submissions behind the close, which a running sequencer may not have reached */
 export function compareVerdicts(
-  { partitions, close }: ReplayInput,
+  input: ReplayInput,
   recomputed: Outcome['verdicts'],
   recorded: Outcome['verdicts'],
   market: MarketRules,
   differences: Differences,
 ): number {
   const floods = floodsIn(recomputed, market)
-  const late = new Set<string>()
-  for (const [partition, pieces] of partitions.entries()) {
-    const closed = pieces.findIndex(({ tick }) => tick?.kind === 'CLOSE' && tick.blockHash === close.blockHash)
-    for (const { record } of pieces.slice(closed)) late.add(placeOf({ partition, offset: record.offset }))
-  }
+  const late = placesBehindClose(input)
   let pending = 0
   for (const place of new Set([...recomputed.keys(), ...recorded.keys()])) {
     const [mine, theirs] = [recomputed.get(place), recorded.get(place)]
@@ -143,6 +143,15 @@ async function compareAnchor(
   differences.same(`${where}, its anchor`, '', mine, theirs)
 }
 
+function placesBehindClose({ partitions, close }: ReplayInput): ReadonlySet<string> {
+  const places = new Set<string>()
+  for (const [partition, pieces] of partitions.entries()) {
+    const closed = pieces.findIndex(({ tick }) => tick?.kind === 'CLOSE' && tick.blockHash === close.blockHash)
+    for (const { record } of pieces.slice(closed)) places.add(placeOf({ partition, offset: record.offset }))
+  }
+  return places
+}
+
 /** @returns whether everything is anchored for good, so that the chain could be compared */
 export async function compareChain(
   chain: ChainReader,
@@ -153,9 +162,7 @@ export async function compareChain(
 ): Promise<boolean> {
   const isFinal = (index: number) => anchors.get(index)?.state === 'FINAL'
   if (!batches.every((_, index) => isFinal(index))) return false
-  const cids = await Promise.all(
-    batches.map(({ json }, index) => computeCid(json, cidVersionOf(anchors.get(index)!.cid))),
-  )
+  const cids = await cidsOf(batches, anchors)
   const kept = await chain.batchCids(dataMarket, epochId)
   differences.same('the contract', 'batches of the epoch', [...cids].sort(), [...kept].sort())
   for (const [index, cid] of cids.entries()) {

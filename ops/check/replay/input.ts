@@ -126,21 +126,18 @@ function checkHeld(partitions: readonly (readonly Piece[])[], key: EpochKey, isC
   const has = (kind: EpochTick['kind']) => ticks.every((own) => own.some((tick) => tick.kind === kind))
   const close = ticks[0]!.find(({ kind }) => kind === 'CLOSE')
   if (has('OPEN') && !has('CLOSE'))
-    throw new CliError(
-      `${name} is not closed yet`,
-      'Nothing of it is decided before; ask again then.',
-      EXIT.unavailable,
-    )
+    throw notHeld(`${name} is not closed yet`, 'Nothing of it is decided before; ask again then.')
+  const expired = close ? 'a part of its submissions has' : 'its submissions have'
   if (isCut && (lost > 0 || !has('OPEN')))
-    throw new CliError(
-      `the log no longer holds all of ${name}: ${close ? 'a part of its submissions has' : 'its submissions have'} expired`,
+    throw notHeld(
+      `the log no longer holds all of ${name}: ${expired} expired`,
       'A replay needs the records from its release on; `sequencer verify` checks its batches without them.',
-      EXIT.unavailable,
     )
-  if (!has('OPEN') || !close)
-    throw new CliError(`the log has no release of ${name}`, 'Check --epoch and --data-market.', EXIT.unavailable)
+  if (!has('OPEN') || !close) throw notHeld(`the log has no release of ${name}`, 'Check --epoch and --data-market.')
   return close
 }
+
+const notHeld = (what: string, advice: string): CliError => new CliError(what, advice, EXIT.unavailable)
 
 const isOf = (tick: EpochTick, { dataMarket, epochId }: EpochKey): boolean =>
   tick.dataMarket === dataMarket && tick.epochId === epochId

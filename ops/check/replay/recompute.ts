@@ -31,7 +31,10 @@ export async function recompute(
   for (const [partition, pieces] of partitions.entries())
     for (const { record } of pieces) driver.appendAt(topics.submissions.name, partition, record)
   driver.run()
+  return outcomeIn(driver, topics, key)
+}
 
+function outcomeIn(driver: TopologyTestDriver, topics: Topics, key: EpochKey): Outcome {
   const outcome = newOutcome()
   const collect = createCollector(topics, key, outcome)
   for (const record of driver.readRaw(topics.verdicts.name)) collect.verdict(record)

@@ -9,7 +9,7 @@ const FINDINGS_SHOWN = 20
 const MESSAGE_SHOWN = 600
 
 export function renderReport(report: VerifyReport, strict = false): Lines {
-  const { roothash, signatures, problems, notes } = report
+  const { roothash, signatures } = report
   const stated = printable(roothash.stated)
   const lines = [
     [
@@ -23,13 +23,16 @@ export function renderReport(report: VerifyReport, strict = false): Lines {
     ['finalized cids', report.finalizedCidsRootHash],
     ['signatures', `${signatures.valid} valid, ${signatures.invalid} invalid, ${signatures.unchecked} unchecked`],
   ].map(([name, value]) => `${name!.padEnd(16)}${value}`)
+  return [...lines, ...findingLines(report), verdictOf(report, strict)]
+}
+
+function findingLines({ problems, notes }: VerifyReport): Lines {
   const findings = [
     ...problems.map((problem) => `problem ${findingOf(problem)}`),
     ...notes.map((note) => `note ${findingOf(note)}`),
   ]
   const more = findings.length - FINDINGS_SHOWN
-  const shown = more > 0 ? [...findings.slice(0, FINDINGS_SHOWN), `… and ${more} more (--json has them all)`] : findings
-  return [...lines, ...shown, verdictOf(report, strict)]
+  return more > 0 ? [...findings.slice(0, FINDINGS_SHOWN), `… and ${more} more (--json has them all)`] : findings
 }
 
 const findingOf = ({ code, where, message }: Problem | Note): string =>

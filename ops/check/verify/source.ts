@@ -32,13 +32,9 @@ export async function readBatch(target: string, options: SourceOptions): Promise
     const what = there ? `${printable(target)} is no file` : `there is no file ${printable(target)}`
     throw new CliError(`${what}, and no CID either`, 'Give the path of a batch file, or a CID.')
   }
-  const { blocks, kubo } = options
-  for (const folder of blocks) {
-    const bytes = await fromBlocks(cid, folder)
-    if (bytes) return { bytes, cid: target }
-  }
-  const bytes = kubo === undefined ? undefined : await fromKubo(target, kubo)
+  const bytes = await fromStores(cid, target, options)
   if (bytes) return { bytes, cid: target }
+  const { blocks, kubo } = options
   const places = [...blocks, ...(kubo === undefined ? [] : [shownUrl(kubo)])].join(', ') || 'no block store was named'
   throw new CliError(
     `the batch ${printable(target)} was not found (${places})`,
@@ -48,6 +44,14 @@ export async function readBatch(target: string, options: SourceOptions): Promise
 }
 
 export const readBatchFile = (path: string): Promise<Uint8Array> => readBounded(path, BATCH_BYTES_MAX)
+
+async function fromStores(cid: CID, text: string, { blocks, kubo }: SourceOptions): Promise<Uint8Array | undefined> {
+  for (const folder of blocks) {
+    const bytes = await fromBlocks(cid, folder)
+    if (bytes) return bytes
+  }
+  return kubo === undefined ? undefined : fromKubo(text, kubo)
+}
 
 function parseCid(text: string): CID | undefined {
   try {
