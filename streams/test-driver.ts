@@ -116,7 +116,12 @@ export class TopologyTestDriver {
 
   /** Records of a topic as they are, e.g. of the dead letters. */
   readRaw(topicName: string): readonly LogRecord[] {
-    return (this.partitions.get(topicName) ?? []).flat()
+    return this.readPartitions(topicName).flat()
+  }
+
+  /** The same by partition; tombstones too. */
+  readPartitions(topicName: string): readonly (readonly LogRecord[])[] {
+    return this.partitions.get(topicName) ?? []
   }
 
   store<S extends Store>(builder: StoreBuilder<S>, partition: number): S {

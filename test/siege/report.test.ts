@@ -13,6 +13,7 @@ const AUDIT = {
   pending: 0,
   early: 0,
   beyondRetention: 0,
+  epochsNotWhole: 0,
   windowsUnchecked: 0,
   releasesLost: 0,
   notes: [],

@@ -27,6 +27,7 @@ import type { EpochSources } from './epoch-sources.ts'
 import { nameForeign } from './foreign.ts'
 import { Judge, type JudgeSources, type Outcome } from './judge.ts'
 import type { TopicMadeAnew } from './made-anew.ts'
+import { align, nextMarker } from './marker-order.ts'
 import { newestHeads } from './newest-heads.ts'
 import { readOwners } from './owners.ts'
 import { type AuditReport, Findings } from './report.ts'
@@ -35,6 +36,7 @@ import { readStages, writtenPartitions } from './stages.ts'
 import { compareBlocks } from './stored-blocks.ts'
 import { untilVisible } from './until-visible.ts'
 import { readVerdicts, type VerdictIndex } from './verdict-index.ts'
+import { WholeEpochs } from './whole-epochs.ts'
 
 export interface AuditOptions {
   readonly topics: Topics
@@ -86,7 +88,8 @@ async function openAudit(log: Log, { topics, rules, appId, chain, anew }: AuditO
   const markets = new ServedMarkets(rules, await readMarketRows(log, topics, findings.unreadable), isCut)
   const heads = await newestHeads(log, topics)
   const countsOwnBlocks = heads.some(({ contractBlock, blockNumber }) => contractBlock === blockNumber)
-  const view = new ChainView(markets, findings, isCut, { headsKept: rules.headsKept, countsOwnBlocks })
+  const whole = new WholeEpochs(isCut, (dataMarket) => markets.rulesOf(dataMarket))
+  const view = new ChainView(markets, findings, whole, { headsKept: rules.headsKept, countsOwnBlocks })
   const { key, partitions } = topics.submissions
   const judging: JudgeSources = {
     ownerAt: await readOwners(log, topics, findings),
@@ -94,9 +97,9 @@ async function openAudit(log: Log, { topics, rules, appId, chain, anew }: AuditO
     partitionOf: ({ dataMarket, epochId, projectId }) =>
       partitionFor(key.encode({ dataMarket: dataMarket.toLowerCase(), epochId, projectId }), partitions),
   }
-  const judge = new Judge(rules, markets, judging, isCut)
-  const days = new DayAudit(daySources, isCut, (dataMarket) => markets.rulesOf(dataMarket))
-  const audit = new Audit({ sources, markets, verdictIndex, view, judge, days, bounds, rules })
+  const judge = new Judge(rules, markets, judging, whole)
+  const days = new DayAudit(daySources, whole, (dataMarket) => markets.rulesOf(dataMarket))
+  const audit = new Audit({ sources, markets, verdictIndex, view, judge, days, whole, bounds, rules })
   if (isCut) await audit.align()
   return audit
 }
@@ -108,6 +111,7 @@ interface AuditParts {
   readonly view: ChainView
   readonly judge: Judge
   readonly days: DayAudit
+  readonly whole: WholeEpochs
   readonly bounds: readonly PartitionBounds[]
   readonly rules: ProtocolRules
 }
@@ -120,6 +124,7 @@ class Audit {
   private readonly verdictIndex: VerdictIndex
   private readonly view: ChainView
   private readonly judge: Judge
+  private readonly whole: WholeEpochs
   private readonly cursors: readonly PartitionCursor[]
   private readonly ticks: TickComparison
   /** Valid submissions of each epoch that is not closed yet. */
@@ -128,11 +133,12 @@ class Audit {
   private pending = 0
   private early = 0
   private beyondRetention = 0
+  private notWhole = 0
   private anchored = 0
   private onChain = 0
   private blocks: { first: number; last: number } | undefined
 
-  constructor({ sources, markets, verdictIndex, view, judge, days, bounds, rules }: AuditParts) {
+  constructor({ sources, markets, verdictIndex, view, judge, days, whole, bounds, rules }: AuditParts) {
     this.sources = sources
     this.days = days
     this.findings = sources.findings
@@ -140,28 +146,21 @@ class Audit {
     this.verdictIndex = verdictIndex
     this.view = view
     this.judge = judge
+    this.whole = whole
     this.ticks = new TickComparison(sources.log, sources.topics, this.findings, rules.headsKept)
     const ports = { ...sources, rules, onUnreadable: this.findings.unreadable }
     this.cursors = bounds.map(({ stable }, partition) => new PartitionCursor(ports, partition, stable))
   }
 
-  /** When records have expired, the partitions begin at different markers: goes on to the first one that all have. */
   async align(): Promise<void> {
-    for (;;) {
-      const stops: (ReadMarker | undefined)[] = []
-      for (const cursor of this.cursors) stops.push(await cursor.untilMarker(() => this.beyondRetention++))
-      const latest = stops.reduce((a, b) => (a && b && isBefore(a.marker.tick, b.marker.tick) ? b : a))
-      if (stops.includes(undefined)) return
-      const behind = stops.map((stop) => tickId(stop!.marker.tick) !== tickId(latest!.marker.tick))
-      if (!behind.includes(true)) return
-      for (const [partition, isBehind] of behind.entries()) if (isBehind) this.cursors[partition]!.takeMarker()
-    }
+    await align(this.cursors, () => this.beyondRetention++)
   }
 
   /** From marker to marker: what lies before a marker in any partition is judged by the state before it. */
   async replay(): Promise<void> {
     const judge = (read: ReadSubmission): void => {
       this.acknowledged++
+      this.whole.saw(read.submission.receivedAt)
       for (const outcome of this.judge.judge(read)) this.take(outcome, () => read.offset)
     }
     for (;;) {
@@ -169,18 +168,10 @@ class Audit {
       for (const cursor of this.cursors) stops.push(await cursor.untilMarker(judge))
       if (stops.every((stop) => stop === undefined)) break
       for (const [at, stop] of stops.entries()) stops[at] = stop ?? (await this.cursors[at]!.readOn(judge))
-      const next = this.nextMarker(stops)
+      const next = nextMarker(stops)
       await this.applyMarker(next, stops)
     }
     this.finish()
-  }
-
-  /** Every partition has the same markers in the same order; the earliest is applied first, and who lacks it is reported. */
-  private nextMarker(stops: readonly (ReadMarker | undefined)[]): EpochTick {
-    const ticks = stops.flatMap((stop) => (stop ? [stop.marker.tick] : []))
-    const times = new Map<string, number>()
-    for (const tick of ticks) times.set(tickId(tick), (times.get(tickId(tick)) ?? 0) + 1)
-    return ticks.sort((a, b) => times.get(tickId(b))! - times.get(tickId(a))! || (isBefore(a, b) ? -1 : 1))[0]!
   }
 
   private async applyMarker(tick: EpochTick, stops: readonly (ReadMarker | undefined)[]): Promise<void> {
@@ -193,6 +184,7 @@ class Audit {
           .add('skipped', `submissions[${partition}]`, `the marker ${id} is missing, which other partitions have`)
     }
     await this.ticks.compare(tick)
+    if (tick.kind === 'OPEN') this.whole.opened(tick)
     this.view.apply(tick)
     this.days.apply(tick)
     if (tick.kind === 'HEAD') this.blocks = { first: this.blocks?.first ?? tick.blockNumber, last: tick.blockNumber }
@@ -202,7 +194,8 @@ class Audit {
   }
 
   private take(outcome: Outcome, offsetOf: (entry: Entry) => number): void {
-    if (outcome.kind === 'refused') {
+    if (outcome.kind === 'beyond') this.beyondRetention++
+    else if (outcome.kind === 'refused') {
       const { partition } = outcome.decision.entry
       this.compareVerdict(outcome.decision, this.sources.stages.validated(partition, offsetOf(outcome.decision.entry)))
     } else if (outcome.kind === 'valid') {
@@ -211,7 +204,7 @@ class Audit {
       const epoch = this.valid.get(scope) ?? { entries: [], keep: createKeeper() }
       this.valid.set(scope, epoch)
       epoch.entries.push(epoch.keep(outcome.entry))
-    } else if (outcome.kind === 'beyond') this.beyondRetention++
+    }
   }
 
   private async closeEpoch(tick: EpochTick): Promise<void> {
@@ -222,6 +215,11 @@ class Audit {
     const entries = this.valid.get(scope)?.entries ?? []
     this.valid.delete(scope)
     if (!epoch) return this.days.close(tick, undefined)
+    if (!this.whole.has(dataMarket, epochId)) {
+      this.beyondRetention += entries.length
+      this.notWhole++
+      return this.days.close(tick, undefined)
+    }
     const settled = this.sources.stages.settled(scope)
     const contribution = new ContributionBuilder()
     const decide = (decision: Decision): void => {
@@ -236,7 +234,9 @@ class Audit {
   }
 
   private compareVerdict(decision: Decision, isDue: boolean): void {
-    if (compareVerdict(decision, isDue, this.verdictIndex, this.findings)) this.pending++
+    const { dataMarket, submission } = decision.entry
+    if (!this.whole.has(dataMarket, submission.epochId)) this.beyondRetention++
+    else if (compareVerdict(decision, isDue, this.verdictIndex, this.findings)) this.pending++
   }
 
   /** The open submissions: the quota has decided for good, the rest waits and has no verdict yet. */
@@ -259,6 +259,7 @@ class Audit {
 
   private expectNone(entry: Entry): void {
     this.pending++
+    if (!this.whole.has(entry.dataMarket, entry.submission.epochId)) return
     const found = this.verdictIndex.reasonAt(entry.partition, entry.offset)
     if (found !== undefined)
       this.findings.add('mismatches', placeOf(entry), `a verdict, ${found}, though nothing is decided yet`)
@@ -280,6 +281,7 @@ class Audit {
       pending: this.pending,
       early: this.early,
       beyondRetention: this.beyondRetention,
+      epochsNotWhole: this.notWhole,
       windowsUnchecked: this.view.windowsUnchecked,
       releasesLost: this.findings.told,
       ...this.findings.counts,
@@ -292,7 +294,3 @@ class Audit {
 }
 
 const OPEN_WITH_BATCHES = 'it has batches, though it was not closed'
-const ORDER: readonly EpochTick['kind'][] = ['HEAD', 'OPEN', 'CLOSE', 'ORPHAN']
-
-const isBefore = (a: EpochTick, b: EpochTick): boolean =>
-  a.blockNumber !== b.blockNumber ? a.blockNumber < b.blockNumber : ORDER.indexOf(a.kind) < ORDER.indexOf(b.kind)

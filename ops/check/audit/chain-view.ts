@@ -3,6 +3,7 @@ import { isNone } from '../../../schemas/none.ts'
 import type { EpochTick, RefusedEpoch } from '../../../schemas/types.ts'
 import type { Findings } from './report.ts'
 import type { ServedMarkets } from './served-markets.ts'
+import type { WholeEpochs } from './whole-epochs.ts'
 
 export interface Head {
   readonly number: number
@@ -64,16 +65,15 @@ export class ChainView {
   /** Epochs whose release has left the chain. */
   private readonly awaited = new Set<string>()
   private readonly findings: Findings
-  /** Records at the beginning of the log have expired. */
-  private readonly isCut: boolean
+  private readonly whole: WholeEpochs
 
   private readonly options: ChainViewOptions
 
-  constructor(markets: ServedMarkets, findings: Findings, isCut: boolean, options: ChainViewOptions) {
+  constructor(markets: ServedMarkets, findings: Findings, whole: WholeEpochs, options: ChainViewOptions) {
     this.options = options
     this.markets = markets
     this.findings = findings
-    this.isCut = isCut
+    this.whole = whole
   }
 
   get head(): Head | undefined {
@@ -179,7 +179,8 @@ export class ChainView {
     const epoch = this.epoch(dataMarket, epochId)
     const where = `epoch ${epochId} of ${dataMarket}`
     if (!epoch) {
-      if (!this.isCut) this.findings.add('mismatches', where, `closed by block ${blockNumber}, though it was not open`)
+      if (!this.whole.isCut)
+        this.findings.add('mismatches', where, `closed by block ${blockNumber}, though it was not open`)
       return
     }
     if (epoch.close) {
@@ -189,7 +190,8 @@ export class ChainView {
     epoch.close = tick
     this.unclosed.delete(`${dataMarket}/${epochId}`)
     this.closed++
-    this.compareWindow(where, epoch, tick)
+    // blocks of another may have expired
+    if (this.whole.has(dataMarket, epochId)) this.compareWindow(where, epoch, tick)
   }
 
   private compareWindow(where: string, epoch: EpochView, { blockNumber, acceptedHeaders }: EpochTick): void {

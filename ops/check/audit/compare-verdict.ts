@@ -1,4 +1,5 @@
 /** The verdict on a submission against the one that was recomputed. */
+import type { VerdictReason } from '../../../schemas/types.ts'
 import { type Decision, identityOf, placeOf } from './entry.ts'
 import type { Findings } from './report.ts'
 import type { VerdictIndex } from './verdict-index.ts'
@@ -26,7 +27,7 @@ export function compareVerdict(
 
 function compareFound(
   { entry, reason, or, stage, block }: Decision,
-  found: string,
+  found: VerdictReason,
   verdicts: VerdictIndex,
   findings: Findings,
 ): void {
@@ -34,7 +35,7 @@ function compareFound(
   const at = entry.submission.receivedAt
   const place = placeOf(entry)
   const [foundStage, foundBlock] = [verdicts.stageAt(partition, offset), verdicts.blockAt(partition, offset)]
-  if (found !== reason && found !== or)
+  if (found !== reason && !or?.includes(found))
     findings.of(at, 'submissions', 'slots', 'markets').same(place, 'verdict', reason, found)
   else if (stage !== undefined && foundStage !== stage) findings.same(place, 'stage of the verdict', stage, foundStage)
   else if (block !== undefined && foundBlock !== block) findings.same(place, 'block of the verdict', block, foundBlock)

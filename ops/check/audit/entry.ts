@@ -19,6 +19,8 @@ export interface Entry {
   readonly signer: string
   /** Number of the block that the header named when it was found valid; undefined while no such block was known. */
   readonly headerBlock?: number
+  /** The log no longer tells whether the block that the header names was known, and which number it had. */
+  readonly headerExpired?: true
   /** The same message came with another header: neither is signed, and neither is judged. */
   contested?: boolean
   /** Ms since 1970: when it came, by the log's time; of one that waits for its epoch. */
@@ -31,8 +33,8 @@ export interface Entry {
 export interface Decision {
   readonly entry: Entry
   readonly reason: VerdictReason
-  /** Another reason that is as right. */
-  readonly or?: VerdictReason
+  /** Other reasons that are as right. */
+  readonly or?: readonly VerdictReason[]
   /** Which stage has to say so, and as of which block, where that follows from the rules. */
   readonly stage?: string
   readonly block?: number
@@ -70,7 +72,7 @@ export function createKeeper(): (entry: Entry) => Entry {
     texts.set(text, text)
     return text
   }
-  return ({ partition, offset, dataMarket, submission, digest, signer, headerBlock, contested }) => ({
+  return ({ partition, offset, dataMarket, submission, digest, signer, headerBlock, headerExpired, contested }) => ({
     partition,
     offset,
     dataMarket: shared(dataMarket),
@@ -90,6 +92,7 @@ export function createKeeper(): (entry: Entry) => Entry {
     digest,
     signer: shared(signer),
     ...(headerBlock !== undefined && { headerBlock }),
+    ...(headerExpired && { headerExpired }),
     ...(contested && { contested }),
   })
 }

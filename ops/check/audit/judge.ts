@@ -10,12 +10,13 @@ import type { SignatureReader } from '../verify/signature.ts'
 import type { ReadSubmission } from './cursor.ts'
 import type { Decision, Entry, KeptSubmission } from './entry.ts'
 import { faultOfForm } from './form.ts'
-import { type KnownBlock, KnownChain } from './known-chain.ts'
+import { KnownChain } from './known-chain.ts'
 import type { OwnerAt } from './owners.ts'
 import { signedMax } from './quota.ts'
 import type { ServedMarkets } from './served-markets.ts'
 import { isItsTurn } from './turns.ts'
 import { Waiting } from './waiting.ts'
+import type { WholeEpochs } from './whole-epochs.ts'
 
 export type Outcome =
   | { readonly kind: 'valid'; readonly entry: Entry }
@@ -25,7 +26,7 @@ export type Outcome =
   | { readonly kind: 'beyond' }
 
 type Judgement =
-  | { readonly kind: 'valid'; readonly headerBlock?: number }
+  | ({ readonly kind: 'valid' } & Pick<Entry, 'headerBlock' | 'headerExpired'>)
   | { readonly kind: 'refused'; readonly reason: VerdictReason }
   | { readonly kind: 'waits' }
 
@@ -49,18 +50,17 @@ export class Judge {
   private readonly chain: KnownChain
   private readonly parkedMax: number
   private readonly waitingMax: number
-  /** Records at the beginning of the log have expired. */
-  private readonly isCut: boolean
+  private readonly whole: WholeEpochs
   /** Per partition. */
   private readonly rooms = new Map<number, Waiting>()
 
-  constructor(rules: ProtocolRules, markets: ServedMarkets, sources: JudgeSources, isCut: boolean) {
+  constructor(rules: ProtocolRules, markets: ServedMarkets, sources: JudgeSources, whole: WholeEpochs) {
     this.markets = markets
     this.sources = sources
     this.chain = new KnownChain(rules.headsKept)
     this.parkedMax = rules.parkedMax
     this.waitingMax = rules.waitingMax
-    this.isCut = isCut
+    this.whole = whole
   }
 
   /** The outcome of the submission, after the outcomes of those that it takes a place from. */
@@ -76,7 +76,7 @@ export class Judge {
     const served = this.markets.isServed(dataMarket)
     if (served === undefined) return { kind: 'beyond' }
     if (!served) return refusedOutcome(unsigned, 'UNKNOWN_MARKET')
-    if (this.isCut && !this.chain.reachesBackTo(dataMarket, submission.epochId)) return { kind: 'beyond' }
+    if (this.whole.isCut && !this.chain.reachesBackTo(dataMarket, submission.epochId)) return { kind: 'beyond' }
     if (this.sources.partitionOf(submission) !== partition) return refusedOutcome(unsigned, 'MALFORMED')
     const fault = faultOfForm(submission, this.markets.rulesOf(dataMarket))
     if (fault) return refusedOutcome(unsigned, fault)
@@ -239,7 +239,9 @@ export class Judge {
     const { dataMarket, submission } = entry
     const day = this.chain.epoch(dataMarket, submission.epochId)?.day ?? 0
     if (!isItsTurn(entry, day, this.markets.rulesOf(dataMarket))) return refused('WRONG_DATA_SOURCE')
-    return validAt(this.chain.block(submission.header))
+    const block = this.chain.block(submission.header)
+    if (block) return { kind: 'valid', headerBlock: block.number }
+    return { kind: 'valid', ...(this.whole.isCut && !this.chain.isFull && { headerExpired: true }) }
   }
 
   /** The owner counts as of the release of the epoch; of one that was not released, as of the newest block. */
@@ -276,16 +278,11 @@ function settles(judgement: Judgement, entry: Entry, outcomes: Outcome[]): boole
   return true
 }
 
-const validAt = (block: KnownBlock | undefined): Judgement =>
-  block ? { kind: 'valid', headerBlock: block.number } : { kind: 'valid' }
-
-const outcomeOf = (entry: Entry, judgement: Exclude<Judgement, { kind: 'waits' }>): Outcome =>
-  judgement.kind === 'refused'
-    ? refusedOutcome(entry, judgement.reason)
-    : {
-        kind: 'valid',
-        entry: { ...entry, ...(judgement.headerBlock !== undefined && { headerBlock: judgement.headerBlock }) },
-      }
+function outcomeOf(entry: Entry, judgement: Exclude<Judgement, { kind: 'waits' }>): Outcome {
+  if (judgement.kind === 'refused') return refusedOutcome(entry, judgement.reason)
+  const { kind, ...header } = judgement
+  return { kind, entry: { ...entry, ...header } }
+}
 
 const refusedOutcome = (entry: Entry, reason: VerdictReason): Outcome => ({
   kind: 'refused',

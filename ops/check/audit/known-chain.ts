@@ -34,6 +34,7 @@ export class KnownChain {
   /** ORPHAN ticks up to here. */
   forks = 0
   private readonly blocks = new Map<string, KnownBlock>()
+  private blocksSeen = 0
   private readonly epochs = new Map<string, KnownEpoch>()
   private readonly forgotten = new Map<string, number>()
   private readonly newest = new Map<string, number>()
@@ -42,6 +43,11 @@ export class KnownChain {
 
   constructor(headsKept: number) {
     this.headsKept = headsKept
+  }
+
+  /** So many blocks came that the stage knows no other, also when the log begins somewhere. */
+  get isFull(): boolean {
+    return this.blocksSeen > this.headsKept + SWEEP_BLOCKS
   }
 
   block(hash: string): KnownBlock | undefined {
@@ -90,6 +96,7 @@ export class KnownChain {
   }
 
   private addBlock({ blockNumber, blockHash, blockTimestamp }: EpochTick): void {
+    this.blocksSeen++
     this.head = blockNumber
     const seconds = knownTime(blockTimestamp)
     this.headTime = seconds && Math.min(seconds * 1000, TIME_MS_MAX)

@@ -17,7 +17,7 @@ export function applyQuota(
   const distinct = originals.sort((a, b) => b.submission.deadline - a.submission.deadline || byArrival(a, b))
   const isFlood = distinct.length > signedMax(distinct[0]!, rules)
   const seats = isFlood ? 0 : quotaOf(distinct[0]!, rules)
-  for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlood && { or: 'RATE_LIMITED' }) })
+  for (const entry of copies) decide({ entry, reason: 'DUPLICATE', ...(isFlood && { or: ['RATE_LIMITED' as const] }) })
   for (const entry of distinct.slice(seats)) decide({ entry, reason: 'RATE_LIMITED' })
   return distinct.slice(0, seats)
 }

@@ -23,7 +23,9 @@ function conclusion(report: AuditReport): string {
           `when the windows of ${report.windowsUnchecked} epochs ended (in blocks that an older clock did not number as the contract does)`,
         ]
       : []),
-    ...(report.beyondRetention > 0 ? [`${report.beyondRetention} submissions from before the log begins`] : []),
+    ...(report.beyondRetention > 0
+      ? [`${report.beyondRetention} submissions, of which what decides may have expired`]
+      : []),
     ...(report.daysUnchecked > 0
       ? [`${report.daysUnchecked} days with epochs from before the log begins, or of a market that counts none now`]
       : []),
@@ -61,7 +63,9 @@ export function renderAudit(report: AuditReport): Lines {
     `skipped        ${report.skipped}`,
     `mismatches     ${report.mismatches}`,
     ...(report.beyondRetention > 0
-      ? [`not judged     ${report.beyondRetention}: the log no longer reaches back to their release`]
+      ? [
+          `not judged     ${report.beyondRetention} submissions, ${report.epochsNotWhole} closed epochs: what decides about them may have expired`,
+        ]
       : []),
     ...notes
       .slice(0, NOTES_SHOWN)

@@ -32,7 +32,9 @@ export interface AuditReport {
   readonly pending: number
   /** Submissions among them whose epoch is not released yet: they wait until it is, or until a later one is. */
   readonly early: number
-  /** Submissions that cannot be judged because the log no longer reaches back to their epoch's release. */
+  /** Closed epochs among them that are not recomputed: some that was sent for them, or took a place from what was, may have expired. */
+  readonly epochsNotWhole: number
+  /** Submissions that cannot be judged because what decides about them may have expired. */
   readonly beyondRetention: number
   /** Closed epochs whose close cannot be recomputed: their windows are in blocks of another chain, and an older clock did not say which. */
   readonly windowsUnchecked: number

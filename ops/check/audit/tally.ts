@@ -1,5 +1,5 @@
 /** The vote on one project at the close of an epoch, as plainly as it can be said. */
-import type { EpochTick, VerdictReason } from '../../../schemas/types.ts'
+import type { EpochTick } from '../../../schemas/types.ts'
 import type { MarketRules } from '../../../topology/rules.ts'
 import { fromHex, type Keccak, toHex } from '../verify/keccak.ts'
 import { byArrival, compareText, type Decision, type Entry } from './entry.ts'
@@ -37,7 +37,7 @@ export function tallyProject(
   const inTime = entries.filter((entry) => !isOver(entry))
   const headers = new Set(close.acceptedHeaders)
   const isOnChain = ({ submission, contested }: Entry) => contested || headers.has(submission.header)
-  for (const entry of inTime) if (!isOnChain(entry)) decide({ entry, reason: offChain(entry, close.releaseBlock) })
+  for (const entry of inTime) if (!isOnChain(entry)) decide({ entry, ...offChain(entry, close.releaseBlock) })
 
   const onChain = inTime.filter(isOnChain)
   const votes = oneVotePerSlot(onChain)
@@ -77,8 +77,10 @@ function blockAtArrival(
 }
 
 /** A header was unknown, too old, or its block has left the chain since. */
-const offChain = ({ headerBlock }: Entry, releaseBlock: number): VerdictReason =>
-  headerBlock === undefined ? 'UNKNOWN_HEADER' : headerBlock >= releaseBlock ? 'ORPHANED_HEADER' : 'STALE_HEADER'
+function offChain({ headerBlock, headerExpired }: Entry, releaseBlock: number): Pick<Decision, 'reason' | 'or'> {
+  if (headerBlock !== undefined) return { reason: headerBlock >= releaseBlock ? 'ORPHANED_HEADER' : 'STALE_HEADER' }
+  return { reason: 'UNKNOWN_HEADER', ...(headerExpired && { or: ['STALE_HEADER', 'ORPHANED_HEADER'] }) }
+}
 
 /** Per slot the highest deadline; of equal ones the first, and of those for one moment and under one id the lowest CID. */
 function oneVotePerSlot(entries: readonly Entry[]): Entry[] {

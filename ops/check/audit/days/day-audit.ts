@@ -11,6 +11,7 @@ import type { ChainReader } from '../chain.ts'
 import { JUDGED_BY } from '../epoch-audit.ts'
 import type { AuditReport, Findings } from '../report.ts'
 import type { Stages } from '../stages.ts'
+import type { WholeEpochs } from '../whole-epochs.ts'
 import { PaymentComparison } from './compare-payments.ts'
 import { compareRuns } from './compare-runs.ts'
 import type { Contribution } from './contribution.ts'
@@ -62,7 +63,7 @@ const CALLS_AT_ONCE = 50
 
 export class DayAudit {
   private readonly sources: DaySources
-  private readonly isCut: boolean
+  private readonly whole: WholeEpochs
   private readonly rulesOf: (dataMarket: string) => MarketRules
   private readonly ticks: DayTicks
   private readonly markets = new Map<string, MarketDays>()
@@ -72,21 +73,19 @@ export class DayAudit {
   private unpaid = 0
   private runsOnChain: number | null = null
 
-  /** @param isCut records at the beginning of `submissions` have expired */
-  constructor(sources: DaySources, isCut: boolean, rulesOf: (dataMarket: string) => MarketRules) {
+  constructor(sources: DaySources, whole: WholeEpochs, rulesOf: (dataMarket: string) => MarketRules) {
     this.sources = sources
-    this.isCut = isCut
+    this.whole = whole
     this.rulesOf = rulesOf
-    this.ticks = new DayTicks(sources.findings, isCut)
+    this.ticks = new DayTicks(sources.findings, whole.isCut)
   }
 
   /** Markers in the order of the log. */
   apply(tick: EpochTick): void {
     this.ticks.apply(tick)
-    if (tick.kind === 'OPEN') this.marketOf(tick.dataMarket)?.opened(tick.epochId)
   }
 
-  /** @param votes undefined when the epoch's submissions have expired */
+  /** @param votes undefined when submissions of the epoch may have expired */
   async close(tick: EpochTick, votes: Contribution | undefined): Promise<void> {
     const { dataMarket, epochId } = tick
     const { tallies, payouts } = this.sources
@@ -96,7 +95,7 @@ export class DayAudit {
     const market = this.marketOf(dataMarket)
     if (!market) return
     const told = await tallies.of(dataMarket, epochId)
-    if (told && votes && !market.mayLackVotes(epochId))
+    if (told && votes)
       compareTallies(
         `tallies of epoch ${epochId} of ${dataMarket}`,
         votes,
@@ -115,14 +114,14 @@ export class DayAudit {
   async finish(chain: DayChain | undefined): Promise<void> {
     const { found, payouts, tallies } = this.sources
     const findings = this.sources.findings.of(undefined, 'payouts')
-    if (!this.isCut) tallies.finish()
+    if (!this.whole.isCut) tallies.finish()
     for (const [dataMarket, days] of found) if (!this.marketOf(dataMarket)) this.unchecked += days.size
     for (const market of this.markets.values()) {
       const { compared, unchecked } = market.finish()
       this.compared += compared
       this.unchecked += unchecked
     }
-    for (const { dataMarket, epochId } of this.isCut ? [] : payouts.notAsked())
+    for (const { dataMarket, epochId } of this.whole.isCut ? [] : payouts.notAsked())
       if (this.marketOf(dataMarket))
         findings.add('mismatches', `epoch ${epochId} of ${dataMarket}`, 'it has payouts, though it has not closed')
     await this.comparePayments(chain)
@@ -170,7 +169,7 @@ export class DayAudit {
     if (rules.rewards === 'off') return undefined
     const { found } = this.sources
     const findings = this.sources.findings.of(undefined, 'days', 'slotDays', 'tallies', ...JUDGED_BY)
-    const known = this.markets.get(dataMarket) ?? new MarketDays(rules, found.get(dataMarket), findings, this.isCut)
+    const known = this.markets.get(dataMarket) ?? new MarketDays(rules, found.get(dataMarket), findings, this.whole)
     this.markets.set(dataMarket, known)
     return known
   }

@@ -2,6 +2,7 @@
 import type { EpochTick, PayoutPurpose } from '../../../../schemas/types.ts'
 import type { MarketRules } from '../../../../topology/rules.ts'
 import type { Findings } from '../report.ts'
+import type { WholeEpochs } from '../whole-epochs.ts'
 import type { Contribution } from './contribution.ts'
 import type { FoundDay } from './rows.ts'
 import { cutIntoCalls, type ExpectedRun } from './runs.ts'
@@ -20,28 +21,20 @@ export class MarketDays {
   private readonly rules: MarketRules
   private readonly found: Map<number, FoundDay>
   private readonly findings: Findings
-  /** Records at the beginning of the log have expired. */
-  private readonly isCut: boolean
+  private readonly whole: Pick<WholeEpochs, 'isCut' | 'has'>
   /** As many as the ledger keeps. */
   private readonly kept = new Map<number, TwinDay>()
-  /** The first epochs that were opened in a log that is cut. Submissions that were early for them may lie before it. */
-  private readonly first: number[] = []
 
-  constructor(rules: MarketRules, found: Map<number, FoundDay> | undefined, findings: Findings, isCut: boolean) {
+  constructor(
+    rules: MarketRules,
+    found: Map<number, FoundDay> | undefined,
+    findings: Findings,
+    whole: Pick<WholeEpochs, 'isCut' | 'has'>,
+  ) {
     this.rules = rules
     this.found = found ?? new Map()
     this.findings = findings
-    this.isCut = isCut
-  }
-
-  opened(epochId: number): void {
-    if (this.first.length <= this.rules.epochsAhead) this.first.push(epochId)
-  }
-
-  /** Some of its submissions may have expired. */
-  mayLackVotes(epochId: number): boolean {
-    if (!this.isCut) return false
-    return this.first.length <= this.rules.epochsAhead || this.first.some((first) => epochId <= first)
+    this.whole = whole
   }
 
   /** @returns what has to be in `payouts`; the days that cannot be recomputed are not in it */
@@ -70,18 +63,18 @@ export class MarketDays {
     const all = [...this.kept.values()]
     const unchecked = all.filter(({ isPartial }) => isPartial).length
     const others = [...this.found.keys()].filter((day) => !this.kept.has(day))
-    if (!this.isCut)
+    if (!this.whole.isCut)
       for (const day of others)
         this.findings.add(
           'mismatches',
           `day ${day} of ${this.rules.dataMarket}`,
           'it has rows, though no epoch of it was counted',
         )
-    return { compared: all.length - unchecked, unchecked: unchecked + (this.isCut ? others.length : 0) }
+    return { compared: all.length - unchecked, unchecked: unchecked + (this.whole.isCut ? others.length : 0) }
   }
 
   isPartial(day: number): boolean {
-    return this.kept.get(day)?.isPartial ?? this.isCut
+    return this.kept.get(day)?.isPartial ?? this.whole.isCut
   }
 
   /** An epoch counts once, in a day, and only while rows of that age are kept. */
@@ -97,7 +90,8 @@ export class MarketDays {
     this.kept.set(tick.day, day)
     day.count(tick, votes)
     const [told] = this.found.get(tick.day)?.day?.epochs ?? []
-    if (this.mayLackVotes(Math.min(day.epochs.first, told?.first ?? day.epochs.first))) day.isPartial = true
+    const first = Math.min(day.epochs.first, told?.first ?? day.epochs.first)
+    if (!this.whole.has(tick.dataMarket, first)) day.isPartial = true
   }
 
   private isWhole({ day, epochs }: TwinDay): boolean {

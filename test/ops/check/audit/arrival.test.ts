@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { Judge, type JudgeSources } from '../../../../ops/check/audit/judge.ts'
 import { ServedMarkets } from '../../../../ops/check/audit/served-markets.ts'
+import { WholeEpochs } from '../../../../ops/check/audit/whole-epochs.ts'
 import { createSignatureReader } from '../../../../ops/check/verify/signature.ts'
 import type { EpochTick } from '../../../../schemas/types.ts'
+import { MARKET_DEFAULTS } from '../../../../topology/rules.ts'
 import { addressOf, hashOf, headTick, openTick, orphanTick, rulesOf, submissionOf } from '../../../topology/world.ts'
 
 const RULES = rulesOf({})
@@ -17,7 +19,7 @@ test('behavior: a vote that comes when no block that the log knows is left is no
     reader: await createSignatureReader(),
     partitionOf: () => 0,
   }
-  const judge = new Judge(RULES, markets, sources, false)
+  const judge = new Judge(RULES, markets, sources, new WholeEpochs(false, () => MARKET_DEFAULTS))
   for (const tick of [headTick(10), orphanTick(10)].map(later)) judge.onTick(tick)
   const submission = submissionOf({ epochId: 5, header: hashOf(20), receivedAt: (20 + LONG_AFTER) * 1_000 + 500 })
   const { dataMarket } = submission

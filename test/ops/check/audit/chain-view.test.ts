@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { ChainView } from '../../../../ops/check/audit/chain-view.ts'
 import { Findings } from '../../../../ops/check/audit/report.ts'
 import { ServedMarkets } from '../../../../ops/check/audit/served-markets.ts'
+import { WholeEpochs } from '../../../../ops/check/audit/whole-epochs.ts'
+import { MARKET_DEFAULTS } from '../../../../topology/rules.ts'
 import { closeTick, hashOf, headTick, openTick, rulesOf } from '../../../topology/world.ts'
+
+const WHOLE = new WholeEpochs(false, () => MARKET_DEFAULTS)
 
 test.each([
   { what: 'the newest that validate keeps', headers: [13, 14, 15], differences: 0 },
@@ -10,7 +14,7 @@ test.each([
   { what: 'fewer than those', headers: [14, 15], differences: 1 },
 ])('behavior: the close of a long window names blocks: $what', ({ headers, differences }) => {
   const findings = new Findings()
-  const view = new ChainView(new ServedMarkets(rulesOf(), new Map(), false), findings, false, {
+  const view = new ChainView(new ServedMarkets(rulesOf(), new Map(), false), findings, WHOLE, {
     headsKept: 3,
     countsOwnBlocks: false,
   })
@@ -26,7 +30,7 @@ describe('epochs that were never released', () => {
   const viewOf = () => {
     const findings = new Findings()
     const options = { headsKept: 100, countsOwnBlocks: false }
-    return { findings, view: new ChainView(new ServedMarkets(rulesOf(), new Map(), false), findings, false, options) }
+    return { findings, view: new ChainView(new ServedMarkets(rulesOf(), new Map(), false), findings, WHOLE, options) }
   }
 
   const open = (epochId: number, block: number) => ({ ...openTick(epochId, block), submissionWindow: 50 })

@@ -387,7 +387,7 @@ describe('what the clock says of days', () => {
 
 describe('records that have expired', () => {
   test('behavior: a day of which an epoch is gone is not recomputed, and said so; later ones are', async () => {
-    const { log, topics } = await runScenario({ seed: 5, epochs: 10, partitions: 1, days: true })
+    const { log, topics } = await runScenario({ seed: 5, epochs: 24, partitions: 1, days: true })
     const records = log.records(topics.submissions, 0)
     const at = records.find(({ value }) => {
       const event = topics.submissions.value.decode(value!)
@@ -397,14 +397,14 @@ describe('records that have expired', () => {
     const report = await auditOf({ log, topics })
     const ofDays = report.differences.filter(({ where }) => where.startsWith('day ') || where.startsWith('tallies'))
     expect(ofDays).toEqual([])
-    // day 1 lies before it, day 2 begins there, and for epoch 6 of day 3 somebody may have been early
-    expect(report).toMatchObject({ daysCompared: 4, daysUnchecked: 6 })
+    // day 2 begins there, and for epoch 12, of day 6, somebody may have been early, or have taken the place of one who was
+    expect(report).toMatchObject({ daysCompared: 12, daysUnchecked: 12 })
     expect(textOf(renderAudit({ ...report, skipped: 0, mismatches: 0 }))).toContain(
-      '6 days with epochs from before the log begins',
+      '12 days with epochs from before the log begins',
     )
     // what is recomputed is compared still
     log.edit(topics.payouts, (payout) =>
-      payout.payoutOf === 4 ? { ...payout, submissions: payout.submissions.map((count) => count + 1) } : undefined,
+      payout.payoutOf === 8 ? { ...payout, submissions: payout.submissions.map((count) => count + 1) } : undefined,
     )
     expect((await auditOf({ log, topics })).mismatches).toBeGreaterThan(report.mismatches)
   })

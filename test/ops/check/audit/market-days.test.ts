@@ -15,6 +15,8 @@ const SLOTS = 4
 /** Two slots that are paid in a call, six that are counted. */
 const RULES = { rewards: 'on', payoutEpochs: 2, payoutGasMax: 500_000, daysKept: 3 } as const
 const QUOTA = 2
+/** The first epochs of a log whose beginning has expired. */
+const NOT_WHOLE = 3
 
 interface Epoch {
   readonly epochId: number
@@ -80,17 +82,18 @@ function played(epochs: readonly Epoch[], isCutAt = 0) {
 
   const findings = new Findings()
   const rules: MarketRules = { ...MARKET_DEFAULTS, ...RULES, dataMarket: MARKET, chainId: 1, protocolState: MARKET }
-  const twin = new MarketDays(rules, found, findings, isCutAt > 0)
-  for (const tick of closes) {
-    if (tick.epochId < isCutAt) continue
-    twin.opened(tick.epochId)
+  const kept = closes.filter(({ epochId }) => epochId >= isCutAt)
+  const beginning = isCutAt > 0 ? kept.slice(0, NOT_WHOLE).map(({ epochId }) => epochId) : []
+  const has = (_: string, epochId: number): boolean => beginning.every((one) => epochId > one)
+  const twin = new MarketDays(rules, found, findings, { isCut: isCutAt > 0, has })
+  for (const tick of kept) {
     const votes = new Map<number, { accepted: number; counted: number }>()
     for (const { talliedEpoch, counted, uncounted } of tallies)
       if (talliedEpoch === tick.epochId) {
         for (const slotId of counted) votes.set(slotId, { accepted: 1, counted: 1 })
         for (const slotId of uncounted) votes.set(slotId, { accepted: 1, counted: 0 })
       }
-    const expected = twin.close({ tick, votes, isDue: true })
+    const expected = twin.close({ tick, votes: has(MARKET, tick.epochId) ? votes : undefined, isDue: true })
     const ofClose = payouts.filter(({ payout }) => payout.epochId === tick.epochId)
     const isPartial = (day: number) => twin.isPartial(day)
     compareRuns({ expected, found: ofClose, tick, isDue: true, mayBeCut: false, isPartial, findings })

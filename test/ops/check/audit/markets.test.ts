@@ -24,7 +24,7 @@ test.each([
 })
 
 test('behavior: a log that begins after a market was added takes that from the table of markets', async () => {
-  const { log, topics } = await runScenario({ seed: 24, epochs: 6, comings: true })
+  const { log, topics } = await runScenario({ seed: 24, epochs: 24, comings: true })
   for (let partition = 0; partition < topics.submissions.partitions; partition++)
     log.expire(topics.submissions, partition, firstMarker(log, topics, partition, 10))
   const withoutRow = await auditLog(log, { topics, rules: RULES })

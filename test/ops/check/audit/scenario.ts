@@ -540,16 +540,8 @@ async function createSigner() {
 function freeze(driver: TopologyTestDriver, topics: Topics): FrozenTopic[] {
   const { deadLetters: _, ...rest } = topics
   return (Object.values(rest) as RecordTopic<unknown, unknown>[]).map((topic) => {
-    const partitions: FrozenTopic['partitions'] = Array.from({ length: topic.partitions }, () => [])
-    const raw = driver.readRaw(topic.name)
-    for (const [at, { key, value, partition, offset, timestamp }] of driver.read(topic).entries())
-      partitions[partition]!.push({
-        offset,
-        timestamp,
-        key: topic.key.encode(key),
-        value: topic.value.encode(value),
-        headers: raw[at]!.headers,
-      })
+    const written = driver.readPartitions(topic.name)
+    const partitions = Array.from({ length: topic.partitions }, (_, at) => [...(written[at] ?? [])])
     return { name: topic.name, partitions }
   })
 }
