@@ -603,7 +603,7 @@ export interface SlotLeftOut {
   readonly counted: number
   /** The contract's. */
   readonly onChain: number
-  /** UNAVAILABLE: the slot is burned, before the call or by the time it was mined. HIGHER_ON_CHAIN: the contract has more, and a count is not lowered. PAID_OTHERWISE: paid with another count. NONE_REMAINING: as many were paid as eligibleNodes allows. QUOTA_LOWERED, QUOTA_RAISED: since the number was fixed. DAY_CLOSED: counts of a day that somebody is closing. DAY_OVER: the contract takes nothing of the day any more. */
+  /** UNAVAILABLE: the slot is burned, before the call or by the time it was mined. HIGHER_ON_CHAIN: the contract has more, and a count is not lowered. PAID_OTHERWISE: paid with another count. NONE_REMAINING: as many were paid as eligibleNodes allows. QUOTA_LOWERED: since the number was fixed. QUOTA_RAISED: behind the last release of the day, or since the number was fixed. DAY_CLOSED: counts of a day that somebody is closing. DAY_OVER: the contract takes nothing of the day any more. */
   readonly reason: LeftOutReason
 }
 
@@ -647,6 +647,8 @@ export interface Payout {
   readonly submissions: readonly number[]
   /** Block of the CLOSE. */
   readonly closeBlock: number
+  /** The day's, as of this CLOSE: a slot with as many has earned the day, whatever the contract's quota is by then. 0: by an older ledger. */
+  readonly quota: number
 }
 
 export type PayoutPurpose =

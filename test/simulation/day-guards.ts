@@ -252,8 +252,8 @@ const ANSWER: readonly Guard[] = [
   {
     name: 'the number of a day is used that the contract has',
     file: 'connectors/evm/anchor-effects/payout-answer.ts',
-    find: 'let free = eligibleNodes > 0 ? remaining : facts.eligibleOfRun',
-    replace: 'let free = eligibleNodes > 0 ? slots.length + 0 * remaining : facts.eligibleOfRun',
+    find: 'let free = eligibleNodes > 0 ? remaining : facts.eligibleLeft',
+    replace: 'let free = eligibleNodes > 0 ? slots.length + 0 * remaining : facts.eligibleLeft',
     why: 'another sequencer may have closed the day with fewer slots',
   },
   {
@@ -299,6 +299,30 @@ const ANSWER: readonly Guard[] = [
     why: 'the call that told them is given up once the chain has gone back behind it, and nobody tells them any more',
     uncaught:
       'the call of the counts must leave the chain and be reverted behind the dry run of the closing: one in 3,900 seeds; the answer’s own tests have it',
+  },
+  {
+    name: 'who has earned the day and is below a raised quota is told',
+    file: 'connectors/evm/anchor-effects/payout-answer.ts',
+    find: 'const earned = ofDay > 0 ? Math.min(ofDay, quota) : quota',
+    replace: 'const earned = ofDay > 0 ? quota : quota',
+    why: 'the day would be closed, nobody paid, and nothing would say so',
+  },
+  {
+    name: 'a number has only slots that are still to be sent',
+    file: 'connectors/evm/anchor-effects/payout-facts.ts',
+    find: '(await question.run()).slice(payout.part).flatMap(',
+    replace: '(await question.run()).flatMap(',
+    why: 'behind a call that paid nobody the quota may be lowered, and its slots would be waited for',
+    uncaught: 'the contract is played here; the tests of the connector on a chain have it',
+  },
+  {
+    name: 'a closing is not made by another quota than that of its dry run',
+    file: 'connectors/evm/anchor-effects/payout-call.ts',
+    find: 'if (eligibleNodes === 0) return sent.eligibleNodes > 0 && now !== sent.quota',
+    replace: 'if (eligibleNodes === 0 || sent) return false',
+    why: 'it would fix a number that is not that of the slots it pays',
+    uncaught:
+      'a quota that changes between a dry run and the next look is too rare here; the tests of the connector have it',
   },
   {
     name: 'who has a lowered quota only is not paid',

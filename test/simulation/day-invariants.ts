@@ -263,6 +263,9 @@ function wrongSlot(slotId: number, { dataMarket, payout, payment }: Paid, script
   if (!hasRival && counts.get(slotId) !== counted)
     return `the contract has ${counts.get(slotId)}, and was told ${counted}`
   if (!hasRival && paid.has(slotId) && !credited.has(slotId)) return 'it is marked as paid, and gets nothing'
+  const hasEarned = payout.purpose === 'CLOSING' && counted >= payout.quota
+  if (!hasRival && hasEarned && !paid.has(slotId))
+    return `it has earned the day with ${counted}, and nothing says why it is not paid`
   if (isQuotaMoving(script, pay) || payout.purpose === 'COUNTS') return undefined
   const isEarned = counted >= script.dayWords.first.quota
   if (isEarned && !paid.has(slotId)) return `it has ${counted}, and is not paid`
@@ -276,10 +279,13 @@ function wrongNumber(paid: readonly Paid[], script: Script, pay: PayChain): stri
   const days = groupBy(closings, ({ dataMarket, payout }) => `${dataMarket}/${payout.payoutOf}`)
   for (const [name, run] of days) {
     const [{ dataMarket, payout }] = run as [Paid]
-    const isPlain =
-      !isQuotaMoving(script, pay) && !pay.hasRivalIn(dataMarket, payout.payoutOf) && pay.days.now().burned.size === 0
-    if (!isPlain || run.some(({ payment }) => payment!.paymentState !== 'FINAL')) continue
+    const isAlone = !pay.hasRivalIn(dataMarket, payout.payoutOf) && pay.days.now().burned.size === 0
+    if (!isAlone || run.some(({ payment }) => payment!.paymentState !== 'FINAL')) continue
     const { eligibleNodes, remaining } = pay.rewards(dataMarket, payout.payoutOf)
+    const isRaised = run.some(({ payment }) => payment!.leftOut.some(({ reason }) => reason === 'QUOTA_RAISED'))
+    if (remaining > 0 && !isRaised)
+      return `day ${name} was closed for ${eligibleNodes} slots, and ${remaining} are left for nobody`
+    if (isQuotaMoving(script, pay)) continue
     const earned = run.flatMap((one) => one.payout.submissions).filter((count) => count >= script.dayWords.first.quota)
     if (eligibleNodes !== earned.length || remaining !== 0)
       return `day ${name} was closed for ${eligibleNodes} slots, of which ${remaining} are left; ${earned.length} have earned it`

@@ -3,7 +3,7 @@
  * that goes back behind them, and another sequencer that tells and pays as well. What may never be, it throws.
  */
 import { answerOf, dayOver, outcomeOf } from '../../connectors/evm/anchor-effects/payout-answer.ts'
-import { hasBit } from '../../connectors/evm/anchor-effects/payout-call.ts'
+import { hasBit, isOfOtherQuota, type SentCall } from '../../connectors/evm/anchor-effects/payout-call.ts'
 import type { PayoutFacts } from '../../connectors/evm/anchor-effects/payout-facts.ts'
 import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, Payout, PayoutAnswer } from '../../schemas/types.ts'
@@ -115,7 +115,7 @@ export class PayChain {
       const then = answerOf(given.payout, factsOf(settled, key, given, now), heldTo)
       return isNothing(then) ? { outcome: 'ALREADY_ANCHORED', payout: answer } : undefined
     }
-    const error = this.refusalOf(callOf(key, answer, given.payout), given.payout)
+    const error = this.refusalOf(key, answer, given.payout)
     if (error !== undefined) return { outcome: 'REVERTED', error }
     this.looked.set(textOf(key), this.others())
     this.perhapsByRival(key.dataMarket, given)
@@ -124,7 +124,7 @@ export class PayChain {
 
   /** Why the call cannot be made now; undefined when it can. */
   refusal({ key, intent, given }: PayoutIntent): string | undefined {
-    const refusal = this.refusalOf(callOf(key, intent.payout!, given.payout), given.payout)
+    const refusal = this.refusalOf(key, intent.payout!, given.payout)
     if (refusal === undefined) {
       this.seen.set(textOf(key), this.others())
       this.forbidden.delete(textOf(key))
@@ -194,7 +194,8 @@ export class PayChain {
   /** The owner of the market changes the quota in the midst of a run, once. */
   private perhapsByOwner({ purpose, part, parts }: Payout, { eligibleNodes }: RewardCall): void {
     const { owner } = this
-    if (!owner || this.hasNewQuota || purpose !== 'CLOSING' || part + 1 === parts || eligibleNodes === 0) return
+    if (!owner || this.hasNewQuota || purpose !== 'CLOSING' || part + 1 === parts) return
+    if (eligibleNodes === 0 && !owner.chance(0.5)) return
     this.quota = Math.max(1, this.now().quota + owner.pick([-1, 1])!)
   }
 
@@ -207,11 +208,14 @@ export class PayChain {
     this.contract = contractOf(kept)
   }
 
-  private refusalOf(call: RewardCall, { purpose }: Payout): string | undefined {
+  private refusalOf(key: AnchorKey, sent: SentCall, payout: Payout): string | undefined {
+    const call = callOf(key, sent, payout)
     const { eligibleNodes } = this.contract.of(call.dataMarket, call.day)
-    const refusal = contractOf(this.made).updateRewards(call, this.now())
+    const now = this.now()
+    const refusal = contractOf(this.made).updateRewards(call, now)
     if (refusal !== undefined) return refusal
-    return purpose === 'COUNTS' && eligibleNodes > 0 ? 'DAY_CLOSED' : undefined
+    if (payout.purpose === 'COUNTS') return eligibleNodes > 0 ? 'DAY_CLOSED' : undefined
+    return isOfOtherQuota(payout, sent, { quota: now.quota, eligibleNodes }) ? 'QUOTA_CHANGED' : undefined
   }
 
   /** All that is not our own doing. */
@@ -261,10 +265,10 @@ function factsOf(
     isPaid: paid.has(slotId),
     isAvailable: !burned.has(slotId),
   }))
-  const atQuota = run.flatMap((one) => one.slotIds.filter((_, i) => one.submissions[i]! >= quota))
+  const atQuota = run.slice(payout.part).flatMap((one) => one.slotIds.filter((_, i) => one.submissions[i]! >= quota))
   const isNeeded = payout.purpose === 'CLOSING' && eligibleNodes === 0
-  const eligibleOfRun = isNeeded ? atQuota.filter((slotId) => !burned.has(slotId)).length : 0
-  return { quota, eligibleNodes, remaining, slots, eligibleOfRun }
+  const eligibleLeft = isNeeded ? atQuota.filter((slotId) => !burned.has(slotId)).length : 0
+  return { quota, eligibleNodes, remaining, slots, eligibleLeft }
 }
 
 function callOf(

@@ -94,7 +94,8 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
     }
     let number = 0
     const pay = (day: number, at: Day, purpose: PayoutPurpose): Day => {
-      const written = payoutsOf({ day, epochId, closeBlock, purpose, number }, kept.slotsOf(dataMarket, day), market)
+      const run = { day, epochId, closeBlock, purpose, quota: at.quota, number }
+      const written = payoutsOf(run, kept.slotsOf(dataMarket, day), market)
       for (const payout of written) payouts.send({ dataMarket }, payout)
       number += written.length
       for (const { slotIds, submissions } of written)

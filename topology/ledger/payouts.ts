@@ -9,6 +9,7 @@ export interface Run {
   readonly epochId: number
   readonly closeBlock: number
   readonly purpose: PayoutPurpose
+  readonly quota: number
   /** Number of its first payout among the payouts of the CLOSE. */
   readonly number: number
 }
@@ -18,7 +19,7 @@ export interface Run {
  * @param rows of the day, in any order
  */
 export function payoutsOf(
-  { day, epochId, closeBlock, purpose, number }: Run,
+  { day, epochId, closeBlock, purpose, quota, number }: Run,
   rows: Iterable<readonly [slotId: number, row: SlotDay]>,
   market: Pick<MarketRules, 'payoutGasMax'>,
 ): Payout[] {
@@ -39,6 +40,7 @@ export function payoutsOf(
       slotIds: slots.map(([slotId]) => slotId),
       submissions: slots.map(([, { counted }]) => counted),
       closeBlock,
+      quota,
     }
   })
 }

@@ -1,6 +1,6 @@
 /** The part of a payout that is to be sent, given the contract's state (decision 0039). Pure. */
 import type { LeftOutReason, Payout, PayoutAnswer } from '../../../schemas/types.ts'
-import { bitsOf, hasBit } from './payout-call.ts'
+import { bitsOf, hasBit, type SentCall } from './payout-call.ts'
 import type { PayoutFacts, SlotFacts } from './payout-facts.ts'
 
 /** The fate of one slot. */
@@ -19,7 +19,7 @@ interface Parts {
 export function answerOf(payout: Payout, facts: PayoutFacts, heldTo: number): PayoutAnswer {
   const quota = facts.eligibleNodes > 0 && heldTo > 0 ? heldTo : facts.quota
   const { parts, isPaying } = payout.purpose === 'COUNTS' ? countsOf(payout, facts) : closingOf(payout, facts, quota)
-  const number = facts.eligibleNodes > 0 ? facts.eligibleNodes : facts.eligibleOfRun
+  const number = facts.eligibleNodes > 0 ? facts.eligibleNodes : facts.eligibleLeft
   const { present, leftOut } = restOf(payout, facts, parts)
   const lost = payout.purpose === 'CLOSING' ? raisedAbove(payout, facts, quota, parts) : []
   return {
@@ -44,7 +44,7 @@ function countsOf({ submissions }: Payout, { slots, eligibleNodes }: PayoutFacts
 
 function closingOf({ submissions }: Payout, facts: PayoutFacts, quota: number): Parts {
   const { slots, eligibleNodes, remaining } = facts
-  let free = eligibleNodes > 0 ? remaining : facts.eligibleOfRun
+  let free = eligibleNodes > 0 ? remaining : facts.eligibleLeft
   let isPaying = false
   const parts = slots.map((slot, at): Part => {
     const counted = submissions[at]!
@@ -91,16 +91,21 @@ function restOf({ slotIds, submissions }: Payout, { slots }: PayoutFacts, parts:
   return { present: parts.filter((part) => part === 'PRESENT').length, leftOut }
 }
 
-/** Slots whose count is sent or there already, and that are not paid since the quota was raised above it. */
+/**
+ * Slots whose count is sent or there already, and that are not paid since the quota was raised above it: behind the last release of the
+ * day, or since the run has paid.
+ */
 function raisedAbove(
-  { slotIds, submissions }: Payout,
+  { slotIds, submissions, quota: ofDay }: Payout,
   { slots, quota: now }: PayoutFacts,
   quota: number,
   parts: readonly Part[],
 ): PayoutAnswer['leftOut'][number][] {
+  const earned = ofDay > 0 ? Math.min(ofDay, quota) : quota
   return parts.flatMap((part, at) => {
     const counted = submissions[at]!
-    const isLost = counted >= quota && counted < now && !slots[at]!.isPaid && (part === 'IN_CALL' || part === 'PRESENT')
+    const isLost =
+      counted >= earned && counted < now && !slots[at]!.isPaid && (part === 'IN_CALL' || part === 'PRESENT')
     return isLost ? [{ slotId: slotIds[at]!, counted, onChain: slots[at]!.count, reason: 'QUOTA_RAISED' as const }] : []
   })
 }
@@ -113,9 +118,6 @@ export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
   const { present, leftOut } = restOf(payout, facts, parts)
   return { slots: bitsOf([]), eligibleNodes: 0, quota: facts.quota, present, leftOut }
 }
-
-/** The answer about a call that was made. */
-export type SentCall = Pick<PayoutAnswer, 'slots' | 'eligibleNodes' | 'quota'>
 
 /**
  * The outcome of the call: slots of it may have become unavailable, or the quota another one, by the time it was mined.

@@ -1,28 +1,52 @@
 /** The call of updateRewards that a payout and the answer of its dry run make. */
 import type { AnchorKey, Payout, PayoutAnswer } from '../../../schemas/types.ts'
 import { protocolStateInterface as abi, dataMarketInterface } from '../contract/abi.ts'
+import { cappedQuantity } from '../nodes/rpc-values.ts'
 import { type ContractCall, readContract } from './anchor-chain.ts'
+import type { PayoutFacts } from './payout-facts.ts'
 
 /** Code of a call that pays nobody, once the day is being closed: it would mark slots as paid that get nothing. */
 const DAY_CLOSED = 'DAY_CLOSED'
+/** Code of a call of a closing, once the contract has another quota than its dry run found. */
+const QUOTA_CHANGED = 'QUOTA_CHANGED'
+
+/** The part of the answer of a dry run that makes the call, with the quota that it is made for. */
+export type SentCall = Pick<PayoutAnswer, 'slots' | 'eligibleNodes' | 'quota'>
 
 export function rewardCall(
   { dataMarket }: Pick<AnchorKey, 'dataMarket'>,
-  { slots, eligibleNodes }: Pick<PayoutAnswer, 'slots' | 'eligibleNodes'>,
-  { payoutOf: day, purpose, slotIds, submissions }: Payout,
+  sent: SentCall,
+  payout: Payout,
   protocolState: string,
 ): ContractCall {
-  const isIn = (_: number, at: number): boolean => hasBit(slots, at)
-  const args = [dataMarket, slotIds.filter(isIn), submissions.filter(isIn), day, eligibleNodes]
-  const call = { to: protocolState, data: abi.encodeFunctionData('updateRewards', args) }
-  if (purpose !== 'COUNTS') return call
+  const { payoutOf: day, purpose, slotIds, submissions } = payout
+  const isIn = (_: number, at: number): boolean => hasBit(sent.slots, at)
+  const args = [dataMarket, slotIds.filter(isIn), submissions.filter(isIn), day, sent.eligibleNodes]
   return {
-    ...call,
+    to: protocolState,
+    data: abi.encodeFunctionData('updateRewards', args),
     async whyNot(ask, block) {
       const [number] = await readContract(ask, dataMarket, 'eligibleNodesForDay', [day], block, dataMarketInterface)
-      return number === 0n ? undefined : DAY_CLOSED
+      const eligibleNodes = cappedQuantity(number, 'eligibleNodesForDay')
+      if (purpose === 'COUNTS') return eligibleNodes === 0 ? undefined : DAY_CLOSED
+      const [now] = await readContract(ask, protocolState, 'dailySnapshotQuota', [dataMarket], block)
+      const quota = cappedQuantity(now, 'dailySnapshotQuota')
+      return isOfOtherQuota(payout, sent, { quota, eligibleNodes }) ? QUOTA_CHANGED : undefined
     },
   }
+}
+
+/**
+ * By another quota than that of the dry run the call would do something else: fix a number that is not that of the slots it pays, so that
+ * the day never ends or the last slots underflow; or pay who has no share in the number.
+ */
+export function isOfOtherQuota(
+  { submissions }: Pick<Payout, 'submissions'>,
+  sent: SentCall,
+  { quota: now, eligibleNodes }: Pick<PayoutFacts, 'quota' | 'eligibleNodes'>,
+): boolean {
+  if (eligibleNodes === 0) return sent.eligibleNodes > 0 && now !== sent.quota
+  return submissions.some((counted, at) => hasBit(sent.slots, at) && counted >= now && counted < sent.quota)
 }
 
 /** A bit for each, lowest first. */

@@ -22,8 +22,11 @@ export interface PayoutFacts {
   readonly remaining: number
   /** In the order of the payout. */
   readonly slots: readonly SlotFacts[]
-  /** Available slots of the whole run at the quota; 0 where nobody needs it: for counts, and once the number is set. */
-  readonly eligibleOfRun: number
+  /**
+   * Available slots at the quota, of this payout and of those behind it in its run: nobody pays those of a payout before any more. 0 where
+   * nobody needs it: for counts, and once the number is set.
+   */
+  readonly eligibleLeft: number
 }
 
 export interface PayoutQuestion {
@@ -69,9 +72,9 @@ export async function readFacts(ask: Ask, question: PayoutQuestion, block: numbe
     return { count, isPaid: paid === true, isAvailable: available }
   })
   const isNeeded = purpose === 'CLOSING' && eligibleNodes === 0
-  const atQuota = isNeeded ? (await question.run()).flatMap((one) => slotsAt(one, quota)) : []
+  const atQuota = isNeeded ? (await question.run()).slice(payout.part).flatMap((one) => slotsAt(one, quota)) : []
   const eligible = await inTurn(atQuota, isAvailable)
-  return { quota, eligibleNodes, remaining, slots, eligibleOfRun: eligible.filter(Boolean).length }
+  return { quota, eligibleNodes, remaining, slots, eligibleLeft: eligible.filter(Boolean).length }
 }
 
 const slotsAt = ({ slotIds, submissions }: Payout, quota: number): readonly number[] =>

@@ -189,6 +189,7 @@ export const payoutOf = (epochId: number, number: number, given: Partial<Payout>
   slotIds: [1, 2, 3],
   submissions: [10, 10, 10],
   closeBlock: 100,
+  quota: 9,
   ...given,
 })
 

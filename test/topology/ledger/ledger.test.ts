@@ -138,6 +138,7 @@ describe('the end of a day', () => {
         slotIds: [1, 3],
         submissions: [2, 1],
         closeBlock: 19,
+        quota: 2,
       },
     ])
     expect(days.day(1)).toMatchObject({ ended: true, payouts: 1, paidUpTo: 2 })

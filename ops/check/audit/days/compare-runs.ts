@@ -40,10 +40,16 @@ export function compareRuns({ expected, found, tick, isDue, mayBeCut, isPartial,
     if (!isPartial(one.payout.payoutOf)) findings.add('mismatches', placeOf(one), 'no such payout should be there')
 }
 
-function compareCall(found: FoundPayout, call: Call, { closeBlock, calls }: ExpectedRun, findings: Findings): void {
+function compareCall(
+  found: FoundPayout,
+  call: Call,
+  { closeBlock, quota, calls }: ExpectedRun,
+  findings: Findings,
+): void {
   const where = placeOf(found)
   const { payout } = found
   findings.same(where, 'closing block', closeBlock, payout.closeBlock)
+  if (payout.quota !== 0) findings.same(where, 'quota', quota, payout.quota) // 0: by an older ledger
   findings.same(where, 'parts', calls.length, payout.parts)
   findings.same(where, 'slots', call.length, payout.slotIds.length)
   const at = call.findIndex(([slotId, counted], i) => payout.slotIds[i] !== slotId || payout.submissions[i] !== counted)

@@ -7,6 +7,8 @@ export interface ExpectedRun {
   readonly day: number
   readonly purpose: PayoutPurpose
   readonly closeBlock: number
+  /** The day’s, as of the CLOSE. */
+  readonly quota: number
   readonly calls: readonly Call[]
 }
 

@@ -94,14 +94,10 @@ export class Settlement {
     }
     if (!isWhole(run)) return
     const { quota, eligibleNodes } = first
-    const [atQuota, unavailable] = [countAt(parts, quota), unavailableAt(parts, quota)]
-    if (eligibleNodes > atQuota || eligibleNodes < atQuota - unavailable)
-      this.findings.same(
-        where,
-        'eligible nodes',
-        unavailable > 0 ? `${atQuota - unavailable} to ${atQuota}` : atQuota,
-        eligibleNodes,
-      )
+    const payable = parts.slice(firstPaying(parts))
+    const [most, least] = [countAt(parts, quota), countAt(payable, quota) - unavailableAt(payable, quota)]
+    if (eligibleNodes > most || eligibleNodes < least)
+      this.findings.same(where, 'eligible nodes', least < most ? `${least} to ${most}` : most, eligibleNodes)
   }
 
   /** Once all calls of a closing are final. */
@@ -115,7 +111,7 @@ export class Settlement {
     const paying = parts.find(({ row }) => row!.eligibleNodes > 0)?.row
     if (paying) this.findings.same(where, 'eligible nodes', paying.eligibleNodes, there.eligibleNodes)
     let [at, paid] = [0, 0]
-    for (const { payout, row } of parts) {
+    for (const [part, { payout, row }] of parts.entries()) {
       const left = new Map(row!.leftOut.map((slot) => [slot.slotId, slot]))
       for (const [i, slotId] of payout.slotIds.entries()) {
         const [counted, slot] = [payout.submissions[i]!, there.slots[at++]!]
@@ -123,7 +119,9 @@ export class Settlement {
         const place = `${where}, slot ${slotId}`
         if (left.has(slotId)) continue // the row says what is there, and why
         this.findings.same(place, 'counted', counted, slot.count)
-        if (paying) this.findings.same(place, 'paid', counted >= paying.quota, slot.paid)
+        // A quota that was lowered behind a call pays nobody who was in it.
+        const isPaidByQuota = paying && part >= firstPaying(parts)
+        if (isPaidByQuota) this.findings.same(place, 'paid', counted >= paying.quota, slot.paid)
       }
     }
     if (paying) this.findings.same(where, 'slots that remain to be paid', there.eligibleNodes - paid, there.remaining)
@@ -168,3 +166,10 @@ const unavailableAt = (parts: readonly Part[], quota: number): number =>
     const slots = row?.leftOut ?? []
     return sum + slots.filter(({ reason, counted }) => reason === 'UNAVAILABLE' && counted >= quota).length
   }, 0)
+
+/** Place of the first call that pays somebody: with it the number is fixed, of its slots and of those behind it. */
+const firstPaying = (parts: readonly Part[]): number =>
+  Math.max(
+    0,
+    parts.findIndex(({ row }) => row && isCalled(row) && row.eligibleNodes > 0),
+  )

@@ -40,7 +40,7 @@ export class TwinDay implements Standing {
   isOwed = false
   /** Some of its epochs cannot be recomputed: what they add is unknown. */
   isPartial = false
-  private quota = 0
+  quota = 0
   private newestEpoch = 0
   private closeBlock = 0
   private readonly where: string

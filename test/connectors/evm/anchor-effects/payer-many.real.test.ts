@@ -21,7 +21,11 @@ it(`behavior: a day of ${SLOTS} slots is closed, each paid once, no call above t
     i + 1,
     { accepted: 12, counted: i % 10 === 0 ? 3 : 12, lastEpoch: 20, inPayout: 0 },
   ])
-  const run = payoutsOf({ day: 1, epochId: 20, closeBlock: 1, purpose: 'CLOSING', number: 0 }, rows, MARKET_DEFAULTS)
+  const run = payoutsOf(
+    { day: 1, epochId: 20, closeBlock: 1, quota: 0, purpose: 'CLOSING', number: 0 },
+    rows,
+    MARKET_DEFAULTS,
+  )
   const gas: number[] = []
   let finals = 0
   let done = (): void => {}

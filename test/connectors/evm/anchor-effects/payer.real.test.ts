@@ -30,7 +30,16 @@ function closing(counts: readonly number[], perPayout = counts.length, more: Par
   const parts = Math.ceil(counts.length / perPayout)
   const ids = counts.map((_, i) => i + 1)
   return Array.from({ length: parts }, (_, part) => ({
-    ...{ payoutOf: 1, epochId: 20, number: part, purpose: 'CLOSING' as const, part, parts, closeBlock: 1 },
+    ...{
+      payoutOf: 1,
+      epochId: 20,
+      number: part,
+      purpose: 'CLOSING' as const,
+      part,
+      parts,
+      closeBlock: 1,
+      quota: QUOTA,
+    },
     slotIds: ids.slice(part * perPayout, (part + 1) * perPayout),
     submissions: counts.slice(part * perPayout, (part + 1) * perPayout),
     ...more,
@@ -220,6 +229,54 @@ describe('the payer', () => {
       [1, 4],
     ])
     expect(await numbersOf(w)).toEqual([3, 1])
+  })
+
+  it('behavior: a quota that is raised behind the last release of a day pays nobody below it, and that is told', async () => {
+    const w = await payWorld()
+    await setQuota(w, 12)
+    keep(await w.connect())
+    await w.pay(...closing([10, 4, 11], 2))
+    const rows = [await w.untilPayment(20, 0, isFinal), await w.untilPayment(20, 1, isFinal)]
+    expect(rows.map(({ leftOut }) => leftOut)).toEqual([
+      [{ slotId: 1, counted: 10, onChain: 0, reason: 'QUOTA_RAISED' }],
+      [{ slotId: 3, counted: 11, onChain: 0, reason: 'QUOTA_RAISED' }],
+    ])
+    expect([await countsOf(w, 3), await paidIn(w, 3), await numbersOf(w)]).toEqual([[10, 4, 11], [], [0, 0]])
+  })
+
+  it('behavior: a quota that is lowered behind a chunk that paid nobody: the number has no slot of it', async () => {
+    const w = await payWorld()
+    const first = await w.connect()
+    await w.pay(...closing([9, 3, 10, 9], 2))
+    await w.untilPayment(20, 0, isSent, { mining: false })
+    await w.until('broadcast', async () => (await w.poolSize()) > 0)
+    await first.close()
+    await w.send('evm_mine')
+    await setQuota(w, 9)
+    keep(await w.connect())
+    expect(await w.untilPayment(20, 1, isFinal)).toMatchObject({ eligibleNodes: 2, leftOut: [] })
+    expect([await paidIn(w, 4), await numbersOf(w)]).toEqual([
+      [3, 4],
+      [2, 0],
+    ])
+  })
+
+  it('behavior: a quota that is changed before a call is sent for the first time: the contract is asked again', async () => {
+    const w = await payWorld()
+    const first = await w.connect()
+    await w.pay(...closing([10, 9, 3]))
+    await w.untilPayment(20, 0, isSent, { mining: false })
+    await first.close()
+    await w.send('anvil_dropAllTransactions')
+    await setQuota(w, 9)
+    keep(await w.connect())
+    const row = await w.untilPayment(20, 0, isFinal)
+    expect(row).toMatchObject({ eligibleNodes: 2, quota: 9, leftOut: [] })
+    expect([await paidIn(w, 3), await numbersOf(w)]).toEqual([
+      [1, 2],
+      [2, 0],
+    ])
+    expect((await w.results()).filter(({ value: { outcome } }) => outcome === 'REVERTED')).toEqual([])
   })
 
   it('behavior: a quota that is raised before the block pays nobody below it, and that is told', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { agreedPrepare } from '../../../../connectors/evm/agreed-readings.ts'
 import { resultOf } from '../../../../connectors/evm/anchor-effects/anchor-result.ts'
 import { answerOf, dayOver, outcomeOf } from '../../../../connectors/evm/anchor-effects/payout-answer.ts'
-import { bitsOf, hasBit, rewardCall } from '../../../../connectors/evm/anchor-effects/payout-call.ts'
+import { bitsOf, hasBit, isOfOtherQuota, rewardCall } from '../../../../connectors/evm/anchor-effects/payout-call.ts'
 import type { PayoutFacts, SlotFacts } from '../../../../connectors/evm/anchor-effects/payout-facts.ts'
 import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
@@ -15,7 +15,7 @@ const QUOTA = 10
 
 /** Slots from 1 on, with these counts. */
 const payoutOf = (submissions: readonly number[], purpose: Payout['purpose'] = 'CLOSING'): Payout => ({
-  ...{ payoutOf: 3, epochId: 60, number: 0, purpose, part: 0, parts: 1, closeBlock: 9 },
+  ...{ payoutOf: 3, epochId: 60, number: 0, purpose, part: 0, parts: 1, closeBlock: 9, quota: QUOTA },
   slotIds: submissions.map((_, i) => i + 1),
   submissions: [...submissions],
 })
@@ -23,7 +23,7 @@ const payoutOf = (submissions: readonly number[], purpose: Payout['purpose'] = '
 const slot = (count = 0, isPaid = false, isAvailable = true): SlotFacts => ({ count, isPaid, isAvailable })
 
 const factsOf = (slots: readonly SlotFacts[], more: Partial<PayoutFacts> = {}): PayoutFacts => ({
-  ...{ quota: QUOTA, eligibleNodes: 0, remaining: 0, eligibleOfRun: 0 },
+  ...{ quota: QUOTA, eligibleNodes: 0, remaining: 0, eligibleLeft: 0 },
   slots,
   ...more,
 })
@@ -35,7 +35,7 @@ const reasons = ({ leftOut }: PayoutAnswer): [number, LeftOutReason][] =>
 describe('a closing', () => {
   it('default: the first call carries the number of all available slots of the run at the quota', () => {
     const payout = payoutOf([10, 9, 12, 3])
-    const facts = factsOf([slot(), slot(), slot(), slot(2)], { eligibleOfRun: 7 })
+    const facts = factsOf([slot(), slot(), slot(), slot(2)], { eligibleLeft: 7 })
     const answer = answerOf(payout, facts, 0)
     expect([inCall(answer, payout), answer.eligibleNodes, answer.quota]).toEqual([[1, 2, 3, 4], 7, QUOTA])
     expect([answer.present, answer.leftOut]).toEqual([0, []])
@@ -48,7 +48,7 @@ describe('a closing', () => {
     'behavior: a call tells the counts again that are there already, for they may leave the chain: %s',
     (_, ours, there) => {
       const payout = payoutOf([ours, 9, 3])
-      const answer = answerOf(payout, factsOf([slot(there), slot(9), slot(3)], { eligibleOfRun: 1 }), 0)
+      const answer = answerOf(payout, factsOf([slot(there), slot(9), slot(3)], { eligibleLeft: 1 }), 0)
       expect([inCall(answer, payout), answer.present, answer.leftOut]).toEqual([[1, 2, 3], 0, []])
     },
   )
@@ -85,12 +85,12 @@ describe('a closing', () => {
 
   it('behavior: an unpaid slot at the quota is sent although its count is there', () => {
     const payout = payoutOf([10])
-    expect(inCall(answerOf(payout, factsOf([slot(10)], { eligibleOfRun: 1 }), 0), payout)).toEqual([1])
+    expect(inCall(answerOf(payout, factsOf([slot(10)], { eligibleLeft: 1 }), 0), payout)).toEqual([1])
   })
 
   it('behavior: a count is not lowered, but for a slot that is to be paid', () => {
     const payout = payoutOf([9, 12])
-    const answer = answerOf(payout, factsOf([slot(20), slot(20)], { eligibleOfRun: 1 }), 0)
+    const answer = answerOf(payout, factsOf([slot(20), slot(20)], { eligibleLeft: 1 }), 0)
     expect(inCall(answer, payout)).toEqual([2])
     expect(reasons(answer)).toEqual([[1, 'HIGHER_ON_CHAIN']])
   })
@@ -133,9 +133,20 @@ describe('a closing', () => {
     ])
   })
 
+  it('behavior: who has earned the day and is below a quota that was raised behind it is told, and no number is fixed', () => {
+    const payout = payoutOf([10, 4, 12])
+    const answer = answerOf(payout, factsOf([slot(10), slot(), slot()], { quota: 15 }), 0)
+    expect([inCall(answer, payout), answer.eligibleNodes, answer.quota]).toEqual([[1, 2, 3], 0, 15])
+    expect(answer.leftOut).toEqual([
+      { slotId: 1, counted: 10, onChain: 10, reason: 'QUOTA_RAISED' },
+      { slotId: 3, counted: 12, onChain: 0, reason: 'QUOTA_RAISED' },
+    ])
+    expect(answerOf({ ...payout, quota: 0 }, factsOf([slot(10), slot(), slot()], { quota: 15 }), 0).leftOut).toEqual([])
+  })
+
   it('behavior: while the contract has no number the quota is that of now, whatever the run was held to', () => {
     const payout = payoutOf([9])
-    const answer = answerOf(payout, factsOf([slot()], { quota: 8, eligibleOfRun: 1 }), QUOTA)
+    const answer = answerOf(payout, factsOf([slot()], { quota: 8, eligibleLeft: 1 }), QUOTA)
     expect([inCall(answer, payout), answer.eligibleNodes, answer.quota]).toEqual([[1], 1, 8])
   })
 })
@@ -188,19 +199,44 @@ describe('what became of it', () => {
   })
 })
 
+describe('a call by another quota than that of its dry run', () => {
+  /** Slots with 10, 9, 8 and 12, of which the one with 8 is in no call. */
+  const isOther = (eligibleNodes: number, now: number, number: number): boolean =>
+    isOfOtherQuota(
+      payoutOf([10, 9, 8, 12]),
+      { slots: Buffer.of(0b1011), eligibleNodes, quota: QUOTA },
+      { quota: now, eligibleNodes: number },
+    )
+  it.each([
+    ['the same quota fixes the number', 2, 10, 0, false],
+    ['another quota fixes another number: raised', 2, 11, 0, true],
+    ['another quota fixes another number: lowered', 2, 9, 0, true],
+    ['a call that pays nobody before there is a number', 0, 3, 0, false],
+    ['lowered once there is a number: who has no share is paid', 2, 9, 5, true],
+    ['also by a call that is to pay nobody', 0, 9, 5, true],
+    ['raised once there is a number: the count is told, and paid is who has as many', 2, 11, 5, false],
+  ] as const)('behavior: %s', (_, eligibleNodes, now, number, isRefused) => {
+    expect(isOther(eligibleNodes, now, number)).toBe(isRefused)
+  })
+  it('behavior: lowered to the count of a slot that is in no call', () => {
+    const payout = payoutOf([12, 8])
+    const sent = { slots: Buffer.of(0b01), eligibleNodes: 1, quota: QUOTA }
+    expect(isOfOtherQuota(payout, sent, { quota: 8, eligibleNodes: 1 })).toBe(false)
+  })
+})
+
 it('behavior: the call has the slots of the answer, and no others', () => {
   const market = `0x${'aa'.repeat(20)}`
   const payout = payoutOf([10, 11, 12, 13, 14, 15, 16, 17, 18])
   const flags = payout.slotIds.map((slotId) => slotId % 4 === 1)
-  const { data, whyNot } = rewardCall(
+  const { data } = rewardCall(
     { dataMarket: market },
-    { slots: bitsOf(flags), eligibleNodes: 2 },
+    { slots: bitsOf(flags), eligibleNodes: 2, quota: QUOTA },
     payout,
     `0x${'bb'.repeat(20)}`,
   )
   const [, slotIds, submissions, day, eligibleNodes] = protocolStateInterface.decodeFunctionData('updateRewards', data)
   expect([[...slotIds], [...submissions], day, eligibleNodes]).toEqual([[1n, 5n, 9n], [10n, 14n, 18n], 3n, 2n])
-  expect(whyNot).toBeUndefined()
 })
 
 /** The contract, as its source has it. */
@@ -212,7 +248,7 @@ function createContract(start: PayoutFacts, day: { quota: number }) {
     facts: (run: readonly Payout[], slots: readonly number[]): PayoutFacts => ({
       ...{ day: 4, quota: day.quota, eligibleNodes, remaining },
       slots: slots.map((id) => slot(counts[id - 1], paid[id - 1], start.slots[id - 1]!.isAvailable)),
-      eligibleOfRun:
+      eligibleLeft:
         eligibleNodes > 0
           ? 0
           : run

@@ -88,8 +88,8 @@ export class RewardsContract {
     const atQuota = run.flatMap(({ slotIds, submissions }) =>
       slotIds.filter((slotId, at) => submissions[at]! >= QUOTA && !this.burned.has(slotId)),
     )
-    const eligibleOfRun = purpose === 'CLOSING' && eligibleNodes === 0 ? atQuota.length : 0
-    return { quota: QUOTA, eligibleNodes, remaining, slots, eligibleOfRun }
+    const eligibleLeft = purpose === 'CLOSING' && eligibleNodes === 0 ? atQuota.length : 0
+    return { quota: QUOTA, eligibleNodes, remaining, slots, eligibleLeft }
   }
 
   private updateRewards(dataMarket: string, { payout: order }: AnchorIntent, payout: Payout): void {
