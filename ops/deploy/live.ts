@@ -1,5 +1,5 @@
 /** Reads what is deployed: the cluster through kafkajs' admin client, the registry, the settings. */
-import kafkajs, { type Admin } from 'kafkajs'
+import kafkajs, { type Admin, type DescribeAclResource } from 'kafkajs'
 import type { SchemaRegistry } from '../../schemas/registry.ts'
 import type { Acl, AclOperation } from './acls.ts'
 import type { Desired } from './desired.ts'
@@ -86,19 +86,20 @@ export async function liveAcls(admin: Pick<Admin, 'describeAcls'>): Promise<read
       permissionType: AclPermissionTypes.ALLOW,
       operation: AclOperationTypes.ANY,
     })
-    return resources.flatMap(({ resourceType, resourceName, resourcePatternType, acls }) => {
-      const resource = RESOURCES.find(([, type]) => type === resourceType)?.[0]
-      const pattern =
-        resourcePatternType === ResourcePatternTypes.PREFIXED ? ('prefixed' as const) : ('literal' as const)
-      return acls.flatMap(({ principal, host, operation }) => {
-        const does = OPERATIONS.find(([, type]) => type === operation)?.[0]
-        return resource && does ? [{ principal, host, resource, name: resourceName, pattern, operation: does }] : []
-      })
-    })
+    return resources.flatMap(aclsOfResource)
   } catch (error) {
     if ((error as { code?: unknown }).code === SECURITY_DISABLED) return undefined
     throw error
   }
+}
+
+function aclsOfResource({ resourceType, resourceName, resourcePatternType, acls }: DescribeAclResource): Acl[] {
+  const resource = RESOURCES.find(([, type]) => type === resourceType)?.[0]
+  const pattern = resourcePatternType === ResourcePatternTypes.PREFIXED ? 'prefixed' : 'literal'
+  return acls.flatMap(({ principal, host, operation }) => {
+    const does = OPERATIONS.find(([, type]) => type === operation)?.[0]
+    return resource && does ? [{ principal, host, resource, name: resourceName, pattern, operation: does }] : []
+  })
 }
 
 export const RESOURCES: readonly (readonly [Acl['resource'], number])[] = [

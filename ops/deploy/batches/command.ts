@@ -85,6 +85,12 @@ function storesOf(target: LogTarget, kubo: string | undefined): StorageConfig {
   return { ...storage, kubo: [...storage.kubo, ...more] }
 }
 
+const noStore = (): CliError =>
+  new CliError(
+    'no store is named',
+    'Give the settings with --config, a data directory with --data-dir, or a Kubo node with --kubo.',
+  )
+
 /** Calls `use` with all batches that the log knows. */
 async function withBatches(
   open: OpenLog,
@@ -94,11 +100,7 @@ async function withBatches(
 ): Promise<void> {
   const target = targetOf(given)
   const config = storesOf(target, kubo)
-  if (config.directory === undefined && config.kubo.length === 0)
-    throw new CliError(
-      'no store is named',
-      'Give the settings with --config, a data directory with --data-dir, or a Kubo node with --kubo.',
-    )
+  if (config.directory === undefined && config.kubo.length === 0) throw noStore()
   const opened = await open(target)
   try {
     const keepers = await openKeepers(config)

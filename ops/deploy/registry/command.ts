@@ -29,35 +29,24 @@ type Options = Readonly<z.infer<typeof options>>
 
 export function schemasCommand(): Command {
   const command = new Command('schemas')
-  withOptions(
-    command,
-    'check',
-    'Say whether every version can read every other; without a registry, of the history',
-    check,
-  )
-  withOptions(command, 'diff', 'Print what differs from the newest version, field by field', diff)
-  withOptions(
-    command,
-    'register',
-    'Register every schema at level FULL_TRANSITIVE, or none if one is refused',
-    register,
-  ).option('--dry-run', 'only check')
-  withOptions(command, 'export', 'Print or write every version that the registry has', exportAll).option(
-    '--out <dir>',
-    'write <subject>/<version>.avsc and index.json there',
-  )
+  withOptions(command, 'check', check)
+  withOptions(command, 'diff', diff)
+  withOptions(command, 'register', register).option('--dry-run', 'only check')
+  withOptions(command, 'export', exportAll).option('--out <dir>', 'write <subject>/<version>.avsc and index.json there')
   return command
 }
 
-function withOptions(
-  parent: Command,
-  name: string,
-  description: string,
-  run: (options: Options) => Promise<void>,
-): Command {
+const ABOUT = {
+  check: 'Say whether every version can read every other; without a registry, of the history',
+  diff: 'Print what differs from the newest version, field by field',
+  register: 'Register every schema at level FULL_TRANSITIVE, or none if one is refused',
+  export: 'Print or write every version that the registry has',
+} as const
+
+function withOptions(parent: Command, name: keyof typeof ABOUT, run: (options: Options) => Promise<void>): Command {
   return parent
     .command(name)
-    .description(description)
+    .description(ABOUT[name])
     .option('--registry <url>', 'base address of Confluent’s interface, e.g. http://host:8081')
     .option('--username <name>', 'user name there')
     .option('--password-file <file>', 'file with the password')

@@ -1,5 +1,6 @@
 /** `sequencer reset`: lets stages that stand still read their input again, without the state they had. */
 import { Command } from 'commander'
+import type { Admin } from 'kafkajs'
 import { z } from 'zod'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
@@ -66,16 +67,7 @@ export function resetCommand(): Command {
         await expectOwn(deployment)
         const plan = planReset(desired.topology, desired.settings.appId, stages, position)
         checkPlan(plan, force)
-        const active = await groupsWithMembers(
-          admin,
-          plan.moves.map(({ group }) => group),
-        )
-        if (active.length > 0)
-          throw new CliError(
-            `the stages still run: ${active.join(', ')} have members`,
-            'Stop their processes; a process that was killed is gone after the session time-out.',
-            EXIT.failed,
-          )
+        await expectStopped(plan, admin)
         if (!dryRun) await executeReset(plan, deployment)
         answer(json, plan, () => render(plan, dryRun))
       })
@@ -92,6 +84,17 @@ function checkPlan({ givenAgain }: ResetPlan, force: boolean): void {
     `stages that are left out would be given the same again: ${givenAgain.join(', ')}`,
     'Name them too, or give --force when their input is to be doubled.',
   )
+}
+
+async function expectStopped({ moves }: ResetPlan, admin: Admin): Promise<void> {
+  const groups = moves.map(({ group }) => group)
+  const active = await groupsWithMembers(admin, groups)
+  if (active.length > 0)
+    throw new CliError(
+      `the stages still run: ${active.join(', ')} have members`,
+      'Stop their processes; a process that was killed is gone after the session time-out.',
+      EXIT.failed,
+    )
 }
 
 /** Throws CliError that lists every fault. */

@@ -12,30 +12,27 @@ const DELETE_WAIT_MS = 30_000
 const POLL_MS = 200
 
 export async function executeReset({ moves, changelogs }: ResetPlan, { desired, admin }: Deployment): Promise<void> {
-  await onceSteady(systemClock, async () => {
-    const there = new Set(await admin.listTopics())
-    const topics = changelogs.filter((name) => there.has(name))
-    if (topics.length > 0) await admin.deleteTopics({ topics })
-  })
-  await untilGone(admin, changelogs)
+  await deleteTopics(admin, changelogs)
   await createTopics(
     desired.topics.filter(({ name }) => changelogs.includes(name)),
     admin,
   )
   const groups = [...new Set(moves.map(({ group }) => group))]
-  await Promise.all(
-    groups.map((group) =>
-      moveGroup(
-        moves.filter((move) => move.group === group),
-        admin,
-      ),
-    ),
-  )
+  await Promise.all(groups.map((group) => moveGroup(group, moves, admin)))
+}
+
+async function deleteTopics(admin: Admin, names: readonly string[]): Promise<void> {
+  await onceSteady(systemClock, async () => {
+    const there = new Set(await admin.listTopics())
+    const topics = names.filter((name) => there.has(name))
+    if (topics.length > 0) await admin.deleteTopics({ topics })
+  })
+  await untilGone(admin, names)
 }
 
 /** kafkajs takes five seconds for each: it joins the group for a moment. */
-async function moveGroup(moves: readonly OffsetMove[], admin: Admin): Promise<void> {
-  for (const move of moves) await moveOffsets(move, admin)
+async function moveGroup(group: string, moves: readonly OffsetMove[], admin: Admin): Promise<void> {
+  for (const move of moves) if (move.group === group) await moveOffsets(move, admin)
 }
 
 async function untilGone(admin: Admin, topics: readonly string[]): Promise<void> {
