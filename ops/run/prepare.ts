@@ -3,7 +3,7 @@
  * everything that the markers name, and recover the signers, here or in worker threads.
  */
 import { ForgedMarkerError, type MarkerSeals } from '../../streams/marker-guard.ts'
-import type { LogRecord } from '../../streams/ports.ts'
+import type { LogRecord, TopicPartition } from '../../streams/ports.ts'
 import { type Preparer, preparing } from '../../streams/preparation.ts'
 import { recoveredSigners } from '../../topology/shared/signature.ts'
 import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
@@ -22,19 +22,11 @@ export interface PrepareOptions {
 
 /** A record's recovered signer; undefined for markers, and for what is no record of the topic. */
 export function createPrepare({ topics, seals, signers, slotsReached, recovered: tell }: PrepareOptions): Preparer {
-  /** A marker that is not may name an offset that never comes. */
-  const isGenuine = ({ key, value, headers }: LogRecord, partition: number): boolean => {
-    const marker = { topic: topics.submissions.name, partition, key: key!, value: value! }
-    try {
-      return seals === undefined || seals.read(marker, headers) !== undefined || seals.unsealedFirst
-    } catch (error) {
-      if (error instanceof ForgedMarkerError) return false // the task meets the same failure and dead-letters the record
-      throw error
-    }
-  }
-
+  const { name: topic } = topics.submissions
   return preparing(recoveredSigners, async (values, { records, partition }) => {
-    const reached = slotsReached(slotsOffsetNeeded(values, (at) => isGenuine(records[at]!, partition)))
+    const reached = slotsReached(
+      slotsOffsetNeeded(values, (at) => isGenuine(seals, { topic, partition }, records[at]!)),
+    )
     const started = performance.now()
     const [recovered] = await Promise.all([
       signers.recover(values).finally(() => tell?.((performance.now() - started) / 1000)),
@@ -42,6 +34,17 @@ export function createPrepare({ topics, seals, signers, slotsReached, recovered:
     ])
     return recovered
   })
+}
+
+/** A marker that is not may name an offset that never comes. */
+function isGenuine(seals: MarkerSeals | undefined, place: TopicPartition, { key, value, headers }: LogRecord): boolean {
+  try {
+    const marker = { ...place, key: key!, value: value! }
+    return seals === undefined || seals.read(marker, headers) !== undefined || seals.unsealedFirst
+  } catch (error) {
+    if (error instanceof ForgedMarkerError) return false // the task meets the same failure and dead-letters the record
+    throw error
+  }
 }
 
 /** The highest offset of `slots` that a marker of the batch asks for; 0 without one. */

@@ -34,20 +34,22 @@ export function addProbes(server: FastifyInstance, { metrics, health }: Asked): 
   })
 }
 
+const SERVER_OPTIONS = {
+  logger: false,
+  forceCloseConnections: true,
+  clientErrorHandler: answerClientError,
+  ...PIPELINE_OPTIONS,
+  http: { ...PIPELINE_OPTIONS.http, connectionsCheckingInterval: CHECK_MS, headersTimeout: REQUEST_MS_MAX },
+  requestTimeout: REQUEST_MS_MAX,
+  connectionTimeout: REQUEST_MS_MAX,
+  keepAliveTimeout: REQUEST_MS_MAX,
+} as const
+
 export async function startProbes(
   at: { readonly host: string; readonly port: number },
   asked: Asked,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const server = Fastify({
-    logger: false,
-    forceCloseConnections: true,
-    clientErrorHandler: answerClientError,
-    ...PIPELINE_OPTIONS,
-    http: { ...PIPELINE_OPTIONS.http, connectionsCheckingInterval: CHECK_MS, headersTimeout: REQUEST_MS_MAX },
-    requestTimeout: REQUEST_MS_MAX,
-    connectionTimeout: REQUEST_MS_MAX,
-    keepAliveTimeout: REQUEST_MS_MAX,
-  })
+  const server = Fastify(SERVER_OPTIONS)
   server.server.maxConnections = CONNECTIONS_MAX
   cutPipelines(server.server)
   addProbes(server, asked)

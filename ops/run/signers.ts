@@ -19,26 +19,29 @@ export function createSignerPool(rules: ProtocolRules, workers: number): SignerP
   const inline = prepareSubmissions(rules)
   if (workers === 0)
     return { recover: async (values) => spread(values, inline(submissionsOf(values))), close: async () => {} }
-  const threads = Math.min(workers, availableParallelism())
-  const pool = new Piscina<SignedSubmission[], Recovered[]>({
-    filename: new URL(import.meta.url.endsWith('.ts') ? './signer-worker.ts' : './signer-worker.js', import.meta.url)
-      .href,
-    minThreads: threads,
-    maxThreads: threads,
-    workerData: rules,
-  })
+  const pool = startWorkers(rules, Math.min(workers, availableParallelism()))
   const inWorkers = async (submissions: SignedSubmission[]): Promise<Recovered[]> => {
     if (submissions.length < CHUNK) return inline(submissions)
-    const chunks = Array.from({ length: Math.ceil(submissions.length / CHUNK) }, (_, i) =>
-      submissions.slice(i * CHUNK, (i + 1) * CHUNK),
-    )
-    return (await Promise.all(chunks.map((chunk) => pool.run(chunk.map(signedFields))))).flat()
+    return (await Promise.all(chunksOf(submissions).map((chunk) => pool.run(chunk.map(signedFields))))).flat()
   }
   return {
     recover: async (values) => spread(values, await inWorkers(submissionsOf(values))),
     close: () => pool.close({ force: true }),
   }
 }
+
+function startWorkers(rules: ProtocolRules, threads: number) {
+  const file = import.meta.url.endsWith('.ts') ? './signer-worker.ts' : './signer-worker.js'
+  return new Piscina<SignedSubmission[], Recovered[]>({
+    filename: new URL(file, import.meta.url).href,
+    minThreads: threads,
+    maxThreads: threads,
+    workerData: rules,
+  })
+}
+
+const chunksOf = (submissions: readonly SignedSubmission[]): SignedSubmission[][] =>
+  Array.from({ length: Math.ceil(submissions.length / CHUNK) }, (_, i) => submissions.slice(i * CHUNK, (i + 1) * CHUNK))
 
 const signedFields = ({
   dataMarket,

@@ -66,14 +66,12 @@ export async function pruneStore(
   let error: StoreError | undefined
   for (const { cid } of batches) {
     if (signal?.aborted || error) break
-    await keeper.remove(cid, kept, { signal }).then(
-      () => {
-        removed++
-      },
-      (cause: unknown) => {
-        error = storeErrorOf(keeper.name, cause)
-      },
-    )
+    try {
+      await keeper.remove(cid, kept, { signal })
+      removed++
+    } catch (cause) {
+      error = storeErrorOf(keeper.name, cause)
+    }
   }
   return { store: keeper.name, removed, left: batches.length - removed, error }
 }
