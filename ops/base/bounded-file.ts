@@ -12,16 +12,10 @@ export async function readBounded(path: string, bytesMax: number): Promise<Buffe
       bytes += part.length
     }
   } catch (error) {
-    throw new CliError(
-      `${printable(path)} cannot be read: ${printable((error as Error).message)}`,
-      'Check the path and its permissions.',
-      EXIT.usage,
-      error,
-    )
+    const what = `${printable(path)} cannot be read: ${printable((error as Error).message)}`
+    throw new CliError(what, 'Check the path and its permissions.', EXIT.usage, error)
   }
   if (bytes <= bytesMax) return Buffer.concat(parts)
-  throw new CliError(
-    `${printable(path)} has more than ${bytesMax} bytes`,
-    'Such a file is far smaller. Check the path.',
-  )
+  const what = `${printable(path)} has more than ${bytesMax} bytes`
+  throw new CliError(what, 'Such a file is far smaller. Check the path.')
 }

@@ -155,13 +155,8 @@ async function openRecords(
 }
 
 export function readSettings(dataDir: string): DirectorySettings | undefined {
-  let text: string
-  try {
-    text = readFileSync(directoryPaths(dataDir).settings, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  const text = textIfThere(directoryPaths(dataDir).settings)
+  if (text === undefined) return undefined
   try {
     const settings = JSON.parse(text) as DirectorySettings
     for (const url of settings.chain.rpcUrls) rememberUrl(url)
@@ -173,6 +168,15 @@ export function readSettings(dataDir: string): DirectorySettings | undefined {
       EXIT.unavailable,
       error,
     )
+  }
+}
+
+function textIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 

@@ -1,6 +1,6 @@
 /** The two ways to the markets of a log: the log itself, or the process that runs on a data directory, which alone may open it. */
 import { randomUUID } from 'node:crypto'
-import { request } from 'node:http'
+import { type RequestOptions, request } from 'node:http'
 import { systemClock } from '../../connectors/system-clock.ts'
 import type { MarketRequest } from '../../schemas/types.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
@@ -70,9 +70,20 @@ export async function answers(call: () => Promise<unknown>): Promise<boolean> {
 
 /** A call to the process that runs on a data directory. @param socket see admin-socket.ts */
 export async function callSocket(socketPath: string, path: string, method: string, body?: object): Promise<unknown> {
-  const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-    const headers = { 'content-type': 'application/json' }
-    const call = request({ socketPath, path, method, headers, agent: false }, (response) => {
+  const headers = { 'content-type': 'application/json' }
+  const { status, text } = await exchange({ socketPath, path, method, headers, agent: false }, body)
+  if (status === 200) return JSON.parse(text)
+  throw new CliError(
+    `the running process answered ${status}: ${text.slice(0, 200)}`,
+    'See its output.',
+    EXIT.unavailable,
+  )
+}
+
+/** @throws Error when the answer is too long or late */
+function exchange(asked: RequestOptions, body?: object): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const call = request(asked, (response) => {
       let answer = ''
       response.setEncoding('utf8').on('data', (part: string) => {
         answer += part
@@ -84,10 +95,4 @@ export async function callSocket(socketPath: string, path: string, method: strin
     call.on('close', () => clearTimeout(late))
     call.on('error', reject).end(body && JSON.stringify(body))
   })
-  if (status === 200) return JSON.parse(text)
-  throw new CliError(
-    `the running process answered ${status}: ${text.slice(0, 200)}`,
-    'See its output.',
-    EXIT.unavailable,
-  )
 }

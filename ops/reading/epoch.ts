@@ -158,11 +158,7 @@ async function progressOf(log: Log, topics: Topics, key: EpochKey): Promise<Read
   const take = (record: ProgressRecord): void => {
     progress = withRecord(progress, record)
   }
-  for await (const { tick, at } of ticksOf(log, topics)) {
-    if (mayChange(tick, key)) take({ tick, at })
-    for (const refused of tick.refused)
-      if (refused.dataMarket === key.dataMarket && refused.epochId === key.epochId) take({ refused, at })
-  }
+  for await (const record of ticksAbout(log, topics, key)) take(record)
   for await (const record of finalizationsIn(log, topics, key)) {
     const { projectId, snapshotCid, votes, voters } = record.finalization
     projects.push({ projectId, snapshotCid, votes, voters })
@@ -176,11 +172,15 @@ async function progressOf(log: Log, topics: Topics, key: EpochKey): Promise<Read
   return { progress, projects: projects.sort((a, b) => (a.projectId < b.projectId ? -1 : 1)), anchors }
 }
 
-/** The ticks of all markets: later epochs tell of a skip, HEADs of refusals, and ORPHANs are of every market. */
-async function* ticksOf(log: Log, { epochTicks }: Topics) {
+/** Read of the ticks of all markets: later epochs tell of a skip, HEADs of refusals, and ORPHANs are of every market. */
+async function* ticksAbout(log: Log, { epochTicks }: Topics, key: EpochKey): AsyncGenerator<ProgressRecord> {
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
-    for (const { value: tick, timestamp: at } of readRecords(epochTicks, 0, records, silently))
-      if (tick !== null) yield { tick, at }
+    for (const { value: tick, timestamp: at } of readRecords(epochTicks, 0, records, silently)) {
+      if (tick === null) continue
+      if (mayChange(tick, key)) yield { tick, at }
+      for (const refused of tick.refused)
+        if (refused.dataMarket === key.dataMarket && refused.epochId === key.epochId) yield { refused, at }
+    }
 }
 
 /** The first part of each. */

@@ -92,7 +92,6 @@ export interface StatusFacts {
 
 export function statusReport({ now, chain, markets, epochs, processes, lags, signer }: StatusFacts): StatusReport {
   const { items, more } = processes
-  const told = signerIn(items)
   return {
     at: now,
     chain,
@@ -103,16 +102,18 @@ export function statusReport({ now, chain, markets, epochs, processes, lags, sig
     })),
     processes: items,
     moreProcesses: more,
-    signer: {
-      address: told?.address ?? null,
-      balanceWei: told?.balanceWei ?? null,
-      balanceAt: told?.balanceAt ?? null,
-      ...signer,
-      nonce: highest(signer.nonce, told?.nonce ?? null),
-    },
+    signer: signerReport(signer, signerIn(items)),
     submissionsPerMinute: acknowledgedIn(items),
   }
 }
+
+const signerReport = (facts: SignerFacts, told: ReturnType<typeof signerIn>): SignerReport => ({
+  address: told?.address ?? null,
+  balanceWei: told?.balanceWei ?? null,
+  balanceAt: told?.balanceAt ?? null,
+  ...facts,
+  nonce: highest(facts.nonce, told?.nonce ?? null),
+})
 
 const isOf =
   (market: { readonly dataMarket: string }) =>

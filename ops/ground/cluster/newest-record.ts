@@ -1,6 +1,7 @@
 /** The newest record of a compacted topic with one partition and one key, in which something of a deployment is kept. */
-import { type Log, LogError } from '../../../streams/ports.ts'
+import type { Log } from '../../../streams/ports.ts'
 import { readPieces } from '../../../streams/read-range.ts'
+import { exists } from '../../reading/market-rows.ts'
 
 const PIECE_BYTES = 1024 * 1024
 
@@ -17,12 +18,7 @@ export async function readNewest<T>(
   parse: (value: Uint8Array) => T | undefined,
 ): Promise<T | undefined> {
   const at = { topic, partition: 0 }
-  try {
-    await log.partitionCount(topic)
-  } catch (error) {
-    if (error instanceof LogError && error.code === 'UNKNOWN_TOPIC') return undefined
-    throw error
-  }
+  if (!(await exists(log, topic))) return undefined
   const [bounds] = await log.bounds([at])
   let newest: T | undefined
   const options = { pieceBytes: PIECE_BYTES, passesDeleted: true }

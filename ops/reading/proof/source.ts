@@ -64,14 +64,15 @@ export function createProofs(chain: Omit<ProofContext, 'dataMarket'>, ports: Pro
         for (const entry of batch.entriesOf(query.slotId)) found.push({ batch, entry, anchor })
       }
       const { batch, entry, anchor } = choose(found, query, anchors)
-      if (anchor.transactionHash === '')
-        throw new ProofRefusal(
-          'NOT_ANCHORED',
-          `${anchor.cid} was found on the chain, but not which transaction anchored it`,
-        )
+      expectTransaction(anchor)
       return batch.prove(entry)
     },
   }
+}
+
+function expectTransaction({ cid, transactionHash }: Anchor): void {
+  if (transactionHash === '')
+    throw new ProofRefusal('NOT_ANCHORED', `${cid} was found on the chain, but not which transaction anchored it`)
 }
 
 interface Found {
