@@ -9,7 +9,8 @@ import { z } from 'zod'
 import { printableJson } from '../base/printable.ts'
 import type { ApiSource, Asked } from './asked.ts'
 import { activeNodes, batchCount, discarded, lastSubmission, submissionDetails } from './queries/legacy.ts'
-import { countsAfter, currentDay, discardedByDay, eligibleNodes, submissionsByDay } from './queries/legacy-days.ts'
+import { countsAfter, currentDay, eligibleNodes, submissionsByDay } from './queries/legacy-days.ts'
+import { discardedByDay } from './queries/legacy-discarded.ts'
 import { marketsSeen } from './queries/status.ts'
 import type { ApiSources } from './sources.ts'
 
@@ -143,13 +144,7 @@ export function addLegacy(api: FastifyInstance, sources: ApiSources, token: stri
     legacy.addContentTypeParser('*', { parseAs: 'string', bodyLimit: BODY_BYTES_MAX }, (_request, text, done) =>
       done(null, text),
     )
-    legacy.options('/legacy/*', (_request, reply) =>
-      reply
-        .code(204)
-        .header('access-control-allow-methods', 'GET, POST, OPTIONS')
-        .header('access-control-allow-headers', 'content-type, x-request-id')
-        .send(),
-    )
+    legacy.options('/legacy/*', (_request, reply) => answerPreflight(reply))
     for (const [name, answer] of Object.entries(ENDPOINTS))
       legacy.route({
         method: ['GET', 'POST'],
@@ -162,6 +157,13 @@ export function addLegacy(api: FastifyInstance, sources: ApiSources, token: stri
       })
   })
 }
+
+const answerPreflight = (reply: FastifyReply): FastifyReply =>
+  reply
+    .code(204)
+    .header('access-control-allow-methods', 'GET, POST, OPTIONS')
+    .header('access-control-allow-headers', 'content-type, x-request-id')
+    .send()
 
 type Ask = (asked: Asked, dataMarket: string, body: Body) => Promise<unknown>
 

@@ -3,7 +3,7 @@
  * not have.
  */
 
-import type { Day, DayKey, EpochKey, EpochRange, Verdict } from '../../../schemas/types.ts'
+import type { Day, DayKey, EpochKey, EpochRange } from '../../../schemas/types.ts'
 import { isMarker } from '../../../topology/topics.ts'
 import { lookedUp, silently } from '../../reading/read.ts'
 import { scan } from '../../reading/scan.ts'
@@ -12,14 +12,9 @@ import { type DayRow, dayParts, slotDayParts, type TallyRow } from '../view/day-
 import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
 import { bytesOf, fromJson, TABLE } from '../view/rows.ts'
 import { newestDay, slotsOf } from './days.ts'
-import { winnerOf } from './epochs.ts'
 
-const CHUNK_ROWS = 1_000
-/** Rows of a slot that are looked through for one day; at two votes an epoch, days of 50,000 epochs. */
-const SLOT_ROWS_MAX = 100_000
 /** Epochs behind the one asked for that are taken off again: so many a day has at one every 12 s. */
 const LATER_EPOCHS_MAX = 7_200
-const DISCARDED_PAGE = 50
 
 /** The newest day that the log knows; of the contract when it knows none. Undefined: nobody can say. */
 export const currentDay = async (asked: Asked, dataMarket: string): Promise<number | undefined> =>
@@ -28,7 +23,7 @@ export const currentDay = async (asked: Asked, dataMarket: string): Promise<numb
 const orUndefined = <T>(asked: Promise<T> | undefined): Promise<T | undefined> =>
   asked?.catch(() => undefined) ?? Promise.resolve(undefined)
 
-const dayIn = ({ reader }: Asked, key: DayKey): Day | undefined =>
+export const dayIn = ({ reader }: Asked, key: DayKey): Day | undefined =>
   reader.getJson<DayRow>(keyOf(TABLE.days, ...dayParts(key)))?.day ?? undefined
 
 /** The contract's counts of days that the ledger does not have; undefined when it cannot be asked. */
@@ -84,7 +79,7 @@ async function eligibleSlots({ reader, topics }: Asked, key: DayKey, quota: numb
   return slots
 }
 
-const isIn = (ranges: readonly EpochRange[], epochId: number): boolean =>
+export const isIn = (ranges: readonly EpochRange[], epochId: number): boolean =>
   ranges.some(({ first, last }) => first <= epochId && epochId <= last)
 
 /**
@@ -132,73 +127,3 @@ async function laterTallies(
       }
   })()
 }
-
-interface Discarded {
-  readonly projectID: string
-  readonly details: { finalizedCID: string; discardedSubmissionCount: number; discardedSubmissions: string[] }
-}
-
-/**
- * The submissions of a slot in a day whose CID did not win, by project and winner. `none`: nothing of anybody was discarded in the
- * day. Undefined: nothing of this slot.
- */
-export async function discardedByDay(asked: Asked, key: DayKey, slotId: number, page: number) {
-  const day = dayIn(asked, key)
-  const found = day ? await outvotedOf(asked, key.dataMarket, slotId, day) : []
-  const isNone = !day || day.accepted === day.counted
-  if (found.length === 0)
-    return isNone ? { slotID: slotId, discardedSubmissions: [], totalPages: 0, currentPage: page } : undefined
-  const currentPage = Math.max(1, page)
-  const first = (currentPage - 1) * DISCARDED_PAGE
-  return {
-    slotID: slotId,
-    discardedSubmissions: found.slice(first, first + DISCARDED_PAGE),
-    totalPages: Math.ceil(found.length / DISCARDED_PAGE),
-    currentPage,
-  }
-}
-
-async function outvotedOf(
-  { reader, topics }: Asked,
-  dataMarket: string,
-  slotId: number,
-  { epochs }: Day,
-): Promise<Discarded[]> {
-  const found = new Map<string, Discarded>()
-  const slot = number(slotId)
-  const prefix = prefixOf(TABLE.slotEpochs, slot, 'OWNER')
-  let after = keyOf(TABLE.slotEpochs, slot, 'OWNER', number(epochs[0]?.first ?? 0))
-  const last = epochs.at(-1)?.last ?? 0
-  for (let looked = 0; looked < SLOT_ROWS_MAX; ) {
-    const rows = await reader.range({ prefix, after, limit: CHUNK_ROWS })
-    for (const [id] of rows) {
-      const [, , , epochId, market, ...position] = partsOf(id)
-      if (Number(epochId) > last) return inOrder(found)
-      if (market !== dataMarket || !isIn(epochs, Number(epochId))) continue
-      const row = reader.get(keyOf(TABLE.verdicts, dataMarket, epochId!, slot, ...position))
-      const verdict = row && topics.verdicts.value.decode(bytesOf(row))
-      if (verdict?.reason !== 'OUTVOTED') continue
-      const winner = winnerOf(reader, { dataMarket, epochId: Number(epochId) }, verdict.projectId)
-      if (winner !== undefined) addTo(found, verdict, winner)
-    }
-    if (rows.length < CHUNK_ROWS) break
-    looked += rows.length
-    after = rows.at(-1)![0]
-  }
-  return inOrder(found)
-}
-
-function addTo(
-  found: Map<string, Discarded>,
-  { projectId, snapshotCid }: Pick<Verdict, 'projectId' | 'snapshotCid'>,
-  finalizedCID: string,
-): void {
-  const id = keyOf(projectId, finalizedCID)
-  const details = found.get(id)?.details ?? { finalizedCID, discardedSubmissionCount: 0, discardedSubmissions: [] }
-  details.discardedSubmissionCount++
-  details.discardedSubmissions.push(snapshotCid)
-  found.set(id, { projectID: projectId, details })
-}
-
-const inOrder = (found: ReadonlyMap<string, Discarded>): Discarded[] =>
-  [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one)
