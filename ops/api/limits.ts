@@ -43,12 +43,11 @@ export function limitClients(
     }
     if (PROBES.includes(request.url) || isAnswered(client)) return
     reply.header('retry-after', 1)
-    throw new HttpProblem(
-      503,
-      'this process is busy with submissions, and more is asked than it can answer beside them',
-    )
+    throw new HttpProblem(503, BUSY)
   })
 }
+
+const BUSY = 'this process is busy with submissions, and more is asked than it can answer beside them'
 
 function limitConnections(server: FastifyInstance, limits: ApiLimits, now: () => number): void {
   const { connectionsMax, connectionsPerAddressMax, requestsPerSecondMax } = limits

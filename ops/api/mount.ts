@@ -26,14 +26,7 @@ export function mountApi(server: FastifyInstance, sources: ApiSources, legacyTok
     })
     for (const route of ROUTES) addRoute(api, sources, route)
     addContent(api, sources)
-    api.get('/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
-      parsed(NO_PARAMETERS, request.query, [])
-      const lastEventId = request.headers['last-event-id']
-      const hub = sources.hub()
-      hub.admit(reply.raw, clientOf(request.ip)) // before the answer is out of Fastify's hands
-      reply.hijack()
-      await hub.add(reply.raw, typeof lastEventId === 'string' ? lastEventId : undefined)
-    })
+    addEvents(api, sources)
     addLegacy(api, sources, legacyToken)
   })
 }
@@ -70,6 +63,17 @@ function addContent(api: FastifyInstance, sources: ApiSources): void {
       reply.header(POSITION_HEADER, reader.position).header('etag', `"${cid}"`)
       return reply.header('cache-control', 'public, max-age=31536000, immutable').type('application/json').send(bytes)
     })
+  })
+}
+
+function addEvents(api: FastifyInstance, sources: ApiSources): void {
+  api.get('/v1/events', { exposeHeadRoute: false }, async (request, reply) => {
+    parsed(NO_PARAMETERS, request.query, [])
+    const lastEventId = request.headers['last-event-id']
+    const hub = sources.hub()
+    hub.admit(reply.raw, clientOf(request.ip)) // before the answer is out of Fastify's hands
+    reply.hijack()
+    await hub.add(reply.raw, typeof lastEventId === 'string' ? lastEventId : undefined)
   })
 }
 

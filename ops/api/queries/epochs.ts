@@ -96,14 +96,18 @@ export async function epochDetail(reader: ViewReader, topics: Topics, key: Epoch
     refused,
     next: nextOf(phaseOf(row), outcomeOf(row)),
     verdicts: Object.values(counts.reasons).reduce((sum, count) => sum + count, 0),
-    projects: projects.map(([, value]) => {
-      const { projectId, snapshotCid, votes, voters } = fromJson<ProjectRow>(value)
-      return { projectId, snapshotCid, votes, voters }
-    }),
+    projects: projects.map(([, value]) => projectOf(fromJson<ProjectRow>(value))),
     batches: batchStatuses(reader, topics, key, row),
     endCall: row.anchors[END_OF_BATCHES] ? endCallOf(reader, topics, key) : null,
   }
 }
+
+const projectOf = ({ projectId, snapshotCid, votes, voters }: ProjectRow): EpochDetail['projects'][number] => ({
+  projectId,
+  snapshotCid,
+  votes,
+  voters,
+})
 
 /** An epoch with more has the others in its list of projects. */
 const PROJECTS_MAX = 10_000

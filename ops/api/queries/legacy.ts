@@ -83,9 +83,15 @@ function detailOf({ slotId, deadline, snapshotCid, epochId, projectId, signature
 const withoutVote = (submission: Submission): object => detailOf({ ...submission, snapshotCid: '', signature: '' })
 const withoutEmpty = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value))
 
+interface Outvoted {
+  readonly winner: string
+  /** CIDs by slot. */
+  readonly slots: Record<string, string[]>
+}
+
 /** Submissions whose CID did not win, by project. */
 export async function discarded(asked: Asked, key: EpochKey): Promise<{ projects: readonly object[] | null }> {
-  const byProject = new Map<string, { winner: string; slots: Record<string, string[]> }>()
+  const byProject = new Map<string, Outvoted>()
   for await (const { verdict, projectId, slotId, snapshotCid } of itemsOf(asked, key)) {
     if (verdict?.reason !== 'OUTVOTED' || snapshotCid === null) continue
     const known = byProject.get(projectId)
@@ -97,17 +103,14 @@ export async function discarded(asked: Asked, key: EpochKey): Promise<{ projects
   }
   const projects = [...byProject].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, PROJECTS_MAX)
   if (projects.length === 0) return { projects: null }
-  return {
-    projects: projects.map(([projectID, { winner, slots }]) => ({
-      projectID,
-      details: {
-        mostFrequentSnapshotCID: winner,
-        discardedSubmissionCount: Object.values(slots).reduce((sum, cids) => sum + cids.length, 0),
-        discardedSubmissions: slots,
-      },
-    })),
-  }
+  return { projects: projects.map(([projectID, project]) => ({ projectID, details: discardedDetails(project) })) }
 }
+
+const discardedDetails = ({ winner, slots }: Outvoted) => ({
+  mostFrequentSnapshotCID: winner,
+  discardedSubmissionCount: Object.values(slots).reduce((sum, cids) => sum + cids.length, 0),
+  discardedSubmissions: slots,
+})
 
 /** When the slot last sent one that was taken; RFC 3339. */
 export async function lastSubmission(

@@ -44,25 +44,26 @@ export function followIntakeReports(
 export function topPeers({ newest }: Pick<IntakeReports, 'newest'>, now: number): PeersAnswer {
   const reports = newest()
   const peers = new Map<string, PeerItem>()
-  for (const { peerId, messages, refused, badSignatures, votes, bannedUntil } of reports.flatMap(
-    (one) => one.talkers,
-  )) {
-    if (!isPeerId(peerId)) continue
-    const before = peers.get(peerId)
-    const until = bannedUntil === null || bannedUntil === 0 || bannedUntil > now ? bannedUntil : null
-    peers.set(peerId, {
-      peerId,
-      messages: messages + (before?.messages ?? 0),
-      refused: refused + (before?.refused ?? 0),
-      badSignatures: badSignatures + (before?.badSignatures ?? 0),
-      votes: votes + (before?.votes ?? 0),
-      bannedUntil: longer(until, before?.bannedUntil ?? null),
-    })
-  }
+  for (const talker of reports.flatMap((one) => one.talkers))
+    if (isPeerId(talker.peerId)) peers.set(talker.peerId, withTalker(peers.get(talker.peerId), talker, now))
   const all = [...peers.values()]
   all.sort((a, b) => b.refused - a.refused || b.messages - a.messages || (a.peerId < b.peerId ? -1 : 1))
   const connections = reports.reduce((sum, one) => sum + one.connections, 0)
   return { intakes: reports.length, connections, items: all.slice(0, PEERS_MAX), next: null }
+}
+
+/** The messages of a peer at one intake more, and its ban unless that is over. */
+function withTalker(before: PeerItem | undefined, talker: IntakeReport['talkers'][number], now: number): PeerItem {
+  const { peerId, messages, refused, badSignatures, votes, bannedUntil } = talker
+  const until = bannedUntil === null || bannedUntil === 0 || bannedUntil > now ? bannedUntil : null
+  return {
+    peerId,
+    messages: messages + (before?.messages ?? 0),
+    refused: refused + (before?.refused ?? 0),
+    badSignatures: badSignatures + (before?.badSignatures ?? 0),
+    votes: votes + (before?.votes ?? 0),
+    bannedUntil: longer(until, before?.bannedUntil ?? null),
+  }
 }
 
 /** The ban that lasts longer; 0 is for good. */

@@ -157,17 +157,19 @@ async function openLevel(directory: string): Promise<ClassicLevel<string, Buffer
       const why = reasonOf(error)
       if (/LEVEL_LOCKED/.test(why)) return 'taken'
       const damaged = /corrupt|missing files|bad record|no such file/i.test(why)
-      if (!damaged || attempt > 1)
-        throw new CliError(
-          `the view in ${directory} cannot be opened (${why})`,
-          'Give api.viewDirectory a directory that this user may write to.',
-          EXIT.unavailable,
-          error,
-        )
+      if (!damaged || attempt > 1) throw unopenable(directory, why, error)
       rmSync(directory, { recursive: true, force: true }) // only derived rows: they are built anew
     }
   }
 }
+
+const unopenable = (directory: string, why: string, cause: unknown): CliError =>
+  new CliError(
+    `the view in ${directory} cannot be opened (${why})`,
+    'Give api.viewDirectory a directory that this user may write to.',
+    EXIT.unavailable,
+    cause,
+  )
 
 function reasonOf(error: unknown): string {
   const words: string[] = []
