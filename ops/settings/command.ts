@@ -38,17 +38,19 @@ export function configCommand(): Command {
   withClusterOptions(command.command('check'))
     .description('Say what is wrong with the settings, all of it')
     .option('--json', AS_JSON)
-    .action((flags: FlagValues) => {
-      const { sources, rules } = readConfiguration(flags, process.env)
-      const good = `The configuration is good: ${plural(sources.size, 'setting')} given, ${SETTINGS.length - sources.size} by default.`
-      const warnings = sharedProjects(rules.markets).map(sharedInWords)
-      answer(flags.json, { ok: true, given: sources.size, warnings }, () => [good, ...warnings])
-    })
+    .action(checkConfiguration)
   command
     .command('reference')
     .description('Print docs/configuration.md')
     .action(() => stdout.printRaw(configurationReference()))
   return command
+}
+
+function checkConfiguration(flags: FlagValues): void {
+  const { sources, rules } = readConfiguration(flags, process.env)
+  const good = `The configuration is good: ${plural(sources.size, 'setting')} given, ${SETTINGS.length - sources.size} by default.`
+  const warnings = sharedProjects(rules.markets).map(sharedInWords)
+  answer(flags.json, { ok: true, given: sources.size, warnings }, () => [good, ...warnings])
 }
 
 const plainSettings = (configuration: Configuration): Record<string, unknown> =>

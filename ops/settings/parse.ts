@@ -1,10 +1,8 @@
 /** File, environment and flags become one configuration: parsed once, frozen, all faults reported together. */
-import { existsSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { z } from 'zod'
-import { readSignerKey } from '../../connectors/evm/anchor-effects/anchor-signer.ts'
-import { whyNotKept } from '../../connectors/secret-file.ts'
 import { checkRules, type ProtocolRules } from '../../topology/rules.ts'
+import { connectionFaults, keyFileFaults, type SettingFault, whyUnreadable } from './faults.ts'
 import { readMarkerSigner } from './keys/marker-key.ts'
 import { settingAt } from './list.ts'
 import { howToGive, NEEDED, refusal } from './refusal.ts'
@@ -19,7 +17,6 @@ import {
   type Given,
   type Layer,
 } from './sources.ts'
-import { storageFaults } from './storage-settings.ts'
 
 export type { Address }
 
@@ -58,7 +55,7 @@ export function readAddress(flags: FlagValues, environment: Environment): Addres
 function read<T>(
   schema: z.ZodType<T>,
   layers: readonly Layer[],
-  check: (parsed: T) => readonly Omit<Fault, 'source'>[],
+  check: (parsed: T) => readonly SettingFault[],
 ): { value: T; sources: ReadonlyMap<string, string> } {
   const given = new Map(layers.flatMap((layer) => layer.given.map((one) => [one.path, one] as const)))
   const faults = layers.flatMap((layer) => layer.faults)
@@ -115,15 +112,9 @@ function markerKeysOf({ publicKeys, signingKeyFile }: SequencerSettings['markers
 }
 
 /** Faults that one setting alone cannot show. */
-function crossFaults(settings: SequencerSettings): Omit<Fault, 'source'>[] {
-  const { kafka, anchor, markers, intake, api } = settings
-  const faults = [...connectionFaults(settings), ...unreadable('anchor.signerKeyFile', anchor.signerKeyFile)]
-  faults.push(...unreadable('markers.signingKeyFile', markers.signingKeyFile), ...wrongMarkerKey(markers))
-  faults.push(...anchor.formerSignerKeyFiles.flatMap((file) => unreadable('anchor.formerSignerKeyFiles', file)))
-  faults.push(...unreadable('api.legacyTokenFile', api.legacyTokenFile))
-  if (intake.peerKeyFile && existsSync(intake.peerKeyFile))
-    // else it is made
-    faults.push(...unreadable('intake.peerKeyFile', intake.peerKeyFile))
+function crossFaults(settings: SequencerSettings): SettingFault[] {
+  const { kafka } = settings
+  const faults = [...connectionFaults(settings), ...keyFileFaults(settings)]
   if (kafka.minInsyncReplicas > kafka.replicationFactor)
     faults.push({
       path: 'kafka.minInsyncReplicas',
@@ -135,86 +126,6 @@ function crossFaults(settings: SequencerSettings): Omit<Fault, 'source'>[] {
     faults.push({ path: 'markets', message: (error as Error).message })
   }
   return faults
-}
-
-/** Markers that are signed by another key than the newest would not count anywhere. */
-function wrongMarkerKey({ signingKeyFile, publicKeys }: SequencerSettings['markers']): Omit<Fault, 'source'>[] {
-  if (signingKeyFile === undefined || whyUnreadable(signingKeyFile, 'markers.signingKeyFile')) return []
-  const { publicKey } = readMarkerSigner(signingKeyFile)
-  if (publicKeys.length === 0 || publicKeys.at(-1) === publicKey) return []
-  return [{ path: 'markers.publicKeys', message: `the last must be ${publicKey}, the key in ${signingKeyFile}` }]
-}
-
-function connectionFaults({ kafka, registry, chain, storage }: Address): Omit<Fault, 'source'>[] {
-  const { mechanism, username, passwordFile, plainWithoutTls } = kafka.sasl
-  const { enabled, caFile, certFile, keyFile } = kafka.tls
-  const faults: Omit<Fault, 'source'>[] = []
-  const check = (holds: boolean, path: string, message: string): void => void (holds || faults.push({ path, message }))
-  const login = mechanism ?? username ?? passwordFile
-  for (const [name, value] of Object.entries({ mechanism, username, passwordFile }))
-    check(login === undefined || value !== undefined, `kafka.sasl.${name}`, 'is needed to log in')
-  const isEncrypted = enabled || caFile !== undefined || certFile !== undefined
-  check(
-    mechanism !== 'plain' || isEncrypted || plainWithoutTls,
-    'kafka.sasl.mechanism',
-    'plain sends the password as it is, and kafka.tls is off: turn that on, use scram-sha-512, or set kafka.sasl.plainWithoutTls',
-  )
-  const registryLogin = registry.username !== undefined || /^http:\/\/[^/]*@/i.test(registry.url)
-  check(
-    !registryLogin || !/^http:/i.test(registry.url) || registry.loginWithoutTls,
-    'registry.url',
-    'the password would be sent as it is: use https, or set registry.loginWithoutTls',
-  )
-  check(
-    registry.tls.caFile === undefined || /^https:/i.test(registry.url),
-    'registry.tls.caFile',
-    'says who signed a certificate, and registry.url is not https',
-  )
-  check((certFile === undefined) === (keyFile === undefined), 'kafka.tls.keyFile', 'certificate and key go together')
-  check(
-    registry.username === undefined || registry.passwordFile !== undefined,
-    'registry.passwordFile',
-    'is needed to log in',
-  )
-  const nodes = chain.rpcUrls?.length
-  check(
-    nodes === undefined || chain.agreement <= nodes,
-    'chain.agreement',
-    `${chain.agreement} nodes must agree, and ${nodes} are named: add nodes to chain.rpcUrls, or lower it`,
-  )
-  check(chain.rpcUrls === undefined || !chain.rpcUrlsFile, 'chain.rpcUrlsFile', 'is given beside chain.rpcUrls')
-  const files = {
-    'kafka.tls.caFile': caFile,
-    'kafka.tls.certFile': certFile,
-    'kafka.tls.keyFile': keyFile,
-    'kafka.sasl.passwordFile': passwordFile,
-    'registry.tls.caFile': registry.tls.caFile,
-    'registry.passwordFile': registry.passwordFile,
-    'chain.rpcUrlsFile': chain.rpcUrlsFile,
-  }
-  faults.push(
-    ...storageFaults(storage),
-    ...storage.pinning.flatMap(({ tokenFile }) => unreadable('storage.pinning', tokenFile)),
-  )
-  return [...faults, ...Object.entries(files).flatMap(([path, file]) => unreadable(path, file))]
-}
-
-const unreadable = (path: string, file: string | undefined): Omit<Fault, 'source'>[] => {
-  const message = file === undefined ? undefined : whyUnreadable(file, path)
-  return message === undefined ? [] : [{ path, message }]
-}
-
-const PUBLIC_FILES = ['kafka.tls.caFile', 'kafka.tls.certFile', 'registry.tls.caFile']
-
-function whyUnreadable(file: string, path: string): string | undefined {
-  try {
-    if (/^anchor\..*signerKeyFiles?$|^markers\.signingKeyFile$/i.test(path)) readSignerKey(file)
-    else if (readFileSync(file, 'utf8').trim() === '') return `${file} is empty`
-    return PUBLIC_FILES.includes(path) ? undefined : whyNotKept(file)
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    return code === 'SIGNER_KEY' ? message : `${file} cannot be read (${code})`
-  }
 }
 
 function faultsOf(issue: z.core.$ZodIssue, given: ReadonlyMap<string, Given>): Fault[] {

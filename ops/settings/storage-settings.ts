@@ -73,11 +73,12 @@ export function storageFaults({ directory, kubo, pinning, required = 1 }: Storag
       message:
         'a pinning service is not given batches, it fetches them: name a Kubo node in storage.kubo that has them',
     })
-  for (const [path, urls] of Object.entries({ kubo, pinning: pinning.map(({ url }) => url) })) {
-    const hosts = urls.map((url) => new URL(url).host)
-    const twice = hosts.find((host, at) => hosts.indexOf(host) < at)
-    if (twice !== undefined)
-      faults.push({ path: `storage.${path}`, message: `${twice} is named twice: it is one store` })
-  }
-  return faults
+  const services = pinning.map(({ url }) => url)
+  return [...faults, ...namedTwice('storage.kubo', kubo), ...namedTwice('storage.pinning', services)]
+}
+
+function namedTwice(path: string, urls: readonly string[]) {
+  const hosts = urls.map((url) => new URL(url).host)
+  const twice = hosts.find((host, at) => hosts.indexOf(host) < at)
+  return twice === undefined ? [] : [{ path, message: `${twice} is named twice: it is one store` }]
 }
