@@ -60,21 +60,9 @@ export class Simulation {
     this.clock = new SimulatedClock(() => this.random.next())
     this.begun = this.clock.now()
     this.broker = new SimulatedBroker(this.core, this.clock, this.random, faults)
-    this.every(
-      () => this.broker.faults.crashEveryMs,
-      'crash',
-      () => this.crashAndRestart(),
-    )
-    this.every(
-      () => this.broker.faults.pauseEveryMs,
-      'pause',
-      () => this.pauseSome(),
-    )
-    this.every(
-      () => this.broker.faults.rebalanceEveryMs,
-      'rebalance',
-      () => this.rebalanceSome(),
-    )
+    this.every('crashEveryMs', 'crash', () => this.crashAndRestart())
+    this.every('pauseEveryMs', 'pause', () => this.pauseSome())
+    this.every('rebalanceEveryMs', 'rebalance', () => this.rebalanceSome())
     this.maintainLater(new Map())
   }
 
@@ -155,12 +143,13 @@ export class Simulation {
   }
 
   /** Repeats an action at random times with a mean distance, while that is not 0. */
-  private every(meanMs: () => number, label: string, action: () => void): void {
-    if (meanMs() === 0) return
-    this.clock.schedule(this.random.interval(meanMs()), label, () => {
-      if (meanMs() === 0) return
+  private every(mean: 'crashEveryMs' | 'pauseEveryMs' | 'rebalanceEveryMs', label: string, action: () => void): void {
+    const meanMs = this.broker.faults[mean]
+    if (meanMs === 0) return
+    this.clock.schedule(this.random.interval(meanMs), label, () => {
+      if (this.broker.faults[mean] === 0) return
       action()
-      this.every(meanMs, label, action)
+      this.every(mean, label, action)
     })
   }
 
