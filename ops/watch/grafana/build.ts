@@ -49,27 +49,35 @@ export function grafanaJson({ uid, title, help, rows }: Dashboard): GrafanaDashb
 }
 
 function panelOf(panel: Panel): Builder<GrafanaPanel> {
-  const { kind, title, help, queries, unit = 'none', width, limits, stacked } = panel
-  const targets = queries.map((query, at) => queryOf(query, kind, at))
-  const common = <B extends StatBuilder | TimelineBuilder | TableBuilder | SeriesBuilder>(builder: B): B =>
-    builder
-      .title(title)
-      .description(help)
-      .datasource(SOURCE)
-      .unit(unit)
-      .span(width)
-      .height(HEIGHT[kind])
-      .targets(targets) as B
-  if (kind === 'stat')
-    return limits ? common(new StatBuilder()).thresholds(thresholds(limits)) : common(new StatBuilder())
-  if (kind === 'timeline') return common(new TimelineBuilder())
+  const { kind, limits, stacked } = panel
+  if (kind === 'stat') {
+    const stat = withTargets(new StatBuilder(), panel)
+    return limits ? stat.thresholds(thresholds(limits)) : stat
+  }
+  if (kind === 'timeline') return withTargets(new TimelineBuilder(), panel)
   if (kind === 'table')
-    return common(new TableBuilder()).transformations([
+    return withTargets(new TableBuilder(), panel).transformations([
       { id: 'merge', options: {} },
       { id: 'organize', options: { excludeByName: { Time: true, __name__: true, alertstate: true, service: true } } },
     ])
-  const series = common(new SeriesBuilder()).fillOpacity(stacked ? 40 : 8)
+  const series = withTargets(new SeriesBuilder(), panel).fillOpacity(stacked ? 40 : 8)
   return stacked ? series.stacking(new StackingConfigBuilder().mode(StackingMode.Normal)) : series
+}
+
+/** The words, the place and the queries that every kind of panel has. */
+function withTargets<B extends StatBuilder | TimelineBuilder | TableBuilder | SeriesBuilder>(
+  builder: B,
+  panel: Panel,
+): B {
+  const { kind, title, help, queries, unit = 'none', width } = panel
+  return builder
+    .title(title)
+    .description(help)
+    .datasource(SOURCE)
+    .unit(unit)
+    .span(width)
+    .height(HEIGHT[kind])
+    .targets(queries.map((query, at) => queryOf(query, kind, at))) as B
 }
 
 function queryOf({ expr, legend = '' }: Query, kind: Panel['kind'], at: number): Builder<AnyQuery> {

@@ -16,10 +16,7 @@ export function countEpochs(epochsMax: number | undefined, screen: Pick<Screen, 
     anchored({ dataMarket, epochId }) {
       newest.set(dataMarket, Math.max(epochId, newest.get(dataMarket) ?? 0))
       if (++anchored !== epochsMax) return
-      const others = [
-        ...(missed > 0 ? [`${missed} ended with batches that were late or failed`] : []),
-        ...(withoutBatch > 0 ? [`${withoutBatch} ended without a batch`] : []),
-      ]
+      const others = otherwise(missed, withoutBatch)
       if (others.length > 0) screen.say([`${anchored} epochs are anchored`, ...others].join('; '))
       done()
     },
@@ -28,3 +25,8 @@ export function countEpochs(epochsMax: number | undefined, screen: Pick<Screen, 
   }
   return { enough, listener, newest }
 }
+
+const otherwise = (missed: number, withoutBatch: number): readonly string[] => [
+  ...(missed > 0 ? [`${missed} ended with batches that were late or failed`] : []),
+  ...(withoutBatch > 0 ? [`${withoutBatch} ended without a batch`] : []),
+]

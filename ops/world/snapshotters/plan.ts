@@ -87,20 +87,19 @@ function materialOf(options: PlanOptions, epoch: ReleasedEpoch, { wallet, kind }
   const { seed, projects } = options
   const project = (n: number) =>
     projectName((draw(seed, epoch.dataMarket, epoch.epochId, `project ${wallet.slotId}`) + n) % projects)
+  const snapshotOf = (projectId: string) => ({
+    projectId,
+    snapshotCid: cidOf(`${seed} ${epoch.dataMarket} ${epoch.epochId} ${projectId}`),
+  })
   const honest: Fields = {
+    ...snapshotOf(project(0)),
     slotId: wallet.slotId,
     deadline: head.number + options.deadlineBlocks,
-    snapshotCid: cidOf(`${seed} ${epoch.dataMarket} ${epoch.epochId} ${project(0)}`),
     epochId: epoch.epochId,
-    projectId: project(0),
     header: head.hash,
     dataMarket: epoch.dataMarket,
   }
-  const other = {
-    ...honest,
-    projectId: project(1),
-    snapshotCid: cidOf(`${seed} ${epoch.dataMarket} ${epoch.epochId} ${project(1)}`),
-  }
+  const other = { ...honest, ...snapshotOf(project(1)) }
   const strange = cidOf(`${seed} ${epoch.epochId} ${wallet.slotId} strange`)
   const make = (fields: Fields, change?: (signature: string) => string) =>
     message(options, wallet, kind, fields, change)

@@ -1,6 +1,6 @@
 /** Simulated snapshotters: they follow the chain, sign for each released epoch, and send to a real intake. */
 import { appendFileSync } from 'node:fs'
-import { Interface, JsonRpcProvider, toBeHex, zeroPadValue } from 'ethers'
+import { Interface, JsonRpcProvider, type Log, toBeHex, zeroPadValue } from 'ethers'
 import {
   type Assignment,
   assignKinds,
@@ -109,16 +109,7 @@ class Run {
       toBlock,
     })
     const epochs: ReleasedEpoch[] = []
-    for (const { topics, data, blockNumber } of logs) {
-      const event = EVENTS.parseLog({ topics: [...topics], data })!
-      const before = await provider.send('eth_getBlockByNumber', [toBeHex(blockNumber - 1), false])
-      epochs.push({
-        dataMarket: (event.args[0] as string).toLowerCase(),
-        epochId: Number(event.args[1]),
-        releaseBlock: blockNumber,
-        staleHeader: before.hash,
-      })
-    }
+    for (const log of logs) epochs.push(await releasedIn(log, provider))
     return epochs
   }
 
@@ -168,5 +159,16 @@ class Run {
     const { submissionId, slotId, epochId, projectId, dataMarket, kind } = message
     const line = { submissionId, slotId, epochId, projectId, dataMarket, kind, expected: expectedOf(message) }
     if (this.options.ledger) appendFileSync(this.options.ledger, `${JSON.stringify(line)}\n`)
+  }
+}
+
+async function releasedIn({ topics, data, blockNumber }: Log, provider: JsonRpcProvider): Promise<ReleasedEpoch> {
+  const event = EVENTS.parseLog({ topics: [...topics], data })!
+  const before = await provider.send('eth_getBlockByNumber', [toBeHex(blockNumber - 1), false])
+  return {
+    dataMarket: (event.args[0] as string).toLowerCase(),
+    epochId: Number(event.args[1]),
+    releaseBlock: blockNumber,
+    staleHeader: before.hash,
   }
 }
