@@ -17,8 +17,9 @@ import type { DayDetail, DaySummary, PaymentItem, SlotDayItem } from '../days-sc
 import type { Page } from '../schema.ts'
 import { type DayRow, dayParts, slotDayParts } from '../view/day-rows.ts'
 import { keyOf, number, partsOf, prefixOf } from '../view/keys.ts'
-import { bytesOf, fromJson, TABLE, timeOf } from '../view/rows.ts'
+import { bytesOf, TABLE, timeOf } from '../view/rows.ts'
 import type { ViewReader } from '../view/store.ts'
+import { daysNewestFirst, pageOfDays } from './day-order.ts'
 import { headEpoch } from './heads.ts'
 import { type PageQuery, pageOf } from './page.ts'
 import { marketsSeen } from './status.ts'
@@ -33,12 +34,9 @@ export async function listDays(
   page: PageQuery,
   market?: string,
 ): Promise<Page<DaySummary>> {
-  const prefix = market === undefined ? prefixOf(TABLE.days) : prefixOf(TABLE.days, market)
-  const { items, next } = await pageOf(reader, { prefix, page, newestFirst: true }, (key, row) => dayAt(key, row))
-  const statuses = items.map(async ({ key, row }) =>
-    row.day !== null || (await isNewest(reader, key)) ? [await statusOf(reader, topics, key, row)] : [],
+  return pageOfDays(reader, { ...page, market }, async ({ key, row }) =>
+    row.day !== null || (await isNewest(reader, key)) ? statusOf(reader, topics, key, row) : undefined,
   )
-  return { items: (await Promise.all(statuses)).flat(), next }
 }
 
 /**
@@ -63,15 +61,10 @@ export async function newestDays(
 const isNewest = async (reader: ViewReader, { dataMarket, day }: DayKey): Promise<boolean> =>
   (await newestDay(reader, dataMarket)) === day
 
-/** The newest day that the log knows of. */
+/** The newest day that the log knows of: that of the newest epoch. */
 export async function newestDay(reader: ViewReader, dataMarket: string): Promise<number | undefined> {
-  const [newest] = await reader.range({ prefix: prefixOf(TABLE.days, dataMarket), newestFirst: true, limit: 1 })
-  return newest && Number(partsOf(newest[0])[2])
-}
-
-const dayAt = (id: string, bytes: Buffer): { key: DayKey; row: DayRow } => {
-  const [, dataMarket, day] = partsOf(id)
-  return { key: { dataMarket: dataMarket!, day: Number(day) }, row: fromJson<DayRow>(bytes) }
+  const [newest] = await daysNewestFirst(reader, dataMarket)
+  return newest?.key.day
 }
 
 export async function dayOf(reader: ViewReader, topics: Topics, key: DayKey): Promise<DayStatus | undefined> {
@@ -201,19 +194,12 @@ export async function daysOfSlot(
   slotId: number,
   query: PageQuery & { readonly market?: string | undefined },
 ): Promise<Page<SlotDayItem>> {
-  const { market } = query
-  const prefix = market === undefined ? prefixOf(TABLE.days) : prefixOf(TABLE.days, market)
-  const list = { prefix, page: query, newestFirst: true, filtered: true }
-  const { items, next } = await pageOf(reader, list, (id, bytes) => {
-    const found = dayAt(id, bytes)
-    const row = reader.get(keyOf(TABLE.slotDays, ...slotDayParts(found.key, slotId)))
-    return row && { ...found, slot: topics.slotDays.value.decode(bytesOf(row)) }
-  })
-  const statuses = items.map(async ({ key, row, slot }): Promise<SlotDayStatus> => {
+  return pageOfDays(reader, query, async ({ key, row }): Promise<SlotDayStatus | undefined> => {
+    const found = reader.get(keyOf(TABLE.slotDays, ...slotDayParts(key, slotId)))
+    if (!found) return undefined
     const facts = await factsOf(reader, topics, key, row)
-    return slotDayStatus(dayStatus(key, facts), slotId, slot, facts.closing)
+    return slotDayStatus(dayStatus(key, facts), slotId, topics.slotDays.value.decode(bytesOf(found)), facts.closing)
   })
-  return { items: await Promise.all(statuses), next }
 }
 
 /** Calls of a day, the last first; of one purpose, or first the calls in its course. */

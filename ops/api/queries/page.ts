@@ -45,6 +45,6 @@ export async function pageOf<T>(
   }
 }
 
-const toCursor = (rest: string): string => Buffer.from(rest).toString('base64url')
+export const toCursor = (rest: string): string => Buffer.from(rest).toString('base64url')
 /** Any text gives a place: a cursor that was never ours begins somewhere in the list, never outside it. */
-const fromCursor = (cursor: string): string => Buffer.from(cursor, 'base64url').toString()
+export const fromCursor = (cursor: string): string => Buffer.from(cursor, 'base64url').toString()

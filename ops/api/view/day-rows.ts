@@ -25,8 +25,10 @@ export interface DayRow {
   readonly changedAt: number | null
   /** The first release of the day that was seen: epoch, quota, and when the tick was written; null when none was. */
   readonly began: { readonly epochId: number; readonly quota: number; readonly at: number } | null
+  /** The newest release of the day that was seen, and when its tick was written. */
+  readonly newest: { readonly epochId: number; readonly at: number } | null
 }
-const NO_DAY: DayRow = { day: null, changedAt: null, began: null }
+const NO_DAY: DayRow = { day: null, changedAt: null, began: null, newest: null }
 
 /** Where the first tally of an epoch lies. */
 export interface TallyRow {
@@ -55,8 +57,10 @@ function change(commit: ViewCommit, key: DayKey, by: (row: DayRow) => DayRow): v
 /** A release tells which day it is, and its quota, before anything of it is counted. */
 export function onDayBegan(commit: ViewCommit, { dataMarket, day, epochId, dailyQuota }: EpochTick, at: number): void {
   if (day === 0) return
-  change(commit, { dataMarket, day }, (row) => {
-    const before = row.began
+  change(commit, { dataMarket, day }, (found) => {
+    const before = found.began
+    const isNewest = found.newest === null || epochId >= found.newest.epochId
+    const row = isNewest ? { ...found, newest: { epochId, at } } : found
     if (before === null || epochId <= before.epochId) return { ...row, began: { epochId, quota: dailyQuota, at } }
     return before.quota === dailyQuota ? row : { ...row, began: { ...before, quota: dailyQuota } }
   })

@@ -131,6 +131,22 @@ describe('a day', () => {
       [2, 'NOT_WHOLE'],
     ])
   })
+  test('behavior: the newest is that of the newest epoch, also where the counter was put back', async () => {
+    await days.epoch(1, 5, { 1: votes(1) })
+    await days.epoch(2, 6, { 1: votes(1) }, 5)
+    const order = async (url: string) => (await list(url)).map(({ day }) => day)
+    expect(await order('/v1/days')).toEqual([6, 5])
+    await days.open(3, 4)
+    expect(await order('/v1/days')).toEqual([4, 6, 5])
+    await days.close(3, 4, { 1: votes(1) })
+    await days.epoch(4, 5, { 1: votes(1) })
+    expect([await order('/v1/days'), await order('/v1/slots/1/days')]).toEqual([
+      [5, 4, 6],
+      [5, 4, 6],
+    ])
+    const { next } = await get<{ next: string }>('/v1/days?limit=2')
+    expect(await order(`/v1/days?limit=2&cursor=${next}`)).toEqual([6])
+  })
   test('behavior: late epochs are told', async () => {
     await closedDay()
     await days.epoch(4, 1, { 3: votes(1) }, 1)
