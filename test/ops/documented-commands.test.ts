@@ -37,11 +37,11 @@ const all = files.flatMap((file) =>
 /** The modules of a command are loaded at its first use, which takes long on a busy machine. */
 const LOAD_MS_MAX = 300_000
 
-test.each(all.filter(({ words }) => words[0] === 'npx' && words[1] === 'sequencer' && !words.includes('--help')))(
+test.each(all.filter(({ words }) => words[0] === './sequencer' && !words.includes('--help')))(
   'behavior: $file: $command',
   { timeout: LOAD_MS_MAX },
   async ({ words }) => {
-    await expect(accepts(words.slice(2))).resolves.toBeUndefined()
+    await expect(accepts(words.slice(1))).resolves.toBeUndefined()
   },
 )
 
@@ -53,6 +53,6 @@ test('behavior: the scripts of npm that are named are there', () => {
 
 test('behavior: enough is found, and what is wrong is noticed', async () => {
   expect(all.length).toBeGreaterThan(25)
-  expect(commandsOf('```sh\nnpx sequencer why --slot 7  # why\n```\n')).toEqual(['npx sequencer why --slot 7'])
+  expect(commandsOf('```sh\n./sequencer why --slot 7  # why\n```\n')).toEqual(['./sequencer why --slot 7'])
   await expect(accepts(['why', '--sloth', '7'])).rejects.toThrow()
 })

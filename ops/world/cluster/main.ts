@@ -84,7 +84,7 @@ async function run(options: Options, ports: Launch): Promise<void> {
 /** With --keep-going. */
 function saidOnly({ name, args }: Member, { error }: Ended): void {
   stderr.print(...explain(error).lines)
-  log(`${name} again: npx sequencer ${args.map(shellWord).join(' ')}`)
+  log(`${name} again: ./sequencer ${args.map(shellWord).join(' ')}`)
 }
 
 try {

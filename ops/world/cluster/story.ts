@@ -24,7 +24,7 @@ export function createStory({ log, progress }: Steps, begunAt: number, now: () =
   let runsSince = 0
   let isShown = false
   const since = () => duration(now() - begunAt)
-  const command = (...words: readonly string[]): string => `  npx sequencer ${words.join(' ')} --config ${config}`
+  const command = (...words: readonly string[]): string => `  ./sequencer ${words.join(' ')} --config ${config}`
 
   /** The epochs of before have no submissions: the snapshotters start last. */
   const wasReleasedMeanwhile = (seconds: unknown): boolean =>

@@ -27,8 +27,8 @@ test(
     await until('an epoch with submissions is anchored', () => first.has('The first epoch with submissions'), LIMIT)
     const shown = first
       .output()
-      .match(/ {2}npx sequencer .*/g)!
-      .map((line) => line.trim().split(' ')[2])
+      .match(/ {2}\.\/sequencer .*/g)!
+      .map((line) => line.trim().split(' ')[1])
     expect(shown).toEqual(['status', 'doctor', 'epoch', 'why', 'audit'])
     const before = readFileSync(config, 'utf8')
     const anchoredBefore = epochsAnchored()

@@ -67,12 +67,12 @@ test('default: the commands come with the first epoch that was released when the
   now = 65_000
   anchored(3, 9)
   anchored(4, 9)
-  expect(lines).toContain("  npx sequencer status --config '/somewhere/else/my cluster/sequencer.yaml'")
+  expect(lines).toContain("  ./sequencer status --config '/somewhere/else/my cluster/sequencer.yaml'")
   expect(lines.slice(-4)).toEqual([
     'The first epoch with submissions is anchored: epoch 3, 1 min 5 s after the start. What became of it:',
-    "  npx sequencer epoch 3 --config '/somewhere/else/my cluster/sequencer.yaml'",
-    "  npx sequencer why --slot 9 --epoch 3 --config '/somewhere/else/my cluster/sequencer.yaml'",
-    "  npx sequencer audit --config '/somewhere/else/my cluster/sequencer.yaml'",
+    "  ./sequencer epoch 3 --config '/somewhere/else/my cluster/sequencer.yaml'",
+    "  ./sequencer why --slot 9 --epoch 3 --config '/somewhere/else/my cluster/sequencer.yaml'",
+    "  ./sequencer audit --config '/somewhere/else/my cluster/sequencer.yaml'",
   ])
 })
 
