@@ -250,6 +250,8 @@ export interface PayoutAnswer {
   /** Slots for which the contract has the same already. */
   readonly present: number
   readonly leftOut: readonly SlotLeftOut[]
+  /** Slots of the payout that the contract had paid by then. */
+  readonly paidBefore: readonly number[]
 }
 
 /** A batch as it is stored and anchored. A large one takes several records, of which this is the part 0; the others have more of its texts and are empty but for epochId, batchIndex, batchCount, part and parts. They follow in one transaction; records of other epochs may lie between. */
@@ -570,6 +572,8 @@ export interface Payment {
   readonly present: number
   /** Each is drift. Not more than slots. */
   readonly leftOut: readonly SlotLeftOut[]
+  /** Slots of the payout that the contract had paid before the call: another sequencer of the market has, or a call of ours that was not seen to its end. */
+  readonly paidBefore: readonly number[]
   /** The number that the call carries; 0 when it pays nobody. */
   readonly eligibleNodes: number
   /** The contract's, to which the run is held; 0 until a dry run of it paid somebody. */

@@ -31,6 +31,9 @@ const run = z
     slots: whole,
     sent: whole.describe('Slots in the calls.'),
     present: whole.describe('Slots for which the contract had the same already.'),
+    paidBefore: whole.describe(
+      'Slots that the contract had paid before the call, mostly by another sequencer of the market.',
+    ),
     leftOut: z.partialRecord(reason, whole).describe('Slots that were left out, by why.'),
     unpaid: whole.describe('Slots of calls that can never be sent, without slots that were left out.'),
     eligibleNodes: whole.describe('As the contract was told; 0 while nobody is paid.'),
@@ -113,6 +116,9 @@ export const payment = z
     slots: whole,
     sent: whole,
     present: whole,
+    paidBefore: z
+      .array(whole)
+      .describe('Slots that the contract had paid before the call, mostly by another sequencer of the market.'),
     leftOut: z.array(z.object({ slotId: whole, counted: whole, onChain: whole, reason })),
     eligibleNodes: whole,
     quota: whole,

@@ -96,5 +96,10 @@ function ledgerOf(known: readonly Known[]): DayLedger {
   }
 }
 
-const newestFirst = (a: DayKey, b: DayKey): number =>
-  a.dataMarket === b.dataMarket ? b.day - a.day : a.dataMarket < b.dataMarket ? -1 : 1
+/** By the newest epoch: the owner of a market may put the day counter back. */
+const newestFirst = (a: DayStatus, b: DayStatus): number =>
+  a.dataMarket === b.dataMarket
+    ? (b.lastEpoch ?? 0) - (a.lastEpoch ?? 0) || b.day - a.day
+    : a.dataMarket < b.dataMarket
+      ? -1
+      : 1

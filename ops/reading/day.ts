@@ -54,6 +54,8 @@ export interface RunStatus {
   readonly sent: number
   /** Slots for which the contract had the same already. */
   readonly present: number
+  /** Slots that the contract had paid before the call, mostly by another sequencer of the market. */
+  readonly paidBefore: number
   /** Slots that were left out, by why. */
   readonly leftOut: Partial<Record<LeftOutReason, number>>
   /** Slots of calls that can never be sent, without slots that were left out. */
@@ -179,6 +181,7 @@ export function runStatus(parts: readonly RunPart[]): RunStatus | null {
     slots: sum(parts.map(slotsOf)),
     sent: sum(payments.map(({ sent }) => sent)),
     present: sum(payments.map(({ present }) => present)),
+    paidBefore: sum(payments.map(({ paidBefore }) => paidBefore.length)),
     leftOut,
     unpaid: sum(payments.map(unpaidOf)),
     eligibleNodes: largest(payments.map(({ eligibleNodes }) => eligibleNodes)),
@@ -203,9 +206,10 @@ const largest = (values: readonly number[]): number => values.reduce((max, one) 
 function paidOf(closing: readonly RunPart[]): number | null {
   let paid = 0
   for (const { payout, payment } of closing) {
+    paid += payment?.paidBefore.length ?? 0
     if (payment?.paymentState !== 'FINAL' || payment.quota === 0) continue
     if (!payout) return null
-    const without = new Set(payment.leftOut.map(({ slotId }) => slotId))
+    const without = new Set([...payment.leftOut.map(({ slotId }) => slotId), ...payment.paidBefore])
     for (const [i, slotId] of payout.slotIds.entries())
       if (payout.submissions[i]! >= payment.quota && !without.has(slotId)) paid++
   }
@@ -285,9 +289,11 @@ function slotStanding(
   if (standing === 'COUNTING' || standing === 'NOT_WHOLE') return standing
   if (!part) return 'COUNTED'
   const { payout, payment } = part
+  const isLeftOut = leftOut !== undefined
+  if (!isLeftOut && payment?.paidBefore.includes(slotId)) return 'PAID'
   if (payment?.paymentState === 'UNPAID') return 'UNPAID'
   if (payment?.paymentState !== 'FINAL') return 'TELLING'
-  if (leftOut) return 'LEFT_OUT'
+  if (isLeftOut) return 'LEFT_OUT'
   const frozen = payout!.submissions[payout!.slotIds.indexOf(slotId)]!
   return payment.quota > 0 && frozen >= payment.quota ? 'PAID' : 'TOLD'
 }

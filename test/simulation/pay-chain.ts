@@ -107,7 +107,9 @@ export class PayChain {
     const facts = factsOf(this.contract, key, given, now)
     if (now.dayCounter > day + 1) {
       if (this.days.settledDay() <= day + 1) return undefined
-      return { outcome: 'REVERTED', error: 'E38', payout: dayOver(given.payout, facts) }
+      const answer = dayOver(given.payout, facts)
+      if (answer.leftOut.length === 0) return { outcome: 'ALREADY_ANCHORED', payout: answer }
+      return { outcome: 'REVERTED', error: 'E38', payout: answer }
     }
     const answer = answerOf(given.payout, facts, heldTo)
     if (isNothing(answer)) {

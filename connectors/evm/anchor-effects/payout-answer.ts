@@ -27,6 +27,7 @@ export function answerOf(payout: Payout, facts: PayoutFacts, heldTo: number): Pa
     eligibleNodes: isPaying ? number : 0,
     quota,
     present,
+    paidBefore: paidIn(payout, facts),
     leftOut: [...leftOut, ...lost].sort((a, b) => a.slotId - b.slotId),
   }
 }
@@ -110,14 +111,18 @@ function raisedAbove(
   })
 }
 
-/** The contract takes nothing of the day any more. */
+/** The contract takes nothing of the day any more. Nothing is left out where somebody else has told and paid all of it. */
 export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
+  const earned = payout.quota > 0 ? Math.min(payout.quota, facts.quota) : facts.quota
   const isThere = ({ count, isPaid }: SlotFacts, at: number): boolean =>
-    count === payout.submissions[at]! && (payout.purpose === 'COUNTS' || isPaid || count < facts.quota)
+    count === payout.submissions[at]! && (payout.purpose === 'COUNTS' || isPaid || count < earned)
   const parts = facts.slots.map((slot, at): Part => (isThere(slot, at) ? 'PRESENT' : 'DAY_OVER'))
   const { present, leftOut } = restOf(payout, facts, parts)
-  return { slots: bitsOf([]), eligibleNodes: 0, quota: facts.quota, present, leftOut }
+  const paidBefore = paidIn(payout, facts)
+  return { slots: bitsOf([]), eligibleNodes: 0, quota: facts.quota, present, paidBefore, leftOut }
 }
+
+const paidIn = ({ slotIds }: Payout, { slots }: PayoutFacts): number[] => slotIds.filter((_, at) => slots[at]!.isPaid)
 
 /**
  * The outcome of the call: slots of it may have become unavailable, or the quota another one, by the time it was mined.
@@ -132,7 +137,7 @@ export function outcomeOf(payout: Payout, sent: SentCall, facts: PayoutFacts): P
     const reason = whyOtherwise(slot, counted, isMeantToPay, facts)
     return reason ? [{ slotId, counted, onChain: slot.count, reason }] : []
   })
-  return { ...sent, present: 0, leftOut }
+  return { ...sent, present: 0, paidBefore: [], leftOut }
 }
 
 function whyOtherwise(

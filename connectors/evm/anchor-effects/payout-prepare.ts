@@ -70,6 +70,7 @@ async function refusedForGood(
   if (block === undefined || !isOver(await dayCounterOf(ask, question, block), payout.payoutOf))
     throw new NotYet(`day ${payout.payoutOf} is over, but may not be after a reorg`)
   await needSame(ask, head, settings)
+  if (answer.leftOut.length === 0) return resultOf(intent, 'ALREADY_ANCHORED', { payout: answer })
   settings.observer?.reverted?.('E38', key)
   return resultOf(intent, 'REVERTED', { error: 'E38', payout: answer })
 }

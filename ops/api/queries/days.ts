@@ -218,7 +218,7 @@ export function paymentsOfDay(
 
 function paymentItem(id: string, payment: Payment, changedAt: number): PaymentItem {
   const [, dataMarket, day] = partsOf(id)
-  const { payoutOffset: _, purpose, nonce, leftOut, blockHash: __, paymentState: state, ...rest } = payment
+  const { payoutOffset: _, purpose, nonce, leftOut, paidBefore, blockHash: __, paymentState: state, ...rest } = payment
   const of = { dataMarket: dataMarket!, day: Number(day), ...nameOf(id), purpose, state }
-  return { ...of, ...rest, nonce: orNull(nonce), leftOut: [...leftOut], changedAt }
+  return { ...of, ...rest, nonce: orNull(nonce), leftOut: [...leftOut], paidBefore: [...paidBefore], changedAt }
 }

@@ -35,13 +35,17 @@ function dayLines(day: DayStatus): Lines {
     `  submissions  ${counted} counted of ${accepted} accepted`,
     `  told         ${runWords(day.told)}`,
     `  closing      ${runWords(day.closing)}`,
-    ...(day.closing
-      ? [`  paid         ${day.paid ?? 'not known any more'} of ${day.closing.eligibleNodes} eligible nodes`]
-      : []),
+    ...(day.closing ? [`  paid         ${paidWords(day.paid, day.closing)}`] : []),
     `  drift        ${day.drift} slots`,
     ...errorLines(day.closing ?? day.told),
     `  next         ${NEXT[standing]}`,
   ]
+}
+
+function paidWords(paid: number | null, { eligibleNodes, paidBefore }: RunStatus): string {
+  const all = paid ?? 'not known any more'
+  if (paidBefore === 0) return `${all} of ${eligibleNodes} eligible nodes`
+  return `${all}, of them ${paidBefore} before our call: mostly by another sequencer of the market`
 }
 
 function runWords(run: RunStatus | null): string {

@@ -98,6 +98,19 @@ describe('a day', () => {
     ])
     expect(await list('/v1/days/1/payments?purpose=COUNTS')).toEqual([])
   })
+  test('behavior: paid by another sequencer before our call: paid, and no drift', async () => {
+    await closedDay()
+    await days.pay(1, 3, 0, { sent: 0, present: 2, paidBefore: [1, 2], transactionHash: '', blockNumber: -1 })
+    await days.pay(1, 3, 1, {})
+    expect(await get('/v1/days/1')).toMatchObject({ standing: 'CLOSED', paid: 2, drift: 0, closing: { paidBefore: 2 } })
+    expect((await list('/v1/days/1/slots')).map(({ standing }) => standing)).toEqual([
+      'PAID',
+      'PAID',
+      'TOLD',
+      'COUNTED',
+    ])
+    expect(await list('/v1/days/1/payments')).toMatchObject([{ paidBefore: [] }, { paidBefore: [1, 2] }])
+  })
   test('behavior: what is left out is drift, and what can never be sent is told', async () => {
     await closedDay()
     const leftOut = [{ slotId: 2, counted: 4, onChain: 9, reason: 'HIGHER_ON_CHAIN' as const }]

@@ -145,6 +145,7 @@ export const ANSWER: PayoutAnswer = {
   eligibleNodes: 2,
   quota: 9,
   present: 0,
+  paidBefore: [],
   leftOut: [LEFT_OUT],
 }
 export const READY_TO_PAY = { ...READY, payout: ANSWER }

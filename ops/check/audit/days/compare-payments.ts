@@ -61,6 +61,7 @@ export class PaymentComparison {
     this.findings.same(where, 'slots', payout.slotIds.length, row.slots)
     if (row.paymentState === 'UNPAID') this.compareUnpaid(where, row, hasPassed)
     compareLeftOut(where, found, row, this.findings)
+    comparePaidBefore(where, found, row, this.findings)
     compareState(where, row, this.findings)
     this.compareOnce(where, row)
     const history = this.histories.of.get(name)
@@ -117,6 +118,13 @@ function compareLeftOut(where: string, { payout }: FoundPayout, { leftOut }: Pay
   }
 }
 
+function comparePaidBefore(where: string, { payout }: FoundPayout, { paidBefore }: Payment, findings: Findings): void {
+  const known = new Set(payout.slotIds)
+  for (const slotId of paidBefore)
+    if (!known.delete(slotId))
+      findings.add('mismatches', where, `slot ${slotId} was paid before, and the payout does not have it`)
+}
+
 function compareState(where: string, row: Payment, findings: Findings): void {
   const { paymentState: state, sent, present, leftOut, slots, transactionHash, blockHash, purpose } = row
   const wrong = (message: string): void => findings.add('mismatches', where, `it is ${state}, and ${message}`)
@@ -167,7 +175,7 @@ function compareHistory(
 /** The row repeats an answer; what was lost after it stands there as well. */
 function isAnswerOf(row: Payment, answer: PayoutAnswer, lost: PaymentHistory['lost']): boolean {
   if (row.sent !== places(answer.slots).length || row.present !== answer.present) return false
-  if (row.eligibleNodes !== answer.eligibleNodes) return false
+  if (row.eligibleNodes !== answer.eligibleNodes || `${row.paidBefore}` !== `${answer.paidBefore}`) return false
   if (row.eligibleNodes > 0 && row.quota !== answer.quota) return false
   const texts = new Set([answer.leftOut, ...lost].flatMap((slots) => slots.map(textOf)))
   const shown = row.leftOut.map(textOf)

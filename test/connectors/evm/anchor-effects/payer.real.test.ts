@@ -153,7 +153,8 @@ describe('the payer', () => {
     await rewardAs(w, [1, 2, 3], [10, 11, 4], 2)
     keep(await w.connect())
     await w.pay(...closing([10, 11, 4]))
-    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 0, present: 3, transactionHash: '', nonce: -1 })
+    const none = { sent: 0, present: 3, paidBefore: [1, 2], transactionHash: '', nonce: -1 }
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject(none)
   })
 
   it('behavior: a foreign call between dry run and block is a revert, after which the contract is asked again', async () => {
@@ -344,6 +345,17 @@ describe('the payer', () => {
       [2, 'DAY_OVER'],
     ])
     expect(await w.untilPayment(40, 0, isFinal)).toMatchObject({ sent: 2 }) // the day before the contract's
+  })
+
+  it('behavior: a day that is over, and that somebody else has paid in full, is no day unpaid', async () => {
+    const w = await payWorld()
+    await rewardAs(w, [1, 2, 3], [10, 11, 4], 2)
+    await w.callAs(w.chain.accounts.owner, 'loadCurrentDay', [w.market, 3])
+    keep(await w.connect())
+    await w.pay(...closing([10, 11, 4]), ...closing([10, 11, 5], 3, { epochId: 30 }))
+    expect(await w.untilPayment(20, 0, isFinal)).toMatchObject({ sent: 0, present: 3, paidBefore: [1, 2], error: '' })
+    const row = await w.untilPayment(30, 0, ({ paymentState }) => paymentState === 'UNPAID')
+    expect(row).toMatchObject({ present: 2, paidBefore: [1, 2], leftOut: [{ slotId: 3, reason: 'DAY_OVER' }] })
   })
 
   it('behavior: a day that the counter was put back behind waits, and other days are paid meanwhile', async () => {

@@ -346,7 +346,14 @@ it('error: of two nodes that must agree, none decides alone who is paid', async 
   const rpc = createRpc(options, { clock: systemClock, connect })
   const reading = (isOdd: boolean) => async (ask: Ask) => {
     const number = Number(await ask('number', []))
-    const payout = { slots: Buffer.of(1), eligibleNodes: isOdd ? number : 2, quota: 9, present: 0, leftOut: [] }
+    const payout = {
+      slots: Buffer.of(1),
+      eligibleNodes: isOdd ? number : 2,
+      quota: 9,
+      present: 0,
+      paidBefore: [],
+      leftOut: [],
+    }
     return resultOf({ step: 'PREPARE', attempt: 1, cid: '' }, 'READY', { nonce: 7, payout })
   }
   await expect(agreedPrepare(rpc, reading(true))).rejects.toMatchObject({ code: 'DISAGREEMENT' })

@@ -12,6 +12,7 @@ const run = (fields: Partial<RunStatus>): RunStatus => ({
   slots: 10,
   sent: 10,
   present: 0,
+  paidBefore: 0,
   leftOut: {},
   unpaid: 0,
   eligibleNodes: 5,

@@ -130,6 +130,11 @@ function Progress({ day: { epochs, epochsOfDayBefore: expected, beganAt, ended }
   )
 }
 
+const paidWords = (paid: number, { eligibleNodes, paidBefore }: NonNullable<DayDetail['closing']>): string =>
+  paidBefore === 0
+    ? `${count(paid)} of ${count(eligibleNodes)}`
+    : `${count(paid)}, of them ${count(paidBefore)} before our call, mostly by another sequencer`
+
 function factsOf(day: DayDetail): readonly (readonly [string, string])[] {
   const { quota, slots, eligibleSlots, accepted, counted, late, closing, paid, drift, told } = day
   const range = day.firstEpoch === null ? 'none yet' : `${day.firstEpoch} to ${day.lastEpoch}`
@@ -140,7 +145,7 @@ function factsOf(day: DayDetail): readonly (readonly [string, string])[] {
     ['Submissions counted', `${count(counted)} of ${count(accepted)} accepted`],
     ['Epochs', `${range}${late > 0 ? `, ${count(late)} closed after the day` : ''}`],
     ['Slots sent', run ? `${count(run.sent)} of ${count(run.slots)}` : 'none yet'],
-    ['Paid', closing ? `${count(paid ?? 0)} of ${count(closing.eligibleNodes)}` : 'not yet'],
+    ['Paid', closing ? paidWords(paid ?? 0, closing) : 'not yet'],
     ['Drift', count(drift)],
     ...(run?.error ? [['Last failure', run.error] as const] : []),
   ]
