@@ -69,9 +69,7 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
     const { day, epochId } = tick
     let after = withEpoch(before, tick)
     if (before && after.quota !== before.quota) {
-      let eligibleSlots = 0
-      for (const [, row] of kept.slotsOf(market, day)) if (row.counted >= after.quota) eligibleSlots++
-      after = { ...after, eligibleSlots }
+      after = { ...after, eligibleSlots: countEligible(kept.slotsOf(market, day), after.quota) }
     }
     for (const [slotId, votesOfSlot] of [...votes].sort(([a], [b]) => a - b)) {
       const row = kept.slot(market, day, slotId)
@@ -121,6 +119,12 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
       days.sendTombstone(dayKey)
     }
   }
+}
+
+function countEligible(slots: Iterable<readonly [slotId: number, row: SlotDay]>, quota: number): number {
+  let eligible = 0
+  for (const [, { counted }] of slots) if (counted >= quota) eligible++
+  return eligible
 }
 
 /** No day, an epoch that was counted, or a day so old that no rows are kept of it. */
