@@ -1,5 +1,5 @@
 /** Markers of a topic that others write too: each is sealed by the stage that may write it, and readers take no other. */
-import type { EngineState } from './engine-state.ts'
+import type { EngineState, Tally } from './engine-state.ts'
 import type { LogRecord, RecordHeader } from './ports.ts'
 
 /**
@@ -72,18 +72,20 @@ export class MarkerGuard {
       if (seals.unsealedFirst && last === undefined) return
       throw new ForgedMarkerError('a marker without a signature')
     }
-    if (last) {
-      const [offset, index, before] = last.counts as [number, number, number]
-      if (!seals.mayFollow(seal.key, before))
-        throw new ForgedMarkerError('a marker signed by a key that was replaced before')
-      if (seal.offset < offset || (seal.offset === offset && seal.index <= index))
-        throw new ForgedMarkerError(
-          `a marker for the second time: it was made at ${seal.offset}.${seal.index}, the newest at ${offset}.${index}`,
-        )
-    }
+    if (last) this.expectBehind(last, seal)
     const row = last ?? state.findOrCreate(this.lastKey, LAST_FIELDS)
     row.counts.splice(0, LAST_FIELDS, seal.offset, seal.index, seal.key)
     state.touch(row)
+  }
+
+  private expectBehind(last: Tally, seal: Seal): void {
+    const [offset, index, before] = last.counts as [number, number, number]
+    if (!this.seals.mayFollow(seal.key, before))
+      throw new ForgedMarkerError('a marker signed by a key that was replaced before')
+    if (seal.offset < offset || (seal.offset === offset && seal.index <= index))
+      throw new ForgedMarkerError(
+        `a marker for the second time: it was made at ${seal.offset}.${seal.index}, the newest at ${offset}.${index}`,
+      )
   }
 
   private get lastKey(): string {

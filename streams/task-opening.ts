@@ -104,10 +104,7 @@ async function untilReadable(
 ): Promise<void> {
   const places = changelogs.map(({ changelog }) => ({ topic: changelog, partition }))
   const ends = await retried(clock, signal, () => log.ends(places))
-  for (const [at, { topic }] of places.entries()) {
-    const offset = written.get(topic) ?? 0
-    if (offset > ends[at]!) throw truncated(stageName, { topic, partition, offset }, ends[at]!)
-  }
+  for (const [at, place] of places.entries()) expectWhole(stageName, place, ends[at]!, written)
   while (!signal.aborted) {
     const bounds = await retried(clock, signal, () => log.bounds(places))
     const short = bounds.findIndex(({ stable }, at) => stable < ends[at]!)
@@ -118,6 +115,12 @@ async function untilReadable(
     )
     await clock.sleep(HELD_BACK_MS, signal)
   }
+}
+
+/** @throws when the log has lost records of a changelog that were written */
+function expectWhole(stageName: string, place: TopicPartition, end: number, written: Restored): void {
+  const offset = written.get(place.topic) ?? 0
+  if (offset > end) throw truncated(stageName, { ...place, offset }, end)
 }
 
 /** An old broker may answer a stale offset of the group; the one in the changelog came with the state itself. */
