@@ -7,6 +7,7 @@ import type { AvroField, AvroSchema } from './load.ts'
 
 type RecordSchema = Extract<AvroSchema, { type: 'record' }>
 type EnumSchema = Extract<AvroSchema, { type: 'enum' }>
+type NamedSchema = RecordSchema | EnumSchema
 
 export type CompatibilityRule =
   | 'TYPE_CHANGED'
@@ -72,16 +73,22 @@ function compare(writerSchema: AvroSchema, readerSchema: AvroSchema, path: strin
     comparison.found.push({ field: path, rule: 'TYPE_CHANGED', detail: `${from} is read as ${to}` })
     return
   }
-  if (isNamed(writer) && isNamed(reader)) {
-    const detail = `${writer.name} is read as ${reader.name}`
-    if (writer.name !== reader.name) comparison.found.push({ field: path, rule: 'NAME_CHANGED', detail })
-    if (writer.name !== reader.name || comparison.seen.has(writer.name)) return
-    comparison.seen.add(writer.name)
-  }
+  if (isNamed(writer) && isNamed(reader) && !isNewPair(writer, reader, path, comparison)) return
   if (isRecord(writer) && isRecord(reader)) compareFields(writer, reader, path, comparison)
   else if (isEnum(writer) && isEnum(reader)) compareSymbols(writer, reader, path, comparison)
   else if (hasItems(writer) && hasItems(reader)) compare(writer.items, reader.items, `${path}[]`, comparison)
   else if (hasValues(writer) && hasValues(reader)) compare(writer.values, reader.values, `${path}{}`, comparison)
+}
+
+/** False when the names differ, which is a fault, and when the two were compared already. */
+function isNewPair(writer: NamedSchema, reader: NamedSchema, path: string, { seen, found }: Comparison): boolean {
+  if (writer.name !== reader.name) {
+    found.push({ field: path, rule: 'NAME_CHANGED', detail: `${writer.name} is read as ${reader.name}` })
+    return false
+  }
+  if (seen.has(writer.name)) return false
+  seen.add(writer.name)
+  return true
 }
 
 function compareFields(writer: RecordSchema, reader: RecordSchema, path: string, comparison: Comparison): void {
@@ -155,8 +162,7 @@ function nameOf(schema: AvroSchema): string {
   return typeof schema === 'object' && isNamed(schema) ? schema.name : kindOf(schema)
 }
 
-const isNamed = (schema: AvroSchema): schema is RecordSchema | EnumSchema =>
-  typeof schema === 'object' && 'name' in schema
+const isNamed = (schema: AvroSchema): schema is NamedSchema => typeof schema === 'object' && 'name' in schema
 const isRecord = (schema: AvroSchema): schema is RecordSchema => typeof schema === 'object' && 'fields' in schema
 const isEnum = (schema: AvroSchema): schema is EnumSchema => typeof schema === 'object' && 'symbols' in schema
 const hasItems = (schema: AvroSchema): schema is Extract<AvroSchema, { type: 'array' }> =>

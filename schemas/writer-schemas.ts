@@ -14,14 +14,7 @@ export function createWriterSchemas(registry: Pick<SchemaRegistry, 'schemaOf'>):
   const schemas = new Map<number, AvroSchema | NotAvroError>()
   const asked = new Map<number, Promise<void>>()
 
-  const ask = async (id: number): Promise<void> => {
-    try {
-      schemas.set(id, await registry.schemaOf(id))
-    } catch (error) {
-      if (!(error instanceof NotAvroError)) throw error
-      schemas.set(id, error) // its records are dead letters, not a reason to wait
-    }
-  }
+  const ask = async (id: number): Promise<void> => void schemas.set(id, await schemaIn(registry, id))
 
   return {
     schemas,
@@ -32,5 +25,15 @@ export function createWriterSchemas(registry: Pick<SchemaRegistry, 'schemaOf'>):
       asked.set(id, asking)
       return asking
     },
+  }
+}
+
+/** Records of a schema that is none of Avro are dead letters, not a reason to wait. */
+async function schemaIn(registry: Pick<SchemaRegistry, 'schemaOf'>, id: number): Promise<AvroSchema | NotAvroError> {
+  try {
+    return await registry.schemaOf(id)
+  } catch (error) {
+    if (error instanceof NotAvroError) return error
+    throw error
   }
 }
