@@ -134,10 +134,7 @@ function startKeeping(
 
   const fill = async (lane: Lane, batch: LaneBatch): Promise<void> => {
     for (let tries = 1; !until.aborted; tries++) {
-      const failure = await lane.attempt(batch).catch((error: unknown) => {
-        if ((error as { retriable?: unknown }).retriable !== true) throw error
-        return error as StoreError
-      })
+      const failure = await lane.attempt(batch).catch(retriableOf)
       if (failure === undefined) {
         holding.add(lane)
         failures.delete(lane)
@@ -176,6 +173,14 @@ function startKeeping(
   }
 }
 
+const isRetriable = (error: unknown): error is StoreError => (error as { retriable?: unknown }).retriable === true
+
+/** @throws the error when it does not pass */
+function retriableOf(error: unknown): StoreError {
+  if (!isRetriable(error)) throw error
+  return error
+}
+
 interface IdentifyPorts {
   readonly reading: Limiter
   readonly clock: Clock
@@ -189,8 +194,7 @@ async function identify(
   version: CidVersion,
   { reading, clock, until, pauseMs }: IdentifyPorts,
 ): Promise<string> {
-  const mayPass = (error: unknown): boolean => (error as { retriable?: unknown }).retriable === true
-  return await repeated({ clock, signal: until, pauseMs, mayPass }, () =>
+  return await repeated({ clock, signal: until, pauseMs, mayPass: isRetriable }, () =>
     reading(async () => {
       until.throwIfAborted()
       return computeCid(await bytes(), version)

@@ -173,9 +173,7 @@ async function readBlocks(
     registryChanged: before !== nodes || (facts.nodes === undefined && !isFirst),
     slotsUnread: events.some(({ slotsUnread }) => slotsUnread),
     late: opened[1],
-    refused: refused.toSorted(
-      (a, b) => a.block - b.block || byText(a.dataMarket, b.dataMarket) || a.epochId - b.epochId,
-    ),
+    refused: refused.toSorted(byPlace),
     remember: () => {
       for (const [i, header] of headers.entries())
         firstLooks.note(header, events[i]!, isCounted, addresses, last - 2 * secondLookBlocks - options.rangeBlocks)
@@ -192,6 +190,8 @@ const dueAgain = ({ heads }: ChainState, headers: readonly BlockHeader[], second
   )
 }
 
+const byPlace = (a: RefusedEpoch, b: RefusedEpoch): number =>
+  a.block - b.block || byText(a.dataMarket, b.dataMarket) || a.epochId - b.epochId
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** When the contract counts otherwise than the chain, the release blocks of open epochs are looked up. */

@@ -56,15 +56,18 @@ async function ofRegistry<T>(
     if (!isUnreadable(error)) throw error
     if (at !== 'latest' && (await nodesAddress(ask, protocolState, 'latest')) !== nodes) return none
     if (at !== 'latest') return ofRegistry(ask, { protocolState, nodes }, 'latest', read, none)
-    throw new EvmError(
-      'NO_REGISTRY',
-      `ProtocolState ${protocolState} names ${nodes} as the registry of slots (snapshotterState), and what the slots of it are ` +
-        `read by (getTotalNodeCount, nodeInfo) is refused (${error.message}): there is no such registry at that address. Nothing ` +
-        'is written; the owner of ProtocolState has to name the right one (updateSnapshotterState)',
-      { retriable: true, cause: error },
-    )
+    throw noRegistry({ protocolState, nodes }, error)
   }
 }
+
+const noRegistry = ({ protocolState, nodes }: ContractAddresses, cause: Error): EvmError =>
+  new EvmError(
+    'NO_REGISTRY',
+    `ProtocolState ${protocolState} names ${nodes} as the registry of slots (snapshotterState), and what the slots of it are ` +
+      `read by (getTotalNodeCount, nodeInfo) is refused (${cause.message}): there is no such registry at that address. Nothing ` +
+      'is written; the owner of ProtocolState has to name the right one (updateSnapshotterState)',
+    { retriable: true, cause },
+  )
 
 async function slotsOf(ask: Ask, addresses: ContractAddresses, at: StateAt): Promise<SlotChange[]> {
   const count = await slotCountOf(ask, addresses, at)

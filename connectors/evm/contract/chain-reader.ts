@@ -84,8 +84,23 @@ export function contractBlockOf(block: BlockAnswer, source: ContractBlockSource)
   throw badAnswer(`block ${block.number} has no ${source}, by which the contract is said to count`)
 }
 
+/** An empty answer is checked against the block's bloom filter, and asked for again where that speaks against it. */
+async function logsByBloom(
+  ask: Ask,
+  block: Pick<BlockHeader, 'number' | 'hash' | 'logsBloom'>,
+  { protocolState, nodes }: ContractAddresses,
+): Promise<readonly Log[]> {
+  const filter = { address: [...new Set([protocolState, nodes])], topics: [topics] }
+  let logs: readonly Log[] = []
+  for (let asked = 0; asked < EMPTY_ANSWERS_MAX && logs.length === 0; asked++) {
+    logs = await logsOfBlock(ask, { ...filter, blockHash: block.hash, blockNumber: block.number })
+    if (!mayHold(block.logsBloom, protocolState, nodes)) break
+  }
+  return logs
+}
+
 /**
- * The events of one block. An empty answer is checked against the block's bloom filter. The contract has releases of anybody's
+ * The events of one block. The contract has releases of anybody's
  * markets too: of those nothing is looked at but whose they are.
  */
 export async function eventsOf(
@@ -94,12 +109,7 @@ export async function eventsOf(
   { protocolState, nodes }: ContractAddresses,
   isOurs: (dataMarket: string) => boolean,
 ): Promise<BlockEvents> {
-  const filter = { address: [...new Set([protocolState, nodes])], topics: [topics] }
-  let logs: readonly Log[] = []
-  for (let asked = 0; asked < EMPTY_ANSWERS_MAX && logs.length === 0; asked++) {
-    logs = await logsOfBlock(ask, { ...filter, blockHash: block.hash, blockNumber: block.number })
-    if (!mayHold(block.logsBloom, protocolState, nodes)) break
-  }
+  const logs = await logsByBloom(ask, block, { protocolState, nodes })
   // One of the two may have the other's events: they mean nothing there.
   const known = logs.filter(({ address, topics: [topic] }) =>
     topic === topicOf.release ? address === protocolState : address === nodes,
