@@ -61,11 +61,8 @@ export function createConfluentRegistry(endpoint: RegistryEndpoint): ConfluentRe
     const known = await versions(subject)
     const same = known.findLast((version) => sameText(version.schema, schema))
     if (same) return same.id
-    assertFullTransitive(
-      subject,
-      known.map((version) => version.schema),
-      schema,
-    )
+    const before = known.map((version) => version.schema)
+    assertFullTransitive(subject, before, schema)
     const path = `/subjects/${encodeURIComponent(subject)}/versions`
     const answer = await http.request('POST', path, { schema: JSON.stringify(schema) })
     const { id } = bodyOf(answer, subject, z.object({ id: whole }))

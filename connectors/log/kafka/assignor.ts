@@ -50,14 +50,19 @@ export function assignMembers(members: readonly JoinedMember[], counts: Readonly
   )
   return members.map(({ memberId, instanceId }) => {
     const { active, standby } = shares.get(instanceId)!
-    const assignment: Record<string, number[]> = {}
-    for (const [topic, count] of counts) assignment[topic] = active.filter((number) => number < count)
-    const userData = Buffer.from(JSON.stringify(standby))
-    return {
-      memberId,
-      assignment: AssignerProtocol.MemberAssignment.encode({ version: VERSION, assignment, userData }),
-    }
+    return { memberId, assignment: encodeShare(active, standby, counts) }
   })
+}
+
+function encodeShare(
+  active: readonly number[],
+  standby: readonly number[],
+  counts: ReadonlyMap<string, number>,
+): Buffer {
+  const assignment: Record<string, number[]> = {}
+  for (const [topic, count] of counts) assignment[topic] = active.filter((number) => number < count)
+  const userData = Buffer.from(JSON.stringify(standby))
+  return AssignerProtocol.MemberAssignment.encode({ version: VERSION, assignment, userData })
 }
 
 /** @param topics gives the order */

@@ -47,10 +47,7 @@ export async function inspectFiles(
   isLog: boolean,
   verifyBytes: number,
 ): Promise<Inspection> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const names = await namesIn(directory)
   if (!names.includes(CURRENT)) {
     if (!isLog && (await isUnborn(directory, names))) return { exists: false, faults: [] }
     return { exists: true, faults: [{ file: CURRENT, message: 'it is missing' }] }
@@ -63,6 +60,13 @@ export async function inspectFiles(
   ]
   return { exists: true, faults }
 }
+
+/** Nothing where there is no directory. */
+const namesIn = (directory: string): Promise<readonly string[]> =>
+  readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
 
 /** Nothing, or what a process leaves that died while it made the database: then nothing was ever written to it. */
 async function isUnborn(directory: string, names: readonly string[]): Promise<boolean> {
