@@ -6,8 +6,9 @@ import { type LogContents, type LostRange, type PartitionDamage, readContents, s
 import { EndFile, type EndMark } from './end-file.ts'
 import type { LevelOperation } from './level-operation.ts'
 import { LevelStore } from './level-store.ts'
-import { type FileFault, inspectFiles } from './leveldb/inspect.ts'
+import { inspectFiles } from './leveldb/inspect.ts'
 import { soundPart } from './leveldb/table.ts'
+import type { FileFault } from './leveldb/write-logs.ts'
 import {
   boundsRange,
   offsetRange,

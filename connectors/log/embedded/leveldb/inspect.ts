@@ -1,15 +1,8 @@
 import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readBlockLog } from './block-log.ts'
 import { type Manifest, readManifest } from './manifest.ts'
 import { faultOfTable, type TableDepth } from './table.ts'
-import { VarintReader } from './varint.ts'
-
-/** Something that is wrong with a file of a LevelDB directory. */
-export interface FileFault {
-  readonly file: string
-  readonly message: string
-}
+import { type FileFault, WriteLogs, type WriteNumbers } from './write-logs.ts'
 
 export interface Inspection {
   /** True when there is a log, sound or not; where there is none, one may be made. */
@@ -17,20 +10,9 @@ export interface Inspection {
   readonly faults: readonly FileFault[]
 }
 
-/** The caller's knowledge of the writes: how to read their numbers, and the last one that was acknowledged. */
-export interface WriteNumbers {
-  /** The number of a write, from what it puts under this key. */
-  readonly key: Buffer
-  readonly read: (value: Buffer) => number
-  /** Undefined when it is not known. */
-  readonly acknowledged: number | undefined
-}
-
 const CURRENT = 'CURRENT'
 const TABLE = /^(\d+)\.(ldb|sst)$/
 const LOG = /^(\d+)\.log$/
-const BATCH_HEAD_BYTES = 12
-const PUT = 1
 
 /**
  * Looks whether the files of a LevelDB directory are all there and what was written, before LevelDB is let at them: it drops
@@ -138,64 +120,6 @@ async function faultsOfLogs(
   const logs = new WriteLogs(numbers)
   for (const { name } of files) logs.read(name, await readFile(join(directory, name)))
   return logs.faults()
-}
-
-/** The `.log` files in order. */
-class WriteLogs {
-  private readonly numbers: WriteNumbers
-  private readonly found: FileFault[] = []
-  /** Writes that are whole and stand behind the first fault: what was being written at a crash has none behind it. */
-  private behind = 0
-  private last: number | undefined
-  private lastBefore: number | undefined
-  private file = ''
-
-  constructor(numbers: WriteNumbers) {
-    this.numbers = numbers
-  }
-
-  read(file: string, bytes: Buffer): void {
-    this.file = file
-    for (const item of readBlockLog(bytes)) {
-      const fault = 'record' in item ? this.take(item.record) : item.fault
-      if (fault !== undefined) this.fault({ file, message: `${fault} at byte ${item.at}` })
-    }
-  }
-
-  faults(): FileFault[] {
-    const { acknowledged } = this.numbers
-    if (this.behind > 0) return this.found
-    const last = this.found.length > 0 ? this.lastBefore : this.last
-    if (acknowledged === undefined || last === undefined || last >= acknowledged) return []
-    const message = `it ends with write ${last}, and write ${acknowledged} was acknowledged`
-    return [...this.found, { file: this.file, message }]
-  }
-
-  private fault(fault: FileFault): void {
-    if (this.found.length === 0) this.lastBefore = this.last
-    this.found.push(fault)
-  }
-
-  /** @returns the fault of a record whose checksum is right */
-  private take(batch: Buffer): string | undefined {
-    if (this.found.length > 0) this.behind++
-    if (batch.length < BATCH_HEAD_BYTES) return 'a write is too short'
-    const reader = new VarintReader(batch)
-    reader.at = BATCH_HEAD_BYTES
-    try {
-      while (!reader.isDone) {
-        const isPut = reader.byte() === PUT
-        const key = reader.string()
-        if (!isPut) continue
-        const value = reader.string()
-        if (key.equals(this.numbers.key)) this.last = this.numbers.read(value)
-      }
-    } catch (error) {
-      if (error instanceof RangeError) return 'a write cannot be read'
-      throw error
-    }
-    return undefined
-  }
 }
 
 const nameOf = (number: number, extension: string): string => `${String(number).padStart(6, '0')}.${extension}`
