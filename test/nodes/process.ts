@@ -1,7 +1,8 @@
 /** A sequencer with all roles on a log of its own, behind the nodes that it is given: what `dev` runs, without its chain. */
 
 import { ROLES } from '../../ops/base/roles.ts'
-import { directoryPaths, ensureWritable, groundOf, openLog } from '../../ops/ground/data-directory.ts'
+import { ensureWritable, groundOf, openLog } from '../../ops/ground/data-directory.ts'
+import { directoryPaths } from '../../ops/ground/directory-paths.ts'
 import { startSequencer } from '../../ops/run/compose.ts'
 import { ensureMarkerKey } from '../../ops/settings/keys/marker-key.ts'
 import { createLog } from '../../ops/watch/logging/log.ts'

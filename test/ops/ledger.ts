@@ -1,6 +1,7 @@
 /** What the simulated snapshotters sent, and what the closed log says became of it. */
 import { readFileSync } from 'node:fs'
-import { directoryPaths, openDirectory } from '../../ops/ground/data-directory.ts'
+import { openDirectory } from '../../ops/ground/data-directory.ts'
+import { directoryPaths } from '../../ops/ground/directory-paths.ts'
 import { scanTopic } from '../../ops/reading/scan.ts'
 import type { Kind } from '../../ops/world/snapshotters/kinds.ts'
 import type { VerdictReason } from '../../schemas/types.ts'

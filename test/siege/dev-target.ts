@@ -1,4 +1,4 @@
-import { directoryPaths } from '../../ops/ground/data-directory.ts'
+import { directoryPaths } from '../../ops/ground/directory-paths.ts'
 import { startSequencer } from '../ops/run-sequencer.ts'
 import { chainArgs, type Exit, type Target, type TargetOptions, watchExit } from './target.ts'
 

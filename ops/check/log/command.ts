@@ -7,7 +7,7 @@ import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { AS_JSON, parseOptions } from '../../base/options.ts'
 import { answer, type Lines, stdout } from '../../base/output.ts'
-import { directoryPaths } from '../../ground/data-directory.ts'
+import { directoryPaths } from '../../ground/directory-paths.ts'
 
 const schema = z.object({
   dataDir: z.string(),

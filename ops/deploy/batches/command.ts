@@ -7,7 +7,7 @@ import { systemClock } from '../../../connectors/system-clock.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { AS_JSON, httpUrl, parseOptions, whole } from '../../base/options.ts'
 import { answer, type Lines } from '../../base/output.ts'
-import { directoryPaths } from '../../ground/data-directory.ts'
+import { directoryPaths } from '../../ground/directory-paths.ts'
 import {
   type LogTarget,
   type OpenedLog,

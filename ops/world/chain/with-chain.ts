@@ -1,6 +1,7 @@
 /** A data directory opened for the audit, with its development chain running: `dev` ends the chain when it ends. */
 
-import { directoryPaths, hasOwnChain, type OpenedDirectory, openDirectory } from '../../ground/data-directory.ts'
+import { type OpenedDirectory, openDirectory } from '../../ground/data-directory.ts'
+import { directoryPaths, hasOwnChain } from '../../ground/directory-paths.ts'
 import { startAnvil } from './anvil.ts'
 import { DEV_CHAIN_OPTIONS } from './devchain.ts'
 

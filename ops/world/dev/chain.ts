@@ -1,7 +1,7 @@
 /** The chain of `dev` and of `devchain`, and who acts on it: an epoch manager and validators. */
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Lifecycle } from '../../base/lifecycle.ts'
-import { directoryPaths } from '../../ground/data-directory.ts'
+import { directoryPaths } from '../../ground/directory-paths.ts'
 import { startEpochManager } from '../chain/dev-epochs.ts'
 import { startValidator } from '../chain/dev-validator.ts'
 import { type DevChain, type DevChainOptions, startDevChain } from '../chain/devchain.ts'

@@ -10,14 +10,9 @@ import { Lifecycle, untilAborted } from '../../base/lifecycle.ts'
 import { ROLES } from '../../base/roles.ts'
 import { startAdminSocket } from '../../ground/admin-socket.ts'
 import { secretIn } from '../../ground/cluster/connect.ts'
-import {
-  type DirectorySettings,
-  directoryPaths,
-  ensureWritable,
-  groundOf,
-  openLog,
-  readSettings,
-} from '../../ground/data-directory.ts'
+import { ensureWritable, groundOf, openLog } from '../../ground/data-directory.ts'
+import { directoryPaths } from '../../ground/directory-paths.ts'
+import { type DirectorySettings, readSettings } from '../../ground/directory-settings.ts'
 import { marketsAdminOfLog } from '../../ground/markets-admin.ts'
 import { peersAdminOfLog } from '../../ground/peers-admin.ts'
 import { type Sequencer, startSequencer } from '../../run/compose.ts'

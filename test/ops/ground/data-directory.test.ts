@@ -2,14 +2,9 @@ import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { copyOf } from '../../../connectors/schema-registry/file.ts'
-import {
-  type DirectorySettings,
-  directoryPaths,
-  ensureWritable,
-  groundOf,
-  openDirectory,
-  openLog,
-} from '../../../ops/ground/data-directory.ts'
+import { ensureWritable, groundOf, openDirectory, openLog } from '../../../ops/ground/data-directory.ts'
+import { directoryPaths } from '../../../ops/ground/directory-paths.ts'
+import type { DirectorySettings } from '../../../ops/ground/directory-settings.ts'
 import { newFolder } from '../../folder.ts'
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777

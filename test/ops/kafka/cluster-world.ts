@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Lifecycle } from '../../../ops/base/lifecycle.ts'
-import { directoryPaths } from '../../../ops/ground/data-directory.ts'
+import { directoryPaths } from '../../../ops/ground/directory-paths.ts'
 import { ensureMarkerKey } from '../../../ops/settings/keys/marker-key.ts'
 import { startRegistry } from '../../../ops/world/brokers/registry.ts'
 import { startEpochManager } from '../../../ops/world/chain/dev-epochs.ts'

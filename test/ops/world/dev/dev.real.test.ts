@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { directoryPaths } from '../../../../ops/ground/data-directory.ts'
+import { directoryPaths } from '../../../../ops/ground/directory-paths.ts'
 import { DEV_ROLE_INDEX, devAccount } from '../../../../ops/world/chain/dev-accounts.ts'
 import { FRAME_KINDS, type Kind, WRONG_KINDS } from '../../../../ops/world/snapshotters/kinds.ts'
 import { newFolder } from '../../../folder.ts'
