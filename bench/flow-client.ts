@@ -1,7 +1,7 @@
 /** Child of bench/flow.ts: signs submissions of epoch 1, says so, and sends them when a line comes in. */
 import { once } from 'node:events'
 import type { Kind } from '../ops/world/snapshotters/kinds.ts'
-import { message } from '../ops/world/snapshotters/plan.ts'
+import { message } from '../ops/world/snapshotters/message.ts'
 import { createSenders } from '../ops/world/snapshotters/stream-pool.ts'
 import { headerOf, walletOf } from './flow-world.ts'
 import { market, PROJECTS, submissionOf } from './stage-data.ts'

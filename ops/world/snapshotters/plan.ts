@@ -3,9 +3,9 @@ import { createHash, randomUUID } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
-import { digestOf, domainOf } from '../../../topology/shared/signature.ts'
 import { KINDS, type Kind, WRONG_KINDS } from './kinds.ts'
-import { highSTwin, type SlotWallet, signDigest } from './wallets.ts'
+import { type Fields, garbage, message, type PlannedMessage } from './message.ts'
+import { highSTwin, type SlotWallet } from './wallets.ts'
 
 /** An epoch of one market as the chain shows it. */
 export interface ReleasedEpoch {
@@ -36,19 +36,6 @@ export interface PlanOptions {
   readonly lateByEpochs: number
   /** Blocks that the signed deadline lies behind the head. */
   readonly deadlineBlocks: number
-}
-
-/** A message ready to be sent; `bytes` is one frame of the wire form (or what is to pass for one). */
-export interface PlannedMessage {
-  readonly submissionId: string
-  readonly slotId: number
-  readonly epochId: number
-  readonly projectId: string
-  readonly dataMarket: string
-  readonly kind: Kind
-  readonly bytes: Uint8Array
-  /** The bytes end the stream they are sent on. */
-  readonly ownStream: boolean
 }
 
 export interface Assignment {
@@ -157,47 +144,6 @@ const MESSAGES: { readonly [K in Kind]: (material: ReturnType<typeof materialOf>
 
 /** The expectation about a message, for a caller that knows how it was made. */
 export const expectedOf = ({ kind }: PlannedMessage) => KINDS[kind]
-
-interface Fields {
-  readonly slotId: number
-  readonly deadline: number
-  readonly snapshotCid: string
-  readonly epochId: number
-  readonly projectId: string
-  readonly header: string
-  readonly dataMarket: string
-}
-
-/** A signed message. */
-export function message(
-  options: Pick<PlanOptions, 'chainId' | 'protocolState'>,
-  wallet: SlotWallet,
-  kind: Kind,
-  fields: Fields,
-  change = (signature: string) => signature,
-): PlannedMessage {
-  const submissionId = randomUUID()
-  const signature = change(signDigest(digestOf(fields, domainOf(options)), wallet.privateKey))
-  const { slotId, deadline, snapshotCid, epochId, projectId, header, dataMarket } = fields
-  // key order and absent zero values as Go's encoding/json writes them
-  const request = { slotId, deadline, snapshotCid, ...(epochId !== 0 && { epochId }), projectId }
-  const json = JSON.stringify({ request, signature, header, dataMarket, nodeVersion: 'v1.0.0-simulated' })
-  return {
-    submissionId,
-    slotId,
-    epochId,
-    projectId,
-    dataMarket,
-    kind,
-    bytes: Buffer.from(submissionId + json),
-    ownStream: false,
-  }
-}
-
-const garbage = (message: PlannedMessage, body: Uint8Array): PlannedMessage => ({
-  ...message,
-  bytes: Buffer.concat([Buffer.from(message.submissionId), body]),
-})
 
 const projectName = (n: number): string => `pairContract_trade_volume:0x${n.toString(16).padStart(40, '0')}:SIMULATED`
 

@@ -1,15 +1,8 @@
 /** Simulated snapshotters: they follow the chain, sign for each released epoch, and send to a real intake. */
 import { appendFileSync } from 'node:fs'
 import { Interface, JsonRpcProvider, type Log, toBeHex, zeroPadValue } from 'ethers'
-import {
-  type Assignment,
-  assignKinds,
-  expectedOf,
-  messagesOf,
-  type PlannedMessage,
-  type PlanOptions,
-  type ReleasedEpoch,
-} from './plan.ts'
+import type { PlannedMessage } from './message.ts'
+import { type Assignment, assignKinds, expectedOf, messagesOf, type PlanOptions, type ReleasedEpoch } from './plan.ts'
 import { createSenders, pause, type Sender, type SendersOptions } from './stream-pool.ts'
 import { type SlotWallet, slotWallet } from './wallets.ts'
 
