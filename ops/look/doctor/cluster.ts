@@ -10,7 +10,7 @@ import {
   type PositionLostError,
   type TopicPartition,
 } from '../../../streams/ports.ts'
-import { lossOf } from '../../../streams/task-opening.ts'
+import { lossOf } from '../../../streams/position-loss.ts'
 import { sequencerTopology } from '../../../topology/index.ts'
 import { rulesOfMarket } from '../../../topology/rules.ts'
 import { sharedProjects } from '../../../topology/shared/project-ids.ts'

@@ -1,0 +1,61 @@
+/** The reasons why nobody may read on from a position: the log is not the one that it belongs to. */
+import { type FetchPosition, type PositionLoss, PositionLostError, type TopicPartition } from './ports.ts'
+
+/** Ids of topics as they are; undefined where the log has none. */
+export type Ids = ReadonlyMap<string, string> | undefined
+
+/** A position, and the log as it is. */
+export interface HeldPosition extends FetchPosition {
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * The reason why nobody may read on from a position that a stage has committed.
+ * @param kept ids of the topics that it rests on, as they were kept with it
+ * @param ids as they are; what is in one of them only says nothing
+ */
+export function lossOf(
+  stage: string,
+  at: HeldPosition,
+  kept: Readonly<Record<string, string>>,
+  ids: Ids,
+): PositionLostError | undefined {
+  for (const [name, before] of Object.entries(kept)) {
+    const now = ids?.get(name)
+    if (now !== undefined && now !== before) return recreated(stage, at, name, before, now)
+  }
+  if (at.offset < at.start) return deleted(stage, at, at.start)
+  return at.offset > at.end ? truncated(stage, at, at.end) : undefined
+}
+
+const recreated = (stage: string, at: HeldPosition, name: string, before: string, now: string): PositionLostError =>
+  lost(
+    'TOPIC_RECREATED',
+    { topic: name, partition: at.partition },
+    `topic ${name} was deleted and made anew: its id was ${before} when stage ${stage} had processed ${nameOf(at)} up to offset ` +
+      `${at.offset}, and is ${now} now; ${nameOf(at)} goes from ${at.start} to ${at.end}. ${ADVICE}`,
+  )
+
+const deleted = (stage: string, at: FetchPosition, start: number): PositionLostError =>
+  lost(
+    'RECORDS_DELETED',
+    at,
+    `${nameOf(at)} begins at offset ${start}, but stage ${stage} has processed it up to ${at.offset} only: what lies between ` +
+      `was deleted. ${ADVICE}`,
+  )
+
+export const truncated = (stage: string, at: FetchPosition, end: number): PositionLostError =>
+  lost(
+    'TRUNCATED',
+    at,
+    `${nameOf(at)} ends at offset ${end}, but stage ${stage} has been up to ${at.offset}: the cluster has lost records of it ` +
+      `(an unclean leader election, a lost disk, or a topic made anew). ${ADVICE}`,
+  )
+
+const lost = (code: PositionLoss, at: { topic: string; partition: number }, message: string): PositionLostError =>
+  new PositionLostError(code, at, message)
+
+export const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`
+
+const ADVICE = 'Nothing is passed over: the stage waits. See "When the log has lost something" in docs/operations.md'
