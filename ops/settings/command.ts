@@ -1,15 +1,15 @@
 /** `sequencer config`, and the options that every command on a cluster shares. */
 
 import { Command } from 'commander'
-import { sharedProjects } from '../../topology/shared/project-ids.ts'
+import { rulesOfMarket } from '../../topology/rules.ts'
 import { AS_JSON } from '../base/options.ts'
 import { answer, type Lines, stdout } from '../base/output.ts'
 import { shownUrl } from '../base/shown-url.ts'
 import { plural } from '../base/words.ts'
 import { SETTINGS } from './list.ts'
+import { marketWarnings } from './market-warnings.ts'
 import { type Configuration, readConfiguration, valueAt } from './parse.ts'
 import { configurationReference } from './reference.ts'
-import { sharedInWords } from './shared-projects.ts'
 import { CONFIG_VARIABLE, type FlagValues } from './sources.ts'
 
 /** Adds the flags of FLAGS that name the cluster, and --config and --set. */
@@ -49,7 +49,10 @@ export function configCommand(): Command {
 function checkConfiguration(flags: FlagValues): void {
   const { sources, rules } = readConfiguration(flags, process.env)
   const good = `The configuration is good: ${plural(sources.size, 'setting')} given, ${SETTINGS.length - sources.size} by default.`
-  const warnings = sharedProjects(rules.markets).map(sharedInWords)
+  const added = rulesOfMarket(rules, 'a market that is added at run time')
+  const warnings = marketWarnings(rules.markets)
+    .concat(marketWarnings([added]))
+    .map(({ text }) => text)
   answer(flags.json, { ok: true, given: sources.size, warnings }, () => [good, ...warnings])
 }
 

@@ -13,7 +13,6 @@ import {
 import { lossOf } from '../../../streams/position-loss.ts'
 import { sequencerTopology } from '../../../topology/index.ts'
 import { rulesOfMarket } from '../../../topology/rules.ts'
-import { sharedProjects } from '../../../topology/shared/project-ids.ts'
 import { plural } from '../../base/words.ts'
 import { groupsWithMembers } from '../../deploy/live.ts'
 import { allTopics } from '../../ground/all-topics.ts'
@@ -25,8 +24,8 @@ import { DAMAGE_ADVICE } from '../../ground/damage-at.ts'
 import { watchedLog } from '../../ground/watched-log.ts'
 import { servedMarkets } from '../../reading/known-markets.ts'
 import { partitionsOf } from '../../reading/scan.ts'
+import { marketWarnings } from '../../settings/market-warnings.ts'
 import type { Address } from '../../settings/schema.ts'
-import { sharedInWords } from '../../settings/shared-projects.ts'
 import { examineBrokers } from './brokers.ts'
 import { damageAmong, examineTables } from './damage.ts'
 import { type Finding, failed } from './finding.ts'
@@ -99,8 +98,8 @@ async function* examineDeployment(
   const asked = { brokers: kafka.brokers, now: systemClock.now() }
   yield* await examineTransactions(log, allTopics(appId, topology, topics), asked)
   yield { check: 'deployment', ok: true, detail: `${appId} serves ${plural(served.length, 'data market')}` }
-  const shared = sharedProjects(served.map((dataMarket) => rulesOfMarket(rules, dataMarket)))
-  if (shared.length > 0) yield { check: 'projects', ok: true, detail: shared.map(sharedInWords).join(' ') }
+  for (const { about, text } of marketWarnings(served.map((dataMarket) => rulesOfMarket(rules, dataMarket))))
+    yield { check: about, ok: true, detail: text }
   const watched = watchedLog(log)
   yield await examineLetters(watched.log, topics, systemClock.now())
   yield await examineTables(watched, topics, appId)
