@@ -30,12 +30,14 @@ test('behavior: two markets that take the same projects are warned of', () => {
 test('behavior: `config check` says it, of markets that are added too', async () => {
   const settings = [
     ['kafka.brokers', 'one:9092'],
+    ['registry.url', 'http://registry:8081'],
     ['chain.chainId', '31337'],
     ['chain.protocolState', `0x${'b'.repeat(40)}`],
     ['markets', `0x${'a'.repeat(40)}`],
     ['addedMarkets.rewards', 'on'],
   ].flatMap(([path, value]) => ['--set', `${path}=${value}`])
-  const { stdout, exitCode } = await runHere(['config', 'check', ...settings])
+  const { stdout, stderr, exitCode } = await runHere(['config', 'check', ...settings])
+  expect(stderr).toBe('')
   expect(stdout).toContain('Rewards of a market that is added at run time are on with votesMin 1')
   expect(exitCode).toBeUndefined()
 })
