@@ -114,6 +114,10 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntr
       about: 'List, add and remove data markets while everything runs',
       create: async () => (await import('../deploy/markets/command.ts')).marketsCommand(openLog),
     },
+    alerts: {
+      about: 'Pass alerts on to the webhook of the deployed services',
+      create: async () => (await import('../deploy/alerts/command.ts')).alertsCommand(),
+    },
     peers: {
       about: 'The peers that send most to the intakes; ban and unban peers and addresses while everything runs',
       create: async () => (await import('../deploy/peers/command.ts')).peersCommand(openLog),

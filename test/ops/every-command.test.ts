@@ -162,7 +162,7 @@ const READERS: Readonly<Record<string, { readonly command: (open: OpenLog) => Co
 }
 /** They read no log, or what they say goes through screens and lines that stand below. */
 const OTHERS = ['dev', 'run', 'devchain', 'snapshotters', 'doctor', 'topology', 'verify']
-const OWN_WORDS_ONLY = ['deploy', 'schemas', 'config', 'keys', 'reset', 'log']
+const OWN_WORDS_ONLY = ['alerts', 'deploy', 'schemas', 'config', 'keys', 'reset', 'log']
 
 const expectTame = (text: string): void => {
   expect(text).not.toMatch(OBEYED)

@@ -11,6 +11,7 @@ const TOOLS = {
   kcat: 'kcat',
   prometheus: 'prometheus',
   promtool: 'prometheus',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
   chromium: 'chromium',
 } as const
 
