@@ -56,6 +56,10 @@ const checkDay = ({ day }: Body): void => {
   if (day === undefined || !Number.isSafeInteger(day) || day < 1)
     throw new LegacyRefusal(400, 'Day must be greater than or equal to 1')
 }
+const pageIn = ({ page = 0 }: Body): number => {
+  if (!Number.isSafeInteger(page) || page < 0) throw new LegacyRefusal(400, `Invalid page: ${page}`)
+  return page
+}
 const found = <T>(value: T | undefined, text: string): T => {
   if (value === undefined) throw new LegacyRefusal(500, text)
   return value
@@ -108,7 +112,7 @@ const OF_DAYS: Readonly<Record<string, Answer>> = {
   async discardedSubmissionsByDay(asked, dataMarket, given) {
     const day = await dayOf(asked, dataMarket, given)
     const slotId = slotOf(given)
-    const answer = await discardedByDay(asked, { dataMarket, day }, slotId, given.page ?? 0)
+    const answer = await discardedByDay(asked, { dataMarket, day }, slotId, pageIn(given))
     if (!answer) throw new LegacyRefusal(404, `No discarded submissions found for slotID ${slotId}`)
     return answer
   },

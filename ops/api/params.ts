@@ -19,6 +19,8 @@ const name = z.string().min(1).max(1_024)
 export const epochId = anyWhole.describe('Epoch.')
 export const day = anyWhole.describe('Day of the contract.')
 export const slotId = anyWhole.describe('Slot.')
+/** A submission may name slot 0, which is none. */
+export const realSlotId = numeric(1, Number.MAX_SAFE_INTEGER).describe('Slot, from 1.')
 export const submissionId = name.describe('Id that the collector gave the submission.')
 export const cid = name.describe('CID of the batch.')
 

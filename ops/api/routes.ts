@@ -246,7 +246,7 @@ export const ROUTES: readonly Route[] = [
   }),
   route('/v1/slots/{slotId}/days', {
     summary: 'The days of a slot, newest first; days in which it did nothing are left out',
-    params: { slotId: take.slotId },
+    params: { slotId: take.realSlotId },
     query: { market, ...page },
     answer: slotDays,
     handle: ({ reader, topics }, { slotId }, query) => daysOfSlot(reader, topics, slotId, query),

@@ -29,12 +29,13 @@ export async function pageOfDays<T>(
   { market, limit, cursor }: PageQuery & { readonly market?: string | undefined },
   itemOf: (day: DayOfView) => Promise<T | undefined>,
 ): Promise<Page<T>> {
-  const after = cursor === undefined ? undefined : fromCursor(cursor)
+  const list = `days of ${market ?? 'all markets'}`
+  const after = cursor === undefined ? undefined : fromCursor(list, cursor)
   const places = (await placesOf(reader, market)).filter(({ place }) => after === undefined || place < after)
   const items: T[] = []
   let last = ''
   for (const { place, day } of places) {
-    if (items.length === limit) return { items, next: toCursor(last) }
+    if (items.length === limit) return { items, next: toCursor(list, last) }
     const item = await itemOf(day)
     if (item !== undefined) items.push(item)
     last = place

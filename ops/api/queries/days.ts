@@ -202,18 +202,19 @@ export async function daysOfSlot(
   })
 }
 
-/** Calls of a day, the last first; of one purpose, or first the calls in its course. */
-export function paymentsOfDay(
+/** Calls of a day, the last first; of one purpose, or first the calls in its course. Undefined: nobody knows of such a day. */
+export async function paymentsOfDay(
   reader: ViewReader,
   topics: Topics,
   key: DayKey,
   page: PageQuery & { readonly purpose?: Payment['purpose'] | undefined },
-): Promise<Page<PaymentItem>> {
+): Promise<Page<PaymentItem> | undefined> {
   const of = page.purpose === undefined ? [] : [page.purpose]
   const prefix = prefixOf(TABLE.payments, ...dayParts(key), ...of)
-  return pageOf(reader, { prefix, page, newestFirst: true }, (id, row) =>
+  const found = await pageOf(reader, { prefix, page, newestFirst: true }, (id, row) =>
     paymentItem(id, topics.payments.value.decode(bytesOf(row)), timeOf(row)),
   )
+  return found.items.length > 0 || rowOf(reader, key) ? found : undefined
 }
 
 function paymentItem(id: string, payment: Payment, changedAt: number): PaymentItem {

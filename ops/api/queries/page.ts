@@ -1,4 +1,6 @@
 /** Pages of a list. A cursor names the last row looked at, so new rows neither repeat nor hide others. */
+import { crc32 } from 'node:zlib'
+import { badRequest } from '../problem.ts'
 import type { Page } from '../schema.ts'
 import type { ViewReader } from '../view/store.ts'
 
@@ -31,11 +33,12 @@ export async function pageOf<T>(
 ): Promise<Page<T>> {
   const items: T[] = []
   const chunk = filtered ? FILTERED_CHUNK : limit + 1
-  let after = cursor === undefined ? undefined : prefix + fromCursor(cursor)
+  let after = cursor === undefined ? undefined : prefix + fromCursor(prefix, cursor)
   for (let looked = 0; ; ) {
     const rows = await reader.range({ prefix, after, newestFirst, limit: chunk })
     for (const [key, row] of rows) {
-      if (items.length === limit || looked === ROWS_MAX) return { items, next: toCursor(after!.slice(prefix.length)) }
+      if (items.length === limit || looked === ROWS_MAX)
+        return { items, next: toCursor(prefix, after!.slice(prefix.length)) }
       after = key
       looked++
       const item = itemOf(key, row)
@@ -45,6 +48,18 @@ export async function pageOf<T>(
   }
 }
 
-export const toCursor = (rest: string): string => Buffer.from(rest).toString('base64url')
-/** Any text gives a place: a cursor that was never ours begins somewhere in the list, never outside it. */
-export const fromCursor = (cursor: string): string => Buffer.from(cursor, 'base64url').toString()
+/** @param list its name; cursors of other lists are none of it */
+export function toCursor(list: string, place: string): string {
+  const sum = Buffer.alloc(SUM_BYTES)
+  sum.writeUInt32BE(crc32(list + place))
+  return Buffer.concat([sum, Buffer.from(place)]).toString('base64url')
+}
+
+/** Throws HttpProblem 400 for a cursor that this list has never given, as one that was cut off or is of another list. */
+export function fromCursor(list: string, cursor: string): string {
+  const place = Buffer.from(cursor, 'base64url').subarray(SUM_BYTES).toString()
+  if (toCursor(list, place) !== cursor)
+    throw badRequest('cursor: none that this list has given; without a cursor the list begins anew')
+  return place
+}
+const SUM_BYTES = 4

@@ -67,10 +67,10 @@ const errorLines = (run: RunStatus | null): Lines => (run?.error ? [`  error    
 export function renderSlot(slotId: number, days: readonly SlotDayStatus[]): Lines {
   if (days.length === 0) return [`Slot ${slotId} has nothing in the days that are kept.`]
   return days.map((slot) => {
-    const { day, standing, counted, quota, accepted, told, leftOut, transactionHash } = slot
+    const { day, dataMarket, standing, counted, quota, accepted, told, leftOut, transactionHash } = slot
     const why = leftOut ? `, ${leftOut.reason}, the contract had ${leftOut.onChain}` : ''
     const call = transactionHash === '' ? '' : `, tx ${printable(transactionHash)}`
-    return `day ${day}  ${standing.padEnd(9)}  ${counted} of ${quota} counted, ${accepted} accepted, told ${told}${why}${call}`
+    return `day ${day} of ${dataMarket}  ${standing.padEnd(9)}  ${counted} of ${quota} counted, ${accepted} accepted, told ${told}${why}${call}`
   })
 }
 

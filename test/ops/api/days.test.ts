@@ -222,6 +222,30 @@ describe('slots', () => {
   })
 })
 
+describe('what is not there', () => {
+  test('error: calls of a day that nobody knows are no empty list', async () => {
+    await closedDay()
+    expect((await list('/v1/days/2/payments')).length).toBe(0)
+    expect((await api.get('/v1/days/777/payments')).statusCode).toBe(404)
+  })
+  test('error: slot 0 is none, and has no days', async () => {
+    await closedDay()
+    expect((await api.get('/v1/slots/0/days')).statusCode).toBe(400)
+  })
+  test.each(['zzz', 'YWJj', ''])('error: a cursor that no list has given: %j', async (cursor) => {
+    await closedDay()
+    for (const url of ['/v1/days', '/v1/days/1/slots', '/v1/days/1/payments', '/v1/slots/1/days', '/v1/epochs'])
+      expect((await api.get(`${url}?cursor=${cursor}`)).statusCode, url).toBe(400)
+  })
+  test('error: nor is the cursor of another list one', async () => {
+    await closedDay()
+    const { next } = await get<{ next: string }>('/v1/days/1/slots?limit=1')
+    expect((await api.get(`/v1/days/1/slots?cursor=${next}`)).statusCode).toBe(200)
+    expect((await api.get(`/v1/days/2/slots?cursor=${next}`)).statusCode).toBe(400)
+    expect((await api.get(`/v1/days/1/slots?cursor=${next.slice(0, -2)}`)).statusCode).toBe(400)
+  })
+})
+
 describe('rows', () => {
   test('behavior: of days before all that there are go, though nothing says so any more', async () => {
     const { topics, put } = fixture

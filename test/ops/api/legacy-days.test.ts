@@ -151,6 +151,10 @@ describe('discardedSubmissionsByDay', () => {
     const { discardedSubmissions } = await response('discardedSubmissionsByDay', { day: 3, slotID: 2 })
     expect(discardedSubmissions.map((one: { projectID: string }) => one.projectID)).toEqual(['project-000'])
   })
+  test.each([1.5, -1, 1e300])('error: a page that is none: %d', async (page) => {
+    const answer = await ask('discardedSubmissionsByDay', { day: 4, slotID: 2, page })
+    expect([answer.statusCode, answer.body]).toEqual([400, `Invalid page: ${page}\n`])
+  })
   test('error: a slot without any', async () => {
     const answer = await ask('discardedSubmissionsByDay', { day: 3, slotID: 1 })
     expect([answer.statusCode, answer.body]).toEqual([404, 'No discarded submissions found for slotID 1\n'])

@@ -90,8 +90,8 @@ describe('days', () => {
     })
     const { stdout } = await run('--slot', '1')
     expect(stdout.split('\n').slice(0, 2)).toEqual([
-      'day 2  COUNTING   1 of 4 counted, 2 accepted, told 1',
-      'day 1  PAID       4 of 4 counted, 4 accepted, told 4, tx 0xpaid0',
+      `day 2 of ${MARKET}  COUNTING   1 of 4 counted, 2 accepted, told 1`,
+      `day 1 of ${MARKET}  PAID       4 of 4 counted, 4 accepted, told 4, tx 0xpaid0`,
     ])
   })
   test('error: what is not known ends with exit code 1', async () => {
