@@ -32,7 +32,7 @@ export interface DayReport {
   readonly explained: number
   /** Slots that differ without such a reason; ascending. */
   readonly drift: readonly SlotDrift[]
-  /** The day is closed on the contract, with another number than what was sent, or not by this sequencer. */
+  /** The day is closed on the contract with another number than what was sent; or by somebody else, with another one than of the slots paid. */
   readonly otherNumber: boolean
 }
 
@@ -71,13 +71,20 @@ export function compareDay(
     paid,
     explained,
     drift,
-    otherNumber: isOtherNumber(status, told, onChain.eligibleNodes),
+    otherNumber: isOtherNumber(status, told, onChain.eligibleNodes, asked.length < slots.length ? undefined : paid),
   }
 }
 
-/** While the day is being closed the number may be there before its receipt is. */
-const isOtherNumber = ({ standing }: DayStatus, told: number, onChain: number): boolean =>
-  standing === 'CLOSING' ? told !== 0 && onChain !== 0 && told !== onChain : told !== onChain
+/**
+ * While the day is being closed the number may be there before its receipt is. Where no call of ours fixed one, that of another
+ * sequencer is right when as many slots are paid.
+ * @param paid undefined: not all slots were asked about
+ */
+function isOtherNumber({ standing }: DayStatus, told: number, onChain: number, paid: number | undefined): boolean {
+  if (standing === 'CLOSING') return told !== 0 && onChain !== 0 && told !== onChain
+  if (standing === 'COUNTING' || told !== 0) return told !== onChain
+  return paid !== undefined && paid !== onChain
+}
 
 function kindOf(
   { standing, whole, quota, closing }: DayStatus,
@@ -90,7 +97,8 @@ function kindOf(
   if (count < row.counted) return isToCome ? 'explained' : 'LOWER_ON_CHAIN'
   const isEligible = count > 0 && count >= (closing?.quota || quota)
   if (paid && !isEligible) return 'PAID_BELOW_QUOTA'
-  return standing === 'CLOSED' && isEligible && !paid ? 'NOT_PAID' : undefined
+  const isOver = standing === 'CLOSED' || standing === 'UNPAID'
+  return isOver && isEligible && !paid ? 'NOT_PAID' : undefined
 }
 
 export const driftOf = ({ drift, otherNumber }: DayReport): number => drift.length + (otherNumber ? 1 : 0)

@@ -169,6 +169,30 @@ describe('reconcile', () => {
     expect(found[1]).toMatchObject({ otherNumber: true, eligibleNodes: { told: 2, onChain: 3 } })
     expect(renderReports(found).join('\n')).toContain('the contract has 3, and was told 2')
   })
+  test('behavior: a number that somebody else has told is right when as many slots are paid', async () => {
+    const other = { eligibleNodes: 0, quota: 0, sent: 0, present: 2 }
+    await days.pay(1, 2, 0, { ...other, paidBefore: [1, 2], transactionHash: '', blockNumber: -1 })
+    expect((await reports(asTold)).map(driftOf)).toEqual([0, 0])
+    expect((await reports(asTold, 3)).map(driftOf)).toEqual([0, 1])
+    expect((await reports(asTold, 3, { slot: 3 })).map(driftOf)).toEqual([0, 0])
+  })
+  test('behavior: of a day that can never be sent, who has the quota and is not paid is drift', async () => {
+    const over = {
+      paymentState: 'UNPAID',
+      eligibleNodes: 0,
+      quota: 0,
+      sent: 0,
+      error: 'E38',
+      transactionHash: '',
+    } as const
+    await days.pay(1, 2, 0, over)
+    const unpaid = { ...asTold, 1: [there(4), there(4), there(1)] }
+    expect(kinds(await reports(unpaid, 0))).toEqual([
+      [1, 1, 'NOT_PAID'],
+      [1, 2, 'NOT_PAID'],
+    ])
+    expect((await reports(asTold)).map(driftOf)).toEqual([0, 0])
+  })
   test('behavior: of a day that is not whole nothing is drift', async () => {
     const [status] = (await readDays(fixture.log, fixture.topics)).days
     const onChain = { block: 1, eligibleNodes: 0, slots: [there(9)] }
