@@ -63,6 +63,17 @@ function checkOneAtATime(stage: AnchorStage, keys: readonly AnchorKey[]): void {
   expect(asking.length === 0 || underWay.length === 1, JSON.stringify(underWay)).toBe(true)
 }
 
+/** Whatever is put off: none of a day is asked for while an earlier one of that day waits. */
+function checkOrderOfDays(stage: AnchorStage, keys: readonly AnchorKey[], dayOf: ReadonlyMap<AnchorKey, number>): void {
+  for (const [at, key] of keys.entries()) {
+    if (stage.intent(key)?.step !== 'PREPARE' || stage.payment(key)!.paymentState !== 'PLANNED') continue
+    const waiting = keys
+      .slice(0, at)
+      .filter((one) => dayOf.get(one) === dayOf.get(key) && stage.payment(one)!.paymentState === 'PLANNED')
+    expect(waiting, `${key.epochId}/${payoutNumberOf(key)} of day ${dayOf.get(key)}`).toEqual([])
+  }
+}
+
 function checkNonces(stage: AnchorStage): void {
   const calls = new Map<number, string>()
   for (const { key, intent } of stage.intents) {
@@ -80,6 +91,7 @@ it('behavior: one of a market is asked for at a time, one call has a nonce, and 
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const stage = anchorStage({ noncesInFlightMax: 2 })
       const keys: AnchorKey[] = []
+      const dayOf = new Map<AnchorKey, number>()
       let epochId = 0
       for (const one of steps) {
         if (typeof one === 'number') {
@@ -88,10 +100,14 @@ it('behavior: one of a market is asked for at a time, one call has a nonce, and 
         } else if ('parts' in one) {
           const { day: payoutOf, purpose, parts } = one
           epochId++
-          for (let part = 0; part < parts; part++)
-            keys.push(stage.payout(epochId, part, { payoutOf, purpose, part, parts }))
+          for (let part = 0; part < parts; part++) {
+            const key = stage.payout(epochId, part, { payoutOf, purpose, part, parts })
+            keys.push(key)
+            dayOf.set(key, payoutOf)
+          }
         } else answerWith(stage, keys[one.at % Math.max(1, keys.length)], one)
         checkOneAtATime(stage, keys)
+        checkOrderOfDays(stage, keys, dayOf)
       }
       for (let turn = 0; turn < 2_000; turn++) {
         const all = [...keys, ...stage.intents.map(({ key }) => key).filter((key) => !isPayout(key))]
