@@ -44,7 +44,7 @@ export async function marketDayOf(
   const releasedSince = async (epochsInADay: number, newest: number): Promise<number | undefined> => {
     const firsts = firstsOfDays(epochId, newest, epochsInADay)
     if (firsts.length > DAYS_LOOKED_UP) return undefined
-    const released = await releasesOf(ask, { protocolState, dataMarket, notSaid }, firsts, at)
+    const released = await releasesOf(ask, { protocolState, dataMarket }, firsts, at)
     return released.filter((point) => point !== undefined).length
   }
   const readDay = async (): Promise<MarketDay> => {

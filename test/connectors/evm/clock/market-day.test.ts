@@ -1,6 +1,7 @@
 /** The day in the ticks: of the release block, on every fork, in catching up, and when it ends. */
 import { describe, expect, test } from 'vitest'
 import { firstsOfDays } from '../../../../connectors/evm/clock/market-day.ts'
+import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import { createMemoryLog } from '../../../../connectors/log/memory/memory.ts'
 import type { Log } from '../../../../streams/ports.ts'
 import { MARKET, OTHER_MARKET, release, rpcError, ScriptedChain } from '../scripted-chain.ts'
@@ -181,6 +182,18 @@ describe('a day that its owner passed over', () => {
   test('behavior: a first epoch of a day that is released once more in its block begins a day once more', async () => {
     const chain = chainOfSkip([96], [97, 97, 98])
     expect(await opensOf(chain)).toEqual(['96 of 16', '97 of 17', '98 of 18'])
+  })
+
+  test('behavior: where the contract does not say whether a day began, the epochs before it have none', async () => {
+    const chain = chainOfSkip([5], [6], [7])
+    const epochInfo = protocolStateInterface.getFunction('epochInfo')!.selector
+    const node = chain.node((method, params) => {
+      if (method !== 'eth_call') return
+      const [{ data = '' } = {}, at] = params as [{ data?: string }?, unknown?]
+      if (at !== 'latest') throw rpcError('missing trie node 12ab (path )')
+      if (data.startsWith(epochInfo) && data.endsWith('07')) throw rpcError('execution reverted')
+    })
+    expect(await opensOf(chain, node)).toEqual(['5 of 0, ', '6 of 0, ', '7 of 17,'])
   })
 
   test('behavior: so many days behind the newest state that they are not looked up, an epoch has none', async () => {
