@@ -88,10 +88,13 @@ export class Connections {
     return peer
   }
 
-  /** A message that may count came on it. */
+  /** A message that may count came on it; the connection may be gone by now. */
   touch({ connection }: Peer, now: number): void {
     const guest = this.byTimeline.get(connection.timeline)
-    if (guest) guest.activeAt = now
+    if (!guest) return
+    guest.activeAt = now
+    guest.isFruitful = true
+    this.payBack(guest, now)
   }
 
   /** Refuses what is too much from one host, before any cryptography; then the banned, as soon as they say who they are. */
@@ -164,6 +167,8 @@ export class Connections {
       peerId: '',
       handshaking: true,
       activeAt: now,
+      isFruitful: false,
+      charged: 0,
       gate: undefined,
       muxer: undefined,
       heardAt: now,
@@ -179,9 +184,21 @@ export class Connections {
     socket.addEventListener('close', () => {
       if (guest.handshaking) this.counts.shed('half-open')
       this.handshakeOver(guest)
-      if (!guest.peer?.messages) host.arrivals.owe(this.limits.fruitlessArrivals, this.now())
+      this.charge(guest, this.now())
       if (this.guests.delete(guest)) host.connections--
     })
+  }
+
+  /** A connection that ends without a message that may count has cost us more than it brought. */
+  private charge(guest: Guest, now: number): void {
+    if (guest.isFruitful) return
+    guest.charged = this.limits.fruitlessArrivals
+    guest.host.arrivals.owe(guest.charged, now)
+  }
+
+  private payBack(guest: Guest, now: number): void {
+    guest.host.arrivals.owe(-guest.charged, now)
+    guest.charged = 0
   }
 
   /** @param own only for one of the same host */

@@ -24,7 +24,7 @@ export const INTAKE_LIMITS = {
    * libp2p: 5. A handshake takes milliseconds of the processor, and a hostile one more.
    */
   arrivalsPerHost: { burst: 300, perSecond: 20 },
-  /** A connection that ends without a message costs its address so many more of these. */
+  /** A connection that ends without a message that may count costs its address so many more of these: garbage pays for nothing. */
   fruitlessArrivals: 4,
   /**
    * Handshakes at a time. A peer that stalls in one keeps its place for `upgradeTimeoutMs`, and many addresses can take

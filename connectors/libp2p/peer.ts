@@ -48,6 +48,10 @@ export interface Guest {
   handshaking: boolean
   /** When its last message that may count came, or itself, ms. */
   activeAt: number
+  /** A message came on it that may count. */
+  isFruitful: boolean
+  /** Arrivals that its end has cost its address; paid back when a message of it is judged later and may count. */
+  charged: number
   /** Looks at its bytes before libp2p has them. */
   gate: SocketGate | undefined
   /** Once it has said who it is. */

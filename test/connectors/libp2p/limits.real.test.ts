@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { hostOf } from '../../../connectors/libp2p/address.ts'
 import { TokenBucket } from '../../../connectors/libp2p/limits.ts'
 import { message, open, Stage, until, write } from './harness.ts'
+import { guide, signed } from './signed.ts'
 
 const unfinished = () => message().bytes.subarray(0, 60)
 const ended = (stream: Stream) => stream.status !== 'open'
@@ -218,6 +219,46 @@ describe('limits of a running intake', () => {
     await write(await open(await stage.client(), running), message().bytes) // 9 = 3 + 5 + 1
     await expect(open(await stage.client(), running)).rejects.toThrow()
     expect(running.intake.stats().shed['host-rate']).toBe(1)
+  })
+
+  for (const [what, bytes] of [
+    ['garbage', () => Buffer.from('x'.repeat(60))],
+    ['a vote for an epoch that is over', () => signed({ epochId: 0 }).bytes],
+    ['a signature of nobody', () => signed({ bad: true }).bytes],
+  ] as const)
+    test(`bound: so does one that brings only ${what}`, async () => {
+      await using stage = new Stage()
+      const limits = { arrivalsPerHost: { burst: 6, perSecond: 0.001 } }
+      const running = await stage.intake({ guide: guide(), limits })
+      const client = await stage.client()
+      await write(await open(client, running), bytes())
+      await until(() => running.intake.stats().messages === 1, 'it is read')
+      await client.stop()
+      await until(() => running.intake.stats().connections === 0, 'it ends')
+      await write(await open(await stage.client(), running), signed().bytes) // 6 = 5 + 1
+      await expect(open(await stage.client(), running)).rejects.toThrow()
+      expect(running.intake.stats().shed['host-rate']).toBe(1)
+    })
+
+  test('bound: a vote that is judged after its connection has ended pays back what the end has cost', async () => {
+    await using stage = new Stage()
+    let recover = (): void => {}
+    const waits = new Promise<void>((resolve) => {
+      recover = resolve
+    })
+    const { recover: signers } = guide()
+    const slow = guide({ recover: (submissions) => waits.then(() => signers(submissions)) })
+    const limits = { arrivalsPerHost: { burst: 6, perSecond: 0.001 } }
+    const running = await stage.intake({ guide: slow, limits })
+    const client = await stage.client()
+    await write(await open(client, running), signed().bytes)
+    await until(() => running.intake.stats().messages === 1, 'it is read')
+    await client.stop()
+    await until(() => running.intake.stats().connections === 0, 'it ends')
+    recover()
+    await until(() => running.log.records.length === 1, 'it is judged')
+    for (let n = 0; n < 5; n++) await open(await stage.client(), running) // 6 = 1 + 5
+    await expect(open(await stage.client(), running)).rejects.toThrow()
   })
 
   test('behavior: peers that are gone are forgotten', async () => {
