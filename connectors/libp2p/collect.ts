@@ -65,7 +65,9 @@ export class Collector {
   readonly streams = new Set<CollectStream>()
   private readonly options: CollectorOptions
   private readonly letters: TokenBucket
-  private readonly arrived: Arrived[] = []
+  /** Submissions of connections with credit, and of others: neither keeps the other waiting. */
+  private readonly proven: Arrived[] = []
+  private readonly unproven: Arrived[] = []
   private judging: Promise<void> | undefined
   private closed = false
 
@@ -190,7 +192,8 @@ export class Collector {
 
   private arrive(one: Arrived): void {
     this.options.hold(one.bytes, one.peer)
-    this.arrived.push(one)
+    const queue = one.peer.standing.hasCredit ? this.proven : this.unproven
+    queue.push(one)
     this.judging ??= this.judgeAll().finally(() => {
       this.judging = undefined
     })
@@ -198,8 +201,10 @@ export class Collector {
 
   private async judgeAll(): Promise<void> {
     const { admission, clock } = this.options
-    while (this.arrived.length > 0) {
-      const some = this.arrived.splice(0, JUDGED_TOGETHER)
+    while (this.proven.length + this.unproven.length > 0) {
+      const others = Math.min(this.unproven.length, JUDGED_TOGETHER / 2)
+      const some = this.proven.splice(0, JUDGED_TOGETHER - others)
+      some.push(...this.unproven.splice(0, JUDGED_TOGETHER - some.length))
       const doubts = await admission.judge(some, () => clock.now())
       for (const [at, one] of some.entries()) {
         const doubt = doubts[at]

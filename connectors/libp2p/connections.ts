@@ -72,6 +72,7 @@ export class Connections {
       guest,
       talker: this.talkers.of(peerId, host.name),
       inflightBytes: 0,
+      unprovenBytes: 0,
       partialBytes: 0,
       messages: 0,
       paused: false,

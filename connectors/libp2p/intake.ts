@@ -16,7 +16,7 @@ import type { IntakeGauges, IntakeStats } from './gauges.ts'
 import { createHost, forgetGonePeers } from './host.ts'
 import { loadIdentity } from './identity.ts'
 import { INTAKE_LIMITS, type IntakeLimits } from './limits.ts'
-import { faulty, Pace } from './pace.ts'
+import { faulty, Pace, ranksOf } from './pace.ts'
 import type { Peer } from './peer.ts'
 import { Pressure } from './pressure.ts'
 import { Talkers } from './talkers.ts'
@@ -133,7 +133,7 @@ class RunningIntake implements Intake {
     this.parts = parts
     this.sampled = counts.snapshot()
     this.sweptAt = clock.now()
-    this.pressure = new Pressure(limits, connections.peers)
+    this.pressure = new Pressure(limits, connections.peers, ranksOf(guide))
     this.pace = new Pace(limits, counts, this.pressure, clock.now())
     this.admission = new Admission(guide, limits, counts, {
       passed: (peer, now) => connections.touch(peer, now),

@@ -115,8 +115,10 @@ export const INTAKE_LIMITS = {
   doubtfulPerHost: { burst: 1_000, perSecond: 20 },
   /** Copies and messages over quota of a slot that are taken for an epoch, over all connections. */
   extrasPerSlotMax: 16,
-  /** Messages with which a connection may show what it is before the lag of `validate` slows it. */
+  /** Messages with which a connection may show what it is before it is read in turns with all others that have no credit. */
   newcomerMessages: 64,
+  /** Messages of all connections without credit: a message costs some 20 µs, and 60 more when its signature is looked at. */
+  paceWithoutCredit: { burst: 20_000, perSecond: 4_000 },
   /**
    * Credit of a peer: so much for each vote, less one for each doubtful message. While there is credit, a bad signature is no
    * fault: a relay is judged by the share of them, not by the user who sends most.

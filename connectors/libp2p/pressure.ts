@@ -13,6 +13,8 @@ export interface Pressed {
   /** Decrypted bytes of the connection. */
   readonly source: MessageStream | undefined
   inflightBytes: number
+  /** Bytes among them that came while it had no credit. */
+  unprovenBytes: number
   paused: boolean
   /** Time before which the connection is not read since it is over a rate, ms. */
   heldUntil: number
@@ -22,18 +24,33 @@ export interface Pressed {
 const PAUSE_SHARE = 0.75
 /** Share at which reading goes on, of the total and of a connection. */
 const RESUME_SHARE = 0.5
+/** Share of the total at which connections without credit are not read, and at which they are again: the rest is for those that vote. */
+const UNPROVEN_PAUSE_SHARE = 0.375
+const UNPROVEN_RESUME_SHARE = 0.25
 /**
  * Bytes that a connection may hand over at once when it is resumed: a chunk of the socket, and the bytes that TLS and noise had
  * decrypted. So many are resumed at a time as there is room for, the others in later turns of the event loop.
  */
 const RESUMED_BYTES = 256 * 1024
 
+/** The facts of a connection that decide about its turn. */
+export interface Ranks<P> {
+  /** Whether votes came of it of late. */
+  hasCredit(connection: P): boolean
+  /** The address that it comes from. */
+  hostOf(connection: P): unknown
+}
+
 export class Pressure<P extends Pressed> {
   inflightBytes = 0
   /** No connection is read. */
   stopped = false
+  private unprovenBytes = 0
+  /** No connection without credit is read. */
+  private unprovenStopped = false
   private readonly limits: IntakeLimits
   private readonly connections: ReadonlySet<P>
+  readonly ranks: Ranks<P>
   /** To be paused at the end of this turn. */
   private readonly excessive = new Set<P>()
   /** Longest paused first. */
@@ -43,17 +60,23 @@ export class Pressure<P extends Pressed> {
   private resuming = false
   private closed = false
 
-  constructor(limits: IntakeLimits, connections: ReadonlySet<P>) {
+  constructor(limits: IntakeLimits, connections: ReadonlySet<P>, ranks: Ranks<P>) {
     this.limits = limits
     this.connections = connections
+    this.ranks = ranks
   }
 
   /** Counts bytes that were decoded and are not yet in the log. */
   take(from: P, bytes: number): void {
     from.inflightBytes += bytes
     this.inflightBytes += bytes
-    if (this.inflightBytes > PAUSE_SHARE * this.limits.inflightBytesMax) this.stopped = true
-    if (!this.stopped && from.inflightBytes <= this.limits.inflightBytesPerConnectionMax) return
+    const isUnproven = !this.ranks.hasCredit(from)
+    if (isUnproven) this.countUnproven(from, bytes)
+    const { inflightBytesMax, inflightBytesPerConnectionMax } = this.limits
+    if (this.inflightBytes > PAUSE_SHARE * inflightBytesMax) this.stopped = true
+    if (this.unprovenBytes > UNPROVEN_PAUSE_SHARE * inflightBytesMax) this.unprovenStopped = true
+    const isStopped = this.stopped || (isUnproven && this.unprovenStopped)
+    if (!isStopped && from.inflightBytes <= inflightBytesPerConnectionMax) return
     // Not here: `resume` of the library hands over data before it undoes the pause, so that a pause from within its own
     // hand-over would be undone as well.
     if (this.excessive.size === 0) queueMicrotask(this.pauseExcessive)
@@ -64,8 +87,16 @@ export class Pressure<P extends Pressed> {
   release(from: P, bytes: number): void {
     from.inflightBytes -= bytes
     this.inflightBytes -= bytes
-    if (this.inflightBytes < RESUME_SHARE * this.limits.inflightBytesMax) this.stopped = this.closed
+    this.countUnproven(from, -Math.min(bytes, from.unprovenBytes))
+    const { inflightBytesMax } = this.limits
+    if (this.inflightBytes < RESUME_SHARE * inflightBytesMax) this.stopped = this.closed
+    if (this.unprovenBytes < UNPROVEN_RESUME_SHARE * inflightBytesMax) this.unprovenStopped = false
     if (this.paused.size > 0) this.resumeSoon()
+  }
+
+  private countUnproven(from: P, bytes: number): void {
+    from.unprovenBytes += bytes
+    this.unprovenBytes += bytes
   }
 
   /** Reads nothing of a connection until then; `release` of others does not end that, `wake` does. */
@@ -101,9 +132,11 @@ export class Pressure<P extends Pressed> {
   }
 
   private readonly pauseExcessive = (): void => {
-    const pausing = this.stopped ? this.connections : [...this.excessive]
+    const excessive = [...this.excessive]
     this.excessive.clear()
-    for (const connection of pausing) this.pause(connection)
+    for (const connection of this.stopped ? this.connections : excessive) this.pause(connection)
+    if (this.stopped || !this.unprovenStopped) return
+    for (const connection of this.connections) if (!this.ranks.hasCredit(connection)) this.pause(connection)
   }
 
   private pause(connection: P): void {
@@ -121,21 +154,33 @@ export class Pressure<P extends Pressed> {
 
   private readonly resumeSome = (): void => {
     this.resuming = false
-    const { inflightBytesMax, inflightBytesPerConnectionMax } = this.limits
-    let room = Math.max(RESUMED_BYTES, PAUSE_SHARE * inflightBytesMax - this.inflightBytes)
-    for (const connection of this.paused) {
-      if (this.stopped) return
-      if (room < RESUMED_BYTES) {
-        this.resumeSoon()
-        return
-      }
+    const { inflightBytesMax } = this.limits
+    const { proven, unproven } = this.ready()
+    this.resumeWithin(proven, PAUSE_SHARE * inflightBytesMax - this.inflightBytes)
+    const room = Math.min(PAUSE_SHARE * inflightBytesMax - this.inflightBytes, this.roomForUnproven())
+    if (!this.unprovenStopped) this.resumeWithin(inTurnsBy(this.ranks.hostOf, unproven), room)
+  }
+
+  private roomForUnproven(): number {
+    return UNPROVEN_PAUSE_SHARE * this.limits.inflightBytesMax - this.unprovenBytes
+  }
+
+  /** The paused connections that may be read again; longest paused first. */
+  private ready(): { readonly proven: P[]; readonly unproven: P[] } {
+    const ready = { proven: [] as P[], unproven: [] as P[] }
+    const bytesMax = RESUME_SHARE * this.limits.inflightBytesPerConnectionMax
+    for (const connection of this.paused)
       if (!this.connections.has(connection)) this.forget(connection)
-      else if (connection.heldUntil > 0) continue
-      else if (connection.inflightBytes <= RESUME_SHARE * inflightBytesPerConnectionMax) {
-        room -= RESUMED_BYTES
-        this.resume(connection)
-      }
-    }
+      else if (connection.heldUntil === 0 && connection.inflightBytes <= bytesMax)
+        ready[this.ranks.hasCredit(connection) ? 'proven' : 'unproven'].push(connection)
+    return ready
+  }
+
+  /** One at least, so that what is under way never keeps all of them waiting. */
+  private resumeWithin(ready: readonly P[], bytes: number): void {
+    const count = Math.max(1, Math.floor(bytes / RESUMED_BYTES))
+    for (const connection of ready.slice(0, count)) if (!this.stopped) this.resume(connection)
+    if (ready.length > count) this.resumeSoon()
   }
 
   private forget(connection: P): void {
@@ -148,6 +193,20 @@ export class Pressure<P extends Pressed> {
     this.paused.delete(connection)
     if (isReadable(connection.source)) connection.source.resume()
   }
+}
+
+/** One of each host, then another one of each, and so on. */
+function inTurnsBy<P>(hostOf: (connection: P) => unknown, connections: readonly P[]): readonly P[] {
+  const rounds: P[][] = []
+  const taken = new Map<unknown, number>()
+  for (const connection of connections) {
+    const host = hostOf(connection)
+    const round = taken.get(host) ?? 0
+    taken.set(host, round + 1)
+    rounds[round] ??= []
+    rounds[round].push(connection)
+  }
+  return rounds.flat()
 }
 
 /** The library throws when a stream is paused or resumed whose reading end is closed; the status does not tell. */

@@ -61,6 +61,14 @@ export const intakeSettings = z
         ),
         addressBurst: rate(L.pacePerHost.burst, 'Messages that all connections of one IP address may send at once.'),
         addressPerSecond: rate(L.pacePerHost.perSecond, 'Messages that an IP address may send per second after that.'),
+        withoutVotesBurst: rate(
+          L.paceWithoutCredit.burst,
+          'Messages that all connections that bring no votes may send at once, when each has sent its first few. Beyond the rate they are read in turns.',
+        ),
+        withoutVotesPerSecond: rate(
+          L.paceWithoutCredit.perSecond,
+          'Messages that all connections that bring no votes may send per second after that.',
+        ),
         doubtfulConnectionBurst: rate(
           L.doubtfulPerConnection.burst,
           'Messages that cannot count (bad signature, unknown slot, no open epoch, over quota, a copy) that are taken from a connection at once, so that they have a verdict. Beyond the rate they are refused.',
@@ -142,6 +150,7 @@ export function limitsOf({ connections, rates, faults, lag }: IntakeSettings): P
     connectionIdleMs: connections.idleSeconds * 1_000,
     pacePerConnection: { burst: rates.connectionBurst, perSecond: rates.connectionPerSecond },
     pacePerHost: { burst: rates.addressBurst, perSecond: rates.addressPerSecond },
+    paceWithoutCredit: { burst: rates.withoutVotesBurst, perSecond: rates.withoutVotesPerSecond },
     doubtfulPerConnection: { burst: rates.doubtfulConnectionBurst, perSecond: rates.doubtfulConnectionPerSecond },
     doubtfulPerHost: { burst: rates.doubtfulAddressBurst, perSecond: rates.doubtfulAddressPerSecond },
     extrasPerSlotMax: rates.extrasPerSlot,

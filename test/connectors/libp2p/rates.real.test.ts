@@ -205,7 +205,7 @@ describe('how fast it is read', () => {
 
   test('behavior: so are all connections of an address together', async () => {
     await using stage = new Stage()
-    const pacePerHost = { burst: 100, perSecond: 400 }
+    const pacePerHost = { burst: 100, perSecond: 100 }
     const running = await stage.intake({ limits: { pacePerHost } })
     const all = messages(400)
     for (let n = 0; n < 4; n++)
@@ -264,6 +264,35 @@ describe('while validate lags', () => {
     for (const some of votes) await write(await open(await stage.client(), running), bytesOf(some))
     await until(() => votes.every((some) => taken(running, some) === 8), 'all are taken')
     expect(running.intake.stats().holds).toBeGreaterThan(0)
+  })
+
+  test('behavior: without any lag, connections that bring no votes are read in turns, and who votes is read on', async () => {
+    await using stage = new Stage()
+    const limits = { paceWithoutCredit: { burst: 100, perSecond: 200 }, newcomerMessages: 10, holdMsMax: 2_000 }
+    const running = await stage.intake({ guide: guide(), limits })
+    const voter = await open(await stage.client(), running)
+    const first = many(8, { slotId: 3 })
+    await write(voter, bytesOf(first))
+    await until(() => taken(running, first) === 8, 'the voter has credit')
+    const copies = Array.from({ length: 400 }, () => first[0]!)
+    const floods = [await open(await stage.client(), running), await open(await stage.client(), running)]
+    const flooding = floods.map((stream) => write(stream, bytesOf(copies)).catch(() => {}))
+    await until(() => running.intake.stats().holds > 0, 'the flood is held')
+    const votes = many(8, { slotId: 4 })
+    await write(voter, bytesOf(votes))
+    await until(() => taken(running, votes) === 8, 'the voter is taken beside it')
+    await Promise.all(flooding)
+    await judged(running, 816)
+    expect(floods.map(({ status }) => status)).toEqual(['open', 'open'])
+  })
+
+  test('behavior: while nothing is known of slots, nobody is held for that', async () => {
+    await using stage = new Stage()
+    const limits = { paceWithoutCredit: { burst: 1, perSecond: 1 }, newcomerMessages: 1 }
+    const running = await stage.intake({ limits })
+    await write(await open(await stage.client(), running), bytesOf(many(100)))
+    await judged(running, 100)
+    expect(running.intake.stats().holds).toBe(0)
   })
 
   test('behavior: no word of the lag holds nothing back', async () => {
