@@ -2,7 +2,7 @@
  * The sequencer behind nodes that do wrong: one fault after the other, or a mix by seed. Of every epoch that the chain has
  * released it is asked whether it was ended, within 30 s, or whether somebody could see why not.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AuditReport } from '../../ops/check/audit/report.ts'
 import { seededRandom } from '../ops/random.ts'
@@ -122,6 +122,8 @@ async function playOne(name: string, world: World, options: NodesOptions): Promi
   const isSilent = ({ releasedAt, completedAt }: Epoch): boolean =>
     (completedAt ?? performance.now()) - releasedAt > SAY_MS &&
     watch.between(releasedAt, releasedAt + SAY_MS).length === 0
+  const story = [...watch.said, ...epochs].map((line) => JSON.stringify(line)).join('\n')
+  writeFileSync(join(options.directory, `${name}.jsonl`), story) // what was said when, to look into an epoch that broke
   const deeds: Record<string, number> = {}
   for (const { name: fault, happened } of played) deeds[fault] = (deeds[fault] ?? 0) + happened
   return {
