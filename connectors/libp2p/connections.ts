@@ -50,7 +50,7 @@ export class Connections {
     this.now = () => parts.clock.now()
     this.inbound = new Inbound(parts.limits, parts.counts, this.now)
     this.inbound.onExcess = () => this.shedGreediest('streams', ({ streams }) => streams)
-    this.inbound.onPending = () => this.shedGreediest('partial-bytes', ({ frames }) => frames.pendingBytes)
+    this.inbound.onPending = () => this.shedGreediest('partial-bytes', (guest) => this.inbound.pending.of(guest))
     this.inbound.onFault = (guest, reason) => this.close(guest, reason)
   }
 

@@ -4,7 +4,7 @@
  * So lengths and numbers of frames are bounded here, and the library has whole frames.
  * Source of the format: the yamux specification of HashiCorp, as libp2p uses it.
  */
-import { append, NOTHING } from './growing.ts'
+import { Gathered, NOTHING } from './growing.ts'
 
 const HEADER_BYTES = 12
 const DATA = 0
@@ -16,9 +16,7 @@ const FRAMES_OF_OPENING = 20
 export class FrameGate {
   /** The frames that were whole with the last bytes read. */
   whole: Uint8Array = NOTHING
-  /** Bytes of a frame that has not come whole; they take up to twice as much memory. */
-  pendingBytes = 0
-  private kept: Buffer<ArrayBuffer> = NOTHING
+  private readonly gathered: Gathered
   private readonly dataBytesMax: number
   private readonly header = Buffer.alloc(HEADER_BYTES)
   private headerBytes = 0
@@ -27,12 +25,17 @@ export class FrameGate {
   /** @param dataBytesMax of the payload of a frame: the window of a stream */
   constructor(dataBytesMax: number) {
     this.dataBytesMax = dataBytesMax
+    this.gathered = new Gathered(HEADER_BYTES + dataBytesMax)
+  }
+
+  /** Bytes of a frame that has not come whole. */
+  get pendingBytes(): number {
+    return this.gathered.pendingBytes
   }
 
   /** The connection is gone. */
   forget(): void {
-    this.kept = NOTHING
-    this.pendingBytes = 0
+    this.gathered.forget()
   }
 
   /**
@@ -62,23 +65,7 @@ export class FrameGate {
       this.headerBytes = 0
       end = at
     }
-    this.part(chunk, end)
+    this.whole = this.gathered.take(chunk, end)
     return frames
-  }
-
-  /** @param end of the last frame in the chunk that is whole */
-  private part(chunk: Uint8Array, end: number): void {
-    this.whole = chunk.subarray(0, end)
-    if (end > 0 && this.pendingBytes > 0) {
-      this.whole = append(this.kept, this.pendingBytes, this.whole, this.pendingBytes + end).subarray(
-        0,
-        this.pendingBytes + end,
-      )
-      this.forget()
-    }
-    if (end === chunk.length) return
-    const rest = chunk.subarray(end)
-    this.kept = append(this.kept, this.pendingBytes, rest, HEADER_BYTES + this.dataBytesMax)
-    this.pendingBytes += rest.length
   }
 }

@@ -9,6 +9,7 @@ import type { IntakeLimits } from './limits.ts'
 import { Negotiation } from './negotiation.ts'
 import { Parting, resetTowards } from './parting.ts'
 import type { Guest, Muxer, Peer } from './peer.ts'
+import { Pending } from './pending.ts'
 import { bytesOf, type Receiving, SocketGate } from './socket-gate.ts'
 
 type CreateYamux = ReturnType<typeof yamux>
@@ -25,13 +26,13 @@ export class Inbound {
   onFrames: (guest: Guest, frames: number) => void = () => {}
   /** A connection does what none may do. */
   onFault: (guest: Guest, reason: ShedReason) => void = () => {}
-  /** Unfinished frames take more memory than they may. */
+  /** Bytes that wait take more memory than they may. */
   onPending: () => void = () => {}
   /** Names of the protocols that are taken: of encryptions, of muxers, and of streams. */
   readonly encryptions: string[] = []
   private readonly muxers: string[] = []
   streamProtocols: () => readonly string[] = () => []
-  private pendingBytes = 0
+  readonly pending = new Pending()
   private streams = 0
   /** Peers that were told that the intake closes; undefined until it does. */
   private partings: Map<Guest, Parting> | undefined
@@ -57,6 +58,12 @@ export class Inbound {
       records: (count) => {
         if (!this.isParting) this.onFrames(guest, count)
       },
+      pending: () => this.recount(guest),
+    })
+    guest.socket.addEventListener('close', () => {
+      guest.gate?.forget()
+      guest.frames.forget()
+      this.recount(guest)
     })
   }
 
@@ -140,10 +147,6 @@ export class Inbound {
       const unsentBytes = unsentOf(secured) + unsentOf(guest.socket)
       if (unsentBytes > this.limits.unsentBytesPerConnectionMax) this.onFault(guest, 'unread-answers')
     }
-    guest.socket.addEventListener('close', () => {
-      this.pendingBytes -= guest.frames.pendingBytes
-      guest.frames.forget()
-    })
     const onStream = muxer.onRemoteStream.bind(muxer)
     muxer.onRemoteStream = (stream) => {
       onStream(stream)
@@ -154,13 +157,17 @@ export class Inbound {
 
   /** Undefined when the library must not see them. */
   private readFrames(guest: Guest, data: Uint8Array): number | undefined {
-    const { frames } = guest
-    const before = frames.pendingBytes
-    const count = frames.read(data)
-    this.pendingBytes += frames.pendingBytes - before
+    const count = guest.frames.read(data)
     if (count === undefined) this.onFault(guest, 'frame-bytes')
-    else if (this.pendingBytes > this.limits.pendingFrameBytesMax) this.onPending()
+    else this.recount(guest)
     return count
+  }
+
+  /** To be called when other bytes than before wait: of a record, or of a frame. */
+  private recount(guest: Guest): void {
+    const bytes = (guest.gate?.pendingBytes ?? 0) + guest.frames.pendingBytes
+    const added = this.pending.set(guest, bytes)
+    if (added > 0 && this.pending.bytes > this.limits.pendingBytesMax) this.onPending()
   }
 
   private opened(guest: Guest, stream: YamuxStream): void {

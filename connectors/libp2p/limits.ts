@@ -60,8 +60,11 @@ export const INTAKE_LIMITS = {
    * An honest peer sends two, or one for each protocol that it has. On a stream each counts as 5 frames.
    */
   negotiationMessagesMax: 16,
-  /** Memory for frames of all connections that have not come whole; one byte more takes the connection with the most with it. */
-  pendingFrameBytesMax: 64 * MiB,
+  /**
+   * Memory for what has not come whole, records of the encryption and frames, and for what came behind a handshake that is not over, of
+   * all connections; one byte more takes the connection with the most with it.
+   */
+  pendingBytesMax: 64 * MiB,
   /** Bytes that a connection lets us wait with: answers to pings, acknowledgements, negotiation. Beyond them it is closed. */
   unsentBytesPerConnectionMax: 1 * MiB,
   /** Bytes of one message. */

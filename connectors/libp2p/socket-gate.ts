@@ -1,6 +1,7 @@
 /**
  * The bytes of a socket, looked at before libp2p has them: first the negotiation of the encryption, then its handshake, then records.
- * A handshake ends within its bound, or not at all: the library takes in whatever a certificate holds before it asks whose it is.
+ * Records go on when they are whole. A handshake ends within its bound, or not at all: the library takes in whatever a certificate
+ * holds before it asks whose it is.
  */
 import type { MessageStream } from '@libp2p/interface'
 import type { ShedReason } from './counts.ts'
@@ -19,6 +20,8 @@ export const bytesOf = (data: Chunk): Uint8Array => (data instanceof Uint8Array 
 interface Told {
   fault(reason: ShedReason): void
   records(count: number): void
+  /** Other bytes than before wait here. */
+  pending(): void
 }
 
 export class SocketGate {
@@ -45,6 +48,18 @@ export class SocketGate {
     this.socket.onData = (data) => this.take(bytesOf(data))
   }
 
+  /** Bytes that have come and not gone on. */
+  get pendingBytes(): number {
+    return this.heldBytes + (this.records?.pendingBytes ?? 0)
+  }
+
+  /** The connection is gone. */
+  forget(): void {
+    this.held = NOTHING
+    this.heldBytes = 0
+    this.records?.forget()
+  }
+
   /** The peer has said who it is: what was held back goes on its way. */
   secured(): void {
     const held = this.held.subarray(0, this.heldBytes)
@@ -52,12 +67,12 @@ export class SocketGate {
     this.held = NOTHING
     this.heldBytes = 0
     if (held.length === 0 || this.socket.status !== 'open') return
-    this.pass(held)
+    this.readRecords(held)
     this.socket.resume()
   }
 
   private take(chunk: Uint8Array): void {
-    if (this.records) this.takeRecords(this.records, chunk)
+    if (this.records) this.takeRecords(chunk)
     else this.takeProposals(chunk)
   }
 
@@ -70,22 +85,25 @@ export class SocketGate {
     this.pass(chunk.subarray(0, length))
     if (this.negotiation.agreed === undefined) return
     this.records = new Records(this.negotiation.agreed)
-    if (length < chunk.length) this.takeRecords(this.records, chunk.subarray(length))
+    if (length < chunk.length) this.takeRecords(chunk.subarray(length))
   }
 
-  private takeRecords(records: Records, chunk: Uint8Array): void {
-    this.told.records(records.count(chunk))
-    if (this.handshakeBytes === undefined) {
-      this.pass(chunk)
-      return
-    }
-    const first = Math.min(this.handshakeBytes, chunk.length)
-    this.handshakeBytes -= first
-    this.pass(chunk.subarray(0, first))
+  private takeRecords(chunk: Uint8Array): void {
+    const first = Math.min(this.handshakeBytes ?? chunk.length, chunk.length)
+    if (this.handshakeBytes !== undefined) this.handshakeBytes -= first
+    if (first > 0) this.readRecords(chunk.subarray(0, first))
     if (first < chunk.length) this.hold(chunk.subarray(first))
   }
 
+  private readRecords(chunk: Uint8Array): void {
+    const records = this.records!
+    this.told.records(records.read(chunk))
+    this.told.pending()
+    this.pass(records.whole)
+  }
+
   private hold(chunk: Uint8Array): void {
+    if (this.socket.status !== 'open') return
     const bytesMax = this.limits.unreadBytesMax
     if (this.heldBytes + chunk.length > bytesMax) {
       this.told.fault('half-open')
@@ -93,6 +111,7 @@ export class SocketGate {
     }
     this.held = append(this.held, this.heldBytes, chunk, bytesMax)
     this.heldBytes += chunk.length
+    this.told.pending()
     if (this.socket.status === 'open') this.socket.pause()
   }
 

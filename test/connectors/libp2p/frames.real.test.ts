@@ -6,10 +6,12 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { ConnectionEncrypter, Libp2p } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
-import { bytesUnder, DATA, frame, PING, RST, SYN, send, WINDOW_UPDATE } from './frames.ts'
+import { bytesUnder, DATA, frame, PING, RST, SYN, send, socketUnder, WINDOW_UPDATE } from './frames.ts'
 import { message, open, type Running, Stage, until, write } from './harness.ts'
 
 const MiB = 1024 * 1024
+const proposal = (protocol: string): Buffer => Buffer.from(`${String.fromCharCode(protocol.length + 1)}${protocol}\n`)
+const GREETING = proposal('/multistream/1.0.0')
 
 const dial = async (client: Libp2p, running: Running) =>
   client.dial(multiaddr(running.intake.multiaddrs[0]!), { signal: AbortSignal.timeout(20_000) })
@@ -42,7 +44,7 @@ for (const encryption of ['noise', 'tls'] as const)
 
 test('bound: frames that have not come whole take bounded memory; the connection with the most of it pays', async () => {
   await using stage = new Stage()
-  const running = await stage.intake({ limits: { pendingFrameBytesMax: 300 * 1024 } })
+  const running = await stage.intake({ limits: { pendingBytesMax: 300 * 1024 } })
   const begin = async (bytes: number) => {
     const under = bytesUnder(await dial(await stage.client(), running))
     await send(under, Buffer.concat([frame(WINDOW_UPDATE, SYN, 1, 0), frame(DATA, 0, 1, 200_000, Buffer.alloc(bytes))]))
@@ -59,6 +61,35 @@ test('bound: frames that have not come whole take bounded memory; the connection
   expect(running.intake.stats().shed['partial-bytes']).toBe(1)
 })
 
+for (const encryption of ['noise', 'tls'] as const)
+  test(`bound: records that have not come whole take bounded memory, over ${encryption}`, async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { pendingBytesMax: 25_000 } })
+    const begin = async (bytes: number) => {
+      const under = socketUnder(await dial(await stage.client(encryption), running))
+      const head = encryption === 'noise' ? Buffer.of(0x3f, 0xff) : Buffer.of(23, 3, 3, 0x3f, 0xff)
+      await send(under, Buffer.concat([head, Buffer.alloc(bytes)]))
+      return under
+    }
+    const modest = await begin(1_000)
+    const first = await begin(11_000)
+    const second = await begin(15_000)
+    await until(() => second.status !== 'open', 'the greediest is gone')
+    expect([modest.status, first.status]).toEqual(['open', 'open'])
+    await begin(5_000) // there is room again
+    await served(stage, running)
+    expect(running.intake.stats().shed['partial-bytes']).toBe(1)
+  })
+
+test('bound: bytes that come behind a handshake before it is over take bounded memory', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake({ limits: { pendingBytesMax: 20_000 } })
+  const handshake = Buffer.concat([GREETING, proposal('/noise'), Buffer.of(0x1f, 0xff)])
+  await writeRaw(running, Buffer.concat([handshake, Buffer.alloc(60_000)]))
+  expect(running.intake.stats().shed['partial-bytes']).toBe(1)
+  await served(stage, running)
+})
+
 test('bound: a peer that pings and never reads the answers is closed', async () => {
   await using stage = new Stage()
   const running = await stage.intake({
@@ -72,9 +103,6 @@ test('bound: a peer that pings and never reads the answers is closed', async () 
   await until(() => running.intake.stats().shed['unread-answers'] === 1, 'closed')
   await served(stage, running)
 })
-
-const proposal = (protocol: string): Buffer => Buffer.from(`${String.fromCharCode(protocol.length + 1)}${protocol}\n`)
-const GREETING = proposal('/multistream/1.0.0')
 
 /** Writes to a new socket of the intake. @returns when the socket is closed */
 async function writeRaw(running: Running, bytes: Uint8Array): Promise<void> {

@@ -24,6 +24,10 @@ export function bytesUnder(connection: Connection): MessageStream {
   return muxer.maConn
 }
 
+/** The bytes under the encryption of a client. */
+export const socketUnder = (connection: Connection): MessageStream =>
+  (connection as unknown as { maConn: MessageStream }).maConn
+
 /** Sends as fast as the peer takes it. @returns false when the connection is closed */
 export async function send(under: MessageStream, bytes: Uint8Array): Promise<boolean> {
   if (under.status !== 'open') return false

@@ -18,32 +18,41 @@ const tls = (length: number): Buffer => {
 test.each([
   ['/noise', noise],
   ['/tls/1.0.0', tls],
-])('default: records of %s are counted alike however the bytes are cut', (protocol, record) => {
+])('default: records of %s are counted alike however the bytes are cut, and given on whole', (protocol, record) => {
   const cuts = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 })
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1 }), cuts, (lengths, chunks) => {
       const bytes = Buffer.concat(lengths.map(record))
-      expect(new Records(protocol).count(bytes)).toBe(lengths.length)
+      expect(new Records(protocol).read(bytes)).toBe(lengths.length)
       const records = new Records(protocol)
+      const ends = new Set(lengths.map((_, at) => Buffer.concat(lengths.slice(0, at + 1).map(record)).length))
+      const given: Uint8Array[] = []
       let counted = 0
       let pieces = 0
       for (let at = 0; at < bytes.length; pieces++) {
         const end = at + chunks[pieces % chunks.length]!
-        counted += records.count(bytes.subarray(at, end))
+        counted += records.read(bytes.subarray(at, end))
+        given.push(Buffer.from(records.whole))
+        const length = given.reduce((sum, one) => sum + one.length, 0)
+        expect(length === 0 || ends.has(length)).toBe(true)
+        expect(records.pendingBytes).toBe(Math.min(end, bytes.length) - length)
         at = end
       }
+      expect(Buffer.concat(given)).toEqual(bytes)
       expect(counted).toBeGreaterThanOrEqual(lengths.length)
       expect(counted).toBeLessThanOrEqual(lengths.length + pieces) // a chunk without the end of a head counts as one
     }),
   )
 })
 
-test('args: chunks of an encryption that is not known count as one each', () => {
-  expect(new Records('/another').count(Buffer.alloc(1_000))).toBe(1)
+test('args: chunks of an encryption that is not known count as one each, and go on as they come', () => {
+  const records = new Records('/another')
+  expect(records.read(Buffer.alloc(1_000))).toBe(1)
+  expect([records.whole.length, records.pendingBytes]).toEqual([1_000, 0])
 })
 
 test('args: a long record counts as several', () => {
-  expect(new Records('/noise').count(noise(65_000))).toBe(16)
+  expect(new Records('/noise').read(noise(65_000))).toBe(16)
 })
 
 describe('bytes of a socket', () => {
@@ -65,9 +74,11 @@ describe('bytes of a socket', () => {
       {
         fault: (reason) => void told.push(reason),
         records: (count) => void told.push(`${count} records`),
+        pending: () => {},
       },
     )
-    return { receive: (data: Uint8Array) => socket.onData(data), passed: () => Buffer.concat(passed), told, gate }
+    const receive = (data: Uint8Array) => socket.onData(data)
+    return { receive, passed: () => Buffer.concat(passed), pieces: () => passed.length, told, gate }
   }
 
   test('default: all of them go on, the handshake first, then what came behind it, in order', () => {
@@ -75,24 +86,41 @@ describe('bytes of a socket', () => {
     const handshake = noise(3_000)
     const behind = Buffer.concat([noise(60_000), noise(1)])
     receive(Buffer.concat([AGREED, handshake, behind]))
-    expect(told).toEqual(['16 records', 'paused'])
-    expect(passed()).toHaveLength(AGREED.length + INTAKE_LIMITS.handshakeBytesMax)
+    expect(told).toEqual(['2 records', 'paused'])
+    expect(passed()).toEqual(Buffer.concat([AGREED, handshake])) // of the next record only a part has come
+    expect(gate.pendingBytes).toBe(behind.length)
     gate.secured()
     expect(told.at(-1)).toBe('resumed')
+    expect(gate.pendingBytes).toBe(0)
     const more = noise(65_000)
     receive(more)
     expect(passed()).toEqual(Buffer.concat([AGREED, handshake, behind, more]))
   })
 
+  test('bound: a record that is dribbled is one piece for the library, before the handshake is over and after', () => {
+    const { receive, passed, pieces, gate } = world()
+    receive(AGREED)
+    const first = noise(3_000)
+    for (const byte of first) receive(Buffer.of(byte))
+    expect(pieces()).toBe(2)
+    gate.secured()
+    const second = noise(65_535)
+    for (const byte of second.subarray(0, -1)) receive(Buffer.of(byte))
+    expect(gate.pendingBytes).toBe(second.length - 1)
+    receive(second.subarray(-1))
+    expect(pieces()).toBe(3)
+    expect(passed()).toEqual(Buffer.concat([AGREED, first, second]))
+  })
+
   test('bound: a handshake has no more bytes than it may, and what is held back has a bound too', () => {
     const { receive, passed, told } = world({ handshakeBytesMax: 100, unreadBytesMax: 1_000 } as never)
-    receive(Buffer.concat([AGREED, noise(998)]))
-    expect(passed()).toHaveLength(AGREED.length + 100)
-    receive(Buffer.alloc(100, 7))
+    receive(Buffer.concat([AGREED, noise(88), noise(898)]))
+    expect(passed()).toHaveLength(AGREED.length + 90)
+    receive(Buffer.alloc(110, 7))
     expect(told).not.toContain('half-open')
     receive(Buffer.alloc(1, 7))
     expect(told.at(-1)).toBe('half-open')
-    expect(passed()).toHaveLength(AGREED.length + 100)
+    expect(passed()).toHaveLength(AGREED.length + 90)
   })
 
   test('error: bytes that are no negotiation go nowhere', () => {
