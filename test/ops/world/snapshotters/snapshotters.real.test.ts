@@ -51,13 +51,12 @@ test('default: every kind arrives as the ledger says, signed by the keys that fo
     { ...options(running.intake.multiaddrs[0]!, await node.start()), epochs, ledger },
     new AbortController().signal,
   )
-  for (let n = 0; n < epochs; n++) {
-    await new Promise((resolve) => setTimeout(resolve, 250))
-    node.release(20 + n)
-  }
-  const report = await sending
+  let released = 20
+  const releasing = setInterval(() => node.release(released++), 250) // epochs before they follow the node are not seen
+  const report = await sending.finally(() => clearInterval(releasing))
   const lines = await ledgerOf(ledger)
-  expect(report).toMatchObject({ epochs, sent: lines.length })
+  expect(report.epochs).toBeGreaterThanOrEqual(epochs)
+  expect(report.sent).toBe(lines.length)
   expect(new Set(lines.map(({ kind }) => kind))).toEqual(new Set(Object.keys(KINDS)))
 
   const whole = lines.filter(({ kind }) => !FRAME_KINDS.has(kind))
