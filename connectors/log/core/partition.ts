@@ -19,6 +19,8 @@ export const RECORD_OVERHEAD_BYTES = 96
 
 const NO_HEADERS: LogRecord['headers'] = []
 
+/** In the places of records that are no longer in memory. */
+const GONE: LogRecord = { offset: -1, timestamp: 0, key: null, value: null, headers: NO_HEADERS }
 /** How far the front of the record array may be empty before it is cut off. */
 const EMPTY_FRONT_MAX = 4_096
 
@@ -122,7 +124,9 @@ export class PartitionLog {
   evictBefore(offset: number): void {
     if (offset <= this.cachedFrom) return
     this.cachedFrom = offset
-    this.front = this.find(offset)
+    const front = this.find(offset)
+    this.records.fill(GONE, this.front, front) // the array is cut later, and what lies before its front must be let go now
+    this.front = front
     if (this.front > EMPTY_FRONT_MAX && this.front > this.records.length / 2) this.cut()
   }
 
