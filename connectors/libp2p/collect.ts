@@ -14,8 +14,6 @@ import type { CollectStream, Peer } from './peer.ts'
 import { decodeSubmission } from './wire.ts'
 import { updateWindowSeldom } from './yamux-windows.ts'
 
-export const COLLECT_PROTOCOL = '/collect'
-
 /** Bytes of a record beside its content: the object, its place in the queue. */
 const RECORD_OVERHEAD_BYTES = 256
 /** Messages that are judged together: their signatures keep this thread for some 3 ms when it has no workers. */
@@ -91,10 +89,11 @@ export class Collector {
     peer.streams.add(open)
     stream.addEventListener('message', ({ data }) => this.onData(open, data))
     stream.addEventListener('close', () => this.onClose(open))
+    const early = takeOver(stream)
+    if (early.length > 0) this.onData(open, early)
     // Both halves must be closed before a stream is gone; the collector never reads, so ours closes when its does.
     stream.addEventListener('remoteCloseWrite', () => closeOurHalf(stream))
     if ((stream as { remoteWriteStatus?: string }).remoteWriteStatus === 'closed') closeOurHalf(stream)
-    takeOver(stream)
   }
 
   /** Takes what came on a stream that was closed before its handler had it. */

@@ -14,7 +14,7 @@ export const SHED_REASONS = [
   'streams',
   /** A message that did not end in time. */
   'stalled',
-  /** The memory for unfinished messages was used up, or the memory for what is below them: records, and frames. */
+  /** The memory for unfinished messages was used up, or the memory for what is below them: records, frames, and early bytes of streams. */
   'partial-bytes',
   /** A connection with a frame that is longer than a stream may send. */
   'frame-bytes',

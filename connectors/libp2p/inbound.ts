@@ -4,11 +4,11 @@ import type { yamux } from '@chainsafe/libp2p-yamux'
 import { YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import type { MessageStream } from '@libp2p/interface'
 import type { Counts, ShedReason } from './counts.ts'
-import { keepEarly } from './early.ts'
+import { EarlyStream } from './early.ts'
 import type { IntakeLimits } from './limits.ts'
 import { Negotiation } from './negotiation.ts'
 import { Parting, resetTowards } from './parting.ts'
-import type { Guest, Muxer, Peer } from './peer.ts'
+import { COLLECT_PROTOCOL, type Guest, type Muxer, type Peer } from './peer.ts'
 import { Pending } from './pending.ts'
 import { bytesOf, type Receiving, SocketGate } from './socket-gate.ts'
 
@@ -53,24 +53,26 @@ export class Inbound {
 
   /** Bytes of the guest come from now on. */
   greet(guest: Guest): void {
-    guest.gate = new SocketGate(guest.socket, () => this.encryptions, this.limits, {
+    const gate = new SocketGate(guest.socket, () => this.encryptions, this.limits, {
       fault: (reason) => this.onFault(guest, reason),
       records: (count) => {
         if (!this.isParting) this.onFrames(guest, count)
       },
-      pending: () => this.recount(guest),
+      pending: () => this.wait(guest, gate, gate.pendingBytes),
     })
+    guest.gate = gate
     guest.socket.addEventListener('close', () => {
-      guest.gate?.forget()
-      guest.frames.forget()
-      this.recount(guest)
+      for (const source of [gate, guest.frames]) {
+        source.forget()
+        this.wait(guest, source, 0)
+      }
     })
   }
 
   /** The guest has said who it is. @param secured its decrypted bytes @param hasMuxer it was agreed on with the encryption */
   remember(secured: MessageStream, guest: Guest, hasMuxer: boolean): void {
     this.bySecured.set(secured, guest)
-    if (!hasMuxer) this.follow(guest, secured, () => this.muxers)
+    if (!hasMuxer) this.follow(guest, secured)
     guest.gate?.secured()
   }
 
@@ -110,21 +112,14 @@ export class Inbound {
     return this.partings?.size ?? 0
   }
 
-  /** Looks at a negotiation before the library does. @param onMessages so many messages of it came */
-  private follow(
-    guest: Guest,
-    stream: MessageStream,
-    protocols: () => readonly string[],
-    onMessages: (messages: number) => void = () => {},
-  ): void {
-    const receiving = stream as Receiving & { readonly readBuffer?: { subarray(): Uint8Array } }
+  /** Looks at the negotiation of the muxer before the library does. */
+  private follow(guest: Guest, secured: MessageStream): void {
+    const receiving = secured as Receiving & { readonly readBuffer?: { subarray(): Uint8Array } }
     const { onData } = receiving
-    const negotiation = new Negotiation(protocols, this.limits.negotiationMessagesMax)
+    const negotiation = new Negotiation(() => this.muxers, this.limits.negotiationMessagesMax)
     const isLegal = (data: Uint8Array): boolean => {
-      const before = negotiation.messages
       const read = negotiation.read(data)
       if (read === undefined) this.onFault(guest, 'negotiation')
-      else if (negotiation.messages > before) onMessages(negotiation.messages - before)
       return read !== undefined
     }
     receiving.onData = (data) => {
@@ -159,15 +154,16 @@ export class Inbound {
   private readFrames(guest: Guest, data: Uint8Array): number | undefined {
     const count = guest.frames.read(data)
     if (count === undefined) this.onFault(guest, 'frame-bytes')
-    else this.recount(guest)
+    else this.wait(guest, guest.frames, guest.frames.pendingBytes)
     return count
   }
 
-  /** To be called when other bytes than before wait: of a record, or of a frame. */
-  private recount(guest: Guest): void {
-    const bytes = (guest.gate?.pendingBytes ?? 0) + guest.frames.pendingBytes
-    const added = this.pending.set(guest, bytes)
-    if (added > 0 && this.pending.bytes > this.limits.pendingBytesMax) this.onPending()
+  /** So many bytes wait there: of a record, of a frame, or of a stream that nobody has taken over. */
+  private wait(guest: Guest, source: object, bytes: number): void {
+    if (this.pending.set(guest, source, bytes) <= 0) return
+    const { pendingBytesPerConnectionMax, pendingBytesMax } = this.limits
+    if (this.pending.of(guest) > pendingBytesPerConnectionMax) this.onFault(guest, 'partial-bytes')
+    else if (this.pending.bytes > pendingBytesMax) this.onPending()
   }
 
   private opened(guest: Guest, stream: YamuxStream): void {
@@ -177,12 +173,25 @@ export class Inbound {
       guest.streams--
       this.streams--
     })
-    this.follow(guest, stream, this.streamProtocols, (messages) => {
-      if (!this.isParting) this.onFrames(guest, messages * FRAMES_OF_PROPOSAL)
-    })
-    keepEarly(stream, (messages) => guest.peer && this.onEarly(stream, guest.peer, messages))
+    this.holdBack(guest, stream)
     if (this.isParting) resetTowards(stream)
     if (this.streams > this.limits.streamsMax) this.onExcess()
+  }
+
+  /** Up to the time that somebody takes the stream over. */
+  private holdBack(guest: Guest, stream: YamuxStream): void {
+    const { negotiationMessagesMax, unreadBytesMax } = this.limits
+    const negotiation = new Negotiation(this.streamProtocols, negotiationMessagesMax)
+    new EarlyStream(stream, negotiation, unreadBytesMax, {
+      negotiated: (messages) => {
+        if (messages === undefined) this.onFault(guest, 'negotiation')
+        else if (!this.isParting) this.onFrames(guest, messages * FRAMES_OF_PROPOSAL)
+      },
+      waiting: (bytes) => this.wait(guest, stream, bytes),
+      lost: (bytes) => {
+        if (guest.peer && negotiation.agreed === COLLECT_PROTOCOL) this.onEarly(stream, guest.peer, bytes)
+      },
+    })
   }
 }
 

@@ -61,9 +61,12 @@ export const INTAKE_LIMITS = {
    */
   negotiationMessagesMax: 16,
   /**
-   * Memory for what has not come whole, records of the encryption and frames, and for what came behind a handshake that is not over, of
-   * all connections; one byte more takes the connection with the most with it.
+   * Bytes of a connection that nobody can take yet: of records of the encryption and of frames that have not come whole, behind a
+   * handshake that is not over, and on streams that nobody has taken over. An honest one has a record, a frame, and the first messages on
+   * the streams of its pool; one that has more is closed.
    */
+  pendingBytesPerConnectionMax: 4 * MiB,
+  /** The same of all connections; one byte more takes the connection with the most with it. */
   pendingBytesMax: 64 * MiB,
   /** Bytes that a connection lets us wait with: answers to pings, acknowledgements, negotiation. Beyond them it is closed. */
   unsentBytesPerConnectionMax: 1 * MiB,
@@ -81,7 +84,7 @@ export const INTAKE_LIMITS = {
   /** The same of all connections. Above three quarters of it no connection is read until half of it is in the log. */
   inflightBytesMax: 32 * MiB,
   /**
-   * Unread bytes that libp2p may hold for a stream or connection. Not the means of back-pressure: one that overruns it is
+   * Unread bytes that libp2p, or we before it, may hold for a stream or connection. Not the means of back-pressure: one that overruns it is
    * reset, so it must exceed what can arrive before a pause takes effect, that is the yamux window and a chunk.
    */
   unreadBytesMax: 1 * MiB,

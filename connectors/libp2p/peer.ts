@@ -10,6 +10,9 @@ import type { SocketGate } from './socket-gate.ts'
 import type { Standing } from './standing.ts'
 import type { Talker } from './talkers.ts'
 
+/** The protocol of the streams that bring submissions. */
+export const COLLECT_PROTOCOL = '/collect'
+
 /** A connection that opened /collect. */
 export interface Peer extends Pressed {
   readonly peerId: string

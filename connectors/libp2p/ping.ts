@@ -3,16 +3,19 @@
  * keeps all of it.
  */
 import type { Stream } from '@libp2p/interface'
+import { takeOver } from './early.ts'
 
 export const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 /** Streams of one connection, as in the specification. */
 export const PING_STREAMS_MAX = 2
 
 export function answerPings(stream: Stream): void {
-  stream.addEventListener('message', ({ data }) => {
-    if (stream.writeStatus !== 'writable') return
+  const answer = (data: Parameters<Stream['send']>[0]): void => {
+    if (data.byteLength === 0 || stream.writeStatus !== 'writable') return
     if (!stream.send(data)) stream.abort(new Error('this peer asks for more than it reads'))
-  })
+  }
+  stream.addEventListener('message', ({ data }) => answer(data))
+  answer(takeOver(stream))
   stream.addEventListener('remoteCloseWrite', () => {
     stream.close().catch(() => stream.abort(new Error('the end of a ping was not taken')))
   })

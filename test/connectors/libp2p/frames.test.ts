@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { keepEarly } from '../../../connectors/libp2p/early.ts'
 import { FrameGate } from '../../../connectors/libp2p/frames.ts'
 import { frame } from './frames.ts'
 
@@ -58,39 +57,5 @@ describe('the frames of a connection', () => {
   test('error: a longer one is told by its head', () => {
     expect(new FrameGate(WINDOW).read(frame(0, 0, 1, WINDOW + 1))).toBeUndefined()
     expect(new FrameGate(WINDOW).read(frame(0, 0, 1, 0xffff_fff0))).toBeUndefined()
-  })
-})
-
-describe('bytes before the negotiation', () => {
-  const greeting = Buffer.from('\x13/multistream/1.0.0\n\x09/collect\n')
-
-  function createStream() {
-    const listeners: (() => void)[] = []
-    const stream = {
-      onData: (_: Uint8Array) => {},
-      addEventListener: (_: string, one: () => void) => listeners.push(one),
-    }
-    return { stream, close: () => listeners.map((one) => one()) }
-  }
-
-  test('bound: nothing is kept of empty chunks, and each costs the same however many came', () => {
-    const { stream, close } = createStream()
-    const lost: Buffer[] = []
-    keepEarly(stream as never, (messages) => lost.push(messages))
-    for (let i = 0; i < 300_000; i++) stream.onData(Buffer.alloc(0))
-    for (const byte of Buffer.concat([greeting, Buffer.from('first')])) stream.onData(Buffer.of(byte))
-    for (let i = 0; i < 300_000; i++) stream.onData(Buffer.of(65))
-    close()
-    expect(lost.map((messages) => messages.toString())).toEqual([`first${'A'.repeat(300_000)}`])
-  })
-
-  test('behavior: what begins otherwise is not kept', () => {
-    const { stream, close } = createStream()
-    const lost: Buffer[] = []
-    keepEarly(stream as never, (messages) => lost.push(messages))
-    stream.onData(Buffer.from('\x13/multistream/1.0.0\n\x09/another'))
-    stream.onData(Buffer.from('more'))
-    close()
-    expect(lost).toEqual([])
   })
 })
