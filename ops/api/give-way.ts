@@ -3,6 +3,7 @@
  * busy, clients get fewer answers, all together, each its share of them. Limits by address alone do not do that: two hundred
  * addresses, each far below its rate, make an epoch wait for its turn.
  *
+ * Who asks now and then is answered before those who ask all the time, so that a crowd does not leave a single reader without.
  * The number of answers a second falls by half and rises step by step (AIMD, as in RFC 5681), by how busy the loop was.
  */
 import type { EventLoopUtilization } from 'node:perf_hooks'
@@ -19,6 +20,8 @@ const ANSWERS_PER_SECOND_MAX = 5_000
 const STEP = 5
 /** Clients that are told apart between two looks; further ones share one place. */
 const CLIENTS_MAX = 1_000
+/** A client without an answer for so long, ms, is answered before the others. */
+const PATIENCE_MS = 1_000
 
 type Look = (since?: EventLoopUtilization) => EventLoopUtilization
 
@@ -32,6 +35,11 @@ export function createWay(
   let lookedAt = now()
   let clientsBefore = 1
   let answered = 0
+  /** Answers to clients that had waited, and places that are kept for them: one more than there were such clients before. */
+  let waited = 0
+  let kept = 1
+  /** When each client was answered last, oldest first. */
+  const answers = new Map<string, number>()
   const given = new Map<string, number>()
 
   const lookAgain = (elapsed: number): void => {
@@ -45,7 +53,15 @@ export function createWay(
     lookedAt = now()
     clientsBefore = Math.max(1, given.size)
     answered = 0
+    kept = waited + 1
+    waited = 0
     given.clear()
+  }
+
+  const remember = (client: string): void => {
+    answers.delete(client)
+    answers.set(client, now())
+    if (answers.size > CLIENTS_MAX) answers.delete(answers.keys().next().value!)
   }
 
   return (client) => {
@@ -56,8 +72,13 @@ export function createWay(
     const mine = given.get(name) ?? 0
     const share = Math.max(1, most / Math.max(clientsBefore, given.size))
     given.set(name, mine + 1)
-    if (answered >= most || mine >= share) return false
+    const hasWaited = now() - (answers.get(name) ?? Number.NEGATIVE_INFINITY) >= PATIENCE_MS
+    const open = Math.max(0, Math.min(kept, most / 2) - waited) // one more is there when all are taken
+    const left = most - answered + (hasWaited ? 1 : -open)
+    if (left < 1 || (!hasWaited && mine >= share)) return false
     answered++
+    if (hasWaited) waited++
+    remember(name)
     return true
   }
 }

@@ -59,6 +59,17 @@ describe('behavior: the API gives way to the roles beside it', () => {
     expect(answers.get('greedy')).toBeLessThanOrEqual(ANSWERS_PER_SECOND_MIN)
   })
 
+  test('who asks once a second is answered each time, however many ask all the time', () => {
+    utilization = 0.95
+    const twenty = Array.from({ length: 20 }, (_, i) => `10.0.1.${i}`)
+    for (let second = 0; second < 10; second++) ask(1_000, twenty)
+    for (let second = 0; second < 10; second++) {
+      ask(1_000, twenty)
+      now += 1
+      expect(isAnswered('reader'), `second ${second}`).toBe(true)
+    }
+  })
+
   test('who asks no more than is always answered is answered however busy the process is', () => {
     utilization = 1
     for (let second = 0; second < 10; second++) expect(total(ask(30, ['console']))).toBe(30)
