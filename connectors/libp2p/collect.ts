@@ -12,7 +12,6 @@ import { EVIDENCE_BYTES_MAX, type Frame, FrameDecoder, type FramingProblem } fro
 import { type IntakeLimits, TokenBucket } from './limits.ts'
 import type { CollectStream, Peer } from './peer.ts'
 import { decodeSubmission } from './wire.ts'
-import { updateWindowSeldom } from './yamux-windows.ts'
 
 /** Bytes of a record beside its content: the object, its place in the queue. */
 const RECORD_OVERHEAD_BYTES = 256
@@ -81,7 +80,6 @@ export class Collector {
       stream.abort(new Error('not taken'))
       return
     }
-    updateWindowSeldom(stream)
     const peer = connections.of(connection, clock.now())
     const decoder = new FrameDecoder(limits.frameBytesMax, limits.skippedBytesMax)
     const open: CollectStream = { stream, peer, decoder, partialBytes: 0, unfinishedSince: undefined }

@@ -11,6 +11,7 @@ import { Parting, resetTowards } from './parting.ts'
 import { COLLECT_PROTOCOL, type Guest, type Muxer, type Peer } from './peer.ts'
 import { Pending } from './pending.ts'
 import { bytesOf, type Receiving, SocketGate } from './socket-gate.ts'
+import { updateWindowSeldom } from './yamux-windows.ts'
 
 type CreateYamux = ReturnType<typeof yamux>
 
@@ -173,6 +174,7 @@ export class Inbound {
       guest.streams--
       this.streams--
     })
+    updateWindowSeldom(stream)
     this.holdBack(guest, stream)
     if (this.isParting) resetTowards(stream)
     if (this.streams > this.limits.streamsMax) this.onExcess()

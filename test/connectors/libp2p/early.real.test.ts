@@ -4,11 +4,13 @@ import type { MessageStream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test, vi } from 'vitest'
 import { GREETING } from './collector.ts'
-import { bytesUnder, DATA, frame, PING, SYN, send, WINDOW_UPDATE } from './frames.ts'
+import { bytesUnder, countFrames, DATA, frame, PING, SYN, send, WINDOW_UPDATE } from './frames.ts'
 import { message, open, type Running, Stage, until, write } from './harness.ts'
 
 const MiB = 1024 * 1024
 const IDENTIFY = Buffer.from('\x13/multistream/1.0.0\n\x0f/ipfs/id/1.0.0\n')
+
+const NONE = Buffer.alloc(0)
 
 async function hostile(stage: Stage, running: Running): Promise<MessageStream> {
   // one with services asks who we are, by a stream of its own
@@ -106,4 +108,16 @@ test('bound: such bytes of all connections have a bound too; the connection with
   await served(stage, running)
   expect(running.intake.stats().shed['partial-bytes']).toBe(1)
   expect(first.status).toBe('open')
+})
+
+test('bound: frames of a byte are not answered one by one before somebody takes the stream over', async () => {
+  await using stage = new Stage()
+  const running = await stage.intake()
+  const under = await hostile(stage, running)
+  const answers: Uint8Array[] = []
+  under.addEventListener('message', ({ data }) => answers.push(data.subarray()))
+  const bytes = Array.from({ length: 900 }, () => frame(DATA, 0, 1_001, 1, Buffer.alloc(1)))
+  await send(under, Buffer.concat([beginStream(1_001, IDENTIFY, NONE), ...bytes, frame(PING, SYN, 0, 7)]))
+  await until(() => countFrames(Buffer.concat(answers), PING) > 1, 'the ping behind them is answered') // the other is theirs
+  expect(countFrames(Buffer.concat(answers), WINDOW_UPDATE)).toBeLessThan(10)
 })

@@ -43,3 +43,11 @@ export async function send(under: MessageStream, bytes: Uint8Array): Promise<boo
   else await new Promise(setImmediate)
   return under.status === 'open'
 }
+
+/** Number of the whole frames of a type in the bytes. */
+export function countFrames(bytes: Buffer, type: number): number {
+  let count = 0
+  for (let at = 0; at + 12 <= bytes.length; at += 12 + (bytes[at + 1] === DATA ? bytes.readUInt32BE(at + 8) : 0))
+    if (bytes[at + 1] === type) count++
+  return count
+}
