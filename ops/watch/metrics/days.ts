@@ -40,7 +40,8 @@ const UNPAID: Readonly<Record<(typeof UNPAID_CAUSES)[number], (day: DayStatus) =
 }
 
 /**
- * How much of the days behind it is over for the oldest day that waits to be closed, in days of its own length.
+ * How much of the days behind it is over for the oldest day that waits to be closed, in days of its own length: up to the first epoch of the
+ * next day, or, when none of that is known since the counter was put back, of the epochs that it has.
  * @param days newest first
  */
 function unclosedDays(days: readonly DayStatus[], headEpoch: number): number {
@@ -48,10 +49,10 @@ function unclosedDays(days: readonly DayStatus[], headEpoch: number): number {
     const hasEnded = at > 0 || standing !== 'COUNTING'
     return hasEnded && whole && counted > 0 && (standing === 'COUNTING' || standing === 'CLOSING')
   })
-  const next = waiting && days.find(({ day }) => day === waiting.day + 1)
-  if (!waiting || !next || waiting.firstEpoch === null || next.firstEpoch === null) return 0
-  const length = next.firstEpoch - waiting.firstEpoch
-  return length <= 0 ? 0 : Math.max(0, headEpoch - next.firstEpoch + 1) / length
+  if (!waiting || waiting.firstEpoch === null || waiting.lastEpoch === null) return 0
+  const next = days.find(({ day }) => day === waiting.day + 1)?.firstEpoch ?? 0
+  const behind = next > waiting.firstEpoch ? next : waiting.lastEpoch + 1
+  return Math.max(0, headEpoch - behind + 1) / (behind - waiting.firstEpoch)
 }
 
 const sum = (values: readonly number[]): number => values.reduce((all, one) => all + one, 0)

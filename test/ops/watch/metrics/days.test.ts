@@ -78,6 +78,16 @@ test.each([
   expect((await told([today, waiting], head))('seq_day_unclosed_days')).toBeCloseTo(expected)
   expect((await told([today, waiting], head, 'counts'))('seq_day_unclosed_days')).toBe(0)
 })
+test('behavior: a day that the contract does not take yet, since its counter was put back, waits too', async () => {
+  const ahead = dayOf(5, {
+    standing: 'CLOSING',
+    firstEpoch: 21,
+    lastEpoch: 40,
+    closing: run({ states: { PLANNED: 2 } }),
+  })
+  const back = dayOf(3, { standing: 'COUNTING', ended: false, firstEpoch: 41, lastEpoch: 50, closing: null })
+  expect((await told([back, ahead], 50))('seq_day_unclosed_days')).toBeCloseTo(0.5)
+})
 test('behavior: one that is not whole, or of which nobody has a count, does not wait', async () => {
   for (const fields of [
     { whole: false, standing: 'NOT_WHOLE' },
