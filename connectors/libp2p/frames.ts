@@ -9,9 +9,12 @@ import { Gathered, NOTHING } from './growing.ts'
 const HEADER_BYTES = 12
 const DATA = 0
 const WINDOW_UPDATE = 1
+const PING = 2
 const SYN = 1
 /** Work that a new stream makes, in frames: libp2p begins to negotiate, with timers and listeners of its own. */
 const FRAMES_OF_OPENING = 20
+/** Work that a frame makes which is answered, in frames: the answer is encrypted, and written to the socket. */
+const FRAMES_OF_ANSWER = 5
 
 export class FrameGate {
   /** The frames that were whole with the last bytes read. */
@@ -58,8 +61,7 @@ export class FrameGate {
         const type = this.header[1]!
         this.payloadLeft = type === DATA ? this.header.readUInt32BE(8) : 0
         if (this.payloadLeft > this.dataBytesMax) return undefined
-        const opens = (type === DATA || type === WINDOW_UPDATE) && (this.header.readUInt16BE(2) & SYN) !== 0
-        frames += opens ? FRAMES_OF_OPENING : 1
+        frames += (this.header.readUInt16BE(2) & SYN) === 0 ? 1 : begins(type)
       }
       if (this.headerBytes < HEADER_BYTES || this.payloadLeft > 0) continue
       this.headerBytes = 0
@@ -68,4 +70,10 @@ export class FrameGate {
     this.whole = this.gathered.take(chunk, end)
     return frames
   }
+}
+
+/** @returns the work that a frame with SYN makes, in frames: it opens a stream, or it asks for an answer */
+function begins(type: number): number {
+  if (type === DATA || type === WINDOW_UPDATE) return FRAMES_OF_OPENING
+  return type === PING ? FRAMES_OF_ANSWER : 1
 }

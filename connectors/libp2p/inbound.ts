@@ -17,6 +17,10 @@ type CreateYamux = ReturnType<typeof yamux>
 
 /** Work that a proposed protocol makes, in frames. */
 const FRAMES_OF_PROPOSAL = 5
+/** The protocol by which peers ask who we are. */
+const IDENTIFY_PROTOCOL = '/ipfs/id/1.0.0'
+/** Work that such a question makes, in frames: the answer is made anew, and nobody asks more than once or twice. */
+const FRAMES_OF_IDENTIFY = 200
 
 export class Inbound {
   /** Messages on a stream that was closed before it was negotiated. */
@@ -187,7 +191,7 @@ export class Inbound {
     new EarlyStream(stream, negotiation, unreadBytesMax, {
       negotiated: (messages) => {
         if (messages === undefined) this.onFault(guest, 'negotiation')
-        else if (!this.isParting) this.onFrames(guest, messages * FRAMES_OF_PROPOSAL)
+        else if (!this.isParting) this.onFrames(guest, workOf(messages, negotiation))
       },
       waiting: (bytes) => this.wait(guest, stream, bytes),
       lost: (bytes) => {
@@ -199,3 +203,7 @@ export class Inbound {
 
 /** Bytes that wait for the peer to read; the library has them for each of its streams of bytes. */
 const unsentOf = (stream: MessageStream): number => (stream as { writeBufferLength?: number }).writeBufferLength ?? 0
+
+/** In frames. */
+const workOf = (messages: number, { agreed }: Negotiation): number =>
+  messages * FRAMES_OF_PROPOSAL + (agreed === IDENTIFY_PROTOCOL ? FRAMES_OF_IDENTIFY : 0)

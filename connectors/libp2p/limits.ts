@@ -50,7 +50,7 @@ export const INTAKE_LIMITS = {
   streamsMax: 20_000,
   /**
    * Frames of yamux, and records of the encryption, that a connection may send, whatever they carry (a stream that it opens counts as
-   * 20 frames, a record of more than 4 KiB as several): at once, and per second after. Beyond it the connection is read no faster. A message is one frame and one record, or few.
+   * 20 frames, a ping as 5, the question who we are as 200, a record of more than 4 KiB as several): at once, and per second after. Beyond it the connection is read no faster. A message is one frame and one record, or few.
    */
   framesPerConnection: { burst: 50_000, perSecond: 8_000 },
   /** The same of all connections of one address. */

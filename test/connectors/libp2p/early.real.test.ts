@@ -121,3 +121,21 @@ test('bound: frames of a byte are not answered one by one before somebody takes 
   await until(() => countFrames(Buffer.concat(answers), PING) > 1, 'the ping behind them is answered') // the other is theirs
   expect(countFrames(Buffer.concat(answers), WINDOW_UPDATE)).toBeLessThan(10)
 })
+
+for (const [what, one] of [
+  // 40 pings weigh 200, and as mere frames 40
+  ['pings', () => Buffer.concat(Array.from({ length: 40 }, () => frame(PING, SYN, 0, 7)))],
+  // 231 each, and as streams like others 31
+  ['streams that ask who we are', (id: number) => beginStream(id, IDENTIFY, NONE)],
+] as const)
+  test(`bound: ${what} are read no faster than the work that their answers make`, async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({
+      limits: { framesPerConnection: { burst: 1_000, perSecond: 1 }, holdMsMax: 60_000 },
+    })
+    const under = await hostile(stage, running)
+    for (let id = 1_001; id < 1_015; id += 2) await send(under, one(id))
+    await until(() => running.intake.stats().holds > 0, 'held')
+    expect(under.status).toBe('open')
+    await served(stage, running)
+  })

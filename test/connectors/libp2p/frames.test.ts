@@ -37,7 +37,7 @@ describe('the frames of a connection', () => {
         }
         expect(given.every((whole) => isWhole(whole))).toBe(true)
         expect(Buffer.concat(given)).toEqual(bytes)
-        expect(counted).toBe(sent.reduce((sum, { type, opens }) => sum + (opens && type !== 2 ? 20 : 1), 0))
+        expect(counted).toBe(sent.reduce((sum, { type, opens }) => sum + (opens ? (type === 2 ? 5 : 20) : 1), 0))
         expect(gate.pendingBytes).toBe(0)
       }),
     )
