@@ -19,3 +19,9 @@ export function hostOf(connection: Addressed): string {
   const all = right === undefined ? groups : [...groups, ...Array(8 - groups.length - tail.length).fill('0'), ...tail]
   return `${all.slice(0, 4).join(':')}::/64`
 }
+
+/** The addresses that one user is likely to have all of: the /24 of an IPv4 address, the /48 of an IPv6 one. @param host of `hostOf` */
+export function prefixOf(host: string): string {
+  if (host.includes(':')) return `${host.split(':').slice(0, 3).join(':')}::/48`
+  return `${host.split('.').slice(0, 3).join('.')}.0/24`
+}

@@ -11,17 +11,20 @@ import { addressOf, hostOf } from './address.ts'
 import type { Bans } from './bans.ts'
 import type { Counts, ShedReason } from './counts.ts'
 import { FrameGate } from './frames.ts'
+import { HandshakeTurns } from './handshake-turns.ts'
+import { Hosts } from './hosts.ts'
 import { Inbound } from './inbound.ts'
 import { type IntakeLimits, STREAM_WINDOW_BYTES, TokenBucket } from './limits.ts'
 import type { Guest, Host, Peer } from './peer.ts'
 import { greediest, leaving, stalled } from './places.ts'
-import { Standing, Standings } from './standing.ts'
+import { Standings } from './standing.ts'
 import type { Talkers } from './talkers.ts'
 
 export class Connections {
   readonly peers = new Set<Peer>()
   private readonly byId = new Map<string, Peer>()
-  private readonly hosts = new Map<string, Host>()
+  private readonly hosts: Hosts
+  private readonly turns: HandshakeTurns
   private readonly guests = new Set<Guest>()
   private readonly standings: Standings
   private handshaking = 0
@@ -48,6 +51,8 @@ export class Connections {
     this.talkers = parts.talkers
     this.standings = new Standings(parts.limits)
     this.now = () => parts.clock.now()
+    this.hosts = new Hosts(parts.limits)
+    this.turns = new HandshakeTurns(parts.limits, this.now)
     this.inbound = new Inbound(parts.limits, parts.counts, this.now)
     this.inbound.onExcess = () => this.shedGreediest('streams', ({ streams }) => streams)
     this.inbound.onPending = () => this.shedGreediest('partial-bytes', (guest) => this.inbound.pending.of(guest))
@@ -59,7 +64,7 @@ export class Connections {
     if (known) return known
     const peerId = connection.remotePeer.toString()
     const guest = this.byTimeline.get(connection.timeline)
-    const host = guest?.host ?? this.hostNamed(hostOf(connection), now)
+    const host = guest?.host ?? this.hosts.named(hostOf(connection), now)
     const peer: Peer = {
       peerId,
       connection,
@@ -89,13 +94,12 @@ export class Connections {
     return peer
   }
 
-  /** A message that may count came on it; the connection may be gone by now. */
+  /** A message that may count came on it. */
   touch({ connection }: Peer, now: number): void {
     const guest = this.byTimeline.get(connection.timeline)
     if (!guest) return
     guest.activeAt = now
     guest.isFruitful = true
-    this.payBack(guest, now)
   }
 
   /** Refuses what is too much from one host, before any cryptography; then the banned, as soon as they say who they are. */
@@ -104,13 +108,12 @@ export class Connections {
       const now = this.now()
       if (this.inbound.isParting) return this.counts.shed('stopping')
       if (this.bans.of({ address: addressOf(socket) }, now)) return this.counts.shed('banned')
-      const host = this.hostNamed(hostOf(socket), now)
-      if (!host.arrivals.take(now)) return this.counts.shed('host-rate')
+      const host = this.hosts.named(hostOf(socket), now)
       if (host.handshakes >= this.limits.handshakesPerHostMax && !this.endHandshake(now, host, true))
         return this.counts.shed('host-handshakes')
       if (this.handshaking >= this.limits.handshakesMax && !this.endHandshake(now, host, false))
         return this.counts.shed('handshakes')
-      if (host.connections >= this.limits.connectionsPerHostMax && !this.makeRoom(now, host, true))
+      if (host.connections - host.handshakes >= this.limits.connectionsPerHostMax && !this.makeRoom(now, host, true))
         return this.counts.shed('host-connections')
       if (this.guests.size - this.handshaking >= this.limits.connectionsMax && !this.makeRoom(now, host, false))
         return this.counts.shed('connections')
@@ -136,10 +139,7 @@ export class Connections {
       if (!guest.handshaking && now - guest.activeAt > this.limits.connectionIdleMs) this.close(guest, 'idle')
     }
     this.standings.fade(elapsedMs)
-    for (const host of this.hosts.values()) {
-      host.fade(elapsedMs)
-      if (host.connections === 0 && isRested(host, this.limits, now)) this.hosts.delete(host.name)
-    }
+    this.hosts.fade(elapsedMs, now)
   }
 
   /** Closes the connections of who is banned by now. For a ban of an address by the intake itself only those with faults. */
@@ -154,7 +154,7 @@ export class Connections {
 
   /** The faults of an address or a peer are forgotten. */
   forgive(subject: string): void {
-    for (const host of this.hosts.values()) if (host.name === subject) host.faults = 0
+    this.hosts.forgive(subject)
     for (const { peerId, standing } of this.peers) if (peerId === subject) standing.faults = 0
   }
 
@@ -167,9 +167,9 @@ export class Connections {
       peer: undefined,
       peerId: '',
       handshaking: true,
+      turn: 'none',
       activeAt: now,
       isFruitful: false,
-      charged: 0,
       gate: undefined,
       muxer: undefined,
       heardAt: now,
@@ -181,6 +181,7 @@ export class Connections {
     this.inbound.greet(guest)
     host.connections++
     host.handshakes++
+    host.prefix.handshakes++
     this.handshaking++
     socket.addEventListener('close', () => {
       if (guest.handshaking) this.counts.shed('half-open')
@@ -190,16 +191,10 @@ export class Connections {
     })
   }
 
-  /** A connection that ends without a message that may count has cost us more than it brought. */
+  /** A connection that ends without a message that may count has cost more than it brought. Votes of its address pay for it. */
   private charge(guest: Guest, now: number): void {
-    if (guest.isFruitful) return
-    guest.charged = this.limits.fruitlessArrivals
-    guest.host.arrivals.owe(guest.charged, now)
-  }
-
-  private payBack(guest: Guest, now: number): void {
-    guest.host.arrivals.owe(-guest.charged, now)
-    guest.charged = 0
+    if (guest.isFruitful || guest.turn !== 'had' || !this.turns.pays(guest.host, now)) return
+    guest.host.arrivals.owe(this.limits.fruitlessArrivals, now)
   }
 
   /** @param own only for one of the same host */
@@ -222,25 +217,12 @@ export class Connections {
     end(guest, `the intake closes this connection: ${reason}`)
   }
 
-  private hostNamed(name: string, now: number): Host {
-    const known = this.hosts.get(name)
-    if (known) return known
-    const arrivals = new TokenBucket(this.limits.arrivalsPerHost, now)
-    const host = Object.assign(new Standing(this.limits, now, 'host'), {
-      name,
-      arrivals,
-      framePace: new TokenBucket(this.limits.framesPerHost, now),
-      connections: 0,
-      handshakes: 0,
-    })
-    this.hosts.set(name, host)
-    return host
-  }
-
   private handshakeOver(guest: Guest | undefined): void {
     if (!guest?.handshaking) return
     guest.handshaking = false
     guest.host.handshakes--
+    guest.host.prefix.handshakes--
+    this.turns.leave(guest)
     this.handshaking--
   }
 
@@ -250,9 +232,10 @@ export class Connections {
       const encrypter = create(components)
       const secure = encrypter.secureInbound.bind(encrypter)
       encrypter.secureInbound = async (socket, options) => {
+        const guest = this.byTimeline.get(socket.timeline)
+        if (guest) await this.takeTurn(guest)
         const secured = await secure(socket, options)
         this.decrypted.set(socket.timeline, secured.connection)
-        const guest = this.byTimeline.get(socket.timeline)
         if (guest) this.inbound.remember(secured.connection, guest, secured.streamMuxer !== undefined)
         return secured
       }
@@ -261,8 +244,21 @@ export class Connections {
     }
   }
 
+  /** Resolves when its handshake may begin. */
+  private async takeTurn(guest: Guest): Promise<void> {
+    guest.turn = 'waiting'
+    const refusal = await this.turns.of(guest)
+    if (refusal === undefined) {
+      guest.turn = 'had'
+      return
+    }
+    if (refusal !== 'gone') this.close(guest, refusal)
+    throw new Error(`no turn for a handshake: ${refusal}`)
+  }
+
   /** Tells everybody that the intake ends; from now on nobody new is let in. */
   part(): void {
+    this.turns.close()
     this.inbound.part(this.guests)
   }
 
@@ -285,16 +281,3 @@ function end({ muxer, socket }: Guest, why: string): void {
   muxer?.abort(error)
   socket.abort(error)
 }
-
-/** Nothing would be known of it that a new one does not have. */
-const isRested = (
-  { faults, hasCredit, doubtful, pace, arrivals, framePace }: Host,
-  limits: IntakeLimits,
-  now: number,
-): boolean =>
-  faults === 0 &&
-  !hasCredit &&
-  doubtful.left(now) >= limits.doubtfulPerHost.burst &&
-  pace.left(now) >= limits.pacePerHost.burst &&
-  arrivals.left(now) >= limits.arrivalsPerHost.burst &&
-  framePace.left(now) >= limits.framesPerHost.burst

@@ -2,8 +2,10 @@
 export const SHED_REASONS = [
   /** More connections from one host than one may have. */
   'host-connections',
-  /** More new connections of one host in a second than one may make. */
+  /** More handshakes of one host in a second than one may begin. */
   'host-rate',
+  /** A handshake whose turn did not come in time: all hosts want more of them than there is a budget for. */
+  'handshake-rate',
   /** More handshakes at a time from one host, and none of them has stalled. */
   'host-handshakes',
   /** A handshake that has stalled when there were too many, or a new one when none had. */

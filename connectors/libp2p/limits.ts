@@ -20,19 +20,31 @@ export const INTAKE_LIMITS = {
   /** Connections of one IP address: many collectors may stand behind one, but not all of them. */
   connectionsPerHostMax: 512,
   /**
-   * New connections of one IP address: at once, and per second after. Collectors reconnect every 300 s, all of a cloud region at once.
-   * libp2p: 5. A handshake takes milliseconds of the processor, and a hostile one more.
+   * Handshakes that one IP address may begin: at once, and per second after. Collectors reconnect every 300 s, all of a cloud region at
+   * once. libp2p: 5. An address with votes of late is not held to it, and for `startMs` after the start of the intake none is.
    */
   arrivalsPerHost: { burst: 300, perSecond: 20 },
   /** A connection that ends without a message that may count costs its address so many more of these: garbage pays for nothing. */
   fruitlessArrivals: 4,
+  startMs: 60_000,
+  /**
+   * Handshakes that all connections may begin: at once, and per second after. One takes 4 ms of the processor, and what follows from it
+   * 2 ms, so with those of voters a third of the thread goes into them (handshake-turns.ts).
+   */
+  handshakesOfAll: { burst: 150, perSecond: 40 },
+  /** Handshakes beside them, for addresses with votes of late. */
+  handshakesOfVoters: { burst: 100, perSecond: 15 },
+  /** A connection waits so long for its turn, and is refused then. A dialer has some 10 s of patience. */
+  handshakeWaitMs: 6_000,
+  /** Addresses and prefixes whose last turn is remembered, 100 bytes each; beyond them the oldest go, and come first again. */
+  handshakeTurnsMax: 20_000,
   /**
    * Handshakes at a time. A peer that stalls in one keeps its place for `upgradeTimeoutMs`, and many addresses can take
    * many places: so there are many, each worth little memory. libp2p: 10.
    */
   handshakesMax: 1_024,
-  /** Handshakes of one IP address, so that nobody alone can fill the places above. */
-  handshakesPerHostMax: 64,
+  /** Handshakes of one IP address: all collectors behind it come back at once after a restart, and wait here for their turns. */
+  handshakesPerHostMax: 512,
   /** A handshake that takes longer makes room for another when there are so many. An honest one takes some round trips. */
   handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,

@@ -31,11 +31,20 @@ export interface Peer extends Pressed {
 /** Everything from one address. */
 export interface Host extends Standing {
   readonly name: string
-  /** New connections that it may still make. */
+  readonly prefix: Prefix
+  /** Handshakes that it may still begin. */
   readonly arrivals: TokenBucket
   /** Frames that it may still send. */
   readonly framePace: TokenBucket
   connections: number
+  handshakes: number
+}
+
+/** Addresses that one user may have all of. */
+export interface Prefix {
+  readonly name: string
+  /** Addresses of it that are known. */
+  hosts: number
   handshakes: number
 }
 
@@ -49,12 +58,12 @@ export interface Guest {
   peer: Peer | undefined
   peerId: string
   handshaking: boolean
+  /** The handshake, from its name on: waits for its turn, or has had it. */
+  turn: 'none' | 'waiting' | 'had'
   /** When its last message that may count came, or itself, ms. */
   activeAt: number
   /** A message came on it that may count. */
   isFruitful: boolean
-  /** Arrivals that its end has cost its address; paid back when a message of it is judged later and may count. */
-  charged: number
   /** Looks at its bytes before libp2p has them. */
   gate: SocketGate | undefined
   /** Once it has said who it is. */
