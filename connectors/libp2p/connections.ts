@@ -16,7 +16,7 @@ import { Hosts } from './hosts.ts'
 import { Inbound } from './inbound.ts'
 import { type IntakeLimits, STREAM_WINDOW_BYTES, TokenBucket } from './limits.ts'
 import type { Guest, Host, Peer } from './peer.ts'
-import { greediest, leaving, stalled } from './places.ts'
+import { givingWay, greediest, leaving } from './places.ts'
 import { Standings } from './standing.ts'
 import type { Talkers } from './talkers.ts'
 
@@ -113,10 +113,8 @@ export class Connections {
         return this.counts.shed('host-handshakes')
       if (this.handshaking >= this.limits.handshakesMax && !this.endHandshake(now, host, false))
         return this.counts.shed('handshakes')
-      if (host.connections - host.handshakes >= this.limits.connectionsPerHostMax && !this.makeRoom(now, host, true))
-        return this.counts.shed('host-connections')
-      if (this.guests.size - this.handshaking >= this.limits.connectionsMax && !this.makeRoom(now, host, false))
-        return this.counts.shed('connections')
+      const full = this.fullAt(host, 1, now)
+      if (full) return this.counts.shed(full)
       this.letIn(socket, host, now)
       return false
     },
@@ -127,8 +125,13 @@ export class Connections {
       return this.bans.of({ peerId }, this.now()) ? this.counts.shed('banned') : false
     },
     denyInboundUpgradedConnection: (_peer, socket) => {
-      this.handshakeOver(this.byTimeline.get(socket.timeline))
-      return false
+      const guest = this.byTimeline.get(socket.timeline)
+      if (!guest) return false
+      this.handshakeOver(guest)
+      guest.activeAt = this.now()
+      const full = this.fullAt(guest.host, 0, guest.activeAt)
+      if (full) this.close(guest, full)
+      return full !== undefined
     },
   }
 
@@ -197,6 +200,17 @@ export class Connections {
     guest.host.arrivals.owe(this.limits.fruitlessArrivals, now)
   }
 
+  /**
+   * The bound that leaves no place, when nobody makes room. Places are asked for twice: many may have begun their handshake meanwhile.
+   * @param more connections that come beside those that have said who they are
+   */
+  private fullAt(host: Host, more: number, now: number): ShedReason | undefined {
+    const { connectionsPerHostMax, connectionsMax } = this.limits
+    const [ofHost, ofAll] = [host.connections - host.handshakes + more, this.guests.size - this.handshaking + more]
+    if (ofHost > connectionsPerHostMax && !this.makeRoom(now, host, true)) return 'host-connections'
+    return ofAll > connectionsMax && !this.makeRoom(now, host, false) ? 'connections' : undefined
+  }
+
   /** @param own only for one of the same host */
   private makeRoom(now: number, host: Host, own: boolean): boolean {
     const guest = leaving(this.guests, host, own, this.limits, now)
@@ -205,8 +219,8 @@ export class Connections {
   }
 
   private endHandshake(now: number, host: Host, own: boolean): boolean {
-    const guest = stalled(this.guests, host, own, this.limits, now)
-    if (guest) this.close(guest, 'handshakes')
+    const guest = givingWay(this.guests, host, own, this.limits, now)
+    if (guest) this.close(guest, own ? 'host-handshakes' : 'handshakes')
     return guest !== undefined
   }
 

@@ -6,9 +6,9 @@ export const SHED_REASONS = [
   'host-rate',
   /** A handshake whose turn did not come in time: all hosts want more of them than there is a budget for. */
   'handshake-rate',
-  /** More handshakes at a time from one host, and none of them has stalled. */
+  /** A handshake that gave way when there were too many of one host, or a new one when none could. */
   'host-handshakes',
-  /** A handshake that has stalled when there were too many, or a new one when none had. */
+  /** The same of all hosts. */
   'handshakes',
   /** A connection that ended before it had said who it is: too slowly, or it speaks something else. */
   'half-open',

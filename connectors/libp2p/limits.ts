@@ -39,13 +39,13 @@ export const INTAKE_LIMITS = {
   /** Addresses and prefixes whose last turn is remembered, 100 bytes each; beyond them the oldest go, and come first again. */
   handshakeTurnsMax: 20_000,
   /**
-   * Handshakes at a time. A peer that stalls in one keeps its place for `upgradeTimeoutMs`, and many addresses can take
-   * many places: so there are many, each worth little memory. libp2p: 10.
+   * Handshakes at a time. Many addresses can take many places: so there are many, each worth little memory, and they are taken from
+   * those that have named no encryption yet, and from prefixes and addresses with most of them (places.ts). libp2p: 10.
    */
   handshakesMax: 1_024,
   /** Handshakes of one IP address: all collectors behind it come back at once after a restart, and wait here for their turns. */
   handshakesPerHostMax: 512,
-  /** A handshake that takes longer makes room for another when there are so many. An honest one takes some round trips. */
+  /** A handshake that takes longer makes room for another when there are so many, its turn included. An honest one takes some round trips. */
   handshakeStallMs: 2_000,
   upgradeTimeoutMs: 10_000,
   /** Bytes of a handshake, behind the name of the encryption. The longest identities in use (RSA, 4,096 bits) have room. */

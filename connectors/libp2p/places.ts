@@ -20,19 +20,30 @@ export function leaving(guests: Iterable<Guest>, host: Host, own: boolean, limit
 }
 
 /**
- * The handshake to end for a newcomer from `host`: the oldest of the address with most of them. A handshake that has not stalled
- * for `handshakeStallMs` is only ended when its address has more of them than the newcomer's would have.
+ * The handshake to end for a newcomer from `host`: first one that has named no encryption yet, whatever its age, as an honest one does so
+ * within a round trip; of those one of the prefix with most handshakes, then of the address with most, then the oldest. One that has named
+ * its encryption is only ended when it has stalled for `handshakeStallMs`, or when its prefix or its address has more of them than the
+ * newcomer's would have.
  * @param own only handshakes of that host are ended
  */
-export function stalled(guests: Iterable<Guest>, host: Host, own: boolean, limits: IntakeLimits, now: number) {
+export function givingWay(guests: Iterable<Guest>, host: Host, own: boolean, limits: IntakeLimits, now: number) {
   let chosen: Guest | undefined
   for (const guest of guests) {
     if (!guest.handshaking || (own && guest.host !== host)) continue
-    if (!chosen || isBefore(guest, chosen, 'handshakes')) chosen = guest
+    if (!chosen || givesWayBefore(guest, chosen)) chosen = guest
   }
   if (!chosen) return undefined
-  const isGreedy = chosen.host.handshakes > host.handshakes + 1
-  return isGreedy || now - chosen.activeAt >= limits.handshakeStallMs ? chosen : undefined
+  const { prefix, handshakes } = chosen.host
+  const isGreedy = prefix.handshakes > host.prefix.handshakes + 1 || (!own && handshakes > host.handshakes + 1)
+  const mayGo = chosen.turn === 'none' || isGreedy || now - chosen.activeAt >= limits.handshakeStallMs
+  return mayGo ? chosen : undefined
+}
+
+function givesWayBefore(a: Guest, b: Guest): boolean {
+  const isSilent = a.turn === 'none'
+  if (isSilent !== (b.turn === 'none')) return isSilent
+  const byPrefix = a.host.prefix.handshakes - b.host.prefix.handshakes
+  return byPrefix !== 0 ? byPrefix > 0 : isBefore(a, b, 'handshakes')
 }
 
 const isBefore = (a: Guest, b: Guest, by: 'connections' | 'handshakes'): boolean =>

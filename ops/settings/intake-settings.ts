@@ -39,7 +39,7 @@ export const intakeSettings = z
         perAddressMax: rate(L.connectionsPerHostMax, 'Connections of one IP address (IPv6: of a /64) at a time.'),
         handshakesMax: rate(
           L.handshakesMax,
-          'Connections at a time that have not yet said who they are. Beyond them a stalled one makes room.',
+          'Connections at a time that have not yet said who they are. Beyond them one that has named no encryption makes room, or one of the prefix with most.',
         ),
         handshakesPerAddressMax: rate(L.handshakesPerHostMax, 'The same of one IP address.'),
         idleSeconds: whole(60, 86_400)

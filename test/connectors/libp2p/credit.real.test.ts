@@ -184,7 +184,7 @@ describe('when all places are taken', () => {
     await until(() => sockets.every(({ readyState }) => readyState === 'open'), 'connected')
     await new Promise((resolve) => setTimeout(resolve, 100))
     await vote(running, await stage.client())
-    expect(running.intake.stats().shed.handshakes).toBe(1)
+    expect(running.intake.stats().shed['host-handshakes']).toBe(1)
     for (const socket of sockets) socket.destroy()
   })
 })

@@ -170,17 +170,43 @@ describe('limits of a running intake', () => {
     await using stage = new Stage()
     const running = await stage.intake({ limits: { connectionsPerHostMax: 4, handshakesPerHostMax: 2 } })
     const port = Number(/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1])
-    const silent = [0, 1].map(() => connect(port, '127.0.0.1'))
     const stats = () => running.intake.stats()
-    await until(() => silent.every(({ readyState }) => readyState === 'open'), 'connected')
+    const stalled = [0, 1].map(() => connect(port, '127.0.0.1'))
+    const heard = stalled.map((socket) => new Promise((resolve) => socket.once('data', resolve)))
+    for (const socket of stalled) socket.write(NOISE_ASKED)
+    await Promise.all(heard)
     await expect(open(await stage.client(), running)).rejects.toThrow()
     expect(stats().shed['host-handshakes']).toBeGreaterThan(0)
-    for (const socket of silent) socket.destroy()
-    await until(() => stats().shed['half-open'] === 2, 'the silent ones are gone')
+    for (const socket of stalled) socket.destroy()
+    await until(() => stats().shed['half-open'] === 2, 'the stalled ones are gone')
     for (let i = 0; i < 4; i++) await write(await open(await stage.client(), running), message().bytes)
     await expect(open(await stage.client(), running)).rejects.toThrow()
     expect(stats().shed['host-connections']).toBeGreaterThan(0)
     await until(() => running.log.records.length === 4, 'the four are served')
+  })
+
+  test('behavior: sockets that say nothing give way to who comes, however young they are', async () => {
+    await using stage = new Stage()
+    const limits = { handshakesMax: 4, handshakesPerHostMax: 2, handshakeStallMs: 60_000, upgradeTimeoutMs: 60_000 }
+    const running = await stage.intake({ limits })
+    const port = Number(/tcp\/(\d+)/.exec(running.intake.multiaddrs[0]!)![1])
+    for (let n = 0; n < 6; n++) {
+      const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.${n}.1` }).on('error', () => {})
+      await until(() => socket.readyState === 'open', 'connected')
+      stage.onEnd(async () => void socket.destroy())
+    }
+    await until(() => running.intake.stats().shed.handshakes >= 2, 'the first ones are gone')
+    await open(await stage.client(), running)
+    expect(running.intake.stats().shed['host-handshakes']).toBe(0)
+  })
+
+  test('bound: connections that say who they are at once have no more places than the others', async () => {
+    await using stage = new Stage()
+    const running = await stage.intake({ limits: { connectionsPerHostMax: 2 } })
+    const clients = await Promise.all(Array.from({ length: 6 }, () => stage.client()))
+    await Promise.all(clients.map((client) => open(client, running).catch(() => undefined)))
+    await until(() => running.intake.stats().connections === 2, 'two places')
+    expect(running.intake.stats().shed['host-connections']).toBe(4)
   })
 
   test('bound: sockets that ask for nothing cost their address no arrivals', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { INTAKE_LIMITS } from '../../../connectors/libp2p/limits.ts'
 import type { Guest, Host } from '../../../connectors/libp2p/peer.ts'
-import { greediest, leaving, stalled } from '../../../connectors/libp2p/places.ts'
+import { givingWay, greediest, leaving } from '../../../connectors/libp2p/places.ts'
 import { Standing, Standings } from '../../../connectors/libp2p/standing.ts'
 
 const LIMITS = { ...INTAKE_LIMITS, creditPerVote: 10, creditMax: 25, creditHalfLifeMs: 1_000, standingsMax: 2 }
@@ -51,7 +51,8 @@ describe('standing', () => {
 })
 
 describe('who leaves', () => {
-  const hostOf = (connections: number, handshakes = 0) => ({ connections, handshakes }) as Host
+  const hostOf = (connections: number, handshakes = 0) =>
+    ({ connections, handshakes, prefix: { name: '', hosts: 1, handshakes } }) as Host
   const guest = (host: Host, activeAt: number, of: { credit?: boolean; handshaking?: boolean } = {}) =>
     ({
       host,
@@ -59,6 +60,8 @@ describe('who leaves', () => {
       handshaking: of.handshaking ?? false,
       peer: { standing: { hasCredit: of.credit ?? false } },
     }) as Guest
+  const shaking = (host: Host, activeAt: number, turn: Guest['turn'] = 'waiting') =>
+    ({ ...guest(host, activeAt, { handshaking: true }), turn }) as Guest
   const [few, many] = [hostOf(2, 2), hostOf(9, 9)]
   const limits = { ...INTAKE_LIMITS, shedIdleMs: 100, handshakeStallMs: 100 }
 
@@ -76,16 +79,28 @@ describe('who leaves', () => {
   })
 
   test('behavior: of handshakes the oldest of the address with most; a young one only for an address with fewer', () => {
-    const handshaking = true
-    const guests = [
-      guest(few, 0, { handshaking }),
-      guest(many, 990, { handshaking }),
-      guest(many, 950, { handshaking }),
-    ]
-    expect(stalled(guests, hostOf(0), false, limits, 1_000)).toBe(guests[2])
-    expect(stalled(guests, hostOf(9, 9), false, limits, 1_000)).toBeUndefined()
-    expect(stalled(guests, few, true, limits, 1_000)).toBe(guests[0])
-    expect(stalled([guest(few, 0)], few, true, limits, 1_000)).toBeUndefined()
+    const guests = [shaking(few, 0), shaking(many, 990), shaking(many, 950)]
+    expect(givingWay(guests, hostOf(0), false, limits, 1_000)).toBe(guests[2])
+    expect(givingWay(guests, hostOf(9, 9), false, limits, 1_000)).toBeUndefined()
+    expect(givingWay(guests, few, true, limits, 1_000)).toBe(guests[0])
+    expect(givingWay([shaking(few, 950)], few, true, limits, 1_000)).toBeUndefined()
+    expect(givingWay([guest(few, 0)], few, true, limits, 1_000)).toBeUndefined()
+  })
+
+  test('behavior: of handshakes one that has named no encryption comes first, whatever its age and for whomever', () => {
+    const guests = [shaking(many, 0), shaking(few, 999, 'none'), shaking(few, 990, 'none')]
+    expect(givingWay(guests, hostOf(9, 9), false, limits, 1_000)).toBe(guests[2])
+    expect(givingWay(guests, few, true, limits, 1_000)).toBe(guests[2])
+  })
+
+  test('behavior: handshakes of a prefix with many are ended first, though each address of it has one', () => {
+    const crowd = { hosts: 200, handshakes: 200, name: 'crowd' }
+    const ones = [900, 890, 910].map((at) => shaking({ ...hostOf(1, 1), prefix: crowd } as Host, at))
+    expect(givingWay([shaking(few, 901), ...ones], hostOf(1, 1), false, limits, 950)).toBe(ones[1])
+    const silent = [900, 890].map((at) => shaking({ ...hostOf(1, 1), prefix: crowd } as Host, at, 'none'))
+    expect(givingWay([shaking(few, 800, 'none'), ...silent], hostOf(1, 1), false, limits, 1_000)).toBe(silent[1])
+    const neighbour = { ...hostOf(1, 1), prefix: crowd } as Host
+    expect(givingWay(ones, neighbour, false, limits, 950)).toBeUndefined()
   })
 
   test('behavior: what one with credit holds counts for a tenth; the address that holds most pays', () => {
