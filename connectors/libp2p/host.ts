@@ -10,6 +10,7 @@ import { createLibp2p } from 'libp2p'
 import type { Connections } from './connections.ts'
 import { type IntakeLimits, STREAM_WINDOW_BYTES } from './limits.ts'
 import { answerPings, PING_PROTOCOL, PING_STREAMS_MAX } from './ping.ts'
+import { boundExponents } from './rsa-exponents.ts'
 
 /** Streams of identify and ping, beside the streams of /collect. */
 const OTHER_STREAMS = 64
@@ -25,6 +26,7 @@ export interface HostOptions {
 
 /** Creates the libp2p host without starting it. */
 export async function createHost({ listen, privateKey, limits, connections }: HostOptions): Promise<Libp2p> {
+  boundExponents()
   const host = await createLibp2p({
     start: false,
     privateKey,

@@ -1,4 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
@@ -307,6 +309,22 @@ describe('limits of a running intake', () => {
     await until(() => running.intake.stats().connections === 0, 'gone')
     await expect.poll(async () => (await host.peerStore.all()).length).toBeLessThanOrEqual(1)
   })
+})
+
+describe('identities', () => {
+  for (const encryption of ['noise', 'tls'] as const)
+    test(`behavior: by ${encryption} one of RSA is taken with the common exponent, and refused with a longer one`, async () => {
+      await using stage = new Stage()
+      const running = await stage.intake()
+      const rsa = (publicExponent: number) => {
+        const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048, publicExponent })
+        return { privateKey: privateKeyFromRaw(privateKey.export({ type: 'pkcs1', format: 'der' })) }
+      }
+      await open(await stage.client(encryption, rsa(65_537)), running)
+      await open(await stage.client(encryption, rsa(3)), running)
+      await expect(open(await stage.client(encryption, rsa(16_777_217)), running)).rejects.toThrow()
+      expect(running.intake.stats().connections).toBe(2)
+    })
 })
 
 describe('token bucket', () => {
