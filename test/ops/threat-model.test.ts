@@ -1,7 +1,8 @@
-/** docs/threat-model.md names rules, settings, verdicts, reasons of the intake, metrics, alerts and tests: they exist, and none is left out. */
+/** docs/threat-model.md names rules, settings, limits of the intake, verdicts, reasons of the intake, metrics, alerts and tests: they exist, and none is left out. */
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { SHED_REASONS } from '../../connectors/libp2p/counts.ts'
+import { INTAKE_LIMITS } from '../../connectors/libp2p/limits.ts'
 import { settingAt } from '../../ops/settings/list.ts'
 import { METRICS } from '../../ops/watch/metrics/table/index.ts'
 import { MARKET_DEFAULTS } from '../../topology/rules.ts'
@@ -31,7 +32,8 @@ function exists(name: string): boolean {
   if (/^[A-Z_]+$/.test(name)) return (REJECT_REASONS as readonly string[]).includes(name)
   if (/^[A-Z][A-Za-z]+$/.test(name)) return runbook.includes(name)
   if ((SHED_REASONS as readonly string[]).includes(name)) return true
-  return isCommand(name) || isPlace(name) || name in MARKET_DEFAULTS || settingAt(name) !== undefined
+  if (name in MARKET_DEFAULTS || name in INTAKE_LIMITS) return true
+  return isCommand(name) || isPlace(name) || settingAt(name) !== undefined
 }
 
 test('behavior: everything that the tables name exists', () => {
