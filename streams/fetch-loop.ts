@@ -73,7 +73,12 @@ export class FetchLoop {
     })
     for (const [at, answer] of fetched.entries()) {
       const { reader, position } = asked[at]!
-      if (!reader.accept(position.offset, answer)) reopen(reader)
+      try {
+        if (!reader.accept(position.offset, answer)) reopen(reader)
+      } catch (error) {
+        if (!(error instanceof PositionLostError)) throw error
+        refuse(reader, error)
+      }
     }
     news.raise()
   }

@@ -236,11 +236,12 @@ export class LogError extends Error {
 }
 
 /** The reason why nobody may read on from a position: see `PositionLostError`. */
-export type PositionLoss = 'TOPIC_RECREATED' | 'TOPIC_DELETED' | 'TRUNCATED' | 'RECORDS_DELETED'
+export type PositionLoss = 'TOPIC_RECREATED' | 'TOPIC_DELETED' | 'TRUNCATED' | 'RECORDS_DELETED' | 'UNREADABLE_ROW'
 
 /**
  * The log is not the log that a position was kept for: a reader that went on would pass over records without a word. The topic
- * was deleted and made anew, the log ends before the position, or it begins behind it. Never retriable.
+ * was deleted and made anew, the log ends before the position, or it begins behind it, or a row of the state is not to be read. Never
+ * retriable.
  */
 export class PositionLostError extends LogError {
   readonly topic: string

@@ -53,6 +53,15 @@ export const truncated = (stage: string, at: FetchPosition, end: number): Positi
       `(an unclean leader election, a lost disk, or a topic made anew). ${ADVICE}`,
   )
 
+/** @param at the changelog @param offset of the row */
+export const unreadableRow = (at: TopicPartition, offset: number, cause: Error): PositionLostError =>
+  lost(
+    'UNREADABLE_ROW',
+    at,
+    `the row at ${nameOf(at)} offset ${offset} cannot be read, and the state without it would be another: ${cause.message}. Somebody else ` +
+      `wrote it, or a newer release did: then start that one. ${ADVICE}`,
+  )
+
 const lost = (code: PositionLoss, at: { topic: string; partition: number }, message: string): PositionLostError =>
   new PositionLostError(code, at, message)
 

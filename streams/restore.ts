@@ -1,5 +1,6 @@
 /** State out of changelogs. */
 import type { Clock, Log, LogRecord } from './ports.ts'
+import { unreadableRow } from './position-loss.ts'
 import { readRange } from './read-range.ts'
 import { type OnUnreadable, UnreadableError } from './read-record.ts'
 import type { StateStore } from './state.ts'
@@ -28,10 +29,9 @@ export async function restoreTask(
 }
 
 /**
- * Folds a record of a changelog into its store. A record that no release of ours can have written is left out and reported. A
- * record that another release may have written and this one cannot read stops the restoring: without it the state would be
- * another.
- * @throws what the serde of the store throws
+ * Folds a record of a changelog into its store. A record that no release of ours can have written is left out and reported.
+ * @throws PositionLostError `UNREADABLE_ROW` for a record that another release may have written and this one cannot read: without it the
+ *   state would be another
  */
 export function restoreRecord(store: StateStore, partition: number, record: LogRecord, tell: OnUnreadable): void {
   try {
@@ -39,8 +39,8 @@ export function restoreRecord(store: StateStore, partition: number, record: LogR
     if (record.key === null) throw new UnreadableError('null-key', 'the key is null')
     store.restore(record)
   } catch (error) {
-    if (!isForeign(error)) throw error
     const { offset } = record
+    if (!isForeign(error)) throw unreadableRow({ topic: store.changelog, partition }, offset, error as Error)
     const reason = error instanceof UnreadableError ? error.reason : 'undecodable'
     tell({ topic: store.changelog, partition, offset, reason, why: (error as Error).message })
   }

@@ -245,3 +245,12 @@ test('behavior: offsets that another tool has moved are taken as they are', asyn
   await expect.poll(async () => (await committed(made, 'forward', NUMBERS.topic))?.next).toBe(15)
   expect(refused).toEqual([])
 })
+
+test('error: a row of the state that cannot be read lets its task wait with the place, and ends nothing', async () => {
+  const made = await afterTen()
+  const changelog = 'app-sums-changelog'
+  const appender = await made.memory.appender()
+  const key = Buffer.from('Eround\0name')
+  await appender.append([{ topic: changelog, partition: 0, timestamp: 0, key, value: Buffer.from('of somebody else') }])
+  await expectRefused(made, SUM, 'UNREADABLE_ROW', `${changelog}/0 offset`, 'cannot be read')
+})
