@@ -22,7 +22,7 @@ export type Stores = ReturnType<typeof sequencerStores>
 
 /** Scopes are epochs (`epochScope`): they are dropped whole at the close. */
 export const sequencerStores = (codec: Codec) => ({
-  /** tick-fanout: block number → accepted block; `headsKept` of them, the newest under HEAD_KEY, the last refusal. */
+  /** tick-fanout: block number → accepted block; `headsKept` of them, the newest under HEAD_KEY, the refusals that were told. */
   chainHeads: keyValueStore('chain-heads', codec.serde<StoredHead>('chain-heads-changelog-value')),
   /** tick-fanout: epochScope → released or closed; as long as its blocks are kept. */
   chainEpochs: keyValueStore('chain-epochs', codec.serde<EpochWindow>('chain-epochs-changelog-value')),

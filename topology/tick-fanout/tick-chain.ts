@@ -4,12 +4,15 @@ import type { EpochTick, EpochWindow, StoredHead } from '../../schemas/types.ts'
 import type { KeyValueStore } from '../../streams/store.ts'
 import { HEAD_KEY } from '../stores.ts'
 import { epochScope } from '../topics.ts'
+import { createTickQuestions } from './tick-questions.ts'
 
 /** Block 0's parent, and that of a block whose parent is not known: nothing is compared with it. */
 const UNKNOWN_HASH = ''
-const PROBLEM_KEY = 'problem'
 
-/** The reason why a tick is kept out, and the blocks whose ticks are asked for to let it in. */
+/**
+ * The reason why a tick is kept out, and the blocks whose ticks are asked for to let it in. No blocks (0 to -1)
+ * where they lie before the first one here: a log that begins in the midst of an epoch does not have them.
+ */
 export interface TickProblem {
   readonly text: string
   readonly fromBlock: number
@@ -26,28 +29,35 @@ export function createTickChain(
 ) {
   const blocks = createBlocks(heads, headsKept)
   const book = createEpochBook(epochs)
+  const questions = createTickQuestions(heads)
+
+  const offerHead = (tick: EpochTick): TickAnswer => {
+    const answer = blocks.offer(tick)
+    if (answer === 'accepted') questions.forgetUpTo(tick.blockNumber - headsKept)
+    return answer
+  }
 
   const offerOrphan = ({ blockNumber, blockHash }: EpochTick): TickAnswer => {
     if (blocks.at(blockNumber)?.hash !== blockHash) return 'duplicate' // that block is not (or no longer) in the chain
     blocks.rollBackTo(blockNumber - 1)
+    questions.forgetFrom(blockNumber)
     book.awaitReleasesFrom(blockNumber)
     return 'accepted'
   }
 
   const offerEpoch = (tick: EpochTick): TickAnswer => {
-    const { kind, dataMarket, epochId, blockNumber, blockHash, releaseBlock } = tick
+    const { kind, dataMarket, epochId, blockNumber, blockHash } = tick
     const state = book.stateOf(dataMarket, epochId)
     // An epoch opens once and closes once; AWAITED, its release left the chain, so it opens anew.
     if (state === 'CLOSED' || (state === 'OPEN' && kind === 'OPEN')) return 'duplicate'
+    if (blocks.isForgotten(blockNumber)) return 'duplicate'
     const known = blocks.at(blockNumber)
-    if (known?.hash !== blockHash)
-      return blocks.problem(
-        blockNumber,
-        `block ${blockNumber} is ${known?.hash ?? 'not known'} here, ${blockHash} there`,
-      )
-    if (kind === 'CLOSE' && state !== 'OPEN')
-      return blocks.problem(Math.min(releaseBlock, blockNumber), `epoch ${epochId} of ${dataMarket} is not open`)
+    if (!known) return tell(`block ${blockNumber} lies before the first block here`)
+    if (known.hash !== blockHash)
+      return blocks.ask(blockNumber, `block ${blockNumber} is ${known.hash} here, ${blockHash} there`)
+    if (kind === 'CLOSE' && state !== 'OPEN') return withoutRelease(blocks, tick)
     book.record(tick)
+    questions.answered(tick)
     // Ticks of blocks that are not kept are not accepted, so nothing of epochs that closed before them can come again.
     if (kind === 'CLOSE') book.forgetClosedBefore(blocks.newest()!.number - headsKept)
     return 'accepted'
@@ -70,20 +80,35 @@ export function createTickChain(
 
     /** Takes the tick if it fits; changes nothing if it does not. */
     offer(tick: EpochTick): TickAnswer {
-      if (tick.kind === 'HEAD') return blocks.offer(tick)
+      if (tick.kind === 'HEAD') return offerHead(tick)
       return tick.kind === 'ORPHAN' ? offerOrphan(tick) : offerEpoch(tick)
     },
 
-    isNewProblem: blocks.isNewProblem,
+    /** False when it was told before. */
+    isNewProblem: (tick: EpochTick, problem: TickProblem): boolean =>
+      isQuestion(problem) ? questions.isNewQuestion(tick) : questions.isNewWord(tick),
   }
 }
+
+const isQuestion = ({ fromBlock, toBlock }: TickProblem): boolean => fromBlock <= toBlock
+/** Asks for nothing. */
+const tell = (text: string): TickProblem => ({ text, fromBlock: 0, toBlock: -1 })
+
+/** A CLOSE whose OPEN is not here: it is asked for as long as the block of its release is known. */
+function withoutRelease(blocks: Blocks, { dataMarket, epochId, releaseBlock, blockNumber }: EpochTick): TickProblem {
+  const text = `epoch ${epochId} of ${dataMarket} is not open`
+  if (blocks.at(releaseBlock)) return blocks.ask(Math.min(releaseBlock, blockNumber), text)
+  return tell(`${text}, and its release in block ${releaseBlock} lies before the first block here`)
+}
+
+type Blocks = ReturnType<typeof createBlocks>
 
 /** The newest blocks, each under its number. */
 function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
   const newest = (): StoredHead | undefined => heads.get(HEAD_KEY)
   const at = (number: number): StoredHead | undefined => heads.get(`${number}`)
 
-  const problem = (fromBlock: number, text: string): TickProblem => ({
+  const ask = (fromBlock: number, text: string): TickProblem => ({
     text,
     fromBlock,
     toBlock: Math.max(fromBlock, newest()?.number ?? fromBlock),
@@ -94,14 +119,15 @@ function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
     heads.put(HEAD_KEY, block)
     heads.put(`${number}`, block)
     heads.delete(`${number - headsKept}`)
-    heads.delete(PROBLEM_KEY)
     return 'accepted'
   }
 
   return {
     newest,
     at,
-    problem,
+    ask,
+    /** True of blocks that were here, and are too old to be kept. */
+    isForgotten: (number: number): boolean => number <= (newest()?.number ?? number) - headsKept,
 
     offer(tick: EpochTick): TickAnswer {
       const last = newest()
@@ -110,25 +136,16 @@ function createBlocks(heads: KeyValueStore<StoredHead>, headsKept: number) {
       if (blockNumber <= last.number) {
         const known = at(blockNumber)
         if (!known || known.hash === blockHash) return 'duplicate' // or older than what is kept
-        return problem(blockNumber, `the block is ${known.hash} here, ${blockHash} there, and no ORPHAN came between`)
+        return ask(blockNumber, `the block is ${known.hash} here, ${blockHash} there, and no ORPHAN came between`)
       }
       if (last.hash !== UNKNOWN_HASH && parentHash !== last.hash)
-        return problem(last.number, `its parent is ${parentHash}, block ${last.number} is ${last.hash}`)
+        return ask(last.number, `its parent is ${parentHash}, block ${last.number} is ${last.hash}`)
       return append(tick)
     },
 
     rollBackTo(number: number): void {
       for (let gone = newest()!.number; gone > number; gone--) heads.delete(`${gone}`)
       heads.put(HEAD_KEY, at(number) ?? { number, hash: UNKNOWN_HASH, canonical: true, timestamp: NO_TIME, forks: 0 })
-      heads.delete(PROBLEM_KEY)
-    },
-
-    /** False when the newest refusal was the same: a clock that insists is not asked again and again. */
-    isNewProblem({ kind, blockNumber, blockHash }: EpochTick, { fromBlock }: TickProblem): boolean {
-      const hash = `${kind} ${blockHash} from ${fromBlock}`
-      if (heads.get(PROBLEM_KEY)?.hash === hash) return false
-      heads.put(PROBLEM_KEY, { number: blockNumber, hash, canonical: false, timestamp: NO_TIME, forks: 0 })
-      return true
     },
   }
 }

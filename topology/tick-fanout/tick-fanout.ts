@@ -1,7 +1,8 @@
 /**
  * Takes the clock's ticks in chain order, once each, and puts each into the band of the submissions, in every partition.
- * A block that is missing is asked for again; a tick that contradicts the chain so far is kept out and asked for again.
- * Either way the request says why, so that nothing is skipped in silence.
+ * A block that is missing is asked for again; a tick that contradicts the chain so far is kept out and asked for once. What lies
+ * before the first block here is not asked for, since nobody can send it: the request names no blocks. Each request says why, so
+ * that nothing is skipped in silence.
  */
 import type { EpochMarker, EpochTick, MarketKey, SubmissionKey, TickRequest } from '../../schemas/types.ts'
 import type { ProcessorContext, ProcessorSupplier } from '../../streams/processor.ts'
