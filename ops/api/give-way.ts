@@ -73,7 +73,8 @@ export function createWay(
     const share = Math.max(1, most / Math.max(clientsBefore, given.size))
     given.set(name, mine + 1)
     const hasWaited = now() - (answers.get(name) ?? Number.NEGATIVE_INFINITY) >= PATIENCE_MS
-    const open = Math.max(0, Math.min(kept, most / 2) - waited) // one more is there when all are taken
+    const isCrowd = Math.max(clientsBefore, given.size) > 1
+    const open = isCrowd ? Math.max(0, Math.min(kept, most / 2) - waited) : 0 // one more is there when all are taken
     const left = most - answered + (hasWaited ? 1 : -open)
     if (left < 1 || (!hasWaited && mine >= share)) return false
     answered++
