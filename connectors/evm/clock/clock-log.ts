@@ -43,6 +43,7 @@ import {
 import { type CheckMarket, ClockMarkets, type MarketNews } from './clock-markets.ts'
 import { SlotTable } from './slot-table.ts'
 import { canonicalTicks, chunksOf, FETCH_BYTES, PARTITION, readAll, record, type TopicReading } from './tick-log.ts'
+import { planAnswer, type TickRequestObserver, type TickRequests } from './tick-requests.ts'
 
 export interface ClockTopics {
   readonly epochTicks: KafkaTopic<MarketKey, EpochTick>
@@ -59,19 +60,10 @@ const RECORDS_PER_BURST = 1_000
 /** Higher than any block, so that no reorganisation takes the row back. */
 const NO_BLOCK = Number.MAX_SAFE_INTEGER
 
-/** Blocks that one request gets; who needs more asks again. */
-const REQUEST_BLOCKS_MAX = 10_000
-
 /** The answer to a commit was lost, or it was refused: the log must be read again before going on. */
 class SessionLost extends Error {}
 
 export type CursorReadings = Pick<Cursor, 'slotsReadAt' | 'registry' | 'genesis'>
-
-export interface TickRequests {
-  readonly ranges: readonly TickRequest[]
-  /** Offset behind them. */
-  readonly next: number
-}
 
 export interface SessionOptions {
   readonly appId: string
@@ -83,7 +75,7 @@ export interface SessionOptions {
   readonly markets: readonly ClockMarket[]
   readonly addedWindowUnit: ClockMarket['windowUnit']
   readonly marketsMax: number
-  readonly observer?: { readonly unreadable?: OnUnreadable } | undefined
+  readonly observer?: (TickRequestObserver & { readonly unreadable?: OnUnreadable }) | undefined
 }
 
 /** Takes the role over from its former holder, then reads the place that it had reached. Rejects with LogError. */
@@ -242,25 +234,26 @@ export class ClockSession {
     const position = { ...this.requestsAt, offset: this.requestsNext }
     const [got] = await this.log.fetch([position], { maxWaitMs: 0, maxBytesPerPartition: FETCH_BYTES })
     const read = readRecords(this.options.topics.tickRequests, PARTITION, got!.records, this.reading.tell)
-    const ranges = [...read].map(({ value }) => value!)
-    if (ranges.length > 0) return { ranges, next: got!.next }
+    const asked = [...read].map(({ offset, value }) => ({ offset, request: value! }))
+    if (asked.length > 0) return { asked, next: got!.next }
     // None of them is a request: nothing is answered. A damaged record is passed over: lost requests are made again.
     this.requestsNext = positionBehind(got!, this.reading.tell)
     return undefined
   }
 
-  /** Sends the ticks of the canonical blocks asked for again, as they lie in the log. */
-  async resend({ ranges, next }: TickRequests): Promise<void> {
-    const asked = (block: number): boolean =>
-      ranges.some(
-        ({ fromBlock: from, toBlock: to }) => from <= block && block <= to && block < from + REQUEST_BLOCKS_MAX,
-      )
-    const ticks = await canonicalTicks(this.reading, this.options.topics.epochTicks, asked)
+  /** Sends the ticks of the canonical blocks asked for again, as they lie in the log: of the first requests, as many as one answer has. */
+  async resend(requests: TickRequests): Promise<void> {
+    const { blocks, told, next } = planAnswer(requests, this.known.heads.at(-1)?.number)
+    const { observer, topics } = this.options
+    const isAsked = (block: number): boolean => blocks.has(block)
+    const ticks = blocks.size > 0 ? await canonicalTicks(this.reading, topics.epochTicks, isAsked) : []
     for (const chunk of chunksOf(ticks, RECORDS_PER_BURST)) {
       this.ticksEnd = (await this.commit(this.tickRecords(chunk))) + chunk.length
+      observer?.resent?.(chunk.length)
     }
     await this.commit([], withCursor(this.cursor, { ...this.requestsAt, next }))
     this.requestsNext = next
+    for (const { request, leftOut } of told) observer?.ticksAsked?.(request, leftOut)
   }
 
   close(): Promise<void> {

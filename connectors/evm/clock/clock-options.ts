@@ -5,6 +5,7 @@ import { RPC_DEFAULTS, type RpcObserver } from '../nodes/rpc.ts'
 import type { ClockMarket } from './chain-state.ts'
 import type { ClockTopics } from './clock-log.ts'
 import type { ReleaseGap } from './release-check.ts'
+import type { TickRequestObserver } from './tick-requests.ts'
 
 export interface ClockOptions extends Partial<ClockTuning> {
   /** The role's group and transactional id is `<appId>-clock`. */
@@ -80,7 +81,7 @@ export const CLOCK_DEFAULTS: ClockTuning = {
   contractBlock: 'number',
 }
 
-export interface ClockObserver extends RpcObserver {
+export interface ClockObserver extends RpcObserver, TickRequestObserver {
   /**
    * Told after each step, also when there is no new block. `lag`: blocks between the head, less the depth, and the cursor;
    * `cursorTime`: timestamp of the cursor's block, seconds.
