@@ -36,5 +36,11 @@ export const payoutKey = (dataMarket: string, epochId: number, number: number): 
 /** Among the payouts of its CLOSE. */
 export const payoutNumberOf = ({ batchIndex }: AnchorKey): number => FIRST_PAYOUT - batchIndex
 
+/**
+ * Gas of a transaction to oneself that uses up a nonce. A transfer takes 21,000 on most chains; on a rollup the data is paid in gas as
+ * well. Only what is used costs.
+ */
+export const FILLER_GAS = 100_000
+
 /** No account has sent so many transactions: a node that counts more answers oddly, and a record that tells of more is not followed. */
 export const NONCE_MAX = 2 ** 32

@@ -1,5 +1,6 @@
 /** The parts of each connector role. */
 
+import type { SigningLimits } from '../../connectors/evm/anchor-effects/anchor-options.ts'
 import { createSigner } from '../../connectors/evm/anchor-effects/anchor-signer.ts'
 import { startAnchor } from '../../connectors/evm/anchor-effects/role.ts'
 import { startClock } from '../../connectors/evm/clock/clock.ts'
@@ -8,6 +9,7 @@ import { RPC_DEFAULTS } from '../../connectors/evm/nodes/rpc.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { configOf } from '../../streams/kafka-topic.ts'
 import { asWork, startOneOfMany } from '../../streams/one-of-many.ts'
+import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { MARKETS_MAX } from '../../topology/rules.ts'
 import { type Connector, clockGroup } from '../base/roles.ts'
 import { logAnchor, logMarkets } from '../watch/logging/events.ts'
@@ -46,6 +48,7 @@ async function startAnchorEffects(wiring: Wiring): Promise<Part> {
     urls: chain.rpcUrls,
     chainId: chain.chainId,
     protocolStateOf: (dataMarket: string) => protocolStates.get(dataMarket) ?? chain.protocolState,
+    limits: limitsOf(config.anchoring),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
     observer: logAnchor(
       loggedNodes(
@@ -63,6 +66,12 @@ async function startAnchorEffects(wiring: Wiring): Promise<Part> {
     },
   )
   return { stopped: anchoring.stopped, close: () => anchoring.close().finally(() => storage.close()) }
+}
+
+/** The rules that the stage keeps to, kept once more by the process that has the key. As many nonces are kept, and may be sent again. */
+function limitsOf(anchoring: Wiring['config']['anchoring']): SigningLimits {
+  const { maxFeePerGasMax, noncesKept, noncesInFlightMax } = { ...ANCHOR_RULES_DEFAULTS, ...anchoring }
+  return { maxFeePerGasMax, noncesAheadMax: noncesKept + noncesInFlightMax }
 }
 
 const both =

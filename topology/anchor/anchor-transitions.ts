@@ -1,6 +1,6 @@
 /** The life of one batch as a table: (phase, outcome) → what it is next. Pure; anchor.ts turns the difference into records. */
 
-import { isEnding, isNonceOnly, isPayout } from '../../schemas/anchor-keys.ts'
+import { FILLER_GAS, isEnding, isNonceOnly, isPayout } from '../../schemas/anchor-keys.ts'
 import { isNone, NONE } from '../../schemas/none.ts'
 import type {
   AnchorOutcome,
@@ -21,8 +21,6 @@ const PERMANENT = ['E23', 'E24', 'E25', 'E43']
 export const NOT_SEQUENCER = 'E04'
 const ALREADY_ENDED = 'E39'
 export const OUT_OF_GAS = 'OUT_OF_GAS'
-/** A transfer takes 21,000 on most chains; on a rollup the data is paid in gas as well. Only what is used costs. */
-const FILLER_GAS = 100_000
 const CONTRACT_CODE = /^E\d\d$/
 
 const fail: Transition = (at, { error }) => ended(at, 'FAILED', error)
@@ -164,7 +162,10 @@ export const fill = (
   // A filler that cannot be signed means that the key is gone: the signature is asked for slowly, until the key is back.
   delayMs: at.call === 'FILL' && at.phase !== 'WAITING' ? rules.notSequencerDelayMs : 0,
   call: 'FILL',
-  quote: fillerQuote(at.rawTransactions.length > 0 ? (bumpFees(at.quote, at.quote, rules) ?? at.quote) : at.quote),
+  quote: clampFees(
+    fillerQuote(at.rawTransactions.length > 0 ? (bumpFees(at.quote, at.quote, rules) ?? at.quote) : at.quote),
+    rules,
+  ),
   error,
 })
 

@@ -131,6 +131,10 @@ export async function attestedRoot(ask: Ask, transactionHash: string, batchCid: 
 
 export const hashOf = (raw: string): string => Transaction.from(raw).hash!
 
+/** The hash of a signed form, in the place of its bytes. */
+export const isHash = (form: string): boolean => HASH.test(form)
+const HASH = /^0x[0-9a-f]{64}$/
+
 /** A filler goes from the signer to itself and carries nothing. */
 export const isFiller = (raw: string): boolean => Transaction.from(raw).data === '0x'
 

@@ -3,11 +3,13 @@
 import { isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import { createCalls } from './anchor-calls.ts'
-import { type IntentChange, textOf } from './anchor-intents.ts'
+import { type PlacedIntent, textOf } from './anchor-intents.ts'
+import { needSendable, OutsideLimits } from './anchor-limits.ts'
 import { createSendMemories } from './anchor-memory.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { createPersist } from './anchor-persist.ts'
 import { createProgressWatch } from './anchor-progress.ts'
+import { resultOf } from './anchor-result.ts'
 import { sendAndFollow } from './anchor-send.ts'
 import { createSteps, type StepPorts } from './anchor-steps.ts'
 import { createTasks } from './anchor-tasks.ts'
@@ -18,7 +20,7 @@ import { createPayoutSteps } from './payout-steps.ts'
 
 export interface Effects {
   /** Ends what is under way for the key and begins the new intent. */
-  take(change: IntentChange): void
+  take(change: PlacedIntent): void
   /** Resolves when nothing is under way; after the signal. */
   ended(): Promise<void>
 }
@@ -49,16 +51,27 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     callOf: (key, intent) => calls.originalCall(key, intent, signal),
   })
 
+  const refuse = async ({ key, intent, offset }: PlacedIntent, why: string): Promise<void> => {
+    observer?.intentRefused?.(key, { offset, step: intent.step, why })
+    await answer(key, resultOf(intent, 'FAILED', { error: why }))
+  }
+
   const stepPorts = { ...ports, calls, memories, persist, payoutSteps: createPayoutSteps(settings, ports) }
   const once = createSteps(settings, stepPorts)
   const send = createSending(settings, { ...stepPorts, answer })
   const tasks = createTasks(
-    async ({ key, intent }, until) => {
+    async (change, until) => {
+      const { key, intent } = change
       if (intent.delayMs > 0) await clock.sleep(intent.delayMs, until)
       if (until.aborted) return
-      if (intent.step === 'SEND') return send(key, intent, until)
-      const result = await once(key, intent, until)
-      if (!until.aborted) await answer(key, result)
+      try {
+        if (intent.step === 'SEND') return await send(key, intent, until)
+        const result = await once(key, intent, until)
+        if (!until.aborted) await answer(key, result)
+      } catch (error) {
+        if (until.aborted || !(error instanceof OutsideLimits)) throw error
+        await refuse(change, error.message)
+      }
     },
     signal,
     ports.fail,
@@ -90,6 +103,7 @@ interface SendingPorts extends StepPorts {
 /** The step SEND: it may have several answers, until what became of its nonce is definite. */
 function createSending(settings: AnchorSettings, ports: SendingPorts) {
   const { rpc, clock, heads, persist, answer, memories, calls, payoutSteps } = ports
+  const signers = ports.signers.map(({ address }) => address)
   const pending = new Set<string>()
   const report = (key: AnchorKey, isPending: boolean): void => {
     const before = pending.size
@@ -101,6 +115,7 @@ function createSending(settings: AnchorSettings, ports: SendingPorts) {
     // Older forms than the filler may still be mined.
     const original = await persist('SEND', until, () => calls.originalCall(key, intent, until))
     const call = original ?? { to: settings.protocolStateOf(key.dataMarket).toLowerCase(), data: '0x' }
+    const checked = { intent, call: { to: call.to, data: original?.data }, signers }
     try {
       await sendAndFollow(key, intent, call, settings, {
         rpc,
@@ -108,6 +123,7 @@ function createSending(settings: AnchorSettings, ports: SendingPorts) {
         heads,
         persist: (action) => persist('SEND', until, action),
         answer: (result) => answer(key, result),
+        needSendable: () => needSendable(checked, settings),
         pending: (isPending) => report(key, isPending),
         memory: memories.of(key),
         signal: until,

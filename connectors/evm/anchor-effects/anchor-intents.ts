@@ -14,12 +14,17 @@ export interface IntentChange {
   readonly intent: AnchorIntent
 }
 
+/** An intent with its place in the topic. */
+export interface PlacedIntent extends IntentChange {
+  readonly offset: number
+}
+
 export interface IntentFollower {
   /**
    * Calls `changed` with the latest intent of each key up to the present end of the log, then with each new one, until the
    * signal. DONE is told only of keys that were told before. Rejects with LogError.
    */
-  follow(changed: (change: IntentChange) => void, signal: AbortSignal): Promise<void>
+  follow(changed: (change: PlacedIntent) => void, signal: AbortSignal): Promise<void>
   /** Deletes what lies before the oldest intent in force. */
   purge(): Promise<void>
 }
@@ -39,7 +44,7 @@ export function createIntentFollower(
   let position = 0
   let purged = 0
 
-  const fetchChanges = async (signal: AbortSignal): Promise<IntentChange[]> => {
+  const fetchChanges = async (signal: AbortSignal): Promise<PlacedIntent[]> => {
     const options = { maxWaitMs: WAIT_MS, maxBytesPerPartition: FETCH_BYTES, signal }
     const [fetched] = await log.fetch([{ ...at, offset: position }], options)
     const { records, next, start, outOfRange } = fetched!
@@ -47,9 +52,9 @@ export function createIntentFollower(
     return changesIn(records)
   }
 
-  const changesIn = (records: readonly LogRecord[]): IntentChange[] =>
+  const changesIn = (records: readonly LogRecord[]): PlacedIntent[] =>
     [...readRecords(topic, PARTITION, records, tell)].map(({ offset, key, value }) => {
-      const change = { key, intent: value! }
+      const change = { key, intent: value!, offset }
       if (change.intent.step === 'DONE') inForce.delete(textOf(change.key))
       else inForce.set(textOf(change.key), offset)
       return change
@@ -60,7 +65,7 @@ export function createIntentFollower(
       const [bounds] = await log.bounds([at])
       position = bounds!.start
       inForce.clear()
-      const latest = new Map<string, IntentChange>()
+      const latest = new Map<string, PlacedIntent>()
       const past = { pieceBytes: FETCH_BYTES, passesDeleted: true }
       for await (const records of readPieces({ log, signal }, { ...at, offset: position }, bounds!.stable, past))
         for (const change of changesIn(records)) latest.set(textOf(change.key), change)

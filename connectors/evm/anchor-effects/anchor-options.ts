@@ -2,6 +2,7 @@ import type {
   AnchorIntent,
   AnchorKey,
   AnchorResult,
+  AnchorStep,
   Batch,
   EpochSummary,
   MarketKey,
@@ -38,7 +39,16 @@ export interface AnchorOptions extends Partial<AnchorTuning> {
   readonly signerKey: string
   /** Keys that signed before: they end what was begun under them, since a nonce belongs to its account. */
   readonly formerSignerKeys?: readonly string[]
+  /** Nothing is signed or sent outside of these. */
+  readonly limits: SigningLimits
   readonly observer?: AnchorObserver
+}
+
+export interface SigningLimits {
+  /** Wei per gas that a transaction pays, decimal: at most this, its tip within it. */
+  readonly maxFeePerGasMax: string
+  /** A nonce lies at most so far beyond the chain's next one. */
+  readonly noncesAheadMax: number
 }
 
 export interface AnchorTuning {
@@ -136,6 +146,8 @@ export interface AnchorObserver extends RpcObserver {
   /** This process executes the intents (or no longer does). */
   owning?(owns: boolean): void
   concluded?(key: AnchorKey, result: AnchorResult): void
+  /** An intent is not carried out, since it lies outside of the limits; its answer is FAILED. */
+  intentRefused?(key: AnchorKey, refused: IntentRefused): void
   /** Something is down or not yet so; it is tried again. `step` is the intent's, or `log`. */
   waiting?(step: string, reason: Error, retryInMs: number): void
   /** A record of the intents is none; the anchor goes on without it. */
@@ -168,6 +180,13 @@ export interface AnchorObserver extends RpcObserver {
   standstill?(ms: number, words: string): void
   /** The contract took a batch too late and kept nothing of it. */
   lateAccepted?(key: AnchorKey): void
+}
+
+export interface IntentRefused {
+  /** Where the intent lies in `anchor-intents`. */
+  readonly offset: number
+  readonly step: AnchorStep
+  readonly why: string
 }
 
 export interface TransactionRefused {

@@ -3,7 +3,7 @@ import { agreedHashes, agreedReceipt, agreedTaken, agreedWord, behind } from '..
 import { EvmError, type EvmErrorCode } from '../errors.ts'
 import type { Ask } from '../nodes/ask.ts'
 import type { Rpc } from '../nodes/rpc.ts'
-import { type ContractCall, hashOf, headerOf, isFiller, type Receipt, readContract } from './anchor-chain.ts'
+import { type ContractCall, hashOf, headerOf, isFiller, isHash, type Receipt, readContract } from './anchor-chain.ts'
 import { look } from './anchor-look.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { REVERTED, revertReason, whatItDid } from './anchor-receipt.ts'
@@ -76,8 +76,7 @@ export async function sendAndFollow(
 
 /** Long older forms keep only their hash; a filler never does. */
 const formOf = (form: string) =>
-  HASH.test(form) ? { hash: form, filler: false } : { hash: hashOf(form), filler: isFiller(form) }
-const HASH = /^0x[0-9a-f]{64}$/
+  isHash(form) ? { hash: form, filler: false } : { hash: hashOf(form), filler: isFiller(form) }
 
 const placeOf = ({ transactionHash, blockNumber, blockHash }: Receipt) => ({ transactionHash, blockNumber, blockHash })
 

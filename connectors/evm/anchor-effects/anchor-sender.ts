@@ -37,6 +37,8 @@ export interface SendPorts {
   /** Runs an action until it does not fail for an outage. */
   readonly persist: <T>(action: () => Promise<T>) => Promise<T>
   readonly answer: (result: AnchorResult) => Promise<void>
+  /** Throws OutsideLimits when the newest form is not to be sent. */
+  readonly needSendable: () => void
   /** Told whether the transaction is in no block. */
   readonly pending: (pending: boolean) => void
   readonly memory: SendMemory
@@ -141,7 +143,9 @@ export class Sender {
   private async refusalBeforeFirst(): Promise<string | undefined> {
     const { intent, call } = this.sent
     const { rpc, persist } = this.ports
-    if (intent.call !== 'REWARD' || this.broadcastAt !== Number.NEGATIVE_INFINITY) return undefined
+    if (this.broadcastAt !== Number.NEGATIVE_INFINITY) return undefined
+    this.ports.needSendable()
+    if (intent.call !== 'REWARD') return undefined
     return persist(() => agreedRefusal(rpc, (ask) => dryRun(ask, intent.signer, call, 'latest')))
   }
 

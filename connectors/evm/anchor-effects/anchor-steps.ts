@@ -6,6 +6,7 @@ import { agreedPrepare, agreedRefusal } from '../agreed-readings.ts'
 import type { Calls } from './anchor-calls.ts'
 import { dryRun } from './anchor-chain.ts'
 import { gasOfAll } from './anchor-gas.ts'
+import { needSignable } from './anchor-limits.ts'
 import { formOf, type SendMemories } from './anchor-memory.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import { isDefinite, type Persist } from './anchor-persist.ts'
@@ -70,6 +71,7 @@ const signing =
       const refusal = await agreedRefusal(rpc, (ask) => dryRun(ask, signer.address, call, 'latest')) // it may have waited
       if (refusal !== undefined) return resultOf(intent, 'FAILED', { error: refusal })
     }
+    await needSignable(intent, settings, { rpc, head: heads.head })
     const { raw, hash } = await signer.sign(intent, call, await formOf(memories.of(key), heads.head, rpc, settings))
     settings.observer?.signed?.(intent.nonce, BigInt(intent.maxFeePerGas), intent.gasLimit)
     return resultOf(intent, 'SIGNED', { nonce: intent.nonce, rawTransaction: raw, transactionHash: hash })

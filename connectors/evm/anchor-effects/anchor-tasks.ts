@@ -1,9 +1,9 @@
 /** The work under way: one task for each key, which ends when the key gets another. */
 import type { AnchorKey } from '../../../schemas/types.ts'
-import { type IntentChange, textOf } from './anchor-intents.ts'
+import { type PlacedIntent, textOf } from './anchor-intents.ts'
 
 export interface AnchorTasks {
-  begin(change: IntentChange): void
+  begin(change: PlacedIntent): void
   /** Ends what is under way for the key. */
   end(key: AnchorKey): void
   /** Resolves when nothing is under way. */
@@ -15,7 +15,7 @@ export interface AnchorTasks {
  * @param fail told of an error of a task that nobody has ended
  */
 export function createTasks(
-  run: (change: IntentChange, until: AbortSignal) => Promise<void>,
+  run: (change: PlacedIntent, until: AbortSignal) => Promise<void>,
   signal: AbortSignal,
   fail: (error: unknown) => void,
 ): AnchorTasks {

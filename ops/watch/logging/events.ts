@@ -75,6 +75,8 @@ export const LOG_EVENTS = {
     'nobody has a transaction for the next nonce of the signer, and ours wait behind it: transactions to oneself fill a narrow gap, and nonces beyond a wide one are given back (signer, nonce, next: the first of ours)',
   'transaction-unmined':
     'it could be the next and is in no block for `anchor.stuckMs`; it is sent again (nonce, seconds, receipt, nextNonce, block: the newest, pool, lostBlock: it was in that one, which the node does not have any more)',
+  'intent-refused':
+    'it asks for a signature, or for bytes to be sent, outside of the limits of this process: nothing is signed or sent (offset: in `anchor-intents`, step, reason)',
   'call-refused': 'the contract refuses the call, in a dry run or in a block (code)',
   'batch-mined': 'it is in a block',
   'batch-final': 'and deep enough to stay',
@@ -110,6 +112,7 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'transaction-refused': 'warn',
   'nonce-gap': 'warn',
   'transaction-unmined': 'warn',
+  'intent-refused': 'error',
   'call-refused': 'warn',
   'batch-not-finalized': 'warn',
   'epoch-missed': 'error',
@@ -213,6 +216,11 @@ export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserv
         ...of(key),
         ...{ nonce, seconds: Math.round(ms / 1_000), receipt: 'none', nextNonce, block, pool, lostBlock },
       })
+    },
+    intentRefused(key, refused) {
+      observer.intentRefused?.(key, refused)
+      const { offset, step, why: reason } = refused
+      say(log, 'intent-refused', { ...of(key), offset, step, reason })
     },
     gapFound(nonce, signer, next) {
       observer.gapFound?.(nonce, signer, next)

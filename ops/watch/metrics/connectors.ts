@@ -105,6 +105,7 @@ export function anchorMetrics(metrics: Metrics, health: Health): AnchorObserver 
       waits.begin(what, `${name}: ${reason.message}; next try in ${retryInMs} ms`)
     },
     concluded: (_key, { step, outcome }) => waits.over(LOG_STEP, ...(isWaiting(step, outcome) ? [] : [step])),
+    intentRefused: (_key, { step }) => metrics.intentsRefused.inc({ step: oneOf(ANCHOR_STEPS, step) }),
     pending: (transactions) => txPending.set(transactions),
     signed(nonce, maxFeePerGas, gasLimit) {
       txNonce.set(nonce)

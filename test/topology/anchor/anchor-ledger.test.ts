@@ -233,6 +233,16 @@ describe('nonces that no batch has', () => {
     expect(stage.intents).toHaveLength(sent)
   })
 
+  it('behavior: fillers of a gap pay no more than the cap, whatever the chain asks', () => {
+    const stage = anchorStage({ maxFeePerGasMax: '69' })
+    const batch = stage.batch(1, 0)
+    stage.answer(batch, 'STORED', { cid: 'bafy' })
+    stage.answer(batch, 'READY', { ...READY, nonce: 8 })
+    stage.result(nonceKey(SIGNER, 7), { ...unfilled(7), maxPriorityFeePerGas: '70' })
+    const fees = { maxFeePerGas: '69', maxPriorityFeePerGas: '69' }
+    expect(stage.intent(nonceKey(SIGNER, 7))).toMatchObject({ step: 'SIGN', call: 'FILL', gasLimit: 100_000, ...fees })
+  })
+
   it('behavior: only the newest are kept, even if nobody says that they are settled', () => {
     const stage = anchorStage({ noncesKept: 5 })
     const ends: AnchorKey[] = []

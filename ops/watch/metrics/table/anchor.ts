@@ -81,6 +81,15 @@ export const ANCHOR = {
     labels: { reason: REFUSAL_REASONS.filter((reason) => reason !== 'unreachable') },
     use: '`known` and `nonce` are usual: it is in a pool already, or was mined a moment ago. A transaction that comes through to no node was refused by none: `seq_tx_standstill_seconds` tells of it.',
   },
+  intentsRefused: {
+    type: 'counter',
+    name: 'seq_anchor_intents_refused_total',
+    help: 'Intents that were not carried out, since they lie outside of the limits of the process that has the key.',
+    unit: 'intents',
+    roles,
+    labels: { step: ANCHOR_STEPS },
+    use: 'Any is a record that the stage `anchor` did not write, or a limit that was lowered. The log line `intent-refused` says where the record lies and why.',
+  },
   txKept: {
     type: 'gauge',
     name: 'seq_tx_kept',

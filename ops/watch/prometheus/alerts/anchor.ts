@@ -55,6 +55,14 @@ const transactionAlerts: Alerts = ({ range, age }) => [
     summary: 'The contract refuses calls with {{ $labels.code }}',
     description: 'E04: the signer is not a sequencer of the market; have it added. The others are in the runbook.',
   },
+  {
+    name: 'IntentRefused',
+    severity: 'page',
+    expr: `sum by (step) (increase(seq_anchor_intents_refused_total[${range(30 * MINUTE)}])) > 0`,
+    summary: 'An intent to {{ $labels.step }} lies outside of the limits',
+    description:
+      'Nothing of it was signed or sent. Either a limit was lowered, or somebody beside the stage anchor writes anchor-intents. The log line intent-refused has its offset and the reason.',
+  },
 ]
 
 const storeAlerts: Alerts = ({ range }) => [

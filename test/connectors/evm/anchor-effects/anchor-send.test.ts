@@ -40,7 +40,7 @@ describe('sendAndFollow', () => {
 
   it.each([raw, hash])('behavior: the newest form is sent, and each counts when it is mined (%#)', async (older) => {
     const script = scripted()
-    const results = await follow(script, intentOf([older, bumped.raw]), (n) => {
+    const results = await follow(script, intentOf([older, bumped.raw], { maxFeePerGas: '120' }), (n) => {
       if (n === 1)
         script.node.receipts.set(hash, { block: 11, status: 1, gasUsed: 1, logs: [eventLog('SnapshotBatchSubmitted')] })
     })
@@ -281,9 +281,10 @@ describe('sendAndFollow', () => {
   it('behavior: signed for more gas than a block has by now it is given up, whatever the words', async () => {
     const script = scripted()
     script.node.refusal = 'gibberish'
-    const gasLimit = 30_000_001
+    const large = intentOf([], { gasLimit: 30_000_001 })
+    const rawTransactions = [(await signer.sign(large, call)).raw]
     script.node.balance = 10n ** 18n
-    expect(await follow(script, intentOf([raw], { gasLimit }))).toMatchObject([{ outcome: 'REJECTED' }])
+    expect(await follow(script, { ...large, rawTransactions })).toMatchObject([{ outcome: 'REJECTED' }])
   })
 
   it.each(['insufficient funds for gas * price + value', 'gibberish'])(
@@ -319,7 +320,7 @@ describe('sendAndFollow', () => {
     const script = scripted()
     script.node.refusal = 'insufficient funds'
     script.node.balance = 11_000_000n
-    const results = await follow(script, intentOf([raw], { maxFeePerGas: '120' }))
+    const results = await follow(script, intentOf([bumped.raw], { maxFeePerGas: '120' }))
     expect(results).toMatchObject([{ outcome: 'REJECTED', error: expect.stringContaining('less is asked') }])
   })
 

@@ -46,7 +46,7 @@ import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import { readRecords } from '../../../../streams/read-record.ts'
 import { StreamsRuntime } from '../../../../streams/runtime.ts'
 import { planAnchor } from '../../../../topology/anchor/anchor.ts'
-import type { AnchorRules } from '../../../../topology/anchor-rules.ts'
+import { ANCHOR_RULES_DEFAULTS, type AnchorRules } from '../../../../topology/anchor-rules.ts'
 import { MARKET_DEFAULTS } from '../../../../topology/rules.ts'
 import { sequencerStores } from '../../../../topology/stores.ts'
 import { sequencerTopics } from '../../../../topology/topics.ts'
@@ -283,6 +283,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
     return name === 'BatchSubmissionsCompleted' ? ofEpoch.map(() => name) : ofEpoch.map(cidIn)
   }
 
+  const { maxFeePerGasMax, noncesKept, noncesInFlightMax } = { ...ANCHOR_RULES_DEFAULTS, ...rules }
   const connect = (
     observer: AnchorObserver = {},
     options: Partial<AnchorOptions> = {},
@@ -297,6 +298,7 @@ async function createAnchorWorld(chainOptions: Partial<DevChainOptions> = {}, ru
         chainId: DEV_CHAIN_ID,
         protocolStateOf: () => chain.protocolState,
         signerKey: chain.accounts.sequencer.privateKey,
+        limits: { maxFeePerGasMax, noncesAheadMax: noncesKept + noncesInFlightMax },
         observer,
         confirmations: 2,
         pollMs: 20,

@@ -1,6 +1,7 @@
 /** A scripted node under the follower of one transaction: every answer is a field, and time is moved on by waiting. */
 
 import { hashOf } from '../../../../connectors/evm/anchor-effects/anchor-chain.ts'
+import { needSendable } from '../../../../connectors/evm/anchor-effects/anchor-limits.ts'
 import { newSendMemory } from '../../../../connectors/evm/anchor-effects/anchor-memory.ts'
 import {
   ANCHOR_DEFAULTS,
@@ -42,6 +43,8 @@ export const intentOf = (rawTransactions: string[], fields: Partial<AnchorIntent
   payout: null,
   ...fields,
 })
+
+export const LIMITS = { maxFeePerGasMax: '500000000000', noncesAheadMax: 16 }
 
 const EPOCH_INFO = protocolStateInterface.getFunction('epochInfo')!
 
@@ -161,8 +164,11 @@ export async function follow(
     },
   }
   const tuning = { confirmations: 3, stuckBlocks: 4, stuckMs: 2_000, rebroadcastMs: 5_000 }
-  const settings = { ...ANCHOR_DEFAULTS, ...tuning, agreement, observer } as unknown as AnchorSettings
-  await sendAndFollow(key, intent, { to: STATE, data: '0x1234' }, settings, {
+  const own = { chainId: 1, limits: LIMITS }
+  const settings = { ...ANCHOR_DEFAULTS, ...tuning, ...own, agreement, observer } as unknown as AnchorSettings
+  const call = { to: STATE, data: '0x1234' }
+  await sendAndFollow(key, intent, call, settings, {
+    needSendable: () => needSendable({ intent, call, signers: [signer.address] }, settings),
     rpc: rpc ?? {
       read: (reading) => reading(ask),
       agree: (reading) => reading(ask),

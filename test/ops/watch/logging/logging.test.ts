@@ -195,11 +195,13 @@ describe('events', () => {
     const refused = { reason: 'fee-cap', words: 'tx fee exceeds the configured cap', nonce: 7, retryInMs: 1 } as const
     observer.transactionRefused?.(key, { ...refused, isNew: true })
     observer.transactionRefused?.(key, { ...refused, isNew: false })
+    observer.intentRefused?.(key, { offset: 41, step: 'SIGN', why: 'a fee' })
     observer.reverted?.('E04', key)
     observer.notFinalized?.(key)
     expect(seen).toEqual(['fee-cap', 'fee-cap'])
     expect(lines).toMatchObject([
       { event: 'transaction-refused', level: 'warn', market: '0xaa', epoch: 3, batch: 1, nonce: 7, reason: 'fee-cap' },
+      { event: 'intent-refused', level: 'error', epoch: 3, batch: 1, offset: 41, step: 'SIGN', reason: 'a fee' },
       { event: 'call-refused', level: 'warn', epoch: 3, code: 'E04' },
       { event: 'batch-not-finalized', level: 'warn', epoch: 3, batch: 1 },
     ])

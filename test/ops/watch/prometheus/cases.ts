@@ -262,6 +262,10 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     fires: { 'seq_tx_reverts_total{code="E04"}': after(20, 0, growing(1)) },
     silent: { 'seq_tx_reverts_total{code="E04"}': still(7), 'seq_tx_reverts_total{code="E38"}': growing(1) },
   },
+  IntentRefused: {
+    fires: { 'seq_anchor_intents_refused_total{step="SIGN"}': after(20, 0, growing(1)) },
+    silent: { 'seq_anchor_intents_refused_total{step="SIGN"}': still(7) },
+  },
   TransactionRefused: {
     fires: { 'seq_tx_refusals_total{reason="fee-cap"}': growing(2) },
     // refused for a minute; and what is usual
