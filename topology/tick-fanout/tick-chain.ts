@@ -91,8 +91,8 @@ export function createTickChain(
 }
 
 const isQuestion = ({ fromBlock, toBlock }: TickProblem): boolean => fromBlock <= toBlock
-/** Asks for nothing. */
-const tell = (text: string): TickProblem => ({ text, fromBlock: 0, toBlock: -1 })
+/** A problem that asks for nothing. */
+export const tell = (text: string): TickProblem => ({ text, fromBlock: 0, toBlock: -1 })
 
 /** A CLOSE whose OPEN is not here: it is asked for as long as the block of its release is known. */
 function withoutRelease(blocks: Blocks, { dataMarket, epochId, releaseBlock, blockNumber }: EpochTick): TickProblem {

@@ -8,7 +8,8 @@ import type { EpochMarker, EpochTick, MarketKey, SubmissionKey, TickRequest } fr
 import type { ProcessorContext, ProcessorSupplier } from '../../streams/processor.ts'
 import type { ProtocolRules } from '../rules.ts'
 import type { Stores } from '../stores.ts'
-import { createTickChain, type TickChain, type TickProblem } from './tick-chain.ts'
+import { createTickChain, type TickChain, type TickProblem, tell } from './tick-chain.ts'
+import { faultOf } from './tick-fault.ts'
 import { createTickGap, type TickGap } from './tick-gap.ts'
 
 export type FanOutOutputs = {
@@ -31,7 +32,7 @@ export const fanOutTicks =
         request: (request) => requests.send({ dataMarket: '' }, request),
       },
     )
-    return { process: (_, tick) => commitAfter(context, take(tick)) }
+    return { process: (key, tick) => commitAfter(context, take(key, tick)) }
   }
 
 /** Each accepted tick opens, moves or closes something for everybody: it does not wait for the next commit interval. */
@@ -45,7 +46,11 @@ export interface TickOutputs {
 }
 
 /** @returns takes Handles one tick, and answers how many ticks were accepted by it (also ticks that had waited for it) */
-function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs): (tick: EpochTick) => number {
+function createTickFanOut(
+  chain: TickChain,
+  gap: TickGap,
+  outputs: TickOutputs,
+): (key: MarketKey, tick: EpochTick) => number {
   const take = (tick: EpochTick): boolean => {
     const answer = chain.offer(tick)
     if (answer === 'accepted') outputs.accept(tick)
@@ -89,7 +94,12 @@ function createTickFanOut(chain: TickChain, gap: TickGap, outputs: TickOutputs):
     return accepted ? 1 : 0
   }
 
-  return (tick) => {
+  return (key, tick) => {
+    const fault = faultOf(key, tick)
+    if (fault !== undefined) {
+      refuse(tick, tell(fault))
+      return 0
+    }
     if (tick.kind === 'ORPHAN') return takeOrphan(tick)
     const drained = drainBefore(tick)
     if (!chain.isAhead(tick)) return drained + (take(tick) ? 1 : 0)

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { EpochTick } from '../../../schemas/types.ts'
 import { QUESTIONS_MAX } from '../../../topology/tick-fanout/tick-questions.ts'
-import { closeTick, createWorld, headTick, openTick, orphanTick, rulesOf, type World } from '../world.ts'
+import { closeTick, createWorld, headTick, MARKET, openTick, orphanTick, rulesOf, type World } from '../world.ts'
 
 /** Rounds of question and answer; more of them are a loop. */
 const ROUNDS_MAX = 20
@@ -124,7 +124,7 @@ describe('a question is asked once', () => {
     world.tick(...heads(10, 13))
     for (let round = 0; round < 3; round++)
       for (let n = 1; n <= QUESTIONS_MAX + 5; n++)
-        world.driver.append(world.topics.epochTicks, { dataMarket: '' }, strange(n))
+        world.driver.append(world.topics.epochTicks, { dataMarket: MARKET }, strange(n))
     world.driver.run()
     expect(questions(world)).toHaveLength(QUESTIONS_MAX)
   })

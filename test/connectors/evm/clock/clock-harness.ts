@@ -10,6 +10,7 @@ import { memoryRegistry } from '../../../../schemas/registry.ts'
 import type { EpochTick, SlotOwner } from '../../../../schemas/types.ts'
 import type { Log, LogRecord } from '../../../../streams/ports.ts'
 import { readRecords } from '../../../../streams/read-record.ts'
+import { faultOf } from '../../../../topology/tick-fanout/tick-fault.ts'
 import { sequencerTopics } from '../../../../topology/topics.ts'
 import { ownerAsOf } from '../../../../topology/validate/ownership.ts'
 import { CHAIN_ID, epochRange, MARKET, PROTOCOL_STATE, type ScriptedChain } from '../scripted-chain.ts'
@@ -110,9 +111,12 @@ export async function readTopic(log: Log, topic: string): Promise<LogRecord[]> {
   return records
 }
 
-/** Without what is none. */
-export const readTicks = async (log: Log, { epochTicks }: ClockTopics): Promise<EpochTick[]> =>
-  [...readRecords(epochTicks, 0, await readTopic(log, epochTicks.name), () => {})].map(({ value }) => value!)
+/** Without what is none. Checks that tick-fanout takes each for one that can be true. */
+export const readTicks = async (log: Log, { epochTicks }: ClockTopics): Promise<EpochTick[]> => {
+  const read = [...readRecords(epochTicks, 0, await readTopic(log, epochTicks.name), () => {})]
+  for (const { key, value } of read) expect(faultOf(key, value!)).toBeUndefined()
+  return read.map(({ value }) => value!)
+}
 
 /** The ticks of the chain as it ended: those of orphaned blocks are taken out. Checks that each block follows its parent. */
 export function canonical(ticks: readonly EpochTick[]): EpochTick[] {
