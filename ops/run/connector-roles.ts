@@ -12,7 +12,8 @@ import { asWork, startOneOfMany } from '../../streams/one-of-many.ts'
 import { ANCHOR_RULES_DEFAULTS } from '../../topology/anchor-rules.ts'
 import { MARKETS_MAX } from '../../topology/rules.ts'
 import { type Connector, clockGroup } from '../base/roles.ts'
-import { logAnchor, logMarkets } from '../watch/logging/events.ts'
+import { loggedTickRequests, logMarkets } from '../watch/logging/clock.ts'
+import { logAnchor } from '../watch/logging/events.ts'
 import { noLog } from '../watch/logging/log.ts'
 import { loggedNodes } from '../watch/logging/nodes.ts'
 import { anchorMetrics, clockMetrics } from '../watch/metrics/connectors.ts'
@@ -94,6 +95,7 @@ async function startChainClock({ config, log, topics, metrics, health, leftOut }
   const { appId, instanceId, chain, rules, clock } = config
   const { startBlock, ...tuning } = clock
   const { observer, owning } = clockMetrics(metrics, health, systemClock.now)
+  const eventLog = config.log ?? noLog()
   const options = {
     ...tuning,
     ...nodeTuning(chain),
@@ -111,8 +113,8 @@ async function startChainClock({ config, log, topics, metrics, health, leftOut }
     ...(startBlock !== undefined && { startBlock }),
     ...(chain.contractBlock && { contractBlock: chain.contractBlock }),
     observer: loggedNodes(
-      { ...logMarkets(observer, config.log ?? noLog()), unreadable: leftOut.by('clock') },
-      config.log ?? noLog(),
+      { ...loggedTickRequests(logMarkets(observer, eventLog), eventLog), unreadable: leftOut.by('clock') },
+      eventLog,
       'clock',
     ),
   }

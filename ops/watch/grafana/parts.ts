@@ -50,11 +50,12 @@ export const chain: Dashboard = {
           legend: 'node {{node}}',
         }),
         series(
-          'Reorganizations and slot changes',
+          'Reorganizations, slot changes, ticks sent again',
           'Per hour.',
           'short',
           { expr: 'sum(increase(seq_reorgs_total[1h]))', legend: 'reorganizations' },
           { expr: 'sum(increase(seq_slot_changes_total[1h]))', legend: 'slot changes' },
+          { expr: 'sum(increase(seq_ticks_resent_total[1h]))', legend: 'ticks sent again' },
         ),
       ],
     },

@@ -1,7 +1,6 @@
 /** The events of the log, and the fields of each. docs/logging.md lists them; a test compares. */
 
 import type { AnchorObserver } from '../../../connectors/evm/anchor-effects/anchor-options.ts'
-import type { ClockObserver } from '../../../connectors/evm/clock/clock-options.ts'
 import { isBatch, isNonceOnly, isPayout, payoutNumberOf } from '../../../schemas/anchor-keys.ts'
 import type { Anchor, AnchorKey } from '../../../schemas/types.ts'
 import type { RuntimeObserver } from '../../../streams/runtime-observer.ts'
@@ -46,6 +45,10 @@ export const LOG_EVENTS = {
   'epochs-skipped': 'the market’s owner skipped epochs: the contract never released them (from, to, block)',
   'epoch-refused':
     'a release opens no epoch: a number of the contract is none that can be; its votes come to nothing (market, epoch, block, reason)',
+  'ticks-asked':
+    'tick-fanout asked the clock for the ticks of blocks once more, since one is missing or was refused (from, to, reason, leftOut: why none is sent; more: left out before it, as at most one in 10 s is written)',
+  'tick-refused':
+    'tick-fanout keeps a tick out for good: it cannot be true, or its epoch was released before the first block there, as after a reset (reason; more: as above)',
   'not-said':
     'the contract refuses a read of it, or answers with something else, as of a block: the clock goes on without. A release without its window opens no epoch; one without its day is in none (what, reason; once for each node until it can be read again)',
   'market-off': 'the market’s owner has switched it off: the contract releases no epoch until it is on again (market)',
@@ -93,6 +96,8 @@ const LEVELS: Partial<Record<LogEvent, Level>> = {
   'clock-begins': 'warn',
   'epochs-skipped': 'warn',
   'epoch-refused': 'error',
+  'ticks-asked': 'warn',
+  'tick-refused': 'warn',
   'not-said': 'error',
   'market-off': 'warn',
   'role-down': 'warn',
@@ -170,28 +175,6 @@ function anchorFields({ state, cid, nonce, transactionHash: transaction, blockNu
   if (state === 'MINED' || state === 'FINAL') return { cid, transaction, block }
   return { cid, transaction, reason: error }
 }
-
-/** Adds facts that no tick tells: the clock begins anew, a market was switched off or on, a release opens no epoch, the contract does not say something. */
-export const logMarkets = (observer: ClockObserver, log: EventLog): ClockObserver => ({
-  ...observer,
-  began(block) {
-    observer.began?.(block)
-    say(log, 'clock-begins', { block })
-  },
-  marketSwitched(market, isOn) {
-    observer.marketSwitched?.(market, isOn)
-    say(log, isOn ? 'market-on' : 'market-off', { market })
-  },
-  epochRefused(refused) {
-    observer.epochRefused?.(refused)
-    const { dataMarket: market, epochId: epoch, block, why: reason } = refused
-    say(log, 'epoch-refused', { market, epoch, block, reason })
-  },
-  notSaid(what, reason) {
-    observer.notSaid?.(what, reason)
-    say(log, 'not-said', { what, reason })
-  },
-})
 
 /** Adds what stops a transaction to what else is observed; of what goes on a line is written once. */
 export function logAnchor(observer: AnchorObserver, log: EventLog): AnchorObserver {

@@ -46,6 +46,7 @@ export function clockMetrics(metrics: Metrics, health: Health, now: () => number
       health.set('clock', true, `block ${cursor}`)
     },
     wrote: (kind, ticks) => metrics.ticks.inc({ kind }, ticks),
+    resent: (ticks) => metrics.ticksResent.inc(ticks),
     slotsChanged: (rows) => metrics.slotChanges.inc(rows),
     reorged(_first, blocks) {
       metrics.reorgs.inc()

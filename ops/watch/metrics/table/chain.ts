@@ -78,6 +78,14 @@ export const CHAIN = {
     roles,
     labels: { kind: ['HEAD', 'OPEN', 'CLOSE', 'ORPHAN'] },
   },
+  ticksResent: {
+    type: 'counter',
+    name: 'seq_ticks_resent_total',
+    help: 'Ticks written once more, since tick-fanout asked for them.',
+    unit: 'records',
+    roles,
+    use: 'Now and then after a loss. Without an end: the log line ticks-asked says for which tick.',
+  },
   reorgs: {
     type: 'counter',
     name: 'seq_reorgs_total',

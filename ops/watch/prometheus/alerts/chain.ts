@@ -42,6 +42,15 @@ const clockAlerts: Alerts = ({ range, age }) => [
     explainedBy: ['ChainStalled', 'LogUnreachable'],
   },
   {
+    name: 'TicksSentAgain',
+    severity: 'ticket',
+    expr: `sum(increase(seq_ticks_resent_total[${range(10 * MINUTE)}])) > 0`,
+    for: 30 * MINUTE,
+    summary: 'tick-fanout goes on asking for ticks: {{ $value }} were sent again in 10 minutes',
+    description:
+      'It asks for each missing or refused tick a bounded number of times, so this ends by itself unless somebody else writes to epoch-ticks or tick-requests. The log lines ticks-asked and tick-refused of the clock say for which tick.',
+  },
+  {
     name: 'SlotTableOld',
     severity: 'ticket',
     expr: `time() - max(seq_slot_table_timestamp_seconds) > ${age(15 * MINUTE)}`,

@@ -4,12 +4,12 @@ import { createHealth } from '../../../../ops/base/health.ts'
 import { withRecord } from '../../../../ops/reading/epoch-progress.ts'
 import { followedEpoch } from '../../../../ops/reading/progress.ts'
 import type { FollowedEpoch } from '../../../../ops/reading/progress-listener.ts'
+import { logMarkets } from '../../../../ops/watch/logging/clock.ts'
 import {
   LOG_EVENTS,
   type LogEvent,
   logAnchor,
   logEpochs,
-  logMarkets,
   logRoles,
   logRuntime,
   say,

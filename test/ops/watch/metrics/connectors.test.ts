@@ -111,12 +111,15 @@ describe('clock', () => {
     observer.epochsSkipped?.(MARKET, 3, 5)
     observer.foundLate?.(12, 1, 2)
     observer.registryChanged?.('0x0', 12)
+    observer.resent?.(7)
+    observer.resent?.(2)
     const text = await metrics.text()
     for (const [name, value] of [
       ['seq_epochs_skipped_total', 3],
       ['seq_chain_found_late_total{event="release"', 1],
       ['seq_chain_found_late_total{event="slot"', 2],
       ['seq_slot_registry_changes_total', 1],
+      ['seq_ticks_resent_total', 9],
     ] as const)
       expect(text.split('\n').find((line) => line.startsWith(name))).toMatch(new RegExp(` ${value}$`))
   })

@@ -230,6 +230,10 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     fires: { 'seq_rpc_node_set_aside{node="2",fault="odd"}': still(1) },
     silent: { 'seq_rpc_node_set_aside{node="2",fault="down"}': still(1) },
   },
+  TicksSentAgain: {
+    fires: { seq_ticks_resent_total: growing(1) },
+    silent: { seq_ticks_resent_total: after(20, 0, still(5_000)) },
+  },
   EpochRefused: {
     fires: { 'seq_epochs_refused_total{market="0xa"}': growing(1) },
     silent: { 'seq_epochs_refused_total{market="0xa"}': still(3) },
