@@ -1,7 +1,7 @@
 /** Ticks that hang on what is not there: each is asked for once at most, and never when nobody can send it. */
 import { describe, expect, test } from 'vitest'
 import type { EpochTick } from '../../../schemas/types.ts'
-import { QUESTIONS_MAX } from '../../../topology/tick-fanout/tick-questions.ts'
+import { QUESTIONS_MAX, WORDS_MAX } from '../../../topology/tick-fanout/tick-questions.ts'
 import { closeTick, createWorld, headTick, MARKET, openTick, orphanTick, rulesOf, type World } from '../world.ts'
 
 /** Rounds of question and answer; more of them are a loop. */
@@ -105,18 +105,26 @@ describe('a question is asked once', () => {
     expect(rows).toHaveLength(6)
   })
 
-  test('behavior: an answered one may be asked again', () => {
+  test('behavior: an answered one is remembered no more', () => {
     const world = createWorld()
     const logged = [...heads(10, 13), openTick(1, 10)]
     expect(withClock(world, logged, ...heads(10, 13), closeTick(1, 10, 13))).toBe(1)
     expect(questions(world)).toMatchObject([{ fromBlock: 10, toBlock: 13 }])
+    expect(world.driver.store(world.stores.chainHeads, 0).get('questions')).toBeDefined()
     world.tick(closeTick(1, 10, 13))
+    expect(world.driver.store(world.stores.chainHeads, 0).get('questions')).toBeUndefined()
     expect(
       world
         .ticksAccepted()
         .map(({ kind }) => kind)
         .slice(-2),
     ).toEqual(['OPEN', 'CLOSE'])
+  })
+
+  test('behavior: a tick of a block that is kept no more is no news', () => {
+    const world = createWorld({ rules: rulesOf({}, { headsKept: 5 }) })
+    world.tick(...heads(10, 30), openTick(1, 12), closeTick(1, 12, 16))
+    expect(world.requests()).toEqual([])
   })
 
   test('behavior: of more than can be remembered none is asked, so that no number of them makes a loop', () => {
@@ -128,4 +136,19 @@ describe('a question is asked once', () => {
     world.driver.run()
     expect(questions(world)).toHaveLength(QUESTIONS_MAX)
   })
+})
+
+test('behavior: the words that are remembered have a bound, and the oldest give way', () => {
+  const world = createWorld({ commitEvery: 1_000 })
+  world.tick(...heads(10, 13))
+  const strange = (n: number) => ({ ...openTick(n, 8), blockHash: 'x'.repeat(10_000) })
+  for (let n = 1; n <= 3 * WORDS_MAX; n++)
+    world.driver.append(world.topics.epochTicks, { dataMarket: MARKET }, strange(n))
+  world.driver.run()
+  expect(words(world)).toHaveLength(3 * WORDS_MAX)
+  const row = () => world.driver.store(world.stores.chainHeads, 0).get('words')!.hash
+  expect(JSON.parse(row())).toHaveLength(WORDS_MAX)
+  expect(row().length).toBeLessThan(200 * WORDS_MAX)
+  world.tick(strange(3 * WORDS_MAX))
+  expect(words(world)).toHaveLength(3 * WORDS_MAX)
 })
