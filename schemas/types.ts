@@ -97,6 +97,8 @@ export interface PayoutOrder {
   readonly slots: Uint8Array
   /** SIGN, SEND: of the call. */
   readonly eligibleNodes: number
+  /** SIGN, SEND: the contract's quota as of the dry run; with another one the contract is asked anew. 0: not said, by an older release. */
+  readonly contractQuota: number
 }
 
 export interface AnchorKey {
@@ -243,15 +245,17 @@ export interface Attestation {
 export interface PayoutAnswer {
   /** Which slots of the payout are in the call: a bit each, in their order, lowest bit first. */
   readonly slots: Uint8Array
-  /** Of the call; 0 when it pays nobody. */
+  /** Of the call; 0 when it carries none: nobody is to be paid, and there is no number yet, or nothing remains of it. */
   readonly eligibleNodes: number
-  /** To which the run is held, or would be from here on: with it a slot is one to be paid. */
+  /** To which the run is held, or would be from here on: with it a slot is one to be paid. 0 where the call carries a number, and no call of the run has paid or is to pay. */
   readonly quota: number
   /** Slots for which the contract has the same already. */
   readonly present: number
   readonly leftOut: readonly SlotLeftOut[]
-  /** Slots of the payout that the contract had paid by then. */
+  /** Slots of the payout that the contract had paid by then. FINAL: of these only the slots that the call was not to pay, and has. */
   readonly paidBefore: readonly number[]
+  /** The contract's quota, as of the same block; 0: not said, by an older release. */
+  readonly contractQuota: number
 }
 
 /** A batch as it is stored and anchored. A large one takes several records, of which this is the part 0; the others have more of its texts and are empty but for epochId, batchIndex, batchCount, part and parts. They follow in one transaction; records of other epochs may lie between. */
@@ -574,7 +578,7 @@ export interface Payment {
   readonly leftOut: readonly SlotLeftOut[]
   /** Slots of the payout that the contract had paid before the call: another sequencer of the market has, or a call of ours that was not seen to its end. */
   readonly paidBefore: readonly number[]
-  /** The number that the call carries; 0 when it pays nobody. */
+  /** The number that the call carries; 0 when it carries none: nobody is to be paid, and there is no number yet, or nothing remains of it. */
   readonly eligibleNodes: number
   /** The contract's, to which the run is held; 0 until a dry run of it paid somebody. */
   readonly quota: number

@@ -228,8 +228,8 @@ const PAYER: readonly Guard[] = [
   {
     name: 'what a call did is asked when it is final',
     file: 'topology/anchor/payer-transitions.ts',
-    find: 'answer ? withAnswer(at, withLost(answer, result.payout?.leftOut ?? [])) : at',
-    replace: 'answer ? withAnswer(at, withLost(answer, [])) : at',
+    find: 'answer ? withAnswer(at, withOutcome(answer, result.payout)) : at',
+    replace: 'answer ? withAnswer(at, withOutcome(answer, null)) : at',
     why: 'slots that the contract passed over would be told as paid',
   },
 ]
@@ -259,16 +259,34 @@ const ANSWER: readonly Guard[] = [
   {
     name: 'every call that pays carries the number',
     file: 'connectors/evm/anchor-effects/payout-answer.ts',
-    find: 'eligibleNodes: isPaying ? number : 0',
-    replace: 'eligibleNodes: isPaying && facts.eligibleNodes === 0 ? number : 0',
+    find: 'eligibleNodes: eligibleNodes > 0 ? eligibleNodes : eligibleLeft',
+    replace: 'eligibleNodes: eligibleNodes > 0 ? 0 : eligibleLeft',
     why: 'a call without it marks slots as paid, and credits them nothing',
   },
   {
-    name: 'a call that pays nobody carries no number',
+    name: 'a call that is to pay nobody carries the number that there is',
     file: 'connectors/evm/anchor-effects/payout-answer.ts',
-    find: 'eligibleNodes: isPaying ? number : 0',
-    replace: 'eligibleNodes: isPaying ? number : number',
-    why: 'it would be refused once nothing remains (E47)',
+    find: 'return { eligibleNodes, quota: heldTo }',
+    replace: 'return { eligibleNodes: 0, quota: heldTo }',
+    why: 'by a quota that is lowered ahead of it in its block it marks slots as paid, and credits them nothing',
+    uncaught: 'the quota must be put back in the very block of the call; the answer’s own tests have it',
+  },
+  {
+    name: 'no call carries a number of which nothing remains',
+    file: 'connectors/evm/anchor-effects/payout-answer.ts',
+    find: "if (isCall && purpose === 'CLOSING' && remaining > 0)",
+    replace: "if (isCall && purpose === 'CLOSING' && remaining >= 0)",
+    why: 'it would be refused (E47)',
+    uncaught:
+      'a call that pays nobody behind the last slot of its number is too rare here; the answer’s own tests have it',
+  },
+  {
+    name: 'a closing is not made without the number that the contract has by now',
+    file: 'connectors/evm/anchor-effects/payout-call.ts',
+    find: 'return remaining > 0 && eligibleNodes !== sent.eligibleNodes ? NUMBER_CHANGED : undefined',
+    replace: 'return remaining < 0 ? NUMBER_CHANGED : undefined',
+    why: 'a call without it marks slots as paid, and credits them nothing',
+    uncaught: 'somebody must fix a number between a dry run and the next look; the tests of the call have it',
   },
   {
     name: 'no counts are told of a day that is being closed',
@@ -318,8 +336,8 @@ const ANSWER: readonly Guard[] = [
   {
     name: 'a closing is not made by another quota than that of its dry run',
     file: 'connectors/evm/anchor-effects/payout-call.ts',
-    find: 'if (eligibleNodes === 0) return sent.eligibleNodes > 0 && now !== sent.quota',
-    replace: 'if (eligibleNodes === 0 || sent) return false',
+    find: 'if (quota !== then) return QUOTA_CHANGED\n',
+    replace: 'void QUOTA_CHANGED\n',
     why: 'it would fix a number that is not that of the slots it pays',
     uncaught:
       'a quota that changes between a dry run and the next look is too rare here; the tests of the connector have it',

@@ -3,7 +3,7 @@
  * that goes back behind them, and another sequencer that tells and pays as well. What may never be, it throws.
  */
 import { answerOf, dayOver, outcomeOf } from '../../connectors/evm/anchor-effects/payout-answer.ts'
-import { hasBit, isOfOtherQuota, type SentCall } from '../../connectors/evm/anchor-effects/payout-call.ts'
+import { hasBit, type SentCall, whyClosingNot } from '../../connectors/evm/anchor-effects/payout-call.ts'
 import type { PayoutFacts } from '../../connectors/evm/anchor-effects/payout-facts.ts'
 import { SeededRandom } from '../../connectors/log/simulated/seeded-random.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, Payout, PayoutAnswer } from '../../schemas/types.ts'
@@ -151,6 +151,7 @@ export class PayChain {
     if (why !== undefined)
       throw new Error(`payout ${textOf(key)} was sent, though it was said that it must not: ${why}`)
     this.perhapsByRival(key.dataMarket, given) // in the same block, before it
+    this.perhapsBack(intent.payout!)
     const now = this.now()
     const before = this.contract.of(call.dataMarket, call.day)
     const made = { call, now, run: runOf(key.dataMarket, payout), quota: intent.payout!.quota }
@@ -166,11 +167,12 @@ export class PayChain {
     this.perhapsByOwner(payout, call)
     const { paid, credited } = this.contract.of(call.dataMarket, call.day)
     const inVain = call.slotIds.find((slotId) => paid.has(slotId) && !credited.has(slotId))
-    if (inVain !== undefined && isAsSeen)
+    const isOfOwner = this.seen.get(textOf(key)) === this.others(intent.payout!.contractQuota) // whatever the quota has become, no slot is marked in vain
+    if (inVain !== undefined && isOfOwner)
       throw new Error(`slot ${inVain} of day ${call.day} was marked as paid, and gets nothing`)
-    const { slots, eligibleNodes, quota } = intent.payout!
+    const { slots, eligibleNodes, quota, contractQuota } = intent.payout!
     const facts = factsOf(this.contract, key, given, now)
-    return { payout: outcomeOf(payout, { slots, eligibleNodes, quota }, facts) }
+    return { payout: outcomeOf(payout, { slots, eligibleNodes, quota, contractQuota }, facts) }
   }
 
   /** What may not be of a call since whose dry run nobody has done anything. */
@@ -189,8 +191,10 @@ export class PayChain {
       if (!isPaid && count < (counts.get(slotId) ?? 0))
         throw new Error(`the count of slot ${slotId} of day ${day} goes down`)
     }
-    const other = this.made.find((one) => one.run === run && one.call.eligibleNodes > 0 && one.quota !== quota)
-    if (isPaying && other) throw new Error(`${run} is paid by the quotas ${other.quota} and ${quota}`)
+    const other = this.made.find(
+      (one) => one.run === run && one.call.eligibleNodes > 0 && one.quota && one.quota !== quota,
+    )
+    if (isPaying && quota > 0 && other) throw new Error(`${run} is paid by the quotas ${other.quota} and ${quota}`)
   }
 
   /** The owner of the market changes the quota in the midst of a run, once. */
@@ -198,7 +202,13 @@ export class PayChain {
     const { owner } = this
     if (!owner || this.hasNewQuota || purpose !== 'CLOSING' || part + 1 === parts) return
     if (eligibleNodes === 0 && !owner.chance(0.5)) return
-    this.quota = Math.max(1, this.now().quota + owner.pick([-1, 1])!)
+    this.quota = Math.max(1, this.now().quota + owner.pick([-1, 1, 1000])!)
+  }
+
+  /** The owner puts the quota back ahead of a call of ours, in the same block. */
+  private perhapsBack({ contractQuota }: Pick<PayoutAnswer, 'contractQuota'>): void {
+    if (this.quota === undefined || this.quota !== contractQuota || !this.owner!.chance(0.5)) return
+    this.quota = this.days.now().quota
   }
 
   /** The chain went back behind our transactions from this nonce on; those of the other sequencer are in the new blocks. */
@@ -212,17 +222,17 @@ export class PayChain {
 
   private refusalOf(key: AnchorKey, sent: SentCall, payout: Payout): string | undefined {
     const call = callOf(key, sent, payout)
-    const { eligibleNodes } = this.contract.of(call.dataMarket, call.day)
+    const { eligibleNodes, remaining } = this.contract.of(call.dataMarket, call.day)
     const now = this.now()
     const refusal = contractOf(this.made).updateRewards(call, now)
     if (refusal !== undefined) return refusal
     if (payout.purpose === 'COUNTS') return eligibleNodes > 0 ? 'DAY_CLOSED' : undefined
-    return isOfOtherQuota(payout, sent, { quota: now.quota, eligibleNodes }) ? 'QUOTA_CHANGED' : undefined
+    return whyClosingNot(sent, { quota: now.quota, eligibleNodes, remaining })
   }
 
   /** All that is not our own doing. */
-  private others(): string {
-    const { dayCounter, quota, burned } = this.now()
+  private others(quota = this.now().quota): string {
+    const { dayCounter, burned } = this.now()
     return [this.reorgs, this.met.rival, dayCounter, quota, ...burned].join()
   }
 

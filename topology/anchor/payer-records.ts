@@ -35,7 +35,7 @@ export const newPayments = (before: AnchorProgress | undefined, after: AnchorPro
   changedRows(before, after, paymentOf, { paymentState: 'REORGED' })
 
 const NO_ANSWER: PayoutAnswer = {
-  ...{ slots: Buffer.alloc(0), eligibleNodes: 0, quota: 0 },
+  ...{ slots: Buffer.alloc(0), eligibleNodes: 0, quota: 0, contractQuota: 0 },
   ...{ present: 0, paidBefore: [], leftOut: [] },
 }
 

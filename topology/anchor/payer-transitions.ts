@@ -56,13 +56,16 @@ const inBlock: Transition = (at, result, rules) => ({ ...mined(at, result, rules
 /** The connector has looked what became of each slot, if the state of that block was still to be had. */
 const final: Transition = (at, result) => {
   const { answer } = at.payout!
-  const next = decidedIn(answer ? withAnswer(at, withLost(answer, result.payout?.leftOut ?? [])) : at, result)
+  const next = decidedIn(answer ? withAnswer(at, withOutcome(answer, result.payout)) : at, result)
   return { ...intend(next, 'KEEP'), phase: 'FINAL', error: '' }
 }
 
-function withLost(answer: PayoutAnswer, lost: PayoutAnswer['leftOut']): PayoutAnswer {
-  const told = new Set(answer.leftOut.map(({ slotId }) => slotId))
-  const leftOut = [...answer.leftOut, ...lost.filter(({ slotId }) => !told.has(slotId))]
+/** A slot that was left out of the pay may have got it: the quota that kept it from that was lowered ahead of the call. */
+function withOutcome(answer: PayoutAnswer, outcome: PayoutAnswer | null | undefined): PayoutAnswer {
+  const [lost, paid] = [outcome?.leftOut ?? [], new Set(outcome?.paidBefore)]
+  const kept = answer.leftOut.filter(({ slotId, reason }) => reason !== 'QUOTA_RAISED' || !paid.has(slotId))
+  const told = new Set(kept.map(({ slotId }) => slotId))
+  const leftOut = [...kept, ...lost.filter(({ slotId }) => !told.has(slotId))]
   return { ...answer, leftOut: leftOut.sort((a, b) => a.slotId - b.slotId) }
 }
 

@@ -144,11 +144,12 @@ function newestBlock(all: readonly AnchorProgress[]): { readonly afterBlock: num
   return newest ? { afterBlock: newest.blockNumber, afterHash: newest.blockHash } : { afterBlock: NONE, afterHash: '' }
 }
 
-/** The quota with which a call of the run has paid. */
+/** The quota with which a call of the run has paid; a call that was to pay nobody has none, or that of the calls before. */
 function quotaOfRun(next: AnchorProgress, all: readonly AnchorProgress[]): number {
   for (const one of all) {
     const { answer } = one.payout!
-    if (answer && answer.eligibleNodes > 0 && IN_BLOCK.includes(one.phase) && isSameRun(one, next)) return answer.quota
+    if (answer && answer.eligibleNodes > 0 && answer.quota > 0 && IN_BLOCK.includes(one.phase) && isSameRun(one, next))
+      return answer.quota
   }
   return 0
 }

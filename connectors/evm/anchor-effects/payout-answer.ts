@@ -19,17 +19,31 @@ interface Parts {
 export function answerOf(payout: Payout, facts: PayoutFacts, heldTo: number): PayoutAnswer {
   const quota = facts.eligibleNodes > 0 && heldTo > 0 ? heldTo : facts.quota
   const { parts, isPaying } = payout.purpose === 'COUNTS' ? countsOf(payout, facts) : closingOf(payout, facts, quota)
-  const number = facts.eligibleNodes > 0 ? facts.eligibleNodes : facts.eligibleLeft
   const { present, leftOut } = restOf(payout, facts, parts)
   const lost = payout.purpose === 'CLOSING' ? raisedAbove(payout, facts, quota, parts) : []
   return {
     slots: bitsOf(parts.map((part) => part === 'IN_CALL')),
-    eligibleNodes: isPaying ? number : 0,
-    quota,
+    ...numberOf(payout, facts, { isPaying, isCall: parts.includes('IN_CALL'), quota, heldTo }),
+    contractQuota: facts.quota,
     present,
     paidBefore: paidIn(payout, facts),
     leftOut: [...leftOut, ...lost].sort((a, b) => a.slotId - b.slotId),
   }
+}
+
+/**
+ * Once there is a number, every call of a closing carries it while any remain, also one that is to pay nobody: by a quota that is lowered
+ * ahead of it in its block it pays after all. Such a call holds the run to no quota.
+ */
+function numberOf(
+  { purpose }: Payout,
+  { eligibleNodes, remaining, eligibleLeft }: PayoutFacts,
+  call: { readonly isPaying: boolean; readonly isCall: boolean; readonly quota: number; readonly heldTo: number },
+): Pick<PayoutAnswer, 'eligibleNodes' | 'quota'> {
+  const { isPaying, isCall, quota, heldTo } = call
+  if (isPaying) return { eligibleNodes: eligibleNodes > 0 ? eligibleNodes : eligibleLeft, quota }
+  if (isCall && purpose === 'CLOSING' && remaining > 0) return { eligibleNodes, quota: heldTo }
+  return { eligibleNodes: 0, quota }
 }
 
 /** Nothing once the day is being closed: the call would mark slots as paid, and pay them nothing. */
@@ -119,35 +133,40 @@ export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
   const parts = facts.slots.map((slot, at): Part => (isThere(slot, at) ? 'PRESENT' : 'DAY_OVER'))
   const { present, leftOut } = restOf(payout, facts, parts)
   const paidBefore = paidIn(payout, facts)
-  return { slots: bitsOf([]), eligibleNodes: 0, quota: facts.quota, present, paidBefore, leftOut }
+  const about = { eligibleNodes: 0, quota: facts.quota, contractQuota: facts.quota }
+  return { slots: bitsOf([]), ...about, present, paidBefore, leftOut }
 }
 
 const paidIn = ({ slotIds }: Payout, { slots }: PayoutFacts): number[] => slotIds.filter((_, at) => slots[at]!.isPaid)
 
 /**
  * The outcome of the call: slots of it may have become unavailable, or the quota another one, by the time it was mined.
- * @returns with only these left out
+ * @returns with only these left out, and with only those paid that were not to be
  */
 export function outcomeOf(payout: Payout, sent: SentCall, facts: PayoutFacts): PayoutAnswer {
-  const { slotIds, submissions } = payout
+  const { slotIds, submissions, quota: ofDay, purpose } = payout
+  const held = sent.quota > 0 ? sent.quota : sent.contractQuota
+  const earned = ofDay > 0 ? Math.min(ofDay, held) : held
+  const isIn = (at: number): boolean => hasBit(sent.slots, at)
   const leftOut = facts.slots.flatMap((slot, at) => {
     const [slotId, counted] = [slotIds[at]!, submissions[at]!]
-    if (!hasBit(sent.slots, at)) return []
-    const isMeantToPay = sent.eligibleNodes > 0 && counted >= sent.quota
-    const reason = whyOtherwise(slot, counted, isMeantToPay, facts)
+    const isOwed = purpose === 'CLOSING' && counted >= earned
+    const reason = isIn(at) ? whyOtherwise(slot, counted, isOwed, facts) : undefined
     return reason ? [{ slotId, counted, onChain: slot.count, reason }] : []
   })
-  return { ...sent, present: 0, paidBefore: [], leftOut }
+  const isToBePaid = (at: number): boolean => submissions[at]! >= Math.max(held, sent.contractQuota)
+  const paidBefore = slotIds.filter((_, at) => isIn(at) && facts.slots[at]!.isPaid && !isToBePaid(at))
+  return { ...sent, present: 0, paidBefore, leftOut }
 }
 
 function whyOtherwise(
   { count, isPaid, isAvailable }: SlotFacts,
   counted: number,
-  isMeantToPay: boolean,
+  isOwed: boolean,
   { quota }: PayoutFacts,
 ): LeftOutReason | undefined {
-  if (count === counted && (isPaid || !isMeantToPay)) return undefined
+  if (count === counted && (isPaid || !isOwed)) return undefined
   if (!isAvailable) return 'UNAVAILABLE'
   if (count > counted) return 'HIGHER_ON_CHAIN'
-  return isMeantToPay && counted < quota ? 'QUOTA_RAISED' : 'UNKNOWN'
+  return isOwed && counted < quota ? 'QUOTA_RAISED' : 'UNKNOWN'
 }

@@ -9,9 +9,11 @@ import type { PayoutFacts } from './payout-facts.ts'
 const DAY_CLOSED = 'DAY_CLOSED'
 /** Code of a call of a closing, once the contract has another quota than its dry run found. */
 const QUOTA_CHANGED = 'QUOTA_CHANGED'
+/** Code of a call of a closing, once the contract has a number that it does not carry: without one it pays nothing to whom it marks. */
+const NUMBER_CHANGED = 'NUMBER_CHANGED'
 
 /** The part of the answer of a dry run that makes the call, with the quota that it is made for. */
-export type SentCall = Pick<PayoutAnswer, 'slots' | 'eligibleNodes' | 'quota'>
+export type SentCall = Pick<PayoutAnswer, 'slots' | 'eligibleNodes' | 'quota' | 'contractQuota'>
 
 export function rewardCall(
   { dataMarket }: Pick<AnchorKey, 'dataMarket'>,
@@ -26,27 +28,29 @@ export function rewardCall(
     to: protocolState,
     data: abi.encodeFunctionData('updateRewards', args),
     async whyNot(ask, block) {
-      const [number] = await readContract(ask, dataMarket, 'eligibleNodesForDay', [day], block, dataMarketInterface)
-      const eligibleNodes = cappedQuantity(number, 'eligibleNodesForDay')
+      const ofMarket = async (name: string): Promise<number> =>
+        cappedQuantity((await readContract(ask, dataMarket, name, [day], block, dataMarketInterface))[0], name)
+      const eligibleNodes = await ofMarket('eligibleNodesForDay')
       if (purpose === 'COUNTS') return eligibleNodes === 0 ? undefined : DAY_CLOSED
       const [now] = await readContract(ask, protocolState, 'dailySnapshotQuota', [dataMarket], block)
       const quota = cappedQuantity(now, 'dailySnapshotQuota')
-      return isOfOtherQuota(payout, sent, { quota, eligibleNodes }) ? QUOTA_CHANGED : undefined
+      const remaining = await ofMarket('slotsRemainingToBeRewardedCount')
+      return whyClosingNot(sent, { quota, eligibleNodes, remaining })
     },
   }
 }
 
 /**
- * By another quota than that of the dry run the call would do something else: fix a number that is not that of the slots it pays, so that
- * the day never ends or the last slots underflow; or pay who has no share in the number.
+ * By another quota or another number than those of the dry run the call would do something else: fix a number that is not that of the slots
+ * it pays, so that the day never ends or the last slots underflow; pay who has no share in the number; or mark slots as paid, and pay nothing.
  */
-export function isOfOtherQuota(
-  { submissions }: Pick<Payout, 'submissions'>,
+export function whyClosingNot(
   sent: SentCall,
-  { quota: now, eligibleNodes }: Pick<PayoutFacts, 'quota' | 'eligibleNodes'>,
-): boolean {
-  if (eligibleNodes === 0) return sent.eligibleNodes > 0 && now !== sent.quota
-  return submissions.some((counted, at) => hasBit(sent.slots, at) && counted >= now && counted < sent.quota)
+  { quota, eligibleNodes, remaining }: Pick<PayoutFacts, 'quota' | 'eligibleNodes' | 'remaining'>,
+): string | undefined {
+  const then = sent.contractQuota > 0 ? sent.contractQuota : sent.quota
+  if (quota !== then) return QUOTA_CHANGED
+  return remaining > 0 && eligibleNodes !== sent.eligibleNodes ? NUMBER_CHANGED : undefined
 }
 
 /** A bit for each, lowest first. */

@@ -37,8 +37,8 @@ export function createPayoutSteps({ protocolStateOf, ...settings }: AnchorSettin
       { blockNumber }: Receipt,
       until: AbortSignal,
     ): Promise<Partial<AnchorResult>> {
-      const { slots, eligibleNodes, quota } = intent.payout!
-      const sent = { slots, eligibleNodes, quota }
+      const { slots, eligibleNodes, quota, contractQuota } = intent.payout!
+      const sent = { slots, eligibleNodes, quota, contractQuota }
       try {
         const payout = await payouts.one(key.dataMarket, intent.batchOffset, until)
         const question = { ...questionOf(key, intent, payout, until), run: async () => [] } // nobody asks for the number

@@ -144,6 +144,7 @@ export const ANSWER: PayoutAnswer = {
   slots: Buffer.of(0b011),
   eligibleNodes: 2,
   quota: 9,
+  contractQuota: 9,
   present: 0,
   paidBefore: [],
   leftOut: [LEFT_OUT],

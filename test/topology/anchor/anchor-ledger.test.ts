@@ -270,7 +270,15 @@ function readyBatches(count: number, told: number, rules = {}) {
   return { stage, batches }
 }
 
-const NOTHING_SENT = { slots: Buffer.of(1), eligibleNodes: 1, quota: 9, present: 0, paidBefore: [], leftOut: [] }
+const NOTHING_SENT = {
+  slots: Buffer.of(1),
+  eligibleNodes: 1,
+  quota: 9,
+  contractQuota: 9,
+  present: 0,
+  paidBefore: [],
+  leftOut: [],
+}
 const fillersOf = ({ intents }: AnchorStage) => intents.filter(({ intent }) => intent.call === 'FILL')
 
 describe('a nonce that was a wrong word', () => {

@@ -10,7 +10,15 @@ const OUTCOMES = [
 ]
 const ENDED: readonly (PaymentState | undefined)[] = ['FINAL', 'SUPERSEDED', 'UNPAID']
 const GOOD = { PREPARE: 'READY', SIGN: 'SIGNED', KEEP: 'SETTLED' } as const
-const ANSWER = { slots: Buffer.of(7), eligibleNodes: 2, quota: 9, present: 0, paidBefore: [], leftOut: [] }
+const ANSWER = {
+  slots: Buffer.of(7),
+  eligibleNodes: 2,
+  quota: 9,
+  contractQuota: 9,
+  present: 0,
+  paidBefore: [],
+  leftOut: [],
+}
 
 /** A run of so many payouts; or an answer to the payout of this number, well or not. */
 const run = fc.record({

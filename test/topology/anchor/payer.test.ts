@@ -179,6 +179,16 @@ describe('transitions', () => {
     expect(stage.payment(key)).toMatchObject({ sent: 2, leftOut: [lost, LEFT_OUT] })
   })
 
+  it('behavior: a slot that was left out of the pay, and has got it after all, is not called unpaid', () => {
+    const raised = { slotId: 1, counted: 10, onChain: 0, reason: 'QUOTA_RAISED' } as const
+    const stage = anchorStage()
+    const key = stage.payout(1, 0)
+    stage.answer(key, 'READY', { ...READY, payout: { ...ANSWER, leftOut: [raised, LEFT_OUT] } })
+    for (const outcome of ['SIGNED', 'MINED'] as const) stage.answer(key, outcome, fieldsOf(key, outcome))
+    stage.answer(key, 'FINAL', { ...BLOCK, payout: { ...ANSWER, leftOut: [], paidBefore: [1, 3] } })
+    expect(stage.payment(key)).toMatchObject({ leftOut: [LEFT_OUT], paidBefore: [] })
+  })
+
   it('behavior: a stale result changes nothing', () => {
     const { stage, key } = payoutIn('SENDING')
     const before = stage.intents.length
@@ -199,15 +209,21 @@ describe('the order of payouts', () => {
     expect(payout).toMatchObject({ afterBlock: 50, afterHash: '0xb', quota: 9, firstOffset: 0 })
   })
 
-  it('behavior: the quota of a run is that of a call that pays and is mined', () => {
-    const stage = anchorStage()
-    const keys = [0, 1, 2].map((part) => stage.payout(1, part, { part, parts: 3 }))
-    stage.answer(keys[0]!, 'READY', { ...READY, payout: { ...ANSWER, eligibleNodes: 0 } })
-    for (const outcome of ['SIGNED', 'MINED'] as const) stage.answer(keys[0]!, outcome, fieldsOf(keys[0]!, outcome))
-    expect(stage.intent(keys[1]!)!.payout!.quota).toBe(0)
-    advanceTo(stage, keys[1]!, 'MINED')
-    expect(stage.intent(keys[2]!)!.payout!.quota).toBe(9)
-  })
+  it.each([
+    ['no number', { eligibleNodes: 0 }],
+    ['the number of somebody else, and is to pay nobody', { eligibleNodes: 5, quota: 0 }],
+  ])(
+    'behavior: the quota of a run is that of a call that pays and is mined, not of one that carries %s',
+    (_, first) => {
+      const stage = anchorStage()
+      const keys = [0, 1, 2].map((part) => stage.payout(1, part, { part, parts: 3 }))
+      stage.answer(keys[0]!, 'READY', { ...READY, payout: { ...ANSWER, ...first } })
+      for (const outcome of ['SIGNED', 'MINED'] as const) stage.answer(keys[0]!, outcome, fieldsOf(keys[0]!, outcome))
+      expect(stage.intent(keys[1]!)!.payout!.quota).toBe(0)
+      advanceTo(stage, keys[1]!, 'MINED')
+      expect(stage.intent(keys[2]!)!.payout!.quota).toBe(9)
+    },
+  )
 
   it('behavior: a day that the contract does not take yet, or refuses, holds up no other day, and keeps its order', () => {
     const stage = anchorStage({ retryDelayMs: 100, retryDelayMsMax: 1_000 })

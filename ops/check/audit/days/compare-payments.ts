@@ -160,7 +160,7 @@ function compareHistory(
   if (row.reorgs > (history?.reorgs ?? 0)) differ('reorgs', row.reorgs)
   const isBlank = row.sent === 0 && row.present === 0 && row.leftOut.length === 0 && row.eligibleNodes === 0
   if (isBlank && paymentState !== 'FINAL') return
-  const answers = (history?.answers ?? []).filter((answer) => isAnswerOf(row, answer, history!.lost))
+  const answers = (history?.answers ?? []).filter((answer) => isAnswerOf(row, answer, history!))
   if (answers.length === 0) {
     const shown = `${row.sent} sent, ${row.present} there, ${row.leftOut.length} left out, ${row.eligibleNodes} eligible`
     differ('what the contract made of it', `(${shown}; quota ${row.quota})`)
@@ -173,13 +173,16 @@ function compareHistory(
 }
 
 /** The row repeats an answer; what was lost after it stands there as well. */
-function isAnswerOf(row: Payment, answer: PayoutAnswer, lost: PaymentHistory['lost']): boolean {
+function isAnswerOf(row: Payment, answer: PayoutAnswer, { lost, paidAfterAll }: PaymentHistory): boolean {
   if (row.sent !== places(answer.slots).length || row.present !== answer.present) return false
   if (row.eligibleNodes !== answer.eligibleNodes || `${row.paidBefore}` !== `${answer.paidBefore}`) return false
   if (row.eligibleNodes > 0 && row.quota !== answer.quota) return false
   const texts = new Set([answer.leftOut, ...lost].flatMap((slots) => slots.map(textOf)))
   const shown = row.leftOut.map(textOf)
-  return shown.every((text) => texts.has(text)) && answer.leftOut.every((slot) => shown.includes(textOf(slot)))
+  return (
+    shown.every((text) => texts.has(text)) &&
+    answer.leftOut.every((slot) => shown.includes(textOf(slot)) || paidAfterAll.has(slot.slotId))
+  )
 }
 
 const textOf = ({ slotId, counted, onChain, reason }: Payment['leftOut'][number]): string =>

@@ -50,6 +50,8 @@ export interface PaymentHistory {
   /** Answers of the dry runs; and the slots that each final call turned out to have missed. */
   readonly answers: PayoutAnswer[]
   readonly lost: PayoutAnswer['leftOut'][]
+  /** Slots that such a call was not to pay, and has. */
+  readonly paidAfterAll: Set<number>
   readonly attempts: Set<number>
   /** Number of times that the call's block left the chain. */
   reorgs: number
@@ -83,6 +85,7 @@ const blank = (): PaymentHistory => ({
   mined: new Set(),
   answers: [],
   lost: [],
+  paidAfterAll: new Set(),
   attempts: new Set(),
   reorgs: 0,
 })
@@ -94,8 +97,11 @@ function note(history: PaymentHistory, result: AnchorResult): void {
   else if (transactionHash !== '' && !history.sent.has(transactionHash))
     history.sent.set(transactionHash, { nonce: undefined, call: undefined })
   if (blockHash !== '') history.mined.add(`${transactionHash} ${blockNumber} ${blockHash}`)
-  if (payout && outcome === 'FINAL') history.lost.push(payout.leftOut)
-  else if (payout) history.answers.push(payout)
+  if (payout && outcome === 'FINAL') {
+    history.lost.push(payout.leftOut)
+    for (const slotId of payout.paidBefore) history.paidAfterAll.add(slotId)
+  }
+  if (payout && outcome !== 'FINAL') history.answers.push(payout)
   if (outcome === 'REORGED') history.reorgs++
 }
 

@@ -82,6 +82,7 @@ export class Settlement {
     const { isClosing, parts } = run
     const paying = parts.flatMap(({ row }) => (row && isCalled(row) && row.eligibleNodes > 0 ? [row] : []))
     const [first] = paying
+    const held = paying.find(({ quota }) => quota > 0)
     if (!first) return
     const where = dayOf(run)
     if (!isClosing) {
@@ -90,10 +91,10 @@ export class Settlement {
     }
     for (const row of paying) {
       this.findings.same(where, 'eligible nodes in all calls', first.eligibleNodes, row.eligibleNodes)
-      this.findings.same(where, 'quota of all calls', first.quota, row.quota)
+      if (row.quota > 0) this.findings.same(where, 'quota of all calls', held?.quota, row.quota)
     }
-    if (!isWhole(run)) return
-    const { quota, eligibleNodes } = first
+    if (!isWhole(run) || !held) return
+    const { quota, eligibleNodes } = held
     const payable = parts.slice(firstPaying(parts))
     const [most, least] = [countAt(parts, quota), countAt(payable, quota) - unavailableAt(payable, quota)]
     if (eligibleNodes > most || eligibleNodes < least)
@@ -108,7 +109,7 @@ export class Settlement {
     const where = `${dayOf(run)} on the chain`
     const slotIds = parts.flatMap(({ payout }) => payout.slotIds)
     const there = await this.readDay(dataMarket, day, slotIds)
-    const paying = parts.find(({ row }) => row!.eligibleNodes > 0)?.row
+    const paying = parts.find(({ row }) => isPaying(row))?.row
     if (paying) this.findings.same(where, 'eligible nodes', paying.eligibleNodes, there.eligibleNodes)
     let [at, paid] = [0, 0]
     for (const [part, { payout, row }] of parts.entries()) {
@@ -153,6 +154,9 @@ const dayOf = ({ dataMarket, day }: Run): string => `day ${day} of ${dataMarket}
 
 const isCalled = ({ paymentState }: Payment): boolean => paymentState === 'MINED' || paymentState === 'FINAL'
 
+/** One that is to pay nobody may carry a number that somebody else has fixed: no quota is held then. */
+const isPaying = (row: Payment | undefined): boolean => !!row && row.eligibleNodes > 0 && row.quota > 0
+
 const isFinal = ({ parts }: Run): boolean =>
   parts[0]!.payout.part === 0 &&
   parts.length === parts[0]!.payout.parts &&
@@ -171,5 +175,5 @@ const unavailableAt = (parts: readonly Part[], quota: number): number =>
 const firstPaying = (parts: readonly Part[]): number =>
   Math.max(
     0,
-    parts.findIndex(({ row }) => row && isCalled(row) && row.eligibleNodes > 0),
+    parts.findIndex(({ row }) => row && isCalled(row) && isPaying(row)),
   )

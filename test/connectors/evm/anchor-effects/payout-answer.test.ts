@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { agreedPrepare } from '../../../../connectors/evm/agreed-readings.ts'
 import { resultOf } from '../../../../connectors/evm/anchor-effects/anchor-result.ts'
 import { answerOf, dayOver, outcomeOf } from '../../../../connectors/evm/anchor-effects/payout-answer.ts'
-import { bitsOf, hasBit, isOfOtherQuota, rewardCall } from '../../../../connectors/evm/anchor-effects/payout-call.ts'
+import { bitsOf, hasBit, rewardCall, whyClosingNot } from '../../../../connectors/evm/anchor-effects/payout-call.ts'
 import type { PayoutFacts, SlotFacts } from '../../../../connectors/evm/anchor-effects/payout-facts.ts'
 import { protocolStateInterface } from '../../../../connectors/evm/contract/abi.ts'
 import type { Ask } from '../../../../connectors/evm/nodes/ask.ts'
@@ -109,10 +109,35 @@ describe('a closing', () => {
     ])
   })
 
-  it('behavior: a call that pays nobody carries no number', () => {
+  it('behavior: a call that pays nobody carries no number once nothing remains of it', () => {
     const answer = answerOf(payoutOf([3]), factsOf([slot()], { eligibleNodes: 4, remaining: 0 }), QUOTA)
     expect(answer.eligibleNodes).toBe(0)
   })
+
+  it.each([
+    ['ours', QUOTA],
+    ['that of somebody else, which holds the run to no quota', 0],
+  ])('behavior: a call that is to pay nobody carries the number while any remain: %s', (_, heldTo) => {
+    const payout = payoutOf([12, 3])
+    const answer = answerOf(payout, factsOf([slot(), slot()], { quota: 1000, eligibleNodes: 4, remaining: 2 }), heldTo)
+    expect(answer).toMatchObject({ eligibleNodes: 4, quota: heldTo, contractQuota: 1000 })
+    expect([inCall(answer, payout), reasons(answer)]).toEqual([[1, 2], [[1, 'QUOTA_RAISED']]])
+  })
+
+  it.each([[10], [12], [15]])(
+    'behavior: the quota is put back ahead of our call in its block: who is marked is paid, and nobody calls it unpaid (%d)',
+    (counted) => {
+      const payout = payoutOf([counted, 3])
+      const day = { quota: 1000 }
+      const contract = createContract(factsOf([slot(), slot()], { eligibleNodes: 4, remaining: 2 }), day)
+      const answer = answerOf(payout, contract.facts([payout], payout.slotIds), QUOTA)
+      day.quota = QUOTA
+      contract.call(payout, answer)
+      expect([contract.paid, contract.numbers().remaining]).toEqual([[true, false], 1])
+      const outcome = outcomeOf(payout, answer, contract.facts([payout], payout.slotIds))
+      expect([outcome.leftOut, outcome.paidBefore]).toEqual([[], [1]])
+    },
+  )
 
   it('behavior: a quota that was lowered since the run has paid lets nobody in', () => {
     const payout = payoutOf([9, 10])
@@ -173,20 +198,36 @@ describe('counts', () => {
 describe('what became of it', () => {
   it('default: nothing to tell when the contract has what was sent', () => {
     const payout = payoutOf([10, 4])
-    const sent = { slots: bitsOf([true, true]), eligibleNodes: 1, quota: QUOTA }
+    const sent = { slots: bitsOf([true, true]), eligibleNodes: 1, quota: QUOTA, contractQuota: QUOTA }
     const facts = factsOf([slot(10, true), slot(4)], { eligibleNodes: 1 })
     expect(outcomeOf(payout, sent, facts).leftOut).toEqual([])
   })
 
   it('behavior: slots of the call that the contract passed over, or did not pay', () => {
     const payout = payoutOf([12, 13, 11, 4, 5])
-    const sent = { slots: bitsOf([true, true, true, true, false]), eligibleNodes: 3, quota: QUOTA }
+    const sent = {
+      slots: bitsOf([true, true, true, true, false]),
+      eligibleNodes: 3,
+      quota: QUOTA,
+      contractQuota: QUOTA,
+    }
     const slots = [slot(0, false, false), slot(13, true), slot(11), slot(9), slot(0)]
     expect(reasons(outcomeOf(payout, sent, factsOf(slots, { quota: 12, eligibleNodes: 3 })))).toEqual([
       [1, 'UNAVAILABLE'],
       [3, 'QUOTA_RAISED'],
       [4, 'HIGHER_ON_CHAIN'],
     ])
+  })
+
+  it('behavior: who was left out of the pay, and got none, stays so', () => {
+    const payout = payoutOf([12, 4])
+    const sent = { slots: bitsOf([true, true]), eligibleNodes: 3, quota: QUOTA, contractQuota: 1000 }
+    const outcome = outcomeOf(
+      payout,
+      sent,
+      factsOf([slot(12), slot(4)], { quota: 1000, eligibleNodes: 3, remaining: 2 }),
+    )
+    expect([reasons(outcome), outcome.paidBefore]).toEqual([[[1, 'QUOTA_RAISED']], []])
   })
 
   it('behavior: of a day that is over it is told what was not sent or not paid', () => {
@@ -199,29 +240,23 @@ describe('what became of it', () => {
   })
 })
 
-describe('a call by another quota than that of its dry run', () => {
-  /** Slots with 10, 9, 8 and 12, of which the one with 8 is in no call. */
-  const isOther = (eligibleNodes: number, now: number, number: number): boolean =>
-    isOfOtherQuota(
-      payoutOf([10, 9, 8, 12]),
-      { slots: Buffer.of(0b1011), eligibleNodes, quota: QUOTA },
-      { quota: now, eligibleNodes: number },
-    )
+describe('a call whose quota or number is not that of its dry run any more', () => {
+  const [NUMBER, OTHER] = [5, 6] as const
   it.each([
-    ['the same quota fixes the number', 2, 10, 0, false],
-    ['another quota fixes another number: raised', 2, 11, 0, true],
-    ['another quota fixes another number: lowered', 2, 9, 0, true],
-    ['a call that pays nobody before there is a number', 0, 3, 0, false],
-    ['lowered once there is a number: who has no share is paid', 2, 9, 5, true],
-    ['also by a call that is to pay nobody', 0, 9, 5, true],
-    ['raised once there is a number: the count is told, and paid is who has as many', 2, 11, 5, false],
-  ] as const)('behavior: %s', (_, eligibleNodes, now, number, isRefused) => {
-    expect(isOther(eligibleNodes, now, number)).toBe(isRefused)
-  })
-  it('behavior: lowered to the count of a slot that is in no call', () => {
-    const payout = payoutOf([12, 8])
-    const sent = { slots: Buffer.of(0b01), eligibleNodes: 1, quota: QUOTA }
-    expect(isOfOtherQuota(payout, sent, { quota: 8, eligibleNodes: 1 })).toBe(false)
+    ['as it was, before there is a number', 2, 10, 10, [10, 0, 0], undefined],
+    ['another quota: raised', 2, 10, 10, [11, 0, 0], 'QUOTA_CHANGED'],
+    ['another quota: lowered', 2, 10, 10, [9, 0, 0], 'QUOTA_CHANGED'],
+    ['a call that pays nobody, before there is a number', 0, 15, 15, [3, 0, 0], 'QUOTA_CHANGED'],
+    ['as it was, with a number', NUMBER, 10, 10, [10, NUMBER, 2], undefined],
+    ['raised once there is a number', NUMBER, 10, 10, [11, NUMBER, 2], 'QUOTA_CHANGED'],
+    ['back at the held quota, since a dry run at a raised one', NUMBER, 10, 15, [10, NUMBER, 2], 'QUOTA_CHANGED'],
+    ['somebody has fixed a number, and the call carries none', 0, 15, 15, [15, NUMBER, 2], 'NUMBER_CHANGED'],
+    ['somebody has fixed another number', NUMBER, 10, 10, [10, OTHER, 2], 'NUMBER_CHANGED'],
+    ['nothing remains of the number: nobody is marked', 0, 10, 10, [10, NUMBER, 0], undefined],
+    ['the quota of an answer of an older release', NUMBER, 10, 0, [10, NUMBER, 2], undefined],
+  ] as const)('behavior: %s', (_, eligibleNodes, quota, contractQuota, [now, number, remaining], why) => {
+    const sent = { slots: Buffer.of(1), eligibleNodes, quota, contractQuota }
+    expect(whyClosingNot(sent, { quota: now, eligibleNodes: number, remaining })).toBe(why)
   })
 })
 
@@ -231,7 +266,7 @@ it('behavior: the call has the slots of the answer, and no others', () => {
   const flags = payout.slotIds.map((slotId) => slotId % 4 === 1)
   const { data } = rewardCall(
     { dataMarket: market },
-    { slots: bitsOf(flags), eligibleNodes: 2, quota: QUOTA },
+    { slots: bitsOf(flags), eligibleNodes: 2, quota: QUOTA, contractQuota: QUOTA },
     payout,
     `0x${'bb'.repeat(20)}`,
   )
@@ -302,7 +337,7 @@ it('behavior: no run meets E47, E48 or an underflow, whatever others did before,
           day.quota = quotas[part % quotas.length]!
           const answer = answerOf(payout, contract.facts(run, payout.slotIds), heldTo)
           contract.call(payout, answer)
-          if (answer.eligibleNodes > 0) heldTo = answer.quota
+          if (answer.eligibleNodes > 0 && answer.quota > 0) heldTo = answer.quota
         }
         for (const payout of run) contract.call(payout, answerOf(payout, contract.facts(run, payout.slotIds), heldTo)) // as after a crash
       },
@@ -350,6 +385,7 @@ it('error: of two nodes that must agree, none decides alone who is paid', async 
       slots: Buffer.of(1),
       eligibleNodes: isOdd ? number : 2,
       quota: 9,
+      contractQuota: 9,
       present: 0,
       paidBefore: [],
       leftOut: [],

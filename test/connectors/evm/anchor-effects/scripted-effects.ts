@@ -26,7 +26,7 @@ const payout = { payoutOf: 1, purpose: 'COUNTS', slotIds: [1, 2], submissions: [
 export const BATCH_CALL = callOf(KEY, intentOf([]), batch, STATE)
 export const REWARD_KEY = payoutKey(MARKET, 5, 0)
 export const REWARD_ORDER = {
-  ...{ firstOffset: 0, quota: 1, afterBlock: -1, afterHash: '', eligibleNodes: 0 },
+  ...{ firstOffset: 0, quota: 1, afterBlock: -1, afterHash: '', eligibleNodes: 0, contractQuota: 1 },
   slots: Buffer.from([3]),
 }
 const reward = rewardCall(REWARD_KEY, REWARD_ORDER, payout, STATE)

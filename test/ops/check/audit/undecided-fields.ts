@@ -35,6 +35,10 @@ export const NOT_TOLD: readonly (readonly [fields: RegExp, why: string])[] = [
     /^anchorResults\.(READY|ALREADY_ANCHORED)Payout\.payout\.quota$/,
     'of a call that pays nobody; where one pays, its row repeats it',
   ],
+  [
+    /^anchorResults\.(READY|ALREADY_ANCHORED)\w*Payout\.payout\.contractQuota$/,
+    'decides whether the contract is asked anew; neither the call nor its row repeats it',
+  ],
   [/^payments\.\w+\.error$/, 'the last failure in words'],
   [/^tallies\.CLOSE\.(from|of|count|checksum|blockTimes)$/, 'how the engine counts markers'],
   [/^anchors\.error$/, 'the last failure in words'],
