@@ -1,9 +1,11 @@
 /** Every Kafka topic of the sequencer: its types, its partitions, how long it keeps records. */
-import type { Codec } from '../schemas/codec.ts'
+import { whyNoIntent, whyNoKey, whyNoPayout, whyNoResult } from '../schemas/anchor-checks.ts'
+import type { AvroSerde, Codec } from '../schemas/codec.ts'
 import type { SubjectName } from '../schemas/subjects.ts'
 import type * as T from '../schemas/types.ts'
 import type { KafkaTopic, MarkerProtocol } from '../streams/kafka-topic.ts'
 import type { TopicConfig } from '../streams/ports.ts'
+import { UnreadableError } from '../streams/read-record.ts'
 
 export type SubmissionEvent = T.Submission | T.EpochMarker
 export type Admitted = T.Submission | T.Withdrawal
@@ -79,12 +81,18 @@ const topicsOfVotes = ({ marked }: Definitions, { partitions }: TopicOptions) =>
 /** The way of a batch to the chain. */
 const topicsOfBatches = ({ plain }: Definitions) => ({
   batches: plain<T.MarketKey, BatchEvent>('batches', { partitions: 1, ...kept(30) }),
-  anchorIntents: plain<T.AnchorKey, T.AnchorIntent>('anchor-intents', {
-    partitions: 1,
-    cleanup: 'delete', // the connector purges what is no longer in force (decision 0007)
-    holdsOrders: true,
-  }),
-  anchorResults: plain<T.AnchorKey, T.AnchorResult>('anchor-results', { partitions: 1, ...kept(30) }),
+  anchorIntents: checkedAnchors(
+    plain<T.AnchorKey, T.AnchorIntent>('anchor-intents', {
+      partitions: 1,
+      cleanup: 'delete', // the connector purges what is no longer in force (decision 0007)
+      holdsOrders: true,
+    }),
+    whyNoIntent,
+  ),
+  anchorResults: checkedAnchors(
+    plain<T.AnchorKey, T.AnchorResult>('anchor-results', { partitions: 1, ...kept(30) }),
+    whyNoResult,
+  ),
   anchors: plain<T.AnchorKey, T.Anchor>('anchors', COMPACTED),
 })
 
@@ -101,12 +109,31 @@ const topicsOfOutcomes = ({ plain, marked }: Definitions, { partitions }: TopicO
   ),
   slotDays: plain<T.SlotDayKey, T.SlotDay>('slot-days', { partitions: partitions.verdicts, cleanup: 'compact' }),
   days: plain<T.DayKey, T.Day>('days', COMPACTED),
-  payouts: plain<T.MarketKey, T.Payout>('payouts', { partitions: 1, ...kept(30) }),
+  payouts: checked(plain<T.MarketKey, T.Payout>('payouts', { partitions: 1, ...kept(30) }), whyNoPayout),
   payments: plain<T.PaymentKey, T.Payment>('payments', COMPACTED),
 })
 
 const COMPACTED = { partitions: 1, cleanup: 'compact' } as const
 const kept = (days: number) => ({ cleanup: 'delete', retentionMs: days * DAY_MS }) as const
+
+/** A topic of which a record with senseless content is none. */
+const checked = <K, V>(topic: KafkaTopic<K, V>, whyNot: (value: V) => string | undefined): KafkaTopic<K, V> => ({
+  ...topic,
+  value: checkedSerde(topic.value, whyNot),
+})
+
+const checkedAnchors = <V>(topic: KafkaTopic<T.AnchorKey, V>, whyNot: (value: V) => string | undefined) =>
+  checked({ ...topic, key: checkedSerde(topic.key, whyNoKey) }, whyNot)
+
+const checkedSerde = <V>({ encode, decode }: AvroSerde<V>, whyNot: (value: V) => string | undefined): AvroSerde<V> => ({
+  encode,
+  decode(bytes) {
+    const value = decode(bytes)
+    const why = whyNot(value)
+    if (why !== undefined) throw new UnreadableError('undecodable', why)
+    return value
+  },
+})
 
 type Definitions = ReturnType<typeof definitions>
 /** A topic that has subjects for its keys and values. */

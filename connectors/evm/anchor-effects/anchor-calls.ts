@@ -1,10 +1,11 @@
 /** The contract calls of intents, with the batches and payouts they are about. */
 import { isEnding, isNonceOnly, isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorCall, AnchorIntent, AnchorKey } from '../../../schemas/types.ts'
-import { BatchGone, type BatchReader } from './anchor-batches.ts'
+import type { BatchReader } from './anchor-batches.ts'
 import { type ContractCall, callOf } from './anchor-chain.ts'
 import type { AnchorSettings } from './anchor-options.ts'
 import type { PayoutReader } from './anchor-payouts.ts'
+import { endsSession } from './anchor-persist.ts'
 import { rewardCall } from './payout-call.ts'
 
 export type Calls = ReturnType<typeof createCalls>
@@ -21,13 +22,16 @@ export function createCalls({ protocolStateOf }: AnchorSettings, batches: BatchR
   return {
     contractCall,
 
-    /** The call before a filler took its place; undefined when the log has lost the batch, or for a nonce alone. */
+    /**
+     * The call before a filler took its place; undefined when the log has lost the batch or holds none that makes a call, or for a nonce
+     * alone.
+     */
     async originalCall(key: AnchorKey, intent: AnchorIntent, until: AbortSignal): Promise<ContractCall | undefined> {
       if (isNonceOnly(key)) return undefined
       const original: AnchorIntent = { ...intent, call: purposeOf(key) }
       return contractCall(key, original, until).catch((error: unknown) => {
-        if (error instanceof BatchGone) return undefined
-        throw error
+        if (until.aborted || endsSession(error)) throw error
+        return undefined
       })
     },
   }

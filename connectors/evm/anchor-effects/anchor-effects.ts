@@ -2,15 +2,18 @@
 
 import { isPayout } from '../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult } from '../../../schemas/types.ts'
+import type { Clock } from '../../../streams/ports.ts'
+import { wordsOf } from '../errors.ts'
 import { createCalls } from './anchor-calls.ts'
 import { type PlacedIntent, textOf } from './anchor-intents.ts'
 import { needSendable, OutsideLimits } from './anchor-limits.ts'
 import { createSendMemories } from './anchor-memory.ts'
-import type { AnchorSettings } from './anchor-options.ts'
-import { createPersist } from './anchor-persist.ts'
+import type { AnchorObserver, AnchorSettings } from './anchor-options.ts'
+import { createPersist, endsSession } from './anchor-persist.ts'
 import { createProgressWatch } from './anchor-progress.ts'
 import { resultOf } from './anchor-result.ts'
 import { sendAndFollow } from './anchor-send.ts'
+import { whyUnsound } from './anchor-sound.ts'
 import { createSteps, type StepPorts } from './anchor-steps.ts'
 import { createTasks } from './anchor-tasks.ts'
 import { createAttestationWatch } from './anchor-watch.ts'
@@ -51,31 +54,11 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
     callOf: (key, intent) => calls.originalCall(key, intent, signal),
   })
 
-  const refuse = async ({ key, intent, offset }: PlacedIntent, why: string): Promise<void> => {
-    observer?.intentRefused?.(key, { offset, step: intent.step, why })
-    await answer(key, resultOf(intent, 'FAILED', { error: why }))
-  }
-
   const stepPorts = { ...ports, calls, memories, persist, payoutSteps: createPayoutSteps(settings, ports) }
   const once = createSteps(settings, stepPorts)
   const send = createSending(settings, { ...stepPorts, answer })
-  const tasks = createTasks(
-    async (change, until) => {
-      const { key, intent } = change
-      if (intent.delayMs > 0) await clock.sleep(intent.delayMs, until)
-      if (until.aborted) return
-      try {
-        if (intent.step === 'SEND') return await send(key, intent, until)
-        const result = await once(key, intent, until)
-        if (!until.aborted) await answer(key, result)
-      } catch (error) {
-        if (until.aborted || !(error instanceof OutsideLimits)) throw error
-        await refuse(change, error.message)
-      }
-    },
-    signal,
-    ports.fail,
-  )
+  const carryOut = createCarrying(clock, observer, { once, send, answer })
+  const tasks = createTasks(carryOut, signal, ports.fail)
   const watching = Promise.all([watch.follow(), nonces.follow()]).catch(ports.fail)
 
   return {
@@ -84,6 +67,11 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
       tasks.end(key)
       if (intent.step !== 'SIGN' && intent.step !== 'SEND') memories.forget(key)
       watch.remove(key)
+      if (whyUnsound(key, intent) !== undefined) {
+        nonces.take({ key, intent: { ...intent, step: 'DONE' } })
+        tasks.begin(change)
+        return
+      }
       nonces.take(change)
       progress.take(change)
       if (intent.step === 'WATCH') watch.add(key, intent)
@@ -93,6 +81,36 @@ export function createEffects(settings: AnchorSettings, ports: EffectsPorts): Ef
       await watching
       await tasks.ended()
     },
+  }
+}
+
+interface CarryingPorts {
+  readonly once: ReturnType<typeof createSteps>
+  readonly send: ReturnType<typeof createSending>
+  readonly answer: (key: AnchorKey, result: AnchorResult) => Promise<void>
+}
+
+/** Carries out an intent. Whatever fails of it for no outage is its answer. */
+function createCarrying(clock: Clock, observer: AnchorObserver | undefined, { once, send, answer }: CarryingPorts) {
+  const refuse = async ({ key, intent, offset }: PlacedIntent, why: string): Promise<void> => {
+    observer?.intentRefused?.(key, { offset, step: intent.step, why })
+    // what failed before it was stored is not to be tried again at once
+    await answer(key, resultOf(intent, intent.step === 'STORE' ? 'REJECTED' : 'FAILED', { error: why }))
+  }
+  return async (change: PlacedIntent, until: AbortSignal): Promise<void> => {
+    const { key, intent } = change
+    const unsound = whyUnsound(key, intent)
+    if (unsound !== undefined) return refuse(change, unsound)
+    if (intent.delayMs > 0) await clock.sleep(intent.delayMs, until)
+    if (until.aborted) return
+    try {
+      if (intent.step === 'SEND') return await send(key, intent, until)
+      const result = await once(key, intent, until)
+      if (!until.aborted) await answer(key, result)
+    } catch (error) {
+      if (until.aborted || endsSession(error)) throw error
+      await refuse(change, error instanceof OutsideLimits ? error.message : wordsOf(error))
+    }
   }
 }
 

@@ -80,11 +80,7 @@ export function needSendable(
 /** The newest form is sent, so that it has to be there; older ones may have left only their hash. */
 function parse(raw: string | undefined): Transaction {
   if (raw === undefined || isHash(raw)) throw new OutsideLimits('there are no bytes to send')
-  try {
-    return Transaction.from(raw)
-  } catch {
-    throw new OutsideLimits('the bytes to send are no transaction')
-  }
+  return Transaction.from(raw)
 }
 
 function need(isSo: boolean, otherwise: string): void {

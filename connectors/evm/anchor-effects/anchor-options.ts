@@ -146,7 +146,7 @@ export interface AnchorObserver extends RpcObserver {
   /** This process executes the intents (or no longer does). */
   owning?(owns: boolean): void
   concluded?(key: AnchorKey, result: AnchorResult): void
-  /** An intent is not carried out, since it lies outside of the limits; its answer is FAILED. */
+  /** An intent is not carried out: it lies outside of the limits, or nothing can be done about it. Its answer is FAILED. */
   intentRefused?(key: AnchorKey, refused: IntentRefused): void
   /** Something is down or not yet so; it is tried again. `step` is the intent's, or `log`. */
   waiting?(step: string, reason: Error, retryInMs: number): void

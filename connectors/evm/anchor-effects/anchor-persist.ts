@@ -30,9 +30,9 @@ function mayPass(error: unknown): boolean {
   return (error as { retriable?: unknown }).retriable === true
 }
 
+/** The log failed, or the role is lost: no fault of what an intent says. */
+export const endsSession = (error: unknown): boolean => error instanceof LogError || error instanceof EvmError
+
 /** The step can never be done: its answer is FAILED. */
 export const isDefinite = (error: unknown): boolean =>
-  error instanceof BatchGone ||
-  (!(error instanceof LogError) &&
-    !(error instanceof EvmError) &&
-    (error as { retriable?: unknown }).retriable === false)
+  error instanceof BatchGone || (!endsSession(error) && (error as { retriable?: unknown }).retriable === false)

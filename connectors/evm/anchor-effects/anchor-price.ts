@@ -16,6 +16,8 @@ export interface Price {
 const HISTORY_BLOCKS = 20
 /** A gas price that is suggested is doubted above so many times what half of the transactions before paid. */
 const DOUBTED_RATIO = 2n
+/** No record about anchoring has a larger fee. */
+const FEE_MAX = 2n ** 256n - 1n
 
 /**
  * Twice the base fee, which leaves room for six full blocks in a row, and the tip that the node suggests: no more than
@@ -31,7 +33,7 @@ export async function priceNow(
   const limit = BigInt(tipMax)
   if (transactionType === 'legacy') return legacyPrice(ask, smaller(await gasPriceOf(ask), 2n * baseFee + limit))
   const tip = smaller(await tipOf(ask, baseFee), limit)
-  return { maxFee: 2n * baseFee + tip, tip }
+  return { maxFee: smaller(2n * baseFee + tip, FEE_MAX), tip }
 }
 
 /** As of the newest block of the asked node, not of another node. */

@@ -79,7 +79,7 @@ export const LOG_EVENTS = {
   'transaction-unmined':
     'it could be the next and is in no block for `anchor.stuckMs`; it is sent again (nonce, seconds, receipt, nextNonce, block: the newest, pool, lostBlock: it was in that one, which the node does not have any more)',
   'intent-refused':
-    'it asks for a signature, or for bytes to be sent, outside of the limits of this process: nothing is signed or sent (offset: in `anchor-intents`, step, reason)',
+    'it asks for what lies outside of the limits of this process, or for what nothing can be done about: nothing is signed or sent (offset: in `anchor-intents`, step, reason)',
   'call-refused': 'the contract refuses the call, in a dry run or in a block (code)',
   'batch-mined': 'it is in a block',
   'batch-final': 'and deep enough to stay',

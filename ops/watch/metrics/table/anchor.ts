@@ -84,7 +84,7 @@ export const ANCHOR = {
   intentsRefused: {
     type: 'counter',
     name: 'seq_anchor_intents_refused_total',
-    help: 'Intents that were not carried out, since they lie outside of the limits of the process that has the key.',
+    help: 'Intents that were not carried out, since they lie outside of the limits of the process that has the key, or nothing can be done about them.',
     unit: 'intents',
     roles,
     labels: { step: ANCHOR_STEPS },

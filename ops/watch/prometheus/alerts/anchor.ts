@@ -59,9 +59,9 @@ const transactionAlerts: Alerts = ({ range, age }) => [
     name: 'IntentRefused',
     severity: 'page',
     expr: `sum by (step) (increase(seq_anchor_intents_refused_total[${range(30 * MINUTE)}])) > 0`,
-    summary: 'An intent to {{ $labels.step }} lies outside of the limits',
+    summary: 'An intent to {{ $labels.step }} cannot be carried out',
     description:
-      'Nothing of it was signed or sent. Either a limit was lowered, or somebody beside the stage anchor writes anchor-intents. The log line intent-refused has its offset and the reason.',
+      'It lies outside of the limits, or nothing can be done about it: nothing of it was signed or sent. Either a limit was lowered, or somebody beside the stage anchor writes anchor-intents. The log line intent-refused has its offset and the reason.',
   },
 ]
 

@@ -37,6 +37,11 @@ describe('priceNow', () => {
     expect(legacy.maxFee).toBe(2n * baseFee + tip)
   })
 
+  it('bound: of the highest base fee that can be told the fee has 256 bits, as a record can say', async () => {
+    const most = 2n ** 256n - 1n
+    expect(await priceOf(most, { eth_maxPriorityFeePerGas: hex(1n) })).toEqual({ maxFee: most, tip: 1n })
+  })
+
   it.each([null, '0x', true, undefined])(
     'behavior: the suggestion %j is none; the median of the blocks before is',
     async (answer) => {

@@ -1,7 +1,7 @@
 /** The effects of one intent on a scripted node, with a batch and a payout in the log. */
 
 import { BatchGone } from '../../../../connectors/evm/anchor-effects/anchor-batches.ts'
-import { callOf } from '../../../../connectors/evm/anchor-effects/anchor-chain.ts'
+import { callOf, headerOf } from '../../../../connectors/evm/anchor-effects/anchor-chain.ts'
 import { createEffects } from '../../../../connectors/evm/anchor-effects/anchor-effects.ts'
 import {
   ANCHOR_DEFAULTS,
@@ -16,14 +16,14 @@ import { payoutKey } from '../../../../schemas/anchor-keys.ts'
 import type { AnchorIntent, AnchorKey, AnchorResult, Batch, Payout } from '../../../../schemas/types.ts'
 import { eventLog, intentOf, KEY, LIMITS, MARKET, STATE, scripted, signer } from './scripted-send.ts'
 
-const batch = {
+export const BATCH = {
   projectIds: ['one'],
   snapshotCids: ['bafone'],
   finalizedCidsRootHash: `0x${'44'.repeat(32)}`,
 } as unknown as Batch
 const payout = { payoutOf: 1, purpose: 'COUNTS', slotIds: [1, 2], submissions: [3, 4] } as unknown as Payout
 
-export const BATCH_CALL = callOf(KEY, intentOf([]), batch, STATE)
+export const BATCH_CALL = callOf(KEY, intentOf([]), BATCH, STATE)
 export const REWARD_KEY = payoutKey(MARKET, 5, 0)
 export const REWARD_ORDER = {
   ...{ firstOffset: 0, quota: 1, afterBlock: -1, afterHash: '', eligibleNodes: 0, contractQuota: 1 },
@@ -39,7 +39,7 @@ const TURNS = 12
 export async function carriedOut(
   key: AnchorKey,
   intent: AnchorIntent,
-  { offset = 0, transactionGasMax = 0, batchIsLost = false, mined = '', heldBatch = batch } = {},
+  { offset = 0, transactionGasMax = 0, batchIsLost = false, mined = '', heldBatch = BATCH, showsHeads = false } = {},
 ) {
   const { node, ask: askNode } = scripted()
   if (mined !== '')
@@ -86,7 +86,7 @@ export async function carriedOut(
         node.head++
         time += 1_000
         if (++turns > TURNS || until.aborted) done()
-        return undefined
+        return showsHeads ? headerOf(ask, node.head, 'number') : undefined
       },
     },
     clock: { now: () => time, sleep: async () => {} },
@@ -107,7 +107,7 @@ export async function carriedOut(
     payouts: { one: async () => payout },
     signal: stop.signal,
     fail(error: unknown) {
-      failures.push(error)
+      if (!stop.signal.aborted) failures.push(error)
       done()
     },
   } as unknown as EffectsPorts

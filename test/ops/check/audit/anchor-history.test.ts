@@ -29,7 +29,7 @@ beforeAll(async () => {
   const transactionHash = Transaction.from(rawTransaction).hash!
   results = [
     resultOf({ step: 'STORE', attempt: 1, outcome: 'STORED', cid: 'bafone' }),
-    resultOf({ step: 'PREPARE', attempt: 2, outcome: 'READY', nonce: 7 }),
+    resultOf({ step: 'PREPARE', attempt: 2, outcome: 'READY', signer: wallet.address, nonce: 7 }),
     resultOf({ step: 'SIGN', attempt: 3, outcome: 'SIGNED', rawTransaction, transactionHash }),
     resultOf({ step: 'SEND', attempt: 4, outcome: 'FINAL', transactionHash, ...BLOCK }),
     resultOf({ step: 'WATCH', attempt: 5, outcome: 'ATTESTED', attestation: ATTESTATION }),
