@@ -256,6 +256,8 @@ export interface PayoutAnswer {
   readonly paidBefore: readonly number[]
   /** The contract's quota, as of the same block; 0: not said, by an older release. */
   readonly contractQuota: number
+  /** The call carries a number that no call of the run has fixed: mostly of another sequencer. */
+  readonly numberFound: boolean
 }
 
 /** A batch as it is stored and anchored. A large one takes several records, of which this is the part 0; the others have more of its texts and are empty but for epochId, batchIndex, batchCount, part and parts. They follow in one transaction; records of other epochs may lie between. */
@@ -582,6 +584,8 @@ export interface Payment {
   readonly eligibleNodes: number
   /** The contract's, to which the run is held; 0 until a dry run of it paid somebody. */
   readonly quota: number
+  /** eligibleNodes was on the contract already, and no call of the run has fixed it: mostly another sequencer has. */
+  readonly numberFound: boolean
   readonly nonce: number
   readonly attempts: number
   readonly transactionHash: string

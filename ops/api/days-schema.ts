@@ -37,6 +37,11 @@ const run = z
     leftOut: z.partialRecord(reason, whole).describe('Slots that were left out, by why.'),
     unpaid: whole.describe('Slots of calls that can never be sent, without slots that were left out.'),
     eligibleNodes: whole.describe('As the contract was told; 0 while nobody is paid.'),
+    numberFound: z
+      .boolean()
+      .describe(
+        'That number was on the contract already, and no call of the run has fixed it: mostly another sequencer has.',
+      ),
     quota: whole.describe('Quota of the contract, to which the run is held; 0 while nobody is paid.'),
     error: text.describe('Why a call is not further, or was given up.'),
   })

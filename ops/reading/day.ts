@@ -9,6 +9,7 @@ import type {
   SlotDay,
   SlotLeftOut,
 } from '../../schemas/types.ts'
+import { paidOf } from './day-paid.ts'
 
 /**
  * - `COUNTING`: it goes on, or not all of its epochs have closed.
@@ -62,6 +63,8 @@ export interface RunStatus {
   readonly unpaid: number
   /** As the contract was told; 0 while nobody is paid. */
   readonly eligibleNodes: number
+  /** No call of the run has fixed that number: it was on the contract already, mostly of another sequencer. */
+  readonly numberFound: boolean
   /** Quota of the contract, to which the run is held; 0 while nobody is paid. */
   readonly quota: number
   /** The reason why a call is not further, or was given up; of several calls the first reason. */
@@ -185,6 +188,7 @@ export function runStatus(parts: readonly RunPart[]): RunStatus | null {
     leftOut,
     unpaid: sum(payments.map(unpaidOf)),
     eligibleNodes: largest(payments.map(({ eligibleNodes }) => eligibleNodes)),
+    numberFound: payments.some(({ numberFound }) => numberFound),
     quota: largest(payments.map(({ quota }) => quota)),
     error: payments.find(({ error }) => error !== '')?.error ?? '',
   }
@@ -202,19 +206,6 @@ function add<K extends string>(counts: Partial<Record<K, number>>, key: K, by = 
 const sum = (values: readonly (number | undefined)[]): number =>
   values.reduce<number>((all, one) => all + (one ?? 0), 0)
 const largest = (values: readonly number[]): number => values.reduce((max, one) => Math.max(max, one), 0)
-
-function paidOf(closing: readonly RunPart[]): number | null {
-  let paid = 0
-  for (const { payout, payment } of closing) {
-    paid += payment?.paidBefore.length ?? 0
-    if (payment?.paymentState !== 'FINAL' || payment.quota === 0) continue
-    if (!payout) return null
-    const without = new Set([...payment.leftOut.map(({ slotId }) => slotId), ...payment.paidBefore])
-    for (const [i, slotId] of payout.slotIds.entries())
-      if (payout.submissions[i]! >= payment.quota && !without.has(slotId)) paid++
-  }
-  return paid
-}
 
 /**
  * - `COUNTING`, `COUNTED`, `NOT_WHOLE`: as the day.

@@ -19,11 +19,13 @@ interface Parts {
 export function answerOf(payout: Payout, facts: PayoutFacts, heldTo: number): PayoutAnswer {
   const quota = facts.eligibleNodes > 0 && heldTo > 0 ? heldTo : facts.quota
   const { parts, isPaying } = payout.purpose === 'COUNTS' ? countsOf(payout, facts) : closingOf(payout, facts, quota)
+  const number = numberOf(payout, facts, { isPaying, isCall: parts.includes('IN_CALL'), quota, heldTo })
   const { present, leftOut } = restOf(payout, facts, parts)
   const lost = payout.purpose === 'CLOSING' ? raisedAbove(payout, facts, quota, parts) : []
   return {
     slots: bitsOf(parts.map((part) => part === 'IN_CALL')),
-    ...numberOf(payout, facts, { isPaying, isCall: parts.includes('IN_CALL'), quota, heldTo }),
+    ...number,
+    numberFound: facts.eligibleNodes > 0 && number.eligibleNodes > 0 && heldTo === 0,
     contractQuota: facts.quota,
     present,
     paidBefore: paidIn(payout, facts),
@@ -133,7 +135,7 @@ export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
   const parts = facts.slots.map((slot, at): Part => (isThere(slot, at) ? 'PRESENT' : 'DAY_OVER'))
   const { present, leftOut } = restOf(payout, facts, parts)
   const paidBefore = paidIn(payout, facts)
-  const about = { eligibleNodes: 0, quota: facts.quota, contractQuota: facts.quota }
+  const about = { eligibleNodes: 0, quota: facts.quota, contractQuota: facts.quota, numberFound: false }
   return { slots: bitsOf([]), ...about, present, paidBefore, leftOut }
 }
 
@@ -156,7 +158,7 @@ export function outcomeOf(payout: Payout, sent: SentCall, facts: PayoutFacts): P
   })
   const isToBePaid = (at: number): boolean => submissions[at]! >= Math.max(held, sent.contractQuota)
   const paidBefore = slotIds.filter((_, at) => isIn(at) && facts.slots[at]!.isPaid && !isToBePaid(at))
-  return { ...sent, present: 0, paidBefore, leftOut }
+  return { ...sent, numberFound: false, present: 0, paidBefore, leftOut }
 }
 
 function whyOtherwise(

@@ -28,6 +28,8 @@ export interface DayReport {
   readonly eligibleNodes: { readonly told: number; readonly onChain: number }
   /** Slots that the contract has paid. */
   readonly paid: number
+  /** Somebody else has fixed the number. */
+  readonly numberFound: boolean
   /** Slots that differ since the contract is not told yet, or since the ledger does not have the whole day. */
   readonly explained: number
   /** Slots that differ without such a reason; ascending. */
@@ -50,10 +52,11 @@ export function compareDay(
 ): DayReport {
   const rows = new Map(slots.map((slot) => [slot.slotId, slot]))
   const drift: SlotDrift[] = []
-  let [explained, paid] = [0, 0]
+  let [explained, paid, unpaid] = [0, 0, 0]
   for (const [i, slotId] of asked.entries()) {
     const there = onChain.slots[i]!
     if (there.paid) paid++
+    else if (isOwed(status, rows.get(slotId))) unpaid++
     const kind = kindOf(status, rows.get(slotId) ?? NOTHING, there)
     if (kind === 'explained') explained++
     else if (kind)
@@ -69,22 +72,37 @@ export function compareDay(
     slots: asked.length,
     eligibleNodes: { told, onChain: onChain.eligibleNodes },
     paid,
+    numberFound: closing?.numberFound ?? false,
     explained,
     drift,
-    otherNumber: isOtherNumber(status, told, onChain.eligibleNodes, asked.length < slots.length ? undefined : paid),
+    otherNumber: isOtherNumber(
+      status,
+      told,
+      onChain.eligibleNodes,
+      asked.length < slots.length ? undefined : { paid, unpaid },
+    ),
   }
 }
 
 /**
  * While the day is being closed the number may be there before its receipt is. Where no call of ours fixed one, that of another
- * sequencer is right when as many slots are paid.
- * @param paid undefined: not all slots were asked about
+ * sequencer is right when as many slots are paid, or could be: a slot may have been burned since.
+ * @param slots undefined: not all were asked about
  */
-function isOtherNumber({ standing }: DayStatus, told: number, onChain: number, paid: number | undefined): boolean {
+function isOtherNumber(
+  { standing, closing }: DayStatus,
+  told: number,
+  onChain: number,
+  slots: { readonly paid: number; readonly unpaid: number } | undefined,
+): boolean {
   if (standing === 'CLOSING') return told !== 0 && onChain !== 0 && told !== onChain
+  if (closing?.numberFound && slots) return onChain < slots.paid || onChain > slots.paid + slots.unpaid
   if (standing === 'COUNTING' || told !== 0) return told !== onChain
-  return paid !== undefined && paid !== onChain
+  return slots !== undefined && slots.paid !== onChain
 }
+
+const isOwed = ({ closing, quota }: DayStatus, row: Pick<SlotDayStatus, 'counted'> | undefined): boolean =>
+  row !== undefined && row.counted > 0 && row.counted >= (closing?.quota || quota)
 
 function kindOf(
   { standing, whole, quota, closing }: DayStatus,

@@ -80,15 +80,20 @@ export function renderReports(reports: readonly DayReport[]): Lines {
   return [...reports.flatMap(reportLines), '', `drift ${total}`]
 }
 
+function numberLines({ otherNumber, numberFound, paid, eligibleNodes: { onChain, told } }: DayReport): Lines {
+  if (!otherNumber) return []
+  if (numberFound)
+    return [`  OTHER_NUMBER: somebody else has told the contract ${onChain} eligible nodes, and ${paid} are paid`]
+  return [`  eligible nodes: the contract has ${onChain}, and was told ${told}`]
+}
+
 function reportLines(report: DayReport): Lines {
-  const { day, dataMarket, standing, block, slots, eligibleNodes, paid, explained, drift, otherNumber } = report
+  const { day, dataMarket, standing, block, slots, eligibleNodes, paid, explained, drift } = report
   const more = drift.length - DRIFT_SHOWN
   return [
     `day ${day} of ${dataMarket}: ${standing}, as of block ${block}: ${slots} slots, ${paid} paid of ${eligibleNodes.onChain} eligible nodes, drift ${driftOf(report)}`,
     ...(explained > 0 ? [`  ${explained} slots are not told yet, or the ledger lacks a part of the day`] : []),
-    ...(otherNumber
-      ? [`  eligible nodes: the contract has ${eligibleNodes.onChain}, and was told ${eligibleNodes.told}`]
-      : []),
+    ...numberLines(report),
     ...drift
       .slice(0, DRIFT_SHOWN)
       .map(

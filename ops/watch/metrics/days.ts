@@ -1,8 +1,9 @@
 /** The metrics of days, from what the view has of the newest ones. */
 import type { MarketRules } from '../../../topology/rules.ts'
-import { type DayStatus, LEFT_OUT_REASONS, pendingOf } from '../../reading/day.ts'
+import { type DayStatus, pendingOf } from '../../reading/day.ts'
+import { aboveAllPaid } from '../../reading/day-paid.ts'
 import type { Metrics } from './create.ts'
-import { UNPAID_CAUSES } from './table/days.ts'
+import { DRIFT_REASONS, UNPAID_CAUSES } from './table/days.ts'
 
 export interface MarketDays extends Pick<MarketRules, 'dataMarket' | 'rewards'> {
   /** Newest epoch that was released. */
@@ -24,11 +25,18 @@ export function setDays(metrics: Metrics, { dataMarket, rewards, headEpoch, days
   const runs = days.flatMap(({ told, closing }) => [told, closing]).filter((run) => run !== null)
   metrics.dayCallsPending.set({ market }, sum(runs.map(pendingOf)))
   const newest = days.flatMap(({ told, closing }) => closing ?? told ?? [])
-  for (const reason of LEFT_OUT_REASONS)
-    metrics.dayDrift.set({ market, reason }, sum(newest.map(({ leftOut }) => leftOut[reason] ?? 0)))
+  for (const reason of DRIFT_REASONS) {
+    const drifting =
+      reason === 'OTHER_NUMBER' ? days.map(otherNumber) : newest.map(({ leftOut }) => leftOut[reason] ?? 0)
+    metrics.dayDrift.set({ market, reason }, sum(drifting))
+  }
   for (const cause of UNPAID_CAUSES)
     metrics.dayUnpaid.set({ market, cause }, isPaid ? sum(days.map((day) => UNPAID[cause](day))) : 0)
 }
+
+/** While calls of the closing are on their way, others are still to be paid. */
+const otherNumber = (day: DayStatus): number =>
+  day.standing === 'CLOSED' || day.standing === 'UNPAID' ? aboveAllPaid(day) : 0
 
 const UNPAID: Readonly<Record<(typeof UNPAID_CAUSES)[number], (day: DayStatus) => number>> = {
   not_whole: ({ standing, eligibleSlots }) => (standing === 'NOT_WHOLE' ? eligibleSlots : 0),

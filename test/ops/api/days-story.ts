@@ -115,7 +115,16 @@ export function createDays({ log, topics, put }: Fixture, dataMarket = MARKET, w
       const { offset: payoutOffset, purpose, part, parts, slotIds } = payouts.get(nameOf(day, epochId, number))!
       const about = { purpose, payoutOffset, part, parts, slots: slotIds.length, sent: slotIds.length }
       const mined = { transactionHash: `0xpaid${number}`, blockNumber: 99, blockHash: HASH, nonce: 7, attempts: 1 }
-      const counts = { present: 0, paidBefore: [], leftOut: [], eligibleNodes: 0, quota: 0, error: '', reorgs: 0 }
+      const counts = {
+        present: 0,
+        paidBefore: [],
+        leftOut: [],
+        eligibleNodes: 0,
+        numberFound: false,
+        quota: 0,
+        error: '',
+        reorgs: 0,
+      }
       const payment: Payment = { paymentState: 'FINAL', ...about, ...counts, ...mined, ...fields }
       await put(topics.payments, { dataMarket, day, epochId, number }, payment)
     },

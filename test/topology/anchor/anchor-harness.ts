@@ -145,6 +145,7 @@ export const ANSWER: PayoutAnswer = {
   eligibleNodes: 2,
   quota: 9,
   contractQuota: 9,
+  numberFound: false,
   present: 0,
   paidBefore: [],
   leftOut: [LEFT_OUT],

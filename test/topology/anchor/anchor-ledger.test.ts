@@ -275,6 +275,7 @@ const NOTHING_SENT = {
   eligibleNodes: 1,
   quota: 9,
   contractQuota: 9,
+  numberFound: false,
   present: 0,
   paidBefore: [],
   leftOut: [],

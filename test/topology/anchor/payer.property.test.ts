@@ -15,6 +15,7 @@ const ANSWER = {
   eligibleNodes: 2,
   quota: 9,
   contractQuota: 9,
+  numberFound: false,
   present: 0,
   paidBefore: [],
   leftOut: [],

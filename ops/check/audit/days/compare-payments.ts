@@ -177,6 +177,7 @@ function isAnswerOf(row: Payment, answer: PayoutAnswer, { lost, paidAfterAll }: 
   if (row.sent !== places(answer.slots).length || row.present !== answer.present) return false
   if (row.eligibleNodes !== answer.eligibleNodes || `${row.paidBefore}` !== `${answer.paidBefore}`) return false
   if (row.eligibleNodes > 0 && row.quota !== answer.quota) return false
+  if (row.numberFound !== answer.numberFound) return false
   const texts = new Set([answer.leftOut, ...lost].flatMap((slots) => slots.map(textOf)))
   const shown = row.leftOut.map(textOf)
   return (

@@ -97,8 +97,11 @@ export class Settlement {
     const { quota, eligibleNodes } = held
     const payable = parts.slice(firstPaying(parts))
     const [most, least] = [countAt(parts, quota), countAt(payable, quota) - unavailableAt(payable, quota)]
-    if (eligibleNodes > most || eligibleNodes < least)
-      this.findings.same(where, 'eligible nodes', least < most ? `${least} to ${most}` : most, eligibleNodes)
+    if (eligibleNodes <= most && eligibleNodes >= least) return
+    const expected = least < most ? `${least} to ${most}` : most
+    if (paying.some(({ numberFound }) => numberFound))
+      this.findings.note(where, `somebody else has fixed ${eligibleNodes} eligible nodes; recomputed ${expected}`)
+    else this.findings.same(where, 'eligible nodes', expected, eligibleNodes)
   }
 
   /** Once all calls of a closing are final. */

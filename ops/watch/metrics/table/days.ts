@@ -10,6 +10,9 @@ const roles = ['api'] as const satisfies readonly Role[]
  */
 export const UNPAID_CAUSES = ['not_whole', 'unsent', 'left_out'] as const
 
+/** By why a call left slots out; `OTHER_NUMBER`: somebody else has fixed a number of eligible nodes that is larger than all slots to be paid. */
+export const DRIFT_REASONS = [...LEFT_OUT_REASONS, 'OTHER_NUMBER'] as const
+
 /** Days of each market that these tell of, the newest ones. */
 export const DAYS_LOOKED_AT = 4
 
@@ -67,10 +70,10 @@ export const DAYS = {
   dayDrift: {
     type: 'gauge',
     name: 'seq_day_drift_slots',
-    help: `Slots for which the contract has something else than the ledger, in the newest ${DAYS_LOOKED_AT} days, by why the call left them out.`,
+    help: `Slots for which the contract has something else than the ledger, in the newest ${DAYS_LOOKED_AT} days, by why the call left them out. OTHER_NUMBER: by so many slots the number of eligible nodes, which somebody else has fixed, is too large.`,
     unit: 'slots',
     roles,
-    labels: { market: MARKET, reason: LEFT_OUT_REASONS },
+    labels: { market: MARKET, reason: DRIFT_REASONS },
     use: '`sequencer rewards --reconcile` names them. UNAVAILABLE: the slot is burned, and the contract passes it over.',
   },
   dayUnpaid: {

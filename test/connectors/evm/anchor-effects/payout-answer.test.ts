@@ -75,6 +75,15 @@ describe('a closing', () => {
     expect(reasons(answer)).toEqual([[4, 'NONE_REMAINING']])
   })
 
+  it.each([
+    ['we fix it', {}, 0, false],
+    ['somebody else has', { eligibleNodes: 3, remaining: 2 }, 0, true],
+    ['a call of the run has', { eligibleNodes: 3, remaining: 2 }, QUOTA, false],
+  ])('behavior: the answer says whether the number was found: %s', (_, facts, heldTo, isFound) => {
+    const answer = answerOf(payoutOf([10]), factsOf([slot()], { eligibleLeft: 1, ...facts }), heldTo)
+    expect(answer.numberFound).toBe(isFound)
+  })
+
   it('behavior: a slot that was paid is never sent again, whatever the count', () => {
     const payout = payoutOf([10, 11])
     const slots = [slot(10, true), slot(10, true)]
@@ -386,6 +395,7 @@ it('error: of two nodes that must agree, none decides alone who is paid', async 
       eligibleNodes: isOdd ? number : 2,
       quota: 9,
       contractQuota: 9,
+      numberFound: false,
       present: 0,
       paidBefore: [],
       leftOut: [],

@@ -176,6 +176,22 @@ describe('reconcile', () => {
     expect((await reports(asTold, 3)).map(driftOf)).toEqual([0, 1])
     expect((await reports(asTold, 3, { slot: 3 })).map(driftOf)).toEqual([0, 0])
   })
+  test.each([
+    ['of the slots that are paid', 2, 0],
+    ['that is too large', 1_000_000, 1],
+    ['that is too small', 1, 1],
+  ])('behavior: a number of somebody else that our calls carry: one %s', async (_, number, drift) => {
+    await days.pay(1, 2, 0, { eligibleNodes: number, quota: QUOTA, numberFound: true })
+    const found = await reports(asTold, number)
+    expect(found.map(driftOf)).toEqual([0, drift])
+    const words = `OTHER_NUMBER: somebody else has told the contract ${number} eligible nodes, and 2 are paid`
+    expect(renderReports(found).join('\n').includes(words)).toBe(drift > 0)
+  })
+  test('behavior: a slot that was burned since has its place in the number', async () => {
+    await days.pay(1, 2, 0, { eligibleNodes: 2, quota: QUOTA, numberFound: true })
+    const found = await reports({ ...asTold, 1: [there(4), there(4, true), there(1)] })
+    expect(found[1]!.otherNumber).toBe(false)
+  })
   test('behavior: of a day that can never be sent, who has the quota and is not paid is drift', async () => {
     const over = {
       paymentState: 'UNPAID',

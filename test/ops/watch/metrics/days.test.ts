@@ -16,6 +16,7 @@ const run = (fields: Partial<RunStatus>): RunStatus => ({
   leftOut: {},
   unpaid: 0,
   eligibleNodes: 5,
+  numberFound: false,
   quota: 4,
   error: '',
   ...fields,
@@ -101,6 +102,18 @@ test('behavior: calls that are on their way', async () => {
     closing: run({ parts: 5, states: { FINAL: 1, UNPAID: 1, SENT: 3 } }),
   })
   expect((await told([today, waiting]))('seq_day_calls_pending')).toBe(3)
+})
+test.each([
+  ['as many as are paid', 5, true, {}, 0],
+  ['too large', 1_000_000, true, {}, 999_995],
+  ['that of the slots paid and one burned since', 6, true, { leftOut: { UNAVAILABLE: 1 } }, 0],
+  ['too large, and fixed by us: the log is told by other means', 1_000_000, false, {}, 0],
+  ['not all paid by yet', 1_000_000, true, { states: { FINAL: 1, SENT: 1 } }, 0],
+] as const)('behavior: the number of somebody else: %s', async (_, eligibleNodes, numberFound, fields, expected) => {
+  const closing = run({ eligibleNodes, numberFound, ...fields })
+  const standing = 'states' in fields ? 'CLOSING' : 'CLOSED'
+  const value = await told([today, dayOf(2, { standing, closing, paid: 5 })])
+  expect(value('seq_day_drift_slots', ',reason="OTHER_NUMBER"')).toBe(expected)
 })
 test('behavior: who is not paid, and what differs', async () => {
   const closing = run({ leftOut: { QUOTA_RAISED: 2, HIGHER_ON_CHAIN: 1, DAY_OVER: 4 }, unpaid: 3 })
