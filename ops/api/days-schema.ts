@@ -36,6 +36,7 @@ const run = z
     ),
     leftOut: z.partialRecord(reason, whole).describe('Slots that were left out, by why.'),
     unpaid: whole.describe('Slots of calls that can never be sent, without slots that were left out.'),
+    overdue: whole.describe('Slots with the quota among those that were left out since the day is over.'),
     eligibleNodes: whole.describe('As the contract was told; 0 while nobody is paid.'),
     numberFound: z
       .boolean()

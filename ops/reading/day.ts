@@ -61,6 +61,8 @@ export interface RunStatus {
   readonly leftOut: Partial<Record<LeftOutReason, number>>
   /** Slots of calls that can never be sent, without slots that were left out. */
   readonly unpaid: number
+  /** Slots with the quota among those that were left out since the day is over. */
+  readonly overdue: number
   /** As the contract was told; 0 while nobody is paid. */
   readonly eligibleNodes: number
   /** No call of the run has fixed that number: it was on the contract already, mostly of another sequencer. */
@@ -126,7 +128,7 @@ const NONE: Pick<Day, 'ended' | 'whole' | 'closed' | 'late' | 'slots' | 'eligibl
 export function dayStatus(key: DayKey, facts: DayFacts): DayStatus {
   const { row, began, changedAt } = facts
   const { ended, whole, closed, late, slots, eligibleSlots, accepted, counted } = row ?? NONE
-  const [told, closing] = [runStatus(facts.told), runStatus(facts.closing)]
+  const [told, closing] = [runStatus(facts.told), runStatus(facts.closing, row?.quota)]
   const newest = closing ?? told
   return {
     ...key,
@@ -166,8 +168,8 @@ export function pendingOf({ parts, states }: Pick<RunStatus, 'parts' | 'states'>
   return parts - FINAL - UNPAID - SUPERSEDED
 }
 
-/** @param parts in the order of the run; null when there are none */
-export function runStatus(parts: readonly RunPart[]): RunStatus | null {
+/** @param parts in the order of the run; null when there are none @param quota of the day */
+export function runStatus(parts: readonly RunPart[], quota = 0): RunStatus | null {
   const [first] = parts
   if (!first) return null
   const payments = parts.flatMap(({ payment }) => payment ?? [])
@@ -187,12 +189,16 @@ export function runStatus(parts: readonly RunPart[]): RunStatus | null {
     paidBefore: sum(payments.map(({ paidBefore }) => paidBefore.length)),
     leftOut,
     unpaid: sum(payments.map(unpaidOf)),
+    overdue: sum(payments.map(({ leftOut }) => leftOut.filter((slot) => isOverdue(slot, quota)).length)),
     eligibleNodes: largest(payments.map(({ eligibleNodes }) => eligibleNodes)),
     numberFound: payments.some(({ numberFound }) => numberFound),
     quota: largest(payments.map(({ quota }) => quota)),
     error: payments.find(({ error }) => error !== '')?.error ?? '',
   }
 }
+
+const isOverdue = ({ reason, counted }: SlotLeftOut, quota: number): boolean =>
+  reason === 'DAY_OVER' && counted >= quota
 
 /** Unpaid slots of a call, without the slots in `leftOut`, which are counted there. */
 const unpaidOf = ({ paymentState, slots, present, leftOut }: Payment): number =>

@@ -30,7 +30,7 @@ export interface DayReport {
   readonly paid: number
   /** Somebody else has fixed the number. */
   readonly numberFound: boolean
-  /** Slots that differ since the contract is not told yet, or since the ledger does not have the whole day. */
+  /** Slots that differ since the contract is not told yet, since the ledger does not have the whole day, or since they are burned. */
   readonly explained: number
   /** Slots that differ without such a reason; ascending. */
   readonly drift: readonly SlotDrift[]
@@ -38,7 +38,7 @@ export interface DayReport {
   readonly otherNumber: boolean
 }
 
-const NOTHING = { counted: 0, standing: 'COUNTED' as const }
+const NOTHING = { counted: 0, standing: 'COUNTED' as const, leftOut: null }
 
 /**
  * @param slots rows of the ledger
@@ -106,17 +106,19 @@ const isOwed = ({ closing, quota }: DayStatus, row: Pick<SlotDayStatus, 'counted
 
 function kindOf(
   { standing, whole, quota, closing }: DayStatus,
-  row: Pick<SlotDayStatus, 'counted' | 'standing'>,
+  row: Pick<SlotDayStatus, 'counted' | 'standing' | 'leftOut'>,
   { count, paid }: SlotOnChain,
 ): DriftKind | 'explained' | undefined {
   const isToCome = standing === 'COUNTING' || standing === 'CLOSING' || standing === 'COUNTED'
   if (!whole) return count === row.counted ? undefined : 'explained'
   if (count > row.counted) return 'HIGHER_ON_CHAIN'
-  if (count < row.counted) return isToCome ? 'explained' : 'LOWER_ON_CHAIN'
+  const isBurned = row.leftOut?.reason === 'UNAVAILABLE' && !paid // no alert tells it, and the contract passes it over for good
+  if (count < row.counted) return isToCome || isBurned ? 'explained' : 'LOWER_ON_CHAIN'
   const isEligible = count > 0 && count >= (closing?.quota || quota)
   if (paid && !isEligible) return 'PAID_BELOW_QUOTA'
   const isOver = standing === 'CLOSED' || standing === 'UNPAID'
-  return isOver && isEligible && !paid ? 'NOT_PAID' : undefined
+  if (!isOver || !isEligible || paid) return undefined
+  return isBurned ? 'explained' : 'NOT_PAID'
 }
 
 export const driftOf = ({ drift, otherNumber }: DayReport): number => drift.length + (otherNumber ? 1 : 0)

@@ -92,7 +92,9 @@ function reportLines(report: DayReport): Lines {
   const more = drift.length - DRIFT_SHOWN
   return [
     `day ${day} of ${dataMarket}: ${standing}, as of block ${block}: ${slots} slots, ${paid} paid of ${eligibleNodes.onChain} eligible nodes, drift ${driftOf(report)}`,
-    ...(explained > 0 ? [`  ${explained} slots are not told yet, or the ledger lacks a part of the day`] : []),
+    ...(explained > 0
+      ? [`  ${explained} slots are not told yet or are burned, or the ledger lacks a part of the day`]
+      : []),
     ...numberLines(report),
     ...drift
       .slice(0, DRIFT_SHOWN)

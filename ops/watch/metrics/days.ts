@@ -40,7 +40,7 @@ const otherNumber = (day: DayStatus): number =>
 
 const UNPAID: Readonly<Record<(typeof UNPAID_CAUSES)[number], (day: DayStatus) => number>> = {
   not_whole: ({ standing, eligibleSlots }) => (standing === 'NOT_WHOLE' ? eligibleSlots : 0),
-  unsent: ({ closing }) => (closing?.unpaid ?? 0) + (closing?.leftOut.DAY_OVER ?? 0),
+  unsent: ({ closing }) => (closing?.unpaid ?? 0) + (closing?.overdue ?? 0),
   left_out({ closing }) {
     const { NONE_REMAINING = 0, QUOTA_LOWERED = 0, QUOTA_RAISED = 0 } = closing?.leftOut ?? {}
     return NONE_REMAINING + QUOTA_LOWERED + QUOTA_RAISED

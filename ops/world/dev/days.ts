@@ -1,8 +1,9 @@
 /** Days as they are closed on the chain: told as it happens, and waited for when `dev --epochs N` has its epochs. */
-import type { Day, DayKey } from '../../../schemas/types.ts'
+import type { Day, DayKey, Payout } from '../../../schemas/types.ts'
 import type { Topics } from '../../../topology/topics.ts'
 import type { Closeable } from '../../base/lifecycle.ts'
 import { pendingOf, type RunPart, type RunStatus, runStatus } from '../../reading/day.ts'
+import { paidOf } from '../../reading/day-paid.ts'
 import { type FollowPorts, followTopic } from '../../reading/follow-topic.ts'
 import type { Screen } from './screen.ts'
 
@@ -18,7 +19,7 @@ export interface DayWatch extends Closeable {
 }
 
 export interface DayWatchOptions {
-  readonly topics: Pick<Topics, 'days' | 'payments'>
+  readonly topics: Pick<Topics, 'days' | 'payments' | 'payouts'>
   readonly dayEpochs: number
   readonly screen: Pick<Screen, 'say'>
 }
@@ -29,7 +30,8 @@ type Closing = ReadonlyMap<number, RunPart>
 export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports: FollowPorts): DayWatch {
   const days = new Map<string, DayKey & { readonly row: Day }>()
   const closings = new Map<string, Closing>()
-  let isNow = false
+  const telling = createTelling(screen)
+  let [isNow, isListNow] = [false, false]
   let changed = (): void => {}
 
   const isClosed = (newest: ReadonlyMap<string, number>): boolean =>
@@ -48,20 +50,30 @@ export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports:
       apply(key, payment) {
         const name = nameOf(key)
         if (payment === null) closings.delete(name)
+        if (payment === null) telling.forget(name)
         if (payment?.purpose !== 'CLOSING') return
         const { epochId, number } = key
         const before: Closing = closings.get(name) ?? new Map()
         const after = new Map(before).set(number, { epochId, number, payout: undefined, payment })
         closings.set(name, after)
         const run = statusOf(after)
-        if (isNow && isDone(run) && !isDone(statusOf(before)))
-          screen.say(`day ${key.day} of ${key.dataMarket}: ${toldOf(run)}`)
+        if (isNow && isDone(run) && !isDone(statusOf(before))) telling.begin(name, key, [...after.values()])
         changed()
       },
       caughtUp() {
         isNow = true
       },
       clear: () => closings.clear(),
+    }),
+    followTopic(ports, topics.payouts, {
+      apply({ dataMarket }, payout) {
+        if (!isListNow || payout?.purpose !== 'CLOSING') return
+        telling.list(nameOf({ dataMarket, day: payout.payoutOf }), payout)
+      },
+      caughtUp() {
+        isListNow = true
+      },
+      clear: () => telling.clear(),
     }),
   ]
 
@@ -80,6 +92,41 @@ export function watchDays({ topics, dayEpochs, screen }: DayWatchOptions, ports:
     async close() {
       await Promise.all(followed.map((one) => one.close()))
     },
+  }
+}
+
+/** Says what has become of a closing, once the lists of all its calls are known as well. */
+function createTelling(screen: Pick<Screen, 'say'>) {
+  /** Lists of closings that are on their way, by day and call: who of a call is paid is told by its counts. */
+  const lists = new Map<string, Map<number, Payout>>()
+  const due = new Map<string, { readonly key: DayKey; readonly parts: readonly RunPart[] }>()
+
+  const tellIfKnown = (name: string): void => {
+    const [closed, ofDay] = [due.get(name), lists.get(name)]
+    const run = runStatus(closed?.parts ?? [])
+    if (!closed || !run) return
+    const { key, parts } = closed
+    const listed = parts.map((part) => ({ ...part, payout: ofDay?.get(part.number) }))
+    if (ofDay && listed.some(({ payout }) => !payout)) return // the others come in the same transaction
+    due.delete(name)
+    lists.delete(name)
+    screen.say(`day ${key.day} of ${key.dataMarket}: ${toldOf(run, paidOf(listed))}`)
+  }
+
+  return {
+    begin(name: string, key: DayKey, parts: readonly RunPart[]): void {
+      due.set(name, { key, parts })
+      tellIfKnown(name)
+    },
+    list(name: string, payout: Payout): void {
+      lists.set(name, new Map(lists.get(name)).set(payout.number, payout))
+      tellIfKnown(name)
+    },
+    forget(name: string): void {
+      lists.delete(name)
+      due.delete(name)
+    },
+    clear: () => lists.clear(),
   }
 }
 
@@ -111,8 +158,8 @@ const statusOf = (closing: Closing | undefined): RunStatus | null => runStatus([
 
 const isDone = (run: RunStatus | null): run is RunStatus => run !== null && pendingOf(run) === 0
 
-function toldOf({ states, slots, eligibleNodes, leftOut, error }: RunStatus): string {
+function toldOf({ states, slots, leftOut, error }: RunStatus, paid: number | null): string {
   if (states.UNPAID !== undefined) return `not closed on the chain: ${error}`
   const drift = Object.values(leftOut).reduce((sum, count) => sum + count, 0)
-  return `closed on the chain, ${eligibleNodes} of ${slots} slots paid${drift > 0 ? `, ${drift} with another count or unpaid` : ''}`
+  return `closed on the chain, ${paid ?? 'some'} of ${slots} slots paid${drift > 0 ? `, ${drift} with another count or unpaid` : ''}`
 }

@@ -94,6 +94,18 @@ describe('days', () => {
       `day 1 of ${MARKET}  PAID       4 of 4 counted, 4 accepted, told 4, tx 0xpaid0`,
     ])
   })
+  test('behavior: of the slots that were left out of a day that is over, only who has the quota lacks pay', async () => {
+    const leftOut = [4, 5, 1].map((counted, at) => ({
+      slotId: at + 1,
+      counted,
+      onChain: 0,
+      reason: 'DAY_OVER' as const,
+    }))
+    for (const [number, of] of [leftOut.slice(0, 2), leftOut.slice(2)].entries())
+      await days.pay(1, 2, number, { paymentState: 'UNPAID', error: 'E38', sent: 0, leftOut: of })
+    const [, day] = (await readDays(fixture.log, fixture.topics)).days
+    expect(day!.closing).toMatchObject({ leftOut: { DAY_OVER: 3 }, overdue: 2, unpaid: 0 })
+  })
   test('error: what is not known ends with exit code 1', async () => {
     expect(await run('--day', '9')).toMatchObject({ stdout: expect.stringContaining('No day is known'), exitCode: 1 })
     expect(await run('--slot', '77')).toMatchObject({
@@ -191,6 +203,15 @@ describe('reconcile', () => {
     await days.pay(1, 2, 0, { eligibleNodes: 2, quota: QUOTA, numberFound: true })
     const found = await reports({ ...asTold, 1: [there(4), there(4, true), there(1)] })
     expect(found[1]!.otherNumber).toBe(false)
+  })
+  test.each([
+    ['was told of it before', there(4)],
+    ['has nothing of it', there(0)],
+  ])('behavior: a slot that is burned is no drift, as no alert tells it: the contract %s', async (_, slot) => {
+    const leftOut = [{ slotId: 1, counted: 4, onChain: slot.count, reason: 'UNAVAILABLE' as const }]
+    await days.pay(1, 2, 0, { eligibleNodes: 2, quota: QUOTA, leftOut })
+    const found = await reports({ ...asTold, 1: [slot, there(4, true), there(1)] })
+    expect([driftOf(found[1]!), found[1]!.explained]).toEqual([0, 1])
   })
   test('behavior: of a day that can never be sent, who has the quota and is not paid is drift', async () => {
     const over = {

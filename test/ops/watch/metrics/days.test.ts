@@ -15,6 +15,7 @@ const run = (fields: Partial<RunStatus>): RunStatus => ({
   paidBefore: 0,
   leftOut: {},
   unpaid: 0,
+  overdue: 0,
   eligibleNodes: 5,
   numberFound: false,
   quota: 4,
@@ -116,7 +117,7 @@ test.each([
   expect(value('seq_day_drift_slots', ',reason="OTHER_NUMBER"')).toBe(expected)
 })
 test('behavior: who is not paid, and what differs', async () => {
-  const closing = run({ leftOut: { QUOTA_RAISED: 2, HIGHER_ON_CHAIN: 1, DAY_OVER: 4 }, unpaid: 3 })
+  const closing = run({ leftOut: { QUOTA_RAISED: 2, HIGHER_ON_CHAIN: 1, DAY_OVER: 9 }, overdue: 4, unpaid: 3 })
   const days = [today, dayOf(2, { closing }), dayOf(1, { standing: 'NOT_WHOLE', whole: false, closing: null })]
   const value = await told(days)
   expect(value('seq_day_unpaid_slots', ',cause="unsent"')).toBe(7)
