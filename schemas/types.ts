@@ -305,7 +305,7 @@ export interface BatchTexts {
 export interface Day {
   /** All its epochs have closed. What comes all the same is late. */
   readonly ended: boolean
-  /** The ledger has every epoch of the day, as far as it has come. Only a day that is whole is paid. */
+  /** The ledger has every epoch of the day, as far as it has come; frozen with the end of the day. Only a day that is whole is paid. */
   readonly whole: boolean
   /** dailySnapshotQuota as of the release of the newest epoch counted. */
   readonly quota: number

@@ -39,3 +39,10 @@ export function aboveAllPaid({ paid, closing }: Closed): number {
   const leftOut = Object.values(closing.leftOut).reduce((sum, slots) => sum + slots, 0)
   return Math.max(0, closing.eligibleNodes - paid - leftOut - closing.unpaid)
 }
+
+/** Slots with the quota that the closing has neither paid nor left out. */
+export function withoutCall({ paid, closing, eligibleSlots }: Closed & { readonly eligibleSlots: number }): number {
+  if (!closing || paid === null) return 0
+  const leftOut = Object.values(closing.leftOut).reduce((sum, slots) => sum + slots, 0)
+  return Math.max(0, eligibleSlots - paid - leftOut - closing.unpaid)
+}

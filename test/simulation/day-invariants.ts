@@ -90,7 +90,7 @@ function ledgerOf(votes: ReadonlyMap<string, SlotVotes>, ticks: readonly EpochTi
     for (const [number, one] of days) {
       const isEnding = !one.ended && number <= daysEnded
       if (one !== at && !isEnding) continue
-      one.whole = isWhole(one, [...days.values()])
+      if (!one.ended) one.whole = isWhole(one, [...days.values()])
       one.ended ||= isEnding
       const isDue = isEnding || (!one.ended && one.closed - one.paidUpTo >= payoutEpochs)
       if (!one.whole || rewards !== 'on' || !isDue) continue

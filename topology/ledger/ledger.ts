@@ -103,7 +103,8 @@ function createLedger(context: ProcessorContext<LedgerOutputs>, stores: LedgerSt
     for (const [day, before] of [...known]) {
       const isEnding = !before.ended && day <= daysEnded
       if (!changed.has(day) && !isEnding) continue
-      const at = { ...before, ended: before.ended || isEnding, whole: isWhole(before, othersThan(day, known)) }
+      const whole = before.ended ? before.whole : isWhole(before, othersThan(day, known)) // what comes late leaves the closing as it is
+      const at = { ...before, ended: before.ended || isEnding, whole }
       const isDue = at.whole && market.rewards === 'on'
       const isCountsDue = !at.ended && at.closed - at.paidUpTo >= market.payoutEpochs
       const purpose = isEnding ? 'CLOSING' : isCountsDue ? 'COUNTS' : undefined

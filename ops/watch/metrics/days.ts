@@ -1,7 +1,7 @@
 /** The metrics of days, from what the view has of the newest ones. */
 import type { MarketRules } from '../../../topology/rules.ts'
 import { type DayStatus, pendingOf } from '../../reading/day.ts'
-import { aboveAllPaid } from '../../reading/day-paid.ts'
+import { aboveAllPaid, withoutCall } from '../../reading/day-paid.ts'
 import type { Metrics } from './create.ts'
 import { DRIFT_REASONS, UNPAID_CAUSES } from './table/days.ts'
 
@@ -35,8 +35,8 @@ export function setDays(metrics: Metrics, { dataMarket, rewards, headEpoch, days
 }
 
 /** While calls of the closing are on their way, others are still to be paid. */
-const otherNumber = (day: DayStatus): number =>
-  day.standing === 'CLOSED' || day.standing === 'UNPAID' ? aboveAllPaid(day) : 0
+const isOver = ({ standing }: DayStatus): boolean => standing === 'CLOSED' || standing === 'UNPAID'
+const otherNumber = (day: DayStatus): number => (isOver(day) ? aboveAllPaid(day) : 0)
 
 const UNPAID: Readonly<Record<(typeof UNPAID_CAUSES)[number], (day: DayStatus) => number>> = {
   not_whole: ({ standing, eligibleSlots }) => (standing === 'NOT_WHOLE' ? eligibleSlots : 0),
@@ -45,6 +45,7 @@ const UNPAID: Readonly<Record<(typeof UNPAID_CAUSES)[number], (day: DayStatus) =
     const { NONE_REMAINING = 0, QUOTA_LOWERED = 0, QUOTA_RAISED = 0 } = closing?.leftOut ?? {}
     return NONE_REMAINING + QUOTA_LOWERED + QUOTA_RAISED
   },
+  late: (day) => (day.late > 0 && isOver(day) ? withoutCall(day) : 0),
 }
 
 /**

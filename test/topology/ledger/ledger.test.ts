@@ -206,6 +206,14 @@ describe('the end of a day', () => {
     expect(days.payouts()).toMatchObject([{ submissions: [1] }])
   })
 
+  test('behavior: a day that was whole when it ended stays so, whatever comes late: its payouts are sent', () => {
+    const days = createDays()
+    days.epoch(1, { day: 1, votes: all(1) })
+    days.epoch(2, { day: 2, daysEnded: 1 })
+    days.epoch(3, { day: 1, daysEnded: 1, votes: all(1) }) // the counter was put back over this release
+    expect(days.day(1)).toMatchObject({ late: 1, whole: true, epochs: [{ first: 1 }, { first: 3 }] })
+  })
+
   test('behavior: of a day that has ended no counts are told, though an epoch comes late and leaves no gap', () => {
     const days = createDays({ market: { payoutEpochs: 1 } })
     days.epoch(1, { day: 1, votes: all(1) })

@@ -46,8 +46,8 @@ export class MarketDays {
       const isEnding = !day.ended && day.day <= tick.daysEnded
       const isCountedNow = counts && day.day === tick.day
       if (!isEnding && !isCountedNow) continue
+      if (!day.ended) day.whole = this.isWhole(day) // frozen with the end
       day.ended ||= isEnding
-      day.whole = this.isWhole(day)
       const run = this.runOf(day, isEnding, tick)
       if (run) tell(day, run, isDue)
       if (run && !day.isPartial) runs.push(run)

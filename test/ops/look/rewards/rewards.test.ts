@@ -166,13 +166,16 @@ describe('reconcile', () => {
     const [today] = await reports(asTold)
     expect([driftOf(today!), today!.explained]).toEqual([0, 2])
   })
-  test('behavior: a late epoch is drift', async () => {
+  test.each([
+    ['found late', 2],
+    ['of a counter that was put back over its release', 4],
+  ])('behavior: a late epoch is drift: %s', async (_, epochId) => {
     fixture = await createFixture()
     const late = createDays(fixture)
     await late.epoch(1, 1, { 1: votes(4), 3: votes(1) })
     await late.epoch(3, 2, { 1: votes(1) }, 1)
     await late.pay(1, 3, 0, { eligibleNodes: 1, quota: QUOTA })
-    await late.close(2, 1, { 3: votes(1) })
+    await late.close(epochId, 1, { 3: votes(1) })
     const found = await reports({ ...asTold, 1: [there(4, true), there(0), there(1)] }, 1)
     expect(kinds(found)).toEqual([[1, 3, 'LOWER_ON_CHAIN']])
   })

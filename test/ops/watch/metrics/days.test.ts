@@ -116,6 +116,14 @@ test.each([
   const value = await told([today, dayOf(2, { standing, closing, paid: 5 })])
   expect(value('seq_day_drift_slots', ',reason="OTHER_NUMBER"')).toBe(expected)
 })
+test.each([
+  ['epochs came late, and two slots have the quota since', 1, 3, 2],
+  ['epochs came late, and nobody has reached it by them', 1, 5, 0],
+  ['none came late: a quota says who is paid', 0, 3, 0],
+])('behavior: slots that earned the day when it was closed already: %s', async (_, late, paid, expected) => {
+  const value = await told([today, dayOf(2, { late, paid, eligibleSlots: 5, closing: run({}) })])
+  expect(value('seq_day_unpaid_slots', ',cause="late"')).toBe(expected)
+})
 test('behavior: who is not paid, and what differs', async () => {
   const closing = run({ leftOut: { QUOTA_RAISED: 2, HIGHER_ON_CHAIN: 1, DAY_OVER: 9 }, overdue: 4, unpaid: 3 })
   const days = [today, dayOf(2, { closing }), dayOf(1, { standing: 'NOT_WHOLE', whole: false, closing: null })]
