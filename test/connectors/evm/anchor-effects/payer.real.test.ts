@@ -74,9 +74,9 @@ async function callsOf(w: AnchorWorld) {
   return new Set(sent.map(({ value: { nonce } }) => nonce)).size
 }
 
-/** Waits until the first payout is sent, and lets something else be mined before it. */
-async function mineAfter(w: AnchorWorld, something: () => Promise<void>): Promise<void> {
-  await w.untilPayment(20, 0, isSent, { mining: false })
+/** Waits until the payout is sent, and lets something else be mined before it. */
+async function mineAfter(w: AnchorWorld, something: () => Promise<void>, number = 0): Promise<void> {
+  await w.untilPayment(20, number, isSent, { mining: false })
   const raw = (await w.intents()).at(-1)!.value.rawTransactions[0]!
   await w.until('broadcast', async () => (await w.poolSize()) > 0)
   await w.send('anvil_dropAllTransactions')
@@ -230,6 +230,24 @@ describe('the payer', () => {
       [1, 4],
     ])
     expect(await numbersOf(w)).toEqual([3, 1])
+  })
+
+  it('behavior: a quota that is raised between chunks, and put back ahead of the next: who is marked is paid', async () => {
+    const w = await payWorld()
+    const first = await w.connect()
+    await w.pay(...closing([12, 9, 11, 12], 2))
+    await w.untilPayment(20, 0, isSent, { mining: false })
+    await w.until('broadcast', async () => (await w.poolSize()) > 0)
+    await first.close()
+    await w.send('evm_mine')
+    await setQuota(w, 1000)
+    keep(await w.connect({}, { rebroadcastMs: 60_000 }))
+    await mineAfter(w, () => setQuota(w, 10), 1)
+    expect(await w.untilPayment(20, 1, isFinal)).toMatchObject({ sent: 2, eligibleNodes: 3, quota: 10, leftOut: [] })
+    expect([await paidIn(w, 4), await numbersOf(w)]).toEqual([
+      [1, 3, 4],
+      [3, 0],
+    ])
   })
 
   it('behavior: a quota that is raised behind the last release of a day pays nobody below it, and that is told', async () => {
