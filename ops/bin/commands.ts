@@ -1,7 +1,7 @@
 /** Every command: its group, what it is for, and where it is made. */
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { LogTarget, OpenedLog, OpenLog, OpenOptions } from '../ground/open-log.ts'
+import type { LogTarget, OpenedLog, OpenLog } from '../ground/open-log.ts'
 
 export const VERSION = (
   JSON.parse(
@@ -74,7 +74,7 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntr
   'Check and prove:': {
     audit: {
       about: 'Recompute everything from the log with a second implementation of the rules, and compare',
-      create: async () => (await import('../check/audit/command.ts')).auditCommand(asItIs),
+      create: async () => (await import('../check/audit/command.ts')).auditCommand(withChain),
     },
     log: {
       about: 'Check the log of a data directory for damage, and repair it',
@@ -135,11 +135,10 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, CommandEntr
 
 const openLog: OpenLog = async (target) => (await import('../ground/open-log.ts')).openLog(target)
 const withChain: OpenLog = async (target) => openBesideChain(target)
-const asItIs: OpenLog = async (target) => openBesideChain(target, { withUnknown: true })
 
 /** The development chain of a directory ends with its process: a command that asks it brings it up again. */
-async function openBesideChain(target: LogTarget, options: OpenOptions = {}): Promise<OpenedLog> {
+async function openBesideChain(target: LogTarget): Promise<OpenedLog> {
   const { openLog } = await import('../ground/open-log.ts')
   const { openWithChain } = await import('../world/chain/with-chain.ts')
-  return openLog(target, { ...options, directory: openWithChain })
+  return openLog(target, { directory: openWithChain })
 }

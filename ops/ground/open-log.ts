@@ -70,14 +70,10 @@ export function targetOf(options: TargetOptions, environment: NodeJS.ProcessEnv 
 export interface OpenOptions {
   /** How a data directory is opened; by default nothing but its log is. */
   readonly directory?: (dataDir: string) => Promise<OpenedLog>
-  /** Hand out records of a schema that the registry does not have, too: the caller tells of them. */
-  readonly withUnknown?: boolean
 }
 
-export async function openLog(
-  target: LogTarget,
-  { directory = openDirectory, withUnknown }: OpenOptions = {},
-): Promise<OpenedLog> {
+/** For who only looks: a record whose schema the registry does not have is handed out as it is, and counts as none of its topic. */
+export async function openLog(target: LogTarget, { directory = openDirectory }: OpenOptions = {}): Promise<OpenedLog> {
   if (target.kind === 'directory') return directory(target.dataDir)
   const ground = await openGround(target.address, 'reader')
   const { settings, topics, close } = ground
@@ -89,7 +85,7 @@ export async function openLog(
     enveloped,
     foreign: foreignTopics(topics),
     foreignWaitMs: target.address.registry.unknownSchemaWaitMs,
-    handsOutUnknown: withUnknown === true,
+    handsOutUnknown: true,
   })
   return { log, topics, rules, appId, chain: { ...chain, rpcUrls: rpcUrlsOf(target.address.chain) }, close }
 }

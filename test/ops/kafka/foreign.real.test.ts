@@ -148,6 +148,10 @@ test('behavior: nobody ends, epochs go on, and the audit names what a foreign cl
   const counts = await runSequencer(['dead-letters', 'count', '--config', world.config, '--json'])
   expect(counts.exitCode, counts.stderr).toBe(0)
   expect(counts.stdout).toContain('oversize')
+  for (const words of [['why', '--slot', '1'], ['epochs']]) {
+    const seen = await runSequencer([...words, '--config', world.config, '--json'])
+    expect(seen.exitCode, `${words.join(' ')}: ${seen.stderr}`).toBe(0)
+  }
   const audit = await runSequencer(['audit', '--config', world.config, '--json'])
   const report = JSON.parse(audit.stdout) as AuditReport
   expect(report).toMatchObject({ lost: 0, duplicated: 0, skipped: 0 })
