@@ -42,7 +42,7 @@ export async function liveState(
 const versionsOf = async (registry: Pick<SchemaRegistry, 'versions'>, subject: string) =>
   (await registry.versions(subject)).map(({ schema }) => schema)
 
-async function liveTopics(admin: Admin, names: readonly string[]): Promise<LiveTopic[]> {
+export async function liveTopics(admin: Admin, names: readonly string[]): Promise<LiveTopic[]> {
   const there = new Set(await admin.listTopics()) // asking for one that is not there takes kafkajs 15 s
   const topics = names.filter((name) => there.has(name))
   if (topics.length === 0) return []

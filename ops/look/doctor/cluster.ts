@@ -14,7 +14,7 @@ import { lossOf } from '../../../streams/position-loss.ts'
 import { sequencerTopology } from '../../../topology/index.ts'
 import { rulesOfMarket } from '../../../topology/rules.ts'
 import { plural } from '../../base/words.ts'
-import { groupsWithMembers } from '../../deploy/live.ts'
+import { groupsWithMembers, liveTopics } from '../../deploy/live.ts'
 import { allTopics } from '../../ground/all-topics.ts'
 import { openAdmin } from '../../ground/cluster/connect.ts'
 import { type DeployedGround, openGround, openRegistry } from '../../ground/cluster/open.ts'
@@ -35,6 +35,7 @@ import { examineOwner } from './owner.ts'
 import { examineRights } from './rights.ts'
 import { examineConnectors, lastHolder, processesIn } from './roles.ts'
 import { slotsIn } from './slot-rows.ts'
+import { examineTopicSettings } from './topic-settings.ts'
 
 /** About five seconds in all: an operator who asks about a fault wants to know it soon. */
 const ADMIN_RETRIES = 4
@@ -95,9 +96,12 @@ async function* examineDeployment(
   const topology = sequencerTopology(rules, topics, stores, anchoring)
   yield await examineRights(admin, address, topology, topics)
   yield* await examineOwner(ground)
+  const all = allTopics(appId, topology, topics)
+  const names = all.map(({ name }) => name)
+  yield examineTopicSettings(all, await liveTopics(admin, names))
   const asked = { brokers: kafka.brokers, now: systemClock.now() }
-  yield* await examineTransactions(log, allTopics(appId, topology, topics), asked)
-  yield { check: 'deployment', ok: true, detail: `${appId} serves ${plural(served.length, 'data market')}` }
+  yield* await examineTransactions(log, all, asked)
+  yield deploymentOf(appId, rules, served)
   for (const { about, text } of marketWarnings(served.map((dataMarket) => rulesOfMarket(rules, dataMarket))))
     yield { check: about, ok: true, detail: text }
   const watched = watchedLog(log)
@@ -114,6 +118,21 @@ async function* examineDeployment(
   }
   yield* examineConnectors(processes, now)
 }
+
+/** @param served configured markets that were not removed, and added ones */
+export function deploymentOf(
+  appId: string,
+  { markets }: { readonly markets: readonly { readonly dataMarket: string }[] },
+  served: readonly string[],
+): Finding {
+  const check = 'deployment'
+  const off = markets.map(({ dataMarket }) => dataMarket).filter((market) => !served.includes(market))
+  const detail = `${appId} serves ${plural(served.length, 'data market')}`
+  if (off.length === 0) return { check, ok: true, detail }
+  const removed = `${detail}; removed at run time, though configured: ${off.join(', ')}`
+  return { check, ok: served.length > 0, detail: removed, advice: SERVE_AGAIN }
+}
+const SERVE_AGAIN = '`sequencer markets list` says since when; `markets add` serves one again.'
 
 async function stage(
   log: Log,
