@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { SHED_REASONS } from '../../connectors/libp2p/counts.ts'
 import { INTAKE_LIMITS } from '../../connectors/libp2p/limits.ts'
+import { ROLES } from '../../ops/base/roles.ts'
 import { settingAt } from '../../ops/settings/list.ts'
 import { METRICS } from '../../ops/watch/metrics/table/index.ts'
 import { MARKET_DEFAULTS } from '../../topology/rules.ts'
@@ -23,8 +24,8 @@ const named = [...text.matchAll(/`([^`\n]+)`/g)].map(([, name]) => name!)
 
 const metrics = new Set<string>(Object.values(METRICS).map(({ name }) => name))
 const isCommand = (name: string): boolean => /^(sequencer |proof |verify$|config |deploy |--)/.test(name)
-/** Topics and stages: words of the README. */
-const isPlace = (name: string): boolean => ['submissions', 'validate'].includes(name)
+/** A role, or a topic that the README names. */
+const isPlace = (name: string): boolean => name === 'submissions' || (ROLES as readonly string[]).includes(name)
 
 function exists(name: string): boolean {
   if (name.includes('/')) return existsSync(name)
