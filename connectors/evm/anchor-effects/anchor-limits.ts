@@ -4,6 +4,7 @@
  */
 import { Transaction } from 'ethers'
 import { FILLER_GAS } from '../../../schemas/anchor-keys.ts'
+import { isNone } from '../../../schemas/none.ts'
 import type { AnchorIntent } from '../../../schemas/types.ts'
 import { agreedBlockGas, agreedNonces } from '../agreed-readings.ts'
 import type { Rpc } from '../nodes/rpc.ts'
@@ -33,7 +34,7 @@ export async function needSignable(intent: AnchorIntent, settings: SignSettings,
 /** The limits that need no node. */
 function needWithin({ call, nonce, gasLimit, ...fees }: AnchorIntent, { maxFeePerGasMax }: SigningLimits): void {
   const [fee, tip] = [BigInt(fees.maxFeePerGas), BigInt(fees.maxPriorityFeePerGas)]
-  need(nonce >= 0, 'it has no nonce')
+  need(!isNone(nonce), 'it has no nonce')
   need(fee <= BigInt(maxFeePerGasMax), `${fee} wei per gas, above anchoring.maxFeePerGasMax, ${maxFeePerGasMax}`)
   need(tip <= fee, `a tip of ${tip} wei per gas, above the fee of ${fee}`)
   need(call !== 'FILL' || gasLimit <= FILLER_GAS, `${gasLimit} gas for a filler, which has ${FILLER_GAS} at most`)

@@ -1,3 +1,4 @@
+import { isNone } from '../../../schemas/none.ts'
 import type { AnchorIntent, AnchorKey, AnchorStep } from '../../../schemas/types.ts'
 import { isHash } from './anchor-chain.ts'
 
@@ -20,6 +21,6 @@ export function whyUnsound({ dataMarket, epochId }: AnchorKey, intent: AnchorInt
   if (cid.length > CID_CHARACTERS_MAX) return `a CID of ${cid.length} characters`
   if (OF_SIGNER.includes(step) && !ADDRESS.test(signer)) return 'its signer is no address'
   if (!OF_BLOCK.includes(step)) return undefined
-  if (blockHash !== '' && !(isHash(blockHash) && blockNumber >= 0)) return 'its block has no hash and number'
+  if (blockHash !== '' && !(isHash(blockHash) && !isNone(blockNumber))) return 'its block has no hash and number'
   return rawTransactions.every(isHash) ? undefined : 'its transaction is no hash'
 }
