@@ -118,7 +118,7 @@ function raisedAbove(
   quota: number,
   parts: readonly Part[],
 ): PayoutAnswer['leftOut'][number][] {
-  const earned = ofDay > 0 ? Math.min(ofDay, quota) : quota
+  const earned = earnedAt(ofDay, quota)
   return parts.flatMap((part, at) => {
     const counted = submissions[at]!
     const isLost =
@@ -127,9 +127,12 @@ function raisedAbove(
   })
 }
 
+/** The count with which a slot has earned the day. @param ofDay the quota as of its CLOSE; 0 where an older payout does not say it */
+const earnedAt = (ofDay: number, quota: number): number => (ofDay > 0 ? Math.min(ofDay, quota) : quota)
+
 /** The contract takes nothing of the day any more. Nothing is left out where somebody else has told and paid all of it. */
 export function dayOver(payout: Payout, facts: PayoutFacts): PayoutAnswer {
-  const earned = payout.quota > 0 ? Math.min(payout.quota, facts.quota) : facts.quota
+  const earned = earnedAt(payout.quota, facts.quota)
   const isThere = ({ count, isPaid }: SlotFacts, at: number): boolean =>
     count === payout.submissions[at]! && (payout.purpose === 'COUNTS' || isPaid || count < earned)
   const parts = facts.slots.map((slot, at): Part => (isThere(slot, at) ? 'PRESENT' : 'DAY_OVER'))
@@ -148,7 +151,7 @@ const paidIn = ({ slotIds }: Payout, { slots }: PayoutFacts): number[] => slotId
 export function outcomeOf(payout: Payout, sent: SentCall, facts: PayoutFacts): PayoutAnswer {
   const { slotIds, submissions, quota: ofDay, purpose } = payout
   const held = sent.quota > 0 ? sent.quota : sent.contractQuota
-  const earned = ofDay > 0 ? Math.min(ofDay, held) : held
+  const earned = earnedAt(ofDay, held)
   const isIn = (at: number): boolean => hasBit(sent.slots, at)
   const leftOut = facts.slots.flatMap((slot, at) => {
     const [slotId, counted] = [slotIds[at]!, submissions[at]!]

@@ -74,6 +74,16 @@ async function callsOf(w: AnchorWorld) {
   return new Set(sent.map(({ value: { nonce } }) => nonce)).size
 }
 
+/** Of the closing of these counts, two in a call, the first call is mined while no process looks. */
+async function mineFirstOf(w: AnchorWorld, submissions: readonly number[]): Promise<void> {
+  const first = await w.connect()
+  await w.pay(...closing(submissions, 2))
+  await w.untilPayment(20, 0, isSent, { mining: false })
+  await w.until('broadcast', async () => (await w.poolSize()) > 0)
+  await first.close()
+  await w.send('evm_mine')
+}
+
 /** Waits until the payout is sent, and lets something else be mined before it. */
 async function mineAfter(w: AnchorWorld, something: () => Promise<void>, number = 0): Promise<void> {
   await w.untilPayment(20, number, isSent, { mining: false })
@@ -199,12 +209,7 @@ describe('the payer', () => {
 
   it('behavior: a quota that is lowered between chunks pays nobody beyond the number', async () => {
     const w = await payWorld()
-    const first = await w.connect()
-    await w.pay(...closing([10, 9, 11, 8], 2))
-    await w.untilPayment(20, 0, isSent, { mining: false })
-    await w.until('broadcast', async () => (await w.poolSize()) > 0)
-    await first.close()
-    await w.send('evm_mine')
+    await mineFirstOf(w, [10, 9, 11, 8])
     await setQuota(w, 8)
     keep(await w.connect())
     const row = await w.untilPayment(20, 1, isFinal)
@@ -215,12 +220,7 @@ describe('the payer', () => {
 
   it('behavior: a quota that is raised between chunks: who is below it is told, not paid', async () => {
     const w = await payWorld()
-    const first = await w.connect()
-    await w.pay(...closing([12, 9, 11, 12], 2))
-    await w.untilPayment(20, 0, isSent, { mining: false })
-    await w.until('broadcast', async () => (await w.poolSize()) > 0)
-    await first.close()
-    await w.send('evm_mine')
+    await mineFirstOf(w, [12, 9, 11, 12])
     await setQuota(w, 12)
     keep(await w.connect())
     const row = await w.untilPayment(20, 1, isFinal)
@@ -234,12 +234,7 @@ describe('the payer', () => {
 
   it('behavior: a quota that is raised between chunks, and put back ahead of the next: who is marked is paid', async () => {
     const w = await payWorld()
-    const first = await w.connect()
-    await w.pay(...closing([12, 9, 11, 12], 2))
-    await w.untilPayment(20, 0, isSent, { mining: false })
-    await w.until('broadcast', async () => (await w.poolSize()) > 0)
-    await first.close()
-    await w.send('evm_mine')
+    await mineFirstOf(w, [12, 9, 11, 12])
     await setQuota(w, 1000)
     keep(await w.connect({}, { rebroadcastMs: 60_000 }))
     await mineAfter(w, () => setQuota(w, 10), 1)
@@ -265,12 +260,7 @@ describe('the payer', () => {
 
   it('behavior: a quota that is lowered behind a chunk that paid nobody: the number has no slot of it', async () => {
     const w = await payWorld()
-    const first = await w.connect()
-    await w.pay(...closing([9, 3, 10, 9], 2))
-    await w.untilPayment(20, 0, isSent, { mining: false })
-    await w.until('broadcast', async () => (await w.poolSize()) > 0)
-    await first.close()
-    await w.send('evm_mine')
+    await mineFirstOf(w, [9, 3, 10, 9])
     await setQuota(w, 9)
     keep(await w.connect())
     expect(await w.untilPayment(20, 1, isFinal)).toMatchObject({ eligibleNodes: 2, leftOut: [] })
