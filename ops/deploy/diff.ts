@@ -83,8 +83,12 @@ function topicChanges(topic: DesiredTopic, live: LiveTopic | undefined, brokers:
   return [...changes, ...configChanges(configs, live)]
 }
 
+/** The wanted settings that the topic does not have. */
+export const differing = (wanted: Readonly<Record<string, string>>, live: LiveTopic): [key: string, value: string][] =>
+  Object.entries(wanted).filter(([key, value]) => live.configs[key] !== value)
+
 function configChanges(configs: DesiredTopic['configs'], live: LiveTopic): Change[] {
-  const wrong = Object.entries(configs).filter(([key, value]) => live.configs[key] !== value)
+  const wrong = differing(configs, live)
   if (wrong.length === 0) return []
   const own = Object.entries(live.configs).filter(([key]) => live.ownConfigs.has(key))
   const deletes = wrong.some(([key, value]) => mayDelete(key, live.configs[key], value))

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
+import type { Fields as SentFields } from '../../ops/world/snapshotters/message.ts'
 import { type SlotWallet, signDigest } from '../../ops/world/snapshotters/wallets.ts'
 import { digestOf } from '../../topology/shared/signature.ts'
 import type { World } from './world.ts'
@@ -24,14 +25,7 @@ export interface HonestLine {
   readonly kind: string
 }
 
-export interface Fields {
-  readonly slotId: number
-  readonly deadline: number
-  readonly snapshotCid: string
-  readonly epochId: number
-  readonly projectId: string
-  readonly header: string
-  readonly dataMarket: string
+export interface Fields extends SentFields {
   readonly nodeVersion: string
 }
 

@@ -1,7 +1,7 @@
 /** Whether the topics are kept as they were deployed: a topic may be there, and its records go all the same. */
 import { topicSettings } from '../../../connectors/log/kafka/topics.ts'
 import type { TopicConfig } from '../../../streams/ports.ts'
-import type { LiveTopic } from '../../deploy/diff.ts'
+import { differing, type LiveTopic } from '../../deploy/diff.ts'
 import type { Finding } from './finding.ts'
 
 /** Topics that are named; the others are counted. */
@@ -23,10 +23,12 @@ export function examineTopicSettings(deployed: readonly TopicConfig[], live: rea
   return { check, ok: false, detail: `${wrong.slice(0, NAMED_MAX).join('; ')}${more}`, advice: AS_DEPLOYED }
 }
 
-function differencesOf(topic: TopicConfig, { partitions, configs }: LiveTopic): string[] {
-  const wrong = Object.entries(topicSettings(topic)).filter(([key, value]) => configs[key] !== value)
+function differencesOf(topic: TopicConfig, live: LiveTopic): string[] {
+  const { partitions, configs } = live
   return [
     ...(partitions === topic.partitions ? [] : [`${partitions} partitions, and not ${topic.partitions}`]),
-    ...wrong.map(([key, value]) => `${key} is ${configs[key] ?? 'unset'}, and not ${value}`),
+    ...differing(topicSettings(topic), live).map(
+      ([key, value]) => `${key} is ${configs[key] ?? 'unset'}, and not ${value}`,
+    ),
   ]
 }
