@@ -321,8 +321,8 @@ const ANSWER: readonly Guard[] = [
   {
     name: 'who has earned the day and is below a raised quota is told',
     file: 'connectors/evm/anchor-effects/payout-answer.ts',
-    find: 'const earned = ofDay > 0 ? Math.min(ofDay, quota) : quota',
-    replace: 'const earned = ofDay > 0 ? quota : quota',
+    find: '(ofDay > 0 ? Math.min(ofDay, quota) : quota)',
+    replace: '(ofDay > 0 ? quota : quota)',
     why: 'the day would be closed, nobody paid, and nothing would say so',
   },
   {
