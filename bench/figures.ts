@@ -65,4 +65,24 @@ export const tableOf = (figures: readonly Figure[]): string =>
     ),
   ].join('\n')
 
+/** An aim for one figure, in its unit. */
+export interface Aim {
+  readonly bench: string
+  readonly name: string
+  /** The median should be at most so much. */
+  readonly most: number
+}
+
+/** Each aim beside what was measured. @throws Error when there is no figure for one */
+export const aimsTable = (aims: readonly Aim[], figures: readonly Figure[]): string =>
+  [
+    '| what | aimed at, at most | measured | unit | |\n|---|---:|---:|---|---|',
+    ...aims.map(({ bench, name, most }) => {
+      const figure = figures.find((one) => one.bench === bench && one.name === name)
+      if (!figure) throw new Error(`there is no figure "${name}" of ${bench}`)
+      const { median: middle, unit } = figure
+      return `| ${bench}: ${name} | ${shown(most)} | ${shown(middle)} | ${unit} | ${middle > most ? 'missed' : 'met'} |`
+    }),
+  ].join('\n')
+
 export const shown = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 3 })

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 import { type Figure, fallen, shown } from './figures.ts'
 
-interface KeptFigures {
+export interface KeptFigures {
   /** By benchmark: when and on what it was measured. */
   readonly machines: Readonly<Record<string, string>>
   readonly figures: readonly Figure[]
@@ -27,11 +27,13 @@ export function askedRuns(text: string): number {
 }
 
 /** @throws Error when there is no such file, or it is no JSON */
-export const keptIn = (file: string): readonly Figure[] => read(file).figures
+export const readKept = (file: string): KeptFigures => JSON.parse(readFileSync(file, 'utf8')) as KeptFigures
+/** @throws Error as `readKept` */
+export const keptIn = (file: string): readonly Figure[] => readKept(file).figures
 
 /** Replaces the figures of the benchmarks that were measured; those of others stay. */
 export function keep(file: string, machine: string, figures: readonly Figure[]): void {
-  const before = existsSync(file) ? read(file) : { machines: {}, figures: [] }
+  const before = existsSync(file) ? readKept(file) : { machines: {}, figures: [] }
   const measured = new Set(figures.map(({ bench }) => bench))
   const machines = { ...before.machines, ...Object.fromEntries([...measured].map((bench) => [bench, machine])) }
   const all = [...before.figures.filter(({ bench }) => !measured.has(bench)), ...figures]
@@ -59,5 +61,3 @@ export function machine(): string {
     `load before ${loadavg()[0]!.toFixed(1)}`,
   ].join(', ')
 }
-
-const read = (file: string): KeptFigures => JSON.parse(readFileSync(file, 'utf8')) as KeptFigures
