@@ -74,7 +74,6 @@ export async function createFlowWorld({ log, slots, signatures, observer = {}, p
     observer,
     prepare: [
       createPrepare({
-        seals: undefined,
         topics,
         signers: pool ?? givenSigners,
         slotsReached: (offset) => runtime.globalTableReached(slotTopic.name, offset),

@@ -77,7 +77,6 @@ async function createStages() {
     return new Task(stage, 0, {
       appId: 'bench',
       deadLetterTopic: undefined,
-      sealedTopics: new Map(),
       countedTopics: topology.countedTopics,
       globalTable,
     })

@@ -1,5 +1,4 @@
 import type { KafkaTopic, RecordTopic } from './kafka-topic.ts'
-import type { MarkerSeals } from './marker-guard.ts'
 import type { Preparation } from './preparation.ts'
 import type { MarkerOf, Output, OutputTypes, ProcessorSupplier } from './processor.ts'
 import type { Store, StoreBuilder } from './store.ts'
@@ -23,8 +22,8 @@ export interface KStream<K, V, M = never, P = never> {
   to(topic: KafkaTopic<K, V, M>): void
   /** Writes through a topic that the engine purges, and starts the next stage from it. */
   repartition(topic: KafkaTopic<K, V, M>): KStream<K, V, M>
-  /** Writes every record to every partition, as a marker; with seals nobody else can write markers there. */
-  broadcast(topic: KafkaTopic<K, unknown, V>, seals?: MarkerSeals): void
+  /** Writes every record to every partition, as a marker. */
+  broadcast(topic: KafkaTopic<K, unknown, V>): void
 }
 
 export interface StreamsBuilder {

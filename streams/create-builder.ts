@@ -1,6 +1,5 @@
 import type { KStream, StreamsBuilder } from './builder.ts'
 import { checkTopology } from './check-topology.ts'
-import type { MarkerSeals } from './marker-guard.ts'
 import type { Preparation } from './preparation.ts'
 import type { Store, StoreBuilder } from './store.ts'
 import {
@@ -91,8 +90,7 @@ function streamOf(origin: Origin, children: GraphNode[], source: (topic: AnyTopi
       return node
     },
     to: sink,
-    broadcast: (topic: AnyTopic, seals?: MarkerSeals) =>
-      void children.push({ type: 'sink', topic, mode: 'broadcast', seals }),
+    broadcast: (topic: AnyTopic) => void children.push({ type: 'sink', topic, mode: 'broadcast' }),
     repartition(topic: AnyTopic) {
       sink(topic)
       return source(topic)

@@ -1,21 +1,13 @@
-import { ForgedMarkerError } from './marker-guard.ts'
 import type { LogRecord, OutgoingRecord, RecordHeader } from './ports.ts'
 import type { RecordOrigin } from './processor.ts'
-import { reasonOf, UNREADABLE_REASONS } from './read-record.ts'
-
-/** Why a stage puts a record aside: it is none of its topic, or looks like a marker that the stage before did not write. */
-export const DEAD_LETTER_REASONS = [...UNREADABLE_REASONS, 'forged-marker'] as const
-export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]
+import { reasonOf, type UnreadableReason } from './read-record.ts'
 
 /** The report about a dead letter; it has nothing of the content. */
 export interface DeadLetter extends RecordOrigin {
-  readonly reason: DeadLetterReason
+  readonly reason: UnreadableReason
   /** In words. */
   readonly why: string
 }
-
-export const deadLetterReason = (error: unknown): DeadLetterReason =>
-  error instanceof ForgedMarkerError ? 'forged-marker' : reasonOf(error)
 
 /** Begins the name of every header that says where a dead letter came from and why; as in Kafka Streams (KIP-1034). */
 export const ERROR_HEADERS = '__streams.errors.'
@@ -54,7 +46,7 @@ export function deadLetterOf(
       ...(isKept ? record.headers : [header('size', String(sizeBytes))]),
       header('exception', error instanceof Error ? error.name : 'Error'),
       header('message', message.slice(0, MESSAGE_LENGTH_MAX)),
-      header('reason', deadLetterReason(error)),
+      header('reason', reasonOf(error)),
       header('topic', origin.topic),
       header('partition', String(origin.partition)),
       header('offset', String(origin.offset)),

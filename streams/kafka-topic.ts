@@ -1,4 +1,5 @@
 import type { TopicConfig } from './ports.ts'
+import type { Seals } from './seals.ts'
 import type { Serde } from './serde.ts'
 
 /** A topic for readers and writers of its single records. `T` is everything that lies there: data, and markers if it has any. */
@@ -10,6 +11,8 @@ export interface RecordTopic<K, T> {
   readonly cleanup: 'delete' | 'compact'
   /** Age in ms at which records may go; undefined = kept (or purged by the engine when it is a repartition topic). */
   readonly retentionMs?: number
+  /** Each record counts only with the seal of who may write the topic; without, every record counts. */
+  readonly seals?: Seals
 }
 
 /**
@@ -54,6 +57,8 @@ export interface MarkerStamp {
  * that any sender wrote before it has been processed (each partition is FIFO), so the cut is consistent (Chandy–Lamport).
  */
 export interface MarkerProtocol<K, V, M> {
+  /** Others write the data of the topic too: markers count only with the seal of the stage that writes them. */
+  readonly seals?: Seals
   isMarker(value: V | M): value is M
   /** Same text for the same marker from every sender, distinct for distinct markers. */
   idOf(marker: M): string

@@ -2,10 +2,10 @@ import { crc32 } from 'node:zlib'
 import { UNCOUNTED } from './alignment.ts'
 import type { EngineState, Tally } from './engine-state.ts'
 import type { KafkaTopic, MarkerProtocol, MarkerStamp } from './kafka-topic.ts'
-import type { MarkerSeals } from './marker-guard.ts'
 import { partitionFor } from './partitioner.ts'
 import type { OutgoingRecord } from './ports.ts'
 import type { Output, Processor } from './processor.ts'
+import { type Sealable, Sealer } from './seals.ts'
 
 type Topic = KafkaTopic<unknown, unknown, unknown>
 
@@ -27,6 +27,8 @@ export interface Collector {
   readonly offset: number
   /** Present in every stage that writes counted records. */
   readonly engine: EngineState | undefined
+  /** End of a partition of a sealed topic when the task was opened. */
+  sealsFromOf(topic: string, partition: number): number
   emit(record: OutgoingRecord): void
   requestCommit(): void
 }
@@ -81,6 +83,7 @@ export class KeyedSink implements Receiver {
   private readonly topic: Topic
   private scope = ''
   private tally: Tally | undefined
+  private readonly sealers = new Map<number, Sealer>()
 
   constructor(collector: Collector, topic: Topic) {
     this.collector = collector
@@ -94,7 +97,7 @@ export class KeyedSink implements Receiver {
     const partition = partitionFor(keyBytes, topic.partitions)
     if (topic.markers !== undefined) this.count(topic.markers, key, value, valueBytes, partition)
     const { timestamp } = collector
-    collector.emit({ topic: topic.name, partition, timestamp, key: keyBytes, value: valueBytes })
+    collector.emit(this.sealed({ topic: topic.name, partition, timestamp, key: keyBytes, value: valueBytes }))
   }
 
   receiveTombstone(key: unknown): void {
@@ -125,6 +128,17 @@ export class KeyedSink implements Receiver {
     this.tally = undefined
   }
 
+  private sealed<R extends OutgoingRecord & Sealable>(record: R): R {
+    const { collector, topic, sealers } = this
+    if (topic.seals === undefined) return record
+    const { partition } = record
+    const sealer =
+      sealers.get(partition) ??
+      new Sealer(topic.seals, collector.sealsFromOf(topic.name, partition), collector.partition)
+    sealers.set(partition, sealer)
+    return sealer.seal(record)
+  }
+
   private count(
     markers: MarkerProtocol<unknown, unknown, unknown>,
     key: unknown,
@@ -148,21 +162,19 @@ export class KeyedSink implements Receiver {
 }
 
 /**
- * Writes each value to every partition, as a marker from this task. Others write the data there, so nothing is counted; with
- * seals, nobody else can write the markers.
+ * Writes each value to every partition, as a marker from this task. Others write the data there, so nothing is counted, and
+ * markers are sealed.
  */
 export class BroadcastSink implements Receiver {
   private readonly collector: Collector
   private readonly topic: Topic
-  private readonly seals: MarkerSeals | undefined
   private offset = -1
   /** Markers of the record in hand so far. */
   private made = 0
 
-  constructor(collector: Collector, topic: Topic, seals?: MarkerSeals) {
+  constructor(collector: Collector, topic: Topic) {
     this.collector = collector
     this.topic = topic
-    this.seals = seals
   }
 
   receive(_key: unknown, value: unknown): void {
@@ -174,7 +186,8 @@ export class BroadcastSink implements Receiver {
   }
 
   receiveMarker(marker: unknown): void {
-    const { collector, topic, seals } = this
+    const { collector, topic } = this
+    const { seals } = topic.markers!
     if (collector.offset !== this.offset) this.made = 0
     this.offset = collector.offset
     const place = { offset: this.offset, index: this.made++ }

@@ -4,6 +4,7 @@
  */
 import type { RecordTopic } from './kafka-topic.ts'
 import type { FetchedPartition, LogRecord } from './ports.ts'
+import { checkSeal, ForgedError } from './seals.ts'
 
 /**
  * - `null-key`, `null-value`: there is none, and the topic has no tombstones.
@@ -11,6 +12,7 @@ import type { FetchedPartition, LogRecord } from './ports.ts'
  * - `undecodable`: bytes that the serde of the topic does not read.
  * - `oversize`: larger than the driver of the log unpacks, so that only its beginning is there.
  * - `batch`: the driver cannot take the batch apart; the record stands for all of it.
+ * - `forged`: it lacks the seal of who may write the topic, or is a copy of one that has it.
  * - `damaged`: the log holds other bytes than were written. Only readers that look on go past it.
  */
 export const UNREADABLE_REASONS = [
@@ -20,6 +22,7 @@ export const UNREADABLE_REASONS = [
   'undecodable',
   'oversize',
   'batch',
+  'forged',
   'damaged',
 ] as const
 export type UnreadableReason = (typeof UNREADABLE_REASONS)[number]
@@ -59,17 +62,30 @@ export interface ReadRecord<K, V> {
   readonly record: LogRecord
 }
 
+export interface ReadingOptions<V> {
+  /** Takes the sealed records of the partition in their order; without it each seal is looked at alone. */
+  readonly guard?: { take(record: LogRecord): void } | undefined
+  /** Others are left out without a look at their seals, which takes some ten times as long as decoding. */
+  readonly wanted?: (value: V | null) => boolean
+}
+
 /** Undefined for a record that is none of the topic; then `tell` has heard of it. */
 export function readRecord<K, V>(
   topic: RecordTopic<K, V>,
   partition: number,
   record: LogRecord,
   tell: OnUnreadable,
+  { guard, wanted }: ReadingOptions<V> = {},
 ): ReadRecord<K, V> | undefined {
   const { offset, timestamp, key, value } = record
   try {
     checkRecord(topic, record)
-    return { offset, timestamp, key: topic.key.decode(key!), value: value && topic.value.decode(value), record }
+    const read = { offset, timestamp, key: topic.key.decode(key!), value: value && topic.value.decode(value), record }
+    if (wanted && !wanted(read.value)) return undefined
+    if (guard) guard.take(record)
+    else if (topic.seals)
+      checkSeal(topic.seals, { topic: topic.name, partition, key: key!, value: value!, headers: record.headers })
+    return read
   } catch (error) {
     tell({ topic: topic.name, partition, offset, reason: reasonOf(error), why: (error as Error).message })
     return undefined
@@ -82,9 +98,10 @@ export function* readRecords<K, V>(
   partition: number,
   records: readonly LogRecord[],
   tell: OnUnreadable,
+  options?: ReadingOptions<V>,
 ): Generator<ReadRecord<K, V>> {
   for (const record of records) {
-    const read = readRecord(topic, partition, record, tell)
+    const read = readRecord(topic, partition, record, tell, options)
     if (read) yield read
   }
 }
@@ -104,8 +121,10 @@ export function checkRecord(
 export const isTimestamp = (ms: number): boolean => ms >= 0 && ms <= TIMESTAMP_MAX_MS
 
 /** Decoding is pure: whatever it throws is the record's. */
-export const reasonOf = (error: unknown): UnreadableReason =>
-  error instanceof UnreadableError ? error.reason : 'undecodable'
+export function reasonOf(error: unknown): UnreadableReason {
+  if (error instanceof ForgedError) return 'forged'
+  return error instanceof UnreadableError ? error.reason : 'undecodable'
+}
 
 /**
  * The position at which a reader that only looks on continues behind an answer: it passes over records that are gone or damaged.

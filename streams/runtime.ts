@@ -177,7 +177,6 @@ export class StreamsRuntime {
       appId,
       deadLetterTopic: this.topology.deadLetterTopic,
       countedTopics: this.topology.countedTopics,
-      sealedTopics: this.topology.sealedTopics,
       globalTable: (name) => this.table(name),
       onDeadLetter: (letter) => observer.deadLettered?.(letter),
     })

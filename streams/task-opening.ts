@@ -6,6 +6,7 @@ import type { OnUnreadable } from './read-record.ts'
 import { type Restored, restoreTask } from './restore.ts'
 import { retried } from './retry.ts'
 import type { Task } from './task.ts'
+import { sealedBy } from './topology.ts'
 import type { Trouble } from './trouble.ts'
 
 /** Between two looks at a changelog that readers cannot read to its end. */
@@ -50,8 +51,17 @@ export async function openTask(task: Task, ports: OpeningPorts, restored: Restor
   }
   const records = await restore(task, ports, restored, inputs)
   const starts = inputs.map((input) => startOf(task, input, ids))
+  await sealOnFromEnds(task, ports)
   task.restsOn(ids)
   return { starts, restored: records }
+}
+
+/** No older writer can add a record any more: those of this task are made behind all of theirs. */
+async function sealOnFromEnds(task: Task, { log, clock, signal }: OpeningPorts): Promise<void> {
+  const partitions = sealedBy(task.stage)
+  if (partitions.length === 0) return
+  const ends = await retried(clock, signal, () => log.ends(partitions))
+  for (const [at, partition] of partitions.entries()) task.sealsFrom(partition, ends[at]!)
 }
 
 /**

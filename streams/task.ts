@@ -5,15 +5,15 @@
  */
 import type { Alignment } from './alignment.ts'
 import { RecordInHand, TaskContext } from './context.ts'
-import { type DeadLetter, deadLetterOf, deadLetterReason } from './dead-letter.ts'
+import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
 import { EngineState } from './engine-state.ts'
 import type { GlobalTable } from './global-table.ts'
 import { PlaceKeeper } from './kept-place.ts'
 import { BroadcastSink, Fork, KeyedSink, ProcessorReceiver, type Receiver } from './outputs.ts'
-import type { Burst, LogRecord, OutgoingRecord } from './ports.ts'
+import type { Burst, LogRecord, OutgoingRecord, TopicPartition } from './ports.ts'
 import type { Outputs, OutputTypes } from './processor.ts'
 import type { ReadAhead } from './read-ahead.ts'
-import { checkRecord, isTimestamp } from './read-record.ts'
+import { checkRecord, isTimestamp, reasonOf } from './read-record.ts'
 import { createStateStore, type StateStore } from './state.ts'
 import type { Store } from './store.ts'
 import { TaskError } from './task-error.ts'
@@ -58,6 +58,7 @@ export class Task {
   private readonly stores = new Map<string, StateStore>()
   private readonly children: readonly Receiver[]
   private records: OutgoingRecord[] = []
+  private readonly sealedFrom = new Map<string, number>()
   private readonly place = new PlaceKeeper()
 
   constructor(stage: Stage, partition: number, options: TaskOptions) {
@@ -103,6 +104,16 @@ export class Task {
     const input = this.inputs.get(topic)!
     input.position = offset
     input.committed = offset
+  }
+
+  /** Says where a partition ends in which it seals its records, when no older writer can add to it any more. */
+  sealsFrom({ topic, partition }: TopicPartition, end: number): void {
+    this.sealedFrom.set(`${topic}/${partition}`, end)
+  }
+
+  /** 0 until it was said. */
+  sealsFromOf(topic: string, partition: number): number {
+    return this.sealedFrom.get(`${topic}/${partition}`) ?? 0
   }
 
   positionOf(topic: string): number {
@@ -153,7 +164,7 @@ export class Task {
   }
 
   private processOne(input: Input, record: LogRecord, at: number, ahead: ReadAhead | undefined): void {
-    const { topic, alignment, guard } = input
+    const { topic, alignment } = input
     let key: unknown
     let value: unknown
     try {
@@ -166,7 +177,7 @@ export class Task {
         value = ahead.values[at]
         key = ahead.keys[at]
       }
-      if (guard !== undefined && alignment!.isMarker(value)) guard.take(record)
+      input.expectGenuine(record, value)
     } catch (error) {
       this.deadLetter(topic.name, record, error)
       return
@@ -263,14 +274,14 @@ export class Task {
     if (target === undefined) throw error
     const origin = { topic, partition: this.partition, offset: record.offset }
     this.emit(deadLetterOf(target, record, { origin, error, timestamp: this.inHand.timestamp }))
-    this.options.onDeadLetter?.({ ...origin, reason: deadLetterReason(error), why: (error as Error).message })
+    this.options.onDeadLetter?.({ ...origin, reason: reasonOf(error), why: (error as Error).message })
   }
 
   private build(nodes: readonly GraphNode[]): Receiver[] {
     return nodes.map((node) => {
       if (node.type === 'sink') {
-        const { topic, mode, seals } = node
-        return mode === 'keyed' ? new KeyedSink(this, topic) : new BroadcastSink(this, topic, seals)
+        const { topic, mode } = node
+        return mode === 'keyed' ? new KeyedSink(this, topic) : new BroadcastSink(this, topic)
       }
       const forks = [...node.outputs].map(([name, children]) => [name, new Fork(this.build(children))])
       const outputs = Object.fromEntries(forks) as Outputs<OutputTypes>

@@ -7,10 +7,11 @@ import type { RecordTopic } from './kafka-topic.ts'
 import { partitionFor } from './partitioner.ts'
 import type { LogRecord, OutgoingRecord } from './ports.ts'
 import { restoreRecord } from './restore.ts'
+import { Sealer } from './seals.ts'
 import type { Store, StoreBuilder } from './store.ts'
 import { latin1 } from './table-reader.ts'
 import { Task } from './task.ts'
-import { type Stage, type Topology, tasksOf } from './topology.ts'
+import { type Stage, sealedBy, type Topology, tasksOf } from './topology.ts'
 
 export interface DriverOptions {
   /** Records a task processes before it commits; outputs become visible to the next stage then. */
@@ -65,7 +66,9 @@ export class TopologyTestDriver {
   ): void {
     const keyBytes = topic.key.encode(key)
     const to = partition ?? partitionFor(keyBytes, topic.partitions)
-    this.write({ topic: topic.name, partition: to, timestamp, key: keyBytes, value: topic.value.encode(value) })
+    const record = { topic: topic.name, partition: to, timestamp, key: keyBytes, value: topic.value.encode(value) }
+    // each by a writer of its own, who begins where the topic ends
+    this.write(topic.seals ? new Sealer(topic.seals, this.partitionOf(topic.name, to).length).seal(record) : record)
     const table = this.tables.get(topic.name)
     if (table) table.set(latin1(keyBytes), topic.value.decode(topic.value.encode(value)))
   }
@@ -143,12 +146,12 @@ export class TopologyTestDriver {
       appId: 'test',
       deadLetterTopic: this.topology.deadLetterTopic,
       countedTopics: this.topology.countedTopics,
-      sealedTopics: this.topology.sealedTopics,
       globalTable: (name) => this.tableView(name),
     })
     for (const store of task.changelogs)
       for (const record of this.partitions.get(store.changelog)?.[partition] ?? [])
         restoreRecord(store, partition, record, () => {})
+    for (const at of sealedBy(stage)) task.sealsFrom(at, this.recordsOf(at.topic, at.partition).length)
     for (const { name } of stage.sources)
       task.startAt(name, task.engine?.offsets?.[name] ?? this.committed.get(`${stage.name}/${name}/${partition}`) ?? 0)
     return task

@@ -1,18 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { KafkaTopic } from './kafka-topic.ts'
-import type { MarkerSeals } from './marker-guard.ts'
-import type { TopicConfig } from './ports.ts'
+import type { TopicConfig, TopicPartition } from './ports.ts'
 import type { OutputTypes, ProcessorSupplier } from './processor.ts'
 import type { Store, StoreBuilder } from './store.ts'
 
 export type AnyTopic = KafkaTopic<unknown, unknown, unknown>
 
-/** Writes to a topic: `keyed` by the partitioner, `broadcast` to every partition as a marker, sealed if others write there. */
+/** Writes to a topic: `keyed` by the partitioner, `broadcast` to every partition as a marker. */
 export interface SinkNode {
   readonly type: 'sink'
   readonly topic: AnyTopic
   readonly mode: 'keyed' | 'broadcast'
-  readonly seals?: MarkerSeals | undefined
 }
 
 /** Any supplier, as the engine calls it. */
@@ -92,14 +90,6 @@ export class Topology {
     return new Set(this.stages.flatMap((stage) => countedSinks(stage).map(({ topic }) => topic.name)))
   }
 
-  /** Topics whose markers count only with the seal of the stage that writes them. */
-  get sealedTopics(): ReadonlyMap<string, MarkerSeals> {
-    const sealed = new Map<string, MarkerSeals>()
-    for (const stage of this.stages)
-      for (const node of nodesOf(stage)) if (node.type === 'sink' && node.seals) sealed.set(node.topic.name, node.seals)
-    return sealed
-  }
-
   describe(): string {
     return describeTopology(this)
   }
@@ -115,7 +105,9 @@ export const changelogTopic = (appId: string, store: string): string => `${appId
 export const engineStoreName = (stage: Stage): string => `${stage.name}-engine`
 /** Whether the engine has anything to remember of a stage beyond its committed offsets. */
 export const hasEngineState = (stage: Stage): boolean =>
-  stage.stores.length > 0 || stage.sources.some(({ markers }) => markers) || countedSinks(stage).length > 0
+  stage.stores.length > 0 ||
+  stage.sources.some(({ markers, seals }) => markers || seals) ||
+  countedSinks(stage).length > 0
 /** The changelogs of every store of a stage, the engine's own last. */
 export const changelogsOf = (appId: string, stage: Stage): string[] =>
   [...stage.stores.map(({ name }) => name), ...(hasEngineState(stage) ? [engineStoreName(stage)] : [])].map((store) =>
@@ -126,6 +118,14 @@ export const ordersOf = (stage: Stage): string[] =>
   [...nodesOf(stage)].flatMap((node) => (node.type === 'sink' && node.topic.holdsOrders ? [node.topic.name] : []))
 export const tasksOf = (stage: Stage): number =>
   stage.sources.reduce((max, { partitions }) => Math.max(max, partitions), 0)
+
+/** Partitions in which a stage seals each record: it has to know where they end. */
+export const sealedBy = (stage: Stage): TopicPartition[] =>
+  [...nodesOf(stage)].flatMap((node) =>
+    node.type === 'sink' && node.topic.seals
+      ? Array.from({ length: node.topic.partitions }, (_, partition) => ({ topic: node.topic.name, partition }))
+      : [],
+  )
 
 function countedSinks(stage: Stage): SinkNode[] {
   return [...nodesOf(stage)].filter(

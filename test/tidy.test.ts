@@ -42,6 +42,8 @@ const ARROWS: Record<string, { ours: readonly string[]; packages: readonly strin
       'streams/kafka-topic.ts',
       'streams/read-record.ts',
       'streams/read-range.ts',
+      'streams/seals.ts',
+      'streams/seal-guard.ts',
       'streams/back-off.ts',
       'streams/within.ts',
       'streams/one-of-many.ts',
@@ -101,7 +103,7 @@ const REACHED_BY_OPENING = [
   'topology/stores.ts',
   'topology/anchor-stores.ts',
   'topology/ledger-stores.ts',
-  'topology/shared/marker-seals.ts',
+  'topology/shared/seals.ts',
   'topology/shared/vote.ts',
 ]
 /** Of ops/check: they run the topology to compare with it, or make the proof that is checked elsewhere. */

@@ -10,7 +10,6 @@ import { gate } from './gate.ts'
 import { keepLedger } from './ledger/ledger.ts'
 import { checkRules, marketRulesLookup, type ProtocolRules, rulesText } from './rules.ts'
 import { settleEpoch } from './settle/settle.ts'
-import { type MarkerSigner, markerSeals } from './shared/marker-seals.ts'
 import { recoveredSigners } from './shared/signature.ts'
 import type { Stores } from './stores.ts'
 import { fanOutTicks } from './tick-fanout/tick-fanout.ts'
@@ -18,7 +17,7 @@ import type { Topics } from './topics.ts'
 import { validateSubmission } from './validate/validate.ts'
 
 /**
- * @param signer of markers, where the role tick-fanout runs
+ * @param topics sealed where the rules name keys (`sealedTopics`)
  * @throws RangeError on rules that cannot be, TopologyError on a bad graph: here, never while running
  */
 export function sequencerTopology(
@@ -26,7 +25,6 @@ export function sequencerTopology(
   topics: Topics,
   stores: Stores,
   anchoring: Partial<AnchorRules> = {},
-  signer?: MarkerSigner,
 ): Topology {
   checkRules(rules)
   const { chainHeads, chainEpochs, tickGap, heads, epochs, markets, parked, slotQuota, votes, projects } = stores
@@ -38,7 +36,7 @@ export function sequencerTopology(
   const ticks = builder
     .stream(topics.epochTicks)
     .process('tick-fanout', ['markers', 'requests'], fanOutTicks(rules, stores), chainHeads, chainEpochs, tickGap)
-  ticks.markers.broadcast(topics.submissions, markerSeals(rules, signer))
+  ticks.markers.broadcast(topics.submissions)
   ticks.requests.to(topics.tickRequests)
 
   const submitted = builder.stream(topics.submissions, recoveredSigners)

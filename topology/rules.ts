@@ -88,12 +88,14 @@ export interface ProtocolRules {
   /** Changes of one slot's owner within them, also in blocks that left the chain; with one more the slot is suspended until half of them are older. */
   readonly slotChangesMax: number
   /**
-   * Public keys (Ed25519, 64 lower-case hex digits) of tick-fanout, oldest first: markers in `submissions` count only with the
-   * signature of one of these keys, and not with a key that another one has replaced. Without any, every marker counts.
+   * Public keys (Ed25519, 64 lower-case hex digits), oldest first: records that decide (`shared/seals.ts`) count only with the seal of
+   * one of these keys, and not of a key that another one has replaced. Without any, everything counts.
    */
   readonly markerKeys: readonly string[]
   /** Take markers without a signature as long as a partition has none with one: the log was begun before they were signed. */
   readonly unsignedMarkers: boolean
+  /** The same of all others that are sealed: the log was begun when markers alone were. */
+  readonly unsealedRecords: boolean
 }
 
 export const MARKET_DEFAULTS = {
@@ -134,6 +136,7 @@ export const RULES_DEFAULTS = {
   slotChangesMax: 256,
   markerKeys: [],
   unsignedMarkers: false,
+  unsealedRecords: true, // rules without it are of a release that sealed markers alone
 } as const
 
 /** Keys that markers may be signed with, the replaced ones too: as long as the log holds markers of theirs. */

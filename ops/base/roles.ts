@@ -33,6 +33,9 @@ export const ROLE_HELP = {
 
 export const isStage = (role: Role): role is Stage => (STAGES as readonly Role[]).includes(role)
 
+/** Roles whose records count only with a seal, so that they need the key for it (decision 0045). */
+export const SEALING: readonly Role[] = ['clock', 'tick-fanout', 'batch', 'ledger', 'anchor', 'anchor-effects']
+
 /** The group with the clock's cursors. */
 export const clockCursorGroup = (appId: string): string => `${appId}-clock`
 

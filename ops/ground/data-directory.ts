@@ -6,8 +6,9 @@ import { openFileRegistry } from '../../connectors/schema-registry/file.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { createCodec } from '../../schemas/codec.ts'
 import type { Log } from '../../streams/ports.ts'
+import { sealedTopics } from '../../topology/shared/seals.ts'
 import { type Stores, sequencerStores } from '../../topology/stores.ts'
-import { sequencerTopics, type TopicOptions, type Topics } from '../../topology/topics.ts'
+import { sequencerTopics, type Topics } from '../../topology/topics.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'
 import { directoryPaths } from './directory-paths.ts'
 import { type DirectorySettings, keepSettings, readSettings, refuseOtherSettings } from './directory-settings.ts'
@@ -55,7 +56,7 @@ export async function openDirectory(dataDir: string): Promise<OpenedDirectory> {
   const paths = directoryPaths(dataDir)
   const log = await openEmbeddedLog({ directory: paths.log, mustExist: true })
   try {
-    const { topics } = await openRecords(dataDir, settings.topicOptions, false)
+    const { topics } = await openRecords(dataDir, settings, false)
     return { ...settings, log, topics, close: () => log.close() }
   } catch (error) {
     await log.close()
@@ -85,7 +86,7 @@ export async function openLog(dataDir: string): Promise<Log> {
 export async function groundOf(dataDir: string, log: Log, settings: DirectorySettings): Promise<Ground> {
   const isNew = !refuseOtherSettings(dataDir, settings)
   // Settings come last: where they are, a log and a registry must be.
-  const records = await openRecords(dataDir, settings.topicOptions, isNew)
+  const records = await openRecords(dataDir, settings, isNew)
   keepSettings(dataDir, settings)
   return { log, ...records }
 }
@@ -93,9 +94,9 @@ export async function groundOf(dataDir: string, log: Log, settings: DirectorySet
 /** Topics and stores with the schema ids of this directory. */
 async function openRecords(
   dataDir: string,
-  options: TopicOptions,
+  { topicOptions, rules }: DirectorySettings,
   isNew: boolean,
 ): Promise<{ topics: Topics; stores: Stores }> {
-  const codec = await createCodec(await openFileRegistry(directoryPaths(dataDir).registry, !isNew), options.prefix)
-  return { topics: sequencerTopics(codec, options), stores: sequencerStores(codec) }
+  const codec = await createCodec(await openFileRegistry(directoryPaths(dataDir).registry, !isNew), topicOptions.prefix)
+  return { topics: sealedTopics(sequencerTopics(codec, topicOptions), rules), stores: sequencerStores(codec) }
 }

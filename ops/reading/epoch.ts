@@ -1,7 +1,7 @@
 /** The progress of an epoch, from its release to the attestations, read from the log. */
 
 import { END_OF_BATCHES, isBatch } from '../../schemas/anchor-keys.ts'
-import type { Anchor, AnchorState, EpochKey } from '../../schemas/types.ts'
+import type { Anchor, AnchorState, EpochKey, EpochTick } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
@@ -174,12 +174,13 @@ async function progressOf(log: Log, topics: Topics, key: EpochKey): Promise<Read
 
 /** Read of the ticks of all markets: later epochs tell of a skip, HEADs of refusals, and ORPHANs are of every market. */
 async function* ticksAbout(log: Log, { epochTicks }: Topics, key: EpochKey): AsyncGenerator<ProgressRecord> {
+  const refusedIn = ({ refused }: EpochTick) =>
+    refused.filter(({ dataMarket, epochId }) => dataMarket === key.dataMarket && epochId === key.epochId)
+  const wanted = (tick: EpochTick | null) => tick !== null && (mayChange(tick, key) || refusedIn(tick).length > 0)
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
-    for (const { value: tick, timestamp: at } of readRecords(epochTicks, 0, records, silently)) {
-      if (tick === null) continue
-      if (mayChange(tick, key)) yield { tick, at }
-      for (const refused of tick.refused)
-        if (refused.dataMarket === key.dataMarket && refused.epochId === key.epochId) yield { refused, at }
+    for (const { value: tick, timestamp: at } of readRecords(epochTicks, 0, records, silently, { wanted })) {
+      if (mayChange(tick!, key)) yield { tick: tick!, at }
+      for (const refused of refusedIn(tick!)) yield { refused, at }
     }
 }
 

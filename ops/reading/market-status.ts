@@ -1,6 +1,6 @@
 /** Which data markets are served, since when, and what still has to finish, read from the log. */
 
-import type { ServedMarket } from '../../schemas/types.ts'
+import type { EpochTick, ServedMarket } from '../../schemas/types.ts'
 import type { Log } from '../../streams/ports.ts'
 import { readRecords } from '../../streams/read-record.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
@@ -99,11 +99,15 @@ async function readEpochs(log: Log, topics: Topics): Promise<EpochsOfMarkets> {
   return markets
 }
 
+const isOfEpochs = (tick: EpochTick | null): boolean => tick !== null && tick.kind !== 'HEAD'
+
 async function readTicks(log: Log, { epochTicks }: Topics): Promise<EpochsOfMarkets> {
   const markets = new Map<string, Map<number, EpochProgress>>()
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }))
-    for (const { value: tick, timestamp: at } of readRecords(epochTicks, 0, records, silently)) {
-      if (tick === null || tick.kind === 'HEAD') continue
+    for (const { value: tick, timestamp: at } of readRecords(epochTicks, 0, records, silently, {
+      wanted: isOfEpochs,
+    })) {
+      if (tick === null) continue
       const { kind, dataMarket, epochId, skippedFrom } = tick
       const own = markets.get(dataMarket) ?? new Map<number, EpochProgress>()
       if (kind !== 'ORPHAN') markets.set(dataMarket, own.set(epochId, own.get(epochId) ?? unseenEpoch(epochId)))

@@ -7,7 +7,7 @@ import { configOf } from '../../streams/kafka-topic.ts'
 import { type RuntimeState, StreamsRuntime } from '../../streams/runtime.ts'
 import type { StageState } from '../../streams/stage-state.ts'
 import { sequencerTopology } from '../../topology/index.ts'
-import { markerSeals } from '../../topology/shared/marker-seals.ts'
+import { sealedTopics } from '../../topology/shared/seals.ts'
 import { createApiSources } from '../api/sources.ts'
 import { createHealth, type Health, type RoleHealth } from '../base/health.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
@@ -56,8 +56,9 @@ export async function startSequencer(config: SequencerConfig, ground: Ground): P
 /** Clients from outside are let in first: the other roles ask nodes before they begin, and nodes may be long in answering. */
 const STARTED: readonly Connector[] = ['intake', 'api', 'clock', 'anchor-effects']
 
-async function startRoles(config: SequencerConfig, ground: Ground, parts: Lifecycle): Promise<Sequencer> {
-  const { version, roles, rules, appId, foreignWaitMs = 0 } = config
+async function startRoles(config: SequencerConfig, under: Ground, parts: Lifecycle): Promise<Sequencer> {
+  const { version, roles, rules, appId, markerSigner, foreignWaitMs = 0 } = config
+  const ground = { ...under, topics: sealedTopics(under.topics, rules, markerSigner) }
   const metrics = createMetrics({ version, roles, markets: rules.markets.map(({ dataMarket }) => dataMarket) })
   const health = createHealth(config.roles, systemClock.now)
   roleMetrics(metrics, roles, health)
@@ -110,34 +111,30 @@ async function startStages(wiring: Wiring, parts: Lifecycle): Promise<void> {
   const signers = stages.includes('validate')
     ? await parts.add('signers', createSignerPool(rules, config.workers))
     : undefined
-  const runtime: StreamsRuntime = new StreamsRuntime(
-    sequencerTopology(rules, topics, stores, anchoring, config.markerSigner),
-    {
-      appId,
-      instanceId,
-      log,
-      clock: systemClock,
-      stages,
-      background: BACKGROUND_STAGES,
-      commitIntervalMs,
-      standbys,
-      ...(signers && {
-        prepare: [
-          createPrepare({
-            topics,
-            seals: markerSeals(rules),
-            signers,
-            slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
-            recovered: (seconds) => metrics.sigverifySeconds.observe(seconds),
-          }),
-        ],
-      }),
-      observer: logRuntime(runtimeMetrics(metrics, leftOut.by('stages')), eventLog),
-      onFailure: (error) => {
-        for (const stage of stages) fail(wiring, stage, error)
-      },
+  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, stores, anchoring), {
+    appId,
+    instanceId,
+    log,
+    clock: systemClock,
+    stages,
+    background: BACKGROUND_STAGES,
+    commitIntervalMs,
+    standbys,
+    ...(signers && {
+      prepare: [
+        createPrepare({
+          topics,
+          signers,
+          slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
+          recovered: (seconds) => metrics.sigverifySeconds.observe(seconds),
+        }),
+      ],
+    }),
+    observer: logRuntime(runtimeMetrics(metrics, leftOut.by('stages')), eventLog),
+    onFailure: (error) => {
+      for (const stage of stages) fail(wiring, stage, error)
     },
-  )
+  })
   for (const stage of stages) health.probe(stage, () => stageHealth(runtime.stageState(stage), runtime.state))
   stageMetrics(metrics, stages, topics, runtime)
   await parts.add(

@@ -135,5 +135,5 @@ async function startChainClock({ config, log, topics, metrics, health, leftOut }
 /** Before a clock that was taken over, or thrown out of its group, tries again. */
 const TAKEOVER_PAUSE_MS = 1_000
 
-/** Another one when clocks of two releases must not take over from each other: the second one follows markets at run time. */
-const CLOCK_FINGERPRINT = 'clock/2'
+/** Another one when clocks of two releases must not take over from each other: the second one follows markets at run time, the third one seals ticks. */
+const CLOCK_FINGERPRINT = 'clock/3'

@@ -2,17 +2,15 @@
  * The work on all records of one fetch of `submissions` before they enter a validate task: wait until the slot table holds
  * everything that the markers name, and recover the signers, here or in worker threads.
  */
-import { ForgedMarkerError, type MarkerSeals } from '../../streams/marker-guard.ts'
 import type { LogRecord, TopicPartition } from '../../streams/ports.ts'
 import { type Preparer, preparing } from '../../streams/preparation.ts'
+import { checkSeal, ForgedError, type Seals } from '../../streams/seals.ts'
 import { recoveredSigners } from '../../topology/shared/signature.ts'
 import { isMarker, type SubmissionEvent, type Topics } from '../../topology/topics.ts'
 import type { SignerPool } from './signers.ts'
 
 export interface PrepareOptions {
   readonly topics: Topics
-  /** Seals of the markers; none where every marker counts. */
-  readonly seals: MarkerSeals | undefined
   readonly signers: SignerPool
   /** Resolves when the table of `slots` holds every record below the offset. */
   readonly slotsReached: (offset: number) => Promise<void>
@@ -21,11 +19,11 @@ export interface PrepareOptions {
 }
 
 /** A record's recovered signer; undefined for markers, and for what is no record of the topic. */
-export function createPrepare({ topics, seals, signers, slotsReached, recovered: tell }: PrepareOptions): Preparer {
-  const { name: topic } = topics.submissions
+export function createPrepare({ topics, signers, slotsReached, recovered: tell }: PrepareOptions): Preparer {
+  const { name: topic, markers } = topics.submissions
   return preparing(recoveredSigners, async (values, { records, partition }) => {
     const reached = slotsReached(
-      slotsOffsetNeeded(values, (at) => isGenuine(seals, { topic, partition }, records[at]!)),
+      slotsOffsetNeeded(values, (at) => isGenuine(markers?.seals, { topic, partition }, records[at]!)),
     )
     const started = performance.now()
     const [recovered] = await Promise.all([
@@ -37,12 +35,12 @@ export function createPrepare({ topics, seals, signers, slotsReached, recovered:
 }
 
 /** A marker that is not may name an offset that never comes. */
-function isGenuine(seals: MarkerSeals | undefined, place: TopicPartition, { key, value, headers }: LogRecord): boolean {
+function isGenuine(seals: Seals | undefined, place: TopicPartition, { key, value, headers }: LogRecord): boolean {
   try {
-    const marker = { ...place, key: key!, value: value! }
-    return seals === undefined || seals.read(marker, headers) !== undefined || seals.unsealedFirst
+    if (seals) checkSeal(seals, { ...place, key: key!, value: value!, headers })
+    return true
   } catch (error) {
-    if (error instanceof ForgedMarkerError) return false // the task meets the same failure and dead-letters the record
+    if (error instanceof ForgedError) return false // the task meets the same failure and dead-letters the record
     throw error
   }
 }

@@ -7,17 +7,19 @@ import { systemClock } from '../../connectors/system-clock.ts'
 import { defaultViewDirectory } from '../api/view-directory.ts'
 import { CliError, EXIT } from '../base/cli-error.ts'
 import { Lifecycle, untilAborted } from '../base/lifecycle.ts'
+import { SEALING } from '../base/roles.ts'
 import { rpcUrlsOf, secretIn } from '../ground/cluster/connect.ts'
 import { openGround } from '../ground/cluster/open.ts'
 import { patiently } from '../ground/cluster/patience.ts'
 import {
+  agreedWith,
   type ClusterSettings,
   changedParts,
   clusterSettingsOf,
   settingsTopic,
 } from '../ground/cluster/settings-topic.ts'
 import { limitsOf } from '../settings/intake-settings.ts'
-import { readMarkerSigner } from '../settings/keys/marker-key.ts'
+import { readSealSigner } from '../settings/keys/marker-key.ts'
 import type { Configuration, Need } from '../settings/parse.ts'
 import { say } from '../watch/logging/events.ts'
 import { createLog } from '../watch/logging/log.ts'
@@ -43,7 +45,7 @@ export const needOf: Need = ({ roles = [], chain, storage }) => [
   ...(roles.includes('anchor-effects') ? ['anchor.signerKeyFile'] : []),
   ...(roles.includes('anchor-effects') && !storage?.directory ? ['storage.kubo'] : []),
   ...(roles.includes('intake') ? ['intake.peerKeyFile'] : []),
-  ...(roles.includes('tick-fanout') ? ['markers.signingKeyFile'] : []),
+  ...(roles.some((role) => SEALING.includes(role)) ? ['markers.signingKeyFile'] : []),
 ]
 
 /** Runs until the signal, or until something fails for good (then it rejects). */
@@ -81,7 +83,7 @@ export async function runRoles(configuration: Configuration, { lines, version, s
     if (!ground) return
     await unlessStopped(patiently(patience, () => expectOwnTopics(ground, warn)))
     if (signal.aborted) return
-    const agreed = withMarkerKeys(configuration, ground.settings)
+    const agreed = agreedWith(configuration, ground.settings)
     checkDeployed(ground.settings, clusterSettingsOf(agreed))
     const config = { ...configOf(agreed), version, onFailure: fail, warn, log, listeners: [lines] }
     const sequencer = await unlessStopped(parts.add('sequencer', startSequencer(config, ground)))
@@ -95,12 +97,6 @@ export async function runRoles(configuration: Configuration, { lines, version, s
     await parts.close()
   }
 }
-
-/** The keys of the markers need not be told to every process: they are deployed. */
-const withMarkerKeys = (configuration: Configuration, { rules: { markerKeys } }: ClusterSettings): Configuration =>
-  configuration.rules.markerKeys.length > 0
-    ? configuration
-    : { ...configuration, rules: { ...configuration.rules, markerKeys } }
 
 /** Every process must decide by what was deployed: stages of one epoch may run in many. */
 function checkDeployed(deployed: ClusterSettings, wanted: ClusterSettings): void {
@@ -122,7 +118,8 @@ function configOf(configuration: Configuration): Omit<SequencerConfig, 'version'
   const { settings, rules } = configuration
   const { appId, instanceId, roles, anchoring, chain, clock, anchor, intake, storage, ops, api } = settings
   const { signerKeyFile, formerSignerKeyFiles, ...anchorTuning } = anchor
-  const markerSigner = roles.includes('tick-fanout') ? readMarkerSigner(settings.markers.signingKeyFile!) : undefined
+  const isSealing = roles.some((role) => SEALING.includes(role))
+  const markerSigner = isSealing ? readSealSigner(settings.markers.signingKeyFile!) : undefined
   const signs = roles.includes('anchor-effects')
   return {
     appId,

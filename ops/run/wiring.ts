@@ -6,7 +6,7 @@ import type { IntakeLimits } from '../../connectors/libp2p/limits.ts'
 import type { Log } from '../../streams/ports.ts'
 import type { AnchorRules } from '../../topology/anchor-rules.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
-import type { MarkerSigner } from '../../topology/shared/marker-seals.ts'
+import type { SealSigner } from '../../topology/shared/seals.ts'
 import type { ApiSources } from '../api/sources.ts'
 import type { Health } from '../base/health.ts'
 import type { Closeable } from '../base/lifecycle.ts'
@@ -25,8 +25,8 @@ export interface SequencerConfig extends ConnectorConfig {
   readonly roles: readonly Role[]
   readonly rules: ProtocolRules
   readonly anchoring: Partial<AnchorRules>
-  /** Signer of the role tick-fanout. */
-  readonly markerSigner?: MarkerSigner
+  /** Seals what roles write that decides; needed by the roles in SEALING. */
+  readonly markerSigner?: SealSigner
   readonly ops: {
     readonly host: string
     readonly port: number

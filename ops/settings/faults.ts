@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { readSignerKey } from '../../connectors/evm/anchor-effects/anchor-signer.ts'
 import { whyNotKept } from '../../connectors/secret-file.ts'
-import { readMarkerSigner } from './keys/marker-key.ts'
+import { readSealSigner } from './keys/marker-key.ts'
 import type { Address, SequencerSettings } from './schema.ts'
 import type { Fault } from './sources.ts'
 import { storageFaults } from './storage-settings.ts'
@@ -22,10 +22,10 @@ export function keyFileFaults({ anchor, markers, intake, api }: SequencerSetting
   ]
 }
 
-/** Markers that are signed by another key than the newest would not count anywhere. */
+/** Records that are sealed with another key than the newest would not count anywhere. */
 function wrongMarkerKey({ signingKeyFile, publicKeys }: SequencerSettings['markers']): SettingFault[] {
   if (signingKeyFile === undefined || whyUnreadable(signingKeyFile, 'markers.signingKeyFile')) return []
-  const { publicKey } = readMarkerSigner(signingKeyFile)
+  const { publicKey } = readSealSigner(signingKeyFile)
   if (publicKeys.length === 0 || publicKeys.at(-1) === publicKey) return []
   return [{ path: 'markers.publicKeys', message: `the last must be ${publicKey}, the key in ${signingKeyFile}` }]
 }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import type { z } from 'zod'
 import { checkRules, type ProtocolRules } from '../../topology/rules.ts'
 import { connectionFaults, keyFileFaults, type SettingFault, whyUnreadable } from './faults.ts'
-import { readMarkerSigner } from './keys/marker-key.ts'
+import { readSealSigner } from './keys/marker-key.ts'
 import { settingAt } from './list.ts'
 import { howToGive, NEEDED, refusal } from './refusal.ts'
 import { type Address, addressSchema, configSchema, isOfAddress, type SequencerSettings } from './schema.ts'
@@ -97,6 +97,7 @@ const rulesOf = ({ rules, markets, addedMarkets, chain, markers }: SequencerSett
   ...rules,
   markerKeys: markerKeysOf(markers),
   unsignedMarkers: markers.unsignedFirst,
+  unsealedRecords: markers.unsealedFirst ?? false, // of a new deployment; else see `agreedWith`
   addedMarkets,
   markets: markets.map((market) => ({
     ...market,
@@ -108,7 +109,7 @@ const rulesOf = ({ rules, markets, addedMarkets, chain, markers }: SequencerSett
 /** Keys for a process that has the key itself: this key alone when no others are named. */
 function markerKeysOf({ publicKeys, signingKeyFile }: SequencerSettings['markers']): readonly string[] {
   if (publicKeys.length > 0 || !signingKeyFile) return publicKeys
-  return whyUnreadable(signingKeyFile, 'markers.signingKeyFile') ? [] : [readMarkerSigner(signingKeyFile).publicKey]
+  return whyUnreadable(signingKeyFile, 'markers.signingKeyFile') ? [] : [readSealSigner(signingKeyFile).publicKey]
 }
 
 /** Faults that one setting alone cannot show. */

@@ -49,6 +49,7 @@ const settings = {
   rules: {
     ...RULES_DEFAULTS,
     markerKeys: [markerSigner.publicKey],
+    unsealedRecords: false,
     markets: markets.map((dataMarket) => ({ ...MARKET_DEFAULTS, dataMarket, chainId, protocolState })),
   },
   chain: { rpcUrls, chainId, protocolState },

@@ -1,4 +1,5 @@
 /** The connectors of a simulated run: they may die at any step and go on from what the log knows. */
+import { type Answers, openAnswers } from '../../connectors/evm/anchor-effects/anchor-answers.ts'
 import type { SimulatedLog } from '../../connectors/log/simulated/simulated-log.ts'
 import { withBytes } from '../../schemas/batch-joiner.ts'
 import type { AnchorIntent, Payout } from '../../schemas/types.ts'
@@ -11,7 +12,8 @@ import {
   type OutgoingRecord,
   type TransactionalWriter,
 } from '../../streams/ports.ts'
-import { markerSeals } from '../../topology/shared/marker-seals.ts'
+import { Sealer } from '../../streams/seals.ts'
+import { sealsOf } from '../../topology/shared/seals.ts'
 import { isEpochSummary, isMarker, type Topics } from '../../topology/topics.ts'
 import { markerSigner } from '../topology/marker-keys.ts'
 import type { AnchorChain, Answer } from './anchor-chain.ts'
@@ -24,6 +26,7 @@ import { keyOf } from './submissions.ts'
 
 const RETRY_MS = 50
 const CLOCK_GROUP = 'sequencer-clock'
+const ANSWERS_ID = 'sequencer-anchor-effects'
 
 /** What outlives the processes: how much was acknowledged, and what the chain holds. */
 export interface Outside {
@@ -137,7 +140,7 @@ function forgedMarker(
 ) {
   const marker = { tick: forged, from: 0, of: 1, count: 0, checksum: 0, blockTimes: [] }
   const [key, value] = [submissions.key.encode(submissions.markers!.keyOf(marker)), submissions.value.encode(marker)]
-  const seals = markerSeals({ markerKeys: [FORGER.publicKey] }, FORGER)!
+  const seals = sealsOf([FORGER.publicKey], false, FORGER)
   const headers = [seals.seal({ topic: submissions.name, partition, key, value }, { offset: 1_000_000, index: 0 })]
   return { key, value, headers: signed === 'itself' ? headers : [] }
 }
@@ -147,13 +150,14 @@ export async function clock(log: SimulatedLog, topics: Topics, script: Script, {
   const at = { topic: topics.epochTicks.name, partition: 0 }
   for (;;) {
     const writer = await retrying(log, () => log.transactionalWriter(CLOCK_GROUP))
+    const sealer = await sealerAt(log, topics.epochTicks)
     for (let settled = true; settled; ) {
       const [committed] = await retrying(log, () => log.committedOffsets(CLOCK_GROUP, [at]))
       const next = Number(committed?.metadata || -1) + 1
       const delivery = script.deliveries[next]
       if (!delivery) return
       await log.clock.sleep(Math.max(0, begun + delivery.atMs - log.clock.now()))
-      const outcome = await deliver(log, writer, topics, delivery, {
+      const outcome = await deliver(log, { writer, sealer }, topics, delivery, {
         group: CLOCK_GROUP,
         commits: [{ ...at, next: 0, metadata: String(next) }],
       })
@@ -163,10 +167,16 @@ export async function clock(log: SimulatedLog, topics: Topics, script: Script, {
   }
 }
 
+async function sealerAt(log: SimulatedLog, { name: topic, seals }: Topics['epochTicks']): Promise<Sealer | undefined> {
+  if (!seals) return undefined
+  const [end] = await retrying(log, () => log.ends([{ topic, partition: 0 }]))
+  return new Sealer(seals, end!)
+}
+
 /** Slots first, so that the ticks can name an offset behind them. */
 async function deliver(
   log: SimulatedLog,
-  writer: TransactionalWriter,
+  { writer, sealer }: { readonly writer: TransactionalWriter; readonly sealer: Sealer | undefined },
   topics: Topics,
   { slots, ticks }: Delivery,
   offsets: Burst['offsets'],
@@ -188,7 +198,8 @@ async function deliver(
     key: topics.epochTicks.key.encode({ dataMarket: tick.dataMarket }),
     value: topics.epochTicks.value.encode({ ...tick, slotsOffset: bounds!.stable }),
   }))
-  return (await writer.commit({ records, ...(offsets && { offsets }) })).outcome
+  const sealed = sealer ? records.map((record) => sealer.seal(record)) : records
+  return (await writer.commit({ records: sealed, ...(offsets && { offsets }) })).outcome
 }
 
 /** Carries out every intent on the outside chain, from the first after each restart; so answers come again, and late. */
@@ -198,18 +209,9 @@ export async function anchorEffects(
   { chain }: Outside,
   nodes?: ReceiptNodes,
 ): Promise<void> {
-  const appender = await retrying(log, () => log.appender())
+  const write = answering(log, topics)
   const tell = async (answers: readonly Answer[]): Promise<void> => {
-    for (const { key, result } of answers) {
-      const record = {
-        topic: topics.anchorResults.name,
-        partition: 0,
-        timestamp: log.clock.now(),
-        key: topics.anchorResults.key.encode(key),
-        value: topics.anchorResults.value.encode(nodes ? await nodes.agreed(result) : result),
-      }
-      await retrying(log, () => appender.append([record]))
-    }
+    for (const { key, result } of answers) await write(key, nodes ? await nodes.agreed(result) : result)
   }
   const payouts = payoutReader(log, topics)
   let position: FetchPosition = { topic: topics.anchorIntents.name, partition: 0, offset: 0 }
@@ -225,6 +227,20 @@ export async function anchorEffects(
     await tell(chain.askAgain())
     if (fetched!.next > position.offset) position = { ...position, offset: fetched!.next }
   }
+}
+
+/** Writes as the real connector does, opening its way anew after each failure. */
+function answering(log: SimulatedLog, { anchorResults }: Topics): Answers['write'] {
+  let opened: Answers | undefined
+  const { signal } = new AbortController()
+  return (key, result) =>
+    retrying(log, async () => {
+      opened ??= await openAnswers({ log, clock: log.clock }, ANSWERS_ID, anchorResults, signal)
+      await opened.write(key, result).catch((error: unknown) => {
+        opened = undefined
+        throw error
+      })
+    })
 }
 
 /** Gives the payout of an intent, with those of its run. The log has them: the intent came after them. */

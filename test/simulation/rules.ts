@@ -6,7 +6,7 @@ import { MARKET } from './chain-story.ts'
 const PROTOCOL_STATE = `0x${'b2'.repeat(20)}`
 const CHAIN_ID = 31_337
 
-/** Of tick-fanout, in the runs with an adversary. */
+/** Seals what decides, in the runs with an adversary. */
 export const TICK_FANOUT = markerSigner('tick-fanout')
 
 const market: MarketRules = {
@@ -40,6 +40,7 @@ const HOSTILE_RULES: ProtocolRules = {
   ...RULES_DEFAULTS,
   parkedMax: 5,
   markerKeys: [TICK_FANOUT.publicKey],
+  unsealedRecords: false,
   markets: [{ ...market, ...NARROW, projectIds: ['project:*', 'junk:*'] }],
   addedMarkets: { ...MARKET_DEFAULTS, ...NARROW, projectIds: ['other:*'] },
 }

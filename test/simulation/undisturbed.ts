@@ -13,7 +13,6 @@ import { NO_ROOM_RULE } from '../../topology/validate/validate.ts'
 import { messageOf } from './adversary.ts'
 import { BEGIN_MS, BLOCK_MS } from './chain-story.ts'
 import { attackOf, groupBy, readPartition } from './reading.ts'
-import { TICK_FANOUT } from './rules.ts'
 import type { Script } from './script.ts'
 
 interface Sent {
@@ -137,7 +136,7 @@ function outcomeOf(topics: Topics, { verdicts, finalizations, batches, slotDays 
 
 /** Everything again, without the adversary. */
 export async function runWithout(log: Log, topics: Topics, stores: Stores, { rules }: Script): Promise<Outcome> {
-  const driver = new TopologyTestDriver(sequencerTopology(rules, topics, stores, {}, TICK_FANOUT))
+  const driver = new TopologyTestDriver(sequencerTopology(rules, topics, stores))
   const { slots, submissions } = topics
   for (const { key, value } of await readPartition(log, { topic: slots.name, partition: 0 }))
     driver.append(slots, slots.key.decode(key!), slots.value.decode(value!))

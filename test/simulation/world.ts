@@ -16,7 +16,7 @@ import type { Log, LogRecord } from '../../streams/ports.ts'
 import { StreamsRuntime } from '../../streams/runtime.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import type { ProtocolRules } from '../../topology/rules.ts'
-import { markerSeals } from '../../topology/shared/marker-seals.ts'
+import { sealedTopics } from '../../topology/shared/seals.ts'
 import { type Stores, sequencerStores } from '../../topology/stores.ts'
 import { isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts'
 import { AnchorChain } from './anchor-chain.ts'
@@ -45,7 +45,7 @@ const PEACE_AFTER_MS = 15_000
 const STEPS_MAX = 100_000
 /** The same in every run, and without state: to make them takes about as long as a tenth of a run. */
 const codec = await createCodec(memoryRegistry())
-const topics = sequencerTopics(codec, { prefix: '', partitions: PARTITIONS })
+const bareTopics = sequencerTopics(codec, { prefix: '', partitions: PARTITIONS })
 const stores = sequencerStores(codec)
 
 export interface RunReport {
@@ -65,6 +65,7 @@ export interface RunReport {
 /** @throws when an invariant does not hold, or when the run does not end; the message has the seed */
 export async function simulate(seed: number, faults: Partial<Faults> = FAULTS): Promise<RunReport> {
   const script = scriptOf(seed)
+  const topics = sealedTopics(bareTopics, script.rules, TICK_FANOUT)
   const simulation = createSimulatedLog({ seed, faults })
   const begun = simulation.clock.now()
   if (begun !== BEGIN_MS) throw new Error(`the simulated clock begins at ${begun}`)
@@ -199,11 +200,10 @@ function createRuntime(connection: SimulatedLog, world: World): StreamsRuntime {
   const log = withSlowTable(connection, world)
   const prepare = createPrepare({
     topics,
-    seals: markerSeals(rules),
     signers: { recover: async () => [], close: async () => {} }, // validate does it where nothing is prepared
     slotsReached: (offset) => runtime.globalTableReached(topics.slots.name, offset),
   })
-  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, stores, {}, TICK_FANOUT), {
+  const runtime: StreamsRuntime = new StreamsRuntime(sequencerTopology(rules, topics, stores), {
     appId: APP_ID,
     instanceId: log.instanceId,
     log,

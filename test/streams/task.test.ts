@@ -23,7 +23,6 @@ function openTask(topology: Topology, stage: number, partition = 0, countedTopic
     appId: 'app',
     deadLetterTopic: topology.deadLetterTopic,
     countedTopics,
-    sealedTopics: topology.sealedTopics,
     globalTable: NO_TABLE,
   })
 }

@@ -1,8 +1,8 @@
 /** Keys of tick-fanout for tests, each from a name. */
 import { createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto'
-import type { MarkerSigner } from '../../topology/shared/marker-seals.ts'
+import type { SealSigner } from '../../topology/shared/seals.ts'
 
-export function markerSigner(name: string): MarkerSigner {
+export function markerSigner(name: string): SealSigner {
   const seed = createHash('sha256').update(`marker key ${name}`).digest()
   const pkcs8 = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed])
   const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })

@@ -9,7 +9,7 @@ import { TopologyTestDriver } from '../../streams/test-driver.ts'
 import { sequencerTopology } from '../../topology/index.ts'
 import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../../topology/rules.ts'
 import { keccak256, toHex } from '../../topology/shared/keccak.ts'
-import type { MarkerSigner } from '../../topology/shared/marker-seals.ts'
+import { type SealSigner, sealedTopics } from '../../topology/shared/seals.ts'
 import { digestOf, domainOf } from '../../topology/shared/signature.ts'
 import { sequencerStores } from '../../topology/stores.ts'
 import { isEpochSummary, isMarker, sequencerTopics, type Topics } from '../../topology/topics.ts'
@@ -139,8 +139,8 @@ export interface WorldOptions {
   readonly rules?: ProtocolRules
   readonly partitions?: number | Partial<Parameters<typeof sequencerTopics>[1]['partitions']>
   readonly commitEvery?: number
-  /** Of the markers; the rules name its key. */
-  readonly signer?: MarkerSigner
+  /** Of what decides; the rules name its key. */
+  readonly signer?: SealSigner
   /** Slots 1 to this are owned and active from block 0 on. */
   readonly slots?: number
 }
@@ -158,12 +158,13 @@ export function createWorld({
 }: WorldOptions = {}) {
   const all = typeof partitions === 'number' ? partitions : 1
   const counts = { submissions: all, validated: all, admitted: all, finalizations: all, verdicts: 1 }
-  const topics: Topics = sequencerTopics(codec, {
+  const bare = sequencerTopics(codec, {
     prefix: '',
     partitions: typeof partitions === 'number' ? counts : { ...counts, ...partitions },
   })
+  const topics: Topics = sealedTopics(bare, rules, signer)
   const stores = sequencerStores(codec)
-  const topology = sequencerTopology(rules, topics, stores, {}, signer)
+  const topology = sequencerTopology(rules, topics, stores)
   const driver = new TopologyTestDriver(topology, { commitEvery })
 
   /** Entries count at every fork unless they say otherwise. */

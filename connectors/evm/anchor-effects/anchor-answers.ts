@@ -2,6 +2,7 @@
 import type { AnchorKey, AnchorResult } from '../../../schemas/types.ts'
 import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { Clock, Log, OutgoingRecord, TransactionalWriter } from '../../../streams/ports.ts'
+import { type Sealable, Sealer } from '../../../streams/seals.ts'
 import { EvmError } from '../errors.ts'
 
 const RETRY_MS = 500
@@ -20,11 +21,15 @@ export async function openAnswers(
   signal: AbortSignal,
 ): Promise<Answers> {
   let writer: TransactionalWriter = await log.transactionalWriter(transactionalId)
-  let waiting: OutgoingRecord[] = []
+  const at = { topic: topic.name, partition: 0 }
+  const sealer = topic.seals && new Sealer(topic.seals, (await log.ends([at]))[0]!)
+  let waiting: (OutgoingRecord & Sealable)[] = []
   let turn: Promise<void> = Promise.resolve()
 
-  const commitAll = async (records: readonly OutgoingRecord[]): Promise<void> => {
+  const commitAll = async (answers: readonly (OutgoingRecord & Sealable)[]): Promise<void> => {
     while (!signal.aborted) {
+      // sealed for each try: one that may be there already is behind itself then, and no copy
+      const records = sealer ? answers.map((one) => sealer.seal(one)) : answers
       const { outcome, ...rest } = await writer.commit({ records })
       if (outcome === 'committed') return
       if (outcome === 'fenced')
@@ -39,7 +44,7 @@ export async function openAnswers(
   return {
     write(key, result) {
       const value = topic.value.encode(result)
-      waiting.push({ topic: topic.name, partition: 0, timestamp: clock.now(), key: topic.key.encode(key), value })
+      waiting.push({ ...at, timestamp: clock.now(), key: topic.key.encode(key), value })
       if (waiting.length > 1) return turn // goes with the records already waiting
       turn = turn.then(() => {
         const records = waiting

@@ -4,6 +4,7 @@ import type { KafkaTopic } from '../../../streams/kafka-topic.ts'
 import type { Clock, Log, LogRecord } from '../../../streams/ports.ts'
 import { readPieces } from '../../../streams/read-range.ts'
 import { type OnUnreadable, readRecords } from '../../../streams/read-record.ts'
+import { SealGuard } from '../../../streams/seal-guard.ts'
 
 const PARTITION = 0
 const FETCH_BYTES = 4 * 1024 * 1024
@@ -41,6 +42,7 @@ export function createIntentFollower(
   const at = { topic: topic.name, partition: PARTITION }
   /** Offset of the intent in force, by key. */
   const inForce = new Map<string, number>()
+  let guard: SealGuard | undefined
   let position = 0
   let purged = 0
 
@@ -53,7 +55,7 @@ export function createIntentFollower(
   }
 
   const changesIn = (records: readonly LogRecord[]): PlacedIntent[] =>
-    [...readRecords(topic, PARTITION, records, tell)].map(({ offset, key, value }) => {
+    [...readRecords(topic, PARTITION, records, tell, { guard })].map(({ offset, key, value }) => {
       const change = { key, intent: value!, offset }
       if (change.intent.step === 'DONE') inForce.delete(textOf(change.key))
       else inForce.set(textOf(change.key), offset)
@@ -65,6 +67,7 @@ export function createIntentFollower(
       const [bounds] = await log.bounds([at])
       position = bounds!.start
       inForce.clear()
+      guard = topic.seals && new SealGuard(topic.name, PARTITION, topic.seals) // of a topic that is read from its start
       const latest = new Map<string, PlacedIntent>()
       const past = { pieceBytes: FETCH_BYTES, passesDeleted: true }
       for await (const records of readPieces({ log, signal }, { ...at, offset: position }, bounds!.stable, past))

@@ -22,8 +22,8 @@ export interface RunningAnchor extends RunningPart {
   readonly signer: string
 }
 
-/** Members with another way to execute intents are not to be in one group. */
-const FINGERPRINT = 'anchor-effects/2'
+/** Members with another way to execute intents, or to seal their answers, are not to be in one group. */
+const FINGERPRINT = 'anchor-effects/3'
 
 interface Role {
   readonly settings: AnchorSettings

@@ -18,6 +18,7 @@ import type {
   TransactionalWriter,
 } from '../../../streams/ports.ts'
 import { type OnUnreadable, positionBehind, readRecords } from '../../../streams/read-record.ts'
+import { Sealer } from '../../../streams/seals.ts'
 import { EvmError } from '../errors.ts'
 import { pastIn } from './chain-past.ts'
 import {
@@ -109,6 +110,7 @@ export class ClockSession {
   private readonly reading: TopicReading
   private readonly clock: Clock
   private readonly writer: TransactionalWriter
+  private sealer: Sealer | undefined
 
   constructor(options: SessionOptions, { log, clock }: { log: Log; clock: Clock }, writer: TransactionalWriter) {
     this.options = options
@@ -140,6 +142,9 @@ export class ClockSession {
 
   async restore(): Promise<void> {
     const { topics, reorgDepthMax } = this.options
+    const { seals } = topics.epochTicks
+    // every older holder has been fenced, so that what this one seals comes behind all of theirs
+    this.sealer = seals && new Sealer(seals, (await this.log.ends([this.ticksAt]))[0]!)
     this.ids = await topicIdsOf(this.log, topics) // before they are read: one made anew meanwhile is found next time
     this.rowsEnd = await readAll(this.reading, topics.slots, 0, ({ value }) => {
       if (value) this.slots.load(value)
@@ -285,7 +290,7 @@ export class ClockSession {
 
   private tickRecords(ticks: readonly EpochTick[]): OutgoingRecord[] {
     const { epochTicks } = this.options.topics
-    return ticks.map((tick) => record(epochTicks, { dataMarket: tick.dataMarket }, tick, this.clock.now()))
+    return ticks.map((tick) => record(epochTicks, { dataMarket: tick.dataMarket }, tick, this.clock.now(), this.sealer))
   }
 }
 

@@ -11,6 +11,7 @@ import { readRecords } from '../../../streams/read-record.ts'
 import { epochScope, type Topics } from '../../../topology/topics.ts'
 import { scan } from '../../reading/scan.ts'
 import type { ChainReader } from './chain.ts'
+import { originOf, type SealRules } from './record-origin.ts'
 import type { Findings } from './report.ts'
 
 /** The results about one batch, or about the call that ends an epoch. */
@@ -37,10 +38,16 @@ export type AnchorHistories = ReadonlyMap<string, AnchorHistory>
 export const historyName = ({ dataMarket, epochId, batchIndex }: AnchorKey): string =>
   `${epochScope(dataMarket, epochId)}/${batchIndex}`
 
-export async function readHistories(log: Log, { anchorResults }: Topics, findings: Findings): Promise<AnchorHistories> {
+export async function readHistories(
+  log: Log,
+  { anchorResults }: Topics,
+  rules: SealRules,
+  findings: Findings,
+): Promise<AnchorHistories> {
   const histories = new Map<string, AnchorHistory>()
+  const guard = originOf(anchorResults, rules)
   for await (const records of scan(log, { topic: anchorResults.name, partition: 0 }, { tell: findings.unreadable }))
-    for (const { key, value } of readRecords(anchorResults, 0, records, findings.unreadable)) {
+    for (const { key, value } of readRecords(anchorResults, 0, records, findings.unreadable, { guard })) {
       if (value === null || isPayout(key)) continue
       const name = historyName(key)
       const history = histories.get(name) ?? blank()

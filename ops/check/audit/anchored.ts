@@ -4,6 +4,7 @@ import type { Log } from '../../../streams/ports.ts'
 import { readRecords } from '../../../streams/read-record.ts'
 import { epochScope, isEpochSummary, type Topics } from '../../../topology/topics.ts'
 import { scan } from '../../reading/scan.ts'
+import { originOf, type SealRules } from './record-origin.ts'
 import type { Findings } from './report.ts'
 
 export interface EpochBatches {
@@ -16,12 +17,14 @@ export interface EpochBatches {
 export async function indexBatches(
   log: Log,
   { batches }: Topics,
+  rules: SealRules,
   findings: Findings,
 ): Promise<Map<string, EpochBatches>> {
+  const guard = originOf(batches, rules)
   const index = new Map<string, { offsets: number[]; summary: EpochSummary | undefined }>()
   const parts = new Set<string>()
   for await (const records of scan(log, { topic: batches.name, partition: 0 }, { tell: findings.unreadable }))
-    for (const { offset, key, value: event } of readRecords(batches, 0, records, findings.unreadable)) {
+    for (const { offset, key, value: event } of readRecords(batches, 0, records, findings.unreadable, { guard })) {
       if (event === null) continue
       const { dataMarket } = key
       const epochId = isEpochSummary(event) ? event.summaryOf : event.epochId

@@ -73,15 +73,15 @@ async function openAudit(log: Log, { topics, rules, appId, chain, anew }: AuditO
     log,
     topics,
     stages,
-    batches: await indexBatches(log, topics, findings),
+    batches: await indexBatches(log, topics, rules, findings),
     anchors: await readAnchors(log, topics, findings),
-    histories: await readHistories(log, topics, findings),
+    histories: await readHistories(log, topics, rules, findings),
     chain,
     keccak: await createKeccak256(),
     findings,
   }
-  const daySources = await readDaySources(log, topics, { stages, findings })
-  await nameForeign(log, topics, findings)
+  const daySources = await readDaySources(log, topics, { stages, findings, rules })
+  await nameForeign(log, topics, rules, findings)
   const bounds = await log.bounds(partitionsOf(topics.submissions))
   const verdictIndex = await readVerdicts(log, topics, bounds, verdictBounds, findings)
   const isCut = bounds.some(({ start }) => start > 0)
@@ -147,7 +147,7 @@ class Audit {
     this.view = view
     this.judge = judge
     this.whole = whole
-    this.ticks = new TickComparison(sources.log, sources.topics, this.findings, rules.headsKept)
+    this.ticks = new TickComparison(sources.log, sources.topics, this.findings, rules)
     const ports = { ...sources, rules, onUnreadable: this.findings.unreadable }
     this.cursors = bounds.map(({ stable }, partition) => new PartitionCursor(ports, partition, stable))
   }

@@ -7,6 +7,7 @@ import type { Topics } from '../../../topology/topics.ts'
 import { silently } from '../../reading/read.ts'
 import { scan } from '../../reading/scan.ts'
 import { tickId } from './cursor.ts'
+import { originOf, type SealRules } from './record-origin.ts'
 import type { Findings } from './report.ts'
 
 /** Ticks without a marker so far that are kept while one is looked for; about 300 bytes each. */
@@ -38,13 +39,13 @@ export class TickComparison {
   /** A marker had its tick, so that what follows has one, too. */
   private hasMatched = false
 
-  /** @param headsKept blocks by which the chain may go back, and the markers with it */
-  constructor(log: Log, topics: Topics, findings: Findings, headsKept: number) {
+  /** The chain may go back by `headsKept` blocks, and the markers with it. */
+  constructor(log: Log, topics: Topics, findings: Findings, rules: SealRules & { readonly headsKept: number }) {
     this.log = log
     this.topics = topics
     this.findings = findings
-    this.headsKept = headsKept
-    this.ticks = ticksOf(log, topics)
+    this.headsKept = rules.headsKept
+    this.ticks = ticksOf(log, topics, rules)
   }
 
   /** Markers come in the order of the log. */
@@ -115,7 +116,8 @@ export class TickComparison {
 const digestOf = (tick: EpochTick): string => createHash('sha256').update(JSON.stringify(tick)).digest('base64')
 
 /** The audit reports unreadable records elsewhere: such a record may lie behind the last marker. */
-async function* ticksOf(log: Log, { epochTicks }: Topics): AsyncGenerator<EpochTick> {
+async function* ticksOf(log: Log, { epochTicks }: Topics, rules: SealRules): AsyncGenerator<EpochTick> {
+  const guard = originOf(epochTicks, rules)
   for await (const records of scan(log, { topic: epochTicks.name, partition: 0 }, { tell: silently }))
-    for (const { value } of readRecords(epochTicks, 0, records, silently)) if (value) yield value
+    for (const { value } of readRecords(epochTicks, 0, records, silently, { guard })) if (value) yield value
 }

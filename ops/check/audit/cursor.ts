@@ -5,7 +5,7 @@ import { type OnUnreadable, type ReadRecord, readRecords } from '../../../stream
 import type { ProtocolRules } from '../../../topology/rules.ts'
 import { isMarker, type SubmissionEvent, type Topics } from '../../../topology/topics.ts'
 import { scan } from '../../reading/scan.ts'
-import { MarkerOrigin } from './marker-origin.ts'
+import { RecordOrigin } from './record-origin.ts'
 import { untilVisible } from './until-visible.ts'
 
 export interface ReadSubmission {
@@ -38,7 +38,7 @@ export class PartitionCursor {
   private pieces: AsyncGenerator<Iterable<Read>>
   private piece: Iterator<Read> = [][Symbol.iterator]()
   private stopped: ReadMarker | undefined
-  private readonly origin: MarkerOrigin
+  private readonly origin: RecordOrigin
   /** Before this offset everything has been read, once the cursor is at its end. */
   private end: number
   /** The cursor ends behind the marker at which it stands. */
@@ -46,11 +46,12 @@ export class PartitionCursor {
 
   constructor(ports: CursorPorts, partition: number, end: number) {
     const { name } = ports.topics.submissions
+    const { markerKeys, unsignedMarkers } = ports.rules
     this.partition = partition
     this.ports = ports
     this.topic = name
     this.end = end
-    this.origin = new MarkerOrigin(name, partition, ports.rules)
+    this.origin = new RecordOrigin(name, partition, markerKeys, unsignedMarkers)
     this.pieces = piecesOf(ports, partition, 0, end)
   }
 
@@ -90,7 +91,7 @@ export class PartitionCursor {
     if (fault === undefined) this.stopped = { offset: record.offset, marker }
     else {
       const { topic, partition } = this
-      this.ports.onUnreadable({ topic, partition, offset: record.offset, reason: 'undecodable', why: fault })
+      this.ports.onUnreadable({ topic, partition, offset: record.offset, reason: 'forged', why: fault })
     }
   }
 

@@ -3,7 +3,6 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import type { EpochKey, EpochTick } from '../../../schemas/types.ts'
 import { rulesOfMarket } from '../../../topology/rules.ts'
-import { markerSeals } from '../../../topology/shared/marker-seals.ts'
 import { NO_ROOM_RULE } from '../../../topology/validate/validate.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { AS_JSON, address, httpUrl, marketOf, parseOptions, whole } from '../../base/options.ts'
@@ -126,7 +125,7 @@ export async function replay(opened: OpenedLog, options: ReplayOptions, rpc?: st
   const bounds = await log.bounds(partitionsOf(topics.submissions))
   const recorded = await readRecorded(log, topics, key)
   const withOthers = [...recorded.verdicts.values()].some(({ rule }) => rule === NO_ROOM_RULE)
-  const input = await readInput(log, topics, key, { bounds, withOthers, seals: markerSeals(rules) })
+  const input = await readInput(log, topics, key, { bounds, withOthers })
   if (input.cutAt !== undefined && !rules.markets.some((market) => market.dataMarket === dataMarket))
     checkAdded(input, key)
   if (!recorded.summary)

@@ -1,9 +1,9 @@
 /** The records of one epoch for a replay: its submissions, and every marker, each at its place in its partition. */
 
 import type { EpochKey, EpochTick } from '../../../schemas/types.ts'
-import { EngineState } from '../../../streams/engine-state.ts'
-import { ForgedMarkerError, MarkerGuard, type MarkerSeals } from '../../../streams/marker-guard.ts'
 import type { Log, LogRecord, PartitionBounds } from '../../../streams/ports.ts'
+import { SealGuard } from '../../../streams/seal-guard.ts'
+import { ForgedError } from '../../../streams/seals.ts'
 import { isMarker, type Topics } from '../../../topology/topics.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
 import { submissionsOf } from '../../reading/keys.ts'
@@ -32,8 +32,6 @@ export interface InputRange {
   readonly bounds: readonly PartitionBounds[]
   /** The submissions of other epochs too: needed when they took the room of some that had to wait. */
   readonly withOthers: boolean
-  /** Seals of the markers; none where every marker counts. */
-  readonly seals: MarkerSeals | undefined
 }
 
 /**
@@ -45,11 +43,11 @@ export async function readInput(
   log: Log,
   topics: Topics,
   key: EpochKey,
-  { bounds, withOthers, seals }: InputRange,
+  { bounds, withOthers }: InputRange,
 ): Promise<ReplayInput> {
   const all: Piece[][] = []
   for (const [partition, { stable: to }] of bounds.entries())
-    all.push(await readPartition(log, topics, key, { partition, to, withOthers, seals }))
+    all.push(await readPartition(log, topics, key, { partition, to, withOthers }))
   const isCut = bounds.some(({ start }) => start > 0)
   const partitions = isCut ? fromCommonMarker(all) : all
   const lost = count(all) - count(partitions)
@@ -61,16 +59,11 @@ async function readPartition(
   log: Log,
   topics: Topics,
   key: EpochKey,
-  {
-    partition,
-    to,
-    withOthers,
-    seals,
-  }: Omit<InputRange, 'bounds'> & { readonly partition: number; readonly to: number },
+  { partition, to, withOthers }: Omit<InputRange, 'bounds'> & { readonly partition: number; readonly to: number },
 ): Promise<Piece[]> {
   const { name } = topics.submissions
   const isOfEpoch = submissionsOf(topics, key)
-  const isGenuine = markerCheck(name, partition, seals)
+  const isGenuine = markerCheck(topics, partition)
   const pieces: Piece[] = []
   const keep = (record: LogRecord, rest: Omit<Piece, 'record'> = {}) => pieces.push({ ...rest, record: copyOf(record) })
   for await (const records of scan(log, { topic: name, partition }, { to }))
@@ -87,15 +80,16 @@ async function readPartition(
 }
 
 /** The records that are markers to validate, decided by the same code, in the order of the partition. */
-function markerCheck(topic: string, partition: number, seals: MarkerSeals | undefined): (record: LogRecord) => boolean {
+function markerCheck({ submissions }: Topics, partition: number): (record: LogRecord) => boolean {
+  const seals = submissions.markers?.seals
   if (!seals) return () => true
-  const guard = new MarkerGuard(topic, partition, seals, new EngineState('', ''))
+  const guard = new SealGuard(submissions.name, partition, seals)
   return (record) => {
     try {
       guard.take(record)
       return true
     } catch (error) {
-      if (error instanceof ForgedMarkerError) return false
+      if (error instanceof ForgedError) return false
       throw error
     }
   }

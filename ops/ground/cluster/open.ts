@@ -6,6 +6,7 @@ import { createCodec } from '../../../schemas/codec.ts'
 import type { SchemaRegistry } from '../../../schemas/registry.ts'
 import { sameSchema } from '../../../schemas/same-schema.ts'
 import type { Log } from '../../../streams/ports.ts'
+import { sealedTopics } from '../../../topology/shared/seals.ts'
 import { sequencerStores } from '../../../topology/stores.ts'
 import { sequencerTopics } from '../../../topology/topics.ts'
 import { CliError, EXIT } from '../../base/cli-error.ts'
@@ -58,7 +59,7 @@ export async function openGround(
   try {
     const settings = await deployedSettings(log, address.appId)
     const codec = await createCodec(registeredOnly(openRegistry(address)), settings.topicOptions.prefix)
-    const topics = sequencerTopics(codec, settings.topicOptions)
+    const topics = sealedTopics(sequencerTopics(codec, settings.topicOptions), settings.rules)
     return {
       settings,
       clusterId: log.clusterId,

@@ -28,6 +28,18 @@ export const clusterSettingsOf = ({ settings, rules }: Configuration): ClusterSe
   chain: { chainId: settings.chain.chainId, protocolState: settings.chain.protocolState },
 })
 
+/**
+ * Adds to the configuration the things that it need not say, since they are deployed: the keys of seals, and whether the log was begun without seals. Nothing
+ * is deployed yet: then the log begins with them.
+ */
+export function agreedWith(configuration: Configuration, deployed: ClusterSettings | undefined): Configuration {
+  if (!deployed) return configuration
+  const { settings, rules } = configuration
+  const markerKeys = rules.markerKeys.length > 0 ? rules.markerKeys : deployed.rules.markerKeys
+  const unsealedRecords = settings.markers.unsealedFirst ?? deployed.rules.unsealedRecords
+  return { ...configuration, rules: { ...rules, markerKeys, unsealedRecords } }
+}
+
 const KEY = Buffer.from('settings')
 const FORMAT = 1
 

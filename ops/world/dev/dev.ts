@@ -5,7 +5,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { systemClock } from '../../../connectors/system-clock.ts'
 import { MARKET_DEFAULTS, type ProtocolRules, RULES_DEFAULTS } from '../../../topology/rules.ts'
-import type { MarkerSigner } from '../../../topology/shared/marker-seals.ts'
+import type { SealSigner } from '../../../topology/shared/seals.ts'
 import { Lifecycle, untilAborted } from '../../base/lifecycle.ts'
 import { ROLES } from '../../base/roles.ts'
 import { startAdminSocket } from '../../ground/admin-socket.ts'
@@ -144,14 +144,15 @@ function sequencerOf(
   }
 }
 
-/** The directory's own key signs markers. A log of an older release begins with markers that nobody signed. */
-function markerRules(dataDir: string, { publicKey }: MarkerSigner): Partial<ProtocolRules> {
+/** The directory's own key seals what decides. A log of an older release begins with records that nobody sealed. */
+function markerRules(dataDir: string, { publicKey }: SealSigner): Partial<ProtocolRules> {
   const before = readSettings(dataDir)?.rules
-  if (!before) return { markerKeys: [publicKey] }
+  if (!before) return { markerKeys: [publicKey], unsealedRecords: false }
   const others = before.markerKeys.filter((key) => key !== publicKey)
   return {
     markerKeys: [...others, publicKey],
     unsignedMarkers: before.markerKeys.length === 0 || before.unsignedMarkers,
+    unsealedRecords: before.unsealedRecords,
   }
 }
 
@@ -170,7 +171,7 @@ const marketsOf = (config: DevConfig, chain: DevChain) => ({
   spareMarkets: chain.markets.slice(config.markets),
 })
 
-function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings & { readonly markerSigner: MarkerSigner } {
+function settingsOf(config: DevConfig, chain: DevChain): DirectorySettings & { readonly markerSigner: SealSigner } {
   const markerSigner = ensureMarkerKey(directoryPaths(config.dataDir).markerKey)
   const { chainId, protocolState, rpcUrl } = chain
   const { partitions, tree, dayEpochs } = config

@@ -29,7 +29,7 @@ test('error: a directory whose schemas are gone is refused by those who write an
   const settings: DirectorySettings = {
     appId: 'app',
     topicOptions: { prefix: 'app', partitions: 1 },
-    rules: { markets: [] },
+    rules: { markets: [], markerKeys: [] },
     chain: { rpcUrls: [], chainId: 1, protocolState: `0x${'1'.repeat(40)}` },
   } as unknown as DirectorySettings
   const log = await openLog(dataDir)

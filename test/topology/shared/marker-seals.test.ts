@@ -88,7 +88,7 @@ describe('a marker that tick-fanout did not write', () => {
   test.each(forged)('behavior: %s changes nothing, and is a dead letter', (_, tick) => {
     const world = opened()
     forge(world, tick)
-    expect(reasonsOf(world)).toEqual(PLACES.map(() => 'a marker without a signature'))
+    expect(reasonsOf(world)).toEqual(PLACES.map(() => 'it has no seal of who writes the topic'))
     expect(outcome(world)).toEqual(honest)
   })
 
@@ -109,7 +109,7 @@ describe('a marker that tick-fanout did not write', () => {
     const close = markersOf(foreign).findLast(({ value }) => value)!
     const world = opened()
     copyTo(world, 2, close)
-    expect(reasonsOf(world)).toEqual([`a marker signed by ${other.publicKey}, which is no key of markers`])
+    expect(reasonsOf(world)).toEqual([`it is sealed with ${other.publicKey}, which is none of markers.publicKeys`])
     expect(outcome(world)).toEqual(honest)
   })
 
@@ -126,7 +126,7 @@ describe('a marker that tick-fanout did not write', () => {
     ]
     for (const change of changes) copyTo(world, 0, { ...marker!, ...change })
     copyTo(world, 1, marker!)
-    const notOver = 'a marker whose signature is not over this record and partition'
+    const notOver = 'its seal is not over this record and partition'
     expect(reasonsOf(world)).toEqual([notOver, notOver, notOver, notOver])
     expect(outcome(world)).toEqual(honest)
   })
@@ -137,7 +137,7 @@ describe('a marker that tick-fanout did not write', () => {
     const [header] = marker!.headers
     copyTo(world, 0, { ...marker!, headers: [{ ...header!, value: header!.value!.subarray(1) }] })
     copyTo(world, 0, { ...marker!, headers: [header!, header!] })
-    expect(reasonsOf(world)).toEqual(['a marker with a signature of another form', 'a marker with two signatures'])
+    expect(reasonsOf(world)).toEqual(['it has a seal of another form', 'it has two seals'])
   })
 })
 
@@ -151,7 +151,7 @@ describe('a copy of a marker', () => {
     for (const [at, marker] of all.entries()) copyTo(world, Math.floor(at / perPartition), marker)
     expect(reasonsOf(world)).toHaveLength(all.length)
     expect(new Set(reasonsOf(world).map((text) => text.split(':')[0]))).toEqual(
-      new Set(['a marker for the second time']),
+      new Set(['it is there for the second time']),
     )
     expect([world.verdicts().length, world.batches().length, world.summaries().length]).toEqual(before)
     expect(result).toEqual(honest)
@@ -191,7 +191,7 @@ describe('keys', () => {
   test('behavior: a replaced key seals nothing any more, no matter who has it', () => {
     const { world, late } = rotated()
     copyTo(world, PARTITIONS - 1, late)
-    expect(reasonsOf(world)).toEqual(['a marker signed by a key that was replaced before'])
+    expect(reasonsOf(world)).toEqual(['it is sealed with a key that was replaced before'])
     expect(outcome(world)).toEqual(honest)
   })
 
@@ -208,7 +208,7 @@ describe('keys', () => {
     expect(reasonsOf(world)).toEqual([])
     opened(world)
     forge(world, headTick(12))
-    expect(reasonsOf(world)).toEqual(PLACES.map(() => 'a marker without a signature'))
+    expect(reasonsOf(world)).toEqual(PLACES.map(() => 'it has no seal of who writes the topic'))
     expect(outcome(world)).toEqual(honest)
   })
 

@@ -9,6 +9,7 @@ import type { Topics } from '../../../../topology/topics.ts'
 import { compareTransaction } from '../anchor-history.ts'
 import type { ChainReader } from '../chain.ts'
 import { JUDGED_BY } from '../epoch-audit.ts'
+import type { SealRules } from '../record-origin.ts'
 import type { AuditReport, Findings } from '../report.ts'
 import type { Stages } from '../stages.ts'
 import type { WholeEpochs } from '../whole-epochs.ts'
@@ -38,11 +39,11 @@ export interface DaySources {
 export async function readDaySources(
   log: Log,
   topics: Topics,
-  { stages, findings }: Pick<DaySources, 'stages' | 'findings'>,
+  { stages, findings, rules }: Pick<DaySources, 'stages' | 'findings'> & { readonly rules: SealRules },
 ): Promise<DaySources> {
   const payments = await readPayments(log, topics, findings)
-  const histories = await readPaymentHistories(log, topics)
-  const payouts = await PayoutIndex.read(log, topics, findings)
+  const histories = await readPaymentHistories(log, topics, rules)
+  const payouts = await PayoutIndex.read(log, topics, rules, findings)
   const found = await readFoundDays(log, topics, findings)
   const ofTallies = findings.of(undefined, 'tallies')
   const tallies = await Tallies.read({ log, topics, findings: ofTallies, ledgered: stages.ledgered })

@@ -10,6 +10,7 @@ import { epochScope, type Topics } from '../../../../topology/topics.ts'
 import { exists } from '../../../reading/market-rows.ts'
 import { silently } from '../../../reading/read.ts'
 import { scan } from '../../../reading/scan.ts'
+import { originOf, type SealRules } from '../record-origin.ts'
 import type { Findings } from '../report.ts'
 
 export interface FoundPayment {
@@ -65,12 +66,17 @@ export interface PaymentHistories {
 }
 
 /** Records of `anchor-results` that nobody can read are told by the comparison of batches. */
-export async function readPaymentHistories(log: Log, { anchorResults }: Topics): Promise<PaymentHistories> {
+export async function readPaymentHistories(
+  log: Log,
+  { anchorResults }: Topics,
+  rules: SealRules,
+): Promise<PaymentHistories> {
   const histories = new Map<string, PaymentHistory>()
   const partition = { topic: anchorResults.name, partition: 0 }
+  const guard = originOf(anchorResults, rules)
   const [bounds] = await log.bounds([partition])
   for await (const records of scan(log, partition, { tell: silently }))
-    for (const { key, value } of readRecords(anchorResults, 0, records, silently)) {
+    for (const { key, value } of readRecords(anchorResults, 0, records, silently, { guard })) {
       if (value === null || !isPayout(key)) continue
       const name = payoutName({ ...key, number: payoutNumberOf(key) })
       const history = histories.get(name) ?? blank()

@@ -6,6 +6,7 @@ import { epochScope, type Topics } from '../../../../topology/topics.ts'
 import { exists } from '../../../reading/market-rows.ts'
 import { silently } from '../../../reading/read.ts'
 import { scan } from '../../../reading/scan.ts'
+import { originOf, type SealRules } from '../record-origin.ts'
 import type { Findings } from '../report.ts'
 
 export interface FoundPayout {
@@ -17,6 +18,8 @@ export interface FoundPayout {
 export class PayoutIndex {
   /** Scope → offsets. */
   private readonly offsets: ReadonlyMap<string, readonly number[]>
+  /** All of them; what lies elsewhere is none. */
+  private readonly genuine: ReadonlySet<number>
   private readonly asked = new Set<string>()
   /** Market → day → the newest epoch that has payouts of it. */
   private readonly days = new Map<string, Map<number, number>>()
@@ -38,10 +41,11 @@ export class PayoutIndex {
     this.offsets = offsets
     this.start = start
     this.expiredBefore = expiredBefore
-    this.size = [...offsets.values()].reduce((sum, { length }) => sum + length, 0)
+    this.genuine = new Set([...offsets.values()].flat())
+    this.size = this.genuine.size
   }
 
-  static async read(log: Log, topics: Topics, findings: Findings): Promise<PayoutIndex> {
+  static async read(log: Log, topics: Topics, rules: SealRules, findings: Findings): Promise<PayoutIndex> {
     const { payouts } = topics
     const offsets = new Map<string, number[]>()
     if (!(await exists(log, payouts.name)))
@@ -50,10 +54,11 @@ export class PayoutIndex {
     const [bounds] = await log.bounds([partition])
     const { start } = bounds!
     const order = new RunOrder(findings, start > 0)
+    const guard = originOf(payouts, rules)
     const days = new Map<string, Map<number, number>>()
     let expiredBefore = start > 0 ? Number.POSITIVE_INFINITY : 0
     for await (const records of scan(log, partition, { tell: findings.unreadable }))
-      for (const read of readRecords(payouts, 0, records, findings.unreadable)) {
+      for (const read of readRecords(payouts, 0, records, findings.unreadable, { guard })) {
         const found = foundIn(read)
         if (!found) continue
         order.take(found)
@@ -100,7 +105,7 @@ export class PayoutIndex {
     if (this.size === 0) return
     for await (const records of scan(this.log, { topic: payouts.name, partition: 0 }, { from, to, tell: silently }))
       for (const read of readRecords(payouts, 0, records, silently)) {
-        const found = foundIn(read)
+        const found = this.genuine.has(read.offset) ? foundIn(read) : undefined
         if (found) yield found
       }
   }

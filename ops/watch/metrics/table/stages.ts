@@ -1,4 +1,4 @@
-import { DEAD_LETTER_REASONS } from '../../../../streams/dead-letter.ts'
+import { UNREADABLE_REASONS } from '../../../../streams/read-record.ts'
 import { STAGES } from '../../../base/roles.ts'
 import { type Definition, SECONDS } from '../definition.ts'
 
@@ -158,10 +158,10 @@ export const OF_STAGES = {
   poison: {
     type: 'counter',
     name: 'seq_poison_total',
-    help: 'Records that a stage put aside as dead letters: they are none of their topic, or look like markers of a stage that did not write them.',
+    help: 'Records that a stage put aside as dead letters: they are none of their topic, or who may write it has not sealed them.',
     unit: 'records',
     roles,
-    labels: { topic: 'an input of a stage of the process', reason: DEAD_LETTER_REASONS },
+    labels: { topic: 'an input of a stage of the process', reason: UNREADABLE_REASONS },
   },
   taskFailures: {
     type: 'counter',

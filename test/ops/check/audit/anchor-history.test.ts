@@ -6,7 +6,7 @@ import type { Anchor, AnchorResult } from '../../../../schemas/types.ts'
 import type { LogRecord } from '../../../../streams/ports.ts'
 import { resultOf } from '../../../topology/anchor/anchor-harness.ts'
 import { FrozenLog } from './frozen-log.ts'
-import { MARKETS, runScenario, type Scenario } from './scenario.ts'
+import { MARKETS, RULES, runScenario, type Scenario } from './scenario.ts'
 
 const KEY = { dataMarket: MARKETS[0], epochId: 1, batchIndex: 0 }
 const BLOCK = { blockNumber: 40, blockHash: `0x${'66'.repeat(32)}` }
@@ -49,7 +49,12 @@ async function compared(changed: Partial<Anchor>, of: readonly AnchorResult[] = 
     headers: [],
   })
   const findings = new Findings()
-  const histories = await readHistories(new FrozenLog([{ name, partitions: [of.map(recordOf)] }]), topics, findings)
+  const histories = await readHistories(
+    new FrozenLog([{ name, partitions: [of.map(recordOf)] }]),
+    topics,
+    RULES,
+    findings,
+  )
   compareHistory('there', { ...row, ...changed }, histories.get(historyName(KEY)), countsAttempts, findings)
   return findings.differences().map(({ message }) => message.split(' ')[0])
 }

@@ -4,6 +4,7 @@ import { indexBatches } from '../../../../ops/check/audit/anchored.ts'
 import { Findings } from '../../../../ops/check/audit/report.ts'
 import { createCodec } from '../../../../schemas/codec.ts'
 import { memoryRegistry } from '../../../../schemas/registry.ts'
+import { RULES_DEFAULTS } from '../../../../topology/rules.ts'
 import { epochScope, sequencerTopics } from '../../../../topology/topics.ts'
 import { piecesOf } from '../../../pieces.ts'
 import { batchOf, MARKET } from '../../look/fixture.ts'
@@ -26,7 +27,7 @@ test.each([
     await appender.append([{ topic, partition: 0, timestamp: 0, ...record }])
   }
   const findings = new Findings()
-  const index = await indexBatches(log, topics, findings)
+  const index = await indexBatches(log, topics, RULES_DEFAULTS, findings)
   expect(index.get(epochScope(MARKET, 3))!.offsets).toEqual([0])
   expect(findings.differences().map(({ message }) => message)).toEqual(duplicated)
 })

@@ -4,7 +4,7 @@ import { Findings } from '../../../../ops/check/audit/report.ts'
 import type { EpochTick } from '../../../../schemas/types.ts'
 import type { LogRecord } from '../../../../streams/ports.ts'
 import { FrozenLog } from './frozen-log.ts'
-import { runScenario, type Scenario } from './scenario.ts'
+import { RULES, runScenario, type Scenario } from './scenario.ts'
 
 let topics: Scenario['topics']
 let head: EpochTick
@@ -32,7 +32,7 @@ async function compared(ticks: readonly EpochTick[], markers: readonly EpochTick
   })
   const findings = new Findings()
   const log = new FrozenLog([{ name, partitions: [ticks.map(recordOf)] }])
-  const comparison = new TickComparison(log, topics, findings, HEADS_KEPT)
+  const comparison = new TickComparison(log, topics, findings, { ...RULES, headsKept: HEADS_KEPT })
   for (const marker of markers) await comparison.compare(marker)
   return findings
 }

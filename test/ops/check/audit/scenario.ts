@@ -15,7 +15,7 @@ import type { RecordTopic } from '../../../../streams/kafka-topic.ts'
 import { TopologyTestDriver } from '../../../../streams/test-driver.ts'
 import { sequencerTopology } from '../../../../topology/index.ts'
 import { MARKET_DEFAULTS, type MarketRules, type ProtocolRules, RULES_DEFAULTS } from '../../../../topology/rules.ts'
-import { markerSeals } from '../../../../topology/shared/marker-seals.ts'
+import { sealedTopics, sealsOf } from '../../../../topology/shared/seals.ts'
 import { sequencerStores } from '../../../../topology/stores.ts'
 import { isEpochSummary, sequencerTopics, type Topics } from '../../../../topology/topics.ts'
 import { resultOf } from '../../../topology/anchor/anchor-harness.ts'
@@ -62,7 +62,7 @@ export const RULES: ProtocolRules = {
 
 const tickFanout = markerSigner('tick-fanout')
 /** Of a scenario with forgers. */
-export const SIGNED_RULES: ProtocolRules = { ...RULES, markerKeys: [tickFanout.publicKey] }
+export const SIGNED_RULES: ProtocolRules = { ...RULES, markerKeys: [tickFanout.publicKey], unsealedRecords: false }
 
 /** The first market has a turn for each slot; most projects of the scenario are of no source at all. */
 export const SOURCED_RULES: ProtocolRules = {
@@ -130,10 +130,9 @@ export async function runScenario({
 }: ScenarioOptions): Promise<Scenario> {
   const counts = { submissions: partitions, validated: partitions, admitted: partitions, finalizations: 2, verdicts: 2 }
   const codec = await createCodec(memoryRegistry())
-  const topics = sequencerTopics(codec, { prefix: 't-', partitions: counts })
-  const topology = forgers
-    ? sequencerTopology(SIGNED_RULES, topics, sequencerStores(codec), {}, tickFanout)
-    : sequencerTopology(days ? PAID_RULES : sources ? SOURCED_RULES : RULES, topics, sequencerStores(codec))
+  const rules = forgers ? SIGNED_RULES : days ? PAID_RULES : sources ? SOURCED_RULES : RULES
+  const topics = sealedTopics(sequencerTopics(codec, { prefix: 't-', partitions: counts }), rules, tickFanout)
+  const topology = sequencerTopology(rules, topics, sequencerStores(codec))
   const driver = new TopologyTestDriver(topology, { commitEvery: 7 })
   const random = seeded(seed)
   for (let slotId = 1; slotId <= SLOTS; slotId++) {
@@ -188,7 +187,7 @@ export async function runScenario({
 
 /** A close of the open epochs that nobody signed, one signed by a key of their own, and a copy of an old marker. */
 function forgeMarkers(driver: TopologyTestDriver, { submissions }: Topics, block: number): void {
-  const foreign = markerSeals({ markerKeys: [forger.publicKey] }, forger)!
+  const foreign = sealsOf([forger.publicKey], false, forger)
   const stamp = { from: 0, of: 1, count: -1, checksum: 0, blockTimes: [] }
   const blank = blankTick('CLOSE', MARKETS[0], Math.ceil(block / EPOCH_BLOCKS), block)
   const tick = { ...blank, blockHash: `0x${'99'.repeat(32)}` }
