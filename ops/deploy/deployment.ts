@@ -6,7 +6,7 @@ import { Lifecycle } from '../base/lifecycle.ts'
 import { stderr } from '../base/output.ts'
 import { openAdmin } from '../ground/cluster/connect.ts'
 import { openClusterLog, openRegistry } from '../ground/cluster/open.ts'
-import { clusterSettingsOf } from '../ground/cluster/settings-topic.ts'
+import { agreedWith, clusterSettingsOf, readClusterSettings } from '../ground/cluster/settings-topic.ts'
 import { type Need, readConfiguration } from '../settings/parse.ts'
 import type { FlagValues } from '../settings/sources.ts'
 import type { AclOptions } from './acls.ts'
@@ -31,8 +31,9 @@ export async function withDeployment(
   const { settings } = configuration
   const parts = new Lifecycle((text) => stderr.print(`warning: ${text}`))
   try {
-    const desired = await desiredState(clusterSettingsOf(configuration), settings.kafka, settings.acls)
     const log = await parts.add('log', openClusterLog(settings, 'deploy'))
+    const agreed = agreedWith(configuration, await readClusterSettings(log, settings.appId))
+    const desired = await desiredState(clusterSettingsOf(agreed), settings.kafka, settings.acls)
     const admin = await openAdmin(settings.kafka, `${settings.appId}-deploy`)
     await parts.add('admin', { close: () => admin.disconnect() })
     await work({ desired, log, admin, registry: openRegistry(settings), principals: settings.acls.principals })

@@ -34,6 +34,7 @@ import { examineLetters } from './letters.ts'
 import { examineOwner } from './owner.ts'
 import { examineRights } from './rights.ts'
 import { examineConnectors, lastHolder, processesIn } from './roles.ts'
+import { examineSeals } from './seals.ts'
 import { slotsIn } from './slot-rows.ts'
 import { examineTopicSettings } from './topic-settings.ts'
 
@@ -102,6 +103,7 @@ async function* examineDeployment(
   const asked = { brokers: kafka.brokers, now: systemClock.now() }
   yield* await examineTransactions(log, all, asked)
   yield deploymentOf(appId, rules, served)
+  yield examineSeals(rules)
   for (const { about, text } of marketWarnings(served.map((dataMarket) => rulesOfMarket(rules, dataMarket))))
     yield { check: about, ok: true, detail: text }
   const watched = watchedLog(log)

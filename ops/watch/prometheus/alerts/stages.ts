@@ -31,9 +31,19 @@ export const stageAlerts: Alerts = ({ range }) => [
     explainedBy: ['LogUnreachable', 'RoleDown', 'StageStalled', 'PositionsLost', 'TransactionHangs', 'PartitionParked'],
   },
   {
+    name: 'RecordsForged',
+    severity: 'ticket',
+    expr: ['seq_poison_total', 'seq_unreadable_records_total']
+      .map((counter) => `sum by (topic) (increase(${counter}{reason="forged"}[${range(15 * MINUTE)}])) > 0`)
+      .join(' or '),
+    summary: 'Somebody else writes what decides into {{ $labels.topic }}',
+    description:
+      'The records lack the seal of the role that writes the topic, or are copies. They changed nothing, and their writer has rights that nobody should have.',
+  },
+  {
     name: 'PoisonRecords',
     severity: 'ticket',
-    expr: `sum by (topic) (increase(seq_poison_total[${range(15 * MINUTE)}])) > 0`,
+    expr: `sum by (topic) (increase(seq_poison_total{reason!="forged"}[${range(15 * MINUTE)}])) > 0`,
     summary: 'Records of {{ $labels.topic }} cannot be decoded',
     description:
       'They lie in dead-letters, with the error in their headers. Somebody else writes to the topic, or with other schemas.',

@@ -88,7 +88,9 @@ export const HEALTHY: Series = {
   ...each(STAGES, (stage) => `seq_stream_refused_tasks{stage="${stage}"}`, still(0)),
   'seq_stable_offset_held_seconds{topic="submissions",partition="0"}': still(3),
   'seq_log_throttled_seconds_total{instance="a"}': still(0),
-  'seq_poison_total{topic="submissions"}': still(0),
+  'seq_poison_total{topic="submissions",reason="undecodable"}': still(0),
+  'seq_poison_total{topic="epoch-ticks",reason="forged"}': still(0),
+  'seq_unreadable_records_total{reader="anchor-effects",topic="anchor-intents",reason="forged"}': still(0),
   'seq_stream_commits_total{stage="admit",outcome="committed"}': growing(20),
   'seq_stream_commits_total{stage="admit",outcome="aborted"}': still(0),
 }
@@ -158,9 +160,15 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
     fires: { 'seq_partition_parked{topic="submissions",partition="0"}': after(20, 0, still(1)) },
     silent: { 'seq_partition_parked{topic="submissions",partition="0"}': after(20, 0, `1x2 ${still(0)}`) },
   },
+  RecordsForged: {
+    fires: { 'seq_poison_total{topic="epoch-ticks",reason="forged"}': after(20, 0, growing(1)) },
+    silent: {
+      'seq_unreadable_records_total{reader="anchor-effects",topic="anchor-intents",reason="forged"}': still(17),
+    },
+  },
   PoisonRecords: {
-    fires: { 'seq_poison_total{topic="submissions"}': after(20, 0, growing(1)) },
-    silent: { 'seq_poison_total{topic="submissions"}': still(17) },
+    fires: { 'seq_poison_total{topic="submissions",reason="undecodable"}': after(20, 0, growing(1)) },
+    silent: { 'seq_poison_total{topic="submissions",reason="undecodable"}': still(17) },
   },
   LogThrottled: {
     fires: { 'seq_log_throttled_seconds_total{instance="a"}': growing(15) },
