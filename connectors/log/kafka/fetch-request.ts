@@ -40,6 +40,8 @@ export interface PartitionAnswer {
 export interface FetchLimits {
   readonly maxWaitMs: number
   readonly maxBytesPerPartition: number
+  /** Also what lies behind a transaction that is open. */
+  readonly uncommitted?: boolean
 }
 
 const FETCH = 1
@@ -61,6 +63,7 @@ export function fetchVersion(offered: ReadonlyMap<number, number>, from: readonl
 
 const DIVERGENCE_TAG = 0
 const CONSUMER = -1
+const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 const NO_SESSION = 0
 const SESSIONLESS_EPOCH = -1
@@ -70,7 +73,7 @@ const NO_LOG_START = -1
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 const EMPTY = Buffer.alloc(0)
 
-/** Asks for committed records. Answers at once when a single byte is there, else after `maxWaitMs`. */
+/** Asks for records, committed ones if not said otherwise. Answers at once when a single byte is there, else after `maxWaitMs`. */
 export function fetchRequest(
   apiVersion: number,
   from: readonly FetchedFrom[],
@@ -95,7 +98,7 @@ function encodeFetch(writer: ByteWriter, from: readonly FetchedFrom[], limits: F
   writer.int32(limits.maxWaitMs)
   writer.int32(1) // bytes to wait for
   writer.int32(ANSWER_BYTES_MAX)
-  writer.int8(READ_COMMITTED)
+  writer.int8(limits.uncommitted ? READ_UNCOMMITTED : READ_COMMITTED)
   writer.int32(NO_SESSION)
   writer.int32(SESSIONLESS_EPOCH)
   writer.structures(byTopic(from), ([topic, partitions]) => {

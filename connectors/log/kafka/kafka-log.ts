@@ -16,6 +16,7 @@ import { KafkaAppender } from './appender.ts'
 import { KafkaCluster } from './cluster.ts'
 import { closedError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
+import { type EndSearch, searchEnds, writeEnd } from './hanging-transactions.ts'
 import { GroupMembership } from './membership.ts'
 import { bounds, committedOffsets, deleteRecords, ends } from './offsets.ts'
 import { type OpenTransaction, openTransactions } from './open-transactions.ts'
@@ -65,7 +66,8 @@ const isUnstable = (error: unknown): boolean => error instanceof LogError && err
 /** The log of a cluster. */
 export class KafkaLog implements Log {
   private readonly cluster: KafkaCluster
-  private readonly transactionsVersion: 1 | 2
+  /** Version of the cluster's transactions that writers of this log use: since 2 each has an epoch of its own. */
+  readonly transactionsVersion: 1 | 2
   private readonly fetcher: Fetcher
   private readonly memberships = new Set<GroupMembership>()
   /** Writers that name their group and have committed nothing yet. */
@@ -113,6 +115,16 @@ export class KafkaLog implements Log {
   /** The oldest transaction that is open in each partition that has one; undefined where brokers are too old to tell. */
   async openTransactions(partitions: readonly TopicPartition[]): Promise<readonly OpenTransaction[] | undefined> {
     return await openTransactions(this.open(), partitions)
+  }
+
+  /** How a transaction that hangs ended elsewhere. @param partitions all that it may have written to */
+  async searchEnds(transaction: OpenTransaction, partitions: readonly TopicPartition[]): Promise<EndSearch> {
+    return await searchEnds(this.open(), transaction, partitions)
+  }
+
+  /** Ends a transaction that hangs in its partition, in the place of its coordinator. Needs the right to act for the cluster. */
+  async writeEnd(transaction: OpenTransaction, end: 'COMMIT' | 'ABORT'): Promise<void> {
+    await writeEnd(this.open(), transaction, end)
   }
 
   async committedOffsets(group: string, partitions: readonly TopicPartition[]) {

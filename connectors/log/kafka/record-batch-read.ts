@@ -15,6 +15,7 @@ import {
   MAGIC,
   MAGIC_AT,
   MAX_TIMESTAMP_AT,
+  PRODUCER_EPOCH_AT,
   PRODUCER_ID_AT,
   RECORD_COUNT_AT,
   RECORDS_AT,
@@ -44,6 +45,7 @@ const NO_HEADERS: readonly RecordHeader[] = []
 /** The smallest record: its length and six fields of a byte each. */
 const RECORD_BYTES_MIN = 7
 const ABORT_MARKER = 0
+const COMMIT_MARKER = 1
 
 /** Bytes in the place of a batch that are not what was written there. */
 export interface DamagedBatch {
@@ -192,13 +194,25 @@ function oversize({ key, value, ...record }: LogRecord, sizeBytes: number): LogR
 const beginningOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.subarray(0, FAULT_BYTES_KEPT))
 
 /** Whether the batch is a control batch that ends a transaction without effect. One whose record was compacted away is none. */
-export function isAbortControl(batch: RecordBatch): boolean {
-  if (!batch.control || batch.recordCount === 0) return false
+export const isAbortControl = (batch: RecordBatch): boolean => controlOf(batch) === ABORT_MARKER
+
+/** Epoch of the batch's producer; -1 where it has none. */
+export const producerEpochOf = ({ bytes }: RecordBatch): number => bytes.readInt16BE(PRODUCER_EPOCH_AT)
+
+/** How the batch ends a transaction; undefined when it is no control batch, or ends none. */
+export function endIn(batch: RecordBatch): 'COMMIT' | 'ABORT' | undefined {
+  const control = controlOf(batch)
+  if (control === COMMIT_MARKER) return 'COMMIT'
+  return control === ABORT_MARKER ? 'ABORT' : undefined
+}
+
+function controlOf(batch: RecordBatch): number | undefined {
+  if (!batch.control || batch.recordCount === 0) return undefined
   const records: LogRecord[] = []
   readRecords(batch, batch.baseOffset, records)
   const key = records[0]!.key
   if (key === null || key.length < 4) throw damaged(batch, 0, 'is no control record')
-  return key[2] === 0 && key[3] === ABORT_MARKER
+  return key[2]! * 256 + key[3]!
 }
 
 function recordBytesOf(batch: RecordBatch): Buffer {

@@ -1,12 +1,15 @@
 /** `sequencer doctor`: what this machine, this directory and this node lack, each with what to do about it. */
-
 import { Command } from 'commander'
 import { z } from 'zod'
-import { EXIT } from '../../base/cli-error.ts'
+import { systemClock } from '../../../connectors/system-clock.ts'
+import { sequencerTopology } from '../../../topology/index.ts'
+import { CliError, EXIT } from '../../base/cli-error.ts'
 import { AS_JSON, httpUrl, parseOptions } from '../../base/options.ts'
 import { answer, type Lines } from '../../base/output.ts'
 import { printable } from '../../base/printable.ts'
 import { withoutKeys } from '../../base/shown-url.ts'
+import { allTopics } from '../../ground/all-topics.ts'
+import { openGround } from '../../ground/cluster/open.ts'
 import { directoryPaths, hasOwnChain } from '../../ground/directory-paths.ts'
 import { type DirectorySettings, readSettings } from '../../ground/directory-settings.ts'
 import { type TargetOptions, targetOf, withTargetOptions } from '../../ground/open-log.ts'
@@ -19,6 +22,7 @@ import { examineCluster } from './cluster.ts'
 import { type Finding, failed, notLookedAt } from './finding.ts'
 import { anvil, directory, nodeVersion, openFiles, port, signatures, space } from './machine.ts'
 import { examineNode } from './outside.ts'
+import { isLeft, renderRepair, repairTransactions } from './repair/repair.ts'
 import { examineStores } from './stores.ts'
 
 /** Details hold what nodes, stores and brokers say. */
@@ -29,6 +33,8 @@ const schema = z.object({
   rpc: httpUrl.optional(),
   kubo: httpUrl.optional(),
   json: z.boolean().optional(),
+  repairTransactions: z.boolean().optional(),
+  dryRun: z.boolean().optional(),
 })
 
 export type DoctorOptions = TargetOptions & Readonly<z.infer<typeof schema>>
@@ -37,13 +43,43 @@ export function doctorCommand(): Command {
   return withTargetOptions(new Command('doctor'))
     .option('--rpc <url>', 'EVM node to check')
     .option('--kubo <url>', 'Kubo node to check')
+    .option(
+      '--repair-transactions',
+      'end the transactions that hang in our topics, each as it ended elsewhere, and nothing else',
+    )
+    .option('--dry-run', 'with --repair-transactions: say what would be written')
     .option('--json', AS_JSON)
     .action(async (given: TargetOptions) => {
       const options: DoctorOptions = { ...given, ...parseOptions(schema, given, 'doctor') }
+      if (options.repairTransactions) return repair(options)
+      if (options.dryRun)
+        throw new CliError('--dry-run alone changes nothing', 'Give it with --repair-transactions.', EXIT.usage)
       const findings = (await examine(options)).map((one) => ({ ...one, detail: withoutKeys(one.detail) }))
       answer(options.json, findings, () => render(findings))
       process.exitCode = exitCodeOf(findings)
     })
+}
+
+async function repair({ json, dryRun = false, ...options }: DoctorOptions): Promise<void> {
+  const target = targetOf(options)
+  if (target.kind === 'directory')
+    throw new CliError(
+      'a directory has no transactions that hang',
+      'Name a cluster: --config FILE, or --kafka.',
+      EXIT.usage,
+    )
+  const ground = await openGround(target.address, 'doctor')
+  try {
+    const { topics, stores, settings, log } = ground
+    const topology = sequencerTopology(settings.rules, topics, stores, settings.anchoring)
+    const { appId } = target.address
+    const all = allTopics(appId, topology, topics)
+    const found = await repairTransactions(log, all, { appId, now: systemClock.now(), dryRun })
+    answer(json, found, () => renderRepair(found, dryRun))
+    process.exitCode = found.some(isLeft) ? EXIT.failed : EXIT.ok
+  } finally {
+    await ground.close()
+  }
 }
 
 export async function examine({ rpc, kubo, ...options }: DoctorOptions): Promise<readonly Finding[]> {

@@ -38,11 +38,16 @@ function inWords(one: OpenTransaction, now: number): string {
   return `${nameOf(one)}: ${who} has a transaction open from offset ${startOffset} on, for ${seconds} s${state ? `, ${state}` : ''}; nobody reads on behind it`
 }
 
-function adviceFor({ topic, partition, startOffset, timeoutMs }: OpenTransaction, brokers: readonly string[]): string {
+function adviceFor(
+  { topic, partition, startOffset, timeoutMs, isCoordinated }: OpenTransaction,
+  brokers: readonly string[],
+): string {
+  if (isCoordinated === false)
+    return 'It hangs: no coordinator is to end it. See what `sequencer doctor --repair-transactions --dry-run` says.'
   const command = `kafka-transactions.sh --bootstrap-server ${brokers[0]} abort --topic ${topic} --partition ${partition} --start-offset ${startOffset}`
   const waits =
     timeoutMs === undefined
-      ? 'No coordinator tells of it (it hangs, or is not ours to see), so no time-out may end it'
+      ? 'A broker does not answer, so nobody can tell whether a time-out ends it'
       : `The brokers end it ${timeoutMs / 1_000} s after its beginning`
   return `End its client. ${waits}; at once: ${command}`
 }

@@ -10,11 +10,15 @@ const CONSUMER = -1
 const ANY_LEADER_EPOCH = -1
 const TIMESTAMPS = { start: -2n, stable: -1n, end: -1n } as const
 
-/** The first offset of partitions, the end of what is committed (`stable`), or the end of what was written (`end`). */
+/**
+ * The first offset of partitions, the end of what is committed (`stable`), the end of what was written (`end`), or the first record
+ * written or dated at a time or later (`since`, ms since 1970; -1 where there is none).
+ */
 export function listOffsets(
   partitions: readonly TopicPartition[],
-  which: keyof typeof TIMESTAMPS,
+  which: keyof typeof TIMESTAMPS | { readonly since: number },
 ): KafkaRequest<ListedOffset[]> {
+  const timestamp = typeof which === 'object' ? which.since : TIMESTAMPS[which]
   return {
     apiKey: 2,
     apiName: 'ListOffsets',
@@ -22,11 +26,11 @@ export function listOffsets(
     flexible: true,
     encode(writer) {
       writer.int32(CONSUMER)
-      writer.int8(which === 'end' ? 0 : 1) // isolation level
+      writer.int8(which === 'stable' || which === 'start' ? 1 : 0) // isolation level
       writeByTopic(writer, partitions, ({ partition }) => {
         writer.int32(partition)
         writer.int32(ANY_LEADER_EPOCH)
-        writer.int64(TIMESTAMPS[which])
+        writer.int64(timestamp)
         writer.endStructure()
       })
       writer.endStructure()
