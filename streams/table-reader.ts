@@ -15,10 +15,14 @@ import { retried } from './retry.ts'
 
 const FETCH_BYTES = 1024 * 1024
 const FOLLOW_WAIT_MS = 500
+/** For so long an offset that is waited for may lie behind all that readers see, until that is told. */
+const BEHIND_MS = 30_000
 
 interface Waiter {
   readonly partition: number
   readonly offset: number
+  readonly since: number
+  told: boolean
   readonly resolve: () => void
   readonly reject: (error: Error) => void
 }
@@ -86,11 +90,17 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     }
   }
 
-  /** Resolves when every record of a partition below `offset` has been applied. Rejects when the runtime stops first. */
+  /**
+   * Resolves when every record of a partition below `offset` has been applied. Rejects when the runtime stops first. That nobody sees
+   * so much of the topic is told, and waited for all the same: without the rows nothing can be decided by the table.
+   */
   reached(offset: number, partition = 0): Promise<void> {
     if (this.positions[partition]!.offset >= offset) return Promise.resolve()
     if (this.lost || this.signal.aborted) return Promise.reject(this.closed())
-    return new Promise((resolve, reject) => this.waiters.add({ partition, offset, resolve, reject }))
+    const since = this.clock.now()
+    return new Promise((resolve, reject) =>
+      this.waiters.add({ partition, offset, since, told: false, resolve, reject }),
+    )
   }
 
   /** Resolves when the table holds everything that was there when the call was made, or when the signal is aborted. */
@@ -126,6 +136,7 @@ export class TableReader implements GlobalTable<unknown, unknown> {
       return { topic, partition, offset: Math.max(offset, next) }
     })
     this.releaseWaiters()
+    for (const { partition, stable } of fetched) this.tellOfWaiters(partition, stable)
   }
 
   private apply(partition: number, record: LogRecord): void {
@@ -134,6 +145,16 @@ export class TableReader implements GlobalTable<unknown, unknown> {
     const row = latin1(record.key!)
     if (read.value === null) this.rows.delete(row)
     else this.rows.set(row, read.value)
+  }
+
+  private tellOfWaiters(partition: number, stable: number): void {
+    for (const waiter of this.waiters) {
+      if (waiter.told || waiter.partition !== partition || waiter.offset <= stable) continue
+      if (this.clock.now() - waiter.since < BEHIND_MS) continue
+      waiter.told = true
+      const why = `it is waited for, and readers see offset ${stable} at most: rows were lost, or the record that names it is wrong`
+      this.tell({ topic: this.topic.name, partition, offset: waiter.offset, reason: 'damaged', why })
+    }
   }
 
   private releaseWaiters(): void {

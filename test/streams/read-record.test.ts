@@ -1,5 +1,5 @@
 /** Whatever lies in a topic, a reader gets the records that are of it and is told of the others. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createMemoryLog } from '../../connectors/log/memory/memory.ts'
 import { systemClock } from '../../connectors/system-clock.ts'
 import { deadLetterOf } from '../../streams/dead-letter.ts'
@@ -156,4 +156,36 @@ test('behavior: a dead letter has a time of ours, and says the time of its recor
   expect(timestamp).toBe(17)
   expect(said['__streams.errors.timestamp']).toBe('1795984250000000000')
   expect([said['__streams.errors.reason'], reasonOf(error)]).toEqual(['timestamp', 'timestamp'])
+})
+
+test('behavior: that a topic ends before an offset that is waited for is told once, and waited for', async () => {
+  const log = createMemoryLog()
+  await log.createTopics([{ name: 't', partitions: 1, cleanup: 'compact' }])
+  const appender = await log.appender()
+  const stop = new AbortController()
+  const told: Unreadable[] = []
+  let now = 0
+  const clock = { now: () => now, sleep: systemClock.sleep }
+  const reader = new TableReader({ log, clock, signal: stop.signal }, table as never, (one) => void told.push(one))
+  const write = () =>
+    appender.append([{ topic: 't', partition: 0, timestamp: 0, key: Buffer.of(1), value: Buffer.of(2) }])
+  await reader.load()
+  const following = reader.follow()
+  const reached = reader.reached(3)
+  await write()
+  await reader.reached(1)
+  expect(told).toEqual([])
+  now = 30_000
+  await write()
+  await reader.reached(2)
+  await vi.waitFor(() => expect(told).toHaveLength(1))
+  expect(told).toMatchObject([
+    { topic: 't', offset: 3, reason: 'damaged', why: expect.stringContaining('see offset 2 at most') },
+  ])
+  await write()
+  await reached
+  expect(told).toHaveLength(1)
+  stop.abort()
+  await following.catch(() => {})
+  await log.close()
 })
